@@ -968,7 +968,6 @@ func (e DuplicateDecisionDecision) Valid() bool {
 // Defines values for DuplicateDecisionCreateDecision.
 const (
 	DuplicateDecisionCreateDecisionLater        DuplicateDecisionCreateDecision = "later"
-	DuplicateDecisionCreateDecisionMerge        DuplicateDecisionCreateDecision = "merge"
 	DuplicateDecisionCreateDecisionNotDuplicate DuplicateDecisionCreateDecision = "not_duplicate"
 )
 
@@ -976,8 +975,6 @@ const (
 func (e DuplicateDecisionCreateDecision) Valid() bool {
 	switch e {
 	case DuplicateDecisionCreateDecisionLater:
-		return true
-	case DuplicateDecisionCreateDecisionMerge:
 		return true
 	case DuplicateDecisionCreateDecisionNotDuplicate:
 		return true
@@ -1508,33 +1505,6 @@ func (e MeKind) Valid() bool {
 	}
 }
 
-// Defines values for MergeConflictKind.
-const (
-	MergeConflictKindConsent       MergeConflictKind = "consent"
-	MergeConflictKindOpenCases     MergeConflictKind = "open_cases"
-	MergeConflictKindRelationship  MergeConflictKind = "relationship"
-	MergeConflictKindSameHousehold MergeConflictKind = "same_household"
-	MergeConflictKindTwoHouseholds MergeConflictKind = "two_households"
-)
-
-// Valid indicates whether the value is a known member of the MergeConflictKind enum.
-func (e MergeConflictKind) Valid() bool {
-	switch e {
-	case MergeConflictKindConsent:
-		return true
-	case MergeConflictKindOpenCases:
-		return true
-	case MergeConflictKindRelationship:
-		return true
-	case MergeConflictKindSameHousehold:
-		return true
-	case MergeConflictKindTwoHouseholds:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for MissingFieldRequiredBy.
 const (
 	MissingFieldRequiredByChild MissingFieldRequiredBy = "child"
@@ -1853,6 +1823,24 @@ func (e ReferralPreviewFieldOpens) Valid() bool {
 	case ReferralPreviewFieldOpensOnAcceptance:
 		return true
 	case ReferralPreviewFieldOpensOnSend:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RegistrationCardStatus.
+const (
+	RegistrationCardStatusActive  RegistrationCardStatus = "active"
+	RegistrationCardStatusRevoked RegistrationCardStatus = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationCardStatus enum.
+func (e RegistrationCardStatus) Valid() bool {
+	switch e {
+	case RegistrationCardStatusActive:
+		return true
+	case RegistrationCardStatusRevoked:
 		return true
 	default:
 		return false
@@ -2507,6 +2495,42 @@ func (e UploadAttachmentMultipartBodySensitivity) Valid() bool {
 	case UploadAttachmentMultipartBodySensitivityRestricted:
 		return true
 	case UploadAttachmentMultipartBodySensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetRegistrationCardParamsSize.
+const (
+	GetRegistrationCardParamsSizeA6   GetRegistrationCardParamsSize = "a6"
+	GetRegistrationCardParamsSizeCr80 GetRegistrationCardParamsSize = "cr80"
+)
+
+// Valid indicates whether the value is a known member of the GetRegistrationCardParamsSize enum.
+func (e GetRegistrationCardParamsSize) Valid() bool {
+	switch e {
+	case GetRegistrationCardParamsSizeA6:
+		return true
+	case GetRegistrationCardParamsSizeCr80:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRegistrationCardPrintsParamsSort.
+const (
+	ListRegistrationCardPrintsParamsSortCreatedAt      ListRegistrationCardPrintsParamsSort = "created_at"
+	ListRegistrationCardPrintsParamsSortMinusCreatedAt ListRegistrationCardPrintsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListRegistrationCardPrintsParamsSort enum.
+func (e ListRegistrationCardPrintsParamsSort) Valid() bool {
+	switch e {
+	case ListRegistrationCardPrintsParamsSortCreatedAt:
+		return true
+	case ListRegistrationCardPrintsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -6770,19 +6794,10 @@ type DuplicateDecisionDecision string
 // DuplicateDecisionCreate defines model for DuplicateDecisionCreate.
 type DuplicateDecisionCreate struct {
 	Decision DuplicateDecisionCreateDecision `json:"decision"`
-
-	// DuplicateVersion Of `merge`: the other record's
-	DuplicateVersion *int64 `json:"duplicate_version,omitempty"`
-	Reason           string `json:"reason"`
+	Reason   string                          `json:"reason"`
 
 	// ReviewOn Of `later`: when it is looked at again
 	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
-
-	// SurvivorID Of `merge`: which of the two goes on
-	SurvivorID *openapi_types.UUID `json:"survivor_id,omitempty"`
-
-	// SurvivorVersion Of `merge`: that record's version, as it was read
-	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
@@ -7965,70 +7980,6 @@ type Membership struct {
 	Scopes []string `json:"scopes"`
 }
 
-// Merge defines model for Merge.
-type Merge struct {
-	CreatedAt time.Time `json:"created_at"`
-
-	// DuplicateID The record that ended
-	DuplicateID openapi_types.UUID  `json:"duplicate_id"`
-	ID          openapi_types.UUID  `json:"id"`
-	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
-	Reason      string              `json:"reason"`
-	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
-	UndoReason  *string             `json:"undo_reason,omitempty"`
-	UndoUntil   time.Time           `json:"undo_until"`
-	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
-	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
-}
-
-// MergeConflict defines model for MergeConflict.
-type MergeConflict struct {
-	Kind MergeConflictKind `json:"kind"`
-
-	// Rule What the merge does, in English
-	Rule string `json:"rule"`
-
-	// Scopes Of consent: where one side's no holds
-	Scopes []string `json:"scopes,omitempty"`
-}
-
-// MergeConflictKind defines model for MergeConflict.Kind.
-type MergeConflictKind string
-
-// MergeCreate defines model for MergeCreate.
-type MergeCreate struct {
-	Reason string `json:"reason"`
-
-	// SurvivorID The record that goes on
-	SurvivorID openapi_types.UUID `json:"survivor_id"`
-
-	// SurvivorVersion As it was read
-	SurvivorVersion int64 `json:"survivor_version"`
-}
-
-// MergePreview defines model for MergePreview.
-type MergePreview struct {
-	Conflicts []MergeConflict `json:"conflicts"`
-
-	// Differences Fields of the record that differ, by name
-	Differences      []string           `json:"differences"`
-	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
-	DuplicateVersion int64              `json:"duplicate_version"`
-	SurvivorID       openapi_types.UUID `json:"survivor_id"`
-	SurvivorVersion  int64              `json:"survivor_version"`
-}
-
-// MergePreviewRequest defines model for MergePreviewRequest.
-type MergePreviewRequest struct {
-	// SurvivorID The record that goes on
-	SurvivorID openapi_types.UUID `json:"survivor_id"`
-}
-
-// MergeUndo defines model for MergeUndo.
-type MergeUndo struct {
-	Reason string `json:"reason"`
-}
-
 // MissingField defines model for MissingField.
 type MissingField struct {
 	// Field A field of the person, or what is recorded beside it: caregiver, documents, contacts
@@ -8802,6 +8753,74 @@ type ReferralRevoke struct {
 	Reason string `json:"reason"`
 }
 
+// RegistrationCard defines model for RegistrationCard.
+type RegistrationCard struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	CreatedAt     time.Time          `json:"created_at"`
+	ID            openapi_types.UUID `json:"id"`
+	IssuedBy      openapi_types.UUID `json:"issued_by"`
+	LastPrintedAt time.Time          `json:"last_printed_at"`
+
+	// Prints How often it was printed
+	Prints       int                    `json:"prints"`
+	RevokeReason *string                `json:"revoke_reason,omitempty"`
+	RevokedAt    *time.Time             `json:"revoked_at,omitempty"`
+	RevokedBy    *openapi_types.UUID    `json:"revoked_by,omitempty"`
+	Status       RegistrationCardStatus `json:"status"`
+	UpdatedAt    time.Time              `json:"updated_at"`
+	Version      int64                  `json:"version"`
+}
+
+// RegistrationCardStatus defines model for RegistrationCard.Status.
+type RegistrationCardStatus string
+
+// RegistrationCardHolder defines model for RegistrationCardHolder.
+type RegistrationCardHolder struct {
+	BeneficiaryID      openapi_types.UUID  `json:"beneficiary_id"`
+	BirthDate          *openapi_types.Date `json:"birth_date,omitempty"`
+	BirthDatePrecision *string             `json:"birth_date_precision,omitempty"`
+	CardID             openapi_types.UUID  `json:"card_id"`
+	FamilyName         *string             `json:"family_name,omitempty"`
+	GivenName          *string             `json:"given_name,omitempty"`
+
+	// MergedInto The record that this one was merged into, which counts
+	MergedInto *openapi_types.UUID `json:"merged_into,omitempty"`
+	Reference  string              `json:"reference"`
+	Sex        string              `json:"sex"`
+}
+
+// RegistrationCardPrint defines model for RegistrationCardPrint.
+type RegistrationCardPrint struct {
+	CardID    openapi_types.UUID `json:"card_id"`
+	PrintedAt time.Time          `json:"printed_at"`
+	PrintedBy openapi_types.UUID `json:"printed_by"`
+
+	// Reason Of a reprint
+	Reason *string `json:"reason,omitempty"`
+}
+
+// RegistrationCardPrintPage defines model for RegistrationCardPrintPage.
+type RegistrationCardPrintPage struct {
+	Data []RegistrationCardPrint `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// RegistrationCardReason defines model for RegistrationCardReason.
+type RegistrationCardReason struct {
+	Reason string `json:"reason"`
+}
+
+// RegistrationCardToken defines model for RegistrationCardToken.
+type RegistrationCardToken struct {
+	// Token What the code says
+	Token string `json:"token"`
+}
+
 // RegistrationConsent defines model for RegistrationConsent.
 type RegistrationConsent struct {
 	CertifiedAt *time.Time `json:"certified_at,omitempty"`
@@ -9104,6 +9123,15 @@ type SOPAttachments struct {
 	VoidedKeepDays int `json:"voided_keep_days"`
 }
 
+// SOPCard defines model for SOPCard.
+type SOPCard struct {
+	// PrintWindowMinutes For how long after an issue or reprint was recorded the card is given out to be printed
+	PrintWindowMinutes int `json:"print_window_minutes"`
+
+	// ShowsName Whether a registration card shows the person's name in clear
+	ShowsName bool `json:"shows_name"`
+}
+
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
 	// ActionNeedsAgreement What is planned is begun once the person agreed to the plan; absent: no
@@ -9268,6 +9296,7 @@ type SOPPolicy struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
 	Attachments       SOPAttachments        `json:"attachments"`
+	Card              SOPCard               `json:"card"`
 	Case              SOPCase               `json:"case"`
 	Caseload          SOPCaseload           `json:"caseload"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
@@ -9294,6 +9323,7 @@ type SOPPolicyPatch struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
 	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
+	Card              *SOPCard              `json:"card,omitempty"`
 	Case              *SOPCase              `json:"case,omitempty"`
 	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
@@ -9686,7 +9716,7 @@ type SpecificNeedPatchConfidence string
 type SupervisionSession struct {
 	Actions *string `json:"actions,omitempty"`
 
-	// CaseIds What was spoken of, as far as the caller may know of it; nothing else names a person
+	// CaseIds What was spoken of; nothing else names a person
 	CaseIds        []openapi_types.UUID   `json:"case_ids"`
 	CreatedAt      time.Time              `json:"created_at"`
 	HeldAt         time.Time              `json:"held_at"`
@@ -10760,6 +10790,57 @@ type VoidAttachmentParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetRegistrationCardParams defines parameters for GetRegistrationCard.
+type GetRegistrationCardParams struct {
+	// Size Of the card to print; a plastic card where none is given
+	Size *GetRegistrationCardParamsSize `form:"size,omitempty" json:"size,omitempty"`
+}
+
+// GetRegistrationCardParamsSize defines parameters for GetRegistrationCard.
+type GetRegistrationCardParamsSize string
+
+// IssueRegistrationCardParams defines parameters for IssueRegistrationCard.
+type IssueRegistrationCardParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListRegistrationCardPrintsParams defines parameters for ListRegistrationCardPrints.
+type ListRegistrationCardPrintsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListRegistrationCardPrintsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListRegistrationCardPrintsParamsSort defines parameters for ListRegistrationCardPrints.
+type ListRegistrationCardPrintsParamsSort string
+
+// ReprintRegistrationCardParams defines parameters for ReprintRegistrationCard.
+type ReprintRegistrationCardParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RevokeRegistrationCardParams defines parameters for RevokeRegistrationCard.
+type RevokeRegistrationCardParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListCareArrangementsParams defines parameters for ListCareArrangements.
 type ListCareArrangementsParams struct {
 	// Limit Rows a page
@@ -11021,21 +11102,6 @@ type VoidJourneyLegParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// MergeBeneficiaryParams defines parameters for MergeBeneficiary.
-type MergeBeneficiaryParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// PreviewMergeParams defines parameters for PreviewMerge.
-type PreviewMergeParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
 	// Limit Rows a page
@@ -11287,15 +11353,6 @@ type ListTimelineParams struct {
 
 // ListTimelineParamsSort defines parameters for ListTimeline.
 type ListTimelineParamsSort string
-
-// UnmergeBeneficiaryParams defines parameters for UnmergeBeneficiary.
-type UnmergeBeneficiaryParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
 
 // VoidBeneficiaryParams defines parameters for VoidBeneficiary.
 type VoidBeneficiaryParams struct {
@@ -13988,6 +14045,12 @@ type CreateAttachmentLinkJSONRequestBody = AttachmentLinkCreate
 // VoidAttachmentJSONRequestBody defines body for VoidAttachment for application/json ContentType.
 type VoidAttachmentJSONRequestBody = AttachmentVoid
 
+// ReprintRegistrationCardJSONRequestBody defines body for ReprintRegistrationCard for application/json ContentType.
+type ReprintRegistrationCardJSONRequestBody = RegistrationCardReason
+
+// RevokeRegistrationCardJSONRequestBody defines body for RevokeRegistrationCard for application/json ContentType.
+type RevokeRegistrationCardJSONRequestBody = RegistrationCardReason
+
 // RecordCareArrangementJSONRequestBody defines body for RecordCareArrangement for application/json ContentType.
 type RecordCareArrangementJSONRequestBody = CareArrangementCreate
 
@@ -14029,12 +14092,6 @@ type UpdateJourneyLegApplicationMergePatchPlusJSONRequestBody = JourneyLegPatch
 
 // VoidJourneyLegJSONRequestBody defines body for VoidJourneyLeg for application/json ContentType.
 type VoidJourneyLegJSONRequestBody = VoidReason
-
-// MergeBeneficiaryJSONRequestBody defines body for MergeBeneficiary for application/json ContentType.
-type MergeBeneficiaryJSONRequestBody = MergeCreate
-
-// PreviewMergeJSONRequestBody defines body for PreviewMerge for application/json ContentType.
-type PreviewMergeJSONRequestBody = MergePreviewRequest
 
 // RecordBeneficiaryNameJSONRequestBody defines body for RecordBeneficiaryName for application/json ContentType.
 type RecordBeneficiaryNameJSONRequestBody = BeneficiaryNameCreate
@@ -14081,9 +14138,6 @@ type RecordSeparationJSONRequestBody = SeparationCreate
 // VoidSeparationJSONRequestBody defines body for VoidSeparation for application/json ContentType.
 type VoidSeparationJSONRequestBody = VoidReason
 
-// UnmergeBeneficiaryJSONRequestBody defines body for UnmergeBeneficiary for application/json ContentType.
-type UnmergeBeneficiaryJSONRequestBody = MergeUndo
-
 // VoidBeneficiaryJSONRequestBody defines body for VoidBeneficiary for application/json ContentType.
 type VoidBeneficiaryJSONRequestBody = VoidReason
 
@@ -14092,6 +14146,9 @@ type CompleteBreakGlassReviewJSONRequestBody = BreakGlassReviewComplete
 
 // CreateBundleJSONRequestBody defines body for CreateBundle for application/json ContentType.
 type CreateBundleJSONRequestBody = BundleCreate
+
+// ResolveRegistrationCardJSONRequestBody defines body for ResolveRegistrationCard for application/json ContentType.
+type ResolveRegistrationCardJSONRequestBody = RegistrationCardToken
 
 // CreateCaseJSONRequestBody defines body for CreateCase for application/json ContentType.
 type CreateCaseJSONRequestBody = CaseCreate
@@ -14750,6 +14807,21 @@ type ServerInterface interface {
 	// VoidAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
 	VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error
+	// GetRegistrationCard A person's registration card
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/card)
+	GetRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params GetRegistrationCardParams) error
+	// IssueRegistrationCard Issue a registration card
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card)
+	IssueRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params IssueRegistrationCardParams) error
+	// ListRegistrationCardPrints Every print of a person's cards
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/card/prints)
+	ListRegistrationCardPrints(ctx echo.Context, centreID CentreID, id ID, params ListRegistrationCardPrintsParams) error
+	// ReprintRegistrationCard Print a card again
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card/reprint)
+	ReprintRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params ReprintRegistrationCardParams) error
+	// RevokeRegistrationCard Revoke a card
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card/revoke)
+	RevokeRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params RevokeRegistrationCardParams) error
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error
@@ -14840,12 +14912,6 @@ type ServerInterface interface {
 	// VoidJourneyLeg Void a leg of the journey recorded in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id}/void)
 	VoidJourneyLeg(ctx echo.Context, centreID CentreID, id ID, legID openapi_types.UUID, params VoidJourneyLegParams) error
-	// MergeBeneficiary Merge a record into another of the same person
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge)
-	MergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params MergeBeneficiaryParams) error
-	// PreviewMerge What a merge would do
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
-	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -14927,9 +14993,6 @@ type ServerInterface interface {
 	// ListTimeline Everything that happened with a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
 	ListTimeline(ctx echo.Context, centreID CentreID, id ID, params ListTimelineParams) error
-	// UnmergeBeneficiary Undo a merge
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/unmerge)
-	UnmergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UnmergeBeneficiaryParams) error
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error
@@ -14945,6 +15008,9 @@ type ServerInterface interface {
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx echo.Context, centreID CentreID, params CreateBundleParams) error
+	// ResolveRegistrationCard Whose card is this?
+	// (POST /v1/centres/{centre_id}/cards/resolve)
+	ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
@@ -17553,6 +17619,259 @@ func (w *ServerInterfaceWrapper) VoidAttachment(ctx echo.Context) error {
 	return err
 }
 
+// GetRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRegistrationCardParams
+	// ------------- Optional query parameter "size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "size", ctx.QueryParams(), &params.Size, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRegistrationCard(ctx, centreID, id, params)
+	return err
+}
+
+// IssueRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) IssueRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params IssueRegistrationCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.IssueRegistrationCard(ctx, centreID, id, params)
+	return err
+}
+
+// ListRegistrationCardPrints converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRegistrationCardPrints(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRegistrationCardPrintsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRegistrationCardPrints(ctx, centreID, id, params)
+	return err
+}
+
+// ReprintRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) ReprintRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReprintRegistrationCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReprintRegistrationCard(ctx, centreID, id, params)
+	return err
+}
+
+// RevokeRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeRegistrationCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeRegistrationCard(ctx, centreID, id, params)
+	return err
+}
+
 // ListCareArrangements converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCareArrangements(ctx echo.Context) error {
 	var err error
@@ -19069,111 +19388,6 @@ func (w *ServerInterfaceWrapper) VoidJourneyLeg(ctx echo.Context) error {
 	return err
 }
 
-// MergeBeneficiary converts echo context to params.
-func (w *ServerInterfaceWrapper) MergeBeneficiary(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params MergeBeneficiaryParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.MergeBeneficiary(ctx, centreID, id, params)
-	return err
-}
-
-// PreviewMerge converts echo context to params.
-func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PreviewMergeParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PreviewMerge(ctx, centreID, id, params)
-	return err
-}
-
 // ListBeneficiaryNames converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBeneficiaryNames(ctx echo.Context) error {
 	var err error
@@ -20648,67 +20862,6 @@ func (w *ServerInterfaceWrapper) ListTimeline(ctx echo.Context) error {
 	return err
 }
 
-// UnmergeBeneficiary converts echo context to params.
-func (w *ServerInterfaceWrapper) UnmergeBeneficiary(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UnmergeBeneficiaryParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UnmergeBeneficiary(ctx, centreID, id, params)
-	return err
-}
-
 // VoidBeneficiary converts echo context to params.
 func (w *ServerInterfaceWrapper) VoidBeneficiary(ctx echo.Context) error {
 	var err error
@@ -20948,6 +21101,22 @@ func (w *ServerInterfaceWrapper) CreateBundle(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateBundle(ctx, centreID, params)
+	return err
+}
+
+// ResolveRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) ResolveRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResolveRegistrationCard(ctx, centreID)
 	return err
 }
 
@@ -34146,9 +34315,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.GetBeneficiary, options.OperationMiddlewares["getBeneficiary"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.UpdateBeneficiary, options.OperationMiddlewares["updateBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/void", wrapper.VoidBeneficiary, options.OperationMiddlewares["voidBeneficiary"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -34256,6 +34422,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.GetRegistrationCard, options.OperationMiddlewares["getRegistrationCard"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.IssueRegistrationCard, options.OperationMiddlewares["issueRegistrationCard"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/reprint", wrapper.ReprintRegistrationCard, options.OperationMiddlewares["reprintRegistrationCard"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/revoke", wrapper.RevokeRegistrationCard, options.OperationMiddlewares["revokeRegistrationCard"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/prints", wrapper.ListRegistrationCardPrints, options.OperationMiddlewares["listRegistrationCardPrints"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cards/resolve", wrapper.ResolveRegistrationCard, options.OperationMiddlewares["resolveRegistrationCard"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.ListAttachments, options.OperationMiddlewares["listAttachments"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.UploadAttachment, options.OperationMiddlewares["uploadAttachment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
@@ -36730,6 +36902,291 @@ func (response VoidAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoi
 	return err
 }
 
+type GetRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   GetRegistrationCardParams
+}
+
+type GetRegistrationCardResponseObject interface {
+	VisitGetRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type GetRegistrationCard200ResponseHeaders struct {
+	ETag string
+}
+
+type GetRegistrationCard200JSONResponse struct {
+	Body    RegistrationCard
+	Headers GetRegistrationCard200ResponseHeaders
+}
+
+func (response GetRegistrationCard200JSONResponse) VisitGetRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRegistrationCard200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetRegistrationCard200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRegistrationCard200ApplicationPdfResponse) VisitGetRegistrationCardResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRegistrationCard200ImagePngResponse struct {
+	Body          io.Reader
+	Headers       GetRegistrationCard200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRegistrationCard200ImagePngResponse) VisitGetRegistrationCardResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitGetRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   IssueRegistrationCardParams
+}
+
+type IssueRegistrationCardResponseObject interface {
+	VisitIssueRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type IssueRegistrationCard201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type IssueRegistrationCard201JSONResponse struct {
+	Body    RegistrationCard
+	Headers IssueRegistrationCard201ResponseHeaders
+}
+
+func (response IssueRegistrationCard201JSONResponse) VisitIssueRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response IssueRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitIssueRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRegistrationCardPrintsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListRegistrationCardPrintsParams
+}
+
+type ListRegistrationCardPrintsResponseObject interface {
+	VisitListRegistrationCardPrintsResponse(w http.ResponseWriter) error
+}
+
+type ListRegistrationCardPrints200JSONResponse RegistrationCardPrintPage
+
+func (response ListRegistrationCardPrints200JSONResponse) VisitListRegistrationCardPrintsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRegistrationCardPrintsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRegistrationCardPrintsdefaultApplicationProblemPlusJSONResponse) VisitListRegistrationCardPrintsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReprintRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReprintRegistrationCardParams
+	Body     *ReprintRegistrationCardJSONRequestBody
+}
+
+type ReprintRegistrationCardResponseObject interface {
+	VisitReprintRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type ReprintRegistrationCard200ResponseHeaders struct {
+	ETag string
+}
+
+type ReprintRegistrationCard200JSONResponse struct {
+	Body    RegistrationCard
+	Headers ReprintRegistrationCard200ResponseHeaders
+}
+
+func (response ReprintRegistrationCard200JSONResponse) VisitReprintRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReprintRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReprintRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitReprintRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RevokeRegistrationCardParams
+	Body     *RevokeRegistrationCardJSONRequestBody
+}
+
+type RevokeRegistrationCardResponseObject interface {
+	VisitRevokeRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type RevokeRegistrationCard200ResponseHeaders struct {
+	ETag string
+}
+
+type RevokeRegistrationCard200JSONResponse struct {
+	Body    RegistrationCard
+	Headers RevokeRegistrationCard200ResponseHeaders
+}
+
+func (response RevokeRegistrationCard200JSONResponse) VisitRevokeRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitRevokeRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCareArrangementsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -38162,98 +38619,6 @@ func (response VoidJourneyLegdefaultApplicationProblemPlusJSONResponse) VisitVoi
 	return err
 }
 
-type MergeBeneficiaryRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   MergeBeneficiaryParams
-	Body     *MergeBeneficiaryJSONRequestBody
-}
-
-type MergeBeneficiaryResponseObject interface {
-	VisitMergeBeneficiaryResponse(w http.ResponseWriter) error
-}
-
-type MergeBeneficiary200ResponseHeaders struct {
-	ETag string
-}
-
-type MergeBeneficiary200JSONResponse struct {
-	Body    Merge
-	Headers MergeBeneficiary200ResponseHeaders
-}
-
-func (response MergeBeneficiary200JSONResponse) VisitMergeBeneficiaryResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type MergeBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response MergeBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitMergeBeneficiaryResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PreviewMergeRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   PreviewMergeParams
-	Body     *PreviewMergeJSONRequestBody
-}
-
-type PreviewMergeResponseObject interface {
-	VisitPreviewMergeResponse(w http.ResponseWriter) error
-}
-
-type PreviewMerge200JSONResponse MergePreview
-
-func (response PreviewMerge200JSONResponse) VisitPreviewMergeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PreviewMergedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPreviewMergeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListBeneficiaryNamesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -39565,56 +39930,6 @@ func (response ListTimelinedefaultApplicationProblemPlusJSONResponse) VisitListT
 	return err
 }
 
-type UnmergeBeneficiaryRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UnmergeBeneficiaryParams
-	Body     *UnmergeBeneficiaryJSONRequestBody
-}
-
-type UnmergeBeneficiaryResponseObject interface {
-	VisitUnmergeBeneficiaryResponse(w http.ResponseWriter) error
-}
-
-type UnmergeBeneficiary200ResponseHeaders struct {
-	ETag string
-}
-
-type UnmergeBeneficiary200JSONResponse struct {
-	Body    Merge
-	Headers UnmergeBeneficiary200ResponseHeaders
-}
-
-func (response UnmergeBeneficiary200JSONResponse) VisitUnmergeBeneficiaryResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UnmergeBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UnmergeBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitUnmergeBeneficiaryResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type VoidBeneficiaryRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -39833,6 +40148,46 @@ type CreateBundledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateBundledefaultApplicationProblemPlusJSONResponse) VisitCreateBundleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Body     *ResolveRegistrationCardJSONRequestBody
+}
+
+type ResolveRegistrationCardResponseObject interface {
+	VisitResolveRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type ResolveRegistrationCard200JSONResponse RegistrationCardHolder
+
+func (response ResolveRegistrationCard200JSONResponse) VisitResolveRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitResolveRegistrationCardResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -53136,6 +53491,21 @@ type StrictServerInterface interface {
 	// VoidAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
 	VoidAttachment(ctx context.Context, request VoidAttachmentRequestObject) (VoidAttachmentResponseObject, error)
+	// GetRegistrationCard A person's registration card
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/card)
+	GetRegistrationCard(ctx context.Context, request GetRegistrationCardRequestObject) (GetRegistrationCardResponseObject, error)
+	// IssueRegistrationCard Issue a registration card
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card)
+	IssueRegistrationCard(ctx context.Context, request IssueRegistrationCardRequestObject) (IssueRegistrationCardResponseObject, error)
+	// ListRegistrationCardPrints Every print of a person's cards
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/card/prints)
+	ListRegistrationCardPrints(ctx context.Context, request ListRegistrationCardPrintsRequestObject) (ListRegistrationCardPrintsResponseObject, error)
+	// ReprintRegistrationCard Print a card again
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card/reprint)
+	ReprintRegistrationCard(ctx context.Context, request ReprintRegistrationCardRequestObject) (ReprintRegistrationCardResponseObject, error)
+	// RevokeRegistrationCard Revoke a card
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card/revoke)
+	RevokeRegistrationCard(ctx context.Context, request RevokeRegistrationCardRequestObject) (RevokeRegistrationCardResponseObject, error)
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx context.Context, request ListCareArrangementsRequestObject) (ListCareArrangementsResponseObject, error)
@@ -53226,12 +53596,6 @@ type StrictServerInterface interface {
 	// VoidJourneyLeg Void a leg of the journey recorded in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id}/void)
 	VoidJourneyLeg(ctx context.Context, request VoidJourneyLegRequestObject) (VoidJourneyLegResponseObject, error)
-	// MergeBeneficiary Merge a record into another of the same person
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge)
-	MergeBeneficiary(ctx context.Context, request MergeBeneficiaryRequestObject) (MergeBeneficiaryResponseObject, error)
-	// PreviewMerge What a merge would do
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
-	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -53313,9 +53677,6 @@ type StrictServerInterface interface {
 	// ListTimeline Everything that happened with a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
 	ListTimeline(ctx context.Context, request ListTimelineRequestObject) (ListTimelineResponseObject, error)
-	// UnmergeBeneficiary Undo a merge
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/unmerge)
-	UnmergeBeneficiary(ctx context.Context, request UnmergeBeneficiaryRequestObject) (UnmergeBeneficiaryResponseObject, error)
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx context.Context, request VoidBeneficiaryRequestObject) (VoidBeneficiaryResponseObject, error)
@@ -53331,6 +53692,9 @@ type StrictServerInterface interface {
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx context.Context, request CreateBundleRequestObject) (CreateBundleResponseObject, error)
+	// ResolveRegistrationCard Whose card is this?
+	// (POST /v1/centres/{centre_id}/cards/resolve)
+	ResolveRegistrationCard(ctx context.Context, request ResolveRegistrationCardRequestObject) (ResolveRegistrationCardResponseObject, error)
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -55624,6 +55988,187 @@ func (sh *strictHandler) VoidAttachment(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
+// GetRegistrationCard operation middleware
+func (sh *strictHandler) GetRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params GetRegistrationCardParams) error {
+	var request GetRegistrationCardRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRegistrationCard(ctx.Request().Context(), request.(GetRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRegistrationCardResponseObject); ok {
+		return validResponse.VisitGetRegistrationCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// IssueRegistrationCard operation middleware
+func (sh *strictHandler) IssueRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params IssueRegistrationCardParams) error {
+	var request IssueRegistrationCardRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IssueRegistrationCard(ctx.Request().Context(), request.(IssueRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IssueRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(IssueRegistrationCardResponseObject); ok {
+		return validResponse.VisitIssueRegistrationCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRegistrationCardPrints operation middleware
+func (sh *strictHandler) ListRegistrationCardPrints(ctx echo.Context, centreID CentreID, id ID, params ListRegistrationCardPrintsParams) error {
+	var request ListRegistrationCardPrintsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRegistrationCardPrints(ctx.Request().Context(), request.(ListRegistrationCardPrintsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRegistrationCardPrints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRegistrationCardPrintsResponseObject); ok {
+		return validResponse.VisitListRegistrationCardPrintsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReprintRegistrationCard operation middleware
+func (sh *strictHandler) ReprintRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params ReprintRegistrationCardParams) error {
+	var request ReprintRegistrationCardRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReprintRegistrationCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReprintRegistrationCard(ctx.Request().Context(), request.(ReprintRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReprintRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReprintRegistrationCardResponseObject); ok {
+		return validResponse.VisitReprintRegistrationCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeRegistrationCard operation middleware
+func (sh *strictHandler) RevokeRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params RevokeRegistrationCardParams) error {
+	var request RevokeRegistrationCardRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RevokeRegistrationCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeRegistrationCard(ctx.Request().Context(), request.(RevokeRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeRegistrationCardResponseObject); ok {
+		return validResponse.VisitRevokeRegistrationCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCareArrangements operation middleware
 func (sh *strictHandler) ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error {
 	var request ListCareArrangementsRequestObject
@@ -56764,106 +57309,6 @@ func (sh *strictHandler) VoidJourneyLeg(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
-// MergeBeneficiary operation middleware
-func (sh *strictHandler) MergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params MergeBeneficiaryParams) error {
-	var request MergeBeneficiaryRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body MergeBeneficiaryJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.MergeBeneficiary(ctx.Request().Context(), request.(MergeBeneficiaryRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "MergeBeneficiary")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(MergeBeneficiaryResponseObject); ok {
-		return validResponse.VisitMergeBeneficiaryResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PreviewMerge operation middleware
-func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error {
-	var request PreviewMergeRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body PreviewMergeJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PreviewMerge(ctx.Request().Context(), request.(PreviewMergeRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PreviewMerge")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(PreviewMergeResponseObject); ok {
-		return validResponse.VisitPreviewMergeResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListBeneficiaryNames operation middleware
 func (sh *strictHandler) ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error {
 	var request ListBeneficiaryNamesRequestObject
@@ -57949,56 +58394,6 @@ func (sh *strictHandler) ListTimeline(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
-// UnmergeBeneficiary operation middleware
-func (sh *strictHandler) UnmergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UnmergeBeneficiaryParams) error {
-	var request UnmergeBeneficiaryRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UnmergeBeneficiaryJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UnmergeBeneficiary(ctx.Request().Context(), request.(UnmergeBeneficiaryRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UnmergeBeneficiary")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UnmergeBeneficiaryResponseObject); ok {
-		return validResponse.VisitUnmergeBeneficiaryResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // VoidBeneficiary operation middleware
 func (sh *strictHandler) VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error {
 	var request VoidBeneficiaryRequestObject
@@ -58194,6 +58589,54 @@ func (sh *strictHandler) CreateBundle(ctx echo.Context, centreID CentreID, param
 		return err
 	} else if validResponse, ok := response.(CreateBundleResponseObject); ok {
 		return validResponse.VisitCreateBundleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResolveRegistrationCard operation middleware
+func (sh *strictHandler) ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error {
+	var request ResolveRegistrationCardRequestObject
+
+	request.CentreID = centreID
+
+	var body ResolveRegistrationCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveRegistrationCard(ctx.Request().Context(), request.(ResolveRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResolveRegistrationCardResponseObject); ok {
+		return validResponse.VisitResolveRegistrationCardResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -67949,97 +68392,97 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/ktw2ki+KvwqivhPh2bMlTUuyPGN1fCNOW7bHPmtbOpJ3fGPH2moUiarCNAsoA2CXyj769z7AfcT7",
-	"JDeQAEiQBEiQxZbUM94/Zq0uEgQSiUT+/ORvi4zvD5wRpuTi2W+LHcE5EfCfzzlThKnvMNuWeEv0n3Ii",
-	"M0EPinK2eLb4cUdQYX9FfIMU/HtNCrlYLshbvD8UZPFssRGL5UKQX0oqSL54pkRJlguZ7cge6zHV6aCf",
+	"7P3/ktw2ki+KvwqivhPh2bMlTastecbq+EYcWbbHPmtbOpJ3fGPH2moUiarCNAsoA2CXyj769z7AfcT7",
+	"JDeQAEiQBEiQxZbUM94/Zq0uEgQSiUT+/ORvi4zvD5wRpuTi6W+LHcE5EfCfzzlThKnvMNuWeEv0n3Ii",
+	"M0EPinK2eLr4cUdQYX9FfIMU/HtNCrlYLshbvD8UZPF0sRGL5UKQX0oqSL54qkRJlguZ7cge6zHV6aCf",
 	"kkpQtl28e7dcfPUj3oa/dkuEpJwt0YYL9O3mwfdYZbvGx35ePPp5MfJ73/EMm4+0v/nTjggC62LkiASR",
-	"vBQZQVSO/MLfsDiFRscKkUKaL2Amj0SgnBwIyyXirLGuqywjB/Wg2owx33+3XBywwHui7M6aweIb+523",
-	"qXsiJd4S+QwRTXexRFggLhDRNKD6acMyi+WC4X14qvXU9vjtd4Rt1W7x7PHFxTJAqueEKUG+/TLMABn8",
-	"6r58wGpXf9f8tqJ5L3E2XOyxWjxblCU8GZgBz0lBpfoBhg0yPZVqibBElKHrtw8y+8J1eF76p94peUT5",
+	"vBQZQVSO/MLfsDiFRscKkUKaL2Amj0SgnBwIyyXirLGuZ1lGDupBtRljvv9uuThggfdE2Z01g8U39jtv",
+	"U/dESrwl8ikimu5iibBAXCCiaUD104ZlFssFw/vwVOup7fHb7wjbqt3i6eXFxTJAqueEKUG+/TLMABn8",
+	"6r58wGpXf9f8tqJ5L3E2XOyxWjxdlCU8GZgBz0lBpfoBhg0yPZVqibBElKHrtw8y+8J1eF76p94peUT5",
 	"7ELvlVJE6HH+++/4wa9v9P9cPPh89eZ//CE833JN9JwjFCvX5BOJ9BwjZCvXZMz0QhMQkovu568ZeatW",
 	"Gfx67QTEQfPVmmx4vY2/lESc/AnBcJEpPLoI802MY9yhDS/+bGb5Nif7A1eEZaf/IIEz/j2+IRJhJMiB",
-	"YIUk3pBLhNkJlYz+UhKkyFsVO0je2A/04LGD9PTpcrGnrKJQcJ4bIyuDNNICFyktjY5YIkFw3pKpT0Cm",
-	"hidZS+EkFnoU2b7ND5yRpDlqLspwURCBdlj2zEuPWE1uHDNtXmEWu/IOWCjEWXFCxx0tjPDOzF2pJ4TU",
-	"jkqY7qUR7rgoNPNT1TNV87mRJGNZUebkR65w0Z3pc14yBd8W/CiR4jxy3KgZZqVgHH8KOdngslCLZxtc",
-	"SFJNYc15QTAzV6e57rtHHxfFNcJ5Lj2tQItLckvEqdIaIlOqlIh6LoSV+8Wzvy9wUSzehKjxHd1T1Z3I",
-	"K714DFIn9jF4MbjupxdLvQ90r78N99WeMvOv+pBRpsiWCJjEENcA/1KJjpgpki+RLLOdvkeu1ydF5P//",
-	"4sFnT58+eXodY5ReLgnep+/0qZQHziSBXXpxVard84ISpr4Swghty7v6P/HhUFCjDP3pH9JoRJUc+G1B",
-	"zCsLym5xQfNVBgNpWaF/WAUuH3hAr5hxhW4YPzIEKhUXKKc5/PUg+C1BVElSbB4u3vmr+4Mgm8Wzxf/v",
-	"T7WO+ifzq/wTrMSsAZbZ2vavn6PP/vzp50iSTP8JPX34eLH0tduffvrpgR6CMKVXHNi1b/jRLkDaSaod",
-	"2UtS3JJx+p+enjfds0i+FbiX4oJsBJE7pPgNYY7w8Ord0vbdcvFS8HVB9j3rO5gn/j2wTtBPqmUu9DcV",
-	"pkW1ql9KIhVaC4JvtG4MHLTngiBRFkReIkkIAprIh446cvHs79XA1W41RqYSbSgpck0o94R+/8D1qdZ0",
-	"/xMcvXdv9ImUCrNMD1YK9kxrBM8uHn3++OLi4uIB/M+f9f/8xf3T/h/W51VhVcrFs08fP14uFFVwqwbW",
-	"hWE1tZ7hCCb/5OiSvIVuMwL795rvidpRtgVJJDjbGvLZe+xWnwjOJNhYRzBRcLZDZg1oTzCTIOvsl8Ce",
-	"ePmtkSn6HwfBD0QoagROJghWJF9h1dCncqzIA0X3pKtUtab7W/d3mifoZstFgaValbL6eMe0Y4gqpJ9C",
-	"W64QNmdmiRQHUuwpK5WeX9qkmbUWuj8QdeTiJnBJPv/2y1dIaJku9Uz2+AR6DXzdnF/CcmBFtBF8f4nI",
-	"/qBOz7T6qG8IRfYy+EX7BywEPul/c7HFjEo4g6tE4h0EuaW8lCtJMkHUqmSKFmEZWXC2hTmbR61yj2DR",
-	"xoxNo6Agt/xmJKvIjB8Mo6WTw0yzu5YXWqWjzDfG4b7e0luzQbzUVh8z1xZltVbvtLvOp8tDPpr7rY+j",
-	"8QJl6rNPF0GVo76G/m6sGff+0j97jal0OcKyb0VPj2trZYuv/0EypadYnffn8AUQ83lO9Wi4eOmdf6s4",
-	"NkVC63g3VZiL5eTz7k5gWyfqNY2a57NiIm+Mp6Ep7fHbb82z3s+Gw5YLY9rZ37VyMPEMBpi73xZvz2tP",
-	"mf3Xo4RJtphpiEd6GeOl9Su1dh4r3FhO3w1WXyqBM+x5FobG+YG8VdZDoQdy1lLfK8akahMEZt/89AAN",
-	"rDHbezb2lPl/fTT2tLCyKPBaaxRGDb1fx+L9s3h3vw5aucfFlySjWnDKkeJsTaRagbqo/4PxkCnxYoOy",
-	"gstSEKkvi2xHi1wQ9olEGZYgbzv7OrA9Gd/vrcI19tXcLrRhVgMRjB8QCPMmJIfdFqWdX0tXTf/mvj26",
-	"6N24zrlz83UzeNOzi/C1cRuYKI29ezkamOg40To3+IADIXqb9635FZHgrmiLW2x/H9qp51gSN5bhrTzM",
-	"w+C/NYbFpVF6tP0kpDKm1xIdwbinCmmhI62iGmBAY4B1wg70hhypDGpFiZvES5VxI+8ca2v2yYnx8260",
-	"ORD2H3Uo74Yaprzskl7UP4w6LHYr3w0cCTd8cG5K4WznhENnDzE6ECE5Q3+8XhNGNjSjWJxWNL/+N21T",
-	"c/2EFkroj9f6/8EPYBK3hJ7/atLW2NHSnjX+g1VOCqIiBtyPntvVOZjIQYFzfW+iC2kK9xQTdUMLsmLB",
-	"ANEV2ApaBkjC1BIdqdrxUhlTGsPJQPtSKpjxjhdBAuwI3e6UZ85UQiL5KNxQlnftoeWijldp9qqYZQXP",
-	"g9m8JkXQkNqTnOKV+XNEOrgNwUAEKmFLwsZeRugtyVdyhx8//Sw6oCa0Hc2RNKgqEyapordUnSJcr9nv",
-	"mZHPNhIFXJ7xkimIV1txwTRdwQ9uhzSXov5UpoLCY7kYWEOQKEttQe7IW6zlk/lid1z6a4DUX5yUUSP6",
-	"CD5oOi4Xalfu1ywoiX/aEbUD+xfkOXjcFt0AwDQDtzwUHOckX61PqRcv3dA+Nw5GMsMMGETLVixIDscO",
-	"KJTzrNwbtkk2wM330ueXbLAvF7ec5itBsIw4t/TvYz0G5pXE6R5prgIxtpf0LSnkEi4AhujeBEzmcjiA",
-	"cGkeU1+INmSL5fvqWHWFhc+7TX7qvxC/o+yme1eTtwcqiBxF8kMpDlySwWu98emX9iV9BkQRzhTxqasf",
-	"qj+19Cc6vM5JrpnzltWavhtseK4v688GMmSoQvxAmC+kXXzBZ4SQYK4/M4dDolas7plHwqPCHC6JszWL",
-	"titi0IfRut6n39XvesnzN250qxEnppbkDd9II43n559fL4ZMDjtOcPvKnKqrLJyhdi1IjjN1/Qzd4qKs",
-	"9QIlMC1sVBUd9S1OBJYkh7Ql/Z+lgPQuYwzgAmleQjnZY5b7J40ySUQtziF8pnVyIDQ2Mh0Lm4R34MJk",
-	"OukphQ+kXssXguCbsEJvrMmCshujquWcSF9RbvvGnCHZDf5Q5qyNUP4WIw1ChTVUt7OOFnsqpeF0XChi",
-	"gomGPta85CK3fzYkoJytrPq/EiTjQv+U7Uh2A1GdVT2M98eSQZx8dQMZP4yrldoR8Cvlq2yHKQuroOSX",
-	"7lp/KPdrIqrUTH37LUcHFSwdKrM9yqLPqzXEUkWlQpJuGVbAfLdGwURmUe293WG5C+7sDTkFN/b6hubX",
-	"kJH3p4dHUhQPgIx/+sfxRj78h+TsehEnW4LeVk28++Wv8sdPnz76fInWWJLPPi1FsaxXp3lNousjPkkF",
-	"vnR7NB9dL2024xJJ8ssS6QVDdEl/CfSmpYm8EpaTHK1PCBvG3RASDhe491LVmNZGa1osDd0rKvvr9r8Q",
-	"ZYKvboNhYFyJr94b1pN075b6JS6Ce/2fkkAS6tXLb22KxiXCa20cQtQagpEnqcje5/eYQmw+4y61FlOV",
-	"kojrJbo2X7nWH702Qwf5aYwOme0w25J8BRkIgfDwD+BD46wYF+0N0asjCIg+KFRJw4yXaIsPEmFBUHWl",
-	"dl1rByIiadLVT9/mS2TpD34O8Cb9g6+D43UjYs1Rv4b8A743AVm9SSamnLKnh7hGeXJuSj1sNXOE5Y1J",
-	"eaARf4UW6H1GqB7O3sFrsqMsr8gg/Qt4RDgcckOil9i1S0ipUmtN0LragQjdq4TY7qhaB6td2EdBlSJM",
-	"D6ev+mrcmmbwqFUDuuKoBMmwoiHe/inyEZ/TBze510UKr4Dt6Z3vpRNEHhmaM+0cy35JN4dZUYvN+cyK",
-	"iYaCnoozkmMXOMEFyUGGdO7s3rMBUsfb8uSD4DSBVhbTN1cPHj/9rHnRwv3pdB2XiELVcsjR5mmLk1WE",
-	"vtvUjQ8cGaX838DxVNeitFzugt+QtCvUKNj6LmBKa+L1sjzXHSgmAbrW+yutLNDCCxRUkqd5Fp2wjHlE",
-	"JVnaDxx3XFZi05OSl0b12YFbUyJn5Ti2S9HXYB1J5AKOrxSopFc8XffdclGy+mvtkFZNRkwr7YQKOEdL",
-	"JPke8qY4lPwU+QT93O6x21CP+t7EwjyndlzQX4HfXhNxS8T3RGEnvJrcB3mn4J+TK1ketKVn1jtCMZGy",
-	"JCL4qFbSV6WgwR9dAvN5Xxfk1pZ5rVxWXeRrnedWuFS71Z6oHc8nf99kOkx+m4hbmpGVc2bjaHIkJA72",
-	"L7H5yAyra3Ok2ejOXMKb4O1+bJ0B6vWwxTLCrKkLH8UDoYP1RR0cDVhCoKQNagXeGFf2jXfLxRpLGtSm",
-	"TnDrGR8DJJKuSTj01vLSHQTPCHg1VmZs95G+EMWaCrVb5TiS6XIQNmED7TlTO63anQgWNpwnpEI5PoVC",
-	"VdbB1PO9VTV2wFTL8enaqvaMMwhbbektKBq9NAgOD0HokilxWvHNigu6pYN373PzwtSYsuP5FQNrLUj6",
-	"6hkXhe1dWfPpd8sFyUvL1wW5DUV5WwO0n3+3XGzwnhanVTTdeUtYTrTVTpiy7truM3pbIuHz7w3zWl9b",
-	"bXSw4oRsrGhqcoi+QVlO8lVOpKIsLkMhm+sgiCICEsjDChQ8dUvJcVV4lbR9DFKVxIIz3Px3eo6I/3b7",
-	"fthjQRUuVq7SYGBfW49DbF9oo4cyxZNouadbYwRaQdGXg93+eOvV4HqqZ1JX1H4BMh+NE58Gcyk9fzM1",
-	"VWp7TJmNdCdtiHfeOyn3akcEcHjgw1+XAqLr8kCKgrKtNG4/eEKO8vUcdnq6oScP/FAWhiBJoqL9vE3R",
-	"gCmvQuL2Sgh6iwvkCjJdYfagNBdkQwRhIQfE6x0XCoixK/eYPfNGtiXM8CNGVkIGR99SCV71VSskH5+P",
-	"fkOMEYuBV2CgPbYJs6FUbhEpMTsSW/Jh87L2WGU7ItH1L9dLVB6Q4ujRJaIMmUBL7RKsV8bLtV82ZKkD",
-	"auPb7ke/ff3iT99+9Rw9ffzoL0N3ox5AjxPxGOEDXSK617qQ8eBsiBCRXJbqHFc5p5mN2BnZszCJDMHo",
-	"xl3XUQylZUxNe6h5PchnbXZtnbmmGDG72T3ZbTnnXy1OY6x2sNqHAb31qtZSw8HQehttvAoCRJm2QcNb",
-	"2GSc/13qK5gz38WA5Q3J4YBvuUKMG7fAEq1PVnUkRf6JBCXgmV+k41eXVvqCPUxuSvoUaa3DeHe9ukNf",
-	"l/WWYgVrvSSTwOxT4NOLfhJOSsDAmZ5BQXJ9GeelKZ0M3SFfQR11hllO9eQNGTH69OJzdF3QG1Kc6tev",
-	"gWb5EnGWEXA5rHl+AudKwfkNyZ/5JINSSMeVpt4JfDEHTAU4MYybXBCt+ozy19YZ4I8vundZEInkOdcb",
-	"pUgOJoRE4G+2R2SJKJOK4NyEGWAnkSbGJcIMaf7a65Po/eAZHVVZ96PHfln3RUg2nGWyYSltRKzv3Vee",
-	"cHiurVrjWIrYe9eZecSZO/aflcXjitSgyBMwCKhEEgd2ZYI52CoGtmIReMIU98MLaF0qN69QecO/rlHJ",
-	"zuCHc0zSgHk5VGrz0VmbA3AHQetzAEjjbGt0cE5nWqfD43/01mqP4A+XhZ1vzs5rnnq1S0/SFnDP7Fe/",
-	"OCutnnUWA3dkTWK/AlEZw96on4YOzL20jaGIYV3w7MYvMpNE3NrLF3LdyS3NyGXTbmbkrQLIjPA11qLW",
-	"wBZ07OsWT/Icn5auir6agrbR0K+ckWVkEh/ESm+sPCha57GfOwl1QUOwYfiFTb0Bo80B1p1fqjWlImrI",
-	"L9xzy/7oX6lamz/uOJgnjbKT0TdqUp6y/qSXoTz+anQVv6ESJy7qwozukvfEZWVJhTdm1e4lY6gmQATo",
-	"IYM8ih49/fzxp8/QlcDrJfpK7egSfYcVWLcewuDVg/8ChME3vz1594fFR+h7ufOSmKnOndbBsvyWcEYn",
-	"eQZGa8LTz9tcGu37PX/DJua0w+LfEqOOTouvUrljhpSy9p1wv8pVOvSYo2Zl4PgMVqDMeJwGv3XeuWkP",
-	"3+JY4NfHyyfv/vjA/vPiwef6L39592//I3gBRA/YcNnODAduYDkDB7CPueY9aPf3kM1zwPBwxKBnK/9o",
-	"Xe//xznc/+0Pg8hwi+8hboTWJxMbuET6A0gZxF3mwgNrnN0s0rz3d+yDHDwv5/sk+z9xTuLL0DkMHsHW",
-	"B7Mx3shBanW8k6MWn+KtHDXgeO/l8KUz7M086+Ka4N0c/F6qGzNpoLZbM/LSoJtz9jvxg/tDR7Hm/fCP",
-	"jlvS7/7Su/KXDp7MO/CfJvr/PnReT8djmFC5PpMHsavBCYJv/lpgKe8G7ywW8b1SqCBYKqQIQ9kOC5xB",
-	"X5FlF1i/UQL/8Le/LN+dWQpfr/mVST/o4g2PQpmqMPRmcYGmYpQdCEuHawkgmv2jlAoQamx9eP3vN737",
-	"GKp10DdlXpJR6zSvjSRO9VLiugFwOAr8BbBQVAIwCIJHtURPryn7WIF5Hfv6XLKsS/ArorT3LuWwuFya",
-	"keKiD2lybm5tQ9D2QPC1VzeHNd+WLvfMpC9ZXgRoQJgSdISmasb5Kpza3JqaGzs+n0nO7jOmbL83CnA0",
-	"UXSPXruhYbcESJ4Fa+91K+st7g7T2+gpHcjCVjG8ceYgqtD6ZFFkFoFlzicSq1V5axgg7LQEy4hhoDfz",
-	"ZLNLbTidS+Iq+SEY5xmNP//8h2Zrrt8ulk8+D8fP1jw/nbkdxqU1tBnQ2aqLFkgKfmymIXhi/ElTTfvv",
-	"P/6pNoD/sHrw5t//7d+HIxu2pRYsNLRnz7EgVwIaHezD6CBbTJlUqwxrDVwzxepIiyKcyISbI/U7nLAg",
-	"K/+Fd8sp8fAUiOdv+FHvECRkSItrQyFhWb+N3NsyDI1q1x0Ee7hymbm1DQRNdFLiw/XIYQ+Qhca0D0Hg",
+	"YIUk3pArhNkJlYz+UhKkyFsVO0je2A/04LGD9OTJcrGnrKJQcJ4bIyuDNNICFyktjY5YIkFw3pKpn4JM",
+	"DU+ylsJJLPQosn2bHzgjSXPUXJThoiAC7bDsmZcesZrcOGbavMIsduUdsFCIs+KEjjtaGOGdmbtSTwip",
+	"HZUw3Ssj3HFRaOanqmeq5nMjScayoszJj1zhojvT57xkCr4t+FEixXnkuFEzzErBOP4UcrLBZaEWTze4",
+	"kKSawprzgmBmrk5z3XePPi6Ka4TzXHpagRaX5JaIU6U1RKZUKRH1XAgr94unf1/goli8CVHjO7qnqjuR",
+	"V3rxGKRO7GPwYnDdTy6Weh/oXn8b7qs9ZeZf9SGjTJEtETCJIa4B/qUSHTFTJF8iWWY7fY9cr0+KyP//",
+	"xYPPnjz59Ml1jFF6uSR4n77Tp1IeOJMEdunFs1LtnheUMPWVEEZoW97V/4kPh4IaZehP/5BGI6rkwG8L",
+	"Yl5ZUHaLC5qvMhhIywr9wypw+cADesWMK3TD+JEhUKm4QDnN4a8HwW8JokqSYvNw8c5f3R8E2SyeLv5/",
+	"f6p11D+ZX+WfYCVmDbDM1rZ//Rx99ufHnyNJMv0n9OTh5WLpa7c//fTTAz0EYUqvOLBr3/CjXYC0k1Q7",
+	"spekuCXj9D89PW+6Z5F8K3AvxQXZCCJ3SPEbwhzh4dW7pe275eKl4OuC7HvWdzBP/HtgnaCfVMtc6G8q",
+	"TItqVb+URCq0FgTfaN0YOGjPBUGiLIi8QpIQBDSRDx115OLp36uBq91qjEwl2lBS5JpQ7gn9/oHrU63p",
+	"/ic4eu/e6BMpFWaZHqwU7KnWCJ5ePPr88uLi4uIB/M+f9f/8xf3T/h/W51VhVcrF08eXl8uFogpu1cC6",
+	"MKym1jMcweSfHF2St9BtRmD/XvM9UTvKtiCJBGdbQz57j93qE8GZBBvrCCYKznbIrAHtCWYSZJ39EtgT",
+	"L781MkX/4yD4gQhFjcDJBMGK5CusGvpUjhV5oOiedJWq1nR/6/5O8wTdbLkosFSrUlYf75h2DFGF9FNo",
+	"yxXC5swskeJAij1lpdLzS5s0s9ZC9weijlzcBC7J599++QoJLdOlnsken0Cvga+b80tYDqyINoLvrxDZ",
+	"H9TpqVYf9Q2hyF4Gv2j/gIXAJ/1vLraYUQlncJVIvIMgt5SXciVJJohalUzRIiwjC862MGfzqFXuESza",
+	"mLFpFBTklt+MZBWZ8YNhtHRymGl21/JCq3SU+cY43Ndbems2iJfa6mPm2qKs1uqddtf5dHnIR3O/9XE0",
+	"XqBMffZ4EVQ56mvo78aace8v/bPXmEqXIyz7VvT0uLZWtvj6HyRTeorVeX8OXwAxn+dUj4aLl975t4pj",
+	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4EprSHr/91jzr/Ww4bLkwpp39XSsHE89ggLn7bfH2vPaU",
+	"2X89Sphki5mGeKSXMV5av1Jr57HCjeX03WD1pRI4w55nYWicH8hbZT0UeiBnLfW9YkyqNkFg9s1PD9DA",
+	"GrO9Z2NPmf/XR2NPCyuLAq+1RmHU0Pt1LN4/i3f366CVe1x8STKqBaccKc7WRKoVqIv6PxgPmRIvNigr",
+	"uCwFkfqyyHa0yAVhn0iUYQnytrOvA9uT8f3eKlxjX83tQhtmNRDB+AGBMG9CcthtUdr5tXTV9G/u26OL",
+	"3o3rnDs3XzeDNz27CF8bt4GJ0ti7l6OBiY4TrXODDzgQord535pfEQnuira4xfb3oZ16jiVxYxneysM8",
+	"DP5bY1hcGaVH209CKmN6LdERjHuqkBY60iqqAQY0Blgn7EBvyJHKoFaUuEm8VBk38s6xtmafnBg/70ab",
+	"A2H/UYfybqhhyssu6UX9w6jDYrfy3cCRcMMH56YUznZOOHT2EKMDEZIz9MfrNWFkQzOKxWlF8+t/0zY1",
+	"109ooYT+eK3/H/wAJnFL6PmvJm2NHS3tWeM/WOWkICpiwP3ouV2dg4kcFDjX9ya6kKZwTzFRN7QgKxYM",
+	"ED0DW0HLAEmYWqIjVTteKmNKYzgZaF9KBTPe8SJIgB2h253yzJlKSCQfhRvK8q49tFzU8SrNXhWzrOB5",
+	"MJvXpAgaUnuSU7wyf45IB7chGIhAJWxJ2NjLCL0l+Uru8OWTz6IDakLb0RxJg6oyYZIqekvVKcL1mv2e",
+	"GvlsI1HA5RkvmYJ4tRUXTNMV/OB2SHMp6k9lKig8louBNQSJstQW5I68xVo+mS92x6W/Bkj9xUkZNaKP",
+	"4IOm43KhduV+zYKS+KcdUTuwf0Geg8dt0Q0ATDNwy0PBcU7y1fqUevHSDe1z42AkM8yAQbRsxYLkcOyA",
+	"QjnPyr1hm2QD3HwvfX7JBvtycctpvhIEy4hzS/8+1mNgXkmc7pHmKhBje0nfkkIu4QJgiO5NwGQuhwMI",
+	"l+Yx9YVoQ7ZYvq+OVVdY+Lzb5Kf+C/E7ym66dzV5e6CCyFEkP5TiwCUZvNYbn35pX9JnQBThTBGfuvqh",
+	"+lNLf6LD65zkmjlvWa3pu8GG5/qy/mwgQ4YqxA+E+ULaxRd8RggJ5vozczgkasXqnnkkPCrM4ZI4W7No",
+	"uyIGfRit6336Xf2ulzx/40a3GnFiakne8I000nh+/vn1YsjksOMEt6/MqXqWhTPUrgXJcaaun6JbXJS1",
+	"XqAEpoWNqqKjvsWJwJLkkLak/7MUkN5ljAFcIM1LKCd7zHL/pFEmiajFOYTPtE4OhMZGpmNhk/AOXJhM",
+	"Jz2l8IHUa/lCEHwTVuiNNVlQdmNUtZwT6SvKbd+YMyS7wR/KnLURyt9ipEGosIbqdtbRYk+lNJyOC0VM",
+	"MNHQx5qXXOT2z4YElLOVVf9XgmRc6J+yHcluIKqzqofx/lgyiJOvbiDjh3G1UjsCfqV8le0wZWEVlPzS",
+	"XesP5X5NRJWaqW+/5eiggqVDZbZHWfR5tYZYqqhUSNItwwqY79YomMgsqr23Oyx3wZ29Iafgxl7f0Pwa",
+	"MvL+9PBIiuIBkPFP/zjeyIf/kJxdL+JkS9Dbqol3v/xVfvnkyaPPl2iNJfnscSmKZb06zWsSXR/xSSrw",
+	"pduj+eh6abMZl0iSX5ZILxiiS/pLoDctTeSVsJzkaH1C2DDuhpBwuMC9l6rGtDZa02Jp6F5R2V+3/4Uo",
+	"E3x1GwwD40p89d6wnqR7t9QvcRHc6/+UBJJQn7381qZoXCG81sYhRK0hGHmSiux9fo8pxOYz7lJrMVUp",
+	"ibheomvzlWv90WszdJCfxuiQ2Q6zLclXkIEQCA//AD40zopx0d4QvTqCgOiDQpU0zHiFtvggERYEVVdq",
+	"17V2ICKSJl399G2+RJb+4OcAb9I/+Do4Xjci1hz1a8g/4HsTkNWbZGLKKXt6iGuUJ+em1MNWM0dY3piU",
+	"BxrxV2iB3meE6uHsHbwmO8ryigzSv4BHhMMhNyR6iV27hJQqtdYErasdiNC9Sojtjqp1sNqFfRRUKcL0",
+	"cPqqr8ataQaPWjWgK45KkAwrGuLtnyIf8Tl9cJN7XaTwCtie3vleOkHkkaE5086x7Jd0c5gVtdicz6yY",
+	"aCjoqTgjOXaBE1yQHGRI587uPRsgdbwtTz4IThNoZTF98+zB5ZPPmhct3J9O13GJKFQthxxtnrY4WUXo",
+	"u03d+MCRUcr/DRxPdS1Ky+Uu+A1Ju0KNgq3vAqa0Jl4vy3PdgWISoGu9v9LKAi28QEEleZpn0QnLmEdU",
+	"kqX9wHHHZSU2PSl5ZVSfHbg1JXJWjmO7FH0N1pFELuD4SoFKesXTdd8tFyWrv9YOadVkxLTSTqiAc7RE",
+	"ku8hb4pDyU+RT9DP7R67DfWo700szHNqxwX9FfjtNRG3RHxPFHbCq8l9kHcK/jm5kuVBW3pmvSMUEylL",
+	"IoKPaiV9VQoa/NElMJ/3dUFubZnXymXVRb7WeW6FS7Vb7Yna8Xzy902mw+S3ibilGVk5ZzaOJkdC4mD/",
+	"EpuPzLC6Nkeaje7MJbwJ3u7H1hmgXg9bLCPMmrrwUTwQOlhf1MHRgCUEStqgVuCN8cy+8W65WGNJg9rU",
+	"CW4942OARNI1CYfeWl66g+AZAa/GyoztPtIXolhToXarHEcyXQ7CJmygPWdqp1W7E8HChvOEVCjHp1Co",
+	"yjqYer63qsYOmGo5Pl1b1Z5xBmGrLb0FRaOXBsHhIQhdMiVOK75ZcUG3dPDufW5emBpTdjy/YmCtBUlf",
+	"PeOisL0raz79brkgeWn5uiC3oShva4D28++Wiw3e0+K0iqY7bwnLibbaCVPWXdt9Rm9LJHz+vWFe62ur",
+	"jQ5WnJCNFU1NDtE3KMtJvsqJVJTFZShkcx0EUURAAnlYgYKnbik5rgqvkraPQaqSWHCGm/9OzxHx327f",
+	"D3ssqMLFylUaDOxr63GI7Qtt9FCmeBIt93RrjEArKPpysNsfb70aXE/1TOqK2i9A5qNx4tNgLqXnb6am",
+	"Sm2PKbOR7qQN8c57J+Ve7YgADg98+OtSQHRdHkhRULaVxu0HT8hRvp7DTk839OSBH8rCECRJVLSftyka",
+	"MOVVSNw+E4Le4gK5gkxXmD0ozQXZEEFYyAHxeseFAmLsyj1mT72RbQkz/IiRlZDB0bdUgld91QrJx+ej",
+	"3xBjxGLgFRhoj23CbCiVW0RKzI7ElnzYvKw9VtmOSHT9y/USlQekOHp0hShDJtBSuwTrlfFy7ZcNWeqA",
+	"2vi2+9FvX7/407dfPUdPLh/9Zehu1APocSIeI3ygS0T3WhcyHpwNESKSy1Kd4yrnNLMROyN7FiaRIRjd",
+	"uOs6iqG0jKlpDzWvB/msza6tM9cUI2Y3uye7Lef8q8VpjNUOVvswoLc+q7XUcDC03kYbr4IAUaZt0PAW",
+	"Nhnnf5f6CubMdzFgeUNyOOBbrhDjxi2wROuTVR1JkX8iQQl46hfp+NWllb5gD5Obkj5FWusw3l2v7tDX",
+	"Zb2lWMFaL8kkMPsUeHzRT8JJCRg40zMoSK4v47w0pZOhO+QrqKPOMMupnrwhI0aPLz5H1wW9IcWpfv0a",
+	"aJYvEWcZAZfDmucncK4UnN+Q/KlPMiiFdFxp6p3AF3PAVIATw7jJBdGqzyh/bZ0BfnnRvcuCSCTPud4o",
+	"RXIwISQCf7M9IktEmVQE5ybMADuJNDGuEGZI89den0TvB8/oqMq6H136Zd0XIdlwlsmGpbQRsb53X3nC",
+	"4bm2ao1jKWLvXWfmEWfu2H9WFo8rUoMiT8AgoBJJHNiVCeZgqxjYikXgCVPcDy+gdancvELlDf+6RiU7",
+	"gx/OMUkD5uVQqc1HZ20OwB0Erc8BII2zrdHBOZ1pnQ6P/9Fbqz2CP1wWdr45O6956tUufZq2gHtmv/rF",
+	"WWn1rLMYuCNrEvsViMoY9kZ9HDow99I2hiKGdcGzG7/ITBJxay9fyHUntzQjV027mZG3CiAzwtdYi1oD",
+	"W9Cxr1s8yXN8Wroq+moK2kZDv3JGlpFJfBArvbHyoGidx37uJNQFDcGG4Rc29QaMNgdYd36p1pSKqCG/",
+	"cM8t+6N/pWpt/rjjYJ40yk5G36hJecr6k16G8vir0VX8hkqcuKgLM7pL3hOXlSUV3phVu5eMoZoAEaCH",
+	"DPIoevTk88vHT9EzgddL9JXa0SX6Diuwbj2EwWcP/gsQBt/89um7Pyw+Qt/LnZfETHXutA6W5beEMzrJ",
+	"MzBaE55+3ubSaN/v+Rs2MacdFv+WGHV0WnyVyh0zpJS174T7Va7SocccNSsDx2ewAmXG4zT4rfPOTXv4",
+	"FscCv14uP333xwf2nxcPPtd/+cu7f/sfwQsgesCGy3ZmOHADyxk4gH3MNe9Bu7+HbJ4DhocjBj1b+Ufr",
+	"ev8/zuH+b38YRIZbfA9xI7Q+mdjAFdIfQMog7jIXHljj7GaR5r2/Yx/k4Hk53yfZ/4lzEl+GzmHwCLY+",
+	"mI3xRg5Sq+OdHLX4FG/lqAHHey+HL51hb+ZZF9cE7+bg91LdmEkDtd2akZcG3Zyz34kf3B86ijXvh390",
+	"3JJ+95felb908GTegf800f/3ofN6Oh7DhMr1mTyIXQ1OEHzz1wJLeTd4Z7GI7zOFCoKlQoowlO2wwBn0",
+	"FVl2gfUbJfAPf/vL8t2ZpfD1ml+Z9IMu3vAolKkKQ28WF2gqRtmBsHS4lgCi2T9KqQChxtaH1/9+07uP",
+	"oVoHfVPmJRm1TvPaSOJULyWuGwCHo8BfAAtFJQCDIHhUS/T0mrKPFZjXsa/PJcu6BL8iSnvvUg6Ly6UZ",
+	"KS76kCbn5tY2BG0PBF97dXNY823pcs9M+pLlRYAGhClBR2iqZpyvwqnNram5sePzmeTsPmPK9nujAEcT",
+	"RffotRsadkuA5Fmw9l63st7i7jC9jZ7SgSxsFcMbZw6iCq1PFkVmEVjmfCKxWpW3hgHCTkuwjBgGejNP",
+	"NrvUhtO5JK6SH4JxntH4889/aLbm+u1i+enn4fjZmuenM7fDuLSGNgM6W3XRAknBj800BE+Mf9pU0/77",
+	"j3+qDeA/rB68+fd/+/fhyIZtqQULDe3ZcyzIMwGNDvZhdJAtpkyqVYa1Bq6ZYnWkRRFOZMLNkfodTliQ",
+	"lf/Cu+WUeHgKxPM3/Kh3CBIypMW1oZCwrN9G7m0Zhka16w6CPTxzmbm1DQRNdFLiw/XIYQ+Qhca0D0Hg",
 	"wqZTdz82i45sfEOJJlwq8H8sAn8ocPYBY/M0mMhzZykyvwfqUwP1vkRw+7SMSqEEkTbtKnq/Um9WETac",
 	"OnU/ZNpcqQ7pSQiVTBr89PuVH63D5bNPwgGYwfpqawn3y/h6jiUJafqSSNkDYG780eYxvWrALzYFL7D9",
 	"DvfaeAOS3Rv1gKOdO1hKumUTX4utlNvWAQTKVPiRQfFm2shT8hcLLkfeQ7Y9R7TO5WthgchcyzY+WAIC",
@@ -68047,1459 +68490,1460 @@ var swaggerSpec = []string{
 	"bqleP0RviNgm3RcbXhT8SPJVeYieQ4C2qs+eeeVBeUjmUvNGefAOTuvGM/CEXstYyOWWCrNcIqn0zZ+M",
 	"iEWKcXuy40Wv4mZ/B4/ivLq5xRUYM9k6I6C3OjzmWl+5KmQZbp9gHatjZgQCKwrEp/nzyMWN1TWc76TC",
 	"EhwGKyzweIGrX2L9oPj6Ebg98FYQHxLf6F4jkAgNQSuREUagcS0MtfBFuFA7Xm53VU24gZfUxA9/orEt",
-	"kQNqJ5g6azskZJ2EecFgCOWDF7RW77RAruTCWbdzhVw0OvBC5U1iKBMuH+/5oR4ZV6jGzTYSl0okCWHW",
-	"54QUwXuECxMuP6tZBj9Ej9LrFy8tJJwmgTBx8G2JRS4dAvSw2V05QIcJZJ818ASh+uMviYALZ6Ov/6Pt",
-	"3uz8AEkKgBm4AYCQ9JLNaZDlfm9xpO5NEKtC5+gY3nZdjtzthhAVSEHr7LaVpo6gj2nkNWr6OVHiAyX5",
-	"SnNAmGkl3gM+LeXMWWWuHZhBoEwyau+gT27OGUm9zrUoSnx0y3GRSrzxbbvCt2NyzgJIVrouSB+UoP49",
-	"uQmnRaRLynRpPBwEPbHXNiDHrw6CbwWRmqFzI1hzwQ8H8mFAUM6PWbutqtipF26kPqB30kZ2qAviB2X4",
-	"M5i6rXhxQHjwITyWWvfDQhkre2TOWPeItLRwcIe77lOdytY7OEbtaFObyfp560uBN2qQtVrKEHPyHMxO",
-	"LZqk0Z61JqQncAmOUnySoBSAsX7c0WyH7NQXH45bf2eXpv8uhUlmcV9W6sb981w6KnwUDYt71Jbhd2eR",
-	"6oOf8fSV8etrHdDRifHDSkxCVmrzeI1Kvb5DJeddjD/3hOUu9nVud6YEgZuekdronRvx/4MfnobR0DHz",
-	"vP8pkjHiNjZBL4sDdY57OLGdtfVgujZSuAoVam3w/Pav8ybm2hbAk94JJQg0fLnUQLtLqwS4ziKvX7ys",
-	"e4owDskxCdurpZJc7YlaHYjI4k18Le2fVb0/AEwRdJNPJIJR0iAiE7fEZm1mkQ4w/pyMpoQZKtmGMip3",
-	"JId59ZWIV439zBCLbpjCmhcLP7gVNJOMUrOiTK8p0oOgmmuwqamnnIfaJ5tZTM6ft65SKi3g4YaLS3uE",
-	"zJyWoGU6x0905FW0TXdgdaMiVAn+3u5+QyZ27ZGJN7QZOlPuAJkuS4ZISSpjmn/NNUX3fGwfv2Ht2qcO",
-	"GNN2aRMTI+/dVTUShsJrHjpRsswsF87SSSxLJKomX3rVxDPl/g9Ntnc+cxlcTvO6hyZXzWtdtVGru33x",
-	"WnhARsMozv2sbPvcjAtBMpXUOW2wjj+UsfyFhejlYh/KTDbnqurll5DhNUpXNEH7cUkK1VuJaQqTILG4",
-	"2A/ukdXf9LMWxDf1woPh6wL9KiZH1JGLG31/GHfLm/MwKadCS06DNYFFOViTvrBAMxYa6C4HWrFlPGS1",
-	"+SSFqBU1VViM3fiuRZyDF9LjO2g7p1VVksfipOV2a9QlPaGejKRcb8+eMswUJArdlgUjAq9pQdXpUt9M",
-	"FRY2zYmcQoN7GITsKE/uNDYPjheTdJKvKa8aHDAszG2R3firNuxSepriHO47Cj96p+ATCTygSefapS6N",
-	"IY8l+UQiqfDpTPZolQCP1GncQAlknqTipl1tLaSYR34ebz0fT7jPFRQ6R9q27uPnL9Gnf26V+jxtbMbj",
-	"sNwSsR6nP/CjNc6M8cq4CqcWpzUbduQb3uq5VMVa37rPyuJ7AmsKKXkWbslmkXGXlImNvS7IKPylyKma",
-	"E/Sll/cHXOTv4htBt6NFu5c++L7Mw+qbUZZSCme7+VgqSbvD1Uc96Lq1ubdGxkFiO/TcOKV8n/yIrUot",
-	"k8kKLinbjq2VSbrOZze6LUleEf3H9+sE8FnSjfNmaJrgJryHGzfgI7eOX8iPlT1O8rG5AYMO7592BOCF",
-	"vCYvN4wfbe8dpwDaiQU94jFXxGz+5ABtOg7lsXTx1NJI83FBcLYDW2zcVofDg8tB/fU5Zx6+ezslkWWk",
-	"6C3GgCeKsZ6OUb4UdjsGm2ZqLE5bIGEMhNGVDeMTDFuuWy+NW388LWRS7ePKDQz190LRjB60Hd790EvC",
-	"DwUxicS8VJLm5NLWFmsNirJbatwCyRptzU0v6y8HuwSW4sAliTSm25G8HMtUH7/R31hXTYLWLg0f1Odw",
-	"6OZIOwhAYi3OTDzwpjnFHk7NVWzx9fkMWiOzPL3oZdfRIn8CN7d9EGHGGd6Cb3iRj05h9WRh13XSJx1j",
-	"xnlv1W+8wCnmaE2VfiOAm9qcMYt1792s98+6D5+TcawUw5gdODBcbDGjMrXZVGuN8NGUVc1hYP7zi6Ew",
-	"GadI9gk106mK1Chfxpz1aufVnE2qCQv6tcfbB90yqDi+ld7yr20tcSAwrBTZH8bwP2cKZ+rKvBeSjaPs",
+	"kQNqJ5g6azskZJ2EecFgCOWDF7RW77RAruTCWbdzhVw0OvBC5U1iKBMuH+/5oR4Zz1CNm20kLpVIEsKs",
+	"zwkpgvcIFyZcflazDH6IHqXXL15aSDhNAmHi4NsSi1w6BOhhs7tygA4TyD5r4AlC9cdfEgEXzkZf/0fb",
+	"vdn5AZIUADNwAwAh6SWb0yDL/d7iSN2bIFaFztExvO26HLnbDSEqkILW2W0rTR1BH9PIa9T0c6LEB0ry",
+	"leaAMNNKvAd8WsqZs8pcOzCDQJlk1N5Bn9ycM5J6nWtRlPjoluMilXjj23aFb8fknAWQrHRdkD4oQf17",
+	"chNOi0iXlOnSeDgIemKvbUCOXx0E3woiNUPnRrDmgh8O5MOAoJwfs3ZbVbFTL9xIfUDvpI3sUBfED8rw",
+	"ZzB1W/HigPDgQ3gste6HhTJW9sicse4RaWnh4A533ac6la13cIza0aY2k/Xz1pcCb9Qga7WUIebkOZid",
+	"WjRJoz1rTUhP4AocpfgkQSkAY/24o9kO2akvPhy3/s4uTf9dCpPM4r6s1I3757l0VPgoGhb3qC3D784i",
+	"1Qc/4+kr49fXOqCjE+OHlZiErNTm8RqVen2HSs67GH/uCctd7Ovc7kwJAjc9I7XROzfi/wc/PA2joWPm",
+	"ef9TJGPEbWyCXhYH6hz3cGI7a+vBdG2kcBUq1Nrg+e1f503MtS2AJ70TShBo+HKpgXaXVglwnUVev3hZ",
+	"9xRhHJJjErZXSyW52hO1OhCRxZv4Wto/rXp/AJgi6CafSASjpEFEJm6JzdrMIh1g/DkZTQkzVLINZVTu",
+	"SA7z6isRrxr7mSEW3TCFNS8WfnAraCYZpWZFmV5TpAdBNddgU1NPOQ+1TzazmJw/b12lVFrAww0XV/YI",
+	"mTktQct0jp/oyKtom+7A6kZFqBL8vd39hkzs2iMTb2gzdKbcATJdlgyRklTGNP+aa4ru+dg+fsPatU8d",
+	"MKbt0iYmRt67q2okDIXXPHSiZJlZLpylk1iWSFRNvvSqiWfK/R+abO985jK4nOZ1D02umte6aqNWd/vi",
+	"tfCAjIZRnPtZ2fa5GReCZCqpc9pgHX8oY/kLC9HLxT6UmWzOVdXLLyHDa5SuaIL245IUqrcS0xQmQWJx",
+	"sR/cI6u/6WctiG/qhQfD1wX6VUyOqCMXN/r+MO6WN+dhUk6FlpwGawKLcrAmfWGBZiw00F0OtGLLeMhq",
+	"80kKUStqqrAYu/FdizgHL6THd9B2TquqJI/FScvt1qhLekI9GUm53p49ZZgpSBS6LQtGBF7TgqrTlb6Z",
+	"KixsmhM5hQb3MAjZUZ7caWweHC8m6SRfU141OGBYmNsiu/FXbdil9CTFOdx3FH70TsEnEnhAk861S10a",
+	"Qx5L8olEUuHTmezRKgEeqdO4gRLIPEnFTbvaWkgxj/w83no+nnCfKyh0jrRt3cfPX6LHf26V+jxpbMZl",
+	"WG6JWI/TH/jRGmfGeGVchVOL05oNO/INb/VcqmKtb91nZfE9gTWFlDwLt2SzyLhLysTGXhdkFP5S5FTN",
+	"CfrSy/sDLvJ38Y2g29Gi3UsffF/mYfXNKEsphbPdfCyVpN3h6qMedN3a3Fsj4yCxHXpunFK+T37EVqWW",
+	"yWQFl5Rtx9bKJF3nsxvdliSviP7j+3UC+CzpxnkzNE1wE97DjRvwkVvHL+THyh4n+djcgEGH9087AvBC",
+	"XpOXG8aPtveOUwDtxIIe8ZgrYjZ/coA2HYfyWLp4ammk+bggONuBLTZuq8PhweWg/vqcMw/fvZ2SyDJS",
+	"9BZjwBPFWE/HKF8Kux2DTTM1FqctkDAGwujKhvEJhi3XrZfGrT+eFjKp9nHlBob6e6FoRg/aDu9+6CXh",
+	"h4KYRGJeKklzcmVri7UGRdktNW6BZI225qaX9ZeDXQJLceCSRBrT7UhejmWqj9/ob6yrJkFrl4YP6nM4",
+	"dHOkHQQgsRZnJh5405xiD6fmKrb4+nwGrZFZnlz0sutokT+Bm9s+iDDjDG/BN7zIR6ewerKw6zrpk44x",
+	"47y36jde4BRztKZKvxHATW3OmMW6927W+2fdh8/JOFaKYcwOHBgutphRmdpsqrVG+GjKquYwMP/5xVCY",
+	"jFMk+4Sa6VRFapQvY856tfNqzibVhAX92uPtg24ZVBzfSm/517aWOBAYVorsD2P4nzOFM/XMvBeSjaPs",
 	"g0ld7RkZ/0Jy8Ti5C2uBEZKnMUtV9g2vDIUsx1cfJeW/N2fi0nLvIRzQ+Wq/7Yhs+WJZH5ihszY5bufx",
 	"d0wnM6G2ZGVsHu47S2LBeIMkm1S1NVocfMxHfHSk9j1KgNaWRhvI+Vs6kzZeXWD3TxevKTFLLcxoZOWz",
 	"SzvO4ZcgRf7KQ5UN81dQbzkuPq766Tuo5TwIvi5IPCvM/l5l7tU5KSlDmzqbpM2H6qfqFe/1VRRNUWGx",
 	"JSq1vOpeVSt7++AR8k3PifgQJcv3ix/HsEu8xNebUd92TKryNSInVuLbKeE1JcFyQkWomV0Xkrp9N57J",
 	"Hx/nZqZu4Uy6B1xX90/vMBR4H/W3742JhvvIzHxjjS/F7WXriQkoE+IAU3N+qi4QU85lFbWux4gx57fs",
 	"lio8B5ROFTm4Q48TiQJ6AS6aDfYqfEOYS05LzOcXfH8XtqiN/U7pjHJ34dpSRiDvfgIkbJxL2/ewSNLP",
-	"369q12S0ejH1HnpkHOb6aQ2ba26ZN1iXyFXxBjpXEhVYEYRlXamsTUF51rQ8hhmH4+1eHN6HmVQET5zd",
-	"P0UBsnDf2/1iEFf5tI31Xx6sVPzBXuItnbtUuzuqG5tys+T0jnqCFcGesz8JqhRhqOBsSwTCG2Wz+DY4",
-	"U1oDY60DHEze41lWCjFy3oq8jYPYcpYRZLz7vzcimHRB1Xzd3B/LCX2H5C5TfVqsMlNAw/FSS/iMjEnA",
-	"KH2Emel2AEF0/+4FQ4E5DMiz5MX4PY6u5m+1SGjlunCVLOZjYNKBElwA+TU445jmSHKfweOy6CxydX44",
-	"GpE/PWjqiOPBsMLH2nLG+9Cb4U2Y8Wy5bb1/R2wmItzLlc8hWM5LB4J/9YHqQHcGKm9QtsNsS/JL6MPv",
-	"Qko7KhUHPJ1OTu6QDvwx5yFNdFK9LHBAsE73cId4GiCpRiuC9VuJ7hADbh+ogT01se4DPZXgzdSA1siI",
-	"52llzOewE9VU4eywBCicwyk4v/fQfSPuK3tdoRMgLpCPW5A2EQNBNofnfv6bvolG1ugHMKYFhn5akmEY",
-	"FutxNGFwqABJwwm6heTwPjsnDjRh8OCaKBM+/MSb/oKpexjOrdSdGtDBSIbGcXSMuayE3ZseETkNZqCW",
-	"oi3r2fxgdUwibrXOiSRl28KkP4yp/olGFh+HIou1kDxbDDZEW3e0aec+sI5QTnZyDfWYY3xOmm+Uc2bS",
+	"369q12S0ejH1HnpkHOb6aQ2ba26ZN1iXyFXxBjrPJCqwIgjLulJZm4LyrGl5DDMOx9u9OLwPM6kInji7",
+	"f4oCZOG+t/vFIK7yaRvrvzxYqfiDvcRbOnepdndUNzblZsnpHfUEK4I9Z38SVCnCUMHZlgiEN8pm8W1w",
+	"prQGxloHOJi8x7OsFGLkvBV5Gwex5SwjyHj3f29EMOmCqvm6uT+WE/oOyV2m+rRYZaaAhuOllvAZGZOA",
+	"UfoIM9PtAILo/t0LhgJzGJBnyYvxexxdzd9qkdDKdeEqWczHwKQDJbgA8mtwxjHNkeQ+g8dl0Vnk6vxw",
+	"NCJ/etDUEceDYYWPteWM96E3w5sw49ly23r/jthMRLiXK59DsJyXDgT/6gPVge4MVN6gbIfZluRX0Iff",
+	"hZR2VCoOeDqdnNwhHfhjzkOa6KR6WeCAYJ3u4Q7xNEBSjVYE67cS3SEG3D5QA3tqYt0HeirBm6kBrZER",
+	"z9PKmM9hJ6qpwtlhCVA4h1Nwfu+h+0bcV/a6QidAXCAftyBtIgaCbA7P/fw3fRONrNEPYEwLDP20JMMw",
+	"LNbjaMLgUAGShhN0C8nhfXZOHGjC4ME1USZ8+Ik3/QVT9zCcW6k7NaCDkQyN4+gYc1kJuzc9InIazEAt",
+	"RVvWs/nB6phE3GqdE0nKtoVJfxhT/RONLF6GIou1kDxbDDZEW3e0aec+sI5QTnZyDfWYY3xOmm+Uc2bS",
 	"FeGevof6IlBgFqSCqYw7GPsbYuReJhpG2L0Dnc1EXkejzP6oxc2Glyy1cek4TSdP1Gdt4PgDJ2u1Gr+m",
 	"gO/zouztt13cpkvPOW0J1x5y+KMdLaHSDtz872nDCeC+TheZfpRMe4zmAcm8m/PxfvLE+vtBKVQQ6Lml",
 	"pYfD7+c5tBel2c6iAMUQgd4HY3fgJXIytOlz3cr1Vt23i9nRYY67+U54OwG7/u5F6Hk39KvGnTEqTuu/",
 	"OD4XqHEXBboGpwF4pdcmvqos048Ok/8VdBA7A6ipa87DrzYlvZUpwfA+DbPzjEyvM5yn0cyv+pkYHX8k",
 	"eP89cZ6VM1K/zkzkmjXaLrhpveFkh2tIbJr+z6YLpWfEvG+9qc6HAlIMb/5dBp3vLHGonv5M9753GO7f",
 	"1f+jwHAxhiKqY7h6fQp39I/g9+f0LsxOSK6r7ZpIlorNUBRSpbbqtB0BJhTDd1LsXJ7pjoyEhX///R56",
-	"8GM7CxkbtlN8Na3z6S0R60B7dBBEVXd0aAt8wKIyUTRXQ2rfJxIdsNpdGkyxpQ0KPoAAIWYGxjIX+PjA",
+	"8GM7CxkbtlN8Na3z6S0R60B7dBBEVXd0aAt8wKIyUTRXQ2rfJxIdsNpdGUyxpQ0KPoAAIWYGxjIX+PjA",
 	"dSLI+J4gvOalQmsIHe0lKW4DeMlB+VvLVpi3v+7loifGXp/KuWRUfczvn4z6CRfFB9Ez+oIsd6eGYCrH",
 	"eKKiM5w9v3tfmqbXSBKSKL0/mALTbwdojrpL5WU61NcMik/S6r9i+UcKX6ZnN5PUA8Fxz+Sd6c4QSMLI",
-	"iJSrPc9JM47Wf3nCaCvv5TDYywFnQX/fS8hIkMGoeFjx+IJsKZOI3BJxMjidhGWk2erzGbr66389uLi4",
-	"ePT4Sdg7WjJloiT9KDbmsYnyPTkH22BHy7D5D3qkNvZNz4UNLguVGrD9zsFSB/akwIqqMm/5oaL92gp6",
-	"S9l2hQXBq/1jjy+8DSs4244Zc48Z3hJwa2vOKVK5rfOePnE4gn7jQ43FC4tKphXOS0NkrKBRlBK8KMBA",
-	"H65njijJz7+5Qi8fGP81P+BfyiCjHHZYktTFF3RDslNWkJV5DSoS6R6L00qdDrzg21PqUNXzdWvOEUe/",
-	"3Y+zzWByxx3Ye5dVJFWkn5n0qVr9ylkEFIDTgqjI4HZddIIg80nSXtDd1xccsSJiVVAliFwdiFjl+BRa",
-	"4mRFxsSt4KzUUtCntS+OGoRcNi8Ij2Ec/wbOc/z+eW7PSzeF5TZwjr7W6oJn45vNQvJIVbYjeRUkQnyz",
-	"Cae0BUMGWsl+qwSO6ym/xYBOvAVVSPLNOX/LLMS1liGfSOTouvRW8IlE/Mhq9/gOS2R2IXBLrEmRgLuW",
-	"k+/MkwZBNdbOVBAYsCARp7OlsMkUhEf1DUsVTDhA4lBQzJFm6cd9q8/288ZMWRwVP3VZYixBzYzCMYlq",
-	"2kaYtNla/9wWRr0frY9IQAxt6NtYZkr0EjScsHLT6zI1VUVM0B5oFi52qkVbsE2vbQimWZ8GPGFBUE83",
-	"E/ddX6yZdS8rar4Z3Ik0JuoGF2WfQEjbOMsty2CHMG69Qku0PiF7VFp9Sp7a0EyLvVsLDpy6XrpMSyuc",
-	"zy7wswVbjL1clIz+UhL7uxIlaRkOe/yW7su9hSk25DF/uOizHmrT8b//fvXgv9789nj59N0f5rEKpmj4",
-	"oxX3JtH2lDkolyQK9qv5FU0/9+n54POLJAugtSPDezJgINTj/aUxHfjne7Ee2jjEg76UgHWRbix4X/v0",
-	"4p/WLugDHwrzrGc5NFlsiL/aVsVoBm0YHS197uqHK2QvKW/jPgttnGedjFvATJZLTfLPxkuMmBEykphh",
-	"jXCa6THBwJjDwWc8ZffRvTeX+nwfrv5I0pR/7dzH+zeyrDPu4wRCnXE/D8538h0buy8TgL6691//S/f6",
-	"Phze35H34/CAjftyplsx4av395YcWlzcvfDSKYMte3VKsWYpnGOo47PacJERpHiOw8WhqVWRMTTXc3Va",
-	"6BUrg7mmzuPmXGt6+ciqFh8cN3YkeEwKgBzC0O+UCMHFtG64yY5jp4DV1K+56E0/y95lFDyKwPg+2e4K",
-	"aUKhNVFHQhh69PnFBWT6PH70+edJOc4NCNoOoQfIO5ue+3J3DzEiwI12Xl6h3fOe3MKNTfqqHZr8yFBO",
-	"BckstMNwwxC7H+ldj78uBTTPpLkEbsp4o4d+TYNt0Fr9cUeQIAbLAcRGTqAAe2nxsxAXaA+NlSGnDfLy",
-	"Hd6XWS+VNnbxDOWCH2yM5dB3K7Rwm0DzqwLzZqsi9QNheArvx7FtC5pTuf65vLh4krnB4F/koRV310t0",
-	"/dBKO/hvSyr4b0Mt+E9Drmug13GHFdrhw4Ewkjuojw0l0NBVEbGXz9C1ayL6UHPR9cAFEnShVztYQ7BV",
-	"dJyU7WT7lFQkbxIYMgYtR1mejZ+6OQSPWUtA5uywthxFhLG1WEAHvCWunoTsDyrMmC3h1TrfxRGfJDoI",
-	"onfo0gUYOdpyxNkwwnRXSHkzD1KuDs+FcEOqLuIdQ1xEMgTDfw4HLjehQVpLMjnDeh1Y/08smtAKip3t",
-	"ZxApjbgH7UTC5hlGzjLMZo5FvYtQf6Y4ox3pKxfPiIYam6z6qiyIRFLpewlwRqS5ni4RdoHjDDNkg72Q",
-	"04zWpc3shJi9+VssWp8axuxKBv2LKR01j0q0JvpWQ4oHbwsX9kwL3QeHGB8fNWIPilgZwuykdpRt3SUC",
-	"K8h5Qv73PAHTBgt0OGqNJQ3Iqlsi6IbWN5+5QpZIEKCZAZtBVMFdqUfkkuRIS9e+WuWW+kBuibDXnQye",
-	"09GpG2F+sfrcxipcGS/KPZMQm3UkPjPlY658jnB7+a/YtqByt7R6G4dMGY72+FAxVKS9btAHcOUyadC1",
-	"d9yC6kutt3XMVZeoo4eqrVaLQZRQUF3njlSaiuHFPiaeQyWxQ722OBrD9lBQpdBi/rIivzRFHpQhzojt",
-	"XJBU7TvFJGotoOswct785sS/4Ue0x8zkI0ibjBT0Y0Sl8z+3NO1JrrDoVsz2lDi7J2q2o0Xei+BGJYjW",
-	"PT6hNVmikuVEoEd/6fHbOQiuEL6uJZlEeyql/k+sjAFoqqlCw9knk8/V9+b5r7WJFDpUdrzVhovVpiyK",
-	"kFDBCmGkf0SCbKlUpuAKHXlZ5IgRkqM1kTS3lSOzTMv/UGIVdOCVwcasgXccF3g7V1M9QK8wY0KJ2Tw8",
-	"qd/Wd/44T3P11voUzryunkAY3RKxxgVy7cn1IT4KqsyKZ2q9ZoYe9gQa0q2qF7TCcUtzr4lI93BipXC2",
-	"20MR6MZDgbTIazt+dFn8ZtBnxo+g70dJt8z6Yozhn3GRm3kNgym+zYoyJ/mK5gHB/sLLUJFV+xxquk7t",
-	"SFEhA1YHJtHJUp8SmEAvZmCLupSZb+hXYBq80Iv1akMBIWLQF64JmZP8ErEze1vop0UyU5in3WsrdyF2",
-	"mVseCL6RlQPRcMOyTmQ+oZyDVdRX9jmin4si4iCIImJVyliOaHX9jgmBE7XjeTJ97ON9YSBBMnqgBtAo",
-	"jWn9g6M3uKB7qkiOFL+ETX/m+orIjB8Ikvgkz2LqFmJX97Qb1AZ90qXCmw0o3e6lxOJFmGoyWc3TFljL",
-	"ZMFEtaK/NZFHq5iYqzquhpgtFoYLmq+g+UtABVTSlEwb7WQwGPc+ijq73dGBvN4d4cRCxf9ttm2JXk9q",
-	"9dzGk+JhH/z2bfux3uPNesWiF+t9vUB70EbD2Qa/37Cz3rCD3Hz/b9zhkPjHdwWPPhYfx/05lPc049XY",
-	"7nQ1eGX1XESzeMuMgXnPsgY4UzgLuj6P+IQU9BnMdghbcfIQXUu8Idea5a9LdsP4kV1XwnDN8xPC8obk",
-	"Dztxuyl2tmXWsK/3J3cMrWFpoIgj0Y07rFm/oSxJOGk6r+Bhz3HYleK2meuyAxQY6qSQkmRmQu8xgfw+",
-	"VHtBCiM6d/QQjO8f63VrlutZaYusO15Kou/zVeMbWq7hTShizpHdiaZLQmswIHMcHN0J7kbGQdgCl4fR",
-	"K/GGrI67UI+Jb3gpXLoKM8qtnNHAKGP5AJBpskQ4zwWRUuuAO8zy4l+341vHuIEz6IhoOcU/Jz1y8kop",
-	"sj+omdDbhpWASvNxfHnYmYSUPZHSxA1uqTSnEO9poVn4gIUyWIpc7SJQihFp0SIxkK+y98y0h4kzrbJy",
-	"zmZ3d062s1BT+7URTchpZvHky3JYPf6Yb8JB+2VEYuzQVfn7NeausUGqT7yi2uOOOVgNud5zvOZR9kFt",
-	"vpfK/lzI47PJm8HipY9CsAzOMipoEoqz7k7wjCryuv+CaJDW70kwBQ5fhajQ8nq8foGePPrsswePEC4O",
-	"O/zgCTjT8f6gV7H44atXi2UXueFJALehcyAqcIbn5TpUL2UTypKlXrkm8TzlKK5QTveEyXFdDcs1+dK9",
-	"FsyRIFiWYuTcvzcvhcfTSlkEGQBOKN/QYtBt+SWVFtv3pX2hF1Am6nK7ssl+2uyuyWcKFfREtcDCiJGj",
-	"a3C3RAxyBM0f9wQzyrb6bcwQL/ImktJAXXptVLkMoIrajc1sUm25qPMTHbWCl1DNRMGuwkOEGlhDPXkY",
-	"LDaDL+1tf44OUK7JK36McBNOYnGs8Pf62ciFDuP0LeF7EloGLnNKbFsNJ4DBPc+gO8eW3xLBrMO2NnsO",
-	"5bqgWVAsZ1Z8hDDAfw0J668F3yMYUAImmZbI0rWtcazNihNanyzLmq/DlRNMsjoQQY1NN0TUl+bJMw+t",
-	"N59xQuZ11TO2zRUVPYKRpgop6kikMhRzmXtVluToUsyhA6/31T/wFefUxKs2uUWTKFtWYjuYbhlko8xL",
-	"448kslMlrSvSZpCG82drXdExvqXSocCwLKyUoOuyIRp8zwF8oSeN94SwIMilk0fqrYMpFAXBkgQxNwkk",
-	"WzvaS8RLBbl7ewzedIjoUZWMNGftoOqLsZ36Llg4MVoGdlcbEmaxSbg7OZ1ZKMs1E3KREPh1T76DmJka",
-	"dnlZEsLD/qdi039ZiaWI/WPOLsq0zJWXqGRuW9CeM7WTwE4F2Si9692oCXD5UOKmHshYkImPthbtjhKP",
-	"LlPfc8Gz6SknEPfRvLoELd2kvJcssCi8Jaut4OVhcAfrJ6vq1MTI0Vj4MtiNZEozbOzmII5zV6GHVAxn",
-	"94TsP34ojbm1ckWbvWRpP/9uufilxEKZrILadnh88fjTB//7Ubjz3NsEtI634d6FsjwctIUU6ekVMbEs",
-	"vvWldeda69sba5kShTgRHFhlYrlYfT8H5M1Ylqm7XXdn2b7r025ut7ZBPd0hRsELXt/lxmdDh/lLUhC9",
-	"Ha/ILyUJif+Msw0V+5ET75DCD/6Zyt9VMpo/zGzUBDqY9/UnPeI0Rk4gzgx+wja575e/0CrGJDc1AQEr",
-	"dYMzZRu2+ClHXBuiirxVS5Mss+VGq/EcQiblylaamCCM+xfEX+AfBlv5rbZZCMuh4QJhyrQYra+G5WJN",
-	"hdqtXOPASjYbwDR7WlZ8s+KCbilroavtsaAKF3WrGJKXWbP8YE+3tiCheshFlHKeldaUWuPsRs8ItC+H",
-	"jbQ6CH5L84ikrE2PIAB0Q+YS492m5Aj+oQMXKjgmzhSPd9ArJRF6f7KCGhnMR7SHipRAXltf8HWVcggP",
-	"OvfDLRGC5oOdkQ6CZ8RUcpjvvFuekzRyh81qANygD2/p3eS26YMI/T9yvWf7tLSLMZI32FHJD6p34ujt",
-	"uQLrLSry9FUpeib3DEK2PkT3Ur56joceO8Jah2AUSkICWvXcXh+yX2Ox5ascnwKH/kt8khaLQ9vmBFR+",
-	"KEsDVRpRiSoLNKTH7fHbVdMz3Bq/tixgXFPfhzLBta54iS7ALMbsFB6dslVGQrVzoMCZWvgjogrsrx3N",
-	"c8KW6FciuETkbUYOKjZtO/BqTxkXkT4lEu8JTA8uKFnVJPaP6HXK7R+1fhA13LHdsRO8DlWVaL1fSPGw",
-	"v2G5gOvNimgSJa6m6b4sFD0URBqw/GHvs+d78hin2sgwobob0uGsFiMHD2J5AMdW8BbWVltB8u3IS6Lx",
-	"YqzmwBQ7EmH7NkiScZYjXKgdL7e7uneiSevfGfPxTu40m9w+6Z3E7mkbzTv2YSeg/GrPKoRgikt2JLtZ",
-	"LBd0H9V0UiHHw20Vv4AOg0jtBJE7XuTSJjj7vdMPXEpqAD8LekOKU3AenMXrIE2qJNRHmCpsfgQkq5R9",
-	"NIrwqC5oMYGkBGdbIlXVijPtZnXn4lVVKtH1a2qNNAgG52onqEQF5zckR/p62GKqLYQNwuiAqUCHUlnw",
-	"k8FSKJkFYZDq/phQ9w6GiB5Z/wV4bonKg5ZpjxofibZi6vo7DoTZ+pkCK4NXwNUqr6TGcmEAsWZrW/w+",
-	"ir4s13ps5ijsjkzNVN7hrejTK0ifY5bTPChRJ+j01Qkedy4/2JGwjdiChkGEif8znUOHK+jd9+MbmrZ5",
-	"8lzNvMsOk4MF9VhwMQylLwXUaCoReGAhl53vyZrnp4foB7wnEuGCM33XstyVMRi+MsAley6gzEvxIjc9",
-	"i7TSLjwH/8NFArTXNqgxGUSDHJ0IhvSdHJ+WiDKpCM6NnAT3BrJSsQbVfTwIoe/5RdqiJ2jeV4+vDsKr",
-	"YWxZ+zk+XUfq33oN/ODw72oXyqr2Ig6VEfkOowCyWLDijqU/XqdBRZrk7U0oMNMaub7aU27zpl8qPdOw",
-	"DlF4YNlJJWG+I60borcYT/JAioKyrcmtMk80StVGZT71gtu/c26zhH4fyfGJd32y4kuPi8/Hih6p7/pl",
-	"wO7iAj0Btsv9V1uTMBpG6Dqrnkq9Nkf3zw385Gl34+rxug6kxvw98rxJ2cFJOfF9OzCF7n0Ypdcw8PUz",
-	"0wIdjpbR/T+RocBWJbgfhe32QPvfUKnBIPRij36uJw2rvn5mNOegrp6kmJfilt5GvM4+bUwCkC0kVUdu",
-	"IwNJVm31kcRdwKragDpLDle2giA4H7sxbV2lLjXtabPcYeU5XJ4dATfs+RzMjK0cnmNNjlR3p5v0nAS4",
-	"Vwt/VR3rFuMyghzuA3j4uDCHTyo4JYaPJVoTm9Wp1a4qw7utZQpiqrHDWXmPlqZftPH6wdNyiXKtFyuO",
-	"HiTayG62vmR1EbtGNM6E7/x8iWDsrNK4ghL4SOh2p/px0Kp1m6wTOcGSqha19KhYfT20s19tNgT6akbh",
-	"xZrhqFByGyNGWBntQiZBqE9w1lUQBzJCR+MDU/yINatB1bcf4aknaZzyNlibdFrbZPrRfCTYKXk6jEEZ",
-	"WJkFtfP65dYrALwMfZr0UvLGYiVkp7bD1ca2Lo1jWqv9ucDgkSVvD1TEk2F8xIMpoAYpnDdDMl+HmSfb",
-	"6rH9HjgdU6Kjw2pDx5s3dS9bq++GP6vkAG9ZIfJAOsVX0KokPe0xJwrTIlycwCHO1+X+//X6xQ/I/ooo",
-	"s6VBa56fbI7GAQu8JwqwSJsAv7GeHPZTVf9sO63gMrnYB2GUSR7UR6HDPxf7CldIq2kZP1BSwQrdSejD",
-	"vZNs1nmTDiLRx1rXvC71nU1sywlBFFB1OS8cBWUr6FsUQpE+IiwlkXIPcODQV8XBUwejfTfkFLkspMIn",
-	"i2+D9wRyPJySLSeXBuu1VeV7PlJQR82nSkJ+kVyiL56/RJ/+uVEyRdhg59k25xmGyzBDa2ICbYiypWvy",
-	"3XURD+Z71L6sLpPfNgF19LKD0VubruSrWKbtyqJKhg3dONNyD+u3Es+BuTbGdXIBgfQaXkSPLx5fPHj0",
-	"eGk2smocwsU+CIxs5YpmmS1/YP/4D8nZw1f4+L2t6w/K+1zgjfKTI7Woro4iXAQqen33dAMXmMmirhCJ",
-	"Qa9P76bfpJ2DxEL/7//9/wDNrDELvQca9DNP1NMLwbaXdDVlA7/DJ14qtKNagPANoAOpB3obzGgPmsyc",
-	"umkfa4xMC0Avg9RWVlRphNWFXwndumbO42A/29AS3d+AFivFrtJJHrD4bfucH06mUhdYBgprTWHW0QZL",
-	"QE9ynQrGXovjIDLSISYm3UiXRqXgG3TtCHLdKf52amEr9uBX3uIHv77R/3Px4PPVm//xhw9x0V0iwlKm",
-	"/uRpg+SP706Adxv2P/LhNVJFQCVoR8YbzhXDjUBEMBrUWt3jwOpmFNYP0SsCxWo59DRExx13BejNWbx/",
-	"oX7+Nr+LyLYZPIJ6mPROFR9TGqghwByYHEMyeB6gjaj0+l38/C5+7qX4eQXVJbaHR++ROlNvmfnADddh",
-	"+Q2vzztvi+lHqpsSN41RSjptKiHtP6zZ+2an1eMDCntMiEf7DM3ERP9srp2RJTT3zqVyV66IYE8pR1RH",
-	"AkFwDqx9h4bzDOZxxN4tWWZkwpXBvuhpzVb1ttpUL61yutnQrCzUydTw2Ua1kPEtbKtUCEG6jXm0WC60",
-	"KvFksVx86oFUQaytoCyyJd48q9MXZtCfsNxRtlWcob8KXh6Q3HGhkCQKcVZNnbKtxfF3CYqQkyhRtaCH",
-	"6NvK7MMop3jLuKQyUA4EhCPthHtJio159m04adaIkYgH+4czke+n1PNNauqvVnyzWeV8jynr6/Bmn0A7",
-	"nNdg18FqlXrUSD0BRHP1T0bumlQXbL9ggtIEeoSaQKrfmywiM+P8PLb6Ydh6qr71nXm+v2ENznZErixB",
-	"Yv0qPfYM1xK9B+jpu3Ys/vOgIls+WTYER1MctI9A96B1eWNAuldScxpq8Mco497buRwCtG2xRnCDU7dn",
-	"DgdN6K68Z56a9m6Mq0L4wt03Jg+RDaku5uFFF3l1vy8ZAHEZizWR6kaTerdc7AgWE18VxAjlia9LQia/",
-	"WWxWGRZkystHXNxM+m47HcdMv6ZgPXSTNP58l60NCzHWNwTnoCGM5KiXhB8KUikXR6p2vNSKIcN7Mhvw",
-	"ksk0dO4qmx174aI6PWnMY5L4m3R+20L4cFOIEK8w2E3N1XbNL34znNbTU932TZWkOFc5QYG1HJb013BZ",
-	"o5YPVWYk9BBaViB4gPkLl5Tyy4gpM/27grrKjuA8monokJoN1p5+9LJqgnvc0aJq8OLqqFL0r8TLsEfV",
-	"9GrpWvT56389+OaBZsNPnwat7yBVv7fk04Zjs0Gwz7cdzsGQzrYwutkHKfMc0jSnKoKNakFNsmXSEZha",
-	"j9Hk+IY4GZImyU0zIhiOmsm1RneEvvA+wDV0M9Icf43WJON7aPptzkBqimtFGMNgljz9jbzG6XLxvTCf",
-	"nKe18QQ51q6Wm0so/INTViUvDNagFGSjUp/tB1T/0aRJ2t2fiJf+sWa0NDZrGSoe9tbh78GbYQ6clqEy",
-	"nkmn8E97i3N8SrHyPgj3DBd4e08n7MtXxkE/YlO8wzQb4RJE2AxWZlso3i8Ds5r9nJS4vzSYJyciXeeI",
-	"5EekaNBXnrfSKZZtCXVnHURCR+tbC5X4pSuy+lDqgSmokKl3c+odIGWZrhzopynbriaAvMYsk1g0sllx",
-	"ZJLKtY22Jq7kNFSadeeO8CRc4QqJwaEKT9Rixrfnrl6KIWVJfDTlW3aKWkE3bt7Bpf9r+vNh3DcJgmGS",
-	"1vbPcaiHW8JNP+VDECZTDmSLOZK3eAZtonOd3C+lokuROXSL/lMweN33snvS2y32b79zZteo6Q3NZjs2",
-	"w7X7045Rl0EMzGCgsSvf08zi/Nd4cGIl+HGxXOCiWHGxYhzK6cPNc0w5+tD5gu8b/Mz3VMhIhLAIpgMl",
-	"St7t2E2j4BtFmCkXhwFr2L1Q2dEG06IcDuIYanyrz4cBXC4SX/natu/ZUDY+XyvVwYgPB33wRj7u0Ke6",
-	"D9iS3+HVfa+ftAcz4OC8qoDY5Y4Q5SXwLpEssx2Cetqi3DtM3Tp+kO7obG1NB+BJ8K0gUjap7vAXatsr",
-	"CF3mYTBCl4aVPElF9mEcPYWFmpyQN7zC1+bZ9+LZP2LBKNvOeRbtkH2ncaqquTeV37Vk9DL9mvtmT24l",
-	"Az32qMSPt3rH2G+i8vk5cO/oqMMGl0Ug0+MVwTmiDEG+u0WrJ/uDOiGHOOwVNATVQ1k1E+kabTtIwLxE",
-	"msOw8KKzGZZkiXCWQaouZjk6lCxTpavVbH91qAIBiy1RqeKRGH8QtGhJLUwIrz0CVG5Ej8QnCaUFuJGn",
-	"CdDwn0hIelhqctsGOfBQ1T0AChZMNh7sD1USuf5dKdUQ7Yiu2aSKUn3sVQbxUa71Zh0Uya+R4EeJbgg5",
-	"mCTbsiBQXcilRXE5EitTDW4xydGabLggIGuv7aG6XprGd4LgAokyAOJjvxc++KZOM/aj+USkLY3psRD7",
-	"WRBNj+iv/Cij6cf2oAdiqTf0cCBhXDADk2byrsMA5iXrXaw+Uitfeg6ESWAJPhmWNalr0vmfraldL8Uj",
-	"VHsKcd6K9FCxEEbmWgYAgq0JNFfJbEaiGjg9k6G+XNQB/xWIjJ5uKiaXooHJZAocmphMXuVDG57JaM1d",
-	"nE4ftWkZC2YstWpAb91E4R+4WNk7JNBYpf6TdcKApFGUOfF4WxaMCLymXocXg1dTA6/YHvuaYkJVjiXI",
-	"0cHiBlLSt4xHkv09TTJQyVHQPVWRXkeEZTy3iUadZA7niL6s2r1VqHv6ks6JciwVqB46qBpCqFU95Qbj",
-	"LCPVUURUjwjAssmJi1EFVe7w46efhX8KJll8cVJEprTzaktqm39gvrf0qB0/V0YTDUKqwbUPCfMATWaQ",
-	"weGudw3qtPyGf5juuYIcCFbSZOBj0ALgJguk4OWBb76Grp2XgOAGig7ey3CLGqfFxLQGranXl+lRUAUp",
-	"CdFmNGG7wtY/xUR2hosCkH+6YBs+DustEcE2d8ba01ehmavQCmiplpXqmXMCdQqeMIN3apVvOBvLogxV",
-	"s6hXFeeI743BFeyopGVrsMf6tAQubWa6qq4E881M7Mv6tREZUtHD2baUIo1LjeZStU69RAcslNPLbshJ",
-	"/6e2HBb3CMLeXXEto6NK1vI2aJBdJiY0vX8O8BTzRwnmQYc/WoAWFw8+d5gWD1cP3vx2sXz6ecBL2N6j",
-	"COnHUPzLBvFGUF0LLuP5zHsQ1SUCRcZ29ZcgRbV57MwwWwBWoUb9++PHf2522v/553//+yNNHk2j3y6W",
-	"Ie9p1Zc01Zh6nGBM/ehEv4VlMzDw5jtgVWmLyNhVwjxgk8mdXvgQ/eRBhBggF5MUbMHVTAEZdZi/2vC1",
-	"orllYD0NVptbL1J69MC33lsg4YaFHbJ516OkdTqFrV02k7UKyjhQEq56AESFC8zk2ILjDG7/Iy+LvEuV",
-	"J8ESfKzIios85Pj+hh/RxZM/XXz6p8cXjz8zzZZwfony/SmK5lIVje7h3suh4ec+nH3aA25mG4sDPy29",
-	"lkJaS7GXqbQ9HGlyGwwHMDCAS69nRqVaSXLAwvVsbisj0Ova0PsSXV8mIfM8HZB7HTXC8OugTPqWFZSR",
-	"kVn4V8j6eA12LyPW+HcgondwZ9yRVD9HnM8RZGzob/cswtikxRzhxT59dRYumqRSxKNn39v7uK52P62M",
-	"dyvj+z1VPdb2D1zN0Y++NziRil5rBpmNne8lH2u+5NJ86g7EVxXAmn9X6+8MhxNsW/vzE5L11GZaj74x",
-	"GRkw5NCabCmrgXxizteBVlSVazESYEsOlr3iRxcva1edUkYaUBCGVL17MtvR0/t7H09fTc4OGzh39TOE",
-	"Ua6V1pIZJbXS/RFVl8jazJeo8mQ/a0ckLlHsF9Ot0DjnTaBoCXoYvyXCWlGXyDrDn5m4me/Jv0See7wu",
-	"oDrHzR6/OF53SrV+KUlp3i4ZM8kgmWuytTAZCOaDmGmVs3f0H8n+UAS72M16/7bUyUKaGgJzPpHRxjSd",
-	"HTJntV+wUSG/YNhaT1Ln3Jpnu44rIk6/kdmav70CDhqpmn9FgTGP0LKr7rdq4GC4sTEWwyUp3XxUsOCq",
-	"qktcaHPulNTU80DYKqu659rQdHDyXwq8AT80lgQpziMoGl4H1aH90HR85b8Q1ub0Y15HixH0rgtJP5HI",
-	"RmNqwpuPLp132zo0FOc3holbbp4qdoODwXvDOKYNNLolYo0LVIeCElOm/PjQ6G8k9Z0Tyd0szNPutfR2",
-	"dT4kXLLRbiJkqVOzj1u1ADqj+H2Y+ru5tY65WWY1heiB/9aZtrGGzKu8JNN7Mo968QCND2DZY95b4+xm",
-	"Cz2zgypWiqBRdWk2lYDGfGlCfd6NOly3gWVy17is4HJs4mHBJaS42YTRlrONkFwTwoJwYdvNGlNAQzKt",
-	"dSPBrawWQn2M/UqruQIXXuOSjDOFszFvwuNndM/WZ2E0R1p0sWjBQes4CjvdVeu9dyZWeusyAlLS513y",
-	"cki4/uSAJBjyzgzUXawBRA0cx3aEZGFL3h4KzHAUBnFjGWU0FTe8KPhxVR5mrkeAHoEVXRP3KPhST070",
-	"fzDbe2vN1Q5J2wMqpfdNIGhgT9MBC8VAyA7rI7dE5GUkh02bKygnOIc2VTss0QHbvJmuJmIbkiWeuJfm",
-	"aUhKotyFmNO4v3qj2eQ5AiUZG0X0dHCWB87Gd9i65Tf+Ua7xqFhue+aY27TuN/QmGHIfectIIm5pFvL9",
-	"v7a/ICxvjBoTb2LSwWWBV6tSsE6jLjv06iD4Lc1JfgdZumn7KN9bpu7kOLVLmKrcIBUHLwN9pOqu69XO",
-	"VqfLz3ZyR7dXg5rDmVJpY/fMmdIxdyZ0DccN2wUxQqARIwStji7p1cpbaBD+ELnb89pu1XXlIFljSU3K",
-	"L1UQAgx2cPS11Kr5bOB0fwVhy8z1Vrc5/ejTi8/RtWlfXr9+bbrcLY3uWKGLapFuGr76giGhpqGvyXNS",
-	"o3PTnpUcjEXoEAW8XuegJSruwq+2buDJcNNzTeNB6WFTQLXWal5wb656eu9O1U8bBjU0bDuUJkdylVS/",
-	"1H7e1Awb2gVhGq5MmiWy7FnljY7rPtj4RnfW4SOXG8yvFp4EZTdnNkOKJkB5AjzJCVYLbDOryDL0qRnV",
-	"oE/ve6lI0IwjcPoxysq1UaOoQgwKyAKZaOU6/AG9eWWBg7/t3gZSQ7/5v77TH9spvAWZg5USdF2qsIJZ",
-	"4HUvpOFvQ0kVX5zibbsglZuq4U2yCX92MvWi7fsemXv3bQ7nZcUDgVsv2oP6ObixpfHMOnzHwZNW82TU",
-	"B/q/fvqP190V3ZBTU/VtXSXFNsyr4jbSjiCsxt2ocPuCUoZZ9e3wRt+A8qMnoh83nzYDLmHaIRr0eo+B",
-	"FEHK8VIwcvqOhFJC6+T0UOLMQVjDHu05UzvEBdxeXhZNjg0gHjmoFOwg971q4ECxSY5P1xGInd5bos7x",
-	"94Z/f6DbOTkYXf990bL64Psk5kbw/QTEAXjtEE5YfPnACr2uxIe3oPLpjLYR++CN1VovtIA5cKFMaUYf",
-	"8smBS9ry4TRCzu8BzIRP2ALFx2+AfidK/t+xxVOxSCqO6RfP0zDA/wUk+O+i9VzR2h+gakvawYjb+5G8",
-	"w/anL4pHYanelQQdorMvUAeo/K5XVszg1vL0wvvl1/KpMEue6d2K0EEMlzNFav/4H4mIHSTCuSJ3Fiq0",
-	"RfDMgEJTRPUg4fpF9+DrTkaPot8ImT04gZlk+MxbNV7WD0M18cnbFLoLvov2TTadkhvFXRvRbY/cohB+",
-	"8Oub3x4vn7z74wP7Tyj7erz8y7t/C/d6/h4zbKLi32saztMVICuFCHYR+5YhaKLWxq33XIcj1JJiOPUH",
-	"nMarfbXIlXmvzzQcDFL/pI29kvn5X5fmvzlTgheFsQypkshehoOrgRCjDMptV+gM3/lEIk1z9Ksp/BvU",
-	"gT8y867jUq6QAxS+IQytcXYDhWt1KV/KnM8BASoWPvVr1g3pLK2zMsnUe9/sPax/f2T8fmUCZ2uijoQw",
-	"9Ojziwtw/D9+9Pnno6M/boe78el6Bgk7PYOi3paz90tb/z6wfLLHISyPFxuEUSnDbTtTOw3bdqwu+cQO",
-	"lxW0eTTD6aOR+SxRdafG+m3s6CG9Aub76p3gZsZCfbZX60rwgozI+AE/I7wUZh0zqMz4IRRl/4YUOeKl",
-	"MmWq7AQFnuYoP0NqJ3i53SE7CIKZQaIjADxZqi9HdLnljKy0qIbqdtmzJ8+QpFsA2qAMYXkjbZYyZ0bW",
-	"o6ZT01MTAlJrVhDlgaaxpkusjcb63NPe4M7ehI/XPEZwTyP7sxXFWCb36DrLWKcXe5ndaUvViFr6I1Sk",
-	"GcShnT4qoJ4ubZ5orXtluCAsxyLIkZU8DEAq5WfhzQd6tGLp2q/OlSdq22StlMC0giJrId9ilmPFxQlV",
-	"D5l8HS+/u8DZjTQgeFihHb4lNsU2v4RScjjgxx1He3wy4HgmgoKzCl9xRDftmJAFOTlOpDZUkjtRrLXA",
-	"e/+iKq7+1geunlsl0ww3W0qOUJGnN9G5Gzj2czlhxp476fvf2tF6c2CKcbrPoafex5YzbvUfAR76GDES",
-	"vx1dW6bgDRnP3hp3g5qne2XobApqTDGtIFcNkBvcCjk3Le5HXAXtBCxPsvlEay7aLbGaXZi1ROhMTUou",
-	"cXms0dIHk0Jgrk5QGmZsT7nXC0nGVe/x6MhS3NJbnnyVlSznfR4i+L0Chky8SlmubYxRt695ZXLSQOMe",
-	"bWxlkyQV7Rori7LWc842Bc0CiX5tI1gd+aoCKAWuxXuy8uFLq7Jc2W2C57J8Q8azKAvSczSBcwAJcanN",
-	"tK/YtqAyiLEXO+UvNq7g9Jm9PPXdqY3RTyRiHLkVpUkaV4ECXxtOqTOmGqwxvgtTFJaeJOumUVTbXj//",
-	"/DpIt+aR6hcMW04k4kmda6txo6meV9J5YC1+fkfb7IvftJGXGseg8/HqZES34aUgt5QcQwnL5pSM8c74",
-	"hytwI+V0Y3FFAgwL2GrSIUv61DevgWloL5F0c6V9AQzuX/3COKf8WBEd4pOxZkevSOwuJMgf/p4svU0f",
-	"YphX5JeSSDXy/N7Nqes5E9Fl/CfL+QcSPp1yifgJNQ6CCgO8OZ9NGBr8ysDlu5NknAR1ETUgUNi0SVuP",
-	"RNUzlGFBoMJ+WfVKk0tky6FlWF8xa4hmbFY+HCiayUthXZwGNjHb0SK3dVFUNZDL4fLUPw8D/RoaNCcT",
-	"pCRnptd7m1bOv2TyMxrB38cXjz99cPGoGQH+c9OvBy68T989+OMFQH7+n0d/v3jw+M2/Bd15nonWzf+H",
-	"v7s9g/rZA96SS6StH8RNQLLAUqUYRC+uSrX7CqJ53RCC+7MjN2W3uICAojnQy+ovtRfa/mErcOPfRhvQ",
-	"Shcu1Y4L+ivx3iqZLA8GcMa86QDh/R8UvyGduqBWr6FVg1RDBQJmgSEeeOH5r0eiPI/OeZuWCd+3zD5v",
-	"57lg0Aa6P36fDmiHjcDAmT0gx7S/IWtJgxkFZwJDWz61HDHESpMU2fEc1eKO4SBzxS7+o08/bcqv//6f",
-	"P/8s3/z7/3T/8YdzYA+mhCs85htMAp3Mix6n+GCwFxeJAFjRukWfD2bwBDYk1P3yBzYpcdcwpneXwDZ0",
-	"zAYv3+ix65to0jGc+XzN0yNx7HmbkLH3QmiNYkolPvQEN92WTPU8M0KMcmbRzRW3XZiOO45sQnGnst5J",
-	"vkFSVPNc2VfeuR47iRGW8ZBcAZAsW3ftFdXa74bO7UsDQeDgVUJ6UUakjLWR+U/9Z9OQBqMKLxE5kA3o",
-	"TFR36RwNt/XxQ3WNDADsMGMJWWYVSIl74Z1LxVklFYfU73svfXwgXVOhtjhT4+C9lIP3+hcB6cqpIJkK",
-	"FwPwUq15yfLrZ0jWyFxVluE1Ze7nHWZQXMncM76w9yx2NyKYhua/3nwUyGHTkcHci0fMmo3tPCWkDR/W",
-	"Ohnw64PyoGcNcLRoPWfyyMcFMka3NBnC64V5el4QsdqNPVIk/A4jdi9hxH4HCFv4Yn4ALMyPzgdhwtoC",
-	"rx8lrKU0TvKANDFOPTPhLxHMpGYmRsfMe7x82tdnKRpxMD+D/uLaIyVBo34AiNEWEGbDngvSLHCNVdDR",
-	"DfOr51YbvK/uL35jE44s3k0KQIR+KYn9WVOuJfemCbV5vt9AUhziiZak8UREGnpggjSYwQ/WNkrvlyvs",
-	"JZbyyEVuMJ3GOoZNpufqYAfp9tkZ9vgwcjzj/XZiV3tCrfH7KPBScL4ZSYDZJp40w1dEkrFBbEX2By6w",
-	"OM1H5MCQwVnzgmanb9nX3LaPD3hMRysqqfZGZSIE+oPDvIYO1esXL80C+lrgX9sL6hqBx6nuX+gW54eT",
-	"XQ0cPzYa39krbgmh5JCOq6gqEuJGVQd4u77glgi+LgzgfJiFzD3bahDw9XP0+adP/6yXot9GOVGYFvIh",
-	"+roUgPln61tQTg6E5S4AbNrdyzLbISzRtTuagK1/rTWYa9sOZQVxcXn9cOYWxGaekdSNsnDN7LFEa8Fv",
-	"CFtWLZOP+IR4GXQEQcQ2Pc0IsiFMdDtwL1Do+piRWHoJBLk/kYjml+iXkitoGKg4siHpJLvBL6Z3nDS9",
-	"VbJzs7dGyAmDFhOmBvSGMsjosAwzmFRiQ5hmep5NYNXbikpBli7XkDkUDpOXOXWdoeoUAq2K42KxXGy1",
-	"2cD2JgOghhM/wJDBszghth5DuhxZ6tjqS/1WEaYtrmdozwUx+SByiXBRmJ5G0vYfOaEjMd2Kbql5PuNC",
-	"GA9PVVDjSAMYH5BVYkcHTcu8GCRHzBPzteB79MgUAe/odkekaeljq/uDAXKgutyNdiQUBEvIzRjM+IOc",
-	"mT5cS9tFFLYsNMUTwcE7JZgObAapDeOKF2susiN65rBLRvVW1aLMwBmYBi8WOCbv82x42shnIcvQ0b1C",
-	"Dnn8uIkc8vnFxaCfwm5IfBsGKDsD2qovqyb3iXpFMr01p+fh0tnvyEbpu8uFuUy7f4hywW1iOiHLI7R0",
-	"2uhzuid7Lk5aRDBy1AdgDy7s7m0s7JdjVbtf4WyHjlzcSADghmRwAEMxrZ3bNbsjajcCRLB5oF8UPLuZ",
-	"p/yi6fGfVR0FpN9wEY076eOEnrZ604s1JP2VhDWCtP6HTWq/rj2NrJQhLOgfTNvtgsqR9ZoTqyZnnYLe",
-	"DJAMYYq9D0+pYRdPEYINbMztzeChOKvGMhT1gksdglvcNWJ3ydgIC/innuAlYgQycxOqIGc7V13lOSe3",
-	"VMsgLNGB8ENh9FsT3R3VCrg+PtX183QIt6rdH9Ttpx5oeOdm8Em15OP9ckkFxY2nmvCDaR1vysY9dSmo",
-	"lkxNFgH0Ia/vxScSmRcQYTlUsHcq8D7CRJEsitrjlF0sIeu9wEkVQ++tSdy87d7Oz2SJuiI0M2y48MoX",
-	"LtGeYAZt/XeUbREpJDnagtVAxso/XaIMBGXDQFFYuXIyyOZIq1J7v23u3DuJutXHkXBD4JhnnG2o2I9O",
-	"GbKvWwth/Ot3ku7jNU8F4B/sNXwbmcuTU2mPiPE0Jl+jX7oXTVFT4Br9Z2oweA/SiAjJVzQPZW8cSEY3",
-	"NLM1WrYkTxvCS5szqwJIApKQUS2hukoUyfXeK8LCDP3K6MRLZDpya3FaMmd+G38z41WTqpzgQnX7XXvk",
-	"v3fNGj9Ik0Y9kqA5Sc7xcs+73Cxeyp6iT5stbBmKSihWFwRcHTJlpR9lFhcvyqhMgZ9vx3sp7ldmGFPJ",
-	"DpXfm1H+k+SaJTamdPZAKPeso11491Qt1bqXRdT0Fbi4gr7XY934k2yzdz3TcP0MR05ktEroiBpMChqT",
-	"mlAN1NJL3/QuskqOG9s3U3ntiPGWsOyEJD7JZjX7J9Lrpt9OK5zaxtG408JXrgHaw1tBSA7XuLu0Itfl",
-	"qKKfqjV+xLxzUCGmGR/MYYmseWw6gx6tWlwTZQChYLjTPlv4ExvYbGdLjths13YavEAbnuECwVHrbOh8",
-	"Zayx+rnpFaktDP6xbUna2egR6960M22egIfIwTxUGReMK5RpvRw6/uN18HjgLVltBS8Pg0ekfjLB11T1",
-	"hUhi+GAbiaH5xHpPjPAiLeIh1hXfrNKqGPySbAuUserkRnmGsnsmqZqy+bQ2TfPSRDdXBblNcLe1n0+x",
-	"bvGeFqc4KN0WTumKQkJKpKGjkXfRIVz6S5+GHVDP9lhQVStHQ2tvPQ4Aq1vTfzl5iPYLIDaMSKMVnnyK",
-	"n8PvfxQyccfFHQQufiAk6C6B3BQg/UjqxkEfEtVi8jZBAX87IPomJVdkYyCom7KrFdME14a+V+unLi3w",
-	"kAn4C4Ku69+uQbSiSj9FDn8moX5hmnO9ytdf4AMdqmO/s7LRye7ikJ+w5aCsLppr2IhrSd42mhVhQapQ",
-	"50QXY0/f8XBufUtmhm9l3x79SGoxJjj9pnRvf5JGxSmA8b9XhXz4qhAnqkK2/FDFiC85+qyGL03MZaTk",
-	"T2+xcm4MKB2kza3oe4d60jJIx8dhR6rTgwpcv3LmnZmAnAN7c1y+T5XEElYbMi5IJBXmQtvWjxrRDV6u",
-	"C2/VVtMeqX74O9npMltP1wzqplhTZnDXZ0hkbHLRGamMdhgiZTDnxSC1BV3xr3c2SOHFCTkrTin+9zXP",
-	"T5GW8eSuKlIkzUm4ddJRmMR+L65p1uMl3r4ZD0EMH7RrTSD+tLJYS8hxPrtEmrWPQuJC5sqe8vjyHqZP",
-	"6dnz23DZVTru65TzAK0qp0cUUts2VDdmByMz0ubcHcDoGVsu5Ekqsg8XYfHJaxo8qfXYdpZDuzoni2sm",
-	"uZ/8DT6GABJ0rPkBz8nK7rDHBuBEYWp1WxaMCLymhdEXpU0oWIH5UbJdJsJxRmp1h3GN5/zZWLdg71q5",
-	"+tLFMz60FhpOJxivgr6oPJhhZztl2zoByKWNYQW/dSsFzWmObXzkh7EFK5FusS+ef3OFTMtYV+QJyQAm",
-	"iQkLgof5wUkj14fCfrSXgF6aQzsKbcjHGcIMfG429qJ2mN1BNConGc0nIFXlszScmJa3Vr+VGvTvJCJX",
-	"QywgMVbwW5uO/A/IfRrW2iqxbyjptYZozK61xBSemIZ4Pp0DkuHGB5S8Jh36VjrjJXhPL8D5kEujHq9B",
-	"2M0BYJzB9z84xuCszuIP5PHtmF/D/eSn5HqO7nX1u+f2X9xzOwE/twW9NC5P46pKfvHyxZF5Zm3ACfbd",
-	"LIM8F0TKBLzt2XIH2knC5gowmb8YwVsoOGZimkEg1t+ueZs79t/y6w6mrTT9vIOPh4PyaajDPq8/ShMp",
-	"Z4fRR38xFhkfiZ/d890xuUJT/dX6b70qS7SB0wx3+ch7uDWnaInHRvBfQ7l239aFTJeowIoIZABtWvl/",
-	"KOeQ7iR3/BjIv2tnMJqvNbWbam0JtB3qv9PNuz8Q1qyvZCtrY3O2wpCJ2oJf8ZJ5cRFK2b+SrjEWobdE",
-	"QEaghNY9GCnyViHo4g37GWuSY0Z20+tb+CsC0x1n6gxWL1xZw9mtwaCZSLwnQ5XNUXd23wp4cTu+v5yf",
-	"tH+W3eUN1U/pW35zZ23wJneeekW2VCqTC5Wazdt2HwnALxpZKli9Feoq9dOOo+oJhNEtEWtcIFcwiChD",
-	"R0GVEXCDF2DuqQ8VRovlPFt5Hzyg5p4NlqfZArQjVB6BM+YSMX48q3AfunIld2g0T7vXKm2gS0d5IPim",
-	"nSHpIAYA5sgKWa3hSVLcQhR4kKiABXUQRBGxcjgSXTtofJ+D5WJP1I7nyYSwj5sKr0R3bZXwHO/e+Dfz",
-	"g7uP6j715rOozpleDoLwmC5akWL5b5Uc0XO+7fZwrO3YpyJf+LB7fUs7E/mGH5E6cof5YHAp9OWcAxSE",
-	"JIQZ1Bvvfna3NVa7Z+j6htrMuaPL8Df3AGQ2V/VeXXScSSXsoeSCa3vjuCJY83mFb4iExndmvlRW1ebX",
-	"cETh6eqvneftOF6Q2X1m4aoJ3swUAQRchJmTwMIwaD9FtyiSQ93RJGteWsEnvBMY8hns9e5W3QeDsorc",
-	"NneLGlXIvly3LgyWYrhmh9E2hQZqUW8p9NOGTjBVh0TIIUjwpOtF38ZBpg0xKwompDakhcAml4uNv5mr",
-	"lxJ9++N6ud1ymvd1rNa/j50wTw+GTC2KCyQT1ZxQYc91uXxICk/rKffxy76PVzQNKwfvRVZ9IDnSMQw6",
-	"XDzEsV+NNhf9O621Up7jU4rOnGoS1tOcJcTlaUv3LczlU2KOUNfHJ3OGQyixEz/45nuQANEDO8nvL7OS",
-	"fHVrbffz4Rx3BOcVjl9z3S8tIJz+lQCkETTTw8USkCoBJk4iKPOQQQWgGltG0lfwnqD1CUny1tbBEjNc",
-	"alXIN9XkQ6jR4+6lgWtGk31FNN2HNWCeAYp3HvQnvHDN8PWIyQ6DQT+cNv/XgpfbnXLxm+HoXoGzWP74",
-	"lkrl0qiCbFE/AntXUHZj6qipukQY7YnYApwq9H43XGDxTjHSahzAgQAGYrj3fieNxPYONUpgOMmsFIei",
-	"lKHQUTXXNTlxC19esacRaNoetu4RSJAPTkvxlVt4oOG3PSkGr0b5JDoRFRzv7jsq31JJVRgNSJ9B+LkC",
-	"3TeHeYkIFgUlUrkTjxzm9XQQoH5rYKqybrVx/8R5CBa1cGuwdHMba75pSCyfcm/6JfFEDNGMHCygWDhJ",
-	"96fdyWbGmT3IMNNcdcRUIVyonT7sfl6/vTmlw0qizOTY7bAkl8CQN+TgCiCpqp83XqDRCAPvUcQOl+Ld",
-	"O5k76HU1J3OECqsX91dX3V9HOD/tzVton7zggbJTGTgGs+jhtXpz39Rwjw5zaOF3cGgGleHWIZp8TEbn",
-	"x0VPxXkqcp0dc74T+u5qnozqlJ7h62154hfeg5Yxt69vqkLQJk/Hn/cmhWWmlXmN56pJFV4T1jOvaK77",
-	"/d07Af1Xh5MzCtao1UweKb4l1m0RxMpOys+xPSz9V94tF1bZSxui8bB7eXw/B1IUJF9tBN+PSN1qGvfj",
-	"zfVaQfmsX0EZ0z05UVlUgiYEqv+mtZ4fzaNtpvMovWzseoMwYT685QbOxys+aDWj4zcklAkSXIp+FtIL",
-	"VztqvDgDOYztrlLwsdBMX794OVc/uvqtUMTuB3CvcWZ9gu60mYpf20UhF3iTFLeb1A5eD55+BY/urhdw",
-	"E8iqC94nEtmLTZqY+6Nw46cJ/fiS2pa8fvGy7lUiywMRkoyNy8Wa73280JcV3GWnnVpPY8DXL15eQQGT",
-	"uatGZXe5OYZSZwQviAzbl3t8QrZoKh0iVeHNZqUHnVA20Qkb2f92sxygixwNEEmzHcKZkoBJjTCSJOMs",
-	"rzHxGHJAxVo8uJwcXBzxSaKcE9lNMsFSEin3Cb2c/R21eP+lIGPfsulJqYDKrdehqcSYV9pFkXbSdqSl",
-	"v/zA5GIbqBTOdvolOZK3tf2y2lNWqhATf8OPqOBsC4ms7AYpDkjv1ddMKyzjfDKdYj4baBuzXOy5DHh5",
-	"vBVoTtH3iUtdEtDAw/9I1c+15zMyw2x1Q8hhleNTYGlfag7cQO8HYGKkX0BUGj+bvlKEyxzUW4qr4gW4",
-	"0GxpgD+pJ5899Sd1EbO0SD5iWqbJKKBRmg5jZgR/C+yUW1Ppn0m7eY/PBB3SBaZtdzHCjc/1dk1CkLP4",
-	"wVtB+vBXqenlwkiu/3NNtiWD6ISf8FZDw8IfC8wuLQTnM8R4MNS3FgTfrLYFlnK146XoOw+mmyqChxGk",
-	"b0MfOi3STd9JcNteACys++zjTxs8/NlfhrjFn5BJfI/N6z+hNS+12KQGDVc/T/L2JP782J/Enx8PsqwV",
-	"UHZrqnq5ECzFhjJcoE3VIGFfSmXmYpK3glTPOLNwPytBcB45FrUggoOJUf2aVTopu6WmByA2EaINLTpb",
-	"8Gd/8Z8Prn1Ht7uVoPJmtcZFuIntKypvJCqIhDbIyiByy6VRBq1oYagW6voUN3AYkCy3WyJBp9TfQ/p7",
-	"7Xm7UFukPVd48rzIV3v8tqJovetPBqVngRWBxjkxjrtC+lfI7laE2doQKL2HjAGzTbANOAO23GNx02VH",
-	"m03iL+0vf/5scG0Fl2pl61oBbnx/CMWpv7Ri2ghMeAityYYLojkIS4KgShUayeohkSuVbVB6kFb+ZPaU",
-	"RVj4NXUiCrKI7YQap/HJ4ML3JKflfoAnv6M35EglgUiufh54aiT7aJHp5HFDI2sFlLUgploiki1l0tX3",
-	"ZRZVPfdYf1AAC6IlKTQ9oGxl+v02GPfR4+F5lyznKwhgu4HG83/remyepMg8Y0wZ44/oTOMit+e6LTjO",
-	"R2t+exq6YQnd7twVJu050WpeUwClqGBHLNjqQERGKt9G9fLguzCNFPv3J/tkV6nZQ7JwYxb1wDFiQnlb",
-	"wHWyCWYNXAFH10UaCEq6ID+OM2Lavm2C+HqNN6/xFlMm1TW0fWHctJQ35WHgPoAqju4g/+v1ix+Q/RVR",
-	"5rQdYwQPOY/cqDFKGNvjtQ+GPxJPHsrglFXZzMXMEa7TJVsMOaEGRX8h7Gyr0eh//vn1gKOiVSo68GqL",
-	"jLXDwm8qr+cVI+yk+AR00OURLCE7B+ibr7BQoH6kONxSoQTG+a9eVpiJzrXUDg2OI7EZJkLOL+lmE0in",
-	"M2Wqye7t+ugPQT26kWPTKQ/QAJv8VEuwsT03MNqURYEqO6huY99iikipvsPorAVu8NassTsre/a8YXa8",
-	"lETflmeOU5WInzWGK28/nTlSVVF+xhi22HzyCC0eNARqYDU4rFR/3W7u3gb7mzTEwWN5VxtpXlHahpcs",
-	"t6G3Zsphoe+C00ME3dTJLc3BjrMFkLY3nETmprY1yRmvMnepQLLcLxFWaK+V9kcPf2bXBb0hxQmK2vYc",
-	"7mLM0PWBS0nXBbl++HP3vsl2xLTj6dSMQnY0tlM2Nbeo4NxWZ+Y1fUJaLJGK7rX5FLdkN1hoq9A9mXtw",
-	"GOAzXhPEN5umRyfBKAISRJtaU2mpyFl7bVLxg0RQ94gk35OqW59edKv/bz/jPnwSO874Juwl1+oP7Jjl",
-	"HLnT3KJfcWnFS7Cgt8T0HdKmdksRHdIlGcEishtfVISXhkT6WbcHsqAHD+iAtTZk0IKyzJe4IwdMBeQH",
-	"Gi6zKBJnkj5dje7cW917j0DTqWpZFcf5FG7zv7/7g8r3DJkOr1+8vGe5DbDuOZLOPoCSFlyMSUgdf3Uc",
-	"K0PB1nriNS+VkwvWgujGizYly8xXVlmpVnyzWeV8r82psPDdY3ZC9gnjohRE30O04Yv5bEioBD5bdQQK",
-	"tOqnmw3NykKdGp5BOw+r35mr7icsd5RtFWcIEl6AHvs9dGR/MlRS582q/mTdemiP/wEAXyvGFc3IkLPV",
-	"+sqqK0GVgkn06C8II4XljRHIkl9WcX58qsA4c07kSOeWzAQhjLLtChyvLqelS03r+fJJWblONaNYlyrJ",
-	"/Qk8TokZuQlYP9vwFPgGSXJLBKAoLWEGLXfwrfGBctH0CnueuelTbkmc4Pb2sOqy7/DEyBHep5hkq2RS",
-	"pHQUgDbzUhCJCqzP5ZE9RF/dEnFC5hZz5VpVvoW2cYkKxI39IHZiOBbSJnAzeDr0qve07SKUYlvqx+zj",
-	"zleX8Ao86gWpKzCLcYZt25MTaj5VSe2hy8M8aAr5ycFB8wy89ap61vWjEMPXKrxXw5f6KmvSq97j8Lrt",
-	"Sup5lgeHcI1M9ftU3qS8ox/rJmJ4c6mIbce0TOQxx9JjZo9cPsmDPBFYZJO9e09pmhYS7n8Nx9L2h75E",
-	"5j61NcLaAiwATGQQpvX3EzziBPsweBe/H+i7P9DBk2MRU79xUdIRZ+eLE3KAqw/RlTGCS7ElTNUN2CHw",
-	"a61CrZIR8TDQkJUIaMzbiLG0wqhhw1iblsXo18wkR77Wkoj1pKvxqvlEpNQrnz1H2hbmE8UJXAm2JI8a",
-	"rCRTQGotU2ftm1pKG7tQaE008UHI4TxH5aG7Cz0q6xWS5d7X/UyjYAbpK/q9dmBtcAd4kRMBX1tZk7kr",
-	"lvG2oSBXSrwt58VS0wIGqgMyEa/KpxdxNpiy5mrDx6063ZlRsUrMmeGGaq5i6e1ih8hDXDnN3//FCbme",
-	"CpX4rXCYTRvGS3TxDDGOvE5vLQcJla6pRyvKOmhyWUjbI1W7VbajRS6q5PX0QfSNhIvVjuBC7SBqPXoI",
-	"Q+tDVfI17mXAlW12Nxk7xmF3kjTDxeqA6fgZHATZMtyNcg9nK2CZjXypjSUa2kE7sDexFomXPtO0Vx/c",
-	"0TCZo4eiVghGZQFCLcaAV6KBuioJgcYpJuHIpp1QzsZmZuLshvFjQfKtl/I0pDk1Ln8PwHL6COTtgYrT",
-	"yjgMQlK10gxci3l9oTF5JALBu6TOvYKkK3ZCiu71XzsLHOdEr+D0w7tzZfLyaiTd5fR8m9BUW6Rtz6dN",
-	"uWWDl6Jc2tQ/x4dpG1EU8CXu8C1xOBUVuuLVy28RVZIUG4SliSIt0fpkG8ZDrAOSe73qwIfB1jXZytIp",
-	"CqAdxLVs1pMnIHXbrg+UrQCAILDfL+HvTdRNgHuFy96BGEjUQG5Iq4CwtXUF3ZDslBXEzGES4njeCGWm",
-	"RkCk8e8WxXuhdqA9jLfN7YkE9ibK3c7WGcfa34MxZVRf44qXEMC9IQcFXJsVWHZzEaBHrZlbTDrUtQ6x",
-	"jL6g5MlquONR7/mHc2XF5cpZ+6NGkoprQWNj6HLk+6FmvpZQfZOsF96dQGzLrUU70oGTFTy7kUYEQVbs",
-	"+mT80uAl1rapVouJMH9MMUnBqEkzrX+ke2LuvoIfR79jHNMjX2und1oLzAxl5tFDYDvKODIbDR4I/RB9",
-	"7cB5+QHc6JUUxZIs6/x5WaP4QsawTSHtq5iqFY9R6dRYSrplE18GdKGVIPKg2XXqIFUfnoFs3Xiu8vgX",
-	"22qHT4XIupZdYvuf7ywkwkevOwBZrkS2AsqqizmDcFle4usEzYUzYvPfwRmwbJ746HHuS0WImC11KoI9",
-	"3meNUR/3M4aZevxd1OvrSjn//9h7tyW3kexs9FUyEN4hqY1isQ46scJhV0vqHs10q2WppmVPl34yCSTJ",
-	"nAIzOUigKI5CEb6wIxy+3Vf7Bf65nNfpvvWT7Mi1MoEECZDgsVjdnIhpFUkc8rTOa31rKhCdfb+grczw",
-	"1qqpells0HjxTVkYtxq+WUbUtnzKMBkxxpCHIyEnIU3igqfN7YsC4Uy3bZQrCmUal+LOTWdf2wCj1cez",
-	"oTlvqLHMKyXLrrYTSyDPbniZS5IUUshIQLekuiDNMvRVHzKkejIm9kWu0bsw2p7t5GzhMtQf0sQG+Bf3",
-	"GZhxSkzveulWsxHNra87QfnZBo57JXXuAvk8wystQfD1tYFWjKXzISN/lYL5q6H7ujAFCxop2a12+mAn",
-	"MQ246NftOj11+f2ERrojGHSn+XaxzVEZNa7Ec1fHeanq/fHbOcnlLXPnb9ImciVz/nvPUiaxM+OLvLHp",
-	"ppGc1kJjXhFUaU3kpA0BAtqbqkqNMooL6QSRZ+sQF4YdVLlOOQ/KuFa7diqkmAxlqrIyy7wHaaEn6LIN",
-	"RFcBMr5robSqzCiihrrnYGoR892cwtydy7dcil1JwKxP1PuLejYFqSWJLfBZGju33nmrD2Q7D9/YePnH",
-	"dMrNfxe0OnXqpzCli8d3Achb8axuRM4WxNV9lrWb6sdeIOX5OLH7Rto7RuhdFV3XJd2lFnh7BFpytpQq",
-	"tf6dftVl9WKQkdWnYlNeANiWMnSL14lNP1c41KxRCmSoI/xiaREgxuJLAc3/KKA+ANF6UgV9DQAjwN8s",
-	"NLF+9LyumKadIUwCmDim68o0qT2SVLG4TW02YA1FpKh+KPuXs1z5bnysPjEbYcpK3UPLZ8BYojkXokEs",
-	"oT4NsptmdXoIdZBYjm0kSunXuAF7h/mcNZsLmnI3lwKtNwMrnS3vi9di2a5rRqpMdREQeIqzbDtozpAm",
-	"AyYSHtBExoSORohNBD43IPAAUWEXtRJnQ8qjaR79+HxhCwbBxu0RVWos47Cs8QnwfmzzjxdhVJ4KQsMh",
-	"Fxg4ljFRbKq76UmF39p518zVyzQqxgk7DyzdvRELeI8Hb0xC4PoO3lLV3/zQVhOVsIpqLdh0LZayUCtu",
-	"rLXqhrwfU5FMJbf5njJTgBS4dioGQVzeQjQfQHWnWj0QPYYcM5aMNSe24wEenNAb276VJ+WLIHpYMO+a",
-	"pYpFvXbMRjLGEjLZ1dIX/sSAZUUYcV985npGc/pMb8g5PsczD+h6NeekmFA84bdTESCTvZ7/zhDS3mAC",
-	"lkeBtt1XdOtYvDOuZpcYDc0Wl6xwhhcxjtUabxpGsShTaw/4xiaJeeNQ60uSxWq9LUvPyxInZI8bXbrD",
-	"3ITK6grUe6a3FlZiI40uN0o6qxv1c2lk4d2bbC/5Ph1pi1tz7GrDGvFJy7Uoqlh5rznIGdLaiRqBsSh7",
-	"0GkeYGxMdTaNIobAKTcC7QieQN+yARd9wiKFmC7KhX9bvR/dauGZaCsdgGyvJ3sEuQj5LQ9TUAWwI2bZ",
-	"iXMwt0siIjROeMBHVGTd/1ZfLGXOhYzrKtqJHPGg+NaFb/kNtSkybdaK6zq7afmRy3c7W1uH3D7WouUV",
-	"YyYZuTuc7XG5tHfpv/5pyw3/x/Vy8veXDvMMwvPzhTnha5FocdGqfSXlK1hCntPO4QWOhzltJSp6CtY5",
-	"3PUO8iYUoVlJd8/UoZJV2UxgpZreF+oiSxPmqqSz9fM7s95XP1y9faEVRj2tOiUxC+3Jk+Ign9SxckqP",
-	"gh7aKxHLqBxf+2uZDIzrA8twItZLiEwT9B1RErMRyCkSY0cqbbJgQSAL0Y80ZEMZTy4I028hVLCxVtnE",
-	"bB2BYkHMysZAFTs7LXVKxCV4VzIZ0TQZtI6PiYnj+JCkSsm/vrMGdA11Vi/MOzZcoV9PyXadL9quDTpH",
-	"swf5c3adqpsKPbsAwJhIEsoGeR0qn2hOrCDlFys6pYgmrQxjH09HDkTNQ4XI0L5pJ4J98LWGblskDEuK",
-	"DFfwyqLaUOFAoQo7MZRAKdRqCIbFbksF8/CWmu3AVuo4lrJtKjDzUwepusmaxc5LzjC9a0KuhlybvX6W",
-	"1A1fIyxsWYPSyrRw3D/NXroyTfzM9AM8ZNJjgBkfRarCcW0fXfdcQQusWehM5ywDgQy4InCpv0xfrdnE",
-	"LokAn2ZhsmXbWIoXhErLyETPCIu1iw7uOuSxCwevUQCzk1HcyYwa5qZ/aXZ3CeVVtZDkF6k59mgsseHO",
-	"8i/Z4PhLxXxe5FgDy4mn8qSvD1OkuShBumpYL/HkrtDkjiopSlOzlxF+5jFVh2ADyj+Izvul7l/xIYu4",
-	"YK+g/+qsU646R4MM6GjEBAsvsDwXc98TRYY8FLw/SAgX5I9XL2pnbCyW1svLaBnOgwov8dTMvtmylAcK",
-	"NETlk1SE2EGIx4iToB5kWZEzC1xTpAzlnK5idqVbTjKjT0IW8FD/MZS3+h/T8MgHMiX/+x//F7JX6BCw",
-	"1jzz62qS1Q6AJBKEqy1xyOVr4V2wk8BLNiBs0XdWmgCF6Z02zioIi2Mo7ZpOeiqTL7ard7nkMNthT1A2",
-	"inkktAkGUqDGe8ZJbHfhqVSRb16QJ0/PnxOFDcjI48ZJVX/rpPwRv/9wRR7q5zxvPnn26ILIEf1LyrQB",
-	"otnNANCDKlpQO5lutdtWwz28ZBzvoYOo8soRHXoxU4P2Ku+091ZM/wejdV1gS0voJwgtBjrHtyfHUhu0",
-	"x3BrpzT0GcgRK31oEHG9+60cDAbz7WgUybEqzy4Ah1Apk/5hCd0wby7tqrlfMxqzsmD0DAaPc1gKDyts",
-	"X2H/Kw9sZbNsXB0z1QWtr317de6mWJi9jtF5uwbFtTRPC2IGuSc0UgRg991j4i8e1My5WjioisPyfkQD",
-	"dmTKy7TAhwC0xQvSBwZtaMjU1POyWNGL1ER3W50FKd8tw8Cm4FuiiMRyrC7A54AdOjpcBFEasjYwvX/S",
-	"qnPHPZbVcZyrmHKhBzd7HGzXuLopB6tY73VjYM4opw6ODFlb9tqaT6VBgjmDYkIQ9zyxdC5YollJtoPe",
-	"5g3JxWKdRjxsQ2OPinw0qhKtVF5keGIcRo/NVoQkTIR16rt2YYjaiTt74xePTOmRNteumEi05IFc4XBN",
-	"JSnlTRf+z0/06K8f9X+aR8/bH7/6hxo7vFzqzSrruAkFzL72nule2QpsJn9lyaO1YKdX8GL8UbG4PEXk",
-	"lpX3ul8pXdQmR88GnOSQtU09T5m28wEa+xZTnW8YG6HfkQZYvbO5LnduA8KpCMiLt+T8aek9MrgpM5yu",
-	"pET0xR7lEQuJ4n1xxIUWodgtuk+5IN2JwQUsLSLR5m7pwhnR0sam/rMAIixCSw1z2GGBa6PvFd1m0+Qp",
-	"BWvrjW5nRv90k9s+IFpx4WguRLrJ96VTlXGfCq6wrr7mdukl1UoowKYVmI9Vdp1ITMKGIxnTeNJ2vpRp",
-	"onjI2lyplJVnaO46zWVV4Wgz8uHMFFpR0hyNxj010+s3s7fZ2f5YwTpWkqiVpRKu3Ps//3J9rT7+47/Y",
-	"P0ol32LuYUNhJjktZx3G0jNtvooRVduuFCCyENZSK72ItdOduKrdA2j9DnxJbY0N9Wga6aunrZGzx8U1",
-	"uzz6k1YXPp/6Z18eHpmPzaPn+ptnXx6Vaw+WwywZfl+FWksIcFNVKDCLqlO6AX0F5OT90lVw5pvQUzZH",
-	"sO653pODPCNIV5GRS6PS1iCfFbS5H7niW8FC0QpYklTUkr7QvBW0jQys8i8pS+sXs2ZPrxmwN90b6k2o",
-	"cLG9eUnpbe+pC4gCuim+t47lvCugs4j3eY6NP3fV8kYE7l1Z5dfytWI1t5Z9su+dl9jgrK+NTTC9QaBz",
-	"EsBEzsCL9Q/K4FRANrq+SM9SVbilmT7NWUuLeez5hTY+MH6QgQ+UwGRj88LxQJKADjNwqmTAJmSs/4L7",
-	"WHhBeKLVkolCLURrH/omPUFziVZK8jK5Us/aHSEQ3Qg5FtirQlU0Ox3bDRkhVLpTJ4Bw/hhxA19axkjy",
-	"6czsXT0+XdVRo1SYV0CxzD8ytr6kcvbvGROEJiSJOe2zHcxDxpyJpFZPpR+cS7+ANRRonXrFlTB314Rs",
-	"utXSqj11E3TSMBPsUlGi1H89KevWk7HgvJugj3RksqDAzYnNjAlNFqUKlSw3jMbpdFUZQs/6MwAL6sYy",
-	"7Q9Mp0Nb9rI48wmewcJ2Istf4ioQ9R6ogpS12W0ebCnztGT0lmdWwTbpfedJg1y6TbxxOg+ySxShQ+zO",
-	"IVXG1myr71rIlVlK1rwzC1rOewd4T5PVikcWb15OoNl7aoq0+woGVsD1crSmgjrkF5RLB2SySDYfq5TV",
-	"O4IB27kGuYKKt7wqFFChZcuY8oTQKBloxuP25pjShpCmFepLKJZu2Cgx+gl3tKesWeVyeWEbUKf2Dqat",
-	"BhrbytJ3SrKswtNrhJ24sb8XstgrvHQmLaDAChy6qiTy16iyTpYk86VpZrqNSvH+yuF9L2tlpBYHNwXk",
-	"NS11xnUqyKtrEssHugE/FnoI7pcjy8x9C6hzG5Acy+GqbUCSzLDU6RFMOdI+fj778g+L1N3gTljvGjB6",
-	"2+KxNWr9l+W51eSctTqc0cSHJJEQs/Bm+xpAr7/KuCAwmuqfYfoWMWFRGre9tJIo/zVlaVVGc97IcSE/",
-	"MguhNVnrwKzFw7SiAxjaJl+wJBQpAlbljasZfpt+iR3k/EXZFKt2VvgeMm3oAflDmqxYHbE08u0mpfBq",
-	"Ia61XB/16yhcE9gJdpuz6uUudc/3ItZLPMejgOCOSRoLvW5jCFFUIlm7iuCSUd5NeJtzl9r6XrI5BcPl",
-	"MZq9OIYzyZuwIEVnfuUJuUpjcal3+F7S365oSfLwXfaqlcqlys1yrT8iNPY4ljDuYkG+q6pdX7/31qir",
-	"+tEFH8vaJ80O7SVLWDzkggr0nBrwMlIAL2tBHzAsMwanvWloZDKWFPgyhz6RgvRkGmPDMLWZQmIs0G9X",
-	"ovSZC5atB87uqlsSnN1QrzcXFOLoVcsbdK0SocOeSfUV7+l+ZKvHb7T2E49ifTzaqenfOZuiBVcB1pUb",
-	"yJ83wu/sdXfeFAmWakucapNokGm/z1Syzsk7tESqi1Np6a14PKahKqe3pD4DNngj64vfiv5Izr4vfU6m",
-	"hUv+0xLzW70z38pMzrxzK07eXXLBxcrVFllWaa8+tcTOb8K+LddZ7pOZC6w/SGOYwIANjWuYpsngdHbL",
-	"OpdpMpAx/ytYlC2CdXjkf//j/3Ya5D0Itj5LCDXlgZADAaWHUHlossc7WXoEBZx+xUNGfhgx8foleSGF",
-	"YAHoa7c8ZLF/LRBUVTkPc+sYG+RyRrYODKYHlKjZ8DqPAWBDFXuu2dj7iCaDa/Gw8+kILupguNX0gcf7",
-	"BjIKCcWHPrrQf8HApt/GC7VtjWs4z1AlmVUKvsiL9QCwCG7EEvqEBgNojt2KGQ0BPp0aFZYrgr9DbXUe",
-	"0HJvGsdck6Z3Cd8BZI0qXpyGPCk8W6vItyzmvQmhTiO6GJNSc3nDmWoNWaxpxnsJ5eSaeLFYbCwLPdZl",
-	"DzJ/0H12QeAuULjhZakIJWo8xYe7gypE6M3Qi1fbmb4zV5rr4A2m1txsOg5MPyBm9Kbdj6jSL9Pcz2t5",
-	"v0/DPiYpSSxbz5UbABKA80IFYTALEUws5iGsbWHQo4gK5RPNHZXpaWp7YBdvsmP/oP8tvf7CDFvTQR96",
-	"iOADVIuONGk4m2Da0Suf4E80wofBePP73IFm89Jr4Jt1GnCVyHjik4TRIT4ie2D2FDvyr1mfC98uNLxO",
-	"3iLygrog0AUal0PfCWdKtXoyFSEgxaR6j/Bb5/e+vEVD8h1OPeI9dhRMgohheNdMiwraZ/q0k6FWDWzD",
-	"d1seYp9WmO/Mu+w8XpgJFHJvAOhJvytOscQAp5k98xvYJvcmc4Gvx5JVSDtgsnCjfg6PwpiJKdqWAJev",
-	"SGBox16GZwLzzjCXbALklRXXuo/M6QEWD56lpY/AxVI+yVs+IvoWdm/0bEFyccku3762Rd/OFRl7CcPC",
-	"5sfsVt6w6ZuM5ja1FxaLvHiJffL7MU+CQWFtZQgoYfAi2ev55o0R7bIIuAoCbauZOSDSOfxAIhb2ofI/",
-	"u3JqwUIWAJAhvMpchAhKlsBmObJBpkKoLsSTcoGBw3QU8YAm+a3fSXkDxUSjPKGSxsxldybVyM7STAOS",
-	"kfXZGFGeVWmo1ijtRlwNvJb3Fv8ydyU8ZgQuyS6dXhj4Fmgn6wSPBMYFnMbsRrtOL4Go7UMHMlVMS8Ti",
-	"k/Ovi9fYh3wj46HLogvX8+FIxsk0mZlvC+vBNVmNRlz03fvsS17DZyP89G03jI0KN4iu/DQlbzCkpjDh",
-	"bUTjRLBYkQEViBeS3ZUtB3JfKWrdO2SF10mhT7YcC6f8b8imuVL5VYChaJ/2npkEW0B7gNThjBPaS+1T",
-	"vwU3mV4PppfS6kLOHYKxqf3Ec/pAEdsKgMA1PumlIkBjiYS81+NBGmkNGh6vrCIMYiyTplIYtD+9aLiJ",
-	"gNSj5U328imqXO21eZXY0Vx9B3AstKJjtUCnImosSMhjpo2KifO8clGQA9xkyZzjgYyyB3rFSExxjQu/",
-	"zFzpsFyXcKZvMqeulR1Gd7oIpAnDcu8z08xvyUPLJXqGFEQxEXLRz4rsczaZ31dKVYUrCgzFh4e6QqR4",
-	"Ux6pnn60/oXgL8bNK83aD7WqXGjlWHyOc8YYvwUZcSsn+JSIi5tZ7VOr0EbS2HZwpqtccVTmR9uDzK4T",
-	"Jaaecebm6eO+6H45Ui2ohASfhfc2hXR7EdI4NEV8en/y/GHNzaVm2kF2e2G88+61NxQFwMJbEpqUCaYe",
-	"7xeucIfh/JYjClcwTOcK281u+sbpRS2/I6HqZkos6m+yXzJmbCrcfQtCiSQFMIDZLalymLJd2l7PMu78",
-	"kgpynrkaIkLFJ+JXqLs59UnmyulDbbIFDG3I+IYkgzjLpsSbLbzOH+PIa3lTlnUh6wPdAeCPA/3uyNqs",
-	"P2WirZTFzWiBZZyqcCQ+6pdkhWyzBvFPHlJnTGNjlejJMfuhncPZY/5vlAza2RXDwUipNggVCk5F34tY",
-	"n0ZtqWUJ1k6XmNPbf6cjpX7ywpG0ljq6bEqN8J9m3v2x3KLe7uitTdVGw6xkFIsW8WO5Zf5Tyej0ynws",
-	"sb9/2samzBrsW3uNI27Lpj27wq5Nv3BUU7evM8x6C/Fxxuj/yRtFNNHGQ9vWmrtXWdP/Jy9hgoqkDWgZ",
-	"TrG/O5CCgf+TB/AQUjD3t2yYU48rWciCPjf1tKK5vnUuMG3Lz6OYos1etbxFs73qqik7fWoRpk30qUX9",
-	"OGN8b3+dpkz4ees0a78vJBfDZGas9yXm9XHGQK9xFF07vbgHBUN80ZNKRzNjru9eKMx6A+btW9EXMHvl",
-	"Ag43fUSnXARTz1t4t+Mv2PrpLrgZljtzmZfhJ0BFYWEbx5+7FmZ+cL0JxUM35T6YOXalvMT1IGx9pQoe",
-	"gzlvW/jsj+X+gp8yHaxytmVOgZ9mpFbF7WUugeIelLoCFgrJiteVuAh++lhq8tfTQaZt/p92wkZm/Ahb",
-	"UcrKHA+7Z5mlbot5XLPCObHtkYNHgieTdo8GPOIJRZoJ9St5N4Vk1sp5ak7TpoJGE6TEKh/JOgS+3pA/",
-	"zjheakhzx9dSpGnXp7KSLJ/ysPzkrl9tZuA6YX5a/Fp//ks+lnlutkKYJX6eUkPY9e5s+/irRMbshrER",
-	"m3PqVSKDm7ZhsXNOoD3+QzpqMyt95msovvEY9BgLuzS4afdkQKM2tM3J12Invoz9XwzXU7eY/IqumNrU",
-	"VfD11dOcCg6/ratORafhWrrTly9fIKGsV4HyMGA0jJhSEB128rWtrZ4lbhTioL4TIVIm6B/6xFaAQE6L",
-	"CbRBqPRaWKwGCK/KiAeTzH8ObXa6jIs+UQM5Fo1rcS2++uobHquEqISNVOOrrzB9qUU6b394f0VmcpZg",
-	"QIJ0vn2FPw5ZB16VpxLZKBTmHAlGBlRdYHjDAUxX12JuEtWlQABmTC5yh+NmPSF4NU+UibcTB/+7QRAS",
-	"uWuTI6JIr06o1zobfmbWH3/W/3z5Z7z+n2gUdczyvJBCKx5a9fzqK/3VEfnqSp/kYNL4ikC7B5plUY2F",
-	"IhEU2mPHC8jTMuty/DnDN/zSwdHhYigECuLBoLCEGJpMBuxaEJtFMaBmXjyEOZlVMq/HAJci581zH5cG",
-	"ErLokBFACaD6wfpWiNCGEvADEsI+cZU0YGKvQ/UVHME//vH1S+UTk4tLnjbIpV3jIZ3gdup1l2NBOjzs",
-	"QLoA5HNe5C/Vuou+A+FR7ehMnlhPHzs9tYQPmW/wtu0dWb8QfBAPnbk9x6F+p7ftKxvU63wOaUJ94mT5",
-	"felgiIJ0vuPipkViFv3TNaQBXnsdoEcWN0gHL+4ASiR0SdCHj6QCcJBIj0cJi4mMiZIxDPeGTSAHjZw3",
-	"m/p9mqh4X8gYstyOyFfvGNWraLK/bJMMO1C9aJ1XV7TfAaJIiObOhAvSed07eiMFO/qeJsGgY/Jc8Kaz",
-	"5rk+IBHLejCjrRXqbYF+KrCQ2PgEkL5vaZQybO+l3wLpWESkUYRjhJQr1fiKdN5eXr34XQdn9Pv3P7wh",
-	"30OaGhRpN8gLE801mTKQSy2Fgjg0jNgMNjtsOLUc214z8pYeHI6DnJ8+84lKaMTI+clpfh+2kzZBY+wQ",
-	"Y04p7/VYbFd2xGiih/0KwHCBKXRM2hDVSxiy4UgmTASToz+wSaeFx+cGVjIEIvANZqiELBNY3gtz+IBG",
-	"zk9PL4hKuOYWhMSpAARcferIpT3AMUN4Dc34Ts/JQKaxwhG+imMZGxLq0BG6zrgUx6NYdiM2/Mc/Kyk6",
-	"LX12YEfgnKtEytAn580Ts3OaQjVn0N+dIaQWdgdSZMiV4qLvA43rEZ43H+sPzy0UagI5LV0eQgrmQ0T3",
-	"h9IukbTh984jn5yf6PeTSIo+YKmOEv3dqf7Pmf6PfubpKaGQ+6Xf242BVZnnQdcY1fEJo8EANhG2GA8Q",
-	"6Bgs1m/Rm31++hwW/3HzzPQaeMeSeHJ02UtYDHmrj5tN5IH2cHcBuV4RbijKJl3r83oZBGyUHNmvOuSh",
-	"Xqde7BMa+4SpR0SxCEqcDOvX7zarTxKeRExdmGQqpF2kJD2OTsgSyiNNDHo6XJBXoq+tC2y6GLJbFmld",
-	"RbVAflqJPZFpDHwwYZ/wTACN63d0cPwv9OsaX1laJUMa32j6ydP6s0OMiWFABzSBBDHysFJadR5d6GNv",
-	"eRXciqzp9BQzbiMeMKEQ3gAKyb3LEQ0G7Oi00fRMx09vkCQj1To+Ho/HDQo/N2TcPzb3quPvXr949eb9",
-	"K7jni+/BInot7wOdqMSiVmVVJ16zcYLXyRETdMS9lnfWaDbOIOaZDCCeeaz/02dJFc4vGIp4FrhqEAie",
-	"Bxdmw3qUR8qwQzj0LNZfx6mAyjUTkJfidei19Etei5B9wuyHkdQT0m89bTYRtx3kDcRYHWr9symHyfoz",
-	"ffYiLm4wM14G6TCHLPCOQxmoTEXUX+Bff/V874ZNlP6mMWZRdAS7dPzn8Y1q/BlT44YsiaF5rnds/4Ri",
-	"yZALpuBryILTj7IpQNlrzfI2JnQY5aCpC3cFc+UXZdLjmoFKO6vKcvzRz/GMyx+WLfjxW6S/Qpo9ut1U",
-	"OhzSeOK1vDeAqGgVDpuEgokIfQixvwddUKvaftWSVh0rPEEN8u6bF+Tp4xNQZwQbW2GuqYmFpMt6EvGS",
-	"AE279DT9/sMf3q99mPBc/PTZo1Hfa3mvwpfvL6He6RY+nT5+fPIcmjXql968jf/Q/svw048f6L//ePl8",
-	"PP76myevU3l2++Nf//r06tPvXlyN/+3rST9+f36j79Er6/3wh7eYa+G1PMWhhMhreScnf/n3y3//w6cX",
-	"ce/H9+2nV5MP//q7H/pPB8HtWzri30fx+DWlb4Pf/fGd9L58rH1YYEkqzgrMdNNHxT4YdKw0RmFZOClo",
-	"rZQcFbAejqhreRwhA6l1dp6dn5yXHouCLfMeHvg9S6ipPVnvtORtfpQ2eUcyTkwb6pmmR950C6OPvmfw",
-	"8HM+r7mGebxm9J7vaQJqpzGvvqiShdmplYwPXLe3EifWZiJE70P1OzLrDnPgvNL72/qK9pAlAxlOrYew",
-	"vkUwPou/Lc63sV6WaQZfNVrD97GZ1jKzK7bhqjGvQqusdpcqHnhTDbTaI4kuSViC2qQ779hWUPQw+33D",
-	"VP07OSaJdAunKinaSthFJPvSmriJTAM0NPTQu4CSpxgjHSNgO6VE/TsU6evSr8XC9ORNfQls3l2yCZcR",
-	"v2UbX/3XaJVDEqNShOqX/HOV8DVayaLlB5U/09PsyueOB2PdGo0ZZ46dqhIDWIrawINyUfwuU5T2bIfe",
-	"AUrqpnfoBRXFLcLVi7Edn6rcrNsTzYqObEVK1aZ9XdkNowHmKjR/mXaM+OAWATVKxgRdKbN7pdWry7ev",
-	"X2Q1MSMa0yFLWIxaUNna5Jccf8eHgBK18MKsXHThla+x3Z0pGPVn0KbMpC5IR6vVnbL6XPCIwQtJQOOY",
-	"Q80jOMSgSMJreX9JGSbNo2auV8pzD1cGLoBZzUfm30LV+5HzqazN40xPSRFNbPERmpFcTSMMlw1uGiHJ",
-	"HefCGv7SQaAMD/W5wGoH8LFIwVTFEMwNhVfPtKX9uC6pY2HzT58LqB7eafP0yVHz5Kj5+Kr5rNVstprN",
-	"P3lYbO41T56fNpvN5hH856n+zzP7Ef932sxn8UJzOFMSK3vkRSy5UlQkJHzwSo0kd8InQKonz08bzcZp",
-	"o3l8ej6d69Cu+f7mied7eSryrKrzsQglUTXdzFw8+fJxqlZbpFFUX6uwtP4WUUdnGOQPgpGRqaJfl0fm",
-	"Vdo/FdMBP34psM/vuEqmSvMsu3S/hcRrW69i8aNAuSoN66D2BWj+AonNsGVtwKK/ArzfDfCnAYq5qZ22",
-	"gk7zFHD2WKod0gkUWfuEZm0nzbVckBevX77Tf8MBAYT96XoWezHyaRmjqIW+UbOsGakg27ClebPjcf0D",
-	"m3hInyCQvpbhZDnS3GsKWv7wW3iLIh6BOVFTTOykxkot+fpS1TEMgcFi8APe/eqK9queaS47hmu++N53",
-	"MpgL1Gmvz64zQ9g8gWPEdorCsZjEofHaJK6/gJDokQRAzZ8805a4TIM6/szDL5Vq1DmEaqD1WNZ3VbBy",
-	"n4FDdesJtYMsmyfL/E2QzutkVbr5skMhZ2odV6GBL0uz/pfA7kcWznnGkS+yLIDYCjKLEeCDroyAzMZ9",
-	"ZzIfeqliptwfWsoIaKbTY0kwgPiIYPpL1oCYl+0KAoWOoD1eQFgRAowXGMJSbmj6/PTZLCnicVpDBvYg",
-	"CrqE8IPapSNYuX8sE4QFmnrWeHzSOGk2DVmtooXB6OrIoeaO5JAyuybkeN/IqlS0WICM1SirQoZYN2fr",
-	"84qUV6qVXmqVMmAGSSUmfSnDKmqxMAtANRXUgZdugDr81ZTJg1zM5aLZNnc+Z0fN06vm89bJqZnPPNk5",
-	"U+VULkxnnpkJ09PNCNN7R//vB2lSpH5iwJfX5ADakGNHRtvcLCO4Am8eSMvF9ilmbckoxGZ1IKoBFTYm",
-	"FDK09EHvxzRwJS8k/eFqTEngKl4C082Oxnuc9oGj7KemXcYt7En1xkq1v//m3bff/unlN9//6erDv55+",
-	"94c3bz58e3p29faHr//9316dn/3RO3CXWtzlW37LiEG4YGPjU9qk8ZqGPDnC+plKw/UNGzOVYFpmg7yi",
-	"wYBEXDCbnSpJyA3eUyItICAgS/gZpAJ+m5G8wSNhwjd/ccDig9w+k79I/vc//l9kQ9cCM50hcRGSXDlm",
-	"D3LRJxGjt6D9w4iwyf6cqEQei7iADDp9kYEbzqBEYhkxIm9NlqlZUEyamg1evMGfL/U6vrrdWRCjxKtu",
-	"YNW4IqkyE0UGHIJrvsyvDoigm/Hp6+U3eZmBPmyxkSl4EKriHilgbG5yBIgxBq9OaDdi4Ac1qFgW3YOr",
-	"/CRWRhwwN7cwrmIT87rjQtEazHlZ9mPdyHzIk8vAuNHmLUYW5cmPrV6OP8tuVazHWZY15v1GJjZjCt7P",
-	"hUooGAhlL4UeR6X7PxfcdiZKWfuFiVz+dZuLLpndts4FrO1BMqwlm8+yO244wEVqcgeU03K9o3Fyenb+",
-	"+MmfMpjGsI2cFkT7wCTGwNvPn56cuFwuG+TXOai2t5aRAi6Q2veYBCmkxFYRNQUgjSz7gLnUeOA5ytc1",
-	"4lcZn991AKuk/rrMw1cM1FuQ2kxd0DejooCSH6uprK5Qbpk4KsIx4sJV5+jS6EZZsDcuZlHjEEwOfHg8",
-	"UaTL+hzS6POG0B3FRcDaiv2l4xsAKBbcKEz8RSlvO1RAagijEUL2we+K9wVN0pg1rsWVLSWxKeoAXaaV",
-	"PzpkYYP8gbER9o0Cu+eBIh39NBZidciIKtAW9WEBO6el7R0Yf1bDEKQJkb0eoTgYJkIjb7QylzBBupNr",
-	"oeSQQQEBgFlGSkIMz0Ai8z5UEdywia+HBmgwGBXvTkjhzpgZwIEGucKMcBR1TBDTtsrYZEMeRVrHAhlw",
-	"gWVCxrQL5FDfmJjWJaFRpmBXDe+ao1GZjuWATwhWn7NXsGTm84CqQSfLhlhS0bq4Fuenz01yEIXKNpMh",
-	"oDIUZqweM9ndNIrkWJXpZ3i5q6FdGXqYUtCmBUmfC0J7CQwMcoDFjW+UVFpcLFxXFhJG44jr0TinSMZ6",
-	"RfqChZ0qBciuX7lAss0ZhlzwYTp0Ue+dTmalNYVUDZxaAXHTIJfu4c0rPEYAb5ppR9w52M5Bnjt+/bLC",
-	"BNzuhM2j5/So9/Hzk/OSDoUbkKsciuAtD4Mz77W0INMPDin04Gg1NVvVm4KQaQsFJcyo5T0JTnrPus3u",
-	"49558Iye9prhs9557zw8C067J7T5vPeMPQ2fBI+75/Ts+emzk6fNJ83HzfPmWfO0edJsNj0cUNsVrnqz",
-	"YXya1cPh0GPa3AtvGDbi8Z7++yf3dfg24I1eywtOI9EdftMM/+330LsEMU/KV+ak2UAJ/idoPCLsSjaX",
-	"k5o/OnRTJjg/WKaKiFg7F58/5pCntQTorKWdxIwOp4VnMjjWJDbWVpAmjVKH3CvNvWkUmVQoC8LopIaA",
-	"TMVaLWKfp1ksdJ0iD02NKIAjQjEn1MKwkJjq3Ec2HcS6/RIpyZjRmwvw2XWEbNundqzlbMAWkWFA2QPh",
-	"grBIMch5K8kYAfXyrZ3tXSaM2LK2fOm9QMYxCxIykLFipAssCoFrx+5lSms6JIwnJOa3euS1T7mdOEaE",
-	"6kXVzmfPAt6+cQLIII7K41c5fugo37+ZFGt9zPspjcNsRu45z7BDq9TDq4FUJqUJkNxHTGDRZUQTx8NU",
-	"4r2pm0v6PocvvUeZpE4q55YTSpfJIN2gyRuGMVatWe/002I2a6XD3NCxZbLs04jHTLm3nB41z6+az1vn",
-	"S/rYQRinquz9zsO0bd2mfRiC9738K48ievy40fTWMyPNMd21DWnhz8ryHx0AYRcCuKzGYpreMWDFRLjh",
-	"MNXrZFEGSIO8QsBtbqEELMi4KRjWzOTcDW9jAYHtPVFWPsBEaLZnMxJsEb9/JcLdcftXIrTG2yobbr6t",
-	"1GPAdNLah3lkA0rXO1xA6bpbjtaZ5vCGR/iEGp3GyqH8G6hiRuCGSAY3LLwWVkehEb/RBjoYbVqExzQC",
-	"FShFzIxMmdHmHNxrjGWwM31rDEHRurb1YeDXoiMFa+vPbf3utpXmnVwnc3UxLMW38NPZ0NSNtcxhAg/h",
-	"z5gFEjwW+rtHWmUbsyjSrz27Fh371DYe57kv1iqzYgnpTmCeoTYWVQL1Ga0cXMVoUoZKsC6/46o+nSll",
-	"UyuK7uQchfH0OQK7SInWuValhqPENKDSx8tsZplRrs/Qa+Gto9tBV34PrTXP99hQ6+gtj3Kl6L8wCIra",
-	"8jog4QUqYH2ujUPfcbrUlcEan5ES78FoI1xsvJ5IP5mYY7KOPqgvk9gZvDoRwU31w/4qiSKmVNV+W879",
-	"fX3mjd8PfEEN8kGP2DZXAxicrH8aFrv65ga8AlRRnpA+vWVESdKjMeYrwLsapYf3hzTZjWAw+6sXcIfS",
-	"ATxeKhOANQSCTME9HE9Ac51j5MLCm+3GfhbuJhtfsYEzynehuOMYz9K6MWrX1Zv0Kh/Sr3i7wGlghXlt",
-	"QZ7IZFS9URbNJsmrWKxLIE0GWoAHWroQOho1yHvjweYil3S2IxV4igNGOsem13IHQIgUAz+ymy+Ed2g6",
-	"54KkiuVdnmRc9E5cFMXUjC+kTKGLZXT1w9XbO/VIbE4MWT/D21jK3s6l0Q9Xb1/pBR1WpNjkpU8+YsnB",
-	"EdgVSaDvPpFwhqTAcC6erlryqzJjBhFxZqnInuxqanoby1umUJZSE5ACRTCxffDoaIR5db7TjEgZtc1R",
-	"E5VDMBYQSWt/cMAjLKisIiQkG6PzZtp0iQ8Pp3Pn5FJU8mrThh63acjsOJp3Rx7vzH4BrlNpsQjsykXJ",
-	"5t4FuVylsZgiE1Iu9mtQip1OG8mthFZCrmg3mqMiYGCzwNfR3qu0nEpliCmIhIXOpAXj4FuvlhNmdHt2",
-	"9DdpwOipvWNDeQu9kFdzT7/JIoe4wrs6qu8TOSKp0jxvBb4+exbtMTrCh8w1UUzysyJKD0KzauNaqnfy",
-	"auopMRNsXGQgB4Vl+xz5ai848Ts2imhg4zDF8WyYH9tmv9VRmhyw17HIbAfNC2tzOJFSUCzs35DmsRFk",
-	"kBdZW+IDLMi2YEFev/+BnJ08eXJ0Qmg0GtCjs4rRgDcTvqhHeC/M9ZVQJOaI2eoTaGFd8W772wz8h5kX",
-	"9N0zFQl6qIimHPEeg/bYbbx/0UhsumwyGclI9idV6aP5z8uNJ7uxZCBvaZxkRAV4hzZPKmZ9GgOeNzSD",
-	"BX0oCLBjtYwzt4lWGsrH+5e5ybxDLrLP24sBrhUtQzawc8QQt41aWcTMDSM5HdQtq7bM62MlSsg8XKXX",
-	"iTK2Ipzd0s7umtPGCUlkSCeajDQ3Ab3or0Xnij0f4ManN5CSl0OOIPAsNBhUBta3Cgzkhe2DfOfK8eW3",
-	"EB02LKblvXn1zvO9yED/wvr3sONTtmZtWDOv5XE5NA0MQqfMCnHSQ2bBrMlln4bsr3qywDxazqP0LvMh",
-	"a+t11oPpxTygx284HbIJ5rhpOuc4DjVgWup5vjdMo4TnDZqXKNjG0d0NbIjZ9BLK+0am4r6jhhS6ME5R",
-	"OczPbf89Q9qVSdMlwP61cEGsspUB4ZnGtKX5Vn2WZBS5HpdGpzxQiGl6NZfONljq2DzdLd3aBtI4y+Wp",
-	"eHsYI9V0livke1OzOEc2ItDIHKJZGk4E75wPKvJWb7Y/KyK13CxAYJl+0jbfuXMMx0SZBPbj/AFH8ADV",
-	"aRRxQ55lipntcbC8NMUTtKo03TSmSEBHNIA9Pm82l1bK7gBApJpS9rK+t9BytwI9xJDLA0VGsezxqJxw",
-	"qoXLMbaKgp6FFWLmBxtfVWh03XI2vjB9F0IW8JB2I9bxbR1pLop4iDhx6sbY8yEA0cE9jHQnUMexGSTQ",
-	"bBL3yuLfy+zNqmJUqZjtrcIVMfC2FeOwP9Y0c+0ZbJsbqwaRndXM4oZKxvJBmJ9KFgO7FntZu+O2vGVx",
-	"zMEOHkVUry7UtigQ/bWXKK+jHrFYSQhrY7pYZa0wMGEWtruTDdQxT9OfQ2sPNWd9BGa//lZT5cMejRR7",
-	"VDG0jK53Bp1KFatb3hmcbFaVDM+gMQLUxOaHI2ZUGejlVPCEhXj6ocwCWqlpXpgpfXh122i/PTrk0aQd",
-	"6zt7HNTOwmbXGRU9MXDygCKd3e7tFnf1BVXMctedO1LyVvxT0s+U/GhuiJFpLGQ0hOdjbSCNIhRarkiE",
-	"z6V1rOtol3Xk6zHS4vKpzkUttjxDigYDLVCx6NJH1ygjMg5ZjLKk5YDCUiGgzt5whzxxQK+n7WtEh1L0",
-	"8SlQQ/mAxEylUYIZWKkwhqYwnYXYsEFemHbwENAyLShDrAb8MwsyCsrbD05ljkLF6gINGIe8urzfrEtp",
-	"OMQE//eMCbvoCaNDMmQsQUGnB2wa5tgu0L7HEzbE4S7Dolyarl9CZ5bqpRmH2pzS7SyFORtYtGHeiCbC",
-	"Fti6Oba1Genpr0sUWMpaVhKcflluGWSaBDLXBqDWIPOj9mQat9kEmCv2OAO2LBH+yyo+2qgy7MZoIjzJ",
-	"G3EaNWmYqqSxxBadF8Zmkj29FUjinTm0VTWlXRZQRCljFLDBtiDdLE+YEnAvcbVsQQJ1+N2UKJtr2/1m",
-	"QZqqUJcOcEsHuKUD3NIBbukAt3SAW9qO0boAZslx2C6BsbQt23Q9hKbpuRzgmX5T8Eybxls6AC0dgJYO",
-	"QEu/WaClhQBL9URnAUxpO2KzqN9UCcxLaI9lDCtFUhExpVkPuHE6aF4DuxxzxRoEFndIJ6Sr79HUBx7T",
-	"h50+EyHTaicTCU8mHZ90hryP3NMEzDr+tXC+RAeU6jwyGO3UeFoMagOOCBh+41pci85fOlrcxtANpTsx",
-	"WaQDOQZfDobFrdyTMVF689ELzAVYs3Ad+JpRsncnhH2iQUIA95uJgPnEdsC9FiLV0g5gpVjEQLFtkNdJ",
-	"oXqty5ReDGzQ4jiNOyqQMdMKREKGUiWkE2mjvOMTCeVIoNG1SAd1RlgWJePESDFT+dtOZEKjDgklBML6",
-	"Et/AkwZ5ZWrC9WJMC0zj3dUnL8+x1drBWO8vrCQUkXcug4CNkhb07j8O1K3eMZdFfjoSoWaTHYTWognq",
-	"Umqkz74aMJZA6CKWYwWCXb8axCicbF8LsGTAJkQlUoZ6JfSPQ6lXF9b/WphVyZPBIA/rQr8EnoFvNZ52",
-	"redwe5nm2QlrkEtB2KeRjN1oQSCHXS6s87Oj9ThnobUoLS4wLMlSwX3UFqUWeZYkcaj5ViWyzzTRXLid",
-	"YC2eBA5ZkTgVVQ6gr6dskwPY0zLpAlpi98HjzcI2eB+Opr/IaB5/zD8YR7gtQXA/1gmxXxq+VMJTSAlL",
-	"WTal/XQqpf2svtuIKUZGTI4i5hPF9NZC4/+JJpghVS0YeAZcgIO3Or3mV5r8MbkG9DnTKsFSfUAjLenY",
-	"p1EEnncI25dPbso9Z4JMC/10vl6H13ixXQbzMddmaRxT/apU8L+kzPxsZKxKJhHGBOJhyRF+l50QzaVB",
-	"Xw8pUH1EMb+53LOXnav5jqc6PqfqIRirYPEg5jmj6g0hYPx22TXQkkSL9E0sQfn7Fy2AHcG68899rIp9",
-	"qmJI8EvNpCF9ccl7PgwkYEXAqwTFjHmeTPKANo+r8pacyzdWrQTODxhMXgc1p0qqLXttGfM+FxsbAaYk",
-	"yVEaoUUMq1pRLpVd1TZX1dyM6RvnjiVityyaS3FGkbUX1hxEyb1zc6W0KYPKsIFAMLEpG59BnWoRkdoY",
-	"LFjaG/CPm07XaDXYGjet57ML0sGeu6Xiv34unhXz+DDP9yDPV0uGW8nDLSM6opYPPogB5s+HLNAaNhiU",
-	"Xaq4QjQJhXn3XR4ngzZwmZZ38vz5c7B8Twq/tEdxnmUxYTQuTySY6RLk6iAt7yWnUaS5HCyn/fZ7OqSh",
-	"TJfEhywWJvT0u6AEIOcwpjzg29dvoNmS1mnhlfDtL//189/0/3/++y//TX7++y//8/PffvnPX/7bgwSg",
-	"IqW1PDD8TMdXy61hJbJZnxT0MijO0AM+OT2b0ejctcp+LJBUCzYpAM/FJ70n+i/r+qcjXkhVsCdsqZ5N",
-	"a6asOUEQ4/z3C8fzVoQNOWLi0zBCClVHstfjAbP6ZMMxxYZRA/4tJpmXINfQIbOhTVW05ixyWMCiCIw3",
-	"9klvVsYdulxgvGaGNXhlZmOBsrzP1x4Pr73Wda2Tee351/lJgNvys3DtfbkuSp3ZiImztsYwLh23NX2L",
-	"Y+Whn2vvOZFdizpD9/OB+oYmF44Wowo2zyQVIYutOa91bhmlQ4Ha+QWBnmSQufZnCVZud0I6FyZWISTu",
-	"XpwKi5It42Ea0ZLZV0aa/BnXRtZrfTyQEYMhmNODTqwNe9gKfqvK8lTf+j+0cog+AMChAAuH5NzCcb8V",
-	"jerKLiH4tPVdc1VZkG+k2WoaWScXV+SGjRKnd4TNx4MWvihlCPgnMCcJBFCDvGciJB3ze8c3K2CcaM4j",
-	"roXLIRF0DB7RMV4S+GA8ch2w0Ac8Ch+o7N0YugEtkWq7nWnCAFsWUBo4FX7mAbM3X4sOVTAyfZwwrSo7",
-	"S/BGqNjNb8BTJ2NyyxMaES70DqqkQd6AaWrcjkOuFBf9C0IJxH9BWbSKEuR0XQu7kH2WJFz0CcXEHZJ1",
-	"gQRgSdIxch6dQFfZ6iGMqsxgVI1OLpV7sqyLq1DbErAQcksVnZCHHXfVG2GKXJKpziO9xBG/YdHkWmTf",
-	"Z75FgKzHn9vZr3arAipCHsJjfAR0NVuY87w2Dzs+6WRcTH+wLskOiMfOtQBfo/XB+hZ3dtqHeEH6Up9B",
-	"eIeTRgv7COirNIqM25OjJtihwY2Q44iFfRa2nVk3yFupFO9GzJm0sl4zwJ6hxF2yloGW4bHJokbe2Dl2",
-	"H4ruO6cUnIf2jDkrkNWG29/yTYP68wRimkKSoYxZYRAK698EHeqDBAsOCQ+ta2Epr22y+zrkoSFoKjSp",
-	"islQpoqYmkxNSwkNEkgnYTR8BFuE+a3t7qSt5EjvA7llcZdGGeWZMBsEYgMWJ5Ce6V8LPhyZ1SRwGvSt",
-	"7oRteK4vZUi6kQxuMPBb5nJELbSYlnF3CctaG2qdPvUXaeFW+wYOmynW1soABgUBzpDf8jClkaPwQp4Q",
-	"mBTJQOoVsOHJL8uq2/uoQtdQhldRUzddn+9u+W/b3poJiunfWSCFHPLgYJDVNshWONRlqvA7V3u8t9gP",
-	"RT26ApULJ5pZH/O15W4qQk2vC5AgipFn6J5QCxwiZhjhE24FJw8JoEOQS3IroQzIiFiITCsJGoeJL19k",
-	"8r9HKEF3EeK1G8XqrPks11LHdEISiXlQaXzLb2Xsw7ts0Bjt4RFNBqTLIjkuk5x9lhTF5ppAFQc+eOCD",
-	"e8MHc4NoX8AGFvsGTPpqZgVnFQNLeAHWsPr92i1hynE+Lo2hisj92PkiyVFjEUOx5+SNkmvPZCxce9q2",
-	"uc4YxrXXIJ3ZA9ghfWlNeTiJmgn20ijyr0VmQ5kymAzCuczEzQATIE0eePR58/yiiMuVOzgsO46Bj184",
-	"qCPXYj7ASDksSRk3Lksvv2v0kZmAWQuYlp8x+H88PX1KnjfJySk5OyfLoEEXXMgbBSo5iKSDSNpLkbSP",
-	"CDg1FO0MB6e2XFpOvz6mSUKDwXBuCeW7PF8T0J414470QUEvZ+48/t//+P8UonFClTikYC6Hf3NByhR7",
-	"otJgYF2s5ZhvUP3ozOWQ+rY1pJwlcWnmQ+NkW4ZlZGWZcZGSxoeO3nq9PGjSVQzB5mlmF7lBNEO+Js9s",
-	"i5AvRb96fYEyR5yd2qL3Ho+YFVsjqtRIxknjz6M+cDbeHyRe6+TkrFlbkrGTHBfAhonbKgCsoIh2gdW/",
-	"Ne8B72fIqZU5fEj77PjPI9Y3YoffsrCtBvT08ROv5T1pnjXPKDs97T5//uzZk5NuwM66p896Z2eMBSdd",
-	"9vTxM3p6chY8exI8PwuaT5+EXfa89/jxs+DkJHj6+BSEi1A84bfAQT0h4yH4ZLNXPO89exI2n508e3Ye",
-	"PA2fPH5OT3uM0mbw+DENmyeP6Vm3d9476Z52m91np6dBePI4fBKcPO42e80mbT6D+oO/Mq91DgUYvpcM",
-	"0mFXQNE/BvfmyKxsT9JRJGm4JOpBLuh8b8xDqG190myuWR2YEdXOqwNzDlwNbMMVwesYoDeXuJBcRn53",
-	"hlZ5DygIjZMx8KOIqoSMaAxz6miiNK4kUxIGORLQgxP/G8f8lilTDIHmUgRcHtEjkKsbVuNjz4QE6/5a",
-	"1+L3b19965O3b74FN9MH1n1LgPSUT96+/AYDcd+/PfPJ9+eXPvmh3/fJh8sffX3l9/Dj5ffvsLoBLS96",
-	"w4QNBILI0QPSPMBUskHQ1TRtvBZ6lg8UeYGDO7qajBggWxDajxlrkNcwFHgyRKRjdsSEZvQY7tSD11L+",
-	"7ZtvWyQdQUdIA59gzLPMTPVJyCDsBe/mQ3YtDK7PkMUUazUY4QJdcMMLa9b2TKGeKSDDyLeWWJ0pptSx",
-	"YfOGnY7+gokgnowA/AQVj4REnGHhwyWJ2YjRJPcBQj5Mh5saOyeIdfQHNulkvS7hMrOhmTPRRH+xxtM2",
-	"1TQ6Ep6uKRwjwA2QsVu6WVNPupgKcVZZ1bgVRkuDacEQBtTU8Ng5aOv7zI4UahMMQSdSkojGfUYenjSb",
-	"5Hv+tW9OJzl9jB/1BOy5N/Rh/RTykR7oyWMzggm2cOpCQoNeELdJU+G1bDhKJj42NMSBaqHkZ91sYQhZ",
-	"N0Pw/IIV4DsD5oKM+CcWGdh4fMqAImx4xxwZ/1pMt/a0HKq4djNHwdSiyBR7oOLz9SRsiYfeGvtYlCFQ",
-	"4YGVLwErd1foy3Iuud2oK8Bza/o/1ntxhApOQecBYM6W9/+8ffnN0Qn0sK6rSxRk2ijW00xM1Rk+tCwZ",
-	"LWO7vi1tmmJMkNOEhRgL09BQR6pRRYBTWlafzeY8W44x84aCnjM98Q7qPdY+oF0F9Dg2lODU1HHTSbA7",
-	"Keb15IYZjbCEJOubkalUZgQGOds8scQ4yLWvCjhVhxtzZMYA2zZgn6gWdkMatVxOoI8pha4XhsmOsRm+",
-	"FpghHO/aBb2uI+sna47AYcqnIQGxYSsR6YPaf1D7V1b7l9fwS31dRru+z0Fo15Io9YzhJDOFoJ4dMaSf",
-	"jrog4U6aj583n5w8fTJTVL2y/+z4s8P914xdgy4iMkzLKdhbxcq7HhQ0gvXcGAc2dmBjd8zGoAm6e6L3",
-	"wmm/yMUBcWSrlaG7G/utF6ayP56OUvSWwljBxTqiycCBinMZnTetQy0Dolcd0YbuHsZ0VgmdqOkwsTH0",
-	"TXaPCUTUiRs71iT4O0wNvgETSOgNy/qdQdAcrbXSWHJFJHkd02zTgeRpDuhjVfapt5I/8Q7aWixQdvYw",
-	"sLdQeXlhGocmYM12WeTjScTceCsuajOOzeksx86OlcO+5PU7WUkGeECBiN5htNL0u2+Qs+Z5FiLUSz2j",
-	"zQyoKndlCbZQBdIk3axgBY4jFX4JWcQSBlzgSYZNYEdt4EEqukmFcizWdLfAstRiyL0lLn0jBXN5RW3y",
-	"G4W9IvXVqtVLQy6Pv1r+RtSwvirWymnm3p0kTJVXFFc+rrwHlJlmgfoRpuYI1lOVnONoTCeqZAyzE7Cu",
-	"pZdcjaSmTWRepc/r5OTU8W1ve+OKmveO5XjVafPJPm7v2htZxUiKO2v3A0llFskRYPIwKqNpe+7K63Gc",
-	"n0yvJtR3jiLKp6RUnUlM+eIpOjl3qYG+NAxrdaVzg0Bj90MJ3Zz8jLi4Ues0wbg3WntpePQbG+Ux0Suo",
-	"9ANhDuRgQl8dFQcdo90A/wCENDliwgCb5CM16gNXZJTGI6kYSUXCI03a7NOIx1BlLEiXDWjU048cl4D0",
-	"Y4gGQp2pYnOQzy7guSJUecjMGQqf1jCG9IblLYcUg6ghFRMoBrRwa1ppgStVFv4xbWjPV9NgMuMlM/Rx",
-	"3laTMUtaUayXE/93XNx46zTCxw3BHE64ZwWLQg9imfqwJd1Y5oyUuj4eG9fH7Dx8L421yTRIkpFqHR/T",
-	"EW+YhzZk3NesAuj8+PJPry/1/4LLF5f5/1ZdhyqxqN91QW4YG5lcAsWCmMFfYxPaBNrZtaC5RGhiLBhl",
-	"LITDl8gbNtcHW2zGrxd6k/aL4/yqsmAMtuLZadMEfsmYhxg0HPD+ACgTKGyapEyxs8pMGicqviQZL3Df",
-	"XmWzOJgae2VqJM7GHIyNg7Hxmzc2LokaagVnxIMkjZmr1B0sjp1YHHljg9+oyYEIhIDxjyklARUPcqlr",
-	"MXJAZ1aAOm/tkPc/vMWksIfPmyREFk0M9TxCaZ+p3TMhHb4gLAFo43kAgs2GIOzlhoQDatpO2Bhm3ZiD",
-	"6S+wgZiDv1rm2CHQfAg03+d8mfsZQhI9bnOFKXIPSBDGTLq8GWnGTnYQPQKAzd+sJHrt2HoABZFg6xaL",
-	"HWbRmHqOxLowR8/IGZBSgLyE7V9s4xkQTjNS66zpCqy58fEp4VNLrEge3qFQWdErlTUz/ZppUa9IIvOG",
-	"RCxSbBXvzI/6XB/C3uvyLL2MxagEGdIQXLAsjsH02gSHCmjMjmgca5NtfmUrRA/TOMZaEehapFWxDhMh",
-	"1EB3dlm++oLG7NId9f2qYQWA6C2Xr1oQanxZraLVq9LKUfJQk+8jTDFIyEMsB7WdXacn8KhinCUFplss",
-	"KDX949oZiqZqj3kUZbWszonHOlw14CO42vNXV7Pty6we/TstlVKRkD/QkNME8BLq6OI1X0qfoXoMqOV1",
-	"dcTmY9BNEdGgAHVQRyPdFDDzFP3uuvYSsFBjJiqRb6EdH2LC6F01LQ71XT6RtywmFsLddmA2D9y3EsxX",
-	"wnQhdDm3sf1DOrHpQhy780GvRoXQtOjnM20YMaHInO4HimhaQr1qIMdg3bP4lpXgzFp4WbT8axThkZo1",
-	"eCaqwMMMdNSN9pkn6l3rM/KwI2TSpm0YWeeRby7KOlPasGYvRbdcnHfCLSzcA2VvzcF59TkxOVE5Iggi",
-	"nMm4AL07K8hwdlOkcLeooPPYYi32VsJZVmUK24TCPIiHbYuHFTe9HCoS53Cfa3QyiVOBEYmIxihsaIEb",
-	"lIuY1WEiZ1X+48/Op/ZGkCTLQrazjG5N0KwDEd8jIga/U2H398IOn6sJ2jbddYlyTwpSCiMtc+8VqH2X",
-	"sbnFrOdO3aK7XLgqjf13BtwEPZ/QiuQii58BvAXtRox0J+AX4GGJJ9Pk3hEa6csnpIA7lsGi6cuCSKqV",
-	"/Z1rK6733un5o+ThO3zcVlAhDwLuHgm4ffQyz9c60cU8I97yRnglvuZc4C2rdZqGwoKpah/zh1pYuInT",
-	"O1Db+MW+O4iGAWi74NQYyzQKIefS7ZCD3kua2IZcelqYmNly7Xv9OGZgbtgEIJvyvq4yJqmgAUQRBQf0",
-	"ppnFbJDLvINO1haHqsxBLmNioV6tI8E032ms6iDXura72neWdqAX1YpGu/8Z9zKzhBMLgMReC5hPm07Z",
-	"CFn3Fn0BPPLLx+z2dk/Gbb3XhefkQLPTD1ByZMRHJUJrfabgLnJVk3yu7H7uvofXByQFd65EJTyKSESD",
-	"G7VvgN3LMhQAQ54fsIIGSbFvikcTppK8ZReAim0paFXRcvyFHfP9Clch9PPWAVftazzfy15ZH2zV7qvK",
-	"2hqrQFa2t7W/1cRetU2o8LY9hz7NoKFLOjaxT7DrYZuH+uB99PNVn3mM1ZdKuzzVHOvpSZ2OUKAB8hFH",
-	"w8oMDNe62Mt3x/1DDb3uPDxl2ER1eIrOtiB02XnGZ/YNETQMbS3ZRUnjZRN2MamilzmrxjAVhuNMy7Yu",
-	"DW7IQ22phjEdC5+Y/nBYCs/G0QTM2AGLQjClrwXVylafCq7gKD3SxnQwsF0fXOQ37NAvR0wUm/BnMJXY",
-	"DrqxWWBJN4Bl+tMVF2C6QR152Mn+bncnHZ84n2mSRbquBaq3CMRa2lgyh/RAeFUb6MoGUAiRlYk3E8zK",
-	"OhTcXRDLXYNZFmEr2dyV0yezQb6XqVK0FtuswfieP9fEB/epvLOB5oDYiaGcqYqExaNYr0lbH2arPLsM",
-	"tOcyUDwn7WwyXs421UAr0+6JV96yjG+LIbiD3Nuu3Ftyp3+1cTcrSufH3UpaAVeK03VCb+ZBx6zXY9jk",
-	"o8p6+UbGWIUNxyFvvov8OSRSlFs1NpnW9msD9dzIzBFVCJMNqLAhnQAuMJT9hg3yQQura5Hr0VpVLohM",
-	"Bd1UzYFVHZKwKDJ1tdD2lCRyTONQwcBbhEKNK0gu6C1srAaZJhG/hSlEE9KdEEomTBnkaryS15WtVYbW",
-	"K7u+1RbXjPcOsLG1VJZYUCLkuMzeqTAoaFJeM6mJ9shmC80GATZkRVj7pC53OjVcMlwgJfPdXvk17gGq",
-	"e+Pz5247HKPZgVYwT7o5t+BOgUuhHhucPjBay65S+TWJT6COAIzBHer+xqEzq/tD73CSyD2yAVbkjJ/z",
-	"M7aBPITybpK5lrp39VgHHWazOszVgGVUsjdRmXkkDjkH+jA7o94Tki4NmjvDLImYOwJjl2kG2AR+jmuY",
-	"RQwa7Smf0DCMmbJG/4jJEWIkJ2ksSCJ3WtVgx33oyLX5jly/nuKGlcWOIUYhoW3k++/fZ5keMo0tGsYm",
-	"Y/tneQ0w9rX0vRF61HIusFrsn/YYdLVU5kNbk5zX8l6jn2ooY4Fu/FoJATRKS7uEbtSTrEl7157kxTFC",
-	"cCcP5DjPmg+oMJ10DDD+vnX1LXUtv2c0Bm9uD9oyEZEOuywm7BMNkmhiIF9knJ14BBuCvrGQZsB6/FOD",
-	"XKqbLOJv2nHQHmtBmj+LFDNtqgAEzcqQf95laYMg7GhIeWTFFjAunGqOzyqM/1YfV23W3nCRzRtRb6x/",
-	"N6NGYmRmAeVVz71R7enV19+tp7cWQ1vEgOrzkko+sSwb2Ee/6kE4rCMcljwAv1Z3a402vXmtQ8ZB5giY",
-	"9ZytoE2DS0H/tcXShmwqd+RQOBDvHROvxdbGU7CHLbPn1TfUIcT98DbkQy13Nhgy31KbjRo9Neom2Z8S",
-	"ColKeBkX/eWaZqysfW26Y4ZD9Cav0xCwkN7yxtFGO2Yc+OqvgK/uY1Z9DSXnhamfX8xbN6HU3GXR1K44",
-	"8n0vllqXYR+KpA6s/cDa94C126op4y+bVyy1HqsPudIsJ41ZnRqHlskWYkJrk6ZZfSTljUU9HNE4EQz6",
-	"ct+Yn9mnkYyhMTIPBgSKZ6DdNxkP5BB6RUBuTz+Wqch55xLRsPIw10tnYodI1+YjXVAOAS3/uSrkb1WM",
-	"YjpDZ0nRvCnIrkC/5pYzzQy6VHGVx4/XqWddLmXp6YL8jObjDC9XUwtA+fVZW5PICN4WQlUJ+6R3quY7",
-	"n5ysmCYFFa82Q71dP6tjvVBWTr67jmY5HHEecpfNlMSrWUhoFyMfM02P39ns/vuRJGXRaavlwWUUOSFu",
-	"K5t8m+RJpNA8CRleuMvUhtchEwlPJi+zKRw4/yHHYadlcZmGaxsdwZLZa85OllDlT/W1SqUAfIoPOTlq",
-	"niMEgf6Bi37bRJe9lvft6zd6HSFMq9kjaZ6cnpFz0KlX0vjNwo9y/PRdgjdO0/KeJjU4ebLcjJiEDvu5",
-	"h2kNmqdMJzYM5BiauKEtNUpFkKT6KDTIe2uwW8M2m70B7xUMOHbLYm53sgs6tuALj+cu0Rsht2IyYqSj",
-	"B9jJKtEo9PgFqpsFbKQCRdzE1hDypCpxYfr03mkGwxxWtBn2Ms0pViby+1UKduD1y7tqZgjjkKMgZiXH",
-	"1tIVMt57/Dnrl7K1hIUSJri/rWkONLxRGr4q9jm5V7kKSxPknhRJ5GMtiZI55L6lxIUM0Fv2QLfyrRap",
-	"7VU89gZegZpmXEjpgLIwt1fK8nkPWp3TZ1+hnWqaH3fZcgkQ62txm86EmOJSZyeGS61hVu1dOsSBWe+a",
-	"Wd/z/Iel+PVmFKa7bfK4O05f6i6AjAwaRSwGE18xY4rbFxOeKBb1NsnSp3IpbCtHk0+xXF/GzXH1X1l3",
-	"xt8wVy2H8oEC5+mLlhlPxq9PD/y65f0I5HdH/PruktfumFvfn/S1O2fMhzy2g/Q46OQbSFwr4fBbzGHr",
-	"pSLQq0ajo5D3ejxIo4QvymdDRKttwvOWpih8k431Uimm1H1MU6Aw8l3kKThv8nzPffFvrdWkAXU3+OIs",
-	"6nl+YXUq2dM2WX6QJm3Z67VDOaRcKOgGbr+zcOdnSwgAzYThPoXLNBymAlZH9L2Wd4JsMM4/xWzINPfH",
-	"byzCPaTGsfwqvVrYsKLlaREzptEN/nrmgUQFgNa2GfhaSdK7TJAo4yS7TpLAXgZ1kiNyHk1ogfHdiwSJ",
-	"yygiin/KmiwoaNJgifIiExqah2SNFvJLVIN0po5ZhwDp23aWaXIkez3bKbO8NYViCeYpqIQmXCU8QDSh",
-	"RGLXijTW4mi3PTARxnAKuLciJ6LswN5tI8oyprpj/rMWuW+zeeVB4PwKBc46h+3XmqmBMmw+ikSp9Npa",
-	"kkaFPXP8OX/39pI2Krj0mk3GDtzkwE0WchNoj+geur1welTruAbZYgXmsCc9PN3RlnWidNnNLqE1azLA",
-	"O23jubu1u/+O/c1o/gfn/kHIHoTsukJ2H+MKc1RwUwhfKmO3GFL4s0xjwSaVKrYBPdBvj7GnAyPmnl1G",
-	"E36Pr/yO9e9ZDGEkFdffbjl+YF/j+d5R9vehxnFTvD1kIxonTrj28dHJCYZrs59Gcd5jYCgF6EhaYZkJ",
-	"5MKXo4hCu+UXUtAbWLS6cuHc872hDGEZU6AGu99a4qwWD5bOIL//7jV+NQrwLd9/13xuvjGD/poO6Y3c",
-	"cRggZwF7WiEJ/YNYH1rfOAEBy2HvSQTA4VjA9FU2rwv4C1CQS3nZbtzxcKtgHEClKYEjqVcc6TCFYYGk",
-	"0gz1lkYwDjpkoe/kyhfc+L6VYfYOU/QImZ72qVW+/vxU3qmHfxcMqsB0VmQZK1D7PS2VPIiMjYiM5c/L",
-	"odCSanY9paxvzYdvnn/8OWL97TnrC2x2f1MDD0S/R0SPaG79ewcgvSzx7oePHVe6xEGMfOFXjyG9jiK4",
-	"6eJJUGSnudBp01vJ1rqPZZMHPrxHfPi+g04vw4/XVJ7uMtC3bQZ+z0N7m+Dvh4DeQRQcRMG9BameFQRb",
-	"DMyBird9UTC39t2wTjNnLRUIE6G6IOyWxZNkwEUfQ0daVILyzBMylLdMIWAyIyqNb/mtjH0Sy7Fm4/of",
-	"MPkh0BXzPhcYVzJ9EvXdIQKlXItvtFBINJ+HR4OLwCSak7Pms9mX6F3QQ8Oxdlkkx9D9/pJA13Ma2Z6F",
-	"YUzH+lMv6+YvBTFOZcVDdi2wBX9PX69n2GV9LhShvYTF0JW/QTpWYHTART1gxNCLXTCzfLBCet180rFD",
-	"bZtLOxhd1e99oBoEEm5ggg/UtdDn3T6aCX3K8IkPlH0Tuq47qYDT0pmWjmZCVU72UjAZai+nIrwWCHAA",
-	"3niarTP0bzRNDbElNYtZaN37ZRK1pHE4DCUnkcm9k6rv8pknYx4wfYJMBMHTzMNs9DLybPp0eK2z2oz3",
-	"e72ey/jKl5TRVbLWhQ4IU3wEqz3r0/rSk51Av3R9gOtKSIp5MdvbsFSEsp2KhEfZopwfNU+cRVlu/8pk",
-	"JvwQ7qe0RCE1JS1hwDkf4SKRhArgcZYzKjpks/jhL+3xWVFaHo9iBoj3dyc130iUitraAPsxbJBOyHs9",
-	"FjMRMNWBYimIPQLivZZY2C8iFxiK4A2tgnB7oMAoapBOIEUv4kFiHjZ2cL8UH46iybVQiRapWpBpmav/",
-	"NT0qjLedkTiNWNad9oaNkgb5kNVkIeTNkE6wby1jRqhTwEM326ffoIWTjEKtzoHrPpM/16KmACqROmRZ",
-	"oVMmXsxRQKq6y8jsCnxlOZ7xFmf6Dge4Hd5vTxwsnum6k4xleyBTxUBT0ow21VeD4mgC/mjFm2C7c5Cz",
-	"2y5y9Ydg9qIa8BEoSySRIZ00YPEdAtJ8AvIN2qanEDb/+biq8Mnvyo2du5LeZifLhADQ5limUaiV5FBP",
-	"efeM/QO2voHfzGBCuRn+rTezGsfg/YhFERd95RP8GutB4SbSZcDn4CAJVkTadgC6dpWp6Ki0b2BSh84M",
-	"h84Md5O12KNDHk3aZl4///2X//n5b7/85y//7fkuC215v/zXz3/T///57/BbXW/WSd6BTdCE37I2bpHn",
-	"exEV/ZT2oT4kXhWlxjyt5V3GtLvjZMMpKt7/ngymKB554r1BGxCERpwqn1CCR4gow+rxqyGzyXhDzW1o",
-	"n7VA34UWDZkvWyuq0JutJ+MGme7xgKEF40XS/Etx0Y8YPp0rQkknp4bOTlEFBGEAFmz9JVRMYFhVyYZT",
-	"p/JO9doVmUtNhlGk/VXJ9p6mDv62+faKe31I+6MFIbC1hD+QMMef9T/by/eb5XT7G2E8kOuGyPVqwOzR",
-	"vV8Ze/Xpbj9y9cw4S3I9DFXfh2y9uRrUcrl7a+tVm07gM220LzPn2fIdp2YsmPuYx3dgrRtirfc9B68e",
-	"h11Pk7nL5Lvtc+R7nn63MRZ9yME7sPEDG7+T/DmXiW8xcw5ANirN0ndMs8UgYSGBCyGGrjkfC7OGqRnz",
-	"CqhiJGF0SKSIJhdEyIxwScRoLBQZyDEZarUTzVyKUfAtRJtKgtx62O9HLOA9HryBWR+CTZsPNv0gIr27",
-	"WcRpQG9tPh6GmCDiBN9C2AmCUBUjpIHmT3sfXMLsYZXEVKD7TH/TVhOVsKHX8oa8H1ORtG/TSLCYdnmk",
-	"2YIPeQI8ZAIyjQFpKGbaasFH1BAUNQd5hkhGQvGE3wJH8oRWgSCPi+Pr8Q2nR6fNHYeOXILcX5hqZUaJ",
-	"TPC+BIy0quzsOwnkkKk8qUmf0gb5MJAQH+pxESoCXgESF7k+hIyyFIEL0HQhbSuB1OOse6NBlxAVUmGz",
-	"wSI3G0rPJAfJ1nyehJJh9hNwGtPFO5nq3l0mJfB97rG808DRVphLCdWvRLD7GDH6jTPjVbbxtwzhXODs",
-	"24sC6ZEcf9b/rBsF8jFhRzgMz8lAVayUqfVZMsXR7sj8PVDnRqgTnGBsf/LcF4IhL0FmexL0wXGWuRiR",
-	"iLcU9Lkyihk6FVvackLKB0WMijBP/ZZZX4+ij3FAFRpcFRVLs3pQ/TokPO/raUebDv8UmIMFtoXtueVs",
-	"7Daee3LUPPFWNE32LiB0YKUbYaX3DPg2i/HU5KjrKSrHTNxZjGfrDLjUZq7mpk5X6XKuOrHZlzxRWAEr",
-	"tJUs41WZLRPhZjjtbqM4sFou2328Mtt9JcID0z0w3btmuq9EuDWOG7MIjqka8FF1HMbU9nPl+CShTnFs",
-	"3HdZgCgZsGGDYMmH7GFdGElFxJQiHXSo/xP44TuEqhtlojiZux6Id5cVQO8K8z9EZLZa/lMnGLN0CVCd",
-	"KM2hJmlWlmBbiZgFjN9uWhDQp3mUf0Rj01gl5pqhQUMLvYDxWg0rkHHdLldAusvQkstZdh1aykt9a8WX",
-	"4ikmaEXL7/KK4T2LLemFw2RSxeJbpkhXJoOWU6CczQ3CMWogxyDzs+gTF3qfGdGH1IkMafo2sAfJeA5u",
-	"SiVoC+ZN+dkTaGycHby4zFkK1sOO+asNP7Ow88imZenBaGLBXAdtCVBiiIhkREQedmYIqw21S51HroFg",
-	"JKFdgKFi0S1Tvg1h8TiIYOpIrtkPuSFRq5uqe+jvNnA1w96WYEdLc5aVmMI+hq8OQmFjRkiBFH6lIS5H",
-	"zsyPc8VFvlAlYNaIcRVk2PFn9+P2Kp+m2N0deQUORLszokWgvcKm74X3YIHCZ8JgNalwP0JgU4Mt8cRO",
-	"0fgWQ2JakxsxOYoQSUnrQZomIEqGQTKTFoQsQzOQWrGylUuqyjzEWf36rI7IlR3EBsDT19PxNh5+m+F+",
-	"FdxpRcNt7wJvB26/M26/j37iRSpXFqGrwew3q2LdYbRu97KiXvRuo/zdiQBuLOxXFvTbDH+/V0E/d8p7",
-	"F/Q7MPwDw5/D8DE6uHtuf8ti3pv8thn+VZ7+qtl0MGDBDQsJT1oklEE6RE9qVyYDiJcqQpX+nY5onGzJ",
-	"HOCAN857vCgwapXuwo7eKfs/MNgDg903BvsjkMXd8Ni7AznYEw57f0AP7qPa/BtAPDgw9wNzn8fcEe2g",
-	"EJqfh3awBrNXQcyYNs6r8+ygtRtNmEpIj8cqsZl0EI0qFMb2aJDIeAk8hF0m1f3o5p++z6d9v9LrcL92",
-	"kV/nvMnzPffFB4DtDeLaaIrBc4d/ey2Pi5Df8jClUWM0mCge0Kg9YDQCPSditywqXKTXBdHePsgUfHI9",
-	"KYHpy4gi9/Firm4gDVqbU/qbU71j2RszhtRGoJ2GwdsJJ4IOeaCc905fWnzPKJYJy3Ifs7dB1lpd+fUE",
-	"dj1h8SjW5NFOVa68wfdQwuTg8vR6a+DyZIe6co+KueP2E0ww7feZ5nNtuzoRCJldZvSVs7X9hY0olAEQ",
-	"5fLhewEg0Zna9A4ZM94fKKJJTBHap1yohOSEYKSi0uYAVCbDSB4ofUnAwjRmqkFeJwgkbh4OjdnkiAls",
-	"UwEmAGT9DRDYXH8nU6EZuwhYrh2Dv0eKHo+HDPsN3rIIm8LNAb0wA9wpcDmxzIHIHqFEsDSJaWSG4md6",
-	"A/QJMmoFttyCUWshYbmOn7X/yfSQjEtkVpKWgZZjWGkDSZJUEIfXgLNL85uqVMJyartjGPVlRcgOpEVd",
-	"kbAkm1+TK95bNPeDkvCbVxLWO/m/ZTiTCo1ja8AmuU5z/Dn7e/sQJ2WpoJXiap+RPg/M7sDsNs7sQAV2",
-	"COB+QMSsxLr2I1PWHWxJnMZljOsFaTbEnI+N3XRHka2dLVeVXWtaMxpDbwjwhbbXbmaUQpRrCOldWUNe",
-	"Y2NuPm/AmK/wIMeoXS59wNy4KbvtbiJiRpjpczLWAk2vHBc9FiBYghZlGb8dspCnw7UtJUMM+wU0AWNq",
-	"L1iN7KjMbTSeX7WMdMzvmlrug25z0G1q6TanW9Bt7htcExIRoeAyRSa/MeiQavl+h2krdy7c70/Cyv0W",
-	"1IdmHQcxdxBzWzLh75mYM0k8FSb8FruXKKa5GyQOzc3pCdI4ZiKBYNqAQqyvY0tWOrvMzHnvDPieZeNw",
-	"EbBt5+EARp3v4csOuTcbE1N1WffzlRlxAV3w7KgJSIQJTVKldThBA30AqeAInRfTQOuA2QVyxMSuO49k",
-	"lLjrBJJgwKMwZqI6hyRna1jujsuF6QNwt0/kLYtJwgsN/l6YB+9bHskHk4AAkRw9Rk15EPFBFQQJcyDH",
-	"pEfjbLZcNcgrESq8zTBwxJwyPUZCOrEhIlP0D/WXO87uME/Um9Nn5GFHyKRN2zDPzqMFME760aZ8NCmK",
-	"qQcZApRdD5hpXzKADjCoUbCY44GcWtCqlI78zN9pGscmmMUKdH5PUyJ+nbx7+e37tcb1M3EwL7SPWoul",
-	"eJVQUehDVeT86wT0c/30+HP+YXsITgWWtL92/oEIq4lQG1ggl/fFUp2rYEG4eSly2o8gs13hMqeqS6c7",
-	"jTBXc4u79EHvZqnuvwN6HXXw4HQ+CKN9FEb76Dmdr+GB87RMIM31m+YiakkNL+FDFnHBKtW5H4TpockF",
-	"0a+PITeGD5mPHC1mAYNrNfFBw02qEiJkwlr6SkaDAYmZkmkcMDIuZnA+UEQFcqRt2BETPhjN18IpZ4Ca",
-	"SRljuyspogk+QXNKqKQc0gm5EXLcIJfCAlBrtjpGePvRiAnTJwtXNJHAcYkUPuHiWgQyZOoCLx9TRRTl",
-	"JqnC+ADMuHmiWNRrkA/2QuNXBCbukyGNb1hIOvhtp3EtrsUu+1hf2U28Xz7krRdyYv3mMq2q9RniWf6X",
-	"yo+A8q0bjoVaWAdyOKSqRQJN9iLx9UnF/BzfY59GEbSGQT9z6Zjtcwvj5gkbAnMa0k/fMdFPBl7rSXNm",
-	"7L7+/TVe+7jpe0MuzKeT7Foax3QC4i+ZRBBVk/HQq5g1nP9uLkPBTNMzqlhwmCwvusJrKEgb8oyXJDed",
-	"ZclNZmR1ZFtge/jAeBI5I7FuWdx1HEzw2Gfdk96ToMmOHp+G50dntNk9eh6chEePe83eae9J9yk9aXq+",
-	"N5RDmJU3lLe2wybut1m9JKYQeLSGLvxYd+ShHrkJR+Ah0xs7I1gLSV9mmoidb3ReG+bsUsUDvZt2iHTE",
-	"sxmfBk163u2eHjXDs8dHZ73z0yN6FrCjk16TPu816eMANJVsxjk6f3Hajgq0wpRPZqe8lr/fssxde/sL",
-	"IrjUIn11y+IJlDvaLi1GjBnUAZQH+1Y0upzWkQpwqm/fIKwOQnC9xNgXgg/d2pLZIlUQS+RhRxNuIxWh",
-	"bMPo22N4RjukE9V51CDTG6efBhcSYALorIcW6VRLtGsxpq7ukal3Wu4BamhIQPM2pmJWtKrS+JbfyhkA",
-	"42LUQsjERC6yiIW9EV5noxoCX9K6FnpmOHIAu5jpbOeYo4mUAIyxRKtQ3PGvC0zgfhmZVwM2AYSPQKaK",
-	"C1XfuPxeT/2PIpRbsS2rbEQ36TdM8RHLAdfUvJadAEM3y/Qu786CdctSEK3G3WLfOXMGl+L7QHPV+2Au",
-	"SEXCo2wJzo+aJ4Ul0NcINrVKj6+az+wly21nlesTjrlP8G0XQHfajASqyQj0AaACKpT+e2GUFuUScucp",
-	"waQPMKE4QUf8vLRHy8geZCwrhRt24yRc4Kpz2OhaLrti2LiyX+h4wCN2LXKHnukshHBBYO0iM0ffHiAJ",
-	"g4FKSZa7V58N66HcZx78SricxeBKCN4fJEQNeC/ZG4cfFWpsiHo0kEIrwCELtMYZ6jFqjVthkY5CnLIu",
-	"j5NBO6SQ+Xny/Pnzo+YJetryX9qjmAUcPWTehNF4vofw5DRLS4X0T2O9veQ0iqTne2Bt22+/p0MayrQ+",
-	"1wfObNM2gRNA4mYv1mwAWp+CjYFbB7+zQAo55IG+QMCvNOIJx5u/ff1Gfw+VVTAm+PaX//r5b/r/P//9",
-	"l/8mP//9l//5+W+//Ocv/+0BDY9SRAlrG1vT9FtFNyc6pVwMauO4jFmPxab56uW3fzoCYXcGP1jBNXXX",
-	"afZjld3EPulNm7agHCdp1hVxjhc0264VvKAuTd8TN2hR4sxHgwNuPKQhWzdnNGb05qgfUaWOsCF8daLo",
-	"h4EEt6S2vAYcvZgZ3BuPoNvqBHyLoHgA6wc4m4RFUQZZYysJ9R2O/xC8kENGBbB/x+WYxJRHLdI5RhOO",
-	"3eqF7WhO14Hs7jYPO5gFxocVSaVf60l+q+f4zkzx0Ed1831Uc8cZ7qde6SzTFEwuWbhCQA5/uSsQ712y",
-	"Z2o+ADWQaRRi49YuYyIfTXeiKd4dFI0ijIyVj0XesjhM2a6SXJd3181Ku5OiFl/fajlH6hH1o2H01DV0",
-	"vo5lqhUPLkgqtCAPuEwVqvwDqUY8oVHeVXnAYjJkoVkVeA4UPoQpm5rNs8JsgLlMXfGkeMWsSJlZk02l",
-	"yU7zlp27z/T728DAW7iA0zIDBmcywKki3VjeMNdb9oKqLXjJPi4ndMDcWZRBhVmgeQpVacLU9IasnTZ1",
-	"IMndk+Sq1HdvVL2FVPsOo7LM0CuBa7dOtRvwbVfQNjwuYslduri/nhSTYTRTFJAeDousj8nD8+bZowaB",
-	"JPU/pyqBPhUdi7po9VYT2R8SmgDqYmMG7SJTOMq9HPXgKnDBShjavXBRBHJoAmBXLrPJ4Tu41v9kmgQS",
-	"NK1sub2Vyf+FPWNb8Sof5MBBDtyBHADwUrpADsy18SHdXa3DeBdBBYXslgeM9CnoZyExRjzyQtnrRVyw",
-	"Vhaqhe7zPM7dtb7NGkE4W6rArYHt5aMIvgS4u5gKRQP96gZ5RYPBtcAUJ8DL7bz94f1VR7NmSjojmgw6",
-	"kMExdoKYGDLUxnFHC4EORCWYAy9rkq+gN2oaQT8k8DxHkXFus6jXuhadoq++45NOmffeTKryd6gYhh/z",
-	"LgAdXz8+/4xXDtmwy2K8Vi8P/nXLFTdPj5kKUma9IzPf4FOwQyz8qlisd+xIsz8aJKrjJIxpyzdEB4vq",
-	"kIedfxiCD7LzSK8zJm51TWGZvtSmuZlMoWvRZQMusMkUKO23BlvX5u356KzXWwQGuF7i8UBqsco+Jfij",
-	"3h7IGntjvEZcEUVvWUhSETGlCMtjy1whrDF6mDGupAVzLxvWxDisepRHysdTMJJQa68wp4wqvexmCsen",
-	"x/r9x7k7uNMi580zg0Vl1snm6kFogysFcMznzXP9n+c+hjJyWOU0SiCJCtwN+JoH16IrQ65PmVUj9DSQ",
-	"XB+AA4d0eNgxCFyUxGzEaEIU7TFfLxuswbgqDw7Fz9dY63KX5WxmupiqpLyWZw6U53td8zDAOTg78TP3",
-	"PzCazLMPG2H88/E0NsSQJQOpJzyOeZJgZlLBkf8NFQn11vGPL/R0n3qgdCcDr+UVKR20LjvNlaek5aAc",
-	"ZblSQypon4F2VfXeY7PIGRMqDMTwk/K66nx7Cj2WWiAyUfu3r8z5FH5fU1rDmVym3LC5sRO3VCwnq30r",
-	"yNYaSeInU5tR84V5ctjnpQZaEcH5UnRzLbk/ZTqUk9EDUHyo4frWV5+nQ+fywNt9lARPFsLK04jAeDMm",
-	"m6HnrhYwAelb6ah6n460YFUyVlkj9ix/Cqk2JooxZN0mm7vnXObDd2MZ32jRlBjwBjYBYSBjon8htuw9",
-	"h3YQEoxaORaKTFjiE8RjhOfHMmL2UWO8hdEhPpXGjEgIIEznmHNl+vY4LQb0B20eZNnmNJKCLQkPAlL9",
-	"gxaMnctAM90WiP3jQN1qzcSl7E9HItTU3cF8LZTplKiRNqnVgLEExGksxwr6GFilUSUxo0MQkTBLlUgZ",
-	"4v6za4F5mRf6QXAdPhk0cdBVs/QCY0yiZvRppGcCGWvWdO/ghDD61OEYz2knMqFRp0Eeg76AzgJ5LYZU",
-	"TMxTFIlTUZW5jvr8IT61XHyqYFj63lHhk0i1sNNfZ3/1ZBTJcTqyFq3vHU1/tUrIazZf0YIv4KHTv0Q0",
-	"QUFUMnE7bIvzUpJMri84srgWtcYHHAs5tFaiMQBfsfD2x5lYl3mH7306CmTI9Em1yoi5qer18FZEb5U9",
-	"YnC6SqN+OXTpcgNwbpy/BsBpOZy8yi2A35ZN5a/z0ixLueytUzrY+u8G+I8sD82mXnFRo5Yhz4yUvY2t",
-	"ggNSD0JqOiqM4kn2UHCh8DRCDcGJqjCIhljls0yc2MKtUBJEMriB9LI4FUTzdC1ai5lmIItDIv9/9t51",
-	"yW0cWxd8FYTiTJTrDDNTUma6bGXsmMmy67a77apje7dnurNGgkhIQiUF6ACkZLWjIvY7nDeYHxNxfp2H",
-	"2G+yn2QCawEgqSSVulApyVb/6HLqRhDEun/rW6JDqNZ8KIwgB4gIJs5zCcgkpsJYR6NEztKJQxhjUgft",
-	"lvGTD6PKvEHzZd/S7ppYovsQrLVKrnNRw2YfbLU3SYpCktWqdPR7X8G7V9c2WdoFv1jRWDc6TZ8/XbZE",
-	"L/0rZVjR9bY/Cx4SXKfAwTziw9EDjj1hJCnOo6NmNL7vcoEIKSD9o1ozrce4vSu0ju6swm08ElvVDgon",
-	"bCqic7OeT+MYVYM+k4MBD5kbLX6e89TG8Tn8F/ht/HVL+FHpmJGYC5d7y/1E4LxmFsfg27FPCRwrq5b6",
-	"XCCC84FiapR5lQXhaHy+a/DortG5W+HBX7XuGn/eiYK0Pqz2m30jlNg2xIdrcl5vcR08CvBIB/jM78Qq",
-	"ghDkT39gHsqjyzPrItQ4zzYJiks1qiqUcToWkNzTNwj3hUjhD8mFzQze9AKro/FxqFTYB2YeRxrTklt+",
-	"OgIxY3Kq2cPQFlmnyFbUViirmtfQgd8eHFGVTr8lkaKDpGMrFRZtB4PdwJpwfe+TsOYBoCtjDZNt7HWp",
-	"dOeOnpOPIwlJWGT/cr8tfBx3nnWz5FDXNgzKQKDQcet7Z/DK9kOI5jTO5WDgh8HKGCIysKZZxuq8IlH5",
-	"Cj2S/aUpNzWKZZT75ZrdH8MPik5ZrDF+hocWS51A2W1CzfY31tLOdRN3rX7lMqn+ng1TcdSEU6A+SjNL",
-	"3xsJsh5iudZYlVsKLrIS6gkwBZHEoY+EfTIqDHsewGEdFOkDjD6DgNv7sLneNovBJ5fNF1ltYkbnroTj",
-	"Z0phU1LZ7MMhS6ykPjn/x8kFPWIXNNhSq9RVvb9svngoaW9y4bGbZWNFPHehQ9FMS4ZEVeulvbCdAuyo",
-	"xMnB7JjLBxHNElvMJFHKiDlXhAo2A8to3B02SVyJYcR1ItX8nPg0h+c9GdN75qL3LJ1d1hQMHzFhP3Bc",
-	"l/f1UkAAmMsj8mJV2BbKxWbejANqrezGgF4/g33+38u6xErUALzmcUEfIUcOmtP4j0hVw4ejpLFmfAjr",
-	"rquUdxiq4ol8ilcoDFXCu5oTcYGwmOrK1K8DK2FWJzvHYRJTgXzA1psAB6KyNHEbHiE3uzH2Uuy4NoEX",
-	"aQSNM/+v7dtpXPK45KFVrM+8VU8K2Z6oHE/purUDtzVmTYJh7rM7UXKoGGDYIqzCRkpOJiwq25UDb6xZ",
-	"0DsTwBRBocdxZ0ih05gCCZI9FnmXsxE0hpLGq66LrUNBcGlk1B6GlTkLvJOXPbKnTjWihnlyznlzPAY8",
-	"rnCvAF5m5QFZ5g/L0SpNJhVcHvNALYkapJiWeDrLMjT4dPaap6lB6NaUiw3O7/5SMvYJfalk4NV+1G0U",
-	"ESqsmCIMGE66s5Zb+VUXn/EfjxJ9L/WibPLEC9EBNiScTNpWqYtq6TvUqGSJ1cOkghOpAzF3pYzWfoUl",
-	"lNZecLemsy5PZ3xEAlbkWeXaQ38gUWxtLRduH6fOFCfOnw4g4aEDBybg/RhrArY1ilCVbzDzxhxyF64a",
-	"M+AMx8YM+KfdZTQ2tf515zWAt6qoeFqFXrLfqNYA2KP6HuYFqrwmgLhjI6d0T1mOo9UqSxMe1YplVds8",
-	"mSg5hdx6hUV+FUudKiNcRmQQVgQQWnfqXbE0G5DmT0yQlUgcbl+vkynxizuBOXdENmIxzRvnJ5ZCC93h",
-	"yvCNXwbLR2S8qHsuIK5D8TAnFGr+XS6MHczsY47DMBU8cZyrI6aIBlSAsWxvOR2zue827YZA9ew4tpT5",
-	"5oAzZ35xnuiqTawFD85/fR9pCXsc9pGYKPfOwO8QjBkvgBLNQimih1y4B5mZ6LkqrpwypXjEep1cZwPW",
-	"36DAix36jlIcD18P3umdk57R6b2OS4pisNezAYJ5P6tfZp9yqP4o/zZ+/pZYeYB+UmcGSH9O7ME7s++f",
-	"LzIbZh9emEjyoNC0Uc7FHr39omNsvX3KExPdAeugTnKqZOGJ5pvP/y3fcQ5Nr9BEOaVhatMEm0jiHlMs",
-	"7oGUOmSZw/lFZln0vev1odm53NJ/u/jsrW0t+ZVsYcdL+fB12umgNjE81Brwkplrh27Py1MvmbCVJV8y",
-	"ud7Z4LXHNYp9ne1p3toTbVElqNipapaBg52ZhqBOZ76KieXA1J+T7+feF7OIYHDGHE5wNpLW73l21W5/",
-	"GxRgv57u//2vvyGO3DErLXhOJrKOLCM/sHhYVdfx/Tf2E26mMYwcWJ9MyW7Adu7UvnmUboeKOdUOHq8M",
-	"E2igIlGazDfzol47SoJ9pLWOUoE7XbLoGOHLWTtoPvVYq390odgfLEy+UmVG0Hvx05lsTyNEdtBf8GUp",
-	"LnzWJ7110ls70lvv4IDVr7aYy5bskfDxRyXHpDdhIuJi2LXr6QWkvxMNcYvTKb/B7mqX6CB9ppMzlzCB",
-	"OZD4s6hSoDI4t3wdJoJiN1t5N6+yUPG4lMRHFsfEdY6uQwKZu+uiYJ6QyBs7MWCw/EnaUA349Gp1fe6H",
-	"RUgyo+EoyGj6bMPSOmW33FWPq/CmE6qepPCWXagRNHKXXb3wlnu0HqIMqaryldi3Viy8GdewC1/ZVd3P",
-	"Q7YVHUDnmKsJQJOmsQgs2jUeOTcOxyfvXlEhZEJ0zNjETroDQVQS2AWNSsSdl+s1iO0kjQmPyf3oi0u6",
-	"nA/NfUEqPoSnJFgyk+p+9XwodP+BGZ0oI1vdVGeBBbwOFLVu/k6j0xjRLIPa53Ki5+FIahly7HvLzn3l",
-	"PWaIEXtSnrzq6AXtEAHRRS1wHKDoX4F6NO3HXI/Qzx0XGdhc6c4e0HNya5tmx3SOLGPWOnXs6G1npVhE",
-	"xqlOSJ8RBfO3nnkKUOrYRi0jbe/Cin/POJf2VyyHKFxnRnnywOgtbWJ7aBHhgBcP0V4riBtqvLX1zLo6",
-	"YkOB3GP5MXueX2r7/TL4mO3BF6TQnry1j3rxuYAHqKEKmV9ebbPzDtBZcN7TQ6v4Mj9v231qnZLiyRFZ",
-	"cESKrqoTiffmEGjSp1E8vyE6UVIMyYDyZHRTqAFrInBG4lp+zOWGGvJLQ8EvUTcHVI7Nr7IsQZ9XcjtC",
-	"xPecdwOsUY57RJN/ff/rWwJcCwSg1ACZtzMAK92oZQ7SLfIHILukebnPiE6HQwAf4LBahO8mTI25oNZT",
-	"naaxYIr2ecyTOabhgGIJT6YXsYco+qIvN5AK8hVkBvKGy98AVL+Fe1Y3sD5naHSimBgmI21FwIKnjUVG",
-	"ygBGslmnf24c1ewLUX/MWqrULXpPp8w1nOzCH7qgYyaifRUdn1SrVaAoMAy0SgD2OTBBr5zYYRgJjGng",
-	"iSaTmMKY95DltQlORU0wfgMGNgacoPpBcTFPP+0GXPeZ0X3wEB6oppVqBOabdembPQ27fj9iJJFxZHnA",
-	"ESLlb3PNSM7sR6YATupnO/UD2wni4I7tbsOzJ5wnd6ga6UepyFDKqOM9HYGsjkQA3SM2ImrjJvUyJqAe",
-	"kBq7IqYLETM8g3kLvj6jOnOmkO2zz0I5zsHFvilTXZ5fYDXnyXl1UhX8KLwg9FAujJn2us7HWt4Rsd/x",
-	"odm6o/aOVD2WE1BuGh1umg/DPdwXJOOLU6hulmF9mS4+FHvEYnzEWRgeaJpjVse5V4LNLKnsH5IL7bnd",
-	"bnJ0s302kIqRmNEpuFoLzLWbctLe1AjFgH3ejv7tadXHJoSTzh+bwNCUn2mq18+jm+N4wmls1oNjNs9Y",
-	"TPMkYCM3VgtJQsPRcpDGWuN9btaAauSufeqR3lmPdJ3YjOy4VCI0bmMt86OpoKl+KnnEqpbgJif5D+Vp",
-	"661AwQyQYJczMeoASVyeNdsfmi87bV+b4DFzYwgnlpPi/I/JEJQM0Gx2Wq3L5uoUOK2skuCwcl0dAr9R",
-	"TPvgATruC5gjGHHqhh3yMR2yiz8mbGjnHfIpi7p6RNvXzxudxvPmZfOSsna7//LlixfPW/2QXfbbLwaX",
-	"l4yFrT777voFbbcuwxfPw5eXYfO751GfvRxcX78IW63wu+v2EoZhd4mXgxfPo+aL1osXV+F30fPrl7Q9",
-	"YJQ2w+trGjVb1/SyP7gatPrtfrP/ot0Oo9Z19DxsXfebg2aTNl+Y3+L/ZI3OVat9eXUdNJJROu4LymMX",
-	"VZXUNR48k3QSSxqtWYjKQB1BY8ajZNTotJ43m9shPDIFeGDoDp+RhwWyCNm0FuAdefV9YCCPW8R14LQ7",
-	"4LSdUAV31DM33UOXUjNl4lyYL2LsP8X/V4pPmStL+InvHtCPutwqmAA8TfOCEfLOnfjX3374KSC/vf0J",
-	"QtGPrP8bAbnTAfnt9Y8Y1L757TIgb65uA/LrcBiQj7d/C8wn38Cbt2/eES1TEUHtJKH3TAS2ygCGxizI",
-	"KABC41jOzGICN2nwTpi7/EaTV7i4sw/zCcNiCh0qxs7JL7AU+GXgVFbsjAmj3iMYlmcWbyz5b29/6pB0",
-	"YssvkPa3fq8lHwpZ4EY+w7X5mN0J0PYhHTNFNdYJfG/G+MZhbGAvcaMhvwC9aMZO9RY0Us8RP5+72zEv",
-	"MBGq+QT6W2E3eEJizjTMFLx183F9nwHMkoEJulKRXs5nPvsLm/f8gEb4mH2gniKfumn/Sidwg7kxh3i6",
-	"7P1CFb7P4BhBEoNqEoL7M3jgC93ciSUQHtxq62nBsuES5n1LSY5rNFHJpVsJj7NRVYmUJKZqyMizVrNJ",
-	"3vDvA3v6SPsa/zQLdOfann9uHkNCEvmtWV7r2q7Ajvnsp4m9YUzjlFyWjSfJPICcrAXVG4uDomGuA0uw",
-	"n3Y0WeaLQW7BXJAJ/8RijSPB8FdGlierZ49EcCfM5c23YJxiznkt7t2DR21HPOIMfLdKcxM3dk6jeSDu",
-	"Z9FA4EwwN5m5ZFojfqzoyO4WYDVO44QbGb8wz+MMXZeCN2NuqdFp/G+/vf7xrHX+3RrOQsFoTZS51YSj",
-	"T4U/WpYE9ao1B9kuKB8YEURhWOGjY5rQCXo0H+puaV1P1d/z58aYfvor1DYbnXazWXIF57GUkGgvKDGO",
-	"Ogwm4I7YJ2psxJjGnbyAmSdPFUOlZ7YJJBDtTAQnJkmYMr////yjefaSng1+//z86s//Ujo1KguW/+F8",
-	"d3g+WUAg+9AdWBswrWY+hJOP/LX5yOu7w6U5GuuLfsnQRrxHb19XcbrH9NMZTnVvNa9fNp+3vntuXsbR",
-	"xuuMIcqngi4+59TnSiOKEnTHNCZCstYMHvl521nnnB0EOqZzohmrBlDmzer+iVxOiuukuDZRXFAtzh/l",
-	"owE9OuAd5nzBvy/eyeGkAspr9Pm1ltXo80puR1jID6MsttQJ4B2L84hsJIzJz0reuGItHYMwSAOAUvXT",
-	"4RJ6z1DxmhWaR4ZBztqYxC0imroxiYuqL4CMGGmvWXDK5dr2gDl8xLc5yvq0UixEgw6PKMADKRXJmYqV",
-	"tcb2TspF7kGVOiu3ME8YHCM/xRTygiBD75CUWN9rI17n5LJ5BXJmPmV2+IH7MqIaEzwPHaBHfR4j0c0K",
-	"+c+lF+GdiHk08nMr+dmqba0brv5QoCM5EzUkKWBrVtLEgzU++lYKllcVK0veJBoUBW+lCdBpxOXFf13/",
-	"i+hZ/dfilGaj1fvzhOnyOUuVP1fqHLjbLAj+bRiySXIG+6lLznI8o3NdsoaHN+ASMq+5nkgjl6i3Sn+v",
-	"l4lUz9Ne2ATOsmusp6bazeeH+Hi3fpBVyqT4ZN3zQFEpw8mEI1uvMPK9dOfNOq5ai7sJk8UnMeULBmqV",
-	"m3BKjOjULuOJa0+vrc7a3Nl8EP9+6c7n9qYz5uJe7wtJ+6ReeiWSdpYr52hmHBljx0EKbC2op1XYsw4N",
-	"qI1z8ksCM9o1+tzZSq3nwDWZpGoiNbPgf54Q9mnCYSIBcJiNaDwwPzmzI9ozJmlX2IPaX6o96M2O6bfj",
-	"UBNFeXwDvysinVWWckvhi87FmN5bTwTvFcpoVMzJWCp2TpCTxfgr8Ent6yVSMBe8bOC8+LDFx/V4386J",
-	"sVu6jAfb39NfubhvbAF5sw8FaavhOxvE+mYR6zSBr5mysuekNNtxbbMdD+8jaKQKhr0myUR3Li7ohJ/b",
-	"Hz2XamjUBMj6xe3ff7k1/wtvX91m/9t0H6osornWDblnbGIL7JqFisG/ZrYeCPLzxDbmFhaGphppuoQk",
-	"ibxnYpmd0SM5E2dShMy8bfa5jqgll+aqilsSMpY6IZftpi2SkhmPsLg24sMREkUMnA7LSRNqEKp9IJOr",
-	"IK8pwStkaT/4OzkFGAcVYCS5B3MKMU4hxtceYtwSPTbuzYSHSapY3qU7xRk7jTOmTPHB/CsONPKNegAR",
-	"Can4JjO4FvOGnrImMfTDaU83CtipZy+bJELNTKzQfIuG3jvbDwo3/JHig3ksHO0/egLlEwR9i59ZNjbh",
-	"ukLlqjUGPAF11Rg27JQ5lZJPpeSjxMAcZZ1IDLiDy1LUHICRRVRckRY83XGJyCi3r9f6/JIL7aBTOtEQ",
-	"CDvqHSJkX0bzQjv5jee7x67+gW06J3SQQL4KMbNgkB5Yqstm3kgtrXxv0GppvrhnQ7ItocX3dohBIomW",
-	"Ywa7z2LNNsnD/M2c7VNZe0t1ZXaxWHogYxpBvpUpVWDF30Q59RWj92fDmGq9x17sX4A/kQHwQoTzToZq",
-	"ttlsma9Zu+TRSKZKF/nvUczbV1k7BrwiJDQPfBsQBslk6I3gupC0DghQLU+5lkr7XoyIJvRsomTCcIy/",
-	"HAx4yBSJGVXOk7WYfPR5C2KDzS6KASmEY1D1fTM+7swRSgDQps9GCKWxgEXXSoBdjDznlis5fsDCCnuk",
-	"GeK77fxHo8JeOhVJBmxGEsWZfqjD4Dz8BMdhn9ysmUKyPRJckDQ/tRGfv57whMY+6QDsEcZ3DNfk3/k+",
-	"u+sn5k/NrvwOTkmZ2nrHQqmi40calyc/YAfgeYIWwihuQSLKCQ6HKYVtWQdUHEoxYIqJkOnNCVVdw/ir",
-	"3I8dGbd/OGJRGj8Ju3/uUsDvn/97p5T2GzDHiikTO6CEXTVKbuMxSnjIJxQoEP7x2W3w7Tl5Q//jfw2p",
-	"OY5qSAXX1E2VV5J/Onsn0yEjgg//438qzoRgaHB9Se4jPGUNNkKQGLhI6IDFc/vY/EPJ3cbLAmfuU7PN",
-	"Z/J1YP3IOcGHEdFHwTS/jKydvAdWGmpcEjHlkLSbMDmJGQZfMk00lPiMnqBjpE/Nn9RldfJst/bqUxys",
-	"YG0oE/sjfM890C/YXXkkiWQsBfAL5g73Zpw3OZ/k4nP2Ry2k7wXZe+pE88mc1mlOg9ok9GhJz5dK2+H0",
-	"+RRWWZJaLcj4jvp8kN6OWx4GGBTTKTCLz6gmIxZDjS2kImRxbByBR7KeueIbJQNuvg8pA22CtjRmy5p4",
-	"tvED6m7iqZDQVnN7u7w3DvGjFvpyMztCUMmOrewFnv89FWKeVltUFmLA74ejB0GBI9A4f1xpbFAqwe/W",
-	"pRT2yP4dswGiI95yOmbzjX15PIC7wO2e3LaT27ZHDQ4He/cafCTj6OvV39ur6EJDBB8z5zOek7dYO8N6",
-	"1kAiy1t/TniiWTzowFhey5eeKCr0gCmz3AKzMhWEhgmWyyCJ/NAimAd4nPYgspPftT0P71hEXimpNYml",
-	"tIUpSgZ0zOO52bgfFY+oUTcyTcwWw1D9MeWiKydMbGpBfjYCcLIfJ/vxZdkPTCZahrKcqnXzIXZiTHKu",
-	"8PZFwl9yP3ZURcKDJJXeb3UwZ8dX1kQrjYxUclyL6ruEvYcCzlrqF7pBF1Ihz9fWWqleg7i/XXOxMJOz",
-	"gyMvlog1gsdiWdROeczVPNsPI2bhWg4SFhTm79AQUheg06IAi5U9K0492+Tcc6e7h1Aq21SN44h8isOV",
-	"Ruf5KqjDT5GsX9EZIK6JnOJInzZJRcy0zr6+xqyPICvKOmJnj+0CruIclSy65rEUQ0dH64Bvln35WS/3",
-	"TMzKuxGd655FfhXv4NuHNgvv+oM8oKrtmjplQ5Wxv1pqtoavtZYKO8AAOAkMRXL32YKcg3fxOfujlopr",
-	"7oHuI/Q6uSg7c1GC2sT6iKdO8/zxPnku5ZcvbFLJ5Qsq5yl6YDdUhhf7m7D79TzBJa6v9wjDWGqMHYxH",
-	"6KcAPOhdgvkcpE/D+xzyf93inJ3LWzBkX3I/7MlonozmjnzbD/SeFa0mCOfGTi3WX87SSXVi8qMfjVM2",
-	"8ux89XF4P8K1zKWOKm0ZpWz3KUu8SCNonPl/1TEazz+xRMp7O7X9mTEo3xIT/itGdMLjmEQpI89gBN23",
-	"FSuPpCglsNnFpDqaJGw8gTrL70EtfAQPNJDd5ZwWa2+iRwftzACP5Jh1p1zzZA+dDU62DixVCS6HVzHY",
-	"inUMrQ2vU7bQ2sB14JJyXiNAKyhQB864ZufEaErSM5ICb1MRkZ5gLOpZO6Ns8oVYdgBLZqIZ83+iB5Zl",
-	"/3zFW06YAErFkYztGC6jagaO0CyWOlWsgKZUKfp6fSXvmVjWUOFOz14Tc4+J5EMx20hC9peZ87v8lebl",
-	"foupnekLJViaaYYa3JeLzwO7vbUk3XISsZ1R+/psWVCTSBxvU8GSc304Ga38IkvyETlp2lFDQR5jlnNP",
-	"7YTJjUlTsvaAza1a3c0BDyX0Mic9Gzp6e2oKOGKRXd4SMImpEEAAtCurdJEZg89fuMhXJiDZlEdQ7rac",
-	"JNS5ruDKxlInwOBEw+Sc3Nrtwi5hX2GPivX17LaWqZFSMOoG6oVG0Stcn13dsaBKi/qn9aF1nVnvMUtG",
-	"0tzdZIRhvpCJI+kV6bhvh+jOeALDsuVgsIbSKuxW3XziX6/eskBGZHIyW2sOtQIyfZj7w5QuK6ltq8Jc",
-	"oPqVqrD3LMkNIRDsU0JsQjBKWUD6cweg+UaTkKKmc/RSiuv7G/xyqobAhioSpqZMQB7XHD/GAHVkfwZn",
-	"c7tTg0CGER+O4JeKtZon0HzuydfjWj0xpB5zMtUa0Ox8o9OQYii5GHbHUvBE2rHLGaz+PUuSmEWECzJj",
-	"cbxhAgL30YfgJzVYgxq05JtlrkD9OnCPJJuH4MKFsQzviUoFEGJyoKwb0Qg8tD5j4rx+Bsxj0ze+pfMH",
-	"o+FZRJIZD9l6+uId/sZJR9REeZlTDsw+lRLOy/VUxFDSuLpy+uvA0kPa7BiROF7fRJpr1E1/goucWj22",
-	"bfUoL5LCM+G67BlVLMa8hQp2LYW6tzaTVVLIhX35mWrjLio6ZXGetHqtfjm7SSuTuU+UHCqmNRCmJ12d",
-	"UJVAPeSpS6lG3A6wjAqq5ngqqIUMjTkMlpo2UnSQLKtFmu3fbx1yJVlY83yvfQL3V6aEB/BFs8aWOgm3",
-	"kfERjJRhoA0H1ZmBLbyDi8/mP7UUJa1o7H+8x5dsP4IaROV4S5dDPGIHW7W06ysJfa2U7Yz9DIc5AuSH",
-	"a1eJMBGEVRU38G/hOvXQ5CWauHOZBwAtFDDgs8Cb6toCkQiNazLgn7asgm5mT+uugOakc8ySnLh2banB",
-	"DeshbiBPYwOnbU8l0SNVA8vLoeWaYEXLN+I6kWpejSkeSTKWUxZlGDcjDbbfdoaIVfgvNqvORvNz8k7O",
-	"bCkQJgnnioErBtI/21WdQunDYU1YZpX785WbBMBRWdezgW4KndAkNXoJyHJWdlIi8wNyJtZoZGiBbbKJ",
-	"wV9ENm4Cu8qNJMBYbkxAjKUA86a4vu/GbAojzcYs4unYiKXMLVx0ga0K3Ji+pT5qbB8If1BU4KzTfYTD",
-	"5W4Kzu5O/MoOLyBeUUE+Cb3Y8jGNPXPie+ekUFew2X2dUBFp2x2QgyOb02h0jx3L7MDG8JadSqNJTJNy",
-	"OgEcLQN+0hyB0+ZCySbVSEfvdXQVgZzggz4wm9aFd5wWbDfX833qZepa/brH5PJUQZKN24CY+o19HfB8",
-	"D0OWTfjQw9bO3jn5XiYjUI3oNckBQBUQGBKYjxpLM5O5li64leicQLQzo5qYTUuYwNmquUGGKZ4bdgNU",
-	"KlwMzVOPGY38aC2dqimfSnVeGK4aSQbDs8iAJwFiwQdMKRrbJU6YqFFHwO0cpZJ4x4Zc5yqHMBREKT7F",
-	"OaJ2b1d2dtakMXkDJ/qkUR7RKHQyUXL6QKfA7hGaCQnhIpGECjzM5b7KirrGBMtP0Kn5ViZHN4FKhmGq",
-	"1FMESrkrmUip+OdWBcnbWMuKpxd4fZeMGFckYZ+SioVb9qoufrFwC14IoNcz2GkTZ5qMpNptAFcjyeeg",
-	"BZOjE+b3Jv9cK38dHoOR+QRmBdrJkYqFDJ7pDRB76phNEkCMne+hnmmE+QDrmaDKjqee+YaqexZBaJMf",
-	"Fe8cJEuhltGiDWiYlIVA52TJ2KxK0uQl9VLzePdaL62Wk+86lxvLydpHfH8FU3gCX2lP50fzIqEgzdt5",
-	"NRefzX/WqpOSW2sc4fIgKdqbSWPczamrrKZawdmyvfNk5WqxckEN8na8Vddy6TmcqqtdX0nV1crsjqqu",
-	"38NUAIJCRp5dNS+/tckJKMXyiPTZQAKLCYznH0vIRHgwn66CInv61UXzu3mddTM7XHeddQ1JjXmSxGwD",
-	"S7u3OuuRCn6p4fwh4knNdvPCnfpqQLJgxPzSHHxM6BVjkRsjv3Jm4G/uMkeVIMA+xh2nBvAiJvK3/9pp",
-	"7dQp35Utv11Up7WR3TenwsY7S75VT8Bqz9jBMa9TJ7R58/MVm+4NFdX+Gqh278qUpg+KngwE+DqdMDXl",
-	"OvNs3GQkrknEgBxqB61U2/kpe6qHfM9iKYZQXCrk0Y+koepLclxsMxXoQJf92rqPCrA3+y6hAoyzd74w",
-	"f8FDHu6FnIkAXgLcD8whW2csAxVRrjWfhOaRCDvBY+HD5D///X+AlrCH3X7FVpzM/kd8ACSzCelTzTV5",
-	"1rvAd2msewG55yJyV+jKKVOKR+zbc/I6ZcRELJqoVCDaTsiZ7zi39/P+198CMhtxyyUAi7tnbGLjqVqK",
-	"s+aR76U2u43r1WeCDXjIqVoZmta3lMDwJOBZIdm0Rkz8Sqy/rqu3JqavMO8LNm5/+vvZK3j36hqfkuj6",
-	"snyj08SXHlniJkg4+7OhTM3eNxegbiM+NMZZM0B6TUFRNYSxv1ACl6kKjemd0fi+y42jrhPjEHYaVGum",
-	"tW05WET37TAt9QXAYX6dMI9n31iXT2IqlteobQkTO9qMVjRqx2ZrVoxDf4OLHFeF+mAi0PJGWJc9cDAf",
-	"romVnooluDdL2IztAUJzAogVY8EYFkM89emOkcWhHbj3NE2zt5OJ5CIB623TbkbLp5BtR5LGAsqv1W4E",
-	"vmll5baodfjd126h8srSUqFtVKymQwVcKra+sAF7/mTeBaHIfmOFh2E78U8N0qs8o3Uum8sZPQSrts+a",
-	"1/mD4wT/qTEOxhwcIMbBq9QiqcBBAx1+WrTKZEznUFvNJvj/6lAbCFOy9NQAKUUwrUd9KubxD+AXAJAx",
-	"I78mmbPmwiPF0F8SLBds5EIN1xDEY+a7dNknrhO9DCXxG+78/lASmX7K26WtTYhZ0yq6CddeKr5rC9r+",
-	"kBbwFEtE/LU5BV9sZzrcnSUo3c4rv/hsrc72vehWoLZET5xctJOLdnLRjsFFC2pQ08cK0DGRejk91MGW",
-	"/ZawWRWrXhmZ1a453n26vAOtgtpOSt4ccbOZT1c34sYpU9w0/KtoRprPF3SmPRbrhjd7Qt0cmzQ/RmxQ",
-	"A7HPgjN1Aeea7o0U+cmFvZzxy0R8WY+KrVl9ownIhA/xeKKhAhUQ6lqGzZ8YcUIToUZOZeMuQI9g/kdd",
-	"jctONbOhpYlQqb4nA6mwndntiIUHck2yDGR5WLkJFbx96tvroj1Usk6u98n1PrneJ9f7cPvy85Ya2ICk",
-	"uq/NYu95jMEBWWxMpNpUL7IrcTCLkTHCQioSKTmZ1Gg384METnbzZDdPdvNkN092s54g16rWPJiv1kgX",
-	"MzdftdW8FXrGlLYDgGbopQRQ1ZzMsUYKaiPIrCpWNrnyZKA3+Qfkbgub2DIyOHR/XNqM5uDgD2ufG5hh",
-	"fJR7M8LbQsJ/ZmRGRQKY8KEkIzlmhAudMBodCyz8C1E637Mh0OAaYVgQ0VpUEC6uGlL4jhmhDRMWEfdZ",
-	"P3MLQQqMjgmNpWABkE+xKRMEjC2aoXVwh24xJw7R3Yzj8E9wexSiRx8qpmU8LccbPrIKm2Y0SjhDqgxk",
-	"KqKK9WQfO6YRITKC6VF0zON5VzNzyGA7NnJjmSKjVPeN1TMmjUV+1icGMH2pIoCoroqgby/BgTsf0T/s",
-	"J4ee4VE5zE5FUH/m8PZlmhw68uxWE/eUGUwWSzQxJxOKAGOp2AM9ffM4mQ68SYlKY9iIvpL3TCxFitm9",
-	"3ydYbIk8biZrm5zoPcK8/PF/IE5v6fjLJtQxN0ioM0BbO00Xn+2/6gF9+VU99QySr9dABfUIzvGS41SK",
-	"wuGgbbIlliUjvAA+DcjGebs74LjZ2DbWDbqpFmiuCRfkVsUQbW3ix+0LZnO0srscbrMTS3aB3aN7ykM+",
-	"lbgvH6yXh9RtlP5zHdhbS/UeynAnD2JVD+LyK/EgSrXQB3rPAGemZZzCvJA+De9r10VgcE/KyLseC+rI",
-	"UdpGdO4YbVfXUvCL+1RTGxcq3JnDYgXQ9xuvTJA3UkR0vpF78i771ZOPsq12eIeHqwYnRbE/WJichbHU",
-	"qdr/MJAJExEXw65dTw+0nhE9HBMCdC8L1DKeqloKRmYjSai+ZxF5dtVufxsUqG0KyFujZ7TjryqMA5pJ",
-	"dQ9hh5CWooaKuU/j1UQig/tuntUru/VHoh1COQZ0B+pwR7diHlHMhjQmlEcoTAkZcMH1aN2BiHY/3sEG",
-	"7UldfBHjPHAHMZL2Z2xTLXEQPFd2QBBKNfcE9d9o4JxHAD0WRhGScONuPrzXpI/F3iHlgqQiYookMqLz",
-	"b7T5CasCrNhmw1CBHSggFDm0gFErcOxUeZor0BM3daqHvbFMbQtveEXHDNW2u80R12RCjbqumAq4JuoB",
-	"zuJJK2yCeMDNI5SgKG0308eelYNxHuxUwIfg4BzsCoDCqXCmiTyzfHl/pDrhA86ib4OS0V7+Y5aQLmLC",
-	"exZw7r/N5h8LGueGEnJNxlxrLoY3EEvEUiddcyJpmBAaa5mDTaEqo0nCxpMEL+7AlCxCLBYfY0Z0QrXG",
-	"eWd5ogqq7xFAImS+38hmUuGRm9+HnGutvgycgyN0ZtCF7HJh4sgsvvS6zCZdFEsFHI5GUZZSwc2TgZMA",
-	"Gwijz8ymvuV0zOYbOj5wMycFt5GCu9UQLsBZ30Kx6XR8APoMx+PaQac43nQoGVDRIBiKJ0QnUka1CrO5",
-	"9xO/5Ynf8sRveUh+G2ikTRWaDhVj4kymyYFwFd+go1Sj3sJb/DVNjjJoAuymYCxiEUFvhOKQcAxy+ymg",
-	"xTfxKvYHEv8CxO41C3kE1Ptm+2UdJLMJo+NqjtkRdotq9+AHPPa8cRKxEhFfZyDqB3O5E+R7N5BvHHgK",
-	"OWfF3CMDzL6QM/LMCNm3OK+6+OmYDRLCq6agwngTUVzzDsed7nOqW9Q2/oY0K0JHZUVHINVr+jR14qaN",
-	"SL1hxkfbB3S6mrMTDt7RjCX9MGJzohnzas5z+hMpAqKy1pgBDRNN7GzgqDiGdO4kjyeVqLHCUAT8whrT",
-	"D0rYU6KoeAz2irheUxQ2POn7g1TntrnMn4iiL5Y98zaKiJZjZqxfIr1t2crzuPg8hr2sBVRdkICnRkUd",
-	"txEK6pOAg/WolyGjYxoWHKYDxkhzVbrcEsySF62nmEy2KM0XTOxpMtmTb9CjmC6w8+Bk09icnnmG5fJD",
-	"kALwxBc7133bmdZ8KHDCka3xYhjmfiN2ZG9AC57zVswvbEAOycTWTsVRgVpP6vsoEyIAS3VOiRwMtvdK",
-	"UhHJM2ia2H9qMsVDzqoQJp2ijgAoycwOdZ5RncOR4TNNpCQxTZgJTRxohGsylILViBUxO2j2/A1s4rFl",
-	"Pj+4mCyZydxsODghhA4SpgiN41PO8wmBY/8mIkkoGdvztJlcz2gc66WJznGqEyLY1Bz9XB5gId05osYI",
-	"n5MPLns2trt5zyYJ5gwGXERESKLTcOTs76r50Y+wzFOCdJcJUsDd6sQ81vKcaELvmSBR9RK/opQokIwp",
-	"yjWLuv35OlVbq1BvSShTzTOyKcC47MIpatecWDWyeDgpVfAJQN9kbBRG5xw8GYVxNQYxD0H7cZEwE510",
-	"wFEBZYuEXsZjDjBSqtLBQpJhTDXOSAIjhmmo8Tn5fp4bJ1sxFHqhxSbT1+YnHkZmxqvsy2ieDyOzmEsn",
-	"ioohUyWzkkBY3PnZay52BRlcT77WFp/95Wlh80sE9x0Lpfpyk7R/YWziFAQcbhscbec3XXw2/6klSWuF",
-	"4njj++M1iEEN4nOU6d0ZnrmDZb2w6yvJUFqxe4oE7oKg7y9/u+vtqHJU1vUhZlTnIoWcA7FhrnUzd+EQ",
-	"0iVCklgab8j2KjLF1ncVfhBRfRmSk6042YqNcsloLFzsv47LBDQt1RmmX+OI6YQMuNJJQGwqF8gtCGRt",
-	"eTjC6GfGFCOhHI95krCoY4QLf9vsJEZG93wyYVFARnIGLxjhg6SKCUo0dhmRRMr7c4KUskYH3Yme5iJk",
-	"/yLkrBcQo6ywcsR1Yuk5xzRJmIIoTJDQ7APmlGGiEGaX7dB5rDf1cvF178YlmSEFJM23CBtPkjnEyZB7",
-	"piK6E2M5dS0DPAYs44iLIRnRiYnqzklvRHV3LBXrEU3nOuuSNhfD3wqpIH1MxfnuoVu3SwmLY41p8ETi",
-	"bcLab0hvKIX91TuRSBjHYAcBTObnBDJEiiFgPHddsxFMwWgk/LXJhFHlQlJcvRwUEEI8Zvr8ThhjpumY",
-	"uaX5+b/JjIc2qNXmCdLYfkQjYEpBkAKf7zPbvcUi0p9Dic+sgovhOXllv0MVs+GsVORlk0Rwh89M3M2H",
-	"qaL9mH3bIVetJunhw+qyTxOjYnvIJyGIjM1BtGm6//z3/1HoToWHnjs8xgw2LROF/YqbXgzThu9EeXrT",
-	"Ssjmyc2iRBVOn1OQcGpxWNUNoX3NRNLxUT7cpk78SbGLtlmUikSflqqQ5xvTT39lYpiMGp1Ws9lcIfXY",
-	"M5uWE2QduGQjc/s3wOQOKAFpHziRlRlS8yhKU6RG066cDc0duWTENMsOf0Asrw8eOqONqHlw3qz+I9/g",
-	"0sAxEubC7NMkBn4gOxqibPXuKoUb4Iklps5t7/OHmxuY93/Bz15nb1OlLA1IMofCq3ECG5VJYHOv5pur",
-	"3KdrcDmnYcgmCXIfr3KbcIFH77HV3PYm60szV/kS56325dX1c+NSeIO3klPRNE4F/vznP4OGUb/Zlpmf",
-	"eNG6tqzStkmneKrcGytf7yrz93O/dG6dpSKZ0+9Bw1kav6hCvrjxf7eH6Zv3V5dvX/+S/vr6h9Zf//jh",
-	"8u0fYfvN69vZm9e3a7i4IGhPnkpG8S5PJqOGoQQf6DfaKYO802Nf+X2LoHhp7CkjBs7HxWfzn+rUEtAo",
-	"sMTEFt8gkbHOHBF/AyYGi2mfxfqG9BBQ2yPwXKE4Dt/LGXX4GtEznoQjFhE5GGCVzgF23PR88I9QRZq/",
-	"6ZjdkEv3OWf+cfOi8qQXXOmVvdn1rR/cUpUuw82Au6KF2xELJa38jVYRrjtWtF3WtMxmcJbN758yF8Fb",
-	"Xjk2ptyEwfAoG53GD2f2BcXgpdgPLzKLGfBPuWFG3sCgyu6axyIYpH54AirzneOHyb0lJzzMfSuvJRrN",
-	"6GW/1Q4v6RVbZ75/8ZGXyPwH63gXw6JXuI1nf6VimFJEoCwLkezn/cf/DNZKZP8NdMHyz8Jn6o/CnOgv",
-	"y9qBwIL0wYQJK7GphgJyXk+5z22nqlYonttVvzXHbAmN7G1O13BdED3kdhuk2kQJ1isV0GDABQR3cwKx",
-	"qXdn8aafXbXbpMcFSkzX/Hzv2xsMcmZU23jBtf5DFzadmwjkFlWi+TmRGs/YeBhu4o7TqH0a3q+u/B5J",
-	"b+Vo6gRJBfDU3Alkn4fCGewGxkwDq78g5umBLPfgkgHGh0Zx4SdUGjONNftcDa7wUz4qNd8oi0Es++52",
-	"6rh2Al64P3gN9FwnU4uo5P7cUOvsh373UcVXnRP6CpVfaRrqPZxqJxmYfJGDAR57awShZF2lApe4XB5R",
-	"WJ2n+o1ypTGfYXSKtpR1oGr0hFHL6OJTQjohjIYjR/0iJOlhK33PI4CCPO5mRnnSIZZXj0hhgjAc62U+",
-	"MkmTO2GkGYU/onNonQrlGFI8E8pVRnQDOZLE6cCp5KABKU9AdTmCvOaCMiIDHkOWS1sIE6Ahweevyly8",
-	"zrbtqJBZZzqEPNpOUVlwjUbQOHP/qGF0EZxByJHaqUVs/aFF9oiBK5kAClvIpOsloBE0QDNH6y7LWUOk",
-	"nyhflnuvZFVSa96PzeVjfs/i+bqXx9PvxrvjBtmNL90g817XuBrlI5QimeJqxvQTH5s1toLGmAv8d5Z8",
-	"sCQgK6wNloTCWbGmBW6UPY12eljluTxrtj80X3ZabU+nkgpbuFFsyHXima5X7QVomedseUrs8w4aUqyc",
-	"0WiZHwA49srfaPv6kY2yhooxpMhsnr/87nnQYFMeMQH5FmAdbQSNGePDEXzi2jzh3Hdahc/3uUpG3Qjl",
-	"J/vS5cKXmufXha9p9qnw+dYjnxewzzQ2xrP4PWMq4bh3mucvXrzID8X18l5SG3vwaOvCCXrT8NTZncyU",
-	"VzZg//eUpRBJTJicxNjqb0sKeJyZYhHWInK+RM7Y1Q2R+H0l1+QiHLHwfhvsQWWJ3w7zygszmck0jsiY",
-	"sSSwhYMsAoLGCJfkcZjBPoxUj7lgroyXKMrjwISpJpIRc6IZVcYnMk+hz4yenjGRzElIRcTN4TSxmYuT",
-	"+NgZBQJvIfYAJA1eML/AIwYsoMPSyAY2bAsnpU5kQE5DdBqtly9fAvvUd0abInmdNQJv6JhGaSNogDvi",
-	"Xv1XGscQGGQaALNFjZ9+eWvOo9EkncYafeN+W17BqdoFwsDblA1Iv1qlFuLp9Tc8cuh1gc/d/vT3MzAm",
-	"l42iwgUZXnfn/amvSoVlchHYmvQ9i7mvlz+x7vw4kujlSV3QlFZ3goPjgRhlanO1EAxgV0uT3rDxEB0Z",
-	"39weCiSM0DmwgGcKx/CIapyrCSmd0pT065wTvCW45uRF1SyFdXs3a0trlYyaw3UoKJ5HBNh19eOKn8Cx",
-	"WbFFYnW1cBEB09ceW1B7EB33OoA4QW13QyLJLLSmd5EZO+4WjV/BT0FOh94zTXo6VVM+lUb4em6Eu5tv",
-	"DS5TXyYjl286vxO9QqDe60ArJvqw56QH0XyvQyYANh8Etlu+p9iUs1lXil5GRprPdpgdhYnaJaga21J/",
-	"Q2gc29T7+E7ohM6di2fO0jeajLhOpJqDas3NTPXZKKN8Ma1gvDhMSeVS5gFSLOcwPotTXfzlIAluXh1w",
-	"FkfoWGJfrruRCnhpiX+Ihymv9Y8CZOpuFOg8i6kbD5D8XsGm6Bs8RGAPLQc112QslbCQijW14Gt77XUa",
-	"WHZgO/HJPfxMq5mfqIWfWQdg+nXa5Grzuni+qoxsft+9kW3XY2QPES5bUPId7MAu56QE3pElFvfPNY0f",
-	"GIcl3UZrpPVvyh3hQmb/tb/kqfd6297r3Sdpt1V/SyyL/3d3HU24FjfMmrarnvykO+AHlqf86Mp39jFm",
-	"egTLgv059DwfixvPpuYbS4N6JWfg9PZcy0DPRPOaqSlTZ0DJgj8SENqH4T9Es1CKyJKPYLc09gd0SA8+",
-	"27EAtF5AekZ2euC0I34vID3jdhuxt0VO8hFdxjvR+yvVydkP5ifOfnndI8+kcgjx3rfGGAEKHAzSjYOW",
-	"BFbPQN0Vru4o/2+F/du5pGYpFtTSurZ3ock9YxNtYfdC4EytO+HCAh4RGvOpHZ6kE8XomDDzPZ/lSOQ9",
-	"EwQR7JAshXrTVN6zHDYEBqHAUCWzTohIhEzg4iSddNy1F9oa7gQgSIDRuLUAcUeIPEx3m+WA48YLfwmf",
-	"HGPqmBpTNHVrh0dtngZ2EZR55/jBH/DkPDi8C1GZeZYyB3bBHU9yQCDGp8xX3tA7yPR74YFvCWt33Q2I",
-	"6wljbm4AlxJSYXZbs4RY/wSCmQeI/UwGdom/P4HdvyKwe8I+JaiGz1CwCr5Fg0cd8giu+04UlOqdMHqs",
-	"Qz7fNXh01+jcNV60ru8awR0sFV4owZrDB9zDX/xQ4c2u/dVV4O3wRRt33DU6l8Fdgybw7SWwffjSUAqz",
-	"DHyEd+Bh3TU6n//8806ASnqA+fXiVJoMtFt7CIh1nwvHDrIyALtxE9xh2GEJ0xzRatv/CzreObBTrrMN",
-	"oJhEj/hEBwTAytqlgtCOfaNJbJFu4NTnUe/2QGBayfzGhIERHNsEHFxHCvNxIMZcFxVVGjn9CDd7VMHS",
-	"PZvvOEq6Z+ZTZ/ifNXFQj9zmLWjkHNqxVN3DEfQQpXsuqjA49q0qsTcS43CKVvl24SvVzFrFlC5cH3R2",
-	"xfVhi0qt+vOVbTrebYY68miwNaFiboLGJO3HOCHWaJ4JU5ohU4xiCST+1iAaywGs8/RixYaViqVKxYdc",
-	"lDf44Y/6Vqz1luSfEKgEwWYkm4EE26eQEqliXVx0B3LRmdkh79mKUfUAInC3NttOYg5Yp6FjxiaNAI97",
-	"p9HncqLn4UhqGXKKbSYoUGAwwHoMlNlTN/SqFbin0XE7nq/K5Q6MazF5L8djxuMaMUZG1T512A6iVYks",
-	"QsHDtiPXozDgIsq3j6GB2Kp5rJpSDCT2nPT6VLMIaj6hnHAoO2GRxKwwWOhzcAMZrAB2iKZzlEsI6Kw/",
-	"YSNP2HtjIv71/a9vyXv8s91sN89abReB3bP5TKpIO0ZBGd6j3Y15X0HKlCgmIqag+bf3X/BHe4H5S6YJ",
-	"oHqM0eEqTGOqiEdgBCQcSR6ic9OTgv06wHgplEInWETrwYGz80Vxejij4YjAGTAOvrFhEwmEazfkqnVJ",
-	"aF9OGWmRN/z7hzYd7dOPqLH3Bx9aU2yBPaWgjibK3Beihj7bHzJaykrnz3JGIh6RuUwJvImWY8bY/f9R",
-	"gjf1r8j+HywEIIqXc7tG4FyI4YbgkgNl/n/pdTqNVzi1nNAp++fZVKaaRFKNOQlZkjCi2ZhywYhZEV4m",
-	"UytmTSnvZjfsbzHlnRmPwPeEKIgqRhvw6Q7wTABYGz78+59r6Z79kLjBUSzReN+zYSqOmb0NVWtp7wey",
-	"dVCrvay+At6LnI9fZHOzatY4bPCU/aN5LFBZDj/6USrCIp5IpW+MSyCSM8jCmYjChiVGsQENRb5zrGAN",
-	"PAmuuWApEsnqm9oLqZsS9tThSjidtJlr8XSKbLkXc8zabc3pne21tGFVSsQGOwdRtq323iw0ChUM9pLE",
-	"MbgK2XGt04dbHYVU3kvb8z5Tz58L5//kjmYPUJGKQX4jwobh2UjGkOu4tIl8cM2s62a9wpsMyAPs3pbW",
-	"zUvEQrvrQ0drZVJ8OJCbuVd1t5wWZNy2FSLIdp14ZA/tpVXid4jIiSVWHvOSJZM7t7PlF/bU7ntuhW1p",
-	"N48EmZxtYHWTT0G4VguuSZZpcQMreGx2B046RyYLDIegF1RITJBaeJyxBSSm4b3OGNBQKawu+jlWaCHx",
-	"qWxA42i3fzsZ38ewnJP7dHKf9uo+/ZbbwQNS3k6fLqhvu9pq/b2iuvYRVGUQ1iv4Ozn/Zygtt2GYnBmJ",
-	"xtfPfNjosmCYh4JEeSGPBasIfOWMKou3cDKHPI40cSrTfP4bl+Ziaso0wXqEZ2uANrcbVzfJV1kiyfTm",
-	"MSJu0kY6dbFisrWiXEcJrq/0BgDTyJTbyqpsdXWxTnbLZ7GfONn0zkvFkjiLcAGgGr99XyeTSHWYd1u6",
-	"TQEGRg8S1XNbKObJPmK/VbVlwtU+G2I8UpEKPYN+QPRxkWrJ0p9wi4bzfRw4iHKxMB/4mrzRtFwQcJgQ",
-	"jLaR22onL6SabcFDjlt88l+9/2oBT1+6A+uq2yf3dTP39VcvfEfhv1qec9Qt+aWv4caOZKrZSMZRNd7p",
-	"FmfaS8G0m3fvmaGA2Btc1BnXG7A03YmPwEmNLl4HkgAXoZ72AtLLa4tPZyIyGqNHHEc1quKJUZF6xFgC",
-	"6U+AZAMxtzWYCBbLHGTU6aix78RYmvN9A5YU8Mnwy30F5FiW5E/IxPziJGYJQ2j0p4m5k6G05KVm5x3W",
-	"Gv17jkCmbiITGvfOyXXz0uZCEinvxJiKuf0VTVQqqsiqfs4ezXGRVe2/lyXPgRA0zrI/fl8RDu3Fwpwz",
-	"x+nv2QKQhxaHTttUZc30SOXIn0xYi5xaOZ7ckv1eH0blCWSnkkf7aQxqvuxc5hqDYqpY1NX8n6zRuULd",
-	"vFZ/4oqfvWo1HtJn/AwfuLo2WwULaOdMrt+qJd38l62HpmorHJHXDBZMFBS2eyqiczlh4tM4xmOmz+Rg",
-	"wEMWyTA1Cu88pzbH8Tn8t5i7L+8PAKocbUOP7CcC2xoSsjgGRcs+JdCZao94nwuE2z90ZcpUfBHmnYG1",
-	"V3l6d40/F0DQD0FWfvMs90+5j2Xt0CLmPMiQPeYs3IlVVhXkT1HQfnSFwEhEjTEjqYmhHUmRHJBQxulY",
-	"YPHqxk78oIqRPyQX2A3Qu+n5IYvwRFQq7DMzTySNackNPxkaLdNgpdHuX7lOclou58rkjGFps5h5DW3q",
-	"9sjwqsARDAOjnj9GSBgrOWfJOemhNdA99yao3myqiU+bebthfYscLY1R3bmAMAsqXRYws0rPelx07ctd",
-	"/3LvWwc14RFk/ug9EzfZ8HCkw3Izsc2t6FIWKtDJfsf3CiN7qPvtRm/F06SYjYVGfGKbq8Cn2eT32g9/",
-	"b8YHrLEGwZLf6roBWquRFHzRhnbtZ1CmDk0gddyTRnOKt7SUbe6Q0EzDLFG9/VREMXu8oJ1dcjlCrYyv",
-	"XLBcNwBH1VimqoYsyeupnfF4nETkMREpRE2Hkj55xN2wGKpVDv1exnCXI6nK0sYmUHsAcfJlOnBarL/h",
-	"/I/VSYfwNG3hDtQNe1qQwetN4qZaQU8nHVKPDjlE+NdjhtNjwB7TImuYygvv41bST0iNo0VkROc+K4sP",
-	"71+g2tEjVFuKf2xSnY0kidkgWTNJe1M+TwQq/Vk8UmWfC3nMN/auTsQ82xLzPFiw3drsSDwz2gzCQffc",
-	"yTM4F9/uc2jU1gS7y9Sr00r+VHbX0ZKrftaEe5ht6cLOZ4uoiCvXVKWtmlKDeCKeuttwlfxOTlV+o8nY",
-	"K4WDcr1KE0AF7FOuRKByI52dn7WQzCl+AHqDsh+wlf6lWR3GIQVk6Skzl6+Y24HCBLh79jfLlDKNooVj",
-	"sl+i8TqTLhvKyQ4TLydVV63qNnxapb5jFH3ZGZrbKPLBW/3ZGedyXnzGf3SfImPjlc92XsVJwp5Ewj6M",
-	"mLPWZkVHleIprPtgHI1S6EFhqeCpT2gyyhx1L5+NRVO11vyl7VTDBRPR7iGc+9yfavQokibarFrM6NQN",
-	"u8iFw9SqRKQ0d/U7O3ozWmQdT/xtwTchWitHf+YZxrMZN+7LtgoslUOtDtIkVWz1VB8T23uG+6EYN3uW",
-	"16HXZ83Wxt7gDyLaSXLwZKiexhU8wjTirZNhVCg15BABu7U/lP0PItIWGJRpbExOnZOqEsbqmPcS5WV+",
-	"oIYqxdPqLc8hjSVmO8RtZWn4m+TRO/yJUzXjVM3YWg39DYQw58mMaQRgaqaUVBtoJT6eSJWcjelkwsVw",
-	"OaG2+1DGp2n7C4Fp+iZPtgkYb0f2bDm3AdiEgLmeu27CxpOYJkz3auHK/AV+9Y27maMqZBjPc8clDHg/",
-	"aJzZ/24/P9ifCC6gJcrRL9pGF+hJOIh6hhv1jmHGKo1MERtwwV3KCXGdeIgszzSM6mVKgtAp7JjxRMPw",
-	"qP0H7QAy/7EMU2i8tcJHNftU+CgOdJ3SOMUt+NGsuBE0fsbhjIXvYn+m/6pjL/Xvh2YjRYKTXHIftK+D",
-	"oQTeO2qp9e0b3TFLRtLImNFJCRNQlaAJ69qWoEY0ni/2YWELlhHKrmXDluaTN+a7q9qeZnZc3uHwHEZu",
-	"hzRi/zTnBvdaz3XCxtl4HXZG3SfW6k7asq5T0DxPXdVBZbqkpFOgQx1n6tFZC1z9jkgkC2G0eZyl0NeZ",
-	"tOBp1HpoN8yHYSxXAHMG0Heyg7pcDG/pSUBE7oT56VSZKJuLRBIK4/3RJtnCDzSTasBmn5Ne4RT1sGsI",
-	"vmlpJ4kcWC9ZyZn7nTuBO86ibFiDlplZhHWbz9sB3UPBNfOtqkAzN+DGdeaewR+pWwjMXKvG/BZO2dZF",
-	"oWCzzv6NkcInhbqtQv1zC324mSrbDyVl8ZyXaNK/sElyzMUkp7FLnfy/AFuY09Olanp1j351bG/Bm39Y",
-	"MSqllVxUSNu5aycv7eSlPealBXWpkFxEeyjR/zI/zhXKliiF/UGeb0kmiOj0POCHvCH27tBNUlTgjCij",
-	"eIyqgfZv86rROedZwyyA4mxAaQLfstrMolO5PDeJXifVxhNEHVPFIrmlu7V6xnJjP+sRJHa5WBIjZY1N",
-	"Q5s90FE+KsuHmMpbauI9KrlGI38Rjlh4v8eSwi3w9di51TOZxhHpMzJTUgwtAy6EPX5qCe5/4AUU33YC",
-	"vtggwZRjfqBEpXGJ0ML9H3OIZIfIdf6ROS3WKbEOB/oOCx5CKNOYpRgdrCZP70eMJT/jxfYiym9lwv7K",
-	"dVImyz9AtD3gMIb/xqdCqc1x+6mI3nqTAU/0U6ZUXsnxhKqc9GaZbntQLQ8VY8mGgj1RciI1jfU24vwo",
-	"e6ybGYgm+UfFRDiC3vQfxBCYF+EWNEl1SuN4TkZ0CkOxRrmJjzargvl6bsERMk0Ci4SwoNpE5lha3spk",
-	"ZLYN+DGkyvho1xJ33CP2ZQg84mGMtJPoGyacm2xFXMCkoIn6j/+J/7Lq4D/+34f64Ii0wG/2kFd5504I",
-	"4EjiKNCE6ITHMfIQP6XM41rzMo/H28/93ETKffWruuwmrdtsDWjGIxqQ/hwcXxxfIdGbpjaRGJFQTuZE",
-	"Ds7JW6CGHlAea7tmi2SwdHe4rGX1tA9+mbXVY05xe53JQMGHTJ21m+2rdVgNig+3yhzfxrE9KeO9lC2K",
-	"ReeyunLddYxH5bamafnLRO4wa9fbTk48LBKylavcLnFR4PRanbXrcRl8j1+qun6k5sgSlJXXKfIGVSxi",
-	"LCO25hLemK/UWnFP5JiHIPSNCVNdBZF5KFOr/fzg4077+rtWYEfSRo1O02d+4d8TJUOmtfnrOUyhVuwP",
-	"FsK7ly+/CxpKzrR7S98D82ujc9m8bAeNVOR/1GiN7ozCrH/zjT9XyzBD0IErHhqV3O1zlYy6Y641MIq3",
-	"LlveA+sqNkhhqa3md38GDRPOopKIjXQyTK0GjXs2SboAPfbXbZ81rwrX1SPavn7e6DReDl48j5ovWi9e",
-	"XIXfRc+vX9L2gFHaDK+vadRsXdPL/uBq0Oq3+83+i3Y7jFrX0fOwdd1vDppN2nzhgVet1tV180UT1iWA",
-	"Bb7qxq/WYHIFgJhV0t2H9ijAw9hpRGreVTBPTEjweP7xOzzcoWJaIw/3Qqq48CswMrN6xa2/56dFukgj",
-	"ejy9fFVIL18GjeyEIAg9jWkXGNM6z/+sAyJwcNgA7g3Ok6AB3jMYy8zIq/d/w3QQdcm7Zz1PL/otVvU1",
-	"9mVSlZCe+WwPI+v8UCXvj8uBJ8XHQvudwC/aD/SQeR+S0XhhSFTTKA/UR8rpjstU+XH/IdC3DgLIMktJ",
-	"YuPdWSB/ztgzEcqIi2FwJ0zMki0OfiiSDIPlgbnfJEuAYTIBstLIRxZkPg5OmbTQgZDGcXFE9Z14J2fI",
-	"MQfjYHJ0ZfY7fRreD5VMBdDPZfCENLZTL3/79f0H8p///v9dZPB3znTvhgxwEnjPlUF7QAh7RuCK5kHY",
-	"tglbNzRrsBo4sANpNJ1a3rQO6WHbLH7Y/NQZuc1AFWaTPajCPhBUz7BlkC541vMa3R4QLDXgl571/HuW",
-	"Xy8hcsqU9aoXL1hILkDiwuxbhF+FxY9oPMA7wJMDJwLZPTGpQWOCE+vx+EYMdI6jkXNGmjARaaD8uxOE",
-	"0EEChIHWpuOH4WyfZ1ahB+CWCTVmD/b8qnm16Ffak5UfOPr8irzh35tXru2n8fnccwE8qYg58U0qgvRy",
-	"2Y+zv7B5zz+LO2HsWOFXzLeRudC82qNxbKyhfTY9PLBj89iA5DcZUZHHflree2TNA7ZrGsLsoEewLntI",
-	"6JR2NfEIVU9O2+RK5m6ApBEs+JiL7G/gGCZyyGAPF1SW6wKqnt6dlQdKJ3i3jNcz5sL/vYJLe+vPnjnb",
-	"mXSZJxtSQfrMRFljIzQR4pFW9TK92coZ+2zyt3sFf3wl77tnHceeXeoCEAuBCjAj0yiz4OGhRBADRBc2",
-	"uPDeYwUq1Xut5TeWebLuxrJXihdf6QY//nz74eNPNo0DlC1UkxkXkZzps1b7un1OXrMEFmxvg/uM6zLu",
-	"YGeHqs7N1SqT3ze6cubqlsVimo15KGPpzgFwndK+EXI+WZH9WWaQOlgTypDR3kbYiqq5YpFGlXUtCLp0",
-	"f9rNZgWpclWid5zGCTf+BozSOMMw6HPllIEsMlhUNM4tWoWh1zveaxVQfxFAq1vM+P4Dl/T7g/EFlWS7",
-	"mJ+7Md71jWaf2A0dspt8EuxOtL67aV5fNFsXxu+++fGmfXUjU76UX9cZ2nIS3Mcy1O2aM9SlCTEbuOKU",
-	"vZlU94galeKhx/XFQtRwe6ybXBY6BI1PZ2P66awPovL8u1bzxYvnV+ZVpPJ/nADBXn85fu2XxKZjAnCo",
-	"ceKHBls2kjMyoAr1VvlcLN8GvCLObf+TsU5ZlVNW5YvLqgRb62Tw0J2IHjyU70eMq6nI1rwHMN+Kqvci",
-	"pCJk8SHMA8Nsgpag1mEaGNpgl8yxAfg5ecsYzjt0kD83YMYPxR3LqR0Pg3TscMPfaOJE54YoNgE1ZgyL",
-	"TQtpnz05L+IPbYnWmBMmIpaRez0MbWEz9xbanuzPyf4cr/0B2YkP0f68TyQc0WOAnpq1PmJ7VjYNmMrZ",
-	"n2n4kDUJxsxOUhlSLgIijPcvFRlKGeG0XEhLQnbXBgl9NoTsPZudlwwnd9Lks2VSwc/AlYw1stamnNUb",
-	"f6aYESJYElByBt93Gm/VoZG42Zuajs3ZM05W5mRl9mxlrJ55CiPz31OWHqKF+Uh5AoVESdDeHr6h+ZAq",
-	"ARmiBUVqG7NdfWwrCwS3Uo3H8tO6jClgNBwRrnUKNRr4S8lZgNBkpVhom7dhWmV/Hrh0HsDw/IB2qFiL",
-	"yCtskM5z8tZO8wqpgJvMD/RalnzCrD/e00OdjxOzcFt+xFvdfQqqPN1rtjHwCMwABSbQbMrMuQhCGbEA",
-	"W/URzRmMmdZ0yO5E6yq4etFsttqBU78BKMbAAyBRH7q/g3wSOXiFE9Xyr3Vgdhq+QCIWcu0LiQ/IRKpH",
-	"qMENkeyOiL0l4u8JuAMCR0Bgb4vY+3pKnIZtiQAkAByshPar065lo9cKSdeDSS2g/a1K7VZI3zn5xcgw",
-	"UjXmZn9TiyuBen5Wxcc4HuHjFGVUwxzxSqxm1WyFdQQ3Q3K+M/f4hYM5jSjtGMVpJ0GewX9XRm6Cz58l",
-	"92WahHJcK3TznZw9gt5cWANIcVbsXdCBFUsLF0vtuVrl8+Yu57+CvcQzGzpnbHHFqBkfQuBBceYQ8EHD",
-	"6c5OY2W1Dt0uqJCNQQSasz+hZ10Yv/QqyLUFdBpoaBqFmevW5a8DvPdOzg4JvweZ0T4LLezEuTSrGoa9",
-	"GoIxFXQIz/3MePnxcuo5T1404jqRap5rCdJG/wuBoLMZ0wkZcKWTc/KDSEDjFCjyEEAN4ujngE8lj/7F",
-	"bEg9JHRv/J29wRs7rungEC7prhQ71uj+OkatZ3+sotvLn2wiZcUa8g+6HNgDLAPBLhnoVskXhKlS8LPo",
-	"tq0YRTcvbaQcm1uV4y6KlrlTqYZUcA2rW5Xxs9lyMbPOcwmbxT4xp9qCID215rVaqxo5nakwMnaS7hQv",
-	"qkoEpu0GSA1NvL1MWgPj3tKYiYgqAo2kXBSJ3xI+ZuSfQJmGnnV2ODB3mnNyjX7l9hUpEiXjGN1wI+3m",
-	"UOdypq7p0NGdqchCRxH1bJaS8Qbn+3wLK+Daa1zAVSMBiGV3Q8q3x/r/QcQWTs1eR+c4qRzKKVNiDG6T",
-	"F04hEwYwu1AxBpwcZ63WVY1S+x3I5ho06wtbtx/ur8XnVyLx7+whO2Z4ldMueDQesv3AGCkvWXKQ0zbV",
-	"amYdf2t9YrB84GtemZdCpR7KX+0c11+B4QzqkxbjP8PjOpSs8TLD6mmuiqZ1F5Z1BzHMQTD7++eNGBlH",
-	"UQrNTloKBPpDLc1I81gqtjbhv7XhrrDJYs0ywh8ujPEPmR0mUDoHYGsjvedpAD8I7LEa2M4PJDnCo7Hf",
-	"6QC1qY1D5NRabjQ/0HsEX5coECMRritukSt/DSP6yNxfE4qg6PmCk5Kx7QnCzoQNxvteYsdVoigXXAxd",
-	"5q3na1BQtgrlhJFeqplCzdqryE4c45DfY2ILgCwvPuuKi5tn1F3IRDw272rJtcwJq7iSfauqKhY0Pp2F",
-	"Rjq4TjABPhh04TvVyeyYWSoOajxCE5WBmg88OQF0C1YxEzhHbSntf/mlJ0xOYjsm28t4RCEb6ETDzlPW",
-	"LHsFQJmfJkat3qy2xkU5e6oZBV7PrOZtthvBJr4xG1OAjlCuNf0/zcq5OnfLCRq4VXkHttU+u1xjCEzr",
-	"MtvJ2//4X1pT8kamWlMTCEgoJYdUs5lU99gkto3D7CRpZZ7a2lJTe5nebM1PdUbKCIfZWTvB2PojmaX7",
-	"N2MdnoDl35K+YbM0FGWNFSxPAhXHMqM9NBo+8PknaHonz4Tsy2hOhoqKRN+JZMTGmsVTBgkhGbNvg+xS",
-	"XEPDpy0bC5aYXflG22xSieLgmlhxh2HOqDCqm5MPYCxztaSWidmakrKmIOwpU/TlDht2kl4KrPrJSIA9",
-	"9A+F2xh1e+AbHXt4pYL69GN+7eopoWyqcHkOqJ7BwSeL+KQWMdha7n45mP6rZabS5pgWI7Na7eS2jOr5",
-	"XIzvKyodNisF+wZCnQC9XyjILLVwgDiv4jzfdqxsXdTlD8Wu+fzscm3LtBe+8uMafbrU1lii8pGckViK",
-	"oRMbYO+GKZ41W5+nGVy9NHeq+HAEz2hoXEjLyNQhNAyZ1iSR90xo51la59XEwha/j73ndMpIIkkfXlZM",
-	"j3CodJVMV0gkE/ua8nzIVttiNdY2283Ls+aBmG0327TV3tpst2sw20enlX4QUa3+r2Asqs7qYjux8RTi",
-	"2KWhIAUGYo7D3uWAKDblbJbJvwlnQcQxLh1LnZBUDZmwCLUbophOFAeOHSmY9tUE1CrfaGIOGEkYHUPa",
-	"qhZ0GtzMB/kOFntcWWDc4N0j0/x1GkHjLPtjlQzw65QRaWli4VgowqiKeSWJlv35RJZngx239UrZ4FBG",
-	"TPvpGpDUrYYTu2apsg0Yc0iydKdpLJiifR5bRqwJC/mAh10jL91UjEJVtiv1pUQ3HsiPUGWdKCowE5C/",
-	"5U7lDYZSDHhkp1drFg+6jl5w+ZT/tjNSKy4SwkfNhOYJnyKyWZhHHkPDHV7e9fa1m8ttSLtu2N17+5SN",
-	"pnjqDCco4ur8JrxtM/xW3RpBS/Nm4Ps8i2XtwOdlcIDJiGr25eCY8aZ/w5s6YZhPGOZdQ7FAfoD0Mod0",
-	"Owgkck4UDg6FHPMBOwvnYczIxMnqEaGQLbaQZ/T6cBcEWtyzeclGfvEqN+BxJ4xQE4AAzQJoTmwABJpZ",
-	"NhiwMCH9uZFrFg8KWGX8efwt9NWqQcprAY9zh2SvhSGLK/6ZiuhMTpkidKiYG1UNkQgXXCMe0Ikc/Lcr",
-	"03KJe7kWiji3D/upC+UfxNeNHl7UDRuBnlCr7AouXJSag4YK79Q+BfUc7mME+z5yNPeJ8M2d/ROs93FY",
-	"71Ym8ATp3aXVO244LzpttWB4FRswxUTIzvqxDO+r4/WPIx6OSMSmPHRzH0ZyRsZUzAPPMGz+cvPRoAyU",
-	"aiz1bB1+v3Pr/B6XeQLs7giwi8dgF9O9io/Q80TsNCDHtOB3ORIyWwjLfebqrNn6AB9YL23ZbsEcwj40",
-	"TH2g/Zgl5DIgt1rTMb2nREkaecqw62aOhUFOYGJAZRrzuwKCJeqCIWt0Wu36Yvjiw3jqML4wW2f5xEN7",
-	"HqGiZJesq/ObOwnqASVpNR+OhOFx7GcLuRqYHAxiLhhOx8nW6oYRZSG/i+At/yLiOMG7GLIEQJ7j4E4I",
-	"OTM6EUaO4G/aFWgmIsRzUk16/kJ25gx0WTgQaeIXqc+zSTeYc5ADxHXOXUpiQnVSDfEsnpeDgHpasbks",
-	"E+FVxbK9ocDUHcovD9se02KXT6XF2iVKTCBP4z8atz/93fxuq22iQ//HlTE9q2o6JDPM67zmRmHhwmkt",
-	"TXvAKKajTnsUtWgpNMDeJqGoR1dWo2t4jMtTIbdxbMMyd9WAeGAQnp0iIWCGpS3MoQAQfGnK5IFmqj1r",
-	"cmTit67E5QV3QfpaO5K+D86wH0rs9bhDYrMz64nRPpM1pXJ6oVjMIG+3t8xNiTtFNYmlTiAGlGOmMc51",
-	"hNXn5KMtCefGOeYGHqAILLpcyHcI4RWRaYJM2CU5ICSfhk2pSgStwkdtf2JbN2mfQMWDVHzu0Sws62Vh",
-	"WQ+1o/va2hry5RYasl2jhjzEBNUK/gZkqUq1JAihHBjjv4XfoWh8xkVfflqSp6IJzMgVTGkyAsQT4SI3",
-	"Q9ahlCHUmhP8ep8BX+q4vmSVovEvsNIvLFXVmyguzenokUmaaMKgdUGEnGmH0dl5NqsgvUHjrPCXW595",
-	"w/97dZJU++w2ToEtbSp3v97Vy2lSHWwxdy9ll8+9ve4C/Feru+mlZhZdBimLiNEI6MOzcbxZnzsQmC3r",
-	"I5dTphCatnav+0DJsd0OlOuqSyzQFK3DKFBXFnI7WlWjL35J2PjJaVXNhavzcJlMKBYyPmURPhOnZnMK",
-	"3am+p8UaFm3DJo2bjw89LCj1XxAsvKXHZZmAzUphiKytwsMfJa0aoIig0N5p3CKKxXfVMKXwz/wc5gG5",
-	"HdKI/bPx51K87tquW9vIHMyNMYHRWfv7Fx+uPv79v23DFObUg8Pt2SZEI7l0zOO5G4jxmtM4lg23Sa4j",
-	"ZcwFDrjV7JO5P3PHXsN1GthoAA+MaingpOoRM1bdnFPNlIlG4GUahnI8lhHmbH7P+ZSWtXkJ+HgbJEN2",
-	"rCriZXfGD2baRaXOcB2ldsELSoPmtPjutUZNcXRRt1zgyJ09BtHvXF4/59GCMY65uAdM+EK8bCNb8qxX",
-	"7CLofXtDenLCRDekmvUIjbUkkaKDRAN2UbPzIkEF/iaqxiISkBT6dWAlLMoRmWLcDUOmcIY+6LMNYm3c",
-	"fSMwqYjeZWJxFAgLv9dO2+c3tMQqKEA7R3zKoxTucsySkTTbYAKwhAlQdXKSxqh0rWNjezpA5ZndMm8V",
-	"LUq78ed6yglnIDw1kGOpXjzEKBn1Yml0jDuYU43lKvDPtbWRka+YRUO2Z0SW1exEM8eL5TNs1Lb81iL/",
-	"/n73rQRO7t/J/du9+3d0as7LZ+26zo3d3ucEZpdIHDAWISLPDluKKCZC7IECzWezZhupvpscaAN+W0J9",
-	"pHQaJuzKkfpEEYuNp8OiBa133QgabpMbncbPEgo9Zj80/0QEH44S3Vgv6a5o/ModoZMns7GIuz2sXb4j",
-	"FuIso0PyYxjKawAkBhgEUUteW4tDY2/6SKXXY8aF7IZ0QmFU7dpS+do++JNQbiyUdgtrl8mxOVVLWrl/",
-	"lHD0BwNjoP5IoyHrkP4cJxJS2EJtzrUOCEz8te2FIiKafQpIP9fcnZe9mFEltG+/gGErUL9foeb2xq54",
-	"79QL63mvOfcU3kN/FmTTllHNx/MwOx1KxRqd5vnLnO/7+9rCB/v1V66TquRjzO9ZPAfU6tPVHn7kInLo",
-	"WsjVz0aSjOncxDxQbxJZ7HPEyUQhkzPvAR2CX1uzdRtQHh+7acN4tBvxqCtk0qVJwkS0vpF7K5PX/kmf",
-	"LN3m7mcsdd7OFbn/Mfqqx/ZBQ+sehfLXAaGCuBH/wGlpZ5+71dYmp3Crp4TaKaF2SqgdmLr7ng1tk06t",
-	"us1oEoQF7U291aS63J2ctNdJe52014Fpr9/SpODDeKdNok5zDo2laNxQsenliOCcIMBEdSoij0sJCNVk",
-	"QJWFBLsRGybSvIc2zIF9WTO9Lj74TtwJCKx6WPztkIR9Si5CPe0FpJdXCZ/ORGTUQo+4WbHAxq4nJnTV",
-	"I8YSYFyFAfqhHAMFBfJAKUbHgccz60TKCIma2Z0YS6MibswPwefwly1uQw4GbtKIqyCck1tB2KeJuZOh",
-	"ZNor3x7eUA92zpPsJTKhce+cXDcvyWzEY0YSKe8E8ADgr2iiUlHWV5pP2ugTSPoEkj6BpLcBSYNWcxfy",
-	"iDtI2JVfK+KKhfALZadKpgm4UvBl/NfKp8M9lxCJb0o5d6lm9Qx9y3C7uwOHVwpBCo93QHmMsXkqqNAz",
-	"ANxBgz8oW9vhbw5ExGicwJLXOBRA84oppwePa2f0ltuTSyjqZtQHhWtORXQuJ0x8Gse47/pMDgY8ZJEM",
-	"U2OsznMmbxyfw3+Laa6H+WlNx4wYudPGDhasZkDYlKk5CVkcg5Fkn4wC9M+8zwWF7X7w1Btl5rmwXY3P",
-	"dw0e3TU6dyt4tletu8afd2KBrnQR3u/2DvjqRCnddcO5EMW18ChANzxAvXknHl8TawXvzr778fIvL//b",
-	"//UmMDrk0QW6EpOckVRETNmFGqkPZZyOBRR+9A34c9iL+YfkgkWkPye9m15gaS/wgcCkfXhk5oGkMS25",
-	"4Sdrg/BmbYVWiNULDuY19IW274FYSjxKLUO+93fRj8UReFKck7e2lhYzOrWFbesT99lAKmbDCnMMcnwh",
-	"mZ9rfj4gFKxG4IyMMprM6KjAIlWQJDRbRczd3FkSGY/SuJsmbJtZHcgKPulyVtHNI/saqwLOeK3MbY5b",
-	"0B0jD7txNIyVibgOY6lZ1IUdw3hzyLpDJdOJDV6DRkzFMKVDJO9mnyYxFRYq3HglhU7jBKHYRqgG0mzr",
-	"WTrB0CEcKSl4SHgcC6b1NgH5I9HzyNi1UVekieI+Us6F0fj+eZhbcGP9KuV++FP9kStRRK8VHSTHTSKS",
-	"6bxyTIG5w1oQBRvN03ugzHJB+dIura1L/xsPW1hbOYyoENAFTye8UlmskrDLPPpO3n9fRc/8ngHtujMq",
-	"EhatSQkL7fwwCIPDFX4PHvitLpmXyxU6z6PWXOEOVFUu7we9MbtL/C3TNofYBbbcZVroBDskkMbSWYNS",
-	"hMy1LqA3dEtCnP0G7GtUEHPsFI9yFCZU31t0qnGDJhMlpyzquJ9BVwrLHLnS7SoA4HXI1/FYbl8AqWtw",
-	"Ibok3XSyUMF4WXQqXH5sA+DgXmYaLhPTQ0zPP2Ll7VxDSpx228rGX9hxLksy8pKMjXSYjYKm0Bmwy0IS",
-	"kSQS/wwwU2r+jqlOPHfPg/T7KlQcP9slHVWe+SBpYw8qw/RGTp98BskKWQKccDfF+WOHaf9Wl+Yx0xoC",
-	"0Cpx/p4lM1acduA6YmxOtlZRfuPWc5LlQ5Hlz40+eAmNjyZQE0Qzlm8Fl4J8SJm2RPlVoUxrfRKxawBC",
-	"cIiUXPr/z3oUCx6yQ9UtVgQOV71UJSp/iykXkIO/McY/pELIhPSZda8jQgcJUzOqIu3mFEFVOdcYYCep",
-	"+AnEFrPsXerMY7bbRGgfGABhJCTUaaiQYj6Wqc7ACJC0zh3axzKQ9oDsNRFphe5DJml6AtHBzzTV9IZM",
-	"gASPUKXQvROEi4SpiTJLOW9sKhT7zcO5jS+Ryo8ZI8ITOs/mqsydw6XcJmu40C683Cf0OMPl9anmUM0U",
-	"xMLUcnx6rl3g1n7YHsWIhTxi+pz8OnCBBRQ8bwglgs2IPfVEsUlMQyt7xiRiLWKrllnPVoIL59otu4y4",
-	"E5bhntKvbt+PpEMBbrDRaUx5QuMuiDfTWcqr0Wn8mzD3HnKj7WA4u+JTGt/Y6aE+8CY6VUPjYaytFdyW",
-	"vcN7OIXiW2mTW31vdIlmIvKH20FD61IqFzY7tUfl8v2caDlm2ewDUC6zkcQ0WgCSDzPNsxLARMmQRali",
-	"GnsLTezAE/Lsqnn5LaqLVMTGJ8Bn7vNxm1CM4AbtXSucKhinCsYXVME4bH3stOKiRsaXQSVzMdydVlbs",
-	"DxbusxvjVtu6BRfD2trK8K5OmvSkSU+a9CvXpO8AMbszRTpRbMrZrJqnAguoc6ykdsjMOZYeyQagURMl",
-	"2SUiVhE+B1hdSE7ZThYqQmaDW59E8rVgDJGBJErJfzJBtKATPZLJOXnHdKJ4mLDIhmB6JGe+VwsAfIyO",
-	"4XoVdBf2PmuDupRrGa8gPuM/jVLKaQo5YQLm0Iiu2SxzwmlsRK+RilGouq0X3euXoK3dtxHPVv29duHT",
-	"Ge6t8J1s77Nv/qMxUHjUcLOt+K9fSbbnpwJ6YXVnqp446/ueMcI+0TCJ53gU/RBar82Ps7CkGJyAPfo7",
-	"kIjC1JRPZwGU3ApP4FhsQTw5jN0LUMoZDJYo4R3oEEvnFCFflKf2CIhiU3mPGWicpBIhJy44WDOuWYXA",
-	"40YdBPZ1I9N8uX5S6R2ejT9tMumE7dwZtjNfPcEpSVsbYsW0jKf7HzL10C5XiCYwZzOrBaTtV4VOHsBv",
-	"JTAHHIy1kMR7sYSKuR8tXlOsBBt3fDQ5WsZpnj8PSwBmxxN6z4RzbyKOvg8ZST3hCY0JFzoxxmkTBQFn",
-	"7JRt3kYFvJUJs06FkQ6YKmuLpdDetj3g+wKN3h51AZAF6YKj/4125WPw7I0j/1bivwoEriOqSZ8NU1Gj",
-	"hJvdOFoerJxwm70BnTmQirzldMzmm0gxHI6TEG8jxLiJNTZpXOzZL/9RMfZPplExcZ3FOQGBULBKlgXM",
-	"hVQ4RNu3YmtH4JCrH3Fhjm1op3VD1D1ONQBRzBWwMY2MZByRZ1fNl98GxTwBDRM+ZUEGc0ORgJ8Y0Slz",
-	"KQ2MHPDnqaBD4GvBb0miR1S5NAhGF+73bxZTI+CPWES5R54j1AVxK26nxlxryFsgrI5HxlMZzOEyUkVu",
-	"1ncCI8gHyyExRudd+jmZCYtj2MkBDRPb2ez7l7O0xZjOiWb1eUTbBT6nnPEpZ3zKGR+xaXvPRLSlYdNh",
-	"ys7Y1Cyteko56HPkbLAYgh4+sR7RdK6LGZr1+H8qsMxmWT/gqo6L+0aGYarUUyCZc1dqBI38hVfnIsEH",
-	"X6SpuSE9NOCl61+dxMatE3/MyKvka9CkwILuueVYeXhF+9bKnDXmRHXhfrvw1Trh3ZXm43mmrYyisFOR",
-	"r9q5P/FMZxajWCFw5G660blqOsa2FpzBFb7SztNer2xsvjN6H/aoYx4MU0kXt8/Iau6U5Rn3PrRytwqI",
-	"RdCoi9Oq3cC14jhqf0J0qiaxeakZNBLZdZ/He18ys7/1wCRcBo0p1zyx9nKFu37eRu26DTjea62nB8Zn",
-	"x3spPYf5mJX6grWwQ9C2Gsq/dGYEXNNHBPBsNLLWawKnWAdA4CaV47TvANwV3gOLwmg4IlM24iEO07NQ",
-	"zYCAGCGBimaf4Bp0aL95Tn5DhnSqWGHgn8fRw+ezOgay6NsB+BAjGNUHaToIGzx21rby2KBEOx4jLuCW",
-	"JiOAliOVS499ckPm0FWyZnM2smrO3orD+88oT/K9rQLygFQkJOZMuyhlkCapMlGW3SPUJlmR5sFekGTG",
-	"Qxa4QYR5lzA3h7DMJjtsvz/fey2y7EI14YFEVQzhsosQaDyjc901YW8jaNgH5d7Ea0fujTLldN25fmAB",
-	"nkzlrzXrwD/cuhsY8rX0k6Fc11A21zOU7TUNZWszQ7nBsSqzh+8sE99xlxHztrciBQm3CQklMZXzctNr",
-	"XNZ+KqLYDj9dOXBbTh0D/KojOSNAO2pNrpeqBcMYZJ80b+iEx7Exi+4TmNTznxlL9cC0IlTdBA7WMEPZ",
-	"/tGh4iVmBwhr8jZnSyDPSfl8GV56TcrHu6WHk+15zIv3jDGZH1+7G78tQ8wvBfUCzWVKMUD0wcRbbb1/",
-	"3+b+0mfRuSZTyaOFRLgn2nNecMEBJsVkU96rrciil2gaxwuzhYNbNzWME8+/jEmrHZCilG4Wk9bKBHNS",
-	"rCfFWqFYDzOT/qiX9gr11Gr6dS3f7ALHtFW6aL/GEdMJZCGQCuQG9CC8gByxACWQaVKaYH+YWL8pdbmI",
-	"TsORzcSYV1dIv2P25MQlckhcIpuWTqu0dE6BrKoi242ggTmzbn++WjGxjf57loVfRx2vF9LWl8YFS3Kg",
-	"yVyEXPiwy06CtJQnj+mvw6I9eWPCSHsDD8JHN9MSz1sH7ht1GABP9UjONKGkZ61nrxhu2o/anKdFotip",
-	"HkY35BzQ4gdsSpjGZoPm5FnP/quLb/Qs6AV/3jquPreqWAh4EnzZvAreXlSuccX9gzO3X+KUjTTM5gK2",
-	"w4TjSVk+qiw3fmxlOvGvcJ9feDrP3CRo2ZzyBbWRyJWV7+aJPutMXny2U1c3oI1eL/HmNdKeIF8nUdxI",
-	"FHEwtbg/uuwWhEHgx6wvVk/u0wSfq7cdgokJTUa5aUtOZhuLpm6diTu/b6swLgCLs3MI8342ZxkMwZ4o",
-	"IUksxZApVzWnYymGiy61BUbDVlZnK52L+Dh8t0TTmh+owfnbc9/DKzq2RsUBmm2da2WN9jfYB+pVWc0Z",
-	"ypPtWaEMLHnUffyR4gfLfveFS4HWa8eONJv4N1ANaMzGNIKBlEwpqWpJKD6N/q5Upb941NY3DstFFUN1",
-	"CIeGr68w25bM9GFOAxKgOYQWedbDd3wsvrHCPcoWM9eDP5VzaExkArerPyfJTJKI6Xt9MKr3VBzaqjgE",
-	"gr7/0tCieaj/GH6ZNSVrBfLBy7bWwLbTnBkRpOEhtW28x5W9cgs7dW7srnPDPf3D7d2w57TqovhuF35w",
-	"5TaOwrdKr47XjujczyW38/0ViWlSPf/WPYOBkuPy6bcRjnBeYQeWrOH/Z+/dktzItbPRqSD40t3HWVTd",
-	"pG6xHs6pltR7y25dLMlun2MpSDATJLErE+BOIIuidyjCczhz+CP+Jw/CM/FI/sBaABJJZpLJS1WxtPkk",
-	"FfOG27qv9S1G85SvH4WWG41hf8HFavKzLHTOaDxp2ZZgpdwGphIK4LPzVTJ76fbt5PUvZ82CGaoJL9zg",
-	"/U3VTkznlSFflgL81wJpjlvXqBWMGVWqD2Rje2qHJ7bX4QL3kkvRzfg4twWZ5a+dusSQJgEfLv6+wp9V",
-	"Jn7fsU+3XI69NYc/HQhFXEqbeypnsRUlq8pOIs9+sShEBVZNz5etG6XJt8mGwhdk1oKxhCVd8haK1xNJ",
-	"sAlEKsUYYpaRy4ATUjPCuBHjXfJa2FbOWHtSYT3dapQzKGpZn2Dng5qrqkqaq0aq5+lB45qNzO0+GVcr",
-	"ZnTXTGZLbnCHgdqj4PkOBM92p6qhMETmyeOOJC/JsqbaEJkbG9EJNFDVS6g1gDDZPY68aDVu1W64Rdx4",
-	"id3vppge2cKRLSyE8GJ/tA7CCdRKY7WR7QWd9eBKNwYlxQzKzkNQlg3aZLanmo1WKuWm1Ru7Kpp3VcAB",
-	"20NTMgwIdGtr7K5KOI589shnD9zb3k6dKos42jHbTVWmh4683lkWyr7Y5wPFRX8F9wg0vHQJCwk9nASU",
-	"I389IP5qY6qbcdfFCOiuB+57ZsI26rnAgXcOfMppc7DzFbg+7XZFRLAZUxqL6TaNbtbHNt+9f2wBTUSC",
-	"vONYpoWbjDon/n+blMWtih+6sGTLmOVKYnv3/iM+cSAd+j++e3/voRU5XRVO0VQkNE+IPfpiHAACB7T6",
-	"wsJeFSlTd4cWhk1HLFrxKJcZGQypAiEyiLAjJvzagFu8eItdRnXlmxDDvYOpTHk896auucpz1f0sPPZW",
-	"+dkAIstXk8GLzMHJacJjjRBlIAtWxEPevX/QIAjOGZ6hiqWSgjabAqfqnZ9GnRnNRX/K8hje94v5hfHx",
-	"BBNNJnw8AZ0hlbNO77T7NOpkLOGGF5zBWdZcm+90Pr57T4xM7WxCEg/TOtvsyPfZ4QRIfkVzky2Jfo2M",
-	"fmLt1yZRbQgcbwm+dlUh1IhkNL9hCRkoWeQxG7grUSjNZlThi4yAIXNW0796zDSmQSHZ7cb4S9JBtHGa",
-	"wnuoUkypzL6jPLcWMTmXKWAfG2bpOmRV7sMCB3cbQlyrYmqUJyNY4DmMGPfDvucbvWCaUrFmdN+iDtWa",
-	"xpPMgQGnXNz0My4KbW4xpA4M+/z01NA0Ff0bxqb9hM5Vp/f81CeGB79enH5DzG5spAaT7yNy9UimqZz1",
-	"jVmC45/INOln9Kt/1DAZpZ2qCVDX2dSM7GLhSsaFfcgYEjmTUyb6xu7lop9JoSeq03t2GnUKkcg+eO3c",
-	"1YVRLnLDpztxw3LbIDfLLqvRG0o4iFEhAFOcpv240H05GvUTmVEOVlFUdzlltwBnftGJOhn9C4Bx94XU",
-	"Risvt0LFOWOCi3HfjBGzmnrPwt9xoPbKBfBXp4XbmdlrRibINGE5/N03mgmuJsB/u1dXFybhig55Chzp",
-	"8jTqjGjG0zmsej+e8DTJmcAtNqtC077DDWfmaF76L6KFiHeCXO3fFqlguX+5Gdx0Mlc8pml/So2qaIYy",
-	"zdlYUMgnNiOlKja/o1ixWNmlUV6eNxob+Z6yZMz6E1kgy/c94Du9y6gjjEGZdnqXv7gV6PTOL4Fvx9zY",
-	"HrUPngdPXlw8Kx/9+fxb1IFuZ/P+iMbaKJLnAVq8O9bfXIZw7kXKkCoe9y1B24Nlkei56EMSCLAD+F9f",
-	"FqB/j4o0DZ/pCIrni2tuFbqcWUh5TzuoKvRtMz1YYNeUsndmdiAcWt86nPpI9mbmSkszFRkXlgZ+gflw",
-	"dVMSUchG3RKaZ6lSfOwX1ZCEMen6jpGHt3qOYlftZ2R7bn+/WTKt+9LZs18WP3XR9Cm4d/Fb5vQEH4MN",
-	"c6yg7oM/n7f+nrl18XPWYeI+9zNoDigqITEdVYjWqtd7EGyvxW9Gea7Thf6wDTScgn0w7ogmmwYCbqCj",
-	"w9TCge/fklmnD7UOtbtE0Qkt4XqsS6NWtdmHUlPjgDw7OX0alHO1dgqeXnbK/hNn0VFfOupLR33pqC8d",
-	"9aWjvnSQ+tJi06El31VtjGhJOm4Tga93OX2aMCfvH4eGde9e410znF7ReAJ+W9/1DvVDbRVcTL70qU/w",
-	"s7k9SHyCNphcV71PNbXMTKxyELft8GZzm7ZxGu87oWmRPMiPisVSJMQcDy7GP3U2C3/sNZdpJ7o7yEhr",
-	"o+/2xYSKMSOUeL61nZsW0lncCX7QbtRFTticqR6ZTSS7ZTmZ5VIzItEowmCQ7Y3ixgswAJfn5z91yR+u",
-	"Qa8z8sxOgj6vWGJI00hWRYyajc1nkMOa/88BafCzMBowS0ghEpbX5zgKieOwvSNtwN+OLGOECy3t16ku",
-	"cxszaaRYwB3qAkNuTjtR+QM0cTyajkfT8Wg6Hk3Ho+l4NB3/Tk1Hn6r94Lbj60N0zXvtckGFfQ+Vbag+",
-	"lZrTjqpswkej5i5IRkk0d7DcZRTRsWH+upJQNFsIdETklqYFI8M5/mcBXHoTf735eK2G1+gDgO7oMpvS",
-	"HEvvGnLh7Dw6G4Ik7qj7gRFiE5JHAEVk2NOQjaRRuow8n0ou4ELniZP4T1Dcb9CX7uO79y/NvjZ4S3BH",
-	"mYiZurd8uRd2S/RMovuAP6ivYxVtWM2US3Fi2CKHbOvGtBypGHo8sGl9mrKcTFgK+OVayht0nHDRkCFb",
-	"fuyj+9bjSpg1c7179B/7lU7UcR9snxjrNhG9V1yRjBmTyfypNB2NGsZi9o3HfEoRQnITRrE0jutUSWST",
-	"CF+BddphWnfdCDjuQh/tlsoIPM1aM8mOYChlyqjYb59mo1u1xj2Lz8zGtDFy3T5Wbji73NgKZk9LdDku",
-	"En7LkwLaunvLEDTuym62nAwFELfSVG0LJUrPzKGQUx7Dh/6Q+U2KiHWvDXO/5WzGxZh4S+PLxnrPbnnU",
-	"S0zn3tOqyxHUSotghJ58Q2kBtsMdJVIvs/IueYvdlQFWQHmM7Z51koFckymC+E0YzwlPVNcX9BrLQ4xZ",
-	"riL4E5+RBXjTzVHAnynRPGNWe2HYMtKXA7tT7RYDQQUUu2U5TUlwtlW3KYN6ac8fNKF6G6aylmHcJRPY",
-	"hJp3IMQHSuZePhzfK7xIwHjWIIsss6AaDrShHrk+q2kEZRJGqZxNJEl4AjhWmt5g5UR9RlMdbe9oqRyF",
-	"/uEJ/Wiv5HyQ8bs1eoGDBGlFmw8XMP91DnZOeYbIj5enFz91l0LhqNmvLT8PouOUjLixLoc5ozdGFTEm",
-	"c2MEfA9Cf98BcU+gl093UlgfIhD+XdDVOgSIO5N7D40CsZIqXdS6pMr24BD10BB7pL0Hgod4ZbHJAVno",
-	"cLDxj6rJUTU5QBbq8Bt25Z+aqptmh/O7KRMEblkDT4+dNjOpNMFgLuI69Kx1MbLl2NbN4bwN6L6ApIur",
-	"gFMquCGjgo5ZrohiLAA483C51zAwIgWC9+ucQwN7Q7AQHtKKaEazHxShqRSsSz7BPGKa53PCE/yI5hlT",
-	"ERGSjGiMDe93xqGA7zwuv3pSsLv3quNHOlHnxP9vHzgUy+erRzCYjM1o9IRlkBJmbjIzw3PkDh4cAwsC",
-	"PWea/GjExk8Nc8u4qIXCLz3h9aPE8XEFn2x4t73UFmZf09GoD880fXSx7YCcMrGnpgPmVZ2ok0hYjoSr",
-	"jCvFNmg/4IIjILnqP28vtVwPwwv68EjNJ18WjGDY04ZkIOWv4bvmcNoYaSPA/4nhG522k6VDo8DBl6eu",
-	"e1zdlxdaoO0UA6qsMiSf1H/T6jf3G5m+u0bpz3vnTl+wTMZdNyrFp9PTjRWsYdBOSBc5ZIud/YIuL1fN",
-	"GUwjuLDRjICSe0vZikEei6W5xk5CwdT3Fboxkuy+gzWgbTSD4LjsDy3JkBHLgJy+g5J3311Gv6xTn3YG",
-	"ai5bC3hBgZKs1gFrZnl4rX6PlLelkQLb2ZA7o3GrD8IkaSZM6ye1g71bYtw946Yk2SeoJj6gk+iTBI10",
-	"IUUkMtzN1VlMKPhdZYqQzEMa31itFn7skUGhmLHNe8Tw9kFNbcSMKuCU5nmvq9WjQRPzMgwGSaYgGjST",
-	"+Q30NDGPZ3QOPxqbDBVu1dpPhattudej8E3ZlW1XHvG0sxHJX8NqZL6X3qG30z3ydzO1DU9EIBDOdxYI",
-	"h+inQqFQ66H6E79lVioYhqVkxoyRvSwhvrVj1maIKXvQMritOGsb1ujm9piYo5AasPNtpywli/FEE8h0",
-	"3owTvsDJ80NrLI7VIwE3eHpyflpxSdtb2vYKf3ow/NV1EK/bu/vnv9aK20i//rtjp5ZKWKOi3ZKNWjb1",
-	"2LjoedBuCc9vW95q3/iYWGulh/OQ53pCDGnAQs1yKcabMdiXuAI0PfLX++Wvjdv3ADzW++iPjHY1o7XU",
-	"4lXXCdXQ7hOsYcjLrvc6ruK/0M69Ocz6FqHwaZ7zW5oqjJ2WEVeZ68V46xV2FIHG4VKkcxvW8dFZCHXa",
-	"qFhm8Rd0zumYkZEsRIL9TmlCYGRQO2f+s6cu4/+K031cpUWw+vfRW7z8UCfqBJ9tHz3D41QN8O0HhR92",
-	"zuPwr/y6Cy7db0hr4eNh1/6muCrc0odb9jMG+PIMe4fHMjMsgTctQNhVpnUw03KO8NmVY5nmHJAPmmrL",
-	"7OX+kG4SUvUQCP3qC+oqzvAQIxzMNs3dHRXs3tu91VBW93h3gzmQFu80ndG56lsvVcAvqsL7We/0qRXe",
-	"7p7lfj6N6tGz3tm5fZqlfMwdpIT9K2VhkyOAHljZ8mgS5/2zX/pPn1d6CG3Vx+iZUXCqJ7CHMAmBejOj",
-	"XOMRRim3eoaNClBwz75iqMBR7zuIilyyOYp66wR0Q8vafUZPm8zAdyMw5VzPdStHIMghRwRBYSASQfOy",
-	"kzsm62gojYN+Aj0yqMqYgXlB2CWzS17bNgrKtbj8a8EKAIGSImaR0X5mgYJkc4nc0EDzuiIDvDqAEMjQ",
-	"9QAWcuZZW/ezuF6ekJkMrcgpnIwiNJNGcuiw8zxCHGC0RXQ/iwqUgX0hx7hM8JC5/6raP768F15ms4vJ",
-	"jwP7v775efBTZKcKZUiuT53MCaTVJ9FiK3rfFdSyUiMi+C0EirCLvoD5YHt73CsyYF+dHEHDyOqys4mV",
-	"XlbtdfBhhpTJjwNoSebQgqC1C0zLvPmnq6D9i8Dm+hAbk3qCZwfmbr7vzwGcItizKOx5mnKmGhqfhlsW",
-	"EYeUA8czH1PBFfDxoOdMc0MZ4AEH1Fe/RqLQ1F1kX6csTcFQbCNr3O0W+qjz8v+77uxBOCC1wSyaxBG8",
-	"EEF9HMARGGEb8OV765a/zxW/I+m+ZiPvX+YDUfX9Ln+JOnKoWG6mXrf1+1YS3D1tvU/nmysWG53VhiJZ",
-	"w38fdZGs1VWa6mMZhBGFkxK7t9nH7z0BHWAFFpEEQaQaEttBuCBsHqHe/oJ70bYo3Tld8glaoNlbYpkx",
-	"FSAZWaVD0RmmxfsL3vwCjeMGNI1RRTO5qma+C8YSkslSHGOpv5Dg6WF5l/wxmfs4rFOJ0NUBQJvwS5Nn",
-	"yOgiDa6hlg6hf4YVP3yn0AHZ1UGKu9GEJzRx5wXT1M3Kg75k9sWoTQDQ0pS9bjna6gT2/VmxcG5aicKj",
-	"OXuf5mzkXt9HcGhoSPzsdA9mLlD4Adm6vsXMXy3ruQdzd73k2TVbuI7Jjpl2RsY+u2Af1daj2noHaisA",
-	"KNrjehDhwHU8hPrh3j0H2RUOIvR9lW0SygLKrEuurXL3F8mFWvROSRGzeoD1W8nr04bLLzpv15JXr9Tg",
-	"CWBRoo6LSK4sIVxH0I3cNisIPS9VjRP8MEzETal1NbwRT/eWPph9A1LInDOhvcnlYwrIj6IOuKhqeGRK",
-	"xbgAj0hnQjvfNnU/7xW/4igujuLiPsXFISaQrPJalPAmK6TGt3aK4hOaZGhFHUS2nnaSO6gPoVwvSQVX",
-	"bWuNVRs8cVjryeCnyL4vzEkJ4hbmxY5qyY8DIXXf/WmetdXcgSPfl/cyL2eMSRx69ttLDFjzHQXG/WYM",
-	"yhjiJbU0eYk5XZvR4Rt5Z6UpK2WGWXm9ch5HwfJAgsXtzVGyPJxkMWq89+Byge7iNR6OtpKGJ0xoPpo/",
-	"oLBxhokcQV2kFQYzcMYrnwQwZOhEh9RM1ySuemtggSgO1oIOnfCa3mDcd+YAeCvR/i55LRbNouAjLn4f",
-	"fmah64CdRl4Tt68J1uPd1sKKNonfl8Hq+gh+fdM7/BglwAd+UFbASsFsixl8rwMeBgQd93l7SLiR4e0F",
-	"qjtaj0qmbpfYvhlTeu1o7nsxzvZed3qUvUej7hBE70c6B+kS02xHOZsyevuQVazX4H8bMi7GLoELEUgc",
-	"J5/QW3PNnDkr2Grl1YQqwkTCQNyscg+uNNMi9xsOCHBPEsIx1WxL+w1W+Dux3567uqSj/Xa39ps5ySuW",
-	"/+9ByqQMm9UeRcyDiBjbDQDMGm/kuT3ZXt5AyOREFofoRWwlQ9o4E31xsJCalUlNtlbYvHoAxXODaDGH",
-	"qZLNW5VWtm2KzJPGbuA10gfWGw7lu0I/MjSHT/SGCY8vxMbQDZNMpJpyDcl3vrY1Ywm0GS37em5GsB/M",
-	"KpkFOoalmqVPIDQfv/SRhY5lxvptj5q7f8WRWy/SMG/fbFhxFG0PaD0xkZQyDftmuhbt5tDweEejqqwX",
-	"eCAJ98FlWoBLkQpXY1gJcVk3pLmxWouEiRDKVWovOiTNTqdS3rCEFFPEablru2wH8wtn/Kjsr02KTBZ7",
-	"bH+JnPR8CzABM6otxjkl8YTyfEPJ+AmP8lEuHj17R9l0j2YXkt1uUqjIxQmd0YeMob21pZiKmNGwhJjx",
-	"kEIoxkTPSSNbhcJzpbH5I1pMXkIj6milrgUMK1u5SQPQJiNCGE2gzBaAmdOEUEUGWDaCY+ibMQyaRdbu",
-	"ySRV+w+xTP3wfZAMbEFvCFJVzTOxXbrth+qyTLYzCM0aALVcm5PxuAzC36G81ygCciaucHdL61rJmEOf",
-	"UNDgCFehhSgLrXjC+hkVgJiwoRQscgHrdZSDf5/24eYnb8lgXDyB66VxwK6OEvnBJLKh/VIWuc3YXiw/",
-	"cCu415pAREqF4BMiAaiEEqAguCVMPLmqy2mRI7OhSkOuSlOqfvuWcjUyy7zgUVlw9X3kbJNsIvh4ooma",
-	"8JE+mNZyR2Ps4IwxYBSHwvcjGE7/Lg729yIobBc8NCIymoBXjeU5YF+uEhgTKsasGZDxWpFBk2Cxzw4i",
-	"Im9ZDoVV9jaM3AV97nJG44ltMQabxfRM5jc/AGwgSXjOYi3zOVgiI5qbf/SEfRb4+A/KPWA7lWV0DqX5",
-	"AUqjgyTUti2OkMIw+bNTMsArffZ1CkaSb3+mfQcdSWSaNJXsv8VPv7ArtX3Z/kJ1WlBiPPDAbGYR0cq7",
-	"InSomNC9MrVVpglTmuC6++HfsGkT4p8tYA6pIaNff2dirCed3tnp6WkLHLmBkLNBjwhpP6wiBNqE8eKi",
-	"W6wGHk+IltaFSxqhECEPtRYQ0hBba+xHOxq7dAqUBQCMVRFRzOwApMgC0ERGFbBtK3L+fQFqFtqCfQG+",
-	"noKcAfSARhRFxKsNJ8A1y9TC8j5bXtzIXH+N9z4tL9M8pxg11HOArx3JPGvGYzBzNU+2madDa+oaGTvV",
-	"2JmuzTThA2vneHa66yT3iBXY0DK1e3Z+cfn0GcAoO+bVXlLh6//2LeqMpQiWzLzil7On+wQwPr0ssRSD",
-	"N3WtsAxF4oVZtwk1OlNeDqoCWtD5f8/HxZuPlxdvX74u3r18dfb7X15dvP1LfP7m5fXszcvr9kISOd99",
-	"oxlYjn9iyby2JPk35DTAiSrcwJgKqRczYSNYy8WhVtldriLlWHySZpn46pblc2LucV9z0okLECxUqBnL",
-	"AU7PUNMKLOErcuGS5R2mMk4kqe+o+sIPbkkM1bAKuLOEp6W5H7AZbQ96FkVWZkcktj0Q/uc//1cTbIqc",
-	"8rhJmtSwuz0St9kV1eldVts15lzd9FN2ywANiWvgKy+okQVc3RB/BcaNz4RU1HlOz+LTyyH7+ecEde7t",
-	"YT/czjSRyXWaErdzgTb5Apfi5Hdf1bxas7T3+9u/RRuBXP0r0M3qe+GevSuvnqyasTiBjGXC/Dp5oi1/",
-	"/LJEpk/+Zv5pxhH5VFE3zb0RcodqoYqDGAno2vxNM7YJjY6ZJ9HNFUU6ZKnag0Q09MwZfnNIFQd7juVQ",
-	"q2KEIFrS1r8AP6Xm0xAAKn/zQm2a84zlEgY24l+d1V+CBE+nuTQmukfYdpR4ba+Q8koTJT49i89Hp/Q5",
-	"uxhedjYmuiZoDbsPR3prwPLw1NZEbBuDd9ivvjVHw0MApVzcAJ2Km2Y6fV8MUx5jXoi50wGd5sau7wIN",
-	"uubWZnWXTMwJVVdA0WgOwitCYxAT+wFBLKM3bLmDH9WaxpPMiEAq5iQDG8wYkM6bCOkkaET6UKFYfHRG",
-	"0edok060IpZwScJSprEQ7ZmLyxmRXA5SIyNaZitoUV37r/zOxeYtXD4YntXKGTna4Na3UrAQGaQ145om",
-	"I/NTDar4kAtUoJfswA4tEi6f/F+bP8gzOmb4oOeU2JVkrhfsnPWvq+U1bpoVdnMNVtfJB+9kWVQKZnSu",
-	"asawPAHHuF5yNZWKO9iU2vcNyvM4wIgwoSDK1nxjM9fW+emzQ9zenTeyJErYNt9BpF6QIKnUwGbyeIKv",
-	"Aj/iypU347g8W1xNzb7qJ9OUclGdVptJeG1GFXYY+zDPKiLk3ZTZqmHLbFNGE0WgVYCTJSXHauh/a35T",
-	"Omc0a0KLqhHqVOmKMWO+/oMi//Lhd2e3TKmelGZLityyGrRosGLO61xiTo5lbKWW6Z2VNLZI2yAjUEzx",
-	"nGh5wwShkN/ozC7w28D/uuQ3tBCv378mccoB8snIDzOLqJqcb16sYjllqlYFfcN2Rr9jGeVGI6RcKfr/",
-	"mFfxvOuut45NnJ2WjaEKBW0mAvimkfkbO/6qCZ/iflsXjVVSr/+0pdvGPmJPAAYwScKIzqlQXJPrMU3Y",
-	"f9iGUXBWjUpqjASWm6OKqwu/o0sb1Sgz3uB/gSvefun6v/9LKUreyEIpao4gWh5995kv5U/+E1+ijhSs",
-	"r3mG81buhIZ73nr2Z1U/UVtV+g1rFGxwrA8lCOLWf0Gh/WMiCc3I6/874D4f+ViccGHV2FqIOKOnAjW5",
-	"Y9ldFyIOwAMoGXGWJmSYM3oD6HFFWqO8ofvuDXt4yLWA9ugGubhv2J5h03Y5kYcYmKtyggCkBAM1UjAb",
-	"6LKCofaMWhkDb32Ss1t5g0n89Tn2v70gP5+ePu+SVyJBO0kxZWi+tItyNsqZmlixM2SpFGMjn7vkunRD",
-	"4kWurM+SJeT89JRoKdFpOSiEKqZTmWvoAnTDRN8Ix4HzZmLkHt9yRQrFMFoIc1BmarLQg25NYZiZ3ifz",
-	"VKft2f56MpvNToxOd1LkKROGUyYLBxzG0el1ZirvoxuzHHN/wgWCTsOy4GzaE8EHdmuB362TZANyWEqC",
-	"sdbeLU05FpwLScz2MKDKS3xq9bF8d13oySsI8O5bs7P9qhfOD41v6s6t0eDGBc0TFqh0tY51PNl2i1Yd",
-	"7Gc/Xz7vkgHqQP04ZwANQlNlQ7dYKzNXmmUqsmHHaS5vwYzPFEtvmbGpyJ8/fXpPfqWKx9ATZe5fyZOB",
-	"YfqfhftBsThneuDKPIYymV+RAQhobHMjaJ7LmVfm5sTQChnnVAAwwKByqHCYStPRqEcYjSfVpfwszNoo",
-	"23LHRcSR/sjQqJzKBhW+6i65dlighrjYArFHZMhiaq5A01hUh/VMmptzhdA2esLZqPtZwFlR0P0FcdTl",
-	"iLjV7iGxcwEnsm8JchCVP8FUwx9wcaIqh4C7kENEn8WgEGbLZc7/gyV9XOrBFbk8PStfY39t7hizfybh",
-	"D0Erfer8FNqvBscE+Iuy/KWcsRnx0ontWE0SbJJcC5b3XERWbdC61qzB5mxnL1IY179BNfQ8dAuWdYl9",
-	"ZFo88gKW9Y54HTP2q7aHbBfuFujq60KH1ULrSghx076jtVHCd5WxPKrmo8aMuuOuo9YRdmL/DRIBo85J",
-	"8NeXjbpgmluxIqJc+05zakX7JhkVIxDubBoHjbWR3JDdlM4JF+4HAd7F+qac5o776oNhv2YJCVRhIMK3",
-	"rz7UZ2RW8jg2aEgNRrCz/XPJlaJCk+SHV+DHKB2BYizrkxGXPryvJoghad53RkWFRTWHYeUC93BMscpV",
-	"wKhuQLgIqprMJvimeZvbzngm3lVp6uGaxy0eWeclM2+gsV72k7U8g1sdn323bNt8BLX2eZI87i5cVSqp",
-	"teuvk8SI5wVW30QndQrC7q1P6vy+C3Sya1L+98Csoz0da6PtLuz3Qbie1vN0DPW3Pq0bs9eVLTiWy1wX",
-	"BcKaghwywHM4IJDjSHKmeQ66X5OjdTdhsW+Xq4+jxHHBeLooIbbUGx7AG7uW7x+gX7YFK7cu2o25ubXm",
-	"n0BSB5fixJ6WZtPvg7P7bRKKw2nmepLkbGZjhDYJcy9m4Es7tg9uaI/KEiwlzB3bg7sbgLEUI55nmPID",
-	"tpecMrHK7vJP3I/ptZPJsnCM7ttqWfab1RktHr684luZUUWoumEJ0dLmXwWk/R7fvEzU5aeaw/2GhCFd",
-	"2uJ2LcXn4QhoiQ2dwMlrHoE0MoAk4qJL3koyk3lC6NAIvRLtvAdJaea4+/qNfTAEO2HPiR4XQzhZyxEG",
-	"rqpxQKaFVsTBo3GH8HEPTKOioUadk8pfQRvVE///1mzGH0uMU3AFebWsaegu57Z1M1Z8u0vjbRqFLydo",
-	"1xJ2iwH4R9f2gVUYJSEJo0nKBYMUzSlVyuI4+zo1iBk1MWN5y/KkWOMFa9oSRI0mPw5koYeyEMkgKNjD",
-	"3JGf/FA86ZMfB1zg7U09arEoEpWR5fPnvgYP4/++3GX9BY0Ny0lZMmb9pGALhbsXAA/siq63SdfByIkt",
-	"8saozYoa7QCLuFymXrgoI8aSIY1v+jMI0Tkztm3QB0zSIhuy3GhuJz//dvFPz//5394YrprzMWbk4TRX",
-	"ZxdV05gqNvS3yB88V7/lD36vgy22PYgMyKsJo6me9EWhc+4aLhoRVLs+bjMsLkjwgq7RMYvUtt77EhR9",
-	"K/xkY3F28FpvYp/v5g9dEEmHqVwsyvcfVMmLa/WJJtfopzLQa7PblTGHZxMGMe2SZUCXcxX2P4EkAY0t",
-	"1GN34GKeMEVSCpVkS1qIYhZFA8RElwwCV+jJP7H5ADucowVJfrw8Pf2pG0IiOjXDFYiFZdPYNwY6qtuF",
-	"CFLiWzp3VTHMLPxtDjinK1M/38AXKcnZlFFNFB2xK0jULwT/a8GIZl91WPvaeTo6Yz/Tp+eOv6KtWTLY",
-	"hdVonSH69GnUybjwJbANbHdbF3Nd/iMahaCNGk3Hja+uReaZRXFggHrf61yPc4b679Bpk/hncNjkyHGs",
-	"bw6OAtq+8FxP+oAX1OucPX/+C7jazAfKK/1pzmJui3jmjJr1HdGMp3OXe/mS0zSVvqGny5PMuDCyJYC8",
-	"WMv/1IQZfRfZXsnVaBzLLJOJ5Wfbsp6HcacvDKKO9/3ZKQ2P2au+ltHCCvhOS4CKa4/nRhbbasf6r4if",
-	"h7XwVMTM2o0sTYGZ2Y9T89rIqGmDac5uOZsNrrBZ74zmNgNnlMv/YIIM7CkYdMkrzPShCRdjw1mZRSmx",
-	"SUUJV3EqVZEzAmpUXm3Y1Q1ql9xsIJ4MmisyV2lGbFPuPLZtj0hoBlwomkYk92lqEdYqzSMyojwtcptr",
-	"pGTGSELnynYfNhuK9n1tSGHxfO4eVTjqkfegR8KhhfVuhB2yr/ynn//5/OTN8397uRErPlBVNNof1/00",
-	"KZ0vh+LPbsFEoawzGPcS59xLj3YI+qxkwU+Qx26ONbcSP+7dlAll68SB43TJdaokCbgKZIQiNqLFZhVS",
-	"Az5rgA/HRYm5bnSl9XGo5c64ML9m5fUwseHodCq50NkyqV5u02DJTR/LHG0l252FoFpQ7SFGodZSLa7e",
-	"Grr9to7cPAXsmeY+ajm1NJfK+MZpLcEHMxuw2idx+Zc/GIUdtZyjt+ywVZRHyuw8aezG8azhsm929wcm",
-	"WTHiaMJXaCR0bmsvEGnZ6BYuFI02GZRnlAYW+OV2YYxBgxL8ugS4+po0SbsWj00dSVjKb1m+BND6NOBJ",
-	"0DOHCQT7vCLacDlA2jCf4aJgilBNJjJjm+stL9wZuudkmu+VuN167krZkBxx4nJr9kzh15AQMAI0GJuU",
-	"tjIX58ojxLgBEZfs0yUfwBsNHh/tMegsTJQHmIJINSJH+YyEOiKGabtD4dIu9pPwvIs245NVFmTcs4pq",
-	"Ua8A+KDuJrqEh6Za/uAvG9soC+krzbY+XCY0pLv7px9Y6QDbyGIHQY8RxA/agqASFqdc3ImkpLaXSEUG",
-	"7tcYsKN/bLLNNm/4rUhTUgjNU3I9zXmlc6SQ/ZhOaQy5DpvKrpd2U4+iay+kZ5dzN8mVMaXoKjjtX5me",
-	"MSt0bPDNqZdh6DbCdCWj8KVUlcb1UgZYi2yvN25Mx+zPXbM/95dOMwR20vmDkZgKr1+4UL8gnwqmEjrv",
-	"rjDrz043rrR4CsFhngTlyDuinjo2YA/Z4aZvOMokcnRvDvImwfk+pVxAvsIVaI1UCKnJ0GEYJ0GoESi/",
-	"qSyuSuAPWhjX+jxve7IeJjq/MIi6o/1HzrXGIvh7Pdnmu6yax7GFwBJSn3gj/K48KXeuIY4oTx+beuiV",
-	"QCSSfsKTvpC6T81pSjank7dSv/QbedQJ92OOpVKFGqE/ioEbcAuiC8Cd9kdtv5Z9i52DckIVGbJxIfZL",
-	"bTj85cSQx0V2f5aFYglhqWKgX25OcR9wG4+0thda+0RvGEF/e0lvPoY/CXLgNiU3pWm+90SEkUM/m2os",
-	"+7LdiysFO/ujOZjDMRR6DIUeQ6HfD8v7lY1tbuj2uoRhO1g/tVf+tk/e5YZ4ZF9H9nVkX98P+3pf6IoS",
-	"VGatI1NzGtFCf5Elzma2gSvNY/UkLoYrnOd/GG0wpoIMGcZQoV2k3RGWkIRqGjmUnErC/TSXI56ysMsi",
-	"ArUXCWcihtTQi4p1h11H6ntwwSD3VZnfvtdNMWS/N/S6uU5Tgmu350Ng9mYFVFhsl8LjJvqtbN7eJ38z",
-	"/zTXaLzkGRNmR5XfSojFu640EckYNbuqIrf35ic9kYlM5XheQqpueAAul4MrQ1bf4qkY7o6w7zuv/nsZ",
-	"K4Sgj51Udwl1zjduGnOlc4/PlvgF853SgKd9tXzYllfjDxaMn2qd82EBxeMWgd/s32kn6hgRYETT8w4I",
-	"z5RR5e3aL+ZuXPzwW4sj4iIxE4cuhB9e/an/9tUfhr0Krr2/q4Pv8rtm+An2QXb9fDMp9MToH7avqEfd",
-	"Lbt/d6GkHnYWFtxuptkkI2JEhnydZUOaj2U/oXPV6V2cQoPKfrhsl1DR149ZmnZ6T8s/+hkX0izN2Wnw",
-	"Y86UznkM4tVcWFiksv+Vm1E54u3AqeC8NaHzw7X7onrXN6oYsh8USdiIC74AmFPhARv3jyqG7IU5VL68",
-	"oIF9PLF9OVd044CiLgj3mCewRzGyBc9gqEsFuiIMkVlB0/V3WARlqY09Dy0G1I3ydbeQBu0YyGfxWXzU",
-	"dDSCEjAMf+QMEEJGfGwoxjMf2yO5erQnMk3IoFz5QeS7SgKSdAnaTNP0Cmf3WTiRRcV8KJM5oDunbKSJ",
-	"LHSXfESMbPNQSRDYhNlKd4WjtcVsmg5TbO/LgBcCdrXV3hAwO6YpEwnNyZzRPDJsVbMYPCBQTAcZIWlq",
-	"eXZG8zEXqgceHcyuARQExVIWa+VhErLIIpkovA4QYZYrRZ+FGS6iaMtZJdprR9Yl145ZmOkgLeKAzHJb",
-	"6jcXzRpEhJK/FjTXLIeFoDAVW1qXpp+FHbt5IaBld8mfeZIwYQ/UhN4yIiQZ3NK0YAMvbFCZJANVTM2+",
-	"K5YMuuQNTgL9WELCFlmTzw4epwdDmFBE5xZSg6RjCRyqgVHvBub9c3NgASfe9sf2JyuRV2TwenTyVgqG",
-	"ZtjA1pkrcnF62SUI/t3zKQROxJW0UO4BbrRMGPRTu4D7Q5oRib8V5uXG7JfeBqUcaVw1yVaAqwFiuPos",
-	"Ls/PyUBL2c+omAfMeRCRgZC6LwXrT1nOZTLwBT4QYeQysb2OzAZ5EHR7lOFZN7KBba0Nm7x8MAb4tr4Z",
-	"hVllxHHP0K1OBdFMwE6pOrRyqxa8xKLmBa4HPX9eZVM9/1dzapxVVqPe5nKGp2CYA+x+YhZrOL8iVJNM",
-	"AgUBE4DzGVVOshlalwzgSm3SxBVhZgjYRs/wNOwVvb4XdCAq1zWEvljdD/qXhXbQoBX8tWD2spWfa9pg",
-	"o5oE87wi/0hFQfO57wVFlUZyqlmAhtwQw4c6rZuhmM/W4cH8Tt2gIsIxzyWx3QypZgBR1XZA0ENrx+EE",
-	"vcKR1XDWdrudvb52rzdr/b3VXofTQLl5ZeWhERVtJ+TC4zXz8U3iioInnZUzCpud7zolpwRAnidX5D0g",
-	"IS3MrRZXCXTuBmyKy9N10BSrz0lSainQBhdthjZLjHeuaRa/ZnX3fF6g7NnPB4bGCNRAA5SJlUQt51fW",
-	"Ua+b5fnp/U7TU/cWsxIgv2i6iNNV3+p/5bzO90/vS8dxKqdFWgLhb8EJFt6wdtKX97GZg1jdlvraAPo+",
-	"mp/AvZVIpsgAS0R7xF9rEmXIzeoSHcEFEXViddsKca4chjlWg0VnxqAJVceWAjcwqKend9wlvopSDeIY",
-	"nbmXFhoHIA6gRx5qYpdn52bybZ983gn9xl7Xd+4MusoPAab6srcEjS+nE6IOCpLJqCXhCLR0f55ZjIbD",
-	"c31MoYuz64JSsyUuunBm71WTwOP+9OT0/OT07NPpeRnoAFChnpk2hKtaPRP4WDZysoD2bh5xh7/aL9jO",
-	"JUItT7GvERyiCA/EZ/H21YfIbld0Fl2enUfV355HUXlkPovVPWHrnD3W3juUEMEaP1E52rv3DXmXo1rt",
-	"FHJuZDLwTwzQb2FYZ5FSj2PG44kVPhkYZGZQhWYJEXK2UbzgdTm0PTI6cLyWzlU3Oo/X38BrcJLuLJPE",
-	"LJ+ItU3VBecrlh6ETxIurKVtTt7X1GwSHY3A8/MPXCT/UHFwpnTIEDoXevE5J6hgMwDMDO4c5f66gLK5",
-	"4palKeAJECbsCP77f2NYY9l97Km885SexafJc3Y+/HnUPpHLb8yqsEpwsO43tsLDY9MywFLlvivoYMKV",
-	"lmg1WxauIsK+6tDJk7Nbbl1Dgs2MBQsn44oI6Ui7dDFiyrf1UKILLYytNEAXNxSuhLNYgwr4+uM7cnH2",
-	"7NnJGaHpdEJPLjrtjdqV4sDeX6MavQidoA2fs5cqShDPjCZ2Di2mMy7wz7PngUrEhWbQBLJFqoMtz/ly",
-	"74HIYHuaCOcTNDSDM1M5kvdLQTOXPeiVhhWiqL4bZZU2EmV0YaAL6/4HNyPAtAkWesrRBTWyiJmOEnow",
-	"JHaL8J9Jwbrkbejj/yyMKRNBUqqRMF1oxuoD2i6eECwpljC74uIJVa6GBLN3Bo6G+xOWouPUduFgMxyu",
-	"+iyGTPEE3akyTQC1nsxkkSaAi2cmp7gYp66cQ/X8rTh79ExjiSM4S4NhIJ5o1Qn7WdhBW6+9tfBgxbgi",
-	"RqLan6z2ajuk4hxDH/+Co7nOLWu3PtjthyyTabQMFrvr1EvvQBXeglg3KaHZY75yOYA6TvE2qItPCohk",
-	"7hVec/XX3weMIdCoHx4uEzmbPbzLiTfwM6FIgNupB6uBMv8AGF+RkImcEb7ARasaQH2zKqBZzGlCyY+R",
-	"VU+qtViTwWbtnLe3G6W1zeGLy5QKUI62MXAdO+tX7PvQiN2V8ptE9DS85V5NQxDNXBFUBiFIP63s/l4s",
-	"xhCmEDoiN573d9XQfBlgxEwhcsPY1GNpj0ZXTkLNJjL1vVvhpEMZMpxsmau9dO34F4WtC45dXO+qi+ur",
-	"rzTWrpErTZKcqaZeEdjPqxEa/LJtxGWhV2vC4AeKqRQ7tWut/571lNveHS2a1FbazvJqn6I1MbO76xjb",
-	"oumgb7jGlaLLDTknMmP9LRK1W957dgoOEDEu6BhDy+ZvGd8YVcvGJZyj/L//SylK3shCKWrWHZlIP5cp",
-	"ZNd9iTpSsL7mGaLBK/+Cxa1p3WRR8bFQfS76xqTAHF+lZjKH3iH32QXXsLT7xgoAAdBsLAKBBIIHue6X",
-	"Sr/vjmfsndUtHmL0rtHU8D7D+LBVAh9P9BWBlvGEErPRUF/hkEDA0Bs8sZlPgy6BCuqBNvZHTvN5323X",
-	"IKyuh00lXBjjMUY4kaxA1ANB4omUilmHjJyJK+e0jDDrzDyMGUm5LMYT6INXaLAHuVIFwtcF3RstcyRc",
-	"fRaLLX1hTHaE0N5CSjJj9MYwOXPNkJ6bKkdYXuhqukbW1ll1yAjMFj2oObeG1yzygQbCX95fiKffMkGS",
-	"fE5ybqiusxFtPQxaAuzH99gSGFlHcytgm6wIrpIN2UionbZvCjwniQQCArVzLQXVGVuWePbaI/gong9G",
-	"PEc70uxrfShBxma5bZPRtye+ffc6xlxZVLVnE4m5wiD1VQk0YORiz4VIvDj12D+2+sGO94fAmIzgnTRV",
-	"ElWIz2JQOZQD8j//+f+7LGN0jWaKpbdMdcknesPFmNAZnRPq7VXQQMCtDb5seYPo+lBlledzwnUL8R+W",
-	"g/rm/hkVCYUIk84pF9Zxm3GluBg3FI7WyHk89NvJ+X13cq7jC+S1UrIYyaKzoer7AA2cG6XzAdYerhC4",
-	"rmHzPmXuk9L83nMd9StDXDRNiWIKYqmYEQz0SnIjDAUZFhpjMcA9AuzY1uwEUxZstEmxdBT0XMe9jVOp",
-	"ICh0dg7UV4ey6ZZgN3J7kBpt1EKs/D2qIferhrga6bPz7WukvxfmhIBRwnkAdmJK+V0xpQ04yxIjkVMr",
-	"9BvYSP742cjRmDksLnLx98ZF3k0h+Fq6Ece0Any1DStRTJ+U7qW71XFAG0n5SCtCiTmQ2LXW+ivBObno",
-	"lywdhxb4HNp6mzN0wsXOuhByqzVuykaGpph+71bukaDc7dml6Kb/wazF0W7Ziqg/Mk0o8Rvjj+Ae6FpL",
-	"Pd0zTf9miE1mDHwJht5SqTRJGOBKYnJoLKFiHsRFlywxgb0ZMFgG5IqMuSCFYqs1EMX0p3ef3h+Vj6Py",
-	"cTRhNuVTgMMpBTsx++GIbwalbdvzKecEVCujGxRzxYyANs9e7SN55pP/8qNKoDlxHb2SvhR33QEh+BQk",
-	"z4R/f2lfQmx0KbvaTXXt5eXa/Jlnd1wcGMwrYKuXnXYMty1nNFzUzxRB/fpy1I+lSIq4AWdu6WOGAPqb",
-	"8OJbmvKkD1nY+Naf4a0Xe8zacLR0YJkbELtwZI65hPcfEqrVot4sRUEUmj9DRmC/LB6JTwZRGNmBvHmr",
-	"PUnBflCYuoGgnKEdY86RcrHgEddNnSI+lYT3cNkSq+hvJb00Hu2NT+7D5EX41f87y434wGKw6EOxsAcd",
-	"4snf3H/7bfMlyrz02lyIgDx27ZR3FDHRHqjiEWUfbHG2t5ExUV2eoY+t50BpTuuaUj1ZVrowibfK9TZM",
-	"6l2T+LAkqmpSA+qkVoMhj2d4e9G17wSApeP/7OTs/OTirLOFAvUA8f+VUuiRhdlknrNYbylZviE4dH09",
-	"8SdjxuBlwyJzs9VP4AzZ9y8+8GfAlo6M3YaO74xpamyOLvnVF1ZmPcjr1TmPAdDuiZwyQae8O6dZWvkB",
-	"sFXMD4mM1aBbkjEWWtcwgj8mEtIAlUMWtLPukX95GwW4jxF5+6d3EYn5LU+JkjFneh6RaQ7BOqJYrGUe",
-	"EcTINgQaEYTNJiMa85RrzlQwnHeBa0bVjOqaZBwTndEH1QPrVM+nMpVjACtK+YiReB6nLCIZFXSMdf/g",
-	"XCzSyscQaLzuM58wZ6l0M3o/IkLWY3V6VLImF1SJvKMyWvB2hGuO8Yc6U918rOdepqJSwffwwzy3aR5B",
-	"infwbjymNcZ0OHBMxsroHDI7ew61k9AxEzGsYrm/pCz0Cz5z/f41QZB51SBE0MUDHxpxliaKaHrDLI42",
-	"YjmYKbwS45SrSUR+y5mIJxG5zumQxzDbj1NzFiYOOYPqMqc9ozcexCkLt9TjOa+QbWnPwrLGNulHJPYH",
-	"I5CN4JMjG1aiqYX/Voym0CnGjGFCueiS19qDKyGsh52nTbmLiGAWG5bnBBBdKitYJNYPVIdG7l7BBZF5",
-	"wvIenr7RCJqJosNcRSTjAMAJM1Bxznyi3Q1j0yBTj8RFnjOhu+R1gndbFCyRzsPVs9jRdXRnFx7hbnnG",
-	"ekBpJ0BpZDrBcvbZRFqiM5wfN84QqNLGZM0Tm3Volniay5glUOu5SJFIqHWjUIa6SrRZDtmCAF9qdqlH",
-	"/vHju7fkI0imiKR0LgtNJtzdrtlXDYdOmY2hKXGO5hLy25jIn0pmR9SET7H3/lV5+GiSeK9YMPjfZJ41",
-	"Hbspk9M0xJgmwWkODjhWT0xZzEfc0OacCIaA1PYjvzLBRjzmFIAX69k2zXOoDcElwhfDKcLX09zwZSaA",
-	"K99KI19GAPZJcqbiwg7HNTpAt6BPq6QAoxsM6AOL2dSWei51pMRZ46mYk2FlAaDxfg8uwrDwjqiEV0A8",
-	"5CTygaE8sad7yGKagTs5GMjLAlUY1rQH0G0DvDfwCbsldJwzqPmPSM5G0LwLzoqUN9A3qkt+58JGiqCm",
-	"DoiaGvu6wnegp3vTjuic3hqGhxFsszdajplhycE7oHXYRKZJ41vgsMcwEsCfnvA0iRDveDZB0GP8kYC2",
-	"YbRW7RZwImdkRHMzlBjzZiuEz9MkZ6KJH/mY3YSaoRslezgHzTt4ySeqbuqG/n4itRzndDpREVExNbJR",
-	"8bGgGkCGy91FOQe8F7dGJOav2PCWHlE6ZzQz02EizudTPzOj40B9Y2rzk6Uqz5zrGTriaXhYrrWm8SRr",
-	"2LIPYdk2ri+FN1hkYscIoCCiB3nJ06lZVEXnyhYhA5B0WmRCkYxRERGKMfJCAAUpK3FAsY2w33kKVx2J",
-	"KNvkUulg3K+zqcxrx/wG2G7iVgulDvTWMWoEo0ZdodNpLm9pqiIyTWEfhNR2C0YyTeXspJiqLrkmJSAb",
-	"vBDPExNm10HhYjTDMrSoxB4BeBHrcoTitPCAmVE1na6SsaobEOqoZYVhOrXAIqm6MTcaI6/kF9iXwRDw",
-	"0LAqQxIVRuUajtRA/9r4kCqRzZ1OVBlFL0gt8Q1M8BQ6IBGzCsFXXVuSOrjhMXabQDUBz3yPjPhXs+jF",
-	"0FwqgdCN+J9NJDIfdVNRJ8ta9m9fvv2fAAAA//8=",
+	"iJSrPc9JM47Wf3nCaCvv5TDYywFnQX/fS8hIkMGoeFjx+IJsKZOI3BJxMjidhGWk2erzKXr21/96cHFx",
+	"8ejy07B3tGTKREn6UWzMYxPle3IOtsGOlmHzH/RIbeybngsbXBYqNWD7nYOlDuxJgRVVZd7yQ0X7tRX0",
+	"lrLtCguCV/tLjy+8DSs4244Zc48Z3hJwa2vOKVK5rfOePnE4gn7jQ43FC4tKphXOK0NkrKBRlBK8KMBA",
+	"H65njijJz795hl4+MP5rfsC/lEFGOeywJKmLL+iGZKesICvzGlQk0j0Wp5U6HXjBt6fUoarn69acI45+",
+	"ux9nm8Hkjjuw9y6rSKpIPzPpU7X6lbMIKACnBVGRwe266ARB5pOkvaC7ry84YkXEqqBKELk6ELHK8Sm0",
+	"xMmKjIlbwVmppaBPa18cNQi5bF4QHsM4/g2c5/j989yel24Ky23gHH2t1QXPxjebheSRqmxH8ipIhPhm",
+	"E05pC4YMtJL9Vgkc11N+iwGdeAuqkOSbc/6WWYhrLUM+kcjRdemt4BOJ+JHV7vEdlsjsQuCWWJMiAXct",
+	"J9+ZJw2CaqydqSAwYEEiTmdLYZMpCI/qG5YqmHCAxKGgmCPN0o/7Vp/t542ZsjgqfuqyxFiCmhmFYxLV",
+	"tI0wabO1/rktjHo/Wh+RgBja0LexzJToJWg4YeWm12VqqoqYoD3QLFzsVIu2YJte2xBMsz4NeMKCoJ5u",
+	"Ju67vlgz615W1HwzuBNpTNQNLso+gZC2cZZblsEOYdx6hZZofUL2qLT6lDyxoZkWe7cWHDh1vXSZllY4",
+	"n13gZwu2GHu5KBn9pST2dyVK0jIc9vgt3Zd7C1NsyGP+cNFnPdSm43///dmD/3rz2+Xyybs/zGMVTNHw",
+	"RyvuTaLtKXNQLkkU7FfzK5p+7tPzwecXSRZAa0eG92TAQKjH+0tjOvDP92I9tHGIB30pAesi3Vjwvvb4",
+	"4p/WLugDHwrzrGc5NFlsiL/aVsVoBm0YHS197tkPz5C9pLyN+yy0cZ51Mm4BM1kuNck/Gy8xYkbISGKG",
+	"NcJppscEA2MOB5/xlN1H995c6vN9uPojSVP+tXMf79/Iss64jxMIdcb9PDjfyXds7L5MAPrq3n/9L93r",
+	"+3B4f0fej8MDNu7LmW7FhK/e31tyaHFx98JLpwy27NUpxZqlcI6hjs9qw0VGkOI5DheHplZFxtBcz9Vp",
+	"oVesDOaaOo+bc63p5SOrWnxw3NiR4DEpAHIIQ79TIgQX07rhJjuOnQJWU7/mojf9LHuXUfAoAuP7ZLtn",
+	"SBMKrYk6EsLQo88vLiDT5/LR558n5Tg3IGg7hB4g72x67svdPcSIADfaeXmFds97cgs3NumrdmjyI0M5",
+	"FSSz0A7DDUPsfqR3Pf66FNA8k+YSuCnjjR76NQ22QWv1xx1BghgsBxAbOYEC7KXFz0JcoD00VoacNsjL",
+	"d3hfZr1U2tjFU5QLfrAxlkPfrdDCbQLNrwrMm62K1A+E4Sm8H8e2LWhO5frn8uLi08wNBv8iD624u16i",
+	"64dW2sF/W1LBfxtqwX8acl0DvY47rNAOHw6EkdxBfWwogYauioi9fIquXRPRh5qLrgcukKALvdrBGoKt",
+	"ouOkbCfbp6QieZPAkDFoOcrybPzUzSF4zFoCMmeHteUoIoytxQI64C1x9SRkf1BhxmwJr9b5Lo74JNFB",
+	"EL1DVy7AyNGWI86GEaa7QsqbeZBydXguhBtSdRHvGOIikiEY/nM4cLkJDdJakskZ1uvA+n9i0YRWUOxs",
+	"P4NIacQ9aCcSNs8wcpZhNnMs6l2E+jPFGe1IX7l4RjTU2GTVV2VBJJJK30uAMyLN9XSFsAscZ5ghG+yF",
+	"nGa0Lm1mJ8Tszd9i0frUMGZXMuhfTOmoeVSiNdG3GlI8eFu4sGda6D44xPj4qBF7UMTKEGYntaNs6y4R",
+	"WEHOE/K/5wmYNligw1FrLGlAVt0SQTe0vvnMFbJEggDNDNgMogruSj0ilyRHWrr21Sq31AdyS4S97mTw",
+	"nI5O3Qjzi9XnNlbhynhR7pmE2Kwj8ZkpH3Plc4Tby3/FtgWVu6XV2zhkynC0x4eKoSLtdYM+gGcukwZd",
+	"e8ctqL7UelvHXHWJOnqo2mq1GEQJBdV17kilqRhe7GPiOVQSO9Rri6MxbA8FVQot5q8q8ktT5EEZ4ozY",
+	"zgVJ1b5TTKLWAroOI+fNb078G35Ee8xMPoK0yUhBP0ZUOv9zS9Oe5AqLbsVsT4mze6JmO1rkvQhuVIJo",
+	"3eMTWpMlKllOBHr0lx6/nYPgCuHrWpJJtKdS6v/EyhiAppoqNJx9MvlcfW+e/1qbSKFDZcdbbbhYbcqi",
+	"CAkVrBBG+kckyJZKZQqu0JGXRY4YITlaE0lzWzkyy7T8DyVWQQdeGWzMGnjHcYG3czXVA/QKMyaUmM3D",
+	"k/ptfeeP8zRXb61P4czr6gmE0S0Ra1wg155cH+KjoMqseKbWa2boYU+gId2qekErHLc095qIdA8nVgpn",
+	"uz0UgW48FEiLvLbjR5fFbwZ9avwI+n6UdMusL8YY/hkXuZnXMJji26woc5KvaB4Q7C+8DBVZtc+hpuvU",
+	"jhQVMmB1YBKdLPUpgQn0Yga2qEuZ+YZ+BabBC71YrzYUECIGfeGakDnJrxA7s7eFflokM4V52r22chdi",
+	"l7nlgeAbWTkQDTcs60TmE8o5WEV9ZZ8j+rkoIg6CKCJWpYzliFbX75gQOFE7nifTxz7eFwYSJKMHagCN",
+	"0pjWPzh6gwu6p4rkSPEr2PSnrq+IzPiBIIlP8iymbiF2dU+7QW3QJ10qvNmA0u1eSixehKkmk9U8bYG1",
+	"TBZMVCv6WxN5tIqJuarjaojZYmG4oPkKmr8EVEAlTcm00U4Gg3Hvo6iz2x0dyOvdEU4sVPzfZtuW6PWk",
+	"Vs9tPCke9sFv37Yf6z3erM9Y9GK9rxdoD9poONvg9xt21ht2kJvv/407HBL/+K7g0cfi47g/h/KeZrwa",
+	"252uBq+snotoFm+ZMTDvWdYAZwpnQdfnEZ+Qgj6D2Q5hK04eomuJN+Ras/x1yW4YP7LrShiueX5CWN6Q",
+	"/GEnbjfFzrbMGvb1/uSOoTUsDRRxJLpxhzXrN5QlCSdN5xU87DkOu1LcNnNddoACQ50UUpLMTOg9JpDf",
+	"h2ovSGFE544egvH9Y71uzXI9K22RdcdLSfR9vmp8Q8s1vAlFzDmyO9F0SWgNBmSOg6M7wd3IOAhb4PIw",
+	"eiXekNVxF+ox8Q0vhUtXYUa5lTMaGGUsHwAyTZYI57kgUmodcIdZXvzrdnzrGDdwBh0RLaf456RHTj5T",
+	"iuwPaib0tmEloNJ8HF8ediYhZU+kNHGDWyrNKcR7WmgWPmChDJYiV7sIlGJEWrRIDOSr7D0z7WHiTKus",
+	"nLPZ3Z2T7SzU1H5tRBNymlk8+bIcVo8/5ptw0H4ZkRg7dFX+fo25a2yQ6hOvqPa4Yw5WQ673HK95lH1Q",
+	"m++lsj8X8vhs8maweOmjECyDs4wKmoTirLsTPKOKvO6/IBqk9XsSTIHDVyEqtLwer1+gTx999tmDRwgX",
+	"hx1+8Ck40/H+oFex+OGrV4tlF7nh0wBuQ+dAVOAMz8t1qF7KJpQlS71yTeJ5ylFcoZzuCZPjuhqWa/Kl",
+	"ey2YI0GwLMXIuX9vXgqPp5WyCDIAnFC+ocWg2/JLKi2270v7Qi+gTNTl9swm+2mzuyafKVTQE9UCCyNG",
+	"jq7B3RIxyBE0f9wTzCjb6rcxQ7zIm0hKA3XptVHlMoAqajc2s0m15aLOT3TUCl5CNRMFuwoPEWpgDfXk",
+	"YbDYDL60t/05OkC5Jq/4McJNOInFscLf62cjFzqM07eE70loGbjMKbFtNZwABvc8g+4cW35LBLMO29rs",
+	"OZTrgmZBsZxZ8RHCAP81JKy/FnyPYEAJmGRaIkvXtsaxNitOaH2yLGu+DldOMMnqQAQ1Nt0QUV+aJ888",
+	"tN58xgmZ11XP2DZXVPQIRpoqpKgjkcpQzGXuVVmSo0sxhw683lf/wFecUxOv2uQWTaJsWYntYLplkI0y",
+	"L40/kshOlbSuSJtBGs6frXVFx/iWSocCw7KwUoKuy4Zo8D0H8IWeNN4TwoIgl04eqbcOplAUBEsSxNwk",
+	"kGztaC8RLxXk7u0xeNMhokdVMtKctYOqL8Z26rtg4cRoGdhdbUiYxSbh7uR0ZqEs10zIRULg1z35DmJm",
+	"atjlZUkID/ufik3/ZSWWIvaPObso0zJXXqGSuW1Be87UTgI7FWSj9K53oybA5UOJm3ogY0EmPtpatDtK",
+	"PLpMfc8Fz6annEDcR/PqErR0k/JessCi8JastoKXh8EdrJ+sqlMTI0dj4ctgN5IpzbCxm4M4zl2FHlIx",
+	"nN0Tsv/4oTTm1soVbfaSpf38u+XilxILZbIKatvh8uLy8YP//Sjcee5tAlrH23DvQlkeDtpCivT0iphY",
+	"Ft/6yrpzrfXtjbVMiUKcCA6sMrFcrL6fA/JmLMvU3a67s2zf9Wk3t1vboJ7uEKPgBa/vcuOzocP8JSmI",
+	"3o5X5JeShMR/xtmGiv3IiXdI4Qf/TOXvKhnNH2Y2agIdzPv6kx5xGiMnEGcGP2Gb3PfLX2gVY5KbmoCA",
+	"lbrBmbINW/yUI64NUUXeqqVJltlyo9V4DiGTcmUrTUwQxv0L4i/wD4Ot/FbbLITl0HCBMGVajNZXw3Kx",
+	"pkLtVq5xYCWbDWCaPS0rvllxQbeUtdDV9lhQhYu6VQzJy6xZfrCnW1uQUD3kIko5z0prSq1xdqNnBNqX",
+	"w0ZaHQS/pXlEUtamRxAAuiFzifFuU3IE/9CBCxUcE2eKxzvolZIIvT9ZQY0M5iPaQ0VKIK+tL/i6SjmE",
+	"B5374ZYIQfPBzkgHwTNiKjnMd94tz0kaucNmNQBu0Ie39G5y2/RBhP4fud6zfVraxRjJG+yo5AfVO3H0",
+	"9lyB9RYVefqqFD2TewYhWx+ieylfPcdDjx1hrUMwCiUhAa16bq8P2a+x2PJVjk+BQ/8lPkmLxaFtcwIq",
+	"P5SlgSqNqESVBRrS4/b47arpGW6NX1sWMK6p70OZ4FpXvEIXYBZjdgqPTtkqI6HaOVDgTC38EVEF9teO",
+	"5jlhS/QrEVwi8jYjBxWbth14taeMi0ifEon3BKYHF5SsahL7R/Q65faPWj+IGu7Y7tgJXoeqSrTeL6R4",
+	"2N+wXMD1ZkU0iRJX03RfFooeCiINWP6w99nzPXmMU21kmFDdDelwVouRgwexPIBjK3gLa6utIPl25CXR",
+	"eDFWc2CKHYmwfRskyTjLES7UjpfbXd070aT174z5eCd3mk1un/ROYve0jeYd+7ATUH61ZxVCMMUlO5Ld",
+	"LJYLuo9qOqmQ4+G2il9Ah0GkdoLIHS9yaROc/d7pBy4lNYCfBb0hxSk4D87idZAmVRLqI0wVNj8CklXK",
+	"PhpFeFQXtJhAUoKzLZGqasWZdrO6c/GqKpXo+jW1RhoEg3O1E1SigvMbkiN9PWwx1RbCBmF0wFSgQ6ks",
+	"+MlgKZTMgjBIdX9MqHsHQ0SPrP8CPLdE5UHLtEeNj0RbMXX9HQfCbP1MgZXBK+BqlVdSY7kwgFiztS1+",
+	"H0Vflms9NnMUdkemZirv8Fb06RWkzzHLaR6UqBN0+uoEjzuXH+xI2EZsQcMgwsT/mc6hwxX07vvxDU3b",
+	"PHmuZt5lh8nBgnosuBiG0pcCajSVCDywkMvO92TN89ND9APeE4lwwZm+a1nuyhgMXxngkj0XUOaleJGb",
+	"nkVaaReeg//hIgHaaxvUmAyiQY5OBEP6To5PS0SZVATnRk6CewNZqViD6l4OQuh7fpG26Ama99Xjq4Pw",
+	"ahhb1n6OT9eR+rdeAz84/LvahbKqvYhDZUS+wyiALBasuGPpj9dpUJEmeXsTCsy0Rq6v9pTbvOmXSs80",
+	"rEMUHlh2UkmY70jrhugtxpM8kKKgbGtyq8wTjVK1UZlPveD275zbLKHfR3J84l2frPjS4+LzsaJH6rt+",
+	"GbC7uEBPgO1y/9XWJIyGEbrOqqdSr83R/XMDP3na3bh6vK4DqTF/jzxvUnZwUk58aAfS6R3swRvK9x/E",
+	"P+xRkl9s0DVM4fqpUV+DCvPoakivCrKnA3CHynN44zpnb9gpN5i0WfnixmrDqZ44N+k5CXCvFv6qYvYW",
+	"fzKCHCQBOJ+4MCwpFVJHVwoo0ZrYhEOtEVTJx20FSBBTKBxOGHu0NK2MjUMKnpZLlGuVTXH0INF8c7Nt",
+	"HHobTGoEikxkyQ/lB8M6lTIQFBJHQrc71Q/RVa3bJETICUp+tailR8Xq66Gd/WqzIdDyMYp81YyUhPKu",
+	"GDG+V3PxySR07wl+pKr6XkboaNwzih+xZjUoSPaDD/Ukjb/YxhGTTmubTD+ajwSb+E6vsC8DK7N4a14r",
+	"13oFAOWgT5NeSt5YrITEyXYk1Zh9pfGZao00FxicheTtgYp4noZfjD+l3j6F82bIM+sw82QzMrbfA6dj",
+	"SuBuGPKo42iaupet1Xcjc1Xc2ltWiDwQ6f8KumikZ+TlRGFahPPmOYSgutz/v16/+AHZXxFltmpFW942",
+	"feCABd4TBTCZTezZWLsI+6mqtbOdVnCZXOyDCL8kD2pp0Hyei30FeXPEEmX8QEmFeHMnXnn3TrLF4U06",
+	"CJIe66ryutR3NrHdEARRQNXlvEgJlK2gpU4I4PiIsJREyj0gVUPLD4ecHAxE3ZBT5LKQCp8s9Io2z/kt",
+	"Ea5KQk6uWtVrqyrLfBCbjjZPlYTUF7lEXzx/iR7/uVHNQ9hgU9Q25xmGyzBDa2JiQIiypes/3fVeDqYi",
+	"1G6WLpPfNrFe9LKDgUWbSeOrWKYjyKLK0wzdONPS4uq3Es+BuTbGNRkBgfQaXkSXF5cXDx5dLs1GVj0t",
+	"uNgHMXutXNEss+UP7B//ITl7+Aofv7cl50F5nwu8UX7enhbV1VGEi0BFr++eRtUCM1nUxQsxVPDpjd6b",
+	"tHNoTej//b//H6AZwhCTAVj8Bv3ME/X0QojiJV1N2cDv8ImXCu2oFiB8A8A16oHeBjPagyYzp27axxq+",
+	"0QLQS260Sf9Vhlt14VdCty7n8jjYT4SzRPc3oMVKsat0knMmfts+54eTKSIFloGaT1MzdLR+fNCTHIj+",
+	"2GtxHHpDOvrBpBvpyqgUfIOuHUGuO3XJTi1sucX9olD84Nc3+n8uHny+evM//vAhLrorRFjK1D990iD5",
+	"5d0J8G4v+Uc+8kOqCKgE7UhX+LliuOEjDwYqWqu7DKxuRmH9EL0iUEeVQ7s9dNzxItCv//Li/Qv187f5",
+	"XUS2zeAR1MOkN1H4mDIUDQHmgIsYksHzYEBEpdfv4ud38XMvxc8rKHyw7SV6j9SZesvMB264RMjvxXze",
+	"eVtMP1LdbK1pjFLSaVMJaf9hzd43O60eH1DYY0I82gJnJib6Z3PtjKzuuHculbtyRQTbHTmiOhIIgnNg",
+	"7Ts0nGcwjyP2bskyIxOeGViGnq5hVdulTfXSKqebDc3KQp1MeZntoQrJyMJ28YQQpNuYR4vlQqsSny6W",
+	"i8cefhLE2grKIlvizbM6fWEG/QnLHWVbxRn6q+DlAckdFwpJohBn1dQp21qIeZc7B+lyElULeoi+rcw+",
+	"jHKKt4xLKgOVKkA40s4Fl6TYmGffhvM5jRiJeLB/OBOUfUqp2aR+82rFN5tVzveYsr7mY/YJtMN5jcMc",
+	"LKSoR42kukM0V/9k5K6BYcH2CyYoTaB9pQmk+m2zIjIzzs9jE/OHrafqW9+Z5/t7qeBsR+TKEiTWStFj",
+	"z3CZy3tARf7Iuux/xIC9lk+WDcHRFAftI9A9aF3eGJDuldScBmj7Mcq493Yuh7BWW6wR3ODU7ZnDQRO6",
+	"K++Zp6a9G+MS5L9w980SzHE2pLqYhxddUND9vmSAEWUs1kSqG03q3XKxI1hMfFUQI5Qnvi4JmfxmsVll",
+	"WJApLx9xcTPpu+10HDP9moL10E3S+PNdtjYsxFjfEJyDhjCSo14SfihIpVwcqdrxUiuGDO/JbJhAJtPQ",
+	"uatsYcSFi+rYf4fuxjH55U06v22BT7gpRIhXGFih5mq75he/GU7r6Sm8+qZKUpwr073AWg5L+mu44k7L",
+	"hyozEtrbLCt8NoCjhUtK+RWulJnWUkFdZUdwHs1EdCDCBgZOP3pV9Wc97mhR9R5xJT4p+lfiZdijanpl",
+	"Xi36/PW/HnzzQLPh4ydB6ztI1e8t+bTh2Oxd6/Nth3MwpLMtjG72QSoQhzTNqYpgo5BNk2yZdASmlgo0",
+	"Ob4hToakSXI/hwi8oGZyrdEdoWW5j70MjXY0x1+jNcn4HvpRmzOQmuJaEcYwmCVPf4+pcbpcfC/MJ+fp",
+	"ujtBjrULueYSCv/glFXJC4N1dQXZqNRn+7G+fzRpknb3J0J5f6wZLY3NWobqWr11+HvwZpgDp2WojGfS",
+	"KfzT3uIcn1KsvA/CPcO1x97TCfvylXHQj9gU7zDNRrgEETaDldkWivfLwKxmPycl7i8N5smJSNc5IvkR",
+	"KRr0M89b6RTLtoS6s+YWoaP1rUXx+9IVWX0o9cAUVMjUuzn1DpCyTFcO9NOUbVcT8EdjlkksGtmsODJJ",
+	"5dpGW5uQXKQ0684d4UmQtxVIgAO8najFjO8cXb0UA3GS+GjKt+wUtYJu3LyDS//X9OfDuG8SBMMkre2f",
+	"41APdyubfsqH0DWmHMgWcyRv8QzaROc6uV9KRZcic+gW/adg8LrvZfekt1vs337nzIZG03ttzXZshmv3",
+	"px2jLoMYBLxAz1G+p5mFoK+hysRK8ONiucBFseJixTiU04f7uphy9KHzBd830I7vqZCRCGHBNQdKlLzb",
+	"sZtGwTeKMFMuDgPWiHChsqMNpkU5HMQx1PhWnw+DBVwkvvK17SyzoWx8vlaqgxEfDvrgjXzcASN1H7Al",
+	"v8Or+14/aQ9mwMH5rMIIlztClJfAu0SyzHYI6mmLcu/gXuv4Qbqjs7U1HewhwbeCyGb//Qp/oba9gqha",
+	"HjwgNBBYyZNUZB+GeFNYqMkJecMrfG2efS+e/SMWjLLtnGfRDtl3GqeqmntT+V1LRi/Tr7lv9uRWMtBj",
+	"j0r8eKt3jP0mKp+fA/eOjjpscFkEMj1eEZwjyhDku1sgdbI/qBNyYLheQUNQPZRVn4uu0baDBMwrpDkM",
+	"Cy86m2FJlghnGaTqYpajQ8kyVbpazfZXhyoQsNgSlSoeifEHQfeQ1MKE8NojGNpG9Eh8klBagBt5moBa",
+	"/omEpIelJrft3QIPVcD2ULBgsvFgf6iSyLWWSqmGaEd0zSZVlOpjrzKIj3KtN+ugSH6NBD9KdEPIwSTZ",
+	"lgWB6kIuLYrLkViZaiB1SY7WZMMFAVl7bQ/V9dL0ZBMEF0iUARAf+73wwTd1mrEfzSciHVMM/H/sZ0E0",
+	"PaK/8qOMph/bgx6Ipd7QwyEEjv1igwA7D5m86zC2dsl6F6uP1MqXngNhEliCT4ZlTeqadP5na2rXS/EI",
+	"1Z5CnLci7T0shJG5lgGAYGsCzVUym5GoBunNZKgvF3XAfwUio6fRh8mlaGAymQKHJiaTV/nQhmcyWnMX",
+	"QtJHbVrGghlLrRrQWzdR+AcuVvYOCfT8qP9knTAgaRRlTjzelgUjAq+p13yE2db1Dnil6qef6TPlHEuQ",
+	"o4PFDaSkbxmPJPt7mmSgkqOge6oibXgIy3huE406yRzOEX1VdSKrsOj0JZ0T5VgqUD10UDWEUKt6yg3G",
+	"WUaqo4ioHhEwT5MTF6MKqtzhyyefhX8KJll8cVJNIKvEKKbLPzDfW3rUjp8ro4kGIdXg2oeEeYAmM6DV",
+	"cNe73mlafsM/TGNXQQ4EK2ky8DFoAXCTBVLw8sA3X0NDyStAcANFB+9luHuK02JiWoPW1OvL9CiogpSE",
+	"aJ+UsF1h659iIjvDRQHIP12wDR8i9JaIYAc2Y+3pq9DMVWgFtFTLSvXMOYE6BU+YwTu1yjecjWVRhqpZ",
+	"1KuKc8T3xuAKNvvRsjXY/ntaApc2M11VV4L5Zib2Zf3aiAyp6OFsW0qRnppGc6m6el6hAxbK6WU35KT/",
+	"U1sOi3uEru6uuJbRUSVreRs0yC4TE5rePwd4ivmjBPOgwx8tQIuLB587TIuHqwdvfrtYPvk84CVs71GE",
+	"9GMo/mWDeCOorgWX8XzmPWDfEoEiYxvOS5Ci2jx2ZpgtAKtQo/798vLPzSbwP//8739/pMmjafTbxTLk",
+	"Pa1aZqYaU5cJxtSPTvRbWDaDUG6+A1aVtoiMXSXMAzaZ3OmFD9FPHkSIAXIxScEWXM0UkFGHhKsNXyua",
+	"WwbWk2C1ufUipUcPfOu9hV9tWNiBboda3jOpsLXLZrJWQRkHSsJVD4CocIGZHFtwnMHtf+RlkXep8mmw",
+	"BB8rsuIiDzm+v+FHdPHpny4e/+ny4vIz0wcI51co35+iaC5V0ege7r0celHuw9mnPeBmtuc18NPS63az",
+	"gUb3cJlK216QJndocAADA5DpemZUqpUkByxcO+G2MgJtmA29r9D1VRIyz5MBuddRIwy/Dsqkb1lBGRmZ",
+	"hf8MWR+vwe5lxBr/DkT0Du6MO5Lq54jzOYKMDf3tnkUYm7SYI7zYp6/OwkWTVIp49Ox7ex/X1e6nlfFu",
+	"ZXy/p6rH2v6BqzlapfcGJ1LRa80gs7HzveRjzZdcmk/dgfiqAljz72r9neFwgu24fn5Csp7aTOvRNyYj",
+	"A4YcWpMtZTWQT8z5OtAlqXItRgJsycGyV/zo4mXtqlPKSAMKwpCqd09mO3p6f+/j6avJ2WED565+ijDK",
+	"tdJaMqOkVro/ouoKWZv5ClWe7KftiMQViv1iGukZ57wJFC1BD+O3RFgr6gpZZ/hTEzfzPflXyHOP1wVU",
+	"57jZ4xfH606p1i8lKc3bJWMmGSRz/Z8WJgPBfBAzrXL2jv4j2R+KYIO1We/fljpZSFNDYM4nMtqYprND",
+	"5qz2CzYq5BcMW+tJ6pxb82zXcUXE6TcyW/O3z4CDRqrmX1FgzCN0k6pbgRo4GG5sjMVwSUo3HxUsuKrq",
+	"EhfanDsl9Zs8ELbKqsauNjQdnPyXAm/AD40lQYrzCIqG19xzaD80HV/5L4S1Of2Y19FiBL3rQtJPJLLR",
+	"mJrw5qNL5922Dg3F+Y1h4pabp4rd4GDw3jCO6VCMbolY4wLVoaDElCk/PjT6G0kt0URyNwvztHstvZOa",
+	"DwmXbLSbCFnq1OzjVi2Azigrz8Pb32isdczNMqspRA/8t860jfUKXuUlmd4ueNSLB2h8AMse894aZzdb",
+	"aOccVLFSBI2qS7OpBDTmKxPq827U4boNLJMbmmUFl2MTDwsuIcXNJoy2nG2E5JoQFoQL20bLmAIakun6",
+	"GgluZbUQ6mPsV7YJv9e4JONM4WzMm/D4GY2d9VkYzZEWXSxacNA6jsJOd9V6752Jld66jICU9HmXvBwS",
+	"rj85IAmGvDMDdRdrAFEDx7EdIVnYkreHAjMchUHcWEYZTcUNLwp+XJWHmesRoI1dRdfEPQq+1JMT/R/M",
+	"9t5ac7VD0vaASul9Ewga2NN0wEIxELLD+sgtEXkZyWHT5grKCc6hTdUOS3TANm+mq4nYhmSJJ+6leRqS",
+	"kih3IeY07q/eaPYfjkBJxkYRPc2F5YGz8R22bvmNf5RrPCqW25455jat+w29CYbcR94ykohbmoV8/6/t",
+	"LwjLG6PGxJuYdHBZ4NWqFKzTqMsOvToIfktzkt9Blm7aPsr3lqk7OU7tEqYqN0jFwctAH6m6IXi1s9Xp",
+	"8rOd3NHt1aDmcKZU2tg9c6Z0zJ0JDa1xw3ZBjBBoxAhBq6NLerXyFnpXP0Tu9ry2W3VdOUjWWFKT8ksV",
+	"hACDHRx9LbXqoho43V9B2DJzbb9tTj96fPE5ujadtevXr02Xu6XRHSt0US3STRtUXzAk1DT09R9O6sGN",
+	"FRJEa7BgETpEAa8NN2iJirvwq60b+HS4H7em8aD0sCmgWms1L7g3Vz0daafqpw2DGhq2HUqTI7lKql9q",
+	"P29qhg3tgjANz0yaJbLsWeWNjus+2PhGd9bhI5cbzK8WngRlN2c2Q4omQHkCPMkJVgtsM6vIMvSpGdWg",
+	"T+97qUjQjCNw+jHKyrVRo6hCDArIAplo5Tr8Ab15ZYGDv+3eBlJDv/m/vtMf2ym8BZmDlRJ0Xaqwglng",
+	"dS+k4W9DSRVfnOJtuyCVm6rhTbIJf3Yy9aLt+x6Ze/dtDudlxQOBW89jupaYAze2NJ5Zh+84eNJqnoz6",
+	"QP/XT//xuruiG3Jqqr6tq6TYhnlV3EbaEYTVuBsVbl9QyjCrvh3e6BtQfvRE9OPm02bAJUw7RINe7zGQ",
+	"Ikg5XgpGTt+RUEponZweSpw5CGvYoz1naoe4gNvLy6LJsQHEIweVgh3kvlcNHCg2yfHpOgKx03tL1Dn+",
+	"3vDvD3Q7Jwej678vWlYffJ/E3Ai+n4A4AK8dwgmLLx9YodeV+PAWVD6d0TZiH7yxWuuFFjAHLpQpzehD",
+	"PjlwSVs+nEbI+T2AmfAJW6D4+A3Q70TJ/zu2eCoWScUx/eJ5Ggb4v4AE/120nita+wNUbUk7GHF7P5J3",
+	"2P70RfEoLNW7kqBDdPYF6gCV3/XKihncWp5eeL/8Wj4VZskzvVsROojhcqZI7R//IxGxg0Q4V+TOQoW2",
+	"CJ4ZUGiKqB4kXL/oHnzdyehR9BshswcnMJMMn3mrxsv6YagmPnmbQnfBd9G+yaZTcqO4ayO67ZFbFMIP",
+	"fn3z2+Xy03d/fGD/CWVfl8u/vPu3cK/n7zHDJir+vabhPF0BslKIYBexbxmCJmpt3HrPdThCLSmGU3/A",
+	"abzaV4tcmff6TMPBIPVP2tgrmZ//dWX+mzMleFEYy5AqiexlOLgaCDHKoNx2hc7wnU8k0jRHv5rCv0Ed",
+	"+CMz7zou5Qo5QOEbwtAaZzdQuFaX8qXM+RwQoGLhU79m3ZDO0jork0y9983ew/r3R8bvz0zgbE3UkRCG",
+	"Hn1+cQGO/8tHn38+Ovrjdrgbn65nkLDTMyjqbTl7v7T17wPLJ3scwvJ4sUEYlTLctjO107Btx+qST+xw",
+	"WUGbRzOcPhqZzxJVd2qs38aOHtIrYL6v3gluZizUZ3u1rgQvyIiMH/Azwkth1jGDyowfQlH2b0iRI14q",
+	"U6bKTlDgaY7yU6R2gpfbHbKDIJgZJDoCwJOl+nJEl1vOyEqLaqhulz178hRJugWgDcoQljfSZilzZmQ9",
+	"ajo1PTUhILVmBVEeaBprusTaaKzPPe0N7uxN+HjNYwT3NLI/W1GMZXKPrrOMdXqxl9mdtlSNqKU/QkWa",
+	"QRza6aMC6unS5onWuleGC8JyLIIcWcnDAKRSfhbefKBHK5au/epceaK2TdZKCUwrKLIW8i1mOVZcnFD1",
+	"kMnX8fK7C5zdSAOChxXa4VtiU2zzKyglhwN+3HG0xycDjmciKDir8BVHdNOOCVmQk+NEakMluRPFWgu8",
+	"9y+q4upvfeDquVUyzXCzpeQIFXl6E527gWM/lxNm7LmTvv+tHa03B6YYp/sceup9bDnjVv8R4KGPESPx",
+	"29G1ZQrekPHsrXE3qHm6V4bOpqDGFNMKctUAucGtkHPT4n7EVdBOwPIkm0+05qLdEqvZBVnLXIsV8mVz",
+	"RzZhQMxnBiTWIZOZq7EuHYK6S5ssYLNwqXqKMiwI1JUtqw4hcolsEZAMZ+ubNUfzFCrNBVJF81JYxd6A",
+	"BWU7WuQ2G5iqBl7nAaqZaZEPw9sZGjQnE6QkZ6bDaZtWTqsyUYmGy/Py4vLxg4tHTb/nn5vaLCiuj989",
+	"+OMFAF39n0d/v3hw+ebfgkqsJ5i6WW/wd7dnUDVywFtyhfSZNz3vjeKVIgZePCvV7ivwYXUNZ/dnR27K",
+	"bnEBbrRfSgLju7/Utpf9w1bgxr+BcyGxEJdqxwX9lXhvlUyWB1Nmbd50MKj+D4rfkE42bAthf9Ug1VBa",
+	"nFlgiAdeeFbbSGzD0ZHeaflffcvs0/HPhUA0gLVxSTcgfRvm8Jmdj8aAvpO1pEE/+plwiJZPLUcMsdIk",
+	"fXM8R7W4Y9i1WrGL/+iTx0359d//8+ef5Zt//5/uP/5wTrHfFCPdY77B1IfJvOhxig+BNtzy32eIIT6Y",
+	"Qf9tSKj7pQU3KXHX4F13F7YdOmaDl2/02PVNNOkYzny+5ukMNPa8TYhTvxBao5hSfwadME2PAVMzxowQ",
+	"o5xZTE/Fbe8B0w0e0mg69WRO8g2Soprnyr7yziHLp/ZgHg1EEYCGsNVGXimJ/W7o3L40hXeuqDikF2VE",
+	"yhh4+n/qPxsYdowqlCDkSksBj7/uTTUaZOLjB6gYafbuMGMJsdWqNNe98M4FoFZJKZH1+95LHx80xVSA",
+	"Cc7UOFAL5UAt/kWgKXIqSKbCKXC8VGtesvz6KZI1HkUVW7+mzP28wwxKCph7xhf2nsXuRgTT0PzXm48C",
+	"L2M6HoZ78YhZs52Lp4S0QTNaJwN+fVAe9KwBhA2t5wyZfFzQGnRLk4ErXpin54XOEOSWkuMEkfA7eMa9",
+	"BM/4HRZj4Yv5AYgM3ycdBMdoC7x+bIyW0jjJA9JE9vLMhL9EkAKa8YeOmXe5fNLXXSCK+GN+Bv3FNQVI",
+	"AgT7AMBaLfinhj0XpFngGqsAExvmV8+tNnhf3V/UoiYIR7yHApTO/1IS+7OmXEvuTRNq83y/gR80xBMt",
+	"SeOJiDTMnARpMIMfrG2U3i9X2Ess5ZGL3CAZjHUMm/yG1cEO0kWXH/b4MHI84/12OLM9odb4fRR4KTjf",
+	"jCTAbBNPmuErIokaOUNF9gcusDjNR+TAkMFZ84Jmp2/Z19w2TQ14TEcrKqn2RmUiBLpiwryGDtXrFy/N",
+	"Avoav17bC+oagcep7trjFueHk13mNz822r3YK24JoeSQjquoKhLiRlXfU7u+4JYIvi4MzGqYhcw924LF",
+	"/fo5+vzxkz/rpei3UU4UpoV8iL4uBSDd2KxOlJMDYbkLAJsmr64T9bU7moAoe601mGsLAr6CuLi8fjhz",
+	"4z0zz0gOY1m4Fq5YorXgN4Qtq0aBR3xCvFT9bdSTLgfIhjDR7cC9QKHXUaylsA1yfyIRza/QLyVX0CZH",
+	"cWRD0kl2g19C5jhpeoNA52ZvjZATBsDKpvLhhjLI6LAMM5i1ZUOYZnqeTWDV24pKQZYu1wB5Fg6Tlzl1",
+	"/RDqFAKtiuNisVxstdnA9iYDoAbRPMCQ8e7+42LrMXynkQn+rW6MbxVh2uJ6ivZcEJMPIpcIF4VB8pcW",
+	"dfsELYqvkCC31DyfcSGMh6dKI3WkgcpWyCqxo4OmZV4MkiPmifla8D16ZEpfdnS7I9IA2duatmCAHKg+",
+	"uom/IAXBEnIzBvP1IGemD83J9s6CLQtN8USwSGg7bJKpzCC1YVzxYs1FdkTPHLbZ8v6qWpQZOAPTQDUC",
+	"x+R9ng1PG/ksZBk6ulf1speXzXrZzy8uBv0UdkPi2zBA2RkwxnxZNbk7wiuS6a05PQ8XjHzX6DaMbZNb",
+	"iHLBbWL6/8kjNDLY6HO6J3suTlpEMHLUB2APLuzubSzsl2O1Kl/hbIeOXNxIgJ1cNpvtdypVRmQsBohg",
+	"O918UfDsZp5S3KbHf1Z1FPDtwqmj7qSPE3ra6k3F9anbNgfatSd1/WlS+3XtaWSlDCEg/mCaTRZUjqxS",
+	"mFgrMOsU9GaAZAhT7H14Sg27eIqQ7ZTtze3N4KE4q7IgFPWCSx2CW9y1H7XfkwgL+Kee4JXprr1Myf2f",
+	"7Vx1leec3FItg7BEB8IPhdFvTXR3bE9de3yq6+fJEFpDuyuW20890PDOzeCTasnH++WSCoobTzXhB9Mw",
+	"1RRLeepSUC2ZmiwCNfce2vMnEpkXEGE51G1BsdpHniiSRWvVnbKLJWS9F5ilRBLeW2uUeZucnJ/JEnVF",
+	"aGbYcOGVL1yhPcEMmtnuKNsiUkhytGUagYyVf7pEGQjKhuERsHIwFpDNwVli9Oo9Nndx7yTqVh9Hwg2B",
+	"Y55xtqFiPzplyL5uLYTxr99Juo/XMgzK3bHX5mRkLk9OpT0ixtOYfI1+6V40RU2Ba/Sfqa3OPUgjIiRf",
+	"0TyUvXEgGd3QzNZogWd3y7UhvLQ5sypQPycJGdUIoatEkVzvvSIszNCvjE68RKYPpRanJXPmt/E3M161",
+	"ZsgJLlS3y6NH/nvXouiDtCbSIwmak+QcL/e8y83ipYyuqMoWtgxFJUCECAKuDpmy0o8yi4sXZVSmwM+3",
+	"470U9yszjKlkh8rvLZj+SXLNEtsxOXsglHvW0S68e6qWat3LImr6Clwkdr9t2bOTbLN3PdNwXXxGTmS0",
+	"SuiIGkwKGpOaUA3U0kvf9C5ySuvbqhzfNeHDW8KyE5L4JJvV7HVr3G7r4cnNi4w7LXzlGngZvBWE5HCN",
+	"u0srcl2OKvqpGsJGzDtt2wFYDbSggTkskTWPTT+so1WLY411R265cyzWExvYbGdLjuxzbO6fT7Sxn+EC",
+	"wVHrbOh8ZazJ7YCTK1JbyLNjwbjb2egR69408WqegIfIwTxUGReMK5RpvRz63OJ18HjgLVltBS8Pg0ek",
+	"fjLB11ShIScxfBA8eWg+McTlEV6kRTzEuuKbVVoVg1+SbYEyVp3cKM9Qds8kVVM2n9amaV6a6OaqILcJ",
+	"7rb28ynWLd7T4hSHYtnCKV1RSEiJtDEy8i46hEt/6dOwA+rZHguqauVoaO2txwFWbGu6DiYP0X4BxIYR",
+	"abRCUU3xc/io/yETd1zcQeDiB0KC7hLITQHSj6RuHPQhUS0mbxMU8LcDom9SckU2BnixKbtaMU1wbeh7",
+	"tX7qCm05kS7gLwi6rn+7BtGKKv0UOfyZhPqFac71Kl9/gQ90qI79zspGJ7uLQ37CloOyumiuYSOuJXnb",
+	"gOjHglShzokuxp5um+Hc+pbMDN/Kvj36kdRiTHD6TelZ+mkaFafApP5eFfLhq0KcqArZ8kMVI77k6LMa",
+	"vjQxl5GSPx1Y/NwYUKeTK/y5b0XfO9STlkE6Pg47Up0eVOD6lTPvzIS6N2t7c1y+T5XEElYbMi5IJBXm",
+	"QtvWjxrRDV6uC2/VVtMeqX74O9nprVZP1wzqplhTZnDXZ0hkbHLRGamMdhgiZTDnxSC1BV3xr3c2SOHF",
+	"CTkrTin+9zXPT5FGqeSuKlIkDVl+P+04OgqT2O/FNasOzi588iapk0PDHwoftGtNIP60slhLyHE+u0Sa",
+	"tY9C4kLmyp7y+PIepk/p2fPbcNkVF3cJHQ4NmqZHFFLBiqsbs4ORGWnu6Q5g9IwtF/IkFdmHi7D45DUN",
+	"ntR6bDvLoV2dk8U1k9xP/gYfw5iG7TlZ2R322ACcKEytbsuCEYHXtDD6orQJBSswP0q2y0Q4zkit7jCu",
+	"3Yo/G+sW7F0rV1+6eMaH1kLD6QTjVdAXlQcz7GynbFsnALm0Mazgt26loDnNsY2P/DC2YCXSI+3F82+e",
+	"IdMozRV5QjKASWLCguBhfnDSyKEv24/2EtBLc2hHoQ35OEOYgc/Nxl7UDrM7iEblJBvdmti9kxhy72mc",
+	"NS1vrX4rNejfSUSuhlhAYqzgtzYd+R+Q+zSstVVi31CyWmVrdq0lpvDEKwuQPBbmZCoH1NtzVjCvRYe+",
+	"lc54Cd7TC3A+5NKox2sQdnMAGGfw/Q+OMTirs/gDeXw75tdwF9UpuZ6jOzz87rn9F/fcTsDPbUEvjcvT",
+	"eFYlv3j54sg8szbgBPtulkGeCyJlAt72bLkD7SRhcwWYzF+M4C0UHDO1vXU31t+ueZs79t/y6w6mrTT9",
+	"vIOPh4PyaajDPq8/ShMpZ4fRR38xFhkfiZ/d890xuUJT/dX6b70qS4182bLfZrjLR97DrTlFSzw2gv8a",
+	"yrX7ti5kukIFVkQgA2jTyv9DOYd0J7njx0D+XTuD0Xytqd1Ua0ug7VD/nW7e/YGwZn0lW1kbm7MVhkzU",
+	"FvyKl8yLi1DK/jNpK4QzQm+JgIxACa17MFLkrULQuxL2M9Ykx4zspte38FcEpjvO1BmsXnhmDWe3BoNm",
+	"IvGeDFU2R93ZfSvgxe1Y73szaf8su8sbqp/St/xm/DRnMQ17TcItlcrkQj3HIp8lrnmHsSAqZZnudyiw",
+	"VFr7ZGNnA++EWtzyI+IbVbcUt4MHMW869RiRio0pVR5nuF5sv41qpKBw+lirEzpR3coPVHNGtX1dBkg5",
+	"At/wIg+1jr37AP+8+bJY5KnzPDOzYE/EVpurzCBJhQq/Mi7yVtmXPj7mTaTfXKLjjma7Glorwa/Zm38w",
+	"UQ9zdFsOZxCkcNNLzXwBpW3E7kwWYFNcxIEe2oLAaMOO+Ipy3owbU0km2CweytBG3Dd3ZXMNr6ptOleJ",
+	"ABu9rqz4+efXixm1iB/5DRk7TeXeifXu5DmBEqFO1ctICFb4zuAqEiub2qE0AViOI2ETqrdCHTZ/2nFU",
+	"PYEwuiVijQvkwBMQZegoqDLSbdAZkHvXSoVXZ7Vwi0IU1AfMDRAs1d/V2pANTF0hxo9ngRhBh9JB8e3K",
+	"Wc3T7rXqnurSUR4IvmlXizi4JYB8tAan2pG9JMUtkSlEBVzMgyCKiJXD1Or6hMf3fNI3q9rxPJkQ9nFT",
+	"7Z4Yuq6Kv1ZRcMe/mR+cbV53qjefRXX92HIQkNB0FI0AB32r5Iiu822Z6ljbsU9FvvBhL+CguybIXT1f",
+	"HbnDvzIYXYVWQwEWSxLCDAKg56twngusdk/R9Q21VQRHJ8CMTQxVXpUS1EUKnATnE0q0vLbWtwMEMZ9X",
+	"+IZIaAJs5ktlhbxzDUcUnq7+2nnejuMl3LnPLFxl5ZuZLELAiJo5IT4MCftTdIsi9WQdr1rNSyv4hHcC",
+	"Q6rZXu9u1Yk5KKvIbXO3qHEL2ZfrNs7BslTX+DnastnATusthY7a0BWv6hYN+ZQJKqNe9G284YYhZkXB",
+	"hDTPtHSgycbp+Ju5eilRjR7X1/aW07zPO6B/Hzthnp4YMpsJ7nNChcPb5fIhKTytv+7HL/s+XtE0rBy8",
+	"F1n1geRIx7zpcPEQx3412nXu32mtlfIcn1J05lT3eD3NWYxpT1u6bza0T4k50n4+PpkznE4SO/GDb74H",
+	"CRA9sJNyIGRWkq9uSdDpNkEL3RGcV5jGzXW/tOC4+lcC8I7QWBgXS0DtBshciaDkVQYVgGpsGUnlxXuC",
+	"1ickyVuLCULMcKkVst9Ukw910Bh3Lw1cM5rsK6LpPqwB8ww6muRBf4IFVzUjJjsMBmOS2vxfC15ud8rl",
+	"sgw7XgucxWrptlQql1IeZIv6Edi7grIbgylD1RXCzvNtPeOGCyz2O0ZajQMfOeBBB3mnJ66j3w4n3Jfi",
+	"UJQylEZTzXVNTty2cqnY0wg0bQ9b9wgUCwanpfjKLbz7mef2pBjsPuWT6ERUcLy7jkMtF7dUUhVGRtRn",
+	"EH6uGhCZw7xEBIuCEqnciUeu/8d0QMR+a2Cqsm61cf/EeTGzWrg1WLq5jTXfNCSWT7k3/ZJ4Ip56Rg4W",
+	"XDUcnPhpd7JVAmYPMsw0Vx0xVQgXaqcPu1/jaG9O6XAjKTP1BjssyRUw5A05ODAIqurnjRdoNNrSexSx",
+	"w7AE907mDnpdzckcocLqxf3VIR3V2V6Pe3M42ycveKDsVAaOwSx6eK3e3Dc13KPDHFr4HRyaQWW4dYgm",
+	"H5PRtQLRU3GeilxnCn/MOT9GdUoPZXtbnviF96BlzO3rm6oQtMnT8ee9SWGZaSXv47lqUrX7hPXMK5rr",
+	"3sf3TkD/1WEGjoJ45JJACAE0MbBytsS6LYJ9Q5JylW0/b/+Vd8uFVfbShmg87F4e39uKFAXJVxvB9yPS",
+	"2JvG/XhzvVZQPutXUNLRoJKVRSVoQqD6b1rr+dE82mY6j9LLxq43CBPmw1tuoA29QsxIqkhLHw8uRT8L",
+	"pRarnc3EGqjnSM4Xef3i5Vy9eeu3QhG7H8C9xpn1CbrTZtBPbEepXOBNUtxuykUNg6dfwaM7DQfcBLLq",
+	"CPyJRPZikybm/ijcBHNCb+KkFm6vX7ys+7bJ8kCEJGPjcrFGxB9vom0F/d1pLdvTJPn1i5fPoJjb3FWj",
+	"ktTcHEOpM4IXRIbtyz0+IVtAng4Xr/Bms9KDTigh7YSN7H+7WQ7QRY4Gy6bZDuFMSejPgTCSJOMsr/GB",
+	"GXJNG7R4cDk5uDjik0Q5J7KbZIKlJFI6KOoB5q921PY+KgUZ+5ZNT0ptLtF6HRpsjXmlnZdqJ21HWvrL",
+	"D0wutoFK4WynX5IjeVvbL6s9ZaUikZKCgrMtFPWwG6Q4dL2pvmbaghrnk+ma99lAC73lYs9lwMvjrUBz",
+	"ir5PXOqSgGZm/keq3vY9n5EZZqsbQg6rHJ8CS/tSc+AG+mABEyP9AqLS+Nn0lSJc5qDeUlwVcsKFZssk",
+	"/Ul9+tkTf1IXMUuL5COmZZJLAZnbdFs1I/hbYKfcmkr/TNqNDH0m6JAuMG27ixFudLU6I9gQ8rBXR8py",
+	"foyz49dcoF3FkrBFsGeyJJpNbC64xaq3CUOmNZDIq5g1gOoa+Py6QKZmrcePh1lrx48ymskJxgVkptcZ",
+	"u2YG8F6zg4AeBFGGssJ0jB6oIvS+vAzTLLolciLAsW1vsRWkrz0ANa0GGQE6r8m2ZBAw8nMQ684F8McC",
+	"syuLEP8UMR6Mvq4FwTerbYGlXO14KfpElGn2j+BhBNWFsAn6ljVt0cGTfgFdC9xnLx839v6zvwwdYH9C",
+	"pi4zNq//ZIoWWoKYtBho1qCfJ3l7En++9Cfx58tBKWLvDLs1FZxDCDVtQxku0Kbq37UvpTJzMccjSPWM",
+	"M1tLshIE5xFJ9U3rIKL6NWsHUHZLTYtqbM7hhhadLfizv/jPB9e+o9vdSlB5s1rjAtvYfCtgSOWNRAWR",
+	"Eh20FQJ8LJdGP7fSnqH6ntWCtQEThmS53RIJar7+HtLfa8/bRT8j3WPDk+dFvtrjtxVF613/dFDqFFgR",
+	"6OsY47hnSP8KCfeKMFu6DMhQkMRhtgm2AWfAlnssbrrsaBN8/KX95c+fDa6t4FKtLOwKdMPZH0KpA1/a",
+	"m9PcYfAQWpMNF0RzEJYEAYiKRFgiPSRySC4NSg/Syp/MnrIIC7+mTkRBYredUOM0fjq48D3Jabkf4Mnv",
+	"6A05UkkguK6fB54ayT5aZDp53FCSWzF+LYiplohkS5l08BOZbfqTe6w/KIAF0ZIUenJRttpzpnZNxn10",
+	"OTzvkuV8BTkFbqDx/N+6CJsnKTLPGFPG+CM607jI7bluC47z0cr4noZuWEK3O3eFSXtOtObdFEApWvER",
+	"C7Y6EJGRyt1UvTz4LkwjxSXxk32yq2fuIX+7MYt64BgxAX0h4M3aBBM5ngFH13UzCBAHQP3jjJiuxJsg",
+	"/HPjzWu8xZRJdQ1dCRlHssx2Zizj0YHCmu4g/+v1ix+Q/RVqR422Y/wSQ/48N2qMEsYcfO33ahrZ7ghQ",
+	"GpRV2czFzBGuM1hbDDmhLEh/Iez/HCjpa/iOWkgm46oBax9StQA7rxhhJ4WMsIzly2qus3VJiiPo3Qfq",
+	"R4oPNLXwdpxL8WUF6e28fe1o7TgSm2Ei5PySbjaBDEeDopIccaiP/hASuRs5Np3yUNAMK/JTLcHGtoTD",
+	"aFMWBarsoLoUvMUUkap6ByFfC9zgrVlDy1cuhvOG2fFSEn1bnjlOhWB01hgOfel05kgV4NEZY9ga/Mkj",
+	"tHjQEKgBq+Cg/P11u7l7G+xv0hAHj+VdbaR5dYIbXrLcRkObWaCFvgtOD9FXONshcktzsONsTaptXSyR",
+	"uaktZE7Gq2RqKpAs90uEFdprpf3Rw5/ZdUFvSHGCOsM9h7sYM3R94FLSdUGuH/7cvW+yHTHdIpOcKgXn",
+	"tmA2r+kT0mKJVHSvzae4JbvB4EtyT+YeWhu48dcE8c2m6WRLMIqABJFGE2CVGSpy1l6bVPwgEZSiIsn3",
+	"pGomrRcNdnsq4z78NHac8U04cKHVH9gxyzlyp7kFXFU203sJFvTW1LyDqd1SRId0SUawiOzGFxXhpSGR",
+	"ftbtgSzowcPhYq0NGbSgLPMl7sgBUwEpm4bLLMjZmaRPV6M791b33iPQE7VaVsVxPoXb/O/v/qDyPUPy",
+	"yesXL+9Zugmse448wA+gpAUXY3KEx18dx8pQsN50vOalcnLBWhDdEN6mZJn5yior1YpvNquc77U5FRa+",
+	"e8xOyD5hXJSC6HuINnwxnw0JlcBnq4aVXQU9p5sNzcpCnRqeQTsPq9+Zq+4nLHeUbRVnCHKQgB77PWG5",
+	"RJ8OVTl6s6o/WXfG3ON/AP7sinFFMzLkbLW+supKUKVgEj36C8JIYXljBLLkV1XqBT5VWPE5J3Kkc0tm",
+	"ghBG2XYFjleXZtSlpvV8+aSsXKeaUaxLtRlsuUwJ47kJWD/b8BT4BklySwSAfC5hBi138K3xgXLR9Ap7",
+	"nrnpU25JnOD29rDqsu/wxMgR3qeYZKtkUqSaF3Dg81IQiQqsz+WRPURf3RJxQuYWcxV0VQqMtnGJCoTy",
+	"/byCxAg5ZLLgZjx76FXvaQsulmJb6sdsT8ykxyVxjzvXXsIr8KiXZlDBkYyzg9uOn1Ar1UrID9015kED",
+	"xUAODmhy4K1X1bMO3UwM38LwXg3G72u4Sa96j8Prtse+54geHMK15dfvU3mT8o5+rJtK482lIrYd0zKR",
+	"xxxLj/c9cvkkD/JEYJHN02DZu/dsp+kugQ7zWCg4zIJATv8VMrewC5wfd7wAVJjB3gO/n/u7O/c+FPTF",
+	"72Lg7sVA8KDZrgHfuFDsiKP2xQm5pgMP0TNjaZdiS5hWew2VTHTZmp5a7yOie7sSCFSx7NQI5LRitWHr",
+	"W9uvxejXzCRHvtaSo/Wkq/Gq+USE2iufPUcaMOYTxQn8FbYUkxqMLFM4bM1f51IwNbQ2QKLQmmjig0zE",
+	"eY7KQ3cXevTiZ0iWe1/BVKClMsiR0e+1o3eDOwDor/C1lbXLu1IcbxtaeGUp2DJuLDUtYKA66hNx3Ty+",
+	"iLPBlDVXGz5u1ekek4pVYh4TN1RzFUtvFztEHuLKaUGFL07I9RWrxG/Vi8S0Ir9CF08R48jrdtzywlDp",
+	"Gtu1QrmDdp0F1T1StVtlO1rkoipaSB9E30i4WO0ILtQOQuOjhzC0PlSlfuNeht4KzQ5/Y8c47E6SZrhY",
+	"HTAdP4ODIFuGu6H04ZQILLORL7Xx9EM7aAf2JtYi8dJnmvbqgzsaJnP0UNQKwahUQ6jBGXB9NDoPSEKg",
+	"eaDJarK5LZSzsRm5OLth/FiQfOvlVQ1pTo3L3wMunT4CeXug4rQyXomQVK00A73hvFRwoTF5JALBu6RO",
+	"8ILMLnZCiu71XzsLHOepr1pKhXfnmUn+q7tJLKcn9YSm2iJtez5tyi0bvBTl0qb+OT4W3AjVgMNyh2+J",
+	"wyepUDWfvfwWUSVJsUFYmlDVEq1PCHphmIAKJHV7VaEPg+0bs5WlU7SJTBDPtIkjkNCtxnY+o2wFwBOB",
+	"/X4Jf2+irQLML1z2DrxCogZiR1rli62pLOiGZKesIGYOk7ru5I14aWqYRRonclG8F2oHWiR629yeSGBv",
+	"otztbJ1xrP09GFNG9TX+fglR4htyUMC1WYFlN+FB28UrM7eYdKhrXGJpg0HJk9Uw16Pe8w/nyorLlbP2",
+	"R40kFdeCxgbq5cj3Owj0NaH6JlkvvDuB2JZbi3akvycreHYjjQiC1Nv1yTi/wRWtbVOtFhNh/phikoJR",
+	"k2Za/0j3xNx9BT+Ofsd4v0e+1s4htRaYGcrMo4fAdpRxZDYaPBD6IfragTLzA/jqKymKJVnWSfqyRm+G",
+	"tGSbp9pXKVcrHqNytrGUdMsmvgyoUitB5EGz69RBql6UAynB8YTo8S+21Q6fCpF1LbvE9j/fWUiEj153",
+	"gNFcaXQFkFYX8QZh0rzs2gmaC2fEJtmDM2DZPPHR49yX7xAxW+p8B3u8zxqjPu5nDDP1+LvQ2teVct6K",
+	"dld/H2ituL91aqomi4tMD79UxYrjsN28wK7taYXFaSIT/x9777bkNnKlC79KBmL/0VIPisU66MSKidnV",
+	"krotu1uSpXJr7C5tMgkkyXSBmTQSKIpWKGIu9o6YmNv/6n+B7Uu/TvftPMkfuVYmkCABEjwWq5uOsLpI",
+	"4pCndV7rW3nMExIf0iQueNrcnjQQM3Vbp7qiUKZxKd7gdIq3jWJafTwbmvOGGsu8UkbuajuxBOLwhpe5",
+	"JBMihbQHdEuqC9IsQ931IQ2rJ2NiX+QavQtD+tlOzhasQ90pTWwWweL+EjNOieldL91qNqK59XUn6E7b",
+	"wO+vpM5dIN5nOLUlyM2+NtCKAXs+ZOTvUjB/NVRnF55iQRMru9VtleFUJDENuOi3az5j6vL7CYl1R/D3",
+	"GTAGno/51LgSz10d36eq58tv5yRPV3fj1/M3aRMJmTn/vWd5mdid/Hne3H/TCF5roXCvCKa1JmLWhoAg",
+	"7U1V9UwZxYV0gojDdYgLww6qXKecB2FdznmnIdSEFJOhTFVWy5n34S/0xV+2if4qANZ3LZRWlRlFtFj3",
+	"HEwtYr6bU1jLc/mWS7ErCZj1iXp/0e6moNQksVVES2Mm1+y8WRvAeB6utfHyI8yKC8x9B7Q6deqnsMSL",
+	"x3cBuF/xrG5EzhbE1X2WtZsph5gi5fn4wPtG2jtGZl4VVdkl3aUWeHsEWnK2lCq1/mkYxkxVFqVBRlaf",
+	"ik15AWBbyiA0XiU2x13hULMGOZAGj7CbpZWGGIsvBbL/k4AiBIQEShX0swAgAn+zkNT60fO6oZo2ljAJ",
+	"YOIZLFbtkaSKxW1qswFrKCJF9UPZv5zlynfjY/WJ2QhTVuoeWj4DxhLNuRByYgn1aZDdNKvTQ6iDxHJs",
+	"I1FKv8YN2DvM56w5P+idZTDVbFZgBlY6W94Xr5bt0RwYqTLVPULgKc6y7aApR5oMmEh4QBMZEzoaIQAS",
+	"+NyAwANEA54CoZj1Ig4pj6Z59KPzha03BBu3R1SpsYzDsoY3wPsVFKDiRRiVp4LQcMgFBo5lTBSb6mp7",
+	"UuG3dt41c/Uy/alxws4DS3dvxALe48FrkxC4voO3VPU3P7TVRCWsoiQMNl2LpSzUihtrrboh78dUJFPJ",
+	"bb6nzBQgBa6dikEQl7eOzQdQ3aFYD0SPIccKJmPNibPG4ZoHJ/TGtu3lSfkiiB5W5btmqWJRrx2zkYyx",
+	"Tk12tfSFPzFgWRFG3BefuZ7RnP7iG3KOz/HMA4RfzTkpJhRP+O1UBMhkr+e/M2xlYIAHy6NA2+4nu3UM",
+	"5hlXs0uMhmaLS1Y4w4sYx2oNVw2jWJSptQd8Y5PEvHGI/SXJYrWepqXnZYkTsscNTt1hbkJldQXqPdNb",
+	"CyuxkQanGyWd1Y36uTSy8O5NthV9n460xa05drVhjSCo5VoUVay8xyDkDGntRI3AWJQ9aEU34KJPWKQQ",
+	"E0a58HGrtxhcLfISbaWpk23fZU8XFyG/5WEKUh6bnJYdJge3uiTYQeOEB3xERdbQcfXFUmbLZVxXh07k",
+	"iAfFty58y2+o85TpnFdc19lNy49cvtvZ2jqU9LEWma4YDsko2WFaj8oFuUva9U9bbtM/qpduv790uBSu",
+	"+1okWly0ajdI+QqWkOe033eBT2FOp5CKNpF1Dne9g7wJHWdWiN0zTadkVTYTM6mm94VqxtKEuSrpbP38",
+	"zqz31Zurt8+1LqinVafaZaGpeFIc5OM6BkzpUdBDeyliGZXjc38jk4HxamCFTcR6CXSlALcQJTEbgZwi",
+	"MTYZ09YI1vqxEF1EQzaU8eSCMP0WQgUbaytVzJYIKBbErGwMVLGz01J/Q1yClyWTEU2TQev4mJgQjQ/5",
+	"p5T88Z21jWtoqnph3rHhCi2YSrbrfNF2bdDvmT3In7PrVN1UqNAFAMdEklA2yKtQ+URzYgXZvFisKUU0",
+	"aWUY/Xg6ciBrHipElvZNhxgJJTlDOslaLAxL6gdXcLii2lDhG6EKOzmUoCTU6vGGdWxLxenwlpod3lZq",
+	"IpeybSow87MCqbrJ+v/Oy7sw7YhCroZcW7R+lq8NXyOsbFnP2cqMb9w/zV66Mk18Qg2wF+Apkx4DzPko",
+	"UhU+afvouucKupqVdvWxZxkIZMAVgUv9ZVqlzeZsSQQINQuTLdvGsrcgClpGJnpGWIdd9F3XIY9d+G6N",
+	"ApidjOJOZtQwN7NLs7tLqJyqhUS/SM2xR2OJDXeWf8me1V8q5vM8hxFYTjyV53N9mCLNRbnPVcN6gSd3",
+	"hb6FVElRmnW9jPAzj6k6BBtQ/kF03i91/4oPWcQFewktdWf9bdXpF2RARyMmWHiBlbeY1p4oMuSh4P1B",
+	"Qrggf7p6XjsZY7G0Xl5Gy3Ae1HiJp2b2zZalfKVAQ1Q+SUWIHYh4jBAI6qss4XFmgWuKlKGc05XMrnTL",
+	"yVP0ScgCHuo/hvJW/8c0TPKBTMl//8f/hcQUOgQYNc/8uppktQMgiQThaqsXcvlaeBfsJPCSDQhb9J2V",
+	"5jYVGuRxQVgcyxrd5+A9tlF7ueQw22FPUDaKeSS0CQZSoMZ7xklsw+ipLJBvn5PHT86fEYUNzMijxklV",
+	"y/Kk/BG//3BFHujnPGs+fvrwgsgR/VvKtAGi2c0AgIEquoo7SWy1O5HDPbxkHO+hKazyysEaejFTg/Yq",
+	"77T3Vkz/jdG6LrBLKfQjhBYFnePbk2OpDdpjuLVTGtUM5IiVPjSIuN79Vo7zgql0NIrkWJUnDoBDqJRJ",
+	"v1lCN8z7hbtq7jeMxqwszjwDr+MclsLDCttX2P/KA1vZ/xxXx0x1QTdz316duykWJqZj4N2uQXEtzdOC",
+	"mEFaCY0UtgV1j4m/eFAz52rhoCoOy/sRDdiRqRzTAh9iyxYKSB8YtKEhCVPPy2JNL1IT3W11FqR8twwD",
+	"m0JmiSISy7G6AJ8DdvjocBFEacjawPT+VavOHfdYVsdxrmLKhR7c7HGwXefqZhOsYr3XjYE5o5w6ODJk",
+	"bdlraz6VBgmmA4oJQdz0xNK5YIlmJdkOeps3JBeLdRrxsA2NQSpSzahKtFJ5kUGFcRg9NmsRkjAR1ind",
+	"2oUhaifu7I1fPDKlR9pcu2KO0JIHcoXDNZV/lDdt+F8/0aO/f9T/NI+etT9+/T9q7PByWTWrrOMmFDD7",
+	"2nume2UrsJnUlCWP1oKdXsGL8SfF4vLsj1vXveI2+10lE9TmPc8GnOSQtU2pTpm28wEaAxezmG8YG6Hf",
+	"kQZYmLO5LnluA8OpCMjzt+T8Sek9MrgpM5yupERgxR7lEQuJ4n1xxIUWodhtuk+5IN2JgfwrrQ+xTcNL",
+	"UsJBtIBzqwwEk0VoqWF6OixwbWC9ottsmjylYG290e3M6J9uktsHsCouHM2FSDevvnSqMu5TwRWWzNfc",
+	"Lr2kWgkFRLQC87HKrhOJSdhwJGMaT9rOlzJNFA9ZG5rClydf7jrNZVXhaJPtTbt3p5UlzYFm3FMzvX4z",
+	"e5ud7Y8VrGMliVpZBeHKvf/1P6+v1cd/+Z/2j1LJt5h72FBYQKOIuazDWHqmTVgxomrbnQL6FSJWaqUX",
+	"YXS6E1e1+wpaxwNfUltjQz2aRvrqaWvk7FFxzS6P/qLVhc+n/tmXB0fmY/Pomf7m6ZeH5dqD5TBLht9X",
+	"odYSAtxUgQnMouqUbkBfATl5v3QVnPkm9JTNEax7rvfkIM8I0lVk5NKAszXIZwVt7keu+FZgTrQCliQV",
+	"ZaLPNW8FbSPDofxbytL6darZ02sG7E1jhnoTKlxsb15Sett76mKdgG6K761jOe8KwyzifZ7D3s9dtbzH",
+	"gHtXVtS1fBlYza1ln+x75yU2OOtrYxNMbxDonATgjjNcYv2DMhAUkI2uL9KzVBVuaaZPc9atYh57fq6N",
+	"D4wfZLgCJQjY2PxwPJAkoMMMdyoZsAkZ67/gPhZeEJ5otWSiUAvR2oe+SU/QXKKVkrwCrtSzdkfgQjdC",
+	"jgW2oVAVzVLHdkNGiIJOJ0TfZenFRtzAl5Yxknw6M3tXj09XNcsoFeYVKCvzj4wtHamc/XvGBKEJSWJO",
+	"+2wH85AxZyKp1S7pjXPpF7CGAq1Tr7gS5u6aaEy3Wlq1p26CJhlmgl0qSpT6byZljXgyFpx3I/SRjkwW",
+	"FLg5sRkyocmiVKGS5YbROE2sKkPoWesFYEHdWKb9gemUaMteFmc+wTNY2E5k+UtcBaLeA1WQsja7zYMt",
+	"ZZ6WjN7yzCrYJr3vPGmQS7cJOE7nq+wSRegQG29IlbE12yq8FihllpI178yClvPewdTTZLXikcWblxNo",
+	"9p6aIu2+4nwVILscramgDvkF5dLBjyySzccqZfWOEL52rkGuoOItrwoFVGjZMqY8ITRKBprxuG03prQh",
+	"pGmF+hKKpRs2Sox+wh3tKeteuVxe2AbUqb1DYKsBtLay9J2SLKvw9BphJ27s74Us9govnUkLKLACh64q",
+	"ifwVqqyTJcl8aZqZ7pBSvL9yeD/IWhmpxcFNYXRNS51xneLw6prE8oFuwI+FHoL75cgyc98CoNwGJMdy",
+	"kGkbkCQzLHV6BFOOtI+fz778j0XqbnAnrHcNhLxt8dgaZfzL8txqcs66GM5o4kOSSIhZeLMtC6CNX2Vc",
+	"EBhN9c8wfQuGsCiN215aSZR/TFlaldGc92hcyI/MQmhN1jowa/EwregAPLbJFywJRYqAVXnjaobfpl9i",
+	"Bzl/UTbFqp0VvodMG9o7vkmTFasjlga13aQUXi3EtZbro34dhWsCO8Fuc1a93KXu+V7EeonneBQQtzFJ",
+	"Y6HXbQwhikqQalcRXDLKuwlvc+5SW99LNqdguDxGsxfHcCZ5Exak6MyvPCFXaSwu9Q7fS/rbFS1JHr7L",
+	"XrVSuVS5Wa71R0S9HscSxl0syHdVtevr994adVU/urhiWWek2aG9YAmLh1xQgZ5Tg0tGCrhkLWjxhWXG",
+	"4LQ3vYpMxpICX+bQJ1KQnkxj7AWmNlNIjAX67UoAPnPBsvXA2V11S4KzG+q13YJCHL1qee+tVSJ02A6p",
+	"vuI93Wps9fiN1n7iUayPRzs1rTlnU7TgKoCxcgP580b4vb3uzvsdwVJtiVNtEugx7feZStY5eYduR3Uh",
+	"KC29FY/HNArl9JbUZ8AGb2R98VvR+sjZ96XPybRwyX9aYn6rN91bmcmZd27FybtLLrhYudoiyyptw6eW",
+	"2PlN2LflOst9MnOB9QdpDBMYsKFxDdM0GZzOblnnMk0GMuZ/B4uyRbAOj/z3f/zfToO8B8HWZwmhpjwQ",
+	"ciCg9BAqD032eCdLj6AAwa94yMibEROvXpDnUggWgL52y0MW+9cC8VKV8zC3jrFBLmdk68BgekCJmg2v",
+	"8xgANlSxnZqNvY9oMrgWDzqfjuCiDoZbTYt3vG8go5BQfOjDC/0XDGz6bbxQ29a4hvMMVZJZpeDzvFgP",
+	"AIvgRiyhT2gwgL7XrZjREJDRqVFhuSL4O9RW5wEt96ZxzDVpepfwHUDWqOLFaciTwrO1inzLYt6bEOr0",
+	"mIsxKTWXN5yp1pDFmma8F1BOrokXi8XGstA+XfYg8wfdZxcE7gKFG16WilCixlN8uDuoQoTeDL14tZ3p",
+	"O3OluQ7eYGrNzabjwPQDYkZv2v2IKv0yzf28lvf7NOxjkpLEsvVcuQEgATgvVBAGsxABYDrTOMzG+57Z",
+	"xB/sL0fgV2N5SGWypCjULuCNduivlEqZT0YxFwlcH7NbeVP2NIuzCPtZWKhRRIXyiebIyrRItS21izfZ",
+	"l37Q/y29/sIslaa9PrQkwQeoFh1pcnQ23nS3Vz7Bn2iED4M1yu9zB5qtpV533+zNgKtExhOfJIwO8RHZ",
+	"A7On2JF/w/pc+HZz4XXyFtEe1AWBptK4HPpOOMeq1ZOpCAGdJtXnAr91fu/LWzRe3+HUI95jR8EkiBiG",
+	"lM20qKB9pimMDLU6YvvH25IU+7TCfGfeZefx3EygkO8D4FJwBlIsa8BpZs/8FrbJvclc4OuxZFXZpkbA",
+	"wmPBc3gUxkxM8RMJ6PtKHy+gV3sZngnMdcP8NTi7JCvodR+Z0yAsHjxLSzyBi6V8kneQRMQvbAbp2SLo",
+	"4pJdvn1lC82dKzKWFoaFzTfEMnWT0Ran9sJCmxcvsU9+P+ZJMCisrQwBmQxeJHs937wxol0WASdD3G41",
+	"MwcETocfSMTCPqANZFdOLVjIAgBPhFeZixC1yRLYrBQwaFgID4YYVi4YcZiOIh7QJL/1eylvoIBplCdx",
+	"0pi5LNakN9lZmmlAArQ+GyPKs8oQ1Rql3Yirgdfy3uJf5q6Ex4zAJdml0wsD3wLtZI3lkcC4gNOY3WjX",
+	"6QUQtX3oQKaKaSlcfHL+dfEa+5BvZTx0xULhej4cyTiZJjPzbWE9uCar0YiLvntfxsvhsxG4+rYbxkaF",
+	"G0RXfpqScRjGU5hkN6JxIlisyIAKxCjJ7sqWA7mvFLXuHbLC66TQJ1uOhVNyOGTTXKn8KsBtdAUeJPUC",
+	"wgSkK2ec0F5qn/oduOb0ejC9lFb/cu4QjE3tJ57TrxSxnQUIXOOTXioCNNBIyHs9HqSR1trh8coq3yDG",
+	"MgkuhUEY1IuGmwjoQFreZC+fosrVXptXph3N1bEAO0MrV1bzdKqwxoKEPGbakJk4zysXBTmoTpZAOh7I",
+	"KHugV4z+FNe48MvMlQ7LdQln+iZz6lrZYXSni+CdMCz3PjPN/JY8nF2iZ0hBFBMhF/2ssD9nk/l9pVRV",
+	"uKLAUHx4aFHjcm/Ko+PTj9a/EPzFKnhm7YdaPS90hiw+xzljjN+CjLiVE3xKxMXNrMar1XYjaWx3OdOk",
+	"rjgq86NtaWbXiRJTQzlz8/RxX3S/HKkWVF+Cn8R7m0KKvwhpHJrCQb0/ec6y5uZSM+0gu70w3nn32huK",
+	"AmDhLQlNygRTj/cLV7jDcH7LUYwrGKZzhW2ON33j9KKW35FQdTMlFvU32S8ZMzZV9b4FvkSSAujB7JZU",
+	"OUzZLm2vZxl3fkkFOc9cDVGo4hPxK9TdnJooc+X0oTYZCoY2ZHxDkkGcZXDizRbS509x5LW8KWu+kGmC",
+	"LgjwAYJ+d2Tt5J8y0VbK4ma0wDJOVTgSH/VLsuK5WSP8J8+aZLGxSvTkmP3QziH0Mec4Sgbt7IrhYKRU",
+	"G4QKBUem70WsT6O21LIE67VLTPjtv9ORUj954Uha7wC6iUoN/59m3v2x3Irf7uitTdVGw6xkFIsW8WO5",
+	"N+CnktHplflYtPm3PbtQP5t3U8gCcLas4D6YN7cZZ8FP2zhBs96Frb3G0Q3K9mj2OLgOiIWjmrp9nWHW",
+	"W4iPMx6Kn7xRRBNt6bRtMb57lfVT/OQlTFCRtAFOxEFDcAdS8Eb85AF+hhTM/S0b5tTjShayoHxOPa3o",
+	"W9g6y5p2PMwlgYKDoWp5iz6GqqumnApTizDtT5ha1I8znoLtr9OUv2HeOs06GxaSi+GIM66GJeb1ccab",
+	"UOMouk6F4h4UvAaLnlQ6mhnfwu4l2KzrYt6+FR0Xs1cu4HDTR3TKnzH1vIV3O86NrZ/ugk9kuTOXuUR+",
+	"AtgYFrZx/LkfZOYH1/VRPHRTvo6ZY1fKS1x3x9ZXquDemPO2hc/+WO7c+ClTGCtnW+bB+GlGalXcXua/",
+	"KO5Bqd9ioZCseF2JP+Onj6X+iXo6yLSD4qedsJEZp8dWlLIyL8nuWWapj2Ue16zwpGx75OA+4cmk3aMB",
+	"j3hCkWZK9fwSdjtkbSpoNEFKrHLorEPg6w3544yXqIY0dxxDRZp2HUAryfIpd9BP7vrVZgaux+inxa/1",
+	"57/kY5mbaSuEWeKUKrXaXVfUto+/SmTMbhgbsTmnXiUyuGkbFjvnBNrjP6SjNrPSZ76G4hv3Ro+xsEuD",
+	"m3ZPBjRqQ1+hfC124njZ/8Vw3YqLya/oN6pNXQXHZD3NqeCd3LrqVPRwrqU7ffnyBTLuehUwGANGw4gp",
+	"BaFsJ6Hd2upZZkshaOs74SxlMhRCn9gSGUj6MVFBiOteCwtmAbFgGfFgkjn7oQ9Rl3HRJ2ogx6JxLa7F",
+	"119/y2OVEJWwkWp8/TXmd7VI5+2b91dkJqkLBiRI57uX+OOQdeBVea6VDZlhUpZgZEDVBcZiHER5dS3m",
+	"ZpldCkSoxuwrdzhuWhiie/NEmeQA4gCkNwhiRndtJkcU6dUJ9Vpnw8/M+uPP+j9f/g2v/1caRR2zPM+l",
+	"0IqHVj2//lp/dUS+vtInOZg0vibQD4NmaWZjoUgESATYEgQS2cy6HH/OACC/dHB0uBgKkZR4MCgsIcZR",
+	"kwG7FsSmfAyomRcPYU5mlczrMRqnyHnz3MelgYw1OmQEYBSofrC+FcLJoQSAhYSwT1wlDZjYq1B9DUfw",
+	"T3969UL5xCQrkycNcmnXeEgnuJ163eVYkA4PO5DbAAmvF/lLte6i70D8WDs6k0jX08dOTy3hQ+YbQHJ7",
+	"R9ZQBR/EQ2duz3Co3+tt+9pGIDufQ5pQnzhpkF86GE8hne+5uGmRmEX/eg15ktdeB+iRxQ3SwYs7AKMJ",
+	"bST04SOpAKAo0uNRwmIiY6JkDMO9YRNI0iPnzaZ+nyYq3hcyhjTAI/L1O0b1Kpr0ONtFxA5UL1rn5RXt",
+	"d4AoEqK5M+GCdF71jl5LwY5+oEkw6JikHLzprHmuD0jEsibVaGuFelug4QwsJHaGASj0WxqlDPuf6bdA",
+	"7hgRaRThGCE/TDW+Jp23l1fPf9fBGf3+/ZvX5AfI44Mq9gZ5bkLPJq0Hks2lUBA0hxGbwWaHDaeWg/9r",
+	"Rt7Sg8NxkPPTpz5RCY0YOT85ze/Dftsmwo0tdMwp5b0ei+3KjhhN9LBfAlowMIWOyXGieglDNhzJhIlg",
+	"cvQHNum08PjcwEqGQAS+AVWVkBIDy3thDh/QyPnp6QVRCdfcgpA4FQARrE8dubQHOGaIP6IZ3+k5Gcg0",
+	"VjjCl3EsY0NCHTpC1xmX4ngUy27Ehv/yVyVFp6XPDuwInHOVSBn65Lx5YnZOU6jmDPq7M8Qcw/ZJigy5",
+	"Ulz0faBxPcLz5iP94ZnFik0gAafLQ8hRfYDtD6D2TSRt+L3z0CfnJ/r9JJKiD2Czo0R/d6r/OdP/6Gee",
+	"nhIKiWr6vd0YWJV5HrTVUR2fMBoMYBNhi/EAgY7BYv0Wvdnnp89g8R81z0wzhncsiSdHl72ExZDY+6jZ",
+	"RB5oD3cXoP0V4YaibFa6Pq+XQcBGyZH9qkMe6HXqxT6hsU+YekgUi6AGzLB+/W6z+iThScTUhcn8QtpF",
+	"StLj6IQsoTzSxKCnwwV5KfrausCulCG7ZZHWVVQL5KeV2BOZxsAHE/YJzwTQuH5HB8f/XL+u8bWlVTKk",
+	"8Y2mn7zuITvEmMUGdEATyGYjDyqlVefhhT72llfBrciaTk8xJTniARMK8R+g0t67HNFgwI5OG03PtET1",
+	"BkkyUq3j4/F43KDwc0PG/WNzrzr+/tXzl6/fv4R7vvgeLKLX8j7QiUosrFdWluM1Gyd4nRwxQUfca3ln",
+	"jWbjDAK0yQCCr8f6nz5LqoCQwVDEs8BVg0CkP7gwG9ajPFKGHcKhZ7H+Ok4FlPaZ7AEpXoVeS7/klQjZ",
+	"J0zVGEk9If3W02YTge1B3kBA2KHWv5p6oayB1Wcv4uIGSwdkkA5zTAfvOJSBylRE/QX+9XfP927YROlv",
+	"GmMWRUewS8d/Hd+oxl8xj2/Ikhi6C3vH9k+oJg25YAq+hpQ9/Sibr5S91ixvY0KHUY4qu3BXsJhgUakB",
+	"rhmotLOqLMcf/Rzwufxh2YIfv0X6K9QhoNtNpcMhjSdey3sNkJNW4bAZM5g10Yd8gPegC2pV269a0qpj",
+	"hSeoQd59+5w8eXQC6oxgYyvMNTWxkHRZTyKgFMCNl56m33/4w/u1DxOei58+ezTqey3vZfji/SUUhN3C",
+	"p9NHj06eQTdL/dKbt/Ef2n8bfvrxA/3zj5fPxuNvvn38KpVntz/+/e9Prj797vnV+N+/mfTj9+c3+h69",
+	"st6bP7zFxBCv5SkONVZeyzs5+dufL//8h0/P496P79tPriYf/vi7N/0ng+D2LR3xH6J4/IrSt8Hv/vRO",
+	"el8+1j4ssCQVZwVmuumjYh8MOlYao7AsnBS0VkqOClgPR9S1PI6QgdQ6O0/PT85Lj0XBlnkPD/yBJdQU",
+	"56x3WvI+SEqbvCMZJ6ZP90xXKG+6x9NH3zMNA3I+r7mGebxm9J7vaQJqpzGvvqiShdmplYwPXLe3EifW",
+	"ZiJE70P1OzLrDhP2vNL72/qK9pAlAxlOrYewvkUwPou/LU4Osl6WaQZfNVrD97Hb2DKzK/YpqzGvQi+x",
+	"dpcqHnhTHcbaI4kuSViC2qQ779hWUPQw+33DVP07OSaJdCvLKinaSthFJPvCmriJTAM0NPTQuwAjqBgj",
+	"HSNgO6VE/TsU6evSrwUL9eRNfQls3l2yCZcRv2UbX/1XaJVDxqVShOqX/FuV8DVayaLlB5U/09PsyueO",
+	"B2PdGo0ZZ46tvBKD6IrawFflovhdpijt2Q69AxjZTe/QcyqKW4SrF2O/QlW5WbcnmhUd2fKZqk37prJd",
+	"SAPMVeiOM+0Y8cEtAmqUjAm6Umb3SqtXl29fPc8KeEY0pkOWsBi1oLK1yS85/p4PAUZr4YVZPe3CK19h",
+	"P0BTUevPwHGZSV2QjlarO2UFzOARgxeSgMYxh6JQcIhBRYfX8v6WMszwR81cr5TnHq4MfQFTsI/Mfwuw",
+	"AEfOp7I+mDNNN0U0sZVSaEZyNQ3BXDa4aQgpd5wLQQ5KB4EyPNTnAkszwMciBVMVQzA3FF4907f347qk",
+	"jpXfP30uwJ54p83Tx0fNk6Pmo6vm01az2Wo2/+JhNb7XPHl22mw2m0fwzxP9z1P7Ef932sxn8VxzOFMz",
+	"LHvkeSy5UlQkJPzqpRpJ7oRPgFRPnp02mo3TRvP49Hw616Fd8/3NE8/38rzpWVXnYxFro2q6mbl48uXj",
+	"VDG7SKOovlZhaf0twrLOMMg3gpGRgRlYl0fmZew/FdMBP34psM/vuUqm6ggtu3S/hSxxW1xjAbZAuSoN",
+	"66D2Be0OBBKbYcvagEV/BXi/G+BPA5h3U1xuBZ3mKeDssVQ7pBOoQvcJzfpymmu5IM9fvXin/4YDAi0I",
+	"potv7MXIp2WMohYaa82yZqSCbMOW5s2Ox/UPbOIhfYJA+kaGk+VIc68paPnDb/E/ioAN5kRNMbGTGiu1",
+	"5OtLVccwBAaLwQ9498sr2q96prnsGK754nvfy2Aukqm9PrvODGHzBI4R2ykKx8oXh8Zrk7j+AkKiRxIQ",
+	"R3/yTN/mMg3q+DMPv1SqUecQqoHebFljWsHKfQYO1a0n1A6ybJ4s8zdBOq+SVenmyw6FnCnMXIUGvizN",
+	"+l8Aux9ZvOsZR77IsgBiK8gsoIEPujIiVhv3ncl86KWKGWwC6LkjoNtQjyXBAOIjgukvWQNiXrZtClRl",
+	"gvZ4AWFFCDBeYAhLuaHp89Ons6SIx2kNGdiDKOgSwg8KrY5g5f6lTBAWaOpp49FJ46TZNGS1ihYGo6sj",
+	"h5o7kkPK7JqQ430jq1LRYtE8VqOsChli3ZytzytSXqlWeqlVyoAZ2JeY9KUMq6jFYkIA1VRQB166Aerw",
+	"V1MmD3Ixl4tm29z5nB01T6+az1onp2Y+82TnTJVTuTCdeWYmTE83I0zvHf2/H6RJkfqJQadekwNoQ44d",
+	"GW1zs4zgCrx5IC0X26eYtSWjELv5gagG2NyYUMjQ0ge9H9PAlbyQ9IerMSWBq3gJTDc7Gu9x2geOsp+a",
+	"dhm3sCfVGyvV/uHbd99995cX3/7wl6sPfzz9/g+vX3/47vTs6u2bb/787y/Pz/7kHbhLLe7yHb9lxMBx",
+	"sLHxKW3SeE1Dnhxh/Uyl4fqajZlKMC2zQV7SYEAiLpjNTpUk5AacKpEWMRFgMPwM/wG/zUjegKcw4Zu/",
+	"OIAVQm6fyV8k//0f/y+yoWuBmc6QuAhJrhyzB7nok4jRW9D+YUQ8USzqzYlK5LGIC8ig0xcZPOYM9ySW",
+	"ESPy1mSZmgXFpKnZ4MVr/PlSr+PL250FMUq86gYDjiuSKjNRZMAhuObL/OoAmboZn75efpOXGejDFhuZ",
+	"ggehKu6RAgjpJkeAgGjw6oR2IwZ+UAPhZaFIuMpPYmXEAXNzC+MqdnmvOy4UrcGcl2U/1o3Mhzy5DIwb",
+	"bd5iZFGe/Njq5fir7FbFepxlWWPer2ViM6bg/VyohIKBUPZSaAJVuv9z0X9nopS1X5jI5V+3ueiS2W3r",
+	"XMDaHiTDWrL5LLvjhgO2pSZ3gIEt1zsaJ6dn548e/yXDlAzbyGlBtA9MYgy8/fzJyYnL5bJBfpOjjntr",
+	"GSngAql9j0mQQkpsFSFeAH/Jsg+YS40HnqN8XSN+lfH5XQewSuqvyzx8xUC9RfHN1AV9MyoKKPmxmsrq",
+	"CuWWiaMiHCOIXXWOLo1ulEWm42IW4g6R78CHxxNFuqzPIY0+75jdUVwErK3Y3zq+QatiwY3CxF+U8raF",
+	"B6SGMBohviD8rnhf0CSNWeNaXNlSEpuiDjhrWvmjQxY2yB8YG2FjLbB7vlKko5/GQqwOGVEF2qI+LGDn",
+	"tLS9A+PPahiCNCGy1yMUB8NEaOSNVuYSJkh3ci2UHDIoIADkzUhJiOEZzGjehyqCGzbx9dAADQaj4t0J",
+	"KdwZMwM40CBXmBGOoo4JYvp6GZtsyKNI61ggAy6wTMiYdoEc6hsT09slNMoU7KrhXXM0KtPSHcAUwepz",
+	"9gqWzHweUDXoZNkQSypaF9fi/PSZSQ6iUNlmMgRUBlON1WMmu5tGkRyrMv0ML3c1tCtDD1MK2rQg6XNB",
+	"aC+BgUEOsLjxjZJKi4uF68pCwmgccT0a5xTJWK9IX7CwU6UA2fUrF0i2e8WQCz5Mh25bAKfVW2lNIVUD",
+	"p1ZA3DTIpXt48wqPEWCxZtoRdw62c5Dnjl+/rDABt31j8+gZPep9/Pz4vKSF4wbkKocieMvD4Mx7LS3I",
+	"9INDCk1KWk3NVvWmIL7bQkEJM2p5j4OT3tNus/uodx48pae9Zvi0d947D8+C0+4JbT7rPWVPwsfBo+45",
+	"PXt2+vTkSfNx81HzvHnWPG2eNJtNDwfUdoWr3mwYn2b1cDj0mDb3whuGnYq8J3/+5L4O3wa80Wt5wWkk",
+	"usNvm+G//x6auyDmSfnKnDQbKMH/Ap1ZhF3J5nJS80eHbsoE5wfLVBERa+fi88ccn7WWAJ21tJOY0eG0",
+	"8EwGx5rExtoK0qRR6pB7qbk3jSKTCmURI53UEJCpWKtF7PM0i4W2XOSBqREFJEco5oRaGBYSU5370KaD",
+	"WLdfIiUZM3pzAT67jpBt+9SOtZwNMiQyDCh7IFwQFikGOW8lGSOgXr61s73LhBFb1pYvvRfIOGZBQgYy",
+	"Vox0gUUhyu7YvUxpTYeE8YTE/FaPvPYptxPHiFC9qNr57FnA2zdOABnEUXn8Kgc7HeX7N5NirY95P6Vx",
+	"mM3IPecZ0GmVenhl+iHQBNtEjJjAosuIJo6HqcR7UzeX9H2OtXqPMkmdVM4tJ5Quk0G6QZM3DGOsWrPe",
+	"6SfFbNZKh7mhY8tk2acRj5lybzk9ap5fNZ+1zpf0sYMwTlXZ+52Hadu6TfswBO8H+XceRfT4UaPprWdG",
+	"mmO6axvSwp+V5T86aMcuXnFZjcU0vWPAiolww2GqV8miDJAGeYno4NxCCVhEdFMwrJnJuRvexgIC2yij",
+	"rHyAidBsz2Yk2CJ+/1KEu+P2L0VojbdVNtx8W6nHgOmktQ/zyAaUrne4gNJ1txytM83hDY/wCTU6jZVD",
+	"+TdQxYzADZEMblh4LayOQiN+ow10MNq0CI9pBCpQipgZmTKjzTm41xjLYGf61hiConVt68PAr0VHCtbW",
+	"n9v63W0rzTu5TubqYliKb7Gys6GpG2uZwwQewJ8xCyR4LPR3D7XKNmZRpF97di069qltPM5zX6xVZsUS",
+	"0p3APENtLEL3IBm3cnAVo0kZKsG6/I6r+nSmlE2tKLqTcxTG02cI7CIlWudalRqOEtOhSx8vs5llRrk+",
+	"Q6+Et45uJ0Mtp9Ba83yPDbWO3vIoV4r+TwZBUVteByS8QAWsz7Vx6DtOl7oywOgzUuI9GG2Ei43XE+kn",
+	"E3NM1tEH9WUSW6dXJyK4qX7YDCZRxJSq2m/Lub+vz7zx+4EvqEE+6BHb7nMAg5M1mMNiV9/cgFeAKsoT",
+	"0qe3jChJejTGfAV4V6P08L5Jk90IBrO/egF3KB3A46UyAVhDIMgU3MPxBDTXOUYuLLzZbmy+4W6y8RUb",
+	"OKN8F4o7jvEsrRujdl29SS/zIf2KtwucBlaY1xbkiUxG1Rtl0WySvIrFugTSZKAFeKClC6GjUYO8Nx5s",
+	"LnJJZ9tngac4YKRzbJpRdwCESDHwI7v5QniHpnMuSKpY3pJKxkXvxEVRTM34QsoUulhGV2+u3t6pR2Jz",
+	"Ysj6Gd7GUvZ2Lo3eXL19qRd0WJFik5c++YglB0dgVySBvvtEwhmSAsO5eLpqya/KjBlExJmlInuyq6np",
+	"bSxvmUJZSk1AChTBxDbto6MR5tX5TuckZdQ2R01UDsFYQCSt/cEBj7CgsoqQkGyMzptp0yU+PJzOnZNL",
+	"UcmrTRt63KZjteNo3h15vDP7BbhOpcUisCsXJZt7F+RylcZiikxIudivQSl2Om0ktxJaCbmi3WiOioCB",
+	"zQJfR3uv0nIqlSGmIBIWOpMWjINvvVpOmNHt2dHfpAGjp/aODeUtNItezT39Oosc4grv6qi+T+SIpErz",
+	"vBX4+uxZtMfoCB8y10Qxyc+KKD0IzaqNa6neyaupp8RMsHGRgRwUlu1z5Ku94MTv2CiigY3DFMezYX5s",
+	"OxNXR2lywF7HIrPtPi+szeFESkGxsH9DmsdGkEGeZz2UD7Ag24IFefX+DTk7efz46ITQaDSgR2cVowFv",
+	"JnxRj/Cem+sroUjMEbPVJ9Bvu+Ld9rcZ+A8zL2gSaCoS9FARTTniPQa9vNt4/6KR2HTZZDKSkexPqtJH",
+	"85+XG092Y8lA3tI4yYgK8A5tnlTM+jQGPG/oXAv6UBBge20ZZ24TrTSUj/dvc5N5h1xkn7cXA1wrWoZs",
+	"YOeIIW4btbKImRtGctq9W1ZtmdfHSpSQebhKrxJlbEU4u6Vt6DWnjROSyJBONBlpbgJ60d+LzhV7PsCN",
+	"T28gJS+HHEHgWeiGqAysbxUYyHPbtPnOlePL7yA6bFhMy3v98p3ne5GB/oX172HHp2zN2rBmXsvjcmga",
+	"GIROmRXipIfMglmTyz4N2d/1ZIF5tJxH6V3mQ9bW66wH04t5QI9fczpkE8xx03TOcRxqwLTU83xvmEYJ",
+	"z7tJL1GwjaO7G9gQs+kllPetTMV9Rw0pdGGconKYn9urfIa0K5OmS4D9a+GCWGUrA8IzXXRL8636LMko",
+	"cj0ujU55oBDT9GounW2w1LF5ulu6td2ucZbLU/H2MEaq6SxXyPemZnGObESgkTlEszScCN45H1Tkrd5s",
+	"f1ZEarlZgMAyza9tvnPnGI6JMgnsx/kDjuABqtMo4oY8zRQz2+NgeWmKJ2hVabppTJGAjmgAe3zebC6t",
+	"lN0BgEg1pexlfW+h5W4Feoghl68UGcWyx6NywqkWLsfYKgp6FlaImTc2vqrQ6LrlbHxh+i6ELOAh7Uas",
+	"49s60lwU8RBx4tSNsedDAKKDexjpTqCOYzNIoNkk7pXFv5fZm1XFqFIx21uFK2LgbSvGYX+saebaM9g2",
+	"N1YNIjurmcUNlYzlgzA/lSwGdi32snbHbXnL4piDHTyKqF5dqG1RIPprL1FeRz1isZIQ1sZ0scpaYWDC",
+	"LGx3JxuoY56mP4fWHmjO+hDMfv2tpsoHPRop9rBiaBld7ww6lSpWt7wzONmsKhmeQWMEqInND0fMqDLQ",
+	"y6ngCQvx9EOZBbRS07wwU/rw6rbRfnt0yKNJO9Z39jionYXNrjMqemLg5AFFOrvd2y3u6nOqmOWuO3ek",
+	"5K34p6SfKfnR3BAj01jIaAjPx9pAGkUotFyRCJ9L61jX0S7ryNdjpMXlU52LWmx5hhQNBlqgYtGlj65R",
+	"RmQcshhlScsBhaVCQJ294Q554oBeT9vXiA6l6ONToIbyKxIzlUYJZmClwhiawnQWYsMGeW7awUNAy7Sg",
+	"DLEa8K8syCgobz84lTkKFasLNGAc8uryfrMupeEQE/zfMybsoieMDsmQsQQFnR6waZhju0D7Hk/YEIe7",
+	"DItyabp+CZ1ZqhdmHGpzSrezFOZsYNGGeSOaCFtg6+bY1makp78uUWApa1lJcPpluWWQaRLIXBuAWoPM",
+	"j9qTadxmE2Cu2OMM2LJE+C+r+GijyrAbo4nwJG/EadSkYaqSxhJbdF4Ym0n29FYgiXfm0FbVlHZZQBGl",
+	"jFHABtuCdLM8YUrAvcDVsgUJ1OF3U6Jsrm33mwVpqkJdOsAtHeCWDnBLB7ilA9zSAW5pO0brApglx2G7",
+	"BMbStmzT9RCapudygGf6TcEzbRpv6QC0dABaOgAt/WaBlhYCLNUTnQUwpe2IzaJ+UyUwL6E9ljGsFElF",
+	"xJRmPeDG6aB5DexyzBVrEFjcIZ2Qrr5HUx94TB90+kyETKudTCQ8mXR80hnyPnJPEzDr+NfC+RIdUKrz",
+	"0GC0U+NpMagNOCJg+I1rcS06f+tocRtDN5TuxGSRDuQYfDkYFrdyT8ZE6c1HLzAXYM3CdeBrRsnenRD2",
+	"iQYJAdxvJgLmE9sB91qIVEs7gJViEQPFtkFeJYXqtS5TejGwQYvjNO6oQMZMKxAJGUqVkE6kjfKOTySU",
+	"I4FG1yId1BlhWZSMEyPFTOVvO5EJjToklBAI60t8A08a5KWpCdeLMS0wjXdXn7w8x1ZrB2O9v7CSUETe",
+	"uQwCNkpa0Lv/OFC3esdcFvnpSISaTXYQWosmqEupkT77asBYAqGLWI4VCHb9ahCjcLJ9LcCSAZsQlUgZ",
+	"6pXQPw6lXl1Y/2thViVPBoM8rAv9EngGvtV42rWew+1lmmcnrEEuBWGfRjJ2owWBHHa5sM7PjtbjnIXW",
+	"orS4wLAkSwX3UVuUWuRZksSh5luVyD7TRHPhdoK1eBI4ZEXiVFQ5gL6Zsk0OYE/LpAtoid0HjzcL2+B9",
+	"OJr+IqN5/DH/YBzhtgTB/VgnxH5p+FIJTyElLGXZlPbTqZT2s/puI6YYGTE5iphPFNNbC43/J5pghlS1",
+	"YOAZcAEO3ur0ml9p8sfkGtDnTKsES/UBjbSkY59GEXjeIWxfPrkp95wJMi300/l6HV7hxXYZzMdcm6Vx",
+	"TPWrUsH/ljLzs5GxKplEGBOIhyVH+F12QjSXBn09pED1EcX85nLPXnau5jue6vicqodgrILFg5jnjKo3",
+	"hIDx22XXQEsSLdI3sQTl71+0AHYE684/97Eq9qmKIcEvNZOG9MUl7/kwkIAVAa8SFDPmeTLJA9o8rspb",
+	"ci7fWLUSOD9gMHkd1JwqqbbstWXM+1xsbASYkiRHaYQWMaxqRblUdlXbXFVzM6ZvnDuWiN2yaC7FGUXW",
+	"XlhzECX3zs2V0qYMKsMGAsHEpmx8BnWqRURqY7BgaW/AP246XaPVYGvctJ7PLkgHe+6Wiv/6uXhWzOPD",
+	"PN+DPF8tGW4lD7eM6IhaPvggBpg/H7JAa9hgUHap4grRJBTm3Xd5nAzawGVa3smzZ8/A8j0p/NIexXmW",
+	"xYTRuDyRYKZLkKuDtLwXnEaR5nKwnPbbH+iQhjJdEh+yWJjQ0++CEoCcw5jygO9evYZmS1qnhVfCt7/8",
+	"n5//of//8z9/+U/y8z9/+a+f//HL//7lPz1IACpSWssDw890fLXcGlYim/VJQS+D4gw94JPTsxmNzl2r",
+	"7McCSbVgkwLwXHzSe6L/sq5/OuKFVAV7wpbq2bRmypoTBDHOf79wPG9F2JAjJj4NI6RQdSR7PR4wq082",
+	"HFNsGDXgv8Uk8xLkGjpkNrSpitacRQ4LWBSB8cY+6c3KuEOXC4zXzLAGr8xsLFCW9/na4+G117qudTKv",
+	"Pf86PwlwW34Wrr0v10WpMxsxcdbWGMal47amb3GsPPRz7T0nsmtRZ+h+PlDf0OTC0WJUweaZpCJksTXn",
+	"tc4to3QoUDu/INCTDDLX/irByu1OSOfCxCqExN2LU2FRsmU8TCNaMvvKSJM/49rIeq2PBzJiMARzetCJ",
+	"tWEPW8FvVVme6lv/h1YO0QcAOBRg4ZCcWzjut6JRXdklBJ+2vmuuKgvytTRbTSPr5OKK3LBR4vSOsPl4",
+	"0MIXpQwB/wTmJIEAapD3TISkY37v+GYFjBPNecS1cDkkgo7BIzrGSwIfjEeuAxb6gEfhVyp7N4ZuQEuk",
+	"2m5nmjDAlgWUBk6Fn3nA7M3XokMVjEwfJ0yrys4SvBEqdvMb8NTJmNzyhEaEC72DKmmQ12CaGrfjkCvF",
+	"Rf+CUALxX1AWraIEOV3Xwi5knyUJF31CMXGHZF0gAViSdIycRyfQVbZ6CKMqMxhVo5NL5Z4s6+Iq1LYE",
+	"LITcUkUn5EHHXfVGmCKXZKrzUC9xxG9YNLkW2feZbxEg6/Hndvar3aqAipCH8BgfAV3NFuY8r83Djk86",
+	"GRfTH6xLsgPisXMtwNdofbC+xZ2d9iFekL7UZxDe4aTRwj4C+iqNIuP25KgJdmhwI+Q4YmGfhW1n1g3y",
+	"VirFuxFzJq2s1wywZyhxl6xloGV4bLKokTd2jt2HovvOKQXnoT1jzgpkteH2t3zToP48gZimkGQoY1YY",
+	"hML6N0GH+iDBgkPCQ+taWMprm+y+DnlgCJoKTapiMpSpIqYmU9NSQoME0kkYDR/CFmF+a7s7aSs50vtA",
+	"blncpVFGeSbMBoHYgMUJpGf614IPR2Y1CZwGfas7YRue60sZkm4kgxsM/Ja5HFELLaZl3F3CstaGWqdP",
+	"/EVauNW+gcNmirW1MoBBQYAz5Lc8TGnkKLyQJwQmRTKQegVsePLLsur2PqrQNZThVdTUTdfnu1v+27a3",
+	"ZoJi+ncWSCGHPDgYZLUNshUOdZkq/M7VHu8t9kNRj65A5cKJZtbHfG25m4pQ0+sCJIhi5Bm6J9QCh4gZ",
+	"RviEW8HJQwLoEOSSoP8H9EMJBUFG2EKMWknQPUykuUzI9VlSlHBrYkocWNaBZe0Ny8ptl33BBVhsxptM",
+	"08xgzZL7lzDY1zDQ/drdW8ohOS6NTYkg+9ikIskBXhHusOekeJJrzyQXXHuai11nDOPaa5DO7AHskL60",
+	"VjecRJJI0kujyL8WmbljKlYytOUyazTDNoCMdmCn583ziyKEVu6LKDLaCwcg5FrMxwIpRxAp48ZlmeB3",
+	"DRQyE9tqAdPyMwb/L6enT8izJjk5JWfnZBng5oK3d6OYIgeRdBBJeymS9hGspoZOnEHW1JZLy6nCxzRJ",
+	"aDAYzq12fJenVgIws2bckT4o6JDM/bz//R//n0LgTCjohmzJ5aBqLkiZDk5UGgysN7Qcng0KFZ25HLLU",
+	"tgZqsySEzHwUm2zLsOKrLIktUtK4u9GxrpcHba6KIdiUyuwiN95lyNekhG0RnaXoAq8vUOaIs1Nbn97j",
+	"EbNia0SVGsk4afx11AfOxvuDxGudnJw1a0sydpKX8NuIblsFAOsT0S6w+rfmPeCoDDm1MocPaZ8d/3XE",
+	"+kbs8FsWttWAnj567LW8x82z5hllp6fdZ8+ePn180g3YWff0ae/sjLHgpMuePHpKT0/OgqePg2dnQfPJ",
+	"47DLnvUePXoanJwETx6dgnARiif8FjioJ2Q8BPdp9opnvaePw+bTk6dPz4Mn4eNHz+hpj1HaDB49omHz",
+	"5BE96/bOeyfd026z+/T0NAhPHoWPg5NH3Wav2aTNp1Aq8Hfmtc6hVsL3kkE67Aqoz8c43ByZle1JOook",
+	"DZcEKMgFne+NeQhlqI+bzTUL+TKi2nkhX86BqzFouCJ4HQOg5RJvj8vI787QKm/XBFFsMgZ+FFGVkBGN",
+	"YU4dTZSdC9PICaq3IJ0B2mXiv3HMb5kydQtoLkXA5RHoAbm6YTU+tjdIsESvdS1+//bldz55+/o7iI59",
+	"YN23BEhP+eTti28xZvbD2zOf/HB+6ZM3/b5PPlz+6Osrf4AfL394h4UIaHnRGyZszA5Ejh6Q5gGm6Azi",
+	"o6a/4rXQs/xKkec4uKOryYgBCAWh/ZixBnkFQ4EnQ/A4ZkdMaEaPkUk9eC3l377+rkXSETRvNEgHxjzL",
+	"zFSfhAwiVPBuPmTXwkDwDFlMsayCES4SCbG/C2vW9kxNnan1wiC1llidKabUsRHuhp2O/oKJIJ6MAKcE",
+	"FY+ERJxhjcIlidmI0SQPKkPqSoebcjgn3nT0BzbpZG0p4TKzoVlA1QRqsRzT9r80OhKerinIISjxl7Fb",
+	"ZVlTT7qYikZWWdW4FUZLg2nBEAbUlNvYOWjr+8yOFMoIDEEnUpKIxn1GHpw0m+QH/o1vTic5fYQf9QTs",
+	"uTf0Yf0U8qEe6MkjM4IJdlvqQu6BXhC3n1LhtWw4SiY+9h7EgWqh5GeNZ2EIWeNBcM2CFeA7A+aCjPgn",
+	"FhmEd3zKgCLCd8ccGf9aTHfhtByquHYzR8GUjcgU25Xi8/UkbDWG3hr7WJQhUIyBRSoBK3dX6MtyLrnd",
+	"ACkgaWv6P9Z7cYQKTkHnAQzNlvf/vH3x7dEJtJuuq0sUZNoo1tNMTIEYPrQsbyxju76tQppiTJB+hDUT",
+	"CzPGUEeqkfCPU1pWn83mPFs5MfOGgp4zPfEO6j3WPqBdBfQ4NpTglL9x0/SvOymm4OSGGY2w2iNrcZGp",
+	"VGYEBuTaPLHEOMi1rwrkU4cbc2TGgLA2YJ+oFnZDGrVcTqCPKYUGFYbJjrFvvRaYIRzv2rW3riPrJ2uO",
+	"wGHKpyEBXGErweOD2n9Q+1dW+5fX8Et9XUa7vs/xYteSKPWM4SQzhaCeHTGkn466IOFOmo+eNR+fPHk8",
+	"U/+8sv/s+LPD/dcMM4MuIjL4ySmEWsXKGxQUNIL13BgHNnZgY3fMxqBfuXui98Jpv8jFAXFkq5Whuxtb",
+	"oxemsj+ejlKglcJYwcU6osnAQXVzGZ03rUMtg3dXHdGGRhzGdFYJnajpMLEx9E36jQlE1IkbO9Yk+DtM",
+	"ubyp+0/oDctak0HQHK210lhyRSR5HdNs04HkaQ7oYwH1qbeSP/EOOlAsUHb2MLC3UHl5bnp8JmDNdlnk",
+	"40nENHYrLmozjs3pLMfOjpUjtOSlNln1BHhAgYjeYbTStKZvkLPmeRYi1Es9o80MqCp3ZQm2UAXSJN2s",
+	"YAWOIxV+CVnEEgZc4HEGI2BHbZA8Kho/hXIs1nS3wLLUYsi9JS59LQVzeUVt8huFvSL11SqrS0Muj79e",
+	"/kbUsL4ulrVp5t6dJEyVF/9WPq68XZOZZoH6EVHmCNZTlZzjaEwnqmQMsxOwrqUXXI2kpk1kXqXP6+Tk",
+	"1PFtG3rjipr3juV41Wnz8T5u79obWcVIijtr9wNJZRZ0ERDtMCqjaXvuyutxnJ9MryaUYo4iyqekVJ1J",
+	"TPniKTo5d6mBvjAMa3Wlc4OYYPdDCd2c/Iy4uFHr9Ku4N1p7aXj0WxvlMdErKMoDYQ7kYEJfHRUHHaPd",
+	"AP8AMDM5YsJgkOQjNeoDV2SUxiOpGElFwiNN2uzTiMdQECxIlw1o1NOPHJfg6WOIBkKdqWJzQMou4Lki",
+	"VHnIzBkKn9YwhvSG5d2BFIOoIRUTqNuzyGhaaYErVRb+MR1jz1fTYDLjJTP0cd5WkzFLWlFXlxP/91zc",
+	"eOv0rMcNwRxOuGcFi0IPYplSriXdWOaMlLo+HhnXx+w8fC+Ntck0SJKRah0f0xFvmIc2ZNzXrALo/Pjy",
+	"L68u9f+Cy+eX+f9WXYcqsajfdUFuGBuZXALFgpjBX2MT2gTa2bWguUQUYaztZCyEw5fIGzbXB1vsm68X",
+	"epP2i+P8qrJgDAzi2WnTBH7JmIcYNBzw/gAoEyhsmqRMXbLKTBonKr4kGS9w315lsziYGntlaiTOxhyM",
+	"jYOx8Zs3Ni6JGmoFZ8SDJI2Zq9QdLI6dWBx5D4LfqMmBYIEAx48pJQEVX+VS18LZgM6sACDe2iHv37zF",
+	"pLAHz5okRBZNDPU8RGmfqd0zIR2+ICwBwOBuhfBMCMJebkg4oKZDhI1h1o05mFYAG4g5+Ktljh0CzYdA",
+	"833Ol7mfISTR4zZXmCL3gARhzKTL+4Zm7GQH0SPAwvzNSqJXjq0HUP8JdlmxMF8WOKnnSKwLc/SMnAEp",
+	"BSBJ2KnF9ogB4TQjtc6arsCaGx+fEj61xIrk4R0KlRW9Ulnf0W+YFvWKJDLvHcQixVbxzvyoz/Uh7L0u",
+	"z9LLWIxKkCENwQXL4hhMr01wqIDGYXVPrmk9DgPLMUDwpYr5xmUTQlJhF9VJAV1FUISPRL/zMIt9w52J",
+	"JKOYi4Q86EzZxvrK7sT2t+g0CMYrQ4bwZ9eCEuxSg34zA5yJ9Q+23aNN4c51UHgZggYGEaOxRS58/+bt",
+	"V3jg6aTlsAaTGZM1AciRGUyz0Sy+HofXgpvg/XNpvGIwRxozLEYlelQVyrSpHDK8SxCuVMoAKpLEDJeo",
+	"ACD9gAoykGlc1Luh3tMMKZJ9vUlwLyA0AuynwdmrUQFjN2pCBvSWAShpvtfILDvw8LaQSdsOrOO4+EJW",
+	"2GuaV3FA7U45ts87p1j+OY3DRd253vRmT9MFoWQUUZXwAH9YAsBa62mlda9eED9tOqn/5iN9vBUI620q",
+	"93VbH+vnwTlcTuXUC982hDZ3HHg0QTVdCuzgtLk62MHM8ZoGPl7JLZfxt4341wI89nshmfRYqvxXDrJC",
+	"vqh29Hnj6Djcu1pUrW9iFSGyVu5w1qw9U706wQL4juGV1GWV5IF5R4ItJ01vx1t5A0FPGMZDP+tiPTcX",
+	"c1bVBPpczDPX9k2cHNjXnrKvGRbyCuZ8n0tYkOmUKsIwuSl84QqWs4Lue2z3tEIFfjOj9ALdgi4sFbPt",
+	"rZF7zIC3bBi0ZfosvMWxH/Bb1sZv2RyUiT4p7WUYVm3GsyRXy4z7vJ9xblWoYRr2WeitB55Reh53jaNR",
+	"ra9gThFOGoIFTnmv5hd7orKswLSMgbh992GlPpX1JNHj8afAHrQhCHQMJppF+I+kMnrXLQD0GzR1kymS",
+	"p3uhJRxmWV9LuuLM2qyvId2xT24u2a5Koe/w6dtIHzsogHenAO6jh3OOSgdywtpMYCJtRpdDznKHXLEQ",
+	"X898oxFAGyXSxDRWZ2x6dveer32vxYBJPxjTCUFsIhJEXPDgwNkOnO0+c7Z36OWhGzNQ2RGNYyr6bD7s",
+	"KDgR0zhGIC8GaFRCkg4TIQDUdnaJLfqcxuzSHfX9MlCh0eaWbVPbzBNfVgtR9KoU1pM80CzuIdZ/JuQB",
+	"YnVa3+L0BB5WjLME/XOLaJ8g8VXSzrqRqfaYR1EGNOqceARJVQM+gqs9f3VmbF9mk5x+x2JCU5GQP9CQ",
+	"0wTArDfIselTzF0CF3Ndnt18BIlDCDddwKFekgWvZdZP0e/ODfoBj8KYicoOgmQ8kAawX+8q2vZwl0/k",
+	"rQk2uszXPHDfYhIvRWj60Dmc22hGodaMBrZTsP6hy/pcKGzxh0nYSEbWP4mn+ytFNC1h0stAjiH1ksW3",
+	"rKRfn23Tp1aKfMwBSDQxYB5mzdvcUizzRL1rfUYedIRM2rQNI+s89M1FMFvBRd/WnPVSzJmOrct1auG+",
+	"UvbWvMmhPiemYD2Ha4epQLmJsyRl2rae3RQp3G13tXlssRZ7K+EsqzKFbbYUO4iHbYuHFTe9vOUWzuFe",
+	"R5+sxKnQ6bEzJAobWuAG5SJm9XZbsyr/8WfnU3sjHbnKknBmGd2aHU0ORHyPiBiSggu7vx+G9jxN0DSh",
+	"qk2Ue4IWVhhpWe51gdp3WTi1mPXcac76LheuSmP/nUGex7R0aOl+kRU3AfY47UaMdCfgF+BhSZq5AUYg",
+	"NNKXT0ihKUzWs0ZfFkRSrZyMvrbieu8z0n+UfJtO4YOAu08Cbi/dyHO1Tsz/nxFvedZiSSFALvCW1Tql",
+	"PtYJE0yp+dUACxsVGo8FND3TNr6btuUbqHJohQhOjbFMoxAAMUiXKR6yDIEGrmSICqOnhagZLde+149j",
+	"pgcBm0DWvWKaMSXojEgFDaDES3BorTGzmA1ySYBRcSlM3RED0ArrIJcxsX34rCNhyJXiot9Y1UGudW13",
+	"te8sOKUX1YpGu/8Z9zKzhBML3SK9FjCfNp2yEbIu+PoCeOSXj9nt7Z6M23qvC8/JuwBOP0DJkREfle3z",
+	"6jMFd5FLOIKtbbEz3XkT1Q9ICoW0RpXwKCIRDW7UvnVTXZahQKfK+QGriIV9TcWI7JkwlUBzH83+MfNl",
+	"S0GrkjIUCFvZMd+vcBX25dx6NqV9jed72Svrd8Kz+6rQv80VUYEcsapBmN9qNsYzh62Nt+15X7qsb2eY",
+	"N2e15UnsE+x62OahPngf/XzVZx5j9SWQhNDIL+S3PEyhjr3mWE/dpqxey+vFUImfDKS+X6slCYwrZgEf",
+	"cTSszMBwrVsFVr18w9L1wlS47TsPTxk2UR2echJNs3PvammWz+xbu7YwtEB/pnyyUH9owi4Gx+MyZ9UY",
+	"psJwHE6NdGlwQx5oSzWM6Vj4JGa9VDHTqoGNowmYsQMWhWBKXwuqla0+FVzBUXqojelgYFtyu215FCbg",
+	"j5jAMs2YRsoGiSD7dChRt9to1y83gHXL4i6NphbA1KsHLE4Qy+RBJ/u73Z10fOJ8pkkW6boWqN5il7w8",
+	"diVj0k9pHHIqcrx17H1nA13ZAAohsjLxZoJZWfvouwtiuWswyyIszKC7cvpkNsgPMlWK1mKbNRjfs2ea",
+	"+OA+lbed1hwQ22SXM1WRsHgU6zVp68NslWeXgfZcBornpJ1NxsvZphpoZdo98cpblvFtMQR3kHvblXtL",
+	"7vSvNu5mRen8uFvG56QgeQv8cnG6TujNPOiY9XoMUx+rrJdvZYwQuXAc8hIH5M8hkaLcqrFIJx3MseyA",
+	"em5k5ogq7GEKLftCOoGmjYDJGjbIBy2srkWuR2tVuSAylQ/dO/HAqg5JWBQZ0FPATyCJHNM4VDDwFqEA",
+	"QAqSiw6ZMoUXRKZJxG9hCtGEdCeEkglTpq0oXlm7UrbK0Hpp17fa4prx3kHBnZbKEtG+hBwvUeNPk3JA",
+	"S020RzZbaHslYcY+qcudTg2XDBdIyXy3V36Ne4Dq3vjsmeckCRvNDrSCedLNuQV3ClwK9djg9IHRWnaV",
+	"yq9JfAIgT2AM7lD3Nw6dWd2fBHLISCL3yAZYkTN+zs/YBvIQyuFAci1177L2DzrMZnWYqwHLqGRvojLz",
+	"SBxyDvRhdka9JyRdGjR3hlkSMXcExi7TDKRIaDDPNcwiNhpIwZRPaBjGTFmjf8TkCBtYJmksSCJ3WtVg",
+	"x30ot1+73P5XXNywstgxxChkoof2/of3WaaHTGMLVb7J2P5ZDtAK5AZVYOBRy7nAarF/2tNTmCCAO+2x",
+	"tiY5r+W9Qj/VUMYC3fi1EgJolOrH/cvp6RPyrElOTsnZOXn0eLOeZE3au/YkL44Rgjt5IMd51nxABeky",
+	"4x0N9y1IWOVafs9oDN7cHhfaohfpsMtiwj7RIIkmBj5AxtmJx9LZVKvykGbAevxTg1yqmyzib3ql0x5r",
+	"QZo/ixSsiqmoSKwM+bddljYIwo6GlEdWbAHjwqnmzfOE8d/q46rN2hsusnljSwLr382okRiZWWjBp+fe",
+	"qPb06uvv1tNbi6EtYkD1eUkln1iWDeyjX/UgHNYRDksegF+ru7UobxbUOmQcZI6AWc/ZCto0uBT0X1ss",
+	"bcimckcOhQPx3jHx2saneAr2ws2wWPez9Q11CHE/vA35UMudDYbMt9QDvUbD87pJ9qeEQqISXsZFf7mO",
+	"5itrX5tuZ+4QvcnrNAQspLe8cbTRduYHvvor4Kv7mFVfQ8l5burnF/PWTSg1d1k0tSuOfN+LpdZl2Ici",
+	"qQNrP7D2PWDttmrK+MvmFUutx+pDrjTLSWNWp8ahZbKFmNDapI+fIilvbEuqEY0TwWKSSHljfmafRjJO",
+	"LsgY2mZC8YzyNamPB3IIjbwht6cfy1TkvHOJaFh5mOuFM7FDpGvzkS4ohwDMQ64K+VsVo5jO0FlSNG8K",
+	"sivQr7nlTDODLlVc5fHjdepZl0tZerIgP6P5KGtmqKkF+iz1WVuTyAjeFkJVCfukd6rmOx+frJgm1UQQ",
+	"bsxQb9fP6lgvlJWT766jWQ5HnIfcZTMl8WoWmtZNNsDlMOh3Nrv/fiRJ2daB1fLgMoqcELeVTb5N8iRS",
+	"aJ6EDC/cZWrDq5CJhCeTF9kUDpz/kOOw07K4TMNFYlBtWDJ7zdnJEqr8aQ6Vax9yctQ8RwgC/QMX/baJ",
+	"Lnst77tXr/U6QphWs0fSPDk9I+egU6+k8ZuFH+XNbXcJ3jhNy3ua1ODkyXIzYhI67OcepjVonjKd2DCQ",
+	"Y3abpSuMUhEkqT4KDfLeGuzWsM1mb8B7BQOO3bINUTvZBR1b8IXHc5fojZBbMRkx0tED7GSVaHQCbb6h",
+	"Vc8MYCMVKOImTrecisSF6dN7pxkMc1jRZtjLNKdYmcjvVynYgdcv76qZIYxDjoKYlRxbS1fIeO/x56yZ",
+	"/dYSFkqY4P42MDjQ8EZp+KrYhP5e5SosTZB7UiSRj7UkSuaQ+5YSFzJAb9kD3cq3WqS2V/HYG3gFgB7g",
+	"PUPpgLIwt5H98nkPWp3TZ1+hnRpQoY3SLlsuAWJ9LW7TmRBTXOrsxHCpNcyqvUuHODDrXTPre57/sBS/",
+	"3ozCdAwMbHJH6RC74/SVPRMDGkUsBhNfMWOK2xcTnigW9TbJ0qdyKUB6sCyfonaOBGza5ri6v4H21Aeu",
+	"ug9ctRzKBwqcpy9aZjwZvz498OuW9yOQ3x3x67tLXrtjbn1/0tfunDEf8tgO0uOgk28gca2Ew28xh62X",
+	"ikCvGo2OQt7r8SCNEr4onw0RrbYJz1uaovBtNtZLpZhS9zFNgcLId5Gn4LzJ8z33xb+1VpMG1N3gi7Oo",
+	"5/mF1alkT9tk+UGatGWv1w7lkHKBXXftdxbu/GwJAaCZMNyncJmGw1TA6oi+1/JOkA3G+aeYDZnm/viN",
+	"RbiH1DiWX6VXCxtWtDwtYsY0usFfzzyQqADQ2jYDXytJepcJEmWcZNdJEtjLoE5yRM6jCS0wvnuRIHEZ",
+	"RUTxT1mTBQVNGixRXmRCQ/OQrNFCfolqkM7UMesQIH3bzjJNjmSvZztllremUCzBPAWV0ISrhAeIJpRI",
+	"7FqRxloc7bYHJsIYTgH3VuRElB3Yu21EWcZUd8x/1iL3bTavPAicX6HAWeew/VozNVCGzUeRKJVeW0vS",
+	"qLBnjj/n795e0kYFl16zydiBmxy4yUJuAu0R3UO3F06Pah3XIFuswBz2pIenO9qyTpQuu9kltGZNBnin",
+	"bTx3t3b337G/Gc3/4Nw/CNmDkF1XyO5jXGGOCm4K4Utl7BZDCn+VaSzYpFLFNqAH+u0x9nRgxNyzy2jC",
+	"7/GV37P+PYshjKTi+tstxw/sazzfO8r+PtQ4boq3h2xE48QJ1z46OjnBcG320yjOewwMpQAdSSssM4Fc",
+	"+HIUUWi3/FwKegOLVlcunHu+N5QhLGMK1GD3W0uc1eLB0hnkD9+/wq9GAb7lh++bz8w3ZtDf0CG9kTsO",
+	"A+QsYE8rJKF/EOtD6xsnIGA57D2JADgcC5i+yuZ1AX8BCnIpL9uNOx5uFYwDqDQlcCT1iiMdpjAskFSa",
+	"od7SCMZBhyz0nVz5ghvftzLM3mGKHiHT0z61ytefn8o79fDvgkEVmM6KLGMFar+npZIHkbERkbH8eTkU",
+	"WlLNrqeU9a358M3zjz9HrL89Z32Bze5vauCB6PeI6BHNrX/vAKSXJd798LHjSpc4iJEv/OoxpNdRBDdd",
+	"PAmK7DQXOm16K9la97Fs8sCH94gP33fQ6WX48ZrK010G+rbNwO95aG8T/P0Q0DuIgoMouLcg1bOCYIuB",
+	"OWjdXmlMvx+xKOKir3yCX2OGNPZ77zLFQ/Rfgoe26GrNStZ3FbvL12HyGiZ1wCo9YJXeTRyvR4c8mrTN",
+	"vH7+5y//9fM/fvnfv/ynZ5t/m19++T8//0P//+d/wm91+ftJ3pNA0ITfsjZuUbHxN41Xrds0T2t5lzHt",
+	"7jj8NkXF+49SaspEkCfem/obQWjEqfKhs6g+QkQZVu+bZqM2PDXU3Ib2oZ0qTQC0NNPuhnSC3Qp6Mm6Q",
+	"adRTVLYTzc0l8C/FRT9i+HSuCCWdnBo6jR03ZAX4rKy/qpjAsKrCb1On8k5jcCsyl5oMo0j7q5LtPQ2m",
+	"/bb59op7fQiE0YIQ2FoIDCTM8Wf9n+1FwGY53f7a3Ady3RC5Xg2YPbr3K4ZVn+72I3plxlni/TRUfR/i",
+	"V3M1qOWiWWvrVZsOaZnGcpdZ7tbyGOwzFsx9jGwdWOuGWOt9j0rV47DraTJ3GY7aPke+5wGpjbHoQ1Tq",
+	"wMYPbPxOIkouE99mLImxsDqW9I5pthgkLCRwIeD5aM7HwqyFUMa8AqoYSRgdEimiyQURMiNcEjEaC0UG",
+	"ckyGWu1EM5fGbEvRpmtRGm96P2IB7/HgNcz6EGzaVkvUPOI0oLeMMAEBJwgxQcQJvoWwEwShKkZIA82f",
+	"9j64hPF0lcRUoPtMf9NWE5WwodfyhrwfU5G0b9NIsJh2eaTZAvRL7fGQCYi9Q+1tzLTVgo/YXDvsM6zt",
+	"FYon/BY4kie0ChTprzm+Ht9wenTa3HHoyCXI/QVuU2aUyATvS8BIq8rOvpNADpmyLkVG9CltkA8DCfGh",
+	"HhehIti9NS5yfQgZZSkCF6DpctHXwrVLg5usn4mptxIVUmGzwSIXgE3PJIeN03yehJIpYDDAaUxfu2Sq",
+	"n12ZlMD3ucfyTgNHW2EuJVS/EsHuY8ToN86MV9nG3zKoWYGzby8KpEdy/Fn/Z90okI8JO8JheKYNiebS",
+	"ipUytT5LpjjaHZm/B+rcCHWCE4ytTp07hwdbgsz2JOiD4yxzMSIRbynoc2UUM3QqtrTlhJQPihgVoVWI",
+	"qJAZ0m3RxzigCg2u8iBQiR5U4VosYSR43tfTjjYd/ikwBwv1BNtzy9nYbcXw+Kh54q1omuxdQOjASjfC",
+	"Su8ZFFQW46nJUddTVI6ZuLMYz9YZcKnNXM1NnT5r5VzV6YiuSJf1uRDaSpbxqsyWiXAznHa3URxYLZft",
+	"PlqZ7b4U4YHpHpjuXTPdlyLcGseNWQTHVA34qDoO8y1mZXPl+CR5yHwyNu67LECUDNiwQbDkQ/ZIIjVj",
+	"SkXElCIddKj/K/jhO4SqG2WiOJm7Hoh3lxVA7wrzP0Rktlr+UycYs3QJUJ0ozaEmaVaWINBqzALGbzct",
+	"COiTPMo/orGBGo65ZmgA8aoXMF4LwhUZ1y2rPenTHYeWXM6y69DSQKaKDWRUM74UTzFBK1p+lz1m32JL",
+	"euEwmVSx+JYp0pXJoIV1pZC2kM0NwjFqIMcg87PoExd6nxnRh9SJDGn6NnW0yViiJEmIPq8qYTELp0NE",
+	"BuxvOm/Kz55AY+Ps4MVlzlKwHnTMX234mYWdhzYtSw9GEwvmOmhLgBJDRCQjIvKgM0NYbahd6jx0DQQj",
+	"Ce0CDBWLbpnybQiLx0EEU0dyzX7IDYla/YXcQ3+3gasZ9rYEO1qas6zEFPYxfHUQChszQgqk8CsNcTly",
+	"Zn6cKy7yhSoBs0aMqyDDjj+7H7dX+TTF7u7IK3Ag2p0R7RWkhBQ2fS+8BwsUPhMGq0mF+xECmxpsiSd2",
+	"isa3GBLTmtyIyVHEsNvjABVHiJJhkMykBSHL0AykVqxs5ZKqMg9xVr8+qyNyZQexATjB9XS8jYffZrhf",
+	"BXda0XDbu8DbgdvvjNvvo594kcqVRehqMPvNqlh3GK3bvayoF73bKH93IoAbC/uVBf02w9/vVdDPnfLe",
+	"Bf0ODP/A8OcwfIwO7p7b37KY9ya/bYZ/lae/ajYdDFhww0LCkxYJZZAO0ZPalckA4qWKUKV/pyMaJ1sy",
+	"B7gisDO8KDBqle7Cjt4p+z8w2AOD3TcG+yOQxd3w2LsDOdgTDnt/QA/uo9r8G0A8ODD3A3Ofx9wR7aAQ",
+	"mp+HdrAGs1dBzJg2zqvz7KDZAU2YSkiPxyqxmXQQjSoUxvZokMh4CTyEXSbV/ejmn77Pp32/0utwv3aR",
+	"X+e8yfM998UHgO0N4tpoisFzh397LY+LkN/yMKVRYzSYKB7QqD1gNAI9x7ZGzy/S64Jobx9kCj65npTA",
+	"9GVEkft4MVc3kAatzSn9zaneseyNGUNqI9BOw+DthBNBhzxQznunLy2+ZxTLhGW5j9nbIGutrvx6DLue",
+	"sHgUa/JopypX3uB7KGFycHl6vTVwebJDXblHxdxx+wkmmPb7TPO5rGF9BEJmlxl95Wxtf2EjCmUARLl8",
+	"+H70+53a9A4ZM94fKKJJTBHap1yohOSEYKSi0uYAVCbDSL5S+pKAhWnMVIO8ShBI3DycS+ETOWIC21SA",
+	"CQBZfwMENtffyVRoxi4ClmvH4O+RosfjIcMOHLcs0vJ6LuiFGeBOgcuJZQ7Y/VmwNIlpZIbiZ3qDokM7",
+	"PpKMeWC0Di0kLNexSYGOHpJxicxK0jLQcgwrbbAjsiAOrwFnl+Y3VamE5dR2xzDqy4qQHUiLuiJhSTa/",
+	"Jle8t2juByXhN68krHfyf8twJhUax9aATXKd5vhz9vf2IU7KUkErxdU+I30emN2B2W2c2YEK7BDA/YCI",
+	"WYl17UemrDvYkjiNyxjXC9JsiDkfG7vpjiJbO1uuKrv2gxYrWUXWEOALTdFZbpRClGsI6V02d9famJvP",
+	"GzDmKzzIMWqXSx8wN27KbrubiJgRZvqcjLVA0yvHRY8FCJagRVnGb4cs5OlwbUvJEMN+AU3AmNoLViM7",
+	"KjPC5kRLGiNs8quWkY75XVPLfdBtDrpNLd3mdAu6zX2Da0IiIhRcpsjkNwYdUi3f7zBt5c6F+/1JWLnf",
+	"gvrQrOMg5g5ibksm/D0TcyaJp8KE32L3EsU0d4PEobk5PUEax0wkEEwbUIj1dWzJSmeXmTnvnQHfs2wc",
+	"LgK27TwcwKjzPXzZIfdmY2KqLut+tjIjLqALnh01AYkwoUmqtA4naKAPIBUcofNiGmgdMLtAjpjYdeeR",
+	"jBJ3nUASDHgUxkxU55DkbA3L3XG5MH0A7vaJvGUxSXihwd9z8+B9yyP5YBIQIJKjx6gpDyI+qIIgYQ7k",
+	"mPRonM2WqwZ5KUKFtxkGjphTpsdISCc2RGSK/qH+csfZHeaJenP6jDzoCJm0aRvm2Xm4AMZJP9qUjyZF",
+	"MfVVhgBl1wNm2pcMoAMMahQs5nggpxa0KqUjP/N3msaxCWaxAp3f05SIXyfvXn77fq1x/UwczAvto9Zi",
+	"KV4lVBT6UBU5/zoB/Vw/Pf6cf9geglOBJe2vnX8gwmoi1AYWyOV9sVTnKlgQbl6KnPYjyGxXuMyp6tLp",
+	"TiPM1dziLn3Qu1mq+++AXkcdPDidD8JoH4XRPnpO52t44DwtE0hz/aa5iFpSw0v4kEVcsEp17o0wPTS5",
+	"IPr1MeTG8CHzkaPFLGBwrSY+aLhJVUKETFhLX8loMCAxUzKNA0bGxQzOrxRRgRxpG3bEhA9G87Vwyhmg",
+	"ZlLG2O5KimiCT9CcEioph3RCboQcN8ilsADUmq2OEd5+NGLC9MnCFU0kcFwihU+4uBaBDJm6wMvHVBFF",
+	"uUmqMD4AM26eKBb1GuSDvdD4FYGJ+2RI4xsWkg5+22lci2uxyz7WV3YT75cPeeuFnFi/uUyran2GeJb/",
+	"pfIjoHzrhmOhFtaBHA6papFAk71IfH1SMT/H99inUQStYdDPXDpm+9zCuHnChsCchvTT90z0k4HXetyc",
+	"Gbuvf3+F1z5q+t6QC/PpJLuWxjGdgPhLJhFE1WQ89CpmDee/m8tQMNP0jCoWHCbLi67wGgrShjzjJclN",
+	"Z1lykxlZHdkW2B4+MJ5EzkisWxZ3HQcTPPZp96T3OGiyo0en4fnRGW12j54FJ+HRo16zd9p73H1CT5qe",
+	"7w3lEGblDeWt7bCJ+21WL4kpBB6toQs/1h15qEduwhF4yPTGzgjWQtKXmSZi5xud14Y5u1TxQO+mHSId",
+	"8WzGp0GTnne7p0fN8OzR0Vnv/PSIngXs6KTXpM96TfooAE0lm3GOzl+ctqMCrTDlk9kpr+Xvtyxz197+",
+	"gggutUhf3rJ4AuWOtkuLEWMGdQDlwb4VjS6ndezGGlxgkzle/rVss2J8oLIx3HjAI3YtcsvNtJBAXAhQ",
+	"a7C9BRpxABkJmgglWZJG/W5xeijfFCjufll0LwU2+MDSV1NALHh/kBA14L1kbyw7KtTYmBSjgdSKtBey",
+	"QLOWUI9Rs1aF2dgKAWm6PE4GbW0LeS3v5NmzZ0fNEzSp8l/ao5gFHE0hb8JoPN8UPDnN8o8gz8eI6Rec",
+	"RpH0fA/UKvvtD3RIQ5nWNxyB9dr8HOA4kKHTizWvgR53IExw6+B3FkghhzzQFwj4lUY84Xjzd69e6+8h",
+	"hR7GBN/+8n9+/of+/8///OU/yc///OW/fv7HL//7l//0gIZHKcLBtI1SYRrroT2L1ocLNmos1Jj1WGy6",
+	"7F1+95cjgOM5gx+shJq66zT7sUpAsk9606ZFpWMNZ+2v5pi72XatYO66NH1P7N2iyJsP+wPceEhDtm5y",
+	"UMzozVE/okodYeff6oygDwMJ9qcWsQOO5mqG68MjaKs3ASMyFQmPgPUDbkHCoijDJrAlI/oOx1AEc3PI",
+	"qAD279iWSUx51CKdY5TV7FYvbEdzug6k8bV52MFwPx9WZA99oyf5nZ7jOzPFQ8O8zTfMyy0k3E+90llK",
+	"EWQDyMIVApI1y20+vHfJ5nj5ANRAplGIHfq6jIl8NN2Jpnh3UDSK0AVaPhZ5y+IwZbvKZlreLpuVdidH",
+	"zUdXzae5UVPzeewcqUfUd3tSlATWuxzLVCseXJBUaEEecJmqCyDjgVQjntAob585YDEZstCsSt55PEzZ",
+	"1GyeFmYDzGXqisfFK2ZFysyabCofapq37NxO0u9vAwNv4QJOywwYnEn1o4p0Y3nDXLPoOVUgJVY3fT4u",
+	"J2DAtFkUFsfUnjwuXhoFn178tWPhB/LbPfmtSmn3Rq1bSKHv0NXODG0SuHajFLoB50QFHcPjIpawO3RT",
+	"fDMpRjM1sxOQ3wcLqo/Eg/Pm2cMGgSzDv6YqAaDxjoXNsvqoCc0MCU0ANqsxU66cKRLl3ot69ca4YCXM",
+	"6164HgI5NB7MK5ex5PXXXOt1Mk0CCRpUttzeyqT+3J6xbTgmDjz/wPPvgucD+hxdxPPnsWTIV1TrMN5F",
+	"WA8hu+UBI30KulhIjHGOvFD2ehEXrJX52qF9MI9zN6xvw36IR0gVuCuwP3AUwZeAVxRToWigX90gL2kw",
+	"uBYYowbAw87bN++vOpo1U9IZ0WTQgRDc2IFKRJe/Nno7Wgh0fJKKkDn4gCZ6Ds3t0ggaWoBHOYqM05pF",
+	"vda16BR98B2fdMq88mZSlb9DyRf8mMM4d3z9+PwzXjlkwy6L8Vq9PPjXLVfcPD1mKkiZ9XrMfINPwRZ/",
+	"8Ktisd6xI83+aJCojhPx1xZtiI4T1SEPOv9jCL7FzkO9zhh575rKAH2pzVMwod5r0WUDLrBLCCjotwYc",
+	"0SZe+OiE11sEhrVe4vFAarHKPiX4o94eCPu/Nt4groiitywkqYiYUoTlUR2uEJcSPcdQRKDHZvxHOCd0",
+	"RPUoj5SPp2AkoVhSYVIAVXrZzRSOT4/1+49zN2+nRc6bZwZMxKyTTbaAkAVXCvA0z5vn+p9nPoYoclzM",
+	"NEogCg5uBHzNV9eiK0OuT5lVI/Q0kFy/AscM6fCwYyBUKInZiNGEKNpjvl42WINxVSIDip9vMFn5LusR",
+	"zHQx1qy8lmcOlOd7XfMwKFQ9O/Eztz4wmsxjDxth/O7xdHHvkCUDqSc8jnmSYGi54KD/loqEeuv4vRd6",
+	"sKFFNqRCtrwipYPWZae58pS0HJSjLNg9pIL2GWhXVe89NoucMaHCQAw/KS+My7en0CSjBSITtX/7ypxP",
+	"4fc1pTWcyWXqRZobO3FLxWiy4oWCbK2R5XcytRk1X5hH9z8vNdCKyMyXovtqyf0p06GcWDpgKaGG61sf",
+	"fJ7PlssDb/fRDzxZiAtMIwLjzZhsBn+4WiAkoHEII5bRLduKSvWtjLU4BLGpAipQA4lDYhL1cDAXmAmY",
+	"KkYiRm9BPmgtqxAOaaA8suqNLXkLZJhHyHsy7ustNEl1vjZd5Q3Gy7W8Mthc+NayyjdYiXcOj3xOY5v7",
+	"vZK8SMDx2PI+vH9+0vjh23ffffeXF9/+8JerD388/f4Pr19/+O707Ortm2/+/O8vz8/+9ObHs9+9efzi",
+	"L29//8cPL/989vKHH6++e7NMZ8TiuK/g3fuUsbxyeJvG4VL5T8vFuiuDwTaku/IW/E5GIYurKmGQEkC9",
+	"VGRgLt1wPrEm8dJUog9QDQ9DAC2Tq38rmGJxZYvxuRzFHKlSN/f7dKRVdSVjlfXmznDfUQ+IiWIMlUGT",
+	"4NtzLvPhu7GMb7Sym5h6fjYB9VKzGhnfEFsJnVf7CwluMjkWikxY4hPDBvTzYxkx+6gx3sLoEJ9KY0Yk",
+	"hBqn0465Mq1cHNR5/UHzpCwBmUZSsCURI8BO+KBV7c5loNW4FhgSx4G61baOS5efjkSoabODNR9oJVCi",
+	"Rnqr1ICxBBT0WI4VQNtbM1QlMaNDULphliqRMkSJwq4Fpupd6AfBdfhksO3B+s0SkYx7Cm2tTyM9E6g4",
+	"ts7ADk4I49QdjpHfdiITGnUa5BFYIOh+lNdiSMXEPEWROBVVyczoIThEspeLZBdcVb53VPgkUq0+66+z",
+	"v3oyiuQ4HVkfme8dTX+1SnDcVCjoiULjazh0kE6Mh07/EtEEVduSidthW+iPkvxifcGRhTqoNb7/n713",
+	"XXIbx9YFXwWhOBPlOsPMlJSZLlsZO2ay7Lrtbrvq2N7tme6skSASklBJAToAKVntqIj9DucN5sdEnF/n",
+	"Ifab7CeZwFoASCpJpS5USrLVP7qcuhEEse7f+hZoLHQ0TFiOUJ2KjXdvPqiK22sYbWn8EXNSXXhjv1R1",
+	"ebgqEnrKAbHUTaX4gIzNcr0F5L64fA9A03I4eZWPAN5bF929ykU9cLXsqgvuxvbXBkaIFFUp8yBNLlaA",
+	"t/uvdeWgtl3I8ZaDkVrEj6B5kgM0XGg8rVFDvpoqWpoxNn6sgyhxDByUhLEM7wGIqlJBjE43prWISQVb",
+	"HBEpOoRqzYfCCHKAE9GI81QCMompMNbRKJGzdOK6FDFNjHbL+D+HgUfZwLvtWyZWzUTSfQjrXKV6sqhh",
+	"sw+22puUWaBsY1U6urWv4N2ra1t+6YLbq2isG52mr8gsW6KX/pVqNhjM258FDwmuU6DlHfHh6AHtmjCS",
+	"FOdxlDMa33e5QCwl8MBRrZnWY9zeFboJd4aFMR6Jxb8EhRM2FdG5Wc+ncYyqQZ/JwYCHzE2bPs95auP4",
+	"HP4LlCf+uiWUmXTMIDS22fzcTwTOa2ZxDL4d+5TAsbJqqc8FYr0fKKZGmVdZEI7G57sGj+4anbsVHvxV",
+	"667x550oSOtDXJDZNxvml67Jeb3FdfAowCMd4DO/E6sIQpA//YF5KI8uD9IP1DjPtqxiMxJyQEIZp2MB",
+	"5QJ9g40BECn8IbmwtYabXmB1ND4OlQr7wMzjSGNacstPxyllTE41oRTaIusU2Rr9QoGuLCo0r6EDv3VX",
+	"SWU26ZZEig6Sjq19WlwuzPoCa8L1vS/rmAeArow1TLbX0xXnnDt6Tj7a/BQSQrnfFj6OO7cdGpb7yfZn",
+	"2DAog4tDE6YngMIr2w8h7ts4l4OBnw8qY4jIwJpmOfDzitLHK/RI9lf42NQolrGwl2t2fww/KDplscb4",
+	"GR5aLHUChfwJNdvfWEs7183ltPqVy6T6ezZMxVFzEIH6KM1Vf28kyHqI5VpjVbohuMhKmElAKUUS5wAS",
+	"9smoMOyOAod1UOwoN/oMAm7vw5rQ1Pr/tluHXDZfZNXOGZ27orAfM6RTNeXTsnF4Q5ZYSX3yBOvJBT1i",
+	"FzTYUqvUhQe6bL54KGlvcuGxL6HgKc9d6FA005K5QdV6aS8EmABkLHFyMDvm8kFEs8TCI0iUMmLOFaGC",
+	"zbByoMk9mySuUjbiOpFqfk58msNTYYzpPXPRe5bOXuxadd4fhP1Ae1zSqwpTaFSKLUuI5VoVCIpysZk3",
+	"46CfK7sxoNfPYJ//97J+0hI1AK95pOFHyJGD5jT+I7KX8OEoaawZH8K66yrEHYaqeCKf4hUKQ5XwruZE",
+	"XCDQrroy9evASpjVyc5xmMRUIEWs9SbAgagsTdyGR0jXbYy9FDuuTeBFGkHjzP9r+8Y7lzwueWgV6zNv",
+	"1ZNCticqR125bu3AbY1Zk2CY++xOlBwqBqjYCHEdkZKTCYvKduXAW/AW9M4EUIpQ6HFET1LoNKbAi2OP",
+	"Rd7lbASNoaTxquti7TUw6JdGRu1hWOkLBVqz7JE9daoRNcyT05Cb4zHgcYV7BYBVKw9IPH5YjlZpMqng",
+	"8pgHanm1IMW0xNNZlqHBp7PXPE0NQremXGxwfveXkrFP6Evlh672o26jiFBhxRQbC+CkO2u5lV918Rn/",
+	"8Sj381IvyiZPvBAdYIvTyaRtlbqolr5DjUqWWD1MKjiROhBzV0py7FdYwnLsBXdrhuPydMZH5ORE6k2u",
+	"PfQHEsXW1nLh9nHqTHHi/OkAEh46cGAC3o+xJmCbLQlV+ZZVb8whd+GqMQPOcJLIgH/aXUZjU+tfd17D",
+	"BA4LiqdV6E79jWoNgD2q72GEnMprAog7NnJK95TlOFqtsjThUa1YVrXNk4mSU8itV1jkV7HUqTLCZUQG",
+	"YUUAoXWn3hVLs5lZ/sQEWYnEdQLpdTIlfnEnMOeOaIkspnnj/MRSaKE7XBm+8cvgA4qMF3XPBcR1KB7m",
+	"hELNv8uFsYOZffR54ncsFTxxNJwjpogGVICxbG85HbO571/vhsD+6zoUlPnmgLNck8kabfEFD85/fR9p",
+	"CXsc9pGYqGpvoAlQg7OIUKJZKEX0kB71IDMTPVfFlVOmFI9Yr5PrbMD6GxR4kfPDsUzj4evBO71z0jM6",
+	"vddxSVEM9no2QDDvZ/XL7FMO1R/l38bP3xIrD9Ch7swA6c+JPXhn9v3zRQ7U7MMLQyoeFJo2yrnYo7df",
+	"dIytt095YqI74CfVSU6VLDzRPJ3Fv+U5LKCNHtqypzRMbZpgE0ncY4rFPZBShyxzOL/ILIu+d70+NDuX",
+	"W/pvF5+9ta0lv5It7HhJZL5OOx3UJoaHWgNeMobr0O15eeolE7ay5Esm1zubxfW4RrGvsz2N4HqiLaoE",
+	"FTtVzTJwsDPTENTpzFcxsRyY+nPy/dz7YhYRDM6YwwnORtL6Pc+u2u1vgwLsN3GTbt7/+hviyB1X24Ln",
+	"ZCLriOFYWeAFsqqu4/tv7CfcmFuzyvP16dnsBmznTu2bme12qJhT7eDxyjCBBioSpcl8My/qtWtF30da",
+	"6ygVuNMli44Rvpy1g+ZTj7X6RxeK/cHC5CtVZgS9Fz+wx/Y0QmQH/QVfluLCZ33SWye9tSO99Q4OWP1q",
+	"i7lsyR4pZH9Uckx6EyYiLoZdu55eQPo70RC3OLDwG+yudokO0mc6OXMJExgNiD+LKgUqg3PL12EiKHaz",
+	"lXfzKgsVj0tJfGRxTFzn6Dq0srm7LgrmCYm8sRMDBsufpA3VgE+vVtfnfliEJDMajoKM+NM2LK1Tdstd",
+	"9bgKbzqh6kkKb9mFGkEjd9nVC2+5R+shypCqKl+JfWvFwptxDbvwlV3V/TxkW9EBdI65mgA0aRqLwKJd",
+	"45Fzg7N88u4VFUImRMeMTQhwwKAgKgl8pUYl4s7L9RrEdpLGhMfkfvTFJV3OsOi+IBUfwlMSLJlJdb96",
+	"PhS6/8CMTpSRrW6qs8ACXgfSazepq9FpjGiWQe1zOdHzcCS1DDn2vWXnvvIeM8SIPSlPXnX0gnaIgOii",
+	"FjgOUPSvQGac9mOuR+jnjosMbK50Zw/oObm1TbNjOkeWMWudOnYas7NSLCLjVCekz4iCSX3PPKkwdfzF",
+	"luO6d2HFv2ecS/srlpUYrjOjPHlg9JY2sT20iHDAi4dorxXEDTXe2npmXR2xoUDusfyYPc8vtf1+GXzM",
+	"9uALUmhP3tpHvfhcwAPUUIXML6+2KZsH6Cw47+mhVXyZH8HsPrVOSfHkiCw4IkVX1YnEe3MINOnTKJ7f",
+	"EJ0oKYZkQHkyuinUgDURSDe7lh9zuaGG/NJQ8EvUzQGVY/OrLEvQ55XcjhDxPefdAGuU4x7R5F/f//qW",
+	"ANcCASg1QObttNBKN2qZg3SL/AHILmle7jOi0+EQwAc41hrhuwlTYy6o9VSnaSyYon0e82SOaTigWMKT",
+	"6UXsIYq+6MsNpEJa7xnIGy5/A1D9Fu5Z3cD6nKHRiWJimIy0FQELnjYWGSkDGMmmIv+5cVSzL0T9MWup",
+	"UrfoPZ0y13CyC3/ogo6ZiPZVdHxSrVaBosAw0CoB2OcA6PkndrxOAoNfeKLJJKYhQ52S0yY4PznB+A0Y",
+	"2BhwguoHxcU8/bQbhd9nRvfBQ3igmlaqEZhv1qVv9jQW//2IkUTGkeUBR4iUv801IzmzH5kCOKmf7dQP",
+	"bCeIgzu2uw3PnnBC5aFqpB+lIkMpo473dASyOhIBdI/YiKiNm9TLmIB6QGrsipguRMzwDOYt+PqM6syZ",
+	"QrbPPgvlOAcX+6ZMdXl+gdWcJ+fVSVXwo/CC0EO5MJDe6zofa3lHxH7Hh2brDu88UvVYTkC5aXS4aT4M",
+	"93BfkIwvTqG66aj1Zbr4UOwRi/ERZ2F4oGmOWR0n6Qk2s6Syf0gutOd2u8nRzfbZQCo/Qwly5Hnm2k05",
+	"aW9qhGLAPm9H//a06mMTwknnj01gaMrPNNXr59HNcTzhNDbrwTGbZyymeRKwkRurhSSh4Wg5SGOt8T43",
+	"a0A1ctc+9UjvrEe6TmxGdlwqERq3sZb50VTQVD+VPGJVS3CTk/yH8rT1VqBgBkiwy5kYdYAkLs+a7Q/N",
+	"l522r03wmLlpbBPLSXH+x2QISgZoNjut1mVzdQqcVlZJcFi5rg6B3yimffAAHfcFTCaNOHXjU/mYDtnF",
+	"HxM2tBNU+ZRFXT2i7evnjU7jefOyeUlZu91/+fLFi+etfsgu++0Xg8tLxsJWn313/YK2W5fhi+fhy8uw",
+	"+d3zqM9eDq6vX4StVvjddXsJw7C7xMvBi+dR80XrxYur8Lvo+fVL2h4wSpvh9TWNmq1retkfXA1a/Xa/",
+	"2X/RbodR6zp6Hrau+81Bs0mbL8xv8X+yRueq1b68ug4aySgd9wXlsYuqSuoaD55JOokljdYsRGWgjqAx",
+	"41EyanRaz5vN7RAemQI8MHSHz8jDAlmEbFoL8I68+j4wkMct4jpw2h1w2k6ogjvqmZvuoUupmTJxLswX",
+	"Mfaf4v8rxafMlSWQWwc7tTFERl1uFUwAnqZ5wQh55078628//BSQ397+BKHoR9b/jYDc6YD89vpHDGrf",
+	"/HYZkDdXtwH5dTgMyMfbvwXmk2/gzds374iWqYigdpLQeyYCW2UAQ2MWZBQAoXEsZ2YxgZs0eCfMXX6j",
+	"yStc3NmH+YRhMYUOFWPn5BdYCvwycCordsaEUe8RDMszizeW/Le3P3VIOrHlF0j7W7/Xkg+FLHBD5OHa",
+	"fMzuBGj7kI6ZohrrBL43Y3zjMDawl7jRkF+AXjRjp3oLGqnniJ/P3e2YF5gI1XwC/a2wGzwhMWcaZgre",
+	"uonbvs8AZsnATG6pSC/nM5/9hc17fkAjfMw+UE+Rj7MD7Zgnc4O5MYd4uuz9QhW+z+AYQRKDahKC+zN4",
+	"4Avd3IklEB7cautpwbLhEuZ9S0mOazRRyaVbCY+zUVWJlCSmasjIs1azSd7w7wN7+kj7Gv+EabX2XNvz",
+	"z81jSEgivzXLa13bFdjBwf00sTeMaZySy7LxJJkH+fGzxuKgaJjrwBLspx1NlvlikFswF2TCP7FY40gw",
+	"/JWR5cnq2SMR3AlzefMtGKeYc16Le/fgUdsRjzIdjhK/SnMTN3ZOo3kg7mfRQOBMMDfrvWRaI36s6Mju",
+	"FmA1TuOEGxm/MM/jDF2XgjdjbqnRafxvv73+8ax1/t0azkLBaE2UudWEo0+FP1qWBPWqNQfZLigfGBFE",
+	"YVjho2Oa0Al6NB/qbmldT9Xf8+fGmH76K9Q2G512s1lyBeexlJBoLygxjjoMZmqP2CdqbMSYxp28gJkn",
+	"TxVDpWe2CSQQ7UwEJyZJmDK////8o3n2kp4Nfv/8/OrP/1I6NSoLlv/hfHd4PllAIPvQHVgbMK1mPoST",
+	"j/y1+cjru8OlORrri37J0Ea8R29fV3G6x/TTWR9MRat5/bL5vPXdc/MyjjZeZwxRPhV08TmnPlcaUZSg",
+	"O6YxEZK1ZvDIT/DPOufsINAxnRPNWDWAMm9W90/kclJcJ8W1ieKCanH+KB8N6NEB7zDnC/598U4OJxVQ",
+	"XqPPr7WsRp9XcjvCQn4YZbGlTgDvWJxHZCNhTH5W8sYVa+kYhEEaAJSqnw6X0HuGites0DwyDHLWxiRu",
+	"EdHUjUlcVH0BZMRIe82CUy7XtgfM4SO+zVHWp5ViIRp0eEQBHkipSM5UrKw1tndSLnIPqtRZuYV5wuAY",
+	"+SmmkBcEGXqHpMT6XhvxOieXzSuQM/Mps8MP3JcR1ZjgeegAPerzGIluVsh/Lr0I70TMo5GfW8nPVm1r",
+	"3XD1hwIdyZmoIUkBW7OSJh6s8dG3UrC8qlhZ8ibRoCh4K02ATiMuL/7r+l9Ez+q/Fqc0G63enydMl89Z",
+	"qvy5UufA3WZB8G/DkE2SM9hPXXKW4xmd65I1PLwBl5B5zfVEGrlEvVX6e71MpHqe9sImcJZdYz011W4+",
+	"P8THu/WDrFImxSfrngeKShlOJhzZeoWR76U7b9Zx1VrcTZgsPokpXzBQq9yEU2JEp3YZT1x7em111ubO",
+	"5oP490t3Prc3nTEX93pfSNon9dIrkbSzXDlHM+PIGDsOUmBrQT2twp51aEBtnJNfEpjRrtHnzlZqPQeu",
+	"ySRVE6mZBf/zhLBPEw4TCYDDbETjgfnJmR3RnjFJu8Ie1P5S7UFvdky/HYeaKMrjG/hdEemsspRbCl90",
+	"Lsb03noieK9QRqNiTsZSsXOCnCzGX4FPal8vkYK54GUD58WHLT6ux/t2Tozd0mU82P6e/srFfWMLyJt9",
+	"KEhbDd/ZINY3i1inCXzNlJU9J6XZjmub7Xh4H0EjVTDsNUkmunNxQSf83P7ouVRDoyZA1i9u//7Lrflf",
+	"ePvqNvvfpvtQZRHNtW7IPWMTW2DXLFQM/jWz9UCQnye2MbewMDTVSNMlJEnkPRPL7IweyZk4kyJk5m2z",
+	"z3VELbk0V1XckpCx1Am5bDdtkZTMeITFtREfjpAoYuB0WE6aUINQ7QOZXAV5TQleIUv7wd/JKcA4qAAj",
+	"yT2YU4hxCjG+9hDjluixcW8mPExSxfIu3SnO2GmcMWWKD+ZfcaCRb9QDiEhIxTeZwbWYN/SUNYmhH057",
+	"ulHATj172SQRamZiheZbNPTe2X5QuOGPFB/MY+Fo/9ETKJ8g6Fv8zLKxCdcVKletMeAJqKvGsGGnzKmU",
+	"fColHyUG5ijrRGLAHVyWouYAjCyi4oq04OmOS0RGuX291ueXXGgHndKJhkDYUe8QIfsymhfayW883z12",
+	"9Q9s0zmhgwTyVYiZBYP0wFJdNvNGamnle4NWS/PFPRuSbQktvrdDDBJJtBwz2H0Wa7ZJHuZv5myfytpb",
+	"qiuzi8XSAxnTCPKtTKkCK/4myqmvGL0/G8ZU6z32Yv8C/IkMgBcinHcyVLPNZst8zdolj0YyVbrIf49i",
+	"3r7K2jHgFSGheeDbgDBIJkNvBNeFpHVAgGp5yrVU2vdiRDShZxMlE4Zj/OVgwEOmSMyocp6sxeSjz1sQ",
+	"G2x2UQxIIRyDqu+b8XFnjlACgDZ9NkIojQUsulYC7GLkObdcyfEDFlbYI80Q323nPxoV9tKpSDJgM5Io",
+	"zvRDHQbn4Sc4DvvkZs0Uku2R4IKk+amN+Pz1hCc09kkHYI8wvmO4Jv/O99ldPzF/anbld3BKytTWOxZK",
+	"FR0/0rg8+QE7AM8TtBBGcQsSUU5wOEwpbMs6oOJQigFTTIRMb06o6hrGX+V+7Mi4/cMRi9L4Sdj9c5cC",
+	"fv/83zultN+AOVZMmdgBJeyqUXIbj1HCQz6hQIHwj89ug2/PyRv6H/9rSM1xVEMquKZuqryS/NPZO5kO",
+	"GRF8+B//U3EmBEOD60tyH+Epa7ARgsTARUIHLJ7bx+YfSu42XhY4c5+abT6TrwPrR84JPoyIPgqm+WVk",
+	"7eQ9sNJQ45KIKYek3YTJScww+JJpoqHEZ/QEHSN9av6kLquTZ7u1V5/iYAVrQ5nYH+F77oF+we7KI0kk",
+	"YymAXzB3uDfjvMn5JBefsz9qIX0vyN5TJ5pP5rROcxrUJqFHS3q+VNoOp8+nsMqS1GpBxnfU54P0dtzy",
+	"MMCgmE6BWXxGNRmxGGpsIRUhi2PjCDyS9cwV3ygZcPN9SBloE7SlMVvWxLONH1B3E0+FhLaa29vlvXGI",
+	"H7XQl5vZEYJKdmxlL/D876kQ87TaorIQA34/HD0IChyBxvnjSmODUgl+ty6lsEf275gNEB3xltMxm2/s",
+	"y+MB3AVu9+S2ndy2PWpwONi71+AjGUdfr/7eXkUXGiL4mDmf8Zy8xdoZ1rMGElne+nPCE83iQQfG8lq+",
+	"9ERRoQdMmeUWmJWpIDRMsFwGSeSHFsE8wOO0B5Gd/K7teXjHIvJKSa1JLKUtTFEyoGMez83G/ah4RI26",
+	"kWlithiG6o8pF105YWJTC/KzEYCT/TjZjy/LfmAy0TKU5VStmw+xE2OSc4W3LxL+kvuxoyoSHiSp9H6r",
+	"gzk7vrImWmlkpJLjWlTfJew9FHDWUr/QDbqQCnm+ttZK9RrE/e2ai4WZnB0cebFErBE8FsuidspjrubZ",
+	"fhgxC9dykLCgMH+HhpC6AJ0WBVis7Flx6tkm55473T2EUtmmahxH5FMcrjQ6z1dBHX6KZP2KzgBxTeQU",
+	"R/q0SSpipnX29TVmfQRZUdYRO3tsF3AV56hk0TWPpRg6OloHfLPsy896uWdiVt6N6Fz3LPKreAffPrRZ",
+	"eNcf5AFVbdfUKRuqjP3VUrM1fK21VNgBBsBJYCiSu88W5By8i8/ZH7VUXHMPdB+h18lF2ZmLEtQm1kc8",
+	"dZrnj/fJcym/fGGTSi5fUDlP0QO7oTK82N+E3a/nCS5xfb1HGMZSY+xgPEI/BeBB7xLM5yB9Gt7nkP/r",
+	"FufsXN6CIfuS+2FPRvNkNHfk236g96xoNUE4N3Zqsf5ylk6qE5Mf/WicspFn56uPw/sRrmUudVRpyyhl",
+	"u09Z4kUaQePM/6uO0Xj+iSVS3tup7c+MQfmWmPBfMaITHsckShl5BiPovq1YeSRFKYHNLibV0SRh4wnU",
+	"WX4PauEjeKCB7C7ntFh7Ez06aGcGeCTHrDvlmid76GxwsnVgqUpwObyKwVasY2hteJ2yhdYGrgOXlPMa",
+	"AVpBgTpwxjU7J0ZTkp6RFHibioj0BGNRz9oZZZMvxLIDWDITzZj/Ez2wLPvnK95ywgRQKo5kbMdwGVUz",
+	"cIRmsdSpYgU0pUrR1+srec/EsoYKd3r2mph7TCQfitlGErK/zJzf5a80L/dbTO1MXyjB0kwz1OC+XHwe",
+	"2O2tJemWk4jtjNrXZ8uCmkTieJsKlpzrw8lo5RdZko/ISdOOGgryGLOce2onTG5MmpK1B2xu1epuDngo",
+	"oZc56dnQ0dtTU8ARi+zyloBJTIUAAqBdWaWLzBh8/sJFvjIByaY8gnK35SShznUFVzaWOgEGJxom5+TW",
+	"bhd2CfsKe1Ssr2e3tUyNlIJRN1AvNIpe4frs6o4FVVrUP60PrevMeo9ZMpLm7iYjDPOFTBxJr0jHfTtE",
+	"d8YTGJYtB4M1lFZht+rmE/969ZYFMiKTk9lac6gVkOnD3B+mdFlJbVsV5gLVr1SFvWdJbgiBYJ8SYhOC",
+	"UcoC0p87AM03moQUNZ2jl1Jc39/gl1M1BDZUkTA1ZQLyuOb4MQaoI/szOJvbnRoEMoz4cAS/VKzVPIHm",
+	"c0++HtfqiSH1mJOp1oBm5xudhhRDycWwO5aCJ9KOXc5g9e9ZksQsIlyQGYvjDRMQuI8+BD+pwRrUoCXf",
+	"LHMF6teBeyTZPAQXLoxleE9UKoAQkwNl3YhG4KH1GRPn9TNgHpu+8S2dPxgNzyKSzHjI1tMX7/A3Tjqi",
+	"JsrLnHJg9qmUcF6upyKGksbVldNfB5Ye0mbHiMTx+ibSXKNu+hNc5NTqsW2rR3mRFJ4J12XPqGIx5i1U",
+	"sGsp1L21maySQi7sy89UG3dR0SmL86TVa/XL2U1amcx9ouRQMa2BMD3p6oSqBOohT11KNeJ2gGVUUDXH",
+	"U0EtZGjMYbDUtJGig2RZLdJs/37rkCvJwprne+0TuL8yJTyAL5o1ttRJuI2Mj2CkDANtOKjODGzhHVx8",
+	"Nv+ppShpRWP/4z2+ZPsR1CAqx1u6HOIRO9iqpV1fSehrpWxn7Gc4zBEgP1y7SoSJIKyquIF/C9ephyYv",
+	"0cSdyzwAaKGAAZ8F3lTXFohEaFyTAf+0ZRV0M3tadwU0J51jluTEtWtLDW5YD3EDeRobOG17KokeqRpY",
+	"Xg4t1wQrWr4R14lU82pM8UiSsZyyKMO4GWmw/bYzRKzCf7FZdTaan5N3cmZLgTBJOFcMXDGQ/tmu6hRK",
+	"Hw5rwjKr3J+v3CQAjsq6ng10U+iEJqnRS0CWs7KTEpkfkDOxRiNDC2yTTQz+IrJxE9hVbiQBxnJjAmIs",
+	"BZg3xfV9N2ZTGGk2ZhFPx0YsZW7hogtsVeDG9C31UWP7QPiDogJnne4jHC53U3B2d+JXdngB8YoK8kno",
+	"xZaPaeyZE987J4W6gs3u64SKSNvugBwc2ZxGo3vsWGYHNoa37FQaTWKalNMJ4GgZ8JPmCJw2F0o2qUY6",
+	"eq+jqwjkBB/0gdm0LrzjtGC7uZ7vUy9T1+rXPSaXpwqSbNwGxNRv7OuA53sYsmzChx62dvbOyfcyGYFq",
+	"RK9JDgCqgMCQwHzUWJqZzLV0wa1E5wSinRnVxGxawgTOVs0NMkzx3LAboFLhYmieesxo5Edr6VRN+VSq",
+	"88Jw1UgyGJ5FBjwJEAs+YErR2C5xwkSNOgJu5yiVxDs25DpXOYShIErxKc4RtXu7srOzJo3JGzjRJ43y",
+	"iEahk4mS0wc6BXaP0ExICBeJJFTgYS73VVbUNSZYfoJOzbcyOboJVDIMU6WeIlDKXclESsU/typI3sZa",
+	"Vjy9wOu7ZMS4Ign7lFQs3LJXdfGLhVvwQgC9nsFOmzjTZCTVbgO4Gkk+By2YHJ0wvzf551r56/AYjMwn",
+	"MCvQTo5ULGTwTG+A2FPHbJIAYux8D/VMI8wHWM8EVXY89cw3VN2zCEKb/Kh45yBZCrWMFm1Aw6QsBDon",
+	"S8ZmVZImL6mXmse713pptZx817ncWE7WPuL7K5jCE/hKezo/mhcJBWnezqu5+Gz+s1adlNxa4wiXB0nR",
+	"3kwa425OXWU11QrOlu2dJytXi5ULapC34626lkvP4VRd7fpKqq5WZndUdf0epgIQFDLy7Kp5+a1NTkAp",
+	"lkekzwYSWExgPP9YQibCg/l0FRTZ068umt/N66yb2eG666xrSGrMkyRmG1javdVZj1TwSw3nDxFParab",
+	"F+7UVwOSBSPml+bgY0KvGIvcGPmVMwN/c5c5qgQB9jHuODWAFzGRv/3XTmunTvmubPntojqtjey+ORU2",
+	"3lnyrXoCVnvGDo55nTqhzZufr9h0b6io9tdAtXtXpjR9UPRkIMDX6YSpKdeZZ+MmI3FNIgbkUDtopdrO",
+	"T9lTPeR7FksxhOJSIY9+JA1VX5LjYpupQAe67NfWfVSAvdl3CRVgnL3zhfkLHvJwL+RMBPAS4H5gDtk6",
+	"YxmoiHKt+SQ0j0TYCR4LHyb/+e//A7SEPez2K7biZPY/4gMgmU1In2quybPeBb5LY90LyD0XkbtCV06Z",
+	"Ujxi356T1ykjJmLRRKUC0XZCznzHub2f97/+FpDZiFsuAVjcPWMTG0/VUpw1j3wvtdltXK8+E2zAQ07V",
+	"ytC0vqUEhicBzwrJpjVi4ldi/XVdvTUxfYV5X7Bx+9Pfz17Bu1fX+JRE15flG50mvvTIEjdBwtmfDWVq",
+	"9r65AHUb8aExzpoB0msKiqohjP2FErhMVWhM74zG911uHHWdGIew06BaM61ty8Eium+HaakvAA7z64R5",
+	"PPvGunwSU7G8Rm1LmNjRZrSiUTs2W7NiHPobXOS4KtQHE4GWN8K67IGD+XBNrPRULMG9WcJmbA8QmhNA",
+	"rBgLxrAY4qlPd4wsDu3Avadpmr2dTCQXCVhvm3YzWj6FbDuSNBZQfq12I/BNKyu3Ra3D7752C5VXlpYK",
+	"baNiNR0q4FKx9YUN2PMn8y4IRfYbKzwM24l/apBe5Rmtc9lczughWLV91rzOHxwn+E+NcTDm4AAxDl6l",
+	"FkkFDhro8NOiVSZjOofaajbB/1eH2kCYkqWnBkgpgmk96lMxj38AvwCAjBn5NcmcNRceKYb+kmC5YCMX",
+	"ariGIB4z36XLPnGd6GUoid9w5/eHksj0U94ubW1CzJpW0U249lLxXVvQ9oe0gKdYIuKvzSn4YjvT4e4s",
+	"Qel2XvnFZ2t1tu9FtwK1JXri5KKdXLSTi3YMLlpQg5o+VoCOidTL6aEOtuy3hM2qWPXKyKx2zfHu0+Ud",
+	"aBXUdlLy5oibzXy6uhE3TpnipuFfRTPSfL6gM+2xWDe82RPq5tik+TFigxqIfRacqQs413RvpMhPLuzl",
+	"jF8m4st6VGzN6htNQCZ8iMcTDRWogFDXMmz+xIgTmgg1ciobdwF6BPM/6mpcdqqZDS1NhEr1PRlIhe3M",
+	"bkcsPJBrkmUgy8PKTajg7VPfXhftoZJ1cr1PrvfJ9T653ofbl5+31MAGJNV9bRZ7z2MMDshiYyLVpnqR",
+	"XYmDWYyMERZSkUjJyaRGu5kfJHCymye7ebKbJ7t5spv1BLlWtebBfLVGupi5+aqt5q3QM6a0HQA0Qy8l",
+	"gKrmZI41UlAbQWZVsbLJlScDvck/IHdb2MSWkcGh++PSZjQHB39Y+9zADOOj3JsR3hYS/jMjMyoSwIQP",
+	"JRnJMSNc6ITR6Fhg4V+I0vmeDYEG1wjDgojWooJwcdWQwnfMCG2YsIi4z/qZWwhSYHRMaCwFC4B8ik2Z",
+	"IGBs0Qytgzt0izlxiO5mHId/gtujED36UDEt42k53vCRVdg0o1HCGVJlIFMRVawn+9gxjQiREUyPomMe",
+	"z7uamUMG27GRG8sUGaW6b6yeMWks8rM+MYDpSxUBRHVVBH17CQ7c+Yj+YT859AyPymF2KoL6M4e3L9Pk",
+	"0JFnt5q4p8xgsliiiTmZUAQYS8Ue6Ombx8l04E1KVBrDRvSVvGdiKVLM7v0+wWJL5HEzWdvkRO8R5uWP",
+	"/wNxekvHXzahjrlBQp0B2tppuvhs/1UP6Muv6qlnkHy9BiqoR3COlxynUhQOB22TLbEsGeEF8GlANs7b",
+	"3QHHzca2sW7QTbVAc024ILcqhmhrEz9uXzCbo5Xd5XCbnViyC+we3VMe8qnEfflgvTykbqP0n+vA3lqq",
+	"91CGO3kQq3oQl1+JB1GqhT7QewY4My3jFOaF9Gl4X7suAoN7Ukbe9VhQR47SNqJzx2i7upaCX9ynmtq4",
+	"UOHOHBYrgL7feGWCvJEiovON3JN32a+efJRttcM7PFw1OCmK/cHC5CyMpU7V/oeBTJiIuBh27Xp6oPWM",
+	"6OGYEKB7WaCW8VTVUjAyG0lC9T2LyLOrdvvboEBtU0DeGj2jHX9VYRzQTKp7CDuEtBQ1VMx9Gq8mEhnc",
+	"d/OsXtmtPxLtEMoxoDtQhzu6FfOIYjakMaE8QmFKyIALrkfrDkS0+/EONmhP6uKLGOeBO4iRtD9jm2qJ",
+	"g+C5sgOCUKq5J6j/RgPnPALosTCKkIQbd/PhvSZ9LPYOKRckFRFTJJERnX+jzU9YFWDFNhuGCuxAAaHI",
+	"oQWMWoFjp8rTXIGeuKlTPeyNZWpbeMMrOmaott1tjrgmE2rUdcVUwDVRD3AWT1phE8QDbh6hBEVpu5k+",
+	"9qwcjPNgpwI+BAfnYFcAFE6FM03kmeXL+yPVCR9wFn0blIz28h+zhHQRE96zgHP/bTb/WNA4N5SQazLm",
+	"WnMxvIFYIpY66ZoTScOE0FjLHGwKVRlNEjaeJHhxB6ZkEWKx+BgzohOqNc47yxNVUH2PABIh8/1GNpMK",
+	"j9z8PuRca/Vl4BwcoTODLmSXCxNHZvGl12U26aJYKuBwNIqylApungycBNhAGH1mNvUtp2M239DxgZs5",
+	"KbiNFNythnABzvoWik2n4wPQZzge1w46xfGmQ8mAigbBUDwhOpEyqlWYzb2f+C1P/JYnfstD8ttAI22q",
+	"0HSoGBNnMk0OhKv4Bh2lGvUW3uKvaXKUQRNgNwVjEYsIeiMUh4RjkNtPAS2+iVexP5D4FyB2r1nII6De",
+	"N9sv6yCZTRgdV3PMjrBbVLsHP+Cx542TiJWI+DoDUT+Yy50g37uBfOPAU8g5K+YeGWD2hZyRZ0bIvsV5",
+	"1cVPx2yQEF41BRXGm4jimnc47nSfU92itvE3pFkROiorOgKpXtOnqRM3bUTqDTM+2j6g09WcnXDwjmYs",
+	"6YcRmxPNmFdzntOfSBEQlbXGDGiYaGJnA0fFMaRzJ3k8qUSNFYYi4BfWmH5Qwp4SRcVjsFfE9ZqisOFJ",
+	"3x+kOrfNZf5EFH2x7Jm3UUS0HDNj/RLpbctWnsfF5zHsZS2g6oIEPDUq6riNUFCfBBysR70MGR3TsOAw",
+	"HTBGmqvS5ZZglrxoPcVkskVpvmBiT5PJnnyDHsV0gZ0HJ5vG5vTMMyyXH4IUgCe+2Lnu28605kOBE45s",
+	"jRfDMPcbsSN7A1rwnLdifmEDckgmtnYqjgrUelLfR5kQAViqc0rkYLC9V5KKSJ5B08T+U5MpHnJWhTDp",
+	"FHUEQElmdqjzjOocjgyfaSIliWnCTGjiQCNck6EUrEasiNlBs+dvYBOPLfP5wcVkyUzmZsPBCSF0kDBF",
+	"aByfcp5PCBz7NxFJQsnYnqfN5HpG41gvTXSOU50Qwabm6OfyAAvpzhE1RvicfHDZs7HdzXs2STBnMOAi",
+	"IkISnYYjZ39XzY9+hGWeEqS7TJAC7lYn5rGW50QTes8EiaqX+BWlRIFkTFGuWdTtz9ep2lqFektCmWqe",
+	"kU0BxmUXTlG75sSqkcXDSamCTwD6JmOjMDrn4MkojKsxiHkI2o+LhJnopAOOCihbJPQyHnOAkVKVDhaS",
+	"DGOqcUYSGDFMQ43Pyffz3DjZiqHQCy02mb42P/EwMjNeZV9G83wYmcVcOlFUDJkqmZUEwuLOz15zsSvI",
+	"4Hrytbb47C9PC5tfIrjvWCjVl5uk/QtjE6cg4HDb4Gg7v+nis/lPLUlaKxTHG98fr0EMahCfo0zvzvDM",
+	"HSzrhV1fSYbSit1TJHAXBH1/+dtdb0eVo7KuDzGjOhcp5ByIDXOtm7kLh5AuEZLE0nhDtleRKba+q/CD",
+	"iOrLkJxsxclWbJRLRmPhYv91XCagaanOMP0aR0wnZMCVTgJiU7lAbkEga8vDEUY/M6YYCeV4zJOERR0j",
+	"XPjbZicxMrrnkwmLAjKSM3jBCB8kVUxQorHLiCRS3p8TpJQ1OuhO9DQXIfsXIWe9gBhlhZUjrhNLzzmm",
+	"ScIURGGChGYfMKcME4Uwu2yHzmO9qZeLr3s3LskMKSBpvkXYeJLMIU6G3DMV0Z0Yy6lrGeAxYBlHXAzJ",
+	"iE5MVHdOeiOqu2OpWI9oOtdZl7S5GP5WSAXpYyrOdw/dul1KWBxrTIMnEm8T1n5DekMp7K/eiUTCOAY7",
+	"CGAyPyeQIVIMAeO565qNYApGI+GvTSaMKheS4urloIAQ4jHT53fCGDNNx8wtzc//TWY8tEGtNk+QxvYj",
+	"GgFTCoIU+Hyf2e4tFpH+HEp8ZhVcDM/JK/sdqpgNZ6UiL5skgjt8ZuJuPkwV7cfs2w65ajVJDx9Wl32a",
+	"GBXbQz4JQWRsDqJN0/3nv/+PQncqPPTc4TFmsGmZKOxX3PRimDZ8J8rTm1ZCNk9uFiWqcPqcgoRTi8Oq",
+	"bgjtayaSjo/y4TZ14k+KXbTNolQk+rRUhTzfmH76KxPDZNTotJrN5gqpx57ZtJwg68AlG5nbvwEmd0AJ",
+	"SPvAiazMkJpHUZoiNZp25Wxo7sglI6ZZdvgDYnl98NAZbUTNg/Nm9R/5BpcGjpEwF2afJjHwA9nREGWr",
+	"d1cp3ABPLDF1bnufP9zcwLz/C372OnubKmVpQJI5FF6NE9ioTAKbezXfXOU+XYPLOQ1DNkmQ+3iV24QL",
+	"PHqPrea2N1lfmrnKlzhvtS+vrp8bl8IbvJWciqZxKvDnP/8ZNIz6zbbM/MSL1rVllbZNOsVT5d5Y+XpX",
+	"mb+f+6Vz6ywVyZx+DxrO0vhFFfLFjf+7PUzfvL+6fPv6l/TX1z+0/vrHD5dv/wjbb17fzt68vl3DxQVB",
+	"e/JUMop3eTIZNQwl+EC/0U4Z5J0e+8rvWwTFS2NPGTFwPi4+m/9Up5aARoElJrb4BomMdeaI+BswMVhM",
+	"+yzWN6SHgNoegecKxXH4Xs6ow9eInvEkHLGIyMEAq3QOsOOm54N/hCrS/E3H7IZcus8584+bF5UnveBK",
+	"r+zNrm/94JaqdBluBtwVLdyOWChp5W+0inDdsaLtsqZlNoOzbH7/lLkI3vLKsTHlJgyGR9noNH44sy8o",
+	"Bi/FfniRWcyAf8oNM/IGBlV21zwWwSD1wxNQme8cP0zuLTnhYe5beS3RaEYv+612eEmv2Drz/YuPvETm",
+	"P1jHuxgWvcJtPPsrFcOUIgJlWYhkP+8//mewViL7b6ALln8WPlN/FOZEf1nWDgQWpA8mTFiJTTUUkPN6",
+	"yn1uO1W1QvHcrvqtOWZLaGRvc7qG64LoIbfbINUmSrBeqYAGAy4guJsTiE29O4s3/eyq3SY9LlBiuubn",
+	"e9/eYJAzo9rGC671H7qw6dxEILeoEs3PidR4xsbDcBN3nEbt0/B+deX3SHorR1MnSCqAp+ZOIPs8FM5g",
+	"NzBmGlj9BTFPD2S5B5cMMD40igs/odKYaazZ52pwhZ/yUan5RlkMYtl3t1PHtRPwwv3Ba6DnOplaRCX3",
+	"54ZaZz/0u48qvuqc0Feo/ErTUO/hVDvJwOSLHAzw2FsjCCXrKhW4xOXyiMLqPNVvlCuN+QyjU7SlrANV",
+	"oyeMWkYXnxLSCWE0HDnqFyFJD1vpex4BFORxNzPKkw6xvHpEChOE4Vgv85FJmtwJI80o/BGdQ+tUKMeQ",
+	"4plQrjKiG8iRJE4HTiUHDUh5AqrLEeQ1F5QRGfAYslzaQpgADQk+f1Xm4nW2bUeFzDrTIeTRdorKgms0",
+	"gsaZ+0cNo4vgDEKO1E4tYusPLbJHDFzJBFDYQiZdLwGNoAGaOVp3Wc4aIv1E+bLceyWrklrzfmwuH/N7",
+	"Fs/XvTyefjfeHTfIbnzpBpn3usbVKB+hFMkUVzOmn/jYrLEVNMZc4L+z5IMlAVlhbbAkFM6KNS1wo+xp",
+	"tNPDKs/lWbP9ofmy02p7OpVU2MKNYkOuE890vWovQMs8Z8tTYp930JBi5YxGy/wAwLFX/kbb149slDVU",
+	"jCFFZvP85XfPgwab8ogJyLcA62gjaMwYH47gE9fmCee+0yp8vs9VMupGKD/Zly4XvtQ8vy58TbNPhc+3",
+	"Hvm8gH2msTGexe8ZUwnHvdM8f/HiRX4orpf3ktrYg0dbF07Qm4anzu5kpryyAfu/pyyFSGLC5CTGVn9b",
+	"UsDjzBSLsBaR8yVyxq5uiMTvK7kmF+GIhffbYA8qS/x2mFdemMlMpnFExowlgS0cZBEQNEa4JI/DDPZh",
+	"pHrMBXNlvERRHgcmTDWRjJgTzagyPpF5Cn1m9PSMiWROQioibg6nic1cnMTHzigQeAuxByBp8IL5BR4x",
+	"YAEdlkY2sGFbOCl1IgNyGqLTaL18+RLYp74z2hTJ66wReEPHNEobQQPcEffqv9I4hsAg0wCYLWr89Mtb",
+	"cx6NJuk01ugb99vyCk7VLhAG3qZsQPrVKrUQT6+/4ZFDrwt87vanv5+BMblsFBUuyPC6O+9PfVUqLJOL",
+	"wNak71nMfb38iXXnx5FEL0/qgqa0uhMcHA/EKFObq4VgALtamvSGjYfoyPjm9lAgYYTOgQU8UziGR1Tj",
+	"XE1I6ZSmpF/nnOAtwTUnL6pmKazbu1lbWqtk1ByuQ0HxPCLArqsfV/wEjs2KLRKrq4WLCJi+9tiC2itE",
+	"y70O9EOiI3lOehBS9zpkAojvQWBb1nuKTTmbdaXoZYyg+ZSDuS0Ya10CbbF97TeExrHNf4/vhE7o3PlZ",
+	"5oF+o8mI60SqOei3hcGlNmmFehHj+yUjVPzP6gTLZTlfC3tg3XoroJwlvhg+uLyGPQpAp7tRoM4spkk8",
+	"GPF7BZuib0hfJiPcY8v3zDUZSyUsfGFNjfPaXnudZpEd2Cl8cg8/02rmp1fhZ9YBc36d9q/alC2eryqD",
+	"lt93b9Da9Ri0Q4SmZtEDZ7qD3c7l/I/A8bHEuv25pqExW6uXdPaskUK/KXc6C1n01/6Spz7nbfucd58Q",
+	"3Vb9LbEs/t/ddTThWjwsa9quenKB7oAfWE7woyuV2ceY6REswfXn0F98LC4zm5pvLA2glZxBTq7n4Pk9",
+	"EzlrpqZMnQH9Cf5IgHP9CSWahVJElugDO5MRi98hPfhsx4K9egHpGdnpgduIWLmA9HjUw3H7WFAkH9Fl",
+	"vBO9v1KdnP1gfuLsl9c98kwqh8bufWuMESCuwSDdOBhHYPUM1Djh6o5e/1bYv51LapZiASSta3sXmtwz",
+	"NtEW4i4Ezq+6E1huZYRHhMZ8agcV6UQxOibMfM/704m8Z4IgWhwSk1Dbmcp7lsNhwNARGGBk1hlJhuO2",
+	"zMVJOum4ay+0ENwJQGsAe3BrAU6OcHSYpDbLgbSNF/4SPjnGNC01pmjq1g6P2jwNROyXeef4wR/w5Dw4",
+	"vAsRkHmWMgcswR1PcqAbxqfMV7nQO8j0e+GBbwkhd50EiKEJY25uAJcSUmF2W7OEWP8E6CweoOMzGdgl",
+	"1v0ELP+KgOUJ+5SgGj5DwSr4Fg0edcgjGOo7UVCqd8LosQ75fNfg0V2jc9d40bq+awR3sFR4oQTXDR9w",
+	"D3/xQ4U3u/ZXV4GSwxdt3HHX6FwGdw2awLeXQOThS0MpzDLwEd6Bh3XX6Hz+8887ASrpAb7Wi1Np4s1u",
+	"7SGgw33eGbu1ysDixk1wh2GH5UJzRKtt/y/oeOeARbkuMoA9Ej3iEx0QAAZrlwlCO/aNJrFFlYFTn0eY",
+	"2wOBkEXzGxMGRnAMrcBWJUthPg4klOsikEojpx/hZo8qWLpn8x1HSffMfOoM/7Mm5uiR27wFjZxDFpaq",
+	"eziCHg50z0UV3sW+VSX2RmIcJtAq3y58pZrFirlzmF0fdHbF9WGLSq3685VtOt5thvDxyKs1YVluWsUk",
+	"7cc4jdVonglTmiEri2IJJP7WIPXKgZnzVF7F5pCKpUrFh1yUN9Phj/q2p/WW5J8QqATBZiSbNwTbp5B+",
+	"qGJdXHQHctGZ2SHH2IpR9QAicLc227phDlinoWPGJo0Aj3un0edyoufhSGoZcootHShQYDDAegyU2VM3",
+	"YKoVuKfRcTuer4DlDoxr53gvx2PG4xrxPEbVPnXYDqJVieJBwcMWH9cPMOAiyrdqoYHYqlGrmr4LJPac",
+	"9PpUswhKO6GcGMXtiiRmhcFCT4EbfmAFsEM0naNcQkBn/QkbecLeGxPxr+9/fUve45/tZrt51mq7COye",
+	"zWdQ2rHsfTK8R7sb876ClClRTERMQaNt77/gj/YC85dME6jqGKPDVZjGVBGPdghIOJI8ROemJwX7dYDx",
+	"UiiFTnrgQ/TgwNlZnjipm9FwROAMGAff2LCJBHKzG3LVuiS0L6eMtMgb/v1Dm4726UfU2PuD6qwptsBU",
+	"UlBHE2XuCxE6n+0PGS1lpfNnOSMRj8hcpgTeRMsxY+z+/yjBdvpXZP8PFgLow8u5XSPwG8RwQ3DJgTL/",
+	"v/Q6ncYrnBBO6JT982wqU00iqcachCxJGNFsTLlgxKwIL5OpFbOmlHezG/a3mPLOjEfge0IURBWjDfh0",
+	"BzgdABgNH/79z7V0z34I0+Aolmi879kwFcfMlIaqtbTPApkxqNVeVl8Bx0TOxy8yp1k1axw2eMr+0TwW",
+	"qCyH+vwoFWERT6TSN8YlEMkZZOFMRGHDEqPYgPIh36VVsAaecNZcsBT1Y/VN7YXUTclx6nAlnE7azLV4",
+	"OkW23Is5Zu225qTM9lrasColYoOdgyjbVntvFoaECgb7NuIYXIXsuNbpw62O+CnvW+15n6nnz4Xzf3JH",
+	"swcIRMUgvxFhc+5sJGPIdVzaRD64ZtZ1s17hTYbXASZtS6HmJeIBUGfR0VqZgB4O5GbuVd3tnQUZty18",
+	"CGhdJx7ZQytnlfgdInJiiZXHvGTJlMztbPmFPbX7nhFh28fNI0HWZBtY3eRTEK6tgWuSZVrccAgem92B",
+	"k86RNQLDIei7FBITpAH2JBhbQGIa3uuMbQyVwuqin2NgFhKfygaUiXb7t5PxfQymOblPJ/dpr+7Tb7kd",
+	"PCDl7fTpgvq2q63W3yuqax9BVQZhvYK/k/N/htLyCIbJmZFofP3Mh40uC4Z5KEiUF/JYsIrAV86osngL",
+	"J3PImUgTpzLN579xaS6mpkwTrEd4ZgRoKbtxdZN8lSWSTG8eI+ImbaRTFysmWyvKdZTg+kpvADCNTLmt",
+	"rMpWVxfrZLd8FvuJk03vvFQsibMIFwCq8dv3dbJ2VId5t6XbFGBg9CBRPbeFYp7sI/ZbVVsmXO2z+cQj",
+	"FanQM+i9Qx8XaY0s1Qi3aDjfxoFDHxcL84GvyRtNywUBhwnBaBu5rXbKQarZFpzfuMUn/9X7rxbw9KU7",
+	"sK66fXJfN3Nff/XCdxT+q+UUR92SX/oabuxIppqNZBxV451ucX68FEy72fKehQlItMFFnXG9ASPSnfgI",
+	"/M/o4nUgCXAR6mkvIL28tvh0JiKjMXrE8UGjKp4YFalHjCWQ/gRINpBgW4OJYLHMQUadjhr7ToylOd83",
+	"YEkBnwy/3FdARGUJ9YRMzC9OYpYwhEZ/mpg7GUpLFGp23mGt0b+30/u7iUxo3Dsn181LmwtJpLwTYyrm",
+	"9lc0UamoIob6OXs0x0UMtf9eljzfQNA4y/74fUU4tBcLc84cf77vzEfOVxzwbFOVNVMRlSN/MmEt8lfl",
+	"OGlL9nt9GJUna51KHu2nMaj5snOZawyKqWJRV/N/skbnCnXzWv2JK372qtV4SFXxM3zg6tpsFSygnTO5",
+	"fquWdM5fth6aqq1wRF4zWDBRUNjuqYjO5YSJT+MYj5k+k4MBD1kkw9QovPOc2hzH5/DfYu6+vD8AaGm0",
+	"DT2ynwhsa0jI4hgULfuUQGeqPeJ9LhBu/9CVKVPxRZh3BtZe5endNf5cAEE/BFn5zbM8O+U+lrVDi5jz",
+	"IEP2mLNwJ1ZZVZA/RUH70RUC+w81xoykJoZ2hEByQEIZp2OBxasbO12DKkb+kFxgN0DvpucHGsITUamw",
+	"z8w8kTSmJTf8ZGi0TIOVRrt/5TrJabmcK5MzhqXNYuY1tKnbI8OrAkcwDIx6rhYhYYTjnCXnpIfWQPfc",
+	"m6B6swkiPm3m7Yb1LXIUMEZ15wLCLKh0WcDMKj3rcdG1L3f9y71vHdSER5D5o/dM3GSDupF6ys2fNrei",
+	"SxmfQCf7Hd8rjOyh7rcbvRUnkmI2FhrxiW2uAp9mk99rP/y9GR+wxhpkRn6r6wZorUZS8EUb2rWfQZk6",
+	"NIHUcU/1zCne0lK2uUNCMw2zRPX2UxHF7PGCdnbJ5Qi1Mm5wwXLdABxVY5mqGrIkr6d2xuNxEpHHRKQQ",
+	"NR1K+uQRd8NiqFY59HsZeV2OpCpLG5tA7QHEyZfpwGmx/obzP1YnHcLTtIU7UDfsaUEGrzeJm2oFPZ10",
+	"SD065BDhX48ZTo8Be0yLrGEqL7yPW0k/ITWO8ZARnfusLD68f4FqR49Qben0sUl1NpIkZoNkzSTtTfns",
+	"Dqj0Z/FIlX0u5DHf2Ls6EfNsS8zzYMF2a7Mj8cxoMwgH3XMnz+BcfLvPAU1bk9kuU69OK/lT2V1HS676",
+	"WRPuYbalCzufLaIirlxTlbZqSg3iiXjqbsNV8js5VfmNJmOvFA7K9SpNABWwT7kSgcqNT3Z+1kIyp/gB",
+	"6A3KfsBW+pdmdRiHFJAdTJK5fMXcDhQmwN2zv1mmlGkULRyT/ZJ615l02VBOdph4Oam6alW34dMq9R2j",
+	"6MvO0NxGkQ/e6s/OOJfz4jP+o/sUGRuvfLbzKk4S9iQS9mHEnLU2KzqqFE9h3QfjaJRCDwpLBU99QpNR",
+	"5qh7+Wwsmqq1Zh1tpxoumIh2D+Hc5/5Uo0eRNNFm1WJGp26wRC4cplYlInO5q9/ZMZdRGbm4rQqab0K0",
+	"Vo7+zBOMZ/Nk3JdtFVgqh1odpEmq2OqpPia29wz3QzFu9iyvQ6/Pmq2NvcEfRLST5ODJUD2NK3iEacRb",
+	"J8OoUGrIIQJ2a38o+x9EpC0wKNPYmJw6J1UljNUx7yXKy/xADVWKp9VbnkMaS8x2YNrK0vA3yaN3+BOn",
+	"asapmrG1GvobCGHOkxnTCMDUTCmpNtBKfDyRKjkb08mEi+FyQm33oYxP0/YXAtP0TZ5sEzDejuzZcm4D",
+	"sAkBcz133YSNJzFNmO7VwpX5C/zqG3czR1XIMJ7njksY8H7QOLP/3X5Wrz8RXEBLlKNftI0u0JNwEPUM",
+	"N1Ydw4xVGpkiNuCCu5QT4jrxEFmeaRiLy5QEoVPYMeOJhuFR+w/aYV/+Yxmm0HhrhY9q9qnwURyeOqVx",
+	"ilvwo1lxI2j8jIMQC9/F/kz/Vcde6t8PzUaKBCe55D5oXwdDCbx31FLr2ze6Y5aMpJExo5MSJqAqQRPW",
+	"tS1BjWg8X+zDwhYsI5Rdy4YtzSdvzHdXtT3N7Li8w+E5jNwOacT+ac4N7rWe64SNs/E67Iy6T6zVnbRl",
+	"XaegeZ66qoPKdElJp0CHOs7Uo7MWuPodkUgWwmjzOEuhrzNpwdOo9dBumA8POIujAOYMoO+Er/gY3tKT",
+	"gIjcCfPTqTJRNheJJBRG6aNNsoUfaCbVgM0+J73CKeph1xB809JOEjmwXrKSM/c7dwJ3nEXZsAYtM7MI",
+	"6zaft8Owh4Jr5ltVgWZuwI3rzD2DP1K3EBitVo35LZyyrYtCwWad/RsjhU8KdVuF+ucW+nAzVbYfSsri",
+	"OS/RpH9hk+SYi0lOY5c6+X8BtjCnp0vV9Ooe/erY3oI3/7BiVEoruaiQtnPXTl7ayUt7zEsL6lIhuYj2",
+	"UKL/ZX6cK5QtUQr7gzzfkkwQ0el5wA95Q+zdoZukqMAZUUbxGFUD7d/mVaNzzrOGWQDF2YDSBL5ltZlF",
+	"p3J5bhK9TqqNJ4g6popFckt3a/WM5cZ+1iNI7HKxJEbKGpuGNnugo3xUlg8xlbfUxHtUco1G/iIcsfB+",
+	"jyWFW+Dr0UjyP5NpHJE+IzMlxdAy4ELY46eW4P4HXkDxbSfgiw0STDnmB0pUGpcILdz/MYdIdohc5x+Z",
+	"02KdEutwoO+w4CGEMo1ZitHBavL0fsRY8jNebC+i/FYm7K9cJ2Wy/ANE2wMOI+9vfCqU2hy3n4rorTcZ",
+	"8EQ/ZUrllRxPqMpJb5bptgfV8lAxlmwo2BMlJ1LTWG8jzo+yx7qZgWiSf1RMhCPoTf9BDIF5EW5Bk1Sn",
+	"NI7nZESnMBRrlJv4aLMqmK/nFhwh0ySwSAgLqk1kjqXlrUxGZtuAH0OqjI92LXHHPWJfhsAjHsZIO4m+",
+	"YcK5yVbEBUwKmqj/+J/4L6sO/uP/fagPjkgL/GYPeZV37oQAjiSOAk2ITngcIw/xU8o8rjUv83i8/dzP",
+	"TaTcV7+qy27Sus3WgGY8ogHpz8HxxfEVEr1pahOJEQnlZE7k4Jy8BWroAeWxtmu2SAZLd4fLWlZP++CX",
+	"WVs95hS315kMFHzI1Fm72b5ah9Wg+HCrzPFtHNuTMt5L2aJYdC6rK9ddx3hUbmualr9M5A6zdr3t5MTD",
+	"IiFbucrtEhcFTq/VWbsel8H3+KWq60dqjixBWXmdIm9QxSLGMmJrLuGN+UqtFfdEjnkIQt+YMNVVEJmH",
+	"MrXazw8+7rSvv2sFdiRt1Og0feYX/j1RMmRam7+ewxRqxf5gIbx7+fK7oKHkTLu39D0wvzY6l83LdtBI",
+	"Rf5HjdbozijM+jff+HO1DDMEHbjioVHJ3T5Xyag75loDo3jrsuU9sK5igxSW2mp+92fQMOEsKonYSCfD",
+	"1GrQuGeTpAvQY3/d9lnzqnBdPaLt6+eNTuPl4MXzqPmi9eLFVfhd9Pz6JW0PGKXN8PqaRs3WNb3sD64G",
+	"rX673+y/aLfDqHUdPQ9b1/3moNmkzRceeNVqXV03XzRhXQJY4Ktu/GoNJlcAiFkl3X1ojwI8jJ1GpOZd",
+	"BfPEhASP5x+/w8MdKqY18nAvpIoLvwIjM6tX3Pp7flqkizSix9PLV4X08mXQyE4IgtDTmHaBMa3z/M86",
+	"IAIHhw3g3uA8CRrgPYOxzIy8ev83TAdRl7x71vP0ot9iVV9jXyZVCemZz/Ywss4PVfL+uBx4UnwstN8J",
+	"/KL9QA+Z9yEZjReGRDWN8kB9pJzuuEyVH/cfAn3rIIAss5QkNt6dBfLnjD0ToYy4GAZ3wsQs2eLghyLJ",
+	"MFgemPtNsgQYJhMgK418ZEHm4+CUSQsdCGkcF0dU34l3coYcczAOJkdXZr/Tp+H9UMlUAP1cBk9IYzv1",
+	"8rdf338g//nv/99FBn/nTPduyAAngfdcGbQHhLBnBK5oHoRtm7B1Q7MGq4EDO5BG06nlTeuQHrbN4ofN",
+	"T52R2wxUYTbZgyrsA0H1DFsG6YJnPa/R7QHBUgN+6VnPv2f59RIip0xZr3rxgoXkAiQuzL5F+FVY/IjG",
+	"A7wDPDlwIpDdE5MaNCY4sR6Pb8RA5zgaOWekCRORBsq/O0EIHSRAGGhtOn4YzvZ5ZhV6AG6ZUGP2YM+v",
+	"mleLfqU9WfmBo8+vyBv+vXnl2n4an889F8CTipgT36QiSC+X/Tj7C5v3/LO4E8aOFX7FfBuZC82rPRrH",
+	"xhraZ9PDAzs2jw1IfpMRFXnsp+W9R9Y8YLumIcwOegTrsoeETmlXE49Q9eS0Ta5k7gZIGsGCj7nI/gaO",
+	"YSKHDPZwQWW5LqDq6d1ZeaB0gnfLeD1jLvzfK7i0t/7smbOdSZd5siEVpM9MlDU2QhMhHmlVL9ObrZyx",
+	"zyZ/u1fwx1fyvnvWcezZpS4AsRCoADMyjTILHh5KBDFAdGGDC+89VqBSvddafmOZJ+tuLHulePGVbvDj",
+	"z7cfPv5k0zhA2UI1mXERyZk+a7Wv2+fkNUtgwfY2uM+4LuMOdnao6txcrTL5faMrZ65uWSym2ZiHMpbu",
+	"HADXKe0bIeeTFdmfZQapgzWhDBntbYStqJorFmlUWdeCoEv3p91sVpAqVyV6x2mccONvwCiNMwyDPldO",
+	"Gcgig0VF49yiVRh6veO9VgH1FwG0usWM7z9wSb8/GF9QSbaL+bkb413faPaJ3dAhu8knwe5E67ub5vVF",
+	"s3Vh/O6bH2/aVzcy5Uv5dZ2hLSfBfSxD3a45Q12aELOBK07Zm0l1j6hRKR56XF8sRA23x7rJZaFD0Ph0",
+	"NqafzvogKs+/azVfvHh+ZV5FKv/HCRDs9Zfj135JbDomAIcaJ35osGUjOSMDqlBvlc/F8m3AK+Lc9j8Z",
+	"65RVOWVVvrisSrC1TgYP3YnowUP5fsS4mopszXsA862oei9CKkIWH8I8MMwmaAlqHaaBoQ12yRwbgJ+T",
+	"t4zhvEMH+XMDZvxQ3LGc2vEwSMcON/yNJk50bohiE1BjxrDYtJD22ZPzIv7QlmiNOWEiYhm518PQFjZz",
+	"b6Htyf6c7M/x2h+QnfgQ7c/7RMIRPQboqVnrI7ZnZdOAqZz9mYYPWZNgzOwklSHlIiDCeP9SkaGUEU7L",
+	"hbQkZHdtkNBnQ8jes9l5yXByJ00+WyYV/AxcyVgja23KWb3xZ4oZIYIlASVn8H2n8VYdGombvanp2Jw9",
+	"42RlTlZmz1bG6pmnMDL/PWXpIVqYj5QnUEiUBO3t4RuaD6kSkCFaUKS2MdvVx7ayQHAr1XgsP63LmAJG",
+	"wxHhWqdQo4G/lJwFCE1WioW2eRumVfbngUvnAQzPD2iHirWIvMIG6Twnb+00r5AKuMn8QK9lySfM+uM9",
+	"PdT5ODELt+VHvNXdp6DK071mGwOPwAxQYALNpsyciyCUEQuwVR/RnMGYaU2H7E60roKrF81mqx049RuA",
+	"Ygw8ABL1ofs7yCeRg1c4US3/Wgdmp+ELJGIh176Q+IBMpHqEGtwQye6I2Fsi/p6AOyBwBAT2toi9r6fE",
+	"adiWCEACwMFKaL867Vo2eq2QdD2Y1ALa36rUboX0nZNfjAwjVWNu9je1uBKo52dVfIzjET5OUUY1zBGv",
+	"xGpWzVZYR3AzJOc7c49fOJjTiNKOUZx2EuQZ/Hdl5Cb4/FlyX6ZJKMe1Qjffydkj6M2FNYAUZ8XeBR1Y",
+	"sbRwsdSeq1U+b+5y/ivYSzyzoXPGFleMmvEhBB4UZw4BHzSc7uw0Vlbr0O2CCtkYRKA5+xN61oXxS6+C",
+	"XFtAp4GGplGYuW5d/jrAe+/k7JDwe5AZ7bPQwk6cS7OqYdirIRhTQYfw3M+Mlx8vp57z5EUjrhOp5rmW",
+	"IG30vxAIOpsxnZABVzo5Jz+IBDROgSIPAdQgjn4O+FTy6F/MhtRDQvfG39kbvLHjmg4O4ZLuSrFjje6v",
+	"Y9R69scqur38ySZSVqwh/6DLgT3AMhDskoFulXxBmCoFP4tu24pRdPPSRsqxuVU57qJomTuVakgF17C6",
+	"VRk/my0XM+s8l7BZ7BNzqi0I0lNrXqu1qpHTmQojYyfpTvGiqkRg2m6A1NDE28ukNTDuLY2ZiKgi0EjK",
+	"RZH4LeFjRv4JlGnoWWeHA3OnOSfX6FduX5EiUTKO0Q030m4OdS5n6poOHd2Ziix0FFHPZikZb3C+z7ew",
+	"Aq69xgVcNRKAWHY3pHx7rP8fRGzh1Ox1dI6TyqGcMiXG4DZ54RQyYQCzCxVjwMlx1mpd1Si134FsrkGz",
+	"vrB1++H+Wnx+JRL/zh6yY4ZXOe2CR+Mh2w+MkfKSJQc5bVOtZtbxt9YnBssHvuaVeSlU6qH81c5x/RUY",
+	"zqA+aTH+MzyuQ8kaLzOsnuaqaFp3YVl3EMMcBLO/f96IkXEUpdDspKVAoD/U0ow0j6ViaxP+WxvuCpss",
+	"1iwj/OHCGP+Q2WECpXMAtjbSe54G8IPAHquB7fxAkiM8GvudDlCb2jhETq3lRvMDvUfwdYkCMRLhuuIW",
+	"ufLXMKKPzP01oQiKni84KRnbniDsTNhgvO8ldlwlinLBxdBl3nq+BgVlq1BOGOmlminUrL2K7MQxDvk9",
+	"JrYAyPLis664uHlG3YVMxGPzrpZcy5ywiivZt6qqYkHj01lopIPrBBPgg0EXvlOdzI6ZpeKgxiM0URmo",
+	"+cCTE0C3YBUzgXPUltL+l196wuQktmOyvYxHFLKBTjTsPGXNslcAlPlpYtTqzWprXJSzp5pR4PXMat5m",
+	"uxFs4huzMQXoCOVa0//TrJyrc7ecoIFblXdgW+2zyzWGwLQus528/Y//pTUlb2SqNTWBgIRSckg1m0l1",
+	"j01i2zjMTpJW5qmtLTW1l+nN1vxUZ6SMcJidtROMrT+SWbp/M9bhCVj+LekbNktDUdZYwfIkUHEsM9pD",
+	"o+EDn3+CpnfyTMi+jOZkqKhI9J1IRmysWTxlkBCSMfs2yC7FNTR82rKxYInZlW+0zSaVKA6uiRV3GOaM",
+	"CqO6OfkAxjJXS2qZmK0pKWsKwp4yRV/usGEn6aXAqp+MBNhD/1C4jVG3B77RsYdXKqhPP+bXrp4SyqYK",
+	"l+eA6hkcfLKIT2oRg63l7peD6b9aZiptjmkxMqvVTm7LqJ7Pxfi+otJhs1KwbyDUCdD7hYLMUgsHiPMq",
+	"zvNtx8rWRV3+UOyaz88u17ZMe+ErP67Rp0ttjSUqH8kZiaUYOrEB9m6Y4lmz9XmawdVLc6eKD0fwjIbG",
+	"hbSMTB1Cw5BpTRJ5z4R2nqV1Xk0sbPH72HtOp4wkkvThZcX0CIdKV8l0hUQysa8pz4dstS1WY22z3bw8",
+	"ax6I2XazTVvtrc12uwazfXRa6QcR1er/Csai6qwuthMbTyGOXRoKUmAg5jjsXQ6IYlPOZpn8m3AWRBzj",
+	"0rHUCUnVkAmLULshiulEceDYkYJpX01ArfKNJuaAkYTRMaStakGnwc18kO9gsceVBcYN3j0yzV+nETTO",
+	"sj9WyQC/ThmRliYWjoUijKqYV5Jo2Z9PZHk22HFbr5QNDmXEtJ+uAUndajixa5Yq24AxhyRLd5rGgina",
+	"57FlxJqwkA942DXy0k3FKFRlu1JfSnTjgfwIVdaJogIzAflb7lTeYCjFgEd2erVm8aDr6AWXT/lvOyO1",
+	"4iIhfNRMaJ7wKSKbhXnkMTTc4eVdb1+7udyGtOuG3b23T9loiqfOcIIirs5vwts2w2/VrRG0NG8Gvs+z",
+	"WNYOfF4GB5iMqGZfDo4Zb/o3vKkThvmEYd41FAvkB0gvc0i3g0Ai50Th4FDIMR+ws3AexoxMnKweEQrZ",
+	"Ygt5Rq8Pd0GgxT2bl2zkF69yAx53wgg1AQjQLIDmxAZAoJllgwELE9KfG7lm8aCAVcafx99CX60apLwW",
+	"8Dh3SPZaGLK44p+piM7klClCh4q5UdUQiXDBNeIBncjBf7syLZe4l2uhiHP7sJ+6UP5BfN3o4UXdsBHo",
+	"CbXKruDCRak5aKjwTu1TUM/hPkaw7yNHc58I39zZP8F6H4f1bmUCT5DeXVq944bzotNWC4ZXsQFTTITs",
+	"rB/L8L46Xv844uGIRGzKQzf3YSRnZEzFPPAMw+YvNx8NykCpxlLP1uH3O7fO73GZJ8DujgC7eAx2Md2r",
+	"+Ag9T8ROA3JMC36XIyGzhbDcZ67Omq0P8IH10pbtFswh7EPD1Afaj1lCLgNyqzUd03tKlKSRpwy7buZY",
+	"GOQEJgZUpjG/KyBYoi4Yskan1a4vhi8+jKcO4wuzdZZPPLTnESpKdsm6Or+5k6AeUJJW8+FIGB7HfraQ",
+	"q4HJwSDmguF0nGytbhhRFvK7CN7yLyKOE7yLIUsA5DkO7oSQM6MTYeQI/qZdgWYiQjwn1aTnL2RnzkCX",
+	"hQORJn6R+jybdIM5BzlAXOfcpSQmVCfVEM/ieTkIqKcVm8syEV5VLNsbCkzdofzysO0xLXb5VFqsXaLE",
+	"BPI0/qNx+9Pfze+22iY69H9cGdOzqqZDMsO8zmtuFBYunNbStAeMYjrqtEdRi5ZCA+xtEop6dGU1uobH",
+	"uDwVchvHNixzVw2IBwbh2SkSAmZY2sIcCgDBl6ZMHmim2rMmRyZ+60pcXnAXpK+1I+n74Az7ocRejzsk",
+	"NjuznhjtM1lTKqcXisUM8nZ7y9yUuFNUk1jqBGJAOWYa41xHWH1OPtqScG6cY27gAYrAosuFfIcQXhGZ",
+	"JsiEXZIDQvJp2JSqRNAqfNT2J7Z1k/YJVDxIxecezcKyXhaW9VA7uq+trSFfbqEh2zVqyENMUK3gb0CW",
+	"qlRLghDKgTH+W/gdisZnXPTlpyV5KprAjFzBlCYjQDwRLnIzZB1KGUKtOcGv9xnwpY7rS1YpGv8CK/3C",
+	"UlW9ieLSnI4emaSJJgxaF0TImXYYnZ1nswrSGzTOCn+59Zk3/L9XJ0m1z27jFNjSpnL36129nCbVwRZz",
+	"91J2+dzb6y7Af7W6m15qZtFlkLKIGI2APjwbx5v1uQOB2bI+cjllCqFpa/e6D5Qc2+1Aua66xAJN0TqM",
+	"AnVlIbejVTX64peEjZ+cVtVcuDoPl8mEYiHjUxbhM3FqNqfQnep7Wqxh0TZs0rj5+NDDglL/BcHCW3pc",
+	"lgnYrBSGyNoqPPxR0qoBiggK7Z3GLaJYfFcNUwr/zM9hHpDbIY3YPxt/LsXrru26tY3MwdwYExidtb9/",
+	"8eHq49//2zZMYU49ONyebUI0kkvHPJ67gRivOY1j2XCb5DpSxlzggFvNPpn7M3fsNVyngY0G8MColgJO",
+	"qh4xY9XNOdVMmWgEXqZhKMdjGWHO5vecT2lZm5eAj7dBMmTHqiJedmf8YKZdVOoM11FqF7ygNGhOi+9e",
+	"a9QURxd1ywWO3NljEP3O5fVzHi0Y45iLe8CEL8TLNrIlz3rFLoLetzekJydMdEOqWY/QWEsSKTpINGAX",
+	"NTsvElTgb6JqLCIBSaFfB1bCohyRKcbdMGQKZ+iDPtsg1sbdNwKTiuhdJhZHgbDwe+20fX5DS6yCArRz",
+	"xKc8SuEuxywZSbMNJgBLmABVJydpjErXOja2pwNUntkt81bRorQbf66nnHAGwlMDOZbqxUOMklEvlkbH",
+	"uIM51ViuAv9cWxsZ+YpZNGR7RmRZzU40c7xYPsNGbctvLfLv73ffSuDk/p3cv927f0en5rx81q7r3Njt",
+	"fU5gdonEAWMRIvLssKWIYiLEHijQfDZrtpHqu8mBNuC3JdRHSqdhwq4cqU8Usdh4Oixa0HrXjaDhNrnR",
+	"afwsodBj9kPzT0Tw4SjRjfWS7orGr9wROnkyG4u428Pa5TtiIc4yOiQ/hqG8BkBigEEQteS1tTg09qaP",
+	"VHo9ZlzIbkgnFEbVri2Vr+2DPwnlxkJpt7B2mRybU7WklftHCUd/MDAG6o80GrIO6c9xIiGFLdTmXOuA",
+	"wMRf214oIqLZp4D0c83dedmLGVVC+/YLGLYC9fsVam5v7Ir3Tr2wnveac0/hPfRnQTZtGdV8PA+z06FU",
+	"rNFpnr/M+b6/ry18sF9/5TqpSj7G/J7Fc0CtPl3t4UcuIoeuhVz9bCTJmM5NzAP1JpHFPkecTBQyOfMe",
+	"0CH4tTVbtwHl8bGbNoxHuxGPukImXZokTETrG7m3Mnntn/TJ0m3ufsZS5+1ckfsfo696bB80tO5RKH8d",
+	"ECqIG/EPnJZ29rlbbW1yCrd6SqidEmqnhNqBqbvv2dA26dSq24wmQVjQ3tRbTarL3clJe52010l7HZj2",
+	"+i1NCj6Md9ok6jTn0FiKxg0Vm16OCM4JAkxUpyLyuJSAUE0GVFlIsBuxYSLNe2jDHNiXNdPr4oPvxJ2A",
+	"wKqHxd8OSdin5CLU015AenmV8OlMREYt9IibFQts7HpiQlc9YiwBxlUYoB/KMVBQIA+UYnQceDyzTqSM",
+	"kKiZ3YmxNCrixvwQfA5/2eI25GDgJo24CsI5uRWEfZqYOxlKpr3y7eEN9WDnPMleIhMa987JdfOSzEY8",
+	"ZiSR8k4ADwD+iiYqFWV9pfmkjT6BpE8g6RNIehuQNGg1dyGPuIOEXfm1Iq5YCL9QdqpkmoArBV/Gf618",
+	"OtxzCZH4ppRzl2pWz9C3DLe7O3B4pRCk8HgHlMcYm6eCCj0DwB00+IOytR3+5kBEjMYJLHmNQwE0r5hy",
+	"evC4dkZvuT25hKJuRn1QuOZUROdywsSncYz7rs/kYMBDFskwNcbqPGfyxvE5/LeY5nqYn9Z0zIiRO23s",
+	"YMFqBoRNmZqTkMUxGEn2yShA/8z7XFDY7gdPvVFmngvb1fh81+DRXaNzt4Jne9W6a/x5JxboShfh/W7v",
+	"gK9OlNJdN5wLUVwLjwJ0wwPUm3fi8TWxVvDu7LsfL//y8r/9X28Co0MeXaArMckZSUXElF2okfpQxulY",
+	"QOFH34A/h72Yf0guWET6c9K76QWW9gIfCEzah0dmHkga05IbfrI2CG/WVmiFWL3gYF5DX2j7HoilxKPU",
+	"MuR7fxf9WByBJ8U5eWtraTGjU1vYtj5xnw2kYjasMMcgxxeS+bnm5wNCwWoEzsgoo8mMjgosUgVJQrNV",
+	"xNzNnSWR8SiNu2nCtpnVgazgky5nFd08sq+xKuCM18rc5rgF3THysBtHw1iZiOswlppFXdgxjDeHrDtU",
+	"Mp3Y4DVoxFQMUzpE8m72aRJTYaHCjVdS6DROEIpthGogzbaepRMMHcKRkoKHhMexYFpvE5A/Ej2PjF0b",
+	"dUWaKO4j5VwYje+fh7kFN9avUu6HP9UfuRJF9FrRQXLcJCKZzivHFJg7rAVRsNE8vQfKLBeUL+3S2rr0",
+	"v/GwhbWVw4gKAV3wdMIrlcUqCbvMo+/k/fdV9MzvGdCuO6MiYdGalLDQzg+DMDhc4ffggd/qknm5XKHz",
+	"PGrNFe5AVeXyftAbs7vE3zJtc4hdYMtdpoVOsEMCaSydNShFyFzrAnpDtyTE2W/AvkYFMcdO8ShHYUL1",
+	"vUWnGjdoMlFyyqKO+xl0pbDMkSvdrgIAXod8HY/l9gWQugYXokvSTScLFYyXRafC5cc2AA7uZabhMjE9",
+	"xPT8I1bezjWkxGm3rWz8hR3nsiQjL8nYSIfZKGgKnQG7LCQRSSLxzwAzpebvmOrEc/c8SL+vQsXxs13S",
+	"UeWZD5I29qAyTG/k9MlnkKyQJcAJd1OcP3aY9m91aR4zrSEArRLn71kyY8VpB64jxuZkaxXlN249J1k+",
+	"FFn+3OiDl9D4aAI1QTRj+VZwKciHlGlLlF8VyrTWJxG7BiAEh0jJpf//rEex4CE7VN1iReBw1UtVovK3",
+	"mHIBOfgbY/xDKoRMSJ9Z9zoidJAwNaMq0m5OEVSVc40BdpKKn0BsMcvepc48ZrtNhPaBARBGQkKdhgop",
+	"5mOZ6gyMAEnr3KF9LANpD8heE5FW6D5kkqYnEB38TFNNb8gESPAIVQrdO0G4SJiaKLOU88amQrHfPJzb",
+	"+BKp/JgxIjyh82yuytw5XMptsoYL7cLLfUKPM1xen2oO1UxBLEwtx6fn2gVu7YftUYxYyCOmz8mvAxdY",
+	"QMHzhlAi2IzYU08Um8Q0tLJnTCLWIrZqmfVsJbhwrt2yy4g7YRnuKf3q9v1IOhTgBhudxpQnNO6CeDOd",
+	"pbwanca/CXPvITfaDoazKz6l8Y2dHuoDb6JTNTQextpawW3ZO7yHUyi+lTa51fdGl2gmIn+4HTS0LqVy",
+	"YbNTe1Qu38+JlmOWzT4A5TIbSUyjBSD5MNM8KwFMlAxZlCqmsbfQxA48Ic+umpfforpIRWx8AnzmPh+3",
+	"CcUIbtDetcKpgnGqYHxBFYzD1sdOKy5qZHwZVDIXw91pZcX+YOE+uzFuta1bcDGsra0M7+qkSU+a9KRJ",
+	"v3JN+g4QsztTpBPFppzNqnkqsIA6x0pqh8ycY+mRbAAaNVGSXSJiFeFzgNWF5JTtZKEiZDa49UkkXwvG",
+	"EBlIopT8JxNECzrRI5mck3dMJ4qHCYtsCKZHcuZ7tQDAx+gYrldBd2HvszaoS7mW8QriM/7TKKWcppAT",
+	"JmAOjeiazTInnMZG9BqpGIWq23rRvX4J2tp9G/Fs1d9rFz6d4d4K38n2PvvmPxoDhUcNN9uK//qVZHt+",
+	"KqAXVnem6omzvu8ZI+wTDZN4jkfRD6H12vw4C0uKwQnYo78DiShMTfl0FkDJrfAEjsUWxJPD2L0ApZzB",
+	"YIkS3oEOsXROEfJFeWqPgCg2lfeYgcZJKhFy4oKDNeOaVQg8btRBYF83Ms2X6yeV3uHZ+NMmk07Yzp1h",
+	"O/PVE5yStLUhVkzLeLr/IVMP7XKFaAJzNrNaQNp+VejkAfxWAnPAwVgLSbwXS6iY+9HiNcVKsHHHR5Oj",
+	"ZZzm+fOwBGB2PKH3TDj3JuLo+5CR1BOe0JhwoRNjnDZREHDGTtnmbVTAW5kw61QY6YCpsrZYCu1t2wO+",
+	"L9Do7VEXAFmQLjj632hXPgbP3jjybyX+q0DgOqKa9NkwFTVKuNmNo+XBygm32RvQmQOpyFtOx2y+iRTD",
+	"4TgJ8TZCjJtYY5PGxZ798h8VY/9kGhUT11mcExAIBatkWcBcSIVDtH0rtnYEDrn6ERfm2IZ2WjdE3eNU",
+	"AxDFXAEb08hIxhF5dtV8+W1QzBPQMOFTFmQwNxQJ+IkRnTKX0sDIAX+eCjoEvhb8liR6RJVLg2B04X7/",
+	"ZjE1Av6IRZR75DlCXRC34nZqzLWGvAXC6nhkPJXBHC4jVeRmfScwgnywHBJjdN6ln5OZsDiGnRzQMLGd",
+	"zb5/OUtbjOmcaFafR7Rd4HPKGZ9yxqec8RGbtvdMRFsaNh2m7IxNzdKqp5SDPkfOBosh6OET6xFN57qY",
+	"oVmP/6cCy2yW9QOu6ri4b2QYpko9BZI5d6VG0MhfeHUuEnzwRZqaG9JDA166/tVJbNw68ceMvEq+Bk0K",
+	"LOieW46Vh1e0b63MWWNOVBfutwtfrRPeXWk+nmfayigKOxX5qp37E890ZjGKFQJH7qYbnaumY2xrwRlc",
+	"4SvtPO31ysbmO6P3YY865sEwlXRx+4ys5k5ZnnHvQyt3q4BYBI26OK3aDVwrjqP2J0SnahKbl5pBI5Fd",
+	"93m89yUz+1sPTMJl0JhyzRNrL1e46+dt1K7bgOO91np6YHx2vJfSc5iPWakvWAs7BG2rofxLZ0bANX1E",
+	"AM9GI2u9JnCKdQAEblI5TvsOwF3hPbAojIYjMmUjHuIwPQvVDAiIERKoaPYJrkGH9pvn5DdkSKeKFQb+",
+	"eRw9fD6rYyCLvh2ADzGCUX2QpoOwwWNnbSuPDUq04zHiAm5pMgJoOVK59NgnN2QOXSVrNmcjq+bsrTi8",
+	"/4zyJN/bKiAPSEVCYs60i1IGaZIqE2XZPUJtkhVpHuwFSWY8ZIEbRJh3CXNzCMtsssP2+/O91yLLLlQT",
+	"HkhUxRAuuwiBxjM6110T9jaChn1Q7k28duTeKFNO153rBxbgyVT+WrMO/MOtu4EhX0s/Gcp1DWVzPUPZ",
+	"XtNQtjYzlBscqzJ7+M4y8R13GTFveytSkHCbkFASUzkvN73GZe2nIort8NOVA7fl1DHArzqSMwK0o9bk",
+	"eqlaMIxB9knzhk54HBuz6D6BST3/mbFUD0wrQtVN4GANM5TtHx0qXmJ2gLAmb3O2BPKclM+X4aXXpHy8",
+	"W3o42Z7HvHjPGJP58bW78dsyxPxSUC/QXKYUA0QfTLzV1vv3be4vfRadazKVPFpIhHuiPecFFxxgUkw2",
+	"5b3aiix6iaZxvDBbOLh1U8M48fzLmLTaASlK6WYxaa1MMCfFelKsFYr1MDPpj3ppr1BPraZf1/LNLnBM",
+	"W6WL9mscMZ1AFgKpQG5AD8ILyBELUAKZJqUJ9oeJ9ZtSl4voNBzZTIx5dYX0O2ZPTlwih8QlsmnptEpL",
+	"5xTIqiqy3QgamDPr9uerFRPb6L9nWfh11PF6IW19aVywJAeazEXIhQ+77CRIS3nymP46LNqTNyaMtDfw",
+	"IHx0My3xvHXgvlGHAfBUj+RME0p61nr2iuGm/ajNeVokip3qYXRDzgEtfsCmhGlsNmhOnvXsv7r4Rs+C",
+	"XvDnrePqc6uKhYAnwZfNq+DtReUaV9w/OHP7JU7ZSMNsLmA7TDielOWjynLjx1amE/8K9/mFp/PMTYKW",
+	"zSlfUBuJXFn5bp7os87kxWc7dXUD2uj1Em9eI+0J8nUSxY1EEQdTi/ujy25BGAR+zPpi9eQ+TfC5etsh",
+	"mJjQZJSbtuRktrFo6taZuPP7tgrjArA4O4cw72dzlsEQ7IkSksRSDJlyVXM6lmK46FJbYDRsZXW20rmI",
+	"j8N3SzSt+YEanL899z28omNrVByg2da5VtZof4N9oF6V1ZyhPNmeFcrAkkfdxx8pfrDsd1+4FGi9duxI",
+	"s4l/A9WAxmxMIxhIyZSSqpaE4tPo70pV+otHbX3jsFxUMVSHcGj4+gqzbclMH+Y0IAGaQ2iRZz18x8fi",
+	"Gyvco2wxcz34UzmHxkQmcLv6c5LMJImYvtcHo3pPxaGtikMg6PsvDS2ah/+fvXdLciPXzkanguBLdx9n",
+	"UXWTusV6OKdaUu8tu3WxJLt9jqUgwUyQxK5MgDuBLIreoQjP4czhj/ifPAjPxCP5A2sBSCSZSSYvVcXS",
+	"5pNUzBtu677Wt/Z/DL/PmJKVAqHxsqs0sOU0J4YEaXxIZRsfcWQv3MCOlRt3V7nhdv9wazfsOW36KF7t",
+	"wwtbl3FUnqr9On47oXPfl9z2989JSnVz/1u3B6NcZvXdbxNs4dxiBVaMgdE85etHoeVGY9hfcLGa/CwL",
+	"nTMaT1q2JVgpt4GphAL47HyVzF66fTt5/ctZs2CGasILN3h/U7UT03llyJelAP+1QJrj1jVqBWNGleoD",
+	"2die2uGJ7XW4wL3kUnQzPs5tQWb5a6cuMaRJwIeLv6/wZ5WJ33fs0y2XY2/N4U8HQhGX0uaeyllsRcmq",
+	"spPIs18sClGBVdPzZetGafJtsqHwBZm1YCxhSZe8heL1RBJsApFKMYaYZeQy4ITUjDBuxHiXvBa2lTPW",
+	"nlRYT7ca5QyKWtYn2Pmg5qqqkuaqkep5etC4ZiNzu0/G1YoZ3TWT2ZIb3GGg9ih4vgPBs92paigMkXny",
+	"uCPJS7KsqTZE5sZGdAINVPUSag0gTHaPIy9ajVu1G24RN15i97sppke2cGQLCyG82B+tg3ACtdJYbWR7",
+	"QWc9uNKNQUkxg7LzEJRlgzaZ7almo5VKuWn1xq6K5l0VcMD20JQMAwLd2hq7qxKOI5898tkD97a3U6fK",
+	"Io52zHZTlemhI693loWyL/b5QHHRX8E9Ag0vXcJCQg8nAeXIXw+Iv9qY6mbcdTECuuuB+56ZsI16LnDg",
+	"nQOfctoc7HwFrk+7XRERbMaUxmK6TaOb9bHNd+8fW0ATkSDvOJZp4Sajzon/3yZlcavihy4s2TJmuZLY",
+	"3r3/iE8cSIf+j+/e33toRU5XhVM0FQnNE2KPvhgHgMABrb6wsFdFytTdoYVh0xGLVjzKZUYGQ6pAiAwi",
+	"7IgJvzbgFi/eYpdRXfkmxHDvYCpTHs+9qWuu8lx1PwuPvVV+NoDI8tVk8CJzcHKa8FgjRBnIghXxkHfv",
+	"HzQIgnOGZ6hiqaSgzabAqXrnp1FnRnPRn7I8hvf9Yn5hfDzBRJMJH09AZ0jlrNM77T6NOhlLuOEFZ3CW",
+	"NdfmO52P794TI1M7m5DEw7TONjvyfXY4AZJf0dxkS6JfI6OfWPu1SVQbAsdbgq9dVQg1IhnNb1hCBkoW",
+	"ecwG7koUSrMZVfgiI2DInNX0rx4zjWlQSHa7Mf6SdBBtnKbwHqoUUyqz7yjPrUVMzmUK2MeGWboOWZX7",
+	"sMDB3YYQ16qYGuXJCBZ4DiPG/bDv+UYvmKZUrBndt6hDtabxJHNgwCkXN/2Mi0KbWwypA8M+Pz01NE1F",
+	"/4axaT+hc9XpPT/1ieHBrxenZvA0R4s550L3Z1wkcla+9pl52UTOVB9Fu2tOZmaB7ddgyfqIdz2SaSpn",
+	"fWPM4KwnMk36Gf3qP2hYk9JOQQWA7Gxq5nOxcCXjwj5kzI+cySkTfWMtc9HPpNATO7hCJLIPvj53tTK3",
+	"ZR76dCceWm42ZHTZzTDaRgkiMSoEIJHTtB8Xui9Ho34iM8rBlorqLqfsFkDQLzpRJ6N/AQjvvpDa6PLl",
+	"Bqo4Z0xwMe6bMWIuVO9Z+DsO1F65AK7sdHc7M3vNSBKZJiyHv/tGn8HVBNBw9+rqwiRc0SFPgY9dnkad",
+	"Ec14OodV78cTniY5E7jFZlVo2ndo48wc6Ev/RbQr8U6Qxv3bIhUs9y83g5tO5orHNO1PqVEwzVCmORsL",
+	"ClnIZqRUxeZ3FEYWYbs05cvzRmOjFaQsGbP+RBYoKHzn+E7vMuoIY4amnd7lL24FOr3zS+D2MTcWS+2D",
+	"58GTFxfPykd/Pv8WdaBH2rw/orE26ud5gDHvjvU3l1ece0E0pIrHfcsG7MGy+PVc9CF1BJgI/K8vC9Da",
+	"R0Wahs90BMXzxTW3amDOLBC9px1UMPq2BR8ssGtl2TszOxAOrW/dVH0kezNzpaWZiowLSwO/wHy4uimJ",
+	"KGS+bgnNs1QpPvaLakjCGIJ9x/7DWz1Hsav2MzJLt7/fLJnWfens2S+Ln7po+hTcu/gtc3qCj8GGOVZQ",
+	"98Gfz1t/z9y6+DnrZnGf+xn0DRSwkM6Oikdrhe09iMPX4jejctdpUH/YthtOLT8YJ0aTJQRhOtDsYWrh",
+	"wPdv/6zToloH6F166YSWID/WEVKrEO1DFapxW56dnD4NisBauxJPLztl14qz6KhlHbWso5Z11LKOWtZR",
+	"y/qOtKzFBkdLfrLaeNSSTN0m2l/v3vo0YU5LeBx62b17qHfNpnpF4wn4iH2HPdQqtVWLMdHTp1nBz+b2",
+	"IMkKWm5yXfV01dRNM7HKGd22m5zNo9rGQb3v5KlF8iA/KhZLkRBzPLgY/9TZLNSy17ypnejuIKO6jX7i",
+	"FxMqxoxQ4vnWdi5hSJ1xJ/hBO18XOWFzpnpkNpHsluVklkvNiERTCgNPtg+LGy9ADlyen//UJX+4ZsDO",
+	"NDQ7CVaAYokhTSNZFTHKOTa6QQ5r/j8HVMPPwmjALCGFSFhen08pJI7D9qm0yQV2ZBkjXGhpv051mUeZ",
+	"SSPFAu5QF4Ryc9qJyh+gYeTR4DwanEeD82hwHg3Oo8F5NDg3MDh9MvmDW5yvDzEM4HXSBcX3PdTeodJV",
+	"6ls7KsAJH42a+zQZ1dLcwXKX80THhvnrSsrTbCGoEpFbmhaMDOf4nwX4601iA+bjtXpho+cA+rfLbEpz",
+	"LA5syNaz8+hsCOO4o8YIpotNmR4BWJJhT0M2kkZVM/J8KrmAC50nTuI/QXG/Qee8j+/evzT72uBjwR1l",
+	"Imbq3jL6Xtgt0TOJTgf+oB6SVbRh9VkuxYlhixzywRsTh6Ri6CfBtvppynIyYSkgrGspb9DdwkVDDm/5",
+	"sY/uW48rpdfM9e7xiexXOlHHfbB96q7bRPR5cUUyZgwt86fSdDRqGIvZNx7zKUWQy00YxdI4rlMlkU0i",
+	"wAZWkoeJ53Uj4LgLfbR2KiPwNGuNKzuCoZQpo2K/naSNbtUamS0+MxvTxjR2+1i54exyY9uZPS3x77hI",
+	"+C1PCmg8XzH8qrvZcjIUYOZKA7ct2Ck9M4dCTnkMH/pD5jcpYuq9Nsz9lrMZF2PiLY0vG+s9u2V6LzGd",
+	"e0/8LkdQKy2CEXryDaUF2A53lOq9zMq75C32fwbgA+VRwHvWtQZyTaYIMzhhPCc8UV1fcmwsDzFmuYrg",
+	"T3xGFuCDN0cBf6ZE84xZ7YVhU0tfsOxOtVsMhD1Q7JblNCXB2VbdphzvpT1/0JTvbZjKWoZxl0xgE2re",
+	"gRAfKN18+XB8rwAoAeNZg32yzIJqONCGeuT6DKoRFHIYpXI2kSThCSBtaXqDtR312VN1tL2jpXIU+ocn",
+	"9KO9kvNBRv3W6AUOtKQVbT5cmP3XOdg55RkiP16eXvzUXQqgo2a/tkA+iKlTMuLGuhzmjN4YVcSYzI1x",
+	"8z0I/X2H0T2BXj7dSWF9iPD5d0FX6zAq7kzuPTROxUqqdLHukirbw1fUg1fskfYeCMDilUVPB+yjw0Hv",
+	"P6omR9XkAFmoQ5jYlX9qqm6aHc7vpkwQuGUNgD72As2k0gSDuYg80bPWxcgWjFs3h/M2oPsCUjWuAk6p",
+	"4IaMCjpmuSKKsQCCzQP6XsPAiBTYXkDnHFrsG4KF8JBWRDOa/aAITaVgXfIJ5hHTPJ8TnuBHNM+YioiQ",
+	"ZERjbMm/M1IGfOdx+dWTgt29Vx0/0ok6J/5/+0DKWD5fPYLBZGyXoycsg0Qyc5OZGZ4jd/DgGFiY6jnT",
+	"5EcjNn5qmFvGRS1Yf+kJrx8ljo8r+GTDu+2lto0ANB2N+vBM00cXGyPIKRN7aotgXtWJOomE5Ui4yrhS",
+	"bIMGCS44ApKr/vP2Usv1MLygD4/UfPJlwQiGPW1IBhIFG75rDqeNkTa2IDgxfKPTdrJ0aBQ4+PLU9ber",
+	"+/JCk7adYkCVVYbkk/pvWv3mfiPTd9fK/Xnv3OkLlsm460al+HR6urGCNQwaHukih2yxs1/Q5eUqR4Np",
+	"BBc2mhFQcm8pxzHIY7E019jrKJj6vkI3RpLdd7AGtI1mmB6X/aElGTJiGZDTd1Dy7rsP6pd16tPOUNJl",
+	"8wMvKFCS1TpgzSwPrxnxkfK2NFJgOxtyZzRu9UGYJM2Eaf2kdrB3S4y7Z9yUJPsE1cQHdBJ9kqCRLqSI",
+	"RIa7ueqMCQW/q0wRNHpI4xur1cKPPTIoFDO2eY8Y3j6oqaiYUQWc0jzvdbV6vGpiXobBIMkURINmMr+B",
+	"rivm8YzO4Udjk6HCrVr7qXC1Lfd6FL4pu7LtiiqedjYi+WtYjcx3+zv0hr9H/m6mtuGJCATC+c4C4RD9",
+	"VCgUaj1Uf+K3zEoFw7CUzJgxspclxLd2zNoMMWUPWjy3FWdtwxrd3B4TcxRSA7q/7eWlZDGeaAKZzptx",
+	"whc4eX5orc+xeiTgBk9Pzk8rLml7S9tu5k8Phr+6Hud1e3f//NdacRvp13937NRSCWtUtFuyUcumHhsX",
+	"PQ8aQuH5bctb7RsfE2utdJke8lxPiCENWKhZLsV4Mwb7EleApkf+er/8tXH7HoDHeh/9kdGuZrSWWrzq",
+	"OqEaGpKCNQx52fVex1X8FxrON4dZ3yJYP81zfktThbHTMuIqc70Yb73CnifQ2lyKdG7DOj46C6FOGxXL",
+	"LGqDzjkdMzKShUiwIytNCIwMaufMf/bUB/1fcbqPq7QIVv8+up+XH+pEneCz7aNneJyqAb799AmAnfOd",
+	"AlZ+3QWX7jektfDxnKm4YITdNsfz8JY+3LKfMcCXZ9jdPJaZYQm8aQHCvjetg5mWc4TPrhzLNOeAfNBU",
+	"W2Yv94d0k5Cqh0DoV19QV3GGhxhBZLZpP++oYPfu862GsroLvRvMgTShp+mMzlXfeqkCflEV3s96p0+t",
+	"8Hb3LHccalSPnvXOzu3TLOVj7iAl7F8pC9swAfTAyqZMkzjvn/3Sf/q80uVoq05Lz4yCUz2BPYRJCNSb",
+	"GeUajzBKudUzbFSAgnv2FUMFjnrfQVTkks1R1FsnoBua6u4zetpkBr4bgSnnusJbOQJBDjkiCAoDkQia",
+	"l73mMVlHQ2kcdDzokUFVxgzMC8I+nl3y2jZ6UK4J518LVgB0lBQxi4z2MwsUJJtL5IYGmtcVGeDVAYRA",
+	"hq5LsZAzz9q6n8X18oTMZGhFTuFkFKGZNJJDh73xEeIAoy2i+1lUoAzsCznGZYKHzP1X1Q735b3wMptd",
+	"TH4c2P/1zc+DnyI7VShDcp30ZE4grT6JFpvl+76llpUaEcFvIVCEff4FzAcb8ONekQH76uQIGkZWl51N",
+	"rPSyaq8DHTOkTH4cQNM0hxYEzWdgWubNP10FDWoEtv+H2JjUEzw7MHfzfX8O4BTBnkVhV9aUM9XQmjXc",
+	"sog4pBw4nvmYCq6AjwddcZpb3gAPOKDO/zUShabuIvs6ZWkKhmIbWeNut9BHnZf/33VnD8IBqQ1m0SSO",
+	"4IUI6uMAjsAI24Av31s//32u+B1J9zUbef8yH4iq73f5S9SRQ8VyM/W6rd+3kuDuaet9Ot9csdjorDYU",
+	"yRr++6iLZK2u0lQfyyCMKJyUaNZZhoVIDOkB9a71xTwBHWAFFpEEQaQaEttBuCBsHqHe/oJ70bYo3Tld",
+	"8gmatNlbYpkxFSAZWaVD0RmmxfsL3vwCjeMGNI1RRTO5qma+C8YSkslSHGOpv5Dg6WF5l/wxmfs4rFOJ",
+	"0NUB8JzwS5NnyOgiDa6hlg6hf4YVP3yn0AHZ1UGKu9GEJzRx5wXT1M3Kg75k9sWoTQDQ0pS9bjna6gT2",
+	"/VmxcG5aicKjOXuf5mzkXt9HSGlomfzsdA9mLlD4Adm6vp3NXy3ruQdzd73k2TVbuI7Jjpl2RsY++3Qf",
+	"1daj2noHaisAKNrjehDhwHU8hPrh3j0H2RUOIvR9lc0VygLKrEuurXL3F8mFWvROSRGzelj2W8nr04bL",
+	"Lzpv15JXr9TgCWBRoo6LSK4sIVxH0C/dtjgIPS9VjRP8MEzETal1NbwRT/eWPph9A1LInDOhvcnlYwrI",
+	"j6IOuKhqeGRKxbgAj0hnQjvfNnU/7xW/4igujuLiPsXFISaQrPJalPAmK6TGt3aK4hOaZGhFHUS2nnaS",
+	"O6gPoVwvSQVXbWuNVRs8cVjryeCnyL4vzEkJ4hbmxY5qyY8DIXXf/WmetdXcgSPfl/cyL2eMSRx69ttL",
+	"DFjzHQXG/WYMyhjiJbU0eYk5XZvR4Rt5Z6UpK2WGWXm9ch5HwfJAgsXtzVGyPJxkMWq89+Byge7iNR6O",
+	"tpKGJ0xoPpo/oLBxhokcQV2kFQYzcMYrnwQwZOhEh9RM11quemtggSgO1oIOnfCa3mDcd+YAeCvR/i55",
+	"LRbNouAjLn4ffmah64CdRl4Tt68J1uPd1sKKNonfl8Hq+gh+fas8/BglwAd+UFbASsFsixl8rwMeBgQd",
+	"93l7SLiR4e0Fqjtaj0qmbpfYvhlTeu1o7nsxzvZed3qUvUej7hBE70c6B+kS02xHOZsyevuQVazX4H8b",
+	"Mi7GLoELEUgcJ5/QW3PNnDkr2Grl1YQqwkTCQNyscg+uNNMi9xsOCHBPEsIx1WxL+w1W+Dux3567uqSj",
+	"/Xa39ps5ySuW/+9ByqQMW9weRcyDiBjbDQDMGm/kuT3ZXt5AyOREFofoRWwlQ9o4E31xsJCalUlNtlbY",
+	"vHoAxXODaDGHqZLNW5VWtm2KzJPGHuI10gfWGw7lu0I/MjSHT/SGCY8vxMbQDZNMpJpyDcl3vrY1Ywm0",
+	"GS37em5GsB/MKpkFOoalmqVPIDQfv/SRhY5lxvptj5q7f8WRWy/SMG/fbFhxFG0PaD0xkZQyDftmusbu",
+	"5tDweEejqqwXeCAJ98FlWoBLkQpXY1gJcVk3pLmxWouEiRDKVWovOiTNTqdS3rCEFFPEablru2wH8wtn",
+	"/Kjsr02KTBZ7bH+JnPR8CzABM6otxjkl8YTyfEPJ+AmP8lEuHj17R9l0j2YXkt1uUqjIxQmd0YeMob21",
+	"pZiKmNGwhJjxkEIoxkTPSSNbhcJzpbH5I1pMXkIj6milrgUMK1u5SQPQJiNCGE2gzBaAmdOEUEUGWDaC",
+	"Y+ibMQyaRdbuySRV+w+xTP3wfZAMbEFvCFJVzTOxXbrth+qyTLYzCM0aALVcm5PxuAzC36G81ygCciau",
+	"cHdL61rJmEOfUNDgCFehhSgLrXjC+hkVgJiwoRQscgHrdZSDf5/24eYnb8lgXDyB66VxwK6OEvnBJLKh",
+	"/VIWuc3YXiw/cCu415pAREqF4BMiAaiEEqAguCVMPLmqy2mRI7OhSkOuSlOqfvuWcjUyy7zgUVlw9X3k",
+	"bJNsIvh4ooma8JE+mNZyR2Ps4IwxYBSHwvcjGE7/Lg729yIobBc8NCIymoBXjeU5YF+uEhgTKsasGZDx",
+	"WpFBk2Cxzw4iIm9ZDoVV9jaM3AV97nJG44ltMQabxfRM5jc/AGwgSXjOYi3zOVgiI5qbf/SEfRb4+A/K",
+	"PWA7lWV0DqX5AUqjgyTUti2OkMIw+bNTMsArffZ1CkaSb3+mfQcdSWSaNJXsv8VPv7ArtX3Z/kJ1WlBi",
+	"PPDAbGYR0cq7InSomNC9MrVVpglTmuC6++HfsGkT4p8tYA6pIaNff2dirCed3tnp6WkLHLmBkLNBjwhp",
+	"P6wiBNqE8eKiW6wGHk+IltaFSxqhECEPtRYQ0hBba+xHOxq7dAqUBQCMVRFRzOwApMgC0ERGFbBtK3L+",
+	"fQFqFtqCfQG+noKcAfSARhRFxKsNJ8A1y9TC8j5bXtzIXH+N9z4tL9M8pxg11HOArx3JPGvGYzBzNU+2",
+	"madDa+oaGTvV2JmuzTThA2vneHa66yT3iBXY0DK1e3Z+cfn0GcAoO+bVXlLh6//2LeqMpQiWzLzil7On",
+	"+wQwPr0ssRSDN3WtsAxF4oVZtwk1OlNeDqoCWtD5f8/HxZuPlxdvX74u3r18dfb7X15dvP1LfP7m5fXs",
+	"zcvr9kISOd99oxlYjn9iyby2JPk35DTAiSrcwJgKqRczYSNYy8WhVtldriLlWHySZpn46pblc2LucV9z",
+	"0okLECxUqBnLAU7PUNMKLOErcuGS5R2mMk4kqe+o+sIPbkkM1bAKuLOEp6W5H7AZbQ96FkVWZkcktj0Q",
+	"/uc//1cTbIqc8rhJmtSwuz0St9kV1eldVts15lzd9FN2ywANiWvgKy+okQVc3RB/BcaNz4RU1HlOz+LT",
+	"yyH7+ecEde7tYT/czjSRyXWaErdzgTb5Apfi5Hdf1bxas7T3+9u/RRuBXP0r0M3qe+GevSuvnqyasTiB",
+	"jGXC/Dp5oi1//LJEpk/+Zv5pxhH5VFE3zb0RcodqoYqDGAno2vxNM7YJjY6ZJ9HNFUU6ZKnag0Q09MwZ",
+	"fnNIFQd7juVQq2KEIFrS1r8AP6Xm0xAAKn/zQm2a84zlEgY24l+d1V+CBE+nuTQmukfYdpR4ba+Q8koT",
+	"JT49i89Hp/Q5uxhedjYmuiZoDbsPR3prwPLw1NZEbBuDd9ivvjVHw0MApVzcAJ2Km2Y6fV8MUx5jXoi5",
+	"0wGd5sau7wINuubWZnWXTMwJVVdA0WgOwitCYxAT+wFBLKM3bLmDH9WaxpPMiEAq5iQDG8wYkM6bCOkk",
+	"aET6UKFYfHRG0edok060IpZwScJSprEQ7ZmLyxmRXA5SIyNaZitoUV37r/zOxeYtXD4YntXKGTna4Na3",
+	"UrAQGaQ145omI/NTDar4kAtUoJfswA4tEi6f/F+bP8gzOmb4oOeU2JVkrhfsnPWvq+U1bpoVdnMNVtfJ",
+	"B+9kWVQKZnSuasawPAHHuF5yNZWKO9iU2vcNyvM4wIgwoSDK1nxjM9fW+emzQ9zenTeyJErYNt9BpF6Q",
+	"IKnUwGbyeIKvAj/iypU347g8W1xNzb7qJ9OUclGdVptJeG1GFXYY+zDPKiLk3ZTZqmHLbFNGE0WgVYCT",
+	"JSXHauh/a35TOmc0a0KLqhHqVOmKMWO+/oMi//Lhd2e3TKmelGZLityyGrRosGLO61xiTo5lbKWW6Z2V",
+	"NLZI2yAjUEzxnGh5wwShkN/ozC7w28D/uuQ3tBCv378mccoB8snIDzOLqJqcb16sYjllqlYFfcN2Rr9j",
+	"GeVGI6RcKfr/mFfxvOuut45NnJ2WjaEKBW0mAvimkfkbO/6qCZ/iflsXjVVSr/+0pdvGPmJPAAYwScKI",
+	"zqlQXJPrMU3Yf9iGUXBWjUpqjASWm6OKqwu/o0sb1Sgz3uB/gSvefun6v/9LKUreyEIpao4gWh5995kv",
+	"5U/+E1+ijhSsr3mG81buhIZ73nr2Z1U/UVtV+g1rFGxwrA8lCOLWf0Gh/WMiCc3I6/874D4f+ViccGHV",
+	"2FqIOKOnAjW5Y9ldFyIOwAMoGXGWJmSYM3oD6HFFWqO8ofvuDXt4yLWA9ugGubhv2J5h03Y5kYcYmKty",
+	"ggCkBAM1UjAb6LKCofaMWhkDb32Ss1t5g0n89Tn2v70gP5+ePu+SVyJBO0kxZWi+tItyNsqZmlixM2Sp",
+	"FGMjn7vkunRD4kWurM+SJeT89JRoKdFpOSiEKqZTmWvoAnTDRN8Ix4HzZmLkHt9yRQrFMFoIc1BmarLQ",
+	"g25NYZiZ3ifzVKft2f56MpvNToxOd1LkKROGUyYLBxzG0el1ZirvoxuzHHN/wgWCTsOy4GzaE8EHdmuB",
+	"362TZANyWEqCsdbeLU05FpwLScz2MKDKS3xq9bF8d13oySsI8O5bs7P9qhfOD41v6s6t0eDGBc0TFqh0",
+	"tY51PNl2i1Yd7Gc/Xz7vkgHqQP04ZwANQlNlQ7dYKzNXmmUqsmHHaS5vwYzPFEtvmbGpyJ8/fXpPfqWK",
+	"x9ATZe5fyZOBYfqfhftBsThneuDKPIYymV+RAQhobHMjaJ7LmVfm5sTQChnnVAAwwKByqHCYStPRqEcY",
+	"jSfVpfwszNoo23LHRcSR/sjQqJzKBhW+6i65dlighrjYArFHZMhiaq5A01hUh/VMmptzhdA2esLZqPtZ",
+	"wFlR0P0FcdTliLjV7iGxcwEnsm8JchCVP8FUwx9wcaIqh4C7kENEn8WgEGbLZc7/gyV9XOrBFbk8PStf",
+	"Y39t7hizfybhD0Erfer8FNqvBscE+Iuy/KWcsRnx0ontWE0SbJJcC5b3XERWbdC61qzB5mxnL1IY179B",
+	"NfQ8dAuWdYl9ZFo88gKW9Y54HTP2q7aHbBfuFujq60KH1ULrSghx076jtVHCd5WxPKrmo8aMuuOuo9YR",
+	"dmL/DRIBo85J8NeXjbpgmluxIqJc+05zakX7JhkVIxDubBoHjbWR3JDdlM4JF+4HAd7F+qac5o776oNh",
+	"v2YJCVRhIMK3rz7UZ2RW8jg2aEgNRrCz/XPJlaJCk+SHV+DHKB2BYizrkxGXPryvJoghad53RkWFRTWH",
+	"YeUC93BMscpVwKhuQLgIqprMJvimeZvbzngm3lVp6uGaxy0eWeclM2+gsV72k7U8g1sdn323bNt8BLX2",
+	"eZI87i5cVSqpteuvk8SI5wVW30QndQrC7q1P6vy+C3Sya1L+98Csoz0da6PtLuz3Qbie1vN0DPW3Pq0b",
+	"s9eVLTiWy1wXBcKaghwywHM4IJDjSHKmeQ66X5OjdTdhsW+Xq4+jxHHBeLooIbbUGx7AG7uW7x+gX7YF",
+	"K7cu2o25ubXmn0BSB5fixJ6WZtPvg7P7bRKKw2nmepLkbGZjhDYJcy9m4Es7tg9uaI/KEiwlzB3bg7sb",
+	"gLEUI55nmPIDtpecMrHK7vJP3I/ptZPJsnCM7ttqWfab1RktHr684luZUUWoumEJ0dLmXwWk/R7fvEzU",
+	"5aeaw/2GhCFd2uJ2LcXn4QhoiQ2dwMlrHoE0MoAk4qJL3koyk3lC6NAIvRLtvAdJaea4+/qNfTAEO2HP",
+	"iR4XQzhZyxEGrqpxQKaFVsTBo3GH8HEPTKOioUadk8pfQRvVE///1mzGH0uMU3AFebWsaegu57Z1M1Z8",
+	"u0vjbRqFLydo1xJ2iwH4R9f2gVUYJSEJo0nKBYMUzSlVyuI4+zo1iBk1MWN5y/KkWOMFa9oSRI0mPw5k",
+	"oYeyEMkgKNjD3JGf/FA86ZMfB1zg7U09arEoEpWR5fPnvgYP4/++3GX9BY0Ny0lZMmb9pGALhbsXAA/s",
+	"iq63SdfByIkt8saozYoa7QCLuFymXrgoI8aSIY1v+jMI0Tkztm3QB0zSIhuy3GhuJz//dvFPz//5394Y",
+	"rprzMWbk4TRXZxdV05gqNvS3yB88V7/lD36vgy22PYgMyKsJo6me9EWhc+4aLhoRVLs+bjMsLkjwgq7R",
+	"MYvUtt77EhR9K/xkY3F28FpvYp/v5g9dEEmHqVwsyvcfVMmLa/WJJtfopzLQa7PblTGHZxMGMe2SZUCX",
+	"cxX2P4EkAY0t1GN34GKeMEVSCpVkS1qIYhZFA8RElwwCV+jJP7H5ADucowVJfrw8Pf2pG0IiOjXDFYiF",
+	"ZdPYNwY6qtuFCFLiWzp3VTHMLPxtDjinK1M/38AXKcnZlFFNFB2xK0jULwT/a8GIZl91WPvaeTo6Yz/T",
+	"p+eOv6KtWTLYhdVonSH69GnUybjwJbANbHdbF3Nd/iMahaCNGk3Hja+uReaZRXFggHrf61yPc4b679Bp",
+	"k/hncNjkyHGsbw6OAtq+8FxP+oAX1OucPX/+C7jazAfKK/1pzmJui3jmjJr1HdGMp3OXe/mS0zSVvqGn",
+	"y5PMuDCyJYC8WMv/1IQZfRfZXsnVaBzLLJOJ5Wfbsp6HcacvDKKO9/3ZKQ2P2au+ltHCCvhOS4CKa4/n",
+	"Rhbbasf6r4ifh7XwVMTM2o0sTYGZ2Y9T89rIqGmDac5uOZsNrrBZ74zmNgNnlMv/YIIM7CkYdMkrzPSh",
+	"CRdjw1mZRSmxSUUJV3EqVZEzAmpUXm3Y1Q1ql9xsIJ4MmisyV2lGbFPuPLZtj0hoBlwomkYk92lqEdYq",
+	"zSMyojwtcptrpGTGSELnynYfNhuK9n1tSGHxfO4eVTjqkfegR8KhhfVuhB2yr/ynn//5/OTN8397uREr",
+	"PlBVNNof1/00KZ0vh+LPbsFEoawzGPcS59xLj3YI+qxkwU+Qx26ONbcSP+7dlAll68SB43TJdaokCbgK",
+	"ZIQiNqLFZhVSAz5rgA/HRYm5bnSl9XGo5c64ML9m5fUwseHodCq50NkyqV5u02DJTR/LHG0l252FoFpQ",
+	"7SFGodZSLa7eGrr9to7cPAXsmeY+ajm1NJfK+MZpLcEHMxuw2idx+Zc/GIUdtZyjt+ywVZRHyuw8aezG",
+	"8azhsm929wcmWTHiaMJXaCR0bmsvEGnZ6BYuFI02GZRnlAYW+OV2YYxBgxL8ugS4+po0SbsWj00dSVjK",
+	"b1m+BND6NOBJ0DOHCQT7vCLacDlA2jCf4aJgilBNJjJjm+stL9wZuudkmu+VuN167krZkBxx4nJr9kzh",
+	"15AQMAI0GJuUtjIX58ojxLgBEZfs0yUfwBsNHh/tMegsTJQHmIJINSJH+YyEOiKGabtD4dIu9pPwvIs2",
+	"45NVFmTcs4pqUa8A+KDuJrqEh6Za/uAvG9soC+krzbY+XCY0pLv7px9Y6QDbyGIHQY8RxA/agqASFqdc",
+	"3ImkpLaXSEUG7tcYsKN/bLLNNm/4rUhTUgjNU3I9zXmlc6SQ/ZhOaQy5DpvKrpd2U4+iay+kZ5dzN8mV",
+	"MaXoKjjtX5meMSt0bPDNqZdh6DbCdCWj8KVUlcb1UgZYi2yvN25Mx+zPXbM/95dOMwR20vmDkZgKr1+4",
+	"UL8gnwqmEjrvrjDrz043rrR4CsFhngTlyDuinjo2YA/Z4aZvOMokcnRvDvImwfk+pVxAvsIVaI1UCKnJ",
+	"0GEYJ0GoESi/qSyuSuAPWhjX+jxve7IeJjq/MIi6o/1HzrXGIvh7Pdnmu6yax7GFwBJSn3gj/K48KXeu",
+	"IY4oTx+beuiVQCSSfsKTvpC6T81pSjank7dSv/QbedQJ92OOpVKFGqE/ioEbcAuiC8Cd9kdtv5Z9i52D",
+	"ckIVGbJxIfZLbTj85cSQx0V2f5aFYglhqWKgX25OcR9wG4+0thda+0RvGEF/e0lvPoY/CXLgNiU3pWm+",
+	"90SEkUM/m2os+7LdiysFO/ujOZjDMRR6DIUeQ6HfD8v7lY1tbuj2uoRhO1g/tVf+tk/e5YZ4ZF9H9nVk",
+	"X98P+3pf6IoSVGatI1NzGtFCf5Elzma2gSvNY/UkLoYrnOd/GG0wpoIMGcZQoV2k3RGWkIRqGjmUnErC",
+	"/TSXI56ysMsiArUXCWcihtTQi4p1h11H6ntwwSD3VZnfvtdNMWS/N/S6uU5Tgmu350Ng9mYFVFhsl8Lj",
+	"JvqtbN7eJ38z/zTXaLzkGRNmR5XfSojFu640EckYNbuqIrf35ic9kYlM5XheQqpueAAul4MrQ1bf4qkY",
+	"7o6w7zuv/nsZK4Sgj51Udwl1zjduGnOlc4/PlvgF853SgKd9tXzYllfjDxaMn2qd82EBxeMWgd/s32kn",
+	"6hgRYETT8w4Iz5RR5e3aL+ZuXPzwW4sj4iIxE4cuhB9e/an/9tUfhr0Krr2/q4Pv8rtm+An2QXb9fDMp",
+	"9MToH7avqEfdLbt/d6GkHnYWFtxuptkkI2JEhnydZUOaj2U/oXPV6V2cQoPKfrhsl1DR149ZmnZ6T8s/",
+	"+hkX0izN2WnwY86UznkM4tVcWFiksv+Vm1E54u3AqeC8NaHzw7X7onrXN6oYsh8USdiIC74AmFPhARv3",
+	"jyqG7IU5VL68oIF9PLF9OVd044CiLgj3mCewRzGyBc9gqEsFuiIMkVlB0/V3WARlqY09Dy0G1I3ydbeQ",
+	"Bu0YyGfxWXzUdDSCEjAMf+QMEEJGfGwoxjMf2yO5erQnMk3IoFz5QeS7SgKSdAnaTNP0Cmf3WTiRRcV8",
+	"KJM5oDunbKSJLHSXfESMbPNQSRDYhNlKd4WjtcVsmg5TbO/LgBcCdrXV3hAwO6YpEwnNyZzRPDJsVbMY",
+	"PCBQTAcZIWlqeXZG8zEXqgceHcyuARQExVIWa+VhErLIIpkovA4QYZYrRZ+FGS6iaMtZJdprR9Yl145Z",
+	"mOkgLeKAzHJb6jcXzRpEhJK/FjTXLIeFoDAVW1qXpp+FHbt5IaBld8mfeZIwYQ/UhN4yIiQZ3NK0YAMv",
+	"bFCZJANVTM2+K5YMuuQNTgL9WELCFlmTzw4epwdDmFBE5xZSg6RjCRyqgVHvBub9c3NgASfe9sf2JyuR",
+	"V2TwenTyVgqGZtjA1pkrcnF62SUI/t3zKQROxJW0UO4BbrRMGPRTu4D7Q5oRib8V5uXG7JfeBqUcaVw1",
+	"yVaAqwFiuPosLs/PyUBL2c+omAfMeRCRgZC6LwXrT1nOZTLwBT4QYeQysb2OzAZ5EHR7lOFZN7KBba0N",
+	"m7x8MAb4tr4ZhVllxHHP0K1OBdFMwE6pOrRyqxa8xKLmBa4HPX9eZVM9/1dzapxVVqPe5nKGp2CYA+x+",
+	"YhZrOL8iVJNMAgUBE4DzGVVOshlalwzgSm3SxBVhZgjYRs/wNOwVvb4XdCAq1zWEvljdD/qXhXbQoBX8",
+	"tWD2spWfa9pgo5oE87wi/0hFQfO57wVFlUZyqlmAhtwQw4c6rZuhmM/W4cH8Tt2gIsIxzyWx3QypZgBR",
+	"1XZA0ENrx+EEvcKR1XDWdrudvb52rzdr/b3VXofTQLl5ZeWhERVtJ+TC4zXz8U3iioInnZUzCpud7zol",
+	"pwRAnidX5D0gIS3MrRZXCXTuBmyKy9N10BSrz0lSainQBhdthjZLjHeuaRa/ZnX3fF6g7NnPB4bGCNRA",
+	"A5SJlUQt51fWUa+b5fnp/U7TU/cWsxIgv2i6iNNV3+p/5bzO90/vS8dxKqdFWgLhb8EJFt6wdtKX97GZ",
+	"g1jdlvraAPo+mp/AvZVIpsgAS0R7xF9rEmXIzeoSHcEFEXViddsKca4chjlWg0VnxqAJVceWAjcwqKen",
+	"d9wlvopSDeIYnbmXFhoHIA6gRx5qYpdn52bybZ983gn9xl7Xd+4MusoPAab6srcEjS+nE6IOCpLJqCXh",
+	"CLR0f55ZjIbDc31MoYuz64JSsyUuunBm71WTwOP+9OT0/OT07NPpeRnoAFChnpk2hKtaPRP4WDZysoD2",
+	"bh5xh7/aL9jOJUItT7GvERyiCA/EZ/H21YfIbld0Fl2enUfV355HUXlkPovVPWHrnD3W3juUEMEaP1E5",
+	"2rv3DXmXo1rtFHJuZDLwTwzQb2FYZ5FSj2PG44kVPhkYZGZQhWYJEXK2UbzgdTm0PTI6cLyWzlU3Oo/X",
+	"38BrcJLuLJPELJ+ItU3VBecrlh6ETxIurKVtTt7X1GwSHY3A8/MPXCT/UHFwpnTIEDoXevE5J6hgMwDM",
+	"DO4c5f66gLK54palKeAJECbsCP77f2NYY9l97Km885SexafJc3Y+/HnUPpHLb8yqsEpwsO43tsLDY9My",
+	"wFLlvivoYMKVlmg1WxauIsK+6tDJk7Nbbl1Dgs2MBQsn44oI6Ui7dDFiyrf1UKILLYytNEAXNxSuhLNY",
+	"gwr4+uM7cnH27NnJGaHpdEJPLjrtjdqV4sDeX6MavQidoA2fs5cqShDPjCZ2Di2mMy7wz7PngUrEhWbQ",
+	"BLJFqoMtz/ly74HIYHuaCOcTNDSDM1M5kvdLQTOXPeiVhhWiqL4bZZU2EmV0YaAL6/4HNyPAtAkWesrR",
+	"BTWyiJmOEnowJHaL8J9Jwbrkbejj/yyMKRNBUqqRMF1oxuoD2i6eECwpljC74uIJVa6GBLN3Bo6G+xOW",
+	"ouPUduFgMxyu+iyGTPEE3akyTQC1nsxkkSaAi2cmp7gYp66cQ/X8rTh79ExjiSM4S4NhIJ5o1Qn7WdhB",
+	"W6+9tfBgxbgiRqLan6z2ajuk4hxDH/+Co7nOLWu3PtjthyyTabQMFrvr1EvvQBXeglg3KaHZY75yOYA6",
+	"TvE2qItPCohk7hVec/XX3weMIdCoHx4uEzmbPbzLiTfwM6FIgNupB6uBMv8AGF+RkImcEb7ARasaQH2z",
+	"KqBZzGlCyY+RVU+qtViTwWbtnLe3G6W1zeGLy5QKUI62MXAdO+tX7PvQiN2V8ptE9DS85V5NQxDNXBFU",
+	"BiFIP63s/l4sxhCmEDoiN573d9XQfBlgxEwhcsPY1GNpj0ZXTkLNJjL1vVvhpEMZMpxsmau9dO34F4Wt",
+	"C45dXO+qi+urrzTWrpErTZKcqaZeEdjPqxEa/LJtxGWhV2vC4AeKqRQ7tWut/571lNveHS2a1FbazvJq",
+	"n6I1MbO76xjboumgb7jGlaLLDTknMmP9LRK1W957dgoOEDEu6BhDy+ZvGd8YVcvGJZyj/L//SylK3shC",
+	"KWrWHZlIP5cpZNd9iTpSsL7mGaLBK/+Cxa1p3WRR8bFQfS76xqTAHF+lZjKH3iH32QXXsLT7xgoAAdBs",
+	"LAKBBIIHue6XSr/vjmfsndUtHmL0rtHU8D7D+LBVAh9P9BWBlvGEErPRUF/hkEDA0Bs8sZlPgy6BCuqB",
+	"NvZHTvN5323XIKyuh00lXBjjMUY4kaxA1ANB4omUilmHjJyJK+e0jDDrzDyMGUm5LMYT6INXaLAHuVIF",
+	"wtcF3RstcyRcfRaLLX1hTHaE0N5CSjJj9MYwOXPNkJ6bKkdYXuhqukbW1ll1yAjMFj2oObeG1yzygQbC",
+	"X95fiKffMkGSfE5ybqiusxFtPQxaAuzH99gSGFlHcytgm6wIrpIN2UionbZvCjwniQQCArVzLQXVGVuW",
+	"ePbaI/gong9GPEc70uxrfShBxma5bZPRtye+ffc6xlxZVLVnE4m5wiD1VQk0YORiz4VIvDj12D+2+sGO",
+	"94fAmIzgnTRVElWIz2JQOZQD8j//+f+7LGN0jWaKpbdMdcknesPFmNAZnRPq7VXQQMCtDb5seYPo+lBl",
+	"ledzwnUL8R+Wg/rm/hkVCYUIk84pF9Zxm3GluBg3FI7WyHk89NvJ+X13cq7jC+S1UrIYyaKzoer7AA2c",
+	"G6XzAdYerhC4rmHzPmXuk9L83nMd9StDXDRNiWIKYqmYEQz0SnIjDAUZFhpjMcA9AuzY1uwEUxZstEmx",
+	"dBT0XMe9jVOpICh0dg7UV4ey6ZZgN3J7kBpt1EKs/D2qIferhrga6bPz7WukvxfmhIBRwnkAdmJK+V0x",
+	"pQ04yxIjkVMr9BvYSP742cjRmDksLnLx98ZF3k0h+Fq6Ece0Any1DStRTJ+U7qW71XFAG0n5SCtCiTmQ",
+	"2LXW+ivBObnolywdhxb4HNp6mzN0wsXOuhByqzVuykaGpph+71bukaDc7dml6Kb/wazF0W7Ziqg/Mk0o",
+	"8Rvjj+Ae6FpLPd0zTf9miE1mDHwJht5SqTRJGOBKYnJoLKFiHsRFlywxgb0ZMFgG5IqMuSCFYqs1EMX0",
+	"p3ef3h+Vj6PycTRhNuVTgMMpBTsx++GIbwalbdvzKecEVCujGxRzxYyANs9e7SN55pP/8qNKoDlxHb2S",
+	"vhR33QEh+BQkz4R/f2lfQmx0KbvaTXXt5eXa/Jlnd1wcGMwrYKuXnXYMty1nNFzUzxRB/fpy1I+lSIq4",
+	"AWdu6WOGAPqb8OJbmvKkD1nY+Naf4a0Xe8zacLR0YJkbELtwZI65hPcfEqrVot4sRUEUmj9DRmC/LB6J",
+	"TwZRGNmBvHmrPUnBflCYuoGgnKEdY86RcrHgEddNnSI+lYT3cNkSq+hvJb00Hu2NT+7D5EX41f87y434",
+	"wGKw6EOxsAcd4snf3H/7bfMlyrz02lyIgDx27ZR3FDHRHqjiEWUfbHG2t5ExUV2eoY+t50BpTuuaUj1Z",
+	"VrowibfK9TZM6l2T+LAkqmpSA+qkVoMhj2d4e9G17wSApeP/7OTs/OTirLOFAvUA8f+VUuiRhdlknrNY",
+	"bylZviE4dH098SdjxuBlwyJzs9VP4AzZ9y8+8GfAlo6M3YaO74xpamyOLvnVF1ZmPcjr1TmPAdDuiZwy",
+	"Qae8O6dZWvkBsFXMD4mM1aBbkjEWWtcwgj8mEtIAlUMWtLPukX95GwW4jxF5+6d3EYn5LU+JkjFneh6R",
+	"aQ7BOqJYrGUeEcTINgQaEYTNJiMa85RrzlQwnHeBa0bVjOqaZBwTndEH1QPrVM+nMpVjACtK+YiReB6n",
+	"LCIZFXSMdf/gXCzSyscQaLzuM58wZ6l0M3o/IkLWY3V6VLImF1SJvKMyWvB2hGuO8Yc6U918rOdepqJS",
+	"wffwwzy3aR5BinfwbjymNcZ0OHBMxsroHDI7ew61k9AxEzGsYrm/pCz0Cz5z/f41QZB51SBE0MUDHxpx",
+	"liaKaHrDLI42YjmYKbwS45SrSUR+y5mIJxG5zumQxzDbj1NzFiYOOYPqMqc9ozcexCkLt9TjOa+QbWnP",
+	"wrLGNulHJPYHI5CN4JMjG1aiqYX/Voym0CnGjGFCueiS19qDKyGsh52nTbmLiGAWG5bnBBBdKitYJNYP",
+	"VIdG7l7BBZF5wvIenr7RCJqJosNcRSTjAMAJM1Bxznyi3Q1j0yBTj8RFnjOhu+R1gndbFCyRzsPVs9jR",
+	"dXRnFx7hbnnGekBpJ0BpZDrBcvbZRFqiM5wfN84QqNLGZM0Tm3Volniay5glUOu5SJFIqHWjUIa6SrRZ",
+	"DtmCAF9qdqlH/vHju7fkI0imiKR0LgtNJtzdrtlXDYdOmY2hKXGO5hLy25jIn0pmR9SET7H3/lV5+GiS",
+	"eK9YMPjfZJ41Hbspk9M0xJgmwWkODjhWT0xZzEfc0OacCIaA1PYjvzLBRjzmFIAX69k2zXOoDcElwhfD",
+	"KcLX09zwZSaAK99KI19GAPZJcqbiwg7HNTpAt6BPq6QAoxsM6AOL2dSWei51pMRZ46mYk2FlAaDxfg8u",
+	"wrDwjqiEV0A85CTygaE8sad7yGKagTs5GMjLAlUY1rQH0G0DvDfwCbsldJwzqPmPSM5G0LwLzoqUN9A3",
+	"qkt+58JGiqCmDoiaGvu6wnegp3vTjuic3hqGhxFsszdajplhycE7oHXYRKZJ41vgsMcwEsCfnvA0iRDv",
+	"eDZB0GP8kYC2YbRW7RZwImdkRHMzlBjzZiuEz9MkZ6KJH/mY3YSaoRslezgHzTt4ySeqbuqG/iGE/Ilp",
+	"ngB0M0AmwW6mjCYqrCT05TxaEuri+0jAaapcKjKgWVAxx7zGYC7mC3WHcSK1HOd0OlERUTE1IlrxsaAa",
+	"sI7LQ4biFkQAnhCRmL9iw+J6ROmc0cysKhNxPp/6BTaqFpRZpjZNWqry6LvWpSOehmf2WmsaT7KGkxMu",
+	"nIW1pvAGC5DslgnqMnqQHj2dmr1VdK5sLTTgWadFJhTJGBURoRiqLwQQsrKCD/TrCNuup3DVUaqyvTaV",
+	"Dsb9OpvKvHbMb4D7J261UPhBix+jzTBqtCY6nebylqYqItMU9kFIbbdgJNNUzk6KqeqSa1LiwsEL8Vgz",
+	"YQ4f6H2MZlgNF5UQKHgu0PMJNXKVs6EauGa4noDGLkdW2QujhWqBU1N1Y240tmbJtrA9hOEjQ8MxDWVW",
+	"+KXre1KDQGzDVKoEWHeqWWUUvSDDxfdRwVPo8EzMKgRfdd1R6lCPx9j0ArUVPPM9MuJfzaIXQ3OpxGM3",
+	"WshsIpEHqpuKVluW1H/78u3/BAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

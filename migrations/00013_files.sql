@@ -103,7 +103,53 @@ alter table consents add column evidence_id uuid,
   add constraint consents_evidence_fk foreign key (centre_id, evidence_id) references attachments (centre_id, id);
 create index consents_evidence on consents (centre_id, evidence_id) where evidence_id is not null;
 
+-- Registration cards. What a scanned code is found by is its hash; the code itself is sealed.
+create table registration_cards (
+  centre_id      uuid not null,
+  id             uuid not null,
+  version        bigint not null,
+  created_at     timestamptz not null,
+  updated_at     timestamptz not null,
+  beneficiary_id uuid not null,
+  status         text not null,
+  token_hash     bytea not null,
+  token_sealed   text not null,
+  issued_by      uuid not null,
+  prints         int not null,
+  last_printed_at timestamptz not null,
+  revoke_reason  text not null default '',
+  revoked_at     timestamptz,
+  revoked_by     uuid,
+  primary key (centre_id, id),
+  constraint registration_cards_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id),
+  constraint registration_cards_status_check check (status in ('active', 'revoked')),
+  constraint registration_cards_revoked_check check ((status = 'revoked') = (revoked_at is not null))
+);
+create unique index registration_cards_active_key on registration_cards (centre_id, beneficiary_id) where status = 'active';
+create unique index registration_cards_token_key on registration_cards (centre_id, token_hash);
+create index registration_cards_beneficiary on registration_cards (centre_id, beneficiary_id);
+select protect('registration_cards', 'registration_card', array['token_hash', 'token_sealed', 'revoke_reason']);
+
+create table registration_card_prints (
+  centre_id      uuid not null,
+  id             uuid not null,
+  version        bigint not null,
+  created_at     timestamptz not null,
+  updated_at     timestamptz not null,
+  beneficiary_id uuid not null,
+  card_id        uuid not null,
+  printed_by     uuid not null,
+  reason         text not null default '',
+  primary key (centre_id, id),
+  constraint registration_card_prints_card_fk foreign key (centre_id, card_id) references registration_cards (centre_id, id),
+  constraint registration_card_prints_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id)
+);
+create index registration_card_prints_beneficiary on registration_card_prints (centre_id, beneficiary_id, created_at, id);
+create index registration_card_prints_card on registration_card_prints (centre_id, card_id);
+select protect('registration_card_prints', hide => array['reason'], append_only => true);
+
 -- +goose Down
+drop table registration_card_prints, registration_cards;
 alter table consents drop column evidence_id;
 drop table attachments, stored_files;
 drop function attachment_event;

@@ -64,6 +64,7 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 		post(key, path+"/attachments", body, contentType)
 	}
 	attach("beneficiaries/attachments", p)
+	post("", p+"/card", nil)
 	for _, scope := range []string{"case_management", "share_organisations"} {
 		consent := map[string]any{"scope": scope, "decision": "given", "giver": "individual", "method": "written", "language": "fr"}
 		if scope == "share_organisations" {

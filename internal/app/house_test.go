@@ -27,6 +27,7 @@ var domains = map[string][]string{
 	"audit":       {},
 	"bundle":      {},                 // knows operations, not what they make
 	"beneficiary": {"centre", "task"}, // a need to review is a task
+	"card":        {"beneficiary", "centre"},
 	"casework":    {"beneficiary", "centre", "form"},
 	"centre":      {},
 	"form":        {},

@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/internal/audit"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/bundle"
+	"github.com/waystation/waystation/internal/card"
 	"github.com/waystation/waystation/internal/casework"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/codelist"
@@ -32,6 +33,7 @@ type (
 	audits        = audit.Handlers
 	beneficiaries = beneficiary.Handlers
 	bundles       = bundle.Handlers
+	cards         = card.Handlers
 	cases         = casework.Handlers
 	centres       = centre.Handlers
 	codelists     = codelist.Handlers
@@ -57,6 +59,7 @@ type server struct {
 	audits
 	beneficiaries
 	bundles
+	cards
 	cases
 	centres
 	codelists
@@ -82,6 +85,7 @@ func (a *App) server() server {
 		centres:   centres{Codes: a.codes, Founded: a.centres.founded},
 		figures:   figures{Figures: a.Statistics},
 		bundles:   bundles{Part: a.HTTP.Part},
+		cards:     cards{Vault: a.vault},
 		audits:    audit.NewHandlers(a.Keys),
 		imports:   imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
 		feeds:     a.feeds,

@@ -19,6 +19,7 @@ type Policy struct {
 	Reception    ReceptionPolicy       `json:"reception"`
 	Consent      []ConsentStatement    `json:"consent_statements"`
 	Attachments  AttachmentPolicy      `json:"attachments"`
+	Card         CardPolicy            `json:"card"`
 	Retention    map[string]int        `json:"retention_months"` // by class: case_closed, registration_without_case, consent, stock_documents
 }
 
@@ -167,6 +168,13 @@ type AttachmentPolicy struct {
 	Most           int `json:"most"`             // of one person or case
 }
 
+// CardPolicy says what a registration card shows in clear, and how long after a recorded print it is
+// given out to be printed.
+type CardPolicy struct {
+	ShowsName          bool `json:"shows_name"`
+	PrintWindowMinutes int  `json:"print_window_minutes"`
+}
+
 // ConsentStatement is the text that is read to a person, in one language.
 type ConsentStatement struct {
 	Version  string `json:"version"`
@@ -179,6 +187,9 @@ func (p *Policy) UnmarshalJSON(raw []byte) error {
 	type plain Policy
 	if err := json.Unmarshal(raw, (*plain)(p)); err != nil {
 		return err
+	}
+	if p.Card == (CardPolicy{}) {
+		p.Card = DefaultPolicy().Card
 	}
 	if p.Reception.Weights == nil {
 		p.Reception = DefaultPolicy().Reception
@@ -223,6 +234,7 @@ func DefaultPolicy() Policy {
 		},
 		Consent:     []ConsentStatement{},
 		Attachments: AttachmentPolicy{LinkMinutes: 5, ScanKeepDays: 90, VoidedKeepDays: 30, Most: 200},
+		Card:        CardPolicy{PrintWindowMinutes: 60},
 		Retention:   map[string]int{"case_closed": 60, "registration_without_case": 24, "consent": 120, "stock_documents": 84},
 	}
 }

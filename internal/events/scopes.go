@@ -38,6 +38,7 @@ var readScopes = map[string]string{
 	"separation":              "children:read",
 	"task":                    "tasks:read",
 	"attachment":              "attachments:read",
+	"registration_card":       "cards:read",
 	"case_attachment":         "case_files:read",
 	"household":               "households:read",
 	"household_member":        "households:read",

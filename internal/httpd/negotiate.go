@@ -12,10 +12,10 @@ import (
 func negotiate(c echo.Context, o *Operation) bool {
 	st := stateOf(c)
 	st.stream = o.Stream
-	if o.Export {
-		media := wire.Negotiate(c.Request().Header.Values(echo.HeaderAccept), wire.JSON, wire.CSV, wire.XLSX, wire.NDJSON)
+	if len(o.Media) > 1 {
+		media := wire.Negotiate(c.Request().Header.Values(echo.HeaderAccept), o.Media...)
 		c.SetRequest(c.Request().WithContext(wire.WithMedia(c.Request().Context(), media)))
-		st.stream = st.stream || media != wire.JSON
+		st.stream = st.stream || o.Export && media != wire.JSON
 	}
 	return st.stream
 }

@@ -2,11 +2,15 @@ package httpd
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/labstack/echo/v4"
+
+	"github.com/waystation/waystation/internal/wire"
 )
 
 // Operation is what the middlewares know of one operation: everything comes from the spec.
@@ -21,6 +25,7 @@ type Operation struct {
 	Stream  bool       // x-stream: writes its answer while it works; no buffered transaction
 	Export  bool       // x-export: also answers with a stream of all rows, where Accept asks for one
 	Bundled bool       // x-bundle: may be a part of another request; see Server.Part
+	Media   []string   // what it answers beside JSON, by Accept; JSON first
 	MaxBody int64      // x-max-body, bytes; 0: the server's limit
 	Body    bool       // takes a JSON body that the spec describes
 	Form    bool       // takes a form (OAuth); its errors are those of RFC 6749
@@ -93,6 +98,10 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 			}
 			o.Keyed = o.Keyed || p.Value.Name == "Idempotency-Key"
 		}
+	}
+	if ok := op.Responses.Value("200"); ok != nil && ok.Value.Content[wire.JSON] != nil {
+		o.Media = slices.Sorted(maps.Keys(ok.Value.Content))
+		o.Media = append([]string{wire.JSON}, slices.DeleteFunc(o.Media, func(m string) bool { return m == wire.JSON })...)
 	}
 	if op.RequestBody != nil {
 		for mediaType := range op.RequestBody.Value.Content {
