@@ -1988,6 +1988,27 @@ func (e SOPStatus) Valid() bool {
 	}
 }
 
+// Defines values for SOPStockApprovalFor.
+const (
+	SOPStockApprovalForAdjustment SOPStockApprovalFor = "adjustment"
+	SOPStockApprovalForDisposal   SOPStockApprovalFor = "disposal"
+	SOPStockApprovalForLoss       SOPStockApprovalFor = "loss"
+)
+
+// Valid indicates whether the value is a known member of the SOPStockApprovalFor enum.
+func (e SOPStockApprovalFor) Valid() bool {
+	switch e {
+	case SOPStockApprovalForAdjustment:
+		return true
+	case SOPStockApprovalForDisposal:
+		return true
+	case SOPStockApprovalForLoss:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ScreeningFactorPolarity.
 const (
 	ScreeningFactorPolarityNeutral    ScreeningFactorPolarity = "neutral"
@@ -2162,6 +2183,267 @@ func (e SpecificNeedPatchConfidence) Valid() bool {
 	case SpecificNeedPatchConfidenceObserved:
 		return true
 	case SpecificNeedPatchConfidenceSelfReported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockAdjustmentLineDirection.
+const (
+	StockAdjustmentLineDirectionMinus StockAdjustmentLineDirection = "minus"
+	StockAdjustmentLineDirectionPlus  StockAdjustmentLineDirection = "plus"
+)
+
+// Valid indicates whether the value is a known member of the StockAdjustmentLineDirection enum.
+func (e StockAdjustmentLineDirection) Valid() bool {
+	switch e {
+	case StockAdjustmentLineDirectionMinus:
+		return true
+	case StockAdjustmentLineDirectionPlus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockDocumentStatus.
+const (
+	StockDocumentStatusPosted    StockDocumentStatus = "posted"
+	StockDocumentStatusRejected  StockDocumentStatus = "rejected"
+	StockDocumentStatusRequested StockDocumentStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the StockDocumentStatus enum.
+func (e StockDocumentStatus) Valid() bool {
+	switch e {
+	case StockDocumentStatusPosted:
+		return true
+	case StockDocumentStatusRejected:
+		return true
+	case StockDocumentStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockDocumentKind.
+const (
+	StockDocumentKindAdjustment      StockDocumentKind = "adjustment"
+	StockDocumentKindAssembly        StockDocumentKind = "assembly"
+	StockDocumentKindCount           StockDocumentKind = "count"
+	StockDocumentKindDisassembly     StockDocumentKind = "disassembly"
+	StockDocumentKindDisposal        StockDocumentKind = "disposal"
+	StockDocumentKindDistribution    StockDocumentKind = "distribution"
+	StockDocumentKindLoss            StockDocumentKind = "loss"
+	StockDocumentKindReceipt         StockDocumentKind = "receipt"
+	StockDocumentKindRelease         StockDocumentKind = "release"
+	StockDocumentKindReversal        StockDocumentKind = "reversal"
+	StockDocumentKindSettlement      StockDocumentKind = "settlement"
+	StockDocumentKindTransferReceipt StockDocumentKind = "transfer_receipt"
+	StockDocumentKindWaybill         StockDocumentKind = "waybill"
+)
+
+// Valid indicates whether the value is a known member of the StockDocumentKind enum.
+func (e StockDocumentKind) Valid() bool {
+	switch e {
+	case StockDocumentKindAdjustment:
+		return true
+	case StockDocumentKindAssembly:
+		return true
+	case StockDocumentKindCount:
+		return true
+	case StockDocumentKindDisassembly:
+		return true
+	case StockDocumentKindDisposal:
+		return true
+	case StockDocumentKindDistribution:
+		return true
+	case StockDocumentKindLoss:
+		return true
+	case StockDocumentKindReceipt:
+		return true
+	case StockDocumentKindRelease:
+		return true
+	case StockDocumentKindReversal:
+		return true
+	case StockDocumentKindSettlement:
+		return true
+	case StockDocumentKindTransferReceipt:
+		return true
+	case StockDocumentKindWaybill:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockLocationKind.
+const (
+	StockLocationKindBin       StockLocationKind = "bin"
+	StockLocationKindStore     StockLocationKind = "store"
+	StockLocationKindTransit   StockLocationKind = "transit"
+	StockLocationKindWarehouse StockLocationKind = "warehouse"
+)
+
+// Valid indicates whether the value is a known member of the StockLocationKind enum.
+func (e StockLocationKind) Valid() bool {
+	switch e {
+	case StockLocationKindBin:
+		return true
+	case StockLocationKindStore:
+		return true
+	case StockLocationKindTransit:
+		return true
+	case StockLocationKindWarehouse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockLocationCreateKind.
+const (
+	StockLocationCreateKindBin       StockLocationCreateKind = "bin"
+	StockLocationCreateKindStore     StockLocationCreateKind = "store"
+	StockLocationCreateKindWarehouse StockLocationCreateKind = "warehouse"
+)
+
+// Valid indicates whether the value is a known member of the StockLocationCreateKind enum.
+func (e StockLocationCreateKind) Valid() bool {
+	switch e {
+	case StockLocationCreateKindBin:
+		return true
+	case StockLocationCreateKindStore:
+		return true
+	case StockLocationCreateKindWarehouse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockLossCreateType.
+const (
+	StockLossCreateTypeLossDamage StockLossCreateType = "loss_damage"
+	StockLossCreateTypeLossExpiry StockLossCreateType = "loss_expiry"
+	StockLossCreateTypeLossTheft  StockLossCreateType = "loss_theft"
+)
+
+// Valid indicates whether the value is a known member of the StockLossCreateType enum.
+func (e StockLossCreateType) Valid() bool {
+	switch e {
+	case StockLossCreateTypeLossDamage:
+		return true
+	case StockLossCreateTypeLossExpiry:
+		return true
+	case StockLossCreateTypeLossTheft:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockLotOwnership.
+const (
+	StockLotOwnershipConsignment StockLotOwnership = "consignment"
+	StockLotOwnershipEntrusted   StockLotOwnership = "entrusted"
+	StockLotOwnershipOwn         StockLotOwnership = "own"
+)
+
+// Valid indicates whether the value is a known member of the StockLotOwnership enum.
+func (e StockLotOwnership) Valid() bool {
+	switch e {
+	case StockLotOwnershipConsignment:
+		return true
+	case StockLotOwnershipEntrusted:
+		return true
+	case StockLotOwnershipOwn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockReceiptCreateType.
+const (
+	StockReceiptCreateTypeOpeningBalance        StockReceiptCreateType = "opening_balance"
+	StockReceiptCreateTypeReceiptDonation       StockReceiptCreateType = "receipt_donation"
+	StockReceiptCreateTypeReceiptPurchase       StockReceiptCreateType = "receipt_purchase"
+	StockReceiptCreateTypeReturnFromBeneficiary StockReceiptCreateType = "return_from_beneficiary"
+)
+
+// Valid indicates whether the value is a known member of the StockReceiptCreateType enum.
+func (e StockReceiptCreateType) Valid() bool {
+	switch e {
+	case StockReceiptCreateTypeOpeningBalance:
+		return true
+	case StockReceiptCreateTypeReceiptDonation:
+		return true
+	case StockReceiptCreateTypeReceiptPurchase:
+		return true
+	case StockReceiptCreateTypeReturnFromBeneficiary:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockReceiptLineOwnership.
+const (
+	StockReceiptLineOwnershipConsignment StockReceiptLineOwnership = "consignment"
+	StockReceiptLineOwnershipEntrusted   StockReceiptLineOwnership = "entrusted"
+	StockReceiptLineOwnershipOwn         StockReceiptLineOwnership = "own"
+)
+
+// Valid indicates whether the value is a known member of the StockReceiptLineOwnership enum.
+func (e StockReceiptLineOwnership) Valid() bool {
+	switch e {
+	case StockReceiptLineOwnershipConsignment:
+		return true
+	case StockReceiptLineOwnershipEntrusted:
+		return true
+	case StockReceiptLineOwnershipOwn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockReleaseCreateType.
+const (
+	StockReleaseCreateTypeIssueInternal    StockReleaseCreateType = "issue_internal"
+	StockReleaseCreateTypeReturnToSupplier StockReleaseCreateType = "return_to_supplier"
+)
+
+// Valid indicates whether the value is a known member of the StockReleaseCreateType enum.
+func (e StockReleaseCreateType) Valid() bool {
+	switch e {
+	case StockReleaseCreateTypeIssueInternal:
+		return true
+	case StockReleaseCreateTypeReturnToSupplier:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockStandardBasis.
+const (
+	StockStandardBasisProposed StockStandardBasis = "proposed"
+	StockStandardBasisRecalled StockStandardBasis = "recalled"
+	StockStandardBasisVerified StockStandardBasis = "verified"
+)
+
+// Valid indicates whether the value is a known member of the StockStandardBasis enum.
+func (e StockStandardBasis) Valid() bool {
+	switch e {
+	case StockStandardBasisProposed:
+		return true
+	case StockStandardBasisRecalled:
+		return true
+	case StockStandardBasisVerified:
 		return true
 	default:
 		return false
@@ -3920,6 +4202,177 @@ func (e ListSOPsParamsSort) Valid() bool {
 	case ListSOPsParamsSortMinusNumber:
 		return true
 	case ListSOPsParamsSortNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockBalancesParamsSort.
+const (
+	ListStockBalancesParamsSortCreatedAt      ListStockBalancesParamsSort = "created_at"
+	ListStockBalancesParamsSortMinusCreatedAt ListStockBalancesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockBalancesParamsSort enum.
+func (e ListStockBalancesParamsSort) Valid() bool {
+	switch e {
+	case ListStockBalancesParamsSortCreatedAt:
+		return true
+	case ListStockBalancesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockDocumentsParamsSort.
+const (
+	ListStockDocumentsParamsSortMinusOccurredAt ListStockDocumentsParamsSort = "-occurred_at"
+	ListStockDocumentsParamsSortOccurredAt      ListStockDocumentsParamsSort = "occurred_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockDocumentsParamsSort enum.
+func (e ListStockDocumentsParamsSort) Valid() bool {
+	switch e {
+	case ListStockDocumentsParamsSortMinusOccurredAt:
+		return true
+	case ListStockDocumentsParamsSortOccurredAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockDocumentsParamsStatus.
+const (
+	ListStockDocumentsParamsStatusPosted    ListStockDocumentsParamsStatus = "posted"
+	ListStockDocumentsParamsStatusRejected  ListStockDocumentsParamsStatus = "rejected"
+	ListStockDocumentsParamsStatusRequested ListStockDocumentsParamsStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the ListStockDocumentsParamsStatus enum.
+func (e ListStockDocumentsParamsStatus) Valid() bool {
+	switch e {
+	case ListStockDocumentsParamsStatusPosted:
+		return true
+	case ListStockDocumentsParamsStatusRejected:
+		return true
+	case ListStockDocumentsParamsStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockItemsParamsSort.
+const (
+	ListStockItemsParamsSortCode           ListStockItemsParamsSort = "code"
+	ListStockItemsParamsSortCreatedAt      ListStockItemsParamsSort = "created_at"
+	ListStockItemsParamsSortMinusCode      ListStockItemsParamsSort = "-code"
+	ListStockItemsParamsSortMinusCreatedAt ListStockItemsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockItemsParamsSort enum.
+func (e ListStockItemsParamsSort) Valid() bool {
+	switch e {
+	case ListStockItemsParamsSortCode:
+		return true
+	case ListStockItemsParamsSortCreatedAt:
+		return true
+	case ListStockItemsParamsSortMinusCode:
+		return true
+	case ListStockItemsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockLocationsParamsSort.
+const (
+	ListStockLocationsParamsSortCode      ListStockLocationsParamsSort = "code"
+	ListStockLocationsParamsSortMinusCode ListStockLocationsParamsSort = "-code"
+)
+
+// Valid indicates whether the value is a known member of the ListStockLocationsParamsSort enum.
+func (e ListStockLocationsParamsSort) Valid() bool {
+	switch e {
+	case ListStockLocationsParamsSortCode:
+		return true
+	case ListStockLocationsParamsSortMinusCode:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockLotsParamsSort.
+const (
+	ListStockLotsParamsSortMinusReceivedOn ListStockLotsParamsSort = "-received_on"
+	ListStockLotsParamsSortReceivedOn      ListStockLotsParamsSort = "received_on"
+)
+
+// Valid indicates whether the value is a known member of the ListStockLotsParamsSort enum.
+func (e ListStockLotsParamsSort) Valid() bool {
+	switch e {
+	case ListStockLotsParamsSortMinusReceivedOn:
+		return true
+	case ListStockLotsParamsSortReceivedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockMovementsParamsSort.
+const (
+	ListStockMovementsParamsSortMinusOccurredAt ListStockMovementsParamsSort = "-occurred_at"
+	ListStockMovementsParamsSortOccurredAt      ListStockMovementsParamsSort = "occurred_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockMovementsParamsSort enum.
+func (e ListStockMovementsParamsSort) Valid() bool {
+	switch e {
+	case ListStockMovementsParamsSortMinusOccurredAt:
+		return true
+	case ListStockMovementsParamsSortOccurredAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockPeriodsParamsSort.
+const (
+	ListStockPeriodsParamsSortMinusThroughOn ListStockPeriodsParamsSort = "-through_on"
+	ListStockPeriodsParamsSortThroughOn      ListStockPeriodsParamsSort = "through_on"
+)
+
+// Valid indicates whether the value is a known member of the ListStockPeriodsParamsSort enum.
+func (e ListStockPeriodsParamsSort) Valid() bool {
+	switch e {
+	case ListStockPeriodsParamsSortMinusThroughOn:
+		return true
+	case ListStockPeriodsParamsSortThroughOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockRecountsParamsSort.
+const (
+	ListStockRecountsParamsSortCreatedAt      ListStockRecountsParamsSort = "created_at"
+	ListStockRecountsParamsSortMinusCreatedAt ListStockRecountsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockRecountsParamsSort enum.
+func (e ListStockRecountsParamsSort) Valid() bool {
+	switch e {
+	case ListStockRecountsParamsSortCreatedAt:
+		return true
+	case ListStockRecountsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -9419,6 +9872,9 @@ type SOPPolicy struct {
 
 	// Risk The clocks of a case by risk level. A higher risk never waits longer.
 	Risk SOPRisk `json:"risk"`
+
+	// Stock What is written into the stock ledger.
+	Stock *SOPStock `json:"stock,omitempty"`
 }
 
 // SOPPolicyPatch The parts to replace; each is given whole.
@@ -9446,6 +9902,9 @@ type SOPPolicyPatch struct {
 
 	// Risk The clocks of a case by risk level. A higher risk never waits longer.
 	Risk *SOPRisk `json:"risk,omitempty"`
+
+	// Stock What is written into the stock ledger.
+	Stock *SOPStock `json:"stock,omitempty"`
 }
 
 // SOPPriorityHours By priority. A more urgent referral never waits longer.
@@ -9545,6 +10004,18 @@ type SOPRiskTimers struct {
 
 // SOPStatus defines model for SOPStatus.
 type SOPStatus string
+
+// SOPStock What is written into the stock ledger.
+type SOPStock struct {
+	// ApprovalFor Documents that a second person decides. The result of a count always is
+	ApprovalFor []SOPStockApprovalFor `json:"approval_for"`
+
+	// BackdatingDays How far back a document may be dated, inside the open period
+	BackdatingDays int `json:"backdating_days"`
+}
+
+// SOPStockApprovalFor defines model for SOPStock.ApprovalFor.
+type SOPStockApprovalFor string
 
 // SOPWeights What one case counts, by risk level
 type SOPWeights struct {
@@ -9814,6 +10285,652 @@ type SpecificNeedPatch struct {
 
 // SpecificNeedPatchConfidence defines model for SpecificNeedPatch.Confidence.
 type SpecificNeedPatchConfidence string
+
+// StockAdjustmentCreate defines model for StockAdjustmentCreate.
+type StockAdjustmentCreate struct {
+	ID    *openapi_types.UUID   `json:"id,omitempty"`
+	Lines []StockAdjustmentLine `json:"lines"`
+	Note  *string               `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+}
+
+// StockAdjustmentLine defines model for StockAdjustmentLine.
+type StockAdjustmentLine struct {
+	Direction  StockAdjustmentLineDirection `json:"direction"`
+	ItemID     openapi_types.UUID           `json:"item_id"`
+	LocationID openapi_types.UUID           `json:"location_id"`
+	LotID      openapi_types.UUID           `json:"lot_id"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+	Reason   string        `json:"reason"`
+
+	// Unit The base unit where none is given
+	Unit *string `json:"unit,omitempty"`
+}
+
+// StockAdjustmentLineDirection defines model for StockAdjustmentLine.Direction.
+type StockAdjustmentLineDirection string
+
+// StockAmount Money, of one base unit
+type StockAmount struct {
+	// Amount Example: 4.5
+	Amount string `json:"amount"`
+
+	// Currency ISO 4217
+	//
+	// Example: EUR
+	Currency string `json:"currency"`
+}
+
+// StockBalance defines model for StockBalance.
+type StockBalance struct {
+	// Available A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Available  *StockQuantity     `json:"available,omitempty"`
+	ID         openapi_types.UUID `json:"id"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+	LotID      openapi_types.UUID `json:"lot_id"`
+
+	// OnHand A decimal number, not less than zero
+	//
+	// Example: 12.5
+	OnHand StockQuantity `json:"on_hand"`
+
+	// Reserved A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Reserved *StockQuantity `json:"reserved,omitempty"`
+}
+
+// StockBalancePage defines model for StockBalancePage.
+type StockBalancePage struct {
+	Data []StockBalance `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockCard defines model for StockCard.
+type StockCard struct {
+	Data []StockCardEntry `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Opening The balance before the first entry of the page
+	Opening string `json:"opening"`
+}
+
+// StockCardEntry defines model for StockCardEntry.
+type StockCardEntry struct {
+	// Balance A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Balance  StockQuantity `json:"balance"`
+	Movement StockMovement `json:"movement"`
+}
+
+// StockCatalogueEntry Where the item stands in the network's catalogue
+type StockCatalogueEntry struct {
+	Code string `json:"code"`
+
+	// Current Whether that is the version of today
+	Current bool `json:"current"`
+
+	// Version The version that was taken over
+	Version string `json:"version"`
+}
+
+// StockDecision defines model for StockDecision.
+type StockDecision struct {
+	Note *string `json:"note,omitempty"`
+}
+
+// StockDisposalCreate defines model for StockDisposalCreate.
+type StockDisposalCreate struct {
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	Lines  []StockLotLine      `json:"lines"`
+	Method string              `json:"method"`
+	Note   *string             `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+	Witness    *string    `json:"witness,omitempty"`
+}
+
+// StockDocument defines model for StockDocument.
+type StockDocument struct {
+	Cause        *string             `json:"cause,omitempty"`
+	CreatedAt    time.Time           `json:"created_at"`
+	DecidedAt    *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy    *openapi_types.UUID `json:"decided_by,omitempty"`
+	DecisionNote *string             `json:"decision_note,omitempty"`
+	Driver       *string             `json:"driver,omitempty"`
+	ID           openapi_types.UUID  `json:"id"`
+	InspectedBy  *string             `json:"inspected_by,omitempty"`
+	Kind         StockDocumentKind   `json:"kind"`
+
+	// Lines Absent in lists
+	Lines  []StockLine `json:"lines,omitempty"`
+	Method *string     `json:"method,omitempty"`
+
+	// Movements Absent in lists
+	Movements  []StockMovement `json:"movements,omitempty"`
+	Note       *string         `json:"note,omitempty"`
+	Number     string          `json:"number"`
+	OccurredAt time.Time       `json:"occurred_at"`
+
+	// OccurredOn The centre's day of it
+	OccurredOn      openapi_types.Date  `json:"occurred_on"`
+	PoliceReference *string             `json:"police_reference,omitempty"`
+	Recipient       *string             `json:"recipient,omitempty"`
+	RequestedBy     *openapi_types.UUID `json:"requested_by,omitempty"`
+	Seal            *string             `json:"seal,omitempty"`
+	Status          StockDocumentStatus `json:"status"`
+
+	// SubjectID The kit, count, transfer or document that it belongs to
+	SubjectID *openapi_types.UUID `json:"subject_id,omitempty"`
+	Supplier  *string             `json:"supplier,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+
+	// Value Money, of one base unit
+	Value         *StockAmount `json:"value,omitempty"`
+	Vehicle       *string      `json:"vehicle,omitempty"`
+	Version       int64        `json:"version"`
+	WaybillNumber *string      `json:"waybill_number,omitempty"`
+	Witness       *string      `json:"witness,omitempty"`
+}
+
+// StockDocumentStatus defines model for StockDocument.Status.
+type StockDocumentStatus string
+
+// StockDocumentKind defines model for StockDocumentKind.
+type StockDocumentKind string
+
+// StockDocumentPage defines model for StockDocumentPage.
+type StockDocumentPage struct {
+	Data []StockDocument `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockDrift defines model for StockDrift.
+type StockDrift struct {
+	// Counted The sum of the movements
+	Counted    string             `json:"counted"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	Kept       string             `json:"kept"`
+	LocationID openapi_types.UUID `json:"location_id"`
+	LotID      openapi_types.UUID `json:"lot_id"`
+}
+
+// StockIssueLine defines model for StockIssueLine.
+type StockIssueLine struct {
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+
+	// LotID Where none is given: first expiry, first out
+	LotID *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Reason Why another lot than the first to expire
+	Reason *string `json:"reason,omitempty"`
+
+	// Unit The base unit where none is given
+	Unit *string `json:"unit,omitempty"`
+}
+
+// StockItem defines model for StockItem.
+type StockItem struct {
+	Active bool `json:"active"`
+
+	// Catalogue Where the item stands in the network's catalogue
+	Catalogue *StockCatalogueEntry `json:"catalogue,omitempty"`
+	Category  string               `json:"category"`
+	Code      string               `json:"code"`
+	CreatedAt time.Time            `json:"created_at"`
+	ID        openapi_types.UUID   `json:"id"`
+	Name      string               `json:"name"`
+	Note      *string              `json:"note,omitempty"`
+
+	// Standard What one is entitled to, and by which standard
+	Standard    *StockStandard `json:"standard,omitempty"`
+	TrackExpiry bool           `json:"track_expiry"`
+
+	// Unit What quantities are kept in
+	Unit      string      `json:"unit"`
+	Units     []StockUnit `json:"units"`
+	UpdatedAt time.Time   `json:"updated_at"`
+
+	// Value Money, of one base unit
+	Value   *StockAmount `json:"value,omitempty"`
+	Version int64        `json:"version"`
+
+	// WeightGrams A decimal number, not less than zero
+	//
+	// Example: 12.5
+	WeightGrams *StockQuantity `json:"weight_grams,omitempty"`
+}
+
+// StockItemCreate defines model for StockItemCreate.
+type StockItemCreate struct {
+	CatalogueCode *string             `json:"catalogue_code,omitempty"`
+	Category      *string             `json:"category,omitempty"`
+	Code          *string             `json:"code,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+	Name          *string             `json:"name,omitempty"`
+	Note          *string             `json:"note,omitempty"`
+
+	// Standard What one is entitled to, and by which standard
+	Standard    *StockStandard `json:"standard,omitempty"`
+	TrackExpiry *bool          `json:"track_expiry,omitempty"`
+	Unit        *string        `json:"unit,omitempty"`
+	Units       []StockUnit    `json:"units,omitempty"`
+
+	// Value Money, of one base unit
+	Value *StockAmount `json:"value,omitempty"`
+
+	// WeightGrams A decimal number, not less than zero
+	//
+	// Example: 12.5
+	WeightGrams *StockQuantity `json:"weight_grams,omitempty"`
+}
+
+// StockItemPage defines model for StockItemPage.
+type StockItemPage struct {
+	Data []StockItem `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockItemPatch defines model for StockItemPatch.
+type StockItemPatch struct {
+	Active      *bool                            `json:"active,omitempty"`
+	Category    *string                          `json:"category,omitempty"`
+	Name        *string                          `json:"name,omitempty"`
+	Note        nullable.Nullable[string]        `json:"note,omitempty"`
+	Standard    nullable.Nullable[StockStandard] `json:"standard,omitempty"`
+	TrackExpiry *bool                            `json:"track_expiry,omitempty"`
+	Units       []StockUnit                      `json:"units,omitempty"`
+	Value       nullable.Nullable[StockAmount]   `json:"value,omitempty"`
+	WeightGrams nullable.Nullable[string]        `json:"weight_grams,omitempty"`
+}
+
+// StockLine In the unit that was counted, with the conversion that was applied
+type StockLine struct {
+	// BaseQuantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	BaseQuantity StockQuantity `json:"base_quantity"`
+
+	// Damaged A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Damaged    *StockQuantity     `json:"damaged,omitempty"`
+	Factor     string             `json:"factor"`
+	ID         openapi_types.UUID `json:"id"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+
+	// LotID Absent: first expiry, first out
+	LotID *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Ordered A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Ordered  *StockQuantity `json:"ordered,omitempty"`
+	Position int            `json:"position"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+	Reason   *string       `json:"reason,omitempty"`
+	Type     string        `json:"type"`
+	Unit     string        `json:"unit"`
+}
+
+// StockLocation defines model for StockLocation.
+type StockLocation struct {
+	Active    bool               `json:"active"`
+	Code      string             `json:"code"`
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+
+	// Kind `transit` is the road between two places
+	Kind      StockLocationKind   `json:"kind"`
+	Name      string              `json:"name"`
+	Note      *string             `json:"note,omitempty"`
+	ParentID  *openapi_types.UUID `json:"parent_id,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
+}
+
+// StockLocationKind `transit` is the road between two places
+type StockLocationKind string
+
+// StockLocationCreate defines model for StockLocationCreate.
+type StockLocationCreate struct {
+	Code     string                  `json:"code"`
+	ID       *openapi_types.UUID     `json:"id,omitempty"`
+	Kind     StockLocationCreateKind `json:"kind"`
+	Name     string                  `json:"name"`
+	Note     *string                 `json:"note,omitempty"`
+	ParentID *openapi_types.UUID     `json:"parent_id,omitempty"`
+}
+
+// StockLocationCreateKind defines model for StockLocationCreate.Kind.
+type StockLocationCreateKind string
+
+// StockLocationPage defines model for StockLocationPage.
+type StockLocationPage struct {
+	Data []StockLocation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockLocationPatch defines model for StockLocationPatch.
+type StockLocationPatch struct {
+	Active *bool                     `json:"active,omitempty"`
+	Name   *string                   `json:"name,omitempty"`
+	Note   nullable.Nullable[string] `json:"note,omitempty"`
+}
+
+// StockLossCreate defines model for StockLossCreate.
+type StockLossCreate struct {
+	Cause string              `json:"cause"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Lines []StockLotLine      `json:"lines"`
+	Note  *string             `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt      *time.Time          `json:"occurred_at,omitempty"`
+	PoliceReference *string             `json:"police_reference,omitempty"`
+	Type            StockLossCreateType `json:"type"`
+
+	// Value Money, of one base unit
+	Value *StockAmount `json:"value,omitempty"`
+}
+
+// StockLossCreateType defines model for StockLossCreate.Type.
+type StockLossCreateType string
+
+// StockLot defines model for StockLot.
+type StockLot struct {
+	Batch *string `json:"batch,omitempty"`
+
+	// Cost Money, of one base unit
+	Cost      *StockAmount `json:"cost,omitempty"`
+	CreatedAt time.Time    `json:"created_at"`
+	Donor     *string      `json:"donor,omitempty"`
+
+	// ExpiresOn The last day on which it may be issued
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	GrantCode *string             `json:"grant_code,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	ItemID    openapi_types.UUID  `json:"item_id"`
+
+	// OriginLotID The lot of another centre that it came from
+	OriginLotID *openapi_types.UUID `json:"origin_lot_id,omitempty"`
+	Ownership   StockLotOwnership   `json:"ownership"`
+	ReceivedOn  openapi_types.Date  `json:"received_on"`
+	UpdatedAt   time.Time           `json:"updated_at"`
+	Version     int64               `json:"version"`
+}
+
+// StockLotOwnership defines model for StockLot.Ownership.
+type StockLotOwnership string
+
+// StockLotLine defines model for StockLotLine.
+type StockLotLine struct {
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+	LotID      openapi_types.UUID `json:"lot_id"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+	Reason   *string       `json:"reason,omitempty"`
+
+	// Unit The base unit where none is given
+	Unit *string `json:"unit,omitempty"`
+}
+
+// StockLotPage defines model for StockLotPage.
+type StockLotPage struct {
+	Data []StockLot `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockMovement defines model for StockMovement.
+type StockMovement struct {
+	CreatedAt  time.Time          `json:"created_at"`
+	DocumentID openapi_types.UUID `json:"document_id"`
+	ID         openapi_types.UUID `json:"id"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LineID     openapi_types.UUID `json:"line_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+	LotID      openapi_types.UUID `json:"lot_id"`
+	OccurredAt time.Time          `json:"occurred_at"`
+
+	// OccurredOn The centre's day of it
+	OccurredOn openapi_types.Date  `json:"occurred_on"`
+	PostedBy   *openapi_types.UUID `json:"posted_by,omitempty"`
+
+	// Quantity In the base unit; less than zero went out
+	Quantity string `json:"quantity"`
+
+	// ReversesID The entry that this one reverses
+	ReversesID *openapi_types.UUID `json:"reverses_id,omitempty"`
+	Type       string              `json:"type"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+}
+
+// StockMovementPage defines model for StockMovementPage.
+type StockMovementPage struct {
+	Data []StockMovement `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockPeriod defines model for StockPeriod.
+type StockPeriod struct {
+	ClosedBy  *openapi_types.UUID `json:"closed_by,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	ID        openapi_types.UUID  `json:"id"`
+	Note      *string             `json:"note,omitempty"`
+
+	// ThroughOn The last day that is closed
+	ThroughOn openapi_types.Date `json:"through_on"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+}
+
+// StockPeriodCreate defines model for StockPeriodCreate.
+type StockPeriodCreate struct {
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	Note      *string             `json:"note,omitempty"`
+	ThroughOn openapi_types.Date  `json:"through_on"`
+}
+
+// StockPeriodPage defines model for StockPeriodPage.
+type StockPeriodPage struct {
+	Data []StockPeriod `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockQuantity A decimal number, not less than zero
+//
+// Example: 12.5
+type StockQuantity = string
+
+// StockReceiptCreate defines model for StockReceiptCreate.
+type StockReceiptCreate struct {
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	InspectedBy *string             `json:"inspected_by,omitempty"`
+	Lines       []StockReceiptLine  `json:"lines"`
+	Note        *string             `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt    *time.Time             `json:"occurred_at,omitempty"`
+	Supplier      *string                `json:"supplier,omitempty"`
+	Type          StockReceiptCreateType `json:"type"`
+	WaybillNumber *string                `json:"waybill_number,omitempty"`
+}
+
+// StockReceiptCreateType defines model for StockReceiptCreate.Type.
+type StockReceiptCreateType string
+
+// StockReceiptLine defines model for StockReceiptLine.
+type StockReceiptLine struct {
+	Batch *string `json:"batch,omitempty"`
+
+	// Cost Money, of one base unit
+	Cost *StockAmount `json:"cost,omitempty"`
+
+	// Damaged A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Damaged    *StockQuantity      `json:"damaged,omitempty"`
+	Donor      *string             `json:"donor,omitempty"`
+	ExpiresOn  *openapi_types.Date `json:"expires_on,omitempty"`
+	GrantCode  *string             `json:"grant_code,omitempty"`
+	ItemID     openapi_types.UUID  `json:"item_id"`
+	LocationID openapi_types.UUID  `json:"location_id"`
+
+	// Ordered A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Ordered   *StockQuantity             `json:"ordered,omitempty"`
+	Ownership *StockReceiptLineOwnership `json:"ownership,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Unit The base unit where none is given
+	Unit *string `json:"unit,omitempty"`
+}
+
+// StockReceiptLineOwnership defines model for StockReceiptLine.Ownership.
+type StockReceiptLineOwnership string
+
+// StockRecount defines model for StockRecount.
+type StockRecount struct {
+	// Balances How many were counted
+	Balances  int64              `json:"balances"`
+	CreatedAt time.Time          `json:"created_at"`
+	Drift     []StockDrift       `json:"drift"`
+	ID        openapi_types.UUID `json:"id"`
+}
+
+// StockRecountPage defines model for StockRecountPage.
+type StockRecountPage struct {
+	Data []StockRecount `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockRejection defines model for StockRejection.
+type StockRejection struct {
+	Reason string `json:"reason"`
+}
+
+// StockReleaseCreate defines model for StockReleaseCreate.
+type StockReleaseCreate struct {
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Lines []StockIssueLine    `json:"lines"`
+	Note  *string             `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt *time.Time             `json:"occurred_at,omitempty"`
+	Recipient  *string                `json:"recipient,omitempty"`
+	Type       StockReleaseCreateType `json:"type"`
+}
+
+// StockReleaseCreateType defines model for StockReleaseCreate.Type.
+type StockReleaseCreateType string
+
+// StockReversalCreate defines model for StockReversalCreate.
+type StockReversalCreate struct {
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	Reason string              `json:"reason"`
+}
+
+// StockStandard What one is entitled to, and by which standard
+type StockStandard struct {
+	Basis *StockStandardBasis `json:"basis,omitempty"`
+
+	// Per Example: person per month
+	Per string `json:"per"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity      StockQuantity `json:"quantity"`
+	ReplenishDays *int          `json:"replenish_days,omitempty"`
+	Source        *string       `json:"source,omitempty"`
+
+	// Target Sex and age that it is meant for
+	Target *string `json:"target,omitempty"`
+}
+
+// StockStandardBasis defines model for StockStandard.Basis.
+type StockStandardBasis string
+
+// StockUnit One of this unit is `factor` of the base unit.
+type StockUnit struct {
+	// Factor Example: 25
+	Factor string `json:"factor"`
+	Unit   string `json:"unit"`
+}
 
 // SupervisionSession defines model for SupervisionSession.
 type SupervisionSession struct {
@@ -13455,6 +14572,336 @@ type DiffSOPParams struct {
 	Against *openapi_types.UUID `form:"against,omitempty" json:"against,omitempty"`
 }
 
+// CreateStockAdjustmentParams defines parameters for CreateStockAdjustment.
+type CreateStockAdjustmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockBalancesParams defines parameters for ListStockBalances.
+type ListStockBalancesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListStockBalancesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// ItemID Only this item
+	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
+
+	// LocationID Only this place
+	LocationID *openapi_types.UUID `form:"location_id,omitempty" json:"location_id,omitempty"`
+
+	// LotID Only this lot
+	LotID *openapi_types.UUID `form:"lot_id,omitempty" json:"lot_id,omitempty"`
+
+	// AsOf As it was at this instant
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// Empty Show empty balances too
+	Empty *bool `form:"empty,omitempty" json:"empty,omitempty"`
+}
+
+// ListStockBalancesParamsSort defines parameters for ListStockBalances.
+type ListStockBalancesParamsSort string
+
+// GetStockCardParams defines parameters for GetStockCard.
+type GetStockCardParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// ItemID The item
+	ItemID openapi_types.UUID `form:"item_id" json:"item_id"`
+
+	// LocationID Only this place: the bin card
+	LocationID *openapi_types.UUID `form:"location_id,omitempty" json:"location_id,omitempty"`
+
+	// LotID Only this lot
+	LotID *openapi_types.UUID `form:"lot_id,omitempty" json:"lot_id,omitempty"`
+
+	// OccurredFrom From this instant on
+	OccurredFrom *time.Time `form:"occurred_from,omitempty" json:"occurred_from,omitempty"`
+
+	// OccurredTo Before this instant
+	OccurredTo *time.Time `form:"occurred_to,omitempty" json:"occurred_to,omitempty"`
+}
+
+// CreateStockDisposalParams defines parameters for CreateStockDisposal.
+type CreateStockDisposalParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockDocumentsParams defines parameters for ListStockDocuments.
+type ListStockDocumentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-occurred_at` where none is given. A cursor carries its own
+	Sort *ListStockDocumentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only this kind
+	Kind *StockDocumentKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Status Only documents in this state
+	Status *ListStockDocumentsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// OccurredFrom From this instant on
+	OccurredFrom *time.Time `form:"occurred_from,omitempty" json:"occurred_from,omitempty"`
+
+	// OccurredTo Before this instant
+	OccurredTo *time.Time `form:"occurred_to,omitempty" json:"occurred_to,omitempty"`
+}
+
+// ListStockDocumentsParamsSort defines parameters for ListStockDocuments.
+type ListStockDocumentsParamsSort string
+
+// ListStockDocumentsParamsStatus defines parameters for ListStockDocuments.
+type ListStockDocumentsParamsStatus string
+
+// ApproveStockDocumentParams defines parameters for ApproveStockDocument.
+type ApproveStockDocumentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejectStockDocumentParams defines parameters for RejectStockDocument.
+type RejectStockDocumentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockItemsParams defines parameters for ListStockItems.
+type ListStockItemsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `code` where none is given. A cursor carries its own
+	Sort *ListStockItemsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only items in use, or only those that are not
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// Category Only this category
+	Category *string `form:"category,omitempty" json:"category,omitempty"`
+}
+
+// ListStockItemsParamsSort defines parameters for ListStockItems.
+type ListStockItemsParamsSort string
+
+// CreateStockItemParams defines parameters for CreateStockItem.
+type CreateStockItemParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateStockItemParams defines parameters for UpdateStockItem.
+type UpdateStockItemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// RefreshStockItemParams defines parameters for RefreshStockItem.
+type RefreshStockItemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockLocationsParams defines parameters for ListStockLocations.
+type ListStockLocationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `code` where none is given. A cursor carries its own
+	Sort *ListStockLocationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only places in use, or only those that are not
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// ParentID Only bins and stores of this place
+	ParentID *openapi_types.UUID `form:"parent_id,omitempty" json:"parent_id,omitempty"`
+}
+
+// ListStockLocationsParamsSort defines parameters for ListStockLocations.
+type ListStockLocationsParamsSort string
+
+// CreateStockLocationParams defines parameters for CreateStockLocation.
+type CreateStockLocationParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateStockLocationParams defines parameters for UpdateStockLocation.
+type UpdateStockLocationParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CreateStockLossParams defines parameters for CreateStockLoss.
+type CreateStockLossParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockLotsParams defines parameters for ListStockLots.
+type ListStockLotsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-received_on` where none is given. A cursor carries its own
+	Sort *ListStockLotsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// ItemID Only lots of this item
+	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
+
+	// ExpiresBefore Only lots that expire before this day
+	ExpiresBefore *openapi_types.Date `form:"expires_before,omitempty" json:"expires_before,omitempty"`
+}
+
+// ListStockLotsParamsSort defines parameters for ListStockLots.
+type ListStockLotsParamsSort string
+
+// ListStockMovementsParams defines parameters for ListStockMovements.
+type ListStockMovementsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-occurred_at` where none is given. A cursor carries its own
+	Sort *ListStockMovementsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// ItemID Only this item
+	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
+
+	// LocationID Only this place
+	LocationID *openapi_types.UUID `form:"location_id,omitempty" json:"location_id,omitempty"`
+
+	// LotID Only this lot
+	LotID *openapi_types.UUID `form:"lot_id,omitempty" json:"lot_id,omitempty"`
+
+	// DocumentID Only this document
+	DocumentID *openapi_types.UUID `form:"document_id,omitempty" json:"document_id,omitempty"`
+
+	// Type Only this type
+	Type *string `form:"type,omitempty" json:"type,omitempty"`
+
+	// OccurredFrom From this instant on
+	OccurredFrom *time.Time `form:"occurred_from,omitempty" json:"occurred_from,omitempty"`
+
+	// OccurredTo Before this instant
+	OccurredTo *time.Time `form:"occurred_to,omitempty" json:"occurred_to,omitempty"`
+}
+
+// ListStockMovementsParamsSort defines parameters for ListStockMovements.
+type ListStockMovementsParamsSort string
+
+// ReverseStockMovementParams defines parameters for ReverseStockMovement.
+type ReverseStockMovementParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockPeriodsParams defines parameters for ListStockPeriods.
+type ListStockPeriodsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-through_on` where none is given. A cursor carries its own
+	Sort *ListStockPeriodsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListStockPeriodsParamsSort defines parameters for ListStockPeriods.
+type ListStockPeriodsParamsSort string
+
+// CloseStockPeriodParams defines parameters for CloseStockPeriod.
+type CloseStockPeriodParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateStockReceiptParams defines parameters for CreateStockReceipt.
+type CreateStockReceiptParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockRecountsParams defines parameters for ListStockRecounts.
+type ListStockRecountsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListStockRecountsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListStockRecountsParamsSort defines parameters for ListStockRecounts.
+type ListStockRecountsParamsSort string
+
+// CreateStockReleaseParams defines parameters for CreateStockRelease.
+type CreateStockReleaseParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListSupervisionSessionsParams defines parameters for ListSupervisionSessions.
 type ListSupervisionSessionsParams struct {
 	// Limit Rows a page
@@ -14561,6 +16008,45 @@ type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
+
+// CreateStockAdjustmentJSONRequestBody defines body for CreateStockAdjustment for application/json ContentType.
+type CreateStockAdjustmentJSONRequestBody = StockAdjustmentCreate
+
+// CreateStockDisposalJSONRequestBody defines body for CreateStockDisposal for application/json ContentType.
+type CreateStockDisposalJSONRequestBody = StockDisposalCreate
+
+// ApproveStockDocumentJSONRequestBody defines body for ApproveStockDocument for application/json ContentType.
+type ApproveStockDocumentJSONRequestBody = StockDecision
+
+// RejectStockDocumentJSONRequestBody defines body for RejectStockDocument for application/json ContentType.
+type RejectStockDocumentJSONRequestBody = StockRejection
+
+// CreateStockItemJSONRequestBody defines body for CreateStockItem for application/json ContentType.
+type CreateStockItemJSONRequestBody = StockItemCreate
+
+// UpdateStockItemApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockItem for application/merge-patch+json ContentType.
+type UpdateStockItemApplicationMergePatchPlusJSONRequestBody = StockItemPatch
+
+// CreateStockLocationJSONRequestBody defines body for CreateStockLocation for application/json ContentType.
+type CreateStockLocationJSONRequestBody = StockLocationCreate
+
+// UpdateStockLocationApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockLocation for application/merge-patch+json ContentType.
+type UpdateStockLocationApplicationMergePatchPlusJSONRequestBody = StockLocationPatch
+
+// CreateStockLossJSONRequestBody defines body for CreateStockLoss for application/json ContentType.
+type CreateStockLossJSONRequestBody = StockLossCreate
+
+// ReverseStockMovementJSONRequestBody defines body for ReverseStockMovement for application/json ContentType.
+type ReverseStockMovementJSONRequestBody = StockReversalCreate
+
+// CloseStockPeriodJSONRequestBody defines body for CloseStockPeriod for application/json ContentType.
+type CloseStockPeriodJSONRequestBody = StockPeriodCreate
+
+// CreateStockReceiptJSONRequestBody defines body for CreateStockReceipt for application/json ContentType.
+type CreateStockReceiptJSONRequestBody = StockReceiptCreate
+
+// CreateStockReleaseJSONRequestBody defines body for CreateStockRelease for application/json ContentType.
+type CreateStockReleaseJSONRequestBody = StockReleaseCreate
 
 // CreateSupervisionSessionJSONRequestBody defines body for CreateSupervisionSession for application/json ContentType.
 type CreateSupervisionSessionJSONRequestBody = SupervisionSessionCreate
@@ -15732,6 +17218,93 @@ type ServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// CreateStockAdjustment Put a balance right
+	// (POST /v1/centres/{centre_id}/stock/adjustments)
+	CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error
+	// ListStockBalances Read balances
+	// (GET /v1/centres/{centre_id}/stock/balances)
+	ListStockBalances(ctx echo.Context, centreID CentreID, params ListStockBalancesParams) error
+	// GetStockCard Read the stock card of an item, or the bin card of it in one place
+	// (GET /v1/centres/{centre_id}/stock/cards)
+	GetStockCard(ctx echo.Context, centreID CentreID, params GetStockCardParams) error
+	// CreateStockDisposal Dispose of goods
+	// (POST /v1/centres/{centre_id}/stock/disposals)
+	CreateStockDisposal(ctx echo.Context, centreID CentreID, params CreateStockDisposalParams) error
+	// ListStockDocuments List documents
+	// (GET /v1/centres/{centre_id}/stock/documents)
+	ListStockDocuments(ctx echo.Context, centreID CentreID, params ListStockDocumentsParams) error
+	// GetStockDocument Read a document with its lines and movements
+	// (GET /v1/centres/{centre_id}/stock/documents/{id})
+	GetStockDocument(ctx echo.Context, centreID CentreID, id ID) error
+	// ApproveStockDocument Approve and post a document
+	// (POST /v1/centres/{centre_id}/stock/documents/{id}/approve)
+	ApproveStockDocument(ctx echo.Context, centreID CentreID, id ID, params ApproveStockDocumentParams) error
+	// RejectStockDocument Reject a document
+	// (POST /v1/centres/{centre_id}/stock/documents/{id}/reject)
+	RejectStockDocument(ctx echo.Context, centreID CentreID, id ID, params RejectStockDocumentParams) error
+	// ListStockItems List items
+	// (GET /v1/centres/{centre_id}/stock/items)
+	ListStockItems(ctx echo.Context, centreID CentreID, params ListStockItemsParams) error
+	// CreateStockItem Add an item
+	// (POST /v1/centres/{centre_id}/stock/items)
+	CreateStockItem(ctx echo.Context, centreID CentreID, params CreateStockItemParams) error
+	// GetStockItem Read an item
+	// (GET /v1/centres/{centre_id}/stock/items/{id})
+	GetStockItem(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateStockItem Change an item
+	// (PATCH /v1/centres/{centre_id}/stock/items/{id})
+	UpdateStockItem(ctx echo.Context, centreID CentreID, id ID, params UpdateStockItemParams) error
+	// RefreshStockItem Take over what the catalogue says now
+	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
+	RefreshStockItem(ctx echo.Context, centreID CentreID, id ID, params RefreshStockItemParams) error
+	// ListStockLocations List stores and bins
+	// (GET /v1/centres/{centre_id}/stock/locations)
+	ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error
+	// CreateStockLocation Add a store or a bin
+	// (POST /v1/centres/{centre_id}/stock/locations)
+	CreateStockLocation(ctx echo.Context, centreID CentreID, params CreateStockLocationParams) error
+	// GetStockLocation Read a store or a bin
+	// (GET /v1/centres/{centre_id}/stock/locations/{id})
+	GetStockLocation(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateStockLocation Change a store or a bin
+	// (PATCH /v1/centres/{centre_id}/stock/locations/{id})
+	UpdateStockLocation(ctx echo.Context, centreID CentreID, id ID, params UpdateStockLocationParams) error
+	// CreateStockLoss Report a loss
+	// (POST /v1/centres/{centre_id}/stock/losses)
+	CreateStockLoss(ctx echo.Context, centreID CentreID, params CreateStockLossParams) error
+	// ListStockLots List lots
+	// (GET /v1/centres/{centre_id}/stock/lots)
+	ListStockLots(ctx echo.Context, centreID CentreID, params ListStockLotsParams) error
+	// GetStockLot Read a lot
+	// (GET /v1/centres/{centre_id}/stock/lots/{id})
+	GetStockLot(ctx echo.Context, centreID CentreID, id ID) error
+	// ListStockMovements Read the ledger
+	// (GET /v1/centres/{centre_id}/stock/movements)
+	ListStockMovements(ctx echo.Context, centreID CentreID, params ListStockMovementsParams) error
+	// GetStockMovement Read an entry
+	// (GET /v1/centres/{centre_id}/stock/movements/{id})
+	GetStockMovement(ctx echo.Context, centreID CentreID, id ID) error
+	// ReverseStockMovement Reverse an entry
+	// (POST /v1/centres/{centre_id}/stock/movements/{id}/reverse)
+	ReverseStockMovement(ctx echo.Context, centreID CentreID, id ID, params ReverseStockMovementParams) error
+	// ListStockPeriods List closed periods
+	// (GET /v1/centres/{centre_id}/stock/periods)
+	ListStockPeriods(ctx echo.Context, centreID CentreID, params ListStockPeriodsParams) error
+	// CloseStockPeriod Close the books through a day
+	// (POST /v1/centres/{centre_id}/stock/periods)
+	CloseStockPeriod(ctx echo.Context, centreID CentreID, params CloseStockPeriodParams) error
+	// GetStockPeriod Read a closed period
+	// (GET /v1/centres/{centre_id}/stock/periods/{id})
+	GetStockPeriod(ctx echo.Context, centreID CentreID, id ID) error
+	// CreateStockReceipt Receive goods
+	// (POST /v1/centres/{centre_id}/stock/receipts)
+	CreateStockReceipt(ctx echo.Context, centreID CentreID, params CreateStockReceiptParams) error
+	// ListStockRecounts Read the nightly proofs
+	// (GET /v1/centres/{centre_id}/stock/recounts)
+	ListStockRecounts(ctx echo.Context, centreID CentreID, params ListStockRecountsParams) error
+	// CreateStockRelease Release goods for use in the centre, or back to a supplier
+	// (POST /v1/centres/{centre_id}/stock/releases)
+	CreateStockRelease(ctx echo.Context, centreID CentreID, params CreateStockReleaseParams) error
 	// ListSupervisionSessions Supervision sessions
 	// (GET /v1/centres/{centre_id}/supervision-sessions)
 	ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error
@@ -31493,6 +33066,1346 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	return err
 }
 
+// CreateStockAdjustment converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockAdjustment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockAdjustmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockAdjustment(ctx, centreID, params)
+	return err
+}
+
+// ListStockBalances converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockBalances(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockBalancesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "location_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "location_id", ctx.QueryParams(), &params.LocationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter location_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "lot_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lot_id", ctx.QueryParams(), &params.LotID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lot_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "as_of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "as_of", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter as_of: %s", err))
+	}
+
+	// ------------- Optional query parameter "empty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "empty", ctx.QueryParams(), &params.Empty, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter empty: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockBalances(ctx, centreID, params)
+	return err
+}
+
+// GetStockCard converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetStockCardParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Required query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "location_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "location_id", ctx.QueryParams(), &params.LocationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter location_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "lot_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lot_id", ctx.QueryParams(), &params.LotID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lot_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_from", ctx.QueryParams(), &params.OccurredFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_to", ctx.QueryParams(), &params.OccurredTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockCard(ctx, centreID, params)
+	return err
+}
+
+// CreateStockDisposal converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockDisposal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockDisposalParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockDisposal(ctx, centreID, params)
+	return err
+}
+
+// ListStockDocuments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockDocuments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockDocumentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_from", ctx.QueryParams(), &params.OccurredFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_to", ctx.QueryParams(), &params.OccurredTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockDocuments(ctx, centreID, params)
+	return err
+}
+
+// GetStockDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockDocument(ctx, centreID, id)
+	return err
+}
+
+// ApproveStockDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveStockDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveStockDocumentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveStockDocument(ctx, centreID, id, params)
+	return err
+}
+
+// RejectStockDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) RejectStockDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectStockDocumentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejectStockDocument(ctx, centreID, id, params)
+	return err
+}
+
+// ListStockItems converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockItems(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockItemsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// ------------- Optional query parameter "category" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "category", ctx.QueryParams(), &params.Category, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter category: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockItems(ctx, centreID, params)
+	return err
+}
+
+// CreateStockItem converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockItem(ctx, centreID, params)
+	return err
+}
+
+// GetStockItem converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockItem(ctx, centreID, id)
+	return err
+}
+
+// UpdateStockItem converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateStockItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateStockItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateStockItem(ctx, centreID, id, params)
+	return err
+}
+
+// RefreshStockItem converts echo context to params.
+func (w *ServerInterfaceWrapper) RefreshStockItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RefreshStockItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefreshStockItem(ctx, centreID, id, params)
+	return err
+}
+
+// ListStockLocations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockLocations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockLocationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// ------------- Optional query parameter "parent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "parent_id", ctx.QueryParams(), &params.ParentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter parent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockLocations(ctx, centreID, params)
+	return err
+}
+
+// CreateStockLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockLocationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockLocation(ctx, centreID, params)
+	return err
+}
+
+// GetStockLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockLocation(ctx, centreID, id)
+	return err
+}
+
+// UpdateStockLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateStockLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateStockLocationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateStockLocation(ctx, centreID, id, params)
+	return err
+}
+
+// CreateStockLoss converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockLoss(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockLossParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockLoss(ctx, centreID, params)
+	return err
+}
+
+// ListStockLots converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockLots(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockLotsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "expires_before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "expires_before", ctx.QueryParams(), &params.ExpiresBefore, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expires_before: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockLots(ctx, centreID, params)
+	return err
+}
+
+// GetStockLot converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockLot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockLot(ctx, centreID, id)
+	return err
+}
+
+// ListStockMovements converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockMovements(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockMovementsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "location_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "location_id", ctx.QueryParams(), &params.LocationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter location_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "lot_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lot_id", ctx.QueryParams(), &params.LotID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lot_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "document_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "document_id", ctx.QueryParams(), &params.DocumentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter document_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_from", ctx.QueryParams(), &params.OccurredFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_to", ctx.QueryParams(), &params.OccurredTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockMovements(ctx, centreID, params)
+	return err
+}
+
+// GetStockMovement converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockMovement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockMovement(ctx, centreID, id)
+	return err
+}
+
+// ReverseStockMovement converts echo context to params.
+func (w *ServerInterfaceWrapper) ReverseStockMovement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReverseStockMovementParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReverseStockMovement(ctx, centreID, id, params)
+	return err
+}
+
+// ListStockPeriods converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockPeriods(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockPeriodsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockPeriods(ctx, centreID, params)
+	return err
+}
+
+// CloseStockPeriod converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseStockPeriod(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseStockPeriodParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseStockPeriod(ctx, centreID, params)
+	return err
+}
+
+// GetStockPeriod converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockPeriod(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockPeriod(ctx, centreID, id)
+	return err
+}
+
+// CreateStockReceipt converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockReceipt(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockReceiptParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockReceipt(ctx, centreID, params)
+	return err
+}
+
+// ListStockRecounts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockRecounts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockRecountsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockRecounts(ctx, centreID, params)
+	return err
+}
+
+// CreateStockRelease converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockRelease(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockReleaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockRelease(ctx, centreID, params)
+	return err
+}
+
 // ListSupervisionSessions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListSupervisionSessions(ctx echo.Context) error {
 	var err error
@@ -34906,6 +37819,35 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.ListPartnerMessages, options.OperationMiddlewares["listPartnerMessages"]...)
 	router.POST(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.CreatePartnerMessage, options.OperationMiddlewares["createPartnerMessage"]...)
 	router.GET(options.BaseURL+"/v1/partner/deletion-requests", wrapper.ListDeletionRequests, options.OperationMiddlewares["listDeletionRequests"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.ListStockItems, options.OperationMiddlewares["listStockItems"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.CreateStockItem, options.OperationMiddlewares["createStockItem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items/:id", wrapper.GetStockItem, options.OperationMiddlewares["getStockItem"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/items/:id", wrapper.UpdateStockItem, options.OperationMiddlewares["updateStockItem"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/items/:id/refresh", wrapper.RefreshStockItem, options.OperationMiddlewares["refreshStockItem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/locations", wrapper.ListStockLocations, options.OperationMiddlewares["listStockLocations"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/locations", wrapper.CreateStockLocation, options.OperationMiddlewares["createStockLocation"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/locations/:id", wrapper.GetStockLocation, options.OperationMiddlewares["getStockLocation"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/locations/:id", wrapper.UpdateStockLocation, options.OperationMiddlewares["updateStockLocation"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/lots", wrapper.ListStockLots, options.OperationMiddlewares["listStockLots"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id", wrapper.GetStockLot, options.OperationMiddlewares["getStockLot"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/receipts", wrapper.CreateStockReceipt, options.OperationMiddlewares["createStockReceipt"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/releases", wrapper.CreateStockRelease, options.OperationMiddlewares["createStockRelease"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/losses", wrapper.CreateStockLoss, options.OperationMiddlewares["createStockLoss"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/disposals", wrapper.CreateStockDisposal, options.OperationMiddlewares["createStockDisposal"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/adjustments", wrapper.CreateStockAdjustment, options.OperationMiddlewares["createStockAdjustment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/documents", wrapper.ListStockDocuments, options.OperationMiddlewares["listStockDocuments"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/documents/:id", wrapper.GetStockDocument, options.OperationMiddlewares["getStockDocument"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/documents/:id/approve", wrapper.ApproveStockDocument, options.OperationMiddlewares["approveStockDocument"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/documents/:id/reject", wrapper.RejectStockDocument, options.OperationMiddlewares["rejectStockDocument"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/movements", wrapper.ListStockMovements, options.OperationMiddlewares["listStockMovements"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/movements/:id", wrapper.GetStockMovement, options.OperationMiddlewares["getStockMovement"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/movements/:id/reverse", wrapper.ReverseStockMovement, options.OperationMiddlewares["reverseStockMovement"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/balances", wrapper.ListStockBalances, options.OperationMiddlewares["listStockBalances"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/cards", wrapper.GetStockCard, options.OperationMiddlewares["getStockCard"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/periods", wrapper.ListStockPeriods, options.OperationMiddlewares["listStockPeriods"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/periods", wrapper.CloseStockPeriod, options.OperationMiddlewares["closeStockPeriod"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/periods/:id", wrapper.GetStockPeriod, options.OperationMiddlewares["getStockPeriod"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/recounts", wrapper.ListStockRecounts, options.OperationMiddlewares["listStockRecounts"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -50437,6 +53379,1363 @@ func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPRes
 	return err
 }
 
+type CreateStockAdjustmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockAdjustmentParams
+	Body     *CreateStockAdjustmentJSONRequestBody
+}
+
+type CreateStockAdjustmentResponseObject interface {
+	VisitCreateStockAdjustmentResponse(w http.ResponseWriter) error
+}
+
+type CreateStockAdjustment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockAdjustment201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockAdjustment201ResponseHeaders
+}
+
+func (response CreateStockAdjustment201JSONResponse) VisitCreateStockAdjustmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockAdjustmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockAdjustmentdefaultApplicationProblemPlusJSONResponse) VisitCreateStockAdjustmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockBalancesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockBalancesParams
+}
+
+type ListStockBalancesResponseObject interface {
+	VisitListStockBalancesResponse(w http.ResponseWriter) error
+}
+
+type ListStockBalances200JSONResponse StockBalancePage
+
+func (response ListStockBalances200JSONResponse) VisitListStockBalancesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockBalancesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockBalancesdefaultApplicationProblemPlusJSONResponse) VisitListStockBalancesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetStockCardParams
+}
+
+type GetStockCardResponseObject interface {
+	VisitGetStockCardResponse(w http.ResponseWriter) error
+}
+
+type GetStockCard200JSONResponse StockCard
+
+func (response GetStockCard200JSONResponse) VisitGetStockCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockCarddefaultApplicationProblemPlusJSONResponse) VisitGetStockCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockDisposalRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockDisposalParams
+	Body     *CreateStockDisposalJSONRequestBody
+}
+
+type CreateStockDisposalResponseObject interface {
+	VisitCreateStockDisposalResponse(w http.ResponseWriter) error
+}
+
+type CreateStockDisposal201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockDisposal201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockDisposal201ResponseHeaders
+}
+
+func (response CreateStockDisposal201JSONResponse) VisitCreateStockDisposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockDisposaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockDisposaldefaultApplicationProblemPlusJSONResponse) VisitCreateStockDisposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockDocumentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockDocumentsParams
+}
+
+type ListStockDocumentsResponseObject interface {
+	VisitListStockDocumentsResponse(w http.ResponseWriter) error
+}
+
+type ListStockDocuments200JSONResponse StockDocumentPage
+
+func (response ListStockDocuments200JSONResponse) VisitListStockDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockDocumentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockDocumentsdefaultApplicationProblemPlusJSONResponse) VisitListStockDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockDocumentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockDocumentResponseObject interface {
+	VisitGetStockDocumentResponse(w http.ResponseWriter) error
+}
+
+type GetStockDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockDocument200JSONResponse struct {
+	Body    StockDocument
+	Headers GetStockDocument200ResponseHeaders
+}
+
+func (response GetStockDocument200JSONResponse) VisitGetStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockDocumentdefaultApplicationProblemPlusJSONResponse) VisitGetStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveStockDocumentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveStockDocumentParams
+	Body     *ApproveStockDocumentJSONRequestBody
+}
+
+type ApproveStockDocumentResponseObject interface {
+	VisitApproveStockDocumentResponse(w http.ResponseWriter) error
+}
+
+type ApproveStockDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveStockDocument200JSONResponse struct {
+	Body    StockDocument
+	Headers ApproveStockDocument200ResponseHeaders
+}
+
+func (response ApproveStockDocument200JSONResponse) VisitApproveStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveStockDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveStockDocumentdefaultApplicationProblemPlusJSONResponse) VisitApproveStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectStockDocumentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RejectStockDocumentParams
+	Body     *RejectStockDocumentJSONRequestBody
+}
+
+type RejectStockDocumentResponseObject interface {
+	VisitRejectStockDocumentResponse(w http.ResponseWriter) error
+}
+
+type RejectStockDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type RejectStockDocument200JSONResponse struct {
+	Body    StockDocument
+	Headers RejectStockDocument200ResponseHeaders
+}
+
+func (response RejectStockDocument200JSONResponse) VisitRejectStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectStockDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectStockDocumentdefaultApplicationProblemPlusJSONResponse) VisitRejectStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockItemsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockItemsParams
+}
+
+type ListStockItemsResponseObject interface {
+	VisitListStockItemsResponse(w http.ResponseWriter) error
+}
+
+type ListStockItems200JSONResponse StockItemPage
+
+func (response ListStockItems200JSONResponse) VisitListStockItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockItemsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockItemsdefaultApplicationProblemPlusJSONResponse) VisitListStockItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockItemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockItemParams
+	Body     *CreateStockItemJSONRequestBody
+}
+
+type CreateStockItemResponseObject interface {
+	VisitCreateStockItemResponse(w http.ResponseWriter) error
+}
+
+type CreateStockItem201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockItem201JSONResponse struct {
+	Body    StockItem
+	Headers CreateStockItem201ResponseHeaders
+}
+
+func (response CreateStockItem201JSONResponse) VisitCreateStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockItemdefaultApplicationProblemPlusJSONResponse) VisitCreateStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockItemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockItemResponseObject interface {
+	VisitGetStockItemResponse(w http.ResponseWriter) error
+}
+
+type GetStockItem200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockItem200JSONResponse struct {
+	Body    StockItem
+	Headers GetStockItem200ResponseHeaders
+}
+
+func (response GetStockItem200JSONResponse) VisitGetStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockItemdefaultApplicationProblemPlusJSONResponse) VisitGetStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockItemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateStockItemParams
+	Body     *UpdateStockItemApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateStockItemResponseObject interface {
+	VisitUpdateStockItemResponse(w http.ResponseWriter) error
+}
+
+type UpdateStockItem200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateStockItem200JSONResponse struct {
+	Body    StockItem
+	Headers UpdateStockItem200ResponseHeaders
+}
+
+func (response UpdateStockItem200JSONResponse) VisitUpdateStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateStockItemdefaultApplicationProblemPlusJSONResponse) VisitUpdateStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshStockItemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RefreshStockItemParams
+}
+
+type RefreshStockItemResponseObject interface {
+	VisitRefreshStockItemResponse(w http.ResponseWriter) error
+}
+
+type RefreshStockItem200ResponseHeaders struct {
+	ETag string
+}
+
+type RefreshStockItem200JSONResponse struct {
+	Body    StockItem
+	Headers RefreshStockItem200ResponseHeaders
+}
+
+func (response RefreshStockItem200JSONResponse) VisitRefreshStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshStockItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RefreshStockItemdefaultApplicationProblemPlusJSONResponse) VisitRefreshStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockLocationsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockLocationsParams
+}
+
+type ListStockLocationsResponseObject interface {
+	VisitListStockLocationsResponse(w http.ResponseWriter) error
+}
+
+type ListStockLocations200JSONResponse StockLocationPage
+
+func (response ListStockLocations200JSONResponse) VisitListStockLocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockLocationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockLocationsdefaultApplicationProblemPlusJSONResponse) VisitListStockLocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockLocationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockLocationParams
+	Body     *CreateStockLocationJSONRequestBody
+}
+
+type CreateStockLocationResponseObject interface {
+	VisitCreateStockLocationResponse(w http.ResponseWriter) error
+}
+
+type CreateStockLocation201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockLocation201JSONResponse struct {
+	Body    StockLocation
+	Headers CreateStockLocation201ResponseHeaders
+}
+
+func (response CreateStockLocation201JSONResponse) VisitCreateStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockLocationdefaultApplicationProblemPlusJSONResponse) VisitCreateStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockLocationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockLocationResponseObject interface {
+	VisitGetStockLocationResponse(w http.ResponseWriter) error
+}
+
+type GetStockLocation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockLocation200JSONResponse struct {
+	Body    StockLocation
+	Headers GetStockLocation200ResponseHeaders
+}
+
+func (response GetStockLocation200JSONResponse) VisitGetStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockLocationdefaultApplicationProblemPlusJSONResponse) VisitGetStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockLocationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateStockLocationParams
+	Body     *UpdateStockLocationApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateStockLocationResponseObject interface {
+	VisitUpdateStockLocationResponse(w http.ResponseWriter) error
+}
+
+type UpdateStockLocation200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateStockLocation200JSONResponse struct {
+	Body    StockLocation
+	Headers UpdateStockLocation200ResponseHeaders
+}
+
+func (response UpdateStockLocation200JSONResponse) VisitUpdateStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateStockLocationdefaultApplicationProblemPlusJSONResponse) VisitUpdateStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockLossRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockLossParams
+	Body     *CreateStockLossJSONRequestBody
+}
+
+type CreateStockLossResponseObject interface {
+	VisitCreateStockLossResponse(w http.ResponseWriter) error
+}
+
+type CreateStockLoss201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockLoss201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockLoss201ResponseHeaders
+}
+
+func (response CreateStockLoss201JSONResponse) VisitCreateStockLossResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockLossdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockLossdefaultApplicationProblemPlusJSONResponse) VisitCreateStockLossResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockLotsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockLotsParams
+}
+
+type ListStockLotsResponseObject interface {
+	VisitListStockLotsResponse(w http.ResponseWriter) error
+}
+
+type ListStockLots200JSONResponse StockLotPage
+
+func (response ListStockLots200JSONResponse) VisitListStockLotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockLotsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockLotsdefaultApplicationProblemPlusJSONResponse) VisitListStockLotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockLotRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockLotResponseObject interface {
+	VisitGetStockLotResponse(w http.ResponseWriter) error
+}
+
+type GetStockLot200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockLot200JSONResponse struct {
+	Body    StockLot
+	Headers GetStockLot200ResponseHeaders
+}
+
+func (response GetStockLot200JSONResponse) VisitGetStockLotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockLotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockLotdefaultApplicationProblemPlusJSONResponse) VisitGetStockLotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockMovementsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockMovementsParams
+}
+
+type ListStockMovementsResponseObject interface {
+	VisitListStockMovementsResponse(w http.ResponseWriter) error
+}
+
+type ListStockMovements200JSONResponse StockMovementPage
+
+func (response ListStockMovements200JSONResponse) VisitListStockMovementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockMovementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockMovementsdefaultApplicationProblemPlusJSONResponse) VisitListStockMovementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockMovementRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockMovementResponseObject interface {
+	VisitGetStockMovementResponse(w http.ResponseWriter) error
+}
+
+type GetStockMovement200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockMovement200JSONResponse struct {
+	Body    StockMovement
+	Headers GetStockMovement200ResponseHeaders
+}
+
+func (response GetStockMovement200JSONResponse) VisitGetStockMovementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockMovementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockMovementdefaultApplicationProblemPlusJSONResponse) VisitGetStockMovementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseStockMovementRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReverseStockMovementParams
+	Body     *ReverseStockMovementJSONRequestBody
+}
+
+type ReverseStockMovementResponseObject interface {
+	VisitReverseStockMovementResponse(w http.ResponseWriter) error
+}
+
+type ReverseStockMovement201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type ReverseStockMovement201JSONResponse struct {
+	Body    StockDocument
+	Headers ReverseStockMovement201ResponseHeaders
+}
+
+func (response ReverseStockMovement201JSONResponse) VisitReverseStockMovementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseStockMovementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReverseStockMovementdefaultApplicationProblemPlusJSONResponse) VisitReverseStockMovementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockPeriodsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockPeriodsParams
+}
+
+type ListStockPeriodsResponseObject interface {
+	VisitListStockPeriodsResponse(w http.ResponseWriter) error
+}
+
+type ListStockPeriods200JSONResponse StockPeriodPage
+
+func (response ListStockPeriods200JSONResponse) VisitListStockPeriodsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockPeriodsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockPeriodsdefaultApplicationProblemPlusJSONResponse) VisitListStockPeriodsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseStockPeriodRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CloseStockPeriodParams
+	Body     *CloseStockPeriodJSONRequestBody
+}
+
+type CloseStockPeriodResponseObject interface {
+	VisitCloseStockPeriodResponse(w http.ResponseWriter) error
+}
+
+type CloseStockPeriod201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CloseStockPeriod201JSONResponse struct {
+	Body    StockPeriod
+	Headers CloseStockPeriod201ResponseHeaders
+}
+
+func (response CloseStockPeriod201JSONResponse) VisitCloseStockPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseStockPerioddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseStockPerioddefaultApplicationProblemPlusJSONResponse) VisitCloseStockPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockPeriodRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockPeriodResponseObject interface {
+	VisitGetStockPeriodResponse(w http.ResponseWriter) error
+}
+
+type GetStockPeriod200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockPeriod200JSONResponse struct {
+	Body    StockPeriod
+	Headers GetStockPeriod200ResponseHeaders
+}
+
+func (response GetStockPeriod200JSONResponse) VisitGetStockPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockPerioddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockPerioddefaultApplicationProblemPlusJSONResponse) VisitGetStockPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockReceiptRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockReceiptParams
+	Body     *CreateStockReceiptJSONRequestBody
+}
+
+type CreateStockReceiptResponseObject interface {
+	VisitCreateStockReceiptResponse(w http.ResponseWriter) error
+}
+
+type CreateStockReceipt201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockReceipt201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockReceipt201ResponseHeaders
+}
+
+func (response CreateStockReceipt201JSONResponse) VisitCreateStockReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockReceiptdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockReceiptdefaultApplicationProblemPlusJSONResponse) VisitCreateStockReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockRecountsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockRecountsParams
+}
+
+type ListStockRecountsResponseObject interface {
+	VisitListStockRecountsResponse(w http.ResponseWriter) error
+}
+
+type ListStockRecounts200JSONResponse StockRecountPage
+
+func (response ListStockRecounts200JSONResponse) VisitListStockRecountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockRecountsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockRecountsdefaultApplicationProblemPlusJSONResponse) VisitListStockRecountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockReleaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockReleaseParams
+	Body     *CreateStockReleaseJSONRequestBody
+}
+
+type CreateStockReleaseResponseObject interface {
+	VisitCreateStockReleaseResponse(w http.ResponseWriter) error
+}
+
+type CreateStockRelease201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockRelease201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockRelease201ResponseHeaders
+}
+
+func (response CreateStockRelease201JSONResponse) VisitCreateStockReleaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockReleasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockReleasedefaultApplicationProblemPlusJSONResponse) VisitCreateStockReleaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSupervisionSessionsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListSupervisionSessionsParams
@@ -54736,6 +59035,93 @@ type StrictServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// CreateStockAdjustment Put a balance right
+	// (POST /v1/centres/{centre_id}/stock/adjustments)
+	CreateStockAdjustment(ctx context.Context, request CreateStockAdjustmentRequestObject) (CreateStockAdjustmentResponseObject, error)
+	// ListStockBalances Read balances
+	// (GET /v1/centres/{centre_id}/stock/balances)
+	ListStockBalances(ctx context.Context, request ListStockBalancesRequestObject) (ListStockBalancesResponseObject, error)
+	// GetStockCard Read the stock card of an item, or the bin card of it in one place
+	// (GET /v1/centres/{centre_id}/stock/cards)
+	GetStockCard(ctx context.Context, request GetStockCardRequestObject) (GetStockCardResponseObject, error)
+	// CreateStockDisposal Dispose of goods
+	// (POST /v1/centres/{centre_id}/stock/disposals)
+	CreateStockDisposal(ctx context.Context, request CreateStockDisposalRequestObject) (CreateStockDisposalResponseObject, error)
+	// ListStockDocuments List documents
+	// (GET /v1/centres/{centre_id}/stock/documents)
+	ListStockDocuments(ctx context.Context, request ListStockDocumentsRequestObject) (ListStockDocumentsResponseObject, error)
+	// GetStockDocument Read a document with its lines and movements
+	// (GET /v1/centres/{centre_id}/stock/documents/{id})
+	GetStockDocument(ctx context.Context, request GetStockDocumentRequestObject) (GetStockDocumentResponseObject, error)
+	// ApproveStockDocument Approve and post a document
+	// (POST /v1/centres/{centre_id}/stock/documents/{id}/approve)
+	ApproveStockDocument(ctx context.Context, request ApproveStockDocumentRequestObject) (ApproveStockDocumentResponseObject, error)
+	// RejectStockDocument Reject a document
+	// (POST /v1/centres/{centre_id}/stock/documents/{id}/reject)
+	RejectStockDocument(ctx context.Context, request RejectStockDocumentRequestObject) (RejectStockDocumentResponseObject, error)
+	// ListStockItems List items
+	// (GET /v1/centres/{centre_id}/stock/items)
+	ListStockItems(ctx context.Context, request ListStockItemsRequestObject) (ListStockItemsResponseObject, error)
+	// CreateStockItem Add an item
+	// (POST /v1/centres/{centre_id}/stock/items)
+	CreateStockItem(ctx context.Context, request CreateStockItemRequestObject) (CreateStockItemResponseObject, error)
+	// GetStockItem Read an item
+	// (GET /v1/centres/{centre_id}/stock/items/{id})
+	GetStockItem(ctx context.Context, request GetStockItemRequestObject) (GetStockItemResponseObject, error)
+	// UpdateStockItem Change an item
+	// (PATCH /v1/centres/{centre_id}/stock/items/{id})
+	UpdateStockItem(ctx context.Context, request UpdateStockItemRequestObject) (UpdateStockItemResponseObject, error)
+	// RefreshStockItem Take over what the catalogue says now
+	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
+	RefreshStockItem(ctx context.Context, request RefreshStockItemRequestObject) (RefreshStockItemResponseObject, error)
+	// ListStockLocations List stores and bins
+	// (GET /v1/centres/{centre_id}/stock/locations)
+	ListStockLocations(ctx context.Context, request ListStockLocationsRequestObject) (ListStockLocationsResponseObject, error)
+	// CreateStockLocation Add a store or a bin
+	// (POST /v1/centres/{centre_id}/stock/locations)
+	CreateStockLocation(ctx context.Context, request CreateStockLocationRequestObject) (CreateStockLocationResponseObject, error)
+	// GetStockLocation Read a store or a bin
+	// (GET /v1/centres/{centre_id}/stock/locations/{id})
+	GetStockLocation(ctx context.Context, request GetStockLocationRequestObject) (GetStockLocationResponseObject, error)
+	// UpdateStockLocation Change a store or a bin
+	// (PATCH /v1/centres/{centre_id}/stock/locations/{id})
+	UpdateStockLocation(ctx context.Context, request UpdateStockLocationRequestObject) (UpdateStockLocationResponseObject, error)
+	// CreateStockLoss Report a loss
+	// (POST /v1/centres/{centre_id}/stock/losses)
+	CreateStockLoss(ctx context.Context, request CreateStockLossRequestObject) (CreateStockLossResponseObject, error)
+	// ListStockLots List lots
+	// (GET /v1/centres/{centre_id}/stock/lots)
+	ListStockLots(ctx context.Context, request ListStockLotsRequestObject) (ListStockLotsResponseObject, error)
+	// GetStockLot Read a lot
+	// (GET /v1/centres/{centre_id}/stock/lots/{id})
+	GetStockLot(ctx context.Context, request GetStockLotRequestObject) (GetStockLotResponseObject, error)
+	// ListStockMovements Read the ledger
+	// (GET /v1/centres/{centre_id}/stock/movements)
+	ListStockMovements(ctx context.Context, request ListStockMovementsRequestObject) (ListStockMovementsResponseObject, error)
+	// GetStockMovement Read an entry
+	// (GET /v1/centres/{centre_id}/stock/movements/{id})
+	GetStockMovement(ctx context.Context, request GetStockMovementRequestObject) (GetStockMovementResponseObject, error)
+	// ReverseStockMovement Reverse an entry
+	// (POST /v1/centres/{centre_id}/stock/movements/{id}/reverse)
+	ReverseStockMovement(ctx context.Context, request ReverseStockMovementRequestObject) (ReverseStockMovementResponseObject, error)
+	// ListStockPeriods List closed periods
+	// (GET /v1/centres/{centre_id}/stock/periods)
+	ListStockPeriods(ctx context.Context, request ListStockPeriodsRequestObject) (ListStockPeriodsResponseObject, error)
+	// CloseStockPeriod Close the books through a day
+	// (POST /v1/centres/{centre_id}/stock/periods)
+	CloseStockPeriod(ctx context.Context, request CloseStockPeriodRequestObject) (CloseStockPeriodResponseObject, error)
+	// GetStockPeriod Read a closed period
+	// (GET /v1/centres/{centre_id}/stock/periods/{id})
+	GetStockPeriod(ctx context.Context, request GetStockPeriodRequestObject) (GetStockPeriodResponseObject, error)
+	// CreateStockReceipt Receive goods
+	// (POST /v1/centres/{centre_id}/stock/receipts)
+	CreateStockReceipt(ctx context.Context, request CreateStockReceiptRequestObject) (CreateStockReceiptResponseObject, error)
+	// ListStockRecounts Read the nightly proofs
+	// (GET /v1/centres/{centre_id}/stock/recounts)
+	ListStockRecounts(ctx context.Context, request ListStockRecountsRequestObject) (ListStockRecountsResponseObject, error)
+	// CreateStockRelease Release goods for use in the centre, or back to a supplier
+	// (POST /v1/centres/{centre_id}/stock/releases)
+	CreateStockRelease(ctx context.Context, request CreateStockReleaseRequestObject) (CreateStockReleaseResponseObject, error)
 	// ListSupervisionSessions Supervision sessions
 	// (GET /v1/centres/{centre_id}/supervision-sessions)
 	ListSupervisionSessions(ctx context.Context, request ListSupervisionSessionsRequestObject) (ListSupervisionSessionsResponseObject, error)
@@ -66516,6 +70902,1065 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 	return nil
 }
 
+// CreateStockAdjustment operation middleware
+func (sh *strictHandler) CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error {
+	var request CreateStockAdjustmentRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockAdjustmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockAdjustment(ctx.Request().Context(), request.(CreateStockAdjustmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockAdjustment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockAdjustmentResponseObject); ok {
+		return validResponse.VisitCreateStockAdjustmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockBalances operation middleware
+func (sh *strictHandler) ListStockBalances(ctx echo.Context, centreID CentreID, params ListStockBalancesParams) error {
+	var request ListStockBalancesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockBalances(ctx.Request().Context(), request.(ListStockBalancesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockBalances")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockBalancesResponseObject); ok {
+		return validResponse.VisitListStockBalancesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockCard operation middleware
+func (sh *strictHandler) GetStockCard(ctx echo.Context, centreID CentreID, params GetStockCardParams) error {
+	var request GetStockCardRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockCard(ctx.Request().Context(), request.(GetStockCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockCardResponseObject); ok {
+		return validResponse.VisitGetStockCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockDisposal operation middleware
+func (sh *strictHandler) CreateStockDisposal(ctx echo.Context, centreID CentreID, params CreateStockDisposalParams) error {
+	var request CreateStockDisposalRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockDisposalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockDisposal(ctx.Request().Context(), request.(CreateStockDisposalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockDisposal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockDisposalResponseObject); ok {
+		return validResponse.VisitCreateStockDisposalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockDocuments operation middleware
+func (sh *strictHandler) ListStockDocuments(ctx echo.Context, centreID CentreID, params ListStockDocumentsParams) error {
+	var request ListStockDocumentsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockDocuments(ctx.Request().Context(), request.(ListStockDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockDocumentsResponseObject); ok {
+		return validResponse.VisitListStockDocumentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockDocument operation middleware
+func (sh *strictHandler) GetStockDocument(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockDocument(ctx.Request().Context(), request.(GetStockDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockDocumentResponseObject); ok {
+		return validResponse.VisitGetStockDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveStockDocument operation middleware
+func (sh *strictHandler) ApproveStockDocument(ctx echo.Context, centreID CentreID, id ID, params ApproveStockDocumentParams) error {
+	var request ApproveStockDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ApproveStockDocumentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveStockDocument(ctx.Request().Context(), request.(ApproveStockDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveStockDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveStockDocumentResponseObject); ok {
+		return validResponse.VisitApproveStockDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejectStockDocument operation middleware
+func (sh *strictHandler) RejectStockDocument(ctx echo.Context, centreID CentreID, id ID, params RejectStockDocumentParams) error {
+	var request RejectStockDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RejectStockDocumentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectStockDocument(ctx.Request().Context(), request.(RejectStockDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectStockDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejectStockDocumentResponseObject); ok {
+		return validResponse.VisitRejectStockDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockItems operation middleware
+func (sh *strictHandler) ListStockItems(ctx echo.Context, centreID CentreID, params ListStockItemsParams) error {
+	var request ListStockItemsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockItems(ctx.Request().Context(), request.(ListStockItemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockItems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockItemsResponseObject); ok {
+		return validResponse.VisitListStockItemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockItem operation middleware
+func (sh *strictHandler) CreateStockItem(ctx echo.Context, centreID CentreID, params CreateStockItemParams) error {
+	var request CreateStockItemRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockItemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockItem(ctx.Request().Context(), request.(CreateStockItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockItemResponseObject); ok {
+		return validResponse.VisitCreateStockItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockItem operation middleware
+func (sh *strictHandler) GetStockItem(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockItemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockItem(ctx.Request().Context(), request.(GetStockItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockItemResponseObject); ok {
+		return validResponse.VisitGetStockItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateStockItem operation middleware
+func (sh *strictHandler) UpdateStockItem(ctx echo.Context, centreID CentreID, id ID, params UpdateStockItemParams) error {
+	var request UpdateStockItemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateStockItemApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateStockItem(ctx.Request().Context(), request.(UpdateStockItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateStockItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateStockItemResponseObject); ok {
+		return validResponse.VisitUpdateStockItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefreshStockItem operation middleware
+func (sh *strictHandler) RefreshStockItem(ctx echo.Context, centreID CentreID, id ID, params RefreshStockItemParams) error {
+	var request RefreshStockItemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshStockItem(ctx.Request().Context(), request.(RefreshStockItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshStockItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefreshStockItemResponseObject); ok {
+		return validResponse.VisitRefreshStockItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockLocations operation middleware
+func (sh *strictHandler) ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error {
+	var request ListStockLocationsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockLocations(ctx.Request().Context(), request.(ListStockLocationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockLocations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockLocationsResponseObject); ok {
+		return validResponse.VisitListStockLocationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockLocation operation middleware
+func (sh *strictHandler) CreateStockLocation(ctx echo.Context, centreID CentreID, params CreateStockLocationParams) error {
+	var request CreateStockLocationRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockLocationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockLocation(ctx.Request().Context(), request.(CreateStockLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockLocationResponseObject); ok {
+		return validResponse.VisitCreateStockLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockLocation operation middleware
+func (sh *strictHandler) GetStockLocation(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockLocationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockLocation(ctx.Request().Context(), request.(GetStockLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockLocationResponseObject); ok {
+		return validResponse.VisitGetStockLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateStockLocation operation middleware
+func (sh *strictHandler) UpdateStockLocation(ctx echo.Context, centreID CentreID, id ID, params UpdateStockLocationParams) error {
+	var request UpdateStockLocationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateStockLocationApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateStockLocation(ctx.Request().Context(), request.(UpdateStockLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateStockLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateStockLocationResponseObject); ok {
+		return validResponse.VisitUpdateStockLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockLoss operation middleware
+func (sh *strictHandler) CreateStockLoss(ctx echo.Context, centreID CentreID, params CreateStockLossParams) error {
+	var request CreateStockLossRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockLossJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockLoss(ctx.Request().Context(), request.(CreateStockLossRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockLoss")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockLossResponseObject); ok {
+		return validResponse.VisitCreateStockLossResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockLots operation middleware
+func (sh *strictHandler) ListStockLots(ctx echo.Context, centreID CentreID, params ListStockLotsParams) error {
+	var request ListStockLotsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockLots(ctx.Request().Context(), request.(ListStockLotsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockLots")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockLotsResponseObject); ok {
+		return validResponse.VisitListStockLotsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockLot operation middleware
+func (sh *strictHandler) GetStockLot(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockLotRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockLot(ctx.Request().Context(), request.(GetStockLotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockLot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockLotResponseObject); ok {
+		return validResponse.VisitGetStockLotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockMovements operation middleware
+func (sh *strictHandler) ListStockMovements(ctx echo.Context, centreID CentreID, params ListStockMovementsParams) error {
+	var request ListStockMovementsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockMovements(ctx.Request().Context(), request.(ListStockMovementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockMovements")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockMovementsResponseObject); ok {
+		return validResponse.VisitListStockMovementsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockMovement operation middleware
+func (sh *strictHandler) GetStockMovement(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockMovementRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockMovement(ctx.Request().Context(), request.(GetStockMovementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockMovement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockMovementResponseObject); ok {
+		return validResponse.VisitGetStockMovementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReverseStockMovement operation middleware
+func (sh *strictHandler) ReverseStockMovement(ctx echo.Context, centreID CentreID, id ID, params ReverseStockMovementParams) error {
+	var request ReverseStockMovementRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReverseStockMovementJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReverseStockMovement(ctx.Request().Context(), request.(ReverseStockMovementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReverseStockMovement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReverseStockMovementResponseObject); ok {
+		return validResponse.VisitReverseStockMovementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockPeriods operation middleware
+func (sh *strictHandler) ListStockPeriods(ctx echo.Context, centreID CentreID, params ListStockPeriodsParams) error {
+	var request ListStockPeriodsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockPeriods(ctx.Request().Context(), request.(ListStockPeriodsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockPeriods")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockPeriodsResponseObject); ok {
+		return validResponse.VisitListStockPeriodsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseStockPeriod operation middleware
+func (sh *strictHandler) CloseStockPeriod(ctx echo.Context, centreID CentreID, params CloseStockPeriodParams) error {
+	var request CloseStockPeriodRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CloseStockPeriodJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseStockPeriod(ctx.Request().Context(), request.(CloseStockPeriodRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseStockPeriod")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseStockPeriodResponseObject); ok {
+		return validResponse.VisitCloseStockPeriodResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockPeriod operation middleware
+func (sh *strictHandler) GetStockPeriod(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockPeriodRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockPeriod(ctx.Request().Context(), request.(GetStockPeriodRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockPeriod")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockPeriodResponseObject); ok {
+		return validResponse.VisitGetStockPeriodResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockReceipt operation middleware
+func (sh *strictHandler) CreateStockReceipt(ctx echo.Context, centreID CentreID, params CreateStockReceiptParams) error {
+	var request CreateStockReceiptRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockReceiptJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockReceipt(ctx.Request().Context(), request.(CreateStockReceiptRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockReceipt")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockReceiptResponseObject); ok {
+		return validResponse.VisitCreateStockReceiptResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockRecounts operation middleware
+func (sh *strictHandler) ListStockRecounts(ctx echo.Context, centreID CentreID, params ListStockRecountsParams) error {
+	var request ListStockRecountsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockRecounts(ctx.Request().Context(), request.(ListStockRecountsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockRecounts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockRecountsResponseObject); ok {
+		return validResponse.VisitListStockRecountsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockRelease operation middleware
+func (sh *strictHandler) CreateStockRelease(ctx echo.Context, centreID CentreID, params CreateStockReleaseParams) error {
+	var request CreateStockReleaseRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockReleaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockRelease(ctx.Request().Context(), request.(CreateStockReleaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockRelease")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockReleaseResponseObject); ok {
+		return validResponse.VisitCreateStockReleaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListSupervisionSessions operation middleware
 func (sh *strictHandler) ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error {
 	var request ListSupervisionSessionsRequestObject
@@ -69441,1148 +74886,1262 @@ var swaggerSpec = []string{
 	"LtVmsOVxShjPTcD62YanwDdIklsiAORzCTNouYNvjQ+Ui6ZX2PPMTZ9yS+IEt7eHVZd9hydGjvA+xSRb",
 	"JZMi1byAA5+XgkhUYH0uj+whenFLxAmZW8xV0FUpMNrGJSoQyvfzChIj5JDJgpvx7KFXvactuFiKbakf",
 	"sz0xkx6XxD3uXHsJr8CjXppBBUcyzg5uO35CrVQrIT9015gHDRQDOTigyYG3XlXPOnQzMXwLw3s1GL+v",
-	"4Sa96j0Or9se+54jenAI15Zfv0/lTco7+rFuKo03l4rYdkzLRB5zLD3e98jlkzzIE4FFNk+DZe/es52m",
-	"uwQ6zGOh4DALAjn9l8jcwi5wftzxAlBhBnsP/H7u7+7c+1DQF7+LgbsXA8GDZrsGfO1CsSOO2hcn5JoO",
-	"PERXxtIuxZYwrfYaKpnosjU9td5HRPd2JRCoYtmpEchpxWrD1re2X4vRr5lJjnytJUfrSVfjVfOJCLVX",
-	"PnuONGDMJ4oT+CtsKSY1GFmmcNiav86lYGpobYBEoTXRxAeZiPMclYfuLvToxVdIlntfwVSgpTLIkdHv",
-	"taN3gzsA6K/wtZW1y7tSHG8bWnhlKdgybiw1LWCgOuoTcd08uYizwZQ1Vxs+btXpHpOKVWIeEzdUcxVL",
-	"bxc7RB7iymlBhS9OyPUVq8Rv1YvEtCK/RBfPEOPI63bc8sJQ6RrbtUK5g3adBdU9UrVbZTta5KIqWkgf",
-	"RN9IuFjtCC7UDkLjo4cwtD5UpX7jXobeCs0Of2PHOOxOkma4WB0wHT+DgyBbhruh9OGUCCyzkS+18fRD",
-	"O2gH9ibWIvHSZ5r26oM7GiZz9FDUCsGoVEOowRlwfTQ6D0hCoHmgyWqyuS2Us7EZuTi7YfxYkHzr5VUN",
-	"aU6Ny98DLp0+Anl7oOK0Ml6JkFStNAO94bxUcKExeSQCwbukTvCCzC52Qoru9V87Cxznqa9aSoV358ok",
-	"/9XdJJbTk3pCU22Rtj2fNuWWDV6KcmlT/xwfC26EasBhucO3xOGTVKiaVy+/QVRJUmwQliZUtUTrE4Je",
-	"GCagAkndXlXow2D7xmxl6RRtIhPEM23iCCR0q7Gdz+j/x9677biNZOnCrxIg9g/bNUyl8uCTEoO9s2xX",
-	"tburbI+dXd7Tld5SiAxJ0UlFqBlkymrDwFzsDQzm9r/6X2DPZb9O1e08yY9YK4IMSqREHVNZpQa6nJJ4",
-	"iNM6r/Ut0QbgiZL9fgffF9FWAeYXhL0Fr1CkgNhRr/LF1FRGvMeCSRAxHMNKXXfCQry0bphFoRM5inay",
-	"2iUtEp1tnh5Iyd5Unm5r6yx3tH8EYwpVX/T3K4gS37BRAqc2iKiaTXjQdnEbx1bFHfIal6q0wVLOE+Qw",
-	"10vd5xJn27DLtrX2l3qSSqRmNCZQr5a8fwaBPl+oeYPMJz47gKotNxbtkv6eIJLBjUIWBKm33Qk6v8EV",
-	"rW1TrRazGL+sY5KCUVPPtL7iQ4ayL5Ljpe9B7/eSt03nkBoLDB+F45izwOYpyy0zavCw0A3ynQVlliPw",
-	"1WdclCrm50n6KkdvhrRkk6c6r1IuVzyWytmmSvG+WPFmQJVqx0yN9HFd9SFZL8oFKcHVCdHL3zitdrir",
-	"UDEvf3ax3dfPTKTiHH2YAUazpdEZQFpexFsKk+Zk166guUjBTJI9OAP8IsVXkvO8fIcKsyXPdzDkvdYz",
-	"cnJf4zGrkr8NrX2XKedT0e7s+wWtFYe3Vk3Vy2Ij04tvymLF1bDdMqK27WmGxYmRiTzmCYkPaRIXPG1u",
-	"TxqImbqtU11RKNO4FG9wOsXbRjGtPp4NzXlDjWVeKSN3tZ1YAnF4w8tckgmRQtoDuiXVBWmWoe76kIbV",
-	"kzGxL3KN3oUh/WwnZwvWoe6UJjaLYHF/iRmnxPSul241G9Hc+roTdKdt4PdXUucuEO8znNoS5GZfG2jF",
-	"gD0fMvJ3KZi/GqqzC0+xoImV3eq2ynAqkpgGXPTbNZ8xdfn9hMS6I/j7DBgDz8d8alyJ566O71PV8+X3",
-	"c5Knq7vx6/mbtImEzJz/3rO8TOxO/iJv7r9pBK+1ULhXBNNaEzFrQ0CQ9qaqeqaM4kI6QcThOsSFYQdV",
-	"rlPOg7Au57zTEGpCislQpiqr5cz78Bf64i/bRH8VAOu7FkqryowiWqx7DqYWMd/NKazluXzLpdiVBMz6",
-	"RL2/aHdTUGqS2CqipTGTa3berA1gPA/X2nj5EWbFBea+A1qdOvVTWOLF47sA3K94VjciZwvi6j7L2s2U",
-	"Q0yR8nx84H0j7R0jM6+KquyS7lILvD0CLTlbSpVa/zQMY6Yqi9IgI6tPxaa8ALAtZRAarxOb465wqFmD",
-	"HEiDR9jN0kpDjMWXAtn/WUARAkICpQr6WQAQgb9ZSGr96HndUE0bS5gEMPEMFqv2SFLF4ja12YA1FJGi",
-	"+qHsX85y5bvxqfrEbIQpK3UPLZ8BY4nmXAg5sYT6NMhumtXpIdRBYjm2kSilX+MG7B3mc9acH/TOMphq",
-	"NiswAyudLe+L18v2aA6MVJnqHiHwFGfZdtCUI00GTCQ8oImMCR2NEAAJfG5A4AGiAU+BUMx6EYeUR9M8",
-	"+vH5wtYbgo3bI6rUWMZhWcMb4P0KClDxIozKU0FoOOQCA8cyJopNdbU9qfBbO++auXqZ/tQ4YeeBpbs3",
-	"YgHv8eCNSQhc38FbqvqbH9pqohJWURIGm67FUhZqxY21Vt2Q92MqkqnkNt9TZgqQAtdOxSCIy1vH5gOo",
-	"7lCsB6LHkGMFk7HmxFnjcM2DE3pj2/bypHwRRA+r8l2zVLGo147ZSMZYpya7WvrCnxiwrAgj7ovPXM9o",
-	"Tn/xDTnH53jmAcKv5pwUE4on/HYqAmSy1/PfGbYyMMCD5VGgbfeT3ToG84yr2SVGQ7PFJSuc4UWMY7WG",
-	"q4ZRLMrU2gO+sUli3jjE/pJksVpP09LzssQJ2eMGp+4wN6GyugL1numthZXYSIPTjZLO6kb9XBpZePcm",
-	"24p+SEfa4tYcu9qwRhDUci2KKlbeYxByhrR2okZgLMqeT6hCrBxTAk6jiCE6y41AO4In0K9uwEWfsEgh",
-	"cIxyMeZW70O4Wngm2krnJ9vjyx5BLkJ+y8MUVAHshFp24hxw65KICI0THvARFVnXx9UXS5lzIeO6inYi",
-	"RzwovnXhW35H7alMe73ius5uWn7k8t3O1tYht0+1aHnFmElG7g5ne1wu7V36r3/acsP/cb2c/P2lw6XA",
-	"39ci0eKiVftKylewhDynncMLHA9z2olU9JKsc7jrHeRNKEKzku6eqUMlq7KZwEo1vS/URZYmzFVJZ+vn",
-	"d2a9r95evXuhFUY9rTolMQvtyZPiIJ/UsXJKj4Ie2isRy6gcxPtbmQyM6wPLcCLWS6B1BfiOKInZCOQU",
-	"ibETmTZZsCCQhehHGrKhjCcXhOm3ECrYWKtsYraOQLEgZmVjoIqdnZY6JeISUC2ZjGiaDFrHx8TEcXxI",
-	"UqXkX95bA7qGOqsX5j0brtCnqWS7zhdt1wado9mD/Dm7TtVNhZ5dQHlMJAllg7wOlU80J1aQ8osVnVJE",
-	"k1YG5I+nI0e75qFC+GnftJGRULejNXTbh2FYUmS4glcW1YYKBwpV2O6hBEqhViM4LHZbKpiHt9RsA7dS",
-	"p7mUbVOBmZ86SNVN1iR4XnKG6VkUcjXk2uz1s6Ru+BqxZ8sa01amheP+afbSlWniZ6YfgC6THgNg+ihS",
-	"FY5r++i65wpan5W2/rFnGQhkwBWBS/1l+qnNJnZJRBE1C5Mt28ZSvCBUWkYmekZYrF10cNchj104eI0C",
-	"mJ2M4k5m1DA3/Uuzu0sor6oFV79IzbFHY4kNd5Z/ycbWXyvm8yLHGlhOPJUnfX2cIs1FCdJVw3qJJ3eF",
-	"5oZUSVGamr2M8DOPqToEG1D+QXTeL3X/ig9ZxAV7BX13Z51y1TkaZEBHIyZYeIHluZj7nigy5KHg/UFC",
-	"uCB/vnpRO2NjsbReXkbLcB4eeYmnZvbNlqU8UKAhKp+kIsQ2RTxGnAT1IMuKnFngmiJlKOe0LrMr3XKS",
-	"GX0SsoCH+o+hvNX/mK5KPpAp+a9/+7+QvUKHgLXmmV9Xk6x2ACSRIFxtiUMuXwvvgp0EXrIBYYu+s9IE",
-	"qEIXPS4Ii2NZo0UdvMd2cy+XHGY77AnKRjGPhDbBQArUeM84ie0qPZUq8t0L8uTp+XOisMsZedw4qepr",
-	"npQ/4o8fr8hD/ZznzSfPHl0QOaJ/S5k2QDS7GQB6UEXrcSfTrXa7criHl4zjA3SOVV45okMvZmrQXuWd",
-	"9t6K6b81WtcFtjKFpoXQx6BzfHtyLLVBewy3dkpDn4EcsdKHBhHXu9/KwWAw345GkRyr8uwCcAiVMum3",
-	"S+iGeVNxV839ltGYlQWjZzB4nMNSeFhh+wr7X3lgK5uk4+qYqS5oee7bq3M3xcLsdYzO2zUorqV5WhAz",
-	"yD2hkcLeoe4x8RcPauZcLRxUxWH5MKIBOzLlZVrgQwDa4gXpA4M2NGRq6nlZQOpFaqK7rc6ClO+WYWBT",
-	"8C1RRGI5Vhfgc8A2IB0ugigNWRuY3j9r1bnjHsvqOM5VTLnQg5s9DrY1Xd2Ug1Ws97oxMGeUUwdHhqwt",
-	"e23Np9IgwZxBMSEIrp5YOhcs0awk20Fv84bkYrFOIx62oXtIRT4aVYlWKi8yPDEOo8eOLkISJsI69V27",
-	"METtxJ298YtHpvRIm2tXTCRa8kCucLimkpTyzg7/62d69PdP+j/No+ftT9/8txo7vFzqzSrruAkFzL72",
-	"nule2QpsJn9lyaO1YKdX8GL8WbG4PEXk1nWvuB2BV0kXtcnRswEnOWRtU89Tpu18hO7BxVTnG8ZG6Hek",
-	"AVbvbK6VntvlcCoC8uIdOX9aeo8MbsoMpyspEX2xR3nEQqJ4XxxxoUUotqTuUy5Id2JwAUuLSGxn8ZK8",
-	"cRAt4NwqQ8pkEVpqmMMOC1wbfa/oNpsmTylYW290OzP6pzvp9gHRigtHcyHSTb4vnaqM+1RwhXX1NbdL",
-	"L6lWQgE2rcB8rLLrRGISNhzJmMaTtvOlTBPFQ9aGzvHlGZq7TnNZVTjajHzTE97pd0lzNBr31Eyv38ze",
-	"Zmf7UwXrWEmiVpZKuHLvf/2P62v16Z/+h/2jVPIt5h42FGaS03LWYSw900usGFG1PVEBIgthLbXSi1g7",
-	"3Ymr2j2A/vLAl9TW2FCPppG+etoaOXtcXLPLo79odeHLqX/29eGR+dg8eq6/efb1Ubn2YDnMkuH3Vai1",
-	"hAA3VYUCs6g6pRvQV0BO3i9dBWe+CT1lcwTrnus9OcgzgnQVGbk0Km0N8llBm/uJK74VLBStgCVJRS3p",
-	"C81bQdvIwCr/lrK0fjFr9vSaAXvTvaHehAoX25uXlN72nrqAKKCb4nvrWM67AjqLeJ/n2PhzVy1vRODe",
-	"lVV+LV8rVnNr2Wf73nmJDc762tgE0xsEOicBTOQMvFj/oAxOBWSj64v0LFWFW5rp05y1tJjHnl9o4wPj",
-	"Bxn4QAlMNnZIHA8kCegwA6dKBmxCxvovuI+FF4QnWi2ZKNRCtPahb9ITNJdopSQvkyv1rN0RAtGNkGOB",
-	"vSpURUfVsd2QEUKlO3UCCOePETfwpWWMJJ/OzN7V49NVHTVKhXkFFMv8I2PrSypn/4ExQWhCkpjTPtvB",
-	"PGTMmUhq9VR661z6FayhQOvUK66EubsmZNOtllbtqZugk4aZYJeKEqX+20lZt56MBectC32kI5MFBW5O",
-	"7JhMaLIoVahkuWE0TqeryhB61p8BWFA3lml/YNop2rKXxZlP8AwWthNZ/hJXgaj3QBWkrM1u82BLmacl",
-	"o7c8swq2Se87Txrk0u0UjtN5kF2iCB1idw6pMrZm+4nXQq7MUrLmnVnQcj44wHuarFY8snjzcgLN3lNT",
-	"pN1XMLACrpejNRXUIb+gXDogk0Wy+VSlrN4RDNjONcgVVLzlVaGACi1bxpQnhEbJQDMetzfHlDaENK1Q",
-	"X0KxdMNGidFPuKM9ZS0ul8sL24A6tXcwbTXQ2FaWvlOSZRWeXiPsxI39vZDFXuGlM2kBBVbg0FUlkb9G",
-	"lXWyJJkvTTPTbVSK91cO70dZKyO1OLgpIK9pqTOuU0FeXZNYPtAN+LHQQ3C/HFlm7ltAnduA5FgOV20D",
-	"kmSGpU6PYMqR9unL2df/tkjdDe6E9a4Bo7ctHluj1n9ZnltNzlmrwxlNfEgSCTELb7avAfT6q4wLAqOp",
-	"/hmmbxETFqVx20srifJfUpZWZTTnjRwX8iOzEFqTtQ7MWjxMKzqAoW3yBUtCkSJgVd64muG36ZfYQc5f",
-	"lE2xameF7yHThh6Qb9NkxeqIpZFvNymFVwtxreX6qF9H4ZrATrDbnFUvd6l7vhexXuI5HgUEd0zSWOh1",
-	"G0OIohLJ2lUEl4zybsLbnLvU1veSzSkYLo/R7MUxnEnehAUpOvMrT8hVGotLvcP3kv52RUuSh++zV61U",
-	"LlVulmv9EaGxx7GEcRcL8l1V7fr6g7dGXdVPLvhY1j5pdmgvWcLiIRdUoOfUgJeRAnhZC/qAYZkxOO1N",
-	"QyOTsaTAlzn0iRSkJ9MYG4apzRQSY4F+uxKlz1ywbD1wdlfdkuDshnq9uaAQR69a3qBrlQgd9kyqr3hP",
-	"9yNbPX6jtZ94FOvj0U5N/87ZFC24CrCu3ED+vBH+YK+786ZIsFRb4lSbRINM+32mknVO3qElUl2cSktv",
-	"xeMxDVU5vSX1GbDBG1lf/Fb0R3L2felzMi1c8p+WmN/qnflWZnLmnVtx8u6SCy5WrrbIskp79akldn4T",
-	"9m25znKfzFxg/UEawwQGbGhcwzRNBqezW9a5TJOBjPnfwaJsEazDI//1b/+30yAfQLD1WUKoKQ+EHAgo",
-	"PYTKQ5M93snSIyjg9CseMvJ2xMTrl+SFFIIFoK/d8pDF/rVAUFXlPMytY2yQyxnZOjCYHlCiZsPrPAaA",
-	"DVXsuWZj7yOaDK7Fw87nI7iog+FW0wce7xvIKCQUH/roQv8FA5t+Gy/UtjWu4TxDlWRWKfgiL9YDwCK4",
-	"EUvoExoMoDl2K2Y0BPh0alRYrgj+DrXVeUDLvWkcc02a3iV8B5A1qnhxGvKk8GytIt+ymPcmhDqN6GJM",
-	"Ss3lDWeqNWSxphnvJZSTa+LFYrGxLPRYlz3I/EH32QWBu0DhhpelIpSo8RQf7g6qEKE3Qy9ebWf63lxp",
-	"roM3mFpzs+k4MP2AmNGbdj+iSr9Mcz+v5f0xDfuYpCSxbD1XbgBIAM4LFYTBLEQAwM80DrPxfmA28Qeb",
-	"0BH41VgeUpksKQq1C3ijHfprpVLmk1HMRQLXx+xW3pQ9zeIswn4WFmoUUaF8ojmyMn1Ubd/t4k32pR/1",
-	"v6XXX5il0rTXh74l+ADVoiNNjs7Gmxb4yif4E43wYbBG+X3uQLO11Ovum70ZcJXIeOKThNEhPiJ7YPYU",
-	"O/JvWZ8L324uvE7eItqDuiDQeRqXQ98J51i1ejIVIaDTpPpc4LfO7315i8bre5x6xHvsKJgEEcOQspkW",
-	"FbTPNIWRoVZHbJN5W5Jin1aY78y77DxemAkU8n0AXArOQIplDTjN7JnfwTa5N5kLfD2WrCrbAbCFG/Vz",
-	"eBTGTEzxEwkQ/UofL6BXexmeCcx1w/w1OLskK+h1H5nTICwePEtLPIGLpXySt5lExC/sGOnZIujikl2+",
-	"e20LzZ0rMpYWhoXNN8QydZPRFqf2wuKfFy+xT/4w5kkwKKytDAGZDF4kez3fvDGiXRYBJ0NwbzUzB0RX",
-	"hx9IxMI+oA1kV04tWMgCAE+EV5mLELXJEtisFDBoWAgPhhhWLhhxmI4iHtAkv/UHKW+ggGmUJ3HSmLks",
-	"1qQ32VmaaUACtD4bI8qzyhDVGqXdiKuB1/Le4V/mroTHjMAl2aXTCwPfAu1k3eeRwLiA05jdaNfpJRC1",
-	"fehApoppKVx8cv518Rr7kO9kPHTFQuF6PhzJOJkmM/NtYT24JqvRiIu+e1/Gy+GzEbj6thvGRoUbRFd+",
-	"npJxGMZTmGQ3onEiWKzIgArEKMnuypYDua8Ute4dssLrpNAnW46FU3I4ZNNcqfwqwG10BR4k9QLCBKQr",
-	"Z5zQXmqf+j245vR6ML2UVv9y7hCMTe0nntMHitj2AwSu8UkvFQEaaCTkvR4P0khr7fB4ZZVvEGOZBJfC",
-	"IAzqRcNNBHQgLW+yl09R5WqvzSvTjubqWICdoZUrq3k6VVhjQUIeM23ITJznlYuCHFQnSyAdD2SUPdAr",
-	"Rn+Ka1z4ZeZKh+W6hDN9kzl1rewwutNF8E4YlnufmWZ+Sx7OLtEzpCCKiZCLflbYn7PJ/L5SqipcUWAo",
-	"Pjy0qHG5N+XR8elH618I/mIVPLP2Q62eF9pHFp/jnDHGb0FG3MoJPiXi4mZW49Vqu5E0tgWd6WRXHJX5",
-	"0fY9s+tEiamhnLl5+rgvul+OVAuqL8FP4r1LIcVfhDQOTeGg3p88Z1lzc6mZdpDdXhjvvHvtDUUBsPCW",
-	"hCZlgqnH+4Ur3GE4v+UoxhUM07nCdtCbvnF6UcvvSKi6mRKL+pvsl4wZm6p63wJfIkkB9GB2S6ocpmyX",
-	"ttezjDu/pIKcZ66GKFTxifgV6m5OTZS5cvpQmwwFQxsyviHJIM4yOPFmC+nz5zjyWt6UNV/INEEXBPgA",
-	"Qb87snbyz5loK2VxM1pgGacqHIlP+iVZ8dysEf6zZ02y2FglenLMfmjnEPqYcxwlg3Z2xXAwUqoNQoWC",
-	"I9P3ItanUVtqWYL12iUm/Pbf6Uipn71wJK13AN1EpYb/zzPv/lRuxW939NamaqNhVjKKRYv4qdwb8HPJ",
-	"6PTKfCra/NueXaifzbspZAE4W1ZwH8yb24yz4OdtnKBZ78LWXuPoBmV7NHscXAfEwlFN3b7OMOstxKcZ",
-	"D8XP3iiiibZ02rYY373K+il+9hImqEjaACfioCG4Ayl4I372AD9DCub+lg1z6nElC1lQPqeeVvQtbJ1l",
-	"TTse5pJAwcFQtbxFH0PVVVNOhalFmPYnTC3qpxlPwfbXacrfMG+dZp0NC8nFcMQZV8MS8/o0402ocRRd",
-	"p0JxDwpeg0VPKh3NjG9h9xJs1nUxb9+KjovZKxdwuOkjOuXPmHrewrsd58bWT3fBJ7LcmctcIj8DbAwL",
-	"2zj+3A8y84Pr+igeuilfx8yxK+Ulrrtj6ytVcG/MedvCZ38qd278nCmMlbMt82D8PCO1Km4v818U96DU",
-	"b7FQSFa8rsSf8fOnUv9EPR1k2kHx807YyIzTYytKWZmXZPcss9THMo9rVnhStj1ycJ/wZNLu0YBHPKFI",
-	"M6V6fgm7HbI2FTSaICVWOXTWIfD1hvxpxktUQ5o7jqEiTbsOoJVk+ZQ76Gd3/WozA9dj9PPi1/rzX/Kp",
-	"zM20FcIscUqVWu2uK2rbx18lMmY3jI3YnFOvEhnctA2LnXMC7fEf0lGbWekzX0PxjXujx1jYpcFNuycD",
-	"GrWhr1C+FjtxvOz/YrhuxcXkV/Qb1aaugmOynuZU8E5uXXUqejjX0p2+fv0KGXe9ChiMAaNhxJSCULaT",
-	"0G5t9SyzpRC09Z1wljIZCqFPbIkMJP2YqCDEda+FBbOAWLCMeDDJnP3Qh6jLuOgTNZBj0bgW1+Kbb77j",
-	"sUqISthINb75BvO7WqTz7u2HKzKT1AUDEqTz/Sv8ccg68Ko818qGzDApSzAyoOoCYzEOory6FnOzzC4F",
-	"IlRj9pU7HDctDNG9eaJMcgBxANIbBDGjuzaTI4r06oR6rbPhZ2b98Rf9z9f/jtf/M42ijlmeF1JoxUOr",
-	"nt98o786It9c6ZMcTBrfEOiHQbM0s7FQJAIkAmwJAolsZl2Ov2QAkF87ODpcDIVISjwYFJYQ46jJgF0L",
-	"YlM+BtTMi4cwJ7NK5vUYjVPkvHnu49JAxhodMgIwClQ/WN8K4eRQAsBCQthnrpIGTOx1qL6BI/jnP79+",
-	"qXxikpXJ0wa5tGs8pBPcTr3ucixIh4cdyG2AhNeL/KVad9F3IH6sHZ1JpOvpY6enlvAh8w0gub0ja6iC",
-	"D+KhM7fnONQf9LZ9YyOQnS8hTahPnDTIrx2Mp5DOD1zctEjMon++hjzJa68D9MjiBungxR2A0YQ2Evrw",
-	"kVQAUBTp8ShhMZExUTKG4d6wCSTpkfNmU79PExXvCxlDGuAR+eY9o3oVTXqc7SJiB6oXrfPqivY7QBQJ",
-	"0dyZcEE6r3tHb6RgRz/SJBh0TFIO3nTWPNcHJGJZk2q0tUK9LdBwBhYSO8MAFPotjVKG/c/0WyB3jIg0",
-	"inCMkB+mGt+QzrvLqxd/6OCM/vjh7RvyI+TxQRV7g7wwoWeT1gPJ5lIoCJrDiM1gs8OGU8vB/zUjb+nB",
-	"4TjI+ekzn6iERoycn5zm92G/bRPhxhY65pTyXo/FdmVHjCZ62K8ALRiYQsfkOFG9hCEbjmTCRDA5+hOb",
-	"dFp4fG5gJUMgAt+AqkpIiYHlvTCHD2jk/PT0gqiEa25BSJwKgAjWp45c2gMcM8Qf0Yzv9JwMZBorHOGr",
-	"OJaxIaEOHaHrjEtxPIplN2LDf/qrkqLT0mcHdgTOuUqkDH1y3jwxO6cpVHMG/d0ZYo5h+yRFhlwpLvo+",
-	"0Lge4Xnzsf7w3GLFJpCA0+Uh5Kg+xPYHUPsmkjb83nnkk/MT/X4SSdEHsNlRor871f850//Rzzw9JRQS",
-	"1fR7uzGwKvM8aKujOj5hNBjAJsIW4wECHYPF+i16s89Pn8PiP26emWYM71kST44uewmLIbH3cbOJPNAe",
-	"7i5A+yvCDUXZrHR9Xi+DgI2SI/tVhzzU69SLfUJjnzD1iCgWQQ2YYf363Wb1ScKTiKkLk/mFtIuUpMfR",
-	"CVlCeaSJQU+HC/JK9LV1gV0pQ3bLIq2rqBbITyuxJzKNgQ8m7DOeCaBx/Y4Ojv+Ffl3jG0urZEjjG00/",
-	"ed1Ddogxiw3ogCaQzUYeVkqrzqMLfewtr4JbkTWdnmJKcsQDJhTiP0ClvXc5osGAHZ02mp5pieoNkmSk",
-	"WsfH4/G4QeHnhoz7x+ZedfzD6xev3nx4Bfd89T1YRK/lfaQTlVhYr6wsx2s2TvA6OWKCjrjX8s4azcYZ",
-	"BGiTAQRfj/V/+iypAkIGQxHPAlcNApH+4MJsWI/ySBl2CIeexfrrOBVQ2meyB6R4HXot/ZLXImSfMVVj",
-	"JPWE9FtPm00Etgd5AwFhh1r/auqFsgZWX7yIixssHZBBOswxHbzjUAYqUxH1F/jX3z3fu2ETpb9pjFkU",
-	"HcEuHf91fKMaf8U8viFLYugu7B3bP6GaNOSCKfgaUvb0o2y+UvZas7yNCR1GOarswl3BYoJFpQa4ZqDS",
-	"zqqyHH/0c8Dn8odlC378DumvUIeAbjeVDoc0nngt7w1ATlqFw2bMYNZEH/IBPoAuqFVtv2pJq44VnqAG",
-	"ef/dC/L08QmoM4KNrTDX1MRC0mU9iYBSADdeepr++PFPH9Y+THgufv7i0ajvtbxX4csPl1AQdgufTh8/",
-	"PnkO3Sz1S2/exX9q/234+aeP9F9/unw+Hn/73ZPXqTy7/envf3969fkPL67G//PbST/+cH6j79Er6739",
-	"0ztMDPFanuJQY+W1vJOTv/3r5b/+6fOLuPfTh/bTq8nHf/nD2/7TQXD7jo74j1E8fk3pu+APf34vva+f",
-	"ah8WWJKKswIz3fRRsQ8GHSuNUVgWTgpaKyVHBayHI+paHkfIQGqdnWfnJ+elx6Jgy3yAB/7IEmqKc9Y7",
-	"LXkfJKVN3pGME9One6YrlDfd4+mT75mGATmf11zDPF4zes/3NAG105hXX1TJwuzUSsYHrttbiRNrMxGi",
-	"96H6HZl1hwl7Xun9bX1Fe8iSgQyn1kNY3yIYn8XfFicHWS/LNIOvGq3h+9htbJnZFfuU1ZhXoZdYu0sV",
-	"D7ypDmPtkUSXJCxBbdKdd2wrKHqY/b5hqv6DHJNEupVllRRtJewikn1pTdxEpgEaGnroXYARVIyRjhGw",
-	"nVKi/gOK9HXp14KFevKmvgQ27y7ZhMuI37KNr/5rtMoh41IpQvVL/nuV8DVayaLlB5U/09PsyueOB2Pd",
-	"Go0ZZ46tvBKD6IrawINyUfw+U5T2bIfeA4zspnfoBRXFLcLVi7FfoarcrNsTzYqObPlM1aZ9W9kupAHm",
-	"KnTHmXaM+OAWATVKxgRdKbN7pdWry3evX2QFPCMa0yFLWIxaUNna5Jcc/8CHAKO18MKsnnbhla+xH6Cp",
-	"qPVn4LjMpC5IR6vVnbICZvCIwQtJQOOYQ1EoOMSgosNreX9LGWb4o2auV8pzD1eGvoAp2Efm3wIswJHz",
-	"qawP5kzTTRFNbKUUmpFcTUMwlw1uGkLKHedCkIPSQaAMD/W5wNIM8LFIwVTFEMwNhVfP9O39tC6pY+X3",
-	"z18KsCfeafP0yVHz5Kj5+Kr5rNVstprNv3hYje81T56fNpvN5hH856n+zzP7Ef932sxn8UJzOFMzLHvk",
-	"RSy5UlQkJHzwSo0kd8InQKonz08bzcZpo3l8ej6d69Cu+f7mied7ed70rKrzqYi1UTXdzFw8+fppqphd",
-	"pFFUX6uwtP4OYVlnGORbwcjIwAysyyPzMvafi+mAn74W2OcPXCVTdYSWXbrfQpa4La6xAFugXJWGdVD7",
-	"gnYHAonNsGVtwKK/ArzfDfCnAcy7KS63gk7zFHD2WKod0glUofuEZn05zbVckBevX77Xf8MBgRYE08U3",
-	"9mLk0zJGUQuNtWZZM1JBtmFL82bH4/onNvGQPkEgfSvDyXKkudcUtPzht/gfRcAGc6KmmNhJjZVa8vWl",
-	"qmMYAoPF4Ae8+9UV7Vc901x2DNd89b0fZDAXydRen11nhrB5AseI7RSFY+WLQ+O1SVx/ASHRIwmIoz97",
-	"pm9zmQZ1/IWHXyvVqHMI1UBvtqwxrWDlPgOH6tYTagdZNk+W+ZsgndfJqnTzdYdCzhRmrkIDX5dm/S+B",
-	"3Y8s3vWMI19kWQCxFWQW0MAHXRkRq437zmQ+9FLFDDYB9NwR0G2ox5JgAPERwfSXrAExL9s2BaoyQXu8",
-	"gLAiBBgvMISl3ND0+emzWVLE47SGDOxBFHQJ4QeFVkewcv9UJggLNPWs8fikcdJsGrJaRQuD0dWRQ80d",
-	"ySFldk3I8b6RValosWgeq1FWhQyxbs7WlxUpr1QrvdQqZcAM7EtM+lKGVdRiMSGAaiqoAy/dAHX4qymT",
-	"B7mYy0Wzbe58zo6ap1fN562TUzOfebJzpsqpXJjOPDMTpqebEab3jv4/DNKkSP3EoFOvyQG0IceOjLa5",
-	"WUZwBd48kJaL7VPM2pJRiN38QFQDbG5MKGRo6YPej2ngSl5I+sPVmJLAVbwEppsdjQ847QNH2U9Nu4xb",
-	"2JPqjZVq//jd+++//8vL7378y9XHfzn94U9v3nz8/vTs6t3bb//1f746P/uzd+AutbjL9/yWEQPHwcbG",
-	"p7RJ4zUNeXKE9TOVhusbNmYqwbTMBnlFgwGJuGA2O1WSkBtwqkRaxESAwfAz/Af8NiN5A57ChG/+4gBW",
-	"CLl9Jn+R/Ne//b/Ihq4FZjpD4iIkuXLMHuSiTyJGb0H7hxHxRLGoNycqkcciLiCDTl9k8Jgz3JNYRozI",
-	"W5NlahYUk6Zmgxdv8OdLvY6vbncWxCjxqhsMOK5IqsxEkQGH4Jov86sDZOpmfPp6+U1eZqAPW2xkCh6E",
-	"qrhHCiCkmxwBAqLBqxPajRj4QQ2El4Ui4So/iZURB8zNLYyr2OW97rhQtAZzXpb9WDcyH/LkMjButHmL",
-	"kUV58mOrl+OvslsV63GWZY15v5GJzZiC93OhEgoGQtlLoQlU6f7PRf+diVLWfmEil3/d5qJLZretcwFr",
-	"e5AMa8nms+yOGw7YlprcAQa2XO9onJyenT9+8pcMUzJsI6cF0T4wiTHw9vOnJycul8sG+W2OOu6tZaSA",
-	"C6T2PSZBCimxVYR4Afwlyz5gLjUeeI7ydY34Vcbndx3AKqm/LvPwFQP1FsU3Uxf0zagooOTHaiqrK5Rb",
-	"Jo6KcIwgdtU5ujS6URaZjotZiDtEvgMfHk8U6bI+hzT6vGN2R3ERsLZif+v4Bq2KBTcKE39RytsWHpAa",
-	"wmiE+ILwu+J9QZM0Zo1rcWVLSWyKOuCsaeWPDlnYIH9ibISNtcDueaBIRz+NhVgdMqIKtEV9WMDOaWl7",
-	"B8af1TAEaUJkr0coDoaJ0MgbrcwlTJDu5FooOWRQQADIm5GSEMMzmNG8D1UEN2zi66EBGgxGxbsTUrgz",
-	"ZgZwoEGuMCMcRR0TxPT1MjbZkEeR1rFABlxgmZAx7QI51DcmprdLaJQp2FXDu+ZoVKalO4ApgtXn7BUs",
-	"mfk8oGrQybIhllS0Lq7F+elzkxxEobLNZAioDKYaq8dMdjeNIjlWZfoZXu5qaFeGHqYUtGlB0ueC0F4C",
-	"A4McYHHjGyWVFhcL15WFhNE44no0zimSsV6RvmBhp0oBsutXLpBs94ohF3yYDt22AE6rt9KaQqoGTq2A",
-	"uGmQS/fw5hUeI8BizbQj7hxs5yDPHb9+WWECbvvG5tFzetT79OXJeUkLxw3IVQ5F8JaHwZn3WlqQ6QeH",
-	"FJqUtJqarepNQXy3hYISZtTyngQnvWfdZvdx7zx4Rk97zfBZ77x3Hp4Fp90T2nzee8aehk+Cx91zevb8",
-	"9NnJ0+aT5uPmefOsedo8aTabHg6o7QpXvdkwPs3q4XDoMW3uhTcMOxV5T//1s/s6fBvwRq/lBaeR6A6/",
-	"a4b/84/Q3AUxT8pX5qTZQAn+F+jMIuxKNpeTmj85dFMmOD9apoqIWDsXnz/l+Ky1BOispZ3EjA6nhWcy",
-	"ONYkNtZWkCaNUofcK829aRSZVCiLGOmkhoBMxVotYp+nWSy05SIPTY0oIDlCMSfUwrCQmOrcRzYdxLr9",
-	"EinJmNGbC/DZdYRs26d2rOVskCGRYUDZA+GCsEgxyHkryRgB9fKdne1dJozYsrZ86b1AxjELEjKQsWKk",
-	"CywKUXbH7mVKazokjCck5rd65LVPuZ04RoTqRdXOZ88C3r5xAsggjsrjVznY6Sjfv5kUa33M+ymNw2xG",
-	"7jnPgE6r1MMr0w+BJtgmYsQEFl1GNHE8TCXem7q5pB9yrNV7lEnqpHJuOaF0mQzSDZq8YRhj1Zr1Tj8t",
-	"ZrNWOswNHVsmyz6PeMyUe8vpUfP8qvm8db6kjx2EcarK3u88TNvWbdqHIXg/yr/zKKLHjxtNbz0z0hzT",
-	"XduQFv6sLP/RQTt28YrLaiym6R0DVkyEGw5TvU4WZYA0yCtEB+cWSsAiopuCYc1Mzt3wNhYQ2EYZZeUD",
-	"TIRmezYjwRbx+1ci3B23fyVCa7ytsuHm20o9BkwnrX2YRzagdL3DBZSuu+VonWkOb3iET6jRaawcyr+B",
-	"KmYEbohkcMPCa2F1FBrxG22gg9GmRXhMI1CBUsTMyJQZbc7BvcZYBjvTt8YQFK1rWx8Gfi06UrC2/tzW",
-	"725bad7JdTJXF8NSfIuVnQ1N3VjLHCbwEP6MWSDBY6G/e6RVtjGLIv3as2vRsU9t43Ge+2KtMiuWkO4E",
-	"5hlqYxG6B8m4lYOrGE3KUAnW5Xdc1aczpWxqRdGdnKMwnj5HYBcp0TrXqtRwlJgOXfp4mc0sM8r1GXot",
-	"vHV0OxlqOYXWmud7bKh19JZHuVL0fzAIitryOiDhBSpgfa6NQ99xutSVAUafkRIfwGgjXGy8nkg/mZhj",
-	"so4+qC+T2Dq9OhHBTfXDZjCJIqZU1X5bzv19feaN3w98QQ3yUY/Ydp8DGJyswRwWu/rmBrwCVFGekD69",
-	"ZURJ0qMx5ivAuxqlh/dtmuxGMJj91Qu4Q+kAHi+VCcAaAkGm4B6OJ6C5zjFyYeHNdmPzDXeTja/YwBnl",
-	"u1DccYxnad0YtevqTXqVD+k3vF3gNLDCvLYgT2Qyqt4oi2aT5FUs1iWQJgMtwAMtXQgdjRrkg/Fgc5FL",
-	"Ots+CzzFASOdY9OMugMgRIqBH9nNF8I7NJ1zQVLF8pZUMi56Jy6KYmrGF1Km0MUyunp79e5OPRKbE0PW",
-	"z/AulrK3c2n09urdK72gw4oUm7z0yUcsOTgCuyIJ9N0nEs6QFBjOxdNVS35VZswgIs4sFdmTXU1N72J5",
-	"yxTKUmoCUqAIJrZpHx2NMK/OdzonKaO2OWqicgjGAiJp7Q8OeIQFlVWEhGRjdN5Mmy7x4eF07pxcikpe",
-	"bdrQ4zYdqx1H8+7I473ZL8B1Ki0WgV25KNncuyCXqzQWU2RCysV+DUqx02kjuZXQSsgV7UZzVAQMbBb4",
-	"Otp7lZZTqQwxBZGw0Jm0YBx869Vywoxuz47+Jg0YPbX3bChvoVn0au7pN1nkEFd4V0f1QyJHJFWa563A",
-	"12fPoj1GR/iQuSaKSX5WROlBaFZtXEv1Tl5NPSVmgo2LDOSgsGyfI1/tBSd+z0YRDWwcpjieDfNj25m4",
-	"OkqTA/Y6Fplt93lhbQ4nUgqKhf0b0jw2ggzyIuuhfIAF2RYsyOsPb8nZyZMnRyeERqMBPTqrGA14M+GL",
-	"eoT3wlxfCUVijpitPoF+2xXvtr/NwH+YeUGTQFORoIeKaMoR7zHo5d3G+xeNxKbLJpORjGR/UpU+mv+8",
-	"3HiyG0sG8o7GSUZUgHdo86Ri1qcx4HlD51rQh4IA22vLOHObaKWhfLx/m5vMO+Qi+7y9GOBa0TJkAztH",
-	"DHHbqJVFzNwwktPu3bJqy7w+VaKEzMNVep0oYyvC2S1tQ685bZyQRIZ0oslIcxPQi/5edK7Y8wFufHoD",
-	"KXk55AgCz0I3RGVgfavAQF7Yps13rhxffg/RYcNiWt6bV+8934sM9C+sfw87PmVr1oY181oel0PTwCB0",
-	"yqwQJz1kFsyaXPZpyP6uJwvMo+U8Su8yH7K2Xmc9mF7MA3r8htMhm2COm6ZzjuNQA6alnud7wzRKeN5N",
-	"eomCbRzd3cCGmE0vobzvZCruO2pIoQvjFJXD/Nxe5TOkXZk0XQLsXwsXxCpbGRCe6aJbmm/VZ0lGketx",
-	"aXTKA4WYpldz6WyDpY7N093Sre12jbNcnoq3hzFSTWe5Qr43NYtzZCMCjcwhmqXhRPDO+aAi7/Rm+7Mi",
-	"UsvNAgSWaX5t8507x3BMlElgP84fcAQPUJ1GETfkWaaY2R4Hy0tTPEGrStNNY4oEdEQD2OPzZnNppewO",
-	"AESqKWUv63sLLXcr0EMMuTxQZBTLHo/KCadauBxjqyjoWVghZt7a+KpCo+uWs/GF6bsQsoCHtBuxjm/r",
-	"SHNRxEPEiVM3xp4PAYgO7mGkO4E6js0ggWaTuFcW/15mb1YVo0rFbG8VroiBt60Yh/2xpplrz2Db3Fg1",
-	"iOysZhY3VDKWD8L8VLIY2LXYy9odt+Uti2MOdvAoonp1obZFgeivvUR5HfWIxUpCWBvTxSprhYEJs7Dd",
-	"nWygjnma/hxae6g56yMw+/W3miof9mik2KOKoWV0vTPoVKpY3fLO4GSzqmR4Bo0RoCY2Pxwxo8pAL6eC",
-	"JyzE0w9lFtBKTfPCTOnDq9tG++3RIY8m7Vjf2eOgdhY2u86o6ImBkwcU6ex2b7e4qy+oYpa77tyRkrfi",
-	"n5J+puRHc0OMTGMhoyE8H2sDaRSh0HJFInwurWNdR7usI1+PkRaXT3UuarHlGVI0GGiBikWXPrpGGZFx",
-	"yGKUJS0HFJYKAXX2hjvkiQN6PW1fIzqUoo9PgRrKByRmKo0SzMBKhTE0heksxIYN8sK0g4eAlmlBGWI1",
-	"4F9ZkFFQ3n5wKnMUKlYXaMA45NXl/WZdSsMhJvh/YEzYRU8YHZIhYwkKOj1g0zDHdoH2PZ6wIQ53GRbl",
-	"0nT9EjqzVC/NONTmlG5nKczZwKIN80Y0EbbA1s2xrc1IT39bosBS1rKS4PTrcssg0ySQuTYAtQaZH7Un",
-	"07jNJsBcsccZsGWJ8F9W8dFGlWE3RhPhSd6I06hJw1QljSW26LwwNpPs6a1AEu/Noa2qKe2ygCJKGaOA",
-	"DbYF6WZ5wpSAe4mrZQsSqMPvpkTZXNvudwvSVIW6dIBbOsAtHeCWDnBLB7ilA9zSdozWBTBLjsN2CYyl",
-	"bdmm6yE0Tc/lAM/0u4Jn2jTe0gFo6QC0dABa+t0CLS0EWKonOgtgStsRm0X9pkpgXkJ7LGNYKZKKiCnN",
-	"esCN00HzGtjlmCvWILC4QzohXX2Ppj7wmD7s9JkImVY7mUh4Mun4pDPkfeSeJmDW8a+F8yU6oFTnkcFo",
-	"p8bTYlAbcETA8BvX4lp0/tbR4jaGbijdickiHcgx+HIwLG7lnoyJ0puPXmAuwJqF68DXjJK9OyHsMw0S",
-	"ArjfTATMJ7YD7rUQqZZ2ACvFIgaKbYO8TgrVa12m9GJggxbHadxRgYyZViASMpQqIZ1IG+Udn0goRwKN",
-	"rkU6qDPCsigZJ0aKmcrfdiITGnVIKCEQ1pf4Bp40yCtTE64XY1pgGu+uPnl5jq3WDsZ6f2EloYi8cxkE",
-	"bJS0oHf/caBu9Y65LPLzkQg1m+wgtBZNUJdSI3321YCxBEIXsRwrEOz61SBG4WT7WoAlAzYhKpEy1Cuh",
-	"fxxKvbqw/tfCrEqeDAZ5WBf6JfAMfKvxtGs9h9vLNM9OWINcCsI+j2TsRgsCOexyYZ2fHa3HOQutRWlx",
-	"gWFJlgruo7YotcizJIlDzbcqkX2miebC7QRr8SRwyIrEqahyAH07ZZscwJ6WSRfQErsPHm8WtsH7cDT9",
-	"RUbz+GP+wTjCbQmC+7FOiP3S8KUSnkJKWMqyKe2nUyntZ/XdRkwxMmJyFDGfKKa3Fhr/TzTBDKlqwcAz",
-	"4AIcvNXpNb/S5I/JNaDPmVYJluoDGmlJxz6PIvC8Q9i+fHJT7jkTZFrop/P1OrzGi+0ymI+5NkvjmOpX",
-	"pYL/LWXmZyNjVTKJMCYQD0uO8PvshGguDfp6SIHqI4r5zeWevexczXc81fE5VQ/BWAWLBzHPGVVvCAHj",
-	"t8uugZYkWqRvYgnK379oAewI1p1/7mNV7HMVQ4JfaiYN6YtL3vNxIAErAl4lKGbM82SSB7R5XJW35Fy+",
-	"sWolcH7AYPI6qDlVUm3Za8uY97nY2AgwJUmO0ggtYljVinKp7Kq2uarmZkzfOHcsEbtl0VyKM4qsvbDm",
-	"IErunZsrpU0ZVIYNBIKJTdn4DOpUi4jUxmDB0t6Af9x0ukarwda4aT2fXZAO9twtFf/1c/GsmMeHeb4H",
-	"eb5aMtxKHm4Z0RG1fPBBDDB/PmSB1rDBoOxSxRWiSSjMu+/yOBm0gcu0vJPnz5+D5XtS+KU9ivMsiwmj",
-	"cXkiwUyXIFcHaXkvOY0izeVgOe23P9IhDWW6JD5ksTChp98FJQA5hzHlAd+/fgPNlrROC6+Eb3/9P7/8",
-	"p/7/L//49d/JL//49T9++c9f//ev/+5BAlCR0loeGH6m46vl1rAS2axPCnoZFGfoAZ+cns1odO5aZT8W",
-	"SKoFmxSA5+Kz3hP9l3X90xEvpCrYE7ZUz6Y1U9acIIhx/vuF43krwoYcMfF5GCGFqiPZ6/GAWX2y4Zhi",
-	"w6gB/xaTzEuQa+iQ2dCmKlpzFjksYFEExhv7rDcr4w5dLjBeM8MavDKzsUBZ3pdrj4fXXuu61sm89vzr",
-	"/CTAbflZuPa+XhelzmzExFlbYxiXjtuavsWx8tDPtfecyK5FnaH7+UB9Q5MLR4tRBZtnkoqQxdac1zq3",
-	"jNKhQO38gkBPMshc+6sEK7c7IZ0LE6sQEncvToVFyZbxMI1oyewrI03+jGsj67U+HsiIwRDM6UEn1oY9",
-	"bAW/VWV5qm/9H1o5RB8A4FCAhUNybuG434pGdWWXEHza+q65qizIN9JsNY2sk4srcsNGidM7wubjQQtf",
-	"lDIE/BOYkwQCqEE+MBGSjvm945sVME405xHXwuWQCDoGj+gYLwl8MB65DljoAx6FD1T2bgzdgJZItd3O",
-	"NGGALQsoDZwKP/OA2ZuvRYcqGJk+TphWlZ0leCNU7OY34KmTMbnlCY0IF3oHVdIgb8A0NW7HIVeKi/4F",
-	"oQTiv6AsWkUJcrquhV3IPksSLvqEYuIOybpAArAk6Rg5j06gq2z1EEZVZjCqRieXyj1Z1sVVqG0JWAi5",
-	"pYpOyMOOu+qNMEUuyVTnkV7iiN+waHItsu8z3yJA1uPP7exXu1UBFSEP4TE+ArqaLcx5XpuHHZ90Mi6m",
-	"P1iXZAfEY+dagK/R+mB9izs77UO8IH2pzyC8w0mjhX0E9FUaRcbtyVET7NDgRshxxMI+C9vOrBvknVSK",
-	"dyPmTFpZrxlgz1DiLlnLQMvw2GRRI2/sHLsPRfedUwrOQ3vGnBXIasPtb/mmQf15AjFNIclQxqwwCIX1",
-	"b4IO9UGCBYeEh9a1sJTXNtl9HfLQEDQVmlTFZChTRUxNpqalhAYJpJMwGj6CLcL81nZ30lZypPeB3LK4",
-	"S6OM8kyYDQKxAYsTSM/0rwUfjsxqEjgN+lZ3wjY815cyJN1IBjcY+C1zOaIWWkzLuLuEZa0NtU6f+ou0",
-	"cKt9A4fNFGtrZQCDggBnyG95mNLIUXghTwhMimQg9QrY8OTXZdXtfVShayjDq6ipm67Pd7f8921vzQTF",
-	"9O8skEIOeXAwyGobZCsc6jJV+L2rPd5b7IeiHl2ByoUTzayP+dpyNxWhptcFSBDFyDN0T6gFDhEzjPAJ",
-	"t4KThwTQIcgluZVQBmRELESmlQSNw8SXLzL53yOUoLsI8dqNYnXWfJZrqWM6IYnEPKg0vuW3MvbhXTZo",
-	"jPbwiCYD0mWRHJdJzj5LimJzTaCKAx888MG94YO5QbQvYAOLfQMmfTWzgrOKgSW8AGtY/X7tljDlOB+X",
-	"xlBF5H7sfJHkqLGIodhz8kbJtWcyFq49bdtcZwzj2muQzuwB7JC+tKY8nETNBHtpFPnXIrOhTBlMBuFc",
-	"ZuJmgAmQJg88+rx5flHE5codHJYdx8DHLxzUkWsxH2CkHJakjBuXpZffNfrITMCsBUzLzxj8P52ePiXP",
-	"m+TklJydk2XQoAsu5I0ClRxE0kEk7aVI2kcEnBqKdoaDU1suLadfH9MkocFgOLeE8n2erwloz5pxR/qg",
-	"oJczdx7/17/9fwrROKFKHFIwl8O/uSBlij1RaTCwLtZyzDeofnTmckh92xpSzpK4NPOhcbItwzKyssy4",
-	"SEnjQ0dvvV4eNOkqhmDzNLOL3CCaIV+TZ7ZFyJeiX72+QJkjzk5t0XuPR8yKrRFVaiTjpPHXUR84G+8P",
-	"Eq91cnLWrC3J2EmOC2DDxG0VAFZQRLvA6t+Z94D3M+TUyhw+pH12/NcR6xuxw29Z2FYDevr4idfynjTP",
-	"mmeUnZ52nz9/9uzJSTdgZ93TZ72zM8aCky57+vgZPT05C549CZ6fBc2nT8Iue957/PhZcHISPH18CsJF",
-	"KJ7wW+CgnpDxEHyy2Sue9549CZvPTp49Ow+ehk8eP6enPUZpM3j8mIbNk8f0rNs77510T7vN7rPT0yA8",
-	"eRw+CU4ed5u9ZpM2n0H9wd+Z1zqHAgzfSwbpsCug6B+De3NkVrYn6SiSNFwS9SAXdL435iHUtj5pNtes",
-	"DsyIaufVgTkHrga24YrgdQzQm0tcSC4jvztDq7wHFITGyRj4UURVQkY0hjl1NFEaV5IpCYMcCejBif+N",
-	"Y37LlCmGQHMpAi6P6BHI1Q2r8bFnQoJ1f61r8cd3r773ybs334Ob6SPrviNAeson715+h4G4H9+d+eTH",
-	"80ufvO33ffLx8idfX/kj/Hj543usbkDLi94wYQOBIHL0gDQPMJVsEHQ1TRuvhZ7lA0Ve4OCOriYjBsgW",
-	"hPZjxhrkNQwFngwR6ZgdMaEZPYY79eC1lH/35vsWSUfQEdLAJxjzLDNTfRIyCHvBu/mQXQuD6zNkMcVa",
-	"DUa4QBfc8MKatT1TqGcKyDDyrSVWZ4opdWzYvGGno79gIognIwA/QcUjIRFnWPhwSWI2YjTJfYCQD9Ph",
-	"psbOCWId/YlNOlmvS7jMbGjmTDTRX6zxtE01jY6Ep2sKxwhwA2Tslm7W1JMupkKcVVY1boXR0mBaMIQB",
-	"NTU8dg7a+j6zI4XaBEPQiZQkonGfkYcnzSb5kX/rm9NJTh/jRz0Be+4NfVg/hXykB3ry2Ixggi2cupDQ",
-	"oBfEbdJUeC0bjpKJjw0NcaBaKPlZN1sYQtbNEDy/YAX4zoC5ICP+mUUGNh6fMqAIG94xR8a/FtOtPS2H",
-	"Kq7dzFEwtSgyxR6o+Hw9CVviobfGPhZlCFR4YOVLwMrdFfqynEtuN+oK8Nya/o/1XhyhglPQeQCYs+X9",
-	"P+9efnd0Aj2s6+oSBZk2ivU0E1N1hg8tS0bL2K5vS5umGBPkNGEhxsI0NNSRalQR4JSW1WezOc+WY8y8",
-	"oaDnTE+8g3qPtQ9oVwE9jg0lODV13HQS7E6KeT25YUYjLCHJ+mZkKpUZgUHONk8sMQ5y7asCTtXhxhyZ",
-	"McC2DdhnqoXdkEYtlxPoY0qh64VhsmNshq8FZgjHu3ZBr+vI+tmaI3CY8mlIQGzYSkT6oPYf1P6V1f7l",
-	"NfxSX5fRru9zENq1JEo9YzjJTCGoZ0cM6eejLki4k+bj580nJ0+fzBRVr+w/O/7icP81Y9egi4gM03IK",
-	"9lax8q4HBY1gPTfGgY0d2NgdszFogu6e6L1w2i9ycUAc2Wpl6O7GfuuFqeyPp6MUvaUwVnCxjmgycKDi",
-	"XEbnTetQy4DoVUe0obuHMZ1VQidqOkxsDH2T3WMCEXXixo41Cf4OU4NvwAQSesOyfmcQNEdrrTSWXBFJ",
-	"Xsc023QgeZoD+liVfeqt5E+8g7YWC5SdPQzsLVReXpjGoQlYs10W+XgSMTfeiovajGNzOsuxs2PlsC95",
-	"/U5WkgEeUCCi9xitNP3uG+SseZ6FCPVSz2gzA6rKXVmCLVSBNEk3K1iB40iFX0IWsYQBF3iSYRPYURt4",
-	"kIpuUqEcizXdLbAstRhyb4lL30jBXF5Rm/xGYa9IfbVq9dKQy+Nvlr8RNaxvirVymrl3JwlT5RXFlY8r",
-	"7wFlplmgfoSpOYL1VCXnOBrTiSoZw+wErGvpJVcjqWkTmVfp8zo5OXV829veuKLmvWM5XnXafLKP27v2",
-	"RlYxkuLO2v1AUplFcgSYPIzKaNqeu/J6HOcn06sJ9Z2jiPIpKVVnElO+eIpOzl1qoC8Nw1pd6dwg0Nj9",
-	"UEI3Jz8jLm7UOk0w7o3WXhoe/c5GeUz0Cir9QJgDOZjQV0fFQcdoN8A/ACFNjpgwwCb5SI36wBUZpfFI",
-	"KkZSkfBIkzb7POIxVBkL0mUDGvX0I8clIP0YooFQZ6rYHOSzC3iuCFUeMnOGwqc1jCG9YXnLIcUgakjF",
-	"BIoBLdyaVlrgSpWFf0wb2vPVNJjMeMkMfZy31WTMklYU6+XE/wMXN946jfBxQzCHE+5ZwaLQg1imPmxJ",
-	"N5Y5I6Wuj8fG9TE7D99LY20yDZJkpFrHx3TEG+ahDRn3NasAOj++/MvrS/2/4PLFZf6/VdehSizqd12Q",
-	"G8ZGJpdAsSBm8NfYhDaBdnYtaC4RmhgLRhkL4fAl8obN9cEWm/Hrhd6k/eI4v6osGIOteHbaNIFfMuYh",
-	"Bg0HvD8AygQKmyYpU+ysMpPGiYovScYL3LdX2SwOpsZemRqJszEHY+NgbPzujY1LooZawRnxIElj5ip1",
-	"B4tjJxZH3tjgd2pyIAIhYPxjSklAxYNc6lqMHNCZFaDOWzvkw9t3mBT28HmThMiiiaGeRyjtM7V7JqTD",
-	"F4QlAG08D0Cw2RCEvdyQcEBN2wkbw6wbczD9BTYQc/BXyxw7BJoPgeb7nC9zP0NIosdtrjBF7gEJwphJ",
-	"lzcjzdjJDqJHALD5u5VErx1bD6AgEmzdYrHDLBpTz5FYF+boGTkDUgqQl7D9i208A8JpRmqdNV2BNTc+",
-	"PiV8aokVycM7FCoreqWyZqbfMi3qFUlk3pCIRYqt4p35SZ/rQ9h7XZ6ll7EYlSBDGoILlsUxmF6b4FAB",
-	"jcPqRl/TehwGlmNAbkkV843LJoSkwi6qkwJalaAIH4l+51EW+4Y7E0lGMRcJediZso31ld2JbZrRaRCM",
-	"V4YMMdWuBSXY+gb9ZgaNE+sfbA9Jm8Kd66DwMkQiDCJGYwuH+OHtuwd44Omk5bAGkxmTdRbIkRlMB9Ms",
-	"vh6H14Kb4P0LabxiMEcaMyxGJXpUFcq0qRwyvEsQrlTKAH+SxAyXqIBK/ZAKMpBpXNS7od7TDCmSfb1J",
-	"cC/APgKWqAHvq1EBYzdqQgb0lgHSab7XyCw78PC2kEnbDqzjuPhCVthrmldxQO1OObbPe6dY/gWNw0Ut",
-	"v972Zk/TBaFkFFGV8AB/WAIVW+tppXWvXhA/azqp/+YjfbIVXOxtKvd1+ynr58E5XE7l1AvfNoQ2dxx4",
-	"NEE1XQrs4LS5OtjBzPGaRlNeyS2X8beN+NcCPPZ7IZn0WKr8Vw6yQr6odvR5N+o43LtaVK1vYhUhslbu",
-	"cNas51O9OsEC+I7hldRlleSheUeCfSxNw8hbeQNBTxjGIz9rjT03F3NW1QT6XMwz1/ZNnBzY156yrxkW",
-	"8hrmfJ9LWJDplCrCMLkp0OIKlrOC7nts97RCBX47o/QC3YIuLBWzPbORe8yAt2wYtGX6LLzDsR/wW9bG",
-	"b9kclIk+Ke1lGFZtxrMkV8uM+7xJcm5VqGEa9lnorQeeUXoed42jUa2vYE4RThqCBU55r+YXe6KyrMC0",
-	"jIG4ffdhpT6VNTrR4/GnwB60IQh0DCaabRsQSWX0rltA/TcQ7SZTJE/3Qks4zLK+lnTFmbVZX0O6Y5/c",
-	"XLJdlULf49O3kT52UADvTgHcRw/nHJUO5IS1mcBE2owuh5zlDrliIb6e+UYjgDZKpIlprM7Y9OzuPV/7",
-	"QYsBk37gwIMHERc8OHC2A2e7z5ztPXp56MYMVHZE45iKPpsPOwpOxDSOEciLARqVkKTDRAgAtZ1dYou+",
-	"oDG7dEd9vwxU6N65ZdvUdgjFl9VCFL0qhfUkDzWLe4T1nwl5iFid1rc4PYFHFeMsQf/cItonSHyVtLMW",
-	"Z6o95lGUAY06Jx5BUtWAj+Bqz1+dGduX2SSnP7CY0FQk5E805DQBMOsNcmz6DHOXwMVcl2c3H0PiEMJN",
-	"F3Col2TBa5n1U/S7c4N+wKMwZqKyLSEZD6QB7Ne7irY93OUTeWuCjS7zNQ/ct5jEKxGa5nYO5zaaUag1",
-	"o4FtP6x/6LI+Fwr7BmISNpKR9U/i6X6giKYlTHoZyDGkXrL4lpU0AbS9/9RKkY85AIkmBszDrCOcW4pl",
-	"nqh3rc/Iw46QSZu2YWSdR765CGYruOjbmrNeijnTsXW5Ti3cA2VvzTsn6nNiCtZzuHZsPyPjQl/EMm1b",
-	"z26KFO62Zds8tliLvZVwllWZwjb7lB3Ew7bFw4qbXt7HC+dwr6NPVuJU6PTYbhKFDS1wg3IRs3oPr1mV",
-	"//iL86m9kTZfZUk4s4xuzY4mByK+R0QMScGF3d8PQ3ueJmiaUNUmyj1BCyuMtCz3ukDtuyycWsx67jRn",
-	"fZcLV6Wx/8Egz2NaOvSJv8iKmwB7nHYjRroT8AvwsCTN3AAjEBrpyyek0BQm61mjLwsiqVZORl9bcb33",
-	"Gek/Sb5Np/BBwN0nAbeXbuS5Wifm/8+ItzxrsaQQIBd4y2qdUh/rhAmm1PxqgIWNCo3HApqeaRvfTdvy",
-	"DVQ5tEIEp8ZYplEIgBikyxQPWYZAA1did1hYKETNaLn2vX4cMz0I2ASy7hXTjClBZ0QqaAAlXoJDa42Z",
-	"xWyQSwKMikth6o4YgFZYB7mMie3DZx0JQ64UF/3Gqg5yrWu7q31nwSm9qFY02v3PuJeZJZxY6BbptYD5",
-	"tOmUjZC11tcXwCO/fspub/dk3NZ7XXhO3gVw+gFKjoz4qGyfV58puItcwhFsbYud6c6bqH5EUiikNaqE",
-	"RxGJaHCj9q2b6rIMBTpVzg9YRSzsaypGZM+EqQSa+2j2j5kvWwpalZShQNjKjvl+hauwL+fWsyntazzf",
-	"y15ZvxOe3VeF/m2uiArkiFUNwvxWszGeOWxtvG3P+9JlfTvDvDmrLU9in2HXwzYP9cH75OerPvMYqy+B",
-	"JIRGfiG/5WEKdew1x3rqNmX1Wl4vhkr8ZCD1/VotSWBcMQv4iKNhZQaGa90qsOrlG5auF6bCbd95eMqw",
-	"ierwlJNomp17V0uzfGbf2rWFoQX6M+WThfpDE3YxOB6XOavGMBWG43BqpEuDG/JQW6phTMfCJzHrpYqZ",
-	"Vg1sHE3AjB2wKART+lpQrWz1qeAKjtIjbUwHA9uS223LozABf8QElmnGNFI2SATZp0OJut1Gu365Aaxb",
-	"FndpNLUApl49YHGCWCYPO9nf7e6k4xPnM02ySNe1QPUWu+TlsSsZk35K45BTkeOtY+87G+jKBlAIkZWJ",
-	"NxPMytpH310Qy12DWRZhYQbdldMns0F+lKlStBbbrMH4nj/XxAf3qbzttOaA2Ca7nKmKhMWjWK9JWx9m",
-	"qzy7DLTnMlA8J+1sMl7ONtVAK9PuiVfesoxviyG4g9zbrtxbcqd/s3E3K0rnx90yPicFyVvgl4vTdUJv",
-	"5kHHrNdjmPpYZb18J2OEyIXjkJc4IH8OiRTlVo1FOulgjmUH1HMjM0dUYQ9TaNkX0gk0bQRM1rBBPmph",
-	"dS1yPVqrygWRqXzo3okHVnVIwqLIgJ4CfgJJ5JjGoYKBtwgFAFKQXHTIlCm8IDJNIn4LU4gmpDshlEyY",
-	"Mm1F8cralbJVhtYru77VFteM9w4K7rRUloj2JeR4iRp/mpQDWmqiPbLZQtsrCTP2SV3udGq4ZLhASua7",
-	"vfJr3ANU98bnzz0nSdhodqAVzJNuzi24U+BSqMcGpw+M1rKrVH5N4hMAeQJjcIe6v3HozOr+JJBDRhK5",
-	"RzbAipzxS37GNpCHUA4Hkmupe5e1f9BhNqvDXA1YRiV7E5WZR+KQc6APszPqPSHp0qC5M8ySiLkjMHaZ",
-	"ZiBFQoN5rmEWsdFACqZ8QsMwZsoa/SMmR9jAMkljQRK506oGO+5Duf3a5fa/4eKGlcWOIUYhEz20Dz9+",
-	"yDI9ZBpbqPJNxvbPcoBWIDeoAgOPWs4FVov9056ewgQB3GmPtTXJeS3vNfqphjIW6MavlRBAo1Q/7p9O",
-	"T5+S501yckrOzsnjJ5v1JGvS3rUneXGMENzJAznOs+YDKkiXGe9ouG9BwirX8gdGY/Dm9rjQFr1Ih10W",
-	"E/aZBkk0MfABMs5OPJbOplqVhzQD1uOfG+RS3WQRf9MrnfZYC9L8WaRgVUxFRWJlyH/fZWmDIOxoSHlk",
-	"xRYwLpxq3jxPGP+tPq7arL3hIps3tiSw/t2MGomRmYUWfHrujWpPr77+bj29tRjaIgZUn5dU8oll2cA+",
-	"+lUPwmEd4bDkAfituluL8mZBrUPGQeYImPWcraBNg0tB/7XF0oZsKnfkUDgQ7x0Tr218iqdgL9wMi3U/",
-	"W99QhxD3w9uQD7Xc2WDIfEs90Gs0PK+bZH9KKCQq4WVc9JfraL6y9rXpduYO0Zu8TkPAQnrLG0cbbWd+",
-	"4Ku/Ab66j1n1NZScF6Z+fjFv3YRSc5dFU7viyPe9WGpdhn0okjqw9gNr3wPWbqumjL9sXrHUeqw+5Eqz",
-	"nDRmdWocWiZbiAmtTfr4KZLyxrakGtE4ESwmiZQ35mf2eSTj5IKMoW0mFM8oX5P6eCCH0Mgbcnv6sUxF",
-	"zjuXiIaVh7leOhM7RLo2H+mCcgjAPOSqkL9VMYrpDJ0lRfOmILsC/ZpbzjQz6FLFVR4/XqeedbmUpacL",
-	"8jOaj7NmhppaoM9Sn7U1iYzgbSFUlbDPeqdqvvPJyYppUk0E4cYM9Xb9rI71Qlk5+e46muVwxHnIXTZT",
-	"Eq9moWndZANcDoN+b7P770eSlG0dWC0PLqPICXFb2eTbJE8iheZJyPDCXaY2vA6ZSHgyeZlN4cD5DzkO",
-	"Oy2LyzRcJAbVhiWz15ydLKHKn+ZQufYhJ0fNc4Qg0D9w0W+b6LLX8r5//UavI4RpNXskzZPTM3IOOvVK",
-	"Gr9Z+FHe3HaX4I3TtLynSQ1Oniw3Iyahw37uYVqD5inTiQ0DOWa3WbrCKBVBkuqj0CAfrMFuDdts9ga8",
-	"VzDg2C3bELWTXdCxBV94PHeJ3gi5FZMRIx09wE5WiUYn0OYbWvXMADZSgSJu4nTLqUhcmD69d5rBMIcV",
-	"bYa9THOKlYn8fpWCHXj98q6aGcI45CiIWcmxtXSFjPcef8ma2W8tYaGECe5vA4MDDW+Uhq+KTejvVa7C",
-	"0gS5J0US+VhLomQOuW8pcSED9JY90K18q0VqexWPvYFXAOgB3jOUDigLcxvZL5/3oNU5ffYV2qkBFdoo",
-	"7bLlEiDW1+I2nQkxxaXOTgyXWsOs2rt0iAOz3jWzvuf5D0vx680oTMfAwCZ3lA6xO05f2TMxoFHEYjDx",
-	"FTOmuH0x4YliUW+TLH0qlwKkB8vyKWrnSMCmbY6r+xtoT33gqvvAVcuhfKDAefqiZcaT8evTA79ueT8B",
-	"+d0Rv7675LU75tb3J33tzhnzIY/tID0OOvkGEtdKOPwWc9h6qQj0qtHoKOS9Hg/SKOGL8tkQ0Wqb8Lyl",
-	"KQrfZWO9VIopdR/TFCiMfBd5Cs6bPN9zX/x7azVpQN0NvjiLep5fWJ1K9rRNlh+kSVv2eu1QDikX2HXX",
-	"fmfhzs+WEACaCcN9CpdpOEwFrI7oey3vBNlgnH+K2ZBp7o/fWIR7SI1j+VV6tbBhRcvTImZMoxv89cwD",
-	"iQoArW0z8LWSpHeZIFHGSXadJIG9DOokR+Q8mtAC47sXCRKXUUQU/5w1WVDQpMES5UUmNDQPyRot5Jeo",
-	"BulMHbMOAdK37SzT5Ej2erZTZnlrCsUSzFNQCU24SniAaEKJxK4VaazF0W57YCKM4RRwb0VORNmBvdtG",
-	"lGVMdcf8Zy1y32bzyoPA+Q0KnHUO2281UwNl2HwUiVLptbUkjQp75vhL/u7tJW1UcOk1m4wduMmBmyzk",
-	"JtAe0T10e+H0qNZxDbLFCsxhT3p4uqMt60TpsptdQmvWZIB32sZzd2t3/x37m9H8D879g5A9CNl1hew+",
-	"xhXmqOCmEL5Uxm4xpPBXmcaCTSpVbAN6oN8eY08HRsw9u4wm/BFf+QPr37MYwkgqrr/dcvzAvsbzvaPs",
-	"70ON46Z4e8hGNE6ccO3jo5MTDNdmP43ivMfAUArQkbTCMhPIhS9HEYV2yy+koDewaHXlwrnne0MZwjKm",
-	"QA12v7XEWS0eLJ1B/vjDa/xqFOBbfvyh+dx8Ywb9LR3SG7njMEDOAva0QhL6B7E+tL5xAgKWw96TCIDD",
-	"sYDpq2xeF/AXoCCX8rLduOPhVsE4gEpTAkdSrzjSYQrDAkmlGeotjWAcdMhC38mVL7jxfSvD7B2m6BEy",
-	"Pe1Tq3z9+am8Uw//LhhUgemsyDJWoPZ7Wip5EBkbERnLn5dDoSXV7HpKWd+aD988//hLxPrbc9YX2Oz+",
-	"pgYeiH6PiB7R3Pr3DkB6WeLdDx87rnSJgxj5wm8eQ3odRXDTxZOgyE5zodOmt5KtdR/LJg98eI/48H0H",
-	"nV6GH6+pPN1loG/bDPyeh/Y2wd8PAb2DKDiIgnsLUj0rCLYYmAMVb/uiYG7tu2GdZs5aKhAmQnVB2C2L",
-	"J8mAiz6GjrSoBOWZJ2Qob5lCwGRGVBrf8lsZ+ySWY83G9T9g8kOgK+Z9LjCuZPok6rtDBEq5Ft9poZBo",
-	"Pg+PBheBSTQnZ81nsy/Ru6CHhmPtskiOofv9JYGu5zSyPQvDmI71p17WzV8KYpzKiofsWmAL/p6+Xs+w",
-	"y/pcKEJ7CYuhK3+DdKzA6ICLesCIoRe7YGb5YIX0uvmkY4faNpd2MLqq3/tANQgk3MAEH6hroc+7fTQT",
-	"+pThEx8o+yZ0XXdSAaelMy0dzYSqnOylYDLUXk5FeC0Q4AC88TRbZ+jfaJoaYktqFrPQuvfLJGpJ43AY",
-	"Sk4ik3snVd/nM0/GPGD6BJkIgqeZh9noZeTZ9OnwWme1Ge+Pej2X8ZUvKaOrZK0LHRCm+AhWe9an9aUn",
-	"O4F+6foA15WQFPNitrdhqQhlOxUJj7JFOT9qnjiLstz+lclM+CHcT2mJQmpKWsKAcz7CRSIJFcDjLGdU",
-	"dMhm8cNf2uOzorQ8HsUMEO/vTmq+kSgVtbUB9mPYIJ2Q93osZiJgqgPFUhB7BMR7LbGwX0QuMBTBG1oF",
-	"4fZAgVHUIJ1Ail7Eg8Q8bOzgfik+HEWTa6ESLVK1INMyV/9relQYbzsjcRqxrDvtDRslDfIxq8lCyJsh",
-	"nWDfWsaMUKeAh262T79BCycZhVqdA9d9Jn+uRU0BVCJ1yLJCp0y8mKOAVHWXkdkV+MpyPOMdzvQ9DnA7",
-	"vN+eOFg803UnGcv2QKaKgaakGW2qrwbF0QT80Yo3wXbnIGe3XeTqD8HsRTXgI1CWSCJDOmnA4jsEpPkE",
-	"5Bu0TU8hbP7zaVXhk9+VGzt3Jb3NTpYJAaDNsUyjUCvJoZ7y7hn7R2x9A7+ZwYRyM/xbb2Y1jsGHEYsi",
-	"LvrKJ/g11oPCTaTLgM/BQRKsiLTtAHTtKlPRUWnfwKQOnRkOnRnuJmuxR4c8mrTNvH75x6//8ct//vq/",
-	"f/13z3dZaMv79f/88p/6/7/8A36r6806yTuwCZrwW9bGLfJ8L6Kin9I+1IfEq6LUmKe1vMuYdnecbDhF",
-	"xfvfk8EUxSNPvDdoA4LQiFPlE0rwCBFlWD1+NWQ2GW+ouQ3tsxbou9CiIfNla0UVerP1ZNwg0z0eMLRg",
-	"vEiafyku+hHDp3NFKOnk1NDZKaqAIAzAgq2/hIoJDKsq2XDqVN6pXrsic6nJMIq0vyrZ3tPUwd83315x",
-	"rw9pf7QgBLaW8AcS5viL/md7+X6znG5/I4wHct0QuV4NmD269ytjrz7d7UeunhlnSa6Hoer7kK03V4Na",
-	"Lndvbb1q0wl8po32ZeY8W77j1IwFcx/z+A6sdUOs9b7n4NXjsOtpMneZfLd9jnzP0+82xqIPOXgHNn5g",
-	"43eSP+cy8S1mzgHIRqVZ+p5pthgkLCRwIcTQNedjYdYwNWNeAVWMJIwOiRTR5IIImREuiRiNhSIDOSZD",
-	"rXaimUsxCr6FaFNJkFsP+8OIBbzHgzcw60OwafPBprci0rubRZwG9Nbm42GICSJO8C2EnSAIVTFCGmj+",
-	"tPfBJcweVklMBbrP9DdtNVEJG3otb8j7MRVJ+zaNBItpl0eaLfiQJ8BDJiDTGJCGYqatFnxEDUFRc5Bn",
-	"iGQkFE/4LXAkT2gVCPK4OL4e33B6dNrccejIJcj9halWZpTIBO9LwEirys6+k0AOmcqTmvQpbZCPAwnx",
-	"oR4XoSLgFSBxketDyChLEbgATRfSthJIPc66Nxp0CVEhFTYbLHKzofRMcpBszedJKBlmPwGnMV28k6nu",
-	"3WVSAt/nHss7DRxthbmUUP1KBLuPEaPfOTNeZRt/zxDOBc6+vSiQHsnxF/3PulEgHxN2hMPwnAxUxUqZ",
-	"Wp8lUxztjszfA3VuhDrBCcb2J899IRjyEmS2J0EfHGeZixGJeEtBnyujmKFTsaUtJ6R8UMSoCPPUb5n1",
-	"9Sj6GAdUocFVUbE0qwfVr0PC876edrTp8E+BOVhgW9ieW87GbuO5J0fNE29F02TvAkIHVroRVnrPgG+z",
-	"GE9NjrqeonLMxJ3FeLbOgEtt5mpu6nSVLueqE5t9yROFFbBCW8kyXpXZMhFuhtPuNooDq+Wy3ccrs91X",
-	"Ijww3QPTvWum+0qEW+O4MYvgmKoBH1XHYUxtP1eOTxLqFMfGfZcFiJIBGzYIlnzIHtaFkVRETCnSQYf6",
-	"P4MfvkOoulEmipO564F4d1kB9L4w/0NEZqvlP3WCMUuXANWJ0hxqkmZlCbaViFnA+O2mBQF9mkf5RzQ2",
-	"jVVirhkaNLTQCxiv1bACGdftcgWkuwwtuZxl16GlvNS3VnwpnmKCVrT8Ia8Y3rPYkl44TCZVLL5linRl",
-	"Mmg5BcrZ3CAcowZyDDI/iz5xofeZEX1InciQpm8De5CM5+CmVIK2YN6Unz2BxsbZwYvLnKVgPeyYv9rw",
-	"Mws7j2xalh6MJhbMddCWACWGiEhGRORhZ4aw2lC71HnkGghGEtoFGCoW3TLl2xAWj4MIpo7kmv2QGxK1",
-	"uqm6h/5uA1cz7G0JdrQ0Z1mJKexj+OogFDZmhBRI4Tca4nLkzPw4V1zkC1UCZo0YV0GGHX9xP26v8mmK",
-	"3d2RV+BAtDsjWgTaK2z6XngPFih8JgxWkwr3IwQ2NdgST+wUjW8xJKY1uRGTowiRlLQepGkComQYJDNp",
-	"QcgyNAOpFStbuaSqzEOc1a/P6ohc2UFsADx9PR1v4+G3Ge5XwZ1WNNz2LvB24PY74/b76CdepHJlEboa",
-	"zH6zKtYdRut2LyvqRe82yt+dCODGwn5lQb/N8Pd7FfRzp7x3Qb8Dwz8w/DkMH6ODu+f2tyzmvcnvm+Ff",
-	"5emvmk0HAxbcsJDwpEVCGaRD9KR2ZTKAeKkiVOnf6YjGyZbMAQ5447zHiwKjVuku7Oidsv8Dgz0w2H1j",
-	"sD8BWdwNj707kIM94bD3B/TgPqrNvwPEgwNzPzD3ecwd0Q4Kofl5aAdrMHsVxIxp47w6zw5au9GEqYT0",
-	"eKwSm0kH0ahCYWyPBomMl8BD2GVS3U9u/umHfNr3K70O92sX+XXOmzzfc198ANjeIK6Nphg8d/i31/K4",
-	"CPktD1MaNUaDieIBjdoDRiPQcyJ2y6LCRXpdEO3to0zBJ9eTEpi+jChyHy/m6gbSoLU5pb851TuWvTFj",
-	"SG0E2mkYvJ1wIuiQB8p57/SlxfeMYpmwLPcxextkrdWVX09g1xMWj2JNHu1U5cobfA8lTA4uT6+3Bi5P",
-	"dqgr96iYO24/wQTTfp9pPte2qxOBkNllRl85W9tf2IhCGQBRLh++FwASnalN75Ax4/2BIprEFKF9yoVK",
-	"SE4IRioqbQ5AZTKM5IHSlwQsTGOmGuR1gkDi5uHQmE2OmMA2FWACQNbfAIHN9XcyFZqxi4Dl2jH4e6To",
-	"8XjIsN/gLYuwKdwc0AszwJ0ClxPLHIjsEUoES5OYRmYofqY3QJ8go1Zgyy0YtRYSluv4WfufTA/JuERm",
-	"JWkZaDmGlTaQJEkFcXgNOLs0v6lKJSyntjuGUV9WhOxAWtQVCUuy+TW54r1Fcz8oCb97JWG9k/97hjOp",
-	"0Di2BmyS6zTHX7K/tw9xUpYKWimu9hnp88DsDsxu48wOVGCHAO4HRMxKrGs/MmXdwZbEaVzGuF6QZkPM",
-	"+djYTXcU2drZclXZtaY1ozH0hgBfaHvtZkYpRLmGkN6VNeQ1Nubm8waM+QoPcoza5dIHzI2bstvuJiJm",
-	"hJk+J2Mt0PTKcdFjAYIlaFGW8dshC3k6XNtSMsSwX0ATMKb2gtXIjsrcRuP5VctIx/yuqeU+6DYH3aaW",
-	"bnO6Bd3mvsE1IRERCi5TZPIbgw6plu93mLZy58L9/iSs3G9BfWjWcRBzBzG3JRP+nok5k8RTYcJvsXuJ",
-	"Ypq7QeLQ3JyeII1jJhIIpg0oxPo6tmSls8vMnA/OgO9ZNg4XAdt2Hg5g1PkevuyQe7MxMVWXdT9fmREX",
-	"0AXPjpqARJjQJFVahxM00AeQCo7QeTENtA6YXSBHTOy680hGibtOIAkGPApjJqpzSHK2huXuuFyYPgB3",
-	"+0TespgkvNDg74V58L7lkXw0CQgQydFj1JQHER9UQZAwB3JMejTOZstVg7wSocLbDANHzCnTYySkExsi",
-	"MkX/UH+54+wO80S9OX1GHnaETNq0DfPsPFoA46QfbcpHk6KYepAhQNn1gJn2JQPoAIMaBYs5HsipBa1K",
-	"6cjP/J2mcWyCWaxA5/c0JeK3ybuX377falw/EwfzQvuotViKVwkVhT5URc6/TkA/10+Pv+QftofgVGBJ",
-	"+2vnH4iwmgi1gQVyeV8s1bkKFoSblyKn/Qgy2xUuc6q6dLrTCHM1t7hLH/Rulur+O6DXUQcPTueDMNpH",
-	"YbSPntP5Gh44T8sE0ly/aS6iltTwEj5kEResUp17K0wPTS6Ifn0MuTF8yHzkaDELGFyriQ8ablKVECET",
-	"1tJXMhoMSMyUTOOAkXExg/OBIiqQI23DjpjwwWi+Fk45A9RMyhjbXUkRTfAJmlNCJeWQTsiNkOMGuRQW",
-	"gFqz1THC249GTJg+WbiiiQSOS6TwCRfXIpAhUxd4+Zgqoig3SRXGB2DGzRPFol6DfLQXGr8iMHGfDGl8",
-	"w0LSwW87jWtxLXbZx/rKbuL98iFvvZAT6zeXaVWtzxDP8r9UfgSUb91wLNTCOpDDIVUtEmiyF4mvTyrm",
-	"5/ge+zyKoDUM+plLx2yfWxg3T9gQmNOQfv6BiX4y8FpPmjNj9/Xvr/Hax03fG3JhPp1k19I4phMQf8kk",
-	"gqiajIdexazh/HdzGQpmmp5RxYLDZHnRFV5DQdqQZ7wkueksS24yI6sj2wLbwwfGk8gZiXXL4q7jYILH",
-	"Puue9J4ETXb0+DQ8Pzqjze7R8+AkPHrca/ZOe0+6T+lJ0/O9oRzCrLyhvLUdNnG/zeolMYXAozV04ce6",
-	"Iw/1yE04Ag+Z3tgZwVpI+jLTROx8o/PaMGeXKh7o3bRDpCOezfg0aNLzbvf0qBmePT46652fHtGzgB2d",
-	"9Jr0ea9JHwegqWQzztH5i9N2VKAVpnwyO+W1/P2WZe7a218QwaUW6atbFk+g3NF2aTFizKAOoDzYt6LR",
-	"5bSOVIBTffsGYXUQguslxr4QfOjWlswWqYJYIg87mnAbqQhlG0bfHsMz2iGdqM6jBpneOP00uJAAE0Bn",
-	"PbRIp1qiXYsxdXWPTL3Tcg9QQ0MCmrcxFbOiVZXGt/xWzgAYF6MWQiYmcpFFLOyN8Dob1RD4kta10DPD",
-	"kQPYxUxnO8ccTaQEYIwlWoXijn9bYAL3y8i8GrAJIHwEMlVcqPrG5Y966n8WodyKbVllI7pJv2GKj1gO",
-	"uKbmtewEGLpZpvd5dxasW5aCaDXuFvvOmTO4FN8HmqveB3NBKhIeZUtwftQ8KSyBvkawqVV6fNV8Zi9Z",
-	"bjurXJ9wzH2Cb7sAutNmJFBNRqAPABVQofTfC6O0KJeQO08JJn2ACcUJOuLnpT1aRvYgY1kp3LAbJ+EC",
-	"V53DRtdy2RXDxpX9QscDHrFrkTv0TGchhAsCaxeZOfr2AEkYDFRKsty9+mxYD+U+8+BXwuUsBldC8P4g",
-	"IWrAe8neOPyoUGND1KOBFFoBDlmgNc5Qj1Fr3AqLdBTilHV5nAzaIYXMz5Pnz58fNU/Q05b/0h7FLODo",
-	"IfMmjMbzPYQnp1laKqR/GuvtJadRJD3fA2vbfvsjHdJQpvW5PnBmm7YJnAASN3uxZgPQ+hRsDNw6+J0F",
-	"UsghD/QFAn6lEU843vz96zf6e6isgjHBt7/+n1/+U///l3/8+u/kl3/8+h+//Oev//vXf/eAhkcpooS1",
-	"ja1p+q2imxOdUi4GtXFcxqzHYtN89fL7vxyBsDuDH6zgmrrrNPuxym5in/WmTVtQjpM064o4xwuabdcK",
-	"XlCXpu+JG7QoceajwQE3HtKQrZszGjN6c9SPqFJH2BC+OlH040CCW1JbXgOOXswM7o1H0G11Ar5FUDyA",
-	"9QOcTcKiKIOssZWE+g7HfwheyCGjAti/43JMYsqjFukcownHbvXCdjSn60B2d5uHHcwC48OKpNJv9SS/",
-	"13N8b6Z46KO6+T6queMM91OvdJZpCiaXLFwhIIe/3BWI9y7ZMzUfgBrINAqxcWuXMZGPpjvRFO8OikYR",
-	"RsbKxyJvWRymbFdJrsu762al3UlRi69vtZwj9Yj60TB66ho638Yy1YoHFyQVWpAHXKYKVf6BVCOe0Cjv",
-	"qjxgMRmy0KwKPAcKH8KUTc3mWWE2wFymrnhSvGJWpMysyabSZKd5y87dZ/r9bWDgLVzAaZkBgzMZ4FSR",
-	"bixvmOste0HVFrxkn5YTOmDuLMqgwizQPIWqNGFqekPWTps6kOTuSXJV6rs3qt5Cqn2PUVlm6JXAtVun",
-	"2g34titoGx4XseQuXdzfTorJMJopCkgPh0XWx+ThefPsUYNAkvpfU5VAn4qORV20equJ7A8JTQB1sTGD",
-	"dpEpHOVejnpwFbhgJQztXrgoAjk0AbArl9nk8B1c63/y/2fvz5bbSLI1UfhV3GD9Wyr7D5IAB6UEWlsf",
-	"SsppV2nYknapu4p5CEfEAuDJgDvaPYIQSiazfod+g3NxzPqqH2K/yX6SY76WewxgBIiRACTURaWIKTw8",
-	"fM3f+laahAo9rWy7G0uL/0t/xjaSVT7YgYMd2IIdQPJS/oAdmBnjI9zdrKJ4H6IKiuBOhMD6HP2ziLkg",
-	"nnSh6vViIaGdlWpx+rzQebo28KgRorPlBtMaNF4+jvFFpLvTXBoe2ksfs595OLiWBHFCvtzOu7cfPnas",
-	"auasM+LJoIMIjnGhiEklQxscd6wR6GBVAgr0sg58hbNR0xjnIWHmOY5dchviXvtadsq5+k7AOlXZe3dT",
-	"te9jxzC+mU8B6AT25/O/6ZNDGHZB02ft9tC/7oQR7tc1mDAFnx259wr9Ck2IxXcNaPvEjqz642FiOgXA",
-	"mI18I0qwmA570vlPQ8xBdn60+0zAra5rLLMf9TA3hxS6ll0YCElDptBpv3Pcuh63F1Cy3j4iDMDtFo8H",
-	"yppV+JzQm/bxIGrsjcsaCcMMv4OIpTIGYxjktWVhiNaYMsxUV7KGuZcta+ISVj0uYhPQKRgp7LU3hCnj",
-	"xm67u4WT0xN7/ZM8Hdxps/PmmeOicvvksXpY2hDGIB3zefPc/t/zgEoZOa1yGicIosJ0A13mh2vZVZGw",
-	"p8y7EfY2SFx/wAQO64io4xi4ONMwAp4ww3sQ2G3DPRjX4eDI/LygXpdttrO52yWokmm0G+5ANYJG1/0Y",
-	"8hyctYIs/Y+KJsvs44Nw+Xk9zQ0xhGSg7A2PtUgSQiaVEvm/cJnwxir58Qcz3acNdLqTQaPdKEs6el3+",
-	"Npe+JWsH1SjDSg255H1A76ruuidukzMlVFqI0yfVfdX54ynNWGqjySTv318y11P0+pzWGs/kIu2GzbWd",
-	"uIVqOVnvW8m2zgESb009jDkvmIPDviy00JoKztdymmvB51PlQxUQPUjFRx5u4HP1ORw6tweNx6+S0Mki",
-	"WnkeM1xvpmQz9tzlCiYh1xGuWMV3sBGX6helrTlEs2lCLskD0RFzOG9azCUByVMDLAZ+h/bBelmlsskx",
-	"2SPv3viO6VBFeSW9pwgS5TDZgQ1d1S3V1a29ctSOdNWqxmncifcFHfmSa986tJS9SDBB2W58+vCydfz6",
-	"l/e//vr3V7+8/vvHT/96+te/vHnz6dfTs4/v3r747//t5/Ozf3v7t7Pf3j599fd3//Kvn37+72c/v/7b",
-	"x1/fLjJYt7zuj3jtXWp4WboMznW0EHx2sZp4bdHYl36XfgS/qTgCXYcmIklA99KwgfvomttRrIhXIlE/",
-	"IZkKLgG9TGH+aykU01FdSm6mRnFHqjL1/SEdWVfdKE1hSQmRSX6AZgaAnEHXH9IrfCzA18ZK31pnN3F0",
-	"MDBB99KqGqVvmSfSyMlipMI0mRpLwyaQBMypAfv7WsXgf2pMXwE+pF/lGpjCkuR014owbhJYYWiJ/cPq",
-	"pKx/hcdKwoKEQxgnfLKuducqtG5cGwOJk9Dc2VinKJefj2RkZbNDCFCKEjgzI/uozAAgQQddq7HBySg+",
-	"DDWJBj5Epxvv0iRKRWRR4FoS0vvS/hB+jn4ZY3uMfjPAkktPUaz1eWTvBDGwPhnYoRuienZHUIX4JlEJ",
-	"jzvH7AIjEEo/qms55HLifsUwncq6XhjKEBwq3otVvEupqqBxVPpLptZ9ti9n/+qpOFbjdORzZEHjaPql",
-	"ZYro9xHQns6FDp19J+YJubYVN+6X7ZmjKtpT7AeOPFPOXOtDjUWOhg3LCdJTs/H+zXvVc3cNqy2tP2JP",
-	"qg9v3JfqLo9XJT5o1WOO+a8SR5CTIS+2gMIXZ+8BalqBJ6/2EeB7izYHzXPRrO+h6qpT7sbq10ZCoQzZ",
-	"6sGcQs7RHZVjrVVvbbtQGHuBRmoaZ0LmSfXIcJHxdEaN6M7qWM2G1De4CPLEEzhxFsYqvEXAqk4lszrd",
-	"mtYydhVtccSUbDNujOhLK8gB9Rgw76kEbBRzaa2jVSJH6cj3LFCamOyW9X92A7eyhHfbdUTeBmRycx/+",
-	"OU/1ZFrD5h9snS5TZsGyjVPp5Na+xHfPL1z55QbdXs1j02g3s4rMrCVm0j9XzYaCefez6CHhdUqs7gPR",
-	"H9xj7ZRWkuIi3nLM49sbIQlziTSi3BgwZkjbO0cz+sYwM9YjcTiZoHTC7mR0bNfzeRiTajBHqtcTIUQq",
-	"TO3Cjwue2jA+xv8iY1Z23QrGZT4EDI1dNr/wE4H3miGO0beDzwkeK6eWukISJvyeYmpUeZUl4Wh8uW6I",
-	"6LrRvp7jwZ+3rhtfr2VJWu/jh+y+uTC/ck3e6y2vQ0QBHemAnvm1nEcQguLpD+xDeXB5mH7g1nl2ZRWX",
-	"kVA9Fqo4HUosF5hLaiDASOFPJaSrNVx2Aqej6XHoVLoHZh9HGvOKW348SkJrcur5CMkWOafI1ejnAGrY",
-	"18iBXx1uVZdNumKR5r2k7WqfDr+LoyLRmghzm5V17AMgV8YZJkcV4Itz3h09Zp9cfor4BP1vyyyOO877",
-	"4wp9HC4MymHl2MOfdePRld2HCB9uncteLxsvrWKMyNCa5jnw45rSx0vySLZX+FjWKFYN8ajW7Nkx/Kj5",
-	"HcSG4md8aLEyCRbyR9xuf2Mh7bxuKsD5r1wl1S+gn8q9prBD9VGZq35hJch5iNVaY162OrzIXDhKRClF",
-	"isbIMvhsVRh1UaHD2isTklh9hgF35sMWumVdVw87az7Lq51jPvFF4WxKHbU5Vk1T7UPiJPXRE6wHF3SP",
-	"XdBgRa2yLjzQWfPZfUl7XQiPsxIKnfLChXZFM80YO1evl7bCn4xAxgonh7JjPh/EDCQOHsGiFJg9V4xL",
-	"GFPlwLBbGCW+UjYQJlF6csyyNEfGpDTkt+Cj9zydXUUzgB+xYT+y5lczBXDEFNnLE5ZrXiAoycVy3oyH",
-	"fs7txqBeP8J9/v9X9Z1WqAF8LUMafsIcOWpO6z8S+ZXoD5LGgvEhrntdhbjdUBWP5FO8JGGoE975nIgT",
-	"AtrVV6be9pyEOZ3sHYdRzCUxjDtvAh2I2tLEVbiH0x6ssVdyw7UJukgjaBxl/1q9Qc8njyseWs367Fvr",
-	"SSG7E1VgPl60duC3xq5JAuU+b0Za9TUgKjYiXEek1WgEUdWu7Hir3pTeGSFKEQs9no1HSZPGHGnV3LEo",
-	"upyNoNFXPJ53XbAIqcmZlVF3GOZmQcmcvPyRPXaqkTTMo0+xsMejJ+Ia9woBq04eaG7Fbjlalcmkkstj",
-	"H6ijZcQU0wxPZ1aGhp7OVvM0axC6BeViifO7vZSMe0Lf6niBej/qKooYl05MqbEAT7q3liv5VSdf6B8P",
-	"jg6Y6UW55EkmRDvY4nQwaSulLuqlb1ejkhlWj5IKXqR2xNxVcuRnK6wgyc8Ed2WC/Op0xieidCbmZmEy",
-	"6A8mip2tFdLv4503xYn3pwNMeJjAgwlEN6aagGu2ZFwXW1YzY465C1+N6QmgQVQ98XlzGY1lrf+68xrI",
-	"hFdWPK1Sd+o7bgwC9ri5xQmkuqgJMO5YyindUpZjb7XKzIRHvWKZ1zaPRlrdYW69xiK/jJVJtRUuKzIE",
-	"K0IIrT/1vliaj1zMTkyQl0h8J5BZJFOSLe4A5twQfZHDNC+dn5gJLfSHK8c3fhu8QZH1om6FxLiOxMOe",
-	"UKz53whp7WBuHwusqKkUiWdxHoBmBlEB1rK9EXwIk6x//SZE8njfoaDtN3sCCk0mC7TFlzy47OvbSEu4",
-	"47CNxERdewNPcLIERIwzA6GS0X127Z3MTHR8FVfdgdYigk670NlA9Tcs8BLnhx9SQIevg+90jlnH6vRO",
-	"2ydFKdjruADBvp/XL/NPeVR/VHybPn/FnDxgh7o3A6w7Ye7gHbn3j6e5UvMPT804uldoWirn4o7edtEx",
-	"rt5+JxIb3SGPqUkKqmTqiRbpLP6tyGGBbfTYln3Hw9SlCZaRxC2mWPwDqXTIcofzm8yymFvf68Pzc7mi",
-	"/3byJbO2a8mv5AvbXxKZ79NOB2sTw12tAc+Y4rjr9rw69ZILW1XyJZfrjY1yfFijuNdhSxMcH2mLakHF",
-	"XlVDDg72ZhqDOpP7KjaWQ1N/zF5MMl/MIYLRGfM4wfFAOb/nyfnp6Y9BCfabDRD58PYd4cg9V9uU52Qj",
-	"68jN+EBeIKfq2ln/jfuEn5KOQ0wWp2dzG7CaO7VtZrarvgav2tHjVWGCDVQsSpPJcl7UK9+Kvo201l4q",
-	"cK9Lph0jejlvBy2mHtfqH51o+BPC5DtVZoy8l2zem+tpxMgO+wu+LcVFz/qgtw56a0N66z0esPWrLfDZ",
-	"ki1SyP6i1ZB1RiAjIfs3bj2dgHU3oiGuaN7tD9Rd7RMdrAsmOfIJE5wsSz9LKgUrgxPH12EjKLhcybt5",
-	"mYeK+6UkPkEcM985ugitbOGuy4J5QCIv7cSgwcpO0pJqIEuv1tfnfp6GJAMPB0FO/OkalhYpuxWuul+F",
-	"N5Nw/SiFt/xCjaBRuOz8hbfCo80gypiqql6Je2vOwpt1DW/wK5uq+2WQbc172DnmawLYpGktAkSbxiMX",
-	"BmxlybuXXEqVMBMDjNzsTBRErZCv1KpE2nm1WIPYRtKY+Jj8jz4747MZFv0XlBZ9fEoSkrHSt/PnQ7H7",
-	"D83oSFvZuklNHljg60h67Sd6NdqNAc8zqF2hRmYSDpRRoaC+t/zc195jjhhxJ+XRq46ZoO0iILqsBfYD",
-	"FP0WyYzTbizMgPzcYZmBzZfu3AE9ZleuaXbIJ8Qy5qxT2w3z91YKIjZMTcK6wDRO9HuSkQpzz1/sOK47",
-	"J078O9a5dL/iWInxOmMukntGb2YT232LiAe8fIi2WkFcUuMtrGcW1RFLCuQWy4/58/xW2+9nwcdcD75k",
-	"pfbklX3Uky8lPMAaqpDF5a1tGucOOgvee7pvFZ8XJ/j7Ty1SUjw4IlOOSNlV9SLxwR4Cw7o8iieXzCRa",
-	"yT7rcZEMLks1YMMk0c0u5MecLakhvzUU/Ax1s0Pl2OIqqxL0RSW3IUR8x3s3yBrluUcM+5cPb98w5Fpg",
-	"CKVGyLybKlrrRs1ykK6IP4DYJe3LXWAm7fcRfEDjrwm+m4AeCsmdp3qXxhI074pYJBNKwyHFEp3MTMTu",
-	"o+jLvlxPaaL1HqO80fKXANWv4J6tG1hfMDQm0SD7ycA4EXDgaWuRiTIAWD49+evSUc22EPX7rKUq3aIP",
-	"/A58w8km/KETPgQZbavo+KharQZFQWGgUwK4zwHS84/ceJ0EB7+IxLBRzEMgnVLQJjRnOaH4DRnYADlB",
-	"zb3iYpF+2o/M74LVffgQ7qmmuWoE9pvr0jdbGp//YQAsUXHkeMAJIpXd5oKRnN2PXAEc1M9q6ge3E8XB",
-	"H9vNhmePOKFyVzXSL0qzvlJRO/N0JLE6Mol0j9SIaKyb1MmZgDpIauyLmD5EzPEM9i38+pib3Jkits8u",
-	"hGpYgIv9UKW6Mn6B+Zwn79UpXfKj6ILYQzk1uD7TdVmslTki7jtZaLbo8M49VY/VBJTLRofL5sNoD7cF",
-	"yfjmFKqfjrq+TJfoyy1iMT7RLIwMaFpgVqdJehLGjlT2TyWkybjdLgt0s13oKZ3NUMIceZG5dllO2ss1",
-	"QjFwn1ejf3tc9bEM4aT3x0Y4NOU3nprF8+j2OB5wGsv14NjNsxbTPgncyKXVQpLwcDAbpLHQeJ/LBaAa",
-	"hWsfeqQ31iO9TmxGflxqERpXsVHF0VTYVH+nRAR1S/CTk7IPFWnrnUDhDJBgkzMx1gGSODtqnn5sPm+f",
-	"ZrUJEYOfxjZynBTHf476qGSQZrPdap0156fAaeWVBI+VuzEh8hvFvIseoOe+wMmkkeB+fKoY8j6c/DmC",
-	"vpugKu4gujEDfnrxtNFuPG2eNc84nJ52nz9/9uxpqxvCWff0We/sDCBsdeGni2f8tHUWPnsaPj8Lmz89",
-	"jbrwvHdx8SxstcKfLk5nMAz7SzzvPXsaNZ+1nj07D3+Knl4856c94LwZXlzwqNm64Gfd3nmv1T3tNrvP",
-	"Tk/DqHURPQ1bF91mr9nkzWf2t8Q/odE+b52enV8EjWSQDruSi9hHVRV1jXvPJB3FikcLFqJyUEfQGIso",
-	"GTTarafN5moIj1wB7hi6I8vI4wIhIjatKXhHUX3vGMjjinAdNO0OOW1HXOMddexNd8ilNKBtnIvzRaz9",
-	"5/T/Wos78GUJ4tahTm0KkUmXOwUToKdpX7BC3r6W//Lu518D9u7NrxiKfoLuO4ZyZwL27tUvFNS+fncW",
-	"sNfnVwF72+8H7NPV3wL7ydf45tXr98yoVEZYO0n4LcjAVRnQ0NgFWQXAeByrsV1M4CcNXkt7lz8Y9pIW",
-	"d/RxMgIqpvC+Bjhmv+NS8JeRU1nDEUir3iMclmcXby35uze/tlk6cuUXTPs7v9eRD4UQ+CHyeG0xhGuJ",
-	"2j7kQ9DcUJ0g680YXnqMDe4lbTTmF7AXzdqpzpRG6nji52N/O/YFkKGejLC/FXdDJCwWYHCm4JWfuJ31",
-	"GeAsGZzJrTTrFHzmo7/ApJMNaMSPuQeaUeTT7EA35sneYGHMIZ0ud79Yhe8CHiNMYnDDQnR/evd8octr",
-	"OQPCQ1vtPC1cNl7Cvu8oyWmNNio58ysRcT6qKlGKxVz3gT1pNZvstXgRuNPHTi/oT5xW6861O//CPoaE",
-	"JepHu7zWhVuBGxzcTRN3w5TGqbgsDEfJJCiOn7UWh0TDXgeX4D7tabLsF4PCgoVkI/EZYkMjwehXBo4n",
-	"q+OORHAt7eXtt3CcYsF5Le/dvUftRjyqtD9IslXam7h0cxrtA/E/SwaCZoL5We8V0xrpY2VHdrMAq2Ea",
-	"J8LK+Il9HkfkupS8GXtLjXbj//fu1S9HreOfFnAWSkZrpO2tJoJ8KvrRqiRoploLkO2S8sERQRyHFT44",
-	"pomcoAfzof6WFvVUs3v+0hjyz3/F2majfdpsVlzBeywVJNpTSkyQDsOZ2gP4zK2NGPK4XRQw++S5BlJ6",
-	"dptQAsnORHhikgS0/f3/+x/No+f8qPfHl6fnX/9T5dSoPFj+h/fd8fnkAYHqYnfg2oBpa+ZDOPjI35uP",
-	"vLg7XJmjcb7otwxtpHvM7Os8TveQfz7qoqloNS+eN5+2fnpqX6bRxouMISqmgk6+FNTnXCOKEnLHDCVC",
-	"8tYMEWUT/PPOOTcIdMgnzADUAyiLZnX7RC4HxXVQXMsoLqwWF4/y3oAePfCOcr7o35fvZHdSAdU1+uJa",
-	"q2r0RSW3ISzkx0EeW5oE8Y7leUQuEqbkZy1vXLmWTkEYpgFQqWbT4RJ+C6R47QrtI6MgZ2FM4goRzbox",
-	"idOqL8CMGDtdsOBUyLVtAXP4gG+zl/VprSEkg46PKKADqTQrmIq5tcbqTspJ4UFVOitXOE8YHaNsiinm",
-	"BVGG3hMpsbk1VryO2VnzHOXMfsru8D33ZcANJXjuO0AP+jxWops18l9IL+I7EWRo5KdO8vNVu1o3Xv2+",
-	"QEdqLNeQpMCtmUsT9xb46Bsloagq5pa8UdQrC95cE6DTSKiT/7z4F8mz+s/lKc1Wq3cnCZjqOUu1P1fp",
-	"HPjbLAn+VRjCKDnC/TQVZzke84mpWMP9G/AJmVfCjJSVS9Jblb/XyUWqk9FeuATOrGsspqZOm0938fGu",
-	"/CDrlEn5yfrnQaJShZMJB65eYeV75s7bdZy3pncTJ4uPYi6mDNQ8N+GVGDOpW8Yj155eOZ21vLN5L/79",
-	"1p3P1U1nLOSt2RaS9lG99Fok7bhQzjFgHRlrx1EKXC2oY3TYcQ4Nqo1j9nuCM9oN+dz5Sp3nIAwbpXqk",
-	"DDjwv0gYfB4JnEiAHGYDHvfsT47diPacSdoX9rD2l5oM9ObG9LtxqInmIr7E35WRyStLhaWIaediyG+d",
-	"J0L3imU0LidsqDQcM+Jksf4KftJk9RIlwQcvSzgvWdiSxfV0396JcVs6iwc7u6e/CnnbWAHy5h4K0Vbj",
-	"d5aI9e0iFmkCXzBl5c5JZbbjwmU77t9H0Eg1DntNkpFpn5zwkTh2P3qsdN+qCZT1k6u//35l/xdevbzK",
-	"/7fsPtRZRHutS3YLMHIFdgOhBvzX2NUDUX4e2cZc4cLIVBNNl1QsUbcgZ9kZM1BjeaRkCPZtu8/riFoK",
-	"aa66uCVhQ2USdnbadEVSNhYRFdcGoj8gooie12EFaSINwk0WyBQqyAtK8BxZ2o/ZnRwCjJ0KMJLCgzmE",
-	"GIcQ43sPMa6YGVr3ZiTCJNVQdOkOccZG44w70KI3+Y4DjWKjHkJEQi5/yA2uw7yRp2xYjP1wJqMbRezU",
-	"k+dNFpFmZk5ofiRDnznb9wo34oHig30sguw/eQLVEwSzFj+7bGrC9YXKeWsMdALWVWNYslPmUEo+lJL3",
-	"EgOzl3Ui2RMeLstJcyBGllBxZVrwdMMlIqvcvl/r83shtMNO6cRgIOypd5hUXRVNSu3klxnfPXX191zT",
-	"OeO9BPNVhJlFg3TPUp01i0ZqZuV7iVZL+8UtG5JVCS1euCEGiWJGDQF3H2IDy+Rh/mbP9qGsvaK6srtY",
-	"Lj2wIY8w3wpal1jxl1FOXQ389qgfc2O22Iv9O/InAgIvZDhp56hml81WxZq1Tx4NVKpNmf+exPz0PG/H",
-	"wFekwuaBHwMGmEzG3ghhSknrgCHV8p0wSpusFyPiCT8aaZUAjfFXvZ4IQbMYuPaerMPkk89bEhtqdtGA",
-	"pBCeQTXrm8nizgKhBAJtujAgKI0DLPpWAupiFAW3XKvhPRZW3CMDhO928x+tCnvuVSTrwZglWoC5r8Pw",
-	"PPyKx2Gb3Ky5QnI9EkKytDi1kZ6/GYmEx1nSAdkjrO8YLsi/8yK/60fmT82v/B5PSZXaeg+h0tH+I42r",
-	"kx+4A/g8UQtRFDclEdUEh/2U47YsAioOleyBBhmCWZ5Q1TeMvyz82J5x+4cDiNL4Udj9C5dCfv/i3xul",
-	"tF+COVbegdwAJey8UfIpHaNEhGLEkQLhH1/8Bl8ds9f83/9Pn9vjqPtcCsP9VHmtxOej9yrtA5Oi/+//",
-	"WwuQEsjgZiW5T/iUDdoIyWLkIuE9iCfusWUPpXAbz0ucuY/NNp/L1471IxcEH0dE7wXT/CyydvYBWWm4",
-	"dUnkncCk3QjUKAYKvlSaGCzxWT3Bh0SfWjyps+rk+W5t1afYWcFaUia2R/heeKDfsLvyQBLJWgrkFywc",
-	"7uU4bwo+ycmX/I+1kL6XZO+xE80Hc7pOcxqsTUL3lvR8prTtTp9PaZUVqdWSjG+oz4fo7YTjYcBBMe0S",
-	"s/iYGzaAGGtsIZchxLF1BB7IehaKb5z1hP0+pgyMDdrSGGY18aziB6y7iadGQlvN1e3y1jjE91roq83s",
-	"gEAlG7ayJ3T+t1SIeVxtUVuIQb8fjx4GBZ5A4/hhpbFEqYS+uy6lsEX27xh6hI54I/gQJkv78nQAN4Hb",
-	"PbhtB7dtixocD/bmNfhAxdH3q79XV9GlhggxBO8zHrM3VDujelZPEctbd8JEYiDutXEsr+NLTzSXpgfa",
-	"LrfErMwl42FC5TJMIt+3CPYB7qc9iNzkd+POw3uI2EutjGGxUq4wxVmPD0U8sRv3ixYRt+pGpYndYhyq",
-	"P+RC3qgRyGUtyG9WAA7242A/vi37QclEx1BWULV+PsRGjEnBFV69SPh74cf2qki4k6TS260OFuz43Jpo",
-	"rpGRWg3XovrOcO+xgLOQ+sVu0KlUyNOFtVZqFiDuP11zsTCXs50jL1aENcLH4ljUDnnM+TzbjwNwcC0P",
-	"CQtK83d4iKkL1GlRQMXKjhOnjmty7vjT3SEolWuqpnFEWYrDl0YnxSqox0+xvF/RGyBhmLqjkT6nLJUx",
-	"GJN/fYFZH0FelPXEzhm2C7mKC1Sy5JrHSvY9Ha0Hvjn25SedwjOxK7+J+MR0HPKrfAc/3rdZdNcf1Q5V",
-	"bRfUKUuqjO3VUvM1fK+1VNwBQOAkMhSpzWcLCg7eyZf8j7VUXAsPdBuh18FF2ZiLEqxNrPd46rQoHu+D",
-	"51J9+dImVVy+pHIeowd2SWV4sr0Ju9/PE5zh+mYeYRgrQ7GD9QizKQD3epdwPgfr8vC2gPxftDjn5vKW",
-	"DNm33A97MJoHo7kh3/Yjv4Wy1UThXNqppfrLUTqqT0x+ykbjVI08O55/HN4veC17qb1KW0YpbD5lSRdp",
-	"BI2j7F/rGI2XPbFEqVs3tf2JNSg/Mhv+a2AmEXHMohTYExxB92PNyiMlKwlsNjGpjicJDEdYZ/kjWAsf",
-	"wT0N5Ha5oMVOl9GjvdPcAA/UEG7uhBHJFjobvGztWKoSXY5MxVAr1j60NrxKYaq1QZjAJ+UyjYCtoEgd",
-	"OBYGjpnVlKxjJQXf5jJiHQkQdZyd0S75whw7gCMzMQDZn+SB5dm/rOKtRiCRUnGgYjeGy6qanic0i5VJ",
-	"NZTQlDolX6+r1S3IWQ0V/vRsNTH3kEjeF7OlJGR7mblsl7/TvNy7mLuZvliC5blmWIP7cvKl57Z3LUm3",
-	"gkSsZtS+P1sWrEkk9repYMa53p2MVnGRFfmIgjRtqKGgiDEruKduwuTSpCl5e8DyVm3dzQH3JfSsID1L",
-	"OnpbagrYY5Gd3RIwirmUSAC0Kat0khuDL9+4yNcmIOFORFjudpwk3Luu6MrGyiTI4MTD5Jhdue2iLuGs",
-	"wh6V6+v5bc1SI5Vg1CXUC4+il7Q+t7p9QZWW9U/rY+sit95DSAbK3t1oQGG+VIkn6ZXpsOuG6I5FgsOy",
-	"Va+3gNIq7da6+cS/X73lgIzE5GS31h5qjWT6OPcHtKkqqa2qwnyg+p2qsA+QFIYQSPicMJcQjFIIWHfi",
-	"ATQ/GBZy0nSeXkoLc3tJX051H9lQZQL6DiTmce3xA0DUkfsZms3tTw0BGQaiP8BfKtdqHkHz+Se/Htfq",
-	"kSH1lJOp14B25xvthpJ9JWT/ZqikSJQbu5zD6j9AksQQMSHZGOJ4yQQE7WMWgh/U4BrUoCPfrHIF1q8D",
-	"t0iyuQsuXBir8JbpVCIhpkDKugGP0EPrAsjj9TNg7pu+yVo6f7YaHiKWjEUIi+mL9/QbBx2xJsrLgnIA",
-	"91QqOC8XUxF9xeP6yunbnqOHdNkxpmi8vo00F6ib/ooXObR6rNrqUV0kxWciTNUzqlmMfYsU7EIKdWtt",
-	"JvOkkEv78hs31l3U/A7iImn1Qv1ybpPmJnMfadXXYAwSpic3JuE6wXrIY5dSrbjtYBkVVc3+VFBLGRp7",
-	"GBw1baR5L5lVi7Tbv9065FyysOD5XvgEbq9MiQ/gm2aNrXQSriLrI1gpo0AbD6o3Ayt4Bydf7H/WUpR0",
-	"orH98R7fsv0I1iAq+1u67NMR29mqpVtfRejrpGxj7Gc0zBEhP8L4SoSNIJyquMR/S9+pRyYvMcyfyyIA",
-	"aKqAgZ9F3lTfFkhEaMKwnvi8YhV0OXu67gpoQTqHkBTE9caVGvywHuYH8jSWcNq2VBLdUzUwuxxarQnm",
-	"tHwDYRKlJ/WY4oFiQ3UHUY5xs9Lg+m3HhFjF/1Kz6ngwOWbv1diVAnGScKEYOGcg/Ztb1SGU3h3WhFlW",
-	"uTuZu0kAHZVFPRvspjAJT1Krl5AsZ24nJbI/oMZygUaGFtomlxj8XebjJqir3EoCjuWmBMRQSTRvWpjb",
-	"mxjucKTZECKRDq1YqsLC5Q2yVaEb03XUR43VA+GPmkuadbqNcLjaTaHZ3Um2st0LiOdUkI9CLzZ7TGPH",
-	"nvjOMSvVFVx23yRcRsZ1BxTgyPY0Wt3jxjJ7sDG+5abSGBbzpJpOgEbLoJ80IeC0vVCyTDXS03vtXUWg",
-	"IPioD+ym3eA7XgueNhfzfdbL1DX/dffJ5amDJFu3gTD1S/s66Pnuhizb8KFDrZ2dY/ZCJQNUjeQ1qR5C",
-	"FQgYEtiPWkszVoWWLryV6JhhtDPmhtlNS0DSbNXCIMOUzg1cIpWKkH371GPgUTZay6T6TtwpfVwarhop",
-	"wOFZrCeSgLDgPdCax26JI5Br1BF4O3upJN5DX5hC5RCHgmgt7miOqNvbuZ2dBWlMXuOJPmiUBzQKH420",
-	"urunU3D3GM+FhAmZKMYlHeZqX2VOXWOD5Ufo1Hyjkr2bQKXCMNX6MQKlwpVspFT+c6WC5FVsVM3TCzJ9",
-	"lwxAaJbA56Rm4Y696oa+WLqFTAiw1zPYaBNnmgyU3mwAt0aSz14LJ0cnkO1N8bnW/jo+BivzCc4KdJMj",
-	"NYSAz/QSiT1NDKMEEWPHW6hnWmHewXomqrL9qWe+5voWIgxtiqPivYPkKNRyWrQeD5OqEOiYzRibVUua",
-	"PKNeah/vVuul9XLyU/tsaTlZ+Ihvr2CKT+A77en8ZF9kHKV5Na/m5Iv9z0J1UnbljCNeHiXFZGbSGnd7",
-	"6mqrqU5wVmzvPFi5tVi5YA3ytr9V12rp2Z2qq1tfRdXVyeyGqq4vcCoAIyFjT86bZz+65ASWYkXEutBT",
-	"yGKC4/mHCjMRGZjP1EGRM/rVafO7fJ11OTu87jrrApIaiySJYQlLu7U6654KfqXh/DkSyZrt5ok/9fWA",
-	"ZAnM/tIEfUzsFYPIj5GfOzPwN3+ZvUoQUB/jhlMDdBEb+bt/bbR26pXv3JbfLardWsru21Ph4p0Z31pP",
-	"wOrO2M4xr3MvtEXz8x2b7iUV1fYaqDbvylSmD8qeDAb4Jh2BvhMm92z8ZCRhWARIDrWBVqrV/JQt1UNe",
-	"QKxkH4tLpTz6njRUfUuOi2umQh3os18r91Eh9mbbJVSEcXaOp+YvZJCHW6nGMsCXEPeDc8gWGcvAZVRo",
-	"zWehfSTSTfCY+jD7j//5v1BLuMPuvuIqTnb/I9FDktmEdbkRhj3pnNC7PDadgN0KGfkr3Kg70FpE8OMx",
-	"e5UCsxGLYTqVhLaTapx1nLv7+fD2XcDGA+G4BHBxtwAjF0+tpThrH/lWarOruF5dkNAToeB6bmha11EC",
-	"45PAZ0Vk04Yw8XOx/vqu3jUxfYVFX7Bx9evfj17iu+cX9JTkTVaWb7Sb9NIDS1wGCed+NlSp3fvmFNRt",
-	"IPrWOBtApNcdKqqGtPYXS+Aq1aE1vWMe394I66ibxDqE7QY3BoxxLQfT6L4NpqW+ATjM2xFkePaldfko",
-	"5nJ2jdqVMKmjzWpFq3ZctmbOOPQdXmS/KtQ7E4FWN8L67IGH+QjDnPTULMG/WcFm7A4QmRNErFgLBlQM",
-	"yahPN4wsDt3Avcdpmr0ajZSQCVpvl3azWj7FbDuRNJZQfq3TRpA1rczdFrUIv/vCLVSZsnRUaEsVq3lf",
-	"I5eKqy8swZ4/mtygUOS/McfDcJ34hwbpeZ7RIpct5Izug1VPj5oXxYPjBf+xMQ7WHOwgxiFTqWVSgZ0G",
-	"Ovw6bZXZkE+wtppP8H/rURsEU3L01AgpJTBthvrUkOEf0C9AIGNOfs1yZ82HRxrIX5JQCDYKoYZvCBIx",
-	"ZF268FmYxMxCSbyjnd8eSiLXT0W7tLIJsWuaRzfR2ivFd2FB2x7SAp9ihYi/sqfgm+1Mx7tzBKWreeUn",
-	"X5zVWb0X3QnUiuiJg4t2cNEOLto+uGjBGtT0vgJ0bKReTQ+1s2W/GWxW5apXTma1aY73LF3exlZB4yYl",
-	"L4+4Wc6nWzfixitT2jT6q2xGmk+ndKY7FouGN1tC3eybND9EbLAGYp8pZ+oEzzXfGinyowt7NeOXjfjy",
-	"HhVXs/rBMJSJLMQTicEKVMC4bxm2f1LEiU2EhjiVrbuAPYLFH/U1LjfVzIWWNkLl5pb1lKZ2Zr8jDh4o",
-	"DMszkNVh5TJU8O6pr66LtlDJOrjeB9f74HofXO/d7csvWmpkA1L6dm0We8tjDHbIYlMi1aV6iV1JoFmM",
-	"rBGWSrNIq9FojXazOEjgYDcPdvNgNw9282A31xPkOtVaBPOtNdKlzM13bTWvpBmDNm4A0Ji8lACrmqMJ",
-	"1UhRbQS5VaXKptAZGehl8QH526ImtpwMjtwfnzbjBTj4/drnEmaYHuXWjPCqkPDfgI25TBAT3ldsoIbA",
-	"hDQJ8GhfYOHfiNJ5AX2kwbXCMCWia1FBtLh6SOF7sEIbJhAx/9ls5haBFIAPGY+VhADJp+AOJENjS2Zo",
-	"EdyhX8yBQ3Qz4ziyJ7g6CjFDH2owKr6rxhs+sAqXZrRKOEeq9FQqo5r15B/bpxEhKsLpUXwo4smNAXvI",
-	"cDuWcmNBs0FqutbqWZMGUTbrkwKYrtIRQlTnRdCfzsCBex8xe9iPDj2jo7KbnYqo/uzh7ao02XXk2ZVh",
-	"/ikDThZLDLMnE4sAQ6Xhnp6+fJhMB9/kTKcxbkRXq1uQM5Fibu+3CRabIY/LydoyJ3qLMK/s+N8Tpzd8",
-	"+G0T6tgbZNwboJWdppMv7l/rAX1lq3rsGSTfr4EK1iM4+0uOUysKu4O2yZdYlYzIBPBxQDbe290Ax83S",
-	"tnHdoJt6gRaGCcmudIzR1jJ+3LZgNnsru7PhNhuxZCfUPbqlPORjifvswXpFSN1S6T/fgb2yVG+hDHfw",
-	"IOb1IM6+Ew+iUgt95LeAODOj4hTnhXR5eLt2XYQG96CMMtdjSh15StuITzyj7fxaCn9xm2pq6UKFP3NU",
-	"rED6fuuVSfZayYhPlnJP3ue/evBRVtUO7+lwrcFJ0fAnhMlRGCuT6u0PAxmBjITs37j1dFDrWdGjMSFI",
-	"9zJFLZNRVSsJbDxQjJtbiNiT89PTH4MStU0JeWv1jPH8VaVxQGOlbzHskMpR1HA5ydJ4ayKRoX23z+ql",
-	"2/o90Q6hGiK6g3S4p1uxjyiGPo8ZFxEJU8J6QgozWHQgotuP97hBW1IX38Q4D9pBiqSzM7asltgJnis3",
-	"IIikWmQE9T8Y5JwnAD0VRgmScOlvPrw1rEvF3j4XkqUyAs0SFfHJD8b+hFMBTmzzYajIDhQwThxayKgV",
-	"eHaqIs0V6onLdaqHrbFMrQpveMmHQGrb3+ZAGDbiVl3XTAVcEPWAZ/GgFZZBPNDmMc5IlFab6ePOys44",
-	"D24q4H1wcAF2hUDhVHrTxJ44vrw/U5OInoDox6BitFf2MUdIF4HMPAs89z/m848ljwtDCYVhQ2GMkP1L",
-	"jCViZZIbeyJ5mDAeG1WATZEq40kCw1FCF/dgSogIiyWGlBEdcWNo3lmRqIKbWwKQSFXsN3KZVHzk9vcx",
-	"57pWXwbPwR46M+RC3ghp48g8vsx0mUu6aEglHo5GWZZSKeyTwZOAG4ijz+ymvhF8CJMlHR+8mYOCW0rB",
-	"XRkMF/Csr6DYTDrcAX1G43HdoFMab9pXgFQ0BIYSCTOJUtFahdne+4Hf8sBveeC33CW/DTXSsgrNhBpA",
-	"Hqk02RGu4ktylNaot+gW36bJXgZNiN2UABFEjLwRTkPCKcjtpogWX8ar2B5I/BsQu1cQigip9+32q3WQ",
-	"zCbAh/UcswPqFjX+wfdEnPHGKcJKRGKRgagf7eUOkO/NQL5p4CnmnDX4R4aYfanG7IkVsh9pXnX50zH0",
-	"EibqpqDieBNZXvMGx51uc6pbdGr9DWVXRI7KnI5Aahb0adaJm7Yi9Rqsj7YN6HQ9ZycevL0ZS/pxABNm",
-	"ADI1l3H6MyUDpvPWmB4PE8PcbOCoPIZ04iVPJLWosdJQBPrCAtMPKthToqh8DLaKuF5QFJY86duDVBe2",
-	"ucqfiKJvlj3zKoqYUUOw1i9RmW1ZyfM4+TLEvVwLqLokAY+NitpvIxSsTwJ21qOehYyOeVhymHYYIy10",
-	"5XIrMEuZaD3GZLJpaT4BuaXJZI++QQ9iutDOo5PNY3t6JjmWKxuCFKAnPt25nrWdGSP6kiYcuRovhWH+",
-	"N2JP9oa04AVvxf7CEuSQIFd2KvYK1HpQ33uZEEFYqndKVK+3uleSykgdYdPE9lOTKR1yqEOYtMs6AqEk",
-	"YzfUecxNAUdGzzRRisU8ARuaeNCIMKyvJKwRK2J30O75a9zEfct8fvQxWTJWhdlweEIY7yWgGY/jQ87z",
-	"EYFj/yYjxTgbuvO0nFyPeRybmYnOYWoSJuHOHv1CHmAq3Tng1ggfs48+ezZ0u3kLo4RyBj0hIyYVM2k4",
-	"8PZ33vzoJ1zmIUG6yQQp4m5NYh9rdU404bcgWVS/xO8oJYokY5oLA9FNd7JI1dYp1CsWqtSInGwKMS6b",
-	"cIpO15xYtbK4OylV9AlQ3+RsFFbn7DwZhXU1erEIUfsJmYCNTtroqKCyJUIv6zEHFCnV6WCpWD/mhmYk",
-	"oRGjNNTwmL2YFMbJ1gyFnmqxyfW1/Yn7kZn1KrsqmhTDyDzmMonmsg+6YlYSCos/P1vNxc4hg4vJ18Li",
-	"s708LW5+heC+h1DpbzdJ+xeAkVcQeLhdcLSa33Tyxf5nLUlaJxT7G9/vr0EM1iA+e5neHdOZ21nWC7e+",
-	"igylE7vHSOBOCfr28reb3o46R2VRH2LMTSFSKDgQS+Zal3MXdiFdIhWLlfWGXK8iaFjcVfhZRuvLkBxs",
-	"xcFWLJVLJmPhY/9FXCakaanPML2NIzAJ6wltkoC5VC6SWzDM2opwQNHPGDSwUA2HIkkgalvhot+2O0mR",
-	"0a0YjSAK2ECN8QUrfJhUsUGJoS4jlih1e8yIUtbqoGvZMUKG8F+kGncCZpUVVY6ESRw955AnCWiMwiQL",
-	"7T5QThknClF22Q2dp3pTpxBfdy59khlTQMp+i8FwlEwwTsbcM5fRtRyqO98yIGLEMg6E7LMBH9mo7ph1",
-	"BtzcDJWGDjN8YvIuaXsx+q2QS9alVFzWPXTldymBODaUBk8U3Sau/ZJ1+kq6X72WicJxDG4QwGhyzDBD",
-	"pIEA44Xr2o0AjaOR6NdGI+Dah6S0etUrIYREDOb4WlpjZvgQ/NKy+b/JWIQuqDX2CfLYfcQQYEpjkIKf",
-	"74Lr3oKIdSdY4rOrELJ/zF6673ANLpxVmj1vsgjv8ImNu0U/1bwbw49tdt5qsg49rBv4PLIqtkN8EpKp",
-	"2B5El6b7j//5v0rdqfjQC4fHmsGmY6JwX/HTi3Ha8LWsTm86CVk+uVmWqNLp8woSTy0Nq7pkvGtAJu0s",
-	"ysfbNEl2UtyiXRalJtFnlC7l+Yb8819B9pNBo91qNptzpB47dtMKgmwCn2wEv389Su6gElDugTNVmyG1",
-	"j6IyRWo17dzZ0MKRSwZgID/8AXO8PnTorDbi9sFlZvUfxQaXBo2RsBeGz6MY+YHcaIiq1furlG5AJI6Y",
-	"urC9T+9vbmDf/50+e5G/zbV2NCDJBAuv1gls1CaB7b3ab85zn77B5ZiHIYwS4j6e5zbxAg/eY6u56k2u",
-	"L81c50sct07Pzi+eWpciM3hzORVN61TQz3/5GjSs+s23zP7Es9aFY5V2TTrlU+XfmPt657m/X/ilY+cs",
-	"lcmc/gga3tJkiyrlixv//bSfvv5wfvbm1e/p21c/t/76589nb/4MT1+/uhq/fnW1gIuLgvboqWQS7+pk",
-	"MmkYzuiB/mC8Mig6Pe6VP1YIimfGnioCdD5Ovtj/1KeWkEYBEhtb/EBExiZ3RLIbsDFYzLsQm0vWIUBt",
-	"h+FzxeI4fq9g1PFrzIxFEg4gYqrXoyqdB+z46fnoH5GKtH/zIVyyM/85b/5p86LqpBde6aW72cWtH95S",
-	"nS6jzcC74qXbkVMlreKN1hGue1a0Tda07GYIyOf334GP4B2vHAy5sGEwPspGu/HzkXtBA74UZ8OL7GJ6",
-	"4nNhmFFmYEhl39jHIgFTPyJBlfne88MU3lIjERa+VdQSjWb0vNs6Dc/4OSwy37/8yCtk/qNzvMth0Uva",
-	"xqO/ctlPOSFQZoVI7vPZx78GCyWy/4a6YPZn8TPrj8K86M/K2qHAovThhAknsanBAnJRT/nPraaq5iie",
-	"u1W/scdsBo3sVUHXCFMSPeJ266XGRgnOK5XYYCAkBncThrFp5s7STT85Pz1lHSFJYm7sz3d+vKQgZ8yN",
-	"ixd86z92YfOJjUCuSCXan5Op9Yyth+En7niN2uXh7fzK74H0VoGmTrJUIk/NtST2eSyc4W5QzNRz+gtj",
-	"ng7KcgcvGVB8aBUXfUKnMRiq2RdqcKWfyqJS+42qGMSx766mjtdOwIv3h6+hnmvnapGU3Ncltc526Hcf",
-	"VHz1OaHvUPlVpqE+4Kn2kkHJF9Xr0bF3RhBL1nUqcIbLlSEK6/NU77jQhvIZVqcYR1mHqsaMgDtGlywl",
-	"ZBIGPBx46hepWIda6TsZAigo4m7GXCRt5nj1mJI2CKOxXvYjozS5llaaSfgjPsHWqVANMcUz4kLnRDeY",
-	"I0m8DrxTAjUgFwmqLk+Q15xSRqwnYsxyGQdhQjQk+vx1mYtX+bbtFTLryISYR9soKguv0QgaR/4faxhd",
-	"hGcQc6RuahEsPrTIHTF0JRNEYUuV3GQS0AgaqJmjRZflrSHRT1Qvy79XsSpljOjG9vKxuIV4sujl6fT7",
-	"8e60QW7jKzfIvndjXY3qEUqRSmk1Q/5ZDO0aW0FjKCT9O08+OBKQOdaGSyLhrFnTFDfKlkY73a/ynB01",
-	"Tz82n7dbpxmdSipd4UZDX5gkY7qetxegZZ+z4ylxzztoKDl3RqNlfwDh2HN/4zSrH7koq68BiCKzefz8",
-	"p6dBA+5EBBLzLcg62ggaYxD9AX7iwj7hwndapc93hU4GNxHJT/6ls6kvNY8vSl8z8Ln0+dYDn5e4zzy2",
-	"xrP8PWsq8bi3m8fPnj0rDsXN5L2iNnbv0a4LJ5iZhsfO7uSmvLYB+3+kkGIkMQI1iqnV35UU6DiDhohq",
-	"EQVfomDs1g2R+GMu1+QkHEB4uwr2oLbE74Z5FYWZjVUaR2wIkASucJBHQNgY4ZM8HjPYxZHqsZDgy3iJ",
-	"5iIObJhqIxk5YQa4tj6RfQpdsHp6DDKZsJDLSNjDaWMzHyeJoTcKDN8i7AFKGr5gf0FEgCyg/crIBjds",
-	"BSdlnciAgoZoN1rPnz9H9qmfrDYl8jpnBF7zIY/SRtBAd8S/+i88jjEwyDUAZYsav/7+xp5Hq0najQX6",
-	"xrNteYmnahMIg8ymLEH61aq0EI+vv/GRY68Lfu7q178foTE5a5QVLsrwojufnfq6VFguF4GrSd9CLLJ6",
-	"+SPrzk8DRV6eMiVN6XQnOjgZEKNKbc4XgiHsambSGzceoyPrm7tDQYQRpgAWyJjCKTzihuZqYkqnMiX9",
-	"quAErwiuOXhRa5bCdXs3C0trnYzaw7UrKJ4HBNh39dOKH8GxmbNFYn61cBIh09cWW1A7GB132og4IW13",
-	"ySIFDlrTOcmNnfCLpq/QpzCnw2/BsI5J9Z24U1b4On6Eu59vjS5TVyUDn286vpadUqDeaWMrJvmwx6yD",
-	"0XynzUYINu8Frlu+o+FOwPhGyU5ORlrMdtgdxYnaFaga11J/yXgcu9T78FqahE+8i2fP0g+GDYRJlJ6g",
-	"ai3MTM2yUVb5UlrBenGUkiqkzAOiWC5gfKanumSXwyS4fbUnII7IsaS+XH8jNfDSCv+QDlNR6+8FyNTf",
-	"KNJ5llM3GUDyhcZNMZd0iNAeOg5qYdhQaekgFQtqwVfu2os0sGzAdtKTu/+ZVrM4UYs+swjA9Pu0yfXm",
-	"dfp81RnZ4r5nRvZ0PUZ2F+GyJSXfpg7sak5K5B2ZYXG/Lmj80DjM6DZaIK1/We0IlzL7r7JLHnqvV+29",
-	"3nySdlX1N8OyZP++WUQTLsQNs6DtWk9+0h/wHctTfvLlO/cYcz1CZcHuBHue98WNhzv7jZlBvVZjdHo7",
-	"vmWgY6N5A/oO9BFSstCPBIx3cfgPMxAqGTnyEeqWpv6ANuvgZ9sOgNYJWMfKTgeddsLvBaxj3W4r9q7I",
-	"yT6Ry3gtO3/lJjn62f7E0e+vOuyJ0h4h3vnRGiNEgaNBuvTQksDpGay74tU95f+VdH97l9QuxYFaWhfu",
-	"Lgy7BRgZB7uXkmZqXUsfFoiI8VjcueFJJtHAhwzs97IsR6JuQTJCsGOyFOtNd+oWCtgQHISCQ5XsOjEi",
-	"kSrBi7N01PbXnmpruJaIIEFG49YUxJ0g8jjdbVwAjlsv/Dl+ckipY25N0Z1fOz5q+zSoi6DKO6cP/kwn",
-	"597hnYrK7LNUBbAL7XhSAAKBuIOs8kbeQa7fSw98RVi7724gXE8YC3sDtJSQS7vbBhLm/BMMZu4h9nMZ",
-	"2CT+/gB2/47A7gl8TkgNH5FglXyLhoja7AFc97UsKdVrafVYm325bojoutG+bjxrXVw3gmtcKr5QgTXH",
-	"D/iHP/2h0ps37lfngbfjF13ccd1onwXXDZ7gt2fA9vFLfSXtMugRXqOHdd1of/n69VqiSrqH+c3EqTIZ",
-	"6LZ2FxDrWS6cOsiqAOzWTfCHYYMlTHtE623/7+R4F8BOhc42hGIyMxAjEzAEKxufCiI79oNhsUO6oVNf",
-	"RL27A0FpJfsbI0AjOHQJOLyOkvbjSIy5KCqqMnL6BW92r4KlW5hsOEq6BfupI/rPgjioB27zCjVyAe1Y",
-	"qe7xCGYQpVsh6zA47q06sbcS43GKTvne4FfqmbXKKV28PursmuvjFlVa9adz23S62xx1lKHBFoSK+Qka",
-	"o7Qb04RYq3lGoA0QU4yGBBN/CxCNFQDWRXqxcsNKzVKVFn0hqxv86EezVqzFlpQ9IVQJEsYsn4GE26eJ",
-	"EqlmXULe9NS0M7NB3rM5o+oeRuB+ba6dxB6wdsPEAKNGQMe93egKNTKTcKCMCgWnNhMSKDQYaD162u6p",
-	"H3rVCvzTaPsdL1blCgfGt5h8UMMhiHiNGCOrah87bEfRqkUWkeBR25HvUegJGRXbx8hArNQ8Vk8phhJ7",
-	"zDpdbiDCmk+oRgLLTlQksSsMpvoc/EAGJ4BtZviE5BIDOudPuMgT996aiH/58PYN+0B/njZPm0etUx+B",
-	"3cJkrHRkPKOgCm/J7saiqzFlyjTICDQ2/3b+E/1oJ7B/qTRBVI81OkKHacw1yxAYAQsHSoTk3HSUhLc9",
-	"ipdCJU1CRbQOHjg3X5SmhwMPBwzPgHXwrQ0bKSRcu2TnrTPGu+oOWIu9Fi/u23SyT7+Qxt4efGhBsUX2",
-	"lJI6Gml7X4Qa+uJ+yGopJ52/qTGLRMQmKmX4JlmOMcDtf63Am2avqO6fECIQJZNzt0bkXIjxhvCSPW3/",
-	"f+Z12o2XNLWc8Tv459GdSg2LlB4KFkKSADMw5EICsyuiy+Rqxa4pFTf5DWe3mIr2WEToe2IUxDXwBn66",
-	"jTwTCNbGD//xdSHdsx0SNzyKFRrvBfRTuc/sbaRaK3s/iK2DO+3l9BXyXhR8/DKbm1Oz1mHDp5w9mocC",
-	"ldnwo1+UZhCJRGlzaV0CmRxhFs5GFC4ssYoNaSiKnWMla5CR4NoLViKRnL5ZeyF1WcKedbgSXict51o8",
-	"niKb7cXss3ZbcHrn6ULasC4l4oKdnSjb1ntvDhpFCoZ6SeIYXYX8uK7Th5sfhVTdS9vJfKZOdi68/1M4",
-	"mh1ERWrA/EZEDcPjgYox13HmEvnomjnXzXmFlzmQB9m9Ha1bJhFT7a73Ha25SfHxQC7nXq275bQk466t",
-	"kEC2i8QjW2gvrRO/XUROzLDylJesmNy5mi0/cad223MrXEu7fSTE5OwCq8tiCsK3WgjD8kyLH1ghYrs7",
-	"eNIFMVlQOIS9oFJRgtTB46wtYDEPb03OgEZKYX7RL7BCS0VPZQkaR7f9q8n4NoblHNyng/u0VffpXWEH",
-	"d0h5e306pb7dauv195zqOougaoOwTsnfKfg/feW4DcPkyEo0vX6UhY0+C0Z5KEyUl/JYuIogq5xx7fAW",
-	"XuaIx5EnXmXaz//g01yg78AwqkdkbA3Y5nbp6ybFKkukwCwfI9ImLaVTpysmKyvKRZTg4kqvhzCNXLnN",
-	"rcrmVxeLZLeyLPYjJ5veZ1IxI85iQiKoJtu+75NJpD7Mu6rcpoACo3uJ6okrFItkG7HfvNoyEXqbDTEZ",
-	"UpFLM8Z+QPJxiWrJ0Z8Ih4bL+jhoEOV0YT7IavJW0wrJ0GEiMNpSbqubvJAaWIGHnLb44L9m/qsDPH3r",
-	"Dqyvbh/c1+Xc17eZ8O2F/+p4zkm3FJe+gBs7UKmBgYqjerzTFc20VxKMn3efMUMhsTe6qGNhlmBpupaf",
-	"kJOaXLw2JgFOQnPXCVinqC0+H8nIaowO8xzVpIpHVkWaAUCC6U+EZCMxtzOYBBbLHWTS6aSxr+VQ2fN9",
-	"iZYU8cn4y12N5FiO5E+qxP7iKIYECBr9eWTvpK8ceandeY+1Jv9eEJDpJlEJjzvH7KJ55nIhiVLXcsjl",
-	"xP2KYTqVdWRVv+WPZr/Iqrbfy1LkQAgaR/kff8wJh87Ewp4zz+mfsQUQDy0NnXapyjXTI1Ujf3JhLXNq",
-	"FXhyK/Z7cRhVRiB7p0S0ncag5vP2WaExKOYaohsj/gmN9jnp5oX6E+f87HmrcZ8+4zf8wPmF3SpcwGnB",
-	"5GZbNaOb/6x131SthCPKNIMDEwWl7b6T0bEagfw8jOmYmSPV64kQIhWmVuEdF9TmMD7G/5Zz99X9AUiV",
-	"Y1zokf9E4FpDQohjVLTwOcHOVHfEu0IS3P6+K1Ol4ssw7xysPc/Tu258nQJB3wdZZZvnuH+qfSxnh6Yx",
-	"50GO7LFn4VrOs6qgeIqC0wdXiIxE3BozltoY2pMUqR4LVZwOJRWvLt3ED66B/amEpG6AzmUnG7KIT0Sn",
-	"0j0z+0TSmFfc8KOh0XINVhnt/lWYpKDlCq5MwRhWNovZ18imro4Mrwsc0TAAz/hjpMKxkhNIjlmHrIHp",
-	"+DdR9eZTTbK0WWY3nG9RoKWxqrsQEOZBpc8C5lbpSUfIG/fyTfZy50cPNRERZv74LcjLfHg40WH5mdj2",
-	"VkwlCxXq5GzHtwoju6/73UavxNOkwcVCAzFyzVXo0yzze6f3f28setBYgGAp2+p1A7TmIyn4pg3tws+g",
-	"Sh3aQGq/J40WFG9lKdveIeO5hpmherupjGJ4uKCdX3I2Qq2Kr1xCoRtAkGqsUlV9SIp6amM8HgcReUhE",
-	"SlHTrqRPHnA3HIZqnkO/lTHc1UiqqrSxDdTuQZyyMh06Lc7f8P7H/KRDdJpWcAfWDXuaksGLZeKmtYKe",
-	"DjpkPTpkF+FfDxnODAP2kBZZwFSeZD5uLf2EMjRaREV8kmVl6eH9F6x2dBg3juKfmlTHA8Vi6CULJmkv",
-	"q+eJYKU/j0fq7HMpj/na3dWBmGdVYp57C3Zbmx+JJ1abYTjonzt7gufix20OjVqZYHeWevVaKTuVN4to",
-	"yXk/a8M9yrbc4M7ni6iJKxdUpa01pQbpRDx2t+E8+Z2CqvzBsGGmFHbK9apMAJWwT4USgS6MdPZ+1lQy",
-	"p/wB7A3Kf8BV+mdmdUBgCsjRU+YuXzm3g4UJdPfcb1YpZR5FU8dku0Tj60y6LCknG0y8HFRdvapb8mlV",
-	"+o5R9G1naK6iKAve1p+d8S7nyRf6x81jZGwy5bOaV3GQsEeRsI8D8NbarmivUjylde+Mo1EJPSgtFT31",
-	"EU8GuaOeyWdj2lQtNH9pNdVwAjLaPIRzm/tTjx4l0kSXVYuB3/lhF4VwmDuVSJTmvn7nRm9G06zjSXZb",
-	"+E2M1qrRn0WG8XzGjf+yqwIr7VGrvTRJNcyf6gO5ume4HYpxu2dFHXpx1Gwt7Q3+LKONJAcPhupxXME9",
-	"TCNeeRkmhbKGHCJit7aHsv9ZRsYBg3KNTcmpY1ZXwpgf816hvOwPrKFK8bh6K+OQphKzG+I2tzT8TYno",
-	"Pf3EoZpxqGasrIb+hkJY8GSGPEIwNWit9BJaSQxHSidHQz4aCdmfTajtP5Tzabr+QmSaviySbSLG25M9",
-	"O85tBDYRYK7jr5vAcBTzBExnLVyZv+OvvvY3s1eFDOt5briEge8HjSP339XnB2cnQkhsifL0i67RBXsS",
-	"dqKe4Ue9U5gxTyNTBD0hhU85Ea6TDpHjmcZRvaAVCp2mjpmMaBgfdfZBN4As+1iOKbTeWumjBj6XPkoD",
-	"Xe94nNIW/GJX3Agav9FwxtJ3qT8z+6pnL83eD+1GyoQmuRQ+6F5HQ4m8d9xR67s3boaQDJSVMauTEpBY",
-	"leAJ3LiWoEY0nEz3YVELlhXKG8eGrewnL+1357U9zfy4vKfhOcCu+jyCf9pzQ3ttJiaBYT5eB464/8RC",
-	"3Ukr1nVKmuexqzqkTGeUdEp0qMNcPXprQavfEIlkKYy2j7MS+jpWDjxNWo/shv0wjuUKcM4A+U5uUJeP",
-	"4R09CYrItbQ/nWobZQuZKMZxvD/ZJFf4wWZSg9jsY9YpnaIOdQ3hNx3tJFM95yVrNfa/cy1pxyHKhzUY",
-	"lZtFXLf9vBvQ3ZfCQNaqijRzPWFdZ5Ex+BN1C8OZa/WY39IpW7koFCzX2b80UvigUFdVqF9X0IfLqbLt",
-	"UFKWz3mFJv0LjJJ9LiZ5jV3p5P8F2cK8nq5U0/N79PNje0ve/P2KUSWt5LRCWs1dO3hpBy/tIS8tWJcK",
-	"KUS0uxL9z/LjfKFshlLYHuT5iuWCSE7PPX7IS+bujtwkzSXNiLKKx6oabP+2r1qdc5w3zCIozgWUNvCt",
-	"qs1MO5Wzc5PkdXJjPUHSMXUskiu6W/NnLJf2sx5AYleLJbNS1lg2tNkCHeWDsryLqbyZJj5DJa/RyJ+E",
-	"Awhvt1hSuEK+Hje3eqzSOGJdYGOtZN8x4GLYk00tof0PMgGlt72ATzdIgPbMD5zpNK4QWrz/fQ6R3BC5",
-	"9j9yp8U5Jc7hIN9hykMIVRpDStHBfPL0YQCQ/EYX24oov1EJ/FWYpEqWf8ZouydwDP9llgrlLsedTUXM",
-	"rDfricQ8ZkrlpRqOuC5Ib57pdgfV8VABJEsK9kirkTI8NquI84PssX5mIJnkXzTIcIC96T/LPjIv4i0Y",
-	"lpqUx/GEDfgdDsUaFCY+uqwK5euFA0eoNAkcEsKBahNVYGl5o5KB3Tbkx1A656NdSNxpj+DbEHjCw1hp",
-	"Z9EPIL2b7ERc4qSgkf73/03/curg3/+f+/pgj7TAO3fI67xzLwR4JGkUaMJMIuKYeIgfU+ZprUWZp+Od",
-	"zf1cRsqz6ld92U05t9kZ0JxHNGDdCTq+NL5CkTfNXSIxYqEaTZjqHbM3SA3d4yI2bs0OyeDo7mhZs+pp",
-	"H7Nlrq0ec4jb15kMlKIP+ui0eXq+CKtB+eHWmeOrOHYnZbiVskW56FxVV153HeNBuV3TtPxZIrebtetV",
-	"JyfuFgnZ3FVun7gocXrNz9r1sAx+oC/VXT/SE2IJysvrnHiDahYxVBEsuITX9itrrbgnaihCFPrGCPSN",
-	"xsg8VKnTftng4/bpxU+twI2kjRrtZpb5xX+PtArBGPvXU5xCreFPCPHds+c/BQ2txsa/ZW6R+bXRPmue",
-	"nQaNVBZ/1GqNmzHHWf/2G1/nyzBj0EEr7luVfNMVOhncDIUxyCjeOmtlHtiNhl6KS201f/oaNGw4S0oi",
-	"ttIJlFoNGrcwSm4Qepxd9/SoeV66rhnw04unjXbjee/Z06j5rPXs2Xn4U/T04jk/7QHnzfDigkfN1gU/",
-	"6/bOe63uabfZfXZ6Gkati+hp2LroNnvNJm8+y4BXrdb5RfNZE9clkQW+7sbPF2ByRYCYU9I39+1RQIex",
-	"3Yj05EbjPDGp0OP5xx/4cPsajCEe7qlUcelXcGRm/Ypbfy9Oi/SRRvRwevm8lF4+Cxr5CSEQehrzG2RM",
-	"az/9ug6IwM5hA0RmcB4FDfABcCwzsJcf/kbpIO6Td086Gb3oj1TVN9SXyXXCOvazHYqsi0OVMn9c9TJS",
-	"fCq0X0v6ovtAh5j3MRlNF8ZENY+KQH2inG77TFU27j9E+tZegFlmpVhsvTsH5C8Ye5ChioTsB9fSxiz5",
-	"4vCHIgUULPfs/SZ5AoySCZiVJj6yIPdxaMqkgw6EPI7LI6qv5Xs1Jo45HAdToCtz3+ny8LavVSqRfi6H",
-	"J6Sxm3r57u2Hj+w//uf/e5LD3wWYziXr0STwji+DdpAQ9ojhFe2DcG0Trm5o1+A0cOAG0hh+53jT2qxD",
-	"bbP0YftTR+wqB1XYTc5AFe6BkHrGLcN0wZNOptHdAaFSA33pSSd7z/HrJUzdgXZe9fQFS8kFTFzYfYvo",
-	"q7j4AY97dAd0cvBEELsnJTV4zGhiPR3fCFDneBo5b6QZyMgg5d+1ZIz3EiQMdDadPoxn+zi3Ch0Et4y4",
-	"NXu45+fN82m/0p2s4sDRp+fstXhhX7lwn6bncysk8qQS5iRrUpGsU8h+HP0FJp3sWVxLa8dKv2K/TcyF",
-	"9tUOj2NrDd2z6dCBHdrHhiS/yYDLIvbT8d4Tax6yXfMQZwc9gHXZQkKnsqtJRKR6CtqmUDL3AyStYOHH",
-	"fGR/iccwUX3APZxSWb4LqH56d14eqJzg3bJez1DI7O85XNqr7OzZs51Ll32yIZesCzbKGlqhiQiPNK+X",
-	"mZmtgrHPJ3/7V+jH5/K+O85x7LilTgGxCKiAMzKtMgvuH0oCMWB04YKLzHusQaVmXmv1jeWerL+x/JXy",
-	"xee6wU+/XX389KtL4yBlCzdsLGSkxuaodXpxesxeQYILdrchsozrLO5gb4fqzs35PJPfl7py7upWxWIG",
-	"hiJUsfLnALlOedcKuRjNyf6sckgdrolkyGpvK2xl1VyzSKvKbhwIunJ/TpvNGlLlukTvMI0TYf0NHKVx",
-	"RGHQl9opA3lkMK1ovFs0D0Nv5ngvVED9XSKtbjnj+w9a0h/3xhfUku1Sfu7SeteXBj7DJe/DZTEJdi1b",
-	"P102L06arRPrd1/+cnl6fqlSMZNf1xvaahLchzLUp2vOUFcmxFzgSlP2xkrfEmpUyfse1zcLUaPtcW5y",
-	"VegQND4fDfnnoy6KytOfWs1nz56e21eJyv9hAgR3/dn4td8Tl44J0KGmiR8GbdlAjVmPa9Jb1XOxsjbg",
-	"OXFu25+MdciqHLIq31xWJVhZJ6OH7kV056F8v1BczWW+5i2A+eZUvSchlyHEuzAPjLIJRqFax2lgZIN9",
-	"MscF4MfsDQDNO/SQPz9gJhuKO1R3bjwM0bHjDf9gmBedS6ZhhGrMGhaXFjJZ9uS4jD90JVprTkBGkJN7",
-	"3Q9tcTO3Ftoe7M/B/uyv/UHZiXfR/nxIFB7RfYCe2rU+YHvmNg2UytmeafiYNwnG4Cap9LmQAZPW+1ea",
-	"9ZWKaFoupiUxu+uChC70MXsP4+OK4eRemrJsmdL4M3gla42ctalm9aafKWeEGJUEtBrj973Gm3doJG32",
-	"sqZjefaMg5U5WJktWxmnZx7DyPyPFNJdtDCfuEiwkKgY2dvdNzQfUy0xQzSlSF1jtq+PrWSB8Fbq8VjZ",
-	"tC5rCoCHAyaMSbFGg39pNQ4Imqw1hK55G6dVdieBT+chDC8b0I4VaxllChul85i9cdO8Qi7xJosDvWYl",
-	"nyjrT/d0X+fTxCzall/oVjefgqpO99ptDDIEZkACExi4A3suglBFEFCrPqE5gyEYw/twLVvnwfmzZrN1",
-	"Gnj1G6BiDDIAJOlD/3dQTCIHL2miWvG1Ns5OoxdYBKEwWSHxHplI/Qg1vCGW3xFzt8Sye0LugMATELjb",
-	"Yu6+HhOn4VoiEAmAByvh3fq0a9XotVLSdWdSC2R/61K7NdJ3zH63MkxUjYXZ39zhSrCen1fxKY4n+Dgn",
-	"GTU4R7wWq1k3W2ERwc2RnO/tPX7jYE4rShtGcbpJkEf437mRm+jz58l9lSahGq4VuvlejR9Ab06tAaU4",
-	"L/ZO6cCapYXTpfZCrfJpc5PzX9Fe0pkNvTM2vWLSjPch8Kg4Cwj4oOF1Z7sxt1rHbhdSyNYgIs3ZV+xZ",
-	"l9YvPQ8KbQHtBhmaRmnmunP51wHee6/Gu4Tfw8xoF0IHO/EuzbyGYauGYMgl7+NzP7Jefjybei4jLxoI",
-	"kyg9KbQEGav/pSTQ2RhMwnpCm+SY/SwT1DglijwCUKM4ZnPA75SI/ovdkPWQ0L3O7uw13dh+TQfHcMnc",
-	"KLlhjZ5dx6r1/I95dHv1k02UqllD8UFXA3uQZSDYJAPdPPmCMNUaf5bctjmj6OaZi5Rje6tqeEOiZe9U",
-	"6T6XwuDq5mX8bLZ8zGyKXMJ2sY/MqTYlSI+teZ3WqkdO5yqMDb2ke8VLqpKAaZsBUmMTbyeX1sC6tzwG",
-	"GXHNsJFUyDLxWyKGwP6JlGnkWeeHg3KnBSfX6lfhXlEy0SqOyQ230m4PdSFn6psOPd2Zjhx0lFDPdik5",
-	"b3Cxz7e0AmEyjYu4aiIAcexuRPn2UP8/itjUqdnq6BwvlX11B1oO0W3KhFOqBBBmF2oA5OQ4arXO1yi1",
-	"P6FsLkCzPrV12+H+mn5+FRL/3h2yfYZXee1CR+M+2w+OkcokS/UK2qZezSziby1ODFYMfO0rk0qo1H35",
-	"WzvH9XdgOIP1SYv1n/Fx7UrWeJZhzWiuyqZ1E5Z1AzHMTjD7Z8+bMDKeohSbnYySBPTHWpqV5qHSsDDh",
-	"v7PhvrAJsYGc8EdIa/xDcMMEKucArGyktzwN4GdJPVY91/lBJEd0NLY7HWBtamMXObVmG82P/JbA1xUK",
-	"xEqE74qb5spfwIg+MPfXhiIkelnBSavY9QRRZ8IS433PqOMq0VxIIfs+89bJalBYtgrVCFgnNaBJs3Zq",
-	"shP7OOR3n9gCMMtLz7rm4vYZ3UxlIh6adzXjWvaE1VzJvVVXFQsan49CKx3CJJQA7/Vu8Dv1yewYHBUH",
-	"tx6hjcpQzQcZOQF2C9YxE3hHbSbtf/WlR6BGsRuTncl4xDEb6EXDzVM2kL+CoMzPI6tWL+db47ScPdaM",
-	"gkzPzOdtnjaCZXxjGHKEjnBhDP+/7MqFPvbLCRq0VUUHtnV6dLbAEJjWWb6TV//+f4zh7LVKjeE2EFBY",
-	"Sg65gbHSt9QktorD7CVpbp7ataWmtjK92Zmf+oyUFQ67s26CsfNHckv3b9Y6PALLvyN9o2ZpLMpaK1id",
-	"BCqPZSZ7aDV8kOWfsOmdPZGqq6IJ62suE3MtkwEMDcR3gAkhFcOPQX4pYbDh05WNJSR2V34wLptUoTiE",
-	"YU7ccZgzKYz65uQdGMtcL6lVYragpCwoCFvKFH27w4a9pFcCq361EuAO/X3htkbdHfhG2x1epbE+/ZBf",
-	"O39KKJ8qXJ0DWs/g4INFfFSLGKwsd7/vTP/VLFPpckzTkdla7eSqjOrFXEzWV1Q5bFZJ+AFDnYC8XyzI",
-	"zLRwiDiv4zxfdazsuqjL74td8+nR2cKWaSt85fs1+nSmrXFE5QM1ZrGSfS82yN6NUzzXbH0eZ3D1zNyp",
-	"Fv0BPqO+dSEdI1Ob8TAEY1iibkEa71k659XGwg6/T73n/A5YolgXX9ZgBjRUuk6mayQS5LamPO+y1XZY",
-	"jYXNdvPsqLkjZtvPNm2drmy2T9dgtvdOK/0so7X6vxIgqs/qUjux9RTi2KehMAWGYk7D3lWPabgTMM7l",
-	"34azKOIUlw6VSViq+yAdQu2SaTCJFsixoySYrJpAWuUHw+wBYwnwIaat1oJOw5v5qN7jYvcrC0wbvHlk",
-	"WnadRtA4yv+YJwP8KgWmHE0sHgvNgOtY1JJouZ9PVHU22HNbz5UNDlUEJpuugUndejixb5aq2oChwCTL",
-	"zV0aS9C8K2LHiDWCUPREeGPl5SaVg1BX7cr6UqJLD+QnqLJJNJeUCSjecrv2BkMleyJy06sNxL0bTy84",
-	"e8r/qTdScy4Sw0cD0ohE3BGyWdpHHmPDHV3e9/adNmfbkNN1w+4+uKdsNcVjZzhREdfnN/Ftl+F36tYK",
-	"Wlo0Ay+KLJZrBz7PggOMBtzAt4Njppt+Rzd1wDAfMMybhmKh/CDpZQHpthNI5IIo7BwKORY9OAonYQxs",
-	"5GV1j1DIDlsocnp9vAuGLe75vGQrv3SVS/S4E2DcBiBIs4CakxoAkWYWej0IE9adWLmGuFfCKtPP02+R",
-	"r1YPUl4IeFw4JFstDDlc8W9cRkfqDjTjfQ1+VDVGIkIKQ3hAL3L43xuVVkvc84VQxIV92E5dqPggvm/0",
-	"8LRuWAr0RFplU3DhstTsNFR4o/YpWM/h3kew7wNHc5sI38LZP8B6H4b1rmQCD5DeTVq9/YbzktO2Fgyv",
-	"hh5okCEcdWMV3tbH658GIhywCO5E6Oc+DNSYDbmcBBnDsP3Lz0fDMlBqqNSzcvj93q/zBS3zANjdEGCX",
-	"jsEmpnuVH2HGE7HRgJzSgj8VSMhcIazwmfOjZusjfmCxtOVpC+cQdrFh6iPvxpCws4BdGcOH/JYzrXiU",
-	"UYZdNAssDGqEEwNq05g/lRAs0Q0aska7dbq+GL78MB47jC/N1pk98dCdR6wouSWb+vzmRoJ6REk6zUcj",
-	"YUQcZ7OFfA1M9XqxkEDTcfK1+mFEecjvI3jHv0g4TvQu+pAgyHMYXEupxlYn4sgR+k23AgMyIjwnN6yT",
-	"XcjNnMEuCw8iTbJFmuN80g3lHFSPcJ0Tn5IYcZPUQzzL52UnoJ5ObM6qRHhesTxdUmDWHcrPDtse0mJn",
-	"j6XFTiuUmCSexn80rn79u/3d1qmNDrM/zq3pmVfTEZlhUec1lwoLp05rZdoDRzHtddqjrEUroQHuNhkn",
-	"PTq3Gl3AY5ydCrmKYxeW+asGLAMG0dkpEwLmWNrSHAoEwVemTO5pprVnTfZM/BaVuKLgTklfa0PS99Eb",
-	"9l2JvR52SFx2ZjEx2mayplJOTzTEgHm7rWVuKtwpblisTIIxoBqCoTjXE1Yfs0+uJFwY51gYeEAiMO1y",
-	"Ed8hhldMpQkxYVfkgIh8GjelLhE0Dx+1+4lV3aRtAhV3UvH5RzO1rOelZd3Xjv5rC2vI5ytoyNM1ashd",
-	"TFDN4W9glqpSS6IQqp41/iv4HZrHR0J21ecZeSqe4IxcCdqwASKemJCFGbIepYyh1oTR17uAfKnD9SWr",
-	"NI9/x5V+Y6mqzkgLZU9Hh43SxDDA1gUZCjAeo7PxbFZJeoPGUekvvz77Rvbv+UlS3bNbOgU2s6nc//qN",
-	"mU2T6mGLhXupunzh7UUXkH21vpteGXDoMkxZRMAjpA/Px/Hmfe5IYDarj1zdgSZo2sK97j2thm47SK7r",
-	"LjFFU7QIo8C6spCr0apaffF7AsNHp1W1F67Pw+UyoSEEcQcRPROvZgsK3au+x8Ualm3DMo2bDw89LCn1",
-	"3wksvKLH5ZiA7UpxiKyrwuMfFa0aqIiw0N5uXBGKJeuqAa3pz+Ic5h676vMI/tn4OhOvu7DrdmplDufG",
-	"2MDo6PTFs4/nn/7+r6swhXn14HF7rgnRSi4finjiB2K8EjyOVcNvku9IGQpJA24NfLb3Z+8403DtBjUa",
-	"4APjRkk8qWYA1qrbc2pA22gEX+ZhqIZDFVHO5o+CT+lYm2eAj1dBMuTHqiZe9md8Z6Zd1OoM31HqFjyl",
-	"NHhBi29ea6wpji7rlhMaubPFIPq9z+sXPFo0xrGQt4gJn4qXXWTLnnTKXQSdHy9ZR41A3oTcQIfx2CgW",
-	"ad5LDGIXDRyXCSroN0k1lpGArNSvgyuBqEBkSnE3DpmiGfqoz5aItWn3rcCkMnqfi8VeICyyvfbavrih",
-	"FVZBI9o5EnciSvEuh5AMlN0GG4AlIFHVqVEak9J1jo3r6UCVZ3fLvlW2KKeNr4spJ5qB8NhAjpl6cRej",
-	"ZNKLldEx7WBBNVarwK8LayMrXzFEfdgyIstpdmbA82JlGTbuWn7XIv/Z/W5bCRzcv4P7t3n3b+/UXCaf",
-	"a9d1fuz2Nicw+0RiDyAiRJ4bthRxSoS4A4Waz2XNllJ9lwXQBv62wvpI5TRM3JU99YkiiK2nA9GU1rto",
-	"BA2/yY124zeFhR67H0Z8ZlL0B4lpLJZ01zx+6Y/QwZNZWsT9Hq5dviMIaZbRLvkxQPIaIIkBBUHckdeu",
-	"xaFxN72n0pthxqW6CfmI46jahaXylXvwB6FcWijdFq5dJof2VM1o5f5F4dHv9ayB+jON+tBm3QlNJOS4",
-	"hcaeaxMwnPjr2gtlxAx8Dli30NxdlL0YuJYma7/AYStYv5+j5vbarXjr1AuLea8F9xTfI38WZdOVUe3H",
-	"izA7EyoNjXbz+HnB9/1jYeHD/fqrMEld8jEWtxBPELX6eLWHX4SMPLoWc/XjgWJDPrExD9abZB777HEy",
-	"UarkKPOAdsGvXbN163ER77tpo3j0JhLRjVTJDU8SkNHiRu6NSl5lT/pg6ZZ3P2NlinauzP1P0dd6bB82",
-	"tG5RKN/2GJfMj/hHTks3+9yvdm1yird6SKgdEmqHhNqOqbsX0HdNOmvVbVaTECxoa+ptTarL38lBex20",
-	"10F77Zj2epcmJR8mc9oU6TTv0DiKxiUVm5mNCC4IAk5U5zLKcCkB44b1uHaQYD9iw0aat9iG2XMvGzCL",
-	"4oOv5bXEwKpDxd82S+BzchKau07AOkWV8PlIRlYtdJifFYts7GZkQ1czAEiQcRUH6IdqiBQUxAOlgQ+D",
-	"DM9sEqUiImqGazlUVkVc2h/Cz9EvO9yG6vX8pBFfQThmV5LB55G9k74CkynfDt1QB3cuI9lLVMLjzjG7",
-	"aJ6x8UDEwBKlriXyANCvGKZTWdVXWkzamANI+gCSPoCkVwFJo1bzF8oQd5iwq75WJDSE+AtVp0qlCbpS",
-	"+GX619ynwz+XkIhvKjl3uYH1DH3LcbubA4fXCkGKj7fHRUyxeSq5NGME3GGDPypb1+FvD0QEPE5wyQsc",
-	"CqR5pZTTvce1MXrL1cklNPcz6oPSNe9kdKxGID8PY9p3c6R6PRFCpMLUGqvjgskbxsf433Ka635+2vAh",
-	"MCt3xtrBktUMGNyBnrAQ4hiNJHy2CjB75l0hOW73vafeqDLPpe1qfLluiOi60b6ew7M9b103vl7LKbrS",
-	"aXi/3zvkq5OVdNcN70KU1yKigNzwgPTmtXx4TdAK3h/99MvZX57/6397HVgd8uACfYlJjVkqI9BuoVbq",
-	"QxWnQ4mFH3OJ/hz1Yv6phISIdSesc9kJHO0FPRCctI+PzD6QNOYVN/xobRCZWZujFWL+goN9jXyh1Xsg",
-	"ZhKPcseQn/m75MfSCDwlj9kbV0uLgd+5wrbzibvQUxpcWGGPQYEvJPdz7c8HjKPVCLyR0VaTWR0VOKQK",
-	"kYTmq4iFnzvLIutRWnfThm1jpwOh5JPOZhVdPrJfY1XAG6+5uc1pC26GxMNuHQ1rZSJhwlgZiG5wxyje",
-	"7MNNX6t05ILXoBFz2U95n8i74fMo5tJBhRsvlTRpnBAU2wpVT9ltPUpHFDqEA62kCJmIYwnGrBKQPxA9",
-	"D6xdG9zINNEii5QLYTS9fxwWFtxYvEq5Hf7U7MhVKKJXmveS/SYRyXVeNabA3uFaEAVLzdO7p8wKQfnM",
-	"Lq2VS/9LD1tYWDkMuJTYBc9HolZZzJOwyz36dtF/n0fP/JED7W7GXCYQLUgJi+38OAhD4BX+CO75rT6Z",
-	"V8gVes9jrbnCDaiqQt4Pe2M2l/ibpW12sQtstss01Qm2SyCNmbMGlQzBty6QN3TFQpr9huxrXDJ77LSI",
-	"ChQm3Nw6dKp1g0Yjre4gavufIVeKyhyF0u08AOBFyNfpWK5eAFnX4EJySW7S0VQF43nZqfD5sSWAg1uZ",
-	"aThLTHcxPf+AlXdzDTnz2m0lG3/ixrnMyMgrNrTSYTcKm0LHyC6LSUSWKPozoEyp/TvmJsm4e+6l3+eh",
-	"4vjNLWmv8sw7SRu7Uxmm1+ru0WeQzJEloAl3dzR/bDft3/zSPARjMACtE+cXkIyhPO3Ad8S4nOxaRfm1",
-	"X89BlndFlr80uuglND7ZQE0yA1BsBVeSfUzBOKL8ulCmtTiJ2AUCIQRGSj79/3U9ioUO2a7qFicCu6te",
-	"6hKV72IuJObgL63xD7mUKmFdcO51xHgvAT3mOjJ+ThFWlQuNAW6SSjaB2GGWM5c695jdNjHeRQZAHAmJ",
-	"dRoulZwMVWpyMAImrQuH9qEMpDsgW01EOqH7mEuaGWF08BtPDb9kIyTBY1xrcu8kEzIBPdJ2KceNZYVi",
-	"u3k4v/EVUvkpZ0R4ROfZXhX8OZzJbbKAC+3Dy21Cj3NcXpcbgdVMyRxMrcCn59sFrtyH3VGMIBQRmGP2",
-	"tucDCyx4XjLOJIyZO/VMwyjmoZM9axKpFrFSy2zGVkILF8Yvu4q4E5fhn9Jbv+970qGAN9hoN+5EwuMb",
-	"FG8wecqr0W78m7T3Hgqr7XA4uxZ3PL5000OzwJuZVPeth7GwVvBb9p7u4RCKr6RNrsyt1SUGZJQdbg8N",
-	"XZdSOXHZqS0qlxcTZtQQ8tkHqFzGA0VptAAlH2ea5yWAkVYhRKkGQ72FNnYQCXty3jz7kdRFKmPrE9Az",
-	"z/Jxy1CM0AZtXSscKhiHCsY3VMHYbX3steK0RqaXUSUL2d+cVtbwJ4Tb7Ma4Mq5uIWR/bW1ldFcHTXrQ",
-	"pAdN+p1r0veImN2YIh1puBMwruepoALqhCqpbTb2jmWGZEPQqI2S3BIJq4ifQ6wuJqdcJwuXIbjgNksi",
-	"ZbVgCpGRJEqrf4JkRvKRGajkmL0Hk2gRJhC5EMwM1Djr1UIAH/AhXq+G7sLd59qgLtVaJlMQX+ifVikV",
-	"NIUagcQ5NPLGbpY94Ty2otdI5SDUN61nNxfPUVv7bxOerf57p6VP57i30nfyvc+/+Y9GT9NRo8124r94",
-	"JdmdnxrohdOdqX7krO8HAAafeZjEEzqK2RDaTJvvZ2FJA56ALfo7mIii1FSWzkIouROewLPYongKHLsX",
-	"kJQDDpao4B1oM0fnFBFfVEbtETANd+qWMtA0SSUiTlx0sMbCQI3A00btBPZ1KdN8tnhS6T2dja8umXTA",
-	"dm4M21msntCUpJUNsQaj4rvtD5m6b5drRBOZs8FpAeX6VbGTB/FbCc4BR2MtFcu8WMblJBstvqZYCTdu",
-	"/2hyjIrTIn8elQDsjif8FqR3byJBvg8bKDMSCY+ZkCaxxmkZBYFn7JBtXkUFvFEJOKfCSgdOlXXFUmxv",
-	"Wx3wfUJGb4u6AMmCTMnR/8H48jF69taRf6PoXyUC1wE37P9j712X3MaxPPFXQehLVf2HKefNrrLyw3+z",
-	"bFe3p8uXsT1dszt2SBAJSegkATUBpqzuqIh5h32HjdhP8xDzJvMkGzgHAEGJlKhLZird+mSneMPt3M/5",
-	"nSEbF2KPFG5W49HiYAXEbdYGeOZI5uQtpxmbb0PFcDiORLwLEeMi7rFI48kD6+W/5Iz9jSlkTFyVdk5E",
-	"wBRsomUBfSFzbKLtS7GVA3AI4kdcmGMb227dYHVnhYJEFPMFLEwjE5km5PvL0+c/RFU/AY01v2VRmeaG",
-	"JAGvmNBb5lwaaDng66mgY8BrwackUROaOzcIWhfu/VeLrhHQR2xGuc88x1QXzFtxK5VxpcBvgWl1PDGa",
-	"ymgOn5F54np9a2hBPlqdEmN43oXvk6lZmsJKjmisbWWzr18u3RYZnRPF9qcR7Wb4HH3GR5/x0Wf8iEXb",
-	"RyaSHQWbigt2wm7N0Jq7lAM/R8wGm0MwwB0bEEXnquqh2Qz/pyGX2QzrFY7qcWHfyDgu8vw+MpmDL3Wi",
-	"Tvjh9lgkuPFVmJorMkABXjv+9iA2bpz4MkOvkm8AkwIDuuEWY2X5i/ZSa8wac6L6MN8+PLrP9O5G8fGs",
-	"5FaGUdiuyJfnwZ94pkuJUY0QOHA31eldnjrEtjM4gy0eOQ9hr1sLmx8N34c16pmNYbnu4/IZWg1OWYi4",
-	"9+ksmCpkLAJHXexW7RquVdtR+xOiinyamp9Oo46WfXc/zn1Fz/6zJZFwEXVuueLayssWs352jtx1l+R4",
-	"z7XuPzG+PN4r4TnMbZbqK9LCNkHbqSn/yp4R8E1vEcDeKEStVwROsYoAwE3mDtO+B+mucA0kCqPxhNyy",
-	"CY+xmZ5N1YwIkBECqCj2Fb5Bx/bJLnmPCOk0Z5WGfz6PHu4v4xiIom8b4IONYFgfuOnAbPC5s7aUxxol",
-	"yuEYcQFTmk4gtRyhXAbsq2syh6qSFZuziWVzdiou339GuQ5rWwX4AanQJOVMOStlVOgiN1aWXSPkJmWQ",
-	"ZmktiJ7xmEWuEWGoEgZ9COtkssvt9+f7QYMsd8Ga8EAiKwZz2VkINJ3Rueobs7cTdexGuYv47cRdqGNO",
-	"T3tPlyTAvbH8jXod+M3ddwFDGEs/CspNBeXpZoLyfENBebadoNziWNXJww8Wie9xhxFD2dvggoRpgkNJ",
-	"3Mp5veg1KuuwEElqm5+2NtxWQ8cAvupEzgjAjlqR66lqQTBG5Z3mgtI8TY1YdHegU8/fk8l8SbRiqrox",
-	"HKxghrD92qbiNWIHAGtCmbNjIs+R+XwbWvqemI9XSw/H27NOi/eIMaUev3c1fleEmNcV9gLFZXnOIKMP",
-	"Ot4qq/37Mvfn3ovOFbmVPFlwhHugPacFVxRgUnU2hVptgxe9htM4XJgdFNx9Q8M48vxTRs7OI1Kl0u1s",
-	"0r0iwRwZ65GxNjDWw/Skr9XSXiCfasdfN9LNnmCbtkYV7V2aMKXBC4FQIFfAB+EHxIiFVAJZ6FoH+7Jj",
-	"/apW5SKqiCfWE2N+beF+R+/JEUvkkLBEtg2dNnHpgIG0ZZHnnaiDPrP+cN4umHiO+nvphd+EHW9m0u7P",
-	"jQuS5ECduZhy4c0u2wnSQp6s41+HBXvyxpiRdgJL5qPraYnnrQfzRh4GiadqImeKUDKw0nNQNTftrdbn",
-	"aTNRbFcPwxsCBbR6g3UJ09Qs0Jx8P7D/6+OFgU16wddbxdX7VnMWQz4J/mx+BW0vqee44mbpzD0scMpW",
-	"HGZ7ArtDh+ORWa5llltvWx1P/BXm+Y2788wkgcsGzBfYhpatme/2jj6rTD75u+26ugVs9GaON8+RHijl",
-	"60iKW5EiNqYWN4/OuwVmEOgxm5PVves00d+blx2MiSnVk6DbkqPZzqKo26TjzpddGcYTyMW58xTmh1mc",
-	"VWkI9kQJSVIpxix3UXOaSTFeVKltYjQsZbO30qmI69N3azitecEelL8Hrnt4QTMrVFxCs41zteZof4Z1",
-	"oJ6V7dlDeZQ9LcLAkif99VuKN9a99yfnAt2vHHuk3sQ/A2tAYZbRBBpSsjyX+V4civfDvxtZ6WuftfWd",
-	"y+WiOUN2CIeGb84wzy2Y6bJPAxygQYYW+X6AV7wtvjXDfZQlZq4G/1bOoTCRCVyu4ZzomSQJUzfqYFjv",
-	"MTi0U3AICP3hQ0OL4mH/x/DbjClZKRAaL7tKA1tOc2JIkMaHVLbxEUf2wg3sWLlxd5UbbvcPt3bDntOm",
-	"j+LVPrywdRlH5anar+O3Ezr3fcltf/+cpFQ39791ezDKZVbf/TbBFs4tVmDFGBjNU75+FFpuNIb9BRer",
-	"yc+y0Dmj8aRlW4KVchuYSiiAz85Xyeyl27eT1z+dNQtmqCa8cIP3N1U7MZ1XhnxZCvCfC6Q5bl2jVjBm",
-	"VKk+kI3tqR2e2F6HC9xLLkU34+PcFmSWv3bqEkOaBHy4+PsKf1aZ+H3HPt1yOfbWHP50IBRxKW3uqZzF",
-	"VpSsKjuJPPvFohAVWDU9X7ZulCbfJhsKX5BZC8YSlnTJWyheTyTBJhCpFGOIWUYuA05IzQjjRox3yWth",
-	"Wzlj7UmF9XSrUc6gqGV9gp0Paq6qKmmuGqmepweNazYyt/tkXK2Y0V0zmS25wR0Gao+C5xsQPNudqobC",
-	"EJknjzuSvCTLmmpDZG5sRCfQQFUvodYAwmT3OPKi1bhVu+EWceMldr+bYnpkC0e2sBDCi/3ROggnUCuN",
-	"1Ua2F3TWgyvdGJQUMyg7D0FZNmiT2Z5qNlqplJtWb+yqaN5VAQdsD03JMCDQra2xuyrhOPLZI589cG97",
-	"O3WqLOJox2w3VZkeOvJ6Z1ko+2KfDxQX/RncI9Dw0iUsJPRwElCO/PWA+KuNqW7GXRcjoLseuG+ZCduo",
-	"5wIH3jnwKafNwc5X4Pq02xURwWZMaSym2zS6WR/bfPf+sQU0EQnyjmOZFm4y6pz4/21SFrcqfujCki1j",
-	"liuJ7d37j/jEgXTo//ju/b2HVuR0VThFU5HQPCH26ItxAAgc0OoLC3tVpEzdHVoYNh2xaMWjXGZkMKQK",
-	"hMggwo6Y8GsDbvHiLXYZ1ZVvQgz3DqYy5fHcm7rmKs9V97Pw2FvlZwOILF9NBi8yByenCY81QpSBLFgR",
-	"D3n3/kGDIDhneIYqlkoK2mwKnKp3fhp1ZjQX/SnLY3jfT+YXxscTTDSZ8PEEdIZUzjq90+7TqJOxhBte",
-	"cAZnWXNtvtP5+O49MTK1swlJPEzrbLMj32aHEyD5Fc1NtiT6NTL6ibVfm0S1IXC8JfjaVYVQI5LR/IYl",
-	"ZKBkkcds4K5EoTSbUYUvMgKGzFlN/+ox05gGhWS3G+MvSQfRxmkK76FKMaUy+47y3FrE5FymgH1smKXr",
-	"kFW5Dwsc3G0Ica2KqVGejGCB5zBi3A/7nm/0gmlKxZrR/R51qNY0nmQODDjl4qafcVFoc4shdWDY56en",
-	"hqap6N8wNu0ndK46veenPjE8+PXi1Aye5mgx51zo/oyLRM7K1z4zL5vImeqjaHfNycwssP0aLFkf8a5H",
-	"Mk3lrG+MGZz1RKZJP6Nf/QcNa1LaKagAkJ1NzXwuFq5kXNiHjPmRMzllom+sZS76mRR6YgdXiET2wdfn",
-	"rlbmtsxDn+7EQ8vNhowuuxlG2yhBJEaFACRymvbjQvflaNRPZEY52FJR3eWU3QII+kUn6mT0LwDh3RdS",
-	"G12+3EAV54wJLsZ9M0bMheo9C3/HgdorF8CVne5uZ2avGUki04Tl8Hff6DO4mgAa7l5dXZiEKzrkKfCx",
-	"y9OoM6IZT+ew6v14wtMkZwK32KwKTfsObZyZA33pv4h2Jd4J0rh/W6SC5f7lZnDTyVzxmKb9KTUKphnK",
-	"NGdjQSEL2YyUqtj8jsLIImyXpnx53mhstIKUJWPWn8gCBYXvHN/pXUYdYczQtNO7/MmtQKd3fgncPubG",
-	"Yql98Dx48uLiWfnoj+e/Rx3okTbvj2isjfp5HmDMu2P9u8srzr0gGlLF475lA/ZgWfx6LvqQOgJMBP7X",
-	"lwVo7aMiTcNnOoLi+eKaWzUwZxaI3tMOKhh924IPFti1suydmR0Ih9a3bqo+kr2ZudLSTEXGhaWBn2A+",
-	"XN2URBQyX7eE5lmqFB/7RTUkYQzBvmP/4a2eo9hV+xGZpdvf3y2Z1n3p7NlPi5+6aPoU3Lv4LXN6go/B",
-	"hjlWUPfBH89bf8/cuvg562Zxn/sR9A0UsJDOjopHa4XtPYjD1+IXo3LXaVC/2bYbTi0/GCdGkyUEYTrQ",
-	"7GFq4cD3b/+s06JaB+hdeumEliA/1hFSqxDtQxWqcVuenZw+DYrAWrsSTy87ZdeKs+ioZR21rKOWddSy",
-	"jlrWUcv6hrSsxQZHS36y2njUkkzdJtpf7976NGFOS3gcetm9e6h3zaZ6ReMJ+Ih9hz3UKrVVizHR06dZ",
-	"wc/m9iDJClpucl31dNXUTTOxyhndtpuczaPaxkG97+SpRfIg3ysWS5EQczy4GP/Q2SzUste8qZ3o7iCj",
-	"uo1+4hcTKsaMUOL51nYuYUidcSf4QTtfFzlhc6Z6ZDaR7JblZJZLzYhEUwoDT7YPixsvQA5cnp//0CW/",
-	"uWbAzjQ0OwlWgGKJIU0jWRUxyjk2ukEOa/4/B1TDz8JowCwhhUhYXp9PKSSOw/aptMkFdmQZI1xoab9O",
-	"dZlHmUkjxQLuUBeEcnPaicofoGHk0eA8GpxHg/NocB4NzqPBeTQ4NzA4fTL5g1ucrw8xDOB10gXF9z3U",
-	"3qHSVepbOyrACR+Nmvs0GdXS3MFyl/NEx4b560rK02whqBKRW5oWjAzn+J8F+OtNYgPm47V6YaPnAPq3",
-	"y2xKcywObMjWs/PobAjjuKPGCKaLTZkeAViSYU9DNpJGVTPyfCq5gAudJ07iP0Fxv0HnvI/v3r80+9rg",
-	"Y8EdZSJm6t4y+l7YLdEziU4H/qAeklW0YfVZLsWJYYsc8sEbE4ekYugnwbb6acpyMmEpIKxrKW/Q3cJF",
-	"Qw5v+bGP7luPK6XXzPXu8YnsVzpRx32wfequ20T0eXFFMmYMLfOn0nQ0ahiL2Tce8ylFkMtNGMXSOK5T",
-	"JZFNIsAGVpKHied1I+C4C320dioj8DRrjSs7gqGUKaNiv52kjW7VGpktPjMb08Y0dvtYueHscmPbmT0t",
-	"8e+4SPgtTwpoPF8x/Kq72XIyFGDmSgO3LdgpPTOHQk55DB/6TeY3KWLqvTbM/ZazGRdj4i2NLxvrPbtl",
-	"ei8xnXtP/C5HUCstghF68g2lBdgOd5TqvczKu+Qt9n8G4APlUcB71rUGck2mCDM4YTwnPFFdX3JsLA8x",
-	"ZrmK4E98RhbggzdHAX+mRPOMWe2FYVNLX7DsTrVbDIQ9UOyW5TQlwdlW3aYc76U9f9CU722YylqGcZdM",
-	"YBNq3oEQHyjdfPlwfKsAKAHjWYN9ssyCajjQhnrk+gyqERRyGKVyNpEk4QkgbWl6g7Ud9dlTdbS9o6Vy",
-	"FPqHJ/SjvZLzQUb91ugFDrSkFW0+XJj95znYOeUZIt9fnl780F0KoKNmv7ZAPoipUzLixroc5ozeGFXE",
-	"mMyNcfM9CP19h9E9gV4+3UlhfYjw+TdBV+swKu5M7j00TsVKqnSx7pIq28NX1INX7JH2HgjA4pVFTwfs",
-	"o8NB7z+qJkfV5ABZqEOY2JV/aqpumh3O76ZMELhlDYA+9gLNpNIEg7mIPNGz1sXIFoxbN4fzNqD7AlI1",
-	"rgJOqeCGjAo6ZrkiirEAgs0D+l7DwIgU2F5A5xxa7BuChfCQVkQzmn2nCE2lYF3yCeYR0zyfE57gRzTP",
-	"mIqIkGREY2zJvzNSBnzncfnVk4LdvVcdP9KJOif+f/tAylg+Xz2CwWRsl6MnLINEMnOTmRmeI3fw4BhY",
-	"mOo50+R7IzZ+aJhbxkUtWH/pCa8fJY6PK/hkw7vtpbaNADQdjfrwTNNHFxsjyCkTe2qLYF7ViTqJhOVI",
-	"uMq4UmyDBgkuOAKSq/7z9lLL9TC8oA+P1HzyZcEIhj1tSAYSBRu+aw6njZE2tiA4MXyj03aydGgUOPjy",
-	"1PW3q/vyQpO2nWJAlVWG5JP6b1r95n4j03fXyv1579zpC5bJuOtGpfh0erqxgjUMGh7pIodssbOf0OXl",
-	"KkeDaQQXNpoRUHJvKccxyGOxNNfY6yiY+r5CN0aS3XewBrSNZpgel/2hJRkyYhmQ03dQ8u67D+qXderT",
-	"zlDSZfMDLyhQktU6YM0sD68Z8ZHytjRSYDsbcmc0bvVBmCTNhGn9pHawd0uMu2fclCT7BNXEB3QSfZKg",
-	"kS6kiESGu7nqjAkFv6tMETR6SOMbq9XCjz0yKBQztnmPGN4+qKmomFEFnNI873W1erxqYl6GwSDJFESD",
-	"ZjK/ga4r5vGMzuFHY5Ohwq1a+6lwtS33ehS+Kbuy7YoqnnY2IvlrWI3Md/s79Ia/R/5uprbhiQgEwvnO",
-	"AuEQ/VQoFGo9VH/gt8xKBcOwlMyYMbKXJcTv7Zi1GWLKHrR4bivO2oY1urk9JuYopAZ0f9vLS8liPNEE",
-	"Mp0344QvcPL80FqfY/VIwA2enpyfVlzS9pa23cyfHgx/dT3O6/bu/vmvteI20q//4dippRLWqGi3ZKOW",
-	"TT02LnoeNITC89uWt9o3PibWWukyPeS5nhBDGrBQs1yK8WYM9iWuAE2P/PV++Wvj9j0Aj/U++iOjXc1o",
-	"LbV41XVCNTQkBWsY8rLrvY6r+C80nG8Os75FsH6a5/yWpgpjp2XEVeZ6Md56hT1PoLW5FOnchnV8dBZC",
-	"nTYqllnUBp1zOmZkJAuRYEdWmhAYGdTOmf/sqQ/6n3G6j6u0CFb/Prqflx/qRJ3gs+2jZ3icqgG+/fQJ",
-	"gJ3znQJWft0Fl+43pLXw8ZypuGCE3TbH8/CWPtyynzHAl2fY3TyWmWEJvGkBwr43rYOZlnOEz64cyzTn",
-	"gHzQVFtmL/eHdJOQqodA6FdfUFdxhocYQWS2aT/vqGD37vOthrK6C70bzIE0oafpjM5V33qpAn5RFd7P",
-	"eqdPrfB29yx3HGpUj571zs7t0yzlY+4gJexfKQvbMAH0wMqmTJM475/91H/6vNLlaKtOS8+MglM9gT2E",
-	"SQjUmxnlGo8wSrnVM2xUgIJ79hVDBY5630FU5JLNUdRbJ6AbmuruM3raZAa+G4Ep57rCWzkCQQ45IggK",
-	"A5EImpe95jFZR0NpHHQ86JFBVcYMzAvCPp5d8to2elCuCedfC1YAdJQUMYuM9jMLFCSbS+SGBprXFRng",
-	"1QGEQIauS7GQM8/aup/F9fKEzGRoRU7hZBShmTSSQ4e98RHiAKMtovtZVKAM7As5xmWCh8z9V9UO9+W9",
-	"8DKbXUy+H9j/9c3Pgx8iO1UoQ3Kd9GROIK0+iRab5fu+pZaVGhHBbyFQhH3+BcwHG/DjXpEB++rkCBpG",
-	"VpedTaz0smqvAx0zpEy+H0DTNIcWBM1nYFrmzT9cBQ1qBLb/h9iY1BM8OzB3831/DuAUwZ5FYVfWlDPV",
-	"0Jo13LKIOKQcOJ75mAqugI8HXXGaW94ADzigzv81EoWm7iL7OmVpCoZiG1njbrfQR52X/+u6swfhgNQG",
-	"s2gSR/BCBPVxAEdghG3Al++tn/8+V/yOpPuajbx/mQ9E1fe7/CXqyKFiuZl63dbvW0lw97T1Pp1vrlhs",
-	"dFYbimQN/33URbJWV2mqj2UQRhROSjTrLMNCJIb0gHrX+mKegA6wAotIgiBSDYntIFwQNo9Qb3/BvWhb",
-	"lO6cLvkETdrsLbHMmAqQjKzSoegM0+L9BW9+gcZxA5rGqKKZXFUz3wVjCclkKY6x1F9I8PSwvEt+m8x9",
-	"HNapROjqAHhO+KXJM2R0kQbXUEuH0L/Aih++U+iA7Oogxd1owhOauPOCaepm5UFfMvti1CYAaGnKXrcc",
-	"bXUC+/6sWDg3rUTh0Zy9T3M2cq/vI6Q0tEx+droHMxco/IBsXd/O5q+W9dyDubte8uyaLVzHZMdMOyNj",
-	"n326j2rrUW29A7UVABTtcT2IcOA6HkL9cO+eg+wKBxH6vsrmCmUBZdYl11a5+4vkQi16p6SIWT0s+63k",
-	"9WnD5Redt2vJq1dq8ASwKFHHRSRXlhCuI+iXblschJ6XqsYJfhgm4qbUuhreiKd7Sx/MvgEpZM6Z0N7k",
-	"8jEF5EdRB1xUNTwypWJcgEekM6Gd3zd1P+8Vv+IoLo7i4j7FxSEmkKzyWpTwJiukxu/tFMUnNMnQijqI",
-	"bD3tJHdQH0K5XpIKrtrWGqs2eOKw1pPBD5F9X5iTEsQtzIsd1ZLvB0LqvvvTPGuruQNHvi/vZV7OGJM4",
-	"9Oy3lxiw5jsKjPvNGJQxxEtqafISc7o2o8M38s5KU1bKDLPyeuU8joLlgQSL25ujZHk4yWLUeO/B5QLd",
-	"xWs8HG0lDU+Y0Hw0f0Bh4wwTOYK6SCsMZuCMVz4JYMjQiQ6pma61XPXWwAJRHKwFHTrhNb3BuO/MAfBW",
-	"ov1d8losmkXBR1z8PvzMQtcBO428Jm5fE6zHu62FFW0Svy+D1fUR/PpWefgxSoAPfKesgJWC2RYz+F4H",
-	"PAwIOu7z9pBwI8PbC1R3tB6VTN0usX0zpvTa0dy3Ypztve70KHuPRt0hiN6PdA7SJabZjnI2ZfT2IatY",
-	"r8H/NmRcjF0CFyKQOE4+obfmmjlzVrDVyqsJVYSJhIG4WeUeXGmmRe43HBDgniSEY6rZlvYbrPA3Yr89",
-	"d3VJR/vtbu03c5JXLP8/gpRJGba4PYqYBxExthsAmDXeyHN7sr28gZDJiSwO0YvYSoa0cSb64mAhNSuT",
-	"mmytsHn1AIrnBtFiDlMlm7cqrWzbFJknjT3Ea6QPrDccyneFfmRoDp/oDRMeX4iNoRsmmUg15RqS73xt",
-	"a8YSaDNa9vXcjGA/mFUyC3QMSzVLn0BoPn7pIwsdy4z12x41d/+KI7depGHevtmw4ijaHtB6YiIpZRr2",
-	"zXSN3c2h4fGORlVZL/BAEu6Dy7QAlyIVrsawEuKybkhzY7UWCRMhlKvUXnRImp1OpbxhCSmmiNNy13bZ",
-	"DuYXzvhR2V+bFJks9tj+Ejnp+RZgAmZUW4xzSuIJ5fmGkvETHuWjXDx69o6y6R7NLiS73aRQkYsTOqMP",
-	"GUN7a0sxFTGjYQkx4yGFUIyJnpNGtgqF50pj80e0mLyERtTRSl0LGFa2cpMGoE1GhDCaQJktADOnCaGK",
-	"DLBsBMfQN2MYNIus3ZNJqvYfYpn64fsgGdiC3hCkqppnYrt02w/VZZlsZxCaNQBquTYn43EZhL9Cea9R",
-	"BORMXOHulta1kjGHPqGgwRGuQgtRFlrxhPUzKgAxYUMpWOQC1usoB/8x7cPNT96Swbh4AtdL44BdHSXy",
-	"g0lkQ/ulLHKbsb1YfuBWcK81gYiUCsEnRAJQCSVAQXBLmHhyVZfTIkdmQ5WGXJWmVP32LeVqZJZ5waOy",
-	"4Or7yNkm2UTw8UQTNeEjfTCt5Y7G2MEZY8AoDoXvRzCc/l0c7G9FUNgueGhEZDQBrxrLc8C+XCUwJlSM",
-	"WTMg47UigybBYp8dRETeshwKq+xtGLkL+tzljMYT22IMNovpmcxvvgPYQJLwnMVa5nOwREY0N//oCfss",
-	"8PHvlHvAdirL6BxK8wOURgdJqG1bHCGFYfJnp2SAV/rs6xSMJN/+TPsOOpLINGkq2X+Ln35hV2r7sv2F",
-	"6rSgxHjggdnMIqKVd0XoUDGhe2Vqq0wTpjTBdffDv2HTJsQ/W8AcUkNGv/7KxFhPOr2z09PTFjhyAyFn",
-	"gx4R0n5YRQi0CePFRbdYDTyeEC2tC5c0QiFCHmotIKQhttbYj3Y0dukUKAsAGKsiopjZAUiRBaCJjCpg",
-	"21bk/PsC1Cy0BfsCfD0FOQPoAY0oiohXG06Aa5apheV9try4kbn+Gu99Wl6meU4xaqjnAF87knnWjMdg",
-	"5mqebDNPh9bUNTJ2qrEzXZtpwgfWzvHsdNdJ7hErsKFlavfs/OLy6TOAUXbMq72kwtf//feoM5YiWDLz",
-	"ip/Onu4TwPj0ssRSDN7UtcIyFIkXZt0m1OhMeTmoCmhB53+ej4s3Hy8v3r58Xbx7+ers17+8unj7l/j8",
-	"zcvr2ZuX1+2FJHK++0YzsBz/xJJ5bUnyL8hpgBNVuIExFVIvZsJGsJaLQ62yu1xFyrH4JM0y8dUty+fE",
-	"3OO+5qQTFyBYqFAzlgOcnqGmFVjCV+TCJcs7TGWcSFLfUfWFH9ySGKphFXBnCU9Lcz9gM9oe9CyKrMyO",
-	"SGx7IPz3f/yfJtgUOeVxkzSpYXd7JG6zK6rTu6y2a8y5uumn7JYBGhLXwFdeUCMLuLoh/gqMG58Jqajz",
-	"nJ7Fp5dD9uOPCerc28N+uJ1pIpPrNCVu5wJt8gUuxcmvvqp5tWZp7/e3/x5tBHL1Z6Cb1ffCPXtXXj1Z",
-	"NWNxAhnLhPl18kRb/vhliUyf/N3804wj8qmibpp7I+QO1UIVBzES0LX5m2ZsExodM0+imyuKdMhStQeJ",
-	"aOiZM/zmkCoO9hzLoVbFCEG0pK1/AX5KzachAFT+5oXaNOcZyyUMbMS/Oqu/BAmeTnNpTHSPsO0o8dpe",
-	"IeWVJkp8ehafj07pc3YxvOxsTHRN0Bp2H4701oDl4amtidg2Bu+wX31rjoaHAEq5uAE6FTfNdPq+GKY8",
-	"xrwQc6cDOs2NXd8FGnTNrc3qLpmYE6qugKLRHIRXhMYgJvYDglhGb9hyBz+qNY0nmRGBVMxJBjaYMSCd",
-	"NxHSSdCI9KFCsfjojKLP0SadaEUs4ZKEpUxjIdozF5czIrkcpEZGtMxW0KK69l/5lYvNW7h8MDyrlTNy",
-	"tMGtb6VgITJIa8Y1TUbmpxpU8SEXqEAv2YEdWiRcPvn/Nn+QZ3TM8EHPKbEryVwv2DnrX1fLa9w0K+zm",
-	"Gqyukw/eybKoFMzoXNWMYXkCjnG95GoqFXewKbXvG5TncYARYUJBlK35xmaurfPTZ4e4vTtvZEmUsG2+",
-	"g0i9IEFSqYHN5PEEXwV+xJUrb8Zxeba4mpp91U+mKeWiOq02k/DajCrsMPZhnlVEyLsps1XDltmmjCaK",
-	"QKsAJ0tKjtXQ/9b8pnTOaNaEFlUj1KnSFWPGfP07Rf71w6/ObplSPSnNlhS5ZTVo0WDFnNe5xJwcy9hK",
-	"LdM7K2lskbZBRqCY4jnR8oYJQiG/0Zld4LeB/3XJL2ghXr9/TeKUA+STkR9mFlE1Od+8WMVyylStCvqG",
-	"7Yx+xzLKjUZIuVL0f5hX8bzrrreOTZydlo2hCgVtJgL4ppH5Gzv+qgmf4n5bF41VUq//sKXbxj5iTwAG",
-	"MEnCiM6pUFyT6zFN2N9swyg4q0YlNUYCy81RxdWF39GljWqUGW/wv8AVb790/V//qRQlb2ShFDVHEC2P",
-	"vvvMl/In/4kvUUcK1tc8w3krd0LDPW89+7Oqn6itKv2GNQo2ONaHEgRx67+g0P42kYRm5PX/H3Cfj3ws",
-	"TriwamwtRJzRU4Ga3LHsrgsRB+ABlIw4SxMyzBm9AfS4Iq1R3tB994Y9PORaQHt0g1zcN2zPsGm7nMhD",
-	"DMxVOUEAUoKBGimYDXRZwVB7Rq2Mgbc+ydmtvMEk/voc+19ekB9PT593ySuRoJ2kmDI0X9pFORvlTE2s",
-	"2BmyVIqxkc9dcl26IfEiV9ZnyRJyfnpKtJTotBwUQhXTqcw1dAG6YaJvhOPAeTMxco9vuSKFYhgthDko",
-	"MzVZ6EG3pjDMTO+TearT9mx/PZnNZidGpzsp8pQJwymThQMO4+j0OjOV99GNWY65P+ECQadhWXA27Yng",
-	"A7u1wO/WSbIBOSwlwVhr75amHAvOhSRmexhQ5SU+tfpYvrsu9OQVBHj3rdnZftUL54fGN3Xn1mhw44Lm",
-	"CQtUulrHOp5su0WrDvazHy+fd8kAdaB+nDOABqGpsqFbrJWZK80yFdmw4zSXt2DGZ4qlt8zYVOSPnz69",
-	"Jz9TxWPoiTL3r+TJwDD9z8L9oFicMz1wZR5DmcyvyAAENLa5ETTP5cwrc3NiaIWMcyoAGGBQOVQ4TKXp",
-	"aNQjjMaT6lJ+FmZtlG254yLiSH9kaFROZYMKX3WXXDssUENcbIHYIzJkMTVXoGksqsN6Js3NuUJoGz3h",
-	"bNT9LOCsKOj+gjjqckTcaveQ2LmAE9m3BDmIyp9gquEPuDhRlUPAXcghos9iUAiz5TLnf2NJH5d6cEUu",
-	"T8/K19hfmzvG7J9J+EPQSp86P4X2q8ExAf6iLH8pZ2xGvHRiO1aTBJsk14LlPReRVRu0rjVrsDnb2YsU",
-	"xvVvUA09D92CZV1iH5kWj7yAZb0jXseM/artIduFuwW6+rrQYbXQuhJC3LTvaG2U8F1lLI+q+agxo+64",
-	"66h1hJ3Yf4NEwKhzEvz1ZaMumOZWrIgo177TnFrRvklGxQiEO5vGQWNtJDdkN6VzwoX7QYB3sb4pp7nj",
-	"vvpg2K9ZQgJVGIjw7asP9RmZlTyODRpSgxHsbP9ccqWo0CT57hX4MUpHoBjL+mTEpQ/vqwliSJr3nVFR",
-	"YVHNYVi5wD0cU6xyFTCqGxAugqomswm+ad7mtjOeiXdVmnq45nGLR9Z5ycwbaKyX/WQtz+BWx2ffLds2",
-	"H0GtfZ4kj7sLV5VKau366yQx4nmB1TfRSZ2CsHvrkzq/7wKd7JqU/y0w62hPx9pouwv7fRCup/U8HUP9",
-	"rU/rxux1ZQuO5TLXRYGwpiCHDPAcDgjkOJKcaZ6D7tfkaN1NWOzb5erjKHFcMJ4uSogt9YYH8Mau5fsH",
-	"6Jdtwcqti3Zjbm6t+SeQ1MGlOLGnpdn0++DsfpuE4nCauZ4kOZvZGKFNwtyLGfjSju2DG9qjsgRLCXPH",
-	"9uDuBmAsxYjnGab8gO0lp0yssrv8E/djeu1ksiwco/u2Wpb9ZnVGi4cvr/hWZlQRqm5YQrS0+VcBab/H",
-	"Ny8Tdfmp5nC/IWFIl7a4XUvxeTgCWmJDJ3DymkcgjQwgibjokreSzGSeEDo0Qq9EO+9BUpo57r5+Yx8M",
-	"wU7Yc6LHxRBO1nKEgatqHJBpoRVx8GjcIXzcA9OoaKhR56TyV9BG9cT/vzWb8ccS4xRcQV4taxq6y7lt",
-	"3YwV3+7SeJtG4csJ2rWE3WIA/tG1fWAVRklIwmiScsEgRXNKlbI4zr5ODWJGTcxY3rI8KdZ4wZq2BFGj",
-	"yfcDWeihLEQyCAr2MHfkBz8UT/rk+wEXeHtTj1osikRlZPn8ua/Bw/i/L3dZf0Fjw3JSloxZPynYQuHu",
-	"BcADu6LrbdJ1MHJii7wxarOiRjvAIi6XqRcuyoixZEjjm/4MQnTOjG0b9AGTtMiGLDea28mPv1z86fm/",
-	"/Nsbw1VzPsaMPJzm6uyiahpTxYb+PfIHz9Vv+YPf62CLbQ8iA/JqwmiqJ31R6Jy7hotGBNWuj9sMiwsS",
-	"vKBrdMwita33vgRF3wo/2VicHbzWm9jnu/lDF0TSYSoXi/L9O1Xy4lp9osk1+qkM9NrsdmXM4dmEQUy7",
-	"ZBnQ5VyF/U8gSUBjC/XYHbiYJ0yRlEIl2ZIWophF0QAx0SWDwBV68ic2H2CHc7QgyfeXp6c/dENIRKdm",
-	"uAKxsGwa+8ZAR3W7EEFKfEvnriqGmYW/zQHndGXq5xv4IiU5mzKqiaIjdgWJ+oXgfy0Y0eyrDmtfO09H",
-	"Z+xH+vTc8Ve0NUsGu7AarTNEnz6NOhkXvgS2ge1u62Kuy39EoxC0UaPpuPHVtcg8sygODFDve53rcc5Q",
-	"/x06bRL/DA6bHDmO9buDo4C2LzzXkz7gBfU6Z8+f/wSuNvOB8kp/mrOY2yKeOaNmfUc04+nc5V6+5DRN",
-	"pW/o6fIkMy6MbAkgL9byPzVhRt9FtldyNRrHMstkYvnZtqznYdzpC4Oo431/dErDY/aqr2W0sAK+0xKg",
-	"4trjuZHFttqx/jPi52EtPBUxs3YjS1NgZvbj1Lw2MmraYJqzW85mgyts1jujuc3AGeXyb0yQgT0Fgy55",
-	"hZk+NOFibDgrsyglNqko4SpOpSpyRkCNyqsNu7pB7ZKbDcSTQXNF5irNiG3Knce27REJzYALRdOI5D5N",
-	"LcJapXlERpSnRW5zjZTMGEnoXNnuw2ZD0b6vDSksns/dowpHPfIe9Eg4tLDejbBD9pV/+vFfzk/ePP+3",
-	"lxux4gNVRaP9cd1Pk9L5cij+7BZMFMo6g3Evcc699GiHoM9KFvwEeezmWHMr8ePeTZlQtk4cOE6XXKdK",
-	"koCrQEYoYiNabFYhNeCzBvhwXJSY60ZXWh+HWu6MC/NrVl4PExuOTqeSC50tk+rlNg2W3PSxzNFWst1Z",
-	"CKoF1R5iFGot1eLqraHb39eRm6eAPdPcRy2nluZSGd84rSX4YGYDVvskLv/yB6Owo5Zz9JYdtorySJmd",
-	"J43dOJ41XPbN7n7DJCtGHE34Co2Ezm3tBSItG93ChaLRJoPyjNLAAr/cLowxaFCCX5cAV1+TJmnX4rGp",
-	"IwlL+S3LlwBanwY8CXrmMIFgn1dEGy4HSBvmM1wUTBGqyURmbHO95YU7Q/ecTPOtErdbz10pG5IjTlxu",
-	"zZ4p/BoSAkaABmOT0lbm4lx5hBg3IOKSfbrkA3ijweOjPQadhYnyAFMQqUbkKJ+RUEfEMG13KFzaxX4S",
-	"nnfRZnyyyoKMe1ZRLeoVAB/U3USX8NBUyx/8aWMbZSF9pdnWh8uEhnR3//QDKx1gG1nsIOgxgvhBWxBU",
-	"wuKUizuRlNT2EqnIwP0aA3b0j0222eYNvxRpSgqheUqupzmvdI4Ush/TKY0h12FT2fXSbupRdO2F9Oxy",
-	"7ia5MqYUXQWn/TPTM2aFjg2+OfUyDN1GmK5kFL6UqtK4XsoAa5Ht9caN6Zj9uWv25/7SaYbATjq/MRJT",
-	"4fULF+oX5FPBVELn3RVm/dnpxpUWTyE4zJOgHHlH1FPHBuwhO9z0DUeZRI7uzUHeJDjfp5QLyFe4Aq2R",
-	"CiE1GToM4yQINQLlN5XFVQn8QQvjWp/nbU/Ww0TnFwZRd7R/y7nWWAR/ryfbfJdV8zi2EFhC6hNvhN+V",
-	"J+XONcQR5eljUw+9EohE0k940hdS96k5TcnmdPJW6pd+I4864X7MsVSqUCP0RzFwA25BdAG40/6o7eey",
-	"b7FzUE6oIkM2LsR+qQ2Hv5wY8rjI7o+yUCwhLFUM9MvNKe4DbuOR1vZCa5/oDSPoby/pzcfwJ0EO3Kbk",
-	"pjTN956IMHLoZ1ONZV+2e3GlYGd/NAdzOIZCj6HQYyj022F5P7OxzQ3dXpcwbAfrp/bK3/bJu9wQj+zr",
-	"yL6O7OvbYV/vC11RgsqsdWRqTiNa6C+yxNnMNnCleayexMVwhfP8N6MNxlSQIcMYKrSLtDvCEpJQTSOH",
-	"klNJuJ/mcsRTFnZZRKD2IuFMxJAaelGx7rDrSH0PLhjkvirz2/e6KYbs14ZeN9dpSnDt9nwIzN6sgAqL",
-	"7VJ43ES/lc3b++Tv5p/mGo2XPGPC7KjyWwmxeNeVJiIZo2ZXVeT23vykJzKRqRzPS0jVDQ/A5XJwZcjq",
-	"WzwVw90R9n3n1X8vY4UQ9LGT6i6hzvnGTWOudO7x2RK/YL5TGvC0r5YP2/Jq/MGC8VOtcz4soHjcIvCb",
-	"/TvtRB0jAoxoet4B4Zkyqrxd+8XcjYsffmtxRFwkZuLQhfDDqz/03776zbBXwbX3d3XwXX7XDD/BPsiu",
-	"n28mhZ4Y/cP2FfWou2X37y6U1MPOwoLbzTSbZESMyJCvs2xI87HsJ3SuOr2LU2hQ2Q+X7RIq+voxS9NO",
-	"72n5Rz/jQpqlOTsNfsyZ0jmPQbyaCwuLVPa/cjMqR7wdOBWctyZ0frh2X1Tv+kYVQ/adIgkbccEXAHMq",
-	"PGDj/lHFkL0wh8qXFzSwjye2L+eKbhxQ1AXhHvME9ihGtuAZDHWpQFeEITIraLr+DougLLWx56HFgLpR",
-	"vu4W0qAdA/ksPouPmo5GUAKG4Y+cAULIiI8NxXjmY3skV4/2RKYJGZQrP4h8V0lAki5Bm2maXuHsPgsn",
-	"sqiYD2UyB3TnlI00kYXuko+IkW0eKgkCmzBb6a5wtLaYTdNhiu19GfBCwK622hsCZsc0ZSKhOZkzmkeG",
-	"rWoWgwcEiukgIyRNLc/OaD7mQvXAo4PZNYCCoFjKYq08TEIWWSQThdcBIsxypeizMMNFFG05q0R77ci6",
-	"5NoxCzMdpEUckFluS/3molmDiFDy14LmmuWwEBSmYkvr0vSzsGM3LwS07C75I08SJuyBmtBbRoQkg1ua",
-	"FmzghQ0qk2SgiqnZd8WSQZe8wUmgH0tI2CJr8tnB4/RgCBOK6NxCapB0LIFDNTDq3cC8f24OLODE2/7Y",
-	"/mQl8ooMXo9O3krB0Awb2DpzRS5OL7sEwb97PoXAibiSFso9wI2WCYN+ahdwf0gzIvG3wrzcmP3S26CU",
-	"I42rJtkKcDVADFefxeX5ORloKfsZFfOAOQ8iMhBS96Vg/SnLuUwGvsAHIoxcJrbXkdkgD4JujzI860Y2",
-	"sK21YZOXD8YA39Y3ozCrjDjuGbrVqSCaCdgpVYdWbtWCl1jUvMD1oOfPq2yq5382p8ZZZTXqbS5neAqG",
-	"OcDuJ2axhvMrQjXJJFAQMAE4n1HlJJuhdckArtQmTVwRZoaAbfQMT8Ne0et7QQeicl1D6IvV/aB/WmgH",
-	"DVrBXwtmL1v5uaYNNqpJMM8r8s9UFDSf+15QVGkkp5oFaMgNMXyo07oZivlsHR7Mr9QNKiIc81wS282Q",
-	"agYQVW0HBD20dhxO0CscWQ1nbbfb2etr93qz1t9b7XU4DZSbV1YeGlHRdkIuPF4zH98krih40lk5o7DZ",
-	"+a5TckoA5HlyRd4DEtLC3GpxlUDnbsCmuDxdB02x+pwkpZYCbXDRZmizxHjnmmbxa1Z3z+cFyp79fGBo",
-	"jEANNECZWEnUcn5lHfW6WZ6f3u80PXVvMSsB8oumizhd9a3+V87rfP/0vnQcp3JapCUQ/hacYOENayd9",
-	"eR+bOYjVbamvDaDvo/kJ3FuJZIoMsES0R/y1JlGG3Kwu0RFcEFEnVretEOfKYZhjNVh0ZgyaUHVsKXAD",
-	"g3p6esdd4qso1SCO0Zl7aaFxAOIAeuShJnZ5dm4m3/bJ553Qb+x1fefOoKv8EGCqL3tL0PhyOiHqoCCZ",
-	"jFoSjkBL9+eZxWg4PNfHFLo4uy4oNVviogtn9l41CTzuT09Oz09Ozz6dnpeBDgAV6plpQ7iq1TOBj2Uj",
-	"Jwto7+YRd/ir/YLtXCLU8hT7GsEhivBAfBZvX32I7HZFZ9Hl2XlU/e15FJVH5rNY3RO2ztlj7b1DCRGs",
-	"8ROVo71735B3OarVTiHnRiYD/8QA/RaGdRYp9ThmPJ5Y4ZOBQWYGVWiWECFnG8ULXpdD2yOjA8dr6Vx1",
-	"o/N4/Q28BifpzjJJzPKJWNtUXXC+YulB+CThwlra5uR9Tc0m0dEIPD//xEXyTxUHZ0qHDKFzoRefc4IK",
-	"NgPAzODOUe6vCyibK25ZmgKeAGHCjuC//i+GNZbdx57KO0/pWXyaPGfnwx9H7RO5/MasCqsEB+t+Yys8",
-	"PDYtAyxV7ruCDiZcaYlWs2XhKiLsqw6dPDm75dY1JNjMWLBwMq6IkI60SxcjpnxbDyW60MLYSgN0cUPh",
-	"SjiLNaiArz++Ixdnz56dnBGaTif05KLT3qhdKQ7s/TWq0YvQCdrwOXupogTxzGhi59BiOuMC/zx7HqhE",
-	"XGgGTSBbpDrY8pwv9x6IDLaniXA+QUMzODOVI3m/FDRz2YNeaVghiuq7UVZpI1FGFwa6sO5/cDMCTJtg",
-	"oaccXVAji5jpKKEHQ2K3CP+ZFKxL3oY+/s/CmDIRJKUaCdOFZqw+oO3iCcGSYgmzKy6eUOVqSDB7Z+Bo",
-	"uD9hKTpObRcONsPhqs9iyBRP0J0q0wRQ68lMFmkCuHhmcoqLcerKOVTP34qzR880ljiCszQYBuKJVp2w",
-	"n4UdtPXaWwsPVowrYiSq/clqr7ZDKs4x9PEvOJrr3LJ264PdfsgymUbLYLG7Tr30DlThLYh1kxKaPeYr",
-	"lwOo4xRvg7r4pIBI5l7hNVd//X3AGAKN+uHhMpGz2cO7nHgDPxOKBLiderAaKPM3gPEVCZnIGeELXLSq",
-	"AdQ3qwKaxZwmlPwYWfWkWos1GWzWznl7u1Fa2xy+uEypAOVoGwPXsbN+xb4PjdhdKb9JRE/DW+7VNATR",
-	"zBVBZRCC9NPK7u/FYgxhCqEjcuN5f1cNzZcBRswUIjeMTT2W9mh05STUbCJT37sVTjqUIcPJlrnaS9eO",
-	"f1XYuuDYxfWuuri++kpj7Rq50iTJmWrqFYH9vBqhwS/bRlwWerUmDH6gmEqxU7vW+u9ZT7nt3dGiSW2l",
-	"7Syv9ilaEzO7u46xLZoO+oZrXCm63JBzIjPW3yJRu+W9Z6fgABHjgo4xtGz+lvGNUbVsXMI5yv/rP5Wi",
-	"5I0slKJm3ZGJ9HOZQnbdl6gjBetrniEavPIvWNya1k0WFR8L1eeib0wKzPFVaiZz6B1yn11wDUu7b6wA",
-	"EADNxiIQSCB4kOt+qfT77njG3lnd4iFG7xpNDe8zjA9bJfDxRF8RaBlPKDEbDfUVDgkEDL3BE5v5NOgS",
-	"qKAeaGN/5DSf9912DcLqethUwoUxHmOEE8kKRD0QJJ5IqZh1yMiZuHJOywizzszDmJGUy2I8gT54hQZ7",
-	"kCtVIHxd0L3RMkfC1Wex2NIXxmRHCO0tpCQzRm8MkzPXDOm5qXKE5YWupmtkbZ1Vh4zAbNGDmnNreM0i",
-	"H2gg/OX9hXj6LRMkyeck54bqOhvR1sOgJcB+fIstgZF1NLcCtsmK4CrZkI2E2mn7psBzkkggIFA711JQ",
-	"nbFliWevPYKP4vlgxHO0I82+1ocSZGyW2zYZfXvi23evY8yVRVV7NpGYKwxSX5VAA0Yu9lyIxItTj/1j",
-	"qx/seL8LjMkI3klTJVGF+CwGlUM5IP/9H//bZRmjazRTLL1lqks+0RsuxoTO6JxQb6+CBgJubfBlyxtE",
-	"14cqqzyfE65biP+wHPTc9X/KqEgoRJh0TrmwjtuMK8XFuKFwtEbO46HfTs7vu5NzHV8gr5WSxUgWnQ1V",
-	"3wdo4NwonQ+w9nCFwHUNm/cpc5+U5vee66hfGeKiaUoUUxBLxYxgoFeSG2EoyLDQGIsB7hFgx7ZmJ5iy",
-	"YKNNiqWjoOc67m2cSgVBobNzoL46lE23BLuR24PUaKMWYuXvUQ25XzXE1UifnW9fI/2tMCcEjBLOA7AT",
-	"U8rviiltwFmWGImcWqHfwEbyx89GjsbMYXGRi380LvJuCsHX0o04phXgq21YiWL6pHQv3a2OA9pIykda",
-	"EUrMgcSutdZfCc7JRb9k6Ti0wOfQ1tucoRMudtaFkFutcVM2MjTF9Hu3co8E5W7PLkU3/Q9mLY52y1ZE",
-	"/ZFpQonfGH8E90DXWurpnmn6F0NsMmPgSzD0lkqlScIAVxKTQ2MJFfMgLrpkiQnszYDBMiBXZMwFKRRb",
-	"rYEopj+9+/T+qHwclY+jCbMpnwIcTinYidkPR3wzKG3bnk85J6BaGd2gmCtmBLR59mofyTOf/JcfVQLN",
-	"ievolfSluOsOCMGnIHkm/PtL+xJio0vZ1W6qay8v1+bPPLvj4sBgXgFbvey0Y7htOaPhon6mCOrXl6N+",
-	"LEVSxA04c0sfMwTQ34QX39KUJ33Iwsa3/ghvvdhj1oajpQPL3IDYhSNzzCW8/5BQrRb1ZikKotD8GTIC",
-	"+2XxSHwyiMLIDuTNW+1JCvadwtQNBOUM7RhzjpSLBY+4buoU8akkvIfLllhFfyvppfFob3xyHyYvwq/+",
-	"P1huxAcWg0UfioU96BBP/u7+22+bL1HmpdfmQgTksWunvKOIifZAFY8o+2CLs72NjInq8gx9bD0HSnNa",
-	"15TqybLShUm8Va63YVLvmsSHJVFVkxpQJ7UaDHk8w9uLrn0nACwd/2cnZ+cnF2edLRSoB4j/r5RCjyzM",
-	"JvOcxXpLyfI7gkPX1xN/MmYMXjYsMjdb/QTOkH3/4gN/BGzpyNht6PjOmKbG5uiSn31hZdaDvF6d8xgA",
-	"7Z7IKRN0yrtzmqWVHwBbxfyQyFgNuiUZY6F1DSP4bSIhDVA5ZEE76x7517dRgPsYkbd/eBeRmN/ylCgZ",
-	"c6bnEZnmEKwjisVa5hFBjGxDoBFB2GwyojFPueZMBcN5F7hmVM2orknGMdEZfVA9sE71fCpTOQawopSP",
-	"GInnccoiklFBx1j3D87FIq18DIHG6z7zCXOWSjej9yMiZD1Wp0cla3JBlcg7KqMFb0e45hh/qDPVzcd6",
-	"7mUqKhV8Dz/Mc5vmEaR4B+/GY1pjTIcDx2SsjM4hs7PnUDsJHTMRwyqW+0vKQr/gM9fvXxMEmVcNQgRd",
-	"PPChEWdpooimN8ziaCOWg5nCKzFOuZpE5JeciXgSkeucDnkMs/04NWdh4pAzqC5z2jN640GcsnBLPZ7z",
-	"CtmW9iwsa2yTfkRifzAC2Qg+ObJhJZpa+G/FaAqdYswYJpSLLnmtPbgSwnrYedqUu4gIZrFheU4A0aWy",
-	"gkVi/UB1aOTuFVwQmScs7+HpG42gmSg6zFVEMg4AnDADFefMJ9rdMDYNMvVIXOQ5E7pLXid4t0XBEuk8",
-	"XD2LHV1Hd3bhEe6WZ6wHlHYClEamEyxnn02kJTrD+XHjDIEqbUzWPLFZh2aJp7mMWQK1nosUiYRaNwpl",
-	"qKtEm+WQLQjwpWaXeuSfP757Sz6CZIpISuey0GTC3e2afdVw6JTZGJoS52guIb+NifypZHZETfgUe+9f",
-	"lYePJon3igWD/0XmWdOxmzI5TUOMaRKc5uCAY/XElMV8xA1tzolgCEhtP/IzE2zEY04BeLGebdM8h9oQ",
-	"XCJ8MZwifD3NDV9mArjyrTTyZQRgnyRnKi7scFyjA3QL+rRKCjC6wYA+sJhNbannUkdKnDWeijkZVhYA",
-	"Gu/34CIMC++ISngFxENOIh8YyhN7uocsphm4k4OBvCxQhWFNewDdNsB7A5+wW0LHOYOa/4jkbATNu+Cs",
-	"SHkDfaO65FcubKQIauqAqKmxryt8B3q6N+2IzumtYXgYwTZ7o+WYGZYcvANah01kmjS+BQ57DCMB/OkJ",
-	"T5MI8Y5nEwQ9xh8JaBtGa9VuASdyRkY0N0OJMW+2Qvg8TXImmviRj9lNqBm6UbKHc9C8g5d8ouqmbugf",
-	"QsifmOYJQDcDZBLsZspoosJKQl/OoyWhLr6PBJymyqUiA5oFFXPMawzmYr5QdxgnUstxTqcTFREVUyOi",
-	"FR8LqgHruDxkKG5BBOAJEYn5KzYsrkeUzhnNzKoyEefzqV9go2pBmWVq06SlKo++a1064ml4Zq+1pvEk",
-	"azg54cJZWGsKb7AAyW6ZoC6jB+nR06nZW0XnytZCA551WmRCkYxRERGKofpCACErK/hAv46w7XoKVx2l",
-	"KttrU+lg3K+zqcxrx/wGuH/iVguFH7T4MdoMo0ZrotNpLm9pqiIyTWEfhNR2C0YyTeXspJiqLrkmJS4c",
-	"vBCPNRPm8IHex2iG1XBRCYGC5wI9n1AjVzkbqoFrhusJaOxyZJW9MFqoFjg1VTfmRmNrlmwL20MYPjI0",
-	"HNNQZoVfur4nNQjENkylSoB1p5pVRtELMlx8HxU8hQ7PxKxC8FXXHaUO9XiMTS9QW8Ez3yMj/tUsejE0",
-	"l0o8dqOFzCYSeaC6qWi1ZUn9719+/38BAAD//w==",
+	"4Sa96j0Or9se+54jenAI15Zfv0/lTco7+jHIwOLZTVICln6um3vjTb7aHTsJy3UeNy29w+LR19+jIBMF",
+	"qNI8PvY89AqDNGUn0JIeCwWnXxAoArhE5tp2kfbjjhcAIzPYrOB3QXF3gsLHjr74XW58hHIjeDJtX4Kv",
+	"XbB3xNn84oRcW4OH6MrY8qXYEqYVa0NWE7+2xq3WLIno3t8EQmEsOzVCRa1ocNi+1xZyMfo1M8mRr7UE",
+	"bz3parxqPhEp+Mrn55EmkvlEcQKPiC32pAaFy5QmWwPbOS1Mla4NwSi0Jpr4IERxnqPy0N2FHs37Csly",
+	"76uwCvRgBlk4+r12fHBwBwBfFr62spZ/V+zjbUPPr2wRWyiOpaYFDFTHlSLOoScXcTaYsuZqw8etOt0n",
+	"U7FKzCfjhmquYuntYofIQ1w5LWzxxQm5zmWVvK66nZhm55fo4hliHHn9lFt+Hipd67xWsHjQcrSwvUeq",
+	"dqtsR4tcVGUR6YPoKwwXqx3BhdpB8H30EIbWh6qYcNzL0L2h2UNw7BiH3UnSDBerA6bjZ3AQZMtwN1g/",
+	"nHSBZTbypTZif2gH7cDexFokXvpM0159cEfDZI4eilqDGJXMCFU+A86VRm8DSQi0JzR5UzZ7hnI2NucX",
+	"ZzeMHwuSb73MrSFVq3H5e9Co00cgbw9UnFbG7xGSqpVmoDeclwouNCaPRCB4l9QpZJA7xk5I0b3+a2eB",
+	"42IBVdOq8O5cmfTCul/FcnraUGiqLdK259Om3LLBS1EubSqs46PNjWAQuER3+JY4BJQKt/Pq5TeIKkmK",
+	"DcLSBMOWaH1C0G3DhGwgbdyrO30YbBCZrSyd/j/23m3JbSNLF36VDMb8YcmDYrEOOrFiYnZZkt1q25Ja",
+	"Utt7WqVNJoEkmS4wE40EimI7FDEXe0fs2Lf/1f8Cey7ndbpv50n+yLUygQQIkOCpimWzI9oqkjjkaZ3X",
+	"+lZtm5pKxNQiUkGDfjimtxoXPYC2qNjvt/B9Ec8VgIRB2Ft4DEUKmCDNamtM1WbIh8yf+SHDMazV1yco",
+	"RGSbBnIUuqnD8FZWu6IJo7PN5YFU7E3t6bbG0WpH+0ewvlD1xYiCgjj0NYsSOLV+SNV8SoU2pHs4tjru",
+	"kFfR1CUmVnIePwfSXuk+lzh7hl32rHtgpSeBrdizqQBqxfvnMO7zhVo0yHzi8wOo23JjAq/oIPJD6V8r",
+	"ZEGQ3DuYoXsdnN3aNtVqMYvxyyYmKRg1zWzxD3zCUPaFcrryPehfX/G2cpaqscDwUTiOBQtsnrLaMqMG",
+	"DwvdJt9a2GcZQTQg46JUMS8vA1A5PjQkPptM2EW1eLnisVJWOFWKj8SaNwNuVS9mKtLHdd2HZN0ulyQd",
+	"16dcr35jWe1wV6FmXt78Yruvn5tIzTl6Pwe9ZouvMwi2vEy4Eogt80ytobdwlZUfZKmvwGEI6FxxfYio",
+	"N6zSSm21gBEapfpSA+mv2gT7uKg0NFVy4ImwZaZQy5DJWLssoQRRE3AVSQWedhr8kqoEvKafFvcvbaQh",
+	"aBUyoAkXoyVpR/pCiDvjXG2qS4CI7lwoHrCMqPXUuQxWynuZ0wOKA/OKm1BzsDbInZSCmdIOcBB5RSlQ",
+	"y+IXZdnUmLJ5lo1h+Rs9IxcBGzxmXZFgA7rfZgZbKcci+35JQ8/JjTVd9LLYfIjlN2UZCvVg8TKkttlu",
+	"hgCL4a080g7pNmkSF7yvbickiNS7DXtd9UimcSXKZbmwwMbOrY2WDc15Q4NlXisPfL2dWAHnesvLXJF/",
+	"k0KyDbqq1QXpVGE9e5D8N5QxsS9yedDSRJJsJ+dhEqDamSY2d2V5V5M5R1V51yu3mkU0t8jvBFNsF10j",
+	"aqnzNvosZOjIFXjhWnSV0kT4hJG/ScG89bDEXVCUJa3T7Fb3VIaOksTU1zKv4TNKl99PILY7arqQwbHg",
+	"+VhMjWvx3PVRpeo6Df1+TnIZUwC/XrxJ20gDzvnvPcsGxp74z00hcgWq1qa4cRthv68J4bYhTtuW4Eft",
+	"TXVVdBnFBXSGONdNiAvNQ1WtUy4CTq/mvGXgPiHFbCJTlVUQmxtBz4Kz0qzZfuHiNWHT71oorSszihjF",
+	"7jkoLWK+myWE74V8y6XYtQTM5kS9vxiLJQA/SWzt2spI3Q37vTaGzV6Epm4iPwju48LB3wGtlk59CcG+",
+	"eHyXQEoWz+pW5GxBXN1nWbudIpwSKS9Gpd430r5lPPB1sbxd0l1pgXdHoBVnS6lK658GQcxUbSkkZOmN",
+	"qNiWFwC2pQq45VViKysUDjVrywTFFwj2WlnfivkZle0T/iyg9AWBqFIFXVQA/sLbLhC6fvSiHrymeSpM",
+	"Aph4BsbWeCSpYnGP2gzRBopIUf1Q9i9nufLd+FR/YrbClJW6h5bPmLFEcy4EOllBfRpnN83r9BD+IrGc",
+	"2uik0q9xYzQO8znrLE6EyLLaGrbIMAOrnC0fiVerdgb3jVQp9SwReIqzDExoBZMmYyYS7tNExoRGEcJu",
+	"gc8NCNxHDOoS9Mm8F3FCeVjm0Y/OlzZ8EWzai6hSUxkHVW2WgPcrKHvGi0zQTRAaTLjAZAIZE8VKvZRP",
+	"avzWzrvmrl6lKzpO2Hlg5e5FzOdD7r82SaKbO3grVX/zQ0/NVMJqChFh07VYysLvuLHWqpvwUUxFUkp4",
+	"9FrKTAHSInupGPtxdcPifAD1fbH1QPQYcoRqMtWcOGtXr3lwQq9ts2ieVC+CGCIWhGuWKhYOezGLZIzV",
+	"kXKgpS/8iUHsmtDyvvjM9YwWdLXfknN8gWcegCMbzkkxoXjCb0oRIFPRkP/OsIGGgbusjgLtuovxzpG/",
+	"51zNLjEami0uWeEML2Mc67X5NYxiWfbeHvCNbRLz1hs7rEgW63XSrTwvK5yQPW6r6w5zGyqrK1Dvmd5a",
+	"WImttNXdKumsb9QvpJGld2+zmS3kiF1mKVO7jOKFXKwCG1cc2A9czHVSWMPpcrpG58Kfrb41kjJQZCJv",
+	"WHBBBOCqGMcCV9DbsZLqmzXXwsX5tHyHYCFW25+Ax4ie7B56021zwkXB++4IBq2XNt1a006n+fWN+6b9",
+	"NaUiMUrT0vPyJ3txwZPl7P+jRgCWqajCb0VwEsWI/rmG3y/pCSL96x48fI4jZluUL3xxWbNFc5Ykm2T9",
+	"uZnYvtKrJfizmWf7N2RTnk/6zB7OPtMJVJ+3ztuPSlblubvg/+Nj5+jZp19PvGdfHlxdte2n8y8P//Wf",
+	"6p1sVTgnr96/IeenJ0/AEWTf/vLP74pvPyu+/PLoL59+PfvyT0vJ0UzNGUDtEn+Tg0WXlueGcsOOVzy6",
+	"Te2f/aBQKXpjKoI1CNSI2dVurLI5lpKMHeOyXdyGwuUeinumcOmh27Yfmy6Bfs5L26lua4tgKiIWQ0cZ",
+	"dK0k81IyPY4Mb9AACS9kAPY93sprh3Oed13lbGIlKtHqRqMuSvrGH+3Fc/hV9gcvG8iCSSQ0lKOUZTOp",
+	"CqfoldSHgaiEikDZ3CrBkqmMr79SxLePadVZ2guFpRjynn7+wlCLRRS1SNiJg9isd1tbZpWhloX+tgzz",
+	"WT8196/JQp/8BYZp0QmyKDChl/uFKVxdUalrqtzWKv0vTMnEnqn8P8i1dP0JS8YyWANrcc/NBK815Ykw",
+	"Yc3V8qnNknjLbIsXDkR1uWQzVTXO83U6PEKZz3r3NOwKmRWB1zptg5jfsLjyp6Zal1AR8/NWlbWt9pce",
+	"dbvw35um4Rm1VPYz4AKcioUqqOXUZEipnlzmg3JGVGx5JLloqjfUF7Tv3O9ERRly6LJkGifVJfLziFdH",
+	"vZFwAaWy6VFXjIaVT5pPP8yejRjDiakr/oXVRxhSYBHGAphfpmueeFgG5pEkpkINWUxknBe/zeMiNapD",
+	"SKMo5DUbvlYsA/p8NPI0TWxWzw0bc7+mk+pqKZdTOhvwMOwtOMUOc99SRiZwH6e3apbEX5+quVQyfG84",
+	"Wn6gfMYjbPUeMqxFX1iIiY7UyQAgrQOunE++MbTNYrUgLx4OVC9/jWJJEloFNuB6jQapcZfETC9LTcFU",
+	"YRrbMu4ygXkPrbsXMR9WSXq9C6yG2lU6sbZTLhw29EdAr8sqitiZo6JMUMtcBqYbp12Z2hV9pVTK1vDK",
+	"3o73psp0Kzgtu9ZEBngcz3wq5XPt0Dk7nyFsca5Dmdi+d9aOT6QBMSp6+R5Vauu378WtO1PZMtUfIhNN",
+	"rmj0zqr7VefmdTNnTMGmx/vZSMazBp2s9Xxhatk9C/Nq1jANmgahTa/W5jka4Jxogg+rJ/neXmyKs657",
+	"SBTVG1B9vKBS3uw3ZzkwDuErHSx8/Iqm85/NrWWZdHua00raESAR9EYxbTi9xS7gJrqRcc6YxrvZaTZ7",
+	"ade8tPkZ5MZC4l0v5cRSZW91l9iWyLeU7eIGS+jR3zpHzz6Zf3vto09f/9MWiHeH/plboPbboWDX8zVP",
+	"z+vQ5mbUVn/ut6VTvzLn+r7p07gG26lvWSjsN6L27dPe8iQVhxZpGL4ZtrofV6LKT+WXNKbT3RLdCpOx",
+	"5Fc1lTJBuiHzs/n1XRpCP6sOodcSr7VYSlF11LZBN87CH8YE8rCBHGY0irkgCQXfTVAFS8l6axsKAZ3Q",
+	"EVs9uFyH5rJv0fUqB+tGJpmMA6ioXHXBIqm4zRGaV9a2YOjNjbRZPRgwNOt2yGqsVxbHVSpjNmUzlvo8",
+	"AqMfOok3GVhN8XjXyokfzPNWNPLuwMiy4YviyeyDV44nfRtmjSUNyIAlU8YESaaSYN2Jk+c8pTGDlpiI",
+	"TwlG+wDNIHxWdVLlyjZeRGN9NJoWuO1pSnzRNjFe3GWWhz1V20p4P2+iE6x4jpYdh093YyuscmqqY/zu",
+	"Vi3doW3pyRkfuYe6cr4Wu9aXb13frVezpFJr+gZSVT2UbRHo7SVn7HmGRVX4tljp6NVrLy4QaQ+1VRMN",
+	"6yVjBpCt8MEYLZ+24msrd3FH7QWPzNJ8jx9kUpWeZmiyotxIJSs6G9bKDpGiRl+3dd615ZFUJRivt+jy",
+	"PENf5UqlpTbLNTF8rMmqVbh2YDTImI+46NXZAjA1iUi4JiJiUPRtcN2nE+zg08gumAoWqzGP3EMrpwIU",
+	"tiROTVqAL4XiI1ELn2v6ajQu5dxXdSvX9N0Zucu0iH72Ntx3F+UUexx4my+ZWLSr29PR7mVqwI9OpnFJ",
+	"F1mLn2OSRK9xMff2vTJcsH2oj9irTLVVcsxcZlHpJ8zo+QI7M0O4/m8slmTKhHVZVVU/slgxVSv2MF0/",
+	"we44XEEZkr2piazbyLO0pwLLpaf8aC/1XFUVja2RCWZ5w7ZY5MJs0D3nk28Run+eS2LfnYa0tcs0iTpP",
+	"WTKOZToaL9ekbT1F1oXm3up5zpSXbOh+ABgXt2g1UITmc90WGRtSuIdE/Kda0XYJ/UgmNDRt8j3wKBTF",
+	"W6Ho9OR0rub1bP2AnRnfO8x93eWhLBcyLIX1XMNhZKbxG3QaubnqS1eu7Cwymc29KI39MeZP268CKWiW",
+	"2ZykscAGsw5iTiurguzN1/I5qeVz2eeLkW2qfUpLfEnu/q52SDOH01JP2xoOqHWjxpkTaumOFp1SK3qX",
+	"lk55l86CdQPEBQdSwIY0DfVrrAtpXYfS2g6J+5Te+475Fiqhsiq4pq0UdGed6inYLHSvSWblWua6rQtY",
+	"oQwCblkXg34p0Ge2NHZwy1Z3W0qN3ax7qNW8g6Ku1YuJK517jaJNpcEuwyN5h/VCe1ZznJdw/LZ0lELJ",
+	"4cpKCsROepqvxAIKuow+kshepvx82pYagTVcuzwXa+MBrXjE37uJj2u02OOKMC1OQhaQRGK7rsHMRLay",
+	"rMqq5s+Fos8bFgM0JqqWNAyz1DxZh2cWoZqYWzamP2PEYjKRIhnP4cVuN8AQhUxwNZ5v1Hn2+PHyFrxZ",
+	"Z7KlsMMJjUesggzfs8+w2nSUx9i4IhNGRUKGkO21ZPqlo+L43CK2gG3/2agyKxyXN4JlsOKg6nBF+piU",
+	"1rfFepkeNN+vM0+PzHf7tJkV+7hgxT6us2I3zdAzKXdmoJVLl0YsvoF6/3pMeJCGqjqwTRXr8UDVFPFM",
+	"qSIqApxzOfQIVdDlkyrTiTcMNVXQGbkWCIHNE82ykzEXI8JCxbAdB6Gmy6lbLN/QgZ3LmfU6C4U7zQ/M",
+	"xIQI+A0PUhARo1imUXXfVS5S02a9opkPjRPu84iCf7sovVdeLGXOhYybmkSJjLhffOvSt9zDNnIblpQX",
+	"13V+0/Ijl+92trYOuTWj5TXb/WTkXhTylX4Fh/6bn7ZcPXzUadRAeH/pMG9+e36+VL5uRKLFRatXqatX",
+	"sII8y8rsEsz8RaUdJaowh73J4W52kLdhls5LuntmnFasyrZyQOvofWmF0sqEuS7p7Pz8zq33hzcf3j6X",
+	"Ysj1tFZ3B1T6KQuDfNwoR/pTzdBeiliGk0pEt29kMjao/Vg8HbIhJBJg2wNKYhaBnCIG1UYrvlSoKYtZ",
+	"gC0QJmwi49kFYfothAo21SqbmFeCFfPjKjvgG6rY2WmlUhuH85fLJKJpMu4eHxPTgsiD/sqU/OmdxX5v",
+	"kC6sF+Ydm8gbpMXNE/kXbtcW+3pkD/IW7DpV1zV6tpITBi3hxlq3liSQbfIqUB7RnFiBQaYJUhEpwlkX",
+	"wSCon+DpmOZYhIEikeQiwcWfjiW7MRp6zGigr5nMH4F1Goqg2lCTlaNNriEP2ZoISCaHYKU+VDtPOwhS",
+	"tksFZnHXW6que9cGIG0RaghHiy3gasKVYoGX9SOHr6Wo8ZDVdzTPHAB0INPEy0y/MRUjRoaMBWAGqpqe",
+	"K/bRTc9VLMOKYXzrnGUgEG3ww6VL4xh0OOzBlZWgYDICR6JZmGzZttadFLp8VZGJnhHMotSbpQl53EbG",
+	"iFEAs5NR3MmMGhZ2LtXs7lJlca9N1Rx7NFbYcGf5y6u6RimLns9zOYlClqyPVFrjYzEncB0cUz2sF3hy",
+	"VxaaC0Ieqwi/Bd5gPbotKP8gOu+Xuv+BT1jIBauBQl7QXpCMaRQxwYILqHsg2LY9UWTCA8FHYwCf/POH",
+	"541DIMul9eoyWgZZw8mK01YFOjr3ZstSvlKgISqPpCIAIGPGYzLkLAzUV1lD37kFbihSJnJSA5tM85Xu",
+	"On14PWIAVz0MQnlkGvMkYcIDMiX/9e//t5D6ZH5dT7LaAWCUI0OQduRr4V2wk8BLtiBs0XdW2bsTOxPb",
+	"FmGCsDiWcQWIdJV8ockiyWG2w56gbBSLSGgbDKRAjfeMk0Cz1Pkuh98+J4+fnD8jCsPd5FH7pFXTMDip",
+	"fsQff/5AHujnPOs8fvrwgsiI/jVl2gDR7GYsw6AK7bvcpLVh8ztzDxdVQSdfikBVeoBjNoyZGvfWeae9",
+	"t2b6b4zWdUGmMr7WxpXPPEIT0j++OTmW2qA9hlv7lclvvoxY5UP9kOvd76LqrekZW8XSMJRTVQ1kCw6h",
+	"Sib9ZgXdEN7TKwexv2E0bhKnLhyWwsMK21fY/9oD+w5dE1Up4jwviVme+IZX526KpSF8TDOza1BcS/M0",
+	"P2bQNpGGSltIxWPSIL47d66WDqrmsLyPqM+OFItorJXvC0zToupaofckDHNsGZgXyIMGaqK7rc6CVO+W",
+	"YWClFOAwJLGcqgvwOSDsTZ8LP0wD1gOm9y9ade43S8f6EFNue1aUHTegUjevptxh0UDijLJ0cGTAenLY",
+	"03wq9RNsdytmROatF5zOD9kOtrZvSC4X6zTkQS8VCQ8XVzhcwKbKFBSRBJNsFBGSMNGo3OE2DFE7cWdv",
+	"vOKRqTzS5to1IUFWPJBrHK7FiIMZ3GAN2GBph1cskFhjHbehgNnX3jPdK1uB7bReXPFoLdnpNbwYf1aY",
+	"4LQC/tI6nY5tX+/5gJOcsB7WbdagM0vFSl26rxmL0O9IfQuVvq1a2pCKUWqOdykC8vwtOX9Sk21+XYkT",
+	"LiWmKw8pD1lAFB+JIy60CI2YUISOKBdkMNPaNQuHlU156qGfULSAc6sqVZqFaKlh+3VYYDfdZgW3WZk8",
+	"pWA9vdG9zOgvKTF8pElEvz3XXIh0+8ZXTlXGIyq4WilxXy+pVkJ7WnQVmE/W0zGPxCRsEsmYxrOe86VM",
+	"E8UD1oPMzurmwred5rKucLTN5A0IU3aUM8ys8qkpr9/c3mZn+1MN61hLotZ2+Xfl3v/4b1dX6tM//zf7",
+	"R6XkW849bCjMJKflrMNYegYTpRhRtaWeWvk2+CJa6c3yTotNvfTUNF9SO2NDtq6kbI2cPZpr5ajVhV9P",
+	"vbMvD47MR0hKPPWefnlYrT3U4UItCb+vQ60VBLhpoLVw5utO6Rb0FZCT90tXwZlvQ0/ZHsG653pPDvKc",
+	"IF1HRubJKCfNMuAakM8a2txPXPGkSp0DR86kCaC64abuLV+8llbAkqSmVOM5ZNJreQ+5Jpo7/jVl0OSw",
+	"mXDMnt4wYE/jmN/QsNmEChfbm1eU3vaepsAjoJvie5tYzutkXKyjhYd8xAc8NJUIC1ctZj6DGfbcu/RD",
+	"xKr96vCOhlvLPtv3LkpscNbXxiYArwp0ThKNqTLJJuYHRYQcyGAG2ehur7YqtzTTpxkqjJex5+fa+MD4",
+	"wZjRIKtnLA74LZNRyMh0LAGdzMsTdIqFjBeEJ1otmSnUQrT2oW9y4Ka1UsLBVWnKWOY9a9lAmtd7/SEb",
+	"+7qFi17rWsip6EGKbYVJ8K3mC1O7IfBtoU4AwHNNxA18aRkjyaczt3fN+HR+kKOYy5gnMxzlop57xcG/",
+	"XnJk5AB7NtfO/j1jgtCEJDGnI3YL85AxZyLJshwX7f0b59IvYA35WqdecyXM3XUJ+qUp3Whp1Svd9EUr",
+	"H2aCA1oFu/wN0j+CxSt7fDIWHMXSZ0EaM+UhHZksKHBzhlJes4DQZFmqUMVyw2jQ28/imIa1IXR7AbKg",
+	"AQCQoD84K3tpUJmnn8GCXiKrX+IqEM0eqPyU9dhNHmyp8rRk9JZnVsE26X3nSZtcOpFxM52vsksUoRMp",
+	"RiSBR1meRcOY0WDWqNlhlpK16MyClvMeLwVHqiarNY8s3ryaQLP3NBRpd10Vs647wZEkBa2poA55BeXS",
+	"aa1YJJtPdcrqmiUtG+uzt61BrqHira4K+VRo2TKlPCE0TMaa8TjMsawNIU0r1JdQLEFbrqzAOrs+AhWm",
+	"KtS4xLjaWJ1aU4vJ7bHHy+rV14erOq8pa19b+pYkyzo8vUHYiRv7eymL/YCXzqUFFFiBQ1e1RP4KVdbZ",
+	"qnA4q9JMaaCl+2uH96NslJFaHNxC8ILXGUxBGWelYU1i9UC34MdCD8H9cmSZuW+nOGrbkmOxl2YHkmSO",
+	"pS5qi3R59JdPv559+adl6q5/J6y3lqcurVPbGY9d+ubVeW49OaM1UKWJT0giIWZRgVIw4eGsVxsXBEZT",
+	"//Oifuxzadz20lqi/FPK0rqM5iib3VJ+ZBZCa7LWgdmIh2lFh4tRT5l8wYpQpPBZnTeuYfit/BI7yMWL",
+	"si1W7azwPWTa7/QRepMma1ZHNNC1dieF1wtxbeT6aF5H4ZrAhX5CcFZbuUu95bVC7LiReRQMAnUaC71u",
+	"UwhRaAuyMvbtKoIrRnm34W3OXWqbe8kWFAxXx2j24hjOJW/CghSd+bUn5EMai0u9w/eS/m6LliQP3mWv",
+	"WqtcqtosR8j2KVVkGksY985Qtn5KQ8FiiufhvR8zVp23+oIlLJ5wQQV6TiccsoHJjXt/l8RcXWOZMTjt",
+	"o1gmDMqLR5QLBb7MiUekIEOZxiRkNyxU2ykkxgL9Xi1ct7lg1Xrg7K6mJcHZDTC55bYCVaynV81cv2aE",
+	"DpGdVkDqszv9LUJCrR+/AUi7KNbHo5cqFlTn/sFVN5xNe24gf9EIf7DXLcJgt6VFZnfmnd2lslgIi+X1",
+	"SI3y/xQs1Y44lWJC8YTfGFlnxbHQN2ud0/5u6p+SmPtJTV2xSkcjBg0p1j559xCGKbulEX2u69EuMaSc",
+	"3orHo7if81vSnAEbvJHNxW8Ngqaz7yufk7JwyX9aYX7reO83ZHLmnTtx8t4mF1yuXO2QZZU2325J853f",
+	"hn1brbPcJzMXWL+fxjCBMZsY1zBNk/FpRb/gyzQZy5j/DSzKLsE6PPJf//5/+23yHgTbiCWEmvJAyIGA",
+	"0kOoPDTZ4/0sPYIKYpKXyZuIiVcvyHMpBPNBX7vhAYu9K6FmSu+F8zC3jrFNLudk69hgekCJmg2v8xgA",
+	"NvKCZJMVi7H3iCbjK/Gg//kILupjuNXAs+J9YxkGhOJDH17ov2Bg5bfxQm1b+wrOM1RJZpWCz/NiPQAs",
+	"ghuxhD6h/ngCpZYxo0Gr23rHqFFhuSL4O9RW5wEt96ZpzDVpti7hO4CsUcWL04AnhWdrFRlQZWeE5ikI",
+	"SYxJqbm84Ux1JyzWNNN6AeXkmnixWGxqdRmE75FDyPxB99kFgbtA4YaXpSKQqPEUH+4OqhChN0MvXm1n",
+	"+s5caa6DN5hac7PpODD9gJjR694opEq/THO/Vrf1xzQYYZKSxLL1XLkBIAE4L1QQBrMQ/gwwD+MgG+97",
+	"ZhN/YiAKAr8ay0MqkyVFY5bdaIcO+NQeiWIuErg+ZjfyuuppFmcR9rOwUFFIhYJeJgzfOZRhKKdHaGE7",
+	"N9mX/qz/rbz+wiyVpr1RzJR9gOrSSJOjs/F+KBWmp+BPNMSHwRrl97kDzdZSr7tn9mbMVSLjmUcSRif4",
+	"iOyB2VPsyL9hIy48u7nwOnmDaA/qggQxHSa4HPpOOMeqO5SpCACdJtXnAr91fh/JGzRe3+HUQz5kR/7M",
+	"DxmGlM20qKAjaGxFJlodUYhikZWk2KcV5jv3LjuP52YChXwfAJeCM5BiWQNOM3vmt7BN7k3mAk+PJavK",
+	"dgBs4Ub9HB4GMRMlfiJJQq+Z0scL6NVehmcCc90wfw3OLskKet1H5jQIiwfP0hJP4GIpz96mDzIgfsXU",
+	"N4V6pqDcHdXl21e20Ny5ImNpQVDYfEMspZuMtljaCxmwLH8mv8Q++f2UJ/64sLYyAGQyeJEcDj3zxpAO",
+	"WAiczLTAmJsDbAL+QEIWjABtILuytGAB8wE8EV5lLkLUJktg81LAoGEhPBhiWLlgxEEahdynSX7rD1Je",
+	"QwFTlCdx0pi5LNakN9lZmmlAArQ+GxHlWWWI6kbpIORq3Oq23uJf5q6Ex4zAJdml5YWBb4F2lGJKwRmB",
+	"u7mA05jdaNfpBRC1fSi0mddSuPjk/OviNfYh38p44oqFwvV8Esk4KZOZ+bawHlyTVRRxMXLvy3g5fDYC",
+	"V992zVhUuEEM5OeSjMMwnsIku4jGiWCxImMqEKMkuytbDuS+UjS6d8IKr5NCn2w5FU7J4YSVuVL1VYDb",
+	"6Ao8SOoFhAlIV844ob3UPvU7cM3p9WB6Ka3+5dwhGCvtJ57TrxRREfP5kPsErvHIMBU+Gmgk4MMh99NQ",
+	"a+3weGWVbxBjmQSXwiAM6kXDTQR0IC1vspeXqHK91+aVaUcLdSzAztDKldU8nSqsqSABj5k2ZGbO86pF",
+	"QQ6qkyWQTscyzB7YKkZ/imtc+GXuSofluoRTvsmcum52GN3pIngnDMu9z0wzvyUPZ1foGVIQxUTAxSgr",
+	"7M/ZZH5fJVUVrigwFA8eWtS43Jvy6Hj50foXgr9YBc+s/USr5zlLnXuOc8YYvwEZcSNn+JSQi+t5jVer",
+	"7UbSKG2r+6znS5FQvzQq86MxnrN1osTUUM7dXD7uy+6XkepC9SX4SVpv0yTrV2EKB/X+5DnLmptLzbT9",
+	"7PbCeBfda28oCoCltyQ0qRJMQz4qXOEOw/1N+teVZy+UWk55hAa/pCrJxZXN5jfNayFKYjkCCGYtj7kM",
+	"8qe7bwbPgkdCqRUk2w4J1aMxM0qDh+gk0LjMvhPVF3yeXZ/vtZSBByI7SmTMUJHXp8zDRvkeDjhXmeEZ",
+	"DvS7NuWrRYVzBTGIPqp0Y/k4Vd+RUHVdUgj0N9kvmRgyeAKehfxEZgKgi9ktqXLEkT1Uw6EVWfklNYxs",
+	"7mqIvxWfiF9l22KrwcyVZXI2uRmGK8j4mpiunc7NFszoz3HY6rZKfoxCjg06X8D7CZrtkfUQfMyEeiVz",
+	"n9N/q3h0gRg+6ZdkZYPz7oePLWuMxsYe05Nj9kMvbx6A2dZhMu5lV0zGkVI9EKcUXLheK2QjGvaklqJY",
+	"qV7hvNj9Ox35/LEVRNL6RdBBVuny+Dj37k/V/ovdjt5akz00SStGsWwRP1X7QT5WjE6vzKeit2PXswv0",
+	"s/kghfwHZ8sKjpNFc5tzk3zcxQma96vs7DWOVlS1R/PHwXW9LB1V6fZNhtlsIT7N+WY+tqKQJtrG61kY",
+	"Avcq66H52EqYoCLpAZCKgwPhDqTgh/nYAuQQKZj7WzbM0uMqFrKgdpeeVvSq7JxllV0uC0mg4FqpW96i",
+	"d6XuqpI7pbQIZU9KaVE/zflIdr9OJU/LonWad7MsJRfDEeecLCvM69OcH6XBUXTdKcU9KPhLlj2pcjRz",
+	"XpXbl2DzTptF+1Z02cxfuYTDlY9oyZNTet7Sux23zs5Pd8EbtNqZy5xBHwEwhwU9HH/uAZr7wXX6FA9d",
+	"ycszd+wqeYnr6Nn5ShUcOwvetvTZn6rdOh8zhbF2tlW+m49zUqvm9irPTXEPKj02S4VkzesqPDkfP1V6",
+	"ZprpIGXXzMdbYSNz7p6dKGVV/qHbZ5mV3qVFXLPGh7TrkYPjiCez3pD6POQJRZqp1PMr2O2E9aig4Qwp",
+	"sc6VtQmBbzbkT3P+sQbS3HGJFWnadX2tJctLjrCP7vo1Zgaur+zj8td6i1/yac7B9tH0BzVfVJ9v120G",
+	"N8TsmrEIrp67vdlp+lRynhUf+6nKHbYTBlLhPKv0Lrgus12TaXGBa9Zzbt1rKMWS6YRGPWal5GJNyjNu",
+	"mCFjwYD6172h9GnYg85P+VrcioNo/xfDdX8uZxNF/1ZjLlBwoDbT8Ape1J2reEVP7EY63pcvXyAnclgD",
+	"VDJmNAiZUpBs4JQcWJ9ClntUCKt7TsBRmRySwCO2iAnSskzcFiLvV8LCjUC0Xobcn2XhGOgUNWBcjIga",
+	"y6loX4kr8fXX3/JYJUQlLFLtr7/GDLwu6b998/4DmUu7gwEJ0v/uJf44YX14VZ4NZ4OamDYnGBlTdYHR",
+	"MgfzX12JhXmAlwIxxDE/zh2Om7iHEQ6eKJO+QRwI+zZBVO+BzbUJQ706gV7rbPiZ++H4V/3Pl3/F6/+F",
+	"hmHfLM9zKbSCpFXkr7/WXx2Rrz/ok+zP2l8T6FhCs0TAqVAkBKwIbNoCqYZmXY5/zSA6v/RxdLgYCrGu",
+	"uD8uLCFGupMxuxLEJuWMqZkXD2BOZpXM6zFeqsh559wEfyCnkE4YAaALqh+sb4WAfyABAiMh7DNXSRsm",
+	"9ipQX8MR/POfX71QHjHp5ORJm1zaNZ7QGW6nXnc5FaTPgz5kn0BK8kX+Uq1j6TsQ4deOzqQ6DvWx01NL",
+	"+IR5BjLe3pG1vMEH8cCZ2zMc6g962762MeL+rwFNqEecRNUvfYz7kP4PXFx3SczCf7mCTNarVh/okcVt",
+	"0seL+wB0Co0+9OEjqQAoLzLkYcJiImOiZAzDvWYzSKMk552Ofp8mKj4SMoZEzSPy9TtG9SqaBEbb58UO",
+	"VC9a/+UHOuoDUSREc2fCBem/Gh69loId/UgTf9w3aVN401nnXB+QkGVtxNEmDPS2QEsgWEjs3QNg9Tc0",
+	"TBl2qNNvgew+ItIwxDFCBp9qf036by8/PP9DH2f0x/dvXpMfIdMScAba5LlJDjCJV1AOIIWCtAYYsRls",
+	"dthwanl7Bs3Iu3pwOA5yfvrUIyqhISPnJ6f5fdgR3eQgYJMjc0r5cMhiu7IRo4ke9kvAcwam0DdZaFQv",
+	"YcAmkUyY8GdH37NZv4vH5xpWMgAi8AzsrYSkJVjeC3P4gEbOT08viEq45haExKkAEGd96silPcAxQ4QY",
+	"zfhOz8lYprHCEb6MYxkbEurTCF18XIrjKJaDkE3++RclRb+rzw7sCJxzlUgZeOS8c2J2TlOo5gz6uzNE",
+	"hcMGV4pMuFJcjDygcT3C884j/eGZRfNNIEVqwAPIIn6ADSqgOlEkPfi9/9Aj5yf6/SSUYgRwwFGivzvV",
+	"/znT/9HPPD0lFFIJ9XsHMbAq8zxofKT6HmHUH8MmwhbjAQIdg8X6LXqzz0+fweI/6pyZdhnvWBLPji6H",
+	"CYsh9fpRp4M80B7uATRfUIQbirJ1A/q8Xvo+i5Ij+1WfPNDrNIw9QmOPMPWQKBZClZ5h/frdZvVJwpOQ",
+	"qQuTm4e0i5Skx9EPWEJ5qIlBT4cL8lKMtBWEfUMDdsNCrauoLshPK7FnMo2BDybsM54JoHH9jj6O/7l+",
+	"XftrS6tkQuNrTT95ZUp2iDHPEOiAJpBvSB7USqv+wwt97C2vgluRNZ2eYtJ4yH0mFCJ0ABZC6zKi/pgd",
+	"nbY7LdO0tjVOkkh1j4+n02mbws9tGY+Ozb3q+IdXz1++fv8S7vnitWARW93Wz3SmEgu8lhVOtTrtE7xO",
+	"RkzQiLe6rbN2p30GgeRkDEHiY/2fEUvqoKrBoMWzwFWbQC6Gf2E2bEh5qAw7hEPPYv11nAoovjT5HVK8",
+	"Clpd/ZJXImCfMZkmknpC+q2nnQ62HgB5A4Frh1p/MRVdWYuxX1shF9dY3CH9dJKjbrSOA+mrTEXUX+Bf",
+	"f2t5rWs2U/qb9pSF4RHs0vEv02vV/gUzLScsiaH/c+vY/gn1vgEXTMHXkFSpH2UzyrLXmuVtz+gkzHF/",
+	"l+4KlnssKwbBNQOVdl6V5fijl0NyVz8sW/Djt0h/hUoRdA+qdDKh8azVbb0GUFCrcNicJszuGEHewnvQ",
+	"BbWq7dUtad2xwhPUJu++fU6ePDoBdUawqRXmmppYQAZsKBHyCwDhK0/TH3/+/v3GhwnPxcdfWzQctbqt",
+	"l8GL95dQsncDn04fPTp5Bv1G9Uuv38bf9/46+fzTz/Tffrp8Np1+8+3jV6k8u/npb3978uHzH55/mP73",
+	"b2aj+P35tb5Hr2zrzfdvMYGl1W0pDlVwrW7r5OSv/3b5b99/fh4Pf3rfe/Jh9vOf/vBm9GTs37ylEf8x",
+	"jKevKH3r/+HP72Try6fGhwWWpOaswEy3fVTsg0HHSmMUloWTgtZKxVEB6+GIupbHETKQRmfn6fnJeeWx",
+	"KNgy7+GBP7KEmvKpzU5L3qlKaZM3knFiOqnP9e1qlbtwffJapqVDzuc11zCP14y+5bU0AfXSmNdfVMvC",
+	"7NQqxgcu5huJE+sxEaD3of4dmXWHKZWtyvt7+orehCVjGZTWQ1gfKBifxd+WJzFZL0uZwdeN1vB97Ae3",
+	"yuyKneQazKvQ7a03oIr7rVIPuF4k0XUKS9CYdBcd2xqKnmS/b5mq/yCnJJFu7V8tRVsJu4xkX1gTN5Gp",
+	"j4aGHvoAgB4VY6RvBGy/kqj/gCJ9U/q1cK4ted1cApt3V2zCZchv2NZX/xVa5ZATqxSh+iX/Wid8jVay",
+	"bPlB5c/0NLvyuePBWLdGY8aZY7O1xGDuojbwVbUofpcpSnu2Q+8A6HfbO/SciuIW4erF2FFS1W7WzYlm",
+	"RUe2wKlu076pbejSBnMV+heVHSMeuEVAjZIxQVfK/F5p9ery7avnWYlVRGM6YQmLUQuqWpv8kuMf+ASA",
+	"zpZemFU8L73yFXZsNDXP3hxgmpnUBelrtbpfVWIOHjF4IfFpDLnbxiEGNTetbuuvKcMaDNTM9Uq13MOV",
+	"4WNgkvyR+bcA3HDkfKrqVDrXFlWEM1vLhmYkV2WQ7KrBlUG+3HEuhaGoHATK8ECfCyyeAR+LFEzVDMHc",
+	"UHj1XGflT5uSOtbmf/y1AEzTOu2cPj7qnBx1Hn3oPO12Ot1O5y8txEtodU6enXY6nc4R/OeJ/s9T+xH/",
+	"d9rJZ/FcczhT1S2H5HksuVJUJCT46qWKJHfCJ0CqJ89O2532abtzfHpezsnoNXx/56TltfL87nlV51MR",
+	"DaVuupm5ePLlUwluQKRh2FyrsLT+FoFz5xjkG8FIZIAgNuWROdDAx2La4qcvBfb5A1dJqdLTskv3W8hm",
+	"t+VPFgINlKvKsA5qX9CQQiCxGbasDVj0V4D3uw3+NADiN+X/VtBpngLOHku1EzoDnACP0KxzqrmWC/L8",
+	"1Yt3+m84INAkolweZS9GPi1jFLXQ+myeNSMVZBu2Mm92PK7fs1kL6RME0jcymK1GmntNQasffovQUoTU",
+	"MCeqxMROGqzUiq+vVB2DABgsBj/g3S8/0FHdM81lx3DNF6/1g/QXYs3a67PrzBC2T+AYsS1ROFboODTe",
+	"mMT1FxASPZKACfuxZTprV2lQx7/y4EutGnUOoRronpe1Dhas2mfgUN1mQu0gyxbJMm8bpPMqWZduvtyi",
+	"kDOls+vQwJeVWf8LYPeRRSSfc+SLLAsgtoLMQk54oCsjprhx35nMh2GqmEGPgK5IAvpBDVnijyE+Ipj+",
+	"krUh5mUb20DdLGiPFxBWhADjBYawlBuaPj99Ok+KeJw2kIFDiIKuIPygIOwIVu6fqwRhgaaeth+dtE86",
+	"HUNW62hhMLomcqhzS3JImV0TcrpvZFUpWizeynqUVSNDrJuz++ualFeplV5qldJnBpgnJiMpgzpqsagd",
+	"QDU11IGXboE6vPWUyYNczOWi2TZ3PmdHndMPnWfdk1Mzn0Wyc64aq1qYzj0zE6an2xGm947+34/TpEj9",
+	"xOCHb8gBtCHHjoy2uV1G8AG8eSAtl9unmLUlwwD7LYKoBmDjmFDI0NIHfRRT35W8kPSHq1GSwHW8BKab",
+	"HY33OO0DR9lPTbuKW9iT2poq1fvx23ffffeXF9/++JcPP//p9IfvX7/++bvTsw9v33zzb//95fnZn1sH",
+	"7tKIu3zHbxgxgClsanxK2zRe04AnR1jnU2u4vmZTphJMy2yTl9Qfk5ALZrNTJQm4gQ9LpMW0BLgOL8Op",
+	"wG8zkjfwNkx45i8OcJKQ22fyF8l//fv/i2zoSmCmMyQuQpIrx+xBLkYkZPQGtH8YEU8UC4cLohJ5LOIC",
+	"Muj0RQYxO0OmiWXIiLwxWaZmQTFpaj548Rp/vtTr+PLm1oIYFV51g9LHFUmVmSgy4ABc81V+dQC13Y5P",
+	"Xy+/ycv09WGLjUzBg1AX90gBJnabI0DIOnh1QgchAz+oAVmzkClc5SexNuKAubmFcRX78DcdF4pWf8HL",
+	"sh+bRuYDnlz6xo22aDGyKE9+bPVy/CIHdbEeZ1k2mPdrmdiMKXg/FyqhYCBUvRTadFXu/0J85rkoZeMX",
+	"JnL1120vumR22zoXsLYHybCRbD7L7rjmgD6qyR2Aeqv1jvbJ6dn5o8d/yVA/gx5yWhDtY5MYA28/f3Jy",
+	"4nK5bJDf5LjwrY2MFHCBNL7HJEghJXaLUDSAE2XZB8ylwQPPUb5uEL/K+PxtB7Aq6sSrPHzFQL3FWc7U",
+	"BX0zKgoo+bGayuoK1ZaJoyIcI8xgfY4uDa+VxQ7kYh6EELEJwYfHE0UGbMQhjT7vad5XXPisp9hf+55B",
+	"1WL+tcLEX5TytskKpIYwGiICJPyu+EjQJI1Z+0p8sKUkNkUdkPC08kcnLGgTQDeD1mdg93ylSF8/jQVY",
+	"HRJRBdqiPixg53S1vQPjz2oY/DQhcjgkFAfDRGDkjVbmEibIYHYllJwwKCAAbNRQSYjhGVRvPoIqgms2",
+	"8/TQALUGo+KDGSncGTMDjNAmHzAjHEUdE8R0XjM22YSHodaxQAZcYJmQMe18OdE3Jqb7TmCUKdhVw7sW",
+	"aFSm6T7AXYLV5+wVLJn5PKZq3M+yIVZUtC6uxPnpM5McRKGyzWQIqAxIHKvHTHY3DUM5VVX6GV7uamgf",
+	"DD2UFLSyIBlxQegwgYFBDrC49oySSouLhevKAsJoHHI9GucUyVivyEiwoF+nANn1qxZItr/IhAs+SSdu",
+	"4wanGV9lTSFVY6dWQFy3yaV7ePMKjwjQcjPtiDsH2znIC8evX1aYgNtgs3P0jB4NP/36+LyiyeYW5CqH",
+	"Yn3Lw+DMt7pakOkHBxTayHQ7mq3qTUEcuqWCEmbUbT32T4ZPB53Bo+G5/5SeDjvB0+H58Dw4808HJ7Tz",
+	"bPiUPQke+48G5/Ts2enTkyedx51HnfPOWee0c9LpdFo4oJ4rXPVmw/g0q4fDoce0vRdeM+wl1Xryb5/d",
+	"1+HbgDe2ui3/NBSDybed4L//EdrvIDZL9cqcdNoowf8CvXOEXcnOalLzJ4duqgTnz5apInLXrYvPn3IE",
+	"3UYCdN7STmJGJ2XhmYyPNYlNtRWkSaPSIfdSc28ahiYVyiJbOqkhIFOxVovY52kWC43TyANTIwqIk1DM",
+	"CbUwLCCmOvehTQexbr9ESjJl9PoCfHZ9IXv2qX1rORsES2QYUPZAuCAsVAxy3ioyRkC9fGtne5cJI7as",
+	"LV/6li/jmPkJGctYMTIAFoU4yFP3MqU1HRLEMxLzGz3yxqfcThwjQs2iaufzZwFv3zoBZFBM1fGrHJQ1",
+	"yvdvLsVaH/NRSuMgm5F7zjNA1jr18IPpWEETbOQRMYFFlyFNHA9ThfemaS7p+xwT9h5lkjqpnDtOKF0l",
+	"g3SLJm8QxFi1Zr3TT4rZrLUOc0PHlsmyzxGPmXJvOT3qnH/oPOuer+hjB2Gcqqr3Ow/TtnWPjmAIrR/l",
+	"33gY0uNH7U5rMzPSHNPbtiEtTFtV/qODyuziKlfVWJTpHQNWTARbDlO9SpZlgLTJS8Rv5xZKwGLWm4Jh",
+	"zUzO3fA2FhDYViZV5QNMBGZ7tiPBlvH7lyK4PW7/UgTWeFtnw823tXoMmE5a+zCPbEPpep8LKF13y9H6",
+	"ZQ5veIRHqNFprBzKv4EqZgRuCKV/zYIrYXUUGvJrbaCD0aZFeExDUIFSxMzIlBltzsG9xlgGO9OzxhAU",
+	"rWtbHwZ+JfpSsJ7+3NPv7llp3s91MlcXw1J8i+mdDU1dW8scJvAA/oyZL8Fjob97qFW2KQtD/dqzK9G3",
+	"T+3hcV74Yq0yK5aQwQzmGWhjEfo7ybibg6sYTcpQCdbl913Vp19SNrWi6E7OURhPnyGwi5RonWtVahIl",
+	"poeaPl5mM6uMcn2GXonWJrqdDLScQmut5bXYROvo3RblStH/xiAoasvrgISXqIDNuTYO/ZbTpT4YAPc5",
+	"KfEejDbCxdbrifSTiTkmm+iD+jKJze3rExHcVD9s15MoYkpV7bfV3N/TZ974/cAX1CY/6xHb/oAAg5O1",
+	"AMRiV8/cgFeAKsoTMqI3jChJhjTGfAV4V7vy8L5Jk9sRDGZ/9QLeonQAj5fKBGADgSBTcA/HM9BcFxi5",
+	"sPBmu7E9irvJxlds4IzyXSjuOMaztG6M2nX9Jr3Mh/Qb3i5wGlhh3liQJzKJ6jfKotkkeRWLdQmkyVgL",
+	"cF9LF0KjqE3eGw82F7mksw3OwFPsM9I/Nu3C+wBCpBj4kd18IbxD0zkXJFUsbxom46J34qIopuZ8IVUK",
+	"XSzDD28+vL1Tj8T2xJD1M7yNpRzeujR68+HtS72gk5oUm7z0yUMsOTgCt0US6LtPJJwhKTCci6erkfyq",
+	"zZhBRJx5KrInu56a3sbyhimUpdQEpEARTGxbRRpFmFfnOb2tlFHbHDVROQRjAZG09gcHPMSCyjpCQrIx",
+	"Om+mTVf48HA6d04uRSWvMW3ocZue4o6j+fbI453ZL8B1qiwWgV25qNjcuyCXD2ksSmRCqsV+A0qx0+kh",
+	"uVXQSsAVHYQLVAQMbBb4Otp7tZZTpQwxBZGw0Jm0YBx86/Vywoxuz47+Ng0YPbV3bCJvoJ33eu7p11nk",
+	"EFf4to7q+0RGJFWa563B1+fPoj1GR/iQhSaKSX5WROlBaFZtXEvNTl5DPSVmgk2LDOSgsOyeI3/YC078",
+	"jkUh9W0cpjieLfNj2zu6PkqTA/Y6FpltyHphbQ4nUgqKhf0b0jy2ggzyPOtyfYAF2RUsyKv3b8jZyePH",
+	"RyeEhtGYHp3VjAa8mfBFM8J7bq6vhSIxR8xWn0BH9Jp329/m4D/MvKCZoalI0ENFNOWQDxl0W+/h/ctG",
+	"YtNlk1kkQzma1aWP5j+vNp7sxoqBvKVxkhEV4B3aPKmYjWgMeN7QWxj0Id/HBugyztwmWmmoHu9fFybz",
+	"TrjIPu8uBrhRtAzZwK0jhrjt3qoiZm4YyWnIb1m1ZV6falFCFuEqvUqUsRXh7GJ3VQB5nwDStj5cmtPG",
+	"CUlkQGeajDQ3Ab3ob0Xnij0f4Man15CSl0OOIPAsdG1UBta3DgzkuW2rfefK8eV3EB02LKbbev3yXctr",
+	"hQb6F9Z/iJ2psjXrwZq1ui0uJ6aBQeCUWSFOesAsmDW5HNGA/U1PFphH13mU3mU+YT29znoww5j79Pg1",
+	"pxM2wxw3Teccx6HGTEu9lteapGHC837fKxRs4+juBjbEbHoF5X0rU3HfUUMK3SJLVA7zc7vJz5F2bdJ0",
+	"BbB/I1wQq2xlQHim229lvtWIJRlFbsal0SkPFGKacy2ksy2WOnZOb5dubT9ynOXqVLw7jJF6OssV8r2p",
+	"WVwgGxFoZAHRrAwngncuBhV5qzfbmxeRWm4WILBMk26b79w/hmOiTAL7cf6AI3iA6reLuCFPM8XM9jhY",
+	"XZriCVpXmm4bU8SnEfVhj887nZWVsjsAEKmnlL2s7y20Bq5BDzHk8pUiUSyHPKwmnHrhcoytoqC3Yo2Y",
+	"eWPjqwqNrhvOphem70LAfB7QQcj6nq0jzUURDxAnTl0bez4AIDq4h5HBDOo4toMEmk3iXln8e5m9WVeM",
+	"KhWzvVW4IgbetmYc9seGZq49gz1zY90gsrOaWdxQyVg9CPNTxWJgd+VW1pa5J29YHHOwg6OQ6tWF2hYF",
+	"or/xEuV11BGLlYSwNqaL1dYKAxNmQW8w20Idc5n+HFp7oDnrQzD79beaKh8MaajYw5qhZXR9a9CpVLGm",
+	"5Z3+yXZVyeAMGiNATWx+OGJGlYFeTgVPWICnH8osoJWa5oWZ0odX94z2O6QTHs56sb5zyEHtLGx2k1HR",
+	"EwMnDyjS2e2t28VdfU4Vs9z11h0p0MC/SlU0JT+aG2JkGgsZDeF5WBtIwxCFlisS4XNlHesm2mUT+XqM",
+	"tLh6qnNRi63OkKL+WAtULLr00DXKiIwDFqMs6TqgsFQIqLM33CFPHNDrafsa0YkUI3wK1FB+RWKm0jDB",
+	"DKxUGENTmM5CbNImz03beghomRaUAVYD/sL8jILy9oOlzFGoWF2iAeOQ15f323UpTSaY4P+eMWEXPWF0",
+	"QiaMJSjo9IBNwxzbatZr8YRNcLirsCiXppuX0JmlemHGobandDtLYc4GFm2YN6KJsAO2bo5tY0Z6+tsS",
+	"BZayVpUEp19WWwaZJr7MtQGoNcj8qEOZxj02A+aKPc6ALUuE/7KKjzaqDLsxmghP8kacRk2apCppr7BF",
+	"54WxmWTP1hok8c4c2rqa0gHzKaKUMQrYYDuQbpYnlATcC1wtW5BAHX5XEmULbbvfLUhTHerSAW7pALd0",
+	"gFs6wC0d4JYOcEu7MVqXwCw5DtsVMJZ2ZZtuhtBUnssBnul3Bc+0bbylA9DSAWjpALT0uwVaWgqw1Ex0",
+	"FsCUdiM2i/pNncC8hPZYxrBSJBUhU5r1gBunj+Y1sMspV6xNYHEndEYG+h5NfeAxfdAfMREwrXYykfBk",
+	"1vdIf8JHyD1NwKzvXQnnS3RAqf5Dg9FOjafFoDbgiIDht6/Elej/ta/FbQzdUAYzk0U6llPw5WBY3Mo9",
+	"GROlNx+9wFyANQvXga8ZJftgRthn6icEcL+Z8JlHbAfcKyFSLe0AVoqFDBTbNnmVFKrXBkzpxcAGLY7T",
+	"uK98GTOtQCRkIlVC+qE2yvsekVCOBBpdl/RRZ4RlUTJOjBQzlb+9RCY07JNAQiBsJPENPGmTl6YmXC9G",
+	"WWAa764+eXmOrdYOpnp/YSWhiLx/6fssSrrQu//YVzd6x1wW+flIBJpN9hFaiyaoS6lIn301ZiyB0EUs",
+	"pwoEu341iFE42Z4WYMmYzYhKpAz0SugfJ1KvLqz/lTCrkieDQR7WhX4JPAPfajztWs/h9jLNsxPWJpeC",
+	"sM+RjN1ogS8nAy6s87Ov9ThnobUoLS4wLMlKwX3UFqUWeZYkcaj5ViVyxDTRXLidYC2eBA5ZkTgVdQ6g",
+	"b0q2yQHsaZV0AS2xR+DxZkEPvA9H5S8ymscf8w/GEW5LENyPTULsl4YvVfAUUsFSVk1pPy2ltJ81dxsx",
+	"xUjEZBQyjyimtxYa/880wUyo6sLAM+ACHLzV6TW/0uSPyTWgz5lWCZbqfRpqScc+RyF43iFsXz25knvO",
+	"BJmW+uk8vQ6v8GK7DOZjrs3SOKb6Vangf02Z+dnIWJXMQowJxJOKI/wuOyGaS4O+HlCg+pBifnO1Zy87",
+	"V4sdT018TvVDMFbB8kEsckY1G4LP+M2qa6AliRbp21iC6vcvWwA7gk3nn/tYFftcx5Dgl4ZJQ/riivf8",
+	"PJaAFQGvEhQz5nkyywPaPK7LW3Iu31q1Ejg/YDB5HdSCKqmeHPZkzEdcbG0EmJIkozREixhWtaZcKruq",
+	"Z65quBnlGxeOJWQ3LFxIcUaRtRc2HETFvQtzpbQpg8qwgUAwsSkbn0GdahmR2hgsWNpb8I+bTtdoNdga",
+	"N63nswvSx567leK/eS6eFfP4sJbXgjxfLRluJA92jOiIWj74IMaYPx8wX2vYYFAOqOIK0SQU5t0PeJyM",
+	"e8Bluq2TZ8+egeV7UvilF8V5lsWM0bg6kWCuS5Crg3RbLzgNQ83lYDnttz/SCQ1kuiI+ZLEwYajfBSUA",
+	"OYcx5QHfvXoNzZa0TguvhG//8b/+/h/6/3//z3/8b/L3//zH//n7f/zjf/7jf7cgAahIad0WGH6m46vl",
+	"1rAS2axPCnoZFGfoAZ+cns1pdO5aZT8WSKoLm+SD5+Kz3hP9l3X904gXUhXsCVupZ9OGKWtOEMQ4/73C",
+	"8bwRQVtGTHyehEih6kgOh9xnVp9sO6bYJGzDv8Uk8wrkGjphNrSpitacRQ7zWRiC8cY+683KuMOAC4zX",
+	"zLGGVpXZWKCs1q9XLR5ctbpXjU7mVcu7yk8C3JafhavWl6ui1JmPmDhrawzjynFb07c4Vh54ufaeE9mV",
+	"aDJ0Lx+oZ2hy6WgxqmDzTFIRsNia81rnlmE6EaidXxDoSQaZa79IsHIHM9K/MLEKIXH34lRYlGwZT9KQ",
+	"Vsy+NtLkzbk2sl7r07EMGQzBnB50Ym3Zw1bwW9WWp3rW/6GVQ/QBAA4FWDgk5xaO+61oVNd2CcGnbe6a",
+	"q8uCfC3NVtPQOrm4ItcsSpzeETYfD1r4opQh4J/AnCQQQG3ynomA9M3vfc+sgHGiOY+4Ei6HRNAxeETf",
+	"eEngg/HI9cFCH/Mw+Epl78bQDWiJVNvtTBMG2LKA0sCp8DIPmL35SvSpgpHp44RpVdlZgjdCxW5+A546",
+	"GZMbntCQcKF3UCVt8hpMU+N2nHCluBhdEEog/gvKolWUIKfrStiFHLEk4WJEKCbukKwLJABLkr6R8+gE",
+	"+pCtHsKoygxG1ejkUrkny7q4CrUtPgsgt1TRGXnQd1e9HaTIJZnqP9RLHPJrFs6uRPZ95lsEyHr8uZf9",
+	"arfKpyLgATzGQ0BXs4U5z+vxoO+RfsbF9AfrkuyDeOxfCfA1Wh+sZ3Fnyz7ECzKS+gzCO5w0WthHQF+l",
+	"YWjcnhw1wT71r4WchiwYsaDnzLpN3kql+CBkzqSV9ZoB9gwl7pJ1DbQMj00WNfLG/rH7UHTfOaXgPLBn",
+	"zFmBrDbc/pZvGtSfJxDTFJJMZMwKg1BY/yboRB8kWHBIeOheCUt5PZPd1ycPDEFToUlVzCYyVcTUZGpa",
+	"SqifQDoJo8FD2CLMb+0NZj0lI70P5IbFAxpmlGfCbBCI9VmcQHqmdyX4JDKrSeA06FvdCdvw3EjKgAxC",
+	"6V9j4LfK5YhaaDEt4+4SlrU21D194i3Twq32DRw2U6ytlQEMCgKcAb/hQUpDR+GFPCEwKZKx1Ctgw5Nf",
+	"VlW391GFbqAMr6Ombrs+393y37e9NRcU078zXwo54f7BIGtskK1xqKtU4Xeu9nhvsR+KenQNKhdONLM+",
+	"FmvLg1QEml6XIEEUI8/QPaEROETMMMIn3ApOHhBAhyCX5EZCGZARsRCZVhI0DhNfvsjk/5BQgu4ixGs3",
+	"itVZ52mupU7pjCQS86DS+IbfyNiDd9mgMdrDEU3GZMBCOa2SnCOWFMXmhkAVBz544IN7wwdzg2hfwAaW",
+	"+wZM+mpmBWcVAyt4ATaw+r3GLWGqcT4ujaGKyP3Y+SLJUWMRQ3Ho5I2Sq5bJWLhqadvmKmMYV6026c8f",
+	"wD4ZSWvKw0nUTHCYhqF3JTIbypTBZBDOVSZuBpgAafLAo8875xdFXK7cwWHZcQx8/MJBHbkSiwFGqmFJ",
+	"qrhxVXr5XaOPzAXMusC0vIzB//Pp6RPyrENOTsnZOVkFDbrgQt4qUMlBJB1E0l6KpH1EwGmgaGc4OI3l",
+	"0mr69TFNEuqPJwtLKN/l+ZqA9qwZd6gPCno5c+fxf/37/6cQjROqxCEFczX8mwtSpdgTlfpj62KtxnyD",
+	"6kdnLofUt50h5ayIS7MYGifbMiwjq8qMC5U0PnT01uvlQZOuZgg2TzO7yA2iGfI1eWY7hHwp+tWbC5QF",
+	"4uzUFr0Pecis2IqoUpGMk/Yv0Qg4Gx+Nk1b35OSs01iSsZMcF8CGiXvKB6ygkA6A1b817wHvZ8CplTl8",
+	"Qkfs+JeIjYzY4Tcs6KkxPX30uNVtPe6cdc4oOz0dPHv29Onjk4HPzganT4dnZ4z5JwP25NFTenpy5j99",
+	"7D878ztPHgcD9mz46NFT/+TEf/LoFISLUDzhN8BBW0LGE/DJZq94Nnz6OOg8PXn69Nx/Ejx+9IyeDhml",
+	"Hf/RIxp0Th7Rs8HwfHgyOB10Bk9PT/3g5FHw2D95NOgMOx3aeQr1B39jre45FGB4rWScTgYCiv4xuLdA",
+	"ZmV7kkahpMGKqAe5oPNaUx5AbevjTmfD6sCMqG69OjDnwPXANlwRvI4BenOFC8ll5HdnaFX3gILQOJkC",
+	"PwqpSkhEY5hTXxOlcSWZkjDIkYAenPjfOOY3TJliCDSXQuDyiB6BXN2wGg97JiRY99e9En98+/I7j7x9",
+	"/R24mX5mg7cESE955O2LbzEQ9+PbM4/8eH7pkTejkUd+vvzJ01f+CD9e/vgOqxvQ8qLXTNhAIIgcPSDN",
+	"A0wlGwRdTdPGK6Fn+ZUiz3FwRx9mEQNkC0JHMWNt8gqGAk+GiHTMjpjQjB7DnXrwWsq/ff1dl6QRdIQ0",
+	"8AnGPMvMVI8EDMJe8G4+YVfC4PpMWEyxVoMRLtAFN7mwZu3QFOqZAjKMfGuJ1S8xpb4Nm7ftdPQXTPjx",
+	"LALwE1Q8EhJyhoUPlyRmEaNJ7gOEfJg+NzV2ThDr6Hs262e9LuEys6GZM9FEf7HG0zbVNDoSnq4SjhHg",
+	"BsjYLd1sqCddlEKcdVY1boXR0mBaMIQxNTU8dg7a+j6zI4XaBEPQiZQkpPGIkQcnnQ75kX/jmdNJTh/h",
+	"Rz0Be+4NfVg/hXyoB3ryyIxghi2cBpDQoBfEbdJUeC2bRMnMw4aGOFAtlLysmy0MIetmCJ5fsAI8Z8Bc",
+	"kIh/ZqGBjcenjCnChvfNkfGuRLm1p+VQxbWbOwqmFkWm2AMVn68nYUs89NbYx6IMgQoPrHzxWbW7Ql+W",
+	"c8ndRl0BnlvT/7HeiyNUcAo6DwBzdlv/z9sX3x6dQA/rprpEQaZFsZ5mYqrO8KFVyWgZ2/VsaVOJMUFO",
+	"ExZiLE1DQx2pQRUBTmlVfTab83w5xtwbCnpOeeJ91HusfUAHCuhxaijBqanjppPgYFbM68kNMxpiCUnW",
+	"NyNTqcwIDHK2eWKFcZBrXzVwqg435siMAbZtzD5TLewmNOy6nEAfUwpdLwyTnWIzfC0wAzjejQt6XUfW",
+	"R2uOwGHKpyEBsWEnEemD2n9Q+9dW+1fX8Ct9XUa7vs9BaNeSqPSM4SQzhaCZHTGhn48GIOFOOo+edR6f",
+	"PHk8V1S9tv/s+FeH+28YuwZdRGSYliXYW8Wqux4UNILN3BgHNnZgY3fMxqAJunui98Jpv8zFAXFkq5Wh",
+	"uxv7rRemsj+ejkr0lsJYwcUa0WTsQMW5jK5V1qFWAdGrj2hDdw9jOquEzlQ5TGwMfZPdYwIRTeLGjjUJ",
+	"/g5Tg2/ABBJ6zbJ+ZxA0R2utMpZcE0nexDTbdiC5zAE9rMo+ba3lT7yDthZLlJ09DOwtVV6em8ahCViz",
+	"AxZ6eBIxN96Ki8aMY3s6y7GzY9WwL3n9TlaSAR5QIKJ3GK00/e7b5KxznoUI9VLPaTNjqqpdWYItVYE0",
+	"SXdqWIHjSIVfAhayhAEXeJxhE9hRG3iQmm5SgZyKDd0tsCyNGPJwhUtfS8FcXtGY/KJgWKS+RrV6acDl",
+	"8der34ga1tfFWjnN3AezhKnqiuLax1X3gDLTLFA/wtQcwXqqinMcTulMVYxhfgLWtfSCq0hq2kTmVfm8",
+	"fk5Ofc/2tjeuqEXvWI1XnXYe7+P2bryRdYykuLN2P5BU5pEcASYPozKatheuvB7H+Ul5NaG+MwopL0mp",
+	"JpMo+eIpOjlvUwN9YRjW+krnFoHG7ocSuj35GXJxrTZpgnFvtPbK8Oi3NspjoldQ6QfCHMjBhL76Kvb7",
+	"RrsB/gEIaTJiwgCb5CM16gNXJErjSCpGUpHwUJM2+xzxGKqMBRmwMQ2H+pHTCpB+DNFAqDNVbAHy2QU8",
+	"VwQqD5k5Q+FlDWNCr1neckgxiBpSMYNiQAu3ppUWuFJl4R/ThvZ8PQ0mM14yQx/nbTUZs6Q1xXo58f/A",
+	"xXVrk0b4uCGYwwn3rGFR6EGsUh+2ohvLnJFK18cj4/qYn4fXSmNtMo2TJFLd42Ma8bZ5aFvGI80qgM6P",
+	"L//y6lL/z798fpn/b911qBOL+l0X5JqxyOQSKObHDP6amtAm0M5tC5pLhCbGglHGAjh8ibxmC32wxWb8",
+	"eqG3ab84zq86C8ZgK56ddkzgl0x5gEHDMR+NgTKBwsokZYqdVWbSOFHxFcl4ifv2QzaLg6mxV6ZG4mzM",
+	"wdg4GBu/e2PjkqiJVnAi7idpzFyl7mBx3IrFkTc2+J2aHIhACBj/mFLiU/FVLnUtRg7ozApQ560d8v7N",
+	"W0wKe/CsQwJk0cRQz0OU9pnaPRfS4UvCEoA2ngcg2HwIwl5uSNinpu2EjWE2jTmY/gJbiDl462WOHQLN",
+	"h0Dzfc6XuZ8hJDHkNleYIveABGHMpMubkWbs5BaiRwCw+buVRK8cWw+gIBJs3WKxwywa09CRWBfm6Bk5",
+	"A1IKkJew/YttPAPCaU5qnXVcgbUwPl4SPo3EiuTBHQqVNb1SWTPTb5gW9YokMm9IxELF1vHO/KTP9SHs",
+	"vSnP0stYjEqQCQ3ABcviGEyvbXAon8ZBfaOvsh6HgeUYkFtSxTzjsgkgqXCA6qSAViUowiMx6j/MYt9w",
+	"ZyJJFHORkAf9km2srxzMbNOMfptgvDJgiKl2JSjB1jfoNzNonFj/YHtI2hTuXAeFlyESoR8yGls4xPdv",
+	"3n6FB57Oug5rMJkxWWeBHJnBdDDN4utxcCW4Cd4/l8YrBnOkMcNiVKJHVaNMm8ohw7sE4UqlDPAnScxw",
+	"iQqo1A+oIGOZxkW9G+o9zZBCOdKbBPcC7CNgiRrwvgYVMHajZmRMbxggneZ7jcyyDw/vCZn07MD6josv",
+	"YIW9pnkVB9TuVGP7vHOK5Z/TOFjW8uvNcP40XRBKopCqhPv4wwqo2FpPq6x7bfnx046T+m8+0sc7wcXe",
+	"pXLftJ+yfh6cw9VUTr3wPUNoC8eBRxNU05XADk4764MdzB2vMpryWm65jL9txb/m47HfC8mkx1Lnv3KQ",
+	"FfJFtaPPu1HHwd7Vomp9E6sIkbVyh7NmPZ+a1QkWwHcMr6QuqyQPzDsS7GNpGkbeyGsIesIwHnpZa+yF",
+	"uZjzqibQ53KeubFv4uTAvvaUfc2xkFcw5/tcwoJMp1IRhsmVQItrWM4auu+x3dMaFfjNnNILdAu6sFTM",
+	"9sxG7jEH3rJl0JbyWXiLYz/gt2yM37I9KBN9UnqrMKzGjGdFrpYZ93mT5NyqUJM0GLGgtRl4RuV5vG0c",
+	"jXp9BXOKcNIQLHDKezW/2BOVZQ2mZQzE3bsPa/WprNGJHo9XAnvQhiDQMZhotm1AKJXRu24A9d9AtJtM",
+	"kTzdCy3hIMv6WtEVZ9Zmcw3pjn1yC8l2XQp9h0/fRfrYQQG8OwVwHz2cC1Q6kBPWZgITaTu6HHKWO+SK",
+	"hfh65hsNAdookSamsT5j07O793ztBy0GTPqBAw/uh1xw/8DZDpztPnO2d+jloVszUNkRjWMqRmwx7Cg4",
+	"EdM4RiAvBmhUQpI+EwEA1PZvE1v0OY3ZpTvq+2WgQvfOHdumtkMovqwRouiHSlhP8kCzuIdY/5mQB4jV",
+	"aX2L5Qk8rBlnBfrnDtE+QeKrpJe1OFO9KQ/DDGjUOfEIkqrGPIKrW976zNi+zCY5/YHFhKYiId/TgNME",
+	"wKy3yLHpU8xdAhdzU57deQSJQwg3XcChXpEFb2TWl+j31g36MQ+DmInatoRkOpYGsF/vKtr2cJdH5I0J",
+	"NrrM1zxw32ISL0Vgmts5nNtoRoHWjMa2/bD+YcBGXCjsG4hJ2EhG1j+Jp/srRTQtYdLLWE4h9ZLFN6yi",
+	"CaDt/afWinwsAEg0MWAeZB3h3FIs80S9ayNGHvSFTHq0ByPrP/TMRTBbwcXI1pwNU8yZjq3LtbRwXyl7",
+	"a945UZ8TU7Cew7Vj+xkZF/oiVmnbenYlUrjblm2L2GIj9lbBWdZlCrvsU3YQD7sWD2tuenUfL5zDvY4+",
+	"WYlTo9Nju0kUNrTADapFzPo9vOZV/uNfnU+9rbT5qkrCmWd0G3Y0ORDxPSJiSAou7P5+GNqLNEHThKox",
+	"Ue4JWlhhpFW51wVqv83CqeWs505z1m9z4eo09j8Y5HlMS4c+8RdZcRNgj9NByMhgBn4BHlSkmRtgBEJD",
+	"ffmMFJrCZD1r9GV+KNXayegbK673PiP9J8l36RQ+CLj7JOD20o28UOvE/P858ZZnLVYUAuQCb1WtU+pj",
+	"nTDBlFpcDbC0UaHxWEDTM23ju2lbnoEqh1aI4NSYyjQMABCDDJjiAcsQaOBK7A4LC4WoGV3XvtePY6YH",
+	"AZtB1r1imjEl6IxIBfWhxEtwaK0xt5htckmAUXEpTN0RA9AK6yCXMbF9+KwjYcKV4mLUXtdBrnVtd7Xv",
+	"LDilF9WKRrv/Gfcys4QTC90iW11gPj1ashGy1vr6Anjkl0/Z7b2hjHt6rwvPybsAlh+gZGTER237vOZM",
+	"wV3kCo5ga1vsTG+9ierPSAqFtEaV8DAkIfWv1b51U12VoUCnysUBq5AFI03FiOyZMJVAcx/N/jHzZUdB",
+	"q4oyFAhb2THfr3AV9uXceTalfU3La2WvbN4Jz+6rQv82V0T5MmJ1gzC/NWyMZw5bD2/b8750Wd/OIG/O",
+	"asuT2GfY9aDHA33wPnn5qs89xupLIAmhkV/Ab3iQQh17w7Geuk1ZW93WMIZK/GQs9f1aLUlgXDHzecTR",
+	"sDIDw7XuFlj16g1LNwtT4bbfenjKsIn68JSTaJqde1dLs3xm39q1BYEF+jPlk4X6QxN2MTgelzmrxjAV",
+	"huNwamRA/WvyQFuqQUynwiMxG6aKmVYNbBrOwIwdszAAU/pKUK1sjajgCo7SQ21M+2Pbkttty6MwAT9i",
+	"Ass0YxoqGySC7NOJRN1uq12/3ADWDYsHNCwtgKlX91mcIJbJg372d28w63vE+UyTLNJ1JVC9xS55eexK",
+	"xmSU0jjgVOR469j7zga6sgEUQmRV4s0Es7L20XcXxHLXYJ5FWJhBd+X0yWyTH2WqFG3ENhswvmfPNPHB",
+	"fSpvO605ILbJrmaqImFxFOs16enDbJVnl4EOXQaK56SXTaaVs0011sq0e+JVa1XGt8MQ3EHu7VburbjT",
+	"v9m4mxWli+NuGZ+TguQt8KvF6SahN/OgYzYcMkx9rLNevpUxQuTCcchLHJA/B0SKaqvGIp30MceyD+q5",
+	"kZkRVdjDFFr2BXQGTRsBkzVok5+1sLoSuR6tVeWCyFQedO/EA6v6JGFhaEBPAT+BJHJK40DBwLuEAgAp",
+	"SC46YcoUXhCZJiG/gSmEMzKYEUpmTJm2onhl40rZOkPrpV3feotrznsHBXdaKktE+xJyukKNP02qAS01",
+	"0R7ZbKHdlYQZ+6Qpdzo1XDJYIiXz3V77Ne4Banrjs2ctJ0nYaHagFSySbs4tuFPgUmjGBssHRmvZdSq/",
+	"JvEZgDyBMXiLur9x6Mzr/sSXE0YSuUc2wJqc8df8jG0hD6EaDiTXUvcua/+gw2xXh/kwZhmV7E1UZhGJ",
+	"Q86BPszOqPeEpCuD5s4wKyLmjsC4zTQDKRLqL3INs5BFYymY8ggNgpgpa/RHTEbYwDJJY0ESeatVDXbc",
+	"h3L7jcvtf8PFDWuLHUOMQiZ6aO9/fJ9lesg0tlDl24ztn+UArUBuUAUGHrWcC6wX+6dDPYUZArjTIetp",
+	"kmt1W6/QTzWRsUA3fqOEABqm+nH/fHr6hDzrkJNTcnZOHj3eridZk/Zte5KXxwjBnTyW0zxr3qeCDJjx",
+	"jgb7FiSscy2/ZzQGb+6QC23Ri3QyYDFhn6mfhDMDHyDj7MRj6WyqVXlIM2BD/rlNLtV1FvE3vdLpkHUh",
+	"zZ+FClbFVFQkVob8622WNgjCjiaUh1ZsAePCqebN84Tx3+rjqs3aay6yeWNLAuvfzaiRGJlZaMGn596u",
+	"9/Tq6+/W09uIoS1jQM15SS2fWJUN7KNf9SAcNhEOKx6A36q7tShvltQ6ZBxkgYDZzNkK2jS4FPRfOyxt",
+	"yKZyRw6FA/HeMfHaxqd4CvbCzbBc97P1DU0IcT+8DflQq50Nhsx31AO9QcPzpkn2p4RCohJexsVotY7m",
+	"a2tf225n7hC9yes0BCxka3XjaKvtzA989TfAV/cxq76BkvPc1M8v563bUGrusmjqtjjyfS+W2pRhH4qk",
+	"Dqz9wNr3gLXbqinjL1tULLUZqw+40iwnjVmTGoeuyRZiQmuTHn4Kpby2LakiGieCxSSR8tr8zD5HMk4u",
+	"yBTaZkLxjPI0qU/HcgKNvCG3ZxTLVOS8c4VoWHWY64UzsUOka/uRLiiHAMxDrgr5WzWjKGforCiatwXZ",
+	"5evX3HCmmcGAKq7y+PEm9ayrpSw9WZKf0XmUNTPU1AJ9lkasp0kkgrcFUFXCPuudavjOxydrpkl1EIQb",
+	"M9R7zbM6Ngtl5eR729EshyMuQu6ymZJ4NQtM6yYb4HIY9Dub3X8/kqRs68B6eXAZhk6I28omzyZ5Eik0",
+	"T0KGF9xmasOrgImEJ7MX2RQOnP+Q43CrZXGZhovEoHqwZPaas5MVVPnTHCrXPuTkqHOOEAT6By5GPRNd",
+	"bnVb3716rdcRwrSaPZLOyekZOQedei2N3yx8lDe3vU3wxjIt72lSg5Mny82ISeCwn3uY1qB5SjmxYSyn",
+	"7CZLV4hS4SepPgpt8t4a7NawzWZvwHsFA47dtQ1R+9kFfVvwhcfzNtEbIbdiFjHS1wPsZ5VodAZtvqFV",
+	"zxxgIxUo4mZOt5yaxIXy6b3TDIYFrGg77KXMKdYm8vtVCnbg9au7auYI45CjIOYlx87SFTLee/xr1sx+",
+	"ZwkLFUxwfxsYHGh4qzT8odiE/l7lKqxMkHtSJJGPtSJK5pD7jhIXMkBvOQTdyrNapLZX8dgbeAWAHuBD",
+	"Q+mAsrCwkf3qeQ9andNnX6Gd6lOhjdIBWy0BYnMtbtuZECUudXZiuNQGZtXepUMcmPVtM+t7nv+wEr/e",
+	"jsJ0DAxsdkfpELfH6Wt7Jvo0DFkMJr5ixhS3LyY8USwcbpOll3IpQHqwLJ+icY4EbNr2uLq3hfbUB666",
+	"D1y1GsoHCpzLF60ynoxfnx74dbf1E5DfHfHru0teu2NufX/S1+6cMR/y2A7S46CTbyFxrYLD7zCHbZgK",
+	"X68aDY8CPhxyPw0TviyfDRGtdgnPW5mi8G021kulmFL3MU2BwshvI0/BeVPLa7kv/r21mjSg7gZfnIXD",
+	"lldYnVr2tEuW76dJTw6HvUBOKBfYddd+Z+HOz1YQAJoJw30Kl2kySQWsjhi1uq0TZINx/ilmE6a5P35j",
+	"Ee4hNY7lV+nVwoYV3ZYWMVMaXuOvZy2QqADQ2jMD3yhJ+jYTJKo4yW0nSWAvgybJETmPJrTA+O5FgsRl",
+	"GBLFP2dNFhQ0abBEeZEJDc1DskYL+SWqTfqlY9YnQPq2nWWaHMnh0HbKrG5NoViCeQoqoQlXCfcRTSiR",
+	"2LUijbU4ut0emAhjWALurcmJqDqwd9uIsoqp3jL/2Yjcd9m88iBwfoMCZ5PD9lvN1EAZthhFolJ67SxJ",
+	"o8aeOf41f/fukjZquPSGTcYO3OTATZZyE2iP6B66vXB61Ou4BtliDeawJz083dFWdaJ02c1tQms2ZIB3",
+	"2sbz9tbu/jv2t6P5H5z7ByF7ELKbCtl9jCssUMFNIXyljN1hSOEXmcaCzWpVbAN6oN8eY08HRsw9txlN",
+	"+CO+8gc2umcxhEgqrr/dcfzAvqbltY6yvw81jtvi7QGLaJw44dpHRycnGK7NforivMfARArQkbTCMhfI",
+	"hS+jkEK75edS0GtYtKZy4bzltSYygGVMgRrsfmuJs148WDqD/PGHV/hV5ONbfvyh88x8Ywb9DZ3Qa3nL",
+	"YYCcBexphST0D2IjaH3jBAQsh70nEQCHYwHTV9m8LuAvQEGu5GW3446HWwXjACpNCRxJveJIhykMCySV",
+	"Zqg3NIRx0AkLPCdXvuDG96wMs3eYokfI9LRPrfP156fyTj38t8GgCkxnTZaxBrXf01LJg8jYishY/bwc",
+	"Ci2pZtclZX1nPnzz/ONfQzbanbO+wGb3NzXwQPR7RPSI5ja6dwDSqxLvfvjYcaUrHMTIF37zGNKbKILb",
+	"Lp4ERbbMhU47rbVsrftYNnngw3vEh+876PQq/HhD5ekuA327ZuD3PLS3Df5+COgdRMFBFNxbkOp5QbDD",
+	"wByoeLsXBQtr3w3rNHPWUoEwEagLwm5YPEvGXIwwdKRFJSjPPCETecMUAiYzotL4ht/I2COxnGo2rv8B",
+	"kx8CXTEfcYFxJdMnUd8dIFDKlfhWC4VE83l4NLgITKI5Oes8nX+J3gU9NBzrgIVyCt3vLwl0Paeh7VkY",
+	"xHSqPw2zbv5SEONUVjxgVwJb8A/19XqGAzbiQhE6TFgMXfnbpG8FRh9c1GNGDL3YBTPLByuk180jfTvU",
+	"nrm0j9FV/d6vVJtAwg1M8Ct1JfR5t49mQp8yfOJXyr4JXdf9VMBp6Zelo5lQnZO9EkyG2supCK4EAhyA",
+	"N55m6wz9G01TQ2xJzWIWWPd+lUStaBwOQ8lJZHbvpOq7fObJlPtMnyATQWhp5mE2ehV5Vj4dre5ZY8b7",
+	"o17PVXzlK8roOlnrQgcEKT6CNZ71aXPpyU6gX7o+wE0lJMW8mN1tWCoC2UtFwsNsUc6POifOoqy2f1Uy",
+	"E34I9lNaopAqSUsYcM5HuEgkoQJ4nOWMik7YPH74C3t81pSWx1HMAPH+7qTma4lSUVsbYD8GbdIP+HDI",
+	"YiZ8pvpQLAWxR0C81xIL+0XkAkMRvKFbEG5fKTCK2qTvSzEMuZ+Yh00d3C/FJ1E4uxIq0SJVCzItc/W/",
+	"pkeF8bYzEqchy7rTXrMoaZOfs5oshLyZ0Bn2rWXMCHUKeOhm+/QbtHCSYaDVOXDdZ/LnSjQUQBVSh6wq",
+	"dKrEizkKSFV3GZldg6+sxjPe4kzf4QB3w/vtiYPFM113kqnsjWWqGGhKmtGm+mpQHE3AH614E2x3DnJ2",
+	"20Wu/hDMXlRjHoGyRBIZ0FkbFt8hIM0nIN+gZ3oKYfOfT+sKn/yu3Ni5K+ltdrJKCABtTmUaBlpJDvSU",
+	"b5+x/4ytb+A3M5hAbod/682sxzF4H7Ew5GKkPIJfYz0o3EQGDPgcHCTBikjbDkDXbWUqOirta5jUoTPD",
+	"oTPD3WQtDumEh7Oemdff//Mf/+fv//GP//mP/93yXBbabf3jf/39P/T///6f8FtTb9ZJ3oFN0ITfsB5u",
+	"UctrhVSMUjqC+pB4XZQa87Ru6zKmg1tONixR8f73ZDBF8cgT7w3agCA05FR5hBI8QkQZVo9fTZhNxpto",
+	"bkNHrAv6LrRoyHzZWlGF3mxDGbdJuccDhhaMF0nzL8XFKGT4dK4IJf2cGvq3iiogCAOwYOsvoWIGw6pL",
+	"NiydyjvVa9dkLg0ZRpH21yXbe5o6+Pvm22vu9SHtjxaEwM4S/kDCHP+q/9ldvt88p9vfCOOBXLdErh/G",
+	"zB7d+5Wx15zu9iNXz4yzItfDUPV9yNZbqEGtlru3sV617QQ+00b7MnOerd5xas6CuY95fAfWuiXWet9z",
+	"8Jpx2M00mbtMvts9R77n6XdbY9GHHLwDGz+w8TvJn3OZ+A4z5wBko9Ysfcc0W/QTFhC4EGLomvOxIGuY",
+	"mjEvnypGEkYnRIpwdkGEzAiXhIzGQpGxnJKJVjvRzKUYBd9BtKkiyK2H/T5iPh9y/zXM+hBs2n6w6Y0I",
+	"9e5mEacxvbH5eBhigogTfAthJwhC1YyQ+po/7X1wCbOHVRJTge4z/U1PzVTCJq1ua8JHMRVJ7yYNBYvp",
+	"gIeaLXiQJ8ADJiDTGJCGYqatFnxEA0HRcJBniGQkFE/4DXCkltAqEORxcXw9vuH06LRzy6EjlyD3F6Za",
+	"mVEiE7wvASOtKjv7Tnw5YSpPatKntE1+HkuIDw25CBQBrwCJi1wfQkZZisAFaLqQtpVA6nHWvdGgS4ga",
+	"qbDdYJGbDaVnkoNkaz5PAskw+wk4jeninZS6d1dJCXyfeyzvNHC0E+ZSQfVrEew+Rox+58x4nW38PUM4",
+	"Fzj77qJAeiTHv+p/No0CeZiwIxyG52SgKlbJ1EYsKXG0OzJ/D9S5FeoEJxjbnzz3pWDIK5DZngR9cJxV",
+	"LkYk4h0FfT4YxQydil1tOSHlgyJGRZCnfsusr0fRxzimCg2umoqleT2oeR0SnvfNtKNth38KzMEC28L2",
+	"3HA2dRvPPT7qnLTWNE32LiB0YKVbYaX3DPg2i/E05KibKSrHTNxZjGfnDLjSZq7npk5X6WquOrPZlzxR",
+	"WAErtJUs43WZLRPBdjjt7UZxYLVctvtobbb7UgQHpntgunfNdF+KYGccN2YhHFM15lF9HMbU9nPl+CSh",
+	"TnFq3HdZgCgZs0mbYMmHHGJdGElFyJQifXSo/wv44fuEqmtlojiZux6I9zYrgN4V5n+IyOy0/KdJMGbl",
+	"EqAmUZpDTdK8LMG2EjHzGb/ZtiCgT/Iof0Rj01gl5pqhQUMLvYDxRg0rkHHdrFZAepuhJZez3HZoKS/1",
+	"bRRfiktM0IqWP+QVw3sWW9ILh8mkisU3TJGBTMZdp0A5mxuEY9RYTkHmZ9EnLvQ+M6IPqRMZ0vRtYA+S",
+	"6QLclFrQFsyb8rIn0Ng4O3hxmbMUrAd981cPfmZB/6FNy9KD0cSCuQ7aEqDEEBHJiIg86M8RVg9ql/oP",
+	"XQPBSEK7ABPFwhumPBvC4rEfwtSRXLMfckOiUTdV99DfbeBqjr2twI5W5ixrMYV9DF8dhMLWjJACKfxG",
+	"Q1yOnFkc54qLfKFOwGwQ4yrIsONf3Y+7q3wqsbs78gociPbWiBaB9gqbvhfegyUKnwmDNaTC/QiBlQZb",
+	"4Ykt0fgOQ2Jak4uYjEJEUtJ6kKYJiJJhkMykBSHL0AykUaxs7ZKqKg9xVr8+ryNyZQexBfD0zXS8rYff",
+	"5rhfDXda03Dbu8DbgdvfGrffRz/xMpUri9A1YPbbVbHuMFp3+7KiWfRuq/zdiQBuLexXFfTbDn+/V0E/",
+	"d8p7F/Q7MPwDw1/A8DE6ePvc/obFfDj7fTP8D3n6q2bT/pj51ywgPOmSQPrpBD2pA5mMIV6qCFX6dxrR",
+	"ONmROcABb5wPeVFgNCrdhR29U/Z/YLAHBrtvDPYnIIu74bF3B3KwJxz2/oAe3Ee1+XeAeHBg7gfmvoi5",
+	"I9pBITS/CO1gA2av/JgxbZzX59lBazeaMJWQIY9VYjPpIBpVKIwdUj+R8Qp4CLeZVPeTm3/6Pp/2/Uqv",
+	"w/26jfw6500tr+W++ACwvUVcG00xeO7w71a3xUXw/7P3d0tu61qeIP4qCEX/w3b/qUxJmeltK6OjJ/2x",
+	"P6qOvXfbruPpc/JMCiIhCTtJQA2QKes4dkRfzER0zG2/wVxMR1/VQ9RLVN32k0xgLQAklaRSnynJVkXU",
+	"2U6JIkEA6wNr/dZv8TseZTQ+GY+mmoc0vhkxGoOfE7M7FpcuMvOCbG+fZQYxuYGUoPRlTFH7NBTXtwCD",
+	"Nscp80nHrJh/oldIN0i0c2L5dqKpoAkPdeG5s5eWnzNWMmUe++ifBqi1Re3Xc1j1lKmxMuJxk+nceYPP",
+	"oYSpwMszGKzBy+M3de0albHj7i94wWw4ZEbP3bjZicHIPCair1qt7S9tRKkMgOiiHj4IAonezKL3yITx",
+	"4UgTI2Ka0CHlQqckFwRrFbU5DkBlMozkiTaXhCzKFNMn5JcUicTtzaExmxwzgW0q4AgAqL8REpubz2Qm",
+	"jGIXIcu9Y4j3SDHgKmHYb/COxdgUbg7phR3goxKXE6cciBwQSgTLUkVjO5TA+w3QJ8i6FdhyC0ZtjITT",
+	"OoFv/+P9EK8l/CnJ2ECnMZy1AZAkFaSgayDYZfRNHZSwWtp2TKO+rAl5BGuxqElYUs2vqRUPls396CR8",
+	"907Cejv/e6YzqfE4tkZskvs0p1/9v7dPcVIFBa01V/vM9HlUdkdlt3FlBy5wQQAOgyJmJdW1H0jZ4mAr",
+	"8jRFxbhekmZDyvnUnpt2lNl6tOmqO9fa1oz2oJcAfaHrtesPpZDlSgDe5Rvy2jPm5nED9vgKNyocapeD",
+	"D9gfburctpuMmDVmZp9MjEEzM8fFgIVIlmBMmde3CYt4lqx9UrLCsF9EEzCmmwdmw2+VuY3G86uWsY75",
+	"r2am++jbHH2bhXybzhZ8m0Oja0IhIhRCpqjkN0YdUm/fdwhb2blxPxzAymEb6mOzjqOZO5q5LR3hD8zM",
+	"WRBPzRF+i91LNDPaDYBDczE9YaYUEykk00YUcn09V7LSe0xkzsfCgA8MjcNFyLaNwwGOuqCBDztibzZm",
+	"phZV3S9XVsQldsGzZguYCFOaZtr4cIKGZgNSwZE6T9HQ+ID+Ajlm4rE7j3hJfGwASTjicaSYqMeQ5GoN",
+	"y91xuhA+AL8OiLxjiqS81ODvtb3xvuFIPlsAAmRyzBiN5EHGB10QFMyRnJABVf5tuT4hb0Wk8WdWgSPn",
+	"lO0xEtGpSxHZon+ov3xkdIe9o1mcISNPe0KmN/QG3rP37AEaJ3NrWz6als3UE88A5eYD3nQoGVAHWNYo",
+	"mMzJSM5MaB2kI9/zO4VxbEJZrCDnBwqJ+DZ19/LL963m9b05mJfaR6/FSbxOqSj1oSpr/nUS+rl/evo1",
+	"/2N7DE4llbS/5/yjENYLoTlggV3el5PqXAcL0s1LidN+JJndDFcFVYty+qgZ5nptscsY9ONM1eEHoNdx",
+	"B49B56Mx2kdjtI+R0/keHgRPqwzS3LhpbqKW9PBSnrCYC1brzv0qbA9NLoh5vAJsDE9YgBpNsZDBtUb4",
+	"oOEm1SkRMmVdcyWj4YgopmWmQkYmZQTnE010KMfmDDtmIoBD87UolDNAzaRU2O5KiniKdzCaEiopEzol",
+	"t0JOTsiVcATURq1OkN5+PGbC9snCGU0laFwiRUC4uBahjJi+xMsnVBNNuQVV2BiAHTdPNYsHJ+Szu9DG",
+	"FUGJBySh6pZFpIef9k6uxbV4zD7Wn9wiHlYMeeuFnFi/uUyrarOHuMd/6XwL6MCF4VhkjHUok4TqLgmN",
+	"2Is0MDsV8TlBg30Zx9AaBuPMlWN29y2Nm6csAeWU0C9/YmKYjhrd5617Yw/M97/gtRetoJFwYf9q+2up",
+	"UnQK5i+dxpBVkypp1Lw17P9+bkPhmGbeqGbC4WV5ORS+gIO0och4BbjpzIOb7MgWsW2h6+ED40nlPYt1",
+	"x1S/EGCC277otwfPwxZrXnSi8+YZbfWbL8N21LwYtAadwfP+D7TdagSNRCbwVo1E3rkOm7jedvZSRSHx",
+	"6A668OWiI4/MyG06AjeZWdh7hrUE+rKvidz51ud1ac4+1Tw0q+mGSMfcv3EnbNHzfr/TbEVnF82zwXmn",
+	"Sc9C1mwPWvTloEUvQvBU/Bvn7Pzl1y64QCu8cvv+K68V73cq87Gj/SUTXHkifXvH1BTKHV2XFmvGLOsA",
+	"2oN9KxpdzuvIBATVt38grE9CcDPF2BeCJ8XakvtFqmCWyNOeEdyTTETyBkZ/M4F73ER0qnvPTsjswpm7",
+	"wYUElAAG66FFOjUW7VpMaNH38O6dsXvAGhoR8LztUdEXrepM3fE7eY/AuJy1EDK1mQufsXA/hMe5rIbA",
+	"h3SvhXkzHDmQXdzrbFc4jqZSAjHGEq1CccVflZTAYR0yP43YFBg+QplpLvTih8t35tX/SURyK2fLujNi",
+	"EfQbZXiL5YhrFryWtUGh22n6kHdnwbplKYhx4+6w75zdg0vpfZC5+nWwF2Qi5bGfgvNmq12aAnONYDOz",
+	"dPGp9cJdstxy1oU+YZsHBJ92CXJnjpEgNV5AnwAroEbrvxeH0rJdQu08Y5jMBiYUX7Bgft64rWVtDyqW",
+	"ldINjxMkfCBUV1Cja4Xsymnj2n6hkxGP2bXIA3q2sxDSBcFpF5U5xvaASRgOqJR47N7iatgM5ZB18FtR",
+	"1CyWV0Lw4SglesQH6d4E/KjQEyvU45EUxgGOWGg8zsiM0XjcGot0NPKU9blKRzcRBeRn++XLl81WGyNt",
+	"+Tc3Y8VCjhGyxpRRNT9C2O54WCrAP+3p7Q2ncSwbQQNO2+7TdzShkcwW1/qgmR1sEzQBADcHyqgBaH0K",
+	"ZwxcOviehVLIhIfmAgHf0pinHH/80y/vzedQWQVjgk//7f/61/9h/v9f//nf/hv513/+t//7X//Hv/2f",
+	"//bfGiDD4wxZwm7sWdP2W8UwJwalihzUNnCp2IAp23z16qe/NMHYncEXznDN/Krjv6w7N7EvZtFmT1CF",
+	"IKnvijgnCuqXa4UoaFGmDyQMWrY489ngQBsnNGLrYkYVo7fNYUy1bmJD+Hqg6OeRhLCkOXmNOEYxPd0b",
+	"j6Hb6hRii+B4gOoHOpuUxbGnrHGVhOYXhfghRCETRgWo/0LIMVWUx13SO8UjHLszE9szmq4H6O4bHvUQ",
+	"BcaTGlDpK/OSP5l3/GBf8dhHdfN9VPPAGa6nmWmPNIUjlyxdIQDDXx0KxN8u2TM1H4AeySyOsHFrnzGR",
+	"j6Y/NRJfHBSNY8yMVY9F3jEVZeyxQK7Lh+vuW7t22Ytf/NRyjtIjFs+G0U7xoPNKycw4HlyQTBhDHnKZ",
+	"aXT5R1KPeUrjvKvyiCmSsMjOCtwHCh+ijM28zYvS24BymbniefmK+ybl3pxsCiY7q1sePXxmnn8DCryL",
+	"EzhrM2BwFgFONekrecuK0bLXVG8hSva35YwOHHceQlAhCjSHUFUCpmYXZG3Y1FEkH18kV5W+g3H1HpTa",
+	"D5iVZVZeCVy7dandQGy7RrbhdjFLdxnifjUtg2GMUhQAD4dJNtvk6Xnr7NkJAZD675lOoU9Fz7EuOr/V",
+	"ZvYTQlNgXTy5x3bhHY7qKMdidBU4YRUK7SBCFKFMbALsU1HZ5PQd3Ph/MktDCZ6Wn+7GyuL/2u2xrUSV",
+	"j3bgaAd2YAeAvJQ+YAfmnvEB7q7XUbwPUQVF7I6HjAwp+GcRsYd41IVyMIi5YF2fqoXu81zl4drAoUaQ",
+	"zpZqCGtge/k4hg+B7k5RoWloHn1C3tJwdC0Q4gR8ub3ffv34qWdUMyW9MU1HPUBwTApJTEwZmsNxzxiB",
+	"HmQlWIFe1oKvoDdqFkM/JIg8x7ENbrN40L0WvXKsvheQXlX03r5U7fdQMQxf5l0AeoG5ff43XpmwpM8U",
+	"XmumB/91xzW3d1dMhxlz0ZF7n+BdsEMsfKuZMivWNOqPhqnuFQBj5uQbYYBF98jT3r9LIAbZe2bmGYFb",
+	"fVtYZi51MDeLFLoWfTbiAptMgdN+Z7l1HW4vwGC9WSI4gJspnoykMavsS4pfmuUB1Nh7GzXimmh6xyKS",
+	"iZhpTVieW+YaaY0xwox5JWOYB35YUxuwGlAe6wB3wVhCrb1GTBnVZtrtK5x2Ts3zT/NwcK9LzltnlovK",
+	"zpPD6kFqg2sNdMznrXPzPy8DTGXktMpZnAKICsIN+Jgn16IvI252mXMjzGuguD6BAA7p8ahnGbgoUWzM",
+	"aEo0HbDATBvMwaQOB4fm5xXWuuyynM2+LkKVdKPbsBuqETT69mbAc3DWDnz4HxSNj+zDQtj4vJrlhkhY",
+	"OpLmhSeKpykik0qB/B+pSGljnfj4g5HuTgOc7nTU6DbKkg5el3vNlV/J2EE59liphAo6ZOBd1T331E6y",
+	"V0KlgVh9Ul1XnS9PqcdSF0wmev/ukbmews8XtNawJ5cpN2xtbMctlcvxtW8l27oASLw9sxgLPjAHh31d",
+	"aqA1GZw/ymGuJdenyocqIHqAig893MDF6nM4dG4PGo+fJcGdhbTyNCYwXq9kPXvuagmTkKoIRizjO7YV",
+	"l+pHqYw5BLOpQyrQA1ERsThvHMwlAskzzUjM6B3YB+NlldImJ2iPnHvjKqZDGeWZ9IFESJTFZAfm6Cpv",
+	"Ma9u7JWldsSnVhVOw0x8KOjI11S50qGV7EUKAcpu4/PH1+2Tdz9++Omnv7z58d1fPn3+T50//eP7959/",
+	"6px9+u3XV//5f397fvZPv/757Odfn7/5y2//8J8+v/3PZ2/f/fnTT78u01i3PO5P8Ox9KnhZOQ1OVbQU",
+	"fHa5nHht0tilfldegp9lHDFVhyZCSQD3UpORvXTD5ShGxCuRqJ+BTAWGAF4m1/+xdBRTUV1Ibq5GsVuq",
+	"MvT9MRsbV11LhceSEiIT/QBFNGPoDNr6kEHhsgA+m0h1a5zd1NLBsCm4l0bVSHVLHJFGThYjJITJ5ERo",
+	"MmVpQKwaMPdXMmbuVhP8CaMJ3pUqRiSkJGerVri2ncAKTUvMH0Yn+foVGkvBliQcgnPCZ+Nq965C48Z1",
+	"4SBxGuo7c9YpyuWXpoiMbPYQAYqnBEr02CyVHjGWgoOu5ERDZxR3DNWpYjQBpxveUqdSRmhR2LVApPel",
+	"uRFch3eGsz2cfj1gyYan8Kz1ZWzeBDCwLhjYwxfCfHaPY4b4JpUpjXsn5AJOIBh+lNcioWJq76KJykRd",
+	"LQxGCI4Z7+Uy3qVQVdBolv4SmXGfzcf+XwMZx3KSjV2MLGg0Zz9aJYl+HwHt6Fxw05lvYpqia1vx4m7Y",
+	"jjmqojzFXNB0TDkLjQ80Fjoa5liOkJ6aiXdf3sue22cYbWn8EbNT3fHG/qju8fBU5IOWA2KZ/ypxBDkZ",
+	"8nIDKPxw/hyApuWw82qXAL5btjhokYf6uoeqp864G+s/GwiFPLLVgTm5WKA6Ksday8HGZqHQ9gKM1CzO",
+	"BM2THKDhQuNpjRrSndWxmiVYN7gM8sQROFESxjK8BcCqygQxOt2Y1jJ2FWxxRKToEqo1HwojyAHWGBDn",
+	"qQRkHFNhrKNRIs1s7GoWMEyMdsv4P/uBW1nBu+1bIm/NRHpzH/65SPZkVsPmF7Y7q6RZIG1jVTq6ta/h",
+	"2/MLm365AbdX0Vg3ui2fkZk3RC/9C+Vs8DBvbwseEjynxOo+4sPRPdZOYSQpLuItJzS+veECMZdAI0q1",
+	"ZlonOL0LFKNvDTNjPBKLkwlKO+xORCdmPF+SGFWDbsrBgIcskmFmBn5S8NSS+AT+C4xZ/rkVjMs0YXA0",
+	"ttH8wi0C5zWzOAbfjn1JYVtZtdTnAjHh9xRTo8qrLAlH4+t1g0fXje71Agt/3r5u/HEtStJ6Hz9k5s0e",
+	"8yvH5Lze8jh4FOCWDnDNr8UighAUd39gFuXB4UH4gRrn2aZVbERCDkgo4ywRkC7Ql1hAACeF3yUXNtdw",
+	"2QusjsblUJmwC2aWI4tpxSs/HiWhMTn1fIRoi6xTZHP0CwA1zGfowK8Pt6qLJl2RSNFB2rW5T4vfhVaR",
+	"YE24vvVpHbMA6MpYw2SpAlxyzrmjJ+SzjU8hn6C7t/DnuJO8Pq5Qx2GPQTmsHGr4fTUePtlehPhw41wO",
+	"Br69tIzhRAbWNI+Bn9SkPl6jR7K7xMeqRrGqiUe1Zvfb8JOidyzWeH6GRYulTiGRP6Zm+htLaedNUwEu",
+	"/uQqqX7Fhpk4aAo7UB+VsepXRoKsh1itNRZlq4OHLISjBJRSJLGNLGFfjArDKipwWAdlQhKjz+DA7X3Y",
+	"QrWsreohZ60XebZzQqcuKey71GGZY1U31SFLraQ+eoD16IIesAsarKlVNoUHOmu9uC9p7wrHY59CwV1e",
+	"eNC+aKY5befq9dJO+JMByFjh5GB0zMWDiGaphUeQKGPE7CtCBZtg5kCTWzZOXaZsxHUq1fSE+DCHZ1JK",
+	"6C1zp/c8nF1FMwCXmGM/sOZXMwVQwBSZxyOWa1EgKMrFat6Mg34u7MaAXm/CPP//q+pOK9QAfOaRhp8h",
+	"Rg6a0/iPSH7Fh6O0seT5EMa9qUTcfqiKR/IpXqMw1AnvYk7EKQLt6jNTvw6shFmd7ByHcUwFMoxbbwIc",
+	"iNrUxFV4gN0ejLGXYsu5CXxII2g0/b/WL9BzweOKRasZn/lqMyFku6MKzMfL5g7c1JgxCYaxz5uxkkPF",
+	"ABUbIa4jUnI8ZlHVrOx5qd6M3hkDShESPY6NRwqdxRRo1ey2KLqcjaAxlDRedFxsGVKTMyOjdjMszILi",
+	"nbx8yR471Iga5tG7WJjtMeBxjXsFgFUrD9i3Yr8crcpgUsnlMQtqaRkhxDTH05kXocHV2WmcZgNCt6Rc",
+	"rLB/dxeSsSv0rbYXqPejrqKIUGHFFAsLYKc7a7mWX3X6Ff/xYOuAuV6UDZ54IdrDEqejSVsrdFEvfft6",
+	"Kplj9TCo4ERqT8xdJUe+H2EFSb4X3LUJ8qvDGZ+R0hmZm7n20B8IFFtby4WbxztnilPnTwcQ8NCBAxPw",
+	"fow5AVtsSagqlqx6Yw6xC5eNGXCGjagG/Mv2IhqrWv9NxzWACa+seNql6tTfqNYA2KP6FjqQqqImgHPH",
+	"Sk7pjqIcB6tV5gY86hXLorZ5PFbyDmLrNRb5dSx1poxwGZFBWBFAaN2ud8nSvOWi3zFBniJxlUB6mUiJ",
+	"H9wRzLkl+iKLaV45PjEXWug2V45v/DZ4gyLjRd1yAec6FA+zQyHnf8OFsYO5fSywomaCp47FecQU0YAK",
+	"MJbtPacJm/r69ZsQyONdhYIyvxxwVigyWaIsvuTB+Z/vIixht8MuAhN15Q00hc4SLCKUaBZKEd1n197L",
+	"yETPZXHlHVOKR6zXLVQ2YP4NErzI+eGaFODm68E3vRPSMzq913VBUTzs9ewBwXyf5y/zqxyqPyp+jddf",
+	"ESsPUKHuzADpT4ndeE37/cksV2p+8UyPo3uJppViLnbr7RYdY/Ptdzw1pzvgMdVpQZXMrGiRzuKfihwW",
+	"UEYPZdl3NMxsmGAVSdxhiMUtSKVDljuc32SURd+6Wh+a78s1/bfTr97abiS+kg/scElkvk87HWxMDPc1",
+	"Bzyni+O+2/Pq0EsubFXBl1yut9bK8WGNYj9nO+rg+EhTVAsqdqqa5eBgZ6bhUKdzX8Wc5cDUn5BXU++L",
+	"WUQwOGMOJzgZSev3PD3vdJ4FJdivbyDy8dffEEfuuNpmPCdzso5sjw/gBbKqruvrb+wVrks6NDFZnp7N",
+	"TsB67tSumdmuhoo51Q4erwxTKKAiUZZOV/Oi3rhS9F2EtQ5SgTtdMusY4cd5OWgx9LhR/+hUsd9ZmH6n",
+	"yoyg9+L7vdmaRjjZQX3Bt6W4cK2Peuuot7aktz7ABtu82mIuWrJDCtkflUxIb8xExMXwxo6nF5D+VjTE",
+	"Ffa7fYLV1S7QQfpMp00XMIHOsnhbVCmQGZxavg5zgmKXa3k3r/Oj4mEpic8sjomrHF2GVrbw1mXBPCKR",
+	"V3ZiwGD5nbSiGvDh1fr83NtZSDKj4SjIiT9twdIyabfCUw8r8aZTqh4l8ZY/qBE0Co9dPPFWWFoPUYZQ",
+	"VfVI7FcLJt6Ma3gDP9lW3s9DthUdQOWYywlAkaaxCCzaNh650GDLB+9eUyFkSnTM2Nj2zgRBVBL4So1K",
+	"xJmXyxWIbSWMCcvkbvrijM5nWHQ/kIoPYZUESydS3S4eD4XqPzCjY2Vk6ybT+cECPgfSa9fRq9FtjGge",
+	"Qe1zOdbTcCS1DDnWveX7vvYdc8SI3SmPnnX0graPgOiyFjgMUPSvQGac9WOuR+jnJmUGNpe6sxv0hFzZ",
+	"otmETpFlzFqnrm3m76wUi0iS6ZT0GVHQ0e+pJxWmjr/Yclz3Tq3494xzae9iWYnhORPK03tGb24R232L",
+	"CBu8vIl2mkFcUeMtrWeW1RErCuQO04/5en6r5ffz4GO2Bl+QUnny2j7q6dcSHmADWcji8DbWjXMPnQXn",
+	"Pd23ii+LHfzdVcukFI+OyIwjUnZVnUh8NJtAkz6N4ukl0amSYkgGlKejy1IOWBOBdLNL+TFnK2rIbw0F",
+	"P0fd7FE6tjjKqgB9UcltCRHfc94NsEY57hFN/uHjr+8JcC0QgFIDZN52Fa11o+Y5SFfIH4DskubjPiM6",
+	"Gw4BfIDtrxG+mzKVcEGtp3qXxYIp2ucxT6cYhgOKJdyZXsTuo+jLvtxAKqT1noC84fBXANWv4Z5tGlhf",
+	"MDQ6VUwM05G2ImDB08YiI2UAI3n35D9WPtXsClF/yFqq0i36SO+YKzjZhj90ShMmol0lHR9Vq9WgKPAY",
+	"aJUAzHMA9Pxj214nhcYvPNVkHNOQoU4paBPss5zi+Q0Y2Bhwgup7ycUi/bRrmd9nRvfBItxTTQvlCMwv",
+	"N6VvdtQ+/+OIkVTGkeUBR4iUf80lT3JmPnIFcFQ/66kfmE4QB7dtt3s8e8QOlfuqkX6UigyljLre0xHI",
+	"6kgE0D1iIaI2blIvZwLqAamxS2K6I2KOZzBfwc8nVOfOFLJ99lkokwJc7EmV6vL8Aos5T86rk6rkR+ED",
+	"oYZypnG913X+rOUdEfsbfzRbtnnngarHagLKVU+Hq8bDcA53Bcn45hSq6466uUgXH4odYjE+Yy8MDzQt",
+	"MKtjJz3BJpZU9nfJhfbcbpcFutk+G0jleyhBjLzIXLsqJ+3lBqEYMM/r0b89rvpYhXDS+WNjaJryM830",
+	"8nF0sx2POI3VanDM5BmLaVYCJnJltZCmNBzNB2ks1d7ncgmoRuHZxxrprdVIbxKbkW+XWoTGVaxlsTUV",
+	"FNXfSR6xuiG4zkn+oiJtvRUo6AESbLMnxiZAEmfNVudT62W343MTPGauG9vYclKc/D4egpIBms1uu33W",
+	"WpwCp51nEhxW7kaHwG8U0z54gI77AjqTRpy69qk8oUN2+vuYDW0HVX7Hohs9op2L541u43nrrHVGWafT",
+	"f/nyxYvn7X7IzvqdF4OzM8bCdp/9cPGCdtpn4Yvn4cuzsPXD86jPXg4uLl6E7Xb4w0VnDsOwe8TLwYvn",
+	"UetF+8WL8/CH6PnFS9oZMEpb4cUFjVrtC3rWH5wP2v1Ov9V/0emEUfsieh62L/qtQatFWy/MvfjfWaN7",
+	"3u6cnV8EjXSUJX1BeexOVRV5jXtrko1jSaMlE1E5qCNoTHiUjhrd9vNWaz2ER64A9wzd4SPyMEAWIZvW",
+	"DLyjqL73DORxhbgO7HYHnLZjquCNeuale+hSaqbMORf6ixj7T/F/leJ3zKUlkFsHK7XxiIy63CqYADxN",
+	"84ER8u61+Iff3v4UkN/e/wRH0c+s/xsBudMB+e3Nj3iofffbWUDenV8F5NfhMCCfr/4cmCvfwZdX7z4Q",
+	"LTMRQe4kpbdMBDbLAIbGDMgoAELjWE7MYALXafBamLd8oslrHFzz03TMMJlCh4qxE/ILDAXuDJzKijWZ",
+	"MOo9gmZ5ZvDGkv/2/qcuycY2/QJhf+v3WvKhkAWuiTw8myfsWoC2D2nCFNWYJ/C1Gcmlw9jAXOJEQ3wB",
+	"atGMnerNaKSeI34+ca9jPmAiVNMx1LfCbPCUxJxp6Cl45Tpu+zoD6CUDPbmlIr2Cz9z8Rzbt+QaNcJld",
+	"UE+Rj70DbZsn84KFNoe4u+z7Qha+z2AbQRCDahKC+zO45wtdXos5EB6cautpwbDhEeZ7S0mOYzSnkjM3",
+	"Eh7nrapSKUlM1ZCRp+1Wi7zjrwK7+0jnAv+EbrV2X9v9z80ypCSVz8zw2hd2BLZxcD9L7QtjGKfisSwZ",
+	"p9Og2H7WWBwUDfMcGIK92tFkmR8GhQFzQcb8C4s1tgTDu4wsT1bPbongWpjHm19BO8WC81qeu3tLbVs8",
+	"ymw4Sv0ozUtc2j6NZkHcbdFAYE8w1+u9olsjXlZ2ZLcLsEqyOOVGxk/NejTRdSl5M+aVGt3G/++3Nz82",
+	"2yc/LOEslIzWWJlXTTn6VHjTqiCoV60FyHZJ+UCLIArNCh9s04RO0IPxUPdKy3qq/p2/NhL65U+Q22x0",
+	"O61WxROcx1JBoj2jxDjqMOipPWJfqLERCY27RQEzK08VQ6VnpgkkEO1MBDsmTZky9/8//tpqvqTNwd++",
+	"Pj//499Vdo3KD8t/db47rE9+IJB9qA7cGDBtw3wIRx/5e/ORl3eHK2M01hf9lqGN+I7evi7idCf0S7MP",
+	"pqLdunjZet7+4bn5GFsbL9OGqBgKOv1aUJ8LtShK0R3TGAjJSzN45Dv455VzthFoQqdEM1YPoCya1d0T",
+	"uRwV11FxraK4IFtc3MoHA3p0wDuM+YJ/X36T/QkFVOfoi2OtytEXldyWsJCfRvnZUqeAdyz3I7InYQx+",
+	"1vLGlXPpeAiDMAAoVd8dLqW3DBWvGaFZMjzkLI1JXONEs2lM4qzqCyAiRjpLJpwKsbYdYA4f8G0OMj+t",
+	"FAvRoMMSBbghpSIFU7Gw1ljfSTktLFSls3IF/YTBMfJdTCEuCDL0AUmJ9a024nVCzlrnIGfmKjPD99yX",
+	"EdUY4LnvAD3o8xiJbtXIfyG8CN9EzKORn1vJz0dtc93w9PsCHcmJ2ECQAqZmIU08WOLS91KwoqpYWPLG",
+	"0aAseAt1gM4iLk///fI/RM/q35e7NBut3p+mTFf3Waq9XaVz4F6zJPhXYcjGaRPmU1fs5XhCp7piDPdf",
+	"wAVk3nA9lkYuUW9V3q+Xi1TP017YAM68Zyynpjqt5/u4vGsvZJ0yKa+sWw8UlSqcTDiy+Qoj33Nn3ozj",
+	"vD07m9BZfBxTPmOgFnkJp8SIzuwwHjn39MbqrNWdzXvn32/d+VzfdMZc3OpdIWkf1UuvRdJOCukczYwj",
+	"Y+w4SIHNBfW0CnvWoQG1cUJ+SaFHu0afOx+p9Ry4JuNMjaVmFvzPU8K+jDl0JAAOsxGNB+aWE9uiPWeS",
+	"dok9yP1l2oPebJt+2w41VZTHl3BfEek8s1QYCp91LhJ6az0RfFdIo1ExJYlU7IQgJ4vxV+BK7fMlUjB3",
+	"eFnBefHHFn+ux/d2Toyd0nk82P6d/sTFbWMNyJtdFKStht+scNY3g1imCHzJkJXdJ5XRjgsb7bj/HkEj",
+	"U9DsNU3Hunt6Ssf8xN70RKqhURMg66dXf/nlyvxfePX6Kv+/VeehziKaZ12SW8bGNsGuWagY/Gti84Eg",
+	"P49sY65gYGiqkaZLSJLKWybm2Rk9khPRlCJk5mszz5s4tRTCXHXnlpQkUqfkrNOySVIy4REm10Z8OEKi",
+	"iIHTYQVpQg1CtT/IFDLIS0rwAlHaT/5NjgeMvTpgpIWFOR4xjkeM7/2IcUV0YtybMQ/TTLGiS3c8Z2z1",
+	"nHHHFB9Mv+ODRrFQDyAiIRVPcoNrMW/oKWsSQz2c9nSjgJ16+rJFItTMxArNMzT03tm+l7jhDyQfzLJw",
+	"tP/oCVR3EPQlfmbYWITrEpWL5hhwB2wqx7BipcwxlXxMJR8kBuYg80RiwB1clqLmAIwsouLKtODZllNE",
+	"Rrl9v9bnl8LRDiqlUw0HYUe9Q4Tsy2haKie/9Hz3WNU/sEXnhA5SiFchZhYM0j1LddYqGqm5me8VSi3N",
+	"D3dsSNYltHhlmxikkmiZMJh9Fmu2Shzmz2ZvH9Paa6orM4vl1ANJaATxVqZUiRV/FeXUV4zeNocx1XqH",
+	"tdi/AH8iA+CFCKfdHNVso9mymLN2waORzJQu89+jmHfO83IM+ERIKB54FhAGwWSojeC6FLQOCFAt33Et",
+	"lfa1GBFNaXOsZMqwjb8cDHjIFIkZVc6TtZh89HlLYoPFLooBKYRjUPV1M/7cWSCUAKBNn40QSmMBi66U",
+	"AKsYecEtVzK5x8IKc6QZ4rtt/0ejwl46FUkGbEJSxZm+r8NgP/wE22GX3Ky5QrI1ElyQrNi1Eddfj3lK",
+	"Yx90APYI4zuGS/LvvMrf+pH5U/Mnf4BdUqW2PrBQqujwkcbVwQ+YAVhP0EJ4ipuRiGqCw2FGYVqWARWH",
+	"UgyYYiJkenVCVVcw/rpwswPj9g9HLMriR2H3LzwK+P2Lf2+V0n4F5lhxx8QWKGEXPSV3cBulPORjChQI",
+	"f/3qJvjqhLyj//LPQ2q2oxpSwTV1XeWV5F+aH2Q2ZETw4b/8T8WZEAwNrk/JfYZV1mAjBImBi4QOWDy1",
+	"y+YXpfAaL0ucuY/NNp/L157VIxcEH1pEHwTT/DyydvIRWGmocUnEHYeg3ZjJcczw8CWzVEOKz+gJmiB9",
+	"anGnzsuT57O1U59ibwVrRZnYHeF7YUG/YXflgSCSsRTAL1jY3Ktx3hR8ktOv+R8bIX0vyd5jB5qP5nST",
+	"5jTYmIQeLOn5XGnbnzqf0igrQqslGd9SnQ/S23HLwwCNYrolZvEJ1WTEYsixhVSELI6NI/BA1LOQfKNk",
+	"wM3vIWSgzaEti9m8Ip51/IBNF/HUSGi7tb5d3hmH+EELfbWZHSGoZMtW9hT3/44SMY+rLWoTMeD3w9aD",
+	"Q4Ej0Dh5WGmskCrB325KKeyQ/TtmA0RHvOc0YdOVfXncgNvA7R7dtqPbtkMNDht7+xp8JOPo+9Xf66vo",
+	"UkEET5jzGU/Ie8ydYT5rIJHlrT8lPNUsHnShLa/lS08VFXrAlBluiVmZCkLDFNNlEES+bxHMAh6mPYhs",
+	"53dt98MHFpHXSmpNYiltYoqSAU14PDUT96PiETXqRmapmWJoqp9QLm7kmIlVLcjPRgCO9uNoP74t+4HB",
+	"RMtQVlC1rj/EVoxJwRVeP0n4S+FmB5Uk3EtS6d1mBwt2fGFNtFDLSCWTjai+M5h7SOAspX6hGnQmFPJ8",
+	"aa2V6SWI+zsbThbmcrZ35MUSsUawLJZF7RjHXMyz/TRiFq7lIGFBqf8ODSF0ATotCjBZ2bPi1LNFzj23",
+	"u3sIpbJF1diOyIc4XGp0WsyCOvwUyesVnQHimsg7bOnTIZmImdb5z5fo9RHkSVlH7OyxXcBVXKCSRdc8",
+	"lmLo6Ggd8M2yLz/tFdbEjPwmolPds8iv8hs8u2+z8K0/yT3K2i6pU1ZUGbvLpeZj+F5zqTADDICTwFAk",
+	"tx8tKDh4p1/zPzaScS0s6C6OXkcXZWsuSrAxsT7grtO8uL2Pnkv140uTVPH4ksp5jBrYFZXh6e467H4/",
+	"KzjH9fUeYRhLjWcH4xH6LgD3apegPwfp0/C2gPxfNjln+/KWDNm3XA97NJpHo7kl3/YTvWVlqwnCubJT",
+	"i/mXZjauD0x+9q1xqlqenSzeDu9HeJZ51EGFLaOMbT9kiQ9pBI2m/9cmWuP5FUulvLVd258ag/KMmOO/",
+	"YkSnPI5JlDHyFFrQPasZeSRFJYHNNjrV0TRlyRjyLH8LNsJHcE8D2VkuaLHOKnp00MkN8Egm7OaOa57u",
+	"oLLBydaehSrB5fAqBkuxDqG04U3GZkobuA5cUM5rBCgFBerACdfshBhNSXpGUuBrKiLSE4xFPWtnlA2+",
+	"EMsOYMlMNGP+T/TA8uifz3jLMRNAqTiSsW3DZVTNwBGaxVJnipXQlCpDX6+v5C0T8woq3O7ZaWDuIZG8",
+	"L2YrScjuInN+lr/TuNxvMbU9fSEFS3PNsAH35fTrwE7vRoJuBYlYz6h9f7Ys2JBIHG5RwZx9vT8RreIg",
+	"K+IRBWnaUkFBEWNWcE9th8mVSVPy8oDVrdqmiwPuS+hZQXpWdPR2VBRwwCI7vyRgHFMhgABoW1bpNDcG",
+	"X79xka8NQLI7HkG623KSUOe6gisbS50CgxMN0xNyZacLq4R9hj0q59fz15qnRirBqCuoFxpFr3F8dnSH",
+	"giot65/2p/ZFbr0Tlo6kebvxCI/5QqaOpFdkSd820Z3wFJply8FgCaVVmq1N84l/v3rLAhmRyclMrdnU",
+	"Csj0oe8PU7oqpbauCnMH1e9UhX1kaaEJgWBfUmIDglHGAtKfOgDNE01CiprO0Usprm8v8ceZGgIbqkiZ",
+	"umMC4rhm+zEGqCN7G+zN7XYNAhlGfDiCO5VzNY+g+dzKb8a1emRIPcZk6jWgmflGtyHFUHIxvEmk4Km0",
+	"bZdzWP1HlqYxiwgXZMLieMUABM6jP4If1eAG1KAl36xyBTavA3dIsrkPLlwYy/CWqEwAISYHyroRjcBD",
+	"6zMmTjbPgHlo+saXdL41Gp5FJJ3wkC2nLz7gPY46YkOUlwXlwOyqVHBeLqcihpLG9ZnTXweWHtJGx4jE",
+	"9vrmpLlE3vQneMix1GPdUo/qJCmsCddVa1QzGPMVKtilFOrOykwWCSGX5uVnqo27qOgdi4uk1UvVy9lJ",
+	"WpjMfazkUDGtgTA9vdEpVSnkQx47lWrEbQ/TqKBqDieDWorQmM1gqWkjRQfpvFykmf7d5iEXkoUl9/fS",
+	"O3B3aUpYgG+aNbbSSbiKjI9gpAwP2rBRnRlYwzs4/Wr+s5GkpBWN3bf3+JbtR7ABUTnc1OUQt9jeZi3t",
+	"+CqOvlbKtsZ+hs0cAfLDtctEmBOEVRWX8G/hKvXQ5KWauH1ZBADNJDDgWuBNdWWBSITGNRnwL2tmQVez",
+	"p5vOgBakM2FpQVxvbKrBNeshriFPYwWnbUcp0QNVA/PTodWaYEHLN+I6lWpajykeSZLIOxblGDcjDbbe",
+	"doKIVfgvFqtORtMT8kFObCoQOgkXkoELHqR/tqM6HqX3hzVhnlXuTxcuEgBHZVnPBqopdErTzOglIMtZ",
+	"2EmJzA3kRCxRyNAG22QDg7+IvN0EVpUbSYC23BiASKQA86a4vr2J2R20NEtYxLPEiKUsDFzcAFsVuDF9",
+	"S33UWP8g/ElRgb1Od3EcrnZTsHd36ke2fwfiBRXko9CLzW/T2DM7vndCSnkFG93XKRWRttUBBTiy2Y1G",
+	"99i2zA5sDF/ZrjSaxDStphPA1jLgJ00ROG0elK6SjXT0XgeXESgIPugDM2k38I3Tgp3Wcr7PZpm6Fn/u",
+	"Ibk8dZBk4zYgpn5lXwc83/2QZXN86GFpZ++EvJLpCFQjek1yAFAFBIYE5lJjaSayUNIFrxKdEDjtTKgm",
+	"ZtJSJrC3aqGRYYb7hl0ClQoXQ7PqMaORb62lM3XH76Q6KTVXjSSD5llkwNMAseADphSN7RDHTGxQR8Dr",
+	"HKSS+MCGXBcyh9AURCl+h31E7dwu7OwsSWPyDnb0UaM8oFHoeKzk3T2dArNHaC4khItUEipwM1f7Kgvq",
+	"GnNYfoRKzfcyPbgOVDIMM6Ue46BUeJI5KZX/XCsheRVrWbN6gdd36YhxRVL2Ja0ZuGWvusEfll7BCwHU",
+	"egZbLeLM0pFU2z3AbZDkc9CGztEp83NTXNfau8MyGJlPoVeg7RypWMhgTS+B2FPHbJwCYuxkB/lMI8x7",
+	"mM8EVXY4+cx3VN2yCI42xVbxzkGyFGo5LdqAhmnVEeiEzGmbVUuaPCdfapZ3p/nSejn5oXu2spwsvcV3",
+	"lzCFFfhOazo/mw8JBWlez6s5/Wr+s1SelFxZ4wiPB0nR3kwa4252XW021QrOmuWdRyu3ESsXbEDeDjfr",
+	"Wi09+5N1teOryLpamd1S1vUVdAUgKGTk6Xnr7JkNTkAqlkekzwYSWEygPX8iIRLhwXy6Dors6Vdnze/q",
+	"edbV7PCm86xLSGrM0zRmK1janeVZD1TwKw3n24inG7abp27X1wOSBSPmTlPwMaFWjEWujfzCkYE/u8cc",
+	"VIAA6xi3HBrAh5iTv/3XVnOnTvkubPntoLrtley+2RX2vDPnV5s5sNo9tnfM69QJbdH8fMeme0VFtbsC",
+	"qu27MpXhg7InAwd8nY2ZuuM692xcZySuScSAHGoLpVTr+Sk7yoe8YrEUQ0guleLoB1JQ9S05LraYCnSg",
+	"i36tXUcF2Jtdp1ABxtk7mem/4CEPt0JORAAfAe4H+pAt05aBiqhQmk9CsyTCdvCYuZj8r//630FL2M1u",
+	"f2IzTmb+Iz4AktmU9KnmmjztneK3NNa9gNxyEbkn3Mg7phSP2LMT8iZjxJxYNFGZQLSdkBNfcW7f5+Ov",
+	"vwVkMuKWSwAGd8vY2J6nNpKcNUu+k9zsOq5Xnwk24CGnamFoWt9SAsNKwFoh2bRGTPxCrL+uqndDTF9h",
+	"0RdsXP30l+Zr+Pb8AldJ3Pi0fKPbwo8eGOIqSDh721BmZu5bM1C3ER8a46wZIL3uQFE1hLG/kAKXmQqN",
+	"6Z3Q+PaGG0ddp8Yh7Dao1kxrW3Iwi+7bYljqG4DD/DpmHs++si4fx1TMz1HbFCZWtBmtaNSOjdYseA79",
+	"DR5yWBnqvTmBVhfCuuiBg/lwTaz01AzBfVnBZmw3EJoTQKwYC8YwGeKpT7eMLA5tw73HKZq9Go8lFylY",
+	"bxt2M1o+g2g7kjSWUH7tTiPwRSsLl0Utw+++dAmVV5aWCm2lZDUdKuBSsfmFFdjzx9MbEIr8Hgsshq3E",
+	"PxZIL7JGyzy2EDO6D1btNFsXxY3jBP+xMQ7GHOwhxsGr1DKpwF4DHX6atcokoVPIreYd/H91qA2EKVl6",
+	"aoCUIpjWoz4V8/gH8AsAyJiTX5PcWXPHI8XQXxKscNgoHDVcQRCPma/SZV+4TvU8lMRvOPO7Q0nk+qlo",
+	"l9Y2IWZMi+gmHHul+C4taLtDWsAqVoj4G7MLvtnKdHg7S1C6nld++tVanfVr0a1ArYmeOLpoRxft6KId",
+	"gosWbEBNHypAx5zUq+mh9jbtN4fNqpz1ysmsts3x7sPlXSgV1LZT8uqIm9V8uk0jbpwyxUnDv8pmpPV8",
+	"RmfabbHs8WZHqJtDk+aHiA02QOwz40ydwr6mOyNFfnRhr2b8Mie+vEbF5qyeaAIy4Y94PNWQgQoIdSXD",
+	"5k88cUIRoUZOZeMuQI1g8aYux2W7mtmjpTmhUn1LBlJhObObEQsP5JrkEcjqY+UqVPB21dfXRTvIZB1d",
+	"76PrfXS9j673/tblFy01sAFJdbsxi73jNgZ7ZLExkGpDvciuxMEsRsYIC6lIpOR4vEG7WWwkcLSbR7t5",
+	"tJtHu3m0m5s55FrVWgTzbfSki5Gb79pqXgk9YUrbBkAT9FICyGqOp5gjBbUR5FYVM5tceTLQy+ICudfC",
+	"IracDA7dHxc2owU4+P3c5wpmGJdyZ0Z4XUj4z4xMqEgBEz6UZCQTRrjQKaPRocDCvxGl84oNgQbXCMOM",
+	"iG5EBeHg6iGFH5gR2jBlEXHX+p5bCFJgNCE0loIFQD7F7pggYGzRDC2DO3SDOXKIbqcdh1/B9VGIHn2o",
+	"mJbxXTXe8IFR2DCjUcI5UmUgMxHVjCe/7JBahMgIukfRhMfTG83MJoPpWMmNZYqMMt03Vs+YNBb5Xp94",
+	"gOlLFQFEdVEEfWcODtz5iH6xHx16hltlPysVQf2ZzduXWbrvyLMrTdwqM+gslmpidiYkARKp2D09ffkw",
+	"mQ58SYnKYpiIvpK3TMxFitm53yVYbI48riZrq+zoHcK8/Pa/J07vafJtE+qYFyTUGaC1nabTr/ZfmwF9",
+	"+VE9dg+S79dABZsRnMMlx6kVhf1B2+RDrApGeAF8HJCN83a3wHGzsm3cNOimXqC5JlyQKxXDaWsVP25X",
+	"MJuDld35cJutWLJTrB7dURzyscR9fmO9IqRupfCfq8BeW6p3kIY7ehCLehBn34kHUamFPtFbBjgzLeMM",
+	"+oX0aXi7cV0EBveojLzrMaOOHKVtRKeO0XZxLQV33KWaWjlR4fYcJiuAvt94ZYK8kyKi05Xckw/5XY8+",
+	"yrra4QNurg04KYr9zsK0GcZSZ2r3zUDGTERcDG/seHqg9YzoYZsQoHuZoZbxVNVSMDIZSUL1LYvI0/NO",
+	"51lQorYpIW+NntGOv6rUDmgi1S0cO4S0FDVUTH0Yb0MkMjjvZq1e26k/EO0QygTQHajDHd2KWaKYDWlM",
+	"KI9QmFIy4ILr0bINEe18fIAJ2pG6+CbaeeAM4kna77FVtcRe8FzZBkEo1dwT1D/RwDmPAHpMjCIk4dK9",
+	"fHirSR+TvUPKBclExBRJZUSnT7S5hVUBVmzzZqjADhQQihxawKgVOHaqIs0V6InLTaqHnbFMrQtveE0T",
+	"hmrbveaIazKmRl3XdAVcEvUAe/GoFVZBPODkEUpQlNbr6WP3yt44D7Yr4H1wcAF2BUDhTDjTRJ5avrzf",
+	"M53yAWfRs6CitZe/zBLSRUx4zwL2/bO8/7GgcaEpIdck4VpzMbyEs0QsdXpjdiQNU0JjLQuwKVRlNE1Z",
+	"Mk7x4Q5MySLEYvEEI6JjqjX2OysSVVB9iwASIYv1RjaSCktu7g8x1436MrAPDtCZQRfyhgtzjszPl16X",
+	"2aCLYpmAzdEoy1ImuFkZ2AkwgdD6zEzqe04TNl3R8YGXOSq4lRTclYbjAuz1NRSbzpI90GfYHtc2OsX2",
+	"pkPJgIoGwVA8JTqVMtqoMJt3P/JbHvktj/yW++S3gUZaVaHpUDEmmjJL94Sr+BIdpQ3qLXzFX7P0IA9N",
+	"gN0UjEUsIuiNUGwSjofcfgZo8VW8it2BxL8BsXvDQh4B9b6ZfrkJktmU0aSeY3aE1aLaLfyAx543TiJW",
+	"IuLLNET9ZB53hHxvB/KNDU8h5qyYWzLA7As5IU+NkD3DftXlq2M2SAmv64IK7U1EecxbbHe6y65uUcf4",
+	"G9KMCB2VBR2BTC/p02wSN21E6h0zPtouoNP1nJ2w8Q6mLemnEZsSzZhXc57Tn0gREJWXxgxomGpiewNH",
+	"5TakUyd5PK1FjZWaIuAPluh+UMGeEkXlbbBTxPWSorDiTt8dpLowzVX+RBR9s+yZV1FEtEyYsX6p9LZl",
+	"Lc/j9GsCc7kRUHVJAh4bFXXYRijYnATsrUc9Dxkd07DkMO0xRpqryuFWYJa8aD1GZ7JZaT5lYkedyR59",
+	"gh7EdIGdByebxmb3THMsl2+CFIAnPlu57svOtOZDgR2ObI4Xj2HuHrEjewNa8IK3Yu6wAjkkE2s7FQcF",
+	"aj2q74MMiAAs1TklcjBY3yvJRCSbUDSx+9Bkhpuc1SFMumUdAVCSiW3qPKG6gCPDNU2lJDFNmTmaONAI",
+	"12QoBdsgVsTMoJnzdzCJhxb5/OTOZOlEFnrDwQ4hdJAyRWgcH2Oejwgc+ycRSUJJYvfTanI9oXGs5wY6",
+	"k0ynRLA7s/ULcYCZcOeIGiN8Qj656FliZ/OWjVOMGQy4iIiQRGfhyNnfReOjn2GYxwDpNgOkgLvVqVnW",
+	"6phoSm+ZIFH9EL+jkCiQjCnKNYtu+tNlsrZWoV6RUGaa52RTgHHZhlPU2XBg1cji/oRUwScAfZOzURid",
+	"s/dkFMbVGMQ8BO3HRcrM6aQLjgooWyT0Mh5zgCelOh0sJBnGVGOPJDBiGIZKTsiraaGdbE1T6JkSm1xf",
+	"m1vcP5kZr7Ivo2nxGJmfuXSqqBgyVdErCYTF7Z+dxmIXkMHl5Gtp8dldnBYmv0JwP7BQqm83SPuPjI2d",
+	"goDNbQ9H6/lNp1/NfzYSpLVCcbjn+8M1iMEGxOcgw7sT3HN7y3phx1cRobRi9xgB3BlB3138dtvTUeeo",
+	"LOtDTKgunBQKDsSKsdbV3IV9CJcISWJpvCFbq8gUW95VeCuizUVIjrbiaCtWiiWjsXBn/2VcJqBpqY8w",
+	"/RpHTKdkwJVOA2JDuUBuQSBqy8MRnn4mTDESyiThacqirhEuvLeZSTwZ3fLxmEUBGckJfGCED4Iq5lCi",
+	"scqIpFLenhCklDU66Fr0NBch+w9CTnoBMcoKM0dcp5aeM6FpyhScwgQJzTxgTBk6CmF02Tadx3xTr3C+",
+	"7l26IDOEgKT5FWHJOJ3CORliz1RE1yKRd65kgMeAZRxxMSQjOjanuhPSG1F9k0jFekTTqc6rpM3D8F4h",
+	"FaSPoThfPXTlZillcawxDJ5KfE0Y+yXpDaWwd70WqYR2DLYRwHh6QiBCpBgCxgvPNRPBFLRGwruNx4wq",
+	"dyTF0ctBCSHEY6ZProUxZpomzA3N9/9NJzy0h1ptVpDG9hKNgCkFhxS4vs9s9RaLSH8KKT4zCi6GJ+S1",
+	"/Q1VzB5npSIvWySCN3xqzt18mCnaj9mzLjlvt0gPF+uGfRkbFdtDPglBZGw2og3T/a//+t9L1amw6IXN",
+	"Y8xgyzJR2J+47sXQbfhaVIc3rYSsHtwsS1Rp9zkFCbsWm1VdEtrXTKRdf8qH19Sp3yl20DaKUhPo01KV",
+	"4nwJ/fInJobpqNFtt1qtBUKPPTNpBUHWgQs2Mjd/AwzugBKQdsGJrI2QmqWoDJEaTbtwNLSw5dIR0yzf",
+	"/AGxvD646Yw2ombhvFn9a7HApYFtJMyD2ZdxDPxAtjVE1ejdU0ovwFNLTF2Y3uf3Jzcw3/+C117kX1Ol",
+	"LA1IOoXEq3ECG7VBYPOu5peLvKcrcDmhYcjGKXIfL/Ka8IAH37HdWvclNxdmrvMlTtqds/OL58al8AZv",
+	"IaeiZZwKvP3XP4KGUb/5lJlbvGhfWFZpW6RT3lXui4Wfd577+4U7nVhnqUzm9Leg4SyNH1QpXtz4z51h",
+	"9u7j+dn7N79kv7552/7T72/P3v8edt69uZq8e3O1hIsLgvbooWQU7+pgMmoYSnBBn2inDIpOj/3kb2sc",
+	"iueePWXEwPk4/Wr+Ux9aAhoFlpqzxRMkMta5I+JfwJzBYtpnsb4kPQTU9gisKyTH4XcFow4/I3rC03DE",
+	"IiIHA8zSOcCO654P/hGqSPM3TdglOXPXOfOPkxdVB73gSa/tyy5v/eCV6nQZTga8FS29jphJaRVftI5w",
+	"3bGibTOnZSaDs7x//x1zJ3jLK8cSys0xGJay0W28bdoPFIOPYt+8yAxmwL8Umhl5A4Mq+8Ysi2AQ+uEp",
+	"qMwPjh+m8JUc87Dwq6KWaLSil/12Jzyj52yZ/v7lJa+Q+U/W8S4fi17jNDb/RMUwo4hAmXdEstf7y/8I",
+	"lgpk/xl0wfxr4ZrNn8Kc6M+L2oHAgvRBhwkrsZmGBHJRT7nr1lNVCyTP7ajfm202h0b2qqBruC6JHnK7",
+	"DTJtTgnWKxVQYMAFHO6mBM6m3p3Fl3563umQHhcoMTfm9r1nl3jImVBtzwuu9B+qsOnUnECuUCWa24nM",
+	"eMbGw3Add5xG7dPwdnHl90B4q0BTJ0gmgKfmWiD7PCTOYDbwzDSw+gvOPD2Q5R48MsDzoVFceIXKYqYx",
+	"Z1/IwZVu5U+l5hdVZxDLvrueOt44AS+8H3wGeq6bq0VUcn+sqHV2Q7/7oOKrjwl9h8qvMgz1EXa1kwwM",
+	"vsjBALe9NYKQsq5TgXNcLo8orI9T/Ua50hjPMDpFW8o6UDV6zKhldPEhIZ0SRsORo34RkvSwlL7nEUBB",
+	"EXczoTztEsurR6QwhzBs62UuGWfptTDSjMIf0SmUToUygRDPmHKVE91AjCR1OvBOctCAlKeguhxBXmtG",
+	"GZEBjyHKpS2ECdCQ4PPXRS7e5NN2UMispg4hjrZVVBY8oxE0mu4fG2hdBHsQYqS2axFbvmmR3WLgSqaA",
+	"whYyvfES0AgaoJmjZYflrCHST1QPy31XMSqpNe/H5vExv2XxdNnH4+537d1xguzEV06Q+e7GuBrVLZQi",
+	"meFoEvqFJ2aM7aCRcIH/zoMPlgRkgbHBkFA4a8Y0w42yo9ZO97M8Z81W51PrZbfd8XQqmbCJG8WGXKee",
+	"6XrRWoC2WWfLU2LXO2hIsXBEo21uAHDshX/R8fkje8oaKsaQIrN18vKH50GD3fGICYi3AOtoI2hMGB+O",
+	"4IoLs8KF37RL1/e5Skc3EcpP/qOzmR+1Ti5KP9PsS+n69gPXC5hnGhvjWf6dMZWw3butkxcvXhSb4np5",
+	"r8iN3VvaTeEEvWl47OhObsprC7D/S8YyOEmMmRzHWOpvUwq4nZliEeYiCr5EwdhtGiLxt4Vck9NwxMLb",
+	"dbAHtSl+28yrKMxkIrM4IgljaWATB/kJCAojXJDHYQb70FI95oK5NF6qKI8Dc0w1JxkxJZpRZXwiswp9",
+	"ZvT0hIl0SkIqIm42pzmbuXMST5xRIPAVYg9A0uADcwceMWABHVaebGDC1nBSNokMKGiIbqP98uVLYJ/6",
+	"wWhTJK+zRuAdTWiUNYIGuCPu03+gcQwHg1wDYLSo8dMv781+NJqk21iibtxPy2vYVdtAGHibsgLpV7vS",
+	"Qjy+/oYlh1oXuO7qp780wZicNcoKF2R42Zn3u74uFJbLRWBz0rcs5j5f/si68/NIopcndUlTWt0JDo4H",
+	"YlSpzcWOYAC7mhv0homH05Hxze2mQMIIXQALeKZwPB5RjX01IaRTGZJ+U3CC1wTXHL2oDUvhpr2bpaW1",
+	"TkbN5toXFM8DAuyq+nHEj+DYLFgisbhaOI2A6WuHJag9OB33uoA4QW13SSLJLLSmd5obO+4GjT/BqyCm",
+	"Q2+ZJj2dqTt+J43w9VwLd9ffGlymvkxHLt50ci16pYN6rwulmOjDnpAenOZ7XTIGsPkgsNXyPcXuOJvc",
+	"SNHLyUiL0Q4zo9BRuwJVY0vqLwmNYxt6T66FTunUuXhmLz3RZMR1KtUUVGuhZ6qPRhnli2EF48VhSKoQ",
+	"Mg+QYrmA8Znt6uIfB0Fw8+mAszhCxxLrct2L1MBLK/xD3ExFrX8QIFP3okDnWQ7deIDkKwWToi9xE4E9",
+	"tBzUXJNEKmEhFUtqwTf22csUsGzBduLK3b+m3Sp21MJrlgGYfp82ud68zu6vOiNbnHdvZDubMbL7CJct",
+	"KfkuVmBXc1IC78gci/vHksYPjMOcaqMlwvqX1Y5wKbL/xj/yWHu9bu319oO066q/OZbF//tmGU24FDfM",
+	"krZrM/FJt8H3LE752aXv7DLmegTTgv0p1DwfihvP7swv5h7qlZyA09tzJQM9c5rXTN0x1QRKFrxJQGgf",
+	"mv8QzUIpIks+gtXSWB/QJT24tmsBaL2A9Izs9MBpR/xeQHrG7TZib5Oc5DO6jNei9yeq0+Zbc4vmL296",
+	"5KlUDiHee2aMEaDAwSBdOmhJYPUM5F3h6Y7y/0rYv51LaoZiQS3tC/sWmtwyNtYWdi8E9tS6Fu5YwCNC",
+	"Y35nmyfpVDGaEGZ+56McqbxlgiCCHYKlkG+6k7esgA2BRijQVMmME04kQqbwcJKNu+7ZM2UN1wIQJMBo",
+	"3J6BuCNEHrq7TQrAceOFv4QrEwwdU2OK7tzYYanNamAVQZV3jhe+xZ1zb/POnMrMWsoC2AVnPC0AgRi/",
+	"Yz7zht5Brt9LC74mrN1VNyCuJ4y5eQEcSkiFmW3NUmL9EzjM3EPs5zKwTfz9Eez+HYHdU/YlRTXcRMEq",
+	"+RYNHnXJA7jua1FSqtfC6LEu+Xrd4NF1o3vdeNG+uG4E1zBU+KACaw4XuMWfvaj05Y296yLwdvihPXdc",
+	"N7pnwXWDpvDrObB9+NFQCjMMXMJr8LCuG92vf/xxLUAl3cP8enGqDAbaqd0HxLqPhWMFWRWA3bgJbjNs",
+	"MYVptmi97f8FHe8C2KlQ2QZQTKJHfKwDAmBl7UJBaMeeaBJbpBs49UXUu90QGFYy9xgzMIKJDcDBc6Qw",
+	"lwMx5rKoqMqT04/wsgd1WLpl0y2fkm6ZuaqJ/1kSB/XAa16BRi6gHSvVPWxBD1G65aIOg2O/qhN7IzEO",
+	"p2iV7w38pJ5ZqxzSheeDzq55PkxRpVV/vrBNx7fNUUceDbYkVMx10Bhn/Rg7xBrNM2ZKM2SKUSyFwN8S",
+	"RGMFgHWRXqxcsFIzVKn4kIvqAj+8qS/FWm5IfoVAJQg2IXkPJJg+hZRINePi4mYgZ52ZLfKeLXiqHsAJ",
+	"3I3NlpOYDdZt6JixcSPA7d5t9Lkc62k4klqGnGKZCQoUGAywHgNl5tQ1vWoHbjW6bsaLWbnChnElJh9l",
+	"kjAebxBjZFTtYx/bQbRqkUUoeFh25GoUBlxExfIxNBBrFY/VU4qBxJ6QXp9qFkHOJ5RjDmknTJKYEQYz",
+	"dQ6uIYMVwC7RdIpyCQc660/YkyfMvTER//Dx1/fkI/7ZaXVazXbHncBu2XQiVaQdo6AMb9HuxryvIGRK",
+	"FBMRU1D82/t3eNNeYP6SWQqoHmN0uAqzmCriERgBCUeSh+jc9KRgvw7wvBRKoVNMovVgw9n+otg9nNFw",
+	"RGAPGAff2LCxBMK1S3LePiO0L+8YaZN3/NV9m4726UfU2LuDDy0ptsCeUlJHY2XeC1FDX+2NjJay0vmz",
+	"nJCIR2QqMwJfouWYMHb7Hyvwpv4T2f+dhQBE8XJuxwicCzG8EDxyoMz/zn1Ot/Eau5YTesf+3ryTmSaR",
+	"VAknIUtTRjRLKBeMmBHhY3K1YsaU8Zv8hf0rZrw74RH4nnAKoorRBlzdBZ4JAGvDxX/7YyndsxsSN9iK",
+	"FRrvFRtm4pDZ21C1VtZ+IFsHtdrL6ivgvSj4+GU2N6tmjcMGq+yX5qGDynz40Y9SERbxVCp9aVwCkTYh",
+	"CmdOFPZYYhQb0FAUK8dK1sCT4JoHViKRrL7ZeCJ1VcKeTbgSTiet5lo8niKb78UcsnZbsntnZyltWBcS",
+	"sYedvUjb1ntvFhqFCgZrSeIYXIV8u27Sh1schVRdS9vzPlPP7wvn/xS2Zg9QkYpBfCPCguHJSMYQ6ziz",
+	"gXxwzazrZr3CyxzIA+zeltbNS8RMuet9R2thUnzYkKu5V5suOS3JuC0rRJDtMueRHZSX1onfPiIn5lh5",
+	"jEtWdO5cz5af2l27674VtqTdLAkyOduD1WUxBOFKLbgmeaTFNazgsZkd2OkcmSzwOAS1oEJigNTC44wt",
+	"IDENb3XOgIZKYXHRL7BCC4mrsgKNo53+9WR8F81yju7T0X3aqfv0W2EG90h5O306o77taOv194Lq2p+g",
+	"ag9hvZK/U/B/htJyG4Zp00g0ft70x0YXBcM4FATKS3EsGEXgM2dUWbyFkznkcaSpU5nm+icuzMXUHdME",
+	"8xGerQHK3C5d3qSYZYkk06ufEXGSVtKpsxmTtRXlMkpweaU3AJhGrtwWVmWLq4tlols+iv3IwaYPXirm",
+	"nLMIFwCq8dP3fTKJ1B/zriqnKcCD0b1A9dQminm6i7Pfotoy5WqXBTEeqUiFnkA9IPq4SLVk6U+4RcP5",
+	"Og5sRDmbmA98Tt5oWi4IOEwIRlvJbbWdFzLN1uAhxyk++q/ef7WAp2/dgXXZ7aP7upr7+qsXvoPwXy3P",
+	"OeqW4tCXcGNHMtNsJOOoHu90hT3tpWDa9bv3zFBA7A0u6oTrFViarsVn4KRGF68LQYDTUN/1AtIraosv",
+	"TREZjdEjjqMaVfHYqEg9YiyF8CdAsoGY2xpMBIvlDjLqdNTY1yKRZn9fgiUFfDLcua+AHMuS/AmZmjuO",
+	"Y5YyhEZ/GZs3GUpLXmpm3mGt0b/nCGS6SWVK494JuWid2VhIKuW1SKiY2rtoojJRR1b1c740h0VWtfta",
+	"liIHQtBo5n/8bUE4tBcLs88cp79nC0AeWmw6bUOVG6ZHqkb+5MJa5tQq8ORWzPfyMCpPIHsnebSbwqDW",
+	"y+5ZoTAopopFN5r/nTW656ibl6pPXPDa83bjPn3Gz3DB+YWZKhhAp2By/VTNqeY/a983VWvhiLxmsGCi",
+	"oDTddyI6kWMmviQxbjPdlIMBD1kkw8wovJOC2kziE/hvOXZfXR8AVDnaHj3yWwS2NCRkcQyKln1JoTLV",
+	"bvE+Fwi3v+/KVKn4Msw7B2svsnrXjT9mQND3QVZ+8iz3T7WPZe3QLOY8yJE9Zi9ci0VGFRR3UdB5cITA",
+	"SESNMSOZOUM7kiI5IKGMs0Rg8urSdvygipHfJRdYDdC77Pkmi7AiKhN2zcyKZDGteOFHQ6PlGqzytPsn",
+	"rtOCliu4MgVjWFksZj5Dm7o+Mrzu4AiGgVHPHyMktJWcsvSE9NAa6J77ElRv3tXEh8283bC+RYGWxqju",
+	"woEwP1S6KGBulZ72uLixH9/4j3vPHNSERxD5o7dMXObNw5EOy/XENq+iK1moQCf7Gd8pjOy+7rcTvRZP",
+	"k2L2LDTiY1tcBT7NKvfr3L/fhA9YYwmCJT/VmwZoLUZS8E0b2qXXoEodmoPUYXcaLSjeylS2eUNCcw0z",
+	"R/X2MxHF7OGEdv7I+Qi1Kr5ywQrVABxVY5WqGrK0qKe2xuNxFJGHRKR0atqX8MkD7obFUC2y6XfShrsa",
+	"SVUVNjYHtXsQJ5+mA6fF+hvO/1icdAh30xruwKZhTzMyeLHKuWmjoKejDtmMDtlH+NdDhtNjwB7SIkuY",
+	"ylPv49bST0iNrUVkRKc+KouL9x8g29EjVFuKfyxSnYwkidkgXTJIe1ndTwQy/fl5pM4+l+KY7+xbHYl5",
+	"1iXmuTdgO7X5lnhqtBkcB926k6ewL57tsmnU2gS789Sr00p+V94soyUXvdYc9zDacgMznw+i5ly5pCpt",
+	"byg0iDvisasNF4nvFFTlE00SrxT2yvWqDACVsE+FFIEqtHR2ftZMMKd8AdQG5Tewmf65UR3GIQRk6Slz",
+	"l68c24HEBLh79p5VSplG0cw22S3R+CaDLivKyRYDL0dVV6/qVlytSt8xir7tCM1VFPnD2+ajM87lPP2K",
+	"/7h5jIiNVz7reRVHCXsUCfs0Ys5amxEdVIinNO69cTQqoQeloYKnPqbpKHfUvXw2Zk3VUv2X1lMNp0xE",
+	"24dw7nJ+6tGjSJpoo2oxo3eu2UXhOEytSkRKc5e/s603o1nW8dS/FvwSTmvV6M8iw3je48b92GaBpXKo",
+	"1UGWZootHupjYn3PcDcU42bOijr0otlqr+wNvhXRVoKDR0P1OK7gAYYRr5wMo0LZQAwRsFu7Q9m/FZG2",
+	"wKBcY2Nw6oTUpTAWx7xXKC9zgw1kKR5Xb3kOaUwx2yZuC0vDnyWPPuAtjtmMYzZjbTX0ZxDCgieT0AjA",
+	"1EwpqVbQSjwZS5U2EzoeczGcT6jtLsr5NG19ITBNXxbJNgHj7cieLec2AJsQMNdzz01ZMo5pynRvI1yZ",
+	"v8Bd37mXOahEhvE8t5zCgO+DRtP+d/3+wX5HcAElUY5+0Ra6QE3CXuQzXKt3PGYsUsgUsQEX3IWcENeJ",
+	"m8jyTEOrXqYkCJ3CihlPNAxL7S+0Dcj8ZTmm0HhrpUs1+1K6FBu63tE4wyn40Yy4ETR+xuaMpd9ifab/",
+	"qWMv9d+HZiJFip1cChfaz8FQAu8dtdT69oubhKUjaWTM6KSUCchK0JTd2JKgRpRMZ+uwsATLCOWNZcOW",
+	"5spL89tFbU8r3y4fsHkOI1dDGrG/m32Dc62nOmVJ3l6HNam7YqnqpDXzOiXN89hZHVSmc1I6JTrUJFeP",
+	"zlrg6LdEIlk6RpvlrIS+TqQFT6PWQ7thLoa2XAH0GUDfyTbqcmd4S08CInItzK0zZU7ZXKSSUGjvjzbJ",
+	"Jn6gmFQDNvuE9Eq7qIdVQ/BLSztJ5MB6yUpO3H2uBc44i/JmDVrmZhHGba63DbqHgmvmS1WBZm7AjevM",
+	"PYM/UrcQ6LlWj/kt7bK1k0LBapX9KyOFjwp1XYX6xxr6cDVVthtKyvI+r9Ck/8jG6SEnk5zGrnTy/xHY",
+	"wpyerlTTi3v0i2N7S978/YxRJa3krEJaz107emlHL+0hLy3YlAopnGj35fQ/z49zibI5SmF3kOcrkgsi",
+	"Oj33+CEviX07dJMUFdgjyigeo2qg/Nt8anTOSV4wC6A4e6A0B9+q3MysUzk/NoleJ9XGE0QdU8ciuaa7",
+	"tXjEcmU/6wEkdrVYEiNljVWPNjugo3xQlvcxlDfXxHtU8gaN/Gk4YuHtDlMKV8DXY/tWT2QWR6TPyERJ",
+	"MbQMuHDs8V1LcP4DL6D4tRPw2QIJphzzAyUqiyuEFt7/kI9Itolc96+502KdEutwoO8w4yGEMotZhqeD",
+	"xeTp44ix9Gd82E5E+b1M2Z+4Tqtk+S2ctgcc2vBf+lAotTFu3xXRW28y4Kl+zJDKa5mMqSpIbx7pthvV",
+	"8lAxlq4o2GMlx1LTWK8jzg+yx7qegWiSf1RMhCOoTX8rhsC8CK+gSaYzGsdTMqJ30BRrVOj4aKMqGK/n",
+	"FhwhszSwSAgLqk1lgaXlvUxHZtqAH0OqnI92KXHHOWLfhsAjHsZIO4meMOHcZCviAjoFjdW//E/8l1UH",
+	"//L/3NcHB6QFfrObvM47d0IAWxJbgaZEpzyOkYf4MWUex1qUedzevu/nKlLus1/1aTdp3WZrQHMe0YD0",
+	"p+D4YvsKid40tYHEiIRyPCVycELeAzX0gPJY2zFbJIOlu8NhzcunffLD3Fg+5nhu32QwUPAhU81Oq3O+",
+	"DKtBeXHrzPFVHNudkuwkbVFOOlfllTedx3hQbjfULX+eyO1n7nrdzon7RUK2cJbbBS5KnF6Ls3Y9LIMf",
+	"8Ud1z4/UFFmC8vQ6Rd6gmkEkMmJLDuGd+clGM+6pTHgIQt8YM3Wj4GQeysxqP9/4uNu5+KEd2Ja0UaPb",
+	"8pFf+PdYyZBpbf56Dl2oFfudhfDt2csfgoaSE+2+0rfA/NronrXOOkEjE8WbGq1xM6HQ69/84o/FIsxw",
+	"6MARD41KvulzlY5uEq41MIq3z9reA7tRbJDBUNutH/4IGuY4i0oiNtLJMLQaNG7ZOL0B6LF/bqfZOi89",
+	"V49o5+J5o9t4OXjxPGq9aL94cR7+ED2/eEk7A0ZpK7y4oFGrfUHP+oPzQbvf6bf6LzqdMGpfRM/D9kW/",
+	"NWi1aOuFB1612+cXrRctGJcAFvi6Fz9fgskVAGJWSd/ct0cBbsZuI1LTGwX9xIQEj+evf4PFHSqmNfJw",
+	"z4SKS3eBlpn1I27/pdgt0p00oofDy+el8PJZ0Mh3CILQs5jeAGNa9/kfm4AI7B02gHuD8yhogI8M2jIz",
+	"8vrjnzEcRF3w7mnP04s+w6y+xrpMqlLSM9f28GRdbKrk/XE58KT4mGi/FvhDe0EPmfchGI0PhkA1jYpA",
+	"faSc7rpIlW/3HwJ96yCAKLOUJDbenQXyF4w9E6GMuBgG18KcWfLBwY0iyfCwPDDvm+YBMAwmQFQa+ciC",
+	"3MfBLpMWOhDSOC63qL4WH+QEOeagHUyBrsz+pk/D26GSmQD6uRyekMW26+Vvv378RP7Xf/1/T3P4O2e6",
+	"d0kG2Am859KgPSCEbRJ4olkIWzZh84ZmDFYDB7YhjaZ3ljetS3pYNosXm1s1yVUOqjCT7EEVdkFQPcOU",
+	"Qbjgac9rdLtBMNWAP3ra899Zfr2UyDumrFc9+8BScAECF2beIvwpDH5E4wG+Ae4c2BHI7olBDRoT7FiP",
+	"2zdioHMcjZwz0oSJSAPl37UghA5SIAy0Nh0vhr19kluFHoBbxtSYPZjz89b5rF9pd1ax4ejzc/KOvzKf",
+	"XNircX1uuQCeVMSc+CIVQXqF6EfzH9m059fiWhg7VrqL+TUyF5pPezSOjTW0a9PDDZuYZQOS33RERRH7",
+	"aXnvkTUP2K5pCL2DHsC67CCgU1nVxCNUPQVtU0iZuwaSRrDgMneyv4RtmMohgzmcUVmuCqi+e3eeHqjs",
+	"4N02Xk/Chf97AZf2yu89s7dz6TIrG1JB+sycshIjNBHikRb1Mr3ZKhj7vPO3+wRvvpD33bOOY88OdQaI",
+	"hUAF6JFplFlwf1MiiAFOF/Zw4b3HGlSq91qrXyz3ZN2L5Z+UH77QC37++erT559sGAcoW6gmEy4iOdHN",
+	"dueic0LesBQGbF+D+4jrPO5gZ4fq9s35Ip3fV3py7upWncU0S3goY+n2AXCd0r4Rcj5ekP1Z5pA6GBPK",
+	"kNHeRtjKqrlmkEaV3VgQdOX8dFqtGlLlukBvksUpN/4GtNJo4jHoa22XgfxkMKtonFu0CEOvd7yXSqD+",
+	"IoBWtxzx/SsO6W/32hfUku1ifO7SeNeXmn1hl3TILotBsGvR/uGydXHaap8av/vyx8vO+aXM+Fx+XWdo",
+	"q0lwH4pQdzYcoa4MiNmDK3bZm0h1i6hRKe57XN8sRA2nx7rJVUeHoPGlmdAvzT6IyvMf2q0XL56fm0+R",
+	"yv9hAgT7/Pn4tV9SG44JwKHGjh8abNlITsiAKtRb1X2xfBnwgji33XfGOkZVjlGVby6qEqytk8FDdyK6",
+	"91C+H/FcTUU+5h2A+RZUvachFSGL96EfGEYTtAS1Dt3A0Aa7YI49gJ+Q94xhv0MH+XMNZnxT3ETe2fYw",
+	"SMcOL/xEEyc6l0SxMagxY1hsWEj76MlJGX9oU7TGnDARsZzc6/7RFiZzZ0fbo/052p/DtT8gO/E+2p+P",
+	"qYQtegjQUzPWB2zPwqYBQzm7Mw2f8iLBmNlOKkPKRUCE8f6lIkMpI+yWC2FJiO7aQ0KfDSF6zyYnFc3J",
+	"nTT5aJlUcBt4krFG1tpUs3rjbcoRIYIpASUn8Hun8RZtGomTvarpWJ0942hljlZmx1bG6pnHMDL/JWPZ",
+	"PlqYz5SnkEiUBO3t/huaT5kSECGaUaS2MNvlx9ayQPAq9Xgs363LmAJGwxHhWmeQo4G/lJwECE1WioW2",
+	"eBu6VfangQvnAQzPN2iHjLWIvMIG6Twh7203r5AKeMliQ695wSeM+uM73df52DELp+VHfNXth6Cqw71m",
+	"GgOPwAxQYALN7pjZF0EoIxZgqT6iOYOEaU2H7Fq0z4PzF61WuxM49RuAYgw8ABL1ofs7KAaRg9fYUa34",
+	"WRd6p+EHJGIh1z6ReI9MpL6FGrwQyd+I2Fci/p2AOyBwBAT2tYh9r8fEadiSCEACwMZKab8+7FrVeq0U",
+	"dN2b0ALa37rQbo30nZBfjAwjVWOh9ze1uBLI5+dZfDzHI3ycooxq6CNei9Ws662wjODmSM4P5h2/cTCn",
+	"EaUtozhtJ8gm/Hdh5Cb4/HlwX2ZpKJONQjc/yMkD6M2ZMYAU58neGR1YM7RwNtVeyFU+b22z/yvYS9yz",
+	"oXPGZkeMmvE+BB4UZwEBHzSc7uw2FlbrUO2CCtkYRKA5+wNq1oXxS8+DQllAt4GGplHquW5d/k2A9z7I",
+	"yT7h9yAy2mehhZ04l2ZRw7BTQ5BQQYew7k3j5cfzqec8edGI61SqaaEkSBv9LwSCziZMp2TAlU5PyFuR",
+	"gsYpUeQhgBrE0fcBv5M8+g9mQjZDQvfOv9k7fLHD6g4OxyV9I8WWNbp/jlHr+R+L6PbqlU2lrBlDcaGr",
+	"gT3AMhBsk4FukXhBmCkFt0W3bcFTdOvMnpRj86oyuUHRMm8q1ZAKrmF0izJ+ttruzKyLXMJmsI/MqTYj",
+	"SI+tea3WqkdO5yqMJE7SneJFVYnAtO0AqaGIt5dLa2DcWxozEVFFoJCUizLxW8oTRv4OlGnoWeebA2On",
+	"BSfX6FduP5EiVTKO0Q030m42dSFm6ooOHd2Ziix0FFHPZig5b3Cxzrc0Aq69xgVcNRKAWHY3pHx7qP4f",
+	"RGxm1+y0dY6TyqG8Y0ok4DZ54RQyZQCzCxVjwMnRbLfPNyi1P4BsLkGzPjN1u+H+ml2/Con/YDfZIcOr",
+	"nHbBrXGf7QfaSHnJkoOCtqlXM8v4W8sTgxUPvuaTaSVU6r78bZzj+jswnMHmpMX4z7Bc+xI1nmdYPc1V",
+	"2bRuw7Ju4QyzF8z+fr0RI+MoSqHYSUuBQH/IpRlpTqRiSxP+WxvuEpss1iwn/OHCGP+Q2WYClX0A1jbS",
+	"O+4G8FZgjdXAVn4gyRFujd12B9iY2thHTq35RvMTvUXwdYUCMRLhquJmufKXMKIP9P01RxEUPZ9wUjK2",
+	"NUFYmbBCe98zrLhKFeWCi6GLvPV8DgrSVqEcM9LLNFOoWXs10YlDbPJ7SGwBEOXFta55uFmjm5lIxEP9",
+	"ruY8y+ywmifZr+qyYkHjSzM00sF1igHwweAGflMfzI6ZpeKgxiM0pzJQ84EnJ4BqwTpmAueozaX9r370",
+	"mMlxbNtkexmPKEQDnWjYfsqa5Z8AKPPL2KjVy8XGOCtnj9WjwOuZxbzNTiNYxTdmCQXoCOVa0//NjJyr",
+	"EzecoIFTVXRg253m2RJNYNpn+Uxe/cs/a03JO5lpTc1BQEIqOaSaTaS6xSKxdRxmJ0kL89RuLDS1k+7N",
+	"1vzUR6SMcJiZtR2MrT+SW7p/MtbhEVj+LekbFktDUtZYweogULktM9pDo+EDH3+ConfyVMi+jKZkqKhI",
+	"9bVIRyzRLL5jEBCSMXsW5I/iGgo+bdpYsNTMyhNto0kVioNrYsUdmjmjwqgvTt6Dtsz1klolZktKypKC",
+	"sKNI0bfbbNhJeiWw6icjAXbT3xduY9Tthm907eaVCvLTD/m1i4eE8q7C1TGgzTQOPlrER7WIwdpy98ve",
+	"1F/NM5U2xjR7MtuonVyXUb0Yi/F1RZXNZqVgT+CoE6D3CwmZuRYOEOd1nOfrtpXdFHX5fbFrPW+eLW2Z",
+	"dsJXflitT+faGktUPpITEksxdGID7N3QxXPD1udxGlfPjZ0qPhzBGg2NC2kZmbqEhiHTmqTylgntPEvr",
+	"vJqzsMXvY+05vWMklaQPHyumR9hUuk6maySSiV11ed5nq22xGkub7dZZs7UnZtv1Nm131jbbnQ2Y7YPT",
+	"Sm9FtFH/VzAW1Ud1sZzYeApx7MJQEAIDMcdm73JAFLvjbJLLvznOgojjuTSROiWZGjJhEWqXRDGdKg4c",
+	"O1Iw7bMJqFWeaGI2GEkZTSBstRF0GrzMJ/kBBntYUWCc4O0j0/xzGkGjmf+xSAT4TcaItDSxsC0UYVTF",
+	"vJZEy94+ldXRYMdtvVA0OJQR0767BgR16+HErliqagISDkGWm7ssFkzRPo8tI9aYhXzAwxsjLzeZGIWq",
+	"alY2FxJduSE/QpV1qqjASEDxlbu1LxhKMeCR7V6tWTy4cfSC87v8d5yRWnCQcHzUTGie8jtENguz5DEU",
+	"3OHjXW1fpzXfhnQ2Dbv7aFfZaIrHjnCCIq6Pb8LXNsJv1a0RtKxoBl4VWSw3DnyeBwcYj6hm3w6OGV/6",
+	"N3ypI4b5iGHeNhQL5AdILwtIt71AIhdEYe9QyDEfsGY4DWNGxk5WDwiFbLGFPKfXh7cgUOKe90s28otP",
+	"uQSPO2WEmgMI0CyA5sQCQKCZZYMBC1PSnxq5ZvGghFXG2+O90FerBykvBTwubJKdJoYsrvhnKqKmvGOK",
+	"0KFirlU1nES44BrxgE7k4L83MquWuJdLoYgL87CbvFBxIb5v9PCsblgJ9IRaZVtw4bLU7DVUeKv2KdjM",
+	"5j5EsO8DW3OXCN/C3j/Ceh+G9a5lAo+Q3m1avcOG86LTthEMr2IDppgIWbMfy/C2/rz+ecTDEYnYHQ9d",
+	"34eRnJCEimngGYbNX64/GqSBMo2pnrWP3x/cOF/hMI+A3S0BdnEbbKO7V3kJPU/EVg/kGBb8oUBCZhNh",
+	"hWvOm632J7hgubBlpw19CPtQMPWJ9mOWkrOAXGlNE3pLiZI08pRhF60CC4McQ8eA2jDmDyUES3QDhqzR",
+	"bXc2d4YvL8ZjH+NLvXXmdzy0+xEySnbIuj6+uZVDPaAkrebDljA8jn1vIZcDk4NBzAXD7jj5WF0zovzI",
+	"707wln8RcZzgXQxZCiDPJLgWQk6MToSWI3hPOwLNRIR4TqpJzz/I9pyBKgsHIk39IPVJ3ukGYw5ygLjO",
+	"qQtJjKlO6yGe5f2yF1BPKzZnVSK8qFh2VhSYTR/l5x/bHtJiZ4+lxToVSkwgT+NfG1c//cXct90xp0P/",
+	"x7kxPYtqOiQzLOq81krHwpndWhn2gFZMBx32KGvRSmiAfU1CUY8urEaX8Bjnh0Ku4tgey9xTA+KBQbh3",
+	"yoSAOZa21IcCQPCVIZN7mmnjUZMDE79lJa4ouDPS196S9H1yhn1fzl4POyQ2OrOcGO0yWFMpp6eKxQzi",
+	"djuL3FS4U1STWOoUzoAyYRrPuY6w+oR8tinhQjvHQsMDFIFZlwv5DuF4RWSWIhN2RQwIyadhUuoCQYvw",
+	"UdtbrOsm7RKouJeKzy3NzLBeloZ1Xzu6ny2tIV+uoSE7G9SQ+xigWsDfgChVpZYEIZQDY/zX8DsUjZtc",
+	"9OWXOXEqmkKPXMGUJiNAPBEuCj1kHUoZjlpTgj/vM+BLTTYXrFI0/gVG+o2FqnpjxaXZHT0yzlJNGJQu",
+	"iJAz7TA6W49mlaQ3aDRLf7nxmS/8vxcnSbVrt3IIbG5Rubv7jZ5Pk+pgi4V3qXp84etlB+B/Wl9NLzWz",
+	"6DIIWUSMRkAfnrfjzevcgcBsXh25vGMKoWlL17oPlEzsdKBc1z1ihqZoGUaBTUUh16NVNfril5Qlj06r",
+	"ah5cH4fLZUKxkPE7FuGaODVbUOhO9T0u1rBsG1Yp3Hy46WFJqf+CYOE1PS7LBGxGCk1kbRYe/qgo1QBF",
+	"BIn2buMKUSy+qoYphX8W+zAPyNWQRuzvjT/m4nWXdt06Ruagb4w5GDU7r158Ov/8l/+0DlOYUw8Ot2eL",
+	"EI3k0oTHU9cQ4w2ncSwbbpJcRUrCBTa41eyLeT/zxl7DdRtYaAALRrUUsFP1iBmrbvapZsqcRuBjGoYy",
+	"SWSEMZu/FXxKy9o8B3y8DpIh31Y152W3x/em20WtznAVpXbAM0qDFrT49rXGhs7RZd1yii13dniI/uDi",
+	"+gWPFoxxzMUtYMJnzsv2ZEue9spVBL1nl6Qnx0zchFSzHqGxliRSdJBqwC5qdlImqMB7omosIwFJqV4H",
+	"RsKiApEpnruhyRT20Ad9tsJZG2ffCEwmog+5WBwEwsLPtdP2xQmtsAoK0M4Rv+NRBm+ZsHQkzTSYA1jK",
+	"BKg6Oc5iVLrWsbE1HaDyzGyZr8oWpdP44/9j79+W1Mi1vVH8VRTcdPf/y8JV5bK7TV38d/nQq71m+7Bs",
+	"z9lr72UHiEwBmpVITElZmDnDEd877HfYEfvqe4j1Jt+T7NAYkjKBTEggKSg3V3ZBkjqO8xi/sRlzwh4I",
+	"953IsZIvHqOVjHyx1DrGHSywxnIW+G1jbmTpK2XJkB04I8txdqKZx8UKHjbqSn4bof+w3kMzgZP6d1L/",
+	"9q/+PTg2F+izcV7n224fsgOzdyQOGEswI881W0ooOkLchQLO57xmW7G+60LSBrxbQnyktBsm7MoD1YkS",
+	"llpNhyULXO9JK2r5TW51Wr9JCPTY/dD8KxF8ODK6tZnTXdH0hb9CJ01maxL3e9g4fScsxl5Gx6THMKTX",
+	"CEAM0AiiDry2EYXGLfqBUm/IGReyG9MJhVa1G1PlS3fwJ6LcmijdFjZOk2N7q1aUcv8q4eoPBlZA/T1L",
+	"hqxD+jPsSEhhC7W91zoi0PHXlReKhGj2NSL9QnF3kfZSRpXQofwCmq1A/L5GzO2Nm/HBoRc2014L6il8",
+	"h/os0KYLo9rHi2l2OpaKtTrn7WcF3ffLxsQH+/U716bK+ZjyW5bOIGv1/mIPv3KR+Oxa8NVPR5KM6cza",
+	"PBBvErnt84CdiUKas6ABHYNe27B0G1CePnTRhvZoN+FJV0jTpcYwkWwu5N5K8zKc9EnSba9+plIX5dw8",
+	"9j9aX83IPihoPSBRvhsQKohv8Q+Ylq73uZ9tY3QKSz051E4OtZND7cjY3XM2dEU6jfI2y0kwLehg7K0h",
+	"1uVXcuJeJ+514l5Hxr3eZ2ZOhwlKm0Se5hUaB9G4JWPTqzOCC4QAHdWpSEJeSkSoJgOqXEqwb7FhLc1b",
+	"KMMcuI8105vmB38WnwUYVj0M/naIYV/No1jf9SLSK7KEr2cisWyhR3yvWEBj1xNruuoRYwYQV6GBfizH",
+	"AEGBOFCK0XEU8pm1kTJBoGb2WYylZRHX9kXwHL7Z5W3IwcB3GvERhDa5EYR9ndiVDCXTgfn2cEE92LkA",
+	"smekoWmvTZ6cPybTEU8ZMVJ+FoADgG/RRGWirK606LTRpyTpU5L0KUl6lyRp4Gp+oJBxBw678rESrlgM",
+	"byi7VTIzoErBj/F/tW+HP5cYgW9KMXepZs00fcvzdveXHF5JBBkc74DyFG3zTFChp5BwBwX+wGxdhb+9",
+	"EAmjqYEpb3ApAOYVXU5Lx7U3eMvdwSUU9T3qo7kx70TSlhMmvo5T3Hd9JgcDHrNExpkVVu2CyBunbfh3",
+	"3s217J/WdMyIpTtt5eCc1IwIu2NqRmKWpiAk2VfLAMOZ97mgsN1Lp94qE89z29X61+cWTz63Op9raLZX",
+	"F59b3z6LBbjSxfR+v3eAVydK4a5bXoWYnwtPIlTDI+Sbn8X6ObGL6MPZz78+/suz//jPN5HlIWsn6ENM",
+	"ckoykTDlJmqpPpZpNhYQ+NHXoM9hLebfJRcsIf0Z6V33Igd7gQcCnfbhyOyBZCktWfC9lUEEsVajFKJ+",
+	"wMF+hrrQ7jUQK4FHqUPID/ou6rHYAk+KNnnrYmkpo3cusO104j4bSMWcWWGvQQEvJNdz7esjQkFqRF7I",
+	"KMvJLI+KXKYKgoTms0i57ztLEqtRWnXTmm1TxwPZnE66GlV0e8u+waiAF161sc1xC7pjxGG3ioaVMgnX",
+	"cSo1S7qwY2hvDll3qGQ2ccZr1EqpGGZ0iODd7OskpcKlCrdeSKGz1GAqtiWqgbTbepZN0HSIR0oKHhOe",
+	"poJpvYtBvsZ6Hlm5NuqKzCgeLOWCGY3ft+PChFubRykPg58arlwJI3qp6MA8bBCRnOeV5xTYFTaSUbBV",
+	"P70lZlYwyldWae0c+t+62cLGzGFEhYAqeDrhlcyijsMu1+g7Rf29Dp/5kifadadUGJZsCAkL5fzQCIPD",
+	"CF+iJb3VO/MKvkKveTTqK9wDqyr4/aA2Zn+Ov1Xc5hirwFarTAuVYMeUpLGy16AUMfOlC6gN3ZAYe78B",
+	"+hoVxF47xZMChAnVty471apBk4mSdyzp+NegKoVhjkLotk4C8Cbg63gtdw+ANNW4EFWSbjZZiGA8m1cq",
+	"vH9si8TBg/Q0XEWmx+ieXyPlXV9DSjx320nGP3LtXFZ45CUZW+qwGwVFoVNAlwUnIjES/4zQU2r/Tqk2",
+	"Abtnyf1eB4rjNzelB+VnPkrY2KPyML2Rd/feg6SGlwA73N1h/7HjlH/1qXnMtAYDtIqcnzMzZfPdDnxF",
+	"jPPJNkrKb/x8TrR8LLT8r1YftITWH9ZQE0QzViwFl4J8yph2QPlVpszF5iBiTyARgoOl5N3/35phLHjJ",
+	"jpW3OBI4XvZS5ah8n1IuwAd/bYV/TIWQhvSZU68TQgeGqSlVifZ9iiCqXCgMcJ1UQgdil7McVOpcY3bb",
+	"RGgfEAChJSTEaaiQYjaWmc6TEcBpXbi06zyQ7oIc1BHpiO5TTml6AtbBbzTT9JpMAASPUKVQvROEC8PU",
+	"RNmptFvbEsVh/XB+40uo8o8cEeEelWc7KvP3cCW2yQYqtDcvD5l6nOfl9anmEM0UxKWpFfD0fLnAjXvY",
+	"XcWExTxhuk3eDbxhAQHPa0KJYFPibj1RbJLS2NGeFYkYi9ipZDagleDEufbTLgPuhGn4U3rn9/2BVCjA",
+	"Alud1h03NO0CeTOdu7xandZfhV17zC23g+bsit/R9Np1Dw2GN9GZGloNY2Ou4LfsA67hZIrvxE1u9K3l",
+	"JZqJJFxunxraFFN55LxTB2Quz2dEyzHLex8Ac5mOJLrRIqB86GmehwAmSsYsyRTTWFtobQduyI9X549/",
+	"QnaRidTqBHjmwR+3DcQIbtDBucIpgnGKYHxHEYzj5seeKy5yZPwYWDIXw/1xZcX+zuJDVmPcaBe34GLY",
+	"WFkZrurESU+c9MRJ/+Sc9ANkzO6NkU4Uu+NsWo1TgQHUGUZSO2TqFcuQyQZJo9ZKclPEXEV4DnJ1wTnl",
+	"KlmoiJkzboMTKcSC0UQGkCgl/8kE0YJO9EiaNvnAtFE8NixxJpgeyWmo1YIEPkbHMF4F3IVbZ2OpLuVc",
+	"JjCIf+F/LVMqcAo5YQL60Iiu3Sx7w2lqSa+ViVGsuhe/dJ88A27tf435bNW/u5x7Os97m/tNvvf5L/+r",
+	"NVB41XCzHflvHkl296ci9cLxzkzds9f3I2OEfaWxSWd4FUMT2sDNH2ZgSTG4AQfUd8ARha6p4M6CVHJH",
+	"PJFHsQXy5NB2L0IqZ9BYogR3oEMcnFOCeFEB2iMiit3JW/RAYyeVBDFxQcGacs0qCB436ihyX7cSzY83",
+	"dyp9wLvxzTmTTrmde8vtLEZPsEvSzoJYMS3Tu8M3mVqWyxWkCcjZzHEB6epVoZIH8rcM9AEHYS0kCVos",
+	"oWIWWos3ZCvBxj08mBwt06yIn4chALvjht4y4dWbhKPuQ0ZST7ihKeFCGyuctmEQcMdO3uZdWMBbaZhT",
+	"Kix1QFdZFyyF8rbdE74fodA7IC8AsCA9p+j/oH34GDR7q8i/lfi/OQDXEdWkz4aZaJDC7W48WBysAnHb",
+	"vQGeOZCKvOV0zGbbUDFcjhMR70LEuIkNFmk8OrBe/qti7J9MI2PiOrdzIgKmYBUtC+gLqbCJdijF1h7A",
+	"oRA/4sJe29h16ware5xpSESxI2BhGhnJNCE/Xp0/+yma9xPQ2PA7FuVpbkgS8IoRvWPepYGWA76eCjoE",
+	"vBb8lSR6RJV3g6B14d9/vegaAX3EZZSHzHNMdcG8Fb9TY641+C0wrY4nVlMZzGAYqRLf69tAC/LB6pQY",
+	"y/Mehz6ZhqUp7OSAxsZVNof65dxtMaYzollzGtFuhs/JZ3zyGZ98xg9YtH1kItlRsOk4Y2fszk6tuks5",
+	"8HPEbHA5BD08sR7RdKbnPTSb4f9U5DLbab3CWT0s7BsZx5lS95HJXBipFbWKA9fHIsGDn4epuSY9FOCl",
+	"868PYuPniS+z9Cr5BjApMKFb7jBWlkd0X9XGrLE3qgvr7cJPm0zvrhQfT3NuZRmF64p8dVn4E+90LjHm",
+	"IwQe3E23OlfnHrHtAu5gjZ9cFmGvawubny3fhz3q2INhynRx+yytFm5ZEXHv00VhqZCxCBx1sVu1b7g2",
+	"34463BCdqUlqPzqPWkZ2/fO49hU9+y+WRMLjqHXHNTdOXtZY9dNL5K67JMcHrnX/ifH59V4Jz2Efc1Q/",
+	"Jy1cE7SdmvKv7BkBYwaLAM5GI2q9JnCLdQQAblJ5TPsOpLvCdyBRGI1H5I6NeIzN9FyqZkSAjBBARbOv",
+	"MAYdul+2yXtESKeKzTX8C3n08Hwex0AUfdcAH2wEy/rATQdmQ8iddaU8zijRHseIC1jSZASp5Qjl0mNf",
+	"fZM5VJWc2JyOHJtzS/H5/lPKTbG2VYAfkApDUs60t1IGmcmUtbLcHiE3yYM0S3tBzJTHLPKNCIsqYaEP",
+	"YZlM9rn94X4fNMiyD9aEFxJZMZjL3kKg6ZTOdNeava2o5Q7Kf4ljJ/6LMub0pPNkSQLcG8vfqNdBONym",
+	"CxiKsfSToNxUUJ5vJigvNxSUF9sJyi2uVZk8/OCQ+B52GLEoeytckLBMcCiJOzkrF71WZe1nIkld89Pa",
+	"httq6BjAVx3JKQHYUSdyA1UtCMYof9J+oQ1PUysW/RPo1AvPjKVaEq2Yqm4NByeYIWy/tql4idgBwJqi",
+	"zNkxkefEfL4PLb0h5hPU0uPx9qzT4gNiTK7HN67G74oQ83qOvUBxmVIMMvqg46122n8oc38WvOhckzvJ",
+	"kwVHeADa81rwnAJM5p1NRa22wotewmk8LswOCm7T0DCePP8yJheXEZmn0u1s0kaRYE6M9cRYKxjrcXrS",
+	"12ppL5BP1eOvG+lmj7BNW6WK9i5NmDbghUAokGvgg/ABYsRCKoHMTKmDfdmxfl2qchGdxSPnibGf1nC/",
+	"o/fkhCVyTFgi24ZOq7h0gYHUZZGXraiFPrNuf1YvmHiJ+nvuhd+EHW9m0jbnxgVJcqTOXEy5CGaX6wTp",
+	"IE/W8a/jgj15Y81It4Al89H3tMT71oF1Iw+DxFM9klNNKOk56dmbNzfdo87n6TJRXFcPyxsKCuj8A84l",
+	"TFO7QTPyY8/9r4tf9FzSC77eKa7Bt6pYDPkk+LH9FLS9pJzjitulO3dY4JStOMz2BLZHh+OJWa5lllsf",
+	"WxlP/B3W+Z278+wigcsWmC+wDSNrM9/tHX1OmXz0L9d1dQvY6M0cb4EjHSjl60SKW5EiNqYWtw/OuwVm",
+	"EOgxm5PVves00b+qtx2MiQk1o0K3JU+zrUVRt0nHnS+7MoxHkIuz9xTmw2zOqjQEd6OEJKkUQ6Z81JyO",
+	"pRguqtQuMRq2stpb6VXE9em7JZzWvqAB5e/AdQ8v6NgJFZ/Q7OJctTna32AfaGBlDXsoT7KnRhhY8qS7",
+	"/kjxwbL3/uJdoM3KsQfqTfwbsAYUZmOaQENKppRUjTgU74d/V7LS1yFr6wefy0UVQ3YIl4ZvzjAvHZjp",
+	"sk8DHKCFDC3yYw+/Cbb41gz3QZaY+Rr8OzmDwkQmcLv6M2KmkiRM3+qjYb2n4NBOwSEg9MOHhhbFQ/PX",
+	"8PuMKTkpUDRedpUGrpzmzJIgjY+pbOMjzuyFn9ipcmN/lRv+9I+3dsPd06pB8dsuvLB2Gcfcr0pHx7ET",
+	"Ogt9yV1/f0VSaqr73/ozGCg5Lu9+m2AL5xo7sGIOjKqUr5+FkRvNobng4nzys8yMYjQe1WxLsFJuA1Mp",
+	"CuCLy1Uye+nx7eT1LxfVghmqCR/7yYeH5jsxXc5N+SoX4M8zpDnuXKNOMI6p1l0gG9dTu3hjOy0u8Cy5",
+	"FO0xHypXkJl/2ipLDKkS8MXNbyr8Oc/E7zv26bfLs7fq8KcHoYhzaXNP5SyuomRV2UkU2C8WheiCVdMJ",
+	"ZetWaQptsqHwBZm1YCxhSZu8heL1RBJsApFKMYSYZeQz4IQ0jDBuxXibvBaulTPWnsyxnvZ8lLNQ1LI+",
+	"wS4ENVdVlVRXjczfp4PGNSuZ230yrlrMaN9MZktusMdA7UnwfAeCZ7tbVVEYIlXysCPJS7KsqjZEKmsj",
+	"eoEGqnoOtQYQJrvHkRetxq3aDdeIGy+x+90U0xNbOLGFhRBeHK7WUTiBammsLrK9oLMeXelGL6eYXt55",
+	"CMqyQZscN1SzUUul3LR6Y1dFc18FHHA8NCX9AoFubY3tq4TjxGdPfPbIve311Km8iKMes91UZTp05HVv",
+	"WShNsc8DxUWfg3sEGl76hIWEHk8Cyom/HhF/dTHVzbjrYgR01wv3PTNhF/Vc4MA7Bz7lpDrY+Qpcn+64",
+	"IiLYlGmDxXSbRjfLY5vv3j+0gCYiQe45lungJqPWWfjfJmVxq+KHPixZM2a5ktjevf+IvziSDv0f372/",
+	"99CKnKwKpxgqEqoS4q6+GBYAgQu0+sLBXmUp0/tDC8OmIw6teKDkmPT6VIMQ6UXYERM+rcAtXnzEbaO+",
+	"Dk2I4dneRKY8ngVT137LlW5/FgF7Kx+2AJEVqsngRfbiKJrw2CBEGciCFfGQd+8PGgTBNcNvqGappKDN",
+	"psCpOpfnUWtKlehOmIrhfb/YTxgfjjDRZMSHI9AZUjltdc7bT6LWmCXc8oILuMuGGztO6+O798TK1NYm",
+	"JHGY1tn2RL7PDidA8iuam2xJ9Gtk9CNnv1aJakvg+EhhtOs5Qo3ImKpblpCelpmKWc9/ExWl2ZRqfJEV",
+	"MGTGSvpXD5nBNCgku90Yf046iDZOU3gP1ZppPXbvyO+tQ0xWMgXsY8ssfYesueewwME/hhDXOptY5ckK",
+	"FvgdRoy7xb7nG71gklKxZnbfohY1hsajsQcDTrm47Y65yIx9xJI6MOzL83NL01R0bxmbdBM6063Os/OQ",
+	"GF749PG5nTxVaDErLkx3ykUip/lrn9qXjeRUd1G0++ZkdhXYfg22rIt41wOZpnLatcYMrnok06Q7pl/D",
+	"gJY1aeMVVADIHk/seh4vfDPmwv3Imh+KyQkTXWstc9EdS2FGbnKZSGQXfH3+27m1LfPQJzvx0PywIaPL",
+	"HYbVNnIQiUEmAImcpt04M105GHQTOaYcbKmo7OuU3QEI+uNW1BrTvwOEd1dIY3X5/AB1rBgTXAy7do6Y",
+	"C9V5WvwcJ+q+eQxc2evubmXuOytJZJowBX93rT6Duwmg4f7V8xuTcE37PAU+dnUetQZ0zNMZ7Ho3HvE0",
+	"UUzgEdtdoWnXo40ze6GvwohoV+KTII27d1kqmAovt5ObjGaaxzTtTqhVMO1UJooNBYUsZDtTqmP7OQoj",
+	"h7Cdm/L5faOx1QpSlgxZdyQzFBShc3yrcxW1hDVD01bn6he/A63O5RVw+5hbi6X0h5eFXz5+/DT/6c+X",
+	"36IW9EibdQc0Nlb9vCxgzPtr/c3nFasgiPpU87jr2IC7WA6/nosupI4AE4H/dWUGWvsgS9Pib1qC4v3i",
+	"hjs1UDEHRB9oBxWMrmvBBxvsW1l2LuwJFKfWdW6qLpK9Xbk20i5FxpmjgV9gPVzf5kRUZL5+C+1vqdZ8",
+	"GDbVkoQ1BLue/RcfDRzF7drPyCz9+X5zZFo20sXTXxaHelw1FDy7OJa9PYXB4MA8Kygb8OfL2uPZRxeH",
+	"c24WP9zPoG+ggIV0dlQ8aits70Ecvha/WpW7TIP6w7Xd8Gr50TgxqiwhCNOBZg9LK068eftnnRZVO0Dv",
+	"00tHNAf5cY6QUoWoCVWoxG15cXb+pFAEVtuVeH7VyrtWXEQnLeukZZ20rJOWddKyTlrWd6RlLTY4WvKT",
+	"lcajlmTqNtH+cvfWpxHzWsLD0Mvu3UO9azbVKxqPwEccOuyhVmmcWoyJniHNCj62jxeSrKDlJjfznq6S",
+	"umkmVjmj63aTc3lU2ziom06eWiQP8qNmsRQJsdeDi+FPrc1CLY3mTe1Ed0cZ1a30E78YUTFkhJLAt7Zz",
+	"CUPqjL/BB+18nSnCZkx3yHQk2R1TZKqkYUSiKYWBJ9eHxc8XIAeuLi9/apM/fDNgbxrakwQrQLPEkqaV",
+	"rJpY5Rwb3SCHtf+fAarhZ2E1YJaQTCRMledTConzcH0qXXKBm9mYES6MdKNTk+dRjqWVYgXuUBaE8mva",
+	"icoP0DDyZHCeDM6TwXkyOE8G58ngPBmcGxicIZn84Bbn62MMAwSddEHxfQ+1d6h05frWjgpwwgeD6j5N",
+	"VrW0TzDlc57o0DJ/M5fyNF0IqkTkjqYZI/0Z/mcB/nqT2IAdvFQvrPQcQP92OZ5QhcWBFdl6bh2tDWEc",
+	"d9QYwXRxKdMDAEuy7KnPBtKqalaeTyQX8EXrkZf4j1Dcb9A57+O79y/tuVb4WPBEmYiZvreMvhfuSMxU",
+	"otOBH9RDsoo2rDR4RJO/Z9oEBbXxlMJ3mdE8wf5rmTAdnwwMicjoeLE23UBmImmTPyg3Gh4BXDtnE7jE",
+	"I0tTloNSfeufaYMTpseFzgYDu9eg5Mn4ttfO3TMOXJ5LgF5A6YkI8tW9Pa35N8gUmH9WAUBs/DADKwV0",
+	"RCjJBDeewmMpQhK0VETLMYNuqlBGnJBEMsS+Z1+5NteVsBAr8hftym7CgR00lzHlwhF4sTm/tUEgb9iw",
+	"cU3EzEvodZ+6RLzaP3oCPzK1n7cy9x8ZFQYb6D8uFjg8p9i94fIK9kRIwxY+rc2Q5k/oAO08ixUUdffm",
+	"5xxYjxZvV37Gfat3LmyfV5NbFxsM9cvRXo6J1Nz4epOFpToBmW9O1190S/+tTmvCWczg8ozlXdHC9L6O",
+	"1s3Lfz/DYzo/P19XwXNeo4InaJmOhFmyx6pFe61fOruhTNriRX/YCbt2jeWeWFRI+zSlImZEWeu6INJh",
+	"c9aooSBq3QuqC2mez0gqsVM3BCbapEfvKE9pP2WQBC8FGUHPbKY1UUwzdces1ORmRHpUd+Wgh0qqFan+",
+	"YfBTWsUVhd21b/INAkemgLWN74KdhTbWok1ejSdmhgiGxS5YAc6Q2e9hVpafNQVjaDfqud+nU+urXVtf",
+	"rajxsVy4YmjPoDexGVaMhOWF5UMVWXtDw6XSVA5mdh4HY0gQFDRuI5GuquwvS5XViIJnho9rQRt+HMkp",
+	"AZrzjMhSr6wYFR6cGzWwSueldgP2pUwZFc0CGXqe1eq0fjnfQDmgR6scSNG1vNQqO+fnmMEHvBekbGtH",
+	"1L8Cz7v3wjQQepVx/37OiRel3Z6yL0FQxlQlK8pNhVHOXpMqYQpC/HzMIgy7O6AkFuQ1OCAINxHpsyEX",
+	"woq+pYfQNeFKy4arxFlBiJEbAWwU5eu8fQdGobVzgWTtiqpQm+ySX1CV3Iu4W3aS1JID27cEWScXsKlc",
+	"nwvYo+9FSvyK5Y+5dCBS7AZ/W1tQPPc3ea1oqgV5WzVug001kQQDb/UWVF0r18czupuYu3WffbaVSOKC",
+	"dTexiO9Hhu1ocBZsYjwodyUUixmfmO4kU/GI6i3Ac0rlJ7BKy6ztCjf0wAA7XSFGA0IrPHevIhVSRuwj",
+	"MDj02kIhEoC5PC+033FA77J2hFei71MOJ1xPpHY5GY17hk++3rW+3pfuAI7E0/sAvLrggmNmJBPAs1Eg",
+	"/KbcCKa1td7a5LXWMhvIbEOW4o/i4bl0k/wSnRy68w7dwtbUduS+fP3x5Mh9oI5cJGIQ/0MpE72NF7eQ",
+	"PlNhoP6GSyRSpLMOAZoDn264UeBQtRpCbof6tzbpR30ZZnrqBrO/bjBgaAGrLR/cfbUFff7F/rJq2HAN",
+	"57vQbN5npsh1rKLG0N7/O4vtf7+cjN1Gjd2mZTwXegInhY0ti/pNUACcgVbIvG7924e3QYhdXDYpxMIV",
+	"0pndEhjtLR8yRT6xr4anbAv0vymd9XmadsP0/3h+9ssvF034XT2tHY/jFSDBkgLrvleLz4+7N4z6OQVk",
+	"Xw0O74eaqrVp9I8EffryyXehUIO3HWIeVyvU66vVniFUs/s0XdayT+6+P4e778v3J4gas798ieLRJGqv",
+	"9mbSIKl872FdZvA0KsWaynydl3WP0AF5yALJ57NQceh65QdHJEjXkSRU37JksXLR5/NMKTd6qUK5N5CZ",
+	"6rIZ072o1HtaH6vcbdGiDH8QaOUuqfMjY8J7f7WRim1Ku6666F77Nc+JPxaXtoC/uFx+pl6v+8vzpFUo",
+	"m6rcqK2cj6nU+uR4XHI82m3pJnRsLYs1vseTVnSkWtFZ9Xlurw/9/q5h73Jw79TmBnGpFnUoh/RRYjaA",
+	"UuQVhgW96AY/xixeqU1BR9rJ3YxaCjrmDqikvM2Th/FutMne9Zb6Ggpuz4NUUOb6+0N0AkArsDJqQy3l",
+	"A2zDIdWUk6pwAFVhr4KkEKZ0sYGTUKgtFJAgdxQF9grr1TXMhbLjW8YmGpJTbtmk0bjia5jHwyrOkAnb",
+	"d1mGTBgUZOC/u1dpwHFbEyzT2LVRYrhRaoYJxxQWU1l44MEH8qku5fyviGjG1LChhBeWvb3w9dL73bqi",
+	"1lfYDHtv4FMZ33aBDYcfN1p14DofYIJyTA1N5TBDgYWtv/opFbfM7hcwOft6fDiwqNaT5GJwHl/S/jMG",
+	"VZ9hpp1WnyUJLmv5dQ0KxIt8j5+HATz+nocbgU5aTPEBx7AtcHyH0TLvuW0VUKY/Tuz9t8syisa3XYQ7",
+	"CRUhc6IF/0TCno9jLHrwtzB2dgvZWfZzZOE67jhig6G6Kv27F252F5maobfgbsVKBHnHVN58RzAzler2",
+	"ByBn/BX50f6MWKIkPTHgQJG9KHffurP6qRPgLoQ0RFOeEB/soxoDf1h5aHVyjqIHpsB1QQz9ALw0stbQ",
+	"Z4FsOCI9e8Htv568emAt9ezV6iFbYyyxBsMLqkcOlg2OoA3WQ881XOxCdqXuFSA37NpcHm1Y8g86nxi9",
+	"ZWKuSa6XhfaXCPqGeZ6IEAndcNckab7GAorDJWjO34g5zlSPiDenvz1mQZ74+IPg4xtfmT9ftuFNkni+",
+	"vLW6v9c8DMe5dm2veqLXPwu9PrTodCXxHQ6Z+hMUnWqGWoY2dKY7eUU3BcN9AlU/3LRRJdK9HKmapqkr",
+	"XhpfF3JAA+htXpeCNmIAv8UOsJYzeDfsvLt1UKr61Pe8OgDr7RWipmGsEQWzO1R0bMn22ZNNi8jQzthf",
+	"1/8T2/yzsc3jc1euBB5vQnV5pNhAMT06YMTqE2QwuAYG/rJFYOviXfP1gYapO5qCKTodMYhn4Z1DkBsa",
+	"37IkcsZvqWk9wu/GxMiEzhbDXasM5AV2XDfYBVvbAM89AKj4if+d+N+R8r9P9JahI20aYiqBxjWd+XVs",
+	"zBZ9SLE6iPMetTwMVGCZeMqZbjJ683uYxCmCsyKCUztM4xTzA8Rp+lxgni3k52m0C9bgbU2oclli9woI",
+	"XBWlQdZ8c9EwV36SZxX43EW3/jeUi5DPeO+hC097Rxa+cPfHXiV7p+4nkHEDQBcejYHiJNABP6WKjSSQ",
+	"k/98TGf2WXw0fF8rHFDi9kcSQep0DWdGMk2syb3a1x/8iAf19xeoZu0t3+6C3p9//0FxgK328k/q+C4S",
+	"dJ+LnfSlvXrBCzTdqEnz57zZD66Aae01PZyvOPgPekKargPcLTQrM5L0mQM5AulthZhGu2Erj0LBibu9",
+	"pGvaketu91upzGgnoXZvztw/N+U/MC9nI3JKu5tzcJA08mMPE2X8o92BVL2frrGLDZ4P5u0TaqDH6Z8Q",
+	"Vu13zDQ/ZMZOphmcrmHKN5acy31/IFBrJTnqmzIUrR8epNqpVOGhlCqcENX2K0U/sIlUhlDiSGIL2WnW",
+	"1DQ49kiMHEJQrkP6VpGLXHAuIokUUkVkqKgwEYmh5k4kRE4FU21yAz01BPQbdn3JmnWnPzh8NUDwuAPK",
+	"2bNHvTBSK2oVB67vX7cXJLi276VpBYwIvkG4YQVweK5JQqtKIvBh3XVd7ipBxvYMpg2WZOv52c8/Q+wT",
+	"lUo6lpl9Ueuq/SQEVGNLwK/++gEip7VqzAXIs1cvfnvXisJ6Pf/9+ez86dnj81bUAkr0ychvX31w3H0T",
+	"Ofh0Uzl4ZUnUUrwe8Umr08LbWrxxC0LiAM7/Y0MZS+W9A4zZIffszdsdVuxERHsiok3p5btwMGKniePD",
+	"Pyqo41WdVu6YmhH7u1nkbfuQu3qNXcjAqP8nU5JMmYAOYU1qV28KCFInCNu9Qtie+oHtOE6htLtssCJC",
+	"T0MjwqPlo7mvNqrN9QyhC8+egH73DvR7Am36HqAsd7MKvIQ7ss5vVtSnLBkydc8GQtBK9mol+F2/FwTi",
+	"E5k/dDLfiqK/jwI60P6P237xhSb2wA6J3/peaoOlHXIC0RLmbaeUi1uWECORN0nBrqHzF7nlxnAx9GV9",
+	"3FgLCX2P/jZDwNUeqOv17Ns7K/C8s4RQ7dzvEaHEd7QhaH7lHcvta9wWJaRfE7Et77zlM1GcWQfrwiUY",
+	"RYUeYF9MSmKZCRO5LEscj6YA/wCf2bebfAU4nZo4tXmk16OjgQIKgeLKIHV53QyMuygIDhcODtBvr4Rh",
+	"yl6UKY/ZxphvuNkPL5rqr8kmkPrfd0x1QXyF7TkBxT5IoFjfMxrYjq49DVZ+B7YHl/3w6m97CrQfHCb2",
+	"u4myVwIIwuVZpZGtVZhQNla7ez9Zm49q4wEGsNbNjJTMhiMyHfF4RBI6QzewlLcIV+DkbINO3/dung/L",
+	"5ev2af9B9XygVtQqDFvm723QnwXHvBGIdJPqQt9uDCLT/8r6KqNIAvni/QiXZ5e/HMKPg5f2yAK8LjV8",
+	"EgjqHuq6nJOYCSJziOc869QDk1hGIpVPrbA2xgucLHIWbejMTb9DJpkhTCmpNFF8OHK9RnL7ItTbh/ou",
+	"ZFM5fB1U87oIFvJFMBuCmUBcCZlLtw/AKt0p5dZAsyTNU1bsdwJMkhpi+JghhPVSmm5pGqodr3BjDmp4",
+	"1KeobYhhn5bId82NttjrP6NOBAyjoI14TYW6JK1tFaS9ep4D1e/odz4RwHoCeHCpInPy+iidrs6Xvp9i",
+	"F3SgUuff82lHVoCzNnlF4xH0FiNjRLwlqTTXBNPNE/cbB7XgyuGs5Id6EMKFCQiyN/gWOQiguYVcTw2V",
+	"JujFDTrFd1gC8yF0sTyc9rGy22buCaydfreQWnc/Lr/5ppgLfTAXwXdq+VtW9CusDmg105nQ3YoH5EI+",
+	"dWw9dWw9uZxPHVsP17H1e6/vAiUM1attbCrFICS8IsnY6nUC3DqYX1yAwoWfgjLHpnlXg8CB2qSXKD4w",
+	"PWhnoBGuLeGDAVO6431PkesH4FoXENg2YiQZcNGo2/qDX+nD8lvnHHzf8GobdMRpsiAK71Orc3VxWW0E",
+	"n18U5JW9U1ijWpd9D1oNuJDdBTrCTEAgz3RGJkrKwX2XDCmWMro3fIWi6TfgShsytBaWzAz+GSHfyWsC",
+	"R/SOOQPM/gotTWd3EsUwT+famqdoq87AcAv5NqnE6lRNZ2Q6mlWjL0Sk50aAjinSdGE+Dga09x1bpnDc",
+	"B7VM7xuHYU5zc1OP+YTDbFt/4SYeMZErdFzrjHUBsFgAf9+My8D+PsQ0IX8xVplxf6YkocobccoUerCZ",
+	"QqvOdJfMn9/zzJ/Hp8yfB2R/AdNz7m1rqGSalUSyUYZLQkkwnjcz1rIJU3fcns6ZZlqvRKn+lGMbIzh2",
+	"mjJFRixNwNaS8pZMqDKEi3a5uZQP9tGP9bCMJrvW/VtMbhRrLvn/1q7p9IcYoDPGzPIC+6c2dDCoxoc2",
+	"POYT2kCh4k2qJdrkmO0dS5WwxF5eSOaoKjbFU+jeSZ6w+RkEmnMQ+Es42Q2mO1nFgidAPmvlwHl8YQ+m",
+	"RKhenJ0/+XT+S84B/TnOPXBxtalidM4KYIBcJPyOJxkIiTEXmbGrf3oeLZxmzcXQyxawIKRRqWoKw3Nq",
+	"RbSREx7DQH9IdZtKak/wNbTW4GxqjYV4xNNEMUhXK5EZSzvWWJbWEtO5d0M7n0GpuV2YYSDfAhd/AUbw",
+	"XnK2PpWw8jbxrf4xIkpdqUiHWNpA/5yRKRSTmBHjivBE5zlY2igqhkxpLAbB31irWg6IvQq+RgTSp4w1",
+	"LscsrxOhguS32m8G5lhodscUTUnhbut2lUG5dOYHhv3bnKmsZRj7ZAKbUPMOhNi0LbrtPMqYwQcnth60",
+	"fllgPFVefqkSVB4XWVAJB9pQj1yfTzUAF71VKqcjSRKep24AmbdLs6nKaHvHpKqT0D8+oR81Ss5HCVK8",
+	"Ri/wQOW1aPNwaOXPZ9hTLdwh8uPV+eOfsEeHFDHAD1tLADX7tQDl17mHm5IBt9ZlXzF6a1URlaWsXQVf",
+	"3oDQbxrDPBDo1ZOdFNZGAcz/THRVDgEulWKx2avce2Rv+wGL0ldSpe8lkFNloRBiTfuAJeqzL2iS9qIH",
+	"VYP9N8mTD/iOfXQYOKkmJ9XkGFmovfZN8E9D9W21w/ndhAkCj5BMAOxgDwMQPaxRhdD6lGvXynUstSGZ",
+	"GjLhgvgdZ12gnRHcHN7bgO4LJVOmrwucEjuijamgQ6Y00YwV2m8753ub3MDEiBRQkKaN4rFhCTg8CEfX",
+	"r2F0/IMmNJWCtcknWEdMlZoRnuAgho+ZjoiQZEBjszFAdamXHcZ5WH71JGP796rjIK2odRb+t0lqUhUe",
+	"3/L96hCqNR8Kj/zCxhCq8TgoeI/8xXMFC32ZzMiMGfKjFRs/VaxtzMVWHSNxflzDkBXvdl/VRg6kg0EX",
+	"flM1KASrOJR0GnZNenLCykukqw4SQ42l4JcT+FUiYTsSrsdca5bUPzYfHAHJVT68+6rmflhe0IWflAz5",
+	"MpvHEh/LVXiRGVsLJV4bPhEWS/tWgUMITt98uGzkPhNswGNO1awZsEq/yzGmb5SN6fSbA3UlXVhxHe3i",
+	"YlV3p/NnncuQRoFMxn9vVYpP5xtnwpz3C90eTaYEF8PuxS/o8vIdowvLKHyx0YqAkt1x5JKwGPB3NFcV",
+	"7i8uvanQjZVk9x2sAW2jurJ+6orLsQWbY0Be30HJ+8WyBpol3JzBa7whsI9MSZjtznWrIJ7g0yAoUJKV",
+	"OmDtKneHWj9R3p4pbxMiKyOwTyMGGu6xmCTVhOn8pG6y+yXG3etpc5J9hGriAZ1EnyRopAspIpHlbtOR",
+	"hNY5I4AZtJd0Lt/Iarv2ww7pZZpZ27xDLG/vFTADi16mBDRfRYKutuBo8gAe9mUYDPJZxVOpbgmwLqkw",
+	"rVoasMlQ4da1/VS42457PQjflNvZWrzk/ElrI5K/gd3Ik+sa9lud+Pte+PuGN6IgEC53FgjH6KdCoVDq",
+	"ofo3fsecVLAMS8sxs0b2soT4Vo9Z2ymmzBwSaHYrzlqHNfq1PSTm6GBIXti7IgzRMhuODKFDysVmnPAF",
+	"Lp7vyYO/NSdEpJcCN3hydnk+55LeCAwG+cFx8FcXcik9u/vnv86K20i//tOxU0clrFLRrslGHZt6aFz0",
+	"MnBRSvD+1uWt7o0PibUGArU2YJ8rMyKWNGCjpkqK4WYM9iXuAE1P/PV++Wvl8R2AxwYf/YnRrma0jlqC",
+	"6jqihgjGEh1ANcu9jqv47x3XfAUUw1s2ZdoQqhS/o6mvhw4RV6nMYrz1GtJGiBRMEynSmQvrhOhs6Exv",
+	"RmzsmhcYxemQkYHMRIJdCWhCYGakP8P/NATL8Ddc7sMqLYLdvw88hnygVtQqDFs/eobXaT7AVz+ItzKb",
+	"xr75I/5mzeg+uHS/Ia2FwRXTccYIu6uO5+EjXXikwR5wUwrxtViOAWe3agNoHDOtu2OZbBDcdZyj+NvV",
+	"jf0Ul8DkKmrL3NfdPt0kpKpYzGCs7vwLyirO8BIjyDA2a55P17A8I6WGVRWfeSpY3bWuVvFbnakwqlyp",
+	"5qrJrGpkt9ewaPHgOy2aTulMd52XqsAv5oX30875Eye8/TPL5cOV6tHTzsWl+zVL+ZD3eYql0fgXpCZY",
+	"kRwjFuBF4S/k7XTIukMls4mlJjGKVffil+6TZ1YIAIPQ8CPNvtqBQT2uqeA8tQrO/A3stEZ8OCqqNw4u",
+	"2p4KSLnVK6xUgArPNBVDBY5630FU5JLVUdQ7L6C9DvPB03rz0dMqM/DdAEy5IdeY94nXBIIcckAmTE5S",
+	"1xFpDpAKS1QQ+WTGTIf05mVMz76gl1/OXpu8NlZEiiRAsfwjYxkj1EB2fGS1n2lBQXK5RH5qoHldkx5+",
+	"24MQSJ+hUmBV2sDa2p/FzfKCsFlTUU7hYjShY2klh9HFHwHoDUZbRPuzKAaP/QsdtHrhR/b5BdyX/Fl4",
+	"mcsuJj/23P+69uPeT5FbKpQhce20SkUgrd6D2eQQMh7Ty7NSBxWrfQIVF7CeyYhCywx7VqTHvno5goaR",
+	"02WnIye9nNpLYiog3kS5IT/2EGbUdEG56cEM7LLsm3+6/ixCiYJgHMB0pCJ9aUZ4d2DtdvxwD+AWwZlF",
+	"WORYBdAT5eefH1lEFBswpbC/l1RDKrgGPm4n5hTlanwd4AEHrYBcK1Fo6r9kXycsTcFQrCNr/OMoujut",
+	"l//XTasB4YDUBquoEkfwQuBeE8WGggqDRtgGfHmPYDz72/E9Sfc1B3n/Mh+IqhtO+UvUkn1E+eqWHX3T",
+	"SoJ/pq736XJzxWKju1pRJAtQ3Q+5SNbpKitRMKnwUqJaZ+lnIrGkB9S71hfzCHSASo/MHyOJvUUqEttB",
+	"uEy5GXFBaLC/4Fm0LXJ3Tpt8soLLPxLLMdMo5otKh6ZTTIsPXwTzCzSOW9A0BnOayfV85rtgLAGMTi+O",
+	"sdRfSPD0MNUmf4xmIQ7rVSJ0dZgRc59UeYasLlLhGqrpEPoP2PHjdwodkV1dSHG3mvCIJv6+YJo6tOC0",
+	"+hJ2wCE/AkBLVfa642irE9ibs2Lh3tQShSdz9j7N2ci/vqtZLEVil3L59LwBMxco/Ihs3YCj+g/Heu7B",
+	"3F0vefbU5cYbGbtR70ltPamte1dbrUJ0567rUYQD1/EQGqa7fw6yKxxE0fdFFJukFFDdQwHluE1unHL3",
+	"d8mFXvROSRGzkiRi5xwqTRvOR/TeriWvXq7BEzowkGNMrdqSpnLKEmjATgnKowXPy7zGCX4YJuKq1LoS",
+	"3oi3e0sfTNOAFFJxJkwwuUJMAflR1AIXVQmPTKkYZuARaY1o69um7udG8StO4uIkLu5TXBxjAskqr0UO",
+	"b7JCanyrpyg+oskYraijyNYzXnIX6kMoN0tSwVfbOmPVBU+6nvv0forc+4o5KYW4BcDZO6olPwIKv//T",
+	"/tZVcxcc+aG8lwU5I9W8Z7++xIA931Fg3G/GYDWs9NPOFeZ0bUaHb+TeSlNWygy782blOk6C5UCCxZ/N",
+	"SbIcTrJYNT54cLnIezOt8HDUlTQ8YcLwweyAwsYbJnIAdZFOGEzBGa9DEkCfoRMdUjOdT3zh0YIFojlY",
+	"C6bohDfQyZQL54JfjPa3yWuxaBYVBvHx++IwYDEtykgXSZ6P25cE6/FpZ2FFm8Tv82B1eQR/OYs+N+co",
+	"AT7wg3YCVgrWxWHxvR54GBB0/PDuknArw+sLVH+1HpRM3S6xfTOm9NrT3PdinDVed3qSvSej7hhE70fo",
+	"GyZJTMc7ytmU0btDVrHegP+tz7gYhl7fYFJ5Tj6id/Y7e+ecYCuVVyOqCRMJA3Gzyj240kyL/Gc4IcA9",
+	"SQjHVLMt7TfY4e/EfgttgU72237tN3uTV3Zl+v6lTMoG5iRiDiZiXDcAMGuCkefPZHt5AyGTM5kdoxex",
+	"lgyp40wMxcFCGpYnNblaYfvqHhTP9aLFHKa5bN55aeXapkA39/rSB/YbLuW7zDwwNIdP9Naejww2sRQ0",
+	"JSOpJ9xA8l2obR2zhMc07TIwNEU821BAfbC7ZDfoFJaqlj4FofnwpY/MTCzHrFv3qvnnV1y59SIN8/bt",
+	"gWUn0XZA64mJJJdpEs7dd2a2l4bHOxpVeb3AgSTcB59pAS5FKnyN4VyIy7kh7YPztUiYCKF9pfaiQ9Ke",
+	"dCrlLUtINkGcln3bZTuYX7jiB2V/bVJkErUmo5kGTjShHBKAHEt7CzABU2ocxjkl8YhytaFk/IRX+SQX",
+	"T569k2y6R7MLyW43KZQpcUan9JAxtLeuFFMTOxuWEDsfkgnNmOh4aeSqULjSBps/osUUJDSijs7VtYBh",
+	"5So3aQG0yYoQRhMoswVg5jQhVJMelo3gHLp2Dr1qkbV7Msm8/YdYpmH6IUgGtmAwBKmezzMBuap9SU5Z",
+	"lsl2BqHdA6CWG3szHpZB+DuU91pFQE7FNZ5ubl1rGXPoEwoaHOG6aCHKzGiesO6YCkBM2FAKZkrAfp3k",
+	"4J/TPtz85i0ZjIs3cL00LrCrk0Q+mES2tJ/LIn8Y24vlA7eCe20IRKR0EXxCJACVkAMUFB4pJp5cl+W0",
+	"yIE9UG0gV6UqVb9+S7kSmWVf8KAsuPI+cq5JNhF8ODJEj/jAHE1ruZMxdnTGGDCKY+H7EUynu4+L/b0I",
+	"CtcFD42IMU3Aq8aUAuzLVQJjRMWQVQMy3mjSqxIs7re9iMg7pqCwyj2GkbtCnzvFaDxyLcbgsJiZSnX7",
+	"A8AGkoQrFhupZmCJDKiy/5gR+yzw5z9o/wPXqWxMZ1CaX0Bp9JCExrXFEVJYJn9xTnr4TZd9nYCRFNqf",
+	"mdBBRxKZJlUl+29x6Bdup7Yv21+oTiuUGPcCMJvdRLTyrgntayZMJ09tlWnCtCG472H6t2xShfjnCpiL",
+	"1DCmX39nYmhGrc7F+fl5DRy5npDTXocI6QbWEQJtwnxx0x1WA49HxEjnwiWVUIiQh1oKCGmJrTb2o5uN",
+	"2zoNygIAxuqIaGZPAFJkAWhiTDWwbSdy/msBahbagn0Bvp6CnAH0gEoURcSrLS6AGzbWC9v7dHlzI/v9",
+	"a3z2Sf41VYpi1NDMAL52INW4Go/BrtX+ss46PVpT28rYicHOdHWWCQOsXePF+a6LbBArsKJlavvi8vHV",
+	"k6cAo+yZV31Jha//17eoNZSisGX2Fb9cPGkSwPj8KsdSLLyp7YRlUSQ+tvs2olZnUvmk5kALWv/n5TB7",
+	"8/Hq8duXr7N3L19d/P73V4/f/j2+fPPyZvrm5U19IYmc777RDBzHP3NkXlqS/CtyGuBEc9zAmgppEDPF",
+	"RrCOi0Otsv96HinH4ZNUy8RXd0zNiH3Gj+alExcgWKjQU6YATs9S0wos4Wvy2CfLe0xlXEhS3lH1RZjc",
+	"khgqYRXwZA5PS1WYsJ1tB3oWRU5mRyR2PRD+9//8f6pgU+SEx1XSpITdNUjc9lR0q3M1365RcX3bTdkd",
+	"AzQkboCvvKBWFnB9S8I3MG/8TZGKWs/oRXx+1Wc//5ygzr097Ic/mSoyuUlT4k+uoE2+wK04+z1UNa/W",
+	"LN3z4fFv0UYgV38Duln9LDzTuPIayKoaixPIWCYs7FMg2vzDL0tk+uhf9p9qHJFPc+qmfTZC7jBfqOIh",
+	"Rgp0bf+mY7YJjQ5ZINHNFUXaZ6luQCJaeuYMx+xTzcGeYwpqVawQREva+Rfgo9QODQGg/LMg1CaKj5mS",
+	"MLEB/+qt/hwkeDJR0proAWHbU+KN+4bk31RR4pOL+HJwTp+xx/2r1sZEVwWt4c7hRG8VWB6B2qqIbWPw",
+	"DjfqW3s1AgRQysUt0Km4rabT91k/5THmhdgnPdCpsnZ9G2jQN7e2u7tkYo6ovgaKRnMQXlE0BjGxHxDE",
+	"xvSWLXfwo8bQeDS2IpCKGRmDDWYNSO9NhHQSNCJDqFAs/nRK0efokk6MJo5wScJSZrAQ7amPy1mRnE/S",
+	"ICNaZitoUd2EUX7nYvMWLh8sz6rljBxs8OhbKVgRGaQ245okA/tRCap4nwtUoJfswBbNEi4f/f82/yEf",
+	"0yHDHwZOiV1JZmbBzln/ulJe45c5x25uwOo6+xCcLItKwZTOdMkclhfgGddLridScw+bUvq+Xn4fexgR",
+	"JhRE2ZoxNnNtXZ4/Pcbj3fkgc6KEYwsdRMoFCZJKCWwmj0f4KvAjrtx5O4+ri8XdNOyreTRJKRfzy6qz",
+	"iKDN6MxNownzbE6EvJswVzXsmG3KaKIJtArwsiTnWBX9b+1n2ihGx1VoUSVCnWozZ8zY0X/Q5K8ffvd2",
+	"y4SaUW62pMgt54MWFVbMZZlLzMuxMVupZQZnJY0d0jbICBRTXBEjb5kgFPIbvdkFfhv4X5v8ihbizfvX",
+	"JE45QD5Z+WFXEc0n59sX61hOmC5VQd+wndHv2JhyqxFSrjX9P+yruGr772vHJi7O88ZQmYY2EwX4poH9",
+	"Gzv+6hGf4Hk7F41TUm/+bUu3jfuJuwEYwCQJI0ZRobkhN0OasH+6hlFwV61Kao0EpuxVxd2Fz9GljWqU",
+	"nW/hfwVXvBvp5r//l9aUvJGZ1tReQbQ8un6YL/lHYYgvUUsK1jV8jOvW/oYWz7z26i/m/UR1Vek3rFKw",
+	"wbU+liCI3/8FhfaPkSR0TF7//wvc5yMfijMunBpbChFn9VSgJn8t2+tCxAXwAEoGnKUJ6StGbwE9LktL",
+	"lDd0371hh4dcK9Ae3SAX9w1rGDZtlxt5jIG5eU5QACnBQI0UzAW6nGAovaNOxsBbHyl2J28xib88x/7X",
+	"F+Tn8/NnbfJKJGgnaaYtzed2kWIDxfTIiZ0+S6UYWvncJje5GxK/5Nr5LFlCLs/PiZESnZa9TOhsMpHK",
+	"QBegWya6Vjj2vDcTI/f4lmuSaYbRQliDtkuTmem1SwrD7PI+2V+16t7tr2fT6fTM6nRnmUqZsJwyWbjg",
+	"MI9WpzXVqotuzHzO3REXCDoN24KrqU8EH9idA353TpINyGEpCcZZe3c05VhwLiSxx8OAKq/wV6uv5bub",
+	"zIxeQYC3ac3O9ateuD80vi27t1aDG2ZUJayg0pU61vFmuyNadbGf/nz1rE16qAN1Y8UAGoSm2oVusVZm",
+	"pg0b68iFHSdK3oEZP9YsvWPWpiK/ffr0njynmsfQE2UWXsmTnmX6n4X/QLNYMdPzZR59mcyuSQ8ENLa5",
+	"EVQpOQ3K3IxYWiFDRQUAA/TmLhVOUxs6GHQIo/Fofis/C7s32rXc8RFxpD/StyqndkGFr6ZNbjwWqCUu",
+	"tkDsEemzmNpvoGksqsNmKu3DSiO0jRlxNmh/FnBXNHR/QRx1OSB+tztI7FzAjew6guxF+Uew1OIHuDnR",
+	"PIeAp5BDRJ9FLxP2yKXi/2RJF7e6d02uzi/y17hPqzvGNM8kwiWopU9dnkP71cI1Af6iHX/JV2xnvHRj",
+	"W06TBJtEGcFUx0dk9Qata+0ebM52GpHCuP8VqmHgoVuwrCvsI1PjJy9gW/fE65i1X427ZLtwt4Kuvi50",
+	"OF9oPRdC3LTvaGmU8N3cXB5U81FrRu2566hzhJ25fwuJgFHrrPDXl426YNpHsSIi3/tWdWpF/SYZc0Yg",
+	"PFk1DxobK7khuymdES78BwK8i+VNOe0T99UHw43mCAlUYSDCt68+lGdkzuVxbNCQGoxgb/srybWmwpDk",
+	"h1fgx8gdgWIoy5MRlwZuqglikTTvO6NijkVVh2HlAvfwTHGeq4BRXYFwUahqsocQmuZtbjvjnXg3T1OH",
+	"ax63eGW9l8y+gcZm2U9W8w5udX2abtm2+QxK7fMkedhduOappNSuv0kSK54XWH0VnZQpCLu3Pinz+y7Q",
+	"ya5J+d8Ds44autZW210476NwPa3n6Rjqr31bN2avK1twLJe5LgqENQU5pIf3sEcgx5EoZrgC3a/K0bqb",
+	"sGja5RriKHGcMZ4uSogt9YYDeGPX8v0j9MvWYOXORbsxN3fW/CNI6uBSnLnbUm36ffB2v0tC8TjN3IwS",
+	"xaYuRuiSMBsxA1+6uX3wU3tQlmAuYfZsD+5uAMZSDLgaY8oP2F5ywsQquyv84n5Mr51MloVrdN9Wy7Lf",
+	"rMxoCfDlc76VKdWE6luWECNd/lWBtN/jm5eJOh+qOtxvSRjSpR1u11J8Hq6AkdjQCZy89ieQRgaQRFy0",
+	"yVtJplIlhPat0MvRzjuQlGave6jfaIIhuAUHTvSwGMLZWo7Q81WNPTLJjCYeHo17hI97YBpzGmrUOpv7",
+	"q9BG9Sz8vzabCdcS4xRcQ14tq5q6z7mt3YwV3+7TeKtmEcoJ6rWE3WIC4adr+8BqjJKQhNEk5YJBiuaE",
+	"au1wnEOdGsSMqpixvGMqydZ4waqOBFGjyY89mZm+zETSKxTsYe7IT2EqgfTJjz0u8PGqHrVYFInKyPL9",
+	"86PBj/F/X/ZZf0Fjy3JSlgxZN8nYQuHuY4AH9kXX26TrYOTEFXlj1GZFjXYBizjfpk5xUwaMJX0a33an",
+	"EKLzZmzdoA+YpNm4z5TV3M5+/vXxX579x3++sVxV8SFm5OEyV2cXzacxzdnQ36Jw8Xz9Vrj4nRa22A4g",
+	"MiCvRoymZtQVmVHcN1y0Iqh0f/xhOFyQwgvaVsfMUtd670uh6FvjkJXF2YXXBhP7cjd/6IJIOk7lYlG+",
+	"/6BzXlyqT1S5Rj/lgV6X3a6tOTwdMYhp5ywDupzrYv8TSBIw2EI99hcu5gnTJKVQSbakhWjmUDRATLRJ",
+	"r+AKPfsLm/WwwzlakOTHq/Pzn9pFSESvZvgCsWLZNPaNgY7qbiMKKfE1nbs6648d/K0CnNOVqZ9vYERK",
+	"FJswaoimA3YNifqZ4P/IGDHsqynWvraeDC7Yz/TJpeevaGvmDHZhN2pniD55ErXGXIQS2Aq2u62LuSz/",
+	"EY1C0EatpuPnV9Yi88KhODBAve+0boaKof7b99ok/lm4bHLgOdY3D0cBbV+4MqMu4AV1WhfPnv0CrjY7",
+	"QP5Nd6JYzF0Rz4xRu78DOubpzOdevuQ0TWVo6OnzJMdcWNlSgLxYy//0iFl9F9leztVoHMvxWCaOn23L",
+	"eg7jTl+YRBnv+80rDQ/Zq76W0cIOhE5LgIrrrudGFttqx/pzxM/DWngqYubsRpamwMzc4NS+NrJqWm+i",
+	"2B1n0941NuudUuUycAZK/pMJ0nO3oNcmrzDThyZcDC1nZQ6lxCUVJVzHqdSZYgTUKDXfsKtdqF3yq4F4",
+	"MmiuyFylnbFLuQvYth0ioRlwpmkaERXS1CKsVZpFZEB5mimXa6TlmJGEzrTrPmwPFO370pDC4v3cPapw",
+	"0iPvQY+ESwv7XQk75F75l5//4/LszbP/fLkRKz5SVTRqjut+GuXOl2PxZ9dgolDWWZj3EudspEc7BH1W",
+	"suBHyGM3x5pbiR/3bsKEdnXiwHHa5CbVkhS4CmSEIjaiw2YV0gA+awEfjoscc93qSuvjUMudcWF91crr",
+	"cWLD0clEcmHGy6R6tU2DJb98LHN0lWx7C0HVoNpjjEKtpVrcvTV0+20duQUKaJjmPho5cTSXyvjWay2F",
+	"AccuYNUkcYWXH4zCTlrOyVt23CrKA2V2gTR243jOcGma3f2BSVaMeJoIFRoJnbnaC0RatrqFD0WjTQbl",
+	"GbmBBX65XRhjoUEJji4Brr4kTdLtxUNTRxKW8jumlgBanxR4EvTMYQLBPq+JsVwOkDbsMFxkTBNqyEiO",
+	"2eZ6ywt/h+45meZ7JW6/n7tSNiRHnPncmoYp/AYSAgaABuOS0lbm4lwHhBg/IeKTfdrkA3ijweNjAgad",
+	"g4kKAFMQqUbkqJCRUEbEsGx/KXzaRTMJz7toMyFZZUHGPZ1TLcoVgBDU3USXCNBUywP+srGNspC+Um3r",
+	"w9eEFunu/ukHdrqAbeSwg6DHCOIHbUFQCYtTLvYiKanrJTInA5s1BtzsH5psc80bfs3SlGTC8JTcTBSf",
+	"6xwpZDemExpDrsOmsuulO9ST6GqE9Nx27ia5xkxrugpO+zkzU+aEjgu+efWyGLqNMF3JKnwp1blxvZQB",
+	"ViPb642f0yn7c9fsz+bSafrATlp/MBJTEfQLH+oX5FPGdEJn7RVm/cX5xpUWTyA4zJNCOfKOqKeeDbhL",
+	"drzpG54yiRzcm4O8SnC+TykXkK9wDVojFUIa0vcYxkkh1AiUX1UWN0/gBy2Mq32ft71Zh4nOL0yi7Gr/",
+	"obgxWAR/rzfbjsvm8zi2EFhCmrNghO/Lk7J3DXFAefrQ1MOgBCKRdBOedIU0XWpvU7I5nbyV5mU4yJNO",
+	"2Iw5lkpd1AjDVSy4AbcgugK4U3PU9jzvW+wdlCOqSZ8NM9EsteH0lxNDHhbZ/SYzzRLCUs1Av9yc4j7g",
+	"MZ5orRFa+0RvGUF/e05vIYY/KuTAbUpu2lDVeCLCwKOfTQyWfbnuxXMFO83RHKzhFAo9hUJPodDvh+U9",
+	"Z0OXG7q9LmHZDtZPNcrfmuRdfoon9nViXyf29f2wr/eZmVOC8qx1ZGpeI1roL7LE2ewxcG14rB/FWX+F",
+	"8/wPqw3GVJA+wxgqtIt0J8ISklBDI4+SM5dwP1FywFNW7LKIQO1ZwpmIITX08Zx1h11HyntwwSSbqsyv",
+	"3+sm67PfK3rd3KQpwb1r+BLYs1kBFRa7rQi4ieEoq4/30b/sP9U1Gi/5mAl7ojocJcTifVeaiIwZtaeq",
+	"I3/29iMzkolM5XCWQ6pueAGuloMrfVbe4inr746wHzqv/lceK4Sgj1tUewl1LjRuGnJtVMBnS8KGhU5p",
+	"wNO+Oj7syqvxAwfGT41RvJ9B8bhD4Lfnd96KWlYEWNH0rAXCM2VUB7v2i30aN7841uKMuEjswqEL4YdX",
+	"/9Z9++oPy14FN8Hf1cJ3hVOz/AT7IPt+vmMpzMjqH66vaEDdzbt/t6GkHk4WNtwdpj0kK2LEGPk6G/ep",
+	"GspuQme61Xl8Dg0qu8Vtu4KKvm7M0rTVeZL/0R1zIe3WXJwXPlRMG8VjEK/2i4VNyvtf+RXlM94OnAru",
+	"WxU6P3x3X1Tv+0ZlffaDJgkbcMEXAHPmeMDG/aOyPnthL1UoL6hgH49cX84V3TigqAvCPfYX2KMY2UJg",
+	"MNSnAl0ThsisoOmGJxyCsjTWnocWA/pWh7pbSIP2DOSz+Cw+GjoYQAkYhj8UA4SQAR9aignMx/VInr/a",
+	"I5kmpJfvfC8KXSUBSToHbaZpeo2r+yy8yKJi1pfJDNCdUzYwRGamTT4iRrb9UU4Q2ITZSXeNs3XFbIb2",
+	"U2zvy4AXAna1094QMDumKRMJVWTGqIosWzUsBg8IFNNBRkiaOp49pmrIhe6ARwezawAFQbOUxUYHmIRx",
+	"5JBMNH4PEGGOK0WfhZ0uomjL6Vy0182sTW48s7DLQVrECdntdtRvv7R7EBFK/pFRZZiCjaCwFFdal6af",
+	"hZu7fSGgZbfJbzxJmHAXakTvGBGS9O5omrFeEDaoTJKezib23DVLem3yBheBfiwh4Yicyecmj8uDKYwo",
+	"onMLaUDSsQQuVc+qdz37/pm9sIAT7/pjh5uVyGvSez04eysFQzOs5+rMNXl8ftUmCP7dCSkEXsTltJCf",
+	"AR60TBj0U3sMzxdpRiThUViXn3PYeheU8qRxXSVbAa4GiOH6s7i6vCQ9I2V3TMWswJx7EekJabpSsO6E",
+	"KS6TXijwgQgjl4nrdWQPKICgu6sMv/Uz67nW2nDIyxejh2/r2lnYXUYc9zG61akghgk4KV2GVu7UgpdY",
+	"1LzA9aDnz6vxxMz+Zm+Nt8pK1Fslp3gL+gpg9xO7Wf3ZNaGGjCVQEDABuJ/R3E22U2uTHnxTmjRxTZid",
+	"ArbRszwNe0Wv7wVdEJXrGkI/Xt0P+peFdtCgFfwjY+5rJz/XtMFGNQnWeU3+nYqMqlnoBUW1QXIq2YCK",
+	"3BDLh1q1m6HYYcvwYH6nflIR4ZjnkrhuhtQwgKiqOyHoobXjdAq9wpHVcFb3uL29vvasN2v9vdVZF5eB",
+	"cvPayUMrKuouyIfHS9YTmsRlGU9aK1dUbHa+65K8EgB5nlyT94CEtLC2Ulwl0LkrsCmuztdBU6y+J0mu",
+	"pUAbXLQZ6mwxPrmmWfya3W34vkDZc1gPTI0RqIEGKBMniWquL6+jXrfKy/P7XWag7i1WJUB+0XQRp6u8",
+	"1f/KdV02T+9L13EiJ1maA+FvwQkW3rB20Vf3cZi9WN/l+loP+j7aj8C9lUimSQ9LRDskfFclypCblSU6",
+	"ggsiasX6rhbiXD4Ne616i86MXhWqjisFrmBQT8733CV+HqUaxDE6c68cNA5AHECPPNTEri4u7eLr/vJZ",
+	"q+g3Drq+d2fQVX4IMNWXvSVofHmdEHVQkExWLSnOwEj/54XDaDg+18cEujj7LiglR+KjCxfuWT0qeNyf",
+	"nJ1fnp1ffDq/zAMdACrUscuGcFWt3xR8LBs5WUB7tz/xl3++X7BbS4RanmZfI7hEEV6Iz+Ltqw+RO67o",
+	"Irq6uIzmP3sWRfmV+SxW94Qtc/Y4e+9YQgRr/ET5bPfvGwouR73aKeTdyKQXftFDv4VlnVlKA44Zj0dO",
+	"+IzBILOTygxLiJDTjeIFr/OpNcjowPGaO1f97AJefwWvwUX6u0wSu30iNi5VF5yvWHpQ/CXhwlna9uZ9",
+	"Te0h0cEAPD//g4vkf8w5OFPaZwidC734vBNUsCkAZhaeHKjwvYCyueyOpSngCRAm3Az++//FsMay+zhQ",
+	"eesJvYjPk2fssv/zoH4iVziYVWGVwsW639gKL16bmgGWee67gg5GXBuJVrNj4Toi7KspOnkUu+PONSTY",
+	"1FqwcDOuiZCetHMXI6Z8Ow8lutCKsZUK6OKKwpXiKtagAr7++I48vnj69OyC0HQyomePW/WN2pXiwD1f",
+	"ohq9KDpBK4ZzX80pQXxsNbFLaDE95gL/vHhWUIm4MAyaQNZIdXDlOV/uPRBZOJ4qwvkEDc3gzsxdyful",
+	"oKnPHgxKwwpRVN6Ncp42Em11YaAL5/4HNyPAtAlW9JSjC2rgEDM9JXRgSuwO4T+TjLXJ26KP/7OwpkwE",
+	"SalWwrShGWsIaPt4QmFLsYTZFxePqPY1JJi90/M03B2xFB2nrgsHm+J09WfRZ5on6E6VaQKo9WQqszQB",
+	"XDy7OM3FMPXlHLoTHsXVo2caSxzBWVqYBuKJzjthPws3aee1dxYe7BjXxEpU95HTXl2HVFxj0ce/4Ggu",
+	"c8u6oy+c9iHLZCotg8XuOuXSu6AKb0Gsm5TQNJivnE+gjFO8LdTFJxlEMhuF11w9+vsCYyho1IeHy0TO",
+	"5i7vcuINfEwoEuB26sFqoMw/AMZXJGQkp4QvcNF5DaC8WRXQLOY0oeTHyGog1VKsycJh7Zy3txul1c3h",
+	"i/OUClCOtjFwPTvrztn3RSN2V8qvEtGT4iP3ahqCaOaaoDIIQfrJ3Ok3YjEWYQqhI3LlfX83H5rPA4yY",
+	"KURuGZsELO3B4NpLqOlIpqF3K9x0KEOGmy2VbqRrx181ti44dXHdVxfXV19pbHwjV5okiumqXhHYz6sS",
+	"GvyqbsRloVdrwuADiqkUO7VrLR/Pecpd744aTWrn2s7y+T5Fa2Jm++sYW6PpYGi4xrWmyw05R3LMulsk",
+	"atd89uIcHCBimNEhhpbt3zK+taqWi0t4R/l//y+tKXkjM62p3XdkIl0lU8iu+xK1pGBdw8eIBq/DCxaP",
+	"pnaTRc2HQne56FqTAnN8tZ5KBb1D7rMLrmVp940VAAKg2lgEAikIHuS6X+b6fbcCY2+tbvEQo3eNppb3",
+	"WcaHrRL4cGSuCbSMJ5TYg4b6Co8EAoZe75HLfOq1CVRQ94y1PxRVs64/rl6xuh4OlXBhjccY4UTGGaIe",
+	"CBKPpNTMOWTkVFx7p2WEWWf2x5iRpGQ2HEEfvMyAPci1zhC+rtC90TFHwvVnsdjSF+bkZgjtLaQkU0Zv",
+	"LZOz31nS80vlCMsLXU3XyNoyqw4ZgT2ig5pza3jNIh+oIPzl84V4+h0TJFEzorilutZGtHUYtAQ4j++x",
+	"JTCyjupWwC5ZEVwlG7KRonZavynwjCQSCAjUzrUUVGZsOeJptEfwSTwfjXiOdqTZ1+ZYgozVctslo29P",
+	"fE33OsZcWVS1pyOJucIg9XUONGDlYseHSII4Ddg/rvrBzfeHgjEZwTtpqiWqEJ9Fb+5S9sj//p//t88y",
+	"RtfoWLP0juk2+URvuRgSOqUzQoO9ChoIuLXBly1vEV0fqqyUmhFuaoj/YjloaO4/piKhEGEyinLhHLdj",
+	"rjUXw4rC0RI5j5d+OznfdCfnMr5AXmsts4HMWhuqvgdo4FwpnY+w9nCFwPUNm5uUuY9y87vhOupXlrho",
+	"mhLNNMRSMSMY6JUoKwwF6WcGYzHAPQrYsbXZCaYsuGiTZumg0HMdzzZOpYag0MUlUF8Zyqbfgt3I7SA1",
+	"2qiFOPl7UkPuVw3xNdIXl9vXSH8vzAkBo4T3AOzElNS+mNIGnGWJkciJE/oVbEQ9fDZyMmaOi4s8/rNx",
+	"kXcTCL7mbsQhnQO+2oaVaGbOcvfSfnUc0EZSPjCaUGIvJHatdf5KcE4u+iVzx6EDPoe23vYOnXGxsy6E",
+	"3GqNm7KSoWlm3vudeyAodw27FP3yP9i9ONktWxH1R2YIJeFgwhVsgK6NNJOGafpXS2xyzMCXYOktldqQ",
+	"hAGuJCaHxhIq5kFctMkSE2jMgMEyIF9kzAXJNFutgWhmPr379P6kfJyUj5MJsymfAhxOKdiZPQ9PfFMo",
+	"bdueT3knoF4Z3aCYK2YFtP3tdRPJM5/CyA8qgebMd/RKulLsuwNCYShInin+/aV+CbHVpdxuV9W151+X",
+	"5s883XNxYGFdBbZ61arHcOtyRstFw0oR1K8rB91YiiSLK3DmlgazBNDdhBff0ZQnXcjCxrf+DG993GDW",
+	"hqelI8vcgNiFJ3PMJbz/kFCpFvVmKQqi0fzpMwLn5fBIQjKIxsgO5M077UkK9oPG1A0E5SzaMfYeaR8L",
+	"HnBT1SniU054h8uWWEV/K+ml8mpvfHMPkxcRdv9PlhvxgcVg0RfFQgM6xKN/+f926+ZL5HnppbkQBfLY",
+	"tVPeScREDVDFA8o+2OJubyNjorI8wxBbV0BpXuuaUDNaVrowiXee622Y1Lsm8WFJVJWkBpRJrQpDHu/w",
+	"9qKr6QSApev/9Ozi8uzxRWsLBeoA8f+VUuiBhdmkUiw2W0qWbwgOXV5P/MmaMfi1ZZHKHvUjuEPu/Ys/",
+	"+A2wpSNrt6Hje8wMtTZHmzwPhZXjDuT1GsVjALR7JCdM0Alvz+g4nfsAsFXsB4mMda+dkzEWWpcwgj9G",
+	"EtIAtUcWdKvukL++jQq4jxF5+2/vIhLzO54SLWPOzCwiEwXBOqJZbKSKCGJkWwKNCMJmkwGNecoNZ7ow",
+	"nXcF14wumdUNGXNMdEYfVAesUzObyFQOAawo5QNG4lmcsoiMqaBDrPsH52KWzg2GQONlw3zCnKXczRj8",
+	"iAhZj9XpUc6afFAlCo7KaMHbUdxzjD+Umep2sI5/mY5yBT/AD3Pl0jwKKd6Fd+M1LTGmixPHZKwxnUFm",
+	"Z8ejdhI6ZCKGXczPl+SFfoVhbt6/JggyryuECLp4YKABZ2miiaG3zOFoI5aDXcIrMUy5HkXkV8VEPIrI",
+	"jaJ9HsNqP07sXRh55Axq8pz2Mb0NIE7j4pEGPOcVsi3tOFjW2CX9iMR9YAWyFXxy4MJKNHXw35rRFDrF",
+	"2DmMKBdt8toEcCWE9XDrdCl3ERHMYcNyRQDRZW4Hs8T5gcrQyP0ruCBSJUx18PYNBtBMFB3mOiJjDgCc",
+	"sAIdKxYS7W4ZmxQy9UicKcWEaZPXCT7tULBEOivunsOOLqM7t/EId8vHrAOUdgaURiYjLGefjqQjOsv5",
+	"8eAsgWpjTVaVuKxDu8UTJWOWQK3nIkUioZbNQlvqytFmOWQLAnypPaUO+feP796SjyCZIpLSmcwMGXH/",
+	"uGFfDVw6bQ+GpsQ7mnPIb2sif8qZHdEjPsHe+9f55aNJErxihcn/KtW46tpNmJykRYxpUrjNhQuO1RMT",
+	"FvMBt7Q5I4IhILUb5DkTbMBjTgF4sZxtU6WgNgS3CF8MtwhfT5Xly0wAV76TVr4MAOyTKKbjzE3HNzpA",
+	"t2BIq6QAo1uY0AcWs4kr9VzqSImrxlsxI/25DYDG+x34EqaFT0Q5vALiISdRCAypxN3uPovpGNzJhYm8",
+	"zFCFYVVnAN02wHsDQ7gjoUPFoOY/IooNoHkX3BUpb6FvVJv8zoWLFEFNHRA1tfb1HN+Bnu5VJ2IUvbMM",
+	"DyPY9myMHDLLkgvvgNZhI5kmlW+Byx7DTAB/esTTJEK84+kIQY/xQwLahtVajd/AkZySAVV2KjHmzc4R",
+	"Pk8TxUQVPwoxuxG1U7dKdn8GmnfhJZ+ovi2b+oci5E9MVQLQzQCZBKeZMproYiVhKOcxklAf30cCTlPt",
+	"U5EBzYKKGeY1FtZiRyi7jCNp5FDRyUhHRMfUimjNh4IawDrOLxmKWxABeENEYv+KLYvrEG0Uo2O7q0zE",
+	"ajYJG2xVLSizTF2atNT51fetSwc8Ld7ZG2NoPBpX3JzixjlYawpvcADJfpugLqMD6dGTiT1bTWfa1UID",
+	"nnWajYUmY0ZFRCiG6jMBhKyd4AP9OsK26yl86ylVu16b2hTm/Xo8kap0zm+A+yd+t1D4QYsfq80warUm",
+	"OpkoeUdTHZFJCucgpHFHMJBpKqdn2US3yQ3JceHghXitmbCXD/Q+RsdYDRflECh4L9DzCTVyc3dDV3DN",
+	"4n4CGrscOGWvGC3UC5ya6lv7oLU1c7aF7SEsH+lbjmkpc45f+r4nJQjELkylc4B1r5rNzaJTyHAJfVTw",
+	"Fno8E7sLhVF9d5R1S3dXiaN6e8utDqqNhK4YqTRuEOp5qXH19guMkRjZJv+RUWFAvwfeabn5mKYEDf85",
+	"ddjI+LYUj3mI7ThQj0Jq7JAB/2qvQ9a3X+VI8VY/mo4kTkLfzg8Qiv2/ffn2/wUAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -133,6 +133,12 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 		apptest.Header{Name: "Content-Type", Value: "text/csv"})
 	h.Work()
 
+	item := post("stock/items", "/stock/items", map[string]any{"catalogue_code": "blanket"}).ID()
+	store := post("stock/locations", "/stock/locations", map[string]any{"code": "A1", "name": "Store", "kind": "store"}).ID()
+	received := post("stock/documents", "/stock/receipts", map[string]any{"type": "receipt_donation", "lines": []any{map[string]any{"item_id": item, "location_id": store, "quantity": "50"}}})
+	a.ids["stock/movements"], a.ids["stock/lots"] = received.ID("movements", 0, "id"), received.ID("movements", 0, "lot_id")
+	post("stock/periods", "/stock/periods", map[string]any{"through_on": "2026-01-31"})
+
 	post("phases", "/phases", map[string]any{"phase": "phase_out", "starts_on": "2030-01-01"})
 	post("management-models", "/management-models", map[string]any{"model": "co_managed", "organisation_id": h.IOM, "starts_on": "2030-01-01"})
 	post("sops", "/sops", map[string]any{"title": "SOP"})

@@ -26,6 +26,7 @@ var holds = map[string][]string{
 	"string": {"text", "name"}, "bool": {"bool"}, "int": {"int4", "int8"}, "int32": {"int4"}, "int64": {"int8"}, "float64": {"float8"},
 	"[]byte": {"bytea"}, "time.Time": {"timestamptz"}, "db.Date": {"date"}, "uuid.UUID": {"uuid"}, "tenant.ID": {"uuid"},
 	"db.Strings": {"_text"}, "db.UUIDs": {"_uuid"}, "db.JSON": {"jsonb"}, "json": {"jsonb"}, "json.RawMessage": {"json"},
+	"decimal.Decimal": {"numeric"},
 }
 
 // readOnly are entities that only read a part of their table, or read it in another form; what

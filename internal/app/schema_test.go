@@ -45,6 +45,9 @@ var untrailed = map[string]string{
 	"stat_recounts":            "a measurement",
 	"statistics_profiles":      "set by migrations",
 	"reserved_references":      "the numbers of a block that the trail has",
+	"stock_balances":           "derived from movements that the trail has",
+	"stock_counters":           "numbers that documents use up",
+	"stock_recounts":           "a measurement",
 	"timeline":                 "derived from rows that the trail has",
 	"shipped_forms":            "files of the product, stored when it migrates",
 }
@@ -83,6 +86,7 @@ var definers = map[string]string{
 	"partner_hold":          "only through the partner's own window; takes a lock, shows nothing",
 	"referral_destination":  "answers the id and the referral policy of one centre",
 	"chronicle_row":         "a trigger: the timeline's entries of the row that changed",
+	"stock_posted":          "a trigger: the balances of the movements that were written",
 }
 
 type table struct {

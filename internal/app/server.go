@@ -22,6 +22,7 @@ import (
 	"github.com/waystation/waystation/internal/reception"
 	"github.com/waystation/waystation/internal/referral"
 	"github.com/waystation/waystation/internal/statistics"
+	"github.com/waystation/waystation/internal/stock"
 	"github.com/waystation/waystation/internal/task"
 	"github.com/waystation/waystation/internal/timeline"
 )
@@ -46,6 +47,7 @@ type (
 	arrivals      = reception.Handlers
 	referrals     = referral.Handlers
 	figures       = statistics.Handlers
+	stores        = stock.Handlers
 	timelines     = timeline.Handlers
 	tasks         = task.Handlers
 )
@@ -72,6 +74,7 @@ type server struct {
 	arrivals
 	referrals
 	figures
+	stores
 	timelines
 	tasks
 }

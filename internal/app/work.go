@@ -18,6 +18,7 @@ import (
 	"github.com/waystation/waystation/internal/jobs"
 	"github.com/waystation/waystation/internal/referral"
 	"github.com/waystation/waystation/internal/statistics"
+	"github.com/waystation/waystation/internal/stock"
 )
 
 // Jobs lists everything that the house works on outside requests; each domain adds its own here.
@@ -36,6 +37,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	referral.Jobs(r)
 	a.files.Jobs(r)
 	attachment.Jobs(r)
+	stock.Jobs(r)
 	return r
 }
 

@@ -17,6 +17,7 @@ type Policy struct {
 	Approvals    map[string]Approval   `json:"approvals"` // by act: closure, plan, assessment, consent_override
 	Referral     ReferralPolicy        `json:"referral"`
 	Reception    ReceptionPolicy       `json:"reception"`
+	Stock        StockPolicy           `json:"stock"`
 	Consent      []ConsentStatement    `json:"consent_statements"`
 	Attachments  AttachmentPolicy      `json:"attachments"`
 	Card         CardPolicy            `json:"card"`
@@ -175,6 +176,12 @@ type CardPolicy struct {
 	PrintWindowMinutes int  `json:"print_window_minutes"`
 }
 
+// StockPolicy bounds what is written into the stock ledger (handbook 7.2 and 14).
+type StockPolicy struct {
+	BackdatingDays int      `json:"backdating_days"` // how far back a document may be dated, inside the open period
+	ApprovalFor    []string `json:"approval_for"`    // kinds of documents that a second person decides: loss, disposal, adjustment
+}
+
 // ConsentStatement is the text that is read to a person, in one language.
 type ConsentStatement struct {
 	Version  string `json:"version"`
@@ -196,6 +203,9 @@ func (p *Policy) UnmarshalJSON(raw []byte) error {
 	}
 	if p.People == (PeoplePolicy{}) {
 		p.People = DefaultPolicy().People
+	}
+	if p.Stock.ApprovalFor == nil {
+		p.Stock = DefaultPolicy().Stock
 	}
 	return nil
 }
@@ -236,6 +246,7 @@ func DefaultPolicy() Policy {
 		Attachments: AttachmentPolicy{LinkMinutes: 5, ScanKeepDays: 90, VoidedKeepDays: 30, Most: 200},
 		Card:        CardPolicy{PrintWindowMinutes: 60},
 		Retention:   map[string]int{"case_closed": 60, "registration_without_case": 24, "consent": 120, "stock_documents": 84},
+		Stock:       StockPolicy{BackdatingDays: 31, ApprovalFor: StockApprovals()},
 	}
 }
 

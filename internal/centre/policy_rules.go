@@ -30,6 +30,9 @@ func RegistrationFields() []string {
 	}
 }
 
+// StockApprovals returns the kinds of stock documents that a policy may ask a second person to decide.
+func StockApprovals() []string { return []string{"loss", "disposal", "adjustment"} }
+
 // Validate checks what the spec cannot say of a policy: that it is whole, names what exists, and
 // that its parts agree. It answers a 422 with a pointer for each broken rule.
 func (p Policy) Validate() error {

@@ -141,6 +141,7 @@ func TestEntries_ParentsExistWithoutCircles(t *testing.T) {
 // Some columns hold codes of another list.
 func TestExtra_ReferencesExist(t *testing.T) {
 	references := []struct{ list, column, target string }{
+		{"nfi_item", "item_category", "stock_item_category"},
 		{"nfi_kit_component", "item", "nfi_item"},
 		{"population_type", "migration_status", "migration_status"},
 		{"service_type", "mhpss_code", "mhpss_activity_type"},

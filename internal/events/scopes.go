@@ -59,6 +59,13 @@ var readScopes = map[string]string{
 	"case_invitation":         "case_files:read",
 	"break_glass_grant":       "break_glass:review",
 	"referral":                "referrals:read",
+	"stock_item":              "stock:read",
+	"stock_location":          "stock:read",
+	"stock_lot":               "stock:read",
+	"stock_document":          "stock:read",
+	"stock_movement":          "stock:read",
+	"stock_period":            "stock:read",
+	"stock_recount":           "stock:read",
 }
 
 // Resources returns which scope opens the changes of each resource.
