@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/tenant"
 )
 
 // CareArrangement is who takes care of a child over a stretch of time. A child has one at a time.
@@ -81,12 +82,15 @@ func (s *Separation) Validate(latest db.Date) error {
 type spell[T any] interface {
 	beneficiary.Recorded[T]
 	begins() db.Date
+	ended() *db.Date
 	endOn(db.Date)
 }
 
 func (a *CareArrangement) begins() db.Date  { return a.Since }
+func (a *CareArrangement) ended() *db.Date  { return a.EndedOn }
 func (a *CareArrangement) endOn(on db.Date) { a.EndedOn = &on }
 func (s *Separation) begins() db.Date       { return s.Since }
+func (s *Separation) ended() *db.Date       { return s.EndedOn }
 func (s *Separation) endOn(on db.Date)      { s.EndedOn = &on }
 
 // record stores what is so from a day on and ends what was so until then. The child is held, so that
@@ -101,18 +105,37 @@ func record[T any, P spell[T]](ctx context.Context, child uuid.UUID, next P) err
 }
 
 func succeed[T any, P spell[T]](ctx context.Context, child uuid.UUID, next P) error {
-	current, err := db.Find[T](ctx, func(q *gorm.DB) *gorm.DB {
-		return q.Where("beneficiary_id = ? and ended_on is null and voided_at is null", child)
+	latest, err := db.Find[T](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Where("beneficiary_id = ? and voided_at is null", child).Order("ended_on desc nulls first").Limit(1)
 	})
-	if err != nil || len(current) == 0 {
+	if err != nil || len(latest) == 0 {
 		return err
 	}
-	last := P(&current[0])
-	if next.begins().Before(last.begins().Time) {
+	last := P(&latest[0])
+	switch until := last.ended(); {
+	case until != nil && next.begins().Before(until.Time):
+		return fault.InvalidField("/since", "before_last", "The last entry lasted longer. Void it where it is wrong.")
+	case until != nil:
+		return nil
+	case next.begins().Before(last.begins().Time):
 		return fault.InvalidField("/since", "before_current", "The current entry begins later. Void it where it is wrong.")
 	}
 	last.endOn(next.begins())
 	return db.Save(ctx, last)
+}
+
+// known answers the 422 of a caregiver whose record is not in use.
+func (a *CareArrangement) known(ctx context.Context) error {
+	if a.CaregiverID == nil {
+		return nil
+	}
+	var active bool
+	err := db.Tx(ctx).Raw("select coalesce((select status = ? from beneficiaries where centre_id in ? and id = ?), true)",
+		beneficiary.Active, tenant.Centres(ctx), a.CaregiverID).Scan(&active).Error
+	if err == nil && !active {
+		return fault.InvalidField("/caregiver_id", "record_ended", "This registration was merged or voided. Use the one that is in use.")
+	}
+	return err // where there is none, the foreign key says so
 }
 
 var careSorts = db.Sorts[CareArrangement]{

@@ -25,6 +25,9 @@ func (Handlers) RecordCareArrangement(ctx context.Context, req api.RecordCareArr
 		return nil, err
 	}
 	e := fromCareCreate(*req.Body, since)
+	if err := e.known(ctx); err != nil {
+		return nil, err
+	}
 	if err := record(ctx, req.ID, &e); err != nil {
 		return nil, err
 	}

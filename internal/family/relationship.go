@@ -5,6 +5,7 @@ package family
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -234,7 +235,8 @@ func change(ctx context.Context, person, id uuid.UUID, ifMatch string, do func(*
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(open(people), stored.Valid()); err != nil {
+	own := slices.IndexFunc(people, func(b beneficiary.Beneficiary) bool { return b.ID == person })
+	if err := errors.Join(people[own].Open(), stored.Valid()); err != nil { // the other's record may have been an error
 		return nil, err
 	}
 	r := stored.seenFrom(person)
