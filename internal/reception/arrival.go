@@ -12,6 +12,8 @@ import (
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/tenant"
+	"github.com/waystation/waystation/internal/wire"
 )
 
 // arrival is a visit with those it counts.
@@ -94,6 +96,9 @@ func (d desk) receive(ctx context.Context, a arrival) error {
 		if err := hold(ctx, *v.BeneficiaryID); err != nil {
 			return err
 		}
+	}
+	if err := v.brought(ctx); err != nil {
+		return err
 	}
 	if err := d.rank(ctx, a); err != nil {
 		return err
@@ -199,6 +204,9 @@ func identify(ctx context.Context, id uuid.UUID, ifMatch string, person uuid.UUI
 			return err
 		}
 		v.BeneficiaryID = &person
+		if err := v.brought(ctx); err != nil {
+			return err
+		}
 		if err := d.rank(ctx, *a); err != nil {
 			return err
 		}
@@ -208,11 +216,16 @@ func identify(ctx context.Context, id uuid.UUID, ifMatch string, person uuid.UUI
 
 // correct applies what changed in a visit, judges it and ranks it again.
 func (a *arrival) correct(ctx context.Context, d desk, edit func(), tallies []Tally) error {
-	v, event := a.visit, a.visit.RescueEventID
+	v, event, referral := a.visit, a.visit.RescueEventID, wire.Value(a.visit.ReferralID)
 	if err := v.kept(); err != nil {
 		return err
 	}
 	edit()
+	if wire.Value(v.ReferralID) != referral {
+		if err := v.brought(ctx); err != nil {
+			return err
+		}
+	}
 	if event != nil && *event != *v.RescueEventID {
 		return fault.InvalidField("/rescue_event_id", "in_another_event", "The visit belongs to a rescue event already. Void it, and receive it with the right one.")
 	}
@@ -234,7 +247,29 @@ func (a *arrival) correct(ctx context.Context, d desk, edit func(), tallies []Ta
 			return err
 		}
 	}
+	if v.EndedAt != nil && v.BeneficiaryID != nil {
+		return nil // what reception knew then stays
+	}
 	return d.rank(ctx, *a)
+}
+
+// brought answers the 422 of a referral that cannot have brought the visitor: one that the caller may
+// not know of, or that of another person.
+func (v *Visit) brought(ctx context.Context) error {
+	if v.ReferralID == nil {
+		return nil
+	}
+	var of []*uuid.UUID
+	err := db.Tx(ctx).Raw("select beneficiary_id from referrals where centre_id in ? and id = ?", tenant.Centres(ctx), v.ReferralID).Scan(&of).Error
+	switch {
+	case err != nil:
+		return err
+	case len(of) == 0:
+		return unknownReferral()
+	case v.BeneficiaryID != nil && of[0] != nil && *of[0] != *v.BeneficiaryID:
+		return fault.InvalidField("/referral_id", "other_person", "The referral is that of another person.")
+	}
+	return nil
 }
 
 // recount counts those who came anew.

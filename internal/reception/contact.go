@@ -38,9 +38,7 @@ type contact struct {
 // judge fills in what follows from a contact and checks it.
 func (c *contact) judge(d desk) error {
 	rules := fault.Rules()
-	if c.OccurredAt.After(d.now.Add(skew)) {
-		rules.Add("/occurred_at", "in_the_future", "The contact lies in the future.")
-	}
+	past(rules, "/occurred_at", "The contact", c.OccurredAt, d.now)
 	c.Persons, c.OccurredOn = add(rules, "/headcounts", c.tallies), d.day(c.OccurredAt)
 	return rules.Err()
 }

@@ -72,10 +72,9 @@ var _ = db.Constraint("rescue_event_people_key", alreadyLinked)
 
 // Validate checks what the spec cannot say.
 func (e *RescueEvent) Validate(now time.Time) error {
-	if e.OccurredAt.After(now.Add(skew)) {
-		return fault.InvalidField("/occurred_at", "in_the_future", "The rescue lies in the future.")
-	}
-	return nil
+	rules := fault.Rules()
+	past(rules, "/occurred_at", "The rescue", e.OccurredAt, now)
+	return rules.Err()
 }
 
 // kept answers the 409 of an event that was voided.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 )
@@ -67,14 +68,16 @@ var (
 	_ = db.Constraint("visits_one_open_key", func() *fault.Error {
 		return fault.New(fault.Conflict, "already_here", "The person is here already. Go on with that visit, or record that it ended.")
 	})
-	_ = db.Constraint("visits_referral_fk", func() *fault.Error {
-		return fault.InvalidField("/referral_id", "unknown_referral", "The centre has no such referral.")
-	})
+	_ = db.Constraint("visits_referral_fk", unknownReferral)
 	_ = db.Constraint("visits_referred_to_fkey", unknownOrganisation)
 )
 
 func idTaken() *fault.Error {
 	return fault.New(fault.Conflict, "id_taken", "Something is recorded under this id already.").Add("/id", "id_taken", "Choose a new UUID.")
+}
+
+func unknownReferral() *fault.Error {
+	return fault.InvalidField("/referral_id", "unknown_referral", "The centre has no such referral.")
 }
 
 func unknownOrganisation() *fault.Error {
@@ -108,9 +111,7 @@ type step struct {
 // Validate checks what the spec cannot say of the visit as it stands.
 func (v *Visit) Validate(now time.Time) error {
 	rules := fault.Rules()
-	if v.ArrivedAt.After(now.Add(skew)) {
-		rules.Add("/arrived_at", "in_the_future", "The arrival lies in the future.")
-	}
+	past(rules, "/arrived_at", "The arrival", v.ArrivedAt, now)
 	for _, later := range []*time.Time{v.TriagedAt, v.AdmittedAt, v.EndedAt} {
 		if later != nil && v.ArrivedAt.After(*later) {
 			rules.Add("/arrived_at", "after_what_followed", "The arrival lies after what followed it.")
@@ -123,10 +124,18 @@ func (v *Visit) Validate(now time.Time) error {
 	case v.BeneficiaryID != nil && v.Headcount != nil && *v.Headcount != 1:
 		rules.Add("/headcounts", "one_person", "This is the visit of one person. Receive the others by a visit of their own.")
 	}
-	if v.OrientationOn != nil && v.OrientationOn.After(now.Add(14*time.Hour)) { // today anywhere on earth
-		rules.Add("/orientation/given_on", "in_the_future", "The orientation lies in the future.")
-	}
+	beneficiary.CheckPast(rules, "/orientation/given_on", v.OrientationOn, beneficiary.Latest())
 	return rules.Err()
+}
+
+// past refuses an instant that lies in the future, or so long ago that it is a slip of the pen.
+func past(rules *fault.Error, pointer, what string, at, now time.Time) {
+	if at.After(now.Add(skew)) {
+		rules.Add(pointer, "in_the_future", what+" lies in the future.")
+		return
+	}
+	day := db.NewDate(at)
+	beneficiary.CheckPast(rules, pointer, &day, day)
 }
 
 // in answers the 409 of a visit that is in none of these states.

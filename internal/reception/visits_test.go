@@ -330,3 +330,68 @@ func TestVisits_ReadingOneIsInTheTrailAndWhatWasFoundIsNot(t *testing.T) {
 		t.Errorf("%d lines of the trail tell what was found", leaks)
 	}
 }
+
+func TestVisit_IsOfThisCenturyOrTheLast(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "registrar")
+	for name, c := range map[string]struct {
+		path string
+		body body
+		want string
+	}{
+		"arrival":     {"/visits", walkIn().with(body{"arrived_at": "0001-01-01T00:00:00Z"}), "impossible_date /arrived_at"},
+		"orientation": {"/visits", walkIn().with(body{"orientation": body{"given_on": "1202-03-02", "language": "ha", "format": "group"}}), "impossible_date /orientation/given_on"},
+		"contact":     {"/service-contacts", body{"occurred_at": "0202-03-02T06:05:00Z", "service_type": "health.consultation", "headcounts": []any{people("2", "unhcr_18_59", 1)}}, "impossible_date /occurred_at"},
+	} {
+		if r := h.Call(p, "POST", in(h, c.path), c.body).WantCode(422, "invalid"); found(r) != c.want {
+			t.Errorf("%s: %s", name, r.Raw)
+		}
+	}
+}
+
+// A referral brings the person that it is about; one behind a wall is not even said to exist.
+func TestVisit_IsBroughtByTheVisitorsReferral(t *testing.T) {
+	h := apptest.New(t)
+	p, partner := h.Staff(h.CentreA, "registrar"), h.Organisation("Clinic", "ngo")
+	hers, other := register(h, p, nil).ID(), register(h, p, body{"given_name": "Aminata"}).ID()
+	referred := func(kase any) uuid.UUID {
+		id := uuid.New()
+		h.Exec(`insert into referrals (centre_id, id, version, created_at, updated_at, direction, number, status, priority, organisation_id, reasons, services, beneficiary_id, case_id)
+			values ($1, $2, 1, now(), now(), 'inbound', $6, 'accepted', 'urgent', $3, '{}', '{}', $4, $5)`, h.CentreA, id, partner, hers, kase, id.String())
+		return id
+	}
+	kase := uuid.New()
+	h.Exec(`insert into cases (centre_id, id, version, created_at, updated_at, number, beneficiary_id, status, risk_level, source, sensitivity)
+		values ($1, $2, 1, now(), now(), 'C', $3, 'open', 'medium', 'walk_in', 'restricted')`, h.CentreA, kase, hers)
+	known, walled := referred(nil), referred(kase)
+	visit := func(person, referral uuid.UUID) *apptest.Response {
+		return h.Call(p, "POST", in(h, "/visits"), walkIn().with(ofPerson(person)).with(body{"referral_id": referral}))
+	}
+	if r := visit(other, known).WantCode(422, "invalid"); found(r) != "other_person /referral_id" {
+		t.Errorf("of another person: %s", r.Raw)
+	}
+	if r := visit(hers, walled).WantCode(422, "invalid"); found(r) != "unknown_referral /referral_id" {
+		t.Errorf("behind the wall: %s", r.Raw)
+	}
+	visit(hers, known).Want(201)
+	nameless := receive(h, p, body{"referral_id": known})
+	if r := act(h, p, nameless, "identify", body{"beneficiary_id": other}).WantCode(422, "invalid"); found(r) != "other_person /referral_id" {
+		t.Errorf("identified: %s", r.Raw)
+	}
+	mine := receive(h, p, ofPerson(other))
+	if r := h.Call(p, "PATCH", path(mine), body{"referral_id": known}, apptest.IfMatch(mine.ETag())).WantCode(422, "invalid"); found(r) != "other_person /referral_id" {
+		t.Errorf("corrected: %s", r.Raw)
+	}
+}
+
+// What reception knew of a visitor who left is not what the register tells today.
+func TestVisit_ThatEndedKeepsWhatWasKnown(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "registrar")
+	who := register(h, p, nil)
+	gone := act(h, p, receive(h, p, ofPerson(who.ID())), "leave", body{}).Want(200)
+	h.Call(p, "POST", path(who)+"/needs", body{"code_system": "migrant_vulnerability", "code": "disability", "confidence": "observed"}).Want(201)
+	if r := h.Call(p, "PATCH", in(h, "/visits/"+gone.ID().String()), body{"note": "Came on foot"}, apptest.IfMatch(gone.ETag())).Want(200); r.Len("known_groups") != 0 || r.Text("priority_band") != gone.Text("priority_band") {
+		t.Errorf("ranked again: %s", r.Raw)
+	}
+}
