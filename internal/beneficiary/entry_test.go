@@ -1,11 +1,13 @@
 package beneficiary_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -299,4 +301,57 @@ func TestJourney_IsReadInItsOrder(t *testing.T) {
 	if page := h.Call(p, "GET", at+"?limit=1&sort=-position", nil).Want(200); page.Text("data", 0, "to_place") != "Gao" || page.Text("next_cursor") == "" {
 		t.Errorf("from the end: %s", page.Raw)
 	}
+}
+
+// A cursor that somebody made up is a bad request, whatever it holds.
+func TestEntries_RefuseForgedCursors(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "registrar")
+	person := register(h, p, nil).Header.Get("Location")
+	for path, forged := range map[string]string{
+		"/journey":  `{"s":"position","v":"first","i":"00000000-0000-0000-0000-000000000000"}`,
+		"/names":    `{"s":"created_at","v":"0000-01-01T00:00:00Z","i":"00000000-0000-0000-0000-000000000000"}`,
+		"/contacts": `{"s":"-created_at","v":"0001-01-01T00:00:00+14:00","i":"00000000-0000-0000-0000-000000000000"}`,
+	} {
+		h.Call(p, "GET", person+path+"?cursor="+base64.RawURLEncoding.EncodeToString([]byte(forged)), nil).WantCode(400, "invalid_cursor")
+	}
+	huge := base64.RawURLEncoding.EncodeToString([]byte(`{"s":"position","v":"99999999999","i":"00000000-0000-0000-0000-000000000000"}`))
+	h.Call(p, "GET", person+"/journey?cursor="+huge, nil).Want(200)
+}
+
+// The day is that of the centre, east and west of the date line.
+func TestCompleteness_AChildComesOfAgeWhereTheCentreIs(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "registrar")
+	names := []string{"Fanta", "Ousmane", "Kadiatou", "Yacouba"} // of nobody taken for another
+	for _, zone := range []string{"Pacific/Kiritimati", "Pacific/Pago_Pago"} {
+		h.Exec("update centres set time_zone = $1 where id = $2", zone, h.CentreA)
+		here, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		today := time.Now().In(here)
+		for born, child := range map[time.Time]bool{today.AddDate(-18, 0, 0): false, today.AddDate(-18, 0, 1): true} {
+			name := names[0]
+			names = names[1:]
+			who := register(h, p, body{"given_name": name, "family_name": nil, "age": nil, "birth_date": born.Format(time.DateOnly), "consent": nil, "basis": "vital_interest", "basis_reason": "alone"}).Header.Get("Location")
+			if r := h.Call(p, "GET", who+"/completeness", nil).Want(200); r.Value("child") != child {
+				t.Errorf("%s: born %s: %s", zone, born.Format(time.DateOnly), r.Raw)
+			}
+		}
+	}
+}
+
+// Nobody joins a household before people were counted, and a void record's needs stay as they are.
+func TestPerson_RefusesImpossibleDaysAndChangesOfWhatIsOver(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "caseworker")
+	who := register(h, p, nil)
+	if r := h.Call(p, "POST", "/v1/centres/"+h.CentreA.String()+"/households", body{"members": []body{{"beneficiary_id": who.ID(), "relationship": "head", "joined_on": "0026-03-01"}}}); found(r) != "impossible_date /members/0/joined_on" {
+		t.Errorf("joined: %s", r.Raw)
+	}
+	need := h.Call(p, "POST", who.Header.Get("Location")+"/needs", body{"code_system": "migrant_vulnerability", "code": "disability", "confidence": "observed"}).Want(201).Header.Get("Location")
+	h.Call(p, "POST", who.Header.Get("Location")+"/void", body{"reason": "Twice"}, apptest.IfMatch(`"1"`)).Want(200)
+	h.Call(p, "PATCH", need, body{"note": "x"}, apptest.IfMatch(`"1"`)).WantCode(409, "state_conflict")
+	h.Call(p, "POST", need+"/end", body{}, apptest.IfMatch(`"1"`)).WantCode(409, "state_conflict")
 }

@@ -185,11 +185,8 @@ func (Handlers) ListSpecificNeeds(ctx context.Context, req api.ListSpecificNeeds
 // RecordSpecificNeed adds a need of a person. The answer is what was sent: whoever records a
 // restricted need may not be among those who read it.
 func (Handlers) RecordSpecificNeed(ctx context.Context, req api.RecordSpecificNeedRequestObject) (api.RecordSpecificNeedResponseObject, error) {
-	b, err := db.LockAny[Beneficiary](ctx, req.ID)
+	b, err := Hold(ctx, req.ID)
 	if err != nil {
-		return nil, err
-	}
-	if err := b.open(); err != nil {
 		return nil, err
 	}
 	n := fromNeedCreate(*req.Body)

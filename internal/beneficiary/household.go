@@ -79,8 +79,9 @@ func (h *Household) seat(members []HouseholdMember, pointer func(int) string) er
 	for i := range members {
 		m := &members[i]
 		m.HouseholdID = h.ID
-		if m.JoinedOn.After(latest.Time) {
-			return fault.InvalidField(pointer(i)+"/joined_on", "in_the_future", "The day of joining lies in the future.")
+		rules := fault.Rules()
+		if CheckPast(rules, pointer(i)+"/joined_on", &m.JoinedOn, latest); rules.Err() != nil {
+			return rules
 		}
 		if m.Relationship != Head {
 			continue

@@ -67,7 +67,7 @@ func (l *JourneyLeg) next(ctx context.Context) error {
 }
 
 var legSorts = db.Sorts[JourneyLeg]{
-	"position": {SQL: "position", Cast: "int", Value: func(l *JourneyLeg) any { return l.Position }},
+	"position": {SQL: "position", Cast: "bigint", Value: func(l *JourneyLeg) any { return l.Position }},
 }
 
 func legID(l *JourneyLeg) uuid.UUID { return l.ID }

@@ -114,13 +114,20 @@ func listReviews(ctx context.Context, l db.Listing, to *db.Date, codeSystem *str
 	})
 }
 
-// lockNeed holds a need that belongs to the person of the path.
+// lockNeed holds the person of the path, whose record takes changes, and a need of theirs.
 func lockNeed(ctx context.Context, beneficiaryID, id uuid.UUID, ifMatch string) (*SpecificNeed, error) {
+	b, err := db.LockAny[Beneficiary](ctx, beneficiaryID)
+	if err != nil {
+		return nil, err
+	}
 	n, err := db.Lock[SpecificNeed](ctx, id, ifMatch)
-	if err == nil && n.BeneficiaryID != beneficiaryID {
+	if err != nil {
+		return nil, err
+	}
+	if n.BeneficiaryID != b.ID {
 		return nil, fault.Missing()
 	}
-	return n, err
+	return n, b.open()
 }
 
 // findNeed returns a need that belongs to the person of the path.

@@ -63,7 +63,7 @@ func Reindex(ctx context.Context, b *Beneficiary) error {
 // Completeness is what a registration still lacks, by names of fields.
 type Completeness struct {
 	Person   *Beneficiary
-	Child    bool     // is, or may be, under 18 today
+	Child    bool     // is, or may be, under 18 today, where the centre is
 	Sop      []string // asked for at the person's level
 	Children []string // asked of every child, whatever the procedures say
 	Full     []string // what a full registration would need beside it
@@ -78,10 +78,15 @@ func CompletenessOf(ctx context.Context, id uuid.UUID, t Terms) (*Completeness, 
 	if err := b.recallAll(ctx); err != nil {
 		return nil, err
 	}
-	c := &Completeness{Person: b, Child: b.childOn(db.Now()), Sop: t.lacks(b, b.RegistrationLevel)}
+	day, err := today(ctx)
+	if err != nil {
+		return nil, err
+	}
+	child := b.childOn(day.Time)
+	c := &Completeness{Person: b, Child: child, Sop: t.lacks(b, b.RegistrationLevel, child)}
 	if c.Child {
 		c.Children = slices.DeleteFunc(slices.Clone(ofChildren), func(field string) bool { return b.answered(field) || slices.Contains(c.Sop, field) })
 	}
-	c.Full = slices.DeleteFunc(t.lacks(b, "full"), func(field string) bool { return slices.Contains(c.Sop, field) || slices.Contains(c.Children, field) })
+	c.Full = slices.DeleteFunc(t.lacks(b, "full", child), func(field string) bool { return slices.Contains(c.Sop, field) || slices.Contains(c.Children, field) })
 	return c, nil
 }

@@ -51,6 +51,9 @@ func actor(ctx context.Context) *uuid.UUID {
 // latest is the last calendar date that is today anywhere on earth.
 func latest() db.Date { return db.NewDate(db.Now().Add(14 * time.Hour)) }
 
+// earliest is the first one: who is no child on it is none anywhere.
+func earliest() db.Date { return db.NewDate(db.Now().Add(-12 * time.Hour)) }
+
 // Register registers a person under all rules of registration, in the caller's transaction, and
 // queues whom they may be a duplicate of. The fault is a 422 with JSON pointers of the
 // registration's body, or the 409 likely_duplicate; see Registration.Acknowledged.
@@ -161,18 +164,17 @@ func (t Terms) age(rules *fault.Error, b *Beneficiary, age *int) {
 
 // require checks the fields that the centre's SOP asks for at this level.
 func (t Terms) require(rules *fault.Error, b *Beneficiary) {
-	for _, field := range t.lacks(b, b.RegistrationLevel) {
+	for _, field := range t.lacks(b, b.RegistrationLevel, b.childOn(earliest().Time)) {
 		rules.Add("/"+field, "required_by_sop", "The centre's procedures ask for this at this level of registration; unknown and declined are answers too. What is recorded beside the person needs a basic registration first.")
 	}
 }
 
-// lacks lists what the centre's SOP asks for at a level and the person has not answered.
-func (t Terms) lacks(b *Beneficiary, level string) []string {
+// lacks lists what the centre's SOP asks for at a level and the person, child or not, has not answered.
+func (t Terms) lacks(b *Beneficiary, level string, child bool) []string {
 	required := t.Policy.BasicRequires
 	if level == "full" {
 		required = slices.Concat(required, t.Policy.FullRequires)
 	}
-	child := b.childOn(db.Now())
 	return slices.DeleteFunc(slices.Clone(required), func(field string) bool {
 		return b.answered(field) || !child && slices.Contains(ofChildren, field)
 	})

@@ -118,18 +118,18 @@ func (k keyset[T]) cursor(last *T, id func(*T) uuid.UUID) string {
 
 // accepts keeps a forged cursor from becoming a database error.
 func (s Sort[T]) accepts(value string) bool {
-	var err error
+	at, err := time.Unix(0, 0), error(nil)
 	switch s.Cast {
 	case "timestamptz":
-		_, err = time.Parse(time.RFC3339Nano, value)
+		at, err = time.Parse(time.RFC3339Nano, value)
 	case "date":
-		_, err = time.Parse(time.DateOnly, value)
+		at, err = time.Parse(time.DateOnly, value)
 	case "bigint":
 		_, err = strconv.ParseInt(value, 10, 64)
 	case "float8":
 		_, err = strconv.ParseFloat(value, 64)
 	}
-	return err == nil && !strings.ContainsRune(value, 0)
+	return err == nil && at.UTC().Year() > 0 && !strings.ContainsRune(value, 0) // PostgreSQL knows no year 0
 }
 
 func format(v any) string {
