@@ -50,6 +50,7 @@ func TestBreakGlass_OpensARestrictedFileForAWhile(t *testing.T) {
 	if d.reads(d.supervisor, id) {
 		t.Fatal("a supervisor sees a restricted file")
 	}
+	d.Call(d.Staff(d.CentreA, "centre_manager"), "POST", d.at(id, "break-glass"), emergency).WantCode(403, "forbidden") // keeps the house, not files
 	nowhere := d.Call(d.supervisor, "POST", d.at(uuid.New(), "break-glass"), emergency).WantCode(404, "not_found")
 	d.Call(d.supervisor, "POST", d.at(id, "break-glass"), obj{"reason": "curious"}).WantCode(422, "invalid")
 	broken := d.Call(d.supervisor, "POST", d.at(id, "break-glass"), emergency).Want(201)
