@@ -968,6 +968,7 @@ func (e DuplicateDecisionDecision) Valid() bool {
 // Defines values for DuplicateDecisionCreateDecision.
 const (
 	DuplicateDecisionCreateDecisionLater        DuplicateDecisionCreateDecision = "later"
+	DuplicateDecisionCreateDecisionMerge        DuplicateDecisionCreateDecision = "merge"
 	DuplicateDecisionCreateDecisionNotDuplicate DuplicateDecisionCreateDecision = "not_duplicate"
 )
 
@@ -975,6 +976,8 @@ const (
 func (e DuplicateDecisionCreateDecision) Valid() bool {
 	switch e {
 	case DuplicateDecisionCreateDecisionLater:
+		return true
+	case DuplicateDecisionCreateDecisionMerge:
 		return true
 	case DuplicateDecisionCreateDecisionNotDuplicate:
 		return true
@@ -1505,6 +1508,33 @@ func (e MeKind) Valid() bool {
 	}
 }
 
+// Defines values for MergeConflictKind.
+const (
+	MergeConflictKindConsent       MergeConflictKind = "consent"
+	MergeConflictKindOpenCases     MergeConflictKind = "open_cases"
+	MergeConflictKindRelationship  MergeConflictKind = "relationship"
+	MergeConflictKindSameHousehold MergeConflictKind = "same_household"
+	MergeConflictKindTwoHouseholds MergeConflictKind = "two_households"
+)
+
+// Valid indicates whether the value is a known member of the MergeConflictKind enum.
+func (e MergeConflictKind) Valid() bool {
+	switch e {
+	case MergeConflictKindConsent:
+		return true
+	case MergeConflictKindOpenCases:
+		return true
+	case MergeConflictKindRelationship:
+		return true
+	case MergeConflictKindSameHousehold:
+		return true
+	case MergeConflictKindTwoHouseholds:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MissingFieldRequiredBy.
 const (
 	MissingFieldRequiredByChild MissingFieldRequiredBy = "child"
@@ -1829,6 +1859,24 @@ func (e ReferralPreviewFieldOpens) Valid() bool {
 	}
 }
 
+// Defines values for RegistrationCardStatus.
+const (
+	RegistrationCardStatusActive  RegistrationCardStatus = "active"
+	RegistrationCardStatusRevoked RegistrationCardStatus = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationCardStatus enum.
+func (e RegistrationCardStatus) Valid() bool {
+	switch e {
+	case RegistrationCardStatusActive:
+		return true
+	case RegistrationCardStatusRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RegistrationConsentDecision.
 const (
 	RegistrationConsentDecisionGiven   RegistrationConsentDecision = "given"
@@ -1934,6 +1982,27 @@ func (e SOPStatus) Valid() bool {
 	case SOPStatusDraft:
 		return true
 	case SOPStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SOPStockApprovalFor.
+const (
+	SOPStockApprovalForAdjustment SOPStockApprovalFor = "adjustment"
+	SOPStockApprovalForDisposal   SOPStockApprovalFor = "disposal"
+	SOPStockApprovalForLoss       SOPStockApprovalFor = "loss"
+)
+
+// Valid indicates whether the value is a known member of the SOPStockApprovalFor enum.
+func (e SOPStockApprovalFor) Valid() bool {
+	switch e {
+	case SOPStockApprovalForAdjustment:
+		return true
+	case SOPStockApprovalForDisposal:
+		return true
+	case SOPStockApprovalForLoss:
 		return true
 	default:
 		return false
@@ -2114,6 +2183,267 @@ func (e SpecificNeedPatchConfidence) Valid() bool {
 	case SpecificNeedPatchConfidenceObserved:
 		return true
 	case SpecificNeedPatchConfidenceSelfReported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockAdjustmentLineDirection.
+const (
+	StockAdjustmentLineDirectionMinus StockAdjustmentLineDirection = "minus"
+	StockAdjustmentLineDirectionPlus  StockAdjustmentLineDirection = "plus"
+)
+
+// Valid indicates whether the value is a known member of the StockAdjustmentLineDirection enum.
+func (e StockAdjustmentLineDirection) Valid() bool {
+	switch e {
+	case StockAdjustmentLineDirectionMinus:
+		return true
+	case StockAdjustmentLineDirectionPlus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockDocumentStatus.
+const (
+	StockDocumentStatusPosted    StockDocumentStatus = "posted"
+	StockDocumentStatusRejected  StockDocumentStatus = "rejected"
+	StockDocumentStatusRequested StockDocumentStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the StockDocumentStatus enum.
+func (e StockDocumentStatus) Valid() bool {
+	switch e {
+	case StockDocumentStatusPosted:
+		return true
+	case StockDocumentStatusRejected:
+		return true
+	case StockDocumentStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockDocumentKind.
+const (
+	StockDocumentKindAdjustment      StockDocumentKind = "adjustment"
+	StockDocumentKindAssembly        StockDocumentKind = "assembly"
+	StockDocumentKindCount           StockDocumentKind = "count"
+	StockDocumentKindDisassembly     StockDocumentKind = "disassembly"
+	StockDocumentKindDisposal        StockDocumentKind = "disposal"
+	StockDocumentKindDistribution    StockDocumentKind = "distribution"
+	StockDocumentKindLoss            StockDocumentKind = "loss"
+	StockDocumentKindReceipt         StockDocumentKind = "receipt"
+	StockDocumentKindRelease         StockDocumentKind = "release"
+	StockDocumentKindReversal        StockDocumentKind = "reversal"
+	StockDocumentKindSettlement      StockDocumentKind = "settlement"
+	StockDocumentKindTransferReceipt StockDocumentKind = "transfer_receipt"
+	StockDocumentKindWaybill         StockDocumentKind = "waybill"
+)
+
+// Valid indicates whether the value is a known member of the StockDocumentKind enum.
+func (e StockDocumentKind) Valid() bool {
+	switch e {
+	case StockDocumentKindAdjustment:
+		return true
+	case StockDocumentKindAssembly:
+		return true
+	case StockDocumentKindCount:
+		return true
+	case StockDocumentKindDisassembly:
+		return true
+	case StockDocumentKindDisposal:
+		return true
+	case StockDocumentKindDistribution:
+		return true
+	case StockDocumentKindLoss:
+		return true
+	case StockDocumentKindReceipt:
+		return true
+	case StockDocumentKindRelease:
+		return true
+	case StockDocumentKindReversal:
+		return true
+	case StockDocumentKindSettlement:
+		return true
+	case StockDocumentKindTransferReceipt:
+		return true
+	case StockDocumentKindWaybill:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockLocationKind.
+const (
+	StockLocationKindBin       StockLocationKind = "bin"
+	StockLocationKindStore     StockLocationKind = "store"
+	StockLocationKindTransit   StockLocationKind = "transit"
+	StockLocationKindWarehouse StockLocationKind = "warehouse"
+)
+
+// Valid indicates whether the value is a known member of the StockLocationKind enum.
+func (e StockLocationKind) Valid() bool {
+	switch e {
+	case StockLocationKindBin:
+		return true
+	case StockLocationKindStore:
+		return true
+	case StockLocationKindTransit:
+		return true
+	case StockLocationKindWarehouse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockLocationCreateKind.
+const (
+	StockLocationCreateKindBin       StockLocationCreateKind = "bin"
+	StockLocationCreateKindStore     StockLocationCreateKind = "store"
+	StockLocationCreateKindWarehouse StockLocationCreateKind = "warehouse"
+)
+
+// Valid indicates whether the value is a known member of the StockLocationCreateKind enum.
+func (e StockLocationCreateKind) Valid() bool {
+	switch e {
+	case StockLocationCreateKindBin:
+		return true
+	case StockLocationCreateKindStore:
+		return true
+	case StockLocationCreateKindWarehouse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockLossCreateType.
+const (
+	StockLossCreateTypeLossDamage StockLossCreateType = "loss_damage"
+	StockLossCreateTypeLossExpiry StockLossCreateType = "loss_expiry"
+	StockLossCreateTypeLossTheft  StockLossCreateType = "loss_theft"
+)
+
+// Valid indicates whether the value is a known member of the StockLossCreateType enum.
+func (e StockLossCreateType) Valid() bool {
+	switch e {
+	case StockLossCreateTypeLossDamage:
+		return true
+	case StockLossCreateTypeLossExpiry:
+		return true
+	case StockLossCreateTypeLossTheft:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockLotOwnership.
+const (
+	StockLotOwnershipConsignment StockLotOwnership = "consignment"
+	StockLotOwnershipEntrusted   StockLotOwnership = "entrusted"
+	StockLotOwnershipOwn         StockLotOwnership = "own"
+)
+
+// Valid indicates whether the value is a known member of the StockLotOwnership enum.
+func (e StockLotOwnership) Valid() bool {
+	switch e {
+	case StockLotOwnershipConsignment:
+		return true
+	case StockLotOwnershipEntrusted:
+		return true
+	case StockLotOwnershipOwn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockReceiptCreateType.
+const (
+	StockReceiptCreateTypeOpeningBalance        StockReceiptCreateType = "opening_balance"
+	StockReceiptCreateTypeReceiptDonation       StockReceiptCreateType = "receipt_donation"
+	StockReceiptCreateTypeReceiptPurchase       StockReceiptCreateType = "receipt_purchase"
+	StockReceiptCreateTypeReturnFromBeneficiary StockReceiptCreateType = "return_from_beneficiary"
+)
+
+// Valid indicates whether the value is a known member of the StockReceiptCreateType enum.
+func (e StockReceiptCreateType) Valid() bool {
+	switch e {
+	case StockReceiptCreateTypeOpeningBalance:
+		return true
+	case StockReceiptCreateTypeReceiptDonation:
+		return true
+	case StockReceiptCreateTypeReceiptPurchase:
+		return true
+	case StockReceiptCreateTypeReturnFromBeneficiary:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockReceiptLineOwnership.
+const (
+	StockReceiptLineOwnershipConsignment StockReceiptLineOwnership = "consignment"
+	StockReceiptLineOwnershipEntrusted   StockReceiptLineOwnership = "entrusted"
+	StockReceiptLineOwnershipOwn         StockReceiptLineOwnership = "own"
+)
+
+// Valid indicates whether the value is a known member of the StockReceiptLineOwnership enum.
+func (e StockReceiptLineOwnership) Valid() bool {
+	switch e {
+	case StockReceiptLineOwnershipConsignment:
+		return true
+	case StockReceiptLineOwnershipEntrusted:
+		return true
+	case StockReceiptLineOwnershipOwn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockReleaseCreateType.
+const (
+	StockReleaseCreateTypeIssueInternal    StockReleaseCreateType = "issue_internal"
+	StockReleaseCreateTypeReturnToSupplier StockReleaseCreateType = "return_to_supplier"
+)
+
+// Valid indicates whether the value is a known member of the StockReleaseCreateType enum.
+func (e StockReleaseCreateType) Valid() bool {
+	switch e {
+	case StockReleaseCreateTypeIssueInternal:
+		return true
+	case StockReleaseCreateTypeReturnToSupplier:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StockStandardBasis.
+const (
+	StockStandardBasisProposed StockStandardBasis = "proposed"
+	StockStandardBasisRecalled StockStandardBasis = "recalled"
+	StockStandardBasisVerified StockStandardBasis = "verified"
+)
+
+// Valid indicates whether the value is a known member of the StockStandardBasis enum.
+func (e StockStandardBasis) Valid() bool {
+	switch e {
+	case StockStandardBasisProposed:
+		return true
+	case StockStandardBasisRecalled:
+		return true
+	case StockStandardBasisVerified:
 		return true
 	default:
 		return false
@@ -2477,6 +2807,42 @@ func (e UploadAttachmentMultipartBodySensitivity) Valid() bool {
 	case UploadAttachmentMultipartBodySensitivityRestricted:
 		return true
 	case UploadAttachmentMultipartBodySensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetRegistrationCardParamsSize.
+const (
+	GetRegistrationCardParamsSizeA6   GetRegistrationCardParamsSize = "a6"
+	GetRegistrationCardParamsSizeCr80 GetRegistrationCardParamsSize = "cr80"
+)
+
+// Valid indicates whether the value is a known member of the GetRegistrationCardParamsSize enum.
+func (e GetRegistrationCardParamsSize) Valid() bool {
+	switch e {
+	case GetRegistrationCardParamsSizeA6:
+		return true
+	case GetRegistrationCardParamsSizeCr80:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRegistrationCardPrintsParamsSort.
+const (
+	ListRegistrationCardPrintsParamsSortCreatedAt      ListRegistrationCardPrintsParamsSort = "created_at"
+	ListRegistrationCardPrintsParamsSortMinusCreatedAt ListRegistrationCardPrintsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListRegistrationCardPrintsParamsSort enum.
+func (e ListRegistrationCardPrintsParamsSort) Valid() bool {
+	switch e {
+	case ListRegistrationCardPrintsParamsSortCreatedAt:
+		return true
+	case ListRegistrationCardPrintsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -3836,6 +4202,177 @@ func (e ListSOPsParamsSort) Valid() bool {
 	case ListSOPsParamsSortMinusNumber:
 		return true
 	case ListSOPsParamsSortNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockBalancesParamsSort.
+const (
+	ListStockBalancesParamsSortCreatedAt      ListStockBalancesParamsSort = "created_at"
+	ListStockBalancesParamsSortMinusCreatedAt ListStockBalancesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockBalancesParamsSort enum.
+func (e ListStockBalancesParamsSort) Valid() bool {
+	switch e {
+	case ListStockBalancesParamsSortCreatedAt:
+		return true
+	case ListStockBalancesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockDocumentsParamsSort.
+const (
+	ListStockDocumentsParamsSortMinusOccurredAt ListStockDocumentsParamsSort = "-occurred_at"
+	ListStockDocumentsParamsSortOccurredAt      ListStockDocumentsParamsSort = "occurred_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockDocumentsParamsSort enum.
+func (e ListStockDocumentsParamsSort) Valid() bool {
+	switch e {
+	case ListStockDocumentsParamsSortMinusOccurredAt:
+		return true
+	case ListStockDocumentsParamsSortOccurredAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockDocumentsParamsStatus.
+const (
+	ListStockDocumentsParamsStatusPosted    ListStockDocumentsParamsStatus = "posted"
+	ListStockDocumentsParamsStatusRejected  ListStockDocumentsParamsStatus = "rejected"
+	ListStockDocumentsParamsStatusRequested ListStockDocumentsParamsStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the ListStockDocumentsParamsStatus enum.
+func (e ListStockDocumentsParamsStatus) Valid() bool {
+	switch e {
+	case ListStockDocumentsParamsStatusPosted:
+		return true
+	case ListStockDocumentsParamsStatusRejected:
+		return true
+	case ListStockDocumentsParamsStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockItemsParamsSort.
+const (
+	ListStockItemsParamsSortCode           ListStockItemsParamsSort = "code"
+	ListStockItemsParamsSortCreatedAt      ListStockItemsParamsSort = "created_at"
+	ListStockItemsParamsSortMinusCode      ListStockItemsParamsSort = "-code"
+	ListStockItemsParamsSortMinusCreatedAt ListStockItemsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockItemsParamsSort enum.
+func (e ListStockItemsParamsSort) Valid() bool {
+	switch e {
+	case ListStockItemsParamsSortCode:
+		return true
+	case ListStockItemsParamsSortCreatedAt:
+		return true
+	case ListStockItemsParamsSortMinusCode:
+		return true
+	case ListStockItemsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockLocationsParamsSort.
+const (
+	ListStockLocationsParamsSortCode      ListStockLocationsParamsSort = "code"
+	ListStockLocationsParamsSortMinusCode ListStockLocationsParamsSort = "-code"
+)
+
+// Valid indicates whether the value is a known member of the ListStockLocationsParamsSort enum.
+func (e ListStockLocationsParamsSort) Valid() bool {
+	switch e {
+	case ListStockLocationsParamsSortCode:
+		return true
+	case ListStockLocationsParamsSortMinusCode:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockLotsParamsSort.
+const (
+	ListStockLotsParamsSortMinusReceivedOn ListStockLotsParamsSort = "-received_on"
+	ListStockLotsParamsSortReceivedOn      ListStockLotsParamsSort = "received_on"
+)
+
+// Valid indicates whether the value is a known member of the ListStockLotsParamsSort enum.
+func (e ListStockLotsParamsSort) Valid() bool {
+	switch e {
+	case ListStockLotsParamsSortMinusReceivedOn:
+		return true
+	case ListStockLotsParamsSortReceivedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockMovementsParamsSort.
+const (
+	ListStockMovementsParamsSortMinusOccurredAt ListStockMovementsParamsSort = "-occurred_at"
+	ListStockMovementsParamsSortOccurredAt      ListStockMovementsParamsSort = "occurred_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockMovementsParamsSort enum.
+func (e ListStockMovementsParamsSort) Valid() bool {
+	switch e {
+	case ListStockMovementsParamsSortMinusOccurredAt:
+		return true
+	case ListStockMovementsParamsSortOccurredAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockPeriodsParamsSort.
+const (
+	ListStockPeriodsParamsSortMinusThroughOn ListStockPeriodsParamsSort = "-through_on"
+	ListStockPeriodsParamsSortThroughOn      ListStockPeriodsParamsSort = "through_on"
+)
+
+// Valid indicates whether the value is a known member of the ListStockPeriodsParamsSort enum.
+func (e ListStockPeriodsParamsSort) Valid() bool {
+	switch e {
+	case ListStockPeriodsParamsSortMinusThroughOn:
+		return true
+	case ListStockPeriodsParamsSortThroughOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStockRecountsParamsSort.
+const (
+	ListStockRecountsParamsSortCreatedAt      ListStockRecountsParamsSort = "created_at"
+	ListStockRecountsParamsSortMinusCreatedAt ListStockRecountsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockRecountsParamsSort enum.
+func (e ListStockRecountsParamsSort) Valid() bool {
+	switch e {
+	case ListStockRecountsParamsSortCreatedAt:
+		return true
+	case ListStockRecountsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -6740,10 +7277,19 @@ type DuplicateDecisionDecision string
 // DuplicateDecisionCreate defines model for DuplicateDecisionCreate.
 type DuplicateDecisionCreate struct {
 	Decision DuplicateDecisionCreateDecision `json:"decision"`
-	Reason   string                          `json:"reason"`
+
+	// DuplicateVersion Of `merge`: the other record's
+	DuplicateVersion *int64 `json:"duplicate_version,omitempty"`
+	Reason           string `json:"reason"`
 
 	// ReviewOn Of `later`: when it is looked at again
 	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+
+	// SurvivorID Of `merge`: which of the two goes on
+	SurvivorID *openapi_types.UUID `json:"survivor_id,omitempty"`
+
+	// SurvivorVersion Of `merge`: that record's version, as it was read
+	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
@@ -7926,6 +8472,70 @@ type Membership struct {
 	Scopes []string `json:"scopes"`
 }
 
+// Merge defines model for Merge.
+type Merge struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// DuplicateID The record that ended
+	DuplicateID openapi_types.UUID  `json:"duplicate_id"`
+	ID          openapi_types.UUID  `json:"id"`
+	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
+	Reason      string              `json:"reason"`
+	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
+	UndoReason  *string             `json:"undo_reason,omitempty"`
+	UndoUntil   time.Time           `json:"undo_until"`
+	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
+	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
+}
+
+// MergeConflict defines model for MergeConflict.
+type MergeConflict struct {
+	Kind MergeConflictKind `json:"kind"`
+
+	// Rule What the merge does, in English
+	Rule string `json:"rule"`
+
+	// Scopes Of consent: where one side's no holds
+	Scopes []string `json:"scopes,omitempty"`
+}
+
+// MergeConflictKind defines model for MergeConflict.Kind.
+type MergeConflictKind string
+
+// MergeCreate defines model for MergeCreate.
+type MergeCreate struct {
+	Reason string `json:"reason"`
+
+	// SurvivorID The record that goes on
+	SurvivorID openapi_types.UUID `json:"survivor_id"`
+
+	// SurvivorVersion As it was read
+	SurvivorVersion int64 `json:"survivor_version"`
+}
+
+// MergePreview defines model for MergePreview.
+type MergePreview struct {
+	Conflicts []MergeConflict `json:"conflicts"`
+
+	// Differences Fields of the record that differ, by name
+	Differences      []string           `json:"differences"`
+	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
+	DuplicateVersion int64              `json:"duplicate_version"`
+	SurvivorID       openapi_types.UUID `json:"survivor_id"`
+	SurvivorVersion  int64              `json:"survivor_version"`
+}
+
+// MergePreviewRequest defines model for MergePreviewRequest.
+type MergePreviewRequest struct {
+	// SurvivorID The record that goes on
+	SurvivorID openapi_types.UUID `json:"survivor_id"`
+}
+
+// MergeUndo defines model for MergeUndo.
+type MergeUndo struct {
+	Reason string `json:"reason"`
+}
+
 // MissingField defines model for MissingField.
 type MissingField struct {
 	// Field A field of the person, or what is recorded beside it: caregiver, documents, contacts
@@ -8699,6 +9309,74 @@ type ReferralRevoke struct {
 	Reason string `json:"reason"`
 }
 
+// RegistrationCard defines model for RegistrationCard.
+type RegistrationCard struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	CreatedAt     time.Time          `json:"created_at"`
+	ID            openapi_types.UUID `json:"id"`
+	IssuedBy      openapi_types.UUID `json:"issued_by"`
+	LastPrintedAt time.Time          `json:"last_printed_at"`
+
+	// Prints How often it was printed
+	Prints       int                    `json:"prints"`
+	RevokeReason *string                `json:"revoke_reason,omitempty"`
+	RevokedAt    *time.Time             `json:"revoked_at,omitempty"`
+	RevokedBy    *openapi_types.UUID    `json:"revoked_by,omitempty"`
+	Status       RegistrationCardStatus `json:"status"`
+	UpdatedAt    time.Time              `json:"updated_at"`
+	Version      int64                  `json:"version"`
+}
+
+// RegistrationCardStatus defines model for RegistrationCard.Status.
+type RegistrationCardStatus string
+
+// RegistrationCardHolder defines model for RegistrationCardHolder.
+type RegistrationCardHolder struct {
+	BeneficiaryID      openapi_types.UUID  `json:"beneficiary_id"`
+	BirthDate          *openapi_types.Date `json:"birth_date,omitempty"`
+	BirthDatePrecision *string             `json:"birth_date_precision,omitempty"`
+	CardID             openapi_types.UUID  `json:"card_id"`
+	FamilyName         *string             `json:"family_name,omitempty"`
+	GivenName          *string             `json:"given_name,omitempty"`
+
+	// MergedInto The record that this one was merged into, which counts
+	MergedInto *openapi_types.UUID `json:"merged_into,omitempty"`
+	Reference  string              `json:"reference"`
+	Sex        string              `json:"sex"`
+}
+
+// RegistrationCardPrint defines model for RegistrationCardPrint.
+type RegistrationCardPrint struct {
+	CardID    openapi_types.UUID `json:"card_id"`
+	PrintedAt time.Time          `json:"printed_at"`
+	PrintedBy openapi_types.UUID `json:"printed_by"`
+
+	// Reason Of a reprint
+	Reason *string `json:"reason,omitempty"`
+}
+
+// RegistrationCardPrintPage defines model for RegistrationCardPrintPage.
+type RegistrationCardPrintPage struct {
+	Data []RegistrationCardPrint `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// RegistrationCardReason defines model for RegistrationCardReason.
+type RegistrationCardReason struct {
+	Reason string `json:"reason"`
+}
+
+// RegistrationCardToken defines model for RegistrationCardToken.
+type RegistrationCardToken struct {
+	// Token What the code says
+	Token string `json:"token"`
+}
+
 // RegistrationConsent defines model for RegistrationConsent.
 type RegistrationConsent struct {
 	CertifiedAt *time.Time `json:"certified_at,omitempty"`
@@ -9001,6 +9679,15 @@ type SOPAttachments struct {
 	VoidedKeepDays int `json:"voided_keep_days"`
 }
 
+// SOPCard defines model for SOPCard.
+type SOPCard struct {
+	// PrintWindowMinutes For how long after an issue or reprint was recorded the card is given out to be printed
+	PrintWindowMinutes int `json:"print_window_minutes"`
+
+	// ShowsName Whether a registration card shows the person's name in clear
+	ShowsName bool `json:"shows_name"`
+}
+
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
 	// ActionNeedsAgreement What is planned is begun once the person agreed to the plan; absent: no
@@ -9165,6 +9852,7 @@ type SOPPolicy struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
 	Attachments       SOPAttachments        `json:"attachments"`
+	Card              SOPCard               `json:"card"`
 	Case              SOPCase               `json:"case"`
 	Caseload          SOPCaseload           `json:"caseload"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
@@ -9184,6 +9872,9 @@ type SOPPolicy struct {
 
 	// Risk The clocks of a case by risk level. A higher risk never waits longer.
 	Risk SOPRisk `json:"risk"`
+
+	// Stock What is written into the stock ledger.
+	Stock *SOPStock `json:"stock,omitempty"`
 }
 
 // SOPPolicyPatch The parts to replace; each is given whole.
@@ -9191,6 +9882,7 @@ type SOPPolicyPatch struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
 	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
+	Card              *SOPCard              `json:"card,omitempty"`
 	Case              *SOPCase              `json:"case,omitempty"`
 	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
@@ -9210,6 +9902,9 @@ type SOPPolicyPatch struct {
 
 	// Risk The clocks of a case by risk level. A higher risk never waits longer.
 	Risk *SOPRisk `json:"risk,omitempty"`
+
+	// Stock What is written into the stock ledger.
+	Stock *SOPStock `json:"stock,omitempty"`
 }
 
 // SOPPriorityHours By priority. A more urgent referral never waits longer.
@@ -9309,6 +10004,18 @@ type SOPRiskTimers struct {
 
 // SOPStatus defines model for SOPStatus.
 type SOPStatus string
+
+// SOPStock What is written into the stock ledger.
+type SOPStock struct {
+	// ApprovalFor Documents that a second person decides. The result of a count always is
+	ApprovalFor []SOPStockApprovalFor `json:"approval_for"`
+
+	// BackdatingDays How far back a document may be dated, inside the open period
+	BackdatingDays int `json:"backdating_days"`
+}
+
+// SOPStockApprovalFor defines model for SOPStock.ApprovalFor.
+type SOPStockApprovalFor string
 
 // SOPWeights What one case counts, by risk level
 type SOPWeights struct {
@@ -9578,6 +10285,652 @@ type SpecificNeedPatch struct {
 
 // SpecificNeedPatchConfidence defines model for SpecificNeedPatch.Confidence.
 type SpecificNeedPatchConfidence string
+
+// StockAdjustmentCreate defines model for StockAdjustmentCreate.
+type StockAdjustmentCreate struct {
+	ID    *openapi_types.UUID   `json:"id,omitempty"`
+	Lines []StockAdjustmentLine `json:"lines"`
+	Note  *string               `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+}
+
+// StockAdjustmentLine defines model for StockAdjustmentLine.
+type StockAdjustmentLine struct {
+	Direction  StockAdjustmentLineDirection `json:"direction"`
+	ItemID     openapi_types.UUID           `json:"item_id"`
+	LocationID openapi_types.UUID           `json:"location_id"`
+	LotID      openapi_types.UUID           `json:"lot_id"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+	Reason   string        `json:"reason"`
+
+	// Unit The base unit where none is given
+	Unit *string `json:"unit,omitempty"`
+}
+
+// StockAdjustmentLineDirection defines model for StockAdjustmentLine.Direction.
+type StockAdjustmentLineDirection string
+
+// StockAmount Money, of one base unit
+type StockAmount struct {
+	// Amount Example: 4.5
+	Amount string `json:"amount"`
+
+	// Currency ISO 4217
+	//
+	// Example: EUR
+	Currency string `json:"currency"`
+}
+
+// StockBalance defines model for StockBalance.
+type StockBalance struct {
+	// Available A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Available  *StockQuantity     `json:"available,omitempty"`
+	ID         openapi_types.UUID `json:"id"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+	LotID      openapi_types.UUID `json:"lot_id"`
+
+	// OnHand A decimal number, not less than zero
+	//
+	// Example: 12.5
+	OnHand StockQuantity `json:"on_hand"`
+
+	// Reserved A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Reserved *StockQuantity `json:"reserved,omitempty"`
+}
+
+// StockBalancePage defines model for StockBalancePage.
+type StockBalancePage struct {
+	Data []StockBalance `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockCard defines model for StockCard.
+type StockCard struct {
+	Data []StockCardEntry `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Opening The balance before the first entry of the page
+	Opening string `json:"opening"`
+}
+
+// StockCardEntry defines model for StockCardEntry.
+type StockCardEntry struct {
+	// Balance A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Balance  StockQuantity `json:"balance"`
+	Movement StockMovement `json:"movement"`
+}
+
+// StockCatalogueEntry Where the item stands in the network's catalogue
+type StockCatalogueEntry struct {
+	Code string `json:"code"`
+
+	// Current Whether that is the version of today
+	Current bool `json:"current"`
+
+	// Version The version that was taken over
+	Version string `json:"version"`
+}
+
+// StockDecision defines model for StockDecision.
+type StockDecision struct {
+	Note *string `json:"note,omitempty"`
+}
+
+// StockDisposalCreate defines model for StockDisposalCreate.
+type StockDisposalCreate struct {
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	Lines  []StockLotLine      `json:"lines"`
+	Method string              `json:"method"`
+	Note   *string             `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+	Witness    *string    `json:"witness,omitempty"`
+}
+
+// StockDocument defines model for StockDocument.
+type StockDocument struct {
+	Cause        *string             `json:"cause,omitempty"`
+	CreatedAt    time.Time           `json:"created_at"`
+	DecidedAt    *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy    *openapi_types.UUID `json:"decided_by,omitempty"`
+	DecisionNote *string             `json:"decision_note,omitempty"`
+	Driver       *string             `json:"driver,omitempty"`
+	ID           openapi_types.UUID  `json:"id"`
+	InspectedBy  *string             `json:"inspected_by,omitempty"`
+	Kind         StockDocumentKind   `json:"kind"`
+
+	// Lines Absent in lists
+	Lines  []StockLine `json:"lines,omitempty"`
+	Method *string     `json:"method,omitempty"`
+
+	// Movements Absent in lists
+	Movements  []StockMovement `json:"movements,omitempty"`
+	Note       *string         `json:"note,omitempty"`
+	Number     string          `json:"number"`
+	OccurredAt time.Time       `json:"occurred_at"`
+
+	// OccurredOn The centre's day of it
+	OccurredOn      openapi_types.Date  `json:"occurred_on"`
+	PoliceReference *string             `json:"police_reference,omitempty"`
+	Recipient       *string             `json:"recipient,omitempty"`
+	RequestedBy     *openapi_types.UUID `json:"requested_by,omitempty"`
+	Seal            *string             `json:"seal,omitempty"`
+	Status          StockDocumentStatus `json:"status"`
+
+	// SubjectID The kit, count, transfer or document that it belongs to
+	SubjectID *openapi_types.UUID `json:"subject_id,omitempty"`
+	Supplier  *string             `json:"supplier,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+
+	// Value Money, of one base unit
+	Value         *StockAmount `json:"value,omitempty"`
+	Vehicle       *string      `json:"vehicle,omitempty"`
+	Version       int64        `json:"version"`
+	WaybillNumber *string      `json:"waybill_number,omitempty"`
+	Witness       *string      `json:"witness,omitempty"`
+}
+
+// StockDocumentStatus defines model for StockDocument.Status.
+type StockDocumentStatus string
+
+// StockDocumentKind defines model for StockDocumentKind.
+type StockDocumentKind string
+
+// StockDocumentPage defines model for StockDocumentPage.
+type StockDocumentPage struct {
+	Data []StockDocument `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockDrift defines model for StockDrift.
+type StockDrift struct {
+	// Counted The sum of the movements
+	Counted    string             `json:"counted"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	Kept       string             `json:"kept"`
+	LocationID openapi_types.UUID `json:"location_id"`
+	LotID      openapi_types.UUID `json:"lot_id"`
+}
+
+// StockIssueLine defines model for StockIssueLine.
+type StockIssueLine struct {
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+
+	// LotID Where none is given: first expiry, first out
+	LotID *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Reason Why another lot than the first to expire
+	Reason *string `json:"reason,omitempty"`
+
+	// Unit The base unit where none is given
+	Unit *string `json:"unit,omitempty"`
+}
+
+// StockItem defines model for StockItem.
+type StockItem struct {
+	Active bool `json:"active"`
+
+	// Catalogue Where the item stands in the network's catalogue
+	Catalogue *StockCatalogueEntry `json:"catalogue,omitempty"`
+	Category  string               `json:"category"`
+	Code      string               `json:"code"`
+	CreatedAt time.Time            `json:"created_at"`
+	ID        openapi_types.UUID   `json:"id"`
+	Name      string               `json:"name"`
+	Note      *string              `json:"note,omitempty"`
+
+	// Standard What one is entitled to, and by which standard
+	Standard    *StockStandard `json:"standard,omitempty"`
+	TrackExpiry bool           `json:"track_expiry"`
+
+	// Unit What quantities are kept in
+	Unit      string      `json:"unit"`
+	Units     []StockUnit `json:"units"`
+	UpdatedAt time.Time   `json:"updated_at"`
+
+	// Value Money, of one base unit
+	Value   *StockAmount `json:"value,omitempty"`
+	Version int64        `json:"version"`
+
+	// WeightGrams A decimal number, not less than zero
+	//
+	// Example: 12.5
+	WeightGrams *StockQuantity `json:"weight_grams,omitempty"`
+}
+
+// StockItemCreate defines model for StockItemCreate.
+type StockItemCreate struct {
+	CatalogueCode *string             `json:"catalogue_code,omitempty"`
+	Category      *string             `json:"category,omitempty"`
+	Code          *string             `json:"code,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+	Name          *string             `json:"name,omitempty"`
+	Note          *string             `json:"note,omitempty"`
+
+	// Standard What one is entitled to, and by which standard
+	Standard    *StockStandard `json:"standard,omitempty"`
+	TrackExpiry *bool          `json:"track_expiry,omitempty"`
+	Unit        *string        `json:"unit,omitempty"`
+	Units       []StockUnit    `json:"units,omitempty"`
+
+	// Value Money, of one base unit
+	Value *StockAmount `json:"value,omitempty"`
+
+	// WeightGrams A decimal number, not less than zero
+	//
+	// Example: 12.5
+	WeightGrams *StockQuantity `json:"weight_grams,omitempty"`
+}
+
+// StockItemPage defines model for StockItemPage.
+type StockItemPage struct {
+	Data []StockItem `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockItemPatch defines model for StockItemPatch.
+type StockItemPatch struct {
+	Active      *bool                            `json:"active,omitempty"`
+	Category    *string                          `json:"category,omitempty"`
+	Name        *string                          `json:"name,omitempty"`
+	Note        nullable.Nullable[string]        `json:"note,omitempty"`
+	Standard    nullable.Nullable[StockStandard] `json:"standard,omitempty"`
+	TrackExpiry *bool                            `json:"track_expiry,omitempty"`
+	Units       []StockUnit                      `json:"units,omitempty"`
+	Value       nullable.Nullable[StockAmount]   `json:"value,omitempty"`
+	WeightGrams nullable.Nullable[string]        `json:"weight_grams,omitempty"`
+}
+
+// StockLine In the unit that was counted, with the conversion that was applied
+type StockLine struct {
+	// BaseQuantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	BaseQuantity StockQuantity `json:"base_quantity"`
+
+	// Damaged A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Damaged    *StockQuantity     `json:"damaged,omitempty"`
+	Factor     string             `json:"factor"`
+	ID         openapi_types.UUID `json:"id"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+
+	// LotID Absent: first expiry, first out
+	LotID *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Ordered A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Ordered  *StockQuantity `json:"ordered,omitempty"`
+	Position int            `json:"position"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+	Reason   *string       `json:"reason,omitempty"`
+	Type     string        `json:"type"`
+	Unit     string        `json:"unit"`
+}
+
+// StockLocation defines model for StockLocation.
+type StockLocation struct {
+	Active    bool               `json:"active"`
+	Code      string             `json:"code"`
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+
+	// Kind `transit` is the road between two places
+	Kind      StockLocationKind   `json:"kind"`
+	Name      string              `json:"name"`
+	Note      *string             `json:"note,omitempty"`
+	ParentID  *openapi_types.UUID `json:"parent_id,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
+}
+
+// StockLocationKind `transit` is the road between two places
+type StockLocationKind string
+
+// StockLocationCreate defines model for StockLocationCreate.
+type StockLocationCreate struct {
+	Code     string                  `json:"code"`
+	ID       *openapi_types.UUID     `json:"id,omitempty"`
+	Kind     StockLocationCreateKind `json:"kind"`
+	Name     string                  `json:"name"`
+	Note     *string                 `json:"note,omitempty"`
+	ParentID *openapi_types.UUID     `json:"parent_id,omitempty"`
+}
+
+// StockLocationCreateKind defines model for StockLocationCreate.Kind.
+type StockLocationCreateKind string
+
+// StockLocationPage defines model for StockLocationPage.
+type StockLocationPage struct {
+	Data []StockLocation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockLocationPatch defines model for StockLocationPatch.
+type StockLocationPatch struct {
+	Active *bool                     `json:"active,omitempty"`
+	Name   *string                   `json:"name,omitempty"`
+	Note   nullable.Nullable[string] `json:"note,omitempty"`
+}
+
+// StockLossCreate defines model for StockLossCreate.
+type StockLossCreate struct {
+	Cause string              `json:"cause"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Lines []StockLotLine      `json:"lines"`
+	Note  *string             `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt      *time.Time          `json:"occurred_at,omitempty"`
+	PoliceReference *string             `json:"police_reference,omitempty"`
+	Type            StockLossCreateType `json:"type"`
+
+	// Value Money, of one base unit
+	Value *StockAmount `json:"value,omitempty"`
+}
+
+// StockLossCreateType defines model for StockLossCreate.Type.
+type StockLossCreateType string
+
+// StockLot defines model for StockLot.
+type StockLot struct {
+	Batch *string `json:"batch,omitempty"`
+
+	// Cost Money, of one base unit
+	Cost      *StockAmount `json:"cost,omitempty"`
+	CreatedAt time.Time    `json:"created_at"`
+	Donor     *string      `json:"donor,omitempty"`
+
+	// ExpiresOn The last day on which it may be issued
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	GrantCode *string             `json:"grant_code,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	ItemID    openapi_types.UUID  `json:"item_id"`
+
+	// OriginLotID The lot of another centre that it came from
+	OriginLotID *openapi_types.UUID `json:"origin_lot_id,omitempty"`
+	Ownership   StockLotOwnership   `json:"ownership"`
+	ReceivedOn  openapi_types.Date  `json:"received_on"`
+	UpdatedAt   time.Time           `json:"updated_at"`
+	Version     int64               `json:"version"`
+}
+
+// StockLotOwnership defines model for StockLot.Ownership.
+type StockLotOwnership string
+
+// StockLotLine defines model for StockLotLine.
+type StockLotLine struct {
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+	LotID      openapi_types.UUID `json:"lot_id"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+	Reason   *string       `json:"reason,omitempty"`
+
+	// Unit The base unit where none is given
+	Unit *string `json:"unit,omitempty"`
+}
+
+// StockLotPage defines model for StockLotPage.
+type StockLotPage struct {
+	Data []StockLot `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockMovement defines model for StockMovement.
+type StockMovement struct {
+	CreatedAt  time.Time          `json:"created_at"`
+	DocumentID openapi_types.UUID `json:"document_id"`
+	ID         openapi_types.UUID `json:"id"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	LineID     openapi_types.UUID `json:"line_id"`
+	LocationID openapi_types.UUID `json:"location_id"`
+	LotID      openapi_types.UUID `json:"lot_id"`
+	OccurredAt time.Time          `json:"occurred_at"`
+
+	// OccurredOn The centre's day of it
+	OccurredOn openapi_types.Date  `json:"occurred_on"`
+	PostedBy   *openapi_types.UUID `json:"posted_by,omitempty"`
+
+	// Quantity In the base unit; less than zero went out
+	Quantity string `json:"quantity"`
+
+	// ReversesID The entry that this one reverses
+	ReversesID *openapi_types.UUID `json:"reverses_id,omitempty"`
+	Type       string              `json:"type"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+}
+
+// StockMovementPage defines model for StockMovementPage.
+type StockMovementPage struct {
+	Data []StockMovement `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockPeriod defines model for StockPeriod.
+type StockPeriod struct {
+	ClosedBy  *openapi_types.UUID `json:"closed_by,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	ID        openapi_types.UUID  `json:"id"`
+	Note      *string             `json:"note,omitempty"`
+
+	// ThroughOn The last day that is closed
+	ThroughOn openapi_types.Date `json:"through_on"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+}
+
+// StockPeriodCreate defines model for StockPeriodCreate.
+type StockPeriodCreate struct {
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	Note      *string             `json:"note,omitempty"`
+	ThroughOn openapi_types.Date  `json:"through_on"`
+}
+
+// StockPeriodPage defines model for StockPeriodPage.
+type StockPeriodPage struct {
+	Data []StockPeriod `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockQuantity A decimal number, not less than zero
+//
+// Example: 12.5
+type StockQuantity = string
+
+// StockReceiptCreate defines model for StockReceiptCreate.
+type StockReceiptCreate struct {
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	InspectedBy *string             `json:"inspected_by,omitempty"`
+	Lines       []StockReceiptLine  `json:"lines"`
+	Note        *string             `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt    *time.Time             `json:"occurred_at,omitempty"`
+	Supplier      *string                `json:"supplier,omitempty"`
+	Type          StockReceiptCreateType `json:"type"`
+	WaybillNumber *string                `json:"waybill_number,omitempty"`
+}
+
+// StockReceiptCreateType defines model for StockReceiptCreate.Type.
+type StockReceiptCreateType string
+
+// StockReceiptLine defines model for StockReceiptLine.
+type StockReceiptLine struct {
+	Batch *string `json:"batch,omitempty"`
+
+	// Cost Money, of one base unit
+	Cost *StockAmount `json:"cost,omitempty"`
+
+	// Damaged A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Damaged    *StockQuantity      `json:"damaged,omitempty"`
+	Donor      *string             `json:"donor,omitempty"`
+	ExpiresOn  *openapi_types.Date `json:"expires_on,omitempty"`
+	GrantCode  *string             `json:"grant_code,omitempty"`
+	ItemID     openapi_types.UUID  `json:"item_id"`
+	LocationID openapi_types.UUID  `json:"location_id"`
+
+	// Ordered A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Ordered   *StockQuantity             `json:"ordered,omitempty"`
+	Ownership *StockReceiptLineOwnership `json:"ownership,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Unit The base unit where none is given
+	Unit *string `json:"unit,omitempty"`
+}
+
+// StockReceiptLineOwnership defines model for StockReceiptLine.Ownership.
+type StockReceiptLineOwnership string
+
+// StockRecount defines model for StockRecount.
+type StockRecount struct {
+	// Balances How many were counted
+	Balances  int64              `json:"balances"`
+	CreatedAt time.Time          `json:"created_at"`
+	Drift     []StockDrift       `json:"drift"`
+	ID        openapi_types.UUID `json:"id"`
+}
+
+// StockRecountPage defines model for StockRecountPage.
+type StockRecountPage struct {
+	Data []StockRecount `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockRejection defines model for StockRejection.
+type StockRejection struct {
+	Reason string `json:"reason"`
+}
+
+// StockReleaseCreate defines model for StockReleaseCreate.
+type StockReleaseCreate struct {
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Lines []StockIssueLine    `json:"lines"`
+	Note  *string             `json:"note,omitempty"`
+
+	// OccurredAt When the goods moved; now where it is not given
+	OccurredAt *time.Time             `json:"occurred_at,omitempty"`
+	Recipient  *string                `json:"recipient,omitempty"`
+	Type       StockReleaseCreateType `json:"type"`
+}
+
+// StockReleaseCreateType defines model for StockReleaseCreate.Type.
+type StockReleaseCreateType string
+
+// StockReversalCreate defines model for StockReversalCreate.
+type StockReversalCreate struct {
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	Reason string              `json:"reason"`
+}
+
+// StockStandard What one is entitled to, and by which standard
+type StockStandard struct {
+	Basis *StockStandardBasis `json:"basis,omitempty"`
+
+	// Per Example: person per month
+	Per string `json:"per"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity      StockQuantity `json:"quantity"`
+	ReplenishDays *int          `json:"replenish_days,omitempty"`
+	Source        *string       `json:"source,omitempty"`
+
+	// Target Sex and age that it is meant for
+	Target *string `json:"target,omitempty"`
+}
+
+// StockStandardBasis defines model for StockStandard.Basis.
+type StockStandardBasis string
+
+// StockUnit One of this unit is `factor` of the base unit.
+type StockUnit struct {
+	// Factor Example: 25
+	Factor string `json:"factor"`
+	Unit   string `json:"unit"`
+}
 
 // SupervisionSession defines model for SupervisionSession.
 type SupervisionSession struct {
@@ -10657,6 +12010,57 @@ type VoidAttachmentParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetRegistrationCardParams defines parameters for GetRegistrationCard.
+type GetRegistrationCardParams struct {
+	// Size Of the card to print; a plastic card where none is given
+	Size *GetRegistrationCardParamsSize `form:"size,omitempty" json:"size,omitempty"`
+}
+
+// GetRegistrationCardParamsSize defines parameters for GetRegistrationCard.
+type GetRegistrationCardParamsSize string
+
+// IssueRegistrationCardParams defines parameters for IssueRegistrationCard.
+type IssueRegistrationCardParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListRegistrationCardPrintsParams defines parameters for ListRegistrationCardPrints.
+type ListRegistrationCardPrintsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListRegistrationCardPrintsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListRegistrationCardPrintsParamsSort defines parameters for ListRegistrationCardPrints.
+type ListRegistrationCardPrintsParamsSort string
+
+// ReprintRegistrationCardParams defines parameters for ReprintRegistrationCard.
+type ReprintRegistrationCardParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RevokeRegistrationCardParams defines parameters for RevokeRegistrationCard.
+type RevokeRegistrationCardParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListCareArrangementsParams defines parameters for ListCareArrangements.
 type ListCareArrangementsParams struct {
 	// Limit Rows a page
@@ -10918,6 +12322,21 @@ type VoidJourneyLegParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// MergeBeneficiaryParams defines parameters for MergeBeneficiary.
+type MergeBeneficiaryParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// PreviewMergeParams defines parameters for PreviewMerge.
+type PreviewMergeParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
 	// Limit Rows a page
@@ -11169,6 +12588,15 @@ type ListTimelineParams struct {
 
 // ListTimelineParamsSort defines parameters for ListTimeline.
 type ListTimelineParamsSort string
+
+// UnmergeBeneficiaryParams defines parameters for UnmergeBeneficiary.
+type UnmergeBeneficiaryParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // VoidBeneficiaryParams defines parameters for VoidBeneficiary.
 type VoidBeneficiaryParams struct {
@@ -13144,6 +14572,336 @@ type DiffSOPParams struct {
 	Against *openapi_types.UUID `form:"against,omitempty" json:"against,omitempty"`
 }
 
+// CreateStockAdjustmentParams defines parameters for CreateStockAdjustment.
+type CreateStockAdjustmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockBalancesParams defines parameters for ListStockBalances.
+type ListStockBalancesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListStockBalancesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// ItemID Only this item
+	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
+
+	// LocationID Only this place
+	LocationID *openapi_types.UUID `form:"location_id,omitempty" json:"location_id,omitempty"`
+
+	// LotID Only this lot
+	LotID *openapi_types.UUID `form:"lot_id,omitempty" json:"lot_id,omitempty"`
+
+	// AsOf As it was at this instant
+	AsOf *time.Time `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// Empty Show empty balances too
+	Empty *bool `form:"empty,omitempty" json:"empty,omitempty"`
+}
+
+// ListStockBalancesParamsSort defines parameters for ListStockBalances.
+type ListStockBalancesParamsSort string
+
+// GetStockCardParams defines parameters for GetStockCard.
+type GetStockCardParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// ItemID The item
+	ItemID openapi_types.UUID `form:"item_id" json:"item_id"`
+
+	// LocationID Only this place: the bin card
+	LocationID *openapi_types.UUID `form:"location_id,omitempty" json:"location_id,omitempty"`
+
+	// LotID Only this lot
+	LotID *openapi_types.UUID `form:"lot_id,omitempty" json:"lot_id,omitempty"`
+
+	// OccurredFrom From this instant on
+	OccurredFrom *time.Time `form:"occurred_from,omitempty" json:"occurred_from,omitempty"`
+
+	// OccurredTo Before this instant
+	OccurredTo *time.Time `form:"occurred_to,omitempty" json:"occurred_to,omitempty"`
+}
+
+// CreateStockDisposalParams defines parameters for CreateStockDisposal.
+type CreateStockDisposalParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockDocumentsParams defines parameters for ListStockDocuments.
+type ListStockDocumentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-occurred_at` where none is given. A cursor carries its own
+	Sort *ListStockDocumentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only this kind
+	Kind *StockDocumentKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Status Only documents in this state
+	Status *ListStockDocumentsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// OccurredFrom From this instant on
+	OccurredFrom *time.Time `form:"occurred_from,omitempty" json:"occurred_from,omitempty"`
+
+	// OccurredTo Before this instant
+	OccurredTo *time.Time `form:"occurred_to,omitempty" json:"occurred_to,omitempty"`
+}
+
+// ListStockDocumentsParamsSort defines parameters for ListStockDocuments.
+type ListStockDocumentsParamsSort string
+
+// ListStockDocumentsParamsStatus defines parameters for ListStockDocuments.
+type ListStockDocumentsParamsStatus string
+
+// ApproveStockDocumentParams defines parameters for ApproveStockDocument.
+type ApproveStockDocumentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejectStockDocumentParams defines parameters for RejectStockDocument.
+type RejectStockDocumentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockItemsParams defines parameters for ListStockItems.
+type ListStockItemsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `code` where none is given. A cursor carries its own
+	Sort *ListStockItemsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only items in use, or only those that are not
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// Category Only this category
+	Category *string `form:"category,omitempty" json:"category,omitempty"`
+}
+
+// ListStockItemsParamsSort defines parameters for ListStockItems.
+type ListStockItemsParamsSort string
+
+// CreateStockItemParams defines parameters for CreateStockItem.
+type CreateStockItemParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateStockItemParams defines parameters for UpdateStockItem.
+type UpdateStockItemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// RefreshStockItemParams defines parameters for RefreshStockItem.
+type RefreshStockItemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockLocationsParams defines parameters for ListStockLocations.
+type ListStockLocationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `code` where none is given. A cursor carries its own
+	Sort *ListStockLocationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only places in use, or only those that are not
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// ParentID Only bins and stores of this place
+	ParentID *openapi_types.UUID `form:"parent_id,omitempty" json:"parent_id,omitempty"`
+}
+
+// ListStockLocationsParamsSort defines parameters for ListStockLocations.
+type ListStockLocationsParamsSort string
+
+// CreateStockLocationParams defines parameters for CreateStockLocation.
+type CreateStockLocationParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateStockLocationParams defines parameters for UpdateStockLocation.
+type UpdateStockLocationParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CreateStockLossParams defines parameters for CreateStockLoss.
+type CreateStockLossParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockLotsParams defines parameters for ListStockLots.
+type ListStockLotsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-received_on` where none is given. A cursor carries its own
+	Sort *ListStockLotsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// ItemID Only lots of this item
+	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
+
+	// ExpiresBefore Only lots that expire before this day
+	ExpiresBefore *openapi_types.Date `form:"expires_before,omitempty" json:"expires_before,omitempty"`
+}
+
+// ListStockLotsParamsSort defines parameters for ListStockLots.
+type ListStockLotsParamsSort string
+
+// ListStockMovementsParams defines parameters for ListStockMovements.
+type ListStockMovementsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-occurred_at` where none is given. A cursor carries its own
+	Sort *ListStockMovementsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// ItemID Only this item
+	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
+
+	// LocationID Only this place
+	LocationID *openapi_types.UUID `form:"location_id,omitempty" json:"location_id,omitempty"`
+
+	// LotID Only this lot
+	LotID *openapi_types.UUID `form:"lot_id,omitempty" json:"lot_id,omitempty"`
+
+	// DocumentID Only this document
+	DocumentID *openapi_types.UUID `form:"document_id,omitempty" json:"document_id,omitempty"`
+
+	// Type Only this type
+	Type *string `form:"type,omitempty" json:"type,omitempty"`
+
+	// OccurredFrom From this instant on
+	OccurredFrom *time.Time `form:"occurred_from,omitempty" json:"occurred_from,omitempty"`
+
+	// OccurredTo Before this instant
+	OccurredTo *time.Time `form:"occurred_to,omitempty" json:"occurred_to,omitempty"`
+}
+
+// ListStockMovementsParamsSort defines parameters for ListStockMovements.
+type ListStockMovementsParamsSort string
+
+// ReverseStockMovementParams defines parameters for ReverseStockMovement.
+type ReverseStockMovementParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockPeriodsParams defines parameters for ListStockPeriods.
+type ListStockPeriodsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-through_on` where none is given. A cursor carries its own
+	Sort *ListStockPeriodsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListStockPeriodsParamsSort defines parameters for ListStockPeriods.
+type ListStockPeriodsParamsSort string
+
+// CloseStockPeriodParams defines parameters for CloseStockPeriod.
+type CloseStockPeriodParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateStockReceiptParams defines parameters for CreateStockReceipt.
+type CreateStockReceiptParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStockRecountsParams defines parameters for ListStockRecounts.
+type ListStockRecountsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListStockRecountsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListStockRecountsParamsSort defines parameters for ListStockRecounts.
+type ListStockRecountsParamsSort string
+
+// CreateStockReleaseParams defines parameters for CreateStockRelease.
+type CreateStockReleaseParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListSupervisionSessionsParams defines parameters for ListSupervisionSessions.
 type ListSupervisionSessionsParams struct {
 	// Limit Rows a page
@@ -13861,6 +15619,12 @@ type CreateAttachmentLinkJSONRequestBody = AttachmentLinkCreate
 // VoidAttachmentJSONRequestBody defines body for VoidAttachment for application/json ContentType.
 type VoidAttachmentJSONRequestBody = AttachmentVoid
 
+// ReprintRegistrationCardJSONRequestBody defines body for ReprintRegistrationCard for application/json ContentType.
+type ReprintRegistrationCardJSONRequestBody = RegistrationCardReason
+
+// RevokeRegistrationCardJSONRequestBody defines body for RevokeRegistrationCard for application/json ContentType.
+type RevokeRegistrationCardJSONRequestBody = RegistrationCardReason
+
 // RecordCareArrangementJSONRequestBody defines body for RecordCareArrangement for application/json ContentType.
 type RecordCareArrangementJSONRequestBody = CareArrangementCreate
 
@@ -13902,6 +15666,12 @@ type UpdateJourneyLegApplicationMergePatchPlusJSONRequestBody = JourneyLegPatch
 
 // VoidJourneyLegJSONRequestBody defines body for VoidJourneyLeg for application/json ContentType.
 type VoidJourneyLegJSONRequestBody = VoidReason
+
+// MergeBeneficiaryJSONRequestBody defines body for MergeBeneficiary for application/json ContentType.
+type MergeBeneficiaryJSONRequestBody = MergeCreate
+
+// PreviewMergeJSONRequestBody defines body for PreviewMerge for application/json ContentType.
+type PreviewMergeJSONRequestBody = MergePreviewRequest
 
 // RecordBeneficiaryNameJSONRequestBody defines body for RecordBeneficiaryName for application/json ContentType.
 type RecordBeneficiaryNameJSONRequestBody = BeneficiaryNameCreate
@@ -13948,6 +15718,9 @@ type RecordSeparationJSONRequestBody = SeparationCreate
 // VoidSeparationJSONRequestBody defines body for VoidSeparation for application/json ContentType.
 type VoidSeparationJSONRequestBody = VoidReason
 
+// UnmergeBeneficiaryJSONRequestBody defines body for UnmergeBeneficiary for application/json ContentType.
+type UnmergeBeneficiaryJSONRequestBody = MergeUndo
+
 // VoidBeneficiaryJSONRequestBody defines body for VoidBeneficiary for application/json ContentType.
 type VoidBeneficiaryJSONRequestBody = VoidReason
 
@@ -13956,6 +15729,9 @@ type CompleteBreakGlassReviewJSONRequestBody = BreakGlassReviewComplete
 
 // CreateBundleJSONRequestBody defines body for CreateBundle for application/json ContentType.
 type CreateBundleJSONRequestBody = BundleCreate
+
+// ResolveRegistrationCardJSONRequestBody defines body for ResolveRegistrationCard for application/json ContentType.
+type ResolveRegistrationCardJSONRequestBody = RegistrationCardToken
 
 // CreateCaseJSONRequestBody defines body for CreateCase for application/json ContentType.
 type CreateCaseJSONRequestBody = CaseCreate
@@ -14232,6 +16008,45 @@ type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
+
+// CreateStockAdjustmentJSONRequestBody defines body for CreateStockAdjustment for application/json ContentType.
+type CreateStockAdjustmentJSONRequestBody = StockAdjustmentCreate
+
+// CreateStockDisposalJSONRequestBody defines body for CreateStockDisposal for application/json ContentType.
+type CreateStockDisposalJSONRequestBody = StockDisposalCreate
+
+// ApproveStockDocumentJSONRequestBody defines body for ApproveStockDocument for application/json ContentType.
+type ApproveStockDocumentJSONRequestBody = StockDecision
+
+// RejectStockDocumentJSONRequestBody defines body for RejectStockDocument for application/json ContentType.
+type RejectStockDocumentJSONRequestBody = StockRejection
+
+// CreateStockItemJSONRequestBody defines body for CreateStockItem for application/json ContentType.
+type CreateStockItemJSONRequestBody = StockItemCreate
+
+// UpdateStockItemApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockItem for application/merge-patch+json ContentType.
+type UpdateStockItemApplicationMergePatchPlusJSONRequestBody = StockItemPatch
+
+// CreateStockLocationJSONRequestBody defines body for CreateStockLocation for application/json ContentType.
+type CreateStockLocationJSONRequestBody = StockLocationCreate
+
+// UpdateStockLocationApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockLocation for application/merge-patch+json ContentType.
+type UpdateStockLocationApplicationMergePatchPlusJSONRequestBody = StockLocationPatch
+
+// CreateStockLossJSONRequestBody defines body for CreateStockLoss for application/json ContentType.
+type CreateStockLossJSONRequestBody = StockLossCreate
+
+// ReverseStockMovementJSONRequestBody defines body for ReverseStockMovement for application/json ContentType.
+type ReverseStockMovementJSONRequestBody = StockReversalCreate
+
+// CloseStockPeriodJSONRequestBody defines body for CloseStockPeriod for application/json ContentType.
+type CloseStockPeriodJSONRequestBody = StockPeriodCreate
+
+// CreateStockReceiptJSONRequestBody defines body for CreateStockReceipt for application/json ContentType.
+type CreateStockReceiptJSONRequestBody = StockReceiptCreate
+
+// CreateStockReleaseJSONRequestBody defines body for CreateStockRelease for application/json ContentType.
+type CreateStockReleaseJSONRequestBody = StockReleaseCreate
 
 // CreateSupervisionSessionJSONRequestBody defines body for CreateSupervisionSession for application/json ContentType.
 type CreateSupervisionSessionJSONRequestBody = SupervisionSessionCreate
@@ -14614,6 +16429,21 @@ type ServerInterface interface {
 	// VoidAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
 	VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error
+	// GetRegistrationCard A person's registration card
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/card)
+	GetRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params GetRegistrationCardParams) error
+	// IssueRegistrationCard Issue a registration card
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card)
+	IssueRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params IssueRegistrationCardParams) error
+	// ListRegistrationCardPrints Every print of a person's cards
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/card/prints)
+	ListRegistrationCardPrints(ctx echo.Context, centreID CentreID, id ID, params ListRegistrationCardPrintsParams) error
+	// ReprintRegistrationCard Print a card again
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card/reprint)
+	ReprintRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params ReprintRegistrationCardParams) error
+	// RevokeRegistrationCard Revoke a card
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card/revoke)
+	RevokeRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params RevokeRegistrationCardParams) error
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error
@@ -14704,6 +16534,12 @@ type ServerInterface interface {
 	// VoidJourneyLeg Void a leg of the journey recorded in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id}/void)
 	VoidJourneyLeg(ctx echo.Context, centreID CentreID, id ID, legID openapi_types.UUID, params VoidJourneyLegParams) error
+	// MergeBeneficiary Merge a record into another of the same person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge)
+	MergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params MergeBeneficiaryParams) error
+	// PreviewMerge What a merge would do
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
+	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -14785,6 +16621,9 @@ type ServerInterface interface {
 	// ListTimeline Everything that happened with a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
 	ListTimeline(ctx echo.Context, centreID CentreID, id ID, params ListTimelineParams) error
+	// UnmergeBeneficiary Undo a merge
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/unmerge)
+	UnmergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UnmergeBeneficiaryParams) error
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error
@@ -14800,6 +16639,9 @@ type ServerInterface interface {
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx echo.Context, centreID CentreID, params CreateBundleParams) error
+	// ResolveRegistrationCard Whose card is this?
+	// (POST /v1/centres/{centre_id}/cards/resolve)
+	ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
@@ -15376,6 +17218,93 @@ type ServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// CreateStockAdjustment Put a balance right
+	// (POST /v1/centres/{centre_id}/stock/adjustments)
+	CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error
+	// ListStockBalances Read balances
+	// (GET /v1/centres/{centre_id}/stock/balances)
+	ListStockBalances(ctx echo.Context, centreID CentreID, params ListStockBalancesParams) error
+	// GetStockCard Read the stock card of an item, or the bin card of it in one place
+	// (GET /v1/centres/{centre_id}/stock/cards)
+	GetStockCard(ctx echo.Context, centreID CentreID, params GetStockCardParams) error
+	// CreateStockDisposal Dispose of goods
+	// (POST /v1/centres/{centre_id}/stock/disposals)
+	CreateStockDisposal(ctx echo.Context, centreID CentreID, params CreateStockDisposalParams) error
+	// ListStockDocuments List documents
+	// (GET /v1/centres/{centre_id}/stock/documents)
+	ListStockDocuments(ctx echo.Context, centreID CentreID, params ListStockDocumentsParams) error
+	// GetStockDocument Read a document with its lines and movements
+	// (GET /v1/centres/{centre_id}/stock/documents/{id})
+	GetStockDocument(ctx echo.Context, centreID CentreID, id ID) error
+	// ApproveStockDocument Approve and post a document
+	// (POST /v1/centres/{centre_id}/stock/documents/{id}/approve)
+	ApproveStockDocument(ctx echo.Context, centreID CentreID, id ID, params ApproveStockDocumentParams) error
+	// RejectStockDocument Reject a document
+	// (POST /v1/centres/{centre_id}/stock/documents/{id}/reject)
+	RejectStockDocument(ctx echo.Context, centreID CentreID, id ID, params RejectStockDocumentParams) error
+	// ListStockItems List items
+	// (GET /v1/centres/{centre_id}/stock/items)
+	ListStockItems(ctx echo.Context, centreID CentreID, params ListStockItemsParams) error
+	// CreateStockItem Add an item
+	// (POST /v1/centres/{centre_id}/stock/items)
+	CreateStockItem(ctx echo.Context, centreID CentreID, params CreateStockItemParams) error
+	// GetStockItem Read an item
+	// (GET /v1/centres/{centre_id}/stock/items/{id})
+	GetStockItem(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateStockItem Change an item
+	// (PATCH /v1/centres/{centre_id}/stock/items/{id})
+	UpdateStockItem(ctx echo.Context, centreID CentreID, id ID, params UpdateStockItemParams) error
+	// RefreshStockItem Take over what the catalogue says now
+	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
+	RefreshStockItem(ctx echo.Context, centreID CentreID, id ID, params RefreshStockItemParams) error
+	// ListStockLocations List stores and bins
+	// (GET /v1/centres/{centre_id}/stock/locations)
+	ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error
+	// CreateStockLocation Add a store or a bin
+	// (POST /v1/centres/{centre_id}/stock/locations)
+	CreateStockLocation(ctx echo.Context, centreID CentreID, params CreateStockLocationParams) error
+	// GetStockLocation Read a store or a bin
+	// (GET /v1/centres/{centre_id}/stock/locations/{id})
+	GetStockLocation(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateStockLocation Change a store or a bin
+	// (PATCH /v1/centres/{centre_id}/stock/locations/{id})
+	UpdateStockLocation(ctx echo.Context, centreID CentreID, id ID, params UpdateStockLocationParams) error
+	// CreateStockLoss Report a loss
+	// (POST /v1/centres/{centre_id}/stock/losses)
+	CreateStockLoss(ctx echo.Context, centreID CentreID, params CreateStockLossParams) error
+	// ListStockLots List lots
+	// (GET /v1/centres/{centre_id}/stock/lots)
+	ListStockLots(ctx echo.Context, centreID CentreID, params ListStockLotsParams) error
+	// GetStockLot Read a lot
+	// (GET /v1/centres/{centre_id}/stock/lots/{id})
+	GetStockLot(ctx echo.Context, centreID CentreID, id ID) error
+	// ListStockMovements Read the ledger
+	// (GET /v1/centres/{centre_id}/stock/movements)
+	ListStockMovements(ctx echo.Context, centreID CentreID, params ListStockMovementsParams) error
+	// GetStockMovement Read an entry
+	// (GET /v1/centres/{centre_id}/stock/movements/{id})
+	GetStockMovement(ctx echo.Context, centreID CentreID, id ID) error
+	// ReverseStockMovement Reverse an entry
+	// (POST /v1/centres/{centre_id}/stock/movements/{id}/reverse)
+	ReverseStockMovement(ctx echo.Context, centreID CentreID, id ID, params ReverseStockMovementParams) error
+	// ListStockPeriods List closed periods
+	// (GET /v1/centres/{centre_id}/stock/periods)
+	ListStockPeriods(ctx echo.Context, centreID CentreID, params ListStockPeriodsParams) error
+	// CloseStockPeriod Close the books through a day
+	// (POST /v1/centres/{centre_id}/stock/periods)
+	CloseStockPeriod(ctx echo.Context, centreID CentreID, params CloseStockPeriodParams) error
+	// GetStockPeriod Read a closed period
+	// (GET /v1/centres/{centre_id}/stock/periods/{id})
+	GetStockPeriod(ctx echo.Context, centreID CentreID, id ID) error
+	// CreateStockReceipt Receive goods
+	// (POST /v1/centres/{centre_id}/stock/receipts)
+	CreateStockReceipt(ctx echo.Context, centreID CentreID, params CreateStockReceiptParams) error
+	// ListStockRecounts Read the nightly proofs
+	// (GET /v1/centres/{centre_id}/stock/recounts)
+	ListStockRecounts(ctx echo.Context, centreID CentreID, params ListStockRecountsParams) error
+	// CreateStockRelease Release goods for use in the centre, or back to a supplier
+	// (POST /v1/centres/{centre_id}/stock/releases)
+	CreateStockRelease(ctx echo.Context, centreID CentreID, params CreateStockReleaseParams) error
 	// ListSupervisionSessions Supervision sessions
 	// (GET /v1/centres/{centre_id}/supervision-sessions)
 	ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error
@@ -17408,6 +19337,259 @@ func (w *ServerInterfaceWrapper) VoidAttachment(ctx echo.Context) error {
 	return err
 }
 
+// GetRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRegistrationCardParams
+	// ------------- Optional query parameter "size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "size", ctx.QueryParams(), &params.Size, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRegistrationCard(ctx, centreID, id, params)
+	return err
+}
+
+// IssueRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) IssueRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params IssueRegistrationCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.IssueRegistrationCard(ctx, centreID, id, params)
+	return err
+}
+
+// ListRegistrationCardPrints converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRegistrationCardPrints(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRegistrationCardPrintsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRegistrationCardPrints(ctx, centreID, id, params)
+	return err
+}
+
+// ReprintRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) ReprintRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReprintRegistrationCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReprintRegistrationCard(ctx, centreID, id, params)
+	return err
+}
+
+// RevokeRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeRegistrationCardParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeRegistrationCard(ctx, centreID, id, params)
+	return err
+}
+
 // ListCareArrangements converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCareArrangements(ctx echo.Context) error {
 	var err error
@@ -18924,6 +21106,111 @@ func (w *ServerInterfaceWrapper) VoidJourneyLeg(ctx echo.Context) error {
 	return err
 }
 
+// MergeBeneficiary converts echo context to params.
+func (w *ServerInterfaceWrapper) MergeBeneficiary(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params MergeBeneficiaryParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.MergeBeneficiary(ctx, centreID, id, params)
+	return err
+}
+
+// PreviewMerge converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PreviewMergeParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewMerge(ctx, centreID, id, params)
+	return err
+}
+
 // ListBeneficiaryNames converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBeneficiaryNames(ctx echo.Context) error {
 	var err error
@@ -20398,6 +22685,67 @@ func (w *ServerInterfaceWrapper) ListTimeline(ctx echo.Context) error {
 	return err
 }
 
+// UnmergeBeneficiary converts echo context to params.
+func (w *ServerInterfaceWrapper) UnmergeBeneficiary(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UnmergeBeneficiaryParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnmergeBeneficiary(ctx, centreID, id, params)
+	return err
+}
+
 // VoidBeneficiary converts echo context to params.
 func (w *ServerInterfaceWrapper) VoidBeneficiary(ctx echo.Context) error {
 	var err error
@@ -20637,6 +22985,22 @@ func (w *ServerInterfaceWrapper) CreateBundle(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateBundle(ctx, centreID, params)
+	return err
+}
+
+// ResolveRegistrationCard converts echo context to params.
+func (w *ServerInterfaceWrapper) ResolveRegistrationCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResolveRegistrationCard(ctx, centreID)
 	return err
 }
 
@@ -30702,6 +33066,1346 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	return err
 }
 
+// CreateStockAdjustment converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockAdjustment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockAdjustmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockAdjustment(ctx, centreID, params)
+	return err
+}
+
+// ListStockBalances converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockBalances(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockBalancesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "location_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "location_id", ctx.QueryParams(), &params.LocationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter location_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "lot_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lot_id", ctx.QueryParams(), &params.LotID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lot_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "as_of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "as_of", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter as_of: %s", err))
+	}
+
+	// ------------- Optional query parameter "empty" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "empty", ctx.QueryParams(), &params.Empty, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter empty: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockBalances(ctx, centreID, params)
+	return err
+}
+
+// GetStockCard converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockCard(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetStockCardParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Required query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "location_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "location_id", ctx.QueryParams(), &params.LocationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter location_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "lot_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lot_id", ctx.QueryParams(), &params.LotID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lot_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_from", ctx.QueryParams(), &params.OccurredFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_to", ctx.QueryParams(), &params.OccurredTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockCard(ctx, centreID, params)
+	return err
+}
+
+// CreateStockDisposal converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockDisposal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockDisposalParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockDisposal(ctx, centreID, params)
+	return err
+}
+
+// ListStockDocuments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockDocuments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockDocumentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_from", ctx.QueryParams(), &params.OccurredFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_to", ctx.QueryParams(), &params.OccurredTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockDocuments(ctx, centreID, params)
+	return err
+}
+
+// GetStockDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockDocument(ctx, centreID, id)
+	return err
+}
+
+// ApproveStockDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveStockDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveStockDocumentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveStockDocument(ctx, centreID, id, params)
+	return err
+}
+
+// RejectStockDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) RejectStockDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectStockDocumentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejectStockDocument(ctx, centreID, id, params)
+	return err
+}
+
+// ListStockItems converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockItems(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockItemsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// ------------- Optional query parameter "category" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "category", ctx.QueryParams(), &params.Category, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter category: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockItems(ctx, centreID, params)
+	return err
+}
+
+// CreateStockItem converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockItem(ctx, centreID, params)
+	return err
+}
+
+// GetStockItem converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockItem(ctx, centreID, id)
+	return err
+}
+
+// UpdateStockItem converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateStockItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateStockItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateStockItem(ctx, centreID, id, params)
+	return err
+}
+
+// RefreshStockItem converts echo context to params.
+func (w *ServerInterfaceWrapper) RefreshStockItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RefreshStockItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefreshStockItem(ctx, centreID, id, params)
+	return err
+}
+
+// ListStockLocations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockLocations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockLocationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// ------------- Optional query parameter "parent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "parent_id", ctx.QueryParams(), &params.ParentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter parent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockLocations(ctx, centreID, params)
+	return err
+}
+
+// CreateStockLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockLocationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockLocation(ctx, centreID, params)
+	return err
+}
+
+// GetStockLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockLocation(ctx, centreID, id)
+	return err
+}
+
+// UpdateStockLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateStockLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateStockLocationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateStockLocation(ctx, centreID, id, params)
+	return err
+}
+
+// CreateStockLoss converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockLoss(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockLossParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockLoss(ctx, centreID, params)
+	return err
+}
+
+// ListStockLots converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockLots(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockLotsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "expires_before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "expires_before", ctx.QueryParams(), &params.ExpiresBefore, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expires_before: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockLots(ctx, centreID, params)
+	return err
+}
+
+// GetStockLot converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockLot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockLot(ctx, centreID, id)
+	return err
+}
+
+// ListStockMovements converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockMovements(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockMovementsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "location_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "location_id", ctx.QueryParams(), &params.LocationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter location_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "lot_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lot_id", ctx.QueryParams(), &params.LotID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lot_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "document_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "document_id", ctx.QueryParams(), &params.DocumentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter document_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_from", ctx.QueryParams(), &params.OccurredFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_to", ctx.QueryParams(), &params.OccurredTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockMovements(ctx, centreID, params)
+	return err
+}
+
+// GetStockMovement converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockMovement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockMovement(ctx, centreID, id)
+	return err
+}
+
+// ReverseStockMovement converts echo context to params.
+func (w *ServerInterfaceWrapper) ReverseStockMovement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReverseStockMovementParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReverseStockMovement(ctx, centreID, id, params)
+	return err
+}
+
+// ListStockPeriods converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockPeriods(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockPeriodsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockPeriods(ctx, centreID, params)
+	return err
+}
+
+// CloseStockPeriod converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseStockPeriod(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseStockPeriodParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseStockPeriod(ctx, centreID, params)
+	return err
+}
+
+// GetStockPeriod converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockPeriod(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockPeriod(ctx, centreID, id)
+	return err
+}
+
+// CreateStockReceipt converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockReceipt(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockReceiptParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockReceipt(ctx, centreID, params)
+	return err
+}
+
+// ListStockRecounts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockRecounts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockRecountsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockRecounts(ctx, centreID, params)
+	return err
+}
+
+// CreateStockRelease converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockRelease(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockReleaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockRelease(ctx, centreID, params)
+	return err
+}
+
 // ListSupervisionSessions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListSupervisionSessions(ctx echo.Context) error {
 	var err error
@@ -33835,6 +37539,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.GetBeneficiary, options.OperationMiddlewares["getBeneficiary"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.UpdateBeneficiary, options.OperationMiddlewares["updateBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/void", wrapper.VoidBeneficiary, options.OperationMiddlewares["voidBeneficiary"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -33942,6 +37649,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.GetRegistrationCard, options.OperationMiddlewares["getRegistrationCard"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.IssueRegistrationCard, options.OperationMiddlewares["issueRegistrationCard"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/reprint", wrapper.ReprintRegistrationCard, options.OperationMiddlewares["reprintRegistrationCard"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/revoke", wrapper.RevokeRegistrationCard, options.OperationMiddlewares["revokeRegistrationCard"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/prints", wrapper.ListRegistrationCardPrints, options.OperationMiddlewares["listRegistrationCardPrints"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cards/resolve", wrapper.ResolveRegistrationCard, options.OperationMiddlewares["resolveRegistrationCard"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.ListAttachments, options.OperationMiddlewares["listAttachments"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.UploadAttachment, options.OperationMiddlewares["uploadAttachment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
@@ -34106,6 +37819,35 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.ListPartnerMessages, options.OperationMiddlewares["listPartnerMessages"]...)
 	router.POST(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.CreatePartnerMessage, options.OperationMiddlewares["createPartnerMessage"]...)
 	router.GET(options.BaseURL+"/v1/partner/deletion-requests", wrapper.ListDeletionRequests, options.OperationMiddlewares["listDeletionRequests"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.ListStockItems, options.OperationMiddlewares["listStockItems"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.CreateStockItem, options.OperationMiddlewares["createStockItem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items/:id", wrapper.GetStockItem, options.OperationMiddlewares["getStockItem"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/items/:id", wrapper.UpdateStockItem, options.OperationMiddlewares["updateStockItem"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/items/:id/refresh", wrapper.RefreshStockItem, options.OperationMiddlewares["refreshStockItem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/locations", wrapper.ListStockLocations, options.OperationMiddlewares["listStockLocations"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/locations", wrapper.CreateStockLocation, options.OperationMiddlewares["createStockLocation"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/locations/:id", wrapper.GetStockLocation, options.OperationMiddlewares["getStockLocation"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/locations/:id", wrapper.UpdateStockLocation, options.OperationMiddlewares["updateStockLocation"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/lots", wrapper.ListStockLots, options.OperationMiddlewares["listStockLots"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id", wrapper.GetStockLot, options.OperationMiddlewares["getStockLot"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/receipts", wrapper.CreateStockReceipt, options.OperationMiddlewares["createStockReceipt"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/releases", wrapper.CreateStockRelease, options.OperationMiddlewares["createStockRelease"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/losses", wrapper.CreateStockLoss, options.OperationMiddlewares["createStockLoss"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/disposals", wrapper.CreateStockDisposal, options.OperationMiddlewares["createStockDisposal"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/adjustments", wrapper.CreateStockAdjustment, options.OperationMiddlewares["createStockAdjustment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/documents", wrapper.ListStockDocuments, options.OperationMiddlewares["listStockDocuments"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/documents/:id", wrapper.GetStockDocument, options.OperationMiddlewares["getStockDocument"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/documents/:id/approve", wrapper.ApproveStockDocument, options.OperationMiddlewares["approveStockDocument"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/documents/:id/reject", wrapper.RejectStockDocument, options.OperationMiddlewares["rejectStockDocument"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/movements", wrapper.ListStockMovements, options.OperationMiddlewares["listStockMovements"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/movements/:id", wrapper.GetStockMovement, options.OperationMiddlewares["getStockMovement"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/movements/:id/reverse", wrapper.ReverseStockMovement, options.OperationMiddlewares["reverseStockMovement"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/balances", wrapper.ListStockBalances, options.OperationMiddlewares["listStockBalances"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/cards", wrapper.GetStockCard, options.OperationMiddlewares["getStockCard"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/periods", wrapper.ListStockPeriods, options.OperationMiddlewares["listStockPeriods"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/periods", wrapper.CloseStockPeriod, options.OperationMiddlewares["closeStockPeriod"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/periods/:id", wrapper.GetStockPeriod, options.OperationMiddlewares["getStockPeriod"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/recounts", wrapper.ListStockRecounts, options.OperationMiddlewares["listStockRecounts"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -36416,6 +40158,291 @@ func (response VoidAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoi
 	return err
 }
 
+type GetRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   GetRegistrationCardParams
+}
+
+type GetRegistrationCardResponseObject interface {
+	VisitGetRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type GetRegistrationCard200ResponseHeaders struct {
+	ETag string
+}
+
+type GetRegistrationCard200JSONResponse struct {
+	Body    RegistrationCard
+	Headers GetRegistrationCard200ResponseHeaders
+}
+
+func (response GetRegistrationCard200JSONResponse) VisitGetRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRegistrationCard200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetRegistrationCard200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRegistrationCard200ApplicationPdfResponse) VisitGetRegistrationCardResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRegistrationCard200ImagePngResponse struct {
+	Body          io.Reader
+	Headers       GetRegistrationCard200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRegistrationCard200ImagePngResponse) VisitGetRegistrationCardResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitGetRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   IssueRegistrationCardParams
+}
+
+type IssueRegistrationCardResponseObject interface {
+	VisitIssueRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type IssueRegistrationCard201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type IssueRegistrationCard201JSONResponse struct {
+	Body    RegistrationCard
+	Headers IssueRegistrationCard201ResponseHeaders
+}
+
+func (response IssueRegistrationCard201JSONResponse) VisitIssueRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response IssueRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitIssueRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRegistrationCardPrintsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListRegistrationCardPrintsParams
+}
+
+type ListRegistrationCardPrintsResponseObject interface {
+	VisitListRegistrationCardPrintsResponse(w http.ResponseWriter) error
+}
+
+type ListRegistrationCardPrints200JSONResponse RegistrationCardPrintPage
+
+func (response ListRegistrationCardPrints200JSONResponse) VisitListRegistrationCardPrintsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRegistrationCardPrintsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRegistrationCardPrintsdefaultApplicationProblemPlusJSONResponse) VisitListRegistrationCardPrintsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReprintRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReprintRegistrationCardParams
+	Body     *ReprintRegistrationCardJSONRequestBody
+}
+
+type ReprintRegistrationCardResponseObject interface {
+	VisitReprintRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type ReprintRegistrationCard200ResponseHeaders struct {
+	ETag string
+}
+
+type ReprintRegistrationCard200JSONResponse struct {
+	Body    RegistrationCard
+	Headers ReprintRegistrationCard200ResponseHeaders
+}
+
+func (response ReprintRegistrationCard200JSONResponse) VisitReprintRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReprintRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReprintRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitReprintRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RevokeRegistrationCardParams
+	Body     *RevokeRegistrationCardJSONRequestBody
+}
+
+type RevokeRegistrationCardResponseObject interface {
+	VisitRevokeRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type RevokeRegistrationCard200ResponseHeaders struct {
+	ETag string
+}
+
+type RevokeRegistrationCard200JSONResponse struct {
+	Body    RegistrationCard
+	Headers RevokeRegistrationCard200ResponseHeaders
+}
+
+func (response RevokeRegistrationCard200JSONResponse) VisitRevokeRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitRevokeRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCareArrangementsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -37848,6 +41875,98 @@ func (response VoidJourneyLegdefaultApplicationProblemPlusJSONResponse) VisitVoi
 	return err
 }
 
+type MergeBeneficiaryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   MergeBeneficiaryParams
+	Body     *MergeBeneficiaryJSONRequestBody
+}
+
+type MergeBeneficiaryResponseObject interface {
+	VisitMergeBeneficiaryResponse(w http.ResponseWriter) error
+}
+
+type MergeBeneficiary200ResponseHeaders struct {
+	ETag string
+}
+
+type MergeBeneficiary200JSONResponse struct {
+	Body    Merge
+	Headers MergeBeneficiary200ResponseHeaders
+}
+
+func (response MergeBeneficiary200JSONResponse) VisitMergeBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MergeBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitMergeBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewMergeRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   PreviewMergeParams
+	Body     *PreviewMergeJSONRequestBody
+}
+
+type PreviewMergeResponseObject interface {
+	VisitPreviewMergeResponse(w http.ResponseWriter) error
+}
+
+type PreviewMerge200JSONResponse MergePreview
+
+func (response PreviewMerge200JSONResponse) VisitPreviewMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewMergedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPreviewMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBeneficiaryNamesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -39159,6 +43278,56 @@ func (response ListTimelinedefaultApplicationProblemPlusJSONResponse) VisitListT
 	return err
 }
 
+type UnmergeBeneficiaryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UnmergeBeneficiaryParams
+	Body     *UnmergeBeneficiaryJSONRequestBody
+}
+
+type UnmergeBeneficiaryResponseObject interface {
+	VisitUnmergeBeneficiaryResponse(w http.ResponseWriter) error
+}
+
+type UnmergeBeneficiary200ResponseHeaders struct {
+	ETag string
+}
+
+type UnmergeBeneficiary200JSONResponse struct {
+	Body    Merge
+	Headers UnmergeBeneficiary200ResponseHeaders
+}
+
+func (response UnmergeBeneficiary200JSONResponse) VisitUnmergeBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnmergeBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UnmergeBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitUnmergeBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type VoidBeneficiaryRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -39377,6 +43546,46 @@ type CreateBundledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateBundledefaultApplicationProblemPlusJSONResponse) VisitCreateBundleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveRegistrationCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Body     *ResolveRegistrationCardJSONRequestBody
+}
+
+type ResolveRegistrationCardResponseObject interface {
+	VisitResolveRegistrationCardResponse(w http.ResponseWriter) error
+}
+
+type ResolveRegistrationCard200JSONResponse RegistrationCardHolder
+
+func (response ResolveRegistrationCard200JSONResponse) VisitResolveRegistrationCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitResolveRegistrationCardResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -49170,6 +53379,1363 @@ func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPRes
 	return err
 }
 
+type CreateStockAdjustmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockAdjustmentParams
+	Body     *CreateStockAdjustmentJSONRequestBody
+}
+
+type CreateStockAdjustmentResponseObject interface {
+	VisitCreateStockAdjustmentResponse(w http.ResponseWriter) error
+}
+
+type CreateStockAdjustment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockAdjustment201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockAdjustment201ResponseHeaders
+}
+
+func (response CreateStockAdjustment201JSONResponse) VisitCreateStockAdjustmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockAdjustmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockAdjustmentdefaultApplicationProblemPlusJSONResponse) VisitCreateStockAdjustmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockBalancesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockBalancesParams
+}
+
+type ListStockBalancesResponseObject interface {
+	VisitListStockBalancesResponse(w http.ResponseWriter) error
+}
+
+type ListStockBalances200JSONResponse StockBalancePage
+
+func (response ListStockBalances200JSONResponse) VisitListStockBalancesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockBalancesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockBalancesdefaultApplicationProblemPlusJSONResponse) VisitListStockBalancesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockCardRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetStockCardParams
+}
+
+type GetStockCardResponseObject interface {
+	VisitGetStockCardResponse(w http.ResponseWriter) error
+}
+
+type GetStockCard200JSONResponse StockCard
+
+func (response GetStockCard200JSONResponse) VisitGetStockCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockCarddefaultApplicationProblemPlusJSONResponse) VisitGetStockCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockDisposalRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockDisposalParams
+	Body     *CreateStockDisposalJSONRequestBody
+}
+
+type CreateStockDisposalResponseObject interface {
+	VisitCreateStockDisposalResponse(w http.ResponseWriter) error
+}
+
+type CreateStockDisposal201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockDisposal201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockDisposal201ResponseHeaders
+}
+
+func (response CreateStockDisposal201JSONResponse) VisitCreateStockDisposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockDisposaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockDisposaldefaultApplicationProblemPlusJSONResponse) VisitCreateStockDisposalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockDocumentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockDocumentsParams
+}
+
+type ListStockDocumentsResponseObject interface {
+	VisitListStockDocumentsResponse(w http.ResponseWriter) error
+}
+
+type ListStockDocuments200JSONResponse StockDocumentPage
+
+func (response ListStockDocuments200JSONResponse) VisitListStockDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockDocumentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockDocumentsdefaultApplicationProblemPlusJSONResponse) VisitListStockDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockDocumentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockDocumentResponseObject interface {
+	VisitGetStockDocumentResponse(w http.ResponseWriter) error
+}
+
+type GetStockDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockDocument200JSONResponse struct {
+	Body    StockDocument
+	Headers GetStockDocument200ResponseHeaders
+}
+
+func (response GetStockDocument200JSONResponse) VisitGetStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockDocumentdefaultApplicationProblemPlusJSONResponse) VisitGetStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveStockDocumentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveStockDocumentParams
+	Body     *ApproveStockDocumentJSONRequestBody
+}
+
+type ApproveStockDocumentResponseObject interface {
+	VisitApproveStockDocumentResponse(w http.ResponseWriter) error
+}
+
+type ApproveStockDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveStockDocument200JSONResponse struct {
+	Body    StockDocument
+	Headers ApproveStockDocument200ResponseHeaders
+}
+
+func (response ApproveStockDocument200JSONResponse) VisitApproveStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveStockDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveStockDocumentdefaultApplicationProblemPlusJSONResponse) VisitApproveStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectStockDocumentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RejectStockDocumentParams
+	Body     *RejectStockDocumentJSONRequestBody
+}
+
+type RejectStockDocumentResponseObject interface {
+	VisitRejectStockDocumentResponse(w http.ResponseWriter) error
+}
+
+type RejectStockDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type RejectStockDocument200JSONResponse struct {
+	Body    StockDocument
+	Headers RejectStockDocument200ResponseHeaders
+}
+
+func (response RejectStockDocument200JSONResponse) VisitRejectStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectStockDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectStockDocumentdefaultApplicationProblemPlusJSONResponse) VisitRejectStockDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockItemsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockItemsParams
+}
+
+type ListStockItemsResponseObject interface {
+	VisitListStockItemsResponse(w http.ResponseWriter) error
+}
+
+type ListStockItems200JSONResponse StockItemPage
+
+func (response ListStockItems200JSONResponse) VisitListStockItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockItemsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockItemsdefaultApplicationProblemPlusJSONResponse) VisitListStockItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockItemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockItemParams
+	Body     *CreateStockItemJSONRequestBody
+}
+
+type CreateStockItemResponseObject interface {
+	VisitCreateStockItemResponse(w http.ResponseWriter) error
+}
+
+type CreateStockItem201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockItem201JSONResponse struct {
+	Body    StockItem
+	Headers CreateStockItem201ResponseHeaders
+}
+
+func (response CreateStockItem201JSONResponse) VisitCreateStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockItemdefaultApplicationProblemPlusJSONResponse) VisitCreateStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockItemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockItemResponseObject interface {
+	VisitGetStockItemResponse(w http.ResponseWriter) error
+}
+
+type GetStockItem200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockItem200JSONResponse struct {
+	Body    StockItem
+	Headers GetStockItem200ResponseHeaders
+}
+
+func (response GetStockItem200JSONResponse) VisitGetStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockItemdefaultApplicationProblemPlusJSONResponse) VisitGetStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockItemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateStockItemParams
+	Body     *UpdateStockItemApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateStockItemResponseObject interface {
+	VisitUpdateStockItemResponse(w http.ResponseWriter) error
+}
+
+type UpdateStockItem200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateStockItem200JSONResponse struct {
+	Body    StockItem
+	Headers UpdateStockItem200ResponseHeaders
+}
+
+func (response UpdateStockItem200JSONResponse) VisitUpdateStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateStockItemdefaultApplicationProblemPlusJSONResponse) VisitUpdateStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshStockItemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RefreshStockItemParams
+}
+
+type RefreshStockItemResponseObject interface {
+	VisitRefreshStockItemResponse(w http.ResponseWriter) error
+}
+
+type RefreshStockItem200ResponseHeaders struct {
+	ETag string
+}
+
+type RefreshStockItem200JSONResponse struct {
+	Body    StockItem
+	Headers RefreshStockItem200ResponseHeaders
+}
+
+func (response RefreshStockItem200JSONResponse) VisitRefreshStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshStockItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RefreshStockItemdefaultApplicationProblemPlusJSONResponse) VisitRefreshStockItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockLocationsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockLocationsParams
+}
+
+type ListStockLocationsResponseObject interface {
+	VisitListStockLocationsResponse(w http.ResponseWriter) error
+}
+
+type ListStockLocations200JSONResponse StockLocationPage
+
+func (response ListStockLocations200JSONResponse) VisitListStockLocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockLocationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockLocationsdefaultApplicationProblemPlusJSONResponse) VisitListStockLocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockLocationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockLocationParams
+	Body     *CreateStockLocationJSONRequestBody
+}
+
+type CreateStockLocationResponseObject interface {
+	VisitCreateStockLocationResponse(w http.ResponseWriter) error
+}
+
+type CreateStockLocation201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockLocation201JSONResponse struct {
+	Body    StockLocation
+	Headers CreateStockLocation201ResponseHeaders
+}
+
+func (response CreateStockLocation201JSONResponse) VisitCreateStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockLocationdefaultApplicationProblemPlusJSONResponse) VisitCreateStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockLocationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockLocationResponseObject interface {
+	VisitGetStockLocationResponse(w http.ResponseWriter) error
+}
+
+type GetStockLocation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockLocation200JSONResponse struct {
+	Body    StockLocation
+	Headers GetStockLocation200ResponseHeaders
+}
+
+func (response GetStockLocation200JSONResponse) VisitGetStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockLocationdefaultApplicationProblemPlusJSONResponse) VisitGetStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockLocationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateStockLocationParams
+	Body     *UpdateStockLocationApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateStockLocationResponseObject interface {
+	VisitUpdateStockLocationResponse(w http.ResponseWriter) error
+}
+
+type UpdateStockLocation200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateStockLocation200JSONResponse struct {
+	Body    StockLocation
+	Headers UpdateStockLocation200ResponseHeaders
+}
+
+func (response UpdateStockLocation200JSONResponse) VisitUpdateStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateStockLocationdefaultApplicationProblemPlusJSONResponse) VisitUpdateStockLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockLossRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockLossParams
+	Body     *CreateStockLossJSONRequestBody
+}
+
+type CreateStockLossResponseObject interface {
+	VisitCreateStockLossResponse(w http.ResponseWriter) error
+}
+
+type CreateStockLoss201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockLoss201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockLoss201ResponseHeaders
+}
+
+func (response CreateStockLoss201JSONResponse) VisitCreateStockLossResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockLossdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockLossdefaultApplicationProblemPlusJSONResponse) VisitCreateStockLossResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockLotsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockLotsParams
+}
+
+type ListStockLotsResponseObject interface {
+	VisitListStockLotsResponse(w http.ResponseWriter) error
+}
+
+type ListStockLots200JSONResponse StockLotPage
+
+func (response ListStockLots200JSONResponse) VisitListStockLotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockLotsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockLotsdefaultApplicationProblemPlusJSONResponse) VisitListStockLotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockLotRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockLotResponseObject interface {
+	VisitGetStockLotResponse(w http.ResponseWriter) error
+}
+
+type GetStockLot200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockLot200JSONResponse struct {
+	Body    StockLot
+	Headers GetStockLot200ResponseHeaders
+}
+
+func (response GetStockLot200JSONResponse) VisitGetStockLotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockLotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockLotdefaultApplicationProblemPlusJSONResponse) VisitGetStockLotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockMovementsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockMovementsParams
+}
+
+type ListStockMovementsResponseObject interface {
+	VisitListStockMovementsResponse(w http.ResponseWriter) error
+}
+
+type ListStockMovements200JSONResponse StockMovementPage
+
+func (response ListStockMovements200JSONResponse) VisitListStockMovementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockMovementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockMovementsdefaultApplicationProblemPlusJSONResponse) VisitListStockMovementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockMovementRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockMovementResponseObject interface {
+	VisitGetStockMovementResponse(w http.ResponseWriter) error
+}
+
+type GetStockMovement200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockMovement200JSONResponse struct {
+	Body    StockMovement
+	Headers GetStockMovement200ResponseHeaders
+}
+
+func (response GetStockMovement200JSONResponse) VisitGetStockMovementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockMovementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockMovementdefaultApplicationProblemPlusJSONResponse) VisitGetStockMovementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseStockMovementRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReverseStockMovementParams
+	Body     *ReverseStockMovementJSONRequestBody
+}
+
+type ReverseStockMovementResponseObject interface {
+	VisitReverseStockMovementResponse(w http.ResponseWriter) error
+}
+
+type ReverseStockMovement201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type ReverseStockMovement201JSONResponse struct {
+	Body    StockDocument
+	Headers ReverseStockMovement201ResponseHeaders
+}
+
+func (response ReverseStockMovement201JSONResponse) VisitReverseStockMovementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseStockMovementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReverseStockMovementdefaultApplicationProblemPlusJSONResponse) VisitReverseStockMovementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockPeriodsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockPeriodsParams
+}
+
+type ListStockPeriodsResponseObject interface {
+	VisitListStockPeriodsResponse(w http.ResponseWriter) error
+}
+
+type ListStockPeriods200JSONResponse StockPeriodPage
+
+func (response ListStockPeriods200JSONResponse) VisitListStockPeriodsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockPeriodsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockPeriodsdefaultApplicationProblemPlusJSONResponse) VisitListStockPeriodsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseStockPeriodRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CloseStockPeriodParams
+	Body     *CloseStockPeriodJSONRequestBody
+}
+
+type CloseStockPeriodResponseObject interface {
+	VisitCloseStockPeriodResponse(w http.ResponseWriter) error
+}
+
+type CloseStockPeriod201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CloseStockPeriod201JSONResponse struct {
+	Body    StockPeriod
+	Headers CloseStockPeriod201ResponseHeaders
+}
+
+func (response CloseStockPeriod201JSONResponse) VisitCloseStockPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseStockPerioddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseStockPerioddefaultApplicationProblemPlusJSONResponse) VisitCloseStockPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockPeriodRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockPeriodResponseObject interface {
+	VisitGetStockPeriodResponse(w http.ResponseWriter) error
+}
+
+type GetStockPeriod200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockPeriod200JSONResponse struct {
+	Body    StockPeriod
+	Headers GetStockPeriod200ResponseHeaders
+}
+
+func (response GetStockPeriod200JSONResponse) VisitGetStockPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockPerioddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockPerioddefaultApplicationProblemPlusJSONResponse) VisitGetStockPeriodResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockReceiptRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockReceiptParams
+	Body     *CreateStockReceiptJSONRequestBody
+}
+
+type CreateStockReceiptResponseObject interface {
+	VisitCreateStockReceiptResponse(w http.ResponseWriter) error
+}
+
+type CreateStockReceipt201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockReceipt201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockReceipt201ResponseHeaders
+}
+
+func (response CreateStockReceipt201JSONResponse) VisitCreateStockReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockReceiptdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockReceiptdefaultApplicationProblemPlusJSONResponse) VisitCreateStockReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockRecountsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockRecountsParams
+}
+
+type ListStockRecountsResponseObject interface {
+	VisitListStockRecountsResponse(w http.ResponseWriter) error
+}
+
+type ListStockRecounts200JSONResponse StockRecountPage
+
+func (response ListStockRecounts200JSONResponse) VisitListStockRecountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockRecountsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockRecountsdefaultApplicationProblemPlusJSONResponse) VisitListStockRecountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockReleaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockReleaseParams
+	Body     *CreateStockReleaseJSONRequestBody
+}
+
+type CreateStockReleaseResponseObject interface {
+	VisitCreateStockReleaseResponse(w http.ResponseWriter) error
+}
+
+type CreateStockRelease201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockRelease201JSONResponse struct {
+	Body    StockDocument
+	Headers CreateStockRelease201ResponseHeaders
+}
+
+func (response CreateStockRelease201JSONResponse) VisitCreateStockReleaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockReleasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockReleasedefaultApplicationProblemPlusJSONResponse) VisitCreateStockReleaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSupervisionSessionsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListSupervisionSessionsParams
@@ -52680,6 +58246,21 @@ type StrictServerInterface interface {
 	// VoidAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
 	VoidAttachment(ctx context.Context, request VoidAttachmentRequestObject) (VoidAttachmentResponseObject, error)
+	// GetRegistrationCard A person's registration card
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/card)
+	GetRegistrationCard(ctx context.Context, request GetRegistrationCardRequestObject) (GetRegistrationCardResponseObject, error)
+	// IssueRegistrationCard Issue a registration card
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card)
+	IssueRegistrationCard(ctx context.Context, request IssueRegistrationCardRequestObject) (IssueRegistrationCardResponseObject, error)
+	// ListRegistrationCardPrints Every print of a person's cards
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/card/prints)
+	ListRegistrationCardPrints(ctx context.Context, request ListRegistrationCardPrintsRequestObject) (ListRegistrationCardPrintsResponseObject, error)
+	// ReprintRegistrationCard Print a card again
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card/reprint)
+	ReprintRegistrationCard(ctx context.Context, request ReprintRegistrationCardRequestObject) (ReprintRegistrationCardResponseObject, error)
+	// RevokeRegistrationCard Revoke a card
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/card/revoke)
+	RevokeRegistrationCard(ctx context.Context, request RevokeRegistrationCardRequestObject) (RevokeRegistrationCardResponseObject, error)
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx context.Context, request ListCareArrangementsRequestObject) (ListCareArrangementsResponseObject, error)
@@ -52770,6 +58351,12 @@ type StrictServerInterface interface {
 	// VoidJourneyLeg Void a leg of the journey recorded in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id}/void)
 	VoidJourneyLeg(ctx context.Context, request VoidJourneyLegRequestObject) (VoidJourneyLegResponseObject, error)
+	// MergeBeneficiary Merge a record into another of the same person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge)
+	MergeBeneficiary(ctx context.Context, request MergeBeneficiaryRequestObject) (MergeBeneficiaryResponseObject, error)
+	// PreviewMerge What a merge would do
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
+	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -52851,6 +58438,9 @@ type StrictServerInterface interface {
 	// ListTimeline Everything that happened with a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
 	ListTimeline(ctx context.Context, request ListTimelineRequestObject) (ListTimelineResponseObject, error)
+	// UnmergeBeneficiary Undo a merge
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/unmerge)
+	UnmergeBeneficiary(ctx context.Context, request UnmergeBeneficiaryRequestObject) (UnmergeBeneficiaryResponseObject, error)
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx context.Context, request VoidBeneficiaryRequestObject) (VoidBeneficiaryResponseObject, error)
@@ -52866,6 +58456,9 @@ type StrictServerInterface interface {
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx context.Context, request CreateBundleRequestObject) (CreateBundleResponseObject, error)
+	// ResolveRegistrationCard Whose card is this?
+	// (POST /v1/centres/{centre_id}/cards/resolve)
+	ResolveRegistrationCard(ctx context.Context, request ResolveRegistrationCardRequestObject) (ResolveRegistrationCardResponseObject, error)
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -53442,6 +59035,93 @@ type StrictServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// CreateStockAdjustment Put a balance right
+	// (POST /v1/centres/{centre_id}/stock/adjustments)
+	CreateStockAdjustment(ctx context.Context, request CreateStockAdjustmentRequestObject) (CreateStockAdjustmentResponseObject, error)
+	// ListStockBalances Read balances
+	// (GET /v1/centres/{centre_id}/stock/balances)
+	ListStockBalances(ctx context.Context, request ListStockBalancesRequestObject) (ListStockBalancesResponseObject, error)
+	// GetStockCard Read the stock card of an item, or the bin card of it in one place
+	// (GET /v1/centres/{centre_id}/stock/cards)
+	GetStockCard(ctx context.Context, request GetStockCardRequestObject) (GetStockCardResponseObject, error)
+	// CreateStockDisposal Dispose of goods
+	// (POST /v1/centres/{centre_id}/stock/disposals)
+	CreateStockDisposal(ctx context.Context, request CreateStockDisposalRequestObject) (CreateStockDisposalResponseObject, error)
+	// ListStockDocuments List documents
+	// (GET /v1/centres/{centre_id}/stock/documents)
+	ListStockDocuments(ctx context.Context, request ListStockDocumentsRequestObject) (ListStockDocumentsResponseObject, error)
+	// GetStockDocument Read a document with its lines and movements
+	// (GET /v1/centres/{centre_id}/stock/documents/{id})
+	GetStockDocument(ctx context.Context, request GetStockDocumentRequestObject) (GetStockDocumentResponseObject, error)
+	// ApproveStockDocument Approve and post a document
+	// (POST /v1/centres/{centre_id}/stock/documents/{id}/approve)
+	ApproveStockDocument(ctx context.Context, request ApproveStockDocumentRequestObject) (ApproveStockDocumentResponseObject, error)
+	// RejectStockDocument Reject a document
+	// (POST /v1/centres/{centre_id}/stock/documents/{id}/reject)
+	RejectStockDocument(ctx context.Context, request RejectStockDocumentRequestObject) (RejectStockDocumentResponseObject, error)
+	// ListStockItems List items
+	// (GET /v1/centres/{centre_id}/stock/items)
+	ListStockItems(ctx context.Context, request ListStockItemsRequestObject) (ListStockItemsResponseObject, error)
+	// CreateStockItem Add an item
+	// (POST /v1/centres/{centre_id}/stock/items)
+	CreateStockItem(ctx context.Context, request CreateStockItemRequestObject) (CreateStockItemResponseObject, error)
+	// GetStockItem Read an item
+	// (GET /v1/centres/{centre_id}/stock/items/{id})
+	GetStockItem(ctx context.Context, request GetStockItemRequestObject) (GetStockItemResponseObject, error)
+	// UpdateStockItem Change an item
+	// (PATCH /v1/centres/{centre_id}/stock/items/{id})
+	UpdateStockItem(ctx context.Context, request UpdateStockItemRequestObject) (UpdateStockItemResponseObject, error)
+	// RefreshStockItem Take over what the catalogue says now
+	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
+	RefreshStockItem(ctx context.Context, request RefreshStockItemRequestObject) (RefreshStockItemResponseObject, error)
+	// ListStockLocations List stores and bins
+	// (GET /v1/centres/{centre_id}/stock/locations)
+	ListStockLocations(ctx context.Context, request ListStockLocationsRequestObject) (ListStockLocationsResponseObject, error)
+	// CreateStockLocation Add a store or a bin
+	// (POST /v1/centres/{centre_id}/stock/locations)
+	CreateStockLocation(ctx context.Context, request CreateStockLocationRequestObject) (CreateStockLocationResponseObject, error)
+	// GetStockLocation Read a store or a bin
+	// (GET /v1/centres/{centre_id}/stock/locations/{id})
+	GetStockLocation(ctx context.Context, request GetStockLocationRequestObject) (GetStockLocationResponseObject, error)
+	// UpdateStockLocation Change a store or a bin
+	// (PATCH /v1/centres/{centre_id}/stock/locations/{id})
+	UpdateStockLocation(ctx context.Context, request UpdateStockLocationRequestObject) (UpdateStockLocationResponseObject, error)
+	// CreateStockLoss Report a loss
+	// (POST /v1/centres/{centre_id}/stock/losses)
+	CreateStockLoss(ctx context.Context, request CreateStockLossRequestObject) (CreateStockLossResponseObject, error)
+	// ListStockLots List lots
+	// (GET /v1/centres/{centre_id}/stock/lots)
+	ListStockLots(ctx context.Context, request ListStockLotsRequestObject) (ListStockLotsResponseObject, error)
+	// GetStockLot Read a lot
+	// (GET /v1/centres/{centre_id}/stock/lots/{id})
+	GetStockLot(ctx context.Context, request GetStockLotRequestObject) (GetStockLotResponseObject, error)
+	// ListStockMovements Read the ledger
+	// (GET /v1/centres/{centre_id}/stock/movements)
+	ListStockMovements(ctx context.Context, request ListStockMovementsRequestObject) (ListStockMovementsResponseObject, error)
+	// GetStockMovement Read an entry
+	// (GET /v1/centres/{centre_id}/stock/movements/{id})
+	GetStockMovement(ctx context.Context, request GetStockMovementRequestObject) (GetStockMovementResponseObject, error)
+	// ReverseStockMovement Reverse an entry
+	// (POST /v1/centres/{centre_id}/stock/movements/{id}/reverse)
+	ReverseStockMovement(ctx context.Context, request ReverseStockMovementRequestObject) (ReverseStockMovementResponseObject, error)
+	// ListStockPeriods List closed periods
+	// (GET /v1/centres/{centre_id}/stock/periods)
+	ListStockPeriods(ctx context.Context, request ListStockPeriodsRequestObject) (ListStockPeriodsResponseObject, error)
+	// CloseStockPeriod Close the books through a day
+	// (POST /v1/centres/{centre_id}/stock/periods)
+	CloseStockPeriod(ctx context.Context, request CloseStockPeriodRequestObject) (CloseStockPeriodResponseObject, error)
+	// GetStockPeriod Read a closed period
+	// (GET /v1/centres/{centre_id}/stock/periods/{id})
+	GetStockPeriod(ctx context.Context, request GetStockPeriodRequestObject) (GetStockPeriodResponseObject, error)
+	// CreateStockReceipt Receive goods
+	// (POST /v1/centres/{centre_id}/stock/receipts)
+	CreateStockReceipt(ctx context.Context, request CreateStockReceiptRequestObject) (CreateStockReceiptResponseObject, error)
+	// ListStockRecounts Read the nightly proofs
+	// (GET /v1/centres/{centre_id}/stock/recounts)
+	ListStockRecounts(ctx context.Context, request ListStockRecountsRequestObject) (ListStockRecountsResponseObject, error)
+	// CreateStockRelease Release goods for use in the centre, or back to a supplier
+	// (POST /v1/centres/{centre_id}/stock/releases)
+	CreateStockRelease(ctx context.Context, request CreateStockReleaseRequestObject) (CreateStockReleaseResponseObject, error)
 	// ListSupervisionSessions Supervision sessions
 	// (GET /v1/centres/{centre_id}/supervision-sessions)
 	ListSupervisionSessions(ctx context.Context, request ListSupervisionSessionsRequestObject) (ListSupervisionSessionsResponseObject, error)
@@ -55159,6 +60839,187 @@ func (sh *strictHandler) VoidAttachment(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
+// GetRegistrationCard operation middleware
+func (sh *strictHandler) GetRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params GetRegistrationCardParams) error {
+	var request GetRegistrationCardRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRegistrationCard(ctx.Request().Context(), request.(GetRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRegistrationCardResponseObject); ok {
+		return validResponse.VisitGetRegistrationCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// IssueRegistrationCard operation middleware
+func (sh *strictHandler) IssueRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params IssueRegistrationCardParams) error {
+	var request IssueRegistrationCardRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IssueRegistrationCard(ctx.Request().Context(), request.(IssueRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IssueRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(IssueRegistrationCardResponseObject); ok {
+		return validResponse.VisitIssueRegistrationCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRegistrationCardPrints operation middleware
+func (sh *strictHandler) ListRegistrationCardPrints(ctx echo.Context, centreID CentreID, id ID, params ListRegistrationCardPrintsParams) error {
+	var request ListRegistrationCardPrintsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRegistrationCardPrints(ctx.Request().Context(), request.(ListRegistrationCardPrintsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRegistrationCardPrints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRegistrationCardPrintsResponseObject); ok {
+		return validResponse.VisitListRegistrationCardPrintsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReprintRegistrationCard operation middleware
+func (sh *strictHandler) ReprintRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params ReprintRegistrationCardParams) error {
+	var request ReprintRegistrationCardRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReprintRegistrationCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReprintRegistrationCard(ctx.Request().Context(), request.(ReprintRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReprintRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReprintRegistrationCardResponseObject); ok {
+		return validResponse.VisitReprintRegistrationCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeRegistrationCard operation middleware
+func (sh *strictHandler) RevokeRegistrationCard(ctx echo.Context, centreID CentreID, id ID, params RevokeRegistrationCardParams) error {
+	var request RevokeRegistrationCardRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RevokeRegistrationCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeRegistrationCard(ctx.Request().Context(), request.(RevokeRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeRegistrationCardResponseObject); ok {
+		return validResponse.VisitRevokeRegistrationCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCareArrangements operation middleware
 func (sh *strictHandler) ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error {
 	var request ListCareArrangementsRequestObject
@@ -56299,6 +62160,106 @@ func (sh *strictHandler) VoidJourneyLeg(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
+// MergeBeneficiary operation middleware
+func (sh *strictHandler) MergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params MergeBeneficiaryParams) error {
+	var request MergeBeneficiaryRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body MergeBeneficiaryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MergeBeneficiary(ctx.Request().Context(), request.(MergeBeneficiaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MergeBeneficiary")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(MergeBeneficiaryResponseObject); ok {
+		return validResponse.VisitMergeBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewMerge operation middleware
+func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error {
+	var request PreviewMergeRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body PreviewMergeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewMerge(ctx.Request().Context(), request.(PreviewMergeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewMerge")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewMergeResponseObject); ok {
+		return validResponse.VisitPreviewMergeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListBeneficiaryNames operation middleware
 func (sh *strictHandler) ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error {
 	var request ListBeneficiaryNamesRequestObject
@@ -57384,6 +63345,56 @@ func (sh *strictHandler) ListTimeline(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
+// UnmergeBeneficiary operation middleware
+func (sh *strictHandler) UnmergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UnmergeBeneficiaryParams) error {
+	var request UnmergeBeneficiaryRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UnmergeBeneficiaryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnmergeBeneficiary(ctx.Request().Context(), request.(UnmergeBeneficiaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnmergeBeneficiary")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnmergeBeneficiaryResponseObject); ok {
+		return validResponse.VisitUnmergeBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // VoidBeneficiary operation middleware
 func (sh *strictHandler) VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error {
 	var request VoidBeneficiaryRequestObject
@@ -57579,6 +63590,54 @@ func (sh *strictHandler) CreateBundle(ctx echo.Context, centreID CentreID, param
 		return err
 	} else if validResponse, ok := response.(CreateBundleResponseObject); ok {
 		return validResponse.VisitCreateBundleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResolveRegistrationCard operation middleware
+func (sh *strictHandler) ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error {
+	var request ResolveRegistrationCardRequestObject
+
+	request.CentreID = centreID
+
+	var body ResolveRegistrationCardJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveRegistrationCard(ctx.Request().Context(), request.(ResolveRegistrationCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveRegistrationCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResolveRegistrationCardResponseObject); ok {
+		return validResponse.VisitResolveRegistrationCardResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -64843,6 +70902,1065 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 	return nil
 }
 
+// CreateStockAdjustment operation middleware
+func (sh *strictHandler) CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error {
+	var request CreateStockAdjustmentRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockAdjustmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockAdjustment(ctx.Request().Context(), request.(CreateStockAdjustmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockAdjustment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockAdjustmentResponseObject); ok {
+		return validResponse.VisitCreateStockAdjustmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockBalances operation middleware
+func (sh *strictHandler) ListStockBalances(ctx echo.Context, centreID CentreID, params ListStockBalancesParams) error {
+	var request ListStockBalancesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockBalances(ctx.Request().Context(), request.(ListStockBalancesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockBalances")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockBalancesResponseObject); ok {
+		return validResponse.VisitListStockBalancesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockCard operation middleware
+func (sh *strictHandler) GetStockCard(ctx echo.Context, centreID CentreID, params GetStockCardParams) error {
+	var request GetStockCardRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockCard(ctx.Request().Context(), request.(GetStockCardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockCard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockCardResponseObject); ok {
+		return validResponse.VisitGetStockCardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockDisposal operation middleware
+func (sh *strictHandler) CreateStockDisposal(ctx echo.Context, centreID CentreID, params CreateStockDisposalParams) error {
+	var request CreateStockDisposalRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockDisposalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockDisposal(ctx.Request().Context(), request.(CreateStockDisposalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockDisposal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockDisposalResponseObject); ok {
+		return validResponse.VisitCreateStockDisposalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockDocuments operation middleware
+func (sh *strictHandler) ListStockDocuments(ctx echo.Context, centreID CentreID, params ListStockDocumentsParams) error {
+	var request ListStockDocumentsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockDocuments(ctx.Request().Context(), request.(ListStockDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockDocumentsResponseObject); ok {
+		return validResponse.VisitListStockDocumentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockDocument operation middleware
+func (sh *strictHandler) GetStockDocument(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockDocument(ctx.Request().Context(), request.(GetStockDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockDocumentResponseObject); ok {
+		return validResponse.VisitGetStockDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveStockDocument operation middleware
+func (sh *strictHandler) ApproveStockDocument(ctx echo.Context, centreID CentreID, id ID, params ApproveStockDocumentParams) error {
+	var request ApproveStockDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ApproveStockDocumentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveStockDocument(ctx.Request().Context(), request.(ApproveStockDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveStockDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveStockDocumentResponseObject); ok {
+		return validResponse.VisitApproveStockDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejectStockDocument operation middleware
+func (sh *strictHandler) RejectStockDocument(ctx echo.Context, centreID CentreID, id ID, params RejectStockDocumentParams) error {
+	var request RejectStockDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RejectStockDocumentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectStockDocument(ctx.Request().Context(), request.(RejectStockDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectStockDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejectStockDocumentResponseObject); ok {
+		return validResponse.VisitRejectStockDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockItems operation middleware
+func (sh *strictHandler) ListStockItems(ctx echo.Context, centreID CentreID, params ListStockItemsParams) error {
+	var request ListStockItemsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockItems(ctx.Request().Context(), request.(ListStockItemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockItems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockItemsResponseObject); ok {
+		return validResponse.VisitListStockItemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockItem operation middleware
+func (sh *strictHandler) CreateStockItem(ctx echo.Context, centreID CentreID, params CreateStockItemParams) error {
+	var request CreateStockItemRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockItemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockItem(ctx.Request().Context(), request.(CreateStockItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockItemResponseObject); ok {
+		return validResponse.VisitCreateStockItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockItem operation middleware
+func (sh *strictHandler) GetStockItem(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockItemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockItem(ctx.Request().Context(), request.(GetStockItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockItemResponseObject); ok {
+		return validResponse.VisitGetStockItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateStockItem operation middleware
+func (sh *strictHandler) UpdateStockItem(ctx echo.Context, centreID CentreID, id ID, params UpdateStockItemParams) error {
+	var request UpdateStockItemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateStockItemApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateStockItem(ctx.Request().Context(), request.(UpdateStockItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateStockItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateStockItemResponseObject); ok {
+		return validResponse.VisitUpdateStockItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefreshStockItem operation middleware
+func (sh *strictHandler) RefreshStockItem(ctx echo.Context, centreID CentreID, id ID, params RefreshStockItemParams) error {
+	var request RefreshStockItemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshStockItem(ctx.Request().Context(), request.(RefreshStockItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshStockItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefreshStockItemResponseObject); ok {
+		return validResponse.VisitRefreshStockItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockLocations operation middleware
+func (sh *strictHandler) ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error {
+	var request ListStockLocationsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockLocations(ctx.Request().Context(), request.(ListStockLocationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockLocations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockLocationsResponseObject); ok {
+		return validResponse.VisitListStockLocationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockLocation operation middleware
+func (sh *strictHandler) CreateStockLocation(ctx echo.Context, centreID CentreID, params CreateStockLocationParams) error {
+	var request CreateStockLocationRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockLocationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockLocation(ctx.Request().Context(), request.(CreateStockLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockLocationResponseObject); ok {
+		return validResponse.VisitCreateStockLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockLocation operation middleware
+func (sh *strictHandler) GetStockLocation(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockLocationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockLocation(ctx.Request().Context(), request.(GetStockLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockLocationResponseObject); ok {
+		return validResponse.VisitGetStockLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateStockLocation operation middleware
+func (sh *strictHandler) UpdateStockLocation(ctx echo.Context, centreID CentreID, id ID, params UpdateStockLocationParams) error {
+	var request UpdateStockLocationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateStockLocationApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateStockLocation(ctx.Request().Context(), request.(UpdateStockLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateStockLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateStockLocationResponseObject); ok {
+		return validResponse.VisitUpdateStockLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockLoss operation middleware
+func (sh *strictHandler) CreateStockLoss(ctx echo.Context, centreID CentreID, params CreateStockLossParams) error {
+	var request CreateStockLossRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockLossJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockLoss(ctx.Request().Context(), request.(CreateStockLossRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockLoss")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockLossResponseObject); ok {
+		return validResponse.VisitCreateStockLossResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockLots operation middleware
+func (sh *strictHandler) ListStockLots(ctx echo.Context, centreID CentreID, params ListStockLotsParams) error {
+	var request ListStockLotsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockLots(ctx.Request().Context(), request.(ListStockLotsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockLots")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockLotsResponseObject); ok {
+		return validResponse.VisitListStockLotsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockLot operation middleware
+func (sh *strictHandler) GetStockLot(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockLotRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockLot(ctx.Request().Context(), request.(GetStockLotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockLot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockLotResponseObject); ok {
+		return validResponse.VisitGetStockLotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockMovements operation middleware
+func (sh *strictHandler) ListStockMovements(ctx echo.Context, centreID CentreID, params ListStockMovementsParams) error {
+	var request ListStockMovementsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockMovements(ctx.Request().Context(), request.(ListStockMovementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockMovements")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockMovementsResponseObject); ok {
+		return validResponse.VisitListStockMovementsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockMovement operation middleware
+func (sh *strictHandler) GetStockMovement(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockMovementRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockMovement(ctx.Request().Context(), request.(GetStockMovementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockMovement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockMovementResponseObject); ok {
+		return validResponse.VisitGetStockMovementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReverseStockMovement operation middleware
+func (sh *strictHandler) ReverseStockMovement(ctx echo.Context, centreID CentreID, id ID, params ReverseStockMovementParams) error {
+	var request ReverseStockMovementRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReverseStockMovementJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReverseStockMovement(ctx.Request().Context(), request.(ReverseStockMovementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReverseStockMovement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReverseStockMovementResponseObject); ok {
+		return validResponse.VisitReverseStockMovementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockPeriods operation middleware
+func (sh *strictHandler) ListStockPeriods(ctx echo.Context, centreID CentreID, params ListStockPeriodsParams) error {
+	var request ListStockPeriodsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockPeriods(ctx.Request().Context(), request.(ListStockPeriodsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockPeriods")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockPeriodsResponseObject); ok {
+		return validResponse.VisitListStockPeriodsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseStockPeriod operation middleware
+func (sh *strictHandler) CloseStockPeriod(ctx echo.Context, centreID CentreID, params CloseStockPeriodParams) error {
+	var request CloseStockPeriodRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CloseStockPeriodJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseStockPeriod(ctx.Request().Context(), request.(CloseStockPeriodRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseStockPeriod")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseStockPeriodResponseObject); ok {
+		return validResponse.VisitCloseStockPeriodResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockPeriod operation middleware
+func (sh *strictHandler) GetStockPeriod(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockPeriodRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockPeriod(ctx.Request().Context(), request.(GetStockPeriodRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockPeriod")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockPeriodResponseObject); ok {
+		return validResponse.VisitGetStockPeriodResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockReceipt operation middleware
+func (sh *strictHandler) CreateStockReceipt(ctx echo.Context, centreID CentreID, params CreateStockReceiptParams) error {
+	var request CreateStockReceiptRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockReceiptJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockReceipt(ctx.Request().Context(), request.(CreateStockReceiptRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockReceipt")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockReceiptResponseObject); ok {
+		return validResponse.VisitCreateStockReceiptResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStockRecounts operation middleware
+func (sh *strictHandler) ListStockRecounts(ctx echo.Context, centreID CentreID, params ListStockRecountsParams) error {
+	var request ListStockRecountsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockRecounts(ctx.Request().Context(), request.(ListStockRecountsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockRecounts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockRecountsResponseObject); ok {
+		return validResponse.VisitListStockRecountsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockRelease operation middleware
+func (sh *strictHandler) CreateStockRelease(ctx echo.Context, centreID CentreID, params CreateStockReleaseParams) error {
+	var request CreateStockReleaseRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockReleaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockRelease(ctx.Request().Context(), request.(CreateStockReleaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockRelease")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockReleaseResponseObject); ok {
+		return validResponse.VisitCreateStockReleaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListSupervisionSessions operation middleware
 func (sh *strictHandler) ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error {
 	var request ListSupervisionSessionsRequestObject
@@ -67334,1533 +74452,1696 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/kty2tS+Kvwqqv6lyctKSRyPLiTT1rTpj2Y51tm3pSN7RrR1r96BJdDcyJNAGwGm1ffTvfYD7iPdJ",
-	"bmEBIEESJEE2Z6RJvP/ItqZJEFhYWFg/P+u3RcLzPWeEKbl49ttiR3BKBPznc84UYep7zLYF3hL9p5TI",
-	"RNC9opwtni1+2hGU2V8R3yAF/16TTC6WC/Ie5/uMLJ4tNmKxXAjyS0EFSRfPlCjIciGTHcmxHlMd9/op",
-	"qQRl28WHD8vFNz/hbfhrN0RIytkSbbhALzYPfsAq2dU+9vPi0c+Lkd/7nifYfKT5zbc7Igisi5EDEkTy",
-	"QiQEUTnyC3/H4hgaHStEMmm+gJk8EIFSsicslYiz2rouk4Ts1YNyM8Z8/8NysccC50TZnTWDdW/s996m",
-	"5kRKvCXyGSKa7mKJsEBcIKJpQPXThmUWywXDeXiq1dRy/P57wrZqt3h2fna2DJDqOWFKkBdfhxkggV/d",
-	"l/dY7arvmt9WNO0lzoaLHKvFs0VRwJOBGfCUZFSqH2HYINNTqZYIS0QZunr/ILEvXIXnpX/qnZJHlC/P",
-	"9F4pRYQe57//gR/8+k7/z9mDp6t3/+MP4fkWa6Ln3EGxYk0+k0jPsYNsxZqMmV5oAkJy0f78FSPv1SqB",
-	"X6+cgNhrvlqTDa+28ZeCiKM/IRiuYwqPzsJ808Ux7tCGF38ys7xISb7nirDk+B8kcMZ/wNdEIowE2ROs",
-	"kMQbcoEwO6KC0V8KghR5r7oOkjf2Az1410F68mS5yCkrKRSc58bIyiCNtMBFSkujA5ZIEJw2ZOpjkKnh",
-	"SVZSOIqFHnVs3+ZHzkjUHDUXJTjLiEA7LHvmpUcsJzeOmTavMeu68vZYKMRZdkSHHc2M8E7MXaknhNSO",
-	"SpjuhRHuOMs081PVM1XzuZEkY0lWpOQnrnDWnulzXjAF3xb8IJHivOO4UTPMSsE4/hRSssFFphbPNjiT",
-	"pJzCmvOMYGauTnPdt48+zrIrhNNUelqBFpfkhohjqTV0TKlUIqq5EFbki2f/WOAsW7wLUeN7mlPVnshr",
-	"vXgMUqfrY/BicN1PzpZ6H2iuvw33VU6Z+Vd1yChTZEsETGKIa4B/qUQHzBRJl0gWyU7fI1froyLy/3/2",
-	"4MsnTx4/uepilF4uCd6nH/SplHvOJIFdenlZqN3zjBKmvhHCCG3Lu/o/8X6fUaMMff5PaTSiUg78tiDm",
-	"lQVlNzij6SqBgbSs0D+sApcPPKBXzLhC14wfGAKViguU0hT+uhf8hiCqJMk2Dxcf/NX9QZDN4tni//d5",
-	"paN+bn6Vn8NKzBpgmY1t//Y5+vIvXzxFkiT6T+jJw/PF0tdu3759+0APQZjSKw7s2nf8YBcg7STVjuSS",
-	"ZDdknP6np+dN9ySSbwXupbggG0HkDil+TZgjPLx6u7T9sFy8EnydkbxnfXvzxJ8D6wT9pFzmQn9TYZqV",
-	"q/qlIFKhtSD4WuvGwEE5FwSJIiPyAklCENBEPnTUkYtn/ygHLnerNjKVaENJlmpCuSf0+3uuT7Wm++dw",
-	"9D680ydSKswSPVgh2DOtETw7e/T0/Ozs7OwB/M9f9P/81f3T/h/W51VhVcjFsy/Oz5cLRRXcqoF1YVhN",
-	"pWc4gsnPHV2it9BtRmD/3vCcqB1lW5BEgrOtIZ+9x270ieBMgo11ABMFJztk1oBygpkEWWe/BPbEqxdG",
-	"puh/7AXfE6GoETiJIFiRdIVVTZ9KsSIPFM1JW6lqTPe39u80jdDNlosMS7UqZPnxlmnHEFVIP4W2XCFs",
-	"zswSKQ6kyCkrlJ5f3KSZtRbaPxB14OI6cEk+f/H1ayS0TJd6Jjk+gl4DXzfnl7AUWBFtBM8vEMn36vhM",
-	"q4/6hlAkl8Ev2j9gIfBR/5uLLWZUwhlcRRJvL8gN5YVcSZIIolYFUzQLy8iMsy3M2TxqlXsEizZmbBwF",
-	"Bbnh1yNZRSZ8bxgtnhxmmu21vNQqHWW+MQ739ZbemA3ihbb6mLm2KKu0eqfdtT5d7NPR3G99HLUXKFNf",
-	"frEIqhzVNfQPY82495f+2atNpc0Rln1LenpcWylbfP1Pkig9xfK8P4cvgJhPU6pHw9kr7/xbxbEuEhrH",
-	"u67CnC0nn3d3Aps6Ua9pVD+fJRN5YzwJTSnH71+YZ72fDYctF8a0s79r5WDiGQwwd78t3pxXTpn916OI",
-	"STaYaYhHehnjlfUrNXYeK1xbTt8NVl0qgTPseRaGxvmRvFfWQ6EHctZS3yvGpGoSBGZf//QADawx23s2",
-	"csr8vz4ae1pYkWV4rTUKo4ber2Nx9yze3q+9Vu5x9jVJqBaccqQ4WxOpVqAu6v9gPGRKvNygJOOyEETq",
-	"yyLZ0SwVhH0mUYIlyNvWvg5sT8Lz3CpcY19N7UJrZjUQwfgBgTDvQnLYbVHc+bV01fSv79ujs96Na507",
-	"N183g3c9uwhfG7eBkdLYu5c7AxMtJ1rrBh9wIHTe5n1rfk0kuCua4hbb34d26jmWxI1leCsN8zD4b41h",
-	"cWGUHm0/CamM6bVEBzDuqUJa6EirqAYY0BhgrbADvSYHKoNaUeQm8UIl3Mg7x9qafVJi/LwbbQ6E/Uct",
-	"yruhhikv26QX1Q+jDovdyg8DR8INH5ybUjjZOeHQ2kOM9kRIztAfr9aEkQ1NKBbHFU2v/qRtaq6f0EIJ",
-	"/fFK/z/4AUzihtDzX43aGjta3LPGf7BKSUZUhwH3k+d2dQ4mslfgXM9NdCFO4Z5iom5oRlYsGCC6BFtB",
-	"ywBJmFqiA1U7XihjSmM4GSgvpIIZ73gWJMCO0O1OeeZMKSSij8I1ZWnbHlouqniVZq+SWVbwPJjNa5IF",
-	"DamcpBSvzJ87pIPbEAxEoBK2JGzsJYTekHQld/j8yZedA2pC29EcSYOqMmGSKnpD1bGD6zX7PTPy2Uai",
-	"gMsTXjAF8WorLpimK/jB7ZDmUtSfSlRQeCwXA2sIEmWpLcgdeY+1fDJfbI9Lfw2Q+qujMmpEH8EHTcfl",
-	"Qu2KfM2Ckvjtjqgd2L8gz8HjtmgHAKYZuMU+4zgl6Wp9jL146Yb2uXEwkglmwCBatmJBUjh2QKGUJ0Vu",
-	"2CbaADffi59ftMG+XNxwmq4EwbLDuaV/H+sxMK9ETvdAUxWIsb2i70kml3ABMERzEzCZy+EAwqV+TH0h",
-	"WpMtlu/LY9UWFj7v1vmp/0L8nrLr9l1N3u+pIHIUyfeF2HNJBq/12qdf2Zf0GRBZOFPEp65+qPrU0p/o",
-	"8DonuWZOW1Zj+m6w4bm+qj4byJChCvE9Yb6QdvEFnxFCgrn6zBwOiUqxumceCY8Kc7gkTtYsmq6IQR9G",
-	"43qffld/6CXP37nRrUacmEqS13wjtTSen39+sxgyOew4we0rUqouk3CG2pUgKU7U1TN0g7Oi0guUwDSz",
-	"UVV00Lc4EViSFNKW9H8WAtK7jDGAM6R5CaUkxyz1TxplkohKnEP4TOvkQGhsZDoWNglvz4XJdNJTCh9I",
-	"vZavBMHXYYXeWJMZZddGVUs5kb6i3PSNOUOyHfyhzFkbofwtRmqECmuobmcdLXIqpeF0nCligomGPta8",
-	"5CK1fzYkoJytrPq/EiThQv+U7EhyDVGdVTWM98eCQZx8dQ0ZP4yrldoR8Culq2SHKQuroOSX9lp/LPI1",
-	"EWVqpr79lqODCpYOpdneyaLPyzV0pYpKhSTdMqyA+W6MgonMopp7u8NyF9zZa3IMbuzVNU2vICPv84cH",
-	"kmUPgIyf//NwLR/+U3J2tegmW4TeVk68/eVv0vMnTx49XaI1luTLLwqRLavVaV6T6OqAj1KBL90ezUdX",
-	"S5vNuESS/LJEesEQXdJfAr1paSKvhKUkResjwoZxN4SEwwXuvVg1prHRmhZLQ/eSyv66/S90MsE3N8Ew",
-	"MC7FV+8N60m6D0v9EhfBvf5PSSAJ9fLVC5uicYHwWhuHELWGYORRKpL7/N6lEJvPuEutwVSFJOJqia7M",
-	"V670R6/M0EF+GqNDJjvMtiRdQQZCIDz8I/jQOMvGRXtD9GoJAqIPClXSMOMF2uK9RFgQVF6pbdfanoiO",
-	"NOnypxfpEln6g58DvEn/5OvgeO2IWH3UbyH/gOcmIKs3ycSUY/Z0361RHp2bUg9bzhxheW1SHmiHv0IL",
-	"9D4jVA9n7+A12VGWlmSQ/gU8IhwOuSGdl9iVS0gpU2tN0LrcgQ66lwmx7VG1Dla5sA+CKkWYHk5f9eW4",
-	"Fc3gUasGtMVRAZJhRUO8/bbjIz6nD25yr4sUXgHb0zvfSyeIPDLUZ9o6lv2Sbg6zohKb85kVEw0FPRVn",
-	"JHdd4ARnJAUZ0rqze88GSB1vy6MPgtMEGllM310+OH/yZf2ihfvT6TouEYWq5ZCjzdMWJ6sIfbepGx84",
-	"spPyfwfHU1WL0nC5C35N4q5Qo2Dru4AprYlXy/Jcd6CYBOha7a+0skALL1BQSRrnWXTCsssjKsnSfuCw",
-	"47IUm56UvDCqzw7cmhI5K8exXYy+BuuIIhdwfKlARb3i6boflouCVV9rhrQqMmJaaidUwDlaIslzyJvi",
-	"UPKTpRP0c7vHbkM96nsTC/Oc2nFBfwV+e0PEDRE/EIWd8KpzH+Sdgn9OrmSx15aeWe8IxUTKgojgo1pJ",
-	"XxWCBn90CcynfV2QG1vmtXJZdR1faz23woXarXKidjyd/H2T6TD5bSJuaEJWzpmNO5MjIXGwf4n1R2ZY",
-	"XZMjzUa35hLeBG/3u9YZoF4PWyw7mDV24aN4IHSwvqqCowFLCJS0Qa3AG+PSvvFhuVhjSYPa1BFuPeNj",
-	"gETSNQmH3hpeur3gCQGvxsqM7T7SF6JYU6F2qxR3ZLrshU3YQDlnaqdVuyPBwobzhFQoxcdQqMo6mHq+",
-	"tyrHDphqKT5eWdWecQZhqy29AUWjlwbB4SEIXTAljiu+WXFBt3Tw7n1uXpgaU3Y8v2JgrQVJXz7jorC9",
-	"K6s//WG5IGlh+TojN6Eob2OA5vMflosNzml2XHWmO28JS4m22glT1l3bfkZvS0f4/AfDvNbXVhkdLDsi",
-	"Gyuamhyib1CWknSVEqko65ahkM21F0QRAQnkYQUKnrqh5LDKvEraPgYpS2LBGW7+Oz5HxH+7eT/kWFCF",
-	"s5WrNBjY18bjENsX2uihTPEoWuZ0a4xAKyj6crCbH2+8GlxP+UzsipovQOajceLTYC6l52+mpkotx5TZ",
-	"SHfUhnjnvZVyr3ZEAIcHPvxtISC6LvckyyjbSuP2gyfkKF/PfqenG3pyz/dFZggSJSqaz9sUDZjyKiRu",
-	"L4WgNzhDriDTFWYPSnNBNkQQFnJAvNlxoYAYuyLH7Jk3si1hhh8xshIyOPqWSvCqrxoh+e756DfEGLEY",
-	"eAUGyrFNmA2lcouOErMDsSUfNi8rxyrZEYmufrlaomKPFEePLhBlyARaKpdgtTJerP2yIUsdUBvftz/6",
-	"4s3Lz1988xw9OX/016G7UQ+gx+nwGOE9XSKaa13IeHA2RIiOXJbyHJc5p4mN2BnZszCJDMHoxm3XUQyl",
-	"ZUxNe6h4PchnTXZtnLm6GDG72T7ZTTnnXy1OYyx3sNyHAb31stJSw8HQahttvAoCRIm2QcNbWGec/13o",
-	"K5gz38WA5TVJ4YBvuUKMG7fAEq2PVnUkWfqZBCXgmV+k41eXlvqCPUxuSvoUaa3DeHe9ukNfl/WWYgVr",
-	"tSSTwOxT4IuzfhJOSsDAiZ5BRlJ9GaeFKZ0M3SHfQB11gllK9eQNGTH64uwpusroNcmO1etXQLN0iThL",
-	"CLgc1jw9gnMl4/yapM98kkEppONKU+8Evpg9pgKcGMZNLohWfUb5a6sM8POz9l0WRCJ5zvVGKZKCCSER",
-	"+JvtEVkiyqQiODVhBthJpIlxgTBDmr9yfRK9HzyjoyzrfnTul3WfhWTDSSYbltJGxPrefe0Jh+faqjWO",
-	"pQ577yoxjzhzx/6ztHhckRoUeQIGAZVI4sCuTDAHG8XAViwCT5jifngBrQvl5hUqb/j3NSrZCfxwikka",
-	"MC+HSm0+OWtzAO4gaH0OAGmcbI0OzulE63R4/E/eWu0R/OGysNPN2XnNU6926XHcAu6Z/eoXZ8XVs85i",
-	"4I6sSexXIEpj2Bv1i9CBuZe2MRQxrDOeXPtFZpKIG3v5Qq47uaEJuajbzYy8VwCZEb7GGtQa2IKWfd3g",
-	"SZ7i49JV0ZdT0DYa+pUzsuyYxEex0msrD4rWeeznVkJd0BCsGX5hU2/AaHOAdaeXak2piBryC/fcsj/5",
-	"V6rW5g87DuZJrexk9I0alaesP+llKI+/Gl3Fb6jEiYuqMKO95Jy4rCyp8Mas2r1kDNUIiAA9ZJBH0aMn",
-	"T8+/eIYuBV4v0TdqR5foe6zAuvUQBi8f/BcgDL777fGHPyw+Qd/LrZfETHXuNA6W5beIMzrJMzBaE55+",
-	"3ubSaO/2/A2bmNMOi39LjDo6Db6K5Y4ZUsqad8L9Kldp0WOOmpWB4zNYgTLjcRr81mnnpjl8g2OBX8+X",
-	"jz/88YH959mDp/ovf/3wp/8RvAA6D9hw2c4MB25gOQMHsI+55j1o9/eQzXPA8HDEoGcr/2hd7//HOdz/",
-	"9IdBZLjFDxA3QuujiQ1cIP0BpAziLnPhgTVOrhdx3vtb9kEOnpfTfZL9nzgl8WXoHAaPYOODyRhv5CC1",
-	"Wt7JUYuP8VaOGnC893L40hn2Zp50cU3wbg5+L9aNGTVQ063Z8dKgm3P2O/Gj+0NHseb98I+OW9Lv/tLb",
-	"8pcOnsxb8J9G+v8+dl5Py2MYUbk+kwexrcEJgq//lmEpbwfvrCvie6lQRrBUSBGGkh0WOIG+Iss2sH6t",
-	"BP7hb39dfjixFL5a82uTftDGGx6FMlVi6M3iAo3FKNsTFg/XEkA0+2chFSDU2Prw6t/vevcxVOugb8q0",
-	"IKPWaV4bSZzypch1A+BwJ/AXwEJRCcAgCB7VEj2+puxTBeZ17OtzybIqwS+J0ty7mMPicmlGios+pMm5",
-	"ubUJQdsDwddc3RzWfFO63DOTvmBpFqABYUrQEZqqGeebcGpzY2pu7O75THJ2nzBl+71RgKORonv02g0N",
-	"2yVA8iRYe69bWW9xd5jeRk9pQRY2iuGNMwdRhdZHiyKzCCxzPpFYrspbwwBhpyVYdhgGejOPNrvUhtO5",
-	"JK6SH4JxntH4889/qLfm+u1s+fhpOH625unxxO0wLq2hzYDOVm20QJLxQz0NwRPjj+tq2n//8fPKAP7D",
-	"6sG7P//pz8ORDdtSCxYa2rPnWJBLAY0O8jA6yBZTJtUqwVoD10yxOtAsCycy4fpI/Q4nLMjKf+HDcko8",
-	"PAbi+Tt+0DsECRnS4tpQSFjWbyP3tgxDo9p1B8EeLl1mbmUDQROdmPhwNXLYA2ShMe1DELiw6dTtj82i",
-	"IxvfUKQJFwv83xWB32c4+YixeRpM5Lm1FJnfA/WxgXpfIrh9WnZKoQiRNu0qulupN6sIG06duh8yba5U",
-	"h/gkhFImDX76buVH43D57BNxAGawvppawv0yvp5jSUKaviRS9gCYG3+0eUyvGvCLTcELbL/DvTbegGj3",
-	"RjXgaOcOlpJu2cTXulbKbesAAmUq/MCgeDNu5Cn5ixmXI+8h256js87lW2GByFzLNj5YAgK+nMa4VQXI",
-	"qqO2x/5cBuNMNY1BZbZdOlIAPRI0JVPqedz33Rh9F/oUDc+9E+nnK6vUVnzTAfKPpa1vk4W4oXr9EL0h",
-	"Yht1X2x4lvEDSVfFvvMcArRVdfbMKw+KfTSXmjeKvXdwGjeegSf0WsZCLrdUmKUSSaVv/mhELJKN25Md",
-	"z3oVN/s7eBTn1c0trsCYyVYZAb3V4V2u9ZWrQpbh9gnWsTpmRiCwOoH4NH8euLi2uobznZRYgsNghRke",
-	"L3D1S6wfFF8/ArcH3griQ+Ib3WsEEqEhaCkywgg0roWhFr4IZ2rHi+2urAk38JKa+OFP1Lal44DaCcbO",
-	"2g4JWSdhXjAYQungBa3VOy2QS7lw0u1cIheNDrxQeR0ZyoTLx3t+qEfGJapws43EpRJJQpj1OSFFcI5w",
-	"ZsLlJzXL4PvOo/Tm5SsLCadJIEwcfFtgkUqHAD1sdpcO0GEC2WcNPEGo/vhrIuDC2ejr/2C7Nzs/QJQC",
-	"YAauASBEvWRzGmSR5xZH6t4EsUp0jpbhbdflyN1sCFGCFDTOblNpagn6Lo28Qk0/JUq8pyRdaQ4IM63E",
-	"OeDTUs6cVebagRkEyiij9hb65KackdjrXIuiyEe3HGexxBvftit8O0bnLIBkpeuM9EEJ6t+jm3BaRLqo",
-	"TJfaw0HQE3ttA3L8ai/4VhCpGTo1gjUVfL8nHwcE5fSYtduqkp164UaqA3orbWSHuiB+VIY/gambihcH",
-	"hAcfwmOpdT8slLGyR+aMtY9IQwsHd7jrPtWqbL2FY9SMNjWZrJ+3vhZ4owZZq6EMMSfPwezUokka7Vlr",
-	"QnoCF+AoxUcJSgEY64cdTXbITn3x8bj1d3ap++9imGQW92Wpbtw/z6WjwifRsLhHbRl+dxapPvgZT18Z",
-	"v77GAR2dGD+sxERkpdaP16jU61tUcj508WdOWOpiX6d2Z4oQuPEZqbXeuR3+f/DD0zAaOmae9z9GMna4",
-	"jU3Qy+JAneIejmxnbT2Yro0ULkOFWhs8vf3rvIm5tgXwpHdCCQI1Xy410O7SKgGus8ibl6+qniKMQ3JM",
-	"xPZqqSRXOVGrPRFJdxNfS/tnZe8PAFME3eQziWCUOIjIyC2xWZtJRwcYf05GU8IMFWxDGZU7ksK8+krE",
-	"y8Z+ZohFO0xhzYuFH9wKmklGqVlRptfU0YOgnGuwqamnnIfaJ5tZTM6ft65SKi3g4YaLC3uEzJyWoGU6",
-	"x0/nyKvONt2B1Y2KUEX4e9v7DZnYlUemu6HN0JlyB8h0WTJEilIZ4/xrrim652P79A1r1z51wJi2S5uY",
-	"GHnvrqqRMBRe89CJkmVmuXCSTmJZIlI1+dqrJp4p939osr3zmcvgcprXPTS5Kl5rq41a3e2L18IDsjOM",
-	"4tzPyrbPTbgQJFFRndMG6/hDGctfWYheLvJQZrI5V2Uvv4gMr1G6ognaj0tSKN+KTFOYBInFRT64R1Z/",
-	"089aEN/YCw+Grwr0y5gcUQcurvX9Ydwt707DpJwKLTkN1gQW5WBN+sIC9VhooLscaMWW8ZDV5qMUokbU",
-	"VGExduPbFnEKXkiP76DtnFZVSdoVJy22W6Mu6Qn1ZCSlentyyjBTkCh0U2SMCLymGVXHC30zlVjYNCVy",
-	"Cg3uYRCypTy501g/OF5M0km+uryqccCwMLdFduOv2rBL6UmMc7jvKPzknYLPJPCAJp1rl7o0hjyW5DOJ",
-	"pMLHE9mjUQI8UqdxA0WQeZKKG3e1NZBiHvl5vNV8POE+V1DoFGnbuI+fv0Jf/KVR6vOkthnnYbklunqc",
-	"/sgP1jgzxivjKpxaHNds2JFveKvnUhUrfes+K4t3BNYUUvIs3JLNIuMuKRMbe12QUfhLHadqTtCXXt4f",
-	"cJF/6N4Iuh0t2r30wbsyD8tvdrKUUjjZzcdSUdodLj/qQdetzb01Mg7StUPPjVPK98mP2KrYMpkk45Ky",
-	"7dhamajrfHaj25LkNdF/vFsngM+Sbpx3Q9MEN+E93LgBH7l1/EJ+rOxxko/NDRh0eL/dEYAX8pq8XDN+",
-	"sL13nAJoJxb0iHe5ImbzJwdo03Ioj6WLp5Z2NB8XBCc7sMXGbXU4PLgc1F+fc+bhuzdTEllCst5iDHgi",
-	"G+vpGOVLYTdjsGmmxuK0BRLGQBhd2TA+wbDhuvXSuPXH40Im5T6u3MBQfy8UTehe2+HtD70ifJ8Rk0jM",
-	"CyVpSi5sbbHWoCi7ocYtEK3RVtz0qvpysEtgIfZcko7GdDuSFmOZ6tM3+mvrqkjQ2KXhg/ocDt0caQcB",
-	"SKzFiYkH3jSn2MOxuYoNvj6dQStklidnvew6WuRP4OamDyLMOMNb8B3P0tEprJ4sbLtO+qRjl3HeW/Xb",
-	"XeDU5WiNlX4jgJuanDGLde/drPfPug+fk3Gs1IUxO3BguNhiRmVss6nGGuGjMauaw8D81xdDYTJOkewT",
-	"aqZjFalRvow569VOqzmbVBMW9GuPtw/aZVDd+FZ6y7+1tcSBwLBSJN+P4X/OFE7UpXkvJBtH2QeTutoz",
-	"Mv6F6OJxchvWAiMkjWOWsuwbXhkKWY6vPorKf6/PxKXl3kM4oNPVftsR2fLFsjowQ2dtctzO4+8uncyE",
-	"2qKVsXm47ySJBeMNkmxS1dZocfApH/HRkdo7lACNLe1sIOdv6UzaeHmB3T9dvKLELLUwo5GVTy7tOIVf",
-	"ghT5Gw9VNsxfQb3lOPu06qdvoZZzL/g6I91ZYfb3MnOvykmJGdrU2URtPlQ/la94r6860RQVFluiYsur",
-	"7lW1srcPHiHf9ZyIj1GyfL/4cQy7dJf4ejPq245JVb5G5HSV+LZKeE1JsJxQEWpm14akbt6NJ/LHp7mZ",
-	"sVs4k+4B19X90zsMBe6i/vbOmGi4j8zMN9b4Utxetp6YgDIhDjA156fsAjHlXJZR62qMLuZ8wW6ownNA",
-	"6ZSRg1v0OJFOQC/ARbPBXoWvCXPJaZH5/ILnt2GL2tjvlM4otxeuLWQH5N1bQMLGqbR9D7Mo/fxuVbs6",
-	"o1WLqfbQI+Mw109r2Fxxy7zBukiu6m6gcylRhhVBWFaVytoUlCdNy2OYcTje7sXhfZhJRfDE2f1TFCAL",
-	"987uF4O4yqdtrP/yYKXij/YSb+jchdrdUt3YlJslpbfUEywL9px9K6hShKGMsy0RCG+UzeLb4ERpDYw1",
-	"DnAweY8nSSHEyHkr8r4bxJazhCDj3f+9EcGkC6ri6/r+WE7oOyS3merTYJWZAhqOlxrCZ2RMAkbpI8xM",
-	"twMIovt3LxgKzGFAniQvxu9x52r+XomERq4LV9FivgtMOlCCCyC/Bmcc0xRJ7jN4tyw6iVytHw5G5E8P",
-	"mjrieDCs8LGmnPE+9G54E2Y8W25b798Rm4kI93LlcwiW09KB4F99oDrQnYHKa5TsMNuS9AL68LuQ0o5K",
-	"xQFPp5WTO6QDf8p5SBOdVK8yHBCs0z3cIZ4GSKrRimD1VqQ7xIDbB2pgj3Ws+0BPJXgzNqA1MuJ5XBnz",
-	"OexENVU4OywBCmd/DM7vDrpvdPvK3pToBIgL5OMWxE3EQJDN4bmf/6avo5HV+gGMaYGhn5ZkGIbFehxN",
-	"GBwqQOJwgm4gObzPzukGmjB4cHWUCR9+4l1/wdQ9DOeW6k4F6GAkQ+04OsZclsLuXY+InAYzUEnRhvVs",
-	"frA6JhE3WudEkrJtZtIfxlT/dEYWz0ORxUpIniwGa6KtPdq0cx9YRygnO7qGeswxPiXNt5NzZtIV4Z6+",
-	"h/oiUGAWpIKpjDsY+xti5F4mGkbYvQWdzUReR6PM/qTFzYYXLLZx6ThNJ43UZ23g+CMnazUav8aA7/Os",
-	"6O23nd3ES885bQnXHnL4oy0todQO3PzvacMJ4L5WF5l+lEx7jOYBybyd83E3eWL9/aAUygj03NLSw+H3",
-	"8xTai9JkZ1GAuhCB7oKxW/ASKRna9Llu5Wqr7tvF7Ogwx918K7wdgV1/+yL0tBv6de3OGBWn9V8cnwtU",
-	"u4sCXYPjALziaxNfl5bpJ4fJ/xo6iJ0A1NQ25+FXm5LeyJRgOI/D7Dwh0+sE52ln5lf1TBcdfyI4/4E4",
-	"z8oJqV8nJnLNGm0X3LTecLLDNSQ2Tf9n04XiM2LuWm+q8qGAFMObf5tB51tLHKqmP9O97x2G+3f1/yQw",
-	"XIyhiOoYrl4fwx39O/D7U3obZick11V2TUeWis1QFFLFtuq0HQEmFMO3UuxcnumOjISFv/t+Dz34sa2F",
-	"jA3bKb6a1vn0hoh1oD06CKKyOzq0Bd5jUZoomqshte8zifZY7S4MptjSBgUfQIAQMwNjmQp8eOA6ESQ8",
-	"JwiveaHQGkJHuSTZTQAvOSh/K9kK8/bXvVz0xNirUzmXjKqO+f2TUW9xln0UPaMvyHJ7agimcownqnOG",
-	"s+d354Vpeo0kIZHS+6MpMP12gOao21RepkN9zaD4RK3+G5Z+ovBlenYzST0QHPdM3pnuDIEkjIRIucp5",
-	"SupxtP7LE0ZbeS+HwV72OAn6+15BRoIMRsXDisdXZEuZROSGiKPB6SQsIfVWn8/Q5d/+68HZ2dmj88dh",
-	"72jBlImS9KPYmMcmyvfoHGyDHS3D5j/okdrYNz0XNrjIVGzA9nsHSx3Ykwwrqoq04Yfq7NeW0RvKtiss",
-	"CF7l5x5feBuWcbYdM2aOGd4ScGtrzsliua31nj5xuAP9xoca6y4sKphWOC8MkbGCRlFK8CwDA324nrlD",
-	"SX7+3SV69cD4r/ke/1IEGWW/w5LELj6jG5Ick4yszGtQkUhzLI4rddzzjG+PsUOVz1etOUcc/WY/ziaD",
-	"yR13YO9tVpFUkX5m0qdq9StnHaAAnGZEdQxu10UnCDKfJM0F3X59wQErIlYZVYLI1Z6IVYqPoSVOVmRM",
-	"3ArOSiUFfVr74qhGyGX9gvAYxvFv4Dx33z/P7Xlpp7DcBM7Rt1pd8Gx8s1lIHqhKdiQtg0SIbzbhlLZg",
-	"yEAr2e+VwN16ym9dQCfegkok+fqcXzALca1lyGcSObouvRV8JhE/sMo9vsMSmV0I3BJrkkXgrqXke/Ok",
-	"QVDtamcqCAyYkQ6ns6WwyRSER/UNSxVMOEDiUFDMkWbpx33Lz/bzxkxZHCU/tVliLEHNjMIxiXLaRpg0",
-	"2Vr/3BRGvR+tjkhADG3o+67MlM5L0HDCyk2vzdRUZV2Cdk+TcLFTJdqCbXptQzDN+jTgCQuCerqZuO/6",
-	"Ys2se1lS893gTsQxUTu4KPsEQtzGWW5ZBjuEcesVWqL1Edmj0uhT8sSGZhrs3Vhw4NT10mVaWuF8doGf",
-	"Ldhg7OWiYPSXgtjflShIw3DI8XuaF7mFKTbkMX8467MeKtPxv/9x+eC/3v12vnzy4Q/zWAVTNPzRinud",
-	"aDllDsolioL9an5J06c+PR88PYuyABo7MrwnAwZCNd5fa9OBf96J9dDEIR70pQSsi3hjwfvaF2f/snZB",
-	"H/hQmGc9y6HOYkP81bQqRjNozeho6HOXP14ie0l5G/dlaOM862TcAmayXCqSfzleYnQZISOJGdYIp5ke",
-	"EwyMORx8xlN2H917c6nP9+Hq70ia8q+d+3j/dizrhPs4glAn3M+D8518x3bdlxFAX+37r/+le30fDu/v",
-	"yPtxeMDafTnTrRjx1ft7Sw4trtu98Mopgw17dUqxZiGcY6jls9pwkRCkeIrDxaGxVZFdaK6n6rTQK1YG",
-	"c02dx8251vTykVUtPjpu7EjwmBgAOYSh3ykRgotp3XCjHcdOAauoX3HRu36Wvc0oeCcC412y3SXShEJr",
-	"og6EMPTo6dkZZPqcP3r6NCrHuQZB2yL0AHln03Nf7e4hRgS40U7LK7R73pNbuLFJX5VDkx8YSqkgiYV2",
-	"GG4YYvcjvuvxt4WA5pk0lcBNCa/10K9osA1aqz/tCBLEYDmA2EgJFGAvLX4W4gLl0FgZctogL9/hfZn1",
-	"UmljF89QKvjexlj2fbdCA7cJNL8yMG+2qqN+IAxP4f04tm1BfSpXPxdnZ48TNxj8izy04u5qia4eWmkH",
-	"/21JBf9tqAX/ach1BfQ67LBCO7zfE0ZSB/WxoQQauioicvkMXbkmog81F10NXCBBF3q5gxUEW0nHSdlO",
-	"tk9JSfI6gSFj0HKU5dnuUzeH4DFrCcicHdaWo+hgbC0W0B5viasnIflehRmzIbwa5zs74KNEe0H0Dl24",
-	"ACNHW444G0aYbgspb+ZBylXhuRBuSNlFvGWIi44MwfCfw4HLTWiQxpJMzrBeB9b/0xVNaATFTvYziJhG",
-	"3IN2ImHzDCNnGWYzx6I+dFB/pjijHekbF8/oDDXWWfV1kRGJpNL3EuCMSHM9XSDsAscJZsgGeyGnGa0L",
-	"m9kJMXvzt65ofWwYsy0Z9C+mdNQ8KtGa6FsNKR68LVzYMy50HxxifHzUiD0oYmUIs6PaUbZ1lwisIOUR",
-	"+d/zBExrLNDiqDWWNCCrboigG1rdfOYKWSJBgGYGbAZRBXelHpFLkiItXftqlRvqA7khwl53MnhOR6du",
-	"hPnF6nMbq3AlPCtyJiE260h8YsrHXPkc4fby37BtRuVuafU2DpkyHOV4XzJUR3vdoA/g0mXSoCvvuAXV",
-	"l0pva5mrLlFHD1VZrRaDKKKgusodKTUVw4t9TDyHSmKHemNxNIbtoaBKocX8RUl+aYo8KEOcEdu5IKra",
-	"d4pJ1FhA22HkvPn1iX/HDyjHzOQjSJuMFPRjdErnf21p2pNcYdGtmO0pcXJP1GRHs7QXwY1KEK05PqI1",
-	"WaKCpUSgR3/t8ds5CK4Qvq4lmUQ5lVL/J1bGADTVVKHh7JPR5+oH8/y32kQKHSo73mrDxWpTZFlIqGCF",
-	"MNI/IkG2VCpTcIUOvMhSxAhJ0ZpImtrKkVmm5X8osgo68MpgY9bAO44LvJ2rqB6gV5gxocRsHp7Ub+s7",
-	"f5ynuXxrfQxnXpdPIIxuiFjjDLn25PoQHwRVZsUztV4zQw97Ag3pVuULWuG4oanXRKR9OLFSONnlUAS6",
-	"8VAgLfLajh9cFr8Z9JnxI+j7UdIts74YY/gnXKRmXsNgiu+TrEhJuqJpQLC/9DJUZNk+h5quUzuSlciA",
-	"5YGJdLJUpwQm0IsZ2KAuZeYb+hWYBs/0Yr3aUECIGPSFa0KmJL1A7MTeFvppEc0U5mn32spdiG3mlnuC",
-	"r2XpQDTcsKwSmY8o5WAV9ZV9jujnoojYC6KIWBWyK0e0vH7HhMCJ2vE0mj728b4wkCAJ3VMDaBTHtP7B",
-	"0Ruc0ZwqkiLFL2DTn7m+IjLhe4IkPsqTmLqB2NU+7Qa1QZ90qfBmA0q3eymyeBGmGk1W87QF1jJZMJ1a",
-	"0d/ryKNlTMxVHZdDzBYLwxlNV9D8JaACKmlKpo12MhiMu4uiznZ3dCCvd0c4sVDyf5NtG6LXk1o9t/Gk",
-	"eNhHv32bfqw7vFkvWefFel8v0B600XC2we837Kw37CA33/8bdzgk/uldwaOPxadxfw7lPc14NTY7XQ1e",
-	"WT0X0SzeMmNg3rOsAc4UToKuzwM+IgV9BpMdwlacPERXEm/IlWb5q4JdM35gV6UwXPP0iLC8JunDVtxu",
-	"ip1tmTXs633rjqE1LA0UcUd04xZr1q8pixJOms4reNhzHLaluG3mumwBBYY6KcQkmZnQe5dAvgvVXpDM",
-	"iM4d3Qfj+4dq3ZrlelbaIOuOF5Lo+3xV+4aWa3gTiphzZHei7pLQGgzIHAdHd4S7kXEQtsDlYfRKvCGr",
-	"wy7UY+I7XgiXrsKMcitnNDCKrnwAyDRZIpymgkipdcAdZmn279vxrWXcwBl0RLSc4p+THjl5qRTJ92om",
-	"9LZhJaDUfBxf7ncmISUnUpq4wQ2V5hTinGaahfdYKIOlyNWuA0qxQ1o0SAzkK+09M+1h4kyrrJyz2d2t",
-	"k+0k1NR+bUQTcppZPPmyHFaPP+WbcNB+GZEYO3RV/n6NuWtskOoTr6jmuGMOVk2u9xyveZR9UJvvpbI/",
-	"F/L4bPJmsHjpkxAsg7PsFDQRxVm3J3hGFXndf0E0SOs7EkyBw1ciKjS8Hm9eosePvvzywSOEs/0OP3gM",
-	"znSc7/UqFj9+83qxbCM3PA7gNrQORAnO8LxYh+qlbEJZtNQr1qQ7T7kTVyilOWFyXFfDYk2+dq8FcyQI",
-	"loUYOfcfzEvh8bRS1oEMACeUb2g26Lb8mkqL7fvKvtALKNPpcru0yX7a7K7IZwoV9ES1wMKIkYNrcLdE",
-	"DHIEzR9zghllW/02ZohnaR1JaaAuvTKqXAZQSe3aZtaptlxU+YmOWsFLqGKiYFfhIUINrKGaPAzWNYOv",
-	"7W1/ig5QrMlrfujgJhzF4ljhH/SzHRc6jNO3hB9IaBm4SCmxbTWcAAb3PIPuHFt+QwSzDtvK7NkX64wm",
-	"QbGcWPERwgD/NSSsvxU8RzCgBEwyLZGla1vjWJtlR7Q+WpY1X4crJ5hktSeCGptuiKivzJMnHlpvPuOE",
-	"zJuyZ2yTK0p6BCNNJVLUgUhlKOYy98osydGlmEMHXu+rf+BLzqmIV25ygyadbFmK7WC6ZZCNEi+NvyOR",
-	"nSppXZE2gzScP1vpio7xLZX2GYZlYaUEXRc10eB7DuALPWm8R4QFQS6dvKPeOphCkREsSRBzk0CytaO9",
-	"RLxQkLuXY/CmQ0SPqmikOWsHlV/s2qnvg4UTo2Vge7UhYdY1CXcnxzMLZalmQi4iAr/uyQ8QM1PDLi9L",
-	"QnjY/1TX9F+VYqnD/jFnFyVa5soLVDC3LSjnTO0ksFNGNkrvejtqAlw+lLipBzIWZOSjjUW7o8Q7l6nv",
-	"ueDZ9JQTiPtoXl2Clm5S3gsWWBTektVW8GI/uIPVk2V1amTkaCx8GexGNKUZNnZzEMe5rdBDKoaze0L2",
-	"H98XxtxauaLNXrI0n/+wXPxSYKFMVkFlO5yfnX/x4H8/Cneeex+B1vE+3LtQFvu9tpA6enp1mFgW3/rC",
-	"unOt9e2NtYyJQhwJDqwyslysup8D8mYsy1TdrtuzbN71cTe3W9ugnu4Qo+AFr+9y7bOhw/w1yYjejtfk",
-	"l4KExH/C2YaKfOTEW6Twg3+m8ncVjeYPMxs1gRbmffVJjzi1kSOIM4OfsEnu++UvtIoxSU1NQMBK3eBE",
-	"2YYtfsoR14aoIu/V0iTLbLnRajyHkEm5spUmJgjj/gXxF/iHwVZ+r20WwlJouECYMi1Gq6thuVhToXYr",
-	"1ziwlM0GMM2elhXfrLigW8oa6Go5FlThrGoVQ9IiqZcf5HRrCxLKh1xEKeVJYU2pNU6u9YxA+3LYSKu9",
-	"4Dc07ZCUlekRBICuyVxivNuUHMA/tOdCBcfEieLdHfQKSYTenySjRgbzEe2hOkogr6wv+KpMOYQHnfvh",
-	"hghB08HOSHvBE2IqOcx3PixPSRq5xWY1AG7Qh7f0YXLb9EGE/p+43rM8Lu1ijOQNdlTyg+qtOHpzrsB6",
-	"i5I8fVWKnsk9g5CtDtG9lK+e46HHjrDWIRiFkpCAVj2314fkayy2fJXiY+DQf42P0mJxaNucgMoPZWmg",
-	"SiMqUWmBhvS4HL9f1T3DjfErywLGNfV9KBFc64oX6AzMYsyO4dEpWyUkVDsHCpyphT8gqsD+2tE0JWyJ",
-	"fiWCS0TeJ2SvuqZtB17llHHR0adE4pzA9OCCkmVNYv+IXqfc/lGrB1HNHdseO8LrUFaJVvuFFA/7G5YL",
-	"uN6siCadxNU0zYtM0X1GpAHLH/Y+e74nj3HKjQwTqr0hLc5qMHLwIBZ7cGwFb2FttWUk3Y68JGovdtUc",
-	"mGJHImzfBkkSzlKEM7XjxXZX9U40af07Yz7eyp1mk9snvRPZPW2jecc+7ASUX+1ZhhBMccmOJNeL5YLm",
-	"nZpOLOR4uK3iV9BhEKmdIHLHs1TaBGe/d/qeS0kN4GdGr0l2DM6Ds+46SJMqCfURpgqbHwDJKmYfjSI8",
-	"qgtal0BSgrMtkapsxRl3s7pz8boslWj7NbVGGgSDc7UTVKKM82uSIn09bDHVFsIGYbTHVKB9oSz4yWAp",
-	"lEyCMEhVf0yoewdDRI+s/wI8t0TFXsu0R7WPdLZiavs79oTZ+pkMK4NXwNUqLaXGcmEAsWZrW3wXRV+W",
-	"az02cxR2R6ZiKu/wlvTpFaTPMUtpGpSoE3T68gSPO5cf7UjYRmxBw6CDif8znkOHK+jd97s3NG7z5Kma",
-	"eZsdJgcLqrHgYhhKXwqo0VQi8MBCLjvPyZqnx4foR5wTiXDGmb5rWerKGAxfGeCSnAso81I8S03PIq20",
-	"C8/B/3ARAe21DWpMBtEgRUeCIX0nxcclokwqglMjJ8G9gaxUrEB1zwch9D2/SFP0BM378vHVXng1jA1r",
-	"P8XHq476t14DPzj8h8qFsqq8iENlRL7DKIAsFqy4Y/GPV2lQHU3ychMKTLRGrq/2mNu87peKzzSsQhQe",
-	"WHZUSZjvSGuH6C3Gk9yTLKNsa3KrzBO1UrVRmU+94PYfnNssot9HdHziQ5+s+Nrj4tOxokfqu34ZsLu4",
-	"QE+A7XL/1dQkjIYRus7Kp2KvzdH9cwM/edrduHq8tgOpNn+PPO9idnBSTnxoB+LpHezBG8r3H8Q/7FGS",
-	"X27QFUzh6plRX4MK8+hqSK8KsqcDcIvKc3jjWmdv2Ck3mLRZ+uLGasOxnjg36TkJcK8W/rpk9gZ/MoIc",
-	"JAE4n7gwLCkVUgdXCijRmtiEQ60RlMnHTQVIEFMoHE4Ye7Q0rYyNQwqelkuUapVNcfQg0nxzs60dehtM",
-	"qgWKTGTJD+UHwzqlMhAUEgdCtzvVD9FVrtskRMgJSn65qKVHxfLroZ39ZrMh0PKxE/mqHikJ5V0xYnyv",
-	"5uKTUejeE/xIZfW97KCjcc8ofsCa1aAg2Q8+VJM0/mIbR4w6rU0y/WQ+EmziO73CvgiszOKtea1cqxUA",
-	"lIM+TXopaW2xEhInm5FUY/YVxmeqNdJUYHAWkvd7KrrzNPxi/Cn19jGcN0OeWYuZJ5uRXfs9cDqmBO6G",
-	"IY9ajqape9lYfTsyV8atvWWFyAOR/m+gi0Z8Rl5KFKZZOG+eQwiqzf3/683LH5H9FVFmq1a05W3TB/ZY",
-	"4JwogMmsY892tYuwnypbO9tpBZfJRR5E+CVpUEuD5vNc5CXkzQFLlPA9JSXiza145d070RaHN+kgSHpX",
-	"V5U3hb6zie2GIIgCqi7nRUqgbAUtdUIAxweEpSRS5oBUDS0/HHJyMBB1TY4dl4VU+GihV7R5zm+IcFUS",
-	"cnLVql5bWVnmg9i0tHmqJKS+yCX66vkr9MVfatU8hA02RW1ynmG4BDO0JiYGhChbuv7Tbe/lYCpC5WZp",
-	"M/lNHetFLzsYWLSZNL6KZTqCLMo8zdCNMy0trnor8hyYa2NckxEQSG/gRXR+dn724NH50mxk2dOCizyI",
-	"2WvlimaZLX9g//hPydnD1/jwgy05D8r7VOCN8vP2tKgujyJcBKrz+u5pVC0wk1lVvNCFCj690Xuddg6t",
-	"Cf2///f/AzRDGGIyAItfo595oppeCFG8oKspG/g9PvJCoR3VAoRvALhGPdDbYEZ7UGfm2E37VMM3WgB6",
-	"yY026b/McCsv/FLoVuVcHgf7iXCW6P4GNFip6yqd5Jzpvm2f8/3RFJECy0DNp6kZOlg/PuhJDkR/7LU4",
-	"Dr0hHv1g0o10YVQKvkFXjiBXrbpkpxY23OJ+USh+8Os7/T9nD56u3v2PP3yMi+4CERYz9cdPaiQ/vz0B",
-	"3u4l/8hHfogVAaWgHekKP1UM13zkwUBFY3XngdXNKKwfotcE6qhSaLeHDjueBfr1n5/dvVA/fZs/dMi2",
-	"GTyCepj4JgqfUoaiIcAccBFDMngeDIhO6fW7+Pld/NxL8fMaCh9se4neI3Wi3jLzgRsuEfJ7MZ923hbT",
-	"j1Q7W2saoxR02lRC2n9Ys/fNTqvHBxT2LiHe2QJnJib6V3PtjKzuuHculdtyRQTbHTmiOhIIglNg7Vs0",
-	"nGcwjzvs3YIlRiZcGliGnq5hZdulTfnSKqWbDU2KTB1NeZntoQrJyMJ28YQQpNuYR4vlQqsSjxfLxRce",
-	"fhLE2jLKOrbEm2d5+sIM+hbLHWVbxRn6m+DFHskdFwpJohBn5dQp21qIeZc7B+lyEpULeohelGYfRinF",
-	"W8YllYFKFSAcaeaCS5JtzLPvw/mcRox0eLB/PBGUfUqp2aR+82rFN5tVynNMWV/zMfsE2uG0wmEOFlJU",
-	"o3akukM0V/9k5K6BYcH2CyYoTaB9pQmk+m2zOmRmNz+PTcwftp7Kb31vnu/vpYKTHZErS5CuVooee4bL",
-	"XO4AFfkT67L/CQP2Wj5Z1gRHXRw0j0D7oLV5Y0C6l1JzGqDtpyjj7uxcDmGtNlgjuMGx2zOHgyZ0V94z",
-	"T01zN8YlyH/l7pslmONsSHUxDy/aoKB5XjDAiDIWayTVjSb1YbnYESwmviqIEcoTX5eETH4z26wSLMiU",
-	"lw84u5703WY6jpl+RcFq6Dpp/PkuGxsWYqzvCE5BQxjJUa8I32ekVC4OVO14oRVDhnMyGyaQyTR07ipb",
-	"GHHmojr236G7cUx+eZ3O7xvgE24KHcTLDKxQfbVt84tfD6f19BRefVcmKc6V6Z5hLYcl/TVccaflQ5kZ",
-	"Ce1tliU+G8DRwiWl/ApXykxrqaCusiM47cxEdCDCBgZOP3pR9mc97GhW9h5xJT4x+lfkZdijanplXg36",
-	"/O2/Hnz3QLPhF0+C1neQqj9Y8mnDsd671ufbFudgSGdbGN3so1QgDmmaUxXBWiGbJtky6ghMLRWoc3xN",
-	"nAxJk+h+Dh3wgprJtUZ3gJblPvYyNNrRHH+F1iThOfSjNmcgNsW1JIxhMEue/h5T43S57r0wn5yn6+4E",
-	"OdYs5JpLKPyTU1YmLwzW1WVko2Kf7cf6/smkSdrdnwjl/almtNQ2axmqa/XW4e/Bu2EOnJahMp5Jp/BP",
-	"c4tTfIyx8j4K9wzXHntPR+zLN8ZBP2JTvMM0G+EiRNgMVmZTKN4vA7Oc/ZyUuL80mCcnIl7n6MiPiNGg",
-	"Lz1vpVMsmxLq1ppbhI7WC4vi97UrsvpY6oEpqJCxd3PsHSBlEa8c6Kcp264m4I92WSZd0ch6xZFJKtc2",
-	"2tqE5DpKs27dER4FeVuCBDjA24lazPjO0eVLXSBOEh9M+ZadolbQjZt3cOn/nv58GPddhGCYpLX9axzq",
-	"4W5l00/5ELrGlAPZYI7oLZ5Bm2hdJ/dLqWhTZA7dov8UDF73vewe9XaD/ZvvnNjQaHqvrdmOzXDt/rRj",
-	"1GYQg4AX6DnKc5pYCPoKqkysBD8slgucZSsuVoxDOX24r4spRx86X/B9A+14R4WMRAgLrjlQouTdju00",
-	"Cr5RhJlycRiwQoQLlR1tMM2K4SCOocYLfT4MFnAW+cq3trPMhrLx+VqxDka83+uDN/JxB4zUfsCW/A6v",
-	"7gf9pD2YAQfnZYkRLneEKC+Bd4lkkewQ1NNmRe7gXqv4Qbyjs7E1LewhwbeCyHr//RJ/obK9gqhaHjwg",
-	"NBBYyaNUJA9DvCks1OSEvOEVvjHP3oln/4AFo2w751m0Q/adxqmqZm4qvyvJ6GX61ffNntxSBnrsUYof",
-	"b/WOsd91yufnwL2jow4bXGSBTI/XBKeIMgT57hZIneR7dUQODNcraAiqh7Lsc9E22naQgHmBNIdh4UVn",
-	"EyzJEuEkgVRdzFK0L1iiCler2fzqUAUCFluiYsUjMf4g6B4SW5gQXnsHhrYRPRIfJZQW4FqeJqCWfyYh",
-	"6WGpyW17t8BDJbA9FCyYbDzYH6okcq2lYqohmhFds0klpfrYqwjio1zpzdorkl4hwQ8SXROyN0m2RUag",
-	"upBLi+JyIFamGkhdkqI12XBBQNZe2UN1tTQ92QTBGRJFAMTHfi988E2dZteP5hMdHVMM/H/Xz4JoenT+",
-	"yg+yM/3YHvRALPWa7vchcOyXGwTYecjkXYextQvWu1h9pFa+9BwIk8ASfDIsK1JXpPM/W1G7WopHqOYU",
-	"unmro72HhTAy1zIAEGxNoLlMZjMS1SC9mQz15aIK+K9AZPQ0+jC5FDVMJlPgUMdk8iofmvBMRmtuQ0j6",
-	"qE3LrmDGUqsG9MZNFP6Bs5W9QwI9P6o/WScMSBpFmROPN0XGiMBr6jUfYbZ1vQNeKfvpJ/pMOccS5Ohg",
-	"cQ0p6VvGO5L9PU0yUMmR0ZyqjjY8hCU8tYlGrWQO54i+KDuRlVh0+pJOiXIsFage2qsKQqhRPeUG4ywh",
-	"5VFEVI8ImKfRiYudCqrc4fMnX4Z/CiZZfHVUdSCryCimyz8w31t61O4+V0YTDUKqwbUPCfMATWZAq+Gu",
-	"d73TtPyGf5jGroLsCVbSZOBj0ALgJguk4KWBb76BhpIXgOAGig7OZbh7itNiurQGralXl+lBUAUpCZ19",
-	"UsJ2ha1/6hLZCc4yQP5pg234EKE3RAQ7sBlrT1+FZq5CK6CFWpaqZ8oJ1Cl4wgzeqVS+4WwsizJUzqJa",
-	"VTdH/GAMrmCzHy1bg+2/pyVwaTPTVXVFmG9mYl9Xr43IkOo8nE1LqaOnptFcyq6eF2iPhXJ62TU56v/U",
-	"lsPiHqGruyuuYXSUyVreBg2yy8SEprvnAE8xfxRhHrT4owFocfbgqcO0eLh68O63s+WTpwEvYXOPOkg/",
-	"huJf14g3gupacBnPZ9oD9i0RKDK24bwEKarNY2eG2QKwEjXqz+fnf6k3gf/55z//45Emj6bRb2fLkPe0",
-	"bJkZa0ydRxhTPznRb2HZDEK5+Q5YVdoiMnaVMA/YZHKnFz5Ebz2IEAPkYpKCLbiaKSCjDglXG75WNDcM",
-	"rCfBanPrRYqPHvjWewO/2rCwA90OtbxnUmFrl81krYIyDpSEqx4AUeECMzm24DiD2//AiyxtU+VxsAQf",
-	"K7LiIg05vr/jB3T2+POzLz4/Pzv/0vQBwukFSvNjJ5pLWTSaw72XQi/KPJx92gNuZnteAz8tvW43G2h0",
-	"D5eptO0FaXSHBgcwMACZrmdGpVpJssfCtRNuKiPQhtnQ+wJdXUQh8zwZkHstNcLw66BMesEyysjILPxL",
-	"ZH28BruXEWv8OxDRW7gzbkmqnyLO5wgy1vS3exZhrNNijvBin746CxdNUim6o2c/2Pu4qnY/rox3K+F5",
-	"TlWPtf0jV3O0Su8NTsSi15pBZmPne8nHmi+5NJ+6BfFVBrDm39XqO8PhBNtx/fSEZD21mdajb0xGBgw5",
-	"tCZbyiogny7n60CXpNK12BFgiw6WveYHFy9rVp1SRmpQEIZUvXsy29HT+3sfT19FzhYbOHf1M4RRqpXW",
-	"ghkltdT9EVUXyNrMF6j0ZD9rRiQuUNcvppGecc6bQNES9DB+Q4S1oi6QdYY/M3Ez35N/gTz3eFVAdYqb",
-	"vfvieNMq1fqlIIV5u2DMJIMkrv/TwmQgmA9iplXO3tF/Ivk+CzZYm/X+baiTmTQ1BOZ8IqONaTo7ZM5y",
-	"v2CjQn7BsLUepc65Nc92HZdEnH4jszV/fwkcNFI1/4YCYx6gm1TVCtTAwXBjYyyGS1La+ahgwZVVlzjT",
-	"5twxqt/knrBVUjZ2taHp4OS/FngDfmgsCVKcd6BoeM09h/ZD0/G1/0JYm9OPeR0tRtC7KiT9TCIbjakI",
-	"bz66dN5t69BQnF8bJm64ecrYDQ4G7w3jmA7F6IaINc5QFQqKTJny40OjvxHVEk1Ed7MwT7vX4jup+ZBw",
-	"0Ua7iZDFTs0+btUC6Iyy8jy8/Y3GGsfcLLOcQueBf+FM265ewau0INPbBY96cQ+ND2DZY95b4+R6C+2c",
-	"gypWjKBRVWk2lYDGfGFCfd6NOly3gWV0Q7Mk43Js4mHGJaS42YTRhrONkFQTwoJwYdtoGVNAQzJdXzuC",
-	"W0klhPoY+7Vtwu81Lkk4UzgZ8yY8fkJjZ30WRnOkRRfrLDhoHEdhp7tqvPfBxEpvXEZATPq8S14OCde3",
-	"DkiCIe/MQN3FGkDUwHFsR4gWtuT9PsMMd8IgbiyjjKbihmcZP6yK/cz1CNDGrqRr5B4FX+rJif4PZntv",
-	"rbnaIWl7QMX0vgkEDexp2mOhGAjZYX3khoi06Mhh0+YKSglOoU3VDku0xzZvpq2J2IZkkSfulXkakpIo",
-	"dyHmOO4v36j3H+6AkuwaRfQ0F5Z7zsZ32Lrh1/5RrvCoWGp75pjbtOo39C4Ych95y0gibmgS8v2/sb8g",
-	"LK+NGtPdxKSFywKvlqVgrUZddujVXvAbmpL0FrJ04/ZR3lmm7uQ4tUuYKt0gJQcvA32kqobg5c6Wp8vP",
-	"dnJHt1eDmsOZUmpj98yZ0jJ3JjS0xjXbBTFCoBEjBK0OLunVylvoXf0Qudvzym7VVekgWWNJTcovVRAC",
-	"DHZw9LXUsotq4HR/A2HLxLX9tjn96Iuzp+jKdNauXr8yXe6WRncs0UW1SDdtUH3BEFHT0Nd/OKoHN1ZI",
-	"EK3BgkXoEAW8NtygJSruwq+2buDxcD9uTeNB6WFTQLXWal5wb656OtJO1U9rBjU0bNsXJkdyFVW/1Hze",
-	"1Awb2gVhGi5NmiWy7FnmjY7rPlj7RnvW4SOXGsyvBp4EZdcnNkPqTIDyBHiUE6wS2GZWHcvQp2ZUgz69",
-	"74UiQTOOwOnHKCnWRo2iCjEoIAtkohXr8Af05hUZDv62ex9IDf3u//pef2yn8BZkDlZK0HWhwgpmhte9",
-	"kIa/DSVVfHXsbtsFqdxUDW+STfizk6kWbd/3yNy7b3M4L0seCNx6HtM1xBy4saXxzDp8x8GTVvFkpw/0",
-	"f739jzftFV2TY131bVwl2TbMq+Kmox1BWI27VuH2BYUMs+r74Y2+BuVHT0Q/bj5tBlzCtEM06PUeAymC",
-	"lOOFYOT4PQmlhFbJ6aHEmb2whj3KOVM7xAXcXl4WTYoNIB7ZqxjsIPe9cuBAsUmKj1cdEDu9t0SV4+8N",
-	"f3eg2ynZG13/rmhZfvAuibkRPJ+AOACv7cMJi68eWKHXlvjwFlQ+ndA2Ig/eWI31QguYPRfKlGb0IZ/s",
-	"uaQNH04t5HwHYCZ8whYoPn4D9Dud5P8dWzwWi6TkmH7xPA0D/N9Agv8uWk8Vrf0BqqakHYy43Y3kHbY/",
-	"fVE8Ckv1tiToEJ19gTpA5Q+9smIGt5anF94vv5ZPhVnyTG9XhA5iuJwoUvvH/0RE7CARThW5s1ChKYJn",
-	"BhSaIqoHCdcvugdfdzJ6FP1GyOzBCcwkw2feqvGyfhiqiU/eptBd8H1n32TTKblW3LUR7fbIDQrhB7++",
-	"++18+fjDHx/Yf0LZ1/nyrx/+FO71/ANm2ETFf9A0nKcrQFIIEewi9oIhaKLWxK33XIcj1JJsOPUHnMar",
-	"vFzkyrzXZxoOBqnfamOvYH7+14X5b86U4FlmLEOqJLKX4eBqIMQog3LbFTrDdz6TSNMc/WoK/wZ14E/M",
-	"vGu5lEvkAIWvCUNrnFxD4VpVyhcz51NAgLKFT/2KdUM6S+OsTDL17pq9h/XvT4zfL03gbE3UgRCGHj09",
-	"OwPH//mjp09HR3/cDrfj09UMInZ6BkW9KWfvl7b+Q2D5JMchLI+XG4RRIcNtO2M7Ddt2rC75xA6XZLR+",
-	"NMPpox3zWaLyTu3qt7Gj+/gKmB/Kd4Kb2RXqs71aV4JnZETGD/gZ4aUw65hBZcL3oSj7dyRLES+UKVNl",
-	"RyjwNEf5GVI7wYvtDtlBEMwMEh0B4MlSfTmiyy1nZKVFNVS3y549eYYk3QLQBmUIy2tps5Q5M7Ie1Z2a",
-	"npoQkFqzgigPNI01XWJtNNbnnuYGt/YmfLzmMYJ7GtmfrCh2ZXKPrrPs6vRiL7NbbanaoZb+BBVpBnFo",
-	"p48KqKdLmyda6V4JzghLsQhyZCkPA5BK6Ul484EerVi69qtz5YnaNlkrJTAtocgayLeYpVhxcUTlQyZf",
-	"x8vvznByLQ0IHlZoh2+ITbFNL6CUHA74YcdRjo8GHM9EUHBS4iuO6KbdJWRBTo4TqTWV5FYUay3w7l5U",
-	"dau/1YGr5lbKNMPNlpIjVOTpTXRuB479VE6YsedO/P43drTaHJhiN93n0FPvY8sZt/pPAA99jBjpvh1d",
-	"W6bgDdmdvTXuBjVP98rQ2RTULsW0hFw1QG5wK6TctLgfcRU0E7A8yeYTrb5ot8RydkHWMtdiiXxZ35FN",
-	"GBDz0oDEOmQyczVWpUNQd2mTBWwWLlXPUIIFgbqyZdkhRC6RLQKS4Wx9s+bOPIVSc4FU0bQQVrE3YEHJ",
-	"jmapzQamqobXuYdqZpqlw/B2hgb1yQQpyZnpcNqkldOqTFSi5vI8Pzv/4sHZo7rf8y91bRYU1y8+PPjj",
-	"GQBd/Z9H/zh7cP7uT0El1hNM7aw3+LvbM6ga2eMtuUD6zJue90bxihEDLy8LtfsGfFhtw9n92ZGbshuc",
-	"gRvtl4LA+O4vle1l/7AVuPZv4FxILMSF2nFBfyXeWwWTxd6UWZs3HQyq/4Pi16SVDdtA2F/VSDWUFmcW",
-	"GOKBl57VNhLbcHSkd1r+V98y+3T8UyEQDWBtt6QbkL41c/jEzkdjQN/JWtKgH/1EOETLp5Yjhlhpkr45",
-	"nqMa3DHsWi3ZxX/0yRd1+fXf//Pnn+W7P/9P9x9/OKXYb4qR7jHfYOrDZF70OMWHQBtu+e8zxBAfzKD/",
-	"1iTU/dKC65S4bfCu2wvbDh2zwcu389j1TTTqGM58vubpDDT2vE2IU78UWqOYUn8GnTBNjwFTM8aMEKOc",
-	"WUxPxW3vAdMNHtJoWvVkTvINkqKc58q+8sEhy8f2YB4NRBGAhrDVRl4pif1u6Ny+MoV3rqg4pBclRMou",
-	"8PT/1H82MOwYlShByJWWAh5/1ZtqNMjEpw9QMdLs3WHGImKrZWmue+GDC0CtolIiq/e9lz49aIqpABOc",
-	"qXGgFsqBWvybQFOkVJBEhVPgeKHWvGDp1TMkKzyKMrZ+RZn7eYcZlBQw94wv7D2L3Y0IpqH5r3efBF7G",
-	"dDwM9+IBs3o7F08JaYJmNE4G/Pqg2OtZAwgbWs8ZMvm0oDXolkYDV7w0T88LnSHIDSWHCSLhd/CMewme",
-	"8TssxsIX8wMQGb5POgiO0RR4/dgYDaVxkgekjuzlmQl/7UAKqMcfWmbe+fJJX3eBTsQf8zPoL64pQBQg",
-	"2EcA1mrAP9XsuSDNAtdYCZhYM796brXB++r+ohbVQTi6eyhA6fwvBbE/a8o15N40oTbP92v4QUM80ZA0",
-	"noiIw8yJkAYz+MGaRun9coW9wlIeuEgNksFYx7DJb1jt7SBtdPlhjw8jhxPeb4YzmxNqjN9HgVeC881I",
-	"Asw28agZviaSqJEzVCTfc4HFcT4iB4YMzppnNDm+YN9y2zQ14DEdrajE2huliRDoignzGjpUb16+Mgvo",
-	"a/x6ZS+oKwQep6prj1ucH052md/8UGv3Yq+4JYSSQzquoiqLiBuVfU/t+oJbIvg6MzCrYRYy92wDFvfb",
-	"5+jpF0/+opei30YpUZhm8iH6thCAdGOzOlFK9oSlLgBsmry6TtRX7mgCouyV1mCuLAj4CuLi8urhzI33",
-	"zDw7chiLzLVwxRKtBb8mbFk2CjzgI+KF6m+jHnU5QDaEiW4H7gUKvY66WgrbIPdnEtH0Av1ScAVtchRH",
-	"NiQdZTf4JWSOk6Y3CHRu9sYIKWEArGwqH64pg4wOyzCDWVs2hGmm59kEVr0tqRRk6WINkGfhMHmRUtcP",
-	"oUoh0Ko4zhbLxVabDSw3GQAViOYehuzu7j8utt6F7zQywb/RjfG9IkxbXM9QzgUx+SByiXCWGSR/aVG3",
-	"j9Ci+AIJckPN8wkXwnh4yjRSRxqobIWsEjs6aFrmxSA5ujwx3wqeo0em9GVHtzsiDZC9rWkLBsiB6qOb",
-	"+AuSESwhN2MwXw9yZvrQnGzvLNiy0BSPBIuItsMmmcoMUhnGJS9WXGRH9Mxhmy3vr6pBmYEzMA1UI3BM",
-	"7vJseNrIlyHL0NG9rJc9P6/Xyz49Oxv0U9gN6d6GAcrOgDHmy6rJ3RFek0RvzfF5uGDk+1q3YWyb3EKU",
-	"C24T0/9PHqCRwUaf05zkXBy1iGDkoA9ADi7s9m0s7Je7alW+wckOHbi4lgA7uaw3229VqozIWAwQwXa6",
-	"+SrjyfU8pbh1j/+s6ijg24VTR91JHyf0tNUbi+tTtW0OtGuP6vpTp/abytPIChlCQPzRNJvMqBxZpTCx",
-	"VmDWKejNAMkQpthdeEoNu3iKkO2U7c3t3eChOKmyIBT1gksdglvctR+135MIC/innuCF6a69jMn9n+1c",
-	"tZXnlNxQLYOwRHvC95nRb010d2xPXXt8yuvnyRBaQ7MrlttPPdDwzs3gk2rIx/vlkgqKG0814XvTMNUU",
-	"S3nqUlAtmZosAjX3HtrzZxKZFxBhKdRtQbHaJ54oknTWqjtlF0vIes8wi4kk3FlrlHmbnJyeydLpitDM",
-	"sOHCK1+4QDnBDJrZ7ijbIpJJcrBlGoGMlX+5RBkIyobhEbByMBaQzcFZZPTqDpu7uHcidatPI+GGwDFP",
-	"ONtQkY9OGbKvWwth/Ou3ku7jtQyDcnfstTkZmcuTUmmPiPE0Rl+jX7sXTVFT4Br9V2qrcw/SiAhJVzQN",
-	"ZW/sSUI3NLE1WuDZ3XJtCC9tzqwK1M9JQkY1QmgrUSTVe68ICzP0a6MTL5HpQ6nFacGc+W38zYyXrRlS",
-	"gjPV7vLokf/etSj6KK2J9EiCpiQ6x8s973KzeCE7V1RmC1uGohIgQgQBV4eMWeknmcXFs6JTpsDPN+O9",
-	"FPcrM4ypaIfK7y2Y/kVyzSLbMTl7IJR71tIuvHuqkmrty6LT9BU4i+x+27BnJ9lmH3qm4br4jJzIaJXQ",
-	"ETWYFDQmNaEcqKGXvutd5JTWt2U5vmvCh7eEJUck8VHWq9mr1rjt1sOTmxcZd1r4yjXwMngrCEnhGneX",
-	"Vsd1Oarop2wI22HeadsOwGqgBQ3MYYmseWz6YR2sWtzVWHfkljvHYjWxgc12tuTIPsfm/vlMG/sJzhAc",
-	"tdaGzlfGGt0OOLoitYE8OxaMu5mN3mHdmyZe9RPwEDmYhzLjgnGFEq2XQ59bvA4eD7wlq63gxX7wiFRP",
-	"RviaSjTkKIYPgicPzacLcXmEF2nRHWJd8c0qrorBL8m2QBmrVm6UZyi7Z6KqKetPa9M0LUx0c5WRmwh3",
-	"W/P5GOsW5zQ7dkOxbOGUrigkpHS0MTLyrnMIl/7Sp2EH1LMcC6oq5Who7Y3HAVZsa7oORg/RfAHEhhFp",
-	"tERRjfFz+Kj/IRN3XNxB4OxHQoLuEshNAdKPpG436EOkWkzeRyjg7wdE36TkimQM8GJddjVimuDa0Pdq",
-	"9dQF2nIiXcBfEHRV/XYFohWV+ily+DMR9QvTnOtlvv4C7+lQHfutlY1OdheH/IQNB2V50VzBRlxJ8r4G",
-	"0Y8FKUOdE12MPd02w7n1DZkZvpV9e/QTqcWY4PSb0rP0cRwVp8Ck/l4V8vGrQpyoCtnyQxUjvuTosxq+",
-	"NjGXkZI/Hlj81BhQq5Mr/LlvRT841JOGQTo+DjtSnR5U4PqVM+/MhLo3a3tzXL5PmcQSVhsSLkhHKsyZ",
-	"tq0f1aIbvFhn3qqtpj1S/fB3stVbrZquGdRNsaLM4K7PkMhY56ITUhntMETKYM6LQWoLuuLf7GyQwosT",
-	"cpYdY/zva54eOxqlktuqSJE0ZPm93XF0ECax34trlh2cXfjkXVQnh5o/FD5o1xpB/GllsZaQ43x2kTRr",
-	"HoXIhcyVPeXx5T1Mn9Kz5zfhsisubhM6HBo0TY8oxIIVlzdmCyOzo7mnO4CdZ2y5kEepSB4uwuKT1zR4",
-	"Uqux7SyHdnVOFtdMcj/5G3wMYxq2p2Rld9hjA3CiMLW6KTJGBF7TzOiL0iYUrMD8KNguEeE4I7W6w7h2",
-	"K/5srFuwd61cfe3iGR9bCw2nE4xXQV+WHsyws52ybZUA5NLGsILf2pWC5jR3bXzHD2MLVjp6pL18/t0l",
-	"Mo3SXJEnJAOYJCYsCB7mByeNHPqy/WgvAb00h2YU2pCPM4QZ+Nxs7EXtMLuFaFRKktGtid07kSH3nsZZ",
-	"0/LWqrdig/6tRORyiAUkxgp+Y9OR/wm5T8NaWyn2DSXLVTZm11hiDE+8tgDJY2FOpnJAtT0nBfMadOhb",
-	"6YyX4D29AOdDLu30eA3Cbg4A4wy+/9ExBmd1Fn8kj2/L/Bruojol13N0h4ffPbf/5p7bCfi5DeilcXka",
-	"l2Xyi5cvjswzawNOkLezDNJUECkj8LZnyx1oJgmbK8Bk/mIEb6HgmLHtrdux/mbN29yx/4ZfdzBtpe7n",
-	"HXw8HJSPQx32ef1RnEg5OYw++otdkfGR+Nk93x2TKzTVX63/1quyVMiXDftthrt85D3cmFNnicdG8F9D",
-	"uXYvqkKmC5RhRQQygDaN/D+Uckh3kjt+COTfNTMYzdfq2k25tgjaDvXfaefd7wmr11eylbWxOVthyERt",
-	"wK94ybw4C6XsX0pbIZwQekMEZARKaN2DkSLvFYLelbCfXU1yzMhuen0Lf01guuNMncHqhUtrOLs1GDQT",
-	"iXMyVNnc6c7uWwHPbsZ63+tJ+yfZXd5Q/ZS+4dfjpzmLadhrEm6pVCYXKjabt+k+EoBfNLJUsHwr1FXq",
-	"7Y6j8gmE0Q0Ra5whVzCIKEMHQZURcIMXYOqpDyVGi+U8W3kfPKDmnh1qKm6dMReI8cNJhfvQlWu4G7ct",
-	"4TBPu9dKbaBNR7kn+LqZIekgBgDmyApZreFJkt1AFHiQqIAFtRdEEbFyOBJtO2h8n4PlIidqx9NoQtjH",
-	"R3UjLxOeV52ARn83P7j7qOrOaj6Lqpzp5SAIj+mi1VEs/0LJEZ1Wm24Px9qOfUryhQ97BgfdNf5rNtE4",
-	"IHXgDvPB4FLoyzkFKAhJCDOoN9797G5rrHbP0NU1tZlzB5fhb+4ByGwu673a6DiTSthDyQVX9sZxRbDm",
-	"8wpfEwmN78x8qSyrza/giMLT5V9bz9txvCCz+8zCVRO8mykCaJr4zpsEFoZBe9u5RR051C1NsuKlFXzC",
-	"O4Ehn0Gud7fsPhiUVeSmvlvUqEL25ap1YbAUwzU77GxTaKAW9ZaaZsCHHa86JEIOQYQnXS/6phtk2hCz",
-	"pGBEakNcCGxyudj4m7l8KdK3P66X2w2n3cW39vexE+bxwZCpRXGBZKKKE0rsuTaXD0nhaT3lPn3Z9+mK",
-	"pmHl4E5k1UeSIy3DoMXFQxz7zWhz0b/TZmt0/WFgmrOEuDxt6b6FuXxKzBHq+vRkznAIpevED755BxKg",
-	"88BO8vvLpCDf3Fjb/XQ4xx3BaYnjV1/3KwsIp38lAGkEzfRwtgSkSoCJkwjKPGRQASjHlh3pKzgnaH1E",
-	"kry3dbDEDBdbFfJdOfkQavS4e2ngmtFkXxFN92ENmCeA4p0G/QkWUMyMGO0wGPTDafN/LXix3SkXvxmO",
-	"7mU46cof31KpXBpVkC2qR2DvMsquTR01VRcIo5yILcCpaqXbYihbvFOMtBoHcCCAgRjknXYaie0dapTA",
-	"cJJZIfZZIUOho3Kua3LkFr68ZE8j0LQ9bN0jkCAfnJbiK7fwQMNve1IMXo3ySXQkKjje7XdUvqGSqjAa",
-	"kD6D8HMJum8O8xIRLDJKpHInHjnM6+kgQP3WwFRl3Wrj/onzECwq4VZj6fo2VnxTk1g+5d71S+KJGKIJ",
-	"2VtAsXCS7tvd0WbGmT1IMNNcdcBUIZypnT7sfl6/vTmlw0qizOTY7bAkF8CQ12TvCiCpqp43XqDRCAN3",
-	"KGKHS/Huncwd9LqakzlChdWL+5ur7q8inF/05i00T17wQNmpDByDWfTwSr25b2q4R4c5tPBbODSDynDj",
-	"EE0+JqPz4zpPxWkqcpUdc7oT+vZqnozqFJ/h62155BfuQMuY29c3VSFokqflz3sXwzLTyrzGc9WkCq8J",
-	"65lXNFf9/u6dgP6bw8kZBWvUaCaPFN8S67YIYmVH5efYHpb+Kx+WC6vsxQ1Re9i9PL6fA8kykq42gucj",
-	"Urfqxv14c71SUL7sV1DGdE+OVBaVoBGB6r9rrecn82iT6TxKL2u7XiNMmA9vuIHz8YoPGs3o+DUJZYIE",
-	"l6KfhfTC1Y4aL85ADmOzqxR8LDTTNy9fzdWPrnorFLH7EdxrnFmfoDttpuLXdlFIBd5Exe0mtYPXg8df",
-	"waO76wXcBLLsgveZRPZikybm/ijc+GlCP76otiVvXr6qepXIYk+EJGPjcl3N9z5d6MsS7rLVTq2nMeCb",
-	"l68uoYDJ3FWjsrvcHEOpM4JnRIbtyxwfkS2aiodIVXizWelBJ5RNtMJG9r/dLAfoIkcDRNJkh3CiJGBS",
-	"I4wkSThLK0w8hhxQsRYPLicHZwd8lCjlRLaTTLCURMo8opezv6MW778QZOxbNj0pFlC58To0lRjzSrMo",
-	"0k7ajrT0lx+YXNcGKoWTnX5JjuRtbb+scsoKFWLi7/gBZZxtIZGVXSPFAem9/JpphWWcT6ZTzJcDbWOW",
-	"i5zLgJfHW4HmFH2fuNQlAQ08/I+U/Vx7PiMTzFbXhOxXKT4Glva15sAN9H4AJkb6BUSl8bPpK0W4zEG9",
-	"pbgsXoALzZYG+JN6/OUTf1JnXZYWSUdMyzQZBTRK02HMjOBvgZ1yYyr9M2k27/GZoEW6wLTtLnZw43O9",
-	"XZMQ5Cx+8FaQPvxVanq5MJLq/1yTbcEgOuEnvFXQsPDHDLMLC8H5DDEeDPWtBcHXq22GpVzteCH6zoPp",
-	"porgYQTp29CHTot003cS3LZnAAvrPnv+RY2Hv/zrELf4EzKJ713z+k9ozUstNqlBw9XPk7Q5ib+c+5P4",
-	"y/kgy1oBZbemrJcLwVJsKMMZ2pQNEvJCKjMXk7wVpHrCmYX7WQmC045jUQkiOJgYVa9ZpZOyG2p6AGIT",
-	"IdrQrLUFf/EX/3Rw7Tu63a0ElderNc7CTWxfU3ktUUYktEFWBpFbLo0yaEULQ5VQ16e4hsOAZLHdEgk6",
-	"pf4e0t9rztuF2jrac4Unz7N0leP3JUWrXX88KD0zrAg0zuniuEukf4XsbkWYrQ2B0nvIGDDbBNuAE2DL",
-	"HIvrNjvabBJ/aX/9y5eDa8u4VCtb1wpw4/k+FKf+2oppIzDhIbQmGy6I5iAsCYIqVWgkq4dErlS2RulB",
-	"WvmTySnrYOE31IkoyCK2E6qdxseDC89JSot8gCe/p9fkQCWBSK5+HnhqJPtokenkcU0jawSUtSCmWiKS",
-	"LWXS1fclFlU99Vh/UAALoiUpND2gbGX6/dYY99H58LwLlvIVBLDdQOP5v3E91k9Sxzy7mLKLPzpn2i1y",
-	"e67bjON0tOaX09ANS+h2564wac+JVvPqAihGBTtgwVZ7IhJS+jbKlwffhWnE2L9v7ZNtpSaHZOHaLKqB",
-	"u4gJ5W0B18kmmDVwCRxdFWkgKOmC/DjOiGn7tgni69XevMJbTJlUV9D2hXHTUt6Uh4H7AKo42oP8rzcv",
-	"f0T2V0SZ03aMETzkPHKjdlHC2B5vfDD8kXjyUAanrMpmLmaOcJUu2WDICTUo+gthZ1uFRv/zz28GHBWN",
-	"UtGBVxtkrBwWflN5Pa8uwk6KT0AHXd6BJWTnAH3zFRYK1I8Yh1sslMA4/9WrEjPRuZaaocFxJDbDdJDz",
-	"a7rZBNLpTJlqtHu7OvpDUI9u5K7pFHtogE3eVhJsbM8NjDZFlqHSDqra2DeYoqNU32F0VgI3eGtW2J2l",
-	"PXvaMDteSKJvyxPHKUvETxrDlbcfTxyprCg/YQxbbD55hAYPGgLVsBocVqq/bjd3b4P9TRri4LG8q400",
-	"ryhtwwuW2tBbPeUw03fB8SGCburkhqZgx9kCSNsbTiJzU9ua5ISXmbtUIFnkS4QVyrXS/ujhz+wqo9ck",
-	"O0JRW87hLsYMXe25lHSdkauHP7fvm2RHTDueVs0oZEdjO2VTc4syzm11ZlrRJ6TFEqlors2nbkt2g4W2",
-	"Ct2TqQeHAT7jNUF8s6l7dCKMIiBBZ1NrKi0VOWuuTSq+lwjqHpHkOSm79elFN/r/9jPuw8ddxxlfh73k",
-	"Wv2BHbOcI3eaW/QrLq14CRb0lpi+Q9rUbiiiQ7okI1h07MZXJeGlIZF+1u2BzOjeAzpgjQ0ZtKAs80Xu",
-	"yB5TAfmBhsssisSJpI9Xo1v3VvveI9B0qlxWyXE+hZv87+/+oPI9Q6bDm5ev7lluA6x7jqSzj6CkBRdj",
-	"ElLHXx2H0lCwtZ54zQvl5IK1INrxok3BEvOVVVKoFd9sVinPtTkVFr45ZkdknzAuSkH0PURrvpgvh4RK",
-	"4LNlR6BAq3662dCkyNSx5hm087D6nbnq3mK5o2yrOEOQ8AL0yHPoyP54qKTOm1X1yar1UI7/CQBfK8YV",
-	"TciQs9X6ysorQRWCSfTorwgjheW1EciSX5RxfnwswThTTuRI55ZMBCGMsu0KHK8up6VNTev58klZuk41",
-	"o1iXKkn9CZzHxIzcBKyfbXgKfIMkuSECUJSWMIOGO/jG+EC5qHuFPc/c9Ck3JE5we3tYddl3eLrIEd6n",
-	"LslWyqSO0lEA2kwLQSTKsD6XB/YQfXNDxBGZW8yVa5X5FtrGJSoQN/aD2JHhWEibwPXg6dCr3tO2i1CM",
-	"bakfs487X13EK/CoF6QuwSzGGbZNT06o+VQptYcuD/OgKeQnewfNM/DW6/JZ149CDF+r8F4FX+qrrFGv",
-	"eo/D67YrqedZHhzCNTLV71N5HfOOfqydiOHNpSS2HdMykcccS4+ZPXL5JA/yRGCRdfbuPaVxWki4/zUc",
-	"S9sf+gKZ+9TWCGsLMAMwkUGY1t9P8IgT7MPgnf1+oG//QAdPjkVM/c5FSUecna+OyAGuPkSXxgguxJYw",
-	"VTVgh8CvtQq1SkbEw0BDViKgMW8txtIIo4YNY21aZqNfM5Mc+VpDIlaTLscr59MhpV777DnStjCfyI7g",
-	"SrAledRgJZkCUmuZOmvf1FLa2IVCa6KJD0IOpykq9u1d6FFZL5Escl/3M42CGaSv6PeagbXBHeBZSgR8",
-	"bWVN5rZYxtuaglwq8bacF0tNCxioCsh0eFW+OOtmgylrLjd83KrjnRklq3Q5M9xQ9VUsvV1sEXmIK6f5",
-	"+786ItdToRS/JQ6zacN4gc6eIcaR1+mt4SCh0jX1aERZB00uC2l7oGq3SnY0S0WZvB4/iL6RcLbaEZyp",
-	"HUStRw9haL0vS77GvQy4svXuJmPH2O+OkiY4W+0xHT+DvSBbhttR7uFsBSyTkS81sURDO2gH9ibWIPHS",
-	"Z5rm6oM7GiZz56GoFIJRWYBQizHglaihrkpCoHGKSTiyaSeUs7GZmTi5ZvyQkXTrpTwNaU61y98DsJw+",
-	"Anm/p+K4Mg6DkFQtNQPXYl5faEweiEDwLqlyryDpih2Rorn+a2uB45zoJZx+eHcuTV5ehaS7nJ5vE5pq",
-	"g7TN+TQpt6zxUieX1vXP8WHaWhQFfIk7fEMcTkWJrnj56gWiSpJsg7A0UaQlWh9tw3iIdUByr1cd+DDY",
-	"uiZZWTp1AmgHcS3r9eQRSN226wNlKwAgCOz3K/h7HXUT4F7hsncgBhLVkBviKiBsbV1GNyQ5Jhkxc5iE",
-	"OJ7WQpmxERBp/LtZdifUDrSH8ba5OZHA3nRyt7N1xrH2D2BMGdXXuOIlBHCvyV4B1yYZlu1cBOhRa+bW",
-	"JR2qWoeujL6g5EkquONR7/mHc2XF5cpZ+6NGkoprQWNj6HLk+6FmvpZQfZOsFt6eQNeWW4t2pAMnyXhy",
-	"LY0IgqzY9dH4pcFLrG1TrRYTYf4YY5KCURNnWv9Ec2LuvowfRr9jHNMjX2umd1oLzAxl5tFDYDvKODIb",
-	"DR4I/RB968B5+R7c6KUUxZIsq/x5WaH4QsawTSHtq5iqFI9R6dRYSrplE18GdKGVIHKv2XXqIGUfnoFs",
-	"3e5c5fEvNtUOnwod61q2ie1/vrWQDj560wLIciWyJVBWVcwZhMvyEl8naC6cEZv/Ds6AZf3Edx7nvlSE",
-	"DrOlSkWwx/ukMarjfsIwU4+/i3p9WyrnjUB0+feBtjL5jVNTNVlc0Hj4pTKM2w3fzDPsWj6VmIwmxlCF",
-	"IyEnoVCi5mnz+6JAONNvG+VfhbwQQdy5Zva1CzA6fbycmveFCDJPSpadthMjkGdnJnMgSaGAjATjlpQX",
-	"6CyEvrqEDKkNF8h9yDd6B6Pt5U62C5eh/hArF+Af7jPQcko0dz241WSPK+vro6D83AaOe+fpvAvk8xKv",
-	"NIDgu9QGWj2WTnOCfuWMLKeh+/owBQONlNxWe32wlcAJZdvYrtONx+8nNNJHgkH3mm/X2xyFTuMkmTsd",
-	"56Wr98e/DyeHW+b2b9IcuZKV/L1nKZOmM+PzqrHp3EhOJ6ExTwRVOhE5aSZAQPdSV6lReeJSfDTIszGH",
-	"y4QdZFin7IMyjmrXjhlnx5wXsiyzrHqQ1nqCjm0gOgXI+GNfSlPvjDpqqM8HDSJWu9nA3O2VW/6JnXTB",
-	"nH6oP13UswakFkeuwGc0dm4cv8UD2fbhG1sv/wE33Pwf46w2uL6BKV1n3wGQtzqvznLP1q6r+3zXztWP",
-	"vXaU+3FiP7WjfccIvVPRdf2jO4rAt3dAA7wlZdD69/pVh+rFICNri9lcXgDYlhC6xQvl0s+lmWrZKAUy",
-	"1A38YrAI0MTig4Dm/8mgPsCg9RQS+hoARsByXmhiPXRfV8z/j713W3LbyNKFXyUDsf+w7EGxWCcdWDGx",
-	"d1mW3eq2ZY1Ube1plTaZBJJkusBMNhIoiq1QxFzMREzM7X/1v8Duy34d+3ae5I9cKxNIkAAJHotlsyPa",
-	"KpI45Gmd1/qWaWcIkwAmjum6Mk1qjyRVLG5Tmw1YQxEpqh/K/uUsV74bH6pPzEaYslIP0PIZMJZozoVo",
-	"EEuoT4PsplmdHkIdJJZjG4lS+jVuwN5hPmfN5oKm3M2lQOvNwEpny/vipVi265qRKlNdBASe4izbDpoz",
-	"pMmAiYQHNJExoaMRYhOBzw0IPEBU2EWtxNmQ8miaR1+cL2zBINi4PaJKjWUcljU+Ad6Pbf7xIozKU0Fo",
-	"OOQCA8cyJopNdTc9qfBbO++auXqZRsU4YeeBpbs3YgHv8eCVSQhc38FbqvqbH9pqohJWUa0Fm67FUhZq",
-	"xY21Vt2Q92MqkqnkNt9TZgqQAtdOxSCIy1uI5gOo7lSrB6LHkGPGkrHmxHY8wIMTemvbt/KkfBFEDwvm",
-	"XbNUsajXjtlIxlhCJrta+sKfGLCsCCPui89cz2hOn+kNOcfneOYBXa/mnBQTiif8bioCZLLX898ZQtob",
-	"TMDyKNC2+4puHYt3xtXsEqOh2eKSFc7wIsaxWuNNwygWZWrtAd/YJDFvHGp9SbJYrbdl6XlZ4oTscaNL",
-	"d5ibUFldgfrA9NbCSmyk0eVGSWd1o34ujSy8e5PtJd+mI21xa45dbVgjPmm5FkUVK+81BzlDWjtRIzAW",
-	"ZQ86zQOMjanOplHEEDjlVqAdwRPoWzbgok9YpBDTRbnwb6v3o1stPBNtpQOQ7fVkjyAXIb/jYQqqAHbE",
-	"LDtxDuZ2SUSExgkP+IiKrPvf6oulzLmQcV1FO5EjHhTfuvAtv6M2RabNWnFdZzctP3L5bmdr65Dbh1q0",
-	"vGLMJCN3h7NdlEt7l/7rn7bc8L+ol5O/v3SYZxCeny/MCV+LRIuLVu0rKV/BEvKcdg4vcDzMaStR0VOw",
-	"zuGud5A3oQjNSroHpg6VrMpmAivV9L5QF1maMFclna2f35n1vv7x+vVzrTDqadUpiVloT54UB/m4jpVT",
-	"ehT00F6IWEbl+Npfy2RgXB9YhhOxXkJkmqDviJKYjUBOkRg7UmmTBQsCWYh+pCEbynhySZh+C6GCjbXK",
-	"JmbrCBQLYlY2BqrY2WmpUyIuwbuSyYimyaB1fExMHMeHJFVK/uWNNaBrqLN6Yd6w4Qr9ekq263zRdm3Q",
-	"OZo9yJ+z61TdVujZBQDGRJJQNsjLUPlEc2IFKb9Y0SlFNGllGPt4OnIgah4qRIb2TTsR7IOvNXTbImFY",
-	"UmS4glcW1YYKBwpV2ImhBEqhVkMwLHZbKpiHt9RsB7ZSx7GUbVOBmZ86SNVt1ix2XnKG6V0TcjXk2uz1",
-	"s6Ru+BphYcsalFamheP+afbSlWniZ6Yf4CGTHgPM+ChSFY5r++i65wpaYM1CZzpnGQhkwBWBS/1l+mrN",
-	"JnZJBPg0C5Mt28ZSvCBUWkYmekZYrF10cNchj104eI0CmJ2M4k5m1DA3/Uuzuysor6qFJL9IzbFHY4kN",
-	"d5Z/yQbHnyvm8zzHGlhOPJUnfb2bIs1FCdJVw/oGT+4KTe6okqI0NXsZ4WceU3UINqD8g+h8WOr+NR+y",
-	"iAv2AvqvzjrlqnM0yICORkyw8BLLczH3PVFkyEPB+4OEcEH+fP28dsbGYmm9vIyW4Tyo8BJPzeybLUv5",
-	"QoGGqHySihA7CPEYcRLUF1lW5MwC1xQpQzmnq5hd6ZaTzOiTkAU81H8M5Z3+xzQ88oFMyX//2/+F7BU6",
-	"BKw1z/y6mmS1AyCJBOFqSxxy+Vp4F+wk8JINCFv0nZUmQGF6p42zCsLiGEq7ppOeyuSL7epdLjnMdtgT",
-	"lI1iHgltgoEUqPGBcRLbXXgqVeTb5+Txk/NnRGEDMnLROKnqb52UP+KP767JI/2cZ83HT7+8JHJE/5oy",
-	"bYBodjMA9KCKFtROplvtttVwDy8Zx1voIKq8ckSHXszUoL3KO+29FdP/0Whdl9jSEvoJQouBzvHdybHU",
-	"Bu0x3NopDX0GcsRKHxpEXO9+KweDwXw7GkVyrMqzC8AhVMqkf1xCN8ybS7tq7teMxqwsGD2DweMclsLD",
-	"CttX2P/KA1vZLBtXx0x1Qetr316duykWZq9jdN6uQXEtzdOCmEHuCY0UAdh995j4iwc1c64WDqrisLwd",
-	"0YAdmfIyLfAhAG3xgvSBQRsaMjX1vCxW9CI10d1WZ0HKd8swsCn4ligisRyrS/A5YIeODhdBlIasDUzv",
-	"n7Xq3HGPZXUc5zqmXOjBzR4H2zWubsrBKtZ73RiYM8qpgyND1pa9tuZTaZBgzqCYEMQ9TyydC5ZoVpLt",
-	"oLd5Q3KxWKcRD9vQ2KMiH42qRCuVlxmeGIfRY7MVIQkTYZ36rl0Yonbizt74xSNTeqTNtSsmEi15IFc4",
-	"XFNJSnnThf/znh797YP+T/PoWfvDV/+jxg4vl3qzyjpuQgGzr31gule2ApvJX1nyaC3Y6RW8GH9WLC5P",
-	"Eblj5b3uV0oXtcnRswEnOWRtU89Tpu28g8a+xVTnW8ZG6HekAVbvbK7LnduAcCoC8vw1OX9Seo8MbssM",
-	"p2spEX2xR3nEQqJ4XxxxoUUodovuUy5Id2JwAUuLSLS5W7pwRrS0san/LIAIi9BSwxx2WODa6HtFt9k0",
-	"eUrB2nqj25nRP93ktg+IVlw4mguRbvJ96VRl3KeCK6yrr7ldekm1EgqwaQXmY5VdJxKTsOFIxjSetJ0v",
-	"ZZooHrI2Vypl5Rmau05zWVU42ox8ODOFVpQ0R6NxT830+s3sbXa2P1SwjpUkamWphCv3/s//urlRH/7p",
-	"f9k/SiXfYu5hQ2EmOS1nHcbSM22+ihFV264UILIQ1lIrvYi10524qt0X0Pod+JLaGhvq0TTSV09bI2cX",
-	"xTW7OvqLVhc+nfpnnx8dmY/No2f6m6efvyzXHiyHWTL8vgq1lhDgpqpQYBZVp3QD+grIyYelq+DMN6Gn",
-	"bI5g3XO9Jwd5RpCuIiOXRqWtQT4raHM/ccW3goWiFbAkqaglfa55K2gbGVjlX1OW1i9mzZ5eM2BvujfU",
-	"m1DhYnvzktLb3lMXEAV0U3xvHct5V0BnEe/zHBt/7qrljQjcu7LKr+VrxWpuLfto3zsvscFZXxubYHqD",
-	"QOckgImcgRfrH5TBqYBsdH2RnqWqcEszfZqzlhbz2PNzbXxg/CADHyiBycbmheOBJAEdZuBUyYBNyFj/",
-	"Bfex8JLwRKslE4VaiNY+9E16guYSrZTkZXKlnrV7QiC6FXIssFeFqmh2OrYbMkKodKdOAOH8MeIGvrSM",
-	"keTTmdm7eny6qqNGqTCvgGKZf2RsfUnl7N8yJghNSBJz2mc7mIeMORNJrZ5KPzqXfgZrKNA69YorYe6u",
-	"Cdl0p6VVe+om6KRhJtilokSp/3pS1q0nY8F5N0Ef6chkQYGbE5sZE5osShUqWW4YjdPpqjKEnvVnABbU",
-	"jWXaH5hOh7bsZXHmEzyDhe1Elr/EVSDqPVAFKWuzuzzYUuZpyegtz6yCbdL7zpMGuXKbeON0vsguUYQO",
-	"sTuHVBlbs62+ayFXZilZ884saDlvHeA9TVYrHlm8eTmBZu+pKdIeKhhYAdfL0ZoK6pBfUC4dkMki2Xyo",
-	"UlbvCQZs5xrkCire8qpQQIWWLWPKE0KjZKAZj9ubY0obQppWqC+hWLplo8ToJ9zRnrJmlcvlhW1Ando7",
-	"mLYaaGwrS98pybIKT68RduLG/l7IYq/x0pm0gAIrcOiqkshfoso6WZLMl6aZ6TYqxfsrh/eDrJWRWhzc",
-	"FJDXtNQZ16kgr65JLB/oBvxY6CF4WI4sM/ctoM5tQHIsh6u2AUkyw1KnRzDlSPvw6ezz/1ik7gb3wnrX",
-	"gNHbFo+tUeu/LM+tJues1eGMJj4kiYSYhTfb1wB6/VXGBYHRVP8M07eICYvSuO2llUT5LylLqzKa80aO",
-	"C/mRWQityVoHZi0ephUdwNA2+YIloUgRsCpvXM3w2/RL7CDnL8qmWLWzwg+QaUMPyB/TZMXqiKWRbzcp",
-	"hVcLca3l+qhfR+GawE6w25xVL3epe74XsV7iOR4FBHdM0ljodRtDiKISydpVBJeM8m7C25y71Nb3ks0p",
-	"GC6P0ezFMZxJ3oQFKTrzK0/IdRqLK73DD5L+dkVLkodvsletVC5VbpZr/RGhscexhHEXC/JdVe3m5q23",
-	"Rl3VTy74WNY+aXZo37CExUMuqEDPqQEvIwXwshb0AcMyY3Dam4ZGJmNJgS9z6BMpSE+mMTYMU5spJMYC",
-	"/XYlSp+5YNl64OyuuiXB2Q31enNBIY5etbxB1yoROuyZVF/xnu5Htnr8Rms/8SjWx6Odmv6dsylacBVg",
-	"XbmB/Hkj/N5ed+9NkWCptsSpNokGmfb7TCXrnLxDS6S6OJWW3orHYxqqcnpL6jNggzeyvvit6I/k7PvS",
-	"52RauOQ/LTG/1TvzrczkzDu34uTdJRdcrFxtkWWV9upTS+z8Juzbcp3lIZm5wPqDNIYJDNjQuIZpmgxO",
-	"Z7esc5UmAxnzv4FF2SJYh0f++9/+b6dB3oJg67OEUFMeCDkQUHoIlYcme7yTpUdQwOlXPGTkxxETL78h",
-	"z6UQLAB97Y6HLPZvBIKqKudhbh1jg1zNyNaBwfSAEjUbXucxAGyoYs81G3sf0WRwIx51Ph7BRR0Mt5o+",
-	"8HjfQEYhofjQLy/1XzCw6bfxQm1b4wbOM1RJZpWCz/NiPQAsghuxhD6hwQCaY7diRkOAT6dGheWK4O9Q",
-	"W50HtNybxjHXpOldwXcAWaOKF6chTwrP1iryHYt5b0Ko04guxqTUXN5wplpDFmua8b6BcnJNvFgsNpaF",
-	"HuuyB5k/6D67JHAXKNzwslSEEjWe4sPdQRUi9GboxavtTN+YK8118AZTa242HQemHxAzetvuR1Tpl2nu",
-	"57W8P6ZhH5OUJJat58oNAAnAeaGCMJiFCCYW8xDWtjDoUUSF8onmjsr0NLU9sIs32bG/0/+WXn9phq3p",
-	"oA89RPABqkVHmjScTTDt6JVP8Cca4cNgvPl97kCzeek18M06DbhKZDzxScLoEB+RPTB7ih3516zPhW8X",
-	"Gl4n7xB5QV0S6AKNy6HvhDOlWj2ZihCQYlK9R/it83tf3qEh+QanHvEeOwomQcQwvGumRQXtM33ayVCr",
-	"Brbhuy0PsU8rzHfmXXYez80ECrk3APSk3xWnWGKA08ye+S1sk3uTucDXY8kqpB0wWbhRP4dHYczEFG1L",
-	"gMtXJDC0Yy/DM4F5Z5hLNgHyyopr3Ufm9ACLB8/S0kfgYimf5C0fEX0Luzd6tiC5uGRXr1/aom/nioy9",
-	"hGFh82N2J2/Z9E1Gc5vaC4tFXrzEPvntmCfBoLC2MgSUMHiR7PV888aIdlkEXAWBttXMHBDpHH4gEQv7",
-	"UPmfXTm1YCELAMgQXmUuQgQlS2CzHNkgUyFUF+JJucDAYTqKeECT/NbvpbyFYqJRnlBJY+ayO5NqZGdp",
-	"pgHJyPpsjCjPqjRUa5R2I64GXst7jX+ZuxIeMwKXZJdOLwx8C7STdYJHAuMCTmN2o12nb4Co7UMHMlVM",
-	"S8Tik/Ovi9fYh3wr46HLogvX8+FIxsk0mZlvC+vBNVmNRlz03fvsS17CZyP89G23jI0KN4iu/DglbzCk",
-	"pjDhbUTjRLBYkQEViBeS3ZUtB3JfKWrdO2SF10mhT7YcC6f8b8imuVL5VYChaJ/2lpkEW0B7gNThjBPa",
-	"S+1TvwM3mV4PppfS6kLOHYKxqf3Ec/qFIrYVAIFrfNJLRYDGEgl5r8eDNNIaNDxeWUUYxFgmTaUwaH96",
-	"0XATAalHy5vs5VNUudpr8yqxo7n6DuBYaEXHaoFORdRYkJDHTBsVE+d55aIgB7jJkjnHAxllD/SKkZji",
-	"Ghd+mbnSYbku4UzfZE5dKzuM7nQRSBOG5d5nppnfkoeWS/QMKYhiIuSinxXZ52wyv6+UqgpXFBiKDw91",
-	"hUjxpjxSPf1o/QvBX4ybV5q1H2pVudDKsfgc54wxfgcy4k5O8CkRF7ez2qdWoY2kse3gTFe54qjMj7YH",
-	"mV0nSkw948zN08d90f1ypFpQCQk+C+91Cun2IqRxaIr49P7k+cOam0vNtIPs9sJ4591rbygKgIW3JDQp",
-	"E0w93i9c4Q7D+S1HFK5gmM4Vtpvd9I3Ti1p+R0LV7ZRY1N9kv2TM2FS4+xaEEkkKYACzW1LlMGW7tL2e",
-	"Zdz5JRXkPHM1RISKT8SvUHdz6pPMldOH2mQLGNqQ8S1JBnGWTYk3W3idP8eR1/KmLOtC1ge6A8AfB/rd",
-	"kbVZ32eirZTFzWiBZZyqcCQ+6JdkhWyzBvF7D6kzprGxSvTkmP3QzuHsMf83Sgbt7IrhYKRUG4QKBaei",
-	"70WsT6O21LIEa6dLzOntv9ORUu+9cCStpY4um1Ij/P3Muz+UW9TbHb21qdpomJWMYtEifii3zN+XjE6v",
-	"zIcS+/v9NjZl1mDf2msccVs27dkVdm36haOaun2dYdZbiA8zRv97bxTRRBsPbVtr7l5lTf/3XsIEFUkb",
-	"0DKcYn93IAUD/70H8BBSMPe3bJhTjytZyII+N/W0orm+dS4wbcvPo5iizV61vEWzveqqKTt9ahGmTfSp",
-	"Rf0wY3xvf52mTPh56zRrvy8kF8NkZqz3Jeb1YcZAr3EUXTu9uAcFQ3zRk0pHM2Ou714ozHoD5u1b0Rcw",
-	"e+UCDjd9RKdcBFPPW3i34y/Y+ukuuBmWO3OZl+E9oKKwsI3jz10LMz+43oTioZtyH8wcu1Je4noQtr5S",
-	"BY/BnLctfPaHcn/B+0wHq5xtmVPg/YzUqri9zCVQ3INSV8BCIVnxuhIXwfsPpSZ/PR1k2uZ/vxM2MuNH",
-	"2IpSVuZ42D3LLHVbzOOaFc6JbY8cPBI8mbR7NOARTyjSTKhfybspJLNWzlNzmjYVNJogJVb5SNYh8PWG",
-	"/GHG8VJDmju+liJNuz6VlWT5lIflvbt+tZmB64R5v/i1/vyXfCjz3GyFMEv8PKWGsOvd2fbxV4mM2S1j",
-	"Izbn1KtEBrdtw2LnnEB7/Id01GZW+szXUHzjMegxFnZpcNvuyYBGbWibk6/FTnwZ+78YrqduMfkVXTG1",
-	"qavg66unORUcfltXnYpOw7V0p8+fP0NCWa8C5WHAaBgxpSA67ORrW1s9S9woxEF9J0KkTNA/9ImtAIGc",
-	"FhNog1DpjbBYDRBelREPJpn/HNrsdBkXfaIGciwaN+JGfPXVtzxWCVEJG6nGV19h+lKLdF7/+PaazOQs",
-	"wYAE6Xz3An8csg68Kk8lslEozDkSjAyousTwhgOYrm7E3CSqK4EAzJhc5A7HzXpC8GqeKBNvJw7+d4Mg",
-	"JHLXJkdEkV6dUK91NvzMrD/+pP/5/D/x+n+mUdQxy/NcCq14aNXzq6/0V0fkq2t9koNJ4ysC7R5olkU1",
-	"FopEUGiPHS8gT8usy/GnDN/wcwdHh4uhECiIB4PCEmJoMhmwG0FsFsWAmnnxEOZkVsm8HgNcipw3z31c",
-	"GkjIokNGACWA6gfrWyFCG0rAD0gI+8hV0oCJvQzVV3AE//znl98on5hcXPKkQa7sGg/pBLdTr7scC9Lh",
-	"YQfSBSCf8zJ/qdZd9B0Ij2pHZ/LEevrY6aklfMh8g7dt78j6heCDeOjM7RkO9Xu9bV/ZoF7nU0gT6hMn",
-	"y+9zB0MUpPM9F7ctErPon28gDfDG6wA9srhBOnhxB1AioUuCPnwkFYCDRHo8SlhMZEyUjGG4t2wCOWjk",
-	"vNnU79NExftCxpDldkS+esOoXkWT/WWbZNiB6kXrvLim/Q4QRUI0dyZckM7L3tErKdjRDzQJBh2T54I3",
-	"nTXP9QGJWNaDGW2tUG8L9FOBhcTGJ4D0fUejlGF7L/0WSMciIo0iHCOkXKnGV6Tz+ur6+R86OKM/vv3x",
-	"FfkB0tSgSLtBnptorsmUgVxqKRTEoWHEZrDZYcOp5dj2mpG39OBwHOT89KlPVEIjRs5PTvP7sJ20CRpj",
-	"hxhzSnmvx2K7siNGEz3sFwCGC0yhY9KGqF7CkA1HMmEimBz9iU06LTw+t7CSIRCBbzBDJWSZwPJemsMH",
-	"NHJ+enpJVMI1tyAkTgUg4OpTR67sAY4Zwmtoxnd6TgYyjRWO8EUcy9iQUIeO0HXGpTgexbIbseE//ayk",
-	"6LT02YEdgXOuEilDn5w3T8zOaQrVnEF/d4aQWtgdSJEhV4qLvg80rkd43rzQH55ZKNQEclq6PIQUzEeI",
-	"7g+lXSJpw++dL31yfqLfTyIp+oClOkr0d6f6P2f6P/qZp6eEQu6Xfm83BlZlngddY1THJ4wGA9hE2GI8",
-	"QKBjsFi/RW/2+ekzWPyL5pnpNfCGJfHk6KqXsBjyVi+aTeSB9nB3AbleEW4oyiZd6/N6FQRslBzZrzrk",
-	"kV6nXuwTGvuEqS+JYhGUOBnWr99tVp8kPImYujTJVEi7SEl6HJ2QJZRHmhj0dLggL0RfWxfYdDFkdyzS",
-	"uopqgfy0Ensi0xj4YMI+4pkAGtfv6OD4n+vXNb6ytEqGNL7V9JOn9WeHGBPDgA5oAgli5FGltOp8eamP",
-	"veVVcCuyptNTzLiNeMCEQngDKCT3rkY0GLCj00bTMx0/vUGSjFTr+Hg8Hjco/NyQcf/Y3KuOv3/5/MWr",
-	"ty/gns++B4votbx3dKISi1qVVZ14zcYJXidHTNAR91reWaPZOIOYZzKAeOax/k+fJVU4v2Ao4lngqkEg",
-	"eB5cmg3rUR4pww7h0LNYfx2nAirXTEBeipeh19IveSlC9hGzH0ZST0i/9bTZRNx2kDcQY3Wo9WdTDpP1",
-	"Z/rkRVzcYma8DNJhDlngHYcyUJmKqL/Av/7m+d4tmyj9TWPMougIdun45/GtavyMqXFDlsTQPNc7tn9C",
-	"sWTIBVPwNWTB6UfZFKDstWZ5GxM6jHLQ1IW7grnyizLpcc1ApZ1VZTn+6Od4xuUPyxb8+DXSXyHNHt1u",
-	"Kh0OaTzxWt4rQFS0CodNQsFEhD6E2N+CLqhVbb9qSauOFZ6gBnnz7XPy5OIE1BnBxlaYa2piIemynkS8",
-	"JEDTLj1Nf3z3p7drHyY8F+8/eTTqey3vRfjN2yuod7qDT6cXFyfPoFmjfunt6/hP7b8OP/70jv7rT1fP",
-	"xuOvv338MpVndz/97W9Prj/+4fn1+H9/PenHb89v9T16Zb0f//Qacy28lqc4lBB5Le/k5K//evWvf/r4",
-	"PO799Lb95Hry7l/+8GP/ySC4e01H/IcoHr+k9HXwhz+/kd7nD7UPCyxJxVmBmW76qNgHg46VxigsCycF",
-	"rZWSowLWwxF1LY8jZCC1zs7T85Pz0mNRsGXewgN/YAk1tSfrnZa8zY/SJu9IxolpQz3T9MibbmH0wfcM",
-	"Hn7O5zXXMI/XjN7zPU1A7TTm1RdVsjA7tZLxgev2TuLE2kyE6H2ofkdm3WEOnFd6f1tf0R6yZCDDqfUQ",
-	"1rcIxmfxt8X5NtbLMs3gq0Zr+D4201pmdsU2XDXmVWiV1e5SxQNvqoFWeyTRJQlLUJt05x3bCooeZr9v",
-	"mKr/IMckkW7hVCVFWwm7iGS/sSZuItMADQ099C6g5CnGSMcI2E4pUf8BRfq69GuxMD15W18Cm3eXbMJV",
-	"xO/Yxlf/JVrlkMSoFKH6Jf+zSvgarWTR8oPKn+lpduVzx4Oxbo3GjDPHTlWJASxFbeCLclH8JlOU9myH",
-	"3gBK6qZ36DkVxS3C1YuxHZ+q3Ky7E82KjmxFStWmfV3ZDaMB5io0f5l2jPjgFgE1SsYEXSmze6XVq6vX",
-	"L59nNTEjGtMhS1iMWlDZ2uSXHH/Ph4AStfDCrFx04ZUvsd2dKRj1Z9CmzKQuSUer1Z2y+lzwiMELSUDj",
-	"mEPNIzjEoEjCa3l/TRkmzaNmrlfKcw9XBi6AWc1H5t9C1fuR86mszeNMT0kRTWzxEZqRXE0jDJcNbhoh",
-	"yR3nwhr+0kGgDA/1ucBqB/CxSMFUxRDMDYVXz7Sl/bAuqWNh8/tPBVQP77R5+vioeXLUvLhuPm01m61m",
-	"8y8eFpt7zZNnp81ms3kE/3mi//PUfsT/nTbzWTzXHM6UxMoeeR5LrhQVCQm/eKFGkjvhEyDVk2enjWbj",
-	"tNE8Pj2fznVo13x/88TzvTwVeVbV+VCEkqiabmYunnz+MFWrLdIoqq9VWFp/jaijMwzyR8HIyFTRr8sj",
-	"8yrt98V0wA+fC+zze66SqdI8yy7dbyHx2tarWPwoUK5KwzqofQGav0BiM2xZG7DorwDvdwP8aYBibmqn",
-	"raDTPAWcPZZqh3QCRdY+oVnbSXMtF+T5y2/e6L/hgADC/nQ9i70Y+bSMUdRC36hZ1oxUkG3Y0rzZ8bj+",
-	"iU08pE8QSF/LcLIcae41BS1/+C28RRGPwJyoKSZ2UmOllnx9qeoYhsBgMfgB735xTftVzzSXHcM1n33v",
-	"exnMBeq012fXmSFsnsAxYjtF4VhM4tB4bRLXX0BI9EgCoOZ7z7QlLtOgjj/x8HOlGnUOoRpoPZb1XRWs",
-	"3GfgUN16Qu0gy+bJMn8TpPMyWZVuPu9QyJlax1Vo4PPSrP8bYPcjC+c848gXWRZAbAWZxQjwQVdGQGbj",
-	"vjOZD71UMVPuDy1lBDTT6bEkGEB8RDD9JWtAzMt2BYFCR9AeLyGsCAHGSwxhKTc0fX76dJYU8TitIQN7",
-	"EAVdQvhB7dIRrNw/lQnCAk09bVycNE6aTUNWq2hhMLo6cqi5IzmkzK4JOd43sioVLRYgYzXKqpAh1s3Z",
-	"+rQi5ZVqpVdapQyYQVKJSV/KsIpaLMwCUE0FdeClG6AOfzVl8iAXc7lots2dz9lR8/S6+ax1cmrmM092",
-	"zlQ5lQvTmWdmwvR0M8L0wdH/20GaFKmfGPDlNTmANuTYkdE2N8sIrsGbB9JysX2KWVsyCrFZHYhqQIWN",
-	"CYUMLX3Q+zENXMkLSX+4GlMSuIqXwHSzo/EWp33gKPupaZdxC3tSvbFS7R++ffPdd3/55tsf/nL97l9O",
-	"v//Tq1fvvjs9u37949f/+r9fnJ/92Ttwl1rc5Tt+x4hBuGBj41PapPGahjw5wvqZSsP1FRszlWBaZoO8",
-	"oMGARFwwm50qScgN3lMiLSAgIEv4GaQCfpuRvMEjYcI3f3HA4oPcPpO/SP773/5fZEM3AjOdIXERklw5",
-	"Zg9y0ScRo3eg/cOIsMn+nKhEHou4hAw6fZGBG86gRGIZMSLvTJapWVBMmpoNXrzCn6/0Or6421kQo8Sr",
-	"bmDVuCKpMhNFBhyCa77Mrw6IoJvx6evlN3mZgT5ssZEpeBCq4h4pYGxucgSIMQavTmg3YuAHNahYFt2D",
-	"q/wkVkYcMDe3MK5iE/O640LRGsx5WfZj3ch8yJOrwLjR5i1GFuXJj61ejp9ltyrW4yzLGvN+JRObMQXv",
-	"50IlFAyEspdCj6PS/Z8LbjsTpaz9wkQu/7rNRZfMblvnAtb2IBnWks1n2R23HOAiNbkDymm53tE4OT07",
-	"v3j8lwymMWwjpwXRPjCJMfD28ycnJy6Xywb5dQ6q7a1lpIALpPY9JkEKKbFVRE0BSCPLPmAuNR54jvJ1",
-	"jfhVxud3HcAqqb8u8/AVA/UWpDZTF/TNqCig5MdqKqsrlFsmjopwjLhw1Tm6NLpVFuyNi1nUOASTAx8e",
-	"TxTpsj6HNPq8IXRHcRGwtmJ/7fgGAIoFtwoTf1HK2w4VkBrCaISQffC74n1BkzRmjRtxbUtJbIo6QJdp",
-	"5Y8OWdggf2JshH2jwO75QpGOfhoLsTpkRBVoi/qwgJ3T0vYOjD+rYQjShMhej1AcDBOhkTdamUuYIN3J",
-	"jVByyKCAAMAsIyUhhmcgkXkfqghu2cTXQwM0GIyKdyekcGfMDOBAg1xjRjiKOiaIaVtlbLIhjyKtY4EM",
-	"uMQyIWPaBXKob0xM65LQKFOwq4Z3zdGoTMdywCcEq8/ZK1gy83lA1aCTZUMsqWhd3ojz02cmOYhCZZvJ",
-	"EFAZCjNWj5nsbhpFcqzK9DO83NXQrg09TClo04KkzwWhvQQGBjnA4tY3SiotLhauKwsJo3HE9WicUyRj",
-	"vSJ9wcJOlQJk169cINnmDEMu+DAduqj3Tiez0ppCqgZOrYC4bZAr9/DmFR4jgDfNtCPuHGznIM8dv35Z",
-	"YQJud8Lm0TN61Pvw6fF5SYfCDchVDkXwlofBmfdaWpDpB4cUenC0mpqt6k1ByLSFghJm1PIeBye9p91m",
-	"96J3Hjylp71m+LR33jsPz4LT7gltPus9ZU/Cx8FF95yePTt9evKk+bh50TxvnjVPmyfNZtPDAbVd4ao3",
-	"G8anWT0cDj2mzb3wlmEjHu/Jv350X4dvA97otbzgNBLd4bfN8H//EXqXIOZJ+cqcNBsowf8CjUeEXcnm",
-	"clLzJ4duygTnO8tUERFr5+LzpxzytJYAnbW0k5jR4bTwTAbHmsTG2grSpFHqkHuhuTeNIpMKZUEYndQQ",
-	"kKlYq0Xs8zSLha5T5JGpEQVwRCjmhFoYFhJTnfulTQexbr9ESjJm9PYSfHYdIdv2qR1rORuwRWQYUPZA",
-	"uCAsUgxy3koyRkC9fG1ne58JI7asLV96L5BxzIKEDGSsGOkCi0Lg2rF7mdKaDgnjCYn5nR557VNuJ44R",
-	"oXpRtfPZs4C3b5wAMoij8vhVjh86yvdvJsVaH/N+SuMwm5F7zjPs0Cr18HoglUlpAiT3ERNYdBnRxPEw",
-	"lXhv6uaSvs3hSx9QJqmTyrnlhNJlMkg3aPKGYYxVa9Y7/aSYzVrpMDd0bJks+zjiMVPuLadHzfPr5rPW",
-	"+ZI+dhDGqSp7v/MwbVu3aR+G4P0g/8ajiB5fNJreemakOaa7tiEt/FlZ/qMDIOxCAJfVWEzTOwasmAg3",
-	"HKZ6mSzKAGmQFwi4zS2UgAUZNwXDmpmcu+FtLCCwvSfKygeYCM32bEaCLeL3L0S4O27/QoTWeFtlw823",
-	"lXoMmE5a+zCPbEDpeocLKF13y9E60xze8AifUKPTWDmUfwNVzAjcEMngloU3wuooNOK32kAHo02L8JhG",
-	"oAKliJmRKTPanIN7jbEMdqZvjSEoWte2Pgz8RnSkYG39ua3f3bbSvJPrZK4uhqX4Fn46G5q6tZY5TOAR",
-	"/BmzQILHQn/3pVbZxiyK9GvPbkTHPrWNx3nui7XKrFhCuhOYZ6iNRZVAfUYrB1cxmpShEqzL77iqT2dK",
-	"2dSKojs5R2E8fYbALlKida5VqeEoMQ2o9PEym1lmlOsz9FJ46+h20JXfQ2vN8z021Dp6y6NcKfq/GARF",
-	"bXkdkPACFbA+18ah7zhd6tpgjc9IibdgtBEuNl5PpJ9MzDFZRx/Ul0nsDF6diOCm+mF/lUQRU6pqvy3n",
-	"/r4+88bvB76gBnmnR2ybqwEMTtY/DYtdfXMDXgGqKE9In94xoiTp0RjzFeBdjdLD+2Oa7EYwmP3VC7hD",
-	"6QAeL5UJwBoCQabgHo4noLnOMXJh4c12Yz8Ld5ONr9jAGeW7UNxxjGdp3Ri16+pNepEP6Te8XeA0sMK8",
-	"tiBPZDKq3iiLZpPkVSzWJZAmAy3AAy1dCB2NGuSt8WBzkUs625EKPMUBI51j02u5AyBEioEf2c0Xwjs0",
-	"nXNBUsXyLk8yLnonLotiasYXUqbQxTK6/vH69b16JDYnhqyf4XUsZW/n0ujH69cv9IIOK1Js8tInH7Hk",
-	"4AjsiiTQd59IOENSYDgXT1ct+VWZMYOIOLNUZE92NTW9juUdUyhLqQlIgSKY2D54dDTCvDrfaUakjNrm",
-	"qInKIRgLiKS1PzjgERZUVhESko3ReTNtusSHh9O5d3IpKnm1aUOP2zRkdhzNuyOPN2a/ANeptFgEduWy",
-	"ZHPvg1yu01hMkQkpF/s1KMVOp43kVkIrIVe0G81RETCwWeDraO9VWk6lMsQURMJCZ9KCcfCtV8sJM7o9",
-	"O/qbNGD01N6wobyDXsiruadfZZFDXOFdHdW3iRyRVGmetwJfnz2L9hgd4UPmmigm+VkRpQehWbVxLdU7",
-	"eTX1lJgJNi4ykIPCsn2OfL0XnPgNG0U0sHGY4ng2zI9ts9/qKE0O2OtYZLaD5qW1OZxIKSgW9m9I89gI",
-	"MsjzrC3xARZkW7AgL9/+SM5OHj8+OiE0Gg3o0VnFaMCbCV/UI7zn5vpKKBJzxGz1CbSwrni3/W0G/sPM",
-	"C/rumYoEPVREU454j0F77Dbev2gkNl02mYxkJPuTqvTR/OflxpPdWDKQ1zROMqICvEObJxWzPo0Bzxua",
-	"wYI+FATYsVrGmdtEKw3l4/3r3GTeIRfZ5+3FANeKliEb2DliiNtGrSxi5oaRnA7qllVb5vWhEiVkHq7S",
-	"y0QZWxHObmlnd81p44QkMqQTTUaam4Be9Leic8WeD3Dj01tIycshRxB4FhoMKgPrWwUG8tz2Qb535fjq",
-	"O4gOGxbT8l69eOP5XmSgf2H9e9jxKVuzNqyZ1/K4HJoGBqFTZoU46SGzYNbkqk9D9jc9WWAeLedRepf5",
-	"kLX1OuvB9GIe0ONXnA7ZBHPcNJ1zHIcaMC31PN8bplHC8wbNSxRs4+juBzbEbHoJ5X0rU/HQUUMKXRin",
-	"qBzm57b/niHtyqTpEmD/WrggVtnKgPBMY9rSfKs+SzKKXI9Lo1MeKMQ0vZpLZxssdWye7pZubQNpnOXy",
-	"VLw9jJFqOssV8r2pWZwjGxFoZA7RLA0ngnfOBxV5rTfbnxWRWm4WILBMP2mb79w5hmOiTAL7cf6AI3iA",
-	"6jSKuCFPM8XM9jhYXpriCVpVmm4aUySgIxrAHp83m0srZfcAIFJNKXtZ31touVuBHmLI5QtFRrHs8aic",
-	"cKqFyzG2ioKehRVi5kcbX1VodN1xNr40fRdCFvCQdiPW8W0daS6KeIg4cerW2PMhANHBPYx0J1DHsRkk",
-	"0GwSD8ri38vszapiVKmY7a3CFTHwthXjsD/WNHPtGWybG6sGkZ3VzOKGSsbyQZifShYDuxZ7Wbvjtrxj",
-	"cczBDh5FVK8u1LYoEP21lyivox6xWEkIa2O6WGWtMDBhFra7kw3UMU/Tn0NrjzRn/RLMfv2tpspHPRop",
-	"9mXF0DK63hl0KlWsbnlncLJZVTI8g8YIUBObH46YUWWgl1PBExbi6YcyC2ilpnlhpvTh1W2j/fbokEeT",
-	"dqzv7HFQOwubXWdU9MTAyQOKdHa7t1vc1edUMctdd+5IyVvxT0k/U/KjuSFGprGQ0RCej7WBNIpQaLki",
-	"ET6X1rGuo13Wka/HSIvLpzoXtdjyDCkaDLRAxaJLH12jjMg4ZDHKkpYDCkuFgDp7wx3yxAG9nravER1K",
-	"0cenQA3lFyRmKo0SzMBKhTE0heksxIYN8ty0g4eAlmlBGWI14M8syCgobz84lTkKFasLNGAc8uryfrMu",
-	"peEQE/zfMibsoieMDsmQsQQFnR6waZhju0D7Hk/YEIe7DItyabp+CZ1Zqm/MONTmlG5nKczZwKIN80Y0",
-	"EbbA1s2xrc1IT39bosBS1rKS4PTzcssg0ySQuTYAtQaZH7Un07jNJsBcsccZsGWJ8F9W8dFGlWE3RhPh",
-	"Sd6I06hJw1QljSW26LwwNpPs6a1AEm/Moa2qKe2ygCJKGaOADbYF6WZ5wpSA+wZXyxYkUIffTYmyubbd",
-	"7xakqQp16QC3dIBbOsAtHeCWDnBLB7il7RitC2CWHIftEhhL27JN10Nomp7LAZ7pdwXPtGm8pQPQ0gFo",
-	"6QC09LsFWloIsFRPdBbAlLYjNov6TZXAvIL2WMawUiQVEVOa9YAbp4PmNbDLMVesQWBxh3RCuvoeTX3g",
-	"MX3U6TMRMq12MpHwZNLxSWfI+8g9TcCs498I50t0QKnOlwajnRpPi0FtwBEBw2/ciBvR+WtHi9sYuqF0",
-	"JyaLdCDH4MvBsLiVezImSm8+eoG5AGsWrgNfM0r27oSwjzRICOB+MxEwn9gOuDdCpFraAawUixgotg3y",
-	"MilUr3WZ0ouBDVocp3FHBTJmWoFIyFCqhHQibZR3fCKhHAk0uhbpoM4Iy6JknBgpZip/24lMaNQhoYRA",
-	"WF/iG3jSIC9MTbhejGmBaby7+uTlObZaOxjr/YWVhCLyzlUQsFHSIgn7mBwH6k7vmMsiPx6JULPJDkJr",
-	"0QR1KTXSZ18NGEsgdBHLsQLBrl8NYhROtq8FWDJgE6ISKUO9EvrHodSrC+t/I8yq5MlgkId1qV8Cz8C3",
-	"Gk+71nO4vUzz7IQ1yJUg7ONIxm60IJDDLhfW+dnRepyz0FqUFhcYlmSp4D5qi1KLPEuSONR8qxLZZ5po",
-	"Lt1OsBZPAoesSJyKKgfQ11O2yQHsaZl0AS2x++DxZmEbvA9H019kNI8/5h+MI9yWILgf64TYrwxfKuEp",
-	"pISlLJvSfjqV0n5W323EFCMjJkcR84liemuh8f9EE8yQqhYMPAMuwMFbnV7zK03+mFwD+pxplWCpPqCR",
-	"lnTs4ygCzzuE7csnN+WeM0GmhX46X6/DS7zYLoP5mGuzNI6pflUq+F9TZn42MlYlkwhjAvGw5Ai/yU6I",
-	"5tKgr4cUqD6imN9c7tnLztV8x1Mdn1P1EIxVsHgQ85xR9YYQMH637BpoSaJF+iaWoPz9ixbAjmDd+ec+",
-	"VsU+VjEk+KVm0pC+uOQ97wYSsCLgVYJixjxPJnlAm8dVeUvO5RurVgLnBwwmr4OaUyXVlr22jHmfi42N",
-	"AFOS5CiN0CKGVa0ol8quapuram7G9I1zxxKxOxbNpTijyNoLaw6i5N65uVLalEFl2EAgmNiUjc+gTrWI",
-	"SG0MFiztDfjHTadrtBpsjZvW89kl6WDP3VLxXz8Xz4p5fJjne5DnqyXDneThlhEdUcsHH8QA8+dDFmgN",
-	"GwzKLlVcIZqEwrz7Lo+TQRu4TMs7efbsGVi+J4Vf2qM4z7KYMBqXJxLMdAlydZCW9w2nUaS5HCyn/fYH",
-	"OqShTJfEhywWJvT0u6AEIOcwpjzgu5evoNmS1mnhlfDtr//xy9/1/3/5x6//SX75x6//9cvff/33X//T",
-	"gwSgIqW1PDD8TMdXy61hJbJZnxT0MijO0AM+OT2b0ejctcp+LJBUCzYpAM/FR70n+i/r+qcjXkhVsCds",
-	"qZ5Na6asOUEQ4/z3C8fzToQNOWLi4zBCClVHstfjAbP6ZMMxxYZRA/4tJpmXINfQIbOhTVW05ixyWMCi",
-	"CIw39lFvVsYdulxgvGaGNXhlZmOBsrxPNx4Pb7zWTa2TeeP5N/lJgNvys3Djfb4pSp3ZiImztsYwLh23",
-	"NX2LY+Whn2vvOZHdiDpD9/OB+oYmF44Wowo2zyQVIYutOa91bhmlQ4Ha+SWBnmSQufazBCu3OyGdSxOr",
-	"EBJ3L06FRcmW8TCNaMnsKyNN/oxrI+u1Ph7IiMEQzOlBJ9aGPWwFv1Vleapv/R9aOUQfAOBQgIVDcm7h",
-	"uN+KRnVllxB82vquuaosyFfSbDWNrJOLK3LLRonTO8Lm40ELX5QyBPwTmJMEAqhB3jIRko75veObFTBO",
-	"NOcRN8LlkAg6Bo/oGC8JfDAeuQ5Y6AMehV+o7N0YugEtkWq7nWnCAFsWUBo4FX7mAbM334gOVTAyfZww",
-	"rSo7S/BGqNjNb8BTJ2NyxxMaES70DqqkQV6BaWrcjkOuFBf9S0IJxH9BWbSKEuR03Qi7kH2WJFz0CcXE",
-	"HZJ1gQRgSdIxch6dQNfZ6iGMqsxgVI1OLpV7sqyLq1DbErAQcksVnZBHHXfVG2GKXJKpzpd6iSN+y6LJ",
-	"jci+z3yLAFmPP7ezX+1WBVSEPITH+AjoarYw53ltHnZ80sm4mP5gXZIdEI+dGwG+RuuD9S3u7LQP8ZL0",
-	"pT6D8A4njRb2EdBXaRQZtydHTbBDg1shxxEL+yxsO7NukNdSKd6NmDNpZb1mgD1DibtkLQMtw2OTRY28",
-	"sXPsPhTdd04pOA/tGXNWIKsNt7/lmwb15wnENIUkQxmzwiAU1r8JOtQHCRYcEh5aN8JSXttk93XII0PQ",
-	"VGhSFZOhTBUxNZmalhIaJJBOwmj4JWwR5re2u5O2kiO9D+SOxV0aZZRnwmwQiA1YnEB6pn8j+HBkVpPA",
-	"adC3uhO24bm+lCHpRjK4xcBvmcsRtdBiWsb9JSxrbah1+sRfpIVb7Rs4bKZYWysDGBQEOEN+x8OURo7C",
-	"C3lCYFIkA6lXwIYnPy+rbu+jCl1DGV5FTd10fb675b9ve2smKKZ/Z4EUcsiDg0FW2yBb4VCXqcJvXO3x",
-	"wWI/FPXoClQunGhmfczXlrupCDW9LkCCKEaeoXtCLXCImGGET7gVnDwkgA5Brgj6f0A/lFAQZIQtxKiV",
-	"BN3DRJrLhFyfJUUJtyamxIFlHVjW3rCs3HbZF1yAxWa8yTTNDNYsuX8Jg30NA92v3b2lHJLjytiUCLKP",
-	"TSqSHOAV4Q57ToonufFMcsGNp7nYTcYwbrwG6cwewA7pS2t1w0kkiSS9NIr8G5GZO6ZiJUNbLrNGM2wD",
-	"yGgHdnrePL8sQmjlvogio710AEJuxHwskHIEkTJuXJYJft9AITOxrRYwLT9j8P90evqEPGuSk1Nydk6W",
-	"AW4ueHs3iilyEEkHkbSXImkfwWpq6MQZZE1tubScKnxMk4QGg+Hcasc3eWolADNrxh3pg4IOydzP+9//",
-	"9v8pBM6Egm7IllwOquaSlOngRKXBwHpDy+HZoFDRmcshS21roDZLQsjMR7HJtgwrvsqS2CIljbsbHet6",
-	"edDmqhiCTanMLnLjXYZ8TUrYFtFZii7w+gJljjg7tfXpPR4xK7ZGVKmRjJPGz6M+cDbeHyRe6+TkrFlb",
-	"krGTvITfRnTbKgBYn4h2gdW/Nu8BR2XIqZU5fEj77PjnEesbscPvWNhWA3p68dhreY+bZ80zyk5Pu8+e",
-	"PX36+KQbsLPu6dPe2RljwUmXPbl4Sk9PzoKnj4NnZ0HzyeOwy571Li6eBicnwZOLUxAuQvGE3wEH9YSM",
-	"h+A+zV7xrPf0cdh8evL06XnwJHx88Yye9hilzeDigobNkwt61u2d9066p91m9+npaRCeXISPg5OLbrPX",
-	"bNLmUygV+BvzWudQK+F7ySAddgXU52Mcbo7MyvYkHUWShksCFOSCzvfGPIQy1MfN5pqFfBlR7byQL+fA",
-	"1Rg0XBG8jgHQcom3x2Xk92dolbdrgig2GQM/iqhKyIjGMKeOJsrOpWnkBNVbkM4A7TLxv3HM75gydQto",
-	"LkXA5RHoAbm6YTU+tjdIsESvdSP++PrFdz55/eo7iI69Y93XBEhP+eT1N99izOyH12c++eH8yic/9vs+",
-	"eXf1k6+v/AF+vPrhDRYioOVFb5mwMTsQOXpAmgeYojOIj5r+ijdCz/ILRZ7j4I6uJyMGIBSE9mPGGuQl",
-	"DAWeDMHjmB0xoRk9Rib14LWUf/3quxZJR9C80SAdGPMsM1N9EjKIUMG7+ZDdCAPBM2QxxbIKRrhIJMT+",
-	"Lq1Z2zM1dabWC4PUWmJ1pphSx0a4G3Y6+gsmgngyApwSVDwSEnGGNQpXJGYjRpM8qAypKx1uyuGceNPR",
-	"n9ikk7WlhMvMhmYBVROoxXJM2//S6Eh4uqYgh6DEX8ZulWVNPelyKhpZZVXjVhgtDaYFQxhQU25j56Ct",
-	"7zM7UigjMASdSEkiGvcZeXTSbJIf+Ne+OZ3k9AI/6gnYc2/ow/op5Jd6oCcXZgQT7LbUhdwDvSBuP6XC",
-	"a9lwlEx87D2IA9VCyc8az8IQssaD4JoFK8B3BswFGfGPLDII7/iUAUWE7445Mv6NmO7CaTlUce1mjoIp",
-	"G5EptivF5+tJ2GoMvTX2sShDoBgDi1QCVu6u0JflXHK7AVJA0tb0f6z34ggVnILOAxiaLe//ef3Nt0cn",
-	"0G66ri5RkGmjWE8zMQVi+NCyvLGM7fq2CmmKMUH6EdZMLMwYQx2pRsI/TmlZfTab82zlxMwbCnrO9MQ7",
-	"qPdY+4B2FdDj2FCCU/7GTdO/7qSYgpMbZjTCao+sxUWmUpkRGJBr88QS4yDXviqQTx1uzJEZA8LagH2k",
-	"WtgNadRyOYE+phQaVBgmO8a+9VpghnC8a9feuo6s99YcgcOUT0MCuMJWgscHtf+g9q+s9i+v4Zf6uox2",
-	"/ZDjxa4lUeoZw0lmCkE9O2JIPx51QcKdNC+eNR+fPHk8U/+8sv/s+JPD/dcMM4MuIjL4ySmEWsXKGxQU",
-	"NIL13BgHNnZgY/fMxqBfuXui98Jpv8jFAXFkq5Whuxtboxemsj+ejlKglcJYwcU6osnAQXVzGZ03rUMt",
-	"g3dXHdGGRhzGdFYJnajpMLEx9E36jQlE1IkbO9Yk+DtMubyp+0/oLctak0HQHK210lhyRSR5HdNs04Hk",
-	"aQ7oYwH1qbeSP/EeOlAsUHb2MLC3UHl5bnp8JmDNdlnk40nENHYrLmozjs3pLMfOjpUjtOSlNln1BHhA",
-	"gYjeYLTStKZvkLPmeRYi1Es9o80MqCp3ZQm2UAXSJN2sYAWOIxV+CVnEEgZc4HEGI2BHbZA8Kho/hXIs",
-	"1nS3wLLUYsi9JS59JQVzeUVt8huFvSL11SqrS0Muj79a/kbUsL4qlrVp5t6dJEyVF/9WPq68XZOZZoH6",
-	"EVHmCNZTlZzjaEwnqmQMsxOwrqVvuBpJTZvIvEqf18nJqePbNvTGFTXvHcvxqtPm433c3rU3soqRFHfW",
-	"7geSyizoIiDaYVRG0/bcldfjOD+ZXk0oxRxFlE9JqTqTmPLFU3Ry7lID/cYwrNWVzg1igj0MJXRz8jPi",
-	"4lat06/iwWjtpeHRb22Ux0SvoCgPhDmQgwl9dVQcdIx2A/wDwMzkiAmDQZKP1KgPXJFRGo+kYiQVCY80",
-	"abOPIx5DQbAgXTagUU8/clyCp48hGgh1porNASm7hOeKUOUhM2cofFrDGNJblncHUgyihlRMoG7PIqNp",
-	"pQWuVFn4x3SMPV9Ng8mMl8zQx3lbTcYsaUVdXU7833Nx663Tsx43BHM44Z4VLAo9iGVKuZZ0Y5kzUur6",
-	"uDCuj9l5+F4aa5NpkCQj1To+piPeMA9tyLivWQXQ+fHVX15e6f8FV8+v8v+tug5VYlG/65LcMjYyuQSK",
-	"BTGDv8YmtAm0s2tBc4UowljbyVgIhy+Rt2yuD7bYN18v9CbtF8f5VWXBGBjEs9OmCfySMQ8xaDjg/QFQ",
-	"JlDYNEmZumSVmTROVHxJMl7gvr3OZnEwNfbK1EicjTkYGwdj43dvbFwRNdQKzogHSRozV6k7WBw7sTjy",
-	"HgS/U5MDwQIBjh9TSgIqvsilroWzAZ1ZAUC8tUPe/vgak8IePWuSEFk0MdTzJUr7TO2eCenwBWEJAAZ3",
-	"K4RnQhD2ckPCATUdImwMs27MwbQC2EDMwV8tc+wQaD4Emh9yvszDDCGJHre5whS5ByQIYyZd3jc0Yyc7",
-	"iB4BFubvVhK9dGw9gPpPsMuKhfmywEk9R2JdmqNn5AxIKQBJwk4ttkcMCKcZqXXWdAXW3Pj4lPCpJVYk",
-	"D+9RqKzolcr6jn7NtKhXJJF57yAWKbaKd+Ynfa4PYe91eZZexmJUggxpCC5YFsdgem2CQwU0Zkc0jrXJ",
-	"Nr+yFaKHaRxjrQg0GNKqWIeJEGqgO7ssX31OY3bljvph1bAClvOWy1ctXjS+rFbR6nVp5ajp7o8pBrax",
-	"v229OjOBqo7/JQWmWywoNa3e2hngpWqPeRRltazOicc6XDXgI7ja81dXs+3LrB79By2VUpGQP9GQ0wTw",
-	"Euro4jVfSp+iegwA43V1xOYF6KaIaFCAOqijkW6u7X+Bfnfe+X/AozBmohKkFjrnISaM3lXTjVDfZZr/",
-	"W7R12yzZPHDfSjBfCNMw0OXcxvYP6cSmC3FspAdtFRWiyKKfz3RMxIQic7q/UETTEupVAzkG657Fd6wE",
-	"EtYiwaLlX6MIj9SswTNRBR5m+KButM88Ue9an5FHHSGTNm3DyDpf+uairImkDWv2UnTLxXnT2sLCfaHs",
-	"rTmOrj4nJicqRwSBqUBEw1mSWUGGs5sihfsF8JzHFmuxtxLOsipT2CZq5UE8bFs8rLjp5aiOOIeHXKOT",
-	"SZwKOEcEH0ZhQwvcoFzErI7oOKvyH39yPrU3AvpYFrKdZXRrgmYdiPgBETH4nQq7vxd2+FxN0HbUrkuU",
-	"e1KQUhhpmXuvQO27jM0tZj336hbd5cJVaex/MOAm6PmEriGXWfwM4C1oN2KkOwG/AA9LPJkm947QSF8+",
-	"IQXcsQwWTV8WRFKt7O9cW3F98E7PnyQP3+DjtoIKeRBwD0jA7aOXeb7WiS7mGfGW96wr8TXnAm9ZrdP0",
-	"/hVMVfuY39XCwk2cNn/axi+2yEE0DEDbBafGWKZRCDmXbjMb9F7SxPbO0tPCxMyWa9/rxzEDc8MmANmU",
-	"t2CVMUkFDSCKKDigN80sZoNc5c1usg42VGUOchkTC/VqHQmmT05jVQe51rXd1b63tAO9qFY02v3PuJeZ",
-	"JZxYACT2WsB82nTKRsgaregL4JGfP2S3t3sybuu9LjwnB5qdfoCSIyM+KhFa6zMFd5Gr+tlzZfdz9+22",
-	"3iEpuHMlKuFRRCIa3Kp9A+xelqEAGPL8gBX0Mop9UzyaMJXk3bUAVGxLQauK7uDP7ZgfVrgKoZ+3Drhq",
-	"X+P5XvbK+mCrdl9V1oFYBbKyE639rSb2qu0XhbftOfRpBg1d0lyJfYRdD9s81Afvg5+v+sxjrL5U2pCp",
-	"5lhPT+o0bwINkI84GlZmYLjWxba7O271aeh15+Epwyaqw1N0tlugy84zPrNviKBhaGvJLkt6JJuwi0kV",
-	"vcpZNYapMBxnuqt1aXBLHmlLNYzpWEDj/lQxgwbExtEEzNgBi0IwpW8E1cpWnwqu4Ch9qY3pYGC7PrjI",
-	"b9hMX46YKPbLz2AqsXNzY7PAkm4Ay7SSKy7AdC858qiT/d3uTjo+cT7TJIt03QhUbxGItbQHZA7pgfCq",
-	"NtCVDaAQIisTbyaYlXUouL8glrsGsyzCVrK5K6dPZoP8IFOlaC22WYPxPXumiQ/uU3lnA80BsRNDOVMV",
-	"CYtHsV6Ttj7MVnl2GWjPZaB4TtrZZLycbaqBVqbdE6+8ZRnfFkNwB7m3Xbm35E7/ZuNuVpTOj7uVdO2t",
-	"FKfrhN7Mg45Zr8ewyUeV9fKtjLEKG45D3icX+XNIpCi3amwybdZQTavnRmaOqEKYbECFDekEcIGh7Dds",
-	"kHdaWN2IXI/WqnJBZCpofGoOrOqQhEWRqauFDqUkkWMahwoG3iIUalxBckEbYGM1yDSJ+B1MIZqQ7oRQ",
-	"MmHKIFfjlbyubK0ytF7Y9a22uGa8d4CNraWyxIISIcdl9k6FQUGT8ppJTbRHNltoNgiwISvC2id1udOp",
-	"4ZLhAimZ7/bKr3EPUN0bnz1z2+EYzQ60gnnSzbkFdwpcCvXY4PSB0Vp2lcqvSXwCdQRgDO5Q9zcOnVnd",
-	"H9p8k0TukQ2wImf8lJ+xDeQhlHeTzLXUvavHOugwm9Vhrgcso5K9icrMI3HIOdCH2Rn1npB0adDcGWZJ",
-	"xNwRGLtMM8B+7XNcwyxi0GhP+YSGYcyUNfpHTI4QIzlJY0ESudOqBjvuQ0euzXfk+u0UN6wsdgwxCglt",
-	"I9/+8DbL9JBpbNEwNhnbP8trgLGvpe+N0KOWc4HVYv+0x6CrpTIf2prkvJb3Ev1UQxkLdOPXSgigUVra",
-	"JXSjnmRN2rv2JC+OEYI7eSDHedZ8QIXppGOA8fetq2+pa/ktozF4c3vQlomIdNhlMWEfaZBEEwP5IuPs",
-	"xCPYEPSNhTQD1uMfG+RK3WYRf9OOg/ZYC9L8WaSYaVMFIGhWhvzPXZY2CMKOhpRHVmwB48Kp5viswvhv",
-	"9XHVZu0tF9m8EfXG+nczaiRGZhZQXvXcG9WeXn39/Xp6azG0RQyoPi+p5BPLsoF99KsehMM6wmHJA/Bb",
-	"dbfWaNOb1zpkHGSOgFnP2QraNLgU9F9bLG3IpnJPDoUD8d4z8VpsbTwFe9gye159Qx1C3A9vQz7UcmeD",
-	"IfMttdmo0VOjbpL9KaGQqISXcdFfrmnGytrXpjtmOERv8joNAQvpLW8cbbRjxoGv/gb46j5m1ddQcp6b",
-	"+vnFvHUTSs19Fk3tiiM/9GKpdRn2oUjqwNoPrH0PWLutmjL+snnFUuux+pArzXLSmNWpcWiZbCEmtDZp",
-	"mtVHUt5a1MMRjRPBoC/3rfmZfRzJGBoj82BAoHgG2n2T8UAOoVcE5Pb0Y5mKnHcuEQ0rD3N940zsEOna",
-	"fKQLyiGg5T9XhfytilFMZ+gsKZo3BdkV6NfccaaZQZcqrvL48Tr1rMulLD1ZkJ/RvMjwcjW1AJRfn7U1",
-	"iYzgbSFUlbCPeqdqvvPxyYppUlDxajPU2/WzOtYLZeXku+tolsMR5yF32UxJvJqFhHYx8jHT9PiNze5/",
-	"GElSFp22Wh5cRZET4rayybdJnkQKzZOQ4YW7TG14GTKR8GTyTTaFA+c/5DjstCwu03BtoyNYMnvN2ckS",
-	"qvypvlapFIBP8SEnR81zhCDQP3DRb5vostfyvnv5Sq8jhGk1eyTNk9Mzcg469Uoav1n4UY6fvkvwxmla",
-	"3tOkBidPlpsRk9BhPw8wrUHzlOnEhoEcQxM3tKVGqQiSVB+FBnlrDXZr2GazN+C9ggHHblnM7U52QccW",
-	"fOHx3CV6I+RWTEaMdPQAO1klGoUev0B1s4CNVKCIm9gaQp5UJS5Mn957zWCYw4o2w16mOcXKRP6wSsEO",
-	"vH55V80MYRxyFMSs5NhaukLGe48/Zf1StpawUMIE97c1zYGGN0rD18U+Jw8qV2FpgtyTIol8rCVRMofc",
-	"t5S4kAF6yx7oVr7VIrW9isfewCtQ04wLKR1QFub2Slk+70Grc/rsK7RTTfPjLlsuAWJ9LW7TmRBTXOrs",
-	"xHCpNcyqvUuHODDrXTPrB57/sBS/3ozCdL9NHnfH6UvdBZCRQaOIxWDiK2ZMcftiwhPFot4mWfpULoVt",
-	"5WjyKZbry7g5rv4b6874O+aq5VA+UOA8fdEy48n49emBX7e8n4D87olf31/y2j1z64eTvnbvjPmQx3aQ",
-	"HgedfAOJayUcfos5bL1UBHrVaHQU8l6PB2mU8EX5bIhotU143tIUhW+zsV4pxZR6iGkKFEa+izwF502e",
-	"77kv/r21mjSg7gZfnEU9zy+sTiV72ibLD9KkLXu9diiHlAsF3cDtdxbu/GwJAaCZMNyncJmGw1TA6oi+",
-	"1/JOkA3G+aeYDZnm/viNRbiH1DiWX6VXCxtWtDwtYsY0usVfzzyQqADQ2jYDXytJepcJEmWcZNdJEtjL",
-	"oE5yRM6jCS0wvgeRIHEVRUTxj1mTBQVNGixRXmZCQ/OQrNFCfolqkM7UMesQIH3bzjJNjmSvZztllrem",
-	"UCzBPAWV0ISrhAeIJpRI7FqRxloc7bYHJsIYTgH3VuRElB3Y+21EWcZUd8x/1iL3bTavPAic36DAWeew",
-	"/VYzNVCGzUeRKJVeW0vSqLBnjj/l795e0kYFl16zydiBmxy4yUJuAu0R3UO3F06Pah3XIFuswBz2pIen",
-	"O9qyTpQuu9kltGZNBnivbTx3t3YP37G/Gc3/4Nw/CNmDkF1XyO5jXGGOCm4K4Utl7BZDCj/LNBZsUqli",
-	"G9AD/fYYezowYu7ZZTThj/jK71n/gcUQRlJx/e2W4wf2NZ7vHWV/H2ocN8XbQzaiceKEay+OTk4wXJv9",
-	"NIrzHgNDKUBH0grLTCAXvhxFFNotP5eC3sKi1ZUL557vDWUIy5gCNdj91hJntXiwdAb5w/cv8atRgG/5",
-	"4fvmM/ONGfTXdEhv5Y7DADkL2NMKSegfxPrQ+sYJCFgO+0AiAA7HAqavsnldwl+AglzKy3bjjodbBeMA",
-	"Kk0JHEm94kiHKQwLJJVmqHc0gnHQIQt9J1e+4Mb3rQyzd5iiR8j0tE+t8vXnp/JePfy7YFAFprMiy1iB",
-	"2h9oqeRBZGxEZCx/Xg6FllSz6yllfWs+fPP8408R62/PWV9gs/ubGngg+j0iekRz6z84AOlliXc/fOy4",
-	"0iUOYuQLv3kM6XUUwU0XT4IiO82FTpveSrbWQyybPPDhPeLDDx10ehl+vKbydJ+Bvm0z8Ace2tsEfz8E",
-	"9A6i4CAKHixI9awg2GJgDlq3VxrTb0csirjoK5/g15ghjf3eu0zxEP2X4KEtulqzkvVdxe7ydZi8gkkd",
-	"sEoPWKX3E8fr0SGPJm0zr1/+8et//fL3X//91//0bPNv88uv//HL3/X/f/kH/FaXv5/kPQkETfgda+MW",
-	"FRt/03jVuk3ztJZ3FdPujsNvU1S8/yilpkwEeeKDqb8RhEacKh86i+ojRJRh9b5pNmrDU0PNbWgf2qnS",
-	"BEBLM+1uSCfYraAn4waZRj1FZTvR3FwC/1Jc9COGT+eKUNLJqaHT2HFDVoDPyvqrigkMqyr8NnUq7zUG",
-	"tyJzqckwirS/Ktk+0GDa75tvr7jXh0AYLQiBrYXAQMIcf9L/bC8CNsvp9tfmPpDrhsj1esDs0X1YMaz6",
-	"dLcf0SszzhLvp6HqhxC/mqtBLRfNWluv2nRIyzSWu8pyt5bHYJ+xYB5iZOvAWjfEWh96VKoeh11Pk7nP",
-	"cNT2OfIDD0htjEUfolIHNn5g4/cSUXKZ+DZjSYyF1bGkN0yzxSBhIYELAc9Hcz4WZi2EMuYVUMVIwuiQ",
-	"SBFNLomQGeGSiNFYKDKQYzLUaieauTRmW4o23YjSeNPbEQt4jwevYNaHYNO2WqLmEacBvWOECQg4QYgJ",
-	"Ik7wLYSdIAhVMUIaaP6098EljKerJKYC3Wf6m7aaqIQNvZY35P2YiqR9l0aCxbTLI80WoF9qj4dMQOwd",
-	"am9jpq0WfMTm2mGfYW2vUDzhd8CRPKFVoEh/zfH1+IbTo9PmjkNHLkHuL3CbMqNEJvhQAkZaVXb2nQRy",
-	"yJR1KTKiT2mDvBtIiA/1uAgVwe6tcZHrQ8goSxG4BE2Xi74Wrl0a3Gb9TEy9laiQCpsNFrkAbHomOWyc",
-	"5vMklEwBgwFOY/raJVP97MqkBL7PPZb3GjjaCnMpofqVCHYfI0a/c2a8yjb+nkHNCpx9e1EgPZLjT/qf",
-	"daNAPibsCIfhmTYkmksrVsrU+iyZ4mj3ZP4eqHMj1AlOMLY6de4cHmwJMtuToA+Os8zFiES8paDPtVHM",
-	"0KnY0pYTUj4oYlSEViGiQmZIt0Uf44AqNLjKg0AlelCFa7GEkeB5X0872nT4p8AcLNQTbM8dZ2O3FcPj",
-	"o+aJt6JpsncBoQMr3QgrfWBQUFmMpyZHXU9ROWbi3mI8W2fApTZzNTd1+qyVc1WnI7oiXdbnQmgrWcar",
-	"Mlsmws1w2t1GcWC1XLZ7sTLbfSHCA9M9MN37ZrovRLg1jhuzCI6pGvBRdRzmW8zK5srxSfKQ+WRs3HdZ",
-	"gCgZsGGDYMmH7JFEasaUiogpRTroUP9n8MN3CFW3ykRxMnc9EO8uK4DeFOZ/iMhstfynTjBm6RKgOlGa",
-	"Q03SrCxBoNWYBYzfbVoQ0Cd5lH9EYwM1HHPN0ADiVS9gvBaEKzKuO1Z70qc7Di25nGXXoaWBTBUbyKhm",
-	"fCmeYoJWtPwhe8y+xZb0wmEyqWLxHVOkK5NBC+tKIW0hmxuEY9RAjkHmZ9EnLvQ+M6IPqRMZ0vRt6miT",
-	"sURJkhB9XlXCYhZOh4gM2N903pSfPYHGxtnBi8ucpWA96pi/2vAzCztf2rQsPRhNLJjroC0BSgwRkYyI",
-	"yKPODGG1oXap86VrIBhJaBdgqFh0x5RvQ1g8DiKYOpJr9kNuSNTqL+Qe+vsNXM2wtyXY0dKcZSWmsI/h",
-	"q4NQ2JgRUiCF32iIy5Ez8+NccZEvVAmYNWJcBRl2/Mn9uL3Kpyl2d09egQPR7oxoryElpLDpe+E9WKDw",
-	"mTBYTSrcjxDY1GBLPLFTNL7FkJjW5EZMjiKG3R4HqDhClAyDZCYtCFmGZiC1YmUrl1SVeYiz+vVZHZEr",
-	"O4gNwAmup+NtPPw2w/0quNOKhtveBd4O3H5n3H4f/cSLVK4sQleD2W9WxbrHaN3uZUW96N1G+bsTAdxY",
-	"2K8s6LcZ/v6ggn7ulPcu6Hdg+AeGP4fhY3Rw99z+jsW8N/l9M/zrPP1Vs+lgwIJbFhKetEgog3SIntSu",
-	"TAYQL1WEKv07HdE42ZI5wBWBneFFgVGrdBd29F7Z/4HBHhjsvjHYn4As7ofH3h/IwZ5w2IcDevAQ1ebf",
-	"AeLBgbkfmPs85o5oB4XQ/Dy0gzWYvQpixrRxXp1nB80OaMJUQno8VonNpINoVKEwtkeDRMZL4CHsMqnu",
-	"Jzf/9G0+7YeVXof7tYv8OudNnu+5Lz4AbG8Q10ZTDJ47/NtreVyE/I6HKY0ao8FE8YBG7QGjEeg5tjV6",
-	"fpFeF0R7eydT8Mn1pASmLyOK3MeLubqFNGhtTulvTvWOZW/MGFIbgXYaBm8nnAg65IFy3jt9afE9o1gm",
-	"LMt9zN4GWWt15ddj2PWExaNYk0c7VbnyBt9DCZODy9PrrYHLkx3qyj0q5o7bTzDBtN9nms9lDesjEDK7",
-	"zOgrZ2v7CxtRKAMgyuXDD6Pf79Smd8iY8f5AEU1iitA+5UIlJCcEIxWVNgegMhlG8oXSlwQsTGOmGuRl",
-	"gkDi5uFcCp/IERPYpgJMAMj6GyCwuf5OpkIzdhGwXDsGf48UPR4PGXbguGORltdzQS/MAHcKXE4sc8Du",
-	"z4KlSUwjMxQ/0xsUHdrxkWTMA6N1aCFhuY5NCnT0kIxLZFaSloGWY1hpgx2RBXF4DTi7NL+pSiUsp7Z7",
-	"hlFfVoTsQFrUFQlLsvk1ueKDRXM/KAm/eyVhvZP/e4YzqdA4tgZskus0x5+yv7cPcVKWCloprvYZ6fPA",
-	"7A7MbuPMDlRghwAeBkTMSqxrPzJl3cGWxGlcxrhekGZDzPnY2E33FNna2XJV2bXvtFjJKrKGAF9ois5y",
-	"oxSiXENI77K5u9bG3HzegDFf4UGOUbtc+oC5cVN22/1ExIww0+dkrAWaXjkueixAsAQtyjJ+O2QhT4dr",
-	"W0qGGPYLaALG1F6wGtlRmRE2J1rSGGGTX7WMdMzvmlrug25z0G1q6TanW9BtHhpcExIRoeAyRSa/MeiQ",
-	"avl+j2kr9y7cH07CysMW1IdmHQcxdxBzWzLhH5iYM0k8FSb8FruXKKa5GyQOzc3pCdI4ZiKBYNqAQqyv",
-	"Y0tWOrvMzHnrDPiBZeNwEbBt5+EARp3v4csOuTcbE1N1WfezlRlxAV3w7KgJSIQJTVKldThBA30AqeAI",
-	"nRfTQOuA2QVyxMSuO49klLjrBJJgwKMwZqI6hyRna1jujsuF6QNwt0/kHYtJwgsN/p6bB+9bHsk7k4AA",
-	"kRw9Rk15EPFBFQQJcyDHpEfjbLZcNcgLESq8zTBwxJwyPUZCOrEhIlP0D/WXO87uME/Um9Nn5FFHyKRN",
-	"2zDPzpcLYJz0o035aFIUU19kCFB2PWCmfckAOsCgRsFijgdyakGrUjryM3+vaRybYBYr0PkDTYn4bfLu",
-	"5bfvtxrXz8TBvNA+ai2W4lVCRaEPVZHzrxPQz/XT40/5h+0hOBVY0v7a+QcirCZCbWCBXN4XS3WuggXh",
-	"5qXIaT+CzHaFy5yqLp3uNMJczS3u0we9m6V6+A7oddTBg9P5IIz2URjto+d0voYHztMygTTXb5qLqCU1",
-	"vIQPWcQFq1TnfhSmhyYXRL8+htwYPmQ+crSYBQyu1cQHDTepSoiQCWvpKxkNBiRmSqZxwMi4mMH5hSIq",
-	"kCNtw46Y8MFovhFOOQPUTMoY211JEU3wCZpTQiXlkE7IrZDjBrkSFoBas9UxwtuPRkyYPlm4ookEjkuk",
-	"8AkXNyKQIVOXePmYKqIoN0kVxgdgxs0TxaJeg7yzFxq/IjBxnwxpfMtC0sFvO40bcSN22cf62m7iw/Ih",
-	"b72QE+s3l2lVrc8Qz/K/VH4ElG/dcCzUwjqQwyFVLRJosheJr08q5uf4Hvs4iqA1DPqZS8dsn1sYN0/Y",
-	"EJjTkH78nol+MvBaj5szY/f17y/x2oum7w25MJ9OsmtpHNMJiL9kEkFUTcZDr2LWcP67uQwFM03PqGLB",
-	"YbK86AqvoSBtyDNektx0liU3mZHVkW2B7eED40nkjMS6Y3HXcTDBY592T3qPgyY7ujgNz4/OaLN79Cw4",
-	"CY8ues3eae9x9wk9aXq+N5RDmJU3lHe2wybut1m9JKYQeLSGLvxYd+ShHrkJR+Ah0xs7I1gLSV9mmoid",
-	"b3ReG+bsUsUDvZt2iHTEsxmfBk163u2eHjXDs4ujs9756RE9C9jRSa9Jn/Wa9CIATSWbcY7OX5y2owKt",
-	"MOWT2Smv5e+3LHPX3v6CCC61SF/csXgC5Y62S4sRYwZ1AOXBvhWNLqd17MYaXGCTOV7+tWyzYnygsjHc",
-	"eMAjdiNyy820kEBcCFBrsL0FGnEAGQmaCCVZkkb9bnF6KF8XKO5hWXQvBDb4wNJXU0AseH+QEDXgvWRv",
-	"LDsq1NiYFKOB1Iq0F7JAs5ZQj1GzVoXZ2AoBabo8TgZtbQt5Le/k2bNnR80TNKnyX9qjmAUcTSFvwmg8",
-	"3xQ8Oc3yjyDPx4jpbziNIun5HqhV9tsf6JCGMq1vOALrtfk5wHEgQ6cXa14DPe5AmODWwe8skEIOeaAv",
-	"EPArjXjC8ebvXr7S30MKPYwJvv31P375u/7/L//49T/JL//49b9++fuv//7rf3pAw6MU4WDaRqkwjfXQ",
-	"nkXrwwUbNRZqzHosNl32rr77yxHA8ZzBD1ZCTd11mv1YJSDZR71p06LSsYaz9ldzzN1su1Ywd12afiD2",
-	"blHkzYf9AW48pCFbNzkoZvT2qB9RpY6w8291RtC7gQT7U4vYAUdzNcP14RG01ZuAEZmKhEfA+gG3IGFR",
-	"lGET2JIRfYdjKIK5OWRUAPt3bMskpjxqkc4xymp2pxe2ozldB9L42jzsYLifDyuyh77Wk/xOz/GNmeKh",
-	"Yd7mG+blFhLup17pLKUIsgFk4QoByZrlNh/eu2RzvHwAaiDTKMQOfV3GRD6a7kRTvDsoGkXoAi0fi7xj",
-	"cZiyXWUzLW+XzUq7k6PmxXXzaW7U1HweO0fqEfXdnhQlgfUuxzLVigcXJBVakAdcpuoSyHgg1YgnNMrb",
-	"Zw5YTIYsNKuSdx4PUzY1m6eF2QBzmbricfGKWZEysyabyoea5i07t5P0+9vAwFu4gNMyAwZnUv2oIt1Y",
-	"3jLXLHpO1RbMoQ/LCR0wdxaFyjHdJ4+Vl0bGpzdk7fj4gSR3T5KrUt+DUfUWUu0bdL8zQ68Ert061W7A",
-	"iVFB2/C4iCXsHt0ZX0+KUU/NFAXkAcIi62Py6Lx59mWDQDbiz6lKAJC8Y+G1rN5qQjhDQhOA12rMlDVn",
-	"Cke5l6NeXTIuWAlDexAuikAOjafz2mU2eZ021/qfTJNAgqaVLbe3Mvk/t2dsGw6Mgxw4yIH7kAOAUkcX",
-	"yIG5Nj7kNap1GO8iTIiQ3fGAkT4F/SwkxohHXih7vYgL1sp88tBmmMe5u9a34UHELaQK3BrYRziK4EvA",
-	"NYqpUDTQr26QFzQY3AiMZQMwYuf1j2+vO5o1U9IZ0WTQgVDd2IFUxNCANo47Wgh0fJKKkDk4gibKDk3w",
-	"0ggaX4DnOYqMc5tFvdaN6BR99R2fdMq892ZSlb9DaRj8mMM9d3z9+PwzXjlkwy6L8Vq9PPjXHVfcPD1m",
-	"KkiZ9Y7MfINPwVaA8Ktisd6xI83+aJCojpMZoC3fEB0sqkMedf7HEHyQnS/1OmOEvmsqCPSlNp/BhIRv",
-	"RJcNuMBuIqC03xkQRZug4aOzXm8RGOB6iccDqcUq+5jgj3p7ID3glfEacUUUvWMhSUXElCIsj/5whfiV",
-	"6GGGYgM9NuNnwjmhw6pHeaR8PAUjCUWVCpMHqNLLbqZwfHqs33+cu4M7LXLePDOgI2adbFIGhDa4UoC7",
-	"ed481/955mMoI8fPTKMEouXgbsDXfHEjujLk+pRZNUJPA8n1C3DgkA4POwZqhZKYjRhNiKI95utlgzUY",
-	"VyU8oPj5GpOa77NuwUwXY9LKa3nmQHm+1zUPg4LWsxM/c/8Do8k8+7ARxj8fTxcBD1kykHrC45gnCYag",
-	"C478b6lIqLeOf3yhpxtaaUPKZMsrUjpoXXaaK09Jy0E5yoLiQypon4F2VfXeY7PIGRMqDMTwk/ICunx7",
-	"Cs00WiAyUfu3r8z5FH5fU1rDmVymrqS5sRO3VCwnK3IoyNYa2YAnU5tR84V5FsCnpQZaEcH5XHRzLbk/",
-	"ZTqUE3MHzCXUcH3rq8/z3nJ54O0+SoInC/GDaURgvBmTzWASVwuYgPStdFS9TUdasCoZq6zjbobmjFQb",
-	"E8UYsm6TttdzLvPhu7GMb7VoSkyVLpuAMJAx0b8QW9+Y1/AKCUatHAtFJizxCQJvwfNjGTH7qDHewugQ",
-	"n0pjRiQEEKaTCbkyDRocLGn9QZsHWVohjaRgS9aBg1R/pwVj5yrQTLcFYv84UHdaM3Ep++ORCDV1dzCT",
-	"G2U6JWqkTWo1YCwBcRrLsQLAaqs0qiRmdAgiEmapEilD3H92IzAB51I/CK7DJ4MmDrpqll5gjEnUjD6O",
-	"9EygjtCa7h2cEEafOhzjOe1EJjTqNMgF6AvoLJA3YkjFxDxFkTgVVSmKqM8f4lPLxacKhqXvHRU+iVQL",
-	"O/119ldPRpEcpyNr0fre0fRXq4S8TN6xnii0s4VDB0mCeOj0LxFNUBCVTNwO2xb0l2QN6guObAFzrfEB",
-	"x0IOrZVoDMBXLLz9cSbWZd7hex+PAhkyfVKtMmJuqno9vBVh+mSPGECW0qhfjlG33ACcG+evAXBaDiev",
-	"cgvgt2VzNuu8NEtHK3vrlA62/ruhzjtFVsqy1CsuaiStZre1ZW9jq+CgEYOQmo4Ko3iSPRRcKDyNUEMU",
-	"iiqwiSGmcy8TJ7Z19ZQEkQxuIb0sTgXRPF2L1mKmGcjikEjRIlQp3heakH3sc0Ss5uKTUUSFlo6aiRyl",
-	"I1t7hE4dlFtaT96PKPMKVTZdg6+obYn2bLJWHV/nNIfNLzw5XcUpCk5Ww9JR730Ov55fGGdpG/TimEbK",
-	"azUz/+m8IWbUX8vDiqq3eSxoSPCeAtjmgPcHM2BKQlNS5GZHjWl02+YCM6QA3YkqxZQa4vLWqBHaWoRb",
-	"ayQmqu0XTtidCBt6PB+HEbIGdSR7PR4w20O24Whqw6gB/wKQQfbeEiA8OmQk4sL63pxH+FZrZlEEuh37",
-	"mMCxMmypywVmcM4wJq9MqywQh/fpxuPhjde6qbHx5yc33ucbUaDW2Wi/XjdCiak3mR2T1XqL4+Chj0fa",
-	"xz2/EXUIwXdPv683ZeHw9LgI1cqzcYLiUDWrCmSUDgU499QlpvuCpfCz5MJ4Bi87vuHRuB1xKsyG6e1I",
-	"I1oy5d0hxWiRUw0Tg7LIKEUmolYjrKq/QwV+/eSIKnf6FQlj2ktaJlJhsu2ggw9IE65uMyes3gBUZYxg",
-	"MhVc1pVu1dEGeTeQ4IRFmBf7bJHZcQ2Td20QXUzWtTGD8iRQKK3KYF3wzeYizObUymWvl3X9kxFYZCBN",
-	"c49Vo8JR+Rw1kvtzU64qFMuwlcs5e3YMr2N6xyKF9jNsWiRVAmG3EdXL7y3FnTeN0FL/zWVU/TXrp+JB",
-	"I4sA+yj1LH2tKchoiOVcoy6ICLykVtYT5BSEErt7EfZRszCseQCFtVesE9X8DAzuTIfVpqnR/00OPjlr",
-	"Ps1jE2M6sSGcrHmISuM7flfW5KrPEkOpOy/0PqigD1gF9dfkKpuK3p81n85S2g+OeWybFhgSd160L5xp",
-	"TjeQar50L7B2kHZUouSgd8z6g4hiiQlmkjBlRJ8rQgUbg2TU6g4bJTbEMOAqkfGkQTI3R1bgPqS3zFrv",
-	"uTt7uhbNan9g9gOYaUkFGvSWiFMsRMDMi7ppW0gXq2kzNlGrthoDfP0I1vmfyqrEStgAfJflBb0DHzlw",
-	"Tq0/IiYB7w8Sb0n7EMa9qVDefrCKHekUz5EYqoi3nhJxjGkx1ZGpH3uGwgxPtorDKKICgR+NNgEKRGVo",
-	"4ip4gCC8WthLseXYBL7E872j7K/1y2ms87hk0yrGp3/ajAvZnCgHkG7Z2IFdGj0mwdD32R7Fsh8zyGEL",
-	"MQobxnI0YmHZqux5Yc0U3xlBThEEeix8ixQqjSigXZhj4aqcnu/1JY3qjoudLpExeqZp1ByGWjcUwIry",
-	"Ldu1qxE5zM7BhfXx6PGoQr2C9DJDDwgnvF+KVqkzqaDy6A01aDngYpqj6czz0ODu3KufZgNEtyRdrHB+",
-	"788lY3bot4r6Wq1HXYUhocKQKaYBw0m30nItver4E/6xENF1rhZlnCcZEe1hQcJBpK3luqimvn21SuZI",
-	"PXQqWJLaE3FXCl2ajbAEuzQj3LVxS8vdGe8QaQ8B9bjKUn/AUWxkLRd2He+sKE6sPu2Dw0P5NpmAdyOM",
-	"CZjSKEJjt8AsE+bgu7DRmB5n2B+gxz9uz6OxqvTftF9DGw5TjOekUEv2mioFCXtU3UJjqNjlBGB3rKSU",
-	"3pOX48FylbkOj2rGUlc2j0axvAPfeoVEfh5JlcaauDTJYFoRpNDaU2+DpXknnOzE+HmIxObtq2U8Jdng",
-	"DsmcWwIbMTnNK/sn5qYW2sOV5zf+NlA+Qq1F3XIBdh2Shz6hEPNvc6HlYC4fMz/xG5YKnlhwvQGLiYKs",
-	"AC3ZXnE6ZJOs2rQdAKanxdiK9Z09zqz4xcZxdYtYCxpcdvt9uCXMcbgPx0S5dgZ6h2BMawGUKBZIEc6C",
-	"Hu6lZ6Jjo7jyjsUxD1mn5VQ2YPwNArxYoW+xY/HwdeCXToN0NE/vtKxTFI29jjEQ9O95/DK/ymb1h+7P",
-	"eP0VMfQA9aRWDJDuhJiDd2R+b0wjG+YXT0HPzwSaVvK5mKN3v9kxJt5+xxNt3QHqoEocVjK1o27x+Z/d",
-	"inMoeoUiyjv6/7P3rstt7Nia4KsgGD2x7Y6URFKSt03FiRlte198qnxp26f2TJX2kGAmSGIrCbABpGiW",
-	"wxHnHfoN5sdE9K9+iPMm50k6sBaQFyqT4iUpkjbrR22Lt0Qisb51/1aYuDDBOpK4wxCLfyClBllmcH6T",
-	"URZ963t9aHYuN7Tfzr6k2raW+Eq2sMOlfPg+9XRQmxjuaw54wXCdfdfn5aGXTNjKgi+ZXG9tws7DiOJe",
-	"ZzsarPNIW1RZVOyhmmXFwV5Ng1OnM1vF+nKg6k/JT7PUFnMVwWCM+TrB6Ug6u+fJRbv9NCiU/Ro/v+Lj",
-	"u/dYR+6ZleYsJ+tZRwyHRQKLh4O6Ttp/4z7hh1faVZ6uTqbkNmAzc2rXPErXQ8U8tIPFK0MDDVQkSsxs",
-	"PSvqlack2EVY6yAB3GPJvGGEL2ftoPnQY6320Zlif7LQfKdgRtB6ScdwuJ5G8Oygv+DbAi581kfcOuLW",
-	"lnDrAxyw+mGL+WjJDgkff1FyTHoTJiIuhl23nl5A+ltBiGscQ/YDdlf7QAfpM21OfMAEBn7hzyKkQGZw",
-	"5vg6rAfFrjaybl5mruJhgcTvLI6J7xxdhQQyd9dFwTxWIq9txIDCSk/SmjCQhler83M/z5ckMxqOgoym",
-	"zzUsrZJ2y131sBJv2lD1KIm37EKNoJG77PKJt9yjTUuUIVRVvhL31pKJN2saduEr28r7pSXbig6gc8zn",
-	"BKBJ02oEFm27Hjk3DicN3r2kQkhDdMzYhAAHDAqiksAuaCERd16u1iC2lTAmPCb/o8/P6WI+NP8FqfgQ",
-	"npJgZirV7fLxUOj+AzU6UVa2uonOHAt4HShq/fydRqcxolkEtc/lRM/CkdQy5Nj3lp37ynvMKkbcSXn0",
-	"rGMqaPtYEF1EgcMoin4H1KNJP+Z6hHbuuMjA5lN37oCekmvXNDumM2QZc9qp42asei3FIjJOtCF9RhTM",
-	"33qSUoBSzzbqGGl7Z078e9a4dL/iOEThOlPKzT2lt7CJ7b5GhANePEQ7zSCuiXgr48yqGLGmQO4w/Zg9",
-	"z2+1/X5R+ZjrwRek0J68sY169qVQD1BDFjK/vNpm5+2hseCtp/ta8UV+sKr/1CopxaMhMmeIFE1VLxIf",
-	"7SHQpE+jeHZFtFFSDMmAcjO6KuSANRE4I3ElO+Z8TYT81qrgF8DNHqVj86ssC9DnQW5LFfE9b90Aa5Tn",
-	"HtHkXz++e0uAa4FAKTWUzLsZgJVm1CID6Rr5A5Bd0r7cZ0QnwyEUH+CwWizfNUyNuaDOUr1LYsEU7fOY",
-	"mxmG4YBiCU9mKmL3q+iLttxAKhzbPwV5w+WvUVS/gXlWd2F9TtFoo2CyunYi4IqnrUZGygBGslmnX9f2",
-	"anZVUX/IKFVqFn2kd8w3nGzDHjqjYyaiXSUdHxXVKqoo0A10IAD7HFinV07cMAwDYxq40WQS05AhpuTQ",
-	"BKeiGvTfgIGNASeovpdczNNP+wHXfWaxDx7CPWhaKkdgv1kX3uxo2PXHESNGxpHjAccSqfQ2V/Tk7H5k",
-	"AHCEn83gB7YTxMEf2+26Z484T25fEekXqchQyqiTWjoCWR2JALpHbETU1kzqZUxAPSA19klM7yJm9Qz2",
-	"Lfj6lOrMmEK2zz4L5ThXLvZDGXSl/ALLGU/eqpOqYEfhBaGHcm7MdIp1qa+VGiLuO6lrtuqovQOFx3IC",
-	"ynW9w3XjYbiHuyrJ+OYA1c8yrC/SxYdih7UYv+MsjLTQNMesjnOvBJs6Utk/JRc65Xa7ytHN9tlAKkZi",
-	"Ru/A1Jpjrl2Xk/aqxlIM2OfN6N8eFz7WIZz09tgEhqb8RhO9ehzdHsdjncZ6PTh286zGtE8CNnJtWDCG",
-	"hqPFRRorjfe5WqFUI3ftY4/01nqk66zNyI5LZYXGdaxlfjQVNNXfSR6xqiX4yUnph/K09U6gYAZIsM2Z",
-	"GHUUSZyfNNufmi867TQ3wWPmxxBOHCfF6Z+TIYAM0Gx2Wq3z5vIUOK0sk+Br5bo6BH6jmPbBAvTcFzBH",
-	"MOLUDzvkYzpkZ39O2NDNO+R3LOrqEW1fPmt0Gs+a581zytrt/osXz58/a/VDdt5vPx+cnzMWtvrsx8vn",
-	"tN06D58/C1+ch80fn0V99mJwefk8bLXCHy/bCxiG/SVeDJ4/i5rPW8+fX4Q/Rs8uX9D2gFHaDC8vadRs",
-	"XdLz/uBi0Oq3+83+83Y7jFqX0bOwddlvDppN2nxuf4v/kzU6F632+cVl0DCjZNwXlMfeqyrJa9x7Jskk",
-	"ljRaMRGVFXUEjSmPzKjRaT1rNjer8MgAcM+qO9KIPCyQRcimNVfekYfvPSvyuMa6Dpx2B5y2E6rgjnr2",
-	"pntoUmqmrJ8L80Ws/qf4/0rxO+bTEunE97SgH7HcAUwAlqZ9wQp550b86/uffw3I+7e/giv6O+u/JyB3",
-	"OiDvX/2CTu2b9+cBeXNxHZB3w2FAfr/+W2A/+QbevH7zgWiZiAhyJ4beMhG4LAMoGrsgCwCExrGc2sUE",
-	"ftLgjbB3+YMmL3FxJ59mE4bJFDpUjJ2S17AU+GXgVFbshAkL7xEMy7OLt5r8/dtfOySZuPQLhP2d3evI",
-	"h0IW+JHPcG0+ZjcC0D6kY6aoxjxB2psxvvI1NrCXuNEQX4BeNKunenOI1PPEz6f+duwLTIRqNoH+VtgN",
-	"bkjMmYaZgtd+Pm7aZwCzZGCCrlSkl7OZT/7CZr10QCN8zD3QlCKf+mn/Shu4wdyYQzxd7n4hC99ncIwg",
-	"iEE1CcH8Gdyzha5uxIISHtxqZ2nBsuES9n1HSY5rtF7JuV8Jj7NRVUZKElM1ZORJq9kkb/hPgTt9pH2J",
-	"f9oF+nPtzj+3j8EQI5/a5bUu3QrcmM9+YtwNYxin5LJsPDGzAGKyrqjeahwUDXsdWIL7tKfJsl8Mcgvm",
-	"gkz4ZxZrHAmGvzJyPFk9dySCG2Evb78F4xRzxmtx7+49ajfiEWfg+1Xam7hycxrtA/E/iwoCZ4L5ycwl",
-	"0xrxY0VDdrsFVuMkNtzK+Jl9HidouhSsGXtLjU7j/3j/6peT1umPKxgLBaU1UfZWDUebCn+0LAiaQmuu",
-	"ZLsAPjAiiMKwwgfHNKER9GA81N/SqpZqes9fGmP6+a+Q22x02s1myRW8xVJCoj0HYhwxDCbgjthnanXE",
-	"mMadvIDZJ08VQ9Cz2wQSiHomghNjDFP29//ffzRPXtCTwR9fnl18/S+lU6MyZ/kf3naH55M5BLIP3YG1",
-	"FabVzIdwtJG/Nxt5dXO4NEbjbNFvubQR7zHVr8sY3WP6+QSnurealy+az1o/PrMv42jjVcYQ5UNBZ19y",
-	"8LnUiCKD5pjGQEjWmsGjdN521jnnBoGO6YxoxqoLKPNqdfdELkfgOgLXOsAF2eL8UT6YokdfeIcxX7Dv",
-	"i3eyP6GA8hx9fq1lOfo8yG2pFvLTKPMttYF6x+I8IucJY/CzkjeumEtHJwzCAACq6XQ4Q28ZAq9doX1k",
-	"6OSsXJO4gUdTd03iPPQFEBEj7RUTTrlY2w5qDh+wbQ4yP60UC1GhwyMK8EBKRXKqYmnU2NxIOcs9qFJj",
-	"5RrmCYNhlE4xhbggyNAHJCXWt9qK1yk5b16AnNlP2R2+Z76MqMYAz30D6EGbx0p0s0L+c+FFeCdiaTXy",
-	"Myf52apdrhuufl+gIzkVNQQpYGuWQuLBCh99KwXLQ8XSkjeJBkXBW2oCdBJxefZfV/8iWlb/tTil2aJ6",
-	"f2aYLp+zVPlzpcaBv82C4F+HIZuYE9hPXXKW4ymd6ZI13L8BH5B5xfVEWrlE3Cr9vV4mUr2U9sIFcBZd",
-	"YzWYajef7ePj3fhBVoFJ8cn654GiUlYnE45cvsLK98Kdt+u4aM3vJkwWn8SUzymoZW7CgxjRiVvGI+ee",
-	"XjnMWt/YvOf/fuvG5+aqM+biVu+qkvZRrfTKStppLp2jmTVkrB4HKXC5oJ5WYc8ZNAAbp+S1gRntGm3u",
-	"bKXOcuCaTBI1kZq54n9uCPs84TCRADjMRjQe2J+cuhHtGZO0T+xB7i/RadGbG9PvxqEaRXl8Bb8rIp1l",
-	"lnJL4fPGxZjeOksE7xXSaFTMyFgqdkqQk8XaK/BJneZLpGDeeVnDeEndltSvx/v2Rozb0kU82Ok9/ZWL",
-	"28YGJW/uoSBtNXxnDV/fLmKVJvAVQ1bunJRGOy5dtOP+fQSNRMGwV2MmunN2Rif81P3oqVRDCxMg62fX",
-	"f399bf8XXr+8zv637j5UaUR7rStyy9jEJdg1CxWDf01dPhDk55F1zDUsDFU10nQJSYy8ZWKRntEjORUn",
-	"UoTMvm33uQ6vJRfmqvJbDBlLbch5u+mSpGTKI0yujfhwhEQRA49hOWlCBKE6dWRyGeQVJXiJKO2n9E6O",
-	"DsZeORgm92COLsbRxfjeXYxrosfWvJnw0CSK5U26o5+xVT/jjik+mH3Hjka+UQ9KREIqfsgUrqt5Q0tZ",
-	"kxj64XRKNwq1U09eNEmEyEyc0DxFRZ8a2/cSN/yB5IN9LBz1P1oC5RME0xY/u2xswvWJymVzDHgC6sox",
-	"rNkpc0wlH1PJB1kDc5B5IjHgvlyWInJAjSxWxRVpwZMtp4gsuH2/2ud1zrWDTmmjwRH21DtEyL6MZoV2",
-	"8quU7x67+geu6ZzQgYF4FdbMgkK6p6nOm3kltTDzvUarpf3ijhXJpoQWP7khBkYSLccMdp/Fmq0Th/mb",
-	"PdvHtPaGcGV3sZh6IGMaQbyVKVVgxV8HnPqK0duTYUy13mEv9mvgT2RQeCHCWSeranbRbJnPWfvg0Ugm",
-	"Shf571HM2xdZOwa8IiQ0DzwNCINgMvRGcF0IWgcEqJbvuJZKp70YETX0ZKKkYTjGXw4GPGSKxIwqb8m6",
-	"mny0eQtig80uigEphGdQTftmUr8zRygBhTZ9NsJSGlew6FsJsIuR58xyJcf3WFhhjzTD+m43/9FC2AsP",
-	"kWTApsQozvR9DIPz8Csch11ys2aA5HokuCBJfmojPn894YbGadAB2COs7RiuyL/zU3bXj8yfml35A5yS",
-	"Mtj6wEKpom+m0rgsAgLbAA8VoAhduTmxKGc5HCYU9maVyuJQigFTTIRMr8+q6rvGX+Z+7MAI/sMRi5L4",
-	"USj+c5cCkv/831vltV+DPlbcMbEFXthlXeU2HiPDQz6hwIPwjy9+g69PyRv6H/9rSO1xVEMquKZ+tLyS",
-	"/PPJB5kMGRF8+B//U3EmBEOtm+blfoenrEFRCBIDIQkdsHjmHlv6UHK38aJAnPvYlPOZfO1ZU3JO8GFO",
-	"9EHQzS9ibCcfgZqGWrtE3HGI3E2YnMQMPTCZGA15PosTdIwcqvmTuihZnu3WTg2LvRWsNWVid6zvuQf6",
-	"7dssVZEkqymAZDB3uNcjvsnZJGdfsj9qYX4vyN5jR5uP6rROdRrUJqEHy3y+UNr2p9mnsMqS+GpBxrfU",
-	"7IMcd9yRMcC0mE6BXnxKNRmxGBJtIRUhi2NrCDwQ+sxl4CgZcPt9iBto67QlMVvUybOJHVB3J0+FhLaa",
-	"m+vlnRGJH7TQl6vZEVaWbFnLnuH531E25nHRojIbA3Y/HD1wCjyLxunDoLFGvgS/Wxco7JACPGYDLJF4",
-	"y+mYzda25fEAbqN492i2Hc22HSI4HOztI/hIxtH3i9+bQ3ShK4KPmbcZT8lbTKBhUmsgkeqtPyPcaBYP",
-	"OjCb15GmG0WFHjBll1ugV6aC0NBgzgyCyPc1gn2Ah6kPIjf+Xbvz8IFF5KWSWpNYSpedomRAxzye2Y37",
-	"RfGIWriRibFbDJP1x5SLrpwwsa4G+c0KwFF/HPXHt6U/MJjoaMpyUOuHRGxFmeRM4c2ThK9zP3ZQScK9",
-	"ZJbebXYwp8eXRqKl5kYqOa4F+s5h7yGBsxL8QkvoXCjk2cqolegV2PvbNScLMznbOwZjiQVH8Fgcldox",
-	"jrmcZftpxFzNlq8LCwpDeGgIoQvAtCjAZGXPiVPPdTr3/OnuYT2V66zGmURpiMOnRmf5LKgvoiJZ06JX",
-	"QFwTeYdzfdokETHTOvv6CgM/giwp69md0wIvICzO8cmiaR5LMfSctL76zVEwP+nlnoldeTeiM91z5V/F",
-	"O3h6X2fhXX+Se5S1XRFT1oSM3eVSszV8r7lU2AEG1ZNAUyS3Hy3IGXhnX7I/asm45h7oLlyvo4myNRMl",
-	"qE2sD3j0NM8f76PlUn75wiaVXL4AOY/RCLsmGJ7tbszu9/MEF5i+qUUYxlKj72AtwnQUwL0GJhjSQfo0",
-	"vM2V/6+anHPDeQuK7Ftuij0qzaPS3JJt+4nesqLWBOFc26jF/MtJMqkOTP6ezscpm3t2uvxMvF/gWvZS",
-	"BxW2jBK2/ZAlXqQRNE7Sf9UxHy99YkbKWze6/YlVKE+Jdf8VI9rwOCZRwsgTmEP3tGLlkRSlLDbbGFdH",
-	"jWHjCeRZ/ghqISW4h0Bul3Mo1l4HRwftTAGP5Jh177jmZgedDV629ixUCSZHCjHYinUIrQ2vEjbX2sB1",
-	"4INyKSJAPyjwB065ZqfEIiXpWUmBt6mISE8wFvWcnlEu+EIcRYBjNNGMpX+iBZZF/9KMt5wwAbyKIxm7",
-	"WVwWagae1SyWOlGsUE2pErT1+kreMrGoocKfnp0G5h4SyftitpaE7C4yl+7ydxqXex9TN9gXUrA0Q4Ya",
-	"zJezLwO3vbUE3XISsZlS+/50WVCTSBxuU8GCc70/Ea38IkviETlp2lJDQb7GLGeeujGTazOnZO0B62u1",
-	"upsD7kvoeU561jT0dtQUcMAiu7glYBJTIYAFaFta6SxTBl++cZGvDECyOx5ButsRk1BvuoIpG0ttgMaJ",
-	"huaUXLvtwi7hNMMeFfPr2W0tgpHSYtQ14IVG0Utcn1vdoVSVFvGn9al1mWnvMTMjae9uMkI3X0jjmXpF",
-	"Mu67SbpTbmBithwMVgCtwm7VTSr+/eKWK2REOie7tfZQK2DUh+E/TOmylNqmEOYd1e8Uwj4yk5tEINhn",
-	"Q1xAMEpYQPozX0DzgyYhRaTzHFOK69sr/HKihkCJKgxTd0xAHNceP8ag6sj9DA7o9qcGCxlGfDiCXyrm",
-	"ah4B+fyTr8e0euSSeozJVCOg3flGpyHFUHIx7I6l4Ea62ctZWf1HZkzMIsIFmbI4XjMAgfuYuuBHGKwB",
-	"Bh0DZ5kpUD8G7pBpcx9MuDCW4S1RiQBWTA68dSMagYXWZ0yc1k+DeWh4k7Z0/mwRnkXETHnIVsOLD/gb",
-	"R4yoifcyBw7MPZUS4svVIGIoaVydOX03cByRLjpGJM7Yt57mCnnTX+Eix1aPTVs9ypOk8Ey4LntGFYux",
-	"byHArgSoO2szWSaEXNiX36i25qKidyzOM1ev1C/nNmlpRveJkkPFtAbWdNPVhioD+ZDHTqVacdvDNCpA",
-	"zeFkUAsRGnsYHD9tpOjALMpF2u3fbR5yKVlY8XyvfAJ3l6aEB/ANpygrjITryNoIVsrQ0YaD6tXABtbB",
-	"2Rf7n1qSkk40dj/j41vWH0ENonK4qcshHrG9zVq69ZW4vk7KtsZ+hhMdoeSHa5+JsB6Eg4or+LfwnXqo",
-	"8owm/lzmC4DmEhjwWeBN9W2BSITGNRnwzxtmQdfTp3VnQHPSOWYmJ65dl2rwE3uIn8rTWMNo21FK9EBh",
-	"YHE6tBwJltR8I66NVLPqmuKRJGN5x6Ksxs1Kg+u3nWLFKvwXm1Wno9kp+SCnLhUI44RzycAlHenf3KqO",
-	"rvT+sCYs0sr92dJNAmCorGrZQDeFNtQkFpeALGdpIyWyPyCnYoVGhhboJhcYfC2ymRPYVW4lAWZzYwBi",
-	"LAWoN8X1bTdmdzDXbMwinoytWMrcwkUX2KrAjOk76qPG5o7wJ0UFDjzdhTtcbqbgAG+Trmz/HOIlAfJR",
-	"6MUWz2rs2RPfOyWFvIKL7mtDRaRdd0CuHNmeRos9bjazLzaGt9xoGk1iasrpBHC+DNhJMyycthcy62Qj",
-	"Pb3XwWUEcoIPeGA3rQvveBRsN1ezfepl6lr+uodk8lSVJFuzAWvq17Z1wPLdD1m27kMPWzt7p+QnaUYA",
-	"jWg1yQGUKmBhSGA/ajXNVOZauuBWolMC3s6UamI3zTCBA1Zz0wwTPDfsCqhUuBjapx4zGqXztXSi7vid",
-	"VKeFCauRZDBBiwy4CbAWfMCUorFb4oSJGjECbucgQeIDG3KdyxzCUBCl+B0OE3V7u7SxsyKNyRs40UdE",
-	"eQBR6GSi5N09TIHdIzQTEsKFkYQKPMzltsqSWGOd5Ufo1HwrzcFNoJJhmCj1GI5S7krWUyr+uVFC8jrW",
-	"suLpBSnemRHjihj22VQs3LFXdfGLhVtIhQB6PYOtNnEmZiTVdh24Gkk+By0YH21Yujf551r56/AYrMwb",
-	"GBjoxkcqFjJ4pldA7KljNjFQMXa6g3ymFeY9zGcClB1OPvMNVbcsAtcmPy/eG0iOQi2jRRvQ0JS5QKdk",
-	"wdisStLkBflS+3h3mi+tlpMfO+dry8nKR3x3CVN4At9pT+fv9kVCQZo3s2rOvtj/rJQnJddOOcLlQVJ0",
-	"qiatcrenrjKb6gRnw/bOo5arRcsFNcjb4WZdy6Vnf7Kubn0lWVcns1vKuv4EUwEIChl5ctE8f+qCE5CK",
-	"5RHps4EEFhOY0T+WEIlIi/l0VSlySr86r37Xz7Oup4frzrOuIKkxNyZma2janeVZD1TwSxXnzxE3NevN",
-	"M3/qqwuSBSP2l2ZgY0KvGIv8LPmlIwN/85c5qAAB9jFuOTSAF7Gev/vXVnOnHnyX1vxuUZ3WWnrfngrn",
-	"7yz4Vj0Oqztje8e8Tr3Q5tXPd6y61wSq3TVQbd+UKQ0fFC0ZcPB1MmHqjuvMsvGTkbgmEQNyqC20Um1m",
-	"p+woH/ITi6UYQnKpEEc/kIaqb8lwcc1UgIE++rVxHxXU3uw6hQplnL3TufkLacnDrZBTEcBLUPcDc8hW",
-	"GctARZRrzSehfSTCTfCY+zD5z3//H4AS7rC7r7iMk93/iA+AZNaQPtVckye9M3yXxroXkFsuIn+Frrxj",
-	"SvGIPT0lrxJGrMeiiUoEVtsJOU07zt39fHz3PiDTEXdcArC4W8Ymzp+qJTlrH/lOcrObmF59JtiAh5yq",
-	"pUvT+o4SGJ4EPCskm9ZYE78U66/v6q2J6SvM24KN61//fvIS3r24xKckumlavtFp4ksPLHGdSjj3s6FM",
-	"7N4350rdRnxolbNmUOl1B0DVEFb/QgpcJiq0qndK49sut4a6NtYg7DSo1kxr13IwX923xbDUN1AO827C",
-	"0nr2tbF8ElOxOEftUpjY0WZR0cKOi9Ys6Ye+h4scVoZ6bzzQ8kZYHz3wZT5cEyc9FUvwb5awGbsDhOoE",
-	"KlasBmOYDEmpT7dcWRy6gXuP0zR7PZlILgxobxd2syifQLQdSRoLVX6tdiNIm1aWbotahd995RaqFCwd",
-	"FdpayWo6VMCl4vILa7DnT2ZdEIrsN5Z4GK4T/9ggvcwzWuWyuZjR/WLV9knzMn9wvOA/do2DVQd7WOOQ",
-	"QmqRVGCvCx1+ndfKZExnkFvNJvi/81UbWKbk6KmhpBSLadOqT8XS+gewC6CQMSO/Jpmx5t0jxdBeEizn",
-	"bORcDd8QxGOWdumyz1wbvahK4j3u/O6qJDJ8yuuljVWIXdMy2IRrLxXflQVtd5UW8BRLRPyVPQXfbGc6",
-	"3J0jKN3MKj/74rTO5r3oTqA2rJ44mmhHE+1ooh2CiRbUANOHWqBjPfVyeqi9TfstYLMqZr0yMqttc7yn",
-	"4fIOtApqNyl5/Yqb9Wy6uituPJjipuFfRTXSfDaHme5YrOre7Kjq5tCk+SFigxqIfeaMqTM413RnpMiP",
-	"LuzljF/W48t6VFzO6gdNQCZSF48bDRmogFDfMmz/RI8Tmgg1cipbcwF6BPM/6nNcbqqZcy2th0r1LRlI",
-	"he3MfkdceSDXJItAlruV61DBu6e+ORbtIJN1NL2PpvfR9D6a3vvbl5/X1MAGJNVtbRp7x2MM9khjYyDV",
-	"hXqRXYmDWoysEhZSkUjJyaRGvZkfJHDUm0e9edSbR7151Jv1OLkOWvPFfLV6uhi5+a615rXQU6a0GwA0",
-	"RSslgKzmZIY5UoCNINOqmNnkKiUDvco/IH9b2MSWkcGh+ePDZjRXDn4/97mGGsZHuTMlvGlJ+G+MTKkw",
-	"UBM+lGQkx4xwoQ2j0aGUhX8joPMTGwINrhWGORGtBYJwcdUlhR+YFdrQsIj4z6Yzt7BIgdExobEULADy",
-	"KXbHBAFli2polbpDv5gjh+h2xnGkT3DzKsS0+lAxLeO78nrDB1bhwowWhLNKlYFMRFSxnuxjhzQiREYw",
-	"PYqOeTzramYPGWzHWmYsU2SU6L7VelalsSid9YkOTF+qCEpUl62gby+oA/c2YvqwH730DI/KfnYqAvzZ",
-	"w9uXidn3yrNrTfxTZjBZzGhiTyYkAcZSsXs4ffUwmQ68SYlKYtiIvpK3TCysFHN7v8tisQXyuJ6srXOi",
-	"d1jmlR7/e+L0lo6/bUIde4OEegW0sdF09sX9q56ir3RVjz2D5PtVUEE9gnO45DiVorA/1TbZEsuCEakA",
-	"Pk6Rjbd2t8Bxs7ZurLvoplqguSZckGsVg7e1jh23qzKbg5XdxeU2W9FkZ9g9uqM45GOJ++LBevmSurXC",
-	"f74De2Op3kEa7mhBLGtBnH8nFkQpCn2itwzqzLSME5gX0qfhbe1YBAr3CEap6TEHR57SNqIzz2i7PErB",
-	"L+4SptZOVPgzh8kKoO+3Vpkgb6SI6Gwt8+RD9qtHG2VTdPiAh6sGI0WxP1loTsJY6kTtfhjIhImIi2HX",
-	"racHqGdFD8eEAN3LHLVMSlUtBSPTkSRU37KIPLlot58GBWqbQuWtxRnt+asK44CmUt2C2yGko6ihYpaG",
-	"8WoikcF9t8/qpdv6A0GHUI6hugMx3NOt2EcUsyGNCeURCpMhAy64Hq06ENHtxwfYoB3BxTcxzgN3ED3p",
-	"9IytixJ7wXPlBgShVPOUoP4HDZzzWECPiVEsSbjyNx/eatLHZO+QckESETFFjIzo7Adtf8JBgBPbbBgq",
-	"sAMFhCKHFjBqBZ6dKk9zBThxVSc87IxlatPyhpd0zBC2/W2OuCYTauG6YirgilUPcBaPqLBOxQNuHqEE",
-	"RWmzmT7urOyN8eCmAt4vDs6VXUGhcCK8aiJPHF/en4k2fMBZ9DQoGe2VfswR0kVMpJYFnPun2fxjQePc",
-	"UEKuyZhrzcXwCnyJWGrTtSeShobQWMtc2RRCGTWGjScGL+6LKVmEtVh8jBHRCdUa553liSqovsUCEiHz",
-	"/UYukgqP3P4+xFxrtWXgHBygMYMmZJcL60dm/mWKZS7oolgi4HA0irKUCG6fDJwE2EAYfWY39S2nYzZb",
-	"0/CBmzkC3FoAd63BXYCzvgGw6WS8B3iG43HdoFMcbzqUDKhosBiKG6KNlFGtwmzv/chveeS3PPJb7pPd",
-	"Boi0LqDpUDEmTmRi9oSr+AoNpRpxC2/xXWIO0mmC2k3BWMQigtYIxSHh6OT2E6gWX8eq2F2R+Dcgdq9Y",
-	"yCOg3rfbL+sgmTWMjqs5ZkfYLar9gx/wOOWNk1grEfFVBqJ+spc7lnxvp+QbB55CzFkx/8igZl/IKXli",
-	"hewpzqsufjpmA0N41RRUGG8iimve4rjTXU51i9rW3pB2RWioLGkIJHpFm6bOumkrUm+YtdF2UTpdzdkJ",
-	"B+9gxpJ+GrEZ0YylMJdy+hMpAqKy1pgBDY0mbjZwVBxDOvOSx01l1VhhKAJ+YYXpByXsKVFUPAY7rbhe",
-	"URTWPOm7K6nObXOZPRFF3yx75nUUES3HzGo/I1PdspHlcfZlDHtZS1F1QQIeuyrqsJVQUJ8E7K1Fvagy",
-	"OqZhwWDa4xpprkqXW1KzlIrWY0wmm5fmMyZ2NJns0TfowZou0PNgZNPYnp5ZVsuVDkEKwBKf71xP2860",
-	"5kOBE45cjhfdMP8bsSd7A1rwnLVif2ENckgmNjYqDqqo9QjfBxkQgbJUb5TIwWBzqyQRkTyBpondhyYT",
-	"POSsqsKkU8QIKCWZuqHOU6pzdWT4TI2UJKaGWdfEF41wTYZSsBprRewO2j1/A5t4aJHPT94nM1OZmw0H",
-	"J4TQgWGK0Dg+xjwfsXDs30QkCSVjd57Wk+spjWO9MNA5TrQhgt3Zo5+LA8yFO0fUKuFT8slHz8ZuN2/Z",
-	"xGDMYMBFRIQkOglHXv8uGx/9HZZ5DJBuM0AKdbfa2MdaHhM19JYJElUv8TsKiQLJmKJcs6jbn62StXWA",
-	"ek1CmWiekU1Bjcs2jKJ2zYFVK4v7E1IFmwDwJmOjsJiz92QU1tQYxDwE9OPCMOuddMBQAbBFQi9rMQfo",
-	"KVVhsJBkGFONM5JAiWEYanxKfprlxslWDIWea7HJ8Nr+xH3PzFqVfRnN8m5k5nNpo6gYMlUyKwmExZ+f",
-	"ncZil5DB1eRrZfHZXZwWNr9EcD+wUKpvN0j7F8YmHiDgcDvnaDO76eyL/U8tQVonFIfr3x+uQgxqEJ+D",
-	"DO9O8cztLeuFW19JhNKJ3WMEcOcEfXfx221vR5WhsqoNMaU65ynkDIg1Y63rmQv7EC4RksTSWkOuV5Ep",
-	"trqp8LOI6ouQHHXFUVesFUtGZeF9/1VMJqBpqY4wvYsjpg0ZcKVNQFwoF8gtCERteThC72fKFCOhHI+5",
-	"MSzqWOHC37Y7iZ7RLZ9MWBSQkZzCC1b4IKhinRKNXUbESHl7SpBS1mLQjehpLkL2L0JOewGxYIWZI66N",
-	"o+ccU2OYAi9MkNDuA8aUYaIQRpfd0HnMN/Vy/nXvygeZIQQk7bcIG0/MDPxkiD1TEd2IsbzzLQM8hlrG",
-	"ERdDMqIT69Wdkt6I6u5YKtYjms501iVtL4a/FVJB+hiKS7uHrv0uGRbHGsPgRuJtwtqvSG8ohfvVG2Ek",
-	"jGNwgwAms1MCESLFsGA8d127EUzBaCT8tcmEUeVdUly9HBQqhHjM9OmNsMpM0zHzS0vn/5opD51Tq+0T",
-	"pLH7iMaCKQVOCny+z1z3FotIfwYpPrsKLoan5KX7DlXMubNSkRdNEsEdPrF+Nx8mivZj9rRDLlpN0sOH",
-	"1WWfJxZie8gnIYiM7UF0Ybr//Pf/UehOhYeeOzxWDTYdE4X7ip9eDNOGb0R5eNNJyPrBzaJEFU6fB0g4",
-	"tTis6orQvmbCdFIvH25Tm/SkuEW7KEpFoE9LVYjzjennvzIxNKNGp9VsNpcIPfbspuUEWQc+2Mj8/g0w",
-	"uAMgIN0DJ7IyQmofRWmI1CLt0tHQ3JEzI6ZZdvgD4nh98NBZNKL2waVq9R/5BpcGjpGwF2afJzHwA7nR",
-	"EGWr91cp3AA3jpg6t73P7m9uYN9/jZ+9zN6mSjkaEDODxKs1AhuVQWB7r/aby9ynb3A5pWHIJga5j5e5",
-	"TbjAg/fYam56k/WFmatsidNW+/zi8pk1KVKFt5RR0bRGBf78l69Bw8JvtmX2J563Lh2rtGvSKZ4q/8bS",
-	"17vI7P3cL506Y6lI5vRH0PCaJl1UIV7c+H/aw+TNx4vzt69eJ+9e/dz6658/n7/9M2y/eXU9ffPqegUT",
-	"FwTt0UPJKN7lwWREGErwgf6gPRjkjR73yh8bOMULfU8ZMTA+zr7Y/1SHloBGgRnrW/yARMY6M0TSG7A+",
-	"WEz7LNZXpIcFtT0CzxWS4/C9nFKHrxE95SYcsYjIwQCzdL5gx0/PB/sIIdL+Tcfsipz7z3n1j5sXlQe9",
-	"4Eov3c2urv3glqqwDDcD7ooWbkfMpbTyN1pFuO5Z0baZ07KbwVk2v/+OeQ/e8cqxMeXWDYZH2eg0fj5x",
-	"LygGL8Xp8CK7mAH/nBtmlCoYhOyufSyCQeiHG4DMD54fJveWnPAw9608SjSa0Yt+qx2e0wu2ynz/4iMv",
-	"kflPzvAuukUvcRtP/krFMKFYgbLIRXKfTz/+NVgpkP03wILFn4XP1O+FedFfFLUDgQXpgwkTTmITDQnk",
-	"PE75z20GVUskz92q39pjtoBG9jqHNVwXRA+53QaJtl6Cs0oFNBhwAc7djIBvmpqzeNNPLtpt0uMCJaZr",
-	"f7739AqdnCnVzl/wrf/QhU1n1gO5Rki0PycSaxlbC8NP3PGI2qfh7fLg90B4K0dTJ0gigKfmRiD7PCTO",
-	"YDfQZxo4/AKfpwey3INLBugfWuDCT6gkZhpz9rkcXOGnUq/UfqPMB3Hsu5vBce0EvHB/8BrgXCeDRQS5",
-	"r2uizm7odx8EvuqY0HcIfqVhqI9wqr1kYPBFDgZ47J0ShJR1FQQuMLnSisLqONV7ypXGeIbFFO0o6wBq",
-	"9IRRx+iShoS0IYyGI0/9IiTpYSt9L60ACvJ1N1PKTYc4Xj0ihXXCcKyX/cgkMTfCSjMKf0Rn0DoVyjGE",
-	"eCaUq4zoBmIkxmPgneSAgJQbgC5PkNecAyMy4DFEubQrYYJqSLD5qyIXr7JtO6jKrBMdQhxtq1VZcI1G",
-	"0Djx/6hhdBGcQYiRuqlFbPWhRe6IgSlpoApbSNNNJaARNACZo1WX5bUh0k+UL8u/V7IqqTXvx/byMb9l",
-	"8WzVy+Pp9+PdcYPcxpdukH2va02N8hFKkUxwNWP6mY/tGltBY8wF/jsLPjgSkCXWBktC4axY0xw3yo5G",
-	"O93P8pyfNNufmi86rXZKp5IIl7hRbMi1SZmul+0FaNnn7HhK3PMOGlIsHdFo2R+Acuylv9FO80fOyxoq",
-	"xpAis3n64sdnQYPd8YgJiLcA62gjaEwZH47gE5f2Cee+0yp8vs+VGXUjlJ/sS+dzX2qeXha+ptnnwudb",
-	"D3xewD7T2CrP4vesqoTj3mmePn/+PD8UN5X3ktzYvUdbV51gqhoeO7qTqfLKBuz/nrAEPIkJk5MYW/1d",
-	"SgGPM1MswlxEzpbIKbu6SyT+WMo0OQtHLLzdpPagMsXvhnnlhZlMZRJHZMyYCVziIPOAoDHCB3l8zWAf",
-	"RqrHXDCfxjOK8jiwbqr1ZMSMaEaVtYnsU+gzi9NTJsyMhFRE3B5O65t5P4mPvVIg8BbWHoCkwQv2F3jE",
-	"gAV0WOrZwIZtYKTUWRmQQ4hOo/XixQtgn/rRoimS1zkl8IaOaZQ0ggaYI/7Vf6VxDI5BhgAYLWr8+vqt",
-	"PY8WSTqNFfrG0215CadqGxUGqU5Zg/SrVaohHh+/4ZFDrwt87vrXv5+AMjlvFAEXZHjVnU9PfVUoLJOL",
-	"wOWkb1nM03z5I2Pn7yOJVp7UBaR02AkGTlqIUQaby7lgUHa1MOgNGw/ekbXN3aFAwgidKxZImcLRPaIa",
-	"52pCSKc0JP0qZwRvWFxztKJqlsK6rZuVpbVKRu3h2pcqngcE2Hf144ofwbBZskVieVg4i4Dpa4ctqL2C",
-	"t9zrQD8kGpKnpAcuda9DJlDxPQhcy3pPsTvOpl0pehkjaD7kYG8LxlqXlLa4vvYrQuPYxb/HN0IbOvN2",
-	"ln2gP2gy4tpINQN8mxtc6oJWiIvo3y8YoZL+rDaYLsvZWtgD69dbUcpZYovhg8sj7EEUdPobBerMYpgk",
-	"LUb8ScGm6CvSl2aEe+z4nrkmY6mEK19YEXFeuWuv0iyyBT2FT+7+Z1rN/PQq/MwqxZzfp/6rVmXz56tK",
-	"oeX3PVVo7XoU2j6WpmbeA2e6g93O5fyPwPGxQLt9XVHR2K3VCzp7VgihX5UbnYUo+qv0ksc+5037nLcf",
-	"EN0U/hZolvTf3VWQcCUelhV1Vz2xQH/A9ywm+LtPlbnHmOEIpuD6M+gvPhSTmd3Zbyx0oJWcQkyu58vz",
-	"e9Zz1kzdMXUC9Cf4IwHO9SeUaBZKETmiD+xMxlr8DunBZzuu2KsXkJ6VnR6YjVgrF5Aej3o4bh8TiuR3",
-	"NBlvRO+vVJuTn+1PnLx+1SNPpPLV2L2nVhlBxTUopCtfxhE4nIEcJ1zd0+tfC/e3N0ntUlwBSevS3YUm",
-	"t4xNtCtxFwLnV90ITLcywiNCY37nBhVpoxgdE2a/l9rTRt4yQbBaHAKTkNu5k7csV4cBQ0dggJFdZyQZ",
-	"jtuyFyfJpOOvPddCcCOgWgPYg1tz5eRYjg6T1Ka5Im1rhb+AT44xTEutKrrza4dHbZ8GVuyXWef4wZ/x",
-	"5Nw7vHMekH2WMldYgjtuckU3jN+xNMuF1kGG74UHvmEJue8kwBqaMOb2BnApIRV2tzUzxNknQGdxrzo+",
-	"k4Ft1rofC8u/o8Jywz4bhOETFKyCbdHgUYc8UEN9IwqgeiMsjnXIl5sGj24anZvG89blTSO4gaXCCyV1",
-	"3fAB//DnP1R4s+t+dZlScvii8ztuGp3z4KZBDXx7QYk8fGkohV0GPsIbsLBuGp0vX7/eCICke/W1qTiV",
-	"Bt7c1u5DdXgad8ZurbJicWsm+MOwxXShPaLVuv81Gt65wqJcFxmUPRI94hMdECgM1j4ShHrsB01iV1UG",
-	"Rn2+wtwdCCxZtL8xYaAEx9AK7CBZCvtxIKFctQKp1HP6BW72oJylWzbbspd0y+ynTvA/K9YcPXCb14DI",
-	"ucrCUriHI5iWA91yUVXv4t6qEnsrMb4m0IFvF75SzWLF/DnMrg+YXXF92KJSrf5saZ2Od5tV+KSVVyuW",
-	"ZflpFZOkH+M0Vos8E6Y0Q1YWxQwE/lYg9coVM+epvIrNIRVLlYoPuShvpsMfTdueVltS+oQAEgSbkmze",
-	"EGyfQvqhinVx0R3IeWNmixxjS3rVA/DA/dpc64Y9YJ2GjhmbNAI87p1Gn8uJnoUjqWXIKbZ0oECBwgDt",
-	"MVB2T/2AqVbgn0bH73g+A5Y7ML6d46McjxmPa6znsVD72G47iFZlFQ8KHrb4+H6AARdRvlULFcRGjVrV",
-	"9F0gsaek16eaRZDaCeXEArdPktgVBnM9BX74gRPADtF0hnIJDp2zJ5znCXtvVcS/fnz3lnzEP9vNdvOk",
-	"1fYe2C2bTSG149j7ZHiLejfmfQUhU6KYiJiCRtvef8Ef7QX2L5kYyOpYpcNVmMRUkbTaISDhSPIQjZue",
-	"FOzdAP2lUAptemBD9ODAuVmeOKmb0XBE4AxYA9/qsIkEcrMrctE6J7Qv7xhpkTf8p/s6HfXTL4jYuyvV",
-	"WVFsgamkAEcTZe8LK3S+uB+yKOWk8zc5JRGPyEwmBN5EzTFl7Pb/LKntTF+R/T9ZCEUfqZy7NQK/QQw3",
-	"BJccKPv/C6/TabzECeGE3rF/ntzJRJNIqjEnITOGEc3GlAtG7IrwMhms2DUlvJvdcHqLCe9MeQS2J3hB",
-	"VDHagE93gNMBCqPhw398XQl7dkOYBkexBPF+YsNEHDJTGkJraZ8FMmNQh14Or4BjImfjF5nTHMxagw2e",
-	"cvpoHnJUFpf6/CIVYRE3UukraxIIcwJROOtROLfEAhtQPuS7tAraICWctRcsrfpxeFN7InVdcpw6TAmP",
-	"SeuZFo8HZIutmENGtxUnZbZXQsOqkIhzdvYibVttvbkyJAQY7NuIYzAVsuNapw23fMVPed9qL7WZeum5",
-	"8PZP7mj2oAJRMYhvRNicOx3JGGId5y6QD6aZM92cVXiV1esAk7ajUEsl4l6hzryhtTQBPRzI9cyruts7",
-	"CzLuWviwoHUVf2QHrZxV4rePlRMLtDzGJUumZG6my8/cqd31jAjXPm4fCbImO8fqKh+C8G0NXJMs0uKH",
-	"Q/DY7g6cdI6sEegOQd+lkBggDbAnweoCEtPwVmdsYwgKy4t+joFZSHwqa1Amuu3fTMZ3MZjmaD4dzaed",
-	"mk/vczu4R+Dt8XQOvt1qq/F7SbhOPahKJ6xXsHdy9s9QOh7B0JxYicbXT1K30UfBMA4FgfJCHAtWEaSZ",
-	"M6pcvYWXOeRMpMZDpv38Dz7MxdQd0wTzESkzArSUXfm8ST7LEkmm1/cRcZPWwtT5jMnGQLkKCK4OegMo",
-	"08jAbWkoWx4uVolupVHsRw42fUilYoGfRbiAopp0+75P1o5qN++6dJsCdIzuBapnLlHMzS58v2XR0nC1",
-	"y+aTtFKRCj2F3ju0cZHWyFGNcFcNl7Zx4NDH+cR8kObkLdJyQcBgwmK0tcxWN+Ug0WwDzm/c4qP9mtqv",
-	"ruDpWzdgfXb7aL6uZ76+S4XvIOxXxymO2JJf+gpm7Egmmo1kHFXXO13j/HgpmPaz5VMWJiDRBhN1yvUa",
-	"jEg34nfgf0YTrwNBgLNQ3/UC0sujxecTEVnE6BHPB41QPLEQqUeMGQh/Qkk2kGA7hYnFYpmBjJiOiH0j",
-	"xtKe7yvQpFCfDL/cV0BE5Qj1hDT2FycxMwxLoz9P7J0MpSMKtTvva63RvnfT+7tGGhr3Tsll89zFQoyU",
-	"N2JMxcz9iiYqEVXEUL9lj+awiKF238uS5xsIGifZH38sWQ6dioU9Z54/P+3MR85XHPDsQpU1UxGVV/5k",
-	"wlrkr8px0pbs9+plVClZ653k0W4ag5ovOue5xqCYKhZ1Nf8na3QuEJtX6k9c8rMXrcZ9qorf4AMXl3ar",
-	"YAHtnMpNt2pB5/x5676q2qiOKEUGV0wUFLb7TkSncsLE53GMx0yfyMGAhyySYWIB7zQHm+P4FP5bjN2X",
-	"9wcALY12rkf2E4FrDQlZHAPQss8GOlPdEe9zgeX2902ZMogvlnlnxdrLPL2bxte5Iuj7RVbp5jmenXIb",
-	"y+mh+ZrzIKvssWfhRiyzqiB/ioL2gysE9h9qlRlJrA/tCYHkgIQyTsYCk1dXbroGVYz8KbnAboDeVS8d",
-	"aAhPRCXCPTP7RJKYltzwo1WjZQhW6u3+lWuTQ7mcKZNThqXNYvY11KmbV4ZXOY6gGBhNuVqEhBGOM2ZO",
-	"SQ+1ge75NwF6swkiadgs1RvOtshRwFjozjmEmVPpo4CZVnrS46LrXu6mL/ee+lITHkHkj94ycZUN6kbq",
-	"KT9/2t6KLmV8AkxOd3ynZWT3sd9t9EacSIo5X2jEJ665CmyadX6vff/3pnzAGiuQGaVbXXeB1nIkBd+0",
-	"ol35GZTBoXWkDnuqZw54S1PZ9g4JzRBmAfT2ExHF7OGEdnbJxRVqZdzgguW6AThCYxlUDZnJ49TWeDyO",
-	"IvKQiBS8pn0JnzxgbrgaqmUO/U5GXpdXUpWFja2jdq/EKU3TgdHi7A1vfyxPOoSnaQNzoO6ypzkZvFzH",
-	"b6q16OmIIfVgyD6Wfz2kONMasIdQZAVVeZbauJX0E1LjGA8Z0VkalcWH9y+Q7egRqh2dPjapTkeSxGxg",
-	"VgzSXpXP7oBMf+aPVOnnQhzzjburIzHPpsQ89xbstjY7Ek8smoE76J87eQLn4ukuBzRtTGa7CF49KqWn",
-	"srsKSi77WevuYbSlCzufLaLCr1wRSls1hQbxRDx2t+Ey8Z0cVP6gyTgFhb0yvUoDQIXap1yKQOXGJ3s7",
-	"ay6YU/wA9AZlP+Ay/QujOoxDCMgNJslMvmJsBxITYO653ywDZRpFc8dkt6TedQZd1pSTLQZejlBXDXVr",
-	"Pq1S2zGKvu0IzXUUpc5b/dEZb3KefcF/dB8jYpOCz2ZWxVHCHkXCPo2Y19Z2RQcV4imse28MjdLSg8JS",
-	"wVKfUDPKDPVUPhvzqmqlWUebQcMZE9H2Szh3uT/V1aNImuiiajGjd36wRM4dpg4Skbnc5+/cmMuojFzc",
-	"ZQXtN8FbK6/+zBOMZ/Nk/JddFlgqX7U6SEyi2PKhPiY2twx3QzFu9yyPoZcnzdba1uDPItpKcPCoqB7H",
-	"FDzAMOK1l2EElBpiiFC7tbsq+59FpF1hUIbYGJw6JVUpjOVr3kvAy/5ADVmKx8WtlEMaU8xuYNrS0vA3",
-	"yaMP+BPHbMYxm7ExDP0NhDBnyYxpBMXUTCmp1kAlPp5IZU7GdDLhYriYUNt/KOPTdP2FwDR9lSfbhBpv",
-	"T/bsOLehsAkL5nr+uoaNJzE1TPdq4cp8Db/6xt/MQSUyrOW55RQGvB80Ttx/N5/Vm54ILqAlytMvukYX",
-	"6EnYi3yGH6uObsYyjUwRG3DBfcgJ6zrxEDmeaRiLy5QEoVPYMZMSDcOjTj/ohn2lH8tqCq21VvioZp8L",
-	"H8XhqXc0TnALfrErbgSN33AQYuG72J+ZftWzl6bvh3YjhcFJLrkPutdBUQLvHXXU+u6N7piZkbQyZjHJ",
-	"MAFZCWpY17UENaLxbL4PC1uwrFB2HRu2tJ+8st9dVvc0s+PyAYfnMHI9pBH7pz03uNd6pg0bZ+N12An1",
-	"n1ipO2nDvE4BeR47q4NguiClU6BDHWfw6LUFrn5LJJIFN9o+ztLS16l0xdOIeqg37IcHnMVRAHMG0HbC",
-	"V1If3tGTgIjcCPvTibJeNhdGEgqj9FEnucQPNJNqqM0+Jb3CKeph1xB809FOEjlwVrKSU/87NwJ3nEXZ",
-	"sAYtM7UI67afd8Owh4JrlraqAs3cgFvTmacM/kjdQmC0WnXNb+GUbZwUCtbr7F+7UvgIqJsC6tcN8HA9",
-	"KNsNJWXxnJcg6V/YxBxyMskjdqmR/xdgC/M4XQrTy1v0y9f2Fqz5+xmjUlrJeUDazFw7WmlHK+0hKy2o",
-	"C0JyHu2+eP+L7DifKFsACrsreb4mmSCi0XOPH/KKuLtDM0lRgTOiLPBYqIH2b/uqxZzTrGEWiuKcQ2kd",
-	"37LczLxRuTg2iVYn1dYSRIypYpHc0NxaPmK5tp31QCV2uVgSK2WNdV2bHdBRPijL+xjKW6ji06rkGpX8",
-	"WThi4e0OUwrXwNejkeR/KpM4In1GpkqKoWPABbcnnVqC+x+kAopvewGfb5BgyjM/UKKSuERo4f4P2UVy",
-	"Q+Q6/8iMFmeUOIMDbYc5CyGUScwS9A6Wk6ePI8bMb3ixnYjyW2nYX7k2ZbL8M3jbAw4j76/SUCh1Me50",
-	"KmKqvcmAG/2YIZWXcjyhKie9WaTbHVTHQ8WYWVOwJ0pOpKax3kScH2SP9TMDUSX/opgIR9Cb/rMYAvMi",
-	"3IImiU5oHM/IiN7BUKxRbuKji6pgvJ674giZmMBVQriiWiNzLC1vpRnZbQN+DKkyPtqVxB33iH0bAo/1",
-	"MFbaSfQDE95MdiIuYFLQRP3H/8R/OTj4j//vPh4cEAq8d4e8yjr3QgBHEkeBGqINj2PkIX5Mmce15mUe",
-	"j3c693MdKU+zX9VpN+nMZqdAMx7RgPRnYPji+AqJ1jR1gcSIhHIyI3JwSt4CNfSA8li7NbtKBkd3h8ta",
-	"lE/7lC6ztnzM0W+vMxgo+JCpk3azfbEKq0Hx4Vap4+s4didlvJO0RTHpXJZXrjuP8aDc1jQtf5HI7Wfu",
-	"etPJiftFQrZ0ltsHLgqcXsuzdj0sgx/xS1XXj9QMWYKy9DpF3qCKRYxlxFZcwhv7lVoz7kaOeQhC35gw",
-	"1VXgmYcyceiXDj7utC9/bAVuJG3U6DTTyC/8e6JkyLS2fz2DKdSK/clCePf8xY9BQ8mp9m/pW2B+bXTO",
-	"m+ftoJGI/I9a1OhOKcz6t9/4ulyEGZwOXPHQQnK3z5UZdcdca2AUb523Ugusq9gggaW2mj9+DRrWnUWQ",
-	"iK10MgytBo1bNjFdKD1Or9s+aV4UrqtHtH35rNFpvBg8fxY1n7eeP78If4yeXb6g7QGjtBleXtKo2bqk",
-	"5/3BxaDVb/eb/eftdhi1LqNnYeuy3xw0m7T5PC28arUuLpvPm7AuASzwVTd+sQKTKxSIOZDu3tdHAR7G",
-	"TiNSs66CeWJCgsXzjz/g4Q4V0xp5uOdCxYVfgZGZ1Stu/T0/LdJ7GtHD4eWLQnj5PGhkJwSL0JOYdoEx",
-	"rfPsax0lAntXG8BThfMo1QAfGYxlZuTlx79hOIj64N2TXkov+hSz+hr7MqkypGc/20PPOj9UKbXH5SAl",
-	"xcdE+43AL7oP9JB5H4LReGEIVNMoX6iPlNMdH6lKx/2HQN86CCDKLCWJrXXnCvlzyp6JUEZcDIMbYX2W",
-	"bHHwQ5Fk6CwP7P2aLACGwQSISiMfWZDZODhl0pUOhDSOiyOqb8QHOUWOORgHk6Mrc9/p0/B2qGQigH4u",
-	"K09IYjf18v27j5/If/77/3+Wlb9zpntXZICTwHs+DdoDQtgTAle0D8K1Tbi8oV2DQ+DADaTR9M7xpnVI",
-	"D9tm8cP2p07IdVZUYTc5LapwDwThGbYMwgVPeimiuwOCqQb80pNe+p7j1zNE3jHlrOr5CxaCCxC4sPsW",
-	"4Vdh8SMaD/AO8OTAiUB2Twxq0JjgxHo8vhEDzPE0cl5JEyYiDZR/N4IQOjBAGOh0On4YzvZpphV6UNwy",
-	"oVbtwZ5fNC/m7Up3svIDR59dkDf8J/vKpfs0Pp9bLoAnFWtO0iYVQXq56MfJX9islz6LG2H1WOFX7LeR",
-	"udC+2qNxbLWhezY9PLBj+9iA5NeMqMjXfjree2TNA7ZrGsLsoAdqXXYQ0CntauIRQk8ObXIpcz9A0goW",
-	"fMx79ldwDI0cMtjDOcjyXUDV07uz9EDpBO+WtXrGXKR/L2HSXqdnz57tTLrskw2pIH1mvayxFZoI65GW",
-	"tTJTtZVT9tnkb/8K/vhS1nfPGY49t9S5QiwsVIAZmRbMgvuHEosYwLtwzkVqPVZUpaZWa/mNZZasv7Hs",
-	"leLFl7rB33+7/vT7ry6MA5QtVJMpF5Gc6pNW+7J9Sl4xAwt2t8HTiOsi7mCvh6rOzcUyk9/XunJm6pb5",
-	"YpqNeShj6c8BcJ3SvhVyPlmS/VlmJXWwJpQhi95W2IrQXLFIC2VdVwRduj/tZrOCVLkq0DtOYsOtvQGj",
-	"NE7QDfpSOWUg8wzmgcabRcsw9KaG90oJ1NcCaHWLEd9/4JL+uDe+oJJsF+NzV9a6vtLsM7uiQ3aVD4Ld",
-	"iNaPV83Ls2brzNrdV79ctS+uZMIX8ut6RVtOgvtQhLpdc4S6NCDmHFecsjeV6harRqW4b3F9syVquD3O",
-	"TC5zHYLG55Mx/XzSB1F59mOr+fz5swv7KlL5P0yA4K6/uH7ttXHhmAAMapz4oUGXjeSUDKhC3Cqfi5W2",
-	"AS9Z57b7yVjHqMoxqvLNRVWCjTEZLHQvontfyvcL+tVUZGveQTHfktB7FlIRsngf5oFhNEFLgHWYBoY6",
-	"2AdznAN+St4yhvMOfcmfHzCTDsUdyzs3Hgbp2OGGf9DEi84VUWwCMGYViwsL6TR6clqsP3QpWqtOmIhY",
-	"Ru5137WFzdyZa3vUP0f9c7j6B2Qn3kf989FIOKKHUHpq1/qA7llaNWAoZ3eq4VPWJBgzN0llSLkIiLDW",
-	"v1RkKGWE03IhLAnRXeck9NkQovdseloynNxLUxotkwp+Bq5ktZHTNuWs3vgzxYgQwZSAklP4vke8ZYdG",
-	"4mavqzrWZ884apmjltmxlnE48xhK5r8nLNlHDfM75QYSiZKgvt1/RfMpUQIiRHNA6hqzfX5sIw0Et1Jd",
-	"j5VO67KqgNFwRLjWCeRo4C8lpwGWJivFQte8DdMq+7PAh/OgDC8d0A4ZaxGlgA3SeUreumleIRVwk/mB",
-	"XouCTxj1x3u6j/k4MQu35Re81e2HoMrDvXYbg7QCM0CBCTS7Y/ZcBKGMWICt+ljNGYyZ1nTIbkTrIrh4",
-	"3my22oGH3wCAMUgLIBEP/d9BPogcvMSJavnXOjA7DV8gEQu5ThOJ98hEqkeowQ2R7I6IuyWS3hNwBwSe",
-	"gMDdFnH39Zh1Gq4lAioB4GAZ2q8Ou5aNXisEXfcmtID6tyq0WyF9p+S1lWGkaszN/qaurgTy+VkWH/14",
-	"LB+nKKMa5ohX1mpWzVZYRXCzSs4P9h6/8WJOK0pbruJ0kyBP4L9LV26CzZ8F92ViQjmutXTzg5w+UL05",
-	"twaQ4izZO4eBFUsL51PtuVzls+Y257+CvsQzG3pjbH7FiIz3S+ABOHMV8EHDY2ensTSsQ7cLArJViEBz",
-	"9hV61oW1Sy+CXFtAp4GKplGYue5M/jqK9z7I6T7V70FktM9CV3biTZplFcNOFcGYCjqE535irfx4MfVc",
-	"Sl404tpINcu1BGmL/0Jg0dmUaUMGXGlzSn4WBhCnQJGHBdQgjukc8DvJo3+xG1IPCd2b9M7e4I0d1nRw",
-	"cJd0V4otI3p6HQvr2R/LYHv5kzVSVqwh/6DLC3uAZSDYJgPdMvGCMFEKfhbNtiW96Oa585Rje6ty3EXR",
-	"sncq1ZAKrmF1yzJ+NlveZ9Z5LmG72EfmVJsTpMdGXoda1ZXTGYSRsZd0D7wIlViYtp1Camji7WXSGljz",
-	"lsZMRFQRaCTlokj8ZviYkX8CZRpa1tnhwNhpzsi1+MrdK1IYJeMYzXAr7fZQ52KmvunQ052pyJWOYtWz",
-	"XUrGG5zv8y2sgOsUcaGuGglAHLsbUr491P8PIjZ3anY6OsdL5VDeMSXGYDalwimkYVBmFyrGgJPjpNW6",
-	"qFFqfwTZXIFmfW7rdsP9Nf/8SiT+gztkh1xe5dEFj8Z9th8YI5VKlhzk0KYaZlaxt1YnBss7vvaVWWmp",
-	"1H35q53j+jtQnEF90mLtZ3hc+xI1XqRYU5qromrdhmbdgg+zF8z+6fPGGhlPUQrNTloKLPSHXJqV5rFU",
-	"bGXCf6fDfWKTxZplhD9cWOUfMjdMoHQOwMZKesfTAH4W2GM1cJ0fSHKER2O30wFqg4195NRarDQ/0Vss",
-	"vi4BECsRvitunit/BSX6wNxf64qg6KUJJyVj1xOEnQlrjPc9x44roygXXAx95K2X5qAgbRXKCSO9RDOF",
-	"yNqriE4c4pDfQ2ILgCgvPuuKi9tn1J2LRDw072rBtewJq7iSe6sqKxY0Pp+EVjq4NhgAHwy68J3qYHbM",
-	"HBUHtRah9coA5oOUnAC6BauYCbyhtpD2v/zSEyYnsRuTncp4RCEa6EXDzVPWLHsFijI/TyysXi23xnk5",
-	"e6wZBSnOLGdtthvBOrYxG1MoHaFca/p/2ZVzdeqXEzRwq/IGbKt9cr7CEJjWebaT1//xv7Sm5I1MtKbW",
-	"EZCQSg6pZlOpbrFJbBOD2UvS0jy1tYWmdjK92amf6oiUFQ67s26CsbNHMk33b1Y7PALLvyN9w2ZpSMpa",
-	"LVgeBCqOZUZ9aBE+SONP0PROngjZl9GMDBUVRt8IM2JjzeI7BgEhGbOnQXYprqHh06WNBTN2V37QLppU",
-	"AhxcEyfuMMwZAaO6OXkPxjJXS2qZmK0oKSsKwo4iRd/usGEv6aWFVb9aCXCH/r5wW6XuDnyj4w6vVJCf",
-	"fsiuXT4klE0VLo8B1TM4+KgRH1UjBhvL3eu96b9apCpdjGneM6tVT27KqJ6PxaR9RaXDZqVgP4CrE6D1",
-	"CwmZhRoOKs6rOM83HStbF3X5fbFrPjs5X1kz7YSv/LBGny7UNY6ofCSnJJZi6MUG2LthimfN2udxBlcv",
-	"jJ0qPhzBMxpaE9IxMnUIDUOmNTHylgntLUtnvFpf2NXvY+85vWPESNKHlxXTIxwqXSXTFRLJxK6mPO+z",
-	"1na1Giur7eb5SXNP1Lafbdpqb6y22zWo7YNDpZ9FVKv9KxiLqqO62E5sLYU49mEoCIGBmOOwdzkgit1x",
-	"Ns3k37qzIOLol46lNiRRQyZchdoVUUwbxYFjRwqm02wCosoPmtgDRgyjYwhb1VKdBjfzSX6AxR5WFBg3",
-	"ePuVael1GkHjJPtjmQjwq4QR6Whi4VgowqiKeSWJlvt5I8ujwZ7beqlocCgjptPpGhDUrS4n9s1SZRsw",
-	"5hBk6d4lsWCK9nnsGLEmLOQDHnatvHQTMQpV2a7UFxJdeyA/lipro6jASED+ljuVNxhKMeCRm16tWTzo",
-	"enrBxVP+215JLblIcB81E5obfoeVzcI+8hga7vDyvrev3VysQ9p1l919dE/ZIsVjRzgBiKvjm/C2i/A7",
-	"uLWCluTVwE95FsvaC58XlQNMRlSzb6eOGW/6Pd7UsYb5WMO87VIskB8gvcxVuu1FJXJOFPauCjnmA3YS",
-	"zsKYkYmX1QOqQna1hTyj14e7INDins1LtvKLV7kCi9swQq0DAjQLgJzYAAg0s2wwYKEh/ZmVaxYPCrXK",
-	"+PP4W2irVRcpr1R4nDskO00Mubri36iITuQdU4QOFfOjqsET4YJrrAf0Igf/7cqkXOJerFRFnNuH3eSF",
-	"8g/i+64enseGtYqeEFW2VS5clJq9LhXeqn4K6jnch1js+8DR3GWFb+7sH8t6Hy7r3UgFHkt6t6n1Druc",
-	"F422Wmp4FRswxUTITvqxDG+r/fXfRzwckYjd8dDPfRjJKRlTMQtShmH7l5+PBmmgRGOqZ2P3+4Nf50+4",
-	"zGPB7pYKdvEYbGO6V/ERpjwRW3XIMSz4Y46EzCXCcp+5OGm2PsEHVgtbtlswh7APDVOfaD9mhpwH5Fpr",
-	"Oqa3lChJo5Qy7LKZY2GQE5gYUBnG/LFQwRJ1QZE1Oq12fT588WE8thtfmK2zeOKhO4+QUXJL1tXxza04",
-	"9VAl6ZAPR8LwOE5nC/kcmBwMYi4YTsfJ1uqHEWUuv/fgHf8i1nGCdTFkBoo8x8GNEHJqMRFGjuBvuhVo",
-	"JiKs56Sa9NILuZkz0GXhi0hNukh9mk26wZiDHGBd58yHJCZUm+oSz+J52YtSTyc252UivKxYttcUmLpd",
-	"+cVu20Modv5YKNYuATGBPI3/aFz/+nf7u6229Q7TPy6s6lkW6ZDMMI95zbXcwrnTWhr2gFFMBx32KKJo",
-	"aWmAu01CEUeXhtEVLMbFoZDrOHZumb9qQNLCIDw7RULArJa2MIcCiuBLQyb3kKn2qMmBid+qEpcX3Dnp",
-	"a21J+j55xb4vvtfDBomLzqwmRrsM1pTK6ZliMYO43c4iNyXmFNUkltqADyjHTKOf6wmrT8nvLiWcG+eY",
-	"G3iAIjBvciHfIbhXRCYGmbBLYkBIPg2bUhUIWoaP2v3EpmbSLgsV9xL4/KOZW9aLwrLuo6P/2soI+WID",
-	"hGzXiJD7GKBawt6AKFUpSoIQyoFV/hvYHYrGJ1z05ecFcSpqYEauYEqTEVQ8ES5yM2R9lTK4WjOCX+8z",
-	"4Esd1xesUjR+DSv9xkJVvYni0p6OHpkkRhMGrQsi5Ez7Gp2tR7MK0hs0Tgp/+fXZN9J/L0+S6p7d2iGw",
-	"hU3l/te7ejFNqi9bzN1L2eVzb6+6gPSr1d30UjNXXQYhi4jRCOjDs3G8WZ87EJgt6iOXd0xhadrKve4D",
-	"JcduO1Cuqy4xR1O0CqNAXVHIzWhVLV68Nmz86LSq9sLVcbhMJhQLGb9jET4TD7M5QPfQ97i1hkXdsE7j",
-	"5sNDDwug/hqLhTe0uBwTsF0pDJF1WXj4o6RVA4AIEu2dxjVWsaRdNUwp/DM/h3lAroc0Yv9sfF1Yr7uy",
-	"6da2MgdzY6xjdNL+6fmni9///t82YQrz8ODr9lwTopVcOubxzA/EeMVpHMuG3yTfkTLmAgfcavbZ3p+9",
-	"4xThOg1sNIAHRrUUcFL1iFmtbs+pZsp6I/AyDUM5HssIYzZ/5GxKx9q8oPh4k0qG7FhV+Mv+jO/NtItK",
-	"zPAdpW7Bc6BBcyi+fdSoyY8uYssZjtzZoRP9wcf1cxYtKOOYi1uoCZ/zl51nS570il0EvadXpCcnTHRD",
-	"qlmP0FhLEik6MBpqFzU7LRJU4G8iNBYrAUmhXwdWwqIckSn63TBkCmfoA56t4Wvj7luBSUT0IROLg6iw",
-	"SPfao31+Q0u0goJq54jf8SiBuxwzM5J2G6wDZpgAqJOTJEbQdYaN6+kAyLO7Zd8qapR24+tq4IQzEB67",
-	"kGMhLu6jl4y4WOod4w7moLEcAr+ujEZWvmIWDdmOK7IcshPNPC9WGmGjruW3FvlP73fXIHA0/47m3/bN",
-	"v4ODuVQ+a8c6P3Z7lxOYfSBxwFiEFXlu2FJEMRDiDhQgn4uarQV9V7miDfhtCfmR0mmYsCsHahNFLLaW",
-	"DovmUO+yETT8Jjc6jd8kJHrsfmj+mQg+HBndWC3ormj80h+hoyWztoj7PaxdviMW4iyjfbJjGMprACQG",
-	"6ARRR15bi0HjbvpApTetGReyG9IJhVG1K0vlK/fgj0K5tlC6LaxdJsf2VC1o5f5FwtEfDKyC+jOJhqxD",
-	"+jOcSEhhC7U91zogMPHXtReKiGj2OSD9XHN3XvZiRpXQafsFDFuB/P0SObc3bsU7p15YzXrNmafwHtqz",
-	"IJsujWo/ni+z06FUrNFpnr7I2b5/rCx8sF9/5dpUBR9jfsviGVStPl7u4RcuIl9dC7H66UiSMZ1Znwfy",
-	"TSLzfQ44mCikOUktoH2wa2vWbgPK40NXbeiPdiMedYU0XWoME9HqSu6tNK/SJ33UdOubn7HUeT1X5P5H",
-	"76se3QcNrTsUyncDQgXxI/6B09LNPverrU1O4VaPAbVjQO0YUNszuPuJDV2TTq3YZpEEy4J2Bm81QZe/",
-	"kyN6HdHriF57hl7vE1OwYVKjTSKmeYPGUTSuCWx6cUVwThBgojoVUVqXEhCqyYAqVxLsR2xYT/MW2jAH",
-	"7mXN9Kr1wTfiRoBj1cPkb4cY9tmchfquF5BeHhI+n4jIwkKP+FmxwMauJ9Z11SPGDDCuwgD9UI6BggJ5",
-	"oBSj4yCtZ9ZGygiJmtmNGEsLEVf2h+Bz+MuubkMOBn7SiM8gnJJrQdjnib2ToWQ6Bd8e3lAPdi4l2TPS",
-	"0Lh3Si6b52Q64jEjRsobATwA+CuaqESU9ZXmgzb6WCR9LJI+FklvUiQNqOYvlFbcQcCu/FoRVyyEXyg7",
-	"VTIxYErBl/FfS58O/1xCJL4p5dylmtUz9C2r291ecXilECTweAeUx+ibJ4IKPYWCO2jwB7B1Hf72QESM",
-	"xgaWvMKhAJpXDDnde1xbo7fcnFxCUT+jPihc805Ep3LCxOdxjPuuT+RgwEMWyTCxyuo0p/LG8Sn8txjm",
-	"uh+f1nTMiJU7bfVgQWsGhN0xNSMhi2NQkuyzBcD0mfe5oLDd9556o0w9F7ar8eWmwaObRudmCcv2onXT",
-	"+Hoj5uhK58v7/d4BX50opbtueBOiuBYeBWiGB4ibN+LhNbFW8OHkx1/O//Liv/3fbwKLIQ8u0KeY5JQk",
-	"ImLKLdRKfSjjZCwg8aOvwJ7DXsw/JRcsIv0Z6V31Akd7gQ8EJu3DI7MPJIlpyQ0/WhtEqtaWaIVYPuFg",
-	"X0NbaPMeiIXEo9Qx5Kf2LtqxOAJPilPy1uXSYkbvXGLb2cR9NpCKObfCHoMcX0hm59qfDwgFrRF4JaMs",
-	"klmMClylCpKEZquIuZ87SyJrUVpz07ptU4eBrGCTLmYVXd+zrzEr4JXX0tzmuAXdMfKwW0PDapmI6zCW",
-	"mkVd2DH0N4esO1QymTjnNWjEVAwTOkTybvZ5ElPhSoUbL6XQSWywFNsK1UDabT1JJug6hCMlBQ8Jj2PB",
-	"tN7EIX/Aex5ZvTbqisQonnrKOTca3z8NcwturJ6l3A1/anrkSoDolaIDc9gkIhnmldcU2DuspaJgrXl6",
-	"98As55Qv7NLaOPW/9rCFlcFhRIWALng64ZVgsUzALrPoO3n7fRmc+SMrtOtOqTAsWpESFtr5YRAGhyv8",
-	"EdyzW30wLxcr9JZHrbHCLUBVLu4HvTHbC/wtQpt97AJbbDLNdYLtU5HGwlmDUoTMty6gNXRNQpz9Buxr",
-	"VBB77BSPchQmVN+66lRrBk0mSt6xqON/Bk0pTHPkUrfLFACvQr6Ox3LzBEhdgwvRJOkmk7kMxouiUeHj",
-	"Y2sUDu5kpuEiMd3H8PwDWt7NNaTEo9tGOv7MjXNZEJGXZGylw24UNIVOgV0WgojESPwzwEip/Tum2qTc",
-	"PffC78tQcfzmlnRQcea9pI3dqwjTG3n36DNIlogS4IS7O5w/tp/6b3lpHjOtwQGtEuefmJmy4rQD3xHj",
-	"YrK1ivIbv56jLO+LLH9p9MFKaPxuHTVBNGP5VnApyKeEaUeUX+XKtFYnEbuEQggOnpIP/3+tB1jwkO0r",
-	"tjgR2F94qQpUvo8pFxCDv7LKP6RCSEP6zJnXEaEDw9SUqkj7OUWQVc41BrhJKukEYleznJrUmcXstonQ",
-	"PjAAwkhIyNNQIcVsLBOdFSNA0Dp3aB+KQLoDstNApBO6T5mk6Ql4B7/RRNMrMgESPEKVQvNOEC4MUxNl",
-	"l3LaWFcodhuH8xtfIpW/Z4wIj2g826syfw4XcpusYEJ793KXpcdZXV6fag7ZTEFcmVqOT8+3C1y7D7uj",
-	"GLGQR0yfkncD71hAwvOKUCLYlLhTTxSbxDR0smdVIuYiNmqZTdlKcOFc+2WXEXfCMvxTeuf3/UA6FOAG",
-	"G53GHTc07oJ4M52FvBqdxr8Je+8ht2gHw9kVv6PxlZsemjreRCdqaC2MlVHBb9kHvIejK74RmlzrW4sl",
-	"mokoPdy+NLQuUDlz0akdgstPM6LlmGWzDwBcpiOJYbQAJB9mmmcpgImSIYsSxTT2FlrfgRvy5KJ5/hTh",
-	"IhGxtQnwmafxuHUoRnCDdo4KxwzGMYPxDWUw9huPPSrOIzK+DJDMxXB7qKzYnyzcZTfGtXZ5Cy6GtbWV",
-	"4V0dkfSIpEck/c6R9ANUzG4NSCeK3XE2reapwATqDDOpHTL1hmVayQZFo9ZLckvEWkX4HNTqQnDKdbJQ",
-	"ETLn3KZBpDQXjC4ykEQp+U8miBZ0okfSnJIPTBvFQ8Mi54LpkZymvVpQwMfoGK5XQXfh7rO2UpdylEkB",
-	"4gv+04JSDinkhAmYQyO6drPsCaexFb1GIkah6raedy9fAFr7b2M9W/X32oVPZ3Vvhe9ke5998x+NgcKj",
-	"hpvtxH/1TLI7PxWlFw47E/XIUd+PjBH2mYYmnuFRTIfQpmh+mIklxeAE7NDegUAUhqbScBaUkjvhCTyL",
-	"LYgnh7F7AUo5g8ESJbwDHeLonCLki0qpPQKi2J28xQg0TlKJkBMXDKwp16xC4HGj9qL2dS3VfL56UOkD",
-	"no2vLph0rO3cWm1nPnuCU5I2VsSKaRnf7X7I1H29XCGawJzNHApI168KnTxQv2VgDjgoayFJasUSKmbp",
-	"aPGafCXYuMOjydEyTvL8eZgCsDtu6C0T3ryJONo+ZCT1hBsaEy60scppHYCAM3aMNm8CAW+lYc6osNIB",
-	"U2VdshTa2zYv+D5DpbdDLACyIF0w9H/QPn0Mlr015N9K/FeBwHVENemzYSJqlHC7GwfLg5UTbrs3gJkD",
-	"qchbTsdsto4Uw+E4CvEmQoybWGOTxtmO7fJfFGP/ZBqBievMzwkIuIJVsixgLqTCIdppK7b2BA65/BEX",
-	"9tiGblo3eN3jREMhir0CNqaRkYwj8uSi+eJpUIwT0NDwOxZkZW4oEvATI3rHfEgDPQf8eSroEPha8FuS",
-	"6BFVPgyC3oX//av50AjYI66iPK08x1IXrFvxOzXmWkPcAsvqeGQtlcEMLiNV5Gd9GxhBPlhcEmMx7zyd",
-	"k2lYHMNODmhoXGdz2r+chS3GdEY0q88i2szxOcaMjzHjY8z4gFXbRyaiDRWbDhN2wu7s0qqnlAOeI2eD",
-	"qyHo4RPrEU1nuhihWY3/p6KW2S7rZ1zVYXHfyDBMlHqMSubclRpBI3/h5blI8MEXaWquSA8VeOn6lyex",
-	"8evEH7PyKvkKNCmwoFvuOFbuX9G9tTRnjT1RXbjfLny1zvLuSvXxLEMrCxRuKvJFO/cnnulMYxQzBJ7c",
-	"TTc6F03P2NaCM7jEV9p52uullc2PFvdhjzr2wTBlurh9VlZzpyzPuPeplbtVqFgERJ2fVu0HrhXHUacn",
-	"RCdqEtuXmkHDyK7/PN77gpn9rXsq4Txo3HHNjdOXS9z1szai6ybF8SlqPX5hfHa8F9Jz2I85qS9oCzcE",
-	"baOh/AtnRsA1U48Ano1G1npN4BTrAAjcpPKc9h0od4X3QKMwGo7IHRvxEIfpuVLNgIAYIYGKZp/hGnTo",
-	"vnlK3iNDOlWsMPAvraOHz2d5DGTRdwPwwUew0AdhOnAb0tpZ18rjnBLteYy4gFuajKC0HKlceuyzHzKH",
-	"ppJTm9ORgzl3K77ef0q5yfe2CogDUmFIzJn2XsogMYmyXpbbI0STLElzby+ImfKQBX4QYd4kzM0hLNPJ",
-	"vrY/Pd87TbJsA5rwQCIUg7vsPQQaT+lMd63b2wga7kH5N/HakX+jDJwuO5f3NMCjQf5Ksw7Sh1t3A0M+",
-	"l35UlKsqyuZqirK9oqJsraco1zhWZfrwg2PiO+w0Yl73VoQg4TYhoCTu5Kxc9VqTtZ+IKHbDT5d23BZT",
-	"xwC/6khOCdCOOpWbStWcYgyyT9o3tOFxbNWi/wQG9dLPjKW6p1qxVN06Dk4xQ9r+waHiJWoHCGvyOmfD",
-	"Qp4j+HwbVnpN4JOapfsT7XnIik8ZYzI7vnYzflOGmNcFeIHmMqUYVPTBxFvtrP+0zf1FGkXnmtxJHs0F",
-	"wlOiPW8FFwxgUgw25a3aiih6CdJ4XpgNDNy6qWG8eP5lTFrtgBSldD2ftFYmmCOwHoG1Alj3M5L+oJX2",
-	"EnFqOXxdyTY7wzFtlSbauzhi2kAUAqlArgAH4QXkiIVSApmY0gD7/cD6VanJRXQSjlwkxr66RPgdoydH",
-	"LpF94hJZN3VahdI5AFkWItuNoIExs25/tlwysY32exaFXwWOV3Np6wvjgibZ02AullykbpebBOkoTx7C",
-	"r/2iPXlj3Uh3A/fcRz/TEs9bB+4bMQwKT/VITjWhpOe0Z6/obrqPupinq0RxUz0sNuQM0OIHXEiYxnaD",
-	"ZuRJz/2ri2/0XNEL/rwzXNPYqmIh1JPgy/ZVsPaicsQVt/fO3G6JU9ZCmPUFbIsBxyNYPgiWaz+2Mkz8",
-	"K9znNx7OszcJKJsDX4ANI5cG3/UDfc6YPPvipq6uQRu9WuAtRaQdlXwdRXEtUcTB1OL24KJb4AaBHbO6",
-	"WD26TRN8qd52cCYm1Ixy05a8zDbmVd0qE3f+2BQwzqAWZ+slzLvZnEVlCO5ECUliKYZM+aw5HUsxnDep",
-	"XWE0bGV1tNKbiA+X75Ygrf2BGoy/Hfc9vKRjp1R8QbPLcy2NaH+DfaAplNUcoTzqniXSwJJH3YcfKX6w",
-	"7Hef+xBovXrsQKOJfwNoQGU2phEMpGRKSVVLQPFx8LsSSl+nVVs/+FouqhjCIRwavjpgth2Z6f2YBgRA",
-	"cxVa5EkP30l98bUB9yBbzHwP/p2cQWMiE7hd/RkxU0kipm/13kDvMTm0UXIIBH33qaF59VD/Mfw2c0pO",
-	"C+Sdl021gWunObEiSMN9atv4iCt76Rd27NzYXueGf/r727vhzmnVRfHdLvzg0m0chW+VXh2vHdFZOpfc",
-	"zfdXJKamev6tfwYDJcfl028jHOG8xA4sWAOjKuYPr8LIldZQX3KxWPwsE6MYDUdLjiVYqLcBVPIKuNVe",
-	"pLPvfXw9ff28Va2YoZvw3C8+/VBxElO7sOSLTIH/lKDMcRcadYpxTLXugti4mdr5E9tpcIHPkktxOuZD",
-	"5Roys1cbZYUhVQo+v/l1pT+LIP7YuU+/XR7eqtOfnoQizLTNI7WzuI6SRW0nQQq/2BSic15NJ21bt0ZT",
-	"OiYbGl8QrAVjEYtOyVtoXo8kwSEQsRRDyFkGvgJOSMMI41aNn5LXwo1yxt6TAvScFrOcuaaWhwvs0qTm",
-	"oq6S6q6R4nnaaV6zEtweE7iWAqNtg8yaaLDFRO1R8XwDime9U1XRGCJVdNiZ5Hu6rKo3RCrrI3qFBqZ6",
-	"RrUGFCab55Hnvca1xg0vkTe+B/ebGaZHWDjCwlwKL0yP1l4EgZayWF1me85m3bvWjV4mMb1s8hC0ZYM1",
-	"Oa6pZ2Mpk3LV7o1NDc1tNXDA46Ex6ecEdG1vbFstHEecPeLsnkfblzOnsiaO5cB2VZNp15nXrVWh1AWf",
-	"O8qL/gThERh46QsWIro/BShHfN0jfHU51dXQdT4DuumB+5ZB2GU95xB448SnnFQnO3+G0Kd7XAERbMq0",
-	"wWa6VbOb5bnNd+8PLaGJTJBbzmU6usmgcZL+a5W2uEX5Q5+WXDJnuVDY3r3/iN/Ykwn9H9+9f/TUipws",
-	"SqcYKiKqIuKOvhjmCIFzsvrS0V4lMdPbYwvDoSOOrXig5Jj0+lSDEukFOBETXq3gLZ7/iNtGfZUOIYbP",
-	"9iYy5uEsdXXtu1zp0xuRcm9ll81RZKXdZPBD9uAoGvHQIEUZ6IIF+ZB373eaBMF7hu9QzWJJwZqNAak6",
-	"7WbQmFIluhOmQvi95/YVxocjLDQZ8eEIbIZYThud5ull0BiziFssaMFZNtzY6zQ+vntPrE5trCISuxmd",
-	"bZ/ItznhBER+wXCTNYX+AR195vzXKlVtBRw/krvaVUFQAzKm6pZFpKdlokLW8+8EeW02pRp/yCoYMmMl",
-	"86uHzGAZFIrdZsCfiQ6yjdMYfodqzbQeu9/Izq1jTFYyBu5jC5Z+Qlbhc9jg4D+GFNc6mVjjySoW+B5m",
-	"jLv5uecr/cAkpuKB1X0NGtQYGo7Gngw45uK2O+YiMfYjVtQBsNvNppVpKrq3jE26EZ3pRudFMy0Mz716",
-	"3vyKnN04SA1uvovM1QMZx3LatW4Jrn8k46g7pp/Tr1qQ0cabmkB1PZ7YlZ3PvTPmwn3JOhKKyQkTXev3",
-	"ctEdS2FGutF51gwaiYhkF6J2/t25Vc6j4eVGaJg9NqjNcttq7YaMDmKQCOAUp3E3TExXDgbdSI4pB68o",
-	"KHs7ZndAZ37eCBpj+ieQcXeFNNYqzx6FDhVjgoth164Rq5o6z/Kv40LdO+eAr94Kd3fm3rM6QcYRU/B3",
-	"11omuJtA/+1/urgxEde0z2NApItm0BjQMY9nsOvdcMTjSDGBj9juCo27njec2aN5kV4RPUT8JOjV7l0S",
-	"C6bSH7eLm4xmmoc07k6oNRXtUiaKDQWFemK7UqpD+zqqFceVnTnl2XmjodXvMYuGrDuSCUJ+OgO+0bkI",
-	"GsI6lHGjc/Hc70Cj074A3A659T1Kv9jOffP8/Fn21R/bX4MGTDubdQc0NNaQbOfY4v2x/uorhFWqUvpU",
-	"87DrBNodLMdEz0UXikAADuBfXZmA/T1I4jj/nYageL644c6gU8xRyqeyg6ZC1w3Tgw32Qyk7LfsE8kvr",
-	"uoBTF8Xe3rk20t6KDBMnA8/hfri+zYQoD6N+C+136f9m712X3MaxPPFXQehLVf2HKWem03ZZ+eG/Wbar",
-	"2zPlS9vZ7dkdOySIhCR0koCaAFNWdzhi3mHfYSP20zxEv8k8yQbOAUBQIiXqkjeXPtkpUcT13M/5HaX4",
-	"2G+qIQlj0vUdIw8f9RzF7tozZHvufL9ZMq0b6eTpz4tDPW4aCp5dHMvcnmAwODDHCuoGfHbaejzz6OJw",
-	"1mHihnsGmgOKSkhMRxWiter1HgTba/GrUZ7rdKFPtoGGU7DvjTuiyaaBgBvo6LC0cOL7t2TW6UOtQ+0u",
-	"UXRCS7ge69KoVW32odTUOCBPjo6fBOVcrZ2Cx2edsv/ESXTQlw760kFfOuhLB33poC/dS31psenQku+q",
-	"Nka0JB23icDXu5wuJ8zJ+4ehYd2613jXDKdXNJ6A39Z3vUP9UFsFF5MvfeoTfGweDxKfoA0m11XvU00t",
-	"MxOrHMRtO7zZ3KZtnMb7TmhaJA/yo2KxFAkx14OL8U+dzcIfe81l2onu7mWktdF3+2JCxZgRSjzf2s5N",
-	"C+ks7gbfaTfqIidszlSPzCaSXbOczHKpGZFoFGEwyPZGcfMFGICz09OfuuSTa9DrjDxzkqDPK5YY0jSS",
-	"VRGjZmPzGeSw5v9zQBr8LIwGzBJSiITl9TmOQuI8bO9IG/C3M8sY4UJLOzrVZW5jJo0UC7hDXWDIrWkn",
-	"Kr+DJo4H0/FgOh5Mx4PpeDAdD6bj79R09Knad247vr6PrnmvXS6osO+hsg3Vp1Jz2lGVTfho1NwFySiJ",
-	"5gmWu4wiOjbMX1cSimYLgY6IXNO0YGQ4x/8sgEtv4q83g9dqeI0+AOiOLrMpzbH0riEXzq6jsyFI4o66",
-	"HxghNiF5BFBEhj0N2UgapcvI86nkAr7oPHIS/xGK+w360n189/6lOdcGbwmeKBMxU7eWL/fCHomeSXQf",
-	"8Dv1dayiDauZcimODFvkkG3dmJYjFUOPBzatT1OWkwlLAb9cS3mFjhMuGjJky8E+urEeVsKsWevNo//Y",
-	"UTpRxw3YPjHWHSJ6r7giGTMmk/lTaToaNczFnBuP+ZQihOQmjGJpHhepksgmEb4C67TDtO66GXA8hT7a",
-	"LZUZeJq1ZpKdwVDKlFGx3z7NRrdqjXsWn5iDaWPkunOsPHBytrEVzJ6U6HJcJPyaJwW0dfeWIWjcldNs",
-	"uRgKIG6lqdoWSpSemEshpzyGgT7J/CpFxLrXhrlfczbjYky8pfFlY71ntzzqJaZz62nV5QxqpUUwQ0++",
-	"obQA2+GGEqmXWXmXvMXuygAroDzGds86yUCuyRRB/CaM54QnqusLeo3lIcYsVxH8ib+RBXjTzVXAjynR",
-	"PGNWe2HYMtKXA7tb7TYDQQUUu2Y5TUlwt1W3KYN66czvNKF6G6aylmHcJBPYhJp3IMQ7SuZevhzfK7xI",
-	"wHjWIIsss6AaDrShHrk+q2kEZRJGqZxNJEl4AjhWml5h5UR9RlMdbe9oqRyE/v0T+tFeyflexu/W6AUO",
-	"EqQVbd5dwPyXOdg55R0iP54dP/6puxQKR81+bfl5EB2nZMSNdTnMGb0yqogxmRsj4HsQ+vsOiHsCPXuy",
-	"k8J6F4Hw74Ku1iFA3Jjcu2sUiJVU6aLWJVW2B4eoh4bYI+3dETzEK4tNDshC9wcb/6CaHFSTe8hCHX7D",
-	"rvxTU3XV7HB+N2WCwCNr4Omx02YmlSYYzEVch561Lka2HNu6OZy3Ad0XkHRxHnBKBQ9kVNAxyxVRjAUA",
-	"Zx4u9wImRqRA8H6dc2hgbwgWwkNaEc1o9oMiNJWCdcklrCOmeT4nPMFBNM+YioiQZERjbHi/Mw4FjPOw",
-	"/OpJwW7eq46DdKLOkf/fPnAolu9Xj2AwGZvR6AnLICXMPGRWhvfIXTy4BhYEes40+dGIjZ8a1pZxUQuF",
-	"X3rC62eJ8+MKhmx4t/2qLcy+pqNRH37TNOhi2wE5ZWJPTQfMqzpRJ5GwHQlXGVeKbdB+wAVHQHLVD2+/",
-	"arkfhhf04Sc1Q74sGMGwpw3JQMpfw7jmctoYaSPA/5HhG522i6VDo8DByFPXPa5u5IUWaDvFgCq7DMkn",
-	"9WNa/eZ2I9M31yj9ee/U6QuWybjvjUpxeXy8sYI1DNoJ6SKHbLGTn9Hl5ao5g2UEX2y0IqDk3lK2YpDH",
-	"YmmusZNQsPR9hW6MJLvtYA1oG80gOC77Q0syZMQyIKfvoOTdd5fRL+vUp52BmsvWAl5QoCSrdcCaVd6/",
-	"Vr8HytvSSIHjbMid0XjU98IkaSZM6ye1k71ZYtw946Yk2UeoJt6hk+hSgka6kCISGe7m6iwmFPyuMkVI",
-	"5iGNr6xWCx/2yKBQzNjmPWJ4+6CmNmJGFXBK83uvq9WjQRPzMgwGSaYgGjST+RX0NDE/z+gcPjQ2GSrc",
-	"qrWfCnfbcq8H4ZuyO9uuPOJJZyOSv4DdyHwvvfveTvfA383SNrwRgUA43Vkg3Ec/FQqFWg/VH/g1s1LB",
-	"MCwlM2aM7GUJ8a0dszZTTNmdlsFtxVnbsEa3tofEHIXUgJ1vO2UpWYwnmkCm82ac8AUunt+3xuJYPRJw",
-	"gydHp8cVl7R9pG2v8Cf3hr+6DuJ1Z3f7/NdacRvp1787dmqphDUq2i3ZqGVTD42LngbtlvD+tuWt9o0P",
-	"ibVWejgPea4nxJAGbNQsl2K8GYN9iTtA0wN/vV3+2nh8d8BjvY/+wGhXM1pLLV51nVAN7T7BGoa87Hqv",
-	"4yr+C+3cm8OsbxEKn+Y5v6apwthpGXGVuV6Mt55jRxFoHC5FOrdhHR+dhVCnjYplFn9B55yOGRnJQiTY",
-	"75QmBGYGtXPmP3vqMv4XXO7DKi2C3b+N3uLlQJ2oEwzbPnqG16ka4NsPCj+cnMfhXzm6Cy7dbkhrYfCw",
-	"a39TXBUe6cMj+5kDjDzD3uGxzAxL4E0bEHaVaR3MtJwj/O3KuUxzDsgHTbVl9uv+kG4SUvUQCP3qC+oq",
-	"zvASIxzMNs3dHRXs3tu91VRW93h3k7knLd5pOqNz1bdeqoBfVIX3097xEyu83TPL/Xwa1aOnvZNT+2uW",
-	"8jF3kBL2r5SFTY4AemBly6NJnPdPfu4/eV7pIbRVH6OnRsGp3sAewiQE6s2Mco1XGKXc6hU2KkDBM/uK",
-	"oQJHve0gKnLJ5ijqtRPQDS1r9xk9bTID343AlHM9160cgSCHHBEEhYFIBM3LTu6YrKOhNA76CfTIoCpj",
-	"BuYFYZfMLnlt2ygo1+LybwUrAARKiphFRvuZBQqSzSVyUwPN65wM8NsBhECGrgewkDPP2rqfxcXygsxi",
-	"aEVO4WIUoZk0kkOHnecR4gCjLaL7WVSgDOwLOcZlgh+Z58+r/ePLZ+FlNruY/Diw/+ubjwc/RXapUIbk",
-	"+tTJnEBafRIttqL3XUEtKzUigl9DoAi76AtYD7a3x7MiA/bVyRE0jKwuO5tY6WXVXgcfZkiZ/DiAlmQO",
-	"LQhau8CyzJt/Og/avwhsrg+xMakneHdg7WZ8fw/gFsGZRWHP05Qz1dD4NDyyiDikHLie+ZgKroCPBz1n",
-	"mhvKAA+4R331ayQKTd2X7OuUpSkYim1kjXvcQh91Xv6vi84ehANSG6yiSRzBCxHUxwEcgRG2AV++tW75",
-	"+9zxG5Luaw7y9mU+EFXfn/KXqCOHiuVm6XVHv28lwT3T1vt0urlisdFdbSiSNfz3QRfJWl2lqT6WQRhR",
-	"OCmxe5t9HO8R6AArsIgkCCLVkNgOwgVh8wj19hc8i7ZF6c7pkktogWYfiWXGVIBkZJUORWeYFu+/8OYX",
-	"aBxXoGmMKprJeTXzXTCWkEyW4hhL/YUETw/Lu+TTZO7jsE4lQlcHAG3CJ02eIaOLNLiGWjqE/gQ7fv+d",
-	"QvfIrg5S3I0mPKGJuy+Ypm52HvQlcy5GbQKAlqbsdcvRView78+KhXvTShQezNnbNGcj9/o+gkNDQ+Kn",
-	"x3swc4HC75Gt61vM/M2ynlswd9dLnl2zheuY7JhpZ2Tsswv2QW09qK03oLYCgKK9rvciHLiOh1A/3Zvn",
-	"ILvCQYS+r7JNQllAmXXJhVXu/iq5UIveKSliVg+wfi15fdpwOaLzdi159UoNngAWJeq4iOTKEsJ1BN3I",
-	"bbOC0PNS1TjBD8NE3JRaV8Mb8XZv6YPZNyCFzDkT2ptcPqaA/CjqgIuqhkemVIwL8Ih0JrTzbVP3817x",
-	"Kw7i4iAublNc3McEklVeixLeZIXU+NZOUXxEkwytqHuRraed5A7qQyjXS1LBVdtaY9UGTxzWejL4KbLv",
-	"C3NSgriFebGjWvLjQEjdd3+a39pq7sCR78t7mZczxiQOPfvtJQbs+Y4C43YzBmUM8ZJamjzDnK7N6PCN",
-	"vLHSlJUyw+y8XrmOg2C5I8HizuYgWe5Oshg13ntwuUB38RoPR1tJwxMmNB/N71DYOMNEjqAu0gqDGTjj",
-	"lU8CGDJ0okNqpmsSV300sEAUB2tBh054Ta8w7jtzALyVaH+XvBaLZlEwiIvfh8MsdB2wy8hr4vY1wXp8",
-	"2lpY0Sbx+zJYXR/Br296h4NRAnzgB2UFrBTMtpjB9zrgYUDQccPbS8KNDG8vUN3VelAydbvE9s2Y0mtH",
-	"c9+Lcbb3utOD7D0YdfdB9H6kc5AuMc12lLMpo9d3WcV6Af63IeNi7BK4EIHEcfIJvTbfmTtnBVutvJpQ",
-	"RZhIGIibVe7BlWZa5D7DCQHuSUI4ppptab/BDn8n9ttzV5d0sN9u1n4zN3nF9v8epEzKsFntQcTciYix",
-	"3QDArPFGnjuT7eUNhEyOZHEfvYitZEgbZ6IvDhZSszKpydYKm1cPoHhuEC3mMFWyeavSyrZNkXnS2A28",
-	"RvrAfsOlfFfoB4bmcEmvmPD4QmwM3TDJRKop15B852tbM5ZAm9Gyr+dmBPvB7JLZoENYqln6BELz4Usf",
-	"WehYZqzf9qq551dcufUiDfP2zYEVB9F2h9YTE0kp07BvpmvRbi4Nj3c0qsp6gTuScB9cpgW4FKlwNYaV",
-	"EJd1Q5oHq7VImAihXKX2okPSnHQq5RVLSDFFnJabtst2ML9wxQ/K/tqkyGSxx/aXyEnPtwATMKPaYpxT",
-	"Ek8ozzeUjJd4lQ9y8eDZO8imWzS7kOx2k0JFLo7ojN5lDO2tLcVUxMyGJcTMhxRCMSZ6ThrZKhSeK43N",
-	"H9Fi8hIaUUcrdS1gWNnKTRqANhkRwmgCZbYAzJwmhCoywLIRnEPfzGHQLLJ2Tyap2n+IZeqn74NkYAt6",
-	"Q5Cqap6J7dJtB6rLMtnOIDR7ANRyYW7GwzIIf4PyXqMIyJk4x9MtrWslYw59QkGDI1yFFqIstOIJ62dU",
-	"AGLChlKwyAXs10EO/j7tw81v3pLBuHgD10vjgF0dJPKdSWRD+6UscoexvVi+41ZwrzWBiJQKwSdEAlAJ",
-	"JUBB8EiYeHJel9MiR+ZAlYZclaZU/fYt5WpklnnBg7Lg6vvI2SbZRPDxRBM14SN9b1rLHYyxe2eMAaO4",
-	"L3w/gun0b+Jify+CwnbBQyMiowl41VieA/blKoExoWLMmgEZLxQZNAkW+9tBROQ1y6Gwyj6Gkbugz13O",
-	"aDyxLcbgsJieyfzqB4ANJAnPWaxlPgdLZERz84+esM8Cf/6Dcj+wncoyOofS/ACl0UESatsWR0hhmPzJ",
-	"MRngN332dQpGkm9/pn0HHUlkmjSV7L/FoV/Yndq+bH+hOi0oMR54YDaziWjlnRM6VEzoXpnaKtOEKU1w",
-	"3/30r9i0CfHPFjCH1JDRr78xMdaTTu/k+Pi4BY7cQMjZoEeEtAOrCIE2Yb646RargccToqV14ZJGKETI",
-	"Q60FhDTE1hr70c7Gbp0CZQEAY1VEFDMnACmyADSRUQVs24qc/1iAmoW2YF+Ar6cgZwA9oBFFEfFqwwVw",
-	"zTK1sL1Plzc3Mt+/xmeflF/TPKcYNdRzgK8dyTxrxmMwazW/bLNOh9bUNTJ2qrEzXZtlwgBr13hyvOsi",
-	"94gV2NAytXty+vjsyVOAUXbMq72kwtf/41vUGUsRbJl5xc8nT/YJYHx8VmIpBm/qWmEZisTHZt8m1OhM",
-	"eTmpCmhB53+ejos3H88ev335unj38tXJb3999fjtX+PTNy8vZm9eXrQXksj5bhvNwHL8I0vmtSXJvyKn",
-	"AU5U4QbGVEi9mAkbwVouDrXK7usqUo7FJ2mWia+uWT4n5hk3mpNOXIBgoULNWA5weoaaVmAJn5PHLlne",
-	"YSrjQpL6jqov/OSWxFANq4AnS3hamvsJm9n2oGdRZGV2RGLbA+G///P/NMGmyCmPm6RJDbvbI3GbU1Gd",
-	"3lm1XWPO1VU/ZdcM0JC4Br7yghpZwNUV8d/AvPE3IRV1ntOT+PhsyJ49S1Dn3h72w51ME5lcpClxJxdo",
-	"ky9wK45+81XNqzVL+7x//Fu0EcjVX4BuVj8Lz+xdefVk1YzFCWQsE+b3yRNt+eGXJTJ99A/zTzOOyGVF",
-	"3TTPRsgdqoUqDmIkoGvzN83YJjQ6Zp5EN1cU6ZClag8S0dAzZzjmkCoO9hzLoVbFCEG0pK1/AT5KzdAQ",
-	"ACo/80JtmvOM5RImNuJfndVfggRPp7k0JrpH2HaUeGG/IeU3TZT45CQ+HR3T5+zx8KyzMdE1QWvYczjQ",
-	"WwOWh6e2JmLbGLzDjvrWXA0PAZRycQV0Kq6a6fR9MUx5jHkh5kkHdJobu74LNOiaW5vdXTIxJ1SdA0Wj",
-	"OQivCI1BTOwHBLGMXrHlDn5UaxpPMiMCqZiTDGwwY0A6byKkk6AR6UOFYvGnM4o+R5t0ohWxhEsSljKN",
-	"hWhPXVzOiORykhoZ0TJbQYvqwo/yGxebt3D5YHhWK2fkaINH30rBQmSQ1oxrmozMRzWo4kMuUIFesgM7",
-	"tEi4fPT/bf5DntExwx96ToldSeZ6wc5Z/7paXuOWWWE3F2B1HX3wTpZFpWBG56pmDssLcIzrJVdTqbiD",
-	"Tal936C8jwOMCBMKomzNGJu5tk6Pn97H4935IEuihGPzHUTqBQmSSg1sJo8n+CrwI67ceTOPs5PF3dTs",
-	"q340TSkX1WW1WYTXZlRhp7EP86wiQt5Nma0atsw2ZTRRBFoFOFlScqyG/rfmM6VzRrMmtKgaoU6Vrhgz",
-	"ZvQfFPnzh9+c3TKlelKaLSlyy2rQosGKOa1ziTk5lrGVWqZ3VtLYIm2DjEAxxXOi5RUThEJ+ozO7wG8D",
-	"/+uSX9FCvHj/msQpB8gnIz/MKqJqcr55sYrllKlaFfQN2xn9jmWUG42QcqXo/zCv4nnXfd86NnFyXDaG",
-	"KhS0mQjgm0bmb+z4qyZ8iudtXTRWSb34w5ZuG/sTewMwgEkSRnROheKaXIxpwv5uG0bBXTUqqTESWG6u",
-	"Ku4ufI4ubVSjzHyD/wWueDvSxT//SylK3shCKWquIFoefTfMl/IjP8SXqCMF62ue4bqVu6Hhmbde/UnV",
-	"T9RWlX7DGgUbXOv7EgRx+7+g0H6aSEIz8vr/D7jPRz4WR1xYNbYWIs7oqUBN7lp214WIA/AASkacpQkZ",
-	"5oxeAXpckdYob+i+e8PuHnItoD26QS7uG7Zn2LRdbuR9DMxVOUEAUoKBGimYDXRZwVB7R62Mgbc+ytm1",
-	"vMIk/voc+19fkGfHx8+75JVI0E5STBmaL+2inI1ypiZW7AxZKsXYyOcuuSjdkPglV9ZnyRJyenxMtJTo",
-	"tBwUQhXTqcw1dAG6YqJvhOPAeTMxco9vOSeFYhgthDUoszRZ6EG3pjDMLO/S/KrT9m5/PZrNZkdGpzsq",
-	"8pQJwymThQsO8+j0OjOV99GNWc65P+ECQadhW3A17YngA7u2wO/WSbIBOSwlwVhr75qmHAvOhSTmeBhQ",
-	"5Rn+avW1fHdR6MkrCPDuW7Oz/aoX7g+Nr+rurdHgxgXNExaodLWOdbzZ9ohWXeynz86ed8kAdaB+nDOA",
-	"BqGpsqFbrJWZK80yFdmw4zSX12DGZ4ql18zYVOSPl5fvyS9U8Rh6osz9K3kyMEz/s3AfKBbnTA9cmcdQ",
-	"JvNzMgABjW1uBM1zOfPK3JwYWiHjnAoABhhULhVOU2k6GvUIo/GkupWfhdkbZVvuuIg40h8ZGpVT2aDC",
-	"V90lFw4L1BAXWyD2iAxZTM030DQW1WE9k+bhXCG0jZ5wNup+FnBXFHR/QRx1OSJut3tI7FzAjexbghxE",
-	"5Uew1PAD3JyoyiHgKeQQ0WcxKIQ5cpnzv7Okj1s9OCdnxyfla+ynzR1j9s8k/CVopU+dHkP71eCaAH9R",
-	"lr+UKzYzXrqxHatJgk2Sa8HynovIqg1a15o92Jzt7EUK4/43qIaeh27Bss6wj0yLn7yAbb0hXseM/art",
-	"JduFuwW6+rrQYbXQuhJC3LTvaG2U8F1lLg+q+agxo26466h1hB3Zf4NEwKhzFPz1ZaMumOZRrIgo977T",
-	"nFrRvklGxQiEJ5vmQWNtJDdkN6VzwoX7QIB3sb4pp3nitvpg2NEsIYEqDET49tWH+ozMSh7HBg2pwQh2",
-	"tn8uuVJUaJL88Ar8GKUjUIxlfTLi0sD7aoIYkuZtZ1RUWFRzGFYucA/HFKtcBYzqBoSLoKrJHIJvmre5",
-	"7Yx34l2Vpu6uedzilXVeMvMGGutlP1nLO7jV9dl3y7bNZ1BrnyfJw+7CVaWSWrv+IkmMeF5g9U10Uqcg",
-	"7N76pM7vu0Anuyblfw/MOtrTtTba7sJ53wvX03qejqH+1rd1Y/a6sgXHcpnrokBYU5BDBngPBwRyHEnO",
-	"NM9B92tytO4mLPbtcvVxlDguGE8XJcSWesMdeGPX8v176Jdtwcqti3Zjbm6t+UeQ1MGlOLK3pdn0++Ds",
-	"fpuE4nCauZ4kOZvZGKFNwtyLGfjSzu2Dm9qDsgRLCXPD9uDuBmAsxYjnGab8gO0lp0yssrv8L27H9NrJ",
-	"ZFm4RrdttSz7zeqMFg9fXvGtzKgiVF2xhGhp868C0n6Pb14m6nKo5nC/IWFIl7a4XUvxebgCWmJDJ3Dy",
-	"mp9AGhlAEnHRJW8lmck8IXRohF6Jdt6DpDRz3X39xj4Ygl2w50QPiyEcreUIA1fVOCDTQivi4NG4Q/i4",
-	"BaZR0VCjzlHlr6CN6pH/f2s2468lxim4grxa1jR1l3Pbuhkrvt2l8TbNwpcTtGsJu8UE/E/X9oFVGCUh",
-	"CaNJygWDFM0pVcriOPs6NYgZNTFjec3ypFjjBWs6EkSNJj8OZKGHshDJICjYw9yRn/xUPOmTHwdc4ONN",
-	"PWqxKBKVkeX750aDH+P/vtxk/QWNDctJWTJm/aRgC4W7jwEe2BVdb5Oug5ETW+SNUZsVNdoBFnG5Tb1w",
-	"U0aMJUMaX/VnEKJzZmzboA+YpEU2ZLnR3I6e/fr4357/6d/fGK6a8zFm5OEyV2cXVdOYKjb0t8hfPFe/",
-	"5S9+r4Mttj2IDMirCaOpnvRFoXPuGi4aEVS7P+4wLC5I8IKu0TGL1Lbe+xIUfSscsrE4O3itN7FPd/OH",
-	"Loik+6lcLMr3H1TJi2v1iSbX6GUZ6LXZ7cqYw7MJg5h2yTKgy7kK+59AkoDGFuqxu3AxT5giKYVKsiUt",
-	"RDGLogFioksGgSv06N/YfIAdztGCJD+eHR//1A0hEZ2a4QrEwrJp7BsDHdXtRgQp8S2du6oYZhb+Ngec",
-	"05Wpn29gREpyNmVUE0VH7BwS9QvB/1YwotlXHda+dp6MTtgz+uTU8Ve0NUsGu7AbrTNEnzyJOhkXvgS2",
-	"ge1u62Kuy39EoxC0UaPpuPnVtcg8sSgODFDve52Lcc5Q/x06bRL/DC6bHDmO9c3BUUDbF57rSR/wgnqd",
-	"k+fPfwZXmxmg/KY/zVnMbRHPnFGzvyOa8XTuci9fcpqm0jf0dHmSGRdGtgSQF2v5n5owo+8i2yu5Go1j",
-	"mWUysfxsW9ZzN+70hUnU8b4/OqXhIXvV1zJa2AHfaQlQce313MhiW+1Y/wXx87AWnoqYWbuRpSkwMzs4",
-	"Na+NjJo2mObsmrPZ4Byb9c5objNwRrn8OxNkYG/BoEteYaYPTbgYG87KLEqJTSpKuIpTqYqcEVCj8mrD",
-	"rm5Qu+RWA/Fk0FyRuUozY5ty57Fte0RCM+BC0TQiuU9Ti7BWaR6REeVpkdtcIyUzRhI6V7b7sDlQtO9r",
-	"QwqL93P3qMJBj7wFPRIuLex3I+yQfeW/PfvT6dGb5//+ciNWfE9V0Wh/XPdyUjpf7os/uwUThbLOYN5L",
-	"nHMvPdoh6LOSBT9CHrs51txK/Lh3UyaUrRMHjtMlF6mSJOAqkBGK2IgWm1VIDfisAT4cFyXmutGV1seh",
-	"ljvjwvqaldf7iQ1Hp1PJhc6WSfVsmwZLbvlY5mgr2W4sBNWCau9jFGot1eLuraHbb+vIzVPAnmnuo5ZT",
-	"S3OpjK+c1hIMmNmA1T6Jy7/8zijsoOUcvGX3W0V5oMzOk8ZuHM8aLvtmd58wyYoRRxO+QiOhc1t7gUjL",
-	"RrdwoWi0yaA8ozSwwC+3C2MMGpTg6BLg6mvSJO1ePDR1JGEpv2b5EkDrk4AnQc8cJhDs85xow+UAacMM",
-	"w0XBFKGaTGTGNtdbXrg7dMvJNN8rcbv93JWyITniyOXW7JnCLyAhYARoMDYpbWUuzrlHiHETIi7Zp0s+",
-	"gDcaPD7aY9BZmCgPMAWRakSO8hkJdUQMy3aXwqVd7CfheRdtxierLMi4pxXVol4B8EHdTXQJD021PODP",
-	"G9soC+krzbY+fE1oSHe3Tz+w0wG2kcUOgh4jiB+0BUElLE65uBFJSW0vkYoM3K8xYGf/0GSbbd7wa5Gm",
-	"pBCap+RimvNK50gh+zGd0hhyHTaVXS/toR5E115Iz27nbpIrY0rRVXDavzA9Y1bo2OCbUy/D0G2E6UpG",
-	"4UupKo3rpQywFtleb9ycDtmfu2Z/7i+dZgjspPOJkZgKr1+4UL8glwVTCZ13V5j1J8cbV1o8geAwT4Jy",
-	"5B1RTx0bsJfs/qZvOMokcnRrDvImwfk+pVxAvsI5aI1UCKnJ0GEYJ0GoESi/qSyuSuB3WhjX+j5ve7Pu",
-	"Jjq/MIm6q/0p51pjEfyt3mwzLqvmcWwhsITUR94IvylPyo1riCPK04emHnolEImkn/CkL6TuU3Obks3p",
-	"5K3UL/1BHnTC/ZhjqVShRuivYuAG3ILoAnCn/VHbL2XfYuegnFBFhmxciP1SG05/OTHkYZHdH2WhWEJY",
-	"qhjol5tT3Ac8xgOt7YXWLukVI+hvL+nNx/AnQQ7cpuSmNM33nogwcuhnU41lX7Z7caVgZ380B2s4hEIP",
-	"odBDKPT7YXm/sLHNDd1elzBsB+un9srf9sm73BQP7OvAvg7s6/thX+8LXVGCyqx1ZGpOI1roL7LE2cwx",
-	"cKV5rB7FxXCF8/yT0QZjKsiQYQwV2kXaE2EJSaimkUPJqSTcT3M54ikLuywiUHuRcCZiSA19XLHusOtI",
-	"fQ8umOS+KvPb97ophuy3hl43F2lKcO/2fAnM2ayACovtVnjcRH+Uzcf76B/mn+YajZc8Y8KcqPJHCbF4",
-	"15UmIhmj5lRV5M7efKQnMpGpHM9LSNUNL8DZcnBlyOpbPBXD3RH2fefV/yhjhRD0sYvqLqHO+cZNY650",
-	"7vHZEr9hvlMa8LSvlg/b8mr8wILxU61zPiygeNwi8JvzO+5EHSMCjGh63gHhmTKqvF37xTyNmx+OtTgj",
-	"LhKzcOhC+OHVH/pvX30y7FVw7f1dHXyXPzXDT7APsuvnm0mhJ0b/sH1FPepu2f27CyX1cLKw4fYwzSEZ",
-	"ESMy5OssG9J8LPsJnatO7/ExNKjsh9t2BhV9/Zilaaf3pPyjn3EhzdacHAcf5kzpnMcgXs0XC5tU9r9y",
-	"KypnvB04Fdy3JnR++O62qN71jSqG7AdFEjbigi8A5lR4wMb9o4ohe2EulS8vaGAfj2xfzhXdOKCoC8I9",
-	"5hfYoxjZgmcw1KUCnROGyKyg6fonLIKy1MaehxYD6kr5ultIg3YM5LP4LD5qOhpBCRiGP3IGCCEjPjYU",
-	"45mP7ZFcvdoTmSZkUO78IPJdJQFJugRtpml6jqv7LJzIomI+lMkc0J1TNtJEFrpLPiJGtvlRSRDYhNlK",
-	"d4WztcVsmg5TbO/LgBcCdrXV3hAwO6YpEwnNyZzRPDJsVbMYPCBQTAcZIWlqeXZG8zEXqgceHcyuARQE",
-	"xVIWa+VhErLIIpko/B4gwixXij4LM11E0ZazSrTXzqxLLhyzMMtBWsQJme221G++NHsQEUr+VtBcsxw2",
-	"gsJSbGldmn4Wdu7mhYCW3SV/5EnChL1QE3rNiJBkcE3Tgg28sEFlkgxUMTXnrlgy6JI3uAj0YwkJR2RN",
-	"Pjt5XB5MYUIRnVtIDZKOJXCpBka9G5j3z82FBZx42x/b36xEnpPB69HRWykYmmEDW2euyOPjsy5B8O+e",
-	"TyFwIq6khfIM8KBlwqCf2mN4PqQZkfhHYV1uzn7rbVDKkcZ5k2wFuBoghvPP4uz0lAy0lP2MinnAnAcR",
-	"GQip+1Kw/pTlXCYDX+ADEUYuE9vryByQB0G3Vxl+62Y2sK214ZCXL8YA39Y3szC7jDjuGbrVqSCaCTgp",
-	"VYdWbtWCl1jUvMD1oOfPq2yq538xt8ZZZTXqbS5neAuGOcDuJ2azhvNzQjXJJFAQMAG4n1HlJpupdckA",
-	"vqlNmjgnzEwB2+gZnoa9otf3gg5E5bqG0I9X94P+eaEdNGgFfyuY/drKzzVtsFFNgnWek3+loqD53PeC",
-	"okojOdVsQENuiOFDndbNUMywdXgwv1E3qYhwzHNJbDdDqhlAVLWdEPTQ2nE6Qa9wZDWctT1uZ6+vPevN",
-	"Wn9vddbhMlBunlt5aERF2wW58HjNenyTuKLgSWflisJm57suySkBkOfJFXkPSEgLa6vFVQKduwGb4ux4",
-	"HTTF6nuSlFoKtMFFm6HNFuOTa5rFr9ndPd8XKHv264GpMQI10ABlYiVRy/WVddTrVnl6fLvL9NS9xaoE",
-	"yC+aLuJ01bf6X7mu0/3T+9J1nMppkZZA+FtwgoU3rF302W0c5iBW16W+NoC+j+YjcG8lkikywBLRHvHf",
-	"NYky5GZ1iY7ggog6sbpuhThXTsNcq8GiM2PQhKpjS4EbGNST4xvuEl9FqQZxjM7cMwuNAxAH0CMPNbGz",
-	"k1Oz+La/fN4J/cZe13fuDLrKDwGm+rK3BI0vpxOiDgqSyagl4Qy0dH+eWIyG++f6mEIXZ9cFpeZIXHTh",
-	"xD6rJoHH/cnR8enR8cnl8WkZ6ABQoZ5ZNoSrWv0m8LFs5GQB7d38xF3+ar9gu5YItTzFvkZwiSK8EJ/F",
-	"21cfIntc0Ul0dnIaVT97HkXllfksVveErXP2WHvvvoQI1viJytnevG/IuxzVaqeQcyOTgf/FAP0WhnUW",
-	"KfU4ZjyeWOGTgUFmJlVolhAhZxvFC16XU9sjowPHa+lcdbPzeP0NvAYX6e4yScz2iVjbVF1wvmLpQfhL",
-	"woW1tM3N+5qaQ6KjEXh+/oWL5F8qDs6UDhlC50IvPucEFWwGgJnBk6Pcfy+gbK64ZmkKeAKECTuDf/5f",
-	"DGssu489lXee0JP4OHnOTofPRu0TufzBrAqrBBfrdmMrPLw2LQMsVe67gg4mXGmJVrNl4Soi7KsOnTw5",
-	"u+bWNSTYzFiwcDPOiZCOtEsXI6Z8Ww8lutDC2EoDdHFD4Uq4ijWogK8/viOPT54+PTohNJ1O6NHjTnuj",
-	"dqU4sM/XqEYvQidow3D2q4oSxDOjiZ1Ci+mMC/zz5HmgEnGhGTSBbJHqYMtzvtx6IDI4nibCuYSGZnBn",
-	"Klfydilo5rIHvdKwQhTVd6Os0kaijC4MdGHd/+BmBJg2wUJPObqgRhYx01FCD6bErhH+MylYl7wNffyf",
-	"hTFlIkhKNRKmC81YfUDbxROCLcUSZldcPKHK1ZBg9s7A0XB/wlJ0nNouHGyG01WfxZApnqA7VaYJoNaT",
-	"mSzSBHDxzOIUF+PUlXOonn8UV4+eaSxxBGdpMA3EE606YT8LO2nrtbcWHuwYV8RIVPuR1V5th1RcY+jj",
-	"X3A017ll7dEHp32XZTKNlsFid5166R2owlsQ6yYlNHvMVy4nUMcp3gZ18UkBkcy9wmuuHv19wBgCjfru",
-	"4TKRs9nLu5x4Ax8TigS4nXqwGijzE8D4ioRM5IzwBS5a1QDqm1UBzWJOE0p+jKx6Uq3FmgwOa+e8vd0o",
-	"rW0OX1ymVIBytI2B69hZv2Lfh0bsrpTfJKKn4SO3ahqCaOaKoDIIQfpp5fT3YjGGMIXQEbnxvr+rhubL",
-	"ACNmCpErxqYeS3s0OncSajaRqe/dCjcdypDhZstc7aVrx58Vti44dHG9qS6ur77SWLtGrjRJcqaaekVg",
-	"P69GaPCzthGXhV6tCYMPKKZS7NSutX486ym3vTtaNKmttJ3l1T5Fa2JmN9cxtkXTQd9wjStFlxtyTmTG",
-	"+lskard89uQYHCBiXNAxhpbN3zK+MqqWjUs4R/k//0spSt7IQilq9h2ZSD+XKWTXfYk6UrC+5hmiwSv/",
-	"gsWjad1kUfGxUH0u+sakwBxfpWYyh94ht9kF17C028YKAAHQbCwCgQSCB7nul0q/745n7J3VLR5i9K7R",
-	"1PA+w/iwVQIfT/Q5gZbxhBJz0FBf4ZBAwNAbPLKZT4MugQrqgTb2R07zed8d1yCsrodDJVwY4zFGOJGs",
-	"QNQDQeKJlIpZh4yciXPntIww68z8GDOSclmMJ9AHr9BgD3KlCoSvC7o3WuZIuPosFlv6wpzsDKG9hZRk",
-	"xuiVYXLmO0N6bqkcYXmhq+kaWVtn1SEjMEd0p+bcGl6zyAcaCH/5fCGefs0ESfI5ybmhus5GtHU3aAlw",
-	"Ht9jS2BkHc2tgG2yIrhKNmQjoXbavinwnCQSCAjUzrUUVGdsWeLZa4/gg3i+N+I52pFmX+v7EmRslts2",
-	"GX174tt3r2PMlUVVezaRmCsMUl+VQANGLvZciMSLU4/9Y6sf7Hx/CIzJCN5JUyVRhfgsBpVLOSD//Z//",
-	"22UZo2s0Uyy9ZqpLLukVF2NCZ3ROqLdXQQMBtzb4suUVoutDlVWezwnXLcR/WA7qm/tnVCQUIkw6p1xY",
-	"x23GleJi3FA4WiPn8dJvJ+f33cm5ji+Q10rJYiSLzoaq7x00cG6Uzvew9nCFwHUNm/cpcx+V5vee66hf",
-	"GeKiaUoUUxBLxYxgoFeSG2EoyLDQGIsB7hFgx7ZmJ5iyYKNNiqWjoOc6nm2cSgVBoZNToL46lE23BbuR",
-	"253UaKMWYuXvQQ25XTXE1UifnG5fI/29MCcEjBLOA7ATU8pviiltwFmWGImcWqHfwEbyh89GDsbM/eIi",
-	"j39vXOTdFIKvpRtxTCvAV9uwEsX0UeleulkdB7SRlI+0IpSYC4lda62/EpyTi37J0nFogc+hrbe5Q0dc",
-	"7KwLIbda46ZsZGiK6fdu5x4Iyt2eXYpu+R/MXhzslq2I+iPThBJ/MP4K7oGutdTTPdP0r4bYZMbAl2Do",
-	"LZVKk4QBriQmh8YSKuZBXHTJEhPYmwGDZUCuyJgLUii2WgNRTF++u3x/UD4OysfBhNmUTwEOpxTsyJyH",
-	"I74ZlLZtz6ecE1CtjG5QzBUzAtr89nwfyTOXfuQHlUBz5Dp6JX0pbroDQjAUJM+Ef39pX0JsdCm72011",
-	"7eXXtfkzT2+4ODBYV8BWzzrtGG5bzmi4qF8pgvr15agfS5EUcQPO3NJghgD6m/Dia5rypA9Z2PjWZ/DW",
-	"x3vM2nC0dM8yNyB24cgccwlvPyRUq0W9WYqCKDR/hozAeVk8Ep8MojCyA3nzVnuSgv2gMHUDQTlDO8bc",
-	"I+ViwSOumzpFXJaEd3fZEqvobyW9NF7tjW/u3eRF+N3/neVGfGAxWPShWNiDDvHoH+6//bb5EmVeem0u",
-	"REAeu3bKO4iYaA9U8YCyD7a429vImKguz9DH1nOgNKd1TameLCtdmMRb5XobJvWuSXxYElU1qQF1UqvB",
-	"kMc7vL3o2ncCwNL1f3p0cnr0+KSzhQJ1B/H/lVLogYXZZJ6zWG8pWb4hOHR9PfGlMWPwa8Mic3PUj+AO",
-	"2fcv/uCPgC0dGbsNHd8Z09TYHF3yiy+szHqQ16tzHgOg3SM5ZYJOeXdOs7TyAWCrmA8SGatBtyRjLLSu",
-	"YQSfJhLSAJVDFrSr7pE/v40C3MeIvP3Du4jE/JqnRMmYMz2PyDSHYB1RLNYyjwhiZBsCjQjCZpMRjXnK",
-	"NWcqmM67wDWjamZ1QTKOic7og+qBdarnU5nKMYAVpXzESDyPUxaRjAo6xrp/cC4WaWUwBBqvG+YSc5ZK",
-	"N6P3IyJkPVanRyVrckGVyDsqowVvR7jnGH+oM9XNYD33MhWVCr6HH+a5TfMIUryDd+M1rTGmw4ljMlZG",
-	"55DZ2XOonYSOmYhhF8vzJWWhXzDMxfvXBEHmVYMQQRcPDDTiLE0U0fSKWRxtxHIwS3glxilXk4j8mjMR",
-	"TyJykdMhj2G1H6fmLkwccgbVZU57Rq88iFMWHqnHc14h29KehWWNbdKPSOwHRiAbwSdHNqxEUwv/rRhN",
-	"oVOMmcOEctElr7UHV0JYD7tOm3IXEcEsNizPCSC6VHawSKwfqA6N3L2CCyLzhOU9vH2jETQTRYe5ikjG",
-	"AYATVqDinPlEuyvGpkGmHomLPGdCd8nrBJ+2KFginYe7Z7Gj6+jObjzC3fKM9YDSjoDSyHSC5eyzibRE",
-	"Zzg/HpwhUKWNyZonNuvQbPE0lzFLoNZzkSKRUOtmoQx1lWizHLIFAb7UnFKP/OvHd2/JR5BMEUnpXBaa",
-	"TLh7XLOvGi6dMgdDU+IczSXktzGRL0tmR9SET7H3/nl5+WiSeK9YMPlfZZ41Xbspk9M0xJgmwW0OLjhW",
-	"T0xZzEfc0OacCIaA1HaQX5hgIx5zCsCL9Wyb5jnUhuAW4YvhFuHraW74MhPAla+lkS8jAPskOVNxYafj",
-	"Gh2gW9CnVVKA0Q0m9IHFbGpLPZc6UuKq8VbMybCyAdB4vwdfwrTwiaiEV0A85CTygaE8sbd7yGKagTs5",
-	"mMjLAlUY1nQG0G0DvDcwhD0SOs4Z1PxHJGcjaN4Fd0XKK+gb1SW/cWEjRVBTB0RNjX1d4TvQ073pRHRO",
-	"rw3Dwwi2ORstx8yw5OAd0DpsItOk8S1w2WOYCeBPT3iaRIh3PJsg6DF+SEDbMFqrdhs4kTMyormZSox5",
-	"sxXC52mSM9HEj3zMbkLN1I2SPZyD5h285JKqq7qpv59ILcc5nU5URFRMjWxUfCyoBpDh8nRRzgHvxaMR",
-	"ifkrNrylR5TOGc3McpiI8/nUr8zoOFDfmNr8ZKnKO+d6ho54Gl6WC61pPMkajuxDWLaN+0vhDRaZ2DEC",
-	"KIjoQV7ydGo2VdG5skXIACSdFplQJGNURIRijLwQQEHKShxQbCPsd57Ct45ElG1yqXQw79fZVOa1c34D",
-	"bDdxu4VSB3rrGDWCUaOu0Ok0l9c0VRGZpnAOQmp7BCOZpnJ2VExVl1yQEpANXoj3iQlz6qBwMZphGVpU",
-	"Yo8AvIh1OUJxWnjBzKyablfJWNUVCHXUssIwnVpgkVRdmQeNkVfyC+zLYAh4aFiVIYkKo3INR2qgf218",
-	"SJXI5k4nqsyiF6SW+AYmeAsdkIjZhWBU15akDm54jN0mUE3AO98jI/7VbHoxNF+VQOhG/M8mEpmPuqqo",
-	"k2Ut+7cv3/5fAAAA//8=",
+	"7P3tktw2li4K3woi345wz56UuiRL7rYq3ohdluW29/hDW/K0T0xbk4UkkZnoYgJpAKxU2lt/zwWcSzxX",
+	"cgILAAmSAAkyWZKq2/Ojx6okQWBhYWF9Puu3Rcb3B84IU3Lx7LfFjuCcCPjP55wpwtS3mG1LvCX6TzmR",
+	"maAHRTlbPFv8uCOosL8ivkEK/r0mhVwsF+Qt3h8Ksni22IjFciHILyUVJF88U6Iky4XMdmSP9ZjqdNBP",
+	"SSUo2y7evVsuXvyIt+Gv3RIhKWdLtOECfbN58B1W2a7xsZ8Xj35ejPzetzzD5iPtb/60I4LAuhg5IkEk",
+	"L0VGEJUjv/A3LE6h0bFCpJDmC5jJIxEoJwfCcok4a6zrKsvIQT2oNmPM998tFwcs8J4ou7NmsPjGfutt",
+	"6p5IibdEPkNE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX77LWFbtVs8e3xxsQyQ6jlhSpBvvgwzQAa/",
+	"ui8fsNrV3zW/rWjeS5wNF3usFs8WZQlPBmbAc1JQqb6HYYNMT6VaIiwRZej67YPMvnAdnpf+qXdKHlE+",
+	"u9B7pRQRepz//jt+8Osb/T8XDz5fvfkffwjPt1wTPecIxco1+UQiPccI2co1GTO90ASE5KL7+WtG3qpV",
+	"Br9eOwFx0Hy1Jhteb+MvJREnf0IwXGQKjy7CfBPjGHdow4s/m1m+ycn+wBVh2ek/SOCMf4dviEQYCXIg",
+	"WCGJN+QSYXZCJaO/lAQp8lbFDpI39gM9eOwgPX26XOwpqygUnOfGyMogjbTARUpLoyOWSBCct2TqpyBT",
+	"w5OspXASCz2KbN/me85I0hw1F2W4KIhAOyx75qVHrCY3jpk2rzCLXXkHLBTirDih444WRnhn5q7UE0Jq",
+	"RyVM99IId1wUmvmp6pmq+dxIkrGsKHPyI1e46M70OS+Zgm8LfpRIcR45btQMs1Iwjj+FnGxwWajFsw0u",
+	"JKmmsOa8IJiZq9Nc992jj4viGuE8l55WoMUluSXiVGkNkSlVSkQ9F8LK/eLZ3xe4KBZvQtT4lu6p6k7k",
+	"lV48BqkT+xi8GFz304ul3ge619+G+2pPmflXfcgoU2RLBExiiGuAf6lER8wUyZdIltlO3yPX65Mi8v9/",
+	"8eCzp08/fXodY5ReLgnep+/0qZQHziSBXfrhqlS75wUlTL0Qwghty7v6P/HhUFCjDP3pH9JoRJUc+G1B",
+	"zCsLym5xQfNVBgNpWaF/WAUuH3hAr5hxhW4YPzIEKhUXKKc5/PUg+C1BVElSbB4u3vmr+4Mgm8Wzxf/v",
+	"T7WO+ifzq/wTrMSsAZbZ2vavnqPP/vzkcyRJpv+Enj58vFj62u1PP/30QA9BmNIrDuza1/xoFyDtJNWO",
+	"7CUpbsk4/U9Pz5vuWSTfCtxLcUE2gsgdUvyGMEd4ePVuaftuuXgp+Log+571HcwT/x5YJ+gn1TIX+psK",
+	"06Ja1S8lkQqtBcE3WjcGDtpzQZAoCyIvkSQEAU3kQ0cduXj292rgarcaI1OJNpQUuSaUe0K/f+D6VGu6",
+	"/wmO3rs3+kRKhVmmBysFe6Y1gmcXjz5/fHFxcfEA/ufP+n/+4v5p/w/r86qwKuXi2ZPHj5cLRRXcqoF1",
+	"YVhNrWc4gsk/Obokb6HbjMD+veZ7onaUbUESCc62hnz2HrvVJ4IzCTbWEUwUnO2QWQPaE8wkyDr7JbAn",
+	"Xn5jZIr+x0HwAxGKGoGTCYIVyVdYNfSpHCvyQNE96SpVren+1v2d5gm62XJRYKlWpaw+3jHtGKIK6afQ",
+	"liuEzZlZIsWBFHvKSqXnlzZpZq2F7g9EHbm4CVySz7/58hUSWqZLPZM9PoFeA18355ewHFgRbQTfXyKy",
+	"P6jTM60+6htCkb0MftH+AQuBT/rfXGwxoxLO4CqReAdBbikv5UqSTBC1KpmiRVhGFpxtYc7mUavcI1i0",
+	"MWPTKCjILb8ZySoy4wfDaOnkMNPsruUHrdJR5hvjcF9v6a3ZIF5qq4+Za4uyWqt32l3n0+UhH8391sfR",
+	"eIEy9dmTRVDlqK+hvxtrxr2/9M9eYypdjrDsW9HT49pa2eLrf5BM6SlW5/05fAHEfJ5TPRouXnrn3yqO",
+	"TZHQOt5NFeZiOfm8uxPY1ol6TaPm+ayYyBvjaWhKe/z2G/Os97PhsOXCmHb2d60cTDyDAebut8Xb89pT",
+	"Zv/1KGGSLWYa4pFexnhp/UqtnccKN5bTd4PVl0rgDHuehaFxvidvlfVQ6IGctdT3ijGp2gSB2Tc/PUAD",
+	"a8z2no09Zf5fH409LawsCrzWGoVRQ+/XsXj/LN7dr4NW7nHxJcmoFpxypDhbE6lWoC7q/2A8ZEr8sEFZ",
+	"wWUpiNSXRbajRS4I+0SiDEuQt519HdiejO/3VuEa+2puF9owq4EIxg8IhHkTksNui9LOr6Wrpn9z3x5d",
+	"9G5c59y5+boZvOnZRfjauA1MlMbevRwNTHScaJ0bfMCBEL3N+9b8ikhwV7TFLba/D+3UcyyJG8vwVh7m",
+	"YfDfGsPi0ig92n4SUhnTa4mOYNxThbTQkVZRDTCgMcA6YQd6Q45UBrWixE3ipcq4kXeOtTX75MT4eTfa",
+	"HAj7jzqUd0MNU152SS/qH0YdFruV7waOhBs+ODelcLZzwqGzhxgdiJCcoT9erwkjG5pRLE4rml//m7ap",
+	"uX5CCyX0x2v9/+AHMIlbQs9/NWlr7Ghpzxr/wSonBVERA+5Hz+3qHEzkoMC5vjfRhTSFe4qJuqEFWbFg",
+	"gOgKbAUtAyRhaomOVO14qYwpjeFkoH0pFcx4x4sgAXaEbnfKM2cqIZF8FG4oy7v20HJRx6s0e1XMsoLn",
+	"wWxekyJoSO1JTvHK/DkiHdyGYCAClbAlYWMvI/SW5Cu5w4+ffhYdUBPajuZIGlSVCZNU0VuqThGu1+z3",
+	"zMhnG4kCLs94yRTEq624YJqu4Ae3Q5pLUX8qU0HhsVwMrCFIlKW2IHfkLdbyyXyxOy79NUDqL07KqBF9",
+	"BB80HZcLtSv3axaUxD/tiNqB/QvyHDxui24AYJqBWx4KjnOSr9an1IuXbmifGwcjmWEGDKJlKxYkh2MH",
+	"FMp5Vu4N2yQb4OZ76fNLNtiXi1tO85UgWEacW/r3sR4D80ridI80V4EY20v6lhRyCRcAQ3RvAiZzORxA",
+	"uDSPqS9EG7LF8n11rLrCwufdJj/1X4jfUnbTvavJ2wMVRI4i+aEUBy7J4LXe+PRL+5I+A6IIZ4r41NUP",
+	"1Z9a+hMdXuck18x5y2pN3w02PNeX9WcDGTJUIX4gzBfSLr7gM0JIMNefmcMhUStW98wj4VFhDpfE2ZpF",
+	"2xUx6MNoXe/T7+p3veT5Gze61YgTU0vyhm+kkcbz88+vF0Mmhx0nuH1lTtVVFs5QuxYkx5m6foZucVHW",
+	"eoESmBY2qoqO+hYnAkuSQ9qS/s9SQHqXMQZwgTQvoZzsMcv9k0aZJKIW5xA+0zo5EBobmY6FTcI7cGEy",
+	"nfSUwgdSr+ULQfBNWKE31mRB2Y1R1XJOpK8ot31jzpDsBn8oc9ZGKH+LkQahwhqq21lHiz2V0nA6LhQx",
+	"wURDH2tecpHbPxsSUM5WVv1fCZJxoX/KdiS7gajOqh7G+2PJIE6+uoGMH8bVSu0I+JXyVbbDlIVVUPJL",
+	"d63fl/s1EVVqpr79lqODCpYOldkeZdHn1RpiqaJSIUm3DCtgvlujYCKzqPbe7rDcBXf2hpyCG3t9Q/Nr",
+	"yMj708MjKYoHQMY//eN4Ix/+Q3J2vYiTLUFvqybe/fKL/PHTp48+X6I1luSzJ6UolvXqNK9JdH3EJ6nA",
+	"l26P5qPrpc1mXCJJflkivWCILukvgd60NJFXwnKSo/UJYcO4G0LC4QL3Xqoa09poTYuloXtFZX/d/hei",
+	"TPDiNhgGxpX46r1hPUn3bqlf4iK41/8pCSShXr38xqZoXCK81sYhRK0hGHmSiux9fo8pxOYz7lJrMVUp",
+	"ibheomvzlWv90WszdJCfxuiQ2Q6zLclXkIEQCA9/Dz40zopx0d4QvTqCgOiDQpU0zHiJtvggERYEVVdq",
+	"17V2ICKSJl399E2+RJb+4OcAb9I/+Do4Xjci1hz1K8g/4HsTkNWbZGLKKXt6iGuUJ+em1MNWM0dY3piU",
+	"BxrxV2iB3meE6uHsHbwmO8ryigzSv4BHhMMhNyR6iV27hJQqtdYErasdiNC9Sojtjqp1sNqFfRRUKcL0",
+	"cPqqr8ataQaPWjWgK45KkAwrGuLtnyIf8Tl9cJN7XaTwCtie3vleOkHkkaE5086x7Jd0c5gVtdicz6yY",
+	"aCjoqTgjOXaBE1yQHGRI587uPRsgdbwtTz4IThNoZTF9ffXg8dPPmhct3J9O13GJKFQthxxtnrY4WUXo",
+	"u03d+MCRUcr/DRxPdS1Ky+Uu+A1Ju0KNgq3vAqa0Jl4vy3PdgWISoGu9v9LKAi28QEEleZpn0QnLmEdU",
+	"kqX9wHHHZSU2PSl5aVSfHbg1JXJWjmO7FH0N1pFELuD4SoFKesXTdd8tFyWrv9YOadVkxLTSTqiAc7RE",
+	"ku8hb4pDyU+RT9DP7R67DfWo700szHNqxwX9FfjtNRG3RHxHFHbCq8l9kHcK/jm5kuVBW3pmvSMUEylL",
+	"IoKPaiV9VQoa/NElMJ/3dUFubZnXymXVRb7WeW6FS7Vb7Yna8Xzy902mw+S3ibilGVk5ZzaOJkdC4mD/",
+	"EpuPzLC6Nkeaje7MJbwJ3u7H1hmgXg9bLCPMmrrwUTwQOlhf1MHRgCUEStqgVuCNcWXfeLdcrLGkQW3q",
+	"BLee8TFAIumahENvLS/dQfCMgFdjZcZ2H+kLUaypULtVjiOZLgdhEzbQnjO106rdiWBhw3lCKpTjUyhU",
+	"ZR1MPd9bVWMHTLUcn66tas84g7DVlt6CotFLg+DwEIQumRKnFd+suKBbOnj3PjcvTI0pO55fMbDWgqSv",
+	"nnFR2N6VNZ9+t1yQvLR8XZDbUJS3NUD7+XfLxQbvaXFaRdOdt4TlRFvthCnrru0+o7clEj7/zjCv9bXV",
+	"RgcrTsjGiqYmh+gblOUkX+VEKsriMhSyuQ6CKCIggTysQMFTt5QcV4VXSdvHIFVJLDjDzX+n54j4b7fv",
+	"hz0WVOFi5SoNBva19TjE9oU2eihTPImWe7o1RqAVFH052O2Pt14Nrqd6JnVF7Rcg89E48Wkwl9LzN1NT",
+	"pbbHlNlId9KGeOe9k3KvdkQAhwc+/FUpILouD6QoKNtK4/aDJ+QoX89hp6cbevLAD2VhCJIkKtrP2xQN",
+	"mPIqJG6vhKC3uECuINMVZg9Kc0E2RBAWckC83nGhgBi7co/ZM29kW8IMP2JkJWRw9C2V4FVftULy8fno",
+	"N8QYsRh4BQbaY5swG0rlFpESsyOxJR82L2uPVbYjEl3/cr1E5QEpjh5dIsqQCbTULsF6Zbxc+2VDljqg",
+	"Nr7tfvSb1z/86ZsXz9HTx4/+MnQ36gH0OBGPET7QJaJ7rQsZD86GCBHJZanOcZVzmtmInZE9C5PIEIxu",
+	"3HUdxVBaxtS0h5rXg3zWZtfWmWuKEbOb3ZPdlnP+1eI0xmoHq30Y0Fuvai01HAytt9HGqyBAlGkbNLyF",
+	"Tcb536W+gjnzXQxY3pAcDviWK8S4cQss0fpkVUdS5J9IUAKe+UU6fnVppS/Yw+SmpE+R1jqMd9erO/R1",
+	"WW8pVrDWSzIJzD4Fnlz0k3BSAgbO9AwKkuvLOC9N6WToDnkBddQZZjnVkzdkxOjJxefouqA3pDjVr18D",
+	"zfIl4iwj4HJY8/wEzpWC8xuSP/NJBqWQjitNvRP4Yg6YCnBiGDe5IFr1GeWvrTPAH19077IgEslzrjdK",
+	"kRxMCInA32yPyBJRJhXBuQkzwE4iTYxLhBnS/LXXJ9H7wTM6qrLuR4/9su6LkGw4y2TDUtqIWN+7rzzh",
+	"8FxbtcaxFLH3rjPziDN37D8ri8cVqUGRJ2AQUIkkDuzKBHOwVQxsxSLwhCnuhxfQulRuXqHyhn9do5Kd",
+	"wQ/nmKQB83Ko1OajszYH4A6C1ucAkMbZ1ujgnM60TofH/+it1R7BHy4LO9+cndc89WqXPk1bwD2zX/3i",
+	"rLR61lkM3JE1if0KRGUMe6M+CR2Ye2kbQxHDuuDZjV9kJom4tZcv5LqTW5qRy6bdzMhbBZAZ4WusRa2B",
+	"LejY1y2e5Dk+LV0VfTUFbaOhXzkjy8gkPoiV3lh5ULTOYz93EuqChmDD8AubegNGmwOsO79Ua0pF1JBf",
+	"uOeW/dG/UrU2f9xxME8aZSejb9SkPGX9SS9DefzV6Cp+QyVOXNSFGd0l74nLypIKb8yq3UvGUE2ACNBD",
+	"BnkUPXr6+eMnz9CVwOsleqF2dIm+xQqsWw9h8OrBfwHC4JvfPn33h8VH6Hu585KYqc6d1sGy/JZwRid5",
+	"BkZrwtPP21wa7fs9f8Mm5rTD4t8So45Oi69SuWOGlLL2nXC/ylU69JijZmXg+AxWoMx4nAa/dd65aQ/f",
+	"4ljg18fLT9/98YH958WDz/Vf/vLu3/5H8AKIHrDhsp0ZDtzAcgYOYB9zzXvQ7u8hm+eA4eGIQc9W/tG6",
+	"3v+Pc7j/2x8GkeEW30HcCK1PJjZwifQHkDKIu8yFB9Y4u1mkee/v2Ac5eF7O90n2f+KcxJehcxg8gq0P",
+	"ZmO8kYPU6ngnRy0+xVs5asDx3svhS2fYm3nWxTXBuzn4vVQ3ZtJAbbdm5KVBN+fsd+IH94eOYs374R8d",
+	"t6Tf/aV35S8dPJl34D9N9P996LyejscwoXJ9Jg9iV4MTBN/8tcBS3g3eWSzie6VQQbBUSBGGsh0WOIO+",
+	"IssusH6jBP7hb39ZvjuzFL5e8yuTftDFGx6FMlVh6M3iAk3FKDsQlg7XEkA0+0cpFSDU2Prw+t9vevcx",
+	"VOugb8q8JKPWaV4bSZzqpcR1A+BwFPgLYKGoBGAQBI9qiZ5eU/axAvM69vW5ZFmX4FdEae9dymFxuTQj",
+	"xUUf0uTc3NqGoO2B4Guvbg5rvi1d7plJX7K8CNCAMCXoCE3VjPMinNrcmpobOz6fSc7uM6ZsvzcKcDRR",
+	"dI9eu6FhtwRIngVr73Ur6y3uDtPb6CkdyMJWMbxx5iCq0PpkUWQWgWXOJxKrVXlrGCDstATLiGGgN/Nk",
+	"s0ttOJ1L4ir5IRjnGY0///yHZmuu3y6Wn34ejp+teX46czuMS2toM6CzVRctkBT82ExD8MT4p0017b//",
+	"+KfaAP7D6sGbf/+3fx+ObNiWWrDQ0J49x4JcCWh0sA+jg2wxZVKtMqw1cM0UqyMtinAiE26O1O9wwoKs",
+	"/BfeLafEw1Mgnr/mR71DkJAhLa4NhYRl/TZyb8swNKpddxDs4cpl5tY2EDTRSYkP1yOHPUAWGtM+BIEL",
+	"m07d/dgsOrLxDSWacKnA/7EI/KHA2QeMzdNgIs+dpcj8HqhPDdT7EsHt0zIqhRJE2rSr6P1KvVlF2HDq",
+	"1P2QaXOlOqQnIVQyafDT71d+tA6Xzz4JB2AG66utJdwv4+s5liSk6UsiZQ+AufFHm8f0qgG/2BS8wPY7",
+	"3GvjDUh2b9QDjnbuYCnplk18LbZSblsHEChT4UcGxZtpI0/JXyy4HHkP2fYc0TqXr4QFInMt2/hgCQj4",
+	"clrj1hUgq0htj/25CsaZahqDymy7dOQAeiRoTqbU87jvuzH6LvQpGp57J9HPV1WprfgmAvKPpa1vk6W4",
+	"pXr9EL0hYpt0X2x4UfAjyVflIXoOAdqqPnvmlQflIZlLzRvlwTs4rRvPwBN6LWMhl1sqzHKJpNI3fzIi",
+	"FinG7cmOF72Km/0dPIrz6uYWV2DMZOuMgN7q8JhrfeWqkGW4fYJ1rI6ZEQisKBCf5s8jFzdW13C+kwpL",
+	"cBissMDjBa5+ifWD4utH4PbAW0F8SHyje41AIjQErURGGIHGtTDUwhfhQu14ud1VNeEGXlITP/yJxrZE",
+	"DqidYOqs7ZCQdRLmBYMhlA9e0Fq90wK5kgtn3c4VctHowAuVN4mhTLh8vOeHemRcoRo320hcKpEkhFmf",
+	"E1IE7xEuTLj8rGYZ/BA9Sq9/eGkh4TQJhImDb0sscukQoIfN7soBOkwg+6yBJwjVH39JBFw4G339H233",
+	"ZucHSFIAzMANAISkl2xOgyz3e4sjdW+CWBU6R8fwtuty5G43hKhAClpnt600dQR9TCOvUdPPiRIfKMlX",
+	"mgPCTCvxHvBpKWfOKnPtwAwCZZJRewd9cnPOSOp1rkVR4qNbjotU4o1v2xW+HZNzFkCy0nVB+qAE9e/J",
+	"TTgtIl1Spkvj4SDoib22ATl+dRB8K4jUDJ0bwZoLfjiQDwOCcn7M2m1VxU69cCP1Ab2TNrJDXRA/KMOf",
+	"wdRtxYsDwoMP4bHUuh8WyljZI3PGukekpYWDO9x1n+pUtt7BMWpHm9pM1s9bXwq8UYOs1VKGmJPnYHZq",
+	"0SSN9qw1IT2BS3CU4pMEpQCM9eOOZjtkp774cNz6O7s0/XcpTDKL+7JSN+6f59JR4aNoWNyjtgy/O4tU",
+	"H/yMp6+MX1/rgI5OjB9WYhKyUpvHa1Tq9R0qOe9i/LknLHexr3O7MyUI3PSM1Ebv3Ij/H/zwNIyGjpnn",
+	"/U+RjBG3sQl6WRyoc9zDie2srQfTtZHCVahQa4Pnt3+dNzHXtgCe9E4oQaDhy6UG2l1aJcB1Fnn9w8u6",
+	"pwjjkByTsL1aKsnVnqjVgYgs3sTX0v5Z1fsDwBRBN/lEIhglDSIycUts1mYW6QDjz8loSpihkm0oo3JH",
+	"cphXX4l41djPDLHohimsebHwg1tBM8koNSvK9JoiPQiquQabmnrKeah9spnF5Px56yql0gIebri4tEfI",
+	"zGkJWqZz/ERHXkXbdAdWNypCleDv7e43ZGLXHpl4Q5uhM+UOkOmyZIiUpDKm+ddcU3TPx/bxG9aufeqA",
+	"MW2XNjEx8t5dVSNhKLzmoRMly8xy4SydxLJEomrypVdNPFPu/9Bke+czl8HlNK97aHLVvNZVG7W62xev",
+	"hQdkNIzi3M/Kts/NuBAkU0md0wbr+EMZy19YiF4u9qHMZHOuql5+CRleo3RFE7Qfl6RQvZWYpjAJEouL",
+	"/eAeWf1NP2tBfFMvPBi+LtCvYnJEHbm40feHcbe8OQ+Tciq05DRYE1iUgzXpCws0Y6GB7nKgFVvGQ1ab",
+	"T1KIWlFThcXYje9axDl4IT2+g7ZzWlUleSxOWm63Rl3SE+rJSMr19uwpw0xBotBtWTAi8JoWVJ0u9c1U",
+	"YWHTnMgpNLiHQciO8uROY/PgeDFJJ/ma8qrBAcPC3BbZjb9qwy6lpynO4b6j8KN3Cj6RwAOadK5d6tIY",
+	"8liSTySSCp/OZI9WCfBIncYNlEDmSSpu2tXWQop55Ofx1vPxhPtcQaFzpG3rPn7+Ej35c6vU52ljMx6H",
+	"5ZaI9Tj9nh+tcWaMV8ZVOLU4rdmwI9/wVs+lKtb61n1WFt8TWFNIybNwSzaLjLukTGzsdUFG4S9FTtWc",
+	"oC+9vD/gIn8X3wi6HS3avfTB92UeVt+MspRSONvNx1JJ2h2uPupB163NvTUyDhLboefGKeX75EdsVWqZ",
+	"TFZwSdl2bK1M0nU+u9FtSfKK6D++XyeAz5JunDdD0wQ34T3cuAEfuXX8Qn6s7HGSj80NGHR4/7QjAC/k",
+	"NXm5Yfxoe+84BdBOLOgRj7kiZvMnB2jTcSiPpYunlkaajwuCsx3YYuO2OhweXA7qr8858/Dd2ymJLCNF",
+	"bzEGPFGM9XSM8qWw2zHYNFNjcdoCCWMgjK5sGJ9g2HLdemnc+uNpIZNqH1duYKi/F4pm9KDt8O6HXhJ+",
+	"KIhJJOalkjQnl7a2WGtQlN1S4xZI1mhrbnpZfznYJbAUBy5JpDHdjuTlWKb6+I3+xrpqErR2afigPodD",
+	"N0faQQASa3Fm4oE3zSn2cGquYouvz2fQGpnl6UUvu44W+RO4ue2DCDPO8BZ8zYt8dAqrJwu7rpM+6Rgz",
+	"znurfuMFTjFHa6r0GwHc1OaMWax772a9f9Z9+JyMY6UYxuzAgeFiixmVqc2mWmuEj6asag4D859fDIXJ",
+	"OEWyT6iZTlWkRvky5qxXO6/mbFJNWNCvPd4+6JZBxfGt9JZ/ZWuJA4Fhpcj+MIb/OVM4U1fmvZBsHGUf",
+	"TOpqz8j4F5KLx8ldWAuMkDyNWaqyb3hlKGQ5vvooKf+9OROXlnsP4YDOV/ttR2TLF8v6wAydtclxO4+/",
+	"YzqZCbUlK2PzcN9ZEgvGGyTZpKqt0eLgYz7ioyO171ECtLY02kDO39KZtPHqArt/unhNiVlqYUYjK59d",
+	"2nEOvwQp8lceqmyYv4J6y3HxcdVP30Et50HwdUHiWWH29ypzr85JSRna1NkkbT5UP1WveK+vomiKCost",
+	"UanlVfeqWtnbB4+Qb3pOxIcoWb5f/DiGXeIlvt6M+rZjUpWvETmxEt9OCa8pCZYTKkLN7LqQ1O278Uz+",
+	"+Dg3M3ULZ9I94Lq6f3qHocD7qL99b0w03Edm5htrfCluL1tPTECZEAeYmvNTdYGYci6rqHU9Row5v2G3",
+	"VOE5oHSqyMEdepxIFNALcNFssFfhG8JcclpiPr/g+7uwRW3sd0pnlLsL15YyAnn3EyBh41zavodFkn7+",
+	"flW7JqPVi6n30CPjMNdPa9hcc8u8wbpEroo30LmSqMCKICzrSmVtCsqzpuUxzDgcb/fi8D7MpCJ44uz+",
+	"KQqQhfve7heDuMqnbaz/8mCl4vf2Em/p3KXa3VHd2JSbJad31BOsCPac/UlQpQhDBWdbIhDeKJvFt8GZ",
+	"0hoYax3gYPIez7JSiJHzVuRtHMSWs4wg493/vRHBpAuq5uvm/lhO6Dskd5nq02KVmQIajpdawmdkTAJG",
+	"6SPMTLcDCKL7dy8YCsxhQJ4lL8bvcXQ1f6tFQivXhatkMR8Dkw6U4ALIr8EZxzRHkvsMHpdFZ5Gr88PR",
+	"iPzpQVNHHA+GFT7WljPeh94Mb8KMZ8tt6/07YjMR4V6ufA7Bcl46EPyrD1QHujNQeYOyHWZbkl9CH34X",
+	"UtpRqTjg6XRycod04I85D2mik+plgQOCdbqHO8TTAEk1WhGs30p0hxhw+0AN7KmJdR/oqQRvpga0RkY8",
+	"TytjPoedqKYKZ4clQOEcTsH5vYfuG3Ff2esKnQBxgXzcgrSJGAiyOTz389/0TTSyRj+AMS0w9NOSDMOw",
+	"WI+jCYNDBUgaTtAtJIf32TlxoAmDB9dEmfDhJ970F0zdw3Bupe7UgA5GMjSOo2PMZSXs3vSIyGkwA7UU",
+	"bVnP5gerYxJxq3VOJCnbFib9YUz1TzSy+DgUWayF5NlisCHauqNNO/eBdYRyspNrqMcc43PSfKOcM5Ou",
+	"CPf0PdQXgQKzIBVMZdzB2N8QI/cy0TDC7h3obCbyOhpl9kctbja8ZKmNS8dpOnmiPmsDxx84WavV+DUF",
+	"fJ8XZW+/7eI2XXrOaUu49pDDH+1oCZV24OZ/TxtOAPd1usj0o2TaYzQPSObdnI/3kyfW3w9KoYJAzy0t",
+	"PRx+P8+hvSjNdhYFKIYI9D4YuwMvkZOhTZ/rVq636r5dzI4Oc9zNd8LbCdj1dy9Cz7uhXzXujFFxWv/F",
+	"8blAjbso0DU4DcArvTbxVWWZfnSY/K+gg9gZQE1dcx5+tSnprUwJhvdpmJ1nZHqd4TyNZn7Vz8To+CPB",
+	"+++I86yckfp1ZiLXrNF2wU3rDSc7XENi0/R/Nl0oPSPmfetNdT4UkGJ48+8y6HxniUP19Ge6973DcP+u",
+	"/h8FhosxFFEdw9XrU7ijfwS/P6d3YXZCcl1t10SyVGyGopAqtVWn7QgwoRi+k2Ln8kx3ZCQs/Pvv99CD",
+	"H9tZyNiwneKraZ1Pb4lYB9qjgyCquqNDW+ADFpWJorkaUvs+keiA1e7SYIotbVDwAQQIMTMwlrnAxweu",
+	"E0HG9wThNS8VWkPoaC9JcRvASw7K31q2wrz9dS8XPTH2+lTOJaPqY37/ZNRPuCg+iJ7RF2S5OzUEUznG",
+	"ExWd4ez53fvSNL1GkpBE6f3BFJh+O0Bz1F0qL9OhvmZQfJJW/4LlHyl8mZ7dTFIPBMc9k3emO0MgCSMj",
+	"Uq72PCfNOFr/5QmjrbyXw2AvB5wF/X0vISNBBqPiYcXjC7KlTCJyS8TJ4HQSlpFmq89n6Oqv//Xg4uLi",
+	"0eNPw97RkikTJelHsTGPTZTvyTnYBjtahs1/0CO1sW96LmxwWajUgO23DpY6sCcFVlSVecsPFe3XVtBb",
+	"yrYrLAhe7R97fOFtWMHZdsyYe8zwloBbW3NOkcptnff0icMR9BsfaixeWFQyrXBeGiJjBY2ilOBFAQb6",
+	"cD1zREl+/vUVevnA+K/5Af9SBhnlsMOSpC6+oBuSnbKCrMxrUJFI91icVup04AXfnlKHqp6vW3OOOPrt",
+	"fpxtBpM77sDeu6wiqSL9zKRP1epXziKgAJwWREUGt+uiEwSZT5L2gu6+vuCIFRGrgipB5OpAxCrHp9AS",
+	"JysyJm4FZ6WWgj6tfXHUIOSyeUF4DOP4N3Ce4/fPc3teuikst4Fz9JVWFzwb32wWkkeqsh3JqyAR4ptN",
+	"OKUtGDLQSvZbJXBcT/ktBnTiLahCkm/O+RtmIa61DPlEIkfXpbeCTyTiR1a7x3dYIrMLgVtiTYoE3LWc",
+	"fGueNAiqsXamgsCABYk4nS2FTaYgPKpvWKpgwgESh4JijjRLP+5bfbafN2bK4qj4qcsSYwlqZhSOSVTT",
+	"NsKkzdb657Yw6v1ofUQCYmhD38YyU6KXoOGElZtel6mpKmKC9kCzcLFTLdqCbXptQzDN+jTgCQuCerqZ",
+	"uO/6Ys2se1lR883gTqQxUTe4KPsEQtrGWW5ZBjuEcesVWqL1Cdmj0upT8tSGZlrs3Vpw4NT10mVaWuF8",
+	"doGfLdhi7OWiZPSXktjflShJy3DY47d0X+4tTLEhj/nDRZ/1UJuO//33qwf/9ea3x8un7/4wj1UwRcMf",
+	"rbg3ibanzEG5JFGwX82vaPq5T88Hn18kWQCtHRnekwEDoR7vL43pwD/fi/XQxiEe9KUErIt0Y8H72pOL",
+	"f1q7oA98KMyznuXQZLEh/mpbFaMZtGF0tPS5q++vkL2kvI37LLRxnnUybgEzWS41yT8bLzFiRshIYoY1",
+	"wmmmxwQDYw4Hn/GU3Uf33lzq8324+iNJU/61cx/v38iyzriPEwh1xv08ON/Jd2zsvkwA+uref/0v3ev7",
+	"cHh/R96PwwM27suZbsWEr97fW3JocXH3wkunDLbs1SnFmqVwjqGOz2rDRUaQ4jkOF4emVkXG0FzP1Wmh",
+	"V6wM5po6j5tzrenlI6tafHDc2JHgMSkAcghDv1MiBBfTuuEmO46dAlZTv+aiN/0se5dR8CgC4/tkuyuk",
+	"CYXWRB0JYejR5xcXkOnz+NHnnyflODcgaDuEHiDvbHruy909xIgAN9p5eYV2z3tyCzc26at2aPIjQzkV",
+	"JLPQDsMNQ+x+pHc9/qoU0DyT5hK4KeONHvo1DbZBa/XHHUGCGCwHEBs5gQLspcXPQlygPTRWhpw2yMt3",
+	"eF9mvVTa2MUzlAt+sDGWQ9+t0MJtAs2vCsybrYrUD4ThKbwfx7YtaE7l+ufy4uLTzA0G/yIPrbi7XqLr",
+	"h1bawX9bUsF/G2rBfxpyXQO9jjus0A4fDoSR3EF9bCiBhq6KiL18hq5dE9GHmouuBy6QoAu92sEagq2i",
+	"46RsJ9unpCJ5k8CQMWg5yvJs/NTNIXjMWgIyZ4e15SgijK3FAjrgLXH1JGR/UGHGbAmv1vkujvgk0UEQ",
+	"vUOXLsDI0ZYjzoYRprtCypt5kHJ1eC6EG1J1Ee8Y4iKSIRj+czhwuQkN0lqSyRnW68D6f2LRhFZQ7Gw/",
+	"g0hpxD1oJxI2zzBylmE2cyzqXYT6M8UZ7UgvXDwjGmpssuqrsiASSaXvJcAZkeZ6ukTYBY4zzJAN9kJO",
+	"M1qXNrMTYvbmb7FofWoYsysZ9C+mdNQ8KtGa6FsNKR68LVzYMy10HxxifHzUiD0oYmUIs5PaUbZ1lwis",
+	"IOcJ+d/zBEwbLNDhqDWWNCCrbomgG1rffOYKWSJBgGYGbAZRBXelHpFLkiMtXftqlVvqA7klwl53MnhO",
+	"R6duhPnF6nMbq3BlvCj3TEJs1pH4zJSPufI5wu3lX7BtQeVuafU2DpkyHO3xoWKoSHvdoA/gymXSoGvv",
+	"uAXVl1pv65irLlFHD1VbrRaDKKGgus4dqTQVw4t9TDyHSmKHem1xNIbtoaBKocX8ZUV+aYo8KEOcEdu5",
+	"IKnad4pJ1FpA12HkvPnNiX/Nj2iPmclHkDYZKejHiErnf25p2pNcYdGtmO0pcXZP1GxHi7wXwY1KEK17",
+	"fEJrskQly4lAj/7S47dzEFwhfF1LMon2VEr9n1gZA9BUU4WGs08mn6vvzPNfaRMpdKjseKsNF6tNWRQh",
+	"oYIVwkj/iATZUqlMwRU68rLIESMkR2siaW4rR2aZlv+hxCrowCuDjVkD7zgu8HaupnqAXmHGhBKzeXhS",
+	"v63v/HGe5uqt9SmceV09gTC6JWKNC+Tak+tDfBRUmRXP1HrNDD3sCTSkW1UvaIXjluZeE5Hu4cRK4Wy3",
+	"hyLQjYcCaZHXdvzosvjNoM+MH0Hfj5JumfXFGMM/4yI38xoGU3ybFWVO8hXNA4L9By9DRVbtc6jpOrUj",
+	"RYUMWB2YRCdLfUpgAr2YgS3qUma+oV+BafBCL9arDQWEiEFfuCZkTvJLxM7sbaGfFslMYZ52r63chdhl",
+	"bnkg+EZWDkTDDcs6kfmEcg5WUV/Z54h+LoqIgyCKiFUpYzmi1fU7JgRO1I7nyfSxj/eFgQTJ6IEaQKM0",
+	"pvUPjt7ggu6pIjlS/BI2/ZnrKyIzfiBI4pM8i6lbiF3d025QG/RJlwpvNqB0u5cSixdhqslkNU9bYC2T",
+	"BRPViv7WRB6tYmKu6rgaYrZYGC5ovoLmLwEVUElTMm20k8Fg3Pso6ux2RwfyeneEEwsV/7fZtiV6PanV",
+	"cxtPiod98Nu37cd6jzfrFYterPf1Au1BGw1nG/x+w856ww5y8/2/cYdD4h/fFTz6WHwc9+dQ3tOMV2O7",
+	"09XgldVzEc3iLTMG5j3LGuBM4Szo+jziE1LQZzDbIWzFyUN0LfGGXGuWvy7ZDeNHdl0JwzXPTwjLG5I/",
+	"7MTtptjZllnDvt6f3DG0hqWBIo5EN+6wZv2GsiThpOm8goc9x2FXittmrssOUGCok0JKkpkJvccE8vtQ",
+	"7QUpjOjc0UMwvn+s161ZrmelLbLueCmJvs9XjW9ouYY3oYg5R3Ynmi4JrcGAzHFwdCe4GxkHYQtcHkav",
+	"xBuyOu5CPSa+5qVw6SrMKLdyRgOjjOUDQKbJEuE8F0RKrQPuMMuLf92Obx3jBs6gI6LlFP+c9MjJK6XI",
+	"/qBmQm8bVgIqzcfx5WFnElL2REoTN7il0pxCvKeFZuEDFspgKXK1i0ApRqRFi8RAvsreM9MeJs60yso5",
+	"m93dOdnOQk3t10Y0IaeZxZMvy2H1+GO+CQftlxGJsUNX5e/XmLvGBqk+8YpqjzvmYDXkes/xmkfZB7X5",
+	"Xir7cyGPzyZvBouXPgrBMjjLqKBJKM66O8Ezqsjr/guiQVq/J8EUOHwVokLL6/H6B/Tpo88+e/AI4eKw",
+	"ww8+BWc63h/0Khbfv3i1WHaRGz4N4DZ0DkQFzvC8XIfqpWxCWbLUK9cknqccxRXK6Z4wOa6rYbkmX7rX",
+	"gjkSBMtSjJz7d+al8HhaKYsgA8AJ5RtaDLotv6TSYvu+tC/0AspEXW5XNtlPm901+Uyhgp6oFlgYMXJ0",
+	"De6WiEGOoPnjnmBG2Va/jRniRd5EUhqoS6+NKpcBVFG7sZlNqi0XdX6io1bwEqqZKNhVeIhQA2uoJw+D",
+	"xWbwpb3tz9EByjV5xY8RbsJJLI4V/k4/G7nQYZy+JXxHQsvAZU6JbavhBDC45xl059jyWyKYddjWZs+h",
+	"XBc0C4rlzIqPEAb4ryFh/ZXgewQDSsAk0xJZurY1jrVZcULrk2VZ83W4coJJVgciqLHphoj60jx55qH1",
+	"5jNOyLyuesa2uaKiRzDSVCFFHYlUhmIuc6/Kkhxdijl04PW++ge+4pyaeNUmt2gSZctKbAfTLYNslHlp",
+	"/JFEdqqkdUXaDNJw/mytKzrGt1Q6FBiWhZUSdF02RIPvOYAv9KTxnhAWBLl08ki9dTCFoiBYkiDmJoFk",
+	"a0d7iXipIHdvj8GbDhE9qpKR5qwdVH0xtlPfBgsnRsvA7mpDwiw2CXcnpzMLZblmQi4SAr/uyXcQM1PD",
+	"Li9LQnjY/1Rs+i8rsRSxf8zZRZmWufISlcxtC9pzpnYS2KkgG6V3vRs1AS4fStzUAxkLMvHR1qLdUeLR",
+	"Zep7Lng2PeUE4j6aV5egpZuU95IFFoW3ZLUVvDwM7mD9ZFWdmhg5GgtfBruRTGmGjd0cxHHuKvSQiuHs",
+	"npD9xw+lMbdWrmizlyzt598tF7+UWCiTVVDbDo8vHj958L8fhTvPvU1A63gb7l0oy8NBW0iRnl4RE8vi",
+	"W19ad661vr2xlilRiBPBgVUmlovV93NA3oxlmbrbdXeW7bs+7eZ2axvU0x1iFLzg9V1ufDZ0mL8kBdHb",
+	"8Yr8UpKQ+M8421CxHznxDin84J+p/F0lo/nDzEZNoIN5X3/SI05j5ATizOAnbJP7fvkLrWJMclMTELBS",
+	"NzhTtmGLn3LEtSGqyFu1NMkyW260Gs8hZFKubKWJCcK4f0H8Bf5hsJXfapuFsBwaLhCmTIvR+mpYLtZU",
+	"qN3KNQ6sZLMBTLOnZcU3Ky7olrIWutoeC6pwUbeKIXmZNcsP9nRrCxKqh1xEKedZaU2pNc5u9IxA+3LY",
+	"SKuD4Lc0j0jK2vQIAkA3ZC4x3m1KjuAfOnChgmPiTPF4B71SEqH3JyuokcF8RHuoSAnktfUFX1cph/Cg",
+	"cz/cEiFoPtgZ6SB4Rkwlh/nOu+U5SSN32KwGwA368JbeTW6bPojQ/yPXe7ZPS7sYI3mDHZX8oHonjt6e",
+	"K7DeoiJPX5WiZ3LPIGTrQ3Qv5avneOixI6x1CEahJCSgVc/t9SH7NRZbvsrxKXDov8QnabE4tG1OQOWH",
+	"sjRQpRGVqLJAQ3rcHr9dNT3DrfFrywLGNfV9KBNc64qX6ALMYsxO4dEpW2UkVDsHCpyphT8iqsD+2tE8",
+	"J2yJfiWCS0TeZuSgYtO2A6/2lHER6VMi8Z7A9OCCklVNYv+IXqfc/lHrB1HDHdsdO8HrUFWJ1vuFFA/7",
+	"G5YLuN6siCZR4mqa7stC0UNBpAHLH/Y+e74nj3GqjQwTqrshHc5qMXLwIJYHcGwFb2FttRUk3468JBov",
+	"xmoOTLEjEbZvgyQZZznChdrxcrureyeatP6dMR/v5E6zye2T3knsnrbRvGMfdgLKr/asQgimuGRHspvF",
+	"ckH3UU0nFXI83FbxC+gwiNROELnjRS5tgrPfO/3ApaQG8LOgN6Q4BefBWbwO0qRKQn2EqcLmR0CyStlH",
+	"owiP6oIWE0hKcLYlUlWtONNuVncuXlWlEl2/ptZIg2BwrnaCSlRwfkNypK+HLabaQtggjA6YCnQolQU/",
+	"GSyFklkQBqnujwl172CI6JH1X4Dnlqg8aJn2qPGRaCumrr/jQJitnymwMngFXK3ySmosFwYQa7a2xe+j",
+	"6MtyrcdmjsLuyNRM5R3eij69gvQ5ZjnNgxJ1gk5fneBx5/KDHQnbiC1oGESY+D/TOXS4gt59P76haZsn",
+	"z9XMu+wwOVhQjwUXw1D6UkCNphKBBxZy2fmerHl+eoi+x3siES4403cty10Zg+ErA1yy5wLKvBQvctOz",
+	"SCvtwnPwP1wkQHttgxqTQTTI0YlgSN/J8WmJKJOK4NzISXBvICsVa1Ddx4MQ+p5fpC16guZ99fjqILwa",
+	"xpa1n+PTdaT+rdfADw7/rnahrGov4lAZke8wCiCLBSvuWPrjdRpUpEne3oQCM62R66s95TZv+qXSMw3r",
+	"EIUHlp1UEuY70roheovxJA+kKCjbmtwq80SjVG1U5lMvuP075zZL6PeRHJ941ycrvvS4+Hys6JH6rl8G",
+	"7C4u0BNgu9x/tTUJo2GErrPqqdRrc3T/3MBPnnY3rh6v60BqzN8jz5uUHZyUE9+3A1Po3odReg0DXz8z",
+	"LdDhaBnd/xMZCmxVgvtR2G4PtP8NlRoMQi/26Od60rDq62dGcw7q6kmKeSlu6W3E6+zTxiQA2UJSdeQ2",
+	"MpBk1VYfSdwFrKoNqLPkcGUrCILzsRvT1lXqUtOeNssdVp7D5dkRcMOez8HM2MrhOdbkSHV3uknPSYB7",
+	"tfBX1bFuMS4jyOE+gIePC3P4pIJTYvhYojWxWZ1a7aoyvNtapiCmGjuclfdoafpFG68fPC2XKNd6seLo",
+	"QaKN7GbrS1YXsWtE40z4zs+XCMbOKo0rKIGPhG53qh8HrVq3yTqREyypalFLj4rV10M7+2KzIdBXMwov",
+	"1gxHhZLbGDHCymgXMglCfYKzroI4kBE6Gh+Y4kesWQ2qvv0ITz1J45S3wdqk09om04/mI8FOydNhDMrA",
+	"yiyondcvt14B4GXo06SXkjcWKyE7tR2uNrZ1aRzTWu3PBQaPLHl7oCKeDOMjHkwBNUjhvBmS+TrMPNlW",
+	"j+33wOmYEh0dVhs63rype9lafTf8WSUHeMsKkQfSKV5Aq5L0tMecKEyLcHEChzhfl/v/1+sfvkf2V0SZ",
+	"LQ1a8/xkczQOWOA9UYBF2gT4jfXksJ+q+mfbaQWXycU+CKNM8qA+Ch3+udhXuEJaTcv4gZIKVuhOQh/u",
+	"nWSzzpt0EIk+1rrmdanvbGJbTgiigKrLeeEoKFtB36IQivQRYSmJlHuAA4e+Kg6eOhjtuyGnyGUhFT5Z",
+	"fBu8J5Dj4ZRsObk0WK+tKt/zkYI6aj5VEvKL5BJ98fwlevLnRskUYYOdZ9ucZxguwwytiQm0IcqWrsl3",
+	"10U8mO9R+7K6TH7bBNTRyw5Gb226kq9imbYriyoZNnTjTMs9rN9KPAfm2hjXyQUE0mt4ET2+eHzx4NHj",
+	"pdnIqnEIF/sgMLKVK5pltvyB/eM/JGcPX+Hjd7auPyjvc4E3yk+O1KK6OopwEajo9d3TDVxgJou6QiQG",
+	"vT69m36Tdg4SC/2///f/AzSzxiz0HmjQzzxRTy8E217S1ZQN/BafeKnQjmoBwjeADqQe6G0woz1oMnPq",
+	"pn2sMTItAL0MUltZUaURVhd+JXTrmjmPg/1sQ0t0fwNarBS7Sid5wOK37XN+OJlKXWAZKKw1hVlHGywB",
+	"Pcl1Khh7LY6DyEiHmJh0I10alYJv0LUjyHWn+Nupha3Yg195ix/8+kb/z8WDz1dv/scfPsRFd4kIS5n6",
+	"p08bJH98dwK827D/kQ+vkSoCKkE7Mt5wrhhuBCKC0aDW6h4HVjejsH6IXhEoVsuhpyE67rgrQG/O4v0L",
+	"9fO3+V1Ets3gEdTDpHeq+JjSQA0B5sDkGJLB8wBtRKXX7+Lnd/FzL8XPK6gusT08eo/UmXrLzAduuA7L",
+	"b3h93nlbTD9S3ZS4aYxS0mlTCWn/Yc3eNzutHh9Q2GNCPNpnaCYm+mdz7Ywsobl3LpW7ckUEe0o5ojoS",
+	"CIJzYO07NJxnMI8j9m7JMiMTrgz2RU9rtqq31aZ6aZXTzYZmZaFOpobPNqqFjG9hW6VCCNJtzKPFcqFV",
+	"iU8Xy8UTD6QKYm0FZZEt8eZZnb4wg/6E5Y6yreIM/VXw8oDkjguFJFGIs2rqlG0tjr9LUIScRImqBT1E",
+	"31RmH0Y5xVvGJZWBciAgHGkn3EtSbMyzb8NJs0aMRDzY35+JfD+lnm9SU3+14pvNKud7TFlfhzf7BNrh",
+	"vAa7Dlar1KNG6gkgmqt/MnLXpLpg+wUTlCbQI9QEUv3eZBGZGefnsdUPw9ZT9a1vzfP9DWtwtiNyZQkS",
+	"61fpsWe4lug9QE/ftWPxnwcV2fLJsiE4muKgfQS6B63LGwPSvZKa01CDP0YZ997O5RCgbYs1ghucuj1z",
+	"OGhCd+U989S0d2NcFcIX7r4xeYhsSHUxDy+6yKv7fckAiMtYrIlUN5rUu+ViR7CY+KogRihPfF0SMvnN",
+	"YrPKsCBTXj7i4mbSd9vpOGb6NQXroZuk8ee7bG1YiLG+JjgHDWEkR70k/FCQSrk4UrXjpVYMGd6T2YCX",
+	"TKahc1fZ7NgLF9XpSWMek8TfpPPbFsKHm0KEeIXBbmqutmt+8ZvhtJ6e6ravqyTFucoJCqzlsKS/hssa",
+	"tXyoMiOhh9CyAsEDzF+4pJRfRkyZ6d8V1FV2BOfRTESH1Gyw9vSjl1UT3OOOFlWDF1dHlaJ/JV6GPaqm",
+	"V0vXos9f/+vB1w80Gz55GrS+g1T9zpJPG47NBsE+33Y4B0M628LoZh+kzHNI05yqCDaqBTXJlklHYGo9",
+	"RpPjG+JkSJokN82IYDhqJtca3RH6wvsA19DNSHP8NVqTjO+h6bc5A6kprhVhDINZ8vQ38hqny8X3wnxy",
+	"ntbGE+RYu1puLqHwD05ZlbwwWINSkI1KfbYfUP1HkyZpd38iXvrHmtHS2KxlqHjYW4e/B2+GOXBahsp4",
+	"Jp3CP+0tzvEpxcr7INwzXODtPZ2wLy+Mg37EpniHaTbCJYiwGazMtlC8XwZmNfs5KXF/aTBPTkS6zhHJ",
+	"j0jRoK88b6VTLNsS6s46iISO1jcWKvFLV2T1odQDU1AhU+/m1DtAyjJdOdBPU7ZdTQB5jVkmsWhks+LI",
+	"JJVrG21NXMlpqDTrzh3hSbjCFRKDQxWeqMWMb89dvRRDypL4aMq37BS1gm7cvINL/9f058O4bxIEwySt",
+	"7Z/jUA+3hJt+yocgTKYcyBZzJG/xDNpE5zq5X0pFlyJz6Bb9p2Dwuu9l96S3W+zffufMrlHTG5rNdmyG",
+	"a/enHaMugxiYwUBjV76nmcX5r/HgxErw42K5wEWx4mLFOJTTh5vnmHL0ofMF3zf4me+pkJEIYRFMB0qU",
+	"vNuxm0bBN4owUy4OA9awe6Gyow2mRTkcxDHU+EafDwO4XCS+8pVt37OhbHy+VqqDER8O+uCNfNyhT3Uf",
+	"sCW/w6v7Tj9pD2bAwXlVAbHLHSHKS+BdIllmOwT1tEW5d5i6dfwg3dHZ2poOwJPgW0GkbFLd4S/UtlcQ",
+	"uszDYIQuDSt5korswzh6Cgs1OSFveIWvzbPvxbN/xIJRtp3zLNoh+07jVFVzbyq/a8noZfo1982e3EoG",
+	"euxRiR9v9Y6x30Tl83Pg3tFRhw0ui0CmxyuCc0QZgnx3i1ZP9gd1Qg5x2CtoCKqHsmom0jXadpCAeYk0",
+	"h2HhRWczLMkS4SyDVF3McnQoWaZKV6vZ/upQBQIWW6JSxSMx/iBo0ZJamBBeewSo3IgeiU8SSgtwI08T",
+	"oOE/kZD0sNTktg1y4KGqewAULJhsPNgfqiRy/btSqiHaEV2zSRWl+tirDOKjXOvNOiiSXyPBjxLdEHIw",
+	"SbZlQaC6kEuL4nIkVqYa3GKSozXZcEFA1l7bQ3W9NI3vBMEFEmUAxMd+L3zwTZ1m7EfziUhbGtNjIfaz",
+	"IJoe0V/5UUbTj+1BD8RSb+jhQMK4YAYmzeRdhwHMS9a7WH2kVr70HAiTwBJ8MixrUtek8z9bU7teikeo",
+	"9hTivBXpoWIhjMy1DAAEWxNorpLZjEQ1cHomQ325qAP+KxAZPd1UTC5FA5PJFDg0MZm8yoc2PJPRmrs4",
+	"nT5q0zIWzFhq1YDeuonCP3CxsndIoLFK/SfrhAFJoyhz4vG2LBgReE29Di8Gr6YGXrE99jXFhKocS5Cj",
+	"g8UNpKRvGY8k+3uaZKCSo6B7qiK9jgjLeG4TjTrJHM4RfVm1e6tQ9/QlnRPlWCpQPXRQNYRQq3rKDcZZ",
+	"RqqjiKgeEYBlkxMXowqq3OHHTz8L/xRMsvjipIhMaefVltQ2/8B8b+lRO36ujCYahFSDax8S5gGazCCD",
+	"w13vGtRp+Q3/MN1zBTkQrKTJwMegBcBNFkjBywPffA1dOy8BwQ0UHbyX4RY1TouJaQ1aU68v06OgClIS",
+	"os1ownaFrX+KiewMFwUg/3TBNnwc1lsigm3ujLWnr0IzV6EV0FItK9Uz5wTqFDxhBu/UKt9wNpZFGapm",
+	"Ua8qzhHfGYMr2FFJy9Zgj/VpCVzazHRVXQnmm5nYl/VrIzKkooezbSlFGpcazaVqnXqJDlgop5fdkJP+",
+	"T205LO4RhL274lpGR5Ws5W3QILtMTGh6/xzgKeaPEsyDDn+0AC0uHnzuMC0erh68+e1i+fTzgJewvUcR",
+	"0o+h+JcN4o2guhZcxvOZ9yCqSwSKjO3qL0GKavPYmWG2AKxCjfr3x4//3Oy0//PP//73R5o8mka/XSxD",
+	"3tOqL2mqMfU4wZj60Yl+C8tmYODNd8Cq0haRsauEecAmkzu98CH6yYMIMUAuJinYgquZAjLqMH+14WtF",
+	"c8vAehqsNrdepPTogW+9t0DCDQs7ZPOuR0nrdApbu2wmaxWUcaAkXPUAiAoXmMmxBccZ3P5HXhZ5lyqf",
+	"BkvwsSIrLvKQ4/trfkQXn/7p4smfHl88/sw0W8L5Jcr3pyiaS1U0uod7L4eGn/tw9mkPuJltLA78tPRa",
+	"CmktxV6m0vZwpMltMBzAwAAuvZ4ZlWolyQEL17O5rYxAr2tD70t0fZmEzPN0QO511AjDr4My6RtWUEZG",
+	"ZuFfIevjNdi9jFjj34GI3sGdcUdS/RxxPkeQsaG/3bMIY5MWc4QX+/TVWbhokkoRj559Z+/jutr9tDLe",
+	"rYzv91T1WNvfczVHP/re4EQqeq0ZZDZ2vpd8rPmSS/OpOxBfVQBr/l2tvzMcTrBt7c9PSNZTm2k9+sZk",
+	"ZMCQQ2uypawG8ok5XwdaUVWuxUiALTlY9oofXbysXXVKGWlAQRhS9e7JbEdP7+99PH01OTts4NzVzxBG",
+	"uVZaS2aU1Er3R1RdImszX6LKk/2sHZG4RLFfTLdC45w3gaIl6GH8lghrRV0i6wx/ZuJmvif/Ennu8bqA",
+	"6hw3e/zieN0p1fqlJKV5u2TMJINkrsnWwmQgmA9iplXO3tF/JPtDEexiN+v921InC2lqCMz5REYb03R2",
+	"yJzVfsFGhfyCYWs9SZ1za57tOq6IOP1GZmv+9go4aKRq/oICYx6hZVfdb9XAwXBjYyyGS1K6+ahgwVVV",
+	"l7jQ5twpqanngbBVVnXPtaHp4OS/FHgDfmgsCVKcR1A0vA6qQ/uh6fjKfyGszenHvI4WI+hdF5J+IpGN",
+	"xtSENx9dOu+2dWgozm8ME7fcPFXsBgeD94ZxTBtodEvEGheoDgUlpkz58aHR30jqOyeSu1mYp91r6e3q",
+	"fEi4ZKPdRMhSp2Yft2oBdEbx+zD1d3NrHXOzzGoK0QP/jTNtYw2ZV3lJpvdkHvXiARofwLLHvLfG2c0W",
+	"emYHVawUQaPq0mwqAY350oT6vBt1uG4Dy+SucVnB5djEw4JLSHGzCaMtZxshuSaEBeHCtps1poCGZFrr",
+	"RoJbWS2E+hj7lVZzBS68xiUZZwpnY96Ex8/onq3PwmiOtOhi0YKD1nEUdrqr1nvvTKz01mUEpKTPu+Tl",
+	"kHD9yQFJMOSdGai7WAOIGjiO7QjJwpa8PRSY4SgM4sYyymgqbnhR8OOqPMxcjwA9Aiu6Ju5R8KWenOj/",
+	"YLb31pqrHZK2B1RK75tA0MCepgMWioGQHdZHbonIy0gOmzZXUE5wDm2qdliiA7Z5M11NxDYkSzxxL83T",
+	"kJREuQsxp3F/9UazyXMESjI2iujp4CwPnI3vsHXLb/yjXONRsdz2zDG3ad1v6E0w5D7ylpFE3NIs5Pt/",
+	"bX9BWN4YNSbexKSDywKvVqVgnUZddujVQfBbmpP8DrJ00/ZRvrdM3clxapcwVblBKg5eBvpI1V3Xq52t",
+	"Tpef7eSObq8GNYczpdLG7pkzpWPuTOgajhu2C2KEQCNGCFodXdKrlbfQIPwhcrfntd2q68pBssaSmpRf",
+	"qiAEGOzg6GupVfPZwOl+AWHLzPVWtzn96MnF5+jatC+vX782Xe6WRnes0EW1SDcNX33BkFDT0NfkOanR",
+	"uWnPSg7GInSIAl6vc9ASFXfhV1s38Olw03NN40HpYVNAtdZqXnBvrnp6707VTxsGNTRsO5QmR3KVVL/U",
+	"ft7UDBvaBWEarkyaJbLsWeWNjus+2PhGd9bhI5cbzK8WngRlN2c2Q4omQHkCPMkJVgtsM6vIMvSpGdWg",
+	"T+97qUjQjCNw+jHKyrVRo6hCDArIAplo5Tr8Ab15ZYGDv+3eBlJDv/6/vtUf2ym8BZmDlRJ0Xaqwglng",
+	"dS+k4W9DSRVfnOJtuyCVm6rhTbIJf3Yy9aLt+x6Ze/dtDudlxQOBWy/ag/o5uLGl8cw6fMfBk1bzZNQH",
+	"+r9++o/X3RXdkFNT9W1dJcU2zKviNtKOIKzG3ahw+4JShln17fBG34DyoyeiHzefNgMuYdohGvR6j4EU",
+	"QcrxUjBy+paEUkLr5PRQ4sxBWMMe7TlTO8QF3F5eFk2ODSAeOagU7CD3vWrgQLFJjk/XEYid3luizvH3",
+	"hn9/oNs5ORhd/33Rsvrg+yTmRvD9BMQBeO0QTlh8+cAKva7Eh7eg8umMthH74I3VWi+0gDlwoUxpRh/y",
+	"yYFL2vLhNELO7wHMhE/YAsXHb4B+J0r+37HFU7FIKo7pF8/TMMD/BST476L1XNHaH6BqS9rBiNv7kbzD",
+	"9qcvikdhqd6VBB2isy9QB6j8rldWzODW8vTC++XX8qkwS57p3YrQQQyXM0Vq//gfiYgdJMK5IncWKrRF",
+	"8MyAQlNE9SDh+kX34OtORo+i3wiZPTiBmWT4zFs1XtYPQzXxydsUugu+jfZNNp2SG8VdG9Ftj9yiEH7w",
+	"65vfHi8/fffHB/afUPb1ePmXd/8W7vX8HWbYRMW/0zScpytAVgoR7CL2DUPQRK2NW++5DkeoJcVw6g84",
+	"jVf7apEr816faTgYpP5JG3sl8/O/Ls1/c6YELwpjGVIlkb0MB1cDIUYZlNuu0Bm+84lEmuboV1P4N6gD",
+	"f2TmXcelXCEHKHxDGFrj7AYK1+pSvpQ5nwMCVCx86tesG9JZWmdlkqn3vtl7WP/+yPj9ygTO1kQdCWHo",
+	"0ecXF+D4f/zo889HR3/cDnfj0/UMEnZ6BkW9LWfvl7b+XWD5ZI9DWB4/bBBGpQy37UztNGzbsbrkEztc",
+	"VtDm0Qynj0bms0TVnRrrt7Gjh/QKmO+qd4KbGQv12V6tK8ELMiLjB/yM8FKYdcygMuOHUJT9a1LkiJfK",
+	"lKmyExR4mqP8DKmd4OV2h+wgCGYGiY4A8GSpvhzR5ZYzstKiGqrbZc+ePEOSbgFogzKE5Y20WcqcGVmP",
+	"mk5NT00ISK1ZQZQHmsaaLrE2GutzT3uDO3sTPl7zGME9jezPVhRjmdyj6yxjnV7sZXanLVUjaumPUJFm",
+	"EId2+qiAerq0eaK17pXhgrAciyBHVvIwAKmUn4U3H+jRiqVrvzpXnqhtk7VSAtMKiqyFfItZjhUXJ1Q9",
+	"ZPJ1vPzuAmc30oDgYYV2+JbYFNv8EkrJ4YAfdxzt8cmA45kICs4qfMUR3bRjQhbk5DiR2lBJ7kSx1gLv",
+	"/YuquPpbH7h6bpVMM9xsKTlCRZ7eROdu4NjP5YQZe+6k739rR+vNgSnG6T6HnnofW8641X8EeOhjxEj8",
+	"dnRtmYI3ZDx7a9wNap7ulaGzKagxxbSCXDVAbnAr5Ny0uB9xFbQTsDzJ5hOtuWi3xGp2YdYSoTM1KbnE",
+	"5bFGSx9MCoG5OkFpmLE95V4vJBlXvcejI0txS2958lVWspz3eYjg9woYMvEqZbm2MUbdvuaVyUkDjXu0",
+	"sZVNklS0a6wsylrPOdsUNAsk+rWNYHXkqwqgFLgW78nKhy+tynJltwmey/INGc+iLEjP0QTOASTEpTbT",
+	"XrBtQWUQYy92yn/YuILTZ/by1HenNkY/kYhx5FaUJmlcBQp8bTilzphqsMb4LkxRWHqSrJtGUW17/fzz",
+	"6yDdmkeqXzBsOZGIJ3WurcaNpnpeSeeBtfj5HW2zL37TRl5qHIPOx6uTEd2Gl4LcUnIMJSybUzLGO+Mf",
+	"rsCNlNONxRUJMCxgq0mHLOlT37wGpqG9RNLNlfYFMLh/9QvjnPJjRXSIT8aaHb0isbuQIH/4e7L0Nn2I",
+	"YV6RX0oi1cjzezenrudMRJfxnyznH0j4dMol4ifUOAgqDPDmfDZhaPArA5fvTpJxEtRF1IBAYdMmbT0S",
+	"Vc9QhgWBCvtl1StNLpEth5ZhfcWsIZqxWflwoGgmL4V1cRrYxGxHi9zWRVHVQC6Hy1P/PAz0a2jQnEyQ",
+	"kpyZXu9tWjn/ksnPaAR/H188fvLg4lEzAvznpl8PXHhP3j344wVAfv6fR3+/ePD4zb8F3XmeidbN/4e/",
+	"uz2D+tkD3pJLpK0fxE1AssBSpRhEP1yVavcConndEIL7syM3Zbe4gICiOdDL6i+1F9r+YStw499GG9BK",
+	"Fy7Vjgv6K/HeKpksDwZwxrzpAOH9HxS/IZ26oFavoVWDVEMFAmaBIR74wfNfj0R5Hp3zNi0Tvm+Zfd7O",
+	"c8GgDXR//D4d0A4bgYEze0COaX9D1pIGMwrOBIa2fGo5YoiVJimy4zmqxR3DQeaKXfxHnz5pyq///p8/",
+	"/yzf/Pv/dP/xh3NgD6aEKzzmG0wCncyLHqf4YLAXF4kAWNG6RZ8PZvAENiTU/fIHNilx1zCmd5fANnTM",
+	"Bi/f6LHrm2jSMZz5fM3TI3HseZuQsfeD0BrFlEp86Aluui2Z6nlmhBjlzKKbK267MB13HNmE4k5lvZN8",
+	"g6So5rmyr7xzPXYSIyzjIbkCIFm27torqrXfDZ3blwaCwMGrhPSijEgZayPzn/rPpiENRhVeInIgG9CZ",
+	"qO7SORpu6+OH6hoZANhhxhKyzCqQEvfCO5eKs0oqDqnf9176+EC6pkJtcabGwXspB+/1LwLSlVNBMhUu",
+	"BuClWvOS5dfPkKyRuaosw2vK3M87zKC4krlnfGHvWexuRDANzX+9+SiQw6Yjg7kXj5g1G9t5SkgbPqx1",
+	"MuDXB+VBzxrgaNF6zuSRjwtkjG5pMoTXD+bpeUHEajf2SJHwO4zYvYQR+x0gbOGL+QGwMD86H4QJawu8",
+	"fpSwltI4yQPSxDj1zIS/RDCTmpkYHTPv8fJpX5+laMTB/Az6i2uPlASN+gEgRltAmA17LkizwDVWQUc3",
+	"zK+eW23wvrq/+I1NOLJ4NykAEfqlJPZnTbmW3Jsm1Ob5fgNJcYgnWpLGExFp6IEJ0mAGP1jbKL1frrCX",
+	"WMojF7nBdBrrGDaZnquDHaTbZ2fY48PI8Yz324ld7Qm1xu+jwEvB+WYkAWabeNIMXxFJxgaxFdkfuMDi",
+	"NB+RA0MGZ80Lmp2+YV9x2z4+4DEdraik2huViRDoDw7zGjpUr394aRbQ1wL/2l5Q1wg8TnX/Qrc4P5zs",
+	"auD4sdH4zl5xSwglh3RcRVWREDeqOsDb9QW3RPB1YQDnwyxk7tlWg4CvnqPPnzz9s16KfhvlRGFayIfo",
+	"q1IA5p+tb0E5ORCWuwCwaXcvy2yHsETX7mgCtv611mCubTuUFcTF5fXDmVsQm3lGUjfKwjWzxxKtBb8h",
+	"bFm1TD7iE+Jl0BEEEdv0NCPIhjDR7cC9QKHrY0Zi6SUQ5P5EIppfol9KrqBhoOLIhqST7Aa/mN5x0vRW",
+	"yc7N3hohJwxaTJga0BvKIKPDMsxgUokNYZrpeTaBVW8rKgVZulxD5lA4TF7m1HWGqlMItCqOi8VysdVm",
+	"A9ubDIAaTvwAQwbP4oTYegzpcmSpY6sv9VtFmLa4nqE9F8Tkg8glwkVhehpJ23/khI7EdCu6peb5jAth",
+	"PDxVQY0jDWB8QFaJHR00LfNikBwxT8xXgu/RI1MEvKPbHZGmpY+t7g8GyIHqcjfakVAQLCE3YzDjD3Jm",
+	"+nAtbRdR2LLQFE8EB++UYDqwGaQ2jCterLnIjuiZwy4Z1VtVizIDZ2AavFjgmLzPs+FpI5+FLENH9wo5",
+	"5PHjJnLI5xcXg34KuyHxbRig7Axoq76smtwn6hXJ9NacnodLZ78lG6XvLhfmMu3+IcoFt4nphCyP0NJp",
+	"o8/pnuy5OGkRwchRH4A9uLC7t7GwX45V7b7A2Q4dubiRAMANyeAAhmJaO7drdkfUbgSIYPNAvyh4djNP",
+	"+UXT4z+rOgpIv+EiGnfSxwk9bfWmF2tI+isJawRp/Q+b1H5dexpZKUNY0N+bttsFlSPrNSdWTc46Bb0Z",
+	"IBnCFHsfnlLDLp4iBBvYmNubwUNxVo1lKOoFlzoEt7hrxO6SsREW8E89wUvECGTmJlRBznauuspzTm6p",
+	"lkFYogPhh8Lotya6O6oVcH18quvn6RBuVbs/qNtPPdDwzs3gk2rJx/vlkgqKG0814QfTOt6UjXvqUlAt",
+	"mZosAuhDXt+LTyQyLyDCcqhg71TgfYSJIlkUtccpu1hC1nuBkyqG3luTuHnbvZ2fyRJ1RWhm2HDhlS9c",
+	"oj3BDNr67yjbIlJIcrQFq4GMlX+6RBkIyoaBorBy5WSQzZFWpfZ+29y5dxJ1q48j4YbAMc8421CxH50y",
+	"ZF+3FsL41+8k3cdrngrAP9hr+DYylyen0h4R42lMvka/dC+aoqbANfrP1GDwHqQREZKvaB7K3jiQjG5o",
+	"Zmu0bEmeNoSXNmdWBZAEJCGjWkJ1lSiS671XhIUZ+pXRiZfIdOTW4rRkzvw2/mbGqyZVOcGF6va79sh/",
+	"75o1fpAmjXokQXOSnOPlnne5WbyUPUWfNlvYMhSVUKwuCLg6ZMpKP8osLl6UUZkCP9+O91Lcr8wwppId",
+	"Kr83o/wnyTVLbEzp7IFQ7llHu/DuqVqqdS+LqOkrcHEFfa/HuvEn2Wbveqbh+hmOnMholdARNZgUNCY1",
+	"oRqopZe+6V1klRw3tm+m8toR4y1h2QlJfJLNavZPpNdNv51WOLWNo3Gnha9cA7SHt4KQHK5xd2lFrstR",
+	"RT9Va/yIeeegQkwzPpjDElnz2HQGPVq1uCbKAELBcKd9tvAnNrDZzpYcsdmu7TR4gTY8wwWCo9bZ0PnK",
+	"WGP1c9MrUlsY/GPbkrSz0SPWvWln2jwBD5GDeagyLhhXKNN6OXT8x+vg8cBbstoKXh4Gj0j9ZIKvqeoL",
+	"kcTwwTYSQ/OJ9Z4Y4UVaxEOsK75ZpVUx+CXZFihj1cmN8gxl90xSNWXzaW2a5qWJbq4Kcpvgbms/n2Ld",
+	"4j0tTnFQui2c0hWFhJRIQ0cj76JDuPSXPg07oJ7tsaCqVo6G1t56HABWt6b/cvIQ7RdAbBiRRis8+RQ/",
+	"h9//KGTijos7CFx8T0jQXQK5KUD6kdSNgz4kqsXkbYIC/nZA9E1KrsjGQFA3ZVcrpgmuDX2v1k9dWuAh",
+	"E/AXBF3Xv12DaEWVfooc/kxC/cI053qVr7/ABzpUx35nZaOT3cUhP2HLQVldNNewEdeSvG00K8KCVKHO",
+	"iS7Gnr7j4dz6lswM38q+PfqR1GJMcPpN6d7+aRoVpwDG/14V8uGrQpyoCtnyQxUjvuTosxq+NDGXkZI/",
+	"vcXKuTGgdJA2t6LvHOpJyyAdH4cdqU4PKnD9ypl3ZgJyDuzNcfk+VRJLWG3IuCCRVJgLbVs/akQ3eLku",
+	"vFVbTXuk+uHvZKfLbD1dM6ibYk2ZwV2fIZGxyUVnpDLaYYiUwZwXg9QWdMW/3tkghRcn5Kw4pfjf1zw/",
+	"RVrGk7uqSJE0J+HWSUdhEvu9uKZZj5d4+2Y8BDF80K41gfjTymItIcf57BJp1j4KiQuZK3vK48t7mD6l",
+	"Z89vw2VX6bivU84DtKqcHlFIbdtQ3ZgdjMxIm3N3AKNnbLmQJ6nIPlyExSevafCk1mPbWQ7t6pwsrpnk",
+	"fvI3+BgCSNCx5gc8Jyu7wx4bgBOFqdVtWTAi8JoWRl+UNqFgBeZHyXaZCMcZqdUdxjWe82dj3YK9a+Xq",
+	"SxfP+NBaaDidYLwK+kPlwQw72ynb1glALm0MK/itWyloTnNs4yM/jC1YiXSL/eH511fItIx1RZ6QDGCS",
+	"mLAgeJgfnDRyfSjsR3sJ6KU5tKPQhnycIczA52ZjL2qH2R1Eo3KS0XwCUlU+S8OJaXlr9VupQf9OInI1",
+	"xAISYwW/tenI/4Dcp2GtrRL7hpJea4jG7FpLTOGJaYjn0zkgGW58QMlr0qFvpTNegvf0ApwPuTTq8RqE",
+	"3RwAxhl8/4NjDM7qLP5AHt+O+TXcT35KrufoXle/e27/xT23E/BzW9BL4/I0rqrkFy9fHJln1gacYN/N",
+	"MshzQaRMwNueLXegnSRsrgCT+YsRvIWCYyamGQRi/e2at7lj/y2/7mDaStPPO/h4OCifhjrs8/qjNJFy",
+	"dhh99BdjkfGR+Nk93x2TKzTVX63/1quyRBs4zXCXj7yHW3OKlnhsBP81lGv3TV3IdIkKrIhABtCmlf+H",
+	"cg7pTnLHj4H8u3YGo/laU7up1pZA26H+O928+wNhzfpKtrI2NmcrDJmoLfgVL5kXF6GU/SvpGmMReksE",
+	"ZARKaN2DkSJvFYIu3rCfsSY5ZmQ3vb6FvyIw3XGmzmD1wpU1nN0aDJqJxHsyVNkcdWf3rYAXt+P7y/lJ",
+	"+2fZXd5Q/ZS+5Td31gZvcuepV2RLpTK5UM+xyGeJa95hLIhKWab7HQosldY+2djZwDuhZv/8iPhGmfIz",
+	"LcLs4EHMm049RqRiY0qVxxmuF9tvoxopKJw+1uqETlS38gPVnFFtX5cBUo7A17zIQ0307z7AP2++LBZ5",
+	"6jzPzCyw/W8pM0hS/d3+qrIvfXzMm0i/uUTHHc12NbRWgl+zN/9goh7m6LYcziBI4aaXmvkCStuI3Zks",
+	"wKa4iDtIB4CDJEzG/lA6kaOcN+PGVJIJNouHMrQR981d2VzDq2qbzlUiwEafrX9le54/8hsydprKvRPr",
+	"Ys5zAiVCnaqXkRCs8J3BVSRWNrVDaQKwHEfCJlRvhTps/rTjqHoCYXRLxBoXyIEnIMrQUVBlpNugMyD3",
+	"rpUKr85q4RaFKKgPmBsgWKq/q7UhG5i6RIwfzwIxgg6lyd2qzdPuteqe6tJRHgi+aVeLOLglgHy0Bqfa",
+	"kb0kxS2RKUQFXMyDIIqIlcPU6vqEx/d80jer2vE8mRD2cVPtnhi6roq/4p2s/2Z+cLZ51e/VfhbV9WPL",
+	"QUBC01E0Ahz0jZLQ/BTlOAH7oC1THWs79qnIFz7sXg/3oJ6vjtzhXxmMrkKroQCLJQlhBgHQ81U4zwVW",
+	"u2fo+obaKoKjE2DGJoYqr0oJ6iIFToLzCSVaXlvr2wGCmM8rfEMkNAE286WyQt65hiMKT1d/7Txvx/ES",
+	"7txnFq6y8s1MFiFgRM2cEB+GhP0pukWRerKOV63mpRV8wjuBIdVsr3e36sQclFXktrlb1LiF7Mt1G+dg",
+	"Wapr/Bxt2Wxgp/WWSoU3G+iKV3WLhnzKBJVRL/o23nDDELOiYEKaZ1o60GTjdPzNXL2UqEaP62t7y2ne",
+	"5x3Qv4+dME9PDJnNBPc5ocLh7XL5kBSe1l/345d9H69oGlYO3ous+kBypGPedLh4iGNfjHad+3daa6U8",
+	"x6cUnTnVPV5PcxZj2tOW7psN7VNijrSfj0/mDKeTxE784JvvQQJED+ykHAiZleTFLQk63SZooTuC8wrT",
+	"uLnulxYcV/9KAN4RGgvjYgmo3QCZKxGUvMqgAlCNLSOpvHhP0PqEJHlrMUGIGS61QvbravKhDhrj7qWB",
+	"a0aTfUU03Yc1YJ5BR5M86E+w4KpmxGSHwWBMUpv/a8HL7U65XJZhx2uBs1gt3ZZK5VLKg2xRPwJ7V1B2",
+	"YzBlqLpE2Hm+rWfccIHFfsdIq3HgIwc86CDv9MR19NvhhPtSHIpShtJoqrmuyYnbVi4VexqBpu1h6x6B",
+	"YsHgtBRfuYV3P/PcnhSD3ad8Ep2ICo5313Go5eKWSqrCyIj6DMLPVQMic5iXiGBRUCKVO/HI9f+YDojY",
+	"bw1MVdatNu6fOC9mVgu3Bks3t7Hmm4bE8in3pl8ST8RTz8jBgquGgxM/7U62SsDsQYaZ5qojpgrhQu30",
+	"YfdrHO3NKR1uJGWm3mCHJbkEhrwhBwcGQVX9vPECjUZbeo8idhiW4N7J3EGvqzmZI1RYvbi/OqSjOtvr",
+	"SW8OZ/vkBQ+UncrAMZhFD6/Vm/umhnt0mEMLv4NDM6gMtw7R5GMyulYgeirOU5HrTOGPOefHqE7poWxv",
+	"yxO/8B60jLl9fVMVgjZ5Ov68NyksM63kfTxXTap2n7CeeUVz3fv43gnovzrMwFEQj1wSCCGAJgZWzpZY",
+	"t0Wwb0hSrrLt5+2/8m65sMpe2hCNh93L43tbkaIg+Woj+H5EGnvTuB9vrtcKymf9Cko6GlSysqgETQhU",
+	"/01rPT+aR9tM51F62dj1BmHCfHjLDbShV4gZSRVp6ePBpehnodRitbOZWAP1HMn5Iq9/eDlXb976rVDE",
+	"7ntwr3FmfYLutBn0E9tRKhd4kxS3m3JRw+DpV/DoTsMBN4GsOgJ/IpG92KSJuT8KN8Gc0Js4qYXb6x9e",
+	"1n3bZHkgQpKxcblYI+KPN9G2gv7utJbtaZL8+oeXV1DMbe6qUUlqbo6h1BnBCyLD9uUen5AtIE+Hi1d4",
+	"s1npQSeUkHbCRva/3SwH6CJHg2XTbIdwpiT050AYSZJxltf4wAy5pg1aPLicHFwc8UminBPZTTLBUhIp",
+	"HRT1APNXO2p7H5WCjH3LpielNpdovQ4Ntsa80s5LtZO2Iy395QcmF9tApXC20y/Jkbyt7ZfVnrJSkUhJ",
+	"QcHZFop62A1SHLreVF8zbUGN88l0zftsoIXecrHnMuDl8VagOUXfJy51SUAzM/8jVW/7ns/IDLPVDSGH",
+	"VY5PgaV9qTlwA32wgImRfgFRafxs+koRLnNQbymuCjnhQrNlkv6kPv3sqT+pi5ilRfIR0zLJpYDMbbqt",
+	"mhH8LbBTbk2lfybtRoY+E3RIF5i23cUIN7panRFsCHnYqyNlOT/G2fErLtCuYknYItgzWRLNJjYX3GLV",
+	"24Qh0xpI5FXMGkB1DXx+XSBTs9aTJ8OsteNHGc3kBOMCMtPrjF0zA3iv2UFAD4IoQ1lhOkYPVBF6X16G",
+	"aRbdEjkR4Ni2t9gK0tcegJpWg4wAnddkWzIIGPk5iHXnAvhjgdmlRYh/hhgPRl/XguCb1bbAUq52vBR9",
+	"Iso0+0fwMILqQtgEfcuatujgSb+ArgXus4+fNPb+s78MHWB/QqYuMzav/2SKFlqCmLQYaNagnyd5exJ/",
+	"fuxP4s+PB6WIvTPs1lRwDiHUtA1luECbqn/XvpTKzMUcjyDVM85sLclKEJxHJNXXrYOI6tesHUDZLTUt",
+	"qrE5hxtadLbgz/7iPx9c+45udytB5c1qjQtsY/OtgCGVNxIVREp00FYI8LFcGv3cSnuG6ntWC9YGTBiS",
+	"5XZLJKj5+ntIf689bxf9jHSPDU+eF/lqj99WFK13/dNBqVNgRaCvY4zjrpD+FRLuFWG2dBmQoSCJw2wT",
+	"bAPOgC33WNx02dEm+PhL+8ufPxtcW8GlWlnYFeiGsz+EUge+tDenucPgIbQmGy6I5iAsCQIQFYmwRHpI",
+	"5JBcGpQepJU/mT1lERZ+TZ2IgsRuO6HGafx0cOF7ktNyP8CT39IbcqSSQHBdPw88NZJ9tMh08rihJLdi",
+	"/FoQUy0RyZYy6eAnMtv0J/dYf1AAC6IlKfTkomy150ztmoz76PHwvEuW8xXkFLiBxvN/6yJsnqTIPGNM",
+	"GeOP6EzjIrfnui04zkcr43saumEJ3e7cFSbtOdGad1MApWjFRyzY6kBERip3U/Xy4LswjRSXxE/2ya6e",
+	"uYf87cYs6oFjxAT0hYA3axNM5LgCjq7rZhAgDoD6xxkxXYk3QfjnxpvXeIspk+oauhIyjmSZ7cxYxqMD",
+	"hTXdQf7X6x++R/ZXqB012o7xSwz589yoMUoYc/C136tpZLsjQGlQVmUzFzNHuM5gbTHkhLIg/YWw/3Og",
+	"pK/hO2ohmYyrBqx9SNUC7LxihJ0UMsIyli+ruc7WJSmOoHcfqB8pPtDUwttxLsWXFaS38/a1o7XjSGyG",
+	"iZDzS7rZBDIcDYpKcsShPvpDSORu5Nh0ykNBM6zIT7UEG9sSDqNNWRSosoPqUvAWU0Sq6h2EfC1wg7dm",
+	"DS1fuRjOG2bHS0n0bXnmOBWC0VljOPSl05kjVYBHZ4xha/Anj9DiQUOgBqyCg/L31+3m7m2wv0lDHDyW",
+	"d7WR5tUJbnjJchsNbWaBFvouOD1EL3C2Q+SW5mDH2ZpU27pYInNTW8icjFfJ1FQgWe6XCCu010r7o4c/",
+	"s+uC3pDiBHWGew53MWbo+sClpOuCXD/8uXvfZDtiukUmOVUKzm3BbF7TJ6TFEqnoXptPcUt2g8GX5J7M",
+	"PbQ2cOOvCeKbTdPJlmAUAQkijSbAKjNU5Ky9Nqn4QSIoRUWS70nVTFovGuz2VMZ9+GnsOOObcOBCqz+w",
+	"Y5Zz5E5zC7iqbKb3Eizoral5B1O7pYgO6ZKMYBHZjS8qwktDIv2s2wNZ0IOHw8VaGzJoQVnmS9yRA6YC",
+	"UjYNl1mQszNJn65Gd+6t7r1HoCdqtayK43wKt/nf3/1B5XuG5JPXP7y8Z+kmsO458gA/gJIWXIzJER5/",
+	"dRwrQ8F60/Gal8rJBWtBdEN4m5Jl5iurrFQrvtmscr7X5lRY+O4xOyH7hHFRCqLvIdrwxXw2JFQCn60a",
+	"VnYV9JxuNjQrC3VqeAbtPKx+Z666n7DcUbZVnCHIQQJ67PeE5RJ9OlTl6M2q/mTdGXOP/wH4syvGFc3I",
+	"kLPV+sqqK0GVgkn06C8II4XljRHIkl9WqRf4VGHF55zIkc4tmQlCGGXbFTheXZpRl5rW8+WTsnKdakax",
+	"LtVmsOVxShjPTcD62YanwDdIklsiAORzCTNouYNvjQ+Ui6ZX2PPMTZ9yS+IEt7eHVZd9hydGjvA+xSRb",
+	"JZMi1byAA5+XgkhUYH0uj+whenFLxAmZW8xV0FUpMNrGJSoQyvfzChIj5JDJgpvx7KFXvactuFiKbakf",
+	"sz0xkx6XxD3uXHsJr8CjXppBBUcyzg5uO35CrVQrIT9015gHDRQDOTigyYG3XlXPOnQzMXwLw3s1GL+v",
+	"4Sa96j0Or9se+54jenAI15Zfv0/lTco7+jHIwOLZTVICln6um3vjTb7aHTsJy3UeNy29w+LR19+jIBMF",
+	"qNI8PvY89AqDNGUn0JIeCwWnXxAoArhE5tp2kfbjjhcAIzPYrOB3QXF3gsLHjr74XW58hHIjeDJtX4Kv",
+	"XbB3xNn84oRcW4OH6MrY8qXYEqYVa0NWE7+2xq3WLIno3t8EQmEsOzVCRa1ocNi+1xZyMfo1M8mRr7UE",
+	"bz3parxqPhEp+Mrn55EmkvlEcQKPiC32pAaFy5QmWwPbOS1Mla4NwSi0Jpr4IERxnqPy0N2FHs37Csly",
+	"76uwCvRgBlk4+r12fHBwBwBfFr62spZ/V+zjbUPPr2wRWyiOpaYFDFTHlSLOoScXcTaYsuZqw8etOt0n",
+	"U7FKzCfjhmquYuntYofIQ1w5LWzxxQm5zmWVvK66nZhm55fo4hliHHn9lFt+Hipd67xWsHjQcrSwvUeq",
+	"dqtsR4tcVGUR6YPoKwwXqx3BhdpB8H30EIbWh6qYcNzL0L2h2UNw7BiH3UnSDBerA6bjZ3AQZMtwN1g/",
+	"nHSBZTbypTZif2gH7cDexFokXvpM0159cEfDZI4eilqDGJXMCFU+A86VRm8DSQi0JzR5UzZ7hnI2NucX",
+	"ZzeMHwuSb73MrSFVq3H5e9Co00cgbw9UnFbG7xGSqpVmoDeclwouNCaPRCB4l9QpZJA7xk5I0b3+a2eB",
+	"42IBVdOq8O5cmfTCul/FcnraUGiqLdK259Om3LLBS1EubSqs46PNjWAQuER3+JY4BJQKt/Pq5TeIKkmK",
+	"DcLSBMOWaH1C0G3DhGwgbdyrO30YbBCZrSyd/j/23m3JbSNLF36VDMb8YcmDYrEOOrFiYnZZkt1q25Ja",
+	"Utt7WqVNJoEkmS4wE40EimI7FDEXe0fs2Lf/1f8Cey7ndbpv50n+yLUygQQIkOCpimWzI9oqkjjkaZ3X",
+	"+lZtm5pKxNQiUkGDfjimtxoXPYC2qNjvt/B9Ec8VgIRB2Ft4DEUKmCDNamtM1WbIh8yf+SHDMazV1yco",
+	"RGSbBnIUuqnD8FZWu6IJo7PN5YFU7E3t6bbG0WpH+0ewvlD1xYiCgjj0NYsSOLV+SNV8SoU2pHs4tjru",
+	"kFfR1CUmVnIePwfSXuk+lzh7hl32rHtgpSeBrdizqQBqxfvnMO7zhVo0yHzi8wOo23JjAq/oIPJD6V8r",
+	"ZEGQ3DuYoXsdnN3aNtVqMYvxyyYmKRg1zWzxD3zCUPaFcrryPehfX/G2cpaqscDwUTiOBQtsnrLaMqMG",
+	"DwvdJt9a2GcZQTQg46JUMS8vA1A5PjQkPptM2EW1eLnisVJWOFWKj8SaNwNuVS9mKtLHdd2HZN0ulyQd",
+	"16dcr35jWe1wV6FmXt78Yruvn5tIzTl6Pwe9ZouvMwi2vEy4Eogt80ytobdwlZUfZKmvwGEI6FxxfYio",
+	"N6zSSm21gBEapfpSA+mv2gT7uKg0NFVy4ImwZaZQy5DJWLssoQRRE3AVSQWedhr8kqoEvKafFvcvbaQh",
+	"aBUyoAkXoyVpR/pCiDvjXG2qS4CI7lwoHrCMqPXUuQxWynuZ0wOKA/OKm1BzsDbInZSCmdIOcBB5RSlQ",
+	"y+IXZdnUmLJ5lo1h+Rs9IxcBGzxmXZFgA7rfZgZbKcci+35JQ8/JjTVd9LLYfIjlN2UZCvVg8TKkttlu",
+	"hgCL4a080g7pNmkSF7yvbickiNS7DXtd9UimcSXKZbmwwMbOrY2WDc15Q4NlXisPfL2dWAHnesvLXJF/",
+	"k0KyDbqq1QXpVGE9e5D8N5QxsS9yedDSRJJsJ+dhEqDamSY2d2V5V5M5R1V51yu3mkU0t8jvBFNsF10j",
+	"aqnzNvosZOjIFXjhWnSV0kT4hJG/ScG89bDEXVCUJa3T7Fb3VIaOksTU1zKv4TNKl99PILY7arqQwbHg",
+	"+VhMjWvx3PVRpeo6Df1+TnIZUwC/XrxJ20gDzvnvPcsGxp74z00hcgWq1qa4cRthv68J4bYhTtuW4Eft",
+	"TXVVdBnFBXSGONdNiAvNQ1WtUy4CTq/mvGXgPiHFbCJTlVUQmxtBz4Kz0qzZfuHiNWHT71oorSszihjF",
+	"7jkoLWK+myWE74V8y6XYtQTM5kS9vxiLJQA/SWzt2spI3Q37vTaGzV6Epm4iPwju48LB3wGtlk59CcG+",
+	"eHyXQEoWz+pW5GxBXN1nWbudIpwSKS9Gpd430r5lPPB1sbxd0l1pgXdHoBVnS6lK658GQcxUbSkkZOmN",
+	"qNiWFwC2pQq45VViKysUDjVrywTFFwj2WlnfivkZle0T/iyg9AWBqFIFXVQA/sLbLhC6fvSiHrymeSpM",
+	"Aph4BsbWeCSpYnGP2gzRBopIUf1Q9i9nufLd+FR/YrbClJW6h5bPmLFEcy4EOllBfRpnN83r9BD+IrGc",
+	"2uik0q9xYzQO8znrLE6EyLLaGrbIMAOrnC0fiVerdgb3jVQp9SwReIqzDExoBZMmYyYS7tNExoRGEcJu",
+	"gc8NCNxHDOoS9Mm8F3FCeVjm0Y/OlzZ8EWzai6hSUxkHVW2WgPcrKHvGi0zQTRAaTLjAZAIZE8VKvZRP",
+	"avzWzrvmrl6lKzpO2Hlg5e5FzOdD7r82SaKbO3grVX/zQ0/NVMJqChFh07VYysLvuLHWqpvwUUxFUkp4",
+	"9FrKTAHSInupGPtxdcPifAD1fbH1QPQYcoRqMtWcOGtXr3lwQq9ts2ieVC+CGCIWhGuWKhYOezGLZIzV",
+	"kXKgpS/8iUHsmtDyvvjM9YwWdLXfknN8gWcegCMbzkkxoXjCb0oRIFPRkP/OsIGGgbusjgLtuovxzpG/",
+	"51zNLjEami0uWeEML2Mc67X5NYxiWfbeHvCNbRLz1hs7rEgW63XSrTwvK5yQPW6r6w5zGyqrK1Dvmd5a",
+	"WImttNXdKumsb9QvpJGld2+zmS3kiF1mKVO7jOKFXKwCG1cc2A9czHVSWMPpcrpG58Kfrb41kjJQZCJv",
+	"WHBBBOCqGMcCV9DbsZLqmzXXwsX5tHyHYCFW25+Ax4ie7B56021zwkXB++4IBq2XNt1a006n+fWN+6b9",
+	"NaUiMUrT0vPyJ3txwZPl7P+jRgCWqajCb0VwEsWI/rmG3y/pCSL96x48fI4jZluUL3xxWbNFc5Ykm2T9",
+	"uZnYvtKrJfizmWf7N2RTnk/6zB7OPtMJVJ+3ztuPSlblubvg/+Nj5+jZp19PvGdfHlxdte2n8y8P//Wf",
+	"6p1sVTgnr96/IeenJ0/AEWTf/vLP74pvPyu+/PLoL59+PfvyT0vJ0UzNGUDtEn+Tg0WXlueGcsOOVzy6",
+	"Te2f/aBQKXpjKoI1CNSI2dVurLI5lpKMHeOyXdyGwuUeinumcOmh27Yfmy6Bfs5L26lua4tgKiIWQ0cZ",
+	"dK0k81IyPY4Mb9AACS9kAPY93sprh3Oed13lbGIlKtHqRqMuSvrGH+3Fc/hV9gcvG8iCSSQ0lKOUZTOp",
+	"CqfoldSHgaiEikDZ3CrBkqmMr79SxLePadVZ2guFpRjynn7+wlCLRRS1SNiJg9isd1tbZpWhloX+tgzz",
+	"WT8196/JQp/8BYZp0QmyKDChl/uFKVxdUalrqtzWKv0vTMnEnqn8P8i1dP0JS8YyWANrcc/NBK815Ykw",
+	"Yc3V8qnNknjLbIsXDkR1uWQzVTXO83U6PEKZz3r3NOwKmRWB1zptg5jfsLjyp6Zal1AR8/NWlbWt9pce",
+	"dbvw35um4Rm1VPYz4AKcioUqqOXUZEipnlzmg3JGVGx5JLloqjfUF7Tv3O9ERRly6LJkGifVJfLziFdH",
+	"vZFwAaWy6VFXjIaVT5pPP8yejRjDiakr/oXVRxhSYBHGAphfpmueeFgG5pEkpkINWUxknBe/zeMiNapD",
+	"SKMo5DUbvlYsA/p8NPI0TWxWzw0bc7+mk+pqKZdTOhvwMOwtOMUOc99SRiZwH6e3apbEX5+quVQyfG84",
+	"Wn6gfMYjbPUeMqxFX1iIiY7UyQAgrQOunE++MbTNYrUgLx4OVC9/jWJJEloFNuB6jQapcZfETC9LTcFU",
+	"YRrbMu4ygXkPrbsXMR9WSXq9C6yG2lU6sbZTLhw29EdAr8sqitiZo6JMUMtcBqYbp12Z2hV9pVTK1vDK",
+	"3o73psp0Kzgtu9ZEBngcz3wq5XPt0Dk7nyFsca5Dmdi+d9aOT6QBMSp6+R5Vauu378WtO1PZMtUfIhNN",
+	"rmj0zqr7VefmdTNnTMGmx/vZSMazBp2s9Xxhatk9C/Nq1jANmgahTa/W5jka4Jxogg+rJ/neXmyKs657",
+	"SBTVG1B9vKBS3uw3ZzkwDuErHSx8/Iqm85/NrWWZdHua00raESAR9EYxbTi9xS7gJrqRcc6YxrvZaTZ7",
+	"ade8tPkZ5MZC4l0v5cRSZW91l9iWyLeU7eIGS+jR3zpHzz6Zf3vto09f/9MWiHeH/plboPbboWDX8zVP",
+	"z+vQ5mbUVn/ut6VTvzLn+r7p07gG26lvWSjsN6L27dPe8iQVhxZpGL4ZtrofV6LKT+WXNKbT3RLdCpOx",
+	"5Fc1lTJBuiHzs/n1XRpCP6sOodcSr7VYSlF11LZBN87CH8YE8rCBHGY0irkgCQXfTVAFS8l6axsKAZ3Q",
+	"EVs9uFyH5rJv0fUqB+tGJpmMA6ioXHXBIqm4zRGaV9a2YOjNjbRZPRgwNOt2yGqsVxbHVSpjNmUzlvo8",
+	"AqMfOok3GVhN8XjXyokfzPNWNPLuwMiy4YviyeyDV44nfRtmjSUNyIAlU8YESaaSYN2Jk+c8pTGDlpiI",
+	"TwlG+wDNIHxWdVLlyjZeRGN9NJoWuO1pSnzRNjFe3GWWhz1V20p4P2+iE6x4jpYdh093YyuscmqqY/zu",
+	"Vi3doW3pyRkfuYe6cr4Wu9aXb13frVezpFJr+gZSVT2UbRHo7SVn7HmGRVX4tljp6NVrLy4QaQ+1VRMN",
+	"6yVjBpCt8MEYLZ+24msrd3FH7QWPzNJ8jx9kUpWeZmiyotxIJSs6G9bKDpGiRl+3dd615ZFUJRivt+jy",
+	"PENf5UqlpTbLNTF8rMmqVbh2YDTImI+46NXZAjA1iUi4JiJiUPRtcN2nE+zg08gumAoWqzGP3EMrpwIU",
+	"tiROTVqAL4XiI1ELn2v6ajQu5dxXdSvX9N0Zucu0iH72Ntx3F+UUexx4my+ZWLSr29PR7mVqwI9OpnFJ",
+	"F1mLn2OSRK9xMff2vTJcsH2oj9irTLVVcsxcZlHpJ8zo+QI7M0O4/m8slmTKhHVZVVU/slgxVSv2MF0/",
+	"we44XEEZkr2piazbyLO0pwLLpaf8aC/1XFUVja2RCWZ5w7ZY5MJs0D3nk28Run+eS2LfnYa0tcs0iTpP",
+	"WTKOZToaL9ekbT1F1oXm3up5zpSXbOh+ABgXt2g1UITmc90WGRtSuIdE/Kda0XYJ/UgmNDRt8j3wKBTF",
+	"W6Ho9OR0rub1bP2AnRnfO8x93eWhLBcyLIX1XMNhZKbxG3QaubnqS1eu7Cwymc29KI39MeZP268CKWiW",
+	"2ZykscAGsw5iTiurguzN1/I5qeVz2eeLkW2qfUpLfEnu/q52SDOH01JP2xoOqHWjxpkTaumOFp1SK3qX",
+	"lk55l86CdQPEBQdSwIY0DfVrrAtpXYfS2g6J+5Te+475Fiqhsiq4pq0UdGed6inYLHSvSWblWua6rQtY",
+	"oQwCblkXg34p0Ge2NHZwy1Z3W0qN3ax7qNW8g6Ku1YuJK517jaJNpcEuwyN5h/VCe1ZznJdw/LZ0lELJ",
+	"4cpKCsROepqvxAIKuow+kshepvx82pYagTVcuzwXa+MBrXjE37uJj2u02OOKMC1OQhaQRGK7rsHMRLay",
+	"rMqq5s+Fos8bFgM0JqqWNAyz1DxZh2cWoZqYWzamP2PEYjKRIhnP4cVuN8AQhUxwNZ5v1Hn2+PHyFrxZ",
+	"Z7KlsMMJjUesggzfs8+w2nSUx9i4IhNGRUKGkO21ZPqlo+L43CK2gG3/2agyKxyXN4JlsOKg6nBF+piU",
+	"1rfFepkeNN+vM0+PzHf7tJkV+7hgxT6us2I3zdAzKXdmoJVLl0YsvoF6/3pMeJCGqjqwTRXr8UDVFPFM",
+	"qSIqApxzOfQIVdDlkyrTiTcMNVXQGbkWCIHNE82ykzEXI8JCxbAdB6Gmy6lbLN/QgZ3LmfU6C4U7zQ/M",
+	"xIQI+A0PUhARo1imUXXfVS5S02a9opkPjRPu84iCf7sovVdeLGXOhYybmkSJjLhffOvSt9zDNnIblpQX",
+	"13V+0/Ijl+92trYOuTWj5TXb/WTkXhTylX4Fh/6bn7ZcPXzUadRAeH/pMG9+e36+VL5uRKLFRatXqatX",
+	"sII8y8rsEsz8RaUdJaowh73J4W52kLdhls5LuntmnFasyrZyQOvofWmF0sqEuS7p7Pz8zq33hzcf3j6X",
+	"Ysj1tFZ3B1T6KQuDfNwoR/pTzdBeiliGk0pEt29kMjao/Vg8HbIhJBJg2wNKYhaBnCIG1UYrvlSoKYtZ",
+	"gC0QJmwi49kFYfothAo21SqbmFeCFfPjKjvgG6rY2WmlUhuH85fLJKJpMu4eHxPTgsiD/sqU/OmdxX5v",
+	"kC6sF+Ydm8gbpMXNE/kXbtcW+3pkD/IW7DpV1zV6tpITBi3hxlq3liSQbfIqUB7RnFiBQaYJUhEpwlkX",
+	"wSCon+DpmOZYhIEikeQiwcWfjiW7MRp6zGigr5nMH4F1Goqg2lCTlaNNriEP2ZoISCaHYKU+VDtPOwhS",
+	"tksFZnHXW6que9cGIG0RaghHiy3gasKVYoGX9SOHr6Wo8ZDVdzTPHAB0INPEy0y/MRUjRoaMBWAGqpqe",
+	"K/bRTc9VLMOKYXzrnGUgEG3ww6VL4xh0OOzBlZWgYDICR6JZmGzZttadFLp8VZGJnhHMotSbpQl53EbG",
+	"iFEAs5NR3MmMGhZ2LtXs7lJlca9N1Rx7NFbYcGf5y6u6RimLns9zOYlClqyPVFrjYzEncB0cUz2sF3hy",
+	"VxaaC0Ieqwi/Bd5gPbotKP8gOu+Xuv+BT1jIBauBQl7QXpCMaRQxwYILqHsg2LY9UWTCA8FHYwCf/POH",
+	"541DIMul9eoyWgZZw8mK01YFOjr3ZstSvlKgISqPpCIAIGPGYzLkLAzUV1lD37kFbihSJnJSA5tM85Xu",
+	"On14PWIAVz0MQnlkGvMkYcIDMiX/9e//t5D6ZH5dT7LaAWCUI0OQduRr4V2wk8BLtiBs0XdW2bsTOxPb",
+	"FmGCsDiWcQWIdJV8ockiyWG2w56gbBSLSGgbDKRAjfeMk0Cz1Pkuh98+J4+fnD8jCsPd5FH7pFXTMDip",
+	"fsQff/5AHujnPOs8fvrwgsiI/jVl2gDR7GYsw6AK7bvcpLVh8ztzDxdVQSdfikBVeoBjNoyZGvfWeae9",
+	"t2b6b4zWdUGmMr7WxpXPPEIT0j++OTmW2qA9hlv7lclvvoxY5UP9kOvd76LqrekZW8XSMJRTVQ1kCw6h",
+	"Sib9ZgXdEN7TKwexv2E0bhKnLhyWwsMK21fY/9oD+w5dE1Up4jwviVme+IZX526KpSF8TDOza1BcS/M0",
+	"P2bQNpGGSltIxWPSIL47d66WDqrmsLyPqM+OFItorJXvC0zToupaofckDHNsGZgXyIMGaqK7rc6CVO+W",
+	"YWClFOAwJLGcqgvwOSDsTZ8LP0wD1gOm9y9ade43S8f6EFNue1aUHTegUjevptxh0UDijLJ0cGTAenLY",
+	"03wq9RNsdytmROatF5zOD9kOtrZvSC4X6zTkQS8VCQ8XVzhcwKbKFBSRBJNsFBGSMNGo3OE2DFE7cWdv",
+	"vOKRqTzS5to1IUFWPJBrHK7FiIMZ3GAN2GBph1cskFhjHbehgNnX3jPdK1uB7bReXPFoLdnpNbwYf1aY",
+	"4LQC/tI6nY5tX+/5gJOcsB7WbdagM0vFSl26rxmL0O9IfQuVvq1a2pCKUWqOdykC8vwtOX9Sk21+XYkT",
+	"LiWmKw8pD1lAFB+JIy60CI2YUISOKBdkMNPaNQuHlU156qGfULSAc6sqVZqFaKlh+3VYYDfdZgW3WZk8",
+	"pWA9vdG9zOgvKTF8pElEvz3XXIh0+8ZXTlXGIyq4WilxXy+pVkJ7WnQVmE/W0zGPxCRsEsmYxrOe86VM",
+	"E8UD1oPMzurmwred5rKucLTN5A0IU3aUM8ys8qkpr9/c3mZn+1MN61hLotZ2+Xfl3v/4b1dX6tM//zf7",
+	"R6XkW849bCjMJKflrMNYegYTpRhRtaWeWvk2+CJa6c3yTotNvfTUNF9SO2NDtq6kbI2cPZpr5ajVhV9P",
+	"vbMvD47MR0hKPPWefnlYrT3U4UItCb+vQ60VBLhpoLVw5utO6Rb0FZCT90tXwZlvQ0/ZHsG653pPDvKc",
+	"IF1HRubJKCfNMuAakM8a2txPXPGkSp0DR86kCaC64abuLV+8llbAkqSmVOM5ZNJreQ+5Jpo7/jVl0OSw",
+	"mXDMnt4wYE/jmN/QsNmEChfbm1eU3vaepsAjoJvie5tYzutkXKyjhYd8xAc8NJUIC1ctZj6DGfbcu/RD",
+	"xKr96vCOhlvLPtv3LkpscNbXxiYArwp0ThKNqTLJJuYHRYQcyGAG2ehur7YqtzTTpxkqjJex5+fa+MD4",
+	"wZjRIKtnLA74LZNRyMh0LAGdzMsTdIqFjBeEJ1otmSnUQrT2oW9y4Ka1UsLBVWnKWOY9a9lAmtd7/SEb",
+	"+7qFi17rWsip6EGKbYVJ8K3mC1O7IfBtoU4AwHNNxA18aRkjyaczt3fN+HR+kKOYy5gnMxzlop57xcG/",
+	"XnJk5AB7NtfO/j1jgtCEJDGnI3YL85AxZyLJshwX7f0b59IvYA35WqdecyXM3XUJ+qUp3Whp1Svd9EUr",
+	"H2aCA1oFu/wN0j+CxSt7fDIWHMXSZ0EaM+UhHZksKHBzhlJes4DQZFmqUMVyw2jQ28/imIa1IXR7AbKg",
+	"AQCQoD84K3tpUJmnn8GCXiKrX+IqEM0eqPyU9dhNHmyp8rRk9JZnVsE26X3nSZtcOpFxM52vsksUoRMp",
+	"RiSBR1meRcOY0WDWqNlhlpK16MyClvMeLwVHqiarNY8s3ryaQLP3NBRpd10Vs647wZEkBa2poA55BeXS",
+	"aa1YJJtPdcrqmiUtG+uzt61BrqHira4K+VRo2TKlPCE0TMaa8TjMsawNIU0r1JdQLEFbrqzAOrs+AhWm",
+	"KtS4xLjaWJ1aU4vJ7bHHy+rV14erOq8pa19b+pYkyzo8vUHYiRv7eymL/YCXzqUFFFiBQ1e1RP4KVdbZ",
+	"qnA4q9JMaaCl+2uH96NslJFaHNxC8ILXGUxBGWelYU1i9UC34MdCD8H9cmSZuW+nOGrbkmOxl2YHkmSO",
+	"pS5qi3R59JdPv559+adl6q5/J6y3lqcurVPbGY9d+ubVeW49OaM1UKWJT0giIWZRgVIw4eGsVxsXBEZT",
+	"//Oifuxzadz20lqi/FPK0rqM5iib3VJ+ZBZCa7LWgdmIh2lFh4tRT5l8wYpQpPBZnTeuYfit/BI7yMWL",
+	"si1W7azwPWTa7/QRepMma1ZHNNC1dieF1wtxbeT6aF5H4ZrAhX5CcFZbuUu95bVC7LiReRQMAnUaC71u",
+	"UwhRaAuyMvbtKoIrRnm34W3OXWqbe8kWFAxXx2j24hjOJW/CghSd+bUn5EMai0u9w/eS/m6LliQP3mWv",
+	"WqtcqtosR8j2KVVkGksY985Qtn5KQ8FiiufhvR8zVp23+oIlLJ5wQQV6TiccsoHJjXt/l8RcXWOZMTjt",
+	"o1gmDMqLR5QLBb7MiUekIEOZxiRkNyxU2ykkxgL9Xi1ct7lg1Xrg7K6mJcHZDTC55bYCVaynV81cv2aE",
+	"DpGdVkDqszv9LUJCrR+/AUi7KNbHo5cqFlTn/sFVN5xNe24gf9EIf7DXLcJgt6VFZnfmnd2lslgIi+X1",
+	"SI3y/xQs1Y44lWJC8YTfGFlnxbHQN2ud0/5u6p+SmPtJTV2xSkcjBg0p1j559xCGKbulEX2u69EuMaSc",
+	"3orHo7if81vSnAEbvJHNxW8Ngqaz7yufk7JwyX9aYX7reO83ZHLmnTtx8t4mF1yuXO2QZZU2325J853f",
+	"hn1brbPcJzMXWL+fxjCBMZsY1zBNk/FpRb/gyzQZy5j/DSzKLsE6PPJf//5/+23yHgTbiCWEmvJAyIGA",
+	"0kOoPDTZ4/0sPYIKYpKXyZuIiVcvyHMpBPNBX7vhAYu9K6FmSu+F8zC3jrFNLudk69hgekCJmg2v8xgA",
+	"NvKCZJMVi7H3iCbjK/Gg//kILupjuNXAs+J9YxkGhOJDH17ov2Bg5bfxQm1b+wrOM1RJZpWCz/NiPQAs",
+	"ghuxhD6h/ngCpZYxo0Gr23rHqFFhuSL4O9RW5wEt96ZpzDVpti7hO4CsUcWL04AnhWdrFRlQZWeE5ikI",
+	"SYxJqbm84Ux1JyzWNNN6AeXkmnixWGxqdRmE75FDyPxB99kFgbtA4YaXpSKQqPEUH+4OqhChN0MvXm1n",
+	"+s5caa6DN5hac7PpODD9gJjR694opEq/THO/Vrf1xzQYYZKSxLL1XLkBIAE4L1QQBrMQ/gwwD+MgG+97",
+	"ZhN/YiAKAr8ay0MqkyVFY5bdaIcO+NQeiWIuErg+ZjfyuuppFmcR9rOwUFFIhYJeJgzfOZRhKKdHaGE7",
+	"N9mX/qz/rbz+wiyVpr1RzJR9gOrSSJOjs/F+KBWmp+BPNMSHwRrl97kDzdZSr7tn9mbMVSLjmUcSRif4",
+	"iOyB2VPsyL9hIy48u7nwOnmDaA/qggQxHSa4HPpOOMeqO5SpCACdJtXnAr91fh/JGzRe3+HUQz5kR/7M",
+	"DxmGlM20qKAjaGxFJlodUYhikZWk2KcV5jv3LjuP52YChXwfAJeCM5BiWQNOM3vmt7BN7k3mAk+PJavK",
+	"dgBs4Ub9HB4GMRMlfiJJQq+Z0scL6NVehmcCc90wfw3OLskKet1H5jQIiwfP0hJP4GIpz96mDzIgfsXU",
+	"N4V6pqDcHdXl21e20Ny5ImNpQVDYfEMspZuMtljaCxmwLH8mv8Q++f2UJ/64sLYyAGQyeJEcDj3zxpAO",
+	"WAiczLTAmJsDbAL+QEIWjABtILuytGAB8wE8EV5lLkLUJktg81LAoGEhPBhiWLlgxEEahdynSX7rD1Je",
+	"QwFTlCdx0pi5LNakN9lZmmlAArQ+GxHlWWWI6kbpIORq3Oq23uJf5q6Ex4zAJdml5YWBb4F2lGJKwRmB",
+	"u7mA05jdaNfpBRC1fSi0mddSuPjk/OviNfYh38p44oqFwvV8Esk4KZOZ+bawHlyTVRRxMXLvy3g5fDYC",
+	"V992zVhUuEEM5OeSjMMwnsIku4jGiWCxImMqEKMkuytbDuS+UjS6d8IKr5NCn2w5FU7J4YSVuVL1VYDb",
+	"6Ao8SOoFhAlIV844ob3UPvU7cM3p9WB6Ka3+5dwhGCvtJ57TrxRREfP5kPsErvHIMBU+Gmgk4MMh99NQ",
+	"a+3weGWVbxBjmQSXwiAM6kXDTQR0IC1vspeXqHK91+aVaUcLdSzAztDKldU8nSqsqSABj5k2ZGbO86pF",
+	"QQ6qkyWQTscyzB7YKkZ/imtc+GXuSofluoRTvsmcum52GN3pIngnDMu9z0wzvyUPZ1foGVIQxUTAxSgr",
+	"7M/ZZH5fJVUVrigwFA8eWtS43Jvy6Hj50foXgr9YBc+s/USr5zlLnXuOc8YYvwEZcSNn+JSQi+t5jVer",
+	"7UbSKG2r+6znS5FQvzQq86MxnrN1osTUUM7dXD7uy+6XkepC9SX4SVpv0yTrV2EKB/X+5DnLmptLzbT9",
+	"7PbCeBfda28oCoCltyQ0qRJMQz4qXOEOw/1N+teVZy+UWk55hAa/pCrJxZXN5jfNayFKYjkCCGYtj7kM",
+	"8qe7bwbPgkdCqRUk2w4J1aMxM0qDh+gk0LjMvhPVF3yeXZ/vtZSBByI7SmTMUJHXp8zDRvkeDjhXmeEZ",
+	"DvS7NuWrRYVzBTGIPqp0Y/k4Vd+RUHVdUgj0N9kvmRgyeAKehfxEZgKgi9ktqXLEkT1Uw6EVWfklNYxs",
+	"7mqIvxWfiF9l22KrwcyVZXI2uRmGK8j4mpiunc7NFszoz3HY6rZKfoxCjg06X8D7CZrtkfUQfMyEeiVz",
+	"n9N/q3h0gRg+6ZdkZYPz7oePLWuMxsYe05Nj9kMvbx6A2dZhMu5lV0zGkVI9EKcUXLheK2QjGvaklqJY",
+	"qV7hvNj9Ox35/LEVRNL6RdBBVuny+Dj37k/V/ovdjt5akz00SStGsWwRP1X7QT5WjE6vzKeit2PXswv0",
+	"s/kghfwHZ8sKjpNFc5tzk3zcxQma96vs7DWOVlS1R/PHwXW9LB1V6fZNhtlsIT7N+WY+tqKQJtrG61kY",
+	"Avcq66H52EqYoCLpAZCKgwPhDqTgh/nYAuQQKZj7WzbM0uMqFrKgdpeeVvSq7JxllV0uC0mg4FqpW96i",
+	"d6XuqpI7pbQIZU9KaVE/zflIdr9OJU/LonWad7MsJRfDEeecLCvM69OcH6XBUXTdKcU9KPhLlj2pcjRz",
+	"XpXbl2DzTptF+1Z02cxfuYTDlY9oyZNTet7Sux23zs5Pd8EbtNqZy5xBHwEwhwU9HH/uAZr7wXX6FA9d",
+	"ycszd+wqeYnr6Nn5ShUcOwvetvTZn6rdOh8zhbF2tlW+m49zUqvm9irPTXEPKj02S4VkzesqPDkfP1V6",
+	"ZprpIGXXzMdbYSNz7p6dKGVV/qHbZ5mV3qVFXLPGh7TrkYPjiCez3pD6POQJRZqp1PMr2O2E9aig4Qwp",
+	"sc6VtQmBbzbkT3P+sQbS3HGJFWnadX2tJctLjrCP7vo1Zgaur+zj8td6i1/yac7B9tH0BzVfVJ9v120G",
+	"N8TsmrEIrp67vdlp+lRynhUf+6nKHbYTBlLhPKv0Lrgus12TaXGBa9Zzbt1rKMWS6YRGPWal5GJNyjNu",
+	"mCFjwYD6172h9GnYg85P+VrcioNo/xfDdX8uZxNF/1ZjLlBwoDbT8Ape1J2reEVP7EY63pcvXyAnclgD",
+	"VDJmNAiZUpBs4JQcWJ9ClntUCKt7TsBRmRySwCO2iAnSskzcFiLvV8LCjUC0Xobcn2XhGOgUNWBcjIga",
+	"y6loX4kr8fXX3/JYJUQlLFLtr7/GDLwu6b998/4DmUu7gwEJ0v/uJf44YX14VZ4NZ4OamDYnGBlTdYHR",
+	"MgfzX12JhXmAlwIxxDE/zh2Om7iHEQ6eKJO+QRwI+zZBVO+BzbUJQ706gV7rbPiZ++H4V/3Pl3/F6/+F",
+	"hmHfLM9zKbSCpFXkr7/WXx2Rrz/ok+zP2l8T6FhCs0TAqVAkBKwIbNoCqYZmXY5/zSA6v/RxdLgYCrGu",
+	"uD8uLCFGupMxuxLEJuWMqZkXD2BOZpXM6zFeqsh559wEfyCnkE4YAaALqh+sb4WAfyABAiMh7DNXSRsm",
+	"9ipQX8MR/POfX71QHjHp5ORJm1zaNZ7QGW6nXnc5FaTPgz5kn0BK8kX+Uq1j6TsQ4deOzqQ6DvWx01NL",
+	"+IR5BjLe3pG1vMEH8cCZ2zMc6g962762MeL+rwFNqEecRNUvfYz7kP4PXFx3SczCf7mCTNarVh/okcVt",
+	"0seL+wB0Co0+9OEjqQAoLzLkYcJiImOiZAzDvWYzSKMk552Ofp8mKj4SMoZEzSPy9TtG9SqaBEbb58UO",
+	"VC9a/+UHOuoDUSREc2fCBem/Gh69loId/UgTf9w3aVN401nnXB+QkGVtxNEmDPS2QEsgWEjs3QNg9Tc0",
+	"TBl2qNNvgew+ItIwxDFCBp9qf036by8/PP9DH2f0x/dvXpMfIdMScAba5LlJDjCJV1AOIIWCtAYYsRls",
+	"dthwanl7Bs3Iu3pwOA5yfvrUIyqhISPnJ6f5fdgR3eQgYJMjc0r5cMhiu7IRo4ke9kvAcwam0DdZaFQv",
+	"YcAmkUyY8GdH37NZv4vH5xpWMgAi8AzsrYSkJVjeC3P4gEbOT08viEq45haExKkAEGd96silPcAxQ4QY",
+	"zfhOz8lYprHCEb6MYxkbEurTCF18XIrjKJaDkE3++RclRb+rzw7sCJxzlUgZeOS8c2J2TlOo5gz6uzNE",
+	"hcMGV4pMuFJcjDygcT3C884j/eGZRfNNIEVqwAPIIn6ADSqgOlEkPfi9/9Aj5yf6/SSUYgRwwFGivzvV",
+	"/znT/9HPPD0lFFIJ9XsHMbAq8zxofKT6HmHUH8MmwhbjAQIdg8X6LXqzz0+fweI/6pyZdhnvWBLPji6H",
+	"CYsh9fpRp4M80B7uATRfUIQbirJ1A/q8Xvo+i5Ij+1WfPNDrNIw9QmOPMPWQKBZClZ5h/frdZvVJwpOQ",
+	"qQuTm4e0i5Skx9EPWEJ5qIlBT4cL8lKMtBWEfUMDdsNCrauoLshPK7FnMo2BDybsM54JoHH9jj6O/7l+",
+	"XftrS6tkQuNrTT95ZUp2iDHPEOiAJpBvSB7USqv+wwt97C2vgluRNZ2eYtJ4yH0mFCJ0ABZC6zKi/pgd",
+	"nbY7LdO0tjVOkkh1j4+n02mbws9tGY+Ozb3q+IdXz1++fv8S7vnitWARW93Wz3SmEgu8lhVOtTrtE7xO",
+	"RkzQiLe6rbN2p30GgeRkDEHiY/2fEUvqoKrBoMWzwFWbQC6Gf2E2bEh5qAw7hEPPYv11nAoovjT5HVK8",
+	"Clpd/ZJXImCfMZkmknpC+q2nnQ62HgB5A4Frh1p/MRVdWYuxX1shF9dY3CH9dJKjbrSOA+mrTEXUX+Bf",
+	"f2t5rWs2U/qb9pSF4RHs0vEv02vV/gUzLScsiaH/c+vY/gn1vgEXTMHXkFSpH2UzyrLXmuVtz+gkzHF/",
+	"l+4KlnssKwbBNQOVdl6V5fijl0NyVz8sW/Djt0h/hUoRdA+qdDKh8azVbb0GUFCrcNicJszuGEHewnvQ",
+	"BbWq7dUtad2xwhPUJu++fU6ePDoBdUawqRXmmppYQAZsKBHyCwDhK0/TH3/+/v3GhwnPxcdfWzQctbqt",
+	"l8GL95dQsncDn04fPTp5Bv1G9Uuv38bf9/46+fzTz/Tffrp8Np1+8+3jV6k8u/npb3978uHzH55/mP73",
+	"b2aj+P35tb5Hr2zrzfdvMYGl1W0pDlVwrW7r5OSv/3b5b99/fh4Pf3rfe/Jh9vOf/vBm9GTs37ylEf8x",
+	"jKevKH3r/+HP72Try6fGhwWWpOaswEy3fVTsg0HHSmMUloWTgtZKxVEB6+GIupbHETKQRmfn6fnJeeWx",
+	"KNgy7+GBP7KEmvKpzU5L3qlKaZM3knFiOqnP9e1qlbtwffJapqVDzuc11zCP14y+5bU0AfXSmNdfVMvC",
+	"7NQqxgcu5huJE+sxEaD3of4dmXWHKZWtyvt7+orehCVjGZTWQ1gfKBifxd+WJzFZL0uZwdeN1vB97Ae3",
+	"yuyKneQazKvQ7a03oIr7rVIPuF4k0XUKS9CYdBcd2xqKnmS/b5mq/yCnJJFu7V8tRVsJu4xkX1gTN5Gp",
+	"j4aGHvoAgB4VY6RvBGy/kqj/gCJ9U/q1cK4ted1cApt3V2zCZchv2NZX/xVa5ZATqxSh+iX/Wid8jVay",
+	"bPlB5c/0NLvyuePBWLdGY8aZY7O1xGDuojbwVbUofpcpSnu2Q+8A6HfbO/SciuIW4erF2FFS1W7WzYlm",
+	"RUe2wKlu076pbejSBnMV+heVHSMeuEVAjZIxQVfK/F5p9ery7avnWYlVRGM6YQmLUQuqWpv8kuMf+ASA",
+	"zpZemFU8L73yFXZsNDXP3hxgmpnUBelrtbpfVWIOHjF4IfFpDLnbxiEGNTetbuuvKcMaDNTM9Uq13MOV",
+	"4WNgkvyR+bcA3HDkfKrqVDrXFlWEM1vLhmYkV2WQ7KrBlUG+3HEuhaGoHATK8ECfCyyeAR+LFEzVDMHc",
+	"UHj1XGflT5uSOtbmf/y1AEzTOu2cPj7qnBx1Hn3oPO12Ot1O5y8txEtodU6enXY6nc4R/OeJ/s9T+xH/",
+	"d9rJZ/FcczhT1S2H5HksuVJUJCT46qWKJHfCJ0CqJ89O2532abtzfHpezsnoNXx/56TltfL87nlV51MR",
+	"DaVuupm5ePLlUwluQKRh2FyrsLT+FoFz5xjkG8FIZIAgNuWROdDAx2La4qcvBfb5A1dJqdLTskv3W8hm",
+	"t+VPFgINlKvKsA5qX9CQQiCxGbasDVj0V4D3uw3+NADiN+X/VtBpngLOHku1EzoDnACP0KxzqrmWC/L8",
+	"1Yt3+m84INAkolweZS9GPi1jFLXQ+myeNSMVZBu2Mm92PK7fs1kL6RME0jcymK1GmntNQasffovQUoTU",
+	"MCeqxMROGqzUiq+vVB2DABgsBj/g3S8/0FHdM81lx3DNF6/1g/QXYs3a67PrzBC2T+AYsS1ROFboODTe",
+	"mMT1FxASPZKACfuxZTprV2lQx7/y4EutGnUOoRronpe1Dhas2mfgUN1mQu0gyxbJMm8bpPMqWZduvtyi",
+	"kDOls+vQwJeVWf8LYPeRRSSfc+SLLAsgtoLMQk54oCsjprhx35nMh2GqmEGPgK5IAvpBDVnijyE+Ipj+",
+	"krUh5mUb20DdLGiPFxBWhADjBYawlBuaPj99Ok+KeJw2kIFDiIKuIPygIOwIVu6fqwRhgaaeth+dtE86",
+	"HUNW62hhMLomcqhzS3JImV0TcrpvZFUpWizeynqUVSNDrJuz++ualFeplV5qldJnBpgnJiMpgzpqsagd",
+	"QDU11IGXboE6vPWUyYNczOWi2TZ3PmdHndMPnWfdk1Mzn0Wyc64aq1qYzj0zE6an2xGm947+34/TpEj9",
+	"xOCHb8gBtCHHjoy2uV1G8AG8eSAtl9unmLUlwwD7LYKoBmDjmFDI0NIHfRRT35W8kPSHq1GSwHW8BKab",
+	"HY33OO0DR9lPTbuKW9iT2poq1fvx23ffffeXF9/++JcPP//p9IfvX7/++bvTsw9v33zzb//95fnZn1sH",
+	"7tKIu3zHbxgxgClsanxK2zRe04AnR1jnU2u4vmZTphJMy2yTl9Qfk5ALZrNTJQm4gQ9LpMW0BLgOL8Op",
+	"wG8zkjfwNkx45i8OcJKQ22fyF8l//fv/i2zoSmCmMyQuQpIrx+xBLkYkZPQGtH8YEU8UC4cLohJ5LOIC",
+	"Muj0RQYxO0OmiWXIiLwxWaZmQTFpaj548Rp/vtTr+PLm1oIYFV51g9LHFUmVmSgy4ABc81V+dQC13Y5P",
+	"Xy+/ycv09WGLjUzBg1AX90gBJnabI0DIOnh1QgchAz+oAVmzkClc5SexNuKAubmFcRX78DcdF4pWf8HL",
+	"sh+bRuYDnlz6xo22aDGyKE9+bPVy/CIHdbEeZ1k2mPdrmdiMKXg/FyqhYCBUvRTadFXu/0J85rkoZeMX",
+	"JnL1120vumR22zoXsLYHybCRbD7L7rjmgD6qyR2Aeqv1jvbJ6dn5o8d/yVA/gx5yWhDtY5MYA28/f3Jy",
+	"4nK5bJDf5LjwrY2MFHCBNL7HJEghJXaLUDSAE2XZB8ylwQPPUb5uEL/K+PxtB7Aq6sSrPHzFQL3FWc7U",
+	"BX0zKgoo+bGayuoK1ZaJoyIcI8xgfY4uDa+VxQ7kYh6EELEJwYfHE0UGbMQhjT7vad5XXPisp9hf+55B",
+	"1WL+tcLEX5TytskKpIYwGiICJPyu+EjQJI1Z+0p8sKUkNkUdkPC08kcnLGgTQDeD1mdg93ylSF8/jQVY",
+	"HRJRBdqiPixg53S1vQPjz2oY/DQhcjgkFAfDRGDkjVbmEibIYHYllJwwKCAAbNRQSYjhGVRvPoIqgms2",
+	"8/TQALUGo+KDGSncGTMDjNAmHzAjHEUdE8R0XjM22YSHodaxQAZcYJmQMe18OdE3Jqb7TmCUKdhVw7sW",
+	"aFSm6T7AXYLV5+wVLJn5PKZq3M+yIVZUtC6uxPnpM5McRKGyzWQIqAxIHKvHTHY3DUM5VVX6GV7uamgf",
+	"DD2UFLSyIBlxQegwgYFBDrC49oySSouLhevKAsJoHHI9GucUyVivyEiwoF+nANn1qxZItr/IhAs+SSdu",
+	"4wanGV9lTSFVY6dWQFy3yaV7ePMKjwjQcjPtiDsH2znIC8evX1aYgNtgs3P0jB4NP/36+LyiyeYW5CqH",
+	"Yn3Lw+DMt7pakOkHBxTayHQ7mq3qTUEcuqWCEmbUbT32T4ZPB53Bo+G5/5SeDjvB0+H58Dw4808HJ7Tz",
+	"bPiUPQke+48G5/Ts2enTkyedx51HnfPOWee0c9LpdFo4oJ4rXPVmw/g0q4fDoce0vRdeM+wl1Xryb5/d",
+	"1+HbgDe2ui3/NBSDybed4L//EdrvIDZL9cqcdNoowf8CvXOEXcnOalLzJ4duqgTnz5apInLXrYvPn3IE",
+	"3UYCdN7STmJGJ2XhmYyPNYlNtRWkSaPSIfdSc28ahiYVyiJbOqkhIFOxVovY52kWC43TyANTIwqIk1DM",
+	"CbUwLCCmOvehTQexbr9ESjJl9PoCfHZ9IXv2qX1rORsES2QYUPZAuCAsVAxy3ioyRkC9fGtne5cJI7as",
+	"LV/6li/jmPkJGctYMTIAFoU4yFP3MqU1HRLEMxLzGz3yxqfcThwjQs2iaufzZwFv3zoBZFBM1fGrHJQ1",
+	"yvdvLsVaH/NRSuMgm5F7zjNA1jr18IPpWEETbOQRMYFFlyFNHA9ThfemaS7p+xwT9h5lkjqpnDtOKF0l",
+	"g3SLJm8QxFi1Zr3TT4rZrLUOc0PHlsmyzxGPmXJvOT3qnH/oPOuer+hjB2Gcqqr3Ow/TtnWPjmAIrR/l",
+	"33gY0uNH7U5rMzPSHNPbtiEtTFtV/qODyuziKlfVWJTpHQNWTARbDlO9SpZlgLTJS8Rv5xZKwGLWm4Jh",
+	"zUzO3fA2FhDYViZV5QNMBGZ7tiPBlvH7lyK4PW7/UgTWeFtnw823tXoMmE5a+zCPbEPpep8LKF13y9H6",
+	"ZQ5veIRHqNFprBzKv4EqZgRuCKV/zYIrYXUUGvJrbaCD0aZFeExDUIFSxMzIlBltzsG9xlgGO9OzxhAU",
+	"rWtbHwZ+JfpSsJ7+3NPv7llp3s91MlcXw1J8i+mdDU1dW8scJvAA/oyZL8Fjob97qFW2KQtD/dqzK9G3",
+	"T+3hcV74Yq0yK5aQwQzmGWhjEfo7ybibg6sYTcpQCdbl913Vp19SNrWi6E7OURhPnyGwi5RonWtVahIl",
+	"poeaPl5mM6uMcn2GXonWJrqdDLScQmut5bXYROvo3RblStH/xiAoasvrgISXqIDNuTYO/ZbTpT4YAPc5",
+	"KfEejDbCxdbrifSTiTkmm+iD+jKJze3rExHcVD9s15MoYkpV7bfV3N/TZ974/cAX1CY/6xHb/oAAg5O1",
+	"AMRiV8/cgFeAKsoTMqI3jChJhjTGfAV4V7vy8L5Jk9sRDGZ/9QLeonQAj5fKBGADgSBTcA/HM9BcFxi5",
+	"sPBmu7E9irvJxlds4IzyXSjuOMaztG6M2nX9Jr3Mh/Qb3i5wGlhh3liQJzKJ6jfKotkkeRWLdQmkyVgL",
+	"cF9LF0KjqE3eGw82F7mksw3OwFPsM9I/Nu3C+wBCpBj4kd18IbxD0zkXJFUsbxom46J34qIopuZ8IVUK",
+	"XSzDD28+vL1Tj8T2xJD1M7yNpRzeujR68+HtS72gk5oUm7z0yUMsOTgCt0US6LtPJJwhKTCci6erkfyq",
+	"zZhBRJx5KrInu56a3sbyhimUpdQEpEARTGxbRRpFmFfnOb2tlFHbHDVROQRjAZG09gcHPMSCyjpCQrIx",
+	"Om+mTVf48HA6d04uRSWvMW3ocZue4o6j+fbI453ZL8B1qiwWgV25qNjcuyCXD2ksSmRCqsV+A0qx0+kh",
+	"uVXQSsAVHYQLVAQMbBb4Otp7tZZTpQwxBZGw0Jm0YBx86/Vywoxuz47+Ng0YPbV3bCJvoJ33eu7p11nk",
+	"EFf4to7q+0RGJFWa563B1+fPoj1GR/iQhSaKSX5WROlBaFZtXEvNTl5DPSVmgk2LDOSgsOyeI3/YC078",
+	"jkUh9W0cpjieLfNj2zu6PkqTA/Y6FpltyHphbQ4nUgqKhf0b0jy2ggzyPOtyfYAF2RUsyKv3b8jZyePH",
+	"RyeEhtGYHp3VjAa8mfBFM8J7bq6vhSIxR8xWn0BH9Jp329/m4D/MvKCZoalI0ENFNOWQDxl0W+/h/ctG",
+	"YtNlk1kkQzma1aWP5j+vNp7sxoqBvKVxkhEV4B3aPKmYjWgMeN7QWxj0Id/HBugyztwmWmmoHu9fFybz",
+	"TrjIPu8uBrhRtAzZwK0jhrjt3qoiZm4YyWnIb1m1ZV6falFCFuEqvUqUsRXh7GJ3VQB5nwDStj5cmtPG",
+	"CUlkQGeajDQ3Ab3ob0Xnij0f4Man15CSl0OOIPAsdG1UBta3DgzkuW2rfefK8eV3EB02LKbbev3yXctr",
+	"hQb6F9Z/iJ2psjXrwZq1ui0uJ6aBQeCUWSFOesAsmDW5HNGA/U1PFphH13mU3mU+YT29znoww5j79Pg1",
+	"pxM2wxw3Teccx6HGTEu9lteapGHC837fKxRs4+juBjbEbHoF5X0rU3HfUUMK3SJLVA7zc7vJz5F2bdJ0",
+	"BbB/I1wQq2xlQHim229lvtWIJRlFbsal0SkPFGKacy2ksy2WOnZOb5dubT9ynOXqVLw7jJF6OssV8r2p",
+	"WVwgGxFoZAHRrAwngncuBhV5qzfbmxeRWm4WILBMk26b79w/hmOiTAL7cf6AI3iA6reLuCFPM8XM9jhY",
+	"XZriCVpXmm4bU8SnEfVhj887nZWVsjsAEKmnlL2s7y20Bq5BDzHk8pUiUSyHPKwmnHrhcoytoqC3Yo2Y",
+	"eWPjqwqNrhvOphem70LAfB7QQcj6nq0jzUURDxAnTl0bez4AIDq4h5HBDOo4toMEmk3iXln8e5m9WVeM",
+	"KhWzvVW4IgbetmYc9seGZq49gz1zY90gsrOaWdxQyVg9CPNTxWJgd+VW1pa5J29YHHOwg6OQ6tWF2hYF",
+	"or/xEuV11BGLlYSwNqaL1dYKAxNmQW8w20Idc5n+HFp7oDnrQzD79beaKh8MaajYw5qhZXR9a9CpVLGm",
+	"5Z3+yXZVyeAMGiNATWx+OGJGlYFeTgVPWICnH8osoJWa5oWZ0odX94z2O6QTHs56sb5zyEHtLGx2k1HR",
+	"EwMnDyjS2e2t28VdfU4Vs9z11h0p0MC/SlU0JT+aG2JkGgsZDeF5WBtIwxCFlisS4XNlHesm2mUT+XqM",
+	"tLh6qnNRi63OkKL+WAtULLr00DXKiIwDFqMs6TqgsFQIqLM33CFPHNDrafsa0YkUI3wK1FB+RWKm0jDB",
+	"DKxUGENTmM5CbNImz03beghomRaUAVYD/sL8jILy9oOlzFGoWF2iAeOQ15f323UpTSaY4P+eMWEXPWF0",
+	"QiaMJSjo9IBNwxzbatZr8YRNcLirsCiXppuX0JmlemHGobandDtLYc4GFm2YN6KJsAO2bo5tY0Z6+tsS",
+	"BZayVpUEp19WWwaZJr7MtQGoNcj8qEOZxj02A+aKPc6ALUuE/7KKjzaqDLsxmghP8kacRk2apCppr7BF",
+	"54WxmWTP1hok8c4c2rqa0gHzKaKUMQrYYDuQbpYnlATcC1wtW5BAHX5XEmULbbvfLUhTHerSAW7pALd0",
+	"gFs6wC0d4JYOcEu7MVqXwCw5DtsVMJZ2ZZtuhtBUnssBnul3Bc+0bbylA9DSAWjpALT0uwVaWgqw1Ex0",
+	"FsCUdiM2i/pNncC8hPZYxrBSJBUhU5r1gBunj+Y1sMspV6xNYHEndEYG+h5NfeAxfdAfMREwrXYykfBk",
+	"1vdIf8JHyD1NwKzvXQnnS3RAqf5Dg9FOjafFoDbgiIDht6/Elej/ta/FbQzdUAYzk0U6llPw5WBY3Mo9",
+	"GROlNx+9wFyANQvXga8ZJftgRthn6icEcL+Z8JlHbAfcKyFSLe0AVoqFDBTbNnmVFKrXBkzpxcAGLY7T",
+	"uK98GTOtQCRkIlVC+qE2yvsekVCOBBpdl/RRZ4RlUTJOjBQzlb+9RCY07JNAQiBsJPENPGmTl6YmXC9G",
+	"WWAa764+eXmOrdYOpnp/YSWhiLx/6fssSrrQu//YVzd6x1wW+flIBJpN9hFaiyaoS6lIn301ZiyB0EUs",
+	"pwoEu341iFE42Z4WYMmYzYhKpAz0SugfJ1KvLqz/lTCrkieDQR7WhX4JPAPfajztWs/h9jLNsxPWJpeC",
+	"sM+RjN1ogS8nAy6s87Ov9ThnobUoLS4wLMlKwX3UFqUWeZYkcaj5ViVyxDTRXLidYC2eBA5ZkTgVdQ6g",
+	"b0q2yQHsaZV0AS2xR+DxZkEPvA9H5S8ymscf8w/GEW5LENyPTULsl4YvVfAUUsFSVk1pPy2ltJ81dxsx",
+	"xUjEZBQyjyimtxYa/880wUyo6sLAM+ACHLzV6TW/0uSPyTWgz5lWCZbqfRpqScc+RyF43iFsXz25knvO",
+	"BJmW+uk8vQ6v8GK7DOZjrs3SOKb6Vangf02Z+dnIWJXMQowJxJOKI/wuOyGaS4O+HlCg+pBifnO1Zy87",
+	"V4sdT018TvVDMFbB8kEsckY1G4LP+M2qa6AliRbp21iC6vcvWwA7gk3nn/tYFftcx5Dgl4ZJQ/riivf8",
+	"PJaAFQGvEhQz5nkyywPaPK7LW3Iu31q1Ejg/YDB5HdSCKqmeHPZkzEdcbG0EmJIkozREixhWtaZcKruq",
+	"Z65quBnlGxeOJWQ3LFxIcUaRtRc2HETFvQtzpbQpg8qwgUAwsSkbn0GdahmR2hgsWNpb8I+bTtdoNdga",
+	"N63nswvSx567leK/eS6eFfP4sJbXgjxfLRluJA92jOiIWj74IMaYPx8wX2vYYFAOqOIK0SQU5t0PeJyM",
+	"e8Bluq2TZ8+egeV7UvilF8V5lsWM0bg6kWCuS5Crg3RbLzgNQ83lYDnttz/SCQ1kuiI+ZLEwYajfBSUA",
+	"OYcx5QHfvXoNzZa0TguvhG//8b/+/h/6/3//z3/8b/L3//zH//n7f/zjf/7jf7cgAahIad0WGH6m46vl",
+	"1rAS2axPCnoZFGfoAZ+cns1pdO5aZT8WSKoLm+SD5+Kz3hP9l3X904gXUhXsCVupZ9OGKWtOEMQ4/73C",
+	"8bwRQVtGTHyehEih6kgOh9xnVp9sO6bYJGzDv8Uk8wrkGjphNrSpitacRQ7zWRiC8cY+683KuMOAC4zX",
+	"zLGGVpXZWKCs1q9XLR5ctbpXjU7mVcu7yk8C3JafhavWl6ui1JmPmDhrawzjynFb07c4Vh54ufaeE9mV",
+	"aDJ0Lx+oZ2hy6WgxqmDzTFIRsNia81rnlmE6EaidXxDoSQaZa79IsHIHM9K/MLEKIXH34lRYlGwZT9KQ",
+	"Vsy+NtLkzbk2sl7r07EMGQzBnB50Ym3Zw1bwW9WWp3rW/6GVQ/QBAA4FWDgk5xaO+61oVNd2CcGnbe6a",
+	"q8uCfC3NVtPQOrm4ItcsSpzeETYfD1r4opQh4J/AnCQQQG3ynomA9M3vfc+sgHGiOY+4Ei6HRNAxeETf",
+	"eEngg/HI9cFCH/Mw+Epl78bQDWiJVNvtTBMG2LKA0sCp8DIPmL35SvSpgpHp44RpVdlZgjdCxW5+A546",
+	"GZMbntCQcKF3UCVt8hpMU+N2nHCluBhdEEog/gvKolWUIKfrStiFHLEk4WJEKCbukKwLJABLkr6R8+gE",
+	"+pCtHsKoygxG1ejkUrkny7q4CrUtPgsgt1TRGXnQd1e9HaTIJZnqP9RLHPJrFs6uRPZ95lsEyHr8uZf9",
+	"arfKpyLgATzGQ0BXs4U5z+vxoO+RfsbF9AfrkuyDeOxfCfA1Wh+sZ3Fnyz7ECzKS+gzCO5w0WthHQF+l",
+	"YWjcnhw1wT71r4WchiwYsaDnzLpN3kql+CBkzqSV9ZoB9gwl7pJ1DbQMj00WNfLG/rH7UHTfOaXgPLBn",
+	"zFmBrDbc/pZvGtSfJxDTFJJMZMwKg1BY/yboRB8kWHBIeOheCUt5PZPd1ycPDEFToUlVzCYyVcTUZGpa",
+	"SqifQDoJo8FD2CLMb+0NZj0lI70P5IbFAxpmlGfCbBCI9VmcQHqmdyX4JDKrSeA06FvdCdvw3EjKgAxC",
+	"6V9j4LfK5YhaaDEt4+4SlrU21D194i3Twq32DRw2U6ytlQEMCgKcAb/hQUpDR+GFPCEwKZKx1Ctgw5Nf",
+	"VlW391GFbqAMr6Ombrs+393y37e9NRcU078zXwo54f7BIGtskK1xqKtU4Xeu9nhvsR+KenQNKhdONLM+",
+	"FmvLg1QEml6XIEEUI8/QPaEROETMMMIn3ApOHhBAhyCX5EZCGZARsRCZVhI0DhNfvsjk/5BQgu4ixGs3",
+	"itVZ52mupU7pjCQS86DS+IbfyNiDd9mgMdrDEU3GZMBCOa2SnCOWFMXmhkAVBz544IN7wwdzg2hfwAaW",
+	"+wZM+mpmBWcVAyt4ATaw+r3GLWGqcT4ujaGKyP3Y+SLJUWMRQ3Ho5I2Sq5bJWLhqadvmKmMYV6026c8f",
+	"wD4ZSWvKw0nUTHCYhqF3JTIbypTBZBDOVSZuBpgAafLAo8875xdFXK7cwWHZcQx8/MJBHbkSiwFGqmFJ",
+	"qrhxVXr5XaOPzAXMusC0vIzB//Pp6RPyrENOTsnZOVkFDbrgQt4qUMlBJB1E0l6KpH1EwGmgaGc4OI3l",
+	"0mr69TFNEuqPJwtLKN/l+ZqA9qwZd6gPCno5c+fxf/37/6cQjROqxCEFczX8mwtSpdgTlfpj62KtxnyD",
+	"6kdnLofUt50h5ayIS7MYGifbMiwjq8qMC5U0PnT01uvlQZOuZgg2TzO7yA2iGfI1eWY7hHwp+tWbC5QF",
+	"4uzUFr0Pecis2IqoUpGMk/Yv0Qg4Gx+Nk1b35OSs01iSsZMcF8CGiXvKB6ygkA6A1b817wHvZ8CplTl8",
+	"Qkfs+JeIjYzY4Tcs6KkxPX30uNVtPe6cdc4oOz0dPHv29Onjk4HPzganT4dnZ4z5JwP25NFTenpy5j99",
+	"7D878ztPHgcD9mz46NFT/+TEf/LoFISLUDzhN8BBW0LGE/DJZq94Nnz6OOg8PXn69Nx/Ejx+9IyeDhml",
+	"Hf/RIxp0Th7Rs8HwfHgyOB10Bk9PT/3g5FHw2D95NOgMOx3aeQr1B39jre45FGB4rWScTgYCiv4xuLdA",
+	"ZmV7kkahpMGKqAe5oPNaUx5AbevjTmfD6sCMqG69OjDnwPXANlwRvI4BenOFC8ll5HdnaFX3gILQOJkC",
+	"PwqpSkhEY5hTXxOlcSWZkjDIkYAenPjfOOY3TJliCDSXQuDyiB6BXN2wGg97JiRY99e9En98+/I7j7x9",
+	"/R24mX5mg7cESE955O2LbzEQ9+PbM4/8eH7pkTejkUd+vvzJ01f+CD9e/vgOqxvQ8qLXTNhAIIgcPSDN",
+	"A0wlGwRdTdPGK6Fn+ZUiz3FwRx9mEQNkC0JHMWNt8gqGAk+GiHTMjpjQjB7DnXrwWsq/ff1dl6QRdIQ0",
+	"8AnGPMvMVI8EDMJe8G4+YVfC4PpMWEyxVoMRLtAFN7mwZu3QFOqZAjKMfGuJ1S8xpb4Nm7ftdPQXTPjx",
+	"LALwE1Q8EhJyhoUPlyRmEaNJ7gOEfJg+NzV2ThDr6Hs262e9LuEys6GZM9FEf7HG0zbVNDoSnq4SjhHg",
+	"BsjYLd1sqCddlEKcdVY1boXR0mBaMIQxNTU8dg7a+j6zI4XaBEPQiZQkpPGIkQcnnQ75kX/jmdNJTh/h",
+	"Rz0Be+4NfVg/hXyoB3ryyIxghi2cBpDQoBfEbdJUeC2bRMnMw4aGOFAtlLysmy0MIetmCJ5fsAI8Z8Bc",
+	"kIh/ZqGBjcenjCnChvfNkfGuRLm1p+VQxbWbOwqmFkWm2AMVn68nYUs89NbYx6IMgQoPrHzxWbW7Ql+W",
+	"c8ndRl0BnlvT/7HeiyNUcAo6DwBzdlv/z9sX3x6dQA/rprpEQaZFsZ5mYqrO8KFVyWgZ2/VsaVOJMUFO",
+	"ExZiLE1DQx2pQRUBTmlVfTab83w5xtwbCnpOeeJ91HusfUAHCuhxaijBqanjppPgYFbM68kNMxpiCUnW",
+	"NyNTqcwIDHK2eWKFcZBrXzVwqg435siMAbZtzD5TLewmNOy6nEAfUwpdLwyTnWIzfC0wAzjejQt6XUfW",
+	"R2uOwGHKpyEBsWEnEemD2n9Q+9dW+1fX8Ct9XUa7vs9BaNeSqPSM4SQzhaCZHTGhn48GIOFOOo+edR6f",
+	"PHk8V1S9tv/s+FeH+28YuwZdRGSYliXYW8Wqux4UNILN3BgHNnZgY3fMxqAJunui98Jpv8zFAXFkq5Wh",
+	"uxv7rRemsj+ejkr0lsJYwcUa0WTsQMW5jK5V1qFWAdGrj2hDdw9jOquEzlQ5TGwMfZPdYwIRTeLGjjUJ",
+	"/g5Tg2/ABBJ6zbJ+ZxA0R2utMpZcE0nexDTbdiC5zAE9rMo+ba3lT7yDthZLlJ09DOwtVV6em8ahCViz",
+	"AxZ6eBIxN96Ki8aMY3s6y7GzY9WwL3n9TlaSAR5QIKJ3GK00/e7b5KxznoUI9VLPaTNjqqpdWYItVYE0",
+	"SXdqWIHjSIVfAhayhAEXeJxhE9hRG3iQmm5SgZyKDd0tsCyNGPJwhUtfS8FcXtGY/KJgWKS+RrV6acDl",
+	"8der34ga1tfFWjnN3AezhKnqiuLax1X3gDLTLFA/wtQcwXqqinMcTulMVYxhfgLWtfSCq0hq2kTmVfm8",
+	"fk5Ofc/2tjeuqEXvWI1XnXYe7+P2bryRdYykuLN2P5BU5pEcASYPozKatheuvB7H+Ul5NaG+MwopL0mp",
+	"JpMo+eIpOjlvUwN9YRjW+krnFoHG7ocSuj35GXJxrTZpgnFvtPbK8Oi3NspjoldQ6QfCHMjBhL76Kvb7",
+	"RrsB/gEIaTJiwgCb5CM16gNXJErjSCpGUpHwUJM2+xzxGKqMBRmwMQ2H+pHTCpB+DNFAqDNVbAHy2QU8",
+	"VwQqD5k5Q+FlDWNCr1neckgxiBpSMYNiQAu3ppUWuFJl4R/ThvZ8PQ0mM14yQx/nbTUZs6Q1xXo58f/A",
+	"xXVrk0b4uCGYwwn3rGFR6EGsUh+2ohvLnJFK18cj4/qYn4fXSmNtMo2TJFLd42Ma8bZ5aFvGI80qgM6P",
+	"L//y6lL/z798fpn/b911qBOL+l0X5JqxyOQSKObHDP6amtAm0M5tC5pLhCbGglHGAjh8ibxmC32wxWb8",
+	"eqG3ab84zq86C8ZgK56ddkzgl0x5gEHDMR+NgTKBwsokZYqdVWbSOFHxFcl4ifv2QzaLg6mxV6ZG4mzM",
+	"wdg4GBu/e2PjkqiJVnAi7idpzFyl7mBx3IrFkTc2+J2aHIhACBj/mFLiU/FVLnUtRg7ozApQ560d8v7N",
+	"W0wKe/CsQwJk0cRQz0OU9pnaPRfS4UvCEoA2ngcg2HwIwl5uSNinpu2EjWE2jTmY/gJbiDl462WOHQLN",
+	"h0Dzfc6XuZ8hJDHkNleYIveABGHMpMubkWbs5BaiRwCw+buVRK8cWw+gIBJs3WKxwywa09CRWBfm6Bk5",
+	"A1IKkJew/YttPAPCaU5qnXVcgbUwPl4SPo3EiuTBHQqVNb1SWTPTb5gW9YokMm9IxELF1vHO/KTP9SHs",
+	"vSnP0stYjEqQCQ3ABcviGEyvbXAon8ZBfaOvsh6HgeUYkFtSxTzjsgkgqXCA6qSAViUowiMx6j/MYt9w",
+	"ZyJJFHORkAf9km2srxzMbNOMfptgvDJgiKl2JSjB1jfoNzNonFj/YHtI2hTuXAeFlyESoR8yGls4xPdv",
+	"3n6FB57Oug5rMJkxWWeBHJnBdDDN4utxcCW4Cd4/l8YrBnOkMcNiVKJHVaNMm8ohw7sE4UqlDPAnScxw",
+	"iQqo1A+oIGOZxkW9G+o9zZBCOdKbBPcC7CNgiRrwvgYVMHajZmRMbxggneZ7jcyyDw/vCZn07MD6josv",
+	"YIW9pnkVB9TuVGP7vHOK5Z/TOFjW8uvNcP40XRBKopCqhPv4wwqo2FpPq6x7bfnx046T+m8+0sc7wcXe",
+	"pXLftJ+yfh6cw9VUTr3wPUNoC8eBRxNU05XADk4764MdzB2vMpryWm65jL9txb/m47HfC8mkx1Lnv3KQ",
+	"FfJFtaPPu1HHwd7Vomp9E6sIkbVyh7NmPZ+a1QkWwHcMr6QuqyQPzDsS7GNpGkbeyGsIesIwHnpZa+yF",
+	"uZjzqibQ53KeubFv4uTAvvaUfc2xkFcw5/tcwoJMp1IRhsmVQItrWM4auu+x3dMaFfjNnNILdAu6sFTM",
+	"9sxG7jEH3rJl0JbyWXiLYz/gt2yM37I9KBN9UnqrMKzGjGdFrpYZ93mT5NyqUJM0GLGgtRl4RuV5vG0c",
+	"jXp9BXOKcNIQLHDKezW/2BOVZQ2mZQzE3bsPa/WprNGJHo9XAnvQhiDQMZhotm1AKJXRu24A9d9AtJtM",
+	"kTzdCy3hIMv6WtEVZ9Zmcw3pjn1yC8l2XQp9h0/fRfrYQQG8OwVwHz2cC1Q6kBPWZgITaTu6HHKWO+SK",
+	"hfh65hsNAdookSamsT5j07O793ztBy0GTPqBAw/uh1xw/8DZDpztPnO2d+jloVszUNkRjWMqRmwx7Cg4",
+	"EdM4RiAvBmhUQpI+EwEA1PZvE1v0OY3ZpTvq+2WgQvfOHdumtkMovqwRouiHSlhP8kCzuIdY/5mQB4jV",
+	"aX2L5Qk8rBlnBfrnDtE+QeKrpJe1OFO9KQ/DDGjUOfEIkqrGPIKrW976zNi+zCY5/YHFhKYiId/TgNME",
+	"wKy3yLHpU8xdAhdzU57deQSJQwg3XcChXpEFb2TWl+j31g36MQ+DmInatoRkOpYGsF/vKtr2cJdH5I0J",
+	"NrrM1zxw32ISL0Vgmts5nNtoRoHWjMa2/bD+YcBGXCjsG4hJ2EhG1j+Jp/srRTQtYdLLWE4h9ZLFN6yi",
+	"CaDt/afWinwsAEg0MWAeZB3h3FIs80S9ayNGHvSFTHq0ByPrP/TMRTBbwcXI1pwNU8yZjq3LtbRwXyl7",
+	"a945UZ8TU7Cew7Vj+xkZF/oiVmnbenYlUrjblm2L2GIj9lbBWdZlCrvsU3YQD7sWD2tuenUfL5zDvY4+",
+	"WYlTo9Nju0kUNrTADapFzPo9vOZV/uNfnU+9rbT5qkrCmWd0G3Y0ORDxPSJiSAou7P5+GNqLNEHThKox",
+	"Ue4JWlhhpFW51wVqv83CqeWs505z1m9z4eo09j8Y5HlMS4c+8RdZcRNgj9NByMhgBn4BHlSkmRtgBEJD",
+	"ffmMFJrCZD1r9GV+KNXayegbK673PiP9J8l36RQ+CLj7JOD20o28UOvE/P858ZZnLVYUAuQCb1WtU+pj",
+	"nTDBlFpcDbC0UaHxWEDTM23ju2lbnoEqh1aI4NSYyjQMABCDDJjiAcsQaOBK7A4LC4WoGV3XvtePY6YH",
+	"AZtB1r1imjEl6IxIBfWhxEtwaK0xt5htckmAUXEpTN0RA9AK6yCXMbF9+KwjYcKV4mLUXtdBrnVtd7Xv",
+	"LDilF9WKRrv/Gfcys4QTC90iW11gPj1ashGy1vr6Anjkl0/Z7b2hjHt6rwvPybsAlh+gZGTER237vOZM",
+	"wV3kCo5ga1vsTG+9ierPSAqFtEaV8DAkIfWv1b51U12VoUCnysUBq5AFI03FiOyZMJVAcx/N/jHzZUdB",
+	"q4oyFAhb2THfr3AV9uXceTalfU3La2WvbN4Jz+6rQv82V0T5MmJ1gzC/NWyMZw5bD2/b8750Wd/OIG/O",
+	"asuT2GfY9aDHA33wPnn5qs89xupLIAmhkV/Ab3iQQh17w7Geuk1ZW93WMIZK/GQs9f1aLUlgXDHzecTR",
+	"sDIDw7XuFlj16g1LNwtT4bbfenjKsIn68JSTaJqde1dLs3xm39q1BYEF+jPlk4X6QxN2MTgelzmrxjAV",
+	"huNwamRA/WvyQFuqQUynwiMxG6aKmVYNbBrOwIwdszAAU/pKUK1sjajgCo7SQ21M+2Pbkttty6MwAT9i",
+	"Ass0YxoqGySC7NOJRN1uq12/3ADWDYsHNCwtgKlX91mcIJbJg372d28w63vE+UyTLNJ1JVC9xS55eexK",
+	"xmSU0jjgVOR469j7zga6sgEUQmRV4s0Es7L20XcXxHLXYJ5FWJhBd+X0yWyTH2WqFG3ENhswvmfPNPHB",
+	"fSpvO605ILbJrmaqImFxFOs16enDbJVnl4EOXQaK56SXTaaVs0011sq0e+JVa1XGt8MQ3EHu7VburbjT",
+	"v9m4mxWli+NuGZ+TguQt8KvF6SahN/OgYzYcMkx9rLNevpUxQuTCcchLHJA/B0SKaqvGIp30MceyD+q5",
+	"kZkRVdjDFFr2BXQGTRsBkzVok5+1sLoSuR6tVeWCyFQedO/EA6v6JGFhaEBPAT+BJHJK40DBwLuEAgAp",
+	"SC46YcoUXhCZJiG/gSmEMzKYEUpmTJm2onhl40rZOkPrpV3feotrznsHBXdaKktE+xJyukKNP02qAS01",
+	"0R7ZbKHdlYQZ+6Qpdzo1XDJYIiXz3V77Ne4Banrjs2ctJ0nYaHagFSySbs4tuFPgUmjGBssHRmvZdSq/",
+	"JvEZgDyBMXiLur9x6Mzr/sSXE0YSuUc2wJqc8df8jG0hD6EaDiTXUvcua/+gw2xXh/kwZhmV7E1UZhGJ",
+	"Q86BPszOqPeEpCuD5s4wKyLmjsC4zTQDKRLqL3INs5BFYymY8ggNgpgpa/RHTEbYwDJJY0ESeatVDXbc",
+	"h3L7jcvtf8PFDWuLHUOMQiZ6aO9/fJ9lesg0tlDl24ztn+UArUBuUAUGHrWcC6wX+6dDPYUZArjTIetp",
+	"kmt1W6/QTzWRsUA3fqOEABqm+nH/fHr6hDzrkJNTcnZOHj3eridZk/Zte5KXxwjBnTyW0zxr3qeCDJjx",
+	"jgb7FiSscy2/ZzQGb+6QC23Ri3QyYDFhn6mfhDMDHyDj7MRj6WyqVXlIM2BD/rlNLtV1FvE3vdLpkHUh",
+	"zZ+FClbFVFQkVob8622WNgjCjiaUh1ZsAePCqebN84Tx3+rjqs3aay6yeWNLAuvfzaiRGJlZaMGn596u",
+	"9/Tq6+/W09uIoS1jQM15SS2fWJUN7KNf9SAcNhEOKx6A36q7tShvltQ6ZBxkgYDZzNkK2jS4FPRfOyxt",
+	"yKZyRw6FA/HeMfHaxqd4CvbCzbBc97P1DU0IcT+8DflQq50Nhsx31AO9QcPzpkn2p4RCohJexsVotY7m",
+	"a2tf225n7hC9yes0BCxka3XjaKvtzA989TfAV/cxq76BkvPc1M8v563bUGrusmjqtjjyfS+W2pRhH4qk",
+	"Dqz9wNr3gLXbqinjL1tULLUZqw+40iwnjVmTGoeuyRZiQmuTHn4Kpby2LakiGieCxSSR8tr8zD5HMk4u",
+	"yBTaZkLxjPI0qU/HcgKNvCG3ZxTLVOS8c4VoWHWY64UzsUOka/uRLiiHAMxDrgr5WzWjKGforCiatwXZ",
+	"5evX3HCmmcGAKq7y+PEm9ayrpSw9WZKf0XmUNTPU1AJ9lkasp0kkgrcFUFXCPuudavjOxydrpkl1EIQb",
+	"M9R7zbM6Ngtl5eR729EshyMuQu6ymZJ4NQtM6yYb4HIY9Dub3X8/kqRs68B6eXAZhk6I28omzyZ5Eik0",
+	"T0KGF9xmasOrgImEJ7MX2RQOnP+Q43CrZXGZhovEoHqwZPaas5MVVPnTHCrXPuTkqHOOEAT6By5GPRNd",
+	"bnVb3716rdcRwrSaPZLOyekZOQedei2N3yx8lDe3vU3wxjIt72lSg5Mny82ISeCwn3uY1qB5SjmxYSyn",
+	"7CZLV4hS4SepPgpt8t4a7NawzWZvwHsFA47dtQ1R+9kFfVvwhcfzNtEbIbdiFjHS1wPsZ5VodAZtvqFV",
+	"zxxgIxUo4mZOt5yaxIXy6b3TDIYFrGg77KXMKdYm8vtVCnbg9au7auYI45CjIOYlx87SFTLee/xr1sx+",
+	"ZwkLFUxwfxsYHGh4qzT8odiE/l7lKqxMkHtSJJGPtSJK5pD7jhIXMkBvOQTdyrNapLZX8dgbeAWAHuBD",
+	"Q+mAsrCwkf3qeQ9andNnX6Gd6lOhjdIBWy0BYnMtbtuZECUudXZiuNQGZtXepUMcmPVtM+t7nv+wEr/e",
+	"jsJ0DAxsdkfpELfH6Wt7Jvo0DFkMJr5ixhS3LyY8USwcbpOll3IpQHqwLJ+icY4EbNr2uLq3hfbUB666",
+	"D1y1GsoHCpzLF60ynoxfnx74dbf1E5DfHfHru0teu2NufX/S1+6cMR/y2A7S46CTbyFxrYLD7zCHbZgK",
+	"X68aDY8CPhxyPw0TviyfDRGtdgnPW5mi8G021kulmFL3MU2BwshvI0/BeVPLa7kv/r21mjSg7gZfnIXD",
+	"lldYnVr2tEuW76dJTw6HvUBOKBfYddd+Z+HOz1YQAJoJw30Kl2kySQWsjhi1uq0TZINx/ilmE6a5P35j",
+	"Ee4hNY7lV+nVwoYV3ZYWMVMaXuOvZy2QqADQ2jMD3yhJ+jYTJKo4yW0nSWAvgybJETmPJrTA+O5FgsRl",
+	"GBLFP2dNFhQ0abBEeZEJDc1DskYL+SWqTfqlY9YnQPq2nWWaHMnh0HbKrG5NoViCeQoqoQlXCfcRTSiR",
+	"2LUijbU4ut0emAhjWALurcmJqDqwd9uIsoqp3jL/2Yjcd9m88iBwfoMCZ5PD9lvN1EAZthhFolJ67SxJ",
+	"o8aeOf41f/fukjZquPSGTcYO3OTATZZyE2iP6B66vXB61Ou4BtliDeawJz083dFWdaJ02c1tQms2ZIB3",
+	"2sbz9tbu/jv2t6P5H5z7ByF7ELKbCtl9jCssUMFNIXyljN1hSOEXmcaCzWpVbAN6oN8eY08HRsw9txlN",
+	"+CO+8gc2umcxhEgqrr/dcfzAvqbltY6yvw81jtvi7QGLaJw44dpHRycnGK7NforivMfARArQkbTCMhfI",
+	"hS+jkEK75edS0GtYtKZy4bzltSYygGVMgRrsfmuJs148WDqD/PGHV/hV5ONbfvyh88x8Ywb9DZ3Qa3nL",
+	"YYCcBexphST0D2IjaH3jBAQsh70nEQCHYwHTV9m8LuAvQEGu5GW3446HWwXjACpNCRxJveJIhykMCySV",
+	"Zqg3NIRx0AkLPCdXvuDG96wMs3eYokfI9LRPrfP156fyTj38t8GgCkxnTZaxBrXf01LJg8jYishY/bwc",
+	"Ci2pZtclZX1nPnzz/ONfQzbanbO+wGb3NzXwQPR7RPSI5ja6dwDSqxLvfvjYcaUrHMTIF37zGNKbKILb",
+	"Lp4ERbbMhU47rbVsrftYNnngw3vEh+876PQq/HhD5ekuA327ZuD3PLS3Df5+COgdRMFBFNxbkOp5QbDD",
+	"wByoeLsXBQtr3w3rNHPWUoEwEagLwm5YPEvGXIwwdKRFJSjPPCETecMUAiYzotL4ht/I2COxnGo2rv8B",
+	"kx8CXTEfcYFxJdMnUd8dIFDKlfhWC4VE83l4NLgITKI5Oes8nX+J3gU9NBzrgIVyCt3vLwl0Paeh7VkY",
+	"xHSqPw2zbv5SEONUVjxgVwJb8A/19XqGAzbiQhE6TFgMXfnbpG8FRh9c1GNGDL3YBTPLByuk180jfTvU",
+	"nrm0j9FV/d6vVJtAwg1M8Ct1JfR5t49mQp8yfOJXyr4JXdf9VMBp6Zelo5lQnZO9EkyG2supCK4EAhyA",
+	"N55m6wz9G01TQ2xJzWIWWPd+lUStaBwOQ8lJZHbvpOq7fObJlPtMnyATQWhp5mE2ehV5Vj4dre5ZY8b7",
+	"o17PVXzlK8roOlnrQgcEKT6CNZ71aXPpyU6gX7o+wE0lJMW8mN1tWCoC2UtFwsNsUc6POifOoqy2f1Uy",
+	"E34I9lNaopAqSUsYcM5HuEgkoQJ4nOWMik7YPH74C3t81pSWx1HMAPH+7qTma4lSUVsbYD8GbdIP+HDI",
+	"YiZ8pvpQLAWxR0C81xIL+0XkAkMRvKFbEG5fKTCK2qTvSzEMuZ+Yh00d3C/FJ1E4uxIq0SJVCzItc/W/",
+	"pkeF8bYzEqchy7rTXrMoaZOfs5oshLyZ0Bn2rWXMCHUKeOhm+/QbtHCSYaDVOXDdZ/LnSjQUQBVSh6wq",
+	"dKrEizkKSFV3GZldg6+sxjPe4kzf4QB3w/vtiYPFM113kqnsjWWqGGhKmtGm+mpQHE3AH614E2x3DnJ2",
+	"20Wu/hDMXlRjHoGyRBIZ0FkbFt8hIM0nIN+gZ3oKYfOfT+sKn/yu3Ni5K+ltdrJKCABtTmUaBlpJDvSU",
+	"b5+x/4ytb+A3M5hAbod/682sxzF4H7Ew5GKkPIJfYz0o3EQGDPgcHCTBikjbDkDXbWUqOirta5jUoTPD",
+	"oTPD3WQtDumEh7Oemdff//Mf/+fv//GP//mP/93yXBbabf3jf/39P/T///6f8FtTb9ZJ3oFN0ITfsB5u",
+	"UctrhVSMUjqC+pB4XZQa87Ru6zKmg1tONixR8f73ZDBF8cgT7w3agCA05FR5hBI8QkQZVo9fTZhNxpto",
+	"bkNHrAv6LrRoyHzZWlGF3mxDGbdJuccDhhaMF0nzL8XFKGT4dK4IJf2cGvq3iiogCAOwYOsvoWIGw6pL",
+	"NiydyjvVa9dkLg0ZRpH21yXbe5o6+Pvm22vu9SHtjxaEwM4S/kDCHP+q/9ldvt88p9vfCOOBXLdErh/G",
+	"zB7d+5Wx15zu9iNXz4yzItfDUPV9yNZbqEGtlru3sV617QQ+00b7MnOerd5xas6CuY95fAfWuiXWet9z",
+	"8Jpx2M00mbtMvts9R77n6XdbY9GHHLwDGz+w8TvJn3OZ+A4z5wBko9Ysfcc0W/QTFhC4EGLomvOxIGuY",
+	"mjEvnypGEkYnRIpwdkGEzAiXhIzGQpGxnJKJVjvRzKUYBd9BtKkiyK2H/T5iPh9y/zXM+hBs2n6w6Y0I",
+	"9e5mEacxvbH5eBhigogTfAthJwhC1YyQ+po/7X1wCbOHVRJTge4z/U1PzVTCJq1ua8JHMRVJ7yYNBYvp",
+	"gIeaLXiQJ8ADJiDTGJCGYqatFnxEA0HRcJBniGQkFE/4DXCkltAqEORxcXw9vuH06LRzy6EjlyD3F6Za",
+	"mVEiE7wvASOtKjv7Tnw5YSpPatKntE1+HkuIDw25CBQBrwCJi1wfQkZZisAFaLqQtpVA6nHWvdGgS4ga",
+	"qbDdYJGbDaVnkoNkaz5PAskw+wk4jeninZS6d1dJCXyfeyzvNHC0E+ZSQfVrEew+Rox+58x4nW38PUM4",
+	"Fzj77qJAeiTHv+p/No0CeZiwIxyG52SgKlbJ1EYsKXG0OzJ/D9S5FeoEJxjbnzz3pWDIK5DZngR9cJxV",
+	"LkYk4h0FfT4YxQydil1tOSHlgyJGRZCnfsusr0fRxzimCg2umoqleT2oeR0SnvfNtKNth38KzMEC28L2",
+	"3HA2dRvPPT7qnLTWNE32LiB0YKVbYaX3DPg2i/E05KibKSrHTNxZjGfnDLjSZq7npk5X6WquOrPZlzxR",
+	"WAErtJUs43WZLRPBdjjt7UZxYLVctvtobbb7UgQHpntgunfNdF+KYGccN2YhHFM15lF9HMbU9nPl+CSh",
+	"TnFq3HdZgCgZs0mbYMmHHGJdGElFyJQifXSo/wv44fuEqmtlojiZux6I9zYrgN4V5n+IyOy0/KdJMGbl",
+	"EqAmUZpDTdK8LMG2EjHzGb/ZtiCgT/Iof0Rj01gl5pqhQUMLvYDxRg0rkHHdrFZAepuhJZez3HZoKS/1",
+	"bRRfiktM0IqWP+QVw3sWW9ILh8mkisU3TJGBTMZdp0A5mxuEY9RYTkHmZ9EnLvQ+M6IPqRMZ0vRtYA+S",
+	"6QLclFrQFsyb8rIn0Ng4O3hxmbMUrAd981cPfmZB/6FNy9KD0cSCuQ7aEqDEEBHJiIg86M8RVg9ql/oP",
+	"XQPBSEK7ABPFwhumPBvC4rEfwtSRXLMfckOiUTdV99DfbeBqjr2twI5W5ixrMYV9DF8dhMLWjJACKfxG",
+	"Q1yOnFkc54qLfKFOwGwQ4yrIsONf3Y+7q3wqsbs78gociPbWiBaB9gqbvhfegyUKnwmDNaTC/QiBlQZb",
+	"4Ykt0fgOQ2Jak4uYjEJEUtJ6kKYJiJJhkMykBSHL0AykUaxs7ZKqKg9xVr8+ryNyZQexBfD0zXS8rYff",
+	"5rhfDXda03Dbu8DbgdvfGrffRz/xMpUri9A1YPbbVbHuMFp3+7KiWfRuq/zdiQBuLexXFfTbDn+/V0E/",
+	"d8p7F/Q7MPwDw1/A8DE6ePvc/obFfDj7fTP8D3n6q2bT/pj51ywgPOmSQPrpBD2pA5mMIV6qCFX6dxrR",
+	"ONmROcABb5wPeVFgNCrdhR29U/Z/YLAHBrtvDPYnIIu74bF3B3KwJxz2/oAe3Ee1+XeAeHBg7gfmvoi5",
+	"I9pBITS/CO1gA2av/JgxbZzX59lBazeaMJWQIY9VYjPpIBpVKIwdUj+R8Qp4CLeZVPeTm3/6Pp/2/Uqv",
+	"w/26jfw6500tr+W++ACwvUVcG00xeO7w71a3xUXw/7P3d0tu61qeIP4qCEX/w3b/qUxJmeltK6OjJ/2x",
+	"P6qOvXfbruPpc/JMCiIhCTtJQA2QKes4dkRfzER0zG2/wVxMR1/VQ9RLVN32k0xgLQAklaRSnynJVkXU",
+	"2U6JIkEA6wNr/dZv8TseZTQ+GY+mmoc0vhkxGoOfE7M7FpcuMvOCbG+fZQYxuYGUoPRlTFH7NBTXtwCD",
+	"Nscp80nHrJh/oldIN0i0c2L5dqKpoAkPdeG5s5eWnzNWMmUe++ifBqi1Re3Xc1j1lKmxMuJxk+nceYPP",
+	"oYSpwMszGKzBy+M3de0albHj7i94wWw4ZEbP3bjZicHIPCair1qt7S9tRKkMgOiiHj4IAonezKL3yITx",
+	"4UgTI2Ka0CHlQqckFwRrFbU5DkBlMozkiTaXhCzKFNMn5JcUicTtzaExmxwzgW0q4AgAqL8REpubz2Qm",
+	"jGIXIcu9Y4j3SDHgKmHYb/COxdgUbg7phR3goxKXE6cciBwQSgTLUkVjO5TA+w3QJ8i6FdhyC0ZtjITT",
+	"OoFv/+P9EK8l/CnJ2ECnMZy1AZAkFaSgayDYZfRNHZSwWtp2TKO+rAl5BGuxqElYUs2vqRUPls396CR8",
+	"907Cejv/e6YzqfE4tkZskvs0p1/9v7dPcVIFBa01V/vM9HlUdkdlt3FlBy5wQQAOgyJmJdW1H0jZ4mAr",
+	"8jRFxbhekmZDyvnUnpt2lNl6tOmqO9fa1oz2oJcAfaHrtesPpZDlSgDe5Rvy2jPm5nED9vgKNyocapeD",
+	"D9gfburctpuMmDVmZp9MjEEzM8fFgIVIlmBMmde3CYt4lqx9UrLCsF9EEzCmmwdmw2+VuY3G86uWsY75",
+	"r2am++jbHH2bhXybzhZ8m0Oja0IhIhRCpqjkN0YdUm/fdwhb2blxPxzAymEb6mOzjqOZO5q5LR3hD8zM",
+	"WRBPzRF+i91LNDPaDYBDczE9YaYUEykk00YUcn09V7LSe0xkzsfCgA8MjcNFyLaNwwGOuqCBDztibzZm",
+	"phZV3S9XVsQldsGzZguYCFOaZtr4cIKGZgNSwZE6T9HQ+ID+Ajlm4rE7j3hJfGwASTjicaSYqMeQ5GoN",
+	"y91xuhA+AL8OiLxjiqS81ODvtb3xvuFIPlsAAmRyzBiN5EHGB10QFMyRnJABVf5tuT4hb0Wk8WdWgSPn",
+	"lO0xEtGpSxHZon+ov3xkdIe9o1mcISNPe0KmN/QG3rP37AEaJ3NrWz6als3UE88A5eYD3nQoGVAHWNYo",
+	"mMzJSM5MaB2kI9/zO4VxbEJZrCDnBwqJ+DZ19/LL963m9b05mJfaR6/FSbxOqSj1oSpr/nUS+rl/evo1",
+	"/2N7DE4llbS/5/yjENYLoTlggV3el5PqXAcL0s1LidN+JJndDFcFVYty+qgZ5nptscsY9ONM1eEHoNdx",
+	"B49B56Mx2kdjtI+R0/keHgRPqwzS3LhpbqKW9PBSnrCYC1brzv0qbA9NLoh5vAJsDE9YgBpNsZDBtUb4",
+	"oOEm1SkRMmVdcyWj4YgopmWmQkYmZQTnE010KMfmDDtmIoBD87UolDNAzaRU2O5KiniKdzCaEiopEzol",
+	"t0JOTsiVcATURq1OkN5+PGbC9snCGU0laFwiRUC4uBahjJi+xMsnVBNNuQVV2BiAHTdPNYsHJ+Szu9DG",
+	"FUGJBySh6pZFpIef9k6uxbV4zD7Wn9wiHlYMeeuFnFi/uUyrarOHuMd/6XwL6MCF4VhkjHUok4TqLgmN",
+	"2Is0MDsV8TlBg30Zx9AaBuPMlWN29y2Nm6csAeWU0C9/YmKYjhrd5617Yw/M97/gtRetoJFwYf9q+2up",
+	"UnQK5i+dxpBVkypp1Lw17P9+bkPhmGbeqGbC4WV5ORS+gIO0och4BbjpzIOb7MgWsW2h6+ED40nlPYt1",
+	"x1S/EGCC277otwfPwxZrXnSi8+YZbfWbL8N21LwYtAadwfP+D7TdagSNRCbwVo1E3rkOm7jedvZSRSHx",
+	"6A668OWiI4/MyG06AjeZWdh7hrUE+rKvidz51ud1ac4+1Tw0q+mGSMfcv3EnbNHzfr/TbEVnF82zwXmn",
+	"Sc9C1mwPWvTloEUvQvBU/Bvn7Pzl1y64QCu8cvv+K68V73cq87Gj/SUTXHkifXvH1BTKHV2XFmvGLOsA",
+	"2oN9KxpdzuvIBATVt38grE9CcDPF2BeCJ8XakvtFqmCWyNOeEdyTTETyBkZ/M4F73ER0qnvPTsjswpm7",
+	"wYUElAAG66FFOjUW7VpMaNH38O6dsXvAGhoR8LztUdEXrepM3fE7eY/AuJy1EDK1mQufsXA/hMe5rIbA",
+	"h3SvhXkzHDmQXdzrbFc4jqZSAjHGEq1CccVflZTAYR0yP43YFBg+QplpLvTih8t35tX/SURyK2fLujNi",
+	"EfQbZXiL5YhrFryWtUGh22n6kHdnwbplKYhx4+6w75zdg0vpfZC5+nWwF2Qi5bGfgvNmq12aAnONYDOz",
+	"dPGp9cJdstxy1oU+YZsHBJ92CXJnjpEgNV5AnwAroEbrvxeH0rJdQu08Y5jMBiYUX7Bgft64rWVtDyqW",
+	"ldINjxMkfCBUV1Cja4Xsymnj2n6hkxGP2bXIA3q2sxDSBcFpF5U5xvaASRgOqJR47N7iatgM5ZB18FtR",
+	"1CyWV0Lw4SglesQH6d4E/KjQEyvU45EUxgGOWGg8zsiM0XjcGot0NPKU9blKRzcRBeRn++XLl81WGyNt",
+	"+Tc3Y8VCjhGyxpRRNT9C2O54WCrAP+3p7Q2ncSwbQQNO2+7TdzShkcwW1/qgmR1sEzQBADcHyqgBaH0K",
+	"ZwxcOviehVLIhIfmAgHf0pinHH/80y/vzedQWQVjgk//7f/61/9h/v9f//nf/hv513/+t//7X//Hv/2f",
+	"//bfGiDD4wxZwm7sWdP2W8UwJwalihzUNnCp2IAp23z16qe/NMHYncEXznDN/Krjv6w7N7EvZtFmT1CF",
+	"IKnvijgnCuqXa4UoaFGmDyQMWrY489ngQBsnNGLrYkYVo7fNYUy1bmJD+Hqg6OeRhLCkOXmNOEYxPd0b",
+	"j6Hb6hRii+B4gOoHOpuUxbGnrHGVhOYXhfghRCETRgWo/0LIMVWUx13SO8UjHLszE9szmq4H6O4bHvUQ",
+	"BcaTGlDpK/OSP5l3/GBf8dhHdfN9VPPAGa6nmWmPNIUjlyxdIQDDXx0KxN8u2TM1H4AeySyOsHFrnzGR",
+	"j6Y/NRJfHBSNY8yMVY9F3jEVZeyxQK7Lh+vuW7t22Ytf/NRyjtIjFs+G0U7xoPNKycw4HlyQTBhDHnKZ",
+	"aXT5R1KPeUrjvKvyiCmSsMjOCtwHCh+ijM28zYvS24BymbniefmK+ybl3pxsCiY7q1sePXxmnn8DCryL",
+	"EzhrM2BwFgFONekrecuK0bLXVG8hSva35YwOHHceQlAhCjSHUFUCpmYXZG3Y1FEkH18kV5W+g3H1HpTa",
+	"D5iVZVZeCVy7dandQGy7RrbhdjFLdxnifjUtg2GMUhQAD4dJNtvk6Xnr7NkJAZD675lOoU9Fz7EuOr/V",
+	"ZvYTQlNgXTy5x3bhHY7qKMdidBU4YRUK7SBCFKFMbALsU1HZ5PQd3Ph/MktDCZ6Wn+7GyuL/2u2xrUSV",
+	"j3bgaAd2YAeAvJQ+YAfmnvEB7q7XUbwPUQVF7I6HjAwp+GcRsYd41IVyMIi5YF2fqoXu81zl4drAoUaQ",
+	"zpZqCGtge/k4hg+B7k5RoWloHn1C3tJwdC0Q4gR8ub3ffv34qWdUMyW9MU1HPUBwTApJTEwZmsNxzxiB",
+	"HmQlWIFe1oKvoDdqFkM/JIg8x7ENbrN40L0WvXKsvheQXlX03r5U7fdQMQxf5l0AeoG5ff43XpmwpM8U",
+	"XmumB/91xzW3d1dMhxlz0ZF7n+BdsEMsfKuZMivWNOqPhqnuFQBj5uQbYYBF98jT3r9LIAbZe2bmGYFb",
+	"fVtYZi51MDeLFLoWfTbiAptMgdN+Z7l1HW4vwGC9WSI4gJspnoykMavsS4pfmuUB1Nh7GzXimmh6xyKS",
+	"iZhpTVieW+YaaY0xwox5JWOYB35YUxuwGlAe6wB3wVhCrb1GTBnVZtrtK5x2Ts3zT/NwcK9LzltnlovK",
+	"zpPD6kFqg2sNdMznrXPzPy8DTGXktMpZnAKICsIN+Jgn16IvI252mXMjzGuguD6BAA7p8ahnGbgoUWzM",
+	"aEo0HbDATBvMwaQOB4fm5xXWuuyynM2+LkKVdKPbsBuqETT69mbAc3DWDnz4HxSNj+zDQtj4vJrlhkhY",
+	"OpLmhSeKpykik0qB/B+pSGljnfj4g5HuTgOc7nTU6DbKkg5el3vNlV/J2EE59liphAo6ZOBd1T331E6y",
+	"V0KlgVh9Ul1XnS9PqcdSF0wmev/ukbmews8XtNawJ5cpN2xtbMctlcvxtW8l27oASLw9sxgLPjAHh31d",
+	"aqA1GZw/ymGuJdenyocqIHqAig893MDF6nM4dG4PGo+fJcGdhbTyNCYwXq9kPXvuagmTkKoIRizjO7YV",
+	"l+pHqYw5BLOpQyrQA1ERsThvHMwlAskzzUjM6B3YB+NlldImJ2iPnHvjKqZDGeWZ9IFESJTFZAfm6Cpv",
+	"Ma9u7JWldsSnVhVOw0x8KOjI11S50qGV7EUKAcpu4/PH1+2Tdz9++Omnv7z58d1fPn3+T50//eP7959/",
+	"6px9+u3XV//5f397fvZPv/757Odfn7/5y2//8J8+v/3PZ2/f/fnTT78u01i3PO5P8Ox9KnhZOQ1OVbQU",
+	"fHa5nHht0tilfldegp9lHDFVhyZCSQD3UpORvXTD5ShGxCuRqJ+BTAWGAF4m1/+xdBRTUV1Ibq5GsVuq",
+	"MvT9MRsbV11LhceSEiIT/QBFNGPoDNr6kEHhsgA+m0h1a5zd1NLBsCm4l0bVSHVLHJFGThYjJITJ5ERo",
+	"MmVpQKwaMPdXMmbuVhP8CaMJ3pUqRiSkJGerVri2ncAKTUvMH0Yn+foVGkvBliQcgnPCZ+Nq965C48Z1",
+	"4SBxGuo7c9YpyuWXpoiMbPYQAYqnBEr02CyVHjGWgoOu5ERDZxR3DNWpYjQBpxveUqdSRmhR2LVApPel",
+	"uRFch3eGsz2cfj1gyYan8Kz1ZWzeBDCwLhjYwxfCfHaPY4b4JpUpjXsn5AJOIBh+lNcioWJq76KJykRd",
+	"LQxGCI4Z7+Uy3qVQVdBolv4SmXGfzcf+XwMZx3KSjV2MLGg0Zz9aJYl+HwHt6Fxw05lvYpqia1vx4m7Y",
+	"jjmqojzFXNB0TDkLjQ80Fjoa5liOkJ6aiXdf3sue22cYbWn8EbNT3fHG/qju8fBU5IOWA2KZ/ypxBDkZ",
+	"8nIDKPxw/hyApuWw82qXAL5btjhokYf6uoeqp864G+s/GwiFPLLVgTm5WKA6Ksday8HGZqHQ9gKM1CzO",
+	"BM2THKDhQuNpjRrSndWxmiVYN7gM8sQROFESxjK8BcCqygQxOt2Y1jJ2FWxxRKToEqo1HwojyAHWGBDn",
+	"qQRkHFNhrKNRIs1s7GoWMEyMdsv4P/uBW1nBu+1bIm/NRHpzH/65SPZkVsPmF7Y7q6RZIG1jVTq6ta/h",
+	"2/MLm365AbdX0Vg3ui2fkZk3RC/9C+Vs8DBvbwseEjynxOo+4sPRPdZOYSQpLuItJzS+veECMZdAI0q1",
+	"ZlonOL0LFKNvDTNjPBKLkwlKO+xORCdmPF+SGFWDbsrBgIcskmFmBn5S8NSS+AT+C4xZ/rkVjMs0YXA0",
+	"ttH8wi0C5zWzOAbfjn1JYVtZtdTnAjHh9xRTo8qrLAlH4+t1g0fXje71Agt/3r5u/HEtStJ6Hz9k5s0e",
+	"8yvH5Lze8jh4FOCWDnDNr8UighAUd39gFuXB4UH4gRrn2aZVbERCDkgo4ywRkC7Ql1hAACeF3yUXNtdw",
+	"2QusjsblUJmwC2aWI4tpxSs/HiWhMTn1fIRoi6xTZHP0CwA1zGfowK8Pt6qLJl2RSNFB2rW5T4vfhVaR",
+	"YE24vvVpHbMA6MpYw2SpAlxyzrmjJ+SzjU8hn6C7t/DnuJO8Pq5Qx2GPQTmsHGr4fTUePtlehPhw41wO",
+	"Br69tIzhRAbWNI+Bn9SkPl6jR7K7xMeqRrGqiUe1Zvfb8JOidyzWeH6GRYulTiGRP6Zm+htLaedNUwEu",
+	"/uQqqX7Fhpk4aAo7UB+VsepXRoKsh1itNRZlq4OHLISjBJRSJLGNLGFfjArDKipwWAdlQhKjz+DA7X3Y",
+	"QrWsreohZ60XebZzQqcuKey71GGZY1U31SFLraQ+eoD16IIesAsarKlVNoUHOmu9uC9p7wrHY59CwV1e",
+	"eNC+aKY5befq9dJO+JMByFjh5GB0zMWDiGaphUeQKGPE7CtCBZtg5kCTWzZOXaZsxHUq1fSE+DCHZ1JK",
+	"6C1zp/c8nF1FMwCXmGM/sOZXMwVQwBSZxyOWa1EgKMrFat6Mg34u7MaAXm/CPP//q+pOK9QAfOaRhp8h",
+	"Rg6a0/iPSH7Fh6O0seT5EMa9qUTcfqiKR/IpXqMw1AnvYk7EKQLt6jNTvw6shFmd7ByHcUwFMoxbbwIc",
+	"iNrUxFV4gN0ejLGXYsu5CXxII2g0/b/WL9BzweOKRasZn/lqMyFku6MKzMfL5g7c1JgxCYaxz5uxkkPF",
+	"ABUbIa4jUnI8ZlHVrOx5qd6M3hkDShESPY6NRwqdxRRo1ey2KLqcjaAxlDRedFxsGVKTMyOjdjMszILi",
+	"nbx8yR471Iga5tG7WJjtMeBxjXsFgFUrD9i3Yr8crcpgUsnlMQtqaRkhxDTH05kXocHV2WmcZgNCt6Rc",
+	"rLB/dxeSsSv0rbYXqPejrqKIUGHFFAsLYKc7a7mWX3X6Ff/xYOuAuV6UDZ54IdrDEqejSVsrdFEvfft6",
+	"Kplj9TCo4ERqT8xdJUe+H2EFSb4X3LUJ8qvDGZ+R0hmZm7n20B8IFFtby4WbxztnilPnTwcQ8NCBAxPw",
+	"fow5AVtsSagqlqx6Yw6xC5eNGXCGjagG/Mv2IhqrWv9NxzWACa+seNql6tTfqNYA2KP6FjqQqqImgHPH",
+	"Sk7pjqIcB6tV5gY86hXLorZ5PFbyDmLrNRb5dSx1poxwGZFBWBFAaN2ud8nSvOWi3zFBniJxlUB6mUiJ",
+	"H9wRzLkl+iKLaV45PjEXWug2V45v/DZ4gyLjRd1yAec6FA+zQyHnf8OFsYO5fSywomaCp47FecQU0YAK",
+	"MJbtPacJm/r69ZsQyONdhYIyvxxwVigyWaIsvuTB+Z/vIixht8MuAhN15Q00hc4SLCKUaBZKEd1n197L",
+	"yETPZXHlHVOKR6zXLVQ2YP4NErzI+eGaFODm68E3vRPSMzq913VBUTzs9ewBwXyf5y/zqxyqPyp+jddf",
+	"ESsPUKHuzADpT4ndeE37/cksV2p+8UyPo3uJppViLnbr7RYdY/Ptdzw1pzvgMdVpQZXMrGiRzuKfihwW",
+	"UEYPZdl3NMxsmGAVSdxhiMUtSKVDljuc32SURd+6Wh+a78s1/bfTr97abiS+kg/scElkvk87HWxMDPc1",
+	"Bzyni+O+2/Pq0EsubFXBl1yut9bK8WGNYj9nO+rg+EhTVAsqdqqa5eBgZ6bhUKdzX8Wc5cDUn5BXU++L",
+	"WUQwOGMOJzgZSev3PD3vdJ4FJdivbyDy8dffEEfuuNpmPCdzso5sjw/gBbKqruvrb+wVrks6NDFZnp7N",
+	"TsB67tSumdmuhoo51Q4erwxTKKAiUZZOV/Oi3rhS9F2EtQ5SgTtdMusY4cd5OWgx9LhR/+hUsd9ZmH6n",
+	"yoyg9+L7vdmaRjjZQX3Bt6W4cK2Peuuot7aktz7ABtu82mIuWrJDCtkflUxIb8xExMXwxo6nF5D+VjTE",
+	"Ffa7fYLV1S7QQfpMp00XMIHOsnhbVCmQGZxavg5zgmKXa3k3r/Oj4mEpic8sjomrHF2GVrbw1mXBPCKR",
+	"V3ZiwGD5nbSiGvDh1fr83NtZSDKj4SjIiT9twdIyabfCUw8r8aZTqh4l8ZY/qBE0Co9dPPFWWFoPUYZQ",
+	"VfVI7FcLJt6Ma3gDP9lW3s9DthUdQOWYywlAkaaxCCzaNh650GDLB+9eUyFkSnTM2Nj2zgRBVBL4So1K",
+	"xJmXyxWIbSWMCcvkbvrijM5nWHQ/kIoPYZUESydS3S4eD4XqPzCjY2Vk6ybT+cECPgfSa9fRq9FtjGge",
+	"Qe1zOdbTcCS1DDnWveX7vvYdc8SI3SmPnnX0graPgOiyFjgMUPSvQGac9WOuR+jnJmUGNpe6sxv0hFzZ",
+	"otmETpFlzFqnrm3m76wUi0iS6ZT0GVHQ0e+pJxWmjr/Yclz3Tq3494xzae9iWYnhORPK03tGb24R232L",
+	"CBu8vIl2mkFcUeMtrWeW1RErCuQO04/5en6r5ffz4GO2Bl+QUnny2j7q6dcSHmADWcji8DbWjXMPnQXn",
+	"Pd23ii+LHfzdVcukFI+OyIwjUnZVnUh8NJtAkz6N4ukl0amSYkgGlKejy1IOWBOBdLNL+TFnK2rIbw0F",
+	"P0fd7FE6tjjKqgB9UcltCRHfc94NsEY57hFN/uHjr+8JcC0QgFIDZN52Fa11o+Y5SFfIH4DskubjPiM6",
+	"Gw4BfIDtrxG+mzKVcEGtp3qXxYIp2ucxT6cYhgOKJdyZXsTuo+jLvtxAKqT1noC84fBXANWv4Z5tGlhf",
+	"MDQ6VUwM05G2ImDB08YiI2UAI3n35D9WPtXsClF/yFqq0i36SO+YKzjZhj90ShMmol0lHR9Vq9WgKPAY",
+	"aJUAzHMA9Pxj214nhcYvPNVkHNOQoU4paBPss5zi+Q0Y2Bhwgup7ycUi/bRrmd9nRvfBItxTTQvlCMwv",
+	"N6VvdtQ+/+OIkVTGkeUBR4iUf80lT3JmPnIFcFQ/66kfmE4QB7dtt3s8e8QOlfuqkX6UigyljLre0xHI",
+	"6kgE0D1iIaI2blIvZwLqAamxS2K6I2KOZzBfwc8nVOfOFLJ99lkokwJc7EmV6vL8Aos5T86rk6rkR+ED",
+	"oYZypnG913X+rOUdEfsbfzRbtnnngarHagLKVU+Hq8bDcA53Bcn45hSq6466uUgXH4odYjE+Yy8MDzQt",
+	"MKtjJz3BJpZU9nfJhfbcbpcFutk+G0jleyhBjLzIXLsqJ+3lBqEYMM/r0b89rvpYhXDS+WNjaJryM830",
+	"8nF0sx2POI3VanDM5BmLaVYCJnJltZCmNBzNB2ks1d7ncgmoRuHZxxrprdVIbxKbkW+XWoTGVaxlsTUV",
+	"FNXfSR6xuiG4zkn+oiJtvRUo6AESbLMnxiZAEmfNVudT62W343MTPGauG9vYclKc/D4egpIBms1uu33W",
+	"WpwCp51nEhxW7kaHwG8U0z54gI77AjqTRpy69qk8oUN2+vuYDW0HVX7Hohs9op2L541u43nrrHVGWafT",
+	"f/nyxYvn7X7IzvqdF4OzM8bCdp/9cPGCdtpn4Yvn4cuzsPXD86jPXg4uLl6E7Xb4w0VnDsOwe8TLwYvn",
+	"UetF+8WL8/CH6PnFS9oZMEpb4cUFjVrtC3rWH5wP2v1Ov9V/0emEUfsieh62L/qtQatFWy/MvfjfWaN7",
+	"3u6cnV8EjXSUJX1BeexOVRV5jXtrko1jSaMlE1E5qCNoTHiUjhrd9vNWaz2ER64A9wzd4SPyMEAWIZvW",
+	"DLyjqL73DORxhbgO7HYHnLZjquCNeuale+hSaqbMORf6ixj7T/F/leJ3zKUlkFsHK7XxiIy63CqYADxN",
+	"84ER8u61+Iff3v4UkN/e/wRH0c+s/xsBudMB+e3Nj3iofffbWUDenV8F5NfhMCCfr/4cmCvfwZdX7z4Q",
+	"LTMRQe4kpbdMBDbLAIbGDMgoAELjWE7MYALXafBamLd8oslrHFzz03TMMJlCh4qxE/ILDAXuDJzKijWZ",
+	"MOo9gmZ5ZvDGkv/2/qcuycY2/QJhf+v3WvKhkAWuiTw8myfsWoC2D2nCFNWYJ/C1Gcmlw9jAXOJEQ3wB",
+	"atGMnerNaKSeI34+ca9jPmAiVNMx1LfCbPCUxJxp6Cl45Tpu+zoD6CUDPbmlIr2Cz9z8Rzbt+QaNcJld",
+	"UE+Rj70DbZsn84KFNoe4u+z7Qha+z2AbQRCDahKC+zO45wtdXos5EB6cautpwbDhEeZ7S0mOYzSnkjM3",
+	"Eh7nrapSKUlM1ZCRp+1Wi7zjrwK7+0jnAv+EbrV2X9v9z80ypCSVz8zw2hd2BLZxcD9L7QtjGKfisSwZ",
+	"p9Og2H7WWBwUDfMcGIK92tFkmR8GhQFzQcb8C4s1tgTDu4wsT1bPbongWpjHm19BO8WC81qeu3tLbVs8",
+	"ymw4Sv0ozUtc2j6NZkHcbdFAYE8w1+u9olsjXlZ2ZLcLsEqyOOVGxk/NejTRdSl5M+aVGt3G/++3Nz82",
+	"2yc/LOEslIzWWJlXTTn6VHjTqiCoV60FyHZJ+UCLIArNCh9s04RO0IPxUPdKy3qq/p2/NhL65U+Q22x0",
+	"O61WxROcx1JBoj2jxDjqMOipPWJfqLERCY27RQEzK08VQ6VnpgkkEO1MBDsmTZky9/8//tpqvqTNwd++",
+	"Pj//499Vdo3KD8t/db47rE9+IJB9qA7cGDBtw3wIRx/5e/ORl3eHK2M01hf9lqGN+I7evi7idCf0S7MP",
+	"pqLdunjZet7+4bn5GFsbL9OGqBgKOv1aUJ8LtShK0R3TGAjJSzN45Dv455VzthFoQqdEM1YPoCya1d0T",
+	"uRwV11FxraK4IFtc3MoHA3p0wDuM+YJ/X36T/QkFVOfoi2OtytEXldyWsJCfRvnZUqeAdyz3I7InYQx+",
+	"1vLGlXPpeAiDMAAoVd8dLqW3DBWvGaFZMjzkLI1JXONEs2lM4qzqCyAiRjpLJpwKsbYdYA4f8G0OMj+t",
+	"FAvRoMMSBbghpSIFU7Gw1ljfSTktLFSls3IF/YTBMfJdTCEuCDL0AUmJ9a024nVCzlrnIGfmKjPD99yX",
+	"EdUY4LnvAD3o8xiJbtXIfyG8CN9EzKORn1vJz0dtc93w9PsCHcmJ2ECQAqZmIU08WOLS91KwoqpYWPLG",
+	"0aAseAt1gM4iLk///fI/RM/q35e7NBut3p+mTFf3Waq9XaVz4F6zJPhXYcjGaRPmU1fs5XhCp7piDPdf",
+	"wAVk3nA9lkYuUW9V3q+Xi1TP017YAM68Zyynpjqt5/u4vGsvZJ0yKa+sWw8UlSqcTDiy+Qoj33Nn3ozj",
+	"vD07m9BZfBxTPmOgFnkJp8SIzuwwHjn39MbqrNWdzXvn32/d+VzfdMZc3OpdIWkf1UuvRdJOCukczYwj",
+	"Y+w4SIHNBfW0CnvWoQG1cUJ+SaFHu0afOx+p9Ry4JuNMjaVmFvzPU8K+jDl0JAAOsxGNB+aWE9uiPWeS",
+	"dok9yP1l2oPebJt+2w41VZTHl3BfEek8s1QYCp91LhJ6az0RfFdIo1ExJYlU7IQgJ4vxV+BK7fMlUjB3",
+	"eFnBefHHFn+ux/d2Toyd0nk82P6d/sTFbWMNyJtdFKStht+scNY3g1imCHzJkJXdJ5XRjgsb7bj/HkEj",
+	"U9DsNU3Hunt6Ssf8xN70RKqhURMg66dXf/nlyvxfePX6Kv+/VeehziKaZ12SW8bGNsGuWagY/Gti84Eg",
+	"P49sY65gYGiqkaZLSJLKWybm2Rk9khPRlCJk5mszz5s4tRTCXHXnlpQkUqfkrNOySVIy4REm10Z8OEKi",
+	"iIHTYQVpQg1CtT/IFDLIS0rwAlHaT/5NjgeMvTpgpIWFOR4xjkeM7/2IcUV0YtybMQ/TTLGiS3c8Z2z1",
+	"nHHHFB9Mv+ODRrFQDyAiIRVPcoNrMW/oKWsSQz2c9nSjgJ16+rJFItTMxArNMzT03tm+l7jhDyQfzLJw",
+	"tP/oCVR3EPQlfmbYWITrEpWL5hhwB2wqx7BipcwxlXxMJR8kBuYg80RiwB1clqLmAIwsouLKtODZllNE",
+	"Rrl9v9bnl8LRDiqlUw0HYUe9Q4Tsy2haKie/9Hz3WNU/sEXnhA5SiFchZhYM0j1LddYqGqm5me8VSi3N",
+	"D3dsSNYltHhlmxikkmiZMJh9Fmu2Shzmz2ZvH9Paa6orM4vl1ANJaATxVqZUiRV/FeXUV4zeNocx1XqH",
+	"tdi/AH8iA+CFCKfdHNVso9mymLN2waORzJQu89+jmHfO83IM+ERIKB54FhAGwWSojeC6FLQOCFAt33Et",
+	"lfa1GBFNaXOsZMqwjb8cDHjIFIkZVc6TtZh89HlLYoPFLooBKYRjUPV1M/7cWSCUAKBNn40QSmMBi66U",
+	"AKsYecEtVzK5x8IKc6QZ4rtt/0ejwl46FUkGbEJSxZm+r8NgP/wE22GX3Ky5QrI1ElyQrNi1Eddfj3lK",
+	"Yx90APYI4zuGS/LvvMrf+pH5U/Mnf4BdUqW2PrBQquibQRpXRUBgGmBRQRXhUW5GLKpZDocZhblZBlkc",
+	"SjFgiomQ6dVZVV3V+OvCzQ6M4D8csSiLH4Xiv/AoIPkv/r1VXvsV6GPFHRNb4IVd9KjcwW2U8pCPKfAg",
+	"/PWrm+CrE/KO/ss/D6nZjmpIBdfUtZZXkn9pfpDZkBHBh//yPxVnQjC0uj4v9xlWWYOhECQGQhI6YPHU",
+	"LptflMJrvCwR5z425XwuX3tWlFwQfOgTfRB08/MY28lHoKahxi8Rdxwid2MmxzHDE5jMUg15PqMnaIIc",
+	"qsWdOi9Zns/WTh2LvRWsFWVid6zvhQX99n2WukiSsRRAMljY3KsR3xR8ktOv+R8bYX4vyd5jR5uP5nST",
+	"5jTYmIQeLPP5XGnbn2Kf0igr4qslGd9SsQ9y3HFLxgDdYrolevEJ1WTEYki0hVSELI6NI/BA6LOQgaNk",
+	"wM3vIW6gzaEti9m8Sp51/IBNV/LUSGi7tb5d3hmR+EELfbWZHSGyZMtW9hT3/46yMY+rLWqzMeD3w9aD",
+	"Q4Fj0Th5WGmskC/B325KKeyQAjxmA4RIvOc0YdOVfXncgNsA7x7dtqPbtkMNDht7+xp8JOPo+9Xf66vo",
+	"UlUET5jzGU/Ie0ygYVJrIJHqrT8lPNUsHnShN68lTU8VFXrAlBluiV6ZCkLDFHNmEES+bxHMAh6mPYhs",
+	"+3dt98MHFpHXSmpNYiltdoqSAU14PDUT96PiETXqRmapmWLorJ9QLm7kmIlVLcjPRgCO9uNoP74t+4HB",
+	"REtTVlC1rknEVoxJwRVeP0n4S+FmB5Uk3Etm6d1mBwt2fGFNtFDfSCWTjai+M5h7SOAspX6hJHQmFPJ8",
+	"aa2V6SXY+zsbThbmcrZ3DMYSAUewLJZK7RjHXMyz/TRiFrPlcGFBqQkPDSF0ATotCjBZ2bPi1LOVzj23",
+	"u3uIp7KV1diTyIc4XGp0WsyCOhAVyYsWnQHimsg77OvTIZmImdb5z5do+BHkSVnH7uwBXkBYXOCTRdc8",
+	"lmLoOGkd+s1SMD/tFdbEjPwmolPds/Cv8hs8u2+z8K0/yT3K2i6pU1ZUGbvLpeZj+F5zqTADDNCTQFMk",
+	"tx8tKDh4p1/zPzaScS0s6C6OXkcXZWsuSrAxsT7g1tO8uL2Pnkv140uTVPH4ksp5jELYFZXh6e7a7H4/",
+	"KzjH9fUeYRhLjWcH4xH6VgD3CpigSQfp0/C2AP9fNjlnm/OWDNm3XBR7NJpHo7kl3/YTvWVlqwnCubJT",
+	"i/mXZjauD0x+9v1xqvqenSzeE+9HeJZ51EGFLaOMbT9kiQ9pBI2m/9cm+uP5FUulvLWt258ag/KMmOO/",
+	"YkSnPI5JlDHyFPrQPasZeSRFJYvNNtrV0TRlyRjyLH8LNkJKcE8D2VkuaLHOKnp00MkN8Egm7OaOa57u",
+	"oLLBydaehSrB5fAqBkuxDqG04U3GZkobuA5cUM5rBKgHBf7ACdfshBhNSXpGUuBrKiLSE4xFPWtnlA2+",
+	"EEsRYBlNNGP+T/TA8uifz3jLMRPAqziSse3FZVTNwLGaxVJnipXQlCpDX6+v5C0T8woq3O7ZaWDuIZG8",
+	"L2YrScjuInN+lr/TuNxvMbWNfSEFS3PNsAH35fTrwE7vRoJuBYlYz6h9f7Ys2JBIHG5RwZx9vT8RreIg",
+	"K+IRBWnaUkFBEWNWcE9tm8mVmVPy8oDVrdqmiwPuS+hZQXpWdPR2VBRwwCI7vyRgHFMhgAVoW1bpNDcG",
+	"X79xka8NQLI7HkG62xKTUOe6gisbS50CjRMN0xNyZacLq4R9hj0q59fz15qnRirBqCuoFxpFr3F8dnSH",
+	"giot65/2p/ZFbr0Tlo6kebvxCI/5QqaOqVdkSd920p3wFDpmy8FgCaVVmq1Nk4p/v3rLAhmRzslMrdnU",
+	"Chj1ofkPU7oqpbauCnMH1e9UhX1kaaETgWBfUmIDglHGAtKfOgDNE01CiprOcUwprm8v8ceZGgIlqkiZ",
+	"umMC4rhm+zEGqCN7G2zQ7XYNAhlGfDiCO5VzNY+g+dzKb8a1emRIPcZk6jWgmflGtyHFUHIxvEmk4Km0",
+	"vZdzWP1HlqYxiwgXZMLieMUABM6jP4If1eAG1KBl4KxyBTavA3fItLkPLlwYy/CWqEwAKyYH3roRjcBD",
+	"6zMmTjZPg3lo+saXdL41Gp5FJJ3wkC2nLz7gPY46YkO8lwXlwOyqVBBfLqcihpLG9ZnTXweWI9JGx4jE",
+	"HvvmpLlE3vQneMix1GPdUo/qJCmsCddVa1QzGPMVKtilFOrOykwWCSGX5uVnqo27qOgdi4vM1UvVy9lJ",
+	"WpjRfazkUDGtgTU9vdEpVSnkQx47lWrEbQ/TqKBqDieDWorQmM1g+WkjRQfpvFykmf7d5iEXkoUl9/fS",
+	"O3B3aUpYgG84RVnjJFxFxkcwUoYHbdiozgys4R2cfjX/2UhS0orG7nt8fMv2I9iAqBxu6nKIW2xvs5Z2",
+	"fBVHXytlW2M/w46OAPnh2mUizAnCqopL+LdwlXpo8lJN3L4sAoBmEhhwLfCmurJAJELjmgz4lzWzoKvZ",
+	"001nQAvSmbC0IK43NtXgOvYQ15WnsYLTtqOU6IGqgfnp0GpNsKDlG3GdSjWtxxSPJEnkHYtyjJuRBltv",
+	"O0HEKvwXi1Uno+kJ+SAnNhUI7YQLycAFD9I/21Edj9L7w5owzyr3pwsXCYCjsqxnA9UUOqVpZvQSkOUs",
+	"7KRE5gZyIpYoZGiDbbKBwV9E3nMCq8qNJEBvbgxAJFKAeVNc397E7A76miUs4llixFIWBi5ugK0K3Ji+",
+	"pT5qrH8Q/qSowIanuzgOV7sp2MA79SPbvwPxggryUejF5vdq7Jkd3zshpbyCje7rlIpI2+qAAhzZ7Eaj",
+	"e2xvZgc2hq9saxpNYppW0wlgfxnwk6YInDYPSlfJRjp6r4PLCBQEH/SBmbQb+MZpwU5rOd9ns0xdiz/3",
+	"kFyeOkiycRsQU7+yrwOe737Isjk+9LC0s3dCXsl0BKoRvSY5AKgCAkMCc6mxNBNZKOmCV4lOCJx2JlQT",
+	"M2kpE9hgtdDNMMN9wy6BSoWLoVn1mNHI99fSmbrjd1KdlDqsRpJBBy0y4GmAWPABU4rGdohjJjaoI+B1",
+	"DlJJfGBDrguZQ2gKohS/w2aidm4XdnaWpDF5Bzv6qFEe0Ch0PFby7p5OgdkjNBcSwkUqCRW4mat9lQV1",
+	"jTksP0Kl5nuZHlwHKhmGmVKPcVAqPMmclMp/rpWQvIq1rFm9wOu7dMS4Iin7ktYM3LJX3eAPS6/ghQBq",
+	"PYOtFnFm6Uiq7R7gNkjyOWhD++iU+bkprmvt3WEZjMyn0DDQto9ULGSwppdA7KljNk4BMXayg3ymEeY9",
+	"zGeCKjucfOY7qm5ZBEebYr945yBZCrWcFm1Aw7TqCHRC5rTNqiVNnpMvNcu703xpvZz80D1bWU6W3uK7",
+	"S5jCCnynNZ2fzYeEgjSv59WcfjX/WSpPSq6scYTHg6RobyaNcTe7rjabagVnzfLOo5XbiJULNiBvh5t1",
+	"rZae/cm62vFVZF2tzG4p6/oKugIQFDLy9Lx19swGJyAVyyPSZwMJLCbQoz+REInwYD5dB0X29Kuz5nf1",
+	"POtqdnjTedYlJDXmaRqzFSztzvKsByr4lYbzbcTTDdvNU7fr6wHJghFzpyn4mFArxiLXS37hyMCf3WMO",
+	"KkCAdYxbDg3gQ8zJ3/5rq7lTp3wXtvx2UN32Snbf7Ap73pnzq80cWO0e2zvmdeqEtmh+vmPTvaKi2l0B",
+	"1fZdmcrwQdmTgQO+zsZM3XGdezauMxLXJGJADrWFUqr1/JQd5UNesViKISSXSnH0Aymo+pYcF1tMBTrQ",
+	"Rb/WrqMC7M2uU6gA4+ydzPRf8JCHWyEnIoCPAPcDfciWactARVQozSehWRJhO3jMXEz+13/976Al7Ga3",
+	"P7EZJzP/ER8AyWxK+lRzTZ72TvFbGuteQG65iNwTbuQdU4pH7NkJeZMxYk4smqhMINpOyImvOLfv8/HX",
+	"3wIyGXHLJQCDu2VsbM9TG0nOmiXfSW52HderzwQb8JBTtTA0rW8pgWElYK2QbFojJn4h1l9X1bshpq+w",
+	"6As2rn76S/M1fHt+gaskbnxavtFt4UcPDHEVJJy9bSgzM/etGajbiA+NcdYMkF53oKgawthfSIHLTIXG",
+	"9E5ofHvDjaOuU+MQdhtUa6a1LTmYRfdtMSz1DcBhfh0zj2dfWZePYyrm56htChMr2oxWNGrHRmsWPIf+",
+	"Bg85rAz13pxAqwthXfTAwXy4JlZ6aobgvqxgM7YbCM0JIFaMBWOYDPHUp1tGFoe24d7jFM1ejceSixSs",
+	"tw27GS2fQbQdSRpLKL92pxH4opWFy6KW4XdfuoTKK0tLhbZSspoOFXCp2PzCCuz54+kNCEV+jwUWw1bi",
+	"HwukF1mjZR5biBndB6t2mq2L4sZxgv/YGAdjDvYQ4+BVaplUYK+BDj/NWmWS0CnkVvMO/r861AbClCw9",
+	"NUBKEUzrUZ+KefwD+AUAZMzJr0nurLnjkWLoLwlWOGwUjhquIIjHzFfpsi9cp3oeSuI3nPndoSRy/VS0",
+	"S2ubEDOmRXQTjr1SfJcWtN0hLWAVK0T8jdkF32xlOrydJShdzys//Wqtzvq16Fag1kRPHF20o4t2dNEO",
+	"wUULNqCmDxWgY07q1fRQe5v2m8NmVc565WRW2+Z49+HyLpQKatspeXXEzWo+3aYRN06Z4qThX2Uz0no+",
+	"ozPttlj2eLMj1M2hSfNDxAYbIPaZcaZOYV/TnZEiP7qwVzN+mRNfXqNic1ZPNAGZ8Ec8nmrIQAWEupJh",
+	"8yeeOKGIUCOnsnEXoEaweFOX47JdzezR0pxQqb4lA6mwnNnNiIUHck3yCGT1sXIVKni76uvroh1kso6u",
+	"99H1PrreR9d7f+vyi5Ya2ICkut2Yxd5xG4M9stgYSLWhXmRX4mAWI2OEhVQkUnI83qDdLDYSONrNo908",
+	"2s2j3Tzazc0ccq1qLYL5NnrSxcjNd201r4SeMKVtA6AJeikBZDXHU8yRgtoIcquKmU2uPBnoZXGB3Gth",
+	"EVtOBofujwub0QIc/H7ucwUzjEu5MyO8LiT8Z0YmVKSACR9KMpIJI1zolNHoUGDh34jSecWGQINrhGFG",
+	"RDeignBw9ZDCD8wIbZiyiLhrfc8tBCkwmhAaS8ECIJ9id0wQMLZohpbBHbrBHDlEt9OOw6/g+ihEjz5U",
+	"TMv4rhpv+MAobJjRKOEcqTKQmYhqxpNfdkgtQmQE3aNowuPpjWZmk8F0rOTGMkVGme4bq2dMGot8r088",
+	"wPSligCiuiiCvjMHB+58RL/Yjw49w62yn5WKoP7M5u3LLN135NmVJm6VGXQWSzUxOxOSAIlU7J6evnyY",
+	"TAe+pERlMUxEX8lbJuYixezc7xIsNkceV5O1VXb0DmFefvvfE6f3NPm2CXXMCxLqDNDaTtPpV/uvzYC+",
+	"/KgeuwfJ92uggs0IzuGS49SKwv6gbfIhVgUjvAA+DsjGebtb4LhZ2TZuGnRTL9BcEy7IlYrhtLWKH7cr",
+	"mM3Byu58uM1WLNkpVo/uKA75WOI+v7FeEVK3UvjPVWCvLdU7SMMdPYhFPYiz78SDqNRCn+gtA5yZlnEG",
+	"/UL6NLzduC4Cg3tURt71mFFHjtI2olPHaLu4loI77lJNrZyocHsOkxVA32+8MkHeSRHR6UruyYf8rkcf",
+	"ZV3t8AE31wacFMV+Z2HaDGOpM7X7ZiBjJiIuhjd2PD3Qekb0sE0I0L3MUMt4qmopGJmMJKH6lkXk6Xmn",
+	"8ywoUduUkLdGz2jHX1VqBzSR6haOHUJaihoqpj6MtyESGZx3s1av7dQfiHYIZQLoDtThjm7FLFHMhjQm",
+	"lEcoTCkZcMH1aNmGiHY+PsAE7UhdfBPtPHAG8STt99iqWmIveK5sgyCUau4J6p9o4JxHAD0mRhGScOle",
+	"PrzVpI/J3iHlgmQiYoqkMqLTJ9rcwqoAK7Z5M1RgBwoIRQ4tYNQKHDtVkeYK9MTlJtXDzlim1oU3vKYJ",
+	"Q7XtXnPENRlTo65rugIuiXqAvXjUCqsgHnDyCCUoSuv19LF7ZW+cB9sV8D44uAC7AqBwJpxpIk8tX97v",
+	"mU75gLPoWVDR2stfZgnpIia8ZwH7/lne/1jQuNCUkGuScK25GF7CWSKWOr0xO5KGKaGxlgXYFKoymqYs",
+	"Gaf4cAemZBFisXiCEdEx1Rr7nRWJKqi+RQCJkMV6IxtJhSU394eY60Z9GdgHB+jMoAt5w4U5R+bnS6/L",
+	"bNBFsUzA5miUZSkT3KwM7ASYQGh9Zib1PacJm67o+MDLHBXcSgruSsNxAfb6GopNZ8ke6DNsj2sbnWJ7",
+	"06FkQEWDYCieEp1KGW1UmM27H/ktj/yWR37LffLbQCOtqtB0qBgTTZmle8JVfImO0gb1Fr7ir1l6kIcm",
+	"wG4KxiIWEfRGKDYJx0NuPwO0+Cpexe5A4t+A2L1hIY+Aet9Mv9wEyWzKaFLPMTvCalHtFn7AY88bJxEr",
+	"EfFlGqJ+Mo87Qr63A/nGhqcQc1bMLRlg9oWckKdGyJ5hv+ry1TEbpITXdUGF9iaiPOYttjvdZVe3qGP8",
+	"DWlGhI7Kgo5Appf0aTaJmzYi9Y4ZH20X0Ol6zk7YeAfTlvTTiE2JZsyrOc/pT6QIiMpLYwY0TDWxvYGj",
+	"chvSqZM8ntaixkpNEfAHS3Q/qGBPiaLyNtgp4npJUVhxp+8OUl2Y5ip/Ioq+WfbMqygiWibMWL9Uetuy",
+	"ludx+jWBudwIqLokAY+NijpsIxRsTgL21qOeh4yOaVhymPYYI81V5XArMEtetB6jM9msNJ8ysaPOZI8+",
+	"QQ9iusDOg5NNY7N7pjmWyzdBCsATn61c92VnWvOhwA5HNseLxzB3j9iRvQEteMFbMXdYgRySibWdioMC",
+	"tR7V90EGRACW6pwSORis75VkIpJNKJrYfWgyw03O6hAm3bKOACjJxDZ1nlBdwJHhmqZSkpimzBxNHGiE",
+	"azKUgm0QK2Jm0Mz5O5jEQ4t8fnJnsnQiC73hYIcQOkiZIjSOjzHPRwSO/ZOIJKEksftpNbme0DjWcwOd",
+	"SaZTItid2fqFOMBMuHNEjRE+IZ9c9Cyxs3nLxinGDAZcRERIorNw5OzvovHRzzDMY4B0mwFSwN3q1Cxr",
+	"dUw0pbdMkKh+iN9RSBRIxhTlmkU3/ekyWVurUK9IKDPNc7IpwLhswynqbDiwamRxf0Kq4BOAvsnZKIzO",
+	"2XsyCuNqDGIegvbjImXmdNIFRwWULRJ6GY85wJNSnQ4WkgxjqrFHEhgxDEMlJ+TVtNBOtqYp9EyJTa6v",
+	"zS3un8yMV9mX0bR4jMzPXDpVVAyZquiVBMLi9s9OY7ELyOBy8rW0+OwuTguTXyG4H1go1bcbpP1HxsZO",
+	"QcDmtoej9fym06/mPxsJ0lqhONzz/eEaxGAD4nOQ4d0J7rm9Zb2w46uIUFqxe4wA7oyg7y5+u+3pqHNU",
+	"lvUhJlQXTgoFB2LFWOtq7sI+hEuEJLE03pCtVWSKLe8qvBXR5iIkR1txtBUrxZLRWLiz/zIuE9C01EeY",
+	"fo0jplMy4EqnAbGhXCC3IBC15eEITz8TphgJZZLwNGVR1wgX3tvMJJ6Mbvl4zKKAjOQEPjDCB0EVcyjR",
+	"WGVEUilvTwhSyhoddC16mouQ/QchJ72AGGWFmSOuU0vPmdA0ZQpOYYKEZh4wpgwdhTC6bJvOY76pVzhf",
+	"9y5dkBlCQNL8irBknE7hnAyxZyqia5HIO1cywGPAMo64GJIRHZtT3Qnpjai+SaRiPaLpVOdV0uZheK+Q",
+	"CtLHUJyvHrpys5SyONYYBk8lviaM/ZL0hlLYu16LVEI7BtsIYDw9IRAhUgwB44XnmolgCloj4d3GY0aV",
+	"O5Li6OWghBDiMdMn18IYM00T5obm+/+mEx7aQ602K0hje4lGwJSCQwpc32e2eotFpD+FFJ8ZBRfDE/La",
+	"/oYqZo+zUpGXLRLBGz41524+zBTtx+xZl5y3W6SHi3XDvoyNiu0hn4QgMjYb0Ybp/td//e+l6lRY9MLm",
+	"MWawZZko7E9c92LoNnwtqsObVkJWD26WJaq0+5yChF2LzaouCe1rJtKuP+XDa+rU7xQ7aBtFqQn0aalK",
+	"cb6EfvkTE8N01Oi2W63WAqHHnpm0giDrwAUbmZu/AQZ3QAlIu+BE1kZIzVJUhkiNpl04GlrYcumIaZZv",
+	"/oBYXh/cdEYbUbNw3qz+tVjg0sA2EubB7Ms4Bn4g2xqiavTuKaUX4Kklpi5M7/P7kxuY73/Bay/yr6lS",
+	"lgYknULi1TiBjdogsHlX88tF3tMVuJzQMGTjFLmPF3lNeMCD79hurfuSmwsz1/kSJ+3O2fnFc+NSeIO3",
+	"kFPRMk4F3v7rH0HDqN98yswtXrQvLKu0LdIp7yr3xcLPO8/9/cKdTqyzVCZz+lvQcJbGD6oUL278584w",
+	"e/fx/Oz9m1+yX9+8bf/p97dn738PO+/eXE3evblawsUFQXv0UDKKd3UwGTUMJbigT7RTBkWnx37ytzUO",
+	"xXPPnjJi4HycfjX/qQ8tAY0CS83Z4gkSGevcEfEvYM5gMe2zWF+SHgJqewTWFZLj8LuCUYefET3haThi",
+	"EZGDAWbpHGDHdc8H/whVpPmbJuySnLnrnPnHyYuqg17wpNf2ZZe3fvBKdboMJwPeipZeR8yktIovWke4",
+	"7ljRtpnTMpPBWd6//465E7zllWMJ5eYYDEvZ6DbeNu0HisFHsW9eZAYz4F8KzYy8gUGVfWOWRTAI/fAU",
+	"VOYHxw9T+EqOeVj4VVFLNFrRy367E57Rc7ZMf//yklfI/CfreJePRa9xGpt/omKYUUSgzDsi2ev95X8E",
+	"SwWy/wy6YP61cM3mT2FO9OdF7UBgQfqgw4SV2ExDArmop9x166mqBZLndtTvzTabQyN7VdA1XJdED7nd",
+	"Bpk2pwTrlQooMOACDndTAmdT787iSz8973RIjwuUmBtz+96zSzzkTKi25wVX+g9V2HRqTiBXqBLN7URm",
+	"PGPjYbiOO06j9ml4u7jyeyC8VaCpEyQTwFNzLZB9HhJnMBt4ZhpY/QVnnh7Icg8eGeD50CguvEJlMdOY",
+	"sy/k4Eq38qdS84uqM4hl311PHW+cgBfeDz4DPdfN1SIquT9W1Dq7od99UPHVx4S+Q+VXGYb6CLvaSQYG",
+	"X+RggNveGkFIWdepwDkul0cU1sepfqNcaYxnGJ2iLWUdqBo9ZtQyuviQkE4Jo+HIUb8ISXpYSt/zCKCg",
+	"iLuZUJ52ieXVI1KYQxi29TKXjLP0WhhpRuGP6BRKp0KZQIhnTLnKiW4gRpI6HXgnOWhAylNQXY4grzWj",
+	"jMiAxxDl0hbCBGhI8PnrIhdv8mk7KGRWU4cQR9sqKgue0QgaTfePDbQugj0IMVLbtYgt37TIbjFwJVNA",
+	"YQuZ3ngJaAQN0MzRssNy1hDpJ6qH5b6rGJXUmvdj8/iY37J4uuzjcfe79u44QXbiKyfIfHdjXI3qFkqR",
+	"zHA0Cf3CEzPGdtBIuMB/58EHSwKywNhgSCicNWOa4UbZUWun+1mes2ar86n1stvueDqVTNjEjWJDrlPP",
+	"dL1oLUDbrLPlKbHrHTSkWDii0TY3ADj2wr/o+PyRPWUNFWNIkdk6efnD86DB7njEBMRbgHW0ETQmjA9H",
+	"cMWFWeHCb9ql6/tcpaObCOUn/9HZzI9aJxeln2n2pXR9+4HrBcwzjY3xLP/OmErY7t3WyYsXL4pNcb28",
+	"V+TG7i3tpnCC3jQ8dnQnN+W1Bdj/JWMZnCTGTI5jLPW3KQXczkyxCHMRBV+iYOw2DZH420KuyWk4YuHt",
+	"OtiD2hS/beZVFGYykVkckYSxNLCJg/wEBIURLsjjMIN9aKkec8FcGi9VlMeBOaaak4yYEs2oMj6RWYU+",
+	"M3p6wkQ6JSEVETeb05zN3DmJJ84oEPgKsQcgafCBuQOPGLCADitPNjBhazgpm0QGFDREt9F++fIlsE/9",
+	"YLQpktdZI/COJjTKGkED3BH36T/QOIaDQa4BMFrU+OmX92Y/Gk3SbSxRN+6n5TXsqm0gDLxNWYH0q11p",
+	"IR5ff8OSQ60LXHf101+aYEzOGmWFCzK87Mz7XV8XCsvlIrA56VsWc58vf2Td+Xkk0cuTuqQpre4EB8cD",
+	"MarU5mJHMIBdzQ16w8TD6cj45nZTIGGELoAFPFM4Ho+oxr6aENKpDEm/KTjBa4Jrjl7UhqVw097N0tJa",
+	"J6Nmc+0LiucBAXZV/TjiR3BsFiyRWFwtnEbA9LXDEtQenI57XUCcoLa7JJFkFlrTO82NHXeDxp/gVRDT",
+	"obdMk57O1B2/k0b4eq6Fu+tvDS5TX6YjF286uRa90kG914VSTPRhT0gPTvO9LhkD2HwQ2Gr5nmJ3nE1u",
+	"pOjlZKTFaIeZUeioXYGqsSX1l4TGsQ29J9dCp3TqXDyzl55oMuI6lWoKqrXQM9VHo4zyxbCC8eIwJFUI",
+	"mQdIsVzA+Mx2dfGPgyC4+XTAWRyhY4l1ue5FauClFf4hbqai1j8IkKl7UaDzLIduPEDylYJJ0Ze4icAe",
+	"Wg5qrkkilbCQiiW14Bv77GUKWLZgO3Hl7l/TbhU7auE1ywBMv0+bXG9eZ/dXnZEtzrs3sp3NGNl9hMuW",
+	"lHwXK7CrOSmBd2SOxf1jSeMHxmFOtdESYf3Lake4FNl/4x95rL1et/Z6+0HaddXfHMvi/32zjCZcihtm",
+	"Sdu1mfik2+B7Fqf87NJ3dhlzPYJpwf4Uap4PxY1nd+YXcw/1Sk7A6e25koGeOc1rpu6YagIlC94kILQP",
+	"zX+IZqEUkSUfwWpprA/okh5c27UAtF5AekZ2euC0I34vID3jdhuxt0lO8hldxmvR+xPVafOtuUXzlzc9",
+	"8lQqhxDvPTPGCFDgYJAuHbQksHoG8q7wdEf5fyXs384lNUOxoJb2hX0LTW4ZG2sLuxcCe2pdC3cs4BGh",
+	"Mb+zzZN0qhhNCDO/81GOVN4yQRDBDsFSyDfdyVtWwIZAIxRoqmTGCScSIVN4OMnGXffsmbKGawEIEmA0",
+	"bs9A3BEiD93dJgXguPHCX8KVCYaOqTFFd27ssNRmNbCKoMo7xwvf4s65t3lnTmVmLWUB7IIznhaAQIzf",
+	"MZ95Q+8g1++lBV8T1u6qGxDXE8bcvAAOJaTCzLZmKbH+CRxm7iH2cxnYJv7+CHb/jsDuKfuSohpuomCV",
+	"fIsGj7rkAVz3tSgp1Wth9FiXfL1u8Oi60b1uvGhfXDeCaxgqfFCBNYcL3OLPXlT68sbedRF4O/zQnjuu",
+	"G92z4LpBU/j1HNg+/GgohRkGLuE1eFjXje7XP/64FqCS7mF+vThVBgPt1O4DYt3HwrGCrArAbtwEtxm2",
+	"mMI0W7Te9v+CjncB7FSobAMoJtEjPtYBAbCydqEgtGNPNIkt0g2c+iLq3W4IDCuZe4wZGMHEBuDgOVKY",
+	"y4EYc1lUVOXJ6Ud42YM6LN2y6ZZPSbfMXNXE/yyJg3rgNa9AIxfQjpXqHraghyjdclGHwbFf1Ym9kRiH",
+	"U7TK9wZ+Us+sVQ7pwvNBZ9c8H6ao0qo/X9im49vmqCOPBlsSKuY6aIyzfowdYo3mGTOlGTLFKJZC4G8J",
+	"orECwLpIL1YuWKkZqlR8yEV1gR/e1JdiLTckv0KgEgSbkLwHEkyfQkqkmnFxcTOQs87MFnnPFjxVD+AE",
+	"7sZmy0nMBus2dMzYuBHgdu82+lyO9TQcSS1DTrHMBAUKDAZYj4Eyc+qaXrUDtxpdN+PFrFxhw7gSk48y",
+	"SRiPN4gxMqr2sY/tIFq1yCIUPCw7cjUKAy6iYvkYGoi1isfqKcVAYk9Ir081iyDnE8oxh7QTJknMCIOZ",
+	"OgfXkMEKYJdoOkW5hAOd9SfsyRPm3piIf/j463vyEf/stDqtZrvjTmC3bDqRKtKOUVCGt2h3Y95XEDIl",
+	"iomIKSj+7f07vGkvMH/JLAVUjzE6XIVZTBXxCIyAhCPJQ3RuelKwXwd4Xgql0Ckm0Xqw4Wx/Uewezmg4",
+	"IrAHjINvbNhYAuHaJTlvnxHal3eMtMk7/uq+TUf79CNq7N3Bh5YUW2BPKamjsTLvhaihr/ZGRktZ6fxZ",
+	"TkjEIzKVGYEv0XJMGLv9jxV4U/+J7P/OQgCieDm3YwTOhRheCB45UOZ/5z6n23iNXcsJvWN/b97JTJNI",
+	"qoSTkKUpI5ollAtGzIjwMblaMWPK+E3+wv4VM96d8Ah8TzgFUcVoA67uAs8EgLXh4r/9sZTu2Q2JG2zF",
+	"Co33ig0zccjsbahaK2s/kK2DWu1l9RXwXhR8/DKbm1WzxmGDVfZL89BBZT786EepCIt4KpW+NC6BSJsQ",
+	"hTMnCnssMYoNaCiKlWMla+BJcM0DK5FIVt9sPJG6KmHPJlwJp5NWcy0eT5HN92IOWbst2b2zs5Q2rAuJ",
+	"2MPOXqRt6703C41CBYO1JHEMrkK+XTfpwy2OQqqupe15n6nn94XzfwpbsweoSMUgvhFhwfBkJGOIdZzZ",
+	"QD64ZtZ1s17hZQ7kAXZvS+vmJWKm3PW+o7UwKT5syNXcq02XnJZk3JYVIsh2mfPIDspL68RvH5ETc6w8",
+	"xiUrOneuZ8tP7a7ddd8KW9JulgSZnO3B6rIYgnClFlyTPNLiGlbw2MwO7HSOTBZ4HIJaUCExQGrhccYW",
+	"kJiGtzpnQEOlsLjoF1ihhcRVWYHG0U7/ejK+i2Y5R/fp6D7t1H36rTCDe6S8nT6dUd92tPX6e0F17U9Q",
+	"tYewXsnfKfg/Q2m5DcO0aSQaP2/6Y6OLgmEcCgLlpTgWjCLwmTOqLN7CyRzyONLUqUxz/RMX5mLqjmmC",
+	"+QjP1gBlbpcub1LMskSS6dXPiDhJK+nU2YzJ2opyGSW4vNIbAEwjV24Lq7LF1cUy0S0fxX7kYNMHLxVz",
+	"zlmECwDV+On7PplE6o95V5XTFODB6F6gemoTxTzdxdlvUW2ZcrXLghiPVKRCT6AeEH1cpFqy9CfcouF8",
+	"HQc2opxNzAc+J280LRcEHCYEo63kttrOC5lma/CQ4xQf/Vfvv1rA07fuwLrs9tF9Xc19/dUL30H4r5bn",
+	"HHVLcehLuLEjmWk2knFUj3e6wp72UjDt+t17Zigg9gYXdcL1CixN1+IzcFKji9eFIMBpqO96AekVtcWX",
+	"poiMxugRx1GNqnhsVKQeMZZC+BMg2UDMbQ0mgsVyBxl1Omrsa5FIs78vwZICPhnu3FdAjmVJ/oRMzR3H",
+	"MUsZQqO/jM2bDKUlLzUz77DW6N9zBDLdpDKlce+EXLTObCwklfJaJFRM7V00UZmoI6v6OV+awyKr2n0t",
+	"S5EDIWg08z/+tiAc2ouF2WeO09+zBSAPLTadtqHKDdMjVSN/cmEtc2oVeHIr5nt5GJUnkL2TPNpNYVDr",
+	"ZfesUBgUU8WiG83/zhrdc9TNS9UnLnjtebtxnz7jZ7jg/MJMFQygUzC5fqrmVPOfte+bqrVwRF4zWDBR",
+	"UJruOxGdyDETX5IYt5luysGAhyySYWYU3klBbSbxCfy3HLuvrg8Aqhxtjx75LQJbGhKyOAZFy76kUJlq",
+	"t3ifC4Tb33dlqlR8Geadg7UXWb3rxh8zIOj7ICs/eZb7p9rHsnZoFnMe5MgesxeuxSKjCoq7KOg8OEJg",
+	"JKLGmJHMnKEdSZEckFDGWSIweXVpO35QxcjvkgusBuhd9nyTRVgRlQm7ZmZFsphWvPCjodFyDVZ52v0T",
+	"12lByxVcmYIxrCwWM5+hTV0fGV53cATDwKjnjxES2kpOWXpCemgNdM99Cao372riw2bebljfokBLY1R3",
+	"4UCYHypdFDC3Sk97XNzYj2/8x71nDmrCI4j80VsmLvPm4UiH5Xpim1fRlSxUoJP9jO8URnZf99uJXoun",
+	"STF7FhrxsS2uAp9mlft17t9vwgessQTBkp/qTQO0FiMp+KYN7dJrUKUOzUHqsDuNFhRvZSrbvCGhuYaZ",
+	"o3r7mYhi9nBCO3/kfIRaFV+5YIVqAI6qsUpVDVla1FNb4/E4ishDIlI6Ne1L+OQBd8NiqBbZ9Dtpw12N",
+	"pKoKG5uD2j2Ik0/TgdNi/Q3nfyxOOoS7aQ13YNOwpxkZvFjl3LRR0NNRh2xGh+wj/Oshw+kxYA9pkSVM",
+	"5an3cWvpJ6TG1iIyolMflcXF+w+Q7egRqi3FPxapTkaSxGyQLhmkvazuJwKZ/vw8UmefS3HMd/atjsQ8",
+	"6xLz3Buwndp8Szw12gyOg27dyVPYF8922TRqbYLdeerVaSW/K2+W0ZKLXmuOexhtuYGZzwdRc65cUpW2",
+	"NxQaxB3x2NWGi8R3CqryiSaJVwp75XpVBoBK2KdCikAVWjo7P2smmFO+AGqD8hvYTP/cqA7jEAKy9JS5",
+	"y1eO7UBiAtw9e88qpUyjaGab7JZofJNBlxXlZIuBl6Oqq1d1K65Wpe8YRd92hOYqivzhbfPRGedynn7F",
+	"f9w8RsTGK5/1vIqjhD2KhH0aMWetzYgOKsRTGvfeOBqV0IPSUMFTH9N0lDvqXj4bs6Zqqf5L66mGUyai",
+	"7UM4dzk/9ehRJE20UbWY0TvX7KJwHKZWJSKlucvf2dab0SzreOpfC34Jp7Vq9GeRYTzvceN+bLPAUjnU",
+	"6iBLM8UWD/Uxsb5nuBuKcTNnRR160Wy1V/YG34poK8HBo6F6HFfwAMOIV06GUaFsIIYI2K3doezfikhb",
+	"YFCusTE4dULqUhiLY94rlJe5wQayFI+rtzyHNKaYbRO3haXhz5JHH/AWx2zGMZuxthr6MwhhwZNJaARg",
+	"aqaUVCtoJZ6MpUqbCR2PuRjOJ9R2F+V8mra+EJimL4tkm4DxdmTPlnMbgE0ImOu556YsGcc0Zbq3Ea7M",
+	"X+Cu79zLHFQiw3ieW05hwPdBo2n/u37/YL8juICSKEe/aAtdoCZhL/IZrtU7HjMWKWSK2IAL7kJOiOvE",
+	"TWR5pqFVL1MShE5hxYwnGoal9hfaBmT+shxTaLy10qWafSldig1d72ic4RT8aEbcCBo/Y3PG0m+xPtP/",
+	"1LGX+u9DM5EixU4uhQvt52AogfeOWmp9+8VNwtKRNDJmdFLKBGQlaMpubElQI0qms3VYWIJlhPLGsmFL",
+	"c+Wl+e2itqeVb5cP2DyHkashjdjfzb7BudZTnbIkb6/DmtRdsVR10pp5nZLmeeysDirTOSmdEh1qkqtH",
+	"Zy1w9FsikSwdo81yVkJfJ9KCp1Hrod0wF0NbrgD6DKDvZBt1uTO8pScBEbkW5taZMqdsLlJJKLT3R5tk",
+	"Ez9QTKoBm31CeqVd1MOqIfilpZ0kcmC9ZCUn7j7XAmecRXmzBi1zswjjNtfbBt1DwTXzpapAMzfgxnXm",
+	"nsEfqVsI9Fyrx/yWdtnaSaFgtcr+lZHCR4W6rkL9Yw19uJoq2w0lZXmfV2jSf2Tj9JCTSU5jVzr5/whs",
+	"YU5PV6rpxT36xbG9JW/+fsaoklZyViGt564dvbSjl/aQlxZsSoUUTrT7cvqf58e5RNkcpbA7yPMVyQUR",
+	"nZ57/JCXxL4dukmKCuwRZRSPUTVQ/m0+NTrnJC+YBVCcPVCag29VbmbWqZwfm0Svk2rjCaKOqWORXNPd",
+	"WjxiubKf9QASu1osiZGyxqpHmx3QUT4oy/sYyptr4j0qeYNG/jQcsfB2hymFK+DrsX2rJzKLI9JnZKKk",
+	"GFoGXDj2+K4lOP+BF1D82gn4bIEEU475gRKVxRVCC+9/yEck20Su+9fcabFOiXU40HeY8RBCmcUsw9PB",
+	"YvL0ccRY+jM+bCei/F6m7E9cp1Wy/BZO2wMObfgvfSiU2hi374rorTcZ8FQ/ZkjltUzGVBWkN490241q",
+	"eagYS1cU7LGSY6lprNcR5wfZY13PQDTJPyomwhHUpr8VQ2BehFfQJNMZjeMpGdE7aIo1KnR8tFEVjNdz",
+	"C46QWRpYJIQF1aaywNLyXqYjM23AjyFVzke7lLjjHLFvQ+ARD2OknURPmHBushVxAZ2Cxupf/if+y6qD",
+	"f/l/7uuDA9ICv9lNXuedOyGALYmtQFOiUx7HyEP8mDKPYy3KPG5v3/dzFSn32a/6tJu0brM1oDmPaED6",
+	"U3B8sX2FRG+a2kBiREI5nhI5OCHvgRp6QHms7ZgtksHS3eGw5uXTPvlhbiwfczy3bzIYKPiQqWan1Tlf",
+	"htWgvLh15vgqju1OSXaStignnavyypvOYzwotxvqlj9P5PYzd71u58T9IiFbOMvtAhclTq/FWbselsGP",
+	"+KO650dqiixBeXqdIm9QzSASGbElh/DO/GSjGfdUJjwEoW+MmbpRcDIPZWa1n2983O1c/NAObEvaqNFt",
+	"+cgv/HusZMi0Nn89hy7Uiv3OQvj27OUPQUPJiXZf6Vtgfm10z1pnnaCRieJNjda4mVDo9W9+8cdiEWY4",
+	"dOCIh0Yl3/S5Skc3CdcaGMXbZ23vgd0oNshgqO3WD38EDXOcRSURG+lkGFoNGrdsnN4A9Ng/t9NsnZee",
+	"q0e0c/G80W28HLx4HrVetF+8OA9/iJ5fvKSdAaO0FV5c0KjVvqBn/cH5oN3v9Fv9F51OGLUvoudh+6Lf",
+	"GrRatPXCA6/a7fOL1osWjEsAC3zdi58vweQKADGrpG/u26MAN2O3EanpjYJ+YkKCx/PXv8HiDhXTGnm4",
+	"Z0LFpbtAy8z6Ebf/UuwW6U4a0cPh5fNSePksaOQ7BEHoWUxvgDGt+/yPTUAE9g4bwL3BeRQ0wEcGbZkZ",
+	"ef3xzxgOoi5497Tn6UWfYVZfY10mVSnpmWt7eLIuNlXy/rgceFJ8TLRfC/yhvaCHzPsQjMYHQ6CaRkWg",
+	"PlJOd12kyrf7D4G+dRBAlFlKEhvvzgL5C8aeiVBGXAyDa2HOLPng4EaRZHhYHpj3TfMAGAYTICqNfGRB",
+	"7uNgl0kLHQhpHJdbVF+LD3KCHHPQDqZAV2Z/06fh7VDJTAD9XA5PyGLb9fK3Xz9+Iv/rv/6/pzn8nTPd",
+	"uyQD7ATec2nQHhDCNgk80SyELZuweUMzBquBA9uQRtM7y5vWJT0sm8WLza2a5CoHVZhJ9qAKuyConmHK",
+	"IFzwtOc1ut0gmGrAHz3t+e8sv15K5B1T1quefWApuACBCzNvEf4UBj+i8QDfAHcO7Ahk98SgBo0JdqzH",
+	"7Rsx0DmORs4ZacJEpIHy71oQQgcpEAZam44Xw94+ya1CD8AtY2rMHsz5eet81q+0O6vYcPT5OXnHX5lP",
+	"LuzVuD63XABPKmJOfJGKIL1C9KP5j2za82txLYwdK93F/BqZC82nPRrHxhratenhhk3MsgHJbzqiooj9",
+	"tLz3yJoHbNc0hN5BD2BddhDQqaxq4hGqnoK2KaTMXQNJI1hwmTvZX8I2TOWQwRzOqCxXBVTfvTtPD1R2",
+	"8G4bryfhwv+9gEt75fee2du5dJmVDakgfWZOWYkRmgjxSIt6md5sFYx93vnbfYI3X8j77lnHsWeHOgPE",
+	"QqAC9Mg0yiy4vykRxACnC3u48N5jDSrVe63VL5Z7su7F8k/KD1/oBT//fPXp8082jAOULVSTCReRnOhm",
+	"u3PROSFvWAoDtq/BfcR1Hnews0N1++Z8kc7vKz05d3WrzmKaJTyUsXT7ALhOad8IOR8vyP4sc0gdjAll",
+	"yGhvI2xl1VwzSKPKbiwIunJ+Oq1WDalyXaA3yeKUG38DWmk08Rj0tbbLQH4ymFU0zi1ahKHXO95LJVB/",
+	"EUCrW474/hWH9Ld77QtqyXYxPndpvOtLzb6wSzpkl8Ug2LVo/3DZujhttU+N333542Xn/FJmfC6/rjO0",
+	"1SS4D0WoOxuOUFcGxOzBFbvsTaS6RdSoFPc9rm8WoobTY93kqqND0PjSTOiXZh9E5fkP7daLF8/PzadI",
+	"5f8wAYJ9/nz82i+pDccE4FBjxw8NtmwkJ2RAFeqt6r5Yvgx4QZzb7jtjHaMqx6jKNxdVCdbWyeChOxHd",
+	"eyjfj3iupiIf8w7AfAuq3tOQipDF+9APDKMJWoJah25gaINdMMcewE/Ie8aw36GD/LkGM74pbiLvbHsY",
+	"pGOHF36iiROdS6LYGNSYMSw2LKR99OSkjD+0KVpjTpiIWE7udf9oC5O5s6Pt0f4c7c/h2h+QnXgf7c/H",
+	"VMIWPQToqRnrA7ZnYdOAoZzdmYZPeZFgzGwnlSHlIiDCeP9SkaGUEXbLhbAkRHftIaHPhhC9Z5OTiubk",
+	"Tpp8tEwquA08yVgja22qWb3xNuWIEMGUgJIT+L3TeIs2jcTJXtV0rM6ecbQyRyuzYytj9cxjGJn/krFs",
+	"Hy3MZ8pTSCRKgvZ2/w3Np0wJiBDNKFJbmO3yY2tZIHiVejyW79ZlTAGj4YhwrTPI0cBfSk4ChCYrxUJb",
+	"vA3dKvvTwIXzAIbnG7RDxlpEXmGDdJ6Q97abV0gFvGSxode84BNG/fGd7ut87JiF0/Ijvur2Q1DV4V4z",
+	"jYFHYAYoMIFmd8zsiyCUEQuwVB/RnEHCtKZDdi3a58H5i1ar3Qmc+g1AMQYeAIn60P0dFIPIwWvsqFb8",
+	"rAu90/ADErGQa59IvEcmUt9CDV6I5G9E7CsR/07AHRA4AgL7WsS+12PiNGxJBCABYGOltF8fdq1qvVYK",
+	"uu5NaAHtb11ot0b6TsgvRoaRqrHQ+5taXAnk8/MsPp7jET5OUUY19BGvxWrW9VZYRnBzJOcH847fOJjT",
+	"iNKWUZy2E2QT/rswchN8/jy4L7M0lMlGoZsf5OQB9ObMGECK82TvjA6sGVo4m2ov5Cqft7bZ/xXsJe7Z",
+	"0DljsyNGzXgfAg+Ks4CADxpOd3YbC6t1qHZBhWwMItCc/QE168L4pedBoSyg20BD0yj1XLcu/ybAex/k",
+	"ZJ/wexAZ7bPQwk6cS7OoYdipIUiooENY96bx8uP51HOevGjEdSrVtFASpI3+FwJBZxOmUzLgSqcn5K1I",
+	"QeOUKPIQQA3i6PuA30ke/QczIZshoXvn3+wdvthhdQeH45K+kWLLGt0/x6j1/I9FdHv1yqZS1oyhuNDV",
+	"wB5gGQi2yUC3SLwgzJSC26LbtuApunVmT8qxeVWZ3KBomTeVakgF1zC6RRk/W213ZtZFLmEz2EfmVJsR",
+	"pMfWvFZr1SOncxVGEifpTvGiqkRg2naA1FDE28ulNTDuLY2ZiKgiUEjKRZn4LeUJI38HyjT0rPPNgbHT",
+	"gpNr9Cu3n0iRKhnH6IYbaTebuhAzdUWHju5MRRY6iqhnM5ScN7hY51saAdde4wKuGglALLsbUr49VP8P",
+	"Ijaza3baOsdJ5VDeMSUScJu8cAqZMoDZhYox4ORottvnG5TaH0A2l6BZn5m63XB/za5fhcR/sJvskOFV",
+	"Trvg1rjP9gNtpLxkyUFB29SrmWX8reWJwYoHX/PJtBIqdV/+Ns5x/R0YzmBz0mL8Z1iufYkazzOsnuaq",
+	"bFq3YVm3cIbZC2Z/v96IkXEUpVDspKVAoD/k0ow0J1KxpQn/rQ13iU0Wa5YT/nBhjH/IbDOByj4Aaxvp",
+	"HXcDeCuwxmpgKz+Q5Ai3xm67A2xMbewjp9Z8o/mJ3iL4ukKBGIlwVXGzXPlLGNEH+v6aowiKnk84KRnb",
+	"miCsTFihve8ZVlylinLBxdBF3no+BwVpq1COGellminUrL2a6MQhNvk9JLYAiPLiWtc83KzRzUwk4qF+",
+	"V3OeZXZYzZPsV3VZsaDxpRka6eA6xQD4YHADv6kPZsfMUnFQ4xGaUxmo+cCTE0C1YB0zgXPU5tL+Vz96",
+	"zOQ4tm2yvYxHFKKBTjRsP2XN8k8AlPllbNTq5WJjnJWzx+pR4PXMYt5mpxGs4huzhAJ0hHKt6f9mRs7V",
+	"iRtO0MCpKjqw7U7zbIkmMO2zfCav/uWftabkncy0puYgICGVHFLNJlLdYpHYOg6zk6SFeWo3FpraSfdm",
+	"a37qI1JGOMzM2g7G1h/JLd0/GevwCCz/lvQNi6UhKWusYHUQqNyWGe2h0fCBjz9B0Tt5KmRfRlMyVFSk",
+	"+lqkI5ZoFt8xCAjJmD0L8kdxDQWfNm0sWGpm5Ym20aQKxcE1seIOzZxRYdQXJ+9BW+Z6Sa0SsyUlZUlB",
+	"2FGk6NttNuwkvRJY9ZORALvp7wu3Mep2wze6dvNKBfnph/zaxUNCeVfh6hjQZhoHHy3io1rEYG25+2Vv",
+	"6q/mmUobY5o9mW3UTq7LqF6Mxfi6ospms1KwJ3DUCdD7hYTMXAsHiPM6zvN128puirr8vti1njfPlrZM",
+	"O+ErP6zWp3NtjSUqH8kJiaUYOrEB9m7o4rlh6/M4javnxk4VH45gjYbGhbSMTF1Cw5BpTVJ5y4R2nqV1",
+	"Xs1Z2OL3sfac3jGSStKHjxXTI2wqXSfTNRLJxK66PO+z1bZYjaXNduus2doTs+16m7Y7a5vtzgbM9sFp",
+	"pbci2qj/KxiL6qO6WE5sPIU4dmEoCIGBmGOzdzkgit1xNsnl3xxnQcTxXJpInZJMDZmwCLVLophOFQeO",
+	"HSmY9tkE1CpPNDEbjKSMJhC22gg6DV7mk/wAgz2sKDBO8PaRaf45jaDRzP9YJAL8JmNEWppY2BaKMKpi",
+	"XkuiZW+fyuposOO2XigaHMqIad9dA4K69XBiVyxVNQEJhyDLzV0WC6Zon8eWEWvMQj7g4Y2Rl5tMjEJV",
+	"NSubC4mu3JAfoco6VVRgJKD4yt3aFwylGPDIdq/WLB7cOHrB+V3+O85ILThIOD5qJjRP+R0im4VZ8hgK",
+	"7vDxrrav05pvQzqbht19tKtsNMVjRzhBEdfHN+FrG+G36tYIWlY0A6+KLJYbBz7PgwOMR1SzbwfHjC/9",
+	"G77UEcN8xDBvG4oF8gOklwWk214gkQuisHco5JgPWDOchjEjYyerB4RCtthCntPrw1sQKHHP+yUb+cWn",
+	"XILHnTJCzQEEaBZAc2IBINDMssGAhSnpT41cs3hQwirj7fFe6KvVg5SXAh4XNslOE0MWV/wzFVFT3jFF",
+	"6FAx16oaTiJccI14QCdy8N8bmVVL3MulUMSFedhNXqi4EN83enhWN6wEekKtsi24cFlq9hoqvFX7FGxm",
+	"cx8i2PeBrblLhG9h7x9hvQ/DetcygUdI7zat3mHDedFp2wiGV7EBU0yErNmPZXhbf17/POLhiETsjoeu",
+	"78NITkhCxTTwDMPmL9cfDdJAmcZUz9rH7w9unK9wmEfA7pYAu7gNttHdq7yEnidiqwdyDAv+UCAhs4mw",
+	"wjXnzVb7E1ywXNiy04Y+hH0omPpE+zFLyVlArrSmCb2lREkaecqwi1aBhUGOoWNAbRjzhxKCJboBQ9bo",
+	"tjubO8OXF+Oxj/Gl3jrzOx7a/QgZJTtkXR/f3MqhHlCSVvNhSxgex763kMuBycEg5oJhd5x8rK4ZUX7k",
+	"dyd4y7+IOE7wLoYsBZBnElwLISdGJ0LLEbynHYFmIkI8J9Wk5x9ke85AlYUDkaZ+kPok73SDMQc5QFzn",
+	"1IUkxlSn9RDP8n7ZC6inFZuzKhFeVCw7KwrMpo/y849tD2mxs8fSYp0KJSaQp/Gvjauf/mLu2+6Y06H/",
+	"49yYnkU1HZIZFnVea6Vj4cxurQx7QCumgw57lLVoJTTAviahqEcXVqNLeIzzQyFXcWyPZe6pAfHAINw7",
+	"ZULAHEtb6kMBIPjKkMk9zbTxqMmBid+yElcU3Bnpa29J+j45w74vZ6+HHRIbnVlOjHYZrKmU01PFYgZx",
+	"u51FbircKapJLHUKZ0CZMI3nXEdYfUI+25RwoZ1joeEBisCsy4V8h3C8IjJLkQm7IgaE5NMwKXWBoEX4",
+	"qO0t1nWTdglU3EvF55ZmZlgvS8O6rx3dz5bWkC/X0JCdDWrIfQxQLeBvQJSqUkuCEMqBMf5r+B2Kxk0u",
+	"+vLLnDgVTaFHrmBKkxEgnggXhR6yDqUMR60pwZ/3GfClJpsLVika/wIj/cZCVb2x4tLsjh4ZZ6kmDEoX",
+	"RMiZdhidrUezStIbNJqlv9z4zBf+34uTpNq1WzkENreo3N39Rs+nSXWwxcK7VD2+8PWyA/A/ra+ml5pZ",
+	"dBmELCJGI6APz9vx5nXuQGA2r45c3jGF0LSla90HSiZ2OlCu6x4xQ1O0DKPApqKQ69GqGn3xS8qSR6dV",
+	"NQ+uj8PlMqFYyPgdi3BNnJotKHSn+h4Xa1i2DasUbj7c9LCk1H9BsPCaHpdlAjYjhSayNgsPf1SUaoAi",
+	"gkR7t3GFKBZfVcOUwj+LfZgH5GpII/b3xh9z8bpLu24dI3PQN8YcjJqdVy8+nX/+y39ahynMqQeH27NF",
+	"iEZyacLjqWuI8YbTOJYNN0muIiXhAhvcavbFvJ95Y6/hug0sNIAFo1oK2Kl6xIxVN/tUM2VOI/AxDUOZ",
+	"JDLCmM3fCj6lZW2eAz5eB8mQb6ua87Lb43vT7aJWZ7iKUjvgGaVBC1p8+1pjQ+fosm45xZY7OzxEf3Bx",
+	"/YJHC8Y45uIWMOEz52V7siVPe+Uqgt6zS9KTYyZuQqpZj9BYSxIpOkg1YBc1OykTVOA9UTWWkYCkVK8D",
+	"I2FRgcgUz93QZAp76IM+W+GsjbNvBCYT0YdcLA4CYeHn2mn74oRWWAUFaOeI3/Eog7dMWDqSZhrMASxl",
+	"AlSdHGcxKl3r2NiaDlB5ZrbMV2WL0mn88f+x929LauTa3ij+Kgpuuvv/ZeGqctndpi7+u3zo1V6zfVi2",
+	"5+y197IDRKYAzUokpqQszJzhiO8d9jvsiH31PcR6k+9JdmgMSZlAJiSQFJSbK7sgSR3HeYzf2Iw5YQ+E",
+	"+07kWMkXj9FKRr5Yah3jDhZYYzkL/LYxN7L0lbJkyA6ckeU4O9HM42IFDxt1Jb+N0H9Y76GZwEn9O6l/",
+	"+1f/HhybC/TZOK/zbbcP2YHZOxIHjCWYkeeaLSUUHSHuQgHnc16zrVjfdSFpA94tIT5S2g0TduWB6kQJ",
+	"S62mw5IFrvekFbX8Jrc6rd8kBHrsfmj+lQg+HBnd2szprmj6wl+hkyazNYn7PWycvhMWYy+jY9JjGNJr",
+	"BCAGaARRB17biELjFv1AqTfkjAvZjemEQqvajanypTv4E1FuTZRuCxunybG9VStKuX+VcPUHAyug/p4l",
+	"Q9Yh/Rl2JKSwhdreax0R6PjrygtFQjT7GpF+obi7SHspo0roUH4BzVYgfl8j5vbGzfjg0Aubaa8F9RS+",
+	"Q30WaNOFUe3jxTQ7HUvFWp3z9rOC7vtlY+KD/fqda1PlfEz5LUtnkLV6f7GHX7lIfHYt+OqnI0nGdGZt",
+	"Hog3idz2ecDORCHNWdCAjkGvbVi6DShPH7poQ3u0m/CkK6TpUmOYSDYXcm+leRlO+iTptlc/U6mLcm4e",
+	"+x+tr2ZkHxS0HpAo3w0IFcS3+AdMS9f73M+2MTqFpZ4caieH2smhdmTs7jkbuiKdRnmb5SSYFnQw9tYQ",
+	"6/IrOXGvE/c6ca8j417vMzOnwwSlTSJP8wqNg2jckrHp1RnBBUKAjupUJCEvJSJUkwFVLiXYt9iwluYt",
+	"lGEO3Mea6U3zgz+LzwIMqx4GfzvEsK/mUazvehHpFVnC1zORWLbQI75XLKCx64k1XfWIMQOIq9BAP5Zj",
+	"gKBAHCjF6DgK+czaSJkgUDP7LMbSsohr+yJ4Dt/s8jbkYOA7jfgIQpvcCMK+TuxKhpLpwHx7uKAe7FwA",
+	"2TPS0LTXJk/OH5PpiKeMGCk/C8ABwLdoojJRVldadNroU5L0KUn6lCS9S5I0cDU/UMi4A4dd+VgJVyyG",
+	"N5TdKpkZUKXgx/i/2rfDn0uMwDelmLtUs2aavuV5u/tLDq8kggyOd0B5irZ5JqjQU0i4gwJ/YLauwt9e",
+	"iITR1MCUN7gUAPOKLqel49obvOXu4BKK+h710dyYdyJpywkTX8cp7rs+k4MBj1ki48wKq3ZB5I3TNvw7",
+	"7+Za9k9rOmbE0p22cnBOakaE3TE1IzFLUxCS7KtlgOHM+1xQ2O6lU2+Viee57Wr963OLJ59bnc81NNur",
+	"i8+tb5/FAlzpYnq/3zvAqxOlcNctr0LMz4UnEarhEfLNz2L9nNhF9OHs518f/+XZf/znm8jykLUT9CEm",
+	"OSWZSJhyE7VUH8s0GwsI/Ohr0OewFvPvkguWkP6M9K57kYO9wAOBTvtwZPZAspSWLPjeyiCCWKtRClE/",
+	"4GA/Q11o9xqIlcCj1CHkB30X9VhsgSdFm7x1sbSU0TsX2HY6cZ8NpGLOrLDXoIAXkuu59vURoSA1Ii9k",
+	"lOVklkdFLlMFQULzWaTc950lidUorbppzbap44FsTiddjSq6vWXfYFTAC6/a2Oa4Bd0x4rBbRcNKmYTr",
+	"OJWaJV3YMbQ3h6w7VDKbOOM1aqVUDDM6RPBu9nWSUuFShVsvpNBZajAV2xLVQNptPcsmaDrEIyUFjwlP",
+	"U8G03sUgX2M9j6xcG3VFZhQPlnLBjMbv23Fhwq3No5SHwU8NV66EEb1UdGAeNohIzvPKcwrsChvJKNiq",
+	"n94SMysY5SurtHYO/W/dbGFj5jCiQkAVPJ3wSmZRx2GXa/Sdov5eh898yRPtulMqDEs2hISFcn5ohMFh",
+	"hC/Rkt7qnXkFX6HXPBr1Fe6BVRX8flAbsz/H3ypuc4xVYKtVpoVKsGNK0ljZa1CKmPnSBdSGbkiMvd8A",
+	"fY0KYq+d4kkBwoTqW5edatWgyUTJO5Z0/GtQlcIwRyF0WycBeBPwdbyWuwdAmmpciCpJN5ssRDCezSsV",
+	"3j+2ReLgQXoariLTY3TPr5Hyrq8hJZ677STjH7l2Lis88pKMLXXYjYKi0Cmgy4ITkRiJf0boKbV/p1Sb",
+	"gN2z5H6vA8Xxm5vSg/IzHyVs7FF5mN7Iu3vvQVLDS4Ad7u6w/9hxyr/61DxmWoMBWkXOz5mZsvluB74i",
+	"xvlkGyXlN34+J1o+Flr+V6sPWkLrD2uoCaIZK5aCS0E+ZUw7oPwqU+ZicxCxJ5AIwcFS8u7/b80wFrxk",
+	"x8pbHAkcL3upclS+TykX4IO/tsI/pkJIQ/rMqdcJoQPD1JSqRPs+RRBVLhQGuE4qoQOxy1kOKnWuMbtt",
+	"IrQPCIDQEhLiNFRIMRvLTOfJCOC0LlzadR5Id0EO6oh0RPcppzQ9AevgN5ppek0mAIJHqFKo3gnChWFq",
+	"ouxU2q1tieKwfji/8SVU+UeOiHCPyrMdlfl7uBLbZAMV2puXh0w9zvPy+lRziGYK4tLUCnh6vlzgxj3s",
+	"rmLCYp4w3SbvBt6wgIDnNaFEsClxt54oNklp7GjPikSMRexUMhvQSnDiXPtplwF3wjT8Kb3z+/5AKhRg",
+	"ga1O644bmnaBvJnOXV6tTuuvwq495pbbQXN2xe9oeu26hwbDm+hMDa2GsTFX8Fv2AddwMsV34iY3+tby",
+	"Es1EEi63Tw1tiqk8ct6pAzKX5zOi5ZjlvQ+AuUxHEt1oEVA+9DTPQwATJWOWZIpprC20tgM35Mer88c/",
+	"IbvIRGp1Ajzz4I/bBmIEN+jgXOEUwThFML6jCMZx82PPFRc5Mn4MLJmL4f64smJ/Z/EhqzFutItbcDFs",
+	"rKwMV3XipCdOeuKkf3JO+gEyZvfGSCeK3XE2rcapwADqDCOpHTL1imXIZIOkUWsluSliriI8B7m64Jxy",
+	"lSxUxMwZt8GJFGLBaCIDSJSS/2SCaEEneiRNm3xg2igeG5Y4E0yP5DTUakECH6NjGK8C7sKts7FUl3Iu",
+	"ExjEv/C/likVOIWcMAF9aETXbpa94TS1pNfKxChW3Ytfuk+eAbf2v8Z8turfXc49nee9zf0m3/v8l//V",
+	"Gii8arjZjvw3jyS7+1OReuF4Z6bu2ev7kTHCvtLYpDO8iqEJbeDmDzOwpBjcgAPqO+CIQtdUcGdBKrkj",
+	"nsij2AJ5cmi7FyGVM2gsUYI70CEOzilBvKgA7RERxe7kLXqgsZNKgpi4oGBNuWYVBI8bdRS5r1uJ5seb",
+	"O5U+4N345pxJp9zOveV2FqMn2CVpZ0GsmJbp3eGbTC3L5QrSBORs5riAdPWqUMkD+VsG+oCDsBaSBC2W",
+	"UDELrcUbspVg4x4eTI6WaVbEz8MQgN1xQ2+Z8OpNwlH3ISOpJ9zQlHChjRVO2zAIuGMnb/MuLOCtNMwp",
+	"FZY6oKusC5ZCedvuCd+PUOgdkBcAWJCeU/R/0D58DJq9VeTfSvzfHIDriGrSZ8NMNEjhdjceLA5Wgbjt",
+	"3gDPHEhF3nI6ZrNtqBgux4mIdyFi3MQGizQeHVgv/1Ux9k+mkTFxnds5EQFTsIqWBfSFVNhEO5Riaw/g",
+	"UIgfcWGvbey6dYPVPc40JKLYEbAwjYxkmpAfr86f/RTN+wlobPgdi/I0NyQJeMWI3jHv0kDLAV9PBR0C",
+	"Xgv+ShI9osq7QdC68O+/XnSNgD7iMspD5jmmumDeit+pMdca/BaYVscTq6kMZjCMVInv9W2gBflgdUqM",
+	"5XmPQ59Mw9IUdnJAY+Mqm0P9cu62GNMZ0aw5jWg3w+fkMz75jE8+4wcs2j4ykewo2HScsTN2Z6dW3aUc",
+	"+DliNrgcgh6eWI9oOtPzHprN8H8qcpnttF7hrB4W9o2M40yp+8hkLozUilrFgetjkeDBz8PUXJMeCvDS",
+	"+dcHsfHzxJdZepV8A5gUmNAtdxgryyO6r2pj1tgb1YX1duGnTaZ3V4qPpzm3sozCdUW+uiz8iXc6lxjz",
+	"EQIP7qZbnatzj9h2AXewxk8ui7DXtYXNz5bvwx517MEwZbq4fZZWC7esiLj36aKwVMhYBI662K3aN1yb",
+	"b0cdbojO1CS1H51HLSO7/nlc+4qe/RdLIuFx1LrjmhsnL2us+uklctddkuMD17r/xPj8eq+E57CPOaqf",
+	"kxauCdpOTflX9oyAMYNFAGejEbVeE7jFOgIAN6k8pn0H0l3hO5AojMYjcsdGPMZmei5VMyJARgigotlX",
+	"GIMO3S/b5D0ipFPF5hr+hTx6eD6PYyCKvmuADzaCZX3gpgOzIeTOulIeZ5Roj2PEBSxpMoLUcoRy6bGv",
+	"vskcqkpObE5Hjs25pfh8/ynlpljbKsAPSIUhKWfaWymDzGTKWlluj5Cb5EGapb0gZspjFvlGhEWVsNCH",
+	"sEwm+9z+cL8PGmTZB2vCC4msGMxlbyHQdEpnumvN3lbUcgflv8SxE/9FGXN60nmyJAHujeVv1OsgHG7T",
+	"BQzFWPpJUG4qKM83E5SXGwrKi+0E5RbXqkwefnBIfA87jFiUvRUuSFgmOJTEnZyVi16rsvYzkaSu+Wlt",
+	"w201dAzgq47klADsqBO5gaoWBGOUP2m/0IanqRWL/gl06oVnxlItiVZMVbeGgxPMELZf21S8ROwAYE1R",
+	"5uyYyHNiPt+Hlt4Q8wlq6fF4e9Zp8QExJtfjG1fjd0WIeT3HXqC4TCkGGX3Q8VY77T+UuT8LXnSuyZ3k",
+	"yYIjPADteS14TgEm886molZb4UUv4TQeF2YHBbdpaBhPnn8Zk4vLiMxT6XY2aaNIMCfGemKsFYz1OD3p",
+	"a7W0F8in6vHXjXSzR9imrVJFe5cmTBvwQiAUyDXwQfgAMWIhlUBmptTBvuxYvy5VuYjO4pHzxNhPa7jf",
+	"0XtywhI5JiyRbUOnVVy6wEDqssjLVtRCn1m3P6sXTLxE/T33wm/CjjczaZtz44IkOVJnLqZcBLPLdYJ0",
+	"kCfr+NdxwZ68sWakW8CS+eh7WuJ968C6kYdB4qkeyakmlPSc9OzNm5vuUefzdJkorquH5Q0FBXT+AecS",
+	"pqndoBn5sef+18Uvei7pBV/vFNfgW1UshnwS/Nh+CtpeUs5xxe3SnTsscMpWHGZ7Atujw/HELNcyy62P",
+	"rYwn/g7r/M7deXaRwGULzBfYhpG1me/2jj6nTD76l+u6ugVs9GaOt8CRDpTydSLFrUgRG1OL2wfn3QIz",
+	"CPSYzcnq3nWa6F/V2w7GxISaUaHbkqfZ1qKo26TjzpddGcYjyMXZewrzYTZnVRqCu1FCklSKIVM+ak7H",
+	"UgwXVWqXGA1bWe2t9Cri+vTdEk5rX9CA8nfguocXdOyEik9odnGu2hztb7APNLCyhj2UJ9lTIwwsedJd",
+	"f6T4YNl7f/Eu0Gbl2AP1Jv4NWAMKszFNoCElU0qqRhyK98O/K1np65C19YPP5aKKITuES8M3Z5iXDsx0",
+	"2acBDtBChhb5sYffBFt8a4b7IEvMfA3+nZxBYSITuF39GTFTSRKmb/XRsN5TcGin4BAQ+uFDQ4vioflr",
+	"+H3GlJwUKBovu0oDV05zZkmQxsdUtvERZ/bCT+xUubG/yg1/+sdbu+HuadWg+G0XXli7jGPuV6Wj49gJ",
+	"nYW+5K6/vyIpNdX9b/0ZDJQcl3e/TbCFc40dWDEHRlXK18/CyI3m0FxwcT75WWZGMRqParYlWCm3gakU",
+	"BfDF5SqZvfT4dvL6l4tqwQzVhI/95MND852YLuemfJUL8OcZ0hx3rlEnGMdU6y6QjeupXbyxnRYXeJZc",
+	"ivaYD5UryMw/bZUlhlQJ+OLmNxX+nGfi9x379Nvl2Vt1+NODUMS5tLmnchZXUbKq7CQK7BeLQnTBqumE",
+	"snWrNIU22VD4gsxaMJawpE3eQvF6Igk2gUilGELMMvIZcEIaRhi3YrxNXgvXyhlrT+ZYT3s+ylkoalmf",
+	"YBeCmquqSqqrRubv00HjmpXM7T4ZVy1mtG8msyU32GOg9iR4vgPBs92tqigMkSp52JHkJVlWVRsilbUR",
+	"vUADVT2HWgMIk93jyItW41bthmvEjZfY/W6K6YktnNjCQggvDlfrKJxAtTRWF9le0FmPrnSjl1NML+88",
+	"BGXZoE2OG6rZqKVSblq9sauiua8CDjgempJ+gUC3tsb2VcJx4rMnPnvk3vZ66lRexFGP2W6qMh068rq3",
+	"LJSm2OeB4qLPwT0CDS99wkJCjycB5cRfj4i/upjqZtx1MQK664X7npmwi3oucOCdA59yUh3sfAWuT3dc",
+	"ERFsyrTBYrpNo5vlsc137x9aQBORIPccy3Rwk1HrLPxvk7K4VfFDH5asGbNcSWzv3n/EXxxJh/6P797f",
+	"e2hFTlaFUwwVCVUJcVdfDAuAwAVafeFgr7KU6f2hhWHTEYdWPFByTHp9qkGI9CLsiAmfVuAWLz7itlFf",
+	"hybE8GxvIlMez4Kpa7/lSrc/i4C9lQ9bgMgK1WTwIntxFE14bBCiDGTBinjIu/cHDYLgmuE3VLNUUtBm",
+	"U+BUncvzqDWlSnQnTMXwvl/sJ4wPR5hoMuLDEegMqZy2OuftJ1FrzBJuecEF3GXDjR2n9fHde2JlamsT",
+	"kjhM62x7It9nhxMg+RXNTbYk+jUy+pGzX6tEtSVwfKQw2vUcoUZkTNUtS0hPy0zFrOe/iYrSbEo1vsgK",
+	"GDJjJf2rh8xgGhSS3W6MPycdRBunKbyHas20Hrt35PfWISYrmQL2sWWWvkPW3HNY4OAfQ4hrnU2s8mQF",
+	"C/wOI8bdYt/zjV4wSalYM7tvUYsaQ+PR2IMBp1zcdsdcZMY+YkkdGPbl+bmlaSq6t4xNugmd6Vbn2XlI",
+	"DC98+vjcTp4qtJgVF6Y75SKR0/y1T+3LRnKquyjafXMyuwpsvwZb1kW864FMUzntWmMGVz2SadId069h",
+	"QMuatPEKKgBkjyd2PY8Xvhlz4X5kzQ/F5ISJrrWWueiOpTAjN7lMJLILvj7/7dzalnnok514aH7YkNHl",
+	"DsNqGzmIxCATgERO026cma4cDLqJHFMOtlRU9nXK7gAE/XErao3p3wHCuyuksbp8foA6VowJLoZdO0fM",
+	"heo8LX6OE3XfPAau7HV3tzL3nZUkMk2Ygr+7Vp/B3QTQcP/q+Y1JuKZ9ngIfuzqPWgM65ukMdr0bj3ia",
+	"KCbwiO2u0LTr0caZvdBXYUS0K/FJkMbduywVTIWX28lNRjPNY5p2J9QqmHYqE8WGgkIWsp0p1bH9HIWR",
+	"Q9jOTfn8vtHYagUpS4asO5IZCorQOb7VuYpawpqhaatz9YvfgVbn8gq4fcytxVL6w8vCLx8/fpr/9OfL",
+	"b1ELeqTNugMaG6t+XhYw5v21/ubzilUQRH2qedx1bMBdLIdfz0UXUkeAicD/ujIDrX2QpWnxNy1B8X5x",
+	"w50aqJgDog+0gwpG17Xggw32rSw7F/YEilPrOjdVF8nerlwbaZci48zRwC+wHq5vcyIqMl+/hfa3VGs+",
+	"DJtqScIagl3P/ouPBo7idu1nZJb+fL85Mi0b6eLpL4tDPa4aCp5dHMvensJgcGCeFZQN+PNl7fHso4vD",
+	"OTeLH+5n0DdQwEI6OyoetRW29yAOX4tfrcpdpkH94dpueLX8aJwYVZYQhOlAs4elFSfevP2zTouqHaD3",
+	"6aUjmoP8OEdIqULUhCpU4ra8ODt/UigCq+1KPL9q5V0rLqKTlnXSsk5a1knLOmlZJy3rO9KyFhscLfnJ",
+	"SuNRSzJ1m2h/uXvr04h5LeFh6GX37qHeNZvqFY1H4CMOHfZQqzROLcZEz5BmBR/bxwtJVtByk5t5T1dJ",
+	"3TQTq5zRdbvJuTyqbRzUTSdPLZIH+VGzWIqE2OvBxfCn1mahlkbzpnaiu6OM6lb6iV+MqBgyQkngW9u5",
+	"hCF1xt/gg3a+zhRhM6Y7ZDqS7I4pMlXSMCLRlMLAk+vD4ucLkANXl5c/tckfvhmwNw3tSYIVoFliSdNK",
+	"Vk2sco6NbpDD2v/PANXws7AaMEtIJhKmyvMphcR5uD6VLrnAzWzMCBdGutGpyfMox9JKsQJ3KAtC+TXt",
+	"ROUHaBh5MjhPBufJ4DwZnCeD82RwngzODQzOkEx+cIvz9TGGAYJOuqD4vofaO1S6cn1rRwU44YNBdZ8m",
+	"q1raJ5jyOU90aJm/mUt5mi4EVSJyR9OMkf4M/7MAf71JbMAOXqoXVnoOoH+7HE+owuLAimw9t47WhjCO",
+	"O2qMYLq4lOkBgCVZ9tRnA2lVNSvPJ5IL+KL1yEv8RyjuN+ic9/Hd+5f2XCt8LHiiTMRM31tG3wt3JGYq",
+	"0enAD+ohWUUbVho8osnfM22Cgtp4SuG7zGieYP+1TJiOTwaGRGR0vFibbiAzkbTJH5QbDY8Arp2zCVzi",
+	"kaUpy0GpvvXPtMEJ0+NCZ4OB3WtQ8mR822vn7hkHLs8lQC+g9EQE+erentb8G2QKzD+rACA2fpiBlQI6",
+	"IpRkghtP4bEUIQlaKqLlmEE3VSgjTkgiGWLfs69cm+tKWIgV+Yt2ZTfhwA6ay5hy4Qi82Jzf2iCQN2zY",
+	"uCZi5iX0uk9dIl7tHz2BH5naz1uZ+4+MCoMN9B8XCxyeU+zecHkFeyKkYQuf1mZI8yd0gHaexQqKunvz",
+	"cw6sR4u3Kz/jvtU7F7bPq8mtiw2G+uVoL8dEam58vcnCUp2AzDen6y+6pf9WpzXhLGZwecbyrmhhel9H",
+	"6+blv5/hMZ2fn6+r4DmvUcETtExHwizZY9WivdYvnd1QJm3xoj/shF27xnJPLCqkfZpSETOirHVdEOmw",
+	"OWvUUBC17gXVhTTPZySV2KkbAhNt0qN3lKe0nzJIgpeCjKBnNtOaKKaZumNWanIzIj2qu3LQQyXVilT/",
+	"MPgpreKKwu7aN/kGgSNTwNrGd8HOQhtr0SavxhMzQwTDYhesAGfI7PcwK8vPmoIxtBv13O/TqfXVrq2v",
+	"VtT4WC5cMbRn0JvYDCtGwvLC8qGKrL2h4VJpKgczO4+DMSQIChq3kUhXVfaXpcpqRMEzw8e1oA0/juSU",
+	"AM15RmSpV1aMCg/OjRpYpfNSuwH7UqaMimaBDD3PanVav5xvoBzQo1UOpOhaXmqVnfNzzOAD3gtStrUj",
+	"6l+B5917YRoIvcq4fz/nxIvSbk/ZlyAoY6qSFeWmwihnr0mVMAUhfj5mEYbdHVASC/IaHBCEm4j02ZAL",
+	"YUXf0kPomnClZcNV4qwgxMiNADaK8nXevgOj0Nq5QLJ2RVWoTXbJL6hK7kXcLTtJasmB7VuCrJML2FSu",
+	"zwXs0fciJX7F8sdcOhApdoO/rS0onvubvFY01YK8rRq3waaaSIKBt3oLqq6V6+MZ3U3M3brPPttKJHHB",
+	"uptYxPcjw3Y0OAs2MR6UuxKKxYxPTHeSqXhE9RbgOaXyE1ilZdZ2hRt6YICdrhCjAaEVnrtXkQopI/YR",
+	"GBx6baEQCcBcnhfa7zigd1k7wivR9ymHE64nUrucjMY9wydf71pf70t3AEfi6X0AXl1wwTEzkgng2SgQ",
+	"flNuBNPaWm9t8lprmQ1ktiFL8Ufx8Fy6SX6JTg7deYduYWtqO3Jfvv54cuQ+UEcuEjGI/6GUid7Gi1tI",
+	"n6kwUH/DJRIp0lmHAM2BTzfcKHCoWg0ht0P9W5v0o74MMz11g9lfNxgwtIDVlg/uvtqCPv9if1k1bLiG",
+	"811oNu8zU+Q6VlFjaO//ncX2v19Oxm6jxm7TMp4LPYGTwsaWRf0mKADOQCtkXrf+7cPbIMQuLpsUYuEK",
+	"6cxuCYz2lg+ZIp/YV8NTtgX635TO+jxNu2H6fzw/++WXiyb8rp7WjsfxCpBgSYF136vF58fdG0b9nAKy",
+	"rwaH90NN1do0+keCPn355LtQqMHbDjGPqxXq9dVqzxCq2X2aLmvZJ3ffn8Pd9+X7E0SN2V++RPFoErVX",
+	"ezNpkFS+97AuM3galWJNZb7Oy7pH6IA8ZIHk81moOHS98oMjEqTrSBKqb1myWLno83mmlBu9VKHcG8hM",
+	"ddmM6V5U6j2tj1XutmhRhj8ItHKX1PmRMeG9v9pIxTalXVdddK/9mufEH4tLW8BfXC4/U6/X/eV50iqU",
+	"TVVu1FbOx1RqfXI8Ljke7bZ0Ezq2lsUa3+NJKzpSreis+jy314d+f9ewdzm4d2pzg7hUizqUQ/ooMRtA",
+	"KfIKw4JedIMfYxav1KagI+3kbkYtBR1zB1RS3ubJw3g32mTvekt9DQW350EqKHP9/SE6AaAVWBm1oZby",
+	"AbbhkGrKSVU4gKqwV0FSCFO62MBJKNQWCkiQO4oCe4X16hrmQtnxLWMTDckpt2zSaFzxNczjYRVnyITt",
+	"uyxDJgwKMvDf3as04LitCZZp7NooMdwoNcOEYwqLqSw88OAD+VSXcv5XRDRjathQwgvL3l74eun9bl1R",
+	"6ytshr038KmMb7vAhsOPG606cJ0PMEE5poamcpihwMLWX/2Uiltm9wuYnH09PhxYVOtJcjE4jy9p/xmD",
+	"qs8w006rz5IEl7X8ugYF4kW+x8/DAB5/z8ONQCctpviAY9gWOL7DaJn33LYKKNMfJ/b+22UZRePbLsKd",
+	"hIqQOdGCfyJhz8cxFj34Wxg7u4XsLPs5snAddxyxwVBdlf7dCze7i0zN0Ftwt2IlgrxjKm++I5iZSnX7",
+	"A5Az/or8aH9GLFGSnhhwoMhelLtv3Vn91AlwF0IaoilPiA/2UY2BP6w8tDo5R9EDU+C6IIZ+AF4aWWvo",
+	"s0A2HJGeveD2X09ePbCWevZq9ZCtMZZYg+EF1SMHywZH0AbroecaLnYhu1L3CpAbdm0ujzYs+QedT4ze",
+	"MjHXJNfLQvtLBH3DPE9EiIRuuGuSNF9jAcXhEjTnb8QcZ6pHxJvT3x6zIE98/EHw8Y2vzJ8v2/AmSTxf",
+	"3lrd32sehuNcu7ZXPdHrn4VeH1p0upL4DodM/QmKTjVDLUMbOtOdvKKbguE+gaofbtqoEulejlRN09QV",
+	"L42vCzmgAfQ2r0tBGzGA32IHWMsZvBt23t06KFV96nteHYD19gpR0zDWiILZHSo6tmT77MmmRWRoZ+yv",
+	"6/+Jbf7Z2ObxuStXAo83obo8UmygmB4dMGL1CTIYXAMDf9kisHXxrvn6QMPUHU3BFJ2OGMSz8M4hyA2N",
+	"b1kSOeO31LQe4XdjYmRCZ4vhrlUG8gI7rhvsgq1tgOceAFT8xP9O/O9I+d8nesvQkTYNMZVA45rO/Do2",
+	"Zos+pFgdxHmPWh4GKrBMPOVMNxm9+T1M4hTBWRHBqR2mcYr5AeI0fS4wzxby8zTaBWvwtiZUuSyxewUE",
+	"rorSIGu+uWiYKz/Jswp87qJb/xvKRchnvPfQhae9IwtfuPtjr5K9U/cTyLgBoAuPxkBxEuiAn1LFRhLI",
+	"yX8+pjP7LD4avq8VDihx+yOJIHW6hjMjmSbW5F7t6w9+xIP6+wtUs/aWb3dB78+//6A4wFZ7+Sd1fBcJ",
+	"us/FTvrSXr3gBZpu1KT5c97sB1fAtPaaHs5XHPwHPSFN1wHuFpqVGUn6zIEcgfS2Qkyj3bCVR6HgxN1e",
+	"0jXtyHW3+61UZrSTULs3Z+6fm/IfmJezETml3c05OEga+bGHiTL+0e5Aqt5P19jFBs8H8/YJNdDj9E8I",
+	"q/Y7ZpofMmMn0wxO1zDlG0vO5b4/EKi1khz1TRmK1g8PUu1UqvBQShVOiGr7laIf2EQqQyhxJLGF7DRr",
+	"ahoceyRGDiEo1yF9q8hFLjgXkUQKqSIyVFSYiMRQcycSIqeCqTa5gZ4aAvoNu75kzbrTHxy+GiB43AHl",
+	"7NmjXhipFbWKA9f3r9sLElzb99K0AkYE3yDcsAI4PNckoVUlEfiw7roud5UgY3sG0wZLsvX87OefIfaJ",
+	"SiUdy8y+qHXVfhICqrEl4Fd//QCR01o15gLk2asXv71rRWG9nv/+fHb+9OzxeStqASX6ZOS3rz447r6J",
+	"HHy6qRy8siRqKV6P+KTVaeFtLd64BSFxAOf/saGMpfLeAcbskHv25u0OK3Yioj0R0ab08l04GLHTxPHh",
+	"HxXU8apOK3dMzYj93Szytn3IXb3GLmRg1P+TKUmmTECHsCa1qzcFBKkThO1eIWxP/cB2HKdQ2l02WBGh",
+	"p6ER4dHy0dxXG9XmeobQhWdPQL97B/o9gTZ9D1CWu1kFXsIdWec3K+pTlgyZumcDIWgle7US/K7fCwLx",
+	"icwfOplvRdHfRwEdaP/Hbb/4QhN7YIfEb30vtcHSDjmBaAnztlPKxS1LiJHIm6Rg19D5i9xyY7gY+rI+",
+	"bqyFhL5Hf5sh4GoP1PV69u2dFXjeWUKodu73iFDiO9oQNL/yjuX2NW6LEtKvidiWd97ymSjOrIN14RKM",
+	"okIPsC8mJbHMhIlcliWOR1OAf4DP7NtNvgKcTk2c2jzS69HRQAGFQHFlkLq8bgbGXRQEhwsHB+i3V8Iw",
+	"ZS/KlMdsY8w33OyHF03112QTSP3vO6a6IL7C9pyAYh8kUKzvGQ1sR9eeBiu/A9uDy3549bc9BdoPDhP7",
+	"3UTZKwEE4fKs0sjWKkwoG6vdvZ+szUe18QADWOtmRkpmwxGZjng8IgmdoRtYyluEK3BytkGn73s3z4fl",
+	"8nX7tP+gej5QK2oVhi3z9zboz4Jj3ghEukl1oW83BpHpf2V9lVEkgXzxfoTLs8tfDuHHwUt7ZAFelxo+",
+	"CQR1D3VdzknMBJE5xHOedeqBSSwjkcqnVlgb4wVOFjmLNnTmpt8hk8wQppRUmig+HLleI7l9EertQ30X",
+	"sqkcvg6qeV0EC/kimA3BTCCuhMyl2wdgle6UcmugWZLmKSv2OwEmSQ0xfMwQwnopTbc0DdWOV7gxBzU8",
+	"6lPUNsSwT0vku+ZGW+z1n1EnAoZR0Ea8pkJdkta2CtJePc+B6nf0O58IYD0BPLhUkTl5fZROV+dL30+x",
+	"CzpQqfPv+bQjK8BZm7yi8Qh6i5ExIt6SVJprgunmifuNg1pw5XBW8kM9COHCBATZG3yLHATQ3EKup4ZK",
+	"E/TiBp3iOyyB+RC6WB5O+1jZbTP3BNZOv1tIrbsfl998U8yFPpiL4Du1/C0r+hVWB7Sa6UzobsUDciGf",
+	"OraeOraeXM6njq2H69j6vdd3gRKG6tU2NpViEBJekWRs9ToBbh3MLy5A4cJPQZlj07yrQeBAbdJLFB+Y",
+	"HrQz0AjXlvDBgCnd8b6nyPUDcK0LCGwbMZIMuGjUbf3Br/Rh+a1zDr5veLUNOuI0WRCF96nVubq4rDaC",
+	"zy8K8sreKaxRrcu+B60GXMjuAh1hJiCQZzojEyXl4L5LhhRLGd0bvkLR9BtwpQ0ZWgtLZgb/jJDv5DWB",
+	"I3rHnAFmf4WWprM7iWKYp3NtzVO0VWdguIV8m1RidaqmMzIdzarRFyLScyNAxxRpujAfBwPa+44tUzju",
+	"g1qm943DMKe5uanHfMJhtq2/cBOPmMgVOq51xroAWCyAv2/GZWB/H2KakL8Yq8y4P1OSUOWNOGUKPdhM",
+	"oVVnukvmz+955s/jU+bPA7K/gOk597Y1VDLNSiLZKMMloSQYz5sZa9mEqTtuT+dMM61XolR/yrGNERw7",
+	"TZkiI5YmYGtJeUsmVBnCRbvcXMoH++jHelhGk13r/i0mN4o1l/x/a9d0+kMM0BljZnmB/VMbOhhU40Mb",
+	"HvMJbaBQ8SbVEm1yzPaOpUpYYi8vJHNUFZviKXTvJE/Y/AwCzTkI/CWc7AbTnaxiwRMgn7Vy4Dy+sAdT",
+	"IlQvzs6ffDr/JeeA/hznHri42lQxOmcFMEAuEn7HkwyExJiLzNjVPz2PFk6z5mLoZQtYENKoVDWF4Tm1",
+	"ItrICY9hoD+kuk0ltSf4GlprcDa1xkI84mmiGKSrlciMpR1rLEtriencu6Gdz6DU3C7MMJBvgYu/ACN4",
+	"Lzlbn0pYeZv4Vv8YEaWuVKRDLG2gf87IFIpJzIhxRXii8xwsbRQVQ6Y0FoPgb6xVLQfEXgVfIwLpU8Ya",
+	"l2OW14lQQfJb7TcDcyw0u2OKpqRwt3W7yqBcOvMDw/5tzlTWMox9MoFNqHkHQmzaFt12HmXM4IMTWw9a",
+	"vywwniovv1QJKo+LLKiEA22oR67PpxqAi94qldORJAnPUzeAzNul2VRltL1jUtVJ6B+f0I8aJeejBCle",
+	"oxd4oPJatHk4tPLnM+ypFu4Q+fHq/PFP2KNDihjgh60lgJr9WoDy69zDTcmAW+uyrxi9taqIylLWroIv",
+	"b0DoN41hHgj06slOCmujAOZ/JroqhwCXSrHY7FXuPbK3/YBF6Sup0vcSyKmyUAixpn3AEvXZFzRJe9GD",
+	"qsH+m+TJB3zHPjoMnFSTk2pyjCzUXvsm+Keh+rba4fxuwgSBR0gmAHawhwGIHtaoQmh9yrVr5TqW2pBM",
+	"DZlwQfyOsy7QzghuDu9tQPeFkinT1wVOiR3RxlTQIVOaaMYK7bed871NbmBiRAooSNNG8diwBBwehKPr",
+	"1zA6/kETmkrB2uQTrCOmSs0IT3AQw8dMR0RIMqCx2RigutTLDuM8LL96krH9e9VxkFbUOgv/2yQ1qQqP",
+	"b/l+dQjVmg+FR35hYwjVeBwUvEf+4rmChb5MZmTGDPnRio2fKtY25mKrjpE4P65hyIp3u69qIwfSwaAL",
+	"v6kaFIJVHEo6DbsmPTlh5SXSVQeJocZS8MsJ/CqRsB0J12OuNUvqH5sPjoDkKh/efVVzPywv6MJPSoZ8",
+	"mc1jiY/lKrzIjK2FEq8NnwiLpX2rwCEEp28+XDZynwk24DGnatYMWKXf5RjTN8rGdPrNgbqSLqy4jnZx",
+	"saq70/mzzmVIo0Am47+3KsWn840zYc77hW6PJlOCi2H34hd0efmO0YVlFL7YaEVAye44cklYDPg7mqsK",
+	"9xeX3lToxkqy+w7WgLZRXVk/dcXl2ILNMSCv76Dk/WJZA80Sbs7gNd4Q2EemJMx257pVEE/waRAUKMlK",
+	"HbB2lbtDrZ8ob8+UtwmRlRHYpxEDDfdYTJJqwnR+UjfZ/RLj7vW0Ock+QjXxgE6iTxI00oUUkchyt+lI",
+	"QuucEcAM2ks6l29ktV37YYf0Ms2sbd4hlrf3CpiBRS9TApqvIkFXW3A0eQAP+zIMBvms4qlUtwRYl1SY",
+	"Vi0N2GSocOvafircbce9HoRvyu1sLV5y/qS1EcnfwG7kyXUN+61O/H0v/H3DG1EQCJc7C4Rj9FOhUCj1",
+	"UP0bv2NOKliGpeWYWSN7WUJ8q8es7RRTZg4JNLsVZ63DGv3aHhJzdDAkL+xdEYZomQ1HhtAh5WIzTvgC",
+	"F8/35MHfmhMi0kuBGzw5uzyfc0lvBAaD/OA4+KsLuZSe3f3zX2fFbaRf/+nYqaMSVqlo12Sjjk09NC56",
+	"GbgoJXh/6/JW98aHxFoDgVobsM+VGRFLGrBRUyXFcDMG+xJ3gKYn/nq//LXy+A7AY4OP/sRoVzNaRy1B",
+	"dR1RQwRjiQ6gmuVex1X8945rvgKK4S2bMm0IVYrf0dTXQ4eIq1RmMd56DWkjRAqmiRTpzIV1QnQ2dKY3",
+	"IzZ2zQuM4nTIyEBmIsGuBDQhMDPSn+F/GoJl+Bsu92GVFsHu3wceQz5QK2oVhq0fPcPrNB/gqx/EW5lN",
+	"Y9/8EX+zZnQfXLrfkNbC4IrpOGOE3VXH8/CRLjzSYA+4KYX4WizHgLNbtQE0jpnW3bFMNgjuOs5R/O3q",
+	"xn6KS2ByFbVl7utun24SUlUsZjBWd/4FZRVneIkRZBibNc+na1iekVLDqorPPBWs7lpXq/itzlQYVa5U",
+	"c9VkVjWy22tYtHjwnRZNp3Smu85LVeAX88L7aef8iRPe/pnl8uFK9ehp5+LS/ZqlfMj7PMXSaPwLUhOs",
+	"SI4RC/Ci8Bfydjpk3aGS2cRSkxjFqnvxS/fJMysEgEFo+JFmX+3AoB7XVHCeWgVn/gZ2WiM+HBXVGwcX",
+	"bU8FpNzqFVYqQIVnmoqhAke97yAqcsnqKOqdF9Beh/ngab356GmVGfhuAKbckGvM+8RrAkEOOSATJiep",
+	"64g0B0iFJSqIfDJjpkN68zKmZ1/Qyy9nr01eGysiRRKgWP6RsYwRaiA7PrLaz7SgILlcIj810LyuSQ+/",
+	"7UEIpM9QKbAqbWBt7c/iZnlB2KypKKdwMZrQsbSSw+jijwD0BqMtov1ZFIPH/oUOWr3wI/v8Au5L/iy8",
+	"zGUXkx977n9d+3Hvp8gtFcqQuHZapSKQVu/BbHIIGY/p5Vmpg4rVPoGKC1jPZEShZYY9K9JjX70cQcPI",
+	"6bLTkZNeTu0lMRUQb6LckB97CDNquqDc9GAGdln2zT9dfxahREEwDmA6UpG+NCO8O7B2O364B3CL4Mwi",
+	"LHKsAuiJ8vPPjywiig2YUtjfS6ohFVwDH7cTc4pyNb4O8ICDVkCulSg09V+yrxOWpmAo1pE1/nEU3Z3W",
+	"y//rptWAcEBqg1VUiSN4IXCviWJDQYVBI2wDvrxHMJ797fiepPuag7x/mQ9E1Q2n/CVqyT6ifHXLjr5p",
+	"JcE/U9f7dLm5YrHRXa0okgWo7odcJOt0lZUomFR4KVGts/QzkVjSA+pd64t5BDpApUfmj5HE3iIVie0g",
+	"XKbcjLggNNhf8CzaFrk7p00+WcHlH4nlmGkU80WlQ9MppsWHL4L5BRrHLWgagznN5Ho+810wlgBGpxfH",
+	"WOovJHh6mGqTP0azEIf1KhG6OsyIuU+qPENWF6lwDdV0CP0H7PjxO4WOyK4upLhbTXhEE39fME0dWnBa",
+	"fQk74JAfAaClKnvdcbTVCezNWbFwb2qJwpM5e5/mbORf39UsliKxS7l8et6AmQsUfkS2bsBR/YdjPfdg",
+	"7q6XPHvqcuONjN2o96S2ntTWvautViG6c9f1KMKB63gIDdPdPwfZFQ6i6Psiik1SCqjuoYBy3CY3Trn7",
+	"u+RCL3qnpIhZSRKxcw6Vpg3nI3pv15JXL9fgCR0YyDGmVm1JUzllCTRgpwTl0YLnZV7jBD8ME3FVal0J",
+	"b8TbvaUPpmlACqk4EyaYXCGmgPwoaoGLqoRHplQMM/CItEa09W1T93Oj+BUncXESF/cpLo4xgWSV1yKH",
+	"N1khNb7VUxQf0WSMVtRRZOsZL7kL9SGUmyWp4KttnbHqgiddz316P0XufcWclELcAuDsHdWSHwGF3/9p",
+	"f+uquQuO/FDey4KckWres19fYsCe7ygw7jdjsBpW+mnnCnO6NqPDN3JvpSkrZYbdebNyHSfBciDB4s/m",
+	"JFkOJ1msGh88uFzkvZlWeDjqShqeMGH4YHZAYeMNEzmAukgnDKbgjNchCaDP0IkOqZnOJ77waMEC0Rys",
+	"BVN0whvoZMqFc8EvRvvb5LVYNIsKg/j4fXEYsJgWZaSLJM/H7UuC9fi0s7CiTeL3ebC6PIK/nEWfm3OU",
+	"AB/4QTsBKwXr4rD4Xg88DAg6fnh3SbiV4fUFqr9aD0qmbpfYvhlTeu1p7nsxzhqvOz3J3pNRdwyi9yP0",
+	"DZMkpuMd5WzK6N0hq1hvwP/WZ1wMQ69vMKk8Jx/RO/udvXNOsJXKqxHVhImEgbhZ5R5caaZF/jOcEOCe",
+	"JIRjqtmW9hvs8Hdiv4W2QCf7bb/2m73JK7syff9SJmUDcxIxBxMxrhsAmDXByPNnsr28gZDJmcyO0YtY",
+	"S4bUcSaG4mAhDcuTmlytsH11D4rnetFiDtNcNu+8tHJtU6Cbe33pA/sNl/JdZh4YmsMnemvPRwabWAqa",
+	"kpHUE24g+S7Uto5ZwmOadhkYmiKebSigPthdsht0CktVS5+C0Hz40kdmJpZj1q171fzzK67cepGGefv2",
+	"wLKTaDug9cREkss0CefuOzPbS8PjHY2qvF7gQBLug8+0AJciFb7GcC7E5dyQ9sH5WiRMhNC+UnvRIWlP",
+	"OpXyliUkmyBOy77tsh3ML1zxg7K/NikyiVqT0UwDJ5pQDglAjqW9BZiAKTUO45ySeES52lAyfsKrfJKL",
+	"J8/eSTbdo9mFZLebFMqUOKNTesgY2ltXiqmJnQ1LiJ0PyYRmTHS8NHJVKFxpg80f0WIKEhpRR+fqWsCw",
+	"cpWbtADaZEUIowmU2QIwc5oQqkkPy0ZwDl07h161yNo9mWTe/kMs0zD9ECQDWzAYglTP55mAXNW+JKcs",
+	"y2Q7g9DuAVDLjb0ZD8sg/B3Ke60iIKfiGk83t661jDn0CQUNjnBdtBBlZjRPWHdMBSAmbCgFMyVgv05y",
+	"8M9pH25+85YMxsUbuF4aF9jVSSIfTCJb2s9lkT+M7cXygVvBvTYEIlK6CD4hEoBKyAEKCo8UE0+uy3Ja",
+	"5MAeqDaQq1KVql+/pVyJzLIveFAWXHkfOdckmwg+HBmiR3xgjqa13MkYOzpjDBjFsfD9CKbT3cfF/l4E",
+	"heuCh0bEmCbgVWNKAfblKoExomLIqgEZbzTpVQkW99teROQdU1BY5R7DyF2hz51iNB65FmNwWMxMpbr9",
+	"AWADScIVi41UM7BEBlTZf8yIfRb48x+0/4HrVDamMyjNL6A0ekhC49riCCksk784Jz38psu+TsBICu3P",
+	"TOigI4lMk6qS/bc49Au3U9uX7S9UpxVKjHsBmM1uIlp514T2NROmk6e2yjRh2hDc9zD9WzapQvxzBcxF",
+	"ahjTr78zMTSjVufi/Py8Bo5cT8hpr0OEdAPrCIE2Yb646Q6rgccjYqRz4ZJKKETIQy0FhLTEVhv70c3G",
+	"bZ0GZQEAY3VENLMnACmyADQxphrYthM5/7UANQttwb4AX09BzgB6QCWKIuLVFhfADRvrhe19ury5kf3+",
+	"NT77JP+aKkUxamhmAF87kGpcjcdg12p/WWedHq2pbWXsxGBnujrLhAHWrvHifNdFNogVWNEytX1x+fjq",
+	"yVOAUfbMq76kwtf/61vUGkpR2DL7il8unjQJYHx+lWMpFt7UdsKyKBIf230bUaszqXxSc6AFrf/zcpi9",
+	"+Xj1+O3L19m7l68ufv/7q8dv/x5fvnl5M33z8qa+kETOd99oBo7jnzkyLy1J/hU5DXCiOW5gTYU0iJli",
+	"I1jHxaFW2X89j5Tj8EmqZeKrO6ZmxD7jR/PSiQsQLFToKVMAp2epaQWW8DV57JPlPaYyLiQp76j6Ikxu",
+	"SQyVsAp4MoenpSpM2M62Az2LIiezIxK7Hgj/+3/+P1WwKXLC4yppUsLuGiRueyq61bmab9eouL7tpuyO",
+	"ARoSN8BXXlArC7i+JeEbmDf+pkhFrWf0Ij6/6rOff05Q594e9sOfTBWZ3KQp8SdX0CZf4Fac/R6qmldr",
+	"lu758Pi3aCOQq78B3ax+Fp5pXHkNZFWNxQlkLBMW9ikQbf7hlyUyffQv+081jsinOXXTPhshd5gvVPEQ",
+	"IwW6tn/TMduERocskOjmiiLts1Q3IBEtPXOGY/ap5mDPMQW1KlYIoiXt/AvwUWqHhgBQ/lkQahPFx0xJ",
+	"mNiAf/VWfw4SPJkoaU30gLDtKfHGfUPyb6oo8clFfDk4p8/Y4/5Va2Oiq4LWcOdworcKLI9AbVXEtjF4",
+	"hxv1rb0aAQIo5eIW6FTcVtPp+6yf8hjzQuyTHuhUWbu+DTTom1vb3V0yMUdUXwNFozkIrygag5jYDwhi",
+	"Y3rLljv4UWNoPBpbEUjFjIzBBrMGpPcmQjoJGpEhVCgWfzql6HN0SSdGE0e4JGEpM1iI9tTH5axIzidp",
+	"kBEtsxW0qG7CKL9zsXkLlw+WZ9VyRg42ePStFKyIDFKbcU2Sgf2oBFW8zwUq0Et2YItmCZeP/n+b/5CP",
+	"6ZDhDwOnxK4kM7Ng56x/XSmv8cucYzc3YHWdfQhOlkWlYEpnumQOywvwjOsl1xOpuYdNKX1fL7+PPYwI",
+	"EwqibM0Ym7m2Ls+fHuPx7nyQOVHCsYUOIuWCBEmlBDaTxyN8FfgRV+68ncfVxeJuGvbVPJqklIv5ZdVZ",
+	"RNBmdOam0YR5NidC3k2Yqxp2zDZlNNEEWgV4WZJzrIr+t/YzbRSj4yq0qBKhTrWZM2bs6D9o8tcPv3u7",
+	"ZULNKDdbUuSW80GLCivmsswl5uXYmK3UMoOzksYOaRtkBIoproiRt0wQCvmN3uwCvw38r01+RQvx5v1r",
+	"EqccIJ+s/LCriOaT8+2LdSwnTJeqoG/Yzuh3bEy51Qgp15r+H/ZVXLX997VjExfneWOoTEObiQJ808D+",
+	"jR1/9YhP8Lydi8YpqTf/tqXbxv3E3QAMYJKEEaOo0NyQmyFN2D9dwyi4q1YltUYCU/aq4u7C5+jSRjXK",
+	"zrfwv4Ir3o1089//S2tK3shMa2qvIFoeXT/Ml/yjMMSXqCUF6xo+xnVrf0OLZ1579RfzfqK6qvQbVinY",
+	"4FofSxDE7/+CQvvHSBI6Jq///wXu85EPxRkXTo0thYizeipQk7+W7XUh4gJ4ACUDztKE9BWjt4Ael6Ul",
+	"yhu6796ww0OuFWiPbpCL+4Y1DJu2y408xsDcPCcogJRgoEYK5gJdTjCU3lEnY+CtjxS7k7eYxF+eY//r",
+	"C/Lz+fmzNnklErSTNNOW5nO7SLGBYnrkxE6fpVIMrXxuk5vcDYlfcu18liwhl+fnxEiJTsteJnQ2mUhl",
+	"oAvQLRNdKxx73puJkXt8yzXJNMNoIaxB26XJzPTaJYVhdnmf7K9ade/217PpdHpmdbqzTKVMWE6ZLFxw",
+	"mEer05pq1UU3Zj7n7ogLBJ2GbcHV1CeCD+zOAb87J8kG5LCUBOOsvTuaciw4F5LY42FAlVf4q9XX8t1N",
+	"ZkavIMDbtGbn+lUv3B8a35bdW6vBDTOqElZQ6Uod63iz3RGtuthPf7561iY91IG6sWIADUJT7UK3WCsz",
+	"04aNdeTCjhMl78CMH2uW3jFrU5HfPn16T55TzWPoiTILr+RJzzL9z8J/oFmsmOn5Mo++TGbXpAcCGtvc",
+	"CKqUnAZlbkYsrZChogKAAXpzlwqnqQ0dDDqE0Xg0v5Wfhd0b7Vru+Ig40h/pW5VTu6DCV9MmNx4L1BIX",
+	"WyD2iPRZTO030DQW1WEzlfZhpRHaxow4G7Q/C7grGrq/II66HBC/2x0kdi7gRnYdQfai/CNYavED3Jxo",
+	"nkPAU8ghos+ilwl75FLxf7Kki1vduyZX5xf5a9yn1R1jmmcS4RLU0qcuz6H9auGaAH/Rjr/kK7YzXrqx",
+	"LadJgk2ijGCq4yOyeoPWtXYPNmc7jUhh3P8K1TDw0C1Y1hX2kanxkxewrXvidczar8Zdsl24W0FXXxc6",
+	"nC+0ngshbtp3tDRK+G5uLg+q+ag1o/bcddQ5ws7cv4VEwKh1Vvjry0ZdMO2jWBGR732rOrWifpOMOSMQ",
+	"nqyaB42NldyQ3ZTOCBf+AwHexfKmnPaJ++qD4UZzhASqMBDh21cfyjMy5/I4NmhIDUawt/2V5FpTYUjy",
+	"wyvwY+SOQDGU5cmISwM31QSxSJr3nVExx6Kqw7BygXt4pjjPVcCorkC4KFQ12UMITfM2t53xTrybp6nD",
+	"NY9bvLLeS2bfQGOz7CereQe3uj5Nt2zbfAal9nmSPOwuXPNUUmrX3ySJFc8LrL6KTsoUhN1bn5T5fRfo",
+	"ZNek/O+BWUcNXWur7S6c91G4ntbzdAz1176tG7PXlS04lstcFwXCmoIc0sN72COQ40gUM1yB7lflaN1N",
+	"WDTtcg1xlDjOGE8XJcSWesMBvLFr+f4R+mVrsHLnot2Ymztr/hEkdXApztxtqTb9Pni73yWheJxmbkaJ",
+	"YlMXI3RJmI2YgS/d3D74qT0oSzCXMHu2B3c3AGMpBlyNMeUHbC85YWKV3RV+cT+m104my8I1um+rZdlv",
+	"Vma0BPjyOd/KlGpC9S1LiJEu/6pA2u/xzctEnQ9VHe63JAzp0g63ayk+D1fASGzoBE5e+xNIIwNIIi7a",
+	"5K0kU6kSQvtW6OVo5x1ISrPXPdRvNMEQ3IIDJ3pYDOFsLUfo+arGHplkRhMPj8Y9wsc9MI05DTVqnc39",
+	"VWijehb+X5vNhGuJcQquIa+WVU3d59zWbsaKb/dpvFWzCOUE9VrCbjGB8NO1fWA1RklIwmiScsEgRXNC",
+	"tXY4zqFODWJGVcxY3jGVZGu8YFVHgqjR5MeezExfZiLpFQr2MHfkpzCVQPrkxx4X+HhVj1osikRlZPn+",
+	"+dHgx/i/L/usv6CxZTkpS4asm2RsoXD3McAD+6LrbdJ1MHLiirwxarOiRruARZxvU6e4KQPGkj6Nb7tT",
+	"CNF5M7Zu0AdM0mzcZ8pqbmc///r4L8/+4z/fWK6q+BAz8nCZq7OL5tOY5mzob1G4eL5+K1z8TgtbbAcQ",
+	"GZBXI0ZTM+qKzCjuGy5aEVS6P/4wHC5I4QVtq2NmqWu996VQ9K1xyMri7MJrg4l9uZs/dEEkHadysSjf",
+	"f9A5Ly7VJ6pco5/yQK/LbtfWHJ6OGMS0c5YBXc51sf8JJAkYbKEe+wsX84RpklKoJFvSQjRzKBogJtqk",
+	"V3CFnv2FzXrY4RwtSPLj1fn5T+0iJKJXM3yBWLFsGvvGQEd1txGFlPiazl2d9ccO/lYBzunK1M83MCIl",
+	"ik0YNUTTAbuGRP1M8H9kjBj21RRrX1tPBhfsZ/rk0vNXtDVzBruwG7UzRJ88iVpjLkIJbAXb3dbFXJb/",
+	"iEYhaKNW0/HzK2uReeFQHBig3ndaN0PFUP/te20S/yxcNjnwHOubh6OAti9cmVEX8II6rYtnz34BV5sd",
+	"IP+mO1Es5q6IZ8ao3d8BHfN05nMvX3KapjI09PR5kmMurGwpQF6s5X96xKy+i2wv52o0juV4LBPHz7Zl",
+	"PYdxpy9Mooz3/eaVhofsVV/LaGEHQqclQMV113Mji221Y/054udhLTwVMXN2I0tTYGZucGpfG1k1rTdR",
+	"7I6zae8am/VOqXIZOAMl/8kE6blb0GuTV5jpQxMuhpazModS4pKKEq7jVOpMMQJqlJpv2NUu1C751UA8",
+	"GTRXZK7Sztil3AVs2w6R0Aw40zSNiAppahHWKs0iMqA8zZTLNdJyzEhCZ9p1H7YHivZ9aUhh8X7uHlU4",
+	"6ZH3oEfCpYX9roQdcq/8y8//cXn25tl/vtyIFR+pKho1x3U/jXLny7H4s2swUSjrLMx7iXM20qMdgj4r",
+	"WfAj5LGbY82txI97N2FCuzpx4DhtcpNqSQpcBTJCERvRYbMKaQCftYAPx0WOuW51pfVxqOXOuLC+auX1",
+	"OLHh6GQiuTDjZVK92qbBkl8+ljm6Sra9haBqUO0xRqHWUi3u3hq6/baO3AIFNExzH42cOJpLZXzrtZbC",
+	"gGMXsGqSuMLLD0ZhJy3n5C07bhXlgTK7QBq7cTxnuDTN7v7AJCtGPE2ECo2EzlztBSItW93Ch6LRJoPy",
+	"jNzAAr/cLoyx0KAER5cAV1+SJun24qGpIwlL+R1TSwCtTwo8CXrmMIFgn9fEWC4HSBt2GC4ypgk1ZCTH",
+	"bHO95YW/Q/ecTPO9Erffz10pG5IjznxuTcMUfgMJAQNAg3FJaStzca4DQoyfEPHJPm3yAbzR4PExAYPO",
+	"wUQFgCmIVCNyVMhIKCNiWLa/FD7topmE5120mZCssiDjns6pFuUKQAjqbqJLBGiq5QF/2dhGWUhfqbb1",
+	"4WtCi3R3//QDO13ANnLYQdBjBPGDtiCohMUpF3uRlNT1EpmTgc0aA272D022ueYNv2ZpSjJheEpuJorP",
+	"dY4UshvTCY0h12FT2fXSHepJdDVCem47d5NcY6Y1XQWn/ZyZKXNCxwXfvHpZDN1GmK5kFb6U6ty4XsoA",
+	"q5Ht9cbP6ZT9uWv2Z3PpNH1gJ60/GImpCPqFD/UL8iljOqGz9gqz/uJ840qLJxAc5kmhHHlH1FPPBtwl",
+	"O970DU+ZRA7uzUFeJTjfp5QLyFe4Bq2RCiEN6XsM46QQagTKryqLmyfwgxbG1b7P296sw0TnFyZRdrX/",
+	"UNwYLIK/15ttx2XzeRxbCCwhzVkwwvflSdm7hjigPH1o6mFQApFIuglPukKaLrW3KdmcTt5K8zIc5Ekn",
+	"bMYcS6UuaoThKhbcgFsQXQHcqTlqe573LfYOyhHVpM+GmWiW2nD6y4khD4vsfpOZZglhqWagX25OcR/w",
+	"GE+01gitfaK3jKC/Pae3EMMfFXLgNiU3bahqPBFh4NHPJgbLvlz34rmCneZoDtZwCoWeQqGnUOj3w/Ke",
+	"s6HLDd1el7BsB+unGuVvTfIuP8UT+zqxrxP7+n7Y1/vMzClBedY6MjWvES30F1nibPYYuDY81o/irL/C",
+	"ef6H1QZjKkifYQwV2kW6E2EJSaihkUfJmUu4nyg54CkrdllEoPYs4UzEkBr6eM66w64j5T24YJJNVebX",
+	"73WT9dnvFb1ubtKU4N41fAns2ayACovdVgTcxHCU1cf76F/2n+oajZd8zIQ9UR2OEmLxvitNRMaM2lPV",
+	"kT97+5EZyUSmcjjLIVU3vABXy8GVPitv8ZT1d0fYD51X/yuPFULQxy2qvYQ6Fxo3Dbk2KuCzJWHDQqc0",
+	"4GlfHR925dX4gQPjp8Yo3s+geNwh8NvzO29FLSsCrGh61gLhmTKqg137xT6Nm18ca3FGXCR24dCF8MOr",
+	"f+u+ffWHZa+Cm+DvauG7wqlZfoJ9kH0/37EUZmT1D9dXNKDu5t2/21BSDycLG+4O0x6SFTFijHydjftU",
+	"DWU3oTPd6jw+hwaV3eK2XUFFXzdmadrqPMn/6I65kHZrLs4LHyqmjeIxiFf7xcIm5f2v/IryGW8HTgX3",
+	"rQqdH767L6r3faOyPvtBk4QNuOALgDlzPGDj/lFZn72wlyqUF1Swj0euL+eKbhxQ1AXhHvsL7FGMbCEw",
+	"GOpTga4JQ2RW0HTDEw5BWRprz0OLAX2rQ90tpEF7BvJZfBYfDR0MoAQMwx+KAULIgA8txQTm43okz1/t",
+	"kUwT0st3vheFrpKAJJ2DNtM0vcbVfRZeZFEx68tkBujOKRsYIjPTJh8RI9v+KCcIbMLspLvG2bpiNkP7",
+	"Kbb3ZcALAbvaaW8ImB3TlImEKjJjVEWWrRoWgwcEiukgIyRNHc8eUzXkQnfAo4PZNYCCoFnKYqMDTMI4",
+	"ckgmGr8HiDDHlaLPwk4XUbTldC7a62bWJjeeWdjlIC3ihOx2O+q3X9o9iAgl/8ioMkzBRlBYiiutS9PP",
+	"ws3dvhDQstvkN54kTLgLNaJ3jAhJenc0zVgvCBtUJklPZxN77polvTZ5g4tAP5aQcETO5HOTx+XBFEYU",
+	"0bmFNCDpWAKXqmfVu559/8xeWMCJd/2xw81K5DXpvR6cvZWCoRnWc3Xmmjw+v2oTBP/uhBQCL+JyWsjP",
+	"AA9aJgz6qT2G54s0I5LwKKzLzzlsvQtKedK4rpKtAFcDxHD9WVxdXpKekbI7pmJWYM69iPSENF0pWHfC",
+	"FJdJLxT4QISRy8T1OrIHFEDQ3VWG3/qZ9VxrbTjk5YvRw7d17SzsLiOO+xjd6lQQwwSclC5DK3dqwUss",
+	"al7getDz59V4YmZ/s7fGW2Ul6q2SU7wFfQWw+4ndrP7smlBDxhIoCJgA3M9o7ibbqbVJD74pTZq4JsxO",
+	"AdvoWZ6GvaLX94IuiMp1DaEfr+4H/ctCO2jQCv6RMfe1k59r2mCjmgTrvCb/TkVG1Sz0gqLaIDmVbEBF",
+	"bojlQ63azVDssGV4ML9TP6mIcMxzSVw3Q2oYQFTVnRD00NpxOoVe4chqOKt73N5eX3vWm7X+3uqsi8tA",
+	"uXnt5KEVFXUX5MPjJesJTeKyjCetlSsqNjvfdUleCYA8T67Je0BCWlhbKa4S6NwV2BRX5+ugKVbfkyTX",
+	"UqANLtoMdbYYn1zTLH7N7jZ8X6DsOawHpsYI1EADlImTRDXXl9dRr1vl5fn9LjNQ9xarEiC/aLqI01Xe",
+	"6n/lui6bp/el6ziRkyzNgfC34AQLb1i76Kv7OMxerO9yfa0HfR/tR+DeSiTTpIcloh0SvqsSZcjNyhId",
+	"wQURtWJ9VwtxLp+GvVa9RWdGrwpVx5UCVzCoJ+d77hI/j1IN4hiduVcOGgcgDqBHHmpiVxeXdvF1f/ms",
+	"VfQbB13fuzPoKj8EmOrL3hI0vrxOiDooSCarlhRnYKT/88JhNByf62MCXZx9F5SSI/HRhQv3rB4VPO5P",
+	"zs4vz84vPp1f5oEOABXq2GVDuKrWbwo+lo2cLKC925/4yz/fL9itJUItT7OvEVyiCC/EZ/H21YfIHVd0",
+	"EV1dXEbznz2LovzKfBare8KWOXucvXcsIYI1fqJ8tvv3DQWXo17tFPJuZNILv+ih38KyziylAceMxyMn",
+	"fMZgkNlJZYYlRMjpRvGC1/nUGmR04HjNnat+dgGvv4LX4CL9XSaJ3T4RG5eqC85XLD0o/pJw4Sxte/O+",
+	"pvaQ6GAAnp//wUXyP+YcnCntM4TOhV583gkq2BQAMwtPDlT4XkDZXHbH0hTwBAgTbgb//f9iWGPZfRyo",
+	"vPWEXsTnyTN22f95UD+RKxzMqrBK4WLdb2yFF69NzQDLPPddQQcjro1Eq9mxcB0R9tUUnTyK3XHnGhJs",
+	"ai1YuBnXREhP2rmLEVO+nYcSXWjF2EoFdHFF4UpxFWtQAV9/fEceXzx9enZBaDoZ0bPHrfpG7Upx4J4v",
+	"UY1eFJ2gFcO5r+aUID62mtgltJgec4F/XjwrqERcGAZNIGukOrjynC/3HogsHE8V4XyChmZwZ+au5P1S",
+	"0NRnDwalYYUoKu9GOU8biba6MNCFc/+DmxFg2gQresrRBTVwiJmeEjowJXaH8J9JxtrkbdHH/1lYUyaC",
+	"pFQrYdrQjDUEtH08obClWMLsi4tHVPsaEsze6Xka7o5Yio5T14WDTXG6+rPoM80TdKfKNAHUejKVWZoA",
+	"Lp5dnOZimPpyDt0Jj+Lq0TONJY7gLC1MA/FE552wn4WbtPPaOwsPdoxrYiWq+8hpr65DKq6x6ONfcDSX",
+	"uWXd0RdO+5BlMpWWwWJ3nXLpXVCFtyDWTUpoGsxXzidQxineFurikwwimY3Ca64e/X2BMRQ06sPDZSJn",
+	"c5d3OfEGPiYUCXA79WA1UOYfAOMrEjKSU8IXuOi8BlDerApoFnOaUPJjZDWQainWZOGwds7b243S6ubw",
+	"xXlKBShH2xi4np115+z7ohG7K+VXiehJ8ZF7NQ1BNHNNUBmEIP1k7vQbsRiLMIXQEbnyvr+bD83nAUbM",
+	"FCK3jE0ClvZgcO0l1HQk09C7FW46lCHDzZZKN9K1468aWxecurjuq4vrq680Nr6RK00SxXRVrwjs51UJ",
+	"DX5VN+Ky0Ks1YfABxVSKndq1lo/nPOWud0eNJrVzbWf5fJ+iNTGz/XWMrdF0MDRc41rT5YacIzlm3S0S",
+	"tWs+e3EODhAxzOgQQ8v2bxnfWlXLxSW8o/y//5fWlLyRmdbU7jsyka6SKWTXfYlaUrCu4WNEg9fhBYtH",
+	"U7vJouZDobtcdK1JgTm+Wk+lgt4h99kF17K0+8YKAAFQbSwCgRQED3LdL3P9vluBsbdWt3iI0btGU8v7",
+	"LOPDVgl8ODLXBFrGE0rsQUN9hUcCAUOv98hlPvXaBCqoe8baH4qqWdcfV69YXQ+HSriwxmOMcCLjDFEP",
+	"BIlHUmrmHDJyKq690zLCrDP7Y8xIUjIbjqAPXmbAHuRaZwhfV+je6Jgj4fqzWGzpC3NyM4T2FlKSKaO3",
+	"lsnZ7yzp+aVyhOWFrqZrZG2ZVYeMwB7RQc25NbxmkQ9UEP7y+UI8/Y4JkqgZUdxSXWsj2joMWgKcx/fY",
+	"EhhZR3UrYJesCK6SDdlIUTut3xR4RhIJBARq51oKKjO2HPE02iP4JJ6PRjxHO9Lsa3MsQcZque2S0bcn",
+	"vqZ7HWOuLKra05HEXGGQ+joHGrByseNDJEGcBuwfV/3g5vtDwZiM4J001RJViM+iN3cpe+R//8//22cZ",
+	"o2t0rFl6x3SbfKK3XAwJndIZocFeBQ0E3Nrgy5a3iK4PVVZKzQg3NcR/sRw0NPcfU5FQiDAZRblwjtsx",
+	"15qLYUXhaImcx0u/nZxvupNzGV8gr7WW2UBmrQ1V3wM0cK6UzkdYe7hC4PqGzU3K3Ee5+d1wHfUrS1w0",
+	"TYlmGmKpmBEM9EqUFYaC9DODsRjgHgXs2NrsBFMWXLRJs3RQ6LmOZxunUkNQ6OISqK8MZdNvwW7kdpAa",
+	"bdRCnPw9qSH3q4b4GumLy+1rpL8X5oSAUcJ7AHZiSmpfTGkDzrLESOTECf0KNqIePhs5GTPHxUUe/9m4",
+	"yLsJBF9zN+KQzgFfbcNKNDNnuXtpvzoOaCMpHxhNKLEXErvWOn8lOCcX/ZK549ABn0Nbb3uHzrjYWRdC",
+	"brXGTVnJ0DQz7/3OPRCUu4Zdin75H+xenOyWrYj6IzOEknAw4Qo2QNdGmknDNP2rJTY5ZuBLsPSWSm1I",
+	"wgBXEpNDYwkV8yAu2mSJCTRmwGAZkC8y5oJkmq3WQDQzn959en9SPk7Kx8mE2ZRPAQ6nFOzMnocnvimU",
+	"tm3Pp7wTUK+MblDMFbMC2v72uonkmU9h5AeVQHPmO3olXSn23QGhMBQkzxT//lK/hNjqUm63q+ra869L",
+	"82ee7rk4sLCuAlu9atVjuHU5o+WiYaUI6teVg24sRZLFFThzS4NZAuhuwovvaMqTLmRh41t/hrc+bjBr",
+	"w9PSkWVuQOzCkznmEt5/SKhUi3qzFAXRaP70GYHzcngkIRlEY2QH8uad9iQF+0Fj6gaCchbtGHuPtI8F",
+	"D7ip6hTxKSe8w2VLrKK/lfRSebU3vrmHyYsIu/8ny434wGKw6ItioQEd4tG//H+7dfMl8rz00lyIAnns",
+	"2invJGKiBqjiAWUfbHG3t5ExUVmeYYitK6A0r3VNqBktK12YxDvP9TZM6l2T+LAkqkpSA8qkVoUhj3d4",
+	"e9HVdALA0vV/enZxefb4orWFAnWA+P9KKfTAwmxSKRabLSXLNwSHLq8n/mTNGPzaskhlj/oR3CH3/sUf",
+	"/AbY0pG129DxPWaGWpujTZ6HwspxB/J6jeIxANo9khMm6IS3Z3Sczn0A2Cr2g0TGutfOyRgLrUsYwR8j",
+	"CWmA2iMLulV3yF/fRgXcx4i8/bd3EYn5HU+JljFnZhaRiYJgHdEsNlJFBDGyLYFGBGGzyYDGPOWGM12Y",
+	"zruCa0aXzOqGjDkmOqMPqgPWqZlNZCqHAFaU8gEj8SxOWUTGVNAh1v2DczFL5wZDoPGyYT5hzlLuZgx+",
+	"RISsx+r0KGdNPqgSBUdltODtKO45xh/KTHU7WMe/TEe5gh/gh7lyaR6FFO/Cu/GalhjTxYljMtaYziCz",
+	"s+NROwkdMhHDLubnS/JCv8IwN+9fEwSZ1xVCBF08MNCAszTRxNBb5nC0EcvBLuGVGKZcjyLyq2IiHkXk",
+	"RtE+j2G1Hyf2Low8cgY1eU77mN4GEKdx8UgDnvMK2ZZ2HCxr7JJ+ROI+sALZCj45cGElmjr4b81oCp1i",
+	"7BxGlIs2eW0CuBLCerh1upS7iAjmsGG5IoDoMreDWeL8QGVo5P4VXBCpEqY6ePsGA2gmig5zHZExBwBO",
+	"WIGOFQuJdreMTQqZeiTOlGLCtMnrBJ92KFginRV3z2FHl9Gd23iEu+Vj1gFKOwNKI5MRlrNPR9IRneX8",
+	"eHCWQLWxJqtKXNah3eKJkjFLoNZzkSKRUMtmoS115WizHLIFAb7UnlKH/PvHd2/JR5BMEUnpTGaGjLh/",
+	"3LCvBi6dtgdDU+IdzTnktzWRP+XMjugRn2Dv/ev88tEkCV6xwuR/lWpcde0mTE7SIsY0KdzmwgXH6okJ",
+	"i/mAW9qcEcEQkNoN8pwJNuAxpwC8WM62qVJQG4JbhC+GW4Svp8ryZSaAK99JK18GAPZJFNNx5qbjGx2g",
+	"WzCkVVKA0S1M6AOL2cSVei51pMRV462Ykf7cBkDj/Q58CdPCJ6IcXgHxkJMoBIZU4m53n8V0DO7kwkRe",
+	"ZqjCsKozgG4b4L2BIdyR0KFiUPMfEcUG0LwL7oqUt9A3qk1+58JFiqCmDoiaWvt6ju9AT/eqEzGK3lmG",
+	"hxFsezZGDpllyYV3QOuwkUyTyrfAZY9hJoA/PeJpEiHe8XSEoMf4IQFtw2qtxm/gSE7JgCo7lRjzZucI",
+	"n6eJYqKKH4WY3YjaqVsluz8Dzbvwkk9U35ZN/UMR8iemKgHoZoBMgtNMGU10sZIwlPMYSaiP7yMBp6n2",
+	"qciAZkHFDPMaC2uxI5RdxpE0cqjoZKQjomNqRbTmQ0ENYB3nlwzFLYgAvCEisX/FlsV1iDaK0bHdVSZi",
+	"NZuEDbaqFpRZpi5NWur86vvWpQOeFu/sjTE0Ho0rbk5x4xysNYU3OIBkv01Ql9GB9OjJxJ6tpjPtaqEB",
+	"zzrNxkKTMaMiIhRD9ZkAQtZO8IF+HWHb9RS+9ZSqXa9NbQrzfj2eSFU65zfA/RO/Wyj8oMWP1WYYtVoT",
+	"nUyUvKOpjsgkhXMQ0rgjGMg0ldOzbKLb5IbkuHDwQrzWTNjLB3ofo2OshotyCBS8F+j5hBq5ubuhK7hm",
+	"cT8BjV0OnLJXjBbqBU5N9a190NqaOdvC9hCWj/Qtx7SUOccvfd+TEgRiF6bSOcC6V83mZtEpZLiEPip4",
+	"Cz2eid2Fwqi+O8q6pburxFG9veVWB9VGQleMVBo3CPW81Lh6+wXGSIxsk//IqDCg3wPvtNx8TFOChv+c",
+	"OmxkfFuKxzzEdhyoRyE1dsiAf7XXIevbr3KkeKsfTUcSJ6Fv5wcIxf7fvnz7/wIAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
