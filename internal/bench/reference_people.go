@@ -57,12 +57,12 @@ const (
 		`VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,$33,$34,$35,$36,$37,$38,$39,$40) ` +
 		`RETURNING "reference","registered_on"`
 	insertConsent = `INSERT INTO "consents" ("centre_id","id","version","created_at","updated_at","beneficiary_id","scope","decision","giver","giver_name","method",` +
-		`"language","interpreter_used","statement_version","recipient_ids","excluded_ids","exclusion_reason","valid_until","given_at","certified_by","certified_at","note","recorded_by") ` +
-		`VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23)`
+		`"language","interpreter_used","statement_version","recipient_ids","excluded_ids","exclusion_reason","valid_until","given_at","certified_by","certified_at","note","evidence_id","recorded_by") ` +
+		`VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24)`
 )
 
 var (
-	readPerson = `with page as (SELECT ` + selected(wholeColumns) + ` FROM "beneficiaries" WHERE id = $1 AND status <> 'merged' AND "beneficiaries"."centre_id" = $2 LIMIT $3` + seen
+	readPerson = `with page as (SELECT ` + selected(wholeColumns) + ` FROM "beneficiaries" WHERE (id = $1 AND status <> 'merged') AND "beneficiaries"."centre_id" = $2 LIMIT $3` + seen
 	pagePeople = `with page as (SELECT ` + selected(listedColumns) + ` FROM "beneficiaries" WHERE (beneficiaries.status = $1 AND registered_on >= $2 AND sex = $3) ` +
 		`AND "beneficiaries"."centre_id" = $4 ORDER BY created_at desc, id desc LIMIT $5` + seen
 )
@@ -406,7 +406,7 @@ func (s *reference) insert(c *call, a *application, now time.Time) error {
 		p.EducationLevel, p.MigrationStatus, list(p.MigrationReasons), p.IntendedDestination, p.Phone, p.DocumentType, p.DocumentNumber, p.Remarks, p.source, nil,
 		p.Basis, p.BasisReason, p.status, nil, "", c.caller.ID, "{}", fold.Key(names), p.keys(names))
 	b.Queue(insertConsent, c.centre, db.NewID(), 1, now, now, p.id, "registration", a.Consent.Decision, a.Consent.Giver, a.Consent.GiverName, a.Consent.Method,
-		a.Consent.Language, a.Consent.InterpreterUsed, "", []uuid.UUID{}, []uuid.UUID{}, "", nil, now, "", nil, "", c.caller.ID)
+		a.Consent.Language, a.Consent.InterpreterUsed, "", []uuid.UUID{}, []uuid.UUID{}, "", nil, now, "", nil, "", nil, c.caller.ID)
 	results := s.pool.SendBatch(c.r.Context(), b)
 	defer results.Close()
 	if _, err := results.Exec(); err != nil {
