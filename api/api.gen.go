@@ -4289,6 +4289,24 @@ func (e ListStockItemsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListStockKitsParamsSort.
+const (
+	ListStockKitsParamsSortCreatedAt      ListStockKitsParamsSort = "created_at"
+	ListStockKitsParamsSortMinusCreatedAt ListStockKitsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockKitsParamsSort enum.
+func (e ListStockKitsParamsSort) Valid() bool {
+	switch e {
+	case ListStockKitsParamsSortCreatedAt:
+		return true
+	case ListStockKitsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListStockLocationsParamsSort.
 const (
 	ListStockLocationsParamsSortCode      ListStockLocationsParamsSort = "code"
@@ -10327,6 +10345,19 @@ type StockAmount struct {
 	Currency string `json:"currency"`
 }
 
+// StockAssembly defines model for StockAssembly.
+type StockAssembly struct {
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	LocationID openapi_types.UUID  `json:"location_id"`
+	Note       *string             `json:"note,omitempty"`
+
+	// OccurredAt Now where it is not given
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+
+	// Quantity Whole kits
+	Quantity string `json:"quantity"`
+}
+
 // StockBalance defines model for StockBalance.
 type StockBalance struct {
 	// Available A decimal number, not less than zero
@@ -10389,6 +10420,16 @@ type StockCatalogueEntry struct {
 
 	// Version The version that was taken over
 	Version string `json:"version"`
+}
+
+// StockComponent defines model for StockComponent.
+type StockComponent struct {
+	ItemID openapi_types.UUID `json:"item_id"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
 }
 
 // StockDecision defines model for StockDecision.
@@ -10576,6 +10617,41 @@ type StockItemPatch struct {
 	Units       []StockUnit                      `json:"units,omitempty"`
 	Value       nullable.Nullable[StockAmount]   `json:"value,omitempty"`
 	WeightGrams nullable.Nullable[string]        `json:"weight_grams,omitempty"`
+}
+
+// StockKit defines model for StockKit.
+type StockKit struct {
+	Active     bool               `json:"active"`
+	Components []StockComponent   `json:"components"`
+	CreatedAt  time.Time          `json:"created_at"`
+	ID         openapi_types.UUID `json:"id"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	UpdatedAt  time.Time          `json:"updated_at"`
+	Version    int64              `json:"version"`
+}
+
+// StockKitCreate defines model for StockKitCreate.
+type StockKitCreate struct {
+	Components []StockComponent    `json:"components"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	ItemID     openapi_types.UUID  `json:"item_id"`
+}
+
+// StockKitPage defines model for StockKitPage.
+type StockKitPage struct {
+	Data []StockKit `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockKitPatch defines model for StockKitPatch.
+type StockKitPatch struct {
+	Active     *bool            `json:"active,omitempty"`
+	Components []StockComponent `json:"components,omitempty"`
 }
 
 // StockLine In the unit that was counted, with the conversion that was applied
@@ -14737,6 +14813,45 @@ type RefreshStockItemParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListStockKitsParams defines parameters for ListStockKits.
+type ListStockKitsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListStockKitsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only kits in use, or only those that are not
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+}
+
+// ListStockKitsParamsSort defines parameters for ListStockKits.
+type ListStockKitsParamsSort string
+
+// CreateStockKitParams defines parameters for CreateStockKit.
+type CreateStockKitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateStockKitParams defines parameters for UpdateStockKit.
+type UpdateStockKitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// AssembleStockKitParams defines parameters for AssembleStockKit.
+type AssembleStockKitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListStockLocationsParams defines parameters for ListStockLocations.
 type ListStockLocationsParams struct {
 	// Limit Rows a page
@@ -14802,6 +14917,12 @@ type ListStockLotsParams struct {
 
 // ListStockLotsParamsSort defines parameters for ListStockLots.
 type ListStockLotsParamsSort string
+
+// DisassembleStockKitParams defines parameters for DisassembleStockKit.
+type DisassembleStockKitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // ListStockMovementsParams defines parameters for ListStockMovements.
 type ListStockMovementsParams struct {
@@ -16027,6 +16148,15 @@ type CreateStockItemJSONRequestBody = StockItemCreate
 // UpdateStockItemApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockItem for application/merge-patch+json ContentType.
 type UpdateStockItemApplicationMergePatchPlusJSONRequestBody = StockItemPatch
 
+// CreateStockKitJSONRequestBody defines body for CreateStockKit for application/json ContentType.
+type CreateStockKitJSONRequestBody = StockKitCreate
+
+// UpdateStockKitApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockKit for application/merge-patch+json ContentType.
+type UpdateStockKitApplicationMergePatchPlusJSONRequestBody = StockKitPatch
+
+// AssembleStockKitJSONRequestBody defines body for AssembleStockKit for application/json ContentType.
+type AssembleStockKitJSONRequestBody = StockAssembly
+
 // CreateStockLocationJSONRequestBody defines body for CreateStockLocation for application/json ContentType.
 type CreateStockLocationJSONRequestBody = StockLocationCreate
 
@@ -16035,6 +16165,9 @@ type UpdateStockLocationApplicationMergePatchPlusJSONRequestBody = StockLocation
 
 // CreateStockLossJSONRequestBody defines body for CreateStockLoss for application/json ContentType.
 type CreateStockLossJSONRequestBody = StockLossCreate
+
+// DisassembleStockKitJSONRequestBody defines body for DisassembleStockKit for application/json ContentType.
+type DisassembleStockKitJSONRequestBody = StockAssembly
 
 // ReverseStockMovementJSONRequestBody defines body for ReverseStockMovement for application/json ContentType.
 type ReverseStockMovementJSONRequestBody = StockReversalCreate
@@ -17257,6 +17390,21 @@ type ServerInterface interface {
 	// RefreshStockItem Take over what the catalogue says now
 	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
 	RefreshStockItem(ctx echo.Context, centreID CentreID, id ID, params RefreshStockItemParams) error
+	// ListStockKits List kits
+	// (GET /v1/centres/{centre_id}/stock/kits)
+	ListStockKits(ctx echo.Context, centreID CentreID, params ListStockKitsParams) error
+	// CreateStockKit Say what a kit is made of
+	// (POST /v1/centres/{centre_id}/stock/kits)
+	CreateStockKit(ctx echo.Context, centreID CentreID, params CreateStockKitParams) error
+	// GetStockKit Read a kit
+	// (GET /v1/centres/{centre_id}/stock/kits/{id})
+	GetStockKit(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateStockKit Change a kit
+	// (PATCH /v1/centres/{centre_id}/stock/kits/{id})
+	UpdateStockKit(ctx echo.Context, centreID CentreID, id ID, params UpdateStockKitParams) error
+	// AssembleStockKit Assemble kits
+	// (POST /v1/centres/{centre_id}/stock/kits/{id}/assemble)
+	AssembleStockKit(ctx echo.Context, centreID CentreID, id ID, params AssembleStockKitParams) error
 	// ListStockLocations List stores and bins
 	// (GET /v1/centres/{centre_id}/stock/locations)
 	ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error
@@ -17278,6 +17426,9 @@ type ServerInterface interface {
 	// GetStockLot Read a lot
 	// (GET /v1/centres/{centre_id}/stock/lots/{id})
 	GetStockLot(ctx echo.Context, centreID CentreID, id ID) error
+	// DisassembleStockKit Take kits apart again
+	// (POST /v1/centres/{centre_id}/stock/lots/{id}/disassemble)
+	DisassembleStockKit(ctx echo.Context, centreID CentreID, id ID, params DisassembleStockKitParams) error
 	// ListStockMovements Read the ledger
 	// (GET /v1/centres/{centre_id}/stock/movements)
 	ListStockMovements(ctx echo.Context, centreID CentreID, params ListStockMovementsParams) error
@@ -33733,6 +33884,209 @@ func (w *ServerInterfaceWrapper) RefreshStockItem(ctx echo.Context) error {
 	return err
 }
 
+// ListStockKits converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockKits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockKitsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockKits(ctx, centreID, params)
+	return err
+}
+
+// CreateStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockKitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockKit(ctx, centreID, params)
+	return err
+}
+
+// GetStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockKit(ctx, centreID, id)
+	return err
+}
+
+// UpdateStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateStockKitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateStockKit(ctx, centreID, id, params)
+	return err
+}
+
+// AssembleStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) AssembleStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AssembleStockKitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssembleStockKit(ctx, centreID, id, params)
+	return err
+}
+
 // ListStockLocations converts echo context to params.
 func (w *ServerInterfaceWrapper) ListStockLocations(ctx echo.Context) error {
 	var err error
@@ -34016,6 +34370,50 @@ func (w *ServerInterfaceWrapper) GetStockLot(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetStockLot(ctx, centreID, id)
+	return err
+}
+
+// DisassembleStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) DisassembleStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DisassembleStockKitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DisassembleStockKit(ctx, centreID, id, params)
 	return err
 }
 
@@ -37848,6 +38246,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/periods", wrapper.CloseStockPeriod, options.OperationMiddlewares["closeStockPeriod"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/periods/:id", wrapper.GetStockPeriod, options.OperationMiddlewares["getStockPeriod"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/recounts", wrapper.ListStockRecounts, options.OperationMiddlewares["listStockRecounts"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/kits", wrapper.ListStockKits, options.OperationMiddlewares["listStockKits"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits", wrapper.CreateStockKit, options.OperationMiddlewares["createStockKit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.GetStockKit, options.OperationMiddlewares["getStockKit"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.UpdateStockKit, options.OperationMiddlewares["updateStockKit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id/assemble", wrapper.AssembleStockKit, options.OperationMiddlewares["assembleStockKit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id/disassemble", wrapper.DisassembleStockKit, options.OperationMiddlewares["disassembleStockKit"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -53987,6 +54391,247 @@ func (response RefreshStockItemdefaultApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type ListStockKitsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockKitsParams
+}
+
+type ListStockKitsResponseObject interface {
+	VisitListStockKitsResponse(w http.ResponseWriter) error
+}
+
+type ListStockKits200JSONResponse StockKitPage
+
+func (response ListStockKits200JSONResponse) VisitListStockKitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockKitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockKitsdefaultApplicationProblemPlusJSONResponse) VisitListStockKitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockKitParams
+	Body     *CreateStockKitJSONRequestBody
+}
+
+type CreateStockKitResponseObject interface {
+	VisitCreateStockKitResponse(w http.ResponseWriter) error
+}
+
+type CreateStockKit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockKit201JSONResponse struct {
+	Body    StockKit
+	Headers CreateStockKit201ResponseHeaders
+}
+
+func (response CreateStockKit201JSONResponse) VisitCreateStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockKitdefaultApplicationProblemPlusJSONResponse) VisitCreateStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockKitResponseObject interface {
+	VisitGetStockKitResponse(w http.ResponseWriter) error
+}
+
+type GetStockKit200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockKit200JSONResponse struct {
+	Body    StockKit
+	Headers GetStockKit200ResponseHeaders
+}
+
+func (response GetStockKit200JSONResponse) VisitGetStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockKitdefaultApplicationProblemPlusJSONResponse) VisitGetStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateStockKitParams
+	Body     *UpdateStockKitApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateStockKitResponseObject interface {
+	VisitUpdateStockKitResponse(w http.ResponseWriter) error
+}
+
+type UpdateStockKit200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateStockKit200JSONResponse struct {
+	Body    StockKit
+	Headers UpdateStockKit200ResponseHeaders
+}
+
+func (response UpdateStockKit200JSONResponse) VisitUpdateStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateStockKitdefaultApplicationProblemPlusJSONResponse) VisitUpdateStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssembleStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AssembleStockKitParams
+	Body     *AssembleStockKitJSONRequestBody
+}
+
+type AssembleStockKitResponseObject interface {
+	VisitAssembleStockKitResponse(w http.ResponseWriter) error
+}
+
+type AssembleStockKit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type AssembleStockKit201JSONResponse struct {
+	Body    StockDocument
+	Headers AssembleStockKit201ResponseHeaders
+}
+
+func (response AssembleStockKit201JSONResponse) VisitAssembleStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssembleStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AssembleStockKitdefaultApplicationProblemPlusJSONResponse) VisitAssembleStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListStockLocationsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListStockLocationsParams
@@ -54304,6 +54949,58 @@ type GetStockLotdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetStockLotdefaultApplicationProblemPlusJSONResponse) VisitGetStockLotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisassembleStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   DisassembleStockKitParams
+	Body     *DisassembleStockKitJSONRequestBody
+}
+
+type DisassembleStockKitResponseObject interface {
+	VisitDisassembleStockKitResponse(w http.ResponseWriter) error
+}
+
+type DisassembleStockKit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type DisassembleStockKit201JSONResponse struct {
+	Body    StockDocument
+	Headers DisassembleStockKit201ResponseHeaders
+}
+
+func (response DisassembleStockKit201JSONResponse) VisitDisassembleStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisassembleStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DisassembleStockKitdefaultApplicationProblemPlusJSONResponse) VisitDisassembleStockKitResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -59074,6 +59771,21 @@ type StrictServerInterface interface {
 	// RefreshStockItem Take over what the catalogue says now
 	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
 	RefreshStockItem(ctx context.Context, request RefreshStockItemRequestObject) (RefreshStockItemResponseObject, error)
+	// ListStockKits List kits
+	// (GET /v1/centres/{centre_id}/stock/kits)
+	ListStockKits(ctx context.Context, request ListStockKitsRequestObject) (ListStockKitsResponseObject, error)
+	// CreateStockKit Say what a kit is made of
+	// (POST /v1/centres/{centre_id}/stock/kits)
+	CreateStockKit(ctx context.Context, request CreateStockKitRequestObject) (CreateStockKitResponseObject, error)
+	// GetStockKit Read a kit
+	// (GET /v1/centres/{centre_id}/stock/kits/{id})
+	GetStockKit(ctx context.Context, request GetStockKitRequestObject) (GetStockKitResponseObject, error)
+	// UpdateStockKit Change a kit
+	// (PATCH /v1/centres/{centre_id}/stock/kits/{id})
+	UpdateStockKit(ctx context.Context, request UpdateStockKitRequestObject) (UpdateStockKitResponseObject, error)
+	// AssembleStockKit Assemble kits
+	// (POST /v1/centres/{centre_id}/stock/kits/{id}/assemble)
+	AssembleStockKit(ctx context.Context, request AssembleStockKitRequestObject) (AssembleStockKitResponseObject, error)
 	// ListStockLocations List stores and bins
 	// (GET /v1/centres/{centre_id}/stock/locations)
 	ListStockLocations(ctx context.Context, request ListStockLocationsRequestObject) (ListStockLocationsResponseObject, error)
@@ -59095,6 +59807,9 @@ type StrictServerInterface interface {
 	// GetStockLot Read a lot
 	// (GET /v1/centres/{centre_id}/stock/lots/{id})
 	GetStockLot(ctx context.Context, request GetStockLotRequestObject) (GetStockLotResponseObject, error)
+	// DisassembleStockKit Take kits apart again
+	// (POST /v1/centres/{centre_id}/stock/lots/{id}/disassemble)
+	DisassembleStockKit(ctx context.Context, request DisassembleStockKitRequestObject) (DisassembleStockKitResponseObject, error)
 	// ListStockMovements Read the ledger
 	// (GET /v1/centres/{centre_id}/stock/movements)
 	ListStockMovements(ctx context.Context, request ListStockMovementsRequestObject) (ListStockMovementsResponseObject, error)
@@ -71382,6 +72097,207 @@ func (sh *strictHandler) RefreshStockItem(ctx echo.Context, centreID CentreID, i
 	return nil
 }
 
+// ListStockKits operation middleware
+func (sh *strictHandler) ListStockKits(ctx echo.Context, centreID CentreID, params ListStockKitsParams) error {
+	var request ListStockKitsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockKits(ctx.Request().Context(), request.(ListStockKitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockKits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockKitsResponseObject); ok {
+		return validResponse.VisitListStockKitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockKit operation middleware
+func (sh *strictHandler) CreateStockKit(ctx echo.Context, centreID CentreID, params CreateStockKitParams) error {
+	var request CreateStockKitRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockKitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockKit(ctx.Request().Context(), request.(CreateStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockKitResponseObject); ok {
+		return validResponse.VisitCreateStockKitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockKit operation middleware
+func (sh *strictHandler) GetStockKit(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockKitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockKit(ctx.Request().Context(), request.(GetStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockKitResponseObject); ok {
+		return validResponse.VisitGetStockKitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateStockKit operation middleware
+func (sh *strictHandler) UpdateStockKit(ctx echo.Context, centreID CentreID, id ID, params UpdateStockKitParams) error {
+	var request UpdateStockKitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateStockKitApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateStockKit(ctx.Request().Context(), request.(UpdateStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateStockKitResponseObject); ok {
+		return validResponse.VisitUpdateStockKitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssembleStockKit operation middleware
+func (sh *strictHandler) AssembleStockKit(ctx echo.Context, centreID CentreID, id ID, params AssembleStockKitParams) error {
+	var request AssembleStockKitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AssembleStockKitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssembleStockKit(ctx.Request().Context(), request.(AssembleStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssembleStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssembleStockKitResponseObject); ok {
+		return validResponse.VisitAssembleStockKitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListStockLocations operation middleware
 func (sh *strictHandler) ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error {
 	var request ListStockLocationsRequestObject
@@ -71628,6 +72544,56 @@ func (sh *strictHandler) GetStockLot(ctx echo.Context, centreID CentreID, id ID)
 		return err
 	} else if validResponse, ok := response.(GetStockLotResponseObject); ok {
 		return validResponse.VisitGetStockLotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DisassembleStockKit operation middleware
+func (sh *strictHandler) DisassembleStockKit(ctx echo.Context, centreID CentreID, id ID, params DisassembleStockKitParams) error {
+	var request DisassembleStockKitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body DisassembleStockKitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DisassembleStockKit(ctx.Request().Context(), request.(DisassembleStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisassembleStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DisassembleStockKitResponseObject); ok {
+		return validResponse.VisitDisassembleStockKitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -74896,1252 +75862,1266 @@ var swaggerSpec = []string{
 	"nHSBZTbypTZif2gH7cDexFokXvpM0159cEfDZI4eilqDGJXMCFU+A86VRm8DSQi0JzR5UzZ7hnI2NucX",
 	"ZzeMHwuSb73MrSFVq3H5e9Co00cgbw9UnFbG7xGSqpVmoDeclwouNCaPRCB4l9QpZJA7xk5I0b3+a2eB",
 	"42IBVdOq8O5cmfTCul/FcnraUGiqLdK259Om3LLBS1EubSqs46PNjWAQuER3+JY4BJQKt/Pq5TeIKkmK",
-	"DcLSBMOWaH1C0G3DhGwgbdyrO30YbBCZrSyd/j/23m3JbSNLF36VDMb8YcmDYrEOOrFiYnZZkt1q25Ja",
-	"Utt7WqVNJoEkmS4wE40EimI7FDEXe0fs2Lf/1f8Cey7ndbpv50n+yLUygQQIkOCpimWzI9oqkjjkaZ3X",
-	"+lZtm5pKxNQiUkGDfjimtxoXPYC2qNjvt/B9Ec8VgIRB2Ft4DEUKmCDNamtM1WbIh8yf+SHDMazV1yco",
-	"RGSbBnIUuqnD8FZWu6IJo7PN5YFU7E3t6bbG0WpH+0ewvlD1xYiCgjj0NYsSOLV+SNV8SoU2pHs4tjru",
-	"kFfR1CUmVnIePwfSXuk+lzh7hl32rHtgpSeBrdizqQBqxfvnMO7zhVo0yHzi8wOo23JjAq/oIPJD6V8r",
-	"ZEGQ3DuYoXsdnN3aNtVqMYvxyyYmKRg1zWzxD3zCUPaFcrryPehfX/G2cpaqscDwUTiOBQtsnrLaMqMG",
-	"DwvdJt9a2GcZQTQg46JUMS8vA1A5PjQkPptM2EW1eLnisVJWOFWKj8SaNwNuVS9mKtLHdd2HZN0ulyQd",
-	"16dcr35jWe1wV6FmXt78Yruvn5tIzTl6Pwe9ZouvMwi2vEy4Eogt80ytobdwlZUfZKmvwGEI6FxxfYio",
-	"N6zSSm21gBEapfpSA+mv2gT7uKg0NFVy4ImwZaZQy5DJWLssoQRRE3AVSQWedhr8kqoEvKafFvcvbaQh",
-	"aBUyoAkXoyVpR/pCiDvjXG2qS4CI7lwoHrCMqPXUuQxWynuZ0wOKA/OKm1BzsDbInZSCmdIOcBB5RSlQ",
-	"y+IXZdnUmLJ5lo1h+Rs9IxcBGzxmXZFgA7rfZgZbKcci+35JQ8/JjTVd9LLYfIjlN2UZCvVg8TKkttlu",
-	"hgCL4a080g7pNmkSF7yvbickiNS7DXtd9UimcSXKZbmwwMbOrY2WDc15Q4NlXisPfL2dWAHnesvLXJF/",
-	"k0KyDbqq1QXpVGE9e5D8N5QxsS9yedDSRJJsJ+dhEqDamSY2d2V5V5M5R1V51yu3mkU0t8jvBFNsF10j",
-	"aqnzNvosZOjIFXjhWnSV0kT4hJG/ScG89bDEXVCUJa3T7Fb3VIaOksTU1zKv4TNKl99PILY7arqQwbHg",
-	"+VhMjWvx3PVRpeo6Df1+TnIZUwC/XrxJ20gDzvnvPcsGxp74z00hcgWq1qa4cRthv68J4bYhTtuW4Eft",
-	"TXVVdBnFBXSGONdNiAvNQ1WtUy4CTq/mvGXgPiHFbCJTlVUQmxtBz4Kz0qzZfuHiNWHT71oorSszihjF",
-	"7jkoLWK+myWE74V8y6XYtQTM5kS9vxiLJQA/SWzt2spI3Q37vTaGzV6Epm4iPwju48LB3wGtlk59CcG+",
-	"eHyXQEoWz+pW5GxBXN1nWbudIpwSKS9Gpd430r5lPPB1sbxd0l1pgXdHoBVnS6lK658GQcxUbSkkZOmN",
-	"qNiWFwC2pQq45VViKysUDjVrywTFFwj2WlnfivkZle0T/iyg9AWBqFIFXVQA/sLbLhC6fvSiHrymeSpM",
-	"Aph4BsbWeCSpYnGP2gzRBopIUf1Q9i9nufLd+FR/YrbClJW6h5bPmLFEcy4EOllBfRpnN83r9BD+IrGc",
-	"2uik0q9xYzQO8znrLE6EyLLaGrbIMAOrnC0fiVerdgb3jVQp9SwReIqzDExoBZMmYyYS7tNExoRGEcJu",
-	"gc8NCNxHDOoS9Mm8F3FCeVjm0Y/OlzZ8EWzai6hSUxkHVW2WgPcrKHvGi0zQTRAaTLjAZAIZE8VKvZRP",
-	"avzWzrvmrl6lKzpO2Hlg5e5FzOdD7r82SaKbO3grVX/zQ0/NVMJqChFh07VYysLvuLHWqpvwUUxFUkp4",
-	"9FrKTAHSInupGPtxdcPifAD1fbH1QPQYcoRqMtWcOGtXr3lwQq9ts2ieVC+CGCIWhGuWKhYOezGLZIzV",
-	"kXKgpS/8iUHsmtDyvvjM9YwWdLXfknN8gWcegCMbzkkxoXjCb0oRIFPRkP/OsIGGgbusjgLtuovxzpG/",
-	"51zNLjEami0uWeEML2Mc67X5NYxiWfbeHvCNbRLz1hs7rEgW63XSrTwvK5yQPW6r6w5zGyqrK1Dvmd5a",
-	"WImttNXdKumsb9QvpJGld2+zmS3kiF1mKVO7jOKFXKwCG1cc2A9czHVSWMPpcrpG58Kfrb41kjJQZCJv",
-	"WHBBBOCqGMcCV9DbsZLqmzXXwsX5tHyHYCFW25+Ax4ie7B56021zwkXB++4IBq2XNt1a006n+fWN+6b9",
-	"NaUiMUrT0vPyJ3txwZPl7P+jRgCWqajCb0VwEsWI/rmG3y/pCSL96x48fI4jZluUL3xxWbNFc5Ykm2T9",
-	"uZnYvtKrJfizmWf7N2RTnk/6zB7OPtMJVJ+3ztuPSlblubvg/+Nj5+jZp19PvGdfHlxdte2n8y8P//Wf",
-	"6p1sVTgnr96/IeenJ0/AEWTf/vLP74pvPyu+/PLoL59+PfvyT0vJ0UzNGUDtEn+Tg0WXlueGcsOOVzy6",
-	"Te2f/aBQKXpjKoI1CNSI2dVurLI5lpKMHeOyXdyGwuUeinumcOmh27Yfmy6Bfs5L26lua4tgKiIWQ0cZ",
-	"dK0k81IyPY4Mb9AACS9kAPY93sprh3Oed13lbGIlKtHqRqMuSvrGH+3Fc/hV9gcvG8iCSSQ0lKOUZTOp",
-	"CqfoldSHgaiEikDZ3CrBkqmMr79SxLePadVZ2guFpRjynn7+wlCLRRS1SNiJg9isd1tbZpWhloX+tgzz",
-	"WT8196/JQp/8BYZp0QmyKDChl/uFKVxdUalrqtzWKv0vTMnEnqn8P8i1dP0JS8YyWANrcc/NBK815Ykw",
-	"Yc3V8qnNknjLbIsXDkR1uWQzVTXO83U6PEKZz3r3NOwKmRWB1zptg5jfsLjyp6Zal1AR8/NWlbWt9pce",
-	"dbvw35um4Rm1VPYz4AKcioUqqOXUZEipnlzmg3JGVGx5JLloqjfUF7Tv3O9ERRly6LJkGifVJfLziFdH",
-	"vZFwAaWy6VFXjIaVT5pPP8yejRjDiakr/oXVRxhSYBHGAphfpmueeFgG5pEkpkINWUxknBe/zeMiNapD",
-	"SKMo5DUbvlYsA/p8NPI0TWxWzw0bc7+mk+pqKZdTOhvwMOwtOMUOc99SRiZwH6e3apbEX5+quVQyfG84",
-	"Wn6gfMYjbPUeMqxFX1iIiY7UyQAgrQOunE++MbTNYrUgLx4OVC9/jWJJEloFNuB6jQapcZfETC9LTcFU",
-	"YRrbMu4ygXkPrbsXMR9WSXq9C6yG2lU6sbZTLhw29EdAr8sqitiZo6JMUMtcBqYbp12Z2hV9pVTK1vDK",
-	"3o73psp0Kzgtu9ZEBngcz3wq5XPt0Dk7nyFsca5Dmdi+d9aOT6QBMSp6+R5Vauu378WtO1PZMtUfIhNN",
-	"rmj0zqr7VefmdTNnTMGmx/vZSMazBp2s9Xxhatk9C/Nq1jANmgahTa/W5jka4Jxogg+rJ/neXmyKs657",
-	"SBTVG1B9vKBS3uw3ZzkwDuErHSx8/Iqm85/NrWWZdHua00raESAR9EYxbTi9xS7gJrqRcc6YxrvZaTZ7",
-	"ade8tPkZ5MZC4l0v5cRSZW91l9iWyLeU7eIGS+jR3zpHzz6Zf3vto09f/9MWiHeH/plboPbboWDX8zVP",
-	"z+vQ5mbUVn/ut6VTvzLn+r7p07gG26lvWSjsN6L27dPe8iQVhxZpGL4ZtrofV6LKT+WXNKbT3RLdCpOx",
-	"5Fc1lTJBuiHzs/n1XRpCP6sOodcSr7VYSlF11LZBN87CH8YE8rCBHGY0irkgCQXfTVAFS8l6axsKAZ3Q",
-	"EVs9uFyH5rJv0fUqB+tGJpmMA6ioXHXBIqm4zRGaV9a2YOjNjbRZPRgwNOt2yGqsVxbHVSpjNmUzlvo8",
-	"AqMfOok3GVhN8XjXyokfzPNWNPLuwMiy4YviyeyDV44nfRtmjSUNyIAlU8YESaaSYN2Jk+c8pTGDlpiI",
-	"TwlG+wDNIHxWdVLlyjZeRGN9NJoWuO1pSnzRNjFe3GWWhz1V20p4P2+iE6x4jpYdh093YyuscmqqY/zu",
-	"Vi3doW3pyRkfuYe6cr4Wu9aXb13frVezpFJr+gZSVT2UbRHo7SVn7HmGRVX4tljp6NVrLy4QaQ+1VRMN",
-	"6yVjBpCt8MEYLZ+24msrd3FH7QWPzNJ8jx9kUpWeZmiyotxIJSs6G9bKDpGiRl+3dd615ZFUJRivt+jy",
-	"PENf5UqlpTbLNTF8rMmqVbh2YDTImI+46NXZAjA1iUi4JiJiUPRtcN2nE+zg08gumAoWqzGP3EMrpwIU",
-	"tiROTVqAL4XiI1ELn2v6ajQu5dxXdSvX9N0Zucu0iH72Ntx3F+UUexx4my+ZWLSr29PR7mVqwI9OpnFJ",
-	"F1mLn2OSRK9xMff2vTJcsH2oj9irTLVVcsxcZlHpJ8zo+QI7M0O4/m8slmTKhHVZVVU/slgxVSv2MF0/",
-	"we44XEEZkr2piazbyLO0pwLLpaf8aC/1XFUVja2RCWZ5w7ZY5MJs0D3nk28Run+eS2LfnYa0tcs0iTpP",
-	"WTKOZToaL9ekbT1F1oXm3up5zpSXbOh+ABgXt2g1UITmc90WGRtSuIdE/Kda0XYJ/UgmNDRt8j3wKBTF",
-	"W6Ho9OR0rub1bP2AnRnfO8x93eWhLBcyLIX1XMNhZKbxG3QaubnqS1eu7Cwymc29KI39MeZP268CKWiW",
-	"2ZykscAGsw5iTiurguzN1/I5qeVz2eeLkW2qfUpLfEnu/q52SDOH01JP2xoOqHWjxpkTaumOFp1SK3qX",
-	"lk55l86CdQPEBQdSwIY0DfVrrAtpXYfS2g6J+5Te+475Fiqhsiq4pq0UdGed6inYLHSvSWblWua6rQtY",
-	"oQwCblkXg34p0Ge2NHZwy1Z3W0qN3ax7qNW8g6Ku1YuJK517jaJNpcEuwyN5h/VCe1ZznJdw/LZ0lELJ",
-	"4cpKCsROepqvxAIKuow+kshepvx82pYagTVcuzwXa+MBrXjE37uJj2u02OOKMC1OQhaQRGK7rsHMRLay",
-	"rMqq5s+Fos8bFgM0JqqWNAyz1DxZh2cWoZqYWzamP2PEYjKRIhnP4cVuN8AQhUxwNZ5v1Hn2+PHyFrxZ",
-	"Z7KlsMMJjUesggzfs8+w2nSUx9i4IhNGRUKGkO21ZPqlo+L43CK2gG3/2agyKxyXN4JlsOKg6nBF+piU",
-	"1rfFepkeNN+vM0+PzHf7tJkV+7hgxT6us2I3zdAzKXdmoJVLl0YsvoF6/3pMeJCGqjqwTRXr8UDVFPFM",
-	"qSIqApxzOfQIVdDlkyrTiTcMNVXQGbkWCIHNE82ykzEXI8JCxbAdB6Gmy6lbLN/QgZ3LmfU6C4U7zQ/M",
-	"xIQI+A0PUhARo1imUXXfVS5S02a9opkPjRPu84iCf7sovVdeLGXOhYybmkSJjLhffOvSt9zDNnIblpQX",
-	"13V+0/Ijl+92trYOuTWj5TXb/WTkXhTylX4Fh/6bn7ZcPXzUadRAeH/pMG9+e36+VL5uRKLFRatXqatX",
-	"sII8y8rsEsz8RaUdJaowh73J4W52kLdhls5LuntmnFasyrZyQOvofWmF0sqEuS7p7Pz8zq33hzcf3j6X",
-	"Ysj1tFZ3B1T6KQuDfNwoR/pTzdBeiliGk0pEt29kMjao/Vg8HbIhJBJg2wNKYhaBnCIG1UYrvlSoKYtZ",
-	"gC0QJmwi49kFYfothAo21SqbmFeCFfPjKjvgG6rY2WmlUhuH85fLJKJpMu4eHxPTgsiD/sqU/OmdxX5v",
-	"kC6sF+Ydm8gbpMXNE/kXbtcW+3pkD/IW7DpV1zV6tpITBi3hxlq3liSQbfIqUB7RnFiBQaYJUhEpwlkX",
-	"wSCon+DpmOZYhIEikeQiwcWfjiW7MRp6zGigr5nMH4F1Goqg2lCTlaNNriEP2ZoISCaHYKU+VDtPOwhS",
-	"tksFZnHXW6que9cGIG0RaghHiy3gasKVYoGX9SOHr6Wo8ZDVdzTPHAB0INPEy0y/MRUjRoaMBWAGqpqe",
-	"K/bRTc9VLMOKYXzrnGUgEG3ww6VL4xh0OOzBlZWgYDICR6JZmGzZttadFLp8VZGJnhHMotSbpQl53EbG",
-	"iFEAs5NR3MmMGhZ2LtXs7lJlca9N1Rx7NFbYcGf5y6u6RimLns9zOYlClqyPVFrjYzEncB0cUz2sF3hy",
-	"VxaaC0Ieqwi/Bd5gPbotKP8gOu+Xuv+BT1jIBauBQl7QXpCMaRQxwYILqHsg2LY9UWTCA8FHYwCf/POH",
-	"541DIMul9eoyWgZZw8mK01YFOjr3ZstSvlKgISqPpCIAIGPGYzLkLAzUV1lD37kFbihSJnJSA5tM85Xu",
-	"On14PWIAVz0MQnlkGvMkYcIDMiX/9e//t5D6ZH5dT7LaAWCUI0OQduRr4V2wk8BLtiBs0XdW2bsTOxPb",
-	"FmGCsDiWcQWIdJV8ockiyWG2w56gbBSLSGgbDKRAjfeMk0Cz1Pkuh98+J4+fnD8jCsPd5FH7pFXTMDip",
-	"fsQff/5AHujnPOs8fvrwgsiI/jVl2gDR7GYsw6AK7bvcpLVh8ztzDxdVQSdfikBVeoBjNoyZGvfWeae9",
-	"t2b6b4zWdUGmMr7WxpXPPEIT0j++OTmW2qA9hlv7lclvvoxY5UP9kOvd76LqrekZW8XSMJRTVQ1kCw6h",
-	"Sib9ZgXdEN7TKwexv2E0bhKnLhyWwsMK21fY/9oD+w5dE1Up4jwviVme+IZX526KpSF8TDOza1BcS/M0",
-	"P2bQNpGGSltIxWPSIL47d66WDqrmsLyPqM+OFItorJXvC0zToupaofckDHNsGZgXyIMGaqK7rc6CVO+W",
-	"YWClFOAwJLGcqgvwOSDsTZ8LP0wD1gOm9y9ade43S8f6EFNue1aUHTegUjevptxh0UDijLJ0cGTAenLY",
-	"03wq9RNsdytmROatF5zOD9kOtrZvSC4X6zTkQS8VCQ8XVzhcwKbKFBSRBJNsFBGSMNGo3OE2DFE7cWdv",
-	"vOKRqTzS5to1IUFWPJBrHK7FiIMZ3GAN2GBph1cskFhjHbehgNnX3jPdK1uB7bReXPFoLdnpNbwYf1aY",
-	"4LQC/tI6nY5tX+/5gJOcsB7WbdagM0vFSl26rxmL0O9IfQuVvq1a2pCKUWqOdykC8vwtOX9Sk21+XYkT",
-	"LiWmKw8pD1lAFB+JIy60CI2YUISOKBdkMNPaNQuHlU156qGfULSAc6sqVZqFaKlh+3VYYDfdZgW3WZk8",
-	"pWA9vdG9zOgvKTF8pElEvz3XXIh0+8ZXTlXGIyq4WilxXy+pVkJ7WnQVmE/W0zGPxCRsEsmYxrOe86VM",
-	"E8UD1oPMzurmwred5rKucLTN5A0IU3aUM8ys8qkpr9/c3mZn+1MN61hLotZ2+Xfl3v/4b1dX6tM//zf7",
-	"R6XkW849bCjMJKflrMNYegYTpRhRtaWeWvk2+CJa6c3yTotNvfTUNF9SO2NDtq6kbI2cPZpr5ajVhV9P",
-	"vbMvD47MR0hKPPWefnlYrT3U4UItCb+vQ60VBLhpoLVw5utO6Rb0FZCT90tXwZlvQ0/ZHsG653pPDvKc",
-	"IF1HRubJKCfNMuAakM8a2txPXPGkSp0DR86kCaC64abuLV+8llbAkqSmVOM5ZNJreQ+5Jpo7/jVl0OSw",
-	"mXDMnt4wYE/jmN/QsNmEChfbm1eU3vaepsAjoJvie5tYzutkXKyjhYd8xAc8NJUIC1ctZj6DGfbcu/RD",
-	"xKr96vCOhlvLPtv3LkpscNbXxiYArwp0ThKNqTLJJuYHRYQcyGAG2ehur7YqtzTTpxkqjJex5+fa+MD4",
-	"wZjRIKtnLA74LZNRyMh0LAGdzMsTdIqFjBeEJ1otmSnUQrT2oW9y4Ka1UsLBVWnKWOY9a9lAmtd7/SEb",
-	"+7qFi17rWsip6EGKbYVJ8K3mC1O7IfBtoU4AwHNNxA18aRkjyaczt3fN+HR+kKOYy5gnMxzlop57xcG/",
-	"XnJk5AB7NtfO/j1jgtCEJDGnI3YL85AxZyLJshwX7f0b59IvYA35WqdecyXM3XUJ+qUp3Whp1Svd9EUr",
-	"H2aCA1oFu/wN0j+CxSt7fDIWHMXSZ0EaM+UhHZksKHBzhlJes4DQZFmqUMVyw2jQ28/imIa1IXR7AbKg",
-	"AQCQoD84K3tpUJmnn8GCXiKrX+IqEM0eqPyU9dhNHmyp8rRk9JZnVsE26X3nSZtcOpFxM52vsksUoRMp",
-	"RiSBR1meRcOY0WDWqNlhlpK16MyClvMeLwVHqiarNY8s3ryaQLP3NBRpd10Vs647wZEkBa2poA55BeXS",
-	"aa1YJJtPdcrqmiUtG+uzt61BrqHira4K+VRo2TKlPCE0TMaa8TjMsawNIU0r1JdQLEFbrqzAOrs+AhWm",
-	"KtS4xLjaWJ1aU4vJ7bHHy+rV14erOq8pa19b+pYkyzo8vUHYiRv7eymL/YCXzqUFFFiBQ1e1RP4KVdbZ",
-	"qnA4q9JMaaCl+2uH96NslJFaHNxC8ILXGUxBGWelYU1i9UC34MdCD8H9cmSZuW+nOGrbkmOxl2YHkmSO",
-	"pS5qi3R59JdPv559+adl6q5/J6y3lqcurVPbGY9d+ubVeW49OaM1UKWJT0giIWZRgVIw4eGsVxsXBEZT",
-	"//Oifuxzadz20lqi/FPK0rqM5iib3VJ+ZBZCa7LWgdmIh2lFh4tRT5l8wYpQpPBZnTeuYfit/BI7yMWL",
-	"si1W7azwPWTa7/QRepMma1ZHNNC1dieF1wtxbeT6aF5H4ZrAhX5CcFZbuUu95bVC7LiReRQMAnUaC71u",
-	"UwhRaAuyMvbtKoIrRnm34W3OXWqbe8kWFAxXx2j24hjOJW/CghSd+bUn5EMai0u9w/eS/m6LliQP3mWv",
-	"WqtcqtosR8j2KVVkGksY985Qtn5KQ8FiiufhvR8zVp23+oIlLJ5wQQV6TiccsoHJjXt/l8RcXWOZMTjt",
-	"o1gmDMqLR5QLBb7MiUekIEOZxiRkNyxU2ykkxgL9Xi1ct7lg1Xrg7K6mJcHZDTC55bYCVaynV81cv2aE",
-	"DpGdVkDqszv9LUJCrR+/AUi7KNbHo5cqFlTn/sFVN5xNe24gf9EIf7DXLcJgt6VFZnfmnd2lslgIi+X1",
-	"SI3y/xQs1Y44lWJC8YTfGFlnxbHQN2ud0/5u6p+SmPtJTV2xSkcjBg0p1j559xCGKbulEX2u69EuMaSc",
-	"3orHo7if81vSnAEbvJHNxW8Ngqaz7yufk7JwyX9aYX7reO83ZHLmnTtx8t4mF1yuXO2QZZU2325J853f",
-	"hn1brbPcJzMXWL+fxjCBMZsY1zBNk/FpRb/gyzQZy5j/DSzKLsE6PPJf//5/+23yHgTbiCWEmvJAyIGA",
-	"0kOoPDTZ4/0sPYIKYpKXyZuIiVcvyHMpBPNBX7vhAYu9K6FmSu+F8zC3jrFNLudk69hgekCJmg2v8xgA",
-	"NvKCZJMVi7H3iCbjK/Gg//kILupjuNXAs+J9YxkGhOJDH17ov2Bg5bfxQm1b+wrOM1RJZpWCz/NiPQAs",
-	"ghuxhD6h/ngCpZYxo0Gr23rHqFFhuSL4O9RW5wEt96ZpzDVpti7hO4CsUcWL04AnhWdrFRlQZWeE5ikI",
-	"SYxJqbm84Ux1JyzWNNN6AeXkmnixWGxqdRmE75FDyPxB99kFgbtA4YaXpSKQqPEUH+4OqhChN0MvXm1n",
-	"+s5caa6DN5hac7PpODD9gJjR694opEq/THO/Vrf1xzQYYZKSxLL1XLkBIAE4L1QQBrMQ/gwwD+MgG+97",
-	"ZhN/YiAKAr8ay0MqkyVFY5bdaIcO+NQeiWIuErg+ZjfyuuppFmcR9rOwUFFIhYJeJgzfOZRhKKdHaGE7",
-	"N9mX/qz/rbz+wiyVpr1RzJR9gOrSSJOjs/F+KBWmp+BPNMSHwRrl97kDzdZSr7tn9mbMVSLjmUcSRif4",
-	"iOyB2VPsyL9hIy48u7nwOnmDaA/qggQxHSa4HPpOOMeqO5SpCACdJtXnAr91fh/JGzRe3+HUQz5kR/7M",
-	"DxmGlM20qKAjaGxFJlodUYhikZWk2KcV5jv3LjuP52YChXwfAJeCM5BiWQNOM3vmt7BN7k3mAk+PJavK",
-	"dgBs4Ub9HB4GMRMlfiJJQq+Z0scL6NVehmcCc90wfw3OLskKet1H5jQIiwfP0hJP4GIpz96mDzIgfsXU",
-	"N4V6pqDcHdXl21e20Ny5ImNpQVDYfEMspZuMtljaCxmwLH8mv8Q++f2UJ/64sLYyAGQyeJEcDj3zxpAO",
-	"WAiczLTAmJsDbAL+QEIWjABtILuytGAB8wE8EV5lLkLUJktg81LAoGEhPBhiWLlgxEEahdynSX7rD1Je",
-	"QwFTlCdx0pi5LNakN9lZmmlAArQ+GxHlWWWI6kbpIORq3Oq23uJf5q6Ex4zAJdml5YWBb4F2lGJKwRmB",
-	"u7mA05jdaNfpBRC1fSi0mddSuPjk/OviNfYh38p44oqFwvV8Esk4KZOZ+bawHlyTVRRxMXLvy3g5fDYC",
-	"V992zVhUuEEM5OeSjMMwnsIku4jGiWCxImMqEKMkuytbDuS+UjS6d8IKr5NCn2w5FU7J4YSVuVL1VYDb",
-	"6Ao8SOoFhAlIV844ob3UPvU7cM3p9WB6Ka3+5dwhGCvtJ57TrxRREfP5kPsErvHIMBU+Gmgk4MMh99NQ",
-	"a+3weGWVbxBjmQSXwiAM6kXDTQR0IC1vspeXqHK91+aVaUcLdSzAztDKldU8nSqsqSABj5k2ZGbO86pF",
-	"QQ6qkyWQTscyzB7YKkZ/imtc+GXuSofluoRTvsmcum52GN3pIngnDMu9z0wzvyUPZ1foGVIQxUTAxSgr",
-	"7M/ZZH5fJVUVrigwFA8eWtS43Jvy6Hj50foXgr9YBc+s/USr5zlLnXuOc8YYvwEZcSNn+JSQi+t5jVer",
-	"7UbSKG2r+6znS5FQvzQq86MxnrN1osTUUM7dXD7uy+6XkepC9SX4SVpv0yTrV2EKB/X+5DnLmptLzbT9",
-	"7PbCeBfda28oCoCltyQ0qRJMQz4qXOEOw/1N+teVZy+UWk55hAa/pCrJxZXN5jfNayFKYjkCCGYtj7kM",
-	"8qe7bwbPgkdCqRUk2w4J1aMxM0qDh+gk0LjMvhPVF3yeXZ/vtZSBByI7SmTMUJHXp8zDRvkeDjhXmeEZ",
-	"DvS7NuWrRYVzBTGIPqp0Y/k4Vd+RUHVdUgj0N9kvmRgyeAKehfxEZgKgi9ktqXLEkT1Uw6EVWfklNYxs",
-	"7mqIvxWfiF9l22KrwcyVZXI2uRmGK8j4mpiunc7NFszoz3HY6rZKfoxCjg06X8D7CZrtkfUQfMyEeiVz",
-	"n9N/q3h0gRg+6ZdkZYPz7oePLWuMxsYe05Nj9kMvbx6A2dZhMu5lV0zGkVI9EKcUXLheK2QjGvaklqJY",
-	"qV7hvNj9Ox35/LEVRNL6RdBBVuny+Dj37k/V/ovdjt5akz00SStGsWwRP1X7QT5WjE6vzKeit2PXswv0",
-	"s/kghfwHZ8sKjpNFc5tzk3zcxQma96vs7DWOVlS1R/PHwXW9LB1V6fZNhtlsIT7N+WY+tqKQJtrG61kY",
-	"Avcq66H52EqYoCLpAZCKgwPhDqTgh/nYAuQQKZj7WzbM0uMqFrKgdpeeVvSq7JxllV0uC0mg4FqpW96i",
-	"d6XuqpI7pbQIZU9KaVE/zflIdr9OJU/LonWad7MsJRfDEeecLCvM69OcH6XBUXTdKcU9KPhLlj2pcjRz",
-	"XpXbl2DzTptF+1Z02cxfuYTDlY9oyZNTet7Sux23zs5Pd8EbtNqZy5xBHwEwhwU9HH/uAZr7wXX6FA9d",
-	"ycszd+wqeYnr6Nn5ShUcOwvetvTZn6rdOh8zhbF2tlW+m49zUqvm9irPTXEPKj02S4VkzesqPDkfP1V6",
-	"ZprpIGXXzMdbYSNz7p6dKGVV/qHbZ5mV3qVFXLPGh7TrkYPjiCez3pD6POQJRZqp1PMr2O2E9aig4Qwp",
-	"sc6VtQmBbzbkT3P+sQbS3HGJFWnadX2tJctLjrCP7vo1Zgaur+zj8td6i1/yac7B9tH0BzVfVJ9v120G",
-	"N8TsmrEIrp67vdlp+lRynhUf+6nKHbYTBlLhPKv0Lrgus12TaXGBa9Zzbt1rKMWS6YRGPWal5GJNyjNu",
-	"mCFjwYD6172h9GnYg85P+VrcioNo/xfDdX8uZxNF/1ZjLlBwoDbT8Ape1J2reEVP7EY63pcvXyAnclgD",
-	"VDJmNAiZUpBs4JQcWJ9ClntUCKt7TsBRmRySwCO2iAnSskzcFiLvV8LCjUC0Xobcn2XhGOgUNWBcjIga",
-	"y6loX4kr8fXX3/JYJUQlLFLtr7/GDLwu6b998/4DmUu7gwEJ0v/uJf44YX14VZ4NZ4OamDYnGBlTdYHR",
-	"MgfzX12JhXmAlwIxxDE/zh2Om7iHEQ6eKJO+QRwI+zZBVO+BzbUJQ706gV7rbPiZ++H4V/3Pl3/F6/+F",
-	"hmHfLM9zKbSCpFXkr7/WXx2Rrz/ok+zP2l8T6FhCs0TAqVAkBKwIbNoCqYZmXY5/zSA6v/RxdLgYCrGu",
-	"uD8uLCFGupMxuxLEJuWMqZkXD2BOZpXM6zFeqsh559wEfyCnkE4YAaALqh+sb4WAfyABAiMh7DNXSRsm",
-	"9ipQX8MR/POfX71QHjHp5ORJm1zaNZ7QGW6nXnc5FaTPgz5kn0BK8kX+Uq1j6TsQ4deOzqQ6DvWx01NL",
-	"+IR5BjLe3pG1vMEH8cCZ2zMc6g962762MeL+rwFNqEecRNUvfYz7kP4PXFx3SczCf7mCTNarVh/okcVt",
-	"0seL+wB0Co0+9OEjqQAoLzLkYcJiImOiZAzDvWYzSKMk552Ofp8mKj4SMoZEzSPy9TtG9SqaBEbb58UO",
-	"VC9a/+UHOuoDUSREc2fCBem/Gh69loId/UgTf9w3aVN401nnXB+QkGVtxNEmDPS2QEsgWEjs3QNg9Tc0",
-	"TBl2qNNvgew+ItIwxDFCBp9qf036by8/PP9DH2f0x/dvXpMfIdMScAba5LlJDjCJV1AOIIWCtAYYsRls",
-	"dthwanl7Bs3Iu3pwOA5yfvrUIyqhISPnJ6f5fdgR3eQgYJMjc0r5cMhiu7IRo4ke9kvAcwam0DdZaFQv",
-	"YcAmkUyY8GdH37NZv4vH5xpWMgAi8AzsrYSkJVjeC3P4gEbOT08viEq45haExKkAEGd96silPcAxQ4QY",
-	"zfhOz8lYprHCEb6MYxkbEurTCF18XIrjKJaDkE3++RclRb+rzw7sCJxzlUgZeOS8c2J2TlOo5gz6uzNE",
-	"hcMGV4pMuFJcjDygcT3C884j/eGZRfNNIEVqwAPIIn6ADSqgOlEkPfi9/9Aj5yf6/SSUYgRwwFGivzvV",
-	"/znT/9HPPD0lFFIJ9XsHMbAq8zxofKT6HmHUH8MmwhbjAQIdg8X6LXqzz0+fweI/6pyZdhnvWBLPji6H",
-	"CYsh9fpRp4M80B7uATRfUIQbirJ1A/q8Xvo+i5Ij+1WfPNDrNIw9QmOPMPWQKBZClZ5h/frdZvVJwpOQ",
-	"qQuTm4e0i5Skx9EPWEJ5qIlBT4cL8lKMtBWEfUMDdsNCrauoLshPK7FnMo2BDybsM54JoHH9jj6O/7l+",
-	"XftrS6tkQuNrTT95ZUp2iDHPEOiAJpBvSB7USqv+wwt97C2vgluRNZ2eYtJ4yH0mFCJ0ABZC6zKi/pgd",
-	"nbY7LdO0tjVOkkh1j4+n02mbws9tGY+Ozb3q+IdXz1++fv8S7vnitWARW93Wz3SmEgu8lhVOtTrtE7xO",
-	"RkzQiLe6rbN2p30GgeRkDEHiY/2fEUvqoKrBoMWzwFWbQC6Gf2E2bEh5qAw7hEPPYv11nAoovjT5HVK8",
-	"Clpd/ZJXImCfMZkmknpC+q2nnQ62HgB5A4Frh1p/MRVdWYuxX1shF9dY3CH9dJKjbrSOA+mrTEXUX+Bf",
-	"f2t5rWs2U/qb9pSF4RHs0vEv02vV/gUzLScsiaH/c+vY/gn1vgEXTMHXkFSpH2UzyrLXmuVtz+gkzHF/",
-	"l+4KlnssKwbBNQOVdl6V5fijl0NyVz8sW/Djt0h/hUoRdA+qdDKh8azVbb0GUFCrcNicJszuGEHewnvQ",
-	"BbWq7dUtad2xwhPUJu++fU6ePDoBdUawqRXmmppYQAZsKBHyCwDhK0/TH3/+/v3GhwnPxcdfWzQctbqt",
-	"l8GL95dQsncDn04fPTp5Bv1G9Uuv38bf9/46+fzTz/Tffrp8Np1+8+3jV6k8u/npb3978uHzH55/mP73",
-	"b2aj+P35tb5Hr2zrzfdvMYGl1W0pDlVwrW7r5OSv/3b5b99/fh4Pf3rfe/Jh9vOf/vBm9GTs37ylEf8x",
-	"jKevKH3r/+HP72Try6fGhwWWpOaswEy3fVTsg0HHSmMUloWTgtZKxVEB6+GIupbHETKQRmfn6fnJeeWx",
-	"KNgy7+GBP7KEmvKpzU5L3qlKaZM3knFiOqnP9e1qlbtwffJapqVDzuc11zCP14y+5bU0AfXSmNdfVMvC",
-	"7NQqxgcu5huJE+sxEaD3of4dmXWHKZWtyvt7+orehCVjGZTWQ1gfKBifxd+WJzFZL0uZwdeN1vB97Ae3",
-	"yuyKneQazKvQ7a03oIr7rVIPuF4k0XUKS9CYdBcd2xqKnmS/b5mq/yCnJJFu7V8tRVsJu4xkX1gTN5Gp",
-	"j4aGHvoAgB4VY6RvBGy/kqj/gCJ9U/q1cK4ted1cApt3V2zCZchv2NZX/xVa5ZATqxSh+iX/Wid8jVay",
-	"bPlB5c/0NLvyuePBWLdGY8aZY7O1xGDuojbwVbUofpcpSnu2Q+8A6HfbO/SciuIW4erF2FFS1W7WzYlm",
-	"RUe2wKlu076pbejSBnMV+heVHSMeuEVAjZIxQVfK/F5p9ery7avnWYlVRGM6YQmLUQuqWpv8kuMf+ASA",
-	"zpZemFU8L73yFXZsNDXP3hxgmpnUBelrtbpfVWIOHjF4IfFpDLnbxiEGNTetbuuvKcMaDNTM9Uq13MOV",
-	"4WNgkvyR+bcA3HDkfKrqVDrXFlWEM1vLhmYkV2WQ7KrBlUG+3HEuhaGoHATK8ECfCyyeAR+LFEzVDMHc",
-	"UHj1XGflT5uSOtbmf/y1AEzTOu2cPj7qnBx1Hn3oPO12Ot1O5y8txEtodU6enXY6nc4R/OeJ/s9T+xH/",
-	"d9rJZ/FcczhT1S2H5HksuVJUJCT46qWKJHfCJ0CqJ89O2532abtzfHpezsnoNXx/56TltfL87nlV51MR",
-	"DaVuupm5ePLlUwluQKRh2FyrsLT+FoFz5xjkG8FIZIAgNuWROdDAx2La4qcvBfb5A1dJqdLTskv3W8hm",
-	"t+VPFgINlKvKsA5qX9CQQiCxGbasDVj0V4D3uw3+NADiN+X/VtBpngLOHku1EzoDnACP0KxzqrmWC/L8",
-	"1Yt3+m84INAkolweZS9GPi1jFLXQ+myeNSMVZBu2Mm92PK7fs1kL6RME0jcymK1GmntNQasffovQUoTU",
-	"MCeqxMROGqzUiq+vVB2DABgsBj/g3S8/0FHdM81lx3DNF6/1g/QXYs3a67PrzBC2T+AYsS1ROFboODTe",
-	"mMT1FxASPZKACfuxZTprV2lQx7/y4EutGnUOoRronpe1Dhas2mfgUN1mQu0gyxbJMm8bpPMqWZduvtyi",
-	"kDOls+vQwJeVWf8LYPeRRSSfc+SLLAsgtoLMQk54oCsjprhx35nMh2GqmEGPgK5IAvpBDVnijyE+Ipj+",
-	"krUh5mUb20DdLGiPFxBWhADjBYawlBuaPj99Ok+KeJw2kIFDiIKuIPygIOwIVu6fqwRhgaaeth+dtE86",
-	"HUNW62hhMLomcqhzS3JImV0TcrpvZFUpWizeynqUVSNDrJuz++ualFeplV5qldJnBpgnJiMpgzpqsagd",
-	"QDU11IGXboE6vPWUyYNczOWi2TZ3PmdHndMPnWfdk1Mzn0Wyc64aq1qYzj0zE6an2xGm947+34/TpEj9",
-	"xOCHb8gBtCHHjoy2uV1G8AG8eSAtl9unmLUlwwD7LYKoBmDjmFDI0NIHfRRT35W8kPSHq1GSwHW8BKab",
-	"HY33OO0DR9lPTbuKW9iT2poq1fvx23ffffeXF9/++JcPP//p9IfvX7/++bvTsw9v33zzb//95fnZn1sH",
-	"7tKIu3zHbxgxgClsanxK2zRe04AnR1jnU2u4vmZTphJMy2yTl9Qfk5ALZrNTJQm4gQ9LpMW0BLgOL8Op",
-	"wG8zkjfwNkx45i8OcJKQ22fyF8l//fv/i2zoSmCmMyQuQpIrx+xBLkYkZPQGtH8YEU8UC4cLohJ5LOIC",
-	"Muj0RQYxO0OmiWXIiLwxWaZmQTFpaj548Rp/vtTr+PLm1oIYFV51g9LHFUmVmSgy4ABc81V+dQC13Y5P",
-	"Xy+/ycv09WGLjUzBg1AX90gBJnabI0DIOnh1QgchAz+oAVmzkClc5SexNuKAubmFcRX78DcdF4pWf8HL",
-	"sh+bRuYDnlz6xo22aDGyKE9+bPVy/CIHdbEeZ1k2mPdrmdiMKXg/FyqhYCBUvRTadFXu/0J85rkoZeMX",
-	"JnL1120vumR22zoXsLYHybCRbD7L7rjmgD6qyR2Aeqv1jvbJ6dn5o8d/yVA/gx5yWhDtY5MYA28/f3Jy",
-	"4nK5bJDf5LjwrY2MFHCBNL7HJEghJXaLUDSAE2XZB8ylwQPPUb5uEL/K+PxtB7Aq6sSrPHzFQL3FWc7U",
-	"BX0zKgoo+bGayuoK1ZaJoyIcI8xgfY4uDa+VxQ7kYh6EELEJwYfHE0UGbMQhjT7vad5XXPisp9hf+55B",
-	"1WL+tcLEX5TytskKpIYwGiICJPyu+EjQJI1Z+0p8sKUkNkUdkPC08kcnLGgTQDeD1mdg93ylSF8/jQVY",
-	"HRJRBdqiPixg53S1vQPjz2oY/DQhcjgkFAfDRGDkjVbmEibIYHYllJwwKCAAbNRQSYjhGVRvPoIqgms2",
-	"8/TQALUGo+KDGSncGTMDjNAmHzAjHEUdE8R0XjM22YSHodaxQAZcYJmQMe18OdE3Jqb7TmCUKdhVw7sW",
-	"aFSm6T7AXYLV5+wVLJn5PKZq3M+yIVZUtC6uxPnpM5McRKGyzWQIqAxIHKvHTHY3DUM5VVX6GV7uamgf",
-	"DD2UFLSyIBlxQegwgYFBDrC49oySSouLhevKAsJoHHI9GucUyVivyEiwoF+nANn1qxZItr/IhAs+SSdu",
-	"4wanGV9lTSFVY6dWQFy3yaV7ePMKjwjQcjPtiDsH2znIC8evX1aYgNtgs3P0jB4NP/36+LyiyeYW5CqH",
-	"Yn3Lw+DMt7pakOkHBxTayHQ7mq3qTUEcuqWCEmbUbT32T4ZPB53Bo+G5/5SeDjvB0+H58Dw4808HJ7Tz",
-	"bPiUPQke+48G5/Ts2enTkyedx51HnfPOWee0c9LpdFo4oJ4rXPVmw/g0q4fDoce0vRdeM+wl1Xryb5/d",
-	"1+HbgDe2ui3/NBSDybed4L//EdrvIDZL9cqcdNoowf8CvXOEXcnOalLzJ4duqgTnz5apInLXrYvPn3IE",
-	"3UYCdN7STmJGJ2XhmYyPNYlNtRWkSaPSIfdSc28ahiYVyiJbOqkhIFOxVovY52kWC43TyANTIwqIk1DM",
-	"CbUwLCCmOvehTQexbr9ESjJl9PoCfHZ9IXv2qX1rORsES2QYUPZAuCAsVAxy3ioyRkC9fGtne5cJI7as",
-	"LV/6li/jmPkJGctYMTIAFoU4yFP3MqU1HRLEMxLzGz3yxqfcThwjQs2iaufzZwFv3zoBZFBM1fGrHJQ1",
-	"yvdvLsVaH/NRSuMgm5F7zjNA1jr18IPpWEETbOQRMYFFlyFNHA9ThfemaS7p+xwT9h5lkjqpnDtOKF0l",
-	"g3SLJm8QxFi1Zr3TT4rZrLUOc0PHlsmyzxGPmXJvOT3qnH/oPOuer+hjB2Gcqqr3Ow/TtnWPjmAIrR/l",
-	"33gY0uNH7U5rMzPSHNPbtiEtTFtV/qODyuziKlfVWJTpHQNWTARbDlO9SpZlgLTJS8Rv5xZKwGLWm4Jh",
-	"zUzO3fA2FhDYViZV5QNMBGZ7tiPBlvH7lyK4PW7/UgTWeFtnw823tXoMmE5a+zCPbEPpep8LKF13y9H6",
-	"ZQ5veIRHqNFprBzKv4EqZgRuCKV/zYIrYXUUGvJrbaCD0aZFeExDUIFSxMzIlBltzsG9xlgGO9OzxhAU",
-	"rWtbHwZ+JfpSsJ7+3NPv7llp3s91MlcXw1J8i+mdDU1dW8scJvAA/oyZL8Fjob97qFW2KQtD/dqzK9G3",
-	"T+3hcV74Yq0yK5aQwQzmGWhjEfo7ybibg6sYTcpQCdbl913Vp19SNrWi6E7OURhPnyGwi5RonWtVahIl",
-	"poeaPl5mM6uMcn2GXonWJrqdDLScQmut5bXYROvo3RblStH/xiAoasvrgISXqIDNuTYO/ZbTpT4YAPc5",
-	"KfEejDbCxdbrifSTiTkmm+iD+jKJze3rExHcVD9s15MoYkpV7bfV3N/TZ974/cAX1CY/6xHb/oAAg5O1",
-	"AMRiV8/cgFeAKsoTMqI3jChJhjTGfAV4V7vy8L5Jk9sRDGZ/9QLeonQAj5fKBGADgSBTcA/HM9BcFxi5",
-	"sPBmu7E9irvJxlds4IzyXSjuOMaztG6M2nX9Jr3Mh/Qb3i5wGlhh3liQJzKJ6jfKotkkeRWLdQmkyVgL",
-	"cF9LF0KjqE3eGw82F7mksw3OwFPsM9I/Nu3C+wBCpBj4kd18IbxD0zkXJFUsbxom46J34qIopuZ8IVUK",
-	"XSzDD28+vL1Tj8T2xJD1M7yNpRzeujR68+HtS72gk5oUm7z0yUMsOTgCt0US6LtPJJwhKTCci6erkfyq",
-	"zZhBRJx5KrInu56a3sbyhimUpdQEpEARTGxbRRpFmFfnOb2tlFHbHDVROQRjAZG09gcHPMSCyjpCQrIx",
-	"Om+mTVf48HA6d04uRSWvMW3ocZue4o6j+fbI453ZL8B1qiwWgV25qNjcuyCXD2ksSmRCqsV+A0qx0+kh",
-	"uVXQSsAVHYQLVAQMbBb4Otp7tZZTpQwxBZGw0Jm0YBx86/Vywoxuz47+Ng0YPbV3bCJvoJ33eu7p11nk",
-	"EFf4to7q+0RGJFWa563B1+fPoj1GR/iQhSaKSX5WROlBaFZtXEvNTl5DPSVmgk2LDOSgsOyeI3/YC078",
-	"jkUh9W0cpjieLfNj2zu6PkqTA/Y6FpltyHphbQ4nUgqKhf0b0jy2ggzyPOtyfYAF2RUsyKv3b8jZyePH",
-	"RyeEhtGYHp3VjAa8mfBFM8J7bq6vhSIxR8xWn0BH9Jp329/m4D/MvKCZoalI0ENFNOWQDxl0W+/h/ctG",
-	"YtNlk1kkQzma1aWP5j+vNp7sxoqBvKVxkhEV4B3aPKmYjWgMeN7QWxj0Id/HBugyztwmWmmoHu9fFybz",
-	"TrjIPu8uBrhRtAzZwK0jhrjt3qoiZm4YyWnIb1m1ZV6falFCFuEqvUqUsRXh7GJ3VQB5nwDStj5cmtPG",
-	"CUlkQGeajDQ3Ab3ob0Xnij0f4Man15CSl0OOIPAsdG1UBta3DgzkuW2rfefK8eV3EB02LKbbev3yXctr",
-	"hQb6F9Z/iJ2psjXrwZq1ui0uJ6aBQeCUWSFOesAsmDW5HNGA/U1PFphH13mU3mU+YT29znoww5j79Pg1",
-	"pxM2wxw3Teccx6HGTEu9lteapGHC837fKxRs4+juBjbEbHoF5X0rU3HfUUMK3SJLVA7zc7vJz5F2bdJ0",
-	"BbB/I1wQq2xlQHim229lvtWIJRlFbsal0SkPFGKacy2ksy2WOnZOb5dubT9ynOXqVLw7jJF6OssV8r2p",
-	"WVwgGxFoZAHRrAwngncuBhV5qzfbmxeRWm4WILBMk26b79w/hmOiTAL7cf6AI3iA6reLuCFPM8XM9jhY",
-	"XZriCVpXmm4bU8SnEfVhj887nZWVsjsAEKmnlL2s7y20Bq5BDzHk8pUiUSyHPKwmnHrhcoytoqC3Yo2Y",
-	"eWPjqwqNrhvOphem70LAfB7QQcj6nq0jzUURDxAnTl0bez4AIDq4h5HBDOo4toMEmk3iXln8e5m9WVeM",
-	"KhWzvVW4IgbetmYc9seGZq49gz1zY90gsrOaWdxQyVg9CPNTxWJgd+VW1pa5J29YHHOwg6OQ6tWF2hYF",
-	"or/xEuV11BGLlYSwNqaL1dYKAxNmQW8w20Idc5n+HFp7oDnrQzD79beaKh8MaajYw5qhZXR9a9CpVLGm",
-	"5Z3+yXZVyeAMGiNATWx+OGJGlYFeTgVPWICnH8osoJWa5oWZ0odX94z2O6QTHs56sb5zyEHtLGx2k1HR",
-	"EwMnDyjS2e2t28VdfU4Vs9z11h0p0MC/SlU0JT+aG2JkGgsZDeF5WBtIwxCFlisS4XNlHesm2mUT+XqM",
-	"tLh6qnNRi63OkKL+WAtULLr00DXKiIwDFqMs6TqgsFQIqLM33CFPHNDrafsa0YkUI3wK1FB+RWKm0jDB",
-	"DKxUGENTmM5CbNImz03beghomRaUAVYD/sL8jILy9oOlzFGoWF2iAeOQ15f323UpTSaY4P+eMWEXPWF0",
-	"QiaMJSjo9IBNwxzbatZr8YRNcLirsCiXppuX0JmlemHGobandDtLYc4GFm2YN6KJsAO2bo5tY0Z6+tsS",
-	"BZayVpUEp19WWwaZJr7MtQGoNcj8qEOZxj02A+aKPc6ALUuE/7KKjzaqDLsxmghP8kacRk2apCppr7BF",
-	"54WxmWTP1hok8c4c2rqa0gHzKaKUMQrYYDuQbpYnlATcC1wtW5BAHX5XEmULbbvfLUhTHerSAW7pALd0",
-	"gFs6wC0d4JYOcEu7MVqXwCw5DtsVMJZ2ZZtuhtBUnssBnul3Bc+0bbylA9DSAWjpALT0uwVaWgqw1Ex0",
-	"FsCUdiM2i/pNncC8hPZYxrBSJBUhU5r1gBunj+Y1sMspV6xNYHEndEYG+h5NfeAxfdAfMREwrXYykfBk",
-	"1vdIf8JHyD1NwKzvXQnnS3RAqf5Dg9FOjafFoDbgiIDht6/Elej/ta/FbQzdUAYzk0U6llPw5WBY3Mo9",
-	"GROlNx+9wFyANQvXga8ZJftgRthn6icEcL+Z8JlHbAfcKyFSLe0AVoqFDBTbNnmVFKrXBkzpxcAGLY7T",
-	"uK98GTOtQCRkIlVC+qE2yvsekVCOBBpdl/RRZ4RlUTJOjBQzlb+9RCY07JNAQiBsJPENPGmTl6YmXC9G",
-	"WWAa764+eXmOrdYOpnp/YSWhiLx/6fssSrrQu//YVzd6x1wW+flIBJpN9hFaiyaoS6lIn301ZiyB0EUs",
-	"pwoEu341iFE42Z4WYMmYzYhKpAz0SugfJ1KvLqz/lTCrkieDQR7WhX4JPAPfajztWs/h9jLNsxPWJpeC",
-	"sM+RjN1ogS8nAy6s87Ov9ThnobUoLS4wLMlKwX3UFqUWeZYkcaj5ViVyxDTRXLidYC2eBA5ZkTgVdQ6g",
-	"b0q2yQHsaZV0AS2xR+DxZkEPvA9H5S8ymscf8w/GEW5LENyPTULsl4YvVfAUUsFSVk1pPy2ltJ81dxsx",
-	"xUjEZBQyjyimtxYa/880wUyo6sLAM+ACHLzV6TW/0uSPyTWgz5lWCZbqfRpqScc+RyF43iFsXz25knvO",
-	"BJmW+uk8vQ6v8GK7DOZjrs3SOKb6Vangf02Z+dnIWJXMQowJxJOKI/wuOyGaS4O+HlCg+pBifnO1Zy87",
-	"V4sdT018TvVDMFbB8kEsckY1G4LP+M2qa6AliRbp21iC6vcvWwA7gk3nn/tYFftcx5Dgl4ZJQ/riivf8",
-	"PJaAFQGvEhQz5nkyywPaPK7LW3Iu31q1Ejg/YDB5HdSCKqmeHPZkzEdcbG0EmJIkozREixhWtaZcKruq",
-	"Z65quBnlGxeOJWQ3LFxIcUaRtRc2HETFvQtzpbQpg8qwgUAwsSkbn0GdahmR2hgsWNpb8I+bTtdoNdga",
-	"N63nswvSx567leK/eS6eFfP4sJbXgjxfLRluJA92jOiIWj74IMaYPx8wX2vYYFAOqOIK0SQU5t0PeJyM",
-	"e8Bluq2TZ8+egeV7UvilF8V5lsWM0bg6kWCuS5Crg3RbLzgNQ83lYDnttz/SCQ1kuiI+ZLEwYajfBSUA",
-	"OYcx5QHfvXoNzZa0TguvhG//8b/+/h/6/3//z3/8b/L3//zH//n7f/zjf/7jf7cgAahIad0WGH6m46vl",
-	"1rAS2axPCnoZFGfoAZ+cns1pdO5aZT8WSKoLm+SD5+Kz3hP9l3X904gXUhXsCVupZ9OGKWtOEMQ4/73C",
-	"8bwRQVtGTHyehEih6kgOh9xnVp9sO6bYJGzDv8Uk8wrkGjphNrSpitacRQ7zWRiC8cY+683KuMOAC4zX",
-	"zLGGVpXZWKCs1q9XLR5ctbpXjU7mVcu7yk8C3JafhavWl6ui1JmPmDhrawzjynFb07c4Vh54ufaeE9mV",
-	"aDJ0Lx+oZ2hy6WgxqmDzTFIRsNia81rnlmE6EaidXxDoSQaZa79IsHIHM9K/MLEKIXH34lRYlGwZT9KQ",
-	"Vsy+NtLkzbk2sl7r07EMGQzBnB50Ym3Zw1bwW9WWp3rW/6GVQ/QBAA4FWDgk5xaO+61oVNd2CcGnbe6a",
-	"q8uCfC3NVtPQOrm4ItcsSpzeETYfD1r4opQh4J/AnCQQQG3ynomA9M3vfc+sgHGiOY+4Ei6HRNAxeETf",
-	"eEngg/HI9cFCH/Mw+Epl78bQDWiJVNvtTBMG2LKA0sCp8DIPmL35SvSpgpHp44RpVdlZgjdCxW5+A546",
-	"GZMbntCQcKF3UCVt8hpMU+N2nHCluBhdEEog/gvKolWUIKfrStiFHLEk4WJEKCbukKwLJABLkr6R8+gE",
-	"+pCtHsKoygxG1ejkUrkny7q4CrUtPgsgt1TRGXnQd1e9HaTIJZnqP9RLHPJrFs6uRPZ95lsEyHr8uZf9",
-	"arfKpyLgATzGQ0BXs4U5z+vxoO+RfsbF9AfrkuyDeOxfCfA1Wh+sZ3Fnyz7ECzKS+gzCO5w0WthHQF+l",
-	"YWjcnhw1wT71r4WchiwYsaDnzLpN3kql+CBkzqSV9ZoB9gwl7pJ1DbQMj00WNfLG/rH7UHTfOaXgPLBn",
-	"zFmBrDbc/pZvGtSfJxDTFJJMZMwKg1BY/yboRB8kWHBIeOheCUt5PZPd1ycPDEFToUlVzCYyVcTUZGpa",
-	"SqifQDoJo8FD2CLMb+0NZj0lI70P5IbFAxpmlGfCbBCI9VmcQHqmdyX4JDKrSeA06FvdCdvw3EjKgAxC",
-	"6V9j4LfK5YhaaDEt4+4SlrU21D194i3Twq32DRw2U6ytlQEMCgKcAb/hQUpDR+GFPCEwKZKx1Ctgw5Nf",
-	"VlW391GFbqAMr6Ombrs+393y37e9NRcU078zXwo54f7BIGtskK1xqKtU4Xeu9nhvsR+KenQNKhdONLM+",
-	"FmvLg1QEml6XIEEUI8/QPaEROETMMMIn3ApOHhBAhyCX5EZCGZARsRCZVhI0DhNfvsjk/5BQgu4ixGs3",
-	"itVZ52mupU7pjCQS86DS+IbfyNiDd9mgMdrDEU3GZMBCOa2SnCOWFMXmhkAVBz544IN7wwdzg2hfwAaW",
-	"+wZM+mpmBWcVAyt4ATaw+r3GLWGqcT4ujaGKyP3Y+SLJUWMRQ3Ho5I2Sq5bJWLhqadvmKmMYV6026c8f",
-	"wD4ZSWvKw0nUTHCYhqF3JTIbypTBZBDOVSZuBpgAafLAo8875xdFXK7cwWHZcQx8/MJBHbkSiwFGqmFJ",
-	"qrhxVXr5XaOPzAXMusC0vIzB//Pp6RPyrENOTsnZOVkFDbrgQt4qUMlBJB1E0l6KpH1EwGmgaGc4OI3l",
-	"0mr69TFNEuqPJwtLKN/l+ZqA9qwZd6gPCno5c+fxf/37/6cQjROqxCEFczX8mwtSpdgTlfpj62KtxnyD",
-	"6kdnLofUt50h5ayIS7MYGifbMiwjq8qMC5U0PnT01uvlQZOuZgg2TzO7yA2iGfI1eWY7hHwp+tWbC5QF",
-	"4uzUFr0Pecis2IqoUpGMk/Yv0Qg4Gx+Nk1b35OSs01iSsZMcF8CGiXvKB6ygkA6A1b817wHvZ8CplTl8",
-	"Qkfs+JeIjYzY4Tcs6KkxPX30uNVtPe6cdc4oOz0dPHv29Onjk4HPzganT4dnZ4z5JwP25NFTenpy5j99",
-	"7D878ztPHgcD9mz46NFT/+TEf/LoFISLUDzhN8BBW0LGE/DJZq94Nnz6OOg8PXn69Nx/Ejx+9IyeDhml",
-	"Hf/RIxp0Th7Rs8HwfHgyOB10Bk9PT/3g5FHw2D95NOgMOx3aeQr1B39jre45FGB4rWScTgYCiv4xuLdA",
-	"ZmV7kkahpMGKqAe5oPNaUx5AbevjTmfD6sCMqG69OjDnwPXANlwRvI4BenOFC8ll5HdnaFX3gILQOJkC",
-	"PwqpSkhEY5hTXxOlcSWZkjDIkYAenPjfOOY3TJliCDSXQuDyiB6BXN2wGg97JiRY99e9En98+/I7j7x9",
-	"/R24mX5mg7cESE955O2LbzEQ9+PbM4/8eH7pkTejkUd+vvzJ01f+CD9e/vgOqxvQ8qLXTNhAIIgcPSDN",
-	"A0wlGwRdTdPGK6Fn+ZUiz3FwRx9mEQNkC0JHMWNt8gqGAk+GiHTMjpjQjB7DnXrwWsq/ff1dl6QRdIQ0",
-	"8AnGPMvMVI8EDMJe8G4+YVfC4PpMWEyxVoMRLtAFN7mwZu3QFOqZAjKMfGuJ1S8xpb4Nm7ftdPQXTPjx",
-	"LALwE1Q8EhJyhoUPlyRmEaNJ7gOEfJg+NzV2ThDr6Hs262e9LuEys6GZM9FEf7HG0zbVNDoSnq4SjhHg",
-	"BsjYLd1sqCddlEKcdVY1boXR0mBaMIQxNTU8dg7a+j6zI4XaBEPQiZQkpPGIkQcnnQ75kX/jmdNJTh/h",
-	"Rz0Be+4NfVg/hXyoB3ryyIxghi2cBpDQoBfEbdJUeC2bRMnMw4aGOFAtlLysmy0MIetmCJ5fsAI8Z8Bc",
-	"kIh/ZqGBjcenjCnChvfNkfGuRLm1p+VQxbWbOwqmFkWm2AMVn68nYUs89NbYx6IMgQoPrHzxWbW7Ql+W",
-	"c8ndRl0BnlvT/7HeiyNUcAo6DwBzdlv/z9sX3x6dQA/rprpEQaZFsZ5mYqrO8KFVyWgZ2/VsaVOJMUFO",
-	"ExZiLE1DQx2pQRUBTmlVfTab83w5xtwbCnpOeeJ91HusfUAHCuhxaijBqanjppPgYFbM68kNMxpiCUnW",
-	"NyNTqcwIDHK2eWKFcZBrXzVwqg435siMAbZtzD5TLewmNOy6nEAfUwpdLwyTnWIzfC0wAzjejQt6XUfW",
-	"R2uOwGHKpyEBsWEnEemD2n9Q+9dW+1fX8Ct9XUa7vs9BaNeSqPSM4SQzhaCZHTGhn48GIOFOOo+edR6f",
-	"PHk8V1S9tv/s+FeH+28YuwZdRGSYliXYW8Wqux4UNILN3BgHNnZgY3fMxqAJunui98Jpv8zFAXFkq5Wh",
-	"uxv7rRemsj+ejkr0lsJYwcUa0WTsQMW5jK5V1qFWAdGrj2hDdw9jOquEzlQ5TGwMfZPdYwIRTeLGjjUJ",
-	"/g5Tg2/ABBJ6zbJ+ZxA0R2utMpZcE0nexDTbdiC5zAE9rMo+ba3lT7yDthZLlJ09DOwtVV6em8ahCViz",
-	"AxZ6eBIxN96Ki8aMY3s6y7GzY9WwL3n9TlaSAR5QIKJ3GK00/e7b5KxznoUI9VLPaTNjqqpdWYItVYE0",
-	"SXdqWIHjSIVfAhayhAEXeJxhE9hRG3iQmm5SgZyKDd0tsCyNGPJwhUtfS8FcXtGY/KJgWKS+RrV6acDl",
-	"8der34ga1tfFWjnN3AezhKnqiuLax1X3gDLTLFA/wtQcwXqqinMcTulMVYxhfgLWtfSCq0hq2kTmVfm8",
-	"fk5Ofc/2tjeuqEXvWI1XnXYe7+P2bryRdYykuLN2P5BU5pEcASYPozKatheuvB7H+Ul5NaG+MwopL0mp",
-	"JpMo+eIpOjlvUwN9YRjW+krnFoHG7ocSuj35GXJxrTZpgnFvtPbK8Oi3NspjoldQ6QfCHMjBhL76Kvb7",
-	"RrsB/gEIaTJiwgCb5CM16gNXJErjSCpGUpHwUJM2+xzxGKqMBRmwMQ2H+pHTCpB+DNFAqDNVbAHy2QU8",
-	"VwQqD5k5Q+FlDWNCr1neckgxiBpSMYNiQAu3ppUWuFJl4R/ThvZ8PQ0mM14yQx/nbTUZs6Q1xXo58f/A",
-	"xXVrk0b4uCGYwwn3rGFR6EGsUh+2ohvLnJFK18cj4/qYn4fXSmNtMo2TJFLd42Ma8bZ5aFvGI80qgM6P",
-	"L//y6lL/z798fpn/b911qBOL+l0X5JqxyOQSKObHDP6amtAm0M5tC5pLhCbGglHGAjh8ibxmC32wxWb8",
-	"eqG3ab84zq86C8ZgK56ddkzgl0x5gEHDMR+NgTKBwsokZYqdVWbSOFHxFcl4ifv2QzaLg6mxV6ZG4mzM",
-	"wdg4GBu/e2PjkqiJVnAi7idpzFyl7mBx3IrFkTc2+J2aHIhACBj/mFLiU/FVLnUtRg7ozApQ560d8v7N",
-	"W0wKe/CsQwJk0cRQz0OU9pnaPRfS4UvCEoA2ngcg2HwIwl5uSNinpu2EjWE2jTmY/gJbiDl462WOHQLN",
-	"h0Dzfc6XuZ8hJDHkNleYIveABGHMpMubkWbs5BaiRwCw+buVRK8cWw+gIBJs3WKxwywa09CRWBfm6Bk5",
-	"A1IKkJew/YttPAPCaU5qnXVcgbUwPl4SPo3EiuTBHQqVNb1SWTPTb5gW9YokMm9IxELF1vHO/KTP9SHs",
-	"vSnP0stYjEqQCQ3ABcviGEyvbXAon8ZBfaOvsh6HgeUYkFtSxTzjsgkgqXCA6qSAViUowiMx6j/MYt9w",
-	"ZyJJFHORkAf9km2srxzMbNOMfptgvDJgiKl2JSjB1jfoNzNonFj/YHtI2hTuXAeFlyESoR8yGls4xPdv",
-	"3n6FB57Oug5rMJkxWWeBHJnBdDDN4utxcCW4Cd4/l8YrBnOkMcNiVKJHVaNMm8ohw7sE4UqlDPAnScxw",
-	"iQqo1A+oIGOZxkW9G+o9zZBCOdKbBPcC7CNgiRrwvgYVMHajZmRMbxggneZ7jcyyDw/vCZn07MD6josv",
-	"YIW9pnkVB9TuVGP7vHOK5Z/TOFjW8uvNcP40XRBKopCqhPv4wwqo2FpPq6x7bfnx046T+m8+0sc7wcXe",
-	"pXLftJ+yfh6cw9VUTr3wPUNoC8eBRxNU05XADk4764MdzB2vMpryWm65jL9txb/m47HfC8mkx1Lnv3KQ",
-	"FfJFtaPPu1HHwd7Vomp9E6sIkbVyh7NmPZ+a1QkWwHcMr6QuqyQPzDsS7GNpGkbeyGsIesIwHnpZa+yF",
-	"uZjzqibQ53KeubFv4uTAvvaUfc2xkFcw5/tcwoJMp1IRhsmVQItrWM4auu+x3dMaFfjNnNILdAu6sFTM",
-	"9sxG7jEH3rJl0JbyWXiLYz/gt2yM37I9KBN9UnqrMKzGjGdFrpYZ93mT5NyqUJM0GLGgtRl4RuV5vG0c",
-	"jXp9BXOKcNIQLHDKezW/2BOVZQ2mZQzE3bsPa/WprNGJHo9XAnvQhiDQMZhotm1AKJXRu24A9d9AtJtM",
-	"kTzdCy3hIMv6WtEVZ9Zmcw3pjn1yC8l2XQp9h0/fRfrYQQG8OwVwHz2cC1Q6kBPWZgITaTu6HHKWO+SK",
-	"hfh65hsNAdookSamsT5j07O793ztBy0GTPqBAw/uh1xw/8DZDpztPnO2d+jloVszUNkRjWMqRmwx7Cg4",
-	"EdM4RiAvBmhUQpI+EwEA1PZvE1v0OY3ZpTvq+2WgQvfOHdumtkMovqwRouiHSlhP8kCzuIdY/5mQB4jV",
-	"aX2L5Qk8rBlnBfrnDtE+QeKrpJe1OFO9KQ/DDGjUOfEIkqrGPIKrW976zNi+zCY5/YHFhKYiId/TgNME",
-	"wKy3yLHpU8xdAhdzU57deQSJQwg3XcChXpEFb2TWl+j31g36MQ+DmInatoRkOpYGsF/vKtr2cJdH5I0J",
-	"NrrM1zxw32ISL0Vgmts5nNtoRoHWjMa2/bD+YcBGXCjsG4hJ2EhG1j+Jp/srRTQtYdLLWE4h9ZLFN6yi",
-	"CaDt/afWinwsAEg0MWAeZB3h3FIs80S9ayNGHvSFTHq0ByPrP/TMRTBbwcXI1pwNU8yZjq3LtbRwXyl7",
-	"a945UZ8TU7Cew7Vj+xkZF/oiVmnbenYlUrjblm2L2GIj9lbBWdZlCrvsU3YQD7sWD2tuenUfL5zDvY4+",
-	"WYlTo9Nju0kUNrTADapFzPo9vOZV/uNfnU+9rbT5qkrCmWd0G3Y0ORDxPSJiSAou7P5+GNqLNEHThKox",
-	"Ue4JWlhhpFW51wVqv83CqeWs505z1m9z4eo09j8Y5HlMS4c+8RdZcRNgj9NByMhgBn4BHlSkmRtgBEJD",
-	"ffmMFJrCZD1r9GV+KNXayegbK673PiP9J8l36RQ+CLj7JOD20o28UOvE/P858ZZnLVYUAuQCb1WtU+pj",
-	"nTDBlFpcDbC0UaHxWEDTM23ju2lbnoEqh1aI4NSYyjQMABCDDJjiAcsQaOBK7A4LC4WoGV3XvtePY6YH",
-	"AZtB1r1imjEl6IxIBfWhxEtwaK0xt5htckmAUXEpTN0RA9AK6yCXMbF9+KwjYcKV4mLUXtdBrnVtd7Xv",
-	"LDilF9WKRrv/Gfcys4QTC90iW11gPj1ashGy1vr6Anjkl0/Z7b2hjHt6rwvPybsAlh+gZGTER237vOZM",
-	"wV3kCo5ga1vsTG+9ierPSAqFtEaV8DAkIfWv1b51U12VoUCnysUBq5AFI03FiOyZMJVAcx/N/jHzZUdB",
-	"q4oyFAhb2THfr3AV9uXceTalfU3La2WvbN4Jz+6rQv82V0T5MmJ1gzC/NWyMZw5bD2/b8750Wd/OIG/O",
-	"asuT2GfY9aDHA33wPnn5qs89xupLIAmhkV/Ab3iQQh17w7Geuk1ZW93WMIZK/GQs9f1aLUlgXDHzecTR",
-	"sDIDw7XuFlj16g1LNwtT4bbfenjKsIn68JSTaJqde1dLs3xm39q1BYEF+jPlk4X6QxN2MTgelzmrxjAV",
-	"huNwamRA/WvyQFuqQUynwiMxG6aKmVYNbBrOwIwdszAAU/pKUK1sjajgCo7SQ21M+2Pbkttty6MwAT9i",
-	"Ass0YxoqGySC7NOJRN1uq12/3ADWDYsHNCwtgKlX91mcIJbJg372d28w63vE+UyTLNJ1JVC9xS55eexK",
-	"xmSU0jjgVOR469j7zga6sgEUQmRV4s0Es7L20XcXxHLXYJ5FWJhBd+X0yWyTH2WqFG3ENhswvmfPNPHB",
-	"fSpvO605ILbJrmaqImFxFOs16enDbJVnl4EOXQaK56SXTaaVs0011sq0e+JVa1XGt8MQ3EHu7VburbjT",
-	"v9m4mxWli+NuGZ+TguQt8KvF6SahN/OgYzYcMkx9rLNevpUxQuTCcchLHJA/B0SKaqvGIp30MceyD+q5",
-	"kZkRVdjDFFr2BXQGTRsBkzVok5+1sLoSuR6tVeWCyFQedO/EA6v6JGFhaEBPAT+BJHJK40DBwLuEAgAp",
-	"SC46YcoUXhCZJiG/gSmEMzKYEUpmTJm2onhl40rZOkPrpV3feotrznsHBXdaKktE+xJyukKNP02qAS01",
-	"0R7ZbKHdlYQZ+6Qpdzo1XDJYIiXz3V77Ne4Banrjs2ctJ0nYaHagFSySbs4tuFPgUmjGBssHRmvZdSq/",
-	"JvEZgDyBMXiLur9x6Mzr/sSXE0YSuUc2wJqc8df8jG0hD6EaDiTXUvcua/+gw2xXh/kwZhmV7E1UZhGJ",
-	"Q86BPszOqPeEpCuD5s4wKyLmjsC4zTQDKRLqL3INs5BFYymY8ggNgpgpa/RHTEbYwDJJY0ESeatVDXbc",
-	"h3L7jcvtf8PFDWuLHUOMQiZ6aO9/fJ9lesg0tlDl24ztn+UArUBuUAUGHrWcC6wX+6dDPYUZArjTIetp",
-	"kmt1W6/QTzWRsUA3fqOEABqm+nH/fHr6hDzrkJNTcnZOHj3eridZk/Zte5KXxwjBnTyW0zxr3qeCDJjx",
-	"jgb7FiSscy2/ZzQGb+6QC23Ri3QyYDFhn6mfhDMDHyDj7MRj6WyqVXlIM2BD/rlNLtV1FvE3vdLpkHUh",
-	"zZ+FClbFVFQkVob8622WNgjCjiaUh1ZsAePCqebN84Tx3+rjqs3aay6yeWNLAuvfzaiRGJlZaMGn596u",
-	"9/Tq6+/W09uIoS1jQM15SS2fWJUN7KNf9SAcNhEOKx6A36q7tShvltQ6ZBxkgYDZzNkK2jS4FPRfOyxt",
-	"yKZyRw6FA/HeMfHaxqd4CvbCzbBc97P1DU0IcT+8DflQq50Nhsx31AO9QcPzpkn2p4RCohJexsVotY7m",
-	"a2tf225n7hC9yes0BCxka3XjaKvtzA989TfAV/cxq76BkvPc1M8v563bUGrusmjqtjjyfS+W2pRhH4qk",
-	"Dqz9wNr3gLXbqinjL1tULLUZqw+40iwnjVmTGoeuyRZiQmuTHn4Kpby2LakiGieCxSSR8tr8zD5HMk4u",
-	"yBTaZkLxjPI0qU/HcgKNvCG3ZxTLVOS8c4VoWHWY64UzsUOka/uRLiiHAMxDrgr5WzWjKGforCiatwXZ",
-	"5evX3HCmmcGAKq7y+PEm9ayrpSw9WZKf0XmUNTPU1AJ9lkasp0kkgrcFUFXCPuudavjOxydrpkl1EIQb",
-	"M9R7zbM6Ngtl5eR729EshyMuQu6ymZJ4NQtM6yYb4HIY9Dub3X8/kqRs68B6eXAZhk6I28omzyZ5Eik0",
-	"T0KGF9xmasOrgImEJ7MX2RQOnP+Q43CrZXGZhovEoHqwZPaas5MVVPnTHCrXPuTkqHOOEAT6By5GPRNd",
-	"bnVb3716rdcRwrSaPZLOyekZOQedei2N3yx8lDe3vU3wxjIt72lSg5Mny82ISeCwn3uY1qB5SjmxYSyn",
-	"7CZLV4hS4SepPgpt8t4a7NawzWZvwHsFA47dtQ1R+9kFfVvwhcfzNtEbIbdiFjHS1wPsZ5VodAZtvqFV",
-	"zxxgIxUo4mZOt5yaxIXy6b3TDIYFrGg77KXMKdYm8vtVCnbg9au7auYI45CjIOYlx87SFTLee/xr1sx+",
-	"ZwkLFUxwfxsYHGh4qzT8odiE/l7lKqxMkHtSJJGPtSJK5pD7jhIXMkBvOQTdyrNapLZX8dgbeAWAHuBD",
-	"Q+mAsrCwkf3qeQ9andNnX6Gd6lOhjdIBWy0BYnMtbtuZECUudXZiuNQGZtXepUMcmPVtM+t7nv+wEr/e",
-	"jsJ0DAxsdkfpELfH6Wt7Jvo0DFkMJr5ixhS3LyY8USwcbpOll3IpQHqwLJ+icY4EbNr2uLq3hfbUB666",
-	"D1y1GsoHCpzLF60ynoxfnx74dbf1E5DfHfHru0teu2NufX/S1+6cMR/y2A7S46CTbyFxrYLD7zCHbZgK",
-	"X68aDY8CPhxyPw0TviyfDRGtdgnPW5mi8G021kulmFL3MU2BwshvI0/BeVPLa7kv/r21mjSg7gZfnIXD",
-	"lldYnVr2tEuW76dJTw6HvUBOKBfYddd+Z+HOz1YQAJoJw30Kl2kySQWsjhi1uq0TZINx/ilmE6a5P35j",
-	"Ee4hNY7lV+nVwoYV3ZYWMVMaXuOvZy2QqADQ2jMD3yhJ+jYTJKo4yW0nSWAvgybJETmPJrTA+O5FgsRl",
-	"GBLFP2dNFhQ0abBEeZEJDc1DskYL+SWqTfqlY9YnQPq2nWWaHMnh0HbKrG5NoViCeQoqoQlXCfcRTSiR",
-	"2LUijbU4ut0emAhjWALurcmJqDqwd9uIsoqp3jL/2Yjcd9m88iBwfoMCZ5PD9lvN1EAZthhFolJ67SxJ",
-	"o8aeOf41f/fukjZquPSGTcYO3OTATZZyE2iP6B66vXB61Ou4BtliDeawJz083dFWdaJ02c1tQms2ZIB3",
-	"2sbz9tbu/jv2t6P5H5z7ByF7ELKbCtl9jCssUMFNIXyljN1hSOEXmcaCzWpVbAN6oN8eY08HRsw9txlN",
-	"+CO+8gc2umcxhEgqrr/dcfzAvqbltY6yvw81jtvi7QGLaJw44dpHRycnGK7NforivMfARArQkbTCMhfI",
-	"hS+jkEK75edS0GtYtKZy4bzltSYygGVMgRrsfmuJs148WDqD/PGHV/hV5ONbfvyh88x8Ywb9DZ3Qa3nL",
-	"YYCcBexphST0D2IjaH3jBAQsh70nEQCHYwHTV9m8LuAvQEGu5GW3446HWwXjACpNCRxJveJIhykMCySV",
-	"Zqg3NIRx0AkLPCdXvuDG96wMs3eYokfI9LRPrfP156fyTj38t8GgCkxnTZaxBrXf01LJg8jYishY/bwc",
-	"Ci2pZtclZX1nPnzz/ONfQzbanbO+wGb3NzXwQPR7RPSI5ja6dwDSqxLvfvjYcaUrHMTIF37zGNKbKILb",
-	"Lp4ERbbMhU47rbVsrftYNnngw3vEh+876PQq/HhD5ekuA327ZuD3PLS3Df5+COgdRMFBFNxbkOp5QbDD",
-	"wByoeLsXBQtr3w3rNHPWUoEwEagLwm5YPEvGXIwwdKRFJSjPPCETecMUAiYzotL4ht/I2COxnGo2rv8B",
-	"kx8CXTEfcYFxJdMnUd8dIFDKlfhWC4VE83l4NLgITKI5Oes8nX+J3gU9NBzrgIVyCt3vLwl0Paeh7VkY",
-	"xHSqPw2zbv5SEONUVjxgVwJb8A/19XqGAzbiQhE6TFgMXfnbpG8FRh9c1GNGDL3YBTPLByuk180jfTvU",
-	"nrm0j9FV/d6vVJtAwg1M8Ct1JfR5t49mQp8yfOJXyr4JXdf9VMBp6Zelo5lQnZO9EkyG2supCK4EAhyA",
-	"N55m6wz9G01TQ2xJzWIWWPd+lUStaBwOQ8lJZHbvpOq7fObJlPtMnyATQWhp5mE2ehV5Vj4dre5ZY8b7",
-	"o17PVXzlK8roOlnrQgcEKT6CNZ71aXPpyU6gX7o+wE0lJMW8mN1tWCoC2UtFwsNsUc6POifOoqy2f1Uy",
-	"E34I9lNaopAqSUsYcM5HuEgkoQJ4nOWMik7YPH74C3t81pSWx1HMAPH+7qTma4lSUVsbYD8GbdIP+HDI",
-	"YiZ8pvpQLAWxR0C81xIL+0XkAkMRvKFbEG5fKTCK2qTvSzEMuZ+Yh00d3C/FJ1E4uxIq0SJVCzItc/W/",
-	"pkeF8bYzEqchy7rTXrMoaZOfs5oshLyZ0Bn2rWXMCHUKeOhm+/QbtHCSYaDVOXDdZ/LnSjQUQBVSh6wq",
-	"dKrEizkKSFV3GZldg6+sxjPe4kzf4QB3w/vtiYPFM113kqnsjWWqGGhKmtGm+mpQHE3AH614E2x3DnJ2",
-	"20Wu/hDMXlRjHoGyRBIZ0FkbFt8hIM0nIN+gZ3oKYfOfT+sKn/yu3Ni5K+ltdrJKCABtTmUaBlpJDvSU",
-	"b5+x/4ytb+A3M5hAbod/682sxzF4H7Ew5GKkPIJfYz0o3EQGDPgcHCTBikjbDkDXbWUqOirta5jUoTPD",
-	"oTPD3WQtDumEh7Oemdff//Mf/+fv//GP//mP/93yXBbabf3jf/39P/T///6f8FtTb9ZJ3oFN0ITfsB5u",
-	"UctrhVSMUjqC+pB4XZQa87Ru6zKmg1tONixR8f73ZDBF8cgT7w3agCA05FR5hBI8QkQZVo9fTZhNxpto",
-	"bkNHrAv6LrRoyHzZWlGF3mxDGbdJuccDhhaMF0nzL8XFKGT4dK4IJf2cGvq3iiogCAOwYOsvoWIGw6pL",
-	"NiydyjvVa9dkLg0ZRpH21yXbe5o6+Pvm22vu9SHtjxaEwM4S/kDCHP+q/9ldvt88p9vfCOOBXLdErh/G",
-	"zB7d+5Wx15zu9iNXz4yzItfDUPV9yNZbqEGtlru3sV617QQ+00b7MnOerd5xas6CuY95fAfWuiXWet9z",
-	"8Jpx2M00mbtMvts9R77n6XdbY9GHHLwDGz+w8TvJn3OZ+A4z5wBko9Ysfcc0W/QTFhC4EGLomvOxIGuY",
-	"mjEvnypGEkYnRIpwdkGEzAiXhIzGQpGxnJKJVjvRzKUYBd9BtKkiyK2H/T5iPh9y/zXM+hBs2n6w6Y0I",
-	"9e5mEacxvbH5eBhigogTfAthJwhC1YyQ+po/7X1wCbOHVRJTge4z/U1PzVTCJq1ua8JHMRVJ7yYNBYvp",
-	"gIeaLXiQJ8ADJiDTGJCGYqatFnxEA0HRcJBniGQkFE/4DXCkltAqEORxcXw9vuH06LRzy6EjlyD3F6Za",
-	"mVEiE7wvASOtKjv7Tnw5YSpPatKntE1+HkuIDw25CBQBrwCJi1wfQkZZisAFaLqQtpVA6nHWvdGgS4ga",
-	"qbDdYJGbDaVnkoNkaz5PAskw+wk4jeninZS6d1dJCXyfeyzvNHC0E+ZSQfVrEew+Rox+58x4nW38PUM4",
-	"Fzj77qJAeiTHv+p/No0CeZiwIxyG52SgKlbJ1EYsKXG0OzJ/D9S5FeoEJxjbnzz3pWDIK5DZngR9cJxV",
-	"LkYk4h0FfT4YxQydil1tOSHlgyJGRZCnfsusr0fRxzimCg2umoqleT2oeR0SnvfNtKNth38KzMEC28L2",
-	"3HA2dRvPPT7qnLTWNE32LiB0YKVbYaX3DPg2i/E05KibKSrHTNxZjGfnDLjSZq7npk5X6WquOrPZlzxR",
-	"WAErtJUs43WZLRPBdjjt7UZxYLVctvtobbb7UgQHpntgunfNdF+KYGccN2YhHFM15lF9HMbU9nPl+CSh",
-	"TnFq3HdZgCgZs0mbYMmHHGJdGElFyJQifXSo/wv44fuEqmtlojiZux6I9zYrgN4V5n+IyOy0/KdJMGbl",
-	"EqAmUZpDTdK8LMG2EjHzGb/ZtiCgT/Iof0Rj01gl5pqhQUMLvYDxRg0rkHHdrFZAepuhJZez3HZoKS/1",
-	"bRRfiktM0IqWP+QVw3sWW9ILh8mkisU3TJGBTMZdp0A5mxuEY9RYTkHmZ9EnLvQ+M6IPqRMZ0vRtYA+S",
-	"6QLclFrQFsyb8rIn0Ng4O3hxmbMUrAd981cPfmZB/6FNy9KD0cSCuQ7aEqDEEBHJiIg86M8RVg9ql/oP",
-	"XQPBSEK7ABPFwhumPBvC4rEfwtSRXLMfckOiUTdV99DfbeBqjr2twI5W5ixrMYV9DF8dhMLWjJACKfxG",
-	"Q1yOnFkc54qLfKFOwGwQ4yrIsONf3Y+7q3wqsbs78gociPbWiBaB9gqbvhfegyUKnwmDNaTC/QiBlQZb",
-	"4Ykt0fgOQ2Jak4uYjEJEUtJ6kKYJiJJhkMykBSHL0AykUaxs7ZKqKg9xVr8+ryNyZQexBfD0zXS8rYff",
-	"5rhfDXda03Dbu8DbgdvfGrffRz/xMpUri9A1YPbbVbHuMFp3+7KiWfRuq/zdiQBuLexXFfTbDn+/V0E/",
-	"d8p7F/Q7MPwDw1/A8DE6ePvc/obFfDj7fTP8D3n6q2bT/pj51ywgPOmSQPrpBD2pA5mMIV6qCFX6dxrR",
-	"ONmROcABb5wPeVFgNCrdhR29U/Z/YLAHBrtvDPYnIIu74bF3B3KwJxz2/oAe3Ee1+XeAeHBg7gfmvoi5",
-	"I9pBITS/CO1gA2av/JgxbZzX59lBazeaMJWQIY9VYjPpIBpVKIwdUj+R8Qp4CLeZVPeTm3/6Pp/2/Uqv",
-	"w/26jfw6500tr+W++ACwvUVcG00xeO7w71a3xUXw/7P3d0tu61qeIP4qCEX/w3b/qUxJmeltK6OjJ/2x",
-	"P6qOvXfbruPpc/JMCiIhCTtJQA2QKes4dkRfzER0zG2/wVxMR1/VQ9RLVN32k0xgLQAklaRSnynJVkXU",
-	"2U6JIkEA6wNr/dZv8TseZTQ+GY+mmoc0vhkxGoOfE7M7FpcuMvOCbG+fZQYxuYGUoPRlTFH7NBTXtwCD",
-	"Nscp80nHrJh/oldIN0i0c2L5dqKpoAkPdeG5s5eWnzNWMmUe++ifBqi1Re3Xc1j1lKmxMuJxk+nceYPP",
-	"oYSpwMszGKzBy+M3de0albHj7i94wWw4ZEbP3bjZicHIPCair1qt7S9tRKkMgOiiHj4IAonezKL3yITx",
-	"4UgTI2Ka0CHlQqckFwRrFbU5DkBlMozkiTaXhCzKFNMn5JcUicTtzaExmxwzgW0q4AgAqL8REpubz2Qm",
-	"jGIXIcu9Y4j3SDHgKmHYb/COxdgUbg7phR3goxKXE6cciBwQSgTLUkVjO5TA+w3QJ8i6FdhyC0ZtjITT",
-	"OoFv/+P9EK8l/CnJ2ECnMZy1AZAkFaSgayDYZfRNHZSwWtp2TKO+rAl5BGuxqElYUs2vqRUPls396CR8",
-	"907Cejv/e6YzqfE4tkZskvs0p1/9v7dPcVIFBa01V/vM9HlUdkdlt3FlBy5wQQAOgyJmJdW1H0jZ4mAr",
-	"8jRFxbhekmZDyvnUnpt2lNl6tOmqO9fa1oz2oJcAfaHrtesPpZDlSgDe5Rvy2jPm5nED9vgKNyocapeD",
-	"D9gfburctpuMmDVmZp9MjEEzM8fFgIVIlmBMmde3CYt4lqx9UrLCsF9EEzCmmwdmw2+VuY3G86uWsY75",
-	"r2am++jbHH2bhXybzhZ8m0Oja0IhIhRCpqjkN0YdUm/fdwhb2blxPxzAymEb6mOzjqOZO5q5LR3hD8zM",
-	"WRBPzRF+i91LNDPaDYBDczE9YaYUEykk00YUcn09V7LSe0xkzsfCgA8MjcNFyLaNwwGOuqCBDztibzZm",
-	"phZV3S9XVsQldsGzZguYCFOaZtr4cIKGZgNSwZE6T9HQ+ID+Ajlm4rE7j3hJfGwASTjicaSYqMeQ5GoN",
-	"y91xuhA+AL8OiLxjiqS81ODvtb3xvuFIPlsAAmRyzBiN5EHGB10QFMyRnJABVf5tuT4hb0Wk8WdWgSPn",
-	"lO0xEtGpSxHZon+ov3xkdIe9o1mcISNPe0KmN/QG3rP37AEaJ3NrWz6als3UE88A5eYD3nQoGVAHWNYo",
-	"mMzJSM5MaB2kI9/zO4VxbEJZrCDnBwqJ+DZ19/LL963m9b05mJfaR6/FSbxOqSj1oSpr/nUS+rl/evo1",
-	"/2N7DE4llbS/5/yjENYLoTlggV3el5PqXAcL0s1LidN+JJndDFcFVYty+qgZ5nptscsY9ONM1eEHoNdx",
-	"B49B56Mx2kdjtI+R0/keHgRPqwzS3LhpbqKW9PBSnrCYC1brzv0qbA9NLoh5vAJsDE9YgBpNsZDBtUb4",
-	"oOEm1SkRMmVdcyWj4YgopmWmQkYmZQTnE010KMfmDDtmIoBD87UolDNAzaRU2O5KiniKdzCaEiopEzol",
-	"t0JOTsiVcATURq1OkN5+PGbC9snCGU0laFwiRUC4uBahjJi+xMsnVBNNuQVV2BiAHTdPNYsHJ+Szu9DG",
-	"FUGJBySh6pZFpIef9k6uxbV4zD7Wn9wiHlYMeeuFnFi/uUyrarOHuMd/6XwL6MCF4VhkjHUok4TqLgmN",
-	"2Is0MDsV8TlBg30Zx9AaBuPMlWN29y2Nm6csAeWU0C9/YmKYjhrd5617Yw/M97/gtRetoJFwYf9q+2up",
-	"UnQK5i+dxpBVkypp1Lw17P9+bkPhmGbeqGbC4WV5ORS+gIO0och4BbjpzIOb7MgWsW2h6+ED40nlPYt1",
-	"x1S/EGCC277otwfPwxZrXnSi8+YZbfWbL8N21LwYtAadwfP+D7TdagSNRCbwVo1E3rkOm7jedvZSRSHx",
-	"6A668OWiI4/MyG06AjeZWdh7hrUE+rKvidz51ud1ac4+1Tw0q+mGSMfcv3EnbNHzfr/TbEVnF82zwXmn",
-	"Sc9C1mwPWvTloEUvQvBU/Bvn7Pzl1y64QCu8cvv+K68V73cq87Gj/SUTXHkifXvH1BTKHV2XFmvGLOsA",
-	"2oN9KxpdzuvIBATVt38grE9CcDPF2BeCJ8XakvtFqmCWyNOeEdyTTETyBkZ/M4F73ER0qnvPTsjswpm7",
-	"wYUElAAG66FFOjUW7VpMaNH38O6dsXvAGhoR8LztUdEXrepM3fE7eY/AuJy1EDK1mQufsXA/hMe5rIbA",
-	"h3SvhXkzHDmQXdzrbFc4jqZSAjHGEq1CccVflZTAYR0yP43YFBg+QplpLvTih8t35tX/SURyK2fLujNi",
-	"EfQbZXiL5YhrFryWtUGh22n6kHdnwbplKYhx4+6w75zdg0vpfZC5+nWwF2Qi5bGfgvNmq12aAnONYDOz",
-	"dPGp9cJdstxy1oU+YZsHBJ92CXJnjpEgNV5AnwAroEbrvxeH0rJdQu08Y5jMBiYUX7Bgft64rWVtDyqW",
-	"ldINjxMkfCBUV1Cja4Xsymnj2n6hkxGP2bXIA3q2sxDSBcFpF5U5xvaASRgOqJR47N7iatgM5ZB18FtR",
-	"1CyWV0Lw4SglesQH6d4E/KjQEyvU45EUxgGOWGg8zsiM0XjcGot0NPKU9blKRzcRBeRn++XLl81WGyNt",
-	"+Tc3Y8VCjhGyxpRRNT9C2O54WCrAP+3p7Q2ncSwbQQNO2+7TdzShkcwW1/qgmR1sEzQBADcHyqgBaH0K",
-	"ZwxcOviehVLIhIfmAgHf0pinHH/80y/vzedQWQVjgk//7f/61/9h/v9f//nf/hv513/+t//7X//Hv/2f",
-	"//bfGiDD4wxZwm7sWdP2W8UwJwalihzUNnCp2IAp23z16qe/NMHYncEXznDN/Krjv6w7N7EvZtFmT1CF",
-	"IKnvijgnCuqXa4UoaFGmDyQMWrY489ngQBsnNGLrYkYVo7fNYUy1bmJD+Hqg6OeRhLCkOXmNOEYxPd0b",
-	"j6Hb6hRii+B4gOoHOpuUxbGnrHGVhOYXhfghRCETRgWo/0LIMVWUx13SO8UjHLszE9szmq4H6O4bHvUQ",
-	"BcaTGlDpK/OSP5l3/GBf8dhHdfN9VPPAGa6nmWmPNIUjlyxdIQDDXx0KxN8u2TM1H4AeySyOsHFrnzGR",
-	"j6Y/NRJfHBSNY8yMVY9F3jEVZeyxQK7Lh+vuW7t22Ytf/NRyjtIjFs+G0U7xoPNKycw4HlyQTBhDHnKZ",
-	"aXT5R1KPeUrjvKvyiCmSsMjOCtwHCh+ijM28zYvS24BymbniefmK+ybl3pxsCiY7q1sePXxmnn8DCryL",
-	"EzhrM2BwFgFONekrecuK0bLXVG8hSva35YwOHHceQlAhCjSHUFUCpmYXZG3Y1FEkH18kV5W+g3H1HpTa",
-	"D5iVZVZeCVy7dandQGy7RrbhdjFLdxnifjUtg2GMUhQAD4dJNtvk6Xnr7NkJAZD675lOoU9Fz7EuOr/V",
-	"ZvYTQlNgXTy5x3bhHY7qKMdidBU4YRUK7SBCFKFMbALsU1HZ5PQd3Ph/MktDCZ6Wn+7GyuL/2u2xrUSV",
-	"j3bgaAd2YAeAvJQ+YAfmnvEB7q7XUbwPUQVF7I6HjAwp+GcRsYd41IVyMIi5YF2fqoXu81zl4drAoUaQ",
-	"zpZqCGtge/k4hg+B7k5RoWloHn1C3tJwdC0Q4gR8ub3ffv34qWdUMyW9MU1HPUBwTApJTEwZmsNxzxiB",
-	"HmQlWIFe1oKvoDdqFkM/JIg8x7ENbrN40L0WvXKsvheQXlX03r5U7fdQMQxf5l0AeoG5ff43XpmwpM8U",
-	"XmumB/91xzW3d1dMhxlz0ZF7n+BdsEMsfKuZMivWNOqPhqnuFQBj5uQbYYBF98jT3r9LIAbZe2bmGYFb",
-	"fVtYZi51MDeLFLoWfTbiAptMgdN+Z7l1HW4vwGC9WSI4gJspnoykMavsS4pfmuUB1Nh7GzXimmh6xyKS",
-	"iZhpTVieW+YaaY0xwox5JWOYB35YUxuwGlAe6wB3wVhCrb1GTBnVZtrtK5x2Ts3zT/NwcK9LzltnlovK",
-	"zpPD6kFqg2sNdMznrXPzPy8DTGXktMpZnAKICsIN+Jgn16IvI252mXMjzGuguD6BAA7p8ahnGbgoUWzM",
-	"aEo0HbDATBvMwaQOB4fm5xXWuuyynM2+LkKVdKPbsBuqETT69mbAc3DWDnz4HxSNj+zDQtj4vJrlhkhY",
-	"OpLmhSeKpykik0qB/B+pSGljnfj4g5HuTgOc7nTU6DbKkg5el3vNlV/J2EE59liphAo6ZOBd1T331E6y",
-	"V0KlgVh9Ul1XnS9PqcdSF0wmev/ukbmews8XtNawJ5cpN2xtbMctlcvxtW8l27oASLw9sxgLPjAHh31d",
-	"aqA1GZw/ymGuJdenyocqIHqAig893MDF6nM4dG4PGo+fJcGdhbTyNCYwXq9kPXvuagmTkKoIRizjO7YV",
-	"l+pHqYw5BLOpQyrQA1ERsThvHMwlAskzzUjM6B3YB+NlldImJ2iPnHvjKqZDGeWZ9IFESJTFZAfm6Cpv",
-	"Ma9u7JWldsSnVhVOw0x8KOjI11S50qGV7EUKAcpu4/PH1+2Tdz9++Omnv7z58d1fPn3+T50//eP7959/",
-	"6px9+u3XV//5f397fvZPv/757Odfn7/5y2//8J8+v/3PZ2/f/fnTT78u01i3PO5P8Ox9KnhZOQ1OVbQU",
-	"fHa5nHht0tilfldegp9lHDFVhyZCSQD3UpORvXTD5ShGxCuRqJ+BTAWGAF4m1/+xdBRTUV1Ibq5GsVuq",
-	"MvT9MRsbV11LhceSEiIT/QBFNGPoDNr6kEHhsgA+m0h1a5zd1NLBsCm4l0bVSHVLHJFGThYjJITJ5ERo",
-	"MmVpQKwaMPdXMmbuVhP8CaMJ3pUqRiSkJGerVri2ncAKTUvMH0Yn+foVGkvBliQcgnPCZ+Nq965C48Z1",
-	"4SBxGuo7c9YpyuWXpoiMbPYQAYqnBEr02CyVHjGWgoOu5ERDZxR3DNWpYjQBpxveUqdSRmhR2LVApPel",
-	"uRFch3eGsz2cfj1gyYan8Kz1ZWzeBDCwLhjYwxfCfHaPY4b4JpUpjXsn5AJOIBh+lNcioWJq76KJykRd",
-	"LQxGCI4Z7+Uy3qVQVdBolv4SmXGfzcf+XwMZx3KSjV2MLGg0Zz9aJYl+HwHt6Fxw05lvYpqia1vx4m7Y",
-	"jjmqojzFXNB0TDkLjQ80Fjoa5liOkJ6aiXdf3sue22cYbWn8EbNT3fHG/qju8fBU5IOWA2KZ/ypxBDkZ",
-	"8nIDKPxw/hyApuWw82qXAL5btjhokYf6uoeqp864G+s/GwiFPLLVgTm5WKA6Ksday8HGZqHQ9gKM1CzO",
-	"BM2THKDhQuNpjRrSndWxmiVYN7gM8sQROFESxjK8BcCqygQxOt2Y1jJ2FWxxRKToEqo1HwojyAHWGBDn",
-	"qQRkHFNhrKNRIs1s7GoWMEyMdsv4P/uBW1nBu+1bIm/NRHpzH/65SPZkVsPmF7Y7q6RZIG1jVTq6ta/h",
-	"2/MLm365AbdX0Vg3ui2fkZk3RC/9C+Vs8DBvbwseEjynxOo+4sPRPdZOYSQpLuItJzS+veECMZdAI0q1",
-	"ZlonOL0LFKNvDTNjPBKLkwlKO+xORCdmPF+SGFWDbsrBgIcskmFmBn5S8NSS+AT+C4xZ/rkVjMs0YXA0",
-	"ttH8wi0C5zWzOAbfjn1JYVtZtdTnAjHh9xRTo8qrLAlH4+t1g0fXje71Agt/3r5u/HEtStJ6Hz9k5s0e",
-	"8yvH5Lze8jh4FOCWDnDNr8UighAUd39gFuXB4UH4gRrn2aZVbERCDkgo4ywRkC7Ql1hAACeF3yUXNtdw",
-	"2QusjsblUJmwC2aWI4tpxSs/HiWhMTn1fIRoi6xTZHP0CwA1zGfowK8Pt6qLJl2RSNFB2rW5T4vfhVaR",
-	"YE24vvVpHbMA6MpYw2SpAlxyzrmjJ+SzjU8hn6C7t/DnuJO8Pq5Qx2GPQTmsHGr4fTUePtlehPhw41wO",
-	"Br69tIzhRAbWNI+Bn9SkPl6jR7K7xMeqRrGqiUe1Zvfb8JOidyzWeH6GRYulTiGRP6Zm+htLaedNUwEu",
-	"/uQqqX7Fhpk4aAo7UB+VsepXRoKsh1itNRZlq4OHLISjBJRSJLGNLGFfjArDKipwWAdlQhKjz+DA7X3Y",
-	"QrWsreohZ60XebZzQqcuKey71GGZY1U31SFLraQ+eoD16IIesAsarKlVNoUHOmu9uC9p7wrHY59CwV1e",
-	"eNC+aKY5befq9dJO+JMByFjh5GB0zMWDiGaphUeQKGPE7CtCBZtg5kCTWzZOXaZsxHUq1fSE+DCHZ1JK",
-	"6C1zp/c8nF1FMwCXmGM/sOZXMwVQwBSZxyOWa1EgKMrFat6Mg34u7MaAXm/CPP//q+pOK9QAfOaRhp8h",
-	"Rg6a0/iPSH7Fh6O0seT5EMa9qUTcfqiKR/IpXqMw1AnvYk7EKQLt6jNTvw6shFmd7ByHcUwFMoxbbwIc",
-	"iNrUxFV4gN0ejLGXYsu5CXxII2g0/b/WL9BzweOKRasZn/lqMyFku6MKzMfL5g7c1JgxCYaxz5uxkkPF",
-	"ABUbIa4jUnI8ZlHVrOx5qd6M3hkDShESPY6NRwqdxRRo1ey2KLqcjaAxlDRedFxsGVKTMyOjdjMszILi",
-	"nbx8yR471Iga5tG7WJjtMeBxjXsFgFUrD9i3Yr8crcpgUsnlMQtqaRkhxDTH05kXocHV2WmcZgNCt6Rc",
-	"rLB/dxeSsSv0rbYXqPejrqKIUGHFFAsLYKc7a7mWX3X6Ff/xYOuAuV6UDZ54IdrDEqejSVsrdFEvfft6",
-	"Kplj9TCo4ERqT8xdJUe+H2EFSb4X3LUJ8qvDGZ+R0hmZm7n20B8IFFtby4WbxztnilPnTwcQ8NCBAxPw",
-	"fow5AVtsSagqlqx6Yw6xC5eNGXCGjagG/Mv2IhqrWv9NxzWACa+seNql6tTfqNYA2KP6FjqQqqImgHPH",
-	"Sk7pjqIcB6tV5gY86hXLorZ5PFbyDmLrNRb5dSx1poxwGZFBWBFAaN2ud8nSvOWi3zFBniJxlUB6mUiJ",
-	"H9wRzLkl+iKLaV45PjEXWug2V45v/DZ4gyLjRd1yAec6FA+zQyHnf8OFsYO5fSywomaCp47FecQU0YAK",
-	"MJbtPacJm/r69ZsQyONdhYIyvxxwVigyWaIsvuTB+Z/vIixht8MuAhN15Q00hc4SLCKUaBZKEd1n197L",
-	"yETPZXHlHVOKR6zXLVQ2YP4NErzI+eGaFODm68E3vRPSMzq913VBUTzs9ewBwXyf5y/zqxyqPyp+jddf",
-	"ESsPUKHuzADpT4ndeE37/cksV2p+8UyPo3uJppViLnbr7RYdY/Ptdzw1pzvgMdVpQZXMrGiRzuKfihwW",
-	"UEYPZdl3NMxsmGAVSdxhiMUtSKVDljuc32SURd+6Wh+a78s1/bfTr97abiS+kg/scElkvk87HWxMDPc1",
-	"Bzyni+O+2/Pq0EsubFXBl1yut9bK8WGNYj9nO+rg+EhTVAsqdqqa5eBgZ6bhUKdzX8Wc5cDUn5BXU++L",
-	"WUQwOGMOJzgZSev3PD3vdJ4FJdivbyDy8dffEEfuuNpmPCdzso5sjw/gBbKqruvrb+wVrks6NDFZnp7N",
-	"TsB67tSumdmuhoo51Q4erwxTKKAiUZZOV/Oi3rhS9F2EtQ5SgTtdMusY4cd5OWgx9LhR/+hUsd9ZmH6n",
-	"yoyg9+L7vdmaRjjZQX3Bt6W4cK2Peuuot7aktz7ABtu82mIuWrJDCtkflUxIb8xExMXwxo6nF5D+VjTE",
-	"Ffa7fYLV1S7QQfpMp00XMIHOsnhbVCmQGZxavg5zgmKXa3k3r/Oj4mEpic8sjomrHF2GVrbw1mXBPCKR",
-	"V3ZiwGD5nbSiGvDh1fr83NtZSDKj4SjIiT9twdIyabfCUw8r8aZTqh4l8ZY/qBE0Co9dPPFWWFoPUYZQ",
-	"VfVI7FcLJt6Ma3gDP9lW3s9DthUdQOWYywlAkaaxCCzaNh650GDLB+9eUyFkSnTM2Nj2zgRBVBL4So1K",
-	"xJmXyxWIbSWMCcvkbvrijM5nWHQ/kIoPYZUESydS3S4eD4XqPzCjY2Vk6ybT+cECPgfSa9fRq9FtjGge",
-	"Qe1zOdbTcCS1DDnWveX7vvYdc8SI3SmPnnX0graPgOiyFjgMUPSvQGac9WOuR+jnJmUGNpe6sxv0hFzZ",
-	"otmETpFlzFqnrm3m76wUi0iS6ZT0GVHQ0e+pJxWmjr/Yclz3Tq3494xzae9iWYnhORPK03tGb24R232L",
-	"CBu8vIl2mkFcUeMtrWeW1RErCuQO04/5en6r5ffz4GO2Bl+QUnny2j7q6dcSHmADWcji8DbWjXMPnQXn",
-	"Pd23ii+LHfzdVcukFI+OyIwjUnZVnUh8NJtAkz6N4ukl0amSYkgGlKejy1IOWBOBdLNL+TFnK2rIbw0F",
-	"P0fd7FE6tjjKqgB9UcltCRHfc94NsEY57hFN/uHjr+8JcC0QgFIDZN52Fa11o+Y5SFfIH4DskubjPiM6",
-	"Gw4BfIDtrxG+mzKVcEGtp3qXxYIp2ucxT6cYhgOKJdyZXsTuo+jLvtxAKqT1noC84fBXANWv4Z5tGlhf",
-	"MDQ6VUwM05G2ImDB08YiI2UAI3n35D9WPtXsClF/yFqq0i36SO+YKzjZhj90ShMmol0lHR9Vq9WgKPAY",
-	"aJUAzHMA9Pxj214nhcYvPNVkHNOQoU4paBPss5zi+Q0Y2Bhwgup7ycUi/bRrmd9nRvfBItxTTQvlCMwv",
-	"N6VvdtQ+/+OIkVTGkeUBR4iUf80lT3JmPnIFcFQ/66kfmE4QB7dtt3s8e8QOlfuqkX6UigyljLre0xHI",
-	"6kgE0D1iIaI2blIvZwLqAamxS2K6I2KOZzBfwc8nVOfOFLJ99lkokwJc7EmV6vL8Aos5T86rk6rkR+ED",
-	"oYZypnG913X+rOUdEfsbfzRbtnnngarHagLKVU+Hq8bDcA53Bcn45hSq6466uUgXH4odYjE+Yy8MDzQt",
-	"MKtjJz3BJpZU9nfJhfbcbpcFutk+G0jleyhBjLzIXLsqJ+3lBqEYMM/r0b89rvpYhXDS+WNjaJryM830",
-	"8nF0sx2POI3VanDM5BmLaVYCJnJltZCmNBzNB2ks1d7ncgmoRuHZxxrprdVIbxKbkW+XWoTGVaxlsTUV",
-	"FNXfSR6xuiG4zkn+oiJtvRUo6AESbLMnxiZAEmfNVudT62W343MTPGauG9vYclKc/D4egpIBms1uu33W",
-	"WpwCp51nEhxW7kaHwG8U0z54gI77AjqTRpy69qk8oUN2+vuYDW0HVX7Hohs9op2L541u43nrrHVGWafT",
-	"f/nyxYvn7X7IzvqdF4OzM8bCdp/9cPGCdtpn4Yvn4cuzsPXD86jPXg4uLl6E7Xb4w0VnDsOwe8TLwYvn",
-	"UetF+8WL8/CH6PnFS9oZMEpb4cUFjVrtC3rWH5wP2v1Ov9V/0emEUfsieh62L/qtQatFWy/MvfjfWaN7",
-	"3u6cnV8EjXSUJX1BeexOVRV5jXtrko1jSaMlE1E5qCNoTHiUjhrd9vNWaz2ER64A9wzd4SPyMEAWIZvW",
-	"DLyjqL73DORxhbgO7HYHnLZjquCNeuale+hSaqbMORf6ixj7T/F/leJ3zKUlkFsHK7XxiIy63CqYADxN",
-	"84ER8u61+Iff3v4UkN/e/wRH0c+s/xsBudMB+e3Nj3iofffbWUDenV8F5NfhMCCfr/4cmCvfwZdX7z4Q",
-	"LTMRQe4kpbdMBDbLAIbGDMgoAELjWE7MYALXafBamLd8oslrHFzz03TMMJlCh4qxE/ILDAXuDJzKijWZ",
-	"MOo9gmZ5ZvDGkv/2/qcuycY2/QJhf+v3WvKhkAWuiTw8myfsWoC2D2nCFNWYJ/C1Gcmlw9jAXOJEQ3wB",
-	"atGMnerNaKSeI34+ca9jPmAiVNMx1LfCbPCUxJxp6Cl45Tpu+zoD6CUDPbmlIr2Cz9z8Rzbt+QaNcJld",
-	"UE+Rj70DbZsn84KFNoe4u+z7Qha+z2AbQRCDahKC+zO45wtdXos5EB6cautpwbDhEeZ7S0mOYzSnkjM3",
-	"Eh7nrapSKUlM1ZCRp+1Wi7zjrwK7+0jnAv+EbrV2X9v9z80ypCSVz8zw2hd2BLZxcD9L7QtjGKfisSwZ",
-	"p9Og2H7WWBwUDfMcGIK92tFkmR8GhQFzQcb8C4s1tgTDu4wsT1bPbongWpjHm19BO8WC81qeu3tLbVs8",
-	"ymw4Sv0ozUtc2j6NZkHcbdFAYE8w1+u9olsjXlZ2ZLcLsEqyOOVGxk/NejTRdSl5M+aVGt3G/++3Nz82",
-	"2yc/LOEslIzWWJlXTTn6VHjTqiCoV60FyHZJ+UCLIArNCh9s04RO0IPxUPdKy3qq/p2/NhL65U+Q22x0",
-	"O61WxROcx1JBoj2jxDjqMOipPWJfqLERCY27RQEzK08VQ6VnpgkkEO1MBDsmTZky9/8//tpqvqTNwd++",
-	"Pj//499Vdo3KD8t/db47rE9+IJB9qA7cGDBtw3wIRx/5e/ORl3eHK2M01hf9lqGN+I7evi7idCf0S7MP",
-	"pqLdunjZet7+4bn5GFsbL9OGqBgKOv1aUJ8LtShK0R3TGAjJSzN45Dv455VzthFoQqdEM1YPoCya1d0T",
-	"uRwV11FxraK4IFtc3MoHA3p0wDuM+YJ/X36T/QkFVOfoi2OtytEXldyWsJCfRvnZUqeAdyz3I7InYQx+",
-	"1vLGlXPpeAiDMAAoVd8dLqW3DBWvGaFZMjzkLI1JXONEs2lM4qzqCyAiRjpLJpwKsbYdYA4f8G0OMj+t",
-	"FAvRoMMSBbghpSIFU7Gw1ljfSTktLFSls3IF/YTBMfJdTCEuCDL0AUmJ9a024nVCzlrnIGfmKjPD99yX",
-	"EdUY4LnvAD3o8xiJbtXIfyG8CN9EzKORn1vJz0dtc93w9PsCHcmJ2ECQAqZmIU08WOLS91KwoqpYWPLG",
-	"0aAseAt1gM4iLk///fI/RM/q35e7NBut3p+mTFf3Waq9XaVz4F6zJPhXYcjGaRPmU1fs5XhCp7piDPdf",
-	"wAVk3nA9lkYuUW9V3q+Xi1TP017YAM68Zyynpjqt5/u4vGsvZJ0yKa+sWw8UlSqcTDiy+Qoj33Nn3ozj",
-	"vD07m9BZfBxTPmOgFnkJp8SIzuwwHjn39MbqrNWdzXvn32/d+VzfdMZc3OpdIWkf1UuvRdJOCukczYwj",
-	"Y+w4SIHNBfW0CnvWoQG1cUJ+SaFHu0afOx+p9Ry4JuNMjaVmFvzPU8K+jDl0JAAOsxGNB+aWE9uiPWeS",
-	"dok9yP1l2oPebJt+2w41VZTHl3BfEek8s1QYCp91LhJ6az0RfFdIo1ExJYlU7IQgJ4vxV+BK7fMlUjB3",
-	"eFnBefHHFn+ux/d2Toyd0nk82P6d/sTFbWMNyJtdFKStht+scNY3g1imCHzJkJXdJ5XRjgsb7bj/HkEj",
-	"U9DsNU3Hunt6Ssf8xN70RKqhURMg66dXf/nlyvxfePX6Kv+/VeehziKaZ12SW8bGNsGuWagY/Gti84Eg",
-	"P49sY65gYGiqkaZLSJLKWybm2Rk9khPRlCJk5mszz5s4tRTCXHXnlpQkUqfkrNOySVIy4REm10Z8OEKi",
-	"iIHTYQVpQg1CtT/IFDLIS0rwAlHaT/5NjgeMvTpgpIWFOR4xjkeM7/2IcUV0YtybMQ/TTLGiS3c8Z2z1",
-	"nHHHFB9Mv+ODRrFQDyAiIRVPcoNrMW/oKWsSQz2c9nSjgJ16+rJFItTMxArNMzT03tm+l7jhDyQfzLJw",
-	"tP/oCVR3EPQlfmbYWITrEpWL5hhwB2wqx7BipcwxlXxMJR8kBuYg80RiwB1clqLmAIwsouLKtODZllNE",
-	"Rrl9v9bnl8LRDiqlUw0HYUe9Q4Tsy2haKie/9Hz3WNU/sEXnhA5SiFchZhYM0j1LddYqGqm5me8VSi3N",
-	"D3dsSNYltHhlmxikkmiZMJh9Fmu2Shzmz2ZvH9Paa6orM4vl1ANJaATxVqZUiRV/FeXUV4zeNocx1XqH",
-	"tdi/AH8iA+CFCKfdHNVso9mymLN2waORzJQu89+jmHfO83IM+ERIKB54FhAGwWSojeC6FLQOCFAt33Et",
-	"lfa1GBFNaXOsZMqwjb8cDHjIFIkZVc6TtZh89HlLYoPFLooBKYRjUPV1M/7cWSCUAKBNn40QSmMBi66U",
-	"AKsYecEtVzK5x8IKc6QZ4rtt/0ejwl46FUkGbEJSxZm+r8NgP/wE22GX3Ky5QrI1ElyQrNi1Eddfj3lK",
-	"Yx90APYI4zuGS/LvvMrf+pH5U/Mnf4BdUqW2PrBQquibQRpXRUBgGmBRQRXhUW5GLKpZDocZhblZBlkc",
-	"SjFgiomQ6dVZVV3V+OvCzQ6M4D8csSiLH4Xiv/AoIPkv/r1VXvsV6GPFHRNb4IVd9KjcwW2U8pCPKfAg",
-	"/PWrm+CrE/KO/ss/D6nZjmpIBdfUtZZXkn9pfpDZkBHBh//yPxVnQjC0uj4v9xlWWYOhECQGQhI6YPHU",
-	"LptflMJrvCwR5z425XwuX3tWlFwQfOgTfRB08/MY28lHoKahxi8Rdxwid2MmxzHDE5jMUg15PqMnaIIc",
-	"qsWdOi9Zns/WTh2LvRWsFWVid6zvhQX99n2WukiSsRRAMljY3KsR3xR8ktOv+R8bYX4vyd5jR5uP5nST",
-	"5jTYmIQeLPP5XGnbn2Kf0igr4qslGd9SsQ9y3HFLxgDdYrolevEJ1WTEYki0hVSELI6NI/BA6LOQgaNk",
-	"wM3vIW6gzaEti9m8Sp51/IBNV/LUSGi7tb5d3hmR+EELfbWZHSGyZMtW9hT3/46yMY+rLWqzMeD3w9aD",
-	"Q4Fj0Th5WGmskC/B325KKeyQAjxmA4RIvOc0YdOVfXncgNsA7x7dtqPbtkMNDht7+xp8JOPo+9Xf66vo",
-	"UlUET5jzGU/Ie0ygYVJrIJHqrT8lPNUsHnShN68lTU8VFXrAlBluiV6ZCkLDFHNmEES+bxHMAh6mPYhs",
-	"+3dt98MHFpHXSmpNYiltdoqSAU14PDUT96PiETXqRmapmWLorJ9QLm7kmIlVLcjPRgCO9uNoP74t+4HB",
-	"REtTVlC1rknEVoxJwRVeP0n4S+FmB5Uk3Etm6d1mBwt2fGFNtFDfSCWTjai+M5h7SOAspX6hJHQmFPJ8",
-	"aa2V6SXY+zsbThbmcrZ3DMYSAUewLJZK7RjHXMyz/TRiFrPlcGFBqQkPDSF0ATotCjBZ2bPi1LOVzj23",
-	"u3uIp7KV1diTyIc4XGp0WsyCOhAVyYsWnQHimsg77OvTIZmImdb5z5do+BHkSVnH7uwBXkBYXOCTRdc8",
-	"lmLoOGkd+s1SMD/tFdbEjPwmolPds/Cv8hs8u2+z8K0/yT3K2i6pU1ZUGbvLpeZj+F5zqTADDNCTQFMk",
-	"tx8tKDh4p1/zPzaScS0s6C6OXkcXZWsuSrAxsT7g1tO8uL2Pnkv140uTVPH4ksp5jELYFZXh6e7a7H4/",
-	"KzjH9fUeYRhLjWcH4xH6VgD3CpigSQfp0/C2AP9fNjlnm/OWDNm3XBR7NJpHo7kl3/YTvWVlqwnCubJT",
-	"i/mXZjauD0x+9v1xqvqenSzeE+9HeJZ51EGFLaOMbT9kiQ9pBI2m/9cm+uP5FUulvLWt258ag/KMmOO/",
-	"YkSnPI5JlDHyFPrQPasZeSRFJYvNNtrV0TRlyRjyLH8LNkJKcE8D2VkuaLHOKnp00MkN8Egm7OaOa57u",
-	"oLLBydaehSrB5fAqBkuxDqG04U3GZkobuA5cUM5rBKgHBf7ACdfshBhNSXpGUuBrKiLSE4xFPWtnlA2+",
-	"EEsRYBlNNGP+T/TA8uifz3jLMRPAqziSse3FZVTNwLGaxVJnipXQlCpDX6+v5C0T8woq3O7ZaWDuIZG8",
-	"L2YrScjuInN+lr/TuNxvMbWNfSEFS3PNsAH35fTrwE7vRoJuBYlYz6h9f7Ys2JBIHG5RwZx9vT8RreIg",
-	"K+IRBWnaUkFBEWNWcE9tm8mVmVPy8oDVrdqmiwPuS+hZQXpWdPR2VBRwwCI7vyRgHFMhgAVoW1bpNDcG",
-	"X79xka8NQLI7HkG62xKTUOe6gisbS50CjRMN0xNyZacLq4R9hj0q59fz15qnRirBqCuoFxpFr3F8dnSH",
-	"giot65/2p/ZFbr0Tlo6kebvxCI/5QqaOqVdkSd920p3wFDpmy8FgCaVVmq1Nk4p/v3rLAhmRzslMrdnU",
-	"Chj1ofkPU7oqpbauCnMH1e9UhX1kaaETgWBfUmIDglHGAtKfOgDNE01CiprOcUwprm8v8ceZGgIlqkiZ",
-	"umMC4rhm+zEGqCN7G2zQ7XYNAhlGfDiCO5VzNY+g+dzKb8a1emRIPcZk6jWgmflGtyHFUHIxvEmk4Km0",
-	"vZdzWP1HlqYxiwgXZMLieMUABM6jP4If1eAG1KBl4KxyBTavA3fItLkPLlwYy/CWqEwAKyYH3roRjcBD",
-	"6zMmTjZPg3lo+saXdL41Gp5FJJ3wkC2nLz7gPY46YkO8lwXlwOyqVBBfLqcihpLG9ZnTXweWI9JGx4jE",
-	"HvvmpLlE3vQneMix1GPdUo/qJCmsCddVa1QzGPMVKtilFOrOykwWCSGX5uVnqo27qOgdi4vM1UvVy9lJ",
-	"WpjRfazkUDGtgTU9vdEpVSnkQx47lWrEbQ/TqKBqDieDWorQmM1g+WkjRQfpvFykmf7d5iEXkoUl9/fS",
-	"O3B3aUpYgG84RVnjJFxFxkcwUoYHbdiozgys4R2cfjX/2UhS0orG7nt8fMv2I9iAqBxu6nKIW2xvs5Z2",
-	"fBVHXytlW2M/w46OAPnh2mUizAnCqopL+LdwlXpo8lJN3L4sAoBmEhhwLfCmurJAJELjmgz4lzWzoKvZ",
-	"001nQAvSmbC0IK43NtXgOvYQ15WnsYLTtqOU6IGqgfnp0GpNsKDlG3GdSjWtxxSPJEnkHYtyjJuRBltv",
-	"O0HEKvwXi1Uno+kJ+SAnNhUI7YQLycAFD9I/21Edj9L7w5owzyr3pwsXCYCjsqxnA9UUOqVpZvQSkOUs",
-	"7KRE5gZyIpYoZGiDbbKBwV9E3nMCq8qNJEBvbgxAJFKAeVNc397E7A76miUs4llixFIWBi5ugK0K3Ji+",
-	"pT5qrH8Q/qSowIanuzgOV7sp2MA79SPbvwPxggryUejF5vdq7Jkd3zshpbyCje7rlIpI2+qAAhzZ7Eaj",
-	"e2xvZgc2hq9saxpNYppW0wlgfxnwk6YInDYPSlfJRjp6r4PLCBQEH/SBmbQb+MZpwU5rOd9ns0xdiz/3",
-	"kFyeOkiycRsQU7+yrwOe737Isjk+9LC0s3dCXsl0BKoRvSY5AKgCAkMCc6mxNBNZKOmCV4lOCJx2JlQT",
-	"M2kpE9hgtdDNMMN9wy6BSoWLoVn1mNHI99fSmbrjd1KdlDqsRpJBBy0y4GmAWPABU4rGdohjJjaoI+B1",
-	"DlJJfGBDrguZQ2gKohS/w2aidm4XdnaWpDF5Bzv6qFEe0Ch0PFby7p5OgdkjNBcSwkUqCRW4mat9lQV1",
-	"jTksP0Kl5nuZHlwHKhmGmVKPcVAqPMmclMp/rpWQvIq1rFm9wOu7dMS4Iin7ktYM3LJX3eAPS6/ghQBq",
-	"PYOtFnFm6Uiq7R7gNkjyOWhD++iU+bkprmvt3WEZjMyn0DDQto9ULGSwppdA7KljNk4BMXayg3ymEeY9",
-	"zGeCKjucfOY7qm5ZBEebYr945yBZCrWcFm1Aw7TqCHRC5rTNqiVNnpMvNcu703xpvZz80D1bWU6W3uK7",
-	"S5jCCnynNZ2fzYeEgjSv59WcfjX/WSpPSq6scYTHg6RobyaNcTe7rjabagVnzfLOo5XbiJULNiBvh5t1",
-	"rZae/cm62vFVZF2tzG4p6/oKugIQFDLy9Lx19swGJyAVyyPSZwMJLCbQoz+REInwYD5dB0X29Kuz5nf1",
-	"POtqdnjTedYlJDXmaRqzFSztzvKsByr4lYbzbcTTDdvNU7fr6wHJghFzpyn4mFArxiLXS37hyMCf3WMO",
-	"KkCAdYxbDg3gQ8zJ3/5rq7lTp3wXtvx2UN32Snbf7Ap73pnzq80cWO0e2zvmdeqEtmh+vmPTvaKi2l0B",
-	"1fZdmcrwQdmTgQO+zsZM3XGdezauMxLXJGJADrWFUqr1/JQd5UNesViKISSXSnH0Aymo+pYcF1tMBTrQ",
-	"Rb/WrqMC7M2uU6gA4+ydzPRf8JCHWyEnIoCPAPcDfciWactARVQozSehWRJhO3jMXEz+13/976Al7Ga3",
-	"P7EZJzP/ER8AyWxK+lRzTZ72TvFbGuteQG65iNwTbuQdU4pH7NkJeZMxYk4smqhMINpOyImvOLfv8/HX",
-	"3wIyGXHLJQCDu2VsbM9TG0nOmiXfSW52HderzwQb8JBTtTA0rW8pgWElYK2QbFojJn4h1l9X1bshpq+w",
-	"6As2rn76S/M1fHt+gaskbnxavtFt4UcPDHEVJJy9bSgzM/etGajbiA+NcdYMkF53oKgawthfSIHLTIXG",
-	"9E5ofHvDjaOuU+MQdhtUa6a1LTmYRfdtMSz1DcBhfh0zj2dfWZePYyrm56htChMr2oxWNGrHRmsWPIf+",
-	"Bg85rAz13pxAqwthXfTAwXy4JlZ6aobgvqxgM7YbCM0JIFaMBWOYDPHUp1tGFoe24d7jFM1ejceSixSs",
-	"tw27GS2fQbQdSRpLKL92pxH4opWFy6KW4XdfuoTKK0tLhbZSspoOFXCp2PzCCuz54+kNCEV+jwUWw1bi",
-	"HwukF1mjZR5biBndB6t2mq2L4sZxgv/YGAdjDvYQ4+BVaplUYK+BDj/NWmWS0CnkVvMO/r861AbClCw9",
-	"NUBKEUzrUZ+KefwD+AUAZMzJr0nurLnjkWLoLwlWOGwUjhquIIjHzFfpsi9cp3oeSuI3nPndoSRy/VS0",
-	"S2ubEDOmRXQTjr1SfJcWtN0hLWAVK0T8jdkF32xlOrydJShdzys//Wqtzvq16Fag1kRPHF20o4t2dNEO",
-	"wUULNqCmDxWgY07q1fRQe5v2m8NmVc565WRW2+Z49+HyLpQKatspeXXEzWo+3aYRN06Z4qThX2Uz0no+",
-	"ozPttlj2eLMj1M2hSfNDxAYbIPaZcaZOYV/TnZEiP7qwVzN+mRNfXqNic1ZPNAGZ8Ec8nmrIQAWEupJh",
-	"8yeeOKGIUCOnsnEXoEaweFOX47JdzezR0pxQqb4lA6mwnNnNiIUHck3yCGT1sXIVKni76uvroh1kso6u",
-	"99H1PrreR9d7f+vyi5Ya2ICkut2Yxd5xG4M9stgYSLWhXmRX4mAWI2OEhVQkUnI83qDdLDYSONrNo908",
-	"2s2j3Tzazc0ccq1qLYL5NnrSxcjNd201r4SeMKVtA6AJeikBZDXHU8yRgtoIcquKmU2uPBnoZXGB3Gth",
-	"EVtOBofujwub0QIc/H7ucwUzjEu5MyO8LiT8Z0YmVKSACR9KMpIJI1zolNHoUGDh34jSecWGQINrhGFG",
-	"RDeignBw9ZDCD8wIbZiyiLhrfc8tBCkwmhAaS8ECIJ9id0wQMLZohpbBHbrBHDlEt9OOw6/g+ihEjz5U",
-	"TMv4rhpv+MAobJjRKOEcqTKQmYhqxpNfdkgtQmQE3aNowuPpjWZmk8F0rOTGMkVGme4bq2dMGot8r088",
-	"wPSligCiuiiCvjMHB+58RL/Yjw49w62yn5WKoP7M5u3LLN135NmVJm6VGXQWSzUxOxOSAIlU7J6evnyY",
-	"TAe+pERlMUxEX8lbJuYixezc7xIsNkceV5O1VXb0DmFefvvfE6f3NPm2CXXMCxLqDNDaTtPpV/uvzYC+",
-	"/KgeuwfJ92uggs0IzuGS49SKwv6gbfIhVgUjvAA+DsjGebtb4LhZ2TZuGnRTL9BcEy7IlYrhtLWKH7cr",
-	"mM3Byu58uM1WLNkpVo/uKA75WOI+v7FeEVK3UvjPVWCvLdU7SMMdPYhFPYiz78SDqNRCn+gtA5yZlnEG",
-	"/UL6NLzduC4Cg3tURt71mFFHjtI2olPHaLu4loI77lJNrZyocHsOkxVA32+8MkHeSRHR6UruyYf8rkcf",
-	"ZV3t8AE31wacFMV+Z2HaDGOpM7X7ZiBjJiIuhjd2PD3Qekb0sE0I0L3MUMt4qmopGJmMJKH6lkXk6Xmn",
-	"8ywoUduUkLdGz2jHX1VqBzSR6haOHUJaihoqpj6MtyESGZx3s1av7dQfiHYIZQLoDtThjm7FLFHMhjQm",
-	"lEcoTCkZcMH1aNmGiHY+PsAE7UhdfBPtPHAG8STt99iqWmIveK5sgyCUau4J6p9o4JxHAD0mRhGScOle",
-	"PrzVpI/J3iHlgmQiYoqkMqLTJ9rcwqoAK7Z5M1RgBwoIRQ4tYNQKHDtVkeYK9MTlJtXDzlim1oU3vKYJ",
-	"Q7XtXnPENRlTo65rugIuiXqAvXjUCqsgHnDyCCUoSuv19LF7ZW+cB9sV8D44uAC7AqBwJpxpIk8tX97v",
-	"mU75gLPoWVDR2stfZgnpIia8ZwH7/lne/1jQuNCUkGuScK25GF7CWSKWOr0xO5KGKaGxlgXYFKoymqYs",
-	"Gaf4cAemZBFisXiCEdEx1Rr7nRWJKqi+RQCJkMV6IxtJhSU394eY60Z9GdgHB+jMoAt5w4U5R+bnS6/L",
-	"bNBFsUzA5miUZSkT3KwM7ASYQGh9Zib1PacJm67o+MDLHBXcSgruSsNxAfb6GopNZ8ke6DNsj2sbnWJ7",
-	"06FkQEWDYCieEp1KGW1UmM27H/ktj/yWR37LffLbQCOtqtB0qBgTTZmle8JVfImO0gb1Fr7ir1l6kIcm",
-	"wG4KxiIWEfRGKDYJx0NuPwO0+Cpexe5A4t+A2L1hIY+Aet9Mv9wEyWzKaFLPMTvCalHtFn7AY88bJxEr",
-	"EfFlGqJ+Mo87Qr63A/nGhqcQc1bMLRlg9oWckKdGyJ5hv+ry1TEbpITXdUGF9iaiPOYttjvdZVe3qGP8",
-	"DWlGhI7Kgo5Appf0aTaJmzYi9Y4ZH20X0Ol6zk7YeAfTlvTTiE2JZsyrOc/pT6QIiMpLYwY0TDWxvYGj",
-	"chvSqZM8ntaixkpNEfAHS3Q/qGBPiaLyNtgp4npJUVhxp+8OUl2Y5ip/Ioq+WfbMqygiWibMWL9Uetuy",
-	"ludx+jWBudwIqLokAY+NijpsIxRsTgL21qOeh4yOaVhymPYYI81V5XArMEtetB6jM9msNJ8ysaPOZI8+",
-	"QQ9iusDOg5NNY7N7pjmWyzdBCsATn61c92VnWvOhwA5HNseLxzB3j9iRvQEteMFbMXdYgRySibWdioMC",
-	"tR7V90EGRACW6pwSORis75VkIpJNKJrYfWgyw03O6hAm3bKOACjJxDZ1nlBdwJHhmqZSkpimzBxNHGiE",
-	"azKUgm0QK2Jm0Mz5O5jEQ4t8fnJnsnQiC73hYIcQOkiZIjSOjzHPRwSO/ZOIJKEksftpNbme0DjWcwOd",
-	"SaZTItid2fqFOMBMuHNEjRE+IZ9c9Cyxs3nLxinGDAZcRERIorNw5OzvovHRzzDMY4B0mwFSwN3q1Cxr",
-	"dUw0pbdMkKh+iN9RSBRIxhTlmkU3/ekyWVurUK9IKDPNc7IpwLhswynqbDiwamRxf0Kq4BOAvsnZKIzO",
-	"2XsyCuNqDGIegvbjImXmdNIFRwWULRJ6GY85wJNSnQ4WkgxjqrFHEhgxDEMlJ+TVtNBOtqYp9EyJTa6v",
-	"zS3un8yMV9mX0bR4jMzPXDpVVAyZquiVBMLi9s9OY7ELyOBy8rW0+OwuTguTXyG4H1go1bcbpP1HxsZO",
-	"QcDmtoej9fym06/mPxsJ0lqhONzz/eEaxGAD4nOQ4d0J7rm9Zb2w46uIUFqxe4wA7oyg7y5+u+3pqHNU",
-	"lvUhJlQXTgoFB2LFWOtq7sI+hEuEJLE03pCtVWSKLe8qvBXR5iIkR1txtBUrxZLRWLiz/zIuE9C01EeY",
-	"fo0jplMy4EqnAbGhXCC3IBC15eEITz8TphgJZZLwNGVR1wgX3tvMJJ6Mbvl4zKKAjOQEPjDCB0EVcyjR",
-	"WGVEUilvTwhSyhoddC16mouQ/QchJ72AGGWFmSOuU0vPmdA0ZQpOYYKEZh4wpgwdhTC6bJvOY76pVzhf",
-	"9y5dkBlCQNL8irBknE7hnAyxZyqia5HIO1cywGPAMo64GJIRHZtT3Qnpjai+SaRiPaLpVOdV0uZheK+Q",
-	"CtLHUJyvHrpys5SyONYYBk8lviaM/ZL0hlLYu16LVEI7BtsIYDw9IRAhUgwB44XnmolgCloj4d3GY0aV",
-	"O5Li6OWghBDiMdMn18IYM00T5obm+/+mEx7aQ602K0hje4lGwJSCQwpc32e2eotFpD+FFJ8ZBRfDE/La",
-	"/oYqZo+zUpGXLRLBGz41524+zBTtx+xZl5y3W6SHi3XDvoyNiu0hn4QgMjYb0Ybp/td//e+l6lRY9MLm",
-	"MWawZZko7E9c92LoNnwtqsObVkJWD26WJaq0+5yChF2LzaouCe1rJtKuP+XDa+rU7xQ7aBtFqQn0aalK",
-	"cb6EfvkTE8N01Oi2W63WAqHHnpm0giDrwAUbmZu/AQZ3QAlIu+BE1kZIzVJUhkiNpl04GlrYcumIaZZv",
-	"/oBYXh/cdEYbUbNw3qz+tVjg0sA2EubB7Ms4Bn4g2xqiavTuKaUX4Kklpi5M7/P7kxuY73/Bay/yr6lS",
-	"lgYknULi1TiBjdogsHlX88tF3tMVuJzQMGTjFLmPF3lNeMCD79hurfuSmwsz1/kSJ+3O2fnFc+NSeIO3",
-	"kFPRMk4F3v7rH0HDqN98yswtXrQvLKu0LdIp7yr3xcLPO8/9/cKdTqyzVCZz+lvQcJbGD6oUL278584w",
-	"e/fx/Oz9m1+yX9+8bf/p97dn738PO+/eXE3evblawsUFQXv0UDKKd3UwGTUMJbigT7RTBkWnx37ytzUO",
-	"xXPPnjJi4HycfjX/qQ8tAY0CS83Z4gkSGevcEfEvYM5gMe2zWF+SHgJqewTWFZLj8LuCUYefET3haThi",
-	"EZGDAWbpHGDHdc8H/whVpPmbJuySnLnrnPnHyYuqg17wpNf2ZZe3fvBKdboMJwPeipZeR8yktIovWke4",
-	"7ljRtpnTMpPBWd6//465E7zllWMJ5eYYDEvZ6DbeNu0HisFHsW9eZAYz4F8KzYy8gUGVfWOWRTAI/fAU",
-	"VOYHxw9T+EqOeVj4VVFLNFrRy367E57Rc7ZMf//yklfI/CfreJePRa9xGpt/omKYUUSgzDsi2ev95X8E",
-	"SwWy/wy6YP61cM3mT2FO9OdF7UBgQfqgw4SV2ExDArmop9x166mqBZLndtTvzTabQyN7VdA1XJdED7nd",
-	"Bpk2pwTrlQooMOACDndTAmdT787iSz8973RIjwuUmBtz+96zSzzkTKi25wVX+g9V2HRqTiBXqBLN7URm",
-	"PGPjYbiOO06j9ml4u7jyeyC8VaCpEyQTwFNzLZB9HhJnMBt4ZhpY/QVnnh7Icg8eGeD50CguvEJlMdOY",
-	"sy/k4Eq38qdS84uqM4hl311PHW+cgBfeDz4DPdfN1SIquT9W1Dq7od99UPHVx4S+Q+VXGYb6CLvaSQYG",
-	"X+RggNveGkFIWdepwDkul0cU1sepfqNcaYxnGJ2iLWUdqBo9ZtQyuviQkE4Jo+HIUb8ISXpYSt/zCKCg",
-	"iLuZUJ52ieXVI1KYQxi29TKXjLP0WhhpRuGP6BRKp0KZQIhnTLnKiW4gRpI6HXgnOWhAylNQXY4grzWj",
-	"jMiAxxDl0hbCBGhI8PnrIhdv8mk7KGRWU4cQR9sqKgue0QgaTfePDbQugj0IMVLbtYgt37TIbjFwJVNA",
-	"YQuZ3ngJaAQN0MzRssNy1hDpJ6qH5b6rGJXUmvdj8/iY37J4uuzjcfe79u44QXbiKyfIfHdjXI3qFkqR",
-	"zHA0Cf3CEzPGdtBIuMB/58EHSwKywNhgSCicNWOa4UbZUWun+1mes2ar86n1stvueDqVTNjEjWJDrlPP",
-	"dL1oLUDbrLPlKbHrHTSkWDii0TY3ADj2wr/o+PyRPWUNFWNIkdk6efnD86DB7njEBMRbgHW0ETQmjA9H",
-	"cMWFWeHCb9ql6/tcpaObCOUn/9HZzI9aJxeln2n2pXR9+4HrBcwzjY3xLP/OmErY7t3WyYsXL4pNcb28",
-	"V+TG7i3tpnCC3jQ8dnQnN+W1Bdj/JWMZnCTGTI5jLPW3KQXczkyxCHMRBV+iYOw2DZH420KuyWk4YuHt",
-	"OtiD2hS/beZVFGYykVkckYSxNLCJg/wEBIURLsjjMIN9aKkec8FcGi9VlMeBOaaak4yYEs2oMj6RWYU+",
-	"M3p6wkQ6JSEVETeb05zN3DmJJ84oEPgKsQcgafCBuQOPGLCADitPNjBhazgpm0QGFDREt9F++fIlsE/9",
-	"YLQpktdZI/COJjTKGkED3BH36T/QOIaDQa4BMFrU+OmX92Y/Gk3SbSxRN+6n5TXsqm0gDLxNWYH0q11p",
-	"IR5ff8OSQ60LXHf101+aYEzOGmWFCzK87Mz7XV8XCsvlIrA56VsWc58vf2Td+Xkk0cuTuqQpre4EB8cD",
-	"MarU5mJHMIBdzQ16w8TD6cj45nZTIGGELoAFPFM4Ho+oxr6aENKpDEm/KTjBa4Jrjl7UhqVw097N0tJa",
-	"J6Nmc+0LiucBAXZV/TjiR3BsFiyRWFwtnEbA9LXDEtQenI57XUCcoLa7JJFkFlrTO82NHXeDxp/gVRDT",
-	"obdMk57O1B2/k0b4eq6Fu+tvDS5TX6YjF286uRa90kG914VSTPRhT0gPTvO9LhkD2HwQ2Gr5nmJ3nE1u",
-	"pOjlZKTFaIeZUeioXYGqsSX1l4TGsQ29J9dCp3TqXDyzl55oMuI6lWoKqrXQM9VHo4zyxbCC8eIwJFUI",
-	"mQdIsVzA+Mx2dfGPgyC4+XTAWRyhY4l1ue5FauClFf4hbqai1j8IkKl7UaDzLIduPEDylYJJ0Ze4icAe",
-	"Wg5qrkkilbCQiiW14Bv77GUKWLZgO3Hl7l/TbhU7auE1ywBMv0+bXG9eZ/dXnZEtzrs3sp3NGNl9hMuW",
-	"lHwXK7CrOSmBd2SOxf1jSeMHxmFOtdESYf3Lake4FNl/4x95rL1et/Z6+0HaddXfHMvi/32zjCZcihtm",
-	"Sdu1mfik2+B7Fqf87NJ3dhlzPYJpwf4Uap4PxY1nd+YXcw/1Sk7A6e25koGeOc1rpu6YagIlC94kILQP",
-	"zX+IZqEUkSUfwWpprA/okh5c27UAtF5AekZ2euC0I34vID3jdhuxt0lO8hldxmvR+xPVafOtuUXzlzc9",
-	"8lQqhxDvPTPGCFDgYJAuHbQksHoG8q7wdEf5fyXs384lNUOxoJb2hX0LTW4ZG2sLuxcCe2pdC3cs4BGh",
-	"Mb+zzZN0qhhNCDO/81GOVN4yQRDBDsFSyDfdyVtWwIZAIxRoqmTGCScSIVN4OMnGXffsmbKGawEIEmA0",
-	"bs9A3BEiD93dJgXguPHCX8KVCYaOqTFFd27ssNRmNbCKoMo7xwvf4s65t3lnTmVmLWUB7IIznhaAQIzf",
-	"MZ95Q+8g1++lBV8T1u6qGxDXE8bcvAAOJaTCzLZmKbH+CRxm7iH2cxnYJv7+CHb/jsDuKfuSohpuomCV",
-	"fIsGj7rkAVz3tSgp1Wth9FiXfL1u8Oi60b1uvGhfXDeCaxgqfFCBNYcL3OLPXlT68sbedRF4O/zQnjuu",
-	"G92z4LpBU/j1HNg+/GgohRkGLuE1eFjXje7XP/64FqCS7mF+vThVBgPt1O4DYt3HwrGCrArAbtwEtxm2",
-	"mMI0W7Te9v+CjncB7FSobAMoJtEjPtYBAbCydqEgtGNPNIkt0g2c+iLq3W4IDCuZe4wZGMHEBuDgOVKY",
-	"y4EYc1lUVOXJ6Ud42YM6LN2y6ZZPSbfMXNXE/yyJg3rgNa9AIxfQjpXqHraghyjdclGHwbFf1Ym9kRiH",
-	"U7TK9wZ+Us+sVQ7pwvNBZ9c8H6ao0qo/X9im49vmqCOPBlsSKuY6aIyzfowdYo3mGTOlGTLFKJZC4G8J",
-	"orECwLpIL1YuWKkZqlR8yEV1gR/e1JdiLTckv0KgEgSbkLwHEkyfQkqkmnFxcTOQs87MFnnPFjxVD+AE",
-	"7sZmy0nMBus2dMzYuBHgdu82+lyO9TQcSS1DTrHMBAUKDAZYj4Eyc+qaXrUDtxpdN+PFrFxhw7gSk48y",
-	"SRiPN4gxMqr2sY/tIFq1yCIUPCw7cjUKAy6iYvkYGoi1isfqKcVAYk9Ir081iyDnE8oxh7QTJknMCIOZ",
-	"OgfXkMEKYJdoOkW5hAOd9SfsyRPm3piIf/j463vyEf/stDqtZrvjTmC3bDqRKtKOUVCGt2h3Y95XEDIl",
-	"iomIKSj+7f07vGkvMH/JLAVUjzE6XIVZTBXxCIyAhCPJQ3RuelKwXwd4Xgql0Ckm0Xqw4Wx/Uewezmg4",
-	"IrAHjINvbNhYAuHaJTlvnxHal3eMtMk7/uq+TUf79CNq7N3Bh5YUW2BPKamjsTLvhaihr/ZGRktZ6fxZ",
-	"TkjEIzKVGYEv0XJMGLv9jxV4U/+J7P/OQgCieDm3YwTOhRheCB45UOZ/5z6n23iNXcsJvWN/b97JTJNI",
-	"qoSTkKUpI5ollAtGzIjwMblaMWPK+E3+wv4VM96d8Ah8TzgFUcVoA67uAs8EgLXh4r/9sZTu2Q2JG2zF",
-	"Co33ig0zccjsbahaK2s/kK2DWu1l9RXwXhR8/DKbm1WzxmGDVfZL89BBZT786EepCIt4KpW+NC6BSJsQ",
-	"hTMnCnssMYoNaCiKlWMla+BJcM0DK5FIVt9sPJG6KmHPJlwJp5NWcy0eT5HN92IOWbst2b2zs5Q2rAuJ",
-	"2MPOXqRt6703C41CBYO1JHEMrkK+XTfpwy2OQqqupe15n6nn94XzfwpbsweoSMUgvhFhwfBkJGOIdZzZ",
-	"QD64ZtZ1s17hZQ7kAXZvS+vmJWKm3PW+o7UwKT5syNXcq02XnJZk3JYVIsh2mfPIDspL68RvH5ETc6w8",
-	"xiUrOneuZ8tP7a7ddd8KW9JulgSZnO3B6rIYgnClFlyTPNLiGlbw2MwO7HSOTBZ4HIJaUCExQGrhccYW",
-	"kJiGtzpnQEOlsLjoF1ihhcRVWYHG0U7/ejK+i2Y5R/fp6D7t1H36rTCDe6S8nT6dUd92tPX6e0F17U9Q",
-	"tYewXsnfKfg/Q2m5DcO0aSQaP2/6Y6OLgmEcCgLlpTgWjCLwmTOqLN7CyRzyONLUqUxz/RMX5mLqjmmC",
-	"+QjP1gBlbpcub1LMskSS6dXPiDhJK+nU2YzJ2opyGSW4vNIbAEwjV24Lq7LF1cUy0S0fxX7kYNMHLxVz",
-	"zlmECwDV+On7PplE6o95V5XTFODB6F6gemoTxTzdxdlvUW2ZcrXLghiPVKRCT6AeEH1cpFqy9CfcouF8",
-	"HQc2opxNzAc+J280LRcEHCYEo63kttrOC5lma/CQ4xQf/Vfvv1rA07fuwLrs9tF9Xc19/dUL30H4r5bn",
-	"HHVLcehLuLEjmWk2knFUj3e6wp72UjDt+t17Zigg9gYXdcL1CixN1+IzcFKji9eFIMBpqO96AekVtcWX",
-	"poiMxugRx1GNqnhsVKQeMZZC+BMg2UDMbQ0mgsVyBxl1Omrsa5FIs78vwZICPhnu3FdAjmVJ/oRMzR3H",
-	"MUsZQqO/jM2bDKUlLzUz77DW6N9zBDLdpDKlce+EXLTObCwklfJaJFRM7V00UZmoI6v6OV+awyKr2n0t",
-	"S5EDIWg08z/+tiAc2ouF2WeO09+zBSAPLTadtqHKDdMjVSN/cmEtc2oVeHIr5nt5GJUnkL2TPNpNYVDr",
-	"ZfesUBgUU8WiG83/zhrdc9TNS9UnLnjtebtxnz7jZ7jg/MJMFQygUzC5fqrmVPOfte+bqrVwRF4zWDBR",
-	"UJruOxGdyDETX5IYt5luysGAhyySYWYU3klBbSbxCfy3HLuvrg8Aqhxtjx75LQJbGhKyOAZFy76kUJlq",
-	"t3ifC4Tb33dlqlR8Geadg7UXWb3rxh8zIOj7ICs/eZb7p9rHsnZoFnMe5MgesxeuxSKjCoq7KOg8OEJg",
-	"JKLGmJHMnKEdSZEckFDGWSIweXVpO35QxcjvkgusBuhd9nyTRVgRlQm7ZmZFsphWvPCjodFyDVZ52v0T",
-	"12lByxVcmYIxrCwWM5+hTV0fGV53cATDwKjnjxES2kpOWXpCemgNdM99Cao372riw2bebljfokBLY1R3",
-	"4UCYHypdFDC3Sk97XNzYj2/8x71nDmrCI4j80VsmLvPm4UiH5Xpim1fRlSxUoJP9jO8URnZf99uJXoun",
-	"STF7FhrxsS2uAp9mlft17t9vwgessQTBkp/qTQO0FiMp+KYN7dJrUKUOzUHqsDuNFhRvZSrbvCGhuYaZ",
-	"o3r7mYhi9nBCO3/kfIRaFV+5YIVqAI6qsUpVDVla1FNb4/E4ishDIlI6Ne1L+OQBd8NiqBbZ9Dtpw12N",
-	"pKoKG5uD2j2Ik0/TgdNi/Q3nfyxOOoS7aQ13YNOwpxkZvFjl3LRR0NNRh2xGh+wj/Oshw+kxYA9pkSVM",
-	"5an3cWvpJ6TG1iIyolMflcXF+w+Q7egRqi3FPxapTkaSxGyQLhmkvazuJwKZ/vw8UmefS3HMd/atjsQ8",
-	"6xLz3Buwndp8Szw12gyOg27dyVPYF8922TRqbYLdeerVaSW/K2+W0ZKLXmuOexhtuYGZzwdRc65cUpW2",
-	"NxQaxB3x2NWGi8R3CqryiSaJVwp75XpVBoBK2KdCikAVWjo7P2smmFO+AGqD8hvYTP/cqA7jEAKy9JS5",
-	"y1eO7UBiAtw9e88qpUyjaGab7JZofJNBlxXlZIuBl6Oqq1d1K65Wpe8YRd92hOYqivzhbfPRGedynn7F",
-	"f9w8RsTGK5/1vIqjhD2KhH0aMWetzYgOKsRTGvfeOBqV0IPSUMFTH9N0lDvqXj4bs6Zqqf5L66mGUyai",
-	"7UM4dzk/9ehRJE20UbWY0TvX7KJwHKZWJSKlucvf2dab0SzreOpfC34Jp7Vq9GeRYTzvceN+bLPAUjnU",
-	"6iBLM8UWD/Uxsb5nuBuKcTNnRR160Wy1V/YG34poK8HBo6F6HFfwAMOIV06GUaFsIIYI2K3doezfikhb",
-	"YFCusTE4dULqUhiLY94rlJe5wQayFI+rtzyHNKaYbRO3haXhz5JHH/AWx2zGMZuxthr6MwhhwZNJaARg",
-	"aqaUVCtoJZ6MpUqbCR2PuRjOJ9R2F+V8mra+EJimL4tkm4DxdmTPlnMbgE0ImOu556YsGcc0Zbq3Ea7M",
-	"X+Cu79zLHFQiw3ieW05hwPdBo2n/u37/YL8juICSKEe/aAtdoCZhL/IZrtU7HjMWKWSK2IAL7kJOiOvE",
-	"TWR5pqFVL1MShE5hxYwnGoal9hfaBmT+shxTaLy10qWafSldig1d72ic4RT8aEbcCBo/Y3PG0m+xPtP/",
-	"1LGX+u9DM5EixU4uhQvt52AogfeOWmp9+8VNwtKRNDJmdFLKBGQlaMpubElQI0qms3VYWIJlhPLGsmFL",
-	"c+Wl+e2itqeVb5cP2DyHkashjdjfzb7BudZTnbIkb6/DmtRdsVR10pp5nZLmeeysDirTOSmdEh1qkqtH",
-	"Zy1w9FsikSwdo81yVkJfJ9KCp1Hrod0wF0NbrgD6DKDvZBt1uTO8pScBEbkW5taZMqdsLlJJKLT3R5tk",
-	"Ez9QTKoBm31CeqVd1MOqIfilpZ0kcmC9ZCUn7j7XAmecRXmzBi1zswjjNtfbBt1DwTXzpapAMzfgxnXm",
-	"nsEfqVsI9Fyrx/yWdtnaSaFgtcr+lZHCR4W6rkL9Yw19uJoq2w0lZXmfV2jSf2Tj9JCTSU5jVzr5/whs",
-	"YU5PV6rpxT36xbG9JW/+fsaoklZyViGt564dvbSjl/aQlxZsSoUUTrT7cvqf58e5RNkcpbA7yPMVyQUR",
-	"nZ57/JCXxL4dukmKCuwRZRSPUTVQ/m0+NTrnJC+YBVCcPVCag29VbmbWqZwfm0Svk2rjCaKOqWORXNPd",
-	"WjxiubKf9QASu1osiZGyxqpHmx3QUT4oy/sYyptr4j0qeYNG/jQcsfB2hymFK+DrsX2rJzKLI9JnZKKk",
-	"GFoGXDj2+K4lOP+BF1D82gn4bIEEU475gRKVxRVCC+9/yEck20Su+9fcabFOiXU40HeY8RBCmcUsw9PB",
-	"YvL0ccRY+jM+bCei/F6m7E9cp1Wy/BZO2wMObfgvfSiU2hi374rorTcZ8FQ/ZkjltUzGVBWkN490241q",
-	"eagYS1cU7LGSY6lprNcR5wfZY13PQDTJPyomwhHUpr8VQ2BehFfQJNMZjeMpGdE7aIo1KnR8tFEVjNdz",
-	"C46QWRpYJIQF1aaywNLyXqYjM23AjyFVzke7lLjjHLFvQ+ARD2OknURPmHBushVxAZ2Cxupf/if+y6qD",
-	"f/l/7uuDA9ICv9lNXuedOyGALYmtQFOiUx7HyEP8mDKPYy3KPG5v3/dzFSn32a/6tJu0brM1oDmPaED6",
-	"U3B8sX2FRG+a2kBiREI5nhI5OCHvgRp6QHms7ZgtksHS3eGw5uXTPvlhbiwfczy3bzIYKPiQqWan1Tlf",
-	"htWgvLh15vgqju1OSXaStignnavyypvOYzwotxvqlj9P5PYzd71u58T9IiFbOMvtAhclTq/FWbselsGP",
-	"+KO650dqiixBeXqdIm9QzSASGbElh/DO/GSjGfdUJjwEoW+MmbpRcDIPZWa1n2983O1c/NAObEvaqNFt",
-	"+cgv/HusZMi0Nn89hy7Uiv3OQvj27OUPQUPJiXZf6Vtgfm10z1pnnaCRieJNjda4mVDo9W9+8cdiEWY4",
-	"dOCIh0Yl3/S5Skc3CdcaGMXbZ23vgd0oNshgqO3WD38EDXOcRSURG+lkGFoNGrdsnN4A9Ng/t9NsnZee",
-	"q0e0c/G80W28HLx4HrVetF+8OA9/iJ5fvKSdAaO0FV5c0KjVvqBn/cH5oN3v9Fv9F51OGLUvoudh+6Lf",
-	"GrRatPXCA6/a7fOL1osWjEsAC3zdi58vweQKADGrpG/u26MAN2O3EanpjYJ+YkKCx/PXv8HiDhXTGnm4",
-	"Z0LFpbtAy8z6Ebf/UuwW6U4a0cPh5fNSePksaOQ7BEHoWUxvgDGt+/yPTUAE9g4bwL3BeRQ0wEcGbZkZ",
-	"ef3xzxgOoi5497Tn6UWfYVZfY10mVSnpmWt7eLIuNlXy/rgceFJ8TLRfC/yhvaCHzPsQjMYHQ6CaRkWg",
-	"PlJOd12kyrf7D4G+dRBAlFlKEhvvzgL5C8aeiVBGXAyDa2HOLPng4EaRZHhYHpj3TfMAGAYTICqNfGRB",
-	"7uNgl0kLHQhpHJdbVF+LD3KCHHPQDqZAV2Z/06fh7VDJTAD9XA5PyGLb9fK3Xz9+Iv/rv/6/pzn8nTPd",
-	"uyQD7ATec2nQHhDCNgk80SyELZuweUMzBquBA9uQRtM7y5vWJT0sm8WLza2a5CoHVZhJ9qAKuyConmHK",
-	"IFzwtOc1ut0gmGrAHz3t+e8sv15K5B1T1quefWApuACBCzNvEf4UBj+i8QDfAHcO7Ahk98SgBo0JdqzH",
-	"7Rsx0DmORs4ZacJEpIHy71oQQgcpEAZam44Xw94+ya1CD8AtY2rMHsz5eet81q+0O6vYcPT5OXnHX5lP",
-	"LuzVuD63XABPKmJOfJGKIL1C9KP5j2za82txLYwdK93F/BqZC82nPRrHxhratenhhk3MsgHJbzqiooj9",
-	"tLz3yJoHbNc0hN5BD2BddhDQqaxq4hGqnoK2KaTMXQNJI1hwmTvZX8I2TOWQwRzOqCxXBVTfvTtPD1R2",
-	"8G4bryfhwv+9gEt75fee2du5dJmVDakgfWZOWYkRmgjxSIt6md5sFYx93vnbfYI3X8j77lnHsWeHOgPE",
-	"QqAC9Mg0yiy4vykRxACnC3u48N5jDSrVe63VL5Z7su7F8k/KD1/oBT//fPXp8082jAOULVSTCReRnOhm",
-	"u3PROSFvWAoDtq/BfcR1Hnews0N1++Z8kc7vKz05d3WrzmKaJTyUsXT7ALhOad8IOR8vyP4sc0gdjAll",
-	"yGhvI2xl1VwzSKPKbiwIunJ+Oq1WDalyXaA3yeKUG38DWmk08Rj0tbbLQH4ymFU0zi1ahKHXO95LJVB/",
-	"EUCrW474/hWH9Ld77QtqyXYxPndpvOtLzb6wSzpkl8Ug2LVo/3DZujhttU+N333542Xn/FJmfC6/rjO0",
-	"1SS4D0WoOxuOUFcGxOzBFbvsTaS6RdSoFPc9rm8WoobTY93kqqND0PjSTOiXZh9E5fkP7daLF8/PzadI",
-	"5f8wAYJ9/nz82i+pDccE4FBjxw8NtmwkJ2RAFeqt6r5Yvgx4QZzb7jtjHaMqx6jKNxdVCdbWyeChOxHd",
-	"eyjfj3iupiIf8w7AfAuq3tOQipDF+9APDKMJWoJah25gaINdMMcewE/Ie8aw36GD/LkGM74pbiLvbHsY",
-	"pGOHF36iiROdS6LYGNSYMSw2LKR99OSkjD+0KVpjTpiIWE7udf9oC5O5s6Pt0f4c7c/h2h+QnXgf7c/H",
-	"VMIWPQToqRnrA7ZnYdOAoZzdmYZPeZFgzGwnlSHlIiDCeP9SkaGUEXbLhbAkRHftIaHPhhC9Z5OTiubk",
-	"Tpp8tEwquA08yVgja22qWb3xNuWIEMGUgJIT+L3TeIs2jcTJXtV0rM6ecbQyRyuzYytj9cxjGJn/krFs",
-	"Hy3MZ8pTSCRKgvZ2/w3Np0wJiBDNKFJbmO3yY2tZIHiVejyW79ZlTAGj4YhwrTPI0cBfSk4ChCYrxUJb",
-	"vA3dKvvTwIXzAIbnG7RDxlpEXmGDdJ6Q97abV0gFvGSxode84BNG/fGd7ut87JiF0/Ijvur2Q1DV4V4z",
-	"jYFHYAYoMIFmd8zsiyCUEQuwVB/RnEHCtKZDdi3a58H5i1ar3Qmc+g1AMQYeAIn60P0dFIPIwWvsqFb8",
-	"rAu90/ADErGQa59IvEcmUt9CDV6I5G9E7CsR/07AHRA4AgL7WsS+12PiNGxJBCABYGOltF8fdq1qvVYK",
-	"uu5NaAHtb11ot0b6TsgvRoaRqrHQ+5taXAnk8/MsPp7jET5OUUY19BGvxWrW9VZYRnBzJOcH847fOJjT",
-	"iNKWUZy2E2QT/rswchN8/jy4L7M0lMlGoZsf5OQB9ObMGECK82TvjA6sGVo4m2ov5Cqft7bZ/xXsJe7Z",
-	"0DljsyNGzXgfAg+Ks4CADxpOd3YbC6t1qHZBhWwMItCc/QE168L4pedBoSyg20BD0yj1XLcu/ybAex/k",
-	"ZJ/wexAZ7bPQwk6cS7OoYdipIUiooENY96bx8uP51HOevGjEdSrVtFASpI3+FwJBZxOmUzLgSqcn5K1I",
-	"QeOUKPIQQA3i6PuA30ke/QczIZshoXvn3+wdvthhdQeH45K+kWLLGt0/x6j1/I9FdHv1yqZS1oyhuNDV",
-	"wB5gGQi2yUC3SLwgzJSC26LbtuApunVmT8qxeVWZ3KBomTeVakgF1zC6RRk/W213ZtZFLmEz2EfmVJsR",
-	"pMfWvFZr1SOncxVGEifpTvGiqkRg2naA1FDE28ulNTDuLY2ZiKgiUEjKRZn4LeUJI38HyjT0rPPNgbHT",
-	"gpNr9Cu3n0iRKhnH6IYbaTebuhAzdUWHju5MRRY6iqhnM5ScN7hY51saAdde4wKuGglALLsbUr49VP8P",
-	"Ijaza3baOsdJ5VDeMSUScJu8cAqZMoDZhYox4ORottvnG5TaH0A2l6BZn5m63XB/za5fhcR/sJvskOFV",
-	"Trvg1rjP9gNtpLxkyUFB29SrmWX8reWJwYoHX/PJtBIqdV/+Ns5x/R0YzmBz0mL8Z1iufYkazzOsnuaq",
-	"bFq3YVm3cIbZC2Z/v96IkXEUpVDspKVAoD/k0ow0J1KxpQn/rQ13iU0Wa5YT/nBhjH/IbDOByj4Aaxvp",
-	"HXcDeCuwxmpgKz+Q5Ai3xm67A2xMbewjp9Z8o/mJ3iL4ukKBGIlwVXGzXPlLGNEH+v6aowiKnk84KRnb",
-	"miCsTFihve8ZVlylinLBxdBF3no+BwVpq1COGellminUrL2a6MQhNvk9JLYAiPLiWtc83KzRzUwk4qF+",
-	"V3OeZXZYzZPsV3VZsaDxpRka6eA6xQD4YHADv6kPZsfMUnFQ4xGaUxmo+cCTE0C1YB0zgXPU5tL+Vz96",
-	"zOQ4tm2yvYxHFKKBTjRsP2XN8k8AlPllbNTq5WJjnJWzx+pR4PXMYt5mpxGs4huzhAJ0hHKt6f9mRs7V",
-	"iRtO0MCpKjqw7U7zbIkmMO2zfCav/uWftabkncy0puYgICGVHFLNJlLdYpHYOg6zk6SFeWo3FpraSfdm",
-	"a37qI1JGOMzM2g7G1h/JLd0/GevwCCz/lvQNi6UhKWusYHUQqNyWGe2h0fCBjz9B0Tt5KmRfRlMyVFSk",
-	"+lqkI5ZoFt8xCAjJmD0L8kdxDQWfNm0sWGpm5Ym20aQKxcE1seIOzZxRYdQXJ+9BW+Z6Sa0SsyUlZUlB",
-	"2FGk6NttNuwkvRJY9ZORALvp7wu3Mep2wze6dvNKBfnph/zaxUNCeVfh6hjQZhoHHy3io1rEYG25+2Vv",
-	"6q/mmUobY5o9mW3UTq7LqF6Mxfi6ospms1KwJ3DUCdD7hYTMXAsHiPM6zvN128puirr8vti1njfPlrZM",
-	"O+ErP6zWp3NtjSUqH8kJiaUYOrEB9m7o4rlh6/M4javnxk4VH45gjYbGhbSMTF1Cw5BpTVJ5y4R2nqV1",
-	"Xs1Z2OL3sfac3jGSStKHjxXTI2wqXSfTNRLJxK66PO+z1bZYjaXNduus2doTs+16m7Y7a5vtzgbM9sFp",
-	"pbci2qj/KxiL6qO6WE5sPIU4dmEoCIGBmGOzdzkgit1xNsnl3xxnQcTxXJpInZJMDZmwCLVLophOFQeO",
-	"HSmY9tkE1CpPNDEbjKSMJhC22gg6DV7mk/wAgz2sKDBO8PaRaf45jaDRzP9YJAL8JmNEWppY2BaKMKpi",
-	"XkuiZW+fyuposOO2XigaHMqIad9dA4K69XBiVyxVNQEJhyDLzV0WC6Zon8eWEWvMQj7g4Y2Rl5tMjEJV",
-	"NSubC4mu3JAfoco6VVRgJKD4yt3aFwylGPDIdq/WLB7cOHrB+V3+O85ILThIOD5qJjRP+R0im4VZ8hgK",
-	"7vDxrrav05pvQzqbht19tKtsNMVjRzhBEdfHN+FrG+G36tYIWlY0A6+KLJYbBz7PgwOMR1SzbwfHjC/9",
-	"G77UEcN8xDBvG4oF8gOklwWk214gkQuisHco5JgPWDOchjEjYyerB4RCtthCntPrw1sQKHHP+yUb+cWn",
-	"XILHnTJCzQEEaBZAc2IBINDMssGAhSnpT41cs3hQwirj7fFe6KvVg5SXAh4XNslOE0MWV/wzFVFT3jFF",
-	"6FAx16oaTiJccI14QCdy8N8bmVVL3MulUMSFedhNXqi4EN83enhWN6wEekKtsi24cFlq9hoqvFX7FGxm",
-	"cx8i2PeBrblLhG9h7x9hvQ/DetcygUdI7zat3mHDedFp2wiGV7EBU0yErNmPZXhbf17/POLhiETsjoeu",
-	"78NITkhCxTTwDMPmL9cfDdJAmcZUz9rH7w9unK9wmEfA7pYAu7gNttHdq7yEnidiqwdyDAv+UCAhs4mw",
-	"wjXnzVb7E1ywXNiy04Y+hH0omPpE+zFLyVlArrSmCb2lREkaecqwi1aBhUGOoWNAbRjzhxKCJboBQ9bo",
-	"tjubO8OXF+Oxj/Gl3jrzOx7a/QgZJTtkXR/f3MqhHlCSVvNhSxgex763kMuBycEg5oJhd5x8rK4ZUX7k",
-	"dyd4y7+IOE7wLoYsBZBnElwLISdGJ0LLEbynHYFmIkI8J9Wk5x9ke85AlYUDkaZ+kPok73SDMQc5QFzn",
-	"1IUkxlSn9RDP8n7ZC6inFZuzKhFeVCw7KwrMpo/y849tD2mxs8fSYp0KJSaQp/Gvjauf/mLu2+6Y06H/",
-	"49yYnkU1HZIZFnVea6Vj4cxurQx7QCumgw57lLVoJTTAviahqEcXVqNLeIzzQyFXcWyPZe6pAfHAINw7",
-	"ZULAHEtb6kMBIPjKkMk9zbTxqMmBid+yElcU3Bnpa29J+j45w74vZ6+HHRIbnVlOjHYZrKmU01PFYgZx",
-	"u51FbircKapJLHUKZ0CZMI3nXEdYfUI+25RwoZ1joeEBisCsy4V8h3C8IjJLkQm7IgaE5NMwKXWBoEX4",
-	"qO0t1nWTdglU3EvF55ZmZlgvS8O6rx3dz5bWkC/X0JCdDWrIfQxQLeBvQJSqUkuCEMqBMf5r+B2Kxk0u",
-	"+vLLnDgVTaFHrmBKkxEgnggXhR6yDqUMR60pwZ/3GfClJpsLVika/wIj/cZCVb2x4tLsjh4ZZ6kmDEoX",
-	"RMiZdhidrUezStIbNJqlv9z4zBf+34uTpNq1WzkENreo3N39Rs+nSXWwxcK7VD2+8PWyA/A/ra+ml5pZ",
-	"dBmELCJGI6APz9vx5nXuQGA2r45c3jGF0LSla90HSiZ2OlCu6x4xQ1O0DKPApqKQ69GqGn3xS8qSR6dV",
-	"NQ+uj8PlMqFYyPgdi3BNnJotKHSn+h4Xa1i2DasUbj7c9LCk1H9BsPCaHpdlAjYjhSayNgsPf1SUaoAi",
-	"gkR7t3GFKBZfVcOUwj+LfZgH5GpII/b3xh9z8bpLu24dI3PQN8YcjJqdVy8+nX/+y39ahynMqQeH27NF",
-	"iEZyacLjqWuI8YbTOJYNN0muIiXhAhvcavbFvJ95Y6/hug0sNIAFo1oK2Kl6xIxVN/tUM2VOI/AxDUOZ",
-	"JDLCmM3fCj6lZW2eAz5eB8mQb6ua87Lb43vT7aJWZ7iKUjvgGaVBC1p8+1pjQ+fosm45xZY7OzxEf3Bx",
-	"/YJHC8Y45uIWMOEz52V7siVPe+Uqgt6zS9KTYyZuQqpZj9BYSxIpOkg1YBc1OykTVOA9UTWWkYCkVK8D",
-	"I2FRgcgUz93QZAp76IM+W+GsjbNvBCYT0YdcLA4CYeHn2mn74oRWWAUFaOeI3/Eog7dMWDqSZhrMASxl",
-	"AlSdHGcxKl3r2NiaDlB5ZrbMV2WL0mn88f+x929LauTa3ij+Kgpuuvv/ZeGqctndpi7+u3zo1V6zfVi2",
-	"5+y197IDRKYAzUokpqQszJzhiO8d9jvsiH31PcR6k+9JdmgMSZlAJiSQFJSbK7sgSR3HeYzf2Iw5YQ+E",
-	"+07kWMkXj9FKRr5Yah3jDhZYYzkL/LYxN7L0lbJkyA6ckeU4O9HM42IFDxt1Jb+N0H9Y76GZwEn9O6l/",
-	"+1f/HhybC/TZOK/zbbcP2YHZOxIHjCWYkeeaLSUUHSHuQgHnc16zrVjfdSFpA94tIT5S2g0TduWB6kQJ",
-	"S62mw5IFrvekFbX8Jrc6rd8kBHrsfmj+lQg+HBnd2szprmj6wl+hkyazNYn7PWycvhMWYy+jY9JjGNJr",
-	"BCAGaARRB17biELjFv1AqTfkjAvZjemEQqvajanypTv4E1FuTZRuCxunybG9VStKuX+VcPUHAyug/p4l",
-	"Q9Yh/Rl2JKSwhdreax0R6PjrygtFQjT7GpF+obi7SHspo0roUH4BzVYgfl8j5vbGzfjg0Aubaa8F9RS+",
-	"Q30WaNOFUe3jxTQ7HUvFWp3z9rOC7vtlY+KD/fqda1PlfEz5LUtnkLV6f7GHX7lIfHYt+OqnI0nGdGZt",
-	"Hog3idz2ecDORCHNWdCAjkGvbVi6DShPH7poQ3u0m/CkK6TpUmOYSDYXcm+leRlO+iTptlc/U6mLcm4e",
-	"+x+tr2ZkHxS0HpAo3w0IFcS3+AdMS9f73M+2MTqFpZ4caieH2smhdmTs7jkbuiKdRnmb5SSYFnQw9tYQ",
-	"6/IrOXGvE/c6ca8j417vMzOnwwSlTSJP8wqNg2jckrHp1RnBBUKAjupUJCEvJSJUkwFVLiXYt9iwluYt",
-	"lGEO3Mea6U3zgz+LzwIMqx4GfzvEsK/mUazvehHpFVnC1zORWLbQI75XLKCx64k1XfWIMQOIq9BAP5Zj",
-	"gKBAHCjF6DgK+czaSJkgUDP7LMbSsohr+yJ4Dt/s8jbkYOA7jfgIQpvcCMK+TuxKhpLpwHx7uKAe7FwA",
-	"2TPS0LTXJk/OH5PpiKeMGCk/C8ABwLdoojJRVldadNroU5L0KUn6lCS9S5I0cDU/UMi4A4dd+VgJVyyG",
-	"N5TdKpkZUKXgx/i/2rfDn0uMwDelmLtUs2aavuV5u/tLDq8kggyOd0B5irZ5JqjQU0i4gwJ/YLauwt9e",
-	"iITR1MCUN7gUAPOKLqel49obvOXu4BKK+h710dyYdyJpywkTX8cp7rs+k4MBj1ki48wKq3ZB5I3TNvw7",
-	"7+Za9k9rOmbE0p22cnBOakaE3TE1IzFLUxCS7KtlgOHM+1xQ2O6lU2+Viee57Wr963OLJ59bnc81NNur",
-	"i8+tb5/FAlzpYnq/3zvAqxOlcNctr0LMz4UnEarhEfLNz2L9nNhF9OHs518f/+XZf/znm8jykLUT9CEm",
-	"OSWZSJhyE7VUH8s0GwsI/Ohr0OewFvPvkguWkP6M9K57kYO9wAOBTvtwZPZAspSWLPjeyiCCWKtRClE/",
-	"4GA/Q11o9xqIlcCj1CHkB30X9VhsgSdFm7x1sbSU0TsX2HY6cZ8NpGLOrLDXoIAXkuu59vURoSA1Ii9k",
-	"lOVklkdFLlMFQULzWaTc950lidUorbppzbap44FsTiddjSq6vWXfYFTAC6/a2Oa4Bd0x4rBbRcNKmYTr",
-	"OJWaJV3YMbQ3h6w7VDKbOOM1aqVUDDM6RPBu9nWSUuFShVsvpNBZajAV2xLVQNptPcsmaDrEIyUFjwlP",
-	"U8G03sUgX2M9j6xcG3VFZhQPlnLBjMbv23Fhwq3No5SHwU8NV66EEb1UdGAeNohIzvPKcwrsChvJKNiq",
-	"n94SMysY5SurtHYO/W/dbGFj5jCiQkAVPJ3wSmZRx2GXa/Sdov5eh898yRPtulMqDEs2hISFcn5ohMFh",
-	"hC/Rkt7qnXkFX6HXPBr1Fe6BVRX8flAbsz/H3ypuc4xVYKtVpoVKsGNK0ljZa1CKmPnSBdSGbkiMvd8A",
-	"fY0KYq+d4kkBwoTqW5edatWgyUTJO5Z0/GtQlcIwRyF0WycBeBPwdbyWuwdAmmpciCpJN5ssRDCezSsV",
-	"3j+2ReLgQXoariLTY3TPr5Hyrq8hJZ677STjH7l2Lis88pKMLXXYjYKi0Cmgy4ITkRiJf0boKbV/p1Sb",
-	"gN2z5H6vA8Xxm5vSg/IzHyVs7FF5mN7Iu3vvQVLDS4Ad7u6w/9hxyr/61DxmWoMBWkXOz5mZsvluB74i",
-	"xvlkGyXlN34+J1o+Flr+V6sPWkLrD2uoCaIZK5aCS0E+ZUw7oPwqU+ZicxCxJ5AIwcFS8u7/b80wFrxk",
-	"x8pbHAkcL3upclS+TykX4IO/tsI/pkJIQ/rMqdcJoQPD1JSqRPs+RRBVLhQGuE4qoQOxy1kOKnWuMbtt",
-	"IrQPCIDQEhLiNFRIMRvLTOfJCOC0LlzadR5Id0EO6oh0RPcppzQ9AevgN5ppek0mAIJHqFKo3gnChWFq",
-	"ouxU2q1tieKwfji/8SVU+UeOiHCPyrMdlfl7uBLbZAMV2puXh0w9zvPy+lRziGYK4tLUCnh6vlzgxj3s",
-	"rmLCYp4w3SbvBt6wgIDnNaFEsClxt54oNklp7GjPikSMRexUMhvQSnDiXPtplwF3wjT8Kb3z+/5AKhRg",
-	"ga1O644bmnaBvJnOXV6tTuuvwq495pbbQXN2xe9oeu26hwbDm+hMDa2GsTFX8Fv2AddwMsV34iY3+tby",
-	"Es1EEi63Tw1tiqk8ct6pAzKX5zOi5ZjlvQ+AuUxHEt1oEVA+9DTPQwATJWOWZIpprC20tgM35Mer88c/",
-	"IbvIRGp1Ajzz4I/bBmIEN+jgXOEUwThFML6jCMZx82PPFRc5Mn4MLJmL4f64smJ/Z/EhqzFutItbcDFs",
-	"rKwMV3XipCdOeuKkf3JO+gEyZvfGSCeK3XE2rcapwADqDCOpHTL1imXIZIOkUWsluSliriI8B7m64Jxy",
-	"lSxUxMwZt8GJFGLBaCIDSJSS/2SCaEEneiRNm3xg2igeG5Y4E0yP5DTUakECH6NjGK8C7sKts7FUl3Iu",
-	"ExjEv/C/likVOIWcMAF9aETXbpa94TS1pNfKxChW3Ytfuk+eAbf2v8Z8turfXc49nee9zf0m3/v8l//V",
-	"Gii8arjZjvw3jyS7+1OReuF4Z6bu2ev7kTHCvtLYpDO8iqEJbeDmDzOwpBjcgAPqO+CIQtdUcGdBKrkj",
-	"nsij2AJ5cmi7FyGVM2gsUYI70CEOzilBvKgA7RERxe7kLXqgsZNKgpi4oGBNuWYVBI8bdRS5r1uJ5seb",
-	"O5U+4N345pxJp9zOveV2FqMn2CVpZ0GsmJbp3eGbTC3L5QrSBORs5riAdPWqUMkD+VsG+oCDsBaSBC2W",
-	"UDELrcUbspVg4x4eTI6WaVbEz8MQgN1xQ2+Z8OpNwlH3ISOpJ9zQlHChjRVO2zAIuGMnb/MuLOCtNMwp",
-	"FZY6oKusC5ZCedvuCd+PUOgdkBcAWJCeU/R/0D58DJq9VeTfSvzfHIDriGrSZ8NMNEjhdjceLA5Wgbjt",
-	"3gDPHEhF3nI6ZrNtqBgux4mIdyFi3MQGizQeHVgv/1Ux9k+mkTFxnds5EQFTsIqWBfSFVNhEO5Riaw/g",
-	"UIgfcWGvbey6dYPVPc40JKLYEbAwjYxkmpAfr86f/RTN+wlobPgdi/I0NyQJeMWI3jHv0kDLAV9PBR0C",
-	"Xgv+ShI9osq7QdC68O+/XnSNgD7iMspD5jmmumDeit+pMdca/BaYVscTq6kMZjCMVInv9W2gBflgdUqM",
-	"5XmPQ59Mw9IUdnJAY+Mqm0P9cu62GNMZ0aw5jWg3w+fkMz75jE8+4wcs2j4ykewo2HScsTN2Z6dW3aUc",
-	"+DliNrgcgh6eWI9oOtPzHprN8H8qcpnttF7hrB4W9o2M40yp+8hkLozUilrFgetjkeDBz8PUXJMeCvDS",
-	"+dcHsfHzxJdZepV8A5gUmNAtdxgryyO6r2pj1tgb1YX1duGnTaZ3V4qPpzm3sozCdUW+uiz8iXc6lxjz",
-	"EQIP7qZbnatzj9h2AXewxk8ui7DXtYXNz5bvwx517MEwZbq4fZZWC7esiLj36aKwVMhYBI662K3aN1yb",
-	"b0cdbojO1CS1H51HLSO7/nlc+4qe/RdLIuFx1LrjmhsnL2us+uklctddkuMD17r/xPj8eq+E57CPOaqf",
-	"kxauCdpOTflX9oyAMYNFAGejEbVeE7jFOgIAN6k8pn0H0l3hO5AojMYjcsdGPMZmei5VMyJARgigotlX",
-	"GIMO3S/b5D0ipFPF5hr+hTx6eD6PYyCKvmuADzaCZX3gpgOzIeTOulIeZ5Roj2PEBSxpMoLUcoRy6bGv",
-	"vskcqkpObE5Hjs25pfh8/ynlpljbKsAPSIUhKWfaWymDzGTKWlluj5Cb5EGapb0gZspjFvlGhEWVsNCH",
-	"sEwm+9z+cL8PGmTZB2vCC4msGMxlbyHQdEpnumvN3lbUcgflv8SxE/9FGXN60nmyJAHujeVv1OsgHG7T",
-	"BQzFWPpJUG4qKM83E5SXGwrKi+0E5RbXqkwefnBIfA87jFiUvRUuSFgmOJTEnZyVi16rsvYzkaSu+Wlt",
-	"w201dAzgq47klADsqBO5gaoWBGOUP2m/0IanqRWL/gl06oVnxlItiVZMVbeGgxPMELZf21S8ROwAYE1R",
-	"5uyYyHNiPt+Hlt4Q8wlq6fF4e9Zp8QExJtfjG1fjd0WIeT3HXqC4TCkGGX3Q8VY77T+UuT8LXnSuyZ3k",
-	"yYIjPADteS14TgEm886molZb4UUv4TQeF2YHBbdpaBhPnn8Zk4vLiMxT6XY2aaNIMCfGemKsFYz1OD3p",
-	"a7W0F8in6vHXjXSzR9imrVJFe5cmTBvwQiAUyDXwQfgAMWIhlUBmptTBvuxYvy5VuYjO4pHzxNhPa7jf",
-	"0XtywhI5JiyRbUOnVVy6wEDqssjLVtRCn1m3P6sXTLxE/T33wm/CjjczaZtz44IkOVJnLqZcBLPLdYJ0",
-	"kCfr+NdxwZ68sWakW8CS+eh7WuJ968C6kYdB4qkeyakmlPSc9OzNm5vuUefzdJkorquH5Q0FBXT+AecS",
-	"pqndoBn5sef+18Uvei7pBV/vFNfgW1UshnwS/Nh+CtpeUs5xxe3SnTsscMpWHGZ7Atujw/HELNcyy62P",
-	"rYwn/g7r/M7deXaRwGULzBfYhpG1me/2jj6nTD76l+u6ugVs9GaOt8CRDpTydSLFrUgRG1OL2wfn3QIz",
-	"CPSYzcnq3nWa6F/V2w7GxISaUaHbkqfZ1qKo26TjzpddGcYjyMXZewrzYTZnVRqCu1FCklSKIVM+ak7H",
-	"UgwXVWqXGA1bWe2t9Cri+vTdEk5rX9CA8nfguocXdOyEik9odnGu2hztb7APNLCyhj2UJ9lTIwwsedJd",
-	"f6T4YNl7f/Eu0Gbl2AP1Jv4NWAMKszFNoCElU0qqRhyK98O/K1np65C19YPP5aKKITuES8M3Z5iXDsx0",
-	"2acBDtBChhb5sYffBFt8a4b7IEvMfA3+nZxBYSITuF39GTFTSRKmb/XRsN5TcGin4BAQ+uFDQ4vioflr",
-	"+H3GlJwUKBovu0oDV05zZkmQxsdUtvERZ/bCT+xUubG/yg1/+sdbu+HuadWg+G0XXli7jGPuV6Wj49gJ",
-	"nYW+5K6/vyIpNdX9b/0ZDJQcl3e/TbCFc40dWDEHRlXK18/CyI3m0FxwcT75WWZGMRqParYlWCm3gakU",
-	"BfDF5SqZvfT4dvL6l4tqwQzVhI/95MND852YLuemfJUL8OcZ0hx3rlEnGMdU6y6QjeupXbyxnRYXeJZc",
-	"ivaYD5UryMw/bZUlhlQJ+OLmNxX+nGfi9x379Nvl2Vt1+NODUMS5tLmnchZXUbKq7CQK7BeLQnTBqumE",
-	"snWrNIU22VD4gsxaMJawpE3eQvF6Igk2gUilGELMMvIZcEIaRhi3YrxNXgvXyhlrT+ZYT3s+ylkoalmf",
-	"YBeCmquqSqqrRubv00HjmpXM7T4ZVy1mtG8msyU32GOg9iR4vgPBs92tqigMkSp52JHkJVlWVRsilbUR",
-	"vUADVT2HWgMIk93jyItW41bthmvEjZfY/W6K6YktnNjCQggvDlfrKJxAtTRWF9le0FmPrnSjl1NML+88",
-	"BGXZoE2OG6rZqKVSblq9sauiua8CDjgempJ+gUC3tsb2VcJx4rMnPnvk3vZ66lRexFGP2W6qMh068rq3",
-	"LJSm2OeB4qLPwT0CDS99wkJCjycB5cRfj4i/upjqZtx1MQK664X7npmwi3oucOCdA59yUh3sfAWuT3dc",
-	"ERFsyrTBYrpNo5vlsc137x9aQBORIPccy3Rwk1HrLPxvk7K4VfFDH5asGbNcSWzv3n/EXxxJh/6P797f",
-	"e2hFTlaFUwwVCVUJcVdfDAuAwAVafeFgr7KU6f2hhWHTEYdWPFByTHp9qkGI9CLsiAmfVuAWLz7itlFf",
-	"hybE8GxvIlMez4Kpa7/lSrc/i4C9lQ9bgMgK1WTwIntxFE14bBCiDGTBinjIu/cHDYLgmuE3VLNUUtBm",
-	"U+BUncvzqDWlSnQnTMXwvl/sJ4wPR5hoMuLDEegMqZy2OuftJ1FrzBJuecEF3GXDjR2n9fHde2JlamsT",
-	"kjhM62x7It9nhxMg+RXNTbYk+jUy+pGzX6tEtSVwfKQw2vUcoUZkTNUtS0hPy0zFrOe/iYrSbEo1vsgK",
-	"GDJjJf2rh8xgGhSS3W6MPycdRBunKbyHas20Hrt35PfWISYrmQL2sWWWvkPW3HNY4OAfQ4hrnU2s8mQF",
-	"C/wOI8bdYt/zjV4wSalYM7tvUYsaQ+PR2IMBp1zcdsdcZMY+YkkdGPbl+bmlaSq6t4xNugmd6Vbn2XlI",
-	"DC98+vjcTp4qtJgVF6Y75SKR0/y1T+3LRnKquyjafXMyuwpsvwZb1kW864FMUzntWmMGVz2SadId069h",
-	"QMuatPEKKgBkjyd2PY8Xvhlz4X5kzQ/F5ISJrrWWueiOpTAjN7lMJLILvj7/7dzalnnok514aH7YkNHl",
-	"DsNqGzmIxCATgERO026cma4cDLqJHFMOtlRU9nXK7gAE/XErao3p3wHCuyuksbp8foA6VowJLoZdO0fM",
-	"heo8LX6OE3XfPAau7HV3tzL3nZUkMk2Ygr+7Vp/B3QTQcP/q+Y1JuKZ9ngIfuzqPWgM65ukMdr0bj3ia",
-	"KCbwiO2u0LTr0caZvdBXYUS0K/FJkMbduywVTIWX28lNRjPNY5p2J9QqmHYqE8WGgkIWsp0p1bH9HIWR",
-	"Q9jOTfn8vtHYagUpS4asO5IZCorQOb7VuYpawpqhaatz9YvfgVbn8gq4fcytxVL6w8vCLx8/fpr/9OfL",
-	"b1ELeqTNugMaG6t+XhYw5v21/ubzilUQRH2qedx1bMBdLIdfz0UXUkeAicD/ujIDrX2QpWnxNy1B8X5x",
-	"w50aqJgDog+0gwpG17Xggw32rSw7F/YEilPrOjdVF8nerlwbaZci48zRwC+wHq5vcyIqMl+/hfa3VGs+",
-	"DJtqScIagl3P/ouPBo7idu1nZJb+fL85Mi0b6eLpL4tDPa4aCp5dHMvensJgcGCeFZQN+PNl7fHso4vD",
-	"OTeLH+5n0DdQwEI6OyoetRW29yAOX4tfrcpdpkH94dpueLX8aJwYVZYQhOlAs4elFSfevP2zTouqHaD3",
-	"6aUjmoP8OEdIqULUhCpU4ra8ODt/UigCq+1KPL9q5V0rLqKTlnXSsk5a1knLOmlZJy3rO9KyFhscLfnJ",
-	"SuNRSzJ1m2h/uXvr04h5LeFh6GX37qHeNZvqFY1H4CMOHfZQqzROLcZEz5BmBR/bxwtJVtByk5t5T1dJ",
-	"3TQTq5zRdbvJuTyqbRzUTSdPLZIH+VGzWIqE2OvBxfCn1mahlkbzpnaiu6OM6lb6iV+MqBgyQkngW9u5",
-	"hCF1xt/gg3a+zhRhM6Y7ZDqS7I4pMlXSMCLRlMLAk+vD4ucLkANXl5c/tckfvhmwNw3tSYIVoFliSdNK",
-	"Vk2sco6NbpDD2v/PANXws7AaMEtIJhKmyvMphcR5uD6VLrnAzWzMCBdGutGpyfMox9JKsQJ3KAtC+TXt",
-	"ROUHaBh5MjhPBufJ4DwZnCeD82RwngzODQzOkEx+cIvz9TGGAYJOuqD4vofaO1S6cn1rRwU44YNBdZ8m",
-	"q1raJ5jyOU90aJm/mUt5mi4EVSJyR9OMkf4M/7MAf71JbMAOXqoXVnoOoH+7HE+owuLAimw9t47WhjCO",
-	"O2qMYLq4lOkBgCVZ9tRnA2lVNSvPJ5IL+KL1yEv8RyjuN+ic9/Hd+5f2XCt8LHiiTMRM31tG3wt3JGYq",
-	"0enAD+ohWUUbVho8osnfM22Cgtp4SuG7zGieYP+1TJiOTwaGRGR0vFibbiAzkbTJH5QbDY8Arp2zCVzi",
-	"kaUpy0GpvvXPtMEJ0+NCZ4OB3WtQ8mR822vn7hkHLs8lQC+g9EQE+erentb8G2QKzD+rACA2fpiBlQI6",
-	"IpRkghtP4bEUIQlaKqLlmEE3VSgjTkgiGWLfs69cm+tKWIgV+Yt2ZTfhwA6ay5hy4Qi82Jzf2iCQN2zY",
-	"uCZi5iX0uk9dIl7tHz2BH5naz1uZ+4+MCoMN9B8XCxyeU+zecHkFeyKkYQuf1mZI8yd0gHaexQqKunvz",
-	"cw6sR4u3Kz/jvtU7F7bPq8mtiw2G+uVoL8dEam58vcnCUp2AzDen6y+6pf9WpzXhLGZwecbyrmhhel9H",
-	"6+blv5/hMZ2fn6+r4DmvUcETtExHwizZY9WivdYvnd1QJm3xoj/shF27xnJPLCqkfZpSETOirHVdEOmw",
-	"OWvUUBC17gXVhTTPZySV2KkbAhNt0qN3lKe0nzJIgpeCjKBnNtOaKKaZumNWanIzIj2qu3LQQyXVilT/",
-	"MPgpreKKwu7aN/kGgSNTwNrGd8HOQhtr0SavxhMzQwTDYhesAGfI7PcwK8vPmoIxtBv13O/TqfXVrq2v",
-	"VtT4WC5cMbRn0JvYDCtGwvLC8qGKrL2h4VJpKgczO4+DMSQIChq3kUhXVfaXpcpqRMEzw8e1oA0/juSU",
-	"AM15RmSpV1aMCg/OjRpYpfNSuwH7UqaMimaBDD3PanVav5xvoBzQo1UOpOhaXmqVnfNzzOAD3gtStrUj",
-	"6l+B5917YRoIvcq4fz/nxIvSbk/ZlyAoY6qSFeWmwihnr0mVMAUhfj5mEYbdHVASC/IaHBCEm4j02ZAL",
-	"YUXf0kPomnClZcNV4qwgxMiNADaK8nXevgOj0Nq5QLJ2RVWoTXbJL6hK7kXcLTtJasmB7VuCrJML2FSu",
-	"zwXs0fciJX7F8sdcOhApdoO/rS0onvubvFY01YK8rRq3waaaSIKBt3oLqq6V6+MZ3U3M3brPPttKJHHB",
-	"uptYxPcjw3Y0OAs2MR6UuxKKxYxPTHeSqXhE9RbgOaXyE1ilZdZ2hRt6YICdrhCjAaEVnrtXkQopI/YR",
-	"GBx6baEQCcBcnhfa7zigd1k7wivR9ymHE64nUrucjMY9wydf71pf70t3AEfi6X0AXl1wwTEzkgng2SgQ",
-	"flNuBNPaWm9t8lprmQ1ktiFL8Ufx8Fy6SX6JTg7deYduYWtqO3Jfvv54cuQ+UEcuEjGI/6GUid7Gi1tI",
-	"n6kwUH/DJRIp0lmHAM2BTzfcKHCoWg0ht0P9W5v0o74MMz11g9lfNxgwtIDVlg/uvtqCPv9if1k1bLiG",
-	"811oNu8zU+Q6VlFjaO//ncX2v19Oxm6jxm7TMp4LPYGTwsaWRf0mKADOQCtkXrf+7cPbIMQuLpsUYuEK",
-	"6cxuCYz2lg+ZIp/YV8NTtgX635TO+jxNu2H6fzw/++WXiyb8rp7WjsfxCpBgSYF136vF58fdG0b9nAKy",
-	"rwaH90NN1do0+keCPn355LtQqMHbDjGPqxXq9dVqzxCq2X2aLmvZJ3ffn8Pd9+X7E0SN2V++RPFoErVX",
-	"ezNpkFS+97AuM3galWJNZb7Oy7pH6IA8ZIHk81moOHS98oMjEqTrSBKqb1myWLno83mmlBu9VKHcG8hM",
-	"ddmM6V5U6j2tj1XutmhRhj8ItHKX1PmRMeG9v9pIxTalXVdddK/9mufEH4tLW8BfXC4/U6/X/eV50iqU",
-	"TVVu1FbOx1RqfXI8Ljke7bZ0Ezq2lsUa3+NJKzpSreis+jy314d+f9ewdzm4d2pzg7hUizqUQ/ooMRtA",
-	"KfIKw4JedIMfYxav1KagI+3kbkYtBR1zB1RS3ubJw3g32mTvekt9DQW350EqKHP9/SE6AaAVWBm1oZby",
-	"AbbhkGrKSVU4gKqwV0FSCFO62MBJKNQWCkiQO4oCe4X16hrmQtnxLWMTDckpt2zSaFzxNczjYRVnyITt",
-	"uyxDJgwKMvDf3as04LitCZZp7NooMdwoNcOEYwqLqSw88OAD+VSXcv5XRDRjathQwgvL3l74eun9bl1R",
-	"6ytshr038KmMb7vAhsOPG606cJ0PMEE5poamcpihwMLWX/2Uiltm9wuYnH09PhxYVOtJcjE4jy9p/xmD",
-	"qs8w006rz5IEl7X8ugYF4kW+x8/DAB5/z8ONQCctpviAY9gWOL7DaJn33LYKKNMfJ/b+22UZRePbLsKd",
-	"hIqQOdGCfyJhz8cxFj34Wxg7u4XsLPs5snAddxyxwVBdlf7dCze7i0zN0Ftwt2IlgrxjKm++I5iZSnX7",
-	"A5Az/or8aH9GLFGSnhhwoMhelLtv3Vn91AlwF0IaoilPiA/2UY2BP6w8tDo5R9EDU+C6IIZ+AF4aWWvo",
-	"s0A2HJGeveD2X09ePbCWevZq9ZCtMZZYg+EF1SMHywZH0AbroecaLnYhu1L3CpAbdm0ujzYs+QedT4ze",
-	"MjHXJNfLQvtLBH3DPE9EiIRuuGuSNF9jAcXhEjTnb8QcZ6pHxJvT3x6zIE98/EHw8Y2vzJ8v2/AmSTxf",
-	"3lrd32sehuNcu7ZXPdHrn4VeH1p0upL4DodM/QmKTjVDLUMbOtOdvKKbguE+gaofbtqoEulejlRN09QV",
-	"L42vCzmgAfQ2r0tBGzGA32IHWMsZvBt23t06KFV96nteHYD19gpR0zDWiILZHSo6tmT77MmmRWRoZ+yv",
-	"6/+Jbf7Z2ObxuStXAo83obo8UmygmB4dMGL1CTIYXAMDf9kisHXxrvn6QMPUHU3BFJ2OGMSz8M4hyA2N",
-	"b1kSOeO31LQe4XdjYmRCZ4vhrlUG8gI7rhvsgq1tgOceAFT8xP9O/O9I+d8nesvQkTYNMZVA45rO/Do2",
-	"Zos+pFgdxHmPWh4GKrBMPOVMNxm9+T1M4hTBWRHBqR2mcYr5AeI0fS4wzxby8zTaBWvwtiZUuSyxewUE",
-	"rorSIGu+uWiYKz/Jswp87qJb/xvKRchnvPfQhae9IwtfuPtjr5K9U/cTyLgBoAuPxkBxEuiAn1LFRhLI",
-	"yX8+pjP7LD4avq8VDihx+yOJIHW6hjMjmSbW5F7t6w9+xIP6+wtUs/aWb3dB78+//6A4wFZ7+Sd1fBcJ",
-	"us/FTvrSXr3gBZpu1KT5c97sB1fAtPaaHs5XHPwHPSFN1wHuFpqVGUn6zIEcgfS2Qkyj3bCVR6HgxN1e",
-	"0jXtyHW3+61UZrSTULs3Z+6fm/IfmJezETml3c05OEga+bGHiTL+0e5Aqt5P19jFBs8H8/YJNdDj9E8I",
-	"q/Y7ZpofMmMn0wxO1zDlG0vO5b4/EKi1khz1TRmK1g8PUu1UqvBQShVOiGr7laIf2EQqQyhxJLGF7DRr",
-	"ahoceyRGDiEo1yF9q8hFLjgXkUQKqSIyVFSYiMRQcycSIqeCqTa5gZ4aAvoNu75kzbrTHxy+GiB43AHl",
-	"7NmjXhipFbWKA9f3r9sLElzb99K0AkYE3yDcsAI4PNckoVUlEfiw7roud5UgY3sG0wZLsvX87OefIfaJ",
-	"SiUdy8y+qHXVfhICqrEl4Fd//QCR01o15gLk2asXv71rRWG9nv/+fHb+9OzxeStqASX6ZOS3rz447r6J",
-	"HHy6qRy8siRqKV6P+KTVaeFtLd64BSFxAOf/saGMpfLeAcbskHv25u0OK3Yioj0R0ab08l04GLHTxPHh",
-	"HxXU8apOK3dMzYj93Szytn3IXb3GLmRg1P+TKUmmTECHsCa1qzcFBKkThO1eIWxP/cB2HKdQ2l02WBGh",
-	"p6ER4dHy0dxXG9XmeobQhWdPQL97B/o9gTZ9D1CWu1kFXsIdWec3K+pTlgyZumcDIWgle7US/K7fCwLx",
-	"icwfOplvRdHfRwEdaP/Hbb/4QhN7YIfEb30vtcHSDjmBaAnztlPKxS1LiJHIm6Rg19D5i9xyY7gY+rI+",
-	"bqyFhL5Hf5sh4GoP1PV69u2dFXjeWUKodu73iFDiO9oQNL/yjuX2NW6LEtKvidiWd97ymSjOrIN14RKM",
-	"okIPsC8mJbHMhIlcliWOR1OAf4DP7NtNvgKcTk2c2jzS69HRQAGFQHFlkLq8bgbGXRQEhwsHB+i3V8Iw",
-	"ZS/KlMdsY8w33OyHF03112QTSP3vO6a6IL7C9pyAYh8kUKzvGQ1sR9eeBiu/A9uDy3549bc9BdoPDhP7",
-	"3UTZKwEE4fKs0sjWKkwoG6vdvZ+szUe18QADWOtmRkpmwxGZjng8IgmdoRtYyluEK3BytkGn73s3z4fl",
-	"8nX7tP+gej5QK2oVhi3z9zboz4Jj3ghEukl1oW83BpHpf2V9lVEkgXzxfoTLs8tfDuHHwUt7ZAFelxo+",
-	"CQR1D3VdzknMBJE5xHOedeqBSSwjkcqnVlgb4wVOFjmLNnTmpt8hk8wQppRUmig+HLleI7l9EertQ30X",
-	"sqkcvg6qeV0EC/kimA3BTCCuhMyl2wdgle6UcmugWZLmKSv2OwEmSQ0xfMwQwnopTbc0DdWOV7gxBzU8",
-	"6lPUNsSwT0vku+ZGW+z1n1EnAoZR0Ea8pkJdkta2CtJePc+B6nf0O58IYD0BPLhUkTl5fZROV+dL30+x",
-	"CzpQqfPv+bQjK8BZm7yi8Qh6i5ExIt6SVJprgunmifuNg1pw5XBW8kM9COHCBATZG3yLHATQ3EKup4ZK",
-	"E/TiBp3iOyyB+RC6WB5O+1jZbTP3BNZOv1tIrbsfl998U8yFPpiL4Du1/C0r+hVWB7Sa6UzobsUDciGf",
-	"OraeOraeXM6njq2H69j6vdd3gRKG6tU2NpViEBJekWRs9ToBbh3MLy5A4cJPQZlj07yrQeBAbdJLFB+Y",
-	"HrQz0AjXlvDBgCnd8b6nyPUDcK0LCGwbMZIMuGjUbf3Br/Rh+a1zDr5veLUNOuI0WRCF96nVubq4rDaC",
-	"zy8K8sreKaxRrcu+B60GXMjuAh1hJiCQZzojEyXl4L5LhhRLGd0bvkLR9BtwpQ0ZWgtLZgb/jJDv5DWB",
-	"I3rHnAFmf4WWprM7iWKYp3NtzVO0VWdguIV8m1RidaqmMzIdzarRFyLScyNAxxRpujAfBwPa+44tUzju",
-	"g1qm943DMKe5uanHfMJhtq2/cBOPmMgVOq51xroAWCyAv2/GZWB/H2KakL8Yq8y4P1OSUOWNOGUKPdhM",
-	"oVVnukvmz+955s/jU+bPA7K/gOk597Y1VDLNSiLZKMMloSQYz5sZa9mEqTtuT+dMM61XolR/yrGNERw7",
-	"TZkiI5YmYGtJeUsmVBnCRbvcXMoH++jHelhGk13r/i0mN4o1l/x/a9d0+kMM0BljZnmB/VMbOhhU40Mb",
-	"HvMJbaBQ8SbVEm1yzPaOpUpYYi8vJHNUFZviKXTvJE/Y/AwCzTkI/CWc7AbTnaxiwRMgn7Vy4Dy+sAdT",
-	"IlQvzs6ffDr/JeeA/hznHri42lQxOmcFMEAuEn7HkwyExJiLzNjVPz2PFk6z5mLoZQtYENKoVDWF4Tm1",
-	"ItrICY9hoD+kuk0ltSf4GlprcDa1xkI84mmiGKSrlciMpR1rLEtriencu6Gdz6DU3C7MMJBvgYu/ACN4",
-	"Lzlbn0pYeZv4Vv8YEaWuVKRDLG2gf87IFIpJzIhxRXii8xwsbRQVQ6Y0FoPgb6xVLQfEXgVfIwLpU8Ya",
-	"l2OW14lQQfJb7TcDcyw0u2OKpqRwt3W7yqBcOvMDw/5tzlTWMox9MoFNqHkHQmzaFt12HmXM4IMTWw9a",
-	"vywwniovv1QJKo+LLKiEA22oR67PpxqAi94qldORJAnPUzeAzNul2VRltL1jUtVJ6B+f0I8aJeejBCle",
-	"oxd4oPJatHk4tPLnM+ypFu4Q+fHq/PFP2KNDihjgh60lgJr9WoDy69zDTcmAW+uyrxi9taqIylLWroIv",
-	"b0DoN41hHgj06slOCmujAOZ/JroqhwCXSrHY7FXuPbK3/YBF6Sup0vcSyKmyUAixpn3AEvXZFzRJe9GD",
-	"qsH+m+TJB3zHPjoMnFSTk2pyjCzUXvsm+Keh+rba4fxuwgSBR0gmAHawhwGIHtaoQmh9yrVr5TqW2pBM",
-	"DZlwQfyOsy7QzghuDu9tQPeFkinT1wVOiR3RxlTQIVOaaMYK7bed871NbmBiRAooSNNG8diwBBwehKPr",
-	"1zA6/kETmkrB2uQTrCOmSs0IT3AQw8dMR0RIMqCx2RigutTLDuM8LL96krH9e9VxkFbUOgv/2yQ1qQqP",
-	"b/l+dQjVmg+FR35hYwjVeBwUvEf+4rmChb5MZmTGDPnRio2fKtY25mKrjpE4P65hyIp3u69qIwfSwaAL",
-	"v6kaFIJVHEo6DbsmPTlh5SXSVQeJocZS8MsJ/CqRsB0J12OuNUvqH5sPjoDkKh/efVVzPywv6MJPSoZ8",
-	"mc1jiY/lKrzIjK2FEq8NnwiLpX2rwCEEp28+XDZynwk24DGnatYMWKXf5RjTN8rGdPrNgbqSLqy4jnZx",
-	"saq70/mzzmVIo0Am47+3KsWn840zYc77hW6PJlOCi2H34hd0efmO0YVlFL7YaEVAye44cklYDPg7mqsK",
-	"9xeX3lToxkqy+w7WgLZRXVk/dcXl2ILNMSCv76Dk/WJZA80Sbs7gNd4Q2EemJMx257pVEE/waRAUKMlK",
-	"HbB2lbtDrZ8ob8+UtwmRlRHYpxEDDfdYTJJqwnR+UjfZ/RLj7vW0Ock+QjXxgE6iTxI00oUUkchyt+lI",
-	"QuucEcAM2ks6l29ktV37YYf0Ms2sbd4hlrf3CpiBRS9TApqvIkFXW3A0eQAP+zIMBvms4qlUtwRYl1SY",
-	"Vi0N2GSocOvafircbce9HoRvyu1sLV5y/qS1EcnfwG7kyXUN+61O/H0v/H3DG1EQCJc7C4Rj9FOhUCj1",
-	"UP0bv2NOKliGpeWYWSN7WUJ8q8es7RRTZg4JNLsVZ63DGv3aHhJzdDAkL+xdEYZomQ1HhtAh5WIzTvgC",
-	"F8/35MHfmhMi0kuBGzw5uzyfc0lvBAaD/OA4+KsLuZSe3f3zX2fFbaRf/+nYqaMSVqlo12Sjjk09NC56",
-	"GbgoJXh/6/JW98aHxFoDgVobsM+VGRFLGrBRUyXFcDMG+xJ3gKYn/nq//LXy+A7AY4OP/sRoVzNaRy1B",
-	"dR1RQwRjiQ6gmuVex1X8945rvgKK4S2bMm0IVYrf0dTXQ4eIq1RmMd56DWkjRAqmiRTpzIV1QnQ2dKY3",
-	"IzZ2zQuM4nTIyEBmIsGuBDQhMDPSn+F/GoJl+Bsu92GVFsHu3wceQz5QK2oVhq0fPcPrNB/gqx/EW5lN",
-	"Y9/8EX+zZnQfXLrfkNbC4IrpOGOE3VXH8/CRLjzSYA+4KYX4WizHgLNbtQE0jpnW3bFMNgjuOs5R/O3q",
-	"xn6KS2ByFbVl7utun24SUlUsZjBWd/4FZRVneIkRZBibNc+na1iekVLDqorPPBWs7lpXq/itzlQYVa5U",
-	"c9VkVjWy22tYtHjwnRZNp3Smu85LVeAX88L7aef8iRPe/pnl8uFK9ehp5+LS/ZqlfMj7PMXSaPwLUhOs",
-	"SI4RC/Ci8Bfydjpk3aGS2cRSkxjFqnvxS/fJMysEgEFo+JFmX+3AoB7XVHCeWgVn/gZ2WiM+HBXVGwcX",
-	"bU8FpNzqFVYqQIVnmoqhAke97yAqcsnqKOqdF9Beh/ngab356GmVGfhuAKbckGvM+8RrAkEOOSATJiep",
-	"64g0B0iFJSqIfDJjpkN68zKmZ1/Qyy9nr01eGysiRRKgWP6RsYwRaiA7PrLaz7SgILlcIj810LyuSQ+/",
-	"7UEIpM9QKbAqbWBt7c/iZnlB2KypKKdwMZrQsbSSw+jijwD0BqMtov1ZFIPH/oUOWr3wI/v8Au5L/iy8",
-	"zGUXkx977n9d+3Hvp8gtFcqQuHZapSKQVu/BbHIIGY/p5Vmpg4rVPoGKC1jPZEShZYY9K9JjX70cQcPI",
-	"6bLTkZNeTu0lMRUQb6LckB97CDNquqDc9GAGdln2zT9dfxahREEwDmA6UpG+NCO8O7B2O364B3CL4Mwi",
-	"LHKsAuiJ8vPPjywiig2YUtjfS6ohFVwDH7cTc4pyNb4O8ICDVkCulSg09V+yrxOWpmAo1pE1/nEU3Z3W",
-	"y//rptWAcEBqg1VUiSN4IXCviWJDQYVBI2wDvrxHMJ797fiepPuag7x/mQ9E1Q2n/CVqyT6ifHXLjr5p",
-	"JcE/U9f7dLm5YrHRXa0okgWo7odcJOt0lZUomFR4KVGts/QzkVjSA+pd64t5BDpApUfmj5HE3iIVie0g",
-	"XKbcjLggNNhf8CzaFrk7p00+WcHlH4nlmGkU80WlQ9MppsWHL4L5BRrHLWgagznN5Ho+810wlgBGpxfH",
-	"WOovJHh6mGqTP0azEIf1KhG6OsyIuU+qPENWF6lwDdV0CP0H7PjxO4WOyK4upLhbTXhEE39fME0dWnBa",
-	"fQk74JAfAaClKnvdcbTVCezNWbFwb2qJwpM5e5/mbORf39UsliKxS7l8et6AmQsUfkS2bsBR/YdjPfdg",
-	"7q6XPHvqcuONjN2o96S2ntTWvautViG6c9f1KMKB63gIDdPdPwfZFQ6i6Psiik1SCqjuoYBy3CY3Trn7",
-	"u+RCL3qnpIhZSRKxcw6Vpg3nI3pv15JXL9fgCR0YyDGmVm1JUzllCTRgpwTl0YLnZV7jBD8ME3FVal0J",
-	"b8TbvaUPpmlACqk4EyaYXCGmgPwoaoGLqoRHplQMM/CItEa09W1T93Oj+BUncXESF/cpLo4xgWSV1yKH",
-	"N1khNb7VUxQf0WSMVtRRZOsZL7kL9SGUmyWp4KttnbHqgiddz316P0XufcWclELcAuDsHdWSHwGF3/9p",
-	"f+uquQuO/FDey4KckWres19fYsCe7ygw7jdjsBpW+mnnCnO6NqPDN3JvpSkrZYbdebNyHSfBciDB4s/m",
-	"JFkOJ1msGh88uFzkvZlWeDjqShqeMGH4YHZAYeMNEzmAukgnDKbgjNchCaDP0IkOqZnOJ77waMEC0Rys",
-	"BVN0whvoZMqFc8EvRvvb5LVYNIsKg/j4fXEYsJgWZaSLJM/H7UuC9fi0s7CiTeL3ebC6PIK/nEWfm3OU",
-	"AB/4QTsBKwXr4rD4Xg88DAg6fnh3SbiV4fUFqr9aD0qmbpfYvhlTeu1p7nsxzhqvOz3J3pNRdwyi9yP0",
-	"DZMkpuMd5WzK6N0hq1hvwP/WZ1wMQ69vMKk8Jx/RO/udvXNOsJXKqxHVhImEgbhZ5R5caaZF/jOcEOCe",
-	"JIRjqtmW9hvs8Hdiv4W2QCf7bb/2m73JK7syff9SJmUDcxIxBxMxrhsAmDXByPNnsr28gZDJmcyO0YtY",
-	"S4bUcSaG4mAhDcuTmlytsH11D4rnetFiDtNcNu+8tHJtU6Cbe33pA/sNl/JdZh4YmsMnemvPRwabWAqa",
-	"kpHUE24g+S7Uto5ZwmOadhkYmiKebSigPthdsht0CktVS5+C0Hz40kdmJpZj1q171fzzK67cepGGefv2",
-	"wLKTaDug9cREkss0CefuOzPbS8PjHY2qvF7gQBLug8+0AJciFb7GcC7E5dyQ9sH5WiRMhNC+UnvRIWlP",
-	"OpXyliUkmyBOy77tsh3ML1zxg7K/NikyiVqT0UwDJ5pQDglAjqW9BZiAKTUO45ySeES52lAyfsKrfJKL",
-	"J8/eSTbdo9mFZLebFMqUOKNTesgY2ltXiqmJnQ1LiJ0PyYRmTHS8NHJVKFxpg80f0WIKEhpRR+fqWsCw",
-	"cpWbtADaZEUIowmU2QIwc5oQqkkPy0ZwDl07h161yNo9mWTe/kMs0zD9ECQDWzAYglTP55mAXNW+JKcs",
-	"y2Q7g9DuAVDLjb0ZD8sg/B3Ke60iIKfiGk83t661jDn0CQUNjnBdtBBlZjRPWHdMBSAmbCgFMyVgv05y",
-	"8M9pH25+85YMxsUbuF4aF9jVSSIfTCJb2s9lkT+M7cXygVvBvTYEIlK6CD4hEoBKyAEKCo8UE0+uy3Ja",
-	"5MAeqDaQq1KVql+/pVyJzLIveFAWXHkfOdckmwg+HBmiR3xgjqa13MkYOzpjDBjFsfD9CKbT3cfF/l4E",
-	"heuCh0bEmCbgVWNKAfblKoExomLIqgEZbzTpVQkW99teROQdU1BY5R7DyF2hz51iNB65FmNwWMxMpbr9",
-	"AWADScIVi41UM7BEBlTZf8yIfRb48x+0/4HrVDamMyjNL6A0ekhC49riCCksk784Jz38psu+TsBICu3P",
-	"TOigI4lMk6qS/bc49Au3U9uX7S9UpxVKjHsBmM1uIlp514T2NROmk6e2yjRh2hDc9zD9WzapQvxzBcxF",
-	"ahjTr78zMTSjVufi/Py8Bo5cT8hpr0OEdAPrCIE2Yb646Q6rgccjYqRz4ZJKKETIQy0FhLTEVhv70c3G",
-	"bZ0GZQEAY3VENLMnACmyADQxphrYthM5/7UANQttwb4AX09BzgB6QCWKIuLVFhfADRvrhe19ury5kf3+",
-	"NT77JP+aKkUxamhmAF87kGpcjcdg12p/WWedHq2pbWXsxGBnujrLhAHWrvHifNdFNogVWNEytX1x+fjq",
-	"yVOAUfbMq76kwtf/61vUGkpR2DL7il8unjQJYHx+lWMpFt7UdsKyKBIf230bUaszqXxSc6AFrf/zcpi9",
-	"+Xj1+O3L19m7l68ufv/7q8dv/x5fvnl5M33z8qa+kETOd99oBo7jnzkyLy1J/hU5DXCiOW5gTYU0iJli",
-	"I1jHxaFW2X89j5Tj8EmqZeKrO6ZmxD7jR/PSiQsQLFToKVMAp2epaQWW8DV57JPlPaYyLiQp76j6Ikxu",
-	"SQyVsAp4MoenpSpM2M62Az2LIiezIxK7Hgj/+3/+P1WwKXLC4yppUsLuGiRueyq61bmab9eouL7tpuyO",
-	"ARoSN8BXXlArC7i+JeEbmDf+pkhFrWf0Ij6/6rOff05Q594e9sOfTBWZ3KQp8SdX0CZf4Fac/R6qmldr",
-	"lu758Pi3aCOQq78B3ax+Fp5pXHkNZFWNxQlkLBMW9ikQbf7hlyUyffQv+081jsinOXXTPhshd5gvVPEQ",
-	"IwW6tn/TMduERocskOjmiiLts1Q3IBEtPXOGY/ap5mDPMQW1KlYIoiXt/AvwUWqHhgBQ/lkQahPFx0xJ",
-	"mNiAf/VWfw4SPJkoaU30gLDtKfHGfUPyb6oo8clFfDk4p8/Y4/5Va2Oiq4LWcOdworcKLI9AbVXEtjF4",
-	"hxv1rb0aAQIo5eIW6FTcVtPp+6yf8hjzQuyTHuhUWbu+DTTom1vb3V0yMUdUXwNFozkIrygag5jYDwhi",
-	"Y3rLljv4UWNoPBpbEUjFjIzBBrMGpPcmQjoJGpEhVCgWfzql6HN0SSdGE0e4JGEpM1iI9tTH5axIzidp",
-	"kBEtsxW0qG7CKL9zsXkLlw+WZ9VyRg42ePStFKyIDFKbcU2Sgf2oBFW8zwUq0Et2YItmCZeP/n+b/5CP",
-	"6ZDhDwOnxK4kM7Ng56x/XSmv8cucYzc3YHWdfQhOlkWlYEpnumQOywvwjOsl1xOpuYdNKX1fL7+PPYwI",
-	"EwqibM0Ym7m2Ls+fHuPx7nyQOVHCsYUOIuWCBEmlBDaTxyN8FfgRV+68ncfVxeJuGvbVPJqklIv5ZdVZ",
-	"RNBmdOam0YR5NidC3k2Yqxp2zDZlNNEEWgV4WZJzrIr+t/YzbRSj4yq0qBKhTrWZM2bs6D9o8tcPv3u7",
-	"ZULNKDdbUuSW80GLCivmsswl5uXYmK3UMoOzksYOaRtkBIoproiRt0wQCvmN3uwCvw38r01+RQvx5v1r",
-	"EqccIJ+s/LCriOaT8+2LdSwnTJeqoG/Yzuh3bEy51Qgp15r+H/ZVXLX997VjExfneWOoTEObiQJ808D+",
-	"jR1/9YhP8Lydi8YpqTf/tqXbxv3E3QAMYJKEEaOo0NyQmyFN2D9dwyi4q1YltUYCU/aq4u7C5+jSRjXK",
-	"zrfwv4Ir3o1089//S2tK3shMa2qvIFoeXT/Ml/yjMMSXqCUF6xo+xnVrf0OLZ1579RfzfqK6qvQbVinY",
-	"4FofSxDE7/+CQvvHSBI6Jq///wXu85EPxRkXTo0thYizeipQk7+W7XUh4gJ4ACUDztKE9BWjt4Ael6Ul",
-	"yhu6796ww0OuFWiPbpCL+4Y1DJu2y408xsDcPCcogJRgoEYK5gJdTjCU3lEnY+CtjxS7k7eYxF+eY//r",
-	"C/Lz+fmzNnklErSTNNOW5nO7SLGBYnrkxE6fpVIMrXxuk5vcDYlfcu18liwhl+fnxEiJTsteJnQ2mUhl",
-	"oAvQLRNdKxx73puJkXt8yzXJNMNoIaxB26XJzPTaJYVhdnmf7K9ade/217PpdHpmdbqzTKVMWE6ZLFxw",
-	"mEer05pq1UU3Zj7n7ogLBJ2GbcHV1CeCD+zOAb87J8kG5LCUBOOsvTuaciw4F5LY42FAlVf4q9XX8t1N",
-	"ZkavIMDbtGbn+lUv3B8a35bdW6vBDTOqElZQ6Uod63iz3RGtuthPf7561iY91IG6sWIADUJT7UK3WCsz",
-	"04aNdeTCjhMl78CMH2uW3jFrU5HfPn16T55TzWPoiTILr+RJzzL9z8J/oFmsmOn5Mo++TGbXpAcCGtvc",
-	"CKqUnAZlbkYsrZChogKAAXpzlwqnqQ0dDDqE0Xg0v5Wfhd0b7Vru+Ig40h/pW5VTu6DCV9MmNx4L1BIX",
-	"WyD2iPRZTO030DQW1WEzlfZhpRHaxow4G7Q/C7grGrq/II66HBC/2x0kdi7gRnYdQfai/CNYavED3Jxo",
-	"nkPAU8ghos+ilwl75FLxf7Kki1vduyZX5xf5a9yn1R1jmmcS4RLU0qcuz6H9auGaAH/Rjr/kK7YzXrqx",
-	"LadJgk2ijGCq4yOyeoPWtXYPNmc7jUhh3P8K1TDw0C1Y1hX2kanxkxewrXvidczar8Zdsl24W0FXXxc6",
-	"nC+0ngshbtp3tDRK+G5uLg+q+ag1o/bcddQ5ws7cv4VEwKh1Vvjry0ZdMO2jWBGR732rOrWifpOMOSMQ",
-	"nqyaB42NldyQ3ZTOCBf+AwHexfKmnPaJ++qD4UZzhASqMBDh21cfyjMy5/I4NmhIDUawt/2V5FpTYUjy",
-	"wyvwY+SOQDGU5cmISwM31QSxSJr3nVExx6Kqw7BygXt4pjjPVcCorkC4KFQ12UMITfM2t53xTrybp6nD",
-	"NY9bvLLeS2bfQGOz7CereQe3uj5Nt2zbfAal9nmSPOwuXPNUUmrX3ySJFc8LrL6KTsoUhN1bn5T5fRfo",
-	"ZNek/O+BWUcNXWur7S6c91G4ntbzdAz1176tG7PXlS04lstcFwXCmoIc0sN72COQ40gUM1yB7lflaN1N",
-	"WDTtcg1xlDjOGE8XJcSWesMBvLFr+f4R+mVrsHLnot2Ymztr/hEkdXApztxtqTb9Pni73yWheJxmbkaJ",
-	"YlMXI3RJmI2YgS/d3D74qT0oSzCXMHu2B3c3AGMpBlyNMeUHbC85YWKV3RV+cT+m104my8I1um+rZdlv",
-	"Vma0BPjyOd/KlGpC9S1LiJEu/6pA2u/xzctEnQ9VHe63JAzp0g63ayk+D1fASGzoBE5e+xNIIwNIIi7a",
-	"5K0kU6kSQvtW6OVo5x1ISrPXPdRvNMEQ3IIDJ3pYDOFsLUfo+arGHplkRhMPj8Y9wsc9MI05DTVqnc39",
-	"VWijehb+X5vNhGuJcQquIa+WVU3d59zWbsaKb/dpvFWzCOUE9VrCbjGB8NO1fWA1RklIwmiScsEgRXNC",
-	"tXY4zqFODWJGVcxY3jGVZGu8YFVHgqjR5MeezExfZiLpFQr2MHfkpzCVQPrkxx4X+HhVj1osikRlZPn+",
-	"+dHgx/i/L/usv6CxZTkpS4asm2RsoXD3McAD+6LrbdJ1MHLiirwxarOiRruARZxvU6e4KQPGkj6Nb7tT",
-	"CNF5M7Zu0AdM0mzcZ8pqbmc///r4L8/+4z/fWK6q+BAz8nCZq7OL5tOY5mzob1G4eL5+K1z8TgtbbAcQ",
-	"GZBXI0ZTM+qKzCjuGy5aEVS6P/4wHC5I4QVtq2NmqWu996VQ9K1xyMri7MJrg4l9uZs/dEEkHadysSjf",
-	"f9A5Ly7VJ6pco5/yQK/LbtfWHJ6OGMS0c5YBXc51sf8JJAkYbKEe+wsX84RpklKoJFvSQjRzKBogJtqk",
-	"V3CFnv2FzXrY4RwtSPLj1fn5T+0iJKJXM3yBWLFsGvvGQEd1txGFlPiazl2d9ccO/lYBzunK1M83MCIl",
-	"ik0YNUTTAbuGRP1M8H9kjBj21RRrX1tPBhfsZ/rk0vNXtDVzBruwG7UzRJ88iVpjLkIJbAXb3dbFXJb/",
-	"iEYhaKNW0/HzK2uReeFQHBig3ndaN0PFUP/te20S/yxcNjnwHOubh6OAti9cmVEX8II6rYtnz34BV5sd",
-	"IP+mO1Es5q6IZ8ao3d8BHfN05nMvX3KapjI09PR5kmMurGwpQF6s5X96xKy+i2wv52o0juV4LBPHz7Zl",
-	"PYdxpy9Mooz3/eaVhofsVV/LaGEHQqclQMV113Mji221Y/054udhLTwVMXN2I0tTYGZucGpfG1k1rTdR",
-	"7I6zae8am/VOqXIZOAMl/8kE6blb0GuTV5jpQxMuhpazModS4pKKEq7jVOpMMQJqlJpv2NUu1C751UA8",
-	"GTRXZK7Sztil3AVs2w6R0Aw40zSNiAppahHWKs0iMqA8zZTLNdJyzEhCZ9p1H7YHivZ9aUhh8X7uHlU4",
-	"6ZH3oEfCpYX9roQdcq/8y8//cXn25tl/vtyIFR+pKho1x3U/jXLny7H4s2swUSjrLMx7iXM20qMdgj4r",
-	"WfAj5LGbY82txI97N2FCuzpx4DhtcpNqSQpcBTJCERvRYbMKaQCftYAPx0WOuW51pfVxqOXOuLC+auX1",
-	"OLHh6GQiuTDjZVK92qbBkl8+ljm6Sra9haBqUO0xRqHWUi3u3hq6/baO3AIFNExzH42cOJpLZXzrtZbC",
-	"gGMXsGqSuMLLD0ZhJy3n5C07bhXlgTK7QBq7cTxnuDTN7v7AJCtGPE2ECo2EzlztBSItW93Ch6LRJoPy",
-	"jNzAAr/cLoyx0KAER5cAV1+SJun24qGpIwlL+R1TSwCtTwo8CXrmMIFgn9fEWC4HSBt2GC4ypgk1ZCTH",
-	"bHO95YW/Q/ecTPO9Erffz10pG5IjznxuTcMUfgMJAQNAg3FJaStzca4DQoyfEPHJPm3yAbzR4PExAYPO",
-	"wUQFgCmIVCNyVMhIKCNiWLa/FD7topmE5120mZCssiDjns6pFuUKQAjqbqJLBGiq5QF/2dhGWUhfqbb1",
-	"4WtCi3R3//QDO13ANnLYQdBjBPGDtiCohMUpF3uRlNT1EpmTgc0aA272D022ueYNv2ZpSjJheEpuJorP",
-	"dY4UshvTCY0h12FT2fXSHepJdDVCem47d5NcY6Y1XQWn/ZyZKXNCxwXfvHpZDN1GmK5kFb6U6ty4XsoA",
-	"q5Ht9cbP6ZT9uWv2Z3PpNH1gJ60/GImpCPqFD/UL8iljOqGz9gqz/uJ840qLJxAc5kmhHHlH1FPPBtwl",
-	"O970DU+ZRA7uzUFeJTjfp5QLyFe4Bq2RCiEN6XsM46QQagTKryqLmyfwgxbG1b7P296sw0TnFyZRdrX/",
-	"UNwYLIK/15ttx2XzeRxbCCwhzVkwwvflSdm7hjigPH1o6mFQApFIuglPukKaLrW3KdmcTt5K8zIc5Ekn",
-	"bMYcS6UuaoThKhbcgFsQXQHcqTlqe573LfYOyhHVpM+GmWiW2nD6y4khD4vsfpOZZglhqWagX25OcR/w",
-	"GE+01gitfaK3jKC/Pae3EMMfFXLgNiU3bahqPBFh4NHPJgbLvlz34rmCneZoDtZwCoWeQqGnUOj3w/Ke",
-	"s6HLDd1el7BsB+unGuVvTfIuP8UT+zqxrxP7+n7Y1/vMzClBedY6MjWvES30F1nibPYYuDY81o/irL/C",
-	"ef6H1QZjKkifYQwV2kW6E2EJSaihkUfJmUu4nyg54CkrdllEoPYs4UzEkBr6eM66w64j5T24YJJNVebX",
-	"73WT9dnvFb1ubtKU4N41fAns2ayACovdVgTcxHCU1cf76F/2n+oajZd8zIQ9UR2OEmLxvitNRMaM2lPV",
-	"kT97+5EZyUSmcjjLIVU3vABXy8GVPitv8ZT1d0fYD51X/yuPFULQxy2qvYQ6Fxo3Dbk2KuCzJWHDQqc0",
-	"4GlfHR925dX4gQPjp8Yo3s+geNwh8NvzO29FLSsCrGh61gLhmTKqg137xT6Nm18ca3FGXCR24dCF8MOr",
-	"f+u+ffWHZa+Cm+DvauG7wqlZfoJ9kH0/37EUZmT1D9dXNKDu5t2/21BSDycLG+4O0x6SFTFijHydjftU",
-	"DWU3oTPd6jw+hwaV3eK2XUFFXzdmadrqPMn/6I65kHZrLs4LHyqmjeIxiFf7xcIm5f2v/IryGW8HTgX3",
-	"rQqdH767L6r3faOyPvtBk4QNuOALgDlzPGDj/lFZn72wlyqUF1Swj0euL+eKbhxQ1AXhHvsL7FGMbCEw",
-	"GOpTga4JQ2RW0HTDEw5BWRprz0OLAX2rQ90tpEF7BvJZfBYfDR0MoAQMwx+KAULIgA8txQTm43okz1/t",
-	"kUwT0st3vheFrpKAJJ2DNtM0vcbVfRZeZFEx68tkBujOKRsYIjPTJh8RI9v+KCcIbMLspLvG2bpiNkP7",
-	"Kbb3ZcALAbvaaW8ImB3TlImEKjJjVEWWrRoWgwcEiukgIyRNHc8eUzXkQnfAo4PZNYCCoFnKYqMDTMI4",
-	"ckgmGr8HiDDHlaLPwk4XUbTldC7a62bWJjeeWdjlIC3ihOx2O+q3X9o9iAgl/8ioMkzBRlBYiiutS9PP",
-	"ws3dvhDQstvkN54kTLgLNaJ3jAhJenc0zVgvCBtUJklPZxN77polvTZ5g4tAP5aQcETO5HOTx+XBFEYU",
-	"0bmFNCDpWAKXqmfVu559/8xeWMCJd/2xw81K5DXpvR6cvZWCoRnWc3Xmmjw+v2oTBP/uhBQCL+JyWsjP",
-	"AA9aJgz6qT2G54s0I5LwKKzLzzlsvQtKedK4rpKtAFcDxHD9WVxdXpKekbI7pmJWYM69iPSENF0pWHfC",
-	"FJdJLxT4QISRy8T1OrIHFEDQ3VWG3/qZ9VxrbTjk5YvRw7d17SzsLiOO+xjd6lQQwwSclC5DK3dqwUss",
-	"al7getDz59V4YmZ/s7fGW2Ul6q2SU7wFfQWw+4ndrP7smlBDxhIoCJgA3M9o7ibbqbVJD74pTZq4JsxO",
-	"AdvoWZ6GvaLX94IuiMp1DaEfr+4H/ctCO2jQCv6RMfe1k59r2mCjmgTrvCb/TkVG1Sz0gqLaIDmVbEBF",
-	"bojlQ63azVDssGV4ML9TP6mIcMxzSVw3Q2oYQFTVnRD00NpxOoVe4chqOKt73N5eX3vWm7X+3uqsi8tA",
-	"uXnt5KEVFXUX5MPjJesJTeKyjCetlSsqNjvfdUleCYA8T67Je0BCWlhbKa4S6NwV2BRX5+ugKVbfkyTX",
-	"UqANLtoMdbYYn1zTLH7N7jZ8X6DsOawHpsYI1EADlImTRDXXl9dRr1vl5fn9LjNQ9xarEiC/aLqI01Xe",
-	"6n/lui6bp/el6ziRkyzNgfC34AQLb1i76Kv7OMxerO9yfa0HfR/tR+DeSiTTpIcloh0SvqsSZcjNyhId",
-	"wQURtWJ9VwtxLp+GvVa9RWdGrwpVx5UCVzCoJ+d77hI/j1IN4hiduVcOGgcgDqBHHmpiVxeXdvF1f/ms",
-	"VfQbB13fuzPoKj8EmOrL3hI0vrxOiDooSCarlhRnYKT/88JhNByf62MCXZx9F5SSI/HRhQv3rB4VPO5P",
-	"zs4vz84vPp1f5oEOABXq2GVDuKrWbwo+lo2cLKC925/4yz/fL9itJUItT7OvEVyiCC/EZ/H21YfIHVd0",
-	"EV1dXEbznz2LovzKfBare8KWOXucvXcsIYI1fqJ8tvv3DQWXo17tFPJuZNILv+ih38KyziylAceMxyMn",
-	"fMZgkNlJZYYlRMjpRvGC1/nUGmR04HjNnat+dgGvv4LX4CL9XSaJ3T4RG5eqC85XLD0o/pJw4Sxte/O+",
-	"pvaQ6GAAnp//wUXyP+YcnCntM4TOhV583gkq2BQAMwtPDlT4XkDZXHbH0hTwBAgTbgb//f9iWGPZfRyo",
-	"vPWEXsTnyTN22f95UD+RKxzMqrBK4WLdb2yFF69NzQDLPPddQQcjro1Eq9mxcB0R9tUUnTyK3XHnGhJs",
-	"ai1YuBnXREhP2rmLEVO+nYcSXWjF2EoFdHFF4UpxFWtQAV9/fEceXzx9enZBaDoZ0bPHrfpG7Upx4J4v",
-	"UY1eFJ2gFcO5r+aUID62mtgltJgec4F/XjwrqERcGAZNIGukOrjynC/3HogsHE8V4XyChmZwZ+au5P1S",
-	"0NRnDwalYYUoKu9GOU8biba6MNCFc/+DmxFg2gQresrRBTVwiJmeEjowJXaH8J9JxtrkbdHH/1lYUyaC",
-	"pFQrYdrQjDUEtH08obClWMLsi4tHVPsaEsze6Xka7o5Yio5T14WDTXG6+rPoM80TdKfKNAHUejKVWZoA",
-	"Lp5dnOZimPpyDt0Jj+Lq0TONJY7gLC1MA/FE552wn4WbtPPaOwsPdoxrYiWq+8hpr65DKq6x6ONfcDSX",
-	"uWXd0RdO+5BlMpWWwWJ3nXLpXVCFtyDWTUpoGsxXzidQxineFurikwwimY3Ca64e/X2BMRQ06sPDZSJn",
-	"c5d3OfEGPiYUCXA79WA1UOYfAOMrEjKSU8IXuOi8BlDerApoFnOaUPJjZDWQainWZOGwds7b243S6ubw",
-	"xXlKBShH2xi4np115+z7ohG7K+VXiehJ8ZF7NQ1BNHNNUBmEIP1k7vQbsRiLMIXQEbnyvr+bD83nAUbM",
-	"FCK3jE0ClvZgcO0l1HQk09C7FW46lCHDzZZKN9K1468aWxecurjuq4vrq680Nr6RK00SxXRVrwjs51UJ",
-	"DX5VN+Ky0Ks1YfABxVSKndq1lo/nPOWud0eNJrVzbWf5fJ+iNTGz/XWMrdF0MDRc41rT5YacIzlm3S0S",
-	"tWs+e3EODhAxzOgQQ8v2bxnfWlXLxSW8o/y//5fWlLyRmdbU7jsyka6SKWTXfYlaUrCu4WNEg9fhBYtH",
-	"U7vJouZDobtcdK1JgTm+Wk+lgt4h99kF17K0+8YKAAFQbSwCgRQED3LdL3P9vluBsbdWt3iI0btGU8v7",
-	"LOPDVgl8ODLXBFrGE0rsQUN9hUcCAUOv98hlPvXaBCqoe8baH4qqWdcfV69YXQ+HSriwxmOMcCLjDFEP",
-	"BIlHUmrmHDJyKq690zLCrDP7Y8xIUjIbjqAPXmbAHuRaZwhfV+je6Jgj4fqzWGzpC3NyM4T2FlKSKaO3",
-	"lsnZ7yzp+aVyhOWFrqZrZG2ZVYeMwB7RQc25NbxmkQ9UEP7y+UI8/Y4JkqgZUdxSXWsj2joMWgKcx/fY",
-	"EhhZR3UrYJesCK6SDdlIUTut3xR4RhIJBARq51oKKjO2HPE02iP4JJ6PRjxHO9Lsa3MsQcZque2S0bcn",
-	"vqZ7HWOuLKra05HEXGGQ+joHGrByseNDJEGcBuwfV/3g5vtDwZiM4J001RJViM+iN3cpe+R//8//22cZ",
-	"o2t0rFl6x3SbfKK3XAwJndIZocFeBQ0E3Nrgy5a3iK4PVVZKzQg3NcR/sRw0NPcfU5FQiDAZRblwjtsx",
-	"15qLYUXhaImcx0u/nZxvupNzGV8gr7WW2UBmrQ1V3wM0cK6UzkdYe7hC4PqGzU3K3Ee5+d1wHfUrS1w0",
-	"TYlmGmKpmBEM9EqUFYaC9DODsRjgHgXs2NrsBFMWXLRJs3RQ6LmOZxunUkNQ6OISqK8MZdNvwW7kdpAa",
-	"bdRCnPw9qSH3q4b4GumLy+1rpL8X5oSAUcJ7AHZiSmpfTGkDzrLESOTECf0KNqIePhs5GTPHxUUe/9m4",
-	"yLsJBF9zN+KQzgFfbcNKNDNnuXtpvzoOaCMpHxhNKLEXErvWOn8lOCcX/ZK549ABn0Nbb3uHzrjYWRdC",
-	"brXGTVnJ0DQz7/3OPRCUu4Zdin75H+xenOyWrYj6IzOEknAw4Qo2QNdGmknDNP2rJTY5ZuBLsPSWSm1I",
-	"wgBXEpNDYwkV8yAu2mSJCTRmwGAZkC8y5oJkmq3WQDQzn959en9SPk7Kx8mE2ZRPAQ6nFOzMnocnvimU",
-	"tm3Pp7wTUK+MblDMFbMC2v72uonkmU9h5AeVQHPmO3olXSn23QGhMBQkzxT//lK/hNjqUm63q+ra869L",
-	"82ee7rk4sLCuAlu9atVjuHU5o+WiYaUI6teVg24sRZLFFThzS4NZAuhuwovvaMqTLmRh41t/hrc+bjBr",
-	"w9PSkWVuQOzCkznmEt5/SKhUi3qzFAXRaP70GYHzcngkIRlEY2QH8uad9iQF+0Fj6gaCchbtGHuPtI8F",
-	"D7ip6hTxKSe8w2VLrKK/lfRSebU3vrmHyYsIu/8ny434wGKw6ItioQEd4tG//H+7dfMl8rz00lyIAnns",
-	"2invJGKiBqjiAWUfbHG3t5ExUVmeYYitK6A0r3VNqBktK12YxDvP9TZM6l2T+LAkqkpSA8qkVoUhj3d4",
-	"e9HVdALA0vV/enZxefb4orWFAnWA+P9KKfTAwmxSKRabLSXLNwSHLq8n/mTNGPzaskhlj/oR3CH3/sUf",
-	"/AbY0pG129DxPWaGWpujTZ6HwspxB/J6jeIxANo9khMm6IS3Z3Sczn0A2Cr2g0TGutfOyRgLrUsYwR8j",
-	"CWmA2iMLulV3yF/fRgXcx4i8/bd3EYn5HU+JljFnZhaRiYJgHdEsNlJFBDGyLYFGBGGzyYDGPOWGM12Y",
-	"zruCa0aXzOqGjDkmOqMPqgPWqZlNZCqHAFaU8gEj8SxOWUTGVNAh1v2DczFL5wZDoPGyYT5hzlLuZgx+",
-	"RISsx+r0KGdNPqgSBUdltODtKO45xh/KTHU7WMe/TEe5gh/gh7lyaR6FFO/Cu/GalhjTxYljMtaYziCz",
-	"s+NROwkdMhHDLubnS/JCv8IwN+9fEwSZ1xVCBF08MNCAszTRxNBb5nC0EcvBLuGVGKZcjyLyq2IiHkXk",
-	"RtE+j2G1Hyf2Low8cgY1eU77mN4GEKdx8UgDnvMK2ZZ2HCxr7JJ+ROI+sALZCj45cGElmjr4b81oCp1i",
-	"7BxGlIs2eW0CuBLCerh1upS7iAjmsGG5IoDoMreDWeL8QGVo5P4VXBCpEqY6ePsGA2gmig5zHZExBwBO",
-	"WIGOFQuJdreMTQqZeiTOlGLCtMnrBJ92KFginRV3z2FHl9Gd23iEu+Vj1gFKOwNKI5MRlrNPR9IRneX8",
-	"eHCWQLWxJqtKXNah3eKJkjFLoNZzkSKRUMtmoS115WizHLIFAb7UnlKH/PvHd2/JR5BMEUnpTGaGjLh/",
-	"3LCvBi6dtgdDU+IdzTnktzWRP+XMjugRn2Dv/ev88tEkCV6xwuR/lWpcde0mTE7SIsY0KdzmwgXH6okJ",
-	"i/mAW9qcEcEQkNoN8pwJNuAxpwC8WM62qVJQG4JbhC+GW4Svp8ryZSaAK99JK18GAPZJFNNx5qbjGx2g",
-	"WzCkVVKA0S1M6AOL2cSVei51pMRV462Ykf7cBkDj/Q58CdPCJ6IcXgHxkJMoBIZU4m53n8V0DO7kwkRe",
-	"ZqjCsKozgG4b4L2BIdyR0KFiUPMfEcUG0LwL7oqUt9A3qk1+58JFiqCmDoiaWvt6ju9AT/eqEzGK3lmG",
-	"hxFsezZGDpllyYV3QOuwkUyTyrfAZY9hJoA/PeJpEiHe8XSEoMf4IQFtw2qtxm/gSE7JgCo7lRjzZucI",
-	"n6eJYqKKH4WY3YjaqVsluz8Dzbvwkk9U35ZN/UMR8iemKgHoZoBMgtNMGU10sZIwlPMYSaiP7yMBp6n2",
-	"qciAZkHFDPMaC2uxI5RdxpE0cqjoZKQjomNqRbTmQ0ENYB3nlwzFLYgAvCEisX/FlsV1iDaK0bHdVSZi",
-	"NZuEDbaqFpRZpi5NWur86vvWpQOeFu/sjTE0Ho0rbk5x4xysNYU3OIBkv01Ql9GB9OjJxJ6tpjPtaqEB",
-	"zzrNxkKTMaMiIhRD9ZkAQtZO8IF+HWHb9RS+9ZSqXa9NbQrzfj2eSFU65zfA/RO/Wyj8oMWP1WYYtVoT",
-	"nUyUvKOpjsgkhXMQ0rgjGMg0ldOzbKLb5IbkuHDwQrzWTNjLB3ofo2OshotyCBS8F+j5hBq5ubuhK7hm",
-	"cT8BjV0OnLJXjBbqBU5N9a190NqaOdvC9hCWj/Qtx7SUOccvfd+TEgRiF6bSOcC6V83mZtEpZLiEPip4",
-	"Cz2eid2Fwqi+O8q6pburxFG9veVWB9VGQleMVBo3CPW81Lh6+wXGSIxsk//IqDCg3wPvtNx8TFOChv+c",
-	"OmxkfFuKxzzEdhyoRyE1dsiAf7XXIevbr3KkeKsfTUcSJ6Fv5wcIxf7fvnz7/wIAAP//",
+	"DcLSBMOWaH1C0G3DhGwgbdyrO30YbBCZrSyd/j/23mzJjSNLE34VN1j/JlIdiUQu3JDW1pMiKRVLEski",
+	"WdJ0MTmAI8IBuDLgjgoPJIiS0awvZszG5va/+l9g+rJfp+q2n+Q3P8fdwyMQAQS2TKSEMisxAcTiy9n8",
+	"LN+pbFNTipiaRyqo0Q/H9FbjogPQFiX7/Ra+z+O5ApAwKHsLj6FIDhOkXm2NqdqMeZ+FszBmOIa1+vpE",
+	"uYhs3UCOQjd1HN/Kapc0YfS2uTiQkr2ppG57OFqNtH+E0xeavhhRUBCHvmbjFKg2jKmaT6nQB+kOjq1K",
+	"OmRVNFWJiaWSJ8yAtFe6z2fOjhGXHeseWOlJcFbs2FQAteL9cxj32UItGmQ28fkBVG25OQKv6CAKYxle",
+	"KxRBkNzbm6F7HZzd+myqzWKW4Jd1jqRwqKl3Fv/ARwx1XyynK9+D/vUVbytmqZoTGD4Kx7Fggc1TVltm",
+	"tOBhoZvkWwv7LMcQDXBSlCoWZGUAKsOHhsRnkwm7qBYvMzxWygqnSvGBWPNmwK3qJEyNNbmu+xDX7XJJ",
+	"0nF1yvXqNxbNDn8VKuYVzC+2//q5iVTQ0fs56DVbfO0g2LIy4VIgNueZWsNu4cqVH7jUV5AwBGyupDpE",
+	"1OmXWaW2WsAojUJ9qYH0V02CfVzUJDZVcuCJsGWmUMvgdKxdlliCqom4GksFnnYa/TJRKXhNPy3uX1rL",
+	"QtAmZERTLgZL0o70hRB3xrnaVJcIEd25UDxijqn11LmMVsp7mbMD8gML8ptQQVgb5E5KwUxpBziIgrwW",
+	"qBTxi7JsKo6yWZaNEfkbPSNTARs8Zl2VYAO637oDWyHHwn2/pKHn6MYeXfSy2HyI5Te5DIVqsHgZU9ts",
+	"1yHAYngri7RDus0kTXLeV78TEkTq/Ya9vnkkJ0kpymWxsMDGzu0ZzQ3Ne0ONZV4rD3y9nVgB53rLy1yS",
+	"fzOBZBt0VasL0irDeg4g+a8vE2Jf5MugpYkkbifnYRKg2pmmNndleVeTOUdVcddLt5qNaXYivxNMsV10",
+	"jajkztvos+DQkUvwwrXqKqSJ8BEjf5OCBethifugKEtap9mt7iiHjpImNNQ6r+YzCpffTyC2O2q64OBY",
+	"kD4Wc+NaMnd9VKmqTkO/H0ouYgrg14s3aRtpwJn8vWfZwNgT/7kpRC5B1doUN24j7Pc1Idw2xGnbEvyo",
+	"vamqis5xXERniHNdh7nweKjKbcpFwOnlkrcI3CekmI3kRLkKYnMj2FlAK/Wa7ecuXhM2/a6V0ro6I49R",
+	"7NNBYRGz3SwgfC+UWz7HrqVgNmfq/cVYLAD4SWJr11ZG6q7Z77U2bPYiNHUT+UFwHx8O/g54tUD1BQT7",
+	"PPkugZTM0+pW9GxOXd1nXbudIpwCKy9Gpd431r5lPPB1sbx91l1pgXfHoCW0pVTp6Z9GUcJUZSkkZOkN",
+	"qNiWFwC2pQy45VVqKysUDtW1ZYLiCwR7La1vxfyM0vYJfxZQ+oJAVBMFXVQA/iLYLhC6fvSiHrymeSpM",
+	"AoS4A2OrPZKJYkmH2gzRGoZI3vxQ9i9vubLd+FRNMVsRykrdw5PPkLFUSy4EOlnBfBq6m+Ztegh/kURO",
+	"bXRS6df4MRpP+Jy1FidCuKy2mi0yzMBKZ8sH4tWqncFDo1UKPUsEUrHLwIRWMJN0yETKQ5rKhNDxGGG3",
+	"wOcGDB4iBnUB+mTeiziiPC7K6EfnSxu+CDbtjKlSU5lEZW2WQPYrKHvGi0zQTRAajbjAZAKZEMUKvZRP",
+	"KvzW3rvmrl6lKzpO2Htg6e6NWcj7PHxtkkQ3d/CWmv7mh46aqZRVFCLCpmu15MLvuLH2VDfig4SKtJDw",
+	"GDSUmQKkRXYmYhgm5Q2LswFU98XWA9FjyBCqyVRLYteuXsvglF7bZtE8LV8E0UcsCP9Yqljc7yRsLBOs",
+	"jpQ9rX3hTwxiV4SW98Vnrme0oKv9lpzjCzzzABxZc06KCcVTflOIAJmKhux3hg00DNxleRRo112Md478",
+	"Pedq9pnR8Gx+yXI0vExwrNfm1wiKZdl7eyA3tsnMW2/ssCJbrNdJt5ReVqCQPW6r6w9zGyarr1Dvmd2a",
+	"W4mttNXdKuusf6hfyCNL795mM1vIEbt0KVO7jOLFXKwCG5cf2A9czHVSWMPpcrpG58Kfrb01kDJSZCRv",
+	"WHRBBOCqGMcCV9DbsZTr6zXXwsX5tHyHYCFW25+IJ4ie7BO96bY54iLnffcUg7ZL626taadT//rafdP+",
+	"OqEiNUbTUnr5k70458ny9v9RLQDLiSjDb0VwEsWI/rlC3i/pCSLD6w48fE4iui3KFj6/rG7RvCVxk6ym",
+	"m5HtK71agj+bBbZ/g5vyfNKnezj7TEdQfd44bz4qnCrP/QX/Hx9bR88+/XoSPPvy4OqqaT+df3n4r/9U",
+	"7WQrwzl59f4NOT89eQKOIPv2l39+l3/7Wf7ll0d/+fTr2Zd/WsqOZmreAKqXWCk26iE83A6E5oqctSWZ",
+	"93pD6Zbn27lcsZiRa54WYlWP83t1cvTsE9JHK3hUY8vyzOJeX7lv32Qg3wWyvqHcqNEVRU7dc+t+SFYp",
+	"OkMqojUEqzGPVrux7Ky4VNTZMS7bxW0Yyj5R3DNDWQ/dtmvZdAn0c17aDoNbWwRTybIY8sugoqXOu8z0",
+	"OBxOpAGAXigF7HuCldcO5zzvcszExEpcos3EWt2v9I0/2ovncMfsD4EbyIJJpDSWgwlzMykLg+mV1MRA",
+	"VEpFpGxOnGDpVCbXXykS2sc0qjwkC40c0ecd/fyFITKLBGsRzFMPaVvvtj5Rl4bIFvpJHVa3fmrmF5XY",
+	"4WO5QyHvvFoUUILltnu5quJfQfqvafwWRa2Tssu14gtTRr3ipOqaHZVH0BemgGfPDqA/yLVOniOWDmW0",
+	"BvLnnh9ag8aUp8IE2VfL7jdLEiw76b7wANOLBcQTVRHKWaffKBSdrXdPzR6lDpKgMoQQJfyGJaU/1bUl",
+	"hRqzMGucOneB7WG/lNTtwn9vWtg7bintrsEFuLhzNXnLucmwUjW7zIeIjQLc8kgyhVvtNlrQTHa/02Zl",
+	"zKHnl2njVVVWwse8PAcDGRcwU+uSumI0Ln3SfDKsezYiXqemyv0XVh3vmoCIMEpzfpmueRpgUWJA0oQK",
+	"1WcJkUlWijmP0lWrKmYyHse8YsPXiqxB15lafs+RzTG7YUMeVvT1XS0BeEpnPR7HnQVU7An3LeUHg/Tx",
+	"Ov26kpLqxOGlmuF7I9EyggoZh35fCYsZIiMsLAtGtz74bBDmKPsUGrePWawGVGkAQXWy1yiWprE1yyOu",
+	"16g3Mc67hOllqSjfy01jW0dWpzDv4Zn1RcL7ZZpe7wKr4HY1GdkTYaYcNvSyQOfVMo7Ymful0kSvcISY",
+	"3rB2ZSpX9JVSE7ZGjOB2fFJlB9KcC71tD/4A1hSYT4Xswh2GCubz1S3qeixT24XReidSaSC18n7MR6XW",
+	"+u3HFKpoavkh8JXJbZjvJHvDyrunZ06Dei6mnKcC72cDmcxq9FXX84WpuXsWZnmtcTSo62o3nYPrZwyB",
+	"y6UOWrGe5Ht7sSkVvO4gU5RvQDl5AW6D2W/OMpgmwlciLHz8ikfnP5tbizrp9iynlawjwMXoDBJac3qL",
+	"Hdt1bCPjcjJtoB01m720a17YfAcAs5B510uAslzZWd3RtyX2LeRe+eEgevS31tGzT+bfTvPo09f/tAXm",
+	"3aF/5ha4/XY42Pd8zfPzOry5GbdV0/22bOpXhq7vmz2Na7CdaquFyn4jbt8+7y1PmfJ4kcbxm36j/XEl",
+	"rvxUfEltPt0t060wGct+ZVMpMqSfwHE2v75LEzrOyhM6Kpn3e56uaHC6Sa4Y3XRRmxL23qGxuMr5al+z",
+	"trMDhbf6yw2S73m6ZkL2Fra40DVjG/XX9bey8kDmTW3Rsm1LnX3P76V3CFZg58rsdqmsUgJan00hyw39",
+	"DeAdcGFt4wQKsKErVhiIueA3Be91VAYTzTpru0oiOqIDtnrSUBW62r5lTZWFmDZySskkAoSDVRdsLBW3",
+	"Obvzx9UtuLrmRlqvPhtMOut4dZgnKx9IynSQm7IZS3V+mDkhe4mwDjwuT96VsuUH87xVrY7bdzPZAG6e",
+	"MrsQl+Bp16bPJJJGpMfSKWOCpFNJsA7Uqzua0oRBi2rEiwa3ZQ8dQfis8iKHlb1cY5po0rjnxk7eO2Pi",
+	"WMtMHUtV2ypAO69zKlqRjpaRw6e78ZasQjXluVv+Vi3doW2ZVk6O3EP7KluLXRtZt37irzazpFJrekcn",
+	"qnwo22LQ20tP2/Mcs7IEljzyQFBtvfjA4B20Vk0+QCcdMoBQhw/GbfNpK9GGAhMa6wVJZmnG2w8yLUs7",
+	"NjxZUv6r0hXdrWvlx0lRYa9b3JVKuAKqUsxYst1euEND50pN4EyyNIsJa6QrDa4dHBpkwgdcdKrOAjA1",
+	"icj0JiZsutrY9KKQjrCjXq1zwVSwRA352CdaORVgsKXJxCRGhVIoPhCVcPamz1VtaIX99y35M/KXaRH/",
+	"7G3Cw12UN+5x6sF8CeOiXd2ejXYv3V8/ehUkBVtkLXmOaWKd2uAq2/fKcMH2oe5tr3J1V8myra6pNH5C",
+	"x88XBODiIGHpbyyRZMqEdVmVoRGwRDFVqfawDCvFbnVcQVmwvamOrtvIs7SnCsvnp4y0l3quyoq418iF",
+	"tbJhWyJyYT78nsvJt9hKZ15KYh+8mry1y0SxKk9ZOkzkZDBcbknbOjnXFe7e2nnelJds6H40FMhv0Wog",
+	"RfXnui02NqxwD5n4T5Wq7RL6g41oTLCKIACPQl695UAgTk7nMCjO1k9ZMON7h9n/uyTKYinXUpjtNRxG",
+	"Zhq/QaeRX62zdOWKziJT29EZT5JwiBUk9qtICupqO9JJIrDhu4dg13DV7Z35Gm2vuGau/mYx0ly5T2mJ",
+	"L8nf39WI1Dmclnra1nBArRs1dk6opTuad0qt6F1aOuVdOgvWDRDnHEgR69NJrF9jXUjrOpTWdkjcpwKH",
+	"dyy00EWlaA8VbR6hW/pUT8HW4QR1csvXOq7byqgVCsHglnV7wiwF3nZLYwe3bHW3ZdTYzbqHVs07KGtd",
+	"HU6h1LlXK9pUGOwyfLB3WDG5Z6gLWRHbb8tGyRVdr2ykQOyko+VKIqCk1dgjqew44+fTtswIrGLdJV2s",
+	"jc+3Iom/91O/12h5yxVhWp3ELCKpxPaZvZmJbLm88pIsO54re79hCUBVo2lJ49il5skqfNExmonZycb0",
+	"Sx6zhIykSIdz+O3bDTCMYya4Gs43zj57/Hh5S3zXKXRpG4CUJgNWwobv2WdYbTrIYmxckRGjIiV9yPZa",
+	"Mv0CqXg+tzFbILb/bEyZFcjljWCuzQeYOlyRLialdW25srOD5vtnZ+mR2W6f1jvFPs6dYh9XnWI3zdAz",
+	"KXdmoKVLNxmz5AYQT6p7tIA2VOWBbapYh0eqooxxShVRY+g7IvsBoQq6blNlOuPHseYKOiPXAltS8FSL",
+	"7HTIxYCwWDFsj0Wo6Truw4XUdGBvVigwZPFO8wOdmhARv+HRBFTEIJGTcXkfdC4mKatqrkeTlId8TMG/",
+	"ndfeKy+WMnQhk7pHolSOeZh/69K33MO2rhuCauTXdX7TMpLLdtutrcdu9Xh5zfZ7jt3zSr7Ur+Dxf31q",
+	"y8zDR61aDf33lw+zZvTn50v160Ysml+0apO6fAVL2LNozC7pYbOouK3AFYbY6xB3PULexrF0XtPds8Np",
+	"yapsKwe0it+X1miuzJjrss7O6XduvT+8+fD2uRR9rqe1ujug1E+ZG+TjWjnSnyqG9lIkMh6VInV+I9Oh",
+	"6aKD8BEx60MiAbYhoiRhY9BTxOB6acOXCjVlCYuwJdGIjWQyuyBMv4VQwabaZBPzRrBiYVJ2DviGKnZ2",
+	"WmrUJvH85TId00k6bB8fE9MSMNCnBULJn97ZXiw10oX1wrxjI3mDvLh5Iv/C7dpiny33oGDBrlN1XWFn",
+	"Kzli0KJ1qG1rSSLZJK8iFRAtiRUcyDRDKiJFPGsjHA4NU6SOaYYxGykyllykuPjToWQ3xkJPGI30NaN5",
+	"ElinwReaDRVZOfrI1ecxWxMDzuQQrNQXcudpB9GE7dKAWdyFnqrrzrWBiFyEm8TxxBZxNeJKsQi65E3t",
+	"QS6SosJDlvkNSmgTz9W0Jydp4I5+QyoGjPQZi+AYqCp6oNlH16WrRMYlw/jWo2VgEH3gh0uXxjFov9+B",
+	"K0thEeUYHIlmYdyyba1bOHTdLGMTPSOYRaFXWh32uI2MEWMAOsrI76TjhoWdxLW4u1Qu7rWpmWNJY4UN",
+	"95a/uKprlLLo+TyXo3HM0vWxmit8LIYC10Fy1sN6gZS7stJcEPJYRfkt8Abr0W3B+AfVeb/M/Q98xGIu",
+	"WAXE/YJ2v2RIx2MmWHQBdQ8korMAugCPeCT4YAjwu3/+8Lx2CGS5tl5dR8vINYAuobYy2OW5N1uR8pUC",
+	"C1EFZCIiAKhnPCF9zuJIfeUa7M8tcE2VMpKjCjh8mq102+uLHxADOR1gECog04SnKRMBsCn5r3//v7nU",
+	"J/PreprVDgCjHK4zgKdfc++CnQRZsgVli76z0l7aWiZlLTsFYUkik5LmAGX6haaLNIfZDktBbhSLWGgb",
+	"AiTHjfdMkkDz8vmuw98+J4+fnD8jCsPd5FHzpFHRwD8tf8Qff/5AHujnPGs9fvrwgsgx/euE6QOIFjdD",
+	"GUdlXRyKTdNrNqM193BRFnQKpYhUqQc4Yf2EqWFnnXfaeyum/8ZYXRdkKpNrfbgKWUBoSrrHNyfHUh9o",
+	"j+HWbmnyWyjHrPShYcz17rfR9Nb8jK3baRzLqSqH8gaHUKmQfrOCbQjv6RSD2N8wmtSJU+eIJfew3Pbl",
+	"9r+SYN+ha6IsRZxnJTHLE9/w6sxNsTSEj2lmdg3ya2meFiYM2hjTWOkTUp5MasR35+hq6aAqiOX9mIbs",
+	"SLExTbTxfYFpWlRdK/SexHGGLQPzAn1Qw0z0t9VbkPLdMgKskAIcxySRU3UBPgeEvelyEcaTiHVA6P2L",
+	"Np279dKxPiSU215E84hTMUvrV1PusGgg9UZZIBwZsY7sd7ScmoQptp8XMyKzljpeRx+3g43tHySXq3Ua",
+	"86gzESmPF1c4XMCmygkYIikm2SgiJGGiVrnDbRxE7cS9vQnyJFNK0ubatSHQViLINYhrMeaqA1ytgFst",
+	"7PCKBRJrrOM2DDD72ntme7kV2E4r5BVJa8lOr+HF+LPCBKcV8JfWkLdsRHl5b5KhHLEO1m1W4NNLxQiN",
+	"RlxwlSY0lQm5ZmyMfkca2mYR26qljakYTAx5FyIgz9+S8ycV2ebXpZ0SpMR05T7lMYuI4gNxxIVWoWMm",
+	"FKEDygXpzbR1zeJ+abO1augnVC3g3CpLlWYxntRuWDIzhbF+us0KbrMie0rBOnqjO+7QXzBi+ECziH57",
+	"ZrkQKZA8CtEfb6oyGVDB1UqJ+3pJtRHa0aorJ3xcj+UsEpOy0VgmNJl1vC/lJFU8Yh3I7Cxv9n/baS7r",
+	"KkfkMgfC5EjZYWYVqaa4fnN762j7U4XoWEujOmngG66PCj2K/8d/u7pSn/75v9k/SjXfculhQ2EmOS0T",
+	"HeakZzBR8hFVW+qpjW+DL6KNXpd3mm/WqKem5ZLamRiydSXF08jZo7nWytpc+PU0OPvy4Mh8hKTE0+Dp",
+	"l4fl1kMVLtSS8Ps63FrCgJsGWnM0X0WlW7BXQE/eL1sFZ74NO2V7DOvT9Z4Q8pwiXUdH+uCztfK3arDP",
+	"GtbcT1yVg3iDI2dUp6WEkab+LV+ChjbA0rSiVOM5ZNJrfQ+5Jlo6/nXCoHltPeXonl4zYE+ThN/QuN6E",
+	"chfbm1fU3vaeusAjYJvie+ucnNfJuFjHCo/5gPd4bCoRFq5awkIGM+z4d+mHiFU7duIdNbeWfbbvXZTY",
+	"4K2vjU0AXhXYnGQ8pMokm5gfFBGyJ6MZZKP73SrL3NJMUzNUGC8Tz8/14QPjB0NGI1fPmB/wWybHMSPT",
+	"oQR0siBL0MkXMl4QnmqzZKbQCtHWh77Jg5vWRgkHV6UpY5n3rLmB1K/3+oMb+5e1AdmvhZyKDqTYlhwJ",
+	"vtVyYWo3BL7N1QkAeK6JuIEvzQmSbDpze1dPTmeEPE64THg6w1Eu6jqaH/zrJSQje9iLv3L27xkThKYk",
+	"TTgdsFuYh0w4E6nLcly092+8S7/AaSjUNvWaK2HurkrQL0zpRmurTuGmL9r4MBPs0TLY5W+Q/7FdhrLk",
+	"40TwOJEhiyYJUwHykcmCAjdnLOU1iwhNl6UKlSw3jAa9/SxJaFwZQrcXoAjqAQAJ+oNd2UuNyjz9DBZ1",
+	"Uln+Et+AqPdAFU5Yh91kwZYyT4vjtyyzCrZJ7ztPm+TSi4yb6XzlLlGEjqQYkBQeZWUWjRNGo1mtdq8u",
+	"JWsRzYKV8x4vBUeqZqs1SRZvXk2h2XtqqrS7ropZ153gaZKc1ZQzh4Kccek1l82zzacqY3XNkpaN7dnb",
+	"tiDXMPFWN4VCKrRumVKeEhqnQy14POFYtIaQpxXaS6iWoDGhK7B214/BhCkLNS45XG1sTq1pxWTnscdb",
+	"6jhTUtZ+XlHWvrb2LWiWdWR6jbATN+fvpSL2A146lxaQEwUeX1Uy+Ss0WWerwuGsyjOFgRburxzej7JW",
+	"Rmp+cAvBC147mIIizkrNmsTygW7Bj4UegvvlyDJz305x1LY1x2IvzQ40yZxIXdQY7vLoL59+PfvyT8vM",
+	"3fBORG+lTF1ap7YzGbv0zavL3Gp2xtNAmSU+IqmEmEUJSsGIx7NOZVwQBE31zzlA/2Vp3PbSSqb804RN",
+	"qjKax252S+WRWQhtyVoHZi0Zpg0dLgYdZfIFS0KRImRV3ria4bfiS+wgFy/KtkS1t8L3UGi/0yT0ZpKu",
+	"WR1Rw9banRZeL8S1keujfh2FfwTO9RMCWm1kLvVG0Iix44bzKBgE6kki9LpNIUShT5ClsW/fEFwxyrsN",
+	"b3PmUtvcS7agYLg8RrMXZDiXvAkLknfmV1LIh0kiLvUO30v+uy1ekjx65161VrlU+bEcIdunVJFpImHc",
+	"O0PZ+mkSC5ZQpIf3YcJYed7qC5ayZMQFFeg5HXHIBiY3/v1tknB1jWXG4LQfJzJlUF48oFwo8GWOAiIF",
+	"6ctJQmJ2w2K1nUJiLNDvVMJ1mwtWrQd2d9UtCXY3wOSWnxWoYh29aub6NSN0iOy0AlKf3elvERJq/fgN",
+	"QNqNE00enYliUXnuH1x1w9m04wfyF43wB3vdIgx2W1pkdmfe2V0oi4WwWFaPVCv/T8FS7UhSKSYUT/mN",
+	"0XVWHQt9s7Y57e+m/ilNeJhW1BWryWDAoCHF2pR3D2GY3C21+HNdj3ZBIGX8lieP/H7Ob0l9AWzwRjZX",
+	"vxUImt6+r0wnReWS/bTC/Nbx3m8o5Mw7d+LkvU0puNy42qHIKmy+3ZL6O7+N8225zXKfjrkg+sNJAhMY",
+	"spFxDdNJOjwt6Rd8OUmHMuF/gxNlm2AdHvmvf/+/3SZ5D4ptwFJCTXkg5EBA6SFUHprs8a5Lj6CCmORl",
+	"8mbMxKsX5LkUgoVgr93wiCXBlVAzpffCe5hfx9gkl3O6dWgwPaBEzYbXeQIAG1lBssmKxdj7mKbDK/Gg",
+	"+/kILupiuNXAs+J9QxlHhOJDH17ov2BgxbfxXG1b8wroGaokXaXg86xYDwCL4EYsoU9pOBxBqWXCaNRo",
+	"N94xakxYrgj+DrXVWUDLv2macM2ajUv4DiBrVP7iScTT3LO1iQyosjNCsxSENMGk1EzfcKbaI5Zonmm8",
+	"gHJyzbxYLDa1tgzC98g+ZP6g++yCwF1gcMPLJiKSaPHkH+4PKhehN0PPX21n+s5caa6DN5hac7PpODD9",
+	"gITR684gpkq/TEu/Rrvxx0k0wCQliWXrmXEDQAJAL1QQBrMQ4QwwD5PIjfc9s4k/CTAFgV/NyUMqkyVF",
+	"E+ZutEMHfOqAjBMuUrg+YTfyuuxpFmcR9jO3UOOYCgW9TBi+sy/jWE6P8ITt3WRf+rP+t/T6C7NUmvcG",
+	"CVP2AapNx5odvY0PY6kwPQV/ojE+DNYou88fqFtLve6B2ZshV6lMZgFJGR3hI9wD3VPsyL9hAy4Cu7nw",
+	"OnmDaA/qgkQJ7ae4HPpOoGPV7suJiACdZqLpAr/1fh/IGzy8vsOpx7zPjsJZGDMMKZtpUUEH0NiKjLQ5",
+	"ohDFwpWk2Kfl5jv3LjuP52YCuXwfAJcCGphgWQNO0z3zW9gm/yZzQaDH4qqyPQBbuFE/h8dRwkRBnkiS",
+	"0mumNHkBv9rLkCYw1w3z14B2iSvo9R+Z8SAsHjxLazyBi6UCe5smZED8SmhoCvVMQbk/qsu3r2yhuXeF",
+	"E2lRlNt8wyyFm4y1WNgLGTGXP5NdYp/8fsrTcJhbWxkBMhm8SPb7gXljTHssBklmWmDMzQE2AX8gMYsG",
+	"gDbgriwsWMRCAE+EV5mLELXJMti8FjBoWAgPhhhWPhhxNBnHPKRpdusPUl5DAdM4S+KkCfNFrElvsrM0",
+	"04AEaE0bY8pdZYhqjye9mKtho914i3+Zu1KeMAKXuEuLCwPfAu8oxZQCGoG7uQBqdDfadXoBTG0fCm3m",
+	"tRbOPzn7On+Nfci3Mhn5aiF3PR+NZZIW2cx8m1sPrtlqPOZi4N/nZDl8NgpX33bN2Dh3g+jJzwUdh2E8",
+	"hUl2Y5qkgiWKDKlAjBJ3l1sOlL5S1Lp3xHKvk0JTtpwKr+RwxIpSqfwqwG30FR4k9QLCBKQrO0loL7VP",
+	"/Q5cc3o9mF5Ka395dwjGCvuJdPqVImrMQt7nIYFrAtKfiBAPaCTi/T4PJ7G22uHxyhrfoMacBpfCIAzq",
+	"RcNNBHQgrW/cywtcud5rs8q0o4U2FmBnaOPKWp5eFdZUkIgnTB9kZt7zylVBBqrjEkinQxm7Bzby0Z/8",
+	"Gud+mbvSE7k+4xRvMlTXdsToTxfBO2FY/n1mmtktWTi7xM6QgigmIi4GrrA/E5PZfaVclbsiJ1ACeGje",
+	"4vJvyqLjxUfrXwj+Yg08s/YjbZ5nInXuOR6NMX4DOuJGzvApMRfX8xavNtuNplH6rB6yTihFSsPCqMyP",
+	"5vDs1okSU0M5d3OR3JfdL8eqDdWX4CdpvJ2krl+FKRzU+5PlLGtpLrXQDt3tufEuutfekFcAS29JaVqm",
+	"mPp8kLvCH4b/mwyvS2kvllpPBYRGv0xUmqkrm81vmtdClMRKBFDMWh9zGWVP998MnoWAxFIbSLYdEppH",
+	"Q2aMhgDRSaBxmX0nmi/4PLs+32stAw9EcZTKhKEhr6kswEb5AQ44M5nhGR70uz7Kl6sK7wpiEH1U4cYi",
+	"OZXfkVJ1XTAI9DfuF6eGDJ5AYCE/UZgA6KK7ZaI8dWSJqt+3Kiu7pEKQzV0N8bf8E/Erty22GsxcWWRn",
+	"k5thpIJMronp2undbMGM/pzEjXaj4MfI5dig8wW8n2DZHlkPwUen1EuF+5z9Wyajc8zwSb/ElQ3Oux8+",
+	"NuxhNDHnMT05Zj90suYBmG0dp8OOu2I0HCvVAXVKwYUbNGI2oHFHai2Kleolzovdv9PTzx8b0Vhavwg6",
+	"yEpdHh/n3v2p3H+x29Hb02QHj6Qlo1i2iJ/K/SAfS0anV+ZT3tux69lF+tm8N4H8B2/Lco6TRXObc5N8",
+	"3AUFzftVdvYazyoq26N5cvBdL0tHVbh9k2HWW4hPc76Zj41xTFN9xutYGAL/Kuuh+dhImaAi7QCQiocD",
+	"4Q8k54f52ADkECmY/5sbZuFxJQuZM7sLT8t7VXYusooul4UskHOtVC1v3rtSdVXBnVJYhKInpbCon+Z8",
+	"JLtfp4KnZdE6zbtZlrKLkYhzTpYV5vVpzo9SgxR9d0p+D3L+kmVPKh3NnFfl9jXYvNNm0b7lXTbzVy6R",
+	"cEUSLXhyCs9berfn1tk5dee8QavRnHMGfQTAHBZ1cPyZB2juB9/pkye6gpdnjuxKZYnv6Nn5SuUcOwve",
+	"tvTZn8rdOh+dwVg52zLfzcc5rVVxe5nnJr8HpR6bpUqy4nUlnpyPn0o9M/VskKJr5uOtiJE5d89OjLIy",
+	"/9Dti8xS79IiqVnhQ9r1yMFxxNNZp09DHvOUIs+U2vkl4nbEOlTQeIacWOXK2oTBNxvypzn/WA1t7rnE",
+	"8jztu77W0uUFR9hHf/1qCwPfV/Zx+WuDxS/5NOdg+2j6g5ovyunbd5vBDQm7ZmwMV8/dXo+aPhWcZ/nH",
+	"fipzh+1EgJQ4z0q9C77LbNdsml/givWcW/cKTrFsOqLjDrNacrElFRg3TJ+xqEfD605fhjTuQOenbC1u",
+	"xUG0/4vhuz+Xi4m8f6u2FMg5UOtZeDkv6s5NvLwndiMb78uXL5AT2a8AKhkyGsVMKUg28EoOrE/B5R7l",
+	"wuqBF3BUJockCogtYoK0LBO3hcj7lbBwIxCtlzEPZy4cA52ieoyLAVFDORXNK3Elvv76W56olKiUjVXz",
+	"668xA69Num/fvP9A5tLuYECCdL97iT+OWBdelWXD2aAmps0JRoZUXWC0zMP8V1diYR7gpUAMccyP84fj",
+	"J+5hhIOnyqRvEA/CvkkQ1btnc23iWK9OpNfaDd+5H45/1f98+Ve8/l9oHHfN8jyXQhtI2kT++mv91RH5",
+	"+oOm5HDW/JpAxxLqEgGnQpEYsCKwaQukGpp1Of7VQXR+6eLocDEUYl3xcJhbQox0p0N2JYhNyhlSMy8e",
+	"wZzMKpnXY7xUkfPWuQn+QE4hHTECQBdUP1jfCgH/SAIERkrYZ67SJkzsVaS+BhL8859fvVABMenk5EmT",
+	"XNo1HtEZbqdedzkVpMujLmSfQEryRfZSbWPpOxDh147OpDr2NdnpqaV8xAIDGW/vcC1v8EE88ub2DIf6",
+	"g962r22MuPtrRFMaEC9R9UsX4z6k+wMX122SsPhfriCT9arRBX5kSZN08eIuAJ1Cow9NfGQiAMqL9Hmc",
+	"soTIhCiZwHCv2QzSKMl5q6Xfp5mKD4RMIFHziHz9jlG9iiaB0fZ5sQPVi9Z9+YEOusAUKdHSmXBBuq/6",
+	"R6+lYEc/0jQcdk3aFN501jrXBBIz10Ycz4SR3hZoCQQLib17AKz+hsYThh3q9Fsgu4+ISRzjGCGDTzW/",
+	"Jt23lx+e/6GLM/rj+zevyY+QaQk4A03y3CQHmMQrKAeQQkFaA4zYDNYRG04ta8+gBXlbDw7HQc5PnwZE",
+	"pTRm5PzkNLsPO6KbHARscmSolPf7LLErO2Y01cN+CXjOIBS6JguN6iWM2GgsUybC2dH3bNZtI/lcw0pG",
+	"wASBgb2VkLQEy3thiA945Pz09IKolGtpQUgyEQDirKmOXFoCThgixGjBd3pOhnKSKBzhyySRiWGhLh2j",
+	"i49LcTxOZC9mo3/+RUnRbWvagR0BOleplFFAzlsnZuc0h2rJoL87Q1Q4bHClyIgrxcUgAB7XIzxvPdIf",
+	"nlk03xRSpHo8giziB9igAqoTRdqB37sPA3J+ot9PYikGAAc8TvV3p/o/Z/o/+pmnp4RCKqF+by8BUWWe",
+	"B42PVDcgjIZD2ETYYiQgsDFYot+iN/v89Bks/qPWmWmX8Y6lyezosp+yBFKvH7VaKAMtcfeg+YIi3HCU",
+	"rRvQ9HoZhmycHtmvuuSBXqd+EhCaBISph0SxGKr0jOjX7zarT1KexkxdmNw85F3kJD2ObsRSymPNDHo6",
+	"XJCXYqBPQdg3NGI3LNa2imqD/rQaeyYnCcjBlH1GmgAe1+/o4vif69c1v7a8SkY0udb8k1WmOCLGPEPg",
+	"A5pCviF5UKmtug8vNNlbWQW3omg6PcWk8ZiHTChE6AAshMblmIZDdnTabDVM09rGME3Hqn18PJ1OmxR+",
+	"bspkcGzuVcc/vHr+8vX7l3DPl6ABi9hoN36mM5Va4DVXONVoNU/wOjlmgo55o904a7aaZxBITocQJD7W",
+	"/xmwtAqqGg60SAtcNQnkYoQXZsP6lMfKiEMgepbor5OJgOJLk98hxauo0dYveSUi9hmTacZST0i/9bTV",
+	"wtYDoG8gcO1x6y+mosu1GPu1EXNxjcUdMpyMMtSNxnEkQ+VMRP0F/vW3RtC4ZjOlv2lOWRwfwS4d/zK9",
+	"Vs1fMNNyxNIE+j83ju2fUO8bccEUfA1JlfpRNqPMvdYsb3NGR3GG+7t0V7DcY1kxCK4ZmLTzpizHH4MM",
+	"krv8YW7Bj98i/+UqRdA9qCajEU1mjXbjNYCCWoPD5jRhdscA8hbegy2oTe2gakmryAopqEneffucPHl0",
+	"AuaMYFOrzDU3sYj0WF8i5BcAwpdS0x9//v79xsSEdPHx1waNB41242X04v0llOzdwKfTR49OnkG/Uf3S",
+	"67fJ952/jj7/9DP9t58un02n33z7+NVEnt389Le/Pfnw+Q/PP0z/+zezQfL+/Frfo1e28eb7t5jA0mg3",
+	"FIcquEa7cXLy13+7/LfvPz9P+j+97zz5MPv5T394M3gyDG/e0jH/MU6mryh9G/7hz+9k48un2sQCS1JB",
+	"KzDTbZOKfTDYWJMElWWOUvC0UkIqcHo4ov7J4wgFSC3aeXp+cl5KFrmzzHt44I8spaZ8ajNqyTpVKX3k",
+	"HcskNZ3U5/p2NYpduD4FDdPSIZPzWmqYx2tB3wgamoE6k4RXX1QpwuzUSsYHLuYbiRPrMBGh96H6He50",
+	"hymVjdL7O/qKzoilQxkV1kNYHygcPvO/LU9isl6WooCvGq2R+9gPbpXZ5TvJ1ZhXrttbp0cVDxuFHnCd",
+	"sUTXKSxBbdZdRLYVHD1yv2+Zq/8gpySVfu1fJUdbDbuMZV/YI24qJyEeNPTQewD0qBgjXaNgu6VM/QdU",
+	"6Zvyr4Vzbcjr+hrYvLtkEy5jfsO2vvqv8FQOObFKEapf8q9VytdYJcuWH0x+Z6fZlc8cD+Z0ayxmnDk2",
+	"W0sN5i5aA1+Vq+J3zlDasx16B0C/296h51TktwhXL8GOkqpys25OtCg6sgVOVZv2TWVDlyYcV6F/UdEx",
+	"EoBbBMwomRB0pczvlTavLt++eu5KrMY0oSOWsgStoLK1yS45/oGPAOhs6YWu4nnpla+wY6OpeQ7mANPM",
+	"pC5IV5vV3bISc/CIwQtJSBPI3TYOMai5abQbf50wrMFAy1yvVMMnLoePgUnyR+bfHHDDkfeprFPpXFtU",
+	"Ec9sLRseI7kqgmSXDa4I8uWPcykMRekgUIdHmi6weAZ8LFIwVTEEc0Pu1XOdlT9tyupYm//x1xwwTeO0",
+	"dfr4qHVy1Hr0ofW03Wq1W62/NBAvodE6eXbaarVaR/CfJ/o/T+1H/N9pK5vFcy3hTFW37JPnieRKUZGS",
+	"6KuXaiy5Fz4BVj15dtpsNU+brePT82JORqfm+1snjaCR5XfPmzqf8mgoVdN1x8WTL58KcANiEsf1rQrL",
+	"628ROHdOQL4RjIwNEMSmMjIDGviYT1v89CUnPn/gKi1Uelpx6X8L2ey2/MlCoIFxVRrWQesLGlIIZDYj",
+	"lvUBFv0V4P1ugj8NgPhN+b9VdFqmgLPHcu2IzgAnICDUdU4113JBnr968U7/DQQCTSKK5VH2YpTTMkFV",
+	"C63P5kUzcoHbsJVls+dx/Z7NGsifoJC+kdFsNdbcaw5anfgtQkseUsNQVEGIndRYqRVfX2o6RhEIWAx+",
+	"wLtffqCDqmeay47hmi9B4wcZLsSatde768wQts/gGLEtcDhW6Hg8XpvF9RcQEj2SgAn7sWE6a5dZUMe/",
+	"8uhLpRl1DqEa6J7nWgcLVu4z8LhuM6V20GWLdFmwDdZ5la7LN19uUcmZ0tl1eODLyqL/BYj7sUUkn3Pk",
+	"C5cFkFhFZiEnArCVEVPcuO9M5kN/ophBj4CuSAL6QfVZGg4hPiKY/pI1IeZlG9tA3SxYjxcQVoQA4wWG",
+	"sJQfmj4/fTrPikhOG+jAPkRBV1B+UBB2BCv3z2WKMMdTT5uPTponrZZhq3WsMBhdHT3UuiU9pMyuCTnd",
+	"N7YqVS0Wb2U9zqrQIdbN2f51Tc4rtUovtUkZMgPMk5CBlFEVt1jUDuCaCu7AS7fAHcF6xuRBL2Z60Wyb",
+	"P5+zo9bph9az9smpmc8i3TlXjVWuTOee6ZTp6XaU6b3j//fDSZrnfmLwwzeUAPogx46MtbldQfABvHmg",
+	"LZefTzFrS8YR9lsEVQ3AxgmhkKGlCX2Q0NDXvJD0h6tR0MBVsgSm60jjPU77IFH209IukxaWUhtTpTo/",
+	"fvvuu+/+8uLbH//y4ec/nf7w/evXP393evbh7Ztv/u2/vzw/+3PjIF1qSZfv+A0jBjCFTY1PaZuH10nE",
+	"0yOs86k8uL5mU6ZSTMtskpc0HJKYC2azUyWJuIEPS6XFtAS4jsDhVOC3juUNvA0TgfmLA5wk5PaZ/EXy",
+	"X//+/6IYuhKY6QyJi5DkyjF7kIsBiRm9AesfRsRTxeL+gqhEFou4gAw6fZFBzHbINImMGZE3JsvULCgm",
+	"Tc0HL17jz5d6HV/e3FoQo8SrblD6uCITZSaKAjgC13yZXx1Abbfj09fLb/IyQ01sidEpSAhVcY8JwMRu",
+	"cwQIWQevTmkvZuAHNSBrFjKFq4wSKyMOmJubG1e+D3/dcaFqDRe8zP1YNzIf8fQyNG60RYvhojwZ2erl",
+	"+EX2qmI93rJsMO/XMrUZU/B+LlRK4YBQ9lJo01W6/wvxmeeilLVfmMrVX7e96JLZbetcwNoeZMNauvnM",
+	"3XHNAX1UszsA9ZbbHc2T07PzR4//4lA/ow5KWlDtQ5MYA28/f3Jy4ks5N8hvMlz4xkaHFHCB1L7HJEgh",
+	"J7bzUDSAE2XFB8ylxgPPUb9uEL9ycv62A1gldeJlHr58oN7iLDtzQd+MhgJqfqymsrZC+cnEMxGOEWaw",
+	"OkeXxtfKYgdyMQ9CiNiE4MPjqSI9NuCQRp/1NO8qLkLWUeyv3cCgarHwWmHiL2p522QFUkMYjREBEn5X",
+	"fCBoOklY80p8sKUkNkUdkPC08UdHLGoSQDeD1mdw7vlKka5+GouwOmRMFViLmljgnNPW5x0Yv6thCCcp",
+	"kf0+oTgYJiKjb7QxlzJBerMroeSIQQEBYKPGSkIMz6B68wFUEVyzWaCHBqg1GBXvzUjuzoQZYIQm+YAZ",
+	"4ajqmCCm85o5k414HGsbC3TABZYJmaNdKEf6xtR034mMMQW7amTXAovKNN0HuEs49Xl7BUtmPg+pGnZd",
+	"NsSKhtbFlTg/fWaSgyhUtpkMAeWAxLF6zGR30ziWU1Vmn+HlvoX2wfBDwUArKpIBF4T2UxgY5ACL68AY",
+	"qTS/WLiuLCKMJjHXo/GoSCZ6RQaCRd0qA8iuX7lCsv1FRlzw0WTkN27wmvGV1hRSNfRqBcR1k1z6xJtV",
+	"eIwBLddZR9wjbI+QF45fvyw3Ab/BZuvoGT3qf/r18XlJk80t6FUOxfpWhgHNN9pakekHRxTayLRbWqzq",
+	"TUEcuqWKEmbUbjwOT/pPe63eo/55+JSe9lvR0/55/zw6C097J7T1rP+UPYkeh4965/Ts2enTkyetx61H",
+	"rfPWWeu0ddJqtRo4oI6vXPVmw/i0qAfi0GPa3guvGfaSajz5t8/+6/BtIBsb7UZ4Gove6NtW9N//CO13",
+	"EJulfGVOWk3U4H+B3jnCrmRrNa35k8c3ZYrzZytUEbnr1tXnTxmCbi0FOn/SThNGR0XlmQ6PNYtN9SlI",
+	"s0apQ+6llt40jk0qlEW29FJDQKdirRaxz9MiFhqnkQemRhQQJ6GYE2phWERMde5Dmw5i3X6plGTK6PUF",
+	"+Oy6QnbsU7v25GwQLFFgQNkD4YKwWDHIeSvJGAHz8q2d7V0mjNiytmzpG6FMEhamZCgTxUgPRBTiIE/9",
+	"y5S2dEiUzEjCb/TIa1O5nThGhOpF1c7naQFv3zoDOCim8vhVBso6zvZvLsVak/lgQpPIzcincwfIWmUe",
+	"fjAdK2iKjTzGTGDRZUxTz8NU4r2pm0v6PsOEvUeZpF4q544TSlfJIN3ikTeKEqxas97pJ/ls1kqHueFj",
+	"K2TZ5zFPmPJvOT1qnX9oPWufr+hjB2U8UWXv9x6mz9YdOoAhNH6Uf+NxTI8fNVuNzY6Rhkxv+wxpYdrK",
+	"8h89VGYfV7msxqLI7xiwYiLacpjqVbosA6RJXiJ+O7dQAhaz3hQMa2Fy7oe3sYDAtjIpKx9gIjLbsx0N",
+	"tkzevxTR7Un7lyKyh7d1Ntx8W2nHwNFJWx/mkU0oXe9yAaXrfjlatyjhjYwICDU2jdVD2TdQxYzADbEM",
+	"r1l0JayNQmN+rQ/ocGjTKjyhMZhAE8TMcMaMPs7BveawDOfMwB6GoGhdn/Vh4FeiKwXr6M8d/e6O1ebd",
+	"zCbzbTEsxbeY3m5o6tqezGECD+DPhIUSPBb6u4faZJuyONavPbsSXfvUDpLzwhdrk1mxlPRmMM9IHxah",
+	"v5NM2hm4irGkDJdgXX7XN326BWNTG4r+5DyD8fQZArtIiadzbUqNxqnpoabJy2xm2aFc09Ar0djEtpOR",
+	"1lN4WmsEDTbSNnq7QblS9L8xCIra8jpg4SUmYH2pjUO/5XSpDwbAfU5LvIdDG+Fi6/VE+snEkMkm9qC+",
+	"TGJz++pEBD/VD9v1pIqYUlX7bbn0DzTNG78f+IKa5Gc9YtsfEGBwXAtALHYNzA14BZiiPCUDesOIkqRP",
+	"E8xXgHc1S4n3zSS9HcVg9lcv4C1qB/B4KacAaygEOQH3cDIDy3XBIRcW3mw3tkfxN9n4ig2cUbYL+R3H",
+	"eJa2jdG6rt6kl9mQfsPbBU4Dq8xrK/JUpuPqjbJoNmlWxWJdApN0qBV4qLULoeNxk7w3HmwuMk1nG5yB",
+	"pzhkpHts2oV3AYRIMfAj+/lCeIfmcy7IRLGsaZhM8t6Ji7yamvOFlBl0iYw/vPnw9k49EttTQ9bP8DaR",
+	"sn/r2ujNh7cv9YKOKlJsstKnALHkgARuiyXQd59KoCEpMJyL1FVLf1VmzCAizjwXWcqu5qa3ibxhCnUp",
+	"NQEpMART21aRjseYVxd4va2UMds8M1F5DGMBkbT1BwQeY0FlFSMh2xib11nTJT48nM6ds0veyKvNG3rc",
+	"pqe452i+PfZ4Z/YLcJ1Ki0VgVy5KNvcu2OXDJBEFNiHlar8Gp9jpdJDdSngl4or24gUmAgY2c3Idz3uV",
+	"J6dSHWIKImGhnbZgHHzr1XrCjG7PSH+bBxg9tXdsJG+gnfd67unXLnKIK3xbpPo+lWMyUVrmrSHX52nR",
+	"ktERPmThEcUkPyui9CC0qDaupXqUV9NOSZhg07wAORgsu5fIH/ZCEr9j45iGNg6TH8+W5bHtHV0dpckA",
+	"e70TmW3IemHPHF6kFAwL+zekeWwFGeS563J9gAXZFSzIq/dvyNnJ48dHJ4TG4yE9OqsYDXgz4Yt6jPfc",
+	"XF8JRWJIzFafQEf0infb3+bgP8y8oJmhqUjQQ0U05Zj3GXRb7+D9y0Zi02XT2VjGcjCrSh/Nfl5tPO7G",
+	"koG8pUnqmArwDm2eVMIGNAE8b+gtDPZQGGIDdJk4t4k2GsrH+9eFybwjLtzn3cUAN4qWoRi4dcQQv91b",
+	"WcTMDyN5DfmtqLbC61MlSsgiXKVXqTJnRaBd7K4KIO8jQNrWxKUlbZKSVEZ0ptlISxOwi/6Wd65Y+gA3",
+	"Pr2GlLwMcgSBZ6FrozKwvlVgIM9tW+07N44vv4PosBEx7cbrl+8aQSM20L+w/n3sTOXWrANr1mg3uByZ",
+	"BgaRV2aFOOkRs2DW5HJAI/Y3PVkQHm3vUXqX+Yh19DrrwfQTHtLj15yO2Axz3DSfcxyHGjKt9RpBYzSJ",
+	"U571+16hYBtHdzewIWbTSzjvWzkR9x01JNctssDlMD+/m/wca1cmTZcA+9fCBbHGlgPCM91+S/OtBix1",
+	"HLmZlEanPHCIac61kM+2WOrYOr1dvrX9yHGWq3Px7jBGqvksM8j3pmZxgW5EoJEFTLMynAjeuRhU5K3e",
+	"7GBeRWq9mYPAMk26bb5z9xjIRJkE9uPsAUfwANVt5nFDnjrDzPY4WF2bIgWtq023jSkS0jENYY/PW62V",
+	"jbI7ABCp5pS9rO/NtQauQA8x7PKVIuNE9nlczjjVyuUYW0VBb8UKNfPGxlcVHrpuOJtemL4LEQt5RHsx",
+	"6wa2jjRTRTxCnDh1bc7zEQDRwT2M9GZQx7EdJFA3iXt14t/L7M2qYlSpmO2twhUx8LYV47A/1jzmWhrs",
+	"mBurBuFo1Z24oZKxfBDmp5LFwO7KDdeWuSNvWJJwOAePY6pXF2pbFKj+2kuU1VGPWaIkhLUxXayyVhiE",
+	"MIs6vdkW6piL/Ofx2gMtWR/CsV9/q7nyQZ/Gij2sGJrj61uDTqWK1S3vDE+2a0pGZ9AYAWpiM+JIGFUG",
+	"enkieMoipH4os4BWaloWOqMPr+4Y67dPRzyedRJ9Z5+D2Znb7DqjoicGTh5QpN3tjdvFXX1OFbPS9dYd",
+	"KdDAv8xUNCU/WhpiZBoLGQ3jBVgbSOMYlZavEuFzaR3rJtZlHf16jLy4eqpz3ootz5Ci4VArVCy6DNA1",
+	"yohMIpagLml7oLBUCKizN9IhSxzQ62n7GtGRFAN8CtRQfkUSpiZxihlYE2EOmsJ0FmKjJnlu2tZDQMu0",
+	"oIywGvAXFjoOytoPFjJHoWJ1iQWMQ15f32/XpTQaYYL/e8aEXfSU0REZMZaiotMDNg1zbKvZoMFTNsLh",
+	"riKifJ6uX0JnluqFGYfantHtLYWhDSzaMG/EI8IOxLoh29qC9PS3pQosZ62qCU6/rLYMcpKGMrMGoNbA",
+	"+VH7cpJ02AyEK/Y4A7EsEf7LGj76UGXEjbFEeJo14jRm0mii0uYKW3SeG5tJ9myswRLvDNFW1ZT2WEgR",
+	"pYxRwAbbgXazMqGg4F7gatmCBOrJu4IqW3i2+92CNFWhLh3glg5wSwe4pQPc0gFu6QC3tJtD6xKYJc9h",
+	"uwLG0q7OppshNBXncoBn+l3BM20bb+kAtHQAWjoALf1ugZaWAizVU505MKXdqM28fVOlMC+hPZY5WCky",
+	"ETFTWvSAG6eLx2sQl1OuWJPA4o7ojPT0PZr7wGP6oDtgImLa7GQi5emsG5DuiA9QepqAWTe4Et6X6IBS",
+	"3YcGo50aT4tBbcARgcBvXokr0f1rV6vbBLqh9GYmi3Qop+DLwbC41XsyIUpvPnqBuYDTLFwHvmbU7L0Z",
+	"YZ9pmBLA/WYiZAGxHXCvhJhobQewUixmYNg2yas0V73WY0ovBjZo8ZzGXRXKhGkDIiUjqVLSjfWhvBsQ",
+	"CeVIYNG1SRdtRlgWJZPUaDFT+dtJZUrjLokkBMIGEt/A0yZ5aWrC9WIUFabx7mrKy3JstXUw1fsLKwlF",
+	"5N3LMGTjtA29+49DdaN3zBeRn49EpMVkF6G1aIq2lBpr2ldDxlIIXSRyqkCx61eDGgXKDrQCS4dsRlQq",
+	"ZaRXQv84knp1Yf2vhFmVLBkM8rAu9EvgGfhW42nXdg63l2mZnbImuRSEfR7LxI8WhHLU48I6P7vajvMW",
+	"WqvS/ALDkqwU3EdrUWqVZ1kSh5ptVSoHTDPNhd8J1uJJ4JAVSSaiygH0TeFscgB7WiVdQGvsAXi8WdQB",
+	"78NR8QvH8/hj9sE4wm0Jgv+xToj90silEplCSkTKqintp4WU9rP6biOmGBkzOY5ZQBTTWwuN/2eaYUZU",
+	"tWHgDrgAB29tei2vNPtjcg3Yc6ZVguX6kMZa07HP4xg87xC2L59cwT1ngkxL/XSBXodXeLFdBvMxs2Zp",
+	"klD9qongf50w87PRsSqdxRgTSEYlJPzOUYiW0mCvRxS4PqaY31zu2XN0tdjxVMfnVD0EcypYPohFzqh6",
+	"QwgZv1l1DbQm0Sp9G0tQ/v5lC2BHsOn8Mx+rYp+rBBL8UjNpSF9c8p6fhxKwIuBVgmLGPE9nWUCbJ1V5",
+	"S97lW6tWAucHDCarg1pQJdWR/Y5M+ICLrY0AU5LkeBLjiRhWtaJcyl3VMVfV3IzijQvHErMbFi/kOGPI",
+	"2gtrDqLk3oW5Uvoog8awgUAwsSkbn0GbahmT2hgsnLS34B83na7x1GBr3LSdzy5IF3vulqr/+rl4Vs3j",
+	"wxpBA/J8tWa4kTzaMaIjWvnggxhi/nzEQm1hw4GyRxVXiCahMO++x5N02AEp026cPHv2DE6+J7lfOuMk",
+	"y7KYMZqUJxLMdQnybZB24wWncaylHCyn/fZHOqKRnKyID5kvTOjrd0EJQCZhTHnAd69eQ7MlbdPCK+Hb",
+	"f/yvv/+H/v/f//Mf/5v8/T//8X/+/h//+J//+N8NSADKc1q7AQc/0/HVSmtYCTfrk5xdBsUZesAnp2dz",
+	"Fp2/Vu7HHEu1YZNC8Fx81nui/7KufzrmuVQFS2Er9WzaMGXNC4IY53+QI88bETXlmInPoxg5VB3Jfp+H",
+	"zNqTTe8oNoqb8G8+ybwEuYaOmA1tqvxpziKHhSyO4fDGPuvNctKhxwXGa+ZEQ6Ps2JjjrMavVw0eXTXa",
+	"V7Uo86oRXGWUALdltHDV+HKV1zrzERNvbc3BuHTc9uibHyuPgsx6z5jsStQZepANNDA8uXS0GFWweSYT",
+	"EbHEHue1zS3jyUigdX5BoCcZZK79IuGU25uR7oWJVQiJu5dMhEXJlsloEtOS2VdGmoI514brtT4dypjB",
+	"EAz1oBNryx62nN+qsjw1sP4PbRyiDwBwKOCEQzJp4bnf8ofqyi4h+LTNXXNVWZCvpdlqGlsnF1fkmo1T",
+	"r3eEzceDFr6oZQj4JzAnCRRQk7xnIiJd83s3MCtgnGjeI66ELyERdAwe0TVeEvhgPHJdOKEPeRx9pdy7",
+	"MXQDViLV53amGQPOsoDSwKkInAfM3nwlulTByDQ5YVqVoyV4I1TsZjcg1cmE3PCUxoQLvYMqbZLXcDQ1",
+	"bscRV4qLwQWhBOK/YCxaQwlyuq6EXcgBS1MuBoRi4g5xXSABWJJ0jZ5HJ9AHt3oIoyodjKqxyaXyKcu6",
+	"uHK1LSGLILdU0Rl50PVXvRlNUEoy1X2olzjm1yyeXQn3vfMtAmQ9/txxv9qtCqmIeASPCRDQ1WxhJvM6",
+	"POoGpOukmP5gXZJdUI/dKwG+RuuDDSzubNGHeEEGUtMgvMNLo4V9BPRVGsfG7cnREuzS8FrIacyiAYs6",
+	"3qyb5K1Uivdi5k1aWa8ZYM9Q4i9Z20DL8MRkUaNs7B77D0X3nVcKziNLY94KuNpw+1u2aVB/nkJMU0gy",
+	"kgnLDUJh/ZugI01IsOCQ8NC+EpbzOia7r0seGIamQrOqmI3kRBFTk6l5KaVhCukkjEYPYYswv7XTm3WU",
+	"HOt9IDcs6dHYcZ4Js0EgNmRJCumZwZXgo7FZTQLUoG/1J2zDcwMpI9KLZXiNgd8ylyNaofm0jLtLWNbW",
+	"UPv0SbDMCrfWN0hYZ1jbUwYIKAhwRvyGRxMaewYv5AnBkSIdSr0CNjz5ZVVzex9N6BrG8Dpm6rbr8/0t",
+	"/32ft+aCYvp3FkohRzw8HMhqH8jWIOoyU/idbz3eW+yHvB1dgcqFE3Wnj8XWcm8iIs2vS5Ag8pFn6J5Q",
+	"CxwiYRjhE34FJ48IoEOQS3IjoQzIqFiITCsJFoeJL184/d8nlKC7CPHajWF11nqaWalTOiOpxDyoSXLD",
+	"b2QSwLts0BjPw2OaDkmPxXJapjkHLM2rzQ2BKg5y8CAH90YOZgeifQEbWO4bMOmr7hTsKgZW8AJscOoP",
+	"areEKcf5uDQHVUTux84XaYYaixiKfS9vlFw1TMbCVUOfba6cwLhqNEl3ngC7ZCDtUR4oUQvB/iSOgyvh",
+	"zlCmDMZBOJcdcR1gAqTJg4w+b51f5HG5MgeHFccJyPELD3XkSiwGGCmHJSmTxmXp5XeNPjIXMGuD0Aqc",
+	"gP/n09Mn5FmLnJySs3OyChp0zoW8VaCSg0o6qKS9VEn7iIBTw9B2ODi19dJq9vUxTVMaDkcLSyjfZfma",
+	"gPasBXesCQW9nJnz+L/+/f9TiMYJVeKQgrka/s0FKTPsiZqEQ+tiLcd8g+pHby6H1LedIeWsiEuzGBrH",
+	"bRmWkZVlxsVKGh86euv18uCRrmIINk/TXeQH0Qz7mjyzHUK+5P3q9RXKAnV2aove+zxmVm2NqVJjmaTN",
+	"X8YDkGx8MEwb7ZOTs1ZtTcZOMlwAGybuqBCwgmLaA1H/1rwHvJ8Rp1bn8BEdsONfxmxg1A6/YVFHDenp",
+	"o8eNduNx66x1Rtnpae/Zs6dPH5/0QnbWO33aPztjLDzpsSePntLTk7Pw6ePw2VnYevI46rFn/UePnoYn",
+	"J+GTR6egXITiKb8BCdoQMhmBT9a94ln/6eOo9fTk6dPz8En0+NEzetpnlLbCR49o1Dp5RM96/fP+Se+0",
+	"1+o9PT0No5NH0ePw5FGv1W+1aOsp1B/8jTXa51CAETTS4WTUE1D0j8G9BTrL7clkHEsarYh6kCm6oDHl",
+	"EdS2Pm61NqwOdEx169WBmQSuBrbhiuB1DNCbS1xIviC/u4NWeQ8oCI2TKcijmKqUjGkCc+pqpjSuJFMS",
+	"BjkS0IMT/5sk/IYpUwyBx6UYpDyiR6BUN6ImwJ4JKdb9ta/EH9++/C4gb19/B26mn1nvLQHWUwF5++Jb",
+	"DMT9+PYsID+eXwbkzWAQkJ8vfwr0lT/Cj5c/vsPqBjx50WsmbCAQVI4ekJYBppINgq6maeOV0LP8SpHn",
+	"OLijD7MxA2QLQgcJY03yCoYCT4aIdMKOmNCCHsOdevBay799/V2bTMbQEdLAJ5jjmTumBiRiEPaCd/MR",
+	"uxIG12fEEoq1GoxwgS640YU91vZNoZ4pIMPIt9ZY3YJQ6tqwedNOR3/BRJjMxgB+goZHSmLOsPDhkiRs",
+	"zGia+QAhH6bLTY2dF8Q6+p7Nuq7XJVxmNtQ5E030F2s8bVNNYyMhdRVwjAA3QCZ+6WZNO+miEOKsOlXj",
+	"VhgrDaYFQxhSU8Nj56BP32d2pFCbYBg6lZLENBkw8uCk1SI/8m8CQ53k9BF+1BOwdG/4w/op5EM90JNH",
+	"ZgQzbOHUg4QGvSB+k6bca9lonM4CbGiIA9VKKXDdbGEIrpsheH7hFBB4A+aCjPlnFhvYeHzKkCJseNeQ",
+	"THAliq09rYTKr90cKZhaFDnBHqj4fD0JW+Kht8Y+FnUIVHhg5UvIyt0V+rJMSu426grw3Jr/j/VeHKGB",
+	"k7N5AJiz3fh/3r749ugEeljXtSVyOm2c6GmmpuoMH1qWjObEbmBLmwqCCXKasBBjaRoa2kg1qghwSqva",
+	"s27O8+UYc2/I2TnFiXfR7rHnA9pTwI9TwwleTR03nQR7s3xeT3YwozGWkLi+Gc6kMiMwyNnmiSWHg8z6",
+	"qoBT9aQxR2EMsG1D9plqZTeicduXBJpMKXS9MEJ2is3wtcKMgLxrF/T6jqyP9jgCxJRNQwJiw04i0gez",
+	"/2D2r232r27hl/q6jHV9n4PQ/kmi1DOGk3QGQb1zxIh+PuqBhjtpPXrWenzy5PFcUfXa/rPjXz3pv2Hs",
+	"GmwR4TAtC7C3ipV3PchZBJu5MQ5i7CDG7liMQRN0n6L3wmm/zMUBcWRrlaG7G/ut56ayP56OUvSW3FjB",
+	"xTqm6dCDivMFXaNoQ60Colcd0YbuHuborFI6U8UwsTnom+weE4ioEzf2TpPg7zA1+AZMIKXXzPU7g6A5",
+	"ntZKY8kVkeRNjmbbDiQXJWCAVdmnjbX8iXfQ1mKJsbOHgb2lxstz0zg0hdNsj8UBUiLmxlt1UVtwbM9m",
+	"OfZ2rBz2JavfcSUZ4AEFJnqH0UrT775JzlrnLkSol3rOmhlSVe7KEmypCaRZulUhCjxHKvwSsZilDKTA",
+	"Y4dNYEdt4EEquklFcio2dLfAstQSyP0VLn0tBfNlRW32G0f9PPfVqtWbRFwef736jWhhfZ2vldPCvTdL",
+	"mSqvKK58XHkPKDPNHPcjTM0RrKcqoeN4SmeqZAzzE7CupRdcjaXmTRRepc/rZuzUDWxve+OKWvSO1WTV",
+	"aevxPm7vxhtZJUjyO2v3A1llHskRYPIwKqN5e+HK63GcnxRXE+o7xzHlBS1VZxIFXzxFJ+dtWqAvjMBa",
+	"3+jcItDY/TBCt6c/Yy6u1SZNMO6N1V4aHv3WRnlM9Aoq/UCZAzuY0FdXJWHXWDcgPwAhTY6ZMMAm2UiN",
+	"+cAVGU+SsVSMTETKY83a7POYJ1BlLEiPDWnc14+cloD0Y4gGQp0TxRYgn13Ac0WkspCZNxRetDBG9Jpl",
+	"LYcUg6ghFTMoBrRwa9pogSuVC/+YNrTn61kw7vDiDvo4b2vJmCWtKNbLmP8HLq4bmzTCxw3BHE64Z40T",
+	"hR7EKvVhK7qxDI2Uuj4eGdfH/DyCxiTRR6Zhmo5V+/iYjnnTPLQpk4EWFcDnx5d/eXWp/xdePr/M/rfu",
+	"OlSpRf2uC3LN2NjkEigWJgz+mprQJvDObSuaS4QmxoJRxiIgvlRes4U+2Hwzfr3Q2zy/eM6vqhOMwVY8",
+	"O22ZwC+Z8giDhkM+GAJnAocVWcoUOyt3pPGi4iuy8RL37Qc3i8NRY6+OGqm3MYfDxuGw8bs/bFwSNdIG",
+	"zpiH6SRhvlF3OHHcyokja2zwOz1yIAIhYPxjSklIxVeZ1rUYOWAzK0Cdt+eQ92/eYlLYg2ctEqGIJoZ7",
+	"HqK2d2b3XEiHLwlLANp4FoBg8yEIe7lh4ZCathM2hlk35mD6C2wh5hCslzl2CDQfAs33OV/mfoaQRJ/b",
+	"XGGK0gMShDGTLmtG6sTJLUSPAGDzd6uJXnlnPYCCSLF1i8UOs2hMfU9jXRjSM3oGtBQgL2H7F9t4BpTT",
+	"nNY6a/kKa2F8vKB8aqkVyaM7VCpreqVcM9NvmFb1iqQya0jEYsXW8c78pOn6EPbeVGbpZcxHJciIRuCC",
+	"ZUkCR69tSKiQJlF1o6+iHYeB5QSQWyaKBcZlE0FSYQ/NSQGtSlCFj8Wg+9DFvuHOVJJxwkVKHnQLZ2N9",
+	"ZW9mm2Z0mwTjlRFDTLUrQQm2vkG/mUHjxPoH20PSpnBnNii8DJEIw5jRxMIhvn/z9iskeDpre6LBZMa4",
+	"zgIZMoPpYOri60l0JbgJ3j+XxisGc6QJw2JUokdVYUybyiEjuwThSk0Y4E+ShOES5VCpH1BBhnKS5O1u",
+	"qPc0Q4rlQG8S3Auwj4AlasD7alTA2I2akSG9YYB0mu01CssuPLwjZNqxA+t6Lr6I5faaZlUcULtTju3z",
+	"ziuWf06TaFnLrzf9eWq6IJSMY6pSHuIPK6BiazuttO61ESZPW17qv/lIH+8EF3uXxn3dfsr6eUCHq5mc",
+	"euE7htEWjgNJE0zTlcAOTlvrgx3MkVcRTXktt5yTb1vxr4VI9nuhmfRYqvxXHrJCtqh29Fk36iTau1pU",
+	"bW9iFSGKVu5JVtfzqV6dYA58x8hK6otK8sC8I8U+lqZh5I28hqAnDONh4FpjL8zFnDc1gT+Xy8yNfRMn",
+	"B/G1p+JrToS8gjnf5xIWFDqlhjBMrgBaXCFy1rB9j+2eVpjAb+aMXuBbsIWlYrZnNkqPOfCWLYO2FGnh",
+	"LY79gN+yMX7L9qBMNKV0VhFYtQXPilLNHe6zJsnZqUKNJtGARY3NwDNK6fG2cTSq7RXMKcJJQ7DAK+/V",
+	"8mJPTJY1hJY5IO7efVhpT7lGJ3o8QQHsQR8EgY/hiGbbBsRSGbvrBlD/DUS7yRTJ0r3wJBy5rK8VXXFm",
+	"bTa3kO7YJ7eQbdfl0Hf49F2kjx0MwLszAPfRw7nApAM9Yc9McETaji2HkuUOpWIuvu58ozFAG6XSxDTW",
+	"F2x6dvderv2g1YBJP/DgwcOYCx4eJNtBst1nyfYOvTx0awdUdkSThIoBWww7Ck7ESZIgkBcDNCohSZeJ",
+	"CABqu7eJLfqcJuzSH/X9OqBC984dn01th1B8WS1E0Q+lsJ7kgRZxD7H+MyUPEKvT+haLE3hYMc4S9M8d",
+	"on2Cxldpx7U4U50pj2MHNOpRPIKkqiEfw9WNYH1hbF9mk5z+wBJCJyIl39OI0xTArLcoselTzF0CF3Nd",
+	"md16BIlDCDedw6FeUQRvdKwv8O+tH+iHPI4SJirbEpLpUBrAfr2reLaHuwIib0yw0Re+5oH7FpN4KSLT",
+	"3M6T3MYyirRlNLTth/UPPTbgQmHfQEzCRjay/kmk7q8U0byESS9DOYXUS5bcsJImgLb3n1or8rEAINHE",
+	"gHnkOsL5pVjmiXrXBow86AqZdmgHRtZ9GJiLYLaCi4GtOetPMGc6sS7XwsJ9peytWedETSemYD2Da8f2",
+	"MzLJ9UUss7b17AqscLct2xaJxVrirUSyrCsUdtmn7KAedq0e1tz08j5eOId7HX2yGqfCpsd2k6hsaE4a",
+	"lKuY9Xt4zZv8x796nzpbafNVloQzL+g27GhyYOJ7xMSQFJzb/f04aC+yBE0TqtpMuSdoYbmRluVe57j9",
+	"NgunloueO81Zv82Fq7LY/2CQ5zEtHfrEX7jiJsAep72Ykd4M/AI8KkkzN8AIhMb68hnJNYVxPWv0ZWEs",
+	"1drJ6Bsbrvc+I/0nyXfpFD4ouPuk4PbSjbzQ6sT8/zn1lmUtlhQCZApvVatTarJOmWBKLa4GWNqo0Hgs",
+	"oOmZPuP7aVuBgSqHVojg1JjKSRwBIAbpMcUj5hBo4ErsDgsLhagZbf98rx/HTA8CNoOse8W0YErRGTER",
+	"NIQSL8GhtcbcYjbJJQFBxaUwdUcMQCusg1wmxPbhs46EEVeKi0FzXQe5trX91b6z4JReVKsa7f476WVm",
+	"CRQL3SIbbRA+HVo4I7jW+voCeOSXT+72Tl8mHb3XuedkXQCLD1BybNRHZfu8+kLBX+QSiWBrW+xMb72J",
+	"6s/ICrm0RpXyOCYxDa/VvnVTXVWgQKfKxQGrmEUDzcWI7JkylUJzHy3+MfNlR0GrkjIUCFvZMd+vcBX2",
+	"5dx5NqV9TSNouFfW74Rn91Whf5srokI5ZlWDML/VbIxniK2Dt+15XzrXtzPKmrPa8iT2GXY96vBIE96n",
+	"IFv1ucdYewk0ITTyi/gNjyZQx15zrKd+U9ZGu9FPoBI/HUp9vzZLUhhXwkI+5niwMgPDtW7nRPXqDUs3",
+	"C1Phtt96eMqIierwlJdo6ujet9KsnNm3dm1RZIH+TPlkrv7QhF0MjsdlJqoxTIXhOJwa6dHwmjzQJ9Uo",
+	"oVMRkIT1J4qZVg1sGs/gGDtkcQRH6StBtbE1oIIrIKWH+jAdDm1Lbr8tj8IE/DETWKaZ0FjZIBFkn44k",
+	"2nZb7frlB7BuWNKjcWEBTL16yJIUsUwedN3fnd6sGxDvM01dpOtKoHmLXfKy2JVMyGBCk4hTkeGtY+87",
+	"G+hyA8iFyMrUmwlmufbRdxfE8tdgXkRYmEF/5TRlNsmPcqIUrSU2awi+Z88088F9Kms7rSUgtskuF6oi",
+	"Zck40WvS0cRsjWdfgPZ9AYp00nGTaWRiUw21Me1TvGqsKvh2GII76L3d6r0Vd/o3G3ezqnRx3M3JOSlI",
+	"1gK/XJ1uEnozDzpm/T7D1Meq08u3MkGIXCCHrMQB5XNEpCg/1Vikky7mWHbBPDc6c0wV9jCFln0RnUHT",
+	"RsBkjZrkZ62srkRmR2tTOacyVQDdO5FgVZekLI4N6CngJ5BUTmkSKRh4m1AAIAXNRUdMmcILIidpzG9g",
+	"CvGM9GaEkhlTpq0oXlm7UrbqoPXSrm/1iWvOewcFd1orS0T7EnK6Qo0/TcsBLTXTHtlsod2VhJnzSV3p",
+	"dGqkZLRES2a7vfZrfAKqe+OzZw0vSdhYdmAVLNJu3i24U+BSqCcGiwSjrewqk1+z+AxAnuAweIu2v3Ho",
+	"zNv+JJQjRlK5R2eANSXjrxmNbSEPoRwOJLNS9y5r/2DDbNeG+TBkjkv2JiqziMUh50ATszfqPWHp0qC5",
+	"N8ySiLmnMG4zzUCKlIaLXMMsZuOhFEwFhEZRwpQ99I+ZHGMDy3SSCJLKW61qsOM+lNtvXG7/Gy5uWFvt",
+	"GGYUMtVDe//je5fpISeJhSrfZmz/LANoBXaDKjDwqGVSYL3YP+3rKcwQwJ32WUezXKPdeIV+qpFMBLrx",
+	"ayUE0HiiH/fPp6dPyLMWOTklZ+fk0ePtepI1a9+2J3l5jBDcyUM5zbLmQypIjxnvaLRvQcIq1/J7RhPw",
+	"5va50Cd6MRn1WELYZxqm8czAB8jEUTyWzk60KQ9pBqzPPzfJpbp2EX/TK532WRvS/FmsYFVMRUVqdci/",
+	"3mZpgyDsaER5bNUWCC6catY8Txj/rSZXfay95sLNG1sSWP+u40ZidGauBZ+ee7Pa06uvv1tPby2BtkwA",
+	"1ZcllXJiVTGwj37Vg3LYRDmsSAC/VXdrXt8sqXVwEmSBgtnM2QrWNLgU9F87LG1wU7kjh8KBee+YeW3j",
+	"U6SCvXAzLLf9bH1DHUbcD29DNtRyZ4Nh8x31QK/R8Lxukv0poZCohJdxMVito/na1te225l7TG/yOg0D",
+	"C9lY/XC01XbmB7n6G5Cr+5hVX8PIeW7q55fL1m0YNXdZNHVbEvm+F0ttKrAPRVIH0X4Q7Xsg2m3VlPGX",
+	"LSqW2kzUR1xpkTNJWJ0ah7bJFmJCW5MBfoqlvLYtqcY0SQVLSCrltfmZfR7LJL0gU2ibCcUzKtCsPh3K",
+	"ETTyhtyeQSInIpOdK0TDysNcL7yJHSJd2490QTkEYB5ylcvfqhhFMUNnRdW8LciuUL/mhjMtDHpUcZXF",
+	"jzepZ10tZenJkvyM1iPXzFBzC/RZGrCOZpExvC2CqhL2We9UzXc+PlkzTaqFINyYod6pn9WxWSgrY9/b",
+	"jmZ5EnERcpfNlMSrWWRaN9kAlyeg39ns/vuRJGVbB1brg8s49kLcVjcFNsmTSKFlEgq86DZTG15FTKQ8",
+	"nb1wUzhI/kOOw62WxTkLF5lBdWDJ7DVnJyuY8qcZVK59yMlR6xwhCPQPXAw6JrrcaDe+e/VaryOEabV4",
+	"JK2T0zNyDjb1Wha/Wfhx1tz2NsEbi7y8p0kNXp4sNyMmkSd+7mFag5YpxcSGoZyyG5euMJ6IMJ1oUmiS",
+	"9/bAbg+2bvYGvFcwkNht2xC16y7o2oIvJM/bRG+E3IrZmJGuHmDXVaLRGbT5hlY9c4CNVKCKm3ndcioS",
+	"F4rUe6cZDAtE0XbES1FSrM3k96sU7CDrV3fVzDHGIUdBzGuOnaUrONl7/KtrZr+zhIUSIbi/DQwOPLxV",
+	"Hv6Qb0J/r3IVVmbIPSmSyMZaEiXz2H1HiQsO0Fv2wbYKrBWpz6tI9gZeAaAHeN9wOqAsLGxkv3regzbn",
+	"NO0rPKeGVOhDaY+tlgCxuRW37UyIgpQ6OzFSaoNj1d6lQxyE9W0L63ue/7CSvN6OwXQMAmx2R+kQtyfp",
+	"K3smhjSOWQJHfMXMUdy+mPBUsbi/TZFeyKUA7cFcPkXtHAnYtO1J9WAL7akPUnUfpGo5lA8UOBcvWmU8",
+	"Tl6fHuR1u/ETsN8dyeu7S167Y2l9f9LX7lwwH/LYDtrjYJNvIXGtRMLvMIetPxGhXjUaH0W83+fhJE75",
+	"snw2RLTaJTxvaYrCt26sl0oxpe5jmgKFkd9GnoL3pkbQ8F/8e2s1aUDdDb44i/uNILc6leJplyI/nKQd",
+	"2e93IjmiXGDXXfudhTs/W0EBaCEM9ylcptFoImB1xKDRbpygGEyyTwkbMS398RuLcA+pcSy7Sq8WNqxo",
+	"N7SKmdL4Gn89a4BGBYDWjhn4RknSt5kgUSZJbjtJAnsZ1EmOyGQ0oTnBdy8SJC7jmCj+2TVZUNCkwTLl",
+	"hVMaWoa4RgvZJapJugUy6xJgfdvOcpIeyX7fdsosb02hWIp5CiqlKVcpDxFNKJXYtWKSaHV0uz0wEcaw",
+	"ANxbkRNRRrB324iyTKjesvzZiN132bzyoHB+gwpnE2L7rWZqoA5bjCJRqr12lqRRcZ45/jV79+6SNiqk",
+	"9IZNxg7S5CBNlkoTaI/oE91eOD2qbVyDbLGGcNiTHp7+aMs6Ufri5jahNWsKwDtt43l7a3f/HfvbsfwP",
+	"zv2Dkj0o2U2V7D7GFRaY4KYQvlTH7jCk8IucJILNKk1sA3qg355gTwdGzD23GU34I77yBza4ZzGEsVRc",
+	"f7vj+IF9TSNoHLm/DzWO25LtERvTJPXCtY+OTk4wXOt+GidZj4GRFGAjaYNlLpALX45jCu2Wn0tBr2HR",
+	"6uqF80bQGMkIlnEC3GD3W2uc9eLB0hvkjz+8wq/GIb7lxx9az8w3ZtDf0BG9lrccBshEwJ5WSEL/IDaA",
+	"1jdeQMBK2HsSAfAkFgh95eZ1AX8BCnKpLLsddzzcKhgHUGlKgCT1iiMfTmBYoKm0QL2hMYyDjlgUeLny",
+	"OTd+YHWYvcMUPUKmp31qla8/o8o79fDfhoDKCZ01RcYa3H5PSyUPKmMrKmN1ejkUWlItrgvG+s58+Ob5",
+	"x7/GbLA7Z31OzO5vauCB6feI6RHNbXDvAKRXZd798LHjSpc4iFEu/OYxpDcxBLddPAmGbFEKnbYaa521",
+	"7mPZ5EEO75Ecvu+g06vI4w2Np7sM9O1agN/z0N425PshoHdQBQdVcG9BqucVwQ4Dc2Di7V4VLKx9N6LT",
+	"zFlrBcJEpC4Iu2HJLB1yMcDQkVaVYDzzlIzkDVMImMyImiQ3/EYmAUnkVItx/Q8c+SHQlfABFxhXMn0S",
+	"9d0RAqVciW+1Uki1nIdHg4vAJJqTs9bT+ZfoXdBDw7H2WCyn0P3+kkDXcxrbnoVRQqf6U99185eCGKey",
+	"4hG7EtiCv6+v1zPssQEXitB+yhLoyt8kXaswuuCiHjJi+MUumFk+WCG9bgHp2qF2zKVdjK7q936lmgQS",
+	"bmCCX6kroendPpoJTWX4xK+UfRO6rrsTAdTSLWpHM6EqJ3spmAy1l1MRXQkEOABvPHXrDP0bTVNDbEnN",
+	"EhZZ936ZRi1pHA5DyVhkdu+06rts5umUh0xTkIkgNLTwMBu9ij4rUkejfVZb8P6o13MVX/mKOrpK1/rQ",
+	"AdEEH8Fqz/q0vvZkJ9AvXRNwXQ1JMS9mdxs2EZHsTETKY7co50etE29RVtu/Mp0JP0T7qS1RSRW0JQw4",
+	"kyNcpJJQATLOSkZFR2weP/yFJZ81teXxOGGAeH93WvO1RK2oTxtwfoyapBvxfp8lTIRMdaFYCmKPgHiv",
+	"NRb2i8gUhiJ4Qzun3L5ScChqkm4oRT/mYWoeNvVwvxQfjePZlVCpVqlakWmdq/81PSqMt52RZBIz1532",
+	"mo3TJvnZ1WQh5M2IzrBvLWNGqVPAQzfbp9+glZOMI23Ogeve6Z8rUVMBlWgdsqrSKVMvhhSQq+4yMruG",
+	"XFlNZrzFmb7DAe5G9luKg8UzXXfSqewM5UQxsJS0oJ3oq8FwNAF/PMWbYLtHyO62i8z8IZi9qIZ8DMYS",
+	"SWVEZ01YfI+BtJyAfIOO6SmEzX8+rat8sruyw85daW+zk2VKAHhzKidxpI3kSE/59gX7z9j6Bn4zg4nk",
+	"duS33sxqHIP3YxbHXAxUQPBrrAeFm0iPgZwDQhIsj7TtAXTdVqaiZ9K+hkkdOjMcOjPcTdZin454POuY",
+	"ef39P//xf/7+H//4n//4343AF6Htxj/+19//Q///7/8Jv9X1Zp1kHdgETfkN6+AWNYJGTMVgQgdQH5Ks",
+	"i1JjntZuXCa0d8vJhgUu3v+eDKYoHmXivUEbEITGnKqAUIIkRJQR9fjViNlkvJGWNnTA2mDvQosG58vW",
+	"hir0ZuvLpEmKPR4wtGC8SFp+KS4GMcOnc0Uo6Wbc0L1VVAFBGIAFW38JFTMYVlWyYYEq79SuXVO41BQY",
+	"ed5fl23vaerg71tur7nXh7Q/mlMCO0v4Aw1z/Kv+Z3f5fvOSbn8jjAd23RK7fhgyS7r3K2OvPt/tR66e",
+	"GWdJrofh6vuQrbfQglotd29ju2rbCXymjfalc56t3nFq7gRzH/P4DqJ1S6L1vufg1ZOwm1kyd5l8t3uJ",
+	"fM/T77Ymog85eAcxfhDjd5I/5wvxHWbOAchG5bH0HdNiMUxZROBCiKFrycci1zDVCa+QKkZSRkdEinh2",
+	"QYR0jEtiRhOhyFBOyUibnXjMpRgF30G0qSTIrYf9fsxC3ufha5j1Idi0/WDTGxHr3XURpyG9sfl4GGKC",
+	"iBN8C2EnCEJVjJCGWj7tfXAJs4dVmlCB7jP9TUfNVMpGjXZjxAcJFWnnZhILltAej7VYCCBPgEdMQKYx",
+	"IA0lTJ9a8BE1FEXNQZ4hkpFQPOU3IJEaQptAkMfF8fX4htOj09Yth458htxfmGplRolC8L4EjLSp7O07",
+	"CeWIqSypSVNpk/w8lBAf6nMRKQJeAZLkpT6EjFyKwAVYupC2lULqseveaNAlRIVW2G6wyM+G0jPJQLK1",
+	"nCeRZJj9BJLGdPFOC927y7QEvs8nyzsNHO1EuJRw/VoMu48Ro9+5MF5nG3/PEM45yb67KJAeyfGv+p9N",
+	"o0ABJuwIT+B5GaiKlQq1AUsLEu2Ojr8H7twKd4ITjO1PnvtSMOQV2GxPgj44zjIXIzLxjoI+H4xhhk7F",
+	"tj45IeeDIUZFlKV+S9fXI+9jHFKFB66KiqV5O6h+HRLS+2bW0bbDPznhYIFtYXtuOJv6jeceH7VOGmse",
+	"TfYuIHQQpVsRpfcM+NbFeGpK1M0MlWMm7izGs3MBXHpmrpamXlfpcqk6s9mXPFVYASv0KVkm6wpbJqLt",
+	"SNrbjeLAavli99HaYveliA5C9yB071rovhTRziRuwmIgUzXk4+o4jKnt58rzSUKd4tS471yAKB2yUZNg",
+	"yYfsY10YmYiYKUW66FD/F/DDdwlV18pEcZy7Hpj3NiuA3uXmf4jI7LT8p04wZuUSoDpRmkNN0rwuwbYS",
+	"CQsZv9m2IqBPsij/mCamsUrCtUCDhhZ6AZONGlag4LpZrYD0NkNLvmS57dBSVupbK76UFISgVS1/yCqG",
+	"9yy2pBcOk0kVS26YIj2ZDttegbKbG4Rj1FBOQee76BMXep8Z0UTqRYY0fxvYg3S6ADelErQF86YC9wSa",
+	"GGcHzy+zS8F60DV/deBnFnUf2rQsPRjNLJjroE8ClBgmIo6JyIPuHGN1oHap+9A/IBhNaBdgpFh8w1Rg",
+	"Q1g8CWOYOrKr+yE7SNTqpuoT/d0GrubE2wriaGXJspZQ2Mfw1UEpbO0QkmOF32iIy9Mzi+NcSV4uVCmY",
+	"DWJcOR12/Kv/cXeVTwVxd0degQPT3hrTItBebtP3wnuwxOAzYbCaXLgfIbDCYEs8sQUe32FITFtyYybH",
+	"MSIpaTtI8wREyTBIZtKCUGRoAVIrVrZ2SVWZh9jVr8/biFzZQWwBPH0zG2/r4bc56VchndY8uO1d4O0g",
+	"7W9N2u+jn3iZyeUidDWE/XZNrDuM1t2+rqgXvduqfPcigFsL+5UF/bYj3+9V0M+f8t4F/Q4C/yDwFwh8",
+	"jA7evrS/YQnvz37fAv9Dlv6qxXQ4ZOE1iwhP2/8/e3+35Lau5Qnir4JQ9D9s95/KlJSZ3rYyOnrSH/uj",
+	"6th7t+06nj4nz6QgEpKwkwTUAJmyjmNH9MVMRMfc9hvMxXT0VT1EvUTVbT/JBNYCQFJJKvWZkmxVRJ3t",
+	"lCgSBLA+sNZv/RaJZJglGEnty3QE+VJNqDbf0zFV6ZaOAxz4xvmAlw3GQqW7sKI7Vf9HBXtUsPumYP8M",
+	"YrEbHbs7koM90bCHQ3pwiG7zd8B4cFTuR+U+T7kj20EpNT+P7WANZa9DxZg5nNfj7KC1G02ZTsmAK506",
+	"JB1ko0qFsQMaplItwYfwmKC6Pxfxpx/z1z4seB2u12Pg6wpPagSN4oOPBNsb5LUxEoP7Dv/d6Da4iPgd",
+	"jzIan4xHU81DGt+MGI3Bz4nZHYtLF5l5Qba3zzKDmNxASlD6MqaofRqK61uAQZvjlPmkY1bMP9ErpBsk",
+	"2jmxfDvRVNCEh7rw3NlLy88ZK5kyj330TwPU2qL26zmsesrUWBnxuMl07rzB51DCVODlGQzW4OXxm7p2",
+	"jcrYcfcXvGA2HDKj527c7MRgZB4T0Vet1vaXNqJUBkB0UQ8fBIFEb2bRe2TC+HCkiRExTeiQcqFTkguC",
+	"tYraHAegMhlG8kSbS0IWZYrpE/JLikTi9ubQmE2OmcA2FXAEANTfCInNzWcyE0axi5Dl3jHEe6QYcJUw",
+	"7Dd4x2JsCjeH9MIO8FGJy4lTDkQOCCWCZamisR1K4P0G6BNk3QpsuQWjNkbCaZ3At//xfojXEv6UZGyg",
+	"0xjO2gBIkgpS0DUQ7DL6pg5KWC1tO6ZRX9aEPIK1WNQkLKnm19SKB8vmfnQSvnsnYb2d/z3TmdR4HFsj",
+	"Nsl9mtOv/t/bpzipgoLWmqt9Zvo8Krujstu4sgMXuCAAh0ERs5Lq2g+kbHGwFXmaomJcL0mzIeV8as9N",
+	"O8psPdp01Z1rbWtGe9BLgL7Q9dr1h1LIciUA7/INee0Zc/O4AXt8hRsVDrXLwQfsDzd1bttNRswaM7NP",
+	"JsagmZnjYsBCJEswpszr24RFPEvWPilZYdgvogkY080Ds+G3ytxG4/lVy1jH/Fcz0330bY6+zUK+TWcL",
+	"vs2h0TWhEBEKIVNU8hujDqm37zuErezcuB8OYOWwDfWxWcfRzB3N3JaO8Adm5iyIp+YIv8XuJZoZ7QbA",
+	"obmYnjBTiokUkmkjCrm+nitZ6T0mMudjYcAHhsbhImTbxuEAR13QwIcdsTcbM1OLqu6XKyviErvgWbMF",
+	"TIQpTTNtfDhBQ7MBqeBInadoaHxAf4EcM/HYnUe8JD42gCQc8ThSTNRjSHK1huXuOF0IH4BfB0TeMUVS",
+	"Xmrw99reeN9wJJ8tAAEyOWaMRvIg44MuCArmSE7IgCr/tlyfkLci0vgzq8CRc8r2GIno1KWIbNE/1F8+",
+	"MrrD3tEszpCRpz0h0xt6A+/Ze/YAjZO5tS0fTctm6olngHLzAW86lAyoAyxrFEzmZCRnJrQO0pHv+Z3C",
+	"ODahLFaQ8wOFRHybunv55ftW8/reHMxL7aPX4iRep1SU+lCVNf86Cf3cPz39mv+xPQankkra33P+UQjr",
+	"hdAcsMAu78tJda6DBenmpcRpP5LMboargqpFOX3UDHO9tthlDPpxpurwA9DruIPHoPPRGO2jMdrHyOl8",
+	"Dw+Cp1UGaW7cNDdRS3p4KU9YzAWrded+FbaHJhfEPF4BNoYnLECNpljI4FojfNBwk+qUCJmyrrmS0XBE",
+	"FNMyUyEjkzKC84kmOpRjc4YdMxHAoflaFMoZoGZSKmx3JUU8xTsYTQmVlAmdklshJyfkSjgCaqNWJ0hv",
+	"Px4zYftk4YymEjQukSIgXFyLUEZMX+LlE6qJptyCKmwMwI6bp5rFgxPy2V1o44qgxAOSUHXLItLDT3sn",
+	"1+JaPGYf609uEQ8rhrz1Qk6s31ymVbXZQ9zjv3S+BXTgwnAsMsY6lElCdZeERuxFGpidivicoMG+jGNo",
+	"DYNx5soxu/uWxs1TloBySuiXPzExTEeN7vPWvbEH5vtf8NqLVtBIuLB/tf21VCk6BfOXTmPIqkmVNGre",
+	"GvZ/P7ehcEwzb1Qz4fCyvBwKX8BB2lBkvALcdObBTXZki9i20PXwgfGk8p7FumOqXwgwwW1f9NuD52GL",
+	"NS860XnzjLb6zZdhO2peDFqDzuB5/wfabjWCRiITeKtGIu9ch01cbzt7qaKQeHQHXfhy0ZFHZuQ2HYGb",
+	"zCzsPcNaAn3Z10TufOvzujRnn2oemtV0Q6Rj7t+4E7boeb/fabais4vm2eC806RnIWu2By36ctCiFyF4",
+	"Kv6Nc3b+8msXXKAVXrl9/5XXivc7lfnY0f6SCa48kb69Y2oK5Y6uS4s1Y5Z1AO3BvhWNLud1ZAKC6ts/",
+	"ENYnIbiZYuwLwZNibcn9IlUwS+RpzwjuSSYieQOjv5nAPW4iOtW9ZydkduHM3eBCAkoAg/XQIp0ai3Yt",
+	"JrToe3j3ztg9YA2NCHje9qjoi1Z1pu74nbxHYFzOWgiZ2syFz1i4H8LjXFZD4EO618K8GY4cyC7udbYr",
+	"HEdTKYEYY4lWobjir0pK4LAOmZ9GbAoMH6HMNBd68cPlO/Pq/yQiuZWzZd0ZsQj6jTK8xXLENQtey9qg",
+	"0O00fci7s2DdshTEuHF32HfO7sGl9D7IXP062AsykfLYT8F5s9UuTYG5RrCZWbr41HrhLlluOetCn7DN",
+	"A4JPuwS5M8dIkBovoE+AFVCj9d+LQ2nZLqF2njFMZgMTii9YMD9v3NaytgcVy0rphscJEj4Qqiuo0bVC",
+	"duW0cW2/0MmIx+xa5AE921kI6YLgtIvKHGN7wCQMB1RKPHZvcTVshnLIOvitKGoWyysh+HCUEj3ig3Rv",
+	"An5U6IkV6vFICuMARyw0Hmdkxmg8bo1FOhp5yvpcpaObiALys/3y5ctmq42Rtvybm7FiIccIWWPKqJof",
+	"IWx3PCwV4J/29PaG0ziWjaABp2336Tua0Ehmi2t90MwOtgmaAICbA2XUALQ+hTMGLh18z0IpZMJDc4GA",
+	"b2nMU44//umX9+ZzqKyCMcGn//Z//ev/MP//r//8b/+N/Os//9v//a//49/+z3/7bw2Q4XGGLGE39qxp",
+	"+61imBODUkUOahu4VGzAlG2+evXTX5pg7M7gC2e4Zn7V8V/WnZvYF7NosyeoQpDUd0WcEwX1y7VCFLQo",
+	"0wcSBi1bnPlscKCNExqxdTGjitHb5jCmWjexIXw9UPTzSEJY0py8RhyjmJ7ujcfQbXUKsUVwPED1A51N",
+	"yuLYU9a4SkLzi0L8EKKQCaMC1H8h5JgqyuMu6Z3iEY7dmYntGU3XA3T3DY96iALjSQ2o9JV5yZ/MO36w",
+	"r3jso7r5Pqp54AzX08y0R5rCkUuWrhCA4a8OBeJvl+yZmg9Aj2QWR9i4tc+YyEfTnxqJLw6KxjFmxqrH",
+	"Iu+YijL2WCDX5cN1961du+zFL35qOUfpEYtnw2ineNB5pWRmHA8uSCaMIQ+5zDS6/COpxzylcd5VecQU",
+	"SVhkZwXuA4UPUcZm3uZF6W1Aucxc8bx8xX2Tcm9ONgWTndUtjx4+M8+/AQXexQmctRkwOIsAp5r0lbxl",
+	"xWjZa6q3ECX723JGB447DyGoEAWaQ6gqAVOzC7I2bOooko8vkqtK38G4eg9K7QfMyjIrrwSu3brUbiC2",
+	"XSPbcLuYpbsMcb+alsEwRikKgIfDJJtt8vS8dfbshABI/fdMp9CnoudYF53fajP7CaEpsC6e3GO78A5H",
+	"dZRjMboKnLAKhXYQIYpQJjYB9qmobHL6Dm78P5mloQRPy093Y2Xxf+322Faiykc7cLQDO7ADQF5KH7AD",
+	"c8/4AHfX6yjeh6iCInbHQ0aGFPyziNhDPOpCORjEXLCuT9VC93mu8nBt4FAjSGdLNYQ1sL18HMOHQHen",
+	"qNA0NI8+IW9pOLoWCHECvtzeb79+/NQzqpmS3pimox4gOCaFJCamDM3huGeMQA+yEqxAL2vBV9AbNYuh",
+	"HxJEnuPYBrdZPOhei145Vt8LSK8qem9fqvZ7qBiGL/MuAL3A3D7/G69MWNJnCq8104P/uuOa27srpsOM",
+	"uejIvU/wLtghFr7VTJkVaxr1R8NU9wqAMXPyjTDAonvkae/fJRCD7D0z84zArb4tLDOXOpibRQpdiz4b",
+	"cYFNpsBpv7Pcug63F2Cw3iwRHMDNFE9G0phV9iXFL83yAGrsvY0acU00vWMRyUTMtCYszy1zjbTGGGHG",
+	"vJIxzAM/rKkNWA0oj3WAu2AsodZeI6aMajPt9hVOO6fm+ad5OLjXJeetM8tFZefJYfUgtcG1Bjrm89a5",
+	"+Z+XAaYyclrlLE4BRAXhBnzMk2vRlxE3u8y5EeY1UFyfQACH9HjUswxclCg2ZjQlmg5YYKYN5mBSh4ND",
+	"8/MKa112Wc5mXxehSrrRbdgN1QgafXsz4Dk4awc+/A+Kxkf2YSFsfF7NckMkLB1J88ITxdMUkUmlQP6P",
+	"VKS0sU58/MFId6cBTnc6anQbZUkHr8u95sqvZOygHHusVEIFHTLwruqee2on2Suh0kCsPqmuq86Xp9Rj",
+	"qQsmE71/98hcT+HnC1pr2JPLlBu2Nrbjlsrl+Nq3km1dACTenlmMBR+Yg8O+LjXQmgzOH+Uw15LrU+VD",
+	"FRA9QMWHHm7gYvU5HDq3B43Hz5LgzkJaeRoTGK9Xsp49d7WESUhVBCOW8R3bikv1o1TGHILZ1CEV6IGo",
+	"iFicNw7mEoHkmWYkZvQO7IPxskppkxO0R869cRXToYzyTPpAIiTKYrIDc3SVt5hXN/bKUjviU6sKp2Em",
+	"PhR05GuqXOnQSvYihQBlt/H54+v2ybsfP/z001/e/PjuL58+/6fOn/7x/fvPP3XOPv3266v//L+/PT/7",
+	"p1//fPbzr8/f/OW3f/hPn9/+57O37/786adfl2msWx73J3j2PhW8rJwGpypaCj67XE68NmnsUr8rL8HP",
+	"Mo6YqkMToSSAe6nJyF664XIUI+KVSNTPQKYCQwAvk+v/WDqKqaguJDdXo9gtVRn6/piNjauupcJjSQmR",
+	"iX6AIpoxdAZtfcigcFkAn02kujXObmrpYNgU3EujaqS6JY5IIyeLERLCZHIiNJmyNCBWDZj7Kxkzd6sJ",
+	"/oTRBO9KFSMSUpKzVStc205ghaYl5g+jk3z9Co2lYEsSDsE54bNxtXtXoXHjunCQOA31nTnrFOXyS1NE",
+	"RjZ7iADFUwIlemyWSo8YS8FBV3KioTOKO4bqVDGagNMNb6lTKSO0KOxaINL70twIrsM7w9keTr8esGTD",
+	"U3jW+jI2bwIYWBcM7OELYT67xzFDfJPKlMa9E3IBJxAMP8prkVAxtXfRRGWirhYGIwTHjPdyGe9SqCpo",
+	"NEt/icy4z+Zj/6+BjGM5ycYuRhY0mrMfrZJEv4+AdnQuuOnMNzFN0bWteHE3bMccVVGeYi5oOqachcYH",
+	"GgsdDXMsR0hPzcS7L+9lz+0zjLY0/ojZqe54Y39U93h4KvJBywGxzH+VOIKcDHm5ARR+OH8OQNNy2Hm1",
+	"SwDfLVsctMhDfd1D1VNn3I31nw2EQh7Z6sCcXCxQHZVjreVgY7NQaHsBRmoWZ4LmSQ7QcKHxtEYN6c7q",
+	"WM0SrBtcBnniCJwoCWMZ3gJgVWWCGJ1uTGsZuwq2OCJSdAnVmg+FEeQAawyI81QCMo6pMNbRKJFmNnY1",
+	"CxgmRrtl/J/9wK2s4N32LZG3ZiK9uQ//XCR7Mqth8wvbnVXSLJC2sSod3drX8O35hU2/3IDbq2isG92W",
+	"z8jMG6KX/oVyNniYt7cFDwmeU2J1H/Hh6B5rpzCSFBfxlhMa395wgZhLoBGlWjOtE5zeBYrRt4aZMR6J",
+	"xckEpR12J6ITM54vSYyqQTflYMBDFskwMwM/KXhqSXwC/wXGLP/cCsZlmjA4GttofuEWgfOaWRyDb8e+",
+	"pLCtrFrqc4GY8HuKqVHlVZaEo/H1usGj60b3eoGFP29fN/64FiVpvY8fMvNmj/mVY3Jeb3kcPApwSwe4",
+	"5tdiEUEIirs/MIvy4PAg/ECN82zTKjYiIQcklHGWCEgX6EssIICTwu+SC5truOwFVkfjcqhM2AUzy5HF",
+	"tOKVH4+S0Jicej5CtEXWKbI5+gWAGuYzdODXh1vVRZOuSKToIO3a3KfF70KrSLAmXN/6tI5ZAHRlrGGy",
+	"VAEuOefc0RPy2cankE/Q3Vv4c9xJXh9XqOOwx6AcVg41/L4aD59sL0J8uHEuBwPfXlrGcCIDa5rHwE9q",
+	"Uh+v0SPZXeJjVaNY1cSjWrP7bfhJ0TsWazw/w6LFUqeQyB9TM/2NpbTzpqkAF39ylVS/YsNMHDSFHaiP",
+	"ylj1KyNB1kOs1hqLstXBQxbCUQJKKZLYRpawL0aFYRUVOKyDMiGJ0Wdw4PY+bKFa1lb1kLPWizzbOaFT",
+	"lxT2XeqwzLGqm+qQpVZSHz3AenRBD9gFDdbUKpvCA521XtyXtHeF47FPoeAuLzxoXzTTnLZz9XppJ/zJ",
+	"AGSscHIwOubiQUSz1MIjSJQxYvYVoYJNMHOgyS0bpy5TNuI6lWp6QnyYwzMpJfSWudN7Hs6uohmAS8yx",
+	"H1jzq5kCKGCKzOMRy7UoEBTlYjVvxkE/F3ZjQK83YZ7//1V1pxVqAD7zSMPPECMHzWn8RyS/4sNR2ljy",
+	"fAjj3lQibj9UxSP5FK9RGOqEdzEn4hSBdvWZqV8HVsKsTnaOwzimAhnGrTcBDkRtauIqPMBuD8bYS7Hl",
+	"3AQ+pBE0mv5f6xfoueBxxaLVjM98tZkQst1RBebjZXMHbmrMmATD2OfNWMmhYoCKjRDXESk5HrOoalb2",
+	"vFRvRu+MAaUIiR7HxiOFzmIKtGp2WxRdzkbQGEoaLzoutgypyZmRUbsZFmZB8U5evmSPHWpEDfPoXSzM",
+	"9hjwuMa9AsCqlQfsW7FfjlZlMKnk8pgFtbSMEGKa4+nMi9Dg6uw0TrMBoVtSLlbYv7sLydgV+lbbC9T7",
+	"UVdRRKiwYoqFBbDTnbVcy686/Yr/eLB1wFwvygZPvBDtYYnT0aStFbqol759PZXMsXoYVHAitSfmrpIj",
+	"34+wgiTfC+7aBPnV4YzPSOmMzM1ce+gPBIqtreXCzeOdM8Wp86cDCHjowIEJeD/GnIAttiRUFUtWvTGH",
+	"2IXLxgw4w0ZUA/5lexGNVa3/puMawIRXVjztUnXqb1RrAOxRfQsdSFVRE8C5YyWndEdRjoPVKnMDHvWK",
+	"ZVHbPB4reQex9RqL/DqWOlNGuIzIIKwIILRu17tkad5y0e+YIE+RuEogvUykxA/uCObcEn2RxTSvHJ+Y",
+	"Cy10myvHN34bvEGR8aJuuYBzHYqH2aGQ87/hwtjB3D4WWFEzwVPH4jxiimhABRjL9p7ThE19/fpNCOTx",
+	"rkJBmV8OOCsUmSxRFl/y4PzPdxGWsNthF4GJuvIGmkJnCRYRSjQLpYjus2vvZWSi57K48o4pxSPW6xYq",
+	"GzD/Bgle5PxwTQpw8/Xgm94J6Rmd3uu6oCge9nr2gGC+z/OX+VUO1R8Vv8brr4iVB6hQd2aA9KfEbrym",
+	"/f5klis1v3imx9G9RNNKMRe79XaLjrH59juemtMd8JjqtKBKZla0SGfxT0UOCyijh7LsOxpmNkywiiTu",
+	"MMTiFqTSIcsdzm8yyqJvXa0Pzfflmv7b6VdvbTcSX8kHdrgkMt+nnQ42Job7mgOe08Vx3+15deglF7aq",
+	"4Esu11tr5fiwRrGfsx11cHykKaoFFTtVzXJwsDPTcKjTua9iznJg6k/Iq6n3xSwiGJwxhxOcjKT1e56e",
+	"dzrPghLs1zcQ+fjrb4gjd1xtM56TOVlHtscH8AJZVdf19Tf2CtclHZqYLE/PZidgPXdq18xsV0PFnGoH",
+	"j1eGKRRQkShLp6t5UW9cKfouwloHqcCdLpl1jPDjvBy0GHrcqH90qtjvLEy/U2VG0Hvx/d5sTSOc7KC+",
+	"4NtSXLjWR7111Ftb0lsfYINtXm0xFy3ZIYXsj0ompDdmIuJieGPH0wtIfysa4gr73T7B6moX6CB9ptOm",
+	"C5hAZ1m8LaoUyAxOLV+HOUGxy7W8m9f5UfGwlMRnFsfEVY4uQytbeOuyYB6RyCs7MWCw/E5aUQ348Gp9",
+	"fu7tLCSZ0XAU5MSftmBpmbRb4amHlXjTKVWPknjLH9QIGoXHLp54KyythyhDqKp6JParBRNvxjW8gZ9s",
+	"K+/nIduKDqByzOUEoEjTWAQWbRuPXGiw5YN3r6kQMiU6Zmxse2eCICoJfKVGJeLMy+UKxLYSxoRlcjd9",
+	"cUbnMyy6H0jFh7BKgqUTqW4Xj4dC9R+Y0bEysnWT6fxgAZ8D6bXr6NXoNkY0j6D2uRzraTiSWoYc697y",
+	"fV/7jjlixO6UR886ekHbR0B0WQscBij6VyAzzvox1yP0c5MyA5tL3dkNekKubNFsQqfIMmatU9c283dW",
+	"ikUkyXRK+owo6Oj31JMKU8dfbDmue6dW/HvGubR3sazE8JwJ5ek9oze3iO2+RYQNXt5EO80grqjxltYz",
+	"y+qIFQVyh+nHfD2/1fL7efAxW4MvSKk8eW0f9fRrCQ+wgSxkcXgb68a5h86C857uW8WXxQ7+7qplUopH",
+	"R2TGESm7qk4kPppNoEmfRvH0kuhUSTEkA8rT0WUpB6yJQLrZpfyYsxU15LeGgp+jbvYoHVscZVWAvqjk",
+	"toSI7znvBlijHPeIJv/w8df3BLgWCECpATJvu4rWulHzHKQr5A9AdknzcZ8RnQ2HAD7A9tcI302ZSrig",
+	"1lO9y2LBFO3zmKdTDMMBxRLuTC9i91H0ZV9uIBXSek9A3nD4K4Dq13DPNg2sLxganSomhulIWxGw4Glj",
+	"kZEygJG8e/IfK59qdoWoP2QtVekWfaR3zBWcbMMfOqUJE9Guko6PqtVqUBR4DLRKAOY5AHr+sW2vk0Lj",
+	"F55qMo5pyFCnFLQJ9llO8fwGDGwMOEH1veRikX7atczvM6P7YBHuqaaFcgTml5vSNztqn/9xxEgq48jy",
+	"gCNEyr/mkic5Mx+5Ajiqn/XUD0wniIPbtts9nj1ih8p91Ug/SkWGUkZd7+kIZHUkAugesRBRGzeplzMB",
+	"9YDU2CUx3RExxzOYr+DnE6pzZwrZPvsslEkBLvakSnV5foHFnCfn1UlV8qPwgVBDOdO43us6f9byjoj9",
+	"jT+aLdu880DVYzUB5aqnw1XjYTiHu4JkfHMK1XVH3Vykiw/FDrEYn7EXhgeaFpjVsZOeYBNLKvu75EJ7",
+	"brfLAt1snw2k8j2UIEZeZK5dlZP2coNQDJjn9ejfHld9rEI46fyxMTRN+Zlmevk4utmOR5zGajU4ZvKM",
+	"xTQrARO5slpIUxqO5oM0lmrvc7kEVKPw7GON9NZqpDeJzci3Sy1C4yrWstiaCorq7ySPWN0QXOckf1GR",
+	"tt4KFPQACbbZE2MTIImzZqvzqfWy2/G5CR4z141tbDkpTn4fD0HJAM1mt90+ay1OgdPOMwkOK3ejQ+A3",
+	"imkfPEDHfQGdSSNOXftUntAhO/19zIa2gyq/Y9GNHtHOxfNGt/G8ddY6o6zT6b98+eLF83Y/ZGf9zovB",
+	"2RljYbvPfrh4QTvts/DF8/DlWdj64XnUZy8HFxcvwnY7/OGiM4dh2D3i5eDF86j1ov3ixXn4Q/T84iXt",
+	"DBilrfDigkat9gU96w/OB+1+p9/qv+h0wqh9ET0P2xf91qDVoq0X5l7876zRPW93zs4vgkY6ypK+oDx2",
+	"p6qKvMa9NcnGsaTRkomoHNQRNCY8SkeNbvt5q7UewiNXgHuG7vAReRggi5BNawbeUVTfewbyuEJcB3a7",
+	"A07bMVXwRj3z0j10KTVT5pwL/UWM/af4v0rxO+bSEsitg5XaeERGXW4VTACepvnACHn3WvzDb29/Cshv",
+	"73+Co+hn1v+NgNzpgPz25kc81L777Swg786vAvLrcBiQz1d/DsyV7+DLq3cfiJaZiCB3ktJbJgKbZQBD",
+	"YwZkFAChcSwnZjCB6zR4LcxbPtHkNQ6u+Wk6ZphMoUPF2An5BYYCdwZOZcWaTBj1HkGzPDN4Y8l/e/9T",
+	"l2Rjm36BsL/1ey35UMgC10Qens0Tdi1A24c0YYpqzBP42ozk0mFsYC5xoiG+ALVoxk71ZjRSzxE/n7jX",
+	"MR8wEarpGOpbYTZ4SmLONPQUvHIdt32dAfSSgZ7cUpFewWdu/iOb9nyDRrjMLqinyMfegbbNk3nBQptD",
+	"3F32fSEL32ewjSCIQTUJwf0Z3POFLq/FHAgPTrX1tGDY8AjzvaUkxzGaU8mZGwmP81ZVqZQkpmrIyNN2",
+	"q0Xe8VeB3X2kc4F/Qrdau6/t/udmGVKSymdmeO0LOwLbOLifpfaFMYxT8ViWjNNpUGw/aywOioZ5DgzB",
+	"Xu1osswPg8KAuSBj/oXFGluC4V1GlierZ7dEcC3M482voJ1iwXktz929pbYtHmU2HKV+lOYlLm2fRrMg",
+	"7rZoILAnmOv1XtGtES8rO7LbBVglWZxyI+OnZj2a6LqUvBnzSo1u4//325sfm+2TH5ZwFkpGa6zMq6Yc",
+	"fSq8aVUQ1KvWAmS7pHygRRCFZoUPtmlCJ+jBeKh7pWU9Vf/OXxsJ/fInyG02up1Wq+IJzmOpINGeUWIc",
+	"dRj01B6xL9TYiITG3aKAmZWniqHSM9MEEoh2JoIdk6ZMmfv/H39tNV/S5uBvX5+f//HvKrtG5Yflvzrf",
+	"HdYnPxDIPlQHbgyYtmE+hKOP/L35yMu7w5UxGuuLfsvQRnxHb18XcboT+qXZB1PRbl28bD1v//DcfIyt",
+	"jZdpQ1QMBZ1+LajPhVoUpeiOaQyE5KUZPPId/PPKOdsINKFTohmrB1AWzeruiVyOiuuouFZRXJAtLm7l",
+	"gwE9OuAdxnzBvy+/yf6EAqpz9MWxVuXoi0puS1jIT6P8bKlTwDuW+xHZkzAGP2t548q5dDyEQRgAlKrv",
+	"DpfSW4aK14zQLBkecpbGJK5xotk0JnFW9QUQESOdJRNOhVjbDjCHD/g2B5mfVoqFaNBhiQLckFKRgqlY",
+	"WGus76ScFhaq0lm5gn7C4Bj5LqYQFwQZ+oCkxPpWG/E6IWetc5Azc5WZ4Xvuy4hqDPDcd4Ae9HmMRLdq",
+	"5L8QXoRvIubRyM+t5OejtrluePp9gY7kRGwgSAFTs5AmHixx6XspWFFVLCx542hQFryFOkBnEZen/375",
+	"H6Jn9e/LXZqNVu9PU6ar+yzV3q7SOXCvWRL8qzBk47QJ86kr9nI8oVNdMYb7L+ACMm+4Hksjl6i3Ku/X",
+	"y0Wq52kvbABn3jOWU1Od1vN9XN61F7JOmZRX1q0HikoVTiYc2XyFke+5M2/Gcd6enU3oLD6OKZ8xUIu8",
+	"hFNiRGd2GI+ce3pjddbqzua98++37nyubzpjLm71rpC0j+ql1yJpJ4V0jmbGkTF2HKTA5oJ6WoU969CA",
+	"2jghv6TQo12jz52P1HoOXJNxpsZSMwv+5ylhX8YcOhIAh9mIxgNzy4lt0Z4zSbvEHuT+Mu1Bb7ZNv22H",
+	"mirK40u4r4h0nlkqDIXPOhcJvbWeCL4rpNGomJJEKnZCkJPF+Ctwpfb5EimYO7ys4Lz4Y4s/1+N7OyfG",
+	"Tuk8Hmz/Tn/i4raxBuTNLgrSVsNvVjjrm0EsUwS+ZMjK7pPKaMeFjXbcf4+gkSlo9pqmY909PaVjfmJv",
+	"eiLV0KgJkPXTq7/8cmX+L7x6fZX/36rzUGcRzbMuyS1jY5tg1yxUDP41sflAkJ9HtjFXMDA01UjTJSRJ",
+	"5S0T8+yMHsmJaEoRMvO1medNnFoKYa66c0tKEqlTctZp2SQpmfAIk2sjPhwhUcTA6bCCNKEGodofZAoZ",
+	"5CUleIEo7Sf/JscDxl4dMNLCwhyPGMcjxvd+xLgiOjHuzZiHaaZY0aU7njO2es64Y4oPpt/xQaNYqAcQ",
+	"kZCKJ7nBtZg39JQ1iaEeTnu6UcBOPX3ZIhFqZmKF5hkaeu9s30vc8AeSD2ZZONp/9ASqOwj6Ej8zbCzC",
+	"dYnKRXMMuAM2lWNYsVLmmEo+ppIPEgNzkHkiMeAOLktRcwBGFlFxZVrwbMspIqPcvl/r80vhaAeV0qmG",
+	"g7Cj3iFC9mU0LZWTX3q+e6zqH9iic0IHKcSrEDMLBumepTprFY3U3Mz3CqWW5oc7NiTrElq8sk0MUkm0",
+	"TBjMPos1WyUO82ezt49p7TXVlZnFcuqBJDSCeCtTqsSKv4py6itGb5vDmGq9w1rsX4A/kQHwQoTTbo5q",
+	"ttFsWcxZu+DRSGZKl/nvUcw753k5BnwiJBQPPAsIg2Ay1EZwXQpaBwSolu+4lkr7WoyIprQ5VjJl2MZf",
+	"DgY8ZIrEjCrnyVpMPvq8JbHBYhfFgBTCMaj6uhl/7iwQSgDQps9GCKWxgEVXSoBVjLzgliuZ3GNhhTnS",
+	"DPHdtv+jUWEvnYokAzYhqeJM39dhsB9+gu2wS27WXCHZGgkuSFbs2ojrr8c8pbEPOgB7hPEdwyX5d17l",
+	"b/3I/Kn5kz/ALqlSWx9YKFV0+Ejj6uAHzACsJ2ghPMXNSEQ1weEwozAty4CKQykGTDERMr06oaorGH9d",
+	"uNmBcfuHIxZl8aOw+xceBfz+xb+3Smm/AnOsuGNiC5Swi56SO7iNUh7yMQUKhL9+dRN8dULe0X/55yE1",
+	"21ENqeCauq7ySvIvzQ8yGzIi+PBf/qfiTAiGBten5D7DKmuwEYLEwEVCByye2mXzi1J4jZclztzHZpvP",
+	"5WvP6pELgg8tog+CaX4eWTv5CKw01Lgk4o5D0G7M5DhmePiSWaohxWf0BE2QPrW4U+flyfPZ2qlPsbeC",
+	"taJM7I7wvbCg37C78kAQyVgK4BcsbO7VOG8KPsnp1/yPjZC+l2TvsQPNR3O6SXMabExCD5b0fK607U+d",
+	"T2mUFaHVkoxvqc4H6e245WGARjHdErP4hGoyYjHk2EIqQhbHxhF4IOpZSL5RMuDm9xAy0ObQlsVsXhHP",
+	"On7Apot4aiS03VrfLu+MQ/yghb7azI4QVLJlK3uK+39HiZjH1Ra1iRjw+2HrwaHAEWicPKw0VkiV4G83",
+	"pRR2yP4dswGiI95zmrDpyr48bsBt4HaPbtvRbduhBoeNvX0NPpJx9P3q7/VVdKkggifM+Ywn5D3mzjCf",
+	"NZDI8tafEp5qFg+60JbX8qWnigo9YMoMt8SsTAWhYYrpMggi37cIZgEP0x5EtvO7tvvhA4vIayW1JrGU",
+	"NjFFyYAmPJ6aiftR8YgadSOz1EwxNNVPKBc3cszEqhbkZyMAR/txtB/flv3AYKJlKCuoWtcfYivGpOAK",
+	"r58k/KVws4NKEu4lqfRus4MFO76wJlqoZaSSyUZU3xnMPSRwllK/UA06Ewp5vrTWyvQSxP2dDScLcznb",
+	"O/JiiVgjWBbLonaMYy7m2X4aMQvXcpCwoNR/h4YQugCdFgWYrOxZcerZIuee2909hFLZompsR+RDHC41",
+	"Oi1mQR1+iuT1is4AcU3kHbb06ZBMxEzr/OdL9PoI8qSsI3b22C7gKi5QyaJrHksxdHS0Dvhm2Zef9gpr",
+	"YkZ+E9Gp7lnkV/kNnt23WfjWn+QeZW2X1Ckrqozd5VLzMXyvuVSYAQbASWAoktuPFhQcvNOv+R8bybgW",
+	"FnQXR6+ji7I1FyXYmFgfcNdpXtzeR8+l+vGlSap4fEnlPEYN7IrK8HR3HXa/nxWc4/p6jzCMpcazg/EI",
+	"fReAe7VL0J+D9Gl4W0D+L5ucs315S4bsW66HPRrNo9Hckm/7id6ystUE4VzZqcX8SzMb1wcmP/vWOFUt",
+	"z04Wb4f3IzzLPOqgwpZRxrYfssSHNIJG0/9rE63x/IqlUt7aru1PjUF5RszxXzGiUx7HJMoYeQot6J7V",
+	"jDySopLAZhud6miasmQMeZa/BRvhI7ingewsF7RYZxU9OujkBngkE3ZzxzVPd1DZ4GRrz0KV4HJ4FYOl",
+	"WIdQ2vAmYzOlDVwHLijnNQKUggJ14IRrdkKMpiQ9IynwNRUR6QnGop61M8oGX4hlB7BkJpox/yd6YHn0",
+	"z2e85ZgJoFQcydi24TKqZuAIzWKpM8VKaEqVoa/XV/KWiXkFFW737DQw95BI3hezlSRkd5E5P8vfaVzu",
+	"t5janr6QgqW5ZtiA+3L6dWCndyNBt4JErGfUvj9bFmxIJA63qGDOvt6fiFZxkBXxiII0bamgoIgxK7in",
+	"tsPkyqQpeXnA6lZt08UB9yX0rCA9Kzp6OyoKOGCRnV8SMI6pEEAAtC2rdJobg6/fuMjXBiDZHY8g3W05",
+	"SahzXcGVjaVOgcGJhukJubLThVXCPsMelfPr+WvNUyOVYNQV1AuNotc4Pju6Q0GVlvVP+1P7IrfeCUtH",
+	"0rzdeITHfCFTR9IrsqRvm+hOeArNsuVgsITSKs3WpvnEv1+9ZYGMyORkptZsagVk+tD3hyldlVJbV4W5",
+	"g+p3qsI+srTQhECwLymxAcEoYwHpTx2A5okmIUVN5+ilFNe3l/jjTA2BDVWkTN0xAXFcs/0YA9SRvQ32",
+	"5na7BoEMIz4cwZ3KuZpH0Hxu5TfjWj0ypB5jMvUa0Mx8o9uQYii5GN4kUvBU2rbLOaz+I0vTmEWECzJh",
+	"cbxiAALn0R/Bj2pwA2rQkm9WuQKb14E7JNncBxcujGV4S1QmgBCTA2XdiEbgofUZEyebZ8A8NH3jSzrf",
+	"Gg3PIpJOeMiW0xcf8B5HHbEhysuCcmB2VSo4L5dTEUNJ4/rM6a8DSw9po2NEYnt9c9JcIm/6EzzkWOqx",
+	"bqlHdZIU1oTrqjWqGYz5ChXsUgp1Z2Umi4SQS/PyM9XGXVT0jsVF0uql6uXsJC1M5j5WcqiY1kCYnt7o",
+	"lKoU8iGPnUo14raHaVRQNYeTQS1FaMxmsNS0kaKDdF4u0kz/bvOQC8nCkvt76R24uzQlLMA3zRpb6SRc",
+	"RcZHMFKGB23YqM4MrOEdnH41/9lIUtKKxu7be3zL9iPYgKgcbupyiFtsb7OWdnwVR18rZVtjP8NmjgD5",
+	"4dplIswJwqqKS/i3cJV6aPJSTdy+LAKAZhIYcC3wprqyQCRC45oM+Jc1s6Cr2dNNZ0AL0pmwtCCuNzbV",
+	"4Jr1ENeQp7GC07ajlOiBqoH56dBqTbCg5RtxnUo1rccUjyRJ5B2LcoybkQZbbztBxCr8F4tVJ6PpCfkg",
+	"JzYVCJ2EC8nABQ/SP9tRHY/S+8OaMM8q96cLFwmAo7KsZwPVFDqlaWb0EpDlLOykROYGciKWKGRog22y",
+	"gcFfRN5uAqvKjSRAW24MQCRSgHlTXN/exOwOWpolLOJZYsRSFgYuboCtCtyYvqU+aqx/EP6kqMBep7s4",
+	"Dle7Kdi7O/Uj278D8YIK8lHoxea3aeyZHd87IaW8go3u65SKSNvqgAIc2exGo3tsW2YHNoavbFcaTWKa",
+	"VtMJYGsZ8JOmCJw2D0pXyUY6eq+DywgUBB/0gZm0G/jGacFOaznfZ7NMXYs/95BcnjpIsnEbEFO/sq8D",
+	"nu9+yLI5PvSwtLN3Ql7JdASqEb0mOQCoAgJDAnOpsTQTWSjpgleJTgicdiZUEzNpKRPYW7XQyDDDfcMu",
+	"gUqFi6FZ9ZjRyLfW0pm643dSnZSaq0aSQfMsMuBpgFjwAVOKxnaIYyY2qCPgdQ5SSXxgQ64LmUNoCqIU",
+	"v8M+onZuF3Z2lqQxeQc7+qhRHtAodDxW8u6eToHZIzQXEsJFKgkVuJmrfZUFdY05LD9CpeZ7mR5cByoZ",
+	"hplSj3FQKjzJnJTKf66VkLyKtaxZvcDru3TEuCIp+5LWDNyyV93gD0uv4IUAaj2DrRZxZulIqu0e4DZI",
+	"8jloQ+folPm5Ka5r7d1hGYzMp9Ar0HaOVCxksKaXQOypYzZOATF2soN8phHmPcxngio7nHzmO6puWQRH",
+	"m2KreOcgWQq1nBZtQMO06gh0Qua0zaolTZ6TLzXLu9N8ab2c/NA9W1lOlt7iu0uYwgp8pzWdn82HhII0",
+	"r+fVnH41/1kqT0qurHGEx4OkaG8mjXE3u642m2oFZ83yzqOV24iVCzYgb4ebda2Wnv3JutrxVWRdrcxu",
+	"Kev6CroCEBQy8vS8dfbMBicgFcsj0mcDCSwm0J4/kRCJ8GA+XQdF9vSrs+Z39TzranZ403nWJSQ15mka",
+	"sxUs7c7yrAcq+JWG823E0w3bzVO36+sByYIRc6cp+JhQK8Yi10Z+4cjAn91jDipAgHWMWw4N4EPMyd/+",
+	"a6u5U6d8F7b8dlDd9kp23+wKe96Z86vNHFjtHts75nXqhLZofr5j072iotpdAdX2XZnK8EHZk4EDvs7G",
+	"TN1xnXs2rjMS1yRiQA61hVKq9fyUHeVDXrFYiiEkl0px9AMpqPqWHBdbTAU60EW/1q6jAuzNrlOoAOPs",
+	"ncz0X/CQh1shJyKAjwD3A33IlmnLQEVUKM0noVkSYTt4zFxM/td//e+gJexmtz+xGScz/xEfAMlsSvpU",
+	"c02e9k7xWxrrXkBuuYjcE27kHVOKR+zZCXmTMWJOLJqoTCDaTsiJrzi37/Px198CMhlxyyUAg7tlbGzP",
+	"UxtJzpol30ludh3Xq88EG/CQU7UwNK1vKYFhJWCtkGxaIyZ+IdZfV9W7IaavsOgLNq5++kvzNXx7foGr",
+	"JG58Wr7RbeFHDwxxFSScvW0oMzP3rRmo24gPjXHWDJBed6CoGsLYX0iBy0yFxvROaHx7w42jrlPjEHYb",
+	"VGumtS05mEX3bTEs9Q3AYX4dM49nX1mXj2Mq5ueobQoTK9qMVjRqx0ZrFjyH/gYPOawM9d6cQKsLYV30",
+	"wMF8uCZWemqG4L6sYDO2GwjNCSBWjAVjmAzx1KdbRhaHtuHe4xTNXo3HkosUrLcNuxktn0G0HUkaSyi/",
+	"dqcR+KKVhcuiluF3X7qEyitLS4W2UrKaDhVwqdj8wgrs+ePpDQhFfo8FFsNW4h8LpBdZo2UeW4gZ3Qer",
+	"dpqti+LGcYL/2BgHYw72EOPgVWqZVGCvgQ4/zVplktAp5FbzDv6/OtQGwpQsPTVAShFM61Gfinn8A/gF",
+	"AGTMya9J7qy545Fi6C8JVjhsFI4ariCIx8xX6bIvXKd6HkriN5z53aEkcv1UtEtrmxAzpkV0E469UnyX",
+	"FrTdIS1gFStE/I3ZBd9sZTq8nSUoXc8rP/1qrc76tehWoNZETxxdtKOLdnTRDsFFCzagpg8VoGNO6tX0",
+	"UHub9pvDZlXOeuVkVtvmePfh8i6UCmrbKXl1xM1qPt2mETdOmeKk4V9lM9J6PqMz7bZY9nizI9TNoUnz",
+	"Q8QGGyD2mXGmTmFf052RIj+6sFczfpkTX16jYnNWTzQBmfBHPJ5qyEAFhLqSYfMnnjihiFAjp7JxF6BG",
+	"sHhTl+OyXc3s0dKcUKm+JQOpsJzZzYiFB3JN8ghk9bFyFSp4u+rr66IdZLKOrvfR9T663kfXe3/r8ouW",
+	"GtiApLrdmMXecRuDPbLYGEi1oV5kV+JgFiNjhIVUJFJyPN6g3Sw2EjjazaPdPNrNo9082s3NHHKtai2C",
+	"+TZ60sXIzXdtNa+EnjClbQOgCXopAWQ1x1PMkYLaCHKriplNrjwZ6GVxgdxrYRFbTgaH7o8Lm9ECHPx+",
+	"7nMFM4xLuTMjvC4k/GdGJlSkgAkfSjKSCSNc6JTR6FBg4d+I0nnFhkCDa4RhRkQ3ooJwcPWQwg/MCG2Y",
+	"soi4a33PLQQpMJoQGkvBAiCfYndMEDC2aIaWwR26wRw5RLfTjsOv4PooRI8+VEzL+K4ab/jAKGyY0Sjh",
+	"HKkykJmIasaTX3ZILUJkBN2jaMLj6Y1mZpPBdKzkxjJFRpnuG6tnTBqLfK9PPMD0pYoAoroogr4zBwfu",
+	"fES/2I8OPcOtsp+ViqD+zObtyyzdd+TZlSZulRl0Fks1MTsTkgCJVOyenr58mEwHvqREZTFMRF/JWybm",
+	"IsXs3O8SLDZHHleTtVV29A5hXn773xOn9zT5tgl1zAsS6gzQ2k7T6Vf7r82AvvyoHrsHyfdroILNCM7h",
+	"kuPUisL+oG3yIVYFI7wAPg7Ixnm7W+C4Wdk2bhp0Uy/QXBMuyJWK4bS1ih+3K5jNwcrufLjNVizZKVaP",
+	"7igO+VjiPr+xXhFSt1L4z1Vgry3VO0jDHT2IRT2Is+/Eg6jUQp/oLQOcmZZxBv1C+jS83bguAoN7VEbe",
+	"9ZhRR47SNqJTx2i7uJaCO+5STa2cqHB7DpMVQN9vvDJB3kkR0elK7smH/K5HH2Vd7fABN9cGnBTFfmdh",
+	"2gxjqTO1+2YgYyYiLoY3djw90HpG9LBNCNC9zFDLeKpqKRiZjCSh+pZF5Ol5p/MsKFHblJC3Rs9ox19V",
+	"agc0keoWjh1CWooaKqY+jLchEhmcd7NWr+3UH4h2CGUC6A7U4Y5uxSxRzIY0JpRHKEwpGXDB9WjZhoh2",
+	"Pj7ABO1IXXwT7TxwBvEk7ffYqlpiL3iubIMglGruCeqfaOCcRwA9JkYRknDpXj681aSPyd4h5YJkImKK",
+	"pDKi0yfa3MKqACu2eTNUYAcKCEUOLWDUChw7VZHmCvTE5SbVw85YptaFN7ymCUO17V5zxDUZU6Oua7oC",
+	"Lol6gL141AqrIB5w8gglKErr9fSxe2VvnAfbFfA+OLgAuwKgcCacaSJPLV/e75lO+YCz6FlQ0drLX2YJ",
+	"6SImvGcB+/5Z3v9Y0LjQlJBrknCtuRhewlkiljq9MTuShimhsZYF2BSqMpqmLBmn+HAHpmQRYrF4ghHR",
+	"MdUa+50ViSqovkUAiZDFeiMbSYUlN/eHmOtGfRnYBwfozKALecOFOUfm50uvy2zQRbFMwOZolGUpE9ys",
+	"DOwEmEBofWYm9T2nCZuu6PjAyxwV3EoK7krDcQH2+hqKTWfJHugzbI9rG51ie9OhZEBFg2AonhKdShlt",
+	"VJjNux/5LY/8lkd+y33y20AjrarQdKgYE02ZpXvCVXyJjtIG9Ra+4q9ZepCHJsBuCsYiFhH0Rig2CcdD",
+	"bj8DtPgqXsXuQOLfgNi9YSGPgHrfTL/cBMlsymhSzzE7wmpR7RZ+wGPPGycRKxHxZRqifjKPO0K+twP5",
+	"xoanEHNWzC0ZYPaFnJCnRsieYb/q8tUxG6SE13VBhfYmojzmLbY73WVXt6hj/A1pRoSOyoKOQKaX9Gk2",
+	"iZs2IvWOGR9tF9Dpes5O2HgH05b004hNiWbMqznP6U+kCIjKS2MGNEw1sb2Bo3Ib0qmTPJ7WosZKTRHw",
+	"B0t0P6hgT4mi8jbYKeJ6SVFYcafvDlJdmOYqfyKKvln2zKsoIlomzFi/VHrbspbncfo1gbncCKi6JAGP",
+	"jYo6bCMUbE4C9tajnoeMjmlYcpj2GCPNVeVwKzBLXrQeozPZrDSfMrGjzmSPPkEPYrrAzoOTTWOze6Y5",
+	"lss3QQrAE5+tXPdlZ1rzocAORzbHi8cwd4/Ykb0BLXjBWzF3WIEckom1nYqDArUe1fdBBkQAluqcEjkY",
+	"rO+VZCKSTSia2H1oMsNNzuoQJt2yjgAoycQ2dZ5QXcCR4ZqmUpKYpswcTRxohGsylIJtECtiZtDM+TuY",
+	"xEOLfH5yZ7J0Igu94WCHEDpImSI0jo8xz0cEjv2TiCShJLH7aTW5ntA41nMDnUmmUyLYndn6hTjATLhz",
+	"RI0RPiGfXPQssbN5y8YpxgwGXERESKKzcOTs76Lx0c8wzGOAdJsBUsDd6tQsa3VMNKW3TJCofojfUUgU",
+	"SMYU5ZpFN/3pMllbq1CvSCgzzXOyKcC4bMMp6mw4sGpkcX9CquATgL7J2SiMztl7MgrjagxiHoL24yJl",
+	"5nTSBUcFlC0SehmPOcCTUp0OFpIMY6qxRxIYMQxDJSfk1bTQTramKfRMiU2ur80t7p/MjFfZl9G0eIzM",
+	"z1w6VVQMmarolQTC4vbPTmOxC8jgcvK1tPjsLk4Lk18huB9YKNW3G6T9R8bGTkHA5raHo/X8ptOv5j8b",
+	"CdJaoTjc8/3hGsRgA+JzkOHdCe65vWW9sOOriFBasXuMAO6MoO8ufrvt6ahzVJb1ISZUF04KBQdixVjr",
+	"au7CPoRLhCSxNN6QrVVkii3vKrwV0eYiJEdbcbQVK8WS0Vi4s/8yLhPQtNRHmH6NI6ZTMuBKpwGxoVwg",
+	"tyAQteXhCE8/E6YYCWWS8DRlUdcIF97bzCSejG75eMyigIzkBD4wwgdBFXMo0VhlRFIpb08IUsoaHXQt",
+	"epqLkP0HISe9gBhlhZkjrlNLz5nQNGUKTmGChGYeMKYMHYUwumybzmO+qVc4X/cuXZAZQkDS/IqwZJxO",
+	"4ZwMsWcqomuRyDtXMsBjwDKOuBiSER2bU90J6Y2ovkmkYj2i6VTnVdLmYXivkArSx1Ccrx66crOUsjjW",
+	"GAZPJb4mjP2S9IZS2Ltei1RCOwbbCGA8PSEQIVIMAeOF55qJYApaI+HdxmNGlTuS4ujloIQQ4jHTJ9fC",
+	"GDNNE+aG5vv/phMe2kOtNitIY3uJRsCUgkMKXN9ntnqLRaQ/hRSfGQUXwxPy2v6GKmaPs1KRly0SwRs+",
+	"NeduPswU7cfsWZect1ukh4t1w76MjYrtIZ+EIDI2G9GG6f7Xf/3vpepUWPTC5jFmsGWZKOxPXPdi6DZ8",
+	"LarDm1ZCVg9uliWqtPucgoRdi82qLgntaybSrj/lw2vq1O8UO2gbRakJ9GmpSnG+hH75ExPDdNTotlut",
+	"1gKhx56ZtIIg68AFG5mbvwEGd0AJSLvgRNZGSM1SVIZIjaZdOBpa2HLpiGmWb/6AWF4f3HRGG1GzcN6s",
+	"/rVY4NLANhLmwezLOAZ+INsaomr07imlF+CpJaYuTO/z+5MbmO9/wWsv8q+pUpYGJJ1C4tU4gY3aILB5",
+	"V/PLRd7TFbic0DBk4xS5jxd5TXjAg+/Ybq37kpsLM9f5Eiftztn5xXPjUniDt5BT0TJOBd7+6x9Bw6jf",
+	"fMrMLV60LyyrtC3SKe8q98XCzzvP/f3CnU6ss1Qmc/pb0HCWxg+qFC9u/OfOMHv38fzs/Ztfsl/fvG3/",
+	"6fe3Z+9/Dzvv3lxN3r25WsLFBUF79FAyind1MBk1DCW4oE+0UwZFp8d+8rc1DsVzz54yYuB8nH41/6kP",
+	"LQGNAkvN2eIJEhnr3BHxL2DOYDHts1hfkh4CansE1hWS4/C7glGHnxE94Wk4YhGRgwFm6Rxgx3XPB/8I",
+	"VaT5mybskpy565z5x8mLqoNe8KTX9mWXt37wSnW6DCcD3oqWXkfMpLSKL1pHuO5Y0baZ0zKTwVnev/+O",
+	"uRO85ZVjCeXmGAxL2eg23jbtB4rBR7FvXmQGM+BfCs2MvIFBlX1jlkUwCP3wFFTmB8cPU/hKjnlY+FVR",
+	"SzRa0ct+uxOe0XO2TH//8pJXyPwn63iXj0WvcRqbf6JimFFEoMw7Itnr/eV/BEsFsv8MumD+tXDN5k9h",
+	"TvTnRe1AYEH6oMOEldhMQwK5qKfcdeupqgWS53bU7802m0Mje1XQNVyXRA+53QaZNqcE65UKKDDgAg53",
+	"UwJnU+/O4ks/Pe90SI8LlJgbc/ves0s85EyotucFV/oPVdh0ak4gV6gSze1EZjxj42G4jjtOo/ZpeLu4",
+	"8nsgvFWgqRMkE8BTcy2QfR4SZzAbeGYaWP0FZ54eyHIPHhng+dAoLrxCZTHTmLMv5OBKt/KnUvOLqjOI",
+	"Zd9dTx1vnIAX3g8+Az3XzdUiKrk/VtQ6u6HffVDx1ceEvkPlVxmG+gi72kkGBl/kYIDb3hpBSFnXqcA5",
+	"LpdHFNbHqX6jXGmMZxidoi1lHagaPWbUMrr4kJBOCaPhyFG/CEl6WErf8wigoIi7mVCedonl1SNSmEMY",
+	"tvUyl4yz9FoYaUbhj+gUSqdCmUCIZ0y5yoluIEaSOh14JzloQMpTUF2OIK81o4zIgMcQ5dIWwgRoSPD5",
+	"6yIXb/JpOyhkVlOHEEfbKioLntEIGk33jw20LoI9CDFS27WILd+0yG4xcCVTQGELmd54CWgEDdDM0bLD",
+	"ctYQ6Seqh+W+qxiV1Jr3Y/P4mN+yeLrs43H3u/buOEF24isnyHx3Y1yN6hZKkcxwNAn9whMzxnbQSLjA",
+	"f+fBB0sCssDYYEgonDVjmuFG2VFrp/tZnrNmq/Op9bLb7ng6lUzYxI1iQ65Tz3S9aC1A26yz5Smx6x00",
+	"pFg4otE2NwA49sK/6Pj8kT1lDRVjSJHZOnn5w/Ogwe54xATEW4B1tBE0JowPR3DFhVnhwm/apev7XKWj",
+	"mwjlJ//R2cyPWicXpZ9p9qV0ffuB6wXMM42N8Sz/zphK2O7d1smLFy+KTXG9vFfkxu4t7aZwgt40PHZ0",
+	"JzfltQXY/yVjGZwkxkyOYyz1tykF3M5MsQhzEQVfomDsNg2R+NtCrslpOGLh7TrYg9oUv23mVRRmMpFZ",
+	"HJGEsTSwiYP8BASFES7I4zCDfWipHnPBXBovVZTHgTmmmpOMmBLNqDI+kVmFPjN6esJEOiUhFRE3m9Oc",
+	"zdw5iSfOKBD4CrEHIGnwgbkDjxiwgA4rTzYwYWs4KZtEBhQ0RLfRfvnyJbBP/WC0KZLXWSPwjiY0yhpB",
+	"A9wR9+k/0DiGg0GuATBa1Pjpl/dmPxpN0m0sUTfup+U17KptIAy8TVmB9KtdaSEeX3/DkkOtC1x39dNf",
+	"mmBMzhplhQsyvOzM+11fFwrL5SKwOelbFnOfL39k3fl5JNHLk7qkKa3uBAfHAzGq1OZiRzCAXc0NesPE",
+	"w+nI+OZ2UyBhhC6ABTxTOB6PqMa+mhDSqQxJvyk4wWuCa45e1IalcNPezdLSWiejZnPtC4rnAQF2Vf04",
+	"4kdwbBYskVhcLZxGwPS1wxLUHpyOe11AnKC2uySRZBZa0zvNjR13g8af4FUQ06G3TJOeztQdv5NG+Hqu",
+	"hbvrbw0uU1+mIxdvOrkWvdJBvdeFUkz0YU9ID07zvS4ZA9h8ENhq+Z5id5xNbqTo5WSkxWiHmVHoqF2B",
+	"qrEl9ZeExrENvSfXQqd06lw8s5eeaDLiOpVqCqq10DPVR6OM8sWwgvHiMCRVCJkHSLFcwPjMdnXxj4Mg",
+	"uPl0wFkcoWOJdbnuRWrgpRX+IW6motY/CJCpe1Gg8yyHbjxA8pWCSdGXuInAHloOaq5JIpWwkIolteAb",
+	"++xlCli2YDtx5e5f024VO2rhNcsATL9Pm1xvXmf3V52RLc67N7KdzRjZfYTLlpR8FyuwqzkpgXdkjsX9",
+	"Y0njB8ZhTrXREmH9y2pHuBTZf+Mfeay9Xrf2evtB2nXV3xzL4v99s4wmXIobZknbtZn4pNvgexan/OzS",
+	"d3YZcz2CacH+FGqeD8WNZ3fmF3MP9UpOwOntuZKBnjnNa6bumGoCJQveJCC0D81/iGahFJElH8FqaawP",
+	"6JIeXNu1ALReQHpGdnrgtCN+LyA943YbsbdJTvIZXcZr0fsT1WnzrblF85c3PfJUKocQ7z0zxghQ4GCQ",
+	"Lh20JLB6BvKu8HRH+X8l7N/OJTVDsaCW9oV9C01uGRtrC7sXAntqXQt3LOARoTG/s82TdKoYTQgzv/NR",
+	"jlTeMkEQwQ7BUsg33clbVsCGQCMUaKpkxgknEiFTeDjJxl337JmyhmsBCBJgNG7PQNwRIg/d3SYF4Ljx",
+	"wl/ClQmGjqkxRXdu7LDUZjWwiqDKO8cL3+LOubd5Z05lZi1lAeyCM54WgECM3zGfeUPvINfvpQVfE9bu",
+	"qhsQ1xPG3LwADiWkwsy2Zimx/gkcZu4h9nMZ2Cb+/gh2/47A7in7kqIabqJglXyLBo+65AFc97UoKdVr",
+	"YfRYl3y9bvDoutG9brxoX1w3gmsYKnxQgTWHC9ziz15U+vLG3nUReDv80J47rhvds+C6QVP49RzYPvxo",
+	"KIUZBi7hNXhY143u1z/+uBagku5hfr04VQYD7dTuA2Ldx8KxgqwKwG7cBLcZtpjCNFu03vb/go53AexU",
+	"qGwDKCbRIz7WAQGwsnahILRjTzSJLdINnPoi6t1uCAwrmXuMGRjBxAbg4DlSmMuBGHNZVFTlyelHeNmD",
+	"OizdsumWT0m3zFzVxP8siYN64DWvQCMX0I6V6h62oIco3XJRh8GxX9WJvZEYh1O0yvcGflLPrFUO6cLz",
+	"QWfXPB+mqNKqP1/YpuPb5qgjjwZbEirmOmiMs36MHWKN5hkzpRkyxSiWQuBvCaKxAsC6SC9WLlipGapU",
+	"fMhFdYEf3tSXYi03JL9CoBIEm5C8BxJMn0JKpJpxcXEzkLPOzBZ5zxY8VQ/gBO7GZstJzAbrNnTM2LgR",
+	"4HbvNvpcjvU0HEktQ06xzAQFCgwGWI+BMnPqml61A7caXTfjxaxcYcO4EpOPMkkYjzeIMTKq9rGP7SBa",
+	"tcgiFDwsO3I1CgMuomL5GBqItYrH6inFQGJPSK9PNYsg5xPKMYe0EyZJzAiDmToH15DBCmCXaDpFuYQD",
+	"nfUn7MkT5t6YiH/4+Ot78hH/7LQ6rWa7405gt2w6kSrSjlFQhrdod2PeVxAyJYqJiCko/u39O7xpLzB/",
+	"ySwFVI8xOlyFWUwV8QiMgIQjyUN0bnpSsF8HeF4KpdApJtF6sOFsf1HsHs5oOCKwB4yDb2zYWALh2iU5",
+	"b58R2pd3jLTJO/7qvk1H+/QjauzdwYeWFFtgTympo7Ey74Wooa/2RkZLWen8WU5IxCMylRmBL9FyTBi7",
+	"/Y8VeFP/iez/zkIAong5t2MEzoUYXggeOVDmf+c+p9t4jV3LCb1jf2/eyUyTSKqEk5ClKSOaJZQLRsyI",
+	"8DG5WjFjyvhN/sL+FTPenfAIfE84BVHFaAOu7gLPBIC14eK//bGU7tkNiRtsxQqN94oNM3HI7G2oWitr",
+	"P5Ctg1rtZfUV8F4UfPwym5tVs8Zhg1X2S/PQQWU+/OhHqQiLeCqVvjQugUibEIUzJwp7LDGKDWgoipVj",
+	"JWvgSXDNAyuRSFbfbDyRuiphzyZcCaeTVnMtHk+RzfdiDlm7Ldm9s7OUNqwLidjDzl6kbeu9NwuNQgWD",
+	"tSRxDK5Cvl036cMtjkKqrqXteZ+p5/eF838KW7MHqEjFIL4RYcHwZCRjiHWc2UA+uGbWdbNe4WUO5AF2",
+	"b0vr5iViptz1vqO1MCk+bMjV3KtNl5yWZNyWFSLIdpnzyA7KS+vEbx+RE3OsPMYlKzp3rmfLT+2u3XXf",
+	"ClvSbpYEmZztweqyGIJwpRZckzzS4hpW8NjMDux0jkwWeByCWlAhMUBq4XHGFpCYhrc6Z0BDpbC46BdY",
+	"oYXEVVmBxtFO/3oyvotmOUf36eg+7dR9+q0wg3ukvJ0+nVHfdrT1+ntBde1PULWHsF7J3yn4P0NpuQ3D",
+	"tGkkGj9v+mOji4JhHAoC5aU4Fowi8Jkzqizewskc8jjS1KlMc/0TF+Zi6o5pgvkIz9YAZW6XLm9SzLJE",
+	"kunVz4g4SSvp1NmMydqKchkluLzSGwBMI1duC6uyxdXFMtEtH8V+5GDTBy8Vc85ZhAsA1fjp+z6ZROqP",
+	"eVeV0xTgweheoHpqE8U83cXZb1FtmXK1y4IYj1SkQk+gHhB9XKRasvQn3KLhfB0HNqKcTcwHPidvNC0X",
+	"BBwmBKOt5LbazguZZmvwkOMUH/1X779awNO37sC67PbRfV3Nff3VC99B+K+W5xx1S3HoS7ixI5lpNpJx",
+	"VI93usKe9lIw7frde2YoIPYGF3XC9QosTdfiM3BSo4vXhSDAaajvegHpFbXFl6aIjMboEcdRjap4bFSk",
+	"HjGWQvgTINlAzG0NJoLFcgcZdTpq7GuRSLO/L8GSAj4Z7txXQI5lSf6ETM0dxzFLGUKjv4zNmwylJS81",
+	"M++w1ujfcwQy3aQypXHvhFy0zmwsJJXyWiRUTO1dNFGZqCOr+jlfmsMiq9p9LUuRAyFoNPM//rYgHNqL",
+	"hdlnjtPfswUgDy02nbahyg3TI1Ujf3JhLXNqFXhyK+Z7eRiVJ5C9kzzaTWFQ62X3rFAYFFPFohvN/84a",
+	"3XPUzUvVJy547Xm7cZ8+42e44PzCTBUMoFMwuX6q5lTzn7Xvm6q1cEReM1gwUVCa7jsRncgxE1+SGLeZ",
+	"bsrBgIcskmFmFN5JQW0m8Qn8txy7r64PAKocbY8e+S0CWxoSsjgGRcu+pFCZard4nwuE2993ZapUfBnm",
+	"nYO1F1m968YfMyDo+yArP3mW+6fax7J2aBZzHuTIHrMXrsUiowqKuyjoPDhCYCSixpiRzJyhHUmRHJBQ",
+	"xlkiMHl1aTt+UMXI75ILrAboXfZ8k0VYEZUJu2ZmRbKYVrzwo6HRcg1Wedr9E9dpQcsVXJmCMawsFjOf",
+	"oU1dHxled3AEw8Co548REtpKTll6QnpoDXTPfQmqN+9q4sNm3m5Y36JAS2NUd+FAmB8qXRQwt0pPe1zc",
+	"2I9v/Me9Zw5qwiOI/NFbJi7z5uFIh+V6YptX0ZUsVKCT/YzvFEZ2X/fbiV6Lp0kxexYa8bEtrgKfZpX7",
+	"de7fb8IHrLEEwZKf6k0DtBYjKfimDe3Sa1ClDs1B6rA7jRYUb2Uq27whobmGmaN6+5mIYvZwQjt/5HyE",
+	"WhVfuWCFagCOqrFKVQ1ZWtRTW+PxOIrIQyJSOjXtS/jkAXfDYqgW2fQ7acNdjaSqChubg9o9iJNP04HT",
+	"Yv0N538sTjqEu2kNd2DTsKcZGbxY5dy0UdDTUYdsRofsI/zrIcPpMWAPaZElTOWp93Fr6SekxtYiMqJT",
+	"H5XFxfsPkO3oEaotxT8WqU5GksRskC4ZpL2s7icCmf78PFJnn0txzHf2rY7EPOsS89wbsJ3afEs8NdoM",
+	"joNu3clT2BfPdtk0am2C3Xnq1WklvytvltGSi15rjnsYbbmBmc8HUXOuXFKVtjcUGsQd8djVhovEdwqq",
+	"8okmiVcKe+V6VQaAStinQopAFVo6Oz9rJphTvgBqg/Ib2Ez/3KgO4xACsvSUuctXju1AYgLcPXvPKqVM",
+	"o2hmm+yWaHyTQZcV5WSLgZejqqtXdSuuVqXvGEXfdoTmKor84W3z0Rnncp5+xX/cPEbExiuf9byKo4Q9",
+	"ioR9GjFnrc2IDirEUxr33jgaldCD0lDBUx/TdJQ76l4+G7Omaqn+S+uphlMmou1DOHc5P/XoUSRNtFG1",
+	"mNE71+yicBymViUipbnL39nWm9Es63jqXwt+Cae1avRnkWE873HjfmyzwFI51OogSzPFFg/1MbG+Z7gb",
+	"inEzZ0UdetFstVf2Bt+KaCvBwaOhehxX8ADDiFdOhlGhbCCGCNit3aHs34pIW2BQrrExOHVC6lIYi2Pe",
+	"K5SXucEGshSPq7c8hzSmmG0Tt4Wl4c+SRx/wFsdsxjGbsbYa+jMIYcGTSWgEYGqmlFQraCWejKVKmwkd",
+	"j7kYzifUdhflfJq2vhCYpi+LZJuA8XZkz5ZzG4BNCJjrueemLBnHNGW6txGuzF/gru/cyxxUIsN4nltO",
+	"YcD3QaNp/7t+/2C/I7iAkihHv2gLXaAmYS/yGa7VOx4zFilkitiAC+5CTojrxE1keaahVS9TEoROYcWM",
+	"JxqGpfYX2gZk/rIcU2i8tdKlmn0pXYoNXe9onOEU/GhG3AgaP2NzxtJvsT7T/9Sxl/rvQzORIsVOLoUL",
+	"7edgKIH3jlpqffvFTcLSkTQyZnRSygRkJWjKbmxJUCNKprN1WFiCZYTyxrJhS3PlpfntoranlW+XD9g8",
+	"h5GrIY3Y382+wbnWU52yJG+vw5rUXbFUddKaeZ2S5nnsrA4q0zkpnRIdapKrR2ctcPRbIpEsHaPNclZC",
+	"XyfSgqdR66HdMBdDW64A+gyg72QbdbkzvKUnARG5FubWmTKnbC5SSSi090ebZBM/UEyqAZt9QnqlXdTD",
+	"qiH4paWdJHJgvWQlJ+4+1wJnnEV5swYtc7MI4zbX2wbdQ8E186WqQDM34MZ15p7BH6lbCPRcq8f8lnbZ",
+	"2kmhYLXK/pWRwkeFuq5C/WMNfbiaKtsNJWV5n1do0n9k4/SQk0lOY1c6+f8IbGFOT1eq6cU9+sWxvSVv",
+	"/n7GqJJWclYhreeuHb20o5f2kJcWbEqFFE60+3L6n+fHuUTZHKWwO8jzFckFEZ2ee/yQl8S+HbpJigrs",
+	"EWUUj1E1UP5tPjU65yQvmAVQnD1QmoNvVW5m1qmcH5tEr5Nq4wmijqljkVzT3Vo8Yrmyn/UAErtaLImR",
+	"ssaqR5sd0FE+KMv7GMqba+I9KnmDRv40HLHwdocphSvg67F9qycyiyPSZ2SipBhaBlw49viuJTj/gRdQ",
+	"/NoJ+GyBBFOO+YESlcUVQgvvf8hHJNtErvvX3GmxTol1ONB3mPEQQpnFLMPTwWLy9HHEWPozPmwnovxe",
+	"puxPXKdVsvwWTtsDDm34L30olNoYt++K6K03GfBUP2ZI5bVMxlQVpDePdNuNanmoGEtXFOyxkmOpaazX",
+	"EecH2WNdz0A0yT8qJsIR1Ka/FUNgXoRX0CTTGY3jKRnRO2iKNSp0fLRRFYzXcwuOkFkaWCSEBdWmssDS",
+	"8l6mIzNtwI8hVc5Hu5S44xyxb0PgEQ9jpJ1ET5hwbrIVcQGdgsbqX/4n/suqg3/5f+7rgwPSAr/ZTV7n",
+	"nTshgC2JrUBTolMex8hD/Jgyj2Mtyjxub9/3cxUp99mv+rSbtG6zNaA5j2hA+lNwfLF9hURvmtpAYkRC",
+	"OZ4SOTgh74EaekB5rO2YLZLB0t3hsObl0z75YW4sH3M8t28yGCj4kKlmp9U5X4bVoLy4deb4Ko7tTkl2",
+	"krYoJ52r8sqbzmM8KLcb6pY/T+T2M3e9bufE/SIhWzjL7QIXJU6vxVm7HpbBj/ijuudHaoosQXl6nSJv",
+	"UM0gEhmxJYfwzvxkoxn3VCY8BKFvjJm6UXAyD2VmtZ9vfNztXPzQDmxL2qjRbfnIL/x7rGTItDZ/PYcu",
+	"1Ir9zkL49uzlD0FDyYl2X+lbYH5tdM9aZ52gkYniTY3WuJlQ6PVvfvHHYhFmOHTgiIdGJd/0uUpHNwnX",
+	"GhjF22dt74HdKDbIYKjt1g9/BA1znEUlERvpZBhaDRq3bJzeAPTYP7fTbJ2XnqtHtHPxvNFtvBy8eB61",
+	"XrRfvDgPf4ieX7yknQGjtBVeXNCo1b6gZ/3B+aDd7/Rb/RedThi1L6LnYfui3xq0WrT1wgOv2u3zi9aL",
+	"FoxLAAt83YufL8HkCgAxq6Rv7tujADdjtxGp6Y2CfmJCgsfz17/B4g4V0xp5uGdCxaW7QMvM+hG3/1Ls",
+	"FulOGtHD4eXzUnj5LGjkOwRB6FlMb4Axrfv8j01ABPYOG8C9wXkUNMBHBm2ZGXn98c8YDqIuePe05+lF",
+	"n2FWX2NdJlUp6Zlre3iyLjZV8v64HHhSfEy0Xwv8ob2gh8z7EIzGB0OgmkZFoD5STnddpMq3+w+BvnUQ",
+	"QJRZShIb784C+QvGnolQRlwMg2thziz54OBGkWR4WB6Y903zABgGEyAqjXxkQe7jYJdJCx0IaRyXW1Rf",
+	"iw9yghxz0A6mQFdmf9On4e1QyUwA/VwOT8hi2/Xyt18/fiL/67/+v6c5/J0z3bskA+wE3nNp0B4QwjYJ",
+	"PNEshC2bsHlDMwargQPbkEbTO8ub1iU9LJvFi82tmuQqB1WYSfagCrsgqJ5hyiBc8LTnNbrdIJhqwB89",
+	"7fnvLL9eSuQdU9arnn1gKbgAgQszbxH+FAY/ovEA3wB3DuwIZPfEoAaNCXasx+0bMdA5jkbOGWnCRKSB",
+	"8u9aEEIHKRAGWpuOF8PePsmtQg/ALWNqzB7M+XnrfNavtDur2HD0+Tl5x1+ZTy7s1bg+t1wATypiTnyR",
+	"iiC9QvSj+Y9s2vNrcS2MHSvdxfwamQvNpz0ax8Ya2rXp4YZNzLIByW86oqKI/bS898iaB2zXNITeQQ9g",
+	"XXYQ0KmsauIRqp6CtimkzF0DSSNYcJk72V/CNkzlkMEczqgsVwVU3707Tw9UdvBuG68n4cL/vYBLe+X3",
+	"ntnbuXSZlQ2pIH1mTlmJEZoI8UiLepnebBWMfd75232CN1/I++5Zx7FnhzoDxEKgAvTINMosuL8pEcQA",
+	"pwt7uPDeYw0q1Xut1S+We7LuxfJPyg9f6AU//3z16fNPNowDlC1UkwkXkZzoZrtz0Tkhb1gKA7avwX3E",
+	"dR53sLNDdfvmfJHO7ys9OXd1q85imiU8lLF0+wC4TmnfCDkfL8j+LHNIHYwJZchobyNsZdVcM0ijym4s",
+	"CLpyfjqtVg2pcl2gN8nilBt/A1ppNPEY9LW2y0B+MphVNM4tWoSh1zveSyVQfxFAq1uO+P4Vh/S3e+0L",
+	"asl2MT53abzrS82+sEs6ZJfFINi1aP9w2bo4bbVPjd99+eNl5/xSZnwuv64ztNUkuA9FqDsbjlBXBsTs",
+	"wRW77E2kukXUqBT3Pa5vFqKG02Pd5KqjQ9D40kzol2YfROX5D+3WixfPz82nSOX/MAGCff58/NovqQ3H",
+	"BOBQY8cPDbZsJCdkQBXqreq+WL4MeEGc2+47Yx2jKseoyjcXVQnW1sngoTsR3Xso3494rqYiH/MOwHwL",
+	"qt7TkIqQxfvQDwyjCVqCWoduYGiDXTDHHsBPyHvGsN+hg/y5BjO+KW4i72x7GKRjhxd+ookTnUui2BjU",
+	"mDEsNiykffTkpIw/tClaY06YiFhO7nX/aAuTubOj7dH+HO3P4dofkJ14H+3Px1TCFj0E6KkZ6wO2Z2HT",
+	"gKGc3ZmGT3mRYMxsJ5Uh5SIgwnj/UpGhlBF2y4WwJER37SGhz4YQvWeTk4rm5E6afLRMKrgNPMlYI2tt",
+	"qlm98TbliBDBlICSE/i903iLNo3EyV7VdKzOnnG0Mkcrs2MrY/XMYxiZ/5KxbB8tzGfKU0gkSoL2dv8N",
+	"zadMCYgQzShSW5jt8mNrWSB4lXo8lu/WZUwBo+GIcK0zyNHAX0pOAoQmK8VCW7wN3Sr708CF8wCG5xu0",
+	"Q8ZaRF5hg3SekPe2m1dIBbxksaHXvOATRv3xne7rfOyYhdPyI77q9kNQ1eFeM42BR2AGKDCBZnfM7Isg",
+	"lBELsFQf0ZxBwrSmQ3Yt2ufB+YtWq90JnPoNQDEGHgCJ+tD9HRSDyMFr7KhW/KwLvdPwAxKxkGufSLxH",
+	"JlLfQg1eiORvROwrEf9OwB0QOAIC+1rEvtdj4jRsSQQgAWBjpbRfH3atar1WCrruTWgB7W9daLdG+k7I",
+	"L0aGkaqx0PubWlwJ5PPzLD6e4xE+TlFGNfQRr8Vq1vVWWEZwcyTnB/OO3ziY04jSllGcthNkE/67MHIT",
+	"fP48uC+zNJTJRqGbH+TkAfTmzBhAivNk74wOrBlaOJtqL+Qqn7e22f8V7CXu2dA5Y7MjRs14HwIPirOA",
+	"gA8aTnd2Gwurdah2QYVsDCLQnP0BNevC+KXnQaEsoNtAQ9Mo9Vy3Lv8mwHsf5GSf8HsQGe2z0MJOnEuz",
+	"qGHYqSFIqKBDWPem8fLj+dRznrxoxHUq1bRQEqSN/hcCQWcTplMy4EqnJ+StSEHjlCjyEEAN4uj7gN9J",
+	"Hv0HMyGbIaF759/sHb7YYXUHh+OSvpFiyxrdP8eo9fyPRXR79cqmUtaMobjQ1cAeYBkItslAt0i8IMyU",
+	"gtui27bgKbp1Zk/KsXlVmdygaJk3lWpIBdcwukUZP1ttd2bWRS5hM9hH5lSbEaTH1rxWa9Ujp3MVRhIn",
+	"6U7xoqpEYNp2gNRQxNvLpTUw7i2NmYioIlBIykWZ+C3lCSN/B8o09KzzzYGx04KTa/Qrt59IkSoZx+iG",
+	"G2k3m7oQM3VFh47uTEUWOoqoZzOUnDe4WOdbGgHXXuMCrhoJQCy7G1K+PVT/DyI2s2t22jrHSeVQ3jEl",
+	"EnCbvHAKmTKA2YWKMeDkaLbb5xuU2h9ANpegWZ+Zut1wf82uX4XEf7Cb7JDhVU674Na4z/YDbaS8ZMlB",
+	"QdvUq5ll/K3licGKB1/zybQSKnVf/jbOcf0dGM5gc9Ji/GdYrn2JGs8zrJ7mqmxat2FZt3CG2Qtmf7/e",
+	"iJFxFKVQ7KSlQKA/5NKMNCdSsaUJ/60Nd4lNFmuWE/5wYYx/yGwzgco+AGsb6R13A3grsMZqYCs/kOQI",
+	"t8ZuuwNsTG3sI6fWfKP5id4i+LpCgRiJcFVxs1z5SxjRB/r+mqMIip5POCkZ25ogrExYob3vGVZcpYpy",
+	"wcXQRd56PgcFaatQjhnpZZop1Ky9mujEITb5PSS2AIjy4lrXPNys0c1MJOKhfldznmV2WM2T7Fd1WbGg",
+	"8aUZGungOsUA+GBwA7+pD2bHzFJxUOMRmlMZqPnAkxNAtWAdM4Fz1ObS/lc/eszkOLZtsr2MRxSigU40",
+	"bD9lzfJPAJT5ZWzU6uViY5yVs8fqUeD1zGLeZqcRrOIbs4QCdIRyren/ZkbO1YkbTtDAqSo6sO1O82yJ",
+	"JjDts3wmr/7ln7Wm5J3MtKbmICAhlRxSzSZS3WKR2DoOs5OkhXlqNxaa2kn3Zmt+6iNSRjjMzNoOxtYf",
+	"yS3dPxnr8Ags/5b0DYulISlrrGB1EKjclhntodHwgY8/QdE7eSpkX0ZTMlRUpPpapCOWaBbfMQgIyZg9",
+	"C/JHcQ0FnzZtLFhqZuWJttGkCsXBNbHiDs2cUWHUFyfvQVvmekmtErMlJWVJQdhRpOjbbTbsJL0SWPWT",
+	"kQC76e8LtzHqdsM3unbzSgX56Yf82sVDQnlX4eoY0GYaBx8t4qNaxGBtuftlb+qv5plKG2OaPZlt1E6u",
+	"y6hejMX4uqLKZrNSsCdw1AnQ+4WEzFwLB4jzOs7zddvKboq6/L7YtZ43z5a2TDvhKz+s1qdzbY0lKh/J",
+	"CYmlGDqxAfZu6OK5YevzOI2r58ZOFR+OYI2GxoW0jExdQsOQaU1SecuEdp6ldV7NWdji97H2nN4xkkrS",
+	"h48V0yNsKl0n0zUSycSuujzvs9W2WI2lzXbrrNnaE7Ptepu2O2ub7c4GzPbBaaW3Itqo/ysYi+qjulhO",
+	"bDyFOHZhKAiBgZhjs3c5IIrdcTbJ5d8cZ0HE8VyaSJ2STA2ZsAi1S6KYThUHjh0pmPbZBNQqTzQxG4yk",
+	"jCYQttoIOg1e5pP8AIM9rCgwTvD2kWn+OY2g0cz/WCQC/CZjRFqaWNgWijCqYl5LomVvn8rqaLDjtl4o",
+	"GhzKiGnfXQOCuvVwYlcsVTUBCYcgy81dFgumaJ/HlhFrzEI+4OGNkZebTIxCVTUrmwuJrtyQH6HKOlVU",
+	"YCSg+Mrd2hcMpRjwyHav1iwe3Dh6wfld/jvOSC04SDg+aiY0T/kdIpuFWfIYCu7w8a62r9Oab0M6m4bd",
+	"fbSrbDTFY0c4QRHXxzfhaxvht+rWCFpWNAOviiyWGwc+z4MDjEdUs28Hx4wv/Ru+1BHDfMQwbxuKBfID",
+	"pJcFpNteIJELorB3KOSYD1gznIYxI2MnqweEQrbYQp7T68NbEChxz/slG/nFp1yCx50yQs0BBGgWQHNi",
+	"ASDQzLLBgIUp6U+NXLN4UMIq4+3xXuir1YOUlwIeFzbJThNDFlf8MxVRU94xRehQMdeqGk4iXHCNeEAn",
+	"cvDfG5lVS9zLpVDEhXnYTV6ouBDfN3p4VjesBHpCrbItuHBZavYaKrxV+xRsZnMfItj3ga25S4RvYe8f",
+	"Yb0Pw3rXMoFHSO82rd5hw3nRadsIhlexAVNMhKzZj2V4W39e/zzi4YhE7I6Hru/DSE5IQsU08AzD5i/X",
+	"Hw3SQJnGVM/ax+8PbpyvcJhHwO6WALu4DbbR3au8hJ4nYqsHcgwL/lAgIbOJsMI1581W+xNcsFzYstOG",
+	"PoR9KJj6RPsxS8lZQK60pgm9pURJGnnKsItWgYVBjqFjQG0Y84cSgiW6AUPW6LY7mzvDlxfjsY/xpd46",
+	"8zse2v0IGSU7ZF0f39zKoR5QklbzYUsYHse+t5DLgcnBIOaCYXecfKyuGVF+5HcneMu/iDhO8C6GLAWQ",
+	"ZxJcCyEnRidCyxG8px2BZiJCPCfVpOcfZHvOQJWFA5GmfpD6JO90gzEHOUBc59SFJMZUp/UQz/J+2Quo",
+	"pxWbsyoRXlQsOysKzKaP8vOPbQ9psbPH0mKdCiUmkKfxr42rn/5i7tvumNOh/+PcmJ5FNR2SGRZ1Xmul",
+	"Y+HMbq0Me0ArpoMOe5S1aCU0wL4moahHF1ajS3iM80MhV3Fsj2XuqQHxwCDcO2VCwBxLW+pDASD4ypDJ",
+	"Pc208ajJgYnfshJXFNwZ6WtvSfo+OcO+L2evhx0SG51ZTox2GayplNNTxWIGcbudRW4q3CmqSSx1CmdA",
+	"mTCN51xHWH1CPtuUcKGdY6HhAYrArMuFfIdwvCIyS5EJuyIGhOTTMCl1gaBF+KjtLdZ1k3YJVNxLxeeW",
+	"ZmZYL0vDuq8d3c+W1pAv19CQnQ1qyH0MUC3gb0CUqlJLghDKgTH+a/gdisZNLvryy5w4FU2hR65gSpMR",
+	"IJ4IF4Uesg6lDEetKcGf9xnwpSabC1YpGv8CI/3GQlW9seLS7I4eGWepJgxKF0TImXYYna1Hs0rSGzSa",
+	"pb/c+MwX/t+Lk6TatVs5BDa3qNzd/UbPp0l1sMXCu1Q9vvD1sgPwP62vppeaWXQZhCwiRiOgD8/b8eZ1",
+	"7kBgNq+OXN4xhdC0pWvdB0omdjpQruseMUNTtAyjwKaikOvRqhp98UvKkkenVTUPro/D5TKhWMj4HYtw",
+	"TZyaLSh0p/oeF2tYtg2rFG4+3PSwpNR/QbDwmh6XZQI2I4UmsjYLD39UlGqAIoJEe7dxhSgWX1XDlMI/",
+	"i32YB+RqSCP298Yfc/G6S7tuHSNz0DfGHIyanVcvPp1//st/WocpzKkHh9uzRYhGcmnC46lriPGG0ziW",
+	"DTdJriIl4QIb3Gr2xbyfeWOv4boNLDSABaNaCtipesSMVTf7VDNlTiPwMQ1DmSQywpjN3wo+pWVtngM+",
+	"XgfJkG+rmvOy2+N70+2iVme4ilI74BmlQQtafPtaY0Pn6LJuOcWWOzs8RH9wcf2CRwvG+P9j79+W3Max",
+	"fkH8VRC6qar/ZsqZ6bSrrLz4T/pQ3d5VPny2u2vPfHZIEAlJ6KQANQCmrO6oiP0O8w4TMVf7Ib432U8y",
+	"gbUAkJRIHamU0taVnRJFHNd5rd9KubiFnPA5e9lZtuTHXrmKoPfTNenJCRPdmGrWIzTVkiSKDoyG3EXN",
+	"2mWACnwnssZyJiAp1evATFhSADJFuxuaTGEPfeBnW9jauPuWYDKRfMjJ4kFkWIS99ty+uKEVUkFBtnPC",
+	"73iSwSrHzIyk3QZrgBkmgNXJSZYi03WKjavpAJZnd8t+VZYol60/N2NO2APhvhM5lvLFY7SSkS9WWse4",
+	"gwXWWM0C/9yYG1n6SlkyZAfOyHKcnWjmcbGCh426kt9G6D+s99BM4KT+ndS//at/D47NBfpsnNf5ttuH",
+	"7MDsHYkDxhLMyHPNlhKKjhB3oYDzOa/ZVqzvupC0Ae+WEB+p7IYJu/JAdaKEpVbTYckc13vSilp+k1ud",
+	"1l8lBHrsfmj+lQg+HBnd2szprmj6wl+hkyazNYn7PWycvhMWYy+jY9JjGNJrBCAGaARRB17biELjFv1A",
+	"qTfkjAvZjemEQqvajanypTv4E1FuTZRuCxunybG9VUtKuX+VcPUHAyug/pElQ9Yh/Rl2JKSwhdreax0R",
+	"6PjrygtFQjT7GpF+obi7SHspo0roUH4BzVYgfr9GzO2Nm/HBoRc2014L6il8h/os0KYLo9rHi2l2OpaK",
+	"tTrn7WcF3ffLxsQH+/U716bO+ZjyW5bOIGv1/mIPv3KR+Oxa8NVPR5KM6czaPBBvErnt84CdiUKas6AB",
+	"HYNe27B0G1CePnTRhvZoN+FJV0jTpcYwkWwu5N5K8zKc9EnSba9+plIX5VwZ+x+tr2ZkHxS0HpAo3w0I",
+	"FcS3+AdMS9f73M+2MTqFpZ4caieH2smhdmTs7jkbuiKdRnmb5SSYFnQw9tYQ6/IrOXGvE/c6ca8j417v",
+	"M1PSYYLSJpGneYXGQTRuydj08ozgAiFAR3UqkpCXEhGqyYAqlxLsW2xYS/MWyjAH7mPN9Kb5wZ/FZwGG",
+	"VQ+Dvx1i2FfzKNZ3vYj0iizh65lILFvoEd8rFtDY9cSarnrEmAHEVWigH8sxQFAgDpRidByFfGZtpEwQ",
+	"qJl9FmNpWcS1fRE8h292eRtyMPCdRnwEoU1uBGFfJ3YlQ8l0YL49XFAPdi6A7BlpaNprkyfnj8l0xFNG",
+	"jJSfBeAA4Fs0UZmoqistOm30KUn6lCR9SpLeJUkauJofKGTcgcOueqyEKxbDG6pulcwMqFLwY/zf2rfD",
+	"n0uMwDeVmLtUs2aavuV5u/tLDq8lggyOd0B5irZ5JqjQU0i4gwJ/YLauwt9eiITR1MCUN7gUAPOKLqeF",
+	"49obvOXu4BKK+h71UWnMO5G05YSJr+MU912fycGAxyyRcWaFVbsg8sZpG/4tu7kW/dOajhmxdKetHCxJ",
+	"zYiwO6ZmJGZpCkKSfbUMMJx5nwsK271w6q0q8Vzarta/P7d48rnV+byGZnt18bn152cxB1c6n97v9w7w",
+	"6kQl3HXLqxDlufAkQjU8Qr75WayeE7uIPpz9/Ovj3579x/94E1kesnKCPsQkpyQTCVNuopbqY5lmYwGB",
+	"H30N+hzWYv5DcsES0p+R3nUvcrAXeCDQaR+OzB5IltKKBd9bGUQQa2uUQqwfcLCfoS60ew3EUuBR6hDy",
+	"g76Leiy2wJOiTd66WFrK6J0LbDuduM8GUjFnVthrUMALyfVc+/qIUJAakRcyynIyy6Mil6mCIKH5LFLu",
+	"+86SxGqUVt20ZtvU8UBW0kmXo4pub9k3GBXwwmttbHPcgu4YcditomGlTMJ1nErNki7sGNqbQ9YdKplN",
+	"nPEatVIqhhkdIng3+zpJqXCpwq0XUugsNZiKbYlqIO22nmUTNB3ikZKCx4SnqWBa72KQr7CeR1aujboi",
+	"M4oHS7lgRuP37bgw4dbmUcrD4KeGK1fBiF4qOjAPG0Qk53nVOQV2hY1kFGzVT2+BmRWM8qVVWjuH/rdu",
+	"trAxcxhRIaAKnk54LbNYx2GXa/Sdov6+Dp/5kifadadUGJZsCAkL5fzQCIPDCF+iBb3VO/MKvkKveTTq",
+	"K9wDqyr4/aA2Zn+Ov2Xc5hirwJarTHOVYMeUpLG016AUMfOlC6gN3ZAYe78B+hoVxF47xZMChAnVty47",
+	"1apBk4mSdyzp+NegKoVhjkLodp0E4E3A1/Fa7h4AaapxIaok3WwyF8F4VlYqvH9si8TBg/Q0XEamx+ie",
+	"XyHlXV9DSjx320nGP3LtXJZ45CUZW+qwGwVFoVNAlwUnIjES/4zQU2r/Tqk2Abtnwf2+DhTHX92UHpSf",
+	"+ShhY4/Kw/RG3t17D5I1vATY4e4O+48dp/xbn5rHTGswQOvI+TkzU1buduArYpxPtlFSfuPnc6LlY6Hl",
+	"f7f6oCW0/rCGmiCasWIpuBTkU8a0A8qvM2UuNgcRewKJEBwsJe/+/7MZxoKX7Fh5iyOB42UvdY7K9ynl",
+	"Anzw11b4x1QIaUifOfU6IXRgmJpSlWjfpwiiyoXCANdJJXQgdjnLQaXONWa3TYT2AQEQWkJCnIYKKWZj",
+	"mek8GQGc1oVLu8oD6S7IQR2Rjug+5ZSmJ2Ad/JVmml6TCYDgEaoUqneCcGGYmig7lXZrW6I4rB/Ob3wF",
+	"Vf6RIyLco/JsR2X+Hi7FNtlAhfbm5SFTj/O8vD7VHKKZgrg0tQKeni8XuHEPu6uYsJgnTLfJu4E3LCDg",
+	"eU0oEWxK3K0nik1SGjvasyIRYxE7lcwGtBKcONd+2lXAnTANf0rv/L4/kAoFWGCr07rjhqZdIG+mc5dX",
+	"q9P6m7Brj7nldtCcXfE7ml677qHB8CY6U0OrYWzMFfyWfcA1nEzxnbjJjb61vEQzkYTL7VNDm2Iqj5x3",
+	"6oDM5fmMaDlmee8DYC7TkUQ3WgSUDz3N8xDARMmYJZliGmsLre3ADfnx6vzxT8guMpFanQDPPPjjtoEY",
+	"wQ06OFc4RTBOEYxvKIJx3PzYc8V5jowfA0vmYrg/rqzYP1h8yGqMG+3iFlwMGysrw1WdOOmJk5446XfO",
+	"ST9AxuzeGOlEsTvOpvU4FRhAnWEktUOmXrEMmWyQNGqtJDdFzFWE5yBXF5xTrpKFipg54zY4kUIsGE1k",
+	"AIlS8l9MEC3oRI+kaZMPTBvFY8MSZ4LpkZyGWi1I4GN0DOPVwF24dTaW6lLNZQKD+Df+1zKlAqeQEyag",
+	"D43o2s2yN5ymlvRamRjFqnvxS/fJM+DW/teYz1b/u8vS03neW+k3+d7nv/zP1kDhVcPNduS/eSTZ3Z+a",
+	"1AvHOzN1z17fj4wR9pXGJp3hVQxNaAM3f5iBJcXgBhxQ3wFHFLqmgjsLUskd8UQexRbIk0PbvQipnEFj",
+	"iQrcgQ5xcE4J4kUFaI+IKHYnb9EDjZ1UEsTEBQVryjWrIXjcqKPIfd1KND/e3Kn0Ae/Gn86ZdMrt3Ftu",
+	"ZzF6gl2SdhbEimmZ3h2+ydSiXK4hTUDOZo4LSFevCpU8kL9loA84CGshSdBiCRWz0Fq8IVsJNu7hweRo",
+	"mWZF/DwMAdgdN/SWCa/eJBx1HzKSesINTQkX2ljhtA2DgDt28jbvwgLeSsOcUmGpA7rKumAplLftnvD9",
+	"CIXeAXkBgAXpkqL/g/bhY9DsrSL/VuL/SgCuI6pJnw0z0SCF2914sDhYBeK2ewM8cyAVecvpmM22oWK4",
+	"HCci3oWIcRMbLNJ4dGC9/FfF2L+YRsbEdW7nRARMwTpaFtAXUmET7VCKrT2AQyF+xIW9trHr1g1W9zjT",
+	"kIhiR8DCNDKSaUJ+vDp/9lNU9hPQ2PA7FuVpbkgS8IoRvWPepYGWA76eCjoEvBb8lSR6RJV3g6B14d9/",
+	"Pe8aAX3EZZSHzHNMdcG8Fb9TY641+C0wrY4nVlMZzGAYqRLf69tAC/LB8pQYy/Mehz6ZhqUp7OSAxsZV",
+	"Nof65dxtMaYzollzGtFuhs/JZ3zyGZ98xg9YtH1kItlRsOk4Y2fszk6tvks58HPEbHA5BD08sR7RdKbL",
+	"HprN8H9qcpnttF7hrB4W9o2M40yp+8hkLozUilrFgdfHIsGDL8PUXJMeCvDK+a8PYuPniS+z9Cr5BjAp",
+	"MKFb7jBWFkd0X62NWWNvVBfW24WfNpneXSs+nubcyjIK1xX56rLwJ97pXGKUIwQe3E23OlfnHrHtAu7g",
+	"Gj+5LMJery1sfrZ8H/aoYw+GKdPF7bO0WrhlRcS9TxeFpULGInDU+W7VvuFauR11uCE6U5PUfnQetYzs",
+	"+udx7Ut69l8siITHUeuOa26cvFxj1U8vkbvukhwfuNb9J8bn13spPId9zFF9SVq4Jmg7NeVf2jMCxgwW",
+	"AZyNRtR6TeAW6wgA3KTymPYdSHeF70CiMBqPyB0b8Rib6blUzYgAGSGAimZfYQw6dL9sk/eIkE4VKzX8",
+	"C3n08Hwex0AUfdcAH2wEy/rATQdmQ8iddaU8zijRHseIC1jSZASp5Qjl0mNffZM5VJWc2JyOHJtzS/H5",
+	"/lPKTbG2VYAfkApDUs60t1IGmcmUtbLcHiE3yYM0C3tBzJTHLPKNCIsqYaEPYZVM9rn94X4fNMiyD9aE",
+	"FxJZMZjL3kKg6ZTOdNeava2o5Q7Kf4ljJ/6LKub0pPNkQQLcG8vfqNdBONymCxiKsfSToNxUUJ5vJigv",
+	"NxSUF9sJyi2uVZU8/OCQ+B52GLEoe2tckLBMcCiJOzmrFr1WZe1nIkld89O1Dbfl0DGArzqSUwKwo07k",
+	"BqqaE4xR/qT9QhueplYs+ifQqReeGUu1IFoxVd0aDk4wQ9h+ZVPxCrEDgDVFmbNjIs+J+XwbWnpDzCeo",
+	"pcfj7VmlxQfEmFyPb1yN3xUh5nWJvUBxmVIMMvqg46122n8oc38WvOhckzvJkzlHeADa81pwSQEmZWdT",
+	"Uaut8aJXcBqPC7ODgts0NIwnz9/G5OIyImUq3c4mbRQJ5sRYT4y1hrEepyd9pZb2AvnUevx1I93sEbZp",
+	"q1XR3qUJ0wa8EAgFcg18ED5AjFhIJZCZqXSwLzrWrytVLqKzeOQ8MfbTNdzv6D05YYkcE5bItqHTOi5d",
+	"YCDrssjLVtRCn1m3P1svmHiJ+nvuhd+EHW9m0jbnxgVJcqTOXEy5CGaX6wTpIE9W8a/jgj15Y81It4AF",
+	"89H3tMT71oF1Iw+DxFM9klNNKOk56dkrm5vuUefzdJkorquH5Q0FBbT8gHMJ09Ru0Iz82HP/6+IXPZf0",
+	"gq93imvwrSoWQz4Jfmw/BW0vqea44nbhzh0WOGUrDrM9ge3R4XhiliuZ5dbHVsUTf4d1fuPuPLtI4LIF",
+	"5gtsw8i1me/2jj6nTD76t+u6ugVs9GaOt8CRDpTydSLFrUgRG1OL2wfn3QIzCPSYzcnq3nWa6N/12w7G",
+	"xISaUaHbkqfZ1ryo26TjzpddGcYjyMXZewrzYTZnWRqCu1FCklSKIVM+ak7HUgznVWqXGA1bWe+t9Cri",
+	"6vTdCk5rX9CA8nfguocXdOyEik9odnGutTna32EfaGBlDXsoT7JnjTCw5El39ZHig1Xv/cW7QJuVYw/U",
+	"m/h3YA0ozMY0gYaUTCmpGnEo3g//rmWlr0PW1g8+l4sqhuwQLg3fnGFeOjDTRZ8GOEALGVrkxx5+E2zx",
+	"rRnugywx8zX4d3IGhYlM4Hb1Z8RMJUmYvtVHw3pPwaGdgkNA6IcPDc2Lh+av4bcZU3JSoGi87CoNXDnN",
+	"mSVBGh9T2cZHnNkLP7FT5cb+Kjf86R9v7Ya7p3WD4rddeOHaZRylX1WOjmMndBb6krv+/oqk1NT3v/Vn",
+	"MFByXN39NsEWzmvswJI5MKpSvnoWRm40h+aCi+XkZ5kZxWg8WrMtwVK5DUylKIAvLpfJ7IXHt5PXv1zU",
+	"C2aoJnzsJx8eKndiuixN+SoX4M8zpDnuXKNOMI6p1l0gG9dTu3hjOy0u8Cy5FO0xHypXkJl/2qpKDKkT",
+	"8MXNbyr8WWbi9x379Nvl2Vt9+NODUMS5tLmnchZXUbKs7CQK7BeLQnTBqumEsnWrNIU22VD4gsxaMJaw",
+	"pE3eQvF6Igk2gUilGELMMvIZcEIaRhi3YrxNXgvXyhlrT0qsp12OchaKWlYn2IWg5rKqkvqqkfJ9Omhc",
+	"s5a53SfjWosZ7ZvJbMkN9hioPQmeb0DwbHeragpDpEoediR5QZbV1YZIZW1EL9BAVc+h1gDCZPc48rzV",
+	"uFW74TXixgvsfjfF9MQWTmxhLoQXh6t1FE6gtTRWF9me01mPrnSjl1NML+88BGXZoE2OG6rZWEul3LR6",
+	"Y1dFc18FHHA8NCX9AoFubY3tq4TjxGdPfPbIve3rqVN5Ecd6zHZTlenQkde9ZaE0xT4PFBd9Du4RaHjp",
+	"ExYSejwJKCf+ekT81cVUN+Ou8xHQXS/ct8yEXdRzjgPvHPiUk/pg5ytwfbrjiohgU6YNFtNtGt2sjm2+",
+	"e//QApqIBLnnWKaDm4xaZ+F/m5TFLYsf+rDkmjHLpcT27v1H/MWRdOj/+O79vYdW5GRZOMVQkVCVEHf1",
+	"xbAACFyg1RcO9ipLmd4fWhg2HXFoxQMlx6TXpxqESC/CjpjwaQ1u8fwjbhv1dWhCDM/2JjLl8SyYuvZb",
+	"rnT7swjYW/mwBYisUE0GL7IXR9GExwYhykAWLImHvHt/0CAIrhl+QzVLJQVtNgVO1bk8j1pTqkR3wlQM",
+	"7/vFfsL4cISJJiM+HIHOkMppq3PefhK1xizhlhdcwF023NhxWh/fvSdWprY2IYnDtM62J/JtdjgBkl/S",
+	"3GRLol8hox85+7VOVFsCx0cKo12XCDUiY6puWUJ6WmYqZj3/TVSUZlOq8UVWwJAZq+hfPWQG06CQ7HZj",
+	"/DnpINo4TeE9VGum9di9I7+3DjFZyRSwjy2z9B2ySs9hgYN/DCGudTaxypMVLPA7jBh3i33PN3rBJKVi",
+	"xez+jFrUGBqPxh4MOOXitjvmIjP2EUvqwLAvz88tTVPRvWVs0k3oTLc6z85DYnjh08fndvJUocWsuDDd",
+	"KReJnOavfWpfNpJT3UXR7puT2VVg+zXYsi7iXQ9kmspp1xozuOqRTJPumH4NA1rWpI1XUAEgezyx63k8",
+	"982YC/cja34oJidMdK21zEV3LIUZucllIpFd8PX5b0trW+ShT3bioflhQ0aXOwyrbeQgEoNMABI5Tbtx",
+	"ZrpyMOgmckw52FJR1dcpuwMQ9MetqDWm/wAI766Qxury+QHqWDEmuBh27RwxF6rztPg5TtR98xi4stfd",
+	"3crcd1aSyDRhCv7uWn0GdxNAw/2ryxuTcE37PAU+dnUetQZ0zNMZ7Ho3HvE0UUzgEdtdoWnXo40ze6Gv",
+	"wohoV+KTII27d1kqmAovt5ObjGaaxzTtTqhVMO1UJooNBYUsZDtTqmP7OQojh7Cdm/L5faOx1QpSlgxZ",
+	"dyQzFBShc3yrcxW1hDVD01bn6he/A63O5RVw+5hbi6Xyh5eFXz5+/DT/6c+Xf0Yt6JE26w5obKz6eVnA",
+	"mPfX+k+fV6yCIOpTzeOuYwPuYjn8ei66kDoCTAT+15UZaO2DLE2Lv2kJiveLG+7UQMUcEH2gHVQwuq4F",
+	"H2ywb2XZubAnUJxa17mpukj2duXaSLsUGWeOBn6B9XB9mxNRkfn6LbS/pVrzYdhUSxLWEOx69l98NHAU",
+	"t2s/I7P05/unI9OqkS6e/jI/1OO6oeDZ+bHs7SkMBgfmWUHVgD9frj2efXR+OOdm8cP9DPoGClhIZ0fF",
+	"Y22F7T2Iw9fiV6tyV2lQf7i2G14tPxonRp0lBGE60OxhacWJN2//rNKi1g7Q+/TSEc1BfpwjpFIhakIV",
+	"qnBbXpydPykUga3tSjy/auVdKy6ik5Z10rJOWtZJyzppWSct6xvSsuYbHC34ySrjUQsydZtof7V769OI",
+	"eS3hYehl9+6h3jWb6hWNR+AjDh32UKs0Ti3GRM+QZgUf28cLSVbQcpObsqerom6aiWXO6HW7ybk8qm0c",
+	"1E0nT82TB/lRs1iKhNjrwcXwp9ZmoZZG86Z2orujjOrW+olfjKgYMkJJ4FvbuYQhdcbf4IN2vs4UYTOm",
+	"O2Q6kuyOKTJV0jAi0ZTCwJPrw+LnC5ADV5eXP7XJH74ZsDcN7UmCFaBZYknTSlZNrHKOjW6Qw9r/zwDV",
+	"8LOwGjBLSCYSpqrzKYXEebg+lS65wM1szAgXRrrRqcnzKMfSSrECd6gKQvk17UTlB2gYeTI4TwbnyeA8",
+	"GZwng/NkcJ4Mzg0MzpBMfnCL8/UxhgGCTjqn+L6H2jtUunJ9a0cFOOGDQX2fJqta2ieY8jlPdGiZvyml",
+	"PE3ngioRuaNpxkh/hv+Zg7/eJDZgB6/UC2s9B9C/XY4nVGFxYE22nltHa0MYxx01RjBdXMr0AMCSLHvq",
+	"s4G0qpqV5xPJBXzReuQl/iMU9xt0zvv47v1Le641PhY8USZipu8to++FOxIzleh04Af1kCyjDSsNHtHk",
+	"H5k2QUFtPKXwXWY0T7D/WiZMxycDQyIyOl6sTTeQmUja5A/KjYZHANfO2QQu8cjSlOWgVN/6Z9rghOlx",
+	"obPBwO41KHkyvu21c/eMA5fnEqAXUHoignx9b09r/g0yBeafVQAQGz/MwEoBHRFKMsGNp/BYipAELRXR",
+	"csygmyqUESckkQyx79lXrs11LSzEkvxFu7KbcGAHzWVMuXAEXmzOb20QyBs2bLwmYuYl9LpPXSLe2j96",
+	"Aj8yaz9vZe4/MyoMNtB/XCxweE6xe8PlFeyJkIbNfbo2Qyqf0AHaeRYrKNbdm59zYD1avF35Gfet3jm3",
+	"fV5Nbl1sMNQvR3s5JlJz4+tN5pbqBGS+OV1/0S39tzqtCWcxg8szlndFC9P7Olo3L//7GR7T+fn5qgqe",
+	"8zUqeIKW6UiYJXusWrTX+qWzG6qkLV70h52wa9dY7YlFhbRPUypiRpS1rgsiHTZnhRoKota9oL6Q5vmM",
+	"pBI7dUNgok169I7ylPZTBknwUpAR9MxmWhPFNFN3zEpNbkakR3VXDnqopFqR6h8GP6VVXFHYXfsm3yBw",
+	"ZApY2/gu2FloYy3a5NV4YmaIYFjsghXgDJn9HmZl+VlTMIZ2o577fTq1vtq19dWSGh/LhWuG9gx6E5th",
+	"yUhYXlg9VJG1NzRcKk3tYGbncTCGBEFB4zYS6arO/rJUWY8oeGb4eC1ow48jOSVAc54RWeqVNaPCg6VR",
+	"A6t0Xmo3YF/KlFHRLJCh51mtTuuX8w2UA3q0yoEUXctLrbJzfo4ZfMB7Qcq2dkT9K/C8ey9MA6FXG/fv",
+	"55x4XtrtKfsSBGVMVbKk3FQY5ew1qRKmIMTPxyzCsLsDSmJBXoMDgnATkT4bciGs6Ft4CF0TrrRsuEyc",
+	"FYQYuRHARlG+lu07MAqtnQska1dUh9pkl/yCquRexN2ik2QtObB9S5BVcgGbyvW5gD36VqTEr1j+mEsH",
+	"IsVu8LdrC4rn/iavFE1rQd7WjdtgU00kwcBbvQW1rpXr4xndTczddZ99tpVI4oJ1N7GI70eG7WhwFmxi",
+	"PCh3JRSLGZ+Y7iRT8YjqLcBzKuUnsErLrO0KN/TAADtdIkYDQis8d68iFVJG7CMwOPTaQiESgLk8L7Tf",
+	"cUDvsnaEV6LvUw4nXE+kdjkZjXuGT77elb7el+4AjsTT+wC8uuCCY2YkE8CzUSD8ptwIprW13trktdYy",
+	"G8hsQ5bij+LhuXST/BKdHLplh25ha9Z25L58/fHkyH2gjlwkYhD/QykTvY0Xt5A+U2Og/hWXSKRIZx0C",
+	"NAc+3XCjwKFqNYTcDvVvbdKP+jLM9NQNZn/dYMDQAlZbPbj7agv6/M3+sm7YcA3LXWg27zNT5DpWUWNo",
+	"7/+Dxfa/X07GbqPGbtMyngs9gZPCxpZF/SYoAM5AK2Ret/7y4W0QYheXTQqxcIV0ZrcERnvLh0yRT+yr",
+	"4SnbAv1vSmd9nqbdMP0/np/98stFE35XT2vH43gFSLCkwLrv1eLz4+4No76kgOyrweH9UFO9No3+kaBP",
+	"Xz75JhRq8LZDzONqiXp9tdwzhGp2n6aLWvbJ3fd9uPu+fHuCqDH7y5coHk2i9nJvJg2Syvce1lUGT6NS",
+	"rKnM17Kse4QOyEMWSD6fhYpD1ys/OCJBuo4kofqWJfOViz6fZ0q50QsVyr2BzFSXzZjuRZXe0/Wxyt0W",
+	"zcvwB4FW7pI6PzImvPdXG6nYprTrqovutV9zSfyxuLIF/MXl4jPr9bq/PE9ahbKp2o3ayvmYSq1PjscF",
+	"x6Pdlm5Cx9ayWOF7PGlFR6oVndWf5/b60O/vGvYuB/fO2twgrtSiDuWQPkrMBlCKvMIwpxfd4MeYxSu1",
+	"KehIO7mbUUtBx9wBlZS3efIw3o022bvesr6GgtvzIBWUUn9/iE4AaAVWRm2opXyAbTikmnJSFQ6gKuxV",
+	"kBTClC42cBIKawsFJMgdRYG9wnp5DXOh7PiWsYmG5JRbNmk0rvga5vGwijNkwvZdliETBgUZ+O/uVRpw",
+	"3NYEyzR2bZQYbpSaYcIxhcXUFh548IF8qgs5/0simjE1bCjhhVVvL3y98H63rqj1FTbD3hv4VMa3XWDD",
+	"4ceNVh24zgeYoBxTQ1M5zFBgYeuvfkrFLbP7BUzOvh4fDiyq9SS5GJzHl7T/jEHVZ5hpp9VnSYLLWnxd",
+	"gwLxIt/j52EAj7/n4UagkxZTfMAxbAsc32G0lD23rQLK9MeJvf92WUbR+LaLcCehIqQkWvBPJOxyHGPe",
+	"g7+FsbNbyM6ynyML13HHERsM1dXp371ws7vI1Ay9BXcrViLIO6by5juCmalUtz8AOeOvyI/2Z8QSJemJ",
+	"AQeK7EW5+9ad1U+dAHchpCGa8oT4YB/VGPjDykOrk3MUPTAFrgti6AfgpZG1hj4LZMMR6dkLbv/15NUD",
+	"a6lnr1YP2RpjiTUYXlA9crBscARtsB56ruFiF7Irda8AuWHX5vJow5J/0PnE6C0TpSa5XhbaXyLoG+Z5",
+	"IkIkdMNdkaT5GgsoDpegWb4RJc60HhFvTn97zII88fEHwcc3vjLfX7bhTZJ4vry1ur/XPAzHuXZtr3qi",
+	"1++FXh9adLqW+A6HTP0Jik41Qy1DGzrTnbyim4LhPoGqH27aqBLpXo5UTdPUFS+Nrws5oAH0Nq9LQRsx",
+	"gN9iB1jLGbwbtuxuHVSqPut7Xh2A9fYKUdMw1oiC2R0qOrZk++zJpkVkaGfsr+v/iW1+b2zz+NyVS4HH",
+	"m1BdHik2UEyPDhix+gQZDK6Bgb9sEdi6eNd8faBh6o6mYIpORwziWXjnEOSGxrcsiZzxW2laj/C7MTEy",
+	"obP5cNcyA3mOHa8b7IKtbYDnHgBU/MT/TvzvSPnfJ3rL0JE2DTGVQOOazvw6NmaLt3xJ1dhznqba6nZj",
+	"apjiNNVNxmx+4+aEp7UvPC17rvsN1OwtTBIOabsC7xLvsruz0Ruuym+4fIJQSk3y58tNQ/+PWwcIafzG",
+	"j60A6ZabewpoWPXsFsWDD2Jwo1k6uCb5O4GEMBuVq9x+1qviAfA6q5ZZCu1zNJ4Dgy0FAuqAnCKALnYT",
+	"KdrGAbDDzh77WLiZrwgY/MYPC93bLNF/2ZjANqaN+4s2nNjh7uxw09P9/gIDH+kMVUvqOR845wAnciul",
+	"cq9RAmRXjVp7JzI7DjJ7cNVmt9wclTe/l/+ozkkPxgH2ObDUR7Vm437KEvTZT4OTnnofvRxUe+gR0hmv",
+	"6VZ++a30jqbd8p4T+KZkm2rJ9+SPP3Go4+JQD8x1XsOo1hfmjzyfOKTjHDLLMKrofxwRaI7lHePwR4TF",
+	"vvC0VSxSCW13c8YHDzOdox3hOxyLbJNCTUkq7ReKDCkXixUjJrcVrX2GLpfr7wQX0N+Io7Aht6qOKEEK",
+	"bNpUBVc/e1DNVPycl2OFfD9lLRcFHIlbbrp+g7pcnMpgHyw4yNIz3b4U9rfXn/ZUwXTwotZvPO/RCao6",
+	"J/JKLciTQH2w7D0aWhgXQjhlK7+bjJj9HiZxqnRaUum0dpDM2cYHqGfqc4F4NIBjoVHvXNGXZkKVEyP3",
+	"2jizNkwHKQw3Fw1nLzzJdRWP8eHW/4ZyEXA/7j0e5mnvyIJi7v7Yq2Tv1P3Ex24AEN5bJxQngYUqU6rY",
+	"SAI5+c/HdGafxUfD92uVzVSUxyCJIHXGVFjDZSTThHCzIsQV5M5h41w51ay85dtd0HuMTD0kDrDVXn6n",
+	"BSJFgu6Dzry9vrTXOFCBppt1tX6XN/vBhV5WXtPDRWGCk7AnpOm6xpRw09FXaCTpM+f0A+lthZhGu2Gr",
+	"zNtCUGV7Sdd0ZMXd7rdSmdFOQu3+gizfNeU/tJBGE3JKu5tz8GZC5MceFpT7R7sDqXo/XROWaubOB91E",
+	"hBoiRcy+w/ZDvyMi0yEr2zPN4HQNUySmY7uPJW/6A2lJVIHltClD0frhtR46QXo9FEivU+eh/UrRD2wi",
+	"lSGUOJLYQnaaFdhfjj0SI4dQvNYhfavIRS5WH5FECqkiMlRUmIjEgE0pEiKngqk2uYG4vWB3ltOCzG/Y",
+	"nf7g+hAB0v0dUM6ePeqFkVpRqzjw+v51e0GCa/temrvDiIUEj7yJMtckoXXQYS4bpItP1zfj2XPTWbAk",
+	"W8/Pfv4ZagRRqaRjmdkXta7aT0LhYWwJ+NXfPkCF4VpBaAHy7NWLv75rRWG9nv/+fHb+9OzxeStqASV6",
+	"0J63rz447r6JHHy6qRy8siRqKV6P+KTVaeFtLd64OSFxAOf/sRXDpPLeG/HYIffszds9q/tERHsiok3p",
+	"5ZtwMGJH9uPrExJI8VHC9RGkZb4b4Ga5pHKqCznllhVgR/07pmbFArpYjhm4FyLChZHwTC7AIQMdFMiB",
+	"kuNC2iWGAUujCWnmRqzPwIxIDyk3+ca8JIWr8E3kY15+B+mY+Zktz8i8/H6cEpc1uXsyM6eEzIfal2TF",
+	"oW6fkfm3t7+dMjIfovcJEE1uMTJClSF0SLeL4BQYQI1Z8goUD/u7WeQleKjXvyYp0xpF97+YkmTKhCEy",
+	"axSe/k2h69yp7fVe217fi5tpZa5mkUE3NFxam4bqGHtD4xTaQVQNVpSeDY0Ij1aP5r7aCM/fM4QuPHtq",
+	"Dr735uAnhepbaH+7m4fUS7jjcZOCCwdcCiwZMnXPztKglezVY+p3/V66lp/I/KGT+VYU/W2AboP2f5S+",
+	"3DKneKSYPbBDOnPfS22wxl5OwEnDvO2UcnHLEgKuWg6F9ddEDhBawHAx9Cgj3FgLCd2z/jaDW9UeqLpj",
+	"SZv84V23CrIQWEKodqkIEaEk4XoiNU0Jml80+UemDfT05vYnsEUJ6a/Z5dEl2M37kN2twCUYRYUeMIXZ",
+	"hLHMhImcqxnHoymCCgygTIzlzmc/nTV7W+f+XN9RERRQcAfXuqKrsXZh3HlBcDiHb2gX+UoYpuxFmfKY",
+	"bdwnEjf74WWW+WuyorT+u6qtL4mvsD0nJ+6DdOLicTq2o9eeBqu+A9v7fD+8+vvJ53vkPt/apqNweZZp",
+	"ZCsVJpSN9e7eT9bmozmYD+Jjm5GS2XBEpiMej0hCZ+gGlvIWkVydnG3Q6fvezfNhuXzdPu0/wTAfqBW1",
+	"CsNW+Xsb9GfBMW/UeL5JdaFvN0Yau7hfWV9lFEkgX7wf4fLs8pdD+HHw0h5Zspsrk5sEgrqHGnfnJGaC",
+	"yLwtfF6B45sZWUYilU8ztTbGC5wschZt6MxNv0MmmSFMKak0UXw4QoTmgn0RenSEWndkU3nLS+gA4CJY",
+	"yBfBbAhmAnHl9K70MDRj6k4ptwaaJWmeskLTZ2SS1BDDxwzb3i+ULFWW5NjxCjfmoIbH+hS1DTHs0xL5",
+	"prnRFnv9PepEwDAK2ojXVKhLWN9WQdqr5zlQ/Y5+5xMBrCaAB5c2W5LXR+l0db70/RT+ogOVOv+eT8G2",
+	"Apy1ySsaj0jKBXPopJDJek2w9C5xv3GwUw4awEp+yPrENFnXdfoG3yIH5U4RHtjUqt/oxQ06xTdYDvwB",
+	"z/Gg2gcXesJi49nYTZu81lpmA5mVPIFrlyLMlRncj8tPqoSBXtOaQ3q+qmjYtZa/RWd228Bh85YPmSKf",
+	"2FfDU7Y0oDWlsz5P027w9fzx/OyXXy429iHDix+QC3npHQr+ZX/X13YvQ7u1h+9fLl/OOm/z1fJQ6dwd",
+	"Prmcv880F89Y/vLhbXAiX1zuxYm8hANuNvGm+OL3XOsOShiqV9vYVIpBSHhJkrHV6wS4dTC/uNA+G34K",
+	"yhybQjUTPBI4UJv0EsUHpkdSbjVHaMCR8MGAKd3xviff2gttNUpg24iRZMBFo27rD36lD8tvfZS9GZss",
+	"Dsf71OpcXVzWG8HnFwV5Ze8U4nWsy74HrQZcyO4CHWEmIJBnOiMTJeXgvsunFUsZ3RvWVNH0w1YWQ2th",
+	"ycz4hhjAd/LyyhG9Y84Ag2JIsDSd3UkUwzyda2ueoq06A8Mt5NukEpE6NPQNm7XXKbeMEAwP5uNaB/e+",
+	"YcsUjvuwFZj3jEk110wDph7zCYfZtn7jJh4xkSt0XOuMdaHJuQD+vhmXgf19iGlC/mKcGnDMN2uYuxGn",
+	"TKEHmym07Ex3yfz5Pc/8eXzK/HlA9hcwPefetoZKpllFJBtluCSUBON5M2MtmzB1x+3pnGmm9dKOHZ/y",
+	"Pg/YUD9NmSIjliZga0l5S6A0lYt2tbmUD/bRj/WwjCa71v1bTG4Uay75/65d0+kPMcCIjZnlBfZPbehg",
+	"UN8rw/CYT2gDhYo3qZZok2O2dyxVwhJ7eSGZo67YFE+heyd5wsozCDQHDSejfbbWj61iwRMgn5Vy4Dy+",
+	"aFX3dLw4O3/y6fyXnAP6cyw9cHG1qWJ0zgrAyFwk/I4nGQiJMReZsat/eh7Nneaai6GXLWBBSKNSrSkM",
+	"z6kV0UZOeAwD/SHVbSqpPcHXVobdcTa1xkI84mmiGKSrVciMhR1rLEtrgencu6Gdz6DS3C7MMJBvgYu/",
+	"ACN4T337F1l53soRI6LUlYp0iKUN9M8ZmUIxCbby54nOc7C0UVQMmdJYDIK/sVa1HBB7FXyNCKRPGQmY",
+	"RnmdCBUkv9V+MzDHQrM7pmhKCndbt+sMyoUzPzAE8uZMZSXD2CcT2ISadyDEpm3RbedRxQw+OLH1oPXL",
+	"AuOp8/JLlaDyOM+CKjjQhnrk6nyqAbjorVI5HUmS8Dx1A8i8XZlNVUXbOyZVnYT+8Qn9qFFyPsqGDSv0",
+	"At+0ZS3aPFznluczsHPyO0R+vDp//BP2K5MihlYM1hJAzX5ls5br3MNNyYBb67KvGL21qojKUtaua+XS",
+	"gNBvup9LINCrJzsprI02c/me6Kq6HYpUisVmr3Lvkb3tByxKX0qVvq9STpWFQogVrZQWqM++oEnaix5U",
+	"DfbfJU8+4Dv20W3ppJqcVJNjZKH22jfBPw3Vt/UO53cTJgg8QjIBsIM9DED0sEYVQutTrlnkEoS0IZka",
+	"MuGC+B1nXaCdEdwc3tuA7gslU6avC5wSu8OOqaBDpjTRjHmcjtz53iY3MDEiBRSkaaN4bFgCDg/C0fVr",
+	"GB3/oAlNpWBt8gnWEVOlZoQnOIjhY6YjIiQZ0Nhs3Kyj0ssO4zwsv3qSsf171XGQVtQ6C//bJDWpDo9v",
+	"8X51CNWaD4VHfmFjCNV4HBS8R/7iuYKFvkxmZMYM+dGKjZ9q1jbmYqvu2Tg/rmHImne7r9ZGDqSDQRd+",
+	"UzcoBKs4lHQadk16csKqS6TrDhJDjZXglxP4VSJhOxKux1xrlqx/bD44ApKrenj31Zr7YXlBF35SMeTL",
+	"rNxXZSyX4UVmbGVblbXhE2GxtG8VOITgBFduzch9JtiAx5yqWTNglX6XY0zfqBrT6TcH6tA+t+J1tIuL",
+	"ZZ0uz591LkMaBTIZ/71VKT6db5wJc94vdL42mRJcDLsXv6DLS2Yqnju4whcbrQgo2R1HLgmLAX9Hc3Xh",
+	"/uLSmwrdWEl238Ea0DbqK+unrrgc29E6BuT1HZS8XyxroFnCzRm8xhsC+8iUhNnuXLcK4gk+DYICJVml",
+	"A9aucve2MyfK2zPlbUJkVQT2acRAwz0Wk6SeMJ2f1E12v8S4ez1tTrKPUE08oJPokwSNdC5FJLLcbTqS",
+	"0EZwBDCD9pKW8o2stms/7JBeppm1zTvE8vZeATOw6GVKQPNVJOhqc44mD+BhX4bBIJ9VPJXqFjrU2J9D",
+	"WrU0YJOhwq3X9lPhbjvu9SB8U25n1+Il509aG5H8DexGnlzXsN/qxN/3wt83vBEFgXC5s0A4Rj8VCoVK",
+	"D9Vf+B1zUsEyLC3HzBrZixLiz/WYtZ1iyswhgWa34qzrsEa/tofEHB0MyQt7V4QhWmbDke+KstFdf4GL",
+	"53vy4G/NCRHppcANnpxdnpdc0huBwSA/OA7+6kIulWd3//zXWXEb6dffHTt1VMJqFe012ahjUw+Ni14G",
+	"LkoJ3t91eat740NirYFArQ3Y58qMiCUN2KipkmK4GYN9iTtA0xN/vV/+Wnt8B+CxwUd/YrTLGa2jlqC6",
+	"jqghgrFEB1DNaq/jMv57xzVfAsXwlk2ZNoQqxe9o6uuhQ8RVKjMfb72GtBEiBdNEinTmwjohOguhThcV",
+	"G7vmBUZxOmRkIDORYFcCmhCYGenP8D8NwTL8HZf7sEqLYPfvA48hH6gVtQrDrh89w+tUDvCtH8Rbmk1j",
+	"3/wRf7NidB9cut+Q1tzgiuk4Y4Td1cfz8JEuPNJgD7gphfhaLMeAs1u3ATSOmdbdsUw2CO46zlH87fLG",
+	"fopLYHI1tWXu626fbhJSVSxmMFa3/IKqijO8xAgyzDWCDBfTNSzPSKlhdcVnngqWd61bq/htnakwqlyp",
+	"5rLJLGtkt9ewaPHgOy2aTulMd52XqsAvysL7aef8iRPe/pnF8uFa9ehp5+LS/ZqlfMj7PMXSaPwLUhOs",
+	"SI4RC/Ci8Bfydjpk3aGS2cRSkxjFqnvxS/fJMysEgEFo+JFmX7FR9toYL+dPrYJTvoGd1ogPR0X1xsFF",
+	"21MBKbd8hbUKUOGZpmKowFHvO4iKXLI+inrnBbTXYT54Wm8+erq0Bb9iQ64x7xOvCQQ55IBMmJykriNS",
+	"CZAKS1QQ+WTGTIf0yjKmZ1/Qyy9nr01eGysiRRKgWP6ZsYwRaiA7PrLaz7SgILlcIj810LyuSQ+/7UEI",
+	"pM9QKbAqbWBt7c/iZnFB2KypKKdwMZrQsbSSw+jijwD0BqMtov1ZFIPH/oUOWr3wI/v8HO5L/iy8zGUX",
+	"kx977n9d+3Hvp8gtFcqQuHZapSKQVu/BbHIIGY/p5Vmpg4rVPoGKC1jPZEShZYY9K9JjX70cQcPI6bLT",
+	"kZNeTu0lMRUQb6LckB97CDNquqDc9GAGdln2zT9dfxahREEwDmA6UpG+NCO8O7B2O364B3CL4MwiLHKs",
+	"A+iJ8vPPjywiig2YUtjfS6ohFVwDH7cTc4pyPb4O8ICDVkCulCg09V+yrxOWpmAoriNr/OMoujutl//X",
+	"TasB4YDUBquoE0fwQuBeE8WGggqDRtgGfHmPYDz72/E9SfcVB3n/Mh+IqhtO+UvUkn1E+epWHX3TSoJ/",
+	"Zl3v0+XmisVGd7WmSBaguh9ykazTVZaiYFLhpUS9ztLPRGJJD6h3pS/mEegAtR6ZP0YSe4vUJLaDcJly",
+	"M+KC0GB/wbNoW+TunDb5ZAWXfySWY6ZRzBeVDk2nmBYfvgjmF2gct6BpDEqayXU5810wlgBGpxfHWOov",
+	"JHh6mGqTP0azEIf1KhG6OsyIuU/qPENWF6lxDa3pEPoP2PHjdwodkV1dSHG3mvCIJv6+YJo6tOC0+hJ2",
+	"wCE/AkBLXfa642jLE9ibs2Lh3qwlCk/m7H2as5F/fVezWIrELuXy6XkDZi5Q+BHZugFH9Z+O9dyDubta",
+	"8uypy403Mnaj3pPaelJb9662WoXozl3XowgHruIhNEx3/xxkVziIou+LKDZJKaC6hwLKcZvcOOXuH5IL",
+	"Pe+dkiJmFUnEzjlUmTacj+i9XQtevVyDJ3RgIMeYWrUlTeWUJdCAnRKUR3Oel7LGCX4YJuK61LoK3oi3",
+	"e0sfTNOAFFJxJkwwuUJMAflR1AIXVQWPTKkYZuARaY1o689N3c+N4lecxMVJXNynuDjGBJJlXosc3mSJ",
+	"1PhzPUXxEU3GaEUdRbae8ZK7UB9CuVmQCr7a1hmrLnjS9dyn91Pk3lfMSSnELQDO3lEt+RFQ+P2f9reu",
+	"mrvgyA/lvSzIGanKnv31JQbs+Y4C434zButhpZ92rjCnazM6fCP3VpqyVGbYnTdL13ESLAcSLP5sTpLl",
+	"cJLFqvHBg8tF3ptpiYdjXUnDEyYMH8wOKGy8YSIHUBfphMEUnPE6JAH0GTrRITXT+cTnHi1YIJqDtWCK",
+	"TngDnUy5cC74+Wh/m7wW82ZRYRAfvy8OAxbTvIx0keRy3L4iWI9POwsr2iR+nwerqyP4i1n0uTlHCfCB",
+	"H7QTsFKwLg6L7/XAw4Cg44d3l4RbGb6+QPVX60HJ1O0S2zdjSq89zX0rxlnjdacn2Xsy6o5B9H6EvmGS",
+	"xHS8o5xNGb07ZBXrDfjf+oyLYej1DSaV5+Qjeme/s3fOCbZKeTWimjCRMBA3y9yDS820yH+GEwLck4Rw",
+	"TDXb0n6DHf5G7LfQFuhkv+3XfrM3eWlXpm9fyqRsYE4i5mAixnUDALMmGHn+TLaXNxAyOZPZMXoR15Ih",
+	"6zgTQ3GwkIblSU2uVti+ugfFc71oPoeplM1bllaubQp0c19f+sB+w6V8l5kHhubwid7a85HBJpaCpmQk",
+	"9YQbSL4Lta1jlvCYpl0GhqaIZxsKqA92l+wGncJS9dKnIDQfvvSRmYnlmHXXvWr++SVXbrVIw7x9e2DZ",
+	"SbQd0HpiIsllmoRz952Z7aXh8Y5GVV4vcCAJ98FnWoBLkQpfY1gKcTk3pH2wXIuEiRDaV2rPOyTtSadS",
+	"3rKEZBPEadm3XbaD+YUrflD21yZFJlFrMppp4EQTyiEByLG0twATMKXGYZxTEo8oVxtKxk94lU9y8eTZ",
+	"O8mmezS7kOx2k0KZEmd0Sg8ZQ3vrSjE1sbNhCbHzIZnQjImOl0auCoUrbbD5I1pMQUIj6miprgUMK1e5",
+	"SQugTVaEMJpAmS0AM6cJoZr0sGwE59C1c+jVi6zdk0nK9h9imYbphyAZ2ILBEKS6nGcCclX7kpyqLJPt",
+	"DEK7B0AtN/ZmPCyD8Hco77WKgJyKazzd3LrWMubQJxQ0OMJ10UKUmdE8Yd0xFYCYsKEUzJSA/TrJwe/T",
+	"Ptz85i0YjPM3cLU0LrCrk0Q+mES2tJ/LIn8Y24vlA7eCe20IRKR0EXxCJACVkAMUFB4pJp5cV+W0yIE9",
+	"UG0gV6UuVX/9lnIVMsu+4EFZcNV95FyTbCL4cGSIHvGBOZrWcidj7OiMMWAUx8L3I5hOdx8X+1sRFK4L",
+	"HhoRY5qAV40pBdiXywTGiIohqwdkvNGkVydY3G97EZF3TEFhlXsMI3eFPneK0XjkWozBYTEzler2B4AN",
+	"JAlXLDZSzcASGVBl/zEj9lngz3/Q/geuU9mYzqA0v4DS6CEJjWuLI6SwTP7inPTwmy77OgEjKbQ/M6GD",
+	"jiQyTepK9t/i0C/cTm1ftj9XnVYoMe4FYDa7iWjlXRPa10yYTp7aKtOEaUNw38P0b9mkDvHPFTAXqWFM",
+	"v/7OxNCMWp2L8/PzNXDkekJOex0ipBtYRwi0CfPFTXdYDTweESOdC5fUQiFCHmolIKQltrWxH91s3NZp",
+	"UBYAMFZHRDN7ApAiC0ATY6qBbTuR859zULPQFuwL8PUU5AygB9SiKCJebXEB3LCxntvep4ubG9nvX+Oz",
+	"T/KvqVIUo4ZmBvC1A6nG9XgMdq32l+us06M1ta2MnRjsTLfOMmGAlWu8ON91kQ1iBda0TG1fXD6+evIU",
+	"YJQ981pfUuHr//1n1BpKUdgy+4pfLp40CWB8fpVjKRbe1HbCsigSH9t9G1GrM6l8UiXQgtb/eTnM3ny8",
+	"evz25evs3ctXF7//49Xjt/+IL9+8vJm+eXmzvpBEznffaAaO4585Mq8sSf4VOQ1wohI3sKZCGsRMsRGs",
+	"4+JQq+y/LiPlOHySepn46o6pGbHP+NG8dOICBAsVesoUwOlZalqCJXxNHvtkeY+pjAtJqjuqvgiTWxBD",
+	"FawCnszhaakKE7az7UDPosjJ7IjErgfC//6f/08dbIqc8LhOmlSwuwaJ256KbnWuyu0aFde33ZTdMUBD",
+	"4gb4ygtqZQHXtyR8A/PG3xSpqPWMXsTnV332888J6tzbw374k6kjk5s0Jf7kCtrkC9yKs99DVfNyzdI9",
+	"Hx7/M9oI5OrvQDfLn4VnGldeA1nVY3ECGcuEhX0KRJt/+GWBTB/92/5TjyPyqaRu2mcj5A7lQhUPMVKg",
+	"a/s3HbNNaHTIAolurijSPkt1AxLR0jNnOGafag72HFNQq2KFIFrSzr8AH6V2aAgA5Z8FoTZRfMyUhIkN",
+	"+Fdv9ecgwZOJktZEDwjbnhJv3Dck/6aOEp9cxJeDc/qMPe5ftTYmujpoDXcOJ3qrwfII1FZHbBuDd7hR",
+	"39qrESCAUi5ugU7FbT2dvs/6KY8xL8Q+6YFOlbXr20CDvrm13d0FE3NE9TVQNJqD8IqiMYiJ/YAgNqa3",
+	"bLGDHzWGxqOxFYFUzMgYbDBrQHpvIqSToBEZQoVi/qdTij5Hl3RiNHGESxKWMoOFaE99XM6K5HySBhnR",
+	"IltBi+omjPI7F5u3cPlgedZazsjBBo++lYIVkUHWZlyTZGA/qkAV73OBCvSCHdiiWcLlo//f5j/kYzpk",
+	"+MPAKbEryczM2TmrX1fJa/wyS+zmBqyusw/ByTKvFEzpTFfMYXEBnnG95HoiNfewKZXv6+X3sYcRYUJB",
+	"lK0YYzPX1uX502M83p0PMidKOLbQQaRakCCpVMBm8niErwI/4tKdt/O4upjfTcO+mkeTlHJRXtY6iwja",
+	"jM7cNJowz0oi5N2Euaphx2xTRhNNoFWAlyU5x6rpf2s/00YxOq5Di6oQ6lSbkjFjR/9Bk799+N3bLRNq",
+	"RrnZkiK3LActaqyYyyqXmJdjY7ZUywzOSho7pG2QESimuCJG3jJBKOQ3erML/Dbwvzb5FS3Em/evSZxy",
+	"gHyy8sOuIion59sX61hOmK5UQd+wndHv2JhyqxFSrjX9P+yruGr779eOTVyc542hMg1tJgrwTQP7N3b8",
+	"1SM+wfN2LhqnpN78ZUu3jfuJuwEYwCQJI0ZRobkhN0OasH+5hlFwV61Kao0EpuxVxd2Fz9GljWqUnW/h",
+	"fwVXvBvp5r/+l9aUvJGZ1tReQbQ8un6YL/lHYYgvUUsK1jV8jOvW/oYWz3zt1V+U/UTrqtJvWK1gg2t9",
+	"LEEQv/9zCu0fI0nomLz+/xe4z0c+FGdcODW2EiLO6qlATf5atleFiAvgAZQMOEsT0leM3gJ6XJZWKG/o",
+	"vnvDDg+5VqA9ukEu7hvWMGzaLjfyGANzZU5QACnBQI0UzAW6nGCovKNOxsBbHyl2J28xib86x/7XF+Tn",
+	"8/NnbfJKJGgnaaYtzed2kWIDxfTIiZ0+S6UYWvncJje5GxK/5Nr5LFlCLs/PiZESnZa9TOhsMpHKQBeg",
+	"Wya6Vjj2vDcTI/f4lmuSaYbRQliDtkuTmem1KwrD7PI+2V+11r3bX8+m0+mZ1enOMpUyYTllMnfBYR6t",
+	"TmuqVRfdmPmcuyMuEHQatgVXsz4RfGB3DvjdOUk2IIeFJBhn7d3RlGPBuZDEHg8DqrzCXy2/lu9uMjN6",
+	"BQHepjU716967v7Q+Lbq3loNbphRlbCCSlfpWMeb7Y5o2cV++vPVszbpoQ7UjRUDaBCaahe6xVqZmTZs",
+	"rCMXdpwoeQdm/Fiz9I5Zm4r89dOn9+Q51TyGniiz8Eqe9CzT/yz8B5rFipmeL/Poy2R2TXogoLHNjaBK",
+	"yWlQ5mbE0goZKioAGKBXulQ4TW3oYNAhjMaj8lZ+FnZvtGu54yPiSH+kb1VO7YIKX02b3HgsUEtcbI7Y",
+	"I9JnMbXfQNNYVIfNVNqHlUZoGzPibND+LOCuaOj+gjjqckD8bneQ2LmAG9l1BNmL8o9gqcUPcHOiMoeA",
+	"p5BDRJ9FLxP2yKXi/2JJF7e6d02uzi/y17hP6zvGNM8kwiVYS5+6PIf2q4VrAvxFO/6Sr9jOeOHGtpwm",
+	"CTaJMoKpjo/I6g1a19o92JztNCKFcf9rVMPAQ7dgWVfYR2aNn7yAbd0Tr2PWfjXuku3C3Qq6+qrQYbnQ",
+	"uhRC3LTvaGWU8F1pLg+q+ag1o/bcddQ5ws7cv4VEwKh1Vvjry0ZdMO2jWBGR732rPrVi/SYZJSMQnqyb",
+	"B42NldyQ3ZTOCBf+AwHexeqmnPaJ++qD4UZzhASqMBDh21cfqjMyS3kcGzSkBiPY2/5Kcq2pMCT54RX4",
+	"MXJHoBjK6mTEhYGbaoJYJM37zqgosaj6MKyc4x6eKZa5ChjVNQgXhaomewihad7mtjPeiXdlmjpc87j5",
+	"K+u9ZPYNNDaLfrI17+BW16fplm2bz6DSPk+Sh92Fq0wllXb9TZJY8TzH6uvopEpB2L31SZXfd45Odk3K",
+	"/xaYddTQtbba7tx5H4XraTVPx1D/2rd1Y/a6tAXHYpnrvEBYUZBDengPewRyHIlihivQ/eocrbsJi6Zd",
+	"riGOEscZ4+m8hNhSbziAN3Yl3z9Cv+warNy5aDfm5s6afwRJHVyKM3db6k2/D97ud0koHqeZm1Gi2NTF",
+	"CF0SZiNm4Es3tw9+ag/KEswlzJ7twd0NwFiKAVdjTPkB20tOmFhmd4Vf3I/ptZPJMneN7ttqWfSbVRkt",
+	"Ab685FuZUk2ovmUJMdLlXxVI+z2+eZGo86Hqw/2WhCFd2uF2LcTn4QoYiQ2dwMlrfwJpZABJxEWbvJVk",
+	"KlVCaN8KvRztvANJafa6h/qNJhiCW3DgRA+LIZyt5Ag9X9XYI5PMaOLh0bhH+LgHplHSUKPWWemvQhvV",
+	"s/D/tdlMuJYYp+Aa8mpZ3dR9zu3azVjx7T6Nt24WoZxgvZawW0wg/HRlH1iNURKSMJqkXDBI0ZxQrR2O",
+	"c6hTg5hRHTOWd0wl2QovWN2RIGo0+bEnM9OXmUh6hYI9zB35KUwlkD75sccFPl7XoxaLIlEZWbx/fjT4",
+	"Mf7vyz7rL2hsWU7KkiHrJhmbK9x9DPDAvuh6m3QdjJy4Im+M2iyp0S5gEefb1CluyoCxpE/j2+4UQnTe",
+	"jF036AMmaTbuM2U1t7Off33827P/+B9vLFdVfIgZebjM5dlF5TSmkg39ZxQunq/fChe/08IW2wFEBuTV",
+	"iNHUjLoiM4r7hotWBFXujz8MhwtSeEHb6phZ6lrvfSkUfWscsrY4u/DaYGJf7uYPnRNJx6lczMv3H3TO",
+	"iyv1iTrX6Kc80Ouy27U1h6cjBjHtnGVAl3Nd7H8CSQIGW6jH/sLFPGGapBQqyRa0EM0cigaIiTbpFVyh",
+	"Z7+xWQ87nKMFSX68Oj//qV2ERPRqhi8QK5ZNY98Y6KjuNqKQEr+mc1dn/bGDv1WAc7o09fMNjEiJYhNG",
+	"DdF0wK4hUT8T/J8ZI4Z9NcXa19aTwQX7mT659PwVbc2cwc7txtoZok+eRK0xF6EEtobtbutirsp/RKMQ",
+	"tFGr6fj5VbXIvHAoDgxQ7zutm6FiqP/2vTaJfxYumxx4jvWnh6OAti9cmVEX8II6rYtnz34BV5sdIP+m",
+	"O1Es5q6IZ8ao3d8BHfN05nMvX3KapjI09PR5kmMurGwpQF6s5H96xKy+i2wv52o0juV4LBPHz7ZlPYdx",
+	"p89Noor3/dUrDQ/Zq76S0cIOhE5LgIrrrudGFttyx/pzxM/DWngqYubsRpamwMzc4NS+NrJqWm+i2B1n",
+	"0941NuudUuUycAZK/osJ0nO3oNcmrzDThyZcDC1nZQ6lxCUVJVzHqdSZYgTUKFVu2NUu1C751UA8GTRX",
+	"ZK7Sztil3AVs2w6R0Aw40zSNiAppahHWKs0iMqA8zZTLNdJyzEhCZ9p1H7YHivZ9ZUhh/n7uHlU46ZH3",
+	"oEfCpYX9roUdcq/87ef/uDx78+x/vNyIFR+pKho1x3U/jXLny7H4s9dgolDWWZj3AudspEc7BH2WsuBH",
+	"yGM3x5pbih/3bsKEdnXiwHHa5CbVkhS4CmSEIjaiw2YV0gA+awEfjoscc93qSqvjUIudcWF99crrcWLD",
+	"0clEcmHGi6R6tU2DJb98LHN0lWx7C0GtQbXHGIVaSbW4eyvo9s9V5BYooGGa+2jkxNFcKuNbr7UUBhy7",
+	"gFWTxBVefjAKO2k5J2/ZcasoD5TZBdLYjeM5w6VpdvcHJlkx4mkiVGgkdOZqLxBp2eoWPhSNNhmUZ+QG",
+	"FvjldmGMhQYlOLoEuPqKNEm3Fw9NHUlYyu+YWgBofVLgSdAzhwkE+7wmxnI5QNqww3CRMU2oISM5Zpvr",
+	"LS/8HbrnZJpvlbj9fu5K2ZAcceZzaxqm8BtICBgAGoxLSluai3MdEGL8hIhP9mmTD+CNBo+PCRh0DiYq",
+	"AExBpBqRo0JGQhURw7L9pfBpF80kPO+izYRklTkZ97SkWlQrACGou4kuEaCpFgf8ZWMbZS59pd7Wh68J",
+	"LdLd/dMP7HQB28hhB0GPEcQP2oKgEhanXOxFUlLXS6QkA5s1BtzsH5psc80bfs3SlGTC8JTcTBQvdY4U",
+	"shvTCY0h12FT2fXSHepJdDVCem47d5NcY6Y1XQan/ZyZKXNCxwXfvHpZDN1GmK5kFb6U6ty4XsgAWyPb",
+	"642f0yn7c9fsz+bSafrATlp/MBJTEfQLH+oX5FPGdEJn7SVm/cX5xpUWTyA4zJNCOfKOqKeeDbhLdrzp",
+	"G54yiRzcm4O8TnC+TykXkK9wDVojFUIa0vcYxkkh1AiUX1cWVybwgxbGrX2ft71Zh4nOz02i6mr/obgx",
+	"WAR/rzfbjsvKeRxbCCwhzVkwwvflSdm7hjigPH1o6mFQApFIuglPukKaLrW3KdmcTt5K8zIc5EknbMYc",
+	"S6UuaoThKhbcgFsQXQHcqTlqe573LfYOyhHVpM+GmWiW2nD6i4khD4vs/iozzRLCUs1Av9yc4j7gMZ5o",
+	"rRFa+0RvGUF/e05vIYY/KuTAbUpu2lDVeCLCwKOfTQyWfbnuxaWCneZoDtZwCoWeQqGnUOi3w/Kes6HL",
+	"Dd1el7BsB+unGuVvTfIuP8UT+zqxrxP7+nbY1/vMlJSgPGsdmZrXiOb6iyxwNnsMXBse60dx1l/iPP/D",
+	"aoMxFaTPMIYK7SLdibCEJNTQyKPklBLuJ0oOeMqKXRYRqD1LOBMxpIY+Lll32HWkugcXTLKpyvz1e91k",
+	"ffZ7Ta+bmzQluHcNXwJ7NkugwmK3FQE3MRxl/fE++rf9p75G4yUfM2FPVIejhFi870oTkTGj9lR15M/e",
+	"fmRGMpGpHM5ySNUNL8DVYnClz6pbPGX93RH2Q+fV/8xjhRD0cYtqL6DOhcZNQ66NCvhsSdiw0CkNeNpX",
+	"x4ddeTV+4MD4qTGK9zMoHncI/Pb8zltRy4oAK5qetUB4pozqYNd+sU/j5hfHmp8RF4ldOHQh/PDqL923",
+	"r/6w7FVwE/xdLXxXODXLT7APsu/nO5bCjKz+4fqKBtTdvPt3G0rq4WRhw91h2kOyIkaMka+zcZ+qoewm",
+	"dKZbncfn0KCyW9y2K6jo68YsTVudJ/kf3TEX0m7NxXnhQ8W0UTwG8Wq/mNukvP+VX1E+4+3AqeC+1aHz",
+	"w3f3RfW+b1TWZz9okrABF3wOMKfEAzbuH5X12Qt7qUJ5QQ37eOT6ci7pxgFFXRDusb/AHsXIFgKDoT4V",
+	"6JowRGYFTTc84RCUpbH2PLQY0Lc61N1CGrRnIJ/FZ/HR0MEASsAw/KEYIIQM+NBSTGA+rkdy+WqPZJqQ",
+	"Xr7zvSh0lQQk6Ry0mabpNa7us/Aii4pZXyYzQHdO2cAQmZk2+YgY2fZHOUFgE2Yn3TXO1hWzGdpPsb0v",
+	"A14I2NVOe0PA7JimTCRUkRmjKrJs1bAYPCBQTAcZIWnqePaYqiEXugMeHcyuARQEzVIWGx1gEsaRQzLR",
+	"+D1AhDmuFH0WdrqIoi2npWivm1mb3HhmYZeDtIgTstvtqN9+afcgIpT8M6PKMAUbQWEprrQuTT8LN3f7",
+	"QkDLbpO/8iRhwl2oEb1jREjSu6NpxnpB2KAySXo6m9hz1yzptckbXAT6sYSEI3Imn5s8Lg+mMKKIzi2k",
+	"AUnHErhUPave9ez7Z/bCAk68648dblYir0nv9eDsrRQMzbCeqzPX5PH5VZsg+HcnpBB4EZfTQn4GeNAy",
+	"YdBP7TE8X6QZkYRHYV1+zmHrXVDKk8Z1nWwFuBoghuvP4urykvSMlN0xFbMCc+5FpCek6UrBuhOmuEx6",
+	"ocAHIoxcJq7XkT2gAILurjL81s+s51prwyEvXowevq1rZ2F3GXHcx+hWp4IYJuCkdBVauVMLXmJR8xzX",
+	"g54/r8YTM/u7vTXeKqtQb5Wc4i3oK4DdT+xm9WfXhBoylkBBwATgfkalm2yn1iY9+KYyaeKaMDsFbKNn",
+	"eRr2il7dC7ogKlc1hH68vB/0L3PtoEEr+GfG3NdOfq5og41qEqzzmvx3KjKqZqEXFNUGyaliA2pyQywf",
+	"aq3dDMUOW4UH8zv1k4oIxzyXxHUzpIYBRNW6E4IeWjtOp9ArHFkNZ+set7fXV571Zq2/tzrr4jJQbl47",
+	"eWhFxboL8uHxivWEJnFZxpPW0hUVm53vuiSvBECeJ9fkPSAhza2tElcJdO4abIqr81XQFMvvSZJrKdAG",
+	"F22GdbYYn1zRLH7F7jZ8X6DsOawHpsYI1EADlImTRGuuL6+jXrXKy/P7XWag7i1WJUB+0XQep6u61f/S",
+	"dV02T+8L13EiJ1maA+FvwQnm3rBy0Vf3cZi9WN/l+loP+j7aj8C9lUimSQ9LRDskfFcnypCbVSU6ggsi",
+	"asX6bi3EuXwa9lr15p0ZvTpUHVcKXMOgnpzvuUt8GaUaxDE6c68cNA5AHECPPNTEri4u7eLX/eWzVtFv",
+	"HHR9786gy/wQYKovekvQ+PI6IeqgIJmsWlKcgZH+zwuH0XB8ro8JdHH2XVAqjsRHFy7cs3pU8Lg/OTu/",
+	"PDu/+HR+mQc6AFSoY5cN4aq1flPwsWzkZAHt3f7EX/5yv2C3lgi1PM2+RnCJIrwQn8XbVx8id1zRRXR1",
+	"cRmVP3sWRfmV+SyW94StcvY4e+9YQgQr/ET5bPfvGwouR73cKeTdyKQXftFDv4VlnVlKA44Zj0dO+IzB",
+	"ILOTygxLiJDTjeIFr/OpNcjowPGaO1f97AJefw2vwUX6u0wSu30iNi5VF5yvWHpQ/CXhwlna9uZ9Te0h",
+	"0cEAPD//jYvkv5UcnCntM4TOhV583gkq2BQAMwtPDlT4XkDZXHbH0hTwBAgTbgb/9f9iWGPRfRyovPWE",
+	"XsTnyTN22f95sH4iVziYZWGVwsW639gKL16bNQMsZe67hA5GXBuJVrNj4Toi7KspOnkUu+PONSTY1Fqw",
+	"cDOuiZCetHMXI6Z8Ow8lutCKsZUa6OKawpXiKlagAr7++I48vnj69OyC0HQyomePW+sbtUvFgXu+QjV6",
+	"UXSC1gznviopQXxsNbFLaDE95gL/vHhWUIm4MAyaQK6R6uDKc77ceyCycDx1hPMJGprBnSldyfuloKnP",
+	"HgxKwxJRVN2Nskwbiba6MNCFc/+DmxFg2gQresrRBTVwiJmeEjowJXaH8J9JxtrkbdHH/1lYUyaCpFQr",
+	"YdrQjDUEtH08obClWMLsi4tHVPsaEsze6Xka7o5Yio5T14WDTXG6+rPoM80TdKfKNAHUejKVWZoALp5d",
+	"nOZimPpyDt0Jj+Lq0TONJY7gLC1MA/FEy07Yz8JN2nntnYUHO8Y1sRLVfeS0V9chFddY9PHPOZqr3LLu",
+	"6AunfcgymVrLYL67TrX0LqjCWxDrJiU0DeYr5xOo4hRvC3XxSQaRzEbhNZeP/r7AGAoa9eHhMpGzucu7",
+	"mHgDHxOKBLiderAcKPMPgPEVCRnJKeFzXLSsAVQ3qwKaxZwmlPwYWQ2kWok1WTisnfP2dqO0dXP44jyl",
+	"ApSjbQxcz866Jfu+aMTuSvl1InpSfOReTUMQzVwTVAYhSD8pnX4jFmMRphA6Itfe93fl0HweYMRMIXLL",
+	"2CRgaQ8G115CTUcyDb1b4aZDGTLcbKl0I107/qaxdcGpi+u+uri++kpj4xu50iRRTNf1isB+XrXQ4Ffr",
+	"RlzmerUmDD6gmEqxU7vW6vGcp9z17lijSW2p7Swv9ylaETPbX8fYNZoOhoZrXGu62JBzJMesu0Wi9prP",
+	"XpyDA0QMMzrE0LL9W8a3VtVycQnvKP+v/6U1JW9kpjW1+45MpKtkCtl1X6KWFKxr+BjR4HV4wfzRrN1k",
+	"UfOh0F0uutakwBxfradSQe+Q++yCa1nafWMFgACoNxaBQAqCB7nul1K/71Zg7K3lLR5i9K7R1PI+y/iw",
+	"VQIfjsw1gZbxhBJ70FBf4ZFAwNDrPXKZT702gQrqnrH2h6Jq1vXH1StW18OhEi6s8RgjnMg4Q9QDQeKR",
+	"lJo5h4ycimvvtIww68z+GDOSlMyGI+iDlxmwB7nWGcLXFbo3OuZIuP4s5lv6wpzcDKG9hZRkyuitZXL2",
+	"O0t6fqkcYXmhq+kKWVtl1SEjsEd0UHNuBa+Z5wM1hL94vhBPv2OCJGpGFLdU19qItg6DlgDn8S22BEbW",
+	"Ud8K2CUrgqtkQzZS1E7Xbwo8I4kEAgK1cyUFVRlbjnga7RF8Es9HI56jHWn2tTmWIGO93HbJ6NsTX9O9",
+	"jjFXFlXt6UhirjBIfZ0DDVi52PEhkiBOA/aPq35w8/2hYExG8E6aaokqxGfRK13KHvnf//P/9lnG6Bod",
+	"a5beMd0mn+gtF0NCp3RGaLBXQQMBtzb4suUtoutDlZVSM8LNGuK/WA4amvuPqUgoRJiMolw4x+2Ya83F",
+	"sKZwtELO46XfTs433cm5ii+Q11rLbCCz1oaq7wEaONdK5yOsPVwicH3D5iZl7qPc/G64jvqVJS6apkQz",
+	"DbFUzAgGeiXKCkNB+pnBWAxwjwJ27NrsBFMWXLRJs3RQ6LmOZxunUkNQ6OISqK8KZdNvwW7kdpAabdRC",
+	"nPw9qSH3q4b4GumLy+1rpL8V5oSAUcJ7AHZiSmpfTGkDzrLASOTECf0aNqIePhs5GTPHxUUef29c5N0E",
+	"gq+5G3FIS8BX27ASzcxZ7l7ar44D2kjKB0YTSuyFxK61zl8Jzsl5v2TuOHTA59DW296hMy521oWQW61w",
+	"U9YyNM3Me79zDwTlrmGXol/+B7sXJ7tlK6L+yAyhJBxMuIIN0LWRZtIwTf9qiU2OGfgSLL2lUhuSMMCV",
+	"xOTQWELFPIiLNllgAo0ZMFgG5IuMuSCZZss1EM3Mp3ef3p+Uj5PycTJhNuVTgMMpBTuz5+GJbwqlbdvz",
+	"Ke8E1EujGxRzxayAtr+9biJ55lMY+UEl0Jz5jl5JV4p9d0AoDAXJM8W/v6xfQmx1KbfbdXXt+deV+TNP",
+	"91wcWFhXga1etdZjuOtyRstFw0oR1K8rB91YiiSLa3DmFgazBNDdhBff0ZQnXcjCxrf+DG993GDWhqel",
+	"I8vcgNiFJ3PMJbz/kFClFvVmIQqi0fzpMwLn5fBIQjKIxsgO5M077UkK9oPG1A0E5SzaMfYeaR8LHnBT",
+	"1yniU054h8uWWEZ/S+ml9mpvfHMPkxcRdv87y434wGKw6ItioQEd4tG//X+76+ZL5HnplbkQBfLYtVPe",
+	"ScREDVDFA8o+2OJubyNjoqo8wxBbV0BpXuuaUDNaVLowibfM9TZM6l2R+LAgqipSA6qkVo0hj3d4e9HV",
+	"dALAwvV/enZxefb4orWFAnWA+P9SKfTAwmxSKRabLSXLnwgOXV1P/MmaMfi1ZZHKHvUjuEPu/fM/+Ctg",
+	"S0fWbkPH95gZam2ONnkeCivHHcjrNYrHAGj3SE6YoBPentFxWvoAsFXsB4mMda+dkzEWWlcwgj9GEtIA",
+	"tUcWdKvukL+9jQq4jxF5+5d3EYn5HU+JljFnZhaRiYJgHdEsNlJFBDGyLYFGBGGzyYDGPOWGM12YzruC",
+	"a0ZXzOqGjDkmOqMPqgPWqZlNZCqHAFaU8gEj8SxOWUTGVNAh1v2DczFLS4Mh0HjVMJ8wZyl3MwY/IkLW",
+	"Y3V6lLMmH1SJgqMymvN2FPcc4w9VprodrONfpqNcwQ/ww1y5NI9Cinfh3XhNK4zp4sQxGWtMZ5DZ2fGo",
+	"nYQOmYhhF/PzJXmhX2GYm/evCYLM6xohgi4eGGjAWZpoYugtczjaiOVgl/BKDFOuRxH5VTERjyJyo2if",
+	"x7DajxN7F0YeOYOaPKd9TG8DiNO4eKQBz3mJbEs7DpY1dkk/InEfWIFsBZ8cuLASTR38t2Y0hU4xdg4j",
+	"ykWbvDYBXAlhPdw6XcpdRARz2LBcEUB0Ke1gljg/UBUauX8FF0SqhKkO3r7BAJqJosNcR2TMAYATVqBj",
+	"xUKi3S1jk0KmHokzpZgwbfI6wacdCpZIZ8Xdc9jRVXTnNh7hbvmYdYDSzoDSyGSE5ezTkXREZzk/Hpwl",
+	"UG2syaoSl3Vot3iiZMwSqPWcp0gk1KpZaEtdOdosh2xBgC+1p9Qh//3ju7fkI0imiKR0JjNDRtw/bthX",
+	"A5dO24OhKfGO5hzy25rIn3JmR/SIT7D3/nV++WiSBK9YYfK/SjWuu3YTJidpEWOaFG5z4YJj9cSExXzA",
+	"LW3OiGAISO0Gec4EG/CYUwBerGbbVCmoDcEtwhfDLcLXU2X5MhPAle+klS8DAPskiuk4c9PxjQ7QLRjS",
+	"KinA6BYm9IHFbOJKPRc6UuKq8VbMSL+0AdB4vwNfwrTwiSiHV0A85CQKgSGVuNvdZzEdgzu5MJGXGaow",
+	"rO4MoNsGeG9gCHckdKgY1PxHRLEBNO+CuyLlLfSNapPfuXCRIqipA6Km1r4u8R3o6V53IkbRO8vwMIJt",
+	"z8bIIbMsufAOaB02kmlS+xa47DHMBPCnRzxNIsQ7no4Q9Bg/JKBtWK3V+A0cySkZUGWnEmPebInweZoo",
+	"Jur4UYjZjaidulWy+zPQvAsv+UT1bdXUPxQhf2KqEoBuBsgkOM2U0UQXKwlDOY+RhPr4PhJwmmqfigxo",
+	"FlTMMK+xsBY7QtVlHEkjh4pORjoiOqZWRGs+FNQA1nF+yVDcggjAGyIS+1dsWVyHaKMYHdtdZSJWs0nY",
+	"YKtqQZll6tKkpc6vvm9dOuBp8c7eGEPj0bjm5hQ3zsFaU3iDA0j22wR1GR1Ij55M7NlqOtOuFhrwrNNs",
+	"LDQZMyoiQjFUnwkgZO0EH+jXEbZdT+FbT6na9drUpjDv1+OJVJVzfgPcP/G7hcIPWvxYbYZRqzXRyUTJ",
+	"O5rqiExSOAchjTuCgUxTOT3LJrpNbkiOCwcvxGvNhL18oPcxOsZquCiHQMF7gZ5PqJEr3Q1dwzWL+wlo",
+	"7HLglL1itFDPcWqqb+2D1tbM2Ra2h7B8pG85pqXMEr/0fU8qEIhdmErnAOteNSvNolPIcAl9VPAWejwT",
+	"uwuFUX13lFVLd1eJo3p7y60Oqo2ErhipNG4Q6nmpcfX2c4yRGNkm/5FRYUC/B95pufmYpgQN/5I6bGR8",
+	"W4nHPMR2HKhHITV2yIB/tdch69uvcqR4qx9NRxInoW/LA4Ri/z+//Pn/BQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -36,6 +36,23 @@ create index stock_items_created on stock_items (centre_id, created_at, id);
 create unique index stock_items_catalogue_key on stock_items (centre_id, catalogue_code) where catalogue_code <> '';
 select protect('stock_items', 'stock_item');
 
+-- What a kit is made of: a bill of materials. The kit is an item itself.
+create table stock_kits (
+  centre_id  uuid not null,
+  id         uuid not null,
+  version    bigint not null,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  item_id    uuid not null,
+  components jsonb not null,                 -- [{item_id, quantity}], of one kit, in base units
+  active     boolean not null default true,
+  primary key (centre_id, id),
+  constraint stock_kits_item_fk foreign key (centre_id, item_id) references stock_items (centre_id, id),
+  constraint stock_kits_item_key unique (centre_id, item_id)
+);
+create index stock_kits_created on stock_kits (centre_id, created_at, id);
+select protect('stock_kits', 'stock_kit');
+
 -- A store with its bins; `transit` is the road between two places.
 create table stock_locations (
   centre_id  uuid not null references centres (id),
@@ -353,5 +370,5 @@ create policy tenant on stock_recounts using (centre_id = any ((select scope_cen
 grant select, insert on stock_recounts to waystation_app;
 
 -- +goose Down
-drop table stock_recounts, stock_periods, stock_balances, stock_movements, stock_lines, stock_lots, stock_documents, stock_counters, stock_locations, stock_items;
+drop table stock_recounts, stock_periods, stock_balances, stock_movements, stock_lines, stock_lots, stock_documents, stock_counters, stock_locations, stock_kits, stock_items;
 drop function stock_posted, stock_movements_insert, stock_periods_insert, stock_period_key, stock_append_only, stock_documents_settled, stock_documents_insert;

@@ -135,6 +135,8 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 
 	item := post("stock/items", "/stock/items", map[string]any{"catalogue_code": "blanket"}).ID()
 	store := post("stock/locations", "/stock/locations", map[string]any{"code": "A1", "name": "Store", "kind": "store"}).ID()
+	arrival := post("", "/stock/items", map[string]any{"catalogue_code": "arrival_kit"}).ID()
+	post("stock/kits", "/stock/kits", map[string]any{"item_id": arrival, "components": []any{map[string]any{"item_id": item, "quantity": "1"}}})
 	received := post("stock/documents", "/stock/receipts", map[string]any{"type": "receipt_donation", "lines": []any{map[string]any{"item_id": item, "location_id": store, "quantity": "50"}}})
 	a.ids["stock/movements"], a.ids["stock/lots"] = received.ID("movements", 0, "id"), received.ID("movements", 0, "lot_id")
 	post("stock/periods", "/stock/periods", map[string]any{"through_on": "2026-01-31"})

@@ -60,6 +60,7 @@ var readScopes = map[string]string{
 	"break_glass_grant":       "break_glass:review",
 	"referral":                "referrals:read",
 	"stock_item":              "stock:read",
+	"stock_kit":               "stock:read",
 	"stock_location":          "stock:read",
 	"stock_lot":               "stock:read",
 	"stock_document":          "stock:read",
