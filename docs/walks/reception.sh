@@ -54,4 +54,34 @@ call "$DESK" GET "$C/beneficiaries?reception_from=$TODAY" "" -H 'Accept: text/cs
 # The next steps use what is behind this walk: find her again under another spelling.
 call "$WORKER" GET "$C/beneficiaries?q=zeynabu$RUN&limit=1" | jq -e --arg id "${P##*/}" '.data[0].id == $id' > /dev/null || fail "she is not found under another spelling"
 
+step "8. A card that leads staff to her record and tells nobody else anything"
+CARD=$(call "$DESK" POST "$P/card" '{}')
+jq -c '{status, version}' <<< "$CARD"
+call "$DESK" GET "$P/card" "" -H 'Accept: image/png' | head -c 8 | od -An -c | head -1
+call "$DESK" GET "$P/card" "" -H 'Accept: application/pdf' | head -c 5; echo
+
+step "9. Her photo: re-encoded, so that it does not tell where it was taken; a link that ends by itself"
+PHOTO=$(mktemp)
+base64 -d > "$PHOTO" <<< 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=='
+PICTURE=$(call "$DESK" POST "$P/attachments" "" -F kind=photo -F "file=@$PHOTO;type=image/png;filename=photo.png")
+rm -f "$PHOTO"
+jq -c '{kind, media_type, size}' <<< "$PICTURE"
+
+step "10. She comes back under another spelling: the desk is told, and a supervisor merges the two records"
+SUPERVISOR=$(sign_in case_supervisor.agadez@demo.example)
+known="\"given_name\":\"Zeynabou$RUN\",\"sex\":\"2\",\"age\":24,\"nationalities\":[\"NER\"],\"document_number\":\"CC-$RUN\""
+call "$DESK" POST "$C/duplicates/check" "{$known}" | jq -c '.data[0] | {reference, level, score, reasons: [.reasons[].evidence]}'
+again="{\"registration_level\":\"basic\",\"reception_on\":\"$TODAY\",\"population_type\":\"migrant\",\"document_type\":\"consular_card\",$known,$consent"
+status=$(curl -sS -o "$BODY" -w '%{http_code}' "$BASE_URL$C/beneficiaries" -H "Authorization: Bearer $DESK" -H 'Content-Type: application/json' -d "$again}")
+[[ $status == 409 ]] || fail "a likely duplicate was registered: $status"
+jq -c '{code, candidates: [.candidates[].beneficiary_id]}' "$BODY"
+TWIN=$(call "$DESK" POST "$C/beneficiaries" "$again,\"acknowledged_duplicates\":[\"${P##*/}\"]}" | jq -er .id)
+call "$SUPERVISOR" POST "$C/beneficiaries/$TWIN/merge/preview" "{\"survivor_id\":\"${P##*/}\"}" | jq -c '{differences, conflicts: [.conflicts[].kind]}'
+merge() { jq -c "{survivor_id: .survivor_id, survivor_version: .survivor_version, reason: \"Registered twice\"}" <<< "$(call "$SUPERVISOR" POST "$C/beneficiaries/$TWIN/merge/preview" "{\"survivor_id\":\"${P##*/}\"}")"; }
+call "$SUPERVISOR" POST "$C/beneficiaries/$TWIN/merge" "$(merge)" -H 'If-Match: "1"' | jq -c '{survivor_id, undo_until}'
+TAG=$(tr -d '\r' < "$HEADERS" | awk 'tolower($1) == "etag:" { print $2 }')
+status=$(curl -sS -o /dev/null -w '%{http_code} %{redirect_url}' "$BASE_URL$C/beneficiaries/$TWIN/consents" -H "Authorization: Bearer $DESK")
+[[ $status == 308*${P##*/}/consents ]] || fail "the old id does not lead on: $status"
+call "$SUPERVISOR" POST "$C/beneficiaries/$TWIN/unmerge" '{"reason":"They are cousins after all"}' -H "If-Match: $TAG" | jq -c '{undone_at, undo_reason}'
+
 printf '\nThe desk works, from the convoy to the record.\n'
