@@ -1358,6 +1358,27 @@ func (e ImportField) Valid() bool {
 	}
 }
 
+// Defines values for ImportFileFormat.
+const (
+	ImportFileFormatCsv    ImportFileFormat = "csv"
+	ImportFileFormatNdjson ImportFileFormat = "ndjson"
+	ImportFileFormatXlsx   ImportFileFormat = "xlsx"
+)
+
+// Valid indicates whether the value is a known member of the ImportFileFormat enum.
+func (e ImportFileFormat) Valid() bool {
+	switch e {
+	case ImportFileFormatCsv:
+		return true
+	case ImportFileFormatNdjson:
+		return true
+	case ImportFileFormatXlsx:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ImportIssueSeverity.
 const (
 	ImportIssueSeverityError   ImportIssueSeverity = "error"
@@ -4283,24 +4304,6 @@ func (e ListStockItemsParamsSort) Valid() bool {
 	case ListStockItemsParamsSortMinusCode:
 		return true
 	case ListStockItemsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListStockKitsParamsSort.
-const (
-	ListStockKitsParamsSortCreatedAt      ListStockKitsParamsSort = "created_at"
-	ListStockKitsParamsSortMinusCreatedAt ListStockKitsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListStockKitsParamsSort enum.
-func (e ListStockKitsParamsSort) Valid() bool {
-	switch e {
-	case ListStockKitsParamsSortCreatedAt:
-		return true
-	case ListStockKitsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -7881,19 +7884,27 @@ type ImportField string
 
 // ImportFile defines model for ImportFile.
 type ImportFile struct {
+	// Delimiter Of a CSV file; else empty
 	Delimiter string `json:"delimiter"`
 
-	// Encoding As declared; left out when it was detected
-	Encoding *string `json:"encoding,omitempty"`
+	// Encoding As declared or detected, a WHATWG name; left out for a spreadsheet
+	Encoding *string          `json:"encoding,omitempty"`
+	Format   ImportFileFormat `json:"format"`
 
 	// KeptUntil Left out once the file is deleted
 	KeptUntil *time.Time `json:"kept_until,omitempty"`
 	Name      *string    `json:"name,omitempty"`
 	Sha256    string     `json:"sha256"`
 
+	// Sheet The sheet of a spreadsheet that is read
+	Sheet *string `json:"sheet,omitempty"`
+
 	// Size Bytes
 	Size int64 `json:"size"`
 }
+
+// ImportFileFormat defines model for ImportFile.Format.
+type ImportFileFormat string
 
 // ImportIssue One fault. It names the place and the rule and never repeats what a cell says
 type ImportIssue struct {
@@ -10345,19 +10356,6 @@ type StockAmount struct {
 	Currency string `json:"currency"`
 }
 
-// StockAssembly defines model for StockAssembly.
-type StockAssembly struct {
-	ID         *openapi_types.UUID `json:"id,omitempty"`
-	LocationID openapi_types.UUID  `json:"location_id"`
-	Note       *string             `json:"note,omitempty"`
-
-	// OccurredAt Now where it is not given
-	OccurredAt *time.Time `json:"occurred_at,omitempty"`
-
-	// Quantity Whole kits
-	Quantity string `json:"quantity"`
-}
-
 // StockBalance defines model for StockBalance.
 type StockBalance struct {
 	// Available A decimal number, not less than zero
@@ -10420,16 +10418,6 @@ type StockCatalogueEntry struct {
 
 	// Version The version that was taken over
 	Version string `json:"version"`
-}
-
-// StockComponent defines model for StockComponent.
-type StockComponent struct {
-	ItemID openapi_types.UUID `json:"item_id"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
 }
 
 // StockDecision defines model for StockDecision.
@@ -10617,41 +10605,6 @@ type StockItemPatch struct {
 	Units       []StockUnit                      `json:"units,omitempty"`
 	Value       nullable.Nullable[StockAmount]   `json:"value,omitempty"`
 	WeightGrams nullable.Nullable[string]        `json:"weight_grams,omitempty"`
-}
-
-// StockKit defines model for StockKit.
-type StockKit struct {
-	Active     bool               `json:"active"`
-	Components []StockComponent   `json:"components"`
-	CreatedAt  time.Time          `json:"created_at"`
-	ID         openapi_types.UUID `json:"id"`
-	ItemID     openapi_types.UUID `json:"item_id"`
-	UpdatedAt  time.Time          `json:"updated_at"`
-	Version    int64              `json:"version"`
-}
-
-// StockKitCreate defines model for StockKitCreate.
-type StockKitCreate struct {
-	Components []StockComponent    `json:"components"`
-	ID         *openapi_types.UUID `json:"id,omitempty"`
-	ItemID     openapi_types.UUID  `json:"item_id"`
-}
-
-// StockKitPage defines model for StockKitPage.
-type StockKitPage struct {
-	Data []StockKit `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// StockKitPatch defines model for StockKitPatch.
-type StockKitPatch struct {
-	Active     *bool            `json:"active,omitempty"`
-	Components []StockComponent `json:"components,omitempty"`
 }
 
 // StockLine In the unit that was counted, with the conversion that was applied
@@ -13927,7 +13880,7 @@ type ListImportsParamsSort string
 
 // CreateImportMultipartBody defines parameters for CreateImport.
 type CreateImportMultipartBody struct {
-	// File The CSV file
+	// File The file: a CSV file, unless the part's Content-Type or the end of its name (.xlsx, .ndjson) says otherwise
 	File openapi_types.File `json:"file"`
 
 	// Mapping A mapping for one import only
@@ -13950,6 +13903,9 @@ type CreateImportParams struct {
 
 	// Delimiter Detected where it is not given
 	Delimiter *CreateImportParamsDelimiter `form:"delimiter,omitempty" json:"delimiter,omitempty"`
+
+	// Sheet The sheet of a spreadsheet by its name; the first where none is given
+	Sheet *string `form:"sheet,omitempty" json:"sheet,omitempty"`
 
 	// FileName To recognise it in the list; no personal data
 	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
@@ -14813,45 +14769,6 @@ type RefreshStockItemParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListStockKitsParams defines parameters for ListStockKits.
-type ListStockKitsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListStockKitsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Active Only kits in use, or only those that are not
-	Active *bool `form:"active,omitempty" json:"active,omitempty"`
-}
-
-// ListStockKitsParamsSort defines parameters for ListStockKits.
-type ListStockKitsParamsSort string
-
-// CreateStockKitParams defines parameters for CreateStockKit.
-type CreateStockKitParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateStockKitParams defines parameters for UpdateStockKit.
-type UpdateStockKitParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// AssembleStockKitParams defines parameters for AssembleStockKit.
-type AssembleStockKitParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListStockLocationsParams defines parameters for ListStockLocations.
 type ListStockLocationsParams struct {
 	// Limit Rows a page
@@ -14917,12 +14834,6 @@ type ListStockLotsParams struct {
 
 // ListStockLotsParamsSort defines parameters for ListStockLots.
 type ListStockLotsParamsSort string
-
-// DisassembleStockKitParams defines parameters for DisassembleStockKit.
-type DisassembleStockKitParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
 
 // ListStockMovementsParams defines parameters for ListStockMovements.
 type ListStockMovementsParams struct {
@@ -16148,15 +16059,6 @@ type CreateStockItemJSONRequestBody = StockItemCreate
 // UpdateStockItemApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockItem for application/merge-patch+json ContentType.
 type UpdateStockItemApplicationMergePatchPlusJSONRequestBody = StockItemPatch
 
-// CreateStockKitJSONRequestBody defines body for CreateStockKit for application/json ContentType.
-type CreateStockKitJSONRequestBody = StockKitCreate
-
-// UpdateStockKitApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockKit for application/merge-patch+json ContentType.
-type UpdateStockKitApplicationMergePatchPlusJSONRequestBody = StockKitPatch
-
-// AssembleStockKitJSONRequestBody defines body for AssembleStockKit for application/json ContentType.
-type AssembleStockKitJSONRequestBody = StockAssembly
-
 // CreateStockLocationJSONRequestBody defines body for CreateStockLocation for application/json ContentType.
 type CreateStockLocationJSONRequestBody = StockLocationCreate
 
@@ -16165,9 +16067,6 @@ type UpdateStockLocationApplicationMergePatchPlusJSONRequestBody = StockLocation
 
 // CreateStockLossJSONRequestBody defines body for CreateStockLoss for application/json ContentType.
 type CreateStockLossJSONRequestBody = StockLossCreate
-
-// DisassembleStockKitJSONRequestBody defines body for DisassembleStockKit for application/json ContentType.
-type DisassembleStockKitJSONRequestBody = StockAssembly
 
 // ReverseStockMovementJSONRequestBody defines body for ReverseStockMovement for application/json ContentType.
 type ReverseStockMovementJSONRequestBody = StockReversalCreate
@@ -17390,21 +17289,6 @@ type ServerInterface interface {
 	// RefreshStockItem Take over what the catalogue says now
 	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
 	RefreshStockItem(ctx echo.Context, centreID CentreID, id ID, params RefreshStockItemParams) error
-	// ListStockKits List kits
-	// (GET /v1/centres/{centre_id}/stock/kits)
-	ListStockKits(ctx echo.Context, centreID CentreID, params ListStockKitsParams) error
-	// CreateStockKit Say what a kit is made of
-	// (POST /v1/centres/{centre_id}/stock/kits)
-	CreateStockKit(ctx echo.Context, centreID CentreID, params CreateStockKitParams) error
-	// GetStockKit Read a kit
-	// (GET /v1/centres/{centre_id}/stock/kits/{id})
-	GetStockKit(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateStockKit Change a kit
-	// (PATCH /v1/centres/{centre_id}/stock/kits/{id})
-	UpdateStockKit(ctx echo.Context, centreID CentreID, id ID, params UpdateStockKitParams) error
-	// AssembleStockKit Assemble kits
-	// (POST /v1/centres/{centre_id}/stock/kits/{id}/assemble)
-	AssembleStockKit(ctx echo.Context, centreID CentreID, id ID, params AssembleStockKitParams) error
 	// ListStockLocations List stores and bins
 	// (GET /v1/centres/{centre_id}/stock/locations)
 	ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error
@@ -17426,9 +17310,6 @@ type ServerInterface interface {
 	// GetStockLot Read a lot
 	// (GET /v1/centres/{centre_id}/stock/lots/{id})
 	GetStockLot(ctx echo.Context, centreID CentreID, id ID) error
-	// DisassembleStockKit Take kits apart again
-	// (POST /v1/centres/{centre_id}/stock/lots/{id}/disassemble)
-	DisassembleStockKit(ctx echo.Context, centreID CentreID, id ID, params DisassembleStockKitParams) error
 	// ListStockMovements Read the ledger
 	// (GET /v1/centres/{centre_id}/stock/movements)
 	ListStockMovements(ctx echo.Context, centreID CentreID, params ListStockMovementsParams) error
@@ -29770,6 +29651,13 @@ func (w *ServerInterfaceWrapper) CreateImport(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter delimiter: %s", err))
 	}
 
+	// ------------- Optional query parameter "sheet" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sheet", ctx.QueryParams(), &params.Sheet, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sheet: %s", err))
+	}
+
 	// ------------- Optional query parameter "file_name" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "file_name", ctx.QueryParams(), &params.FileName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -33884,209 +33772,6 @@ func (w *ServerInterfaceWrapper) RefreshStockItem(ctx echo.Context) error {
 	return err
 }
 
-// ListStockKits converts echo context to params.
-func (w *ServerInterfaceWrapper) ListStockKits(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListStockKitsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "active" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListStockKits(ctx, centreID, params)
-	return err
-}
-
-// CreateStockKit converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateStockKit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateStockKitParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateStockKit(ctx, centreID, params)
-	return err
-}
-
-// GetStockKit converts echo context to params.
-func (w *ServerInterfaceWrapper) GetStockKit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetStockKit(ctx, centreID, id)
-	return err
-}
-
-// UpdateStockKit converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateStockKit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateStockKitParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateStockKit(ctx, centreID, id, params)
-	return err
-}
-
-// AssembleStockKit converts echo context to params.
-func (w *ServerInterfaceWrapper) AssembleStockKit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params AssembleStockKitParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.AssembleStockKit(ctx, centreID, id, params)
-	return err
-}
-
 // ListStockLocations converts echo context to params.
 func (w *ServerInterfaceWrapper) ListStockLocations(ctx echo.Context) error {
 	var err error
@@ -34370,50 +34055,6 @@ func (w *ServerInterfaceWrapper) GetStockLot(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetStockLot(ctx, centreID, id)
-	return err
-}
-
-// DisassembleStockKit converts echo context to params.
-func (w *ServerInterfaceWrapper) DisassembleStockKit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DisassembleStockKitParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DisassembleStockKit(ctx, centreID, id, params)
 	return err
 }
 
@@ -38246,12 +37887,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/periods", wrapper.CloseStockPeriod, options.OperationMiddlewares["closeStockPeriod"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/periods/:id", wrapper.GetStockPeriod, options.OperationMiddlewares["getStockPeriod"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/recounts", wrapper.ListStockRecounts, options.OperationMiddlewares["listStockRecounts"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/kits", wrapper.ListStockKits, options.OperationMiddlewares["listStockKits"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits", wrapper.CreateStockKit, options.OperationMiddlewares["createStockKit"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.GetStockKit, options.OperationMiddlewares["getStockKit"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.UpdateStockKit, options.OperationMiddlewares["updateStockKit"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id/assemble", wrapper.AssembleStockKit, options.OperationMiddlewares["assembleStockKit"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id/disassemble", wrapper.DisassembleStockKit, options.OperationMiddlewares["disassembleStockKit"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -50398,8 +50033,8 @@ func (response ListImportsdefaultApplicationProblemPlusJSONResponse) VisitListIm
 type CreateImportRequestObject struct {
 	CentreID      CentreID `json:"centre_id"`
 	Params        CreateImportParams
-	MultipartBody *multipart.Reader
 	Body          io.Reader
+	MultipartBody *multipart.Reader
 }
 
 type CreateImportResponseObject interface {
@@ -54391,247 +54026,6 @@ func (response RefreshStockItemdefaultApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
-type ListStockKitsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListStockKitsParams
-}
-
-type ListStockKitsResponseObject interface {
-	VisitListStockKitsResponse(w http.ResponseWriter) error
-}
-
-type ListStockKits200JSONResponse StockKitPage
-
-func (response ListStockKits200JSONResponse) VisitListStockKitsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListStockKitsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListStockKitsdefaultApplicationProblemPlusJSONResponse) VisitListStockKitsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateStockKitRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateStockKitParams
-	Body     *CreateStockKitJSONRequestBody
-}
-
-type CreateStockKitResponseObject interface {
-	VisitCreateStockKitResponse(w http.ResponseWriter) error
-}
-
-type CreateStockKit201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateStockKit201JSONResponse struct {
-	Body    StockKit
-	Headers CreateStockKit201ResponseHeaders
-}
-
-func (response CreateStockKit201JSONResponse) VisitCreateStockKitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateStockKitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateStockKitdefaultApplicationProblemPlusJSONResponse) VisitCreateStockKitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetStockKitRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetStockKitResponseObject interface {
-	VisitGetStockKitResponse(w http.ResponseWriter) error
-}
-
-type GetStockKit200ResponseHeaders struct {
-	ETag string
-}
-
-type GetStockKit200JSONResponse struct {
-	Body    StockKit
-	Headers GetStockKit200ResponseHeaders
-}
-
-func (response GetStockKit200JSONResponse) VisitGetStockKitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetStockKitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetStockKitdefaultApplicationProblemPlusJSONResponse) VisitGetStockKitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateStockKitRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UpdateStockKitParams
-	Body     *UpdateStockKitApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateStockKitResponseObject interface {
-	VisitUpdateStockKitResponse(w http.ResponseWriter) error
-}
-
-type UpdateStockKit200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateStockKit200JSONResponse struct {
-	Body    StockKit
-	Headers UpdateStockKit200ResponseHeaders
-}
-
-func (response UpdateStockKit200JSONResponse) VisitUpdateStockKitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateStockKitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateStockKitdefaultApplicationProblemPlusJSONResponse) VisitUpdateStockKitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AssembleStockKitRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   AssembleStockKitParams
-	Body     *AssembleStockKitJSONRequestBody
-}
-
-type AssembleStockKitResponseObject interface {
-	VisitAssembleStockKitResponse(w http.ResponseWriter) error
-}
-
-type AssembleStockKit201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type AssembleStockKit201JSONResponse struct {
-	Body    StockDocument
-	Headers AssembleStockKit201ResponseHeaders
-}
-
-func (response AssembleStockKit201JSONResponse) VisitAssembleStockKitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AssembleStockKitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response AssembleStockKitdefaultApplicationProblemPlusJSONResponse) VisitAssembleStockKitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListStockLocationsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListStockLocationsParams
@@ -54949,58 +54343,6 @@ type GetStockLotdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetStockLotdefaultApplicationProblemPlusJSONResponse) VisitGetStockLotResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DisassembleStockKitRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   DisassembleStockKitParams
-	Body     *DisassembleStockKitJSONRequestBody
-}
-
-type DisassembleStockKitResponseObject interface {
-	VisitDisassembleStockKitResponse(w http.ResponseWriter) error
-}
-
-type DisassembleStockKit201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type DisassembleStockKit201JSONResponse struct {
-	Body    StockDocument
-	Headers DisassembleStockKit201ResponseHeaders
-}
-
-func (response DisassembleStockKit201JSONResponse) VisitDisassembleStockKitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DisassembleStockKitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DisassembleStockKitdefaultApplicationProblemPlusJSONResponse) VisitDisassembleStockKitResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -59771,21 +59113,6 @@ type StrictServerInterface interface {
 	// RefreshStockItem Take over what the catalogue says now
 	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
 	RefreshStockItem(ctx context.Context, request RefreshStockItemRequestObject) (RefreshStockItemResponseObject, error)
-	// ListStockKits List kits
-	// (GET /v1/centres/{centre_id}/stock/kits)
-	ListStockKits(ctx context.Context, request ListStockKitsRequestObject) (ListStockKitsResponseObject, error)
-	// CreateStockKit Say what a kit is made of
-	// (POST /v1/centres/{centre_id}/stock/kits)
-	CreateStockKit(ctx context.Context, request CreateStockKitRequestObject) (CreateStockKitResponseObject, error)
-	// GetStockKit Read a kit
-	// (GET /v1/centres/{centre_id}/stock/kits/{id})
-	GetStockKit(ctx context.Context, request GetStockKitRequestObject) (GetStockKitResponseObject, error)
-	// UpdateStockKit Change a kit
-	// (PATCH /v1/centres/{centre_id}/stock/kits/{id})
-	UpdateStockKit(ctx context.Context, request UpdateStockKitRequestObject) (UpdateStockKitResponseObject, error)
-	// AssembleStockKit Assemble kits
-	// (POST /v1/centres/{centre_id}/stock/kits/{id}/assemble)
-	AssembleStockKit(ctx context.Context, request AssembleStockKitRequestObject) (AssembleStockKitResponseObject, error)
 	// ListStockLocations List stores and bins
 	// (GET /v1/centres/{centre_id}/stock/locations)
 	ListStockLocations(ctx context.Context, request ListStockLocationsRequestObject) (ListStockLocationsResponseObject, error)
@@ -59807,9 +59134,6 @@ type StrictServerInterface interface {
 	// GetStockLot Read a lot
 	// (GET /v1/centres/{centre_id}/stock/lots/{id})
 	GetStockLot(ctx context.Context, request GetStockLotRequestObject) (GetStockLotResponseObject, error)
-	// DisassembleStockKit Take kits apart again
-	// (POST /v1/centres/{centre_id}/stock/lots/{id}/disassemble)
-	DisassembleStockKit(ctx context.Context, request DisassembleStockKitRequestObject) (DisassembleStockKitResponseObject, error)
 	// ListStockMovements Read the ledger
 	// (GET /v1/centres/{centre_id}/stock/movements)
 	ListStockMovements(ctx context.Context, request ListStockMovementsRequestObject) (ListStockMovementsResponseObject, error)
@@ -69107,6 +68431,12 @@ func (sh *strictHandler) CreateImport(ctx echo.Context, centreID CentreID, param
 
 	request.CentreID = centreID
 	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet") {
+		request.Body = ctx.Request().Body
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/x-ndjson") {
+		request.Body = ctx.Request().Body
+	}
 	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
 		if reader, err := ctx.Request().MultipartReader(); err != nil {
 			return err
@@ -72097,207 +71427,6 @@ func (sh *strictHandler) RefreshStockItem(ctx echo.Context, centreID CentreID, i
 	return nil
 }
 
-// ListStockKits operation middleware
-func (sh *strictHandler) ListStockKits(ctx echo.Context, centreID CentreID, params ListStockKitsParams) error {
-	var request ListStockKitsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListStockKits(ctx.Request().Context(), request.(ListStockKitsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListStockKits")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListStockKitsResponseObject); ok {
-		return validResponse.VisitListStockKitsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateStockKit operation middleware
-func (sh *strictHandler) CreateStockKit(ctx echo.Context, centreID CentreID, params CreateStockKitParams) error {
-	var request CreateStockKitRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CreateStockKitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateStockKit(ctx.Request().Context(), request.(CreateStockKitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateStockKit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateStockKitResponseObject); ok {
-		return validResponse.VisitCreateStockKitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetStockKit operation middleware
-func (sh *strictHandler) GetStockKit(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetStockKitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetStockKit(ctx.Request().Context(), request.(GetStockKitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetStockKit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetStockKitResponseObject); ok {
-		return validResponse.VisitGetStockKitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateStockKit operation middleware
-func (sh *strictHandler) UpdateStockKit(ctx echo.Context, centreID CentreID, id ID, params UpdateStockKitParams) error {
-	var request UpdateStockKitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UpdateStockKitApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateStockKit(ctx.Request().Context(), request.(UpdateStockKitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateStockKit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateStockKitResponseObject); ok {
-		return validResponse.VisitUpdateStockKitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// AssembleStockKit operation middleware
-func (sh *strictHandler) AssembleStockKit(ctx echo.Context, centreID CentreID, id ID, params AssembleStockKitParams) error {
-	var request AssembleStockKitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body AssembleStockKitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.AssembleStockKit(ctx.Request().Context(), request.(AssembleStockKitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AssembleStockKit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(AssembleStockKitResponseObject); ok {
-		return validResponse.VisitAssembleStockKitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListStockLocations operation middleware
 func (sh *strictHandler) ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error {
 	var request ListStockLocationsRequestObject
@@ -72544,56 +71673,6 @@ func (sh *strictHandler) GetStockLot(ctx echo.Context, centreID CentreID, id ID)
 		return err
 	} else if validResponse, ok := response.(GetStockLotResponseObject); ok {
 		return validResponse.VisitGetStockLotResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DisassembleStockKit operation middleware
-func (sh *strictHandler) DisassembleStockKit(ctx echo.Context, centreID CentreID, id ID, params DisassembleStockKitParams) error {
-	var request DisassembleStockKitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body DisassembleStockKitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DisassembleStockKit(ctx.Request().Context(), request.(DisassembleStockKitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DisassembleStockKit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DisassembleStockKitResponseObject); ok {
-		return validResponse.VisitDisassembleStockKitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -75418,1710 +74497,1704 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345wz56UuiRL7rYq3ohdluW29/hDW/K0T0xbk4UkkZnoYgJpAKxU2lt/zwWcSzxX",
-	"cgILAAmSAAkyWZKq2/Ojx6okQWBhYWF9Puu3Rcb3B84IU3Lx7LfFjuCcCPjP55wpwtS3mG1LvCX6TzmR",
-	"maAHRTlbPFv8uCOosL8ivkEK/r0mhVwsF+Qt3h8Ksni22IjFciHILyUVJF88U6Iky4XMdmSP9ZjqdNBP",
-	"SSUo2y7evVsuXvyIt+Gv3RIhKWdLtOECfbN58B1W2a7xsZ8Xj35ejPzetzzD5iPtb/60I4LAuhg5IkEk",
-	"L0VGEJUjv/A3LE6h0bFCpJDmC5jJIxEoJwfCcok4a6zrKsvIQT2oNmPM998tFwcs8J4ou7NmsPjGfutt",
-	"6p5IibdEPkNE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX77LWFbtVs8e3xxsQyQ6jlhSpBvvgwzQAa/",
-	"ui8fsNrV3zW/rWjeS5wNF3usFs8WZQlPBmbAc1JQqb6HYYNMT6VaIiwRZej67YPMvnAdnpf+qXdKHlE+",
+	"7P3tktw2li4K3woi345wz56UuiRL7rYq3ohdlu229/hDW/K0Tkxbk4UkkZnoYgJpAKxU2lt/zwWcSzxX",
+	"cgILAAmSAAkyWZKq2/Ojx6okQWBhYWF9Puu3Rcb3B84IU3Lx7LfFjuCcCPjP55wpwtR3mG1LvCX6TzmR",
+	"maAHRTlbPFv8tCOosL8ivkEK/r0mhVwsF+Qt3h8Ksni22IjFciHILyUVJF88U6Iky4XMdmSP9ZjqdNBP",
+	"SSUo2y7evVsuvvoJb8NfuyVCUs6WaMMF+nbz4Hussl3jYz8vHv28GPm973iGzUfa33y9I4LAuhg5IkEk",
+	"L0VGEJUjv/A3LE6h0bFCpJDmC5jJIxEoJwfCcok4a6zrKsvIQT2oNmPM998tFwcs8J4ou7NmsPjGfudt",
+	"6p5IibdEPkNE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX77HWFbtVs8e3xxsQyQ6jlhSpBvvwwzQAa/",
+	"ui8fsNrV3zW/rWjeS5wNF3usFs8WZQlPBmbAc1JQqX6AYYNMT6VaIiwRZej67YPMvnAdnpf+qXdKHlE+",
 	"u9B7pRQRepz//jt+8Osb/T8XDz5fvfkffwjPt1wTPecIxco1+UQiPccI2co1GTO90ASE5KL7+WtG3qpV",
-	"Br9eOwFx0Hy1Jhteb+MvJREnf0IwXGQKjy7CfBPjGHdow4s/m1m+ycn+wBVh2ek/SOCMf4dviEQYCXIg",
+	"Br9eOwFx0Hy1Jhteb+MvJREnf0IwXGQKjy7CfBPjGHdow4s/m1m+zcn+wBVh2ek/SOCMf49viEQYCXIg",
 	"WCGJN+QSYXZCJaO/lAQp8lbFDpI39gM9eOwgPX26XOwpqygUnOfGyMogjbTARUpLoyOWSBCct2TqpyBT",
-	"w5OspXASCz2KbN/me85I0hw1F2W4KIhAOyx75qVHrCY3jpk2rzCLXXkHLBTirDih444WRnhn5q7UE0Jq",
-	"RyVM99IId1wUmvmp6pmq+dxIkrGsKHPyI1e46M70OS+Zgm8LfpRIcR45btQMs1Iwjj+FnGxwWajFsw0u",
-	"JKmmsOa8IJiZq9Nc992jj4viGuE8l55WoMUluSXiVGkNkSlVSkQ9F8LK/eLZ3xe4KBZvQtT4lu6p6k7k",
-	"lV48BqkT+xi8GFz304ul3ge619+G+2pPmflXfcgoU2RLBExiiGuAf6lER8wUyZdIltlO3yPX65Mi8v9/",
-	"8eCzp08/fXodY5ReLgnep+/0qZQHziSBXfrhqlS75wUlTL0Qwghty7v6P/HhUFCjDP3pH9JoRJUc+G1B",
-	"zCsLym5xQfNVBgNpWaF/WAUuH3hAr5hxhW4YPzIEKhUXKKc5/PUg+C1BVElSbB4u3vmr+4Mgm8Wzxf/v",
-	"T7WO+ifzq/wTrMSsAZbZ2vavnqPP/vzkcyRJpv+Enj58vFj62u1PP/30QA9BmNIrDuza1/xoFyDtJNWO",
-	"7CUpbsk4/U9Pz5vuWSTfCtxLcUE2gsgdUvyGMEd4ePVuaftuuXgp+Log+571HcwT/x5YJ+gn1TIX+psK",
-	"06Ja1S8lkQqtBcE3WjcGDtpzQZAoCyIvkSQEAU3kQ0cduXj292rgarcaI1OJNpQUuSaUe0K/f+D6VGu6",
-	"/wmO3rs3+kRKhVmmBysFe6Y1gmcXjz5/fHFxcfEA/ufP+n/+4v5p/w/r86qwKuXi2ZPHj5cLRRXcqoF1",
-	"YVhNrWc4gsk/Obokb6HbjMD+veZ7onaUbUESCc62hnz2HrvVJ4IzCTbWEUwUnO2QWQPaE8wkyDr7JbAn",
-	"Xn5jZIr+x0HwAxGKGoGTCYIVyVdYNfSpHCvyQNE96SpVren+1v2d5gm62XJRYKlWpaw+3jHtGKIK6afQ",
-	"liuEzZlZIsWBFHvKSqXnlzZpZq2F7g9EHbm4CVySz7/58hUSWqZLPZM9PoFeA18355ewHFgRbQTfXyKy",
-	"P6jTM60+6htCkb0MftH+AQuBT/rfXGwxoxLO4CqReAdBbikv5UqSTBC1KpmiRVhGFpxtYc7mUavcI1i0",
-	"MWPTKCjILb8ZySoy4wfDaOnkMNPsruUHrdJR5hvjcF9v6a3ZIF5qq4+Za4uyWqt32l3n0+UhH8391sfR",
-	"eIEy9dmTRVDlqK+hvxtrxr2/9M9eYypdjrDsW9HT49pa2eLrf5BM6SlW5/05fAHEfJ5TPRouXnrn3yqO",
-	"TZHQOt5NFeZiOfm8uxPY1ol6TaPm+ayYyBvjaWhKe/z2G/Os97PhsOXCmHb2d60cTDyDAebut8Xb89pT",
-	"Zv/1KGGSLWYa4pFexnhp/UqtnccKN5bTd4PVl0rgDHuehaFxvidvlfVQ6IGctdT3ijGp2gSB2Tc/PUAD",
-	"a8z2no09Zf5fH409LawsCrzWGoVRQ+/XsXj/LN7dr4NW7nHxJcmoFpxypDhbE6lWoC7q/2A8ZEr8sEFZ",
-	"wWUpiNSXRbajRS4I+0SiDEuQt519HdiejO/3VuEa+2puF9owq4EIxg8IhHkTksNui9LOr6Wrpn9z3x5d",
-	"9G5c59y5+boZvOnZRfjauA1MlMbevRwNTHScaJ0bfMCBEL3N+9b8ikhwV7TFLba/D+3UcyyJG8vwVh7m",
-	"YfDfGsPi0ig92n4SUhnTa4mOYNxThbTQkVZRDTCgMcA6YQd6Q45UBrWixE3ipcq4kXeOtTX75MT4eTfa",
-	"HAj7jzqUd0MNU152SS/qH0YdFruV7waOhBs+ODelcLZzwqGzhxgdiJCcoT9erwkjG5pRLE4rml//m7ap",
-	"uX5CCyX0x2v9/+AHMIlbQs9/NWlr7Ghpzxr/wSonBVERA+5Hz+3qHEzkoMC5vjfRhTSFe4qJuqEFWbFg",
-	"gOgKbAUtAyRhaomOVO14qYwpjeFkoH0pFcx4x4sgAXaEbnfKM2cqIZF8FG4oy7v20HJRx6s0e1XMsoLn",
-	"wWxekyJoSO1JTvHK/DkiHdyGYCAClbAlYWMvI/SW5Cu5w4+ffhYdUBPajuZIGlSVCZNU0VuqThGu1+z3",
-	"zMhnG4kCLs94yRTEq624YJqu4Ae3Q5pLUX8qU0HhsVwMrCFIlKW2IHfkLdbyyXyxOy79NUDqL07KqBF9",
-	"BB80HZcLtSv3axaUxD/tiNqB/QvyHDxui24AYJqBWx4KjnOSr9an1IuXbmifGwcjmWEGDKJlKxYkh2MH",
-	"FMp5Vu4N2yQb4OZ76fNLNtiXi1tO85UgWEacW/r3sR4D80ridI80V4EY20v6lhRyCRcAQ3RvAiZzORxA",
-	"uDSPqS9EG7LF8n11rLrCwufdJj/1X4jfUnbTvavJ2wMVRI4i+aEUBy7J4LXe+PRL+5I+A6IIZ4r41NUP",
-	"1Z9a+hMdXuck18x5y2pN3w02PNeX9WcDGTJUIX4gzBfSLr7gM0JIMNefmcMhUStW98wj4VFhDpfE2ZpF",
-	"2xUx6MNoXe/T7+p3veT5Gze61YgTU0vyhm+kkcbz88+vF0Mmhx0nuH1lTtVVFs5QuxYkx5m6foZucVHW",
-	"eoESmBY2qoqO+hYnAkuSQ9qS/s9SQHqXMQZwgTQvoZzsMcv9k0aZJKIW5xA+0zo5EBobmY6FTcI7cGEy",
-	"nfSUwgdSr+ULQfBNWKE31mRB2Y1R1XJOpK8ot31jzpDsBn8oc9ZGKH+LkQahwhqq21lHiz2V0nA6LhQx",
-	"wURDH2tecpHbPxsSUM5WVv1fCZJxoX/KdiS7gajOqh7G+2PJIE6+uoGMH8bVSu0I+JXyVbbDlIVVUPJL",
-	"d63fl/s1EVVqpr79lqODCpYOldkeZdHn1RpiqaJSIUm3DCtgvlujYCKzqPbe7rDcBXf2hpyCG3t9Q/Nr",
-	"yMj708MjKYoHQMY//eN4Ix/+Q3J2vYiTLUFvqybe/fKL/PHTp48+X6I1luSzJ6UolvXqNK9JdH3EJ6nA",
-	"l26P5qPrpc1mXCJJflkivWCILukvgd60NJFXwnKSo/UJYcO4G0LC4QL3Xqoa09poTYuloXtFZX/d/hei",
-	"TPDiNhgGxpX46r1hPUn3bqlf4iK41/8pCSShXr38xqZoXCK81sYhRK0hGHmSiux9fo8pxOYz7lJrMVUp",
-	"ibheomvzlWv90WszdJCfxuiQ2Q6zLclXkIEQCA9/Dz40zopx0d4QvTqCgOiDQpU0zHiJtvggERYEVVdq",
-	"17V2ICKSJl399E2+RJb+4OcAb9I/+Do4Xjci1hz1K8g/4HsTkNWbZGLKKXt6iGuUJ+em1MNWM0dY3piU",
-	"BxrxV2iB3meE6uHsHbwmO8ryigzSv4BHhMMhNyR6iV27hJQqtdYErasdiNC9Sojtjqp1sNqFfRRUKcL0",
-	"cPqqr8ataQaPWjWgK45KkAwrGuLtnyIf8Tl9cJN7XaTwCtie3vleOkHkkaE5086x7Jd0c5gVtdicz6yY",
-	"aCjoqTgjOXaBE1yQHGRI587uPRsgdbwtTz4IThNoZTF9ffXg8dPPmhct3J9O13GJKFQthxxtnrY4WUXo",
-	"u03d+MCRUcr/DRxPdS1Ky+Uu+A1Ju0KNgq3vAqa0Jl4vy3PdgWISoGu9v9LKAi28QEEleZpn0QnLmEdU",
-	"kqX9wHHHZSU2PSl5aVSfHbg1JXJWjmO7FH0N1pFELuD4SoFKesXTdd8tFyWrv9YOadVkxLTSTqiAc7RE",
-	"ku8hb4pDyU+RT9DP7R67DfWo700szHNqxwX9FfjtNRG3RHxHFHbCq8l9kHcK/jm5kuVBW3pmvSMUEylL",
-	"IoKPaiV9VQoa/NElMJ/3dUFubZnXymXVRb7WeW6FS7Vb7Yna8Xzy902mw+S3ibilGVk5ZzaOJkdC4mD/",
-	"EpuPzLC6Nkeaje7MJbwJ3u7H1hmgXg9bLCPMmrrwUTwQOlhf1MHRgCUEStqgVuCNcWXfeLdcrLGkQW3q",
-	"BLee8TFAIumahENvLS/dQfCMgFdjZcZ2H+kLUaypULtVjiOZLgdhEzbQnjO106rdiWBhw3lCKpTjUyhU",
-	"ZR1MPd9bVWMHTLUcn66tas84g7DVlt6CotFLg+DwEIQumRKnFd+suKBbOnj3PjcvTI0pO55fMbDWgqSv",
-	"nnFR2N6VNZ9+t1yQvLR8XZDbUJS3NUD7+XfLxQbvaXFaRdOdt4TlRFvthCnrru0+o7clEj7/zjCv9bXV",
-	"RgcrTsjGiqYmh+gblOUkX+VEKsriMhSyuQ6CKCIggTysQMFTt5QcV4VXSdvHIFVJLDjDzX+n54j4b7fv",
-	"hz0WVOFi5SoNBva19TjE9oU2eihTPImWe7o1RqAVFH052O2Pt14Nrqd6JnVF7Rcg89E48Wkwl9LzN1NT",
-	"pbbHlNlId9KGeOe9k3KvdkQAhwc+/FUpILouD6QoKNtK4/aDJ+QoX89hp6cbevLAD2VhCJIkKtrP2xQN",
-	"mPIqJG6vhKC3uECuINMVZg9Kc0E2RBAWckC83nGhgBi7co/ZM29kW8IMP2JkJWRw9C2V4FVftULy8fno",
-	"N8QYsRh4BQbaY5swG0rlFpESsyOxJR82L2uPVbYjEl3/cr1E5QEpjh5dIsqQCbTULsF6Zbxc+2VDljqg",
-	"Nr7tfvSb1z/86ZsXz9HTx4/+MnQ36gH0OBGPET7QJaJ7rQsZD86GCBHJZanOcZVzmtmInZE9C5PIEIxu",
-	"3HUdxVBaxtS0h5rXg3zWZtfWmWuKEbOb3ZPdlnP+1eI0xmoHq30Y0Fuvai01HAytt9HGqyBAlGkbNLyF",
-	"Tcb536W+gjnzXQxY3pAcDviWK8S4cQss0fpkVUdS5J9IUAKe+UU6fnVppS/Yw+SmpE+R1jqMd9erO/R1",
-	"WW8pVrDWSzIJzD4Fnlz0k3BSAgbO9AwKkuvLOC9N6WToDnkBddQZZjnVkzdkxOjJxefouqA3pDjVr18D",
+	"w5OspXASCz2KbN/mB85I0hw1F2W4KIhAOyx75qVHrCY3jpk2LzGLXXkHLBTirDih444WRnhn5q7UE0Jq",
+	"RyVM99IId1wUmvmp6pmq+dxIkrGsKHPyE1e46M70OS+Zgm8LfpRIcR45btQMs1Iwjj+FnGxwWajFsw0u",
+	"JKmmsOa8IJiZq9Nc992jj4viGuE8l55WoMUluSXiVGkNkSlVSkQ9F8LK/eLZ3xe4KBZvQtT4ju6p6k7k",
+	"pV48BqkT+xi8GFz304ul3ge619+G+2pPmflXfcgoU2RLBExiiGuAf6lER8wUyZdIltlO3yPX65Mi8v9/",
+	"8eCzp08/fXodY5ReLgnep+/0qZQHziSBXfrxqlS75wUlTH0lhBHalnf1f+LDoaBGGfrTP6TRiCo58NuC",
+	"mFcWlN3iguarDAbSskL/sApcPvCAXjHjCt0wfmQIVCouUE5z+OtB8FuCqJKk2DxcvPNX9wdBNotni//f",
+	"n2od9U/mV/knWIlZAyyzte1fP0ef/fnJ50iSTP8JPX34eLH0tdvXr18/0EMQpvSKA7v2DT/aBUg7SbUj",
+	"e0mKWzJO/9PT86Z7Fsm3AvdSXJCNIHKHFL8hzBEeXr1b2r5bLl4Ivi7Ivmd9B/PEvwfWCfpJtcyF/qbC",
+	"tKhW9UtJpEJrQfCN1o2Bg/ZcECTKgshLJAlBQBP50FFHLp79vRq42q3GyFSiDSVFrgnlntDvH7g+1Zru",
+	"f4Kj9+6NPpFSYZbpwUrBnmmN4NnFo88fX1xcXDyA//mz/p+/uH/a/8P6vCqsSrl49uTx4+VCUQW3amBd",
+	"GFZT6xmOYPJPji7JW+g2I7B/r/ieqB1lW5BEgrOtIZ+9x271ieBMgo11BBMFZztk1oD2BDMJss5+CeyJ",
+	"F98amaL/cRD8QISiRuBkgmBF8hVWDX0qx4o8UHRPukpVa7q/dX+neYJutlwUWKpVKauPd0w7hqhC+im0",
+	"5Qphc2aWSHEgxZ6yUun5pU2aWWuh+wNRRy5uApfk82+/fImElulSz2SPT6DXwNfN+SUsB1ZEG8H3l4js",
+	"D+r0TKuP+oZQZC+DX7R/wELgk/43F1vMqIQzuEok3kGQW8pLuZIkE0StSqZoEZaRBWdbmLN51Cr3CBZt",
+	"zNg0Cgpyy29GsorM+MEwWjo5zDS7a/lRq3SU+cY43Ndbems2iJfa6mPm2qKs1uqddtf5dHnIR3O/9XE0",
+	"XqBMffZkEVQ56mvo78aace8v/bPXmEqXIyz7VvT0uLZWtvj6HyRTeorVeX8OXwAxn+dUj4aLF975t4pj",
+	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4GprSHr/91jzr/Ww4bLkwpp39XSsHE89ggLn7bfH2vPaU",
+	"2X89Sphki5mGeKSXMV5Yv1Jr57HCjeX03WD1pRI4w55nYWicH8hbZT0UeiBnLfW9YkyqNkFg9s1PD9DA",
+	"GrO9Z2NPmf/XR2NPCyuLAq+1RmHU0Pt1LN4/i3f366CVe1x8STKqBaccKc7WRKoVqIv6PxgPmRI/blBW",
+	"cFkKIvVlke1okQvCPpEowxLkbWdfB7Yn4/u9VbjGvprbhTbMaiCC8QMCYd6E5LDborTza+mq6d/ct0cX",
+	"vRvXOXduvm4Gb3p2Eb42bgMTpbF3L0cDEx0nWucGH3AgRG/zvjW/JBLcFW1xi+3vQzv1HEvixjK8lYd5",
+	"GPy3xrC4NEqPtp+EVMb0WqIjGPdUIS10pFVUAwxoDLBO2IHekCOVQa0ocZN4qTJu5J1jbc0+OTF+3o02",
+	"B8L+ow7l3VDDlJdd0ov6h1GHxW7lu4Ej4YYPzk0pnO2ccOjsIUYHIiRn6I/Xa8LIhmYUi9OK5tf/pm1q",
+	"rp/QQgn98Vr/P/gBTOKW0PNfTdoaO1ras8Z/sMpJQVTEgPvJc7s6BxM5KHCu7010IU3hnmKibmhBViwY",
+	"ILoCW0HLAEmYWqIjVTteKmNKYzgZaF9KBTPe8SJIgB2h253yzJlKSCQfhRvK8q49tFzU8SrNXhWzrOB5",
+	"MJvXpAgaUnuSU7wyf45IB7chGIhAJWxJ2NjLCL0l+Uru8OOnn0UH1IS2ozmSBlVlwiRV9JaqU4TrNfs9",
+	"M/LZRqKAyzNeMgXxaisumKYr+MHtkOZS1J/KVFB4LBcDawgSZaktyB15i7V8Ml/sjkt/DZD6i5MyakQf",
+	"wQdNx+VC7cr9mgUl8esdUTuwf0Geg8dt0Q0ATDNwy0PBcU7y1fqUevHSDe1z42AkM8yAQbRsxYLkcOyA",
+	"QjnPyr1hm2QD3HwvfX7JBvtycctpvhIEy4hzS/8+1mNgXkmc7pHmKhBje0HfkkIu4QJgiO5NwGQuhwMI",
+	"l+Yx9YVoQ7ZYvq+OVVdY+Lzb5Kf+C/E7ym66dzV5e6CCyFEkP5TiwCUZvNYbn35hX9JnQBThTBGfuvqh",
+	"+lNLf6LD65zkmjlvWa3pu8GG5/qi/mwgQ4YqxA+E+ULaxRd8RggJ5vozczgkasXqnnkkPCrM4ZI4W7No",
+	"uyIGfRit6336Xf2ulzx/40a3GnFiakne8I000nh+/vnVYsjksOMEt6/MqbrKwhlq14LkOFPXz9AtLspa",
+	"L1AC08JGVdFR3+JEYElySFvS/1kKSO8yxgAukOYllJM9Zrl/0iiTRNTiHMJnWicHQmMj07GwSXgHLkym",
+	"k55S+EDqtXwhCL4JK/TGmiwouzGqWs6J9BXltm/MGZLd4A9lztoI5W8x0iBUWEN1O+tosadSGk7HhSIm",
+	"mGjoY81LLnL7Z0MCytnKqv8rQTIu9E/ZjmQ3ENVZ1cN4fywZxMlXN5Dxw7haqR0Bv1K+ynaYsrAKSn7p",
+	"rvWHcr8mokrN1LffcnRQwdKhMtujLPq8WkMsVVQqJOmWYQXMd2sUTGQW1d7bHZa74M7ekFNwY69vaH4N",
+	"GXl/engkRfEAyPinfxxv5MN/SM6uF3GyJeht1cS7X/4qf/z06aPPl2iNJfnsSSmKZb06zWsSXR/xSSrw",
+	"pduj+eh6abMZl0iSX5ZILxiiS/pLoDctTeSVsJzkaH1C2DDuhpBwuMC9l6rGtDZa02Jp6F5R2V+3/4Uo",
+	"E3x1GwwD40p89d6wnqR7t9QvcRHc6/+UBJJQr158a1M0LhFea+MQotYQjDxJRfY+v8cUYvMZd6m1mKqU",
+	"RFwv0bX5yrX+6LUZOshPY3TIbIfZluQryEAIhId/AB8aZ8W4aG+IXh1BQPRBoUoaZrxEW3yQCAuCqiu1",
+	"61o7EBFJk65++jZfIkt/8HOAN+kffB0crxsRa476NeQf8L0JyOpNMjHllD09xDXKk3NT6mGrmSMsb0zK",
+	"A434K7RA7zNC9XD2Dl6THWV5RQbpX8AjwuGQGxK9xK5dQkqVWmuC1tUOROheJcR2R9U6WO3CPgqqFGF6",
+	"OH3VV+PWNINHrRrQFUclSIYVDfH268hHfE4f3OReFym8Arand76XThB5ZGjOtHMs+yXdHGZFLTbnMysm",
+	"Ggp6Ks5Ijl3gBBckBxnSubN7zwZIHW/Lkw+C0wRaWUzfXD14/PSz5kUL96fTdVwiClXLIUebpy1OVhH6",
+	"blM3PnBklPJ/A8dTXYvScrkLfkPSrlCjYOu7gCmtidfL8lx3oJgE6Frvr7SyQAsvUFBJnuZZdMIy5hGV",
+	"ZGk/cNxxWYlNT0peGtVnB25NiZyV49guRV+DdSSRCzi+UqCSXvF03XfLRcnqr7VDWjUZMa20EyrgHC2R",
+	"5HvIm+JQ8lPkE/Rzu8duQz3qexML85zacUF/BX57RcQtEd8ThZ3wanIf5J2Cf06uZHnQlp5Z7wjFRMqS",
+	"iOCjWklflYIGf3QJzOd9XZBbW+a1cll1ka91nlvhUu1We6J2PJ/8fZPpMPltIm5pRlbOmY2jyZGQONi/",
+	"xOYjM6yuzZFmoztzCW+Ct/uxdQao18MWywizpi58FA+EDtYXdXA0YAmBkjaoFXhjXNk33i0XayxpUJs6",
+	"wa1nfAyQSLom4dBby0t3EDwj4NVYmbHdR/pCFGsq1G6V40imy0HYhA2050zttGp3IljYcJ6QCuX4FApV",
+	"WQdTz/dW1dgBUy3Hp2ur2jPOIGy1pbegaPTSIDg8BKFLpsRpxTcrLuiWDt69z80LU2PKjudXDKy1IOmr",
+	"Z1wUtndlzaffLRckLy1fF+Q2FOVtDdB+/t1yscF7WpxW0XTnLWE50VY7Ycq6a7vP6G2JhM+/N8xrfW21",
+	"0cGKE7KxoqnJIfoGZTnJVzmRirK4DIVsroMgighIIA8rUPDULSXHVeFV0vYxSFUSC85w89/pOSL+2+37",
+	"YY8FVbhYuUqDgX1tPQ6xfaGNHsoUT6Llnm6NEWgFRV8OdvvjrVeD66meSV1R+wXIfDROfBrMpfT8zdRU",
+	"qe0xZTbSnbQh3nnvpNyrHRHA4YEPf10KiK7LAykKyrbSuP3gCTnK13PY6emGnjzwQ1kYgiSJivbzNkUD",
+	"prwKidsrIegtLpAryHSF2YPSXJANEYSFHBCvdlwoIMau3GP2zBvZljDDjxhZCRkcfUsleNVXrZB8fD76",
+	"DTFGLAZegYH22CbMhlK5RaTE7EhsyYfNy9pjle2IRNe/XC9ReUCKo0eXiDJkAi21S7BeGS/XftmQpQ6o",
+	"jW+7H/321Y9/+var5+jp40d/Gbob9QB6nIjHCB/oEtG91oWMB2dDhIjkslTnuMo5zWzEzsiehUlkCEY3",
+	"7rqOYigtY2raQ83rQT5rs2vrzDXFiNnN7sluyzn/anEaY7WD1T4M6K1XtZYaDobW22jjVRAgyrQNGt7C",
+	"JuP871JfwZz5LgYsb0gOB3zLFWLcuAWWaH2yqiMp8k8kKAHP/CIdv7q00hfsYXJT0qdIax3Gu+vVHfq6",
+	"rLcUK1jrJZkEZp8CTy76STgpAQNnegYFyfVlnJemdDJ0h3wFddQZZjnVkzdkxOjJxefouqA3pDjVr18D",
 	"zfIl4iwj4HJY8/wEzpWC8xuSP/NJBqWQjitNvRP4Yg6YCnBiGDe5IFr1GeWvrTPAH19077IgEslzrjdK",
-	"kRxMCInA32yPyBJRJhXBuQkzwE4iTYxLhBnS/LXXJ9H7wTM6qrLuR4/9su6LkGw4y2TDUtqIWN+7rzzh",
+	"kRxMCInA32yPyBJRJhXBuQkzwE4iTYxLhBnS/LXXJ9H7wTM6qrLuR4/9su6LkGw4y2TDUtqIWN+7Lz3h",
 	"8FxbtcaxFLH3rjPziDN37D8ri8cVqUGRJ2AQUIkkDuzKBHOwVQxsxSLwhCnuhxfQulRuXqHyhn9do5Kd",
 	"wQ/nmKQB83Ko1OajszYH4A6C1ucAkMbZ1ujgnM60TofH/+it1R7BHy4LO9+cndc89WqXPk1bwD2zX/3i",
 	"rLR61lkM3JE1if0KRGUMe6M+CR2Ye2kbQxHDuuDZjV9kJom4tZcv5LqTW5qRy6bdzMhbBZAZ4WusRa2B",
 	"LejY1y2e5Dk+LV0VfTUFbaOhXzkjy8gkPoiV3lh5ULTOYz93EuqChmDD8AubegNGmwOsO79Ua0pF1JBf",
-	"uOeW/dG/UrU2f9xxME8aZSejb9SkPGX9SS9DefzV6Cp+QyVOXNSFGd0l74nLypIKb8yq3UvGUE2ACNBD",
-	"BnkUPXr6+eMnz9CVwOsleqF2dIm+xQqsWw9h8OrBfwHC4JvfPn33h8VH6Hu585KYqc6d1sGy/JZwRid5",
-	"BkZrwtPP21wa7fs9f8Mm5rTD4t8So45Oi69SuWOGlLL2nXC/ylU69JijZmXg+AxWoMx4nAa/dd65aQ/f",
-	"4ljg18fLT9/98YH958WDz/Vf/vLu3/5H8AKIHrDhsp0ZDtzAcgYOYB9zzXvQ7u8hm+eA4eGIQc9W/tG6",
-	"3v+Pc7j/2x8GkeEW30HcCK1PJjZwifQHkDKIu8yFB9Y4u1mkee/v2Ac5eF7O90n2f+KcxJehcxg8gq0P",
-	"ZmO8kYPU6ngnRy0+xVs5asDx3svhS2fYm3nWxTXBuzn4vVQ3ZtJAbbdm5KVBN+fsd+IH94eOYs374R8d",
-	"t6Tf/aV35S8dPJl34D9N9P996LyejscwoXJ9Jg9iV4MTBN/8tcBS3g3eWSzie6VQQbBUSBGGsh0WOIO+",
-	"IssusH6jBP7hb39ZvjuzFL5e8yuTftDFGx6FMlVh6M3iAk3FKDsQlg7XEkA0+0cpFSDU2Prw+t9vevcx",
-	"VOugb8q8JKPWaV4bSZzqpcR1A+BwFPgLYKGoBGAQBI9qiZ5eU/axAvM69vW5ZFmX4FdEae9dymFxuTQj",
-	"xUUf0uTc3NqGoO2B4Guvbg5rvi1d7plJX7K8CNCAMCXoCE3VjPMinNrcmpobOz6fSc7uM6ZsvzcKcDRR",
-	"dI9eu6FhtwRIngVr73Ur6y3uDtPb6CkdyMJWMbxx5iCq0PpkUWQWgWXOJxKrVXlrGCDstATLiGGgN/Nk",
-	"s0ttOJ1L4ir5IRjnGY0///yHZmuu3y6Wn34ejp+teX46czuMS2toM6CzVRctkBT82ExD8MT4p0017b//",
-	"+KfaAP7D6sGbf/+3fx+ObNiWWrDQ0J49x4JcCWh0sA+jg2wxZVKtMqw1cM0UqyMtinAiE26O1O9wwoKs",
-	"/BfeLafEw1Mgnr/mR71DkJAhLa4NhYRl/TZyb8swNKpddxDs4cpl5tY2EDTRSYkP1yOHPUAWGtM+BIEL",
-	"m07d/dgsOrLxDSWacKnA/7EI/KHA2QeMzdNgIs+dpcj8HqhPDdT7EsHt0zIqhRJE2rSr6P1KvVlF2HDq",
-	"1P2QaXOlOqQnIVQyafDT71d+tA6Xzz4JB2AG66utJdwv4+s5liSk6UsiZQ+AufFHm8f0qgG/2BS8wPY7",
-	"3GvjDUh2b9QDjnbuYCnplk18LbZSblsHEChT4UcGxZtpI0/JXyy4HHkP2fYc0TqXr4QFInMt2/hgCQj4",
-	"clrj1hUgq0htj/25CsaZahqDymy7dOQAeiRoTqbU87jvuzH6LvQpGp57J9HPV1WprfgmAvKPpa1vk6W4",
-	"pXr9EL0hYpt0X2x4UfAjyVflIXoOAdqqPnvmlQflIZlLzRvlwTs4rRvPwBN6LWMhl1sqzHKJpNI3fzIi",
-	"FinG7cmOF72Km/0dPIrz6uYWV2DMZOuMgN7q8JhrfeWqkGW4fYJ1rI6ZEQisKBCf5s8jFzdW13C+kwpL",
-	"cBissMDjBa5+ifWD4utH4PbAW0F8SHyje41AIjQErURGGIHGtTDUwhfhQu14ud1VNeEGXlITP/yJxrZE",
-	"DqidYOqs7ZCQdRLmBYMhlA9e0Fq90wK5kgtn3c4VctHowAuVN4mhTLh8vOeHemRcoRo320hcKpEkhFmf",
-	"E1IE7xEuTLj8rGYZ/BA9Sq9/eGkh4TQJhImDb0sscukQoIfN7soBOkwg+6yBJwjVH39JBFw4G339H233",
-	"ZucHSFIAzMANAISkl2xOgyz3e4sjdW+CWBU6R8fwtuty5G43hKhAClpnt600dQR9TCOvUdPPiRIfKMlX",
-	"mgPCTCvxHvBpKWfOKnPtwAwCZZJRewd9cnPOSOp1rkVR4qNbjotU4o1v2xW+HZNzFkCy0nVB+qAE9e/J",
-	"TTgtIl1Spkvj4SDoib22ATl+dRB8K4jUDJ0bwZoLfjiQDwOCcn7M2m1VxU69cCP1Ab2TNrJDXRA/KMOf",
-	"wdRtxYsDwoMP4bHUuh8WyljZI3PGukekpYWDO9x1n+pUtt7BMWpHm9pM1s9bXwq8UYOs1VKGmJPnYHZq",
-	"0SSN9qw1IT2BS3CU4pMEpQCM9eOOZjtkp774cNz6O7s0/XcpTDKL+7JSN+6f59JR4aNoWNyjtgy/O4tU",
-	"H/yMp6+MX1/rgI5OjB9WYhKyUpvHa1Tq9R0qOe9i/LknLHexr3O7MyUI3PSM1Ebv3Ij/H/zwNIyGjpnn",
-	"/U+RjBG3sQl6WRyoc9zDie2srQfTtZHCVahQa4Pnt3+dNzHXtgCe9E4oQaDhy6UG2l1aJcB1Fnn9w8u6",
-	"pwjjkByTsL1aKsnVnqjVgYgs3sTX0v5Z1fsDwBRBN/lEIhglDSIycUts1mYW6QDjz8loSpihkm0oo3JH",
-	"cphXX4l41djPDLHohimsebHwg1tBM8koNSvK9JoiPQiquQabmnrKeah9spnF5Px56yql0gIebri4tEfI",
-	"zGkJWqZz/ERHXkXbdAdWNypCleDv7e43ZGLXHpl4Q5uhM+UOkOmyZIiUpDKm+ddcU3TPx/bxG9aufeqA",
-	"MW2XNjEx8t5dVSNhKLzmoRMly8xy4SydxLJEomrypVdNPFPu/9Bke+czl8HlNK97aHLVvNZVG7W62xev",
-	"hQdkNIzi3M/Kts/NuBAkU0md0wbr+EMZy19YiF4u9qHMZHOuql5+CRleo3RFE7Qfl6RQvZWYpjAJEouL",
-	"/eAeWf1NP2tBfFMvPBi+LtCvYnJEHbm40feHcbe8OQ+Tciq05DRYE1iUgzXpCws0Y6GB7nKgFVvGQ1ab",
-	"T1KIWlFThcXYje9axDl4IT2+g7ZzWlUleSxOWm63Rl3SE+rJSMr19uwpw0xBotBtWTAi8JoWVJ0u9c1U",
-	"YWHTnMgpNLiHQciO8uROY/PgeDFJJ/ma8qrBAcPC3BbZjb9qwy6lpynO4b6j8KN3Cj6RwAOadK5d6tIY",
-	"8liSTySSCp/OZI9WCfBIncYNlEDmSSpu2tXWQop55Ofx1vPxhPtcQaFzpG3rPn7+Ej35c6vU52ljMx6H",
-	"5ZaI9Tj9nh+tcWaMV8ZVOLU4rdmwI9/wVs+lKtb61n1WFt8TWFNIybNwSzaLjLukTGzsdUFG4S9FTtWc",
-	"oC+9vD/gIn8X3wi6HS3avfTB92UeVt+MspRSONvNx1JJ2h2uPupB163NvTUyDhLboefGKeX75EdsVWqZ",
-	"TFZwSdl2bK1M0nU+u9FtSfKK6D++XyeAz5JunDdD0wQ34T3cuAEfuXX8Qn6s7HGSj80NGHR4/7QjAC/k",
-	"NXm5Yfxoe+84BdBOLOgRj7kiZvMnB2jTcSiPpYunlkaajwuCsx3YYuO2OhweXA7qr8858/Dd2ymJLCNF",
-	"bzEGPFGM9XSM8qWw2zHYNFNjcdoCCWMgjK5sGJ9g2HLdemnc+uNpIZNqH1duYKi/F4pm9KDt8O6HXhJ+",
-	"KIhJJOalkjQnl7a2WGtQlN1S4xZI1mhrbnpZfznYJbAUBy5JpDHdjuTlWKb6+I3+xrpqErR2afigPodD",
-	"N0faQQASa3Fm4oE3zSn2cGquYouvz2fQGpnl6UUvu44W+RO4ue2DCDPO8BZ8zYt8dAqrJwu7rpM+6Rgz",
-	"znurfuMFTjFHa6r0GwHc1OaMWax772a9f9Z9+JyMY6UYxuzAgeFiixmVqc2mWmuEj6asag4D859fDIXJ",
-	"OEWyT6iZTlWkRvky5qxXO6/mbFJNWNCvPd4+6JZBxfGt9JZ/ZWuJA4Fhpcj+MIb/OVM4U1fmvZBsHGUf",
-	"TOpqz8j4F5KLx8ldWAuMkDyNWaqyb3hlKGQ5vvooKf+9OROXlnsP4YDOV/ttR2TLF8v6wAydtclxO4+/",
-	"YzqZCbUlK2PzcN9ZEgvGGyTZpKqt0eLgYz7ioyO171ECtLY02kDO39KZtPHqArt/unhNiVlqYUYjK59d",
-	"2nEOvwQp8lceqmyYv4J6y3HxcdVP30Et50HwdUHiWWH29ypzr85JSRna1NkkbT5UP1WveK+vomiKCost",
-	"UanlVfeqWtnbB4+Qb3pOxIcoWb5f/DiGXeIlvt6M+rZjUpWvETmxEt9OCa8pCZYTKkLN7LqQ1O278Uz+",
-	"+Dg3M3ULZ9I94Lq6f3qHocD7qL99b0w03Edm5htrfCluL1tPTECZEAeYmvNTdYGYci6rqHU9Row5v2G3",
-	"VOE5oHSqyMEdepxIFNALcNFssFfhG8JcclpiPr/g+7uwRW3sd0pnlLsL15YyAnn3EyBh41zavodFkn7+",
+	"uOeW/cm/UrU2f9xxME8aZSejb9SkPGX9SS9DefzV6Cp+QyVOXNSFGd0l74nLypIKb8yq3UvGUE2ACNBD",
+	"BnkUPXr6+eMnz9CVwOsl+krt6BJ9hxVYtx7C4NWD/wKEwTe/ffruD4uP0Pdy5yUxU507rYNl+S3hjE7y",
+	"DIzWhKeft7k02vd7/oZNzGmHxb8lRh2dFl+lcscMKWXtO+F+lat06DFHzcrA8RmsQJnxOA1+67xz0x6+",
+	"xbHAr4+Xn7774wP7z4sHn+u//OXdv/2P4AUQPWDDZTszHLiB5QwcwD7mmveg3d9DNs8Bw8MRg56t/KN1",
+	"vf8f53D/tz8MIsMtvoe4EVqfTGzgEukPIGUQd5kLD6xxdrNI897fsQ9y8Lyc75Ps/8Q5iS9D5zB4BFsf",
+	"zMZ4Iwep1fFOjlp8irdy1IDjvZfDl86wN/Osi2uCd3Pwe6luzKSB2m7NyEuDbs7Z78QP7g8dxZr3wz86",
+	"bkm/+0vvyl86eDLvwH+a6P/70Hk9HY9hQuX6TB7ErgYnCL75a4GlvBu8s1jE90qhgmCpkCIMZTsscAZ9",
+	"RZZdYP1GCfzD3/6yfHdmKXy95pcm/aCLNzwKZarC0JvFBZqKUXYgLB2uJYBo9o9SKkCosfXh9b/f9O5j",
+	"qNZB35R5SUat07w2kjjVS4nrBsDhKPAXwEJRCcAgCB7VEj29puxjBeZ17OtzybIuwa+I0t67lMPicmlG",
+	"ios+pMm5ubUNQdsDwdde3RzWfFu63DOTvmR5EaABYUrQEZqqGeercGpza2pu7Ph8Jjm7z5iy/d4owNFE",
+	"0T167YaG3RIgeRasvdetrLe4O0xvo6d0IAtbxfDGmYOoQuuTRZFZBJY5n0isVuWtYYCw0xIsI4aB3syT",
+	"zS614XQuiavkh2CcZzT+/PMfmq25frtYfvp5OH625vnpzO0wLq2hzYDOVl20QFLwYzMNwRPjnzbVtP/+",
+	"459qA/gPqwdv/v3f/n04smFbasFCQ3v2HAtyJaDRwT6MDrLFlEm1yrDWwDVTrI60KMKJTLg5Ur/DCQuy",
+	"8l94t5wSD0+BeP6GH/UOQUKGtLg2FBKW9dvIvS3D0Kh23UGwhyuXmVvbQNBEJyU+XI8c9gBZaEz7EAQu",
+	"bDp192Oz6MjGN5RowqUC/8ci8IcCZx8wNk+DiTx3liLze6A+NVDvSwS3T8uoFEoQadOuovcr9WYVYcOp",
+	"U/dDps2V6pCehFDJpMFPv1/50TpcPvskHIAZrK+2lnC/jK/nWJKQpi+JlD0A5sYfbR7Tqwb8YlPwAtvv",
+	"cK+NNyDZvVEPONq5g6WkWzbxtdhKuW0dQKBMhR8ZFG+mjTwlf7HgcuQ9ZNtzROtcvhYWiMy1bOODJSDg",
+	"y2mNW1eArCK1PfbnKhhnqmkMKrPt0pED6JGgOZlSz+O+78bou9CnaHjunUQ/X1WltuKbCMg/lra+TZbi",
+	"lur1Q/SGiG3SfbHhRcGPJF+Vh+g5BGir+uyZVx6Uh2QuNW+UB+/gtG48A0/otYyFXG6pMMslkkrf/MmI",
+	"WKQYtyc7XvQqbvZ38CjOq5tbXIExk60zAnqrw2Ou9ZWrQpbh9gnWsTpmRiCwokB8mj+PXNxYXcP5Tios",
+	"wWGwwgKPF7j6JdYPiq8fgdsDbwXxIfGN7jUCidAQtBIZYQQa18JQC1+EC7Xj5XZX1YQbeElN/PAnGtsS",
+	"OaB2gqmztkNC1kmYFwyGUD54QWv1TgvkSi6cdTtXyEWjAy9U3iSGMuHy8Z4f6pFxhWrcbCNxqUSSEGZ9",
+	"TkgRvEe4MOHys5pl8EP0KL368YWFhNMkECYOvi2xyKVDgB42uysH6DCB7LMGniBUf/wlEXDhbPT1f7Td",
+	"m50fIEkBMAM3ABCSXrI5DbLc7y2O1L0JYlXoHB3D267LkbvdEKICKWid3bbS1BH0MY28Rk0/J0p8oCRf",
+	"aQ4IM63Ee8CnpZw5q8y1AzMIlElG7R30yc05I6nXuRZFiY9uOS5SiTe+bVf4dkzOWQDJStcF6YMS1L8n",
+	"N+G0iHRJmS6Nh4OgJ/baBuT41UHwrSBSM3RuBGsu+OFAPgwIyvkxa7dVFTv1wo3UB/RO2sgOdUH8oAx/",
+	"BlO3FS8OCA8+hMdS635YKGNlj8wZ6x6RlhYO7nDXfapT2XoHx6gdbWozWT9vfSnwRg2yVksZYk6eg9mp",
+	"RZM02rPWhPQELsFRik8SlAIw1o87mu2Qnfriw3Hr7+zS9N+lMMks7stK3bh/nktHhY+iYXGP2jL87ixS",
+	"ffAznr4yfn2tAzo6MX5YiUnISm0er1Gp13eo5LyL8eeesNzFvs7tzpQgcNMzUhu9cyP+f/DD0zAaOmae",
+	"9z9FMkbcxiboZXGgznEPJ7azth5M10YKV6FCrQ2e3/513sRc2wJ40juhBIGGL5caaHdplQDXWeTVjy/q",
+	"niKMQ3JMwvZqqSRXe6JWByKyeBNfS/tnVe8PAFME3eQTiWCUNIjIxC2xWZtZpAOMPyejKWGGSrahjMod",
+	"yWFefSXiVWM/M8SiG6aw5sXCD24FzSSj1Kwo02uK9CCo5hpsauop56H2yWYWk/PnrauUSgt4uOHi0h4h",
+	"M6claJnO8RMdeRVt0x1Y3agIVYK/t7vfkIlde2TiDW2GzpQ7QKbLkiFSksqY5l9zTdE9H9vHb1i79qkD",
+	"xrRd2sTEyHt3VY2EofCah06ULDPLhbN0EssSiarJl1418Uy5/0OT7Z3PXAaX07zuoclV81pXbdTqbl+8",
+	"Fh6Q0TCKcz8r2z4340KQTCV1Thus4w9lLH9hIXq52Icyk825qnr5JWR4jdIVTdB+XJJC9VZimsIkSCwu",
+	"9oN7ZPU3/awF8U298GD4ukC/iskRdeTiRt8fxt3y5jxMyqnQktNgTWBRDtakLyzQjIUGusuBVmwZD1lt",
+	"PkkhakVNFRZjN75rEefghfT4DtrOaVWV5LE4abndGnVJT6gnIynX27OnDDMFiUK3ZcGIwGtaUHW61DdT",
+	"hYVNcyKn0OAeBiE7ypM7jc2D48UkneRryqsGBwwLc1tkN/6qDbuUnqY4h/uOwk/eKfhEAg9o0rl2qUtj",
+	"yGNJPpFIKnw6kz1aJcAjdRo3UAKZJ6m4aVdbCynmkZ/HW8/HE+5zBYXOkbat+/j5C/Tkz61Sn6eNzXgc",
+	"llsi1uP0B360xpkxXhlX4dTitGbDjnzDWz2XqljrW/dZWXxPYE0hJc/CLdksMu6SMrGx1wUZhb8UOVVz",
+	"gr708v6Ai/xdfCPodrRo99IH35d5WH0zylJK4Ww3H0slaXe4+qgHXbc299bIOEhsh54bp5Tvkx+xVall",
+	"MlnBJWXbsbUySdf57Ea3JclLov/4fp0APku6cd4MTRPchPdw4wZ85NbxC/mxssdJPjY3YNDh/XpHAF7I",
+	"a/Jyw/jR9t5xCqCdWNAjHnNFzOZPDtCm41AeSxdPLY00HxcEZzuwxcZtdTg8uBzUX59z5uG7t1MSWUaK",
+	"3mIMeKIY6+kY5Utht2OwaabG4rQFEsZAGF3ZMD7BsOW69dK49cfTQibVPq7cwFB/LxTN6EHb4d0PvSD8",
+	"UBCTSMxLJWlOLm1tsdagKLulxi2QrNHW3PSi/nKwS2ApDlySSGO6HcnLsUz18Rv9jXXVJGjt0vBBfQ6H",
+	"bo60gwAk1uLMxANvmlPs4dRcxRZfn8+gNTLL04tedh0t8idwc9sHEWac4S34hhf56BRWTxZ2XSd90jFm",
+	"nPdW/cYLnGKO1lTpNwK4qc0Zs1j33s16/6z78DkZx0oxjNmBA8PFFjMqU5tNtdYIH01Z1RwG5j+/GAqT",
+	"cYpkn1AznapIjfJlzFmvdl7N2aSasKBfe7x90C2DiuNb6S3/2tYSBwLDSpH9YQz/c6Zwpq7MeyHZOMo+",
+	"mNTVnpHxLyQXj5O7sBYYIXkas1Rl3/DKUMhyfPVRUv57cyYuLfcewgGdr/bbjsiWL5b1gRk6a5Pjdh5/",
+	"x3QyE2pLVsbm4b6zJBaMN0iySVVbo8XBx3zER0dq36MEaG1ptIGcv6UzaePVBXb/dPGaErPUwoxGVj67",
+	"tOMcfglS5K88VNkwfwX1luPi46qfvoNazoPg64LEs8Ls71XmXp2TkjK0qbNJ2nyofqpe8V5fRdEUFRZb",
+	"olLLq+5VtbK3Dx4h3/SciA9Rsny/+HEMu8RLfL0Z9W3HpCpfI3JiJb6dEl5TEiwnVISa2XUhqdt345n8",
+	"8XFuZuoWzqR7wHV1//QOQ4H3UX/73phouI/MzDfW+FLcXraemIAyIQ4wNeen6gIx5VxWUet6jBhzfstu",
+	"qcJzQOlUkYM79DiRKKAX4KLZYK/CN4S55LTEfH7B93dhi9rY75TOKHcXri1lBPLuNSBh41zavodFkn7+",
 	"flW7JqPVi6n30CPjMNdPa9hcc8u8wbpEroo30LmSqMCKICzrSmVtCsqzpuUxzDgcb/fi8D7MpCJ44uz+",
-	"KQqQhfve7heDuMqnbaz/8mCl4vf2Em/p3KXa3VHd2JSbJad31BOsCPac/UlQpQhDBWdbIhDeKJvFt8GZ",
-	"0hoYax3gYPIez7JSiJHzVuRtHMSWs4wg493/vRHBpAuq5uvm/lhO6Dskd5nq02KVmQIajpdawmdkTAJG",
-	"6SPMTLcDCKL7dy8YCsxhQJ4lL8bvcXQ1f6tFQivXhatkMR8Dkw6U4ALIr8EZxzRHkvsMHpdFZ5Gr88PR",
-	"iPzpQVNHHA+GFT7WljPeh94Mb8KMZ8tt6/07YjMR4V6ufA7Bcl46EPyrD1QHujNQeYOyHWZbkl9CH34X",
-	"UtpRqTjg6XRycod04I85D2mik+plgQOCdbqHO8TTAEk1WhGs30p0hxhw+0AN7KmJdR/oqQRvpga0RkY8",
-	"TytjPoedqKYKZ4clQOEcTsH5vYfuG3Ff2esKnQBxgXzcgrSJGAiyOTz389/0TTSyRj+AMS0w9NOSDMOw",
-	"WI+jCYNDBUgaTtAtJIf32TlxoAmDB9dEmfDhJ970F0zdw3Bupe7UgA5GMjSOo2PMZSXs3vSIyGkwA7UU",
-	"bVnP5gerYxJxq3VOJCnbFib9YUz1TzSy+DgUWayF5NlisCHauqNNO/eBdYRyspNrqMcc43PSfKOcM5Ou",
-	"CPf0PdQXgQKzIBVMZdzB2N8QI/cy0TDC7h3obCbyOhpl9kctbja8ZKmNS8dpOnmiPmsDxx84WavV+DUF",
-	"fJ8XZW+/7eI2XXrOaUu49pDDH+1oCZV24OZ/TxtOAPd1usj0o2TaYzQPSObdnI/3kyfW3w9KoYJAzy0t",
-	"PRx+P8+hvSjNdhYFKIYI9D4YuwMvkZOhTZ/rVq636r5dzI4Oc9zNd8LbCdj1dy9Cz7uhXzXujFFxWv/F",
-	"8blAjbso0DU4DcArvTbxVWWZfnSY/K+gg9gZQE1dcx5+tSnprUwJhvdpmJ1nZHqd4TyNZn7Vz8To+CPB",
-	"+++I86yckfp1ZiLXrNF2wU3rDSc7XENi0/R/Nl0oPSPmfetNdT4UkGJ48+8y6HxniUP19Ge6973DcP+u",
-	"/h8FhosxFFEdw9XrU7ijfwS/P6d3YXZCcl1t10SyVGyGopAqtVWn7QgwoRi+k2Ln8kx3ZCQs/Pvv99CD",
-	"H9tZyNiwneKraZ1Pb4lYB9qjgyCquqNDW+ADFpWJorkaUvs+keiA1e7SYIotbVDwAQQIMTMwlrnAxweu",
-	"E0HG9wThNS8VWkPoaC9JcRvASw7K31q2wrz9dS8XPTH2+lTOJaPqY37/ZNRPuCg+iJ7RF2S5OzUEUznG",
-	"ExWd4ez53fvSNL1GkpBE6f3BFJh+O0Bz1F0qL9OhvmZQfJJW/4LlHyl8mZ7dTFIPBMc9k3emO0MgCSMj",
-	"Uq72PCfNOFr/5QmjrbyXw2AvB5wF/X0vISNBBqPiYcXjC7KlTCJyS8TJ4HQSlpFmq89n6Oqv//Xg4uLi",
-	"0eNPw97RkikTJelHsTGPTZTvyTnYBjtahs1/0CO1sW96LmxwWajUgO23DpY6sCcFVlSVecsPFe3XVtBb",
-	"yrYrLAhe7R97fOFtWMHZdsyYe8zwloBbW3NOkcptnff0icMR9BsfaixeWFQyrXBeGiJjBY2ilOBFAQb6",
-	"cD1zREl+/vUVevnA+K/5Af9SBhnlsMOSpC6+oBuSnbKCrMxrUJFI91icVup04AXfnlKHqp6vW3OOOPrt",
-	"fpxtBpM77sDeu6wiqSL9zKRP1epXziKgAJwWREUGt+uiEwSZT5L2gu6+vuCIFRGrgipB5OpAxCrHp9AS",
-	"JysyJm4FZ6WWgj6tfXHUIOSyeUF4DOP4N3Ce4/fPc3teuikst4Fz9JVWFzwb32wWkkeqsh3JqyAR4ptN",
-	"OKUtGDLQSvZbJXBcT/ktBnTiLahCkm/O+RtmIa61DPlEIkfXpbeCTyTiR1a7x3dYIrMLgVtiTYoE3LWc",
-	"fGueNAiqsXamgsCABYk4nS2FTaYgPKpvWKpgwgESh4JijjRLP+5bfbafN2bK4qj4qcsSYwlqZhSOSVTT",
-	"NsKkzdb657Yw6v1ofUQCYmhD38YyU6KXoOGElZtel6mpKmKC9kCzcLFTLdqCbXptQzDN+jTgCQuCerqZ",
-	"uO/6Ys2se1lR883gTqQxUTe4KPsEQtrGWW5ZBjuEcesVWqL1Cdmj0upT8tSGZlrs3Vpw4NT10mVaWuF8",
-	"doGfLdhi7OWiZPSXktjflShJy3DY47d0X+4tTLEhj/nDRZ/1UJuO//33qwf/9ea3x8un7/4wj1UwRcMf",
-	"rbg3ibanzEG5JFGwX82vaPq5T88Hn18kWQCtHRnekwEDoR7vL43pwD/fi/XQxiEe9KUErIt0Y8H72pOL",
-	"f1q7oA98KMyznuXQZLEh/mpbFaMZtGF0tPS5q++vkL2kvI37LLRxnnUybgEzWS41yT8bLzFiRshIYoY1",
-	"wmmmxwQDYw4Hn/GU3Uf33lzq8324+iNJU/61cx/v38iyzriPEwh1xv08ON/Jd2zsvkwA+uref/0v3ev7",
-	"cHh/R96PwwM27suZbsWEr97fW3JocXH3wkunDLbs1SnFmqVwjqGOz2rDRUaQ4jkOF4emVkXG0FzP1Wmh",
-	"V6wM5po6j5tzrenlI6tafHDc2JHgMSkAcghDv1MiBBfTuuEmO46dAlZTv+aiN/0se5dR8CgC4/tkuyuk",
-	"CYXWRB0JYejR5xcXkOnz+NHnnyflODcgaDuEHiDvbHruy909xIgAN9p5eYV2z3tyCzc26at2aPIjQzkV",
-	"JLPQDsMNQ+x+pHc9/qoU0DyT5hK4KeONHvo1DbZBa/XHHUGCGCwHEBs5gQLspcXPQlygPTRWhpw2yMt3",
-	"eF9mvVTa2MUzlAt+sDGWQ9+t0MJtAs2vCsybrYrUD4ThKbwfx7YtaE7l+ufy4uLTzA0G/yIPrbi7XqLr",
-	"h1bawX9bUsF/G2rBfxpyXQO9jjus0A4fDoSR3EF9bCiBhq6KiL18hq5dE9GHmouuBy6QoAu92sEagq2i",
-	"46RsJ9unpCJ5k8CQMWg5yvJs/NTNIXjMWgIyZ4e15SgijK3FAjrgLXH1JGR/UGHGbAmv1vkujvgk0UEQ",
-	"vUOXLsDI0ZYjzoYRprtCypt5kHJ1eC6EG1J1Ee8Y4iKSIRj+czhwuQkN0lqSyRnW68D6f2LRhFZQ7Gw/",
-	"g0hpxD1oJxI2zzBylmE2cyzqXYT6M8UZ7UgvXDwjGmpssuqrsiASSaXvJcAZkeZ6ukTYBY4zzJAN9kJO",
+	"KQqQhfve7heDuMqnbaz/8mCl4g/2Em/p3KXa3VHd2JSbJad31BOsCPacfS2oUoShgrMtEQhvlM3i2+BM",
+	"aQ2MtQ5wMHmPZ1kpxMh5K/I2DmLLWUaQ8e7/3ohg0gVV83Vzfywn9B2Su0z1abHKTAENx0st4TMyJgGj",
+	"9BFmptsBBNH9uxcMBeYwIM+SF+P3OLqav9UioZXrwlWymI+BSQdKcAHk1+CMY5ojyX0Gj8uis8jV+eFo",
+	"RP70oKkjjgfDCh9ryxnvQ2+GN2HGs+W29f4dsZmIcC9XPodgOS8dCP7VB6oD3RmovEHZDrMtyS+hD78L",
+	"Ke2oVBzwdDo5uUM68MechzTRSfWiwAHBOt3DHeJpgKQarQjWbyW6Qwy4faAG9tTEug/0VII3UwNaIyOe",
+	"p5Uxn8NOVFOFs8MSoHAOp+D83kP3jbiv7FWFToC4QD5uQdpEDATZHJ77+W/6JhpZox/AmBYY+mlJhmFY",
+	"rMfRhMGhAiQNJ+gWksP77Jw40ITBg2uiTPjwE2/6C6buYTi3UndqQAcjGRrH0THmshJ2b3pE5DSYgVqK",
+	"tqxn84PVMYm41TonkpRtC5P+MKb6JxpZfByKLNZC8mwx2BBt3dGmnfvAOkI52ck11GOO8TlpvlHOmUlX",
+	"hHv6HuqLQIFZkAqmMu5g7G+IkXuZaBhh9w50NhN5HY0y+5MWNxtestTGpeM0nTxRn7WB4w+crNVq/JoC",
+	"vs+LsrffdnGbLj3ntCVce8jhj3a0hEo7cPO/pw0ngPs6XWT6UTLtMZoHJPNuzsf7yRPr7welUEGg55aW",
+	"Hg6/n+fQXpRmO4sCFEMEeh+M3YGXyMnQps91K9dbdd8uZkeHOe7mO+HtBOz6uxeh593QLxt3xqg4rf/i",
+	"+Fygxl0U6BqcBuCVXpv4srJMPzpM/pfQQewMoKauOQ+/2pT0VqYEw/s0zM4zMr3OcJ5GM7/qZ2J0/Ing",
+	"/ffEeVbOSP06M5Fr1mi74Kb1hpMdriGxafo/my6UnhHzvvWmOh8KSDG8+XcZdL6zxKF6+jPd+95huH9X",
+	"/08Cw8UYiqiO4er1KdzRP4Lfn9O7MDshua62ayJZKjZDUUiV2qrTdgSYUAzfSbFzeaY7MhIW/v33e+jB",
+	"j+0sZGzYTvHVtM6nt0SsA+3RQRBV3dGhLfABi8pE0VwNqX2fSHTAandpMMWWNij4AAKEmBkYy1zg4wPX",
+	"iSDje4LwmpcKrSF0tJekuA3gJQflby1bYd7+upeLnhh7fSrnklH1Mb9/Muo1LooPomf0BVnuTg3BVI7x",
+	"REVnOHt+9740Ta+RJCRRen8wBabfDtAcdZfKy3SorxkUn6TVf8XyjxS+TM9uJqkHguOeyTvTnSGQhJER",
+	"KVd7npNmHK3/8oTRVt7LYbCXA86C/r4XkJEgg1HxsOLxBdlSJhG5JeJkcDoJy0iz1eczdPXX/3pwcXHx",
+	"6PGnYe9oyZSJkvSj2JjHJsr35Bxsgx0tw+Y/6JHa2Dc9Fza4LFRqwPY7B0sd2JMCK6rKvOWHivZrK+gt",
+	"ZdsVFgSv9o89vvA2rOBsO2bMPWZ4S8CtrTmnSOW2znv6xOEI+o0PNRYvLCqZVjgvDZGxgkZRSvCiAAN9",
+	"uJ45oiQ//+YKvXhg/Nf8gH8pg4xy2GFJUhdf0A3JTllBVuY1qEikeyxOK3U68IJvT6lDVc/XrTlHHP12",
+	"P842g8kdd2DvXVaRVJF+ZtKnavUrZxFQAE4LoiKD23XRCYLMJ0l7QXdfX3DEiohVQZUgcnUgYpXjU2iJ",
+	"kxUZE7eCs1JLQZ/WvjhqEHLZvCA8hnH8GzjP8fvnuT0v3RSW28A5+lqrC56NbzYLySNV2Y7kVZAI8c0m",
+	"nNIWDBloJfutEjiup/wWAzrxFlQhyTfn/C2zENdahnwikaPr0lvBJxLxI6vd4zsskdmFwC2xJkUC7lpO",
+	"vjNPGgTVWDtTQWDAgkSczpbCJlMQHtU3LFUw4QCJQ0ExR5qlH/etPtvPGzNlcVT81GWJsQQ1MwrHJKpp",
+	"G2HSZmv9c1sY9X60PiIBMbShb2OZKdFL0HDCyk2vy9RUFTFBe6BZuNipFm3BNr22IZhmfRrwhAVBPd1M",
+	"3Hd9sWbWvayo+WZwJ9KYqBtclH0CIW3jLLcsgx3CuPUKLdH6hOxRafUpeWpDMy32bi04cOp66TItrXA+",
+	"u8DPFmwx9nJRMvpLSezvSpSkZTjs8Vu6L/cWptiQx/zhos96qE3H//771YP/evPb4+XTd3+YxyqYouGP",
+	"VtybRNtT5qBckijYr+ZXNP3cp+eDzy+SLIDWjgzvyYCBUI/3l8Z04J/vxXpo4xAP+lIC1kW6seB97cnF",
+	"P61d0Ac+FOZZz3JostgQf7WtitEM2jA6Wvrc1Q9XyF5S3sZ9Fto4zzoZt4CZLJea5J+NlxgxI2QkMcMa",
+	"4TTTY4KBMYeDz3jK7qN7by71+T5c/ZGkKf/auY/3b2RZZ9zHCYQ6434enO/kOzZ2XyYAfXXvv/6X7vV9",
+	"OLy/I+/H4QEb9+VMt2LCV+/vLTm0uLh74YVTBlv26pRizVI4x1DHZ7XhIiNI8RyHi0NTqyJjaK7n6rTQ",
+	"K1YGc02dx8251vTykVUtPjhu7EjwmBQAOYSh3ykRgotp3XCTHcdOAaupX3PRm36WvcsoeBSB8X2y3RXS",
+	"hEJroo6EMPTo84sLyPR5/Ojzz5NynBsQtB1CD5B3Nj33xe4eYkSAG+28vEK75z25hRub9FU7NPmRoZwK",
+	"klloh+GGIXY/0rsef10KaJ5JcwnclPFGD/2aBtugtfrTjiBBDJYDiI2cQAH20uJnIS7QHhorQ04b5OU7",
+	"vC+zXipt7OIZygU/2BjLoe9WaOE2geZXBebNVkXqB8LwFN6PY9sWNKdy/XN5cfFp5gaDf5GHVtxdL9H1",
+	"Qyvt4L8tqeC/DbXgPw25roFexx1WaIcPB8JI7qA+NpRAQ1dFxF4+Q9euiehDzUXXAxdI0IVe7WANwVbR",
+	"cVK2k+1TUpG8SWDIGLQcZXk2furmEDxmLQGZs8PachQRxtZiAR3wlrh6ErI/qDBjtoRX63wXR3yS6CCI",
+	"3qFLF2DkaMsRZ8MI010h5c08SLk6PBfCDam6iHcMcRHJEAz/ORy43IQGaS3J5AzrdWD9P7FoQisodraf",
+	"QaQ04h60EwmbZxg5yzCbORb1LkL9meKMdqSvXDwjGmpssurLsiASSaXvJcAZkeZ6ukTYBY4zzJAN9kJO",
 	"M1qXNrMTYvbmb7FofWoYsysZ9C+mdNQ8KtGa6FsNKR68LVzYMy10HxxifHzUiD0oYmUIs5PaUbZ1lwis",
 	"IOcJ+d/zBEwbLNDhqDWWNCCrbomgG1rffOYKWSJBgGYGbAZRBXelHpFLkiMtXftqlVvqA7klwl53MnhO",
-	"R6duhPnF6nMbq3BlvCj3TEJs1pH4zJSPufI5wu3lX7BtQeVuafU2DpkyHO3xoWKoSHvdoA/gymXSoGvv",
-	"uAXVl1pv65irLlFHD1VbrRaDKKGgus4dqTQVw4t9TDyHSmKHem1xNIbtoaBKocX8ZUV+aYo8KEOcEdu5",
-	"IKnad4pJ1FpA12HkvPnNiX/Nj2iPmclHkDYZKejHiErnf25p2pNcYdGtmO0pcXZP1GxHi7wXwY1KEK17",
-	"fEJrskQly4lAj/7S47dzEFwhfF1LMon2VEr9n1gZA9BUU4WGs08mn6vvzPNfaRMpdKjseKsNF6tNWRQh",
-	"oYIVwkj/iATZUqlMwRU68rLIESMkR2siaW4rR2aZlv+hxCrowCuDjVkD7zgu8HaupnqAXmHGhBKzeXhS",
-	"v63v/HGe5uqt9SmceV09gTC6JWKNC+Tak+tDfBRUmRXP1HrNDD3sCTSkW1UvaIXjluZeE5Hu4cRK4Wy3",
-	"hyLQjYcCaZHXdvzosvjNoM+MH0Hfj5JumfXFGMM/4yI38xoGU3ybFWVO8hXNA4L9By9DRVbtc6jpOrUj",
-	"RYUMWB2YRCdLfUpgAr2YgS3qUma+oV+BafBCL9arDQWEiEFfuCZkTvJLxM7sbaGfFslMYZ52r63chdhl",
-	"bnkg+EZWDkTDDcs6kfmEcg5WUV/Z54h+LoqIgyCKiFUpYzmi1fU7JgRO1I7nyfSxj/eFgQTJ6IEaQKM0",
-	"pvUPjt7ggu6pIjlS/BI2/ZnrKyIzfiBI4pM8i6lbiF3d025QG/RJlwpvNqB0u5cSixdhqslkNU9bYC2T",
-	"BRPViv7WRB6tYmKu6rgaYrZYGC5ovoLmLwEVUElTMm20k8Fg3Pso6ux2RwfyeneEEwsV/7fZtiV6PanV",
-	"cxtPiod98Nu37cd6jzfrFYterPf1Au1BGw1nG/x+w856ww5y8/2/cYdD4h/fFTz6WHwc9+dQ3tOMV2O7",
-	"09XgldVzEc3iLTMG5j3LGuBM4Szo+jziE1LQZzDbIWzFyUN0LfGGXGuWvy7ZDeNHdl0JwzXPTwjLG5I/",
-	"7MTtptjZllnDvt6f3DG0hqWBIo5EN+6wZv2GsiThpOm8goc9x2FXittmrssOUGCok0JKkpkJvccE8vtQ",
+	"R6duhPnF6nMbq3BlvCj3TEJs1pH4zJSPufI5wu3lv2Lbgsrd0uptHDJlONrjQ8VQkfa6QR/AlcukQdfe",
+	"cQuqL7Xe1jFXXaKOHqq2Wi0GUUJBdZ07Umkqhhf7mHgOlcQO9criaAzbQ0GVQov5y4r80hR5UIY4I7Zz",
+	"QVK17xSTqLWArsPIefObE/+GH9EeM5OPIG0yUtCPEZXO/9zStCe5wqJbMdtT4uyeqNmOFnkvghuVIFr3",
+	"+ITWZIlKlhOBHv2lx2/nILhC+LqWZBLtqZT6P7EyBqCppgoNZ59MPlffm+e/1iZS6FDZ8VYbLlabsihC",
+	"QgUrhJH+EQmypVKZgit05GWRI0ZIjtZE0txWjswyLf9DiVXQgVcGG7MG3nFc4O1cTfUAvcKMCSVm8/Ck",
+	"flvf+eM8zdVb61M487p6AmF0S8QaF8i1J9eH+CioMiueqfWaGXrYE2hIt6pe0ArHLc29JiLdw4mVwtlu",
+	"D0WgGw8F0iKv7fjRZfGbQZ8ZP4K+HyXdMuuLMYZ/xkVu5jUMpvg2K8qc5CuaBwT7j16Giqza51DTdWpH",
+	"igoZsDowiU6W+pTABHoxA1vUpcx8Q78C0+CFXqxXGwoIEYO+cE3InOSXiJ3Z20I/LZKZwjztXlu5C7HL",
+	"3PJA8I2sHIiGG5Z1IvMJ5Rysor6yzxH9XBQRB0EUEatSxnJEq+t3TAicqB3Pk+ljH+8LAwmS0QM1gEZp",
+	"TOsfHL3BBd1TRXKk+CVs+jPXV0Rm/ECQxCd5FlO3ELu6p92gNuiTLhXebEDpdi8lFi/CVJPJap62wFom",
+	"CyaqFf2tiTxaxcRc1XE1xGyxMFzQfAXNXwIqoJKmZNpoJ4PBuPdR1Nntjg7k9e4IJxYq/m+zbUv0elKr",
+	"5zaeFA/74Ldv24/1Hm/WKxa9WO/rBdqDNhrONvj9hp31hh3k5vt/4w6HxD++K3j0sfg47s+hvKcZr8Z2",
+	"p6vBK6vnIprFW2YMzHuWNcCZwlnQ9XnEJ6Sgz2C2Q9iKk4foWuINudYsf12yG8aP7LoShmuenxCWNyR/",
+	"2InbTbGzLbOGfb2v3TG0hqWBIo5EN+6wZv2GsiThpOm8goc9x2FXittmrssOUGCok0JKkpkJvccE8vtQ",
 	"7QUpjOjc0UMwvn+s161ZrmelLbLueCmJvs9XjW9ouYY3oYg5R3Ynmi4JrcGAzHFwdCe4GxkHYQtcHkav",
-	"xBuyOu5CPSa+5qVw6SrMKLdyRgOjjOUDQKbJEuE8F0RKrQPuMMuLf92Obx3jBs6gI6LlFP+c9MjJK6XI",
+	"xBuyOu5CPSa+4aVw6SrMKLdyRgOjjOUDQKbJEuE8F0RKrQPuMMuLf92Obx3jBs6gI6LlFP+c9MjJK6XI",
 	"/qBmQm8bVgIqzcfx5WFnElL2REoTN7il0pxCvKeFZuEDFspgKXK1i0ApRqRFi8RAvsreM9MeJs60yso5",
 	"m93dOdnOQk3t10Y0IaeZxZMvy2H1+GO+CQftlxGJsUNX5e/XmLvGBqk+8YpqjzvmYDXkes/xmkfZB7X5",
-	"Xir7cyGPzyZvBouXPgrBMjjLqKBJKM66O8Ezqsjr/guiQVq/J8EUOHwVokLL6/H6B/Tpo88+e/AI4eKw",
-	"ww8+BWc63h/0Khbfv3i1WHaRGz4N4DZ0DkQFzvC8XIfqpWxCWbLUK9cknqccxRXK6Z4wOa6rYbkmX7rX",
-	"gjkSBMtSjJz7d+al8HhaKYsgA8AJ5RtaDLotv6TSYvu+tC/0AspEXW5XNtlPm901+Uyhgp6oFlgYMXJ0",
-	"De6WiEGOoPnjnmBG2Va/jRniRd5EUhqoS6+NKpcBVFG7sZlNqi0XdX6io1bwEqqZKNhVeIhQA2uoJw+D",
-	"xWbwpb3tz9EByjV5xY8RbsJJLI4V/k4/G7nQYZy+JXxHQsvAZU6JbavhBDC45xl059jyWyKYddjWZs+h",
-	"XBc0C4rlzIqPEAb4ryFh/ZXgewQDSsAk0xJZurY1jrVZcULrk2VZ83W4coJJVgciqLHphoj60jx55qH1",
-	"5jNOyLyuesa2uaKiRzDSVCFFHYlUhmIuc6/Kkhxdijl04PW++ge+4pyaeNUmt2gSZctKbAfTLYNslHlp",
-	"/JFEdqqkdUXaDNJw/mytKzrGt1Q6FBiWhZUSdF02RIPvOYAv9KTxnhAWBLl08ki9dTCFoiBYkiDmJoFk",
-	"a0d7iXipIHdvj8GbDhE9qpKR5qwdVH0xtlPfBgsnRsvA7mpDwiw2CXcnpzMLZblmQi4SAr/uyXcQM1PD",
-	"Li9LQnjY/1Rs+i8rsRSxf8zZRZmWufISlcxtC9pzpnYS2KkgG6V3vRs1AS4fStzUAxkLMvHR1qLdUeLR",
-	"Zep7Lng2PeUE4j6aV5egpZuU95IFFoW3ZLUVvDwM7mD9ZFWdmhg5GgtfBruRTGmGjd0cxHHuKvSQiuHs",
-	"npD9xw+lMbdWrmizlyzt598tF7+UWCiTVVDbDo8vHj958L8fhTvPvU1A63gb7l0oy8NBW0iRnl4RE8vi",
-	"W19ad661vr2xlilRiBPBgVUmlovV93NA3oxlmbrbdXeW7bs+7eZ2axvU0x1iFLzg9V1ufDZ0mL8kBdHb",
-	"8Yr8UpKQ+M8421CxHznxDin84J+p/F0lo/nDzEZNoIN5X3/SI05j5ATizOAnbJP7fvkLrWJMclMTELBS",
-	"NzhTtmGLn3LEtSGqyFu1NMkyW260Gs8hZFKubKWJCcK4f0H8Bf5hsJXfapuFsBwaLhCmTIvR+mpYLtZU",
-	"qN3KNQ6sZLMBTLOnZcU3Ky7olrIWutoeC6pwUbeKIXmZNcsP9nRrCxKqh1xEKedZaU2pNc5u9IxA+3LY",
-	"SKuD4Lc0j0jK2vQIAkA3ZC4x3m1KjuAfOnChgmPiTPF4B71SEqH3JyuokcF8RHuoSAnktfUFX1cph/Cg",
-	"cz/cEiFoPtgZ6SB4Rkwlh/nOu+U5SSN32KwGwA368JbeTW6bPojQ/yPXe7ZPS7sYI3mDHZX8oHonjt6e",
-	"K7DeoiJPX5WiZ3LPIGTrQ3Qv5avneOixI6x1CEahJCSgVc/t9SH7NRZbvsrxKXDov8QnabE4tG1OQOWH",
-	"sjRQpRGVqLJAQ3rcHr9dNT3DrfFrywLGNfV9KBNc64qX6ALMYsxO4dEpW2UkVDsHCpyphT8iqsD+2tE8",
-	"J2yJfiWCS0TeZuSgYtO2A6/2lHER6VMi8Z7A9OCCklVNYv+IXqfc/lHrB1HDHdsdO8HrUFWJ1vuFFA/7",
-	"G5YLuN6siCZR4mqa7stC0UNBpAHLH/Y+e74nj3GqjQwTqrshHc5qMXLwIJYHcGwFb2FttRUk3468JBov",
-	"xmoOTLEjEbZvgyQZZznChdrxcrureyeatP6dMR/v5E6zye2T3knsnrbRvGMfdgLKr/asQgimuGRHspvF",
-	"ckH3UU0nFXI83FbxC+gwiNROELnjRS5tgrPfO/3ApaQG8LOgN6Q4BefBWbwO0qRKQn2EqcLmR0CyStlH",
-	"owiP6oIWE0hKcLYlUlWtONNuVncuXlWlEl2/ptZIg2BwrnaCSlRwfkNypK+HLabaQtggjA6YCnQolQU/",
-	"GSyFklkQBqnujwl172CI6JH1X4Dnlqg8aJn2qPGRaCumrr/jQJitnymwMngFXK3ySmosFwYQa7a2xe+j",
-	"6MtyrcdmjsLuyNRM5R3eij69gvQ5ZjnNgxJ1gk5fneBx5/KDHQnbiC1oGESY+D/TOXS4gt59P76haZsn",
-	"z9XMu+wwOVhQjwUXw1D6UkCNphKBBxZy2fmerHl+eoi+x3siES4403cty10Zg+ErA1yy5wLKvBQvctOz",
-	"SCvtwnPwP1wkQHttgxqTQTTI0YlgSN/J8WmJKJOK4NzISXBvICsVa1Ddx4MQ+p5fpC16guZ99fjqILwa",
-	"xpa1n+PTdaT+rdfADw7/rnahrGov4lAZke8wCiCLBSvuWPrjdRpUpEne3oQCM62R66s95TZv+qXSMw3r",
-	"EIUHlp1UEuY70roheovxJA+kKCjbmtwq80SjVG1U5lMvuP075zZL6PeRHJ941ycrvvS4+Hys6JH6rl8G",
-	"7C4u0BNgu9x/tTUJo2GErrPqqdRrc3T/3MBPnnY3rh6v60BqzN8jz5uUHZyUE9+3A1Po3odReg0DXz8z",
-	"LdDhaBnd/xMZCmxVgvtR2G4PtP8NlRoMQi/26Od60rDq62dGcw7q6kmKeSlu6W3E6+zTxiQA2UJSdeQ2",
-	"MpBk1VYfSdwFrKoNqLPkcGUrCILzsRvT1lXqUtOeNssdVp7D5dkRcMOez8HM2MrhOdbkSHV3uknPSYB7",
-	"tfBX1bFuMS4jyOE+gIePC3P4pIJTYvhYojWxWZ1a7aoyvNtapiCmGjuclfdoafpFG68fPC2XKNd6seLo",
-	"QaKN7GbrS1YXsWtE40z4zs+XCMbOKo0rKIGPhG53qh8HrVq3yTqREyypalFLj4rV10M7+2KzIdBXMwov",
-	"1gxHhZLbGDHCymgXMglCfYKzroI4kBE6Gh+Y4kesWQ2qvv0ITz1J45S3wdqk09om04/mI8FOydNhDMrA",
-	"yiyondcvt14B4GXo06SXkjcWKyE7tR2uNrZ1aRzTWu3PBQaPLHl7oCKeDOMjHkwBNUjhvBmS+TrMPNlW",
-	"j+33wOmYEh0dVhs63rype9lafTf8WSUHeMsKkQfSKV5Aq5L0tMecKEyLcHEChzhfl/v/1+sfvkf2V0SZ",
-	"LQ1a8/xkczQOWOA9UYBF2gT4jfXksJ+q+mfbaQWXycU+CKNM8qA+Ch3+udhXuEJaTcv4gZIKVuhOQh/u",
-	"nWSzzpt0EIk+1rrmdanvbGJbTgiigKrLeeEoKFtB36IQivQRYSmJlHuAA4e+Kg6eOhjtuyGnyGUhFT5Z",
-	"fBu8J5Dj4ZRsObk0WK+tKt/zkYI6aj5VEvKL5BJ98fwlevLnRskUYYOdZ9ucZxguwwytiQm0IcqWrsl3",
-	"10U8mO9R+7K6TH7bBNTRyw5Gb226kq9imbYriyoZNnTjTMs9rN9KPAfm2hjXyQUE0mt4ET2+eHzx4NHj",
-	"pdnIqnEIF/sgMLKVK5pltvyB/eM/JGcPX+Hjd7auPyjvc4E3yk+O1KK6OopwEajo9d3TDVxgJou6QiQG",
-	"vT69m36Tdg4SC/2///f/AzSzxiz0HmjQzzxRTy8E217S1ZQN/BafeKnQjmoBwjeADqQe6G0woz1oMnPq",
-	"pn2sMTItAL0MUltZUaURVhd+JXTrmjmPg/1sQ0t0fwNarBS7Sid5wOK37XN+OJlKXWAZKKw1hVlHGywB",
-	"Pcl1Khh7LY6DyEiHmJh0I10alYJv0LUjyHWn+Nupha3Yg195ix/8+kb/z8WDz1dv/scfPsRFd4kIS5n6",
-	"p08bJH98dwK827D/kQ+vkSoCKkE7Mt5wrhhuBCKC0aDW6h4HVjejsH6IXhEoVsuhpyE67rgrQG/O4v0L",
-	"9fO3+V1Ets3gEdTDpHeq+JjSQA0B5sDkGJLB8wBtRKXX7+Lnd/FzL8XPK6gusT08eo/UmXrLzAduuA7L",
-	"b3h93nlbTD9S3ZS4aYxS0mlTCWn/Yc3eNzutHh9Q2GNCPNpnaCYm+mdz7Ywsobl3LpW7ckUEe0o5ojoS",
-	"CIJzYO07NJxnMI8j9m7JMiMTrgz2RU9rtqq31aZ6aZXTzYZmZaFOpobPNqqFjG9hW6VCCNJtzKPFcqFV",
-	"iU8Xy8UTD6QKYm0FZZEt8eZZnb4wg/6E5Y6yreIM/VXw8oDkjguFJFGIs2rqlG0tjr9LUIScRImqBT1E",
-	"31RmH0Y5xVvGJZWBciAgHGkn3EtSbMyzb8NJs0aMRDzY35+JfD+lnm9SU3+14pvNKud7TFlfhzf7BNrh",
-	"vAa7Dlar1KNG6gkgmqt/MnLXpLpg+wUTlCbQI9QEUv3eZBGZGefnsdUPw9ZT9a1vzfP9DWtwtiNyZQkS",
-	"61fpsWe4lug9QE/ftWPxnwcV2fLJsiE4muKgfQS6B63LGwPSvZKa01CDP0YZ997O5RCgbYs1ghucuj1z",
-	"OGhCd+U989S0d2NcFcIX7r4xeYhsSHUxDy+6yKv7fckAiMtYrIlUN5rUu+ViR7CY+KogRihPfF0SMvnN",
-	"YrPKsCBTXj7i4mbSd9vpOGb6NQXroZuk8ee7bG1YiLG+JjgHDWEkR70k/FCQSrk4UrXjpVYMGd6T2YCX",
-	"TKahc1fZ7NgLF9XpSWMek8TfpPPbFsKHm0KEeIXBbmqutmt+8ZvhtJ6e6ravqyTFucoJCqzlsKS/hssa",
-	"tXyoMiOhh9CyAsEDzF+4pJRfRkyZ6d8V1FV2BOfRTESH1Gyw9vSjl1UT3OOOFlWDF1dHlaJ/JV6GPaqm",
-	"V0vXos9f/+vB1w80Gz55GrS+g1T9zpJPG47NBsE+33Y4B0M628LoZh+kzHNI05yqCDaqBTXJlklHYGo9",
-	"RpPjG+JkSJokN82IYDhqJtca3RH6wvsA19DNSHP8NVqTjO+h6bc5A6kprhVhDINZ8vQ38hqny8X3wnxy",
-	"ntbGE+RYu1puLqHwD05ZlbwwWINSkI1KfbYfUP1HkyZpd38iXvrHmtHS2KxlqHjYW4e/B2+GOXBahsp4",
-	"Jp3CP+0tzvEpxcr7INwzXODtPZ2wLy+Mg37EpniHaTbCJYiwGazMtlC8XwZmNfs5KXF/aTBPTkS6zhHJ",
-	"j0jRoK88b6VTLNsS6s46iISO1jcWKvFLV2T1odQDU1AhU+/m1DtAyjJdOdBPU7ZdTQB5jVkmsWhks+LI",
-	"JJVrG21NXMlpqDTrzh3hSbjCFRKDQxWeqMWMb89dvRRDypL4aMq37BS1gm7cvINL/9f058O4bxIEwySt",
-	"7Z/jUA+3hJt+yocgTKYcyBZzJG/xDNpE5zq5X0pFlyJz6Bb9p2Dwuu9l96S3W+zffufMrlHTG5rNdmyG",
-	"a/enHaMugxiYwUBjV76nmcX5r/HgxErw42K5wEWx4mLFOJTTh5vnmHL0ofMF3zf4me+pkJEIYRFMB0qU",
-	"vNuxm0bBN4owUy4OA9awe6Gyow2mRTkcxDHU+EafDwO4XCS+8pVt37OhbHy+VqqDER8O+uCNfNyhT3Uf",
-	"sCW/w6v7Tj9pD2bAwXlVAbHLHSHKS+BdIllmOwT1tEW5d5i6dfwg3dHZ2poOwJPgW0GkbFLd4S/UtlcQ",
-	"uszDYIQuDSt5korswzh6Cgs1OSFveIWvzbPvxbN/xIJRtp3zLNoh+07jVFVzbyq/a8noZfo1982e3EoG",
-	"euxRiR9v9Y6x30Tl83Pg3tFRhw0ui0CmxyuCc0QZgnx3i1ZP9gd1Qg5x2CtoCKqHsmom0jXadpCAeYk0",
-	"h2HhRWczLMkS4SyDVF3McnQoWaZKV6vZ/upQBQIWW6JSxSMx/iBo0ZJamBBeewSo3IgeiU8SSgtwI08T",
-	"oOE/kZD0sNTktg1y4KGqewAULJhsPNgfqiRy/btSqiHaEV2zSRWl+tirDOKjXOvNOiiSXyPBjxLdEHIw",
-	"SbZlQaC6kEuL4nIkVqYa3GKSozXZcEFA1l7bQ3W9NI3vBMEFEmUAxMd+L3zwTZ1m7EfziUhbGtNjIfaz",
-	"IJoe0V/5UUbTj+1BD8RSb+jhQMK4YAYmzeRdhwHMS9a7WH2kVr70HAiTwBJ8MixrUtek8z9bU7teikeo",
-	"9hTivBXpoWIhjMy1DAAEWxNorpLZjEQ1cHomQ325qAP+KxAZPd1UTC5FA5PJFDg0MZm8yoc2PJPRmrs4",
-	"nT5q0zIWzFhq1YDeuonCP3CxsndIoLFK/SfrhAFJoyhz4vG2LBgReE29Di8Gr6YGXrE99jXFhKocS5Cj",
-	"g8UNpKRvGY8k+3uaZKCSo6B7qiK9jgjLeG4TjTrJHM4RfVm1e6tQ9/QlnRPlWCpQPXRQNYRQq3rKDcZZ",
-	"RqqjiKgeEYBlkxMXowqq3OHHTz8L/xRMsvjipIhMaefVltQ2/8B8b+lRO36ujCYahFSDax8S5gGazCCD",
-	"w13vGtRp+Q3/MN1zBTkQrKTJwMegBcBNFkjBywPffA1dOy8BwQ0UHbyX4RY1TouJaQ1aU68v06OgClIS",
-	"os1ownaFrX+KiewMFwUg/3TBNnwc1lsigm3ujLWnr0IzV6EV0FItK9Uz5wTqFDxhBu/UKt9wNpZFGapm",
-	"Ua8qzhHfGYMr2FFJy9Zgj/VpCVzazHRVXQnmm5nYl/VrIzKkooezbSlFGpcazaVqnXqJDlgop5fdkJP+",
-	"T205LO4RhL274lpGR5Ws5W3QILtMTGh6/xzgKeaPEsyDDn+0AC0uHnzuMC0erh68+e1i+fTzgJewvUcR",
-	"0o+h+JcN4o2guhZcxvOZ9yCqSwSKjO3qL0GKavPYmWG2AKxCjfr3x4//3Oy0//PP//73R5o8mka/XSxD",
-	"3tOqL2mqMfU4wZj60Yl+C8tmYODNd8Cq0haRsauEecAmkzu98CH6yYMIMUAuJinYgquZAjLqMH+14WtF",
-	"c8vAehqsNrdepPTogW+9t0DCDQs7ZPOuR0nrdApbu2wmaxWUcaAkXPUAiAoXmMmxBccZ3P5HXhZ5lyqf",
-	"BkvwsSIrLvKQ4/trfkQXn/7p4smfHl88/sw0W8L5Jcr3pyiaS1U0uod7L4eGn/tw9mkPuJltLA78tPRa",
-	"CmktxV6m0vZwpMltMBzAwAAuvZ4ZlWolyQEL17O5rYxAr2tD70t0fZmEzPN0QO511AjDr4My6RtWUEZG",
-	"ZuFfIevjNdi9jFjj34GI3sGdcUdS/RxxPkeQsaG/3bMIY5MWc4QX+/TVWbhokkoRj559Z+/jutr9tDLe",
-	"rYzv91T1WNvfczVHP/re4EQqeq0ZZDZ2vpd8rPmSS/OpOxBfVQBr/l2tvzMcTrBt7c9PSNZTm2k9+sZk",
-	"ZMCQQ2uypawG8ok5XwdaUVWuxUiALTlY9oofXbysXXVKGWlAQRhS9e7JbEdP7+99PH01OTts4NzVzxBG",
-	"uVZaS2aU1Er3R1RdImszX6LKk/2sHZG4RLFfTLdC45w3gaIl6GH8lghrRV0i6wx/ZuJmvif/Ennu8bqA",
-	"6hw3e/zieN0p1fqlJKV5u2TMJINkrsnWwmQgmA9iplXO3tF/JPtDEexiN+v921InC2lqCMz5REYb03R2",
-	"yJzVfsFGhfyCYWs9SZ1za57tOq6IOP1GZmv+9go4aKRq/oICYx6hZVfdb9XAwXBjYyyGS1K6+ahgwVVV",
-	"l7jQ5twpqanngbBVVnXPtaHp4OS/FHgDfmgsCVKcR1A0vA6qQ/uh6fjKfyGszenHvI4WI+hdF5J+IpGN",
-	"xtSENx9dOu+2dWgozm8ME7fcPFXsBgeD94ZxTBtodEvEGheoDgUlpkz58aHR30jqOyeSu1mYp91r6e3q",
-	"fEi4ZKPdRMhSp2Yft2oBdEbx+zD1d3NrHXOzzGoK0QP/jTNtYw2ZV3lJpvdkHvXiARofwLLHvLfG2c0W",
-	"emYHVawUQaPq0mwqAY350oT6vBt1uG4Dy+SucVnB5djEw4JLSHGzCaMtZxshuSaEBeHCtps1poCGZFrr",
-	"RoJbWS2E+hj7lVZzBS68xiUZZwpnY96Ex8/onq3PwmiOtOhi0YKD1nEUdrqr1nvvTKz01mUEpKTPu+Tl",
-	"kHD9yQFJMOSdGai7WAOIGjiO7QjJwpa8PRSY4SgM4sYyymgqbnhR8OOqPMxcjwA9Aiu6Ju5R8KWenOj/",
-	"YLb31pqrHZK2B1RK75tA0MCepgMWioGQHdZHbonIy0gOmzZXUE5wDm2qdliiA7Z5M11NxDYkSzxxL83T",
-	"kJREuQsxp3F/9UazyXMESjI2iujp4CwPnI3vsHXLb/yjXONRsdz2zDG3ad1v6E0w5D7ylpFE3NIs5Pt/",
-	"bX9BWN4YNSbexKSDywKvVqVgnUZddujVQfBbmpP8DrJ00/ZRvrdM3clxapcwVblBKg5eBvpI1V3Xq52t",
-	"Tpef7eSObq8GNYczpdLG7pkzpWPuTOgajhu2C2KEQCNGCFodXdKrlbfQIPwhcrfntd2q68pBssaSmpRf",
-	"qiAEGOzg6GupVfPZwOl+AWHLzPVWtzn96MnF5+jatC+vX782Xe6WRnes0EW1SDcNX33BkFDT0NfkOanR",
-	"uWnPSg7GInSIAl6vc9ASFXfhV1s38Olw03NN40HpYVNAtdZqXnBvrnp6707VTxsGNTRsO5QmR3KVVL/U",
-	"ft7UDBvaBWEarkyaJbLsWeWNjus+2PhGd9bhI5cbzK8WngRlN2c2Q4omQHkCPMkJVgtsM6vIMvSpGdWg",
-	"T+97qUjQjCNw+jHKyrVRo6hCDArIAplo5Tr8Ab15ZYGDv+3eBlJDv/6/vtUf2ym8BZmDlRJ0Xaqwglng",
-	"dS+k4W9DSRVfnOJtuyCVm6rhTbIJf3Yy9aLt+x6Ze/dtDudlxQOBWy/ag/o5uLGl8cw6fMfBk1bzZNQH",
-	"+r9++o/X3RXdkFNT9W1dJcU2zKviNtKOIKzG3ahw+4JShln17fBG34DyoyeiHzefNgMuYdohGvR6j4EU",
-	"QcrxUjBy+paEUkLr5PRQ4sxBWMMe7TlTO8QF3F5eFk2ODSAeOagU7CD3vWrgQLFJjk/XEYid3luizvH3",
-	"hn9/oNs5ORhd/33Rsvrg+yTmRvD9BMQBeO0QTlh8+cAKva7Eh7eg8umMthH74I3VWi+0gDlwoUxpRh/y",
-	"yYFL2vLhNELO7wHMhE/YAsXHb4B+J0r+37HFU7FIKo7pF8/TMMD/BST476L1XNHaH6BqS9rBiNv7kbzD",
-	"9qcvikdhqd6VBB2isy9QB6j8rldWzODW8vTC++XX8qkwS57p3YrQQQyXM0Vq//gfiYgdJMK5IncWKrRF",
-	"8MyAQlNE9SDh+kX34OtORo+i3wiZPTiBmWT4zFs1XtYPQzXxydsUugu+jfZNNp2SG8VdG9Ftj9yiEH7w",
-	"65vfHi8/fffHB/afUPb1ePmXd/8W7vX8HWbYRMW/0zScpytAVgoR7CL2DUPQRK2NW++5DkeoJcVw6g84",
-	"jVf7apEr816faTgYpP5JG3sl8/O/Ls1/c6YELwpjGVIlkb0MB1cDIUYZlNuu0Bm+84lEmuboV1P4N6gD",
-	"f2TmXcelXCEHKHxDGFrj7AYK1+pSvpQ5nwMCVCx86tesG9JZWmdlkqn3vtl7WP/+yPj9ygTO1kQdCWHo",
-	"0ecXF+D4f/zo889HR3/cDnfj0/UMEnZ6BkW9LWfvl7b+XWD5ZI9DWB4/bBBGpQy37UztNGzbsbrkEztc",
-	"VtDm0Qynj0bms0TVnRrrt7Gjh/QKmO+qd4KbGQv12V6tK8ELMiLjB/yM8FKYdcygMuOHUJT9a1LkiJfK",
-	"lKmyExR4mqP8DKmd4OV2h+wgCGYGiY4A8GSpvhzR5ZYzstKiGqrbZc+ePEOSbgFogzKE5Y20WcqcGVmP",
-	"mk5NT00ISK1ZQZQHmsaaLrE2GutzT3uDO3sTPl7zGME9jezPVhRjmdyj6yxjnV7sZXanLVUjaumPUJFm",
-	"EId2+qiAerq0eaK17pXhgrAciyBHVvIwAKmUn4U3H+jRiqVrvzpXnqhtk7VSAtMKiqyFfItZjhUXJ1Q9",
-	"ZPJ1vPzuAmc30oDgYYV2+JbYFNv8EkrJ4YAfdxzt8cmA45kICs4qfMUR3bRjQhbk5DiR2lBJ7kSx1gLv",
-	"/YuquPpbH7h6bpVMM9xsKTlCRZ7eROdu4NjP5YQZe+6k739rR+vNgSnG6T6HnnofW8641X8EeOhjxEj8",
-	"dnRtmYI3ZDx7a9wNap7ulaGzKagxxbSCXDVAbnAr5Ny0uB9xFbQTsDzJ5hOtuWi3xGp2YdYSoTM1KbnE",
-	"5bFGSx9MCoG5OkFpmLE95V4vJBlXvcejI0txS2958lVWspz3eYjg9woYMvEqZbm2MUbdvuaVyUkDjXu0",
-	"sZVNklS0a6wsylrPOdsUNAsk+rWNYHXkqwqgFLgW78nKhy+tynJltwmey/INGc+iLEjP0QTOASTEpTbT",
-	"XrBtQWUQYy92yn/YuILTZ/by1HenNkY/kYhx5FaUJmlcBQp8bTilzphqsMb4LkxRWHqSrJtGUW17/fzz",
-	"6yDdmkeqXzBsOZGIJ3WurcaNpnpeSeeBtfj5HW2zL37TRl5qHIPOx6uTEd2Gl4LcUnIMJSybUzLGO+Mf",
-	"rsCNlNONxRUJMCxgq0mHLOlT37wGpqG9RNLNlfYFMLh/9QvjnPJjRXSIT8aaHb0isbuQIH/4e7L0Nn2I",
-	"YV6RX0oi1cjzezenrudMRJfxnyznH0j4dMol4ifUOAgqDPDmfDZhaPArA5fvTpJxEtRF1IBAYdMmbT0S",
-	"Vc9QhgWBCvtl1StNLpEth5ZhfcWsIZqxWflwoGgmL4V1cRrYxGxHi9zWRVHVQC6Hy1P/PAz0a2jQnEyQ",
-	"kpyZXu9tWjn/ksnPaAR/H188fvLg4lEzAvznpl8PXHhP3j344wVAfv6fR3+/ePD4zb8F3XmeidbN/4e/",
-	"uz2D+tkD3pJLpK0fxE1AssBSpRhEP1yVavcConndEIL7syM3Zbe4gICiOdDL6i+1F9r+YStw499GG9BK",
-	"Fy7Vjgv6K/HeKpksDwZwxrzpAOH9HxS/IZ26oFavoVWDVEMFAmaBIR74wfNfj0R5Hp3zNi0Tvm+Zfd7O",
-	"c8GgDXR//D4d0A4bgYEze0COaX9D1pIGMwrOBIa2fGo5YoiVJimy4zmqxR3DQeaKXfxHnz5pyq///p8/",
-	"/yzf/Pv/dP/xh3NgD6aEKzzmG0wCncyLHqf4YLAXF4kAWNG6RZ8PZvAENiTU/fIHNilx1zCmd5fANnTM",
-	"Bi/f6LHrm2jSMZz5fM3TI3HseZuQsfeD0BrFlEp86Aluui2Z6nlmhBjlzKKbK267MB13HNmE4k5lvZN8",
-	"g6So5rmyr7xzPXYSIyzjIbkCIFm27torqrXfDZ3blwaCwMGrhPSijEgZayPzn/rPpiENRhVeInIgG9CZ",
-	"qO7SORpu6+OH6hoZANhhxhKyzCqQEvfCO5eKs0oqDqnf9176+EC6pkJtcabGwXspB+/1LwLSlVNBMhUu",
-	"BuClWvOS5dfPkKyRuaosw2vK3M87zKC4krlnfGHvWexuRDANzX+9+SiQw6Yjg7kXj5g1G9t5SkgbPqx1",
-	"MuDXB+VBzxrgaNF6zuSRjwtkjG5pMoTXD+bpeUHEajf2SJHwO4zYvYQR+x0gbOGL+QGwMD86H4QJawu8",
-	"fpSwltI4yQPSxDj1zIS/RDCTmpkYHTPv8fJpX5+laMTB/Az6i2uPlASN+gEgRltAmA17LkizwDVWQUc3",
-	"zK+eW23wvrq/+I1NOLJ4NykAEfqlJPZnTbmW3Jsm1Ob5fgNJcYgnWpLGExFp6IEJ0mAGP1jbKL1frrCX",
-	"WMojF7nBdBrrGDaZnquDHaTbZ2fY48PI8Yz324ld7Qm1xu+jwEvB+WYkAWabeNIMXxFJxgaxFdkfuMDi",
-	"NB+RA0MGZ80Lmp2+YV9x2z4+4DEdraik2huViRDoDw7zGjpUr394aRbQ1wL/2l5Q1wg8TnX/Qrc4P5zs",
-	"auD4sdH4zl5xSwglh3RcRVWREDeqOsDb9QW3RPB1YQDnwyxk7tlWg4CvnqPPnzz9s16KfhvlRGFayIfo",
-	"q1IA5p+tb0E5ORCWuwCwaXcvy2yHsETX7mgCtv611mCubTuUFcTF5fXDmVsQm3lGUjfKwjWzxxKtBb8h",
-	"bFm1TD7iE+Jl0BEEEdv0NCPIhjDR7cC9QKHrY0Zi6SUQ5P5EIppfol9KrqBhoOLIhqST7Aa/mN5x0vRW",
-	"yc7N3hohJwxaTJga0BvKIKPDMsxgUokNYZrpeTaBVW8rKgVZulxD5lA4TF7m1HWGqlMItCqOi8VysdVm",
-	"A9ubDIAaTvwAQwbP4oTYegzpcmSpY6sv9VtFmLa4nqE9F8Tkg8glwkVhehpJ23/khI7EdCu6peb5jAth",
-	"PDxVQY0jDWB8QFaJHR00LfNikBwxT8xXgu/RI1MEvKPbHZGmpY+t7g8GyIHqcjfakVAQLCE3YzDjD3Jm",
-	"+nAtbRdR2LLQFE8EB++UYDqwGaQ2jCterLnIjuiZwy4Z1VtVizIDZ2AavFjgmLzPs+FpI5+FLENH9wo5",
-	"5PHjJnLI5xcXg34KuyHxbRig7Axoq76smtwn6hXJ9NacnodLZ78lG6XvLhfmMu3+IcoFt4nphCyP0NJp",
-	"o8/pnuy5OGkRwchRH4A9uLC7t7GwX45V7b7A2Q4dubiRAMANyeAAhmJaO7drdkfUbgSIYPNAvyh4djNP",
-	"+UXT4z+rOgpIv+EiGnfSxwk9bfWmF2tI+isJawRp/Q+b1H5dexpZKUNY0N+bttsFlSPrNSdWTc46Bb0Z",
-	"IBnCFHsfnlLDLp4iBBvYmNubwUNxVo1lKOoFlzoEt7hrxO6SsREW8E89wUvECGTmJlRBznauuspzTm6p",
-	"lkFYogPhh8Lotya6O6oVcH18quvn6RBuVbs/qNtPPdDwzs3gk2rJx/vlkgqKG0814QfTOt6UjXvqUlAt",
-	"mZosAuhDXt+LTyQyLyDCcqhg71TgfYSJIlkUtccpu1hC1nuBkyqG3luTuHnbvZ2fyRJ1RWhm2HDhlS9c",
-	"oj3BDNr67yjbIlJIcrQFq4GMlX+6RBkIyoaBorBy5WSQzZFWpfZ+29y5dxJ1q48j4YbAMc8421CxH50y",
-	"ZF+3FsL41+8k3cdrngrAP9hr+DYylyen0h4R42lMvka/dC+aoqbANfrP1GDwHqQREZKvaB7K3jiQjG5o",
-	"Zmu0bEmeNoSXNmdWBZAEJCGjWkJ1lSiS671XhIUZ+pXRiZfIdOTW4rRkzvw2/mbGqyZVOcGF6va79sh/",
-	"75o1fpAmjXokQXOSnOPlnne5WbyUPUWfNlvYMhSVUKwuCLg6ZMpKP8osLl6UUZkCP9+O91Lcr8wwppId",
-	"Kr83o/wnyTVLbEzp7IFQ7llHu/DuqVqqdS+LqOkrcHEFfa/HuvEn2Wbveqbh+hmOnMholdARNZgUNCY1",
-	"oRqopZe+6V1klRw3tm+m8toR4y1h2QlJfJLNavZPpNdNv51WOLWNo3Gnha9cA7SHt4KQHK5xd2lFrstR",
-	"RT9Va/yIeeegQkwzPpjDElnz2HQGPVq1uCbKAELBcKd9tvAnNrDZzpYcsdmu7TR4gTY8wwWCo9bZ0PnK",
-	"WGP1c9MrUlsY/GPbkrSz0SPWvWln2jwBD5GDeagyLhhXKNN6OXT8x+vg8cBbstoKXh4Gj0j9ZIKvqeoL",
-	"kcTwwTYSQ/OJ9Z4Y4UVaxEOsK75ZpVUx+CXZFihj1cmN8gxl90xSNWXzaW2a5qWJbq4Kcpvgbms/n2Ld",
-	"4j0tTnFQui2c0hWFhJRIQ0cj76JDuPSXPg07oJ7tsaCqVo6G1t56HABWt6b/cvIQ7RdAbBiRRis8+RQ/",
-	"h9//KGTijos7CFx8T0jQXQK5KUD6kdSNgz4kqsXkbYIC/nZA9E1KrsjGQFA3ZVcrpgmuDX2v1k9dWuAh",
-	"E/AXBF3Xv12DaEWVfooc/kxC/cI053qVr7/ABzpUx35nZaOT3cUhP2HLQVldNNewEdeSvG00K8KCVKHO",
-	"iS7Gnr7j4dz6lswM38q+PfqR1GJMcPpN6d7+aRoVpwDG/14V8uGrQpyoCtnyQxUjvuTosxq+NDGXkZI/",
-	"vcXKuTGgdJA2t6LvHOpJyyAdH4cdqU4PKnD9ypl3ZgJyDuzNcfk+VRJLWG3IuCCRVJgLbVs/akQ3eLku",
-	"vFVbTXuk+uHvZKfLbD1dM6ibYk2ZwV2fIZGxyUVnpDLaYYiUwZwXg9QWdMW/3tkghRcn5Kw4pfjf1zw/",
-	"RVrGk7uqSJE0J+HWSUdhEvu9uKZZj5d4+2Y8BDF80K41gfjTymItIcf57BJp1j4KiQuZK3vK48t7mD6l",
-	"Z89vw2VX6bivU84DtKqcHlFIbdtQ3ZgdjMxIm3N3AKNnbLmQJ6nIPlyExSevafCk1mPbWQ7t6pwsrpnk",
-	"fvI3+BgCSNCx5gc8Jyu7wx4bgBOFqdVtWTAi8JoWRl+UNqFgBeZHyXaZCMcZqdUdxjWe82dj3YK9a+Xq",
-	"SxfP+NBaaDidYLwK+kPlwQw72ynb1glALm0MK/itWyloTnNs4yM/jC1YiXSL/eH511fItIx1RZ6QDGCS",
-	"mLAgeJgfnDRyfSjsR3sJ6KU5tKPQhnycIczA52ZjL2qH2R1Eo3KS0XwCUlU+S8OJaXlr9VupQf9OInI1",
-	"xAISYwW/tenI/4Dcp2GtrRL7hpJea4jG7FpLTOGJaYjn0zkgGW58QMlr0qFvpTNegvf0ApwPuTTq8RqE",
-	"3RwAxhl8/4NjDM7qLP5AHt+O+TXcT35KrufoXle/e27/xT23E/BzW9BL4/I0rqrkFy9fHJln1gacYN/N",
-	"MshzQaRMwNueLXegnSRsrgCT+YsRvIWCYyamGQRi/e2at7lj/y2/7mDaStPPO/h4OCifhjrs8/qjNJFy",
-	"dhh99BdjkfGR+Nk93x2TKzTVX63/1quyRBs4zXCXj7yHW3OKlnhsBP81lGv3TV3IdIkKrIhABtCmlf+H",
-	"cg7pTnLHj4H8u3YGo/laU7up1pZA26H+O928+wNhzfpKtrI2NmcrDJmoLfgVL5kXF6GU/SvpGmMReksE",
-	"ZARKaN2DkSJvFYIu3rCfsSY5ZmQ3vb6FvyIw3XGmzmD1wpU1nN0aDJqJxHsyVNkcdWf3rYAXt+P7y/lJ",
-	"+2fZXd5Q/ZS+5Td31gZvcuepV2RLpTK5UM+xyGeJa95hLIhKWab7HQosldY+2djZwDuhZv/8iPhGmfIz",
-	"LcLs4EHMm049RqRiY0qVxxmuF9tvoxopKJw+1uqETlS38gPVnFFtX5cBUo7A17zIQ0307z7AP2++LBZ5",
-	"6jzPzCyw/W8pM0hS/d3+qrIvfXzMm0i/uUTHHc12NbRWgl+zN/9goh7m6LYcziBI4aaXmvkCStuI3Zks",
-	"wKa4iDtIB4CDJEzG/lA6kaOcN+PGVJIJNouHMrQR981d2VzDq2qbzlUiwEafrX9le54/8hsydprKvRPr",
-	"Ys5zAiVCnaqXkRCs8J3BVSRWNrVDaQKwHEfCJlRvhTps/rTjqHoCYXRLxBoXyIEnIMrQUVBlpNugMyD3",
-	"rpUKr85q4RaFKKgPmBsgWKq/q7UhG5i6RIwfzwIxgg6lyd2qzdPuteqe6tJRHgi+aVeLOLglgHy0Bqfa",
-	"kb0kxS2RKUQFXMyDIIqIlcPU6vqEx/d80jer2vE8mRD2cVPtnhi6roq/4p2s/2Z+cLZ51e/VfhbV9WPL",
-	"QUBC01E0Ahz0jZLQ/BTlOAH7oC1THWs79qnIFz7sXg/3oJ6vjtzhXxmMrkKroQCLJQlhBgHQ81U4zwVW",
-	"u2fo+obaKoKjE2DGJoYqr0oJ6iIFToLzCSVaXlvr2wGCmM8rfEMkNAE286WyQt65hiMKT1d/7Txvx/ES",
-	"7txnFq6y8s1MFiFgRM2cEB+GhP0pukWRerKOV63mpRV8wjuBIdVsr3e36sQclFXktrlb1LiF7Mt1G+dg",
-	"Wapr/Bxt2Wxgp/WWSoU3G+iKV3WLhnzKBJVRL/o23nDDELOiYEKaZ1o60GTjdPzNXL2UqEaP62t7y2ne",
-	"5x3Qv4+dME9PDJnNBPc5ocLh7XL5kBSe1l/345d9H69oGlYO3ous+kBypGPedLh4iGNfjHad+3daa6U8",
-	"x6cUnTnVPV5PcxZj2tOW7psN7VNijrSfj0/mDKeTxE784JvvQQJED+ykHAiZleTFLQk63SZooTuC8wrT",
-	"uLnulxYcV/9KAN4RGgvjYgmo3QCZKxGUvMqgAlCNLSOpvHhP0PqEJHlrMUGIGS61QvbravKhDhrj7qWB",
-	"a0aTfUU03Yc1YJ5BR5M86E+w4KpmxGSHwWBMUpv/a8HL7U65XJZhx2uBs1gt3ZZK5VLKg2xRPwJ7V1B2",
-	"YzBlqLpE2Hm+rWfccIHFfsdIq3HgIwc86CDv9MR19NvhhPtSHIpShtJoqrmuyYnbVi4VexqBpu1h6x6B",
-	"YsHgtBRfuYV3P/PcnhSD3ad8Ep2ICo5313Go5eKWSqrCyIj6DMLPVQMic5iXiGBRUCKVO/HI9f+YDojY",
-	"bw1MVdatNu6fOC9mVgu3Bks3t7Hmm4bE8in3pl8ST8RTz8jBgquGgxM/7U62SsDsQYaZ5qojpgrhQu30",
-	"YfdrHO3NKR1uJGWm3mCHJbkEhrwhBwcGQVX9vPECjUZbeo8idhiW4N7J3EGvqzmZI1RYvbi/OqSjOtvr",
-	"SW8OZ/vkBQ+UncrAMZhFD6/Vm/umhnt0mEMLv4NDM6gMtw7R5GMyulYgeirOU5HrTOGPOefHqE7poWxv",
-	"yxO/8B60jLl9fVMVgjZ5Ov68NyksM63kfTxXTap2n7CeeUVz3fv43gnovzrMwFEQj1wSCCGAJgZWzpZY",
-	"t0Wwb0hSrrLt5+2/8m65sMpe2hCNh93L43tbkaIg+Woj+H5EGnvTuB9vrtcKymf9Cko6GlSysqgETQhU",
-	"/01rPT+aR9tM51F62dj1BmHCfHjLDbShV4gZSRVp6ePBpehnodRitbOZWAP1HMn5Iq9/eDlXb976rVDE",
-	"7ntwr3FmfYLutBn0E9tRKhd4kxS3m3JRw+DpV/DoTsMBN4GsOgJ/IpG92KSJuT8KN8Gc0Js4qYXb6x9e",
-	"1n3bZHkgQpKxcblYI+KPN9G2gv7utJbtaZL8+oeXV1DMbe6qUUlqbo6h1BnBCyLD9uUen5AtIE+Hi1d4",
-	"s1npQSeUkHbCRva/3SwH6CJHg2XTbIdwpiT050AYSZJxltf4wAy5pg1aPLicHFwc8UminBPZTTLBUhIp",
-	"HRT1APNXO2p7H5WCjH3LpielNpdovQ4Ntsa80s5LtZO2Iy395QcmF9tApXC20y/Jkbyt7ZfVnrJSkUhJ",
-	"QcHZFop62A1SHLreVF8zbUGN88l0zftsoIXecrHnMuDl8VagOUXfJy51SUAzM/8jVW/7ns/IDLPVDSGH",
-	"VY5PgaV9qTlwA32wgImRfgFRafxs+koRLnNQbymuCjnhQrNlkv6kPv3sqT+pi5ilRfIR0zLJpYDMbbqt",
-	"mhH8LbBTbk2lfybtRoY+E3RIF5i23cUIN7panRFsCHnYqyNlOT/G2fErLtCuYknYItgzWRLNJjYX3GLV",
-	"24Qh0xpI5FXMGkB1DXx+XSBTs9aTJ8OsteNHGc3kBOMCMtPrjF0zA3iv2UFAD4IoQ1lhOkYPVBF6X16G",
-	"aRbdEjkR4Ni2t9gK0tcegJpWg4wAnddkWzIIGPk5iHXnAvhjgdmlRYh/hhgPRl/XguCb1bbAUq52vBR9",
-	"Iso0+0fwMILqQtgEfcuatujgSb+ArgXus4+fNPb+s78MHWB/QqYuMzav/2SKFlqCmLQYaNagnyd5exJ/",
-	"fuxP4s+PB6WIvTPs1lRwDiHUtA1luECbqn/XvpTKzMUcjyDVM85sLclKEJxHJNXXrYOI6tesHUDZLTUt",
-	"qrE5hxtadLbgz/7iPx9c+45udytB5c1qjQtsY/OtgCGVNxIVREp00FYI8LFcGv3cSnuG6ntWC9YGTBiS",
-	"5XZLJKj5+ntIf689bxf9jHSPDU+eF/lqj99WFK13/dNBqVNgRaCvY4zjrpD+FRLuFWG2dBmQoSCJw2wT",
-	"bAPOgC33WNx02dEm+PhL+8ufPxtcW8GlWlnYFeiGsz+EUge+tDenucPgIbQmGy6I5iAsCQIQFYmwRHpI",
-	"5JBcGpQepJU/mT1lERZ+TZ2IgsRuO6HGafx0cOF7ktNyP8CT39IbcqSSQHBdPw88NZJ9tMh08rihJLdi",
-	"/FoQUy0RyZYy6eAnMtv0J/dYf1AAC6IlKfTkomy150ztmoz76PHwvEuW8xXkFLiBxvN/6yJsnqTIPGNM",
-	"GeOP6EzjIrfnui04zkcr43saumEJ3e7cFSbtOdGad1MApWjFRyzY6kBERip3U/Xy4LswjRSXxE/2ya6e",
-	"uYf87cYs6oFjxAT0hYA3axNM5LgCjq7rZhAgDoD6xxkxXYk3QfjnxpvXeIspk+oauhIyjmSZ7cxYxqMD",
-	"hTXdQf7X6x++R/ZXqB012o7xSwz589yoMUoYc/C136tpZLsjQGlQVmUzFzNHuM5gbTHkhLIg/YWw/3Og",
-	"pK/hO2ohmYyrBqx9SNUC7LxihJ0UMsIyli+ruc7WJSmOoHcfqB8pPtDUwttxLsWXFaS38/a1o7XjSGyG",
-	"iZDzS7rZBDIcDYpKcsShPvpDSORu5Nh0ykNBM6zIT7UEG9sSDqNNWRSosoPqUvAWU0Sq6h2EfC1wg7dm",
-	"DS1fuRjOG2bHS0n0bXnmOBWC0VljOPSl05kjVYBHZ4xha/Anj9DiQUOgBqyCg/L31+3m7m2wv0lDHDyW",
-	"d7WR5tUJbnjJchsNbWaBFvouOD1EL3C2Q+SW5mDH2ZpU27pYInNTW8icjFfJ1FQgWe6XCCu010r7o4c/",
-	"s+uC3pDiBHWGew53MWbo+sClpOuCXD/8uXvfZDtiukUmOVUKzm3BbF7TJ6TFEqnoXptPcUt2g8GX5J7M",
-	"PbQ2cOOvCeKbTdPJlmAUAQkijSbAKjNU5Ky9Nqn4QSIoRUWS70nVTFovGuz2VMZ9+GnsOOObcOBCqz+w",
-	"Y5Zz5E5zC7iqbKb3Eizoral5B1O7pYgO6ZKMYBHZjS8qwktDIv2s2wNZ0IOHw8VaGzJoQVnmS9yRA6YC",
-	"UjYNl1mQszNJn65Gd+6t7r1HoCdqtayK43wKt/nf3/1B5XuG5JPXP7y8Z+kmsO458gA/gJIWXIzJER5/",
-	"dRwrQ8F60/Gal8rJBWtBdEN4m5Jl5iurrFQrvtmscr7X5lRY+O4xOyH7hHFRCqLvIdrwxXw2JFQCn60a",
-	"VnYV9JxuNjQrC3VqeAbtPKx+Z666n7DcUbZVnCHIQQJ67PeE5RJ9OlTl6M2q/mTdGXOP/wH4syvGFc3I",
-	"kLPV+sqqK0GVgkn06C8II4XljRHIkl9WqRf4VGHF55zIkc4tmQlCGGXbFTheXZpRl5rW8+WTsnKdakax",
-	"LtVmsOVxShjPTcD62YanwDdIklsiAORzCTNouYNvjQ+Ui6ZX2PPMTZ9yS+IEt7eHVZd9hydGjvA+xSRb",
-	"JZMi1byAA5+XgkhUYH0uj+whenFLxAmZW8xV0FUpMNrGJSoQyvfzChIj5JDJgpvx7KFXvactuFiKbakf",
-	"sz0xkx6XxD3uXHsJr8CjXppBBUcyzg5uO35CrVQrIT9015gHDRQDOTigyYG3XlXPOnQzMXwLw3s1GL+v",
-	"4Sa96j0Or9se+54jenAI15Zfv0/lTco7+jHIwOLZTVICln6um3vjTb7aHTsJy3UeNy29w+LR19+jIBMF",
-	"qNI8PvY89AqDNGUn0JIeCwWnXxAoArhE5tp2kfbjjhcAIzPYrOB3QXF3gsLHjr74XW58hHIjeDJtX4Kv",
-	"XbB3xNn84oRcW4OH6MrY8qXYEqYVa0NWE7+2xq3WLIno3t8EQmEsOzVCRa1ocNi+1xZyMfo1M8mRr7UE",
-	"bz3parxqPhEp+Mrn55EmkvlEcQKPiC32pAaFy5QmWwPbOS1Mla4NwSi0Jpr4IERxnqPy0N2FHs37Csly",
-	"76uwCvRgBlk4+r12fHBwBwBfFr62spZ/V+zjbUPPr2wRWyiOpaYFDFTHlSLOoScXcTaYsuZqw8etOt0n",
-	"U7FKzCfjhmquYuntYofIQ1w5LWzxxQm5zmWVvK66nZhm55fo4hliHHn9lFt+Hipd67xWsHjQcrSwvUeq",
-	"dqtsR4tcVGUR6YPoKwwXqx3BhdpB8H30EIbWh6qYcNzL0L2h2UNw7BiH3UnSDBerA6bjZ3AQZMtwN1g/",
-	"nHSBZTbypTZif2gH7cDexFokXvpM0159cEfDZI4eilqDGJXMCFU+A86VRm8DSQi0JzR5UzZ7hnI2NucX",
-	"ZzeMHwuSb73MrSFVq3H5e9Co00cgbw9UnFbG7xGSqpVmoDeclwouNCaPRCB4l9QpZJA7xk5I0b3+a2eB",
-	"42IBVdOq8O5cmfTCul/FcnraUGiqLdK259Om3LLBS1EubSqs46PNjWAQuER3+JY4BJQKt/Pq5TeIKkmK",
-	"DcLSBMOWaH1C0G3DhGwgbdyrO30YbBCZrSyd/j/23mzJjSNLE34VN1j/JlIdiUQu3JDW1pMiKRVLEski",
-	"WdJ0MTmAI8IBuDLgjgoPJIiS0awvZszG5va/+l9g+rJfp+q2n+Q3P8fdwyMQAQS2TKSEMisxAcTiy9n8",
-	"LN+pbFNTipiaRyqo0Q/H9FbjogPQFiX7/Ra+z+O5ApAwKHsLj6FIDhOkXm2NqdqMeZ+FszBmOIa1+vpE",
-	"uYhs3UCOQjd1HN/Kapc0YfS2uTiQkr2ppG57OFqNtH+E0xeavhhRUBCHvmbjFKg2jKmaT6nQB+kOjq1K",
-	"OmRVNFWJiaWSJ8yAtFe6z2fOjhGXHeseWOlJcFbs2FQAteL9cxj32UItGmQ28fkBVG25OQKv6CAKYxle",
-	"KxRBkNzbm6F7HZzd+myqzWKW4Jd1jqRwqKl3Fv/ARwx1XyynK9+D/vUVbytmqZoTGD4Kx7Fggc1TVltm",
-	"tOBhoZvkWwv7LMcQDXBSlCoWZGUAKsOHhsRnkwm7qBYvMzxWygqnSvGBWPNmwK3qJEyNNbmu+xDX7XJJ",
-	"0nF1yvXqNxbNDn8VKuYVzC+2//q5iVTQ0fs56DVbfO0g2LIy4VIgNueZWsNu4cqVH7jUV5AwBGyupDpE",
-	"1OmXWaW2WsAojUJ9qYH0V02CfVzUJDZVcuCJsGWmUMvgdKxdlliCqom4GksFnnYa/TJRKXhNPy3uX1rL",
-	"QtAmZERTLgZL0o70hRB3xrnaVJcIEd25UDxijqn11LmMVsp7mbMD8gML8ptQQVgb5E5KwUxpBziIgrwW",
-	"qBTxi7JsKo6yWZaNEfkbPSNTARs8Zl2VYAO637oDWyHHwn2/pKHn6MYeXfSy2HyI5Te5DIVqsHgZU9ts",
-	"1yHAYngri7RDus0kTXLeV78TEkTq/Ya9vnkkJ0kpymWxsMDGzu0ZzQ3Ne0ONZV4rD3y9nVgB53rLy1yS",
-	"fzOBZBt0VasL0irDeg4g+a8vE2Jf5MugpYkkbifnYRKg2pmmNndleVeTOUdVcddLt5qNaXYivxNMsV10",
-	"jajkztvos+DQkUvwwrXqKqSJ8BEjf5OCBethifugKEtap9mt7iiHjpImNNQ6r+YzCpffTyC2O2q64OBY",
-	"kD4Wc+NaMnd9VKmqTkO/H0ouYgrg14s3aRtpwJn8vWfZwNgT/7kpRC5B1doUN24j7Pc1Idw2xGnbEvyo",
-	"vamqis5xXERniHNdh7nweKjKbcpFwOnlkrcI3CekmI3kRLkKYnMj2FlAK/Wa7ecuXhM2/a6V0ro6I49R",
-	"7NNBYRGz3SwgfC+UWz7HrqVgNmfq/cVYLAD4SWJr11ZG6q7Z77U2bPYiNHUT+UFwHx8O/g54tUD1BQT7",
-	"PPkugZTM0+pW9GxOXd1nXbudIpwCKy9Gpd431r5lPPB1sbx91l1pgXfHoCW0pVTp6Z9GUcJUZSkkZOkN",
-	"qNiWFwC2pQy45VVqKysUDtW1ZYLiCwR7La1vxfyM0vYJfxZQ+oJAVBMFXVQA/iLYLhC6fvSiHrymeSpM",
-	"AoS4A2OrPZKJYkmH2gzRGoZI3vxQ9i9vubLd+FRNMVsRykrdw5PPkLFUSy4EOlnBfBq6m+Ztegh/kURO",
-	"bXRS6df4MRpP+Jy1FidCuKy2mi0yzMBKZ8sH4tWqncFDo1UKPUsEUrHLwIRWMJN0yETKQ5rKhNDxGGG3",
-	"wOcGDB4iBnUB+mTeiziiPC7K6EfnSxu+CDbtjKlSU5lEZW2WQPYrKHvGi0zQTRAajbjAZAKZEMUKvZRP",
-	"KvzW3rvmrl6lKzpO2Htg6e6NWcj7PHxtkkQ3d/CWmv7mh46aqZRVFCLCpmu15MLvuLH2VDfig4SKtJDw",
-	"GDSUmQKkRXYmYhgm5Q2LswFU98XWA9FjyBCqyVRLYteuXsvglF7bZtE8LV8E0UcsCP9Yqljc7yRsLBOs",
-	"jpQ9rX3hTwxiV4SW98Vnrme0oKv9lpzjCzzzABxZc06KCcVTflOIAJmKhux3hg00DNxleRRo112Md478",
-	"Pedq9pnR8Gx+yXI0vExwrNfm1wiKZdl7eyA3tsnMW2/ssCJbrNdJt5ReVqCQPW6r6w9zGyarr1Dvmd2a",
-	"W4mttNXdKuusf6hfyCNL795mM1vIEbt0KVO7jOLFXKwCG5cf2A9czHVSWMPpcrpG58Kfrb01kDJSZCRv",
-	"WHRBBOCqGMcCV9DbsZTr6zXXwsX5tHyHYCFW25+IJ4ie7BO96bY54iLnffcUg7ZL626taadT//rafdP+",
-	"OqEiNUbTUnr5k70458ny9v9RLQDLiSjDb0VwEsWI/rlC3i/pCSLD6w48fE4iui3KFj6/rG7RvCVxk6ym",
-	"m5HtK71agj+bBbZ/g5vyfNKnezj7TEdQfd44bz4qnCrP/QX/Hx9bR88+/XoSPPvy4OqqaT+df3n4r/9U",
-	"7WQrwzl59f4NOT89eQKOIPv2l39+l3/7Wf7ll0d/+fTr2Zd/WsqOZmreAKqXWCk26iE83A6E5oqctSWZ",
-	"93pD6Zbn27lcsZiRa54WYlWP83t1cvTsE9JHK3hUY8vyzOJeX7lv32Qg3wWyvqHcqNEVRU7dc+t+SFYp",
-	"OkMqojUEqzGPVrux7Ky4VNTZMS7bxW0Yyj5R3DNDWQ/dtmvZdAn0c17aDoNbWwRTybIY8sugoqXOu8z0",
-	"OBxOpAGAXigF7HuCldcO5zzvcszExEpcos3EWt2v9I0/2ovncMfsD4EbyIJJpDSWgwlzMykLg+mV1MRA",
-	"VEpFpGxOnGDpVCbXXykS2sc0qjwkC40c0ecd/fyFITKLBGsRzFMPaVvvtj5Rl4bIFvpJHVa3fmrmF5XY",
-	"4WO5QyHvvFoUUILltnu5quJfQfqvafwWRa2Tssu14gtTRr3ipOqaHZVH0BemgGfPDqA/yLVOniOWDmW0",
-	"BvLnnh9ag8aUp8IE2VfL7jdLEiw76b7wANOLBcQTVRHKWaffKBSdrXdPzR6lDpKgMoQQJfyGJaU/1bUl",
-	"hRqzMGucOneB7WG/lNTtwn9vWtg7bintrsEFuLhzNXnLucmwUjW7zIeIjQLc8kgyhVvtNlrQTHa/02Zl",
-	"zKHnl2njVVVWwse8PAcDGRcwU+uSumI0Ln3SfDKsezYiXqemyv0XVh3vmoCIMEpzfpmueRpgUWJA0oQK",
-	"1WcJkUlWijmP0lWrKmYyHse8YsPXiqxB15lafs+RzTG7YUMeVvT1XS0BeEpnPR7HnQVU7An3LeUHg/Tx",
-	"Ov26kpLqxOGlmuF7I9EyggoZh35fCYsZIiMsLAtGtz74bBDmKPsUGrePWawGVGkAQXWy1yiWprE1yyOu",
-	"16g3Mc67hOllqSjfy01jW0dWpzDv4Zn1RcL7ZZpe7wKr4HY1GdkTYaYcNvSyQOfVMo7Ymful0kSvcISY",
-	"3rB2ZSpX9JVSE7ZGjOB2fFJlB9KcC71tD/4A1hSYT4Xswh2GCubz1S3qeixT24XReidSaSC18n7MR6XW",
-	"+u3HFKpoavkh8JXJbZjvJHvDyrunZ06Dei6mnKcC72cDmcxq9FXX84WpuXsWZnmtcTSo62o3nYPrZwyB",
-	"y6UOWrGe5Ht7sSkVvO4gU5RvQDl5AW6D2W/OMpgmwlciLHz8ikfnP5tbizrp9iynlawjwMXoDBJac3qL",
-	"Hdt1bCPjcjJtoB01m720a17YfAcAs5B510uAslzZWd3RtyX2LeRe+eEgevS31tGzT+bfTvPo09f/tAXm",
-	"3aF/5ha4/XY42Pd8zfPzOry5GbdV0/22bOpXhq7vmz2Na7CdaquFyn4jbt8+7y1PmfJ4kcbxm36j/XEl",
-	"rvxUfEltPt0t060wGct+ZVMpMqSfwHE2v75LEzrOyhM6Kpn3e56uaHC6Sa4Y3XRRmxL23qGxuMr5al+z",
-	"trMDhbf6yw2S73m6ZkL2Fra40DVjG/XX9bey8kDmTW3Rsm1LnX3P76V3CFZg58rsdqmsUgJan00hyw39",
-	"DeAdcGFt4wQKsKErVhiIueA3Be91VAYTzTpru0oiOqIDtnrSUBW62r5lTZWFmDZySskkAoSDVRdsLBW3",
-	"Obvzx9UtuLrmRlqvPhtMOut4dZgnKx9IynSQm7IZS3V+mDkhe4mwDjwuT96VsuUH87xVrY7bdzPZAG6e",
-	"MrsQl+Bp16bPJJJGpMfSKWOCpFNJsA7Uqzua0oRBi2rEiwa3ZQ8dQfis8iKHlb1cY5po0rjnxk7eO2Pi",
-	"WMtMHUtV2ypAO69zKlqRjpaRw6e78ZasQjXluVv+Vi3doW2ZVk6O3EP7KluLXRtZt37irzazpFJrekcn",
-	"qnwo22LQ20tP2/Mcs7IEljzyQFBtvfjA4B20Vk0+QCcdMoBQhw/GbfNpK9GGAhMa6wVJZmnG2w8yLUs7",
-	"NjxZUv6r0hXdrWvlx0lRYa9b3JVKuAKqUsxYst1euEND50pN4EyyNIsJa6QrDa4dHBpkwgdcdKrOAjA1",
-	"icj0JiZsutrY9KKQjrCjXq1zwVSwRA352CdaORVgsKXJxCRGhVIoPhCVcPamz1VtaIX99y35M/KXaRH/",
-	"7G3Cw12UN+5x6sF8CeOiXd2ejXYv3V8/ehUkBVtkLXmOaWKd2uAq2/fKcMH2oe5tr3J1V8myra6pNH5C",
-	"x88XBODiIGHpbyyRZMqEdVmVoRGwRDFVqfawDCvFbnVcQVmwvamOrtvIs7SnCsvnp4y0l3quyoq418iF",
-	"tbJhWyJyYT78nsvJt9hKZ15KYh+8mry1y0SxKk9ZOkzkZDBcbknbOjnXFe7e2nnelJds6H40FMhv0Wog",
-	"RfXnui02NqxwD5n4T5Wq7RL6g41oTLCKIACPQl695UAgTk7nMCjO1k9ZMON7h9n/uyTKYinXUpjtNRxG",
-	"Zhq/QaeRX62zdOWKziJT29EZT5JwiBUk9qtICupqO9JJIrDhu4dg13DV7Z35Gm2vuGau/mYx0ly5T2mJ",
-	"L8nf39WI1Dmclnra1nBArRs1dk6opTuad0qt6F1aOuVdOgvWDRDnHEgR69NJrF9jXUjrOpTWdkjcpwKH",
-	"dyy00EWlaA8VbR6hW/pUT8HW4QR1csvXOq7byqgVCsHglnV7wiwF3nZLYwe3bHW3ZdTYzbqHVs07KGtd",
-	"HU6h1LlXK9pUGOwyfLB3WDG5Z6gLWRHbb8tGyRVdr2ykQOyko+VKIqCk1dgjqew44+fTtswIrGLdJV2s",
-	"jc+3Iom/91O/12h5yxVhWp3ELCKpxPaZvZmJbLm88pIsO54re79hCUBVo2lJ49il5skqfNExmonZycb0",
-	"Sx6zhIykSIdz+O3bDTCMYya4Gs43zj57/Hh5S3zXKXRpG4CUJgNWwobv2WdYbTrIYmxckRGjIiV9yPZa",
-	"Mv0CqXg+tzFbILb/bEyZFcjljWCuzQeYOlyRLialdW25srOD5vtnZ+mR2W6f1jvFPs6dYh9XnWI3zdAz",
-	"KXdmoKVLNxmz5AYQT6p7tIA2VOWBbapYh0eqooxxShVRY+g7IvsBoQq6blNlOuPHseYKOiPXAltS8FSL",
-	"7HTIxYCwWDFsj0Wo6Truw4XUdGBvVigwZPFO8wOdmhARv+HRBFTEIJGTcXkfdC4mKatqrkeTlId8TMG/",
-	"ndfeKy+WMnQhk7pHolSOeZh/69K33MO2rhuCauTXdX7TMpLLdtutrcdu9Xh5zfZ7jt3zSr7Ur+Dxf31q",
-	"y8zDR61aDf33lw+zZvTn50v160Ysml+0apO6fAVL2LNozC7pYbOouK3AFYbY6xB3PULexrF0XtPds8Np",
-	"yapsKwe0it+X1miuzJjrss7O6XduvT+8+fD2uRR9rqe1ujug1E+ZG+TjWjnSnyqG9lIkMh6VInV+I9Oh",
-	"6aKD8BEx60MiAbYhoiRhY9BTxOB6acOXCjVlCYuwJdGIjWQyuyBMv4VQwabaZBPzRrBiYVJ2DviGKnZ2",
-	"WmrUJvH85TId00k6bB8fE9MSMNCnBULJn97ZXiw10oX1wrxjI3mDvLh5Iv/C7dpiny33oGDBrlN1XWFn",
-	"Kzli0KJ1qG1rSSLZJK8iFRAtiRUcyDRDKiJFPGsjHA4NU6SOaYYxGykyllykuPjToWQ3xkJPGI30NaN5",
-	"ElinwReaDRVZOfrI1ecxWxMDzuQQrNQXcudpB9GE7dKAWdyFnqrrzrWBiFyEm8TxxBZxNeJKsQi65E3t",
-	"QS6SosJDlvkNSmgTz9W0Jydp4I5+QyoGjPQZi+AYqCp6oNlH16WrRMYlw/jWo2VgEH3gh0uXxjFov9+B",
-	"K0thEeUYHIlmYdyyba1bOHTdLGMTPSOYRaFXWh32uI2MEWMAOsrI76TjhoWdxLW4u1Qu7rWpmWNJY4UN",
-	"95a/uKprlLLo+TyXo3HM0vWxmit8LIYC10Fy1sN6gZS7stJcEPJYRfkt8Abr0W3B+AfVeb/M/Q98xGIu",
-	"WAXE/YJ2v2RIx2MmWHQBdQ8korMAugCPeCT4YAjwu3/+8Lx2CGS5tl5dR8vINYAuobYy2OW5N1uR8pUC",
-	"C1EFZCIiAKhnPCF9zuJIfeUa7M8tcE2VMpKjCjh8mq102+uLHxADOR1gECog04SnKRMBsCn5r3//v7nU",
-	"J/PreprVDgCjHK4zgKdfc++CnQRZsgVli76z0l7aWiZlLTsFYUkik5LmAGX6haaLNIfZDktBbhSLWGgb",
-	"AiTHjfdMkkDz8vmuw98+J4+fnD8jCsPd5FHzpFHRwD8tf8Qff/5AHujnPGs9fvrwgsgx/euE6QOIFjdD",
-	"GUdlXRyKTdNrNqM193BRFnQKpYhUqQc4Yf2EqWFnnXfaeyum/8ZYXRdkKpNrfbgKWUBoSrrHNyfHUh9o",
-	"j+HWbmnyWyjHrPShYcz17rfR9Nb8jK3baRzLqSqH8gaHUKmQfrOCbQjv6RSD2N8wmtSJU+eIJfew3Pbl",
-	"9r+SYN+ha6IsRZxnJTHLE9/w6sxNsTSEj2lmdg3ya2meFiYM2hjTWOkTUp5MasR35+hq6aAqiOX9mIbs",
-	"SLExTbTxfYFpWlRdK/SexHGGLQPzAn1Qw0z0t9VbkPLdMgKskAIcxySRU3UBPgeEvelyEcaTiHVA6P2L",
-	"Np279dKxPiSU215E84hTMUvrV1PusGgg9UZZIBwZsY7sd7ScmoQptp8XMyKzljpeRx+3g43tHySXq3Ua",
-	"86gzESmPF1c4XMCmygkYIikm2SgiJGGiVrnDbRxE7cS9vQnyJFNK0ubatSHQViLINYhrMeaqA1ytgFst",
-	"7PCKBRJrrOM2DDD72ntme7kV2E4r5BVJa8lOr+HF+LPCBKcV8JfWkLdsRHl5b5KhHLEO1m1W4NNLxQiN",
-	"RlxwlSY0lQm5ZmyMfkca2mYR26qljakYTAx5FyIgz9+S8ycV2ebXpZ0SpMR05T7lMYuI4gNxxIVWoWMm",
-	"FKEDygXpzbR1zeJ+abO1augnVC3g3CpLlWYxntRuWDIzhbF+us0KbrMie0rBOnqjO+7QXzBi+ECziH57",
-	"ZrkQKZA8CtEfb6oyGVDB1UqJ+3pJtRHa0aorJ3xcj+UsEpOy0VgmNJl1vC/lJFU8Yh3I7Cxv9n/baS7r",
-	"KkfkMgfC5EjZYWYVqaa4fnN762j7U4XoWEujOmngG66PCj2K/8d/u7pSn/75v9k/SjXfculhQ2EmOS0T",
-	"HeakZzBR8hFVW+qpjW+DL6KNXpd3mm/WqKem5ZLamRiydSXF08jZo7nWytpc+PU0OPvy4Mh8hKTE0+Dp",
-	"l4fl1kMVLtSS8Ps63FrCgJsGWnM0X0WlW7BXQE/eL1sFZ74NO2V7DOvT9Z4Q8pwiXUdH+uCztfK3arDP",
-	"GtbcT1yVg3iDI2dUp6WEkab+LV+ChjbA0rSiVOM5ZNJrfQ+5Jlo6/nXCoHltPeXonl4zYE+ThN/QuN6E",
-	"chfbm1fU3vaeusAjYJvie+ucnNfJuFjHCo/5gPd4bCoRFq5awkIGM+z4d+mHiFU7duIdNbeWfbbvXZTY",
-	"4K2vjU0AXhXYnGQ8pMokm5gfFBGyJ6MZZKP73SrL3NJMUzNUGC8Tz8/14QPjB0NGI1fPmB/wWybHMSPT",
-	"oQR0siBL0MkXMl4QnmqzZKbQCtHWh77Jg5vWRgkHV6UpY5n3rLmB1K/3+oMb+5e1AdmvhZyKDqTYlhwJ",
-	"vtVyYWo3BL7N1QkAeK6JuIEvzQmSbDpze1dPTmeEPE64THg6w1Eu6jqaH/zrJSQje9iLv3L27xkThKYk",
-	"TTgdsFuYh0w4E6nLcly092+8S7/AaSjUNvWaK2HurkrQL0zpRmurTuGmL9r4MBPs0TLY5W+Q/7FdhrLk",
-	"40TwOJEhiyYJUwHykcmCAjdnLOU1iwhNl6UKlSw3jAa9/SxJaFwZQrcXoAjqAQAJ+oNd2UuNyjz9DBZ1",
-	"Uln+Et+AqPdAFU5Yh91kwZYyT4vjtyyzCrZJ7ztPm+TSi4yb6XzlLlGEjqQYkBQeZWUWjRNGo1mtdq8u",
-	"JWsRzYKV8x4vBUeqZqs1SRZvXk2h2XtqqrS7ropZ153gaZKc1ZQzh4Kccek1l82zzacqY3XNkpaN7dnb",
-	"tiDXMPFWN4VCKrRumVKeEhqnQy14POFYtIaQpxXaS6iWoDGhK7B214/BhCkLNS45XG1sTq1pxWTnscdb",
-	"6jhTUtZ+XlHWvrb2LWiWdWR6jbATN+fvpSL2A146lxaQEwUeX1Uy+Ss0WWerwuGsyjOFgRburxzej7JW",
-	"Rmp+cAvBC147mIIizkrNmsTygW7Bj4UegvvlyDJz305x1LY1x2IvzQ40yZxIXdQY7vLoL59+PfvyT8vM",
-	"3fBORG+lTF1ap7YzGbv0zavL3Gp2xtNAmSU+IqmEmEUJSsGIx7NOZVwQBE31zzlA/2Vp3PbSSqb804RN",
-	"qjKax252S+WRWQhtyVoHZi0Zpg0dLgYdZfIFS0KRImRV3ria4bfiS+wgFy/KtkS1t8L3UGi/0yT0ZpKu",
-	"WR1Rw9banRZeL8S1keujfh2FfwTO9RMCWm1kLvVG0Iix44bzKBgE6kki9LpNIUShT5ClsW/fEFwxyrsN",
-	"b3PmUtvcS7agYLg8RrMXZDiXvAkLknfmV1LIh0kiLvUO30v+uy1ekjx65161VrlU+bEcIdunVJFpImHc",
-	"O0PZ+mkSC5ZQpIf3YcJYed7qC5ayZMQFFeg5HXHIBiY3/v1tknB1jWXG4LQfJzJlUF48oFwo8GWOAiIF",
-	"6ctJQmJ2w2K1nUJiLNDvVMJ1mwtWrQd2d9UtCXY3wOSWnxWoYh29aub6NSN0iOy0AlKf3elvERJq/fgN",
-	"QNqNE00enYliUXnuH1x1w9m04wfyF43wB3vdIgx2W1pkdmfe2V0oi4WwWFaPVCv/T8FS7UhSKSYUT/mN",
-	"0XVWHQt9s7Y57e+m/ilNeJhW1BWryWDAoCHF2pR3D2GY3C21+HNdj3ZBIGX8lieP/H7Ob0l9AWzwRjZX",
-	"vxUImt6+r0wnReWS/bTC/Nbx3m8o5Mw7d+LkvU0puNy42qHIKmy+3ZL6O7+N8225zXKfjrkg+sNJAhMY",
-	"spFxDdNJOjwt6Rd8OUmHMuF/gxNlm2AdHvmvf/+/3SZ5D4ptwFJCTXkg5EBA6SFUHprs8a5Lj6CCmORl",
-	"8mbMxKsX5LkUgoVgr93wiCXBlVAzpffCe5hfx9gkl3O6dWgwPaBEzYbXeQIAG1lBssmKxdj7mKbDK/Gg",
-	"+/kILupiuNXAs+J9QxlHhOJDH17ov2BgxbfxXG1b8wroGaokXaXg86xYDwCL4EYsoU9pOBxBqWXCaNRo",
-	"N94xakxYrgj+DrXVWUDLv2macM2ajUv4DiBrVP7iScTT3LO1iQyosjNCsxSENMGk1EzfcKbaI5Zonmm8",
-	"gHJyzbxYLDa1tgzC98g+ZP6g++yCwF1gcMPLJiKSaPHkH+4PKhehN0PPX21n+s5caa6DN5hac7PpODD9",
-	"gITR684gpkq/TEu/Rrvxx0k0wCQliWXrmXEDQAJAL1QQBrMQ4QwwD5PIjfc9s4k/CTAFgV/NyUMqkyVF",
-	"E+ZutEMHfOqAjBMuUrg+YTfyuuxpFmcR9jO3UOOYCgW9TBi+sy/jWE6P8ITt3WRf+rP+t/T6C7NUmvcG",
-	"CVP2AapNx5odvY0PY6kwPQV/ojE+DNYou88fqFtLve6B2ZshV6lMZgFJGR3hI9wD3VPsyL9hAy4Cu7nw",
-	"OnmDaA/qgkQJ7ae4HPpOoGPV7suJiACdZqLpAr/1fh/IGzy8vsOpx7zPjsJZGDMMKZtpUUEH0NiKjLQ5",
-	"ohDFwpWk2Kfl5jv3LjuP52YCuXwfAJcCGphgWQNO0z3zW9gm/yZzQaDH4qqyPQBbuFE/h8dRwkRBnkiS",
-	"0mumNHkBv9rLkCYw1w3z14B2iSvo9R+Z8SAsHjxLazyBi6UCe5smZED8SmhoCvVMQbk/qsu3r2yhuXeF",
-	"E2lRlNt8wyyFm4y1WNgLGTGXP5NdYp/8fsrTcJhbWxkBMhm8SPb7gXljTHssBklmWmDMzQE2AX8gMYsG",
-	"gDbgriwsWMRCAE+EV5mLELXJMti8FjBoWAgPhhhWPhhxNBnHPKRpdusPUl5DAdM4S+KkCfNFrElvsrM0",
-	"04AEaE0bY8pdZYhqjye9mKtho914i3+Zu1KeMAKXuEuLCwPfAu8oxZQCGoG7uQBqdDfadXoBTG0fCm3m",
-	"tRbOPzn7On+Nfci3Mhn5aiF3PR+NZZIW2cx8m1sPrtlqPOZi4N/nZDl8NgpX33bN2Dh3g+jJzwUdh2E8",
-	"hUl2Y5qkgiWKDKlAjBJ3l1sOlL5S1Lp3xHKvk0JTtpwKr+RwxIpSqfwqwG30FR4k9QLCBKQrO0loL7VP",
-	"/Q5cc3o9mF5Ka395dwjGCvuJdPqVImrMQt7nIYFrAtKfiBAPaCTi/T4PJ7G22uHxyhrfoMacBpfCIAzq",
-	"RcNNBHQgrW/cywtcud5rs8q0o4U2FmBnaOPKWp5eFdZUkIgnTB9kZt7zylVBBqrjEkinQxm7Bzby0Z/8",
-	"Gud+mbvSE7k+4xRvMlTXdsToTxfBO2FY/n1mmtktWTi7xM6QgigmIi4GrrA/E5PZfaVclbsiJ1ACeGje",
-	"4vJvyqLjxUfrXwj+Yg08s/YjbZ5nInXuOR6NMX4DOuJGzvApMRfX8xavNtuNplH6rB6yTihFSsPCqMyP",
-	"5vDs1okSU0M5d3OR3JfdL8eqDdWX4CdpvJ2krl+FKRzU+5PlLGtpLrXQDt3tufEuutfekFcAS29JaVqm",
-	"mPp8kLvCH4b/mwyvS2kvllpPBYRGv0xUmqkrm81vmtdClMRKBFDMWh9zGWVP998MnoWAxFIbSLYdEppH",
-	"Q2aMhgDRSaBxmX0nmi/4PLs+32stAw9EcZTKhKEhr6kswEb5AQ44M5nhGR70uz7Kl6sK7wpiEH1U4cYi",
-	"OZXfkVJ1XTAI9DfuF6eGDJ5AYCE/UZgA6KK7ZaI8dWSJqt+3Kiu7pEKQzV0N8bf8E/Erty22GsxcWWRn",
-	"k5thpIJMronp2undbMGM/pzEjXaj4MfI5dig8wW8n2DZHlkPwUen1EuF+5z9Wyajc8zwSb/ElQ3Oux8+",
-	"NuxhNDHnMT05Zj90suYBmG0dp8OOu2I0HCvVAXVKwYUbNGI2oHFHai2Kleolzovdv9PTzx8b0Vhavwg6",
-	"yEpdHh/n3v2p3H+x29Hb02QHj6Qlo1i2iJ/K/SAfS0anV+ZT3tux69lF+tm8N4H8B2/Lco6TRXObc5N8",
-	"3AUFzftVdvYazyoq26N5cvBdL0tHVbh9k2HWW4hPc76Zj41xTFN9xutYGAL/Kuuh+dhImaAi7QCQiocD",
-	"4Q8k54f52ADkECmY/5sbZuFxJQuZM7sLT8t7VXYusooul4UskHOtVC1v3rtSdVXBnVJYhKInpbCon+Z8",
-	"JLtfp4KnZdE6zbtZlrKLkYhzTpYV5vVpzo9SgxR9d0p+D3L+kmVPKh3NnFfl9jXYvNNm0b7lXTbzVy6R",
-	"cEUSLXhyCs9berfn1tk5dee8QavRnHMGfQTAHBZ1cPyZB2juB9/pkye6gpdnjuxKZYnv6Nn5SuUcOwve",
-	"tvTZn8rdOh+dwVg52zLfzcc5rVVxe5nnJr8HpR6bpUqy4nUlnpyPn0o9M/VskKJr5uOtiJE5d89OjLIy",
-	"/9Dti8xS79IiqVnhQ9r1yMFxxNNZp09DHvOUIs+U2vkl4nbEOlTQeIacWOXK2oTBNxvypzn/WA1t7rnE",
-	"8jztu77W0uUFR9hHf/1qCwPfV/Zx+WuDxS/5NOdg+2j6g5ovyunbd5vBDQm7ZmwMV8/dXo+aPhWcZ/nH",
-	"fipzh+1EgJQ4z0q9C77LbNdsml/givWcW/cKTrFsOqLjDrNacrElFRg3TJ+xqEfD605fhjTuQOenbC1u",
-	"xUG0/4vhuz+Xi4m8f6u2FMg5UOtZeDkv6s5NvLwndiMb78uXL5AT2a8AKhkyGsVMKUg28EoOrE/B5R7l",
-	"wuqBF3BUJockCogtYoK0LBO3hcj7lbBwIxCtlzEPZy4cA52ieoyLAVFDORXNK3Elvv76W56olKiUjVXz",
-	"668xA69Num/fvP9A5tLuYECCdL97iT+OWBdelWXD2aAmps0JRoZUXWC0zMP8V1diYR7gpUAMccyP84fj",
-	"J+5hhIOnyqRvEA/CvkkQ1btnc23iWK9OpNfaDd+5H45/1f98+Ve8/l9oHHfN8jyXQhtI2kT++mv91RH5",
-	"+oOm5HDW/JpAxxLqEgGnQpEYsCKwaQukGpp1Of7VQXR+6eLocDEUYl3xcJhbQox0p0N2JYhNyhlSMy8e",
-	"wZzMKpnXY7xUkfPWuQn+QE4hHTECQBdUP1jfCgH/SAIERkrYZ67SJkzsVaS+BhL8859fvVABMenk5EmT",
-	"XNo1HtEZbqdedzkVpMujLmSfQEryRfZSbWPpOxDh147OpDr2NdnpqaV8xAIDGW/vcC1v8EE88ub2DIf6",
-	"g962r22MuPtrRFMaEC9R9UsX4z6k+wMX122SsPhfriCT9arRBX5kSZN08eIuAJ1Cow9NfGQiAMqL9Hmc",
-	"soTIhCiZwHCv2QzSKMl5q6Xfp5mKD4RMIFHziHz9jlG9iiaB0fZ5sQPVi9Z9+YEOusAUKdHSmXBBuq/6",
-	"R6+lYEc/0jQcdk3aFN501jrXBBIz10Ycz4SR3hZoCQQLib17AKz+hsYThh3q9Fsgu4+ISRzjGCGDTzW/",
-	"Jt23lx+e/6GLM/rj+zevyY+QaQk4A03y3CQHmMQrKAeQQkFaA4zYDNYRG04ta8+gBXlbDw7HQc5PnwZE",
-	"pTRm5PzkNLsPO6KbHARscmSolPf7LLErO2Y01cN+CXjOIBS6JguN6iWM2GgsUybC2dH3bNZtI/lcw0pG",
-	"wASBgb2VkLQEy3thiA945Pz09IKolGtpQUgyEQDirKmOXFoCThgixGjBd3pOhnKSKBzhyySRiWGhLh2j",
-	"i49LcTxOZC9mo3/+RUnRbWvagR0BOleplFFAzlsnZuc0h2rJoL87Q1Q4bHClyIgrxcUgAB7XIzxvPdIf",
-	"nlk03xRSpHo8giziB9igAqoTRdqB37sPA3J+ot9PYikGAAc8TvV3p/o/Z/o/+pmnp4RCKqF+by8BUWWe",
-	"B42PVDcgjIZD2ETYYiQgsDFYot+iN/v89Bks/qPWmWmX8Y6lyezosp+yBFKvH7VaKAMtcfeg+YIi3HCU",
-	"rRvQ9HoZhmycHtmvuuSBXqd+EhCaBISph0SxGKr0jOjX7zarT1KexkxdmNw85F3kJD2ObsRSymPNDHo6",
-	"XJCXYqBPQdg3NGI3LNa2imqD/rQaeyYnCcjBlH1GmgAe1+/o4vif69c1v7a8SkY0udb8k1WmOCLGPEPg",
-	"A5pCviF5UKmtug8vNNlbWQW3omg6PcWk8ZiHTChE6AAshMblmIZDdnTabDVM09rGME3Hqn18PJ1OmxR+",
-	"bspkcGzuVcc/vHr+8vX7l3DPl6ABi9hoN36mM5Va4DVXONVoNU/wOjlmgo55o904a7aaZxBITocQJD7W",
-	"/xmwtAqqGg60SAtcNQnkYoQXZsP6lMfKiEMgepbor5OJgOJLk98hxauo0dYveSUi9hmTacZST0i/9bTV",
-	"wtYDoG8gcO1x6y+mosu1GPu1EXNxjcUdMpyMMtSNxnEkQ+VMRP0F/vW3RtC4ZjOlv2lOWRwfwS4d/zK9",
-	"Vs1fMNNyxNIE+j83ju2fUO8bccEUfA1JlfpRNqPMvdYsb3NGR3GG+7t0V7DcY1kxCK4ZmLTzpizHH4MM",
-	"krv8YW7Bj98i/+UqRdA9qCajEU1mjXbjNYCCWoPD5jRhdscA8hbegy2oTe2gakmryAopqEneffucPHl0",
-	"AuaMYFOrzDU3sYj0WF8i5BcAwpdS0x9//v79xsSEdPHx1waNB41242X04v0llOzdwKfTR49OnkG/Uf3S",
-	"67fJ952/jj7/9DP9t58un02n33z7+NVEnt389Le/Pfnw+Q/PP0z/+zezQfL+/Frfo1e28eb7t5jA0mg3",
-	"FIcquEa7cXLy13+7/LfvPz9P+j+97zz5MPv5T394M3gyDG/e0jH/MU6mryh9G/7hz+9k48un2sQCS1JB",
-	"KzDTbZOKfTDYWJMElWWOUvC0UkIqcHo4ov7J4wgFSC3aeXp+cl5KFrmzzHt44I8spaZ8ajNqyTpVKX3k",
-	"HcskNZ3U5/p2NYpduD4FDdPSIZPzWmqYx2tB3wgamoE6k4RXX1QpwuzUSsYHLuYbiRPrMBGh96H6He50",
-	"hymVjdL7O/qKzoilQxkV1kNYHygcPvO/LU9isl6WooCvGq2R+9gPbpXZ5TvJ1ZhXrttbp0cVDxuFHnCd",
-	"sUTXKSxBbdZdRLYVHD1yv2+Zq/8gpySVfu1fJUdbDbuMZV/YI24qJyEeNPTQewD0qBgjXaNgu6VM/QdU",
-	"6Zvyr4Vzbcjr+hrYvLtkEy5jfsO2vvqv8FQOObFKEapf8q9VytdYJcuWH0x+Z6fZlc8cD+Z0ayxmnDk2",
-	"W0sN5i5aA1+Vq+J3zlDasx16B0C/296h51TktwhXL8GOkqpys25OtCg6sgVOVZv2TWVDlyYcV6F/UdEx",
-	"EoBbBMwomRB0pczvlTavLt++eu5KrMY0oSOWsgStoLK1yS45/oGPAOhs6YWu4nnpla+wY6OpeQ7mANPM",
-	"pC5IV5vV3bISc/CIwQtJSBPI3TYOMai5abQbf50wrMFAy1yvVMMnLoePgUnyR+bfHHDDkfeprFPpXFtU",
-	"Ec9sLRseI7kqgmSXDa4I8uWPcykMRekgUIdHmi6weAZ8LFIwVTEEc0Pu1XOdlT9tyupYm//x1xwwTeO0",
-	"dfr4qHVy1Hr0ofW03Wq1W62/NBAvodE6eXbaarVaR/CfJ/o/T+1H/N9pK5vFcy3hTFW37JPnieRKUZGS",
-	"6KuXaiy5Fz4BVj15dtpsNU+brePT82JORqfm+1snjaCR5XfPmzqf8mgoVdN1x8WTL58KcANiEsf1rQrL",
-	"628ROHdOQL4RjIwNEMSmMjIDGviYT1v89CUnPn/gKi1Uelpx6X8L2ey2/MlCoIFxVRrWQesLGlIIZDYj",
-	"lvUBFv0V4P1ugj8NgPhN+b9VdFqmgLPHcu2IzgAnICDUdU4113JBnr968U7/DQQCTSKK5VH2YpTTMkFV",
-	"C63P5kUzcoHbsJVls+dx/Z7NGsifoJC+kdFsNdbcaw5anfgtQkseUsNQVEGIndRYqRVfX2o6RhEIWAx+",
-	"wLtffqCDqmeay47hmi9B4wcZLsSatde768wQts/gGLEtcDhW6Hg8XpvF9RcQEj2SgAn7sWE6a5dZUMe/",
-	"8uhLpRl1DqEa6J7nWgcLVu4z8LhuM6V20GWLdFmwDdZ5la7LN19uUcmZ0tl1eODLyqL/BYj7sUUkn3Pk",
-	"C5cFkFhFZiEnArCVEVPcuO9M5kN/ophBj4CuSAL6QfVZGg4hPiKY/pI1IeZlG9tA3SxYjxcQVoQA4wWG",
-	"sJQfmj4/fTrPikhOG+jAPkRBV1B+UBB2BCv3z2WKMMdTT5uPTponrZZhq3WsMBhdHT3UuiU9pMyuCTnd",
-	"N7YqVS0Wb2U9zqrQIdbN2f51Tc4rtUovtUkZMgPMk5CBlFEVt1jUDuCaCu7AS7fAHcF6xuRBL2Z60Wyb",
-	"P5+zo9bph9az9smpmc8i3TlXjVWuTOee6ZTp6XaU6b3j//fDSZrnfmLwwzeUAPogx46MtbldQfABvHmg",
-	"LZefTzFrS8YR9lsEVQ3AxgmhkKGlCX2Q0NDXvJD0h6tR0MBVsgSm60jjPU77IFH209IukxaWUhtTpTo/",
-	"fvvuu+/+8uLbH//y4ec/nf7w/evXP393evbh7Ztv/u2/vzw/+3PjIF1qSZfv+A0jBjCFTY1PaZuH10nE",
-	"0yOs86k8uL5mU6ZSTMtskpc0HJKYC2azUyWJuIEPS6XFtAS4jsDhVOC3juUNvA0TgfmLA5wk5PaZ/EXy",
-	"X//+/6IYuhKY6QyJi5DkyjF7kIsBiRm9AesfRsRTxeL+gqhEFou4gAw6fZFBzHbINImMGZE3JsvULCgm",
-	"Tc0HL17jz5d6HV/e3FoQo8SrblD6uCITZSaKAjgC13yZXx1Abbfj09fLb/IyQ01sidEpSAhVcY8JwMRu",
-	"cwQIWQevTmkvZuAHNSBrFjKFq4wSKyMOmJubG1e+D3/dcaFqDRe8zP1YNzIf8fQyNG60RYvhojwZ2erl",
-	"+EX2qmI93rJsMO/XMrUZU/B+LlRK4YBQ9lJo01W6/wvxmeeilLVfmMrVX7e96JLZbetcwNoeZMNauvnM",
-	"3XHNAX1UszsA9ZbbHc2T07PzR4//4lA/ow5KWlDtQ5MYA28/f3Jy4ks5N8hvMlz4xkaHFHCB1L7HJEgh",
-	"J7bzUDSAE2XFB8ylxgPPUb9uEL9ycv62A1gldeJlHr58oN7iLDtzQd+MhgJqfqymsrZC+cnEMxGOEWaw",
-	"OkeXxtfKYgdyMQ9CiNiE4MPjqSI9NuCQRp/1NO8qLkLWUeyv3cCgarHwWmHiL2p522QFUkMYjREBEn5X",
-	"fCBoOklY80p8sKUkNkUdkPC08UdHLGoSQDeD1mdw7vlKka5+GouwOmRMFViLmljgnNPW5x0Yv6thCCcp",
-	"kf0+oTgYJiKjb7QxlzJBerMroeSIQQEBYKPGSkIMz6B68wFUEVyzWaCHBqg1GBXvzUjuzoQZYIQm+YAZ",
-	"4ajqmCCm85o5k414HGsbC3TABZYJmaNdKEf6xtR034mMMQW7amTXAovKNN0HuEs49Xl7BUtmPg+pGnZd",
-	"NsSKhtbFlTg/fWaSgyhUtpkMAeWAxLF6zGR30ziWU1Vmn+HlvoX2wfBDwUArKpIBF4T2UxgY5ACL68AY",
-	"qTS/WLiuLCKMJjHXo/GoSCZ6RQaCRd0qA8iuX7lCsv1FRlzw0WTkN27wmvGV1hRSNfRqBcR1k1z6xJtV",
-	"eIwBLddZR9wjbI+QF45fvyw3Ab/BZuvoGT3qf/r18XlJk80t6FUOxfpWhgHNN9pakekHRxTayLRbWqzq",
-	"TUEcuqWKEmbUbjwOT/pPe63eo/55+JSe9lvR0/55/zw6C097J7T1rP+UPYkeh4965/Ts2enTkyetx61H",
-	"rfPWWeu0ddJqtRo4oI6vXPVmw/i0qAfi0GPa3guvGfaSajz5t8/+6/BtIBsb7UZ4Gove6NtW9N//CO13",
-	"EJulfGVOWk3U4H+B3jnCrmRrNa35k8c3ZYrzZytUEbnr1tXnTxmCbi0FOn/SThNGR0XlmQ6PNYtN9SlI",
-	"s0apQ+6llt40jk0qlEW29FJDQKdirRaxz9MiFhqnkQemRhQQJ6GYE2phWERMde5Dmw5i3X6plGTK6PUF",
-	"+Oy6QnbsU7v25GwQLFFgQNkD4YKwWDHIeSvJGAHz8q2d7V0mjNiytmzpG6FMEhamZCgTxUgPRBTiIE/9",
-	"y5S2dEiUzEjCb/TIa1O5nThGhOpF1c7naQFv3zoDOCim8vhVBso6zvZvLsVak/lgQpPIzcincwfIWmUe",
-	"fjAdK2iKjTzGTGDRZUxTz8NU4r2pm0v6PsOEvUeZpF4q544TSlfJIN3ikTeKEqxas97pJ/ls1kqHueFj",
-	"K2TZ5zFPmPJvOT1qnX9oPWufr+hjB2U8UWXv9x6mz9YdOoAhNH6Uf+NxTI8fNVuNzY6Rhkxv+wxpYdrK",
-	"8h89VGYfV7msxqLI7xiwYiLacpjqVbosA6RJXiJ+O7dQAhaz3hQMa2Fy7oe3sYDAtjIpKx9gIjLbsx0N",
-	"tkzevxTR7Un7lyKyh7d1Ntx8W2nHwNFJWx/mkU0oXe9yAaXrfjlatyjhjYwICDU2jdVD2TdQxYzADbEM",
-	"r1l0JayNQmN+rQ/ocGjTKjyhMZhAE8TMcMaMPs7BveawDOfMwB6GoGhdn/Vh4FeiKwXr6M8d/e6O1ebd",
-	"zCbzbTEsxbeY3m5o6tqezGECD+DPhIUSPBb6u4faZJuyONavPbsSXfvUDpLzwhdrk1mxlPRmMM9IHxah",
-	"v5NM2hm4irGkDJdgXX7XN326BWNTG4r+5DyD8fQZArtIiadzbUqNxqnpoabJy2xm2aFc09Ar0djEtpOR",
-	"1lN4WmsEDTbSNnq7QblS9L8xCIra8jpg4SUmYH2pjUO/5XSpDwbAfU5LvIdDG+Fi6/VE+snEkMkm9qC+",
-	"TGJz++pEBD/VD9v1pIqYUlX7bbn0DzTNG78f+IKa5Gc9YtsfEGBwXAtALHYNzA14BZiiPCUDesOIkqRP",
-	"E8xXgHc1S4n3zSS9HcVg9lcv4C1qB/B4KacAaygEOQH3cDIDy3XBIRcW3mw3tkfxN9n4ig2cUbYL+R3H",
-	"eJa2jdG6rt6kl9mQfsPbBU4Dq8xrK/JUpuPqjbJoNmlWxWJdApN0qBV4qLULoeNxk7w3HmwuMk1nG5yB",
-	"pzhkpHts2oV3AYRIMfAj+/lCeIfmcy7IRLGsaZhM8t6Ji7yamvOFlBl0iYw/vPnw9k49EttTQ9bP8DaR",
-	"sn/r2ujNh7cv9YKOKlJsstKnALHkgARuiyXQd59KoCEpMJyL1FVLf1VmzCAizjwXWcqu5qa3ibxhCnUp",
-	"NQEpMART21aRjseYVxd4va2UMds8M1F5DGMBkbT1BwQeY0FlFSMh2xib11nTJT48nM6ds0veyKvNG3rc",
-	"pqe452i+PfZ4Z/YLcJ1Ki0VgVy5KNvcu2OXDJBEFNiHlar8Gp9jpdJDdSngl4or24gUmAgY2c3Idz3uV",
-	"J6dSHWIKImGhnbZgHHzr1XrCjG7PSH+bBxg9tXdsJG+gnfd67unXLnKIK3xbpPo+lWMyUVrmrSHX52nR",
-	"ktERPmThEcUkPyui9CC0qDaupXqUV9NOSZhg07wAORgsu5fIH/ZCEr9j45iGNg6TH8+W5bHtHV0dpckA",
-	"e70TmW3IemHPHF6kFAwL+zekeWwFGeS563J9gAXZFSzIq/dvyNnJ48dHJ4TG4yE9OqsYDXgz4Yt6jPfc",
-	"XF8JRWJIzFafQEf0infb3+bgP8y8oJmhqUjQQ0U05Zj3GXRb7+D9y0Zi02XT2VjGcjCrSh/Nfl5tPO7G",
-	"koG8pUnqmArwDm2eVMIGNAE8b+gtDPZQGGIDdJk4t4k2GsrH+9eFybwjLtzn3cUAN4qWoRi4dcQQv91b",
-	"WcTMDyN5DfmtqLbC61MlSsgiXKVXqTJnRaBd7K4KIO8jQNrWxKUlbZKSVEZ0ptlISxOwi/6Wd65Y+gA3",
-	"Pr2GlLwMcgSBZ6FrozKwvlVgIM9tW+07N44vv4PosBEx7cbrl+8aQSM20L+w/n3sTOXWrANr1mg3uByZ",
-	"BgaRV2aFOOkRs2DW5HJAI/Y3PVkQHm3vUXqX+Yh19DrrwfQTHtLj15yO2Axz3DSfcxyHGjKt9RpBYzSJ",
-	"U571+16hYBtHdzewIWbTSzjvWzkR9x01JNctssDlMD+/m/wca1cmTZcA+9fCBbHGlgPCM91+S/OtBix1",
-	"HLmZlEanPHCIac61kM+2WOrYOr1dvrX9yHGWq3Px7jBGqvksM8j3pmZxgW5EoJEFTLMynAjeuRhU5K3e",
-	"7GBeRWq9mYPAMk26bb5z9xjIRJkE9uPsAUfwANVt5nFDnjrDzPY4WF2bIgWtq023jSkS0jENYY/PW62V",
-	"jbI7ABCp5pS9rO/NtQauQA8x7PKVIuNE9nlczjjVyuUYW0VBb8UKNfPGxlcVHrpuOJtemL4LEQt5RHsx",
-	"6wa2jjRTRTxCnDh1bc7zEQDRwT2M9GZQx7EdJFA3iXt14t/L7M2qYlSpmO2twhUx8LYV47A/1jzmWhrs",
-	"mBurBuFo1Z24oZKxfBDmp5LFwO7KDdeWuSNvWJJwOAePY6pXF2pbFKj+2kuU1VGPWaIkhLUxXayyVhiE",
-	"MIs6vdkW6piL/Ofx2gMtWR/CsV9/q7nyQZ/Gij2sGJrj61uDTqWK1S3vDE+2a0pGZ9AYAWpiM+JIGFUG",
-	"enkieMoipH4os4BWaloWOqMPr+4Y67dPRzyedRJ9Z5+D2Znb7DqjoicGTh5QpN3tjdvFXX1OFbPS9dYd",
-	"KdDAv8xUNCU/WhpiZBoLGQ3jBVgbSOMYlZavEuFzaR3rJtZlHf16jLy4eqpz3ootz5Ci4VArVCy6DNA1",
-	"yohMIpagLml7oLBUCKizN9IhSxzQ62n7GtGRFAN8CtRQfkUSpiZxihlYE2EOmsJ0FmKjJnlu2tZDQMu0",
-	"oIywGvAXFjoOytoPFjJHoWJ1iQWMQ15f32/XpTQaYYL/e8aEXfSU0REZMZaiotMDNg1zbKvZoMFTNsLh",
-	"riKifJ6uX0JnluqFGYfantHtLYWhDSzaMG/EI8IOxLoh29qC9PS3pQosZ62qCU6/rLYMcpKGMrMGoNbA",
-	"+VH7cpJ02AyEK/Y4A7EsEf7LGj76UGXEjbFEeJo14jRm0mii0uYKW3SeG5tJ9myswRLvDNFW1ZT2WEgR",
-	"pYxRwAbbgXazMqGg4F7gatmCBOrJu4IqW3i2+92CNFWhLh3glg5wSwe4pQPc0gFu6QC3tJtD6xKYJc9h",
-	"uwLG0q7OppshNBXncoBn+l3BM20bb+kAtHQAWjoALf1ugZaWAizVU505MKXdqM28fVOlMC+hPZY5WCky",
-	"ETFTWvSAG6eLx2sQl1OuWJPA4o7ojPT0PZr7wGP6oDtgImLa7GQi5emsG5DuiA9QepqAWTe4Et6X6IBS",
-	"3YcGo50aT4tBbcARgcBvXokr0f1rV6vbBLqh9GYmi3Qop+DLwbC41XsyIUpvPnqBuYDTLFwHvmbU7L0Z",
-	"YZ9pmBLA/WYiZAGxHXCvhJhobQewUixmYNg2yas0V73WY0ovBjZo8ZzGXRXKhGkDIiUjqVLSjfWhvBsQ",
-	"CeVIYNG1SRdtRlgWJZPUaDFT+dtJZUrjLokkBMIGEt/A0yZ5aWrC9WIUFabx7mrKy3JstXUw1fsLKwlF",
-	"5N3LMGTjtA29+49DdaN3zBeRn49EpMVkF6G1aIq2lBpr2ldDxlIIXSRyqkCx61eDGgXKDrQCS4dsRlQq",
-	"ZaRXQv84knp1Yf2vhFmVLBkM8rAu9EvgGfhW42nXdg63l2mZnbImuRSEfR7LxI8WhHLU48I6P7vajvMW",
-	"WqvS/ALDkqwU3EdrUWqVZ1kSh5ptVSoHTDPNhd8J1uJJ4JAVSSaiygH0TeFscgB7WiVdQGvsAXi8WdQB",
-	"78NR8QvH8/hj9sE4wm0Jgv+xToj90silEplCSkTKqintp4WU9rP6biOmGBkzOY5ZQBTTWwuN/2eaYUZU",
-	"tWHgDrgAB29tei2vNPtjcg3Yc6ZVguX6kMZa07HP4xg87xC2L59cwT1ngkxL/XSBXodXeLFdBvMxs2Zp",
-	"klD9qongf50w87PRsSqdxRgTSEYlJPzOUYiW0mCvRxS4PqaY31zu2XN0tdjxVMfnVD0EcypYPohFzqh6",
-	"QwgZv1l1DbQm0Sp9G0tQ/v5lC2BHsOn8Mx+rYp+rBBL8UjNpSF9c8p6fhxKwIuBVgmLGPE9nWUCbJ1V5",
-	"S97lW6tWAucHDCarg1pQJdWR/Y5M+ICLrY0AU5LkeBLjiRhWtaJcyl3VMVfV3IzijQvHErMbFi/kOGPI",
-	"2gtrDqLk3oW5Uvoog8awgUAwsSkbn0GbahmT2hgsnLS34B83na7x1GBr3LSdzy5IF3vulqr/+rl4Vs3j",
-	"wxpBA/J8tWa4kTzaMaIjWvnggxhi/nzEQm1hw4GyRxVXiCahMO++x5N02AEp026cPHv2DE6+J7lfOuMk",
-	"y7KYMZqUJxLMdQnybZB24wWncaylHCyn/fZHOqKRnKyID5kvTOjrd0EJQCZhTHnAd69eQ7MlbdPCK+Hb",
-	"f/yvv/+H/v/f//Mf/5v8/T//8X/+/h//+J//+N8NSADKc1q7AQc/0/HVSmtYCTfrk5xdBsUZesAnp2dz",
-	"Fp2/Vu7HHEu1YZNC8Fx81nui/7KufzrmuVQFS2Er9WzaMGXNC4IY53+QI88bETXlmInPoxg5VB3Jfp+H",
-	"zNqTTe8oNoqb8G8+ybwEuYaOmA1tqvxpziKHhSyO4fDGPuvNctKhxwXGa+ZEQ6Ps2JjjrMavVw0eXTXa",
-	"V7Uo86oRXGWUALdltHDV+HKV1zrzERNvbc3BuHTc9uibHyuPgsx6z5jsStQZepANNDA8uXS0GFWweSYT",
-	"EbHEHue1zS3jyUigdX5BoCcZZK79IuGU25uR7oWJVQiJu5dMhEXJlsloEtOS2VdGmoI514brtT4dypjB",
-	"EAz1oBNryx62nN+qsjw1sP4PbRyiDwBwKOCEQzJp4bnf8ofqyi4h+LTNXXNVWZCvpdlqGlsnF1fkmo1T",
-	"r3eEzceDFr6oZQj4JzAnCRRQk7xnIiJd83s3MCtgnGjeI66ELyERdAwe0TVeEvhgPHJdOKEPeRx9pdy7",
-	"MXQDViLV53amGQPOsoDSwKkInAfM3nwlulTByDQ5YVqVoyV4I1TsZjcg1cmE3PCUxoQLvYMqbZLXcDQ1",
-	"bscRV4qLwQWhBOK/YCxaQwlyuq6EXcgBS1MuBoRi4g5xXSABWJJ0jZ5HJ9AHt3oIoyodjKqxyaXyKcu6",
-	"uHK1LSGLILdU0Rl50PVXvRlNUEoy1X2olzjm1yyeXQn3vfMtAmQ9/txxv9qtCqmIeASPCRDQ1WxhJvM6",
-	"POoGpOukmP5gXZJdUI/dKwG+RuuDDSzubNGHeEEGUtMgvMNLo4V9BPRVGsfG7cnREuzS8FrIacyiAYs6",
-	"3qyb5K1Uivdi5k1aWa8ZYM9Q4i9Z20DL8MRkUaNs7B77D0X3nVcKziNLY94KuNpw+1u2aVB/nkJMU0gy",
-	"kgnLDUJh/ZugI01IsOCQ8NC+EpbzOia7r0seGIamQrOqmI3kRBFTk6l5KaVhCukkjEYPYYswv7XTm3WU",
-	"HOt9IDcs6dHYcZ4Js0EgNmRJCumZwZXgo7FZTQLUoG/1J2zDcwMpI9KLZXiNgd8ylyNaofm0jLtLWNbW",
-	"UPv0SbDMCrfWN0hYZ1jbUwYIKAhwRvyGRxMaewYv5AnBkSIdSr0CNjz5ZVVzex9N6BrG8Dpm6rbr8/0t",
-	"/32ft+aCYvp3FkohRzw8HMhqH8jWIOoyU/idbz3eW+yHvB1dgcqFE3Wnj8XWcm8iIs2vS5Ag8pFn6J5Q",
-	"CxwiYRjhE34FJ48IoEOQS3IjoQzIqFiITCsJFoeJL184/d8nlKC7CPHajWF11nqaWalTOiOpxDyoSXLD",
-	"b2QSwLts0BjPw2OaDkmPxXJapjkHLM2rzQ2BKg5y8CAH90YOZgeifQEbWO4bMOmr7hTsKgZW8AJscOoP",
-	"areEKcf5uDQHVUTux84XaYYaixiKfS9vlFw1TMbCVUOfba6cwLhqNEl3ngC7ZCDtUR4oUQvB/iSOgyvh",
-	"zlCmDMZBOJcdcR1gAqTJg4w+b51f5HG5MgeHFccJyPELD3XkSiwGGCmHJSmTxmXp5XeNPjIXMGuD0Aqc",
-	"gP/n09Mn5FmLnJySs3OyChp0zoW8VaCSg0o6qKS9VEn7iIBTw9B2ODi19dJq9vUxTVMaDkcLSyjfZfma",
-	"gPasBXesCQW9nJnz+L/+/f9TiMYJVeKQgrka/s0FKTPsiZqEQ+tiLcd8g+pHby6H1LedIeWsiEuzGBrH",
-	"bRmWkZVlxsVKGh86euv18uCRrmIINk/TXeQH0Qz7mjyzHUK+5P3q9RXKAnV2aove+zxmVm2NqVJjmaTN",
-	"X8YDkGx8MEwb7ZOTs1ZtTcZOMlwAGybuqBCwgmLaA1H/1rwHvJ8Rp1bn8BEdsONfxmxg1A6/YVFHDenp",
-	"o8eNduNx66x1Rtnpae/Zs6dPH5/0QnbWO33aPztjLDzpsSePntLTk7Pw6ePw2VnYevI46rFn/UePnoYn",
-	"J+GTR6egXITiKb8BCdoQMhmBT9a94ln/6eOo9fTk6dPz8En0+NEzetpnlLbCR49o1Dp5RM96/fP+Se+0",
-	"1+o9PT0No5NH0ePw5FGv1W+1aOsp1B/8jTXa51CAETTS4WTUE1D0j8G9BTrL7clkHEsarYh6kCm6oDHl",
-	"EdS2Pm61NqwOdEx169WBmQSuBrbhiuB1DNCbS1xIviC/u4NWeQ8oCI2TKcijmKqUjGkCc+pqpjSuJFMS",
-	"BjkS0IMT/5sk/IYpUwyBx6UYpDyiR6BUN6ImwJ4JKdb9ta/EH9++/C4gb19/B26mn1nvLQHWUwF5++Jb",
-	"DMT9+PYsID+eXwbkzWAQkJ8vfwr0lT/Cj5c/vsPqBjx50WsmbCAQVI4ekJYBppINgq6maeOV0LP8SpHn",
-	"OLijD7MxA2QLQgcJY03yCoYCT4aIdMKOmNCCHsOdevBay799/V2bTMbQEdLAJ5jjmTumBiRiEPaCd/MR",
-	"uxIG12fEEoq1GoxwgS640YU91vZNoZ4pIMPIt9ZY3YJQ6tqwedNOR3/BRJjMxgB+goZHSmLOsPDhkiRs",
-	"zGia+QAhH6bLTY2dF8Q6+p7Nuq7XJVxmNtQ5E030F2s8bVNNYyMhdRVwjAA3QCZ+6WZNO+miEOKsOlXj",
-	"VhgrDaYFQxhSU8Nj56BP32d2pFCbYBg6lZLENBkw8uCk1SI/8m8CQ53k9BF+1BOwdG/4w/op5EM90JNH",
-	"ZgQzbOHUg4QGvSB+k6bca9lonM4CbGiIA9VKKXDdbGEIrpsheH7hFBB4A+aCjPlnFhvYeHzKkCJseNeQ",
-	"THAliq09rYTKr90cKZhaFDnBHqj4fD0JW+Kht8Y+FnUIVHhg5UvIyt0V+rJMSu426grw3Jr/j/VeHKGB",
-	"k7N5AJiz3fh/3r749ugEeljXtSVyOm2c6GmmpuoMH1qWjObEbmBLmwqCCXKasBBjaRoa2kg1qghwSqva",
-	"s27O8+UYc2/I2TnFiXfR7rHnA9pTwI9TwwleTR03nQR7s3xeT3YwozGWkLi+Gc6kMiMwyNnmiSWHg8z6",
-	"qoBT9aQxR2EMsG1D9plqZTeicduXBJpMKXS9MEJ2is3wtcKMgLxrF/T6jqyP9jgCxJRNQwJiw04i0gez",
-	"/2D2r232r27hl/q6jHV9n4PQ/kmi1DOGk3QGQb1zxIh+PuqBhjtpPXrWenzy5PFcUfXa/rPjXz3pv2Hs",
-	"GmwR4TAtC7C3ipV3PchZBJu5MQ5i7CDG7liMQRN0n6L3wmm/zMUBcWRrlaG7G/ut56ayP56OUvSW3FjB",
-	"xTqm6dCDivMFXaNoQ60Colcd0YbuHuborFI6U8UwsTnom+weE4ioEzf2TpPg7zA1+AZMIKXXzPU7g6A5",
-	"ntZKY8kVkeRNjmbbDiQXJWCAVdmnjbX8iXfQ1mKJsbOHgb2lxstz0zg0hdNsj8UBUiLmxlt1UVtwbM9m",
-	"OfZ2rBz2JavfcSUZ4AEFJnqH0UrT775JzlrnLkSol3rOmhlSVe7KEmypCaRZulUhCjxHKvwSsZilDKTA",
-	"Y4dNYEdt4EEquklFcio2dLfAstQSyP0VLn0tBfNlRW32G0f9PPfVqtWbRFwef736jWhhfZ2vldPCvTdL",
-	"mSqvKK58XHkPKDPNHPcjTM0RrKcqoeN4SmeqZAzzE7CupRdcjaXmTRRepc/rZuzUDWxve+OKWvSO1WTV",
-	"aevxPm7vxhtZJUjyO2v3A1llHskRYPIwKqN5e+HK63GcnxRXE+o7xzHlBS1VZxIFXzxFJ+dtWqAvjMBa",
-	"3+jcItDY/TBCt6c/Yy6u1SZNMO6N1V4aHv3WRnlM9Aoq/UCZAzuY0FdXJWHXWDcgPwAhTY6ZMMAm2UiN",
-	"+cAVGU+SsVSMTETKY83a7POYJ1BlLEiPDWnc14+cloD0Y4gGQp0TxRYgn13Ac0WkspCZNxRetDBG9Jpl",
-	"LYcUg6ghFTMoBrRwa9pogSuVC/+YNrTn61kw7vDiDvo4b2vJmCWtKNbLmP8HLq4bmzTCxw3BHE64Z40T",
-	"hR7EKvVhK7qxDI2Uuj4eGdfH/DyCxiTRR6Zhmo5V+/iYjnnTPLQpk4EWFcDnx5d/eXWp/xdePr/M/rfu",
-	"OlSpRf2uC3LN2NjkEigWJgz+mprQJvDObSuaS4QmxoJRxiIgvlRes4U+2Hwzfr3Q2zy/eM6vqhOMwVY8",
-	"O22ZwC+Z8giDhkM+GAJnAocVWcoUOyt3pPGi4iuy8RL37Qc3i8NRY6+OGqm3MYfDxuGw8bs/bFwSNdIG",
-	"zpiH6SRhvlF3OHHcyokja2zwOz1yIAIhYPxjSklIxVeZ1rUYOWAzK0Cdt+eQ92/eYlLYg2ctEqGIJoZ7",
-	"HqK2d2b3XEiHLwlLANp4FoBg8yEIe7lh4ZCathM2hlk35mD6C2wh5hCslzl2CDQfAs33OV/mfoaQRJ/b",
-	"XGGK0gMShDGTLmtG6sTJLUSPAGDzd6uJXnlnPYCCSLF1i8UOs2hMfU9jXRjSM3oGtBQgL2H7F9t4BpTT",
-	"nNY6a/kKa2F8vKB8aqkVyaM7VCpreqVcM9NvmFb1iqQya0jEYsXW8c78pOn6EPbeVGbpZcxHJciIRuCC",
-	"ZUkCR69tSKiQJlF1o6+iHYeB5QSQWyaKBcZlE0FSYQ/NSQGtSlCFj8Wg+9DFvuHOVJJxwkVKHnQLZ2N9",
-	"ZW9mm2Z0mwTjlRFDTLUrQQm2vkG/mUHjxPoH20PSpnBnNii8DJEIw5jRxMIhvn/z9iskeDpre6LBZMa4",
-	"zgIZMoPpYOri60l0JbgJ3j+XxisGc6QJw2JUokdVYUybyiEjuwThSk0Y4E+ShOES5VCpH1BBhnKS5O1u",
-	"qPc0Q4rlQG8S3Auwj4AlasD7alTA2I2akSG9YYB0mu01CssuPLwjZNqxA+t6Lr6I5faaZlUcULtTju3z",
-	"ziuWf06TaFnLrzf9eWq6IJSMY6pSHuIPK6BiazuttO61ESZPW17qv/lIH+8EF3uXxn3dfsr6eUCHq5mc",
-	"euE7htEWjgNJE0zTlcAOTlvrgx3MkVcRTXktt5yTb1vxr4VI9nuhmfRYqvxXHrJCtqh29Fk36iTau1pU",
-	"bW9iFSGKVu5JVtfzqV6dYA58x8hK6otK8sC8I8U+lqZh5I28hqAnDONh4FpjL8zFnDc1gT+Xy8yNfRMn",
-	"B/G1p+JrToS8gjnf5xIWFDqlhjBMrgBaXCFy1rB9j+2eVpjAb+aMXuBbsIWlYrZnNkqPOfCWLYO2FGnh",
-	"LY79gN+yMX7L9qBMNKV0VhFYtQXPilLNHe6zJsnZqUKNJtGARY3NwDNK6fG2cTSq7RXMKcJJQ7DAK+/V",
-	"8mJPTJY1hJY5IO7efVhpT7lGJ3o8QQHsQR8EgY/hiGbbBsRSGbvrBlD/DUS7yRTJ0r3wJBy5rK8VXXFm",
-	"bTa3kO7YJ7eQbdfl0Hf49F2kjx0MwLszAPfRw7nApAM9Yc9McETaji2HkuUOpWIuvu58ozFAG6XSxDTW",
-	"F2x6dvderv2g1YBJP/DgwcOYCx4eJNtBst1nyfYOvTx0awdUdkSThIoBWww7Ck7ESZIgkBcDNCohSZeJ",
-	"CABqu7eJLfqcJuzSH/X9OqBC984dn01th1B8WS1E0Q+lsJ7kgRZxD7H+MyUPEKvT+haLE3hYMc4S9M8d",
-	"on2Cxldpx7U4U50pj2MHNOpRPIKkqiEfw9WNYH1hbF9mk5z+wBJCJyIl39OI0xTArLcoselTzF0CF3Nd",
-	"md16BIlDCDedw6FeUQRvdKwv8O+tH+iHPI4SJirbEpLpUBrAfr2reLaHuwIib0yw0Re+5oH7FpN4KSLT",
-	"3M6T3MYyirRlNLTth/UPPTbgQmHfQEzCRjay/kmk7q8U0byESS9DOYXUS5bcsJImgLb3n1or8rEAINHE",
-	"gHnkOsL5pVjmiXrXBow86AqZdmgHRtZ9GJiLYLaCi4GtOetPMGc6sS7XwsJ9peytWedETSemYD2Da8f2",
-	"MzLJ9UUss7b17AqscLct2xaJxVrirUSyrCsUdtmn7KAedq0e1tz08j5eOId7HX2yGqfCpsd2k6hsaE4a",
-	"lKuY9Xt4zZv8x796nzpbafNVloQzL+g27GhyYOJ7xMSQFJzb/f04aC+yBE0TqtpMuSdoYbmRluVe57j9",
-	"NgunloueO81Zv82Fq7LY/2CQ5zEtHfrEX7jiJsAep72Ykd4M/AI8KkkzN8AIhMb68hnJNYVxPWv0ZWEs",
-	"1drJ6Bsbrvc+I/0nyXfpFD4ouPuk4PbSjbzQ6sT8/zn1lmUtlhQCZApvVatTarJOmWBKLa4GWNqo0Hgs",
-	"oOmZPuP7aVuBgSqHVojg1JjKSRwBIAbpMcUj5hBo4ErsDgsLhagZbf98rx/HTA8CNoOse8W0YErRGTER",
-	"NIQSL8GhtcbcYjbJJQFBxaUwdUcMQCusg1wmxPbhs46EEVeKi0FzXQe5trX91b6z4JReVKsa7f476WVm",
-	"CRQL3SIbbRA+HVo4I7jW+voCeOSXT+72Tl8mHb3XuedkXQCLD1BybNRHZfu8+kLBX+QSiWBrW+xMb72J",
-	"6s/ICrm0RpXyOCYxDa/VvnVTXVWgQKfKxQGrmEUDzcWI7JkylUJzHy3+MfNlR0GrkjIUCFvZMd+vcBX2",
-	"5dx5NqV9TSNouFfW74Rn91Whf5srokI5ZlWDML/VbIxniK2Dt+15XzrXtzPKmrPa8iT2GXY96vBIE96n",
-	"IFv1ucdYewk0ITTyi/gNjyZQx15zrKd+U9ZGu9FPoBI/HUp9vzZLUhhXwkI+5niwMgPDtW7nRPXqDUs3",
-	"C1Phtt96eMqIierwlJdo6ujet9KsnNm3dm1RZIH+TPlkrv7QhF0MjsdlJqoxTIXhOJwa6dHwmjzQJ9Uo",
-	"oVMRkIT1J4qZVg1sGs/gGDtkcQRH6StBtbE1oIIrIKWH+jAdDm1Lbr8tj8IE/DETWKaZ0FjZIBFkn44k",
-	"2nZb7frlB7BuWNKjcWEBTL16yJIUsUwedN3fnd6sGxDvM01dpOtKoHmLXfKy2JVMyGBCk4hTkeGtY+87",
-	"G+hyA8iFyMrUmwlmufbRdxfE8tdgXkRYmEF/5TRlNsmPcqIUrSU2awi+Z88088F9Kms7rSUgtskuF6oi",
-	"Zck40WvS0cRsjWdfgPZ9AYp00nGTaWRiUw21Me1TvGqsKvh2GII76L3d6r0Vd/o3G3ezqnRx3M3JOSlI",
-	"1gK/XJ1uEnozDzpm/T7D1Meq08u3MkGIXCCHrMQB5XNEpCg/1Vikky7mWHbBPDc6c0wV9jCFln0RnUHT",
-	"RsBkjZrkZ62srkRmR2tTOacyVQDdO5FgVZekLI4N6CngJ5BUTmkSKRh4m1AAIAXNRUdMmcILIidpzG9g",
-	"CvGM9GaEkhlTpq0oXlm7UrbqoPXSrm/1iWvOewcFd1orS0T7EnK6Qo0/TcsBLTXTHtlsod2VhJnzSV3p",
-	"dGqkZLRES2a7vfZrfAKqe+OzZw0vSdhYdmAVLNJu3i24U+BSqCcGiwSjrewqk1+z+AxAnuAweIu2v3Ho",
-	"zNv+JJQjRlK5R2eANSXjrxmNbSEPoRwOJLNS9y5r/2DDbNeG+TBkjkv2JiqziMUh50ATszfqPWHp0qC5",
-	"N8ySiLmnMG4zzUCKlIaLXMMsZuOhFEwFhEZRwpQ99I+ZHGMDy3SSCJLKW61qsOM+lNtvXG7/Gy5uWFvt",
-	"GGYUMtVDe//je5fpISeJhSrfZmz/LANoBXaDKjDwqGVSYL3YP+3rKcwQwJ32WUezXKPdeIV+qpFMBLrx",
-	"ayUE0HiiH/fPp6dPyLMWOTklZ+fk0ePtepI1a9+2J3l5jBDcyUM5zbLmQypIjxnvaLRvQcIq1/J7RhPw",
-	"5va50Cd6MRn1WELYZxqm8czAB8jEUTyWzk60KQ9pBqzPPzfJpbp2EX/TK532WRvS/FmsYFVMRUVqdci/",
-	"3mZpgyDsaER5bNUWCC6catY8Txj/rSZXfay95sLNG1sSWP+u40ZidGauBZ+ee7Pa06uvv1tPby2BtkwA",
-	"1ZcllXJiVTGwj37Vg3LYRDmsSAC/VXdrXt8sqXVwEmSBgtnM2QrWNLgU9F87LG1wU7kjh8KBee+YeW3j",
-	"U6SCvXAzLLf9bH1DHUbcD29DNtRyZ4Nh8x31QK/R8Lxukv0poZCohJdxMVito/na1te225l7TG/yOg0D",
-	"C9lY/XC01XbmB7n6G5Cr+5hVX8PIeW7q55fL1m0YNXdZNHVbEvm+F0ttKrAPRVIH0X4Q7Xsg2m3VlPGX",
-	"LSqW2kzUR1xpkTNJWJ0ah7bJFmJCW5MBfoqlvLYtqcY0SQVLSCrltfmZfR7LJL0gU2ibCcUzKtCsPh3K",
-	"ETTyhtyeQSInIpOdK0TDysNcL7yJHSJd2490QTkEYB5ylcvfqhhFMUNnRdW8LciuUL/mhjMtDHpUcZXF",
-	"jzepZ10tZenJkvyM1iPXzFBzC/RZGrCOZpExvC2CqhL2We9UzXc+PlkzTaqFINyYod6pn9WxWSgrY9/b",
-	"jmZ5EnERcpfNlMSrWWRaN9kAlyeg39ns/vuRJGVbB1brg8s49kLcVjcFNsmTSKFlEgq86DZTG15FTKQ8",
-	"nb1wUzhI/kOOw62WxTkLF5lBdWDJ7DVnJyuY8qcZVK59yMlR6xwhCPQPXAw6JrrcaDe+e/VaryOEabV4",
-	"JK2T0zNyDjb1Wha/Wfhx1tz2NsEbi7y8p0kNXp4sNyMmkSd+7mFag5YpxcSGoZyyG5euMJ6IMJ1oUmiS",
-	"9/bAbg+2bvYGvFcwkNht2xC16y7o2oIvJM/bRG+E3IrZmJGuHmDXVaLRGbT5hlY9c4CNVKCKm3ndcioS",
-	"F4rUe6cZDAtE0XbES1FSrM3k96sU7CDrV3fVzDHGIUdBzGuOnaUrONl7/KtrZr+zhIUSIbi/DQwOPLxV",
-	"Hv6Qb0J/r3IVVmbIPSmSyMZaEiXz2H1HiQsO0Fv2wbYKrBWpz6tI9gZeAaAHeN9wOqAsLGxkv3regzbn",
-	"NO0rPKeGVOhDaY+tlgCxuRW37UyIgpQ6OzFSaoNj1d6lQxyE9W0L63ue/7CSvN6OwXQMAmx2R+kQtyfp",
-	"K3smhjSOWQJHfMXMUdy+mPBUsbi/TZFeyKUA7cFcPkXtHAnYtO1J9WAL7akPUnUfpGo5lA8UOBcvWmU8",
-	"Tl6fHuR1u/ETsN8dyeu7S167Y2l9f9LX7lwwH/LYDtrjYJNvIXGtRMLvMIetPxGhXjUaH0W83+fhJE75",
-	"snw2RLTaJTxvaYrCt26sl0oxpe5jmgKFkd9GnoL3pkbQ8F/8e2s1aUDdDb44i/uNILc6leJplyI/nKQd",
-	"2e93IjmiXGDXXfudhTs/W0EBaCEM9ylcptFoImB1xKDRbpygGEyyTwkbMS398RuLcA+pcSy7Sq8WNqxo",
-	"N7SKmdL4Gn89a4BGBYDWjhn4RknSt5kgUSZJbjtJAnsZ1EmOyGQ0oTnBdy8SJC7jmCj+2TVZUNCkwTLl",
-	"hVMaWoa4RgvZJapJugUy6xJgfdvOcpIeyX7fdsosb02hWIp5CiqlKVcpDxFNKJXYtWKSaHV0uz0wEcaw",
-	"ANxbkRNRRrB324iyTKjesvzZiN132bzyoHB+gwpnE2L7rWZqoA5bjCJRqr12lqRRcZ45/jV79+6SNiqk",
-	"9IZNxg7S5CBNlkoTaI/oE91eOD2qbVyDbLGGcNiTHp7+aMs6Ufri5jahNWsKwDtt43l7a3f/HfvbsfwP",
-	"zv2Dkj0o2U2V7D7GFRaY4KYQvlTH7jCk8IucJILNKk1sA3qg355gTwdGzD23GU34I77yBza4ZzGEsVRc",
-	"f7vj+IF9TSNoHLm/DzWO25LtERvTJPXCtY+OTk4wXOt+GidZj4GRFGAjaYNlLpALX45jCu2Wn0tBr2HR",
-	"6uqF80bQGMkIlnEC3GD3W2uc9eLB0hvkjz+8wq/GIb7lxx9az8w3ZtDf0BG9lrccBshEwJ5WSEL/IDaA",
-	"1jdeQMBK2HsSAfAkFgh95eZ1AX8BCnKpLLsddzzcKhgHUGlKgCT1iiMfTmBYoKm0QL2hMYyDjlgUeLny",
-	"OTd+YHWYvcMUPUKmp31qla8/o8o79fDfhoDKCZ01RcYa3H5PSyUPKmMrKmN1ejkUWlItrgvG+s58+Ob5",
-	"x7/GbLA7Z31OzO5vauCB6feI6RHNbXDvAKRXZd798LHjSpc4iFEu/OYxpDcxBLddPAmGbFEKnbYaa521",
-	"7mPZ5EEO75Ecvu+g06vI4w2Np7sM9O1agN/z0N425PshoHdQBQdVcG9BqucVwQ4Dc2Di7V4VLKx9N6LT",
-	"zFlrBcJEpC4Iu2HJLB1yMcDQkVaVYDzzlIzkDVMImMyImiQ3/EYmAUnkVItx/Q8c+SHQlfABFxhXMn0S",
-	"9d0RAqVciW+1Uki1nIdHg4vAJJqTs9bT+ZfoXdBDw7H2WCyn0P3+kkDXcxrbnoVRQqf6U99185eCGKey",
-	"4hG7EtiCv6+v1zPssQEXitB+yhLoyt8kXaswuuCiHjJi+MUumFk+WCG9bgHp2qF2zKVdjK7q936lmgQS",
-	"bmCCX6kroendPpoJTWX4xK+UfRO6rrsTAdTSLWpHM6EqJ3spmAy1l1MRXQkEOABvPHXrDP0bTVNDbEnN",
-	"EhZZ936ZRi1pHA5DyVhkdu+06rts5umUh0xTkIkgNLTwMBu9ij4rUkejfVZb8P6o13MVX/mKOrpK1/rQ",
-	"AdEEH8Fqz/q0vvZkJ9AvXRNwXQ1JMS9mdxs2EZHsTETKY7co50etE29RVtu/Mp0JP0T7qS1RSRW0JQw4",
-	"kyNcpJJQATLOSkZFR2weP/yFJZ81teXxOGGAeH93WvO1RK2oTxtwfoyapBvxfp8lTIRMdaFYCmKPgHiv",
-	"NRb2i8gUhiJ4Qzun3L5ScChqkm4oRT/mYWoeNvVwvxQfjePZlVCpVqlakWmdq/81PSqMt52RZBIz1532",
-	"mo3TJvnZ1WQh5M2IzrBvLWNGqVPAQzfbp9+glZOMI23Ogeve6Z8rUVMBlWgdsqrSKVMvhhSQq+4yMruG",
-	"XFlNZrzFmb7DAe5G9luKg8UzXXfSqewM5UQxsJS0oJ3oq8FwNAF/PMWbYLtHyO62i8z8IZi9qIZ8DMYS",
-	"SWVEZ01YfI+BtJyAfIOO6SmEzX8+rat8sruyw85daW+zk2VKAHhzKidxpI3kSE/59gX7z9j6Bn4zg4nk",
-	"duS33sxqHIP3YxbHXAxUQPBrrAeFm0iPgZwDQhIsj7TtAXTdVqaiZ9K+hkkdOjMcOjPcTdZin454POuY",
-	"ef39P//xf/7+H//4n//4343AF6Htxj/+19//Q///7/8Jv9X1Zp1kHdgETfkN6+AWNYJGTMVgQgdQH5Ks",
-	"i1JjntZuXCa0d8vJhgUu3v+eDKYoHmXivUEbEITGnKqAUIIkRJQR9fjViNlkvJGWNnTA2mDvQosG58vW",
-	"hir0ZuvLpEmKPR4wtGC8SFp+KS4GMcOnc0Uo6Wbc0L1VVAFBGIAFW38JFTMYVlWyYYEq79SuXVO41BQY",
-	"ed5fl23vaerg71tur7nXh7Q/mlMCO0v4Aw1z/Kv+Z3f5fvOSbn8jjAd23RK7fhgyS7r3K2OvPt/tR66e",
-	"GWdJrofh6vuQrbfQglotd29ju2rbCXymjfalc56t3nFq7gRzH/P4DqJ1S6L1vufg1ZOwm1kyd5l8t3uJ",
-	"fM/T77Ymog85eAcxfhDjd5I/5wvxHWbOAchG5bH0HdNiMUxZROBCiKFrycci1zDVCa+QKkZSRkdEinh2",
-	"QYR0jEtiRhOhyFBOyUibnXjMpRgF30G0qSTIrYf9fsxC3ufha5j1Idi0/WDTGxHr3XURpyG9sfl4GGKC",
-	"iBN8C2EnCEJVjJCGWj7tfXAJs4dVmlCB7jP9TUfNVMpGjXZjxAcJFWnnZhILltAej7VYCCBPgEdMQKYx",
-	"IA0lTJ9a8BE1FEXNQZ4hkpFQPOU3IJEaQptAkMfF8fX4htOj09Yth458htxfmGplRolC8L4EjLSp7O07",
-	"CeWIqSypSVNpk/w8lBAf6nMRKQJeAZLkpT6EjFyKwAVYupC2lULqseveaNAlRIVW2G6wyM+G0jPJQLK1",
-	"nCeRZJj9BJLGdPFOC927y7QEvs8nyzsNHO1EuJRw/VoMu48Ro9+5MF5nG3/PEM45yb67KJAeyfGv+p9N",
-	"o0ABJuwIT+B5GaiKlQq1AUsLEu2Ojr8H7twKd4ITjO1PnvtSMOQV2GxPgj44zjIXIzLxjoI+H4xhhk7F",
-	"tj45IeeDIUZFlKV+S9fXI+9jHFKFB66KiqV5O6h+HRLS+2bW0bbDPznhYIFtYXtuOJv6jeceH7VOGmse",
-	"TfYuIHQQpVsRpfcM+NbFeGpK1M0MlWMm7izGs3MBXHpmrpamXlfpcqk6s9mXPFVYASv0KVkm6wpbJqLt",
-	"SNrbjeLAavli99HaYveliA5C9yB071rovhTRziRuwmIgUzXk4+o4jKnt58rzSUKd4tS471yAKB2yUZNg",
-	"yYfsY10YmYiYKUW66FD/F/DDdwlV18pEcZy7Hpj3NiuA3uXmf4jI7LT8p04wZuUSoDpRmkNN0rwuwbYS",
-	"CQsZv9m2IqBPsij/mCamsUrCtUCDhhZ6AZONGlag4LpZrYD0NkNLvmS57dBSVupbK76UFISgVS1/yCqG",
-	"9yy2pBcOk0kVS26YIj2ZDttegbKbG4Rj1FBOQee76BMXep8Z0UTqRYY0fxvYg3S6ADelErQF86YC9wSa",
-	"GGcHzy+zS8F60DV/deBnFnUf2rQsPRjNLJjroE8ClBgmIo6JyIPuHGN1oHap+9A/IBhNaBdgpFh8w1Rg",
-	"Q1g8CWOYOrKr+yE7SNTqpuoT/d0GrubE2wriaGXJspZQ2Mfw1UEpbO0QkmOF32iIy9Mzi+NcSV4uVCmY",
-	"DWJcOR12/Kv/cXeVTwVxd0degQPT3hrTItBebtP3wnuwxOAzYbCaXLgfIbDCYEs8sQUe32FITFtyYybH",
-	"MSIpaTtI8wREyTBIZtKCUGRoAVIrVrZ2SVWZh9jVr8/biFzZQWwBPH0zG2/r4bc56VchndY8uO1d4O0g",
-	"7W9N2u+jn3iZyeUidDWE/XZNrDuM1t2+rqgXvduqfPcigFsL+5UF/bYj3+9V0M+f8t4F/Q4C/yDwFwh8",
-	"jA7evrS/YQnvz37fAv9Dlv6qxXQ4ZOE1iwhP2/8/e3+35Lau5Qnir4JQ9D9s95/KlJSZ3rYyOnrSH/uj",
-	"6th7t+06nj4nz6QgEpKwkwTUAJmyjmNH9MVMRMfc9hvMxXT0VT1EvUTVbT/JBNYCQFJJKvWZkmxVRJ3t",
-	"lCgSBLA+sNZv/RaJZJglGEnty3QE+VJNqDbf0zFV6ZaOAxz4xvmAlw3GQqW7sKI7Vf9HBXtUsPumYP8M",
-	"YrEbHbs7koM90bCHQ3pwiG7zd8B4cFTuR+U+T7kj20EpNT+P7WANZa9DxZg5nNfj7KC1G02ZTsmAK506",
-	"JB1ko0qFsQMaplItwYfwmKC6Pxfxpx/z1z4seB2u12Pg6wpPagSN4oOPBNsb5LUxEoP7Dv/d6Da4iPgd",
-	"jzIan4xHU81DGt+MGI3Bz4nZHYtLF5l5Qba3zzKDmNxASlD6MqaofRqK61uAQZvjlPmkY1bMP9ErpBsk",
-	"2jmxfDvRVNCEh7rw3NlLy88ZK5kyj330TwPU2qL26zmsesrUWBnxuMl07rzB51DCVODlGQzW4OXxm7p2",
-	"jcrYcfcXvGA2HDKj527c7MRgZB4T0Vet1vaXNqJUBkB0UQ8fBIFEb2bRe2TC+HCkiRExTeiQcqFTkguC",
-	"tYraHAegMhlG8kSbS0IWZYrpE/JLikTi9ubQmE2OmcA2FXAEANTfCInNzWcyE0axi5Dl3jHEe6QYcJUw",
-	"7Dd4x2JsCjeH9MIO8FGJy4lTDkQOCCWCZamisR1K4P0G6BNk3QpsuQWjNkbCaZ3At//xfojXEv6UZGyg",
-	"0xjO2gBIkgpS0DUQ7DL6pg5KWC1tO6ZRX9aEPIK1WNQkLKnm19SKB8vmfnQSvnsnYb2d/z3TmdR4HFsj",
-	"Nsl9mtOv/t/bpzipgoLWmqt9Zvo8Krujstu4sgMXuCAAh0ERs5Lq2g+kbHGwFXmaomJcL0mzIeV8as9N",
-	"O8psPdp01Z1rbWtGe9BLgL7Q9dr1h1LIciUA7/INee0Zc/O4AXt8hRsVDrXLwQfsDzd1bttNRswaM7NP",
-	"JsagmZnjYsBCJEswpszr24RFPEvWPilZYdgvogkY080Ds+G3ytxG4/lVy1jH/Fcz0330bY6+zUK+TWcL",
-	"vs2h0TWhEBEKIVNU8hujDqm37zuErezcuB8OYOWwDfWxWcfRzB3N3JaO8Adm5iyIp+YIv8XuJZoZ7QbA",
-	"obmYnjBTiokUkmkjCrm+nitZ6T0mMudjYcAHhsbhImTbxuEAR13QwIcdsTcbM1OLqu6XKyviErvgWbMF",
-	"TIQpTTNtfDhBQ7MBqeBInadoaHxAf4EcM/HYnUe8JD42gCQc8ThSTNRjSHK1huXuOF0IH4BfB0TeMUVS",
-	"Xmrw99reeN9wJJ8tAAEyOWaMRvIg44MuCArmSE7IgCr/tlyfkLci0vgzq8CRc8r2GIno1KWIbNE/1F8+",
-	"MrrD3tEszpCRpz0h0xt6A+/Ze/YAjZO5tS0fTctm6olngHLzAW86lAyoAyxrFEzmZCRnJrQO0pHv+Z3C",
-	"ODahLFaQ8wOFRHybunv55ftW8/reHMxL7aPX4iRep1SU+lCVNf86Cf3cPz39mv+xPQankkra33P+UQjr",
-	"hdAcsMAu78tJda6DBenmpcRpP5LMboargqpFOX3UDHO9tthlDPpxpurwA9DruIPHoPPRGO2jMdrHyOl8",
-	"Dw+Cp1UGaW7cNDdRS3p4KU9YzAWrded+FbaHJhfEPF4BNoYnLECNpljI4FojfNBwk+qUCJmyrrmS0XBE",
-	"FNMyUyEjkzKC84kmOpRjc4YdMxHAoflaFMoZoGZSKmx3JUU8xTsYTQmVlAmdklshJyfkSjgCaqNWJ0hv",
-	"Px4zYftk4YymEjQukSIgXFyLUEZMX+LlE6qJptyCKmwMwI6bp5rFgxPy2V1o44qgxAOSUHXLItLDT3sn",
-	"1+JaPGYf609uEQ8rhrz1Qk6s31ymVbXZQ9zjv3S+BXTgwnAsMsY6lElCdZeERuxFGpidivicoMG+jGNo",
-	"DYNx5soxu/uWxs1TloBySuiXPzExTEeN7vPWvbEH5vtf8NqLVtBIuLB/tf21VCk6BfOXTmPIqkmVNGre",
-	"GvZ/P7ehcEwzb1Qz4fCyvBwKX8BB2lBkvALcdObBTXZki9i20PXwgfGk8p7FumOqXwgwwW1f9NuD52GL",
-	"NS860XnzjLb6zZdhO2peDFqDzuB5/wfabjWCRiITeKtGIu9ch01cbzt7qaKQeHQHXfhy0ZFHZuQ2HYGb",
-	"zCzsPcNaAn3Z10TufOvzujRnn2oemtV0Q6Rj7t+4E7boeb/fabais4vm2eC806RnIWu2By36ctCiFyF4",
-	"Kv6Nc3b+8msXXKAVXrl9/5XXivc7lfnY0f6SCa48kb69Y2oK5Y6uS4s1Y5Z1AO3BvhWNLud1ZAKC6ts/",
-	"ENYnIbiZYuwLwZNibcn9IlUwS+RpzwjuSSYieQOjv5nAPW4iOtW9ZydkduHM3eBCAkoAg/XQIp0ai3Yt",
-	"JrToe3j3ztg9YA2NCHje9qjoi1Z1pu74nbxHYFzOWgiZ2syFz1i4H8LjXFZD4EO618K8GY4cyC7udbYr",
-	"HEdTKYEYY4lWobjir0pK4LAOmZ9GbAoMH6HMNBd68cPlO/Pq/yQiuZWzZd0ZsQj6jTK8xXLENQtey9qg",
-	"0O00fci7s2DdshTEuHF32HfO7sGl9D7IXP062AsykfLYT8F5s9UuTYG5RrCZWbr41HrhLlluOetCn7DN",
-	"A4JPuwS5M8dIkBovoE+AFVCj9d+LQ2nZLqF2njFMZgMTii9YMD9v3NaytgcVy0rphscJEj4Qqiuo0bVC",
-	"duW0cW2/0MmIx+xa5AE921kI6YLgtIvKHGN7wCQMB1RKPHZvcTVshnLIOvitKGoWyysh+HCUEj3ig3Rv",
-	"An5U6IkV6vFICuMARyw0Hmdkxmg8bo1FOhp5yvpcpaObiALys/3y5ctmq42Rtvybm7FiIccIWWPKqJof",
-	"IWx3PCwV4J/29PaG0ziWjaABp2336Tua0Ehmi2t90MwOtgmaAICbA2XUALQ+hTMGLh18z0IpZMJDc4GA",
-	"b2nMU44//umX9+ZzqKyCMcGn//Z//ev/MP//r//8b/+N/Os//9v//a//49/+z3/7bw2Q4XGGLGE39qxp",
-	"+61imBODUkUOahu4VGzAlG2+evXTX5pg7M7gC2e4Zn7V8V/WnZvYF7NosyeoQpDUd0WcEwX1y7VCFLQo",
-	"0wcSBi1bnPlscKCNExqxdTGjitHb5jCmWjexIXw9UPTzSEJY0py8RhyjmJ7ujcfQbXUKsUVwPED1A51N",
-	"yuLYU9a4SkLzi0L8EKKQCaMC1H8h5JgqyuMu6Z3iEY7dmYntGU3XA3T3DY96iALjSQ2o9JV5yZ/MO36w",
-	"r3jso7r5Pqp54AzX08y0R5rCkUuWrhCA4a8OBeJvl+yZmg9Aj2QWR9i4tc+YyEfTnxqJLw6KxjFmxqrH",
-	"Iu+YijL2WCDX5cN1961du+zFL35qOUfpEYtnw2ineNB5pWRmHA8uSCaMIQ+5zDS6/COpxzylcd5VecQU",
-	"SVhkZwXuA4UPUcZm3uZF6W1Aucxc8bx8xX2Tcm9ONgWTndUtjx4+M8+/AQXexQmctRkwOIsAp5r0lbxl",
-	"xWjZa6q3ECX723JGB447DyGoEAWaQ6gqAVOzC7I2bOooko8vkqtK38G4eg9K7QfMyjIrrwSu3brUbiC2",
-	"XSPbcLuYpbsMcb+alsEwRikKgIfDJJtt8vS8dfbshABI/fdMp9CnoudYF53fajP7CaEpsC6e3GO78A5H",
-	"dZRjMboKnLAKhXYQIYpQJjYB9qmobHL6Dm78P5mloQRPy093Y2Xxf+322Faiykc7cLQDO7ADQF5KH7AD",
-	"c8/4AHfX6yjeh6iCInbHQ0aGFPyziNhDPOpCORjEXLCuT9VC93mu8nBt4FAjSGdLNYQ1sL18HMOHQHen",
-	"qNA0NI8+IW9pOLoWCHECvtzeb79+/NQzqpmS3pimox4gOCaFJCamDM3huGeMQA+yEqxAL2vBV9AbNYuh",
-	"HxJEnuPYBrdZPOhei145Vt8LSK8qem9fqvZ7qBiGL/MuAL3A3D7/G69MWNJnCq8104P/uuOa27srpsOM",
-	"uejIvU/wLtghFr7VTJkVaxr1R8NU9wqAMXPyjTDAonvkae/fJRCD7D0z84zArb4tLDOXOpibRQpdiz4b",
-	"cYFNpsBpv7Pcug63F2Cw3iwRHMDNFE9G0phV9iXFL83yAGrsvY0acU00vWMRyUTMtCYszy1zjbTGGGHG",
-	"vJIxzAM/rKkNWA0oj3WAu2AsodZeI6aMajPt9hVOO6fm+ad5OLjXJeetM8tFZefJYfUgtcG1Bjrm89a5",
-	"+Z+XAaYyclrlLE4BRAXhBnzMk2vRlxE3u8y5EeY1UFyfQACH9HjUswxclCg2ZjQlmg5YYKYN5mBSh4ND",
-	"8/MKa112Wc5mXxehSrrRbdgN1QgafXsz4Dk4awc+/A+Kxkf2YSFsfF7NckMkLB1J88ITxdMUkUmlQP6P",
-	"VKS0sU58/MFId6cBTnc6anQbZUkHr8u95sqvZOygHHusVEIFHTLwruqee2on2Suh0kCsPqmuq86Xp9Rj",
-	"qQsmE71/98hcT+HnC1pr2JPLlBu2Nrbjlsrl+Nq3km1dACTenlmMBR+Yg8O+LjXQmgzOH+Uw15LrU+VD",
-	"FRA9QMWHHm7gYvU5HDq3B43Hz5LgzkJaeRoTGK9Xsp49d7WESUhVBCOW8R3bikv1o1TGHILZ1CEV6IGo",
-	"iFicNw7mEoHkmWYkZvQO7IPxskppkxO0R869cRXToYzyTPpAIiTKYrIDc3SVt5hXN/bKUjviU6sKp2Em",
-	"PhR05GuqXOnQSvYihQBlt/H54+v2ybsfP/z001/e/PjuL58+/6fOn/7x/fvPP3XOPv3266v//L+/PT/7",
-	"p1//fPbzr8/f/OW3f/hPn9/+57O37/786adfl2msWx73J3j2PhW8rJwGpypaCj67XE68NmnsUr8rL8HP",
-	"Mo6YqkMToSSAe6nJyF664XIUI+KVSNTPQKYCQwAvk+v/WDqKqaguJDdXo9gtVRn6/piNjauupcJjSQmR",
-	"iX6AIpoxdAZtfcigcFkAn02kujXObmrpYNgU3EujaqS6JY5IIyeLERLCZHIiNJmyNCBWDZj7Kxkzd6sJ",
-	"/oTRBO9KFSMSUpKzVStc205ghaYl5g+jk3z9Co2lYEsSDsE54bNxtXtXoXHjunCQOA31nTnrFOXyS1NE",
-	"RjZ7iADFUwIlemyWSo8YS8FBV3KioTOKO4bqVDGagNMNb6lTKSO0KOxaINL70twIrsM7w9keTr8esGTD",
-	"U3jW+jI2bwIYWBcM7OELYT67xzFDfJPKlMa9E3IBJxAMP8prkVAxtXfRRGWirhYGIwTHjPdyGe9SqCpo",
-	"NEt/icy4z+Zj/6+BjGM5ycYuRhY0mrMfrZJEv4+AdnQuuOnMNzFN0bWteHE3bMccVVGeYi5oOqachcYH",
-	"GgsdDXMsR0hPzcS7L+9lz+0zjLY0/ojZqe54Y39U93h4KvJBywGxzH+VOIKcDHm5ARR+OH8OQNNy2Hm1",
-	"SwDfLVsctMhDfd1D1VNn3I31nw2EQh7Z6sCcXCxQHZVjreVgY7NQaHsBRmoWZ4LmSQ7QcKHxtEYN6c7q",
-	"WM0SrBtcBnniCJwoCWMZ3gJgVWWCGJ1uTGsZuwq2OCJSdAnVmg+FEeQAawyI81QCMo6pMNbRKJFmNnY1",
-	"CxgmRrtl/J/9wK2s4N32LZG3ZiK9uQ//XCR7Mqth8wvbnVXSLJC2sSod3drX8O35hU2/3IDbq2isG92W",
-	"z8jMG6KX/oVyNniYt7cFDwmeU2J1H/Hh6B5rpzCSFBfxlhMa395wgZhLoBGlWjOtE5zeBYrRt4aZMR6J",
-	"xckEpR12J6ITM54vSYyqQTflYMBDFskwMwM/KXhqSXwC/wXGLP/cCsZlmjA4GttofuEWgfOaWRyDb8e+",
-	"pLCtrFrqc4GY8HuKqVHlVZaEo/H1usGj60b3eoGFP29fN/64FiVpvY8fMvNmj/mVY3Jeb3kcPApwSwe4",
-	"5tdiEUEIirs/MIvy4PAg/ECN82zTKjYiIQcklHGWCEgX6EssIICTwu+SC5truOwFVkfjcqhM2AUzy5HF",
-	"tOKVH4+S0Jicej5CtEXWKbI5+gWAGuYzdODXh1vVRZOuSKToIO3a3KfF70KrSLAmXN/6tI5ZAHRlrGGy",
-	"VAEuOefc0RPy2cankE/Q3Vv4c9xJXh9XqOOwx6AcVg41/L4aD59sL0J8uHEuBwPfXlrGcCIDa5rHwE9q",
-	"Uh+v0SPZXeJjVaNY1cSjWrP7bfhJ0TsWazw/w6LFUqeQyB9TM/2NpbTzpqkAF39ylVS/YsNMHDSFHaiP",
-	"ylj1KyNB1kOs1hqLstXBQxbCUQJKKZLYRpawL0aFYRUVOKyDMiGJ0Wdw4PY+bKFa1lb1kLPWizzbOaFT",
-	"lxT2XeqwzLGqm+qQpVZSHz3AenRBD9gFDdbUKpvCA521XtyXtHeF47FPoeAuLzxoXzTTnLZz9XppJ/zJ",
-	"AGSscHIwOubiQUSz1MIjSJQxYvYVoYJNMHOgyS0bpy5TNuI6lWp6QnyYwzMpJfSWudN7Hs6uohmAS8yx",
-	"H1jzq5kCKGCKzOMRy7UoEBTlYjVvxkE/F3ZjQK83YZ7//1V1pxVqAD7zSMPPECMHzWn8RyS/4sNR2ljy",
-	"fAjj3lQibj9UxSP5FK9RGOqEdzEn4hSBdvWZqV8HVsKsTnaOwzimAhnGrTcBDkRtauIqPMBuD8bYS7Hl",
-	"3AQ+pBE0mv5f6xfoueBxxaLVjM98tZkQst1RBebjZXMHbmrMmATD2OfNWMmhYoCKjRDXESk5HrOoalb2",
-	"vFRvRu+MAaUIiR7HxiOFzmIKtGp2WxRdzkbQGEoaLzoutgypyZmRUbsZFmZB8U5evmSPHWpEDfPoXSzM",
-	"9hjwuMa9AsCqlQfsW7FfjlZlMKnk8pgFtbSMEGKa4+nMi9Dg6uw0TrMBoVtSLlbYv7sLydgV+lbbC9T7",
-	"UVdRRKiwYoqFBbDTnbVcy686/Yr/eLB1wFwvygZPvBDtYYnT0aStFbqol759PZXMsXoYVHAitSfmrpIj",
-	"34+wgiTfC+7aBPnV4YzPSOmMzM1ce+gPBIqtreXCzeOdM8Wp86cDCHjowIEJeD/GnIAttiRUFUtWvTGH",
-	"2IXLxgw4w0ZUA/5lexGNVa3/puMawIRXVjztUnXqb1RrAOxRfQsdSFVRE8C5YyWndEdRjoPVKnMDHvWK",
-	"ZVHbPB4reQex9RqL/DqWOlNGuIzIIKwIILRu17tkad5y0e+YIE+RuEogvUykxA/uCObcEn2RxTSvHJ+Y",
-	"Cy10myvHN34bvEGR8aJuuYBzHYqH2aGQ87/hwtjB3D4WWFEzwVPH4jxiimhABRjL9p7ThE19/fpNCOTx",
-	"rkJBmV8OOCsUmSxRFl/y4PzPdxGWsNthF4GJuvIGmkJnCRYRSjQLpYjus2vvZWSi57K48o4pxSPW6xYq",
-	"GzD/Bgle5PxwTQpw8/Xgm94J6Rmd3uu6oCge9nr2gGC+z/OX+VUO1R8Vv8brr4iVB6hQd2aA9KfEbrym",
-	"/f5klis1v3imx9G9RNNKMRe79XaLjrH59juemtMd8JjqtKBKZla0SGfxT0UOCyijh7LsOxpmNkywiiTu",
-	"MMTiFqTSIcsdzm8yyqJvXa0Pzfflmv7b6VdvbTcSX8kHdrgkMt+nnQ42Job7mgOe08Vx3+15deglF7aq",
-	"4Esu11tr5fiwRrGfsx11cHykKaoFFTtVzXJwsDPTcKjTua9iznJg6k/Iq6n3xSwiGJwxhxOcjKT1e56e",
-	"dzrPghLs1zcQ+fjrb4gjd1xtM56TOVlHtscH8AJZVdf19Tf2CtclHZqYLE/PZidgPXdq18xsV0PFnGoH",
-	"j1eGKRRQkShLp6t5UW9cKfouwloHqcCdLpl1jPDjvBy0GHrcqH90qtjvLEy/U2VG0Hvx/d5sTSOc7KC+",
-	"4NtSXLjWR7111Ftb0lsfYINtXm0xFy3ZIYXsj0ompDdmIuJieGPH0wtIfysa4gr73T7B6moX6CB9ptOm",
-	"C5hAZ1m8LaoUyAxOLV+HOUGxy7W8m9f5UfGwlMRnFsfEVY4uQytbeOuyYB6RyCs7MWCw/E5aUQ348Gp9",
-	"fu7tLCSZ0XAU5MSftmBpmbRb4amHlXjTKVWPknjLH9QIGoXHLp54KyythyhDqKp6JParBRNvxjW8gZ9s",
-	"K+/nIduKDqByzOUEoEjTWAQWbRuPXGiw5YN3r6kQMiU6Zmxse2eCICoJfKVGJeLMy+UKxLYSxoRlcjd9",
-	"cUbnMyy6H0jFh7BKgqUTqW4Xj4dC9R+Y0bEysnWT6fxgAZ8D6bXr6NXoNkY0j6D2uRzraTiSWoYc697y",
-	"fV/7jjlixO6UR886ekHbR0B0WQscBij6VyAzzvox1yP0c5MyA5tL3dkNekKubNFsQqfIMmatU9c283dW",
-	"ikUkyXRK+owo6Oj31JMKU8dfbDmue6dW/HvGubR3sazE8JwJ5ek9oze3iO2+RYQNXt5EO80grqjxltYz",
-	"y+qIFQVyh+nHfD2/1fL7efAxW4MvSKk8eW0f9fRrCQ+wgSxkcXgb68a5h86C857uW8WXxQ7+7qplUopH",
-	"R2TGESm7qk4kPppNoEmfRvH0kuhUSTEkA8rT0WUpB6yJQLrZpfyYsxU15LeGgp+jbvYoHVscZVWAvqjk",
-	"toSI7znvBlijHPeIJv/w8df3BLgWCECpATJvu4rWulHzHKQr5A9AdknzcZ8RnQ2HAD7A9tcI302ZSrig",
-	"1lO9y2LBFO3zmKdTDMMBxRLuTC9i91H0ZV9uIBXSek9A3nD4K4Dq13DPNg2sLxganSomhulIWxGw4Glj",
-	"kZEygJG8e/IfK59qdoWoP2QtVekWfaR3zBWcbMMfOqUJE9Guko6PqtVqUBR4DLRKAOY5AHr+sW2vk0Lj",
-	"F55qMo5pyFCnFLQJ9llO8fwGDGwMOEH1veRikX7atczvM6P7YBHuqaaFcgTml5vSNztqn/9xxEgq48jy",
-	"gCNEyr/mkic5Mx+5Ajiqn/XUD0wniIPbtts9nj1ih8p91Ug/SkWGUkZd7+kIZHUkAugesRBRGzeplzMB",
-	"9YDU2CUx3RExxzOYr+DnE6pzZwrZPvsslEkBLvakSnV5foHFnCfn1UlV8qPwgVBDOdO43us6f9byjoj9",
-	"jT+aLdu880DVYzUB5aqnw1XjYTiHu4JkfHMK1XVH3Vykiw/FDrEYn7EXhgeaFpjVsZOeYBNLKvu75EJ7",
-	"brfLAt1snw2k8j2UIEZeZK5dlZP2coNQDJjn9ejfHld9rEI46fyxMTRN+Zlmevk4utmOR5zGajU4ZvKM",
-	"xTQrARO5slpIUxqO5oM0lmrvc7kEVKPw7GON9NZqpDeJzci3Sy1C4yrWstiaCorq7ySPWN0QXOckf1GR",
-	"tt4KFPQACbbZE2MTIImzZqvzqfWy2/G5CR4z141tbDkpTn4fD0HJAM1mt90+ay1OgdPOMwkOK3ejQ+A3",
-	"imkfPEDHfQGdSSNOXftUntAhO/19zIa2gyq/Y9GNHtHOxfNGt/G8ddY6o6zT6b98+eLF83Y/ZGf9zovB",
-	"2RljYbvPfrh4QTvts/DF8/DlWdj64XnUZy8HFxcvwnY7/OGiM4dh2D3i5eDF86j1ov3ixXn4Q/T84iXt",
-	"DBilrfDigkat9gU96w/OB+1+p9/qv+h0wqh9ET0P2xf91qDVoq0X5l7876zRPW93zs4vgkY6ypK+oDx2",
-	"p6qKvMa9NcnGsaTRkomoHNQRNCY8SkeNbvt5q7UewiNXgHuG7vAReRggi5BNawbeUVTfewbyuEJcB3a7",
-	"A07bMVXwRj3z0j10KTVT5pwL/UWM/af4v0rxO+bSEsitg5XaeERGXW4VTACepvnACHn3WvzDb29/Cshv",
-	"73+Co+hn1v+NgNzpgPz25kc81L777Swg786vAvLrcBiQz1d/DsyV7+DLq3cfiJaZiCB3ktJbJgKbZQBD",
-	"YwZkFAChcSwnZjCB6zR4LcxbPtHkNQ6u+Wk6ZphMoUPF2An5BYYCdwZOZcWaTBj1HkGzPDN4Y8l/e/9T",
-	"l2Rjm36BsL/1ey35UMgC10Qens0Tdi1A24c0YYpqzBP42ozk0mFsYC5xoiG+ALVoxk71ZjRSzxE/n7jX",
-	"MR8wEarpGOpbYTZ4SmLONPQUvHIdt32dAfSSgZ7cUpFewWdu/iOb9nyDRrjMLqinyMfegbbNk3nBQptD",
-	"3F32fSEL32ewjSCIQTUJwf0Z3POFLq/FHAgPTrX1tGDY8AjzvaUkxzGaU8mZGwmP81ZVqZQkpmrIyNN2",
-	"q0Xe8VeB3X2kc4F/Qrdau6/t/udmGVKSymdmeO0LOwLbOLifpfaFMYxT8ViWjNNpUGw/aywOioZ5DgzB",
-	"Xu1osswPg8KAuSBj/oXFGluC4V1GlierZ7dEcC3M482voJ1iwXktz929pbYtHmU2HKV+lOYlLm2fRrMg",
-	"7rZoILAnmOv1XtGtES8rO7LbBVglWZxyI+OnZj2a6LqUvBnzSo1u4//325sfm+2TH5ZwFkpGa6zMq6Yc",
-	"fSq8aVUQ1KvWAmS7pHygRRCFZoUPtmlCJ+jBeKh7pWU9Vf/OXxsJ/fInyG02up1Wq+IJzmOpINGeUWIc",
-	"dRj01B6xL9TYiITG3aKAmZWniqHSM9MEEoh2JoIdk6ZMmfv/H39tNV/S5uBvX5+f//HvKrtG5Yflvzrf",
-	"HdYnPxDIPlQHbgyYtmE+hKOP/L35yMu7w5UxGuuLfsvQRnxHb18XcboT+qXZB1PRbl28bD1v//DcfIyt",
-	"jZdpQ1QMBZ1+LajPhVoUpeiOaQyE5KUZPPId/PPKOdsINKFTohmrB1AWzeruiVyOiuuouFZRXJAtLm7l",
-	"gwE9OuAdxnzBvy+/yf6EAqpz9MWxVuXoi0puS1jIT6P8bKlTwDuW+xHZkzAGP2t548q5dDyEQRgAlKrv",
-	"DpfSW4aK14zQLBkecpbGJK5xotk0JnFW9QUQESOdJRNOhVjbDjCHD/g2B5mfVoqFaNBhiQLckFKRgqlY",
-	"WGus76ScFhaq0lm5gn7C4Bj5LqYQFwQZ+oCkxPpWG/E6IWetc5Azc5WZ4Xvuy4hqDPDcd4Ae9HmMRLdq",
-	"5L8QXoRvIubRyM+t5OejtrluePp9gY7kRGwgSAFTs5AmHixx6XspWFFVLCx542hQFryFOkBnEZen/375",
-	"H6Jn9e/LXZqNVu9PU6ar+yzV3q7SOXCvWRL8qzBk47QJ86kr9nI8oVNdMYb7L+ACMm+4Hksjl6i3Ku/X",
-	"y0Wq52kvbABn3jOWU1Od1vN9XN61F7JOmZRX1q0HikoVTiYc2XyFke+5M2/Gcd6enU3oLD6OKZ8xUIu8",
-	"hFNiRGd2GI+ce3pjddbqzua98++37nyubzpjLm71rpC0j+ql1yJpJ4V0jmbGkTF2HKTA5oJ6WoU969CA",
-	"2jghv6TQo12jz52P1HoOXJNxpsZSMwv+5ylhX8YcOhIAh9mIxgNzy4lt0Z4zSbvEHuT+Mu1Bb7ZNv22H",
-	"mirK40u4r4h0nlkqDIXPOhcJvbWeCL4rpNGomJJEKnZCkJPF+Ctwpfb5EimYO7ys4Lz4Y4s/1+N7OyfG",
-	"Tuk8Hmz/Tn/i4raxBuTNLgrSVsNvVjjrm0EsUwS+ZMjK7pPKaMeFjXbcf4+gkSlo9pqmY909PaVjfmJv",
-	"eiLV0KgJkPXTq7/8cmX+L7x6fZX/36rzUGcRzbMuyS1jY5tg1yxUDP41sflAkJ9HtjFXMDA01UjTJSRJ",
-	"5S0T8+yMHsmJaEoRMvO1medNnFoKYa66c0tKEqlTctZp2SQpmfAIk2sjPhwhUcTA6bCCNKEGodofZAoZ",
-	"5CUleIEo7Sf/JscDxl4dMNLCwhyPGMcjxvd+xLgiOjHuzZiHaaZY0aU7njO2es64Y4oPpt/xQaNYqAcQ",
-	"kZCKJ7nBtZg39JQ1iaEeTnu6UcBOPX3ZIhFqZmKF5hkaeu9s30vc8AeSD2ZZONp/9ASqOwj6Ej8zbCzC",
-	"dYnKRXMMuAM2lWNYsVLmmEo+ppIPEgNzkHkiMeAOLktRcwBGFlFxZVrwbMspIqPcvl/r80vhaAeV0qmG",
-	"g7Cj3iFC9mU0LZWTX3q+e6zqH9iic0IHKcSrEDMLBumepTprFY3U3Mz3CqWW5oc7NiTrElq8sk0MUkm0",
-	"TBjMPos1WyUO82ezt49p7TXVlZnFcuqBJDSCeCtTqsSKv4py6itGb5vDmGq9w1rsX4A/kQHwQoTTbo5q",
-	"ttFsWcxZu+DRSGZKl/nvUcw753k5BnwiJBQPPAsIg2Ay1EZwXQpaBwSolu+4lkr7WoyIprQ5VjJl2MZf",
-	"DgY8ZIrEjCrnyVpMPvq8JbHBYhfFgBTCMaj6uhl/7iwQSgDQps9GCKWxgEVXSoBVjLzgliuZ3GNhhTnS",
-	"DPHdtv+jUWEvnYokAzYhqeJM39dhsB9+gu2wS27WXCHZGgkuSFbs2ojrr8c8pbEPOgB7hPEdwyX5d17l",
-	"b/3I/Kn5kz/ALqlSWx9YKFX0zSCNqyIgMA2wqKCK8Cg3IxbVLIfDjMLcLIMsDqUYMMVEyPTqrKquavx1",
-	"4WYHRvAfjliUxY9C8V94FJD8F//eKq/9CvSx4o6JLfDCLnpU7uA2SnnIxxR4EP761U3w1Ql5R//ln4fU",
-	"bEc1pIJr6lrLK8m/ND/IbMiI4MN/+Z+KMyEYWl2fl/sMq6zBUAgSAyEJHbB4apfNL0rhNV6WiHMfm3I+",
-	"l689K0ouCD70iT4Iuvl5jO3kI1DTUOOXiDsOkbsxk+OY4QlMZqmGPJ/REzRBDtXiTp2XLM9na6eOxd4K",
-	"1ooysTvW98KCfvs+S10kyVgKIBksbO7ViG8KPsnp1/yPjTC/l2TvsaPNR3O6SXMabExCD5b5fK607U+x",
-	"T2mUFfHVkoxvqdgHOe64JWOAbjHdEr34hGoyYjEk2kIqQhbHxhF4IPRZyMBRMuDm9xA30ObQlsVsXiXP",
-	"On7Apit5aiS03VrfLu+MSPyghb7azI4QWbJlK3uK+39H2ZjH1Ra12Rjw+2HrwaHAsWicPKw0VsiX4G83",
-	"pRR2SAEeswFCJN5zmrDpyr48bsBtgHePbtvRbduhBoeNvX0NPpJx9P3q7/VVdKkqgifM+Ywn5D0m0DCp",
-	"NZBI9dafEp5qFg+60JvXkqanigo9YMoMt0SvTAWhYYo5Mwgi37cIZgEP0x5Etv27tvvhA4vIayW1JrGU",
-	"NjtFyYAmPJ6aiftR8YgadSOz1EwxdNZPKBc3cszEqhbkZyMAR/txtB/flv3AYKKlKSuoWtckYivGpOAK",
-	"r58k/KVws4NKEu4ls/Rus4MFO76wJlqob6SSyUZU3xnMPSRwllK/UBI6Ewp5vrTWyvQS7P2dDScLcznb",
-	"OwZjiYAjWBZLpXaMYy7m2X4aMYvZcriwoNSEh4YQugCdFgWYrOxZcerZSuee2909xFPZymrsSeRDHC41",
-	"Oi1mQR2IiuRFi84AcU3kHfb16ZBMxEzr/OdLNPwI8qSsY3f2AC8gLC7wyaJrHksxdJy0Dv1mKZif9gpr",
-	"YkZ+E9Gp7ln4V/kNnt23WfjWn+QeZW2X1Ckrqozd5VLzMXyvuVSYAQboSaApktuPFhQcvNOv+R8bybgW",
-	"FnQXR6+ji7I1FyXYmFgfcOtpXtzeR8+l+vGlSap4fEnlPEYh7IrK8HR3bXa/nxWc4/p6jzCMpcazg/EI",
-	"fSuAewVM0KSD9Gl4W4D/L5ucs815S4bsWy6KPRrNo9Hckm/7id6ystUE4VzZqcX8SzMb1wcmP/v+OFV9",
-	"z04W74n3IzzLPOqgwpZRxrYfssSHNIJG0/9rE/3x/IqlUt7a1u1PjUF5RszxXzGiUx7HJMoYeQp96J7V",
-	"jDySopLFZhvt6miasmQMeZa/BRshJbingewsF7RYZxU9OujkBngkE3ZzxzVPd1DZ4GRrz0KV4HJ4FYOl",
-	"WIdQ2vAmYzOlDVwHLijnNQLUgwJ/4IRrdkKMpiQ9IynwNRUR6QnGop61M8oGX4ilCLCMJpox/yd6YHn0",
-	"z2e85ZgJ4FUcydj24jKqZuBYzWKpM8VKaEqVoa/XV/KWiXkFFW737DQw95BI3hezlSRkd5E5P8vfaVzu",
-	"t5jaxr6QgqW5ZtiA+3L6dWCndyNBt4JErGfUvj9bFmxIJA63qGDOvt6fiFZxkBXxiII0bamgoIgxK7in",
-	"ts3kyswpeXnA6lZt08UB9yX0rCA9Kzp6OyoKOGCRnV8SMI6pEMACtC2rdJobg6/fuMjXBiDZHY8g3W2J",
-	"SahzXcGVjaVOgcaJhukJubLThVXCPsMelfPr+WvNUyOVYNQV1AuNotc4Pju6Q0GVlvVP+1P7IrfeCUtH",
-	"0rzdeITHfCFTx9QrsqRvO+lOeAods+VgsITSKs3WpknFv1+9ZYGMSOdkptZsagWM+tD8hyldlVJbV4W5",
-	"g+p3qsI+srTQiUCwLymxAcEoYwHpTx2A5okmIUVN5zimFNe3l/jjTA2BElWkTN0xAXFcs/0YA9SRvQ02",
-	"6Ha7BoEMIz4cwZ3KuZpH0Hxu5TfjWj0ypB5jMvUa0Mx8o9uQYii5GN4kUvBU2t7LOaz+I0vTmEWECzJh",
-	"cbxiAALn0R/Bj2pwA2rQMnBWuQKb14E7ZNrcBxcujGV4S1QmgBWTA2/diEbgofUZEyebp8E8NH3jSzrf",
-	"Gg3PIpJOeMiW0xcf8B5HHbEh3suCcmB2VSqIL5dTEUNJ4/rM6a8DyxFpo2NEYo99c9JcIm/6EzzkWOqx",
-	"bqlHdZIU1oTrqjWqGYz5ChXsUgp1Z2Umi4SQS/PyM9XGXVT0jsVF5uql6uXsJC3M6D5WcqiY1sCant7o",
-	"lKoU8iGPnUo14raHaVRQNYeTQS1FaMxmsPy0kaKDdF4u0kz/bvOQC8nCkvt76R24uzQlLMA3nKKscRKu",
-	"IuMjGCnDgzZsVGcG1vAOTr+a/2wkKWlFY/c9Pr5l+xFsQFQON3U5xC22t1lLO76Ko6+Vsq2xn2FHR4D8",
-	"cO0yEeYEYVXFJfxbuEo9NHmpJm5fFgFAMwkMuBZ4U11ZIBKhcU0G/MuaWdDV7OmmM6AF6UxYWhDXG5tq",
-	"cB17iOvK01jBadtRSvRA1cD8dGi1JljQ8o24TqWa1mOKR5Ik8o5FOcbNSIOtt50gYhX+i8Wqk9H0hHyQ",
-	"E5sKhHbChWTgggfpn+2ojkfp/WFNmGeV+9OFiwTAUVnWs4FqCp3SNDN6CchyFnZSInMDORFLFDK0wTbZ",
-	"wOAvIu85gVXlRhKgNzcGIBIpwLwprm9vYnYHfc0SFvEsMWIpCwMXN8BWBW5M31IfNdY/CH9SVGDD010c",
-	"h6vdFGzgnfqR7d+BeEEF+Sj0YvN7NfbMju+dkFJewUb3dUpFpG11QAGObHaj0T22N7MDG8NXtjWNJjFN",
-	"q+kEsL8M+ElTBE6bB6WrZCMdvdfBZQQKgg/6wEzaDXzjtGCntZzvs1mmrsWfe0guTx0k2bgNiKlf2dcB",
-	"z3c/ZNkcH3pY2tk7Ia9kOgLViF6THABUAYEhgbnUWJqJLJR0watEJwROOxOqiZm0lAlssFroZpjhvmGX",
-	"QKXCxdCsesxo5Ptr6Uzd8TupTkodViPJoIMWGfA0QCz4gClFYzvEMRMb1BHwOgepJD6wIdeFzCE0BVGK",
-	"32EzUTu3Czs7S9KYvIMdfdQoD2gUOh4reXdPp8DsEZoLCeEilYQK3MzVvsqCusYclh+hUvO9TA+uA5UM",
-	"w0ypxzgoFZ5kTkrlP9dKSF7FWtasXuD1XTpiXJGUfUlrBm7Zq27wh6VX8EIAtZ7BVos4s3Qk1XYPcBsk",
-	"+Ry0oX10yvzcFNe19u6wDEbmU2gYaNtHKhYyWNNLIPbUMRungBg72UE+0wjzHuYzQZUdTj7zHVW3LIKj",
-	"TbFfvHOQLIVaTos2oGFadQQ6IXPaZtWSJs/Jl5rl3Wm+tF5OfuierSwnS2/x3SVMYQW+05rOz+ZDQkGa",
-	"1/NqTr+a/yyVJyVX1jjC40FStDeTxribXVebTbWCs2Z559HKbcTKBRuQt8PNulZLz/5kXe34KrKuVma3",
-	"lHV9BV0BCAoZeXreOntmgxOQiuUR6bOBBBYT6NGfSIhEeDCfroMie/rVWfO7ep51NTu86TzrEpIa8zSN",
-	"2QqWdmd51gMV/ErD+Tbi6Ybt5qnb9fWAZMGIudMUfEyoFWOR6yW/cGTgz+4xBxUgwDrGLYcG8CHm5G//",
-	"tdXcqVO+C1t+O6hueyW7b3aFPe/M+dVmDqx2j+0d8zp1Qls0P9+x6V5RUe2ugGr7rkxl+KDsycABX2dj",
-	"pu64zj0b1xmJaxIxIIfaQinVen7KjvIhr1gsxRCSS6U4+oEUVH1LjostpgId6KJfa9dRAfZm1ylUgHH2",
-	"Tmb6L3jIw62QExHAR4D7gT5ky7RloCIqlOaT0CyJsB08Zi4m/+u//nfQEnaz25/YjJOZ/4gPgGQ2JX2q",
-	"uSZPe6f4LY11LyC3XETuCTfyjinFI/bshLzJGDEnFk1UJhBtJ+TEV5zb9/n4628BmYy45RKAwd0yNrbn",
-	"qY0kZ82S7yQ3u47r1WeCDXjIqVoYmta3lMCwErBWSDatERO/EOuvq+rdENNXWPQFG1c//aX5Gr49v8BV",
-	"Ejc+Ld/otvCjB4a4ChLO3jaUmZn71gzUbcSHxjhrBkivO1BUDWHsL6TAZaZCY3onNL694cZR16lxCLsN",
-	"qjXT2pYczKL7thiW+gbgML+Omcezr6zLxzEV83PUNoWJFW1GKxq1Y6M1C55Df4OHHFaGem9OoNWFsC56",
-	"4GA+XBMrPTVDcF9WsBnbDYTmBBArxoIxTIZ46tMtI4tD23DvcYpmr8ZjyUUK1tuG3YyWzyDajiSNJZRf",
-	"u9MIfNHKwmVRy/C7L11C5ZWlpUJbKVlNhwq4VGx+YQX2/PH0BoQiv8cCi2Er8Y8F0ous0TKPLcSM7oNV",
-	"O83WRXHjOMF/bIyDMQd7iHHwKrVMKrDXQIefZq0ySegUcqt5B/9fHWoDYUqWnhogpQim9ahPxTz+AfwC",
-	"ADLm5Nckd9bc8Ugx9JcEKxw2CkcNVxDEY+ardNkXrlM9DyXxG8787lASuX4q2qW1TYgZ0yK6CcdeKb5L",
-	"C9rukBawihUi/sbsgm+2Mh3ezhKUrueVn361Vmf9WnQrUGuiJ44u2tFFO7poh+CiBRtQ04cK0DEn9Wp6",
-	"qL1N+81hsypnvXIyq21zvPtweRdKBbXtlLw64mY1n27TiBunTHHS8K+yGWk9n9GZdlsse7zZEerm0KT5",
-	"IWKDDRD7zDhTp7Cv6c5IkR9d2KsZv8yJL69RsTmrJ5qATPgjHk81ZKACQl3JsPkTT5xQRKiRU9m4C1Aj",
-	"WLypy3HZrmb2aGlOqFTfkoFUWM7sZsTCA7kmeQSy+li5ChW8XfX1ddEOMllH1/voeh9d76Prvb91+UVL",
-	"DWxAUt1uzGLvuI3BHllsDKTaUC+yK3Ewi5ExwkIqEik5Hm/QbhYbCRzt5tFuHu3m0W4e7eZmDrlWtRbB",
-	"fBs96WLk5ru2mldCT5jStgHQBL2UALKa4ynmSEFtBLlVxcwmV54M9LK4QO61sIgtJ4ND98eFzWgBDn4/",
-	"97mCGcal3JkRXhcS/jMjEypSwIQPJRnJhBEudMpodCiw8G9E6bxiQ6DBNcIwI6IbUUE4uHpI4QdmhDZM",
-	"WUTctb7nFoIUGE0IjaVgAZBPsTsmCBhbNEPL4A7dYI4cottpx+FXcH0UokcfKqZlfFeNN3xgFDbMaJRw",
-	"jlQZyExENePJLzukFiEygu5RNOHx9EYzs8lgOlZyY5kio0z3jdUzJo1FvtcnHmD6UkUAUV0UQd+ZgwN3",
-	"PqJf7EeHnuFW2c9KRVB/ZvP2ZZbuO/LsShO3ygw6i6WamJ0JSYBEKnZPT18+TKYDX1Kishgmoq/kLRNz",
-	"kWJ27ncJFpsjj6vJ2io7eocwL7/974nTe5p824Q65gUJdQZobafp9Kv912ZAX35Uj92D5Ps1UMFmBOdw",
-	"yXFqRWF/0Db5EKuCEV4AHwdk47zdLXDcrGwbNw26qRdorgkX5ErFcNpaxY/bFczmYGV3PtxmK5bsFKtH",
-	"dxSHfCxxn99YrwipWyn85yqw15bqHaThjh7Eoh7E2XfiQVRqoU/0lgHOTMs4g34hfRreblwXgcE9KiPv",
-	"esyoI0dpG9GpY7RdXEvBHXepplZOVLg9h8kKoO83Xpkg76SI6HQl9+RDftejj7KudviAm2sDTopiv7Mw",
-	"bYax1JnafTOQMRMRF8MbO54eaD0jetgmBOheZqhlPFW1FIxMRpJQfcsi8vS803kWlKhtSshbo2e0468q",
-	"tQOaSHULxw4hLUUNFVMfxtsQiQzOu1mr13bqD0Q7hDIBdAfqcEe3YpYoZkMaE8ojFKaUDLjgerRsQ0Q7",
-	"Hx9ggnakLr6Jdh44g3iS9ntsVS2xFzxXtkEQSjX3BPVPNHDOI4AeE6MISbh0Lx/eatLHZO+QckEyETFF",
-	"UhnR6RNtbmFVgBXbvBkqsAMFhCKHFjBqBY6dqkhzBXricpPqYWcsU+vCG17ThKHadq854pqMqVHXNV0B",
-	"l0Q9wF48aoVVEA84eYQSFKX1evrYvbI3zoPtCngfHFyAXQFQOBPONJGnli/v90ynfMBZ9CyoaO3lL7OE",
-	"dBET3rOAff8s738saFxoSsg1SbjWXAwv4SwRS53emB1Jw5TQWMsCbApVGU1TloxTfLgDU7IIsVg8wYjo",
-	"mGqN/c6KRBVU3yKARMhivZGNpMKSm/tDzHWjvgzsgwN0ZtCFvOHCnCPz86XXZTboolgmYHM0yrKUCW5W",
-	"BnYCTCC0PjOT+p7ThE1XdHzgZY4KbiUFd6XhuAB7fQ3FprNkD/QZtse1jU6xvelQMqCiQTAUT4lOpYw2",
-	"Kszm3Y/8lkd+yyO/5T75baCRVlVoOlSMiabM0j3hKr5ER2mDegtf8dcsPchDE2A3BWMRiwh6IxSbhOMh",
-	"t58BWnwVr2J3IPFvQOzesJBHQL1vpl9ugmQ2ZTSp55gdYbWodgs/4LHnjZOIlYj4Mg1RP5nHHSHf24F8",
-	"Y8NTiDkr5pYMMPtCTshTI2TPsF91+eqYDVLC67qgQnsTUR7zFtud7rKrW9Qx/oY0I0JHZUFHINNL+jSb",
-	"xE0bkXrHjI+2C+h0PWcnbLyDaUv6acSmRDPm1Zzn9CdSBETlpTEDGqaa2N7AUbkN6dRJHk9rUWOlpgj4",
-	"gyW6H1Swp0RReRvsFHG9pCisuNN3B6kuTHOVPxFF3yx75lUUES0TZqxfKr1tWcvzOP2awFxuBFRdkoDH",
-	"RkUdthEKNicBe+tRz0NGxzQsOUx7jJHmqnK4FZglL1qP0ZlsVppPmdhRZ7JHn6AHMV1g58HJprHZPdMc",
-	"y+WbIAXgic9WrvuyM635UGCHI5vjxWOYu0fsyN6AFrzgrZg7rEAOycTaTsVBgVqP6vsgAyIAS3VOiRwM",
-	"1vdKMhHJJhRN7D40meEmZ3UIk25ZRwCUZGKbOk+oLuDIcE1TKUlMU2aOJg40wjUZSsE2iBUxM2jm/B1M",
-	"4qFFPj+5M1k6kYXecLBDCB2kTBEax8eY5yMCx/5JRJJQktj9tJpcT2gc67mBziTTKRHszmz9QhxgJtw5",
-	"osYIn5BPLnqW2Nm8ZeMUYwYDLiIiJNFZOHL2d9H46GcY5jFAus0AKeBudWqWtTommtJbJkhUP8TvKCQK",
-	"JGOKcs2im/50maytVahXJJSZ5jnZFGBctuEUdTYcWDWyuD8hVfAJQN/kbBRG5+w9GYVxNQYxD0H7cZEy",
-	"czrpgqMCyhYJvYzHHOBJqU4HC0mGMdXYIwmMGIahkhPyalpoJ1vTFHqmxCbX1+YW909mxqvsy2haPEbm",
-	"Zy6dKiqGTFX0SgJhcftnp7HYBWRwOflaWnx2F6eFya8Q3A8slOrbDdL+I2NjpyBgc9vD0Xp+0+lX85+N",
-	"BGmtUBzu+f5wDWKwAfE5yPDuBPfc3rJe2PFVRCit2D1GAHdG0HcXv932dNQ5Ksv6EBOqCyeFggOxYqx1",
-	"NXdhH8IlQpJYGm/I1ioyxZZ3Fd6KaHMRkqOtONqKlWLJaCzc2X8ZlwloWuojTL/GEdMpGXCl04DYUC6Q",
-	"WxCI2vJwhKefCVOMhDJJeJqyqGuEC+9tZhJPRrd8PGZRQEZyAh8Y4YOgijmUaKwyIqmUtycEKWWNDroW",
-	"Pc1FyP6DkJNeQIyywswR16ml50xomjIFpzBBQjMPGFOGjkIYXbZN5zHf1Cucr3uXLsgMISBpfkVYMk6n",
-	"cE6G2DMV0bVI5J0rGeAxYBlHXAzJiI7Nqe6E9EZU3yRSsR7RdKrzKmnzMLxXSAXpYyjOVw9duVlKWRxr",
-	"DIOnEl8Txn5JekMp7F2vRSqhHYNtBDCenhCIECmGgPHCc81EMAWtkfBu4zGjyh1JcfRyUEII8Zjpk2th",
-	"jJmmCXND8/1/0wkP7aFWmxWksb1EI2BKwSEFru8zW73FItKfQorPjIKL4Ql5bX9DFbPHWanIyxaJ4A2f",
-	"mnM3H2aK9mP2rEvO2y3Sw8W6YV/GRsX2kE9CEBmbjWjDdP/rv/73UnUqLHph8xgz2LJMFPYnrnsxdBu+",
-	"FtXhTSshqwc3yxJV2n1OQcKuxWZVl4T2NRNp15/y4TV16neKHbSNotQE+rRUpThfQr/8iYlhOmp0261W",
-	"a4HQY89MWkGQdeCCjczN3wCDO6AEpF1wImsjpGYpKkOkRtMuHA0tbLl0xDTLN39ALK8PbjqjjahZOG9W",
-	"/1oscGlgGwnzYPZlHAM/kG0NUTV695TSC/DUElMXpvf5/ckNzPe/4LUX+ddUKUsDkk4h8WqcwEZtENi8",
-	"q/nlIu/pClxOaBiycYrcx4u8JjzgwXdst9Z9yc2Fmet8iZN25+z84rlxKbzBW8ipaBmnAm//9Y+gYdRv",
-	"PmXmFi/aF5ZV2hbplHeV+2Lh553n/n7hTifWWSqTOf0taDhL4wdVihc3/nNnmL37eH72/s0v2a9v3rb/",
-	"9Pvbs/e/h513b64m795cLeHigqA9eigZxbs6mIwahhJc0CfaKYOi02M/+dsah+K5Z08ZMXA+Tr+a/9SH",
-	"loBGgaXmbPEEiYx17oj4FzBnsJj2WawvSQ8BtT0C6wrJcfhdwajDz4ie8DQcsYjIwQCzdA6w47rng3+E",
-	"KtL8TRN2Sc7cdc784+RF1UEveNJr+7LLWz94pTpdhpMBb0VLryNmUlrFF60jXHesaNvMaZnJ4Czv33/H",
-	"3Ane8sqxhHJzDIalbHQbb5v2A8Xgo9g3LzKDGfAvhWZG3sCgyr4xyyIYhH54Cirzg+OHKXwlxzws/Kqo",
-	"JRqt6GW/3QnP6Dlbpr9/eckrZP6TdbzLx6LXOI3NP1ExzCgiUOYdkez1/vI/gqUC2X8GXTD/Wrhm86cw",
-	"J/rzonYgsCB90GHCSmymIYFc1FPuuvVU1QLJczvq92abzaGRvSroGq5LoofcboNMm1OC9UoFFBhwAYe7",
-	"KYGzqXdn8aWfnnc6pMcFSsyNuX3v2SUeciZU2/OCK/2HKmw6NSeQK1SJ5nYiM56x8TBcxx2nUfs0vF1c",
-	"+T0Q3irQ1AmSCeCpuRbIPg+JM5gNPDMNrP6CM08PZLkHjwzwfGgUF16hsphpzNkXcnClW/lTqflF1RnE",
-	"su+up443TsAL7wefgZ7r5moRldwfK2qd3dDvPqj46mNC36HyqwxDfYRd7SQDgy9yMMBtb40gpKzrVOAc",
-	"l8sjCuvjVL9RrjTGM4xO0ZayDlSNHjNqGV18SEinhNFw5KhfhCQ9LKXveQRQUMTdTChPu8Ty6hEpzCEM",
-	"23qZS8ZZei2MNKPwR3QKpVOhTCDEM6Zc5UQ3ECNJnQ68kxw0IOUpqC5HkNeaUUZkwGOIcmkLYQI0JPj8",
-	"dZGLN/m0HRQyq6lDiKNtFZUFz2gEjab7xwZaF8EehBip7VrElm9aZLcYuJIpoLCFTG+8BDSCBmjmaNlh",
-	"OWuI9BPVw3LfVYxKas37sXl8zG9ZPF328bj7XXt3nCA78ZUTZL67Ma5GdQulSGY4moR+4YkZYztoJFzg",
-	"v/PggyUBWWBsMCQUzpoxzXCj7Ki10/0sz1mz1fnUetltdzydSiZs4kaxIdepZ7petBagbdbZ8pTY9Q4a",
-	"Uiwc0WibGwAce+FfdHz+yJ6yhooxpMhsnbz84XnQYHc8YgLiLcA62ggaE8aHI7jiwqxw4Tft0vV9rtLR",
-	"TYTyk//obOZHrZOL0s80+1K6vv3A9QLmmcbGeJZ/Z0wlbPdu6+TFixfFprhe3ityY/eWdlM4QW8aHju6",
-	"k5vy2gLs/5KxDE4SYybHMZb625QCbmemWIS5iIIvUTB2m4ZI/G0h1+Q0HLHwdh3sQW2K3zbzKgozmcgs",
-	"jkjCWBrYxEF+AoLCCBfkcZjBPrRUj7lgLo2XKsrjwBxTzUlGTIlmVBmfyKxCnxk9PWEinZKQioibzWnO",
-	"Zu6cxBNnFAh8hdgDkDT4wNyBRwxYQIeVJxuYsDWclE0iAwoaottov3z5EtinfjDaFMnrrBF4RxMaZY2g",
-	"Ae6I+/QfaBzDwSDXABgtavz0y3uzH40m6TaWqBv30/IadtU2EAbepqxA+tWutBCPr79hyaHWBa67+ukv",
-	"TTAmZ42ywgUZXnbm/a6vC4XlchHYnPQti7nPlz+y7vw8kujlSV3SlFZ3goPjgRhVanOxIxjAruYGvWHi",
-	"4XRkfHO7KZAwQhfAAp4pHI9HVGNfTQjpVIak3xSc4DXBNUcvasNSuGnvZmlprZNRs7n2BcXzgAC7qn4c",
-	"8SM4NguWSCyuFk4jYPraYQlqD07HvS4gTlDbXZJIMgut6Z3mxo67QeNP8CqI6dBbpklPZ+qO30kjfD3X",
-	"wt31twaXqS/TkYs3nVyLXumg3utCKSb6sCekB6f5XpeMAWw+CGy1fE+xO84mN1L0cjLSYrTDzCh01K5A",
-	"1diS+ktC49iG3pNroVM6dS6e2UtPNBlxnUo1BdVa6Jnqo1FG+WJYwXhxGJIqhMwDpFguYHxmu7r4x0EQ",
-	"3Hw64CyO0LHEulz3IjXw0gr/EDdTUesfBMjUvSjQeZZDNx4g+UrBpOhL3ERgDy0HNdckkUpYSMWSWvCN",
-	"ffYyBSxbsJ24cvevabeKHbXwmmUApt+nTa43r7P7q87IFufdG9nOZozsPsJlS0q+ixXY1ZyUwDsyx+L+",
-	"saTxA+Mwp9poibD+ZbUjXIrsv/GPPNZer1t7vf0g7brqb45l8f++WUYTLsUNs6Tt2kx80m3wPYtTfnbp",
-	"O7uMuR7BtGB/CjXPh+LGszvzi7mHeiUn4PT2XMlAz5zmNVN3TDWBkgVvEhDah+Y/RLNQisiSj2C1NNYH",
-	"dEkPru1aAFovID0jOz1w2hG/F5CecbuN2NskJ/mMLuO16P2J6rT51tyi+cubHnkqlUOI954ZYwQocDBI",
-	"lw5aElg9A3lXeLqj/L8S9m/nkpqhWFBL+8K+hSa3jI21hd0LgT21roU7FvCI0Jjf2eZJOlWMJoSZ3/ko",
-	"RypvmSCIYIdgKeSb7uQtK2BDoBEKNFUy44QTiZApPJxk46579kxZw7UABAkwGrdnIO4IkYfubpMCcNx4",
-	"4S/hygRDx9SYojs3dlhqsxpYRVDlneOFb3Hn3Nu8M6cys5ayAHbBGU8LQCDG75jPvKF3kOv30oKvCWt3",
-	"1Q2I6wljbl4AhxJSYWZbs5RY/wQOM/cQ+7kMbBN/fwS7f0dg95R9SVENN1GwSr5Fg0dd8gCu+1qUlOq1",
-	"MHqsS75eN3h03eheN160L64bwTUMFT6owJrDBW7xZy8qfXlj77oIvB1+aM8d143uWXDdoCn8eg5sH340",
-	"lMIMA5fwGjys60b36x9/XAtQSfcwv16cKoOBdmr3AbHuY+FYQVYFYDdugtsMW0xhmi1ab/t/Qce7AHYq",
-	"VLYBFJPoER/rgABYWbtQENqxJ5rEFukGTn0R9W43BIaVzD3GDIxgYgNw8BwpzOVAjLksKqry5PQjvOxB",
-	"HZZu2XTLp6RbZq5q4n+WxEE98JpXoJELaMdKdQ9b0EOUbrmow+DYr+rE3kiMwyla5XsDP6ln1iqHdOH5",
-	"oLNrng9TVGnVny9s0/Ftc9SRR4MtCRVzHTTGWT/GDrFG84yZ0gyZYhRLIfC3BNFYAWBdpBcrF6zUDFUq",
-	"PuSiusAPb+pLsZYbkl8hUAmCTUjeAwmmTyElUs24uLgZyFlnZou8ZwueqgdwAndjs+UkZoN1GzpmbNwI",
-	"cLt3G30ux3oajqSWIadYZoICBQYDrMdAmTl1Ta/agVuNrpvxYlausGFciclHmSSMxxvEGBlV+9jHdhCt",
-	"WmQRCh6WHbkahQEXUbF8DA3EWsVj9ZRiILEnpNenmkWQ8wnlmEPaCZMkZoTBTJ2Da8hgBbBLNJ2iXMKB",
-	"zvoT9uQJc29MxD98/PU9+Yh/dlqdVrPdcSewWzadSBVpxygow1u0uzHvKwiZEsVExBQU//b+Hd60F5i/",
-	"ZJYCqscYHa7CLKaKeARGQMKR5CE6Nz0p2K8DPC+FUugUk2g92HC2vyh2D2c0HBHYA8bBNzZsLIFw7ZKc",
-	"t88I7cs7RtrkHX9136ajffoRNfbu4ENLii2wp5TU0ViZ90LU0Fd7I6OlrHT+LCck4hGZyozAl2g5Jozd",
-	"/scKvKn/RPZ/ZyEAUbyc2zEC50IMLwSPHCjzv3Of0228xq7lhN6xvzfvZKZJJFXCScjSlBHNEsoFI2ZE",
-	"+JhcrZgxZfwmf2H/ihnvTngEviecgqhitAFXd4FnAsDacPHf/lhK9+yGxA22YoXGe8WGmThk9jZUrZW1",
-	"H8jWQa32svoKeC8KPn6Zzc2qWeOwwSr7pXnooDIffvSjVIRFPJVKXxqXQKRNiMKZE4U9lhjFBjQUxcqx",
-	"kjXwJLjmgZVIJKtvNp5IXZWwZxOuhNNJq7kWj6fI5nsxh6zdluze2VlKG9aFROxhZy/StvXem4VGoYLB",
-	"WpI4Blch366b9OEWRyFV19L2vM/U8/vC+T+FrdkDVKRiEN+IsGB4MpIxxDrObCAfXDPrulmv8DIH8gC7",
-	"t6V18xIxU+5639FamBQfNuRq7tWmS05LMm7LChFku8x5ZAflpXXit4/IiTlWHuOSFZ0717Plp3bX7rpv",
-	"hS1pN0uCTM72YHVZDEG4UguuSR5pcQ0reGxmB3Y6RyYLPA5BLaiQGCC18DhjC0hMw1udM6ChUlhc9Aus",
-	"0ELiqqxA42infz0Z30WznKP7dHSfduo+/VaYwT1S3k6fzqhvO9p6/b2guvYnqNpDWK/k7xT8n6G03IZh",
-	"2jQSjZ83/bHRRcEwDgWB8lIcC0YR+MwZVRZv4WQOeRxp6lSmuf6JC3Mxdcc0wXyEZ2uAMrdLlzcpZlki",
-	"yfTqZ0ScpJV06mzGZG1FuYwSXF7pDQCmkSu3hVXZ4upimeiWj2I/crDpg5eKOecswgWAavz0fZ9MIvXH",
-	"vKvKaQrwYHQvUD21iWKe7uLst6i2TLnaZUGMRypSoSdQD4g+LlItWfoTbtFwvo4DG1HOJuYDn5M3mpYL",
-	"Ag4TgtFWcltt54VMszV4yHGKj/6r918t4Olbd2Bddvvovq7mvv7qhe8g/FfLc466pTj0JdzYkcw0G8k4",
-	"qsc7XWFPeymYdv3uPTMUEHuDizrhegWWpmvxGTip0cXrQhDgNNR3vYD0itriS1NERmP0iOOoRlU8NipS",
-	"jxhLIfwJkGwg5rYGE8FiuYOMOh019rVIpNnfl2BJAZ8Md+4rIMeyJH9CpuaO45ilDKHRX8bmTYbSkpea",
-	"mXdYa/TvOQKZblKZ0rh3Qi5aZzYWkkp5LRIqpvYumqhM1JFV/ZwvzWGRVe2+lqXIgRA0mvkff1sQDu3F",
-	"wuwzx+nv2QKQhxabTttQ5YbpkaqRP7mwljm1Cjy5FfO9PIzKE8jeSR7tpjCo9bJ7VigMiqli0Y3mf2eN",
-	"7jnq5qXqExe89rzduE+f8TNccH5hpgoG0CmYXD9Vc6r5z9r3TdVaOCKvGSyYKChN952ITuSYiS9JjNtM",
-	"N+VgwEMWyTAzCu+koDaT+AT+W47dV9cHAFWOtkeP/BaBLQ0JWRyDomVfUqhMtVu8zwXC7e+7MlUqvgzz",
-	"zsHai6zedeOPGRD0fZCVnzzL/VPtY1k7NIs5D3Jkj9kL12KRUQXFXRR0HhwhMBJRY8xIZs7QjqRIDkgo",
-	"4ywRmLy6tB0/qGLkd8kFVgP0Lnu+ySKsiMqEXTOzIllMK1740dBouQarPO3+ieu0oOUKrkzBGFYWi5nP",
-	"0KaujwyvOziCYWDU88cICW0lpyw9IT20BrrnvgTVm3c18WEzbzesb1GgpTGqu3AgzA+VLgqYW6WnPS5u",
-	"7Mc3/uPeMwc14RFE/ugtE5d583Ckw3I9sc2r6EoWKtDJfsZ3CiO7r/vtRK/F06SYPQuN+NgWV4FPs8r9",
-	"OvfvN+ED1liCYMlP9aYBWouRFHzThnbpNahSh+YgddidRguKtzKVbd6Q0FzDzFG9/UxEMXs4oZ0/cj5C",
-	"rYqvXLBCNQBH1VilqoYsLeqprfF4HEXkIREpnZr2JXzygLthMVSLbPqdtOGuRlJVhY3NQe0exMmn6cBp",
-	"sf6G8z8WJx3C3bSGO7Bp2NOMDF6scm7aKOjpqEM2o0P2Ef71kOH0GLCHtMgSpvLU+7i19BNSY2sRGdGp",
-	"j8ri4v0HyHb0CNWW4h+LVCcjSWI2SJcM0l5W9xOBTH9+Hqmzz6U45jv7VkdinnWJee4N2E5tviWeGm0G",
-	"x0G37uQp7Itnu2watTbB7jz16rSS35U3y2jJRa81xz2MttzAzOeDqDlXLqlK2xsKDeKOeOxqw0XiOwVV",
-	"+USTxCuFvXK9KgNAJexTIUWgCi2dnZ81E8wpXwC1QfkNbKZ/blSHcQgBWXrK3OUrx3YgMQHunr1nlVKm",
-	"UTSzTXZLNL7JoMuKcrLFwMtR1dWruhVXq9J3jKJvO0JzFUX+8Lb56IxzOU+/4j9uHiNi45XPel7FUcIe",
-	"RcI+jZiz1mZEBxXiKY17bxyNSuhBaajgqY9pOsoddS+fjVlTtVT/pfVUwykT0fYhnLucn3r0KJIm2qha",
-	"zOida3ZROA5TqxKR0tzl72zrzWiWdTz1rwW/hNNaNfqzyDCe97hxP7ZZYKkcanWQpZlii4f6mFjfM9wN",
-	"xbiZs6IOvWi22it7g29FtJXg4NFQPY4reIBhxCsnw6hQNhBDBOzW7lD2b0WkLTAo19gYnDohdSmMxTHv",
-	"FcrL3GADWYrH1VueQxpTzLaJ28LS8GfJow94i2M245jNWFsN/RmEsODJJDQCMDVTSqoVtBJPxlKlzYSO",
-	"x1wM5xNqu4tyPk1bXwhM05dFsk3AeDuyZ8u5DcAmBMz13HNTloxjmjLd2whX5i9w13fuZQ4qkWE8zy2n",
-	"MOD7oNG0/12/f7DfEVxASZSjX7SFLlCTsBf5DNfqHY8ZixQyRWzABXchJ8R14iayPNPQqpcpCUKnsGLG",
-	"Ew3DUvsLbQMyf1mOKTTeWulSzb6ULsWGrnc0znAKfjQjbgSNn7E5Y+m3WJ/pf+rYS/33oZlIkWInl8KF",
-	"9nMwlMB7Ry21vv3iJmHpSBoZMzopZQKyEjRlN7YkqBEl09k6LCzBMkJ5Y9mwpbny0vx2UdvTyrfLB2ye",
-	"w8jVkEbs72bf4FzrqU5ZkrfXYU3qrliqOmnNvE5J8zx2VgeV6ZyUTokONcnVo7MWOPotkUiWjtFmOSuh",
-	"rxNpwdOo9dBumIuhLVcAfQbQd7KNutwZ3tKTgIhcC3PrTJlTNhepJBTa+6NNsokfKCbVgM0+Ib3SLuph",
-	"1RD80tJOEjmwXrKSE3efa4EzzqK8WYOWuVmEcZvrbYPuoeCa+VJVoJkbcOM6c8/gj9QtBHqu1WN+S7ts",
-	"7aRQsFpl/8pI4aNCXVeh/rGGPlxNle2GkrK8zys06T+ycXrIySSnsSud/H8EtjCnpyvV9OIe/eLY3pI3",
-	"fz9jVEkrOauQ1nPXjl7a0Ut7yEsLNqVCCifafTn9z/PjXKJsjlLYHeT5iuSCiE7PPX7IS2LfDt0kRQX2",
-	"iDKKx6gaKP82nxqdc5IXzAIozh4ozcG3Kjcz61TOj02i10m18QRRx9SxSK7pbi0esVzZz3oAiV0tlsRI",
-	"WWPVo80O6CgflOV9DOXNNfEelbxBI38ajlh4u8OUwhXw9di+1ROZxRHpMzJRUgwtAy4ce3zXEpz/wAso",
-	"fu0EfLZAginH/ECJyuIKoYX3P+Qjkm0i1/1r7rRYp8Q6HOg7zHgIocxiluHpYDF5+jhiLP0ZH7YTUX4v",
-	"U/YnrtMqWX4Lp+0Bhzb8lz4USm2M23dF9NabDHiqHzOk8lomY6oK0ptHuu1GtTxUjKUrCvZYybHUNNbr",
-	"iPOD7LGuZyCa5B8VE+EIatPfiiEwL8IraJLpjMbxlIzoHTTFGhU6PtqoCsbruQVHyCwNLBLCgmpTWWBp",
-	"eS/TkZk24MeQKuejXUrccY7YtyHwiIcx0k6iJ0w4N9mKuIBOQWP1L/8T/2XVwb/8P/f1wQFpgd/sJq/z",
-	"zp0QwJbEVqAp0SmPY+QhfkyZx7EWZR63t+/7uYqU++xXfdpNWrfZGtCcRzQg/Sk4vti+QqI3TW0gMSKh",
-	"HE+JHJyQ90ANPaA81nbMFslg6e5wWPPyaZ/8MDeWjzme2zcZDBR8yFSz0+qcL8NqUF7cOnN8Fcd2pyQ7",
-	"SVuUk85VeeVN5zEelNsNdcufJ3L7mbtet3PifpGQLZzldoGLEqfX4qxdD8vgR/xR3fMjNUWWoDy9TpE3",
-	"qGYQiYzYkkN4Z36y0Yx7KhMegtA3xkzdKDiZhzKz2s83Pu52Ln5oB7YlbdTotnzkF/49VjJkWpu/nkMX",
-	"asV+ZyF8e/byh6Ch5ES7r/QtML82umets07QyETxpkZr3Ewo9Po3v/hjsQgzHDpwxEOjkm/6XKWjm4Rr",
-	"DYzi7bO298BuFBtkMNR264c/goY5zqKSiI10MgytBo1bNk5vAHrsn9tpts5Lz9Uj2rl43ug2Xg5ePI9a",
-	"L9ovXpyHP0TPL17SzoBR2govLmjUal/Qs/7gfNDud/qt/otOJ4zaF9HzsH3Rbw1aLdp64YFX7fb5RetF",
-	"C8YlgAW+7sXPl2ByBYCYVdI39+1RgJux24jU9EZBPzEhweP5699gcYeKaY083DOh4tJdoGVm/Yjbfyl2",
-	"i3Qnjejh8PJ5Kbx8FjTyHYIg9CymN8CY1n3+xyYgAnuHDeDe4DwKGuAjg7bMjLz++GcMB1EXvHva8/Si",
-	"zzCrr7Euk6qU9My1PTxZF5sqeX9cDjwpPibarwX+0F7QQ+Z9CEbjgyFQTaMiUB8pp7suUuXb/YdA3zoI",
-	"IMosJYmNd2eB/AVjz0QoIy6GwbUwZ5Z8cHCjSDI8LA/M+6Z5AAyDCRCVRj6yIPdxsMukhQ6ENI7LLaqv",
-	"xQc5QY45aAdToCuzv+nT8HaoZCaAfi6HJ2Sx7Xr5268fP5H/9V//39Mc/s6Z7l2SAXYC77k0aA8IYZsE",
-	"nmgWwpZN2LyhGYPVwIFtSKPpneVN65Iels3ixeZWTXKVgyrMJHtQhV0QVM8wZRAueNrzGt1uEEw14I+e",
-	"9vx3ll8vJfKOKetVzz6wFFyAwIWZtwh/CoMf0XiAb4A7B3YEsntiUIPGBDvW4/aNGOgcRyPnjDRhItJA",
-	"+XctCKGDFAgDrU3Hi2Fvn+RWoQfgljE1Zg/m/Lx1PutX2p1VbDj6/Jy846/MJxf2alyfWy6AJxUxJ75I",
-	"RZBeIfrR/Ec27fm1uBbGjpXuYn6NzIXm0x6NY2MN7dr0cMMmZtmA5DcdUVHEflree2TNA7ZrGkLvoAew",
-	"LjsI6FRWNfEIVU9B2xRS5q6BpBEsuMyd7C9hG6ZyyGAOZ1SWqwKq796dpwcqO3i3jdeTcOH/XsClvfJ7",
-	"z+ztXLrMyoZUkD4zp6zECE2EeKRFvUxvtgrGPu/87T7Bmy/kffes49izQ50BYiFQAXpkGmUW3N+UCGKA",
-	"04U9XHjvsQaV6r3W6hfLPVn3Yvkn5Ycv9IKff7769PknG8YByhaqyYSLSE50s9256JyQNyyFAdvX4D7i",
-	"Oo872Nmhun1zvkjn95WenLu6VWcxzRIeyli6fQBcp7RvhJyPF2R/ljmkDsaEMmS0txG2smquGaRRZTcW",
-	"BF05P51Wq4ZUuS7Qm2Rxyo2/Aa00mngM+lrbZSA/GcwqGucWLcLQ6x3vpRKovwig1S1HfP+KQ/rbvfYF",
-	"tWS7GJ+7NN71pWZf2CUdsstiEOxatH+4bF2cttqnxu++/PGyc34pMz6XX9cZ2moS3Ici1J0NR6grA2L2",
-	"4Ipd9iZS3SJqVIr7Htc3C1HD6bFuctXRIWh8aSb0S7MPovL8h3brxYvn5+ZTpPJ/mADBPn8+fu2X1IZj",
-	"AnCoseOHBls2khMyoAr1VnVfLF8GvCDObfedsY5RlWNU5ZuLqgRr62Tw0J2I7j2U70c8V1ORj3kHYL4F",
-	"Ve9pSEXI4n3oB4bRBC1BrUM3MLTBLphjD+An5D1j2O/QQf5cgxnfFDeRd7Y9DNKxwws/0cSJziVRbAxq",
-	"zBgWGxbSPnpyUsYf2hStMSdMRCwn97p/tIXJ3NnR9mh/jvbncO0PyE68j/bnYyphix4C9NSM9QHbs7Bp",
-	"wFDO7kzDp7xIMGa2k8qQchEQYbx/qchQygi75UJYEqK79pDQZ0OI3rPJSUVzcidNPlomFdwGnmSskbU2",
-	"1azeeJtyRIhgSkDJCfzeabxFm0biZK9qOlZnzzhamaOV2bGVsXrmMYzMf8lYto8W5jPlKSQSJUF7u/+G",
-	"5lOmBESIZhSpLcx2+bG1LBC8Sj0ey3frMqaA0XBEuNYZ5GjgLyUnAUKTlWKhLd6GbpX9aeDCeQDD8w3a",
-	"IWMtIq+wQTpPyHvbzSukAl6y2NBrXvAJo/74Tvd1PnbMwmn5EV91+yGo6nCvmcbAIzADFJhAsztm9kUQ",
-	"yogFWKqPaM4gYVrTIbsW7fPg/EWr1e4ETv0GoBgDD4BEfej+DopB5OA1dlQrftaF3mn4AYlYyLVPJN4j",
-	"E6lvoQYvRPI3IvaViH8n4A4IHAGBfS1i3+sxcRq2JAKQALCxUtqvD7tWtV4rBV33JrSA9rcutFsjfSfk",
-	"FyPDSNVY6P1NLa4E8vl5Fh/P8QgfpyijGvqI12I163orLCO4OZLzg3nHbxzMaURpyyhO2wmyCf9dGLkJ",
-	"Pn8e3JdZGspko9DND3LyAHpzZgwgxXmyd0YH1gwtnE21F3KVz1vb7P8K9hL3bOicsdkRo2a8D4EHxVlA",
-	"wAcNpzu7jYXVOlS7oEI2BhFozv6AmnVh/NLzoFAW0G2goWmUeq5bl38T4L0PcrJP+D2IjPZZaGEnzqVZ",
-	"1DDs1BAkVNAhrHvTePnxfOo5T1404jqValooCdJG/wuBoLMJ0ykZcKXTE/JWpKBxShR5CKAGcfR9wO8k",
-	"j/6DmZDNkNC982/2Dl/ssLqDw3FJ30ixZY3un2PUev7HIrq9emVTKWvGUFzoamAPsAwE22SgWyReEGZK",
-	"wW3RbVvwFN06syfl2LyqTG5QtMybSjWkgmsY3aKMn622OzPrIpewGewjc6rNCNJja16rteqR07kKI4mT",
-	"dKd4UVUiMG07QGoo4u3l0hoY95bGTERUESgk5aJM/JbyhJG/A2Uaetb55sDYacHJNfqV20+kSJWMY3TD",
-	"jbSbTV2ImbqiQ0d3piILHUXUsxlKzhtcrPMtjYBrr3EBV40EIJbdDSnfHqr/BxGb2TU7bZ3jpHIo75gS",
-	"CbhNXjiFTBnA7ELFGHByNNvt8w1K7Q8gm0vQrM9M3W64v2bXr0LiP9hNdsjwKqddcGvcZ/uBNlJesuSg",
-	"oG3q1cwy/tbyxGDFg6/5ZFoJlbovfxvnuP4ODGewOWkx/jMs175EjecZVk9zVTat27CsWzjD7AWzv19v",
-	"xMg4ilIodtJSINAfcmlGmhOp2NKE/9aGu8QmizXLCX+4MMY/ZLaZQGUfgLWN9I67AbwVWGM1sJUfSHKE",
-	"W2O33QE2pjb2kVNrvtH8RG8RfF2hQIxEuKq4Wa78JYzoA31/zVEERc8nnJSMbU0QVias0N73DCuuUkW5",
-	"4GLoIm89n4OCtFUox4z0Ms0UatZeTXTiEJv8HhJbAER5ca1rHm7W6GYmEvFQv6s5zzI7rOZJ9qu6rFjQ",
-	"+NIMjXRwnWIAfDC4gd/UB7NjZqk4qPEIzakM1HzgyQmgWrCOmcA5anNp/6sfPWZyHNs22V7GIwrRQCca",
-	"tp+yZvknAMr8MjZq9XKxMc7K2WP1KPB6ZjFvs9MIVvGNWUIBOkK51vR/MyPn6sQNJ2jgVBUd2HanebZE",
-	"E5j2WT6TV//yz1pT8k5mWlNzEJCQSg6pZhOpbrFIbB2H2UnSwjy1GwtN7aR7szU/9REpIxxmZm0HY+uP",
-	"5Jbun4x1eASWf0v6hsXSkJQ1VrA6CFRuy4z20Gj4wMefoOidPBWyL6MpGSoqUn0t0hFLNIvvGASEZMye",
-	"BfmjuIaCT5s2Fiw1s/JE22hSheLgmlhxh2bOqDDqi5P3oC1zvaRWidmSkrKkIOwoUvTtNht2kl4JrPrJ",
-	"SIDd9PeF2xh1u+EbXbt5pYL89EN+7eIhobyrcHUMaDONg48W8VEtYrC23P2yN/VX80yljTHNnsw2aifX",
-	"ZVQvxmJ8XVFls1kp2BM46gTo/UJCZq6FA8R5Hef5um1lN0Vdfl/sWs+bZ0tbpp3wlR9W69O5tsYSlY/k",
-	"hMRSDJ3YAHs3dPHcsPV5nMbVc2Onig9HsEZD40JaRqYuoWHItCapvGVCO8/SOq/mLGzx+1h7Tu8YSSXp",
-	"w8eK6RE2la6T6RqJZGJXXZ732WpbrMbSZrt11mztidl2vU3bnbXNdmcDZvvgtNJbEW3U/xWMRfVRXSwn",
-	"Np5CHLswFITAQMyx2bscEMXuOJvk8m+OsyDieC5NpE5JpoZMWITaJVFMp4oDx44UTPtsAmqVJ5qYDUZS",
-	"RhMIW20EnQYv80l+gMEeVhQYJ3j7yDT/nEbQaOZ/LBIBfpMxIi1NLGwLRRhVMa8l0bK3T2V1NNhxWy8U",
-	"DQ5lxLTvrgFB3Xo4sSuWqpqAhEOQ5eYuiwVTtM9jy4g1ZiEf8PDGyMtNJkahqpqVzYVEV27Ij1BlnSoq",
-	"MBJQfOVu7QuGUgx4ZLtXaxYPbhy94Pwu/x1npBYcJBwfNROap/wOkc3CLHkMBXf4eFfb12nNtyGdTcPu",
-	"PtpVNprisSOcoIjr45vwtY3wW3VrBC0rmoFXRRbLjQOf58EBxiOq2beDY8aX/g1f6ohhPmKYtw3FAvkB",
-	"0ssC0m0vkMgFUdg7FHLMB6wZTsOYkbGT1QNCIVtsIc/p9eEtCJS45/2SjfziUy7B404ZoeYAAjQLoDmx",
-	"ABBoZtlgwMKU9KdGrlk8KGGV8fZ4L/TV6kHKSwGPC5tkp4khiyv+mYqoKe+YInSomGtVDScRLrhGPKAT",
-	"OfjvjcyqJe7lUijiwjzsJi9UXIjvGz08qxtWAj2hVtkWXLgsNXsNFd6qfQo2s7kPEez7wNbcJcK3sPeP",
-	"sN6HYb1rmcAjpHebVu+w4bzotG0Ew6vYgCkmQtbsxzK8rT+vfx7xcEQidsdD1/dhJCckoWIaeIZh85fr",
-	"jwZpoExjqmft4/cHN85XOMwjYHdLgF3cBtvo7lVeQs8TsdUDOYYFfyiQkNlEWOGa82ar/QkuWC5s2WlD",
-	"H8I+FEx9ov2YpeQsIFda04TeUqIkjTxl2EWrwMIgx9AxoDaM+UMJwRLdgCFrdNudzZ3hy4vx2Mf4Um+d",
-	"+R0P7X6EjJIdsq6Pb27lUA8oSav5sCUMj2PfW8jlwORgEHPBsDtOPlbXjCg/8rsTvOVfRBwneBdDlgLI",
-	"MwmuhZAToxOh5Qje045AMxEhnpNq0vMPsj1noMrCgUhTP0h9kne6wZiDHCCuc+pCEmOq03qIZ3m/7AXU",
-	"04rNWZUILyqWnRUFZtNH+fnHtoe02NljabFOhRITyNP418bVT38x9213zOnQ/3FuTM+img7JDIs6r7XS",
-	"sXBmt1aGPaAV00GHPcpatBIaYF+TUNSjC6vRJTzG+aGQqzi2xzL31IB4YBDunTIhYI6lLfWhABB8Zcjk",
-	"nmbaeNTkwMRvWYkrCu6M9LW3JH2fnGHfl7PXww6Jjc4sJ0a7DNZUyumpYjGDuN3OIjcV7hTVJJY6hTOg",
-	"TJjGc64jrD4hn21KuNDOsdDwAEVg1uVCvkM4XhGZpciEXREDQvJpmJS6QNAifNT2Fuu6SbsEKu6l4nNL",
-	"MzOsl6Vh3deO7mdLa8iXa2jIzgY15D4GqBbwNyBKVaklQQjlwBj/NfwOReMmF335ZU6ciqbQI1cwpckI",
-	"EE+Ei0IPWYdShqPWlODP+wz4UpPNBasUjX+BkX5joareWHFpdkePjLNUEwalCyLkTDuMztajWSXpDRrN",
-	"0l9ufOYL/+/FSVLt2q0cAptbVO7ufqPn06Q62GLhXaoeX/h62QH4n9ZX00vNLLoMQhYRoxHQh+ftePM6",
-	"dyAwm1dHLu+YQmja0rXuAyUTOx0o13WPmKEpWoZRYFNRyPVoVY2++CVlyaPTqpoH18fhcplQLGT8jkW4",
-	"Jk7NFhS6U32PizUs24ZVCjcfbnpYUuq/IFh4TY/LMgGbkUITWZuFhz8qSjVAEUGivdu4QhSLr6phSuGf",
-	"xT7MA3I1pBH7e+OPuXjdpV23jpE56BtjDkbNzqsXn84//+U/rcMU5tSDw+3ZIkQjuTTh8dQ1xHjDaRzL",
-	"hpskV5GScIENbjX7Yt7PvLHXcN0GFhrAglEtBexUPWLGqpt9qpkypxH4mIahTBIZYczmbwWf0rI2zwEf",
-	"r4NkyLdVzXnZ7fG96XZRqzNcRakd8IzSoAUtvn2tsaFzdFm3nGLLnR0eoj+4uH7BowVj/P+x929LbuNY",
-	"vyD+KgjdVNV/M+XMdNpVVl78J32obu8qHz7b3bVnPjskiIQkdFKAGgBTVndUxH6HeYeJmKv9EN+b7CeZ",
-	"wFoASEqkjlRKaevKTokijuu81m+lXNxCTvicvewsW/Jjr1xF0PvpmvTkhIluTDXrEZpqSRJFB0ZD7qJm",
-	"7TJABb4TWWM5E5CU6nVgJiwpAJmi3Q1NprCHPvCzLWxt3H1LMJlIPuRk8SAyLMJee25f3NAKqaAg2znh",
-	"dzzJYJVjZkbSboM1wAwTwOrkJEuR6TrFxtV0AMuzu2W/KkuUy9afmzEn7IFw34kcS/niMVrJyBcrrWPc",
-	"wQJrrGaBf27MjSx9pSwZsgNnZDnOTjTzuFjBw0ZdyW8j9B/We2gmcFL/Turf/tW/B8fmAn02zut82+1D",
-	"dmD2jsQBYwlm5LlmSwlFR4i7UMD5nNdsK9Z3XUjagHdLiI9UdsOEXXmgOlHCUqvpsGSO6z1pRS2/ya1O",
-	"668SAj12PzT/SgQfjoxubeZ0VzR94a/QSZPZmsT9HjZO3wmLsZfRMekxDOk1AhADNIKoA69tRKFxi36g",
-	"1BtyxoXsxnRCoVXtxlT50h38iSi3Jkq3hY3T5NjeqiWl3L9KuPqDgRVQ/8iSIeuQ/gw7ElLYQm3vtY4I",
-	"dPx15YUiIZp9jUi/UNxdpL2UUSV0KL+AZisQv18j5vbGzfjg0Aubaa8F9RS+Q30WaNOFUe3jxTQ7HUvF",
-	"Wp3z9rOC7vtlY+KD/fqda1PnfEz5LUtnkLV6f7GHX7lIfHYt+OqnI0nGdGZtHog3idz2ecDORCHNWdCA",
-	"jkGvbVi6DShPH7poQ3u0m/CkK6TpUmOYSDYXcm+leRlO+iTptlc/U6mLcq6M/Y/WVzOyDwpaD0iU7waE",
-	"CuJb/AOmpet97mfbGJ3CUk8OtZND7eRQOzJ295wNXZFOo7zNchJMCzoYe2uIdfmVnLjXiXuduNeRca/3",
-	"mSnpMEFpk8jTvELjIBq3ZGx6eUZwgRCgozoVSchLiQjVZECVSwn2LTaspXkLZZgD97FmetP84M/iswDD",
-	"qofB3w4x7Kt5FOu7XkR6RZbw9Uwkli30iO8VC2jsemJNVz1izADiKjTQj+UYICgQB0oxOo5CPrM2UiYI",
-	"1Mw+i7G0LOLavgiewze7vA05GPhOIz6C0CY3grCvE7uSoWQ6MN8eLqgHOxdA9ow0NO21yZPzx2Q64ikj",
-	"RsrPAnAA8C2aqExU1ZUWnTb6lCR9SpI+JUnvkiQNXM0PFDLuwGFXPVbCFYvhDVW3SmYGVCn4Mf5v7dvh",
-	"zyVG4JtKzF2qWTNN3/K83f0lh9cSQQbHO6A8Rds8E1ToKSTcQYE/MFtX4W8vRMJoamDKG1wKgHlFl9PC",
-	"ce0N3nJ3cAlFfY/6qDTmnUjacsLE13GK+67P5GDAY5bIOLPCql0QeeO0Df+W3VyL/mlNx4xYutNWDpak",
-	"ZkTYHVMzErM0BSHJvloGGM68zwWF7V449VaVeC5tV+vfn1s8+dzqfF5Ds726+Nz687OYgyudT+/3ewd4",
-	"daIS7rrlVYjyXHgSoRoeId/8LFbPiV1EH85+/vXxb8/+43+8iSwPWTlBH2KSU5KJhCk3UUv1sUyzsYDA",
-	"j74GfQ5rMf8huWAJ6c9I77oXOdgLPBDotA9HZg8kS2nFgu+tDCKItTVKIdYPONjPUBfavQZiKfAodQj5",
-	"Qd9FPRZb4EnRJm9dLC1l9M4Ftp1O3GcDqZgzK+w1KOCF5HqufX1EKEiNyAsZZTmZ5VGRy1RBkNB8Fin3",
-	"fWdJYjVKq25as23qeCAr6aTLUUW3t+wbjAp44bU2tjluQXeMOOxW0bBSJuE6TqVmSRd2DO3NIesOlcwm",
-	"zniNWikVw4wOEbybfZ2kVLhU4dYLKXSWGkzFtkQ1kHZbz7IJmg7xSEnBY8LTVDCtdzHIV1jPIyvXRl2R",
-	"GcWDpVwwo/H7dlyYcGvzKOVh8FPDlatgRC8VHZiHDSKS87zqnAK7wkYyCrbqp7fAzApG+dIqrZ1D/1s3",
-	"W9iYOYyoEFAFTye8llms47DLNfpOUX9fh898yRPtulMqDEs2hISFcn5ohMFhhC/Rgt7qnXkFX6HXPBr1",
-	"Fe6BVRX8flAbsz/H3zJuc4xVYMtVprlKsGNK0ljaa1CKmPnSBdSGbkiMvd8AfY0KYq+d4kkBwoTqW5ed",
-	"atWgyUTJO5Z0/GtQlcIwRyF0u04C8Cbg63gtdw+ANNW4EFWSbjaZi2A8KysV3j+2ReLgQXoaLiPTY3TP",
-	"r5Dyrq8hJZ677STjH7l2Lks88pKMLXXYjYKi0Cmgy4ITkRiJf0boKbV/p1SbgN2z4H5fB4rjr25KD8rP",
-	"fJSwsUflYXoj7+69B8kaXgLscHeH/ceOU/6tT81jpjUYoHXk/JyZKSt3O/AVMc4n2ygpv/HzOdHysdDy",
-	"v1t90BJaf1hDTRDNWLEUXAryKWPaAeXXmTIXm4OIPYFECA6Wknf//9kMY8FLdqy8xZHA8bKXOkfl+5Ry",
-	"AT74ayv8YyqENKTPnHqdEDowTE2pSrTvUwRR5UJhgOukEjoQu5zloFLnGrPbJkL7gAAILSEhTkOFFLOx",
-	"zHSejABO68KlXeWBdBfkoI5IR3SfckrTE7AO/kozTa/JBEDwCFUK1TtBuDBMTZSdSru1LVEc1g/nN76C",
-	"Kv/IERHuUXm2ozJ/D5dim2ygQnvz8pCpx3leXp9qDtFMQVyaWgFPz5cL3LiH3VVMWMwTptvk3cAbFhDw",
-	"vCaUCDYl7tYTxSYpjR3tWZGIsYidSmYDWglOnGs/7SrgTpiGP6V3ft8fSIUCLLDVad1xQ9MukDfTucur",
-	"1Wn9Tdi1x9xyO2jOrvgdTa9d99BgeBOdqaHVMDbmCn7LPuAaTqb4TtzkRt9aXqKZSMLl9qmhTTGVR847",
-	"dUDm8nxGtByzvPcBMJfpSKIbLQLKh57meQhgomTMkkwxjbWF1nbghvx4df74J2QXmUitToBnHvxx20CM",
-	"4AYdnCucIhinCMY3FME4bn7sueI8R8aPgSVzMdwfV1bsHyw+ZDXGjXZxCy6GjZWV4apOnPTESU+c9Dvn",
-	"pB8gY3ZvjHSi2B1n03qcCgygzjCS2iFTr1iGTDZIGrVWkpsi5irCc5CrC84pV8lCRcyccRucSCEWjCYy",
-	"gEQp+S8miBZ0okfStMkHpo3isWGJM8H0SE5DrRYk8DE6hvFq4C7cOhtLdanmMoFB/Bv/a5lSgVPICRPQ",
-	"h0Z07WbZG05TS3qtTIxi1b34pfvkGXBr/2vMZ6v/3WXp6TzvrfSbfO/zX/5na6DwquFmO/LfPJLs7k9N",
-	"6oXjnZm6Z6/vR8YI+0pjk87wKoYmtIGbP8zAkmJwAw6o74AjCl1TwZ0FqeSOeCKPYgvkyaHtXoRUzqCx",
-	"RAXuQIc4OKcE8aICtEdEFLuTt+iBxk4qCWLigoI15ZrVEDxu1FHkvm4lmh9v7lT6gHfjT+dMOuV27i23",
-	"sxg9wS5JOwtixbRM7w7fZGpRLteQJiBnM8cFpKtXhUoeyN8y0AcchLWQJGixhIpZaC3ekK0EG/fwYHK0",
-	"TLMifh6GAOyOG3rLhFdvEo66DxlJPeGGpoQLbaxw2oZBwB07eZt3YQFvpWFOqbDUAV1lXbAUytt2T/h+",
-	"hELvgLwAwIJ0SdH/QfvwMWj2VpF/K/F/JQDXEdWkz4aZaJDC7W48WBysAnHbvQGeOZCKvOV0zGbbUDFc",
-	"jhMR70LEuIkNFmk8OrBe/qti7F9MI2PiOrdzIgKmYB0tC+gLqbCJdijF1h7AoRA/4sJe29h16ware5xp",
-	"SESxI2BhGhnJNCE/Xp0/+ykq+wlobPgdi/I0NyQJeMWI3jHv0kDLAV9PBR0CXgv+ShI9osq7QdC68O+/",
-	"nneNgD7iMspD5jmmumDeit+pMdca/BaYVscTq6kMZjCMVInv9W2gBflgeUqM5XmPQ59Mw9IUdnJAY+Mq",
-	"m0P9cu62GNMZ0aw5jWg3w+fkMz75jE8+4wcs2j4ykewo2HScsTN2Z6dW36Uc+DliNrgcgh6eWI9oOtNl",
-	"D81m+D81ucx2Wq9wVg8L+0bGcabUfWQyF0ZqRa3iwOtjkeDBl2FqrkkPBXjl/NcHsfHzxJdZepV8A5gU",
-	"mNAtdxgriyO6r9bGrLE3qgvr7cJPm0zvrhUfT3NuZRmF64p8dVn4E+90LjHKEQIP7qZbnatzj9h2AXdw",
-	"jZ9cFmGv1xY2P1u+D3vUsQfDlOni9llaLdyyIuLep4vCUiFjETjqfLdq33Ct3I463BCdqUlqPzqPWkZ2",
-	"/fO49iU9+y8WRMLjqHXHNTdOXq6x6qeXyF13SY4PXOv+E+Pz670UnsM+5qi+JC1cE7SdmvIv7RkBYwaL",
-	"AM5GI2q9JnCLdQQAblJ5TPsOpLvCdyBRGI1H5I6NeIzN9FyqZkSAjBBARbOvMAYdul+2yXtESKeKlRr+",
-	"hTx6eD6PYyCKvmuADzaCZX3gpgOzIeTOulIeZ5Roj2PEBSxpMoLUcoRy6bGvvskcqkpObE5Hjs25pfh8",
-	"/ynlpljbKsAPSIUhKWfaWymDzGTKWlluj5Cb5EGahb0gZspjFvlGhEWVsNCHsEom+9z+cL8PGmTZB2vC",
-	"C4msGMxlbyHQdEpnumvN3lbUcgflv8SxE/9FFXN60nmyIAHujeVv1OsgHG7TBQzFWPpJUG4qKM83E5SX",
-	"GwrKi+0E5RbXqkoefnBIfA87jFiUvTUuSFgmOJTEnZxVi16rsvYzkaSu+enahtty6BjAVx3JKQHYUSdy",
-	"A1XNCcYof9J+oQ1PUysW/RPo1AvPjKVaEK2Yqm4NByeYIWy/sql4hdgBwJqizNkxkefEfL4NLb0h5hPU",
-	"0uPx9qzS4gNiTK7HN67G74oQ87rEXqC4TCkGGX3Q8VY77T+UuT8LXnSuyZ3kyZwjPADteS24pACTsrOp",
-	"qNXWeNErOI3HhdlBwW0aGsaT529jcnEZkTKVbmeTNooEc2KsJ8Zaw1iP05O+Ukt7gXxqPf66kW72CNu0",
-	"1apo79KEaQNeCIQCuQY+CB8gRiykEsjMVDrYFx3r15UqF9FZPHKeGPvpGu539J6csESOCUtk29BpHZcu",
-	"MJB1WeRlK2qhz6zbn60XTLxE/T33wm/CjjczaZtz44IkOVJnLqZcBLPLdYJ0kCer+NdxwZ68sWakW8CC",
-	"+eh7WuJ968C6kYdB4qkeyakmlPSc9OyVzU33qPN5ukwU19XD8oaCAlp+wLmEaWo3aEZ+7Ln/dfGLnkt6",
-	"wdc7xTX4VhWLIZ8EP7afgraXVHNccbtw5w4LnLIVh9mewPbocDwxy5XMcutjq+KJv8M6v3F3nl0kcNkC",
-	"8wW2YeTazHd7R59TJh/923Vd3QI2ejPHW+BIB0r5OpHiVqSIjanF7YPzboEZBHrM5mR17zpN9O/6bQdj",
-	"YkLNqNBtydNsa17UbdJx58uuDOMR5OLsPYX5MJuzLA3B3SghSSrFkCkfNadjKYbzKrVLjIatrPdWehVx",
-	"dfpuBae1L2hA+Ttw3cMLOnZCxSc0uzjX2hzt77APNLCyhj2UJ9mzRhhY8qS7+kjxwar3/uJdoM3KsQfq",
-	"Tfw7sAYUZmOaQENKppRUjTgU74d/17LS1yFr6wefy0UVQ3YIl4ZvzjAvHZjpok8DHKCFDC3yYw+/Cbb4",
-	"1gz3QZaY+Rr8OzmDwkQmcLv6M2KmkiRM3+qjYb2n4NBOwSEg9MOHhubFQ/PX8NuMKTkpUDRedpUGrpzm",
-	"zJIgjY+pbOMjzuyFn9ipcmN/lRv+9I+3dsPd07pB8dsuvHDtMo7SrypHx7ETOgt9yV1/f0VSaur73/oz",
-	"GCg5ru5+m2AL5zV2YMkcGFUpXz0LIzeaQ3PBxXLys8yMYjQerdmWYKncBqZSFMAXl8tk9sLj28nrXy7q",
-	"BTNUEz72kw8PlTsxXZamfJUL8OcZ0hx3rlEnGMdU6y6QjeupXbyxnRYXeJZcivaYD5UryMw/bVUlhtQJ",
-	"+OLmNxX+LDPx+459+u3y7K0+/OlBKOJc2txTOYurKFlWdhIF9otFIbpg1XRC2bpVmkKbbCh8QWYtGEtY",
-	"0iZvoXg9kQSbQKRSDCFmGfkMOCENI4xbMd4mr4Vr5Yy1JyXW0y5HOQtFLasT7EJQc1lVSX3VSPk+HTSu",
-	"Wcvc7pNxrcWM9s1ktuQGewzUngTPNyB4trtVNYUhUiUPO5K8IMvqakOksjaiF2igqudQawBhsnsced5q",
-	"3Krd8Bpx4wV2v5tiemILJ7YwF8KLw9U6CifQWhqri2zP6axHV7rRyymml3cegrJs0CbHDdVsrKVSblq9",
-	"sauiua8CDjgempJ+gUC3tsb2VcJx4rMnPnvk3vb11Km8iGM9ZrupynToyOveslCaYp8Hios+B/cINLz0",
-	"CQsJPZ4ElBN/PSL+6mKqm3HX+QjorhfuW2bCLuo5x4F3DnzKSX2w8xW4Pt1xRUSwKdMGi+k2jW5Wxzbf",
-	"vX9oAU1EgtxzLNPBTUats/C/TcrilsUPfVhyzZjlUmJ79/4j/uJIOvR/fPf+3kMrcrIsnGKoSKhKiLv6",
-	"YlgABC7Q6gsHe5WlTO8PLQybjji04oGSY9LrUw1CpBdhR0z4tAa3eP4Rt436OjQhhmd7E5nyeBZMXfst",
-	"V7r9WQTsrXzYAkRWqCaDF9mLo2jCY4MQZSALlsRD3r0/aBAE1wy/oZqlkoI2mwKn6lyeR60pVaI7YSqG",
-	"9/1iP2F8OMJEkxEfjkBnSOW01TlvP4laY5Zwywsu4C4bbuw4rY/v3hMrU1ubkMRhWmfbE/k2O5wAyS9p",
-	"brIl0a+Q0Y+c/Vonqi2B4yOF0a5LhBqRMVW3LCE9LTMVs57/JipKsynV+CIrYMiMVfSvHjKDaVBIdrsx",
-	"/px0EG2cpvAeqjXTeuzekd9bh5isZArYx5ZZ+g5ZpeewwME/hhDXOptY5ckKFvgdRoy7xb7nG71gklKx",
-	"YnZ/Ri1qDI1HYw8GnHJx2x1zkRn7iCV1YNiX5+eWpqno3jI26SZ0pludZ+chMbzw6eNzO3mq0GJWXJju",
-	"lItETvPXPrUvG8mp7qJo983J7Cqw/RpsWRfxrgcyTeW0a40ZXPVIpkl3TL+GAS1r0sYrqACQPZ7Y9Tye",
-	"+2bMhfuRNT8UkxMmutZa5qI7lsKM3OQykcgu+Pr8t6W1LfLQJzvx0PywIaPLHYbVNnIQiUEmAImcpt04",
-	"M105GHQTOaYcbKmo6uuU3QEI+uNW1BrTfwCEd1dIY3X5/AB1rBgTXAy7do6YC9V5WvwcJ+q+eQxc2evu",
-	"bmXuOytJZJowBX93rT6Duwmg4f7V5Y1JuKZ9ngIfuzqPWgM65ukMdr0bj3iaKCbwiO2u0LTr0caZvdBX",
-	"YUS0K/FJkMbduywVTIWX28lNRjPNY5p2J9QqmHYqE8WGgkIWsp0p1bH9HIWRQ9jOTfn8vtHYagUpS4as",
-	"O5IZCorQOb7VuYpawpqhaatz9YvfgVbn8gq4fcytxVL5w8vCLx8/fpr/9OfLP6MW9EibdQc0Nlb9vCxg",
-	"zPtr/afPK1ZBEPWp5nHXsQF3sRx+PRddSB0BJgL/68oMtPZBlqbF37QExfvFDXdqoGIOiD7QDioYXdeC",
-	"DzbYt7LsXNgTKE6t69xUXSR7u3JtpF2KjDNHA7/Aeri+zYmoyHz9FtrfUq35MGyqJQlrCHY9+y8+GjiK",
-	"27WfkVn68/3TkWnVSBdPf5kf6nHdUPDs/Fj29hQGgwPzrKBqwJ8v1x7PPjo/nHOz+OF+Bn0DBSyks6Pi",
-	"sbbC9h7E4Wvxq1W5qzSoP1zbDa+WH40To84SgjAdaPawtOLEm7d/VmlRawfofXrpiOYgP84RUqkQNaEK",
-	"VbgtL87OnxSKwNZ2JZ5ftfKuFRfRScs6aVknLeukZZ20rJOW9Q1pWfMNjhb8ZJXxqAWZuk20v9q99WnE",
-	"vJbwMPSye/dQ75pN9YrGI/ARhw57qFUapxZjomdIs4KP7eOFJCtouclN2dNVUTfNxDJn9Lrd5Fwe1TYO",
-	"6qaTp+bJg/yoWSxFQuz14GL4U2uzUEujeVM70d1RRnVr/cQvRlQMGaEk8K3tXMKQOuNv8EE7X2eKsBnT",
-	"HTIdSXbHFJkqaRiRaEph4Mn1YfHzBciBq8vLn9rkD98M2JuG9iTBCtAssaRpJasmVjnHRjfIYe3/Z4Bq",
-	"+FlYDZglJBMJU9X5lELiPFyfSpdc4GY2ZoQLI93o1OR5lGNppViBO1QFofyadqLyAzSMPBmcJ4PzZHCe",
-	"DM6TwXkyOE8G5wYGZ0gmP7jF+foYwwBBJ51TfN9D7R0qXbm+taMCnPDBoL5Pk1Ut7RNM+ZwnOrTM35RS",
-	"nqZzQZWI3NE0Y6Q/w//MwV9vEhuwg1fqhbWeA+jfLscTqrA4sCZbz62jtSGM444aI5guLmV6AGBJlj31",
-	"2UBaVc3K84nkAr5oPfIS/xGK+w0653189/6lPdcaHwueKBMx0/eW0ffCHYmZSnQ68IN6SJbRhpUGj2jy",
-	"j0yboKA2nlL4LjOaJ9h/LROm45OBIREZHS/WphvITCRt8gflRsMjgGvnbAKXeGRpynJQqm/9M21wwvS4",
-	"0NlgYPcalDwZ3/bauXvGgctzCdALKD0RQb6+t6c1/waZAvPPKgCIjR9mYKWAjgglmeDGU3gsRUiClopo",
-	"OWbQTRXKiBOSSIbY9+wr1+a6FhZiSf6iXdlNOLCD5jKmXDgCLzbntzYI5A0bNl4TMfMSet2nLhFv7R89",
-	"gR+ZtZ+3MvefGRUGG+g/LhY4PKfYveHyCvZESMPmPl2bIZVP6ADtPIsVFOvuzc85sB4t3q78jPtW75zb",
-	"Pq8mty42GOqXo70cE6m58fUmc0t1AjLfnK6/6Jb+W53WhLOYweUZy7uihel9Ha2bl//9DI/p/Px8VQXP",
-	"+RoVPEHLdCTMkj1WLdpr/dLZDVXSFi/6w07YtWus9sSiQtqnKRUxI8pa1wWRDpuzQg0FUeteUF9I83xG",
-	"UomduiEw0SY9ekd5SvspgyR4KcgIemYzrYlimqk7ZqUmNyPSo7orBz1UUq1I9Q+Dn9Iqrijsrn2TbxA4",
-	"MgWsbXwX7Cy0sRZt8mo8MTNEMCx2wQpwhsx+D7Oy/KwpGEO7Uc/9Pp1aX+3a+mpJjY/lwjVDewa9ic2w",
-	"ZCQsL6weqsjaGxoulaZ2MLPzOBhDgqCgcRuJdFVnf1mqrEcUPDN8vBa04ceRnBKgOc+ILPXKmlHhwdKo",
-	"gVU6L7UbsC9lyqhoFsjQ86xWp/XL+QbKAT1a5UCKruWlVtk5P8cMPuC9IGVbO6L+FXjevRemgdCrjfv3",
-	"c048L+32lH0JgjKmKllSbiqMcvaaVAlTEOLnYxZh2N0BJbEgr8EBQbiJSJ8NuRBW9C08hK4JV1o2XCbO",
-	"CkKM3Ahgoyhfy/YdGIXWzgWStSuqQ22yS35BVXIv4m7RSbKWHNi+JcgquYBN5fpcwB59K1LiVyx/zKUD",
-	"kWI3+Nu1BcVzf5NXiqa1IG/rxm2wqSaSYOCt3oJa18r18YzuJubuus8+20okccG6m1jE9yPDdjQ4CzYx",
-	"HpS7EorFjE9Md5KpeET1FuA5lfITWKVl1naFG3pggJ0uEaMBoRWeu1eRCikj9hEYHHptoRAJwFyeF9rv",
-	"OKB3WTvCK9H3KYcTridSu5yMxj3DJ1/vSl/vS3cAR+LpfQBeXXDBMTOSCeDZKBB+U24E09pab23yWmuZ",
-	"DWS2IUvxR/HwXLpJfolODt2yQ7ewNWs7cl++/nhy5D5QRy4SMYj/oZSJ3saLW0ifqTFQ/4pLJFKksw4B",
-	"mgOfbrhR4FC1GkJuh/q3NulHfRlmeuoGs79uMGBoAautHtx9tQV9/mZ/WTdsuIblLjSb95kpch2rqDG0",
-	"9//BYvvfLydjt1Fjt2kZz4WewElhY8uifhMUAGegFTKvW3/58DYIsYvLJoVYuEI6s1sCo73lQ6bIJ/bV",
-	"8JRtgf43pbM+T9NumP4fz89++eWiCb+rp7XjcbwCJFhSYN33avH5cfeGUV9SQPbV4PB+qKlem0b/SNCn",
-	"L598Ewo1eNsh5nG1RL2+Wu4ZQjW7T9NFLfvk7vs+3H1fvj1B1Jj95UsUjyZRe7k3kwZJ5XsP6yqDp1Ep",
-	"1lTma1nWPUIH5CELJJ/PQsWh65UfHJEgXUeSUH3LkvnKRZ/PM6Xc6IUK5d5AZqrLZkz3okrv6fpY5W6L",
-	"5mX4g0Ard0mdHxkT3vurjVRsU9p11UX32q+5JP5YXNkC/uJy8Zn1et1fnietQtlU7UZt5XxMpdYnx+OC",
-	"49FuSzehY2tZrPA9nrSiI9WKzurPc3t96Pd3DXuXg3tnbW4QV2pRh3JIHyVmAyhFXmGY04tu8GPM4pXa",
-	"FHSkndzNqKWgY+6ASsrbPHkY70ab7F1vWV9Dwe15kApKqb8/RCcAtAIrozbUUj7ANhxSTTmpCgdQFfYq",
-	"SAphShcbOAmFtYUCEuSOosBeYb28hrlQdnzL2ERDcsotmzQaV3wN83hYxRkyYfsuy5AJg4IM/Hf3Kg04",
-	"bmuCZRq7NkoMN0rNMOGYwmJqCw88+EA+1YWc/yURzZgaNpTwwqq3F75eeL9bV9T6Cpth7w18KuPbLrDh",
-	"8ONGqw5c5wNMUI6poakcZiiwsPVXP6Xiltn9AiZnX48PBxbVepJcDM7jS9p/xqDqM8y00+qzJMFlLb6u",
-	"QYF4ke/x8zCAx9/zcCPQSYspPuAYtgWO7zBayp7bVgFl+uPE3n+7LKNofNtFuJNQEVISLfgnEnY5jjHv",
-	"wd/C2NktZGfZz5GF67jjiA2G6ur071642V1kaobegrsVKxHkHVN58x3BzFSq2x+AnPFX5Ef7M2KJkvTE",
-	"gANF9qLcfevO6qdOgLsQ0hBNeUJ8sI9qDPxh5aHVyTmKHpgC1wUx9APw0shaQ58FsuGI9OwFt/968uqB",
-	"tdSzV6uHbI2xxBoML6geOVg2OII2WA8913CxC9mVuleA3LBrc3m0Yck/6Hxi9JaJUpNcLwvtLxH0DfM8",
-	"ESESuuGuSNJ8jQUUh0vQLN+IEmdaj4g3p789ZkGe+PiD4OMbX5nvL9vwJkk8X95a3d9rHobjXLu2Vz3R",
-	"6/dCrw8tOl1LfIdDpv4ERaeaoZahDZ3pTl7RTcFwn0DVDzdtVIl0L0eqpmnqipfG14Uc0AB6m9eloI0Y",
-	"wG+xA6zlDN4NW3a3DipVn/U9rw7AenuFqGkYa0TB7A4VHVuyffZk0yIytDP21/X/xDa/N7Z5fO7KpcDj",
-	"TagujxQbKKZHB4xYfYIMBtfAwF+2CGxdvGu+PtAwdUdTMEWnIwbxLLxzCHJD41uWRM74rTStR/jdmBiZ",
-	"0Nl8uGuZgTzHjtcNdsHWNsBzDwAqfuJ/J/53pPzvE71l6EibhphKoHFNZ34dG7PFW76kauw5T1Ntdbsx",
-	"NUxxmuomYza/cXPC09oXnpY91/0GavYWJgmHtF2Bd4l32d3Z6A1X5TdcPkEopSb58+Wmof/HrQOENH7j",
-	"x1aAdMvNPQU0rHp2i+LBBzG40SwdXJP8nUBCmI3KVW4/61XxAHidVcsshfY5Gs+BwZYCAXVAThFAF7uJ",
-	"FG3jANhhZ499LNzMVwQMfuOHhe5tlui/bExgG9PG/UUbTuxwd3a46el+f4GBj3SGqiX1nA+cc4ATuZVS",
-	"udcoAbKrRq29E5kdB5k9uGqzW26Oypvfy39U56QH4wD7HFjqo1qzcT9lCfrsp8FJT72PXg6qPfQI6YzX",
-	"dCu//FZ6R9Nuec8JfFOyTbXke/LHnzjUcXGoB+Y6r2FU6wvzR55PHNJxDpllGFX0P44INMfyjnH4I8Ji",
-	"X3jaKhaphLa7OeODh5nO0Y7wHY5FtkmhpiSV9gtFhpSLxYoRk9uK1j5Dl8v1d4IL6G/EUdiQW1VHlCAF",
-	"Nm2qgqufPahmKn7Oy7FCvp+ylosCjsQtN12/QV0uTmWwDxYcZOmZbl8K+9vrT3uqYDp4Ues3nvfoBFWd",
-	"E3mlFuRJoD5Y9h4NLYwLIZyyld9NRsx+D5M4VTotqXRaO0jmbOMD1DP1uUA8GsCx0Kh3ruhLM6HKiZF7",
-	"bZxZG6aDFIabi4azF57kuorH+HDrf0O5CLgf9x4P87R3ZEExd3/sVbJ36n7iYzcACO+tE4qTwEKVKVVs",
-	"JIGc/OdjOrPP4qPh+7XKZirKY5BEkDpjKqzhMpJpQrhZEeIKcuewca6calbe8u0u6D1Gph4SB9hqL7/T",
-	"ApEiQfdBZ95eX9prHKhA0826Wr/Lm/3gQi8rr+nhojDBSdgT0nRdY0q46egrNJL0mXP6gfS2Qkyj3bBV",
-	"5m0hqLK9pGs6suJu91upzGgnoXZ/QZbvmvIfWkijCTml3c05eDMh8mMPC8r9o92BVL2frglLNXPng24i",
-	"Qg2RImbfYfuh3xGR6ZCV7ZlmcLqGKRLTsd3Hkjf9gbQkqsBy2pShaP3wWg+dIL0eCqTXqfPQfqXoBzaR",
-	"yhBKHElsITvNCuwvxx6JkUMoXuuQvlXkIherj0gihVQRGSoqTERiwKYUCZFTwVSb3EDcXrA7y2lB5jfs",
-	"Tn9wfYgA6f4OKGfPHvXCSK2oVRx4ff+6vSDBtX0vzd1hxEKCR95EmWuS0DroMJcN0sWn65vx7LnpLFiS",
-	"rednP/8MNYKoVNKxzOyLWlftJ6HwMLYE/OpvH6DCcK0gtAB59urFX9+1orBez39/Pjt/evb4vBW1gBI9",
-	"aM/bVx8cd99EDj7dVA5eWRK1FK9HfNLqtPC2Fm/cnJA4gPP/2IphUnnvjXjskHv25u2e1X0ioj0R0ab0",
-	"8k04GLEj+/H1CQmk+Cjh+gjSMt8NcLNcUjnVhZxyywqwo/4dU7NiAV0sxwzcCxHhwkh4JhfgkIEOCuRA",
-	"yXEh7RLDgKXRhDRzI9ZnYEakh5SbfGNeksJV+CbyMS+/g3TM/MyWZ2Refj9Oicua3D2ZmVNC5kPtS7Li",
-	"ULfPyPzb299OGZkP0fsEiCa3GBmhyhA6pNtFcAoMoMYseQWKh/3dLPISPNTrX5OUaY2i+19MSTJlwhCZ",
-	"NQpP/6bQde7U9nqvba/vxc20MlezyKAbGi6tTUN1jL2hcQrtIKoGK0rPhkaER6tHc19thOfvGUIXnj01",
-	"B997c/CTQvUttL/dzUPqJdzxuEnBhQMuBZYMmbpnZ2nQSvbqMfW7fi9dy09k/tDJfCuK/jZAt0H7P0pf",
-	"bplTPFLMHtghnbnvpTZYYy8n4KRh3nZKubhlCQFXLYfC+msiBwgtYLgYepQRbqyFhO5Zf5vBrWoPVN2x",
-	"pE3+8K5bBVkILCFUu1SEiFCScD2RmqYEzS+a/CPTBnp6c/sT2KKE9Nfs8ugS7OZ9yO5W4BKMokIPmMJs",
-	"wlhmwkTO1Yzj0RRBBQZQJsZy57Ofzpq9rXN/ru+oCAoouINrXdHVWLsw7rwgOJzDN7SLfCUMU/aiTHnM",
-	"Nu4TiZv98DLL/DVZUVr/XdXWl8RX2J6TE/dBOnHxOB3b0WtPg1Xfge19vh9e/f3k8z1yn29t01G4PMs0",
-	"spUKE8rGenfvJ2vz0RzMB/GxzUjJbDgi0xGPRyShM3QDS3mLSK5Ozjbo9H3v5vmwXL5un/afYJgP1Ipa",
-	"hWGr/L0N+rPgmDdqPN+kutC3GyONXdyvrK8yiiSQL96PcHl2+csh/Dh4aY8s2c2VyU0CQd1DjbtzEjNB",
-	"ZN4WPq/A8c2MLCORyqeZWhvjBU4WOYs2dOam3yGTzBCmlFSaKD4cIUJzwb4IPTpCrTuyqbzlJXQAcBEs",
-	"5ItgNgQzgbhyeld6GJoxdaeUWwPNkjRPWaHpMzJJaojhY4Zt7xdKlipLcux4hRtzUMNjfYrahhj2aYl8",
-	"09xoi73+HnUiYBgFbcRrKtQlrG+rIO3V8xyofke/84kAVhPAg0ubLcnro3S6Ol/6fgp/0YFKnX/Pp2Bb",
-	"Ac7a5BWNRyTlgjl0UshkvSZYepe43zjYKQcNYCU/ZH1imqzrOn2Db5GDcqcID2xq1W/04gad4hssB/6A",
-	"53hQ7YMLPWGx8Wzspk1eay2zgcxKnsC1SxHmygzux+UnVcJAr2nNIT1fVTTsWsvfojO7beCwecuHTJFP",
-	"7KvhKVsa0JrSWZ+naTf4ev54fvbLLxcb+5DhxQ/Ihbz0DgX/sr/ra7uXod3aw/cvly9nnbf5anmodO4O",
-	"n1zO32eai2csf/nwNjiRLy734kRewgE3m3hTfPF7rnUHJQzVq21sKsUgJLwkydjqdQLcOphfXGifDT8F",
-	"ZY5NoZoJHgkcqE16ieID0yMpt5ojNOBI+GDAlO5435Nv7YW2GiWwbcRIMuCiUbf1B7/Sh+W3PsrejE0W",
-	"h+N9anWuLi7rjeDzi4K8sncK8TrWZd+DVgMuZHeBjjATEMgznZGJknJw3+XTiqWM7g1rqmj6YSuLobWw",
-	"ZGZ8QwzgO3l55YjeMWeAQTEkWJrO7iSKYZ7OtTVP0VadgeEW8m1SiUgdGvqGzdrrlFtGCIYH83Gtg3vf",
-	"sGUKx33YCsx7xqSaa6YBU4/5hMNsW79xE4+YyBU6rnXGutDkXAB/34zLwP4+xDQhfzFODTjmmzXM3YhT",
-	"ptCDzRRadqa7ZP78nmf+PD5l/jwg+wuYnnNvW0Ml06wiko0yXBJKgvG8mbGWTZi64/Z0zjTTemnHjk95",
-	"nwdsqJ+mTJERSxOwtaS8JVCaykW72lzKB/vox3pYRpNd6/4tJjeKNZf8f9eu6fSHGGDExszyAvunNnQw",
-	"qO+VYXjMJ7SBQsWbVEu0yTHbO5YqYYm9vJDMUVdsiqfQvZM8YeUZBJqDhpPRPlvrx1ax4AmQz0o5cB5f",
-	"tKp7Ol6cnT/5dP5LzgH9OZYeuLjaVDE6ZwVgZC4SfseTDITEmIvM2NU/PY/mTnPNxdDLFrAgpFGp1hSG",
-	"59SKaCMnPIaB/pDqNpXUnuBrK8PuOJtaYyEe8TRRDNLVKmTGwo41lqW1wHTu3dDOZ1BpbhdmGMi3wMVf",
-	"gBG8p779i6w8b+WIEVHqSkU6xNIG+ueMTKGYBFv580TnOVjaKCqGTGksBsHfWKtaDoi9Cr5GBNKnjARM",
-	"o7xOhAqS32q/GZhjodkdUzQlhbut23UG5cKZHxgCeXOmspJh7JMJbELNOxBi07botvOoYgYfnNh60Ppl",
-	"gfHUefmlSlB5nGdBFRxoQz1ydT7VAFz0VqmcjiRJeJ66AWTersymqqLtHZOqTkL/+IR+1Cg5H2XDhhV6",
-	"gW/ashZtHq5zy/MZ2Dn5HSI/Xp0//gn7lUkRQysGawmgZr+yWct17uGmZMCtddlXjN5aVURlKWvXtXJp",
-	"QOg33c8lEOjVk50U1kabuXxPdFXdDkUqxWKzV7n3yN72AxalL6VK31cpp8pCIcSKVkoL1Gdf0CTtRQ+q",
-	"Bvvvkicf8B376LZ0Uk1OqskxslB77Zvgn4bq23qH87sJEwQeIZkA2MEeBiB6WKMKofUp1yxyCULakEwN",
-	"mXBB/I6zLtDOCG4O721A94WSKdPXBU6J3WHHVNAhU5poxjxOR+58b5MbmBiRAgrStFE8NiwBhwfh6Po1",
-	"jI5/0ISmUrA2+QTriKlSM8ITHMTwMdMREZIMaGw2btZR6WWHcR6WXz3J2P696jhIK2qdhf9tkppUh8e3",
-	"eL86hGrNh8Ijv7AxhGo8DgreI3/xXMFCXyYzMmOG/GjFxk81axtzsVX3bJwf1zBkzbvdV2sjB9LBoAu/",
-	"qRsUglUcSjoNuyY9OWHVJdJ1B4mhxkrwywn8KpGwHQnXY641S9Y/Nh8cAclVPbz7as39sLygCz+pGPJl",
-	"Vu6rMpbL8CIztrKtytrwibBY2rcKHEJwgiu3ZuQ+E2zAY07VrBmwSr/LMaZvVI3p9JsDdWifW/E62sXF",
-	"sk6X5886lyGNApmM/96qFJ/ON86EOe8XOl+bTAkuht2LX9DlJTMVzx1c4YuNVgSU7I4jl4TFgL+jubpw",
-	"f3HpTYVurCS772ANaBv1lfVTV1yO7WgdA/L6DkreL5Y10Czh5gxe4w2BfWRKwmx3rlsF8QSfBkGBkqzS",
-	"AWtXuXvbmRPl7ZnyNiGyKgL7NGKg4R6LSVJPmM5P6ia7X2LcvZ42J9lHqCYe0En0SYJGOpciElnuNh1J",
-	"aCM4AphBe0lL+UZW27Ufdkgv08za5h1ieXuvgBlY9DIloPkqEnS1OUeTB/CwL8NgkM8qnkp1Cx1q7M8h",
-	"rVoasMlQ4dZr+6lwtx33ehC+Kbeza/GS8yetjUj+BnYjT65r2G914u974e8b3oiCQLjcWSAco58KhUKl",
-	"h+ov/I45qWAZlpZjZo3sRQnx53rM2k4xZeaQQLNbcdZ1WKNf20Nijg6G5IW9K8IQLbPhyHdF2eiuv8DF",
-	"8z158LfmhIj0UuAGT84uz0su6Y3AYJAfHAd/dSGXyrO7f/7rrLiN9Ovvjp06KmG1ivaabNSxqYfGRS8D",
-	"F6UE7++6vNW98SGx1kCg1gbsc2VGxJIGbNRUSTHcjMG+xB2g6Ym/3i9/rT2+A/DY4KM/MdrljNZRS1Bd",
-	"R9QQwViiA6hmtddxGf+945ovgWJ4y6ZMG0KV4nc09fXQIeIqlZmPt15D2giRgmkiRTpzYZ0QnYVQp4uK",
-	"jV3zAqM4HTIykJlIsCsBTQjMjPRn+J+GYBn+jst9WKVFsPv3gceQD9SKWoVh14+e4XUqB/jWD+Itzaax",
-	"b/6Iv1kxug8u3W9Ia25wxXScMcLu6uN5+EgXHmmwB9yUQnwtlmPA2a3bABrHTOvuWCYbBHcd5yj+dnlj",
-	"P8UlMLma2jL3dbdPNwmpKhYzGKtbfkFVxRleYgQZ5hpBhovpGpZnpNSwuuIzTwXLu9atVfy2zlQYVa5U",
-	"c9lkljWy22tYtHjwnRZNp3Smu85LVeAXZeH9tHP+xAlv/8xi+XCtevS0c3Hpfs1SPuR9nmJpNP4FqQlW",
-	"JMeIBXhR+At5Ox2y7lDJbGKpSYxi1b34pfvkmRUCwCA0/Eizr9goe22Ml/OnVsEp38BOa8SHo6J64+Ci",
-	"7amAlFu+wloFqPBMUzFU4Kj3HURFLlkfRb3zAtrrMB88rTcfPV3agl+xIdeY94nXBIIcckAmTE5S1xGp",
-	"BEiFJSqIfDJjpkN6ZRnTsy/o5Zez1yavjRWRIglQLP/MWMYINZAdH1ntZ1pQkFwukZ8aaF7XpIff9iAE",
-	"0meoFFiVNrC29mdxs7ggbNZUlFO4GE3oWFrJYXTxRwB6g9EW0f4sisFj/0IHrV74kX1+DvclfxZe5rKL",
-	"yY8997+u/bj3U+SWCmVIXDutUhFIq/dgNjmEjMf08qzUQcVqn0DFBaxnMqLQMsOeFemxr16OoGHkdNnp",
-	"yEkvp/aSmAqIN1FuyI89hBk1XVBuejADuyz75p+uP4tQoiAYBzAdqUhfmhHeHVi7HT/cA7hFcGYRFjnW",
-	"AfRE+fnnRxYRxQZMKezvJdWQCq6Bj9uJOUW5Hl8HeMBBKyBXShSa+i/Z1wlLUzAU15E1/nEU3Z3Wy//r",
-	"ptWAcEBqg1XUiSN4IXCviWJDQYVBI2wDvrxHMJ797fiepPuKg7x/mQ9E1Q2n/CVqyT6ifHWrjr5pJcE/",
-	"s6736XJzxWKju1pTJAtQ3Q+5SNbpKktRMKnwUqJeZ+lnIrGkB9S70hfzCHSAWo/MHyOJvUVqEttBuEy5",
-	"GXFBaLC/4Fm0LXJ3Tpt8soLLPxLLMdMo5otKh6ZTTIsPXwTzCzSOW9A0BiXN5Lqc+S4YSwCj04tjLPUX",
-	"Ejw9TLXJH6NZiMN6lQhdHWbE3Cd1niGri9S4htZ0CP0H7PjxO4WOyK4upLhbTXhEE39fME0dWnBafQk7",
-	"4JAfAaClLnvdcbTlCezNWbFwb9YShSdz9j7N2ci/vqtZLEVil3L59LwBMxco/Ihs3YCj+k/Heu7B3F0t",
-	"efbU5cYbGbtR70ltPamte1dbrUJ0567rUYQDV/EQGqa7fw6yKxxE0fdFFJukFFDdQwHluE1unHL3D8mF",
-	"nvdOSRGziiRi5xyqTBvOR/TergWvXq7BEzowkGNMrdqSpnLKEmjATgnKoznPS1njBD8ME3Fdal0Fb8Tb",
-	"vaUPpmlACqk4EyaYXCGmgPwoaoGLqoJHplQMM/CItEa09eem7udG8StO4uIkLu5TXBxjAskyr0UOb7JE",
-	"avy5nqL4iCZjtKKOIlvPeMldqA+h3CxIBV9t64xVFzzpeu7T+yly7yvmpBTiFgBn76iW/Ago/P5P+1tX",
-	"zV1w5IfyXhbkjFRlz/76EgP2fEeBcb8Zg/Ww0k87V5jTtRkdvpF7K01ZKjPszpul6zgJlgMJFn82J8ly",
-	"OMli1fjgweUi7820xMOxrqThCROGD2YHFDbeMJEDqIt0wmAKzngdkgD6DJ3okJrpfOJzjxYsEM3BWjBF",
-	"J7yBTqZcOBf8fLS/TV6LebOoMIiP3xeHAYtpXka6SHI5bl8RrMennYUVbRK/z4PV1RH8xSz63JyjBPjA",
-	"D9oJWClYF4fF93rgYUDQ8cO7S8KtDF9foPqr9aBk6naJ7Zsxpdee5r4V46zxutOT7D0Zdccgej9C3zBJ",
-	"YjreUc6mjN4dsor1BvxvfcbFMPT6BpPKc/IRvbPf2TvnBFulvBpRTZhIGIibZe7BpWZa5D/DCQHuSUI4",
-	"ppptab/BDn8j9ltoC3Sy3/Zrv9mbvLQr07cvZVI2MCcRczAR47oBgFkTjDx/JtvLGwiZnMnsGL2Ia8mQ",
-	"dZyJoThYSMPypCZXK2xf3YPiuV40n8NUyuYtSyvXNgW6ua8vfWC/4VK+y8wDQ3P4RG/t+chgE0tBUzKS",
-	"esINJN+F2tYxS3hM0y4DQ1PEsw0F1Ae7S3aDTmGpeulTEJoPX/rIzMRyzLrrXjX//JIrt1qkYd6+PbDs",
-	"JNoOaD0xkeQyTcK5+87M9tLweEejKq8XOJCE++AzLcClSIWvMSyFuJwb0j5YrkXCRAjtK7XnHZL2pFMp",
-	"b1lCsgnitOzbLtvB/MIVPyj7a5Mik6g1Gc00cKIJ5ZAA5FjaW4AJmFLjMM4piUeUqw0l4ye8yie5ePLs",
-	"nWTTPZpdSHa7SaFMiTM6pYeMob11pZia2NmwhNj5kExoxkTHSyNXhcKVNtj8ES2mIKERdbRU1wKGlavc",
-	"pAXQJitCGE2gzBaAmdOEUE16WDaCc+jaOfTqRdbuySRl+w+xTMP0Q5AMbMFgCFJdzjMBuap9SU5Vlsl2",
-	"BqHdA6CWG3szHpZB+DuU91pFQE7FNZ5ubl1rGXPoEwoaHOG6aCHKzGiesO6YCkBM2FAKZkrAfp3k4Pdp",
-	"H25+8xYMxvkbuFoaF9jVSSIfTCJb2s9lkT+M7cXygVvBvTYEIlK6CD4hEoBKyAEKCo8UE0+uq3Ja5MAe",
-	"qDaQq1KXqr9+S7kKmWVf8KAsuOo+cq5JNhF8ODJEj/jAHE1ruZMxdnTGGDCKY+H7EUynu4+L/a0ICtcF",
-	"D42IMU3Aq8aUAuzLZQJjRMWQ1QMy3mjSqxMs7re9iMg7pqCwyj2GkbtCnzvFaDxyLcbgsJiZSnX7A8AG",
-	"koQrFhupZmCJDKiy/5gR+yzw5z9o/wPXqWxMZ1CaX0Bp9JCExrXFEVJYJn9xTnr4TZd9nYCRFNqfmdBB",
-	"RxKZJnUl+29x6Bdup7Yv25+rTiuUGPcCMJvdRLTyrgntayZMJ09tlWnCtCG472H6t2xSh/jnCpiL1DCm",
-	"X39nYmhGrc7F+fn5GjhyPSGnvQ4R0g2sIwTahPnipjusBh6PiJHOhUtqoRAhD7USENIS29rYj242bus0",
-	"KAsAGKsjopk9AUiRBaCJMdXAtp3I+c85qFloC/YF+HoKcgbQA2pRFBGvtrgAbthYz23v08XNjez3r/HZ",
-	"J/nXVCmKUUMzA/jagVTjejwGu1b7y3XW6dGa2lbGTgx2pltnmTDAyjVenO+6yAaxAmtaprYvLh9fPXkK",
-	"MMqeea0vqfD1//4zag2lKGyZfcUvF0+aBDA+v8qxFAtvajthWRSJj+2+jajVmVQ+qRJoQev/vBxmbz5e",
-	"PX778nX27uWri9//8erx23/El29e3kzfvLxZX0gi57tvNAPH8c8cmVeWJP+KnAY4UYkbWFMhDWKm2AjW",
-	"cXGoVfZfl5FyHD5JvUx8dcfUjNhn/GheOnEBgoUKPWUK4PQsNS3BEr4mj32yvMdUxoUk1R1VX4TJLYih",
-	"ClYBT+bwtFSFCdvZdqBnUeRkdkRi1wPhf//P/6cONkVOeFwnTSrYXYPEbU9FtzpX5XaNiuvbbsruGKAh",
-	"cQN85QW1soDrWxK+gXnjb4pU1HpGL+Lzqz77+ecEde7tYT/8ydSRyU2aEn9yBW3yBW7F2e+hqnm5Zume",
-	"D4//GW0EcvV3oJvlz8IzjSuvgazqsTiBjGXCwj4Fos0//LJApo/+bf+pxxH5VFI37bMRcodyoYqHGCnQ",
-	"tf2bjtkmNDpkgUQ3VxRpn6W6AYlo6ZkzHLNPNQd7jimoVbFCEC1p51+Aj1I7NASA8s+CUJsoPmZKwsQG",
-	"/Ku3+nOQ4MlESWuiB4RtT4k37huSf1NHiU8u4svBOX3GHvevWhsTXR20hjuHE73VYHkEaqsjto3BO9yo",
-	"b+3VCBBAKRe3QKfitp5O32f9lMeYF2Kf9ECnytr1baBB39za7u6CiTmi+hooGs1BeEXRGMTEfkAQG9Nb",
-	"ttjBjxpD49HYikAqZmQMNpg1IL03EdJJ0IgMoUIx/9MpRZ+jSzoxmjjCJQlLmcFCtKc+LmdFcj5Jg4xo",
-	"ka2gRXUTRvmdi81buHywPGstZ+Rgg0ffSsGKyCBrM65JMrAfVaCK97lABXrBDmzRLOHy0f9v8x/yMR0y",
-	"/GHglNiVZGbm7JzVr6vkNX6ZJXZzA1bX2YfgZJlXCqZ0pivmsLgAz7hecj2RmnvYlMr39fL72MOIMKEg",
-	"ylaMsZlr6/L86TEe784HmRMlHFvoIFItSJBUKmAzeTzCV4EfcenO23lcXczvpmFfzaNJSrkoL2udRQRt",
-	"RmduGk2YZyUR8m7CXNWwY7Ypo4km0CrAy5KcY9X0v7WfaaMYHdehRVUIdapNyZixo/+gyd8+/O7tlgk1",
-	"o9xsSZFbloMWNVbMZZVLzMuxMVuqZQZnJY0d0jbICBRTXBEjb5kgFPIbvdkFfhv4X5v8ihbizfvXJE45",
-	"QD5Z+WFXEZWT8+2LdSwnTFeqoG/Yzuh3bEy51Qgp15r+H/ZVXLX992vHJi7O88ZQmYY2EwX4poH9Gzv+",
-	"6hGf4Hk7F41TUm/+sqXbxv3E3QAMYJKEEaOo0NyQmyFN2L9cwyi4q1YltUYCU/aq4u7C5+jSRjXKzrfw",
-	"v4Ir3o1081//S2tK3shMa2qvIFoeXT/Ml/yjMMSXqCUF6xo+xnVrf0OLZ7726i/KfqJ1Vek3rFawwbU+",
-	"liCI3/85hfaPkSR0TF7//wvc5yMfijMunBpbCRFn9VSgJn8t26tCxAXwAEoGnKUJ6StGbwE9LksrlDd0",
-	"371hh4dcK9Ae3SAX9w1rGDZtlxt5jIG5MicogJRgoEYK5gJdTjBU3lEnY+CtjxS7k7eYxF+dY//rC/Lz",
-	"+fmzNnklErSTNNOW5nO7SLGBYnrkxE6fpVIMrXxuk5vcDYlfcu18liwhl+fnxEiJTsteJnQ2mUhloAvQ",
-	"LRNdKxx73puJkXt8yzXJNMNoIaxB26XJzPTaFYVhdnmf7K9a697tr2fT6fTM6nRnmUqZsJwymbvgMI9W",
-	"pzXVqotuzHzO3REXCDoN24KrWZ8IPrA7B/zunCQbkMNCEoyz9u5oyrHgXEhij4cBVV7hr5Zfy3c3mRm9",
-	"ggBv05qd61c9d39ofFt1b60GN8yoSlhBpat0rOPNdke07GI//fnqWZv0UAfqxooBNAhNtQvdYq3MTBs2",
-	"1pELO06UvAMzfqxZesesTUX++unTe/Kcah5DT5RZeCVPepbpfxb+A81ixUzPl3n0ZTK7Jj0Q0NjmRlCl",
-	"5DQoczNiaYUMFRUADNArXSqcpjZ0MOgQRuNReSs/C7s32rXc8RFxpD/StyqndkGFr6ZNbjwWqCUuNkfs",
-	"EemzmNpvoGksqsNmKu3DSiO0jRlxNmh/FnBXNHR/QRx1OSB+tztI7FzAjew6guxF+Uew1OIHuDlRmUPA",
-	"U8ghos+ilwl75FLxf7Gki1vduyZX5xf5a9yn9R1jmmcS4RKspU9dnkP71cI1Af6iHX/JV2xnvHBjW06T",
-	"BJtEGcFUx0dk9Qata+0ebM52GpHCuP81qmHgoVuwrCvsI7PGT17Atu6J1zFrvxp3yXbhbgVdfVXosFxo",
-	"XQohbtp3tDJK+K40lwfVfNSaUXvuOuocYWfu30IiYNQ6K/z1ZaMumPZRrIjI975Vn1qxfpOMkhEIT9bN",
-	"g8bGSm7IbkpnhAv/gQDvYnVTTvvEffXBcKM5QgJVGIjw7asP1RmZpTyODRpSgxHsbX8ludZUGJL88Ar8",
-	"GLkjUAxldTLiwsBNNUEskuZ9Z1SUWFR9GFbOcQ/PFMtcBYzqGoSLQlWTPYTQNG9z2xnvxLsyTR2uedz8",
-	"lfVeMvsGGptFP9mad3Cr69N0y7bNZ1BpnyfJw+7CVaaSSrv+JkmseJ5j9XV0UqUg7N76pMrvO0cnuybl",
-	"fwvMOmroWlttd+68j8L1tJqnY6h/7du6MXtd2oJjscx1XiCsKMghPbyHPQI5jkQxwxXofnWO1t2ERdMu",
-	"1xBHieOM8XReQmypNxzAG7uS7x+hX3YNVu5ctBtzc2fNP4KkDi7Fmbst9abfB2/3uyQUj9PMzShRbOpi",
-	"hC4JsxEz8KWb2wc/tQdlCeYSZs/24O4GYCzFgKsxpvyA7SUnTCyzu8Iv7sf02slkmbtG9221LPrNqoyW",
-	"AF9e8q1MqSZU37KEGOnyrwqk/R7fvEjU+VD14X5LwpAu7XC7FuLzcAWMxIZO4OS1P4E0MoAk4qJN3koy",
-	"lSohtG+FXo523oGkNHvdQ/1GEwzBLThwoofFEM5WcoSer2rskUlmNPHwaNwjfNwD0yhpqFHrrPRXoY3q",
-	"Wfj/2mwmXEuMU3ANebWsbuo+53btZqz4dp/GWzeLUE6wXkvYLSYQfrqyD6zGKAlJGE1SLhikaE6o1g7H",
-	"OdSpQcyojhnLO6aSbIUXrO5IEDWa/NiTmenLTCS9QsEe5o78FKYSSJ/82OMCH6/rUYtFkaiMLN4/Pxr8",
-	"GP/3ZZ/1FzS2LCdlyZB1k4zNFe4+BnhgX3S9TboORk5ckTdGbZbUaBewiPNt6hQ3ZcBY0qfxbXcKITpv",
-	"xq4b9AGTNBv3mbKa29nPvz7+7dl//I83lqsqPsSMPFzm8uyichpTyYb+MwoXz9dvhYvfaWGL7QAiA/Jq",
-	"xGhqRl2RGcV9w0Urgir3xx+GwwUpvKBtdcwsda33vhSKvjUOWVucXXhtMLEvd/OHzomk41Qu5uX7Dzrn",
-	"xZX6RJ1r9FMe6HXZ7dqaw9MRg5h2zjKgy7ku9j+BJAGDLdRjf+FinjBNUgqVZAtaiGYORQPERJv0Cq7Q",
-	"s9/YrIcdztGCJD9enZ//1C5CIno1wxeIFcumsW8MdFR3G1FIiV/Tuauz/tjB3yrAOV2a+vkGRqREsQmj",
-	"hmg6YNeQqJ8J/s+MEcO+mmLta+vJ4IL9TJ9cev6KtmbOYOd2Y+0M0SdPotaYi1ACW8N2t3UxV+U/olEI",
-	"2qjVdPz8qlpkXjgUBwao953WzVAx1H/7XpvEPwuXTQ48x/rTw1FA2xeuzKgLeEGd1sWzZ7+Aq80OkH/T",
-	"nSgWc1fEM2PU7u+Ajnk687mXLzlNUxkaevo8yTEXVrYUIC9W8j89YlbfRbaXczUax3I8lonjZ9uynsO4",
-	"0+cmUcX7/uqVhofsVV/JaGEHQqclQMV113Mji225Y/054udhLTwVMXN2I0tTYGZucGpfG1k1rTdR7I6z",
-	"ae8am/VOqXIZOAMl/8UE6blb0GuTV5jpQxMuhpazModS4pKKEq7jVOpMMQJqlCo37GoXapf8aiCeDJor",
-	"MldpZ+xS7gK2bYdIaAacaZpGRIU0tQhrlWYRGVCeZsrlGmk5ZiShM+26D9sDRfu+MqQwfz93jyqc9Mh7",
-	"0CPh0sJ+18IOuVf+9vN/XJ69efY/Xm7Eio9UFY2a47qfRrnz5Vj82WswUSjrLMx7gXM20qMdgj5LWfAj",
-	"5LGbY80txY97N2FCuzpx4DhtcpNqSQpcBTJCERvRYbMKaQCftYAPx0WOuW51pdVxqMXOuLC+euX1OLHh",
-	"6GQiuTDjRVK92qbBkl8+ljm6Sra9haDWoNpjjEKtpFrcvRV0++cqcgsU0DDNfTRy4mgulfGt11oKA45d",
-	"wKpJ4govPxiFnbSck7fsuFWUB8rsAmnsxvGc4dI0u/sDk6wY8TQRKjQSOnO1F4i0bHULH4pGmwzKM3ID",
-	"C/xyuzDGQoMSHF0CXH1FmqTbi4emjiQs5XdMLQC0PinwJOiZwwSCfV4TY7kcIG3YYbjImCbUkJEcs831",
-	"lhf+Dt1zMs23Stx+P3elbEiOOPO5NQ1T+A0kBAwADcYlpS3NxbkOCDF+QsQn+7TJB/BGg8fHBAw6BxMV",
-	"AKYgUo3IUSEjoYqIYdn+Uvi0i2YSnnfRZkKyypyMe1pSLaoVgBDU3USXCNBUiwP+srGNMpe+Um/rw9eE",
-	"Funu/ukHdrqAbeSwg6DHCOIHbUFQCYtTLvYiKanrJVKSgc0aA272D022ueYNv2ZpSjJheEpuJoqXOkcK",
-	"2Y3phMaQ67Cp7HrpDvUkuhohPbedu0muMdOaLoPTfs7MlDmh44JvXr0shm4jTFeyCl9KdW5cL2SArZHt",
-	"9cbP6ZT9uWv2Z3PpNH1gJ60/GImpCPqFD/UL8iljOqGz9hKz/uJ840qLJxAc5kmhHHlH1FPPBtwlO970",
-	"DU+ZRA7uzUFeJzjfp5QLyFe4Bq2RCiEN6XsM46QQagTKryuLKxP4QQvj1r7P296sw0Tn5yZRdbX/UNwY",
-	"LIK/15ttx2XlPI4tBJaQ5iwY4fvypOxdQxxQnj409TAogUgk3YQnXSFNl9rblGxOJ2+leRkO8qQTNmOO",
-	"pVIXNcJwFQtuwC2IrgDu1By1Pc/7FnsH5Yhq0mfDTDRLbTj9xcSQh0V2f5WZZglhqWagX25OcR/wGE+0",
-	"1gitfaK3jKC/Pae3EMMfFXLgNiU3bahqPBFh4NHPJgbLvlz34lLBTnM0B2s4hUJPodBTKPTbYXnP2dDl",
-	"hm6vS1i2g/VTjfK3JnmXn+KJfZ3Y14l9fTvs631mSkpQnrWOTM1rRHP9RRY4mz0Grg2P9aM46y9xnv9h",
-	"tcGYCtJnGEOFdpHuRFhCEmpo5FFySgn3EyUHPGXFLosI1J4lnIkYUkMfl6w77DpS3YMLJtlUZf76vW6y",
-	"Pvu9ptfNTZoS3LuGL4E9myVQYbHbioCbGI6y/ngf/dv+U1+j8ZKPmbAnqsNRQized6WJyJhRe6o68mdv",
-	"PzIjmchUDmc5pOqGF+BqMbjSZ9UtnrL+7gj7ofPqf+axQgj6uEW1F1DnQuOmIddGBXy2JGxY6JQGPO2r",
-	"48OuvBo/cGD81BjF+xkUjzsEfnt+562oZUWAFU3PWiA8U0Z1sGu/2Kdx84tjzc+Ii8QuHLoQfnj1l+7b",
-	"V39Y9iq4Cf6uFr4rnJrlJ9gH2ffzHUthRlb/cH1FA+pu3v27DSX1cLKw4e4w7SFZESPGyNfZuE/VUHYT",
-	"OtOtzuNzaFDZLW7bFVT0dWOWpq3Ok/yP7pgLabfm4rzwoWLaKB6DeLVfzG1S3v/Kryif8XbgVHDf6tD5",
-	"4bv7onrfNyrrsx80SdiACz4HmFPiARv3j8r67IW9VKG8oIZ9PHJ9OZd044CiLgj32F9gj2JkC4HBUJ8K",
-	"dE0YIrOCphuecAjK0lh7HloM6Fsd6m4hDdozkM/is/ho6GAAJWAY/lAMEEIGfGgpJjAf1yO5fLVHMk1I",
-	"L9/5XhS6SgKSdA7aTNP0Glf3WXiRRcWsL5MZoDunbGCIzEybfESMbPujnCCwCbOT7hpn64rZDO2n2N6X",
-	"AS8E7GqnvSFgdkxTJhKqyIxRFVm2algMHhAopoOMkDR1PHtM1ZAL3QGPDmbXAAqCZimLjQ4wCePIIZlo",
-	"/B4gwhxXij4LO11E0ZbTUrTXzaxNbjyzsMtBWsQJ2e121G+/tHsQEUr+mVFlmIKNoLAUV1qXpp+Fm7t9",
-	"IaBlt8lfeZIw4S7UiN4xIiTp3dE0Y70gbFCZJD2dTey5a5b02uQNLgL9WELCETmTz00elwdTGFFE5xbS",
-	"gKRjCVyqnlXvevb9M3thASfe9ccONyuR16T3enD2VgqGZljP1Zlr8vj8qk0Q/LsTUgi8iMtpIT8DPGiZ",
-	"MOin9hieL9KMSMKjsC4/57D1LijlSeO6TrYCXA0Qw/VncXV5SXpGyu6YilmBOfci0hPSdKVg3QlTXCa9",
-	"UOADEUYuE9fryB5QAEF3Vxl+62fWc6214ZAXL0YP39a1s7C7jDjuY3SrU0EME3BSugqt3KkFL7GoeY7r",
-	"Qc+fV+OJmf3d3hpvlVWot0pO8Rb0FcDuJ3az+rNrQg0ZS6AgYAJwP6PSTbZTa5MefFOZNHFNmJ0CttGz",
-	"PA17Ra/uBV0QlasaQj9e3g/6l7l20KAV/DNj7msnP1e0wUY1CdZ5Tf47FRlVs9ALimqD5FSxATW5IZYP",
-	"tdZuhmKHrcKD+Z36SUWEY55L4roZUsMAomrdCUEPrR2nU+gVjqyGs3WP29vrK896s9bfW511cRkoN6+d",
-	"PLSiYt0F+fB4xXpCk7gs40lr6YqKzc53XZJXAiDPk2vyHpCQ5tZWiasEOncNNsXV+SpoiuX3JMm1FGiD",
-	"izbDOluMT65oFr9idxu+L1D2HNYDU2MEaqABysRJojXXl9dRr1rl5fn9LjNQ9xarEiC/aDqP01Xd6n/p",
-	"ui6bp/eF6ziRkyzNgfC34ARzb1i56Kv7OMxerO9yfa0HfR/tR+DeSiTTpIcloh0SvqsTZcjNqhIdwQUR",
-	"tWJ9txbiXD4Ne616886MXh2qjisFrmFQT8733CW+jFIN4hiduVcOGgcgDqBHHmpiVxeXdvHr/vJZq+g3",
-	"Drq+d2fQZX4IMNUXvSVofHmdEHVQkExWLSnOwEj/54XDaDg+18cEujj7LigVR+KjCxfuWT0qeNyfnJ1f",
-	"np1ffDq/zAMdACrUscuGcNVavyn4WDZysoD2bn/iL3+5X7BbS4RanmZfI7hEEV6Iz+Ltqw+RO67oIrq6",
-	"uIzKnz2LovzKfBbLe8JWOXucvXcsIYIVfqJ8tvv3DQWXo17uFPJuZNILv+ih38KyziylAceMxyMnfMZg",
-	"kNlJZYYlRMjpRvGC1/nUGmR04HjNnat+dgGvv4bX4CL9XSaJ3T4RG5eqC85XLD0o/pJw4Sxte/O+pvaQ",
-	"6GAAnp//xkXy30oOzpT2GULnQi8+7wQVbAqAmYUnByp8L6BsLrtjaQp4AoQJN4P/+n8xrLHoPg5U3npC",
-	"L+Lz5Bm77P88WD+RKxzMsrBK4WLdb2yFF6/NmgGWMvddQgcjro1Eq9mxcB0R9tUUnTyK3XHnGhJsai1Y",
-	"uBnXREhP2rmLEVO+nYcSXWjF2EoNdHFN4UpxFStQAV9/fEceXzx9enZBaDoZ0bPHrfWN2qXiwD1foRq9",
-	"KDpBa4ZzX5WUID62mtgltJgec4F/XjwrqERcGAZNINdIdXDlOV/uPRBZOJ46wvkEDc3gzpSu5P1S0NRn",
-	"DwalYYkoqu5GWaaNRFtdGOjCuf/BzQgwbYIVPeXogho4xExPCR2YErtD+M8kY23ytujj/yysKRNBUqqV",
-	"MG1oxhoC2j6eUNhSLGH2xcUjqn0NCWbv9DwNd0csRcep68LBpjhd/Vn0meYJulNlmgBqPZnKLE0AF88u",
-	"TnMxTH05h+6ER3H16JnGEkdwlhamgXiiZSfsZ+Em7bz2zsKDHeOaWInqPnLaq+uQimss+vjnHM1Vbll3",
-	"9IXTPmSZTK1lMN9dp1p6F1ThLYh1kxKaBvOV8wlUcYq3hbr4JINIZqPwmstHf19gDAWN+vBwmcjZ3OVd",
-	"TLyBjwlFAtxOPVgOlPkHwPiKhIzklPA5LlrWAKqbVQHNYk4TSn6MrAZSrcSaLBzWznl7u1Haujl8cZ5S",
-	"AcrRNgauZ2fdkn1fNGJ3pfw6ET0pPnKvpiGIZq4JKoMQpJ+UTr8Ri7EIUwgdkWvv+7tyaD4PMGKmELll",
-	"bBKwtAeDay+hpiOZht6tcNOhDBlutlS6ka4df9PYuuDUxXVfXVxffaWx8Y1caZIoput6RWA/r1po8Kt1",
-	"Iy5zvVoTBh9QTKXYqV1r9XjOU+56d6zRpLbUdpaX+xStiJntr2PsGk0HQ8M1rjVdbMg5kmPW3SJRe81n",
-	"L87BASKGGR1iaNn+LeNbq2q5uIR3lP/X/9Kakjcy05rafUcm0lUyhey6L1FLCtY1fIxo8Dq8YP5o1m6y",
-	"qPlQ6C4XXWtSYI6v1lOpoHfIfXbBtSztvrECQADUG4tAIAXBg1z3S6nfdysw9tbyFg8xetdoanmfZXzY",
-	"KoEPR+aaQMt4Qok9aKiv8EggYOj1HrnMp16bQAV1z1j7Q1E16/rj6hWr6+FQCRfWeIwRTmScIeqBIPFI",
-	"Ss2cQ0ZOxbV3WkaYdWZ/jBlJSmbDEfTBywzYg1zrDOHrCt0bHXMkXH8W8y19YU5uhtDeQkoyZfTWMjn7",
-	"nSU9v1SOsLzQ1XSFrK2y6pAR2CM6qDm3gtfM84Eawl88X4in3zFBEjUjiluqa21EW4dBS4Dz+BZbAiPr",
-	"qG8F7JIVwVWyIRspaqfrNwWekUQCAYHauZKCqowtRzyN9gg+ieejEc/RjjT72hxLkLFebrtk9O2Jr+le",
-	"x5gri6r2dCQxVxikvs6BBqxc7PgQSRCnAfvHVT+4+f5QMCYjeCdNtUQV4rPolS5lj/zv//l/+yxjdI2O",
-	"NUvvmG6TT/SWiyGhUzojNNiroIGAWxt82fIW0fWhykqpGeFmDfFfLAcNzf3HVCQUIkxGUS6c43bMteZi",
-	"WFM4WiHn8dJvJ+eb7uRcxRfIa61lNpBZa0PV9wANnGul8xHWHi4RuL5hc5My91FufjdcR/3KEhdNU6KZ",
-	"hlgqZgQDvRJlhaEg/cxgLAa4RwE7dm12gikLLtqkWToo9FzHs41TqSEodHEJ1FeFsum3YDdyO0iNNmoh",
-	"Tv6e1JD7VUN8jfTF5fY10t8Kc0LAKOE9ADsxJbUvprQBZ1lgJHLihH4NG1EPn42cjJnj4iKPvzcu8m4C",
-	"wdfcjTikJeCrbViJZuYsdy/tV8cBbSTlA6MJJfZCYtda568E5+S8XzJ3HDrgc2jrbe/QGRc760LIrVa4",
-	"KWsZmmbmvd+5B4Jy17BL0S//g92Lk92yFVF/ZIZQEg4mXMEG6NpIM2mYpn+1xCbHDHwJlt5SqQ1JGOBK",
-	"YnJoLKFiHsRFmywwgcYMGCwD8kXGXJBMs+UaiGbm07tP70/Kx0n5OJkwm/IpwOGUgp3Z8/DEN4XStu35",
-	"lHcC6qXRDYq5YlZA299eN5E88ymM/KASaM58R6+kK8W+OyAUhoLkmeLfX9YvIba6lNvturr2/OvK/Jmn",
-	"ey4OLKyrwFavWusx3HU5o+WiYaUI6teVg24sRZLFNThzC4NZAuhuwovvaMqTLmRh41t/hrc+bjBrw9PS",
-	"kWVuQOzCkznmEt5/SKhSi3qzEAXRaP70GYHzcngkIRlEY2QH8uad9iQF+0Fj6gaCchbtGHuPtI8FD7ip",
-	"6xTxKSe8w2VLLKO/pfRSe7U3vrmHyYsIu/+d5UZ8YDFY9EWx0IAO8ejf/r/ddfMl8rz0ylyIAnns2inv",
-	"JGKiBqjiAWUfbHG3t5ExUVWeYYitK6A0r3VNqBktKl2YxFvmehsm9a5IfFgQVRWpAVVSq8aQxzu8vehq",
-	"OgFg4fo/Pbu4PHt80dpCgTpA/H+pFHpgYTapFIvNlpLlTwSHrq4n/mTNGPzaskhlj/oR3CH3/vkf/BWw",
-	"pSNrt6Hje8wMtTZHmzwPhZXjDuT1GsVjALR7JCdM0Alvz+g4LX0A2Cr2g0TGutfOyRgLrSsYwR8jCWmA",
-	"2iMLulV3yN/eRgXcx4i8/cu7iMT8jqdEy5gzM4vIREGwjmgWG6kighjZlkAjgrDZZEBjnnLDmS5M513B",
-	"NaMrZnVDxhwTndEH1QHr1MwmMpVDACtK+YCReBanLCJjKugQ6/7BuZilpcEQaLxqmE+Ys5S7GYMfESHr",
-	"sTo9ylmTD6pEwVEZzXk7inuO8YcqU90O1vEv01Gu4Af4Ya5cmkchxbvwbrymFcZ0ceKYjDWmM8js7HjU",
-	"TkKHTMSwi/n5krzQrzDMzfvXBEHmdY0QQRcPDDTgLE00MfSWORxtxHKwS3glhinXo4j8qpiIRxG5UbTP",
-	"Y1jtx4m9CyOPnEFNntM+prcBxGlcPNKA57xEtqUdB8sau6QfkbgPrEC2gk8OXFiJpg7+WzOaQqcYO4cR",
-	"5aJNXpsAroSwHm6dLuUuIoI5bFiuCCC6lHYwS5wfqAqN3L+CCyJVwlQHb99gAM1E0WGuIzLmAMAJK9Cx",
-	"YiHR7paxSSFTj8SZUkyYNnmd4NMOBUuks+LuOezoKrpzG49wt3zMOkBpZ0BpZDLCcvbpSDqis5wfD84S",
-	"qDbWZFWJyzq0WzxRMmYJ1HrOUyQSatUstKWuHG2WQ7YgwJfaU+qQ//7x3VvyESRTRFI6k5khI+4fN+yr",
-	"gUun7cHQlHhHcw75bU3kTzmzI3rEJ9h7/zq/fDRJglesMPlfpRrXXbsJk5O0iDFNCre5cMGxemLCYj7g",
-	"ljZnRDAEpHaDPGeCDXjMKQAvVrNtqhTUhuAW4YvhFuHrqbJ8mQngynfSypcBgH0SxXScuen4RgfoFgxp",
-	"lRRgdAsT+sBiNnGlngsdKXHVeCtmpF/aAGi834EvYVr4RJTDKyAechKFwJBK3O3us5iOwZ1cmMjLDFUY",
-	"VncG0G0DvDcwhDsSOlQMav4jotgAmnfBXZHyFvpGtcnvXLhIEdTUAVFTa1+X+A70dK87EaPonWV4GMG2",
-	"Z2PkkFmWXHgHtA4byTSpfQtc9hhmAvjTI54mEeIdT0cIeowfEtA2rNZq/AaO5JQMqLJTiTFvtkT4PE0U",
-	"E3X8KMTsRtRO3SrZ/Rlo3oWXfKL6tmrqH4qQPzFVCUA3A2QSnGbKaKKLlYShnMdIQn18Hwk4TbVPRQY0",
-	"CypmmNdYWIsdoeoyjqSRQ0UnIx0RHVMrojUfCmoA6zi/ZChuQQTgDRGJ/Su2LK5DtFGMju2uMhGr2SRs",
-	"sFW1oMwydWnSUudX37cuHfC0eGdvjKHxaFxzc4ob52CtKbzBAST7bYK6jA6kR08m9mw1nWlXCw141mk2",
-	"FpqMGRURoRiqzwQQsnaCD/TrCNuup/Ctp1Ttem1qU5j36/FEqso5vwHun/jdQuEHLX6sNsOo1ZroZKLk",
-	"HU11RCYpnIOQxh3BQKapnJ5lE90mNyTHhYMX4rVmwl4+0PsYHWM1XJRDoOC9QM8n1MiV7oau4ZrF/QQ0",
-	"djlwyl4xWqjnODXVt/ZBa2vmbAvbQ1g+0rcc01JmiV/6vicVCMQuTKVzgHWvmpVm0SlkuIQ+KngLPZ6J",
-	"3YXCqL47yqqlu6vEUb295VYH1UZCV4xUGjcI9bzUuHr7OcZIjGyT/8ioMKDfA++03HxMU4KGf0kdNjK+",
-	"rcRjHmI7DtSjkBo7ZMC/2uuQ9e1XOVK81Y+mI4mT0LflAUKx/59f/vz/AgAA//8=",
+	"Xir7cyGPzyZvBouXPgrBMjjLqKBJKM66O8Ezqsjr/guiQVq/J8EUOHwVokLL6/HqR/Tpo88+e/AI4eKw",
+	"ww8+BWc63h/0KhY/fPVysewiN3wawG3oHIgKnOF5uQ7VS9mEsmSpV65JPE85iiuU0z1hclxXw3JNvnSv",
+	"BXMkCJalGDn3781L4fG0UhZBBoATyje0GHRbfkmlxfZ9YV/oBZSJutyubLKfNrtr8plCBT1RLbAwYuTo",
+	"GtwtEYMcQfPHPcGMsq1+GzPEi7yJpDRQl14bVS4DqKJ2YzObVFsu6vxER63gJVQzUbCr8BChBtZQTx4G",
+	"i83gS3vbn6MDlGvykh8j3ISTWBwr/L1+NnKhwzh9S/iehJaBy5wS21bDCWBwzzPozrHlt0Qw67CtzZ5D",
+	"uS5oFhTLmRUfIQzwX0PC+mvB9wgGlIBJpiWydG1rHGuz4oTWJ8uy5utw5QSTrA5EUGPTDRH1hXnyzEPr",
+	"zWeckHlV9Yxtc0VFj2CkqUKKOhKpDMVc5l6VJTm6FHPowOt99Q98xTk18apNbtEkypaV2A6mWwbZKPPS",
+	"+COJ7FRJ64q0GaTh/NlaV3SMb6l0KDAsCysl6LpsiAbfcwBf6EnjPSEsCHLp5JF662AKRUGwJEHMTQLJ",
+	"1o72EvFSQe7eHoM3HSJ6VCUjzVk7qPpibKe+CxZOjJaB3dWGhFlsEu5OTmcWynLNhFwkBH7dk+8gZqaG",
+	"XV6WhPCw/6nY9F9UYili/5izizItc+UlKpnbFrTnTO0ksFNBNkrvejdqAlw+lLipBzIWZOKjrUW7o8Sj",
+	"y9T3XPBsesoJxH00ry5BSzcp7yULLApvyWoreHkY3MH6yao6NTFyNBa+DHYjmdIMG7s5iOPcVeghFcPZ",
+	"PSH7jx9KY26tXNFmL1naz79bLn4psVAmq6C2HR5fPH7y4H8/Cneee5uA1vE23LtQloeDtpAiPb0iJpbF",
+	"t7607lxrfXtjLVOiECeCA6tMLBer7+eAvBnLMnW36+4s23d92s3t1jaopzvEKHjB67vc+GzoMH9JCqK3",
+	"4yX5pSQh8Z9xtqFiP3LiHVL4wT9T+btKRvOHmY2aQAfzvv6kR5zGyAnEmcFP2Cb3/fIXWsWY5KYmIGCl",
+	"bnCmbMMWP+WIa0NUkbdqaZJlttxoNZ5DyKRc2UoTE4Rx/4L4C/zDYCu/1TYLYTk0XCBMmRaj9dWwXKyp",
+	"ULuVaxxYyWYDmGZPy4pvVlzQLWUtdLU9FlThom4VQ/Iya5Yf7OnWFiRUD7mIUs6z0ppSa5zd6BmB9uWw",
+	"kVYHwW9pHpGUtekRBIBuyFxivNuUHME/dOBCBcfEmeLxDnqlJELvT1ZQI4P5iPZQkRLIa+sLvq5SDuFB",
+	"5364JULQfLAz0kHwjJhKDvOdd8tzkkbusFkNgBv04S29m9w2fRCh/yeu92yflnYxRvIGOyr5QfVOHL09",
+	"V2C9RUWevipFz+SeQcjWh+heylfP8dBjR1jrEIxCSUhAq57b60P2ayy2fJXjU+DQf4lP0mJxaNucgMoP",
+	"ZWmgSiMqUWWBhvS4PX67anqGW+PXlgWMa+r7UCa41hUv0QWYxZidwqNTtspIqHYOFDhTC39EVIH9taN5",
+	"TtgS/UoEl4i8zchBxaZtB17tKeMi0qdE4j2B6cEFJauaxP4RvU65/aPWD6KGO7Y7doLXoaoSrfcLKR72",
+	"NywXcL1ZEU2ixNU03ZeFooeCSAOWP+x99nxPHuNUGxkmVHdDOpzVYuTgQSwP4NgK3sLaaitIvh15STRe",
+	"jNUcmGJHImzfBkkyznKEC7Xj5XZX9040af07Yz7eyZ1mk9snvZPYPW2jecc+7ASUX+1ZhRBMccmOZDeL",
+	"5YLuo5pOKuR4uK3iF9BhEKmdIHLHi1zaBGe/d/qBS0kN4GdBb0hxCs6Ds3gdpEmVhPoIU4XNj4BklbKP",
+	"RhEe1QUtJpCU4GxLpKpacabdrO5cvKxKJbp+Ta2RBsHgXO0Elajg/IbkSF8PW0y1hbBBGB0wFehQKgt+",
+	"MlgKJbMgDFLdHxPq3sEQ0SPrvwDPLVF50DLtUeMj0VZMXX/HgTBbP1NgZfAKuFrlldRYLgwg1mxti99H",
+	"0ZflWo/NHIXdkamZyju8FX16BelzzHKaByXqBJ2+OsHjzuUHOxK2EVvQMIgw8X+mc+hwBb37fnxD0zZP",
+	"nquZd9lhcrCgHgsuhqH0pYAaTSUCDyzksvM9WfP89BD9gPdEIlxwpu9alrsyBsNXBrhkzwWUeSle5KZn",
+	"kVbahefgf7hIgPbaBjUmg2iQoxPBkL6T49MSUSYVwbmRk+DeQFYq1qC6jwch9D2/SFv0BM376vHVQXg1",
+	"jC1rP8en60j9W6+BHxz+Xe1CWdVexKEyIt9hFEAWC1bcsfTH6zSoSJO8vQkFZloj11d7ym3e9EulZxrW",
+	"IQoPLDupJMx3pHVD9BbjSR5IUVC2NblV5olGqdqozKdecPt3zm2W0O8jOT7xrk9WfOlx8flY0SP1Xb8M",
+	"2F1coCfAdrn/amsSRsMIXWfVU6nX5uj+uYGfPO1uXD1e14HUmL9HnjcpOzgpJ75vB6bQvQ+j9BoGvn5m",
+	"WqDD0TK6/ycyFNiqBPejsN0eaP8bKjUYhF7s0c/1pGHV18+M5hzU1ZMU81Lc0tuI19mnjUkAsoWk6sht",
+	"ZCDJqq0+krgLWFUbUGfJ4cpWEATnYzemravUpaY9bZY7rDyHy7Mj4IY9n4OZsZXDc6zJkerudJOekwD3",
+	"auEvq2PdYlxGkMN9AA8fF+bwSQWnxPCxRGtiszq12lVleLe1TEFMNXY4K+/R0vSLNl4/eFouUa71YsXR",
+	"g0Qb2c3Wl6wuYteIxpnwnZ8vEYydVRpXUAIfCd3uVD8OWrVuk3UiJ1hS1aKWHhWrr4d29qvNhkBfzSi8",
+	"WDMcFUpuY8QIK6NdyCQI9QnOugriQEboaHxgih+xZjWo+vYjPPUkjVPeBmuTTmubTD+ZjwQ7JU+HMSgD",
+	"K7Ogdl6/3HoFgJehT5NeSt5YrITs1Ha42tjWpXFMa7U/Fxg8suTtgYp4MoyPeDAF1CCF82ZI5usw82Rb",
+	"PbbfA6djSnR0WG3oePOm7mVr9d3wZ5Uc4C0rRB5Ip/gKWpWkpz3mRGFahIsTOMT5utz/v179+AOyvyLK",
+	"bGnQmucnm6NxwALviQIs0ibAb6wnh/1U1T/bTiu4TC72QRhlkgf1Uejwz8W+whXSalrGD5RUsEJ3Evpw",
+	"7ySbdd6kg0j0sdY1r0p9ZxPbckIQBVRdzgtHQdkK+haFUKSPCEtJpNwDHDj0VXHw1MFo3w05RS4LqfDJ",
+	"4tvgPYEcD6dky8mlwXptVfmejxTUUfOpkpBfJJfoi+cv0JM/N0qmCBvsPNvmPMNwGWZoTUygDVG2dE2+",
+	"uy7iwXyP2pfVZfLbJqCOXnYwemvTlXwVy7RdWVTJsKEbZ1ruYf1W4jkw18a4Ti4gkF7Bi+jxxeOLB48e",
+	"L81GVo1DuNgHgZGtXNEss+UP7B//ITl7+BIfv7d1/UF5nwu8UX5ypBbV1VGEi0BFr++ebuACM1nUFSIx",
+	"6PXp3fSbtHOQWOj//b//H6CZNWah90CDfuaJenoh2PaSrqZs4Hf4xEuFdlQLEL4BdCD1QG+DGe1Bk5lT",
+	"N+1jjZFpAehlkNrKiiqNsLrwK6Fb18x5HOxnG1qi+xvQYqXYVTrJAxa/bZ/zw8lU6gLLQGGtKcw62mAJ",
+	"6EmuU8HYa3EcREY6xMSkG+nSqBR8g64dQa47xd9OLWzFHvzKW/zg1zf6fy4efL568z/+8CEuuktEWMrU",
+	"P33aIPnjuxPg3Yb9j3x4jVQRUAnakfGGc8VwIxARjAa1Vvc4sLoZhfVD9JJAsVoOPQ3RccddAXpzFu9f",
+	"qJ+/ze8ism0Gj6AeJr1TxceUBmoIMAcmx5AMngdoIyq9fhc/v4ufeyl+XkJ1ie3h0XukztRbZj5ww3VY",
+	"fsPr887bYvqR6qbETWOUkk6bSkj7D2v2vtlp9fiAwh4T4tE+QzMx0T+ba2dkCc29c6nclSsi2FPKEdWR",
+	"QBCcA2vfoeE8g3kcsXdLlhmZcGWwL3pas1W9rTbVS6ucbjY0Kwt1MjV8tlEtZHwL2yoVQpBuYx4tlgut",
+	"Sny6WC6eeCBVEGsrKItsiTfP6vSFGfQ1ljvKtooz9FfBywOSOy4UkkQhzqqpU7a1OP4uQRFyEiWqFvQQ",
+	"fVuZfRjlFG8Zl1QGyoGAcKSdcC9JsTHPvg0nzRoxEvFg/3Am8v2Uer5JTf3Vim82q5zvMWV9Hd7sE2iH",
+	"8xrsOlitUo8aqSeAaK7+ychdk+qC7RdMUJpAj1ATSPV7k0VkZpyfx1Y/DFtP1be+M8/3N6zB2Y7IlSVI",
+	"rF+lx57hWqL3AD19147Ffx5UZMsny4bgaIqD9hHoHrQubwxI90pqTkMN/hhl3Hs7l0OAti3WCG5w6vbM",
+	"4aAJ3ZX3zFPT3o1xVQhfuPvG5CGyIdXFPLzoIq/u9yUDIC5jsSZS3WhS75aLHcFi4quCGKE88XVJyOQ3",
+	"i80qw4JMefmIi5tJ322n45jp1xSsh26Sxp/vsrVhIcb6huAcNISRHPWC8ENBKuXiSNWOl1oxZHhPZgNe",
+	"MpmGzl1ls2MvXFSnJ415TBJ/k85vWwgfbgoR4hUGu6m52q75xW+G03p6qtu+qZIU5yonKLCWw5L+Gi5r",
+	"1PKhyoyEHkLLCgQPMH/hklJ+GTFlpn9XUFfZEZxHMxEdUrPB2tOPXlZNcI87WlQNXlwdVYr+lXgZ9qia",
+	"Xi1diz5//a8H3zzQbPjkadD6DlL1e0s+bTg2GwT7fNvhHAzpbAujm32QMs8hTXOqItioFtQkWyYdgan1",
+	"GE2Ob4iTIWmS3DQjguGomVxrdEfoC+8DXEM3I83x12hNMr6Hpt/mDKSmuFaEMQxmydPfyGucLhffC/PJ",
+	"eVobT5Bj7Wq5uYTCPzhlVfLCYA1KQTYq9dl+QPWfTJqk3f2JeOkfa0ZLY7OWoeJhbx3+HrwZ5sBpGSrj",
+	"mXQK/7S3OMenFCvvg3DPcIG393TCvnxlHPQjNsU7TLMRLkGEzWBltoXi/TIwq9nPSYn7S4N5ciLSdY5I",
+	"fkSKBn3leSudYtmWUHfWQSR0tL61UIlfuiKrD6UemIIKmXo3p94BUpbpyoF+mrLtagLIa8wyiUUjmxVH",
+	"Jqlc22hr4kpOQ6VZd+4IT8IVrpAYHKrwRC1mfHvu6qUYUpbER1O+ZaeoFXTj5h1c+r+mPx/GfZMgGCZp",
+	"bf8ch3q4Jdz0Uz4EYTLlQLaYI3mLZ9AmOtfJ/VIquhSZQ7foPwWD130vuye93WL/9jtndo2a3tBstmMz",
+	"XLs/7Rh1GcTADAYau/I9zSzOf40HJ1aCHxfLBS6KFRcrxqGcPtw8x5SjD50v+L7Bz3xPhYxECItgOlCi",
+	"5N2O3TQKvlGEmXJxGLCG3QuVHW0wLcrhII6hxrf6fBjA5SLxla9t+54NZePztVIdjPhw0Adv5OMOfar7",
+	"gC35HV7d9/pJezADDs6rCohd7ghRXgLvEsky2yGopy3KvcPUreMH6Y7O1tZ0AJ4E3woiZZPqDn+htr2C",
+	"0GUeBiN0aVjJk1RkH8bRU1ioyQl5wyt8ZZ59L579IxaMsu2cZ9EO2Xcap6qae1P5XUtGL9OvuW/25FYy",
+	"0GOPSvx4q3eM/SYqn58D946OOmxwWQQyPV4SnCPKEOS7W7R6sj+oE3KIw15BQ1A9lFUzka7RtoMEzEuk",
+	"OQwLLzqbYUmWCGcZpOpilqNDyTJVulrN9leHKhCw2BKVKh6J8QdBi5bUwoTw2iNA5Ub0SHySUFqAG3ma",
+	"AA3/iYSkh6Umt22QAw9V3QOgYMFk48H+UCWR69+VUg3RjuiaTaoo1cdeZRAf5Vpv1kGR/BoJfpTohpCD",
+	"SbItCwLVhVxaFJcjsTLV4BaTHK3JhgsCsvbaHqrrpWl8JwgukCgDID72e+GDb+o0Yz+aT0Ta0pgeC7Gf",
+	"BdH0iP7KjzKafmwPeiCWekMPBxLGBTMwaSbvOgxgXrLexeojtfKl50CYBJbgk2FZk7omnf/Zmtr1UjxC",
+	"tacQ561IDxULYWSuZQAg2JpAc5XMZiSqgdMzGerLRR3wX4HI6OmmYnIpGphMpsChicnkVT604ZmM1tzF",
+	"6fRRm5axYMZSqwb01k0U/oGLlb1DAo1V6j9ZJwxIGkWZE4+3ZcGIwGvqdXgxeDU18Irtsa8pJlTlWIIc",
+	"HSxuICV9y3gk2d/TJAOVHAXd0yDYyo8bhNHzV3+Do3CJSCGJuU2CujfLeG5TkjppH85lreVhThRw2hJh",
+	"9Pqbq59e/xVyey6rnnGmDQKSBy0tQfiGsdeNElLbMJm81WZSIQGfK/9HE77Or1w6qBq+qFW55ebAWUYq",
+	"MYCoXgKA2iYnTUaVY7nDj59+FvmJkEi2vbmEADzXI4wFlpFRR2w4ZeSLkyIypTlZu62eeb5OqzBLWXpM",
+	"FBcXRsEOIsWBNgN1AIC4ZgDPQYVxfff0tQT/ME2BBTkQrKQpLMCg3MAFHcgszAPffAXNSC+B0UB/w3sZ",
+	"7rzjlLOYMqQNkFpHOAqqINMi2mMnbC7Zsq7YTZThogBAoy6GiA8ve0tEsHufMWL1DW/mKrReXaplpVHn",
+	"nED5hSej4Z1akx1OMrPgSdUs6lXFOeJ7Y0cGG0XpKyPYOn5aXpq2nl2xWoJVaib2Zf3aiMSv6LlvG4CR",
+	"fqxGIas6wl6iAxbKqZs35KT/UxtEi3uEzO9u7pYtVeWgeRs0yC4T87TePwd49sajBKunwx8tnI6LB587",
+	"qI6HqwdvfrtYPv084Pxs71GE9GMo/mWDeCOorgWXcejmPUDxEoF+howSJkGKaqvfWZe2rq0Cw/r3x4//",
+	"vGi4gn/++d///kiTR9Pot4tlyClctVtNtREfJ9iI1c1s0ebMBW2+A8aiNvSMuSjMAzZH3qm7D9FrD/nE",
+	"4NOYXOfqagfTy0EZa3veiuaW3fg0WERvnWPpQRHfKdHCPjcs7ADbu44yraoqbM3NmYxwsDGAknDVA84r",
+	"XGAmdRj8gXD7H3lZ5F2qfBpEFsCKrLjIQzrvN/yILj7908WTPz2+ePyZU60uUb4/RUFqqlrYPdx7OfQx",
+	"3YeTansw22y/dOCnpdcpSWsp9jKVtjUlTe7u4XATBuD29cyoVCtJDli4VtRtZQRaeBt6X6LryyTAoacD",
+	"cq+jRhh+HZRJ37KCMjKyuOAKWde1gSRmxPo0HDbqHdwZdyTVzxHnc8ROG/rbPQucNmkxR9S0T1+dhYsm",
+	"qRTxoOD39j6ui/hPK+O0y/h+T1WPE+EHruZos98bc0kF5TWDzMbO95KPNV9yaT51B+KrisvNv6v1d4aj",
+	"JLZb//l51npqM61H35iMDBhyaE22lNX4RDGf8kCHrcpjGokbJscAX/KjCwO2i2kpIw2EC0Oq3j2Z7ejp",
+	"/b2Pp68mZ4cNnBf+GcIo10pryYySWun+iKpLZG3mS1Q56J+1Ay2XKPaLacJoYg4m/rUEPYzfEmGtqEtk",
+	"ffzPTDjQD1BcIs/rX9eFnRM9iF8crzoVaL+UpDRvl4yZHJfM9Q5bmMQK80HMtMrZO/pPZH8ogs35Zr1/",
+	"W+pkIU1phDmfyGhjms4OcLTaL9iokF8wbK0nqXNuzbNdxxURp9/IbM3fXgEHjVTNv6LAmEfoRFa3kTUo",
+	"N9zYGIvhSptumi1YcFUxKS60OXdK6lV6IGyVVU2BbcQ9OPkvBd6AHxpLghTnEXAQrzHs0H5oOr70Xwhr",
+	"c/oxr1HHCHrX9bGfSGSDTDXhzUeXzrttHRqK8xvDxC03TxWSwsGcBMM4NqxzS8QaF6iOcCVmgvlhr9Hf",
+	"SGqnJ5KbdJin3WvpXfh8pLtko90E/lKnZh+3agE0fPHbS/U3qWsdc7PMagrRA/+tM21jfaZXeUmmt5oe",
+	"9eIB+jnAsse8t8bZzRZagQdVrBRBo+qKcyoBZPrSRBG9G3W4HAXL5GZ4WcHl2HzKgkvI3LN5sC1nGyG5",
+	"JoTFFsO2STemAPJkOgZHgltZLYT6GPulVnMFLrx+LBlnCmdj3oTHz2gKrs/CaI60oGnROorWcRR2uqvW",
+	"e+9MrPTWJTqkVAW4nOyQcH3t8DEY8s4MlJOsARsOHMd2hGRhS94eCsxwFN1xYxllNBU3vCj4cVUeZi6z",
+	"gNaHFV0T9yj4Uk+q938w21JszdUOSdvaKqWlTyBoYE/TAQvFQMgO6yO3RORlJDVPmysoJziH7ls7LNEB",
+	"23SgriZi+6wlnrgX5mnItaLchZjTuL96o9m7OoKQGRtF9DSmlgfOxjcOu+U3/lGuYbZYblsBmdu0bqP0",
+	"JhhyH3nLSCJuaRby/b+yvyAsb4waE+/N0oGbgVerCrdO/zE79Oog+C3NSX4Hycdp+yjfWwLy5Di1ywOr",
+	"3CAVBy8D7bHqZvLVzlany0/icke3V4Oaw5lSaWP3zJnSMXcmNEPHDdsFMUKgvyQErY4ul9fKW+h7/hC5",
+	"2/PabtV15SBZY0lNJjNVEAIMNqb0tdSqp27gdH8FYcvMtYy3pQroycXn6Np0Za9fvzbN+5ZGd6xAU7VI",
+	"N31sfcGQUKrR17s6qX+76TpLDsYidEAJXgt30BIVd+FXWw7x6XAvd03jQelhM1u11mpecG+ueloKT9VP",
+	"GwY19KE7lCb1c5VUltV+3pRCG9oF0SeuTPYosuxZpcOOa6rY+EZ31uEjlxsosxZMBmU3Z/Z4iiZAeQI8",
+	"yQlWC2wzq8gy9KkZ1XdQ73upSNCMI3D6McrKtVGjqEIM6uICmWjlOvwBvXllgYO/7d4Gsk6/+b++0x/b",
+	"KbwFmYOVEnRdqrCCWeB1L1Ljb0NJFV+c4t3IIEOdquFNsgl/djL1ou37Hpl7920O52XFA4FbL9pa+zm4",
+	"saXxzDrYysGTVvNk1Af6v17/x6vuim7Iqan6tq6SYhvmVXEb6bIQVuNuVLgrQynDrPp2eKNvQPnRE9GP",
+	"m0+bAZcw7RANer3HQIog5XgpGDl9R0IpoXXOfShx5iCsYY/2nKkd4gJuLy+LJscG548cVAokkvteNXCg",
+	"hibHp+sIclDvLVGXLnjDvz8s8ZwcjK7/vmhZffB9EnMj+H4CkAK8dggnLL54YIVeV+LDW1DQdUY3jH3w",
+	"xmqtFzrbHLhQpuKkD9DlwCVt+XAaIef3gNHCJ2yB4uM3QL8TJf/vkOmpECsVx/SL52nQ5v8CEvx30Xqu",
+	"aO0PULUl7WDE7f1I3mH70xfFoyBi70qCDtHZF6gDVH7XKytmcGt5euH98mv5VJglz/RuReggNM2ZIrV/",
+	"/I9ExA4S4VyROwsV2iJ4ZpykKaJ6kHD9onvwdSejR9FvhMwenMBMMnzmrRov64cRqPjkbQrdBd9F20Gb",
+	"BtCN4q6N6HZ9blEIP/j1zW+Pl5++++MD+08o+3q8/Mu7fwu3sP4eM2yi4t9rGs7T7CArhQg2R/uWIegN",
+	"14bj91yHI9SSYjj1B5zGq321yJV5r880HAxSv9bGXsn8/K9L89+cKcGLwliGVElkL8PB1UCIUQbltit0",
+	"hu98IpGmOfrVFP4N6sAfmXnXcSlDCgbESPANYWiNsxsoXKtL+VLmfA62UbHwqV+zbkhnaZ2VSabe+2bv",
+	"Yf37I+P3KxM4WxN1JIShR59fXIDj//Gjzz8fHf1xO9yNT9czSNjpGRT1tpy9X9r694Hlkz0OwYQAMkop",
+	"w91IUxso2y6zLvnEDpcVtHk0w+mjkfksUXWnxtqI7OghvQLm++qd4GbGQn22Be1K8IKMyPgBPyO8FGYd",
+	"M6jM+CEUZf+GFDnipTJlquwEBZ7mKD9Daid4ud0hOwiCmUGiI+BWWaovRzTv5YystKiG6nbZsyfPkKRb",
+	"ANqgDGF5I22WMmdG1qOmU9NTEwJSa1Zs6IFeuKb5rY3G+tzT3uDO3oSP1zxGcE9//rMVxVgm9+g6y1gD",
+	"G3uZ3Wmn2Iha+hNUpBkwo50+KqCeLm2eaK17ZbggLMciyJGVPAzgP+VnwegHWs9i6brKzpUnart/rZTA",
+	"tEJYawH6YpZjxcUJVQ+ZfB0vv7vA2Y002H5YoR2+JTbFNr+EUnI44McdR3t8Mph/JoKCswo2ckST8JiQ",
+	"BTk5TqQ2VJI7Uay1wHv/oiqu/tYHrp5bJdMMN1tKjlCRp/cGuhuU+XM5YcZWQun739rRenNginG6z6Gn",
+	"3sdOOm71HwHM+xgxEr8dXbep4A0Zz94ad4Oap3tl6GwKakwxrZBkDZAb3Ao5N537R1wF7QQsT7L5RGsu",
+	"2i2xml2YtUToTE1KLnF5rNHSB5NCYK5OUBpm7Lq51wtJhovv8ejIUtzSW558lZUs530eIvi9wpxMvEpZ",
+	"rm2MUbeveWVy0kDjHm1sZZMkFe0aK4uy1nPONgXNAol+bSNYHfmqwl0FrsV7svJRWauyXNnt7eeyfEPG",
+	"sygL0nM0gXMACXGpzbSv2LagMoixFzvlP25cwekze3nqu1Mbo59IxDhyK0qTNK4CBb42nFJnTDVYY3wX",
+	"pigsPUnWTaOotr1+/vlVkG7NI9UvGLacSMSTGvJW40ZTPa+k88BamNSOttkXv2kjLzWOQefj1cmIbsML",
+	"QW4pOYYSls0pGeOd8Q9X4EbK6cbiigQYFrDVpEOW9KlvXgPT0F4i6eZK+wIY3L/6hXFO+bEiOsQnY82O",
+	"XpHYXUiQP/w9WXqbPsQwL8kvJZFq5Pm9m1PXcyaiy/hPlvMPJHw65RLxE2ocBBW0eXM+mzDi+ZXpAuBO",
+	"knES1EXUgEBh0yZtPRJVz1CGBYEK+2XVAk4ukS2HlmF9xawhmrFZ+XCgaCYvhXVxGtjEbEeL3NZFUdUA",
+	"ZIfLU/88DPRraNCcTJCSnJkW9m1aOf+Syc9oBH8fXzx+8uDiUTMC/OemXw9ceE/ePfjjBUB+/p9Hf794",
+	"8PjNvwXdeZ6J1s3/h7+7PYP62QPekkukrR/ETUCywFKlGEQ/XpVq9xVE87ohBPdnR27KbnEBAUVzoJfV",
+	"X2ovtP3DVuDGv402oJUuXKodF/RX4r1VMlkeDOCMedPh3Ps/KH5DOnVBrRZKqwaphgoEzAJDPPCj578e",
+	"ifI8OudtWiZ83zL7vJ3ngkGbjgTx+3RAO2wEBs5sbTmmqw9ZSxrMKDgTGNryqeWIIVaapMiO56gWdwwH",
+	"mSt28R99+qQpv/77f/78s3zz7//T/ccfzoE9mBKu8JhvMAl0Mi96nOKDwV5cJAJgResWfT6YwRPYkFD3",
+	"yx/YpMRdw5jeXQLb0DEbvHyjx65voknHcObzNU/rx7HnbULG3o9CaxRTKvGh1blpImWq55kRYpQzi26u",
+	"uG0uddxxZBOKO5X1dXOXAVJU81zZV9651kGJEZbxkFwBkCxbd+0V1drvhs7tCwNB4OBVQnpRRqSMdaj5",
+	"T/1ndNwBUHyFl4gcyAY0XKqbj46G2/r4obpGBgB2mLGELLMKpMS98M6l4qySikPq972XPj6QrqlQW5yp",
+	"cfBeysF7/YuAdOVUkEyFiwF4qda8ZPn1MyRrZK4qy/CaMvfzDjMormTuGV/Yexa7GxFMQ/Nfbz4K5LDp",
+	"yGDuxSNmzX59nhLShg9rnQz49UF50LMGOFq0njN55OMCGaNbmgzh9aN5el4QsdqNPVIk/A4jdi9hxH4H",
+	"CFv4Yn4ALMyPzgdhwtoCrx8lrKU0TvKANDFOPTPhLxHMpGYmRsfMe7x82tdnKRpxMD+D/uLaIyVBo34A",
+	"iNEWEGbDngvSLHCNVdDRDfOr51YbvK/uL35jE44s3k0KQIR+KYn9WVOuJfemCbV5vt9AUhziiZak8URE",
+	"GnpggjSYwQ/WNkrvlyvsBZbyyEVuMJ3GOoZNpufqYAfp9tkZ9vgwcjzj/XZiV3tCrfH7KPBCcL4ZSYDZ",
+	"Jp40w5dEkrFBbEX2By6wOM1H5MCQwVnzgmanb9nX3HbFD3hMRysqqfZGZSIE2p7DvIYO1asfX5gF9HX2",
+	"v7YX1DUCj1Pdv9Atzg8nuxo4fmw0vrNX3BJCySEdV1FVJMSNqsb2dn3BLRF8XRjA+TALmXu21SDg6+fo",
+	"8ydP/6yXot9GOVGYFvIh+roUgPln61tQTg6E5S4AbLr4yzLbISzRtTuagK1/rTWYa9sOZQVxcXn9cOYW",
+	"xGaekdSNsnA9+rFEa8FvCFtWLZOP+IR4GXQEQcQ2Pc0IsiFMdDtwL1Do+piRWHoJBLk/kYjml+iXkito",
+	"GKg4siHpJLvBL6Z3nDS9VbJzs7dGyAmDFhOmBvSGMsjosAwzmFRiQ5hmep5NYNXbikpBli7XkDkUDpOX",
+	"OXWdoeoUAq2K42KxXGy12cD2JgOghhM/wJDBszghth5DuhxZ6tjqS/1WEaYtrmdozwUx+SByiXBRmJ5G",
+	"0vYfOaEjMd2Kbql5PuNCGA9PVVDjSAMYH5BVYkcHTcu8GCRHzBPzteB79MgUAe/odkekaeljq/uDAXKg",
+	"utyNdiQUBEvIzRjM+IOcmT5cS9tFFLYsNMUTwcE7JZgObAapDeOKF2susiN65rBLRvVW1aLMwBmYBi8W",
+	"OCbv82x42shnIcvQ0b1CDnn8uIkc8vnFxaCfwm5IfBsGKDsD2qovqyb3iXpJMr01p+fh0tnvyEbpu8uF",
+	"uUy7f4hywW1iOiHLI7R02uhzuid7Lk5aRDBy1AdgDy7s7m0s7JdjVbtf4WyHjlzcSADghmRwAEMxrZ3b",
+	"NbsjajcCRLB5oF8UPLuZp/yi6fGfVR0FpN9wEY076eOEnrZ604s1JP2VhDWCtP6HTWq/qj2NrJQhLOgf",
+	"TNvtgsqR9ZoTqyZnnYLeDJAMYYq9D0+pYRdPEYINbMztzeChOKvGMhT1gksdglvcNWJ3ydgIC/innuAl",
+	"YgQycxOqIGc7V13lOSe3VMsgLNGB8ENh9FsT3R3VCrg+PtX183QIt6rdH9Ttpx5oeOdm8Em15OP9ckkF",
+	"xY2nmvCDaR1vysY9dSmolkxNFgH0Ia/vxScSmRcQYTlUsHcq8D7CRJEsitrjlF0sIeu9wEkVQ++tSdy8",
+	"7d7Oz2SJuiI0M2y48MoXLtGeYAZt/XeUbREpJDnagtVAxso/XaIMBGXDQFFYuXIyyOZIq1J7v23u3DuJ",
+	"utXHkXBD4JhnnG2o2I9OGbKvWwth/Ot3ku7jNU8F4B/sNXwbmcuTU2mPiPE0Jl+jX7oXTVFT4Br9Z2ow",
+	"eA/SiAjJVzQPZW8cSEY3NLM1WrYkTxvCS5szqwJIApKQUS2hukoUyfXeK8LCDP3S6MRLZDpya3FaMmd+",
+	"G38z41WTqpzgQnX7XXvkv3fNGj9Ik0Y9kqA5Sc7xcs+73Cxeyp6iT5stbBmKSihWFwRcHTJlpR9lFhcv",
+	"yqhMgZ9vx3sp7ldmGFPJDpXfm1H+k+SaJTamdPZAKPeso11491Qt1bqXRdT0Fbi4gr7XY934k2yzdz3T",
+	"cP0MR05ktEroiBpMChqTmlAN1NJL3/QuskqOG9s3U3ntiPGWsOyEJD7JZjX7J9Lrpt9OK5zaxtG408JX",
+	"rgHaw1tBSA7XuLu0ItflqKKfqjV+xLxzUCGmGR/MYYmseWw6gx6tWlwTZQChYLjTPlv4ExvYbGdLjths",
+	"13YavEAbnuECwVHrbOh8Zayx+rnpFaktDP6xbUna2egR6960M22egIfIwTxUGReMK5RpvRw6/uN18Hjg",
+	"LVltBS8Pg0ekfjLB11T1hUhi+GAbiaH5xHpPjPAiLeIh1hXfrNKqGPySbAuUserkRnmGsnsmqZqy+bQ2",
+	"TfPSRDdXBblNcLe1n0+xbvGeFqc4KN0WTumKQkJKpKGjkXfRIVz6S5+GHVDP9lhQVStHQ2tvPQ4Aq1vT",
+	"fzl5iPYLIDaMSKMVnnyKn8PvfxQyccfFHQQufiAk6C6B3BQg/UjqxkEfEtVi8jZBAX87IPomJVdkYyCo",
+	"m7KrFdME14a+V+unLi3wkAn4C4Ku69+uQbSiSj9FDn8moX5hmnO9ytdf4AMdqmO/s7LRye7ikJ+w5aCs",
+	"Lppr2IhrSd42mhVhQapQ50QXY0/f8XBufUtmhm9l3x79SGoxJjj9pnRv/zSNilMA43+vCvnwVSFOVIVs",
+	"+aGKEV9y9FkNX5qYy0jJn95i5dwYUDpIm1vR9w71pGWQjo/DjlSnBxW4fuXMOzMBOQf25rh8nyqJJaw2",
+	"ZFyQSCrMhbatHzWiG7xcF96qraY9Uv3wd7LTZbaerhnUTbGmzOCuz5DI2OSiM1IZ7TBEymDOi0FqC7ri",
+	"X+1skMKLE3JWnFL872uenyIt48ldVaRImpNw66SjMIn9XlzTrMdLvH0zHoIYPmjXmkD8aWWxlpDjfHaJ",
+	"NGsfhcSFzJU95fHlPUyf0rPnt+Gyq3Tc1ynnAVpVTo8opLZtqG7MDkZmpM25O4DRM7ZcyJNUZB8uwuKT",
+	"1zR4Uuux7SyHdnVOFtdMcj/5G3wMASToWPMDnpOV3WGPDcCJwtTqtiwYEXhNC6MvSptQsALzo2S7TITj",
+	"jNTqDuMaz/mzsW7B3rVy9aWLZ3xoLTScTjBeBf2x8mCGne2UbesEIJc2hhX81q0UNKc5tvGRH8YWrES6",
+	"xf74/JsrZFrGuiJPSAYwSUxYEDzMD04auT4U9qO9BPTSHNpRaEM+zhBm4HOzsRe1w+wOolE5yWg+Aakq",
+	"n6XhxLS8tfqt1KB/JxG5GmIBibGC39p05H9A7tOw1laJfUNJrzVEY3atJabwxDTE8+kckAw3PqDkNenQ",
+	"t9IZL8F7egHOh1wa9XgNwm4OAOMMvv/BMQZndRZ/II9vx/wa7ic/JddzdK+r3z23/+Ke2wn4uS3opXF5",
+	"GldV8ouXL47MM2sDTrDvZhnkuSBSJuBtz5Y70E4SNleAyfzFCN5CwTET0wwCsf52zdvcsf+WX3cwbaXp",
+	"5x18PByUT0Md9nn9UZpIOTuMPvqLscj4SPzsnu+OyRWa6q/Wf+tVWaINnGa4y0few605RUs8NoL/Gsq1",
+	"+7YuZLpEBVZEIANo08r/QzmHdCe548dA/l07g9F8randVGtLoO1Q/51u3v2BsGZ9JVtZG5uzFYZM1Bb8",
+	"ipfMi4tQyv6VdI2xCL0lAjICJbTuwUiRtwpBF2/Yz1iTHDOym17fwl8SmO44U2eweuHKGs5uDQbNROI9",
+	"Gapsjrqz+1bAi9vx/eX8pP2z7C5vqH5K3/KbO2uDN7nz1EuypVKZXKjnWOSzxDXvMBZEpSzT/Q4Flkpr",
+	"n2zsbOCdULN/fkR8o0z5mRZhdvAg5k2nHiNSsTGlyuMM14vtt1GNFBROH2t1QieqW/mBas6otq/LAClH",
+	"4Bte5KEm+ncf4J83XxaLPHWeZ2YW2P63lBkkqf5uf1XZlz4+5k2k31yi445muxpaK8Gv2Zt/MFEPc3Rb",
+	"DmcQpHDTC818AaVtxO5MFmBTXMQdpAPAQRImY38onchRzptxYyrJBJvFQxnaiPvmrmyu4WW1TecqEWCj",
+	"z9a/sj3Pn/gNGTtN5d6JdTHnOYESoU7Vy0gIVvjO4CoSK5vaoTQBWI4jYROqt0IdNl/vOKqeQBjdErHG",
+	"BXLgCYgydBRUGek26AzIvWulwquzWrhFIQrqA+YGCJbq72ptyAamLhHjx7NAjKBDaXK3avO0e626p7p0",
+	"lAeCb9rVIg5uCSAfrcGpdmQvSXFLZApRARfzIIgiYuUwtbo+4fE9n/TNqnY8TyaEfdxUuyeGrqvir3gn",
+	"67+ZH5xtXvV7tZ9Fdf3YchCQ0HQUjQAHfaskND9FOU7APmjLVMfajn0q8oUPu9fDPajnqyN3+FcGo6vQ",
+	"aijAYklCmEEA9HwVznOB1e4Zur6htorg6ASYsYmhyqtSgrpIgZPgfEKJltfW+naAIObzCt8QCU2AzXyp",
+	"rJB3ruGIwtPVXzvP23G8hDv3mYWrrHwzk0UIGFEzJ8SHIWFfR7coUk/W8arVvLSCT3gnMKSa7fXuVp2Y",
+	"g7KK3DZ3ixq3kH25buMcLEt1jZ+jLZsN7LTeUqnwZgNd8apu0ZBPmaAy6kXfxhtuGGJWFExI80xLB5ps",
+	"nI6/mauXEtXocX1tbznN+7wD+vexE+bpiSGzmeA+J1Q4vF0uH5LC0/rrfvyy7+MVTcPKwXuRVR9IjnTM",
+	"mw4XD3HsV6Nd5/6d1lopz/EpRWdOdY/X05zFmPa0pftmQ/uUmCPt5+OTOcPpJLETP/jme5AA0QM7KQdC",
+	"ZiX56pYEnW4TtNAdwXmFadxc9wsLjqt/JQDvCI2FcbEE1G6AzJUISl5lUAGoxpaRVF68J2h9QpK8tZgg",
+	"xAyXWiH7TTX5UAeNcffSwDWjyb4imu7DGjDPoKNJHvQnWHBVM2Kyw2AwJqnN/7Xg5XanXC7LsOO1wFms",
+	"lm5LpXIp5UG2qB+BvSsouzGYMlRdIuw839YzbrjAYr9jpNU48JEDHnSQd3riOvrtcMJ9KQ5FKUNpNNVc",
+	"1+TEbSuXij2NQNP2sHWPQLFgcFqKr9zCu595bk+Kwe5TPolORAXHu+s41HJxSyVVYWREfQbh56oBkTnM",
+	"S0SwKCiRyp145Pp/TAdE7LcGpirrVhv3T5wXM6uFW4Olm9tY801DYvmUe9MviSfiqWfkYMFVw8GJ17uT",
+	"rRIwe5BhprnqiKlCuFA7fdj9Gkd7c0qHG0mZqTfYYUkugSFvyMGBQVBVP2+8QKPRlt6jiB2GJbh3MnfQ",
+	"62pO5ggVVi/urw7pqM72etKbw9k+ecEDZacycAxm0cNr9ea+qeEeHebQwu/g0Awqw61DNPmYjK4ViJ6K",
+	"81TkOlP4Y875MapTeijb2/LEL7wHLWNuX99UhaBNno4/700Ky0wreR/PVZOq3SesZ17RXPc+vncC+q8O",
+	"M3AUxCOXBEIIoImBlbMl1m0R7BuSlKts+3n7r7xbLqyylzZE42H38vjeVqQoSL7aCL4fkcbeNO7Hm+u1",
+	"gvJZv4KSjgaVrCwqQRMC1X/TWs9P5tE203mUXjZ2vUGYMB/ecgNt6BViRlJFWvp4cCn6WSi1WO1sJtZA",
+	"PUdyvsirH1/M1Zu3fisUsfsB3GucWZ+gO20G/cR2lMoF3iTF7aZc1DB4+hU8utNwwE0gq47An0hkLzZp",
+	"Yu6Pwk0wJ/QmTmrh9urHF3XfNlkeiJBkbFwu1oj44020raC/O61le5okv/rxxRUUc5u7alSSmptjKHVG",
+	"8ILIsH25xydkC8jT4eIV3mxWetAJJaSdsJH9bzfLAbrI0WDZNNshnCkJ/TkQRpJknOU1PjBDrmmDFg8u",
+	"JwcXR3ySKOdEdpNMsJRESgdFPcD81Y7a3kelIGPfsulJqc0lWq9Dg60xr7TzUu2k7UhLf/mBycU2UCmc",
+	"7fRLciRva/tltaesVCRSUlBwtoWiHnaDFIeuN9XXTFtQ43wyXfM+G2iht1zsuQx4ebwVaE7R94lLXRLQ",
+	"zMz/SNXbvuczMsNsdUPIYZXjU2BpX2oO3EAfLGBipF9AVBo/m75ShMsc1FuKq0JOuNBsmaQ/qU8/e+pP",
+	"6iJmaZF8xLRMcikgc5tuq2YEfwvslFtT6Z9Ju5GhzwQd0gWmbXcxwo2uVmcEG0Ie9upIWc6PcXb8mgu0",
+	"q1gStgj2TJZEs4nNBbdY9TZhyLQGEnkVswZQXQOfXxfI1Kz15Mkwa+34UUYzOcG4gMz0OmPXzADea3YQ",
+	"0IMgylBWmI7RA1WE3peXYZpFt0ROBDi27S22gvS1B6Cm1SAjQOc12ZYMAkZ+DmLduQD+WGB2aRHinyHG",
+	"g9HXtSD4ZrUtsJSrHS9Fn4gyzf4RPIyguhA2Qd+ypi06eNIvoGuB++zjJ429/+wvQwfYn5Cpy4zN6z+Z",
+	"ooWWICYtBpo16OdJ3p7Enx/7k/jz40EpYu8MuzUVnEMINW1DGS7QpurftS+lMnMxxyNI9YwzW0uyEgTn",
+	"EUn1Tesgovo1awdQdktNi2pszuGGFp0t+LO/+M8H176j291KUHmzWuMC29h8K2BI5Y1EBZESHbQVAnws",
+	"l0Y/t9Keofqe1YK1AROGZLndEglqvv4e0t9rz9tFPyPdY8OT50W+2uO3FUXrXf90UOoUWBHo6xjjuCuk",
+	"f4WEe0WYLV0GZChI4jDbBNuAM2DLPRY3XXa0CT7+0v7y588G11ZwqVYWdgW64ewPodSBL+3Nae4weAit",
+	"yYYLojkIS4IAREUiLJEeEjkklwalB2nlT2ZPWYSFX1EnoiCx206ocRo/HVz4nuS03A/w5Hf0hhypJBBc",
+	"188DT41kHy0ynTxuKMmtGL8WxFRLRLKlTDr4icw2/ck91h8UwIJoSQo9uShb7TlTuybjPno8PO+S5XwF",
+	"OQVuoPH837oImycpMs8YU8b4IzrTuMjtuW4LjvPRyviehm5YQrc7d4VJe0605t0UQCla8RELtjoQkZHK",
+	"3VS9PPguTCPFJfHaPtnVM/eQv92YRT1wjJiAvhDwZm2CiRxXwNF13QwCxAFQ/zgjpivxJgj/3HjzGm8x",
+	"ZVJdQ1dCxpEss50Zy3h0oLCmO8j/evXjD8j+CrWjRtsxfokhf54bNUYJYw6+8ns1jWx3BCgNyqps5mLm",
+	"CNcZrC2GnFAWpL8Q9n8OlPQ1fEctJJNx1YC1D6lagJ1XjLCTQkZYxvJlNdfZuiTFEfTuA/UjxQeaWng7",
+	"zqX4ooL0dt6+drR2HInNMBFyfkk3m0CGo0FRSY441Ed/CIncjRybTnkoaIYVeV1LsLEt4TDalEWBKjuo",
+	"LgVvMUWkqt5ByNcCN3hr1tDylYvhvGF2vJRE35ZnjlMhGJ01hkNfOp05UgV4dMYYtgZ/8ggtHjQEasAq",
+	"OCh/f91u7t4G+5s0xMFjeVcbaV6d4IaXLLfR0GYWaKHvgtND9BXOdojc0hzsOFuTalsXS2RuaguZk/Eq",
+	"mZoKJMv9EmGF9lppf/TwZ3Zd0BtSnKDOcM/hLsYMXR+4lHRdkOuHP3fvm2xHTLfIJKdKwbktmM1r+oS0",
+	"WCIV3WvzKW7JbjD4ktyTuYfWBm78NUF8s2k62RKMIiBBpNEEWGWGipy11yYVP0gEpahI8j2pmknrRYPd",
+	"nsq4Dz+NHWd8Ew5caPUHdsxyjtxpbgFXlc30XoIFvTU172BqtxTRIV2SESwiu/FFRXhpSKSfdXsgC3rw",
+	"cLhYa0MGLSjLfIk7csBUQMqm4TILcnYm6dPV6M691b33CPRErZZVcZxP4Tb/+7s/qHzPkHzy6scX9yzd",
+	"BNY9Rx7gB1DSgosxOcLjr45jZShYbzpe81I5uWAtiG4Ib1OyzHxllZVqxTebVc732pwKC989ZidknzAu",
+	"SkH0PUQbvpjPhoRK4LNVw8qugp7TzYZmZaFODc+gnYfV78xV9xrLHWVbxRmCHCSgx35PWC7Rp0NVjt6s",
+	"6k/WnTH3+B+AP7tiXNGMDDlbra+suhJUKZhEj/6CMFJY3hiBLPlllXqBTxVWfM6JHOnckpkghFG2XYHj",
+	"1aUZdalpPV8+KSvXqWYU61JtBlsep4Tx3ASsn214CnyDJLklAkA+lzCDljv41vhAuWh6hT3P3PQptyRO",
+	"cHt7WHXZd3hi5AjvU0yyVTIpUs0LOPB5KYhEBdbn8sgeoq9uiTghc4u5CroqBUbbuEQFQvl+XkFihBwy",
+	"WXAznj30qve0BRdLsS31Y7YnZtLjkrjHnWsv4RV41EszqOBIxtnBbcdPqJVqJeSH7hrzoIFiIAcHNDnw",
+	"1svqWYduJoZvYXivBuP3NdykV73H4XXbY99zRA8O4dry6/epvEl5Rz8GGVg8u0lKwNLPdXNvvMlXu2Mn",
+	"YbnO46ald1g8+vp7FGSiAFWax8eeh15hkKbsBFrSY6Hg9AsCRQCXyFzbLtJ+3PECYGQGmxX8LijuTlD4",
+	"2NEXv8uNj1BuBE+m7UvwjQv2jjibX5yQa2vwEF0ZW74UW8K0Ym3IauLX1rjVmiUR3fubQCiMZadGqKgV",
+	"DQ7b99pCLka/ZiY58rWW4K0nXY1XzSciBV/6/DzSRDKfKE7gEbHFntSgcJnSZGtgO6eFqdK1IRiF1kQT",
+	"H4QoznNUHrq70KN5XyFZ7n0VVoEezCALR7/Xjg8O7gDgy8LXVtby74p9vG3o+ZUtYgvFsdS0gIHquFLE",
+	"OfTkIs4GU9Zcbfi4Vaf7ZCpWiflk3FDNVSy9XewQeYgrp4Utvjgh17msktdVtxPT7PwSXTxDjCOvn3LL",
+	"z0Ola53XChYPWo4WtvdI1W6V7WiRi6osIn0QfYXhYrUjuFA7CL6PHsLQ+lAVE457Gbo3NHsIjh3jsDtJ",
+	"muFidcB0/AwOgmwZ7gbrh5MusMxGvtRG7A/toB3Ym1iLxEufadqrD+5omMzRQ1FrEKOSGaHKZ8C50uht",
+	"IAmB9oQmb8pmz1DOxub84uyG8WNB8q2XuTWkajUufw8adfoI5O2BitPK+D1CUrXSDPSG81LBhcbkkQgE",
+	"75I6hQxyx9gJKbrXf+0scFwsoGpaFd6dK5Ne+P+x925LbhtZuvCrZDDmD0seFIt10IkVE7PLkuxW25bU",
+	"ktre0yptMgkkyXSBmWgkUBTboYi52Dtix779r/4X2HM5r9N9O0/yR66VCSRAgARPVSybHdFWkcQhT+u8",
+	"1rfyfhXe+mlDVUMtLW15POWV8wpnqfaUFhXW1aPNhWAQuETH9IZZBJQMt/Py7SvCE8XCIaEKg2EeGcwI",
+	"dNvAkA2kjTt1p+3KBpF+z6xTbZuaSsTUIlJBg344prcaFz2AtqjY77fwfRHPFYCEQdhbeAxFCpggzWpr",
+	"TNVmyIfMn/khwzGs1dcnKERkmwZyFLqpw/BWVruiCaOzzeWBVOxN7em2xtFqR/tHsL5Q9cWIgoI49DWL",
+	"Eji1fkjVfEqFNqR7OLY67pBX0dQlJlZyHj8H0l7pPpc4e4Zd9qx7YKUnga3Ys6kAasX75zDu84VaNMh8",
+	"4vMDqNtyYwKv6CDyQ+lfK2RBkNw7mKF7HZzd2jbVajGL8csmJikYNc1s8Q98wlD2hXK68j3oX1/xtnKW",
+	"qrHA8FE4jgULbJ6y2jKjBg8L3SbfWthnGUE0IOOiVDEvLwNQOT40JD6bTNhFtXi54rFSVjhVio/EmjcD",
+	"blUvZirSx3Xdh2TdLpckHdenXK9+Y1ntcFehZl7e/GK7r5+bSM05ej8HvWaLrzMItrxMuBKILfNMraG3",
+	"cJWVH2Spr8BhCOhccX2IqDes0kpttYARGqX6UgPpr9oE+7ioNDRVcuCJsGWmUMuQyVi7LKEEURNwFUkF",
+	"nnYa/JKqBLymnxb3L22kIWgVMqAJF6MlaUf6Qog741xtqkuAiO5cKB6wjKj11LkMVsp7mdMDigPziptQ",
+	"c7A2yJ2UgpnSDnAQeUUpUMviF2XZ1JiyeZaNYfkbPSMXARs8Zl2RYAO632YGWynHIvt+SUPPyY01XfSy",
+	"2HyI5TdlGQr1YPEypLbZboYAi+GtPNIO6TZpEhe8r24nJIjUuw17XfVIpnElymW5sMDGzq2Nlg3NeUOD",
+	"ZV4rD3y9nVgB53rLy1yRf5NCsg26qtUF6VRhPXuQ/DeUMbEvcnnQ0kSSbCfnYRKg2pkmNndleVeTOUdV",
+	"edcrt5pFNLfI7wRTbBddI2qp8zb6LGToyBV44Vp0ldJE+ISRv0nBvPWwxF1QlCWt0+xW91SGjpLE1Ncy",
+	"r+EzSpffTyC2O2q6kMGx4PlYTI1r8dz1UaXqOg39fk5yGVMAv168SdtIA8757z3LBsae+M9NIXIFqtam",
+	"uHEbYb+vCeG2IU7bluBH7U11VXQZxQV0hjjXTYgLzUNVrVMuAk6v5rxl4D4hxWwiU5VVEJsbQc+Cs9Ks",
+	"2X7h4jVh0+9aKK0rM4oYxe45KC1ivpslhO+FfMul2LUEzOZEvb8YiyUAP0ls7drKSN0N+702hs1ehKZu",
+	"Ij8I7uPCwd8BrZZOfQnBvnh8l0BKFs/qVuRsQVzdZ1m7nSKcEikvRqXeN9K+ZTzwdbG8XdJdaYF3R6AV",
+	"Z0upSuufBkHMVG0pJGTpjajYlhcAtqUKuOVVYisrFA41a8sExRcI9lpZ34r5GZXtE/4soPQFgahSBV1U",
+	"AP7C2y4Qun70oh68pnkqTAKYeAbG1ngkqWJxj9oM0QaKSFH9UPYvZ7ny3fhUf2K2wpSVuoeWz5ixRHMu",
+	"BDpZQX0aZzfN6/QQ/iKxnNropNKvcWM0DvM56yxOhMiy2hq2yDADq5wtH4lXq3YG941UKfUsEXiKswxM",
+	"aAWTJmMmEu7TRMaERhHCboHPDQjcRwzqEvTJvBdxQnlY5tGPzpc2fBFs2ouoUlMZB1VtloD3Kyh7xotM",
+	"0E0QGky4wGQCGRPFSr2UT2r81s675q5epSs6Tth5YOXuRcznQ+6/Nkmimzt4K1V/80NPzVTCagoRYdO1",
+	"WMrC77ix1qqb8FFMRVJKePRaykwB0iJ7qRj7cXXD4nwA9X2x9UD0GHKEajLVnDhrV695cEKvbbNonlQv",
+	"ghgiFoRrlioWDnsxi2SM1ZFyoKUv/IlB7JrQ8r74zPWMFnS135JzfIFnHoAjG85JMaF4wm9KESBT0ZD/",
+	"zrCBhoG7rI4C7bqL8c6Rv+dczS4xGpotLlnhDC9jHOu1+TWMYln23h7wjW0S89YbO6xIFut10q08Lyuc",
+	"kD1uq+sOcxsqqytQ75neWliJrbTV3SrprG/UL6SRpXdvs5kt5IhdZilTu4zihVysAhtXHNgPXMx1UljD",
+	"6XK6RufCn62+NZIyUGQib1hwQQTgqhjHAlfQ27GS6ps118LF+bR8h2AhVtufgMeInuweetNtc8JFwfvu",
+	"CAatlzbdWtNOp/n1jfum/TWlIjFK09Lz8id7ccGT5ez/o0YAlqmowm9FcBLFiP65ht8v6Qki/esePHyO",
+	"I2ZblC98cVmzRXOWJJtk/bmZ2L7SqyX4s5ln+zdkU55P+swezj7TCVSft87bj0pW5bm74P/jY+fo2adf",
+	"T7xnXx5cXbXtp/MvD//1n+qdbFU4J6/evyHnpydPwBFk3/7yz++Kbz8rvvzy6C+ffj378k9LydFMzRlA",
+	"7RJ/k4NFl5bnhnLDjlc8uk3tn/2gUCl6YyqCNQjUiNnVbqyyOZaSjB3jsl3chsLlHop7pnDpodu2H5su",
+	"gX7OS9upbmuLYCoiFkNHGXStJPNSMj2ODG/QAAkvZAD2Pd7Ka4dznndd5WxiJSrR6kajLkr6xh/txXP4",
+	"VfYHLxvIgkkkNJSjlGUzqQqn6JXUh4GohIpA2dwqwZKpjK+/UsS3j2nVWdoLhaUY8p5+/sJQi0UUtUjY",
+	"iYPYrHdbW2aVoZaF/rYM81k/NfevyUKf/AWGadEJsigwoZf7hSlcXVGpa6rc1ir9L0zJxJ6p/D/ItXT9",
+	"CUvGMlgDa3HPzQSvNeWJMGHN1fKpzZJ4y2yLFw5EdblkM1U1zvN1OjxCmc969zTsCpkVgdc6bYOY37C4",
+	"8qemWpdQEfPzVpW1rfaXHnW78N+bpuEZtVT2M+ACnIqFKqjl1GRIqZ5c5oNyRlRseSS5aKo31Be079zv",
+	"REUZcuiyZBon1SXy84hXR72RcAGlsulRV4yGlU+aTz/Mno0Yw4mpK/6F1UcYUmARxgKYX6ZrnnhYBuaR",
+	"JKZCDVlMZJwXv83jIjWqQ0ijKOQ1G75WLAP6fDTyNE1sVs8NG3O/ppPqaimXUzob8DDsLTjFDnPfUkYm",
+	"cB+nt2qWxF+fqrlUMnxvOFp+oHzGI2z1HjKsRV9YiImO1MkAIK0DrpxPvjG0zWK1IC8eDlQvf41iSRJa",
+	"BTbgeo0GqXGXxEwvS03BVGEa2zLuMoF5D627FzEfVkl6vQushtpVOrG2Uy4cNvRHQK/LKorYmaOiTFDL",
+	"XAamG6ddmdoVfaVUytbwyt6O96bKdCs4LbvWRAZ4HM98KuVz7dA5O58hbHGuQ5nYvnfWjk+kATEqevke",
+	"VWrrt+/FrTtT2TLVHyITTa5o9M6q+1Xn5nUzZ0zBpsf72UjGswadrPV8YWrZPQvzatYwDZoGoU2v1uY5",
+	"GuCcaIIPqyf53l5sirOue0gU1RtQfbygUt7sN2c5MA7hKx0sfPyKpvOfza1lmXR7mtNK2hEgEfRGMW04",
+	"vcUu4Ca6kXHOmMa72Wk2e2nXvLT5GeTGQuJdL+XEUmVvdZfYlsi3lO3iBkvo0d86R88+mX977aNPX//T",
+	"Foh3h/6ZW6D226Fg1/M1T8/r0OZm1FZ/7relU78y5/q+6dO4Btupb1ko7Dei9u3T3vIkFYcWaRi+Gba6",
+	"H1eiyk/llzSm090S3QqTseRXNZUyQboh87P59V0aQj+rDqHXEq+1WEpRddS2QTfOwh/GBPKwgRxmNIq5",
+	"IAkF301QBUvJemsbCgGd0BFbPbhch+ayb9H1KgfrRiaZjAOoqFx1wSKpuM0RmlfWtmDozY20WT0YMDTr",
+	"dshqrFcWx1UqYzZlM5b6PAKjHzqJNxlYTfF418qJH8zzVjTy7sDIsuGL4snsg1eOJ30bZo0lDciAJVPG",
+	"BEmmkmDdiZPnPKUxg5aYiE8JRvsAzSB8VnVS5co2XkRjfTSaFrjtaUp80TYxXtxlloc9VdtKeD9vohOs",
+	"eI6WHYdPd2MrrHJqqmP87lYt3aFt6ckZH7mHunK+FrvWl29d361Xs6RSa/oGUlU9lG0R6O0lZ+x5hkVV",
+	"+LZY6ejVay8uEGkPtVUTDeslYwaQrfDBGC2ftuJrK3dxR+0Fj8zSfI8fZFKVnmZosqLcSCUrOhvWyg6R",
+	"okZft3XeteWRVCUYr7fo8jxDX+VKpaU2yzUxfKzJqlW4dmA0yJiPuOjV2QIwNYlIuCYiYlD0bXDdpxPs",
+	"4NPILpgKFqsxj9xDK6cCFLYkTk1agC+F4iNRC59r+mo0LuXcV3Ur1/TdGbnLtIh+9jbcdxflFHsceJsv",
+	"mVi0q9vT0e5lasCPTqZxSRdZi59jkkSvcTH39r0yXLB9qI/Yq0y1VXLMXGZR6SfM6PkCOzNDuP5vLJZk",
+	"yoR1WVVVP7JYMVUr9jBdP8HuOFxBGZK9qYms28iztKcCy6Wn/Ggv9VxVFY2tkQlmecO2WOTCbNA955Nv",
+	"Ebp/nkti352GtLXLNIk6T1kyjmU6Gi/XpG09RdaF5t7qec6Ul2zofgAYF7doNVCE5nPdFhkbUriHRPyn",
+	"WtF2Cf1IJjQ0bfI98CgUxVuh6PTkdK7m9Wz9gJ0Z3zvMfd3loSwXMiyF9VzDYWSm8Rt0Grm56ktXruws",
+	"MpnNvSiN/THmT9uvAiloltmcpLHABrMOYk4rq4LszdfyOanlc9nni5Ftqn1KS3xJ7v6udkgzh9NST9sa",
+	"Dqh1o8aZE2rpjhadUit6l5ZOeZfOgnUDxAUHUsCGNA31a6wLaV2H0toOifuU3vuO+RYqobIquKatFHRn",
+	"neop2Cx0r0lm5Vrmuq0LWKEMAm5ZF4N+KdBntjR2cMtWd1tKjd2se6jVvIOirtWLiSude42iTaXBLsMj",
+	"eYf1QntWc5yXcPy2dJRCyeHKSgrETnqar8QCCrqMPpLIXqb8fNqWGoE1XLs8F2vjAa14xN+7iY9rtNjj",
+	"ijAtTkIWkERiu67BzES2sqzKqubPhaLPGxYDNCaqljQMs9Q8WYdnFqGamFs2pj9jxGIykSIZz+HFbjfA",
+	"EIVMcDWeb9R59vjx8ha8WWeypbDDCY1HrIIM37PPsNp0lMfYuCITRkVChpDttWT6paPi+NwitoBt/9mo",
+	"MisclzeCZbDioOpwRfqYlNa3xXqZHjTfrzNPj8x3+7SZFfu4YMU+rrNiN83QMyl3ZqCVS5dGLL6Bev96",
+	"THiQhqo6sE0V6/FA1RTxTKkiKgKcczn0CFXQ5ZMq04k3DDVV0Bm5FgiBzRPNspMxFyPCQsWwHQehpsup",
+	"Wyzf0IGdy5n1OguFO80PzMSECPgND1IQEaNYplF131UuUtNmvaKZD40T7vOIgn+7KL1XXixlzoWMm5pE",
+	"iYy4X3zr0rfcwzZyG5aUF9d1ftPyI5fvdra2Drk1o+U12/1k5F4U8pV+BYf+m5+2XD181GnUQHh/6TBv",
+	"fnt+vlS+bkSixUWrV6mrV7CCPMvK7BLM/EWlHSWqMIe9yeFudpC3YZbOS7p7ZpxWrMq2ckDr6H1phdLK",
+	"hLku6ez8/M6t94c3H94+l2LI9bRWdwdU+ikLg3zcKEf6U83QXopYhpNKRLdvZDI2qP1YPB2yISQSYNsD",
+	"SmIWgZwiBtVGK75UqCmLWYAtECZsIuPZBWH6LYQKNtUqm5hXghXz4yo74Buq2NlppVIbh/OXyySiaTLu",
+	"Hh8T04LIg/7KlPzpncV+b5AurBfmHZvIG6TFzRP5F27XFvt6ZA/yFuw6Vdc1eraSEwYt4cZat5YkkG3y",
+	"KlAe0ZxYgUGmCVIRKcJZF8EgqJ/g6ZjmWISBIpHkIsHFn44luzEaesxooK+ZzB+BdRqKoNpQk5WjTa4h",
+	"D9maCEgmh2ClPlQ7TzsIUrZLBWZx11uqrnvXBiBtEWoIR4st4GrClWKBl/Ujh6+lqPGQ1Xc0zxwAdCDT",
+	"xMtMvzEVI0aGjAVgBqqaniv20U3PVSzDimF865xlIBBt8MOlS+MYdDjswZWVoGAyAkeiWZhs2bbWnRS6",
+	"fFWRiZ4RzKLUm6UJedxGxohRALOTUdzJjBoWdi7V7O5SZXGvTdUcezRW2HBn+curukYpi57PczmJQpas",
+	"j1Ra42MxJ3AdHFM9rBd4clcWmgtCHqsIvwXeYD26LSj/IDrvl7r/gU9YyAWrgUJe0F6QjGkUMcGCC6h7",
+	"INi2PVFkwgPBR2MAn/zzh+eNQyDLpfXqMloGWcPJitNWBTo692bLUr5SoCEqj6QiACBjxmMy5CwM1FdZ",
+	"Q9+5BW4oUiZyUgObTPOV7jp9eD1iAFc9DEJ5ZBrzJGHCAzIl//Xv/7eQ+mR+XU+y2gFglCNDkHbka+Fd",
+	"sJPAS7YgbNF3Vtm7EzsT2xZhgrA4lnEFiHSVfKHJIslhtsOeoGwUi0hoGwykQI33jJNAs9T5LoffPieP",
+	"n5w/IwrD3eRR+6RV0zA4qX7EH3/+QB7o5zzrPH768ILIiP41ZdoA0exmLMOgCu273KS1YfM7cw8XVUEn",
+	"X4pAVXqAYzaMmRr31nmnvbdm+m+M1nVBpjK+1saVzzxCE9I/vjk5ltqgPYZb+5XJb76MWOVD/ZDr3e+i",
+	"6q3pGVvF0jCUU1UNZAsOoUom/WYF3RDe0ysHsb9hNG4Spy4clsLDCttX2P/aA/sOXRNVKeI8L4lZnviG",
+	"V+duiqUhfEwzs2tQXEvzND9m0DaRhkpbSMVj0iC+O3eulg6q5rC8j6jPjhSLaKyV7wtM06LqWqH3JAxz",
+	"bBmYF8iDBmqiu63OglTvlmFgpRTgMCSxnKoL8Dkg7E2fCz9MA9YDpvcvWnXuN0vH+hBTbntWlB03oFI3",
+	"r6bcYdFA4oyydHBkwHpy2NN8KvUTbHcrZkTmrReczg/ZDra2b0guF+s05EEvFQkPF1c4XMCmyhQUkQST",
+	"bBQRkjDRqNzhNgxRO3Fnb7zikak80ubaNSFBVjyQaxyuxYiDGdxgDdhgaYdXLJBYYx23oYDZ194z3Stb",
+	"ge20XlzxaC3Z6TW8GH9WmOC0Av7SOp2ObV/v+YCTnLAe1m3WoDNLxUpduq8Zi9DvSH0Llb6tWtqQilFq",
+	"jncpAvL8LTl/UpNtfl2JEy4lpisPKQ9ZQBQfiSMutAiNmFCEjigXZDDT2jULh5VNeeqhn1C0gHOrKlWa",
+	"hWipYft1WGA33WYFt1mZPKVgPb3RvczoLykxfKRJRL8911yIdPvGV05VxiMquFopcV8vqVZCe1p0FZhP",
+	"1tMxj8QkbBLJmMaznvOlTBPFA9aDzM7q5sK3neayrnC0zeQNCFN2lDPMrPKpKa/f3N5mZ/tTDetYS6LW",
+	"dvl35d7/+G9XV+rTP/83+0el5FvOPWwozCSn5azDWHoGE6UYUbWlnlr5NvgiWunN8k6LTb301DRfUjtj",
+	"Q7aupGyNnD2aa+Wo1YVfT72zLw+OzEdISjz1nn55WK091OFCLQm/r0OtFQS4aaC1cObrTukW9BWQk/dL",
+	"V8GZb0NP2R7Buud6Tw7ynCBdR0bmySgnzTLgGpDPGtrcT1zxpEqdA0fOpAmguuGm7i1fvJZWwJKkplTj",
+	"OWTSa3kPuSaaO/41ZdDksJlwzJ7eMGBP45jf0LDZhAoX25tXlN72nqbAI6Cb4nubWM7rZFyso4WHfMQH",
+	"PDSVCAtXLWY+gxn23Lv0Q8Sq/erwjoZbyz7b9y5KbHDW18YmAK8KdE4SjakyySbmB0WEHMhgBtnobq+2",
+	"Krc006cZKoyXsefn2vjA+MGY0SCrZywO+C2TUcjIdCwBnczLE3SKhYwXhCdaLZkp1EK09qFvcuCmtVLC",
+	"wVVpyljmPWvZQJrXe/0hG/u6hYte61rIqehBim2FSfCt5gtTuyHwbaFOAMBzTcQNfGkZI8mnM7d3zfh0",
+	"fpCjmMuYJzMc5aKee8XBv15yZOQAezbXzv49Y4LQhCQxpyN2C/OQMWciybIcF+39G+fSL2AN+VqnXnMl",
+	"zN11CfqlKd1oadUr3fRFKx9mggNaBbv8DdI/gsUre3wyFhzF0mdBGjPlIR2ZLChwc4ZSXrOA0GRZqlDF",
+	"csNo0NvP4piGtSF0ewGyoAEAkKA/OCt7aVCZp5/Bgl4iq1/iKhDNHqj8lPXYTR5sqfK0ZPSWZ1bBNul9",
+	"50mbXDqRcTOdr7JLFKETKUYkgUdZnkXDmNFg1qjZYZaStejMgpbzHi8FR6omqzWPLN68mkCz9zQUaXdd",
+	"FbOuO8GRJAWtqaAOeQXl0mmtWCSbT3XK6polLRvrs7etQa6h4q2uCvlUaNkypTwhNEzGmvE4zLGsDSFN",
+	"K9SXUCxBW66swDq7PgIVpirUuMS42lidWlOLye2xx8vq1deHqzqvKWtfW/qWJMs6PL1B2Ikb+3spi/2A",
+	"l86lBRRYgUNXtUT+ClXW2apwOKvSTGmgpftrh/ejbJSRWhzcQvCC1xlMQRlnpWFNYvVAt+DHQg/B/XJk",
+	"mblvpzhq25JjsZdmB5JkjqUuaot0efSXT7+effmnZequfyest5anLq1T2xmPXfrm1XluPTmjNVCliU9I",
+	"IiFmUYFSMOHhrFcbFwRGU//zon7sc2nc9tJaovxTytK6jOYom91SfmQWQmuy1oHZiIdpRYeLUU+ZfMGK",
+	"UKTwWZ03rmH4rfwSO8jFi7ItVu2s8D1k2u/0EXqTJmtWRzTQtXYnhdcLcW3k+mheR+GawIV+QnBWW7lL",
+	"veW1Quy4kXkUDAJ1Ggu9blMIUWgLsjL27SqCK0Z5t+Ftzl1qm3vJFhQMV8do9uIYziVvwoIUnfm1J+RD",
+	"GotLvcP3kv5ui5YkD95lr1qrXKraLEfI9ilVZBpLGPfOULZ+SkPBYorn4b0fM1adt/qCJSyecEEFek4n",
+	"HLKByY17f5fEXF1jmTE47aNYJgzKi0eUCwW+zIlHpCBDmcYkZDcsVNspJMYC/V4tXLe5YNV64OyupiXB",
+	"2Q0wueW2AlWsp1fNXL9mhA6RnVZA6rM7/S1CQq0fvwFIuyjWx6OXKhZU5/7BVTecTXtuIH/RCH+w1y3C",
+	"YLelRWZ35p3dpbJYCIvl9UiN8v8ULNWOOJViQvGE3xhZZ8Wx0DdrndP+buqfkpj7SU1dsUpHIwYNKdY+",
+	"efcQhim7pRF9ruvRLjGknN6Kx6O4n/Nb0pwBG7yRzcVvDYKms+8rn5OycMl/WmF+63jvN2Ry5p07cfLe",
+	"JhdcrlztkGWVNt9uSfOd34Z9W62z3CczF1i/n8YwgTGbGNcwTZPxaUW/4Ms0GcuY/w0syi7BOjzyX//+",
+	"f/tt8h4E24glhJryQMiBgNJDqDw02eP9LD2CCmKSl8mbiIlXL8hzKQTzQV+74QGLvSuhZkrvhfMwt46x",
+	"TS7nZOvYYHpAiZoNr/MYADbygmSTFYux94gm4yvxoP/5CC7qY7jVwLPifWMZBoTiQx9e6L9gYOW38UJt",
+	"W/sKzjNUSWaVgs/zYj0ALIIbsYQ+of54AqWWMaNBq9t6x6hRYbki+DvUVucBLfemacw1abYu4TuArFHF",
+	"i9OAJ4VnaxUZUGVnhOYpCEmMSam5vOFMdScs1jTTegHl5Jp4sVhsanUZhO+RQ8j8QffZBYG7QOGGl6Ui",
+	"kKjxFB/uDqoQoTdDL15tZ/rOXGmugzeYWnOz6Tgw/YCY0eveKKRKv0xzv1a39cc0GGGSksSy9Vy5ASAB",
+	"OC9UEAazEP4MMA/jIBvve2YTf2IgCgK/GstDKpMlRWOW3WiHDvjUHoliLhK4PmY38rrqaRZnEfazsFBR",
+	"SIWCXiYM3zmUYSinR2hhOzfZl/6s/628/sIslaa9UcyUfYDq0kiTo7PxfigVpqfgTzTEh8Ea5fe5A83W",
+	"Uq+7Z/ZmzFUi45lHEkYn+IjsgdlT7Mi/YSMuPLu58Dp5g2gP6oIEMR0muBz6TjjHqjuUqQgAnSbV5wK/",
+	"dX4fyRs0Xt/h1EM+ZEf+zA8ZhpTNtKigI2hsRSZaHVGIYpGVpNinFeY79y47j+dmAoV8HwCXgjOQYlkD",
+	"TjN75rewTe5N5gJPjyWrynYAbOFG/RweBjETJX4iSUKvmdLHC+jVXoZnAnPdMH8Nzi7JCnrdR+Y0CIsH",
+	"z9IST+BiKc/epg8yIH7F1DeFeqag3B3V5dtXttDcuSJjaUFQ2HxDLKWbjLZY2gsZsCx/Jr/EPvn9lCf+",
+	"uLC2MgBkMniRHA4988aQDlgInMy0wJibA2wC/kBCFowAbSC7srRgAfMBPBFeZS5C1CZLYPNSwKBhITwY",
+	"Yli5YMRBGoXcp0l+6w9SXkMBU5QncdKYuSzWpDfZWZppQAK0PhsR5VlliOpG6SDkatzqtt7iX+auhMeM",
+	"wCXZpeWFgW+BdpRiSsEZgbu5gNOY3WjX6QUQtX0otJnXUrj45Pzr4jX2Id/KeOKKhcL1fBLJOCmTmfm2",
+	"sB5ck1UUcTFy78t4OXw2Alffds1YVLhBDOTnkozDMJ7CJLuIxolgsSJjKhCjJLsrWw7kvlI0unfCCq+T",
+	"Qp9sORVOyeGElblS9VWA2+gKPEjqBYQJSFfOOKG91D71O3DN6fVgeimt/uXcIRgr7See068UURHz+ZD7",
+	"BK7xyDAVPhpoJODDIffTUGvt8HhllW8QY5kEl8IgDOpFw00EdCAtb7KXl6hyvdfmlWlHC3UswM7QypXV",
+	"PJ0qrKkgAY+ZNmRmzvOqRUEOqpMlkE7HMswe2CpGf4prXPhl7kqH5bqEU77JnLpudhjd6SJ4JwzLvc9M",
+	"M78lD2dX6BlSEMVEwMUoK+zP2WR+XyVVFa4oMBQPHlrUuNyb8uh4+dH6F4K/WAXPrP1Eq+c5S517jnPG",
+	"GL8BGXEjZ/iUkIvreY1Xq+1G0ihtq/us50uRUL80KvOjMZ6zdaLE1FDO3Vw+7svul5HqQvUl+Elab9Mk",
+	"61dhCgf1/uQ5y5qbS820/ez2wngX3WtvKAqApbckNKkSTEM+KlzhDsP9TfrXlWcvlFpOeYQGv6QqycWV",
+	"zeY3zWshSmI5AghmLY+5DPKnu28Gz4JHQqkVJNsOCdWjMTNKg4foJNC4zL4T1Rd8nl2f77WUgQciO0pk",
+	"zFCR16fMw0b5Hg44V5nhGQ70uzblq0WFcwUxiD6qdGP5OFXfkVB1XVII9DfZL5kYMngCnoX8RGYCoIvZ",
+	"LalyxJE9VMOhFVn5JTWMbO5qiL8Vn4hfZdtiq8HMlWVyNrkZhivI+JqYrp3OzRbM6M9x2Oq2Sn6MQo4N",
+	"Ol/A+wma7ZH1EHzMhHolc5/Tf6t4dIEYPumXZGWD8+6Hjy1rjMbGHtOTY/ZDL28egNnWYTLuZVdMxpFS",
+	"PRCnFFy4XitkIxr2pJaiWKle4bzY/Tsd+fyxFUTS+kXQQVbp8vg49+5P1f6L3Y7eWpM9NEkrRrFsET9V",
+	"+0E+VoxOr8ynordj17ML9LP5IIX8B2fLCo6TRXObc5N83MUJmver7Ow1jlZUtUfzx8F1vSwdVen2TYbZ",
+	"bCE+zflmPraikCbaxutZGAL3Kuuh+dhKmKAi6QGQioMD4Q6k4If52ALkECmY+1s2zNLjKhayoHaXnlb0",
+	"quycZZVdLgtJoOBaqVveonel7qqSO6W0CGVPSmlRP835SHa/TiVPy6J1mnezLCUXwxHnnCwrzOvTnB+l",
+	"wVF03SnFPSj4S5Y9qXI0c16V25dg806bRftWdNnMX7mEw5WPaMmTU3re0rsdt87OT3fBG7TamcucQR8B",
+	"MIcFPRx/7gGa+8F1+hQPXcnLM3fsKnmJ6+jZ+UoVHDsL3rb02Z+q3TofM4WxdrZVvpuPc1Kr5vYqz01x",
+	"Dyo9NkuFZM3rKjw5Hz9Vemaa6SBl18zHW2Ejc+6enShlVf6h22eZld6lRVyzxoe065GD44gns96Q+jzk",
+	"CUWaqdTzK9jthPWooOEMKbHOlbUJgW825E9z/rEG0txxiRVp2nV9rSXLS46wj+76NWYGrq/s4/LXeotf",
+	"8mnOwfbR9Ac1X1Sfb9dtBjfE7JqxCK6eu73ZafpUcp4VH/upyh22EwZS4Tyr9C64LrNdk2lxgWvWc27d",
+	"ayjFkumERj1mpeRiTcozbpghY8GA+te9ofRp2IPOT/la3IqDaP8Xw3V/LmcTRf9WYy5QcKA20/AKXtSd",
+	"q3hFT+xGOt6XL18gJ3JYA1QyZjQImVKQbOCUHFifQpZ7VAire07AUZkcksAjtogJ0rJM3BYi71fCwo1A",
+	"tF6G3J9l4RjoFDVgXIyIGsupaF+JK/H119/yWCVEJSxS7a+/xgy8Lum/ffP+A5lLu4MBCdL/7iX+OGF9",
+	"eFWeDWeDmpg2JxgZU3WB0TIH819diYV5gJcCMcQxP84djpu4hxEOniiTvkEcCPs2QVTvgc21CUO9OoFe",
+	"62z4mfvh+Ff9z5d/xev/hYZh3yzPcym0gqRV5K+/1l8dka8/6JPsz9pfE+hYQrNEwKlQJASsCGzaAqmG",
+	"Zl2Of80gOr/0cXS4GAqxrrg/LiwhRrqTMbsSxCbljKmZFw9gTmaVzOsxXqrIeefcBH8gp5BOGAGgC6of",
+	"rG+FgH8gAQIjIewzV0kbJvYqUF/DEfzzn1+9UB4x6eTkSZtc2jWe0Blup153ORWkz4M+ZJ9ASvJF/lKt",
+	"Y+k7EOHXjs6kOg71sdNTS/iEeQYy3t6RtbzBB/HAmdszHOoPetu+tjHi/q8BTahHnETVL32M+5D+D1xc",
+	"d0nMwn+5gkzWq1Yf6JHFbdLHi/sAdAqNPvThI6kAKC8y5GHCYiJjomQMw71mM0ijJOedjn6fJio+EjKG",
+	"RM0j8vU7RvUqmgRG2+fFDlQvWv/lBzrqA1EkRHNnwgXpvxoevZaCHf1IE3/cN2lTeNNZ51wfkJBlbcTR",
+	"Jgz0tkBLIFhI7N0DYPU3NEwZdqjTb4HsPiLSMMQxQgafan9N+m8vPzz/Qx9n9Mf3b16THyHTEnAG2uS5",
+	"SQ4wiVdQDiCFgrQGGLEZbHbYcGp5ewbNyLt6cDgOcn761CMqoSEj5yen+X3YEd3kIGCTI3NK+XDIYruy",
+	"EaOJHvZLwHMGptA3WWhUL2HAJpFMmPBnR9+zWb+Lx+caVjIAIvAM7K2EpCVY3gtz+IBGzk9PL4hKuOYW",
+	"hMSpABBnferIpT3AMUOEGM34Ts/JWKaxwhG+jGMZGxLq0whdfFyK4yiWg5BN/vkXJUW/q88O7Aicc5VI",
+	"GXjkvHNidk5TqOYM+rszRIXDBleKTLhSXIw8oHE9wvPOI/3hmUXzTSBFasADyCJ+gA0qoDpRJD34vf/Q",
+	"I+cn+v0klGIEcMBRor871f850//Rzzw9JRRSCfV7BzGwKvM8aHyk+h5h1B/DJsIW4wECHYPF+i16s89P",
+	"n8HiP+qcmXYZ71gSz44uhwmLIfX6UaeDPNAe7gE0X1CEG4qydQP6vF76PouSI/tVnzzQ6zSMPUJjjzD1",
+	"kCgWQpWeYf363Wb1ScKTkKkLk5uHtIuUpMfRD1hCeaiJQU+HC/JSjLQVhH1DA3bDQq2rqC7ITyuxZzKN",
+	"gQ8m7DOeCaBx/Y4+jv+5fl37a0urZELja00/eWVKdogxzxDogCaQb0ge1Eqr/sMLfewtr4JbkTWdnmLS",
+	"eMh9JhQidAAWQusyov6YHZ22Oy3TtLY1TpJIdY+Pp9Npm8LPbRmPjs296viHV89fvn7/Eu754rVgEVvd",
+	"1s90phILvJYVTrU67RO8TkZM0Ii3uq2zdqd9BoHkZAxB4mP9nxFL6qCqwaDFs8BVm0Auhn9hNmxIeagM",
+	"O4RDz2L9dZwKKL40+R1SvApaXf2SVyJgnzGZJpJ6Qvqtp50Oth4AeQOBa4dafzEVXVmLsV9bIRfXWNwh",
+	"/XSSo260jgPpq0xF1F/gX39rea1rNlP6m/aUheER7NLxL9Nr1f4FMy0nLImh/3Pr2P4J9b4BF0zB15BU",
+	"qR9lM8qy15rlbc/oJMxxf5fuCpZ7LCsGwTUDlXZeleX4o5dDclc/LFvw47dIf4VKEXQPqnQyofGs1W29",
+	"BlBQq3DYnCbM7hhB3sJ70AW1qu3VLWndscIT1Cbvvn1Onjw6AXVGsKkV5pqaWEAGbCgR8gsA4StP0x9/",
+	"/v79xocJz8XHX1s0HLW6rZfBi/eXULJ3A59OHz06eQb9RvVLr9/G3/f+Ovn808/03366fDadfvPt41ep",
+	"PLv56W9/e/Lh8x+ef5j+929mo/j9+bW+R69s6833bzGBpdVtKQ5VcK1u6+Tkr/92+W/ff34eD39633vy",
+	"Yfbzn/7wZvRk7N+8pRH/MYynryh96//hz+9k68unxocFlqTmrMBMt31U7INBx0pjFJaFk4LWSsVRAevh",
+	"iLqWxxEykEZn5+n5yXnlsSjYMu/hgT+yhJryqc1OS96pSmmTN5JxYjqpz/XtapW7cH3yWqalQ87nNdcw",
+	"j9eMvuW1NAH10pjXX1TLwuzUKsYHLuYbiRPrMRGg96H+HZl1hymVrcr7e/qK3oQlYxmU1kNYHygYn8Xf",
+	"licxWS9LmcHXjdbwfewHt8rsip3kGsyr0O2tN6CK+61SD7heJNF1CkvQmHQXHdsaip5kv2+Zqv8gpySR",
+	"bu1fLUVbCbuMZF9YEzeRqY+Ghh76AIAeFWOkbwRsv5Ko/4AifVP6tXCuLXndXAKbd1dswmXIb9jWV/8V",
+	"WuWQE6sUofol/1onfI1Wsmz5QeXP9DS78rnjwVi3RmPGmWOztcRg7qI28FW1KH6XKUp7tkPvAOh32zv0",
+	"nIriFuHqxdhRUtVu1s2JZkVHtsCpbtO+qW3o0gZzFfoXlR0jHrhFQI2SMUFXyvxeafXq8u2r51mJVURj",
+	"OmEJi1ELqlqb/JLjH/gEgM6WXphVPC+98hV2bDQ1z94cYJqZ1AXpa7W6X1ViDh4xeCHxaQy528YhBjU3",
+	"rW7rrynDGgzUzPVKtdzDleFjYJL8kfm3ANxw5Hyq6lQ61xZVhDNby4ZmJFdlkOyqwZVBvtxxLoWhqBwE",
+	"yvBAnwssngEfixRM1QzB3FB49Vxn5U+bkjrW5n/8tQBM0zrtnD4+6pwcdR596DztdjrdTucvLcRLaHVO",
+	"np12Op3OEfznif7PU/sR/3fayWfxXHM4U9Uth+R5LLlSVCQk+OqliiR3widAqifPTtud9mm7c3x6Xs7J",
+	"6DV8f+ek5bXy/O55VedTEQ2lbrqZuXjy5VMJbkCkYdhcq7C0/haBc+cY5BvBSGSAIDblkTnQwMdi2uKn",
+	"LwX2+QNXSanS07JL91vIZrflTxYCDZSryrAOal/QkEIgsRm2rA1Y9FeA97sN/jQA4jfl/1bQaZ4Czh5L",
+	"tRM6A5wAj9Csc6q5lgvy/NWLd/pvOCDQJKJcHmUvRj4tYxS10PpsnjUjFWQbtjJvdjyu37NZC+kTBNI3",
+	"MpitRpp7TUGrH36L0FKE1DAnqsTEThqs1Iqvr1QdgwAYLAY/4N0vP9BR3TPNZcdwzRev9YP0F2LN2uuz",
+	"68wQtk/gGLEtUThW6Dg03pjE9RcQEj2SgAn7sWU6a1dpUMe/8uBLrRp1DqEa6J6XtQ4WrNpn4FDdZkLt",
+	"IMsWyTJvG6TzKlmXbr7copAzpbPr0MCXlVn/C2D3kUUkn3PkiywLILaCzEJOeKArI6a4cd+ZzIdhqphB",
+	"j4CuSAL6QQ1Z4o8hPiKY/pK1IeZlG9tA3SxojxcQVoQA4wWGsJQbmj4/fTpPinicNpCBQ4iCriD8oCDs",
+	"CFbun6sEYYGmnrYfnbRPOh1DVutoYTC6JnKoc0tySJldE3K6b2RVKVos3sp6lFUjQ6ybs/vrmpRXqZVe",
+	"apXSZwaYJyYjKYM6arGoHUA1NdSBl26BOrz1lMmDXMzlotk2dz5nR53TD51n3ZNTM59FsnOuGqtamM49",
+	"MxOmp9sRpveO/t+P06RI/cTgh2/IAbQhx46MtrldRvABvHkgLZfbp5i1JcMA+y2CqAZg45hQyNDSB30U",
+	"U9+VvJD0h6tRksB1vASmmx2N9zjtA0fZT027ilvYk9qaKtX78dt33333lxff/viXDz//6fSH71+//vm7",
+	"07MPb99882///eX52Z9bB+7SiLt8x28YMYApbGp8Sts0XtOAJ0dY51NruL5mU6YSTMtsk5fUH5OQC2az",
+	"UyUJuIEPS6TFtAS4Di/DqcBvM5I38DZMeOYvDnCSkNtn8hfJf/37/4ts6EpgpjMkLkKSK8fsQS5GJGT0",
+	"BrR/GBFPFAuHC6ISeSziAjLo9EUGMTtDpollyIi8MVmmZkExaWo+ePEaf77U6/jy5taCGBVedYPSxxVJ",
+	"lZkoMuAAXPNVfnUAtd2OT18vv8nL9PVhi41MwYNQF/dIASZ2myNAyDp4dUIHIQM/qAFZs5ApXOUnsTbi",
+	"gLm5hXEV+/A3HReKVn/By7Ifm0bmA55c+saNtmgxsihPfmz1cvwiB3WxHmdZNpj3a5nYjCl4PxcqoWAg",
+	"VL0U2nRV7v9CfOa5KGXjFyZy9ddtL7pkdts6F7C2B8mwkWw+y+645oA+qskdgHqr9Y72yenZ+aPHf8lQ",
+	"P4MecloQ7WOTGANvP39ycuJyuWyQ3+S48K2NjBRwgTS+xyRIISV2i1A0gBNl2QfMpcEDz1G+bhC/yvj8",
+	"bQewKurEqzx8xUC9xVnO1AV9MyoKKPmxmsrqCtWWiaMiHCPMYH2OLg2vlcUO5GIehBCxCcGHxxNFBmzE",
+	"IY0+72neV1z4rKfYX/ueQdVi/rXCxF+U8rbJCqSGMBoiAiT8rvhI0CSNWftKfLClJDZFHZDwtPJHJyxo",
+	"E0A3g9ZnYPd8pUhfP40FWB0SUQXaoj4sYOd0tb0D489qGPw0IXI4JBQHw0Rg5I1W5hImyGB2JZScMCgg",
+	"AGzUUEmI4RlUbz6CKoJrNvP00AC1BqPigxkp3BkzA4zQJh8wIxxFHRPEdF4zNtmEh6HWsUAGXGCZkDHt",
+	"fDnRNyam+05glCnYVcO7FmhUpuk+wF2C1efsFSyZ+TymatzPsiFWVLQursT56TOTHEShss1kCKgMSByr",
+	"x0x2Nw1DOVVV+hle7mpoHww9lBS0siAZcUHoMIGBQQ6wuPaMkkqLi4XrygLCaBxyPRrnFMlYr8hIsKBf",
+	"pwDZ9asWSLa/yIQLPkknbuMGpxlfZU0hVWOnVkBct8mle3jzCo8I0HIz7Yg7B9s5yAvHr19WmIDbYLNz",
+	"9IweDT/9+vi8osnmFuQqh2J9y8PgzLe6WpDpBwcU2sh0O5qt6k1BHLqlghJm1G099k+GTwedwaPhuf+U",
+	"ng47wdPh+fA8OPNPBye082z4lD0JHvuPBuf07Nnp05MnncedR53zzlnntHPS6XRaOKCeK1z1ZsP4NKuH",
+	"w6HHtL0XXjPsJdV68m+f3dfh24A3trot/zQUg8m3neC//xHa7yA2S/XKnHTaKMH/Ar1zhF3JzmpS8yeH",
+	"bqoE58+WqSJy162Lz59yBN1GAnTe0k5iRidl4ZmMjzWJTbUVpEmj0iH3UnNvGoYmFcoiWzqpISBTsVaL",
+	"2OdpFguN08gDUyMKiJNQzAm1MCwgpjr3oU0HsW6/REoyZfT6Anx2fSF79ql9azkbBEtkGFD2QLggLFQM",
+	"ct4qMkZAvXxrZ3uXCSO2rC1f+pYv45j5CRnLWDEyABaFOMhT9zKlNR0SxDMS8xs98san3E4cI0LNomrn",
+	"82cBb986AWRQTNXxqxyUNcr3by7FWh/zUUrjIJuRe84zQNY69fCD6VhBE2zkETGBRZchTRwPU4X3pmku",
+	"6fscE/YeZZI6qZw7TihdJYN0iyZvEMRYtWa900+K2ay1DnNDx5bJss8Rj5lybzk96px/6Dzrnq/oYwdh",
+	"nKqq9zsP07Z1j45gCK0f5d94GNLjR+1OazMz0hzT27YhLUxbVf6jg8rs4ipX1ViU6R0DVkwEWw5TvUqW",
+	"ZYC0yUvEb+cWSsBi1puCYc1Mzt3wNhYQ2FYmVeUDTARme7YjwZbx+5ciuD1u/1IE1nhbZ8PNt7V6DJhO",
+	"Wvswj2xD6XqfCyhdd8vR+mUOb3iER6jRaawcyr+BKmYEbgilf82CK2F1FBrya22gg9GmRXhMQ1CBUsTM",
+	"yJQZbc7BvcZYBjvTs8YQFK1rWx8GfiX6UrCe/tzT7+5Zad7PdTJXF8NSfIvpnQ1NXVvLHCbwAP6MmS/B",
+	"Y6G/e6hVtikLQ/3asyvRt0/t4XFe+GKtMiuWkMEM5hloYxH6O8m4m4OrGE3KUAnW5fdd1adfUja1ouhO",
+	"zlEYT58hsIuUaJ1rVWoSJaaHmj5eZjOrjHJ9hl6J1ia6nQy0nEJrreW12ETr6N0W5UrR/8YgKGrL64CE",
+	"l6iAzbk2Dv2W06U+GAD3OSnxHow2wsXW64n0k4k5Jpvog/oyic3t6xMR3FQ/bNeTKGJKVe231dzf02fe",
+	"+P3AF9QmP+sR2/6AAIOTtQDEYlfP3IBXgCrKEzKiN4woSYY0xnwFeFe78vC+SZPbEQxmf/UC3qJ0AI+X",
+	"ygRgA4EgU3APxzPQXBcYubDwZruxPYq7ycZXbOCM8l0o7jjGs7RujNp1/Sa9zIf0G94ucBpYYd5YkCcy",
+	"ieo3yqLZJHkVi3UJpMlYC3BfSxdCo6hN3hsPNhe5pLMNzsBT7DPSPzbtwvsAQqQY+JHdfCG8Q9M5FyRV",
+	"LG8aJuOid+KiKKbmfCFVCl0sww9vPry9U4/E9sSQ9TO8jaUc3ro0evPh7Uu9oJOaFJu89MlDLDk4ArdF",
+	"Eui7TyScISkwnIunq5H8qs2YQUSceSqyJ7uemt7G8oYplKXUBKRAEUxsW0UaRZhX5zm9rZRR2xw1UTkE",
+	"YwGRtPYHBzzEgso6QkKyMTpvpk1X+PBwOndOLkUlrzFt6HGbnuKOo/n2yOOd2S/AdaosFoFduajY3Lsg",
+	"lw9pLEpkQqrFfgNKsdPpIblV0ErAFR2EC1QEDGwW+Drae7WWU6UMMQWRsNCZtGAcfOv1csKMbs+O/jYN",
+	"GD21d2wib6Cd93ru6ddZ5BBX+LaO6vtERiRVmuetwdfnz6I9Rkf4kIUmikl+VkTpQWhWbVxLzU5eQz0l",
+	"ZoJNiwzkoLDsniN/2AtO/I5FIfVtHKY4ni3zY9s7uj5KkwP2OhaZbch6YW0OJ1IKioX9G9I8toIM8jzr",
+	"cn2ABdkVLMir92/I2cnjx0cnhIbRmB6d1YwGvJnwRTPCe26ur4UiMUfMVp9AR/Sad9vf5uA/zLygmaGp",
+	"SNBDRTTlkA8ZdFvv4f3LRmLTZZNZJEM5mtWlj+Y/rzae7MaKgbylcZIRFeAd2jypmI1oDHje0FsY9CHf",
+	"xwboMs7cJlppqB7vXxcm8064yD7vLga4UbQM2cCtI4a47d6qImZuGMlpyG9ZtWVen2pRQhbhKr1KlLEV",
+	"4exid1UAeZ8A0rY+XJrTxglJZEBnmow0NwG96G9F54o9H+DGp9eQkpdDjiDwLHRtVAbWtw4M5Lltq33n",
+	"yvHldxAdNiym23r98l3La4UG+hfWf4idqbI168GatbotLiemgUHglFkhTnrALJg1uRzRgP1NTxaYR9d5",
+	"lN5lPmE9vc56MMOY+/T4NacTNsMcN03nHMehxkxLvZbXmqRhwvN+3ysUbOPo7gY2xGx6BeV9K1Nx31FD",
+	"Ct0iS1QO83O7yc+Rdm3SdAWwfyNcEKtsZUB4pttvZb7ViCUZRW7GpdEpDxRimnMtpLMtljp2Tm+Xbm0/",
+	"cpzl6lS8O4yRejrLFfK9qVlcIBsRaGQB0awMJ4J3LgYVeas325sXkVpuFiCwTJNum+/cP4ZjokwC+3H+",
+	"gCN4gOq3i7ghTzPFzPY4WF2a4glaV5puG1PEpxH1YY/PO52VlbI7ABCpp5S9rO8ttAauQQ8x5PKVIlEs",
+	"hzysJpx64XKMraKgt2KNmHlj46sKja4bzqYXpu9CwHwe0EHI+p6tI81FEQ8QJ05dG3s+ACA6uIeRwQzq",
+	"OLaDBJpN4l5Z/HuZvVlXjCoVs71VuCIG3rZmHPbHhmauPYM9c2PdILKzmlncUMlYPQjzU8ViYHflVtaW",
+	"uSdvWBxzsIOjkOrVhdoWBaK/8RLlddQRi5WEsDami9XWCgMTZkFvMNtCHXOZ/hxae6A560Mw+/W3miof",
+	"DGmo2MOaoWV0fWvQqVSxpuWd/sl2VcngDBojQE1sfjhiRpWBXk4FT1iApx/KLKCVmuaFmdKHV/eM9juk",
+	"Ex7OerG+c8hB7SxsdpNR0RMDJw8o0tntrdvFXX1OFbPc9dYdKdDAv0pVNCU/mhtiZBoLGQ3heVgbSMMQ",
+	"hZYrEuFzZR3rJtplE/l6jLS4eqpzUYutzpCi/lgLVCy69NA1yoiMAxajLOk6oLBUCKizN9whTxzQ62n7",
+	"GtGJFCN8CtRQfkViptIwwQysVBhDU5jOQmzSJs9N23oIaJkWlAFWA/7C/IyC8vaDpcxRqFhdogHjkNeX",
+	"99t1KU0mmOD/njFhFz1hdEImjCUo6PSATcMc22rWa/GETXC4q7Aol6abl9CZpXphxqG2p3Q7S2HOBhZt",
+	"mDeiibADtm6ObWNGevrbEgWWslaVBKdfVlsGmSa+zLUBqDXI/KhDmcY9NgPmij3OgC1LhP+yio82qgy7",
+	"MZoIT/JGnEZNmqQqaa+wReeFsZlkz9YaJPHOHNq6mtIB8ymilDEK2GA7kG6WJ5QE3AtcLVuQQB1+VxJl",
+	"C2273y1IUx3q0gFu6QC3dIBbOsAtHeCWDnBLuzFal8AsOQ7bFTCWdmWbbobQVJ7LAZ7pdwXPtG28pQPQ",
+	"0gFo6QC09LsFWloKsNRMdBbAlHYjNov6TZ3AvIT2WMawUiQVIVOa9YAbp4/mNbDLKVesTWBxJ3RGBvoe",
+	"TX3gMX3QHzERMK12MpHwZNb3SH/CR8g9TcCs710J50t0QKn+Q4PRTo2nxaA24IiA4bevxJXo/7WvxW0M",
+	"3VAGM5NFOpZT8OVgWNzKPRkTpTcfvcBcgDUL14GvGSX7YEbYZ+onBHC/mfCZR2wH3CshUi3tAFaKhQwU",
+	"2zZ5lRSq1wZM6cXABi2O07ivfBkzrUAkZCJVQvqhNsr7HpFQjgQaXZf0UWeEZVEyTowUM5W/vUQmNOyT",
+	"QEIgbCTxDTxpk5emJlwvRllgGu+uPnl5jq3WDqZ6f2EloYi8f+n7LEq60Lv/2Fc3esdcFvn5SASaTfYR",
+	"WosmqEupSJ99NWYsgdBFLKcKBLt+NYhRONmeFmDJmM2ISqQM9EroHydSry6s/5Uwq5Ing0Ee1oV+CTwD",
+	"32o87VrP4fYyzbMT1iaXgrDPkYzdaIEvJwMurPOzr/U4Z6G1KC0uMCzJSsF91BalFnmWJHGo+VYlcsQ0",
+	"0Vy4nWAtngQOWZE4FXUOoG9KtskB7GmVdAEtsUfg8WZBD7wPR+UvMprHH/MPxhFuSxDcj01C7JeGL1Xw",
+	"FFLBUlZNaT8tpbSfNXcbMcVIxGQUMo8oprcWGv/PNMFMqOrCwDPgAhy81ek1v9Lkj8k1oM+ZVgmW6n0a",
+	"aknHPkcheN4hbF89uZJ7zgSZlvrpPL0Or/BiuwzmY67N0jim+lWp4H9NmfnZyFiVzEKMCcSTiiP8Ljsh",
+	"mkuDvh5QoPqQYn5ztWcvO1eLHU9NfE71QzBWwfJBLHJGNRuCz/jNqmugJYkW6dtYgur3L1sAO4JN55/7",
+	"WBX7XMeQ4JeGSUP64or3/DyWgBUBrxIUM+Z5MssD2jyuy1tyLt9atRI4P2AweR3Ugiqpnhz2ZMxHXGxt",
+	"BJiSJKM0RIsYVrWmXCq7qmeuargZ5RsXjiVkNyxcSHFGkbUXNhxExb0Lc6W0KYPKsIFAMLEpG59BnWoZ",
+	"kdoYLFjaW/CPm07XaDXYGjet57ML0seeu5Xiv3kunhXz+LCW14I8Xy0ZbiQPdozoiFo++CDGmD8fMF9r",
+	"2GBQDqjiCtEkFObdD3icjHvAZbqtk2fPnoHle1L4pRfFeZbFjNG4OpFgrkuQq4N0Wy84DUPN5WA57bc/",
+	"0gkNZLoiPmSxMGGo3wUlADmHMeUB3716Dc2WtE4Lr4Rv//G//v4f+v9//89//G/y9//8x//5+3/843/+",
+	"43+3IAGoSGndFhh+puOr5dawEtmsTwp6GRRn6AGfnJ7NaXTuWmU/FkiqC5vkg+fis94T/Zd1/dOIF1IV",
+	"7AlbqWfThilrThDEOP+9wvG8EUFbRkx8noRIoepIDofcZ1afbDum2CRsw7/FJPMK5Bo6YTa0qYrWnEUO",
+	"81kYgvHGPuvNyrjDgAuM18yxhlaV2VigrNavVy0eXLW6V41O5lXLu8pPAtyWn4Wr1perotSZj5g4a2sM",
+	"48pxW9O3OFYeeLn2nhPZlWgydC8fqGdoculoMapg80xSEbDYmvNa55ZhOhGonV8Q6EkGmWu/SLByBzPS",
+	"vzCxCiFx9+JUWJRsGU/SkFbMvjbS5M25NrJe69OxDBkMwZwedGJt2cNW8FvVlqd61v+hlUP0AQAOBVg4",
+	"JOcWjvutaFTXdgnBp23umqvLgnwtzVbT0Dq5uCLXLEqc3hE2Hw9a+KKUIeCfwJwkEEBt8p6JgPTN733P",
+	"rIBxojmPuBIuh0TQMXhE33hJ4IPxyPXBQh/zMPhKZe/G0A1oiVTb7UwTBtiygNLAqfAyD5i9+Ur0qYKR",
+	"6eOEaVXZWYI3QsVufgOeOhmTG57QkHChd1AlbfIaTFPjdpxwpbgYXRBKIP4LyqJVlCCn60rYhRyxJOFi",
+	"RCgm7pCsCyQAS5K+kfPoBPqQrR7CqMoMRtXo5FK5J8u6uAq1LT4LILdU0Rl50HdXvR2kyCWZ6j/USxzy",
+	"axbOrkT2feZbBMh6/LmX/Wq3yqci4AE8xkNAV7OFOc/r8aDvkX7GxfQH65Lsg3jsXwnwNVofrGdxZ8s+",
+	"xAsykvoMwjucNFrYR0BfpWFo3J4cNcE+9a+FnIYsGLGg58y6Td5KpfggZM6klfWaAfYMJe6SdQ20DI9N",
+	"FjXyxv6x+1B03zml4DywZ8xZgaw23P6WbxrUnycQ0xSSTGTMCoNQWP8m6EQfJFhwSHjoXglLeT2T3dcn",
+	"DwxBU6FJVcwmMlXE1GRqWkqon0A6CaPBQ9gizG/tDWY9JSO9D+SGxQMaZpRnwmwQiPVZnEB6pncl+CQy",
+	"q0ngNOhb3Qnb8NxIyoAMQulfY+C3yuWIWmgxLePuEpa1NtQ9feIt08Kt9g0cNlOsrZUBDAoCnAG/4UFK",
+	"Q0fhhTwhMCmSsdQrYMOTX1ZVt/dRhW6gDK+jpm67Pt/d8t+3vTUXFNO/M18KOeH+wSBrbJCtcairVOF3",
+	"rvZ4b7Efinp0DSoXTjSzPhZry4NUBJpelyBBFCPP0D2hEThEzDDCJ9wKTh4QQIcgl+RGQhmQEbEQmVYS",
+	"NA4TX77I5P+QUILuIsRrN4rVWedprqVO6YwkEvOg0viG38jYg3fZoDHawxFNxmTAQjmtkpwjlhTF5oZA",
+	"FQc+eOCDe8MHc4NoX8AGlvsGTPpqZgVnFQMreAE2sPq9xi1hqnE+Lo2hisj92PkiyVFjEUNx6OSNkquW",
+	"yVi4amnb5ipjGFetNunPH8A+GUlrysNJ1ExwmIahdyUyG8qUwWQQzlUmbgaYAGnywKPPO+cXRVyu3MFh",
+	"2XEMfPzCQR25EosBRqphSaq4cVV6+V2jj8wFzLrAtLyMwf/z6ekT8qxDTk7J2TlZBQ264ELeKlDJQSQd",
+	"RNJeiqR9RMBpoGhnODiN5dJq+vUxTRLqjycLSyjf5fmagPasGXeoDwp6OXPn8X/9+/+nEI0TqsQhBXM1",
+	"/JsLUqXYE5X6Y+tircZ8g+pHZy6H1LedIeWsiEuzGBon2zIsI6vKjAuVND509Nbr5UGTrmYINk8zu8gN",
+	"ohnyNXlmO4R8KfrVmwuUBeLs1Ba9D3nIrNiKqFKRjJP2L9EIOBsfjZNW9+TkrNNYkrGTHBfAhol7yges",
+	"oJAOgNW/Ne8B72fAqZU5fEJH7PiXiI2M2OE3LOipMT199LjVbT3unHXOKDs9HTx79vTp45OBz84Gp0+H",
+	"Z2eM+ScD9uTRU3p6cuY/few/O/M7Tx4HA/Zs+OjRU//kxH/y6BSEi1A84TfAQVtCxhPwyWaveDZ8+jjo",
+	"PD15+vTcfxI8fvSMng4ZpR3/0SMadE4e0bPB8Hx4MjgddAZPT0/94ORR8Ng/eTToDDsd2nkK9Qd/Y63u",
+	"ORRgeK1knE4GAor+Mbi3QGZle5JGoaTBiqgHuaDzWlMeQG3r405nw+rAjKhuvTow58D1wDZcEbyOAXpz",
+	"hQvJZeR3Z2hV94CC0DiZAj8KqUpIRGOYU18TpXElmZIwyJGAHpz43zjmN0yZYgg0l0Lg8ogegVzdsBoP",
+	"eyYkWPfXvRJ/fPvyO4+8ff0duJl+ZoO3BEhPeeTti28xEPfj2zOP/Hh+6ZE3o5FHfr78ydNX/gg/Xv74",
+	"Dqsb0PKi10zYQCCIHD0gzQNMJRsEXU3TxiuhZ/mVIs9xcEcfZhEDZAtCRzFjbfIKhgJPhoh0zI6Y0Iwe",
+	"w5168FrKv339XZekEXSENPAJxjzLzFSPBAzCXvBuPmFXwuD6TFhMsVaDES7QBTe5sGbt0BTqmQIyjHxr",
+	"idUvMaW+DZu37XT0F0z48SwC8BNUPBIScoaFD5ckZhGjSe4DhHyYPjc1dk4Q6+h7NutnvS7hMrOhmTPR",
+	"RH+xxtM21TQ6Ep6uEo4R4AbI2C3dbKgnXZRCnHVWNW6F0dJgWjCEMTU1PHYO2vo+syOF2gRD0ImUJKTx",
+	"iJEHJ50O+ZF/45nTSU4f4Uc9AXvuDX1YP4V8qAd68siMYIYtnAaQ0KAXxG3SVHgtm0TJzMOGhjhQLZS8",
+	"rJstDCHrZgieX7ACPGfAXJCIf2ahgY3Hp4wpwob3zZHxrkS5taflUMW1mzsKphZFptgDFZ+vJ2FLPPTW",
+	"2MeiDIEKD6x88Vm1u0JflnPJ3UZdAZ5b0/+x3osjVHAKOg8Ac3Zb/8/bF98enUAP66a6REGmRbGeZmKq",
+	"zvChVcloGdv1bGlTiTFBThMWYixNQ0MdqUEVAU5pVX02m/N8OcbcGwp6TnnifdR7rH1ABwrocWoowamp",
+	"46aT4GBWzOvJDTMaYglJ1jcjU6nMCAxytnlihXGQa181cKoON+bIjAG2bcw+Uy3sJjTsupxAH1MKXS8M",
+	"k51iM3wtMAM43o0Lel1H1kdrjsBhyqchAbFhJxHpg9p/UPvXVvtX1/ArfV1Gu77PQWjXkqj0jOEkM4Wg",
+	"mR0xoZ+PBiDhTjqPnnUenzx5PFdUvbb/7PhXh/tvGLsGXURkmJYl2FvFqrseFDSCzdwYBzZ2YGN3zMag",
+	"Cbp7ovfCab/MxQFxZKuVobsb+60XprI/no5K9JbCWMHFGtFk7EDFuYyuVdahVgHRq49oQ3cPYzqrhM5U",
+	"OUxsDH2T3WMCEU3ixo41Cf4OU4NvwAQSes2yfmcQNEdrrTKWXBNJ3sQ023YgucwBPazKPm2t5U+8g7YW",
+	"S5SdPQzsLVVenpvGoQlYswMWengSMTfeiovGjGN7Osuxs2PVsC95/U5WkgEeUCCidxitNP3u2+Ssc56F",
+	"CPVSz2kzY6qqXVmCLVWBNEl3aliB40iFXwIWsoQBF3icYRPYURt4kJpuUoGcig3dLbAsjRjycIVLX0vB",
+	"XF7RmPyiYFikvka1emnA5fHXq9+IGtbXxVo5zdwHs4Sp6ori2sdV94Ay0yxQP8LUHMF6qopzHE7pTFWM",
+	"YX4C1rX0gqtIatpE5lX5vH5OTn3P9rY3rqhF71iNV512Hu/j9m68kXWMpLizdj+QVOaRHAEmD6MymrYX",
+	"rrwex/lJeTWhvjMKKS9JqSaTKPniKTo5b1MDfWEY1vpK5xaBxu6HEro9+Rlyca02aYJxb7T2yvDotzbK",
+	"Y6JXUOkHwhzIwYS++ir2+0a7Af4BCGkyYsIAm+QjNeoDVyRK40gqRlKR8FCTNvsc8RiqjAUZsDENh/qR",
+	"0wqQfgzRQKgzVWwB8tkFPFcEKg+ZOUPhZQ1jQq9Z3nJIMYgaUjGDYkALt6aVFrhSZeEf04b2fD0NJjNe",
+	"MkMf5201GbOkNcV6OfH/wMV1a5NG+LghmMMJ96xhUehBrFIftqIby5yRStfHI+P6mJ+H10pjbTKNkyRS",
+	"3eNjGvG2eWhbxiPNKoDOjy//8upS/8+/fH6Z/2/ddagTi/pdF+SascjkEijmxwz+mprQJtDObQuaS4Qm",
+	"xoJRxgI4fIm8Zgt9sMVm/Hqht2m/OM6vOgvGYCuenXZM4JdMeYBBwzEfjYEygcLKJGWKnVVm0jhR8RXJ",
+	"eIn79kM2i4OpsVemRuJszMHYOBgbv3tj45KoiVZwIu4nacxcpe5gcdyKxZE3NvidmhyIQAgY/5hS4lPx",
+	"VS51LUYO6MwKUOetHfL+zVtMCnvwrEMCZNHEUM9DlPaZ2j0X0uFLwhKANp4HINh8CMJebkjYp6bthI1h",
+	"No05mP4CW4g5eOtljh0CzYdA833Ol7mfISQx5DZXmCL3gARhzKTLm5Fm7OQWokcAsPm7lUSvHFsPoCAS",
+	"bN1iscMsGtPQkVgX5ugZOQNSCpCXsP2LbTwDwmlOap11XIG1MD5eEj6NxIrkwR0KlTW9Ulkz02+YFvWK",
+	"JDJvSMRCxdbxzvykz/Uh7L0pz9LLWIxKkAkNwAXL4hhMr21wKJ/GQX2jr7Ieh4HlGJBbUsU847IJIKlw",
+	"gOqkgFYlKMIjMeo/zGLfcGciSRRzkZAH/ZJtrK8czGzTjH6bYLwyYIipdiUowdY36DczaJxY/2B7SNoU",
+	"7lwHhZchEqEfMhpbOMT3b95+hQeezroOazCZMVlngRyZwXQwzeLrcXAluAneP5fGKwZzpDHDYlSiR1Wj",
+	"TJvKIcO7BOFKpQzwJ0nMcIkKqNQPqCBjmcZFvRvqPc2QQjnSmwT3AuwjYIka8L4GFTB2o2ZkTG8YIJ3m",
+	"e43Msg8P7wmZ9OzA+o6LL2CFvaZ5FQfU7lRj+7xziuWf0zhY1vLrzXD+NF0QSqKQqoT7+MMKqNhaT6us",
+	"e2358dOOk/pvPtLHO8HF3qVy37Sfsn4enMPVVE698D1DaAvHgUcTVNOVwA5OO+uDHcwdrzKa8lpuuYy/",
+	"bcW/5uOx3wvJpMdS579ykBXyRbWjz7tRx8He1aJqfROrCJG1coezZj2fmtUJFsB3DK+kLqskD8w7Euxj",
+	"aRpG3shrCHrCMB56WWvshbmY86om0Odynrmxb+LkwL72lH3NsZBXMOf7XMKCTKdSEYbJlUCLa1jOGrrv",
+	"sd3TGhX4zZzSC3QLurBUzPbMRu4xB96yZdCW8ll4i2M/4LdsjN+yPSgTfVJ6qzCsxoxnRa6WGfd5k+Tc",
+	"qlCTNBixoLUZeEblebxtHI16fQVzinDSECxwyns1v9gTlWUNpmUMxN27D2v1qazRiR6PVwJ70IYg0DGY",
+	"aLZtQCiV0btuAPXfQLSbTJE83Qst4SDL+lrRFWfWZnMN6Y59cgvJdl0KfYdP30X62EEBvDsFcB89nAtU",
+	"OpAT1mYCE2k7uhxyljvkioX4euYbDQHaKJEmprE+Y9Ozu/d87QctBkz6gQMP7odccP/A2Q6c7T5ztnfo",
+	"5aFbM1DZEY1jKkZsMewoOBHTOEYgLwZoVEKSPhMBANT2bxNb9DmN2aU76vtloEL3zh3bprZDKL6sEaLo",
+	"h0pYT/JAs7iHWP+ZkAeI1Wl9i+UJPKwZZwX65w7RPkHiq6SXtThTvSkPwwxo1DnxCJKqxjyCq1ve+szY",
+	"vswmOf2BxYSmIiHf04DTBMCst8ix6VPMXQIXc1Oe3XkEiUMIN13AoV6RBW9k1pfo99YN+jEPg5iJ2raE",
+	"ZDqWBrBf7yra9nCXR+SNCTa6zNc8cN9iEi9FYJrbOZzbaEaB1ozGtv2w/mHARlwo7BuISdhIRtY/iaf7",
+	"K0U0LWHSy1hOIfWSxTesogmg7f2n1op8LABINDFgHmQd4dxSLPNEvWsjRh70hUx6tAcj6z/0zEUwW8HF",
+	"yNacDVPMmY6ty7W0cF8pe2veOVGfE1OwnsO1Y/sZGRf6IlZp23p2JVK425Zti9hiI/ZWwVnWZQq77FN2",
+	"EA+7Fg9rbnp1Hy+cw72OPlmJU6PTY7tJFDa0wA2qRcz6PbzmVf7jX51Pva20+apKwplndBt2NDkQ8T0i",
+	"YkgKLuz+fhjaizRB04SqMVHuCVpYYaRVudcFar/NwqnlrOdOc9Zvc+HqNPY/GOR5TEuHPvEXWXETYI/T",
+	"QcjIYAZ+AR5UpJkbYARCQ335jBSawmQ9a/RlfijV2snoGyuu9z4j/SfJd+kUPgi4+yTg9tKNvFDrxPz/",
+	"OfGWZy1WFALkAm9VrVPqY50wwZRaXA2wtFGh8VhA0zNt47tpW56BKodWiODUmMo0DAAQgwyY4gHLEGjg",
+	"SuwOCwuFqBld177Xj2OmBwGbQda9YpoxJeiMSAX1ocRLcGitMbeYbXJJgFFxKUzdEQPQCusglzGxffis",
+	"I2HCleJi1F7XQa51bXe17yw4pRfVika7/xn3MrOEEwvdIltdYD49WrIRstb6+gJ45JdP2e29oYx7eq8L",
+	"z8m7AJYfoGRkxEdt+7zmTMFd5AqOYGtb7ExvvYnqz0gKhbRGlfAwJCH1r9W+dVNdlaFAp8rFAauQBSNN",
+	"xYjsmTCVQHMfzf4x82VHQauKMhQIW9kx369wFfbl3Hk2pX1Ny2tlr2zeCc/uq0L/NldE+TJidYMwvzVs",
+	"jGcOWw9v2/O+dFnfziBvzmrLk9hn2PWgxwN98D55+arPPcbqSyAJoZFfwG94kEIde8OxnrpNWVvd1jCG",
+	"SvxkLPX9Wi1JYFwx83nE0bAyA8O17hZY9eoNSzcLU+G233p4yrCJ+vCUk2ianXtXS7N8Zt/atQWBBfoz",
+	"5ZOF+kMTdjE4Hpc5q8YwFYbjcGpkQP1r8kBbqkFMp8IjMRumiplWDWwazsCMHbMwAFP6SlCtbI2o4AqO",
+	"0kNtTPtj25LbbcujMAE/YgLLNGMaKhskguzTiUTdbqtdv9wA1g2LBzQsLYCpV/dZnCCWyYN+9ndvMOt7",
+	"xPlMkyzSdSVQvcUueXnsSsZklNI44FTkeOvY+84GurIBFEJkVeLNBLOy9tF3F8Ry12CeRViYQXfl9Mls",
+	"kx9lqhRtxDYbML5nzzTxwX0qbzutOSC2ya5mqiJhcRTrNenpw2yVZ5eBDl0Giuekl02mlbNNNdbKtHvi",
+	"VWtVxrfDENxB7u1W7q2407/ZuJsVpYvjbhmfk4LkLfCrxekmoTfzoGM2HDJMfayzXr6VMULkwnHISxyQ",
+	"PwdEimqrxiKd9DHHsg/quZGZEVXYwxRa9gV0Bk0bAZM1aJOftbC6ErkerVXlgshUHnTvxAOr+iRhYWhA",
+	"TwE/gSRySuNAwcC7hAIAKUguOmHKFF4QmSYhv4EphDMymBFKZkyZtqJ4ZeNK2TpD66Vd33qLa857BwV3",
+	"WipLRPsScrpCjT9NqgEtNdEe2Wyh3ZWEGfukKXc6NVwyWCIl891e+zXuAWp647NnLSdJ2Gh2oBUskm7O",
+	"LbhT4FJoxgbLB0Zr2XUqvybxGYA8gTF4i7q/cejM6/7ElxNGErlHNsCanPHX/IxtIQ+hGg4k11L3Lmv/",
+	"oMNsV4f5MGYZlexNVGYRiUPOgT7Mzqj3hKQrg+bOMCsi5o7AuM00AykS6i9yDbOQRWMpmPIIDYKYKWv0",
+	"R0xG2MAySWNBEnmrVQ123Idy+43L7X/DxQ1rix1DjEImemjvf3yfZXrINLZQ5duM7Z/lAK1AblAFBh61",
+	"nAusF/unQz2FGQK40yHraZJrdVuv0E81kbFAN36jhAAapvpx/3x6+oQ865CTU3J2Th493q4nWZP2bXuS",
+	"l8cIwZ08ltM8a96nggyY8Y4G+xYkrHMtv2c0Bm/ukAtt0Yt0MmAxYZ+pn4QzAx8g4+zEY+lsqlV5SDNg",
+	"Q/65TS7VdRbxN73S6ZB1Ic2fhQpWxVRUJFaG/OttljYIwo4mlIdWbAHjwqnmzfOE8d/q46rN2msusnlj",
+	"SwLr382okRiZWWjBp+fervf06uvv1tPbiKEtY0DNeUktn1iVDeyjX/UgHDYRDisegN+qu7Uob5bUOmQc",
+	"ZIGA2czZCto0uBT0XzssbcimckcOhQPx3jHx2saneAr2ws2wXPez9Q1NCHE/vA35UKudDYbMd9QDvUHD",
+	"86ZJ9qeEQqISXsbFaLWO5mtrX9tuZ+4QvcnrNAQsZGt142ir7cwPfPU3wFf3Mau+gZLz3NTPL+et21Bq",
+	"7rJo6rY48n0vltqUYR+KpA6s/cDa94C126op4y9bVCy1GasPuNIsJ41ZkxqHrskWYkJrkx5+CqW8ti2p",
+	"IhongsUkkfLa/Mw+RzJOLsgU2mZC8YzyNKlPx3ICjbwht2cUy1TkvHOFaFh1mOuFM7FDpGv7kS4ohwDM",
+	"Q64K+Vs1oyhn6KwomrcF2eXr19xwppnBgCqu8vjxJvWsq6UsPVmSn9F5lDUz1NQCfZZGrKdJJIK3BVBV",
+	"wj7rnWr4zscna6ZJdRCEGzPUe82zOjYLZeXke9vRLIcjLkLuspmSeDULTOsmG+ByGPQ7m91/P5KkbOvA",
+	"enlwGYZOiNvKJs8meRIpNE9ChhfcZmrDq4CJhCezF9kUDpz/kONwq2VxmYaLxKB6sGT2mrOTFVT50xwq",
+	"1z7k5KhzjhAE+gcuRj0TXW51W9+9eq3XEcK0mj2SzsnpGTkHnXotjd8sfJQ3t71N8MYyLe9pUoOTJ8vN",
+	"iEngsJ97mNageUo5sWEsp+wmS1eIUuEnqT4KbfLeGuzWsM1mb8B7BQOO3bUNUfvZBX1b8IXH8zbRGyG3",
+	"YhYx0tcD7GeVaHQGbb6hVc8cYCMVKOJmTrecmsSF8um90wyGBaxoO+ylzCnWJvL7VQp24PWru2rmCOOQ",
+	"oyDmJcfO0hUy3nv8a9bMfmcJCxVMcH8bGBxoeKs0/KHYhP5e5SqsTJB7UiSRj7UiSuaQ+44SFzJAbzkE",
+	"3cqzWqS2V/HYG3gFgB7gQ0PpgLKwsJH96nkPWp3TZ1+hnepToY3SAVstAWJzLW7bmRAlLnV2YrjUBmbV",
+	"3qVDHJj1bTPre57/sBK/3o7CdAwMbHZH6RC3x+lreyb6NAxZDCa+YsYUty8mPFEsHG6TpZdyKUB6sCyf",
+	"onGOBGza9ri6t4X21Aeuug9ctRrKBwqcyxetMp6MX58e+HW39ROQ3x3x67tLXrtjbn1/0tfunDEf8tgO",
+	"0uOgk28hca2Cw+8wh22YCl+vGg2PAj4ccj8NE74snw0RrXYJz1uZovBtNtZLpZhS9zFNgcLIbyNPwXlT",
+	"y2u5L/69tZo0oO4GX5yFw5ZXWJ1a9rRLlu+nSU8Oh71ATigX2HXXfmfhzs9WEACaCcN9CpdpMkkFrI4Y",
+	"tbqtE2SDcf4pZhOmuT9+YxHuITWO5Vfp1cKGFd2WFjFTGl7jr2ctkKgA0NozA98oSfo2EySqOMltJ0lg",
+	"L4MmyRE5jya0wPjuRYLEZRgSxT9nTRYUNGmwRHmRCQ3NQ7JGC/klqk36pWPWJ0D6tp1lmhzJ4dB2yqxu",
+	"TaFYgnkKKqEJVwn3EU0okdi1Io21OLrdHpgIY1gC7q3Jiag6sHfbiLKKqd4y/9mI3HfZvPIgcH6DAmeT",
+	"w/ZbzdRAGbYYRaJSeu0sSaPGnjn+NX/37pI2arj0hk3GDtzkwE2WchNoj+geur1wetTruAbZYg3msCc9",
+	"PN3RVnWidNnNbUJrNmSAd9rG8/bW7v479rej+R+c+wchexCymwrZfYwrLFDBTSF8pYzdYUjhF5nGgs1q",
+	"VWwDeqDfHmNPB0bMPbcZTfgjvvIHNrpnMYRIKq6/3XH8wL6m5bWOsr8PNY7b4u0Bi2icOOHaR0cnJxiu",
+	"zX6K4rzHwEQK0JG0wjIXyIUvo5BCu+XnUtBrWLSmcuG85bUmMoBlTIEa7H5ribNePFg6g/zxh1f4VeTj",
+	"W378ofPMfGMG/Q2d0Gt5y2GAnAXsaYUk9A9iI2h94wQELIe9JxEAh2MB01fZvC7gL0BBruRlt+OOh1sF",
+	"4wAqTQkcSb3iSIcpDAsklWaoNzSEcdAJCzwnV77gxvesDLN3mKJHyPS0T63z9een8k49/LfBoApMZ02W",
+	"sQa139NSyYPI2IrIWP28HAotqWbXJWV9Zz588/zjX0M22p2zvsBm9zc18ED0e0T0iOY2uncA0qsS7374",
+	"2HGlKxzEyBd+8xjSmyiC2y6eBEW2zIVOO621bK37WDZ54MN7xIfvO+j0Kvx4Q+XpLgN9u2bg9zy0tw3+",
+	"fgjoHUTBQRTcW5DqeUGww8AcqHi7FwULa98N6zRz1lKBMBGoC8JuWDxLxlyMMHSkRSUozzwhE3nDFAIm",
+	"M6LS+IbfyNgjsZxqNq7/AZMfAl0xH3GBcSXTJ1HfHSBQypX4VguFRPN5eDS4CEyiOTnrPJ1/id4FPTQc",
+	"64CFcgrd7y8JdD2noe1ZGMR0qj8Ns27+UhDjVFY8YFcCW/AP9fV6hgM24kIROkxYDF3526RvBUYfXNRj",
+	"Rgy92AUzywcrpNfNI3071J65tI/RVf3er1SbQMINTPArdSX0ebePZkKfMnziV8q+CV3X/VTAaemXpaOZ",
+	"UJ2TvRJMhtrLqQiuBAIcgDeeZusM/RtNU0NsSc1iFlj3fpVErWgcDkPJSWR276Tqu3zmyZT7TJ8gE0Fo",
+	"aeZhNnoVeVY+Ha3uWWPG+6Nez1V85SvK6DpZ60IHBCk+gjWe9Wlz6clOoF+6PsBNJSTFvJjdbVgqAtlL",
+	"RcLDbFHOjzonzqKstn9VMhN+CPZTWqKQKklLGHDOR7hIJKECeJzljIpO2Dx++At7fNaUlsdRzADx/u6k",
+	"5muJUlFbG2A/Bm3SD/hwyGImfKb6UCwFsUdAvNcSC/tF5AJDEbyhWxBuXykwitqk70sxDLmfmIdNHdwv",
+	"xSdROLsSKtEiVQsyLXP1v6ZHhfG2MxKnIcu6016zKGmTn7OaLIS8mdAZ9q1lzAh1CnjoZvv0G7RwkmGg",
+	"1Tlw3Wfy50o0FEAVUoesKnSqxIs5CkhVdxmZXYOvrMYz3uJM3+EAd8P77YmDxTNdd5Kp7I1lqhhoSprR",
+	"pvpqUBxNwB+teBNsdw5ydttFrv4QzF5UYx6BskQSGdBZGxbfISDNJyDfoGd6CmHzn0/rCp/8rtzYuSvp",
+	"bXaySggAbU5lGgZaSQ70lG+fsf+MrW/gNzOYQG6Hf+vNrMcxeB+xMORipDyCX2M9KNxEBgz4HBwkwYpI",
+	"2w5A121lKjoq7WuY1KEzw6Ezw91kLQ7phIeznpnX3//zH//n7//xj//5j//d8lwW2m3943/9/T/0///+",
+	"n/BbU2/WSd6BTdCE37AeblHLa4VUjFI6gvqQeF2UGvO0busypoNbTjYsUfH+92QwRfHIE+8N2oAgNORU",
+	"eYQSPEJEGVaPX02YTcabaG5DR6wL+i60aMh82VpRhd5sQxm3SbnHA4YWjBdJ8y/FxShk+HSuCCX9nBr6",
+	"t4oqIAgDsGDrL6FiBsOqSzYsnco71WvXZC4NGUaR9tcl23uaOvj75ttr7vUh7Y8WhMDOEv5Awhz/qv/Z",
+	"Xb7fPKfb3wjjgVy3RK4fxswe3fuVsdec7vYjV8+MsyLXw1D1fcjWW6hBrZa7t7Fete0EPtNG+zJznq3e",
+	"cWrOgrmPeXwH1rol1nrfc/CacdjNNJm7TL7bPUe+5+l3W2PRhxy8Axs/sPE7yZ9zmfgOM+cAZKPWLH3H",
+	"NFv0ExYQuBBi6JrzsSBrmJoxL58qRhJGJ0SKcHZBhMwIl4SMxkKRsZySiVY70cylGAXfQbSpIsith/0+",
+	"Yj4fcv81zPoQbNp+sOmNCPXuZhGnMb2x+XgYYoKIE3wLYScIQtWMkPqaP+19cAmzh1USU4HuM/1NT81U",
+	"wiatbmvCRzEVSe8mDQWL6YCHmi14kCfAAyYg0xiQhmKmrRZ8RANB0XCQZ4hkJBRP+A1wpJbQKhDkcXF8",
+	"Pb7h9Oi0c8uhI5cg9xemWplRIhO8LwEjrSo7+058OWEqT2rSp7RNfh5LiA8NuQgUAa8AiYtcH0JGWYrA",
+	"BWi6kLaVQOpx1r3RoEuIGqmw3WCRmw2lZ5KDZGs+TwLJMPsJOI3p4p2UundXSQl8n3ss7zRwtBPmUkH1",
+	"axHsPkaMfufMeJ1t/D1DOBc4++6iQHokx7/qfzaNAnmYsCMchudkoCpWydRGLClxtDsyfw/UuRXqBCcY",
+	"258896VgyCuQ2Z4EfXCcVS5GJOIdBX0+GMUMnYpdbTkh5YMiRkWQp37LrK9H0cc4pgoNrpqKpXk9qHkd",
+	"Ep73zbSjbYd/CszBAtvC9txwNnUbzz0+6py01jRN9i4gdGClW2Gl9wz4NovxNOSomykqx0zcWYxn5wy4",
+	"0mau56ZOV+lqrjqz2Zc8UVgBK7SVLON1mS0TwXY47e1GcWC1XLb7aG22+1IEB6Z7YLp3zXRfimBnHDdm",
+	"IRxTNeZRfRzG1PZz5fgkoU5xatx3WYAoGbNJm2DJhxxiXRhJRciUIn10qP8L+OH7hKprZaI4mbseiPc2",
+	"K4DeFeZ/iMjstPynSTBm5RKgJlGaQ03SvCzBthIx8xm/2bYgoE/yKH9EY9NYJeaaoUFDC72A8UYNK5Bx",
+	"3axWQHqboSWXs9x2aCkv9W0UX4pLTNCKlj/kFcN7FlvSC4fJpIrFN0yRgUzGXadAOZsbhGPUWE5B5mfR",
+	"Jy70PjOiD6kTGdL0bWAPkukC3JRa0BbMm/KyJ9DYODt4cZmzFKwHffNXD35mQf+hTcvSg9HEgrkO2hKg",
+	"xBARyYiIPOjPEVYPapf6D10DwUhCuwATxcIbpjwbwuKxH8LUkVyzH3JDolE3VffQ323gao69rcCOVuYs",
+	"azGFfQxfHYTC1oyQAin8RkNcjpxZHOeKi3yhTsBsEOMqyLDjX92Pu6t8KrG7O/IKHIj21ogWgfYKm74X",
+	"3oMlCp8JgzWkwv0IgZUGW+GJLdH4DkNiWpOLmIxCRFLSepCmCYiSYZDMpAUhy9AMpFGsbO2SqioPcVa/",
+	"Pq8jcmUHsQXw9M10vK2H3+a4Xw13WtNw27vA24Hb3xq330c/8TKVK4vQNWD221Wx7jBad/uyoln0bqv8",
+	"3YkAbi3sVxX02w5/v1dBP3fKexf0OzD8A8NfwPAxOnj73P6GxXw4+30z/A95+qtm0/6Y+dcsIDzpkkD6",
+	"6QQ9qQOZjCFeqghV+nca0TjZkTnAAW+cD3lRYDQq3YUdvVP2f2CwBwa7bwz2JyCLu+GxdwdysCcc9v6A",
+	"HtxHtfl3gHhwYO4H5r6IuSPaQSE0vwjtYANmr/yYsf+fvbdbciPH0gRfBUbrNUmzTgbJiFBKDGubjZSU",
+	"P10lZY6kKm1XRS0JuoMkMpwAB3APii1Ls77YNRvb23mDvdixueqH6Jfovu0nGcM5ANyd4c7gb5CU2GZd",
+	"qSCd7nAA5//Dd0xwXo2zg9ZuNGE6IQOudOKQdFCNKhyMHdAwkWoFPoTHBNX9OY8//ZC99nHB63C9HgNf",
+	"l3tSLajlH3wi2N4ir42RGNx3+O9ap8ZFxO94lNK4MRnNNA9p3B0xGoOfE7M7FhcuMvOCbG+fZAo5uYGU",
+	"oPRlTFH71BTXtwCDNuGU+aRtVsw/0SukLhLtNCzfTjQTdMxDnXvu/KXF50yUTJjHPvqnAWptWfv1HFY9",
+	"YWqijHh0U505b/A5HGHK8fIMBhvw8vhNXblGRey4+wteMB0OmdFzXTc7MRiZx0T0lau1w6WNKBwDIDqv",
+	"h4+CQKI3t+g9MmV8ONLEiJgmdEi50AnJBMFaRW3CATiZDCN5os0lIYtSxXSD/Jwgkbi9OTRmkxMmsE0F",
+	"hACA+hshsbn5TKbCKHYRssw7hnyPFAOuxgz7Dd6xGJvCLSC9sAN8VOJy4pQDkQNCiWBpomhshxJ4vwH6",
+	"BFm3AltuwaiNkXBaJ/Dtf7wf4rWEj5KMDXQaw1kbAElSQXK6BpJdRt9UQQnLpW3PNOqrmpBHsBbLmoQV",
+	"1fyGWvFo2dxPTsI37yRstvO/ZTqTCo9jZ8QmmU9z9sX/e/cUJ2VQ0EpzdchMnydld1J2W1d24ALnBOA4",
+	"KGLWUl2HgZTND7akTpNXjJsVabaknM9s3LSnytajTVdVXGtbM9pAbwz0ha7Xrg9Koco1BniXb8hrY8zt",
+	"4wZs+Ao3ygW1q8EH7A+3FbftpyJmjZnZJ1Nj0MzMcTFgIZIlGFPm9e2YRTwdbxwpWWE4LKIJGFP3gdnw",
+	"W2Vho/HsqlWsY/aruek++TYn32Yp36a9A9/m2OiaUIgIhZQpKvmtUYdU2/c9wlb2btyPB7By3Ib61Kzj",
+	"ZOZOZm5HIfyRmTkL4qkI4XfYvUQzo90AOLQQ0xOmSjGRQDFtRKHW13NHVnqPicz5kBvwkaFxuAjZrnE4",
+	"wFEX1PBhJ+zN1szUsqr75dqKuMAueF5vAhNhQpNUGx9O0NBsQCo4UucpGhof0F8gJ0w8ducRL4mPDSAJ",
+	"RzyOFBPVGJJMreFxd5wuhA/ArwMi75giCS80+Htlb3xoOJJPFoAAlRwzRiN5UPFBFwQFcySnZECVf1uu",
+	"G+SNiDT+zCpw5JyyPUYiOnMlInvoH85fPjK6w97RLM6Qkac9IZMu7cJ79p49QONkbm2PjyZFM/XEM0C5",
+	"+YA3HUoG1AGWNQomczqScxNaBenI9vxeYRzbUBZryPmRQiK+Tt29+vJ9rXV9bw4WlfbRa3ESrxMqCn2o",
+	"ipp/k4J+5p+efcn+2B2DU0ElHW6cfxLCaiE0ARbY5UOJVBc6WFBuXkmcDqPI7Ga4LKmal9NHrTBXa4t9",
+	"5qAfZ6qOPwG9iTt4SjqfjNEhGqNDzJwu9vAgeVpmkBbmTTMTtaKHl/Axi7lgle7cL8L20OSCmMcrwMbw",
+	"MQtQoykWMrjWCB803KQ6IUImrGOuZDQcEcW0TFXIyLSI4HyiiQ7lxMSwEyYCCJpvRO44A5yZlArbXUkR",
+	"z/AORlPCScoxnZFbIacNci0cAbVRq1Okt59MmLB9snBGEwkal0gREC5uRCgjpq/w8inVRFNuQRU2B2DH",
+	"zRPN4kGDfHIX2rwiKPGAjKm6ZRHp4ae9xo24EY/Zx/qjW8TjyiHv/CAnnt9cpVW12UPc4790tgV04NJw",
+	"LDLGOpTjMdUdEhqxF0lgdiric4Ia+zyJoTUM5plLx+zuWxg3T9gYlNOYfv4jE8NkVOs8b94be2C+/xmv",
+	"vWwGtTEX9q+Wv5YqRWdg/pJZDFU1qca1ireG/d/PbCiEaeaNKiYcXpYXU+FLOEhbyoyXgJvOPbjJjmwZ",
+	"2xa6Hj4wnkTes1h3TPVzCSa47Yt+a/A8bLL6ZTu6qJ/TZr/+MmxF9ctBc9AePO9/R1vNWlAbyzG8VW0s",
+	"71yHTVxvO3uJolB4dIEufLnsyCMzcluOwE1mFvaeYS2AvuxrIne+9XldmbNPNQ/Naroh0gn3b9wOm/Si",
+	"32/Xm9H5Zf18cNGu0/OQ1VuDJn05aNLLEDwV/8YZO3/xtXMu0Bqv3Lr/yhvl+53KfOxsf8EEl0akb+6Y",
+	"msFxR9elxZoxyzqA9uDQDo2u5nWkApLquw8Iq4sQ3Ewx9oXg4/zZkvuHVMEskac9I7iNVESyC6PvTuEe",
+	"3YjOdO9Zg8wvnLkbXEhACWCyHlqkU2PRbsSU5n0P794ZuwesoREBz9uGiv7Qqk7VHb+T9wiMi1ULIRNb",
+	"ufAVC/dDeJyragh8SOdGmDfDkQPZxb3OdrlwNJESiDFWaBWKK/59QQkcV5D5ccRmwPARylRzoZcPLt+a",
+	"V/+TiOROYsuqGDEP+o1SvMVqxDVLXstaoNDtNL3PurPguWUpiHHj7rDvnN2DK+l9kLnqdbAXpCLhsZ+C",
+	"i3qzVZgCc41gc7N0+bH5wl2y2nJWpT5hmwcEn3YFcmfCSJAaL6BPgBVQo/U/iKC0aJdQO88ZJrOBCcUX",
+	"zJmf125rWduDimWtcsPjJAkfSNXl1OhGKbti2biyX+h0xGN2I7KEnu0shHRBEO2iMsfcHjAJQ4BKicfu",
+	"La+GzVCOWQe/EXnNYnklBB+OEqJHfJAcTMKPCj21Qj0ZSWEc4IiFxuOMzBiNx63xkI5GnrI+V8moG1FA",
+	"frZevnxZb7Yw05Z9050oFnLMkNVmjKrFGcJW28NSAf5po7fXnMaxrAU1iLbdp2/pmEYyXV7rg2Z2sE3Q",
+	"BADcHCijBqD1KcQYuHTwPQulkGMemgsEfEtjnnD88Y8/vzOfw8kqGBN8+u//z7/9D/P///Yv//7fyL/9",
+	"y7//v//2P/79//73/1YDGZ6kyBLWtbGm7beKaU5MSuU5qG3iUrEBU7b56vWPf6mDsTuHL5zhmvtV239Z",
+	"FTexz2bR5iOoXJLUd0VckAX1y7VGFjQv00eSBi1anMVscKCNxzRim2JGFaO39WFMta5jQ/hqoOinkYS0",
+	"pIm8RhyzmJ7ujcfQbXUGuUVwPED1A51NwuLYU9a4k4TmF7n8IWQhx4wKUP+5lGOiKI87pHeGIRy7MxPb",
+	"M5quB+juLo96iALj4wpQ6ffmJX807/jevuKpj+r2+6hmiTNcTzPTHmkKIZcsXCEAw1+eCsTfrtgzNRuA",
+	"Hsk0jrBxa58xkY2mPzMSnx8UjWOsjJWPRd4xFaXssUCuq6fr7lu7VtGLXz5quUDpEctXw2g7H+h8r2Rq",
+	"HA8uSCqMIQ+5TDW6/COpJzyhcdZVecQUGbPIzgrcBw4+RCmbe5sXhbcB5TJ3xfPiFfdNyr052RZMdl63",
+	"PHr6zDy/Cwq8gxM4bzNgcBYBTjXpK3nL8tmyV1TvIEv2t9WMDoQ7DyGoEAWaQahKAVPzC7IxbOokko8v",
+	"kutK39G4eg9K7XusyjIrrwSu3bnUbiG3XSHbcLuYJftMcX8/K4JhjFIUAA+HSTbb5OlF8/xZgwBI/bdU",
+	"J9CnoudYF53faiv7Y0ITYF1s3GO78A5HeZZjOboKnLAShXYUKYpQjm0B7GNe2WT0Hdz4fzJNQgmelp/u",
+	"2tri/8rtsZ1klU924GQH9mAHgLyUPmAHFsb4AHfXmyjeh6iCInbHQ0aGFPyziNggHnWhHAxiLljHl2qh",
+	"+zxXWbo2cKgRpLOlGtIa2F4+juFDoLtTVGgamkc3yBsajm4EQpyAL7f36y8fPvaMaqakN6HJqAcIjmmu",
+	"iIklQxMc94wR6EFVguXoZS34CnqjpjH0Q4LMcxzb5DaLB50b0Svm6nsB6ZVl7+1LVX4PJ4bhy6wLQC8w",
+	"t8/+xivHbNxnCq8104P/uuOa27srpsOUuezIvU/wLtghFr7VTJkVqxv1R8NE93KAMRP5Rphg0T3ytPd3",
+	"Y8hB9p6ZeUbgVt8eLDOXOpibRQrdiD4bcYFNpsBpv7Pcug63F2Cy3iwRBOBmiqcjacwq+5zgl2Z5ADX2",
+	"zmaNuCaa3rGIpCJmWhOW1Za5RlpjzDBjXckY5oEf1swmrAaUxzrAXTCRcNZeI6aMajPt9hXO2mfm+WdZ",
+	"OrjXIRfNc8tFZefJYfWgtMG1Bjrmi+aF+Z+XAZYyMlrlNE4ARAXpBnzMkxvRlxE3u8y5EeY1UFyfQAKH",
+	"9HjUswxclCg2YTQhmg5YYKYN5mBahYND8/M9nnXZ53E2+7oIVdK1Ts1uqFpQ69ubAc/BeSvw6X9QND6z",
+	"Dwth8/NqnhtizJKRNC88VTxJEJlUSOT/QEVCa5vkxx/MdLdr4HQno1qnVpR08Lrca679SsYOyonHSo2p",
+	"oEMG3lXVc8/sJHslVBiI1Sfl56qz5Sn0WOqAyUTv3z0y01P4+ZLWGvbkKscNm1vbcSvVcvzZt4JtXQIk",
+	"3ppbjCUfmIHDvqw00IoKzu/FNNeK61PmQ+UQPUDFhx5u4HL1GRw6swe1x6+S4M5CWnkaExivV7KePXe9",
+	"gklIVQQjlvEd24lL9YNUxhyC2dQhFeiBqIhYnDcO5gqB5KlmJGb0DuyD8bIKZZMG2iPn3rgT06GMskr6",
+	"QCIkymKyAxO6ylusqxt7Zakd8allB6dhJt7ndOQrqtzRobXsRQIJyk7t04dXrcbbH97/+ONfXv/w9i8f",
+	"P/2X9h//8O7dpx/b5x9//eX7f/w/31yc/+mXP5//9Mvz13/59R/+y6c3/3j+5u2fP/74yyqNdYvj/gjP",
+	"PqQDL2uXwamKVoLPrlYTrywau9Lv2kvwk4wjpqrQRCgJ4F5qMrKXbvk4ihHxUiTqJyBTgSGAl8n1fy6E",
+	"YiqqSskt1Ch2S5Wmvj+kE+Oqa6kwLCkgMtEPUEQzhs6gPR8yyF0WwGdTqW6Ns5tYOhg2A/fSqBqpbokj",
+	"0sjIYoSENJmcCk1mLAmIVQPm/krGzN1qij9hdIx3pYoRCSXJ+VMrXNtOYLmmJeYPo5P8+RUaS8FWJByC",
+	"OOGTcbV716Fx4zoQSJyF+s7EOnm5/FwXkZHNHiJAMUqgRE/MUukRYwk46EpONXRGcWGoThSjY3C64S11",
+	"ImWEFoXdCER6X5kbwXV4Z4jtIfr1gCWbnsJY6/PEvAlgYF0ysIcvhPXsHscKcTeRCY17DXIJEQimH+WN",
+	"GFMxs3fRRKWi6iwMZghOFe/VKt6FVFVQqxf+Eqlxn83H/l8DGcdymk5cjiyo1ec/WqeIfh8B7ehccNOZ",
+	"b2KaoGtb8uJu2I45quR4irmg7phylhofaCx0NExYjpCeiol3X96rnttnGG1p/BGzU114Y39U9Xh4KvJB",
+	"ywGxzH+lOIKMDHm1AeR+uHgOQNNy2HmVSwDfrXo4aJmH+nMPZU+dczc2fzYQCnlkqwNzcrHE6agMay0H",
+	"W5uFXNsLMFLzOBM0T3KAhguNpzVqSHdWxWo2xnODqyBPHIETJWEsw1sArKpUEKPTjWktYlfBFkdEig6h",
+	"WvOhMIIc4BkD4jyVgExiKox1NEqknk7cmQVME6PdMv7PYeBW1vBu+5bIWzORdO/DP5epnsxr2OzCVnud",
+	"MguUbaxKR7f2FXx7cWnLL11wexWNda3T9BWZRUP00r9UzQaDeXtb8JDgOQVW9xEfju6xdgojSXEebzml",
+	"8W2XC8RcAo0o1ZppPcbpXeIw+s4wM8YjsTiZoLDD7kTUMOP5PI5RNei6HAx4yCIZpmbgjZynNo4b8F9g",
+	"zPLPLWFcpmMGobHN5uduETivmcUx+HbscwLbyqqlPheICb+nmGplXmVBOGpfbmo8uql1bpZY+IvWTe33",
+	"G1GQ1vv4ITNvNswvHZPzeovj4FGAWzrANb8RywhCkN/9gVmUB4cH6QdqnGdbVrEZCTkgoYzTsYBygb7C",
+	"AwQQKfwmubC1hqteYHU0LodKhV0wsxxpTEte+fEoCY3JqeYjRFtknSJbo18CqGE+Qwd+c7hVVTbpmkSK",
+	"DpKOrX1a/C60igRrwvWtL+uYBUBXxhomSxXginPOHW2QTzY/hXyC7t7Cx3GN7Hxc7hyHDYMyWDmc4fen",
+	"8fDJ9iLEhxvncjDw7aVlDBEZWNMsB96oKH28Qo9kf4WPdY1iWROPcs3ut+FHRe9YrDF+hkWLpU6gkD+h",
+	"ZvprK2nnbVMBLv/kMqn+ng1TcdQUdqA+SnPV3xsJsh5iudZYlq0OHrIUjhJQSpHENrKEfTYqDE9RgcM6",
+	"KBKSGH0GAbf3YXOnZe2pHnLefJFVO6d05orCvksdHnMs66Y6ZImV1EdPsJ5c0CN2QYMNtcq28EDnzRf3",
+	"Je1tLjz2JRTc5bkHHYpmWtB2rlov7YU/GYCMJU4OZsdcPohollh4BIlSRsy+IlSwKVYONLllk8RVykZc",
+	"J1LNGsSnOTyT0pjeMhe9Z+nsMpoBuMSE/cCaX84UQAFTZB6PWK5lgaAoF+t5Mw76ubQbA3q9DvP8v5ed",
+	"Oy1RA/CZRxp+ghw5aE7jPyL5FR+OktqK8SGMe1uFuMNQFY/kU7xCYagS3uWciDME2lVXpn4ZWAmzOtk5",
+	"DpOYCmQYt94EOBCVpYnr8Ai7PRhjL8WOaxP4kFpQq/t/bX5AzyWPSxatYnzmq+2kkO2OyjEfr1o7cFNj",
+	"xiQY5j67EyWHigEqNkJcR6TkZMKislk58KN6c3pnAihFKPQ4Nh4pdBpToFWz2yLvctaC2lDSeNlxsVVI",
+	"Tc6NjNrNsDQLinfysiV77FQjaphH72JhtseAxxXuFQBWrTxg34rDcrRKk0kFl8csqKVlhBTTAk9nUYYG",
+	"V2eveZotCN2KcrHG/t1fSsau0NfaXqDaj7qOIkKFFVM8WAA73VnLjfyqsy/4jwdbByz0omzyxAvRAR5x",
+	"Opm0jVIX1dJ3qFHJAquHSQUnUgdi7ko58v0IS0jyveBuTJBfns74hJTOyNzMtYf+QKLY2lou3DzeOVOc",
+	"OH86gISHDhyYgPdjrAnYw5aEqvyRVW/MIXfhqjEDzrAR1YB/3l1GY13rv+28BjDhFRVPq3A69VeqNQD2",
+	"qL6FDqQqrwkg7ljLKd1TluNotcrChEe1YlnWNk8mSt5Bbr3CIr+KpU6VES4jMggrAgit2/WuWJq1XPQ7",
+	"JshKJO4kkF4lU+IHdwJz7oi+yGKa185PLIQWus2V4Ru/Dt6gyHhRt1xAXIfiYXYo1Py7XBg7mNnHHCtq",
+	"KnjiWJxHTBENqABj2d5xOmYzf369GwJ5vDuhoMwvB5zlDpmscCy+4MH5n+8jLWG3wz4SE1XHG2gCnSVY",
+	"RCjRLJQius+ufZCZiZ6r4so7phSPWK+TO9mA9Tco8CLnh2tSgJuvB9/0GqRndHqv45KiGOz1bIBgvs/q",
+	"l9lVDtUf5b/G66+JlQc4oe7MAOnPiN14dft9Y54rNbt4rsfRvULTWjkXu/X2i46x9fY7npjoDnhMdZJT",
+	"JXMrmqez+FOewwKO0cOx7DsapjZNsI4k7jHF4hak1CHLHM6vMsuib91ZH5rtyw39t7Mv3tpuJb+SDex4",
+	"SWS+TTsdbE0MD7UGvKCL46Hb8/LUSyZsZcmXTK531srxYY1iP2d76uD4SFNUCSp2qppl4GBnpiGo05mv",
+	"YmI5MPUN8v3M+2IWEQzOmMMJTkfS+j1PL9rtZ0EB9usbiHz45VfEkTuutjnPyUTWke3xAbxAVtV1/Pkb",
+	"e4Xrkg5NTFanZ7MTsJk7tW9mtuuhYk61g8crwwQOUJEoTWbreVGv3VH0faS1jlKBO10y7xjhx9lx0Hzq",
+	"cav+0Zliv7Ew+UaVGUHvxfd7s2caIbKD8wVfl+LCtT7prZPe2pHeeg8bbPtqi7lsyR4pZH9Qckx6EyYi",
+	"LoZdO55eQPo70RDX2O/2CZ6udokO0mc6qbuECXSWxduiSoHK4MzydZgIil1t5N28ykLF41ISn1gcE3dy",
+	"dBVa2dxbFwXzhERe24kBg+V30ppqwKdXq+tzb+YhyYyGoyAj/rQHllYpu+WeelyFN51Q9SiFt+xBtaCW",
+	"e+zyhbfc0nqIMqSqykdiv1qy8GZcwy78ZFd1Pw/ZVnQAJ8dcTQAOaRqLwKJd45FzDbZ88u4VFUImRMeM",
+	"TWzvTBBEJYGv1KhEnHm52gGxnaQxYZncTV+c08UMi+4HUvEhrJJgyVSq2+XzoXD6D8zoRBnZ6qY6Cyzg",
+	"cyC9dh29ap3aiGYZ1D6XEz0LR1LLkOO5t2zfV75jhhixO+XRq45e0A4REF3UAscBiv4FyIzTfsz1CP3c",
+	"cZGBzZXu7AZtkGt7aHZMZ8gyZq1Txzbzd1aKRWSc6oT0GVHQ0e+pJxWmjr/Yclz3zqz494xzae9iWYnh",
+	"OVPKk3tGb+EhtvsWETZ4cRPttYK4psZbWc+sqiPWFMg9lh+z9fxaj98vgo/ZM/iCFI4nb+yjnn0p4AG2",
+	"UIXMD29r3TgP0Flw3tN9q/gy38HfXbVKSfHkiMw5IkVX1YnEB7MJNOnTKJ5dEZ0oKYZkQHkyuirUgDUR",
+	"SDe7kh9zvqaG/NpQ8AvUzQGVY/OjLEvQ55XcjhDxPefdAGuU4x7R5B8+/PKOANcCASg1QOZtV9FKN2qR",
+	"g3SN/AHILmk+7jOi0+EQwAfY/hrhuwlTYy6o9VTv0lgwRfs85skM03BAsYQ704vYfRR90ZcbSIW03lOQ",
+	"Nxz+GqD6DdyzbQPrc4ZGJ4qJYTLSVgQseNpYZKQMYCTrnvz72lHNvhD1x6ylSt2iD/SOuQMnu/CHzuiY",
+	"iWhfRcdH1WoVKAoMA60SgHkOgJ5/YtvrJND4hSeaTGIaMtQpOW2CfZYTjN+AgY0BJ6i+V1zM00+7lvl9",
+	"ZnQfLMI91bRUjcD8clv6Zk/t8z+MGElkHFkecIRI+ddcMZIz85EpgJP62Uz9wHSCOLhtu9vw7BE7VB6q",
+	"RvpBKjKUMup4T0cgqyMRQPeIBxG1cZN6GRNQD0iNXRHThYgZnsF8BT+fUp05U8j22WehHOfgYk/KVJfn",
+	"F1jOeXJenVQFPwofCGco5xrXe13nYy3viNjf+NBs1eadR6oeywko140O182H4RzuC5Lx1SlU1x11e5ku",
+	"PhR7xGJ8wl4YHmiaY1bHTnqCTS2p7G+SC+253a5ydLN9NpDK91CCHHmeuXZdTtqrLUIxYJ43o397XPWx",
+	"DuGk88cm0DTlJ5rq1fPoZjuecBrrncExk2csplkJmMi11UKS0HC0GKSxUnufqxWgGrlnn85I7+yM9Dax",
+	"Gdl2qURoXMda5ltTwaH6O8kjVjUE1znJX5SnrbcCBT1Agl32xNgGSOK83mx/bL7stH1tgsfMdWObWE6K",
+	"xm+TISgZoNnstFrnzeUpcFpZJcFh5bo6BH6jmPbBA3TcF9CZNOLUtU/lYzpkZ79N2NB2UOV3LOrqEW1f",
+	"Pq91as+b581zytrt/suXL148b/VDdt5vvxicnzMWtvrsu8sXtN06D188D1+eh83vnkd99nJwefkibLXC",
+	"7y7bCxiG3SNeDl48j5ovWi9eXITfRc8vX9L2gFHaDC8vadRsXdLz/uBi0Oq3+83+i3Y7jFqX0fOwddlv",
+	"DppN2nxh7sX/idU6F632+cVlUEtG6bgvKI9dVFVS17i3JukkljRasRCVgTqC2pRHyajWaT1vNjdDeGQK",
+	"8MDQHT4jDwNkEbJpzcE78ur7wEAe14jrwG53wGk7oQreqGdeuocupWbKxLnQX8TYf4r/qxS/Y64sgdw6",
+	"eFIbQ2TU5VbBBOBpmg+MkHduxD/8+ubHgPz67kcIRT+x/q8E5E4H5NfXP2BQ+/bX84C8vbgOyC/DYUA+",
+	"Xf85MFe+hS+v374nWqYigtpJQm+ZCGyVAQyNGZBRAITGsZyawQSu0+CNMG/5RJNXOLj6x9mEYTGFDhVj",
+	"DfIzDAXuDJzKitWZMOo9gmZ5ZvDGkv/67scOSSe2/AJpf+v3WvKhkAWuiTw8m4/ZjQBtH9IxU1RjncCf",
+	"zRhfOYwNzCVONOQX4CyasVO9OY3Uc8TPDfc65gMmQjWbwPlWmA2ekJgzDT0Fr13HbX/OAHrJQE9uqUgv",
+	"5zPX/8BmPd+gES6zC+op8rF3oG3zZF4w1+YQd5d9X6jC9xlsI0hiUE1CcH8G93yhqxuxAMKDU209LRg2",
+	"PMJ8bynJcYwmKjl3I+Fx1qoqkZLEVA0ZedpqNslb/n1gdx9pX+Kf0K3W7mu7/7lZhoQk8pkZXuvSjsA2",
+	"Du6niX1hTOOUPJaNJ8ksyLefNRYHRcM8B4Zgr3Y0WeaHQW7AXJAJ/8xijS3B8C4jy5PVs1siuBHm8eZX",
+	"0E4x57wW5+7eUtsWjzIdjhI/SvMSV7ZPo1kQd1s0ENgTzPV6L+nWiJcVHdndAqzGaZxwI+NnZj3q6LoU",
+	"vBnzSrVO7X/79fUP9VbjuxWchYLRmijzqglHnwpvWpYE9ao1B9kuKB9oEUShWeGDbZrQCXowH+peaVVP",
+	"1b/zl9qYfv4j1DZrnXazWfIE57GUkGjPKTGOOgx6ao/YZ2psxJjGnbyAmZWniqHSM9MEEoh2JoIdkyRM",
+	"mfv/X39t1l/S+uBvX55f/P53pV2jsmD5r853h/XJAgLZh9OBWwOmbZkP4eQjf2s+8urucGmOxvqiXzO0",
+	"Ed/R29dlnO4x/Vzvg6loNS9fNp+3vntuPsbWxqu0Icqngs6+5NTnUi2KEnTHNCZCsqMZPPId/LOTc7YR",
+	"6JjOiGasGkCZN6v7J3I5Ka6T4lpHcUG1OL+Vjwb06IB3mPMF/774JoeTCiiv0efHWlajzyu5HWEhP46y",
+	"2FIngHcs9iOykTAmPyt544q1dAzCIA0AStV3h0voLUPFa0ZolgyDnJUxiRtENNvGJM6rvgAyYqS9YsEp",
+	"l2vbA+bwAd/mKOvTSrEQDTosUYAbUiqSMxVLa43NnZSz3EKVOivX0E8YHCPfxRTygiBD75GUWN9qI14N",
+	"ct68ADkzV5kZvue+jKjGBM99B+hBn8dIdLNC/nPpRfgmYh6N/NxKfjZqW+uGp98X6EhOxRaSFDA1S2ni",
+	"wQqXvpOC5VXF0pI3iQZFwVuqA3QacXn2n1b/IXpW/6nYpdlo9f4sYbq8z1Ll7UqdA/eaBcG/DkM2Seow",
+	"n7pkL8dTOtMlY7j/Ai4h85rriTRyiXqr9H69TKR6nvbCJnAWPWM1NdVuPj/E5d14IauUSXFl3XqgqJTh",
+	"ZMKRrVcY+V4482YcF6352YTO4pOY8jkDtcxLOCVGdGqH8ci1p9dWZ63vbN6Lf79253Nz0xlzcav3haR9",
+	"VC+9Ekk7zZVzNDOOjLHjIAW2FtTTKuxZhwbURoP8nECPdo0+dzZS6zlwTSapmkjNLPifJ4R9nnDoSAAc",
+	"ZiMaD8wtp7ZFe8Yk7Qp7UPtLtQe92Tb9th1qoiiPr+C+ItJZZSk3FD7vXIzprfVE8F2hjEbFjIylYg2C",
+	"nCzGX4Erta+XSMFc8LKG8+LDFh/X43s7J8ZO6SIebP9Of+TitrYB5M0uCtJWw2/WiPXNIFY5BL5iysru",
+	"k9Jsx6XNdtx/j6CWKmj2miQT3Tk7oxPesDdtSDU0agJk/ez6Lz9fm/8Lr19dZ/+37jxUWUTzrCtyy9jE",
+	"Ftg1CxWDf01tPRDk55FtzDUMDE010nQJSRJ5y8QiO6NHcirqUoTMfG3meRtRSy7NVRW3JGQsdULO201b",
+	"JCVTHmFxbcSHIySKGDgdlpMm1CBU+0AmV0FeUYKXyNJ+9G9yCjAOKsBIcgtzCjFOIca3HmJcEz027s2E",
+	"h0mqWN6lO8UZO40z7pjig9k3HGjkD+oBRCSk4klmcC3mDT1lTWI4D6c93Shgp56+bJIINTOxQvMMDb13",
+	"tu8VbvgDxQezLBztP3oC5R0E/RE/M2w8hOsKlcvWGHAHbKvGsOZJmVMp+VRKPkoMzFHWicSAO7gsRc0B",
+	"GFlExRVpwdMdl4iMcvt2rc/PudAOTkonGgJhR71DhOzLaFY4Tn7l+e7xVP/AHjondJBAvgoxs2CQ7lmq",
+	"82beSC2sfK9x1NL8cM+GZFNCi+9tE4NEEi3HDGafxZqtk4f5s9nbp7L2hurKzGKx9EDGNIJ8K1OqwIq/",
+	"jnLqK0Zv68OYar3Hs9g/A38iA+CFCGedDNVss9kyX7N2yaORTJUu8t+jmLcvsuMY8ImQcHjgWUAYJJPh",
+	"bATXhaR1QIBq+Y5rqbQ/ixHRhNYnSiYM2/jLwYCHTJGYUeU8WYvJR5+3IDZ42EUxIIVwDKr+3IyPO3OE",
+	"EgC06bMRQmksYNEdJcBTjDznlis5vsfCCnOkGeK7bf9Ho8JeOhVJBmxKEsWZvq/DYD/8CNthn9ysmUKy",
+	"ZyS4IGm+ayOuv57whMY+6QDsEcZ3DFfk3/k+e+tH5k/NnvwedkmZ2nrPQqmirwZpXJYBgWmARQVVhKHc",
+	"nFiUsxwOUwpzswqyOJRiwBQTIdPrs6q6U+Ovcjc7MoL/cMSiNH4Uiv/co4DkP//3Tnnt16CPFXdM7IAX",
+	"dtlQuY3bKOEhn1DgQfjrFzfB1w3ylv7rvwyp2Y5qSAXX1LWWV5J/rr+X6ZARwYf/+j8VZ0IwtLq+LvcJ",
+	"VlmDoRAkBkISOmDxzC6bX5Tca7wsEOc+NuV8Jl8Hdig5J/jQJ/oo6OYXMbaTD0BNQ41fIu44ZO4mTE5i",
+	"hhGYTBMNdT6jJ+gYOVTzO3VRsTybrb06FgcrWGvKxP5Y33ML+vX7LFWZJGMpgGQwt7nXI77J+SRnX7I/",
+	"tsL8XpC9x842n8zpNs1psDUJPVrm84XSdjiHfQqjLMmvFmR8R4d9kOOOWzIG6BbTKdCLT6kmIxZDoS2k",
+	"ImRxbByBB1KfuQocJQNufg95A22CtjRmi07ybOIHbPskT4WEtpqb2+W9EYkftdCXm9kRIkt2bGXPcP/v",
+	"qRrzuNqishoDfj9sPQgKHItG42GlsUa9BH+7LaWwRwrwmA0QIvGO0zGbre3L4wbcBXj35Lad3LY9anDY",
+	"2LvX4CMZR9+u/t5cRRdORfAxcz5jg7zDAhoWtQYSqd76M8ITzeJBB3rzWtL0RFGhB0yZ4RbolakgNEyw",
+	"ZgZJ5PsWwSzgcdqDyLZ/13Y/vGcReaWk1iSW0lanKBnQMY9nZuJ+UDyiRt3INDFTDJ31x5SLrpwwsa4F",
+	"+ckIwMl+nOzH12U/MJloacpyqtY1idiJMcm5wpsXCX/O3eyoioQHySy93+pgzo4vrYmW6hup5Hgrqu8c",
+	"5h4KOCupXzgSOpcKeb6y1kr1Cuz97S0XCzM5OzgGY4mAI1gWS6V2ymMu59l+HDGL2XK4sKDQhIeGkLoA",
+	"nRYFWKzsWXHq2ZPOPbe7e4insiersSeRT3G40ugsXwV1ICqSHVp0BohrIu+wr0+bpCJmWmc/X6HhR5AV",
+	"ZR27swd4AWFxjk8WXfNYiqHjpHXoN0vB/LSXWxMz8m5EZ7pn4V/FN3h232bhW3+UB1S1XVGnrKky9ldL",
+	"zcbwrdZSYQYYoCeBpkjuPluQc/DOvmR/bKXimlvQfYReJxdlZy5KsDWxPuLW0zy/vU+eS/njC5NU8viC",
+	"ynmMg7BrKsOz/bXZ/XZWcIHr6z3CMJYaYwfjEfpWAPcOMEGTDtKn4W0O/r9qcc425y0Ysq/5UOzJaJ6M",
+	"5o5824/0lhWtJgjn2k4t1l/q6aQ6MfnJ98cp63vWWL4n3g/wLPOoo0pbRinbfcoSH1ILanX/r230x/Mr",
+	"lkh5a1u3PzUG5Rkx4b9iRCc8jkmUMvIU+tA9qxh5JEUpi80u2tXRJGHjCdRZ/hZshZTgngays5zTYu11",
+	"9OignRngkRyz7h3XPNnDyQYnWweWqgSXw6sYPIp1DEcbXqds7mgD14FLynmNAOdBgT9wyjVrEKMpSc9I",
+	"CnxNRUR6grGoZ+2MsskXYikCLKOJZsz/iR5Ylv3zFW85YQJ4FUcytr24jKoZOFazWOpUsQKaUqXo6/WV",
+	"vGVi0YEKt3v2mph7SCTvi9laErK/zJyf5W80L/drTG1jXyjB0kwzbMF9OfsysNO7laRbTiI2M2rfni0L",
+	"tiQSx3uoYMG+PpyMVn6QJfmInDTt6EBBHmOWc09tm8m1mVOy4wHrW7VtHw64L6HnOelZ09Hb06GAIxbZ",
+	"xUcCJjEVAliAdmWVzjJj8OUrF/nKBCS74xGUuy0xCXWuK7iysdQJ0DjRMGmQaztdeErYV9ijYn09e61F",
+	"aqQUjLqGeqFR9ArHZ0d3LKjSov5pfWxdZtZ7zJKRNG83GWGYL2TimHpFOu7bTrpTnkDHbDkYrKC0CrO1",
+	"bVLxb1dvWSAj0jmZqTWbWgGjPjT/YUqXldQ2VWEuUP1GVdgHluQ6EQj2OSE2IRilLCD9mQPQPNEkpKjp",
+	"HMeU4vr2Cn+cqiFQooqEqTsmII9rth9jgDqyt8EG3W7XIJBhxIcjuFOxVvMIms+t/HZcq0eG1GNOploD",
+	"mpmvdWpSDCUXw+5YCp5I23s5g9V/YEkSs4hwQaYsjtdMQOA8+hD8pAa3oAYtA2eZK7B9HbhHps1DcOHC",
+	"WIa3RKUCWDE58NaNaAQeWp8x0dg+Deax6Rt/pPON0fAsIsmUh2w1ffEe73HSEVvivcwpB2ZXpYT4cjUV",
+	"MZQ0rq6c/jKwHJE2O0Yk9tg3keYKddMf4SGnox6bHvUoL5LCmnBdtkYVgzFfoYJdSaHu7ZjJMinkwrz8",
+	"RLVxFxW9Y3GeuXql83J2kpZmdJ8oOVRMa2BNT7o6oSqBeshjl1KNuB1gGRVUzfFUUAsZGrMZLD9tpOgg",
+	"WVSLNNO/3zrkUrKw4v5eeQfur0wJC/AVlygrnITryPgIRsow0IaN6szABt7B2Rfzn60UJa1o7L/Hx9ds",
+	"P4ItiMrxli6HuMUOtmppx1cS+lop2xn7GXZ0BMgP164SYSIIqyqu4N/CndRDk5do4vZlHgA0V8CAa4E3",
+	"1R0LRCI0rsmAf96wCrqePd12BTQnnWOW5MS1a0sNrmMPcV15ams4bXsqiR6pGlhcDi3XBEtavhHXiVSz",
+	"akzxSJKxvGNRhnEz0mDP204RsQr/xcOq09GsQd7LqS0FQjvhXDFwyUD6JzuqUyh9OKwJi6xyf7b0IQFw",
+	"VFb1bOA0hU5okhq9BGQ5SzspkbmBnIoVDjK0wDbZxODPIus5gafKjSRAb25MQIylAPOmuL7txuwO+pqN",
+	"WcTTsRFLmRu46AJbFbgxfUt9VNs8EP6oqMCGp/sIh8vdFGzgnfiRHV5AvKSCfBR6scW9Gntmx/capFBX",
+	"sNl9nVARaXs6IAdHNrvR6B7bm9mBjeEr25pGk5gm5XQC2F8G/KQZAqfNg5J1qpGO3uvoKgI5wQd9YCat",
+	"C984Ldhurub7bJepa/nnHpPLUwVJNm4DYurX9nXA8z0MWTbhQw+PdvYa5HuZjEA1otckBwBVQGBIYC41",
+	"lmYqc0e64FWiBoFoZ0o1MZOWMIENVnPdDFPcN+wKqFS4GJpVjxmNfH8tnao7fidVo9BhNZIMOmiRAU8C",
+	"xIIPmFI0tkOcMLFFHQGvc5RK4j0bcp2rHEJTEKX4HTYTtXO7tLOzIo3JW9jRJ43ygEahk4mSd/d0Cswe",
+	"oZmQEC4SSajAzVzuqyypa0yw/AgnNd/J5Og6UMkwTJV6jEAp9yQTKRX/3KggeR1rWbF6gdd3yYhxRRL2",
+	"OakYuGWv6uIPC6/ghQDOegY7PcSZJiOpdhvAbZHkc9CC9tEJ83OTX9fKu8MyGJlPoGGgbR+pWMhgTa+A",
+	"2FPHbJIAYqyxh3qmEeYDrGeCKjueeuZbqm5ZBKFNvl+8c5AshVpGizagYVIWAjXIgrZZlaTJC+qlZnn3",
+	"Wi+tlpPvOudry8nKW3x/BVNYgW/0TOcn8yGhIM2beTVnX8x/VqqTkmtrHOHxICnam0lj3M2uq6ymWsHZ",
+	"8HjnycptxcoFW5C34626lkvP4VRd7fhKqq5WZndUdf0eugIQFDLy9KJ5/swmJ6AUyyPSZwMJLCbQo38s",
+	"IRPhwXy6Cors6Vfnze/6ddb17PC266wrSGrMkyRma1javdVZj1TwSw3nm4gnW7abZ27XVwOSBSPmTjPw",
+	"MeGsGItcL/mlMwN/do85qgQBnmPccWoAH2Iif/uvndZOnfJd2vLbQXVaa9l9sytsvLPgV9sJWO0eOzjm",
+	"deqENm9+vmHTvaai2t8Bqt27MqXpg6InAwG+TidM3XGdeTauMxLXJGJADrWDo1Sb+Sl7qod8z2IphlBc",
+	"KuTRj+RA1dfkuNjDVKADXfZr43NUgL3ZdwkVYJy9xlz/BQ95uBVyKgL4CHA/0IdslbYMVES5o/kkNEsi",
+	"bAePuYvJf/zzfwctYTe7/YmtOJn5j/gASGYT0qeaa/K0d4bf0lj3AnLLReSe0JV3TCkesWcN8jplxEQs",
+	"mqhUINpOyKk/cW7f58MvvwZkOuKWSwAGd8vYxMZTWynOmiXfS212E9erzwQb8JBTtTQ0rW8pgWElYK2Q",
+	"bFojJn4p1l93qndLTF9h3hesXf/4l/or+PbiEldJdH1ZvtZp4kcPDHEdJJy9bShTM/fNOajbiA+NcdYM",
+	"kF53oKhqwthfKIHLVIXG9E5pfNvlxlHXiXEIOzWqNdPaHjmYR/ftMC31FcBhfpkwj2dfW5dPYioW16ht",
+	"CRNPtBmtaNSOzdYsGYf+Cg85rgr1wUSg5QdhXfbAwXy4JlZ6KobgvixhM7YbCM0JIFaMBWNYDPHUpztG",
+	"Foe24d7jHJq9nkwkFwlYb5t2M1o+hWw7kjQWUH6tdi3wh1aWPha1Cr/7ykeovLK0VGhrFavpUAGXiq0v",
+	"rMGeP5l1QSiyeyyxGPYk/umA9DJrtMpjczmj+2DVdr15md84TvAfG+NgzMEBYhy8Si2SChw00OHHeatM",
+	"xnQGtdWsg/8vDrWBMCVLTw2QUgTTetSnYh7/AH4BABkz8muSOWsuPFIM/SXBcsFGLtRwB4J4zPwpXfaZ",
+	"60QvQkn8ijO/P5REpp/ydmljE2LGtIxuwrGXiu/KgrY/pAWsYomIvza74Ks9mQ5vZwlKN/PKz75Yq7P5",
+	"WXQrUBuiJ04u2slFO7lox+CiBVtQ08cK0DGRejk91MGW/RawWRWrXhmZ1a453n26vANHBbXtlLw+4mY9",
+	"n27biBunTHHS8K+iGWk+n9OZdlusGt7sCXVzbNL8ELHBFoh95pypM9jXdG+kyI8u7OWMXybiy86o2JrV",
+	"E01AJnyIxxMNFaiAUHdk2PyJESccItTIqWzcBTgjmL+pq3HZrmY2tDQRKtW3ZCAVHmd2M2LhgVyTLANZ",
+	"HlauQwVvV31zXbSHStbJ9T653ifX++R6H+65/LylBjYgqW63ZrH33MbggCw2JlJtqhfZlTiYxcgYYSEV",
+	"iZScTLZoN/ONBE5282Q3T3bzZDdPdnM7Qa5VrXkw31YjXczcfNNW81roKVPaNgCaopcSQFVzMsMaKaiN",
+	"ILOqWNnkypOBXuUXyL0WHmLLyODQ/XFpM5qDg9+vfa5hhnEp92aEN4WE/8TIlIoEMOFDSUZyzAgXOmE0",
+	"OhZY+FeidL5nQ6DBNcIwJ6JbUUE4uGpI4XtmhDZMWETctb7nFoIUGB0TGkvBAiCfYndMEDC2aIZWwR26",
+	"wZw4RHfTjsOv4OYoRI8+VEzL+K4cb/jAKGya0SjhDKkykKmIKsaTXXZMLUJkBN2j6JjHs65mZpPBdKzl",
+	"xjJFRqnuG6tnTBqLfK9PDGD6UkUAUV0WQd9egAN3PqJf7EeHnuFWOcyTiqD+zObtyzQ5dOTZtSZulRl0",
+	"Fks0MTsTigBjqdg9PX31MJkOfEmJSmOYiL6St0wsRIrZud8nWGyBPK4na+vs6D3CvPz2vydO7+j46ybU",
+	"MS9IqDNAGztNZ1/sv7YD+vKjeuweJN+ugQq2IzjHS45TKQqHg7bJhliWjPAC+DggG+ft7oDjZm3buG3Q",
+	"TbVAc024INcqhmhrHT9uXzCbo5XdxXCbnViyMzw9uqc85GOJ++LGenlI3VrpP3cCe2Op3kMZ7uRBLOtB",
+	"nH8jHkSpFvpIbxngzLSMU+gX0qfh7dZ1ERjckzLyrsecOnKUthGdOUbb5bUU3HGfamrtQoXbc1isAPp+",
+	"45UJ8laKiM7Wck/eZ3c9+Sibaof3uLm24KQo9hsLk3oYS52q/TcDmTARcTHs2vH0QOsZ0cM2IUD3Mkct",
+	"46mqpWBkOpKE6lsWkacX7fazoEBtU0DeGj2jHX9VoR3QVKpbCDuEtBQ1VMx8Gm9LJDI472atXtmpPxLt",
+	"EMoxoDtQhzu6FbNEMRvSmFAeoTAlZMAF16NVGyLa+XgPE7QndfFVtPPAGcRI2u+xdbXEQfBc2QZBKNXc",
+	"E9Q/0cA5jwB6LIwiJOHKvXx4q0kfi71DygVJRcQUSWREZ0+0uYVVAVZss2aowA4UEIocWsCoFTh2qjzN",
+	"FeiJq22qh72xTG0Kb3hFxwzVtnvNEddkQo26rugKuCLqAfbiSSusg3jAySOUoCht1tPH7pWDcR5sV8D7",
+	"4OAc7AqAwqlwpok8tXx5v6U64QPOomdBSWsvf5klpIuY8J4F7PtnWf9jQeNcU0KuyZhrzcXwCmKJWOqk",
+	"a3YkDRNCYy1zsClUZTRJ2HiS4MMdmJJFiMXiY8yITqjW2O8sT1RB9S0CSITMnzeymVRYcnN/yLlu1ZeB",
+	"fXCEzgy6kF0uTByZxZdel9mki2KpgM1RK8pSKrhZGdgJMIHQ+sxM6jtOx2y2puMDL3NScGspuGsN4QLs",
+	"9Q0Um07HB6DPsD2ubXSK7U2HkgEVDYKheEJ0ImW0VWE2737itzzxW574LQ/JbwONtK5C06FiTNRlmhwI",
+	"V/EVOkpb1Fv4ir+kyVEGTYDdFIxFLCLojVBsEo5Bbj8FtPg6XsX+QOJfgdi9ZiGPgHrfTL/cBslswui4",
+	"mmN2hKdFtVv4AY89b5xErETEV2mI+tE87gT53g3kGxueQs5ZMbdkgNkXckqeGiF7hv2qi1fHbJAQXtUF",
+	"FdqbiOKYd9judJ9d3aK28TekGRE6Kks6Aqle0afZJm7aiNRbZny0fUCnqzk7YeMdTVvSjyM2I5oxr+Y8",
+	"pz+RIiAqOxozoGGiie0NHBXbkM6c5PGkEjVWaIqAP1ih+0EJe0oUFbfBXhHXK4rCmjt9f5Dq3DSX+RNR",
+	"9NWyZ15HEdFyzIz1S6S3LRt5HmdfxjCXWwFVFyTgsVFRx22Egu1JwMF61IuQ0TENCw7TAWOkuSodbglm",
+	"yYvWY3Qmm5fmMyb21Jns0SfoQUwX2Hlwsmlsds8sw3L5JkgBeOLzJ9f9sTOt+VBghyNb48UwzN0jdmRv",
+	"QAue81bMHdYgh2RiY6fiqECtJ/V9lAkRgKU6p0QOBpt7JamIZB0OTew/NZniJmdVCJNOUUcAlGRqmzpP",
+	"qc7hyHBNEylJTBNmQhMHGuGaDKVgW8SKmBk0c/4WJvHYMp8fXUyWTGWuNxzsEEIHCVOExvEp5/mIwLE/",
+	"iUgSSsZ2P60n11Max3phonOc6oQIdme2fi4PMJfuHFFjhBvko8ueje1s3rJJgjmDARcREZLoNBw5+7ts",
+	"fvQTDPOUIN1lghRwtzoxy1qeE03oLRMkqh7iN5QSBZIxRblmUbc/W6VqaxXqNQllqnlGNgUYl104Re0t",
+	"J1aNLB5OShV8AtA3GRuF0TkHT0ZhXI1BzEPQflwkzEQnHXBUQNkioZfxmAOMlKp0sJBkGFONPZLAiGEa",
+	"atwg389y7WQrmkLPHbHJ9LW5xf3IzHiVfRnN8mFkFnPpRFExZKqkVxIIi9s/e83FLiGDq8nXyuKzvzwt",
+	"TH6J4L5noVRfb5L2D4xNnIKAzW2Do838prMv5j9bSdJaoTje+P54DWKwBfE5yvTuFPfcwbJe2PGVZCit",
+	"2D1GAndO0PeXv931dFQ5Kqv6EFOqc5FCzoFYM9e6nrtwCOkSIUksjTdkzyoyxVZ3Fd6IaHsZkpOtONmK",
+	"tXLJaCxc7L+KywQ0LdUZpl/iiOmEDLjSSUBsKhfILQhkbXk4wuhnyhQjoRyPeZKwqGOEC+9tZhIjo1s+",
+	"mbAoICM5hQ+M8EFSxQQlGk8ZkUTK2wZBSlmjg25ET3MRsr8XctoLiFFWWDniOrH0nGOaJExBFCZIaOYB",
+	"c8rQUQizy7bpPNabern4unflksyQApLmV4SNJ8kM4mTIPVMR3YixvHNHBngMWMYRF0MyohMT1TVIb0R1",
+	"dywV6xFNZzo7JW0ehvcKqSB9TMX500PXbpYSFsca0+CJxNeEsV+R3lAKe9cbkUhox2AbAUxmDQIZIsUQ",
+	"MJ57rpkIpqA1Et5tMmFUuZAURy8HBYQQj5lu3AhjzDQdMzc03/83mfLQBrXarCCN7SUaAVMKghS4vs/s",
+	"6S0Wkf4MSnxmFFwMG+SV/Q1VzIazUpGXTRLBGz41cTcfpor2Y/asQy5aTdLDxeqyzxOjYnvIJyGIjM1G",
+	"tGm6//jn/144nQqLnts8xgw2LROF/YnrXgzdhm9EeXrTSsj6yc2iRBV2n1OQsGuxWdUVoX3NRNLxUT68",
+	"pk78TrGDtlmUikSflqqQ5xvTz39kYpiMap1Ws9lcIvXYM5OWE2QduGQjc/M3wOQOKAFpF5zIygypWYrS",
+	"FKnRtEtnQ3NbLhkxzbLNHxDL64ObzmgjahbOm9W/5g+41LCNhHkw+zyJgR/ItoYoG717SuEFeGKJqXPT",
+	"+/z+5Abm+5/x2svsa6qUpQFJZlB4NU5grTIJbN7V/HKZ93QHXBo0DNkkQe7jZV4THvDgO7aam77k9tLM",
+	"Vb5Eo9U+v7h8blwKb/CWciqaxqnA23/5PagZ9ZtNmbnFi9alZZW2h3SKu8p9sfTzLjJ/P3enhnWWimRO",
+	"fwtqztL4QRXyxbV/bA/Ttx8uzt+9/jn95fWb1h9/e3P+7rew/fb19fTt6+sVXFwQtEdPJaN4lyeTUcNQ",
+	"ggv6RDtlkHd67Cd/2yAoXhh7yoiB83H2xfynOrUENAosMbHFEyQy1pkj4l/AxGAx7bNYX5EeAmp7BNYV",
+	"iuPwu5xRh58RPeVJOGIRkYMBVukcYMd1zwf/CFWk+ZuO2RU5d9c584+TF5UnveBJr+zLrm794JWqdBlO",
+	"BrwVLbyOmCtp5V+0inDdsaLtsqZlJoOzrH//HXMRvOWVY2PKTRgMS1nr1N7U7QeKwUexb15kBjPgn3PN",
+	"jLyBQZXdNcsiGKR+eAIq873jh8l9JSc8zP0qryVqzehlv9UOz+kFW6W/f3HJS2T+o3W8i2HRK5zG+h+p",
+	"GKYUESiLQiR7vb/892ClRPafQRcsvhau2X4U5kR/UdYOBBakDzpMWIlNNRSQ83rKXbeZqlqieG5H/c5s",
+	"swU0stc5XcN1QfSQ222QahMlWK9UwAEDLiC4mxGITb07iy/99KLdJj0uUGK65va9Z1cY5EyptvGCO/oP",
+	"p7DpzEQg16gSze1Eajxj42G4jjtOo/ZpeLu88nsgvZWjqRMkFcBTcyOQfR4KZzAbGDMNrP6CmKcHstyD",
+	"RwYYHxrFhVeoNGYaa/a5GlzhVj4qNb8oi0Es++5m6njrBLzwfvAZ6LlOphZRyf2+ptbZD/3ug4qvOif0",
+	"DSq/0jTUB9jVTjIw+SIHA9z21ghCybpKBS5wuTyisDpP9SvlSmM+w+gUbSnrQNXoCaOW0cWnhHRCGA1H",
+	"jvpFSNLDo/Q9jwAK8ribKeVJh1hePSKFCcKwrZe5ZJImN8JIMwp/RGdwdCqUY0jxTChXGdEN5EgSpwPv",
+	"JAcNSHkCqssR5DXnlBEZ8BiyXNpCmAANCT5/VebidTZtR4XMqusQ8mg7RWXBM2pBre7+sYXWRbAHIUdq",
+	"uxax1ZsW2S0GrmQCKGwhk66XgFpQA80crTosZw2RfqJ8WO67klFJrXk/No+P+S2LZ6s+Hne/a++OE2Qn",
+	"vnSCzHdd42qUt1CKZIqjGdPPfGzG2ApqYy7w31nywZKALDE2GBIKZ8WY5rhR9tTa6X6V57zebH9svuy0",
+	"2p5OJRW2cKPYkOvEM10vexagZdbZ8pTY9Q5qUiyd0WiZGwAce+lftH39yEZZQ8UYUmQ2Gy+/ex7U2B2P",
+	"mIB8C7CO1oLalPHhCK64NCuc+02rcH2fq2TUjVB+sh+dz/2o2bgs/Eyzz4XrWw9cL2CeaWyMZ/F3xlTC",
+	"du80Gy9evMg3xfXyXlIbu7e028IJetPw2NmdzJRXHsD+rylLIZKYMDmJ8ai/LSngdmaKRViLyPkSOWO3",
+	"bYjE35ZyTc7CEQtvN8EeVJb4bTOvvDCTqUzjiIwZSwJbOMgiIDgY4ZI8DjPYh5bqMRfMlfESRXkcmDDV",
+	"RDJiRjSjyvhEZhX6zOjpKRPJjIRURNxsThObuTiJj51RIPAVYg9A0uADcwceMWABHZZGNjBhGzgp20QG",
+	"5DREp9Z6+fIlsE99Z7QpktdZI/CWjmmU1oIauCPu03+gcQyBQaYBMFtU+/Hnd2Y/Gk3Sqa1wbtxPyyvY",
+	"VbtAGHibsgbpV6vUQjy+/oYlh7MucN31j3+pgzE5rxUVLsjwqjPvd31VKiyTi8DWpG9ZzH29/JF156eR",
+	"RC9P6oKmtLoTHBwPxChTm8uFYAC7Wpj0homH6Mj45nZTIGGEzoEFPFM4hkdUY19NSOmUpqRf55zgDcE1",
+	"Jy9qy1K4be9mZWmtklGzuQ4FxfOAALtT/TjiR3BsljwisbxaOIuA6WuPR1B7EB33OoA4QW13RSLJLLSm",
+	"d5YZO+4GjT/BqyCnQ2+ZJj2dqjt+J43w9VwLd9ffGlymvkxGLt/UuBG9QqDe68BRTPRhG6QH0XyvQyYA",
+	"Nh8E9rR8T7E7zqZdKXoZGWk+22FmFDpql6Bq7JH6K0Lj2KbexzdCJ3TmXDyzl55oMuI6kWoGqjXXM9Vn",
+	"o4zyxbSC8eIwJZVLmQdIsZzD+Mx3dfGPgyS4+XTAWRyhY4nnct2LVMBLS/xD3Ex5rX8UIFP3okDnWUzd",
+	"eIDk9womRV/hJgJ7aDmouSZjqYSFVKyoBV/bZ69ygGUHthNX7v41rWa+oxZeswrA9Nu0ydXmdX5/VRnZ",
+	"/Lx7I9vejpE9RLhsQcl38AR2OScl8I4ssLi/r2j8wDgsOG20Qlr/qtwRLmT2X/tHns5eb3r2evdJ2k3V",
+	"3wLL4v/dXUUTrsQNs6Lt2k5+0m3wA8tTfnLlO7uMmR7BsmB/Bmeej8WNZ3fmFwuDeiWn4PT23JGBnonm",
+	"NVN3TNWBkgVvEhDah+Y/RLNQisiSj+BpaTwf0CE9uLZjAWi9gPSM7PTAaUf8XkB6xu02Ym+LnOQTuow3",
+	"ovdHqpP6G3OL+s+ve+SpVA4h3ntmjBGgwMEgXTloSWD1DNRd4emO8v9a2L+dS2qGYkEtrUv7FprcMjbR",
+	"FnYvBPbUuhEuLOARoTG/s82TdKIYHRNmfuezHIm8ZYIggh2SpVBvupO3LIcNgUYo0FTJjBMiEiETeDhJ",
+	"Jx337LljDTcCECTAaNyag7gjRB66u01zwHHjhb+EK8eYOqbGFN25scNSm9XAUwRl3jle+AZ3zr3NOxeV",
+	"mbWUObALzniSAwIxfsd85Q29g0y/FxZ8Q1i7O92AuJ4w5uYFcCghFWa2NUuI9U8gmLmH2M9kYJf4+xPY",
+	"/RsCuyfsc4JquI6CVfAtajzqkAdw3TeioFRvhNFjHfLlpsajm1rnpvaidXlTC25gqPBBCdYcLnCLP39R",
+	"4cuuvesy8Hb4oY07bmqd8+CmRhP49QLYPvxoKIUZBi7hDXhYN7XOl99/vxGgku5hfr04lSYD7dQeAmLd",
+	"58LxBFkZgN24CW4z7LCEabZote3/GR3vHNgpd7INoJhEj/hEBwTAytqlgtCOPdEktkg3cOrzqHe7ITCt",
+	"ZO4xYWAExzYBB8+RwlwOxJiroqJKI6cf4GWPKli6ZbMdR0m3zFxVx/+siIN64DWvQSPn0I6l6h62oIco",
+	"3XJRhcGxX1WJvZEYh1O0yrcLP6lm1iqmdOH5oLMrng9TVGrVny9t0/FtM9SRR4OtCBVzHTQmaT/GDrFG",
+	"80yY0gyZYhRLIPG3AtFYDmCdpxcrHlipGKpUfMhF+QE/vKk/irXakPwKgUoQbEqyHkgwfQopkSrGxUV3",
+	"IOedmR3yni0ZVQ8gAndjs8dJzAbr1HTM2KQW4Hbv1PpcTvQsHEktQ07xmAkKFBgMsB4DZebUNb1qBW41",
+	"Om7G81W53IZxR0w+yPGY8XiLGCOjah87bAfRqkQWoeDhsSN3RmHARZQ/PoYGYqPDY9WUYiCxDdLrU80i",
+	"qPmEcsKh7IRFEjPCYO6cg2vIYAWwQzSdoVxCQGf9CRt5wtwbE/EPH355Rz7gn+1mu1lvtV0EdstmU6ki",
+	"7RgFZXiLdjfmfQUpU6KYiJiCw7+9v8Ob9gLzl0wTQPUYo8NVmMZUEY/ACEg4kjxE56YnBftlgPFSKIVO",
+	"sIjWgw1n+4ti93BGwxGBPWAcfGPDJhII167IReuc0L68Y6RF3vLv79t0tE8/oMbeH3xoRbEF9pSCOpoo",
+	"816IGvpib2S0lJXOn+SURDwiM5kS+BItx5Sx2/9cgjf1n8j+bywEIIqXcztG4FyI4YXgkQNl/nfhczq1",
+	"V9i1nNA79k/1O5lqEkk15iRkScKIZmPKBSNmRPiYTK2YMaW8m72wf8WUd6Y8At8ToiCqGK3B1R3gmQCw",
+	"Nlz8t99X0j37IXGDrVii8b5nw1QcM3sbqtbSsx/I1kGt9rL6Cngvcj5+kc3NqlnjsMEq+6V5KFBZDD/6",
+	"QSrCIp5Ipa+MSyCSOmThTERhwxKj2ICGIn9yrGANPAmueWApEsnqm60XUtcl7NmGK+F00nquxeMpssVe",
+	"zDFrtxW7d7ZX0oZVKREb7BxE2bbae7PQKFQweJYkjsFVyLbrNn245VFI5Wdpe95n6vl94fyf3NbsASpS",
+	"MchvRHhgeDqSMeQ6zm0iH1wz67pZr/AqA/IAu7eldfMSMXfc9b6jtTQpPmzI9dyrbR85Lci4PVaIINtV",
+	"4pE9HC+tEr9DRE4ssPKYlyzp3LmZLT+zu3bffSvskXazJMjkbAOrq3wKwh214JpkmRbXsILHZnZgp3Nk",
+	"ssBwCM6CCokJUguPM7aAxDS81RkDGiqF5UU/xwotJK7KGjSOdvo3k/F9NMs5uU8n92mv7tOvuRk8IOXt",
+	"9Omc+rajrdbfS6prH0FVBmG9gr+T83+G0nIbhkndSDR+Xvdho8uCYR4KEuWFPBaMIvCVM6os3sLJHPI4",
+	"0sSpTHP9E5fmYuqOaYL1CM/WAMfcrlzdJF9liSTT68eIOElr6dT5isnGinIVJbi60hsATCNTbkursuXV",
+	"xSrZLZ/FfuRk03svFQviLMIFgGr89H2bTCLVYd516TQFGBjdS1TPbKGYJ/uI/ZbVlglX+zwQ45GKVOgp",
+	"nAdEHxepliz9CbdoOH+OAxtRzhfmA1+TN5qWCwIOE4LR1nJbbeeFVLMNeMhxik/+q/dfLeDpa3dgXXX7",
+	"5L6u577+4oXvKPxXy3OOuiU/9BXc2JFMNRvJOKrGO11jT3spmHb97j0zFBB7g4s65XoNlqYb8Qk4qdHF",
+	"60AS4CzUd72A9PLa4nNdREZj9IjjqEZVPDEqUo8YSyD9CZBsIOa2BhPBYpmDjDodNfaNGEuzv6/AkgI+",
+	"Ge7cV0COZUn+hEzMHScxSxhCoz9PzJsMpSUvNTPvsNbo33MEMnUTmdC41yCXzXObC0mkvBFjKmb2Lpqo",
+	"VFSRVf2ULc1xkVXt/yxLngMhqNWzP/62JBzai4XZZ47T37MFIA8tNp22qcot0yOVI38yYS1yauV4ckvm",
+	"e3UYlSeQvZM82s/BoObLznnuYFBMFYu6mv8Tq3UuUDevdD5xyWsvWrX79Bk/wQUXl2aqYADtnMn1U7Xg",
+	"NP95676p2ghH5DWDBRMFhem+E1FDTpj4PI5xm+m6HAx4yCIZpkbhNXJqcxw34L/F3H35+QCgytE29Mhu",
+	"EdijISGLY1C07HMCJ1PtFu9zgXD7+65MmYovwrwzsPYyq3dT+30OBH0fZOUnz3L/lPtY1g7NY86DDNlj",
+	"9sKNWGZUQX4XBe0HRwiMRNQYM5KaGNqRFMkBCWWcjgUWr65sxw+qGPlNcoGnAXpXPd9kEVZEpcKumVmR",
+	"NKYlL/xoaLRMg5VGu3/kOslpuZwrkzOGpYfFzGdoUzdHhlcFjmAYGPX8MUJCW8kZSxqkh9ZA99yXoHqz",
+	"riY+bebthvUtcrQ0RnXnAsIsqHRZwMwqPe1x0bUfd/3HvWcOasIjyPzRWyausubhSIflemKbV9GlLFSg",
+	"k/2M7xVGdl/324neiKdJMRsLjfjEHq4Cn2ad+7Xv32/KB6y2AsGSn+ptA7SWIyn4qg3tymtQpg5NIHXc",
+	"nUZzire0lG3ekNBMwyxQvf1URDF7uKCdPXIxQq2Mr1yw3GkAjqqxTFUNWZLXUzvj8TiJyEMiUoiaDiV9",
+	"8oC7YTFUy2z6vbThLkdSlaWNTaB2D+Lky3TgtFh/w/kfy5MO4W7awB3YNuxpTgYv14mbtgp6OumQ7eiQ",
+	"Q4R/PWQ4PQbsIS2ygqk88z5uJf2E1NhaREZ05rOyuHh/D9WOHqHaUvzjIdXpSJKYDZIVk7RX5f1EoNKf",
+	"xSNV9rmQx3xr3+pEzLMpMc+9AdupzbbEU6PNIBx0606ewr54ts+mURsT7C5Sr04r+V3ZXUVLLnutCfcw",
+	"29KFmc8GURFXrqhKW1tKDeKOeOzThsvkd3Kq8okmY68UDsr1Kk0AFbBPuRKByrV0dn7WXDKneAGcDcpu",
+	"YCv9C7M6jEMKyNJTZi5fMbcDhQlw9+w9y5QyjaK5bbJfovFtJl3WlJMdJl5Oqq5a1a25WqW+YxR93Rma",
+	"6yjywdv2szPO5Tz7gv/oPkbGxiufzbyKk4Q9ioR9HDFnrc2IjirFUxj3wTgapdCDwlDBU5/QZJQ56l4+",
+	"a/OmaqX+S5uphjMmot1DOPc5P9XoUSRNtFm1mNE71+wiFw5TqxKR0tzV72zrzWiedTzxrwW/hGitHP2Z",
+	"ZxjPety4H9sqsFQOtTpIk1Sx5VN9TGzuGe6HYtzMWV6HXtabrbW9wTci2kly8GSoHscVPMI04rWTYVQo",
+	"W8ghAnZrfyj7NyLSFhiUaWxMTjVIVQljecx7ifIyN9hCleJx9ZbnkMYSs23itrQ0/Fny6D3e4lTNOFUz",
+	"NlZDfwYhzHkyYxoBmJopJdUaWomPJ1Il9TGdTLgYLibUdhdlfJr2fCEwTV/lyTYB4+3Ini3nNgCbEDDX",
+	"c89N2HgS04Tp3la4Mn+Gu751L3NUhQzjee64hAHfB7W6/e/m/YP9juACjkQ5+kV70AXOJBxEPcO1escw",
+	"Y5mDTBEbcMFdyglxnbiJLM80tOplSoLQKTwx44mGYan9hbYBmb8swxQab61wqWafC5diQ9c7Gqc4BT+Y",
+	"EdeC2k/YnLHwWzyf6X/q2Ev996GZSJFgJ5fchfZzMJTAe0cttb79ojtmyUgaGTM6KWECqhI0YV17JKgW",
+	"jWfz57DwCJYRyq5lw5bmyivz22VtTzPbLu+xeQ4j10MasX8y+wbnWs90wsZZex1Wp+6KlU4nbVjXKWie",
+	"x67qoDJdUNIp0KGOM/XorAWOfkckkoUw2ixnKfR1Ki14GrUe2g1zMbTlCqDPAPpOtlGXi+EtPQmIyI0w",
+	"t06VibK5SCSh0N4fbZIt/MBhUg3Y7AbpFXZRD08NwS8t7SSRA+slKzl197kROOMsypo1aJmZRRi3ud42",
+	"6B4Krpk/qgo0cwNuXGfuGfyRuoVAz7VqzG9hl21cFArWO9m/NlL4pFA3Vai/b6AP11Nl+6GkLO7zEk36",
+	"BzZJjrmY5DR2qZP/B2ALc3q6VE0v79Evj+0tePP3K0altJLzCmkzd+3kpZ28tIe8tGBbKiQX0R5K9L/I",
+	"j3OFsgVKYX+Q52uSCSI6Pff4Ia+IfTt0kxQV2CPKKB6jauD4t/nU6JxGdmAWQHE2oDSBb1ltZt6pXJyb",
+	"RK+TauMJoo6pYpHc0N1aPmO5tp/1ABK7XCyJkbLauqHNHugoH5TlQ0zlLTTxHpW8RSN/Fo5YeLvHksI1",
+	"8PXYvtVTmcYR6TMyVVIMLQMuhD2+awnOf+AFFL92Aj5/QIIpx/xAiUrjEqGF9z/mEMk2kev8NXNarFNi",
+	"HQ70HeY8hFCmMUsxOlhOnj6MGEt+woftRZTfyYT9keukTJbfQLQ94NCG/8qnQqnNcfuuiN56kwFP9GOm",
+	"VF7J8YSqnPRmmW67US0PFWPJmoI9UXIiNY31JuL8IHus6xmIJvkHxUQ4grPpb8QQmBfhFTRJdUrjeEZG",
+	"9A6aYo1yHR9tVgXz9dyCI2SaBBYJYUG1icyxtLyTychMG/BjSJXx0a4k7jhH7OsQeMTDGGkn0RMmnJts",
+	"RVxAp6CJ+tf/if+y6uBf/7/7+uCItMCvdpNXeedOCGBLYivQhOiExzHyED+mzONY8zKP29v3/VxHyn31",
+	"q7rsJq3bbA1oxiMakP4MHF9sXyHRm6Y2kRiRUE5mRA4a5B1QQw8oj7Uds0UyWLo7HNaietpHP8yt1WNO",
+	"cfs2k4GCD5mqt5vti1VYDYqLW2WOr+PY7pTxXsoWxaJzWV1523WMB+V2S93yF4ncYdauN+2ceFgkZEtX",
+	"uV3iosDptTxr18My+AF/VPX8SM2QJSgrr1PkDaoYxFhGbMUhvDU/2WrFPZFjHoLQ1yZMdRVE5qFMrfbz",
+	"jY877cvvWoFtSRvVOk2f+YV/T5QMmdbmr+fQhVqx31gI356//C6oKTnV7it9C8yvtc5587wd1FKRv6nR",
+	"Gt0phV7/5he/L5dhhqADRzw0Krnb5yoZdcdca2AUb523vAfWVWyQwlBbze9+D2omnEUlERvpZJhaDWpM",
+	"hDKCX9fSZFB/kWfjCvUdsFpPki6Ak/3I2vXmRWFkekTbl89rndrLwYvnUfNF68WLi/C76PnlS9oeMEqb",
+	"4eUljZqtS3reH1wMWv12v9l/0W6HUesyeh62LvvNQbNJmy88NKvVurhsvmjCyAXwxFdNzcUKXK8AIbNq",
+	"vHvfYgW4XTu1SM26CjqOCQk+0V//Bss/VExrZOqeSyYX7gJNNatH3PpLvp+ki0WihxPQF4UE9HlQy/YQ",
+	"wtTTmHaBU63z/PdtgAgODj3AvUl6FLzABwaNmxkmi6hN7WGZX+NBTaoS0jNf9zDUzndZ8g66HHiWfEcS",
+	"Db+z3/eQiR+S0/gorm+EmYQ8ch85qDsudeX7/4fA5zoISCom0BMlkSSRkozTcAQAf0sM5v0AJ/NI/paN",
+	"Eu4YSaZvAAcwMC+bZLkxzDNAwhqpyoLM/cEGlPbdQhrHxe7VN+JG1EnPU7Z2yJ8+/lB/EcB/Ws/NKD9x",
+	"Ecmprrfal214VMQSUK72KVLlknP9WcII+KRkTNXtFa5Aw72YJZsFMs4GuRY3gviXzuZtmIIyt2kDFjXM",
+	"GK8LRLFPG59j/flZBwlikcEQt4PSScZwa77o2TZR9gBHg7w2YQq8Cc56H9rxckWQC5qgmr1yVHt4KTTP",
+	"McNVqQjs9ZiXIIppmGMN3cFhsOW8tzha5HwmUmDjqpgL2+/hls3g8D81sSuyNNoNZmOfK2I0hdscxk+0",
+	"TV+BWRBB55hWgVwYTO54kiCrY5BFyFQQ6OhvuQdNtIFspGZ4wDfot4/dgU8QC0N8/c9c3WfJlDEBe+i9",
+	"nPrhijwfnt15fRreDpVMRWSn2+Jf0ti2Vf31lw8fyX/88/9/lp2v4Ez3zCpAq/meq7P37J6FJ5rZsudy",
+	"bGHajMGa+MB2PNL0zhLzdUgPz2XjxT27sTxqx2w+j9qxAo72H3Yi5KOe9rzL0HsWWDFWzP7oac9/Zwkc",
+	"EyLvmLJh2/wDC9kryIyZeYvwpzD4EY0H+Aa4SUDDIH0sZs1oTIw/1bHFjYiByXI8hc4LJExEGraA2RV0",
+	"kAAjpXUa8WKU1Myp6AF6akKNKMKcXzQv5gMXuz3yHW2fX5C3/HvzyaW9Gtfnlgsg4kVQkz8Fld3LSrH9",
+	"tJdLutX/wGY9v0I3wrhPhXube+L+Np/2aBwbJ8yuWA9389gsJnBLJyMq8pBj224Btz+QrNMQWlY9ALHa",
+	"Qx6x9DAdj9DA5WxaDqnh+pYacYPLXELpCjZnIocM5nDOMLrDZ9VN47OqVGnj+JZxtsdc+L+XiKSu/Y7U",
+	"oMuczJmVDanROCa4HxtRihAGt2xw432hnAeZNZx3n+DNlwr6ejZe6dmhzuH/EB8DrVmNigvub0rEzkBQ",
+	"a2NaH7RUgKF9sFT+YlkA5V4s+6T48KVe8NNP1x8//Wizh8AURDWZ5nyBBnltHQH7Gtwn+hdRVvu4pmLf",
+	"XDSXGNxaT84irLIUgGZjHspYun0AFLu0b4ScT5YnHUf35B6xve0AbkZylXNUVmD6toWircnaR5nBTmEC",
+	"UeCNATKaoWhdKgZl9G7XHhQoHVi72awgHl+mGLITEmyIt7fIbI0p6Jtap/VdcAM5WWC6zmLEm1pwA0ll",
+	"+PwH+JMOzV/ti+CmkBKGK2TKH6LAzr3H/VGP0zjhJoqBhj11TLZ8qexlkuUfyp5ggppXH/5sLaz1q12Y",
+	"9EQT193p42ziTQ1DQ+/2u/XVA9LAGXw213BimcXwuYGVUCA/C+AGL5at/opv/Ld7PVgqGcNxha/M0l6Z",
+	"dbyiQ3ZVWDbR+u6qeXnWbJ2ZZb/64ap9cWWWcc01XKLM1t5yma00q2+zb6iwplLdIvRdivte/VeLs8Xp",
+	"saF9WXYjqH2uj+nneh902fPvWs0XL55fmE+xH8nDLC72+YtBuD8nNqccoGClyBVnPKORnJIBVWgFy5v7",
+	"eS6DJcG6+2/vd0oNn1LD32BqONhYa0NE6IT44BHLP2B2h4pszHvALC+pnM9CKkIWH0LbQ8xpaQmKH5oe",
+	"XmXp8CwN1CDvGMO2rg7Z7Ppo+d7fY3lnu2Bh1wl44SeaONG5IopNQNEZ02OT3drn8BpFmLVFohiDw0TE",
+	"Mg7D+6kUmMy9pVJOFupkob5mCwXSFR+ihfqQSNjEx4DBN2N9wDotbTwwubg/4/ExOy0dM9tSaki5CIgw",
+	"EYRUZChlhG3DIVEOVQgbaPTZEGqVbNqYJ/0Rkjhp8vlbqeA28CRjr6w9Km9vgLcp5ihtkUvJKfze6cRl",
+	"u+fiZK9rXNanETrZoZMdOng7ZDXRY5ih/5qy9BBt0CfKE8AcSIIW+fBN0cdUCchDzalay2HhKr0b2Sh4",
+	"lWroqm9saIwFoBe41inUFeEvJacBnuJQioWW58LWPwKXNER0iC1SInxHRF6lg/w2yDvb+DCkAl4y3/tw",
+	"UYoLK1X4TvetAjYXxGn5AV9194mu8qSymcbAg9UDFJhAsztm9kUQyogFyGqC4I9gzLSmQ3YjWhfBxYtm",
+	"s9UOnIIOQHUGHiuOGtP9HeRT1cErbD6Z/6wDbSbxAxKxkGtf/L7Hu1TdbRJeiGRvROwrEf9OQLMSOK4W",
+	"+1rEvtdjAtbs6TFARsHGSmi/Orlb1qWykNo9mPQEWuiqBHKF9DXIz0aGba0GSjsxDVEoXf06h0fBXIDF",
+	"EaGMajrTC5jZqtrQrCK4Gej9vXnHrxz3bkRpx4B32zS3Dv9dGuQOUUFWQpBpEsrxVlHu7+X0AaD73BhA",
+	"ijOAwpwOrBhaOA8PyZWsnzd32Sob7CXu2dA5Y/MjRs14/7QQKM7cYaGg5nRnp7a0WoeDgaiQjUEERsjf",
+	"gd5DGL/0IsidoOrU0NDkHTofFGwDxfxeTg8JyAzZ1T4LLVTKuTTLGoa9GoIxFXQI6143Xn68mKXT87yN",
+	"uE6kmuVOT2qj/4VA+OSU6QShKg3yRiSgcQpsonjWBMSxx1Eldu8kj/7eTMh2+Drf+jd7iy92VIyddQiX",
+	"dFeKHWt0/xyj1rM/ltHt5SubSFkxhvxCl4PRgJAl2CVZ5zIZhTBVCm6LbtuSUXTz3EbKsXlVOe6iaJk3",
+	"lWpIBdcwumXJkZstFzPrPO26Gewj00/OCdJja16rtaqPkGQqjIydpDvFi6oSwZS7OVECfAe9TFoD497S",
+	"mImIKgJn7rkocmQmfMzIPwG7JHrW2ebA7GrOyTX6ldtPpEiUjGN0w420m02dy6q689mOGVJFFu6Mx0DM",
+	"UDKK9TwlQmEEXHuNC3B95EqyRJjIjvkQVQqI2Nyu2WuXMSeVQ3nHlBiD2+SFU8iEATQ0VIwBfVG91brY",
+	"otR+B7K5QkeKuanbD03i/PqVSPx7u8mOGcTltAtujfvEaNBxz0uWHOS0TbWaWcXfWp1DMR/4mk9mpYCs",
+	"+/K39XYA34DhDLYnLR8B4pqAQ3QQWeNFhtUzAhZN6y4s6w5imINoguLXG3E2js0ZTvtpKfBwClTbjDSP",
+	"pWIr90axNtyVPlmsWcaNxoUx/iGzfVdKW6ZsbKT33DjljcDTggMLIUc+ONwa+22ksjW1cYj0g4uN5kd6",
+	"ixDvEgViJMKd75xvK7KCEX2gRboJRVD0fMFJydieY8MDKmt0Qj/HU4KJolxwMXSZt56vQUHZKpQTRnqp",
+	"Zgo1a68iO3GM/dCPiVgFsry41hUPN2vUnctEPNQacMGzzA6reJL9qqoqFtQ+10MjHVwnmAAfDLrwm+pk",
+	"dswsaxE1HqGJykDNB57HBc7JVJG4OEdtYYeU8kdPmJzEDDvLexmPKGQDnWjY1vOaZZ8AsPPzxKjVq+XG",
+	"OC9nj9XOxeuZ5bzNdi1YxzdmYwrQEcq1pv+HGTlXDTecoIZTlXdgW+36+Qr9slrn2Uxe/+u/aE3JW5lq",
+	"TU0gIKGUHFLNplLd4sHGTRxmJ0lLU3pvLTW1l0b31vxUZ6SMcJiZtc3erT+SWbo/GevwCA1RLD8mHvuH",
+	"oqyxguVJoGIHe7SHRsMHPv8EJCDkqZB9Gc3IUFGR6BuRjNhYs/iOQUJIxuxZkD2Ka6SuGNjmJImZlSeW",
+	"b6VMcXBNrLhD33tUGNUH6g+gg321pJaJ2YqSsqIg7ClT9PX2ZXeSXgqs+tFIgN3094XbGHW74Wsdu3ml",
+	"gvr0Q37t8imhrAF7eQ5oOz3WTxbxUS1isLHc/XwwZ7gWmUqbY5qPzLZqJzdtPpHPxfizSaV9uaVgTyDU",
+	"CdD7hYLMQgsHmPSq9hCbduDeVpeH+2LXfF4/X9ky7aW1w3F1iV5oa2xPh5GckliKoRMbaHQADY+3bH0e",
+	"p8f/wtyp4sMRrNHQuJCWoa5DaBgCl4S8ZUI7z9I6ryYWtgh/POFO7xhJJOnDx4rpEfbfr5LpColkYl8N",
+	"8Q/Zalusxspmu3lebx6I2XZtoFvtjc12ewtm++i00hsRbdX/FYxF1VldPJJsiQ5tGgpSYCDmlEQUOmoq",
+	"dsfZNJN/E86CiGNcOpY6IakaMmERaldEMZ0oDrxQUjDtqwmoVZ5oYjYYSRgdQ9pqK+g0eJmP8j0M9riy",
+	"wDjBu0em+efUglo9+2OZDPDrlBFpGbVhWyjCqIp5JfGbvX0iy7PBrg3AUtngUEZM+0ZEkNSthhO7w1Jl",
+	"EzDmkGTp3qWxYIr2eWxZ3CYs5AMedo28dFMxClXZrGwvJZpxa85W6u1voco6UVRgJiD/yp3KFwylGPDI",
+	"NvrXLB50HVFmuZFyerztjNSSg4TwUTOhecLvENkszJLHcOAOH+/O9rWbi21Ie9uwuw92lY2meOwMJyji",
+	"6vwmfG0z/FbdGkFL82bg+zwf69aBz4vgAJMR1ezrwTHjS/+KL3XCMJ8wzLuGYoH8AFFrDul2EEjknCgc",
+	"HAo55gNWD2dhzMjEyeoRoZAttpBnnUjgLQgccc9aywNtOjzlCjzuhBFqAhAgYgDNiQcAgRqZDQYsdBym",
+	"LB4UsMp4e7wX+mrVIOWVgMe5TbLXwpDFFf9ERVSXd0wROlTMdfWHSIQLrhEP6EQO/tuVabnEvVwJRZyb",
+	"h/3UhfIL8W2jh+d1w1qgJ9Qqu4ILF6XmoKHCO7VPwXY29zGCfR/YmvtE+Ob2/gnW+zCsdyMTeIL07tLq",
+	"HTecF522rWB4FRswxUTI6v1YhrfV8fqnEQ9HJGJ3PHQdTEZySsZUzALPY2z+cq0koQyUaiz1bBx+v3fj",
+	"/B6HeQLs7giwi9tgF40Qi0voeSJ2GpBjWvC7HE2ZLYTlrrmoN1sf4YLV0pbtFrRs7cOBqY+0H7OEnAfk",
+	"Wms6preUKEkjTxl22cyxMMgJNIqoTGN+V0CwRF0wZLVOq729GL64GI8dxhe6RC1uDmv3I1SU7JB1dX5z",
+	"J0E9oCSt5sM2RjyOfZcsVwOTg0HWDCwba9YFzIX8LoK3DI2I4wTvYsgSAHmOgxsh5NToRGiTg/e0I9BM",
+	"RIjnpJr0/INsnyQ4ZeFApIkfpG5kPZsw5yAHiOucZZ3zdFIN8Szul4OAelqxOS8T4WXFsr2mwGw7lF8c",
+	"tj2kxc4fS4u1S5SYQCbHv9auf/yLuW+rbaJD/8eFMT3LajokM8zrvOZaYeHcbi1Ne0D7sKNOexS1aCk0",
+	"wL4moahHl1ajK3iMi1Mh13FswzL31IB4YBDunSIhYIalLXS7ABB8acrknmbaetbkyMRvVYnLC+6c9LV2",
+	"JH0fnWE/lNjrYYfEZmdWE6N9JmtK5fRMsZhB3m5vmZsSd4pqEkudQAwox0xjnOsorRvkky0J5xqT5pom",
+	"oAjMu1zIdwjhFYHmtkPKRUkOCOmpYVKqEkHLMFbbW2zqJu0TqHiQis8tzdywXhaGdV87up+trCFfbqAh",
+	"21vUkIeYoFrC34AsVamWBCGUA2P8N/A7FI3rXPTl5wV5KppAezvBlCYjQDwRLnI9tR1KGUKtGcGf9xnw",
+	"pY63l6xSNP4ZRvqVpap6E8Wl2R09MkkTTRgcXRAhZ9phdHaezSpIb1CrF/5y4zNf+H8vT5Jq127tFNjC",
+	"Q+Xu7l29mCbVwRZz71L2+NzXqw7A/7T6NL3UzKLLIGURMRr9L/bedcltHFsXfBWE/lTVHKacmU67ysof",
+	"M+lL7fLp8qVt7649Z9shQSQkoZMC1ACYsrrDEecd5h0mYn6dh9hvcp5kAmsBICmRulIppUu/7JQo4rru",
+	"a30L4MPzxtJ5nTsAmC2rI5d3TGFq2sa17gMlx247kK7rhpiDKdoEUaApL+RusKqWX7w2bHzvsKp24Ho/",
+	"XE4TisWM37EEz8Sz2QJD96zvfnMNy7Jhm8LN1a0VS0z9NSYL76hxOSRgO1PoHeyi8PBHRakGMCIItHda",
+	"N5jFEqpqmFL4Z7F3+IDcDGnC/tn6tjRfd2PV7dLSHHSWsYbR2eXzXz5d/fE//roLUphnDz5vzxUhWsql",
+	"Y57OfEOMl5ymqWz5TfIVKWMusM+xZl/t+uyKA4frtLDQAA6MaingpuoRs1Ld3lPNlLVG4GMax3I8lgn6",
+	"bL4UdEqH2rwk+XiXTIb8WtXYy/6OH023i1qe4StK3YTnmAYtcPH9c42G7Ogyb3mETXkOaER/8H79gkYL",
+	"wjjl4hZywufsZWfZkh975SqC3k/XpCcnTHRjqlmP0FRLkig6MBpyFzVrlwEq8J3IGsuZgKRUrwMzYUkB",
+	"yBTtbmhDBZoCKlZb2Nq4+5ZgMpF8yMniQWRYhL323L64oRVSQUG2c8LveJLBKsfMjKTdBmuAGSaA1clJ",
+	"liLTdYqNq+kAlmd3y35VliiXrW+bMSfsgXDfiRxL+eIxWsnIFyutY9zBAmusZoHfNuZGlr5SlgzZgTOy",
+	"HGcnmnlcrOBho67ktxH6D+s9NBM4qX8n9W//6t+DY3OBPhvndb519yG7OHtH4oCxBDPyXLOlhKIjxF0o",
+	"4HzOa7YV67suJG3AuyXERyr7ZcKuPFCdKGGp1XRYMsf1nrSilt/kVqf1m4RAj90Pzb8SwYcjo1ubOd0V",
+	"TV/4K3TSZLYmcb+HjdN3wmLsZXRMegxDeo0AxACNIOrAaxtRaNyiHyj1hpxxIbsxnVBoZrsxVb50B38i",
+	"yq2J0m1h4zQ5trdqSSn3rxKu/mBgBdTfs2TIOqQ/w46EFLZQ23utIwI9gV15oUiIZl8j0i8UdxdpL2VU",
+	"CR3KL6DZCsTv14i5vXEzPjj0wmbaa0E9he9QnwXadGFU+3gxzU7HUrFW57z9rKD7ftmY+GC/fufa1Dkf",
+	"U37L0hlkrd5f7OFXLhKfXQu++ulIkjGdWZsH4k0it30esDNRSHMWNKBj0Gsblm4DytOHLtrQHu0mPOkK",
+	"abrUGCaSzYXcW2lehpM+Sbrt1c9U6qKcK2P/o/XVjOyDgtYDEuW7AaGCoMebJYBp6Xqf+9k2Rqew1JND",
+	"7eRQOznUjozdPWdDV6TTKG+znATTgg7G3hpiXX4lJ+514l4n7nVk3Ot9Zko6TFDaJPI0r9A4iMYtGZte",
+	"nhFcIAToqE5FEvJSIkI1GVDlUoJ9iw1rad5CGebAfayZ3jQ/+LP4LMCw6mHwt0MM+2oexfquF5FekSV8",
+	"PROJZQs94nvFAhq7nljTVY8YM4C4Cg30YzkGCArEgVKMjqOQz6yNlAkCNbPPYiwti7i2L4Ln8M0ub0MO",
+	"Br7TiI8gtMmNIOzrxK5kKJkOzLeHC+rBzgWQPSMNTXtt8uT8MZmOeMqIkfKzABwAfIsmKhNVdaVFp40+",
+	"JUmfkqRPSdK7JEkDV/MDhYw7cNhVj5VwxWJ4Q9WtkpkBVQp+jP9b+3b4c4kR+KYSc5dq1kzTtzxvd3/J",
+	"4bVEkMHxDihP0TbPBBV6Cgl3UOAPzNZV+NsLkTCaGpjyBpcCYF7R5bRwXHuDt9wdXEJR36M+Ko15J5K2",
+	"nDDxdZzivuszORjwmCUyzqywahdE3jhtw79lN9eif1rTMSOW7rSVgyWpGRF2x9SMxCxNQUiyr5YBhjPv",
+	"c0FhuxdOvVUlnkvb1frX5xZPPrc6n9fQbK8uPre+fRZzcKXz6f1+7wCvTlTCXbe8ClGeC08iVMMj5Juf",
+	"xeo5sYvow9nPvz7+y7O//sebyPKQlRP0ISY5JZlImHITtVQfyzQbCwj86GvQ57AW8++SC5aQ/oz0rnuR",
+	"g73AA4FO+3Bk9kCylFYs+N7KIIJYW6MUYv2Ag/0MdaHdayCWAo9Sh5Af9F3UY7EFnhRt8tbF0lJG71xg",
+	"2+nEfTaQijmzwl6DAl5Irufa10eEgtSIvJBRlpNZHhW5TBUECc1nkXLfd5YkVqO06qY126aOB7KSTroc",
+	"VXR7y77BqIAXXmtjm+MWdMeIw24VDStlEq7jVGqWdGHH0N4csu5QyWzijNeolVIxzOgQwbvZ10lKhUsV",
+	"br2QQmepwVRsS1QDabf1LJug6RCPlBQ8JjxNBdN6F4N8hfU8snJt1BWZUTxYygUzGr9vx4UJtzaPUh4G",
+	"PzVcuQpG9FLRgXnYICI5z6vOKbArbCSjYKt+egvMrGCUL63S2jn0v3WzhY2Zw4gKAVXwdMJrmcU6Drtc",
+	"o+8U9fd1+MyXPNGuO6XCsGRDSFgo54dGGBxG+BIt6K3emVfwFXrNo1Ff4R5YVcHvB7Ux+3P8LeM2x1gF",
+	"tlxlmqsEO6YkjaW9BqWImS9dQG3ohsTY+w3Q16gg9topnhQgTKi+ddmpVg2aTJS8Y0nHvwZVKQxzFEK3",
+	"6yQAbwK+jtdy9wBIU40LUSXpZpO5CMazslLh/WNbJA4epKfhMjI9Rvf8Cinv+hpS4rnbTjL+kWvnssQj",
+	"L8nYUofdKCgKnQK6LDgRiZH4Z4SeUvt3SrUJ2D0L7vd1oDh+c1N6UH7mo4SNPSoP0xt5d+89SNbwEmCH",
+	"uzvsP3ac8m99ah4zrcEArSPn58xMWbnbga+IcT7ZRkn5jZ/PiZaPhZb/1eqDltD6wxpqgmjGiqXgUpBP",
+	"GdMOKL/OlLnYHETsCSRCcLCUvPv/WzOMBS/ZsfIWRwLHy17qHJXvU8oF+OCvrfCPqRDSkD5z6nVC6MAw",
+	"NaUq0b5PEUSVC4UBrpNK6EDscpaDSp1rzG6bCO0DAiC0hIQ4DRVSzMYy03kyAjitC5d2lQfSXZCDOiId",
+	"0X3KKU1PwDr4jWaaXpMJgOARqhSqd4JwYZiaKDuVdmtbojisH85vfAVV/pEjItyj8mxHZf4eLsU22UCF",
+	"9ublIVOP87y8PtUcopmCuDS1Ap6eLxe4cQ+7q5iwmCdMt8m7gTcsIOB5TSgRbErcrSeKTVIaO9qzIhFj",
+	"ETuVzAa0Epw4137aVcCdMA1/Su/8vj+QCgVYYKvTuuOGpl0gb6Zzl1er0/p3Ydcec8vtoDm74nc0vXbd",
+	"Q4PhTXSmhlbD2Jgr+C37gGs4meI7cZMbfWt5iWYiCZfbp4Y2xVQeOe/UAZnL8xnRcszy3gfAXKYjiW60",
+	"CCgfeprnIYCJkjFLMsU01hZa24Eb8uPV+eOfkF1kIrU6AZ558MdtAzGCG3RwrnCKYJwiGN9RBOO4+bHn",
+	"ivMcGT8GlszFcH9cWbG/s/iQ1Rg32sUtuBg2VlaGqzpx0hMnPXHSPzkn/QAZs3tjpBPF7jib1uNUYAB1",
+	"hpHUDpl6xTJkskHSqLWS3BQxVxGeg1xdcE65ShYqYuaM2+BECrFgNJEBJErJfzJBtKATPZKmTT4wbRSP",
+	"DUucCaZHchpqtSCBj9ExjFcDd+HW2ViqSzWXCQziX/hfy5QKnEJOmIA+NKJrN8vecJpa0mtlYhSr7sUv",
+	"3SfPgFv7X2M+W/3vLktP53lvpd/ke5//8j9bA4VXDTfbkf/mkWR3f2pSLxzvzNQ9e30/MkbYVxqbdIZX",
+	"MTShDdz8YQaWFIMbcEB9BxxR6JoK7ixIJXfEE3kUWyBPDm33IqRyBo0lKnAHOsTBOSWIFxWgPSKi2J28",
+	"RQ80dlJJEBMXFKwp16yG4HGjjiL3dSvR/Hhzp9IHvBvfnDPplNu5t9zOYvQEuyTtLIgV0zK9O3yTqUW5",
+	"XEOagJzNHBeQrl4VKnkgf8tAH3AQ1kKSoMUSKmahtXhDthJs3MODydEyzYr4eRgCsDtu6C0TXr1JOOo+",
+	"ZCT1hBuaEi60scJpGwYBd+zkbd6FBbyVhjmlwlIHdJV1wVIob9s94fsRCr0D8gIAC9IlRf8H7cPHoNlb",
+	"Rf6txP+VAFxHVJM+G2aiQQq3u/FgcbAKxG33BnjmQCryltMxm21DxXA5TkS8CxHjJjZYpPHowHr5r4qx",
+	"fzKNjInr3M6JCJiCdbQsoC+kwibaoRRbewCHQvyIC3ttY9etG6zucaYhEcWOgIVpZCTThPx4df7sp6js",
+	"J6Cx4XcsytPckCTgFSN6x7xLAy0HfD0VdAh4LfgrSfSIKu8GQevCv/963jUC+ojLKA+Z55jqgnkrfqfG",
+	"XGvwW2BaHU+spjKYwTBSJb7Xt4EW5IPlKTGW5z0OfTINS1PYyQGNjatsDvXLudtiTGdEs+Y0ot0Mn5PP",
+	"+OQzPvmMH7Bo+8hEsqNg03HGztidnVp9l3Lg54jZ4HIIenhiPaLpTJc9NJvh/9TkMttpvcJZPSzsGxnH",
+	"mVL3kclcGKkVtYoDr49Fggdfhqm5Jj0U4JXzXx/Exs8TX2bpVfINYFJgQrfcYawsjui+Whuzxt6oLqy3",
+	"Cz9tMr27Vnw8zbmVZRSuK/LVZeFPvNO5xChHCDy4m251rs49YtsF3ME1fnJZhL1eW9j8bPk+7FHHHgxT",
+	"povbZ2m1cMuKiHufLgpLhYxF4Kjz3ap9w7VyO+pwQ3SmJqn96DxqGdn1z+Pal/Tsv1gQCY+j1h3X3Dh5",
+	"ucaqn14id90lOT5wrftPjM+v91J4DvuYo/qStHBN0HZqyr+0ZwSMGSwCOBuNqPWawC3WEQC4SeUx7TuQ",
+	"7grfgURhNB6ROzbiMTbTc6maEQEyQgAVzb7CGHToftkm7xEhnSpWavgX8ujh+TyOgSj6rgE+2AiW9YGb",
+	"DsyGkDvrSnmcUaI9jhEXsKTJCFLLEcqlx776JnOoKjmxOR05NueW4vP9p5SbYm2rAD8gFYaknGlvpQwy",
+	"kylrZbk9Qm6SB2kW9oKYKY9Z5BsRFlXCQh/CKpnsc/vD/T5okGUfrAkvJLJiMJe9hUDTKZ3prjV7W1HL",
+	"HZT/EsdO/BdVzOlJ58mCBLg3lr9Rr4NwuE0XMBRj6SdBuamgPN9MUF5uKCgvthOUW1yrKnn4wSHxPeww",
+	"YlH21rggYZngUBJ3clYteq3K2s9Ekrrmp2sbbsuhYwBfdSSnBGBHncgNVDUnGKP8SfuFNjxNrVj0T6BT",
+	"LzwzlmpBtGKqujUcnGCGsP3KpuIVYgcAa4oyZ8dEnhPz+T609IaYT1BLj8fbs0qLD4gxuR7fuBq/K0LM",
+	"6xJ7geIypRhk9EHHW+20/1Dm/ix40bkmd5Inc47wALTnteCSAkzKzqaiVlvjRa/gNB4XZgcFt2loGE+e",
+	"fxmTi8uIlKl0O5u0USSYE2M9MdYaxnqcnvSVWtoL5FPr8deNdLNH2KatVkV7lyZMG/BCIBTINfBB+AAx",
+	"YiGVQGam0sG+6Fi/rlS5iM7ikfPE2E/XcL+j9+SEJXJMWCLbhk7ruHSBgazLIi9bUQt9Zt3+bL1g4iXq",
+	"77kXfhN2vJlJ25wbFyTJkTpzMeUimF2uE6SDPFnFv44L9uSNNSPdAhbMR9/TEu9bB9aNPAwST/VITjWh",
+	"pOekZ69sbrpHnc/TZaK4rh6WNxQU0PIDziVMU7tBM/Jjz/2vi1/0XNILvt4prsG3qlgM+ST4sf0UtL2k",
+	"muOK24U7d1jglK04zPYEtkeH44lZrmSWWx9bFU/8Hdb5nbvz7CKByxaYL7ANI9dmvts7+pwy+ehfruvq",
+	"FrDRmzneAkc6UMrXiRS3IkVsTC1uH5x3C8wg0GM2J6t712mif9VvOxgTE2pGhW5LnmZb86Juk447X3Zl",
+	"GI8gF2fvKcyH2ZxlaQjuRglJUimGTPmoOR1LMZxXqV1iNGxlvbfSq4ir03crOK19QQPK34HrHl7QsRMq",
+	"PqHZxbnW5mh/g32ggZU17KE8yZ41wsCSJ93VR4oPVr33F+8CbVaOPVBv4t+ANaAwG9MEGlIypaRqxKF4",
+	"P/y7lpW+DllbP/hcLqoYskO4NHxzhnnpwEwXfRrgAC1kaJEfe/hNsMW3ZrgPssTM1+DfyRkUJjKB29Wf",
+	"ETOVJGH6Vh8N6z0Fh3YKDgGhHz40NC8emr+G32dMyUmBovGyqzRw5TRnlgRpfExlGx9xZi/8xE6VG/ur",
+	"3PCnf7y1G+6e1g2K33bhhWuXcZR+VTk6jp3QWehL7vr7K5JSU9//1p/BQMlxdffbBFs4r7EDS+bAqEr5",
+	"6lkYudEcmgsulpOfZWYUo/FozbYES+U2MJWiAL64XCazFx7fTl7/clEvmKGa8LGffHio3InpsjTlq1yA",
+	"P8+Q5rhzjTrBOKZad4FsXE/t4o3ttLjAs+RStMd8qFxBZv5pqyoxpE7AFze/qfBnmYnfd+zTb5dnb/Xh",
+	"Tw9CEefS5p7KWVxFybKykyiwXywK0QWrphPK1q3SFNpkQ+ELMmvBWMKSNnkLxeuJJNgEIpViCDHLyGfA",
+	"CWkYYdyK8TZ5LVwrZ6w9KbGedjnKWShqWZ1gF4Kay6pK6qtGyvfpoHHNWuZ2n4xrLWa0byazJTfYY6D2",
+	"JHi+A8Gz3a2qKQyRKnnYkeQFWVZXGyKVtRG9QANVPYdaAwiT3ePI81bjVu2G14gbL7D73RTTE1s4sYW5",
+	"EF4crtZROIHW0lhdZHtOZz260o1eTjG9vPMQlGWDNjluqGZjLZVy0+qNXRXNfRVwwPHQlPQLBLq1Nbav",
+	"Eo4Tnz3x2SP3tq+nTuVFHOsx201VpkNHXveWhdIU+zxQXPQ5uEeg4aVPWEjo8SSgnPjrEfFXF1PdjLvO",
+	"R0B3vXDfMxN2Uc85Drxz4FNO6oOdr8D16Y4rIoJNmTZYTLdpdLM6tvnu/UMLaCIS5J5jmQ5uMmqdhf9t",
+	"Uha3LH7ow5JrxiyXEtu79x/xF0fSof/ju/f3HlqRk2XhFENFQlVC3NUXwwIgcIFWXzjYqyxlen9oYdh0",
+	"xKEVD5Qck16fahAivQg7YsKnNbjF84+4bdTXoQkxPNubyJTHs2Dq2m+50u3PImBv5cMWILJCNRm8yF4c",
+	"RRMeG4QoA1mwJB7y7v1BgyC4ZvgN1SyVFLTZFDhV5/I8ak2pEt0JUzG87xf7CePDESaajPhwBDpDKqet",
+	"znn7SdQas4RbXnABd9lwY8dpfXz3nliZ2tqEJA7TOtueyPfZ4QRIfklzky2JfoWMfuTs1zpRbQkcHymM",
+	"dl0i1IiMqbplCelpmamY9fw3UVGaTanGF1kBQ2ason/1kBlMg0Ky243x56SDaOM0hfdQrZnWY/eO/N46",
+	"xGQlU8A+tszSd8gqPYcFDv4xhLjW2cQqT1awwO8wYtwt9j3f6AWTlIoVs/sWtagxNB6NPRhwysVtd8xF",
+	"ZuwjltSBYV+en1uapqJ7y9ikm9CZbnWenYfE8MKnj8/t5KlCi1lxYbpTLhI5zV/71L5sJKe6i6LdNyez",
+	"q8D2a7BlXcS7Hsg0ldOuNWZw1SOZJt0x/RoGtKxJG6+gAkD2eGLX83jumzEX7kfW/FBMTpjoWmuZi+5Y",
+	"CjNyk8tEIrvg6/Pflta2yEOf7MRD88OGjC53GFbbyEEkBpkAJHKaduPMdOVg0E3kmHKwpaKqr1N2ByDo",
+	"j1tRa0z/DhDeXSGN1eXzA9SxYkxwMezaOWIuVOdp8XOcqPvmMXBlr7u7lbnvrCSRacIU/N21+gzuJoCG",
+	"+1eXNybhmvZ5Cnzs6jxqDeiYpzPY9W484mmimMAjtrtC065HG2f2Ql+FEdGuxCdBGnfvslQwFV5uJzcZ",
+	"zTSPadqdUKtg2qlMFBsKClnIdqZUx/ZzFEYOYTs35fP7RmOrFaQsGbLuSGYoKELn+FbnKmoJa4amrc7V",
+	"L34HWp3LK+D2MbcWS+UPLwu/fPz4af7Tny+/RS3okTbrDmhsrPp5WcCY99f6m88rVkEQ9anmcdexAXex",
+	"HH49F11IHQEmAv/rygy09kGWpsXftATF+8UNd2qgYg6IPtAOKhhd14IPNti3suxc2BMoTq3r3FRdJHu7",
+	"cm2kXYqMM0cDv8B6uL7NiajIfP0W2t9SrfkwbKolCWsIdj37Lz4aOIrbtZ+RWfrz/ebItGqki6e/zA/1",
+	"uG4oeHZ+LHt7CoPBgXlWUDXgz5drj2cfnR/OuVn8cD+DvoECFtLZUfFYW2F7D+LwtfjVqtxVGtQfru2G",
+	"V8uPxolRZwlBmA40e1haceLN2z+rtKi1A/Q+vXREc5Af5wipVIiaUIUq3JYXZ+dPCkVga7sSz69aedeK",
+	"i+ikZZ20rJOWddKyTlrWScv6jrSs+QZHC36yynjUgkzdJtpf7d76NGJeS3gYetm9e6h3zaZ6ReMR+IhD",
+	"hz3UKo1TizHRM6RZwcf28UKSFbTc5Kbs6aqom2ZimTN63W5yLo9qGwd108lT8+RBftQsliIh9npwMfyp",
+	"tVmopdG8qZ3o7iijurV+4hcjKoaMUBL41nYuYUid8Tf4oJ2vM0XYjOkOmY4ku2OKTJU0jEg0pTDw5Pqw",
+	"+PkC5MDV5eVPbfKHbwbsTUN7kmAFaJZY0rSSVROrnGOjG+Sw9v8zQDX8LKwGzBKSiYSp6nxKIXEerk+l",
+	"Sy5wMxszwoWRbnRq8jzKsbRSrMAdqoJQfk07UfkBGkaeDM6TwXkyOE8G58ngPBmcJ4NzA4MzJJMf3OJ8",
+	"fYxhgKCTzim+76H2DpWuXN/aUQFO+GBQ36fJqpb2CaZ8zhMdWuZvSilP07mgSkTuaJox0p/hf+bgrzeJ",
+	"DdjBK/XCWs8B9G+X4wlVWBxYk63n1tHaEMZxR40RTBeXMj0AsCTLnvpsIK2qZuX5RHIBX7QeeYn/CMX9",
+	"Bp3zPr57/9Kea42PBU+UiZjpe8voe+GOxEwlOh34QT0ky2jDSoNHNPl7pk1QUBtPKXyXGc0T7L+WCdPx",
+	"ycCQiIyOF2vTDWQmkjb5g3Kj4RHAtXM2gUs8sjRlOSjVt/6ZNjhhelzobDCwew1Knoxve+3cPePA5bkE",
+	"6AWUnoggX9/b05p/g0yB+WcVAMTGDzOwUkBHhJJMcOMpPJYiJEFLRbQcM+imCmXECUkkQ+x79pVrc10L",
+	"C7Ekf9Gu7CYc2EFzGVMuHIEXm/NbGwTyhg0br4mYeQm97lOXiLf2j57Aj8zaz1uZ+4+MCoMN9B8XCxye",
+	"U+zecHkFeyKkYXOfrs2Qyid0gHaexQqKdffm5xxYjxZvV37Gfat3zm2fV5NbFxsM9cvRXo6J1Nz4epO5",
+	"pToBmW9O1190S/+tTmvCWczg8ozlXdHC9L6O1s3L/36Gx3R+fr6qgud8jQqeoGU6EmbJHqsW7bV+6eyG",
+	"KmmLF/1hJ+zaNVZ7YlEh7dOUipgRZa3rgkiHzVmhhoKodS+oL6R5PiOpxE7dEJhokx69ozyl/ZRBErwU",
+	"ZAQ9s5nWRDHN1B2zUpObEelR3ZWDHiqpVqT6h8FPaRVXFHbXvsk3CByZAtY2vgt2FtpYizZ5NZ6YGSIY",
+	"FrtgBThDZr+HWVl+1hSMod2o536fTq2vdm19taTGx3LhmqE9g97EZlgyEpYXVg9VZO0NDZdKUzuY2Xkc",
+	"jCFBUNC4jUS6qrO/LFXWIwqeGT5eC9rw40hOCdCcZ0SWemXNqPBgadTAKp2X2g3YlzJlVDQLZOh5VqvT",
+	"+uV8A+WAHq1yIEXX8lKr7JyfYwYf8F6Qsq0dUf8KPO/eC9NA6NXG/fs5J56XdnvKvgRBGVOVLCk3FUY5",
+	"e02qhCkI8fMxizDs7oCSWJDX4IAg3ESkz4ZcCCv6Fh5C14QrLRsuE2cFIUZuBLBRlK9l+w6MQmvnAsna",
+	"FdWhNtklv6AquRdxt+gkWUsObN8SZJVcwKZyfS5gj74XKfErlj/m0oFIsRv87dqC4rm/yStF01qQt3Xj",
+	"NthUE0kw8FZvQa1r5fp4RncTc3fdZ59tJZK4YN1NLOL7kWE7GpwFmxgPyl0JxWLGJ6Y7yVQ8onoL8JxK",
+	"+Qms0jJru8INPTDATpeI0YDQCs/dq0iFlBH7CAwOvbZQiARgLs8L7Xcc0LusHeGV6PuUwwnXE6ldTkbj",
+	"nuGTr3elr/elO4Aj8fQ+AK8uuOCYGckE8GwUCL8pN4Jpba23NnmttcwGMtuQpfijeHgu3SS/RCeHbtmh",
+	"W9iatR25L19/PDlyH6gjF4kYxP9QykRv48UtpM/UGKi/4RKJFOmsQ4DmwKcbbhQ4VK2GkNuh/q1N+lFf",
+	"hpmeusHsrxsMGFrAaqsHd19tQZ9/sb+sGzZcw3IXms37zBS5jlXUGNr7f2ex/e+Xk7HbqLHbtIznQk/g",
+	"pLCxZVG/CQqAM9AKmdetf/vwNgixi8smhVi4QjqzWwKjveVDpsgn9tXwlG2B/jelsz5P026Y/h/Pz375",
+	"5aIJv6unteNxvAIkWFJg3fdq8flx94ZRX1JA9tXg8H6oqV6bRv9I0Kcvn3wXCjV42yHmcbVEvb5a7hlC",
+	"NbtP00Ut++Tu+3O4+758f4KoMfvLlygeTaL2cm8mDZLK9x7WVQZPo1KsqczXsqx7hA7IQxZIPp+FikPX",
+	"Kz84IkG6jiSh+pYl85WLPp9nSrnRCxXKvYHMVJfNmO5Fld7T9bHK3RbNy/AHgVbukjo/Mia891cbqdim",
+	"tOuqi+61X3NJ/LG4sgX8xeXiM+v1ur88T1qFsqnajdrK+ZhKrU+OxwXHo92WbkLH1rJY4Xs8aUVHqhWd",
+	"1Z/n9vrQ7+8a9i4H987a3CCu1KIO5ZA+SswGUIq8wjCnF93gx5jFK7Up6Eg7uZtRS0HH3AGVlLd58jDe",
+	"jTbZu96yvoaC2/MgFZRSf3+ITgBoBVZGbailfIBtOKSaclIVDqAq7FWQFMKULjZwEgprCwUkyB1Fgb3C",
+	"enkNc6Hs+JaxiYbklFs2aTSu+Brm8bCKM2TC9l2WIRMGBRn47+5VGnDc1gTLNHZtlBhulJphwjGFxdQW",
+	"HnjwgXyqCzn/SyKaMTVsKOGFVW8vfL3wfreuqPUVNsPeG/hUxrddYMPhx41WHbjOB5igHFNDUznMUGBh",
+	"669+SsUts/sFTM6+Hh8OLKr1JLkYnMeXtP+MQdVnmGmn1WdJgstafF2DAvEi3+PnYQCPv+fhRqCTFlN8",
+	"wDFsCxzfYbSUPbetAsr0x4m9/3ZZRtH4totwJ6EipCRa8E8k7HIcY96Dv4Wxs1vIzrKfIwvXcccRGwzV",
+	"1enfvXCzu8jUDL0FdytWIsg7pvLmO4KZqVS3PwA546/Ij/ZnxBIl6YkBB4rsRbn71p3VT50AdyGkIZry",
+	"hPhgH9UY+MPKQ6uTcxQ9MAWuC2LoB+ClkbWGPgtkwxHp2Qtu//Xk1QNrqWevVg/ZGmOJNRheUD1ysGxw",
+	"BG2wHnqu4WIXsit1rwC5Ydfm8mjDkn/Q+cToLROlJrleFtpfIugb5nkiQiR0w12RpPkaCygOl6BZvhEl",
+	"zrQeEW9Of3vMgjzx8QfBxze+Mn++bMObJPF8eWt1f695GI5z7dpe9USvfxZ6fWjR6VriOxwy9ScoOtUM",
+	"tQxt6Ex38opuCob7BKp+uGmjSqR7OVI1TVNXvDS+LuSABtDbvC4FbcQAfosdYC1n8G7Ysrt1UKn6rO95",
+	"dQDW2ytETcNYIwpmd6jo2JLtsyebFpGhnbG/rv8ntvlnY5vH565cCjzehOrySLGBYnp0wIjVJ8hgcA0M",
+	"/GWLwNbFu+brAw1TdzQFU3Q6YhDPwjuHIDc0vmVJ5IzfStN6hN+NiZEJnc2Hu5YZyHPseN1gF2xtAzz3",
+	"AKDiJ/534n9Hyv8+0VuGjrRpiKkEGtd05texMVv0IcX6IM571PIwUIFl4ilnusnoze9hEqcIzpIIztph",
+	"GqeYHyBO0+cC82whP0+jXbACb2tClcsSu1dA4LooDbLmm4uGufKTPKvA5y669b+hXIR8xnsPXXjaO7Lw",
+	"hbs/9irZO3U/gYwbALrwaAwUJ4EO+ClVbCSBnPznYzqzz+Kj4fu1wgEVbn8kEaRO13BmJNPEmtzLff3B",
+	"j3hQf3+Balbe8u0u6P359x8UB9hqL/+kju8iQfe52Elf2qsXvEDTjZo0f86b/eAKmFZe08P5ioP/oCek",
+	"6TrA3UKzMiNJnzmQI5DeVohptBu28igUnLjbS7qmHbnudr+Vyox2Emr35sz9c1P+A/NyNiKntLs5BwdJ",
+	"Iz/2MFHGP9odSNX76Rq72OD5YN4+oQZ6nP4JYdV+x0zzQ2bsZJrB6RqmfGPJUu77A4Faq8hR35ShaP3w",
+	"INVOpQoPpVThhKi2Xyn6gU2kMoQSRxJbyE6zoqbBsUdi5BCCch3St4pc5IJzEUmkkCoiQ0WFiUgMNXci",
+	"IXIqmGqTG+ipIaDfsOtL1qw7/cHhqwGCxx1Qzp496oWRWlGrOPD6/nV7QYJr+16aVsCI4BuEG1YAh+ea",
+	"JLSuJAIf1l3X5a4WZGzPYNpgSbaen/38M8Q+UamkY5nZF7Wu2k9CQDW2BPzq3z9A5HStGnMB8uzVi9/e",
+	"taKwXs9/fz47f3r2+LwVtYASfTLy21cfHHffRA4+3VQOXlkStRSvR3zS6rTwthZv3JyQOIDz/9hQxlJ5",
+	"7wBjdsg9e/N2hxU7EdGeiGhTevkuHIzYaeL48I8K6nhdp5U7pmbE/m4Weds+5K5eYxcyMOr/yZQkUyag",
+	"Q1iT2tWbAoLUCcJ2rxC2p35gO45TKO2uGqyI0NPQiPBo9Wjuq41qcz1D6MKzJ6DfvQP9nkCbvgcoy92s",
+	"Ai/hjqzzmxX1KUuGTN2zgRC0kr1aCX7X7wWB+ETmD53Mt6Lo76OADrT/47ZffKGJPbBD4re+l9pgaYec",
+	"QLSEedsp5eKWJcRI5E1SsGvo/EVuuTFcDH1ZHzfWQkLfo7/NEHC1B+p6Pfv2zgo87ywhVDv3e0Qo8R1t",
+	"CJpfecdy+xq3RQnpr4nYlnfe8pkozqyDdeESjKJCD7AvJiWxzISJXJYljkdTgH+Az+zbTb4CnM6aOLV5",
+	"pNejo4ECCoHi2iB1dd0MjDsvCA4XDg7Qb6+EYcpelCmP2caYb7jZDy+a6q/JJpD633dMdU58he05AcU+",
+	"SKBY3zMa2I5eexqs+g5sDy774dXf9hRoPzhM7HcTZa8FEITLs0wjW6kwoWysd/d+sjYf1cYDDGCtmxkp",
+	"mQ1HZDri8YgkdIZuYClvEa7AydkGnb7v3TwflsvX7dP+g+r5QK2oVRi2yt/boD8LjnkjEOkm1YW+3RhE",
+	"pv+V9VVGkQTyxfsRLs8ufzmEHwcv7ZEFeF1q+CQQ1D3UdTknMRNE5hDPedapByaxjEQqn1phbYwXOFnk",
+	"LNrQmZt+h0wyQ5hSUmmi+HDkeo3k9kWotw/1Xcimcvg6qOZ1ESzki2A2BDOBuBIyl24fgFW6U8qtgWZJ",
+	"mqes2O8EmCQ1xPAxQwjrhTTdyjRUO17hxhzU8FiforYhhn1aIt81N9pir/+MOhEwjII24jUV6pK0tlWQ",
+	"9up5DlS/o9/5RACrCeDBpYqU5PVROl2dL30/xS7oQKXOv+fTjqwAZ23yisYj6C1Gxoh4S1Jprgmmmyfu",
+	"Nw5qwZXDWckP9SCECxMQZG/wLXIQQHMLuZ4aKk3Qixt0iu+wBOZD6GJ5OO1jabfN3BO4dvrdXGrd/bj8",
+	"yk0x5/pgzoPvrOVvWdKvsD6g1UxnQncrHpAL+dSx9dSx9eRyPnVsPVzH1u+9vguUMFSvtrGpFIOQ8JIk",
+	"Y6vXCXDrYH5xAQoXfgrKHJvmXQ0CB2qTXqL4wPSgnYFGuLaEDwZM6Y73PUWuH4BrXUBg24iRZMBFo27r",
+	"D36lD8tvnXPwfcOrbdARp8mCKLxPrc7VxWW9EXx+UZBX9k5hjeq67HvQasCF7C7QEWYCAnmmMzJRUg7u",
+	"u2RIsZTRveErFE2/AVfakKG1sGRm8M8I+U5eEziid8wZYPZXaGk6u5Mohnk619Y8RVt1BoZbyLdJJVan",
+	"ajoj09GsHn0hIj03AnRMkaYL83EwoL3v2DKF4z6oZXrfOAwlzc1NPeYTDrNt/YWbeMRErtBxrTPWBcBi",
+	"Afx9My4D+/sQ04T8xVhmxv2ZkoRqb8QpU+jBZgotO9NdMn9+zzN/Hp8yfx6Q/QVMz7m3raGSaVYRyUYZ",
+	"LgklwXjezFjLJkzdcXs6Z5ppvRSl+lOObYzg2GnKFBmxNAFbS8pbMqHKEC7a1eZSPthHP9bDMprsWvdv",
+	"MblRrLnk/7t2Tac/xACdMWaWF9g/taGDQT0+tOExn9AGChVvUi3RJsds71iqhCX28kIyR12xKZ5C907y",
+	"hJVnEGjOQeAv4GQ3mO5kFQueAPmslAPn8YU9mAqhenF2/uTT+S85B/TnWHrg4mpTxeicFcAAuUj4HU8y",
+	"EBJjLjJjV//0PJo7zTUXQy9bwIKQRqVaUxieUyuijZzwGAb6Q6rbVFJ7gq+htQZnU2ssxCOeJopBulqF",
+	"zFjYscaytBaYzr0b2vkMKs3twgwD+Ra4+AswgveSs/WpgpW3iW/1jxFR6kpFOsTSBvrnjEyhmMSMGFeE",
+	"JzrPwdJGUTFkSmMxCP7GWtVyQOxV8DUikD5lrHE5ZnmdCBUkv9V+MzDHQrM7pmhKCndbt+sMyoUzPzDs",
+	"3+ZMZSXD2CcT2ISadyDEpm3RbedRxQw+OLH1oPXLAuOp8/JLlaDyOM+CKjjQhnrk6nyqAbjorVI5HUmS",
+	"8Dx1A8i8XZlNVUXbOyZVnYT+8Qn9qFFyPkqQ4hV6gQcqX4s2D4dW/nyGPdXCHSI/Xp0//gl7dEgRA/yw",
+	"tQRQs18JUH6de7gpGXBrXfYVo7dWFVFZytp18OUNCP2mMcwDgV492UlhbRTA/M9EV9UQ4FIpFpu9yr1H",
+	"9rYfsCh9KVX6XgI5VRYKIVa0D1igPvuCJmkvelA12H+TPPmA79hHh4GTanJSTY6Rhdpr3wT/NFTf1juc",
+	"302YIPAIyQTADvYwANHDGlUIrU+5dq1cx1IbkqkhEy6I33HWBdoZwc3hvQ3ovlAyZfq6wCmxI9qYCjpk",
+	"ShPNWKH9tnO+t8kNTIxIAQVp2igeG5aAw4NwdP0aRsc/aEJTKVibfIJ1xFSpGeEJDmL4mOmICEkGNDYb",
+	"A1RXetlhnIflV08ytn+vOg7Silpn4X+bpCbV4fEt3q8OoVrzofDIL2wMoRqPg4L3yF88V7DQl8mMzJgh",
+	"P1qx8VPN2sZcbNUxEufHNQxZ82731drIgXQw6MJv6gaFYBWHkk7DrklPTlh1iXTdQWKosRL8cgK/SiRs",
+	"R8L1mGvNkvWPzQdHQHJVD+++WnM/LC/owk8qhnyZlbHEx3IZXmTGVkKJrw2fCIulfavAIQSnbz5cNXKf",
+	"CTbgMadq1gxYpd/lGNM3qsZ0+s2BupLOrXgd7eJiWXen82edy5BGgUzGf29Vik/nG2fCnPcL3R5NpgQX",
+	"w+7FL+jy8h2jC8sofLHRioCS3XHkkrAY8Hc0VxfuLy69qdCNlWT3HawBbaO+sn7qisuxBZtjQF7fQcn7",
+	"xbIGmiXcnMFrvCGwj0xJmO3OdasgnuDTIChQklU6YO0qd4daP1HenilvEyKrIrBPIwYa7rGYJPWE6fyk",
+	"brL7Jcbd62lzkn2EauIBnUSfJGikcykikeVu05GE1jkjgBm0l7SUb2S1Xfthh/Qyzaxt3iGWt/cKmIFF",
+	"L1MCmq8iQVebczR5AA/7MgwG+aziqVS3BFiXVJhWLQ3YZKhw67X9VLjbjns9CN+U29m1eMn5k9ZGJH8D",
+	"u5En1zXstzrx973w9w1vREEgXO4sEI7RT4VCodJD9W/8jjmpYBmWlmNmjexFCfFtPWZtp5gyc0ig2a04",
+	"6zqs0a/tITFHB0Pywt4VYYiW2XBkCB1SLjbjhC9w8XxPHvytOSEivRS4wZOzy/OSS3ojMBjkB8fBX13I",
+	"pfLs7p//OituI/36T8dOHZWwWkV7TTbq2NRD46KXgYtSgvd3Xd7q3viQWGsgUGsD9rkyI2JJAzZqqqQY",
+	"bsZgX+IO0PTEX++Xv9Ye3wF4bPDRnxjtckbrqCWoriNqiGAs0QFUs9rruIz/3nHNl0AxvGVTpg2hSvE7",
+	"mvp66BBxlcrMx1uvIW2ESME0kSKdubBOiM6GzvRmxMaueYFRnA4ZGchMJNiVgCYEZkb6M/xPQ7AMf8Pl",
+	"PqzSItj9+8BjyAdqRa3CsOtHz/A6lQN86wfxlmbT2Dd/xN+sGN0Hl+43pDU3uGI6zhhhd/XxPHykC480",
+	"2ANuSiG+Fssx4OzWbQCNY6Z1dyyTDYK7jnMUf7u8sZ/iEphcTW2Z+7rbp5uEVBWLGYzVLb+gquIMLzGC",
+	"DGOz5nK6huUZKTWsrvjMU8HyrnVrFb+tMxVGlSvVXDaZZY3s9hoWLR58p0XTKZ3prvNSFfhFWXg/7Zw/",
+	"ccLbP7NYPlyrHj3tXFy6X7OUD3mfp1gajX9BaoIVyTFiAV4U/kLeToesO1Qym1hqEqNYdS9+6T55ZoUA",
+	"MAgNP9Lsqx0Y1OM1FZynVsEp38BOa8SHo6J64+Ci7amAlFu+wloFqPBMUzFU4Kj3HURFLlkfRb3zAtrr",
+	"MB88rTcfPa0zA98NwJQbco15n3hNIMghB2TC5CR1HZFKgFRYooLIJzNmOqRXljE9+4Jefjl7bfLaWBEp",
+	"kgDF8o+MZYxQA9nxkdV+pgUFyeUS+amB5nVNevhtD0IgfYZKgVVpA2trfxY3iwvCZk1FOYWL0YSOpZUc",
+	"Rhd/BKA3GG0R7c+iGDz2L3TQ6oUf2efncF/yZ+FlLruY/Nhz/+vaj3s/RW6pUIbEtdMqFYG0eg9mk0PI",
+	"eEwvz0odVKz2CVRcwHomIwotM+xZkR776uUIGkZOl52OnPRyai+JqYB4E+WG/NhDmFHTBeWmBzOwy7Jv",
+	"/un6swglCoJxANORivSlGeHdgbXb8cM9gFsEZxZhkWMdQE+Un39+ZBFRbMCUwv5eUg2p4Br4uJ2YU5Tr",
+	"8XWABxy0AnKlRKGp/5J9nbA0BUNxHVnjH0fR3Wm9/B83rQaEA1IbrKJOHMELgXtNFBsKKgwaYRvw5T2C",
+	"8exvx/ck3Vcc5P3LfCCqbjjlL1FL9hHlq1t19E0rCf6Zdb1Pl5srFhvd1ZoiWYDqfshFsk5XWYqCSYWX",
+	"EvU6Sz8TiSU9oN6VvphHoAPUemT+GEnsLVKT2A7CZcrNiAtCg/0Fz6Jtkbtz2uSTFVz+kViOmUYxX1Q6",
+	"NJ1iWnz4IphfoHHcgqYxKGkm1+XMd8FYAhidXhxjqb+Q4Olhqk3+GM1CHNarROjqMCPmPqnzDFldpMY1",
+	"tKZD6K+w48fvFDoiu7qQ4m414RFN/H3BNHVowWn1JeyAQ34EgJa67HXH0ZYnsDdnxcK9WUsUnszZ+zRn",
+	"I//6rmaxFIldyuXT8wbMXKDwI7J1A47qPxzruQdzd7Xk2VOXG29k7Ea9J7X1pLbuXW21CtGdu65HEQ5c",
+	"xUNomO7+OciucBBF3xdRbJJSQHUPBZTjNrlxyt3fJRd63jslRcwqkoidc6gybTgf0Xu7Frx6uQZP6MBA",
+	"jjG1akuayilLoAE7JSiP5jwvZY0T/DBMxHWpdRW8EW/3lj6YpgEppOJMmGByhZgC8qOoBS6qCh6ZUjHM",
+	"wCPSGtHWt03dz43iV5zExUlc3Ke4OMYEkmVeixzeZInU+LaeoviIJmO0oo4iW894yV2oD6HcLEgFX23r",
+	"jFUXPOl67tP7KXLvK+akFOIWAGfvqJb8CCj8/k/7W1fNXXDkh/JeFuSMVGXP/voSA/Z8R4FxvxmD9bDS",
+	"TztXmNO1GR2+kXsrTVkqM+zOm6XrOAmWAwkWfzYnyXI4yWLV+ODB5SLvzbTEw7GupOEJE4YPZgcUNt4w",
+	"kQOoi3TCYArOeB2SAPoMneiQmul84nOPFiwQzcFaMEUnvIFOplw4F/x8tL9NXot5s6gwiI/fF4cBi2le",
+	"RrpIcjluXxGsx6edhRVtEr/Pg9XVEfzFLPrcnKME+MAP2glYKVgXh8X3euBhQNDxw7tLwq0MX1+g+qv1",
+	"oGTqdontmzGl157mvhfjrPG605PsPRl1xyB6P0LfMEliOt5RzqaM3h2yivUG/G99xsUw9PoGk8pz8hG9",
+	"s9/ZO+cEW6W8GlFNmEgYiJtl7sGlZlrkP8MJAe5JQjimmm1pv8EOfyf2W2gLdLLf9mu/2Zu8tCvT9y9l",
+	"UjYwJxFzMBHjugGAWROMPH8m28sbCJmcyewYvYhryZB1nImhOFhIw/KkJlcrbF/dg+K5XjSfw1TK5i1L",
+	"K9c2Bbq5ry99YL/hUr7LzANDc/hEb+35yGATS0FTMpJ6wg0k34Xa1jFLeEzTLgNDU8SzDQXUB7tLdoNO",
+	"Yal66VMQmg9f+sjMxHLMuuteNf/8kiu3WqRh3r49sOwk2g5oPTGR5DJNwrn7zsz20vB4R6Mqrxc4kIT7",
+	"4DMtwKVIha8xLIW4nBvSPliuRcJECO0rtecdkvakUylvWUKyCeK07Nsu28H8whU/KPtrkyKTqDUZzTRw",
+	"ognlkADkWNpbgAmYUuMwzimJR5SrDSXjJ7zKJ7l48uydZNM9ml1IdrtJoUyJMzqlh4yhvXWlmJrY2bCE",
+	"2PmQTGjGRMdLI1eFwpU22PwRLaYgoRF1tFTXAoaVq9ykBdAmK0IYTaDMFoCZ04RQTXpYNoJz6No59OpF",
+	"1u7JJGX7D7FMw/RDkAxswWAIUl3OMwG5qn1JTlWWyXYGod0DoJYbezMelkH4O5T3WkVATsU1nm5uXWsZ",
+	"c+gTChoc4bpoIcrMaJ6w7pgKQEzYUApmSsB+neTgn9M+3PzmLRiM8zdwtTQusKuTRD6YRLa0n8sifxjb",
+	"i+UDt4J7bQhEpHQRfEIkAJWQAxQUHikmnlxX5bTIgT1QbSBXpS5Vf/2WchUyy77gQVlw1X3kXJNsIvhw",
+	"ZIge8YE5mtZyJ2Ps6IwxYBTHwvcjmE53Hxf7exEUrgseGhFjmoBXjSkF2JfLBMaIiiGrB2S80aRXJ1jc",
+	"b3sRkXdMQWGVewwjd4U+d4rReORajMFhMTOV6vYHgA0kCVcsNlLNwBIZUGX/MSP2WeDPf9D+B65T2ZjO",
+	"oDS/gNLoIQmNa4sjpLBM/uKc9PCbLvs6ASMptD8zoYOOJDJN6kr23+LQL9xObV+2P1edVigx7gVgNruJ",
+	"aOVdE9rXTJhOntoq04RpQ3Dfw/Rv2aQO8c8VMBepYUy//s7E0IxanYvz8/M1cOR6Qk57HSKkG1hHCLQJ",
+	"88VNd1gNPB4RI50Ll9RCIUIeaiUgpCW2tbEf3Wzc1mlQFgAwVkdEM3sCkCILQBNjqoFtO5Hzn3NQs9AW",
+	"7Avw9RTkDKAH1KIoIl5tcQHcsLGe296ni5sb2e9f47NP8q+pUhSjhmYG8LUDqcb1eAx2rfaX66zTozW1",
+	"rYydGOxMt84yYYCVa7w433WRDWIF1rRMbV9cPr568hRglD3zWl9S4ev/9S1qDaUobJl9xS8XT5oEMD6/",
+	"yrEUC29qO2FZFImP7b6NqNWZVD6pEmhB6/++HGZvPl49fvvydfbu5auL3//+6vHbv8eXb17eTN+8vFlf",
+	"SCLnu280A8fxzxyZV5Yk/4qcBjhRiRtYUyENYqbYCNZxcahV9l+XkXIcPkm9THx1x9SM2Gf8aF46cQGC",
+	"hQo9ZQrg9Cw1LcESviaPfbK8x1TGhSTVHVVfhMktiKEKVgFP5vC0VIUJ29l2oGdR5GR2RGLXA+F//8//",
+	"tw42RU54XCdNKthdg8RtT0W3Olfldo2K69tuyu4YoCFxA3zlBbWygOtbEr6BeeNvilTUekYv4vOrPvv5",
+	"5wR17u1hP/zJ1JHJTZoSf3IFbfIFbsXZ76Gqeblm6Z4Pj3+LNgK5+hvQzfJn4ZnGlddAVvVYnEDGMmFh",
+	"nwLR5h9+WSDTR/+y/9TjiHwqqZv22Qi5Q7lQxUOMFOja/k3HbBMaHbJAopsrirTPUt2ARLT0zBmO2aea",
+	"gz3HFNSqWCGIlrTzL8BHqR0aAkD5Z0GoTRQfMyVhYgP+1Vv9OUjwZKKkNdEDwranxBv3Dcm/qaPEJxfx",
+	"5eCcPmOP+1etjYmuDlrDncOJ3mqwPAK11RHbxuAdbtS39moECKCUi1ugU3FbT6fvs37KY8wLsU96oFNl",
+	"7fo20KBvbm13d8HEHFF9DRSN5iC8omgMYmI/IIiN6S1b7OBHjaHxaGxFIBUzMgYbzBqQ3psI6SRoRIZQ",
+	"oZj/6ZSiz9ElnRhNHOGShKXMYCHaUx+XsyI5n6RBRrTIVtCiugmj/M7F5i1cPlietZYzcrDBo2+lYEVk",
+	"kLUZ1yQZ2I8qUMX7XKACvWAHtmiWcPno/9j8h3xMhwx/GDgldiWZmTk7Z/XrKnmNX2aJ3dyA1XX2IThZ",
+	"5pWCKZ3pijksLsAzrpdcT6TmHjal8n29/D72MCJMKIiyFWNs5tq6PH96jMe780HmRAnHFjqIVAsSJJUK",
+	"2Ewej/BV4EdcuvN2HlcX87tp2FfzaJJSLsrLWmcRQZvRmZtGE+ZZSYS8mzBXNeyYbcpoogm0CvCyJOdY",
+	"Nf1v7WfaKEbHdWhRFUKdalMyZuzoP2jy7x9+93bLhJpRbrakyC3LQYsaK+ayyiXm5diYLdUyg7OSxg5p",
+	"G2QEiimuiJG3TBAK+Y3e7AK/DfyvTX5FC/Hm/WsSpxwgn6z8sKuIysn59sU6lhOmK1XQN2xn9Ds2ptxq",
+	"hJRrTf8v+yqu2v77tWMTF+d5Y6hMQ5uJAnzTwP6NHX/1iE/wvJ2LximpN/+2pdvG/cTdAAxgkoQRo6jQ",
+	"3JCbIU3YP13DKLirViW1RgJT9qri7sLn6NJGNcrOt/C/givejXTzX/9La0reyExraq8gWh5dP8yX/KMw",
+	"xJeoJQXrGj7GdWt/Q4tnvvbqL8p+onVV6TesVrDBtT6WIIjf/zmF9o+RJHRMXv+fBe7zkQ/FGRdOja2E",
+	"iLN6KlCTv5btVSHiAngAJQPO0oT0FaO3gB6XpRXKG7rv3rDDQ64VaI9ukIv7hjUMm7bLjTzGwFyZExRA",
+	"SjBQIwVzgS4nGCrvqJMx8NZHit3JW0zir86x//UF+fn8/FmbvBIJ2kmaaUvzuV2k2EAxPXJip89SKYZW",
+	"PrfJTe6GxC+5dj5LlpDL83NipESnZS8TOptMpDLQBeiWia4Vjj3vzcTIPb7lmmSaYbQQ1qDt0mRmeu2K",
+	"wjC7vE/2V6117/bXs+l0emZ1urNMpUxYTpnMXXCYR6vTmmrVRTdmPufuiAsEnYZtwdWsTwQf2J0DfndO",
+	"kg3IYSEJxll7dzTlWHAuJLHHw4Aqr/BXy6/lu5vMjF5BgLdpzc71q567PzS+rbq3VoMbZlQlrKDSVTrW",
+	"8Wa7I1p2sZ/+fPWsTXqoA3VjxQAahKbahW6xVmamDRvryIUdJ0regRk/1iy9Y9amIr99+vSePKeax9AT",
+	"ZRZeyZOeZfqfhf9As1gx0/NlHn2ZzK5JDwQ0trkRVCk5DcrcjFhaIUNFBQAD9EqXCqepDR0MOoTReFTe",
+	"ys/C7o12LXd8RBzpj/StyqldUOGraZMbjwVqiYvNEXtE+iym9htoGovqsJlK+7DSCG1jRpwN2p8F3BUN",
+	"3V8QR10OiN/tDhI7F3Aju44ge1H+ESy1+AFuTlTmEPAUcojos+hlwh65VPyfLOniVveuydX5Rf4a92l9",
+	"x5jmmUS4BGvpU5fn0H61cE2Av2jHX/IV2xkv3NiW0yTBJlFGMNXxEVm9Qetauwebs51GpDDuf41qGHjo",
+	"FizrCvvIrPGTF7Cte+J1zNqvxl2yXbhbQVdfFTosF1qXQoib9h2tjBK+K83lQTUftWbUnruOOkfYmfu3",
+	"kAgYtc4Kf33ZqAumfRQrIvK9b9WnVqzfJKNkBMKTdfOgsbGSG7Kb0hnhwn8gwLtY3ZTTPnFffTDcaI6Q",
+	"QBUGInz76kN1RmYpj2ODhtRgBHvbX0muNRWGJD+8Aj9G7ggUQ1mdjLgwcFNNEIuked8ZFSUWVR+GlXPc",
+	"wzPFMlcBo7oG4aJQ1WQPITTN29x2xjvxrkxTh2seN39lvZfMvoHGZtFPtuYd3Or6NN2ybfMZVNrnSfKw",
+	"u3CVqaTSrr9JEiue51h9HZ1UKQi7tz6p8vvO0cmuSfnfA7OOGrrWVtudO++jcD2t5ukY6l/7tm7MXpe2",
+	"4Fgsc50XCCsKckgP72GPQI4jUcxwBbpfnaN1N2HRtMs1xFHiOGM8nZcQW+oNB/DGruT7R+iXXYOVOxft",
+	"xtzcWfOPIKmDS3Hmbku96ffB2/0uCcXjNHMzShSbuhihS8JsxAx86eb2wU/tQVmCuYTZsz24uwEYSzHg",
+	"aowpP2B7yQkTy+yu8Iv7Mb12MlnmrtF9Wy2LfrMqoyXAl5d8K1OqCdW3LCFGuvyrAmm/xzcvEnU+VH24",
+	"35IwpEs73K6F+DxcASOxoRM4ee1PII0MIIm4aJO3kkylSgjtW6GXo513ICnNXvdQv9EEQ3ALDpzoYTGE",
+	"s5UcoeerGntkkhlNPDwa9wgf98A0Shpq1Dor/VVoo3oW/r82mwnXEuMUXENeLaubus+5XbsZK77dp/HW",
+	"zSKUE6zXEnaLCYSfruwDqzFKQhJGk5QLBimaE6q1w3EOdWoQM6pjxvKOqSRb4QWrOxJEjSY/9mRm+jIT",
+	"Sa9QsIe5Iz+FqQTSJz/2uMDH63rUYlEkKiOL98+PBj/G/33ZZ/0FjS3LSVkyZN0kY3OFu48BHtgXXW+T",
+	"roORE1fkjVGbJTXaBSzifJs6xU0ZMJb0aXzbnUKIzpux6wZ9wCTNxn2mrOZ29vOvj//y7K//8cZyVcWH",
+	"mJGHy1yeXVROYyrZ0N+icPF8/Va4+J0WttgOIDIgr0aMpmbUFZlR3DdctCKocn/8YThckMIL2lbHzFLX",
+	"eu9Loehb45C1xdmF1wYT+3I3f+icSDpO5WJevv+gc15cqU/UuUY/5YFel92urTk8HTGIaecsA7qc62L/",
+	"E0gSMNhCPfYXLuYJ0ySlUEm2oIVo5lA0QEy0Sa/gCj37C5v1sMM5WpDkx6vz85/aRUhEr2b4ArFi2TT2",
+	"jYGO6m4jCinxazp3ddYfO/hbBTinS1M/38CIlCg2YdQQTQfsGhL1M8H/kTFi2FdTrH1tPRlcsJ/pk0vP",
+	"X9HWzBns3G6snSH65EnUGnMRSmBr2O62Luaq/Ec0CkEbtZqOn19Vi8wLh+LAAPW+07oZKob6b99rk/hn",
+	"4bLJgedY3zwcBbR94cqMuoAX1GldPHv2C7ja7AD5N92JYjF3RTwzRu3+DuiYpzOfe/mS0zSVoaGnz5Mc",
+	"c2FlSwHyYiX/0yNm9V1kezlXo3Esx2OZOH62Les5jDt9bhJVvO83rzQ8ZK/6SkYLOxA6LQEqrrueG1ls",
+	"yx3rzxE/D2vhqYiZsxtZmgIzc4NT+9rIqmm9iWJ3nE1719isd0qVy8AZKPlPJkjP3YJem7zCTB+acDG0",
+	"nJU5lBKXVJRwHadSZ4oRUKNUuWFXu1C75FcD8WTQXJG5Sjtjl3IXsG07REIz4EzTNCIqpKlFWKs0i8iA",
+	"8jRTLtdIyzEjCZ1p133YHija95Uhhfn7uXtU4aRH3oMeCZcW9rsWdsi98i8///Xy7M2z/3i5ESs+UlU0",
+	"ao7rfhrlzpdj8WevwUShrLMw7wXO2UiPdgj6LGXBj5DHbo41txQ/7t2ECe3qxIHjtMlNqiUpcBXICEVs",
+	"RIfNKqQBfNYCPhwXOea61ZVWx6EWO+PC+uqV1+PEhqOTieTCjBdJ9WqbBkt++Vjm6CrZ9haCWoNqjzEK",
+	"tZJqcfdW0O23VeQWKKBhmvto5MTRXCrjW6+1FAYcu4BVk8QVXn4wCjtpOSdv2XGrKA+U2QXS2I3jOcOl",
+	"aXb3ByZZMeJpIlRoJHTmai8QadnqFj4UjTYZlGfkBhb45XZhjIUGJTi6BLj6ijRJtxcPTR1JWMrvmFoA",
+	"aH1S4EnQM4cJBPu8JsZyOUDasMNwkTFNqCEjOWab6y0v/B2652Sa75W4/X7uStmQHHHmc2sapvAbSAgY",
+	"ABqMS0pbmotzHRBi/ISIT/Zpkw/gjQaPjwkYdA4mKgBMQaQakaNCRkIVEcOy/aXwaRfNJDzvos2EZJU5",
+	"Gfe0pFpUKwAhqLuJLhGgqRYH/GVjG2UufaXe1oevCS3S3f3TD+x0AdvIYQdBjxHED9qCoBIWp1zsRVJS",
+	"10ukJAObNQbc7B+abHPNG37N0pRkwvCU3EwUL3WOFLIb0wmNIddhU9n10h3qSXQ1QnpuO3eTXGOmNV0G",
+	"p/2cmSlzQscF37x6WQzdRpiuZBW+lOrcuF7IAFsj2+uNn9Mp+3PX7M/m0mn6wE5afzASUxH0Cx/qF+RT",
+	"xnRCZ+0lZv3F+caVFk8gOMyTQjnyjqinng24S3a86RueMokc3JuDvE5wvk8pF5CvcA1aIxVCGtL3GMZJ",
+	"IdQIlF9XFlcm8IMWxq19n7e9WYeJzs9Noupq/6G4MVgEf683247LynkcWwgsIc1ZMML35UnZu4Y4oDx9",
+	"aOphUAKRSLoJT7pCmi61tynZnE7eSvMyHORJJ2zGHEulLmqE4SoW3IBbEF0B3Kk5anue9y32DsoR1aTP",
+	"hploltpw+ouJIQ+L7H6TmWYJYalmoF9uTnEf8BhPtNYIrX2it4ygvz2ntxDDHxVy4DYlN22oajwRYeDR",
+	"zyYGy75c9+JSwU5zNAdrOIVCT6HQUyj0+2F5z9nQ5YZur0tYtoP1U43ytyZ5l5/iiX2d2NeJfX0/7Ot9",
+	"ZkpKUJ61jkzNa0Rz/UUWOJs9Bq4Nj/WjOOsvcZ7/YbXBmArSZxhDhXaR7kRYQhJqaORRckoJ9xMlBzxl",
+	"xS6LCNSeJZyJGFJDH5esO+w6Ut2DCybZVGX++r1usj77vabXzU2aEty7hi+BPZslUGGx24qAmxiOsv54",
+	"H/3L/lNfo/GSj5mwJ6rDUUIs3neliciYUXuqOvJnbz8yI5nIVA5nOaTqhhfgajG40mfVLZ6y/u4I+6Hz",
+	"6n/msUII+rhFtRdQ50LjpiHXRgV8tiRsWOiUBjztq+PDrrwaP3Bg/NQYxfsZFI87BH57fuetqGVFgBVN",
+	"z1ogPFNGdbBrv9incfOLY83PiIvELhy6EH549W/dt6/+sOxVcBP8XS18Vzg1y0+wD7Lv5zuWwoys/uH6",
+	"igbU3bz7dxtK6uFkYcPdYdpDsiJGjJGvs3GfqqHsJnSmW53H59Cgslvctiuo6OvGLE1bnSf5H90xF9Ju",
+	"zcV54UPFtFE8BvFqv5jbpLz/lV9RPuPtwKngvtWh88N390X1vm9U1mc/aJKwARd8DjCnxAM27h+V9dkL",
+	"e6lCeUEN+3jk+nIu6cYBRV0Q7rG/wB7FyBYCg6E+FeiaMERmBU03POEQlKWx9jy0GNC3OtTdQhq0ZyCf",
+	"xWfx0dDBAErAMPyhGCCEDPjQUkxgPq5Hcvlqj2SakF6+870odJUEJOkctJmm6TWu7rPwIouKWV8mM0B3",
+	"TtnAEJmZNvmIGNn2RzlBYBNmJ901ztYVsxnaT7G9LwNeCNjVTntDwOyYpkwkVJEZoyqybNWwGDwgUEwH",
+	"GSFp6nj2mKohF7oDHh3MrgEUBM1SFhsdYBLGkUMy0fg9QIQ5rhR9Fna6iKItp6Vor5tZm9x4ZmGXg7SI",
+	"E7Lb7ajffmn3ICKU/COjyjAFG0FhKa60Lk0/Czd3+0JAy26T33iSMOEu1IjeMSIk6d3RNGO9IGxQmSQ9",
+	"nU3suWuW9NrkDS4C/VhCwhE5k89NHpcHUxhRROcW0oCkYwlcqp5V73r2/TN7YQEn3vXHDjcrkdek93pw",
+	"9lYKhmZYz9WZa/L4/KpNEPy7E1IIvIjLaSE/AzxomTDop/YYni/SjEjCo7AuP+ew9S4o5Unjuk62AlwN",
+	"EMP1Z3F1eUl6RsrumIpZgTn3ItIT0nSlYN0JU1wmvVDgAxFGLhPX68geUABBd1cZfutn1nOtteGQFy9G",
+	"D9/WtbOwu4w47mN0q1NBDBNwUroKrdypBS+xqHmO60HPn1fjiZn9zd4ab5VVqLdKTvEW9BXA7id2s/qz",
+	"a0INGUugIGACcD+j0k22U2uTHnxTmTRxTZidArbRszwNe0Wv7gVdEJWrGkI/Xt4P+pe5dtCgFfwjY+5r",
+	"Jz9XtMFGNQnWeU3+OxUZVbPQC4pqg+RUsQE1uSGWD7XWboZih63Cg/md+klFhGOeS+K6GVLDAKJq3QlB",
+	"D60dp1PoFY6shrN1j9vb6yvPerPW31uddXEZKDevnTy0omLdBfnweMV6QpO4LONJa+mKis3Od12SVwIg",
+	"z5Nr8h6QkObWVomrBDp3DTbF1fkqaIrl9yTJtRRog4s2wzpbjE+uaBa/Yncbvi9Q9hzWA1NjBGqgAcrE",
+	"SaI115fXUa9a5eX5/S4zUPcWqxIgv2g6j9NV3ep/6boum6f3hes4kZMszYHwt+AEc29Yueir+zjMXqzv",
+	"cn2tB30f7Ufg3kok06SHJaIdEr6rE2XIzaoSHcEFEbVifbcW4lw+DXutevPOjF4dqo4rBa5hUE/O99wl",
+	"voxSDeIYnblXDhoHIA6gRx5qYlcXl3bx6/7yWavoNw66vndn0GV+CDDVF70laHx5nRB1UJBMVi0pzsBI",
+	"/+eFw2g4PtfHBLo4+y4oFUfiowsX7lk9Knjcn5ydX56dX3w6v8wDHQAq1LHLhnDVWr8p+Fg2crKA9m5/",
+	"4i9/uV+wW0uEWp5mXyO4RBFeiM/i7asPkTuu6CK6uriMyp89i6L8ynwWy3vCVjl7nL13LCGCFX6ifLb7",
+	"9w0Fl6Ne7hTybmTSC7/ood/Css4spQHHjMcjJ3zGYJDZSWWGJUTI6Ubxgtf51BpkdOB4zZ2rfnYBr7+G",
+	"1+Ai/V0mid0+ERuXqgvOVyw9KP6ScOEsbXvzvqb2kOhgAJ6f/8ZF8t9KDs6U9hlC50IvPu8EFWwKgJmF",
+	"JwcqfC+gbC67Y2kKeAKECTeD//r/MKyx6D4OVN56Qi/i8+QZu+z/PFg/kSsczLKwSuFi3W9shRevzZoB",
+	"ljL3XUIHI66NRKvZsXAdEfbVFJ08it1x5xoSbGotWLgZ10RIT9q5ixFTvp2HEl1oxdhKDXRxTeFKcRUr",
+	"UAFff3xHHl88fXp2QWg6GdGzx631jdql4sA9X6EavSg6QWuGc1+VlCA+tprYJbSYHnOBf148K6hEXBgG",
+	"TSDXSHVw5Tlf7j0QWTieOsL5BA3N4M6UruT9UtDUZw8GpWGJKKruRlmmjURbXRjowrn/wc0IMG2CFT3l",
+	"6IIaOMRMTwkdmBK7Q/jPJGNt8rbo4/8srCkTQVKqlTBtaMYaAto+nlDYUixh9sXFI6p9DQlm7/Q8DXdH",
+	"LEXHqevCwaY4Xf1Z9JnmCbpTZZoAaj2ZyixNABfPLk5zMUx9OYfuhEdx9eiZxhJHcJYWpoF4omUn7Gfh",
+	"Ju289s7Cgx3jmliJ6j5y2qvrkIprLPr45xzNVW5Zd/SF0z5kmUytZTDfXadaehdU4S2IdZMSmgbzlfMJ",
+	"VHGKt4W6+CSDSGaj8JrLR39fYAwFjfrwcJnI2dzlXUy8gY8JRQLcTj1YDpT5B8D4ioSM5JTwOS5a1gCq",
+	"m1UBzWJOE0p+jKwGUq3Emiwc1s55e7tR2ro5fHGeUgHK0TYGrmdn3ZJ9XzRid6X8OhE9KT5yr6YhiGau",
+	"CSqDEKSflE6/EYuxCFMIHZFr7/u7cmg+DzBiphC5ZWwSsLQHg2svoaYjmYberXDToQwZbrZUupGuHf+u",
+	"sXXBqYvrvrq4vvpKY+MbudIkUUzX9YrAfl610OBX60Zc5nq1Jgw+oJhKsVO71urxnKfc9e5Yo0ltqe0s",
+	"L/cpWhEz21/H2DWaDoaGa1xrutiQcyTHrLtFovaaz16cgwNEDDM6xNCy/VvGt1bVcnEJ7yj/r/+lNSVv",
+	"ZKY1tfuOTKSrZArZdV+ilhSsa/gY0eB1eMH80azdZFHzodBdLrrWpMAcX62nUkHvkPvsgmtZ2n1jBYAA",
+	"qDcWgUAKgge57pdSv+9WYOyt5S0eYvSu0dTyPsv4sFUCH47MNYGW8YQSe9BQX+GRQMDQ6z1ymU+9NoEK",
+	"6p6x9oeiatb1x9UrVtfDoRIurPEYI5zIOEPUA0HikZSaOYeMnIpr77SMMOvM/hgzkpTMhiPog5cZsAe5",
+	"1hnC1xW6NzrmSLj+LOZb+sKc3AyhvYWUZMrorWVy9jtLen6pHGF5oavpCllbZdUhI7BHdFBzbgWvmecD",
+	"NYS/eL4QT79jgiRqRhS3VNfaiLYOg5YA5/E9tgRG1lHfCtglK4KrZEM2UtRO128KPCOJBAICtXMlBVUZ",
+	"W454Gu0RfBLPRyOeox1p9rU5liBjvdx2yejbE1/TvY4xVxZV7elIYq4wSH2dAw1YudjxIZIgTgP2j6t+",
+	"cPP9oWBMRvBOmmqJKsRn0Stdyh753//z//FZxugaHWuW3jHdJp/oLRdDQqd0RmiwV0EDAbc2+LLlLaLr",
+	"Q5WVUjPCzRriv1gOGpr7j6lIKESYjKJcOMftmGvNxbCmcLRCzuOl307ON93JuYovkNday2wgs9aGqu8B",
+	"GjjXSucjrD1cInB9w+YmZe6j3PxuuI76lSUumqZEMw2xVMwIBnolygpDQfqZwVgMcI8Cduza7ARTFly0",
+	"SbN0UOi5jmcbp1JDUOjiEqivCmXTb8Fu5HaQGm3UQpz8Pakh96uG+Brpi8vta6S/F+aEgFHCewB2Ykpq",
+	"X0xpA86ywEjkxAn9GjaiHj4bORkzx8VFHv/ZuMi7CQRfczfikJaAr7ZhJZqZs9y9tF8dB7SRlA+MJpTY",
+	"C4lda52/EpyT837J3HHogM+hrbe9Q2dc7KwLIbda4aasZWiamfd+5x4Iyl3DLkW//A92L052y1ZE/ZEZ",
+	"Qkk4mHAFG6BrI82kYZr+1RKbHDPwJVh6S6U2JGGAK4nJobGEinkQF22ywAQaM2CwDMgXGXNBMs2WayCa",
+	"mU/vPr0/KR8n5eNkwmzKpwCHUwp2Zs/DE98UStu251PeCaiXRjco5opZAW1/e91E8synMPKDSqA58x29",
+	"kq4U++6AUBgKkmeKf39Zv4TY6lJut+vq2vOvK/Nnnu65OLCwrgJbvWqtx3DX5YyWi4aVIqhfVw66sRRJ",
+	"FtfgzC0MZgmguwkvvqMpT7qQhY1v/Rne+rjBrA1PS0eWuQGxC0/mmEt4/yGhSi3qzUIURKP502cEzsvh",
+	"kYRkEI2RHcibd9qTFOwHjakbCMpZtGPsPdI+Fjzgpq5TxKec8A6XLbGM/pbSS+3V3vjmHiYvIuz+nyw3",
+	"4gOLwaIvioUGdIhH//L/7a6bL5HnpVfmQhTIY9dOeScREzVAFQ8o+2CLu72NjImq8gxDbF0BpXmta0LN",
+	"aFHpwiTeMtfbMKl3ReLDgqiqSA2oklo1hjze4e1FV9MJAAvX/+nZxeXZ44vWFgrUAeL/S6XQAwuzSaVY",
+	"bLaULN8QHLq6nviTNWPwa8silT3qR3CH3Pvnf/AbYEtH1m5Dx/eYGWptjjZ5Hgorxx3I6zWKxwBo90hO",
+	"mKAT3p7RcVr6ALBV7AeJjHWvnZMxFlpXMII/RhLSALVHFnSr7pB/fxsVcB8j8vbf3kUk5nc8JVrGnJlZ",
+	"RCYKgnVEs9hIFRHEyLYEGhGEzSYDGvOUG850YTrvCq4ZXTGrGzLmmOiMPqgOWKdmNpGpHAJYUcoHjMSz",
+	"OGURGVNBh1j3D87FLC0NhkDjVcN8wpyl3M0Y/IgIWY/V6VHOmnxQJQqOymjO21Hcc4w/VJnqdrCOf5mO",
+	"cgU/wA9z5dI8CinehXfjNa0wposTx2SsMZ1BZmfHo3YSOmQihl3Mz5fkhX6FYW7evyYIMq9rhAi6eGCg",
+	"AWdpoomht8zhaCOWg13CKzFMuR5F5FfFRDyKyI2ifR7Daj9O7F0YeeQMavKc9jG9DSBO4+KRBjznJbIt",
+	"7ThY1tgl/YjEfWAFshV8cuDCSjR18N+a0RQ6xdg5jCgXbfLaBHAlhPVw63QpdxERzGHDckUA0aW0g1ni",
+	"/EBVaOT+FVwQqRKmOnj7BgNoJooOcx2RMQcATliBjhULiXa3jE0KmXokzpRiwrTJ6wSfdihYIp0Vd89h",
+	"R1fRndt4hLvlY9YBSjsDSiOTEZazT0fSEZ3l/HhwlkC1sSarSlzWod3iiZIxS6DWc54ikVCrZqEtdeVo",
+	"sxyyBQG+1J5Sh/z3j+/eko8gmSKS0pnMDBlx/7hhXw1cOm0PhqbEO5pzyG9rIn/KmR3RIz7B3vvX+eWj",
+	"SRK8YoXJ/yrVuO7aTZicpEWMaVK4zYULjtUTExbzAbe0OSOCISC1G+Q5E2zAY04BeLGabVOloDYEtwhf",
+	"DLcIX0+V5ctMAFe+k1a+DADskyim48xNxzc6QLdgSKukAKNbmNAHFrOJK/Vc6EiJq8ZbMSP90gZA4/0O",
+	"fAnTwieiHF4B8ZCTKASGVOJud5/FdAzu5MJEXmaowrC6M4BuG+C9gSHckdChYlDzHxHFBtC8C+6KlLfQ",
+	"N6pNfufCRYqgpg6Imlr7usR3oKd73YkYRe8sw8MItj0bI4fMsuTCO6B12EimSe1b4LLHMBPAnx7xNIkQ",
+	"73g6QtBj/JCAtmG1VuM3cCSnZECVnUqMebMlwudpopio40chZjeidupWye7PQPMuvOQT1bdVU/9QhPyJ",
+	"qUoAuhkgk+A0U0YTXawkDOU8RhLq4/tIwGmqfSoyoFlQMcO8xsJa7AhVl3EkjRwqOhnpiOiYWhGt+VBQ",
+	"A1jH+SVDcQsiAG+ISOxfsWVxHaKNYnRsd5WJWM0mYYOtqgVllqlLk5Y6v/q+demAp8U7e2MMjUfjmptT",
+	"3DgHa03hDQ4g2W8T1GV0ID16MrFnq+lMu1powLNOs7HQZMyoiAjFUH0mgJC1E3ygX0fYdj2Fbz2latdr",
+	"U5vCvF+PJ1JVzvkNcP/E7xYKP2jxY7UZRq3WRCcTJe9oqiMySeEchDTuCAYyTeX0LJvoNrkhOS4cvBCv",
+	"NRP28oHex+gYq+GiHAIF7wV6PqFGrnQ3dA3XLO4noLHLgVP2itFCPcepqb61D1pbM2db2B7C8pG+5ZiW",
+	"Mkv80vc9qUAgdmEqnQOse9WsNItOIcMl9FHBW+jxTOwuFEb13VFWLd1dJY7q7S23Oqg2ErpipNK4Qajn",
+	"pcbV288xRmJkm/w1o8KAfg+803LzMU0JGv4lddjI+LYSj3mI7ThQj0Jq7JAB/2qvQ9a3X+VI8VY/mo4k",
+	"TkLflgcIxf7fvnz7/wMAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

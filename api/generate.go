@@ -6,6 +6,7 @@ package api
 import _ "embed"
 
 //go:generate go tool oapi-codegen -config oapi-codegen.yaml ../openapi.yaml
+//go:generate go run onebody.go
 //go:generate cp ../openapi.yaml openapi.gen.yaml
 
 // YAML is openapi.yaml as it was written, comments and order included.

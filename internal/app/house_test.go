@@ -71,7 +71,7 @@ var layers = map[string][]string{
 	// Parts of domains that stand by themselves.
 	"internal/beneficiary/namekey":   {"internal/fold"},
 	"internal/intake/demo":           {},
-	"internal/intake/sheet":          {"internal/codelist", "internal/codelist/country", "internal/fold", "internal/formula"},
+	"internal/intake/sheet":          {"internal/codelist", "internal/codelist/country", "internal/fold", "internal/formula", "internal/xlsx"},
 	"internal/statistics/disclosure": {},
 }
 

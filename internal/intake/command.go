@@ -37,10 +37,12 @@ func (c Command) Run(ctx context.Context, d *db.DB, out io.Writer) error {
 	}
 	defer file.Close()
 	o := c.withDefaults()
+	o.Format = cmp.Or(o.Format, sheet.FormatOf(c.File))
 	got, err := accept(file, o)
 	if err != nil {
 		return err
 	}
+	defer got.Close()
 	centres, err := c.centres(ctx, d)
 	if err != nil {
 		return err
@@ -64,6 +66,7 @@ func ImportFile(ctx context.Context, d *db.DB, centre uuid.UUID, mapping string,
 	if err != nil {
 		return nil, err
 	}
+	defer got.Close()
 	return importReceived(ctx, d, centre, mapping, got, o)
 }
 
@@ -89,7 +92,7 @@ func importReceived(ctx context.Context, d *db.DB, centre uuid.UUID, mapping str
 			return err
 		}
 		i = newImport(centre, m, got, notes, o)
-		return store(ctx, i, got.pieces)
+		return store(ctx, i, got)
 	})
 	if err != nil {
 		return nil, err

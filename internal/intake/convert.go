@@ -93,7 +93,7 @@ func toImport(i *Import, language string) api.Import {
 		Mode: api.ImportMode(i.Mode), Atomicity: api.ImportAtomicity(i.Atomicity), Status: api.ImportStatus(i.Status),
 		SourceSystem: i.SourceSystem, MappingID: i.MappingID, MappingName: wire.Opt(i.MappingName), CreatedBy: i.CreatedBy,
 		File: api.ImportFile{
-			Name: wire.Opt(i.FileName), Size: i.FileSize, Sha256: hex.EncodeToString(i.FileSha256),
+			Name: wire.Opt(i.FileName), Format: api.ImportFileFormat(i.Format), Sheet: wire.Opt(i.Sheet), Size: i.FileSize, Sha256: hex.EncodeToString(i.FileSha256),
 			Encoding: wire.Opt(i.Encoding), Delimiter: i.Delimiter, KeptUntil: i.FileUntil,
 		},
 		Counts: api.ImportCounts{
@@ -129,7 +129,7 @@ var delimiters = map[api.CreateImportParamsDelimiter]rune{"": 0, "semicolon": ';
 
 func fromParams(p api.CreateImportParams, language string, by uuid.UUID) Options {
 	return Options{
-		Mode: Mode(wire.Value(p.Mode)), Atomicity: Atomicity(wire.Value(p.Atomicity)), Encoding: wire.Value(p.Encoding),
+		Mode: Mode(wire.Value(p.Mode)), Atomicity: Atomicity(wire.Value(p.Atomicity)), Encoding: wire.Value(p.Encoding), Sheet: wire.Value(p.Sheet),
 		Delimiter: delimiters[wire.Value(p.Delimiter)], FileName: wire.Value(p.FileName), RequestKey: wire.Value(p.IdempotencyKey),
 		Language: language, By: by,
 	}

@@ -140,6 +140,7 @@ func (h Handlers) CreateImport(ctx context.Context, req api.CreateImportRequestO
 	if err != nil {
 		return nil, err
 	}
+	defer got.Close()
 	notes, err := fit(m.definition, got.header, o.Language)
 	if err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ func (h Handlers) CreateImport(ctx context.Context, req api.CreateImportRequestO
 			i = cmp.Or(before, i)
 			return err
 		}
-		if err := store(ctx, i, got.pieces); err != nil {
+		if err := store(ctx, i, got); err != nil {
 			return err
 		}
 		return jobs.Enqueue(ctx, RunArgs{CentreID: req.CentreID, ImportID: i.ID, ActorID: o.By})
@@ -177,10 +178,11 @@ func (h Handlers) upload(ctx context.Context, in transaction, req api.CreateImpo
 	case req.MultipartBody != nil:
 		m, got, err = fromForm(req, m, o)
 	case req.Body == nil:
-		err = fault.New(fault.Unsupported, "unsupported_media_type", "Send the file as text/csv, or as the part file of a multipart/form-data body.")
+		err = fault.New(fault.Unsupported, "unsupported_media_type", "Send the file as text/csv, as a spreadsheet, as application/x-ndjson, or as the part file of a multipart/form-data body.")
 	case req.Params.Mapping == nil:
 		err = fault.InvalidField("mapping", "required", "Name a mapping of the centre or a template, or send one in a form.")
 	default:
+		o.Format = formats[wire.Sent(ctx)]
 		got, err = accept(req.Body, o)
 	}
 	return m, got, err
@@ -192,6 +194,7 @@ func fromForm(req api.CreateImportRequestObject, named reading, o Options) (read
 	case err != nil:
 		return reading{}, nil, err
 	case (f.inline == nil) == (req.Params.Mapping == nil):
+		_ = f.file.Close() // nothing of it is wanted
 		return reading{}, nil, fault.InvalidField("mapping", "one_mapping", "Name one mapping, or send one in the form.")
 	case f.inline == nil:
 		return named, f.file, nil

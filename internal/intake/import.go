@@ -62,8 +62,10 @@ type Import struct {
 	FileName     string
 	FileSize     int64 // bytes
 	FileSha256   []byte
-	Encoding     string // as declared; empty: detected
-	Delimiter    string
+	Format       sheet.Format
+	Sheet        string     // of a spreadsheet
+	Encoding     string     // WHATWG name, as declared or detected; empty for a spreadsheet
+	Delimiter    string     // of CSV
 	FileUntil    *time.Time // nil once the file is deleted
 	Rows         int        // in the file
 	Counts       `gorm:"embedded"`

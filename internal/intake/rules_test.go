@@ -73,7 +73,7 @@ func TestCounts_RowsOfOtherCentresCountAsNothingElse(t *testing.T) {
 // A connection that is lost looks like the end of a file to those who read one.
 func TestFile_LostConnectionIsNotItsEnd(t *testing.T) {
 	for _, lost := range []error{io.EOF, io.ErrUnexpectedEOF} {
-		_, err := openFile(t.Context(), func(context.Context, func(context.Context) error) error { return lost }, uuid.New(), uuid.New())
+		_, err := openRows(t.Context(), func(context.Context, func(context.Context) error) error { return lost }, uuid.New(), uuid.New())
 		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%v reads as %v", lost, err)
 		}

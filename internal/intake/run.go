@@ -42,7 +42,8 @@ type run struct {
 
 	imp    *Import
 	centre *centre.Centre
-	rows   *sheet.CSV
+	off    map[string][]string // codes that the centre has switched off, by list
+	rows   sheet.Records
 	pass   *pass
 	done   int // rows of the file that have their outcome
 }
@@ -89,6 +90,9 @@ func (r *run) begin(ctx context.Context) error {
 		if r.centre, err = db.Get[centre.Centre](ctx, r.imp.CentreID.UUID()); err != nil {
 			return err
 		}
+		if r.off, err = centre.InactiveCodes(ctx); err != nil {
+			return err
+		}
 		return db.Save(ctx, r.imp)
 	})
 	if err != nil {
@@ -98,16 +102,12 @@ func (r *run) begin(ctx context.Context) error {
 }
 
 // rewind opens the file anew and passes over the rows that have their outcome already.
-func (r *run) rewind(ctx context.Context, done int) error {
-	file, err := openFile(ctx, r.in, r.imp.CentreID.UUID(), r.id)
-	if err != nil {
+func (r *run) rewind(ctx context.Context, done int) (err error) {
+	if r.rows, err = openRows(ctx, r.in, r.imp.CentreID.UUID(), r.id); err != nil {
 		return err
 	}
-	options := csvOptions(r.imp.Encoding, r.imp.Delimiter)
-	if r.rows, err = sheet.NewCSV(file, options); err != nil {
-		return err
-	}
-	n, issues := sheet.NewNormaliser(r.imp.Definition.V, r.rows.Header(), sheet.Options{Today: today(r.centre)})
+	off := func(list, code string) bool { return slices.Contains(r.off[list], code) }
+	n, issues := sheet.NewNormaliser(r.imp.Definition.V, r.rows.Header(), sheet.Options{Today: today(r.centre), Off: off})
 	if n == nil { // was checked when the file came: the lists have changed since
 		return finalError{issues[slices.IndexFunc(issues, func(i sheet.Issue) bool { return i.Severity == sheet.Error })]}
 	}

@@ -2,10 +2,12 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"regexp"
@@ -19,6 +21,7 @@ import (
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/intake/sheet"
 	"github.com/waystation/waystation/internal/tenant"
+	"github.com/waystation/waystation/internal/wire"
 )
 
 const (
@@ -30,10 +33,12 @@ const (
 
 // Options say how a file is taken in.
 type Options struct {
-	Mode       Mode      // DryRun where nothing is said
-	Atomicity  Atomicity // PerRow where nothing is said
-	Encoding   string    // WHATWG name; empty: detected
-	Delimiter  rune      // 0: detected
+	Mode       Mode         // DryRun where nothing is said
+	Atomicity  Atomicity    // PerRow where nothing is said
+	Format     sheet.Format // CSV where nothing is said
+	Sheet      string       // of a spreadsheet; empty: the first
+	Encoding   string       // WHATWG name; empty: detected
+	Delimiter  rune         // 0: detected
 	FileName   string
 	RequestKey string        // makes a repeat safe
 	Keep       time.Duration // how long the file may stay at most
@@ -41,29 +46,28 @@ type Options struct {
 	By         uuid.UUID     // who imports; zero: the system
 }
 
-func csvOptions(encoding, delimiter string) sheet.CSVOptions {
-	o := sheet.CSVOptions{Encoding: encoding, MaxBytes: maxFile}
-	for _, r := range delimiter {
-		o.Delimiter = r
-	}
-	return o
-}
+// formats are the media types of files.
+var formats = map[string]sheet.Format{wire.CSV: sheet.FormatCSV, wire.XLSX: sheet.FormatXLSX, wire.NDJSON: sheet.FormatNDJSON}
 
 // accept reads a file and says at once, in the caller's language, what is wrong with it as a whole.
 func accept(file io.Reader, o Options) (*received, error) {
-	got, err := receive(file, sheet.CSVOptions{Encoding: o.Encoding, Delimiter: o.Delimiter, MaxBytes: maxFile})
+	got, err := receive(file, o)
 	var bad *sheet.ReadError
 	var large *http.MaxBytesError
+	var cut uploadError
 	switch {
 	case err == nil:
 	case errors.As(err, &large), errors.As(err, &bad) && bad.Code == sheet.FileTooLarge:
 		return nil, fault.New(fault.TooLarge, string(sheet.FileTooLarge), "The file is larger than %d bytes.", maxFile)
 	case errors.As(err, &bad):
 		return nil, fault.New(fault.Invalid, string(bad.Code), "%s", bad.Text(o.Language)).Add("file", string(bad.Code), bad.Text(o.Language))
-	default:
+	case errors.As(err, &cut):
 		return nil, fault.New(fault.Malformed, "unreadable_body", "The file ended before it was complete.").Because(err)
+	default:
+		return nil, err
 	}
 	if o.Atomicity == AllOrNothing && got.rows > maxAtomicRows {
+		_ = got.Close() // nothing of it is wanted
 		return nil, fault.InvalidField("atomicity", "too_many_rows", "At most %d rows can be imported all_or_nothing; this file has %d. Import it per_row, or in parts.", maxAtomicRows, got.rows)
 	}
 	return got, nil
@@ -89,8 +93,9 @@ func newImport(centre uuid.UUID, m reading, got *received, notes []sheet.Issue, 
 	i := &Import{
 		Record: db.NewRecord(nil), Mode: o.Mode, Atomicity: o.Atomicity, Status: Queued,
 		MappingID: m.id, MappingName: m.name, SourceSystem: m.source, Definition: db.JSON[sheet.Mapping]{V: m.definition},
-		FileName: o.FileName, FileSize: got.size, FileSha256: got.sha256, Encoding: o.Encoding, Delimiter: string(got.delimiter),
-		Rows: got.rows, Counts: noCounts(), Notes: db.JSON[[]sheet.Issue]{V: notes}, RequestKey: o.RequestKey,
+		FileName: o.FileName, FileSize: got.size, FileSha256: got.sha256, Format: got.format, Sheet: got.sheet,
+		Encoding: got.encoding, Delimiter: got.delimiter,
+		Rows: got.rows, Counts: noCounts(), Notes: db.JSON[[]sheet.Issue]{V: append(notes, got.notes...)}, RequestKey: o.RequestKey,
 	}
 	i.CentreID = tenant.ID(centre)
 	until := i.CreatedAt.Add(o.Keep)
@@ -102,11 +107,11 @@ func newImport(centre uuid.UUID, m reading, got *received, notes []sheet.Issue, 
 }
 
 // store keeps a new import and its file.
-func store(ctx context.Context, i *Import, pieces [][]byte) error {
+func store(ctx context.Context, i *Import, got *received) error {
 	if err := db.Insert(ctx, i); err != nil {
 		return err
 	}
-	return storeFile(ctx, i, pieces)
+	return storeFile(ctx, i, got)
 }
 
 var _ = db.Constraint("imports_request_key", func() *fault.Error {
@@ -128,7 +133,7 @@ func repeated(ctx context.Context, i *Import) (*Import, error) {
 		return nil, err
 	}
 	before := &found[0]
-	if !bytes.Equal(before.FileSha256, i.FileSha256) || before.SourceSystem != i.SourceSystem || before.Atomicity != i.Atomicity {
+	if !bytes.Equal(before.FileSha256, i.FileSha256) || before.SourceSystem != i.SourceSystem || before.Sheet != i.Sheet || before.Atomicity != i.Atomicity {
 		return nil, fault.New(fault.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request.").Add("Idempotency-Key", "idempotency_key_reused", "Choose a new key.")
 	}
 	return before, nil
@@ -140,29 +145,38 @@ type form struct {
 	file   *received
 }
 
+// readForm reads a whole form. Whoever gets one closes its file.
 func readForm(r *multipart.Reader, o Options) (*form, error) {
 	f := &form{}
+	err := f.read(r, o)
+	if err == nil && f.file == nil {
+		err = fault.InvalidField("file", "required", "The form has no part named file.")
+	}
+	if err != nil && f.file != nil {
+		err = errors.Join(err, f.file.Close())
+	}
+	return f, err
+}
+
+func (f *form) read(r *multipart.Reader, o Options) error {
 	for {
 		part, err := r.NextPart()
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
-			return nil, fault.New(fault.Malformed, "invalid_form", "The body is not a form that can be read.").Because(err)
+			return fault.New(fault.Malformed, "invalid_form", "The body is not a form that can be read.").Because(err)
 		}
 		if err := f.take(part, o); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if f.file == nil {
-		return nil, fault.InvalidField("file", "required", "The form has no part named file.")
-	}
-	return f, nil
 }
 
 func (f *form) take(part *multipart.Part, o Options) (err error) {
 	switch name := part.FormName(); {
 	case name == "file" && f.file == nil:
+		o.Format = formatOf(part)
 		f.file, err = accept(part, o)
 		return err
 	case name == "mapping" && f.inline == nil:
@@ -170,6 +184,12 @@ func (f *form) take(part *multipart.Part, o Options) (err error) {
 		return err
 	}
 	return fault.New(fault.Malformed, "unknown_part", "The form takes one part named file and one named mapping.")
+}
+
+// formatOf tells the format of a file in a form: a browser may know no type for it, but its name.
+func formatOf(part *multipart.Part) sheet.Format {
+	media, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
+	return cmp.Or(formats[media], sheet.FormatOf(part.FileName()))
 }
 
 var sourceSystem = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,59}$`)

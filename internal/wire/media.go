@@ -27,6 +27,20 @@ func Media(ctx context.Context) string {
 	return media
 }
 
+type sentKey struct{}
+
+// WithSent keeps the media type of a request's body.
+func WithSent(ctx context.Context, media string) context.Context {
+	return context.WithValue(ctx, sentKey{}, media)
+}
+
+// Sent returns the media type of the request's body, without parameters; empty where the request has none
+// or its operation is not marked x-stream.
+func Sent(ctx context.Context) string {
+	media, _ := ctx.Value(sentKey{}).(string)
+	return media
+}
+
 // Negotiate picks what Accept prefers among the offers. The first offer answers a request that
 // does not care, and one that wants what we do not have.
 func Negotiate(accept []string, offers ...string) string {

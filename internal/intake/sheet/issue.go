@@ -21,28 +21,38 @@ const (
 	DuplicateTarget Code = "duplicate_target" // two columns feed the same field
 	UnknownTarget   Code = "unknown_target"   // the mapping names a field that does not exist
 	UnmappedColumn  Code = "unmapped_column"  // warning: a column is not read
+	EncodingGuessed Code = "encoding_guessed" // warning: nothing in the file proves it
 	BadDateOrder    Code = "bad_date_order"
 )
 
-// Faults of the file. Those of a row make the row an error; the last five end
-// the reading (ReadError).
+// Faults of the file. Those of a row make the row an error; those from EmptyFile on
+// end the reading (ReadError).
 const (
 	RowWidth        Code = "row_width"
 	CellTooLong     Code = "cell_too_long"
 	NULByte         Code = "nul_byte"
 	InvalidEncoding Code = "invalid_encoding"
 	BadQuote        Code = "bad_quote"
+	LineTooLong     Code = "line_too_long"
+	NotAnObject     Code = "not_an_object"     // a line of NDJSON is no object
+	NestedValue     Code = "nested_value"      // an object or a list in a list, where a cell is wanted
+	FormulaNoResult Code = "formula_no_result" // its result is an error, or was never computed
 	EmptyFile       Code = "empty_file"
 	TruncatedFile   Code = "truncated_file"
 	FileTooLarge    Code = "file_too_large"
 	TooManyRows     Code = "too_many_rows"
 	UnknownEncoding Code = "unknown_encoding"
+	NotText         Code = "not_text"
+	BrokenWorkbook  Code = "broken_workbook"
+	UnpacksTooLarge Code = "unpacks_too_large"
+	UnknownSheet    Code = "unknown_sheet"
 )
 
 // Faults of a value.
 const (
 	Missing                  Code = "missing"
-	UnknownCode              Code = "unknown_code" // also for a mapping's value that is not on the list
+	UnknownCode              Code = "unknown_code"  // also for a mapping's value that is not on the list
+	InactiveCode             Code = "inactive_code" // on the list, but switched off by the centre
 	UnknownCountry           Code = "unknown_country"
 	UnknownCentre            Code = "unknown_centre"
 	DateUnreadable           Code = "date_unreadable"
@@ -83,7 +93,7 @@ const (
 
 // warnings are the codes that do not keep a row out.
 var warnings = map[Code]bool{
-	UnmappedColumn: true, AgeContradictsBirth: true, ArrivalAfterRegistration: true, PhoneUnreadable: true,
+	UnmappedColumn: true, EncodingGuessed: true, AgeContradictsBirth: true, ArrivalAfterRegistration: true, PhoneUnreadable: true,
 	DocumentTypeMissing: true, RelationshipMissing: true, RelationshipAlone: true, RelationshipUngendered: true,
 	FormulaText: true, SecondHead: true, OtherCentre: true, ChangedInSource: true,
 	ChildCaregiver: true, ChildAssent: true,

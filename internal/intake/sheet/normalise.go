@@ -24,6 +24,9 @@ type Options struct {
 	MaxAgeGap int
 	// Known tells whether a centre uses a code of a list; nil means the shipped lists.
 	Known func(list, code string) bool
+	// Off tells whether the centre has switched a code off; nil means that it has none. A row that says
+	// such a code is an error, a mapping that does is not.
+	Off func(list, code string) bool
 }
 
 func (o Options) withDefaults() Options {
@@ -32,6 +35,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxAgeGap == 0 {
 		o.MaxAgeGap = 1
+	}
+	if o.Off == nil {
+		o.Off = func(string, string) bool { return false }
 	}
 	return o
 }
@@ -168,7 +174,7 @@ func (w *reading) fault(code Code, field Field, args ...string) {
 func (w *reading) problems() bool {
 	for _, p := range w.rec.Problems {
 		if p.Cell < 0 {
-			w.issues = append(w.issues, newIssue(p.Code, "", "", nil))
+			w.issues = append(w.issues, newIssue(p.Code, "", "", map[string]string{"limit": strconv.Itoa(p.Limit)}))
 			return false
 		}
 		field := w.n.fieldAt(p.Cell)
@@ -202,7 +208,7 @@ func (w *reading) cell(field Field) string {
 	}
 	text := c.fallback
 	if c.index >= 0 {
-		if raw := strings.TrimSpace(w.rec.Cells[c.index]); !absentCells[strings.ToLower(raw)] {
+		if raw := strings.TrimSpace(strings.ReplaceAll(w.rec.Cells[c.index], itemEnd, w.n.mapping.ListSeparator)); !absentCells[strings.ToLower(raw)] {
 			text = raw
 		}
 	}
@@ -258,6 +264,15 @@ func (w *reading) code(field Field, text string) string {
 		w.fault(UnknownCode, field, "list", list)
 		return ""
 	}
+	return w.active(field, code)
+}
+
+// active lets a code of the field's list pass that the centre has not switched off.
+func (w *reading) active(field Field, code string) string {
+	if list := listOf(field); w.n.options.Off(list, code) {
+		w.fault(InactiveCode, field, "list", list)
+		return ""
+	}
 	return code
 }
 
@@ -309,6 +324,9 @@ func (w *reading) nationalities() []string {
 		return nil
 	}
 	if alpha3, ok := country.Lookup(text); ok {
+		if w.active(Nationality, alpha3) == "" {
+			return nil
+		}
 		return []string{alpha3}
 	}
 	var out []string
@@ -316,6 +334,9 @@ func (w *reading) nationalities() []string {
 		alpha3, ok := country.Lookup(part)
 		if !ok {
 			w.fault(UnknownCountry, Nationality)
+			return nil
+		}
+		if w.active(Nationality, alpha3) == "" {
 			return nil
 		}
 		if !slices.Contains(out, alpha3) {
@@ -511,8 +532,9 @@ func (w *reading) destination() string {
 	alpha3, ok := country.Lookup(text)
 	if !ok {
 		w.fault(UnknownCountry, Destination)
+		return ""
 	}
-	return alpha3
+	return w.active(Destination, alpha3)
 }
 
 func (w *reading) household() {
@@ -534,12 +556,12 @@ func (w *reading) relationship() string {
 	case !open:
 		return code
 	case w.row.Sex == "1":
-		return g.male
+		return w.active(HouseholdRelationship, g.male)
 	case w.row.Sex == "2":
-		return g.female
+		return w.active(HouseholdRelationship, g.female)
 	}
 	w.fault(RelationshipUngendered, HouseholdRelationship)
-	return g.neither
+	return w.active(HouseholdRelationship, g.neither)
 }
 
 // consent holds rules 1 and 2: a decision, a method, and for a verbal consent the

@@ -8,13 +8,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/htmlindex"
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 )
 
 // Records yields the rows of a sheet one after the other, whatever its format.
@@ -42,9 +35,10 @@ type Problem struct {
 
 // ReadError ends the reading of a sheet.
 type ReadError struct {
-	Code  Code
-	Line  int   // the row concerned, 0 when it is the file
-	Limit int64 // for file_too_large (bytes) and too_many_rows
+	Code   Code
+	Line   int   // the row concerned, 0 when it is the file
+	Column int   // the cell of the header concerned, counted from 1
+	Limit  int64 // for file_too_large (bytes) and too_many_rows
 }
 
 // Error says the fault in English; Text says it in another language.
@@ -52,7 +46,7 @@ func (e *ReadError) Error() string { return e.Text("en") }
 
 // Text says the fault in a language of the catalogue.
 func (e *ReadError) Text(lang string) string {
-	return Message(lang, e.Code, map[string]string{"line": strconv.Itoa(e.Line), "limit": strconv.FormatInt(e.Limit, 10)})
+	return Message(lang, e.Code, map[string]string{"line": strconv.Itoa(e.Line), "column": strconv.Itoa(e.Column), "limit": strconv.FormatInt(e.Limit, 10)})
 }
 
 // CSVOptions declare what should not be detected, and set limits. The zero value
@@ -90,17 +84,19 @@ func (o CSVOptions) withDefaults() CSVOptions {
 // It follows RFC 4180, takes ; , tab or | as delimiter, any line ending, and
 // quotes inside an unquoted cell as they stand.
 type CSV struct {
-	options CSVOptions
-	scan    *scanner
-	header  []string
-	rows    int
+	options  CSVOptions
+	encoding detected
+	scan     *scanner
+	header   []string
+	rows     int
 }
 
 // NewCSV detects encoding and delimiter and reads the header.
 //
 // Without a declared encoding a byte order mark decides (UTF-8, UTF-16 LE or BE);
-// without one, text that is valid UTF-8 is UTF-8, and all else is Windows-1252,
-// which is what French-language Excel writes.
+// without one, text whose every second byte is NUL is UTF-16, text that is UTF-8
+// but for a few bytes is UTF-8, whose faults are those of cells, and all else is
+// Windows-1252, which is what French-language Excel writes. That one is a guess.
 func NewCSV(r io.Reader, o CSVOptions) (*CSV, error) {
 	o = o.withDefaults()
 	raw := bufio.NewReaderSize(&limited{r: r, left: o.MaxBytes, limit: o.MaxBytes}, sample)
@@ -108,18 +104,21 @@ func NewCSV(r io.Reader, o CSVOptions) (*CSV, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := bufio.NewReaderSize(enc, sample)
+	text := bufio.NewReaderSize(enc.reader(raw), sample)
 	if o.Delimiter == 0 {
 		if o.Delimiter, err = sniff(text); err != nil {
 			return nil, err
 		}
 	}
-	c := &CSV{options: o, scan: &scanner{in: text, delimiter: o.Delimiter, maxCell: o.MaxCell, line: 1}}
+	c := &CSV{options: o, encoding: enc, scan: &scanner{in: text, delimiter: o.Delimiter, maxCell: o.MaxCell, line: 1}}
 	return c, c.readHeader()
 }
 
 // Delimiter is the one declared or detected.
 func (c *CSV) Delimiter() rune { return c.options.Delimiter }
+
+// Encoding is the WHATWG name of the one declared or detected; guessed tells that nothing in the file proves it.
+func (c *CSV) Encoding() (name string, guessed bool) { return c.encoding.name, c.encoding.guessed }
 
 // Header is the first row that is not blank, without trailing empty cells.
 func (c *CSV) Header() []string { return c.header }
@@ -150,13 +149,21 @@ func (c *CSV) readHeader() error {
 	if err != nil {
 		return err
 	}
+	c.header, err = headerOf(rec)
+	return err
+}
+
+// headerOf reads the names of the columns off the first row.
+func headerOf(rec Record) ([]string, error) {
 	if len(rec.Problems) > 0 {
-		return &ReadError{Code: rec.Problems[0].Code, Line: rec.Line, Limit: int64(c.options.MaxCell)}
+		p := rec.Problems[0]
+		return nil, &ReadError{Code: p.Code, Line: rec.Line, Column: p.Cell + 1, Limit: int64(p.Limit)}
 	}
+	var header []string
 	for _, name := range trimEmpty(rec.Cells, 0) {
-		c.header = append(c.header, strings.TrimSpace(name))
+		header = append(header, strings.TrimSpace(name))
 	}
-	return nil
+	return header, nil
 }
 
 // fit holds a row to the width of the header. Empty cells beyond it are what
@@ -183,69 +190,6 @@ func trimEmpty(cells []string, width int) []string {
 		cells = cells[:len(cells)-1]
 	}
 	return cells
-}
-
-// detect consumes a byte order mark and gives the text as UTF-8.
-func detect(raw *bufio.Reader, declared string) (io.Reader, error) {
-	head, err := raw.Peek(sample)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	enc, err := choose(head, declared)
-	if err != nil || enc == encoding.Nop {
-		discardBOM(raw, head)
-		return raw, err
-	}
-	return transform.NewReader(raw, enc.NewDecoder()), nil
-}
-
-// choose gives encoding.Nop for UTF-8: the scanner itself finds invalid bytes.
-func choose(head []byte, declared string) (encoding.Encoding, error) {
-	switch {
-	case bytes.HasPrefix(head, []byte{0xFF, 0xFE}):
-		return unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM), nil
-	case bytes.HasPrefix(head, []byte{0xFE, 0xFF}):
-		return unicode.UTF16(unicode.BigEndian, unicode.ExpectBOM), nil
-	case bytes.HasPrefix(head, []byte(bom)):
-		return encoding.Nop, nil
-	case declared != "":
-		return declaredEncoding(declared)
-	case utf8.Valid(wholeRunes(head)):
-		return encoding.Nop, nil
-	}
-	return charmap.Windows1252, nil
-}
-
-func declaredEncoding(name string) (encoding.Encoding, error) {
-	enc, err := htmlindex.Get(name)
-	if err != nil {
-		return nil, &ReadError{Code: UnknownEncoding}
-	}
-	if enc == unicode.UTF8 {
-		return encoding.Nop, nil
-	}
-	return enc, nil
-}
-
-const bom = "\xEF\xBB\xBF"
-
-func discardBOM(raw *bufio.Reader, head []byte) {
-	if bytes.HasPrefix(head, []byte(bom)) {
-		raw.Discard(len(bom)) // the bytes are in the buffer
-	}
-}
-
-// wholeRunes drops a character that the end of the sample cuts in two.
-func wholeRunes(head []byte) []byte {
-	if len(head) < sample {
-		return head
-	}
-	for i := 1; i < utf8.UTFMax && i <= len(head); i++ {
-		if utf8.RuneStart(head[len(head)-i]) {
-			return head[:len(head)-i]
-		}
-	}
-	return head
 }
 
 // sniff consumes Excel's "sep=;" line, or picks the delimiter that splits most of
