@@ -4310,6 +4310,24 @@ func (e ListStockItemsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListStockKitsParamsSort.
+const (
+	ListStockKitsParamsSortCreatedAt      ListStockKitsParamsSort = "created_at"
+	ListStockKitsParamsSortMinusCreatedAt ListStockKitsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStockKitsParamsSort enum.
+func (e ListStockKitsParamsSort) Valid() bool {
+	switch e {
+	case ListStockKitsParamsSortCreatedAt:
+		return true
+	case ListStockKitsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListStockLocationsParamsSort.
 const (
 	ListStockLocationsParamsSortCode      ListStockLocationsParamsSort = "code"
@@ -10356,6 +10374,19 @@ type StockAmount struct {
 	Currency string `json:"currency"`
 }
 
+// StockAssembly defines model for StockAssembly.
+type StockAssembly struct {
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	LocationID openapi_types.UUID  `json:"location_id"`
+	Note       *string             `json:"note,omitempty"`
+
+	// OccurredAt Now where it is not given
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+
+	// Quantity Whole kits
+	Quantity string `json:"quantity"`
+}
+
 // StockBalance defines model for StockBalance.
 type StockBalance struct {
 	// Available A decimal number, not less than zero
@@ -10418,6 +10449,16 @@ type StockCatalogueEntry struct {
 
 	// Version The version that was taken over
 	Version string `json:"version"`
+}
+
+// StockComponent defines model for StockComponent.
+type StockComponent struct {
+	ItemID openapi_types.UUID `json:"item_id"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
 }
 
 // StockDecision defines model for StockDecision.
@@ -10605,6 +10646,41 @@ type StockItemPatch struct {
 	Units       []StockUnit                      `json:"units,omitempty"`
 	Value       nullable.Nullable[StockAmount]   `json:"value,omitempty"`
 	WeightGrams nullable.Nullable[string]        `json:"weight_grams,omitempty"`
+}
+
+// StockKit defines model for StockKit.
+type StockKit struct {
+	Active     bool               `json:"active"`
+	Components []StockComponent   `json:"components"`
+	CreatedAt  time.Time          `json:"created_at"`
+	ID         openapi_types.UUID `json:"id"`
+	ItemID     openapi_types.UUID `json:"item_id"`
+	UpdatedAt  time.Time          `json:"updated_at"`
+	Version    int64              `json:"version"`
+}
+
+// StockKitCreate defines model for StockKitCreate.
+type StockKitCreate struct {
+	Components []StockComponent    `json:"components"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	ItemID     openapi_types.UUID  `json:"item_id"`
+}
+
+// StockKitPage defines model for StockKitPage.
+type StockKitPage struct {
+	Data []StockKit `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// StockKitPatch defines model for StockKitPatch.
+type StockKitPatch struct {
+	Active     *bool            `json:"active,omitempty"`
+	Components []StockComponent `json:"components,omitempty"`
 }
 
 // StockLine In the unit that was counted, with the conversion that was applied
@@ -14769,6 +14845,45 @@ type RefreshStockItemParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListStockKitsParams defines parameters for ListStockKits.
+type ListStockKitsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListStockKitsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only kits in use, or only those that are not
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+}
+
+// ListStockKitsParamsSort defines parameters for ListStockKits.
+type ListStockKitsParamsSort string
+
+// CreateStockKitParams defines parameters for CreateStockKit.
+type CreateStockKitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateStockKitParams defines parameters for UpdateStockKit.
+type UpdateStockKitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// AssembleStockKitParams defines parameters for AssembleStockKit.
+type AssembleStockKitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListStockLocationsParams defines parameters for ListStockLocations.
 type ListStockLocationsParams struct {
 	// Limit Rows a page
@@ -14834,6 +14949,12 @@ type ListStockLotsParams struct {
 
 // ListStockLotsParamsSort defines parameters for ListStockLots.
 type ListStockLotsParamsSort string
+
+// DisassembleStockKitParams defines parameters for DisassembleStockKit.
+type DisassembleStockKitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // ListStockMovementsParams defines parameters for ListStockMovements.
 type ListStockMovementsParams struct {
@@ -16059,6 +16180,15 @@ type CreateStockItemJSONRequestBody = StockItemCreate
 // UpdateStockItemApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockItem for application/merge-patch+json ContentType.
 type UpdateStockItemApplicationMergePatchPlusJSONRequestBody = StockItemPatch
 
+// CreateStockKitJSONRequestBody defines body for CreateStockKit for application/json ContentType.
+type CreateStockKitJSONRequestBody = StockKitCreate
+
+// UpdateStockKitApplicationMergePatchPlusJSONRequestBody defines body for UpdateStockKit for application/merge-patch+json ContentType.
+type UpdateStockKitApplicationMergePatchPlusJSONRequestBody = StockKitPatch
+
+// AssembleStockKitJSONRequestBody defines body for AssembleStockKit for application/json ContentType.
+type AssembleStockKitJSONRequestBody = StockAssembly
+
 // CreateStockLocationJSONRequestBody defines body for CreateStockLocation for application/json ContentType.
 type CreateStockLocationJSONRequestBody = StockLocationCreate
 
@@ -16067,6 +16197,9 @@ type UpdateStockLocationApplicationMergePatchPlusJSONRequestBody = StockLocation
 
 // CreateStockLossJSONRequestBody defines body for CreateStockLoss for application/json ContentType.
 type CreateStockLossJSONRequestBody = StockLossCreate
+
+// DisassembleStockKitJSONRequestBody defines body for DisassembleStockKit for application/json ContentType.
+type DisassembleStockKitJSONRequestBody = StockAssembly
 
 // ReverseStockMovementJSONRequestBody defines body for ReverseStockMovement for application/json ContentType.
 type ReverseStockMovementJSONRequestBody = StockReversalCreate
@@ -17289,6 +17422,21 @@ type ServerInterface interface {
 	// RefreshStockItem Take over what the catalogue says now
 	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
 	RefreshStockItem(ctx echo.Context, centreID CentreID, id ID, params RefreshStockItemParams) error
+	// ListStockKits List kits
+	// (GET /v1/centres/{centre_id}/stock/kits)
+	ListStockKits(ctx echo.Context, centreID CentreID, params ListStockKitsParams) error
+	// CreateStockKit Say what a kit is made of
+	// (POST /v1/centres/{centre_id}/stock/kits)
+	CreateStockKit(ctx echo.Context, centreID CentreID, params CreateStockKitParams) error
+	// GetStockKit Read a kit
+	// (GET /v1/centres/{centre_id}/stock/kits/{id})
+	GetStockKit(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateStockKit Change a kit
+	// (PATCH /v1/centres/{centre_id}/stock/kits/{id})
+	UpdateStockKit(ctx echo.Context, centreID CentreID, id ID, params UpdateStockKitParams) error
+	// AssembleStockKit Assemble kits
+	// (POST /v1/centres/{centre_id}/stock/kits/{id}/assemble)
+	AssembleStockKit(ctx echo.Context, centreID CentreID, id ID, params AssembleStockKitParams) error
 	// ListStockLocations List stores and bins
 	// (GET /v1/centres/{centre_id}/stock/locations)
 	ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error
@@ -17310,6 +17458,9 @@ type ServerInterface interface {
 	// GetStockLot Read a lot
 	// (GET /v1/centres/{centre_id}/stock/lots/{id})
 	GetStockLot(ctx echo.Context, centreID CentreID, id ID) error
+	// DisassembleStockKit Take kits apart again
+	// (POST /v1/centres/{centre_id}/stock/lots/{id}/disassemble)
+	DisassembleStockKit(ctx echo.Context, centreID CentreID, id ID, params DisassembleStockKitParams) error
 	// ListStockMovements Read the ledger
 	// (GET /v1/centres/{centre_id}/stock/movements)
 	ListStockMovements(ctx echo.Context, centreID CentreID, params ListStockMovementsParams) error
@@ -33772,6 +33923,209 @@ func (w *ServerInterfaceWrapper) RefreshStockItem(ctx echo.Context) error {
 	return err
 }
 
+// ListStockKits converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStockKits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStockKitsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStockKits(ctx, centreID, params)
+	return err
+}
+
+// CreateStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStockKitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStockKit(ctx, centreID, params)
+	return err
+}
+
+// GetStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStockKit(ctx, centreID, id)
+	return err
+}
+
+// UpdateStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateStockKitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateStockKit(ctx, centreID, id, params)
+	return err
+}
+
+// AssembleStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) AssembleStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AssembleStockKitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssembleStockKit(ctx, centreID, id, params)
+	return err
+}
+
 // ListStockLocations converts echo context to params.
 func (w *ServerInterfaceWrapper) ListStockLocations(ctx echo.Context) error {
 	var err error
@@ -34055,6 +34409,50 @@ func (w *ServerInterfaceWrapper) GetStockLot(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetStockLot(ctx, centreID, id)
+	return err
+}
+
+// DisassembleStockKit converts echo context to params.
+func (w *ServerInterfaceWrapper) DisassembleStockKit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DisassembleStockKitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DisassembleStockKit(ctx, centreID, id, params)
 	return err
 }
 
@@ -37887,6 +38285,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/periods", wrapper.CloseStockPeriod, options.OperationMiddlewares["closeStockPeriod"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/periods/:id", wrapper.GetStockPeriod, options.OperationMiddlewares["getStockPeriod"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/recounts", wrapper.ListStockRecounts, options.OperationMiddlewares["listStockRecounts"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/kits", wrapper.ListStockKits, options.OperationMiddlewares["listStockKits"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits", wrapper.CreateStockKit, options.OperationMiddlewares["createStockKit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.GetStockKit, options.OperationMiddlewares["getStockKit"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.UpdateStockKit, options.OperationMiddlewares["updateStockKit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id/assemble", wrapper.AssembleStockKit, options.OperationMiddlewares["assembleStockKit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id/disassemble", wrapper.DisassembleStockKit, options.OperationMiddlewares["disassembleStockKit"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -54026,6 +54430,247 @@ func (response RefreshStockItemdefaultApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type ListStockKitsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListStockKitsParams
+}
+
+type ListStockKitsResponseObject interface {
+	VisitListStockKitsResponse(w http.ResponseWriter) error
+}
+
+type ListStockKits200JSONResponse StockKitPage
+
+func (response ListStockKits200JSONResponse) VisitListStockKitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStockKitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStockKitsdefaultApplicationProblemPlusJSONResponse) VisitListStockKitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateStockKitParams
+	Body     *CreateStockKitJSONRequestBody
+}
+
+type CreateStockKitResponseObject interface {
+	VisitCreateStockKitResponse(w http.ResponseWriter) error
+}
+
+type CreateStockKit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateStockKit201JSONResponse struct {
+	Body    StockKit
+	Headers CreateStockKit201ResponseHeaders
+}
+
+func (response CreateStockKit201JSONResponse) VisitCreateStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStockKitdefaultApplicationProblemPlusJSONResponse) VisitCreateStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetStockKitResponseObject interface {
+	VisitGetStockKitResponse(w http.ResponseWriter) error
+}
+
+type GetStockKit200ResponseHeaders struct {
+	ETag string
+}
+
+type GetStockKit200JSONResponse struct {
+	Body    StockKit
+	Headers GetStockKit200ResponseHeaders
+}
+
+func (response GetStockKit200JSONResponse) VisitGetStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStockKitdefaultApplicationProblemPlusJSONResponse) VisitGetStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateStockKitParams
+	Body     *UpdateStockKitApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateStockKitResponseObject interface {
+	VisitUpdateStockKitResponse(w http.ResponseWriter) error
+}
+
+type UpdateStockKit200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateStockKit200JSONResponse struct {
+	Body    StockKit
+	Headers UpdateStockKit200ResponseHeaders
+}
+
+func (response UpdateStockKit200JSONResponse) VisitUpdateStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateStockKitdefaultApplicationProblemPlusJSONResponse) VisitUpdateStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssembleStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AssembleStockKitParams
+	Body     *AssembleStockKitJSONRequestBody
+}
+
+type AssembleStockKitResponseObject interface {
+	VisitAssembleStockKitResponse(w http.ResponseWriter) error
+}
+
+type AssembleStockKit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type AssembleStockKit201JSONResponse struct {
+	Body    StockDocument
+	Headers AssembleStockKit201ResponseHeaders
+}
+
+func (response AssembleStockKit201JSONResponse) VisitAssembleStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssembleStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AssembleStockKitdefaultApplicationProblemPlusJSONResponse) VisitAssembleStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListStockLocationsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListStockLocationsParams
@@ -54343,6 +54988,58 @@ type GetStockLotdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetStockLotdefaultApplicationProblemPlusJSONResponse) VisitGetStockLotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisassembleStockKitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   DisassembleStockKitParams
+	Body     *DisassembleStockKitJSONRequestBody
+}
+
+type DisassembleStockKitResponseObject interface {
+	VisitDisassembleStockKitResponse(w http.ResponseWriter) error
+}
+
+type DisassembleStockKit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type DisassembleStockKit201JSONResponse struct {
+	Body    StockDocument
+	Headers DisassembleStockKit201ResponseHeaders
+}
+
+func (response DisassembleStockKit201JSONResponse) VisitDisassembleStockKitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisassembleStockKitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DisassembleStockKitdefaultApplicationProblemPlusJSONResponse) VisitDisassembleStockKitResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -59113,6 +59810,21 @@ type StrictServerInterface interface {
 	// RefreshStockItem Take over what the catalogue says now
 	// (POST /v1/centres/{centre_id}/stock/items/{id}/refresh)
 	RefreshStockItem(ctx context.Context, request RefreshStockItemRequestObject) (RefreshStockItemResponseObject, error)
+	// ListStockKits List kits
+	// (GET /v1/centres/{centre_id}/stock/kits)
+	ListStockKits(ctx context.Context, request ListStockKitsRequestObject) (ListStockKitsResponseObject, error)
+	// CreateStockKit Say what a kit is made of
+	// (POST /v1/centres/{centre_id}/stock/kits)
+	CreateStockKit(ctx context.Context, request CreateStockKitRequestObject) (CreateStockKitResponseObject, error)
+	// GetStockKit Read a kit
+	// (GET /v1/centres/{centre_id}/stock/kits/{id})
+	GetStockKit(ctx context.Context, request GetStockKitRequestObject) (GetStockKitResponseObject, error)
+	// UpdateStockKit Change a kit
+	// (PATCH /v1/centres/{centre_id}/stock/kits/{id})
+	UpdateStockKit(ctx context.Context, request UpdateStockKitRequestObject) (UpdateStockKitResponseObject, error)
+	// AssembleStockKit Assemble kits
+	// (POST /v1/centres/{centre_id}/stock/kits/{id}/assemble)
+	AssembleStockKit(ctx context.Context, request AssembleStockKitRequestObject) (AssembleStockKitResponseObject, error)
 	// ListStockLocations List stores and bins
 	// (GET /v1/centres/{centre_id}/stock/locations)
 	ListStockLocations(ctx context.Context, request ListStockLocationsRequestObject) (ListStockLocationsResponseObject, error)
@@ -59134,6 +59846,9 @@ type StrictServerInterface interface {
 	// GetStockLot Read a lot
 	// (GET /v1/centres/{centre_id}/stock/lots/{id})
 	GetStockLot(ctx context.Context, request GetStockLotRequestObject) (GetStockLotResponseObject, error)
+	// DisassembleStockKit Take kits apart again
+	// (POST /v1/centres/{centre_id}/stock/lots/{id}/disassemble)
+	DisassembleStockKit(ctx context.Context, request DisassembleStockKitRequestObject) (DisassembleStockKitResponseObject, error)
 	// ListStockMovements Read the ledger
 	// (GET /v1/centres/{centre_id}/stock/movements)
 	ListStockMovements(ctx context.Context, request ListStockMovementsRequestObject) (ListStockMovementsResponseObject, error)
@@ -71427,6 +72142,207 @@ func (sh *strictHandler) RefreshStockItem(ctx echo.Context, centreID CentreID, i
 	return nil
 }
 
+// ListStockKits operation middleware
+func (sh *strictHandler) ListStockKits(ctx echo.Context, centreID CentreID, params ListStockKitsParams) error {
+	var request ListStockKitsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStockKits(ctx.Request().Context(), request.(ListStockKitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStockKits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStockKitsResponseObject); ok {
+		return validResponse.VisitListStockKitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStockKit operation middleware
+func (sh *strictHandler) CreateStockKit(ctx echo.Context, centreID CentreID, params CreateStockKitParams) error {
+	var request CreateStockKitRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateStockKitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStockKit(ctx.Request().Context(), request.(CreateStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStockKitResponseObject); ok {
+		return validResponse.VisitCreateStockKitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStockKit operation middleware
+func (sh *strictHandler) GetStockKit(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetStockKitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStockKit(ctx.Request().Context(), request.(GetStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStockKitResponseObject); ok {
+		return validResponse.VisitGetStockKitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateStockKit operation middleware
+func (sh *strictHandler) UpdateStockKit(ctx echo.Context, centreID CentreID, id ID, params UpdateStockKitParams) error {
+	var request UpdateStockKitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateStockKitApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateStockKit(ctx.Request().Context(), request.(UpdateStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateStockKitResponseObject); ok {
+		return validResponse.VisitUpdateStockKitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssembleStockKit operation middleware
+func (sh *strictHandler) AssembleStockKit(ctx echo.Context, centreID CentreID, id ID, params AssembleStockKitParams) error {
+	var request AssembleStockKitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AssembleStockKitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssembleStockKit(ctx.Request().Context(), request.(AssembleStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssembleStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssembleStockKitResponseObject); ok {
+		return validResponse.VisitAssembleStockKitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListStockLocations operation middleware
 func (sh *strictHandler) ListStockLocations(ctx echo.Context, centreID CentreID, params ListStockLocationsParams) error {
 	var request ListStockLocationsRequestObject
@@ -71673,6 +72589,56 @@ func (sh *strictHandler) GetStockLot(ctx echo.Context, centreID CentreID, id ID)
 		return err
 	} else if validResponse, ok := response.(GetStockLotResponseObject); ok {
 		return validResponse.VisitGetStockLotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DisassembleStockKit operation middleware
+func (sh *strictHandler) DisassembleStockKit(ctx echo.Context, centreID CentreID, id ID, params DisassembleStockKitParams) error {
+	var request DisassembleStockKitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body DisassembleStockKitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DisassembleStockKit(ctx.Request().Context(), request.(DisassembleStockKitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisassembleStockKit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DisassembleStockKitResponseObject); ok {
+		return validResponse.VisitDisassembleStockKitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -74941,1260 +75907,1274 @@ var swaggerSpec = []string{
 	"z0Ola53XChYPWo4WtvdI1W6V7WiRi6osIn0QfYXhYrUjuFA7CL6PHsLQ+lAVE457Gbo3NHsIjh3jsDtJ",
 	"muFidcB0/AwOgmwZ7gbrh5MusMxGvtRG7A/toB3Ym1iLxEufadqrD+5omMzRQ1FrEKOSGaHKZ8C50uht",
 	"IAmB9oQmb8pmz1DOxub84uyG8WNB8q2XuTWkajUufw8adfoI5O2BitPK+D1CUrXSDPSG81LBhcbkkQgE",
-	"75I6hQxyx9gJKbrXf+0scFwsoGpaFd6dK5Ne+P+x925LbhtZuvCrZDDmD0seFIt10IkVE7PLkuxW25bU",
-	"ktre0yptMgkkyXSBmWgkUBTboYi52Dtix779r/4X2HM5r9N9O0/yR66VCSRAgARPVSybHdFWkcQhT+u8",
-	"1rfyfhXe+mlDVUMtLW15POWV8wpnqfaUFhXW1aPNhWAQuETH9IZZBJQMt/Py7SvCE8XCIaEKg2EeGcwI",
-	"dNvAkA2kjTt1p+3KBpF+z6xTbZuaSsTUIlJBg344prcaFz2AtqjY77fwfRHPFYCEQdhbeAxFCpggzWpr",
-	"TNVmyIfMn/khwzGs1dcnKERkmwZyFLqpw/BWVruiCaOzzeWBVOxN7em2xtFqR/tHsL5Q9cWIgoI49DWL",
-	"Eji1fkjVfEqFNqR7OLY67pBX0dQlJlZyHj8H0l7pPpc4e4Zd9qx7YKUnga3Ys6kAasX75zDu84VaNMh8",
-	"4vMDqNtyYwKv6CDyQ+lfK2RBkNw7mKF7HZzd2jbVajGL8csmJikYNc1s8Q98wlD2hXK68j3oX1/xtnKW",
-	"qrHA8FE4jgULbJ6y2jKjBg8L3SbfWthnGUE0IOOiVDEvLwNQOT40JD6bTNhFtXi54rFSVjhVio/EmjcD",
-	"blUvZirSx3Xdh2TdLpckHdenXK9+Y1ntcFehZl7e/GK7r5+bSM05ej8HvWaLrzMItrxMuBKILfNMraG3",
-	"cJWVH2Spr8BhCOhccX2IqDes0kpttYARGqX6UgPpr9oE+7ioNDRVcuCJsGWmUMuQyVi7LKEEURNwFUkF",
-	"nnYa/JKqBLymnxb3L22kIWgVMqAJF6MlaUf6Qog741xtqkuAiO5cKB6wjKj11LkMVsp7mdMDigPziptQ",
-	"c7A2yJ2UgpnSDnAQeUUpUMviF2XZ1JiyeZaNYfkbPSMXARs8Zl2RYAO632YGWynHIvt+SUPPyY01XfSy",
-	"2HyI5TdlGQr1YPEypLbZboYAi+GtPNIO6TZpEhe8r24nJIjUuw17XfVIpnElymW5sMDGzq2Nlg3NeUOD",
-	"ZV4rD3y9nVgB53rLy1yRf5NCsg26qtUF6VRhPXuQ/DeUMbEvcnnQ0kSSbCfnYRKg2pkmNndleVeTOUdV",
-	"edcrt5pFNLfI7wRTbBddI2qp8zb6LGToyBV44Vp0ldJE+ISRv0nBvPWwxF1QlCWt0+xW91SGjpLE1Ncy",
-	"r+EzSpffTyC2O2q6kMGx4PlYTI1r8dz1UaXqOg39fk5yGVMAv168SdtIA8757z3LBsae+M9NIXIFqtam",
-	"uHEbYb+vCeG2IU7bluBH7U11VXQZxQV0hjjXTYgLzUNVrVMuAk6v5rxl4D4hxWwiU5VVEJsbQc+Cs9Ks",
-	"2X7h4jVh0+9aKK0rM4oYxe45KC1ivpslhO+FfMul2LUEzOZEvb8YiyUAP0ls7drKSN0N+702hs1ehKZu",
-	"Ij8I7uPCwd8BrZZOfQnBvnh8l0BKFs/qVuRsQVzdZ1m7nSKcEikvRqXeN9K+ZTzwdbG8XdJdaYF3R6AV",
-	"Z0upSuufBkHMVG0pJGTpjajYlhcAtqUKuOVVYisrFA41a8sExRcI9lpZ34r5GZXtE/4soPQFgahSBV1U",
-	"AP7C2y4Qun70oh68pnkqTAKYeAbG1ngkqWJxj9oM0QaKSFH9UPYvZ7ny3fhUf2K2wpSVuoeWz5ixRHMu",
-	"BDpZQX0aZzfN6/QQ/iKxnNropNKvcWM0DvM56yxOhMiy2hq2yDADq5wtH4lXq3YG941UKfUsEXiKswxM",
-	"aAWTJmMmEu7TRMaERhHCboHPDQjcRwzqEvTJvBdxQnlY5tGPzpc2fBFs2ouoUlMZB1VtloD3Kyh7xotM",
-	"0E0QGky4wGQCGRPFSr2UT2r81s675q5epSs6Tth5YOXuRcznQ+6/Nkmimzt4K1V/80NPzVTCagoRYdO1",
-	"WMrC77ix1qqb8FFMRVJKePRaykwB0iJ7qRj7cXXD4nwA9X2x9UD0GHKEajLVnDhrV695cEKvbbNonlQv",
-	"ghgiFoRrlioWDnsxi2SM1ZFyoKUv/IlB7JrQ8r74zPWMFnS135JzfIFnHoAjG85JMaF4wm9KESBT0ZD/",
-	"zrCBhoG7rI4C7bqL8c6Rv+dczS4xGpotLlnhDC9jHOu1+TWMYln23h7wjW0S89YbO6xIFut10q08Lyuc",
-	"kD1uq+sOcxsqqytQ75neWliJrbTV3SrprG/UL6SRpXdvs5kt5IhdZilTu4zihVysAhtXHNgPXMx1UljD",
-	"6XK6RufCn62+NZIyUGQib1hwQQTgqhjHAlfQ27GS6ps118LF+bR8h2AhVtufgMeInuweetNtc8JFwfvu",
-	"CAatlzbdWtNOp/n1jfum/TWlIjFK09Lz8id7ccGT5ez/o0YAlqmowm9FcBLFiP65ht8v6Qki/esePHyO",
-	"I2ZblC98cVmzRXOWJJtk/bmZ2L7SqyX4s5ln+zdkU55P+swezj7TCVSft87bj0pW5bm74P/jY+fo2adf",
-	"T7xnXx5cXbXtp/MvD//1n+qdbFU4J6/evyHnpydPwBFk3/7yz++Kbz8rvvzy6C+ffj378k9LydFMzRlA",
-	"7RJ/k4NFl5bnhnLDjlc8uk3tn/2gUCl6YyqCNQjUiNnVbqyyOZaSjB3jsl3chsLlHop7pnDpodu2H5su",
-	"gX7OS9upbmuLYCoiFkNHGXStJPNSMj2ODG/QAAkvZAD2Pd7Ka4dznndd5WxiJSrR6kajLkr6xh/txXP4",
-	"VfYHLxvIgkkkNJSjlGUzqQqn6JXUh4GohIpA2dwqwZKpjK+/UsS3j2nVWdoLhaUY8p5+/sJQi0UUtUjY",
-	"iYPYrHdbW2aVoZaF/rYM81k/NfevyUKf/AWGadEJsigwoZf7hSlcXVGpa6rc1ir9L0zJxJ6p/D/ItXT9",
-	"CUvGMlgDa3HPzQSvNeWJMGHN1fKpzZJ4y2yLFw5EdblkM1U1zvN1OjxCmc969zTsCpkVgdc6bYOY37C4",
-	"8qemWpdQEfPzVpW1rfaXHnW78N+bpuEZtVT2M+ACnIqFKqjl1GRIqZ5c5oNyRlRseSS5aKo31Be079zv",
-	"REUZcuiyZBon1SXy84hXR72RcAGlsulRV4yGlU+aTz/Mno0Yw4mpK/6F1UcYUmARxgKYX6ZrnnhYBuaR",
-	"JKZCDVlMZJwXv83jIjWqQ0ijKOQ1G75WLAP6fDTyNE1sVs8NG3O/ppPqaimXUzob8DDsLTjFDnPfUkYm",
-	"cB+nt2qWxF+fqrlUMnxvOFp+oHzGI2z1HjKsRV9YiImO1MkAIK0DrpxPvjG0zWK1IC8eDlQvf41iSRJa",
-	"BTbgeo0GqXGXxEwvS03BVGEa2zLuMoF5D627FzEfVkl6vQushtpVOrG2Uy4cNvRHQK/LKorYmaOiTFDL",
-	"XAamG6ddmdoVfaVUytbwyt6O96bKdCs4LbvWRAZ4HM98KuVz7dA5O58hbHGuQ5nYvnfWjk+kATEqevke",
-	"VWrrt+/FrTtT2TLVHyITTa5o9M6q+1Xn5nUzZ0zBpsf72UjGswadrPV8YWrZPQvzatYwDZoGoU2v1uY5",
-	"GuCcaIIPqyf53l5sirOue0gU1RtQfbygUt7sN2c5MA7hKx0sfPyKpvOfza1lmXR7mtNK2hEgEfRGMW04",
-	"vcUu4Ca6kXHOmMa72Wk2e2nXvLT5GeTGQuJdL+XEUmVvdZfYlsi3lO3iBkvo0d86R88+mX977aNPX//T",
-	"Foh3h/6ZW6D226Fg1/M1T8/r0OZm1FZ/7relU78y5/q+6dO4Btupb1ko7Dei9u3T3vIkFYcWaRi+Gba6",
-	"H1eiyk/llzSm090S3QqTseRXNZUyQboh87P59V0aQj+rDqHXEq+1WEpRddS2QTfOwh/GBPKwgRxmNIq5",
-	"IAkF301QBUvJemsbCgGd0BFbPbhch+ayb9H1KgfrRiaZjAOoqFx1wSKpuM0RmlfWtmDozY20WT0YMDTr",
-	"dshqrFcWx1UqYzZlM5b6PAKjHzqJNxlYTfF418qJH8zzVjTy7sDIsuGL4snsg1eOJ30bZo0lDciAJVPG",
-	"BEmmkmDdiZPnPKUxg5aYiE8JRvsAzSB8VnVS5co2XkRjfTSaFrjtaUp80TYxXtxlloc9VdtKeD9vohOs",
-	"eI6WHYdPd2MrrHJqqmP87lYt3aFt6ckZH7mHunK+FrvWl29d361Xs6RSa/oGUlU9lG0R6O0lZ+x5hkVV",
-	"+LZY6ejVay8uEGkPtVUTDeslYwaQrfDBGC2ftuJrK3dxR+0Fj8zSfI8fZFKVnmZosqLcSCUrOhvWyg6R",
-	"okZft3XeteWRVCUYr7fo8jxDX+VKpaU2yzUxfKzJqlW4dmA0yJiPuOjV2QIwNYlIuCYiYlD0bXDdpxPs",
-	"4NPILpgKFqsxj9xDK6cCFLYkTk1agC+F4iNRC59r+mo0LuXcV3Ur1/TdGbnLtIh+9jbcdxflFHsceJsv",
-	"mVi0q9vT0e5lasCPTqZxSRdZi59jkkSvcTH39r0yXLB9qI/Yq0y1VXLMXGZR6SfM6PkCOzNDuP5vLJZk",
-	"yoR1WVVVP7JYMVUr9jBdP8HuOFxBGZK9qYms28iztKcCy6Wn/Ggv9VxVFY2tkQlmecO2WOTCbNA955Nv",
-	"Ebp/nkti352GtLXLNIk6T1kyjmU6Gi/XpG09RdaF5t7qec6Ul2zofgAYF7doNVCE5nPdFhkbUriHRPyn",
-	"WtF2Cf1IJjQ0bfI98CgUxVuh6PTkdK7m9Wz9gJ0Z3zvMfd3loSwXMiyF9VzDYWSm8Rt0Grm56ktXruws",
-	"MpnNvSiN/THmT9uvAiloltmcpLHABrMOYk4rq4LszdfyOanlc9nni5Ftqn1KS3xJ7v6udkgzh9NST9sa",
-	"Dqh1o8aZE2rpjhadUit6l5ZOeZfOgnUDxAUHUsCGNA31a6wLaV2H0toOifuU3vuO+RYqobIquKatFHRn",
-	"neop2Cx0r0lm5Vrmuq0LWKEMAm5ZF4N+KdBntjR2cMtWd1tKjd2se6jVvIOirtWLiSude42iTaXBLsMj",
-	"eYf1QntWc5yXcPy2dJRCyeHKSgrETnqar8QCCrqMPpLIXqb8fNqWGoE1XLs8F2vjAa14xN+7iY9rtNjj",
-	"ijAtTkIWkERiu67BzES2sqzKqubPhaLPGxYDNCaqljQMs9Q8WYdnFqGamFs2pj9jxGIykSIZz+HFbjfA",
-	"EIVMcDWeb9R59vjx8ha8WWeypbDDCY1HrIIM37PPsNp0lMfYuCITRkVChpDttWT6paPi+NwitoBt/9mo",
-	"MisclzeCZbDioOpwRfqYlNa3xXqZHjTfrzNPj8x3+7SZFfu4YMU+rrNiN83QMyl3ZqCVS5dGLL6Bev96",
-	"THiQhqo6sE0V6/FA1RTxTKkiKgKcczn0CFXQ5ZMq04k3DDVV0Bm5FgiBzRPNspMxFyPCQsWwHQehpsup",
-	"Wyzf0IGdy5n1OguFO80PzMSECPgND1IQEaNYplF131UuUtNmvaKZD40T7vOIgn+7KL1XXixlzoWMm5pE",
-	"iYy4X3zr0rfcwzZyG5aUF9d1ftPyI5fvdra2Drk1o+U12/1k5F4U8pV+BYf+m5+2XD181GnUQHh/6TBv",
-	"fnt+vlS+bkSixUWrV6mrV7CCPMvK7BLM/EWlHSWqMIe9yeFudpC3YZbOS7p7ZpxWrMq2ckDr6H1phdLK",
-	"hLku6ez8/M6t94c3H94+l2LI9bRWdwdU+ikLg3zcKEf6U83QXopYhpNKRLdvZDI2qP1YPB2yISQSYNsD",
-	"SmIWgZwiBtVGK75UqCmLWYAtECZsIuPZBWH6LYQKNtUqm5hXghXz4yo74Buq2NlppVIbh/OXyySiaTLu",
-	"Hh8T04LIg/7KlPzpncV+b5AurBfmHZvIG6TFzRP5F27XFvt6ZA/yFuw6Vdc1eraSEwYt4cZat5YkkG3y",
-	"KlAe0ZxYgUGmCVIRKcJZF8EgqJ/g6ZjmWISBIpHkIsHFn44luzEaesxooK+ZzB+BdRqKoNpQk5WjTa4h",
-	"D9maCEgmh2ClPlQ7TzsIUrZLBWZx11uqrnvXBiBtEWoIR4st4GrClWKBl/Ujh6+lqPGQ1Xc0zxwAdCDT",
-	"xMtMvzEVI0aGjAVgBqqaniv20U3PVSzDimF865xlIBBt8MOlS+MYdDjswZWVoGAyAkeiWZhs2bbWnRS6",
-	"fFWRiZ4RzKLUm6UJedxGxohRALOTUdzJjBoWdi7V7O5SZXGvTdUcezRW2HBn+curukYpi57PczmJQpas",
-	"j1Ra42MxJ3AdHFM9rBd4clcWmgtCHqsIvwXeYD26LSj/IDrvl7r/gU9YyAWrgUJe0F6QjGkUMcGCC6h7",
-	"INi2PVFkwgPBR2MAn/zzh+eNQyDLpfXqMloGWcPJitNWBTo692bLUr5SoCEqj6QiACBjxmMy5CwM1FdZ",
-	"Q9+5BW4oUiZyUgObTPOV7jp9eD1iAFc9DEJ5ZBrzJGHCAzIl//Xv/7eQ+mR+XU+y2gFglCNDkHbka+Fd",
-	"sJPAS7YgbNF3Vtm7EzsT2xZhgrA4lnEFiHSVfKHJIslhtsOeoGwUi0hoGwykQI33jJNAs9T5LoffPieP",
-	"n5w/IwrD3eRR+6RV0zA4qX7EH3/+QB7o5zzrPH768ILIiP41ZdoA0exmLMOgCu273KS1YfM7cw8XVUEn",
-	"X4pAVXqAYzaMmRr31nmnvbdm+m+M1nVBpjK+1saVzzxCE9I/vjk5ltqgPYZb+5XJb76MWOVD/ZDr3e+i",
-	"6q3pGVvF0jCUU1UNZAsOoUom/WYF3RDe0ysHsb9hNG4Spy4clsLDCttX2P/aA/sOXRNVKeI8L4lZnviG",
-	"V+duiqUhfEwzs2tQXEvzND9m0DaRhkpbSMVj0iC+O3eulg6q5rC8j6jPjhSLaKyV7wtM06LqWqH3JAxz",
-	"bBmYF8iDBmqiu63OglTvlmFgpRTgMCSxnKoL8Dkg7E2fCz9MA9YDpvcvWnXuN0vH+hBTbntWlB03oFI3",
-	"r6bcYdFA4oyydHBkwHpy2NN8KvUTbHcrZkTmrReczg/ZDra2b0guF+s05EEvFQkPF1c4XMCmyhQUkQST",
-	"bBQRkjDRqNzhNgxRO3Fnb7zikak80ubaNSFBVjyQaxyuxYiDGdxgDdhgaYdXLJBYYx23oYDZ194z3Stb",
-	"ge20XlzxaC3Z6TW8GH9WmOC0Av7SOp2ObV/v+YCTnLAe1m3WoDNLxUpduq8Zi9DvSH0Llb6tWtqQilFq",
-	"jncpAvL8LTl/UpNtfl2JEy4lpisPKQ9ZQBQfiSMutAiNmFCEjigXZDDT2jULh5VNeeqhn1C0gHOrKlWa",
-	"hWipYft1WGA33WYFt1mZPKVgPb3RvczoLykxfKRJRL8911yIdPvGV05VxiMquFopcV8vqVZCe1p0FZhP",
-	"1tMxj8QkbBLJmMaznvOlTBPFA9aDzM7q5sK3neayrnC0zeQNCFN2lDPMrPKpKa/f3N5mZ/tTDetYS6LW",
-	"dvl35d7/+G9XV+rTP/83+0el5FvOPWwozCSn5azDWHoGE6UYUbWlnlr5NvgiWunN8k6LTb301DRfUjtj",
-	"Q7aupGyNnD2aa+Wo1YVfT72zLw+OzEdISjz1nn55WK091OFCLQm/r0OtFQS4aaC1cObrTukW9BWQk/dL",
-	"V8GZb0NP2R7Buud6Tw7ynCBdR0bmySgnzTLgGpDPGtrcT1zxpEqdA0fOpAmguuGm7i1fvJZWwJKkplTj",
-	"OWTSa3kPuSaaO/41ZdDksJlwzJ7eMGBP45jf0LDZhAoX25tXlN72nqbAI6Cb4nubWM7rZFyso4WHfMQH",
-	"PDSVCAtXLWY+gxn23Lv0Q8Sq/erwjoZbyz7b9y5KbHDW18YmAK8KdE4SjakyySbmB0WEHMhgBtnobq+2",
-	"Krc006cZKoyXsefn2vjA+MGY0SCrZywO+C2TUcjIdCwBnczLE3SKhYwXhCdaLZkp1EK09qFvcuCmtVLC",
-	"wVVpyljmPWvZQJrXe/0hG/u6hYte61rIqehBim2FSfCt5gtTuyHwbaFOAMBzTcQNfGkZI8mnM7d3zfh0",
-	"fpCjmMuYJzMc5aKee8XBv15yZOQAezbXzv49Y4LQhCQxpyN2C/OQMWciybIcF+39G+fSL2AN+VqnXnMl",
-	"zN11CfqlKd1oadUr3fRFKx9mggNaBbv8DdI/gsUre3wyFhzF0mdBGjPlIR2ZLChwc4ZSXrOA0GRZqlDF",
-	"csNo0NvP4piGtSF0ewGyoAEAkKA/OCt7aVCZp5/Bgl4iq1/iKhDNHqj8lPXYTR5sqfK0ZPSWZ1bBNul9",
-	"50mbXDqRcTOdr7JLFKETKUYkgUdZnkXDmNFg1qjZYZaStejMgpbzHi8FR6omqzWPLN68mkCz9zQUaXdd",
-	"FbOuO8GRJAWtqaAOeQXl0mmtWCSbT3XK6polLRvrs7etQa6h4q2uCvlUaNkypTwhNEzGmvE4zLGsDSFN",
-	"K9SXUCxBW66swDq7PgIVpirUuMS42lidWlOLye2xx8vq1deHqzqvKWtfW/qWJMs6PL1B2Ikb+3spi/2A",
-	"l86lBRRYgUNXtUT+ClXW2apwOKvSTGmgpftrh/ejbJSRWhzcQvCC1xlMQRlnpWFNYvVAt+DHQg/B/XJk",
-	"mblvpzhq25JjsZdmB5JkjqUuaot0efSXT7+effmnZequfyest5anLq1T2xmPXfrm1XluPTmjNVCliU9I",
-	"IiFmUYFSMOHhrFcbFwRGU//zon7sc2nc9tJaovxTytK6jOYom91SfmQWQmuy1oHZiIdpRYeLUU+ZfMGK",
-	"UKTwWZ03rmH4rfwSO8jFi7ItVu2s8D1k2u/0EXqTJmtWRzTQtXYnhdcLcW3k+mheR+GawIV+QnBWW7lL",
-	"veW1Quy4kXkUDAJ1Ggu9blMIUWgLsjL27SqCK0Z5t+Ftzl1qm3vJFhQMV8do9uIYziVvwoIUnfm1J+RD",
-	"GotLvcP3kv5ui5YkD95lr1qrXKraLEfI9ilVZBpLGPfOULZ+SkPBYorn4b0fM1adt/qCJSyecEEFek4n",
-	"HLKByY17f5fEXF1jmTE47aNYJgzKi0eUCwW+zIlHpCBDmcYkZDcsVNspJMYC/V4tXLe5YNV64OyupiXB",
-	"2Q0wueW2AlWsp1fNXL9mhA6RnVZA6rM7/S1CQq0fvwFIuyjWx6OXKhZU5/7BVTecTXtuIH/RCH+w1y3C",
-	"YLelRWZ35p3dpbJYCIvl9UiN8v8ULNWOOJViQvGE3xhZZ8Wx0DdrndP+buqfkpj7SU1dsUpHIwYNKdY+",
-	"efcQhim7pRF9ruvRLjGknN6Kx6O4n/Nb0pwBG7yRzcVvDYKms+8rn5OycMl/WmF+63jvN2Ry5p07cfLe",
-	"JhdcrlztkGWVNt9uSfOd34Z9W62z3CczF1i/n8YwgTGbGNcwTZPxaUW/4Ms0GcuY/w0syi7BOjzyX//+",
-	"f/tt8h4E24glhJryQMiBgNJDqDw02eP9LD2CCmKSl8mbiIlXL8hzKQTzQV+74QGLvSuhZkrvhfMwt46x",
-	"TS7nZOvYYHpAiZoNr/MYADbygmSTFYux94gm4yvxoP/5CC7qY7jVwLPifWMZBoTiQx9e6L9gYOW38UJt",
-	"W/sKzjNUSWaVgs/zYj0ALIIbsYQ+of54AqWWMaNBq9t6x6hRYbki+DvUVucBLfemacw1abYu4TuArFHF",
-	"i9OAJ4VnaxUZUGVnhOYpCEmMSam5vOFMdScs1jTTegHl5Jp4sVhsanUZhO+RQ8j8QffZBYG7QOGGl6Ui",
-	"kKjxFB/uDqoQoTdDL15tZ/rOXGmugzeYWnOz6Tgw/YCY0eveKKRKv0xzv1a39cc0GGGSksSy9Vy5ASAB",
-	"OC9UEAazEP4MMA/jIBvve2YTf2IgCgK/GstDKpMlRWOW3WiHDvjUHoliLhK4PmY38rrqaRZnEfazsFBR",
-	"SIWCXiYM3zmUYSinR2hhOzfZl/6s/628/sIslaa9UcyUfYDq0kiTo7PxfigVpqfgTzTEh8Ea5fe5A83W",
-	"Uq+7Z/ZmzFUi45lHEkYn+IjsgdlT7Mi/YSMuPLu58Dp5g2gP6oIEMR0muBz6TjjHqjuUqQgAnSbV5wK/",
-	"dX4fyRs0Xt/h1EM+ZEf+zA8ZhpTNtKigI2hsRSZaHVGIYpGVpNinFeY79y47j+dmAoV8HwCXgjOQYlkD",
-	"TjN75rewTe5N5gJPjyWrynYAbOFG/RweBjETJX4iSUKvmdLHC+jVXoZnAnPdMH8Nzi7JCnrdR+Y0CIsH",
-	"z9IST+BiKc/epg8yIH7F1DeFeqag3B3V5dtXttDcuSJjaUFQ2HxDLKWbjLZY2gsZsCx/Jr/EPvn9lCf+",
-	"uLC2MgBkMniRHA4988aQDlgInMy0wJibA2wC/kBCFowAbSC7srRgAfMBPBFeZS5C1CZLYPNSwKBhITwY",
-	"Yli5YMRBGoXcp0l+6w9SXkMBU5QncdKYuSzWpDfZWZppQAK0PhsR5VlliOpG6SDkatzqtt7iX+auhMeM",
-	"wCXZpeWFgW+BdpRiSsEZgbu5gNOY3WjX6QUQtX0otJnXUrj45Pzr4jX2Id/KeOKKhcL1fBLJOCmTmfm2",
-	"sB5ck1UUcTFy78t4OXw2Alffds1YVLhBDOTnkozDMJ7CJLuIxolgsSJjKhCjJLsrWw7kvlI0unfCCq+T",
-	"Qp9sORVOyeGElblS9VWA2+gKPEjqBYQJSFfOOKG91D71O3DN6fVgeimt/uXcIRgr7See068UURHz+ZD7",
-	"BK7xyDAVPhpoJODDIffTUGvt8HhllW8QY5kEl8IgDOpFw00EdCAtb7KXl6hyvdfmlWlHC3UswM7QypXV",
-	"PJ0qrKkgAY+ZNmRmzvOqRUEOqpMlkE7HMswe2CpGf4prXPhl7kqH5bqEU77JnLpudhjd6SJ4JwzLvc9M",
-	"M78lD2dX6BlSEMVEwMUoK+zP2WR+XyVVFa4oMBQPHlrUuNyb8uh4+dH6F4K/WAXPrP1Eq+c5S517jnPG",
-	"GL8BGXEjZ/iUkIvreY1Xq+1G0ihtq/us50uRUL80KvOjMZ6zdaLE1FDO3Vw+7svul5HqQvUl+Elab9Mk",
-	"61dhCgf1/uQ5y5qbS820/ez2wngX3WtvKAqApbckNKkSTEM+KlzhDsP9TfrXlWcvlFpOeYQGv6QqycWV",
-	"zeY3zWshSmI5AghmLY+5DPKnu28Gz4JHQqkVJNsOCdWjMTNKg4foJNC4zL4T1Rd8nl2f77WUgQciO0pk",
-	"zFCR16fMw0b5Hg44V5nhGQ70uzblq0WFcwUxiD6qdGP5OFXfkVB1XVII9DfZL5kYMngCnoX8RGYCoIvZ",
-	"LalyxJE9VMOhFVn5JTWMbO5qiL8Vn4hfZdtiq8HMlWVyNrkZhivI+JqYrp3OzRbM6M9x2Oq2Sn6MQo4N",
-	"Ol/A+wma7ZH1EHzMhHolc5/Tf6t4dIEYPumXZGWD8+6Hjy1rjMbGHtOTY/ZDL28egNnWYTLuZVdMxpFS",
-	"PRCnFFy4XitkIxr2pJaiWKle4bzY/Tsd+fyxFUTS+kXQQVbp8vg49+5P1f6L3Y7eWpM9NEkrRrFsET9V",
-	"+0E+VoxOr8ynordj17ML9LP5IIX8B2fLCo6TRXObc5N83MUJmver7Ow1jlZUtUfzx8F1vSwdVen2TYbZ",
-	"bCE+zflmPraikCbaxutZGAL3Kuuh+dhKmKAi6QGQioMD4Q6k4If52ALkECmY+1s2zNLjKhayoHaXnlb0",
-	"quycZZVdLgtJoOBaqVveonel7qqSO6W0CGVPSmlRP835SHa/TiVPy6J1mnezLCUXwxHnnCwrzOvTnB+l",
-	"wVF03SnFPSj4S5Y9qXI0c16V25dg806bRftWdNnMX7mEw5WPaMmTU3re0rsdt87OT3fBG7TamcucQR8B",
-	"MIcFPRx/7gGa+8F1+hQPXcnLM3fsKnmJ6+jZ+UoVHDsL3rb02Z+q3TofM4WxdrZVvpuPc1Kr5vYqz01x",
-	"Dyo9NkuFZM3rKjw5Hz9Vemaa6SBl18zHW2Ejc+6enShlVf6h22eZld6lRVyzxoe065GD44gns96Q+jzk",
-	"CUWaqdTzK9jthPWooOEMKbHOlbUJgW825E9z/rEG0txxiRVp2nV9rSXLS46wj+76NWYGrq/s4/LXeotf",
-	"8mnOwfbR9Ac1X1Sfb9dtBjfE7JqxCK6eu73ZafpUcp4VH/upyh22EwZS4Tyr9C64LrNdk2lxgWvWc27d",
-	"ayjFkumERj1mpeRiTcozbpghY8GA+te9ofRp2IPOT/la3IqDaP8Xw3V/LmcTRf9WYy5QcKA20/AKXtSd",
-	"q3hFT+xGOt6XL18gJ3JYA1QyZjQImVKQbOCUHFifQpZ7VAire07AUZkcksAjtogJ0rJM3BYi71fCwo1A",
-	"tF6G3J9l4RjoFDVgXIyIGsupaF+JK/H119/yWCVEJSxS7a+/xgy8Lum/ffP+A5lLu4MBCdL/7iX+OGF9",
-	"eFWeDWeDmpg2JxgZU3WB0TIH819diYV5gJcCMcQxP84djpu4hxEOniiTvkEcCPs2QVTvgc21CUO9OoFe",
-	"62z4mfvh+Ff9z5d/xev/hYZh3yzPcym0gqRV5K+/1l8dka8/6JPsz9pfE+hYQrNEwKlQJASsCGzaAqmG",
-	"Zl2Of80gOr/0cXS4GAqxrrg/LiwhRrqTMbsSxCbljKmZFw9gTmaVzOsxXqrIeefcBH8gp5BOGAGgC6of",
-	"rG+FgH8gAQIjIewzV0kbJvYqUF/DEfzzn1+9UB4x6eTkSZtc2jWe0Blup153ORWkz4M+ZJ9ASvJF/lKt",
-	"Y+k7EOHXjs6kOg71sdNTS/iEeQYy3t6RtbzBB/HAmdszHOoPetu+tjHi/q8BTahHnETVL32M+5D+D1xc",
-	"d0nMwn+5gkzWq1Yf6JHFbdLHi/sAdAqNPvThI6kAKC8y5GHCYiJjomQMw71mM0ijJOedjn6fJio+EjKG",
-	"RM0j8vU7RvUqmgRG2+fFDlQvWv/lBzrqA1EkRHNnwgXpvxoevZaCHf1IE3/cN2lTeNNZ51wfkJBlbcTR",
-	"Jgz0tkBLIFhI7N0DYPU3NEwZdqjTb4HsPiLSMMQxQgafan9N+m8vPzz/Qx9n9Mf3b16THyHTEnAG2uS5",
-	"SQ4wiVdQDiCFgrQGGLEZbHbYcGp5ewbNyLt6cDgOcn761CMqoSEj5yen+X3YEd3kIGCTI3NK+XDIYruy",
-	"EaOJHvZLwHMGptA3WWhUL2HAJpFMmPBnR9+zWb+Lx+caVjIAIvAM7K2EpCVY3gtz+IBGzk9PL4hKuOYW",
-	"hMSpABBnferIpT3AMUOEGM34Ts/JWKaxwhG+jGMZGxLq0whdfFyK4yiWg5BN/vkXJUW/q88O7Aicc5VI",
-	"GXjkvHNidk5TqOYM+rszRIXDBleKTLhSXIw8oHE9wvPOI/3hmUXzTSBFasADyCJ+gA0qoDpRJD34vf/Q",
-	"I+cn+v0klGIEcMBRor871f850//Rzzw9JRRSCfV7BzGwKvM8aHyk+h5h1B/DJsIW4wECHYPF+i16s89P",
-	"n8HiP+qcmXYZ71gSz44uhwmLIfX6UaeDPNAe7gE0X1CEG4qydQP6vF76PouSI/tVnzzQ6zSMPUJjjzD1",
-	"kCgWQpWeYf363Wb1ScKTkKkLk5uHtIuUpMfRD1hCeaiJQU+HC/JSjLQVhH1DA3bDQq2rqC7ITyuxZzKN",
-	"gQ8m7DOeCaBx/Y4+jv+5fl37a0urZELja00/eWVKdogxzxDogCaQb0ge1Eqr/sMLfewtr4JbkTWdnmLS",
-	"eMh9JhQidAAWQusyov6YHZ22Oy3TtLY1TpJIdY+Pp9Npm8LPbRmPjs296viHV89fvn7/Eu754rVgEVvd",
-	"1s90phILvJYVTrU67RO8TkZM0Ii3uq2zdqd9BoHkZAxB4mP9nxFL6qCqwaDFs8BVm0Auhn9hNmxIeagM",
-	"O4RDz2L9dZwKKL40+R1SvApaXf2SVyJgnzGZJpJ6Qvqtp50Oth4AeQOBa4dafzEVXVmLsV9bIRfXWNwh",
-	"/XSSo260jgPpq0xF1F/gX39rea1rNlP6m/aUheER7NLxL9Nr1f4FMy0nLImh/3Pr2P4J9b4BF0zB15BU",
-	"qR9lM8qy15rlbc/oJMxxf5fuCpZ7LCsGwTUDlXZeleX4o5dDclc/LFvw47dIf4VKEXQPqnQyofGs1W29",
-	"BlBQq3DYnCbM7hhB3sJ70AW1qu3VLWndscIT1Cbvvn1Onjw6AXVGsKkV5pqaWEAGbCgR8gsA4StP0x9/",
-	"/v79xocJz8XHX1s0HLW6rZfBi/eXULJ3A59OHz06eQb9RvVLr9/G3/f+Ovn808/03366fDadfvPt41ep",
-	"PLv56W9/e/Lh8x+ef5j+929mo/j9+bW+R69s6833bzGBpdVtKQ5VcK1u6+Tkr/92+W/ff34eD39633vy",
-	"Yfbzn/7wZvRk7N+8pRH/MYynryh96//hz+9k68unxocFlqTmrMBMt31U7INBx0pjFJaFk4LWSsVRAevh",
-	"iLqWxxEykEZn5+n5yXnlsSjYMu/hgT+yhJryqc1OS96pSmmTN5JxYjqpz/XtapW7cH3yWqalQ87nNdcw",
-	"j9eMvuW1NAH10pjXX1TLwuzUKsYHLuYbiRPrMRGg96H+HZl1hymVrcr7e/qK3oQlYxmU1kNYHygYn8Xf",
-	"licxWS9LmcHXjdbwfewHt8rsip3kGsyr0O2tN6CK+61SD7heJNF1CkvQmHQXHdsaip5kv2+Zqv8gpySR",
-	"bu1fLUVbCbuMZF9YEzeRqY+Ghh76AIAeFWOkbwRsv5Ko/4AifVP6tXCuLXndXAKbd1dswmXIb9jWV/8V",
-	"WuWQE6sUofol/1onfI1Wsmz5QeXP9DS78rnjwVi3RmPGmWOztcRg7qI28FW1KH6XKUp7tkPvAOh32zv0",
-	"nIriFuHqxdhRUtVu1s2JZkVHtsCpbtO+qW3o0gZzFfoXlR0jHrhFQI2SMUFXyvxeafXq8u2r51mJVURj",
-	"OmEJi1ELqlqb/JLjH/gEgM6WXphVPC+98hV2bDQ1z94cYJqZ1AXpa7W6X1ViDh4xeCHxaQy528YhBjU3",
-	"rW7rrynDGgzUzPVKtdzDleFjYJL8kfm3ANxw5Hyq6lQ61xZVhDNby4ZmJFdlkOyqwZVBvtxxLoWhqBwE",
-	"yvBAnwssngEfixRM1QzB3FB49Vxn5U+bkjrW5n/8tQBM0zrtnD4+6pwcdR596DztdjrdTucvLcRLaHVO",
-	"np12Op3OEfznif7PU/sR/3fayWfxXHM4U9Uth+R5LLlSVCQk+OqliiR3widAqifPTtud9mm7c3x6Xs7J",
-	"6DV8f+ek5bXy/O55VedTEQ2lbrqZuXjy5VMJbkCkYdhcq7C0/haBc+cY5BvBSGSAIDblkTnQwMdi2uKn",
-	"LwX2+QNXSanS07JL91vIZrflTxYCDZSryrAOal/QkEIgsRm2rA1Y9FeA97sN/jQA4jfl/1bQaZ4Czh5L",
-	"tRM6A5wAj9Csc6q5lgvy/NWLd/pvOCDQJKJcHmUvRj4tYxS10PpsnjUjFWQbtjJvdjyu37NZC+kTBNI3",
-	"MpitRpp7TUGrH36L0FKE1DAnqsTEThqs1Iqvr1QdgwAYLAY/4N0vP9BR3TPNZcdwzRev9YP0F2LN2uuz",
-	"68wQtk/gGLEtUThW6Dg03pjE9RcQEj2SgAn7sWU6a1dpUMe/8uBLrRp1DqEa6J6XtQ4WrNpn4FDdZkLt",
-	"IMsWyTJvG6TzKlmXbr7copAzpbPr0MCXlVn/C2D3kUUkn3PkiywLILaCzEJOeKArI6a4cd+ZzIdhqphB",
-	"j4CuSAL6QQ1Z4o8hPiKY/pK1IeZlG9tA3SxojxcQVoQA4wWGsJQbmj4/fTpPinicNpCBQ4iCriD8oCDs",
-	"CFbun6sEYYGmnrYfnbRPOh1DVutoYTC6JnKoc0tySJldE3K6b2RVKVos3sp6lFUjQ6ybs/vrmpRXqZVe",
-	"apXSZwaYJyYjKYM6arGoHUA1NdSBl26BOrz1lMmDXMzlotk2dz5nR53TD51n3ZNTM59FsnOuGqtamM49",
-	"MxOmp9sRpveO/t+P06RI/cTgh2/IAbQhx46MtrldRvABvHkgLZfbp5i1JcMA+y2CqAZg45hQyNDSB30U",
-	"U9+VvJD0h6tRksB1vASmmx2N9zjtA0fZT027ilvYk9qaKtX78dt33333lxff/viXDz//6fSH71+//vm7",
-	"07MPb99882///eX52Z9bB+7SiLt8x28YMYApbGp8Sts0XtOAJ0dY51NruL5mU6YSTMtsk5fUH5OQC2az",
-	"UyUJuIEPS6TFtAS4Di/DqcBvM5I38DZMeOYvDnCSkNtn8hfJf/37/4ts6EpgpjMkLkKSK8fsQS5GJGT0",
-	"BrR/GBFPFAuHC6ISeSziAjLo9EUGMTtDpollyIi8MVmmZkExaWo+ePEaf77U6/jy5taCGBVedYPSxxVJ",
-	"lZkoMuAAXPNVfnUAtd2OT18vv8nL9PVhi41MwYNQF/dIASZ2myNAyDp4dUIHIQM/qAFZs5ApXOUnsTbi",
-	"gLm5hXEV+/A3HReKVn/By7Ifm0bmA55c+saNtmgxsihPfmz1cvwiB3WxHmdZNpj3a5nYjCl4PxcqoWAg",
-	"VL0U2nRV7v9CfOa5KGXjFyZy9ddtL7pkdts6F7C2B8mwkWw+y+645oA+qskdgHqr9Y72yenZ+aPHf8lQ",
-	"P4MecloQ7WOTGANvP39ycuJyuWyQ3+S48K2NjBRwgTS+xyRIISV2i1A0gBNl2QfMpcEDz1G+bhC/yvj8",
-	"bQewKurEqzx8xUC9xVnO1AV9MyoKKPmxmsrqCtWWiaMiHCPMYH2OLg2vlcUO5GIehBCxCcGHxxNFBmzE",
-	"IY0+72neV1z4rKfYX/ueQdVi/rXCxF+U8rbJCqSGMBoiAiT8rvhI0CSNWftKfLClJDZFHZDwtPJHJyxo",
-	"E0A3g9ZnYPd8pUhfP40FWB0SUQXaoj4sYOd0tb0D489qGPw0IXI4JBQHw0Rg5I1W5hImyGB2JZScMCgg",
-	"AGzUUEmI4RlUbz6CKoJrNvP00AC1BqPigxkp3BkzA4zQJh8wIxxFHRPEdF4zNtmEh6HWsUAGXGCZkDHt",
-	"fDnRNyam+05glCnYVcO7FmhUpuk+wF2C1efsFSyZ+TymatzPsiFWVLQursT56TOTHEShss1kCKgMSByr",
-	"x0x2Nw1DOVVV+hle7mpoHww9lBS0siAZcUHoMIGBQQ6wuPaMkkqLi4XrygLCaBxyPRrnFMlYr8hIsKBf",
-	"pwDZ9asWSLa/yIQLPkknbuMGpxlfZU0hVWOnVkBct8mle3jzCo8I0HIz7Yg7B9s5yAvHr19WmIDbYLNz",
-	"9IweDT/9+vi8osnmFuQqh2J9y8PgzLe6WpDpBwcU2sh0O5qt6k1BHLqlghJm1G099k+GTwedwaPhuf+U",
-	"ng47wdPh+fA8OPNPBye082z4lD0JHvuPBuf07Nnp05MnncedR53zzlnntHPS6XRaOKCeK1z1ZsP4NKuH",
-	"w6HHtL0XXjPsJdV68m+f3dfh24A3trot/zQUg8m3neC//xHa7yA2S/XKnHTaKMH/Ar1zhF3JzmpS8yeH",
-	"bqoE58+WqSJy162Lz59yBN1GAnTe0k5iRidl4ZmMjzWJTbUVpEmj0iH3UnNvGoYmFcoiWzqpISBTsVaL",
-	"2OdpFguN08gDUyMKiJNQzAm1MCwgpjr3oU0HsW6/REoyZfT6Anx2fSF79ql9azkbBEtkGFD2QLggLFQM",
-	"ct4qMkZAvXxrZ3uXCSO2rC1f+pYv45j5CRnLWDEyABaFOMhT9zKlNR0SxDMS8xs98san3E4cI0LNomrn",
-	"82cBb986AWRQTNXxqxyUNcr3by7FWh/zUUrjIJuRe84zQNY69fCD6VhBE2zkETGBRZchTRwPU4X3pmku",
-	"6fscE/YeZZI6qZw7TihdJYN0iyZvEMRYtWa900+K2ay1DnNDx5bJss8Rj5lybzk96px/6Dzrnq/oYwdh",
-	"nKqq9zsP07Z1j45gCK0f5d94GNLjR+1OazMz0hzT27YhLUxbVf6jg8rs4ipX1ViU6R0DVkwEWw5TvUqW",
-	"ZYC0yUvEb+cWSsBi1puCYc1Mzt3wNhYQ2FYmVeUDTARme7YjwZbx+5ciuD1u/1IE1nhbZ8PNt7V6DJhO",
-	"Wvswj2xD6XqfCyhdd8vR+mUOb3iER6jRaawcyr+BKmYEbgilf82CK2F1FBrya22gg9GmRXhMQ1CBUsTM",
-	"yJQZbc7BvcZYBjvTs8YQFK1rWx8GfiX6UrCe/tzT7+5Zad7PdTJXF8NSfIvpnQ1NXVvLHCbwAP6MmS/B",
-	"Y6G/e6hVtikLQ/3asyvRt0/t4XFe+GKtMiuWkMEM5hloYxH6O8m4m4OrGE3KUAnW5fdd1adfUja1ouhO",
-	"zlEYT58hsIuUaJ1rVWoSJaaHmj5eZjOrjHJ9hl6J1ia6nQy0nEJrreW12ETr6N0W5UrR/8YgKGrL64CE",
-	"l6iAzbk2Dv2W06U+GAD3OSnxHow2wsXW64n0k4k5Jpvog/oyic3t6xMR3FQ/bNeTKGJKVe231dzf02fe",
-	"+P3AF9QmP+sR2/6AAIOTtQDEYlfP3IBXgCrKEzKiN4woSYY0xnwFeFe78vC+SZPbEQxmf/UC3qJ0AI+X",
-	"ygRgA4EgU3APxzPQXBcYubDwZruxPYq7ycZXbOCM8l0o7jjGs7RujNp1/Sa9zIf0G94ucBpYYd5YkCcy",
-	"ieo3yqLZJHkVi3UJpMlYC3BfSxdCo6hN3hsPNhe5pLMNzsBT7DPSPzbtwvsAQqQY+JHdfCG8Q9M5FyRV",
-	"LG8aJuOid+KiKKbmfCFVCl0sww9vPry9U4/E9sSQ9TO8jaUc3ro0evPh7Uu9oJOaFJu89MlDLDk4ArdF",
-	"Eui7TyScISkwnIunq5H8qs2YQUSceSqyJ7uemt7G8oYplKXUBKRAEUxsW0UaRZhX5zm9rZRR2xw1UTkE",
-	"YwGRtPYHBzzEgso6QkKyMTpvpk1X+PBwOndOLkUlrzFt6HGbnuKOo/n2yOOd2S/AdaosFoFduajY3Lsg",
-	"lw9pLEpkQqrFfgNKsdPpIblV0ErAFR2EC1QEDGwW+Drae7WWU6UMMQWRsNCZtGAcfOv1csKMbs+O/jYN",
-	"GD21d2wib6Cd93ru6ddZ5BBX+LaO6vtERiRVmuetwdfnz6I9Rkf4kIUmikl+VkTpQWhWbVxLzU5eQz0l",
-	"ZoJNiwzkoLDsniN/2AtO/I5FIfVtHKY4ni3zY9s7uj5KkwP2OhaZbch6YW0OJ1IKioX9G9I8toIM8jzr",
-	"cn2ABdkVLMir92/I2cnjx0cnhIbRmB6d1YwGvJnwRTPCe26ur4UiMUfMVp9AR/Sad9vf5uA/zLygmaGp",
-	"SNBDRTTlkA8ZdFvv4f3LRmLTZZNZJEM5mtWlj+Y/rzae7MaKgbylcZIRFeAd2jypmI1oDHje0FsY9CHf",
-	"xwboMs7cJlppqB7vXxcm8064yD7vLga4UbQM2cCtI4a47d6qImZuGMlpyG9ZtWVen2pRQhbhKr1KlLEV",
-	"4exid1UAeZ8A0rY+XJrTxglJZEBnmow0NwG96G9F54o9H+DGp9eQkpdDjiDwLHRtVAbWtw4M5Lltq33n",
-	"yvHldxAdNiym23r98l3La4UG+hfWf4idqbI168GatbotLiemgUHglFkhTnrALJg1uRzRgP1NTxaYR9d5",
-	"lN5lPmE9vc56MMOY+/T4NacTNsMcN03nHMehxkxLvZbXmqRhwvN+3ysUbOPo7gY2xGx6BeV9K1Nx31FD",
-	"Ct0iS1QO83O7yc+Rdm3SdAWwfyNcEKtsZUB4pttvZb7ViCUZRW7GpdEpDxRimnMtpLMtljp2Tm+Xbm0/",
-	"cpzl6lS8O4yRejrLFfK9qVlcIBsRaGQB0awMJ4J3LgYVeas325sXkVpuFiCwTJNum+/cP4ZjokwC+3H+",
-	"gCN4gOq3i7ghTzPFzPY4WF2a4glaV5puG1PEpxH1YY/PO52VlbI7ABCpp5S9rO8ttAauQQ8x5PKVIlEs",
-	"hzysJpx64XKMraKgt2KNmHlj46sKja4bzqYXpu9CwHwe0EHI+p6tI81FEQ8QJ05dG3s+ACA6uIeRwQzq",
-	"OLaDBJpN4l5Z/HuZvVlXjCoVs71VuCIG3rZmHPbHhmauPYM9c2PdILKzmlncUMlYPQjzU8ViYHflVtaW",
-	"uSdvWBxzsIOjkOrVhdoWBaK/8RLlddQRi5WEsDami9XWCgMTZkFvMNtCHXOZ/hxae6A560Mw+/W3miof",
-	"DGmo2MOaoWV0fWvQqVSxpuWd/sl2VcngDBojQE1sfjhiRpWBXk4FT1iApx/KLKCVmuaFmdKHV/eM9juk",
-	"Ex7OerG+c8hB7SxsdpNR0RMDJw8o0tntrdvFXX1OFbPc9dYdKdDAv0pVNCU/mhtiZBoLGQ3heVgbSMMQ",
-	"hZYrEuFzZR3rJtplE/l6jLS4eqpzUYutzpCi/lgLVCy69NA1yoiMAxajLOk6oLBUCKizN9whTxzQ62n7",
-	"GtGJFCN8CtRQfkViptIwwQysVBhDU5jOQmzSJs9N23oIaJkWlAFWA/7C/IyC8vaDpcxRqFhdogHjkNeX",
-	"99t1KU0mmOD/njFhFz1hdEImjCUo6PSATcMc22rWa/GETXC4q7Aol6abl9CZpXphxqG2p3Q7S2HOBhZt",
-	"mDeiibADtm6ObWNGevrbEgWWslaVBKdfVlsGmSa+zLUBqDXI/KhDmcY9NgPmij3OgC1LhP+yio82qgy7",
-	"MZoIT/JGnEZNmqQqaa+wReeFsZlkz9YaJPHOHNq6mtIB8ymilDEK2GA7kG6WJ5QE3AtcLVuQQB1+VxJl",
-	"C2273y1IUx3q0gFu6QC3dIBbOsAtHeCWDnBLuzFal8AsOQ7bFTCWdmWbbobQVJ7LAZ7pdwXPtG28pQPQ",
-	"0gFo6QC09LsFWloKsNRMdBbAlHYjNov6TZ3AvIT2WMawUiQVIVOa9YAbp4/mNbDLKVesTWBxJ3RGBvoe",
-	"TX3gMX3QHzERMK12MpHwZNb3SH/CR8g9TcCs710J50t0QKn+Q4PRTo2nxaA24IiA4bevxJXo/7WvxW0M",
-	"3VAGM5NFOpZT8OVgWNzKPRkTpTcfvcBcgDUL14GvGSX7YEbYZ+onBHC/mfCZR2wH3CshUi3tAFaKhQwU",
-	"2zZ5lRSq1wZM6cXABi2O07ivfBkzrUAkZCJVQvqhNsr7HpFQjgQaXZf0UWeEZVEyTowUM5W/vUQmNOyT",
-	"QEIgbCTxDTxpk5emJlwvRllgGu+uPnl5jq3WDqZ6f2EloYi8f+n7LEq60Lv/2Fc3esdcFvn5SASaTfYR",
-	"WosmqEupSJ99NWYsgdBFLKcKBLt+NYhRONmeFmDJmM2ISqQM9EroHydSry6s/5Uwq5Ing0Ee1oV+CTwD",
-	"32o87VrP4fYyzbMT1iaXgrDPkYzdaIEvJwMurPOzr/U4Z6G1KC0uMCzJSsF91BalFnmWJHGo+VYlcsQ0",
-	"0Vy4nWAtngQOWZE4FXUOoG9KtskB7GmVdAEtsUfg8WZBD7wPR+UvMprHH/MPxhFuSxDcj01C7JeGL1Xw",
-	"FFLBUlZNaT8tpbSfNXcbMcVIxGQUMo8oprcWGv/PNMFMqOrCwDPgAhy81ek1v9Lkj8k1oM+ZVgmW6n0a",
-	"aknHPkcheN4hbF89uZJ7zgSZlvrpPL0Or/BiuwzmY67N0jim+lWp4H9NmfnZyFiVzEKMCcSTiiP8Ljsh",
-	"mkuDvh5QoPqQYn5ztWcvO1eLHU9NfE71QzBWwfJBLHJGNRuCz/jNqmugJYkW6dtYgur3L1sAO4JN55/7",
-	"WBX7XMeQ4JeGSUP64or3/DyWgBUBrxIUM+Z5MssD2jyuy1tyLt9atRI4P2AweR3Ugiqpnhz2ZMxHXGxt",
-	"BJiSJKM0RIsYVrWmXCq7qmeuargZ5RsXjiVkNyxcSHFGkbUXNhxExb0Lc6W0KYPKsIFAMLEpG59BnWoZ",
-	"kdoYLFjaW/CPm07XaDXYGjet57ML0seeu5Xiv3kunhXz+LCW14I8Xy0ZbiQPdozoiFo++CDGmD8fMF9r",
-	"2GBQDqjiCtEkFObdD3icjHvAZbqtk2fPnoHle1L4pRfFeZbFjNG4OpFgrkuQq4N0Wy84DUPN5WA57bc/",
-	"0gkNZLoiPmSxMGGo3wUlADmHMeUB3716Dc2WtE4Lr4Rv//G//v4f+v9//89//G/y9//8x//5+3/843/+",
-	"43+3IAGoSGndFhh+puOr5dawEtmsTwp6GRRn6AGfnJ7NaXTuWmU/FkiqC5vkg+fis94T/Zd1/dOIF1IV",
-	"7AlbqWfThilrThDEOP+9wvG8EUFbRkx8noRIoepIDofcZ1afbDum2CRsw7/FJPMK5Bo6YTa0qYrWnEUO",
-	"81kYgvHGPuvNyrjDgAuM18yxhlaV2VigrNavVy0eXLW6V41O5lXLu8pPAtyWn4Wr1perotSZj5g4a2sM",
-	"48pxW9O3OFYeeLn2nhPZlWgydC8fqGdoculoMapg80xSEbDYmvNa55ZhOhGonV8Q6EkGmWu/SLByBzPS",
-	"vzCxCiFx9+JUWJRsGU/SkFbMvjbS5M25NrJe69OxDBkMwZwedGJt2cNW8FvVlqd61v+hlUP0AQAOBVg4",
-	"JOcWjvutaFTXdgnBp23umqvLgnwtzVbT0Dq5uCLXLEqc3hE2Hw9a+KKUIeCfwJwkEEBt8p6JgPTN733P",
-	"rIBxojmPuBIuh0TQMXhE33hJ4IPxyPXBQh/zMPhKZe/G0A1oiVTb7UwTBtiygNLAqfAyD5i9+Ur0qYKR",
-	"6eOEaVXZWYI3QsVufgOeOhmTG57QkHChd1AlbfIaTFPjdpxwpbgYXRBKIP4LyqJVlCCn60rYhRyxJOFi",
-	"RCgm7pCsCyQAS5K+kfPoBPqQrR7CqMoMRtXo5FK5J8u6uAq1LT4LILdU0Rl50HdXvR2kyCWZ6j/USxzy",
-	"axbOrkT2feZbBMh6/LmX/Wq3yqci4AE8xkNAV7OFOc/r8aDvkX7GxfQH65Lsg3jsXwnwNVofrGdxZ8s+",
-	"xAsykvoMwjucNFrYR0BfpWFo3J4cNcE+9a+FnIYsGLGg58y6Td5KpfggZM6klfWaAfYMJe6SdQ20DI9N",
-	"FjXyxv6x+1B03zml4DywZ8xZgaw23P6WbxrUnycQ0xSSTGTMCoNQWP8m6EQfJFhwSHjoXglLeT2T3dcn",
-	"DwxBU6FJVcwmMlXE1GRqWkqon0A6CaPBQ9gizG/tDWY9JSO9D+SGxQMaZpRnwmwQiPVZnEB6pncl+CQy",
-	"q0ngNOhb3Qnb8NxIyoAMQulfY+C3yuWIWmgxLePuEpa1NtQ9feIt08Kt9g0cNlOsrZUBDAoCnAG/4UFK",
-	"Q0fhhTwhMCmSsdQrYMOTX1ZVt/dRhW6gDK+jpm67Pt/d8t+3vTUXFNO/M18KOeH+wSBrbJCtcairVOF3",
-	"rvZ4b7Efinp0DSoXTjSzPhZry4NUBJpelyBBFCPP0D2hEThEzDDCJ9wKTh4QQIcgl+RGQhmQEbEQmVYS",
-	"NA4TX77I5P+QUILuIsRrN4rVWedprqVO6YwkEvOg0viG38jYg3fZoDHawxFNxmTAQjmtkpwjlhTF5oZA",
-	"FQc+eOCDe8MHc4NoX8AGlvsGTPpqZgVnFQMreAE2sPq9xi1hqnE+Lo2hisj92PkiyVFjEUNx6OSNkquW",
-	"yVi4amnb5ipjGFetNunPH8A+GUlrysNJ1ExwmIahdyUyG8qUwWQQzlUmbgaYAGnywKPPO+cXRVyu3MFh",
-	"2XEMfPzCQR25EosBRqphSaq4cVV6+V2jj8wFzLrAtLyMwf/z6ekT8qxDTk7J2TlZBQ264ELeKlDJQSQd",
-	"RNJeiqR9RMBpoGhnODiN5dJq+vUxTRLqjycLSyjf5fmagPasGXeoDwp6OXPn8X/9+/+nEI0TqsQhBXM1",
-	"/JsLUqXYE5X6Y+tircZ8g+pHZy6H1LedIeWsiEuzGBon2zIsI6vKjAuVND509Nbr5UGTrmYINk8zu8gN",
-	"ohnyNXlmO4R8KfrVmwuUBeLs1Ba9D3nIrNiKqFKRjJP2L9EIOBsfjZNW9+TkrNNYkrGTHBfAhol7yges",
-	"oJAOgNW/Ne8B72fAqZU5fEJH7PiXiI2M2OE3LOipMT199LjVbT3unHXOKDs9HTx79vTp45OBz84Gp0+H",
-	"Z2eM+ScD9uTRU3p6cuY/few/O/M7Tx4HA/Zs+OjRU//kxH/y6BSEi1A84TfAQVtCxhPwyWaveDZ8+jjo",
-	"PD15+vTcfxI8fvSMng4ZpR3/0SMadE4e0bPB8Hx4MjgddAZPT0/94ORR8Ng/eTToDDsd2nkK9Qd/Y63u",
-	"ORRgeK1knE4GAor+Mbi3QGZle5JGoaTBiqgHuaDzWlMeQG3r405nw+rAjKhuvTow58D1wDZcEbyOAXpz",
-	"hQvJZeR3Z2hV94CC0DiZAj8KqUpIRGOYU18TpXElmZIwyJGAHpz43zjmN0yZYgg0l0Lg8ogegVzdsBoP",
-	"eyYkWPfXvRJ/fPvyO4+8ff0duJl+ZoO3BEhPeeTti28xEPfj2zOP/Hh+6ZE3o5FHfr78ydNX/gg/Xv74",
-	"Dqsb0PKi10zYQCCIHD0gzQNMJRsEXU3TxiuhZ/mVIs9xcEcfZhEDZAtCRzFjbfIKhgJPhoh0zI6Y0Iwe",
-	"w5168FrKv339XZekEXSENPAJxjzLzFSPBAzCXvBuPmFXwuD6TFhMsVaDES7QBTe5sGbt0BTqmQIyjHxr",
-	"idUvMaW+DZu37XT0F0z48SwC8BNUPBIScoaFD5ckZhGjSe4DhHyYPjc1dk4Q6+h7NutnvS7hMrOhmTPR",
-	"RH+xxtM21TQ6Ep6uEo4R4AbI2C3dbKgnXZRCnHVWNW6F0dJgWjCEMTU1PHYO2vo+syOF2gRD0ImUJKTx",
-	"iJEHJ50O+ZF/45nTSU4f4Uc9AXvuDX1YP4V8qAd68siMYIYtnAaQ0KAXxG3SVHgtm0TJzMOGhjhQLZS8",
-	"rJstDCHrZgieX7ACPGfAXJCIf2ahgY3Hp4wpwob3zZHxrkS5taflUMW1mzsKphZFptgDFZ+vJ2FLPPTW",
-	"2MeiDIEKD6x88Vm1u0JflnPJ3UZdAZ5b0/+x3osjVHAKOg8Ac3Zb/8/bF98enUAP66a6REGmRbGeZmKq",
-	"zvChVcloGdv1bGlTiTFBThMWYixNQ0MdqUEVAU5pVX02m/N8OcbcGwp6TnnifdR7rH1ABwrocWoowamp",
-	"46aT4GBWzOvJDTMaYglJ1jcjU6nMCAxytnlihXGQa181cKoON+bIjAG2bcw+Uy3sJjTsupxAH1MKXS8M",
-	"k51iM3wtMAM43o0Lel1H1kdrjsBhyqchAbFhJxHpg9p/UPvXVvtX1/ArfV1Gu77PQWjXkqj0jOEkM4Wg",
-	"mR0xoZ+PBiDhTjqPnnUenzx5PFdUvbb/7PhXh/tvGLsGXURkmJYl2FvFqrseFDSCzdwYBzZ2YGN3zMag",
-	"Cbp7ovfCab/MxQFxZKuVobsb+60XprI/no5K9JbCWMHFGtFk7EDFuYyuVdahVgHRq49oQ3cPYzqrhM5U",
-	"OUxsDH2T3WMCEU3ixo41Cf4OU4NvwAQSes2yfmcQNEdrrTKWXBNJ3sQ023YgucwBPazKPm2t5U+8g7YW",
-	"S5SdPQzsLVVenpvGoQlYswMWengSMTfeiovGjGN7Osuxs2PVsC95/U5WkgEeUCCidxitNP3u2+Ssc56F",
-	"CPVSz2kzY6qqXVmCLVWBNEl3aliB40iFXwIWsoQBF3icYRPYURt4kJpuUoGcig3dLbAsjRjycIVLX0vB",
-	"XF7RmPyiYFikvka1emnA5fHXq9+IGtbXxVo5zdwHs4Sp6ori2sdV94Ay0yxQP8LUHMF6qopzHE7pTFWM",
-	"YX4C1rX0gqtIatpE5lX5vH5OTn3P9rY3rqhF71iNV512Hu/j9m68kXWMpLizdj+QVOaRHAEmD6MymrYX",
-	"rrwex/lJeTWhvjMKKS9JqSaTKPniKTo5b1MDfWEY1vpK5xaBxu6HEro9+Rlyca02aYJxb7T2yvDotzbK",
-	"Y6JXUOkHwhzIwYS++ir2+0a7Af4BCGkyYsIAm+QjNeoDVyRK40gqRlKR8FCTNvsc8RiqjAUZsDENh/qR",
-	"0wqQfgzRQKgzVWwB8tkFPFcEKg+ZOUPhZQ1jQq9Z3nJIMYgaUjGDYkALt6aVFrhSZeEf04b2fD0NJjNe",
-	"MkMf5201GbOkNcV6OfH/wMV1a5NG+LghmMMJ96xhUehBrFIftqIby5yRStfHI+P6mJ+H10pjbTKNkyRS",
-	"3eNjGvG2eWhbxiPNKoDOjy//8upS/8+/fH6Z/2/ddagTi/pdF+SascjkEijmxwz+mprQJtDObQuaS4Qm",
-	"xoJRxgI4fIm8Zgt9sMVm/Hqht2m/OM6vOgvGYCuenXZM4JdMeYBBwzEfjYEygcLKJGWKnVVm0jhR8RXJ",
-	"eIn79kM2i4OpsVemRuJszMHYOBgbv3tj45KoiVZwIu4nacxcpe5gcdyKxZE3NvidmhyIQAgY/5hS4lPx",
-	"VS51LUYO6MwKUOetHfL+zVtMCnvwrEMCZNHEUM9DlPaZ2j0X0uFLwhKANp4HINh8CMJebkjYp6bthI1h",
-	"No05mP4CW4g5eOtljh0CzYdA833Ol7mfISQx5DZXmCL3gARhzKTLm5Fm7OQWokcAsPm7lUSvHFsPoCAS",
-	"bN1iscMsGtPQkVgX5ugZOQNSCpCXsP2LbTwDwmlOap11XIG1MD5eEj6NxIrkwR0KlTW9Ulkz02+YFvWK",
-	"JDJvSMRCxdbxzvykz/Uh7L0pz9LLWIxKkAkNwAXL4hhMr21wKJ/GQX2jr7Ieh4HlGJBbUsU847IJIKlw",
-	"gOqkgFYlKMIjMeo/zGLfcGciSRRzkZAH/ZJtrK8czGzTjH6bYLwyYIipdiUowdY36DczaJxY/2B7SNoU",
-	"7lwHhZchEqEfMhpbOMT3b95+hQeezroOazCZMVlngRyZwXQwzeLrcXAluAneP5fGKwZzpDHDYlSiR1Wj",
-	"TJvKIcO7BOFKpQzwJ0nMcIkKqNQPqCBjmcZFvRvqPc2QQjnSmwT3AuwjYIka8L4GFTB2o2ZkTG8YIJ3m",
-	"e43Msg8P7wmZ9OzA+o6LL2CFvaZ5FQfU7lRj+7xziuWf0zhY1vLrzXD+NF0QSqKQqoT7+MMKqNhaT6us",
-	"e2358dOOk/pvPtLHO8HF3qVy37Sfsn4enMPVVE698D1DaAvHgUcTVNOVwA5OO+uDHcwdrzKa8lpuuYy/",
-	"bcW/5uOx3wvJpMdS579ykBXyRbWjz7tRx8He1aJqfROrCJG1coezZj2fmtUJFsB3DK+kLqskD8w7Euxj",
-	"aRpG3shrCHrCMB56WWvshbmY86om0Odynrmxb+LkwL72lH3NsZBXMOf7XMKCTKdSEYbJlUCLa1jOGrrv",
-	"sd3TGhX4zZzSC3QLurBUzPbMRu4xB96yZdCW8ll4i2M/4LdsjN+yPSgTfVJ6qzCsxoxnRa6WGfd5k+Tc",
-	"qlCTNBixoLUZeEblebxtHI16fQVzinDSECxwyns1v9gTlWUNpmUMxN27D2v1qazRiR6PVwJ70IYg0DGY",
-	"aLZtQCiV0btuAPXfQLSbTJE83Qst4SDL+lrRFWfWZnMN6Y59cgvJdl0KfYdP30X62EEBvDsFcB89nAtU",
-	"OpAT1mYCE2k7uhxyljvkioX4euYbDQHaKJEmprE+Y9Ozu/d87QctBkz6gQMP7odccP/A2Q6c7T5ztnfo",
-	"5aFbM1DZEY1jKkZsMewoOBHTOEYgLwZoVEKSPhMBANT2bxNb9DmN2aU76vtloEL3zh3bprZDKL6sEaLo",
-	"h0pYT/JAs7iHWP+ZkAeI1Wl9i+UJPKwZZwX65w7RPkHiq6SXtThTvSkPwwxo1DnxCJKqxjyCq1ve+szY",
-	"vswmOf2BxYSmIiHf04DTBMCst8ix6VPMXQIXc1Oe3XkEiUMIN13AoV6RBW9k1pfo99YN+jEPg5iJ2raE",
-	"ZDqWBrBf7yra9nCXR+SNCTa6zNc8cN9iEi9FYJrbOZzbaEaB1ozGtv2w/mHARlwo7BuISdhIRtY/iaf7",
-	"K0U0LWHSy1hOIfWSxTesogmg7f2n1op8LABINDFgHmQd4dxSLPNEvWsjRh70hUx6tAcj6z/0zEUwW8HF",
-	"yNacDVPMmY6ty7W0cF8pe2veOVGfE1OwnsO1Y/sZGRf6IlZp23p2JVK425Zti9hiI/ZWwVnWZQq77FN2",
-	"EA+7Fg9rbnp1Hy+cw72OPlmJU6PTY7tJFDa0wA2qRcz6PbzmVf7jX51Pva20+apKwplndBt2NDkQ8T0i",
-	"YkgKLuz+fhjaizRB04SqMVHuCVpYYaRVudcFar/NwqnlrOdOc9Zvc+HqNPY/GOR5TEuHPvEXWXETYI/T",
-	"QcjIYAZ+AR5UpJkbYARCQ335jBSawmQ9a/RlfijV2snoGyuu9z4j/SfJd+kUPgi4+yTg9tKNvFDrxPz/",
-	"OfGWZy1WFALkAm9VrVPqY50wwZRaXA2wtFGh8VhA0zNt47tpW56BKodWiODUmMo0DAAQgwyY4gHLEGjg",
-	"SuwOCwuFqBld177Xj2OmBwGbQda9YpoxJeiMSAX1ocRLcGitMbeYbXJJgFFxKUzdEQPQCusglzGxffis",
-	"I2HCleJi1F7XQa51bXe17yw4pRfVika7/xn3MrOEEwvdIltdYD49WrIRstb6+gJ45JdP2e29oYx7eq8L",
-	"z8m7AJYfoGRkxEdt+7zmTMFd5AqOYGtb7ExvvYnqz0gKhbRGlfAwJCH1r9W+dVNdlaFAp8rFAauQBSNN",
-	"xYjsmTCVQHMfzf4x82VHQauKMhQIW9kx369wFfbl3Hk2pX1Ny2tlr2zeCc/uq0L/NldE+TJidYMwvzVs",
-	"jGcOWw9v2/O+dFnfziBvzmrLk9hn2PWgxwN98D55+arPPcbqSyAJoZFfwG94kEIde8OxnrpNWVvd1jCG",
-	"SvxkLPX9Wi1JYFwx83nE0bAyA8O17hZY9eoNSzcLU+G233p4yrCJ+vCUk2ianXtXS7N8Zt/atQWBBfoz",
-	"5ZOF+kMTdjE4Hpc5q8YwFYbjcGpkQP1r8kBbqkFMp8IjMRumiplWDWwazsCMHbMwAFP6SlCtbI2o4AqO",
-	"0kNtTPtj25LbbcujMAE/YgLLNGMaKhskguzTiUTdbqtdv9wA1g2LBzQsLYCpV/dZnCCWyYN+9ndvMOt7",
-	"xPlMkyzSdSVQvcUueXnsSsZklNI44FTkeOvY+84GurIBFEJkVeLNBLOy9tF3F8Ry12CeRViYQXfl9Mls",
-	"kx9lqhRtxDYbML5nzzTxwX0qbzutOSC2ya5mqiJhcRTrNenpw2yVZ5eBDl0Giuekl02mlbNNNdbKtHvi",
-	"VWtVxrfDENxB7u1W7q2407/ZuJsVpYvjbhmfk4LkLfCrxekmoTfzoGM2HDJMfayzXr6VMULkwnHISxyQ",
-	"PwdEimqrxiKd9DHHsg/quZGZEVXYwxRa9gV0Bk0bAZM1aJOftbC6ErkerVXlgshUHnTvxAOr+iRhYWhA",
-	"TwE/gSRySuNAwcC7hAIAKUguOmHKFF4QmSYhv4EphDMymBFKZkyZtqJ4ZeNK2TpD66Vd33qLa857BwV3",
-	"WipLRPsScrpCjT9NqgEtNdEe2Wyh3ZWEGfukKXc6NVwyWCIl891e+zXuAWp647NnLSdJ2Gh2oBUskm7O",
-	"LbhT4FJoxgbLB0Zr2XUqvybxGYA8gTF4i7q/cejM6/7ElxNGErlHNsCanPHX/IxtIQ+hGg4k11L3Lmv/",
-	"oMNsV4f5MGYZlexNVGYRiUPOgT7Mzqj3hKQrg+bOMCsi5o7AuM00AykS6i9yDbOQRWMpmPIIDYKYKWv0",
-	"R0xG2MAySWNBEnmrVQ123Idy+43L7X/DxQ1rix1DjEImemjvf3yfZXrINLZQ5duM7Z/lAK1AblAFBh61",
-	"nAusF/unQz2FGQK40yHraZJrdVuv0E81kbFAN36jhAAapvpx/3x6+oQ865CTU3J2Th493q4nWZP2bXuS",
-	"l8cIwZ08ltM8a96nggyY8Y4G+xYkrHMtv2c0Bm/ukAtt0Yt0MmAxYZ+pn4QzAx8g4+zEY+lsqlV5SDNg",
-	"Q/65TS7VdRbxN73S6ZB1Ic2fhQpWxVRUJFaG/OttljYIwo4mlIdWbAHjwqnmzfOE8d/q46rN2msusnlj",
-	"SwLr382okRiZWWjBp+fervf06uvv1tPbiKEtY0DNeUktn1iVDeyjX/UgHDYRDisegN+qu7Uob5bUOmQc",
-	"ZIGA2czZCto0uBT0XzssbcimckcOhQPx3jHx2saneAr2ws2wXPez9Q1NCHE/vA35UKudDYbMd9QDvUHD",
-	"86ZJ9qeEQqISXsbFaLWO5mtrX9tuZ+4QvcnrNAQsZGt142ir7cwPfPU3wFf3Mau+gZLz3NTPL+et21Bq",
-	"7rJo6rY48n0vltqUYR+KpA6s/cDa94C126op4y9bVCy1GasPuNIsJ41ZkxqHrskWYkJrkx5+CqW8ti2p",
-	"IhongsUkkfLa/Mw+RzJOLsgU2mZC8YzyNKlPx3ICjbwht2cUy1TkvHOFaFh1mOuFM7FDpGv7kS4ohwDM",
-	"Q64K+Vs1oyhn6KwomrcF2eXr19xwppnBgCqu8vjxJvWsq6UsPVmSn9F5lDUz1NQCfZZGrKdJJIK3BVBV",
-	"wj7rnWr4zscna6ZJdRCEGzPUe82zOjYLZeXke9vRLIcjLkLuspmSeDULTOsmG+ByGPQ7m91/P5KkbOvA",
-	"enlwGYZOiNvKJs8meRIpNE9ChhfcZmrDq4CJhCezF9kUDpz/kONwq2VxmYaLxKB6sGT2mrOTFVT50xwq",
-	"1z7k5KhzjhAE+gcuRj0TXW51W9+9eq3XEcK0mj2SzsnpGTkHnXotjd8sfJQ3t71N8MYyLe9pUoOTJ8vN",
-	"iEngsJ97mNageUo5sWEsp+wmS1eIUuEnqT4KbfLeGuzWsM1mb8B7BQOO3bUNUfvZBX1b8IXH8zbRGyG3",
-	"YhYx0tcD7GeVaHQGbb6hVc8cYCMVKOJmTrecmsSF8um90wyGBaxoO+ylzCnWJvL7VQp24PWru2rmCOOQ",
-	"oyDmJcfO0hUy3nv8a9bMfmcJCxVMcH8bGBxoeKs0/KHYhP5e5SqsTJB7UiSRj7UiSuaQ+44SFzJAbzkE",
-	"3cqzWqS2V/HYG3gFgB7gQ0PpgLKwsJH96nkPWp3TZ1+hnepToY3SAVstAWJzLW7bmRAlLnV2YrjUBmbV",
-	"3qVDHJj1bTPre57/sBK/3o7CdAwMbHZH6RC3x+lreyb6NAxZDCa+YsYUty8mPFEsHG6TpZdyKUB6sCyf",
-	"onGOBGza9ri6t4X21Aeuug9ctRrKBwqcyxetMp6MX58e+HW39ROQ3x3x67tLXrtjbn1/0tfunDEf8tgO",
-	"0uOgk28hca2Cw+8wh22YCl+vGg2PAj4ccj8NE74snw0RrXYJz1uZovBtNtZLpZhS9zFNgcLIbyNPwXlT",
-	"y2u5L/69tZo0oO4GX5yFw5ZXWJ1a9rRLlu+nSU8Oh71ATigX2HXXfmfhzs9WEACaCcN9CpdpMkkFrI4Y",
-	"tbqtE2SDcf4pZhOmuT9+YxHuITWO5Vfp1cKGFd2WFjFTGl7jr2ctkKgA0NozA98oSfo2EySqOMltJ0lg",
-	"L4MmyRE5jya0wPjuRYLEZRgSxT9nTRYUNGmwRHmRCQ3NQ7JGC/klqk36pWPWJ0D6tp1lmhzJ4dB2yqxu",
-	"TaFYgnkKKqEJVwn3EU0okdi1Io21OLrdHpgIY1gC7q3Jiag6sHfbiLKKqd4y/9mI3HfZvPIgcH6DAmeT",
-	"w/ZbzdRAGbYYRaJSeu0sSaPGnjn+NX/37pI2arj0hk3GDtzkwE2WchNoj+geur1wetTruAbZYg3msCc9",
-	"PN3RVnWidNnNbUJrNmSAd9rG8/bW7v479rej+R+c+wchexCymwrZfYwrLFDBTSF8pYzdYUjhF5nGgs1q",
-	"VWwDeqDfHmNPB0bMPbcZTfgjvvIHNrpnMYRIKq6/3XH8wL6m5bWOsr8PNY7b4u0Bi2icOOHaR0cnJxiu",
-	"zX6K4rzHwEQK0JG0wjIXyIUvo5BCu+XnUtBrWLSmcuG85bUmMoBlTIEa7H5ribNePFg6g/zxh1f4VeTj",
-	"W378ofPMfGMG/Q2d0Gt5y2GAnAXsaYUk9A9iI2h94wQELIe9JxEAh2MB01fZvC7gL0BBruRlt+OOh1sF",
-	"4wAqTQkcSb3iSIcpDAsklWaoNzSEcdAJCzwnV77gxvesDLN3mKJHyPS0T63z9een8k49/LfBoApMZ02W",
-	"sQa139NSyYPI2IrIWP28HAotqWbXJWV9Zz588/zjX0M22p2zvsBm9zc18ED0e0T0iOY2uncA0qsS7374",
-	"2HGlKxzEyBd+8xjSmyiC2y6eBEW2zIVOO621bK37WDZ54MN7xIfvO+j0Kvx4Q+XpLgN9u2bg9zy0tw3+",
-	"fgjoHUTBQRTcW5DqeUGww8AcqHi7FwULa98N6zRz1lKBMBGoC8JuWDxLxlyMMHSkRSUozzwhE3nDFAIm",
-	"M6LS+IbfyNgjsZxqNq7/AZMfAl0xH3GBcSXTJ1HfHSBQypX4VguFRPN5eDS4CEyiOTnrPJ1/id4FPTQc",
-	"64CFcgrd7y8JdD2noe1ZGMR0qj8Ns27+UhDjVFY8YFcCW/AP9fV6hgM24kIROkxYDF3526RvBUYfXNRj",
-	"Rgy92AUzywcrpNfNI3071J65tI/RVf3er1SbQMINTPArdSX0ebePZkKfMnziV8q+CV3X/VTAaemXpaOZ",
-	"UJ2TvRJMhtrLqQiuBAIcgDeeZusM/RtNU0NsSc1iFlj3fpVErWgcDkPJSWR276Tqu3zmyZT7TJ8gE0Fo",
-	"aeZhNnoVeVY+Ha3uWWPG+6Nez1V85SvK6DpZ60IHBCk+gjWe9Wlz6clOoF+6PsBNJSTFvJjdbVgqAtlL",
-	"RcLDbFHOjzonzqKstn9VMhN+CPZTWqKQKklLGHDOR7hIJKECeJzljIpO2Dx++At7fNaUlsdRzADx/u6k",
-	"5muJUlFbG2A/Bm3SD/hwyGImfKb6UCwFsUdAvNcSC/tF5AJDEbyhWxBuXykwitqk70sxDLmfmIdNHdwv",
-	"xSdROLsSKtEiVQsyLXP1v6ZHhfG2MxKnIcu6016zKGmTn7OaLIS8mdAZ9q1lzAh1CnjoZvv0G7RwkmGg",
-	"1Tlw3Wfy50o0FEAVUoesKnSqxIs5CkhVdxmZXYOvrMYz3uJM3+EAd8P77YmDxTNdd5Kp7I1lqhhoSprR",
-	"pvpqUBxNwB+teBNsdw5ydttFrv4QzF5UYx6BskQSGdBZGxbfISDNJyDfoGd6CmHzn0/rCp/8rtzYuSvp",
-	"bXaySggAbU5lGgZaSQ70lG+fsf+MrW/gNzOYQG6Hf+vNrMcxeB+xMORipDyCX2M9KNxEBgz4HBwkwYpI",
-	"2w5A121lKjoq7WuY1KEzw6Ezw91kLQ7phIeznpnX3//zH//n7//xj//5j//d8lwW2m3943/9/T/0///+",
-	"n/BbU2/WSd6BTdCE37AeblHLa4VUjFI6gvqQeF2UGvO0busypoNbTjYsUfH+92QwRfHIE+8N2oAgNORU",
-	"eYQSPEJEGVaPX02YTcabaG5DR6wL+i60aMh82VpRhd5sQxm3SbnHA4YWjBdJ8y/FxShk+HSuCCX9nBr6",
-	"t4oqIAgDsGDrL6FiBsOqSzYsnco71WvXZC4NGUaR9tcl23uaOvj75ttr7vUh7Y8WhMDOEv5Awhz/qv/Z",
-	"Xb7fPKfb3wjjgVy3RK4fxswe3fuVsdec7vYjV8+MsyLXw1D1fcjWW6hBrZa7t7Fete0EPtNG+zJznq3e",
-	"cWrOgrmPeXwH1rol1nrfc/CacdjNNJm7TL7bPUe+5+l3W2PRhxy8Axs/sPE7yZ9zmfgOM+cAZKPWLH3H",
-	"NFv0ExYQuBBi6JrzsSBrmJoxL58qRhJGJ0SKcHZBhMwIl4SMxkKRsZySiVY70cylGAXfQbSpIsith/0+",
-	"Yj4fcv81zPoQbNp+sOmNCPXuZhGnMb2x+XgYYoKIE3wLYScIQtWMkPqaP+19cAmzh1USU4HuM/1NT81U",
-	"wiatbmvCRzEVSe8mDQWL6YCHmi14kCfAAyYg0xiQhmKmrRZ8RANB0XCQZ4hkJBRP+A1wpJbQKhDkcXF8",
-	"Pb7h9Oi0c8uhI5cg9xemWplRIhO8LwEjrSo7+058OWEqT2rSp7RNfh5LiA8NuQgUAa8AiYtcH0JGWYrA",
-	"BWi6kLaVQOpx1r3RoEuIGqmw3WCRmw2lZ5KDZGs+TwLJMPsJOI3p4p2UundXSQl8n3ss7zRwtBPmUkH1",
-	"axHsPkaMfufMeJ1t/D1DOBc4++6iQHokx7/qfzaNAnmYsCMchudkoCpWydRGLClxtDsyfw/UuRXqBCcY",
-	"258896VgyCuQ2Z4EfXCcVS5GJOIdBX0+GMUMnYpdbTkh5YMiRkWQp37LrK9H0cc4pgoNrpqKpXk9qHkd",
-	"Ep73zbSjbYd/CszBAtvC9txwNnUbzz0+6py01jRN9i4gdGClW2Gl9wz4NovxNOSomykqx0zcWYxn5wy4",
-	"0mau56ZOV+lqrjqz2Zc8UVgBK7SVLON1mS0TwXY47e1GcWC1XLb7aG22+1IEB6Z7YLp3zXRfimBnHDdm",
-	"IRxTNeZRfRzG1PZz5fgkoU5xatx3WYAoGbNJm2DJhxxiXRhJRciUIn10qP8L+OH7hKprZaI4mbseiPc2",
-	"K4DeFeZ/iMjstPynSTBm5RKgJlGaQ03SvCzBthIx8xm/2bYgoE/yKH9EY9NYJeaaoUFDC72A8UYNK5Bx",
-	"3axWQHqboSWXs9x2aCkv9W0UX4pLTNCKlj/kFcN7FlvSC4fJpIrFN0yRgUzGXadAOZsbhGPUWE5B5mfR",
-	"Jy70PjOiD6kTGdL0bWAPkukC3JRa0BbMm/KyJ9DYODt4cZmzFKwHffNXD35mQf+hTcvSg9HEgrkO2hKg",
-	"xBARyYiIPOjPEVYPapf6D10DwUhCuwATxcIbpjwbwuKxH8LUkVyzH3JDolE3VffQ323gao69rcCOVuYs",
-	"azGFfQxfHYTC1oyQAin8RkNcjpxZHOeKi3yhTsBsEOMqyLDjX92Pu6t8KrG7O/IKHIj21ogWgfYKm74X",
-	"3oMlCp8JgzWkwv0IgZUGW+GJLdH4DkNiWpOLmIxCRFLSepCmCYiSYZDMpAUhy9AMpFGsbO2SqioPcVa/",
-	"Pq8jcmUHsQXw9M10vK2H3+a4Xw13WtNw27vA24Hb3xq330c/8TKVK4vQNWD221Wx7jBad/uyoln0bqv8",
-	"3YkAbi3sVxX02w5/v1dBP3fKexf0OzD8A8NfwPAxOnj73P6GxXw4+30z/A95+qtm0/6Y+dcsIDzpkkD6",
-	"6QQ9qQOZjCFeqghV+nca0TjZkTnAAW+cD3lRYDQq3YUdvVP2f2CwBwa7bwz2JyCLu+GxdwdysCcc9v6A",
-	"HtxHtfl3gHhwYO4H5r6IuSPaQSE0vwjtYANmr/yYsf+fvbdbciPH0gRfBUbrNUmzTgbJiFBKDGubjZSU",
-	"P10lZY6kKm1XRS0JuoMkMpwAB3APii1Ls77YNRvb23mDvdixueqH6Jfovu0nGcM5ANyd4c7gb5CU2GZd",
-	"qSCd7nAA5//Dd0xwXo2zg9ZuNGE6IQOudOKQdFCNKhyMHdAwkWoFPoTHBNX9OY8//ZC99nHB63C9HgNf",
-	"l3tSLajlH3wi2N4ir42RGNx3+O9ap8ZFxO94lNK4MRnNNA9p3B0xGoOfE7M7FhcuMvOCbG+fZAo5uYGU",
-	"oPRlTFH71BTXtwCDNuGU+aRtVsw/0SukLhLtNCzfTjQTdMxDnXvu/KXF50yUTJjHPvqnAWptWfv1HFY9",
-	"YWqijHh0U505b/A5HGHK8fIMBhvw8vhNXblGRey4+wteMB0OmdFzXTc7MRiZx0T0lau1w6WNKBwDIDqv",
-	"h4+CQKI3t+g9MmV8ONLEiJgmdEi50AnJBMFaRW3CATiZDCN5os0lIYtSxXSD/Jwgkbi9OTRmkxMmsE0F",
-	"hACA+hshsbn5TKbCKHYRssw7hnyPFAOuxgz7Dd6xGJvCLSC9sAN8VOJy4pQDkQNCiWBpomhshxJ4vwH6",
-	"BFm3AltuwaiNkXBaJ/Dtf7wf4rWEj5KMDXQaw1kbAElSQXK6BpJdRt9UQQnLpW3PNOqrmpBHsBbLmoQV",
-	"1fyGWvFo2dxPTsI37yRstvO/ZTqTCo9jZ8QmmU9z9sX/e/cUJ2VQ0EpzdchMnydld1J2W1d24ALnBOA4",
-	"KGLWUl2HgZTND7akTpNXjJsVabaknM9s3LSnytajTVdVXGtbM9pAbwz0ha7Xrg9Koco1BniXb8hrY8zt",
-	"4wZs+Ao3ygW1q8EH7A+3FbftpyJmjZnZJ1Nj0MzMcTFgIZIlGFPm9e2YRTwdbxwpWWE4LKIJGFP3gdnw",
-	"W2Vho/HsqlWsY/aruek++TYn32Yp36a9A9/m2OiaUIgIhZQpKvmtUYdU2/c9wlb2btyPB7By3Ib61Kzj",
-	"ZOZOZm5HIfyRmTkL4qkI4XfYvUQzo90AOLQQ0xOmSjGRQDFtRKHW13NHVnqPicz5kBvwkaFxuAjZrnE4",
-	"wFEX1PBhJ+zN1szUsqr75dqKuMAueF5vAhNhQpNUGx9O0NBsQCo4UucpGhof0F8gJ0w8ducRL4mPDSAJ",
-	"RzyOFBPVGJJMreFxd5wuhA/ArwMi75giCS80+Htlb3xoOJJPFoAAlRwzRiN5UPFBFwQFcySnZECVf1uu",
-	"G+SNiDT+zCpw5JyyPUYiOnMlInvoH85fPjK6w97RLM6Qkac9IZMu7cJ79p49QONkbm2PjyZFM/XEM0C5",
-	"+YA3HUoG1AGWNQomczqScxNaBenI9vxeYRzbUBZryPmRQiK+Tt29+vJ9rXV9bw4WlfbRa3ESrxMqCn2o",
-	"ipp/k4J+5p+efcn+2B2DU0ElHW6cfxLCaiE0ARbY5UOJVBc6WFBuXkmcDqPI7Ga4LKmal9NHrTBXa4t9",
-	"5qAfZ6qOPwG9iTt4SjqfjNEhGqNDzJwu9vAgeVpmkBbmTTMTtaKHl/Axi7lgle7cL8L20OSCmMcrwMbw",
-	"MQtQoykWMrjWCB803KQ6IUImrGOuZDQcEcW0TFXIyLSI4HyiiQ7lxMSwEyYCCJpvRO44A5yZlArbXUkR",
-	"z/AORlPCScoxnZFbIacNci0cAbVRq1Okt59MmLB9snBGEwkal0gREC5uRCgjpq/w8inVRFNuQRU2B2DH",
-	"zRPN4kGDfHIX2rwiKPGAjKm6ZRHp4ae9xo24EY/Zx/qjW8TjyiHv/CAnnt9cpVW12UPc4790tgV04NJw",
-	"LDLGOpTjMdUdEhqxF0lgdiric4Ia+zyJoTUM5plLx+zuWxg3T9gYlNOYfv4jE8NkVOs8b94be2C+/xmv",
-	"vWwGtTEX9q+Wv5YqRWdg/pJZDFU1qca1ireG/d/PbCiEaeaNKiYcXpYXU+FLOEhbyoyXgJvOPbjJjmwZ",
-	"2xa6Hj4wnkTes1h3TPVzCSa47Yt+a/A8bLL6ZTu6qJ/TZr/+MmxF9ctBc9AePO9/R1vNWlAbyzG8VW0s",
-	"71yHTVxvO3uJolB4dIEufLnsyCMzcluOwE1mFvaeYS2AvuxrIne+9XldmbNPNQ/Naroh0gn3b9wOm/Si",
-	"32/Xm9H5Zf18cNGu0/OQ1VuDJn05aNLLEDwV/8YZO3/xtXMu0Bqv3Lr/yhvl+53KfOxsf8EEl0akb+6Y",
-	"msFxR9elxZoxyzqA9uDQDo2u5nWkApLquw8Iq4sQ3Ewx9oXg4/zZkvuHVMEskac9I7iNVESyC6PvTuEe",
-	"3YjOdO9Zg8wvnLkbXEhACWCyHlqkU2PRbsSU5n0P794ZuwesoREBz9uGiv7Qqk7VHb+T9wiMi1ULIRNb",
-	"ufAVC/dDeJyragh8SOdGmDfDkQPZxb3OdrlwNJESiDFWaBWKK/59QQkcV5D5ccRmwPARylRzoZcPLt+a",
-	"V/+TiOROYsuqGDEP+o1SvMVqxDVLXstaoNDtNL3PurPguWUpiHHj7rDvnN2DK+l9kLnqdbAXpCLhsZ+C",
-	"i3qzVZgCc41gc7N0+bH5wl2y2nJWpT5hmwcEn3YFcmfCSJAaL6BPgBVQo/U/iKC0aJdQO88ZJrOBCcUX",
-	"zJmf125rWduDimWtcsPjJAkfSNXl1OhGKbti2biyX+h0xGN2I7KEnu0shHRBEO2iMsfcHjAJQ4BKicfu",
-	"La+GzVCOWQe/EXnNYnklBB+OEqJHfJAcTMKPCj21Qj0ZSWEc4IiFxuOMzBiNx63xkI5GnrI+V8moG1FA",
-	"frZevnxZb7Yw05Z9050oFnLMkNVmjKrFGcJW28NSAf5po7fXnMaxrAU1iLbdp2/pmEYyXV7rg2Z2sE3Q",
-	"BADcHCijBqD1KcQYuHTwPQulkGMemgsEfEtjnnD88Y8/vzOfw8kqGBN8+u//z7/9D/P///Yv//7fyL/9",
-	"y7//v//2P/79//73/1YDGZ6kyBLWtbGm7beKaU5MSuU5qG3iUrEBU7b56vWPf6mDsTuHL5zhmvtV239Z",
-	"FTexz2bR5iOoXJLUd0VckAX1y7VGFjQv00eSBi1anMVscKCNxzRim2JGFaO39WFMta5jQ/hqoOinkYS0",
-	"pIm8RhyzmJ7ujcfQbXUGuUVwPED1A51NwuLYU9a4k4TmF7n8IWQhx4wKUP+5lGOiKI87pHeGIRy7MxPb",
-	"M5quB+juLo96iALj4wpQ6ffmJX807/jevuKpj+r2+6hmiTNcTzPTHmkKIZcsXCEAw1+eCsTfrtgzNRuA",
-	"Hsk0jrBxa58xkY2mPzMSnx8UjWOsjJWPRd4xFaXssUCuq6fr7lu7VtGLXz5quUDpEctXw2g7H+h8r2Rq",
-	"HA8uSCqMIQ+5TDW6/COpJzyhcdZVecQUGbPIzgrcBw4+RCmbe5sXhbcB5TJ3xfPiFfdNyr052RZMdl63",
-	"PHr6zDy/Cwq8gxM4bzNgcBYBTjXpK3nL8tmyV1TvIEv2t9WMDoQ7DyGoEAWaQahKAVPzC7IxbOokko8v",
-	"kutK39G4eg9K7XusyjIrrwSu3bnUbiG3XSHbcLuYJftMcX8/K4JhjFIUAA+HSTbb5OlF8/xZgwBI/bdU",
-	"J9CnoudYF53faiv7Y0ITYF1s3GO78A5HeZZjOboKnLAShXYUKYpQjm0B7GNe2WT0Hdz4fzJNQgmelp/u",
-	"2tri/8rtsZ1klU924GQH9mAHgLyUPmAHFsb4AHfXmyjeh6iCInbHQ0aGFPyziNggHnWhHAxiLljHl2qh",
-	"+zxXWbo2cKgRpLOlGtIa2F4+juFDoLtTVGgamkc3yBsajm4EQpyAL7f36y8fPvaMaqakN6HJqAcIjmmu",
-	"iIklQxMc94wR6EFVguXoZS34CnqjpjH0Q4LMcxzb5DaLB50b0Svm6nsB6ZVl7+1LVX4PJ4bhy6wLQC8w",
-	"t8/+xivHbNxnCq8104P/uuOa27srpsOUuezIvU/wLtghFr7VTJkVqxv1R8NE93KAMRP5Rphg0T3ytPd3",
-	"Y8hB9p6ZeUbgVt8eLDOXOpibRQrdiD4bcYFNpsBpv7Pcug63F2Cy3iwRBOBmiqcjacwq+5zgl2Z5ADX2",
-	"zmaNuCaa3rGIpCJmWhOW1Za5RlpjzDBjXckY5oEf1swmrAaUxzrAXTCRcNZeI6aMajPt9hXO2mfm+WdZ",
-	"OrjXIRfNc8tFZefJYfWgtMG1Bjrmi+aF+Z+XAZYyMlrlNE4ARAXpBnzMkxvRlxE3u8y5EeY1UFyfQAKH",
-	"9HjUswxclCg2YTQhmg5YYKYN5mBahYND8/M9nnXZ53E2+7oIVdK1Ts1uqFpQ69ubAc/BeSvw6X9QND6z",
-	"Dwth8/NqnhtizJKRNC88VTxJEJlUSOT/QEVCa5vkxx/MdLdr4HQno1qnVpR08Lrca679SsYOyonHSo2p",
-	"oEMG3lXVc8/sJHslVBiI1Sfl56qz5Sn0WOqAyUTv3z0y01P4+ZLWGvbkKscNm1vbcSvVcvzZt4JtXQIk",
-	"3ppbjCUfmIHDvqw00IoKzu/FNNeK61PmQ+UQPUDFhx5u4HL1GRw6swe1x6+S4M5CWnkaExivV7KePXe9",
-	"gklIVQQjlvEd24lL9YNUxhyC2dQhFeiBqIhYnDcO5gqB5KlmJGb0DuyD8bIKZZMG2iPn3rgT06GMskr6",
-	"QCIkymKyAxO6ylusqxt7Zakd8allB6dhJt7ndOQrqtzRobXsRQIJyk7t04dXrcbbH97/+ONfXv/w9i8f",
-	"P/2X9h//8O7dpx/b5x9//eX7f/w/31yc/+mXP5//9Mvz13/59R/+y6c3/3j+5u2fP/74yyqNdYvj/gjP",
-	"PqQDL2uXwamKVoLPrlYTrywau9Lv2kvwk4wjpqrQRCgJ4F5qMrKXbvk4ihHxUiTqJyBTgSGAl8n1fy6E",
-	"YiqqSskt1Ch2S5Wmvj+kE+Oqa6kwLCkgMtEPUEQzhs6gPR8yyF0WwGdTqW6Ns5tYOhg2A/fSqBqpbokj",
-	"0sjIYoSENJmcCk1mLAmIVQPm/krGzN1qij9hdIx3pYoRCSXJ+VMrXNtOYLmmJeYPo5P8+RUaS8FWJByC",
-	"OOGTcbV716Fx4zoQSJyF+s7EOnm5/FwXkZHNHiJAMUqgRE/MUukRYwk46EpONXRGcWGoThSjY3C64S11",
-	"ImWEFoXdCER6X5kbwXV4Z4jtIfr1gCWbnsJY6/PEvAlgYF0ysIcvhPXsHscKcTeRCY17DXIJEQimH+WN",
-	"GFMxs3fRRKWi6iwMZghOFe/VKt6FVFVQqxf+Eqlxn83H/l8DGcdymk5cjiyo1ec/WqeIfh8B7ehccNOZ",
-	"b2KaoGtb8uJu2I45quR4irmg7phylhofaCx0NExYjpCeiol3X96rnttnGG1p/BGzU114Y39U9Xh4KvJB",
-	"ywGxzH+lOIKMDHm1AeR+uHgOQNNy2HmVSwDfrXo4aJmH+nMPZU+dczc2fzYQCnlkqwNzcrHE6agMay0H",
-	"W5uFXNsLMFLzOBM0T3KAhguNpzVqSHdWxWo2xnODqyBPHIETJWEsw1sArKpUEKPTjWktYlfBFkdEig6h",
-	"WvOhMIIc4BkD4jyVgExiKox1NEqknk7cmQVME6PdMv7PYeBW1vBu+5bIWzORdO/DP5epnsxr2OzCVnud",
-	"MguUbaxKR7f2FXx7cWnLL11wexWNda3T9BWZRUP00r9UzQaDeXtb8JDgOQVW9xEfju6xdgojSXEebzml",
-	"8W2XC8RcAo0o1ZppPcbpXeIw+s4wM8YjsTiZoLDD7kTUMOP5PI5RNei6HAx4yCIZpmbgjZynNo4b8F9g",
-	"zPLPLWFcpmMGobHN5uduETivmcUx+HbscwLbyqqlPheICb+nmGplXmVBOGpfbmo8uql1bpZY+IvWTe33",
-	"G1GQ1vv4ITNvNswvHZPzeovj4FGAWzrANb8RywhCkN/9gVmUB4cH6QdqnGdbVrEZCTkgoYzTsYBygb7C",
-	"AwQQKfwmubC1hqteYHU0LodKhV0wsxxpTEte+fEoCY3JqeYjRFtknSJbo18CqGE+Qwd+c7hVVTbpmkSK",
-	"DpKOrX1a/C60igRrwvWtL+uYBUBXxhomSxXginPOHW2QTzY/hXyC7t7Cx3GN7Hxc7hyHDYMyWDmc4fen",
-	"8fDJ9iLEhxvncjDw7aVlDBEZWNMsB96oKH28Qo9kf4WPdY1iWROPcs3ut+FHRe9YrDF+hkWLpU6gkD+h",
-	"ZvprK2nnbVMBLv/kMqn+ng1TcdQUdqA+SnPV3xsJsh5iudZYlq0OHrIUjhJQSpHENrKEfTYqDE9RgcM6",
-	"KBKSGH0GAbf3YXOnZe2pHnLefJFVO6d05orCvksdHnMs66Y6ZImV1EdPsJ5c0CN2QYMNtcq28EDnzRf3",
-	"Je1tLjz2JRTc5bkHHYpmWtB2rlov7YU/GYCMJU4OZsdcPohollh4BIlSRsy+IlSwKVYONLllk8RVykZc",
-	"J1LNGsSnOTyT0pjeMhe9Z+nsMpoBuMSE/cCaX84UQAFTZB6PWK5lgaAoF+t5Mw76ubQbA3q9DvP8v5ed",
-	"Oy1RA/CZRxp+ghw5aE7jPyL5FR+OktqK8SGMe1uFuMNQFY/kU7xCYagS3uWciDME2lVXpn4ZWAmzOtk5",
-	"DpOYCmQYt94EOBCVpYnr8Ai7PRhjL8WOaxP4kFpQq/t/bX5AzyWPSxatYnzmq+2kkO2OyjEfr1o7cFNj",
-	"xiQY5j67EyWHigEqNkJcR6TkZMKislk58KN6c3pnAihFKPQ4Nh4pdBpToFWz2yLvctaC2lDSeNlxsVVI",
-	"Tc6NjNrNsDQLinfysiV77FQjaphH72JhtseAxxXuFQBWrTxg34rDcrRKk0kFl8csqKVlhBTTAk9nUYYG",
-	"V2eveZotCN2KcrHG/t1fSsau0NfaXqDaj7qOIkKFFVM8WAA73VnLjfyqsy/4jwdbByz0omzyxAvRAR5x",
-	"Opm0jVIX1dJ3qFHJAquHSQUnUgdi7ko58v0IS0jyveBuTJBfns74hJTOyNzMtYf+QKLY2lou3DzeOVOc",
-	"OH86gISHDhyYgPdjrAnYw5aEqvyRVW/MIXfhqjEDzrAR1YB/3l1GY13rv+28BjDhFRVPq3A69VeqNQD2",
-	"qL6FDqQqrwkg7ljLKd1TluNotcrChEe1YlnWNk8mSt5Bbr3CIr+KpU6VES4jMggrAgit2/WuWJq1XPQ7",
-	"JshKJO4kkF4lU+IHdwJz7oi+yGKa185PLIQWus2V4Ru/Dt6gyHhRt1xAXIfiYXYo1Py7XBg7mNnHHCtq",
-	"KnjiWJxHTBENqABj2d5xOmYzf369GwJ5vDuhoMwvB5zlDpmscCy+4MH5n+8jLWG3wz4SE1XHG2gCnSVY",
-	"RCjRLJQius+ufZCZiZ6r4so7phSPWK+TO9mA9Tco8CLnh2tSgJuvB9/0GqRndHqv45KiGOz1bIBgvs/q",
-	"l9lVDtUf5b/G66+JlQc4oe7MAOnPiN14dft9Y54rNbt4rsfRvULTWjkXu/X2i46x9fY7npjoDnhMdZJT",
-	"JXMrmqez+FOewwKO0cOx7DsapjZNsI4k7jHF4hak1CHLHM6vMsuib91ZH5rtyw39t7Mv3tpuJb+SDex4",
-	"SWS+TTsdbE0MD7UGvKCL46Hb8/LUSyZsZcmXTK531srxYY1iP2d76uD4SFNUCSp2qppl4GBnpiGo05mv",
-	"YmI5MPUN8v3M+2IWEQzOmMMJTkfS+j1PL9rtZ0EB9usbiHz45VfEkTuutjnPyUTWke3xAbxAVtV1/Pkb",
-	"e4Xrkg5NTFanZ7MTsJk7tW9mtuuhYk61g8crwwQOUJEoTWbreVGv3VH0faS1jlKBO10y7xjhx9lx0Hzq",
-	"cav+0Zliv7Ew+UaVGUHvxfd7s2caIbKD8wVfl+LCtT7prZPe2pHeeg8bbPtqi7lsyR4pZH9Qckx6EyYi",
-	"LoZdO55eQPo70RDX2O/2CZ6udokO0mc6qbuECXSWxduiSoHK4MzydZgIil1t5N28ykLF41ISn1gcE3dy",
-	"dBVa2dxbFwXzhERe24kBg+V30ppqwKdXq+tzb+YhyYyGoyAj/rQHllYpu+WeelyFN51Q9SiFt+xBtaCW",
-	"e+zyhbfc0nqIMqSqykdiv1qy8GZcwy78ZFd1Pw/ZVnQAJ8dcTQAOaRqLwKJd45FzDbZ88u4VFUImRMeM",
-	"TWzvTBBEJYGv1KhEnHm52gGxnaQxYZncTV+c08UMi+4HUvEhrJJgyVSq2+XzoXD6D8zoRBnZ6qY6Cyzg",
-	"cyC9dh29ap3aiGYZ1D6XEz0LR1LLkOO5t2zfV75jhhixO+XRq45e0A4REF3UAscBiv4FyIzTfsz1CP3c",
-	"cZGBzZXu7AZtkGt7aHZMZ8gyZq1Txzbzd1aKRWSc6oT0GVHQ0e+pJxWmjr/Yclz3zqz494xzae9iWYnh",
-	"OVPKk3tGb+EhtvsWETZ4cRPttYK4psZbWc+sqiPWFMg9lh+z9fxaj98vgo/ZM/iCFI4nb+yjnn0p4AG2",
-	"UIXMD29r3TgP0Flw3tN9q/gy38HfXbVKSfHkiMw5IkVX1YnEB7MJNOnTKJ5dEZ0oKYZkQHkyuirUgDUR",
-	"SDe7kh9zvqaG/NpQ8AvUzQGVY/OjLEvQ55XcjhDxPefdAGuU4x7R5B8+/PKOANcCASg1QOZtV9FKN2qR",
-	"g3SN/AHILmk+7jOi0+EQwAfY/hrhuwlTYy6o9VTv0lgwRfs85skM03BAsYQ704vYfRR90ZcbSIW03lOQ",
-	"Nxz+GqD6DdyzbQPrc4ZGJ4qJYTLSVgQseNpYZKQMYCTrnvz72lHNvhD1x6ylSt2iD/SOuQMnu/CHzuiY",
-	"iWhfRcdH1WoVKAoMA60SgHkOgJ5/YtvrJND4hSeaTGIaMtQpOW2CfZYTjN+AgY0BJ6i+V1zM00+7lvl9",
-	"ZnQfLMI91bRUjcD8clv6Zk/t8z+MGElkHFkecIRI+ddcMZIz85EpgJP62Uz9wHSCOLhtu9vw7BE7VB6q",
-	"RvpBKjKUMup4T0cgqyMRQPeIBxG1cZN6GRNQD0iNXRHThYgZnsF8BT+fUp05U8j22WehHOfgYk/KVJfn",
-	"F1jOeXJenVQFPwofCGco5xrXe13nYy3viNjf+NBs1eadR6oeywko140O182H4RzuC5Lx1SlU1x11e5ku",
-	"PhR7xGJ8wl4YHmiaY1bHTnqCTS2p7G+SC+253a5ydLN9NpDK91CCHHmeuXZdTtqrLUIxYJ43o397XPWx",
-	"DuGk88cm0DTlJ5rq1fPoZjuecBrrncExk2csplkJmMi11UKS0HC0GKSxUnufqxWgGrlnn85I7+yM9Dax",
-	"Gdl2qURoXMda5ltTwaH6O8kjVjUE1znJX5SnrbcCBT1Agl32xNgGSOK83mx/bL7stH1tgsfMdWObWE6K",
-	"xm+TISgZoNnstFrnzeUpcFpZJcFh5bo6BH6jmPbBA3TcF9CZNOLUtU/lYzpkZ79N2NB2UOV3LOrqEW1f",
-	"Pq91as+b581zytrt/suXL148b/VDdt5vvxicnzMWtvrsu8sXtN06D188D1+eh83vnkd99nJwefkibLXC",
-	"7y7bCxiG3SNeDl48j5ovWi9eXITfRc8vX9L2gFHaDC8vadRsXdLz/uBi0Oq3+83+i3Y7jFqX0fOwddlv",
-	"DppN2nxh7sX/idU6F632+cVlUEtG6bgvKI9dVFVS17i3JukkljRasRCVgTqC2pRHyajWaT1vNjdDeGQK",
-	"8MDQHT4jDwNkEbJpzcE78ur7wEAe14jrwG53wGk7oQreqGdeuocupWbKxLnQX8TYf4r/qxS/Y64sgdw6",
-	"eFIbQ2TU5VbBBOBpmg+MkHduxD/8+ubHgPz67kcIRT+x/q8E5E4H5NfXP2BQ+/bX84C8vbgOyC/DYUA+",
-	"Xf85MFe+hS+v374nWqYigtpJQm+ZCGyVAQyNGZBRAITGsZyawQSu0+CNMG/5RJNXOLj6x9mEYTGFDhVj",
-	"DfIzDAXuDJzKitWZMOo9gmZ5ZvDGkv/67scOSSe2/AJpf+v3WvKhkAWuiTw8m4/ZjQBtH9IxU1RjncCf",
-	"zRhfOYwNzCVONOQX4CyasVO9OY3Uc8TPDfc65gMmQjWbwPlWmA2ekJgzDT0Fr13HbX/OAHrJQE9uqUgv",
-	"5zPX/8BmPd+gES6zC+op8rF3oG3zZF4w1+YQd5d9X6jC9xlsI0hiUE1CcH8G93yhqxuxAMKDU209LRg2",
-	"PMJ8bynJcYwmKjl3I+Fx1qoqkZLEVA0ZedpqNslb/n1gdx9pX+Kf0K3W7mu7/7lZhoQk8pkZXuvSjsA2",
-	"Du6niX1hTOOUPJaNJ8ksyLefNRYHRcM8B4Zgr3Y0WeaHQW7AXJAJ/8xijS3B8C4jy5PVs1siuBHm8eZX",
-	"0E4x57wW5+7eUtsWjzIdjhI/SvMSV7ZPo1kQd1s0ENgTzPV6L+nWiJcVHdndAqzGaZxwI+NnZj3q6LoU",
-	"vBnzSrVO7X/79fUP9VbjuxWchYLRmijzqglHnwpvWpYE9ao1B9kuKB9oEUShWeGDbZrQCXowH+peaVVP",
-	"1b/zl9qYfv4j1DZrnXazWfIE57GUkGjPKTGOOgx6ao/YZ2psxJjGnbyAmZWniqHSM9MEEoh2JoIdkyRM",
-	"mfv/X39t1l/S+uBvX55f/P53pV2jsmD5r853h/XJAgLZh9OBWwOmbZkP4eQjf2s+8urucGmOxvqiXzO0",
-	"Ed/R29dlnO4x/Vzvg6loNS9fNp+3vntuPsbWxqu0Icqngs6+5NTnUi2KEnTHNCZCsqMZPPId/LOTc7YR",
-	"6JjOiGasGkCZN6v7J3I5Ka6T4lpHcUG1OL+Vjwb06IB3mPMF/774JoeTCiiv0efHWlajzyu5HWEhP46y",
-	"2FIngHcs9iOykTAmPyt544q1dAzCIA0AStV3h0voLUPFa0ZolgyDnJUxiRtENNvGJM6rvgAyYqS9YsEp",
-	"l2vbA+bwAd/mKOvTSrEQDTosUYAbUiqSMxVLa43NnZSz3EKVOivX0E8YHCPfxRTygiBD75GUWN9qI14N",
-	"ct68ADkzV5kZvue+jKjGBM99B+hBn8dIdLNC/nPpRfgmYh6N/NxKfjZqW+uGp98X6EhOxRaSFDA1S2ni",
-	"wQqXvpOC5VXF0pI3iQZFwVuqA3QacXn2n1b/IXpW/6nYpdlo9f4sYbq8z1Ll7UqdA/eaBcG/DkM2Seow",
-	"n7pkL8dTOtMlY7j/Ai4h85rriTRyiXqr9H69TKR6nvbCJnAWPWM1NdVuPj/E5d14IauUSXFl3XqgqJTh",
-	"ZMKRrVcY+V4482YcF6352YTO4pOY8jkDtcxLOCVGdGqH8ci1p9dWZ63vbN6Lf79253Nz0xlzcav3haR9",
-	"VC+9Ekk7zZVzNDOOjLHjIAW2FtTTKuxZhwbURoP8nECPdo0+dzZS6zlwTSapmkjNLPifJ4R9nnDoSAAc",
-	"ZiMaD8wtp7ZFe8Yk7Qp7UPtLtQe92Tb9th1qoiiPr+C+ItJZZSk3FD7vXIzprfVE8F2hjEbFjIylYg2C",
-	"nCzGX4Erta+XSMFc8LKG8+LDFh/X43s7J8ZO6SIebP9Of+TitrYB5M0uCtJWw2/WiPXNIFY5BL5iysru",
-	"k9Jsx6XNdtx/j6CWKmj2miQT3Tk7oxPesDdtSDU0agJk/ez6Lz9fm/8Lr19dZ/+37jxUWUTzrCtyy9jE",
-	"Ftg1CxWDf01tPRDk55FtzDUMDE010nQJSRJ5y8QiO6NHcirqUoTMfG3meRtRSy7NVRW3JGQsdULO201b",
-	"JCVTHmFxbcSHIySKGDgdlpMm1CBU+0AmV0FeUYKXyNJ+9G9yCjAOKsBIcgtzCjFOIca3HmJcEz027s2E",
-	"h0mqWN6lO8UZO40z7pjig9k3HGjkD+oBRCSk4klmcC3mDT1lTWI4D6c93Shgp56+bJIINTOxQvMMDb13",
-	"tu8VbvgDxQezLBztP3oC5R0E/RE/M2w8hOsKlcvWGHAHbKvGsOZJmVMp+VRKPkoMzFHWicSAO7gsRc0B",
-	"GFlExRVpwdMdl4iMcvt2rc/PudAOTkonGgJhR71DhOzLaFY4Tn7l+e7xVP/AHjondJBAvgoxs2CQ7lmq",
-	"82beSC2sfK9x1NL8cM+GZFNCi+9tE4NEEi3HDGafxZqtk4f5s9nbp7L2hurKzGKx9EDGNIJ8K1OqwIq/",
-	"jnLqK0Zv68OYar3Hs9g/A38iA+CFCGedDNVss9kyX7N2yaORTJUu8t+jmLcvsuMY8ImQcHjgWUAYJJPh",
-	"bATXhaR1QIBq+Y5rqbQ/ixHRhNYnSiYM2/jLwYCHTJGYUeU8WYvJR5+3IDZ42EUxIIVwDKr+3IyPO3OE",
-	"EgC06bMRQmksYNEdJcBTjDznlis5vsfCCnOkGeK7bf9Ho8JeOhVJBmxKEsWZvq/DYD/8CNthn9ysmUKy",
-	"ZyS4IGm+ayOuv57whMY+6QDsEcZ3DFfk3/k+e+tH5k/NnvwedkmZ2nrPQqmirwZpXJYBgWmARQVVhKHc",
-	"nFiUsxwOUwpzswqyOJRiwBQTIdPrs6q6U+Ovcjc7MoL/cMSiNH4Uiv/co4DkP//3Tnnt16CPFXdM7IAX",
-	"dtlQuY3bKOEhn1DgQfjrFzfB1w3ylv7rvwyp2Y5qSAXX1LWWV5J/rr+X6ZARwYf/+j8VZ0IwtLq+LvcJ",
-	"VlmDoRAkBkISOmDxzC6bX5Tca7wsEOc+NuV8Jl8Hdig5J/jQJ/oo6OYXMbaTD0BNQ41fIu44ZO4mTE5i",
-	"hhGYTBMNdT6jJ+gYOVTzO3VRsTybrb06FgcrWGvKxP5Y33ML+vX7LFWZJGMpgGQwt7nXI77J+SRnX7I/",
-	"tsL8XpC9x842n8zpNs1psDUJPVrm84XSdjiHfQqjLMmvFmR8R4d9kOOOWzIG6BbTKdCLT6kmIxZDoS2k",
-	"ImRxbByBB1KfuQocJQNufg95A22CtjRmi07ybOIHbPskT4WEtpqb2+W9EYkftdCXm9kRIkt2bGXPcP/v",
-	"qRrzuNqishoDfj9sPQgKHItG42GlsUa9BH+7LaWwRwrwmA0QIvGO0zGbre3L4wbcBXj35Lad3LY9anDY",
-	"2LvX4CMZR9+u/t5cRRdORfAxcz5jg7zDAhoWtQYSqd76M8ITzeJBB3rzWtL0RFGhB0yZ4RbolakgNEyw",
-	"ZgZJ5PsWwSzgcdqDyLZ/13Y/vGcReaWk1iSW0lanKBnQMY9nZuJ+UDyiRt3INDFTDJ31x5SLrpwwsa4F",
-	"+ckIwMl+nOzH12U/MJloacpyqtY1idiJMcm5wpsXCX/O3eyoioQHySy93+pgzo4vrYmW6hup5Hgrqu8c",
-	"5h4KOCupXzgSOpcKeb6y1kr1Cuz97S0XCzM5OzgGY4mAI1gWS6V2ymMu59l+HDGL2XK4sKDQhIeGkLoA",
-	"nRYFWKzsWXHq2ZPOPbe7e4insiersSeRT3G40ugsXwV1ICqSHVp0BohrIu+wr0+bpCJmWmc/X6HhR5AV",
-	"ZR27swd4AWFxjk8WXfNYiqHjpHXoN0vB/LSXWxMz8m5EZ7pn4V/FN3h232bhW3+UB1S1XVGnrKky9ldL",
-	"zcbwrdZSYQYYoCeBpkjuPluQc/DOvmR/bKXimlvQfYReJxdlZy5KsDWxPuLW0zy/vU+eS/njC5NU8viC",
-	"ynmMg7BrKsOz/bXZ/XZWcIHr6z3CMJYaYwfjEfpWAPcOMEGTDtKn4W0O/r9qcc425y0Ysq/5UOzJaJ6M",
-	"5o5824/0lhWtJgjn2k4t1l/q6aQ6MfnJ98cp63vWWL4n3g/wLPOoo0pbRinbfcoSH1ILanX/r230x/Mr",
-	"lkh5a1u3PzUG5Rkx4b9iRCc8jkmUMvIU+tA9qxh5JEUpi80u2tXRJGHjCdRZ/hZshZTgngays5zTYu11",
-	"9OignRngkRyz7h3XPNnDyQYnWweWqgSXw6sYPIp1DEcbXqds7mgD14FLynmNAOdBgT9wyjVrEKMpSc9I",
-	"CnxNRUR6grGoZ+2MsskXYikCLKOJZsz/iR5Ylv3zFW85YQJ4FUcytr24jKoZOFazWOpUsQKaUqXo6/WV",
-	"vGVi0YEKt3v2mph7SCTvi9laErK/zJyf5W80L/drTG1jXyjB0kwzbMF9OfsysNO7laRbTiI2M2rfni0L",
-	"tiQSx3uoYMG+PpyMVn6QJfmInDTt6EBBHmOWc09tm8m1mVOy4wHrW7VtHw64L6HnOelZ09Hb06GAIxbZ",
-	"xUcCJjEVAliAdmWVzjJj8OUrF/nKBCS74xGUuy0xCXWuK7iysdQJ0DjRMGmQaztdeErYV9ijYn09e61F",
-	"aqQUjLqGeqFR9ArHZ0d3LKjSov5pfWxdZtZ7zJKRNG83GWGYL2TimHpFOu7bTrpTnkDHbDkYrKC0CrO1",
-	"bVLxb1dvWSAj0jmZqTWbWgGjPjT/YUqXldQ2VWEuUP1GVdgHluQ6EQj2OSE2IRilLCD9mQPQPNEkpKjp",
-	"HMeU4vr2Cn+cqiFQooqEqTsmII9rth9jgDqyt8EG3W7XIJBhxIcjuFOxVvMIms+t/HZcq0eG1GNOploD",
-	"mpmvdWpSDCUXw+5YCp5I23s5g9V/YEkSs4hwQaYsjtdMQOA8+hD8pAa3oAYtA2eZK7B9HbhHps1DcOHC",
-	"WIa3RKUCWDE58NaNaAQeWp8x0dg+Deax6Rt/pPON0fAsIsmUh2w1ffEe73HSEVvivcwpB2ZXpYT4cjUV",
-	"MZQ0rq6c/jKwHJE2O0Yk9tg3keYKddMf4SGnox6bHvUoL5LCmnBdtkYVgzFfoYJdSaHu7ZjJMinkwrz8",
-	"RLVxFxW9Y3GeuXql83J2kpZmdJ8oOVRMa2BNT7o6oSqBeshjl1KNuB1gGRVUzfFUUAsZGrMZLD9tpOgg",
-	"WVSLNNO/3zrkUrKw4v5eeQfur0wJC/AVlygrnITryPgIRsow0IaN6szABt7B2Rfzn60UJa1o7L/Hx9ds",
-	"P4ItiMrxli6HuMUOtmppx1cS+lop2xn7GXZ0BMgP164SYSIIqyqu4N/CndRDk5do4vZlHgA0V8CAa4E3",
-	"1R0LRCI0rsmAf96wCrqePd12BTQnnWOW5MS1a0sNrmMPcV15ams4bXsqiR6pGlhcDi3XBEtavhHXiVSz",
-	"akzxSJKxvGNRhnEz0mDP204RsQr/xcOq09GsQd7LqS0FQjvhXDFwyUD6JzuqUyh9OKwJi6xyf7b0IQFw",
-	"VFb1bOA0hU5okhq9BGQ5SzspkbmBnIoVDjK0wDbZxODPIus5gafKjSRAb25MQIylAPOmuL7txuwO+pqN",
-	"WcTTsRFLmRu46AJbFbgxfUt9VNs8EP6oqMCGp/sIh8vdFGzgnfiRHV5AvKSCfBR6scW9Gntmx/capFBX",
-	"sNl9nVARaXs6IAdHNrvR6B7bm9mBjeEr25pGk5gm5XQC2F8G/KQZAqfNg5J1qpGO3uvoKgI5wQd9YCat",
-	"C984Ldhurub7bJepa/nnHpPLUwVJNm4DYurX9nXA8z0MWTbhQw+PdvYa5HuZjEA1otckBwBVQGBIYC41",
-	"lmYqc0e64FWiBoFoZ0o1MZOWMIENVnPdDFPcN+wKqFS4GJpVjxmNfH8tnao7fidVo9BhNZIMOmiRAU8C",
-	"xIIPmFI0tkOcMLFFHQGvc5RK4j0bcp2rHEJTEKX4HTYTtXO7tLOzIo3JW9jRJ43ygEahk4mSd/d0Cswe",
-	"oZmQEC4SSajAzVzuqyypa0yw/AgnNd/J5Og6UMkwTJV6jEAp9yQTKRX/3KggeR1rWbF6gdd3yYhxRRL2",
-	"OakYuGWv6uIPC6/ghQDOegY7PcSZJiOpdhvAbZHkc9CC9tEJ83OTX9fKu8MyGJlPoGGgbR+pWMhgTa+A",
-	"2FPHbJIAYqyxh3qmEeYDrGeCKjueeuZbqm5ZBKFNvl+8c5AshVpGizagYVIWAjXIgrZZlaTJC+qlZnn3",
-	"Wi+tlpPvOudry8nKW3x/BVNYgW/0TOcn8yGhIM2beTVnX8x/VqqTkmtrHOHxICnam0lj3M2uq6ymWsHZ",
-	"8HjnycptxcoFW5C34626lkvP4VRd7fhKqq5WZndUdf0eugIQFDLy9KJ5/swmJ6AUyyPSZwMJLCbQo38s",
-	"IRPhwXy6Cors6Vfnze/6ddb17PC266wrSGrMkyRma1javdVZj1TwSw3nm4gnW7abZ27XVwOSBSPmTjPw",
-	"MeGsGItcL/mlMwN/do85qgQBnmPccWoAH2Iif/uvndZOnfJd2vLbQXVaa9l9sytsvLPgV9sJWO0eOzjm",
-	"deqENm9+vmHTvaai2t8Bqt27MqXpg6InAwG+TidM3XGdeTauMxLXJGJADrWDo1Sb+Sl7qod8z2IphlBc",
-	"KuTRj+RA1dfkuNjDVKADXfZr43NUgL3ZdwkVYJy9xlz/BQ95uBVyKgL4CHA/0IdslbYMVES5o/kkNEsi",
-	"bAePuYvJf/zzfwctYTe7/YmtOJn5j/gASGYT0qeaa/K0d4bf0lj3AnLLReSe0JV3TCkesWcN8jplxEQs",
-	"mqhUINpOyKk/cW7f58MvvwZkOuKWSwAGd8vYxMZTWynOmiXfS212E9erzwQb8JBTtTQ0rW8pgWElYK2Q",
-	"bFojJn4p1l93qndLTF9h3hesXf/4l/or+PbiEldJdH1ZvtZp4kcPDHEdJJy9bShTM/fNOajbiA+NcdYM",
-	"kF53oKhqwthfKIHLVIXG9E5pfNvlxlHXiXEIOzWqNdPaHjmYR/ftMC31FcBhfpkwj2dfW5dPYioW16ht",
-	"CRNPtBmtaNSOzdYsGYf+Cg85rgr1wUSg5QdhXfbAwXy4JlZ6KobgvixhM7YbCM0JIFaMBWNYDPHUpztG",
-	"Foe24d7jHJq9nkwkFwlYb5t2M1o+hWw7kjQWUH6tdi3wh1aWPha1Cr/7ykeovLK0VGhrFavpUAGXiq0v",
-	"rMGeP5l1QSiyeyyxGPYk/umA9DJrtMpjczmj+2DVdr15md84TvAfG+NgzMEBYhy8Si2SChw00OHHeatM",
-	"xnQGtdWsg/8vDrWBMCVLTw2QUgTTetSnYh7/AH4BABkz8muSOWsuPFIM/SXBcsFGLtRwB4J4zPwpXfaZ",
-	"60QvQkn8ijO/P5REpp/ydmljE2LGtIxuwrGXiu/KgrY/pAWsYomIvza74Ks9mQ5vZwlKN/PKz75Yq7P5",
-	"WXQrUBuiJ04u2slFO7lox+CiBVtQ08cK0DGRejk91MGW/RawWRWrXhmZ1a453n26vANHBbXtlLw+4mY9",
-	"n27biBunTHHS8K+iGWk+n9OZdlusGt7sCXVzbNL8ELHBFoh95pypM9jXdG+kyI8u7OWMXybiy86o2JrV",
-	"E01AJnyIxxMNFaiAUHdk2PyJESccItTIqWzcBTgjmL+pq3HZrmY2tDQRKtW3ZCAVHmd2M2LhgVyTLANZ",
-	"HlauQwVvV31zXbSHStbJ9T653ifX++R6H+65/LylBjYgqW63ZrH33MbggCw2JlJtqhfZlTiYxcgYYSEV",
-	"iZScTLZoN/ONBE5282Q3T3bzZDdPdnM7Qa5VrXkw31YjXczcfNNW81roKVPaNgCaopcSQFVzMsMaKaiN",
-	"ILOqWNnkypOBXuUXyL0WHmLLyODQ/XFpM5qDg9+vfa5hhnEp92aEN4WE/8TIlIoEMOFDSUZyzAgXOmE0",
-	"OhZY+FeidL5nQ6DBNcIwJ6JbUUE4uGpI4XtmhDZMWETctb7nFoIUGB0TGkvBAiCfYndMEDC2aIZWwR26",
-	"wZw4RHfTjsOv4OYoRI8+VEzL+K4cb/jAKGya0SjhDKkykKmIKsaTXXZMLUJkBN2j6JjHs65mZpPBdKzl",
-	"xjJFRqnuG6tnTBqLfK9PDGD6UkUAUV0WQd9egAN3PqJf7EeHnuFWOcyTiqD+zObtyzQ5dOTZtSZulRl0",
-	"Fks0MTsTigBjqdg9PX31MJkOfEmJSmOYiL6St0wsRIrZud8nWGyBPK4na+vs6D3CvPz2vydO7+j46ybU",
-	"MS9IqDNAGztNZ1/sv7YD+vKjeuweJN+ugQq2IzjHS45TKQqHg7bJhliWjPAC+DggG+ft7oDjZm3buG3Q",
-	"TbVAc024INcqhmhrHT9uXzCbo5XdxXCbnViyMzw9uqc85GOJ++LGenlI3VrpP3cCe2Op3kMZ7uRBLOtB",
-	"nH8jHkSpFvpIbxngzLSMU+gX0qfh7dZ1ERjckzLyrsecOnKUthGdOUbb5bUU3HGfamrtQoXbc1isAPp+",
-	"45UJ8laKiM7Wck/eZ3c9+Sibaof3uLm24KQo9hsLk3oYS52q/TcDmTARcTHs2vH0QOsZ0cM2IUD3Mkct",
-	"46mqpWBkOpKE6lsWkacX7fazoEBtU0DeGj2jHX9VoR3QVKpbCDuEtBQ1VMx8Gm9LJDI472atXtmpPxLt",
-	"EMoxoDtQhzu6FbNEMRvSmFAeoTAlZMAF16NVGyLa+XgPE7QndfFVtPPAGcRI2u+xdbXEQfBc2QZBKNXc",
-	"E9Q/0cA5jwB6LIwiJOHKvXx4q0kfi71DygVJRcQUSWREZ0+0uYVVAVZss2aowA4UEIocWsCoFTh2qjzN",
-	"FeiJq22qh72xTG0Kb3hFxwzVtnvNEddkQo26rugKuCLqAfbiSSusg3jAySOUoCht1tPH7pWDcR5sV8D7",
-	"4OAc7AqAwqlwpok8tXx5v6U64QPOomdBSWsvf5klpIuY8J4F7PtnWf9jQeNcU0KuyZhrzcXwCmKJWOqk",
-	"a3YkDRNCYy1zsClUZTRJ2HiS4MMdmJJFiMXiY8yITqjW2O8sT1RB9S0CSITMnzeymVRYcnN/yLlu1ZeB",
-	"fXCEzgy6kF0uTByZxZdel9mki2KpgM1RK8pSKrhZGdgJMIHQ+sxM6jtOx2y2puMDL3NScGspuGsN4QLs",
-	"9Q0Um07HB6DPsD2ubXSK7U2HkgEVDYKheEJ0ImW0VWE2737itzzxW574LQ/JbwONtK5C06FiTNRlmhwI",
-	"V/EVOkpb1Fv4ir+kyVEGTYDdFIxFLCLojVBsEo5Bbj8FtPg6XsX+QOJfgdi9ZiGPgHrfTL/cBslswui4",
-	"mmN2hKdFtVv4AY89b5xErETEV2mI+tE87gT53g3kGxueQs5ZMbdkgNkXckqeGiF7hv2qi1fHbJAQXtUF",
-	"FdqbiOKYd9judJ9d3aK28TekGRE6Kks6Aqle0afZJm7aiNRbZny0fUCnqzk7YeMdTVvSjyM2I5oxr+Y8",
-	"pz+RIiAqOxozoGGiie0NHBXbkM6c5PGkEjVWaIqAP1ih+0EJe0oUFbfBXhHXK4rCmjt9f5Dq3DSX+RNR",
-	"9NWyZ15HEdFyzIz1S6S3LRt5HmdfxjCXWwFVFyTgsVFRx22Egu1JwMF61IuQ0TENCw7TAWOkuSodbglm",
-	"yYvWY3Qmm5fmMyb21Jns0SfoQUwX2Hlwsmlsds8sw3L5JkgBeOLzJ9f9sTOt+VBghyNb48UwzN0jdmRv",
-	"QAue81bMHdYgh2RiY6fiqECtJ/V9lAkRgKU6p0QOBpt7JamIZB0OTew/NZniJmdVCJNOUUcAlGRqmzpP",
-	"qc7hyHBNEylJTBNmQhMHGuGaDKVgW8SKmBk0c/4WJvHYMp8fXUyWTGWuNxzsEEIHCVOExvEp5/mIwLE/",
-	"iUgSSsZ2P60n11Max3phonOc6oQIdme2fi4PMJfuHFFjhBvko8ueje1s3rJJgjmDARcREZLoNBw5+7ts",
-	"fvQTDPOUIN1lghRwtzoxy1qeE03oLRMkqh7iN5QSBZIxRblmUbc/W6VqaxXqNQllqnlGNgUYl104Re0t",
-	"J1aNLB5OShV8AtA3GRuF0TkHT0ZhXI1BzEPQflwkzEQnHXBUQNkioZfxmAOMlKp0sJBkGFONPZLAiGEa",
-	"atwg389y7WQrmkLPHbHJ9LW5xf3IzHiVfRnN8mFkFnPpRFExZKqkVxIIi9s/e83FLiGDq8nXyuKzvzwt",
-	"TH6J4L5noVRfb5L2D4xNnIKAzW2Do838prMv5j9bSdJaoTje+P54DWKwBfE5yvTuFPfcwbJe2PGVZCit",
-	"2D1GAndO0PeXv931dFQ5Kqv6EFOqc5FCzoFYM9e6nrtwCOkSIUksjTdkzyoyxVZ3Fd6IaHsZkpOtONmK",
-	"tXLJaCxc7L+KywQ0LdUZpl/iiOmEDLjSSUBsKhfILQhkbXk4wuhnyhQjoRyPeZKwqGOEC+9tZhIjo1s+",
-	"mbAoICM5hQ+M8EFSxQQlGk8ZkUTK2wZBSlmjg25ET3MRsr8XctoLiFFWWDniOrH0nGOaJExBFCZIaOYB",
-	"c8rQUQizy7bpPNabern4unflksyQApLmV4SNJ8kM4mTIPVMR3YixvHNHBngMWMYRF0MyohMT1TVIb0R1",
-	"dywV6xFNZzo7JW0ehvcKqSB9TMX500PXbpYSFsca0+CJxNeEsV+R3lAKe9cbkUhox2AbAUxmDQIZIsUQ",
-	"MJ57rpkIpqA1Et5tMmFUuZAURy8HBYQQj5lu3AhjzDQdMzc03/83mfLQBrXarCCN7SUaAVMKghS4vs/s",
-	"6S0Wkf4MSnxmFFwMG+SV/Q1VzIazUpGXTRLBGz41cTcfpor2Y/asQy5aTdLDxeqyzxOjYnvIJyGIjM1G",
-	"tGm6//jn/144nQqLnts8xgw2LROF/YnrXgzdhm9EeXrTSsj6yc2iRBV2n1OQsGuxWdUVoX3NRNLxUT68",
-	"pk78TrGDtlmUikSflqqQ5xvTz39kYpiMap1Ws9lcIvXYM5OWE2QduGQjc/M3wOQOKAFpF5zIygypWYrS",
-	"FKnRtEtnQ3NbLhkxzbLNHxDL64ObzmgjahbOm9W/5g+41LCNhHkw+zyJgR/ItoYoG717SuEFeGKJqXPT",
-	"+/z+5Abm+5/x2svsa6qUpQFJZlB4NU5grTIJbN7V/HKZ93QHXBo0DNkkQe7jZV4THvDgO7aam77k9tLM",
-	"Vb5Eo9U+v7h8blwKb/CWciqaxqnA23/5PagZ9ZtNmbnFi9alZZW2h3SKu8p9sfTzLjJ/P3enhnWWimRO",
-	"fwtqztL4QRXyxbV/bA/Ttx8uzt+9/jn95fWb1h9/e3P+7rew/fb19fTt6+sVXFwQtEdPJaN4lyeTUcNQ",
-	"ggv6RDtlkHd67Cd/2yAoXhh7yoiB83H2xfynOrUENAosMbHFEyQy1pkj4l/AxGAx7bNYX5EeAmp7BNYV",
-	"iuPwu5xRh58RPeVJOGIRkYMBVukcYMd1zwf/CFWk+ZuO2RU5d9c584+TF5UnveBJr+zLrm794JWqdBlO",
-	"BrwVLbyOmCtp5V+0inDdsaLtsqZlJoOzrH//HXMRvOWVY2PKTRgMS1nr1N7U7QeKwUexb15kBjPgn3PN",
-	"jLyBQZXdNcsiGKR+eAIq873jh8l9JSc8zP0qryVqzehlv9UOz+kFW6W/f3HJS2T+o3W8i2HRK5zG+h+p",
-	"GKYUESiLQiR7vb/892ClRPafQRcsvhau2X4U5kR/UdYOBBakDzpMWIlNNRSQ83rKXbeZqlqieG5H/c5s",
-	"swU0stc5XcN1QfSQ222QahMlWK9UwAEDLiC4mxGITb07iy/99KLdJj0uUGK65va9Z1cY5EyptvGCO/oP",
-	"p7DpzEQg16gSze1Eajxj42G4jjtOo/ZpeLu88nsgvZWjqRMkFcBTcyOQfR4KZzAbGDMNrP6CmKcHstyD",
-	"RwYYHxrFhVeoNGYaa/a5GlzhVj4qNb8oi0Es++5m6njrBLzwfvAZ6LlOphZRyf2+ptbZD/3ug4qvOif0",
-	"DSq/0jTUB9jVTjIw+SIHA9z21ghCybpKBS5wuTyisDpP9SvlSmM+w+gUbSnrQNXoCaOW0cWnhHRCGA1H",
-	"jvpFSNLDo/Q9jwAK8ribKeVJh1hePSKFCcKwrZe5ZJImN8JIMwp/RGdwdCqUY0jxTChXGdEN5EgSpwPv",
-	"JAcNSHkCqssR5DXnlBEZ8BiyXNpCmAANCT5/VebidTZtR4XMqusQ8mg7RWXBM2pBre7+sYXWRbAHIUdq",
-	"uxax1ZsW2S0GrmQCKGwhk66XgFpQA80crTosZw2RfqJ8WO67klFJrXk/No+P+S2LZ6s+Hne/a++OE2Qn",
-	"vnSCzHdd42qUt1CKZIqjGdPPfGzG2ApqYy7w31nywZKALDE2GBIKZ8WY5rhR9tTa6X6V57zebH9svuy0",
-	"2p5OJRW2cKPYkOvEM10vexagZdbZ8pTY9Q5qUiyd0WiZGwAce+lftH39yEZZQ8UYUmQ2Gy+/ex7U2B2P",
-	"mIB8C7CO1oLalPHhCK64NCuc+02rcH2fq2TUjVB+sh+dz/2o2bgs/Eyzz4XrWw9cL2CeaWyMZ/F3xlTC",
-	"du80Gy9evMg3xfXyXlIbu7e028IJetPw2NmdzJRXHsD+rylLIZKYMDmJ8ai/LSngdmaKRViLyPkSOWO3",
-	"bYjE35ZyTc7CEQtvN8EeVJb4bTOvvDCTqUzjiIwZSwJbOMgiIDgY4ZI8DjPYh5bqMRfMlfESRXkcmDDV",
-	"RDJiRjSjyvhEZhX6zOjpKRPJjIRURNxsThObuTiJj51RIPAVYg9A0uADcwceMWABHZZGNjBhGzgp20QG",
-	"5DREp9Z6+fIlsE99Z7QpktdZI/CWjmmU1oIauCPu03+gcQyBQaYBMFtU+/Hnd2Y/Gk3Sqa1wbtxPyyvY",
-	"VbtAGHibsgbpV6vUQjy+/oYlh7MucN31j3+pgzE5rxUVLsjwqjPvd31VKiyTi8DWpG9ZzH29/JF156eR",
-	"RC9P6oKmtLoTHBwPxChTm8uFYAC7Wpj0homH6Mj45nZTIGGEzoEFPFM4hkdUY19NSOmUpqRf55zgDcE1",
-	"Jy9qy1K4be9mZWmtklGzuQ4FxfOAALtT/TjiR3BsljwisbxaOIuA6WuPR1B7EB33OoA4QW13RSLJLLSm",
-	"d5YZO+4GjT/BqyCnQ2+ZJj2dqjt+J43w9VwLd9ffGlymvkxGLt/UuBG9QqDe68BRTPRhG6QH0XyvQyYA",
-	"Nh8E9rR8T7E7zqZdKXoZGWk+22FmFDpql6Bq7JH6K0Lj2KbexzdCJ3TmXDyzl55oMuI6kWoGqjXXM9Vn",
-	"o4zyxbSC8eIwJZVLmQdIsZzD+Mx3dfGPgyS4+XTAWRyhY4nnct2LVMBLS/xD3Ex5rX8UIFP3okDnWUzd",
-	"eIDk9womRV/hJgJ7aDmouSZjqYSFVKyoBV/bZ69ygGUHthNX7v41rWa+oxZeswrA9Nu0ydXmdX5/VRnZ",
-	"/Lx7I9vejpE9RLhsQcl38AR2OScl8I4ssLi/r2j8wDgsOG20Qlr/qtwRLmT2X/tHns5eb3r2evdJ2k3V",
-	"3wLL4v/dXUUTrsQNs6Lt2k5+0m3wA8tTfnLlO7uMmR7BsmB/Bmeej8WNZ3fmFwuDeiWn4PT23JGBnonm",
-	"NVN3TNWBkgVvEhDah+Y/RLNQisiSj+BpaTwf0CE9uLZjAWi9gPSM7PTAaUf8XkB6xu02Ym+LnOQTuow3",
-	"ovdHqpP6G3OL+s+ve+SpVA4h3ntmjBGgwMEgXTloSWD1DNRd4emO8v9a2L+dS2qGYkEtrUv7FprcMjbR",
-	"FnYvBPbUuhEuLOARoTG/s82TdKIYHRNmfuezHIm8ZYIggh2SpVBvupO3LIcNgUYo0FTJjBMiEiETeDhJ",
-	"Jx337LljDTcCECTAaNyag7gjRB66u01zwHHjhb+EK8eYOqbGFN25scNSm9XAUwRl3jle+AZ3zr3NOxeV",
-	"mbWUObALzniSAwIxfsd85Q29g0y/FxZ8Q1i7O92AuJ4w5uYFcCghFWa2NUuI9U8gmLmH2M9kYJf4+xPY",
-	"/RsCuyfsc4JquI6CVfAtajzqkAdw3TeioFRvhNFjHfLlpsajm1rnpvaidXlTC25gqPBBCdYcLnCLP39R",
-	"4cuuvesy8Hb4oY07bmqd8+CmRhP49QLYPvxoKIUZBi7hDXhYN7XOl99/vxGgku5hfr04lSYD7dQeAmLd",
-	"58LxBFkZgN24CW4z7LCEabZote3/GR3vHNgpd7INoJhEj/hEBwTAytqlgtCOPdEktkg3cOrzqHe7ITCt",
-	"ZO4xYWAExzYBB8+RwlwOxJiroqJKI6cf4GWPKli6ZbMdR0m3zFxVx/+siIN64DWvQSPn0I6l6h62oIco",
-	"3XJRhcGxX1WJvZEYh1O0yrcLP6lm1iqmdOH5oLMrng9TVGrVny9t0/FtM9SRR4OtCBVzHTQmaT/GDrFG",
-	"80yY0gyZYhRLIPG3AtFYDmCdpxcrHlipGKpUfMhF+QE/vKk/irXakPwKgUoQbEqyHkgwfQopkSrGxUV3",
-	"IOedmR3yni0ZVQ8gAndjs8dJzAbr1HTM2KQW4Hbv1PpcTvQsHEktQ07xmAkKFBgMsB4DZebUNb1qBW41",
-	"Om7G81W53IZxR0w+yPGY8XiLGCOjah87bAfRqkQWoeDhsSN3RmHARZQ/PoYGYqPDY9WUYiCxDdLrU80i",
-	"qPmEcsKh7IRFEjPCYO6cg2vIYAWwQzSdoVxCQGf9CRt5wtwbE/EPH355Rz7gn+1mu1lvtV0EdstmU6ki",
-	"7RgFZXiLdjfmfQUpU6KYiJiCw7+9v8Ob9gLzl0wTQPUYo8NVmMZUEY/ACEg4kjxE56YnBftlgPFSKIVO",
-	"sIjWgw1n+4ti93BGwxGBPWAcfGPDJhII167IReuc0L68Y6RF3vLv79t0tE8/oMbeH3xoRbEF9pSCOpoo",
-	"816IGvpib2S0lJXOn+SURDwiM5kS+BItx5Sx2/9cgjf1n8j+bywEIIqXcztG4FyI4YXgkQNl/nfhczq1",
-	"V9i1nNA79k/1O5lqEkk15iRkScKIZmPKBSNmRPiYTK2YMaW8m72wf8WUd6Y8At8ToiCqGK3B1R3gmQCw",
-	"Nlz8t99X0j37IXGDrVii8b5nw1QcM3sbqtbSsx/I1kGt9rL6Cngvcj5+kc3NqlnjsMEq+6V5KFBZDD/6",
-	"QSrCIp5Ipa+MSyCSOmThTERhwxKj2ICGIn9yrGANPAmueWApEsnqm60XUtcl7NmGK+F00nquxeMpssVe",
-	"zDFrtxW7d7ZX0oZVKREb7BxE2bbae7PQKFQweJYkjsFVyLbrNn245VFI5Wdpe95n6vl94fyf3NbsASpS",
-	"MchvRHhgeDqSMeQ6zm0iH1wz67pZr/AqA/IAu7eldfMSMXfc9b6jtTQpPmzI9dyrbR85Lci4PVaIINtV",
-	"4pE9HC+tEr9DRE4ssPKYlyzp3LmZLT+zu3bffSvskXazJMjkbAOrq3wKwh214JpkmRbXsILHZnZgp3Nk",
-	"ssBwCM6CCokJUguPM7aAxDS81RkDGiqF5UU/xwotJK7KGjSOdvo3k/F9NMs5uU8n92mv7tOvuRk8IOXt",
-	"9Omc+rajrdbfS6prH0FVBmG9gr+T83+G0nIbhkndSDR+Xvdho8uCYR4KEuWFPBaMIvCVM6os3sLJHPI4",
-	"0sSpTHP9E5fmYuqOaYL1CM/WAMfcrlzdJF9liSTT68eIOElr6dT5isnGinIVJbi60hsATCNTbkursuXV",
-	"xSrZLZ/FfuRk03svFQviLMIFgGr89H2bTCLVYd516TQFGBjdS1TPbKGYJ/uI/ZbVlglX+zwQ45GKVOgp",
-	"nAdEHxepliz9CbdoOH+OAxtRzhfmA1+TN5qWCwIOE4LR1nJbbeeFVLMNeMhxik/+q/dfLeDpa3dgXXX7",
-	"5L6u577+4oXvKPxXy3OOuiU/9BXc2JFMNRvJOKrGO11jT3spmHb97j0zFBB7g4s65XoNlqYb8Qk4qdHF",
-	"60AS4CzUd72A9PLa4nNdREZj9IjjqEZVPDEqUo8YSyD9CZBsIOa2BhPBYpmDjDodNfaNGEuzv6/AkgI+",
-	"Ge7cV0COZUn+hEzMHScxSxhCoz9PzJsMpSUvNTPvsNbo33MEMnUTmdC41yCXzXObC0mkvBFjKmb2Lpqo",
-	"VFSRVf2ULc1xkVXt/yxLngMhqNWzP/62JBzai4XZZ47T37MFIA8tNp22qcot0yOVI38yYS1yauV4ckvm",
-	"e3UYlSeQvZM82s/BoObLznnuYFBMFYu6mv8Tq3UuUDevdD5xyWsvWrX79Bk/wQUXl2aqYADtnMn1U7Xg",
-	"NP95676p2ghH5DWDBRMFhem+E1FDTpj4PI5xm+m6HAx4yCIZpkbhNXJqcxw34L/F3H35+QCgytE29Mhu",
-	"EdijISGLY1C07HMCJ1PtFu9zgXD7+65MmYovwrwzsPYyq3dT+30OBH0fZOUnz3L/lPtY1g7NY86DDNlj",
-	"9sKNWGZUQX4XBe0HRwiMRNQYM5KaGNqRFMkBCWWcjgUWr65sxw+qGPlNcoGnAXpXPd9kEVZEpcKumVmR",
-	"NKYlL/xoaLRMg5VGu3/kOslpuZwrkzOGpYfFzGdoUzdHhlcFjmAYGPX8MUJCW8kZSxqkh9ZA99yXoHqz",
-	"riY+bebthvUtcrQ0RnXnAsIsqHRZwMwqPe1x0bUfd/3HvWcOasIjyPzRWyausubhSIflemKbV9GlLFSg",
-	"k/2M7xVGdl/324neiKdJMRsLjfjEHq4Cn2ad+7Xv32/KB6y2AsGSn+ptA7SWIyn4qg3tymtQpg5NIHXc",
-	"nUZzire0lG3ekNBMwyxQvf1URDF7uKCdPXIxQq2Mr1yw3GkAjqqxTFUNWZLXUzvj8TiJyEMiUoiaDiV9",
-	"8oC7YTFUy2z6vbThLkdSlaWNTaB2D+Lky3TgtFh/w/kfy5MO4W7awB3YNuxpTgYv14mbtgp6OumQ7eiQ",
-	"Q4R/PWQ4PQbsIS2ygqk88z5uJf2E1NhaREZ05rOyuHh/D9WOHqHaUvzjIdXpSJKYDZIVk7RX5f1EoNKf",
-	"xSNV9rmQx3xr3+pEzLMpMc+9AdupzbbEU6PNIBx0606ewr54ts+mURsT7C5Sr04r+V3ZXUVLLnutCfcw",
-	"29KFmc8GURFXrqhKW1tKDeKOeOzThsvkd3Kq8okmY68UDsr1Kk0AFbBPuRKByrV0dn7WXDKneAGcDcpu",
-	"YCv9C7M6jEMKyNJTZi5fMbcDhQlw9+w9y5QyjaK5bbJfovFtJl3WlJMdJl5Oqq5a1a25WqW+YxR93Rma",
-	"6yjywdv2szPO5Tz7gv/oPkbGxiufzbyKk4Q9ioR9HDFnrc2IjirFUxj3wTgapdCDwlDBU5/QZJQ56l4+",
-	"a/OmaqX+S5uphjMmot1DOPc5P9XoUSRNtFm1mNE71+wiFw5TqxKR0tzV72zrzWiedTzxrwW/hGitHP2Z",
-	"ZxjPety4H9sqsFQOtTpIk1Sx5VN9TGzuGe6HYtzMWV6HXtabrbW9wTci2kly8GSoHscVPMI04rWTYVQo",
-	"W8ghAnZrfyj7NyLSFhiUaWxMTjVIVQljecx7ifIyN9hCleJx9ZbnkMYSs23itrQ0/Fny6D3e4lTNOFUz",
-	"NlZDfwYhzHkyYxoBmJopJdUaWomPJ1Il9TGdTLgYLibUdhdlfJr2fCEwTV/lyTYB4+3Ini3nNgCbEDDX",
-	"c89N2HgS04Tp3la4Mn+Gu751L3NUhQzjee64hAHfB7W6/e/m/YP9juACjkQ5+kV70AXOJBxEPcO1escw",
-	"Y5mDTBEbcMFdyglxnbiJLM80tOplSoLQKTwx44mGYan9hbYBmb8swxQab61wqWafC5diQ9c7Gqc4BT+Y",
-	"EdeC2k/YnLHwWzyf6X/q2Ev996GZSJFgJ5fchfZzMJTAe0cttb79ojtmyUgaGTM6KWECqhI0YV17JKgW",
-	"jWfz57DwCJYRyq5lw5bmyivz22VtTzPbLu+xeQ4j10MasX8y+wbnWs90wsZZex1Wp+6KlU4nbVjXKWie",
-	"x67qoDJdUNIp0KGOM/XorAWOfkckkoUw2ixnKfR1Ki14GrUe2g1zMbTlCqDPAPpOtlGXi+EtPQmIyI0w",
-	"t06VibK5SCSh0N4fbZIt/MBhUg3Y7AbpFXZRD08NwS8t7SSRA+slKzl197kROOMsypo1aJmZRRi3ud42",
-	"6B4Krpk/qgo0cwNuXGfuGfyRuoVAz7VqzG9hl21cFArWO9m/NlL4pFA3Vai/b6AP11Nl+6GkLO7zEk36",
-	"BzZJjrmY5DR2qZP/B2ALc3q6VE0v79Evj+0tePP3K0altJLzCmkzd+3kpZ28tIe8tGBbKiQX0R5K9L/I",
-	"j3OFsgVKYX+Q52uSCSI6Pff4Ia+IfTt0kxQV2CPKKB6jauD4t/nU6JxGdmAWQHE2oDSBb1ltZt6pXJyb",
-	"RK+TauMJoo6pYpHc0N1aPmO5tp/1ABK7XCyJkbLauqHNHugoH5TlQ0zlLTTxHpW8RSN/Fo5YeLvHksI1",
-	"8PXYvtVTmcYR6TMyVVIMLQMuhD2+awnOf+AFFL92Aj5/QIIpx/xAiUrjEqGF9z/mEMk2kev8NXNarFNi",
-	"HQ70HeY8hFCmMUsxOlhOnj6MGEt+woftRZTfyYT9keukTJbfQLQ94NCG/8qnQqnNcfuuiN56kwFP9GOm",
-	"VF7J8YSqnPRmmW67US0PFWPJmoI9UXIiNY31JuL8IHus6xmIJvkHxUQ4grPpb8QQmBfhFTRJdUrjeEZG",
-	"9A6aYo1yHR9tVgXz9dyCI2SaBBYJYUG1icyxtLyTychMG/BjSJXx0a4k7jhH7OsQeMTDGGkn0RMmnJts",
-	"RVxAp6CJ+tf/if+y6uBf/7/7+uCItMCvdpNXeedOCGBLYivQhOiExzHyED+mzONY8zKP29v3/VxHyn31",
-	"q7rsJq3bbA1oxiMakP4MHF9sXyHRm6Y2kRiRUE5mRA4a5B1QQw8oj7Uds0UyWLo7HNaietpHP8yt1WNO",
-	"cfs2k4GCD5mqt5vti1VYDYqLW2WOr+PY7pTxXsoWxaJzWV1523WMB+V2S93yF4ncYdauN+2ceFgkZEtX",
-	"uV3iosDptTxr18My+AF/VPX8SM2QJSgrr1PkDaoYxFhGbMUhvDU/2WrFPZFjHoLQ1yZMdRVE5qFMrfbz",
-	"jY877cvvWoFtSRvVOk2f+YV/T5QMmdbmr+fQhVqx31gI356//C6oKTnV7it9C8yvtc5587wd1FKRv6nR",
-	"Gt0phV7/5he/L5dhhqADRzw0Krnb5yoZdcdca2AUb523vAfWVWyQwlBbze9+D2omnEUlERvpZJhaDWpM",
-	"hDKCX9fSZFB/kWfjCvUdsFpPki6Ak/3I2vXmRWFkekTbl89rndrLwYvnUfNF68WLi/C76PnlS9oeMEqb",
-	"4eUljZqtS3reH1wMWv12v9l/0W6HUesyeh62LvvNQbNJmy88NKvVurhsvmjCyAXwxFdNzcUKXK8AIbNq",
-	"vHvfYgW4XTu1SM26CjqOCQk+0V//Bss/VExrZOqeSyYX7gJNNatH3PpLvp+ki0WihxPQF4UE9HlQy/YQ",
-	"wtTTmHaBU63z/PdtgAgODj3AvUl6FLzABwaNmxkmi6hN7WGZX+NBTaoS0jNf9zDUzndZ8g66HHiWfEcS",
-	"Db+z3/eQiR+S0/gorm+EmYQ8ch85qDsudeX7/4fA5zoISCom0BMlkSSRkozTcAQAf0sM5v0AJ/NI/paN",
-	"Eu4YSaZvAAcwMC+bZLkxzDNAwhqpyoLM/cEGlPbdQhrHxe7VN+JG1EnPU7Z2yJ8+/lB/EcB/Ws/NKD9x",
-	"Ecmprrfal214VMQSUK72KVLlknP9WcII+KRkTNXtFa5Aw72YJZsFMs4GuRY3gviXzuZtmIIyt2kDFjXM",
-	"GK8LRLFPG59j/flZBwlikcEQt4PSScZwa77o2TZR9gBHg7w2YQq8Cc56H9rxckWQC5qgmr1yVHt4KTTP",
-	"McNVqQjs9ZiXIIppmGMN3cFhsOW8tzha5HwmUmDjqpgL2+/hls3g8D81sSuyNNoNZmOfK2I0hdscxk+0",
-	"TV+BWRBB55hWgVwYTO54kiCrY5BFyFQQ6OhvuQdNtIFspGZ4wDfot4/dgU8QC0N8/c9c3WfJlDEBe+i9",
-	"nPrhijwfnt15fRreDpVMRWSn2+Jf0ti2Vf31lw8fyX/88/9/lp2v4Ez3zCpAq/meq7P37J6FJ5rZsudy",
-	"bGHajMGa+MB2PNL0zhLzdUgPz2XjxT27sTxqx2w+j9qxAo72H3Yi5KOe9rzL0HsWWDFWzP7oac9/Zwkc",
-	"EyLvmLJh2/wDC9kryIyZeYvwpzD4EY0H+Aa4SUDDIH0sZs1oTIw/1bHFjYiByXI8hc4LJExEGraA2RV0",
-	"kAAjpXUa8WKU1Myp6AF6akKNKMKcXzQv5gMXuz3yHW2fX5C3/HvzyaW9Gtfnlgsg4kVQkz8Fld3LSrH9",
-	"tJdLutX/wGY9v0I3wrhPhXube+L+Np/2aBwbJ8yuWA9389gsJnBLJyMq8pBj224Btz+QrNMQWlY9ALHa",
-	"Qx6x9DAdj9DA5WxaDqnh+pYacYPLXELpCjZnIocM5nDOMLrDZ9VN47OqVGnj+JZxtsdc+L+XiKSu/Y7U",
-	"oMuczJmVDanROCa4HxtRihAGt2xw432hnAeZNZx3n+DNlwr6ejZe6dmhzuH/EB8DrVmNigvub0rEzkBQ",
-	"a2NaH7RUgKF9sFT+YlkA5V4s+6T48KVe8NNP1x8//Wizh8AURDWZ5nyBBnltHQH7Gtwn+hdRVvu4pmLf",
-	"XDSXGNxaT84irLIUgGZjHspYun0AFLu0b4ScT5YnHUf35B6xve0AbkZylXNUVmD6toWircnaR5nBTmEC",
-	"UeCNATKaoWhdKgZl9G7XHhQoHVi72awgHl+mGLITEmyIt7fIbI0p6Jtap/VdcAM5WWC6zmLEm1pwA0ll",
-	"+PwH+JMOzV/ti+CmkBKGK2TKH6LAzr3H/VGP0zjhJoqBhj11TLZ8qexlkuUfyp5ggppXH/5sLaz1q12Y",
-	"9EQT193p42ziTQ1DQ+/2u/XVA9LAGXw213BimcXwuYGVUCA/C+AGL5at/opv/Ld7PVgqGcNxha/M0l6Z",
-	"dbyiQ3ZVWDbR+u6qeXnWbJ2ZZb/64ap9cWWWcc01XKLM1t5yma00q2+zb6iwplLdIvRdivte/VeLs8Xp",
-	"saF9WXYjqH2uj+nneh902fPvWs0XL55fmE+xH8nDLC72+YtBuD8nNqccoGClyBVnPKORnJIBVWgFy5v7",
-	"eS6DJcG6+2/vd0oNn1LD32BqONhYa0NE6IT44BHLP2B2h4pszHvALC+pnM9CKkIWH0LbQ8xpaQmKH5oe",
-	"XmXp8CwN1CDvGMO2rg7Z7Ppo+d7fY3lnu2Bh1wl44SeaONG5IopNQNEZ02OT3drn8BpFmLVFohiDw0TE",
-	"Mg7D+6kUmMy9pVJOFupkob5mCwXSFR+ihfqQSNjEx4DBN2N9wDotbTwwubg/4/ExOy0dM9tSaki5CIgw",
-	"EYRUZChlhG3DIVEOVQgbaPTZEGqVbNqYJ/0Rkjhp8vlbqeA28CRjr6w9Km9vgLcp5ihtkUvJKfze6cRl",
-	"u+fiZK9rXNanETrZoZMdOng7ZDXRY5ih/5qy9BBt0CfKE8AcSIIW+fBN0cdUCchDzalay2HhKr0b2Sh4",
-	"lWroqm9saIwFoBe41inUFeEvJacBnuJQioWW58LWPwKXNER0iC1SInxHRF6lg/w2yDvb+DCkAl4y3/tw",
-	"UYoLK1X4TvetAjYXxGn5AV9194mu8qSymcbAg9UDFJhAsztm9kUQyogFyGqC4I9gzLSmQ3YjWhfBxYtm",
-	"s9UOnIIOQHUGHiuOGtP9HeRT1cErbD6Z/6wDbSbxAxKxkGtf/L7Hu1TdbRJeiGRvROwrEf9OQLMSOK4W",
-	"+1rEvtdjAtbs6TFARsHGSmi/Orlb1qWykNo9mPQEWuiqBHKF9DXIz0aGba0GSjsxDVEoXf06h0fBXIDF",
-	"EaGMajrTC5jZqtrQrCK4Gej9vXnHrxz3bkRpx4B32zS3Dv9dGuQOUUFWQpBpEsrxVlHu7+X0AaD73BhA",
-	"ijOAwpwOrBhaOA8PyZWsnzd32Sob7CXu2dA5Y/MjRs14/7QQKM7cYaGg5nRnp7a0WoeDgaiQjUEERsjf",
-	"gd5DGL/0IsidoOrU0NDkHTofFGwDxfxeTg8JyAzZ1T4LLVTKuTTLGoa9GoIxFXQI6143Xn68mKXT87yN",
-	"uE6kmuVOT2qj/4VA+OSU6QShKg3yRiSgcQpsonjWBMSxx1Eldu8kj/7eTMh2+Drf+jd7iy92VIyddQiX",
-	"dFeKHWt0/xyj1rM/ltHt5SubSFkxhvxCl4PRgJAl2CVZ5zIZhTBVCm6LbtuSUXTz3EbKsXlVOe6iaJk3",
-	"lWpIBdcwumXJkZstFzPrPO26Gewj00/OCdJja16rtaqPkGQqjIydpDvFi6oSwZS7OVECfAe9TFoD497S",
-	"mImIKgJn7rkocmQmfMzIPwG7JHrW2ebA7GrOyTX6ldtPpEiUjGN0w420m02dy6q689mOGVJFFu6Mx0DM",
-	"UDKK9TwlQmEEXHuNC3B95EqyRJjIjvkQVQqI2Nyu2WuXMSeVQ3nHlBiD2+SFU8iEATQ0VIwBfVG91brY",
-	"otR+B7K5QkeKuanbD03i/PqVSPx7u8mOGcTltAtujfvEaNBxz0uWHOS0TbWaWcXfWp1DMR/4mk9mpYCs",
-	"+/K39XYA34DhDLYnLR8B4pqAQ3QQWeNFhtUzAhZN6y4s6w5imINoguLXG3E2js0ZTvtpKfBwClTbjDSP",
-	"pWIr90axNtyVPlmsWcaNxoUx/iGzfVdKW6ZsbKT33DjljcDTggMLIUc+ONwa+22ksjW1cYj0g4uN5kd6",
-	"ixDvEgViJMKd75xvK7KCEX2gRboJRVD0fMFJydieY8MDKmt0Qj/HU4KJolxwMXSZt56vQUHZKpQTRnqp",
-	"Zgo1a68iO3GM/dCPiVgFsry41hUPN2vUnctEPNQacMGzzA6reJL9qqoqFtQ+10MjHVwnmAAfDLrwm+pk",
-	"dswsaxE1HqGJykDNB57HBc7JVJG4OEdtYYeU8kdPmJzEDDvLexmPKGQDnWjY1vOaZZ8AsPPzxKjVq+XG",
-	"OC9nj9XOxeuZ5bzNdi1YxzdmYwrQEcq1pv+HGTlXDTecoIZTlXdgW+36+Qr9slrn2Uxe/+u/aE3JW5lq",
-	"TU0gIKGUHFLNplLd4sHGTRxmJ0lLU3pvLTW1l0b31vxUZ6SMcJiZtc3erT+SWbo/GevwCA1RLD8mHvuH",
-	"oqyxguVJoGIHe7SHRsMHPv8EJCDkqZB9Gc3IUFGR6BuRjNhYs/iOQUJIxuxZkD2Ka6SuGNjmJImZlSeW",
-	"b6VMcXBNrLhD33tUGNUH6g+gg321pJaJ2YqSsqIg7ClT9PX2ZXeSXgqs+tFIgN3094XbGHW74Wsdu3ml",
-	"gvr0Q37t8imhrAF7eQ5oOz3WTxbxUS1isLHc/XwwZ7gWmUqbY5qPzLZqJzdtPpHPxfizSaV9uaVgTyDU",
-	"CdD7hYLMQgsHmPSq9hCbduDeVpeH+2LXfF4/X9ky7aW1w3F1iV5oa2xPh5GckliKoRMbaHQADY+3bH0e",
-	"p8f/wtyp4sMRrNHQuJCWoa5DaBgCl4S8ZUI7z9I6ryYWtgh/POFO7xhJJOnDx4rpEfbfr5LpColkYl8N",
-	"8Q/Zalusxspmu3lebx6I2XZtoFvtjc12ewtm++i00hsRbdX/FYxF1VldPJJsiQ5tGgpSYCDmlEQUOmoq",
-	"dsfZNJN/E86CiGNcOpY6IakaMmERaldEMZ0oDrxQUjDtqwmoVZ5oYjYYSRgdQ9pqK+g0eJmP8j0M9riy",
-	"wDjBu0em+efUglo9+2OZDPDrlBFpGbVhWyjCqIp5JfGbvX0iy7PBrg3AUtngUEZM+0ZEkNSthhO7w1Jl",
-	"EzDmkGTp3qWxYIr2eWxZ3CYs5AMedo28dFMxClXZrGwvJZpxa85W6u1voco6UVRgJiD/yp3KFwylGPDI",
-	"NvrXLB50HVFmuZFyerztjNSSg4TwUTOhecLvENkszJLHcOAOH+/O9rWbi21Ie9uwuw92lY2meOwMJyji",
-	"6vwmfG0z/FbdGkFL82bg+zwf69aBz4vgAJMR1ezrwTHjS/+KL3XCMJ8wzLuGYoH8AFFrDul2EEjknCgc",
-	"HAo55gNWD2dhzMjEyeoRoZAttpBnnUjgLQgccc9aywNtOjzlCjzuhBFqAhAgYgDNiQcAgRqZDQYsdBym",
-	"LB4UsMp4e7wX+mrVIOWVgMe5TbLXwpDFFf9ERVSXd0wROlTMdfWHSIQLrhEP6EQO/tuVabnEvVwJRZyb",
-	"h/3UhfIL8W2jh+d1w1qgJ9Qqu4ILF6XmoKHCO7VPwXY29zGCfR/YmvtE+Ob2/gnW+zCsdyMTeIL07tLq",
-	"HTecF522rWB4FRswxUTI6v1YhrfV8fqnEQ9HJGJ3PHQdTEZySsZUzALPY2z+cq0koQyUaiz1bBx+v3fj",
-	"/B6HeQLs7giwi9tgF40Qi0voeSJ2GpBjWvC7HE2ZLYTlrrmoN1sf4YLV0pbtFrRs7cOBqY+0H7OEnAfk",
-	"Wms6preUKEkjTxl22cyxMMgJNIqoTGN+V0CwRF0wZLVOq729GL64GI8dxhe6RC1uDmv3I1SU7JB1dX5z",
-	"J0E9oCSt5sM2RjyOfZcsVwOTg0HWDCwba9YFzIX8LoK3DI2I4wTvYsgSAHmOgxsh5NToRGiTg/e0I9BM",
-	"RIjnpJr0/INsnyQ4ZeFApIkfpG5kPZsw5yAHiOucZZ3zdFIN8Szul4OAelqxOS8T4WXFsr2mwGw7lF8c",
-	"tj2kxc4fS4u1S5SYQCbHv9auf/yLuW+rbaJD/8eFMT3LajokM8zrvOZaYeHcbi1Ne0D7sKNOexS1aCk0",
-	"wL4moahHl1ajK3iMi1Mh13FswzL31IB4YBDunSIhYIalLXS7ABB8acrknmbaetbkyMRvVYnLC+6c9LV2",
-	"JH0fnWE/lNjrYYfEZmdWE6N9JmtK5fRMsZhB3m5vmZsSd4pqEkudQAwox0xjnOsorRvkky0J5xqT5pom",
-	"oAjMu1zIdwjhFYHmtkPKRUkOCOmpYVKqEkHLMFbbW2zqJu0TqHiQis8tzdywXhaGdV87up+trCFfbqAh",
-	"21vUkIeYoFrC34AsVamWBCGUA2P8N/A7FI3rXPTl5wV5KppAezvBlCYjQDwRLnI9tR1KGUKtGcGf9xnw",
-	"pY63l6xSNP4ZRvqVpap6E8Wl2R09MkkTTRgcXRAhZ9phdHaezSpIb1CrF/5y4zNf+H8vT5Jq127tFNjC",
-	"Q+Xu7l29mCbVwRZz71L2+NzXqw7A/7T6NL3UzKLLIGURMRr9L/bedcltHFsXfBWE/lTVHKacmU67ysof",
-	"M+lL7fLp8qVt7649Z9shQSQkoZMC1ACYsrrDEecd5h0mYn6dh9hvcp5kAmsBICmRulIppUu/7JQo4rru",
-	"a30L4MPzxtJ5nTsAmC2rI5d3TGFq2sa17gMlx247kK7rhpiDKdoEUaApL+RusKqWX7w2bHzvsKp24Ho/",
-	"XE4TisWM37EEz8Sz2QJD96zvfnMNy7Jhm8LN1a0VS0z9NSYL76hxOSRgO1PoHeyi8PBHRakGMCIItHda",
-	"N5jFEqpqmFL4Z7F3+IDcDGnC/tn6tjRfd2PV7dLSHHSWsYbR2eXzXz5d/fE//roLUphnDz5vzxUhWsql",
-	"Y57OfEOMl5ymqWz5TfIVKWMusM+xZl/t+uyKA4frtLDQAA6MaingpuoRs1Ld3lPNlLVG4GMax3I8lgn6",
-	"bL4UdEqH2rwk+XiXTIb8WtXYy/6OH023i1qe4StK3YTnmAYtcPH9c42G7Ogyb3mETXkOaER/8H79gkYL",
-	"wjjl4hZywufsZWfZkh975SqC3k/XpCcnTHRjqlmP0FRLkig6MBpyFzVrlwEq8J3IGsuZgKRUrwMzYUkB",
-	"yBTtbmhDBZoCKlZb2Nq4+5ZgMpF8yMniQWRYhL323L64oRVSQUG2c8LveJLBKsfMjKTdBmuAGSaA1clJ",
-	"liLTdYqNq+kAlmd3y35VliiXrW+bMSfsgXDfiRxL+eIxWsnIFyutY9zBAmusZoHfNuZGlr5SlgzZgTOy",
-	"HGcnmnlcrOBho67ktxH6D+s9NBM4qX8n9W//6t+DY3OBPhvndb519yG7OHtH4oCxBDPyXLOlhKIjxF0o",
-	"4HzOa7YV67suJG3AuyXERyr7ZcKuPFCdKGGp1XRYMsf1nrSilt/kVqf1m4RAj90Pzb8SwYcjo1ubOd0V",
-	"TV/4K3TSZLYmcb+HjdN3wmLsZXRMegxDeo0AxACNIOrAaxtRaNyiHyj1hpxxIbsxnVBoZrsxVb50B38i",
-	"yq2J0m1h4zQ5trdqSSn3rxKu/mBgBdTfs2TIOqQ/w46EFLZQ23utIwI9gV15oUiIZl8j0i8UdxdpL2VU",
-	"CR3KL6DZCsTv14i5vXEzPjj0wmbaa0E9he9QnwXadGFU+3gxzU7HUrFW57z9rKD7ftmY+GC/fufa1Dkf",
-	"U37L0hlkrd5f7OFXLhKfXQu++ulIkjGdWZsH4k0it30esDNRSHMWNKBj0Gsblm4DytOHLtrQHu0mPOkK",
-	"abrUGCaSzYXcW2lehpM+Sbrt1c9U6qKcK2P/o/XVjOyDgtYDEuW7AaGCoMebJYBp6Xqf+9k2Rqew1JND",
-	"7eRQOznUjozdPWdDV6TTKG+znATTgg7G3hpiXX4lJ+514l4n7nVk3Ot9Zko6TFDaJPI0r9A4iMYtGZte",
-	"nhFcIAToqE5FEvJSIkI1GVDlUoJ9iw1rad5CGebAfayZ3jQ/+LP4LMCw6mHwt0MM+2oexfquF5FekSV8",
-	"PROJZQs94nvFAhq7nljTVY8YM4C4Cg30YzkGCArEgVKMjqOQz6yNlAkCNbPPYiwti7i2L4Ln8M0ub0MO",
-	"Br7TiI8gtMmNIOzrxK5kKJkOzLeHC+rBzgWQPSMNTXtt8uT8MZmOeMqIkfKzABwAfIsmKhNVdaVFp40+",
-	"JUmfkqRPSdK7JEkDV/MDhYw7cNhVj5VwxWJ4Q9WtkpkBVQp+jP9b+3b4c4kR+KYSc5dq1kzTtzxvd3/J",
-	"4bVEkMHxDihP0TbPBBV6Cgl3UOAPzNZV+NsLkTCaGpjyBpcCYF7R5bRwXHuDt9wdXEJR36M+Ko15J5K2",
-	"nDDxdZzivuszORjwmCUyzqywahdE3jhtw79lN9eif1rTMSOW7rSVgyWpGRF2x9SMxCxNQUiyr5YBhjPv",
-	"c0FhuxdOvVUlnkvb1frX5xZPPrc6n9fQbK8uPre+fRZzcKXz6f1+7wCvTlTCXbe8ClGeC08iVMMj5Juf",
-	"xeo5sYvow9nPvz7+y7O//sebyPKQlRP0ISY5JZlImHITtVQfyzQbCwj86GvQ57AW8++SC5aQ/oz0rnuR",
-	"g73AA4FO+3Bk9kCylFYs+N7KIIJYW6MUYv2Ag/0MdaHdayCWAo9Sh5Af9F3UY7EFnhRt8tbF0lJG71xg",
-	"2+nEfTaQijmzwl6DAl5Irufa10eEgtSIvJBRlpNZHhW5TBUECc1nkXLfd5YkVqO06qY126aOB7KSTroc",
-	"VXR7y77BqIAXXmtjm+MWdMeIw24VDStlEq7jVGqWdGHH0N4csu5QyWzijNeolVIxzOgQwbvZ10lKhUsV",
-	"br2QQmepwVRsS1QDabf1LJug6RCPlBQ8JjxNBdN6F4N8hfU8snJt1BWZUTxYygUzGr9vx4UJtzaPUh4G",
-	"PzVcuQpG9FLRgXnYICI5z6vOKbArbCSjYKt+egvMrGCUL63S2jn0v3WzhY2Zw4gKAVXwdMJrmcU6Drtc",
-	"o+8U9fd1+MyXPNGuO6XCsGRDSFgo54dGGBxG+BIt6K3emVfwFXrNo1Ff4R5YVcHvB7Ux+3P8LeM2x1gF",
-	"tlxlmqsEO6YkjaW9BqWImS9dQG3ohsTY+w3Q16gg9topnhQgTKi+ddmpVg2aTJS8Y0nHvwZVKQxzFEK3",
-	"6yQAbwK+jtdy9wBIU40LUSXpZpO5CMazslLh/WNbJA4epKfhMjI9Rvf8Cinv+hpS4rnbTjL+kWvnssQj",
-	"L8nYUofdKCgKnQK6LDgRiZH4Z4SeUvt3SrUJ2D0L7vd1oDh+c1N6UH7mo4SNPSoP0xt5d+89SNbwEmCH",
-	"uzvsP3ac8m99ah4zrcEArSPn58xMWbnbga+IcT7ZRkn5jZ/PiZaPhZb/1eqDltD6wxpqgmjGiqXgUpBP",
-	"GdMOKL/OlLnYHETsCSRCcLCUvPv/WzOMBS/ZsfIWRwLHy17qHJXvU8oF+OCvrfCPqRDSkD5z6nVC6MAw",
-	"NaUq0b5PEUSVC4UBrpNK6EDscpaDSp1rzG6bCO0DAiC0hIQ4DRVSzMYy03kyAjitC5d2lQfSXZCDOiId",
-	"0X3KKU1PwDr4jWaaXpMJgOARqhSqd4JwYZiaKDuVdmtbojisH85vfAVV/pEjItyj8mxHZf4eLsU22UCF",
-	"9ublIVOP87y8PtUcopmCuDS1Ap6eLxe4cQ+7q5iwmCdMt8m7gTcsIOB5TSgRbErcrSeKTVIaO9qzIhFj",
-	"ETuVzAa0Epw4137aVcCdMA1/Su/8vj+QCgVYYKvTuuOGpl0gb6Zzl1er0/p3Ydcec8vtoDm74nc0vXbd",
-	"Q4PhTXSmhlbD2Jgr+C37gGs4meI7cZMbfWt5iWYiCZfbp4Y2xVQeOe/UAZnL8xnRcszy3gfAXKYjiW60",
-	"CCgfeprnIYCJkjFLMsU01hZa24Eb8uPV+eOfkF1kIrU6AZ558MdtAzGCG3RwrnCKYJwiGN9RBOO4+bHn",
-	"ivMcGT8GlszFcH9cWbG/s/iQ1Rg32sUtuBg2VlaGqzpx0hMnPXHSPzkn/QAZs3tjpBPF7jib1uNUYAB1",
-	"hpHUDpl6xTJkskHSqLWS3BQxVxGeg1xdcE65ShYqYuaM2+BECrFgNJEBJErJfzJBtKATPZKmTT4wbRSP",
-	"DUucCaZHchpqtSCBj9ExjFcDd+HW2ViqSzWXCQziX/hfy5QKnEJOmIA+NKJrN8vecJpa0mtlYhSr7sUv",
-	"3SfPgFv7X2M+W/3vLktP53lvpd/ke5//8j9bA4VXDTfbkf/mkWR3f2pSLxzvzNQ9e30/MkbYVxqbdIZX",
-	"MTShDdz8YQaWFIMbcEB9BxxR6JoK7ixIJXfEE3kUWyBPDm33IqRyBo0lKnAHOsTBOSWIFxWgPSKi2J28",
-	"RQ80dlJJEBMXFKwp16yG4HGjjiL3dSvR/Hhzp9IHvBvfnDPplNu5t9zOYvQEuyTtLIgV0zK9O3yTqUW5",
-	"XEOagJzNHBeQrl4VKnkgf8tAH3AQ1kKSoMUSKmahtXhDthJs3MODydEyzYr4eRgCsDtu6C0TXr1JOOo+",
-	"ZCT1hBuaEi60scJpGwYBd+zkbd6FBbyVhjmlwlIHdJV1wVIob9s94fsRCr0D8gIAC9IlRf8H7cPHoNlb",
-	"Rf6txP+VAFxHVJM+G2aiQQq3u/FgcbAKxG33BnjmQCryltMxm21DxXA5TkS8CxHjJjZYpPHowHr5r4qx",
-	"fzKNjInr3M6JCJiCdbQsoC+kwibaoRRbewCHQvyIC3ttY9etG6zucaYhEcWOgIVpZCTThPx4df7sp6js",
-	"J6Cx4XcsytPckCTgFSN6x7xLAy0HfD0VdAh4LfgrSfSIKu8GQevCv/963jUC+ojLKA+Z55jqgnkrfqfG",
-	"XGvwW2BaHU+spjKYwTBSJb7Xt4EW5IPlKTGW5z0OfTINS1PYyQGNjatsDvXLudtiTGdEs+Y0ot0Mn5PP",
-	"+OQzPvmMH7Bo+8hEsqNg03HGztidnVp9l3Lg54jZ4HIIenhiPaLpTJc9NJvh/9TkMttpvcJZPSzsGxnH",
-	"mVL3kclcGKkVtYoDr49Fggdfhqm5Jj0U4JXzXx/Exs8TX2bpVfINYFJgQrfcYawsjui+Whuzxt6oLqy3",
-	"Cz9tMr27Vnw8zbmVZRSuK/LVZeFPvNO5xChHCDy4m251rs49YtsF3ME1fnJZhL1eW9j8bPk+7FHHHgxT",
-	"povbZ2m1cMuKiHufLgpLhYxF4Kjz3ap9w7VyO+pwQ3SmJqn96DxqGdn1z+Pal/Tsv1gQCY+j1h3X3Dh5",
-	"ucaqn14id90lOT5wrftPjM+v91J4DvuYo/qStHBN0HZqyr+0ZwSMGSwCOBuNqPWawC3WEQC4SeUx7TuQ",
-	"7grfgURhNB6ROzbiMTbTc6maEQEyQgAVzb7CGHToftkm7xEhnSpWavgX8ujh+TyOgSj6rgE+2AiW9YGb",
-	"DsyGkDvrSnmcUaI9jhEXsKTJCFLLEcqlx776JnOoKjmxOR05NueW4vP9p5SbYm2rAD8gFYaknGlvpQwy",
-	"kylrZbk9Qm6SB2kW9oKYKY9Z5BsRFlXCQh/CKpnsc/vD/T5okGUfrAkvJLJiMJe9hUDTKZ3prjV7W1HL",
-	"HZT/EsdO/BdVzOlJ58mCBLg3lr9Rr4NwuE0XMBRj6SdBuamgPN9MUF5uKCgvthOUW1yrKnn4wSHxPeww",
-	"YlH21rggYZngUBJ3clYteq3K2s9Ekrrmp2sbbsuhYwBfdSSnBGBHncgNVDUnGKP8SfuFNjxNrVj0T6BT",
-	"LzwzlmpBtGKqujUcnGCGsP3KpuIVYgcAa4oyZ8dEnhPz+T609IaYT1BLj8fbs0qLD4gxuR7fuBq/K0LM",
-	"6xJ7geIypRhk9EHHW+20/1Dm/ix40bkmd5Inc47wALTnteCSAkzKzqaiVlvjRa/gNB4XZgcFt2loGE+e",
-	"fxmTi8uIlKl0O5u0USSYE2M9MdYaxnqcnvSVWtoL5FPr8deNdLNH2KatVkV7lyZMG/BCIBTINfBB+AAx",
-	"YiGVQGam0sG+6Fi/rlS5iM7ikfPE2E/XcL+j9+SEJXJMWCLbhk7ruHSBgazLIi9bUQt9Zt3+bL1g4iXq",
-	"77kXfhN2vJlJ25wbFyTJkTpzMeUimF2uE6SDPFnFv44L9uSNNSPdAhbMR9/TEu9bB9aNPAwST/VITjWh",
-	"pOekZ69sbrpHnc/TZaK4rh6WNxQU0PIDziVMU7tBM/Jjz/2vi1/0XNILvt4prsG3qlgM+ST4sf0UtL2k",
-	"muOK24U7d1jglK04zPYEtkeH44lZrmSWWx9bFU/8Hdb5nbvz7CKByxaYL7ANI9dmvts7+pwy+ehfruvq",
-	"FrDRmzneAkc6UMrXiRS3IkVsTC1uH5x3C8wg0GM2J6t712mif9VvOxgTE2pGhW5LnmZb86Juk447X3Zl",
-	"GI8gF2fvKcyH2ZxlaQjuRglJUimGTPmoOR1LMZxXqV1iNGxlvbfSq4ir03crOK19QQPK34HrHl7QsRMq",
-	"PqHZxbnW5mh/g32ggZU17KE8yZ41wsCSJ93VR4oPVr33F+8CbVaOPVBv4t+ANaAwG9MEGlIypaRqxKF4",
-	"P/y7lpW+DllbP/hcLqoYskO4NHxzhnnpwEwXfRrgAC1kaJEfe/hNsMW3ZrgPssTM1+DfyRkUJjKB29Wf",
-	"ETOVJGH6Vh8N6z0Fh3YKDgGhHz40NC8emr+G32dMyUmBovGyqzRw5TRnlgRpfExlGx9xZi/8xE6VG/ur",
-	"3PCnf7y1G+6e1g2K33bhhWuXcZR+VTk6jp3QWehL7vr7K5JSU9//1p/BQMlxdffbBFs4r7EDS+bAqEr5",
-	"6lkYudEcmgsulpOfZWYUo/FozbYES+U2MJWiAL64XCazFx7fTl7/clEvmKGa8LGffHio3InpsjTlq1yA",
-	"P8+Q5rhzjTrBOKZad4FsXE/t4o3ttLjAs+RStMd8qFxBZv5pqyoxpE7AFze/qfBnmYnfd+zTb5dnb/Xh",
-	"Tw9CEefS5p7KWVxFybKykyiwXywK0QWrphPK1q3SFNpkQ+ELMmvBWMKSNnkLxeuJJNgEIpViCDHLyGfA",
-	"CWkYYdyK8TZ5LVwrZ6w9KbGedjnKWShqWZ1gF4Kay6pK6qtGyvfpoHHNWuZ2n4xrLWa0byazJTfYY6D2",
-	"JHi+A8Gz3a2qKQyRKnnYkeQFWVZXGyKVtRG9QANVPYdaAwiT3ePI81bjVu2G14gbL7D73RTTE1s4sYW5",
-	"EF4crtZROIHW0lhdZHtOZz260o1eTjG9vPMQlGWDNjluqGZjLZVy0+qNXRXNfRVwwPHQlPQLBLq1Nbav",
-	"Eo4Tnz3x2SP3tq+nTuVFHOsx201VpkNHXveWhdIU+zxQXPQ5uEeg4aVPWEjo8SSgnPjrEfFXF1PdjLvO",
-	"R0B3vXDfMxN2Uc85Drxz4FNO6oOdr8D16Y4rIoJNmTZYTLdpdLM6tvnu/UMLaCIS5J5jmQ5uMmqdhf9t",
-	"Uha3LH7ow5JrxiyXEtu79x/xF0fSof/ju/f3HlqRk2XhFENFQlVC3NUXwwIgcIFWXzjYqyxlen9oYdh0",
-	"xKEVD5Qck16fahAivQg7YsKnNbjF84+4bdTXoQkxPNubyJTHs2Dq2m+50u3PImBv5cMWILJCNRm8yF4c",
-	"RRMeG4QoA1mwJB7y7v1BgyC4ZvgN1SyVFLTZFDhV5/I8ak2pEt0JUzG87xf7CePDESaajPhwBDpDKqet",
-	"znn7SdQas4RbXnABd9lwY8dpfXz3nliZ2tqEJA7TOtueyPfZ4QRIfklzky2JfoWMfuTs1zpRbQkcHymM",
-	"dl0i1IiMqbplCelpmamY9fw3UVGaTanGF1kBQ2ason/1kBlMg0Ky243x56SDaOM0hfdQrZnWY/eO/N46",
-	"xGQlU8A+tszSd8gqPYcFDv4xhLjW2cQqT1awwO8wYtwt9j3f6AWTlIoVs/sWtagxNB6NPRhwysVtd8xF",
-	"ZuwjltSBYV+en1uapqJ7y9ikm9CZbnWenYfE8MKnj8/t5KlCi1lxYbpTLhI5zV/71L5sJKe6i6LdNyez",
-	"q8D2a7BlXcS7Hsg0ldOuNWZw1SOZJt0x/RoGtKxJG6+gAkD2eGLX83jumzEX7kfW/FBMTpjoWmuZi+5Y",
-	"CjNyk8tEIrvg6/Pflta2yEOf7MRD88OGjC53GFbbyEEkBpkAJHKaduPMdOVg0E3kmHKwpaKqr1N2ByDo",
-	"j1tRa0z/DhDeXSGN1eXzA9SxYkxwMezaOWIuVOdp8XOcqPvmMXBlr7u7lbnvrCSRacIU/N21+gzuJoCG",
-	"+1eXNybhmvZ5Cnzs6jxqDeiYpzPY9W484mmimMAjtrtC065HG2f2Ql+FEdGuxCdBGnfvslQwFV5uJzcZ",
-	"zTSPadqdUKtg2qlMFBsKClnIdqZUx/ZzFEYOYTs35fP7RmOrFaQsGbLuSGYoKELn+FbnKmoJa4amrc7V",
-	"L34HWp3LK+D2MbcWS+UPLwu/fPz4af7Tny+/RS3okTbrDmhsrPp5WcCY99f6m88rVkEQ9anmcdexAXex",
-	"HH49F11IHQEmAv/rygy09kGWpsXftATF+8UNd2qgYg6IPtAOKhhd14IPNti3suxc2BMoTq3r3FRdJHu7",
-	"cm2kXYqMM0cDv8B6uL7NiajIfP0W2t9SrfkwbKolCWsIdj37Lz4aOIrbtZ+RWfrz/ebItGqki6e/zA/1",
-	"uG4oeHZ+LHt7CoPBgXlWUDXgz5drj2cfnR/OuVn8cD+DvoECFtLZUfFYW2F7D+LwtfjVqtxVGtQfru2G",
-	"V8uPxolRZwlBmA40e1haceLN2z+rtKi1A/Q+vXREc5Af5wipVIiaUIUq3JYXZ+dPCkVga7sSz69aedeK",
-	"i+ikZZ20rJOWddKyTlrWScv6jrSs+QZHC36yynjUgkzdJtpf7d76NGJeS3gYetm9e6h3zaZ6ReMR+IhD",
-	"hz3UKo1TizHRM6RZwcf28UKSFbTc5Kbs6aqom2ZimTN63W5yLo9qGwd108lT8+RBftQsliIh9npwMfyp",
-	"tVmopdG8qZ3o7iijurV+4hcjKoaMUBL41nYuYUid8Tf4oJ2vM0XYjOkOmY4ku2OKTJU0jEg0pTDw5Pqw",
-	"+PkC5MDV5eVPbfKHbwbsTUN7kmAFaJZY0rSSVROrnGOjG+Sw9v8zQDX8LKwGzBKSiYSp6nxKIXEerk+l",
-	"Sy5wMxszwoWRbnRq8jzKsbRSrMAdqoJQfk07UfkBGkaeDM6TwXkyOE8G58ngPBmcJ4NzA4MzJJMf3OJ8",
-	"fYxhgKCTzim+76H2DpWuXN/aUQFO+GBQ36fJqpb2CaZ8zhMdWuZvSilP07mgSkTuaJox0p/hf+bgrzeJ",
-	"DdjBK/XCWs8B9G+X4wlVWBxYk63n1tHaEMZxR40RTBeXMj0AsCTLnvpsIK2qZuX5RHIBX7QeeYn/CMX9",
-	"Bp3zPr57/9Kea42PBU+UiZjpe8voe+GOxEwlOh34QT0ky2jDSoNHNPl7pk1QUBtPKXyXGc0T7L+WCdPx",
-	"ycCQiIyOF2vTDWQmkjb5g3Kj4RHAtXM2gUs8sjRlOSjVt/6ZNjhhelzobDCwew1Knoxve+3cPePA5bkE",
-	"6AWUnoggX9/b05p/g0yB+WcVAMTGDzOwUkBHhJJMcOMpPJYiJEFLRbQcM+imCmXECUkkQ+x79pVrc10L",
-	"C7Ekf9Gu7CYc2EFzGVMuHIEXm/NbGwTyhg0br4mYeQm97lOXiLf2j57Aj8zaz1uZ+4+MCoMN9B8XCxye",
-	"U+zecHkFeyKkYXOfrs2Qyid0gHaexQqKdffm5xxYjxZvV37Gfat3zm2fV5NbFxsM9cvRXo6J1Nz4epO5",
-	"pToBmW9O1190S/+tTmvCWczg8ozlXdHC9L6O1s3L/36Gx3R+fr6qgud8jQqeoGU6EmbJHqsW7bV+6eyG",
-	"KmmLF/1hJ+zaNVZ7YlEh7dOUipgRZa3rgkiHzVmhhoKodS+oL6R5PiOpxE7dEJhokx69ozyl/ZRBErwU",
-	"ZAQ9s5nWRDHN1B2zUpObEelR3ZWDHiqpVqT6h8FPaRVXFHbXvsk3CByZAtY2vgt2FtpYizZ5NZ6YGSIY",
-	"FrtgBThDZr+HWVl+1hSMod2o536fTq2vdm19taTGx3LhmqE9g97EZlgyEpYXVg9VZO0NDZdKUzuY2Xkc",
-	"jCFBUNC4jUS6qrO/LFXWIwqeGT5eC9rw40hOCdCcZ0SWemXNqPBgadTAKp2X2g3YlzJlVDQLZOh5VqvT",
-	"+uV8A+WAHq1yIEXX8lKr7JyfYwYf8F6Qsq0dUf8KPO/eC9NA6NXG/fs5J56XdnvKvgRBGVOVLCk3FUY5",
-	"e02qhCkI8fMxizDs7oCSWJDX4IAg3ESkz4ZcCCv6Fh5C14QrLRsuE2cFIUZuBLBRlK9l+w6MQmvnAsna",
-	"FdWhNtklv6AquRdxt+gkWUsObN8SZJVcwKZyfS5gj74XKfErlj/m0oFIsRv87dqC4rm/yStF01qQt3Xj",
-	"NthUE0kw8FZvQa1r5fp4RncTc3fdZ59tJZK4YN1NLOL7kWE7GpwFmxgPyl0JxWLGJ6Y7yVQ8onoL8JxK",
-	"+Qms0jJru8INPTDATpeI0YDQCs/dq0iFlBH7CAwOvbZQiARgLs8L7Xcc0LusHeGV6PuUwwnXE6ldTkbj",
-	"nuGTr3elr/elO4Aj8fQ+AK8uuOCYGckE8GwUCL8pN4Jpba23NnmttcwGMtuQpfijeHgu3SS/RCeHbtmh",
-	"W9iatR25L19/PDlyH6gjF4kYxP9QykRv48UtpM/UGKi/4RKJFOmsQ4DmwKcbbhQ4VK2GkNuh/q1N+lFf",
-	"hpmeusHsrxsMGFrAaqsHd19tQZ9/sb+sGzZcw3IXms37zBS5jlXUGNr7f2ex/e+Xk7HbqLHbtIznQk/g",
-	"pLCxZVG/CQqAM9AKmdetf/vwNgixi8smhVi4QjqzWwKjveVDpsgn9tXwlG2B/jelsz5P026Y/h/Pz375",
-	"5aIJv6unteNxvAIkWFJg3fdq8flx94ZRX1JA9tXg8H6oqV6bRv9I0Kcvn3wXCjV42yHmcbVEvb5a7hlC",
-	"NbtP00Ut++Tu+3O4+758f4KoMfvLlygeTaL2cm8mDZLK9x7WVQZPo1KsqczXsqx7hA7IQxZIPp+FikPX",
-	"Kz84IkG6jiSh+pYl85WLPp9nSrnRCxXKvYHMVJfNmO5Fld7T9bHK3RbNy/AHgVbukjo/Mia891cbqdim",
-	"tOuqi+61X3NJ/LG4sgX8xeXiM+v1ur88T1qFsqnajdrK+ZhKrU+OxwXHo92WbkLH1rJY4Xs8aUVHqhWd",
-	"1Z/n9vrQ7+8a9i4H987a3CCu1KIO5ZA+SswGUIq8wjCnF93gx5jFK7Up6Eg7uZtRS0HH3AGVlLd58jDe",
-	"jTbZu96yvoaC2/MgFZRSf3+ITgBoBVZGbailfIBtOKSaclIVDqAq7FWQFMKULjZwEgprCwUkyB1Fgb3C",
-	"enkNc6Hs+JaxiYbklFs2aTSu+Brm8bCKM2TC9l2WIRMGBRn47+5VGnDc1gTLNHZtlBhulJphwjGFxdQW",
-	"HnjwgXyqCzn/SyKaMTVsKOGFVW8vfL3wfreuqPUVNsPeG/hUxrddYMPhx41WHbjOB5igHFNDUznMUGBh",
-	"669+SsUts/sFTM6+Hh8OLKr1JLkYnMeXtP+MQdVnmGmn1WdJgstafF2DAvEi3+PnYQCPv+fhRqCTFlN8",
-	"wDFsCxzfYbSUPbetAsr0x4m9/3ZZRtH4totwJ6EipCRa8E8k7HIcY96Dv4Wxs1vIzrKfIwvXcccRGwzV",
-	"1enfvXCzu8jUDL0FdytWIsg7pvLmO4KZqVS3PwA546/Ij/ZnxBIl6YkBB4rsRbn71p3VT50AdyGkIZry",
-	"hPhgH9UY+MPKQ6uTcxQ9MAWuC2LoB+ClkbWGPgtkwxHp2Qtu//Xk1QNrqWevVg/ZGmOJNRheUD1ysGxw",
-	"BG2wHnqu4WIXsit1rwC5Ydfm8mjDkn/Q+cToLROlJrleFtpfIugb5nkiQiR0w12RpPkaCygOl6BZvhEl",
-	"zrQeEW9Of3vMgjzx8QfBxze+Mn++bMObJPF8eWt1f695GI5z7dpe9USvfxZ6fWjR6VriOxwy9ScoOtUM",
-	"tQxt6Ex38opuCob7BKp+uGmjSqR7OVI1TVNXvDS+LuSABtDbvC4FbcQAfosdYC1n8G7Ysrt1UKn6rO95",
-	"dQDW2ytETcNYIwpmd6jo2JLtsyebFpGhnbG/rv8ntvlnY5vH565cCjzehOrySLGBYnp0wIjVJ8hgcA0M",
-	"/GWLwNbFu+brAw1TdzQFU3Q6YhDPwjuHIDc0vmVJ5IzfStN6hN+NiZEJnc2Hu5YZyHPseN1gF2xtAzz3",
-	"AKDiJ/534n9Hyv8+0VuGjrRpiKkEGtd05texMVv0IcX6IM571PIwUIFl4ilnusnoze9hEqcIzpIIztph",
-	"GqeYHyBO0+cC82whP0+jXbACb2tClcsSu1dA4LooDbLmm4uGufKTPKvA5y669b+hXIR8xnsPXXjaO7Lw",
-	"hbs/9irZO3U/gYwbALrwaAwUJ4EO+ClVbCSBnPznYzqzz+Kj4fu1wgEVbn8kEaRO13BmJNPEmtzLff3B",
-	"j3hQf3+Balbe8u0u6P359x8UB9hqL/+kju8iQfe52Elf2qsXvEDTjZo0f86b/eAKmFZe08P5ioP/oCek",
-	"6TrA3UKzMiNJnzmQI5DeVohptBu28igUnLjbS7qmHbnudr+Vyox2Emr35sz9c1P+A/NyNiKntLs5BwdJ",
-	"Iz/2MFHGP9odSNX76Rq72OD5YN4+oQZ6nP4JYdV+x0zzQ2bsZJrB6RqmfGPJUu77A4Faq8hR35ShaP3w",
-	"INVOpQoPpVThhKi2Xyn6gU2kMoQSRxJbyE6zoqbBsUdi5BCCch3St4pc5IJzEUmkkCoiQ0WFiUgMNXci",
-	"IXIqmGqTG+ipIaDfsOtL1qw7/cHhqwGCxx1Qzp496oWRWlGrOPD6/nV7QYJr+16aVsCI4BuEG1YAh+ea",
-	"JLSuJAIf1l3X5a4WZGzPYNpgSbaen/38M8Q+UamkY5nZF7Wu2k9CQDW2BPzq3z9A5HStGnMB8uzVi9/e",
-	"taKwXs9/fz47f3r2+LwVtYASfTLy21cfHHffRA4+3VQOXlkStRSvR3zS6rTwthZv3JyQOIDz/9hQxlJ5",
-	"7wBjdsg9e/N2hxU7EdGeiGhTevkuHIzYaeL48I8K6nhdp5U7pmbE/m4Weds+5K5eYxcyMOr/yZQkUyag",
-	"Q1iT2tWbAoLUCcJ2rxC2p35gO45TKO2uGqyI0NPQiPBo9Wjuq41qcz1D6MKzJ6DfvQP9nkCbvgcoy92s",
-	"Ai/hjqzzmxX1KUuGTN2zgRC0kr1aCX7X7wWB+ETmD53Mt6Lo76OADrT/47ZffKGJPbBD4re+l9pgaYec",
-	"QLSEedsp5eKWJcRI5E1SsGvo/EVuuTFcDH1ZHzfWQkLfo7/NEHC1B+p6Pfv2zgo87ywhVDv3e0Qo8R1t",
-	"CJpfecdy+xq3RQnpr4nYlnfe8pkozqyDdeESjKJCD7AvJiWxzISJXJYljkdTgH+Az+zbTb4CnM6aOLV5",
-	"pNejo4ECCoHi2iB1dd0MjDsvCA4XDg7Qb6+EYcpelCmP2caYb7jZDy+a6q/JJpD633dMdU58he05AcU+",
-	"SKBY3zMa2I5eexqs+g5sDy774dXf9hRoPzhM7HcTZa8FEITLs0wjW6kwoWysd/d+sjYf1cYDDGCtmxkp",
-	"mQ1HZDri8YgkdIZuYClvEa7AydkGnb7v3TwflsvX7dP+g+r5QK2oVRi2yt/boD8LjnkjEOkm1YW+3RhE",
-	"pv+V9VVGkQTyxfsRLs8ufzmEHwcv7ZEFeF1q+CQQ1D3UdTknMRNE5hDPedapByaxjEQqn1phbYwXOFnk",
-	"LNrQmZt+h0wyQ5hSUmmi+HDkeo3k9kWotw/1Xcimcvg6qOZ1ESzki2A2BDOBuBIyl24fgFW6U8qtgWZJ",
-	"mqes2O8EmCQ1xPAxQwjrhTTdyjRUO17hxhzU8FiforYhhn1aIt81N9pir/+MOhEwjII24jUV6pK0tlWQ",
-	"9up5DlS/o9/5RACrCeDBpYqU5PVROl2dL30/xS7oQKXOv+fTjqwAZ23yisYj6C1Gxoh4S1Jprgmmmyfu",
-	"Nw5qwZXDWckP9SCECxMQZG/wLXIQQHMLuZ4aKk3Qixt0iu+wBOZD6GJ5OO1jabfN3BO4dvrdXGrd/bj8",
-	"yk0x5/pgzoPvrOVvWdKvsD6g1UxnQncrHpAL+dSx9dSx9eRyPnVsPVzH1u+9vguUMFSvtrGpFIOQ8JIk",
-	"Y6vXCXDrYH5xAQoXfgrKHJvmXQ0CB2qTXqL4wPSgnYFGuLaEDwZM6Y73PUWuH4BrXUBg24iRZMBFo27r",
-	"D36lD8tvnXPwfcOrbdARp8mCKLxPrc7VxWW9EXx+UZBX9k5hjeq67HvQasCF7C7QEWYCAnmmMzJRUg7u",
-	"u2RIsZTRveErFE2/AVfakKG1sGRm8M8I+U5eEziid8wZYPZXaGk6u5Mohnk619Y8RVt1BoZbyLdJJVan",
-	"ajoj09GsHn0hIj03AnRMkaYL83EwoL3v2DKF4z6oZXrfOAwlzc1NPeYTDrNt/YWbeMRErtBxrTPWBcBi",
-	"Afx9My4D+/sQ04T8xVhmxv2ZkoRqb8QpU+jBZgotO9NdMn9+zzN/Hp8yfx6Q/QVMz7m3raGSaVYRyUYZ",
-	"LgklwXjezFjLJkzdcXs6Z5ppvRSl+lOObYzg2GnKFBmxNAFbS8pbMqHKEC7a1eZSPthHP9bDMprsWvdv",
-	"MblRrLnk/7t2Tac/xACdMWaWF9g/taGDQT0+tOExn9AGChVvUi3RJsds71iqhCX28kIyR12xKZ5C907y",
-	"hJVnEGjOQeAv4GQ3mO5kFQueAPmslAPn8YU9mAqhenF2/uTT+S85B/TnWHrg4mpTxeicFcAAuUj4HU8y",
-	"EBJjLjJjV//0PJo7zTUXQy9bwIKQRqVaUxieUyuijZzwGAb6Q6rbVFJ7gq+htQZnU2ssxCOeJopBulqF",
-	"zFjYscaytBaYzr0b2vkMKs3twgwD+Ra4+AswgveSs/WpgpW3iW/1jxFR6kpFOsTSBvrnjEyhmMSMGFeE",
-	"JzrPwdJGUTFkSmMxCP7GWtVyQOxV8DUikD5lrHE5ZnmdCBUkv9V+MzDHQrM7pmhKCndbt+sMyoUzPzDs",
-	"3+ZMZSXD2CcT2ISadyDEpm3RbedRxQw+OLH1oPXLAuOp8/JLlaDyOM+CKjjQhnrk6nyqAbjorVI5HUmS",
-	"8Dx1A8i8XZlNVUXbOyZVnYT+8Qn9qFFyPkqQ4hV6gQcqX4s2D4dW/nyGPdXCHSI/Xp0//gl7dEgRA/yw",
-	"tQRQs18JUH6de7gpGXBrXfYVo7dWFVFZytp18OUNCP2mMcwDgV492UlhbRTA/M9EV9UQ4FIpFpu9yr1H",
-	"9rYfsCh9KVX6XgI5VRYKIVa0D1igPvuCJmkvelA12H+TPPmA79hHh4GTanJSTY6Rhdpr3wT/NFTf1juc",
-	"302YIPAIyQTADvYwANHDGlUIrU+5dq1cx1IbkqkhEy6I33HWBdoZwc3hvQ3ovlAyZfq6wCmxI9qYCjpk",
-	"ShPNWKH9tnO+t8kNTIxIAQVp2igeG5aAw4NwdP0aRsc/aEJTKVibfIJ1xFSpGeEJDmL4mOmICEkGNDYb",
-	"A1RXetlhnIflV08ytn+vOg7Silpn4X+bpCbV4fEt3q8OoVrzofDIL2wMoRqPg4L3yF88V7DQl8mMzJgh",
-	"P1qx8VPN2sZcbNUxEufHNQxZ82731drIgXQw6MJv6gaFYBWHkk7DrklPTlh1iXTdQWKosRL8cgK/SiRs",
-	"R8L1mGvNkvWPzQdHQHJVD+++WnM/LC/owk8qhnyZlbHEx3IZXmTGVkKJrw2fCIulfavAIQSnbz5cNXKf",
-	"CTbgMadq1gxYpd/lGNM3qsZ0+s2BupLOrXgd7eJiWXen82edy5BGgUzGf29Vik/nG2fCnPcL3R5NpgQX",
-	"w+7FL+jy8h2jC8sofLHRioCS3XHkkrAY8Hc0VxfuLy69qdCNlWT3HawBbaO+sn7qisuxBZtjQF7fQcn7",
-	"xbIGmiXcnMFrvCGwj0xJmO3OdasgnuDTIChQklU6YO0qd4daP1HenilvEyKrIrBPIwYa7rGYJPWE6fyk",
-	"brL7Jcbd62lzkn2EauIBnUSfJGikcykikeVu05GE1jkjgBm0l7SUb2S1Xfthh/Qyzaxt3iGWt/cKmIFF",
-	"L1MCmq8iQVebczR5AA/7MgwG+aziqVS3BFiXVJhWLQ3YZKhw67X9VLjbjns9CN+U29m1eMn5k9ZGJH8D",
-	"u5En1zXstzrx973w9w1vREEgXO4sEI7RT4VCodJD9W/8jjmpYBmWlmNmjexFCfFtPWZtp5gyc0ig2a04",
-	"6zqs0a/tITFHB0Pywt4VYYiW2XBkCB1SLjbjhC9w8XxPHvytOSEivRS4wZOzy/OSS3ojMBjkB8fBX13I",
-	"pfLs7p//OituI/36T8dOHZWwWkV7TTbq2NRD46KXgYtSgvd3Xd7q3viQWGsgUGsD9rkyI2JJAzZqqqQY",
-	"bsZgX+IO0PTEX++Xv9Ye3wF4bPDRnxjtckbrqCWoriNqiGAs0QFUs9rruIz/3nHNl0AxvGVTpg2hSvE7",
-	"mvp66BBxlcrMx1uvIW2ESME0kSKdubBOiM6GzvRmxMaueYFRnA4ZGchMJNiVgCYEZkb6M/xPQ7AMf8Pl",
-	"PqzSItj9+8BjyAdqRa3CsOtHz/A6lQN86wfxlmbT2Dd/xN+sGN0Hl+43pDU3uGI6zhhhd/XxPHykC480",
-	"2ANuSiG+Fssx4OzWbQCNY6Z1dyyTDYK7jnMUf7u8sZ/iEphcTW2Z+7rbp5uEVBWLGYzVLb+gquIMLzGC",
-	"DGOz5nK6huUZKTWsrvjMU8HyrnVrFb+tMxVGlSvVXDaZZY3s9hoWLR58p0XTKZ3prvNSFfhFWXg/7Zw/",
-	"ccLbP7NYPlyrHj3tXFy6X7OUD3mfp1gajX9BaoIVyTFiAV4U/kLeToesO1Qym1hqEqNYdS9+6T55ZoUA",
-	"MAgNP9Lsqx0Y1OM1FZynVsEp38BOa8SHo6J64+Ci7amAlFu+wloFqPBMUzFU4Kj3HURFLlkfRb3zAtrr",
-	"MB88rTcfPa0zA98NwJQbco15n3hNIMghB2TC5CR1HZFKgFRYooLIJzNmOqRXljE9+4Jefjl7bfLaWBEp",
-	"kgDF8o+MZYxQA9nxkdV+pgUFyeUS+amB5nVNevhtD0IgfYZKgVVpA2trfxY3iwvCZk1FOYWL0YSOpZUc",
-	"Rhd/BKA3GG0R7c+iGDz2L3TQ6oUf2efncF/yZ+FlLruY/Nhz/+vaj3s/RW6pUIbEtdMqFYG0eg9mk0PI",
-	"eEwvz0odVKz2CVRcwHomIwotM+xZkR776uUIGkZOl52OnPRyai+JqYB4E+WG/NhDmFHTBeWmBzOwy7Jv",
-	"/un6swglCoJxANORivSlGeHdgbXb8cM9gFsEZxZhkWMdQE+Un39+ZBFRbMCUwv5eUg2p4Br4uJ2YU5Tr",
-	"8XWABxy0AnKlRKGp/5J9nbA0BUNxHVnjH0fR3Wm9/B83rQaEA1IbrKJOHMELgXtNFBsKKgwaYRvw5T2C",
-	"8exvx/ck3Vcc5P3LfCCqbjjlL1FL9hHlq1t19E0rCf6Zdb1Pl5srFhvd1ZoiWYDqfshFsk5XWYqCSYWX",
-	"EvU6Sz8TiSU9oN6VvphHoAPUemT+GEnsLVKT2A7CZcrNiAtCg/0Fz6Jtkbtz2uSTFVz+kViOmUYxX1Q6",
-	"NJ1iWnz4IphfoHHcgqYxKGkm1+XMd8FYAhidXhxjqb+Q4Olhqk3+GM1CHNarROjqMCPmPqnzDFldpMY1",
-	"tKZD6K+w48fvFDoiu7qQ4m414RFN/H3BNHVowWn1JeyAQ34EgJa67HXH0ZYnsDdnxcK9WUsUnszZ+zRn",
-	"I//6rmaxFIldyuXT8wbMXKDwI7J1A47qPxzruQdzd7Xk2VOXG29k7Ea9J7X1pLbuXW21CtGdu65HEQ5c",
-	"xUNomO7+OciucBBF3xdRbJJSQHUPBZTjNrlxyt3fJRd63jslRcwqkoidc6gybTgf0Xu7Frx6uQZP6MBA",
-	"jjG1akuayilLoAE7JSiP5jwvZY0T/DBMxHWpdRW8EW/3lj6YpgEppOJMmGByhZgC8qOoBS6qCh6ZUjHM",
-	"wCPSGtHWt03dz43iV5zExUlc3Ke4OMYEkmVeixzeZInU+LaeoviIJmO0oo4iW894yV2oD6HcLEgFX23r",
-	"jFUXPOl67tP7KXLvK+akFOIWAGfvqJb8CCj8/k/7W1fNXXDkh/JeFuSMVGXP/voSA/Z8R4FxvxmD9bDS",
-	"TztXmNO1GR2+kXsrTVkqM+zOm6XrOAmWAwkWfzYnyXI4yWLV+ODB5SLvzbTEw7GupOEJE4YPZgcUNt4w",
-	"kQOoi3TCYArOeB2SAPoMneiQmul84nOPFiwQzcFaMEUnvIFOplw4F/x8tL9NXot5s6gwiI/fF4cBi2le",
-	"RrpIcjluXxGsx6edhRVtEr/Pg9XVEfzFLPrcnKME+MAP2glYKVgXh8X3euBhQNDxw7tLwq0MX1+g+qv1",
-	"oGTqdontmzGl157mvhfjrPG605PsPRl1xyB6P0LfMEliOt5RzqaM3h2yivUG/G99xsUw9PoGk8pz8hG9",
-	"s9/ZO+cEW6W8GlFNmEgYiJtl7sGlZlrkP8MJAe5JQjimmm1pv8EOfyf2W2gLdLLf9mu/2Zu8tCvT9y9l",
-	"UjYwJxFzMBHjugGAWROMPH8m28sbCJmcyewYvYhryZB1nImhOFhIw/KkJlcrbF/dg+K5XjSfw1TK5i1L",
-	"K9c2Bbq5ry99YL/hUr7LzANDc/hEb+35yGATS0FTMpJ6wg0k34Xa1jFLeEzTLgNDU8SzDQXUB7tLdoNO",
-	"Yal66VMQmg9f+sjMxHLMuuteNf/8kiu3WqRh3r49sOwk2g5oPTGR5DJNwrn7zsz20vB4R6Mqrxc4kIT7",
-	"4DMtwKVIha8xLIW4nBvSPliuRcJECO0rtecdkvakUylvWUKyCeK07Nsu28H8whU/KPtrkyKTqDUZzTRw",
-	"ognlkADkWNpbgAmYUuMwzimJR5SrDSXjJ7zKJ7l48uydZNM9ml1IdrtJoUyJMzqlh4yhvXWlmJrY2bCE",
-	"2PmQTGjGRMdLI1eFwpU22PwRLaYgoRF1tFTXAoaVq9ykBdAmK0IYTaDMFoCZ04RQTXpYNoJz6No59OpF",
-	"1u7JJGX7D7FMw/RDkAxswWAIUl3OMwG5qn1JTlWWyXYGod0DoJYbezMelkH4O5T3WkVATsU1nm5uXWsZ",
-	"c+gTChoc4bpoIcrMaJ6w7pgKQEzYUApmSsB+neTgn9M+3PzmLRiM8zdwtTQusKuTRD6YRLa0n8sifxjb",
-	"i+UDt4J7bQhEpHQRfEIkAJWQAxQUHikmnlxX5bTIgT1QbSBXpS5Vf/2WchUyy77gQVlw1X3kXJNsIvhw",
-	"ZIge8YE5mtZyJ2Ps6IwxYBTHwvcjmE53Hxf7exEUrgseGhFjmoBXjSkF2JfLBMaIiiGrB2S80aRXJ1jc",
-	"b3sRkXdMQWGVewwjd4U+d4rReORajMFhMTOV6vYHgA0kCVcsNlLNwBIZUGX/MSP2WeDPf9D+B65T2ZjO",
-	"oDS/gNLoIQmNa4sjpLBM/uKc9PCbLvs6ASMptD8zoYOOJDJN6kr23+LQL9xObV+2P1edVigx7gVgNruJ",
-	"aOVdE9rXTJhOntoq04RpQ3Dfw/Rv2aQO8c8VMBepYUy//s7E0IxanYvz8/M1cOR6Qk57HSKkG1hHCLQJ",
-	"88VNd1gNPB4RI50Ll9RCIUIeaiUgpCW2tbEf3Wzc1mlQFgAwVkdEM3sCkCILQBNjqoFtO5Hzn3NQs9AW",
-	"7Avw9RTkDKAH1KIoIl5tcQHcsLGe296ni5sb2e9f47NP8q+pUhSjhmYG8LUDqcb1eAx2rfaX66zTozW1",
-	"rYydGOxMt84yYYCVa7w433WRDWIF1rRMbV9cPr568hRglD3zWl9S4ev/9S1qDaUobJl9xS8XT5oEMD6/",
-	"yrEUC29qO2FZFImP7b6NqNWZVD6pEmhB6/++HGZvPl49fvvydfbu5auL3//+6vHbv8eXb17eTN+8vFlf",
-	"SCLnu280A8fxzxyZV5Yk/4qcBjhRiRtYUyENYqbYCNZxcahV9l+XkXIcPkm9THx1x9SM2Gf8aF46cQGC",
-	"hQo9ZQrg9Cw1LcESviaPfbK8x1TGhSTVHVVfhMktiKEKVgFP5vC0VIUJ29l2oGdR5GR2RGLXA+F//8//",
-	"tw42RU54XCdNKthdg8RtT0W3Olfldo2K69tuyu4YoCFxA3zlBbWygOtbEr6BeeNvilTUekYv4vOrPvv5",
-	"5wR17u1hP/zJ1JHJTZoSf3IFbfIFbsXZ76Gqeblm6Z4Pj3+LNgK5+hvQzfJn4ZnGlddAVvVYnEDGMmFh",
-	"nwLR5h9+WSDTR/+y/9TjiHwqqZv22Qi5Q7lQxUOMFOja/k3HbBMaHbJAopsrirTPUt2ARLT0zBmO2aea",
-	"gz3HFNSqWCGIlrTzL8BHqR0aAkD5Z0GoTRQfMyVhYgP+1Vv9OUjwZKKkNdEDwranxBv3Dcm/qaPEJxfx",
-	"5eCcPmOP+1etjYmuDlrDncOJ3mqwPAK11RHbxuAdbtS39moECKCUi1ugU3FbT6fvs37KY8wLsU96oFNl",
-	"7fo20KBvbm13d8HEHFF9DRSN5iC8omgMYmI/IIiN6S1b7OBHjaHxaGxFIBUzMgYbzBqQ3psI6SRoRIZQ",
-	"oZj/6ZSiz9ElnRhNHOGShKXMYCHaUx+XsyI5n6RBRrTIVtCiugmj/M7F5i1cPlietZYzcrDBo2+lYEVk",
-	"kLUZ1yQZ2I8qUMX7XKACvWAHtmiWcPno/9j8h3xMhwx/GDgldiWZmTk7Z/XrKnmNX2aJ3dyA1XX2IThZ",
-	"5pWCKZ3pijksLsAzrpdcT6TmHjal8n29/D72MCJMKIiyFWNs5tq6PH96jMe780HmRAnHFjqIVAsSJJUK",
-	"2Ewej/BV4EdcuvN2HlcX87tp2FfzaJJSLsrLWmcRQZvRmZtGE+ZZSYS8mzBXNeyYbcpoogm0CvCyJOdY",
-	"Nf1v7WfaKEbHdWhRFUKdalMyZuzoP2jy7x9+93bLhJpRbrakyC3LQYsaK+ayyiXm5diYLdUyg7OSxg5p",
-	"G2QEiimuiJG3TBAK+Y3e7AK/DfyvTX5FC/Hm/WsSpxwgn6z8sKuIysn59sU6lhOmK1XQN2xn9Ds2ptxq",
-	"hJRrTf8v+yqu2v77tWMTF+d5Y6hMQ5uJAnzTwP6NHX/1iE/wvJ2LximpN/+2pdvG/cTdAAxgkoQRo6jQ",
-	"3JCbIU3YP13DKLirViW1RgJT9qri7sLn6NJGNcrOt/C/givejXTzX/9La0reyExraq8gWh5dP8yX/KMw",
-	"xJeoJQXrGj7GdWt/Q4tnvvbqL8p+onVV6TesVrDBtT6WIIjf/zmF9o+RJHRMXv+fBe7zkQ/FGRdOja2E",
-	"iLN6KlCTv5btVSHiAngAJQPO0oT0FaO3gB6XpRXKG7rv3rDDQ64VaI9ukIv7hjUMm7bLjTzGwFyZExRA",
-	"SjBQIwVzgS4nGCrvqJMx8NZHit3JW0zir86x//UF+fn8/FmbvBIJ2kmaaUvzuV2k2EAxPXJip89SKYZW",
-	"PrfJTe6GxC+5dj5LlpDL83NipESnZS8TOptMpDLQBeiWia4Vjj3vzcTIPb7lmmSaYbQQ1qDt0mRmeu2K",
-	"wjC7vE/2V6117/bXs+l0emZ1urNMpUxYTpnMXXCYR6vTmmrVRTdmPufuiAsEnYZtwdWsTwQf2J0DfndO",
-	"kg3IYSEJxll7dzTlWHAuJLHHw4Aqr/BXy6/lu5vMjF5BgLdpzc71q567PzS+rbq3VoMbZlQlrKDSVTrW",
-	"8Wa7I1p2sZ/+fPWsTXqoA3VjxQAahKbahW6xVmamDRvryIUdJ0regRk/1iy9Y9amIr99+vSePKeax9AT",
-	"ZRZeyZOeZfqfhf9As1gx0/NlHn2ZzK5JDwQ0trkRVCk5DcrcjFhaIUNFBQAD9EqXCqepDR0MOoTReFTe",
-	"ys/C7o12LXd8RBzpj/StyqldUOGraZMbjwVqiYvNEXtE+iym9htoGovqsJlK+7DSCG1jRpwN2p8F3BUN",
-	"3V8QR10OiN/tDhI7F3Aju44ge1H+ESy1+AFuTlTmEPAUcojos+hlwh65VPyfLOniVveuydX5Rf4a92l9",
-	"x5jmmUS4BGvpU5fn0H61cE2Av2jHX/IV2xkv3NiW0yTBJlFGMNXxEVm9Qetauwebs51GpDDuf41qGHjo",
-	"FizrCvvIrPGTF7Cte+J1zNqvxl2yXbhbQVdfFTosF1qXQoib9h2tjBK+K83lQTUftWbUnruOOkfYmfu3",
-	"kAgYtc4Kf33ZqAumfRQrIvK9b9WnVqzfJKNkBMKTdfOgsbGSG7Kb0hnhwn8gwLtY3ZTTPnFffTDcaI6Q",
-	"QBUGInz76kN1RmYpj2ODhtRgBHvbX0muNRWGJD+8Aj9G7ggUQ1mdjLgwcFNNEIuked8ZFSUWVR+GlXPc",
-	"wzPFMlcBo7oG4aJQ1WQPITTN29x2xjvxrkxTh2seN39lvZfMvoHGZtFPtuYd3Or6NN2ybfMZVNrnSfKw",
-	"u3CVqaTSrr9JEiue51h9HZ1UKQi7tz6p8vvO0cmuSfnfA7OOGrrWVtudO++jcD2t5ukY6l/7tm7MXpe2",
-	"4Fgsc50XCCsKckgP72GPQI4jUcxwBbpfnaN1N2HRtMs1xFHiOGM8nZcQW+oNB/DGruT7R+iXXYOVOxft",
-	"xtzcWfOPIKmDS3Hmbku96ffB2/0uCcXjNHMzShSbuhihS8JsxAx86eb2wU/tQVmCuYTZsz24uwEYSzHg",
-	"aowpP2B7yQkTy+yu8Iv7Mb12MlnmrtF9Wy2LfrMqoyXAl5d8K1OqCdW3LCFGuvyrAmm/xzcvEnU+VH24",
-	"35IwpEs73K6F+DxcASOxoRM4ee1PII0MIIm4aJO3kkylSgjtW6GXo513ICnNXvdQv9EEQ3ALDpzoYTGE",
-	"s5UcoeerGntkkhlNPDwa9wgf98A0Shpq1Dor/VVoo3oW/r82mwnXEuMUXENeLaubus+5XbsZK77dp/HW",
-	"zSKUE6zXEnaLCYSfruwDqzFKQhJGk5QLBimaE6q1w3EOdWoQM6pjxvKOqSRb4QWrOxJEjSY/9mRm+jIT",
-	"Sa9QsIe5Iz+FqQTSJz/2uMDH63rUYlEkKiOL98+PBj/G/33ZZ/0FjS3LSVkyZN0kY3OFu48BHtgXXW+T",
-	"roORE1fkjVGbJTXaBSzifJs6xU0ZMJb0aXzbnUKIzpux6wZ9wCTNxn2mrOZ29vOvj//y7K//8cZyVcWH",
-	"mJGHy1yeXVROYyrZ0N+icPF8/Va4+J0WttgOIDIgr0aMpmbUFZlR3DdctCKocn/8YThckMIL2lbHzFLX",
-	"eu9Loehb45C1xdmF1wYT+3I3f+icSDpO5WJevv+gc15cqU/UuUY/5YFel92urTk8HTGIaecsA7qc62L/",
-	"E0gSMNhCPfYXLuYJ0ySlUEm2oIVo5lA0QEy0Sa/gCj37C5v1sMM5WpDkx6vz85/aRUhEr2b4ArFi2TT2",
-	"jYGO6m4jCinxazp3ddYfO/hbBTinS1M/38CIlCg2YdQQTQfsGhL1M8H/kTFi2FdTrH1tPRlcsJ/pk0vP",
-	"X9HWzBns3G6snSH65EnUGnMRSmBr2O62Luaq/Ec0CkEbtZqOn19Vi8wLh+LAAPW+07oZKob6b99rk/hn",
-	"4bLJgedY3zwcBbR94cqMuoAX1GldPHv2C7ja7AD5N92JYjF3RTwzRu3+DuiYpzOfe/mS0zSVoaGnz5Mc",
-	"c2FlSwHyYiX/0yNm9V1kezlXo3Esx2OZOH62Les5jDt9bhJVvO83rzQ8ZK/6SkYLOxA6LQEqrrueG1ls",
-	"yx3rzxE/D2vhqYiZsxtZmgIzc4NT+9rIqmm9iWJ3nE1719isd0qVy8AZKPlPJkjP3YJem7zCTB+acDG0",
-	"nJU5lBKXVJRwHadSZ4oRUKNUuWFXu1C75FcD8WTQXJG5Sjtjl3IXsG07REIz4EzTNCIqpKlFWKs0i8iA",
-	"8jRTLtdIyzEjCZ1p133YHija95Uhhfn7uXtU4aRH3oMeCZcW9rsWdsi98i8///Xy7M2z/3i5ESs+UlU0",
-	"ao7rfhrlzpdj8WevwUShrLMw7wXO2UiPdgj6LGXBj5DHbo41txQ/7t2ECe3qxIHjtMlNqiUpcBXICEVs",
-	"RIfNKqQBfNYCPhwXOea61ZVWx6EWO+PC+uqV1+PEhqOTieTCjBdJ9WqbBkt++Vjm6CrZ9haCWoNqjzEK",
-	"tZJqcfdW0O23VeQWKKBhmvto5MTRXCrjW6+1FAYcu4BVk8QVXn4wCjtpOSdv2XGrKA+U2QXS2I3jOcOl",
-	"aXb3ByZZMeJpIlRoJHTmai8QadnqFj4UjTYZlGfkBhb45XZhjIUGJTi6BLj6ijRJtxcPTR1JWMrvmFoA",
-	"aH1S4EnQM4cJBPu8JsZyOUDasMNwkTFNqCEjOWab6y0v/B2652Sa75W4/X7uStmQHHHmc2sapvAbSAgY",
-	"ABqMS0pbmotzHRBi/ISIT/Zpkw/gjQaPjwkYdA4mKgBMQaQakaNCRkIVEcOy/aXwaRfNJDzvos2EZJU5",
-	"Gfe0pFpUKwAhqLuJLhGgqRYH/GVjG2UufaXe1oevCS3S3f3TD+x0AdvIYQdBjxHED9qCoBIWp1zsRVJS",
-	"10ukJAObNQbc7B+abHPNG37N0pRkwvCU3EwUL3WOFLIb0wmNIddhU9n10h3qSXQ1QnpuO3eTXGOmNV0G",
-	"p/2cmSlzQscF37x6WQzdRpiuZBW+lOrcuF7IAFsj2+uNn9Mp+3PX7M/m0mn6wE5afzASUxH0Cx/qF+RT",
-	"xnRCZ+0lZv3F+caVFk8gOMyTQjnyjqinng24S3a86RueMokc3JuDvE5wvk8pF5CvcA1aIxVCGtL3GMZJ",
-	"IdQIlF9XFlcm8IMWxq19n7e9WYeJzs9Noupq/6G4MVgEf683247LynkcWwgsIc1ZMML35UnZu4Y4oDx9",
-	"aOphUAKRSLoJT7pCmi61tynZnE7eSvMyHORJJ2zGHEulLmqE4SoW3IBbEF0B3Kk5anue9y32DsoR1aTP",
-	"hploltpw+ouJIQ+L7H6TmWYJYalmoF9uTnEf8BhPtNYIrX2it4ygvz2ntxDDHxVy4DYlN22oajwRYeDR",
-	"zyYGy75c9+JSwU5zNAdrOIVCT6HQUyj0+2F5z9nQ5YZur0tYtoP1U43ytyZ5l5/iiX2d2NeJfX0/7Ot9",
-	"ZkpKUJ61jkzNa0Rz/UUWOJs9Bq4Nj/WjOOsvcZ7/YbXBmArSZxhDhXaR7kRYQhJqaORRckoJ9xMlBzxl",
-	"xS6LCNSeJZyJGFJDH5esO+w6Ut2DCybZVGX++r1usj77vabXzU2aEty7hi+BPZslUGGx24qAmxiOsv54",
-	"H/3L/lNfo/GSj5mwJ6rDUUIs3neliciYUXuqOvJnbz8yI5nIVA5nOaTqhhfgajG40mfVLZ6y/u4I+6Hz",
-	"6n/msUII+rhFtRdQ50LjpiHXRgV8tiRsWOiUBjztq+PDrrwaP3Bg/NQYxfsZFI87BH57fuetqGVFgBVN",
-	"z1ogPFNGdbBrv9incfOLY83PiIvELhy6EH549W/dt6/+sOxVcBP8XS18Vzg1y0+wD7Lv5zuWwoys/uH6",
-	"igbU3bz7dxtK6uFkYcPdYdpDsiJGjJGvs3GfqqHsJnSmW53H59Cgslvctiuo6OvGLE1bnSf5H90xF9Ju",
-	"zcV54UPFtFE8BvFqv5jbpLz/lV9RPuPtwKngvtWh88N390X1vm9U1mc/aJKwARd8DjCnxAM27h+V9dkL",
-	"e6lCeUEN+3jk+nIu6cYBRV0Q7rG/wB7FyBYCg6E+FeiaMERmBU03POEQlKWx9jy0GNC3OtTdQhq0ZyCf",
-	"xWfx0dDBAErAMPyhGCCEDPjQUkxgPq5Hcvlqj2SakF6+870odJUEJOkctJmm6TWu7rPwIouKWV8mM0B3",
-	"TtnAEJmZNvmIGNn2RzlBYBNmJ901ztYVsxnaT7G9LwNeCNjVTntDwOyYpkwkVJEZoyqybNWwGDwgUEwH",
-	"GSFp6nj2mKohF7oDHh3MrgEUBM1SFhsdYBLGkUMy0fg9QIQ5rhR9Fna6iKItp6Vor5tZm9x4ZmGXg7SI",
-	"E7Lb7ajffmn3ICKU/COjyjAFG0FhKa60Lk0/Czd3+0JAy26T33iSMOEu1IjeMSIk6d3RNGO9IGxQmSQ9",
-	"nU3suWuW9NrkDS4C/VhCwhE5k89NHpcHUxhRROcW0oCkYwlcqp5V73r2/TN7YQEn3vXHDjcrkdek93pw",
-	"9lYKhmZYz9WZa/L4/KpNEPy7E1IIvIjLaSE/AzxomTDop/YYni/SjEjCo7AuP+ew9S4o5Unjuk62AlwN",
-	"EMP1Z3F1eUl6RsrumIpZgTn3ItIT0nSlYN0JU1wmvVDgAxFGLhPX68geUABBd1cZfutn1nOtteGQFy9G",
-	"D9/WtbOwu4w47mN0q1NBDBNwUroKrdypBS+xqHmO60HPn1fjiZn9zd4ab5VVqLdKTvEW9BXA7id2s/qz",
-	"a0INGUugIGACcD+j0k22U2uTHnxTmTRxTZidArbRszwNe0Wv7gVdEJWrGkI/Xt4P+pe5dtCgFfwjY+5r",
-	"Jz9XtMFGNQnWeU3+OxUZVbPQC4pqg+RUsQE1uSGWD7XWboZih63Cg/md+klFhGOeS+K6GVLDAKJq3QlB",
-	"D60dp1PoFY6shrN1j9vb6yvPerPW31uddXEZKDevnTy0omLdBfnweMV6QpO4LONJa+mKis3Od12SVwIg",
-	"z5Nr8h6QkObWVomrBDp3DTbF1fkqaIrl9yTJtRRog4s2wzpbjE+uaBa/Yncbvi9Q9hzWA1NjBGqgAcrE",
-	"SaI115fXUa9a5eX5/S4zUPcWqxIgv2g6j9NV3ep/6boum6f3hes4kZMszYHwt+AEc29Yueir+zjMXqzv",
-	"cn2tB30f7Ufg3kok06SHJaIdEr6rE2XIzaoSHcEFEbVifbcW4lw+DXutevPOjF4dqo4rBa5hUE/O99wl",
-	"voxSDeIYnblXDhoHIA6gRx5qYlcXl3bx6/7yWavoNw66vndn0GV+CDDVF70laHx5nRB1UJBMVi0pzsBI",
-	"/+eFw2g4PtfHBLo4+y4oFUfiowsX7lk9Knjcn5ydX56dX3w6v8wDHQAq1LHLhnDVWr8p+Fg2crKA9m5/",
-	"4i9/uV+wW0uEWp5mXyO4RBFeiM/i7asPkTuu6CK6uriMyp89i6L8ynwWy3vCVjl7nL13LCGCFX6ifLb7",
-	"9w0Fl6Ne7hTybmTSC7/ood/Css4spQHHjMcjJ3zGYJDZSWWGJUTI6Ubxgtf51BpkdOB4zZ2rfnYBr7+G",
-	"1+Ai/V0mid0+ERuXqgvOVyw9KP6ScOEsbXvzvqb2kOhgAJ6f/8ZF8t9KDs6U9hlC50IvPu8EFWwKgJmF",
-	"JwcqfC+gbC67Y2kKeAKECTeD//r/MKyx6D4OVN56Qi/i8+QZu+z/PFg/kSsczLKwSuFi3W9shRevzZoB",
-	"ljL3XUIHI66NRKvZsXAdEfbVFJ08it1x5xoSbGotWLgZ10RIT9q5ixFTvp2HEl1oxdhKDXRxTeFKcRUr",
-	"UAFff3xHHl88fXp2QWg6GdGzx631jdql4sA9X6EavSg6QWuGc1+VlCA+tprYJbSYHnOBf148K6hEXBgG",
-	"TSDXSHVw5Tlf7j0QWTieOsL5BA3N4M6UruT9UtDUZw8GpWGJKKruRlmmjURbXRjowrn/wc0IMG2CFT3l",
-	"6IIaOMRMTwkdmBK7Q/jPJGNt8rbo4/8srCkTQVKqlTBtaMYaAto+nlDYUixh9sXFI6p9DQlm7/Q8DXdH",
-	"LEXHqevCwaY4Xf1Z9JnmCbpTZZoAaj2ZyixNABfPLk5zMUx9OYfuhEdx9eiZxhJHcJYWpoF4omUn7Gfh",
-	"Ju289s7Cgx3jmliJ6j5y2qvrkIprLPr45xzNVW5Zd/SF0z5kmUytZTDfXadaehdU4S2IdZMSmgbzlfMJ",
-	"VHGKt4W6+CSDSGaj8JrLR39fYAwFjfrwcJnI2dzlXUy8gY8JRQLcTj1YDpT5B8D4ioSM5JTwOS5a1gCq",
-	"m1UBzWJOE0p+jKwGUq3Emiwc1s55e7tR2ro5fHGeUgHK0TYGrmdn3ZJ9XzRid6X8OhE9KT5yr6YhiGau",
-	"CSqDEKSflE6/EYuxCFMIHZFr7/u7cmg+DzBiphC5ZWwSsLQHg2svoaYjmYberXDToQwZbrZUupGuHf+u",
-	"sXXBqYvrvrq4vvpKY+MbudIkUUzX9YrAfl610OBX60Zc5nq1Jgw+oJhKsVO71urxnKfc9e5Yo0ltqe0s",
-	"L/cpWhEz21/H2DWaDoaGa1xrutiQcyTHrLtFovaaz16cgwNEDDM6xNCy/VvGt1bVcnEJ7yj/r/+lNSVv",
-	"ZKY1tfuOTKSrZArZdV+ilhSsa/gY0eB1eMH80azdZFHzodBdLrrWpMAcX62nUkHvkPvsgmtZ2n1jBYAA",
-	"qDcWgUAKgge57pdSv+9WYOyt5S0eYvSu0dTyPsv4sFUCH47MNYGW8YQSe9BQX+GRQMDQ6z1ymU+9NoEK",
-	"6p6x9oeiatb1x9UrVtfDoRIurPEYI5zIOEPUA0HikZSaOYeMnIpr77SMMOvM/hgzkpTMhiPog5cZsAe5",
-	"1hnC1xW6NzrmSLj+LOZb+sKc3AyhvYWUZMrorWVy9jtLen6pHGF5oavpCllbZdUhI7BHdFBzbgWvmecD",
-	"NYS/eL4QT79jgiRqRhS3VNfaiLYOg5YA5/E9tgRG1lHfCtglK4KrZEM2UtRO128KPCOJBAICtXMlBVUZ",
-	"W454Gu0RfBLPRyOeox1p9rU5liBjvdx2yejbE1/TvY4xVxZV7elIYq4wSH2dAw1YudjxIZIgTgP2j6t+",
-	"cPP9oWBMRvBOmmqJKsRn0Stdyh753//z//FZxugaHWuW3jHdJp/oLRdDQqd0RmiwV0EDAbc2+LLlLaLr",
-	"Q5WVUjPCzRriv1gOGpr7j6lIKESYjKJcOMftmGvNxbCmcLRCzuOl307ON93JuYovkNday2wgs9aGqu8B",
-	"GjjXSucjrD1cInB9w+YmZe6j3PxuuI76lSUumqZEMw2xVMwIBnolygpDQfqZwVgMcI8Cduza7ARTFly0",
-	"SbN0UOi5jmcbp1JDUOjiEqivCmXTb8Fu5HaQGm3UQpz8Pakh96uG+Brpi8vta6S/F+aEgFHCewB2Ykpq",
-	"X0xpA86ywEjkxAn9GjaiHj4bORkzx8VFHv/ZuMi7CQRfczfikJaAr7ZhJZqZs9y9tF8dB7SRlA+MJpTY",
-	"C4lda52/EpyT837J3HHogM+hrbe9Q2dc7KwLIbda4aasZWiamfd+5x4Iyl3DLkW//A92L052y1ZE/ZEZ",
-	"Qkk4mHAFG6BrI82kYZr+1RKbHDPwJVh6S6U2JGGAK4nJobGEinkQF22ywAQaM2CwDMgXGXNBMs2WayCa",
-	"mU/vPr0/KR8n5eNkwmzKpwCHUwp2Zs/DE98UStu251PeCaiXRjco5opZAW1/e91E8synMPKDSqA58x29",
-	"kq4U++6AUBgKkmeKf39Zv4TY6lJut+vq2vOvK/Nnnu65OLCwrgJbvWqtx3DX5YyWi4aVIqhfVw66sRRJ",
-	"FtfgzC0MZgmguwkvvqMpT7qQhY1v/Rne+rjBrA1PS0eWuQGxC0/mmEt4/yGhSi3qzUIURKP502cEzsvh",
-	"kYRkEI2RHcibd9qTFOwHjakbCMpZtGPsPdI+Fjzgpq5TxKec8A6XLbGM/pbSS+3V3vjmHiYvIuz+nyw3",
-	"4gOLwaIvioUGdIhH//L/7a6bL5HnpVfmQhTIY9dOeScREzVAFQ8o+2CLu72NjImq8gxDbF0BpXmta0LN",
-	"aFHpwiTeMtfbMKl3ReLDgqiqSA2oklo1hjze4e1FV9MJAAvX/+nZxeXZ44vWFgrUAeL/S6XQAwuzSaVY",
-	"bLaULN8QHLq6nviTNWPwa8silT3qR3CH3Pvnf/AbYEtH1m5Dx/eYGWptjjZ5Hgorxx3I6zWKxwBo90hO",
-	"mKAT3p7RcVr6ALBV7AeJjHWvnZMxFlpXMII/RhLSALVHFnSr7pB/fxsVcB8j8vbf3kUk5nc8JVrGnJlZ",
-	"RCYKgnVEs9hIFRHEyLYEGhGEzSYDGvOUG850YTrvCq4ZXTGrGzLmmOiMPqgOWKdmNpGpHAJYUcoHjMSz",
-	"OGURGVNBh1j3D87FLC0NhkDjVcN8wpyl3M0Y/IgIWY/V6VHOmnxQJQqOymjO21Hcc4w/VJnqdrCOf5mO",
-	"cgU/wA9z5dI8CinehXfjNa0wposTx2SsMZ1BZmfHo3YSOmQihl3Mz5fkhX6FYW7evyYIMq9rhAi6eGCg",
-	"AWdpoomht8zhaCOWg13CKzFMuR5F5FfFRDyKyI2ifR7Daj9O7F0YeeQMavKc9jG9DSBO4+KRBjznJbIt",
-	"7ThY1tgl/YjEfWAFshV8cuDCSjR18N+a0RQ6xdg5jCgXbfLaBHAlhPVw63QpdxERzGHDckUA0aW0g1ni",
-	"/EBVaOT+FVwQqRKmOnj7BgNoJooOcx2RMQcATliBjhULiXa3jE0KmXokzpRiwrTJ6wSfdihYIp0Vd89h",
-	"R1fRndt4hLvlY9YBSjsDSiOTEZazT0fSEZ3l/HhwlkC1sSarSlzWod3iiZIxS6DWc54ikVCrZqEtdeVo",
-	"sxyyBQG+1J5Sh/z3j+/eko8gmSKS0pnMDBlx/7hhXw1cOm0PhqbEO5pzyG9rIn/KmR3RIz7B3vvX+eWj",
-	"SRK8YoXJ/yrVuO7aTZicpEWMaVK4zYULjtUTExbzAbe0OSOCISC1G+Q5E2zAY04BeLGabVOloDYEtwhf",
-	"DLcIX0+V5ctMAFe+k1a+DADskyim48xNxzc6QLdgSKukAKNbmNAHFrOJK/Vc6EiJq8ZbMSP90gZA4/0O",
-	"fAnTwieiHF4B8ZCTKASGVOJud5/FdAzu5MJEXmaowrC6M4BuG+C9gSHckdChYlDzHxHFBtC8C+6KlLfQ",
-	"N6pNfufCRYqgpg6Imlr7usR3oKd73YkYRe8sw8MItj0bI4fMsuTCO6B12EimSe1b4LLHMBPAnx7xNIkQ",
-	"73g6QtBj/JCAtmG1VuM3cCSnZECVnUqMebMlwudpopio40chZjeidupWye7PQPMuvOQT1bdVU/9QhPyJ",
-	"qUoAuhkgk+A0U0YTXawkDOU8RhLq4/tIwGmqfSoyoFlQMcO8xsJa7AhVl3EkjRwqOhnpiOiYWhGt+VBQ",
-	"A1jH+SVDcQsiAG+ISOxfsWVxHaKNYnRsd5WJWM0mYYOtqgVllqlLk5Y6v/q+demAp8U7e2MMjUfjmptT",
-	"3DgHa03hDQ4g2W8T1GV0ID16MrFnq+lMu1powLNOs7HQZMyoiAjFUH0mgJC1E3ygX0fYdj2Fbz2latdr",
-	"U5vCvF+PJ1JVzvkNcP/E7xYKP2jxY7UZRq3WRCcTJe9oqiMySeEchDTuCAYyTeX0LJvoNrkhOS4cvBCv",
-	"NRP28oHex+gYq+GiHAIF7wV6PqFGrnQ3dA3XLO4noLHLgVP2itFCPcepqb61D1pbM2db2B7C8pG+5ZiW",
-	"Mkv80vc9qUAgdmEqnQOse9WsNItOIcMl9FHBW+jxTOwuFEb13VFWLd1dJY7q7S23Oqg2ErpipNK4Qajn",
-	"pcbV288xRmJkm/w1o8KAfg+803LzMU0JGv4lddjI+LYSj3mI7ThQj0Jq7JAB/2qvQ9a3X+VI8VY/mo4k",
-	"TkLflgcIxf7fvnz7/wMAAP//",
+	"75I6hQxyx9gJKbrXf+0scFwsoGpaFd6dK5Ne+P+x92ZLbhxZmvCruMH6N5HqSCRy4Ya0tp4USalYkkgW",
+	"yZKmi8kBHBEOwJUBd1R4IEGUjGZ9MWM2Nrf/1f8C05f9OlW3/SS/+TnuHh6BCCCwZSIllFmJCSAWX87m",
+	"Z/lO1q8iWD9tqGyohaUtjqe4ckGOliqpNG+wrh5tzgWDwCU6pDfMIqA43M7Lt68ITxWL+4QqDIYFpDcj",
+	"0G0DQzaQNu7VnTZLG0SGHbNOlW1qShFT80gFNfrhmN5qXHQA2qJkv9/C93k8VwASBmVv4TEUyWGC1Kut",
+	"MVWbMe+zcBbGDMewVl+fKBeRrRvIUeimjuNbWe2SJozeNhcHUrI3ldRtD0erkfaPcPpC0xcjCgri0Nds",
+	"nALVhjFV8ykV+iDdwbFVSYesiqYqMbFU8oQZkPZK9/nM2THismPdAys9Cc6KHZsKoFa8fw7jPluoRYPM",
+	"Jj4/gKotN0fgFR1EYSzDa4UiCJJ7ezN0r4OzW59NtVnMEvyyzpEUDjX1zuIf+Iih7ovldOV70L++4m3F",
+	"LFVzAsNH4TgWLLB5ymrLjBY8LHSTfGthn+UYogFOilLFgqwMQGX40JD4bDJhF9XiZYbHSlnhVCk+EGve",
+	"DLhVnYSpsSbXdR/iul0uSTquTrle/cai2eGvQsW8gvnF9l8/N5EKOno/B71mi68dBFtWJlwKxOY8U2vY",
+	"LVy58gOX+goShoDNlVSHiDr9MqvUVgsYpVGoLzWQ/qpJsI+LmsSmSg48EbbMFGoZnI61yxJLUDURV2Op",
+	"wNNOo18mKgWv6afF/UtrWQjahIxoysVgSdqRvhDizjhXm+oSIaI7F4pHzDG1njqX0Up5L3N2QH5gQX4T",
+	"Kghrg9xJKZgp7QAHUZDXApUiflGWTcVRNsuyMSJ/o2dkKmCDx6yrEmxA91t3YCvkWLjvlzT0HN3Yo4te",
+	"FpsPsfwml6FQDRYvY2qb7ToEWAxvZZF2SLeZpEnO++p3QoJIvd+w1zeP5CQpRbksFhbY2Lk9o7mheW+o",
+	"scxr5YGvtxMr4FxveZlL8m8mkGyDrmp1QVplWM8BJP/1ZULsi3wZtDSRxO3kPEwCVDvT1OauLO9qMueo",
+	"Ku566VazMc1O5HeCKbaLrhGV3HkbfRYcOnIJXrhWXYU0ET5i5G9SsGA9LHEfFGVJ6zS71R3l0FHShIZa",
+	"59V8RuHy+wnEdkdNFxwcC9LHYm5cS+aujypV1Wno90PJRUwB/HrxJm0jDTiTv/csGxh74j83hcglqFqb",
+	"4sZthP2+JoTbhjhtW4IftTdVVdE5jovoDHGu6zAXHg9VuU25CDi9XPIWgfuEFLORnChXQWxuBDsLaKVe",
+	"s/3cxWvCpt+1UlpXZ+Qxin06KCxitpsFhO+Fcsvn2LUUzOZMvb8YiwUAP0ls7drKSN01+73Whs1ehKZu",
+	"Ij8I7uPDwd8BrxaovoBgnyffJZCSeVrdip7Nqav7rGu3U4RTYOXFqNT7xtq3jAe+Lpa3z7orLfDuGLSE",
+	"tpQqPf3TKEqYqiyFhCy9ARXb8gLAtpQBt7xKbWWFwqG6tkxQfIFgr6X1rZifUdo+4c8CSl8QiGqioIsK",
+	"wF8E2wVC149e1IPXNE+FSYAQd2BstUcyUSzpUJshWsMQyZsfyv7lLVe2G5+qKWYrQlmpe3jyGTKWasmF",
+	"QCcrmE9Dd9O8TQ/hL5LIqY1OKv0aP0bjCZ+z1uJECJfVVrNFhhlY6Wz5QLxatTN4aLRKoWeJQCp2GZjQ",
+	"CmaSDplIeUhTmRA6HiPsFvjcgMFDxKAuQJ/MexFHlMdFGf3ofGnDF8GmnTFVaiqTqKzNEsh+BWXPeJEJ",
+	"uglCoxEXmEwgE6JYoZfySYXf2nvX3NWrdEXHCXsPLN29MQt5n4evTZLo5g7eUtPf/NBRM5WyikJE2HSt",
+	"llz4HTfWnupGfJBQkRYSHoOGMlOAtMjORAzDpLxhcTaA6r7YeiB6DBlCNZlqSeza1WsZnNJr2yyap+WL",
+	"IPqIBeEfSxWL+52EjWWC1ZGyp7Uv/IlB7IrQ8r74zPWMFnS135JzfIFnHoAja85JMaF4ym8KESBT0ZD9",
+	"zrCBhoG7LI8C7bqL8c6Rv+dczT4zGp7NL1mOhpcJjvXa/BpBsSx7bw/kxjaZeeuNHVZki/U66ZbSywoU",
+	"ssdtdf1hbsNk9RXqPbNbcyuxlba6W2Wd9Q/1C3lk6d3bbGYLOWKXLmVql1G8mItVYOPyA/uBi7lOCms4",
+	"XU7X6Fz4s7W3BlJGiozkDYsuiABcFeNY4Ap6O5Zyfb3mWrg4n5bvECzEavsT8QTRk32iN902R1zkvO+e",
+	"YtB2ad2tNe106l9fu2/aXydUpMZoWkovf7IX5zxZ3v4/qgVgORFl+K0ITqIY0T9XyPslPUFkeN2Bh89J",
+	"RLdF2cLnl9UtmrckbpLVdDOyfaVXS/Bns8D2b3BTnk/6dA9nn+kIqs8b581HhVPlub/g/+Nj6+jZp19P",
+	"gmdfHlxdNe2n8y8P//Wfqp1sZTgnr96/IeenJ0/AEWTf/vLP7/JvP8u//PLoL59+PfvyT0vZ0UzNG0D1",
+	"EivFRj2Eh9uB0FyRs7Yk815vKN3yfDuXKxYzcs3TQqzqcX6vTo6efUL6aAWPamxZnlnc6yv37ZsM5LtA",
+	"1jeUGzW6osipe27dD8kqRWdIRbSGYDXm0Wo3lp0Vl4o6O8Zlu7gNQ9knintmKOuh23Ytmy6Bfs5L22Fw",
+	"a4tgKlkWQ34ZVLTUeZeZHofDiTQA0AulgH1PsPLa4ZznXY6ZmFiJS7SZWKv7lb7xR3vxHO6Y/SFwA1kw",
+	"iZTGcjBhbiZlYTC9kpoYiEqpiJTNiRMsncrk+itFQvuYRpWHZKGRI/q8o5+/MERmkWAtgnnqIW3r3dYn",
+	"6tIQ2UI/qcPq1k/N/KISO3wsdyjknVeLAkqw3HYvV1X8K0j/NY3foqh1Una5VnxhyqhXnFRds6PyCPrC",
+	"FPDs2QH0B7nWyXPE0qGM1kD+3PNDa9CY8lSYIPtq2f1mSYJlJ90XHmB6sYB4oipCOev0G4Wis/Xuqdmj",
+	"1EESVIYQooTfsKT0p7q2pFBjFmaNU+cusD3sl5K6XfjvTQt7xy2l3TW4ABd3riZvOTcZVqpml/kQsVGA",
+	"Wx5JpnCr3UYLmsnud9qsjDn0/DJtvKrKSviYl+dgIOMCZmpdUleMxqVPmk+Gdc9GxOvUVLn/wqrjXRMQ",
+	"EUZpzi/TNU8DLEoMSJpQofosITLJSjHnUbpqVcVMxuOYV2z4WpE16DpTy+85sjlmN2zIw4q+vqslAE/p",
+	"rMfjuLOAij3hvqX8YJA+XqdfV1JSnTi8VDN8byRaRlAh49DvK2ExQ2SEhWXB6NYHnw3CHGWfQuP2MYvV",
+	"gCoNIKhO9hrF0jS2ZnnE9Rr1JsZ5lzC9LBXle7lpbOvI6hTmPTyzvkh4v0zT611gFdyuJiN7IsyUw4Ze",
+	"Fui8WsYRO3O/VJroFY4Q0xvWrkzlir5SasLWiBHcjk+q7ECac6G37cEfwJoC86mQXbjDUMF8vrpFXY9l",
+	"arswWu9EKg2kVt6P+ajUWr/9mEIVTS0/BL4yuQ3znWRvWHn39MxpUM/FlPNU4P1sIJNZjb7qer4wNXfP",
+	"wiyvNY4GdV3tpnNw/YwhcLnUQSvWk3xvLzalgtcdZIryDSgnL8BtMPvNWQbTRPhKhIWPX/Ho/Gdza1En",
+	"3Z7ltJJ1BLgYnUFCa05vsWO7jm1kXE6mDbSjZrOXds0Lm+8AYBYy73oJUJYrO6s7+rbEvoXcKz8cRI/+",
+	"1jp69sn822keffr6n7bAvDv0z9wCt98OB/uer3l+Xoc3N+O2arrflk39ytD1fbOncQ22U221UNlvxO3b",
+	"573lKVMeL9I4ftNvtD+uxJWfii+pzae7ZboVJmPZr2wqRYb0EzjO5td3aULHWXlCRyXzfs/TFQ1ON8kV",
+	"o5sualPC3js0Flc5X+1r1nZ2oPBWf7lB8j1P10zI3sIWF7pmbKP+uv5WVh7IvKktWrZtqbPv+b30DsEK",
+	"7FyZ3S6VVUpA67MpZLmhvwG8Ay6sbZxAATZ0xQoDMRf8puC9jspgollnbVdJREd0wFZPGqpCV9u3rKmy",
+	"ENNGTimZRIBwsOqCjaXiNmd3/ri6BVfX3Ejr1WeDSWcdrw7zZOUDSZkOclM2Y6nODzMnZC8R1oHH5cm7",
+	"Urb8YJ63qtVx+24mG8DNU2YX4hI87dr0mUTSiPRYOmVMkHQqCdaBenVHU5owaFGNeNHgtuyhIwifVV7k",
+	"sLKXa0wTTRr33NjJe2dMHGuZqWOpalsFaOd1TkUr0tEycvh0N96SVaimPHfL36qlO7Qt08rJkXtoX2Vr",
+	"sWsj69ZP/NVmllRqTe/oRJUPZVsMenvpaXueY1aWwJJHHgiqrRcfGLyD1qrJB+ikQwYQ6vDBuG0+bSXa",
+	"UGBCY70gySzNePtBpmVpx4YnS8p/Vbqiu3Wt/DgpKux1i7tSCVdAVYoZS7bbC3do6FypCZxJlmYxYY10",
+	"pcG1g0ODTPiAi07VWQCmJhGZ3sSETVcbm14U0hF21Kt1LpgKlqghH/tEK6cCDLY0mZjEqFAKxQeiEs7e",
+	"9LmqDa2w/74lf0b+Mi3in71NeLiL8sY9Tj2YL2FctKvbs9HupfvrR6+CpGCLrCXPMU2sUxtcZfteGS7Y",
+	"PtS97VWu7ipZttU1lcZP6Pj5ggBcHCQs/Y0lkkyZsC6rMjQCliimKtUelmGl2K2OKygLtjfV0XUbeZb2",
+	"VGH5/JSR9lLPVVkR9xq5sFY2bEtELsyH33M5+RZb6cxLSeyDV5O3dpkoVuUpS4eJnAyGyy1pWyfnusLd",
+	"WzvPm/KSDd2PhgL5LVoNpKj+XLfFxoYV7iET/6lStV1Cf7ARjQlWEQTgUcirtxwIxMnpHAbF2fopC2Z8",
+	"7zD7f5dEWSzlWgqzvYbDyEzjN+g08qt1lq5c0Vlkajs640kSDrGCxH4VSUFdbUc6SQQ2fPcQ7Bquur0z",
+	"X6PtFdfM1d8sRpor9ykt8SX5+7sakTqH01JP2xoOqHWjxs4JtXRH806pFb1LS6e8S2fBugHinAMpYn06",
+	"ifVrrAtpXYfS2g6J+1Tg8I6FFrqoFO2hos0jdEuf6inYOpygTm75Wsd1Wxm1QiEY3LJuT5ilwNtuaezg",
+	"lq3utowau1n30Kp5B2Wtq8MplDr3akWbCoNdhg/2Dism9wx1ISti+23ZKLmi65WNFIiddLRcSQSUtBp7",
+	"JJUdZ/x82pYZgVWsu6SLtfH5ViTx937q9xotb7kiTKuTmEUkldg+szczkS2XV16SZcdzZe83LAGoajQt",
+	"aRy71DxZhS86RjMxO9mYfsljlpCRFOlwDr99uwGGccwEV8P5xtlnjx8vb4nvOoUubQOQ0mTAStjwPfsM",
+	"q00HWYyNKzJiVKSkD9leS6ZfIBXP5zZmC8T2n40pswK5vBHMtfkAU4cr0sWktK4tV3Z20Hz/7Cw9Mtvt",
+	"03qn2Me5U+zjqlPsphl6JuXODLR06SZjltwA4kl1jxbQhqo8sE0V6/BIVZQxTqkiagx9R2Q/IFRB122q",
+	"TGf8ONZcQWfkWmBLCp5qkZ0OuRgQFiuG7bEINV3HfbiQmg7szQoFhizeaX6gUxMi4jc8moCKGCRyMi7v",
+	"g87FJGVVzfVokvKQjyn4t/Pae+XFUoYuZFL3SJTKMQ/zb136lnvY1nVDUI38us5vWkZy2W67tfXYrR4v",
+	"r9l+z7F7XsmX+hU8/q9PbZl5+KhVq6H//vJh1oz+/Hypft2IRfOLVm1Sl69gCXsWjdklPWwWFbcVuMIQ",
+	"ex3irkfI2ziWzmu6e3Y4LVmVbeWAVvH70hrNlRlzXdbZOf3OrfeHNx/ePpeiz/W0VncHlPopc4N8XCtH",
+	"+lPF0F6KRMajUqTOb2Q6NF10ED4iZn1IJMA2RJQkbAx6ihhcL234UqGmLGERtiQasZFMZheE6bcQKthU",
+	"m2xi3ghWLEzKzgHfUMXOTkuN2iSev1ymYzpJh+3jY2JaAgb6tEAo+dM724ulRrqwXph3bCRvkBc3T+Rf",
+	"uF1b7LPlHhQs2HWqrivsbCVHDFq0DrVtLUkkm+RVpAKiJbGCA5lmSEWkiGdthMOhYYrUMc0wZiNFxpKL",
+	"FBd/OpTsxljoCaORvmY0TwLrNPhCs6EiK0cfufo8ZmtiwJkcgpX6Qu487SCasF0aMIu70FN13bk2EJGL",
+	"cJM4ntgirkZcKRZBl7ypPchFUlR4yDK/QQlt4rma9uQkDdzRb0jFgJE+YxEcA1VFDzT76Lp0lci4ZBjf",
+	"erQMDKIP/HDp0jgG7fc7cGUpLKIcgyPRLIxbtq11C4eum2VsomcEsyj0SqvDHreRMWIMQEcZ+Z103LCw",
+	"k7gWd5fKxb02NXMsaayw4d7yF1d1jVIWPZ/ncjSOWbo+VnOFj8VQ4DpIznpYL5ByV1aaC0Ieqyi/Bd5g",
+	"PbotGP+gOu+Xuf+Bj1jMBauAuF/Q7pcM6XjMBIsuoO6BRHQWQBfgEY8EHwwBfvfPH57XDoEs19ar62gZ",
+	"uQbQJdRWBrs892YrUr5SYCGqgExEBAD1jCekz1kcqa9cg/25Ba6pUkZyVAGHT7OVbnt98QNiIKcDDEIF",
+	"ZJrwNGUiADYl//Xv/zeX+mR+XU+z2gFglMN1BvD0a+5dsJMgS7agbNF3VtpLW8ukrGWnICxJZFLSHKBM",
+	"v9B0keYw22EpyI1iEQttQ4DkuPGeSRJoXj7fdfjb5+Txk/NnRGG4mzxqnjQqGvin5Y/4488fyAP9nGet",
+	"x08fXhA5pn+dMH0A0eJmKOOorItDsWl6zWa05h4uyoJOoRSRKvUAJ6yfMDXsrPNOe2/F9N8Yq+uCTGVy",
+	"rQ9XIQsITUn3+ObkWOoD7THc2i1NfgvlmJU+NIy53v02mt6an7F1O41jOVXlUN7gECoV0m9WsA3hPZ1i",
+	"EPsbRpM6ceocseQeltu+3P5XEuw7dE2UpYjzrCRmeeIbXp25KZaG8DHNzK5Bfi3N08KEQRtjGit9QsqT",
+	"SY347hxdLR1UBbG8H9OQHSk2pok2vi8wTYuqa4XekzjOsGVgXqAPapiJ/rZ6C1K+W0aAFVKA45gkcqou",
+	"wOeAsDddLsJ4ErEOCL1/0aZzt1461oeEctuLaB5xKmZp/WrKHRYNpN4oC4QjI9aR/Y6WU5MwxfbzYkZk",
+	"1lLH6+jjdrCx/YPkcrVOYx51JiLl8eIKhwvYVDkBQyTFJBtFhCRM1Cp3uI2DqJ24tzdBnmRKSdpcuzYE",
+	"2koEuQZxLcZcdYCrFXCrhR1esUBijXXchgFmX3vPbC+3AttphbwiaS3Z6TW8GH9WmOC0Av7SGvKWjSgv",
+	"700ylCPWwbrNCnx6qRih0YgLrtKEpjIh14yN0e9IQ9ssYlu1tDEVg4kh70IE5Plbcv6kItv8urRTgpSY",
+	"rtynPGYRUXwgjrjQKnTMhCJ0QLkgvZm2rlncL222Vg39hKoFnFtlqdIsxpPaDUtmpjDWT7dZwW1WZE8p",
+	"WEdvdMcd+gtGDB9oFtFvzywXIgWSRyH6401VJgMquFopcV8vqTZCO1p15YSP67GcRWJSNhrLhCazjvel",
+	"nKSKR6wDmZ3lzf5vO81lXeWIXOZAmBwpO8ysItUU129ubx1tf6oQHWtpVCcNfMP1UaFH8f/4b1dX6tM/",
+	"/zf7R6nmWy49bCjMJKdlosOc9AwmSj6iaks9tfFt8EW00evyTvPNGvXUtFxSOxNDtq6keBo5ezTXWlmb",
+	"C7+eBmdfHhyZj5CUeBo8/fKw3HqowoVaEn5fh1tLGHDTQGuO5quodAv2CujJ+2Wr4My3Yadsj2F9ut4T",
+	"Qp5TpOvoSB98tlb+Vg32WcOa+4mrchBvcOSM6rSUMNLUv+VL0NAGWJpWlGo8h0x6re8h10RLx79OGDSv",
+	"racc3dNrBuxpkvAbGtebUO5ie/OK2tveUxd4BGxTfG+dk/M6GRfrWOExH/Aej00lwsJVS1jIYIYd/y79",
+	"ELFqx068o+bWss/2vYsSG7z1tbEJwKsCm5OMh1SZZBPzgyJC9mQ0g2x0v1tlmVuaaWqGCuNl4vm5Pnxg",
+	"/GDIaOTqGfMDfsvkOGZkOpSAThZkCTr5QsYLwlNtlswUWiHa+tA3eXDT2ijh4Ko0ZSzznjU3kPr1Xn9w",
+	"Y/+yNiD7tZBT0YEU25IjwbdaLkzthsC3uToBAM81ETfwpTlBkk1nbu/qyemMkMcJlwlPZzjKRV1H84N/",
+	"vYRkZA978VfO/j1jgtCUpAmnA3YL85AJZyJ1WY6L9v6Nd+kXOA2F2qZecyXM3VUJ+oUp3Wht1Snc9EUb",
+	"H2aCPVoGu/wN8j+2y1CWfJwIHicyZNEkYSpAPjJZUODmjKW8ZhGh6bJUoZLlhtGgt58lCY0rQ+j2AhRB",
+	"PQAgQX+wK3upUZmnn8GiTirLX+IbEPUeqMIJ67CbLNhS5mlx/JZlVsE26X3naZNcepFxM52v3CWK0JEU",
+	"A5LCo6zMonHCaDSr1e7VpWQtolmwct7jpeBI1Wy1JsnizaspNHtPTZV211Ux67oTPE2Ss5py5lCQMy69",
+	"5rJ5tvlUZayuWdKysT172xbkGibe6qZQSIXWLVPKU0LjdKgFjycci9YQ8rRCewnVEjQmdAXW7voxmDBl",
+	"ocYlh6uNzak1rZjsPPZ4Sx1nSsrazyvK2tfWvgXNso5MrxF24ub8vVTEfsBL59ICcqLA46tKJn+FJuts",
+	"VTicVXmmMNDC/ZXD+1HWykjND24heMFrB1NQxFmpWZNYPtAt+LHQQ3C/HFlm7tspjtq25ljspdmBJpkT",
+	"qYsaw10e/eXTr2df/mmZuRveieitlKlL69R2JmOXvnl1mVvNzngaKLPERySVELMoQSkY8XjWqYwLgqCp",
+	"/jkH6L8sjdteWsmUf5qwSVVG89jNbqk8MguhLVnrwKwlw7Shw8Wgo0y+YEkoUoSsyhtXM/xWfIkd5OJF",
+	"2Zao9lb4Hgrtd5qE3kzSNasjathau9PC64W4NnJ91K+j8I/AuX5CQKuNzKXeCBoxdtxwHgWDQD1JhF63",
+	"KYQo9AmyNPbtG4IrRnm34W3OXGqbe8kWFAyXx2j2ggznkjdhQfLO/EoK+TBJxKXe4XvJf7fFS5JH79yr",
+	"1iqXKj+WI2T7lCoyTSSMe2coWz9NYsESivTwPkwYK89bfcFSloy4oAI9pyMO2cDkxr+/TRKurrHMGJz2",
+	"40SmDMqLB5QLBb7MUUCkIH05SUjMblistlNIjAX6nUq4bnPBqvXA7q66JcHuBpjc8rMCVayjV81cv2aE",
+	"DpGdVkDqszv9LUJCrR+/AUi7caLJozNRLCrP/YOrbjibdvxA/qIR/mCvW4TBbkuLzO7MO7sLZbEQFsvq",
+	"kWrl/ylYqh1JKsWE4im/MbrOqmOhb9Y2p/3d1D+lCQ/TirpiNRkMGDSkWJvy7iEMk7ulFn+u69EuCKSM",
+	"3/Lkkd/P+S2pL4AN3sjm6rcCQdPb95XppKhcsp9WmN863vsNhZx5506cvLcpBZcbVzsUWYXNt1tSf+e3",
+	"cb4tt1nu0zEXRH84SWACQzYyrmE6SYenJf2CLyfpUCb8b3CibBOswyP/9e//t9sk70GxDVhKqCkPhBwI",
+	"KD2EykOTPd516RFUEJO8TN6MmXj1gjyXQrAQ7LUbHrEkuBJqpvReeA/z6xib5HJOtw4NpgeUqNnwOk8A",
+	"YCMrSDZZsRh7H9N0eCUedD8fwUVdDLcaeFa8byjjiFB86MML/RcMrPg2nqtta14BPUOVpKsUfJ4V6wFg",
+	"EdyIJfQpDYcjKLVMGI0a7cY7Ro0JyxXB36G2Ogto+TdNE65Zs3EJ3wFkjcpfPIl4mnu2NpEBVXZGaJaC",
+	"kCaYlJrpG85Ue8QSzTONF1BOrpkXi8Wm1pZB+B7Zh8wfdJ9dELgLDG542UREEi2e/MP9QeUi9Gbo+avt",
+	"TN+ZK8118AZTa242HQemH5Awet0ZxFTpl2np12g3/jiJBpikJLFsPTNuAEgA6IUKwmAWIpwB5mESufG+",
+	"ZzbxJwGmIPCrOXlIZbKkaMLcjXbogE8dkHHCRQrXJ+xGXpc9zeIswn7mFmocU6GglwnDd/ZlHMvpEZ6w",
+	"vZvsS3/W/5Zef2GWSvPeIGHKPkC16Vizo7fxYSwVpqfgTzTGh8EaZff5A3Vrqdc9MHsz5CqVySwgKaMj",
+	"fIR7oHuKHfk3bMBFYDcXXidvEO1BXZAoof0Ul0PfCXSs2n05ERGg00w0XeC33u8DeYOH13c49Zj32VE4",
+	"C2OGIWUzLSroABpbkZE2RxSiWLiSFPu03Hzn3mXn8dxMIJfvA+BSQAMTLGvAabpnfgvb5N9kLgj0WFxV",
+	"tgdgCzfq5/A4SpgoyBNJUnrNlCYv4Fd7GdIE5rph/hrQLnEFvf4jMx6ExYNnaY0ncLFUYG/ThAyIXwkN",
+	"TaGeKSj3R3X59pUtNPeucCItinKbb5ilcJOxFgt7ISPm8meyS+yT3095Gg5zaysjQCaDF8l+PzBvjGmP",
+	"xSDJTAuMuTnAJuAPJGbRANAG3JWFBYtYCOCJ8CpzEaI2WQab1wIGDQvhwRDDygcjjibjmIc0zW79Qcpr",
+	"KGAaZ0mcNGG+iDXpTXaWZhqQAK1pY0y5qwxR7fGkF3M1bLQbb/Evc1fKE0bgEndpcWHgW+AdpZhSQCNw",
+	"NxdAje5Gu04vgKntQ6HNvNbC+SdnX+evsQ/5ViYjXy3kruejsUzSIpuZb3PrwTVbjcdcDPz7nCyHz0bh",
+	"6tuuGRvnbhA9+bmg4zCMpzDJbkyTVLBEkSEViFHi7nLLgdJXilr3jljudVJoypZT4ZUcjlhRKpVfBbiN",
+	"vsKDpF5AmIB0ZScJ7aX2qd+Ba06vB9NLae0v7w7BWGE/kU6/UkSNWcj7PCRwTUD6ExHiAY1EvN/n4STW",
+	"Vjs8XlnjG9SY0+BSGIRBvWi4iYAOpPWNe3mBK9d7bVaZdrTQxgLsDG1cWcvTq8KaChLxhOmDzMx7Xrkq",
+	"yEB1XALpdChj98BGPvqTX+PcL3NXeiLXZ5ziTYbq2o4Y/ekieCcMy7/PTDO7JQtnl9gZUhDFRMTFwBX2",
+	"Z2Iyu6+Uq3JX5ARKAA/NW1z+TVl0vPho/QvBX6yBZ9Z+pM3zTKTOPcejMcZvQEfcyBk+Jebiet7i1Wa7",
+	"0TRKn9VD1gmlSGlYGJX50Rye3TpRYmoo524ukvuy++VYtaH6EvwkjbeT1PWrMIWDen+ynGUtzaUW2qG7",
+	"PTfeRffaG/IKYOktKU3LFFOfD3JX+MPwf5PhdSntxVLrqYDQ6JeJSjN1ZbP5TfNaiJJYiQCKWetjLqPs",
+	"6f6bwbMQkFhqA8m2Q0LzaMiM0RAgOgk0LrPvRPMFn2fX53utZeCBKI5SmTA05DWVBdgoP8ABZyYzPMOD",
+	"ftdH+XJV4V1BDKKPKtxYJKfyO1KqrgsGgf7G/eLUkMETCCzkJwoTAF10t0yUp44sUfX7VmVll1QIsrmr",
+	"If6WfyJ+5bbFVoOZK4vsbHIzjFSQyTUxXTu9my2Y0Z+TuNFuFPwYuRwbdL6A9xMs2yPrIfjolHqpcJ+z",
+	"f8tkdI4ZPumXuLLBeffDx4Y9jCbmPKYnx+yHTtY8ALOt43TYcVeMhmOlOqBOKbhwg0bMBjTuSK1FsVK9",
+	"xHmx+3d6+vljIxpL6xdBB1mpy+Pj3Ls/lfsvdjt6e5rs4JG0ZBTLFvFTuR/kY8no9Mp8yns7dj27SD+b",
+	"9yaQ/+BtWc5xsmhuc26Sj7ugoHm/ys5e41lFZXs0Tw6+62XpqAq3bzLMegvxac4387Exjmmqz3gdC0Pg",
+	"X2U9NB8bKRNUpB0AUvFwIPyB5PwwHxuAHCIF839zwyw8rmQhc2Z34Wl5r8rORVbR5bKQBXKularlzXtX",
+	"qq4quFMKi1D0pBQW9dOcj2T361TwtCxap3k3y1J2MRJxzsmywrw+zflRapCi707J70HOX7LsSaWjmfOq",
+	"3L4Gm3faLNq3vMtm/solEq5IogVPTuF5S+/23Do7p+6cN2g1mnPOoI8AmMOiDo4/8wDN/eA7ffJEV/Dy",
+	"zJFdqSzxHT07X6mcY2fB25Y++1O5W+ejMxgrZ1vmu/k4p7Uqbi/z3OT3oNRjs1RJVryuxJPz8VOpZ6ae",
+	"DVJ0zXy8FTEy5+7ZiVFW5h+6fZFZ6l1aJDUrfEi7Hjk4jng66/RpyGOeUuSZUju/RNyOWIcKGs+QE6tc",
+	"WZsw+GZD/jTnH6uhzT2XWJ6nfdfXWrq84Aj76K9fbWHg+8o+Ln9tsPgln+YcbB9Nf1DzRTl9+24zuCFh",
+	"14yN4eq52+tR06eC8yz/2E9l7rCdCJAS51mpd8F3me2aTfMLXLGec+tewSmWTUd03GFWSy62pALjhukz",
+	"FvVoeN3py5DGHej8lK3FrTiI9n8xfPfncjGR92/VlgI5B2o9Cy/nRd25iZf3xG5k43358gVyIvsVQCVD",
+	"RqOYKQXJBl7JgfUpuNyjXFg98AKOyuSQRAGxRUyQlmXithB5vxIWbgSi9TLm4cyFY6BTVI9xMSBqKKei",
+	"eSWuxNdff8sTlRKVsrFqfv01ZuC1Sfftm/cfyFzaHQxIkO53L/HHEevCq7JsOBvUxLQ5wciQqguMlnmY",
+	"/+pKLMwDvBSIIY75cf5w/MQ9jHDwVJn0DeJB2DcJonr3bK5NHOvVifRau+E798Pxr/qfL/+K1/8LjeOu",
+	"WZ7nUmgDSZvIX3+tvzoiX3/QlBzOml8T6FhCXSLgVCgSA1YENm2BVEOzLse/OojOL10cHS6GQqwrHg5z",
+	"S4iR7nTIrgSxSTlDaubFI5iTWSXzeoyXKnLeOjfBH8gppCNGAOiC6gfrWyHgH0mAwEgJ+8xV2oSJvYrU",
+	"10CCf/7zqxcqICadnDxpkku7xiM6w+3U6y6ngnR51IXsE0hJvsheqm0sfQci/NrRmVTHviY7PbWUj1hg",
+	"IOPtHa7lDT6IR97cnuFQf9Db9rWNEXd/jWhKA+Ilqn7pYtyHdH/g4rpNEhb/yxVksl41usCPLGmSLl7c",
+	"BaBTaPShiY9MBEB5kT6PU5YQmRAlExjuNZtBGiU5b7X0+zRT8YGQCSRqHpGv3zGqV9EkMNo+L3agetG6",
+	"Lz/QQReYIiVaOhMuSPdV/+i1FOzoR5qGw65Jm8KbzlrnmkBi5tqI45kw0tsCLYFgIbF3D4DV39B4wrBD",
+	"nX4LZPcRMYljHCNk8Knm16T79vLD8z90cUZ/fP/mNfkRMi0BZ6BJnpvkAJN4BeUAUihIa4ARm8E6YsOp",
+	"Ze0ZtCBv68HhOMj56dOAqJTGjJyfnGb3YUd0k4OATY4MlfJ+nyV2ZceMpnrYLwHPGYRC12ShUb2EERuN",
+	"ZcpEODv6ns26bSSfa1jJCJggMLC3EpKWYHkvDPEBj5yfnl4QlXItLQhJJgJAnDXVkUtLwAlDhBgt+E7P",
+	"yVBOEoUjfJkkMjEs1KVjdPFxKY7HiezFbPTPvygpum1NO7AjQOcqlTIKyHnrxOyc5lAtGfR3Z4gKhw2u",
+	"FBlxpbgYBMDjeoTnrUf6wzOL5ptCilSPR5BF/AAbVEB1okg78Hv3YUDOT/T7SSzFAOCAx6n+7lT/50z/",
+	"Rz/z9JRQSCXU7+0lIKrM86DxkeoGhNFwCJsIW4wEBDYGS/Rb9Gafnz6DxX/UOjPtMt6xNJkdXfZTlkDq",
+	"9aNWC2WgJe4eNF9QhBuOsnUDml4vw5CN0yP7VZc80OvUTwJCk4Aw9ZAoFkOVnhH9+t1m9UnK05ipC5Ob",
+	"h7yLnKTH0Y1YSnmsmUFPhwvyUgz0KQj7hkbshsXaVlFt0J9WY8/kJAE5mLLPSBPA4/odXRz/c/265teW",
+	"V8mIJteaf7LKFEfEmGcIfEBTyDckDyq1VffhhSZ7K6vgVhRNp6eYNB7zkAmFCB2AhdC4HNNwyI5Om62G",
+	"aVrbGKbpWLWPj6fTaZPCz02ZDI7Nver4h1fPX75+/xLu+RI0YBEb7cbPdKZSC7zmCqcareYJXifHTNAx",
+	"b7QbZ81W8wwCyekQgsTH+j8DllZBVcOBFmmBqyaBXIzwwmxYn/JYGXEIRM8S/XUyEVB8afI7pHgVNdr6",
+	"Ja9ExD5jMs1Y6gnpt562Wth6APQNBK49bv3FVHS5FmO/NmIurrG4Q4aTUYa60TiOZKiciai/wL/+1gga",
+	"12ym9DfNKYvjI9il41+m16r5C2ZajliaQP/nxrH9E+p9Iy6Ygq8hqVI/ymaUudea5W3O6CjOcH+X7gqW",
+	"eywrBsE1A5N23pTl+GOQQXKXP8wt+PFb5L9cpQi6B9VkNKLJrNFuvAZQUGtw2JwmzO4YQN7Ce7AFtakd",
+	"VC1pFVkhBTXJu2+fkyePTsCcEWxqlbnmJhaRHutLhPwCQPhSavrjz9+/35iYkC4+/tqg8aDRbryMXry/",
+	"hJK9G/h0+ujRyTPoN6pfev02+b7z19Hnn36m//bT5bPp9JtvH7+ayLObn/72tycfPv/h+Yfpf/9mNkje",
+	"n1/re/TKNt58/xYTWBrthuJQBddoN05O/vpvl//2/efnSf+n950nH2Y//+kPbwZPhuHNWzrmP8bJ9BWl",
+	"b8M//PmdbHz5VJtYYEkqaAVmum1SsQ8GG2uSoLLMUQqeVkpIBU4PR9Q/eRyhAKlFO0/PT85LySJ3lnkP",
+	"D/yRpdSUT21GLVmnKqWPvGOZpKaT+lzfrkaxC9enoGFaOmRyXksN83gt6BtBQzNQZ5Lw6osqRZidWsn4",
+	"wMV8I3FiHSYi9D5Uv8Od7jClslF6f0df0RmxdCijwnoI6wOFw2f+t+VJTNbLUhTwVaM1ch/7wa0yu3wn",
+	"uRrzynV76/So4mGj0AOuM5boOoUlqM26i8i2gqNH7vctc/Uf5JSk0q/9q+Roq2GXsewLe8RN5STEg4Ye",
+	"eg+AHhVjpGsUbLeUqf+AKn1T/rVwrg15XV8Dm3eXbMJlzG/Y1lf/FZ7KISdWKUL1S/61Svkaq2TZ8oPJ",
+	"7+w0u/KZ48Gcbo3FjDPHZmupwdxFa+CrclX8zhlKe7ZD7wDod9s79JyK/Bbh6iXYUVJVbtbNiRZFR7bA",
+	"qWrTvqls6NKE4yr0Lyo6RgJwi4AZJROCrpT5vdLm1eXbV89didWYJnTEUpagFVS2Ntklxz/wEQCdLb3Q",
+	"VTwvvfIVdmw0Nc/BHGCamdQF6WqzultWYg4eMXghCWkCudvGIQY1N412468ThjUYaJnrlWr4xOXwMTBJ",
+	"/sj8mwNuOPI+lXUqnWuLKuKZrWXDYyRXRZDsssEVQb78cS6FoSgdBOrwSNMFFs+Aj0UKpiqGYG7IvXqu",
+	"s/KnTVkda/M//poDpmmctk4fH7VOjlqPPrSetlutdqv1lwbiJTRaJ89OW61W6wj+80T/56n9iP87bWWz",
+	"eK4lnKnqln3yPJFcKSpSEn31Uo0l98InwKonz06breZps3V8el7MyejUfH/rpBE0svzueVPnUx4NpWq6",
+	"7rh48uVTAW5ATOK4vlVhef0tAufOCcg3gpGxAYLYVEZmQAMf82mLn77kxOcPXKWFSk8rLv1vIZvdlj9Z",
+	"CDQwrkrDOmh9QUMKgcxmxLI+wKK/ArzfTfCnARC/Kf+3ik7LFHD2WK4d0RngBASEus6p5louyPNXL97p",
+	"v4FAoElEsTzKXoxyWiaoaqH12bxoRi5wG7aybPY8rt+zWQP5ExTSNzKarcaae81BqxO/RWjJQ2oYiioI",
+	"sZMaK7Xi60tNxygCAYvBD3j3yw90UPVMc9kxXPMlaPwgw4VYs/Z6d50ZwvYZHCO2BQ7HCh2Px2uzuP4C",
+	"QqJHEjBhPzZMZ+0yC+r4Vx59qTSjziFUA93zXOtgwcp9Bh7XbabUDrpskS4LtsE6r9J1+ebLLSo5Uzq7",
+	"Dg98WVn0vwBxP7aI5HOOfOGyABKryCzkRAC2MmKKG/edyXzoTxQz6BHQFUlAP6g+S8MhxEcE01+yJsS8",
+	"bGMbqJsF6/ECwooQYLzAEJbyQ9Pnp0/nWRHJaQMd2Ico6ArKDwrCjmDl/rlMEeZ46mnz0UnzpNUybLWO",
+	"FQajq6OHWrekh5TZNSGn+8ZWparF4q2sx1kVOsS6Odu/rsl5pVbppTYpQ2aAeRIykDKq4haL2gFcU8Ed",
+	"eOkWuCNYz5g86MVML5pt8+dzdtQ6/dB61j45NfNZpDvnqrHKlencM50yPd2OMr13/P9+OEnz3E8MfviG",
+	"EkAf5NiRsTa3Kwg+gDcPtOXy8ylmbck4wn6LoKoB2DghFDK0NKEPEhr6mheS/nA1Chq4SpbAdB1pvMdp",
+	"HyTKflraZdLCUmpjqlTnx2/ffffdX158++NfPvz8p9Mfvn/9+ufvTs8+vH3zzb/995fnZ39uHKRLLeny",
+	"Hb9hxACmsKnxKW3z8DqJeHqEdT6VB9fXbMpUimmZTfKShkMSc8FsdqokETfwYam0mJYA1xE4nAr81rG8",
+	"gbdhIjB/cYCThNw+k79I/uvf/18UQ1cCM50hcRGSXDlmD3IxIDGjN2D9w4h4qljcXxCVyGIRF5BBpy8y",
+	"iNkOmSaRMSPyxmSZmgXFpKn54MVr/PlSr+PLm1sLYpR41Q1KH1dkosxEUQBH4Jov86sDqO12fPp6+U1e",
+	"ZqiJLTE6BQmhKu4xAZjYbY4AIevg1SntxQz8oAZkzUKmcJVRYmXEAXNzc+PK9+GvOy5UreGCl7kf60bm",
+	"I55ehsaNtmgxXJQnI1u9HL/IXlWsx1uWDeb9WqY2Ywrez4VKKRwQyl4KbbpK938hPvNclLL2C1O5+uu2",
+	"F10yu22dC1jbg2xYSzefuTuuOaCPanYHoN5yu6N5cnp2/ujxXxzqZ9RBSQuqfWgSY+Dt509OTnwp5wb5",
+	"TYYL39jokAIukNr3mAQp5MR2HooGcKKs+IC51HjgOerXDeJXTs7fdgCrpE68zMOXD9RbnGVnLuib0VBA",
+	"zY/VVNZWKD+ZeCbCMcIMVufo0vhaWexALuZBCBGbEHx4PFWkxwYc0uiznuZdxUXIOor9tRsYVC0WXitM",
+	"/EUtb5usQGoIozEiQMLvig8ETScJa16JD7aUxKaoAxKeNv7oiEVNAuhm0PoMzj1fKdLVT2MRVoeMqQJr",
+	"URMLnHPa+rwD43c1DOEkJbLfJxQHw0Rk9I025lImSG92JZQcMSggAGzUWEmI4RlUbz6AKoJrNgv00AC1",
+	"BqPivRnJ3ZkwA4zQJB8wIxxVHRPEdF4zZ7IRj2NtY4EOuMAyIXO0C+VI35ia7juRMaZgV43sWmBRmab7",
+	"AHcJpz5vr2DJzOchVcOuy4ZY0dC6uBLnp89MchCFyjaTIaAckDhWj5nsbhrHcqrK7DO83LfQPhh+KBho",
+	"RUUy4ILQfgoDgxxgcR0YI5XmFwvXlUWE0STmejQeFclEr8hAsKhbZQDZ9StXSLa/yIgLPpqM/MYNXjO+",
+	"0ppCqoZerYC4bpJLn3izCo8xoOU664h7hO0R8sLx65flJuA32GwdPaNH/U+/Pj4vabK5Bb3KoVjfyjCg",
+	"+UZbKzL94IhCG5l2S4tVvSmIQ7dUUcKM2o3H4Un/aa/Ve9Q/D5/S034reto/759HZ+Fp74S2nvWfsifR",
+	"4/BR75yePTt9evKk9bj1qHXeOmudtk5arVYDB9TxlavebBifFvVAHHpM23vhNcNeUo0n//bZfx2+DWRj",
+	"o90IT2PRG33biv77H6H9DmKzlK/MSauJGvwv0DtH2JVsraY1f/L4pkxx/myFKiJ33br6/ClD0K2lQOdP",
+	"2mnC6KioPNPhsWaxqT4FadYodci91NKbxrFJhbLIll5qCOhUrNUi9nlaxELjNPLA1IgC4iQUc0ItDIuI",
+	"qc59aNNBrNsvlZJMGb2+AJ9dV8iOfWrXnpwNgiUKDCh7IFwQFisGOW8lGSNgXr61s73LhBFb1pYtfSOU",
+	"ScLClAxlohjpgYhCHOSpf5nSlg6JkhlJ+I0eeW0qtxPHiFC9qNr5PC3g7VtnAAfFVB6/ykBZx9n+zaVY",
+	"azIfTGgSuRn5dO4AWavMww+mYwVNsZHHmAksuoxp6nmYSrw3dXNJ32eYsPcok9RL5dxxQukqGaRbPPJG",
+	"UYJVa9Y7/SSfzVrpMDd8bIUs+zzmCVP+LadHrfMPrWft8xV97KCMJ6rs/d7D9Nm6QwcwhMaP8m88junx",
+	"o2arsdkx0pDpbZ8hLUxbWf6jh8rs4yqX1VgU+R0DVkxEWw5TvUqXZYA0yUvEb+cWSsBi1puCYS1Mzv3w",
+	"NhYQ2FYmZeUDTERme7ajwZbJ+5ciuj1p/1JE9vC2zoabbyvtGDg6aevDPLIJpetdLqB03S9H6xYlvJER",
+	"AaHGprF6KPsGqpgRuCGW4TWLroS1UWjMr/UBHQ5tWoUnNAYTaIKYGc6Y0cc5uNccluGcGdjDEBSt67M+",
+	"DPxKdKVgHf25o9/dsdq8m9lkvi2GpfgW09sNTV3bkzlM4AH8mbBQgsdCf/dQm2xTFsf6tWdXomuf2kFy",
+	"XvhibTIrlpLeDOYZ6cMi9HeSSTsDVzGWlOESrMvv+qZPt2BsakPRn5xnMJ4+Q2AXKfF0rk2p0Tg1PdQ0",
+	"eZnNLDuUaxp6JRqb2HYy0noKT2uNoMFG2kZvNyhXiv43BkFRW14HLLzEBKwvtXHot5wu9cEAuM9pifdw",
+	"aCNcbL2eSD+ZGDLZxB7Ul0lsbl+diOCn+mG7nlQRU6pqvy2X/oGmeeP3A19Qk/ysR2z7AwIMjmsBiMWu",
+	"gbkBrwBTlKdkQG8YUZL0aYL5CvCuZinxvpmkt6MYzP7qBbxF7QAeL+UUYA2FICfgHk5mYLkuOOTCwpvt",
+	"xvYo/iYbX7GBM8p2Ib/jGM/StjFa19Wb9DIb0m94u8BpYJV5bUWeynRcvVEWzSbNqlisS2CSDrUCD7V2",
+	"IXQ8bpL3xoPNRabpbIMz8BSHjHSPTbvwLoAQKQZ+ZD9fCO/QfM4FmSiWNQ2TSd47cZFXU3O+kDKDLpHx",
+	"hzcf3t6pR2J7asj6Gd4mUvZvXRu9+fD2pV7QUUWKTVb6FCCWHJDAbbEE+u5TCTQkBYZzkbpq6a/KjBlE",
+	"xJnnIkvZ1dz0NpE3TKEupSYgBYZgatsq0vEY8+oCr7eVMmabZyYqj2EsIJK2/oDAYyyorGIkZBtj8zpr",
+	"usSHh9O5c3bJG3m1eUOP2/QU9xzNt8ce78x+Aa5TabEI7MpFyebeBbt8mCSiwCakXO3X4BQ7nQ6yWwmv",
+	"RFzRXrzARMDAZk6u43mv8uRUqkNMQSQstNMWjINvvVpPmNHtGelv8wCjp/aOjeQNtPNezz392kUOcYVv",
+	"i1Tfp3JMJkrLvDXk+jwtWjI6wocsPKKY5GdFlB6EFtXGtVSP8mraKQkTbJoXIAeDZfcS+cNeSOJ3bBzT",
+	"0MZh8uPZsjy2vaOrozQZYK93IrMNWS/smcOLlIJhYf+GNI+tIIM8d12uD7Agu4IFefX+DTk7efz46ITQ",
+	"eDykR2cVowFvJnxRj/Gem+sroUgMidnqE+iIXvFu+9sc/IeZFzQzNBUJeqiIphzzPoNu6x28f9lIbLps",
+	"OhvLWA5mVemj2c+rjcfdWDKQtzRJHVMB3qHNk0rYgCaA5w29hcEeCkNsgC4T5zbRRkP5eP+6MJl3xIX7",
+	"vLsY4EbRMhQDt44Y4rd7K4uY+WEkryG/FdVWeH2qRAlZhKv0KlXmrAi0i91VAeR9BEjbmri0pE1SksqI",
+	"zjQbaWkCdtHf8s4VSx/gxqfXkJKXQY4g8Cx0bVQG1rcKDOS5bat958bx5XcQHTYipt14/fJdI2jEBvoX",
+	"1r+PnancmnVgzRrtBpcj08Ag8sqsECc9YhbMmlwOaMT+picLwqPtPUrvMh+xjl5nPZh+wkN6/JrTEZth",
+	"jpvmc47jUEOmtV4jaIwmccqzft8rFGzj6O4GNsRsegnnfSsn4r6jhuS6RRa4HObnd5OfY+3KpOkSYP9a",
+	"uCDW2HJAeKbbb2m+1YCljiM3k9LolAcOMc25FvLZFksdW6e3y7e2HznOcnUu3h3GSDWfZQb53tQsLtCN",
+	"CDSygGlWhhPBOxeDirzVmx3Mq0itN3MQWKZJt8137h4DmSiTwH6cPeAIHqC6zTxuyFNnmNkeB6trU6Sg",
+	"dbXptjFFQjqmIezxeau1slF2BwAi1Zyyl/W9udbAFeghhl2+UmScyD6PyxmnWrkcY6so6K1YoWbe2Piq",
+	"wkPXDWfTC9N3IWIhj2gvZt3A1pFmqohHiBOnrs15PgIgOriHkd4M6ji2gwTqJnGvTvx7mb1ZVYwqFbO9",
+	"VbgiBt62Yhz2x5rHXEuDHXNj1SAcrboTN1Qylg/C/FSyGNhdueHaMnfkDUsSDufgcUz16kJtiwLVX3uJ",
+	"sjrqMUuUhLA2potV1gqDEGZRpzfbQh1zkf88XnugJetDOPbrbzVXPujTWLGHFUNzfH1r0KlUsbrlneHJ",
+	"dk3J6AwaI0BNbEYcCaPKQC9PBE9ZhNQPZRbQSk3LQmf04dUdY/326YjHs06i7+xzMDtzm11nVPTEwMkD",
+	"irS7vXG7uKvPqWJWut66IwUa+JeZiqbkR0tDjExjIaNhvABrA2kco9LyVSJ8Lq1j3cS6rKNfj5EXV091",
+	"zlux5RlSNBxqhYpFlwG6RhmRScQS1CVtDxSWCgF19kY6ZIkDej1tXyM6kmKAT4Eayq9IwtQkTjEDayLM",
+	"QVOYzkJs1CTPTdt6CGiZFpQRVgP+wkLHQVn7wULmKFSsLrGAccjr6/vtupRGI0zwf8+YsIueMjoiI8ZS",
+	"VHR6wKZhjm01GzR4ykY43FVElM/T9UvozFK9MONQ2zO6vaUwtIFFG+aNeETYgVg3ZFtbkJ7+tlSB5axV",
+	"NcHpl9WWQU7SUGbWANQaOD9qX06SDpuBcMUeZyCWJcJ/WcNHH6qMuDGWCE+zRpzGTBpNVNpcYYvOc2Mz",
+	"yZ6NNVjinSHaqprSHgspopQxCthgO9BuViYUFNwLXC1bkEA9eVdQZQvPdr9bkKYq1KUD3NIBbukAt3SA",
+	"WzrALR3glnZzaF0Cs+Q5bFfAWNrV2XQzhKbiXA7wTL8reKZt4y0dgJYOQEsHoKXfLdDSUoCleqozB6a0",
+	"G7WZt2+qFOYltMcyBytFJiJmSosecON08XgN4nLKFWsSWNwRnZGevkdzH3hMH3QHTERMm51MpDyddQPS",
+	"HfEBSk8TMOsGV8L7Eh1QqvvQYLRT42kxqA04IhD4zStxJbp/7Wp1m0A3lN7MZJEO5RR8ORgWt3pPJkTp",
+	"zUcvMBdwmoXrwNeMmr03I+wzDVMCuN9MhCwgtgPulRATre0AVorFDAzbJnmV5qrXekzpxcAGLZ7TuKtC",
+	"mTBtQKRkJFVKurE+lHcDIqEcCSy6NumizQjLomSSGi1mKn87qUxp3CWRhEDYQOIbeNokL01NuF6MosI0",
+	"3l1NeVmOrbYOpnp/YSWhiLx7GYZsnLahd/9xqG70jvki8vORiLSY7CK0Fk3RllJjTftqyFgKoYtEThUo",
+	"dv1qUKNA2YFWYOmQzYhKpYz0SugfR1KvLqz/lTCrkiWDQR7WhX4JPAPfajzt2s7h9jIts1PWJJeCsM9j",
+	"mfjRglCOelxY52dX23HeQmtVml9gWJKVgvtoLUqt8ixL4lCzrUrlgGmmufA7wVo8CRyyIslEVDmAvimc",
+	"TQ5gT6ukC2iNPQCPN4s64H04Kn7heB5/zD4YR7gtQfA/1gmxXxq5VCJTSIlIWTWl/bSQ0n5W323EFCNj",
+	"JscxC4hiemuh8f9MM8yIqjYM3AEX4OCtTa/llWZ/TK4Be860SrBcH9JYazr2eRyD5x3C9uWTK7jnTJBp",
+	"qZ8u0OvwCi+2y2A+ZtYsTRKqXzUR/K8TZn42OlalsxhjAsmohITfOQrRUhrs9YgC18cU85vLPXuOrhY7",
+	"nur4nKqHYE4FywexyBlVbwgh4zerroHWJFqlb2MJyt+/bAHsCDadf+ZjVexzlUCCX2omDemLS97z81AC",
+	"VgS8SlDMmOfpLAto86Qqb8m7fGvVSuD8gMFkdVALqqQ6st+RCR9wsbURYEqSHE9iPBHDqlaUS7mrOuaq",
+	"mptRvHHhWGJ2w+KFHGcMWXthzUGU3LswV0ofZdAYNhAIJjZl4zNoUy1jUhuDhZP2FvzjptM1nhpsjZu2",
+	"89kF6WLP3VL1Xz8Xz6p5fFgjaECer9YMN5JHO0Z0RCsffBBDzJ+PWKgtbDhQ9qjiCtEkFObd93iSDjsg",
+	"ZdqNk2fPnsHJ9yT3S2ecZFkWM0aT8kSCuS5Bvg3SbrzgNI61lIPltN/+SEc0kpMV8SHzhQl9/S4oAcgk",
+	"jCkP+O7Va2i2pG1aeCV8+4//9ff/0P//+3/+43+Tv//nP/7P3//jH//zH/+7AQlAeU5rN+DgZzq+WmkN",
+	"K+FmfZKzy6A4Qw/45PRszqLz18r9mGOpNmxSCJ6Lz3pP9F/W9U/HPJeqYClspZ5NG6aseUEQ4/wPcuR5",
+	"I6KmHDPxeRQjh6oj2e/zkFl7sukdxUZxE/7NJ5mXINfQEbOhTZU/zVnksJDFMRze2Ge9WU469LjAeM2c",
+	"aGiUHRtznNX49arBo6tG+6oWZV41gquMEuC2jBauGl+u8lpnPmLira05GJeO2x5982PlUZBZ7xmTXYk6",
+	"Qw+ygQaGJ5eOFqMKNs9kIiKW2OO8trllPBkJtM4vCPQkg8y1XySccnsz0r0wsQohcfeSibAo2TIZTWJa",
+	"MvvKSFMw59pwvdanQxkzGIKhHnRibdnDlvNbVZanBtb/oY1D9AEADgWccEgmLTz3W/5QXdklBJ+2uWuu",
+	"KgvytTRbTWPr5OKKXLNx6vWOsPl40MIXtQwB/wTmJIECapL3TESka37vBmYFjBPNe8SV8CUkgo7BI7rG",
+	"SwIfjEeuCyf0IY+jr5R7N4ZuwEqk+tzONGPAWRZQGjgVgfOA2ZuvRJcqGJkmJ0yrcrQEb4SK3ewGpDqZ",
+	"kBue0phwoXdQpU3yGo6mxu044kpxMbgglED8F4xFayhBTteVsAs5YGnKxYBQTNwhrgskAEuSrtHz6AT6",
+	"4FYPYVSlg1E1NrlUPmVZF1eutiVkEeSWKjojD7r+qjejCUpJproP9RLH/JrFsyvhvne+RYCsx5877le7",
+	"VSEVEY/gMQECupotzGReh0fdgHSdFNMfrEuyC+qxeyXA12h9sIHFnS36EC/IQGoahHd4abSwj4C+SuPY",
+	"uD05WoJdGl4LOY1ZNGBRx5t1k7yVSvFezLxJK+s1A+wZSvwlaxtoGZ6YLGqUjd1j/6HovvNKwXlkacxb",
+	"AVcbbn/LNg3qz1OIaQpJRjJhuUEorH8TdKQJCRYcEh7aV8JyXsdk93XJA8PQVGhWFbORnChiajI1L6U0",
+	"TCGdhNHoIWwR5rd2erOOkmO9D+SGJT0aO84zYTYIxIYsSSE9M7gSfDQ2q0mAGvSt/oRteG4gZUR6sQyv",
+	"MfBb5nJEKzSflnF3CcvaGmqfPgmWWeHW+gYJ6wxre8oAAQUBzojf8GhCY8/ghTwhOFKkQ6lXwIYnv6xq",
+	"bu+jCV3DGF7HTN12fb6/5b/v89ZcUEz/zkIp5IiHhwNZ7QPZGkRdZgq/863He4v9kLejK1C5cKLu9LHY",
+	"Wu5NRKT5dQkSRD7yDN0TaoFDJAwjfMKv4OQRAXQIckluJJQBGRULkWklweIw8eULp//7hBJ0FyFeuzGs",
+	"zlpPMyt1SmcklZgHNUlu+I1MAniXDRrjeXhM0yHpsVhOyzTngKV5tbkhUMVBDh7k4N7IwexAtC9gA8t9",
+	"AyZ91Z2CXcXACl6ADU79Qe2WMOU4H5fmoIrI/dj5Is1QYxFDse/ljZKrhslYuGros82VExhXjSbpzhNg",
+	"lwykPcoDJWoh2J/EcXAl3BnKlME4COeyI64DTIA0eZDR563zizwuV+bgsOI4ATl+4aGOXInFACPlsCRl",
+	"0rgsvfyu0UfmAmZtEFqBE/D/fHr6hDxrkZNTcnZOVkGDzrmQtwpUclBJB5W0lyppHxFwahjaDgentl5a",
+	"zb4+pmlKw+FoYQnluyxfE9CeteCONaGglzNzHv/Xv/9/CtE4oUocUjBXw7+5IGWGPVGTcGhdrOWYb1D9",
+	"6M3lkPq2M6ScFXFpFkPjuC3DMrKyzLhYSeNDR2+9Xh480lUMweZpuov8IJphX5NntkPIl7xfvb5CWaDO",
+	"Tm3Re5/HzKqtMVVqLJO0+ct4AJKND4Zpo31yctaqrcnYSYYLYMPEHRUCVlBMeyDq35r3gPcz4tTqHD6i",
+	"A3b8y5gNjNrhNyzqqCE9ffS40W48bp21zig7Pe09e/b06eOTXsjOeqdP+2dnjIUnPfbk0VN6enIWPn0c",
+	"PjsLW08eRz32rP/o0dPw5CR88ugUlItQPOU3IEEbQiYj8Mm6VzzrP30ctZ6ePH16Hj6JHj96Rk/7jNJW",
+	"+OgRjVonj+hZr3/eP+md9lq9p6enYXTyKHocnjzqtfqtFm09hfqDv7FG+xwKMIJGOpyMegKK/jG4t0Bn",
+	"uT2ZjGNJoxVRDzJFFzSmPILa1set1obVgY6pbr06MJPA1cA2XBG8jgF6c4kLyRfkd3fQKu8BBaFxMgV5",
+	"FFOVkjFNYE5dzZTGlWRKwiBHAnpw4n+ThN8wZYoh8LgUg5RH9AiU6kbUBNgzIcW6v/aV+OPbl98F5O3r",
+	"78DN9DPrvSXAeiogb198i4G4H9+eBeTH88uAvBkMAvLz5U+BvvJH+PHyx3dY3YAnL3rNhA0EgsrRA9Iy",
+	"wFSyQdDVNG28EnqWXynyHAd39GE2ZoBsQeggYaxJXsFQ4MkQkU7YERNa0GO4Uw9ea/m3r79rk8kYOkIa",
+	"+ARzPHPH1IBEDMJe8G4+YlfC4PqMWEKxVoMRLtAFN7qwx9q+KdQzBWQY+dYaq1sQSl0bNm/a6egvmAiT",
+	"2RjAT9DwSEnMGRY+XJKEjRlNMx8g5MN0uamx84JYR9+zWdf1uoTLzIY6Z6KJ/mKNp22qaWwkpK4CjhHg",
+	"BsjEL92saSddFEKcVadq3ApjpcG0YAhDamp47Bz06fvMjhRqEwxDp1KSmCYDRh6ctFrkR/5NYKiTnD7C",
+	"j3oClu4Nf1g/hXyoB3ryyIxghi2cepDQoBfEb9KUey0bjdNZgA0NcaBaKQWumy0MwXUzBM8vnAICb8Bc",
+	"kDH/zGIDG49PGVKEDe8akgmuRLG1p5VQ+bWbIwVTiyIn2AMVn68nYUs89NbYx6IOgQoPrHwJWbm7Ql+W",
+	"ScndRl0Bnlvz/7HeiyM0cHI2DwBzthv/z9sX3x6dQA/rurZETqeNEz3N1FSd4UPLktGc2A1saVNBMEFO",
+	"ExZiLE1DQxupRhUBTmlVe9bNeb4cY+4NOTunOPEu2j32fEB7CvhxajjBq6njppNgb5bP68kOZjTGEhLX",
+	"N8OZVGYEBjnbPLHkcJBZXxVwqp405iiMAbZtyD5TrexGNG77kkCTKYWuF0bITrEZvlaYEZB37YJe35H1",
+	"0R5HgJiyaUhAbNhJRPpg9h/M/rXN/tUt/FJfl7Gu73MQ2j9JlHrGcJLOIKh3jhjRz0c90HAnrUfPWo9P",
+	"njyeK6pe2392/Ksn/TeMXYMtIhymZQH2VrHyrgc5i2AzN8ZBjB3E2B2LMWiC7lP0Xjjtl7k4II5srTJ0",
+	"d2O/9dxU9sfTUYrekhsruFjHNB16UHG+oGsUbahVQPSqI9rQ3cMcnVVKZ6oYJjYHfZPdYwIRdeLG3mkS",
+	"/B2mBt+ACaT0mrl+ZxA0x9NaaSy5IpK8ydFs24HkogQMsCr7tLGWP/EO2losMXb2MLC31Hh5bhqHpnCa",
+	"7bE4QErE3HirLmoLju3ZLMfejpXDvmT1O64kAzygwETvMFpp+t03yVnr3IUI9VLPWTNDqspdWYItNYE0",
+	"S7cqRIHnSIVfIhazlIEUeOywCeyoDTxIRTepSE7Fhu4WWJZaArm/wqWvpWC+rKjNfuOon+e+WrV6k4jL",
+	"469XvxEtrK/ztXJauPdmKVPlFcWVjyvvAWWmmeN+hKk5gvVUJXQcT+lMlYxhfgLWtfSCq7HUvInCq/R5",
+	"3YyduoHtbW9cUYvesZqsOm093sft3XgjqwRJfmftfiCrzCM5AkweRmU0by9ceT2O85PiakJ95zimvKCl",
+	"6kyi4Iun6OS8TQv0hRFY6xudWwQaux9G6Pb0Z8zFtdqkCca9sdpLw6Pf2iiPiV5BpR8oc2AHE/rqqiTs",
+	"GusG5AcgpMkxEwbYJBupMR+4IuNJMpaKkYlIeaxZm30e8wSqjAXpsSGN+/qR0xKQfgzRQKhzotgC5LML",
+	"eK6IVBYy84bCixbGiF6zrOWQYhA1pGIGxYAWbk0bLXClcuEf04b2fD0Lxh1e3EEf520tGbOkFcV6GfP/",
+	"wMV1Y5NG+LghmMMJ96xxotCDWKU+bEU3lqGRUtfHI+P6mJ9H0Jgk+sg0TNOxah8f0zFvmoc2ZTLQogL4",
+	"/PjyL68u9f/Cy+eX2f/WXYcqtajfdUGuGRubXALFwoTBX1MT2gTeuW1Fc4nQxFgwylgExJfKa7bQB5tv",
+	"xq8XepvnF8/5VXWCMdiKZ6ctE/glUx5h0HDIB0PgTOCwIkuZYmfljjReVHxFNl7ivv3gZnE4auzVUSP1",
+	"NuZw2DgcNn73h41LokbawBnzMJ0kzDfqDieOWzlxZI0NfqdHDkQgBIx/TCkJqfgq07oWIwdsZgWo8/Yc",
+	"8v7NW0wKe/CsRSIU0cRwz0PU9s7sngvp8CVhCUAbzwIQbD4EYS83LBxS03bCxjDrxhxMf4EtxByC9TLH",
+	"DoHmQ6D5PufL3M8QkuhzmytMUXpAgjBm0mXNSJ04uYXoEQBs/m410SvvrAdQECm2brHYYRaNqe9prAtD",
+	"ekbPgJYC5CVs/2Ibz4BymtNaZy1fYS2MjxeUTy21Inl0h0plTa+Ua2b6DdOqXpFUZg2JWKzYOt6ZnzRd",
+	"H8Lem8osvYz5qAQZ0QhcsCxJ4Oi1DQkV0iSqbvRVtOMwsJwAcstEscC4bCJIKuyhOSmgVQmq8LEYdB+6",
+	"2DfcmUoyTrhIyYNu4Wysr+zNbNOMbpNgvDJiiKl2JSjB1jfoNzNonFj/YHtI2hTuzAaFlyESYRgzmlg4",
+	"xPdv3n6FBE9nbU80mMwY11kgQ2YwHUxdfD2JrgQ3wfvn0njFYI40YViMSvSoKoxpUzlkZJcgXKkJA/xJ",
+	"kjBcohwq9QMqyFBOkrzdDfWeZkixHOhNgnsB9hGwRA14X40KGLtRMzKkNwyQTrO9RmHZhYd3hEw7dmBd",
+	"z8UXsdxe06yKA2p3yrF93nnF8s9pEi1r+fWmP09NF4SScUxVykP8YQVUbG2nlda9NsLkactL/Tcf6eOd",
+	"4GLv0riv209ZPw/ocDWTUy98xzDawnEgaYJpuhLYwWlrfbCDOfIqoimv5ZZz8m0r/rUQyX4vNJMeS5X/",
+	"ykNWyBbVjj7rRp1Ee1eLqu1NrCJE0co9yep6PtWrE8yB7xhZSX1RSR6Yd6TYx9I0jLyR1xD0hGE8DFxr",
+	"7IW5mPOmJvDncpm5sW/i5CC+9lR8zYmQVzDn+1zCgkKn1BCGyRVAiytEzhq277Hd0woT+M2c0Qt8C7aw",
+	"VMz2zEbpMQfesmXQliItvMWxH/BbNsZv2R6UiaaUzioCq7bgWVGqucN91iQ5O1Wo0SQasKixGXhGKT3e",
+	"No5Gtb2COUU4aQgWeOW9Wl7sicmyhtAyB8Tduw8r7SnX6ESPJyiAPeiDIPAxHNFs24BYKmN33QDqv4Fo",
+	"N5kiWboXnoQjl/W1oivOrM3mFtId++QWsu26HPoOn76L9LGDAXh3BuA+ejgXmHSgJ+yZCY5I27HlULLc",
+	"oVTMxdedbzQGaKNUmpjG+oJNz+7ey7UftBow6QcePHgYc8HDg2Q7SLb7LNneoZeHbu2Ayo5oklAxYIth",
+	"R8GJOEkSBPJigEYlJOkyEQFAbfc2sUWf04Rd+qO+XwdU6N6547Op7RCKL6uFKPqhFNaTPNAi7iHWf6bk",
+	"AWJ1Wt9icQIPK8ZZgv65Q7RP0Pgq7bgWZ6oz5XHsgEY9ikeQVDXkY7i6EawvjO3LbJLTH1hC6ESk5Hsa",
+	"cZoCmPUWJTZ9irlL4GKuK7NbjyBxCOGmczjUK4rgjY71Bf699QP9kMdRwkRlW0IyHUoD2K93Fc/2cFdA",
+	"5I0JNvrC1zxw32ISL0Vkmtt5kttYRpG2jIa2/bD+occGXCjsG4hJ2MhG1j+J1P2VIpqXMOllKKeQesmS",
+	"G1bSBND2/lNrRT4WACSaGDCPXEc4vxTLPFHv2oCRB10h0w7twMi6DwNzEcxWcDGwNWf9CeZMJ9blWli4",
+	"r5S9NeucqOnEFKxncO3YfkYmub6IZda2nl2BFe62ZdsisVhLvJVIlnWFwi77lB3Uw67Vw5qbXt7HC+dw",
+	"r6NPVuNU2PTYbhKVDc1Jg3IVs34Pr3mT//hX71NnK22+ypJw5gXdhh1NDkx8j5gYkoJzu78fB+1FlqBp",
+	"QlWbKfcELSw30rLc6xy332bh1HLRc6c567e5cFUW+x8M8jympUOf+AtX3ATY47QXM9KbgV+ARyVp5gYY",
+	"gdBYXz4juaYwrmeNviyMpVo7GX1jw/XeZ6T/JPkuncIHBXefFNxeupEXWp2Y/z+n3rKsxZJCgEzhrWp1",
+	"Sk3WKRNMqcXVAEsbFRqPBTQ902d8P20rMFDl0AoRnBpTOYkjAMQgPaZ4xBwCDVyJ3WFhoRA1o+2f7/Xj",
+	"mOlBwGaQda+YFkwpOiMmgoZQ4iU4tNaYW8wmuSQgqLgUpu6IAWiFdZDLhNg+fNaRMOJKcTForusg17a2",
+	"v9p3FpzSi2pVo91/J73MLIFioVtkow3Cp0MLZwTXWl9fAI/88snd3unLpKP3OvecrAtg8QFKjo36qGyf",
+	"V18o+ItcIhFsbYud6a03Uf0ZWSGX1qhSHsckpuG12rduqqsKFOhUuThgFbNooLkYkT1TplJo7qPFP2a+",
+	"7ChoVVKGAmErO+b7Fa7Cvpw7z6a0r2kEDffK+p3w7L4q9G9zRVQox6xqEOa3mo3xDLF18LY970vn+nZG",
+	"WXNWW57EPsOuRx0eacL7FGSrPvcYay+BJoRGfhG/4dEE6thrjvXUb8raaDf6CVTip0Op79dmSQrjSljI",
+	"xxwPVmZguNbtnKhevWHpZmEq3PZbD08ZMVEdnvISTR3d+1aalTP71q4tiizQnymfzNUfmrCLwfG4zEQ1",
+	"hqkwHIdTIz0aXpMH+qQaJXQqApKw/kQx06qBTeMZHGOHLI7gKH0lqDa2BlRwBaT0UB+mw6Ftye235VGY",
+	"gD9mAss0ExorGySC7NORRNtuq12//ADWDUt6NC4sgKlXD1mSIpbJg677u9ObdQPifaapi3RdCTRvsUte",
+	"FruSCRlMaBJxKjK8dex9ZwNdbgC5EFmZejPBLNc++u6CWP4azIsICzPor5ymzCb5UU6UorXEZg3B9+yZ",
+	"Zj64T2Vtp7UExDbZ5UJVpCwZJ3pNOpqYrfHsC9C+L0CRTjpuMo1MbKqhNqZ9ileNVQXfDkNwB723W723",
+	"4k7/ZuNuVpUujrs5OScFyVrgl6vTTUJv5kHHrN9nmPpYdXr5ViYIkQvkkJU4oHyOiBTlpxqLdNLFHMsu",
+	"mOdGZ46pwh6m0LIvojNo2giYrFGT/KyV1ZXI7GhtKudUpgqgeycSrOqSlMWxAT0F/ASSyilNIgUDbxMK",
+	"AKSgueiIKVN4QeQkjfkNTCGekd6MUDJjyrQVxStrV8pWHbRe2vWtPnHNee+g4E5rZYloX0JOV6jxp2k5",
+	"oKVm2iObLbS7kjBzPqkrnU6NlIyWaMlst9d+jU9AdW989qzhJQkbyw6sgkXazbsFdwpcCvXEYJFgtJVd",
+	"ZfJrFp8ByBMcBm/R9jcOnXnbn4RyxEgq9+gMsKZk/DWjsS3kIZTDgWRW6t5l7R9smO3aMB+GzHHJ3kRl",
+	"FrE45BxoYvZGvScsXRo094ZZEjH3FMZtphlIkdJwkWuYxWw8lIKpgNAoSpiyh/4xk2NsYJlOEkFSeatV",
+	"DXbch3L7jcvtf8PFDWurHcOMQqZ6aO9/fO8yPeQksVDl24ztn2UArcBuUAUGHrVMCqwX+6d9PYUZArjT",
+	"Putolmu0G6/QTzWSiUA3fq2EABpP9OP++fT0CXnWIien5OycPHq8XU+yZu3b9iQvjxGCO3kop1nWfEgF",
+	"6THjHY32LUhY5Vp+z2gC3tw+F/pELyajHksI+0zDNJ4Z+ACZOIrH0tmJNuUhzYD1+ecmuVTXLuJveqXT",
+	"PmtDmj+LFayKqahIrQ7519ssbRCEHY0oj63aAsGFU82a5wnjv9Xkqo+111y4eWNLAuvfddxIjM7MteDT",
+	"c29We3r19Xfr6a0l0JYJoPqypFJOrCoG9tGvelAOmyiHFQngt+puzeubJbUOToIsUDCbOVvBmgaXgv5r",
+	"h6UNbip35FA4MO8dM69tfIpUsBduhuW2n61vqMOI++FtyIZa7mwwbL6jHug1Gp7XTbI/JRQSlfAyLgar",
+	"dTRf2/radjtzj+lNXqdhYCEbqx+OttrO/CBXfwNydR+z6msYOc9N/fxy2boNo+Yui6ZuSyLf92KpTQX2",
+	"oUjqINoPon0PRLutmjL+skXFUpuJ+ogrLXImCatT49A22UJMaGsywE+xlNe2JdWYJqlgCUmlvDY/s89j",
+	"maQXZAptM6F4RgWa1adDOYJG3pDbM0jkRGSyc4VoWHmY64U3sUOka/uRLiiHAMxDrnL5WxWjKGborKia",
+	"twXZFerX3HCmhUGPKq6y+PEm9ayrpSw9WZKf0XrkmhlqboE+SwPW0SwyhrdFUFXCPuudqvnOxydrpkm1",
+	"EIQbM9Q79bM6NgtlZex729EsTyIuQu6ymZJ4NYtM6yYb4PIE9Dub3X8/kqRs68BqfXAZx16I2+qmwCZ5",
+	"Eim0TEKBF91masOriImUp7MXbgoHyX/IcbjVsjhn4SIzqA4smb3m7GQFU/40g8q1Dzk5ap0jBIH+gYtB",
+	"x0SXG+3Gd69e63WEMK0Wj6R1cnpGzsGmXsviNws/zprb3iZ4Y5GX9zSpwcuT5WbEJPLEzz1Ma9AypZjY",
+	"MJRTduPSFcYTEaYTTQpN8t4e2O3B1s3egPcKBhK7bRuidt0FXVvwheR5m+iNkFsxGzPS1QPsuko0OoM2",
+	"39CqZw6wkQpUcTOvW05F4kKReu80g2GBKNqOeClKirWZ/H6Vgh1k/equmjnGOOQoiHnNsbN0BSd7j391",
+	"zex3lrBQIgT3t4HBgYe3ysMf8k3o71WuwsoMuSdFEtlYS6JkHrvvKHHBAXrLPthWgbUi9XkVyd7AKwD0",
+	"AO8bTgeUhYWN7FfPe9DmnKZ9hefUkAp9KO2x1RIgNrfitp0JUZBSZydGSm1wrNq7dIiDsL5tYX3P8x9W",
+	"ktfbMZiOQYDN7igd4vYkfWXPxJDGMUvgiK+YOYrbFxOeKhb3tynSC7kUoD2Yy6eonSMBm7Y9qR5soT31",
+	"Qarug1Qth/KBAufiRauMx8nr04O8bjd+Ava7I3l9d8lrdyyt70/62p0L5kMe20F7HGzyLSSulUj4Heaw",
+	"9Sci1KtG46OI9/s8nMQpX5bPhohWu4TnLU1R+NaN9VIpptR9TFOgMPLbyFPw3tQIGv6Lf2+tJg2ou8EX",
+	"Z3G/EeRWp1I87VLkh5O0I/v9TiRHlAvsumu/s3DnZysoAC2E4T6FyzQaTQSsjhg02o0TFINJ9ilhI6al",
+	"P35jEe4hNY5lV+nVwoYV7YZWMVMaX+OvZw3QqADQ2jED3yhJ+jYTJMokyW0nSWAvgzrJEZmMJjQn+O5F",
+	"gsRlHBPFP7smCwqaNFimvHBKQ8sQ12ghu0Q1SbdAZl0CrG/bWU7SI9nv206Z5a0pFEsxT0GlNOUq5SGi",
+	"CaUSu1ZMEq2ObrcHJsIYFoB7K3Iiygj2bhtRlgnVW5Y/G7H7LptXHhTOb1DhbEJsv9VMDdRhi1EkSrXX",
+	"zpI0Ks4zx79m795d0kaFlN6wydhBmhykyVJpAu0RfaLbC6dHtY1rkC3WEA570sPTH21ZJ0pf3NwmtGZN",
+	"AXinbTxvb+3uv2N/O5b/wbl/ULIHJbupkt3HuMICE9wUwpfq2B2GFH6Rk0SwWaWJbUAP9NsT7OnAiLnn",
+	"NqMJf8RX/sAG9yyGMJaK6293HD+wr2kEjSP396HGcVuyPWJjmqReuPbR0ckJhmvdT+Mk6zEwkgJsJG2w",
+	"zAVy4ctxTKHd8nMp6DUsWl29cN4IGiMZwTJOgBvsfmuNs148WHqD/PGHV/jVOMS3/PhD65n5xgz6Gzqi",
+	"1/KWwwCZCNjTCknoH8QG0PrGCwhYCXtPIgCexAKhr9y8LuAvQEEulWW3446HWwXjACpNCZCkXnHkwwkM",
+	"CzSVFqg3NIZx0BGLAi9XPufGD6wOs3eYokfI9LRPrfL1Z1R5px7+2xBQOaGzpshYg9vvaankQWVsRWWs",
+	"Ti+HQkuqxXXBWN+ZD988//jXmA1256zPidn9TQ08MP0eMT2iuQ3uHYD0qsy7Hz52XOkSBzHKhd88hvQm",
+	"huC2iyfBkC1KodNWY62z1n0smzzI4T2Sw/cddHoVebyh8XSXgb5dC/B7Htrbhnw/BPQOquCgCu4tSPW8",
+	"IthhYA5MvN2rgoW170Z0mjlrrUCYiNQFYTcsmaVDLgYYOtKqEoxnnpKRvGEKAZMZUZPkht/IJCCJnGox",
+	"rv+BIz8EuhI+4ALjSqZPor47QqCUK/GtVgqplvPwaHARmERzctZ6Ov8SvQt6aDjWHovlFLrfXxLoek5j",
+	"27MwSuhUf+q7bv5SEONUVjxiVwJb8Pf19XqGPTbgQhHaT1kCXfmbpGsVRhdc1ENGDL/YBTPLByuk1y0g",
+	"XTvUjrm0i9FV/d6vVJNAwg1M8Ct1JTS920czoakMn/iVsm9C13V3IoBaukXtaCZU5WQvBZOh9nIqoiuB",
+	"AAfgjadunaF/o2lqiC2pWcIi694v06gljcNhKBmLzO6dVn2XzTyd8pBpCjIRhIYWHmajV9FnRepotM9q",
+	"C94f9Xqu4itfUUdX6VofOiCa4CNY7Vmf1tee7AT6pWsCrqshKebF7G7DJiKSnYlIeewW5fyodeItymr7",
+	"V6Yz4YdoP7UlKqmCtoQBZ3KEi1QSKkDGWcmo6IjN44e/sOSzprY8HicMEO/vTmu+lqgV9WkDzo9Rk3Qj",
+	"3u+zhImQqS4US0HsERDvtcbCfhGZwlAEb2jnlNtXCg5FTdINpejHPEzNw6Ye7pfio3E8uxIq1SpVKzKt",
+	"c/W/pkeF8bYzkkxi5rrTXrNx2iQ/u5oshLwZ0Rn2rWXMKHUKeOhm+/QbtHKScaTNOXDdO/1zJWoqoBKt",
+	"Q1ZVOmXqxZACctVdRmbXkCuryYy3ONN3OMDdyH5LcbB4putOOpWdoZwoBpaSFrQTfTUYjibgj6d4E2z3",
+	"CNnddpGZPwSzF9WQj8FYIqmM6KwJi+8xkJYTkG/QMT2FsPnPp3WVT3ZXdti5K+1tdrJMCQBvTuUkjrSR",
+	"HOkp375g/xlb38BvZjCR3I781ptZjWPwfszimIuBCgh+jfWgcBPpMZBzQEiC5ZG2PYCu28pU9Eza1zCp",
+	"Q2eGQ2eGu8la7NMRj2cdM6+//+c//s/f/+Mf//Mf/7sR+CK03fjH//r7f+j///0/4be63qyTrAOboCm/",
+	"YR3cokbQiKkYTOgA6kOSdVFqzNPajcuE9m452bDAxfvfk8EUxaNMvDdoA4LQmFMVEEqQhIgyoh6/GjGb",
+	"jDfS0oYOWBvsXWjR4HzZ2lCF3mx9mTRJsccDhhaMF0nLL8XFIGb4dK4IJd2MG7q3iiogCAOwYOsvoWIG",
+	"w6pKNixQ5Z3atWsKl5oCI8/767LtPU0d/H3L7TX3+pD2R3NKYGcJf6Bhjn/V/+wu329e0u1vhPHArlti",
+	"1w9DZkn3fmXs1ee7/cjVM+MsyfUwXH0fsvUWWlCr5e5tbFdtO4HPtNG+dM6z1TtOzZ1g7mMe30G0bkm0",
+	"3vccvHoSdjNL5i6T73Yvke95+t3WRPQhB+8gxg9i/E7y53whvsPMOQDZqDyWvmNaLIYpiwhcCDF0LflY",
+	"5BqmOuEVUsVIyuiISBHPLoiQjnFJzGgiFBnKKRlpsxOPuRSj4DuINpUEufWw349ZyPs8fA2zPgSbth9s",
+	"eiNivbsu4jSkNzYfD0NMEHGCbyHsBEGoihHSUMunvQ8uYfawShMq0H2mv+momUrZqNFujPggoSLt3Exi",
+	"wRLa47EWCwHkCfCICcg0BqShhOlTCz6ihqKoOcgzRDISiqf8BiRSQ2gTCPK4OL4e33B6dNq65dCRz5D7",
+	"C1OtzChRCN6XgJE2lb19J6EcMZUlNWkqbZKfhxLiQ30uIkXAK0CSvNSHkJFLEbgASxfStlJIPXbdGw26",
+	"hKjQCtsNFvnZUHomGUi2lvMkkgyzn0DSmC7eaaF7d5mWwPf5ZHmngaOdCJcSrl+LYfcxYvQ7F8brbOPv",
+	"GcI5J9l3FwXSIzn+Vf+zaRQowIQd4Qk8LwNVsVKhNmBpQaLd0fH3wJ1b4U5wgrH9yXNfCoa8ApvtSdAH",
+	"x1nmYkQm3lHQ54MxzNCp2NYnJ+R8MMSoiLLUb+n6euR9jEOq8MBVUbE0bwfVr0NCet/MOtp2+CcnHCyw",
+	"LWzPDWdTv/Hc46PWSWPNo8neBYQOonQrovSeAd+6GE9NibqZoXLMxJ3FeHYugEvPzNXS1OsqXS5VZzb7",
+	"kqcKK2CFPiXLZF1hy0S0HUl7u1EcWC1f7D5aW+y+FNFB6B6E7l0L3Zci2pnETVgMZKqGfFwdhzG1/Vx5",
+	"PkmoU5wa950LEKVDNmoSLPmQfawLIxMRM6VIFx3q/wJ++C6h6lqZKI5z1wPz3mYF0Lvc/A8RmZ2W/9QJ",
+	"xqxcAlQnSnOoSZrXJdhWImEh4zfbVgT0SRblH9PENFZJuBZo0NBCL2CyUcMKFFw3qxWQ3mZoyZcstx1a",
+	"ykp9a8WXkoIQtKrlD1nF8J7FlvTCYTKpYskNU6Qn02HbK1B2c4NwjBrKKeh8F33iQu8zI5pIvciQ5m8D",
+	"e5BOF+CmVIK2YN5U4J5AE+Ps4PlldilYD7rmrw78zKLuQ5uWpQejmQVzHfRJgBLDRMQxEXnQnWOsDtQu",
+	"dR/6BwSjCe0CjBSLb5gKbAiLJ2EMU0d2dT9kB4la3VR9or/bwNWceFtBHK0sWdYSCvsYvjooha0dQnKs",
+	"8BsNcXl6ZnGcK8nLhSoFs0GMK6fDjn/1P+6u8qkg7u7IK3Bg2ltjWgTay236XngPlhh8JgxWkwv3IwRW",
+	"GGyJJ7bA4zsMiWlLbszkOEYkJW0HaZ6AKBkGyUxaEIoMLUBqxcrWLqkq8xC7+vV5G5ErO4gtgKdvZuNt",
+	"Pfz2/7P3dktu5Fia4KvAaL0madbJIBkRSolhbbORkvKnq6TMkVSl7aqoDYLuIIkMJ8BxwINiy9KsL3bN",
+	"xvZ23mAvdmyu+iH6Jbpv+0nGcA4AdyfdGfwNkhLbrCsVpNMdDuD8f/jOnPar0E5rBm4HV3g7aftH0/aH",
+	"mCd+yOXyFbollP12Xaw9Vuse31YsV73bqn7PVQC3VvYrK/ptR78fVdEv/8oHV/Q7KfyTwl+g8LE6+Pja",
+	"/p4lvD/9thX+xwz+atR0OGThHYsI1x0SyTAdYSa1J/UQ6qWKUGW+p2Oa6B2FAxz4xnmfFw3GUkd3YUX3",
+	"qv5PCvakYA9Nwf4ZxGI/OnZ/JAcHomGPh/TgGN3mb4Dx4KTcT8p9kXJHtoNCaX4R28EGyl6FCWMmOK/G",
+	"2UFrN6qZ0qTPE6Udkg6qUYWDsX0aapmswIfwmKC6P+fxpx+y1z4ueB2u12Pg63JPqgW1/INPBNtb5LUx",
+	"EoP7Dv9d69S4iPg9j1IaN8bDqeIhjW+HjMbg58TsnsWFi8y8INvbJ5lCTq4vJSh9GVPUPrWEqzuAQZtw",
+	"ynzSNivmn+gV0i0S7TQs3040FXTEQ5V77uylxeeME6mZxz76pwFqbVn79RxWXbNknBjxuE1V5rzB53CE",
+	"KcfL0+9vwMvjN3XlGhWx4+4veMF0MGBGz9262YnByDwmoq9crR0ubUThGABReT18FAQS3ZlF75IJ44Oh",
+	"IkbEFKEDyoXSJBMEaxWVCQfgZDKM5Ikyl4QsShOmGuRnjUTi9ubQmE2OmcA2FRACAOpviMTm5jOZCqPY",
+	"Rcgy7xjyPVL0eTJi2G/wnsXYFG4B6YUd4KMSlxOnHIjsE0oES3VCYzuUwPsN0CfIuhXYcgtGbYyE0zqB",
+	"b//j/RCvJXyUZGyg0xjO2gBIkgqS0zWQ7DL6pgpKWC5te6ZRX9WEPIK1WNYkrKjmN9SKR8vmfnISvnkn",
+	"YbOd/y3TmVR4HDsjNsl8mrMv/t+7pzgpg4JWmqtDZvo8KbuTstu6sgMXOCcAx0ERs5bqOgykbH6wJXWa",
+	"vGLcrEizJeV8ZuOmPVW2Hm26quJa25rRBnojoC90vXZ9UApVrhHAu3xDXhtjbh83YMNXuFEuqF0NPmB/",
+	"uK24bT8VMWvMzD6ZGINmZo6LPguRLMGYMq9vRyzi6WjjSMkKw2ERTcCYbh+YDb9VFjYaz65axTpmv5qZ",
+	"7pNvc/JtlvJt2jvwbY6NrgmFiFBImaKS3xp1SLV93yNsZe/G/XgAK8dtqE/NOk5m7mTmdhTCH5mZsyCe",
+	"ihB+h91LFDPaDYBDCzE9YZokTGgopg0p1Pq67shK9zGROR9yAz4yNA4XIds1Dgc46oIaPuyEvdmamVpW",
+	"db9cWxEX2AXP601gItRUp8r4cIKGZgNSwZE6L6Gh8QH9BXLMxGN3HvGS+NgAknDI4yhhohpDkqk1PO6O",
+	"04XwAfh1QOQ9S4jmhQZ/r+yNDw1H8skCEKCSY8ZoJA8qPuiCoGAO5YT0aeLflqsGeSMihT+zChw5p2yP",
+	"kYhOXYnIHvqH85ePjO6wdzSLM2DkaVdIfUtv4T27zx6gcTK3tsdHddFMPfEMUG4+4E0HkgF1gGWNgsmc",
+	"DOXMhFZBOrI9v1cYxzaUxRpyfqSQiK9Td6++fF9rXd+bg0WlffRanMQrTUWhD1VR829S0M/807Mv2R+7",
+	"Y3AqqKTDjfNPQlgthCbAArt8KJHqQgcLys0ridNhFJndDJclVfNy+qgV5mptsc8c9ONM1fEnoDdxB09J",
+	"55MxOkRjdIiZ08UeHiRPywzSwrxpZqJW9PA0H7GYC1bpzv0ibA9NLoh5fALYGD5iAWq0hIUMrjXCBw03",
+	"qdJESM065kpGwyFJmJJpEjIyKSI4nyiiQjk2MeyYiQCC5huRO84AZyZlgu2upIineAejKeEk5YhOyZ2Q",
+	"kwa5Fo6A2qjVCdLbj8dM2D5ZOKNagsYlUgSEixsRyoipK7x8QhVRlFtQhc0B2HFzrVjcb5BP7kKbVwQl",
+	"HpARTe5YRLr4abdxI27EY/ax/ugW8bhyyDs/yInnN1dpVW32EPf4L5VtARW4NByLjLEO5WhEVYeERuyF",
+	"DsxORXxOUGOfxzG0hsE8c+mY3X0L4+aajUA5jejnPzIx0MNa53lzbuyB+f5nvPayGdRGXNi/Wv5amiR0",
+	"CuZPT2OoqslkVKt4a9j/vcyGQphm3qhiwuFleTEVvoSDtKXMeAm46dyDm+zIlrFtoevhA+PRcs5i3bOk",
+	"l0swwW1f9Fr952GT1S/b0UX9nDZ79ZdhK6pf9pv9dv957zvaataC2kiO4K1qI3nvOmzietvZ0wmFwqML",
+	"dOHLZUcemZHbcgRuMrOwc4a1APqyr4nc+dbndWXOHlU8NKvphkjH3L9xO2zSi16vXW9G55f18/5Fu07P",
+	"Q1Zv9Zv0Zb9JL0PwVPwbZ+z8xdfOuUBrvHJr/pU3yvc7lfnY2f6CCS6NSN/cs2QKxx1dlxZrxizrANqD",
+	"Qzs0uprXkQpIqu8+IKwuQnAzxdgXgo/yZ0vmD6mCWSJPu0ZwG6mI5C2M/nYC97iN6FR1nzXI7MKZu8GF",
+	"BJQAJuuhRTo1Fu1GTGje9/DunbF7wBoaEfC8bajoD62qNLnn93KOwLhYtRBS28qFr1i4H8LjXFVD4EM6",
+	"N8K8GY4cyC7mOtvlwlEtJRBjrNAqFFf8+4ISOK4g8+OQTYHhI5Sp4kItH1y+Na/+JxHJncSWVTFiHvQb",
+	"pXiL1YhrlryWtUCh22l6n3VnwXPLUhDjxt1j3zm7B1fS+yBz1etgL0iF5rGfgot6s1WYAnONYDOzdPmx",
+	"+cJdstpyVqU+YZsHBJ92BXJnwkiQGi+gT4AVUKH1P4igtGiXUDvPGCazgQnFF8yZn9dua1nbg4plrXLD",
+	"4yQJH0jV5dToRim7Ytm4sl/oZMhjdiOyhJ7tLIR0QRDtojLH3B4wCUOASonH7i2vhs1QjlkHvxF5zWJ5",
+	"JQQfDDVRQ97XB5Pwo0JNrFCPh1IYBzhiofE4IzNG43ErPKSjkKesxxM9vI0oID9bL1++rDdbmGnLvrkd",
+	"JyzkmCGrTRlNFmcIW20PSwX4p43eXnMax7IW1CDadp++pSMayXR5rQ+a2cE2QRMAcLOfGDUArU8hxsCl",
+	"g+9ZKIUc8dBcIOBbGnPN8cc//vzOfA4nq2BM8Om//z//9j/M///bv/z7fyP/9i///v/+2//49//73/9b",
+	"DWR4nCJL2K2NNW2/VUxzYlIqz0FtE5cJ67PENl+9/vEvdTB25/CFM1wzv2r7L6viJvbZLNpsBJVLkvqu",
+	"iAuyoH651siC5mX6SNKgRYuzmA0OtPGIRmxTzGjC6F19EFOl6tgQvhoo+mkoIS1pIq8hxyymp3vjMXRb",
+	"nUJuERwPUP1AZ6NZHHvKGneS0Pwilz+ELOSIUQHqP5dy1AnlcYd0zzCEY/dmYrtG03UB3X3Loy6iwPio",
+	"AlT6vXnJH807vreveOqjuv0+qlniDNfTzLRHmkLIJQtXCMDwl6cC8bcr9kzNBqCGMo0jbNzaY0xko+lN",
+	"jcTnB0XjGCtj5WOR9yyJUvZYINfV03Xz1q5V9OKXj1ouUHrE8tUw2s4HOt8nMjWOBxckFcaQh1ymCl3+",
+	"oVRjrmmcdVUesoSMWGRnBe4DBx+ilM28zYvC24BymbniefGKeZMyNyfbgsnO6pZHT5+Z59+CAu/gBM7a",
+	"DBicRYBTRXqJvGP5bNkrqnaQJfvbakYHwp2HEFSIAs0gVKWAqdkF2Rg2dRLJxxfJdaXvaFy9B6X2PVZl",
+	"mZVXAtfuXGq3kNuukG24Xcz0PlPc30+LYBijFAXAw2GSzTZ5etE8f9YgAFL/LVUa+lR0Heui81ttZX9E",
+	"qAbWxcYc24V3OMqzHMvRVeCElSi0o0hRhHJkC2Af88omo+/gxv+TqQ4leFp+umtri/8rt8d2klU+2YGT",
+	"HdiDHQDyUvqAHVgY4wPcXW2ieB+iCorYPQ8ZGVDwzyJig3jUhbLfj7lgHV+qhe7zPMnStYFDjSCdLVWQ",
+	"1sD28nEMHwLdXUKFoqF5dIO8oeHwRiDECfhyu7/+8uFj16hmSrpjqoddQHBMckVMLBma4LhrjEAXqhIs",
+	"Ry9rwVfQGzWNoR8SZJ7j2Ca3Wdzv3IhuMVffDUi3LHtvX6ryezgxDF9mXQC6gbl99jdeOWKjHkvwWjM9",
+	"+K97rri9e8JUmDKXHZn7BO+CHWLhW8USs2J1o/5oqFU3BxgzkW+ECRbVJU+7fzeCHGT3mZlnBG717MEy",
+	"c6mDuVmk0I3osSEX2GQKnPZ7y63rcHsBJuvNEkEAbqZ4MpTGrLLPGr80ywOosXc2a8QVUfSeRSQVMVOK",
+	"sKy2zBXSGmOGGetKxjD3/bCmNmHVpzxWAe6CsYSz9goxZVSZabevcNY+M88/y9LB3Q65aJ5bLio7Tw6r",
+	"B6UNrhTQMV80L8z/vAywlJHRKqexBhAVpBvwMU9uRE9G3Owy50aY10BxfQIJHNLlUdcycFGSsDGjmija",
+	"Z4GZNpiDSRUODs3P93jWZZ/H2ezrIlRJ1To1u6FqQa1nbwY8B+etwKf/QdH4zD4shM3PJ7PcECOmh9K8",
+	"8CThWiMyqZDI/4EKTWub5McfzHS3a+B062GtUytKOnhd7jXXfiVjB+XYY6VGVNABA++q6rlndpK9EioM",
+	"xOqT8nPV2fIUeix1wGSi9+8emekp/HxJaw17cpXjhs2t7biVajn+7FvBti4BEm/NLMaSD8zAYV9WGmhF",
+	"Bef3YpprxfUp86FyiB6g4kMPN3C5+gwOndmD2uNXSXBnIa08jQmM1ytZz567XsEkpEkEI5bxPduJS/WD",
+	"TIw5BLOpQirQA0kiYnHeOJgrBJKnipGY0XuwD8bLKpRNGmiPnHvjTkyHMsoq6X2JkCiLyQ5M6CrvsK5u",
+	"7JWldsSnlh2chpl4n9ORr2jijg6tZS80JCg7tU8fXrUab394/+OPf3n9w9u/fPz0X9p//MO7d59+bJ9/",
+	"/PWX7//x/3xzcf6nX/58/tMvz1//5dd/+C+f3vzj+Zu3f/744y+rNNYtjvsjPPuQDrysXQanSbQSfHa1",
+	"mnhl0diVftdegp9kHLGkCk2EkgDupSJDe+mWj6MYES9Fon4CMhUYAniZXP3nQiiWRFUpuYUaxW6p0tT3",
+	"h3RsXHUlEwxLCohM9AMSohhDZ9CeD+nnLgvgs4lM7oyzqy0dDJuCe2lUjUzuiCPSyMhihIQ0mZwIRaZM",
+	"B8SqAXP/RMbM3WqCP2F0hHelCSMSSpKzp1a4sp3Ack1LzB9GJ/nzKzSWgq1IOARxwifjanevQ+PGdSCQ",
+	"OAvVvYl18nL5uS4iI5tdRIBilECJGpulUkPGNDjoiZwo6IziwlClE0ZH4HTDWyotZYQWhd0IRHpfmRvB",
+	"dXhniO0h+vWAJZuewljr89i8CWBgXTKwiy+E9ewuxwrxrZaaxt0GuYQIBNOP8kaMqJjauyiSpKLqLAxm",
+	"CE4V79Uq3oVUVVCrF/4SqXGfzcf+X30Zx3KSjl2OLKjVZz9ap4g+j4B2dC646cw3MdXo2pa8uBu2Y44q",
+	"OZ5iLqg7ppylxgcaCx0NE5YjpKdi4t2Xc9Vz+wyjLY0/YnaqC2/sj6oeD09FPmjZJ5b5rxRHkJEhrzaA",
+	"3A8XzwFoWg47r3IJ4LtVDwct81B/7qHsqTPuxubPBkIhj2x1YE4uljgdlWGtZX9rs5BrewFGahZnguZJ",
+	"9tFwofG0Rg3pzqpYzUZ4bnAV5IkjcKIkjGV4B4DVJBXE6HRjWovYVbDFEZGiQ6hSfCCMIAd4xoA4TyUg",
+	"45gKYx2NEqmnY3dmAdPEaLeM/3MYuJU1vNueJfJWTOjbefjnMtWTWQ2bXdhqr1NmgbKNVeno1r6Cby8u",
+	"bfnlFtzehMaq1mn6isyiIXrpX6pmg8G8vS14SPCcAqv7kA+Gc6ydwkhSnMdbTmh8d8sFYi6BRpQqxZQa",
+	"4fQucRh9Z5gZ45FYnExQ2GH3ImqY8XwexagaVF32+zxkkQxTM/BGzlMbxQ34LzBm+eeWMC7TEYPQ2Gbz",
+	"c7cInNfM4hh8O/ZZw7ayaqnHBWLC5xRTrcyrLAhH7ctNjUc3tc7NEgt/0bqp/X4jCtI6jx8y82bD/NIx",
+	"Oa+3OA4eBbilA1zzG7GMIAT53R+YRXlweJB+oMZ5tmUVm5GQfRLKOB0JKBeoKzxAAJHCb5ILW2u46gZW",
+	"R+NyJKmwC2aWI41pySs/HiWhMTnVfIRoi6xTZGv0SwA1zGfowG8Ot6rKJl2TKKF93bG1T4vfhVaRYE24",
+	"uvNlHbMA6MpYw2SpAlxxzrmjDfLJ5qeQT9DdW/g4rpGdj8ud47BhUAYrhzP8/jQePtlehPhw41z2+769",
+	"tIwhIgNrmuXAGxWlj1fokeyv8LGuUSxr4lGu2f02/JjQexYrjJ9h0WKpNBTyx9RMf20l7bxtKsDln1wm",
+	"1d+zQSqOmsIO1Edprvp7I0HWQyzXGsuy1cFDlsJRAkopkthGlrDPRoXhKSpwWPtFQhKjzyDg9j5s7rSs",
+	"PdVDzpsvsmrnhE5dUdh3qcNjjmXdVAdMW0l99ATryQU9Yhc02FCrbAsPdN58MS9pb3PhsS+h4C7PPehQ",
+	"NNOCtnPVemkv/MkAZCxxcjA75vJBRDFt4REkShkx+4pQwSZYOVDkjo21q5QNudIymTaIT3N4JqURvWMu",
+	"es/S2WU0A3CJCfuBNb+cKYACpsg8HrFcywJBUS7W82Yc9HNpNwb0eh3m+X8vO3daogbgM480/AQ5ctCc",
+	"xn9E8is+GOraivEhjHtbhbjDUBWP5FO8QmGoEt7lnIgzBNpVV6Z+6VsJszrZOQ7jmApkGLfeBDgQlaWJ",
+	"6/AIuz0YYy/FjmsT+JBaUKv7f21+QM8lj0sWrWJ85qvtpJDtjsoxH69aO3BTY8YkGOY+b8eJHCQMULER",
+	"4jqiRI7HLCqblQM/qjejd8aAUoRCj2PjkUKlMQVaNbst8i5nLagNJI2XHRdbhdTk3Mio3QxLs6B4Jy9b",
+	"ssdONaKGefQuFmZ79Hlc4V4BYNXKA/atOCxHqzSZVHB5zIJaWkZIMS3wdBZlaHB19pqn2YLQrSgXa+zf",
+	"/aVk7Ap9re0Fqv2o6ygiVFgxxYMFsNOdtdzIrzr7gv94sHXAQi/KJk+8EB3gEaeTSdsodVEtfYcalSyw",
+	"ephUcCJ1IOaulCPfj7CEJN8L7sYE+eXpjE9I6YzMzVx56A8kiq2t5cLN470zxdr50wEkPFTgwAS8F2NN",
+	"wB62JDTJH1n1xhxyF64a0+cMG1H1+efdZTTWtf7bzmsAE15R8bQKp1N/pUoBYI+qO+hAmuQ1AcQdazml",
+	"e8pyHK1WWZjwqFYsy9rm8TiR95Bbr7DIr2Kp0sQIlxEZhBUBhNbtelcszVou+h0TZCUSdxJIrZIp8YM7",
+	"gTl3RF9kMc1r5ycWQgvd5srwjV8Hb1BkvKg7LiCuQ/EwOxRq/rdcGDuY2cccK2oquHYszkOWEAWoAGPZ",
+	"3nE6YlN/fv02BPJ4d0IhMb/sc5Y7ZLLCsfiCB+d/vo+0hN0O+0hMVB1voBo6S7CIUKJYKEU0z659kJmJ",
+	"rqviynuWJDxi3U7uZAPW36DAi5wfrkkBbr4ufNNtkK7R6d2OS4pisNe1AYL5PqtfZlc5VH+U/xqvvyZW",
+	"HuCEujMDpDclduPV7feNWa7U7OKZHkdzhaa1ci526+0XHWPr7fdcm+gOeEyVzqmSmRXN01n8Kc9hAcfo",
+	"4Vj2PQ1TmyZYRxL3mGJxC1LqkGUO51eZZVF37qwPzfblhv7b2RdvbbeSX8kGdrwkMt+mnQ62JoaHWgNe",
+	"0MXx0O15eeolE7ay5Esm1ztr5fiwRrGfsz11cHykKaoEFTtVzTJwsDPTENSpzFcxsRyY+gb5fup9MYsI",
+	"BmfM4QQnQ2n9nqcX7fazoAD79Q1EPvzyK+LIHVfbjOdkIuvI9vgAXiCr6jr+/I29wnVJhyYmq9Oz2QnY",
+	"zJ3aNzPb9SBhTrWDxytDDQeoSJTq6Xpe1Gt3FH0faa2jVOBOl8w6Rvhxdhw0n3rcqn90lrDfWKi/UWVG",
+	"0Hvx/d7smUaI7OB8wdeluHCtT3rrpLd2pLfewwbbvtpiLluyRwrZHxI5It0xExEXg1s7nm5AejvRENfY",
+	"7/YJnq52iQ7SY0rXXcIEOsvibVGlQGVwavk6TATFrjbybl5loeJxKYlPLI6JOzm6Cq1s7q2LgnlCIq/t",
+	"xIDB8jtpTTXg06vV9bk3s5BkRsNhkBF/2gNLq5Tdck89rsKb0jR5lMJb9qBaUMs9dvnCW25pPUQZUlXl",
+	"I7FfLVl4M67hLfxkV3U/D9lOaB9OjrmaABzSNBaBRbvGI+cabPnk3SsqhNRExYyNbe9MEMREAl+pUYk4",
+	"83K1A2I7SWPCMrmbvjinixkW3Q9kwgewSoLpiUzuls+Hwuk/MKPjxMjWbaqywAI+B9Jr19Gr1qkNaZZB",
+	"7XE5VtNwKJUMOZ57y/Z95TtmiBG7Ux696ugF7RAB0UUtcByg6F+AzDjtxVwN0c8dFRnYXOnObtAGubaH",
+	"Zkd0iixj1jp1bDN/Z6VYREap0qTHSAId/Z56UmHq+Istx3X3zIp/1ziX9i6WlRieM6Fczxm9hYfY5i0i",
+	"bPDiJtprBXFNjbeynllVR6wpkHssP2br+bUev18EH7Nn8AUpHE/e2Ec9+1LAA2yhCpkf3ta6cR6gs+C8",
+	"p3mr+DLfwd9dtUpJ8eSIzDgiRVfVicQHswkU6dEonl4RpRMpBqRPuR5eFWrAigikm13JjzlfU0N+bSj4",
+	"BermgMqx+VGWJejzSm5HiPiu826ANcpxjyjyDx9+eUeAa4EAlBog87araKUbtchBukb+AGSXNB/3GFHp",
+	"YADgA2x/jfBdzZIRF9R6qvdpLFhCezzmeoppOKBYwp3pRWweRV/05foyQVrvCcgbDn8NUP0G7tm2gfU5",
+	"Q6N0wsRAD5UVAQueNhYZKQMYybon/752VLMvRP0xa6lSt+gDvWfuwMku/KEzOmIi2lfR8VG1WgWKAsNA",
+	"qwRgngOg5x/b9joaGr9wrcg4piFDnZLTJthnWWP8BgxsDDhB1VxxMU8/7Vrm95jRfbAIc6ppqRqB+eW2",
+	"9M2e2ud/GDKiZRxZHnCESPnXXDGSM/ORKYCT+tlM/cB0gji4bbvb8OwRO1Qeqkb6QSZkIGXU8Z6OQFZH",
+	"IoDuEQ8iKuMmdTMmoC6QGrsipgsRMzyD+Qp+PqEqc6aQ7bPHQjnKwcWelKkuzy+wnPPkvDqZFPwofCCc",
+	"oZxpXO91nY+1vCNif+NDs1Wbdx6peiwnoFw3Olw3H4ZzuC9IxlenUF131O1luvhA7BGL8Ql7YXigaY5Z",
+	"HTvpCTaxpLK/SS6U53a7ytHN9lhfJr6HEuTI88y163LSXm0RigHzvBn92+Oqj3UIJ50/NoamKT/RVK2e",
+	"Rzfb8YTTWO8Mjpk8YzHNSsBErq0WtKbhcDFIY6X2PlcrQDVyzz6dkd7ZGeltYjOy7VKJ0LiOlcy3poJD",
+	"9feSR6xqCK5zkr8oT1tvBQp6gAS77ImxDZDEeb3Z/th82Wn72gSPmevGNracFI3fxgNQMkCz2Wm1zpvL",
+	"U+C0skqCw8rdqhD4jWLaAw/QcV9AZ9KIU9c+lY/ogJ39NmYD20GV37PoVg1p+/J5rVN73jxvnlPWbvde",
+	"vnzx4nmrF7LzXvtF//ycsbDVY99dvqDt1nn44nn48jxsfvc86rGX/cvLF2GrFX532V7AMOwe8bL/4nnU",
+	"fNF68eIi/C56fvmStvuM0mZ4eUmjZuuSnvf6F/1Wr91r9l6022HUuoyeh63LXrPfbNLmC3Mv/k+s1rlo",
+	"tc8vLoOaHqajnqA8dlFVSV1jbk3ScSxptGIhKgN1BLUJj/Sw1mk9bzY3Q3hkCvDA0B0+Iw8DZBGyac3A",
+	"O/Lq+8BAHteI68Bud8BpO6YJvFHXvHQXXUrFEhPnQn8RY/8p/m+S8HvmyhLIrYMntTFERl1uFUwAnqb5",
+	"wAh550b8w69vfgzIr+9+hFD0E+v9SkDuVEB+ff0DBrVvfz0PyNuL64D8MhgE5NP1nwNz5Vv48vrte6Jk",
+	"KiKonWh6x0RgqwxgaMyAjAIgNI7lxAwmcJ0Gb4R5yyeKvMLB1T9OxwyLKXSQMNYgP8NQ4M7AqZywOhNG",
+	"vUfQLM8M3ljyX9/92CHp2JZfIO1v/V5LPhSywDWRh2fzEbsRoO1DOmIJVVgn8GczRlcOYwNziRMN+QU4",
+	"i2bsVHdGI3Ud8XPDvY75gIkwmY7hfCvMBtck5kxBT8Fr13HbnzOAXjLQk1smpJvzmet/YNOub9AIl9kF",
+	"9RT52DvQtnkyL5hrc4i7y74vVOF7DLYRJDGoIiG4P/05X+jqRiyA8OBUW08Lhg2PMN9bSnIco4lKzt1I",
+	"eJy1qtJSkpgmA0aetppN8pZ/H9jdR9qX+Cd0q7X72u5/bpZBEy2fmeG1Lu0IbOPgXqrtC2Map+SxbDTW",
+	"0yDfftZYHBQN8xwYgr3a0WSZHwa5AXNBxvwzixW2BMO7DC1PVtduieBGmMebX0E7xZzzWpy7uaW2LR5l",
+	"OhhqP0rzEle2T6NZEHdbNBDYE8z1ei/p1oiXFR3Z3QKsRmmsuZHxM7MedXRdCt6MeaVap/a//fr6h3qr",
+	"8d0KzkLBaI0T86qao0+FNy1LgnrVmoNsF5QPtAii0KzwwTZN6AQ9mA91r7Sqp+rf+UttRD//EWqbtU67",
+	"2Sx5gvNYSki0Z5QYRx0GPbWH7DM1NmJE405ewMzK04Sh0jPTBBKIdiaCHaM1S8z9/6+/Nusvab3/ty/P",
+	"L37/u9KuUVmw/Ffnu8P6ZAGB7MHpwK0B07bMh3Dykb81H3l1d7g0R2N90a8Z2ojv6O3rMk73iH6u98BU",
+	"tJqXL5vPW989Nx9ja+NV2hDlU0FnX3Lqc6kWRRrdMYWJkOxoBo98B//s5JxtBDqiU6IYqwZQ5s3q/olc",
+	"TorrpLjWUVxQLc5v5aMBPTrgHeZ8wb8vvsnhpALKa/T5sZbV6PNKbkdYyI/DLLZUGvCOxX5ENhLG5Gcl",
+	"b1yxlo5BGKQBQKn67nCa3jFUvGaEZskwyFkZk7hBRLNtTOKs6gsgI0baKxaccrm2PWAOH/BtjrI+nSQs",
+	"RIMOSxTghpQJyZmKpbXG5k7KWW6hSp2Va+gnDI6R72IKeUGQofdISqzulBGvBjlvXoCcmavMDM+5L0Oq",
+	"MMEz7wA96PMYiW5WyH8uvQjfRMyjkZ9byc9GbWvd8PR5gY7kRGwhSQFTs5Qm7q9w6TspWF5VLC1546hf",
+	"FLylOkCnEZdn/2n1H6Jn9Z+KXZqNVu9NNVPlfZYqb1fqHLjXLAj+dRiysa7DfKqSvRxP6FSVjGH+BVxC",
+	"5jVXY2nkEvVW6f26mUh1Pe2FTeAsesZqaqrdfH6Iy7vxQlYpk+LKuvVAUSnDyYRDW68w8r1w5s04Llqz",
+	"swmdxccx5TMGapmXcEqMqNQO45FrT6+tzlrf2ZyLf79253Nz0xlzcaf2haR9VC+9Ekk7yZVzFDOOjLHj",
+	"IAW2FtRVSdi1Dg2ojQb5WUOPdoU+dzZS6zlwRcZpMpaKWfA/14R9HnPoSAAcZkMa980tJ7ZFe8Yk7Qp7",
+	"UPtLlQe92Tb9th2qTiiPr+C+IlJZZSk3FD7rXIzonfVE8F2hjEbFlIxkwhoEOVmMvwJXKl8vkYK54GUN",
+	"58WHLT6ux/d2Toyd0kU82P6d/sjFXW0DyJtdFKStht+sEeubQaxyCHzFlJXdJ6XZjkub7Zh/j6CWJtDs",
+	"Veux6pyd0TFv2Js2ZDIwagJk/ez6Lz9fm/8Lr19dZ/+37jxUWUTzrCtyx9jYFtgVCxMG/5rYeiDIzyPb",
+	"mGsYGJpqpOkSkmh5x8QiO6OGciLqUoTMfG3meRtRSy7NVRW3aDKSSpPzdtMWScmER1hcG/LBEIki+k6H",
+	"5aQJNQhVPpDJVZBXlOAlsrQf/ZucAoyDCjB0bmFOIcYpxPjWQ4xrokbGvRnzUKcJy7t0pzhjp3HGPUt4",
+	"f/oNBxr5g3oAEQmpeJIZXIt5Q09ZkRjOwylPNwrYqacvmyRCzUys0DxDQ++d7bnCDX+g+GCWhaP9R0+g",
+	"vIOgP+Jnho2HcF2hctkaA+6AbdUY1jwpcyoln0rJR4mBOco6kehzB5elqDkAI4uouCIteLrjEpFRbt+u",
+	"9fk5F9rBSWmtIBB21DtEyJ6MpoXj5Fee7x5P9fftoXNC+xryVYiZBYM0Z6nOm3kjtbDyvcZRS/PDPRuS",
+	"TQktvrdNDLQkSo4YzD6LFVsnD/Nns7dPZe0N1ZWZxWLpgYxoBPlWliQFVvx1lFMvYfSuPoipUns8i/0z",
+	"8CcyAF6IcNrJUM02my3zNWuXPBrKNFFF/nsU8/ZFdhwDPhESDg88CwiDZDKcjeCqkLQOCFAt33MlE+XP",
+	"YkRU0/o4kZphG3/Z7/OQJSRmNHGerMXko89bEBs87JIwIIVwDKr+3IyPO3OEEgC06bEhQmksYNEdJcBT",
+	"jDznlidyNMfCCnOkGOK7bf9Ho8JeOhVJ+mxCdMKZmtdhsB9+hO2wT27WTCHZMxJckDTftRHXX425prFP",
+	"OgB7hPEdwxX5d77P3vqR+VOzJ7+HXVKmtt6zUCbRV4M0LsuAwDTAooIqwlBuRizKWQ4HKYW5WQVZHErR",
+	"ZwkTIVPrs6q6U+Ovcjc7MoL/cMiiNH4Uiv/co4DkP//3Tnnt16CPFfdM7IAXdtlQuY3bSPOQjynwIPz1",
+	"i5vg6wZ5S//1XwbUbMdkQAVX1LWWTyT/XH8v0wEjgg/+9X8mnAnB0Or6utwnWGUFhkKQGAhJaJ/FU7ts",
+	"flFyr/GyQJz72JTzmXwd2KHknOBDn+ijoJtfxNhOPgA1DTV+ibjnkLkbMzmOGUZgMtUK6nxGT9ARcqjm",
+	"d+qiYnk2W3t1LA5WsNaUif2xvucW9Ov3WaoyScZSAMlgbnOvR3yT80nOvmR/bIX5vSB7j51tPpnTbZrT",
+	"YGsSerTM5wul7XAO+xRGWZJfLcj4jg77IMcdt2QM0C2mU6AXn1BFhiyGQltIRcji2DgCD6Q+cxU4Svrc",
+	"/B7yBsoEbWnMFp3k2cQP2PZJngoJbTU3t8t7IxI/aqEvN7NDRJbs2Mqe4f7fUzXmcbVFZTUG/H7YehAU",
+	"OBaNxsNKY416Cf52W0phjxTgMesjROIdpyM2XduXxw24C/DuyW07uW171OCwsXevwYcyjr5d/b25ii6c",
+	"iuAj5nzGBnmHBTQsavUlUr31poRrxeJ+B3rzWtJ0nVCh+iwxwy3QK1NBaKixZgZJ5HmLYBbwOO1BZNu/",
+	"K7sf3rOIvEqkUiSW0lanKOnTEY+nZuJ+SHhEjbqRqTZTDJ31R5SLWzlmYl0L8pMRgJP9ONmPr8t+YDLR",
+	"0pTlVK1rErETY5JzhTcvEv6cu9lRFQkPkll6v9XBnB1fWhMt1TcykaOtqL5zmHso4KykfuFI6Ewq5PnK",
+	"WitVK7D3t7dcLMzk7OAYjCUCjmBZLJXaKY+5nGf7ccgsZsvhwoJCEx4aQuoCdFoUYLGya8Wpa086d93u",
+	"7iKeyp6sxp5EPsXhSqPTfBXUgahIdmjRGSCuiLzHvj5tkoqYKZX9fIWGH0FWlHXszh7gBYTFOT5ZdM1j",
+	"KQaOk9ah3ywF89Nubk3MyG8jOlVdC/8qvsGzeZuFb/1RHlDVdkWdsqbK2F8tNRvDt1pLhRlggJ4EmiK5",
+	"+2xBzsE7+5L9sZWKa25B9xF6nVyUnbkowdbE+ohbT/P89j55LuWPL0xSyeMLKucxDsKuqQzP9tdm99tZ",
+	"wQWur/cIw1gqjB2MR+hbAcwdYIImHaRHw7sc/H/V4pxtzlswZF/zodiT0TwZzR35th/pHStaTRDOtZ1a",
+	"rL/U03F1YvKT749T1vessXxPvB/gWeZRR5W2jFK2+5QlPqQW1Or+X9voj+dXTEt5Z1u3PzUG5Rkx4X/C",
+	"iNI8jkmUMvIU+tA9qxh5JEUpi80u2tVRrdloDHWWvwVbISWY00B2lnNarL2OHu23MwM8lCN2e88V13s4",
+	"2eBk68BSleByeBWDR7GO4WjD65TNHG3gKnBJOa8R4Dwo8AdOuGINYjQl6RpJga+piEhXMBZ1rZ1JbPKF",
+	"WIoAy2iiGPN/ogeWZf98xVuOmQBexaGMbS8uo2r6jtUslipNWAFNmaTo6/USecfEogMVbvfsNTH3kEjO",
+	"i9laErK/zJyf5W80L/drTG1jXyjB0kwzbMF9OfvSt9O7laRbTiI2M2rfni0LtiQSx3uoYMG+PpyMVn6Q",
+	"JfmInDTt6EBBHmOWc09tm8m1mVOy4wHrW7VtHw6Yl9DznPSs6ejt6VDAEYvs4iMB45gKASxAu7JKZ5kx",
+	"+PKVi3xlApLd8wjK3ZaYhDrXFVzZWCoNNE401A1ybacLTwn7CntUrK9nr7VIjZSCUddQLzSKXuH47OiO",
+	"BVVa1D+tj63LzHqPmB5K83bjIYb5QmrH1CvSUc920p1wDR2zZb+/gtIqzNa2ScW/Xb1lgYxI52Sm1mzq",
+	"BBj1ofkPS1RZSW1TFeYC1W9UhX1gOteJQLDPmtiEYJSygPSmDkDzRJGQoqZzHFMJV3dX+OM0GQAlqtAs",
+	"uWcC8rhm+zEGqCN7G2zQ7XYNAhmGfDCEOxVrNY+g+dzKb8e1emRIPeZkqjWgmflapybFQHIxuB1JwbW0",
+	"vZczWP0HpnXMIsIFmbA4XjMBgfPoQ/CTGtyCGrQMnGWuwPZ14B6ZNg/BhQtjGd6RJBXAismBt25II/DQ",
+	"eoyJxvZpMI9N3/gjnW+MhmcR0RMestX0xXu8x0lHbIn3MqccmF2VEuLL1VTEQNK4unL6S99yRNrsGJHY",
+	"Y99EmivUTX+Eh5yOemx61KO8SAprwlXZGlUMxnyFCnYlhbq3YybLpJAL8/ITVcZdTOg9i/PM1Sudl7OT",
+	"tDSj+ziRg4QpBazp+lZpmmiohzx2KdWI2wGWUUHVHE8FtZChMZvB8tNGCe3rRbVIM/37rUMuJQsr7u+V",
+	"d+D+ypSwAF9xibLCSbiOjI9gpAwDbdiozgxs4B2cfTH/2UpR0orG/nt8fM32I9iCqBxv6XKAW+xgq5Z2",
+	"fCWhr5WynbGfYUdHgPxw5SoRJoKwquIK/i3cST00eVoRty/zAKCZAgZcC7yp7lggEqFxRfr884ZV0PXs",
+	"6bYroDnpHDGdE9dbW2pwHXuI68pTW8Np21NJ9EjVwOJyaLkmWNLyDbnSMplWY4qHkozkPYsyjJuRBnve",
+	"doKIVfgvHladDKcN8l5ObCkQ2gnnioFLBtI/2VGdQunDYU1YZJV706UPCYCjsqpnA6cplKY6NXoJyHKW",
+	"dlIicwM5ESscZGiBbbKJwZ9F1nMCT5UbSYDe3JiAGEkB5i3h6u42ZvfQ12zEIp6OjFjK3MDFLbBVgRvT",
+	"s9RHtc0D4Y8JFdjwdB/hcLmbgg28tR/Z4QXESyrIR6EXW9yrsWt2fLdBCnUFm91XmopI2dMBOTiy2Y1G",
+	"99jezA5sDF/Z1jSKxFSX0wlgfxnwk6YInDYP0utUIx2919FVBHKCD/rATNotfOO0YLu5mu+zXaau5Z97",
+	"TC5PFSTZuA2IqV/b1wHP9zBk2YQPXTza2W2Q76UegmpEr0n2AaqAwJDAXGoszUTmjnTBq0QNAtHOhCpi",
+	"Jk0zgQ1Wc90MU9w37AqoVLgYmFWPGY18fy2VJvf8XiaNQofVSDLooEX6XAeIBe+zJKGxHeKYiS3qCHid",
+	"o1QS79mAq1zlEJqCJAm/x2aidm6XdnZWpDF5Czv6pFEe0Ch0PE7k/ZxOgdkjNBMSwoWWhArczOW+ypK6",
+	"xgTLj3BS853UR9eBSoZhmiSPESjlnmQipeKfGxUkr2MlK1Yv8PpODxlPiGafdcXALXvVLf6w8ApeCOCs",
+	"Z7DTQ5ypHspktwHcFkk++y1oH62Zn5v8ulbeHZbByLyGhoG2fWTCQgZregXEnipmYw2IscYe6plGmA+w",
+	"ngmq7HjqmW9pcsciCG3y/eKdg2Qp1DJatD4NdVkI1CAL2mZVkiYvqJea5d1rvbRaTr7rnK8tJytv8f0V",
+	"TGEFvtEznZ/Mh4SCNG/m1Zx9Mf9ZqU5Krq1xhMeDpChvJo1xN7uusppqBWfD450nK7cVKxdsQd6Ot+pa",
+	"Lj2HU3W14yupulqZ3VHV9XvoCkBQyMjTi+b5M5ucgFIsj0iP9SWwmECP/pGETIQH86kqKLKnX501v+vX",
+	"Wdezw9uus64gqTHXOmZrWNq91VmPVPBLDeebiOst280zt+urAcmCEXOnKfiYcFaMRa6X/NKZgT+7xxxV",
+	"ggDPMe44NYAPMZG//ddOa6dO+S5t+e2gOq217L7ZFTbeWfCr7QSsdo8dHPM6dUKbNz/fsOleU1Ht7wDV",
+	"7l2Z0vRB0ZOBAF+lY5bcc5V5Nq4zElckYkAOtYOjVJv5KXuqh3zPYikGUFwq5NGP5EDV1+S42MNUoANd",
+	"9mvjc1SAvdl3CRVgnN3GTP8FD3m4E3IiAvgIcD/Qh2yVtgxURLmj+SQ0SyJsB4+Zi8l//PN/By1hN7v9",
+	"ia04mfmPeB9IZjXpUcUVedo9w29prLoBueMick+4lfcsSXjEnjXI65QRE7EokqQC0XZCTvyJc/s+H375",
+	"NSCTIbdcAjC4O8bGNp7aSnHWLPlearObuF49Jlifh5wmS0PTepYSGFYC1grJphVi4pdi/XWnerfE9BXm",
+	"fcHa9Y9/qb+Cby8ucZXErS/L1zpN/OiBIa6DhLO3DWVq5r45A3Ub8oExzooB0useFFVNGPsLJXCZJqEx",
+	"vRMa391y46grbRzCTo0qxZSyRw5m0X07TEt9BXCYX8bM49nX1uXjmIrFNWpbwsQTbUYrGrVjszVLxqG/",
+	"wkOOq0J9MBFo+UFYlz1wMB+uiJWeiiG4L0vYjO0GQnMCiBVjwRgWQzz16Y6RxaFtuPc4h2avx2PJhQbr",
+	"bdNuRsunkG1HksYCyq/VrgX+0MrSx6JW4Xdf+QiVV5aWCm2tYjUdJMClYusLa7Dnj6e3IBTZPZZYDHsS",
+	"/3RAepk1WuWxuZzRPFi1XW9e5jeOE/zHxjgYc3CAGAevUoukAgcNdPhx1iqTEZ1CbTXr4P+LQ20gTMnS",
+	"UwOkFMG0HvWZMI9/AL8AgIwZ+TXJnDUXHiUM/SXBcsFGLtRwB4J4zPwpXfaZK60WoSR+xZnfH0oi0095",
+	"u7SxCTFjWkY34dhLxXdlQdsf0gJWsUTEX5td8NWeTIe3swSlm3nlZ1+s1dn8LLoVqA3REycX7eSinVy0",
+	"Y3DRgi2o6WMF6JhIvZwe6mDLfgvYrIpVr4zMatcc7z5d3oGjgsp2Sl4fcbOeT7dtxI1Tpjhp+FfRjDSf",
+	"z+hMuy1WDW/2hLo5Nml+iNhgC8Q+M87UGexrujdS5EcX9nLGLxPxZWdUbM3qiSIgEz7E41pBBSog1B0Z",
+	"Nn9ixAmHCBVyKht3Ac4I5m/qaly2q5kNLU2EStUd6csEjzO7GbHwQK5IloEsDyvXoYK3q765LtpDJevk",
+	"ep9c75PrfXK9D/dcft5SAxuQTO62ZrH33MbggCw2JlJtqhfZlTiYxcgYYSETEiVyPN6i3cw3EjjZzZPd",
+	"PNnNk9082c3tBLlWtebBfFuNdDFz801bzWuhJixRtgHQBL2UAKqa4ynWSEFtBJlVxcomTzwZ6FV+gdxr",
+	"4SG2jAwO3R+XNqM5OPh87XMNM4xLuTcjvCkk/CdGJlRowIQPJBnKESNcKM1odCyw8K9E6XzPBkCDa4Rh",
+	"RkS3ooJwcNWQwvfMCG2oWUTctb7nFoIUGB0RGkvBAiCfYvdMEDC2aIZWwR26wZw4RHfTjsOv4OYoRI8+",
+	"TJiS8X053vCBUdg0o1HCGVKlL1MRVYwnu+yYWoTICLpH0RGPp7eKmU0G07GWG8sSMkxVz1g9Y9JY5Ht9",
+	"YgDTk0kEENVlEfTtBThw5yP6xX506BlulcM8qQjqz2zenkz1oSPPrhVxq8ygs5hWxOxMKAKMZMLm9PTV",
+	"w2Q68CUlSRrDRPQSecfEQqSYnft9gsUWyON6srbOjt4jzMtv/zlxekdHXzehjnlBQp0B2thpOvti/7Ud",
+	"0Jcf1WP3IPl2DVSwHcE5XnKcSlE4HLRNNsSyZIQXwMcB2ThvdwccN2vbxm2DbqoFmivCBblOYoi21vHj",
+	"9gWzOVrZXQy32YklO8PTo3vKQz6WuC9urJeH1K2V/nMnsDeW6j2U4U4exLIexPk34kGUaqGP9I4BzkzJ",
+	"OIV+IT0a3m1dF4HBPSkj73rMqCNHaRvRqWO0XV5LwR33qabWLlS4PYfFCqDvN16ZIG+liOh0LffkfXbX",
+	"k4+yqXZ4j5trC05Kwn5joa6HsVRpsv9mIGMmIi4Gt3Y8XdB6RvSwTQjQvcxQy3iqaikYmQwloeqOReTp",
+	"Rbv9LChQ2xSQt0bPKMdfVWgHNJHJHYQdQlqKGiqmPo23JRIZnHezVq/s1B+JdgjlCNAdqMMd3YpZopgN",
+	"aEwoj1CYNOlzwdVw1YaIdj7ewwTtSV18Fe08cAYxkvZ7bF0tcRA8V7ZBEEo19wT1TxRwziOAHgujCEm4",
+	"ci8f3inSw2LvgHJBUhGxhGgZ0ekTZW5hVYAV26wZKrADBYQihxYwagWOnSpPcwV64mqb6mFvLFObwhte",
+	"0RFDte1ec8gVGVOjriu6Aq6IeoC9eNIK6yAecPIIJShKm/X0sXvlYJwH2xVwHhycg10BUDgVzjSRp5Yv",
+	"77dUad7nLHoWlLT28pdZQrqICe9ZwL5/lvU/FjTONSXkioy4UlwMriCWiKXSt2ZH0lATGiuZg02hKqNa",
+	"s9FY48MdmJJFiMXiI8yIjqlS2O8sT1RB1R0CSITMnzeymVRYcnN/yLlu1ZeBfXCEzgy6kLdcmDgyiy+9",
+	"LrNJl4SlAjZHrShLqeBmZWAnwARC6zMzqe84HbHpmo4PvMxJwa2l4K4VhAuw1zdQbCodHYA+w/a4ttEp",
+	"tjcdSAZUNAiG4pooLWW0VWE2737itzzxW574LQ/JbwONtK5CU2HCmKjLVB8IV/EVOkpb1Fv4ir+k+iiD",
+	"JsBuCsYiFhH0Rig2Cccgt5cCWnwdr2J/IPGvQOxes5BHQL1vpl9ug2RWMzqq5pgd4mlR5Ra+z2PPGycR",
+	"KxHxVRqifjSPO0G+dwP5xoankHNOmFsywOwLOSFPjZA9w37Vxatj1teEV3VBhfYmojjmHbY73WdXt6ht",
+	"/A1pRoSOypKOQKpW9Gm2iZs2IvWWGR9tH9Dpas5O2HhH05b045BNiWLMqznP6U+kCEiSHY3p01ArYnsD",
+	"R8U2pFMneVxXosYKTRHwByt0PyhhT4mi4jbYK+J6RVFYc6fvD1Kdm+YyfyKKvlr2zOsoIkqOmLF+Wnrb",
+	"spHncfZlBHO5FVB1QQIeGxV13EYo2J4EHKxHvQgZHdOw4DAdMEaaJ6XDLcEsedF6jM5ks9J8xsSeOpM9",
+	"+gQ9iOkCOw9ONo3N7plmWC7fBCkAT3z25Lo/dqYUHwjscGRrvBiGuXvEjuwNaMFz3oq5wxrkkExs7FQc",
+	"Faj1pL6PMiECsFTnlMh+f3OvJBWRrMOhif2nJlPc5KwKYdIp6giAkkxsU+cJVTkcGa6plpLEVDMTmjjQ",
+	"CFdkIAXbIlbEzKCZ87cwiceW+fzoYjI9kbnecLBDCO1rlhAax6ec5yMCx/4kIkkoGdn9tJ5cT2gcq4WJ",
+	"zlGqNBHs3mz9XB5gJt05pMYIN8hHlz0b2dm8Y2ONOYM+FxERkqg0HDr7u2x+9BMM85Qg3WWCFHC3Sptl",
+	"Lc+JanrHBImqh/gNpUSBZCyhXLHotjddpWprFeo1CWWqeEY2BRiXXThF7S0nVo0sHk5KFXwC0DcZG4XR",
+	"OQdPRmFcjX7MQ9B+XGhmopMOOCqgbJHQy3jMAUZKVTpYSDKIqcIeSWDEMA01apDvp7l2shVNoWeO2GT6",
+	"2txiPjIzXmVPRtN8GJnFXEonVAxYUtIrCYTF7Z+95mKXkMHV5Gtl8dlfnhYmv0Rw37NQJl9vkvYPjI2d",
+	"goDNbYOjzfymsy/mP1tJ0lqhON74/ngNYrAF8TnK9O4E99zBsl7Y8ZVkKK3YPUYCd0bQ95e/3fV0VDkq",
+	"q/oQE6pykULOgVgz17qeu3AI6RIhSSyNN2TPKrKEre4qvBHR9jIkJ1txshVr5ZLRWLjYfxWXCWhaqjNM",
+	"v8QRU5r0eaJ0QGwqF8gtCGRteTjE6GfCEkZCORpxrVnUMcKF9zYziZHRHR+PWRSQoZzAB0b4IKlighKF",
+	"p4yIlvKuQZBS1uigG9FVXITs74WcdANilBVWjrjSlp5zRLVmCURhgoRmHjCnDB2FMLtsm85jvambi6+7",
+	"Vy7JDCkgaX5F2GispxAnQ+6ZiuhGjOS9OzLAY8AyDrkYkCEdm6iuQbpDqm5HMmFdouhUZaekzcPwXiEV",
+	"pIepOH966NrNkmZxrDANriW+Joz9inQHUti73ggtoR2DbQQwnjYIZIgShoDx3HPNRLAEWiPh3cZjRhMX",
+	"kuLoZb+AEOIxU40bYYyZoiPmhub7/+oJD21Qq8wK0theohAwlUCQAtf3mD29xSLSm0KJz4yCi0GDvLK/",
+	"oQmz4axMyMsmieANn5q4mw/ShPZi9qxDLlpN0sXFumWfx0bFdpFPQhAZm41o03T/8c//vXA6FRY9t3mM",
+	"GWxaJgr7E9e9GLoN34jy9KaVkPWTm0WJKuw+pyBh12KzqitCe4oJ3fFRPrym0n6n2EHbLEpFok/JpJDn",
+	"G9HPf2RioIe1TqvZbC6ReuyaScsJsgpcspG5+etjcgeUgLQLTmRlhtQsRWmK1GjapbOhuS2nh0yxbPMH",
+	"xPL64KYz2oiahfNm9a/5Ay41bCNhHsw+j2PgB7KtIcpG755SeAGuLTF1bnqfz09uYL7/Ga+9zL6mSWJp",
+	"QPQUCq/GCaxVJoHNu5pfLvOe7oBLg4YhG2vkPl7mNeEBD75jq7npS24vzVzlSzRa7fOLy+fGpfAGbymn",
+	"ommcCrz9l9+DmlG/2ZSZW7xoXVpWaXtIp7ir3BdLP+8i8/dzd2pYZ6lI5vS3oOYsjR9UIV9c+8f2IH37",
+	"4eL83euf019ev2n98bc35+9+C9tvX19P3r6+XsHFBUF79FQyind5Mhk1DCW4oE+UUwZ5p8d+8rcNguKF",
+	"saeMGDgfZ1/Mf6pTS0CjwLSJLZ4gkbHKHBH/AiYGi2mPxeqKdBFQ2yWwrlAch9/ljDr8jKgJ1+GQRUT2",
+	"+1ilc4Ad1z0f/CNUkeZvOmJX5Nxd58w/Tl5UnvSCJ72yL7u69YNXqtJlOBnwVrTwOmKmpJV/0SrCdceK",
+	"tsualpkMzrL+/ffMRfCWV46NKDdhMCxlrVN7U7cfJAw+in3zIjOYPv+ca2bkDQyq7FuzLIJB6odrUJnv",
+	"HT9M7is55mHuV3ktUWtGL3utdnhOL9gq/f2LS14i8x+t410Mi17hNNb/SMUgpYhAWRQi2ev95b8HKyWy",
+	"/wy6YPG1cM32ozAn+ouydiCwIH3QYcJKbKqggJzXU+66zVTVEsVzO+p3ZpstoJG9zukargqih9xu/VSZ",
+	"KMF6pQIOGHABwd2UQGzq3Vl86acX7TbpcoESc2tu3312hUHOhCobL7ij/3AKm05NBHKNKtHcTqTGMzYe",
+	"huu44zRqj4Z3yyu/B9JbOZo6QVIBPDU3AtnnoXAGs4ExU9/qL4h5uiDLXXhkgPGhUVx4RZLGTGHNPleD",
+	"K9zKR6XmF2UxiGXf3Uwdb52AF94PPgM918nUIiq539fUOvuh331Q8VXnhL5B5VeahvoAu9pJBiZfZL+P",
+	"294aQShZV6nABS6XRxRW56l+pTxRmM8wOkVZyjpQNWrMqGV08SkhpQmj4dBRvwhJuniUvusRQEEedzOh",
+	"XHeI5dUjUpggDNt6mUvGqb4RRppR+CM6haNToRxBimdMeZIR3UCORDsdeC85aEDKNaguR5DXnFFGpM9j",
+	"yHIpC2ECNCT4/FWZi9fZtB0VMquuQsij7RSVBc+oBbW6+8cWWhfBHoQcqe1axFZvWmS3GLiSGlDYQupb",
+	"LwG1oAaaOVp1WM4aIv1E+bDcdyWjkkrxXmweH/M7Fk9XfTzuftfeHSfITnzpBJnvbo2rUd5CKZIpjmZE",
+	"P/ORGWMrqI24wH9nyQdLArLE2GBIKJwVY5rhRtlTa6f5Ks95vdn+2HzZabU9nUoqbOEmYQOutGe6XvYs",
+	"QMuss+Upsesd1KRYOqPRMjcAOPbSv2j7+pGNsgYJY0iR2Wy8/O55UGP3PGIC8i3AOloLahPGB0O44tKs",
+	"cO43rcL1PZ7o4W2E8pP96HzmR83GZeFnin0uXN964HoB80xjYzyLvzOmErZ7p9l48eJFvimul/eS2tjc",
+	"0m4LJ+hNw2NndzJTXnkA+7+mLIVIYszkOMaj/rakgNuZJSzCWkTOl8gZu21DJP62lGtyFg5ZeLcJ9qCy",
+	"xG+beeWFmUxkGkdkxJgObOEgi4DgYIRL8jjMYA9aqsdcMFfG0wnlcWDCVBPJiClRjCbGJzKr0GNGT0+Y",
+	"0FMSUhFxszlNbObiJD5yRoHAV4g9AEmDD8wdeMSABXRQGtnAhG3gpGwTGZDTEJ1a6+XLl8A+9Z3Rpkhe",
+	"Z43AWzqiUVoLauCOuE//gcYxBAaZBsBsUe3Hn9+Z/Wg0Sae2wrlxPy2vYFftAmHgbcoapF+tUgvx+Pob",
+	"lhzOusB11z/+pQ7G5LxWVLggw6vOvN/1VamwTC4CW5O+YzH39fJH1p2fhhK9PKkKmtLqTnBwPBCjTG0u",
+	"F4IB7Gph0hsmHqIj45vbTYGEESoHFvBM4RgeUYV9NSGlU5qSfp1zgjcE15y8qC1L4ba9m5WltUpGzeY6",
+	"FBTPAwLsTvXjiB/BsVnyiMTyauEsAqavPR5B7UJ03O0A4gS13RWJJLPQmu5ZZuy4GzT+BK+CnA69Y4p0",
+	"VZrc83tphK/rWri7/tbgMvWkHrp8U+NGdAuBercDRzHRh22QLkTz3Q4ZA9i8H9jT8t2E3XM2uZWim5GR",
+	"5rMdZkaho3YJqsYeqb8iNI5t6n10I5SmU+fimb30RJEhV1omU1CtuZ6pPhtllC+mFYwXhympXMo8QIrl",
+	"HMZntquLfxwkwc2nfc7iCB1LPJfrXqQCXlriH+Jmymv9owCZuhcFOs9i6sYDJL9PYFLUFW4isIeWg5or",
+	"MpKJsJCKFbXga/vsVQ6w7MB24srNX9Nq5jtq4TWrAEy/TZtcbV5n91eVkc3Puzey7e0Y2UOEyxaUfAdP",
+	"YJdzUgLvyAKL+/uKxg+Mw4LTRiuk9a/KHeFCZv+1f+Tp7PWmZ693n6TdVP0tsCz+37eraMKVuGFWtF3b",
+	"yU+6DX5gecpPrnxnlzHTI1gW7E3hzPOxuPHs3vxiYVCfyAk4vV13ZKBronnFknuW1IGSBW8SENqD5j9E",
+	"sVCKyJKP4GlpPB/QIV24tmMBaN2AdI3sdMFpR/xeQLrG7TZib4uc5BO6jDei+0eqdP2NuUX959dd8lQm",
+	"DiHefWaMEaDAwSBdOWhJYPUM1F3h6Y7y/1rYv51LaoZiQS2tS/sWitwxNlYWdi8E9tS6ES4s4BGhMb+3",
+	"zZOUThgdEWZ+57McWt4xQRDBDslSqDfdyzuWw4ZAIxRoqmTGCRGJkBoeTtJxxz175ljDjQAECTAat2Yg",
+	"7giRh+5ukxxw3HjhL+HKEaaOqTFF927ssNRmNfAUQZl3jhe+wZ0zt3lnojKzljIHdsEZ1zkgEOP3zFfe",
+	"0DvI9HthwTeEtbvTDYjrCWNuXgCHElJhZlsxTax/AsHMHGI/k4Fd4u9PYPdvCOyu2WeNariOglXwLWo8",
+	"6pAHcN03oqBUb4TRYx3y5abGo5ta56b2onV5UwtuYKjwQQnWHC5wiz97UeHLW3vXZeDt8EMbd9zUOufB",
+	"TY1q+PUC2D78aCCFGQYu4Q14WDe1zpfff78RoJLmML9enEqTgXZqDwGx7nPheIKsDMBu3AS3GXZYwjRb",
+	"tNr2/4yOdw7slDvZBlBMooZ8rAICYGXlUkFox54oElukGzj1edS73RCYVjL3GDMwgiObgIPnSGEuB2LM",
+	"VVFRpZHTD/CyRxUs3bHpjqOkO2auquN/VsRBPfCa16CRc2jHUnUPW9BDlO64qMLg2K+qxN5IjMMpWuV7",
+	"Cz+pZtYqpnTh+aCzK54PU1Rq1Z8vbdPxbTPUkUeDrQgVcx00xmkvxg6xRvOMWaIYMsUkTEPibwWisRzA",
+	"Ok8vVjywUjFUmfABF+UH/PCm/ijWakPyKwQqQbAJyXogwfQlSIlUMS4ubvty1pnZIe/ZklF1HyJwNzZ7",
+	"nMRssE5NxYyNawFu906tx+VYTcOhVDLkFI+ZoECBwQDr0U/MnLqmV63ArUbHzXi+KpfbMO6IyQc5GjEe",
+	"bxFjZFTtY4ftIFqVyCIUPDx25M4o9LmI8sfH0EBsdHismlIMJLZBuj2qWAQ1n1COOZSdsEhiRhjMnHNw",
+	"DRmsAHaIolOUSwjorD9hI0+Ye2Mi/uHDL+/IB/yz3Ww36622i8Du2HQik0g5RkEZ3qHdjXkvgZQpSZiI",
+	"WAKHf7t/hzftBuYvmWpA9Rijw5MwjWlCPAIjIOFQ8hCdm64U7Jc+xkuhFEpjEa0LG872F8Xu4YyGQwJ7",
+	"wDj4xoaNJRCuXZGL1jmhPXnPSIu85d/P23S0Tz+gxt4ffGhFsQX2lII6GifmvRA19MXeyGgpK50/yQmJ",
+	"eESmMiXwJVqOCWN3/7kEb+o/kb3fWAhAFC/ndozAuRDDC8Ej+4n534XP6dReYddyQu/ZP9XvZapIJJMR",
+	"JyHTmhHFRpQLRsyI8DGZWjFjSvlt9sL+FVPemfAIfE+IgmjCaA2u7gDPBIC14eK//b6S7tkPiRtsxRKN",
+	"9z0bpOKY2dtQtZae/UC2Dmq1l9VXwHuR8/GLbG5WzRqHDVbZL81Dgcpi+NEPMiEs4lom6sq4BELXIQtn",
+	"IgoblhjFBjQU+ZNjBWvgSXDNA0uRSFbfbL2Qui5hzzZcCaeT1nMtHk+RLfZijlm7rdi9s72SNqxKidhg",
+	"5yDKttXem4VGoYLBsyRxDK5Ctl236cMtj0IqP0vb9T5T1+8L5//ktmYXUJEJg/xGhAeGJ0MZQ67j3Cby",
+	"wTWzrpv1Cq8yIA+we1taNy8RM8dd5x2tpUnxYUOu515t+8hpQcbtsUIE2a4Sj+zheGmV+B0icmKBlce8",
+	"ZEnnzs1s+ZndtfvuW2GPtJslQSZnG1hd5VMQ7qgFVyTLtLiGFTw2swM7nSOTBYZDcBZUSEyQWnicsQUk",
+	"puGdyhjQUCksL/o5VmghcVXWoHG007+ZjO+jWc7JfTq5T3t1n37NzeABKW+nT2fUtx1ttf5eUl37CKoy",
+	"COsW/J2c/zOQltsw1HUj0fh53YeNLguGeShIlBfyWDCKwFfOaGLxFk7mkMeRaqcyzfVPXJqLJfdMEaxH",
+	"eLYGOOZ25eom+SpLJJlaP0bESVpLp85WTDZWlKsowdWVXh9gGplyW1qVLa8uVslu+Sz2Iyeb3nupWBBn",
+	"ES4AVOOn79tkEqkO865LpynAwGguUT21hWKu9xH7LastNU/2eSDGIxWpUBM4D4g+LlItWfoTbtFw/hwH",
+	"NqKcLcwHviZvNC0XBBwmBKOt5bbazgupYhvwkOMUn/xX779awNPX7sC66vbJfV3Pff3FC99R+K+W5xx1",
+	"S37oK7ixQ5kqNpRxVI13usae9lIw5frde2YoIPYGF3XC1RosTTfiE3BSo4vXgSTAWajuuwHp5rXF57qI",
+	"jMboEsdRjap4bFSkGjKmIf0JkGwg5rYGE8FimYOMOh019o0YSbO/r8CSAj4Z7txLgBzLkvwJqc0dxzHT",
+	"DKHRn8fmTQbSkpeamXdYa/TvOQKZbrXUNO42yGXz3OZCtJQ3YkTF1N5FkSQVVWRVP2VLc1xkVfs/y5Ln",
+	"QAhq9eyPvy0Jh/ZiYfaZ4/T3bAHIQ4tNp22qcsv0SOXIn0xYi5xaOZ7ckvleHUblCWTvJY/2czCo+bJz",
+	"njsYFNOERbeK/xOrdS5QN690PnHJay9atXn6jJ/ggotLM1UwgHbO5PqpWnCa/7w1b6o2whF5zWDBREFh",
+	"uu9F1JBjJj6PYtxmqi77fR6ySIapUXiNnNocxQ34bzF3X34+AKhylA09slsE9mhIyOIYFC37rOFkqt3i",
+	"PS4Qbj/vypSp+CLMOwNrL7N6N7XfZ0DQ8yArP3mW+6fcx7J2aBZzHmTIHrMXbsQyowryuyhoPzhCYCSi",
+	"xpiR1MTQjqRI9kko43QksHh1ZTt+0ISR3yQXeBqge9X1TRZhRZJU2DUzK5LGtOSFHw2Nlmmw0mj3j1zp",
+	"nJbLuTI5Y1h6WMx8hjZ1c2R4VeAIhoFRzx8jJLSVnDLdIF20BqrrvgTVm3U18Wkzbzesb5GjpTGqOxcQ",
+	"ZkGlywJmVulpl4tb+/Gt/7j7zEFNeASZP3rHxFXWPBzpsFxPbPMqqpSFCnSyn/G9wsjmdb+d6I14mhJm",
+	"Y6EhH9vDVeDTrHO/9vz9JrzPaisQLPmp3jZAazmSgq/a0K68BmXq0ARSx91pNKd4S0vZ5g0JzTTMAtXb",
+	"S0UUs4cL2tkjFyPUyvjKBcudBuCoGstU1YDpvJ7aGY/HSUQeEpFC1HQo6ZMH3A2LoVpm0++lDXc5kqos",
+	"bWwCtTmIky/TgdNi/Q3nfyxPOoS7aQN3YNuwpxkZvFwnbtoq6OmkQ7ajQw4R/vWQ4fQYsIe0yAqm8sz7",
+	"uJX0E1JhaxEZ0anPyuLi/T1UO7qEKkvxj4dUJ0NJYtbXKyZpr8r7iUClP4tHquxzIY/51r7ViZhnU2Ke",
+	"uQHbqc22xFOjzSAcdOtOnsK+eLbPplEbE+wuUq9OK/ldebuKllz2WhPuYbblFmY+G0RFXLmiKm1tKTWI",
+	"O+KxTxsuk9/Jqconioy8Ujgo16s0AVTAPuVKBEmupbPzs2aSOcUL4GxQdgNb6V+Y1WEcUkCWnjJz+Yq5",
+	"HShMgLtn71mmlGkUzWyT/RKNbzPpsqac7DDxclJ11apuzdUq9R2j6OvO0FxHkQ/etp+dcS7n2Rf8x+1j",
+	"ZGy88tnMqzhJ2KNI2Mchc9bajOioUjyFcR+Mo1EKPSgMFTz1MdXDzFH38lmbNVUr9V/aTDWcMRHtHsK5",
+	"z/mpRo8iaaLNqsWM3rtmF7lwmFqViJTmrn5nW29Gs6zj2r8W/BKitXL0Z55hPOtx435sq8AycajVfqrT",
+	"hC2f6mNic89wPxTjZs7yOvSy3myt7Q2+EdFOkoMnQ/U4ruARphGvnQyjQtlCDhGwW/tD2b8RkbLAoExj",
+	"Y3KqQapKGMtj3kuUl7nBFqoUj6u3PIc0lphtE7elpeHPkkfv8RanasapmrGxGvozCGHOkxnRCMDULElk",
+	"soZW4qOxTHR9RMdjLgaLCbXdRRmfpj1fCEzTV3myTcB4O7Jny7kNwCYEzHXdczUbjWOqmepuhSvzZ7jr",
+	"W/cyR1XIMJ7njksY8H1Qq9v/bt4/2O8ILuBIlKNftAdd4EzCQdQzXKt3DDOWOcgUsT4X3KWcENeJm8jy",
+	"TEOrXpZIELoET8x4omFYan+hbUDmL8swhcZbK1yq2OfCpdjQ9Z7GKU7BD2bEtaD2EzZnLPwWz2f6nzr2",
+	"Uv99aCZSaOzkkrvQfg6GEnjvqKXWt1/cjpgeSiNjRidpJqAqQTW7tUeCatFoOnsOC49gGaG8tWzY0lx5",
+	"ZX67rO1pZtvlPTbPYeR6QCP2T2bf4FyrqdJslLXXYXXqrljpdNKGdZ2C5nnsqg4q0wUlnQId6ihTj85a",
+	"4Oh3RCJZCKPNcpZCXyfSgqdR66HdMBdDW64A+gyg72QbdbkY3tKTgIjcCHPrNDFRNhdaEgrt/dEm2cIP",
+	"HCZVgM1ukG5hF3Xx1BD80tJOEtm3XnIiJ+4+NwJnnEVZswYlM7MI4zbX2wbdA8EV80dVgWauz43rzD2D",
+	"P1K3EOi5Vo35LeyyjYtCwXon+9dGCp8U6qYK9fcN9OF6qmw/lJTFfV6iSf/AxvqYi0lOY5c6+X8AtjCn",
+	"p0vV9PIe/fLY3oI3P18xKqWVnFVIm7lrJy/t5KU95KUF21IhuYj2UKL/RX6cK5QtUAr7gzxfk0wQ0emZ",
+	"44e8Ivbt0E1KqMAeUUbxGFUDx7/Np0bnNLIDswCKswGlCXzLajOzTuXi3CR6nVQZTxB1TBWL5Ibu1vIZ",
+	"y7X9rAeQ2OViSYyU1dYNbfZAR/mgLB9iKm+hifeo5C0a+bNwyMK7PZYUroGvx/atnsg0jkiPkUkixcAy",
+	"4ELY47uW4PwHXkDxayfgswckWOKYHyhJ0rhEaOH9jzlEsk3kOn/NnBbrlFiHA32HGQ8hlGnMUowOlpOn",
+	"D0PG9E/4sL2I8jup2R+50mWy/Aai7T6HNvxXPhVKbY7bd0X01pv0uVaPmVJ5JUdjmuSkN8t0241qeagY",
+	"02sK9jiRY6lorDYR5wfZY13PQDTJPyRMhEM4m/5GDIB5EV5BkVSlNI6nZEjvoSnWMNfx0WZVMF/PLThC",
+	"pjqwSAgLqtUyx9LyTuqhmTbgx5BJxke7krjjHLGvQ+ARD2OknURPmHBushVxAZ2Cxsm//k/8l1UH//r/",
+	"zeuDI9ICv9pNXuWdOyGALYmtQDVRmscx8hA/pszjWPMyj9vb9/1cR8p99au67Cat22wNaMYjGpDeFBxf",
+	"bF8h0ZumNpEYkVCOp0T2G+QdUEP3KY+VHbNFMli6OxzWonraRz/MrdVjTnH7NpOBgg9YUm832xersBoU",
+	"F7fKHF/Hsd0po72ULYpF57K68rbrGA/K7Za65S8SucOsXW/aOfGwSMiWrnK7xEWB02t51q6HZfAD/qjq",
+	"+VEyRZagrLxOkTeoYhAjGbEVh/DW/GSrFXctRzwEoa+NWXKbQGQeytRqP9/4uNO+/K4V2Ja0Ua3T9Jlf",
+	"+Pc4kSFTyvz1HLpQJ+w3FsK35y+/C2qJnCj3lboD5tda57x53g5qqcjf1GiN2wmFXv/mF78vl2GGoANH",
+	"PDAq+bbHEz28HXGlgFG8dd7yHthtwvopDLXV/O73oGbCWVQSsZFOhqnVoMZEKCP4dS3V/fqLPBtXqO6B",
+	"1XqsbwGc7EfWrjcvCiNTQ9q+fF7r1F72XzyPmi9aL15chN9Fzy9f0nafUdoMLy9p1Gxd0vNe/6Lf6rV7",
+	"zd6LdjuMWpfR87B12Wv2m03afOGhWa3WxWXzRRNGLoAnvmpqLlbgegUImVXjt/MWK8Dt2qlFyfQ2gY5j",
+	"QoJP9Ne/wfIPEqYUMnXPJJMLd4GmmtUjbv0l30/SxSLRwwnoi0IC+jyoZXsIYeppTG+BU63z/PdtgAgO",
+	"Dj3AvUl6FLzABwaNmxkmi6hN7WGZX+FBTZpo0jVfdzHUzndZ8g667HuWfEcSDb+z33eRiR+S0/gorm6E",
+	"mYQ8ch85qDsudeX7/4fA59oPSCrG0BNFS6KlJKM0HALA3xKDeT/AyTySv2WjhDtGkqkbwAH0zcvqLDeG",
+	"eQZIWCNVWZC5P9iA0r5bSOO42L36RtyIOul6ytYO+dPHH+ovAvhP67kZ5ScuIjlR9Vb7sg2PipgG5Wqf",
+	"IpNccq431YyAT0pGNLm7whVouBezZLNAxtkg1+JGEP/S2bwNUlDmNm3AooYZ43WBKPZp43OsPj/rIEEs",
+	"MhjidkiUzhhuzRdd2ybKHuBokNcmTIE3wVnvQTtenhDkgiaoZq8c1R5eCs1zzHCTVAT2esxLkIQpmGMF",
+	"3cFhsOW8tzha5HwmUmDjqpgL2+/hjk3h8D81sSuyNNoNZmOfK2I0hdscxk+0TV+BWRBB55hWgVwYTO5o",
+	"rJHVMcgiZCoIdPS33IMm2kA2UjM84Bv028fuwCeIhSG+/meu7jE9YUzAHnovJ364Is+HZ3dej4Z3g0Sm",
+	"IrLTbfEvaWzbqv76y4eP5D/++f8/y85XcKa6ZhWg1XzX1dm7ds/CE81s2XM5tjBtxmBNfGA7Hil6b4n5",
+	"OqSL57Lx4q7dWB61YzafR+1YAUf7DzsR8lFPu95l6D4LrBgnzP7oadd/ZwkcNZH3LLFh2+wDC9kryIyZ",
+	"eYvwpzD4IY37+Aa4SUDDIH0sZs1oTIw/1bHFjYiByXI8hc4LJExECraA2RW0r4GR0jqNeDFKauZUdAE9",
+	"NaZGFGHOL5oXs4GL3R75jrbPL8hb/r355NJejetzxwUQ8SKoyZ+Cyu5lpdh+2s0l3ep/YNOuX6EbYdyn",
+	"wr3NPXF/m0+7NI6NE2ZXrIu7eWQWE7il9ZCKPOTYtlvA7Q8k6zSEllUPQKz2kEcsPUzHIzRwOZuWQ2q4",
+	"vqVG3OAyl1C6gs2p5YDBHM4YRnf4rLppfFaVKm0c3zLO9ogL//cSkdS135EKdJmTObOyITUaxwT3IyNK",
+	"EcLglg1uvC+U8yCzhvPuE7z5UkFf18YrXTvUGfwf4mOgNatRccH8pkTsDAS1Nqb1QUsFGNoHS+UvlgVQ",
+	"7sWyT4oPX+oFP/10/fHTjzZ7CExBVJFJzhdokNfWEbCvwX2ifxFltY9rKvbNRXOJwa315CzCKksBKDbi",
+	"oYyl2wdAsUt7Rsj5eHnScXRP5ojtbQdwM5KrnKOyAtO3LRRtTdY+ygx2ChOIAm8MkNEMRetSMSijd2/t",
+	"QYHSgbWbzQri8WWKITshwYZ4e4vM1piCvql1Wt8FN5CTBabrLEa8qQU3kFSGz3+AP+nA/NW+CG4KKWG4",
+	"Qqb8IQrs3HvMj3qUxpqbKAYa9tQx2fKlspdJln8oe4IJal59+LO1sNavdmHSE0Vcd6eP07E3NQwNvdvv",
+	"1lcPSANn8NlMw4llFsPnBlZCgfwsgBu8WLb6K77x3+Z6sFQyhuMKX5mlvTLreEUH7KqwbKL13VXz8qzZ",
+	"OjPLfvXDVfviyizjmmu4RJmtveUyW2lW32bfUGFNZHKH0Hcp5r36rxZni9NjQ/uy7EZQ+1wf0c/1Huiy",
+	"59+1mi9ePL8wn2I/kodZXOzzF4Nwf9Y2pxygYKXIFWc8o6GckD5N0AqWN/fzXAZLgnX3397vlBo+pYa/",
+	"wdRwsLHWhojQCfHBI5Z/wOwOFdmY94BZXlI5n4VUhCw+hLaHmNNSEhQ/ND28ytLhWRqoQd4xhm1dHbLZ",
+	"9dHyvb9H8t52wcKuE/DCTxRxonNFEjYGRWdMj012K5/DaxRh1haJYgwOExHLOAznUykwmXtLpZws1MlC",
+	"fc0WCqQrPkQL9UFL2MTHgME3Y33AOi1tPDC5uD/j8TE7LR0z21JqQLkIiDARhEzIQMoI24ZDohyqEDbQ",
+	"6LEB1CrZpDFL+iMkcdLk87cygdvAk4y9svaovL0B3qaYo7RFrkRO4PdOJy7bPRcne13jsj6N0MkOnezQ",
+	"wdshq4kewwz915Slh2iDPlGuAXMgCVrkwzdFH9NEQB5qRtVaDgtX6d3IRsGrVENXfWNDYywAvcCVSqGu",
+	"CH8lchLgKY4kYaHlubD1j8AlDREdYouUCN8RkVfpIL8N8s42PgypgJfM9z5clOLCShW+07xVwOaCOC0/",
+	"4KvuPtFVnlQ20xh4sHqAAhMods/MvghCGbEAWU0Q/BGMmFJ0wG5E6yK4eNFsttqBU9ABqM7AY8VRY7q/",
+	"g3yqOniFzSfzn3WgzSR+QCIWcuWL33O8S9XdJuGFSPZGxL4S8e8ENCuB42qxr0Xsez0mYM2eHgNkFGws",
+	"TXvVyd2yLpWF1O7BpCfQQlclkCukr0F+NjJsazVQ2olpiELp6tc5PArmAiyOCGVU0alawMxW1YZmFcHN",
+	"QO/vzTt+5bh3I0o7Brzbprl1+O/SIHeICrISgkx1KEdbRbm/l5MHgO4zYwApzgAKMzqwYmjhLDwkV7J+",
+	"3txlq2ywl7hnQ+eMzY4YNeP8aSFQnLnDQkHN6c5ObWm1DgcDUSEbgwiMkL8DvYcwfulFkDtB1amhock7",
+	"dD4o2AaK+b2cHBKQGbKrPRZaqJRzaZY1DHs1BCMq6ADWvW68/HgxS6fneRtypWUyzZ2eVEb/C4HwyQlT",
+	"GqEqDfJGaNA4BTZRPGsC4tjlqBJv7yWP/t5MyHb4Ot/6N3uLL3ZUjJ11CJfUrRQ71uj+OUatZ38so9vL",
+	"V1ZLWTGG/EKXg9GAkCXYJVnnMhmFME0SuC26bUtG0c1zGynH5lXl6BZFy7ypTAZUcAWjW5YcudlyMbPK",
+	"066bwT4y/eSMID225rVaq/oISabCyMhJulO8qCoRTLmbEyXAd9DNpDUw7i2NmYhoQuDMPRdFjkzNR4z8",
+	"E7BLomedbQ7MruacXKNfuf1ECp3IOEY33Ei72dS5rKo7n+2YIZPIwp3xGIgZSkaxnqdEKIyAK69xAa6P",
+	"XEmWCBPZMR+iSgERm9k1e+0y5qRyIO9ZIkbgNnnhFFIzgIaGCWNAX1RvtS62KLXfgWyu0JFiZur2Q5M4",
+	"u34lEv/ebrJjBnE57YJbY54YDTruecmS/Zy2qVYzq/hbq3Mo5gNf88m0FJA1L39bbwfwDRjOYHvS8hEg",
+	"rhocooPIGi8yrJ4RsGhad2FZdxDDHEQTFL/eiLNxbM5w2k9JgYdToNpmpHkkE7ZybxRrw13pk8WKZdxo",
+	"XBjjHzLbd6W0ZcrGRnrPjVPeCDwt2LcQcuSDw62x30YqW1Mbh0g/uNhofqR3CPEuUSBGItz5ztm2IisY",
+	"0QdapJtQBEXPF5wSGdtzbHhAZY1O6Od4SlAnlAsuBi7z1vU1KChbhXLMSDdVLEHN2q3IThxjP/RjIlaB",
+	"LC+udcXDzRrdzmQiHmoNuOBZZodVPMl+VVUVC2qf66GRDq40JsD7/Vv4TXUyO2aWtYgaj9BEZaDmA8/j",
+	"AudkqkhcnKO2sENK+aPHTI5jhp3lvYxHFLKBTjRs63nFsk8A2Pl5bNTq1XJjnJWzx2rn4vXMct5muxas",
+	"4xuzEQXoCOVK0f/DjJwnDTecoIZTlXdgW+36+Qr9slrn2Uxe/+u/KEXJW5kqRU0gIKGUHFLFJjK5w4ON",
+	"mzjMTpKWpvTeWmpqL43urfmpzkgZ4TAza5u9W38ks3R/MtbhERqiWH5MPPYPRVljBcuTQMUO9mgPjYYP",
+	"fP4JSEDIUyF7MpqSQUKFVjdCD9lIsfieQUJIxuxZkD2KK6Su6NvmJNrMyhPLt1KmOLgiVtyh7z0qjOoD",
+	"9QfQwb5aUsvEbEVJWVEQ9pQp+nr7sjtJLwVW/WgkwG76eeE2Rt1u+FrHbl6ZQH36Ib92+ZRQ1oC9PAe0",
+	"nR7rJ4v4qBYx2Fjufj6YM1yLTKXNMc1GZlu1k5s2n8jnYvzZpNK+3FKwJxDqBOj9QkFmoYUDTHpVe4hN",
+	"O3Bvq8vDvNg1n9fPV7ZMe2ntcFxdohfaGtvTYSgnJJZi4MQGGh1Aw+MtW5/H6fG/MHea8MEQ1mhgXEjL",
+	"UNchNAyBS0LeMaGcZ2mdVxMLW4Q/nnCn94xoSXrwccLUEPvvV8l0hUQysa+G+IdstS1WY2Wz3TyvNw/E",
+	"bLs20K32xma7vQWzfXRa6Y2Itur/Csai6qwuHkm2RIc2DQUpMBBzSiIKHTUTds/ZJJN/E86CiGNcOpJK",
+	"kzQZMGERalckYUonHHihpGDKVxNQqzxRxGwwohkdQdpqK+g0eJmP8j0M9riywDjBu0em+efUglo9+2OZ",
+	"DPDrlBFpGbVhWySE0STmlcRv9vZalmeDXRuApbLBoYyY8o2IIKlbDSd2h6XKJmDEIclye5/GgiW0x2PL",
+	"4jZmIe/z8NbIy20qhmFSNivbS4lm3JrTlXr7W6iy0gkVmAnIv3Kn8gVDKfo8so3+FYv7t44os9xIOT3e",
+	"dkZqyUFC+KiYUFzze0Q2C7PkMRy4w8e7s33t5mIb0t427O6DXWWjKR47wwmKuDq/CV/bDL9Vt0bQ0rwZ",
+	"+D7Px7p14PMiOMB4SBX7enDM+NK/4kudMMwnDPOuoVggP0DUmkO6HQQSOScKB4dCjnmf1cNpGDMydrJ6",
+	"RChkiy3kWScSeAsCR9yz1vJAmw5PuQKPWzNCTQACRAygOfEAIFAjs36fhY7DlMX9AlYZb4/3Ql+tGqS8",
+	"EvA4t0n2WhiyuOKfqIjq8p4lhA4S5rr6QyTCBVeIB3QiB/+9lWm5xL1cCUWcm4f91IXyC/Fto4dndcNa",
+	"oCfUKruCCxel5qChwju1T8F2Nvcxgn0f2Jr7RPjm9v4J1vswrHcjE3iC9O7S6h03nBedtq1geBPWZwkT",
+	"Iav3YhneVcfrn4Y8HJKI3fPQdTAZygkZUTENPI+x+cu1koQyUKqw1LNx+P3ejfN7HOYJsLsjwC5ug100",
+	"QiwuoeeJ2GlAjmnB73I0ZbYQlrvmot5sfYQLVktbtlvQsrUHB6Y+0l7MNDkPyLVSdETvKEkkjTxl2GUz",
+	"x8Igx9AoojKN+V0BwRLdgiGrdVrt7cXwxcV47DC+0CVqcXNYux+homSHrKrzmzsJ6gElaTUftjHicey7",
+	"ZLkamOz3s2Zg2VizLmAu5HcRvGVoRBwneBcDpgHkOQpuhJAToxOhTQ7e045AMREhnpMq0vUPsn2S4JSF",
+	"A5FqP0jVyHo2Yc5B9hHXOc065yldDfEs7peDgHpasTkvE+FlxbK9psBsO5RfHLY9pMXOH0uLtUuUmEAm",
+	"x7/Wrn/8i7lvq22iQ//HhTE9y2o6JDPM67zmWmHhzG4tTXtA+7CjTnsUtWgpNMC+JqGoR5dWoyt4jItT",
+	"IddxbMMy99SAeGAQ7p0iIWCGpS10uwAQfGnKZE4zbT1rcmTit6rE5QV3RvpaO5K+j86wH0rs9bBDYrMz",
+	"q4nRPpM1pXJ6lrCYQd5ub5mbEneKKhJLpSEGlCOmMM51lNYN8smWhHONSXNNE1AEZl0u5DuE8IpAc9sB",
+	"5aIkB4T01DApVYmgZRir7S02dZP2CVQ8SMXnlmZmWC8Lw5rXju5nK2vIlxtoyPYWNeT/Yu9dl9zGsT/B",
+	"V0HoS1XtMOXMdNpVVn7YTV/q354qX9p2d83O2CFBJCShkwLUAJiyuqMi5h32HTZiP81D/N9knmQD5wAg",
+	"KZG6UimlrU92ShRxPfdzfucYHVRr6BvgparkkkCEcmCF/w56h6LpGRd9+XWJn4oaaG8nmNJkBBlPhItC",
+	"T22fpQym1ozgz/sM8FLHzTmrFE1fw0y/MVdVb6K4tLejRyaZ0YRB6YKIOdM+R2fv3qwS9Uats9Jffn72",
+	"i/D/9UFS3dlt7QJbWlTu397Vy2FSfdpiYS1Vwxe+3nQC4af11fRSM5ddBi6LhNEE4MPzxtJ5nTsAmC2r",
+	"I5d3TGFq2sa17gMlx247kK7rhpiDKdoEUaApL+RusKqWX7w2bHzvsKp24Ho/XE4TisWM37EEz8Sz2QJD",
+	"96zvfnMNy7Jhm8LN1a0VS0z9NSYL76hxOSRgO1PoHeyi8PBHRakGMCIItHdaN5jFEqpqmFL4Z7F3+IDc",
+	"DGnC/tX6c2m+7saq26WlOegsYw2js8vnv3y6+uO//3UXpDDPHnzenitCtJRLxzyd+YYYLzlNU9nym+Qr",
+	"UsZcYJ9jzb7a9dkVBw7XaWGhARwY1VLATdUjZqW6vaeaKWuNwMc0juV4LBP02Xwp6JQOtXlJ8vEumQz5",
+	"taqxl/0dP5puF7U8w1eUugnPMQ1a4OL75xoN2dFl3vIIm/Ic0Ij+4P36BY0WhHHKxS3khM/Zy86yJT/2",
+	"ylUEvZ+uSU9OmOjGVLMeoamWJFF0YDTkLmrWLgNU4DuRNZYzAUmpXgdmwpICkCna3dCGCjQFVKy2sLVx",
+	"9y3BZCL5kJPFg8iwCHvtuX1xQyukgoJs54Tf8SSDVY6ZGUm7DdYAM0wAq5OTLEWm6xQbV9MBLM/ulv2q",
+	"LFEuW39uxpywB8J9J3Is5YvHaCUjX6y0jnEHC6yxmgX+uTE3svSVsmTIDpyR5Tg70czjYgUPG3Ulv43Q",
+	"f1jvoZnASf07qX/7V/8eHJsL9Nk4r/Otuw/Zxdk7EgeMJZiR55otJRQdIe5CAedzXrOtWN91IWkD3i0h",
+	"PlLZLxN25YHqRAlLrabDkjmu96QVtfwmtzqtv0gI9Nj90PwrEXw4Mrq1mdNd0fSFv0InTWZrEvd72Dh9",
+	"JyzGXkbHpMcwpNcIQAzQCKIOvLYRhcYt+oFSb8gZF7Ib0wmFZrYbU+VLd/AnotyaKN0WNk6TY3urlpRy",
+	"/yrh6g8GVkD9I0uGrEP6M+xISGELtb3XOiLQE9iVF4qEaPY1Iv1CcXeR9lJGldCh/AKarUD8fo2Y2xs3",
+	"44NDL2ymvRbUU/gO9VmgTRdGtY8X0+x0LBVrdc7bzwq675eNiQ/263euTZ3zMeW3LJ1B1ur9xR5+5SLx",
+	"2bXgq5+OJBnTmbV5IN4kctvnATsThTRnQQM6Br22Yek2oDx96KIN7dFuwpOukKZLjWEi2VzIvZXmZTjp",
+	"k6TbXv1MpS7KuTL2P1pfzcg+KGg9IFG+GxAqCHq8WQKYlq73uZ9tY3QKSz051E4OtZND7cjY3XM2dEU6",
+	"jfI2y0kwLehg7K0h1uVXcuJeJ+514l5Hxr3eZ6akwwSlTSJP8wqNg2jckrHp5RnBBUKAjupUJCEvJSJU",
+	"kwFVLiXYt9iwluYtlGEO3Mea6U3zgz+LzwIMqx4GfzvEsK/mUazvehHpFVnC1zORWLbQI75XLKCx64k1",
+	"XfWIMQOIq9BAP5ZjgKBAHCjF6DgK+czaSJkgUDP7LMbSsohr+yJ4Dt/s8jbkYOA7jfgIQpvcCMK+TuxK",
+	"hpLpwHx7uKAe7FwA2TPS0LTXJk/OH5PpiKeMGCk/C8ABwLdoojJRVVdadNroU5L0KUn6lCS9S5I0cDU/",
+	"UMi4A4dd9VgJVyyGN1TdKpkZUKXgx/i/tW+HP5cYgW8qMXepZs00fcvzdveXHF5LBBkc74DyFG3zTFCh",
+	"p5BwBwX+wGxdhb+9EAmjqYEpb3ApAOYVXU4Lx7U3eMvdwSUU9T3qo9KYdyJpywkTX8cp7rs+k4MBj1ki",
+	"48wKq3ZB5I3TNvxbdnMt+qc1HTNi6U5bOViSmhFhd0zNSMzSFIQk+2oZYDjzPhcUtnvh1FtV4rm0Xa1/",
+	"f27x5HOr83kNzfbq4nPrz89iDq50Pr3f7x3g1YlKuOuWVyHKc+FJhGp4hHzzs1g9J3YRfTj7+dfHvz37",
+	"6397E1kesnKCPsQkpyQTCVNuopbqY5lmYwGBH30N+hzWYv5DcsES0p+R3nUvcrAXeCDQaR+OzB5IltKK",
+	"Bd9bGUQQa2uUQqwfcLCfoS60ew3EUuBR6hDyg76Leiy2wJOiTd66WFrK6J0LbDuduM8GUjFnVthrUMAL",
+	"yfVc+/qIUJAakRcyynIyy6Mil6mCIKH5LFLu+86SxGqUVt20ZtvU8UBW0kmXo4pub9k3GBXwwmttbHPc",
+	"gu4YcditomGlTMJ1nErNki7sGNqbQ9YdKplNnPEatVIqhhkdIng3+zpJqXCpwq0XUugsNZiKbYlqIO22",
+	"nmUTNB3ikZKCx4SnqWBa72KQr7CeR1aujboiM4oHS7lgRuP37bgw4dbmUcrD4KeGK1fBiF4qOjAPG0Qk",
+	"53nVOQV2hY1kFGzVT2+BmRWM8qVVWjuH/rdutrAxcxhRIaAKnk54LbNYx2GXa/Sdov6+Dp/5kifadadU",
+	"GJZsCAkL5fzQCIPDCF+iBb3VO/MKvkKveTTqK9wDqyr4/aA2Zn+Ov2Xc5hirwJarTHOVYMeUpLG016AU",
+	"MfOlC6gN3ZAYe78B+hoVxF47xZMChAnVty471apBk4mSdyzp+NegKoVhjkLodp0E4E3A1/Fa7h4Aaapx",
+	"Iaok3WwyF8F4VlYqvH9si8TBg/Q0XEamx+ieXyHlXV9DSjx320nGP3LtXJZ45CUZW+qwGwVFoVNAlwUn",
+	"IjES/4zQU2r/Tqk2Abtnwf2+DhTHX9yUHpSf+ShhY4/Kw/RG3t17D5I1vATY4e4O+48dp/xbn5rHTGsw",
+	"QOvI+TkzU1buduArYpxPtlFSfuPnc6LlY6Hlf7f6oCW0/rCGmiCasWIpuBTkU8a0A8qvM2UuNgcRewKJ",
+	"EBwsJe/+/7MZxoKX7Fh5iyOB42UvdY7K9ynlAnzw11b4x1QIaUifOfU6IXRgmJpSlWjfpwiiyoXCANdJ",
+	"JXQgdjnLQaXONWa3TYT2AQEQWkJCnIYKKWZjmek8GQGc1oVLu8oD6S7IQR2Rjug+5ZSmJ2Ad/IVmml6T",
+	"CYDgEaoUqneCcGGYmig7lXZrW6I4rB/Ob3wFVf6RIyLco/JsR2X+Hi7FNtlAhfbm5SFTj/O8vD7VHKKZ",
+	"grg0tQKeni8XuHEPu6uYsJgnTLfJu4E3LCDgeU0oEWxK3K0nik1SGjvasyIRYxE7lcwGtBKcONd+2lXA",
+	"nTANf0rv/L4/kAoFWGCr07rjhqZdIG+mc5dXq9P6m7Brj7nldtCcXfE7ml677qHB8CY6U0OrYWzMFfyW",
+	"fcA1nEzxnbjJjb61vEQzkYTL7VNDm2Iqj5x36oDM5fmMaDlmee8DYC7TkUQ3WgSUDz3N8xDARMmYJZli",
+	"GmsLre3ADfnx6vzxT8guMpFanQDPPPjjtoEYwQ06OFc4RTBOEYxvKIJx3PzYc8V5jowfA0vmYrg/rqzY",
+	"P1h8yGqMG+3iFlwMGysrw1WdOOmJk5446XfOST9AxuzeGOlEsTvOpvU4FRhAnWEktUOmXrEMmWyQNGqt",
+	"JDdFzFWE5yBXF5xTrpKFipg54zY4kUIsGE1kAIlS8l9MEC3oRI+kaZMPTBvFY8MSZ4LpkZyGWi1I4GN0",
+	"DOPVwF24dTaW6lLNZQKD+Df+1zKlAqeQEyagD43o2s2yN5ymlvRamRjFqnvxS/fJM+DW/teYz1b/u8vS",
+	"03neW+k3+d7nv/wfrYHCq4ab7ch/80iyuz81qReOd2bqnr2+Hxkj7CuNTTrDqxia0AZu/jADS4rBDTig",
+	"vgOOKHRNBXcWpJI74ok8ii2QJ4e2exFSOYPGEhW4Ax3i4JwSxIsK0B4RUexO3qIHGjupJIiJCwrWlGtW",
+	"Q/C4UUeR+7qVaH68uVPpA96NP50z6ZTbubfczmL0BLsk7SyIFdMyvTt8k6lFuVxDmoCczRwXkK5eFSp5",
+	"IH/LQB9wENZCkqDFEipmobV4Q7YSbNzDg8nRMs2K+HkYArA7bugtE169STjqPmQk9YQbmhIutLHCaRsG",
+	"AXfs5G3ehQW8lYY5pcJSB3SVdcFSKG/bPeH7EQq9A/ICAAvSJUX/B+3Dx6DZW0X+rcT/lQBcR1STPhtm",
+	"okEKt7vxYHGwCsRt9wZ45kAq8pbTMZttQ8VwOU5EvAsR4yY2WKTx6MB6+a+KsX8xjYyJ69zOiQiYgnW0",
+	"LKAvpMIm2qEUW3sAh0L8iAt7bWPXrRus7nGmIRHFjoCFaWQk04T8eHX+7Keo7CegseF3LMrT3JAk4BUj",
+	"ese8SwMtB3w9FXQIeC34K0n0iCrvBkHrwr//et41AvqIyygPmeeY6oJ5K36nxlxr8FtgWh1PrKYymMEw",
+	"UiW+17eBFuSD5Skxluc9Dn0yDUtT2MkBjY2rbA71y7nbYkxnRLPmNKLdDJ+Tz/jkMz75jB+waPvIRLKj",
+	"YNNxxs7YnZ1afZdy4OeI2eByCHp4Yj2i6UyXPTSb4f/U5DLbab3CWT0s7BsZx5lS95HJXBipFbWKA6+P",
+	"RYIHX4apuSY9FOCV818fxMbPE19m6VXyDWBSYEK33GGsLI7ovlobs8beqC6stws/bTK9u1Z8PM25lWUU",
+	"rivy1WXhT7zTucQoRwg8uJtuda7OPWLbBdzBNX5yWYS9XlvY/Gz5PuxRxx4MU6aL22dptXDLioh7ny4K",
+	"S4WMReCo892qfcO1cjvqcEN0piap/eg8ahnZ9c/j2pf07L9YEAmPo9Yd19w4ebnGqp9eInfdJTk+cK37",
+	"T4zPr/dSeA77mKP6krRwTdB2asq/tGcEjBksAjgbjaj1msAt1hEAuEnlMe07kO4K34FEYTQekTs24jE2",
+	"03OpmhEBMkIAFc2+whh06H7ZJu8RIZ0qVmr4F/Lo4fk8joEo+q4BPtgIlvWBmw7MhpA760p5nFGiPY4R",
+	"F7CkyQhSyxHKpce++iZzqCo5sTkdOTbnluLz/aeUm2JtqwA/IBWGpJxpb6UMMpMpa2W5PUJukgdpFvaC",
+	"mCmPWeQbERZVwkIfwiqZ7HP7w/0+aJBlH6wJLySyYjCXvYVA0ymd6a41e1tRyx2U/xLHTvwXVczpSefJ",
+	"ggS4N5a/Ua+DcLhNFzAUY+knQbmpoDzfTFBebigoL7YTlFtcqyp5+MEh8T3sMGJR9ta4IGGZ4FASd3JW",
+	"LXqtytrPRJK65qdrG27LoWMAX3UkpwRgR53IDVQ1Jxij/En7hTY8Ta1Y9E+gUy88M5ZqQbRiqro1HJxg",
+	"hrD9yqbiFWIHAGuKMmfHRJ4T8/k2tPSGmE9QS4/H27NKiw+IMbke37gavytCzOsSe4HiMqUYZPRBx1vt",
+	"tP9Q5v4seNG5JneSJ3OO8AC057XgkgJMys6molZb40Wv4DQeF2YHBbdpaBhPnr+NycVlRMpUup1N2igS",
+	"zImxnhhrDWM9Tk/6Si3tBfKp9fjrRrrZI2zTVquivUsTpg14IRAK5Br4IHyAGLGQSiAzU+lgX3SsX1eq",
+	"XERn8ch5Yuyna7jf0XtywhI5JiyRbUOndVy6wEDWZZGXraiFPrNuf7ZeMPES9ffcC78JO97MpG3OjQuS",
+	"5EiduZhyEcwu1wnSQZ6s4l/HBXvyxpqRbgEL5qPvaYn3rQPrRh4Giad6JKeaUNJz0rNXNjfdo87n6TJR",
+	"XFcPyxsKCmj5AecSpqndoBn5sef+18Uvei7pBV/vFNfgW1UshnwS/Nh+CtpeUs1xxe3CnTsscMpWHGZ7",
+	"Atujw/HELFcyy62PrYon/g7r/MbdeXaRwGULzBfYhpFrM9/tHX1OmXz0b9d1dQvY6M0cb4EjHSjl60SK",
+	"W5EiNqYWtw/OuwVmEOgxm5PVves00b/rtx2MiQk1o0K3JU+zrXlRt0nHnS+7MoxHkIuz9xTmw2zOsjQE",
+	"d6OEJKkUQ6Z81JyOpRjOq9QuMRq2st5b6VXE1em7FZzWvqAB5e/AdQ8v6NgJFZ/Q7OJca3O0v8M+0MDK",
+	"GvZQnmTPGmFgyZPu6iPFB6ve+4t3gTYrxx6oN/HvwBpQmI1pAg0pmVJSNeJQvB/+XctKX4esrR98LhdV",
+	"DNkhXBq+OcO8dGCmiz4NcIAWMrTIjz38JtjiWzPcB1li5mvw7+QMChOZwO3qz4iZSpIwfauPhvWegkM7",
+	"BYeA0A8fGpoXD81fw28zpuSkQNF42VUauHKaM0uCND6mso2POLMXfmKnyo39VW740z/e2g13T+sGxW+7",
+	"8MK1yzhKv6ocHcdO6Cz0JXf9/RVJqanvf+vPYKDkuLr7bYItnNfYgSVzYFSlfPUsjNxoDs0FF8vJzzIz",
+	"itF4tGZbgqVyG5hKUQBfXC6T2QuPbyevf7moF8xQTfjYTz48VO7EdFma8lUuwJ9nSHPcuUadYBxTrbtA",
+	"Nq6ndvHGdlpc4FlyKdpjPlSuIDP/tFWVGFIn4Iub31T4s8zE7zv26bfLs7f68KcHoYhzaXNP5SyuomRZ",
+	"2UkU2C8WheiCVdMJZetWaQptsqHwBZm1YCxhSZu8heL1RBJsApFKMYSYZeQz4IQ0jDBuxXibvBaulTPW",
+	"npRYT7sc5SwUtaxOsAtBzWVVJfVVI+X7dNC4Zi1zu0/GtRYz2jeT2ZIb7DFQexI834Dg2e5W1RSGSJU8",
+	"7Ejygiyrqw2RytqIXqCBqp5DrQGEye5x5Hmrcat2w2vEjRfY/W6K6YktnNjCXAgvDlfrKJxAa2msLrI9",
+	"p7MeXelGL6eYXt55CMqyQZscN1SzsZZKuWn1xq6K5r4KOOB4aEr6BQLd2hrbVwnHic+e+OyRe9vXU6fy",
+	"Io71mO2mKtOhI697y0Jpin0eKC76HNwj0PDSJywk9HgSUE789Yj4q4upbsZd5yOgu164b5kJu6jnHAfe",
+	"OfApJ/XBzlfg+nTHFRHBpkwbLKbbNLpZHdt89/6hBTQRCXLPsUwHNxm1zsL/NimLWxY/9GHJNWOWS4nt",
+	"3fuP+Isj6dD/8d37ew+tyMmycIqhIqEqIe7qi2EBELhAqy8c7FWWMr0/tDBsOuLQigdKjkmvTzUIkV6E",
+	"HTHh0xrc4vlH3Dbq69CEGJ7tTWTK41kwde23XOn2ZxGwt/JhCxBZoZoMXmQvjqIJjw1ClIEsWBIPeff+",
+	"oEEQXDP8hmqWSgrabAqcqnN5HrWmVInuhKkY3veL/YTx4QgTTUZ8OAKdIZXTVue8/SRqjVnCLS+4gLts",
+	"uLHjtD6+e0+sTG1tQhKHaZ1tT+Tb7HACJL+kucmWRL9CRj9y9mudqLYEjo8URrsuEWpExlTdsoT0tMxU",
+	"zHr+m6gozaZU44usgCEzVtG/esgMpkEh2e3G+HPSQbRxmsJ7qNZM67F7R35vHWKykilgH1tm6TtklZ7D",
+	"Agf/GEJc62xilScrWOB3GDHuFvueb/SCSUrFitn9GbWoMTQejT0YcMrFbXfMRWbsI5bUgWFfnp9bmqai",
+	"e8vYpJvQmW51np2HxPDCp4/P7eSpQotZcWG6Uy4SOc1f+9S+bCSnuoui3Tcns6vA9muwZV3Eux7INJXT",
+	"rjVmcNUjmSbdMf0aBrSsSRuvoAJA9nhi1/N47psxF+5H1vxQTE6Y6FprmYvuWAozcpPLRCK74Ovz35bW",
+	"tshDn+zEQ/PDhowudxhW28hBJAaZACRymnbjzHTlYNBN5JhysKWiqq9Tdgcg6I9bUWtM/wEQ3l0hjdXl",
+	"8wPUsWJMcDHs2jliLlTnafFznKj75jFwZa+7u5W576wkkWnCFPzdtfoM7iaAhvtXlzcm4Zr2eQp87Oo8",
+	"ag3omKcz2PVuPOJpopjAI7a7QtOuRxtn9kJfhRHRrsQnQRp377JUMBVebic3Gc00j2nanVCrYNqpTBQb",
+	"CgpZyHamVMf2cxRGDmE7N+Xz+0ZjqxWkLBmy7khmKChC5/hW5ypqCWuGpq3O1S9+B1qdyyvg9jG3Fkvl",
+	"Dy8Lv3z8+Gn+058v/4xa0CNt1h3Q2Fj187KAMe+v9Z8+r1gFQdSnmsddxwbcxXL49Vx0IXUEmAj8rysz",
+	"0NoHWZoWf9MSFO8XN9ypgYo5IPpAO6hgdF0LPthg38qyc2FPoDi1rnNTdZHs7cq1kXYpMs4cDfwC6+H6",
+	"NieiIvP1W2h/S7Xmw7CpliSsIdj17L/4aOAobtd+Rmbpz/dPR6ZVI108/WV+qMd1Q8Gz82PZ21MYDA7M",
+	"s4KqAX++XHs8++j8cM7N4of7GfQNFLCQzo6Kx9oK23sQh6/Fr1blrtKg/nBtN7xafjROjDpLCMJ0oNnD",
+	"0ooTb97+WaVFrR2g9+mlI5qD/DhHSKVC1IQqVOG2vDg7f1IoAlvblXh+1cq7VlxEJy3rpGWdtKyTlnXS",
+	"sk5a1jekZc03OFrwk1XGoxZk6jbR/mr31qcR81rCw9DL7t1DvWs21Ssaj8BHHDrsoVZpnFqMiZ4hzQo+",
+	"to8Xkqyg5SY3ZU9XRd00E8uc0et2k3N5VNs4qJtOnponD/KjZrEUCbHXg4vhT63NQi2N5k3tRHdHGdWt",
+	"9RO/GFExZISSwLe2cwlD6oy/wQftfJ0pwmZMd8h0JNkdU2SqpGFEoimFgSfXh8XPFyAHri4vf2qTP3wz",
+	"YG8a2pMEK0CzxJKmlayaWOUcG90gh7X/nwGq4WdhNWCWkEwkTFXnUwqJ83B9Kl1ygZvZmBEujHSjU5Pn",
+	"UY6llWIF7lAVhPJr2onKD9Aw8mRwngzOk8F5MjhPBufJ4DwZnBsYnCGZ/OAW5+tjDAMEnXRO8X0PtXeo",
+	"dOX61o4KcMIHg/o+TVa1tE8w5XOe6NAyf1NKeZrOBVUickfTjJH+DP8zB3+9SWzADl6pF9Z6DqB/uxxP",
+	"qMLiwJpsPbeO1oYwjjtqjGC6uJTpAYAlWfbUZwNpVTUrzyeSC/ii9chL/Eco7jfonPfx3fuX9lxrfCx4",
+	"okzETN9bRt8LdyRmKtHpwA/qIVlGG1YaPKLJPzJtgoLaeErhu8xonmD/tUyYjk8GhkRkdLxYm24gM5G0",
+	"yR+UGw2PAK6dswlc4pGlKctBqb71z7TBCdPjQmeDgd1rUPJkfNtr5+4ZBy7PJUAvoPREBPn63p7W/Btk",
+	"Csw/qwAgNn6YgZUCOiKUZIIbT+GxFCEJWiqi5ZhBN1UoI05IIhli37OvXJvrWliIJfmLdmU34cAOmsuY",
+	"cuEIvNic39ogkDds2HhNxMxL6HWfukS8tX/0BH5k1n7eytx/ZlQYbKD/uFjg8Jxi94bLK9gTIQ2b+3Rt",
+	"hlQ+oQO08yxWUKy7Nz/nwHq0eLvyM+5bvXNu+7ya3LrYYKhfjvZyTKTmxtebzC3VCch8c7r+olv6b3Va",
+	"E85iBpdnLO+KFqb3dbRuXv7XMzym8/PzVRU852tU8AQt05EwS/ZYtWiv9UtnN1RJW7zoDzth166x2hOL",
+	"CmmfplTEjChrXRdEOmzOCjUURK17QX0hzfMZSSV26obARJv06B3lKe2nDJLgpSAj6JnNtCaKaabumJWa",
+	"3IxIj+quHPRQSbUi1T8MfkqruKKwu/ZNvkHgyBSwtvFdsLPQxlq0yavxxMwQwbDYBSvAGTL7PczK8rOm",
+	"YAztRj33+3RqfbVr66slNT6WC9cM7Rn0JjbDkpGwvLB6qCJrb2i4VJrawczO42AMCYKCxm0k0lWd/WWp",
+	"sh5R8Mzw8VrQhh9HckqA5jwjstQra0aFB0ujBlbpvNRuwL6UKaOiWSBDz7NandYv5xsoB/RolQMpupaX",
+	"WmXn/Bwz+ID3gpRt7Yj6V+B5916YBkKvNu7fzznxvLTbU/YlCMqYqmRJuakwytlrUiVMQYifj1mEYXcH",
+	"lMSCvAYHBOEmIn025EJY0bfwELomXGnZcJk4KwgxciOAjaJ8Ldt3YBRaOxdI1q6oDrXJLvkFVcm9iLtF",
+	"J8lacmD7liCr5AI2letzAXv0rUiJX7H8MZcORIrd4G/XFhTP/U1eKZrWgrytG7fBpppIgoG3egtqXSvX",
+	"xzO6m5i76z77bCuRxAXrbmIR348M29HgLNjEeFDuSigWMz4x3Umm4hHVW4DnVMpPYJWWWdsVbuiBAXa6",
+	"RIwGhFZ47l5FKqSM2EdgcOi1hUIkAHN5Xmi/44DeZe0Ir0TfpxxOuJ5I7XIyGvcMn3y9K329L90BHImn",
+	"9wF4dcEFx8xIJoBno0D4TbkRTGtrvbXJa61lNpDZhizFH8XDc+km+SU6OXTLDt3C1qztyH35+uPJkftA",
+	"HblIxCD+h1ImehsvbiF9psZA/QsukUiRzjoEaA58uuFGgUPVagi5Herf2qQf9WWY6akbzP66wYChBay2",
+	"enD31Rb0+Zv9Zd2w4RqWu9Bs3memyHWsosbQ3v8Hi+1/v5yM3UaN3aZlPBd6AieFjS2L+k1QAJyBVsi8",
+	"bv3Hh7dBiF1cNinEwhXSmd0SGO0tHzJFPrGvhqdsC/S/KZ31eZp2w/T/eH72yy8XTfhdPa0dj+MVIMGS",
+	"Auu+V4vPj7s3jPqSArKvBof3Q0312jT6R4I+ffnkm1CowdsOMY+rJer11XLPEKrZfZouatknd9/34e77",
+	"8u0JosbsL1+ieDSJ2su9mTRIKt97WFcZPI1KsaYyX8uy7hE6IA9ZIPl8FioOXa/84IgE6TqShOpblsxX",
+	"Lvp8ninlRi9UKPcGMlNdNmO6F1V6T9fHKndbNC/DHwRauUvq/MiY8N5fbaRim9Kuqy66137NJfHH4soW",
+	"8BeXi8+s1+v+8jxpFcqmajdqK+djKrU+OR4XHI92W7oJHVvLYoXv8aQVHalWdFZ/ntvrQ7+/a9i7HNw7",
+	"a3ODuFKLOpRD+igxG0Ap8grDnF50gx9jFq/UpqAj7eRuRi0FHXMHVFLe5snDeDfaZO96y/oaCm7Pg1RQ",
+	"Sv39IToBoBVYGbWhlvIBtuGQaspJVTiAqrBXQVIIU7rYwEkorC0UkCB3FAX2CuvlNcyFsuNbxiYaklNu",
+	"2aTRuOJrmMfDKs6QCdt3WYZMGBRk4L+7V2nAcVsTLNPYtVFiuFFqhgnHFBZTW3jgwQfyqS7k/C+JaMbU",
+	"sKGEF1a9vfD1wvvduqLWV9gMe2/gUxnfdoENhx83WnXgOh9ggnJMDU3lMEOBha2/+ikVt8zuFzA5+3p8",
+	"OLCo1pPkYnAeX9L+MwZVn2GmnVafJQkua/F1DQrEi3yPn4cBPP6ehxuBTlpM8QHHsC1wfIfRUvbctgoo",
+	"0x8n9v7bZRlF49suwp2EipCSaME/kbDLcYx5D/4Wxs5uITvLfo4sXMcdR2wwVFenf/fCze4iUzP0Ftyt",
+	"WIkg75jKm+8IZqZS3f4A5Iy/Ij/anxFLlKQnBhwoshfl7lt3Vj91AtyFkIZoyhPig31UY+APKw+tTs5R",
+	"9MAUuC6IoR+Al0bWGvoskA1HpGcvuP3Xk1cPrKWevVo9ZGuMJdZgeEH1yMGywRG0wXrouYaLXciu1L0C",
+	"5IZdm8ujDUv+QecTo7dMlJrkellof4mgb5jniQiR0A13RZLmayygOFyCZvlGlDjTekS8Of3tMQvyxMcf",
+	"BB/f+Mp8f9mGN0ni+fLW6v5e8zAc59q1veqJXr8Xen1o0ela4jscMvUnKDrVDLUMbehMd/KKbgqG+wSq",
+	"frhpo0qkezlSNU1TV7w0vi7kgAbQ27wuBW3EAH6LHWAtZ/Bu2LK7dVCp+qzveXUA1tsrRE3DWCMKZneo",
+	"6NiS7bMnmxaRoZ2xv67/J7b5vbHN43NXLgUeb0J1eaTYQDE9OmDE6hNkMLgGBv6yRWDr4l3z9YGGqTua",
+	"gik6HTGIZ+GdQ5AbGt+yJHLGb6VpPcLvxsTIhM7mw13LDOQ5drxusAu2tgGeewBQ8RP/O/G/I+V/n+gt",
+	"Q0faNMRUAo1rOvPr2Jgt3vIlVWPPeZpqq9uNqWGK01Q3GbP5jZsTnta+8LTsue43ULO3MEk4pO0KvEu8",
+	"y+7ORm+4Kr/h8glCKTXJny83Df0/bh0gpPEbP7YCpFtu7imgYdWzWxQPPojBjWbp4Jrk7wQSwmxUrnL7",
+	"Wa+KB8DrrFpmKbTP0XgODLYUCKgDcooAuthNpGgbB8AOO3vsY+FmviJg8Bs/LHRvs0T/ZWMC25g27i/a",
+	"cGKHu7PDTU/3+wsMfKQzVC2p53zgnAOcyK2Uyr1GCZBdNWrtncjsOMjswVWb3XJzVN78Xv6jOic9GAfY",
+	"58BSH9WajfspS9BnPw1Oeup99HJQ7aFHSGe8plv55bfSO5p2y3tO4JuSbaol35M//sShjotDPTDXeQ2j",
+	"Wl+YP/J84pCOc8gsw6ii/3FEoDmWd4zDHxEW+8LTVrFIJbTdzRkfPMx0jnaE73Assk0KNSWptF8oMqRc",
+	"LFaMmNxWtPYZulyuvxNcQH8jjsKG3Ko6ogQpsGlTFVz97EE1U/FzXo4V8v2UtVwUcCRuuen6DepycSqD",
+	"fbDgIEvPdPtS2N9ef9pTBdPBi1q/8bxHJ6jqnMgrtSBPAvXBsvdoaGFcCOGUrfxuMmL2e5jEqdJpSaXT",
+	"2kEyZxsfoJ6pzwXi0QCOhUa9c0VfmglVTozca+PM2jAdpDDcXDScvfAk11U8xodb/xvKRcD9uPd4mKe9",
+	"IwuKuftjr5K9U/cTH7sBQHhvnVCcBBaqTKliIwnk5D8f05l9Fh8N369VNlNRHoMkgtQZU2ENl5FME8LN",
+	"ihBXkDuHjXPlVLPylm93Qe8xMvWQOMBWe/mdFogUCboPOvP2+tJe40AFmm7W1fpd3uwHF3pZeU0PF4UJ",
+	"TsKekKbrGlPCTUdfoZGkz5zTD6S3FWIa7YatMm8LQZXtJV3TkRV3u99KZUY7CbX7C7J815T/0EIaTcgp",
+	"7W7OwZsJkR97WFDuH+0OpOr9dE1Yqpk7H3QTEWqIFDH7DtsP/Y6ITIesbM80g9M1TJGYju0+lrzpD6Ql",
+	"UQWW06YMReuH13roBOn1UCC9Tp2H9itFP7CJVIZQ4khiC9lpVmB/OfZIjBxC8VqH9K0iF7lYfUQSKaSK",
+	"yFBRYSISAzalSIicCqba5Abi9oLdWU4LMr9hd/qD60MESPd3QDl79qgXRmpFreLA6/vX7QUJru17ae4O",
+	"IxYSPPImylyThNZBh7lskC4+Xd+MZ89NZ8GSbD0/+/lnqBFEpZKOZWZf1LpqPwmFh7El4Fd/+wAVhmsF",
+	"oQXIs1cv/vKuFYX1ev7789n507PH562oBZToQXvevvrguPsmcvDppnLwypKopXg94pNWp4W3tXjj5oTE",
+	"AZz/x1YMk8p7b8Rjh9yzN2/3rO4TEe2JiDall2/CwYgd2Y+vT0ggxUcJ10eQlvlugJvlksqpLuSUW1aA",
+	"HfXvmJoVC+hiOWbgXogIF0bCM7kAhwx0UCAHSo4LaZcYBiyNJqSZG7E+AzMiPaTc5BvzkhSuwjeRj3n5",
+	"HaRj5me2PCPz8vtxSlzW5O7JzJwSMh9qX5IVh7p9Rubf3v52ysh8iN4nQDS5xcgIVYbQId0uglNgADVm",
+	"yStQPOzvZpGX4KFe/5qkTGsU3f9iSpIpE4bIrFF4+jeFrnOnttd7bXt9L26mlbmaRQbd0HBpbRqqY+wN",
+	"jVNoB1E1WFF6NjQiPFo9mvtqIzx/zxC68OypOfjem4OfFKpvof3tbh5SL+GOx00KLhxwKbBkyNQ9O0uD",
+	"VrJXj6nf9XvpWn4i84dO5ltR9LcBug3a/1H6csuc4pFi9sAO6cx9L7XBGns5AScN87ZTysUtSwi4ajkU",
+	"1l8TOUBoAcPF0KOMcGMtJHTP+tsMblV7oOqOJW3yh3fdKshCYAmh2qUiRISShOuJ1DQlaH7R5B+ZNtDT",
+	"m9ufwBYlpL9ml0eXYDfvQ3a3ApdgFBV6wBRmE8YyEyZyrmYcj6YIKjCAMjGWO5/9dNbsbZ37c31HRVBA",
+	"wR1c64quxtqFcecFweEcvqFd5CthmLIXZcpjtnGfSNzsh5dZ5q/JitL676q2viS+wvacnLgP0omLx+nY",
+	"jl57Gqz6Dmzv8/3w6u8nn++R+3xrm47C5Vmmka1UmFA21rt7P1mbj+ZgPoiPbUZKZsMRmY54PCIJnaEb",
+	"WMpbRHJ1crZBp+97N8+H5fJ1+7T/BMN8oFbUKgxb5e9t0J8Fx7xR4/km1YW+3Rhp7OJ+ZX2VUSSBfPF+",
+	"hMuzy18O4cfBS3tkyW6uTG4SCOoeatydk5gJIvO28HkFjm9mZBmJVD7N1NoYL3CyyFm0oTM3/Q6ZZIYw",
+	"paTSRPHhCBGaC/ZF6NERat2RTeUtL6EDgItgIV8EsyGYCcSV07vSw9CMqTul3BpolqR5ygpNn5FJUkMM",
+	"HzNse79QslRZkmPHK9yYgxoe61PUNsSwT0vkm+ZGW+z196gTAcMoaCNeU6EuYX1bBWmvnudA9Tv6nU8E",
+	"sJoAHlzabEleH6XT1fnS91P4iw5U6vx7PgXbCnDWJq9oPCIpF8yhk0Im6zXB0rvE/cbBTjloACv5IesT",
+	"02Rd1+kbfIsclDtFeGBTq36jFzfoFN9gOfAHPMeDah9c6AmLjWdjN23yWmuZDWRW8gSuXYowV2ZwPy4/",
+	"qRIGek1rDun5qqJh11r+Fp3ZbQOHzVs+ZIp8Yl8NT9nSgNaUzvo8TbvB1/PH87NffrnY2IcML35ALuSl",
+	"dyj4l/1dX9u9DO3WHr5/uXw567zNV8tDpXN3+ORy/j7TXDxj+Y8Pb4MT+eJyL07kJRxws4k3xRe/51p3",
+	"UMJQvdrGplIMQsJLkoytXifArYP5xYX22fBTUObYFKqZ4JHAgdqklyg+MD2Scqs5QgOOhA8GTOmO9z35",
+	"1l5oq1EC20aMJAMuGnVbf/ArfVh+66PszdhkcTjep1bn6uKy3gg+vyjIK3unEK9jXfY9aDXgQnYX6Agz",
+	"AYE80xmZKCkH910+rVjK6N6wpoqmH7ayGFoLS2bGN8QAvpOXV47oHXMGGBRDgqXp7E6iGObpXFvzFG3V",
+	"GRhuId8mlYjUoaFv2Ky9TrllhGB4MB/XOrj3DVumcNyHrcC8Z0yquWYaMPWYTzjMtvUbN/GIiVyh41pn",
+	"rAtNzgXw9824DOzvQ0wT8hfj1IBjvlnD3I04ZQo92EyhZWe6S+bP73nmz+NT5s8Dsr+A6Tn3tjVUMs0q",
+	"ItkowyWhJBjPmxlr2YSpO25P50wzrZd27PiU93nAhvppyhQZsTQBW0vKWwKlqVy0q82lfLCPfqyHZTTZ",
+	"te7fYnKjWHPJ/3ftmk5/iAFGbMwsL7B/akMHg/peGYbHfEIbKFS8SbVEmxyzvWOpEpbYywvJHHXFpngK",
+	"3TvJE1aeQaA5aDgZ7bO1fmwVC54A+ayUA+fxRau6p+PF2fmTT+e/5BzQn2PpgYurTRWjc1YARuYi4Xc8",
+	"yUBIjLnIjF390/No7jTXXAy9bAELQhqVak1heE6tiDZywmMY6A+pblNJ7Qm+tjLsjrOpNRbiEU8TxSBd",
+	"rUJmLOxYY1laC0zn3g3tfAaV5nZhhoF8C1z8BRjBe+rbv8jK81aOGBGlrlSkQyxtoH/OyBSKSbCVP090",
+	"noOljaJiyJTGYhD8jbWq5YDYq+BrRCB9ykjANMrrRKgg+a32m4E5FprdMUVTUrjbul1nUC6c+YEhkDdn",
+	"KisZxj6ZwCbUvAMhNm2LbjuPKmbwwYmtB61fFhhPnZdfqgSVx3kWVMGBNtQjV+dTDcBFb5XK6UiShOep",
+	"G0Dm7cpsqira3jGp6iT0j0/oR42S81E2bFihF/imLWvR5uE6tzyfgZ2T3yHy49X545+wX5kUMbRisJYA",
+	"avYrm7Vc5x5uSgbcWpd9xeitVUVUlrJ2XSuXBoR+0/1cAoFePdlJYW20mcv3RFfV7VCkUiw2e5V7j+xt",
+	"P2BR+lKq9H2VcqosFEKsaKW0QH32BU3SXvSgarD/LnnyAd+xj25LJ9XkpJocIwu1174J/mmovq13OL+b",
+	"MEHgEZIJgB3sYQCihzWqEFqfcs0ilyCkDcnUkAkXxO846wLtjODm8N4GdF8omTJ9XeCU2B12TAUdMqWJ",
+	"ZszjdOTO9za5gYkRKaAgTRvFY8MScHgQjq5fw+j4B01oKgVrk0+wjpgqNSM8wUEMHzMdESHJgMZm42Yd",
+	"lV52GOdh+dWTjO3fq46DtKLWWfjfJqlJdXh8i/erQ6jWfCg88gsbQ6jG46DgPfIXzxUs9GUyIzNmyI9W",
+	"bPxUs7YxF1t1z8b5cQ1D1rzbfbU2ciAdDLrwm7pBIVjFoaTTsGvSkxNWXSJdd5AYaqwEv5zArxIJ25Fw",
+	"PeZas2T9Y/PBEZBc1cO7r9bcD8sLuvCTiiFfZuW+KmO5DC8yYyvbqqwNnwiLpX2rwCEEJ7hya0buM8EG",
+	"POZUzZoBq/S7HGP6RtWYTr85UIf2uRWvo11cLOt0ef6scxnSKJDJ+O+tSvHpfONMmPN+ofO1yZTgYti9",
+	"+AVdXjJT8dzBFb7YaEVAye44cklYDPg7mqsL9xeX3lToxkqy+w7WgLZRX1k/dcXl2I7WMSCv76Dk/WJZ",
+	"A80Sbs7gNd4Q2EemJMx257pVEE/waRAUKMkqHbB2lbu3nTlR3p4pbxMiqyKwTyMGGu6xmCT1hOn8pG6y",
+	"+yXG3etpc5J9hGriAZ1EnyRopHMpIpHlbtORhDaCI4AZtJe0lG9ktV37YYf0Ms2sbd4hlrf3CpiBRS9T",
+	"ApqvIkFXm3M0eQAP+zIMBvms4qlUt9Chxv4c0qqlAZsMFW69tp8Kd9txrwfhm3I7uxYvOX/S2ojkb2A3",
+	"8uS6hv1WJ/6+F/6+4Y0oCITLnQXCMfqpUChUeqj+g98xJxUsw9JyzKyRvSgh/lyPWdsppswcEmh2K866",
+	"Dmv0a3tIzNHBkLywd0UYomU2HPmuKBvd9Re4eL4nD/7WnBCRXgrc4MnZ5XnJJb0RGAzyg+Pgry7kUnl2",
+	"989/nRW3kX793bFTRyWsVtFek406NvXQuOhl4KKU4P1dl7e6Nz4k1hoI1NqAfa7MiFjSgI2aKimGmzHY",
+	"l7gDND3x1/vlr7XHdwAeG3z0J0a7nNE6agmq64gaIhhLdADVrPY6LuO/d1zzJVAMb9mUaUOoUvyOpr4e",
+	"OkRcpTLz8dZrSBshUjBNpEhnLqwTorMQ6nRRsbFrXmAUp0NGBjITCXYloAmBmZH+DP/TECzD33G5D6u0",
+	"CHb/PvAY8oFaUasw7PrRM7xO5QDf+kG8pdk09s0f8TcrRvfBpfsNac0NrpiOM0bYXX08Dx/pwiMN9oCb",
+	"UoivxXIMOLt1G0DjmGndHctkg+Cu4xzF3y5v7Ke4BCZXU1vmvu726SYhVcViBmN1yy+oqjjDS4wgw1wj",
+	"yHAxXcPyjJQaVld85qlgede6tYrf1pkKo8qVai6bzLJGdnsNixYPvtOi6ZTOdNd5qQr8oiy8n3bOnzjh",
+	"7Z9ZLB+uVY+edi4u3a9Zyoe8z1Msjca/IDXBiuQYsQAvCn8hb6dD1h0qmU0sNYlRrLoXv3SfPLNCABiE",
+	"hh9p9hUbZa+N8XL+1Co45RvYaY34cFRUbxxctD0VkHLLV1irABWeaSqGChz1voOoyCXro6h3XkB7HeaD",
+	"p/Xmo6dLW/ArNuQa8z7xmkCQQw7IhMlJ6joilQCpsEQFkU9mzHRIryxjevYFvfxy9trktbEiUiQBiuWf",
+	"GcsYoQay4yOr/UwLCpLLJfJTA83rmvTw2x6EQPoMlQKr0gbW1v4sbhYXhM2ainIKF6MJHUsrOYwu/ghA",
+	"bzDaItqfRTF47F/ooNULP7LPz+G+5M/Cy1x2Mfmx5/7XtR/3forcUqEMiWunVSoCafUezCaHkPGYXp6V",
+	"OqhY7ROouID1TEYUWmbYsyI99tXLETSMnC47HTnp5dReElMB8SbKDfmxhzCjpgvKTQ9mYJdl3/zT9WcR",
+	"ShQE4wCmIxXpSzPCuwNrt+OHewC3CM4swiLHOoCeKD///MgiotiAKYX9vaQaUsE18HE7Maco1+PrAA84",
+	"aAXkSolCU/8l+zphaQqG4jqyxj+OorvTevnfb1oNCAekNlhFnTiCFwL3mig2FFQYNMI24Mt7BOPZ347v",
+	"SbqvOMj7l/lAVN1wyl+iluwjyle36uibVhL8M+t6ny43Vyw2uqs1RbIA1f2Qi2SdrrIUBZMKLyXqdZZ+",
+	"JhJLekC9K30xj0AHqPXI/DGS2FukJrEdhMuUmxEXhAb7C55F2yJ357TJJyu4/COxHDONYr6odGg6xbT4",
+	"8EUwv0DjuAVNY1DSTK7Lme+CsQQwOr04xlJ/IcHTw1Sb/DGahTisV4nQ1WFGzH1S5xmyukiNa2hNh9Bf",
+	"YceP3yl0RHZ1IcXdasIjmvj7gmnq0ILT6kvYAYf8CAAtddnrjqMtT2BvzoqFe7OWKDyZs/dpzkb+9V3N",
+	"YikSu5TLp+cNmLlA4Udk6wYc1X861nMP5u5qybOnLjfeyNiNek9q60lt3bvaahWiO3ddjyIcuIqH0DDd",
+	"/XOQXeEgir4votgkpYDqHgoox21y45S7f0gu9Lx3SoqYVSQRO+dQZdpwPqL3di149XINntCBgRxjatWW",
+	"NJVTlkADdkpQHs15XsoaJ/hhmIjrUusqeCPe7i19ME0DUkjFmTDB5AoxBeRHUQtcVBU8MqVimIFHpDWi",
+	"rT83dT83il9xEhcncXGf4uIYE0iWeS1yeJMlUuPP9RTFRzQZoxV1FNl6xkvuQn0I5WZBKvhqW2esuuBJ",
+	"13Of3k+Re18xJ6UQtwA4e0e15EdA4fd/2t+6au6CIz+U97IgZ6Qqe/bXlxiw5zsKjPvNGKyHlX7aucKc",
+	"rs3o8I3cW2nKUplhd94sXcdJsBxIsPizOUmWw0kWq8YHDy4XeW+mJR6OdSUNT5gwfDA7oLDxhokcQF2k",
+	"EwZTcMbrkATQZ+hEh9RM5xOfe7RggWgO1oIpOuENdDLlwrng56P9bfJazJtFhUF8/L44DFhM8zLSRZLL",
+	"cfuKYD0+7SysaJP4fR6sro7gL2bR5+YcJcAHftBOwErBujgsvtcDDwOCjh/eXRJuZfj6AtVfrQclU7dL",
+	"bN+MKb32NPetGGeN152eZO/JqDsG0fsR+oZJEtPxjnI2ZfTukFWsN+B/6zMuhqHXN5hUnpOP6J39zt45",
+	"J9gq5dWIasJEwkDcLHMPLjXTIv8ZTghwTxLCMdVsS/sNdvgbsd9CW6CT/bZf+83e5KVdmb59KZOygTmJ",
+	"mIOJGNcNAMyaYOT5M9le3kDI5Exmx+hFXEuGrONMDMXBQhqWJzW5WmH76h4Uz/Wi+RymUjZvWVq5tinQ",
+	"zX196QP7DZfyXWYeGJrDJ3prz0cGm1gKmpKR1BNuIPku1LaOWcJjmnYZGJoinm0ooD7YXbIbdApL1Uuf",
+	"gtB8+NJHZiaWY9Zd96r555dcudUiDfP27YFlJ9F2QOuJiSSXaRLO3XdmtpeGxzsaVXm9wIEk3AefaQEu",
+	"RSp8jWEpxOXckPbBci0SJkJoX6k975C0J51KecsSkk0Qp2XfdtkO5heu+EHZX5sUmUStyWimgRNNKIcE",
+	"IMfS3gJMwJQah3FOSTyiXG0oGT/hVT7JxZNn7ySb7tHsQrLbTQplSpzRKT1kDO2tK8XUxM6GJcTOh2RC",
+	"MyY6Xhq5KhSutMHmj2gxBQmNqKOluhYwrFzlJi2ANlkRwmgCZbYAzJwmhGrSw7IRnEPXzqFXL7J2TyYp",
+	"23+IZRqmH4JkYAsGQ5Dqcp4JyFXtS3Kqsky2MwjtHgC13Nib8bAMwt+hvNcqAnIqrvF0c+tay5hDn1DQ",
+	"4AjXRQtRZkbzhHXHVABiwoZSMFMC9uskB79P+3Dzm7dgMM7fwNXSuMCuThL5YBLZ0n4ui/xhbC+WD9wK",
+	"7rUhEJHSRfAJkQBUQg5QUHikmHhyXZXTIgf2QLWBXJW6VP31W8pVyCz7ggdlwVX3kXNNsongw5EhesQH",
+	"5mhay52MsaMzxoBRHAvfj2A63X1c7G9FULgueGhEjGkCXjWmFGBfLhMYIyqGrB6Q8UaTXp1gcb/tRUTe",
+	"MQWFVe4xjNwV+twpRuORazEGh8XMVKrbHwA2kCRcsdhINQNLZECV/ceM2GeBP/9B+x+4TmVjOoPS/AJK",
+	"o4ckNK4tjpDCMvmLc9LDb7rs6wSMpND+zIQOOpLINKkr2X+LQ79wO7V92f5cdVqhxLgXgNnsJqKVd01o",
+	"XzNhOnlqq0wTpg3BfQ/Tv2WTOsQ/V8BcpIYx/fo7E0MzanUuzs/P18CR6wk57XWIkG5gHSHQJswXN91h",
+	"NfB4RIx0LlxSC4UIeaiVgJCW2NbGfnSzcVunQVkAwFgdEc3sCUCKLABNjKkGtu1Ezv+Yg5qFtmBfgK+n",
+	"IGcAPaAWRRHxaosL4IaN9dz2Pl3c3Mh+/xqffZJ/TZWiGDU0M4CvHUg1rsdjsGu1v1xnnR6tqW1l7MRg",
+	"Z7p1lgkDrFzjxfmui2wQK7CmZWr74vLx1ZOnAKPsmdf6kgpf/+8/o9ZQisKW2Vf8cvGkSQDj86scS7Hw",
+	"prYTlkWR+Nju24hanUnlkyqBFrT+78th9ubj1eO3L19n716+uvj9H68ev/1HfPnm5c30zcub9YUkcr77",
+	"RjNwHP/MkXllSfKvyGmAE5W4gTUV0iBmio1gHReHWmX/dRkpx+GT1MvEV3dMzYh9xo/mpRMXIFio0FOm",
+	"AE7PUtMSLOFr8tgny3tMZVxIUt1R9UWY3IIYqmAV8GQOT0tVmLCdbQd6FkVOZkckdj0Q/vf//H/rYFPk",
+	"hMd10qSC3TVI3PZUdKtzVW7XqLi+7absjgEaEjfAV15QKwu4viXhG5g3/qZIRa1n9CI+v+qzn39OUOfe",
+	"HvbDn0wdmdykKfEnV9AmX+BWnP0eqpqXa5bu+fD4n9FGIFd/B7pZ/iw807jyGsiqHosTyFgmLOxTINr8",
+	"wy8LZPro3/afehyRTyV10z4bIXcoF6p4iJECXdu/6ZhtQqNDFkh0c0WR9lmqG5CIlp45wzH7VHOw55iC",
+	"WhUrBNGSdv4F+Ci1Q0MAKP8sCLWJ4mOmJExswL96qz8HCZ5MlLQmekDY9pR4474h+Td1lPjkIr4cnNNn",
+	"7HH/qrUx0dVBa7hzONFbDZZHoLY6YtsYvMON+tZejQABlHJxC3Qqbuvp9H3WT3mMeSH2SQ90qqxd3wYa",
+	"9M2t7e4umJgjqq+BotEchFcUjUFM7AcEsTG9ZYsd/KgxNB6NrQikYkbGYINZA9J7EyGdBI3IECoU8z+d",
+	"UvQ5uqQTo4kjXJKwlBksRHvq43JWJOeTNMiIFtkKWlQ3YZTfudi8hcsHy7PWckYONnj0rRSsiAyyNuOa",
+	"JAP7UQWqeJ8LVKAX7MAWzRIuH/0fm/+Qj+mQ4Q8Dp8SuJDMzZ+esfl0lr/HLLLGbG7C6zj4EJ8u8UjCl",
+	"M10xh8UFeMb1kuuJ1NzDplS+r5ffxx5GhAkFUbZijM1cW5fnT4/xeHc+yJwo4dhCB5FqQYKkUgGbyeMR",
+	"vgr8iEt33s7j6mJ+Nw37ah5NUspFeVnrLCJoMzpz02jCPCuJkHcT5qqGHbNNGU00gVYBXpbkHKum/639",
+	"TBvF6LgOLapCqFNtSsaMHf0HTf724Xdvt0yoGeVmS4rcshy0qLFiLqtcYl6OjdlSLTM4K2nskLZBRqCY",
+	"4ooYecsEoZDf6M0u8NvA/9rkV7QQb96/JnHKAfLJyg+7iqicnG9frGM5YbpSBX3Ddka/Y2PKrUZIudb0",
+	"/7Kv4qrtv187NnFxnjeGyjS0mSjANw3s39jxV4/4BM/buWicknrzH1u6bdxP3A3AACZJGDGKCs0NuRnS",
+	"hP3LNYyCu2pVUmskMGWvKu4ufI4ubVSj7HwL/yu44t1IN//5v7Sm5I3MtKb2CqLl0fXDfMk/CkN8iVpS",
+	"sK7hY1y39je0eOZrr/6i7CdaV5V+w2oFG1zrYwmC+P2fU2j/GElCx+T1/1ngPh/5UJxx4dTYSog4q6cC",
+	"Nflr2V4VIi6AB1Ay4CxNSF8xegvocVlaobyh++4NOzzkWoH26Aa5uG9Yw7Bpu9zIYwzMlTlBAaQEAzVS",
+	"MBfocoKh8o46GQNvfaTYnbzFJP7qHPtfX5Cfz8+ftckrkaCdpJm2NJ/bRYoNFNMjJ3b6LJViaOVzm9zk",
+	"bkj8kmvns2QJuTw/J0ZKdFr2MqGzyUQqA12AbpnoWuHY895MjNzjW65JphlGC2EN2i5NZqbXrigMs8v7",
+	"ZH/VWvdufz2bTqdnVqc7y1TKhOWUydwFh3m0Oq2pVl10Y+Zz7o64QNBp2BZczfpE8IHdOeB35yTZgBwW",
+	"kmCctXdHU44F50ISezwMqPIKf7X8Wr67yczoFQR4m9bsXL/quftD49uqe2s1uGFGVcIKKl2lYx1vtjui",
+	"ZRf76c9Xz9qkhzpQN1YMoEFoql3oFmtlZtqwsY5c2HGi5B2Y8WPN0jtmbSryl0+f3pPnVPMYeqLMwit5",
+	"0rNM/7PwH2gWK2Z6vsyjL5PZNemBgMY2N4IqJadBmZsRSytkqKgAYIBe6VLhNLWhg0GHMBqPylv5Wdi9",
+	"0a7ljo+II/2RvlU5tQsqfDVtcuOxQC1xsTlij0ifxdR+A01jUR02U2kfVhqhbcyIs0H7s4C7oqH7C+Ko",
+	"ywHxu91BYucCbmTXEWQvyj+CpRY/wM2JyhwCnkIOEX0WvUzYI5eK/4slXdzq3jW5Or/IX+M+re8Y0zyT",
+	"CJdgLX3q8hzarxauCfAX7fhLvmI744Ub23KaJNgkygimOj4iqzdoXWv3YHO204gUxv2vUQ0DD92CZV1h",
+	"H5k1fvICtnVPvI5Z+9W4S7YLdyvo6qtCh+VC61IIcdO+o5VRwneluTyo5qPWjNpz11HnCDtz/xYSAaPW",
+	"WeGvLxt1wbSPYkVEvvet+tSK9ZtklIxAeLJuHjQ2VnJDdlM6I1z4DwR4F6ubcton7qsPhhvNERKowkCE",
+	"b199qM7ILOVxbNCQGoxgb/srybWmwpDkh1fgx8gdgWIoq5MRFwZuqglikTTvO6OixKLqw7Byjnt4pljm",
+	"KmBU1yBcFKqa7CGEpnmb2854J96VaepwzePmr6z3ktk30Ngs+snWvINbXZ+mW7ZtPoNK+zxJHnYXrjKV",
+	"VNr1N0lixfMcq6+jkyoFYffWJ1V+3zk62TUp/1tg1lFD19pqu3PnfRSup9U8HUP9a9/Wjdnr0hYci2Wu",
+	"8wJhRUEO6eE97BHIcSSKGa5A96tztO4mLJp2uYY4ShxnjKfzEmJLveEA3tiVfP8I/bJrsHLnot2Ymztr",
+	"/hEkdXApztxtqTf9Pni73yWheJxmbkaJYlMXI3RJmI2YgS/d3D74qT0oSzCXMHu2B3c3AGMpBlyNMeUH",
+	"bC85YWKZ3RV+cT+m104my9w1um+rZdFvVmW0BPjykm9lSjWh+pYlxEiXf1Ug7ff45kWizoeqD/dbEoZ0",
+	"aYfbtRCfhytgJDZ0Aiev/QmkkQEkERdt8laSqVQJoX0r9HK08w4kpdnrHuo3mmAIbsGBEz0shnC2kiP0",
+	"fFVjj0wyo4mHR+Me4eMemEZJQ41aZ6W/Cm1Uz8L/12Yz4VpinIJryKtldVP3ObdrN2PFt/s03rpZhHKC",
+	"9VrCbjGB8NOVfWA1RklIwmiScsEgRXNCtXY4zqFODWJGdcxY3jGVZCu8YHVHgqjR5MeezExfZiLpFQr2",
+	"MHfkpzCVQPrkxx4X+Hhdj1osikRlZPH++dHgx/i/L/usv6CxZTkpS4asm2RsrnD3McAD+6LrbdJ1MHLi",
+	"irwxarOkRruARZxvU6e4KQPGkj6Nb7tTCNF5M3bdoA+YpNm4z5TV3M5+/vXxb8/++t/eWK6q+BAz8nCZ",
+	"y7OLymlMJRv6zyhcPF+/FS5+p4UttgOIDMirEaOpGXVFZhT3DRetCKrcH38YDhek8IK21TGz1LXe+1Io",
+	"+tY4ZG1xduG1wcS+3M0fOieSjlO5mJfvP+icF1fqE3Wu0U95oNdlt2trDk9HDGLaOcuALue62P8EkgQM",
+	"tlCP/YWLecI0SSlUki1oIZo5FA0QE23SK7hCz35jsx52OEcLkvx4dX7+U7sIiejVDF8gViybxr4x0FHd",
+	"bUQhJX5N567O+mMHf6sA53Rp6ucbGJESxSaMGqLpgF1Don4m+D8zRgz7aoq1r60ngwv2M31y6fkr2po5",
+	"g53bjbUzRJ88iVpjLkIJbA3b3dbFXJX/iEYhaKNW0/Hzq2qReeFQHBig3ndaN0PFUP/te20S/yxcNjnw",
+	"HOtPD0cBbV+4MqMu4AV1WhfPnv0CrjY7QP5Nd6JYzF0Rz4xRu78DOubpzOdevuQ0TWVo6OnzJMdcWNlS",
+	"gLxYyf/0iFl9F9leztVoHMvxWCaOn23Leg7jTp+bRBXv+4tXGh6yV30lo4UdCJ2WABXXXc+NLLbljvXn",
+	"iJ+HtfBUxMzZjSxNgZm5wal9bWTVtN5EsTvOpr1rbNY7pcpl4AyU/BcTpOduQa9NXmGmD024GFrOyhxK",
+	"iUsqSriOU6kzxQioUarcsKtdqF3yq4F4MmiuyFylnbFLuQvYth0ioRlwpmkaERXS1CKsVZpFZEB5mimX",
+	"a6TlmJGEzrTrPmwPFO37ypDC/P3cPapw0iPvQY+ESwv7XQs75F75289/vTx78+y/vdyIFR+pKho1x3U/",
+	"jXLny7H4s9dgolDWWZj3AudspEc7BH2WsuBHyGM3x5pbih/3bsKEdnXiwHHa5CbVkhS4CmSEIjaiw2YV",
+	"0gA+awEfjoscc93qSqvjUIudcWF99crrcWLD0clEcmHGi6R6tU2DJb98LHN0lWx7C0GtQbXHGIVaSbW4",
+	"eyvo9s9V5BYooGGa+2jkxNFcKuNbr7UUBhy7gFWTxBVefjAKO2k5J2/ZcasoD5TZBdLYjeM5w6VpdvcH",
+	"Jlkx4mkiVGgkdOZqLxBp2eoWPhSNNhmUZ+QGFvjldmGMhQYlOLoEuPqKNEm3Fw9NHUlYyu+YWgBofVLg",
+	"SdAzhwkE+7wmxnI5QNqww3CRMU2oISM5ZpvrLS/8HbrnZJpvlbj9fu5K2ZAcceZzaxqm8BtICBgAGoxL",
+	"Sluai3MdEGL8hIhP9mmTD+CNBo+PCRh0DiYqAExBpBqRo0JGQhURw7L9pfBpF80kPO+izYRklTkZ97Sk",
+	"WlQrACGou4kuEaCpFgf8ZWMbZS59pd7Wh68JLdLd/dMP7HQB28hhB0GPEcQP2oKgEhanXOxFUlLXS6Qk",
+	"A5s1BtzsH5psc80bfs3SlGTC8JTcTBQvdY4UshvTCY0h12FT2fXSHepJdDVCem47d5NcY6Y1XQan/ZyZ",
+	"KXNCxwXfvHpZDN1GmK5kFb6U6ty4XsgAWyPb642f0yn7c9fsz+bSafrATlp/MBJTEfQLH+oX5FPGdEJn",
+	"7SVm/cX5xpUWTyA4zJNCOfKOqKeeDbhLdrzpG54yiRzcm4O8TnC+TykXkK9wDVojFUIa0vcYxkkh1AiU",
+	"X1cWVybwgxbGrX2ft71Zh4nOz02i6mr/obgxWAR/rzfbjsvKeRxbCCwhzVkwwvflSdm7hjigPH1o6mFQ",
+	"ApFIuglPukKaLrW3KdmcTt5K8zIc5EknbMYcS6UuaoThKhbcgFsQXQHcqTlqe573LfYOyhHVpM+GmWiW",
+	"2nD6i4khD4vs/iIzzRLCUs1Av9yc4j7gMZ5orRFa+0RvGUF/e05vIYY/KuTAbUpu2lDVeCLCwKOfTQyW",
+	"fbnuxaWCneZoDtZwCoWeQqGnUOi3w/Kes6HLDd1el7BsB+unGuVvTfIuP8UT+zqxrxP7+nbY1/vMlJSg",
+	"PGsdmZrXiOb6iyxwNnsMXBse60dx1l/iPP/DaoMxFaTPMIYK7SLdibCEJNTQyKPklBLuJ0oOeMqKXRYR",
+	"qD1LOBMxpIY+Lll32HWkugcXTLKpyvz1e91kffZ7Ta+bmzQluHcNXwJ7NkugwmK3FQE3MRxl/fE++rf9",
+	"p75G4yUfM2FPVIejhFi870oTkTGj9lR15M/efmRGMpGpHM5ySNUNL8DVYnClz6pbPGX93RH2Q+fV/5HH",
+	"CiHo4xbVXkCdC42bhlwbFfDZkrBhoVMa8LSvjg+78mr8wIHxU2MU72dQPO4Q+O35nbeilhUBVjQ9a4Hw",
+	"TBnVwa79Yp/GzS+ONT8jLhK7cOhC+OHVf3TfvvrDslfBTfB3tfBd4dQsP8E+yL6f71gKM7L6h+srGlB3",
+	"8+7fbSiph5OFDXeHaQ/JihgxRr7Oxn2qhrKb0JludR6fQ4PKbnHbrqCirxuzNG11nuR/dMdcSLs1F+eF",
+	"DxXTRvEYxKv9Ym6T8v5XfkX5jLcDp4L7VofOD9/dF9X7vlFZn/2gScIGXPA5wJwSD9i4f1TWZy/spQrl",
+	"BTXs45Hry7mkGwcUdUG4x/4CexQjWwgMhvpUoGvCEJkVNN3whENQlsba89BiQN/qUHcLadCegXwWn8VH",
+	"QwcDKAHD8IdigBAy4ENLMYH5uB7J5as9kmlCevnO96LQVRKQpHPQZpqm17i6z8KLLCpmfZnMAN05ZQND",
+	"ZGba5CNiZNsf5QSBTZiddNc4W1fMZmg/xfa+DHghYFc77Q0Bs2OaMpFQRWaMqsiyVcNi8IBAMR1khKSp",
+	"49ljqoZc6A54dDC7BlAQNEtZbHSASRhHDslE4/cAEea4UvRZ2OkiiraclqK9bmZtcuOZhV0O0iJOyG63",
+	"o377pd2DiFDyz4wqwxRsBIWluNK6NP0s3NztCwEtu03+wpOECXehRvSOESFJ746mGesFYYPKJOnpbGLP",
+	"XbOk1yZvcBHoxxISjsiZfG7yuDyYwogiOreQBiQdS+BS9ax617Pvn9kLCzjxrj92uFmJvCa914Ozt1Iw",
+	"NMN6rs5ck8fnV22C4N+dkELgRVxOC/kZ4EHLhEE/tcfwfJFmRBIehXX5OYetd0EpTxrXdbIV4GqAGK4/",
+	"i6vLS9IzUnbHVMwKzLkXkZ6QpisF606Y4jLphQIfiDBymbheR/aAAgi6u8rwWz+znmutDYe8eDF6+Lau",
+	"nYXdZcRxH6NbnQpimICT0lVo5U4teIlFzXNcD3r+vBpPzOzv9tZ4q6xCvVVyiregrwB2P7Gb1Z9dE2rI",
+	"WAIFAROA+xmVbrKdWpv04JvKpIlrwuwUsI2e5WnYK3p1L+iCqFzVEPrx8n7Qv8y1gwat4J8Zc187+bmi",
+	"DTaqSbDOa/JfqciomoVeUFQbJKeKDajJDbF8qLV2MxQ7bBUezO/UTyoiHPNcEtfNkBoGEFXrTgh6aO04",
+	"nUKvcGQ1nK173N5eX3nWm7X+3uqsi8tAuXnt5KEVFesuyIfHK9YTmsRlGU9aS1dUbHa+65K8EgB5nlyT",
+	"94CENLe2Slwl0LlrsCmuzldBUyy/J0mupUAbXLQZ1tlifHJFs/gVu9vwfYGy57AemBojUAMNUCZOEq25",
+	"vryOetUqL8/vd5mBurdYlQD5RdN5nK7qVv9L13XZPL0vXMeJnGRpDoS/BSeYe8PKRV/dx2H2Yn2X62s9",
+	"6PtoPwL3ViKZJj0sEe2Q8F2dKENuVpXoCC6IqBXru7UQ5/Jp2GvVm3dm9OpQdVwpcA2DenK+5y7xZZRq",
+	"EMfozL1y0DgAcQA98lATu7q4tItf95fPWkW/cdD1vTuDLvNDgKm+6C1B48vrhKiDgmSyaklxBkb6Py8c",
+	"RsPxuT4m0MXZd0GpOBIfXbhwz+pRweP+5Oz88uz84tP5ZR7oAFChjl02hKvW+k3Bx7KRkwW0d/sTf/nL",
+	"/YLdWiLU8jT7GsElivBCfBZvX32I3HFFF9HVxWVU/uxZFOVX5rNY3hO2ytnj7L1jCRGs8BPls92/byi4",
+	"HPVyp5B3I5Ne+EUP/RaWdWYpDThmPB454TMGg8xOKjMsIUJON4oXvM6n1iCjA8dr7lz1swt4/TW8Bhfp",
+	"7zJJ7PaJ2LhUXXC+YulB8ZeEC2dp25v3NbWHRAcD8Pz8Fy6S/1JycKa0zxA6F3rxeSeoYFMAzCw8OVDh",
+	"ewFlc9kdS1PAEyBMuBn85/+HYY1F93Gg8tYTehGfJ8/YZf/nwfqJXOFgloVVChfrfmMrvHht1gywlLnv",
+	"EjoYcW0kWs2OheuIsK+m6ORR7I4715BgU2vBws24JkJ60s5djJjy7TyU6EIrxlZqoItrCleKq1iBCvj6",
+	"4zvy+OLp07MLQtPJiJ49bq1v1C4VB+75CtXoRdEJWjOc+6qkBPGx1cQuocX0mAv88+JZQSXiwjBoArlG",
+	"qoMrz/ly74HIwvHUEc4naGgGd6Z0Je+XgqY+ezAoDUtEUXU3yjJtJNrqwkAXzv0PbkaAaROs6ClHF9TA",
+	"IWZ6SujAlNgdwn8mGWuTt0Uf/2dhTZkIklKthGlDM9YQ0PbxhMKWYgmzLy4eUe1rSDB7p+dpuDtiKTpO",
+	"XRcONsXp6s+izzRP0J0q0wRQ68lUZmkCuHh2cZqLYerLOXQnPIqrR880ljiCs7QwDcQTLTthPws3aee1",
+	"dxYe7BjXxEpU95HTXl2HVFxj0cc/52iucsu6oy+c9iHLZGotg/nuOtXSu6AKb0Gsm5TQNJivnE+gilO8",
+	"LdTFJxlEMhuF11w++vsCYyho1IeHy0TO5i7vYuINfEwoEuB26sFyoMw/AMZXJGQkp4TPcdGyBlDdrApo",
+	"FnOaUPJjZDWQaiXWZOGwds7b243S1s3hi/OUClCOtjFwPTvrluz7ohG7K+XXiehJ8ZF7NQ1BNHNNUBmE",
+	"IP2kdPqNWIxFmELoiFx739+VQ/N5gBEzhcgtY5OApT0YXHsJNR3JNPRuhZsOZchws6XSjXTt+JvG1gWn",
+	"Lq776uL66iuNjW/kSpNEMV3XKwL7edVCg1+tG3GZ69WaMPiAYirFTu1aq8dznnLXu2ONJrWltrO83Kdo",
+	"Rcxsfx1j12g6GBquca3pYkPOkRyz7haJ2ms+e3EODhAxzOgQQ8v2bxnfWlXLxSW8o/w//5fWlLyRmdbU",
+	"7jsyka6SKWTXfYlaUrCu4WNEg9fhBfNHs3aTRc2HQne56FqTAnN8tZ5KBb1D7rMLrmVp940VAAKg3lgE",
+	"AikIHuS6X0r9vluBsbeWt3iI0btGU8v7LOPDVgl8ODLXBFrGE0rsQUN9hUcCAUOv98hlPvXaBCqoe8ba",
+	"H4qqWdcfV69YXQ+HSriwxmOMcCLjDFEPBIlHUmrmHDJyKq690zLCrDP7Y8xIUjIbjqAPXmbAHuRaZwhf",
+	"V+je6Jgj4fqzmG/pC3NyM4T2FlKSKaO3lsnZ7yzp+aVyhOWFrqYrZG2VVYeMwB7RQc25Fbxmng/UEP7i",
+	"+UI8/Y4JkqgZUdxSXWsj2joMWgKcx7fYEhhZR30rYJesCK6SDdlIUTtdvynwjCQSCAjUzpUUVGVsOeJp",
+	"tEfwSTwfjXiOdqTZ1+ZYgoz1ctslo29PfE33OsZcWVS1pyOJucIg9XUONGDlYseHSII4Ddg/rvrBzfeH",
+	"gjEZwTtpqiWqEJ9Fr3Qpe+R//8//x2cZo2t0rFl6x3SbfKK3XAwJndIZocFeBQ0E3Nrgy5a3iK4PVVZK",
+	"zQg3a4j/YjloaO4/piKhEGEyinLhHLdjrjUXw5rC0Qo5j5d+OznfdCfnKr5AXmsts4HMWhuqvgdo4Fwr",
+	"nY+w9nCJwPUNm5uUuY9y87vhOupXlrhomhLNNMRSMSMY6JUoKwwF6WcGYzHAPQrYsWuzE0xZcNEmzdJB",
+	"oec6nm2cSg1BoYtLoL4qlE2/BbuR20FqtFELcfL3pIbcrxria6QvLrevkf5WmBMCRgnvAdiJKal9MaUN",
+	"OMsCI5ETJ/Rr2Ih6+GzkZMwcFxd5/L1xkXcTCL7mbsQhLQFfbcNKNDNnuXtpvzoOaCMpHxhNKLEXErvW",
+	"On8lOCfn/ZK549ABn0Nbb3uHzrjYWRdCbrXCTVnL0DQz7/3OPRCUu4Zdin75H+xenOyWrYj6IzOEknAw",
+	"4Qo2QNdGmknDNP2rJTY5ZuBLsPSWSm1IwgBXEpNDYwkV8yAu2mSBCTRmwGAZkC8y5oJkmi3XQDQzn959",
+	"en9SPk7Kx8mE2ZRPAQ6nFOzMnocnvimUtm3Pp7wTUC+NblDMFbMC2v72uonkmU9h5AeVQHPmO3olXSn2",
+	"3QGhMBQkzxT//rJ+CbHVpdxu19W1519X5s883XNxYGFdBbZ61VqP4a7LGS0XDStFUL+uHHRjKZIsrsGZ",
+	"WxjMEkB3E158R1OedCELG9/6M7z1cYNZG56WjixzA2IXnswxl/D+Q0KVWtSbhSiIRvOnzwicl8MjCckg",
+	"GiM7kDfvtCcp2A8aUzcQlLNox9h7pH0seMBNXaeITznhHS5bYhn9LaWX2qu98c09TF5E2P3vLDfiA4vB",
+	"oi+KhQZ0iEf/9v/trpsvkeelV+ZCFMhj1055JxETNUAVDyj7YIu7vY2MiaryDENsXQGlea1rQs1oUenC",
+	"JN4y19swqXdF4sOCqKpIDaiSWjWGPN7h7UVX0wkAC9f/6dnF5dnji9YWCtQB4v9LpdADC7NJpVhstpQs",
+	"fyI4dHU98SdrxuDXlkUqe9SP4A6598//4C+ALR1Zuw0d32NmqLU52uR5KKwcdyCv1ygeA6DdIzlhgk54",
+	"e0bHaekDwFaxHyQy1r12TsZYaF3BCP4YSUgD1B5Z0K26Q/72NirgPkbk7X+8i0jM73hKtIw5M7OITBQE",
+	"64hmsZEqIoiRbQk0IgibTQY05ik3nOnCdN4VXDO6YlY3ZMwx0Rl9UB2wTs1sIlM5BLCilA8YiWdxyiIy",
+	"poIOse4fnItZWhoMgcarhvmEOUu5mzH4ERGyHqvTo5w1+aBKFByV0Zy3o7jnGH+oMtXtYB3/Mh3lCn6A",
+	"H+bKpXkUUrwL78ZrWmFMFyeOyVhjOoPMzo5H7SR0yEQMu5ifL8kL/QrD3Lx/TRBkXtcIEXTxwEADztJE",
+	"E0NvmcPRRiwHu4RXYphyPYrIr4qJeBSRG0X7PIbVfpzYuzDyyBnU5DntY3obQJzGxSMNeM5LZFvacbCs",
+	"sUv6EYn7wApkK/jkwIWVaOrgvzWjKXSKsXMYUS7a5LUJ4EoI6+HW6VLuIiKYw4bligCiS2kHs8T5garQ",
+	"yP0ruCBSJUx18PYNBtBMFB3mOiJjDgCcsAIdKxYS7W4ZmxQy9UicKcWEaZPXCT7tULBEOivunsOOrqI7",
+	"t/EId8vHrAOUdgaURiYjLGefjqQjOsv58eAsgWpjTVaVuKxDu8UTJWOWQK3nPEUioVbNQlvqytFmOWQL",
+	"AnypPaUO+a8f370lH0EyRSSlM5kZMuL+ccO+Grh02h4MTYl3NOeQ39ZE/pQzO6JHfIK996/zy0eTJHjF",
+	"CpP/Vapx3bWbMDlJixjTpHCbCxccqycmLOYDbmlzRgRDQGo3yHMm2IDHnALwYjXbpkpBbQhuEb4YbhG+",
+	"nirLl5kArnwnrXwZANgnUUzHmZuOb3SAbsGQVkkBRrcwoQ8sZhNX6rnQkRJXjbdiRvqlDYDG+x34EqaF",
+	"T0Q5vALiISdRCAypxN3uPovpGNzJhYm8zFCFYXVnAN02wHsDQ7gjoUPFoOY/IooNoHkX3BUpb6FvVJv8",
+	"zoWLFEFNHRA1tfZ1ie9AT/e6EzGK3lmGhxFsezZGDpllyYV3QOuwkUyT2rfAZY9hJoA/PeJpEiHe8XSE",
+	"oMf4IQFtw2qtxm/gSE7JgCo7lRjzZkuEz9NEMVHHj0LMbkTt1K2S3Z+B5l14ySeqb6um/qEI+RNTlQB0",
+	"M0AmwWmmjCa6WEkYynmMJNTH95GA01T7VGRAs6BihnmNhbXYEaou40gaOVR0MtIR0TG1IlrzoaAGsI7z",
+	"S4biFkQA3hCR2L9iy+I6RBvF6NjuKhOxmk3CBltVC8osU5cmLXV+9X3r0gFPi3f2xhgaj8Y1N6e4cQ7W",
+	"msIbHECy3yaoy+hAevRkYs9W05l2tdCAZ51mY6HJmFEREYqh+kwAIWsn+EC/jrDtegrfekrVrtemNoV5",
+	"vx5PpKqc8xvg/onfLRR+0OLHajOMWq2JTiZK3tFUR2SSwjkIadwRDGSayulZNtFtckNyXDh4IV5rJuzl",
+	"A72P0TFWw0U5BAreC/R8Qo1c6W7oGq5Z3E9AY5cDp+wVo4V6jlNTfWsftLZmzrawPYTlI33LMS1llvil",
+	"73tSgUDswlQ6B1j3qllpFp1Chkvoo4K30OOZ2F0ojOq7o6xaurtKHNXbW251UG0kdMVIpXGDUM9Ljau3",
+	"n2OMxMg2+WtGhQH9Hnin5eZjmhI0/EvqsJHxbSUe8xDbcaAehdTYIQP+1V6HrG+/ypHirX40HUmchL4t",
+	"DxCK/f/88uf/HwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
