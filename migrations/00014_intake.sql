@@ -203,6 +203,7 @@ select chronicle('case_actions', 'case_action', '{"planned": "created_at", "done
 select chronicle('case_notes', 'case_note', '{"written": "occurred_at"}');
 select chronicle('case_followups', 'case_followup', '{"planned": "created_at", "done": "done_at"}', '{type,need}');
 select chronicle('case_contact_attempts', 'case_contact_attempt', '{"made": "at"}', '{method}');
+select chronicle('registration_cards', 'registration_card', '{"issued": "created_at", "revoked": "revoked_at"}', '{status}');
 select chronicle('attachments', 'attachment', '{"added": "created_at", "verified": "verified_at"}', '{kind}');
 select chronicle('referrals', 'referral', '{"drafted": "created_at", "sent": "sent_at", "acknowledged": "acknowledged_at", "answered": "responded_at", "started": "started_at", "closed": "closed_at"}', '{direction,status,priority}');
 select chronicle('referral_messages', 'referral_message', '{"posted": "created_at"}', '{side}');
