@@ -71,6 +71,7 @@ const reading = `
   change, commit); the server by hand pipelines them into two.
 - The figures are read through the same code on both sides: disclosure control is the product's own there, and the ratio tells
   only of what stands in front of it. Most answers come from memory.
+- These centres check registrations for duplicates no more than the server by hand does: the scenario repeats a few names.
 - Both collect garbage at the same GOGC, the product's.
 - After each turn of a scenario that writes, the rows, the lines of the trail and the events are counted: one each for every
   success, none twice, or the run fails.
