@@ -2,9 +2,11 @@ package beneficiary_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -102,14 +104,22 @@ func TestExport_RefusesWhatAListRefuses(t *testing.T) {
 func TestExport_OneThatBreaksOffIsNotWhole(t *testing.T) {
 	h := apptest.New(t, func(c *config.Config) { c.MaxConnections = 4 }) // room for one export
 	p := h.Staff(h.CentreA, "registrar")
-	crowd(h, 20_000)
+	crowd(h, 40_000) // more than the sockets between us hold
 	req, err := http.NewRequest("GET", h.URL+people(h), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+p.Token)
 	req.Header.Set("Accept", "text/csv")
-	res, err := http.DefaultClient.Do(req)
+	slow := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err == nil {
+			err = conn.(*net.TCPConn).SetReadBuffer(16 << 10)
+		}
+		return conn, err
+	}}}
+	defer slow.CloseIdleConnections()
+	res, err := slow.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
