@@ -149,7 +149,7 @@ func TestLookup_LinksASubjectByItsVerifiedAddressOnce(t *testing.T) {
 	if err != nil || id != h.CentreA {
 		t.Errorf("centre %s, %v", id, err)
 	}
-	if id, err := account.CentreID(h.App.DB)(ctx, "XXX"); err != nil || id != uuid.Nil {
+	if id, err := account.CentreID(h.App.DB)(ctx, "NOW"); err != nil || id != uuid.Nil {
 		t.Errorf("unknown centre %s, %v", id, err)
 	}
 }

@@ -74,18 +74,15 @@ func fromRegistrationConsent(c *api.RegistrationConsent) *Consent {
 	return &Consent{
 		Decision: string(c.Decision), Giver: c.Giver, GiverName: wire.Value(c.GiverName), Method: c.Method, Language: wire.Value(c.Language),
 		InterpreterUsed: c.InterpreterUsed, StatementVersion: wire.Value(c.StatementVersion), ValidUntil: wire.OptDate(c.ValidUntil),
-		GivenAt: moment(wire.Value(c.GivenAt)), CertifiedBy: wire.Value(c.CertifiedBy), CertifiedAt: optMoment(c.CertifiedAt), Note: wire.Value(c.Note),
+		GivenAt: wire.Moment(wire.Value(c.GivenAt)), CertifiedBy: wire.Value(c.CertifiedBy), CertifiedAt: optMoment(c.CertifiedAt), Note: wire.Value(c.Note),
 	}
 }
-
-// moment is as precise as the database keeps it.
-func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func optMoment(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	return wire.Ptr(moment(*t))
+	return wire.Ptr(wire.Moment(*t))
 }
 
 func (b *Beneficiary) patch(p api.BeneficiaryPatch) {

@@ -137,7 +137,7 @@ func fromFunctionalCreate(b api.FunctionalAssessmentCreate) FunctionalAssessment
 		"self_care": string(l.SelfCare), "communicating": string(l.Communicating),
 	}}}
 	if a.AssessedAt = a.CreatedAt; b.AssessedAt != nil {
-		a.AssessedAt = moment(*b.AssessedAt)
+		a.AssessedAt = wire.Moment(*b.AssessedAt)
 	}
 	return a
 }
@@ -160,7 +160,7 @@ func toScreening(s *VulnerabilityScreening) api.VulnerabilityScreening {
 func fromScreeningCreate(b api.VulnerabilityScreeningCreate) VulnerabilityScreening {
 	s := VulnerabilityScreening{Record: db.NewRecord(b.ID), InterviewLanguage: wire.Value(b.InterviewLanguage), InterpreterUsed: b.InterpreterUsed, Note: wire.Value(b.Note)}
 	if s.ScreenedAt = s.CreatedAt; b.ScreenedAt != nil {
-		s.ScreenedAt = moment(*b.ScreenedAt)
+		s.ScreenedAt = wire.Moment(*b.ScreenedAt)
 	}
 	s.Factors.V = wire.Each(b.Factors, func(f *api.ScreeningFactorCreate) Factor {
 		return Factor{Code: f.Factor, Polarity: string(f.Polarity), Severity: wire.Value(f.Severity), Note: wire.Value(f.Note), Source: wire.Value(f.Source)}

@@ -125,7 +125,7 @@ func TestEntry_RefusesBadInput(t *testing.T) {
 		"29 February of no leap year":    {"documents", "wrong_format /issued_on", body{"issued_on": "2025-02-29"}},
 		"expires before it was issued":   {"documents", "before_issue /expires_on", body{"expires_on": "2021-03-31"}},
 		"expires in 9999":                {"documents", "impossible_date /expires_on", body{"expires_on": "9999-12-31"}},
-		"country that is none":           {"documents", "unknown_code /issuing_country", body{"issuing_country": "XXX"}},
+		"country that is none":           {"documents", "unknown_code /issuing_country", body{"issuing_country": "QZZ"}},
 		"number without digits":          {"contacts", "invalid_phone /value", body{"value": "call me"}},
 		"e-mail that is none":            {"contacts", "invalid_email /value", body{"kind": "email", "value": "a@b@c"}},
 		"e-mail with a name":             {"contacts", "invalid_email /value", body{"kind": "email", "value": "A <a@b.example>"}},

@@ -24,7 +24,7 @@ func (Handlers) ListCaseApprovals(ctx context.Context, req api.ListCaseApprovals
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseApprovals200JSONResponse{Data: list(page.Rows, toApproval), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseApprovals200JSONResponse{Data: wire.Each(page.Rows, toApproval), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateCaseApproval asks for a decision.

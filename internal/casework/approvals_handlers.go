@@ -34,7 +34,7 @@ func (Handlers) ListApprovals(ctx context.Context, req api.ListApprovalsRequestO
 	if err != nil {
 		return nil, err
 	}
-	return api.ListApprovals200JSONResponse{Data: list(page.Rows, toApproval), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListApprovals200JSONResponse{Data: wire.Each(page.Rows, toApproval), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // decidableKinds are those that the SOP in force lets the caller's roles decide. A case that lives by an

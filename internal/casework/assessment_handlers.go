@@ -24,7 +24,7 @@ func (Handlers) ListCaseAssessments(ctx context.Context, req api.ListCaseAssessm
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseAssessments200JSONResponse{Data: list(page.Rows, toAssessment), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseAssessments200JSONResponse{Data: wire.Each(page.Rows, toAssessment), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // StartCaseAssessment begins an assessment on a form.

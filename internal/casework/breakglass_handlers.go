@@ -35,7 +35,7 @@ func (Handlers) ListBreakGlassReviews(ctx context.Context, req api.ListBreakGlas
 	if err != nil {
 		return nil, err
 	}
-	return api.ListBreakGlassReviews200JSONResponse{Data: list(page.Rows, toGrant), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListBreakGlassReviews200JSONResponse{Data: wire.Each(page.Rows, toGrant), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // GetBreakGlassReview returns one broken glass.

@@ -23,7 +23,7 @@ func (Handlers) ListCaseConferences(ctx context.Context, req api.ListCaseConfere
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseConferences200JSONResponse{Data: list(page.Rows, toConference), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseConferences200JSONResponse{Data: wire.Each(page.Rows, toConference), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateCaseConference convenes a conference.
@@ -122,7 +122,7 @@ func (Handlers) ListCaseInvitations(ctx context.Context, req api.ListCaseInvitat
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseInvitations200JSONResponse{Data: list(page.Rows, toInvitation), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseInvitations200JSONResponse{Data: wire.Each(page.Rows, toInvitation), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // InviteToCaseConference lets somebody read the file for a conference.

@@ -13,14 +13,6 @@ import (
 )
 
 // list converts a page of rows.
-func list[T, A any](rows []T, to func(*T) A) []A {
-	out := make([]A, len(rows))
-	for i := range rows {
-		out[i] = to(&rows[i])
-	}
-	return out
-}
-
 func toCase(c *Case) api.Case {
 	return api.Case{
 		ID: c.ID, Version: c.Version, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
@@ -96,7 +88,7 @@ func toPlan(p *Plan) api.CasePlan {
 		CaseID: p.CaseID, Number: p.Number, Status: api.CasePlanStatus(p.Status), Summary: wire.Opt(p.Summary), ReviewOn: wire.ToOptDate(p.ReviewOn),
 		Agreed: p.Agreed, AgreedOn: wire.ToOptDate(p.AgreedOn), CopyGiven: p.CopyGiven, RevisesID: p.RevisesID, RevisionReason: wire.Opt(p.RevisionReason),
 		CreatedBy: p.CreatedBy, ActivatedBy: p.ActivatedBy, ActivatedAt: p.ActivatedAt, EndedAt: p.EndedAt,
-		Goals: list(p.Goals, toGoal), Actions: list(p.Actions, toAction),
+		Goals: wire.Each(p.Goals, toGoal), Actions: wire.Each(p.Actions, toAction),
 	}
 }
 
@@ -209,7 +201,7 @@ func toFollowup(f *Followup) api.CaseFollowup {
 	return api.CaseFollowup{
 		ID: f.ID, Version: f.Version, CreatedAt: f.CreatedAt, UpdatedAt: f.UpdatedAt, CaseID: f.CaseID, Type: f.Type, DueAt: f.DueAt,
 		ResponsibleID: f.ResponsibleID, DoneAt: f.DoneAt, DoneBy: f.DoneBy, Outcome: wire.Opt(f.Outcome), Need: wire.Opt(f.Need),
-		VoidReason: wire.Opt(f.VoidReason), VoidedAt: f.VoidedAt, Attempts: list(f.Attempts, toAttempt),
+		VoidReason: wire.Opt(f.VoidReason), VoidedAt: f.VoidedAt, Attempts: wire.Each(f.Attempts, toAttempt),
 	}
 }
 
@@ -222,7 +214,7 @@ func moment(at *time.Time, standard time.Time) time.Time {
 	if at == nil {
 		return standard
 	}
-	return at.UTC().Truncate(time.Microsecond)
+	return wire.Moment(*at)
 }
 
 // clearDate applies a nullable date of a merge patch.

@@ -28,7 +28,7 @@ func (Handlers) ListCaseFollowups(ctx context.Context, req api.ListCaseFollowups
 	if err := withAttempts(ctx, page.Rows); err != nil {
 		return nil, err
 	}
-	return api.ListCaseFollowups200JSONResponse{Data: list(page.Rows, toFollowup), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseFollowups200JSONResponse{Data: wire.Each(page.Rows, toFollowup), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateCaseFollowup plans a follow-up, or records one that took place.

@@ -30,7 +30,7 @@ func (Handlers) ListCases(ctx context.Context, req api.ListCasesRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCases200JSONResponse{Data: list(page.Rows, toCase), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCases200JSONResponse{Data: wire.Each(page.Rows, toCase), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateCase begins a draft.

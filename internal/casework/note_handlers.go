@@ -27,7 +27,7 @@ func (Handlers) ListCaseNotes(ctx context.Context, req api.ListCaseNotesRequestO
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseNotes200JSONResponse{Data: list(page.Rows, toNote), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseNotes200JSONResponse{Data: wire.Each(page.Rows, toNote), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateCaseNote writes a note.
@@ -105,5 +105,5 @@ func (Handlers) ListCaseNoteVersions(ctx context.Context, req api.ListCaseNoteVe
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseNoteVersions200JSONResponse{Data: list(page.Rows, toNoteVersion), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseNoteVersions200JSONResponse{Data: wire.Each(page.Rows, toNoteVersion), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }

@@ -28,7 +28,7 @@ func (Handlers) ListCasePlans(ctx context.Context, req api.ListCasePlansRequestO
 	if err := withContents(ctx, page.Rows); err != nil {
 		return nil, err
 	}
-	return api.ListCasePlans200JSONResponse{Data: list(page.Rows, toPlan), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCasePlans200JSONResponse{Data: wire.Each(page.Rows, toPlan), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateCasePlan drafts a plan, with the goals and actions that come with it.
@@ -160,7 +160,7 @@ func (Handlers) ListCaseGoals(ctx context.Context, req api.ListCaseGoalsRequestO
 	if err := hideProblems(ctx, page.Rows); err != nil {
 		return nil, err
 	}
-	return api.ListCaseGoals200JSONResponse{Data: list(page.Rows, toGoal), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseGoals200JSONResponse{Data: wire.Each(page.Rows, toGoal), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // draftOf locks the case and finds the draft plan that something is added to.
@@ -251,7 +251,7 @@ func (Handlers) ListCaseActions(ctx context.Context, req api.ListCaseActionsRequ
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseActions200JSONResponse{Data: list(page.Rows, toAction), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseActions200JSONResponse{Data: wire.Each(page.Rows, toAction), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateCaseAction adds an action to a draft plan.

@@ -23,7 +23,7 @@ func (Handlers) ListCaseProblems(ctx context.Context, req api.ListCaseProblemsRe
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseProblems200JSONResponse{Data: list(page.Rows, toProblem), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseProblems200JSONResponse{Data: wire.Each(page.Rows, toProblem), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateCaseProblem names a problem.

@@ -36,7 +36,7 @@ func (Handlers) ListSupervisionSessions(ctx context.Context, req api.ListSupervi
 	if err := spoken(ctx, sessions...); err != nil {
 		return nil, err
 	}
-	return api.ListSupervisionSessions200JSONResponse{Data: list(page.Rows, toSupervision), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListSupervisionSessions200JSONResponse{Data: wire.Each(page.Rows, toSupervision), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateSupervisionSession records a session that the caller held.

@@ -25,7 +25,7 @@ func (Handlers) ListCaseHistory(ctx context.Context, req api.ListCaseHistoryRequ
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseHistory200JSONResponse{Data: list(page.Rows, toTransition), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseHistory200JSONResponse{Data: wire.Each(page.Rows, toTransition), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 var teamSorts = db.Sorts[TeamMember]{
@@ -41,7 +41,7 @@ func (Handlers) ListCaseTeam(ctx context.Context, req api.ListCaseTeamRequestObj
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseTeam200JSONResponse{Data: list(page.Rows, toTeamMember), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseTeam200JSONResponse{Data: wire.Each(page.Rows, toTeamMember), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // AddCaseTeamMember gives somebody a place on the team.

@@ -23,7 +23,7 @@ func (Handlers) ListCaseWalls(ctx context.Context, req api.ListCaseWallsRequestO
 	if err != nil {
 		return nil, err
 	}
-	return api.ListCaseWalls200JSONResponse{Data: list(page.Rows, toWall), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListCaseWalls200JSONResponse{Data: wire.Each(page.Rows, toWall), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // RaiseCaseWall keeps a file from a member of staff.

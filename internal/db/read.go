@@ -21,6 +21,33 @@ import (
 // Build narrows a query: conditions, joins, order. The tenant scope is added by the entity itself.
 type Build func(q *gorm.DB) *gorm.DB
 
+// Conditions are what a caller asked a list to be narrowed by.
+type Conditions []condition
+
+type condition struct {
+	sql   string
+	value any
+}
+
+// When adds a condition where the caller gave a value for it.
+func When[T any](c Conditions, sql string, value *T) Conditions {
+	if value == nil {
+		return c
+	}
+	return c.And(sql, *value)
+}
+
+// And adds a condition that always holds.
+func (c Conditions) And(sql string, value any) Conditions { return append(c, condition{sql, value}) }
+
+// Apply narrows a query; it is a Build.
+func (c Conditions) Apply(q *gorm.DB) *gorm.DB {
+	for _, one := range c {
+		q = q.Where(one.sql, one.value)
+	}
+	return q
+}
+
 // Find returns the rows of T that build selects.
 //
 // GORM writes the statement, tenant scope included, and pgx carries it: while the session has

@@ -223,7 +223,7 @@ func TestCommand_ImportsOneFileIntoEveryCentre(t *testing.T) {
 	if out := run(intake.Command{Centres: []string{"arl"}, Options: intake.Options{Mode: intake.Commit}}); strings.Contains(out, "AGZ") || !strings.Contains(out, fmt.Sprint(b)) {
 		t.Errorf("again, at one centre:\n%s", out)
 	}
-	for _, wrong := range []intake.Command{{File: path, Mapping: "no-such"}, {File: path + "x", Mapping: "niger-2024"}, {File: path, Mapping: "niger-2024", Centres: []string{"XXX"}}} {
+	for _, wrong := range []intake.Command{{File: path, Mapping: "no-such"}, {File: path + "x", Mapping: "niger-2024"}, {File: path, Mapping: "niger-2024", Centres: []string{"NOW"}}} {
 		if err := wrong.Run(t.Context(), h.App.DB, &bytes.Buffer{}); err == nil {
 			t.Errorf("%+v is no error", wrong)
 		}

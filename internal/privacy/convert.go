@@ -1,8 +1,6 @@
 package privacy
 
 import (
-	"time"
-
 	"github.com/google/uuid"
 
 	"github.com/waystation/waystation/api"
@@ -30,16 +28,13 @@ func fromConsentCreate(b api.ConsentCreate) beneficiary.Consent {
 		RecipientIDs: b.RecipientIds, ExcludedIDs: b.ExcludedIds, ExclusionReason: wire.Value(b.ExclusionReason), EvidenceID: b.EvidenceID,
 	}
 	if b.GivenAt != nil {
-		c.GivenAt = moment(*b.GivenAt)
+		c.GivenAt = wire.Moment(*b.GivenAt)
 	}
 	if b.CertifiedAt != nil {
-		c.CertifiedAt = wire.Ptr(moment(*b.CertifiedAt))
+		c.CertifiedAt = wire.Ptr(wire.Moment(*b.CertifiedAt))
 	}
 	return c
 }
-
-// moment is as precise as the database keeps it.
-func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func toEffective(s beneficiary.Standing) api.EffectiveConsent {
 	out := api.EffectiveConsent{Scope: s.Scope}

@@ -12,22 +12,22 @@ import (
 
 // ListServiceContacts returns one page of service contacts.
 func (Handlers) ListServiceContacts(ctx context.Context, req api.ListServiceContactsRequestObject) (api.ListServiceContactsResponseObject, error) {
-	p, f := req.Params, filter{{"status = ?", active}}
+	p, f := req.Params, db.Conditions{}.And("status = ?", active)
 	if p.Status != nil {
-		f = filter{{"status = ?", *p.Status}}
+		f = db.Conditions{}.And("status = ?", *p.Status)
 	}
-	f = when(f, "service_type = ?", p.ServiceType)
-	f = when(f, "occurred_on >= ?", wire.OptDate(p.OccurredFrom))
-	f = when(f, "occurred_on <= ?", wire.OptDate(p.OccurredTo))
+	f = db.When(f, "service_type = ?", p.ServiceType)
+	f = db.When(f, "occurred_on >= ?", wire.OptDate(p.OccurredFrom))
+	f = db.When(f, "occurred_on <= ?", wire.OptDate(p.OccurredTo))
 	page, err := listContacts(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), f)
 	if err != nil {
 		return nil, err
 	}
-	tallies, err := talliesOf(ctx, ofContact, list(page.Rows, func(c *ServiceContact) uuid.UUID { return c.ID })...)
+	tallies, err := talliesOf(ctx, ofContact, wire.Each(page.Rows, func(c *ServiceContact) uuid.UUID { return c.ID })...)
 	if err != nil {
 		return nil, err
 	}
-	data := list(page.Rows, func(c *ServiceContact) api.ServiceContact { return toContact(&contact{c, tallies[c.ID]}) })
+	data := wire.Each(page.Rows, func(c *ServiceContact) api.ServiceContact { return toContact(&contact{c, tallies[c.ID]}) })
 	return api.ListServiceContacts200JSONResponse{Data: data, NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
@@ -37,7 +37,7 @@ func (Handlers) CreateServiceContact(ctx context.Context, req api.CreateServiceC
 	if err := c.record(ctx); err != nil {
 		return nil, err
 	}
-	return api.CreateServiceContact201JSONResponse{Body: toContact(c), Headers: api.CreateServiceContact201ResponseHeaders{ETag: wire.ETag(c.Version), Location: at(req.CentreID, "service-contacts", c.ID)}}, nil
+	return api.CreateServiceContact201JSONResponse{Body: toContact(c), Headers: api.CreateServiceContact201ResponseHeaders{ETag: wire.ETag(c.Version), Location: wire.Path(req.CentreID, "service-contacts", c.ID)}}, nil
 }
 
 // GetServiceContact returns one service contact.

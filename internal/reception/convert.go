@@ -1,9 +1,6 @@
 package reception
 
 import (
-	"net/url"
-	"time"
-
 	"github.com/google/uuid"
 
 	"github.com/waystation/waystation/api"
@@ -11,23 +8,6 @@ import (
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/wire"
 )
-
-// at is the path of a resource of a centre.
-func at(centre uuid.UUID, collection string, id uuid.UUID) string {
-	path, _ := url.JoinPath("/v1/centres", centre.String(), collection, id.String())
-	return path
-}
-
-func list[T, A any](rows []T, to func(*T) A) []A {
-	out := make([]A, len(rows))
-	for i := range rows {
-		out[i] = to(&rows[i])
-	}
-	return out
-}
-
-// moment is as precise as the database keeps it.
-func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func toVisit(a *arrival) api.Visit {
 	v, out := a.visit, toListed(a.visit, a.tallies)
@@ -41,7 +21,7 @@ func toVisit(a *arrival) api.Visit {
 func toListed(v *Visit, tallies []Tally) api.Visit {
 	out := api.Visit{
 		ID: v.ID, Version: v.Version, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt, BeneficiaryID: v.BeneficiaryID, Headcount: v.Headcount,
-		Headcounts: list(tallies, toHeadcount), RescueEventID: v.RescueEventID, ReferralID: v.ReferralID, ArrivedAt: v.ArrivedAt,
+		Headcounts: wire.Each(tallies, toHeadcount), RescueEventID: v.RescueEventID, ReferralID: v.ReferralID, ArrivedAt: v.ArrivedAt,
 		ArrivedOn: wire.ToDate(v.ArrivedOn), AccessMode: v.AccessMode, ArrivalMode: wire.Opt(v.ArrivalMode), ExpelledFrom: wire.Opt(v.ExpelledFrom),
 		Status: api.VisitStatus(v.Status), PriorityBand: v.PriorityBand, Eligibility: wire.Opt(v.Eligibility), TriagedAt: v.TriagedAt, TriagedBy: v.TriagedBy,
 		AdmittedAt: v.AdmittedAt, AdmittedBy: v.AdmittedBy, EndedAt: v.EndedAt, EndedBy: v.EndedBy, OutcomeReason: wire.Opt(v.OutcomeReason),
@@ -61,12 +41,12 @@ func fromHeadcounts(counts []api.Headcount) []Tally {
 	if counts == nil {
 		return nil
 	}
-	return list(counts, func(c *api.Headcount) Tally { return Tally{Sex: c.Sex, AgeGroup: c.AgeGroup, Persons: c.Persons} })
+	return wire.Each(counts, func(c *api.Headcount) Tally { return Tally{Sex: c.Sex, AgeGroup: c.AgeGroup, Persons: c.Persons} })
 }
 
 func fromVisitCreate(b api.VisitCreate) arrival {
 	v := &Visit{
-		Record: db.NewRecord(b.ID), BeneficiaryID: b.BeneficiaryID, RescueEventID: b.RescueEventID, ReferralID: b.ReferralID, ArrivedAt: moment(b.ArrivedAt),
+		Record: db.NewRecord(b.ID), BeneficiaryID: b.BeneficiaryID, RescueEventID: b.RescueEventID, ReferralID: b.ReferralID, ArrivedAt: wire.Moment(b.ArrivedAt),
 		AccessMode: b.AccessMode, ArrivalMode: wire.Value(b.ArrivalMode), ExpelledFrom: wire.Value(b.ExpelledFrom),
 		ExceptionReason: wire.Value(b.ExceptionReason), Note: wire.Value(b.Note),
 	}
@@ -76,7 +56,7 @@ func fromVisitCreate(b api.VisitCreate) arrival {
 
 func fromGroup(g *api.RescueGroup) arrival {
 	v := &Visit{
-		Record: db.NewRecord(g.ID), ArrivedAt: moment(g.ArrivedAt), AccessMode: g.AccessMode, ArrivalMode: wire.Value(g.ArrivalMode),
+		Record: db.NewRecord(g.ID), ArrivedAt: wire.Moment(g.ArrivedAt), AccessMode: g.AccessMode, ArrivalMode: wire.Value(g.ArrivalMode),
 		ExpelledFrom: wire.Value(g.ExpelledFrom), Note: wire.Value(g.Note),
 	}
 	return arrival{visit: v, tallies: fromHeadcounts(g.Headcounts), triage: fromTriage(g.Triage)}
@@ -86,7 +66,7 @@ func fromTriage(t *api.VisitTriage) *Triage {
 	if t == nil {
 		return nil
 	}
-	return &Triage{Groups: t.Groups, Eligibility: t.Eligibility, Note: wire.Value(t.Note), At: moment(wire.Value(t.OccurredAt))}
+	return &Triage{Groups: t.Groups, Eligibility: t.Eligibility, Note: wire.Value(t.Note), At: wire.Moment(wire.Value(t.OccurredAt))}
 }
 
 func (v *Visit) oriented(o *api.Orientation) {
@@ -101,7 +81,7 @@ func (v *Visit) patch(p api.VisitPatch) {
 	}
 	wire.SetNull(&v.ReferralID, p.ReferralID)
 	if p.ArrivedAt != nil {
-		v.ArrivedAt = moment(*p.ArrivedAt)
+		v.ArrivedAt = wire.Moment(*p.ArrivedAt)
 	}
 	wire.Set(&v.AccessMode, p.AccessMode)
 	wire.Clear(&v.ArrivalMode, p.ArrivalMode)
@@ -118,20 +98,20 @@ func toRescueEvent(e *Convoy) api.RescueEvent {
 	return api.RescueEvent{
 		ID: e.ID, Version: e.Version, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt, Kind: e.Kind, OccurredAt: e.OccurredAt, Place: wire.Opt(e.Place),
 		OrganisationID: e.OrganisationID, Note: wire.Opt(e.Note), Status: api.RescueEventStatus(e.Status), VoidReason: wire.Opt(e.VoidReason),
-		Headcount: e.Headcount, Headcounts: list(e.Tallies.V, toHeadcount), Registered: e.Registered,
+		Headcount: e.Headcount, Headcounts: wire.Each(e.Tallies.V, toHeadcount), Registered: e.Registered,
 		ToRegister: max(0, e.Headcount-e.Registered), Surplus: max(0, e.Registered-e.Headcount), VisitIds: wire.List([]uuid.UUID(e.VisitIDs)),
 	}
 }
 
 func fromRescueEventCreate(b api.RescueEventCreate) (*RescueEvent, []arrival) {
-	e := &RescueEvent{Record: db.NewRecord(b.ID), Kind: b.Kind, OccurredAt: moment(b.OccurredAt), Place: wire.Value(b.Place), OrganisationID: b.OrganisationID, Note: wire.Value(b.Note)}
-	return e, list(b.Visits, fromGroup)
+	e := &RescueEvent{Record: db.NewRecord(b.ID), Kind: b.Kind, OccurredAt: wire.Moment(b.OccurredAt), Place: wire.Value(b.Place), OrganisationID: b.OrganisationID, Note: wire.Value(b.Note)}
+	return e, wire.Each(b.Visits, fromGroup)
 }
 
 func (e *RescueEvent) patch(p api.RescueEventPatch) {
 	wire.Set(&e.Kind, p.Kind)
 	if p.OccurredAt != nil {
-		e.OccurredAt = moment(*p.OccurredAt)
+		e.OccurredAt = wire.Moment(*p.OccurredAt)
 	}
 	wire.Clear(&e.Place, p.Place)
 	wire.SetNull(&e.OrganisationID, p.OrganisationID)
@@ -149,20 +129,20 @@ func toContact(c *contact) api.ServiceContact {
 	return api.ServiceContact{
 		ID: c.ID, Version: c.Version, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, OccurredAt: c.OccurredAt, OccurredOn: wire.ToDate(c.OccurredOn),
 		ServiceType: c.ServiceType, AccessMode: wire.Opt(c.AccessMode), Reason: wire.Opt(c.Reason), Place: wire.Opt(c.Place), Persons: c.Persons,
-		Headcounts: list(c.tallies, toHeadcount), Note: wire.Opt(c.Note), Status: api.ServiceContactStatus(c.Status), VoidReason: wire.Opt(c.VoidReason),
+		Headcounts: wire.Each(c.tallies, toHeadcount), Note: wire.Opt(c.Note), Status: api.ServiceContactStatus(c.Status), VoidReason: wire.Opt(c.VoidReason),
 	}
 }
 
 func fromContactCreate(b api.ServiceContactCreate) *contact {
 	return &contact{&ServiceContact{
-		Record: db.NewRecord(b.ID), OccurredAt: moment(b.OccurredAt), ServiceType: b.ServiceType, AccessMode: wire.Value(b.AccessMode),
+		Record: db.NewRecord(b.ID), OccurredAt: wire.Moment(b.OccurredAt), ServiceType: b.ServiceType, AccessMode: wire.Value(b.AccessMode),
 		Reason: wire.Value(b.Reason), Place: wire.Value(b.Place), Note: wire.Value(b.Note),
 	}, fromHeadcounts(b.Headcounts)}
 }
 
 func (c *ServiceContact) patch(p api.ServiceContactPatch) {
 	if p.OccurredAt != nil {
-		c.OccurredAt = moment(*p.OccurredAt)
+		c.OccurredAt = wire.Moment(*p.OccurredAt)
 	}
 	wire.Set(&c.ServiceType, p.ServiceType)
 	wire.Clear(&c.AccessMode, p.AccessMode)

@@ -10,36 +10,12 @@ import (
 	"github.com/waystation/waystation/internal/db"
 )
 
-// condition narrows a list.
-type condition struct {
-	sql   string
-	value any
-}
-
-// filter is what the caller asked a list to be narrowed by.
-type filter []condition
-
-// when adds a condition where the caller gave a value for it.
-func when[T any](f filter, sql string, value *T) filter {
-	if value == nil {
-		return f
-	}
-	return append(f, condition{sql, *value})
-}
-
-func (f filter) apply(q *gorm.DB) *gorm.DB {
-	for _, c := range f {
-		q = q.Where(c.sql, c.value)
-	}
-	return q
-}
-
 var visitSorts = db.Sorts[Visit]{
 	"arrived_at": {SQL: "arrived_at", Cast: "timestamptz", Value: func(v *Visit) any { return v.ArrivedAt }},
 }
 
-func listVisits(ctx context.Context, l db.Listing, f filter) (db.Paged[Visit], error) {
-	return db.Page(ctx, l, visitSorts, func(v *Visit) uuid.UUID { return v.ID }, f.apply)
+func listVisits(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Visit], error) {
+	return db.Page(ctx, l, visitSorts, func(v *Visit) uuid.UUID { return v.ID }, f.Apply)
 }
 
 // queueSort is the order of the queue, as the index visits_queue keeps it.
@@ -51,9 +27,9 @@ var queueSorts = db.Sorts[Visit]{
 
 // listQueue returns who waits, the first to be seen first. Those who were seen cost nothing: the
 // index holds only those who wait.
-func listQueue(ctx context.Context, l db.Listing, f filter) (db.Paged[Visit], error) {
+func listQueue(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Visit], error) {
 	return db.Page(ctx, l, queueSorts, func(v *Visit) uuid.UUID { return v.ID }, func(q *gorm.DB) *gorm.DB {
-		return f.apply(q.Where("status = 'waiting'")) // as the index has it
+		return f.Apply(q.Where("status = 'waiting'")) // as the index has it
 	})
 }
 
@@ -100,8 +76,8 @@ var convoySorts = db.Sorts[Convoy]{
 	"occurred_at": {SQL: "occurred_at", Cast: "timestamptz", Value: func(e *Convoy) any { return e.OccurredAt }},
 }
 
-func listConvoys(ctx context.Context, l db.Listing, f filter) (db.Paged[Convoy], error) {
-	return db.Page(ctx, l, convoySorts, func(e *Convoy) uuid.UUID { return e.ID }, func(q *gorm.DB) *gorm.DB { return f.apply(withCounts(q)) })
+func listConvoys(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Convoy], error) {
+	return db.Page(ctx, l, convoySorts, func(e *Convoy) uuid.UUID { return e.ID }, func(q *gorm.DB) *gorm.DB { return f.Apply(withCounts(q)) })
 }
 
 // findConvoy returns an event with its counts, or the 404.
@@ -132,6 +108,6 @@ var contactSorts = db.Sorts[ServiceContact]{
 	"occurred_at": {SQL: "occurred_at", Cast: "timestamptz", Value: func(c *ServiceContact) any { return c.OccurredAt }},
 }
 
-func listContacts(ctx context.Context, l db.Listing, f filter) (db.Paged[ServiceContact], error) {
-	return db.Page(ctx, l, contactSorts, func(c *ServiceContact) uuid.UUID { return c.ID }, f.apply)
+func listContacts(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[ServiceContact], error) {
+	return db.Page(ctx, l, contactSorts, func(c *ServiceContact) uuid.UUID { return c.ID }, f.Apply)
 }

@@ -10,15 +10,15 @@ import (
 
 // ListRescueEvents returns one page of rescue events with their counts.
 func (Handlers) ListRescueEvents(ctx context.Context, req api.ListRescueEventsRequestObject) (api.ListRescueEventsResponseObject, error) {
-	p, f := req.Params, filter{{"status = ?", active}}
+	p, f := req.Params, db.Conditions{}.And("status = ?", active)
 	if p.Status != nil {
-		f = filter{{"status = ?", *p.Status}}
+		f = db.Conditions{}.And("status = ?", *p.Status)
 	}
-	page, err := listConvoys(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), when(f, "kind = ?", p.Kind))
+	page, err := listConvoys(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), db.When(f, "kind = ?", p.Kind))
 	if err != nil {
 		return nil, err
 	}
-	return api.ListRescueEvents200JSONResponse{Data: list(page.Rows, toRescueEvent), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListRescueEvents200JSONResponse{Data: wire.Each(page.Rows, toRescueEvent), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateRescueEvent receives a convoy.
@@ -31,7 +31,7 @@ func (Handlers) CreateRescueEvent(ctx context.Context, req api.CreateRescueEvent
 	if err != nil {
 		return nil, err
 	}
-	return api.CreateRescueEvent201JSONResponse{Body: toRescueEvent(c), Headers: api.CreateRescueEvent201ResponseHeaders{ETag: wire.ETag(c.Version), Location: at(req.CentreID, "rescue-events", c.ID)}}, nil
+	return api.CreateRescueEvent201JSONResponse{Body: toRescueEvent(c), Headers: api.CreateRescueEvent201ResponseHeaders{ETag: wire.ETag(c.Version), Location: wire.Path(req.CentreID, "rescue-events", c.ID)}}, nil
 }
 
 // GetRescueEvent returns one rescue event with its counts.
@@ -71,7 +71,7 @@ func (Handlers) ListRescueEventPeople(ctx context.Context, req api.ListRescueEve
 	if err != nil {
 		return nil, err
 	}
-	return api.ListRescueEventPeople200JSONResponse{Data: list(page.Rows, toLink), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListRescueEventPeople200JSONResponse{Data: wire.Each(page.Rows, toLink), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // LinkRescueEventPerson links a registered person to a rescue event.
@@ -81,7 +81,7 @@ func (Handlers) LinkRescueEventPerson(ctx context.Context, req api.LinkRescueEve
 		return nil, err
 	}
 	return api.LinkRescueEventPerson201JSONResponse{Body: toLink(p), Headers: api.LinkRescueEventPerson201ResponseHeaders{
-		ETag: wire.ETag(p.Version), Location: at(req.CentreID, "rescue-events/"+req.ID.String()+"/people", p.ID),
+		ETag: wire.ETag(p.Version), Location: wire.Path(req.CentreID, "rescue-events", req.ID, "people", p.ID),
 	}}, nil
 }
 

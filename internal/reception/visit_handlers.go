@@ -16,37 +16,37 @@ type Handlers struct{}
 // ListVisits returns one page of visits.
 func (Handlers) ListVisits(ctx context.Context, req api.ListVisitsRequestObject) (api.ListVisitsResponseObject, error) {
 	p := req.Params
-	f := when(filter{}, "beneficiary_id = ?", p.BeneficiaryID)
-	f = when(f, "rescue_event_id = ?", p.RescueEventID)
-	f = when(f, "access_mode = ?", p.AccessMode)
-	f = when(f, "priority_band = ?", p.PriorityBand)
-	f = when(f, "arrived_on >= ?", wire.OptDate(p.ArrivedFrom))
-	f = when(f, "arrived_on <= ?", wire.OptDate(p.ArrivedTo))
+	f := db.When(db.Conditions{}, "beneficiary_id = ?", p.BeneficiaryID)
+	f = db.When(f, "rescue_event_id = ?", p.RescueEventID)
+	f = db.When(f, "access_mode = ?", p.AccessMode)
+	f = db.When(f, "priority_band = ?", p.PriorityBand)
+	f = db.When(f, "arrived_on >= ?", wire.OptDate(p.ArrivedFrom))
+	f = db.When(f, "arrived_on <= ?", wire.OptDate(p.ArrivedTo))
 	if p.Status == nil {
-		f = append(f, condition{"status <> ?", Void})
+		f = f.And("status <> ?", Void)
 	}
-	page, err := listVisits(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-arrived_at"), when(f, "status = ?", p.Status))
+	page, err := listVisits(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-arrived_at"), db.When(f, "status = ?", p.Status))
 	if err != nil {
 		return nil, err
 	}
-	tallies, err := talliesOf(ctx, ofVisit, list(page.Rows, func(v *Visit) uuid.UUID { return v.ID })...)
+	tallies, err := talliesOf(ctx, ofVisit, wire.Each(page.Rows, func(v *Visit) uuid.UUID { return v.ID })...)
 	if err != nil {
 		return nil, err
 	}
-	data := list(page.Rows, func(v *Visit) api.Visit { return toListed(v, tallies[v.ID]) })
+	data := wire.Each(page.Rows, func(v *Visit) api.Visit { return toListed(v, tallies[v.ID]) })
 	return api.ListVisits200JSONResponse{Data: data, NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // ListVisitQueue returns who waits, the first to be seen first.
 func (Handlers) ListVisitQueue(ctx context.Context, req api.ListVisitQueueRequestObject) (api.ListVisitQueueResponseObject, error) {
 	p := req.Params
-	f := when(filter{}, "priority_band = ?", p.PriorityBand)
+	f := db.When(db.Conditions{}, "priority_band = ?", p.PriorityBand)
 	l := wire.Listing[string](p.Limit, p.Cursor, nil, p.IncludeTotal, queueSort)
-	page, err := listQueue(ctx, l, when(f, "(triaged_at is not null) = ?", p.Triaged))
+	page, err := listQueue(ctx, l, db.When(f, "(triaged_at is not null) = ?", p.Triaged))
 	if err != nil {
 		return nil, err
 	}
-	tallies, err := talliesOf(ctx, ofVisit, list(page.Rows, func(v *Visit) uuid.UUID { return v.ID })...)
+	tallies, err := talliesOf(ctx, ofVisit, wire.Each(page.Rows, func(v *Visit) uuid.UUID { return v.ID })...)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (Handlers) ListVisitQueue(ctx context.Context, req api.ListVisitQueueReques
 		return nil, err
 	}
 	now := db.Now()
-	data := list(page.Rows, func(v *Visit) api.VisitQueueEntry {
+	data := wire.Each(page.Rows, func(v *Visit) api.VisitQueueEntry {
 		e := api.VisitQueueEntry{Visit: toListed(v, tallies[v.ID]), WaitingSeconds: int64(max(0, now.Sub(v.ArrivedAt)).Seconds())}
 		if v.BeneficiaryID != nil {
 			e.Person = toPerson(people[*v.BeneficiaryID])
@@ -81,7 +81,7 @@ func (Handlers) CreateVisit(ctx context.Context, req api.CreateVisitRequestObjec
 	if err := d.receive(ctx, a); err != nil {
 		return nil, err
 	}
-	return api.CreateVisit201JSONResponse{Body: toVisit(&a), Headers: api.CreateVisit201ResponseHeaders{ETag: wire.ETag(a.visit.Version), Location: at(req.CentreID, "visits", a.visit.ID)}}, nil
+	return api.CreateVisit201JSONResponse{Body: toVisit(&a), Headers: api.CreateVisit201ResponseHeaders{ETag: wire.ETag(a.visit.Version), Location: wire.Path(req.CentreID, "visits", a.visit.ID)}}, nil
 }
 
 // GetVisit returns one visit.
@@ -131,7 +131,7 @@ func (Handlers) TriageVisit(ctx context.Context, req api.TriageVisitRequestObjec
 // AdmitVisit calls somebody in from the queue.
 func (Handlers) AdmitVisit(ctx context.Context, req api.AdmitVisitRequestObject) (api.AdmitVisitResponseObject, error) {
 	a, err := change(ctx, req.ID, req.Params.IfMatch, func(a *arrival, d desk) error {
-		return a.visit.admit(d.step(moment(wire.Value(req.Body.OccurredAt))))
+		return a.visit.admit(d.step(wire.Moment(wire.Value(req.Body.OccurredAt))))
 	})
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (Handlers) AdmitVisit(ctx context.Context, req api.AdmitVisitRequestObject)
 func (Handlers) ReferVisitOut(ctx context.Context, req api.ReferVisitOutRequestObject) (api.ReferVisitOutResponseObject, error) {
 	a, err := change(ctx, req.ID, req.Params.IfMatch, func(a *arrival, d desk) error {
 		o := Outcome{Reason: req.Body.Reason, Note: wire.Value(req.Body.Note), OrganisationID: req.Body.OrganisationID}
-		return a.visit.referOut(o, d.step(moment(wire.Value(req.Body.OccurredAt))))
+		return a.visit.referOut(o, d.step(wire.Moment(wire.Value(req.Body.OccurredAt))))
 	})
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (Handlers) ReferVisitOut(ctx context.Context, req api.ReferVisitOutRequestO
 func (Handlers) TurnVisitAway(ctx context.Context, req api.TurnVisitAwayRequestObject) (api.TurnVisitAwayResponseObject, error) {
 	a, err := change(ctx, req.ID, req.Params.IfMatch, func(a *arrival, d desk) error {
 		o := Outcome{Reason: req.Body.Reason, Note: wire.Value(req.Body.Note)}
-		if err := a.visit.turnAway(o, d.step(moment(wire.Value(req.Body.OccurredAt)))); err != nil {
+		if err := a.visit.turnAway(o, d.step(wire.Moment(wire.Value(req.Body.OccurredAt)))); err != nil {
 			return err
 		}
 		return a.visit.told(ctx)
@@ -169,7 +169,7 @@ func (Handlers) TurnVisitAway(ctx context.Context, req api.TurnVisitAwayRequestO
 // LeaveVisit records that somebody left.
 func (Handlers) LeaveVisit(ctx context.Context, req api.LeaveVisitRequestObject) (api.LeaveVisitResponseObject, error) {
 	a, err := change(ctx, req.ID, req.Params.IfMatch, func(a *arrival, d desk) error {
-		return a.visit.leave(d.step(moment(wire.Value(req.Body.OccurredAt))))
+		return a.visit.leave(d.step(wire.Moment(wire.Value(req.Body.OccurredAt))))
 	})
 	if err != nil {
 		return nil, err

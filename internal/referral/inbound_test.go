@@ -164,7 +164,7 @@ func TestInbound_RefusesBadInput(t *testing.T) {
 	}{
 		"no centre":            {map[string]any{"centre_code": nil}, "/centre_id", "centre_required"},
 		"two centres":          {map[string]any{"centre_id": s.CentreA}, "/centre_id", "centre_required"},
-		"unknown centre":       {map[string]any{"centre_code": "XXX"}, "/centre_id", "unknown_centre"},
+		"unknown centre":       {map[string]any{"centre_code": "NOW"}, "/centre_id", "unknown_centre"},
 		"closed centre":        {map[string]any{"centre_code": "ARL"}, "/centre_id", "unknown_centre"},
 		"date, no precision":   {person(map[string]any{"birth_date": "2001-01-01"}), "/person/birth_date_precision", "incomplete"},
 		"born tomorrow":        {person(map[string]any{"birth_date": "2999-01-01", "birth_date_precision": "day"}), "/person/birth_date", "in_the_future"},

@@ -1,7 +1,6 @@
 package stock
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,23 +11,6 @@ import (
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/wire"
 )
-
-// at is the path of a resource of a centre's stock.
-func at(centre uuid.UUID, collection string, id uuid.UUID) string {
-	path, _ := url.JoinPath("/v1/centres", centre.String(), "stock", collection, id.String())
-	return path
-}
-
-func list[T, A any](rows []T, to func(*T) A) []A {
-	out := make([]A, len(rows))
-	for i := range rows {
-		out[i] = to(&rows[i])
-	}
-	return out
-}
-
-// moment is as precise as the database keeps it; nil is the zero instant.
-func moment(t *time.Time) time.Time { return wire.Value(t).UTC().Truncate(time.Microsecond) }
 
 // number reads a quantity. The spec's pattern lets nothing else through.
 func number(s string) decimal.Decimal { return decimal.RequireFromString(s) }
@@ -64,7 +46,7 @@ func fromAmount(a *api.StockAmount) (*decimal.Decimal, string) {
 func toItem(i *Item) api.StockItem {
 	out := api.StockItem{
 		ID: i.ID, Version: i.Version, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt, Code: i.Code, Name: i.Name, Category: i.Category, Unit: i.Unit,
-		Units:       list(i.Units.V, func(c *Conversion) api.StockUnit { return api.StockUnit{Unit: c.Unit, Factor: c.Factor.String()} }),
+		Units:       wire.Each(i.Units.V, func(c *Conversion) api.StockUnit { return api.StockUnit{Unit: c.Unit, Factor: c.Factor.String()} }),
 		TrackExpiry: i.TrackExpiry, WeightGrams: toOptNumber(i.WeightGrams), Value: toAmount(i.Value, i.Currency), Active: i.Active, Note: wire.Opt(i.Note),
 	}
 	if i.CatalogueCode != "" {
@@ -80,7 +62,7 @@ func toItem(i *Item) api.StockItem {
 }
 
 func fromUnits(units []api.StockUnit) []Conversion {
-	return list(units, func(u *api.StockUnit) Conversion { return Conversion{u.Unit, number(u.Factor)} })
+	return wire.Each(units, func(u *api.StockUnit) Conversion { return Conversion{u.Unit, number(u.Factor)} })
 }
 
 func fromItemCreate(b api.StockItemCreate) *Item {
@@ -172,7 +154,7 @@ func toDocument(d *Document) api.StockDocument {
 
 func toPaper(p *paper) api.StockDocument {
 	out := toDocument(p.Document)
-	out.Lines, out.Movements = list(p.lines, toLine), list(p.movements, toMovement)
+	out.Lines, out.Movements = wire.Each(p.lines, toLine), wire.Each(p.movements, toMovement)
 	return out
 }
 
@@ -193,14 +175,14 @@ func toMovement(m *Movement) api.StockMovement {
 
 func newDocument(id *uuid.UUID, kind string, occurredAt *time.Time, note *string) *Document {
 	d := NewDocument(id, kind)
-	d.OccurredAt, d.Note = moment(occurredAt), wire.Value(note)
+	d.OccurredAt, d.Note = wire.Moment(wire.Value(occurredAt)), wire.Value(note)
 	return d
 }
 
 func fromReceipt(b api.StockReceiptCreate) (*Document, []Entry) {
 	d := newDocument(b.ID, Receipt, b.OccurredAt, b.Note)
 	d.Details.V = Details{Supplier: wire.Value(b.Supplier), WaybillNumber: wire.Value(b.WaybillNumber), InspectedBy: wire.Value(b.InspectedBy)}
-	return d, list(b.Lines, func(l *api.StockReceiptLine) Entry {
+	return d, wire.Each(b.Lines, func(l *api.StockReceiptLine) Entry {
 		lot := &Lot{
 			Record: db.NewRecord(nil), Batch: wire.Value(l.Batch), ExpiresOn: wire.OptDate(l.ExpiresOn), Donor: wire.Value(l.Donor), GrantCode: wire.Value(l.GrantCode),
 			Ownership: string(wire.Value(l.Ownership)),
@@ -216,7 +198,7 @@ func fromReceipt(b api.StockReceiptCreate) (*Document, []Entry) {
 func fromRelease(b api.StockReleaseCreate) (*Document, []Entry) {
 	d := newDocument(b.ID, Release, b.OccurredAt, b.Note)
 	d.Details.V.Recipient = wire.Value(b.Recipient)
-	return d, list(b.Lines, func(l *api.StockIssueLine) Entry {
+	return d, wire.Each(b.Lines, func(l *api.StockIssueLine) Entry {
 		return Entry{
 			Type: string(b.Type), ItemID: l.ItemID, LocationID: l.LocationID, LotID: l.LotID, Unit: wire.Value(l.Unit), Quantity: number(l.Quantity),
 			Reason: wire.Value(l.Reason),
@@ -228,13 +210,13 @@ func fromLoss(b api.StockLossCreate) (*Document, []Entry) {
 	d := newDocument(b.ID, Loss, b.OccurredAt, b.Note)
 	d.Details.V = Details{Cause: b.Cause, PoliceReference: wire.Value(b.PoliceReference)}
 	d.Details.V.Value, d.Details.V.Currency = fromAmount(b.Value)
-	return d, list(b.Lines, fromLotLine(string(b.Type)))
+	return d, wire.Each(b.Lines, fromLotLine(string(b.Type)))
 }
 
 func fromDisposal(b api.StockDisposalCreate) (*Document, []Entry) {
 	d := newDocument(b.ID, Disposal, b.OccurredAt, b.Note)
 	d.Details.V = Details{Method: b.Method, Witness: wire.Value(b.Witness)}
-	return d, list(b.Lines, fromLotLine("disposal"))
+	return d, wire.Each(b.Lines, fromLotLine("disposal"))
 }
 
 func fromLotLine(kind string) func(*api.StockLotLine) Entry {
@@ -247,7 +229,7 @@ func fromLotLine(kind string) func(*api.StockLotLine) Entry {
 
 func fromAdjustment(b api.StockAdjustmentCreate) (*Document, []Entry) {
 	d := newDocument(b.ID, Adjustment, b.OccurredAt, b.Note)
-	return d, list(b.Lines, func(l *api.StockAdjustmentLine) Entry {
+	return d, wire.Each(b.Lines, func(l *api.StockAdjustmentLine) Entry {
 		return Entry{
 			Type: "adjustment_" + string(l.Direction), ItemID: l.ItemID, LocationID: l.LocationID, LotID: &l.LotID, Unit: wire.Value(l.Unit),
 			Quantity: number(l.Quantity), Reason: l.Reason,
@@ -269,7 +251,7 @@ func toPast(b *Balance) api.StockBalance {
 
 func toCard(c card) api.StockCard {
 	balance := c.opening
-	return api.StockCard{Opening: c.opening.String(), NextCursor: wire.Next(c.Next), Data: list(c.Rows, func(m *Movement) api.StockCardEntry {
+	return api.StockCard{Opening: c.opening.String(), NextCursor: wire.Next(c.Next), Data: wire.Each(c.Rows, func(m *Movement) api.StockCardEntry {
 		balance = balance.Add(m.Quantity)
 		return api.StockCardEntry{Movement: toMovement(m), Balance: balance.String()}
 	})}
@@ -282,7 +264,7 @@ func toPeriod(p *Period) api.StockPeriod {
 }
 
 func toRecount(r *Recount) api.StockRecount {
-	return api.StockRecount{ID: r.ID, CreatedAt: r.CreatedAt, Balances: r.Balances, Drift: list(r.Drift.V, func(d *Drift) api.StockDrift {
+	return api.StockRecount{ID: r.ID, CreatedAt: r.CreatedAt, Balances: r.Balances, Drift: wire.Each(r.Drift.V, func(d *Drift) api.StockDrift {
 		return api.StockDrift{ItemID: d.ItemID, LocationID: d.LocationID, LotID: d.LotID, Kept: d.Kept.String(), Counted: d.Counted.String()}
 	})}
 }

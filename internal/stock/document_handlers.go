@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/waystation/waystation/api"
+	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -14,7 +15,7 @@ func (Handlers) CreateStockReceipt(ctx context.Context, req api.CreateStockRecei
 	if err != nil {
 		return nil, err
 	}
-	return api.CreateStockReceipt201JSONResponse{Body: toPaper(row), Headers: api.CreateStockReceipt201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "documents", row.ID)}}, nil
+	return api.CreateStockReceipt201JSONResponse{Body: toPaper(row), Headers: api.CreateStockReceipt201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "documents", row.ID)}}, nil
 }
 
 // CreateStockRelease posts a release.
@@ -24,7 +25,7 @@ func (Handlers) CreateStockRelease(ctx context.Context, req api.CreateStockRelea
 	if err != nil {
 		return nil, err
 	}
-	return api.CreateStockRelease201JSONResponse{Body: toPaper(row), Headers: api.CreateStockRelease201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "documents", row.ID)}}, nil
+	return api.CreateStockRelease201JSONResponse{Body: toPaper(row), Headers: api.CreateStockRelease201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "documents", row.ID)}}, nil
 }
 
 // CreateStockLoss reports a loss.
@@ -34,7 +35,7 @@ func (Handlers) CreateStockLoss(ctx context.Context, req api.CreateStockLossRequ
 	if err != nil {
 		return nil, err
 	}
-	return api.CreateStockLoss201JSONResponse{Body: toPaper(row), Headers: api.CreateStockLoss201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "documents", row.ID)}}, nil
+	return api.CreateStockLoss201JSONResponse{Body: toPaper(row), Headers: api.CreateStockLoss201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "documents", row.ID)}}, nil
 }
 
 // CreateStockDisposal records a disposal.
@@ -44,7 +45,7 @@ func (Handlers) CreateStockDisposal(ctx context.Context, req api.CreateStockDisp
 	if err != nil {
 		return nil, err
 	}
-	return api.CreateStockDisposal201JSONResponse{Body: toPaper(row), Headers: api.CreateStockDisposal201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "documents", row.ID)}}, nil
+	return api.CreateStockDisposal201JSONResponse{Body: toPaper(row), Headers: api.CreateStockDisposal201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "documents", row.ID)}}, nil
 }
 
 // CreateStockAdjustment puts a balance right.
@@ -54,21 +55,21 @@ func (Handlers) CreateStockAdjustment(ctx context.Context, req api.CreateStockAd
 	if err != nil {
 		return nil, err
 	}
-	return api.CreateStockAdjustment201JSONResponse{Body: toPaper(row), Headers: api.CreateStockAdjustment201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "documents", row.ID)}}, nil
+	return api.CreateStockAdjustment201JSONResponse{Body: toPaper(row), Headers: api.CreateStockAdjustment201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "documents", row.ID)}}, nil
 }
 
 // ListStockDocuments returns one page of documents, without their lines.
 func (Handlers) ListStockDocuments(ctx context.Context, req api.ListStockDocumentsRequestObject) (api.ListStockDocumentsResponseObject, error) {
 	p := req.Params
-	f := when(filter{}, "kind = ?", p.Kind)
-	f = when(f, "status = ?", p.Status)
-	f = when(f, "occurred_at >= ?", p.OccurredFrom)
-	f = when(f, "occurred_at < ?", p.OccurredTo)
+	f := db.When(db.Conditions{}, "kind = ?", p.Kind)
+	f = db.When(f, "status = ?", p.Status)
+	f = db.When(f, "occurred_at >= ?", p.OccurredFrom)
+	f = db.When(f, "occurred_at < ?", p.OccurredTo)
 	page, err := listDocuments(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), f)
 	if err != nil {
 		return nil, err
 	}
-	return api.ListStockDocuments200JSONResponse{Data: list(page.Rows, toDocument), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListStockDocuments200JSONResponse{Data: wire.Each(page.Rows, toDocument), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // GetStockDocument returns one document with its lines and movements.
@@ -104,5 +105,5 @@ func (Handlers) ReverseStockMovement(ctx context.Context, req api.ReverseStockMo
 	if err != nil {
 		return nil, err
 	}
-	return api.ReverseStockMovement201JSONResponse{Body: toPaper(row), Headers: api.ReverseStockMovement201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "documents", row.ID)}}, nil
+	return api.ReverseStockMovement201JSONResponse{Body: toPaper(row), Headers: api.ReverseStockMovement201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "documents", row.ID)}}, nil
 }

@@ -11,13 +11,13 @@ import (
 // ListStockItems returns one page of items.
 func (Handlers) ListStockItems(ctx context.Context, req api.ListStockItemsRequestObject) (api.ListStockItemsResponseObject, error) {
 	p := req.Params
-	f := when(filter{}, "active = ?", p.Active)
-	f = when(f, "category = ?", p.Category)
+	f := db.When(db.Conditions{}, "active = ?", p.Active)
+	f = db.When(f, "category = ?", p.Category)
 	page, err := listItems(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "code"), f)
 	if err != nil {
 		return nil, err
 	}
-	return api.ListStockItems200JSONResponse{Data: list(page.Rows, toItem), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListStockItems200JSONResponse{Data: wire.Each(page.Rows, toItem), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateStockItem adds an item, from the catalogue or of the centre's own.
@@ -26,7 +26,7 @@ func (Handlers) CreateStockItem(ctx context.Context, req api.CreateStockItemRequ
 	if err := row.add(ctx); err != nil {
 		return nil, err
 	}
-	return api.CreateStockItem201JSONResponse{Body: toItem(row), Headers: api.CreateStockItem201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "items", row.ID)}}, nil
+	return api.CreateStockItem201JSONResponse{Body: toItem(row), Headers: api.CreateStockItem201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "items", row.ID)}}, nil
 }
 
 // GetStockItem returns one item.

@@ -12,17 +12,17 @@ import (
 
 func toKit(k *Kit) api.StockKit {
 	return api.StockKit{ID: k.ID, Version: k.Version, CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt, ItemID: k.ItemID, Active: k.Active,
-		Components: list(k.Components.V, func(c *Component) api.StockComponent {
+		Components: wire.Each(k.Components.V, func(c *Component) api.StockComponent {
 			return api.StockComponent{ItemID: c.ItemID, Quantity: c.Quantity.String()}
 		})}
 }
 
 func fromComponents(rows []api.StockComponent) []Component {
-	return list(rows, func(c *api.StockComponent) Component { return Component{c.ItemID, number(c.Quantity)} })
+	return wire.Each(rows, func(c *api.StockComponent) Component { return Component{c.ItemID, number(c.Quantity)} })
 }
 
 func fromAssembly(b api.StockAssembly) kitting {
-	return kitting{id: b.ID, place: b.LocationID, quantity: number(b.Quantity), at: moment(b.OccurredAt), note: wire.Value(b.Note)}
+	return kitting{id: b.ID, place: b.LocationID, quantity: number(b.Quantity), at: wire.Moment(wire.Value(b.OccurredAt)), note: wire.Value(b.Note)}
 }
 
 var kitSorts = db.Sorts[Kit]{
@@ -32,12 +32,12 @@ var kitSorts = db.Sorts[Kit]{
 // ListStockKits returns one page of kits.
 func (Handlers) ListStockKits(ctx context.Context, req api.ListStockKitsRequestObject) (api.ListStockKitsResponseObject, error) {
 	p := req.Params
-	f := when(filter{}, "active = ?", p.Active)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), kitSorts, func(k *Kit) uuid.UUID { return k.ID }, f.apply)
+	f := db.When(db.Conditions{}, "active = ?", p.Active)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), kitSorts, func(k *Kit) uuid.UUID { return k.ID }, f.Apply)
 	if err != nil {
 		return nil, err
 	}
-	return api.ListStockKits200JSONResponse{Data: list(page.Rows, toKit), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListStockKits200JSONResponse{Data: wire.Each(page.Rows, toKit), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateStockKit says what a kit is made of.
@@ -50,7 +50,7 @@ func (Handlers) CreateStockKit(ctx context.Context, req api.CreateStockKitReques
 	if err := db.Insert(ctx, k); err != nil {
 		return nil, err
 	}
-	return api.CreateStockKit201JSONResponse{Body: toKit(k), Headers: api.CreateStockKit201ResponseHeaders{ETag: wire.ETag(k.Version), Location: at(req.CentreID, "kits", k.ID)}}, nil
+	return api.CreateStockKit201JSONResponse{Body: toKit(k), Headers: api.CreateStockKit201ResponseHeaders{ETag: wire.ETag(k.Version), Location: wire.Path(req.CentreID, "stock", "kits", k.ID)}}, nil
 }
 
 // GetStockKit returns one kit.
@@ -82,7 +82,7 @@ func (Handlers) AssembleStockKit(ctx context.Context, req api.AssembleStockKitRe
 	if err != nil {
 		return nil, err
 	}
-	return api.AssembleStockKit201JSONResponse{Body: toPaper(row), Headers: api.AssembleStockKit201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "documents", row.ID)}}, nil
+	return api.AssembleStockKit201JSONResponse{Body: toPaper(row), Headers: api.AssembleStockKit201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "documents", row.ID)}}, nil
 }
 
 // DisassembleStockKit takes kits apart.
@@ -91,5 +91,5 @@ func (Handlers) DisassembleStockKit(ctx context.Context, req api.DisassembleStoc
 	if err != nil {
 		return nil, err
 	}
-	return api.DisassembleStockKit201JSONResponse{Body: toPaper(row), Headers: api.DisassembleStockKit201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "documents", row.ID)}}, nil
+	return api.DisassembleStockKit201JSONResponse{Body: toPaper(row), Headers: api.DisassembleStockKit201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "documents", row.ID)}}, nil
 }

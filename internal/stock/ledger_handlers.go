@@ -11,18 +11,18 @@ import (
 // ListStockMovements returns one page of the ledger.
 func (Handlers) ListStockMovements(ctx context.Context, req api.ListStockMovementsRequestObject) (api.ListStockMovementsResponseObject, error) {
 	p := req.Params
-	f := when(filter{}, "item_id = ?", p.ItemID)
-	f = when(f, "location_id = ?", p.LocationID)
-	f = when(f, "lot_id = ?", p.LotID)
-	f = when(f, "document_id = ?", p.DocumentID)
-	f = when(f, "type = ?", p.Type)
-	f = when(f, "occurred_at >= ?", p.OccurredFrom)
-	f = when(f, "occurred_at < ?", p.OccurredTo)
+	f := db.When(db.Conditions{}, "item_id = ?", p.ItemID)
+	f = db.When(f, "location_id = ?", p.LocationID)
+	f = db.When(f, "lot_id = ?", p.LotID)
+	f = db.When(f, "document_id = ?", p.DocumentID)
+	f = db.When(f, "type = ?", p.Type)
+	f = db.When(f, "occurred_at >= ?", p.OccurredFrom)
+	f = db.When(f, "occurred_at < ?", p.OccurredTo)
 	page, err := listMovements(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), f)
 	if err != nil {
 		return nil, err
 	}
-	return api.ListStockMovements200JSONResponse{Data: list(page.Rows, toMovement), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListStockMovements200JSONResponse{Data: wire.Each(page.Rows, toMovement), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // GetStockMovement returns one entry of the ledger.
@@ -37,9 +37,9 @@ func (Handlers) GetStockMovement(ctx context.Context, req api.GetStockMovementRe
 // ListStockBalances returns one page of balances, of now or of a past instant.
 func (Handlers) ListStockBalances(ctx context.Context, req api.ListStockBalancesRequestObject) (api.ListStockBalancesResponseObject, error) {
 	p := req.Params
-	f := when(filter{}, "item_id = ?", p.ItemID)
-	f = when(f, "location_id = ?", p.LocationID)
-	f = when(f, "lot_id = ?", p.LotID)
+	f := db.When(db.Conditions{}, "item_id = ?", p.ItemID)
+	f = db.When(f, "location_id = ?", p.LocationID)
+	f = db.When(f, "lot_id = ?", p.LotID)
 	to := toBalance
 	if p.AsOf != nil {
 		to = toPast
@@ -48,15 +48,15 @@ func (Handlers) ListStockBalances(ctx context.Context, req api.ListStockBalances
 	if err != nil {
 		return nil, err
 	}
-	return api.ListStockBalances200JSONResponse{Data: list(page.Rows, to), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListStockBalances200JSONResponse{Data: wire.Each(page.Rows, to), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // GetStockCard returns one page of the card of an item, or of an item in one place.
 func (Handlers) GetStockCard(ctx context.Context, req api.GetStockCardRequestObject) (api.GetStockCardResponseObject, error) {
 	p := req.Params
-	f := when(filter{{"item_id = ?", p.ItemID}}, "location_id = ?", p.LocationID)
-	f = when(f, "lot_id = ?", p.LotID)
-	within := when(when(filter{}, "occurred_at >= ?", p.OccurredFrom), "occurred_at < ?", p.OccurredTo)
+	f := db.When(db.Conditions{}.And("item_id = ?", p.ItemID), "location_id = ?", p.LocationID)
+	f = db.When(f, "lot_id = ?", p.LotID)
+	within := db.When(db.When(db.Conditions{}, "occurred_at >= ?", p.OccurredFrom), "occurred_at < ?", p.OccurredTo)
 	c, err := readCard(ctx, db.Listing{Limit: wire.Value(p.Limit), Cursor: wire.Value(p.Cursor), Sort: "occurred_at"}, f, within)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (Handlers) ListStockPeriods(ctx context.Context, req api.ListStockPeriodsRe
 	if err != nil {
 		return nil, err
 	}
-	return api.ListStockPeriods200JSONResponse{Data: list(page.Rows, toPeriod), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListStockPeriods200JSONResponse{Data: wire.Each(page.Rows, toPeriod), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CloseStockPeriod closes the books through a day.
@@ -80,7 +80,7 @@ func (Handlers) CloseStockPeriod(ctx context.Context, req api.CloseStockPeriodRe
 	if err := closePeriod(ctx, row); err != nil {
 		return nil, err
 	}
-	return api.CloseStockPeriod201JSONResponse{Body: toPeriod(row), Headers: api.CloseStockPeriod201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "periods", row.ID)}}, nil
+	return api.CloseStockPeriod201JSONResponse{Body: toPeriod(row), Headers: api.CloseStockPeriod201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "periods", row.ID)}}, nil
 }
 
 // GetStockPeriod returns one closed period.
@@ -99,5 +99,5 @@ func (Handlers) ListStockRecounts(ctx context.Context, req api.ListStockRecounts
 	if err != nil {
 		return nil, err
 	}
-	return api.ListStockRecounts200JSONResponse{Data: list(page.Rows, toRecount), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListStockRecounts200JSONResponse{Data: wire.Each(page.Rows, toRecount), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }

@@ -11,13 +11,13 @@ import (
 // ListStockLocations returns one page of stores and bins.
 func (Handlers) ListStockLocations(ctx context.Context, req api.ListStockLocationsRequestObject) (api.ListStockLocationsResponseObject, error) {
 	p := req.Params
-	f := when(filter{}, "active = ?", p.Active)
-	f = when(f, "parent_id = ?", p.ParentID)
+	f := db.When(db.Conditions{}, "active = ?", p.Active)
+	f = db.When(f, "parent_id = ?", p.ParentID)
 	page, err := listLocations(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "code"), f)
 	if err != nil {
 		return nil, err
 	}
-	return api.ListStockLocations200JSONResponse{Data: list(page.Rows, toLocation), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListStockLocations200JSONResponse{Data: wire.Each(page.Rows, toLocation), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateStockLocation adds a store or a bin.
@@ -26,7 +26,7 @@ func (Handlers) CreateStockLocation(ctx context.Context, req api.CreateStockLoca
 	if err := row.add(ctx); err != nil {
 		return nil, err
 	}
-	return api.CreateStockLocation201JSONResponse{Body: toLocation(row), Headers: api.CreateStockLocation201ResponseHeaders{ETag: wire.ETag(row.Version), Location: at(req.CentreID, "locations", row.ID)}}, nil
+	return api.CreateStockLocation201JSONResponse{Body: toLocation(row), Headers: api.CreateStockLocation201ResponseHeaders{ETag: wire.ETag(row.Version), Location: wire.Path(req.CentreID, "stock", "locations", row.ID)}}, nil
 }
 
 // GetStockLocation returns one store or bin.
@@ -50,13 +50,13 @@ func (Handlers) UpdateStockLocation(ctx context.Context, req api.UpdateStockLoca
 // ListStockLots returns one page of lots.
 func (Handlers) ListStockLots(ctx context.Context, req api.ListStockLotsRequestObject) (api.ListStockLotsResponseObject, error) {
 	p := req.Params
-	f := when(filter{}, "item_id = ?", p.ItemID)
-	f = when(f, "expires_on < ?", wire.OptDate(p.ExpiresBefore))
+	f := db.When(db.Conditions{}, "item_id = ?", p.ItemID)
+	f = db.When(f, "expires_on < ?", wire.OptDate(p.ExpiresBefore))
 	page, err := listLots(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-received_on"), f)
 	if err != nil {
 		return nil, err
 	}
-	return api.ListStockLots200JSONResponse{Data: list(page.Rows, toLot), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
+	return api.ListStockLots200JSONResponse{Data: wire.Each(page.Rows, toLot), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // GetStockLot returns one lot.

@@ -11,69 +11,45 @@ import (
 	"github.com/waystation/waystation/internal/db"
 )
 
-// condition narrows a list.
-type condition struct {
-	sql   string
-	value any
-}
-
-// filter is what the caller asked a list to be narrowed by.
-type filter []condition
-
-// when adds a condition where the caller gave a value for it.
-func when[T any](f filter, sql string, value *T) filter {
-	if value == nil {
-		return f
-	}
-	return append(f, condition{sql, *value})
-}
-
-func (f filter) apply(q *gorm.DB) *gorm.DB {
-	for _, c := range f {
-		q = q.Where(c.sql, c.value)
-	}
-	return q
-}
-
 var itemSorts = db.Sorts[Item]{
 	"code":       {SQL: "code", Cast: "text", Value: func(i *Item) any { return i.Code }},
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(i *Item) any { return i.CreatedAt }},
 }
 
-func listItems(ctx context.Context, l db.Listing, f filter) (db.Paged[Item], error) {
-	return db.Page(ctx, l, itemSorts, func(i *Item) uuid.UUID { return i.ID }, f.apply)
+func listItems(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Item], error) {
+	return db.Page(ctx, l, itemSorts, func(i *Item) uuid.UUID { return i.ID }, f.Apply)
 }
 
 var locationSorts = db.Sorts[Location]{
 	"code": {SQL: "code", Cast: "text", Value: func(l *Location) any { return l.Code }},
 }
 
-func listLocations(ctx context.Context, l db.Listing, f filter) (db.Paged[Location], error) {
-	return db.Page(ctx, l, locationSorts, func(l *Location) uuid.UUID { return l.ID }, f.apply)
+func listLocations(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Location], error) {
+	return db.Page(ctx, l, locationSorts, func(l *Location) uuid.UUID { return l.ID }, f.Apply)
 }
 
 var lotSorts = db.Sorts[Lot]{
 	"received_on": {SQL: "received_on", Cast: "date", Value: func(l *Lot) any { return l.ReceivedOn }},
 }
 
-func listLots(ctx context.Context, l db.Listing, f filter) (db.Paged[Lot], error) {
-	return db.Page(ctx, l, lotSorts, func(l *Lot) uuid.UUID { return l.ID }, f.apply)
+func listLots(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Lot], error) {
+	return db.Page(ctx, l, lotSorts, func(l *Lot) uuid.UUID { return l.ID }, f.Apply)
 }
 
 var documentSorts = db.Sorts[Document]{
 	"occurred_at": {SQL: "occurred_at", Cast: "timestamptz", Value: func(d *Document) any { return d.OccurredAt }},
 }
 
-func listDocuments(ctx context.Context, l db.Listing, f filter) (db.Paged[Document], error) {
-	return db.Page(ctx, l, documentSorts, func(d *Document) uuid.UUID { return d.ID }, f.apply)
+func listDocuments(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Document], error) {
+	return db.Page(ctx, l, documentSorts, func(d *Document) uuid.UUID { return d.ID }, f.Apply)
 }
 
 var movementSorts = db.Sorts[Movement]{
 	"occurred_at": {SQL: "occurred_at", Cast: "timestamptz", Value: func(m *Movement) any { return m.OccurredAt }},
 }
 
-func listMovements(ctx context.Context, l db.Listing, f filter) (db.Paged[Movement], error) {
-	return db.Page(ctx, l, movementSorts, func(m *Movement) uuid.UUID { return m.ID }, f.apply)
+func listMovements(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Movement], error) {
+	return db.Page(ctx, l, movementSorts, func(m *Movement) uuid.UUID { return m.ID }, f.Apply)
 }
 
 var periodSorts = db.Sorts[Period]{
@@ -81,7 +57,7 @@ var periodSorts = db.Sorts[Period]{
 }
 
 func listPeriods(ctx context.Context, l db.Listing) (db.Paged[Period], error) {
-	return db.Page(ctx, l, periodSorts, func(p *Period) uuid.UUID { return p.ID }, filter{}.apply)
+	return db.Page(ctx, l, periodSorts, func(p *Period) uuid.UUID { return p.ID }, db.Conditions{}.Apply)
 }
 
 var recountSorts = db.Sorts[Recount]{
@@ -89,7 +65,7 @@ var recountSorts = db.Sorts[Recount]{
 }
 
 func listRecounts(ctx context.Context, l db.Listing) (db.Paged[Recount], error) {
-	return db.Page(ctx, l, recountSorts, func(r *Recount) uuid.UUID { return r.ID }, filter{}.apply)
+	return db.Page(ctx, l, recountSorts, func(r *Recount) uuid.UUID { return r.ID }, db.Conditions{}.Apply)
 }
 
 var balanceSorts = db.Sorts[Balance]{
@@ -101,9 +77,9 @@ const then = `(on_hand - coalesce((select sum(m.quantity) from stock_movements m
 	and m.location_id = stock_balances.location_id and m.lot_id = stock_balances.lot_id and m.occurred_at > ?), 0))`
 
 // listBalances returns balances of now; with asOf those of that instant, which know of no reservations.
-func listBalances(ctx context.Context, l db.Listing, f filter, asOf *time.Time, empty bool) (db.Paged[Balance], error) {
+func listBalances(ctx context.Context, l db.Listing, f db.Conditions, asOf *time.Time, empty bool) (db.Paged[Balance], error) {
 	return db.Page(ctx, l, balanceSorts, func(b *Balance) uuid.UUID { return b.ID }, func(q *gorm.DB) *gorm.DB {
-		q = f.apply(q)
+		q = f.Apply(q)
 		switch {
 		case asOf == nil && !empty:
 			return q.Where("on_hand > 0")
@@ -123,7 +99,7 @@ type card struct {
 }
 
 // readCard reads a card: f says of what, within is the time that is asked for.
-func readCard(ctx context.Context, l db.Listing, f, within filter) (c card, err error) {
+func readCard(ctx context.Context, l db.Listing, f, within db.Conditions) (c card, err error) {
 	if _, err := db.Pgx(ctx); err != nil { // begin: two reads
 		return c, err
 	}
@@ -131,7 +107,7 @@ func readCard(ctx context.Context, l db.Listing, f, within filter) (c card, err 
 		return c, err
 	}
 	first := c.Rows[0]
-	err = db.Tx(ctx).Model(&Movement{}).Scopes(f.apply).Where("(occurred_at, id) < (?, ?)", first.OccurredAt, first.ID).
+	err = db.Tx(ctx).Model(&Movement{}).Scopes(f.Apply).Where("(occurred_at, id) < (?, ?)", first.OccurredAt, first.ID).
 		Select("coalesce(sum(quantity), 0)").Row().Scan(&c.opening)
 	return c, err
 }

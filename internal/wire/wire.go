@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
@@ -143,6 +144,9 @@ func Each[T, U any](rows []T, to func(*T) U) []U {
 	}
 	return out
 }
+
+// Moment is as precise as the database keeps it.
+func Moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // Path is where a resource of a centre is; steps are words and ids in turn.
 func Path(centre uuid.UUID, steps ...any) string {
