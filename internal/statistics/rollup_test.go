@@ -3,6 +3,7 @@ package statistics_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -273,6 +274,7 @@ func TestStatisticsRole_ReadsFiguresAndNothingElse(t *testing.T) {
 		"statistics_profiles": true, "statistics_publications": true, "statistics_holds": true}
 	var tables []string
 	h.Scan("select array_agg(table_name::text order by table_name) from information_schema.tables where table_schema = 'public'", nil, &tables)
+	refusals := []string{"permission denied", "is not a table", "cannot delete from view", "cannot insert into view"}
 	for _, table := range tables {
 		_, err := d.Pool.Exec(context.Background(), "select count(*) from "+table)
 		if may[table] != (err == nil) {
@@ -281,7 +283,7 @@ func TestStatisticsRole_ReadsFiguresAndNothingElse(t *testing.T) {
 		delete(may, table)
 		for _, write := range []string{"delete from " + table, "insert into " + table + " default values", "truncate " + table} {
 			_, err := d.Pool.Exec(context.Background(), write)
-			if err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "is not a table") { // a view
+			if err == nil || !slices.ContainsFunc(refusals, func(r string) bool { return strings.Contains(err.Error(), r) }) {
 				t.Errorf("%s: %v", write, err)
 			}
 		}
