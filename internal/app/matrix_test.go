@@ -114,6 +114,13 @@ func (o operation) call(h *apptest.House, p apptest.Person, path string) *apptes
 }
 
 func (o operation) with(h *apptest.House, p apptest.Person, path string, headers ...apptest.Header) *apptest.Response {
+	return o.through(h, h.Call, p, path, headers...)
+}
+
+// caller is one of the ways in which a house is called.
+type caller func(p apptest.Person, method, path string, body any, headers ...apptest.Header) *apptest.Response
+
+func (o operation) through(h *apptest.House, call caller, p apptest.Person, path string, headers ...apptest.Header) *apptest.Response {
 	headers = append(headers, apptest.Header{Name: "Accept", Value: "application/json"})
 	if o.mediaType != "" {
 		headers = append(headers, apptest.Header{Name: "Content-Type", Value: o.mediaType})
@@ -123,9 +130,9 @@ func (o operation) with(h *apptest.House, p apptest.Person, path string, headers
 	}
 	if fields, ok := o.body.(map[string]any); ok && o.mediaType == "multipart/form-data" {
 		body, contentType := form(h, fields)
-		return h.Call(p, o.method, path, body, append(headers, contentType)...)
+		return call(p, o.method, path, body, append(headers, contentType)...)
 	}
-	return h.Call(p, o.method, path, o.body, headers...)
+	return call(p, o.method, path, o.body, headers...)
 }
 
 // form writes the example of a form as its parts, the file last.

@@ -81,6 +81,11 @@ var _ = db.Constraint("beneficiaries_source_key", func() *fault.Error {
 	return fault.New(fault.Conflict, "already_imported", "A row with this key was imported before.")
 })
 
+// What is written under a record that ended in another meanwhile, whoever writes it (migration 00021).
+var _ = db.Constraint("beneficiaries_merged", func() *fault.Error {
+	return fault.State(Merged, "The record was merged into another; it takes nothing new. Read it to be led to the survivor.")
+})
+
 // oldest is how many years before reception a birth is taken for a mistake.
 const oldest = 120
 

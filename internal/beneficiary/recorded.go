@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/db"
 )
@@ -71,7 +72,7 @@ type Completeness struct {
 
 // CompletenessOf tells what a person's registration lacks under the centre's procedures of today.
 func CompletenessOf(ctx context.Context, id uuid.UUID, t Terms) (*Completeness, error) {
-	b, err := Find(ctx, id)
+	b, err := db.One[Beneficiary](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("id = ? and status <> ?", id, Merged) })
 	if err != nil {
 		return nil, err
 	}

@@ -7,10 +7,12 @@ import (
 
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/referral"
 )
 
 // no is one side's refusal or withdrawal, in general or towards an organisation.
 type no struct {
+	side      *beneficiary.Beneficiary
 	scope     string
 	recipient *uuid.UUID
 	entry     *beneficiary.Consent
@@ -26,16 +28,36 @@ func standingNoes(ctx context.Context, t two) ([]no, error) {
 		}
 		for _, s := range standings {
 			if s.Status == beneficiary.Refused || s.Status == beneficiary.Withdrawn {
-				list = append(list, no{s.Scope, nil, s.Entry})
+				list = append(list, no{b, s.Scope, nil, s.Entry})
 			}
 			for _, r := range s.Recipients {
 				if r.Status == beneficiary.Refused || r.Status == beneficiary.Withdrawn {
-					list = append(list, no{s.Scope, &r.OrganisationID, r.Entry})
+					list = append(list, no{b, s.Scope, &r.OrganisationID, r.Entry})
 				}
 			}
 		}
 	}
 	return list, nil
+}
+
+// endSharing ends what is under way with one side's data against the other side's no, as if the person had said it
+// of both (rule 4): referrals that were sent are revoked, and their receivers asked to delete. What one side's own no
+// left standing, such as a referral sent on an override that knew of it, stays. An undo does not send anew.
+func endSharing(ctx context.Context, t two, noes []no) error {
+	for _, n := range noes {
+		other := t.survivor
+		if n.side == t.survivor {
+			other = t.duplicate
+		}
+		var towards []uuid.UUID
+		if n.recipient != nil {
+			towards = []uuid.UUID{*n.recipient}
+		}
+		if err := referral.ConsentWithdrawn(ctx, other.ID, n.scope, towards); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // holdNoes lets a no of either side outlive the other side's yes: where both ledgers together would

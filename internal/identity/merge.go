@@ -105,6 +105,9 @@ func merge(ctx context.Context, r request) (*Merge, two, error) {
 	if err != nil {
 		return nil, t, err
 	}
+	if err := endSharing(ctx, t, noes); err != nil { // while each record still has what is its own
+		return nil, t, err
+	}
 	m := &Merge{Record: db.NewRecord(nil), DuplicateID: t.duplicate.ID, SurvivorID: t.survivor.ID, Reason: r.reason, MergedBy: actor(ctx)}
 	if err := db.InsertAll(ctx, m); err != nil {
 		return nil, t, err
@@ -184,11 +187,11 @@ func undo(ctx context.Context, t two, reason string) (*Merge, error) {
 	if err := db.Save(ctx, m); err != nil {
 		return nil, err
 	}
-	if err := moveBack(ctx, m); err != nil {
+	t.duplicate.Status, t.duplicate.MergedInto = beneficiary.Active, nil
+	if err := db.Save(ctx, t.duplicate); err != nil { // before anything can go back to it
 		return nil, err
 	}
-	t.duplicate.Status, t.duplicate.MergedInto = beneficiary.Active, nil
-	if err := db.Save(ctx, t.duplicate); err != nil {
+	if err := moveBack(ctx, m); err != nil {
 		return nil, err
 	}
 	if err := decidePair(ctx, m, "unmerge", reason, Pending); err != nil {

@@ -48,7 +48,7 @@ func previewOf(ctx context.Context, duplicate, survivor uuid.UUID) (preview, err
 		{c.SameHousehold, conflict{kind: "same_household", rule: "The survivor's membership stays; the other one of the same household ends today."}},
 		{c.OpenCases, conflict{kind: "open_cases", rule: "Both cases stay open, of one person. Merge the cases if they are one."}},
 		{c.Related, conflict{kind: "relationship", rule: "A relationship between the two records stays with the one that ends."}},
-		{len(scopes) > 0, conflict{kind: "consent", rule: "The no of either record holds for what begins afterwards, until the person decides anew.", scopes: scopes}},
+		{len(scopes) > 0, conflict{kind: "consent", rule: "The no of either record holds until the person decides anew. Referrals under way against it are revoked, and stay so after an undo.", scopes: scopes}},
 	} {
 		if one.is {
 			p.conflicts = append(p.conflicts, one.conflict)

@@ -37,7 +37,7 @@ var disclosureSorts = db.Sorts[Disclosure]{
 
 // disclosures lists the ledger of a person: 404 when there is none.
 func disclosures(ctx context.Context, l db.Listing, person uuid.UUID, organisation *uuid.UUID) (db.Paged[Disclosure], error) {
-	if _, err := beneficiary.Find(ctx, person); err != nil {
+	if err := beneficiary.Here(ctx, person); err != nil {
 		return db.Paged[Disclosure]{}, err
 	}
 	return db.Page(ctx, l, disclosureSorts, func(d *Disclosure) uuid.UUID { return d.ID }, func(q *gorm.DB) *gorm.DB {

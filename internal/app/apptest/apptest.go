@@ -235,8 +235,22 @@ func (h *House) Call(p Person, method, path string, body any, headers ...Header)
 // CallAt is Call at one of several servers.
 func (h *House) CallAt(base string, p Person, method, path string, body any, headers ...Header) *Response {
 	h.T.Helper()
+	return h.answer(http.DefaultClient, base, p, method, path, body, headers)
+}
+
+// stays is a client that goes nowhere else.
+var stays = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// CallHere is Call for the answer of this path itself: a redirect is not followed.
+func (h *House) CallHere(p Person, method, path string, body any, headers ...Header) *Response {
+	h.T.Helper()
+	return h.answer(stays, h.URL, p, method, path, body, headers)
+}
+
+func (h *House) answer(client *http.Client, base string, p Person, method, path string, body any, headers []Header) *Response {
+	h.T.Helper()
 	req := newRequest(h.T, base, p, method, path, body, headers)
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		h.T.Fatalf("%s %s: %v", method, path, err)
 	}
