@@ -31,7 +31,7 @@ var domains = map[string][]string{
 	"casework":    {"beneficiary", "centre", "form"},
 	"centre":      {},
 	"form":        {},
-	"family":      {"beneficiary", "centre", "task"}, // who comes of age is a task
+	"family":      {"beneficiary", "centre", "task"},     // who comes of age is a task
 	"identity":    {"beneficiary", "centre", "referral"}, // a no of either record ends what is shared of the other
 	"intake":      {"beneficiary", "casework", "centre"},
 	"privacy":     {"audit", "beneficiary", "casework", "referral"},

@@ -80,7 +80,9 @@ func TestMerge_WhoeverWritesMeanwhileIsLedToTheSurvivor(t *testing.T) {
 	}
 	var late error
 	all.Go(func() {
-		late = d.as(func(ctx context.Context) error { return db.Tx(ctx).Exec(careless, d.CentreA, uuid.New(), duplicate).Error })
+		late = d.as(func(ctx context.Context) error {
+			return db.Tx(ctx).Exec(careless, d.CentreA, uuid.New(), duplicate).Error
+		})
 	})
 	d.waiting(len(calls) + 2)
 	release()
