@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // world is what was loaded: the people to ask for.
 type world struct {
 	Centres []uuid.UUID
+	Crowded uuid.UUID     // a centre whose people come later; see crowd
 	People  [][]uuid.UUID // by centre
 	Staff   uuid.UUID     // a user who works in every centre
 	Office  uuid.UUID     // the organisation that runs them
@@ -51,19 +53,13 @@ func load(ctx context.Context, url string, centres, people int) (*world, error) 
 	}
 	random := rand.New(rand.NewPCG(1, 2)) // the same people every time
 	for i, centre := range w.Centres {
-		ids, err := w.settle(ctx, conn, random, centre, i, people/centres)
+		ids, err := w.settle(ctx, conn, random, centre, i, people/centres, plainName)
 		if err != nil {
 			return nil, err
 		}
 		w.People = append(w.People, ids)
 	}
-	for _, sql := range []string{
-		`insert into beneficiary_keys (centre_id, key, beneficiary_id) select centre_id,
-			unnest(search_keys || duplicate_blocks(search_keys, birth_date, birth_date_precision, nationalities)), id from beneficiaries on conflict do nothing`,
-		"select setval(format('numbering.%I', 'beneficiary_' || replace(id::text, '-', '')), 1000000) from centres",
-		`insert into stat_registrations (centre_id, month, sex, age_group, nationality, population_type, n)
-			select centre_id, stat_month(registered_on), sex, stat_age_group(birth_date, registered_on), coalesce(nationalities[1], 'unknown'), population_type, count(*)
-			from beneficiaries group by 1, 2, 3, 4, 5, 6`,
+	err = run(ctx, conn, append(derived(w.Centres...),
 		// One referral a person, under the person's id, for the partner to acknowledge.
 		fmt.Sprintf(`insert into referrals (centre_id, id, version, created_at, updated_at, direction, number, status, priority, organisation_id, reasons, services, origin,
 				beneficiary_id, client_mode, client_code, snapshot, consent_id, sent_at, acknowledge_due_at, decision_due_at, expires_at, feedback_days, access_days)
@@ -72,12 +68,61 @@ func load(ctx context.Context, url string, centres, people int) (*world, error) 
 				now() + interval '14 days', now() + interval '4 days', 14, 30 from beneficiaries`, w.Partner),
 		"set session_replication_role = default",
 		"vacuum (analyze)",
-	} {
+	)...)
+	return w, err
+}
+
+// derived makes what triggers would have made of the people of centres: search keys, figures.
+func derived(centres ...uuid.UUID) []string {
+	ids := make([]string, len(centres))
+	for i, id := range centres {
+		ids[i] = "'" + id.String() + "'"
+	}
+	here := "centre_id in (" + strings.Join(ids, ",") + ")"
+	return []string{
+		`insert into beneficiary_keys (centre_id, key, beneficiary_id) select distinct centre_id,
+			unnest(search_keys || duplicate_blocks(search_keys, birth_date, birth_date_precision, nationalities)) as key, id from beneficiaries where ` + here + " order by 1, 2, 3",
+		"select setval(format('numbering.%I', 'beneficiary_' || replace(id::text, '-', '')), 2000000) from centres",
+		`insert into stat_registrations (centre_id, month, sex, age_group, nationality, population_type, n)
+			select centre_id, stat_month(registered_on), sex, stat_age_group(birth_date, registered_on), coalesce(nationalities[1], 'unknown'), population_type, count(*)
+			from beneficiaries where ` + here + " group by 1, 2, 3, 4, 5, 6",
+	}
+}
+
+func run(ctx context.Context, conn *pgx.Conn, statements ...string) error {
+	for _, sql := range statements {
 		if _, err := conn.Exec(ctx, sql); err != nil {
-			return nil, fmt.Errorf("%s: %w", sql, err)
+			return fmt.Errorf("%s: %w", sql, err)
 		}
 	}
-	return w, nil
+	return nil
+}
+
+// crowd fills the crowded centre, whose procedures have registrations checked for duplicates.
+func (w *world) crowd(ctx context.Context, url string, people int) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if err := run(ctx, conn, "set session_replication_role = replica", "set work_mem = '512MB'"); err != nil {
+		return err
+	}
+	if _, err := w.settle(ctx, conn, rand.New(rand.NewPCG(3, 4)), w.Crowded, 99, people, fullName); err != nil {
+		return err
+	}
+	return run(ctx, conn, append(derived(w.Crowded), "set session_replication_role = default", "vacuum (analyze)", "checkpoint")...)
+}
+
+// plainName is one given and one family name: 1,200 names in all.
+func plainName(random *rand.Rand) (given, family string) {
+	return givenNames[random.IntN(len(givenNames))], familyNames[random.IntN(len(familyNames))]
+}
+
+// fullName has a second given name: 36,000 names in all, so that a million people share each with 27 others.
+func fullName(random *rand.Rand) (given, family string) {
+	given, family = plainName(random)
+	return given + " " + givenNames[random.IntN(len(givenNames))], family
 }
 
 func (w *world) found(ctx context.Context, conn *pgx.Conn, centres int) error {
@@ -89,7 +134,7 @@ func (w *world) found(ctx context.Context, conn *pgx.Conn, centres int) error {
 	if _, err := conn.Exec(ctx, "insert into users (id, version, created_at, updated_at, organisation_id, email, name) values ($1, 1, now(), now(), $2, 'bench@demo.example', 'Bench')", w.Staff, w.Office); err != nil {
 		return err
 	}
-	for i := range centres {
+	for i := range centres + 1 {
 		id := db.NewID()
 		code := "C" + string(rune('A'+i/26)) + string(rune('A'+i%26))
 		if _, err := conn.Exec(ctx, `insert into centres (id, version, created_at, updated_at, organisation_id, code, name, country, time_zone, languages, typologies, phase, management_model)
@@ -99,37 +144,39 @@ func (w *world) found(ctx context.Context, conn *pgx.Conn, centres int) error {
 		if _, err := conn.Exec(ctx, "insert into members (centre_id, id, version, created_at, updated_at, user_id, role, starts_on) values ($1, $2, 1, now(), now(), $3, 'caseworker', '2024-01-01')", id, db.NewID(), w.Staff); err != nil {
 			return err
 		}
-		if err := w.proceed(ctx, conn, id); err != nil {
+		if err := w.proceed(ctx, conn, id, i == centres); err != nil {
 			return err
 		}
 		w.Centres = append(w.Centres, id)
 	}
+	w.Centres, w.Crowded = w.Centres[:centres], w.Centres[centres]
 	_, err := conn.Exec(ctx, "set session_replication_role = replica")
 	return err
 }
 
-// proceed gives a centre procedures that look for no duplicates at registration: the reference server does not,
-// and the scenario registers the same names again and again.
-func (w *world) proceed(ctx context.Context, conn *pgx.Conn, centreID uuid.UUID) error {
+// proceed gives a centre its procedures. All but one look for no duplicates at registration: the reference
+// server does not, and the scenario registers the same names again and again. The one that looks queues what it
+// finds and refuses nobody.
+func (w *world) proceed(ctx context.Context, conn *pgx.Conn, centreID uuid.UUID, look bool) error {
 	policy := centre.DefaultPolicy()
-	policy.Registration.Duplicates.Check = false
+	policy.Registration.Duplicates.Check, policy.Registration.Duplicates.Likely = look, 1.01
 	_, err := conn.Exec(ctx, "insert into sops (centre_id, id, version, created_at, updated_at, number, title, status, policy) values ($1, $2, 1, now(), now(), 1, 'SOP', 'active', $3)", centreID, db.NewID(), policy)
 	return err
 }
 
-func (w *world) settle(ctx context.Context, conn *pgx.Conn, random *rand.Rand, centre uuid.UUID, number, people int) ([]uuid.UUID, error) {
+func (w *world) settle(ctx context.Context, conn *pgx.Conn, random *rand.Rand, centre uuid.UUID, number, people int, named func(*rand.Rand) (given, family string)) ([]uuid.UUID, error) {
 	ids := make([]uuid.UUID, people)
 	columns := []string{"centre_id", "id", "version", "created_at", "updated_at", "reference", "registration_level", "registered_on", "reception_on",
 		"given_name", "family_name", "sex", "birth_date", "birth_date_precision", "population_type", "nationalities", "languages", "source", "basis", "search_name", "search_keys"}
 	_, err := conn.CopyFrom(ctx, pgx.Identifier{"beneficiaries"}, columns, pgx.CopyFromSlice(people, func(i int) ([]any, error) {
 		ids[i] = db.NewID()
-		given, family := givenNames[random.IntN(len(givenNames))], familyNames[random.IntN(len(familyNames))]
+		given, family := named(random)
 		name := given + " " + family
 		keys := []string{}
 		for _, k := range namekey.Keys(name) {
 			keys = append(keys, "n:"+k)
 		}
-		at := w.start.Add(time.Duration(i) * time.Minute * 50)
+		at := w.start.Add(time.Duration(i%10_000) * time.Minute * 50)
 		born := time.Date(1960+random.IntN(60), time.Month(1+random.IntN(12)), 1+random.IntN(28), 0, 0, 0, 0, time.UTC)
 		if born.After(at) {
 			born = at.AddDate(-1, 0, 0)

@@ -20,6 +20,8 @@ type target struct {
 	name string
 	base string
 	pid  int
+
+	looks bool // ours, asked to look for duplicates
 }
 
 // scenario is one kind of request, sent to both servers in turn.

@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,7 +56,7 @@ func main() {
 		}
 	}
 	var o options
-	flag.StringVar(&o.only, "only", "", "measure one scenario: read, page, search, create, acknowledge, figures")
+	flag.StringVar(&o.only, "only", "", "measure one scenario: read, page, search, create, acknowledge, figures, duplicates")
 	flag.IntVar(&o.people, "people", 200_000, "how many people to load")
 	flag.IntVar(&o.rounds, "rounds", 7, "turns of each server")
 	flag.DurationVar(&o.slice, "slice", 3*time.Second, "length of one turn")
@@ -111,9 +112,22 @@ func bench(ctx context.Context, o options) error {
 	if err := w.verify(ctx, ours.target, theirs.target, server, conn); err != nil {
 		return err
 	}
-	results, err := w.measureAll(ctx, rig{ours.target, theirs.target, conn, o.rounds, o.slice}, o.only)
+	g := rig{ours.target, theirs.target, conn, o.rounds, o.slice}
+	results, err := w.measureAll(ctx, g, o.only)
 	if err != nil {
 		return err
+	}
+	if alone := w.crowded(); o.only == "" || o.only == alone.name { // last: a million people more would slow the rest
+		if err := w.crowd(ctx, url, 1_000_000); err != nil {
+			return err
+		}
+		g.theirs = g.ours
+		g.ours.looks = true
+		r, err := g.compare(ctx, alone)
+		if err != nil {
+			return err
+		}
+		results = append(results, r)
 	}
 	return o.report(ctx, conn, results, ours.pid, theirs.pid)
 }
@@ -253,7 +267,7 @@ func launch(name, addr string, cmd *exec.Cmd) (process, error) {
 	if err := cmd.Start(); err != nil {
 		return process{}, err
 	}
-	p := process{target{name, "http://" + addr, cmd.Process.Pid}, func() {
+	p := process{target{name: name, base: "http://" + addr, pid: cmd.Process.Pid}, func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 		_ = os.Remove(log.Name())
@@ -271,7 +285,7 @@ func launch(name, addr string, cmd *exec.Cmd) (process, error) {
 // sign makes the tokens that the scenarios carry.
 func (w *world) sign(i auth.Issuer) error {
 	roles := map[uuid.UUID][]string{}
-	for _, c := range w.Centres {
+	for _, c := range append(slices.Clone(w.Centres), w.Crowded) {
 		roles[c] = []string{"registrar"}
 	}
 	for token, p := range map[*string]auth.Principal{

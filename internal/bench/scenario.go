@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"reflect"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -27,6 +29,21 @@ func (w *world) scenarios() []scenario {
 			varies: []string{"id", "number", "centre_id", "created_at", "updated_at", "acknowledged_at"}},
 		{name: "figures", title: "Figures for a government", want: 200, request: w.figures},
 	}
+}
+
+// crowded registers people whom nobody knows where everybody is looked for among a million, against registering
+// the same where nobody is looked for. Both are the product's.
+func (w *world) crowded() scenario {
+	return scenario{name: "duplicates", title: "Register, looked for among 1,000,000 (against: not looked for)", aim: 1.0 / 3, want: 201, check: registered,
+		request: func(t target, n int) (*http.Request, error) {
+			centre := w.Centres[0]
+			if t.looks {
+				centre = w.Crowded
+			}
+			random := rand.New(rand.NewPCG(5, uint64(n)))
+			given, family := fullName(random)
+			return w.register(t, centre, given, family, fmt.Sprintf("%d-%02d-%02d", 1960+random.IntN(50), 1+random.IntN(12), 1+random.IntN(28)), n)
+		}}
 }
 
 // stride is prime, so that walking by it visits every person before any twice.
@@ -49,11 +66,15 @@ func (w *world) search(t target, n int) (*http.Request, error) {
 }
 
 func (w *world) create(t target, n int) (*http.Request, error) {
+	return w.register(t, w.Centres[n%len(w.Centres)], givenNames[n%len(givenNames)], familyNames[n%len(familyNames)], fmt.Sprintf("1999-04-%02d", 1+n%28), n)
+}
+
+func (w *world) register(t target, centre uuid.UUID, given, family, born string, n int) (*http.Request, error) {
 	body := fmt.Sprintf(`{"registration_level":"basic","reception_on":"2026-03-01","given_name":%q,"family_name":%q,"sex":"1",`+
-		`"birth_date":"1999-04-%02d","population_type":"migrant","nationalities":["GIN"],"languages":["ff","fr"],"phone":"+224 620 %06d",`+
+		`"birth_date":%q,"population_type":"migrant","nationalities":["GIN"],"languages":["ff","fr"],"phone":"+224 620 %06d",`+
 		`"consent":{"decision":"given","giver":"individual","method":"written","language":"fr","interpreter_used":false}}`,
-		givenNames[n%len(givenNames)], familyNames[n%len(familyNames)], 1+n%28, n%1_000_000)
-	req, err := http.NewRequest(http.MethodPost, fmt.Sprintf("%s/v1/centres/%s/beneficiaries", t.base, w.Centres[n%len(w.Centres)]), strings.NewReader(body))
+		given, family, born, n%1_000_000)
+	req, err := http.NewRequest(http.MethodPost, fmt.Sprintf("%s/v1/centres/%s/beneficiaries", t.base, centre), strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,15 @@ type Shape[T any] struct {
 	columns columnList // centre_id, then those of the members
 	members []member
 	where   string                 // which rows GetJSON answers; empty: any
-	byID    atomic.Pointer[string] // the statement of GetJSON in one centre, as GORM wrote it the first time
+	byID    atomic.Pointer[string] // the audited statement of GetJSON in one centre, as GORM wrote it the first time
+	layout  atomic.Pointer[layout] // of the columns, as PostgreSQL told it last
+}
+
+// layout is how the members come from the database.
+type layout struct {
+	columns []pgconn.FieldDescription
+	write   []func(b, raw []byte) []byte // by column
+	version int                          // which column is the row's version
 }
 
 type member struct {
@@ -147,7 +155,7 @@ func GetJSON[T any](ctx context.Context, id uuid.UUID, shape *Shape[T]) (Documen
 	found := false
 	err := documentRow(ctx, shape, id, func(r *renderer[T]) error {
 		found = true
-		d.Version = r.version()
+		d.Version = r.versionOf()
 		*d.buf = append(r.append(*d.buf), '\n')
 		return nil
 	})
@@ -169,6 +177,9 @@ func documentRows[T any](ctx context.Context, shape *Shape[T], build Build, each
 	if err != nil {
 		return err
 	}
+	if q, err = seen[T](s, q, shape.meta); err != nil {
+		return err
+	}
 	return render(ctx, s, q, shape, each)
 }
 
@@ -177,30 +188,32 @@ func documentRow[T any](ctx context.Context, shape *Shape[T], id uuid.UUID, each
 	if s == nil {
 		return ErrOutsideSession
 	}
-	if known := shape.byID.Load(); known != nil && len(s.scope.Centres) == 1 {
+	usual := s.scope.AuditReads && len(s.scope.Centres) == 1
+	if known := shape.byID.Load(); known != nil && usual {
+		s.Audited = true
 		return render(ctx, s, query{sql: *known, args: []any{id, s.scope.Centres[0], 1}}, shape, each)
 	}
 	q, _, err := statement[T](ctx, s, func(q *gorm.DB) *gorm.DB { return shape.narrow(shape.selects(q).Where("id = ?", id)).Limit(1) })
 	if err != nil {
 		return err
 	}
-	if len(s.scope.Centres) == 1 && slices.Equal(q.args, []any{id, s.scope.Centres[0], 1}) {
+	if q, err = seen[T](s, q, shape.meta); err != nil {
+		return err
+	}
+	if usual && s.Audited && slices.Equal(q.args, []any{id, s.scope.Centres[0], 1}) {
 		shape.byID.Store(&q.sql)
 	}
 	return render(ctx, s, q, shape, each)
 }
 
 func render[T any](ctx context.Context, s *Session, q query, shape *Shape[T], each func(*renderer[T]) error) error {
-	q, err := seen[T](s, q, shape.meta)
-	if err != nil {
-		return err
-	}
 	_, durable := any(new(T)).(Restricted)
 	return s.query(ctx, q, durable, func(rows pgx.Rows) error {
-		r, err := newRenderer(shape, rows)
+		laid, err := shape.lie(rows.FieldDescriptions())
 		if err != nil {
 			return err
 		}
+		r := &renderer[T]{shape: shape, rows: rows, layout: laid}
 		for rows.Next() {
 			r.raw = rows.RawValues()
 			if err := each(r); err != nil {
@@ -215,22 +228,30 @@ func render[T any](ctx context.Context, s *Session, q query, shape *Shape[T], ea
 type renderer[T any] struct {
 	shape *Shape[T]
 	rows  pgx.Rows
-	write []func(b, raw []byte) []byte // by member
-	raw   [][]byte                     // of the current row; the first is the centre
-	row   T                            // once scanned
+	*layout
+	raw [][]byte // of the current row; the first is the centre
+	row T        // once scanned
 }
 
-func newRenderer[T any](shape *Shape[T], rows pgx.Rows) (*renderer[T], error) {
-	described := rows.FieldDescriptions()[1:]
-	r := &renderer[T]{shape: shape, rows: rows, write: make([]func(b, raw []byte) []byte, len(described))}
+// lie answers how the columns of a result lie: as those of the last one, unless a migration came between.
+func (s *Shape[T]) lie(described []pgconn.FieldDescription) (*layout, error) {
+	same := func(a, b pgconn.FieldDescription) bool { return a.DataTypeOID == b.DataTypeOID && a.Format == b.Format }
+	if known := s.layout.Load(); known != nil && slices.EqualFunc(known.columns, described, same) {
+		return known, nil
+	}
+	laid := &layout{columns: slices.Clone(described)}
 	for i, d := range described {
 		w := writers[d.DataTypeOID]
 		if w.write == nil || w.format != d.Format {
 			return nil, fmt.Errorf("db: no JSON for column %q", d.Name)
 		}
-		r.write[i] = w.write
+		if d.Name == "version" {
+			laid.version = i
+		}
+		laid.write = append(laid.write, w.write)
 	}
-	return r, nil
+	s.layout.Store(laid)
+	return laid, nil
 }
 
 func (r *renderer[T]) append(b []byte) []byte {
@@ -239,7 +260,7 @@ func (r *renderer[T]) append(b []byte) []byte {
 		start := len(b)
 		b = append(b, m.name...)
 		valued := len(b)
-		b = r.write[i](b, r.raw[i+1])
+		b = r.write[i+1](b, r.raw[i+1])
 		if m.optional && empty(b[valued:]) {
 			b = b[:start]
 			continue
@@ -277,10 +298,7 @@ func (r *renderer[T]) scan(ctx context.Context, key string) error {
 	return r.rows.Scan(to...)
 }
 
-func (r *renderer[T]) version() int64 {
-	i := slices.IndexFunc(r.rows.FieldDescriptions(), func(d pgconn.FieldDescription) bool { return d.Name == "version" })
-	return int64(binary.BigEndian.Uint64(r.raw[i]))
-}
+func (r *renderer[T]) versionOf() int64 { return int64(binary.BigEndian.Uint64(r.raw[r.version])) }
 
 // writer writes a value as JSON that came in one of PostgreSQL's formats: the one that pgx asks for.
 type writer struct {
@@ -290,7 +308,7 @@ type writer struct {
 
 // writers are by the type's OID.
 var writers = map[uint32]writer{
-	pgtype.TextOID:        {pgtype.TextFormatCode, nullable(appendText)},
+	pgtype.TextOID:        {pgtype.TextFormatCode, nullable(appendText[[]byte])},
 	pgtype.JSONBOID:       {pgtype.TextFormatCode, nullable(appendJSON)},
 	pgtype.TextArrayOID:   {pgtype.BinaryFormatCode, appendTexts},
 	pgtype.UUIDOID:        {pgtype.BinaryFormatCode, nullable(appendUUID)},
@@ -370,9 +388,9 @@ var special = func() (marked [256]bool) {
 	return marked
 }()
 
-func appendText(b, raw []byte) []byte {
-	for _, c := range raw {
-		if special[c] {
+func appendText[T []byte | string](b []byte, raw T) []byte {
+	for i := range len(raw) {
+		if special[raw[i]] {
 			escaped, _ := json.Marshal(string(raw)) // a text always has JSON
 			return append(b, escaped...)
 		}

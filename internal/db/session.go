@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -34,17 +33,22 @@ func (s Scope) settings() [5]string {
 	for i, c := range s.Centres {
 		ids[i] = c.String()
 	}
-	trail, _ := json.Marshal(struct {
-		ActorKind string `json:"actor_kind"`
-		Operation string `json:"operation"`
-		Purpose   string `json:"purpose"`
-		RequestID string `json:"request_id"`
-	}{s.ActorKind, s.Operation, s.Purpose, s.RequestID})
 	network := ""
 	if s.Network {
 		network = "on"
 	}
-	return [5]string{strings.Join(ids, ","), text(s.ActorID), text(s.OrganisationID), network, string(trail)}
+	return [5]string{strings.Join(ids, ","), text(s.ActorID), text(s.OrganisationID), network, s.trail()}
+}
+
+// trail is the JSON from which triggers take who does what, and why.
+func (s Scope) trail() string {
+	b := make([]byte, 0, 160)
+	for i, member := range [...][2]string{{"actor_kind", s.ActorKind}, {"operation", s.Operation}, {"purpose", s.Purpose}, {"request_id", s.RequestID}} {
+		b = append(b, "{,,,"[i], '"')
+		b = append(append(b, member[0]...), `":`...)
+		b = appendText(b, member[1])
+	}
+	return string(append(b, '}'))
 }
 
 var setNames = [5]string{"app.centre_ids", "app.actor_id", "app.organisation_id", "app.network", "app.trail"}

@@ -3,6 +3,7 @@ package httpd
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -39,8 +40,10 @@ type Operation struct {
 	// scope; others keep to their centres.
 	Operators bool
 
-	route *routers.Route
-	query map[string]bool
+	route   *routers.Route
+	query   map[string]bool
+	headers []string // that the spec describes, in canonical form
+	plain   bool     // may come with nothing but ids in its path; see bare
 }
 
 // Public tells that the operation asks for no token.
@@ -83,7 +86,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		Person: strings.HasPrefix(path, personPath) && !flag(op, "x-merged"), Bundled: flag(op, "x-bundle"), Ordered: flag(op, "x-ordered"),
 		Operators: op.Extensions["x-network"] == "operators", Once: names(op, "x-shown-once"),
 		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: &checked},
-		query: map[string]bool{},
+		query: map[string]bool{}, plain: op.RequestBody == nil,
 	}
 	for _, alternative := range *op.Security {
 		o.Scopes = append(o.Scopes, alternative["oauth2"])
@@ -93,10 +96,14 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 	}
 	for _, list := range []openapi3.Parameters{item.Parameters, op.Parameters} {
 		for _, p := range list {
-			if p.Value.In == openapi3.ParameterInQuery {
+			switch p.Value.In {
+			case openapi3.ParameterInQuery:
 				o.query[p.Value.Name] = true
+			case openapi3.ParameterInHeader:
+				o.headers = append(o.headers, http.CanonicalHeaderKey(p.Value.Name))
 			}
 			o.Keyed = o.Keyed || p.Value.Name == "Idempotency-Key"
+			o.plain = o.plain && leavable(p.Value)
 		}
 	}
 	if ok := op.Responses.Value("200"); ok != nil && ok.Value.Content[wire.JSON] != nil {
@@ -110,6 +117,14 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		}
 	}
 	return o, nil
+}
+
+// leavable tells that a parameter needs no validator where it is left out, or is a path's id.
+func leavable(p *openapi3.Parameter) bool {
+	if p.In == openapi3.ParameterInPath {
+		return p.Schema.Value.Format == "uuid"
+	}
+	return !p.Required && p.Schema.Value.Default == nil
 }
 
 func flag(op *openapi3.Operation, name string) bool {

@@ -22,9 +22,9 @@ func (s *Server) pace(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		line := http.NewResponseController(c.Response().Writer)
 		answerBy := func() { _ = line.SetWriteDeadline(time.Now().Add(s.grace)) } // fails only where no socket is
-		answerBy()
-		c.Response().Before(answerBy) // the body may have taken its time
+		c.Response().Before(answerBy)
 		if r := c.Request(); r.Body != nil && r.Body != http.NoBody {
+			answerBy() // "100 Continue" comes before the answer
 			b := &pacedBody{ReadCloser: r.Body, line: line, from: time.Now(), grace: s.grace}
 			b.expect()
 			r.Body = b

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -180,15 +181,20 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		status := c.Response().Status
 		s.served.WithLabelValues(name, strconv.Itoa(status)).Observe(took.Seconds())
-		attrs := append(make([]slog.Attr, 0, 7), slog.String("request_id", requestID(c)), slog.String("operation", name),
-			slog.String("method", c.Request().Method), slog.Int("status", status), slog.Int64("ms", took.Milliseconds()))
+		ctx, log := c.Request().Context(), slog.Default().Handler()
+		if !log.Enabled(ctx, slog.LevelInfo) {
+			return nil
+		}
+		line := slog.NewRecord(time.Now(), slog.LevelInfo, "request", 0) // nobody asks from where in the program
+		line.AddAttrs(slog.String("request_id", requestID(c)), slog.String("operation", name), slog.String("method", c.Request().Method),
+			slog.Int("status", status), slog.Int64("ms", took.Milliseconds()))
 		if st.caller != nil {
-			attrs = append(attrs, slog.String("actor_id", st.caller.ID.String()))
+			line.AddAttrs(slog.String("actor_id", st.caller.ID.String()))
 		}
 		if st.centre != uuid.Nil {
-			attrs = append(attrs, slog.String("centre_id", st.centre.String()))
+			line.AddAttrs(slog.String("centre_id", st.centre.String()))
 		}
-		slog.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", attrs...)
+		_ = log.Handle(ctx, line)
 		return nil
 	}
 }
@@ -198,14 +204,18 @@ func logPanic(c echo.Context, err error, stack []byte) error {
 	return err
 }
 
+// secured are the headers of every answer; confidential those of the API's own, too.
+var (
+	secured      = http.Header{"X-Content-Type-Options": {"nosniff"}, "Referrer-Policy": {"no-referrer"}, "X-Frame-Options": {"DENY"}}
+	confidential = http.Header{echo.HeaderCacheControl: {"no-store"}}
+)
+
 func secure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Frame-Options", "DENY")
+		maps.Copy(h, secured)
 		if strings.HasPrefix(c.Request().URL.Path, "/v1/") {
-			h.Set(echo.HeaderCacheControl, "no-store")
+			maps.Copy(h, confidential)
 		}
 		return next(c)
 	}
@@ -222,14 +232,15 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c) // not of the API: docs, metrics, or echo's own 404 and 405
 		}
 		stateOf(c).op = op
-		if !negotiate(c, op) {
-			ctx, cancel := context.WithTimeout(c.Request().Context(), s.timeout)
+		ctx, streams := negotiate(c, op)
+		if !streams {
+			timed, cancel := context.WithTimeout(ctx, s.timeout)
 			defer cancel()
-			c.SetRequest(c.Request().WithContext(ctx))
+			ctx = timed
 		}
-		lang := codelist.Negotiate(c.Request().Header.Get("Accept-Language"))
-		c.SetRequest(c.Request().WithContext(codelist.WithLanguage(c.Request().Context(), lang)))
-		r, err := s.authorise(c, op)
+		ctx = codelist.WithLanguage(ctx, codelist.Negotiate(c.Request().Header.Get("Accept-Language")))
+		ctx, r, err := s.authorise(ctx, c, op)
+		c.SetRequest(c.Request().WithContext(ctx)) // once: every copy of a request costs
 		if err != nil {
 			return err
 		}
@@ -251,38 +262,36 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// authorise answers who calls and opens the scope that the call may work in.
-func (s *Server) authorise(c echo.Context, op *Operation) (*request, error) {
+// authorise answers who calls, which the context then tells, and opens the scope that the call may work in.
+func (s *Server) authorise(ctx context.Context, c echo.Context, op *Operation) (context.Context, *request, error) {
 	r := &request{op: op, path: c.Request().URL.RequestURI(), hashKey: s.hashKey}
 	r.scope = db.Scope{RequestID: requestID(c), Operation: op.ID, ReadOnly: op.Method == http.MethodGet && !op.Audit, AuditReads: op.Audit}
 	r.subject, _ = uuid.Parse(c.Param("id"))
 	if op.Public() {
 		r.scope.Network = op.Network
-		c.SetRequest(c.Request().WithContext(auth.WithOrigin(c.Request().Context(), origin(c))))
-		return r, s.limit(c, op, "ip:"+c.RealIP())
+		return auth.WithOrigin(ctx, origin(c)), r, s.limit(c, op, "ip:"+c.RealIP())
 	}
 	token, ok := strings.CutPrefix(c.Request().Header.Get(echo.HeaderAuthorization), "Bearer ")
 	if !ok {
-		return nil, fault.New(fault.Unauthenticated, "unauthenticated", "This operation needs a bearer token.")
+		return ctx, nil, fault.New(fault.Unauthenticated, "unauthenticated", "This operation needs a bearer token.")
 	}
-	p, err := s.verifier.Verify(c.Request().Context(), token)
+	p, err := s.verifier.Verify(ctx, token)
 	if err != nil {
-		return nil, unverified(err)
+		return ctx, nil, unverified(err)
 	}
 	stateOf(c).caller = p
 	if err := s.limit(c, op, p.ID.String()); err != nil {
-		return nil, err
+		return ctx, nil, err
 	}
 	r.scope.ActorID, r.scope.ActorKind, r.scope.OrganisationID = p.ID, string(p.Kind), p.OrganisationID
-	ctx := auth.With(c.Request().Context(), p)
+	ctx = auth.With(ctx, p)
 	if op.Stream {
 		ctx = auth.WithRecheck(ctx, func(ctx context.Context) error {
 			_, err := s.verifier.Verify(ctx, token)
 			return err
 		})
 	}
-	c.SetRequest(c.Request().WithContext(ctx))
-	return r, s.permit(c, r, p)
+	return ctx, r, s.permit(ctx, c, r, p)
 }
 
 // origin is what signing in knows of a caller who has no token yet.
@@ -304,14 +313,14 @@ func unverified(err error) error {
 
 // permit checks the scopes that the spec asks for. A centre where the caller has no part is
 // answered like one that does not exist; a client has no part in any, whichever is asked for.
-func (s *Server) permit(c echo.Context, r *request, p *auth.Principal) error {
+func (s *Server) permit(ctx context.Context, c echo.Context, r *request, p *auth.Principal) error {
 	if !r.op.Centre {
 		if !s.allows(p, uuid.Nil, r.op) {
 			return missingRight(r.op)
 		}
 		var err error
 		r.scope.Network = r.op.Network || r.op.Operators && s.operates(p, r.op)
-		r.scope.Centres, err = s.reach(c.Request().Context(), p, r.op)
+		r.scope.Centres, err = s.reach(ctx, p, r.op)
 		return err
 	}
 	centre, err := uuid.Parse(c.Param("centre_id"))
@@ -321,7 +330,7 @@ func (s *Server) permit(c echo.Context, r *request, p *auth.Principal) error {
 	if err != nil {
 		return fault.Missing()
 	}
-	if works, err := s.worksIn(c.Request().Context(), p, centre); err != nil || !works {
+	if works, err := s.worksIn(ctx, p, centre); err != nil || !works {
 		return cmp.Or(err, error(fault.Missing()))
 	}
 	if !s.allows(p, centre, r.op) {

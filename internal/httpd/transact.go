@@ -361,7 +361,7 @@ func (a *answer) send(c echo.Context) error {
 		if name == echo.HeaderVary { // CORS has named Origin there
 			values = append(w.Header()[name], values...)
 		}
-		w.Header()[name] = append([]string(nil), values...)
+		w.Header()[name] = values
 	}
 	if tag := a.header.Get("Etag"); tag != "" && c.Request().Method == http.MethodGet && unchanged(c.Request().Header.Values("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
