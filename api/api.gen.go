@@ -467,6 +467,27 @@ func (e CasePlanStatus) Valid() bool {
 	}
 }
 
+// Defines values for CasePlanPartDiffChange.
+const (
+	CasePlanPartDiffChangeAdded   CasePlanPartDiffChange = "added"
+	CasePlanPartDiffChangeChanged CasePlanPartDiffChange = "changed"
+	CasePlanPartDiffChangeRemoved CasePlanPartDiffChange = "removed"
+)
+
+// Valid indicates whether the value is a known member of the CasePlanPartDiffChange enum.
+func (e CasePlanPartDiffChange) Valid() bool {
+	switch e {
+	case CasePlanPartDiffChangeAdded:
+		return true
+	case CasePlanPartDiffChangeChanged:
+		return true
+	case CasePlanPartDiffChangeRemoved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseProblemSensitivity.
 const (
 	CaseProblemSensitivityNormal     CaseProblemSensitivity = "normal"
@@ -683,6 +704,30 @@ func (e ContactPatchSafe) Valid() bool {
 	case ContactPatchSafeUnknown:
 		return true
 	case ContactPatchSafeYes:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CopyLanguage.
+const (
+	CopyLanguageAr CopyLanguage = "ar"
+	CopyLanguageEn CopyLanguage = "en"
+	CopyLanguageEs CopyLanguage = "es"
+	CopyLanguageFr CopyLanguage = "fr"
+)
+
+// Valid indicates whether the value is a known member of the CopyLanguage enum.
+func (e CopyLanguage) Valid() bool {
+	switch e {
+	case CopyLanguageAr:
+		return true
+	case CopyLanguageEn:
+		return true
+	case CopyLanguageEs:
+		return true
+	case CopyLanguageFr:
 		return true
 	default:
 		return false
@@ -3317,6 +3362,24 @@ func (e ListCaseInvitationsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListCaseEvaluationsParamsSort.
+const (
+	ListCaseEvaluationsParamsSortCreatedAt      ListCaseEvaluationsParamsSort = "created_at"
+	ListCaseEvaluationsParamsSortMinusCreatedAt ListCaseEvaluationsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseEvaluationsParamsSort enum.
+func (e ListCaseEvaluationsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseEvaluationsParamsSortCreatedAt:
+		return true
+	case ListCaseEvaluationsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCaseFollowupsParamsSort.
 const (
 	ListCaseFollowupsParamsSortCreatedAt      ListCaseFollowupsParamsSort = "created_at"
@@ -5529,10 +5592,12 @@ type CaseAction struct {
 
 	// CopiedFrom The same action in the version before
 	CopiedFrom    *openapi_types.UUID `json:"copied_from,omitempty"`
+	Cost          *Money              `json:"cost,omitempty"`
 	CreatedAt     time.Time           `json:"created_at"`
 	Description   *string             `json:"description,omitempty"`
 	DoneOn        *openapi_types.Date `json:"done_on,omitempty"`
 	DueOn         openapi_types.Date  `json:"due_on"`
+	FundingSource *string             `json:"funding_source,omitempty"`
 	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
 	ID            openapi_types.UUID  `json:"id"`
 	Outcome       *string             `json:"outcome,omitempty"`
@@ -5550,11 +5615,15 @@ type CaseActionStatus string
 
 // CaseActionCreate defines model for CaseActionCreate.
 type CaseActionCreate struct {
-	Description *string             `json:"description,omitempty"`
-	DueOn       openapi_types.Date  `json:"due_on"`
-	GoalID      *openapi_types.UUID `json:"goal_id,omitempty"`
-	ID          *openapi_types.UUID `json:"id,omitempty"`
-	PlanID      openapi_types.UUID  `json:"plan_id"`
+	Cost        *Money             `json:"cost,omitempty"`
+	Description *string            `json:"description,omitempty"`
+	DueOn       openapi_types.Date `json:"due_on"`
+
+	// FundingSource Who pays: a project, a donor, the person
+	FundingSource *string             `json:"funding_source,omitempty"`
+	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+	PlanID        openapi_types.UUID  `json:"plan_id"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -5566,8 +5635,12 @@ type CaseActionCreate struct {
 
 // CaseActionDraft An action that comes with its plan; it says what, or which service
 type CaseActionDraft struct {
+	Cost        *Money             `json:"cost,omitempty"`
 	Description *string            `json:"description,omitempty"`
 	DueOn       openapi_types.Date `json:"due_on"`
+
+	// FundingSource Who pays: a project, a donor, the person
+	FundingSource *string `json:"funding_source,omitempty"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -5590,9 +5663,11 @@ type CaseActionPage struct {
 
 // CaseActionPatch defines model for CaseActionPatch.
 type CaseActionPatch struct {
+	Cost          nullable.Nullable[Money]              `json:"cost,omitempty"`
 	Description   nullable.Nullable[string]             `json:"description,omitempty"`
 	DoneOn        nullable.Nullable[openapi_types.Date] `json:"done_on,omitempty"`
 	DueOn         *openapi_types.Date                   `json:"due_on,omitempty"`
+	FundingSource nullable.Nullable[string]             `json:"funding_source,omitempty"`
 	GoalID        nullable.Nullable[openapi_types.UUID] `json:"goal_id,omitempty"`
 	Outcome       nullable.Nullable[string]             `json:"outcome,omitempty"`
 	Responsible   nullable.Nullable[string]             `json:"responsible,omitempty"`
@@ -5903,6 +5978,46 @@ type CaseCreate struct {
 // CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
 type CaseCreateSensitivity string
 
+// CaseEvaluation defines model for CaseEvaluation.
+type CaseEvaluation struct {
+	CaseID      openapi_types.UUID  `json:"case_id"`
+	CreatedAt   time.Time           `json:"created_at"`
+	EvaluatedBy *openapi_types.UUID `json:"evaluated_by,omitempty"`
+	EvaluatedOn openapi_types.Date  `json:"evaluated_on"`
+	GoalID      openapi_types.UUID  `json:"goal_id"`
+	ID          openapi_types.UUID  `json:"id"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
+	Progress    string              `json:"progress"`
+	Reason      string              `json:"reason"`
+
+	// ReviewOn When the goal is judged next
+	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
+}
+
+// CaseEvaluationCreate defines model for CaseEvaluationCreate.
+type CaseEvaluationCreate struct {
+	// EvaluatedOn Today where it is left out
+	EvaluatedOn *openapi_types.Date `json:"evaluated_on,omitempty"`
+	GoalID      openapi_types.UUID  `json:"goal_id"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	Progress    string              `json:"progress"`
+	Reason      string              `json:"reason"`
+	ReviewOn    *openapi_types.Date `json:"review_on,omitempty"`
+}
+
+// CaseEvaluationPage defines model for CaseEvaluationPage.
+type CaseEvaluationPage struct {
+	Data []CaseEvaluation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // CaseFollowup defines model for CaseFollowup.
 type CaseFollowup struct {
 	Attempts      []ContactAttempt    `json:"attempts"`
@@ -5971,12 +6086,17 @@ type CaseGoal struct {
 	PlanID      openapi_types.UUID  `json:"plan_id"`
 
 	// ProblemID The problem that it answers
-	ProblemID    *openapi_types.UUID `json:"problem_id,omitempty"`
-	Progress     string              `json:"progress"`
-	ProgressNote *string             `json:"progress_note,omitempty"`
-	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
-	UpdatedAt    time.Time           `json:"updated_at"`
-	Version      int64               `json:"version"`
+	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
+	Progress  string              `json:"progress"`
+
+	// ProgressNote The reason of its last evaluation
+	ProgressNote *string `json:"progress_note,omitempty"`
+
+	// ReviewOn When its progress is judged next
+	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
+	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
 }
 
 // CaseGoalCreate defines model for CaseGoalCreate.
@@ -6016,10 +6136,8 @@ type CaseGoalPatch struct {
 	Description *string `json:"description,omitempty"`
 
 	// ProblemID The problem that it answers
-	ProblemID    nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
-	Progress     *string                               `json:"progress,omitempty"`
-	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
-	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
+	ProblemID nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
+	TargetOn  nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
 }
 
 // CaseHold defines model for CaseHold.
@@ -6181,14 +6299,25 @@ type CasePlan struct {
 	CaseID   openapi_types.UUID  `json:"case_id"`
 
 	// CopyGiven The person has a copy
-	CopyGiven bool                `json:"copy_given"`
+	CopyGiven   bool                `json:"copy_given"`
+	CopyGivenBy *openapi_types.UUID `json:"copy_given_by,omitempty"`
+	CopyGivenOn *openapi_types.Date `json:"copy_given_on,omitempty"`
+
+	// CopyLanguage A language that copies are printed in
+	CopyLanguage *CopyLanguage `json:"copy_language,omitempty"`
+
+	// Costs What its actions cost, those that were dropped left out: one sum for each currency
+	Costs     []Money             `json:"costs"`
 	CreatedAt time.Time           `json:"created_at"`
 	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
 
 	// EndedAt Superseded or completed
-	EndedAt *time.Time         `json:"ended_at,omitempty"`
-	Goals   []CaseGoal         `json:"goals"`
-	ID      openapi_types.UUID `json:"id"`
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// EvaluationID The evaluation that led to this version
+	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
+	Goals        []CaseGoal          `json:"goals"`
+	ID           openapi_types.UUID  `json:"id"`
 
 	// Number The version of the plan
 	Number   int                 `json:"number"`
@@ -6206,17 +6335,50 @@ type CasePlan struct {
 // CasePlanStatus defines model for CasePlan.Status.
 type CasePlanStatus string
 
+// CasePlanChange defines model for CasePlanChange.
+type CasePlanChange struct {
+	// After Absent where there is nothing any more
+	After interface{} `json:"after,omitempty"`
+
+	// Before Absent where there was nothing
+	Before interface{} `json:"before,omitempty"`
+
+	// Field As the plan, the goal or the action names it
+	Field string `json:"field"`
+}
+
 // CasePlanCreate defines model for CasePlanCreate.
 type CasePlanCreate struct {
 	// Actions Actions that serve no single goal
-	Actions   []CaseActionDraft   `json:"actions,omitempty"`
-	Agreed    *bool               `json:"agreed,omitempty"`
-	AgreedOn  *openapi_types.Date `json:"agreed_on,omitempty"`
-	CopyGiven *bool               `json:"copy_given,omitempty"`
-	Goals     []CaseGoalDraft     `json:"goals,omitempty"`
-	ID        *openapi_types.UUID `json:"id,omitempty"`
-	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
-	Summary   *string             `json:"summary,omitempty"`
+	Actions  []CaseActionDraft   `json:"actions,omitempty"`
+	Agreed   *bool               `json:"agreed,omitempty"`
+	AgreedOn *openapi_types.Date `json:"agreed_on,omitempty"`
+	Goals    []CaseGoalDraft     `json:"goals,omitempty"`
+	ID       *openapi_types.UUID `json:"id,omitempty"`
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+	Summary  *string             `json:"summary,omitempty"`
+}
+
+// CasePlanDiff defines model for CasePlanDiff.
+type CasePlanDiff struct {
+	Actions []CasePlanPartDiff `json:"actions"`
+
+	// Changes Of the plan itself
+	Changes    []CasePlanChange   `json:"changes"`
+	FromID     openapi_types.UUID `json:"from_id"`
+	FromNumber int                `json:"from_number"`
+	Goals      []CasePlanPartDiff `json:"goals"`
+	ToID       openapi_types.UUID `json:"to_id"`
+	ToNumber   int                `json:"to_number"`
+}
+
+// CasePlanHandOver defines model for CasePlanHandOver.
+type CasePlanHandOver struct {
+	// Language A language that copies are printed in
+	Language CopyLanguage `json:"language"`
+
+	// On Today where it is left out
+	On *openapi_types.Date `json:"on,omitempty"`
 }
 
 // CasePlanPage defines model for CasePlanPage.
@@ -6230,13 +6392,31 @@ type CasePlanPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CasePlanPartDiff defines model for CasePlanPartDiff.
+type CasePlanPartDiff struct {
+	Change  CasePlanPartDiffChange `json:"change"`
+	Changes []CasePlanChange       `json:"changes"`
+
+	// ID In the later version; of what was removed, in the earlier
+	ID openapi_types.UUID `json:"id"`
+}
+
+// CasePlanPartDiffChange defines model for CasePlanPartDiff.Change.
+type CasePlanPartDiffChange string
+
 // CasePlanPatch defines model for CasePlanPatch.
 type CasePlanPatch struct {
-	Agreed    *bool                                 `json:"agreed,omitempty"`
-	AgreedOn  nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
-	CopyGiven *bool                                 `json:"copy_given,omitempty"`
-	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
-	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
+	Agreed   *bool                                 `json:"agreed,omitempty"`
+	AgreedOn nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
+	ReviewOn nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
+	Summary  nullable.Nullable[string]             `json:"summary,omitempty"`
+}
+
+// CasePlanRevision defines model for CasePlanRevision.
+type CasePlanRevision struct {
+	// EvaluationID The evaluation of a goal of this plan that led to the new version
+	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
+	Reason       string              `json:"reason"`
 }
 
 // CaseProblem defines model for CaseProblem.
@@ -6985,6 +7165,9 @@ type ContactPatch struct {
 
 // ContactPatchSafe To contact the person this way
 type ContactPatchSafe string
+
+// CopyLanguage A language that copies are printed in
+type CopyLanguage string
 
 // Country ISO 3166-1 alpha-3
 //
@@ -8594,6 +8777,19 @@ type MissingField struct {
 
 // MissingFieldRequiredBy The centre's procedures, or every child needs it
 type MissingFieldRequiredBy string
+
+// Money defines model for Money.
+type Money struct {
+	// Amount A decimal number
+	//
+	// Example: 4500
+	Amount string `json:"amount"`
+
+	// Currency ISO 4217
+	//
+	// Example: XOF
+	Currency string `json:"currency"`
+}
 
 // Month A calendar month
 //
@@ -13141,6 +13337,36 @@ type EndCaseInvitationParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListCaseEvaluationsParams defines parameters for ListCaseEvaluations.
+type ListCaseEvaluationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListCaseEvaluationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// PlanID Only of this version of the plan
+	PlanID *openapi_types.UUID `form:"plan_id,omitempty" json:"plan_id,omitempty"`
+
+	// GoalID Only of this goal
+	GoalID *openapi_types.UUID `form:"goal_id,omitempty" json:"goal_id,omitempty"`
+}
+
+// ListCaseEvaluationsParamsSort defines parameters for ListCaseEvaluations.
+type ListCaseEvaluationsParamsSort string
+
+// CreateCaseEvaluationParams defines parameters for CreateCaseEvaluation.
+type CreateCaseEvaluationParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListCaseFollowupsParams defines parameters for ListCaseFollowups.
 type ListCaseFollowupsParams struct {
 	// Limit Rows a page
@@ -13386,6 +13612,27 @@ type ActivateCasePlanParams struct {
 
 // CompleteCasePlanParams defines parameters for CompleteCasePlan.
 type CompleteCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// PrintCasePlanParams defines parameters for PrintCasePlan.
+type PrintCasePlanParams struct {
+	// Language Of the copy
+	Language *CopyLanguage `form:"language,omitempty" json:"language,omitempty"`
+}
+
+// DiffCasePlansParams defines parameters for DiffCasePlans.
+type DiffCasePlansParams struct {
+	// From The id of the version to compare with, earlier or later
+	From *openapi_types.UUID `form:"from,omitempty" json:"from,omitempty"`
+}
+
+// HandOverCasePlanParams defines parameters for HandOverCasePlan.
+type HandOverCasePlanParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -15955,6 +16202,9 @@ type HoldCaseConferenceJSONRequestBody = CaseConferenceHold
 // InviteToCaseConferenceJSONRequestBody defines body for InviteToCaseConference for application/json ContentType.
 type InviteToCaseConferenceJSONRequestBody = CaseInvitationCreate
 
+// CreateCaseEvaluationJSONRequestBody defines body for CreateCaseEvaluation for application/json ContentType.
+type CreateCaseEvaluationJSONRequestBody = CaseEvaluationCreate
+
 // CreateCaseFollowupJSONRequestBody defines body for CreateCaseFollowup for application/json ContentType.
 type CreateCaseFollowupJSONRequestBody = CaseFollowupCreate
 
@@ -15997,8 +16247,11 @@ type CreateCasePlanJSONRequestBody = CasePlanCreate
 // UpdateCasePlanApplicationMergePatchPlusJSONRequestBody defines body for UpdateCasePlan for application/merge-patch+json ContentType.
 type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
 
+// HandOverCasePlanJSONRequestBody defines body for HandOverCasePlan for application/json ContentType.
+type HandOverCasePlanJSONRequestBody = CasePlanHandOver
+
 // ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
-type ReviseCasePlanJSONRequestBody = CaseReason
+type ReviseCasePlanJSONRequestBody = CasePlanRevision
 
 // CreateCaseProblemJSONRequestBody defines body for CreateCaseProblem for application/json ContentType.
 type CreateCaseProblemJSONRequestBody = CaseProblemCreate
@@ -16930,6 +17183,15 @@ type ServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error
+	// ListCaseEvaluations How the goals of a case were judged
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
+	ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error
+	// CreateCaseEvaluation Judge how far a goal is reached
+	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
+	CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error
+	// GetCaseEvaluation Read an evaluation
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
+	GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error
@@ -17011,6 +17273,15 @@ type ServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params CompleteCasePlanParams) error
+	// PrintCasePlan The plan to print for the person
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
+	PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error
+	// DiffCasePlans What differs between two versions of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
+	DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error
+	// HandOverCasePlan Record that the person was given a copy
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
+	HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
@@ -25455,6 +25726,150 @@ func (w *ServerInterfaceWrapper) EndCaseInvitation(ctx echo.Context) error {
 	return err
 }
 
+// ListCaseEvaluations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseEvaluations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseEvaluationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "plan_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan_id", ctx.QueryParams(), &params.PlanID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "goal_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "goal_id", ctx.QueryParams(), &params.GoalID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter goal_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseEvaluations(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseEvaluation converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseEvaluation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseEvaluationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseEvaluation(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseEvaluation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseEvaluation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "evaluation_id" -------------
+	var evaluationID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "evaluation_id", ctx.Param("evaluation_id"), &evaluationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter evaluation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseEvaluation(ctx, centreID, id, evaluationID)
+	return err
+}
+
 // ListCaseFollowups converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCaseFollowups(ctx echo.Context) error {
 	var err error
@@ -26929,6 +27344,157 @@ func (w *ServerInterfaceWrapper) CompleteCasePlan(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CompleteCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// PrintCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) PrintCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PrintCasePlanParams
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", ctx.QueryParams(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter language: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PrintCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// DiffCasePlans converts echo context to params.
+func (w *ServerInterfaceWrapper) DiffCasePlans(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DiffCasePlansParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DiffCasePlans(ctx, centreID, id, planID, params)
+	return err
+}
+
+// HandOverCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) HandOverCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HandOverCasePlanParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HandOverCasePlan(ctx, centreID, id, planID, params)
 	return err
 }
 
@@ -38180,6 +38746,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/activate", wrapper.ActivateCasePlan, options.OperationMiddlewares["activateCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/complete", wrapper.CompleteCasePlan, options.OperationMiddlewares["completeCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/revise", wrapper.ReviseCasePlan, options.OperationMiddlewares["reviseCasePlan"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/diff", wrapper.DiffCasePlans, options.OperationMiddlewares["diffCasePlans"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/copy", wrapper.PrintCasePlan, options.OperationMiddlewares["printCasePlan"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/hand-over", wrapper.HandOverCasePlan, options.OperationMiddlewares["handOverCasePlan"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.ListCaseGoals, options.OperationMiddlewares["listCaseGoals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.CreateCaseGoal, options.OperationMiddlewares["createCaseGoal"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals/:goal_id", wrapper.GetCaseGoal, options.OperationMiddlewares["getCaseGoal"]...)
@@ -38188,6 +38757,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions", wrapper.CreateCaseAction, options.OperationMiddlewares["createCaseAction"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.GetCaseAction, options.OperationMiddlewares["getCaseAction"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.UpdateCaseAction, options.OperationMiddlewares["updateCaseAction"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.ListCaseEvaluations, options.OperationMiddlewares["listCaseEvaluations"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.CreateCaseEvaluation, options.OperationMiddlewares["createCaseEvaluation"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations/:evaluation_id", wrapper.GetCaseEvaluation, options.OperationMiddlewares["getCaseEvaluation"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.ListCaseNotes, options.OperationMiddlewares["listCaseNotes"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.CreateCaseNote, options.OperationMiddlewares["createCaseNote"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes/:note_id", wrapper.GetCaseNote, options.OperationMiddlewares["getCaseNote"]...)
@@ -46455,6 +47027,148 @@ func (response EndCaseInvitationdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ListCaseEvaluationsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseEvaluationsParams
+}
+
+type ListCaseEvaluationsResponseObject interface {
+	VisitListCaseEvaluationsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseEvaluations200JSONResponse CaseEvaluationPage
+
+func (response ListCaseEvaluations200JSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseEvaluationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseEvaluationParams
+	Body     *CreateCaseEvaluationJSONRequestBody
+}
+
+type CreateCaseEvaluationResponseObject interface {
+	VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseEvaluation201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseEvaluation201JSONResponse struct {
+	Body    CaseEvaluation
+	Headers CreateCaseEvaluation201ResponseHeaders
+}
+
+func (response CreateCaseEvaluation201JSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseEvaluationRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	EvaluationID openapi_types.UUID `json:"evaluation_id"`
+}
+
+type GetCaseEvaluationResponseObject interface {
+	VisitGetCaseEvaluationResponse(w http.ResponseWriter) error
+}
+
+type GetCaseEvaluation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseEvaluation200JSONResponse struct {
+	Body    CaseEvaluation
+	Headers GetCaseEvaluation200ResponseHeaders
+}
+
+func (response GetCaseEvaluation200JSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCaseFollowupsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -47752,6 +48466,153 @@ type CompleteCasePlandefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CompleteCasePlandefaultApplicationProblemPlusJSONResponse) VisitCompleteCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PrintCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   PrintCasePlanParams
+}
+
+type PrintCasePlanResponseObject interface {
+	VisitPrintCasePlanResponse(w http.ResponseWriter) error
+}
+
+type PrintCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type PrintCasePlan200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       PrintCasePlan200ResponseHeaders
+	ContentLength int64
+}
+
+func (response PrintCasePlan200ApplicationPdfResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type PrintCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PrintCasePlandefaultApplicationProblemPlusJSONResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffCasePlansRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   DiffCasePlansParams
+}
+
+type DiffCasePlansResponseObject interface {
+	VisitDiffCasePlansResponse(w http.ResponseWriter) error
+}
+
+type DiffCasePlans200JSONResponse CasePlanDiff
+
+func (response DiffCasePlans200JSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffCasePlansdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DiffCasePlansdefaultApplicationProblemPlusJSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOverCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   HandOverCasePlanParams
+	Body     *HandOverCasePlanJSONRequestBody
+}
+
+type HandOverCasePlanResponseObject interface {
+	VisitHandOverCasePlanResponse(w http.ResponseWriter) error
+}
+
+type HandOverCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type HandOverCasePlan200JSONResponse struct {
+	Body    CasePlan
+	Headers HandOverCasePlan200ResponseHeaders
+}
+
+func (response HandOverCasePlan200JSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOverCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HandOverCasePlandefaultApplicationProblemPlusJSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -59318,6 +60179,15 @@ type StrictServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx context.Context, request EndCaseInvitationRequestObject) (EndCaseInvitationResponseObject, error)
+	// ListCaseEvaluations How the goals of a case were judged
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
+	ListCaseEvaluations(ctx context.Context, request ListCaseEvaluationsRequestObject) (ListCaseEvaluationsResponseObject, error)
+	// CreateCaseEvaluation Judge how far a goal is reached
+	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
+	CreateCaseEvaluation(ctx context.Context, request CreateCaseEvaluationRequestObject) (CreateCaseEvaluationResponseObject, error)
+	// GetCaseEvaluation Read an evaluation
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
+	GetCaseEvaluation(ctx context.Context, request GetCaseEvaluationRequestObject) (GetCaseEvaluationResponseObject, error)
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx context.Context, request ListCaseFollowupsRequestObject) (ListCaseFollowupsResponseObject, error)
@@ -59399,6 +60269,15 @@ type StrictServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx context.Context, request CompleteCasePlanRequestObject) (CompleteCasePlanResponseObject, error)
+	// PrintCasePlan The plan to print for the person
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
+	PrintCasePlan(ctx context.Context, request PrintCasePlanRequestObject) (PrintCasePlanResponseObject, error)
+	// DiffCasePlans What differs between two versions of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
+	DiffCasePlans(ctx context.Context, request DiffCasePlansRequestObject) (DiffCasePlansResponseObject, error)
+	// HandOverCasePlan Record that the person was given a copy
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
+	HandOverCasePlan(ctx context.Context, request HandOverCasePlanRequestObject) (HandOverCasePlanResponseObject, error)
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
@@ -66033,6 +66912,110 @@ func (sh *strictHandler) EndCaseInvitation(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
+// ListCaseEvaluations operation middleware
+func (sh *strictHandler) ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error {
+	var request ListCaseEvaluationsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseEvaluations(ctx.Request().Context(), request.(ListCaseEvaluationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseEvaluations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseEvaluationsResponseObject); ok {
+		return validResponse.VisitListCaseEvaluationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseEvaluation operation middleware
+func (sh *strictHandler) CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error {
+	var request CreateCaseEvaluationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseEvaluationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseEvaluation(ctx.Request().Context(), request.(CreateCaseEvaluationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseEvaluation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseEvaluationResponseObject); ok {
+		return validResponse.VisitCreateCaseEvaluationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseEvaluation operation middleware
+func (sh *strictHandler) GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error {
+	var request GetCaseEvaluationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.EvaluationID = evaluationID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseEvaluation(ctx.Request().Context(), request.(GetCaseEvaluationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseEvaluation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseEvaluationResponseObject); ok {
+		return validResponse.VisitGetCaseEvaluationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCaseFollowups operation middleware
 func (sh *strictHandler) ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error {
 	var request ListCaseFollowupsRequestObject
@@ -67089,6 +68072,113 @@ func (sh *strictHandler) CompleteCasePlan(ctx echo.Context, centreID CentreID, i
 		return err
 	} else if validResponse, ok := response.(CompleteCasePlanResponseObject); ok {
 		return validResponse.VisitCompleteCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PrintCasePlan operation middleware
+func (sh *strictHandler) PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error {
+	var request PrintCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PrintCasePlan(ctx.Request().Context(), request.(PrintCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PrintCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PrintCasePlanResponseObject); ok {
+		return validResponse.VisitPrintCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DiffCasePlans operation middleware
+func (sh *strictHandler) DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error {
+	var request DiffCasePlansRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DiffCasePlans(ctx.Request().Context(), request.(DiffCasePlansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DiffCasePlans")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DiffCasePlansResponseObject); ok {
+		return validResponse.VisitDiffCasePlansResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HandOverCasePlan operation middleware
+func (sh *strictHandler) HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error {
+	var request HandOverCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	var body HandOverCasePlanJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HandOverCasePlan(ctx.Request().Context(), request.(HandOverCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HandOverCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HandOverCasePlanResponseObject); ok {
+		return validResponse.VisitHandOverCasePlanResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -75463,1719 +76553,1750 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345wz56UuiRL7rYq3ohdlu229/hDW/K0Tkxbk4UkkZnoYgJpAKxU2lt/zwWcSzxX",
-	"cgILAAmSAAkyWZKq2/Ojx6okQWBhYWF9Puu3Rcb3B84IU3Lx7LfFjuCcCPjP55wpwtR3mG1LvCX6TzmR",
-	"maAHRTlbPFv8tCOosL8ivkEK/r0mhVwsF+Qt3h8Ksni22IjFciHILyUVJF88U6Iky4XMdmSP9ZjqdNBP",
-	"SSUo2y7evVsuvvoJb8NfuyVCUs6WaMMF+nbz4Hussl3jYz8vHv28GPm973iGzUfa33y9I4LAuhg5IkEk",
-	"L0VGEJUjv/A3LE6h0bFCpJDmC5jJIxEoJwfCcok4a6zrKsvIQT2oNmPM998tFwcs8J4ou7NmsPjGfudt",
-	"6p5IibdEPkNE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX77HWFbtVs8e3xxsQyQ6jlhSpBvvwwzQAa/",
-	"ui8fsNrV3zW/rWjeS5wNF3usFs8WZQlPBmbAc1JQqX6AYYNMT6VaIiwRZej67YPMvnAdnpf+qXdKHlE+",
-	"u9B7pRQRepz//jt+8Osb/T8XDz5fvfkffwjPt1wTPecIxco1+UQiPccI2co1GTO90ASE5KL7+WtG3qpV",
-	"Br9eOwFx0Hy1Jhteb+MvJREnf0IwXGQKjy7CfBPjGHdow4s/m1m+zcn+wBVh2ek/SOCMf49viEQYCXIg",
-	"WCGJN+QSYXZCJaO/lAQp8lbFDpI39gM9eOwgPX26XOwpqygUnOfGyMogjbTARUpLoyOWSBCct2TqpyBT",
-	"w5OspXASCz2KbN/mB85I0hw1F2W4KIhAOyx75qVHrCY3jpk2LzGLXXkHLBTirDih444WRnhn5q7UE0Jq",
-	"RyVM99IId1wUmvmp6pmq+dxIkrGsKHPyE1e46M70OS+Zgm8LfpRIcR45btQMs1Iwjj+FnGxwWajFsw0u",
-	"JKmmsOa8IJiZq9Nc992jj4viGuE8l55WoMUluSXiVGkNkSlVSkQ9F8LK/eLZ3xe4KBZvQtT4ju6p6k7k",
-	"pV48BqkT+xi8GFz304ul3ge619+G+2pPmflXfcgoU2RLBExiiGuAf6lER8wUyZdIltlO3yPX65Mi8v9/",
-	"8eCzp08/fXodY5ReLgnep+/0qZQHziSBXfrxqlS75wUlTH0lhBHalnf1f+LDoaBGGfrTP6TRiCo58NuC",
-	"mFcWlN3iguarDAbSskL/sApcPvCAXjHjCt0wfmQIVCouUE5z+OtB8FuCqJKk2DxcvPNX9wdBNotni//f",
-	"n2od9U/mV/knWIlZAyyzte1fP0ef/fnJ50iSTP8JPX34eLH0tdvXr18/0EMQpvSKA7v2DT/aBUg7SbUj",
-	"e0mKWzJO/9PT86Z7Fsm3AvdSXJCNIHKHFL8hzBEeXr1b2r5bLl4Ivi7Ivmd9B/PEvwfWCfpJtcyF/qbC",
-	"tKhW9UtJpEJrQfCN1o2Bg/ZcECTKgshLJAlBQBP50FFHLp79vRq42q3GyFSiDSVFrgnlntDvH7g+1Zru",
-	"f4Kj9+6NPpFSYZbpwUrBnmmN4NnFo88fX1xcXDyA//mz/p+/uH/a/8P6vCqsSrl49uTx4+VCUQW3amBd",
-	"GFZT6xmOYPJPji7JW+g2I7B/r/ieqB1lW5BEgrOtIZ+9x271ieBMgo11BBMFZztk1oD2BDMJss5+CeyJ",
-	"F98amaL/cRD8QISiRuBkgmBF8hVWDX0qx4o8UHRPukpVa7q/dX+neYJutlwUWKpVKauPd0w7hqhC+im0",
-	"5Qphc2aWSHEgxZ6yUun5pU2aWWuh+wNRRy5uApfk82+/fImElulSz2SPT6DXwNfN+SUsB1ZEG8H3l4js",
-	"D+r0TKuP+oZQZC+DX7R/wELgk/43F1vMqIQzuEok3kGQW8pLuZIkE0StSqZoEZaRBWdbmLN51Cr3CBZt",
-	"zNg0Cgpyy29GsorM+MEwWjo5zDS7a/lRq3SU+cY43Ndbems2iJfa6mPm2qKs1uqddtf5dHnIR3O/9XE0",
-	"XqBMffZkEVQ56mvo78aace8v/bPXmEqXIyz7VvT0uLZWtvj6HyRTeorVeX8OXwAxn+dUj4aLF975t4pj",
-	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4GprSHr/91jzr/Ww4bLkwpp39XSsHE89ggLn7bfH2vPaU",
-	"2X89Sphki5mGeKSXMV5Yv1Jr57HCjeX03WD1pRI4w55nYWicH8hbZT0UeiBnLfW9YkyqNkFg9s1PD9DA",
-	"GrO9Z2NPmf/XR2NPCyuLAq+1RmHU0Pt1LN4/i3f366CVe1x8STKqBaccKc7WRKoVqIv6PxgPmRI/blBW",
-	"cFkKIvVlke1okQvCPpEowxLkbWdfB7Yn4/u9VbjGvprbhTbMaiCC8QMCYd6E5LDborTza+mq6d/ct0cX",
-	"vRvXOXduvm4Gb3p2Eb42bgMTpbF3L0cDEx0nWucGH3AgRG/zvjW/JBLcFW1xi+3vQzv1HEvixjK8lYd5",
-	"GPy3xrC4NEqPtp+EVMb0WqIjGPdUIS10pFVUAwxoDLBO2IHekCOVQa0ocZN4qTJu5J1jbc0+OTF+3o02",
-	"B8L+ow7l3VDDlJdd0ov6h1GHxW7lu4Ej4YYPzk0pnO2ccOjsIUYHIiRn6I/Xa8LIhmYUi9OK5tf/pm1q",
-	"rp/QQgn98Vr/P/gBTOKW0PNfTdoaO1ras8Z/sMpJQVTEgPvJc7s6BxM5KHCu7010IU3hnmKibmhBViwY",
-	"ILoCW0HLAEmYWqIjVTteKmNKYzgZaF9KBTPe8SJIgB2h253yzJlKSCQfhRvK8q49tFzU8SrNXhWzrOB5",
-	"MJvXpAgaUnuSU7wyf45IB7chGIhAJWxJ2NjLCL0l+Uru8OOnn0UH1IS2ozmSBlVlwiRV9JaqU4TrNfs9",
-	"M/LZRqKAyzNeMgXxaisumKYr+MHtkOZS1J/KVFB4LBcDawgSZaktyB15i7V8Ml/sjkt/DZD6i5MyakQf",
-	"wQdNx+VC7cr9mgUl8esdUTuwf0Geg8dt0Q0ATDNwy0PBcU7y1fqUevHSDe1z42AkM8yAQbRsxYLkcOyA",
-	"QjnPyr1hm2QD3HwvfX7JBvtycctpvhIEy4hzS/8+1mNgXkmc7pHmKhBje0HfkkIu4QJgiO5NwGQuhwMI",
-	"l+Yx9YVoQ7ZYvq+OVVdY+Lzb5Kf+C/E7ym66dzV5e6CCyFEkP5TiwCUZvNYbn35hX9JnQBThTBGfuvqh",
-	"+lNLf6LD65zkmjlvWa3pu8GG5/qi/mwgQ4YqxA+E+ULaxRd8RggJ5vozczgkasXqnnkkPCrM4ZI4W7No",
-	"uyIGfRit6336Xf2ulzx/40a3GnFiakne8I000nh+/vnVYsjksOMEt6/MqbrKwhlq14LkOFPXz9AtLspa",
-	"L1AC08JGVdFR3+JEYElySFvS/1kKSO8yxgAukOYllJM9Zrl/0iiTRNTiHMJnWicHQmMj07GwSXgHLkym",
-	"k55S+EDqtXwhCL4JK/TGmiwouzGqWs6J9BXltm/MGZLd4A9lztoI5W8x0iBUWEN1O+tosadSGk7HhSIm",
-	"mGjoY81LLnL7Z0MCytnKqv8rQTIu9E/ZjmQ3ENVZ1cN4fywZxMlXN5Dxw7haqR0Bv1K+ynaYsrAKSn7p",
-	"rvWHcr8mokrN1LffcnRQwdKhMtujLPq8WkMsVVQqJOmWYQXMd2sUTGQW1d7bHZa74M7ekFNwY69vaH4N",
-	"GXl/engkRfEAyPinfxxv5MN/SM6uF3GyJeht1cS7X/4qf/z06aPPl2iNJfnsSSmKZb06zWsSXR/xSSrw",
-	"pduj+eh6abMZl0iSX5ZILxiiS/pLoDctTeSVsJzkaH1C2DDuhpBwuMC9l6rGtDZa02Jp6F5R2V+3/4Uo",
-	"E3x1GwwD40p89d6wnqR7t9QvcRHc6/+UBJJQr158a1M0LhFea+MQotYQjDxJRfY+v8cUYvMZd6m1mKqU",
-	"RFwv0bX5yrX+6LUZOshPY3TIbIfZluQryEAIhId/AB8aZ8W4aG+IXh1BQPRBoUoaZrxEW3yQCAuCqiu1",
-	"61o7EBFJk65++jZfIkt/8HOAN+kffB0crxsRa476NeQf8L0JyOpNMjHllD09xDXKk3NT6mGrmSMsb0zK",
-	"A434K7RA7zNC9XD2Dl6THWV5RQbpX8AjwuGQGxK9xK5dQkqVWmuC1tUOROheJcR2R9U6WO3CPgqqFGF6",
-	"OH3VV+PWNINHrRrQFUclSIYVDfH268hHfE4f3OReFym8Arand76XThB5ZGjOtHMs+yXdHGZFLTbnMysm",
-	"Ggp6Ks5Ijl3gBBckBxnSubN7zwZIHW/Lkw+C0wRaWUzfXD14/PSz5kUL96fTdVwiClXLIUebpy1OVhH6",
-	"blM3PnBklPJ/A8dTXYvScrkLfkPSrlCjYOu7gCmtidfL8lx3oJgE6Frvr7SyQAsvUFBJnuZZdMIy5hGV",
-	"ZGk/cNxxWYlNT0peGtVnB25NiZyV49guRV+DdSSRCzi+UqCSXvF03XfLRcnqr7VDWjUZMa20EyrgHC2R",
-	"5HvIm+JQ8lPkE/Rzu8duQz3qexML85zacUF/BX57RcQtEd8ThZ3wanIf5J2Cf06uZHnQlp5Z7wjFRMqS",
-	"iOCjWklflYIGf3QJzOd9XZBbW+a1cll1ka91nlvhUu1We6J2PJ/8fZPpMPltIm5pRlbOmY2jyZGQONi/",
-	"xOYjM6yuzZFmoztzCW+Ct/uxdQao18MWywizpi58FA+EDtYXdXA0YAmBkjaoFXhjXNk33i0XayxpUJs6",
-	"wa1nfAyQSLom4dBby0t3EDwj4NVYmbHdR/pCFGsq1G6V40imy0HYhA2050zttGp3IljYcJ6QCuX4FApV",
-	"WQdTz/dW1dgBUy3Hp2ur2jPOIGy1pbegaPTSIDg8BKFLpsRpxTcrLuiWDt69z80LU2PKjudXDKy1IOmr",
-	"Z1wUtndlzaffLRckLy1fF+Q2FOVtDdB+/t1yscF7WpxW0XTnLWE50VY7Ycq6a7vP6G2JhM+/N8xrfW21",
-	"0cGKE7KxoqnJIfoGZTnJVzmRirK4DIVsroMgighIIA8rUPDULSXHVeFV0vYxSFUSC85w89/pOSL+2+37",
-	"YY8FVbhYuUqDgX1tPQ6xfaGNHsoUT6Llnm6NEWgFRV8OdvvjrVeD66meSV1R+wXIfDROfBrMpfT8zdRU",
-	"qe0xZTbSnbQh3nnvpNyrHRHA4YEPf10KiK7LAykKyrbSuP3gCTnK13PY6emGnjzwQ1kYgiSJivbzNkUD",
-	"prwKidsrIegtLpAryHSF2YPSXJANEYSFHBCvdlwoIMau3GP2zBvZljDDjxhZCRkcfUsleNVXrZB8fD76",
-	"DTFGLAZegYH22CbMhlK5RaTE7EhsyYfNy9pjle2IRNe/XC9ReUCKo0eXiDJkAi21S7BeGS/XftmQpQ6o",
-	"jW+7H/321Y9/+var5+jp40d/Gbob9QB6nIjHCB/oEtG91oWMB2dDhIjkslTnuMo5zWzEzsiehUlkCEY3",
-	"7rqOYigtY2raQ83rQT5rs2vrzDXFiNnN7sluyzn/anEaY7WD1T4M6K1XtZYaDobW22jjVRAgyrQNGt7C",
-	"JuP871JfwZz5LgYsb0gOB3zLFWLcuAWWaH2yqiMp8k8kKAHP/CIdv7q00hfsYXJT0qdIax3Gu+vVHfq6",
-	"rLcUK1jrJZkEZp8CTy76STgpAQNnegYFyfVlnJemdDJ0h3wFddQZZjnVkzdkxOjJxefouqA3pDjVr18D",
-	"zfIl4iwj4HJY8/wEzpWC8xuSP/NJBqWQjitNvRP4Yg6YCnBiGDe5IFr1GeWvrTPAH19077IgEslzrjdK",
-	"kRxMCInA32yPyBJRJhXBuQkzwE4iTYxLhBnS/LXXJ9H7wTM6qrLuR4/9su6LkGw4y2TDUtqIWN+7Lz3h",
-	"8FxbtcaxFLH3rjPziDN37D8ri8cVqUGRJ2AQUIkkDuzKBHOwVQxsxSLwhCnuhxfQulRuXqHyhn9do5Kd",
-	"wQ/nmKQB83Ko1OajszYH4A6C1ucAkMbZ1ujgnM60TofH/+it1R7BHy4LO9+cndc89WqXPk1bwD2zX/3i",
-	"rLR61lkM3JE1if0KRGUMe6M+CR2Ye2kbQxHDuuDZjV9kJom4tZcv5LqTW5qRy6bdzMhbBZAZ4WusRa2B",
-	"LejY1y2e5Dk+LV0VfTUFbaOhXzkjy8gkPoiV3lh5ULTOYz93EuqChmDD8AubegNGmwOsO79Ua0pF1JBf",
-	"uOeW/cm/UrU2f9xxME8aZSejb9SkPGX9SS9DefzV6Cp+QyVOXNSFGd0l74nLypIKb8yq3UvGUE2ACNBD",
-	"BnkUPXr6+eMnz9CVwOsl+krt6BJ9hxVYtx7C4NWD/wKEwTe/ffruD4uP0Pdy5yUxU507rYNl+S3hjE7y",
-	"DIzWhKeft7k02vd7/oZNzGmHxb8lRh2dFl+lcscMKWXtO+F+lat06DFHzcrA8RmsQJnxOA1+67xz0x6+",
-	"xbHAr4+Xn7774wP7z4sHn+u//OXdv/2P4AUQPWDDZTszHLiB5QwcwD7mmveg3d9DNs8Bw8MRg56t/KN1",
-	"vf8f53D/tz8MIsMtvoe4EVqfTGzgEukPIGUQd5kLD6xxdrNI897fsQ9y8Lyc75Ps/8Q5iS9D5zB4BFsf",
-	"zMZ4Iwep1fFOjlp8irdy1IDjvZfDl86wN/Osi2uCd3Pwe6luzKSB2m7NyEuDbs7Z78QP7g8dxZr3wz86",
-	"bkm/+0vvyl86eDLvwH+a6P/70Hk9HY9hQuX6TB7ErgYnCL75a4GlvBu8s1jE90qhgmCpkCIMZTsscAZ9",
-	"RZZdYP1GCfzD3/6yfHdmKXy95pcm/aCLNzwKZarC0JvFBZqKUXYgLB2uJYBo9o9SKkCosfXh9b/f9O5j",
-	"qNZB35R5SUat07w2kjjVS4nrBsDhKPAXwEJRCcAgCB7VEj29puxjBeZ17OtzybIuwa+I0t67lMPicmlG",
-	"ios+pMm5ubUNQdsDwdde3RzWfFu63DOTvmR5EaABYUrQEZqqGeercGpza2pu7Ph8Jjm7z5iy/d4owNFE",
-	"0T167YaG3RIgeRasvdetrLe4O0xvo6d0IAtbxfDGmYOoQuuTRZFZBJY5n0isVuWtYYCw0xIsI4aB3syT",
-	"zS614XQuiavkh2CcZzT+/PMfmq25frtYfvp5OH625vnpzO0wLq2hzYDOVl20QFLwYzMNwRPjnzbVtP/+",
-	"459qA/gPqwdv/v3f/n04smFbasFCQ3v2HAtyJaDRwT6MDrLFlEm1yrDWwDVTrI60KMKJTLg5Ur/DCQuy",
-	"8l94t5wSD0+BeP6GH/UOQUKGtLg2FBKW9dvIvS3D0Kh23UGwhyuXmVvbQNBEJyU+XI8c9gBZaEz7EAQu",
-	"bDp192Oz6MjGN5RowqUC/8ci8IcCZx8wNk+DiTx3liLze6A+NVDvSwS3T8uoFEoQadOuovcr9WYVYcOp",
-	"U/dDps2V6pCehFDJpMFPv1/50TpcPvskHIAZrK+2lnC/jK/nWJKQpi+JlD0A5sYfbR7Tqwb8YlPwAtvv",
-	"cK+NNyDZvVEPONq5g6WkWzbxtdhKuW0dQKBMhR8ZFG+mjTwlf7HgcuQ9ZNtzROtcvhYWiMy1bOODJSDg",
-	"y2mNW1eArCK1PfbnKhhnqmkMKrPt0pED6JGgOZlSz+O+78bou9CnaHjunUQ/X1WltuKbCMg/lra+TZbi",
-	"lur1Q/SGiG3SfbHhRcGPJF+Vh+g5BGir+uyZVx6Uh2QuNW+UB+/gtG48A0/otYyFXG6pMMslkkrf/MmI",
-	"WKQYtyc7XvQqbvZ38CjOq5tbXIExk60zAnqrw2Ou9ZWrQpbh9gnWsTpmRiCwokB8mj+PXNxYXcP5Tios",
-	"wWGwwgKPF7j6JdYPiq8fgdsDbwXxIfGN7jUCidAQtBIZYQQa18JQC1+EC7Xj5XZX1YQbeElN/PAnGtsS",
-	"OaB2gqmztkNC1kmYFwyGUD54QWv1TgvkSi6cdTtXyEWjAy9U3iSGMuHy8Z4f6pFxhWrcbCNxqUSSEGZ9",
-	"TkgRvEe4MOHys5pl8EP0KL368YWFhNMkECYOvi2xyKVDgB42uysH6DCB7LMGniBUf/wlEXDhbPT1f7Td",
-	"m50fIEkBMAM3ABCSXrI5DbLc7y2O1L0JYlXoHB3D267LkbvdEKICKWid3bbS1BH0MY28Rk0/J0p8oCRf",
-	"aQ4IM63Ee8CnpZw5q8y1AzMIlElG7R30yc05I6nXuRZFiY9uOS5SiTe+bVf4dkzOWQDJStcF6YMS1L8n",
-	"N+G0iHRJmS6Nh4OgJ/baBuT41UHwrSBSM3RuBGsu+OFAPgwIyvkxa7dVFTv1wo3UB/RO2sgOdUH8oAx/",
-	"BlO3FS8OCA8+hMdS635YKGNlj8wZ6x6RlhYO7nDXfapT2XoHx6gdbWozWT9vfSnwRg2yVksZYk6eg9mp",
-	"RZM02rPWhPQELsFRik8SlAIw1o87mu2Qnfriw3Hr7+zS9N+lMMks7stK3bh/nktHhY+iYXGP2jL87ixS",
-	"ffAznr4yfn2tAzo6MX5YiUnISm0er1Gp13eo5LyL8eeesNzFvs7tzpQgcNMzUhu9cyP+f/DD0zAaOmae",
-	"9z9FMkbcxiboZXGgznEPJ7azth5M10YKV6FCrQ2e3/513sRc2wJ40juhBIGGL5caaHdplQDXWeTVjy/q",
-	"niKMQ3JMwvZqqSRXe6JWByKyeBNfS/tnVe8PAFME3eQTiWCUNIjIxC2xWZtZpAOMPyejKWGGSrahjMod",
-	"yWFefSXiVWM/M8SiG6aw5sXCD24FzSSj1Kwo02uK9CCo5hpsauop56H2yWYWk/PnrauUSgt4uOHi0h4h",
-	"M6claJnO8RMdeRVt0x1Y3agIVYK/t7vfkIlde2TiDW2GzpQ7QKbLkiFSksqY5l9zTdE9H9vHb1i79qkD",
-	"xrRd2sTEyHt3VY2EofCah06ULDPLhbN0EssSiarJl1418Uy5/0OT7Z3PXAaX07zuoclV81pXbdTqbl+8",
-	"Fh6Q0TCKcz8r2z4340KQTCV1Thus4w9lLH9hIXq52Icyk825qnr5JWR4jdIVTdB+XJJC9VZimsIkSCwu",
-	"9oN7ZPU3/awF8U298GD4ukC/iskRdeTiRt8fxt3y5jxMyqnQktNgTWBRDtakLyzQjIUGusuBVmwZD1lt",
-	"PkkhakVNFRZjN75rEefghfT4DtrOaVWV5LE4abndGnVJT6gnIynX27OnDDMFiUK3ZcGIwGtaUHW61DdT",
-	"hYVNcyKn0OAeBiE7ypM7jc2D48UkneRryqsGBwwLc1tkN/6qDbuUnqY4h/uOwk/eKfhEAg9o0rl2qUtj",
-	"yGNJPpFIKnw6kz1aJcAjdRo3UAKZJ6m4aVdbCynmkZ/HW8/HE+5zBYXOkbat+/j5C/Tkz61Sn6eNzXgc",
-	"llsi1uP0B360xpkxXhlX4dTitGbDjnzDWz2XqljrW/dZWXxPYE0hJc/CLdksMu6SMrGx1wUZhb8UOVVz",
-	"gr708v6Ai/xdfCPodrRo99IH35d5WH0zylJK4Ww3H0slaXe4+qgHXbc299bIOEhsh54bp5Tvkx+xVall",
-	"MlnBJWXbsbUySdf57Ea3JclLov/4fp0APku6cd4MTRPchPdw4wZ85NbxC/mxssdJPjY3YNDh/XpHAF7I",
-	"a/Jyw/jR9t5xCqCdWNAjHnNFzOZPDtCm41AeSxdPLY00HxcEZzuwxcZtdTg8uBzUX59z5uG7t1MSWUaK",
-	"3mIMeKIY6+kY5Utht2OwaabG4rQFEsZAGF3ZMD7BsOW69dK49cfTQibVPq7cwFB/LxTN6EHb4d0PvSD8",
-	"UBCTSMxLJWlOLm1tsdagKLulxi2QrNHW3PSi/nKwS2ApDlySSGO6HcnLsUz18Rv9jXXVJGjt0vBBfQ6H",
-	"bo60gwAk1uLMxANvmlPs4dRcxRZfn8+gNTLL04tedh0t8idwc9sHEWac4S34hhf56BRWTxZ2XSd90jFm",
-	"nPdW/cYLnGKO1lTpNwK4qc0Zs1j33s16/6z78DkZx0oxjNmBA8PFFjMqU5tNtdYIH01Z1RwG5j+/GAqT",
-	"cYpkn1AznapIjfJlzFmvdl7N2aSasKBfe7x90C2DiuNb6S3/2tYSBwLDSpH9YQz/c6Zwpq7MeyHZOMo+",
-	"mNTVnpHxLyQXj5O7sBYYIXkas1Rl3/DKUMhyfPVRUv57cyYuLfcewgGdr/bbjsiWL5b1gRk6a5Pjdh5/",
-	"x3QyE2pLVsbm4b6zJBaMN0iySVVbo8XBx3zER0dq36MEaG1ptIGcv6UzaePVBXb/dPGaErPUwoxGVj67",
-	"tOMcfglS5K88VNkwfwX1luPi46qfvoNazoPg64LEs8Ls71XmXp2TkjK0qbNJ2nyofqpe8V5fRdEUFRZb",
-	"olLLq+5VtbK3Dx4h3/SciA9Rsny/+HEMu8RLfL0Z9W3HpCpfI3JiJb6dEl5TEiwnVISa2XUhqdt345n8",
-	"8XFuZuoWzqR7wHV1//QOQ4H3UX/73phouI/MzDfW+FLcXraemIAyIQ4wNeen6gIx5VxWUet6jBhzfstu",
-	"qcJzQOlUkYM79DiRKKAX4KLZYK/CN4S55LTEfH7B93dhi9rY75TOKHcXri1lBPLuNSBh41zavodFkn7+",
-	"flW7JqPVi6n30CPjMNdPa9hcc8u8wbpEroo30LmSqMCKICzrSmVtCsqzpuUxzDgcb/fi8D7MpCJ44uz+",
-	"KQqQhfve7heDuMqnbaz/8mCl4g/2Em/p3KXa3VHd2JSbJad31BOsCPacfS2oUoShgrMtEQhvlM3i2+BM",
-	"aQ2MtQ5wMHmPZ1kpxMh5K/I2DmLLWUaQ8e7/3ohg0gVV83Vzfywn9B2Su0z1abHKTAENx0st4TMyJgGj",
-	"9BFmptsBBNH9uxcMBeYwIM+SF+P3OLqav9UioZXrwlWymI+BSQdKcAHk1+CMY5ojyX0Gj8uis8jV+eFo",
-	"RP70oKkjjgfDCh9ryxnvQ2+GN2HGs+W29f4dsZmIcC9XPodgOS8dCP7VB6oD3RmovEHZDrMtyS+hD78L",
-	"Ke2oVBzwdDo5uUM68MechzTRSfWiwAHBOt3DHeJpgKQarQjWbyW6Qwy4faAG9tTEug/0VII3UwNaIyOe",
-	"p5Uxn8NOVFOFs8MSoHAOp+D83kP3jbiv7FWFToC4QD5uQdpEDATZHJ77+W/6JhpZox/AmBYY+mlJhmFY",
-	"rMfRhMGhAiQNJ+gWksP77Jw40ITBg2uiTPjwE2/6C6buYTi3UndqQAcjGRrH0THmshJ2b3pE5DSYgVqK",
-	"tqxn84PVMYm41TonkpRtC5P+MKb6JxpZfByKLNZC8mwx2BBt3dGmnfvAOkI52ck11GOO8TlpvlHOmUlX",
-	"hHv6HuqLQIFZkAqmMu5g7G+IkXuZaBhh9w50NhN5HY0y+5MWNxtestTGpeM0nTxRn7WB4w+crNVq/JoC",
-	"vs+LsrffdnGbLj3ntCVce8jhj3a0hEo7cPO/pw0ngPs6XWT6UTLtMZoHJPNuzsf7yRPr7welUEGg55aW",
-	"Hg6/n+fQXpRmO4sCFEMEeh+M3YGXyMnQps91K9dbdd8uZkeHOe7mO+HtBOz6uxeh593QLxt3xqg4rf/i",
-	"+Fygxl0U6BqcBuCVXpv4srJMPzpM/pfQQewMoKauOQ+/2pT0VqYEw/s0zM4zMr3OcJ5GM7/qZ2J0/Ing",
-	"/ffEeVbOSP06M5Fr1mi74Kb1hpMdriGxafo/my6UnhHzvvWmOh8KSDG8+XcZdL6zxKF6+jPd+95huH9X",
-	"/08Cw8UYiqiO4er1KdzRP4Lfn9O7MDshua62ayJZKjZDUUiV2qrTdgSYUAzfSbFzeaY7MhIW/v33e+jB",
-	"j+0sZGzYTvHVtM6nt0SsA+3RQRBV3dGhLfABi8pE0VwNqX2fSHTAandpMMWWNij4AAKEmBkYy1zg4wPX",
-	"iSDje4LwmpcKrSF0tJekuA3gJQflby1bYd7+upeLnhh7fSrnklH1Mb9/Muo1LooPomf0BVnuTg3BVI7x",
-	"REVnOHt+9740Ta+RJCRRen8wBabfDtAcdZfKy3SorxkUn6TVf8XyjxS+TM9uJqkHguOeyTvTnSGQhJER",
-	"KVd7npNmHK3/8oTRVt7LYbCXA86C/r4XkJEgg1HxsOLxBdlSJhG5JeJkcDoJy0iz1eczdPXX/3pwcXHx",
-	"6PGnYe9oyZSJkvSj2JjHJsr35Bxsgx0tw+Y/6JHa2Dc9Fza4LFRqwPY7B0sd2JMCK6rKvOWHivZrK+gt",
-	"ZdsVFgSv9o89vvA2rOBsO2bMPWZ4S8CtrTmnSOW2znv6xOEI+o0PNRYvLCqZVjgvDZGxgkZRSvCiAAN9",
-	"uJ45oiQ//+YKvXhg/Nf8gH8pg4xy2GFJUhdf0A3JTllBVuY1qEikeyxOK3U68IJvT6lDVc/XrTlHHP12",
-	"P842g8kdd2DvXVaRVJF+ZtKnavUrZxFQAE4LoiKD23XRCYLMJ0l7QXdfX3DEiohVQZUgcnUgYpXjU2iJ",
-	"kxUZE7eCs1JLQZ/WvjhqEHLZvCA8hnH8GzjP8fvnuT0v3RSW28A5+lqrC56NbzYLySNV2Y7kVZAI8c0m",
-	"nNIWDBloJfutEjiup/wWAzrxFlQhyTfn/C2zENdahnwikaPr0lvBJxLxI6vd4zsskdmFwC2xJkUC7lpO",
-	"vjNPGgTVWDtTQWDAgkSczpbCJlMQHtU3LFUw4QCJQ0ExR5qlH/etPtvPGzNlcVT81GWJsQQ1MwrHJKpp",
-	"G2HSZmv9c1sY9X60PiIBMbShb2OZKdFL0HDCyk2vy9RUFTFBe6BZuNipFm3BNr22IZhmfRrwhAVBPd1M",
-	"3Hd9sWbWvayo+WZwJ9KYqBtclH0CIW3jLLcsgx3CuPUKLdH6hOxRafUpeWpDMy32bi04cOp66TItrXA+",
-	"u8DPFmwx9nJRMvpLSezvSpSkZTjs8Vu6L/cWptiQx/zhos96qE3H//771YP/evPb4+XTd3+YxyqYouGP",
-	"VtybRNtT5qBckijYr+ZXNP3cp+eDzy+SLIDWjgzvyYCBUI/3l8Z04J/vxXpo4xAP+lIC1kW6seB97cnF",
-	"P61d0Ac+FOZZz3JostgQf7WtitEM2jA6Wvrc1Q9XyF5S3sZ9Fto4zzoZt4CZLJea5J+NlxgxI2QkMcMa",
-	"4TTTY4KBMYeDz3jK7qN7by71+T5c/ZGkKf/auY/3b2RZZ9zHCYQ6434enO/kOzZ2XyYAfXXvv/6X7vV9",
-	"OLy/I+/H4QEb9+VMt2LCV+/vLTm0uLh74YVTBlv26pRizVI4x1DHZ7XhIiNI8RyHi0NTqyJjaK7n6rTQ",
-	"K1YGc02dx8251vTykVUtPjhu7EjwmBQAOYSh3ykRgotp3XCTHcdOAaupX3PRm36WvcsoeBSB8X2y3RXS",
-	"hEJroo6EMPTo84sLyPR5/Ojzz5NynBsQtB1CD5B3Nj33xe4eYkSAG+28vEK75z25hRub9FU7NPmRoZwK",
-	"klloh+GGIXY/0rsef10KaJ5JcwnclPFGD/2aBtugtfrTjiBBDJYDiI2cQAH20uJnIS7QHhorQ04b5OU7",
-	"vC+zXipt7OIZygU/2BjLoe9WaOE2geZXBebNVkXqB8LwFN6PY9sWNKdy/XN5cfFp5gaDf5GHVtxdL9H1",
-	"Qyvt4L8tqeC/DbXgPw25roFexx1WaIcPB8JI7qA+NpRAQ1dFxF4+Q9euiehDzUXXAxdI0IVe7WANwVbR",
-	"cVK2k+1TUpG8SWDIGLQcZXk2furmEDxmLQGZs8PachQRxtZiAR3wlrh6ErI/qDBjtoRX63wXR3yS6CCI",
-	"3qFLF2DkaMsRZ8MI010h5c08SLk6PBfCDam6iHcMcRHJEAz/ORy43IQGaS3J5AzrdWD9P7FoQisodraf",
-	"QaQ04h60EwmbZxg5yzCbORb1LkL9meKMdqSvXDwjGmpssurLsiASSaXvJcAZkeZ6ukTYBY4zzJAN9kJO",
-	"M1qXNrMTYvbmb7FofWoYsysZ9C+mdNQ8KtGa6FsNKR68LVzYMy10HxxifHzUiD0oYmUIs5PaUbZ1lwis",
-	"IOcJ+d/zBEwbLNDhqDWWNCCrbomgG1rffOYKWSJBgGYGbAZRBXelHpFLkiMtXftqlVvqA7klwl53MnhO",
-	"R6duhPnF6nMbq3BlvCj3TEJs1pH4zJSPufI5wu3lv2Lbgsrd0uptHDJlONrjQ8VQkfa6QR/AlcukQdfe",
-	"cQuqL7Xe1jFXXaKOHqq2Wi0GUUJBdZ07Umkqhhf7mHgOlcQO9criaAzbQ0GVQov5y4r80hR5UIY4I7Zz",
-	"QVK17xSTqLWArsPIefObE/+GH9EeM5OPIG0yUtCPEZXO/9zStCe5wqJbMdtT4uyeqNmOFnkvghuVIFr3",
-	"+ITWZIlKlhOBHv2lx2/nILhC+LqWZBLtqZT6P7EyBqCppgoNZ59MPlffm+e/1iZS6FDZ8VYbLlabsihC",
-	"QgUrhJH+EQmypVKZgit05GWRI0ZIjtZE0txWjswyLf9DiVXQgVcGG7MG3nFc4O1cTfUAvcKMCSVm8/Ck",
-	"flvf+eM8zdVb61M487p6AmF0S8QaF8i1J9eH+CioMiueqfWaGXrYE2hIt6pe0ArHLc29JiLdw4mVwtlu",
-	"D0WgGw8F0iKv7fjRZfGbQZ8ZP4K+HyXdMuuLMYZ/xkVu5jUMpvg2K8qc5CuaBwT7j16Giqza51DTdWpH",
-	"igoZsDowiU6W+pTABHoxA1vUpcx8Q78C0+CFXqxXGwoIEYO+cE3InOSXiJ3Z20I/LZKZwjztXlu5C7HL",
-	"3PJA8I2sHIiGG5Z1IvMJ5Rysor6yzxH9XBQRB0EUEatSxnJEq+t3TAicqB3Pk+ljH+8LAwmS0QM1gEZp",
-	"TOsfHL3BBd1TRXKk+CVs+jPXV0Rm/ECQxCd5FlO3ELu6p92gNuiTLhXebEDpdi8lFi/CVJPJap62wFom",
-	"CyaqFf2tiTxaxcRc1XE1xGyxMFzQfAXNXwIqoJKmZNpoJ4PBuPdR1Nntjg7k9e4IJxYq/m+zbUv0elKr",
-	"5zaeFA/74Ldv24/1Hm/WKxa9WO/rBdqDNhrONvj9hp31hh3k5vt/4w6HxD++K3j0sfg47s+hvKcZr8Z2",
-	"p6vBK6vnIprFW2YMzHuWNcCZwlnQ9XnEJ6Sgz2C2Q9iKk4foWuINudYsf12yG8aP7LoShmuenxCWNyR/",
-	"2InbTbGzLbOGfb2v3TG0hqWBIo5EN+6wZv2GsiThpOm8goc9x2FXittmrssOUGCok0JKkpkJvccE8vtQ",
-	"7QUpjOjc0UMwvn+s161ZrmelLbLueCmJvs9XjW9ouYY3oYg5R3Ynmi4JrcGAzHFwdCe4GxkHYQtcHkav",
-	"xBuyOu5CPSa+4aVw6SrMKLdyRgOjjOUDQKbJEuE8F0RKrQPuMMuLf92Obx3jBs6gI6LlFP+c9MjJK6XI",
-	"/qBmQm8bVgIqzcfx5WFnElL2REoTN7il0pxCvKeFZuEDFspgKXK1i0ApRqRFi8RAvsreM9MeJs60yso5",
-	"m93dOdnOQk3t10Y0IaeZxZMvy2H1+GO+CQftlxGJsUNX5e/XmLvGBqk+8YpqjzvmYDXkes/xmkfZB7X5",
-	"Xir7cyGPzyZvBouXPgrBMjjLqKBJKM66O8Ezqsjr/guiQVq/J8EUOHwVokLL6/HqR/Tpo88+e/AI4eKw",
-	"ww8+BWc63h/0KhY/fPVysewiN3wawG3oHIgKnOF5uQ7VS9mEsmSpV65JPE85iiuU0z1hclxXw3JNvnSv",
-	"BXMkCJalGDn3781L4fG0UhZBBoATyje0GHRbfkmlxfZ9YV/oBZSJutyubLKfNrtr8plCBT1RLbAwYuTo",
-	"GtwtEYMcQfPHPcGMsq1+GzPEi7yJpDRQl14bVS4DqKJ2YzObVFsu6vxER63gJVQzUbCr8BChBtZQTx4G",
-	"i83gS3vbn6MDlGvykh8j3ISTWBwr/L1+NnKhwzh9S/iehJaBy5wS21bDCWBwzzPozrHlt0Qw67CtzZ5D",
-	"uS5oFhTLmRUfIQzwX0PC+mvB9wgGlIBJpiWydG1rHGuz4oTWJ8uy5utw5QSTrA5EUGPTDRH1hXnyzEPr",
-	"zWeckHlV9Yxtc0VFj2CkqUKKOhKpDMVc5l6VJTm6FHPowOt99Q98xTk18apNbtEkypaV2A6mWwbZKPPS",
-	"+COJ7FRJ64q0GaTh/NlaV3SMb6l0KDAsCysl6LpsiAbfcwBf6EnjPSEsCHLp5JF662AKRUGwJEHMTQLJ",
-	"1o72EvFSQe7eHoM3HSJ6VCUjzVk7qPpibKe+CxZOjJaB3dWGhFlsEu5OTmcWynLNhFwkBH7dk+8gZqaG",
-	"XV6WhPCw/6nY9F9UYili/5izizItc+UlKpnbFrTnTO0ksFNBNkrvejdqAlw+lLipBzIWZOKjrUW7o8Sj",
-	"y9T3XPBsesoJxH00ry5BSzcp7yULLApvyWoreHkY3MH6yao6NTFyNBa+DHYjmdIMG7s5iOPcVeghFcPZ",
-	"PSH7jx9KY26tXNFmL1naz79bLn4psVAmq6C2HR5fPH7y4H8/Cneee5uA1vE23LtQloeDtpAiPb0iJpbF",
-	"t7607lxrfXtjLVOiECeCA6tMLBer7+eAvBnLMnW36+4s23d92s3t1jaopzvEKHjB67vc+GzoMH9JCqK3",
-	"4yX5pSQh8Z9xtqFiP3LiHVL4wT9T+btKRvOHmY2aQAfzvv6kR5zGyAnEmcFP2Cb3/fIXWsWY5KYmIGCl",
-	"bnCmbMMWP+WIa0NUkbdqaZJlttxoNZ5DyKRc2UoTE4Rx/4L4C/zDYCu/1TYLYTk0XCBMmRaj9dWwXKyp",
-	"ULuVaxxYyWYDmGZPy4pvVlzQLWUtdLU9FlThom4VQ/Iya5Yf7OnWFiRUD7mIUs6z0ppSa5zd6BmB9uWw",
-	"kVYHwW9pHpGUtekRBIBuyFxivNuUHME/dOBCBcfEmeLxDnqlJELvT1ZQI4P5iPZQkRLIa+sLvq5SDuFB",
-	"5364JULQfLAz0kHwjJhKDvOdd8tzkkbusFkNgBv04S29m9w2fRCh/yeu92yflnYxRvIGOyr5QfVOHL09",
-	"V2C9RUWevipFz+SeQcjWh+heylfP8dBjR1jrEIxCSUhAq57b60P2ayy2fJXjU+DQf4lP0mJxaNucgMoP",
-	"ZWmgSiMqUWWBhvS4PX67anqGW+PXlgWMa+r7UCa41hUv0QWYxZidwqNTtspIqHYOFDhTC39EVIH9taN5",
-	"TtgS/UoEl4i8zchBxaZtB17tKeMi0qdE4j2B6cEFJauaxP4RvU65/aPWD6KGO7Y7doLXoaoSrfcLKR72",
-	"NywXcL1ZEU2ixNU03ZeFooeCSAOWP+x99nxPHuNUGxkmVHdDOpzVYuTgQSwP4NgK3sLaaitIvh15STRe",
-	"jNUcmGJHImzfBkkyznKEC7Xj5XZX9040af07Yz7eyZ1mk9snvZPYPW2jecc+7ASUX+1ZhRBMccmOZDeL",
-	"5YLuo5pOKuR4uK3iF9BhEKmdIHLHi1zaBGe/d/qBS0kN4GdBb0hxCs6Ds3gdpEmVhPoIU4XNj4BklbKP",
-	"RhEe1QUtJpCU4GxLpKpacabdrO5cvKxKJbp+Ta2RBsHgXO0Elajg/IbkSF8PW0y1hbBBGB0wFehQKgt+",
-	"MlgKJbMgDFLdHxPq3sEQ0SPrvwDPLVF50DLtUeMj0VZMXX/HgTBbP1NgZfAKuFrlldRYLgwg1mxti99H",
-	"0ZflWo/NHIXdkamZyju8FX16BelzzHKaByXqBJ2+OsHjzuUHOxK2EVvQMIgw8X+mc+hwBb37fnxD0zZP",
-	"nquZd9lhcrCgHgsuhqH0pYAaTSUCDyzksvM9WfP89BD9gPdEIlxwpu9alrsyBsNXBrhkzwWUeSle5KZn",
-	"kVbahefgf7hIgPbaBjUmg2iQoxPBkL6T49MSUSYVwbmRk+DeQFYq1qC6jwch9D2/SFv0BM376vHVQXg1",
-	"jC1rP8en60j9W6+BHxz+Xe1CWdVexKEyIt9hFEAWC1bcsfTH6zSoSJO8vQkFZloj11d7ym3e9EulZxrW",
-	"IQoPLDupJMx3pHVD9BbjSR5IUVC2NblV5olGqdqozKdecPt3zm2W0O8jOT7xrk9WfOlx8flY0SP1Xb8M",
-	"2F1coCfAdrn/amsSRsMIXWfVU6nX5uj+uYGfPO1uXD1e14HUmL9HnjcpOzgpJ75vB6bQvQ+j9BoGvn5m",
-	"WqDD0TK6/ycyFNiqBPejsN0eaP8bKjUYhF7s0c/1pGHV18+M5hzU1ZMU81Lc0tuI19mnjUkAsoWk6sht",
-	"ZCDJqq0+krgLWFUbUGfJ4cpWEATnYzemravUpaY9bZY7rDyHy7Mj4IY9n4OZsZXDc6zJkerudJOekwD3",
-	"auEvq2PdYlxGkMN9AA8fF+bwSQWnxPCxRGtiszq12lVleLe1TEFMNXY4K+/R0vSLNl4/eFouUa71YsXR",
-	"g0Qb2c3Wl6wuYteIxpnwnZ8vEYydVRpXUAIfCd3uVD8OWrVuk3UiJ1hS1aKWHhWrr4d29qvNhkBfzSi8",
-	"WDMcFUpuY8QIK6NdyCQI9QnOugriQEboaHxgih+xZjWo+vYjPPUkjVPeBmuTTmubTD+ZjwQ7JU+HMSgD",
-	"K7Ogdl6/3HoFgJehT5NeSt5YrITs1Ha42tjWpXFMa7U/Fxg8suTtgYp4MoyPeDAF1CCF82ZI5usw82Rb",
-	"PbbfA6djSnR0WG3oePOm7mVr9d3wZ5Uc4C0rRB5Ip/gKWpWkpz3mRGFahIsTOMT5utz/v179+AOyvyLK",
-	"bGnQmucnm6NxwALviQIs0ibAb6wnh/1U1T/bTiu4TC72QRhlkgf1Uejwz8W+whXSalrGD5RUsEJ3Evpw",
-	"7ySbdd6kg0j0sdY1r0p9ZxPbckIQBVRdzgtHQdkK+haFUKSPCEtJpNwDHDj0VXHw1MFo3w05RS4LqfDJ",
-	"4tvgPYEcD6dky8mlwXptVfmejxTUUfOpkpBfJJfoi+cv0JM/N0qmCBvsPNvmPMNwGWZoTUygDVG2dE2+",
-	"uy7iwXyP2pfVZfLbJqCOXnYwemvTlXwVy7RdWVTJsKEbZ1ruYf1W4jkw18a4Ti4gkF7Bi+jxxeOLB48e",
-	"L81GVo1DuNgHgZGtXNEss+UP7B//ITl7+BIfv7d1/UF5nwu8UX5ypBbV1VGEi0BFr++ebuACM1nUFSIx",
-	"6PXp3fSbtHOQWOj//b//H6CZNWah90CDfuaJenoh2PaSrqZs4Hf4xEuFdlQLEL4BdCD1QG+DGe1Bk5lT",
-	"N+1jjZFpAehlkNrKiiqNsLrwK6Fb18x5HOxnG1qi+xvQYqXYVTrJAxa/bZ/zw8lU6gLLQGGtKcw62mAJ",
-	"6EmuU8HYa3EcREY6xMSkG+nSqBR8g64dQa47xd9OLWzFHvzKW/zg1zf6fy4efL568z/+8CEuuktEWMrU",
-	"P33aIPnjuxPg3Yb9j3x4jVQRUAnakfGGc8VwIxARjAa1Vvc4sLoZhfVD9JJAsVoOPQ3RccddAXpzFu9f",
-	"qJ+/ze8ism0Gj6AeJr1TxceUBmoIMAcmx5AMngdoIyq9fhc/v4ufeyl+XkJ1ie3h0XukztRbZj5ww3VY",
-	"fsPr887bYvqR6qbETWOUkk6bSkj7D2v2vtlp9fiAwh4T4tE+QzMx0T+ba2dkCc29c6nclSsi2FPKEdWR",
-	"QBCcA2vfoeE8g3kcsXdLlhmZcGWwL3pas1W9rTbVS6ucbjY0Kwt1MjV8tlEtZHwL2yoVQpBuYx4tlgut",
-	"Sny6WC6eeCBVEGsrKItsiTfP6vSFGfQ1ljvKtooz9FfBywOSOy4UkkQhzqqpU7a1OP4uQRFyEiWqFvQQ",
-	"fVuZfRjlFG8Zl1QGyoGAcKSdcC9JsTHPvg0nzRoxEvFg/3Am8v2Uer5JTf3Vim82q5zvMWV9Hd7sE2iH",
-	"8xrsOlitUo8aqSeAaK7+ychdk+qC7RdMUJpAj1ATSPV7k0VkZpyfx1Y/DFtP1be+M8/3N6zB2Y7IlSVI",
-	"rF+lx57hWqL3AD19147Ffx5UZMsny4bgaIqD9hHoHrQubwxI90pqTkMN/hhl3Hs7l0OAti3WCG5w6vbM",
-	"4aAJ3ZX3zFPT3o1xVQhfuPvG5CGyIdXFPLzoIq/u9yUDIC5jsSZS3WhS75aLHcFi4quCGKE88XVJyOQ3",
-	"i80qw4JMefmIi5tJ322n45jp1xSsh26Sxp/vsrVhIcb6huAcNISRHPWC8ENBKuXiSNWOl1oxZHhPZgNe",
-	"MpmGzl1ls2MvXFSnJ415TBJ/k85vWwgfbgoR4hUGu6m52q75xW+G03p6qtu+qZIU5yonKLCWw5L+Gi5r",
-	"1PKhyoyEHkLLCgQPMH/hklJ+GTFlpn9XUFfZEZxHMxEdUrPB2tOPXlZNcI87WlQNXlwdVYr+lXgZ9qia",
-	"Xi1diz5//a8H3zzQbPjkadD6DlL1e0s+bTg2GwT7fNvhHAzpbAujm32QMs8hTXOqItioFtQkWyYdgan1",
-	"GE2Ob4iTIWmS3DQjguGomVxrdEfoC+8DXEM3I83x12hNMr6Hpt/mDKSmuFaEMQxmydPfyGucLhffC/PJ",
-	"eVobT5Bj7Wq5uYTCPzhlVfLCYA1KQTYq9dl+QPWfTJqk3f2JeOkfa0ZLY7OWoeJhbx3+HrwZ5sBpGSrj",
-	"mXQK/7S3OMenFCvvg3DPcIG393TCvnxlHPQjNsU7TLMRLkGEzWBltoXi/TIwq9nPSYn7S4N5ciLSdY5I",
-	"fkSKBn3leSudYtmWUHfWQSR0tL61UIlfuiKrD6UemIIKmXo3p94BUpbpyoF+mrLtagLIa8wyiUUjmxVH",
-	"Jqlc22hr4kpOQ6VZd+4IT8IVrpAYHKrwRC1mfHvu6qUYUpbER1O+ZaeoFXTj5h1c+r+mPx/GfZMgGCZp",
-	"bf8ch3q4Jdz0Uz4EYTLlQLaYI3mLZ9AmOtfJ/VIquhSZQ7foPwWD130vuye93WL/9jtndo2a3tBstmMz",
-	"XLs/7Rh1GcTADAYau/I9zSzOf40HJ1aCHxfLBS6KFRcrxqGcPtw8x5SjD50v+L7Bz3xPhYxECItgOlCi",
-	"5N2O3TQKvlGEmXJxGLCG3QuVHW0wLcrhII6hxrf6fBjA5SLxla9t+54NZePztVIdjPhw0Adv5OMOfar7",
-	"gC35HV7d9/pJezADDs6rCohd7ghRXgLvEsky2yGopy3KvcPUreMH6Y7O1tZ0AJ4E3woiZZPqDn+htr2C",
-	"0GUeBiN0aVjJk1RkH8bRU1ioyQl5wyt8ZZ59L579IxaMsu2cZ9EO2Xcap6qae1P5XUtGL9OvuW/25FYy",
-	"0GOPSvx4q3eM/SYqn58D946OOmxwWQQyPV4SnCPKEOS7W7R6sj+oE3KIw15BQ1A9lFUzka7RtoMEzEuk",
-	"OQwLLzqbYUmWCGcZpOpilqNDyTJVulrN9leHKhCw2BKVKh6J8QdBi5bUwoTw2iNA5Ub0SHySUFqAG3ma",
-	"AA3/iYSkh6Umt22QAw9V3QOgYMFk48H+UCWR69+VUg3RjuiaTaoo1cdeZRAf5Vpv1kGR/BoJfpTohpCD",
-	"SbItCwLVhVxaFJcjsTLV4BaTHK3JhgsCsvbaHqrrpWl8JwgukCgDID72e+GDb+o0Yz+aT0Ta0pgeC7Gf",
-	"BdH0iP7KjzKafmwPeiCWekMPBxLGBTMwaSbvOgxgXrLexeojtfKl50CYBJbgk2FZk7omnf/Zmtr1UjxC",
-	"tacQ561IDxULYWSuZQAg2JpAc5XMZiSqgdMzGerLRR3wX4HI6OmmYnIpGphMpsChicnkVT604ZmM1tzF",
-	"6fRRm5axYMZSqwb01k0U/oGLlb1DAo1V6j9ZJwxIGkWZE4+3ZcGIwGvqdXgxeDU18Irtsa8pJlTlWIIc",
-	"HSxuICV9y3gk2d/TJAOVHAXd0yDYyo8bhNHzV3+Do3CJSCGJuU2CujfLeG5TkjppH85lreVhThRw2hJh",
-	"9Pqbq59e/xVyey6rnnGmDQKSBy0tQfiGsdeNElLbMJm81WZSIQGfK/9HE77Or1w6qBq+qFW55ebAWUYq",
-	"MYCoXgKA2iYnTUaVY7nDj59+FvmJkEi2vbmEADzXI4wFlpFRR2w4ZeSLkyIypTlZu62eeb5OqzBLWXpM",
-	"FBcXRsEOIsWBNgN1AIC4ZgDPQYVxfff0tQT/ME2BBTkQrKQpLMCg3MAFHcgszAPffAXNSC+B0UB/w3sZ",
-	"7rzjlLOYMqQNkFpHOAqqINMi2mMnbC7Zsq7YTZThogBAoy6GiA8ve0tEsHufMWL1DW/mKrReXaplpVHn",
-	"nED5hSej4Z1akx1OMrPgSdUs6lXFOeJ7Y0cGG0XpKyPYOn5aXpq2nl2xWoJVaib2Zf3aiMSv6LlvG4CR",
-	"fqxGIas6wl6iAxbKqZs35KT/UxtEi3uEzO9u7pYtVeWgeRs0yC4T87TePwd49sajBKunwx8tnI6LB587",
-	"qI6HqwdvfrtYPv084Pxs71GE9GMo/mWDeCOorgWXcejmPUDxEoF+howSJkGKaqvfWZe2rq0Cw/r3x4//",
-	"vGi4gn/++d///kiTR9Pot4tlyClctVtNtREfJ9iI1c1s0ebMBW2+A8aiNvSMuSjMAzZH3qm7D9FrD/nE",
-	"4NOYXOfqagfTy0EZa3veiuaW3fg0WERvnWPpQRHfKdHCPjcs7ADbu44yraoqbM3NmYxwsDGAknDVA84r",
-	"XGAmdRj8gXD7H3lZ5F2qfBpEFsCKrLjIQzrvN/yILj7908WTPz2+ePyZU60uUb4/RUFqqlrYPdx7OfQx",
-	"3YeTansw22y/dOCnpdcpSWsp9jKVtjUlTe7u4XATBuD29cyoVCtJDli4VtRtZQRaeBt6X6LryyTAoacD",
-	"cq+jRhh+HZRJ37KCMjKyuOAKWde1gSRmxPo0HDbqHdwZdyTVzxHnc8ROG/rbPQucNmkxR9S0T1+dhYsm",
-	"qRTxoOD39j6ui/hPK+O0y/h+T1WPE+EHruZos98bc0kF5TWDzMbO95KPNV9yaT51B+KrisvNv6v1d4aj",
-	"JLZb//l51npqM61H35iMDBhyaE22lNX4RDGf8kCHrcpjGokbJscAX/KjCwO2i2kpIw2EC0Oq3j2Z7ejp",
-	"/b2Pp68mZ4cNnBf+GcIo10pryYySWun+iKpLZG3mS1Q56J+1Ay2XKPaLacJoYg4m/rUEPYzfEmGtqEtk",
-	"ffzPTDjQD1BcIs/rX9eFnRM9iF8crzoVaL+UpDRvl4yZHJfM9Q5bmMQK80HMtMrZO/pPZH8ogs35Zr1/",
-	"W+pkIU1phDmfyGhjms4OcLTaL9iokF8wbK0nqXNuzbNdxxURp9/IbM3fXgEHjVTNv6LAmEfoRFa3kTUo",
-	"N9zYGIvhSptumi1YcFUxKS60OXdK6lV6IGyVVU2BbcQ9OPkvBd6AHxpLghTnEXAQrzHs0H5oOr70Xwhr",
-	"c/oxr1HHCHrX9bGfSGSDTDXhzUeXzrttHRqK8xvDxC03TxWSwsGcBMM4NqxzS8QaF6iOcCVmgvlhr9Hf",
-	"SGqnJ5KbdJin3WvpXfh8pLtko90E/lKnZh+3agE0fPHbS/U3qWsdc7PMagrRA/+tM21jfaZXeUmmt5oe",
-	"9eIB+jnAsse8t8bZzRZagQdVrBRBo+qKcyoBZPrSRBG9G3W4HAXL5GZ4WcHl2HzKgkvI3LN5sC1nGyG5",
-	"JoTFFsO2STemAPJkOgZHgltZLYT6GPulVnMFLrx+LBlnCmdj3oTHz2gKrs/CaI60oGnROorWcRR2uqvW",
-	"e+9MrPTWJTqkVAW4nOyQcH3t8DEY8s4MlJOsARsOHMd2hGRhS94eCsxwFN1xYxllNBU3vCj4cVUeZi6z",
-	"gNaHFV0T9yj4Uk+q938w21JszdUOSdvaKqWlTyBoYE/TAQvFQMgO6yO3RORlJDVPmysoJziH7ls7LNEB",
-	"23SgriZi+6wlnrgX5mnItaLchZjTuL96o9m7OoKQGRtF9DSmlgfOxjcOu+U3/lGuYbZYblsBmdu0bqP0",
-	"JhhyH3nLSCJuaRby/b+yvyAsb4waE+/N0oGbgVerCrdO/zE79Oog+C3NSX4Hycdp+yjfWwLy5Di1ywOr",
-	"3CAVBy8D7bHqZvLVzlany0/icke3V4Oaw5lSaWP3zJnSMXcmNEPHDdsFMUKgvyQErY4ul9fKW+h7/hC5",
-	"2/PabtV15SBZY0lNJjNVEAIMNqb0tdSqp27gdH8FYcvMtYy3pQroycXn6Np0Za9fvzbN+5ZGd6xAU7VI",
-	"N31sfcGQUKrR17s6qX+76TpLDsYidEAJXgt30BIVd+FXWw7x6XAvd03jQelhM1u11mpecG+ueloKT9VP",
-	"GwY19KE7lCb1c5VUltV+3pRCG9oF0SeuTPYosuxZpcOOa6rY+EZ31uEjlxsosxZMBmU3Z/Z4iiZAeQI8",
-	"yQlWC2wzq8gy9KkZ1XdQ73upSNCMI3D6McrKtVGjqEIM6uICmWjlOvwBvXllgYO/7d4Gsk6/+b++0x/b",
-	"KbwFmYOVEnRdqrCCWeB1L1Ljb0NJFV+c4t3IIEOdquFNsgl/djL1ou37Hpl7920O52XFA4FbL9pa+zm4",
-	"saXxzDrYysGTVvNk1Af6v17/x6vuim7Iqan6tq6SYhvmVXEb6bIQVuNuVLgrQynDrPp2eKNvQPnRE9GP",
-	"m0+bAZcw7RANer3HQIog5XgpGDl9R0IpoXXOfShx5iCsYY/2nKkd4gJuLy+LJscG548cVAokkvteNXCg",
-	"hibHp+sIclDvLVGXLnjDvz8s8ZwcjK7/vmhZffB9EnMj+H4CkAK8dggnLL54YIVeV+LDW1DQdUY3jH3w",
-	"xmqtFzrbHLhQpuKkD9DlwCVt+XAaIef3gNHCJ2yB4uM3QL8TJf/vkOmpECsVx/SL52nQ5v8CEvx30Xqu",
-	"aO0PULUl7WDE7f1I3mH70xfFoyBi70qCDtHZF6gDVH7XKytmcGt5euH98mv5VJglz/RuReggNM2ZIrV/",
-	"/I9ExA4S4VyROwsV2iJ4ZpykKaJ6kHD9onvwdSejR9FvhMwenMBMMnzmrRov64cRqPjkbQrdBd9F20Gb",
-	"BtCN4q6N6HZ9blEIP/j1zW+Pl5++++MD+08o+3q8/Mu7fwu3sP4eM2yi4t9rGs7T7CArhQg2R/uWIegN",
-	"14bj91yHI9SSYjj1B5zGq321yJV5r880HAxSv9bGXsn8/K9L89+cKcGLwliGVElkL8PB1UCIUQbltit0",
-	"hu98IpGmOfrVFP4N6sAfmXnXcSlDCgbESPANYWiNsxsoXKtL+VLmfA62UbHwqV+zbkhnaZ2VSabe+2bv",
-	"Yf37I+P3KxM4WxN1JIShR59fXIDj//Gjzz8fHf1xO9yNT9czSNjpGRT1tpy9X9r694Hlkz0OwYQAMkop",
-	"w91IUxso2y6zLvnEDpcVtHk0w+mjkfksUXWnxtqI7OghvQLm++qd4GbGQn22Be1K8IKMyPgBPyO8FGYd",
-	"M6jM+CEUZf+GFDnipTJlquwEBZ7mKD9Daid4ud0hOwiCmUGiI+BWWaovRzTv5YystKiG6nbZsyfPkKRb",
-	"ANqgDGF5I22WMmdG1qOmU9NTEwJSa1Zs6IFeuKb5rY3G+tzT3uDO3oSP1zxGcE9//rMVxVgm9+g6y1gD",
-	"G3uZ3Wmn2Iha+hNUpBkwo50+KqCeLm2eaK17ZbggLMciyJGVPAzgP+VnwegHWs9i6brKzpUnart/rZTA",
-	"tEJYawH6YpZjxcUJVQ+ZfB0vv7vA2Y002H5YoR2+JTbFNr+EUnI44McdR3t8Mph/JoKCswo2ckST8JiQ",
-	"BTk5TqQ2VJI7Uay1wHv/oiqu/tYHrp5bJdMMN1tKjlCRp/cGuhuU+XM5YcZWQun739rRenNginG6z6Gn",
-	"3sdOOm71HwHM+xgxEr8dXbep4A0Zz94ad4Oap3tl6GwKakwxrZBkDZAb3Ao5N537R1wF7QQsT7L5RGsu",
-	"2i2xml2YtUToTE1KLnF5rNHSB5NCYK5OUBpm7Lq51wtJhovv8ejIUtzSW558lZUs530eIvi9wpxMvEpZ",
-	"rm2MUbeveWVy0kDjHm1sZZMkFe0aK4uy1nPONgXNAol+bSNYHfmqwl0FrsV7svJRWauyXNnt7eeyfEPG",
-	"sygL0nM0gXMACXGpzbSv2LagMoixFzvlP25cwekze3nqu1Mbo59IxDhyK0qTNK4CBb42nFJnTDVYY3wX",
-	"pigsPUnWTaOotr1+/vlVkG7NI9UvGLacSMSTGvJW40ZTPa+k88BamNSOttkXv2kjLzWOQefj1cmIbsML",
-	"QW4pOYYSls0pGeOd8Q9X4EbK6cbiigQYFrDVpEOW9KlvXgPT0F4i6eZK+wIY3L/6hXFO+bEiOsQnY82O",
-	"XpHYXUiQP/w9WXqbPsQwL8kvJZFq5Pm9m1PXcyaiy/hPlvMPJHw65RLxE2ocBBW0eXM+mzDi+ZXpAuBO",
-	"knES1EXUgEBh0yZtPRJVz1CGBYEK+2XVAk4ukS2HlmF9xawhmrFZ+XCgaCYvhXVxGtjEbEeL3NZFUdUA",
-	"ZIfLU/88DPRraNCcTJCSnJkW9m1aOf+Syc9oBH8fXzx+8uDiUTMC/OemXw9ceE/ePfjjBUB+/p9Hf794",
-	"8PjNvwXdeZ6J1s3/h7+7PYP62QPekkukrR/ETUCywFKlGEQ/XpVq9xVE87ohBPdnR27KbnEBAUVzoJfV",
-	"X2ovtP3DVuDGv402oJUuXKodF/RX4r1VMlkeDOCMedPh3Ps/KH5DOnVBrRZKqwaphgoEzAJDPPCj578e",
-	"ifI8OudtWiZ83zL7vJ3ngkGbjgTx+3RAO2wEBs5sbTmmqw9ZSxrMKDgTGNryqeWIIVaapMiO56gWdwwH",
-	"mSt28R99+qQpv/77f/78s3zz7//T/ccfzoE9mBKu8JhvMAl0Mi96nOKDwV5cJAJgResWfT6YwRPYkFD3",
-	"yx/YpMRdw5jeXQLb0DEbvHyjx65voknHcObzNU/rx7HnbULG3o9CaxRTKvGh1blpImWq55kRYpQzi26u",
-	"uG0uddxxZBOKO5X1dXOXAVJU81zZV9651kGJEZbxkFwBkCxbd+0V1drvhs7tCwNB4OBVQnpRRqSMdaj5",
-	"T/1ndNwBUHyFl4gcyAY0XKqbj46G2/r4obpGBgB2mLGELLMKpMS98M6l4qySikPq972XPj6QrqlQW5yp",
-	"cfBeysF7/YuAdOVUkEyFiwF4qda8ZPn1MyRrZK4qy/CaMvfzDjMormTuGV/Yexa7GxFMQ/Nfbz4K5LDp",
-	"yGDuxSNmzX59nhLShg9rnQz49UF50LMGOFq0njN55OMCGaNbmgzh9aN5el4QsdqNPVIk/A4jdi9hxH4H",
-	"CFv4Yn4ALMyPzgdhwtoCrx8lrKU0TvKANDFOPTPhLxHMpGYmRsfMe7x82tdnKRpxMD+D/uLaIyVBo34A",
-	"iNEWEGbDngvSLHCNVdDRDfOr51YbvK/uL35jE44s3k0KQIR+KYn9WVOuJfemCbV5vt9AUhziiZak8URE",
-	"GnpggjSYwQ/WNkrvlyvsBZbyyEVuMJ3GOoZNpufqYAfp9tkZ9vgwcjzj/XZiV3tCrfH7KPBCcL4ZSYDZ",
-	"Jp40w5dEkrFBbEX2By6wOM1H5MCQwVnzgmanb9nX3HbFD3hMRysqqfZGZSIE2p7DvIYO1asfX5gF9HX2",
-	"v7YX1DUCj1Pdv9Atzg8nuxo4fmw0vrNX3BJCySEdV1FVJMSNqsb2dn3BLRF8XRjA+TALmXu21SDg6+fo",
-	"8ydP/6yXot9GOVGYFvIh+roUgPln61tQTg6E5S4AbLr4yzLbISzRtTuagK1/rTWYa9sOZQVxcXn9cOYW",
-	"xGaekdSNsnA9+rFEa8FvCFtWLZOP+IR4GXQEQcQ2Pc0IsiFMdDtwL1Do+piRWHoJBLk/kYjml+iXkito",
-	"GKg4siHpJLvBL6Z3nDS9VbJzs7dGyAmDFhOmBvSGMsjosAwzmFRiQ5hmep5NYNXbikpBli7XkDkUDpOX",
-	"OXWdoeoUAq2K42KxXGy12cD2JgOghhM/wJDBszghth5DuhxZ6tjqS/1WEaYtrmdozwUx+SByiXBRmJ5G",
-	"0vYfOaEjMd2Kbql5PuNCGA9PVVDjSAMYH5BVYkcHTcu8GCRHzBPzteB79MgUAe/odkekaeljq/uDAXKg",
-	"utyNdiQUBEvIzRjM+IOcmT5cS9tFFLYsNMUTwcE7JZgObAapDeOKF2susiN65rBLRvVW1aLMwBmYBi8W",
-	"OCbv82x42shnIcvQ0b1CDnn8uIkc8vnFxaCfwm5IfBsGKDsD2qovqyb3iXpJMr01p+fh0tnvyEbpu8uF",
-	"uUy7f4hywW1iOiHLI7R02uhzuid7Lk5aRDBy1AdgDy7s7m0s7JdjVbtf4WyHjlzcSADghmRwAEMxrZ3b",
-	"NbsjajcCRLB5oF8UPLuZp/yi6fGfVR0FpN9wEY076eOEnrZ604s1JP2VhDWCtP6HTWq/qj2NrJQhLOgf",
-	"TNvtgsqR9ZoTqyZnnYLeDJAMYYq9D0+pYRdPEYINbMztzeChOKvGMhT1gksdglvcNWJ3ydgIC/innuAl",
-	"YgQycxOqIGc7V13lOSe3VMsgLNGB8ENh9FsT3R3VCrg+PtX183QIt6rdH9Ttpx5oeOdm8Em15OP9ckkF",
-	"xY2nmvCDaR1vysY9dSmolkxNFgH0Ia/vxScSmRcQYTlUsHcq8D7CRJEsitrjlF0sIeu9wEkVQ++tSdy8",
-	"7d7Oz2SJuiI0M2y48MoXLtGeYAZt/XeUbREpJDnagtVAxso/XaIMBGXDQFFYuXIyyOZIq1J7v23u3DuJ",
-	"utXHkXBD4JhnnG2o2I9OGbKvWwth/Ot3ku7jNU8F4B/sNXwbmcuTU2mPiPE0Jl+jX7oXTVFT4Br9Z2ow",
-	"eA/SiAjJVzQPZW8cSEY3NLM1WrYkTxvCS5szqwJIApKQUS2hukoUyfXeK8LCDP3S6MRLZDpya3FaMmd+",
-	"G38z41WTqpzgQnX7XXvkv3fNGj9Ik0Y9kqA5Sc7xcs+73Cxeyp6iT5stbBmKSihWFwRcHTJlpR9lFhcv",
-	"yqhMgZ9vx3sp7ldmGFPJDpXfm1H+k+SaJTamdPZAKPeso11491Qt1bqXRdT0Fbi4gr7XY934k2yzdz3T",
-	"cP0MR05ktEroiBpMChqTmlAN1NJL3/QuskqOG9s3U3ntiPGWsOyEJD7JZjX7J9Lrpt9OK5zaxtG408JX",
-	"rgHaw1tBSA7XuLu0ItflqKKfqjV+xLxzUCGmGR/MYYmseWw6gx6tWlwTZQChYLjTPlv4ExvYbGdLjths",
-	"13YavEAbnuECwVHrbOh8Zayx+rnpFaktDP6xbUna2egR6960M22egIfIwTxUGReMK5RpvRw6/uN18Hjg",
-	"LVltBS8Pg0ekfjLB11T1hUhi+GAbiaH5xHpPjPAiLeIh1hXfrNKqGPySbAuUserkRnmGsnsmqZqy+bQ2",
-	"TfPSRDdXBblNcLe1n0+xbvGeFqc4KN0WTumKQkJKpKGjkXfRIVz6S5+GHVDP9lhQVStHQ2tvPQ4Aq1vT",
-	"fzl5iPYLIDaMSKMVnnyKn8PvfxQyccfFHQQufiAk6C6B3BQg/UjqxkEfEtVi8jZBAX87IPomJVdkYyCo",
-	"m7KrFdME14a+V+unLi3wkAn4C4Ku69+uQbSiSj9FDn8moX5hmnO9ytdf4AMdqmO/s7LRye7ikJ+w5aCs",
-	"Lppr2IhrSd42mhVhQapQ50QXY0/f8XBufUtmhm9l3x79SGoxJjj9pnRv/zSNilMA43+vCvnwVSFOVIVs",
-	"+aGKEV9y9FkNX5qYy0jJn95i5dwYUDpIm1vR9w71pGWQjo/DjlSnBxW4fuXMOzMBOQf25rh8nyqJJaw2",
-	"ZFyQSCrMhbatHzWiG7xcF96qraY9Uv3wd7LTZbaerhnUTbGmzOCuz5DI2OSiM1IZ7TBEymDOi0FqC7ri",
-	"X+1skMKLE3JWnFL872uenyIt48ldVaRImpNw66SjMIn9XlzTrMdLvH0zHoIYPmjXmkD8aWWxlpDjfHaJ",
-	"NGsfhcSFzJU95fHlPUyf0rPnt+Gyq3Tc1ynnAVpVTo8opLZtqG7MDkZmpM25O4DRM7ZcyJNUZB8uwuKT",
-	"1zR4Uuux7SyHdnVOFtdMcj/5G3wMASToWPMDnpOV3WGPDcCJwtTqtiwYEXhNC6MvSptQsALzo2S7TITj",
-	"jNTqDuMaz/mzsW7B3rVy9aWLZ3xoLTScTjBeBf2x8mCGne2UbesEIJc2hhX81q0UNKc5tvGRH8YWrES6",
-	"xf74/JsrZFrGuiJPSAYwSUxYEDzMD04auT4U9qO9BPTSHNpRaEM+zhBm4HOzsRe1w+wOolE5yWg+Aakq",
-	"n6XhxLS8tfqt1KB/JxG5GmIBibGC39p05H9A7tOw1laJfUNJrzVEY3atJabwxDTE8+kckAw3PqDkNenQ",
-	"t9IZL8F7egHOh1wa9XgNwm4OAOMMvv/BMQZndRZ/II9vx/wa7ic/JddzdK+r3z23/+Ke2wn4uS3opXF5",
-	"GldV8ouXL47MM2sDTrDvZhnkuSBSJuBtz5Y70E4SNleAyfzFCN5CwTET0wwCsf52zdvcsf+WX3cwbaXp",
-	"5x18PByUT0Md9nn9UZpIOTuMPvqLscj4SPzsnu+OyRWa6q/Wf+tVWaINnGa4y0few605RUs8NoL/Gsq1",
-	"+7YuZLpEBVZEIANo08r/QzmHdCe548dA/l07g9F8randVGtLoO1Q/51u3v2BsGZ9JVtZG5uzFYZM1Bb8",
-	"ipfMi4tQyv6VdI2xCL0lAjICJbTuwUiRtwpBF2/Yz1iTHDOym17fwl8SmO44U2eweuHKGs5uDQbNROI9",
-	"Gapsjrqz+1bAi9vx/eX8pP2z7C5vqH5K3/KbO2uDN7nz1EuypVKZXKjnWOSzxDXvMBZEpSzT/Q4Flkpr",
-	"n2zsbOCdULN/fkR8o0z5mRZhdvAg5k2nHiNSsTGlyuMM14vtt1GNFBROH2t1QieqW/mBas6otq/LAClH",
-	"4Bte5KEm+ncf4J83XxaLPHWeZ2YW2P63lBkkqf5uf1XZlz4+5k2k31yi445muxpaK8Gv2Zt/MFEPc3Rb",
-	"DmcQpHDTC818AaVtxO5MFmBTXMQdpAPAQRImY38onchRzptxYyrJBJvFQxnaiPvmrmyu4WW1TecqEWCj",
-	"z9a/sj3Pn/gNGTtN5d6JdTHnOYESoU7Vy0gIVvjO4CoSK5vaoTQBWI4jYROqt0IdNl/vOKqeQBjdErHG",
-	"BXLgCYgydBRUGek26AzIvWulwquzWrhFIQrqA+YGCJbq72ptyAamLhHjx7NAjKBDaXK3avO0e626p7p0",
-	"lAeCb9rVIg5uCSAfrcGpdmQvSXFLZApRARfzIIgiYuUwtbo+4fE9n/TNqnY8TyaEfdxUuyeGrqvir3gn",
-	"67+ZH5xtXvV7tZ9Fdf3YchCQ0HQUjQAHfaskND9FOU7APmjLVMfajn0q8oUPu9fDPajnqyN3+FcGo6vQ",
-	"aijAYklCmEEA9HwVznOB1e4Zur6htorg6ASYsYmhyqtSgrpIgZPgfEKJltfW+naAIObzCt8QCU2AzXyp",
-	"rJB3ruGIwtPVXzvP23G8hDv3mYWrrHwzk0UIGFEzJ8SHIWFfR7coUk/W8arVvLSCT3gnMKSa7fXuVp2Y",
-	"g7KK3DZ3ixq3kH25buMcLEt1jZ+jLZsN7LTeUqnwZgNd8apu0ZBPmaAy6kXfxhtuGGJWFExI80xLB5ps",
-	"nI6/mauXEtXocX1tbznN+7wD+vexE+bpiSGzmeA+J1Q4vF0uH5LC0/rrfvyy7+MVTcPKwXuRVR9IjnTM",
-	"mw4XD3HsV6Nd5/6d1lopz/EpRWdOdY/X05zFmPa0pftmQ/uUmCPt5+OTOcPpJLETP/jme5AA0QM7KQdC",
-	"ZiX56pYEnW4TtNAdwXmFadxc9wsLjqt/JQDvCI2FcbEE1G6AzJUISl5lUAGoxpaRVF68J2h9QpK8tZgg",
-	"xAyXWiH7TTX5UAeNcffSwDWjyb4imu7DGjDPoKNJHvQnWHBVM2Kyw2AwJqnN/7Xg5XanXC7LsOO1wFms",
-	"lm5LpXIp5UG2qB+BvSsouzGYMlRdIuw839YzbrjAYr9jpNU48JEDHnSQd3riOvrtcMJ9KQ5FKUNpNNVc",
-	"1+TEbSuXij2NQNP2sHWPQLFgcFqKr9zCu595bk+Kwe5TPolORAXHu+s41HJxSyVVYWREfQbh56oBkTnM",
-	"S0SwKCiRyp145Pp/TAdE7LcGpirrVhv3T5wXM6uFW4Olm9tY801DYvmUe9MviSfiqWfkYMFVw8GJ17uT",
-	"rRIwe5BhprnqiKlCuFA7fdj9Gkd7c0qHG0mZqTfYYUkugSFvyMGBQVBVP2+8QKPRlt6jiB2GJbh3MnfQ",
-	"62pO5ggVVi/urw7pqM72etKbw9k+ecEDZacycAxm0cNr9ea+qeEeHebQwu/g0Awqw61DNPmYjK4ViJ6K",
-	"81TkOlP4Y875MapTeijb2/LEL7wHLWNuX99UhaBNno4/700Ky0wreR/PVZOq3SesZ17RXPc+vncC+q8O",
-	"M3AUxCOXBEIIoImBlbMl1m0R7BuSlKts+3n7r7xbLqyylzZE42H38vjeVqQoSL7aCL4fkcbeNO7Hm+u1",
-	"gvJZv4KSjgaVrCwqQRMC1X/TWs9P5tE203mUXjZ2vUGYMB/ecgNt6BViRlJFWvp4cCn6WSi1WO1sJtZA",
-	"PUdyvsirH1/M1Zu3fisUsfsB3GucWZ+gO20G/cR2lMoF3iTF7aZc1DB4+hU8utNwwE0gq47An0hkLzZp",
-	"Yu6Pwk0wJ/QmTmrh9urHF3XfNlkeiJBkbFwu1oj44020raC/O61le5okv/rxxRUUc5u7alSSmptjKHVG",
-	"8ILIsH25xydkC8jT4eIV3mxWetAJJaSdsJH9bzfLAbrI0WDZNNshnCkJ/TkQRpJknOU1PjBDrmmDFg8u",
-	"JwcXR3ySKOdEdpNMsJRESgdFPcD81Y7a3kelIGPfsulJqc0lWq9Dg60xr7TzUu2k7UhLf/mBycU2UCmc",
-	"7fRLciRva/tltaesVCRSUlBwtoWiHnaDFIeuN9XXTFtQ43wyXfM+G2iht1zsuQx4ebwVaE7R94lLXRLQ",
-	"zMz/SNXbvuczMsNsdUPIYZXjU2BpX2oO3EAfLGBipF9AVBo/m75ShMsc1FuKq0JOuNBsmaQ/qU8/e+pP",
-	"6iJmaZF8xLRMcikgc5tuq2YEfwvslFtT6Z9Ju5GhzwQd0gWmbXcxwo2uVmcEG0Ie9upIWc6PcXb8mgu0",
-	"q1gStgj2TJZEs4nNBbdY9TZhyLQGEnkVswZQXQOfXxfI1Kz15Mkwa+34UUYzOcG4gMz0OmPXzADea3YQ",
-	"0IMgylBWmI7RA1WE3peXYZpFt0ROBDi27S22gvS1B6Cm1SAjQOc12ZYMAkZ+DmLduQD+WGB2aRHinyHG",
-	"g9HXtSD4ZrUtsJSrHS9Fn4gyzf4RPIyguhA2Qd+ypi06eNIvoGuB++zjJ429/+wvQwfYn5Cpy4zN6z+Z",
-	"ooWWICYtBpo16OdJ3p7Enx/7k/jz40EpYu8MuzUVnEMINW1DGS7QpurftS+lMnMxxyNI9YwzW0uyEgTn",
-	"EUn1Tesgovo1awdQdktNi2pszuGGFp0t+LO/+M8H176j291KUHmzWuMC29h8K2BI5Y1EBZESHbQVAnws",
-	"l0Y/t9Keofqe1YK1AROGZLndEglqvv4e0t9rz9tFPyPdY8OT50W+2uO3FUXrXf90UOoUWBHo6xjjuCuk",
-	"f4WEe0WYLV0GZChI4jDbBNuAM2DLPRY3XXa0CT7+0v7y588G11ZwqVYWdgW64ewPodSBL+3Nae4weAit",
-	"yYYLojkIS4IAREUiLJEeEjkklwalB2nlT2ZPWYSFX1EnoiCx206ocRo/HVz4nuS03A/w5Hf0hhypJBBc",
-	"188DT41kHy0ynTxuKMmtGL8WxFRLRLKlTDr4icw2/ck91h8UwIJoSQo9uShb7TlTuybjPno8PO+S5XwF",
-	"OQVuoPH837oImycpMs8YU8b4IzrTuMjtuW4LjvPRyviehm5YQrc7d4VJe0605t0UQCla8RELtjoQkZHK",
-	"3VS9PPguTCPFJfHaPtnVM/eQv92YRT1wjJiAvhDwZm2CiRxXwNF13QwCxAFQ/zgjpivxJgj/3HjzGm8x",
-	"ZVJdQ1dCxpEss50Zy3h0oLCmO8j/evXjD8j+CrWjRtsxfokhf54bNUYJYw6+8ns1jWx3BCgNyqps5mLm",
-	"CNcZrC2GnFAWpL8Q9n8OlPQ1fEctJJNx1YC1D6lagJ1XjLCTQkZYxvJlNdfZuiTFEfTuA/UjxQeaWng7",
-	"zqX4ooL0dt6+drR2HInNMBFyfkk3m0CGo0FRSY441Ed/CIncjRybTnkoaIYVeV1LsLEt4TDalEWBKjuo",
-	"LgVvMUWkqt5ByNcCN3hr1tDylYvhvGF2vJRE35ZnjlMhGJ01hkNfOp05UgV4dMYYtgZ/8ggtHjQEasAq",
-	"OCh/f91u7t4G+5s0xMFjeVcbaV6d4IaXLLfR0GYWaKHvgtND9BXOdojc0hzsOFuTalsXS2RuaguZk/Eq",
-	"mZoKJMv9EmGF9lppf/TwZ3Zd0BtSnKDOcM/hLsYMXR+4lHRdkOuHP3fvm2xHTLfIJKdKwbktmM1r+oS0",
-	"WCIV3WvzKW7JbjD4ktyTuYfWBm78NUF8s2k62RKMIiBBpNEEWGWGipy11yYVP0gEpahI8j2pmknrRYPd",
-	"nsq4Dz+NHWd8Ew5caPUHdsxyjtxpbgFXlc30XoIFvTU172BqtxTRIV2SESwiu/FFRXhpSKSfdXsgC3rw",
-	"cLhYa0MGLSjLfIk7csBUQMqm4TILcnYm6dPV6M691b33CPRErZZVcZxP4Tb/+7s/qHzPkHzy6scX9yzd",
-	"BNY9Rx7gB1DSgosxOcLjr45jZShYbzpe81I5uWAtiG4Ib1OyzHxllZVqxTebVc732pwKC989ZidknzAu",
-	"SkH0PUQbvpjPhoRK4LNVw8qugp7TzYZmZaFODc+gnYfV78xV9xrLHWVbxRmCHCSgx35PWC7Rp0NVjt6s",
-	"6k/WnTH3+B+AP7tiXNGMDDlbra+suhJUKZhEj/6CMFJY3hiBLPlllXqBTxVWfM6JHOnckpkghFG2XYHj",
-	"1aUZdalpPV8+KSvXqWYU61JtBlsep4Tx3ASsn214CnyDJLklAkA+lzCDljv41vhAuWh6hT3P3PQptyRO",
-	"cHt7WHXZd3hi5AjvU0yyVTIpUs0LOPB5KYhEBdbn8sgeoq9uiTghc4u5CroqBUbbuEQFQvl+XkFihBwy",
-	"WXAznj30qve0BRdLsS31Y7YnZtLjkrjHnWsv4RV41EszqOBIxtnBbcdPqJVqJeSH7hrzoIFiIAcHNDnw",
-	"1svqWYduJoZvYXivBuP3NdykV73H4XXbY99zRA8O4dry6/epvEl5Rz8GGVg8u0lKwNLPdXNvvMlXu2Mn",
-	"YbnO46ald1g8+vp7FGSiAFWax8eeh15hkKbsBFrSY6Hg9AsCRQCXyFzbLtJ+3PECYGQGmxX8LijuTlD4",
-	"2NEXv8uNj1BuBE+m7UvwjQv2jjibX5yQa2vwEF0ZW74UW8K0Ym3IauLX1rjVmiUR3fubQCiMZadGqKgV",
-	"DQ7b99pCLka/ZiY58rWW4K0nXY1XzSciBV/6/DzSRDKfKE7gEbHFntSgcJnSZGtgO6eFqdK1IRiF1kQT",
-	"H4QoznNUHrq70KN5XyFZ7n0VVoEezCALR7/Xjg8O7gDgy8LXVtby74p9vG3o+ZUtYgvFsdS0gIHquFLE",
-	"OfTkIs4GU9Zcbfi4Vaf7ZCpWiflk3FDNVSy9XewQeYgrp4Utvjgh17msktdVtxPT7PwSXTxDjCOvn3LL",
-	"z0Ola53XChYPWo4WtvdI1W6V7WiRi6osIn0QfYXhYrUjuFA7CL6PHsLQ+lAVE457Gbo3NHsIjh3jsDtJ",
-	"muFidcB0/AwOgmwZ7gbrh5MusMxGvtRG7A/toB3Ym1iLxEufadqrD+5omMzRQ1FrEKOSGaHKZ8C50uht",
-	"IAmB9oQmb8pmz1DOxub84uyG8WNB8q2XuTWkajUufw8adfoI5O2BitPK+D1CUrXSDPSG81LBhcbkkQgE",
-	"75I6hQxyx9gJKbrXf+0scFwsoGpaFd6dK5Ne+P+x92ZLbhxZmvCruMH6N5HqSCRy4Ya0tp4USalYkkgW",
-	"yZKmi8kBHBEOwJUBd1R4IEGUjGZ9MWM2Nrf/1f8C05f9OlW3/SS/+TnuHh6BCCCwZSIllFmJCSAWX87m",
-	"Z/lO1q8iWD9tqGyohaUtjqe4ckGOliqpNG+wrh5tzgWDwCU6pDfMIqA43M7Lt68ITxWL+4QqDIYFpDcj",
-	"0G0DQzaQNu7VnTZLG0SGHbNOlW1qShFT80gFNfrhmN5qXHQA2qJkv9/C93k8VwASBmVv4TEUyWGC1Kut",
-	"MVWbMe+zcBbGDMewVl+fKBeRrRvIUeimjuNbWe2SJozeNhcHUrI3ldRtD0erkfaPcPpC0xcjCgri0Nds",
-	"nALVhjFV8ykV+iDdwbFVSYesiqYqMbFU8oQZkPZK9/nM2THismPdAys9Cc6KHZsKoFa8fw7jPluoRYPM",
-	"Jj4/gKotN0fgFR1EYSzDa4UiCJJ7ezN0r4OzW59NtVnMEvyyzpEUDjX1zuIf+Iih7ovldOV70L++4m3F",
-	"LFVzAsNH4TgWLLB5ymrLjBY8LHSTfGthn+UYogFOilLFgqwMQGX40JD4bDJhF9XiZYbHSlnhVCk+EGve",
-	"DLhVnYSpsSbXdR/iul0uSTquTrle/cai2eGvQsW8gvnF9l8/N5EKOno/B71mi68dBFtWJlwKxOY8U2vY",
-	"LVy58gOX+goShoDNlVSHiDr9MqvUVgsYpVGoLzWQ/qpJsI+LmsSmSg48EbbMFGoZnI61yxJLUDURV2Op",
-	"wNNOo18mKgWv6afF/UtrWQjahIxoysVgSdqRvhDizjhXm+oSIaI7F4pHzDG1njqX0Up5L3N2QH5gQX4T",
-	"Kghrg9xJKZgp7QAHUZDXApUiflGWTcVRNsuyMSJ/o2dkKmCDx6yrEmxA91t3YCvkWLjvlzT0HN3Yo4te",
-	"FpsPsfwml6FQDRYvY2qb7ToEWAxvZZF2SLeZpEnO++p3QoJIvd+w1zeP5CQpRbksFhbY2Lk9o7mheW+o",
-	"scxr5YGvtxMr4FxveZlL8m8mkGyDrmp1QVplWM8BJP/1ZULsi3wZtDSRxO3kPEwCVDvT1OauLO9qMueo",
-	"Ku566VazMc1O5HeCKbaLrhGV3HkbfRYcOnIJXrhWXYU0ET5i5G9SsGA9LHEfFGVJ6zS71R3l0FHShIZa",
-	"59V8RuHy+wnEdkdNFxwcC9LHYm5cS+aujypV1Wno90PJRUwB/HrxJm0jDTiTv/csGxh74j83hcglqFqb",
-	"4sZthP2+JoTbhjhtW4IftTdVVdE5jovoDHGu6zAXHg9VuU25CDi9XPIWgfuEFLORnChXQWxuBDsLaKVe",
-	"s/3cxWvCpt+1UlpXZ+Qxin06KCxitpsFhO+Fcsvn2LUUzOZMvb8YiwUAP0ls7drKSN01+73Whs1ehKZu",
-	"Ij8I7uPDwd8BrxaovoBgnyffJZCSeVrdip7Nqav7rGu3U4RTYOXFqNT7xtq3jAe+Lpa3z7orLfDuGLSE",
-	"tpQqPf3TKEqYqiyFhCy9ARXb8gLAtpQBt7xKbWWFwqG6tkxQfIFgr6X1rZifUdo+4c8CSl8QiGqioIsK",
-	"wF8E2wVC149e1IPXNE+FSYAQd2BstUcyUSzpUJshWsMQyZsfyv7lLVe2G5+qKWYrQlmpe3jyGTKWasmF",
-	"QCcrmE9Dd9O8TQ/hL5LIqY1OKv0aP0bjCZ+z1uJECJfVVrNFhhlY6Wz5QLxatTN4aLRKoWeJQCp2GZjQ",
-	"CmaSDplIeUhTmRA6HiPsFvjcgMFDxKAuQJ/MexFHlMdFGf3ofGnDF8GmnTFVaiqTqKzNEsh+BWXPeJEJ",
-	"uglCoxEXmEwgE6JYoZfySYXf2nvX3NWrdEXHCXsPLN29MQt5n4evTZLo5g7eUtPf/NBRM5WyikJE2HSt",
-	"llz4HTfWnupGfJBQkRYSHoOGMlOAtMjORAzDpLxhcTaA6r7YeiB6DBlCNZlqSeza1WsZnNJr2yyap+WL",
-	"IPqIBeEfSxWL+52EjWWC1ZGyp7Uv/IlB7IrQ8r74zPWMFnS135JzfIFnHoAja85JMaF4ym8KESBT0ZD9",
-	"zrCBhoG7LI8C7bqL8c6Rv+dczT4zGp7NL1mOhpcJjvXa/BpBsSx7bw/kxjaZeeuNHVZki/U66ZbSywoU",
-	"ssdtdf1hbsNk9RXqPbNbcyuxlba6W2Wd9Q/1C3lk6d3bbGYLOWKXLmVql1G8mItVYOPyA/uBi7lOCms4",
-	"XU7X6Fz4s7W3BlJGiozkDYsuiABcFeNY4Ap6O5Zyfb3mWrg4n5bvECzEavsT8QTRk32iN902R1zkvO+e",
-	"YtB2ad2tNe106l9fu2/aXydUpMZoWkovf7IX5zxZ3v4/qgVgORFl+K0ITqIY0T9XyPslPUFkeN2Bh89J",
-	"RLdF2cLnl9UtmrckbpLVdDOyfaVXS/Bns8D2b3BTnk/6dA9nn+kIqs8b581HhVPlub/g/+Nj6+jZp19P",
-	"gmdfHlxdNe2n8y8P//Wfqp1sZTgnr96/IeenJ0/AEWTf/vLP7/JvP8u//PLoL59+PfvyT0vZ0UzNG0D1",
-	"EivFRj2Eh9uB0FyRs7Yk815vKN3yfDuXKxYzcs3TQqzqcX6vTo6efUL6aAWPamxZnlnc6yv37ZsM5LtA",
-	"1jeUGzW6osipe27dD8kqRWdIRbSGYDXm0Wo3lp0Vl4o6O8Zlu7gNQ9knintmKOuh23Ytmy6Bfs5L22Fw",
-	"a4tgKlkWQ34ZVLTUeZeZHofDiTQA0AulgH1PsPLa4ZznXY6ZmFiJS7SZWKv7lb7xR3vxHO6Y/SFwA1kw",
-	"iZTGcjBhbiZlYTC9kpoYiEqpiJTNiRMsncrk+itFQvuYRpWHZKGRI/q8o5+/MERmkWAtgnnqIW3r3dYn",
-	"6tIQ2UI/qcPq1k/N/KISO3wsdyjknVeLAkqw3HYvV1X8K0j/NY3foqh1Una5VnxhyqhXnFRds6PyCPrC",
-	"FPDs2QH0B7nWyXPE0qGM1kD+3PNDa9CY8lSYIPtq2f1mSYJlJ90XHmB6sYB4oipCOev0G4Wis/Xuqdmj",
-	"1EESVIYQooTfsKT0p7q2pFBjFmaNU+cusD3sl5K6XfjvTQt7xy2l3TW4ABd3riZvOTcZVqpml/kQsVGA",
-	"Wx5JpnCr3UYLmsnud9qsjDn0/DJtvKrKSviYl+dgIOMCZmpdUleMxqVPmk+Gdc9GxOvUVLn/wqrjXRMQ",
-	"EUZpzi/TNU8DLEoMSJpQofosITLJSjHnUbpqVcVMxuOYV2z4WpE16DpTy+85sjlmN2zIw4q+vqslAE/p",
-	"rMfjuLOAij3hvqX8YJA+XqdfV1JSnTi8VDN8byRaRlAh49DvK2ExQ2SEhWXB6NYHnw3CHGWfQuP2MYvV",
-	"gCoNIKhO9hrF0jS2ZnnE9Rr1JsZ5lzC9LBXle7lpbOvI6hTmPTyzvkh4v0zT611gFdyuJiN7IsyUw4Ze",
-	"Fui8WsYRO3O/VJroFY4Q0xvWrkzlir5SasLWiBHcjk+q7ECac6G37cEfwJoC86mQXbjDUMF8vrpFXY9l",
-	"arswWu9EKg2kVt6P+ajUWr/9mEIVTS0/BL4yuQ3znWRvWHn39MxpUM/FlPNU4P1sIJNZjb7qer4wNXfP",
-	"wiyvNY4GdV3tpnNw/YwhcLnUQSvWk3xvLzalgtcdZIryDSgnL8BtMPvNWQbTRPhKhIWPX/Ho/Gdza1En",
-	"3Z7ltJJ1BLgYnUFCa05vsWO7jm1kXE6mDbSjZrOXds0Lm+8AYBYy73oJUJYrO6s7+rbEvoXcKz8cRI/+",
-	"1jp69sn822keffr6n7bAvDv0z9wCt98OB/uer3l+Xoc3N+O2arrflk39ytD1fbOncQ22U221UNlvxO3b",
-	"573lKVMeL9I4ftNvtD+uxJWfii+pzae7ZboVJmPZr2wqRYb0EzjO5td3aULHWXlCRyXzfs/TFQ1ON8kV",
-	"o5sualPC3js0Flc5X+1r1nZ2oPBWf7lB8j1P10zI3sIWF7pmbKP+uv5WVh7IvKktWrZtqbPv+b30DsEK",
-	"7FyZ3S6VVUpA67MpZLmhvwG8Ay6sbZxAATZ0xQoDMRf8puC9jspgollnbVdJREd0wFZPGqpCV9u3rKmy",
-	"ENNGTimZRIBwsOqCjaXiNmd3/ri6BVfX3Ejr1WeDSWcdrw7zZOUDSZkOclM2Y6nODzMnZC8R1oHH5cm7",
-	"Urb8YJ63qtVx+24mG8DNU2YX4hI87dr0mUTSiPRYOmVMkHQqCdaBenVHU5owaFGNeNHgtuyhIwifVV7k",
-	"sLKXa0wTTRr33NjJe2dMHGuZqWOpalsFaOd1TkUr0tEycvh0N96SVaimPHfL36qlO7Qt08rJkXtoX2Vr",
-	"sWsj69ZP/NVmllRqTe/oRJUPZVsMenvpaXueY1aWwJJHHgiqrRcfGLyD1qrJB+ikQwYQ6vDBuG0+bSXa",
-	"UGBCY70gySzNePtBpmVpx4YnS8p/Vbqiu3Wt/DgpKux1i7tSCVdAVYoZS7bbC3do6FypCZxJlmYxYY10",
-	"pcG1g0ODTPiAi07VWQCmJhGZ3sSETVcbm14U0hF21Kt1LpgKlqghH/tEK6cCDLY0mZjEqFAKxQeiEs7e",
-	"9LmqDa2w/74lf0b+Mi3in71NeLiL8sY9Tj2YL2FctKvbs9HupfvrR6+CpGCLrCXPMU2sUxtcZfteGS7Y",
-	"PtS97VWu7ipZttU1lcZP6Pj5ggBcHCQs/Y0lkkyZsC6rMjQCliimKtUelmGl2K2OKygLtjfV0XUbeZb2",
-	"VGH5/JSR9lLPVVkR9xq5sFY2bEtELsyH33M5+RZb6cxLSeyDV5O3dpkoVuUpS4eJnAyGyy1pWyfnusLd",
-	"WzvPm/KSDd2PhgL5LVoNpKj+XLfFxoYV7iET/6lStV1Cf7ARjQlWEQTgUcirtxwIxMnpHAbF2fopC2Z8",
-	"7zD7f5dEWSzlWgqzvYbDyEzjN+g08qt1lq5c0Vlkajs640kSDrGCxH4VSUFdbUc6SQQ2fPcQ7Bquur0z",
-	"X6PtFdfM1d8sRpor9ykt8SX5+7sakTqH01JP2xoOqHWjxs4JtXRH806pFb1LS6e8S2fBugHinAMpYn06",
-	"ifVrrAtpXYfS2g6J+1Tg8I6FFrqoFO2hos0jdEuf6inYOpygTm75Wsd1Wxm1QiEY3LJuT5ilwNtuaezg",
-	"lq3utowau1n30Kp5B2Wtq8MplDr3akWbCoNdhg/2Dism9wx1ISti+23ZKLmi65WNFIiddLRcSQSUtBp7",
-	"JJUdZ/x82pYZgVWsu6SLtfH5ViTx937q9xotb7kiTKuTmEUkldg+szczkS2XV16SZcdzZe83LAGoajQt",
-	"aRy71DxZhS86RjMxO9mYfsljlpCRFOlwDr99uwGGccwEV8P5xtlnjx8vb4nvOoUubQOQ0mTAStjwPfsM",
-	"q00HWYyNKzJiVKSkD9leS6ZfIBXP5zZmC8T2n40pswK5vBHMtfkAU4cr0sWktK4tV3Z20Hz/7Cw9Mtvt",
-	"03qn2Me5U+zjqlPsphl6JuXODLR06SZjltwA4kl1jxbQhqo8sE0V6/BIVZQxTqkiagx9R2Q/IFRB122q",
-	"TGf8ONZcQWfkWmBLCp5qkZ0OuRgQFiuG7bEINV3HfbiQmg7szQoFhizeaX6gUxMi4jc8moCKGCRyMi7v",
-	"g87FJGVVzfVokvKQjyn4t/Pae+XFUoYuZFL3SJTKMQ/zb136lnvY1nVDUI38us5vWkZy2W67tfXYrR4v",
-	"r9l+z7F7XsmX+hU8/q9PbZl5+KhVq6H//vJh1oz+/Hypft2IRfOLVm1Sl69gCXsWjdklPWwWFbcVuMIQ",
-	"ex3irkfI2ziWzmu6e3Y4LVmVbeWAVvH70hrNlRlzXdbZOf3OrfeHNx/ePpeiz/W0VncHlPopc4N8XCtH",
-	"+lPF0F6KRMajUqTOb2Q6NF10ED4iZn1IJMA2RJQkbAx6ihhcL234UqGmLGERtiQasZFMZheE6bcQKthU",
-	"m2xi3ghWLEzKzgHfUMXOTkuN2iSev1ymYzpJh+3jY2JaAgb6tEAo+dM724ulRrqwXph3bCRvkBc3T+Rf",
-	"uF1b7LPlHhQs2HWqrivsbCVHDFq0DrVtLUkkm+RVpAKiJbGCA5lmSEWkiGdthMOhYYrUMc0wZiNFxpKL",
-	"FBd/OpTsxljoCaORvmY0TwLrNPhCs6EiK0cfufo8ZmtiwJkcgpX6Qu487SCasF0aMIu70FN13bk2EJGL",
-	"cJM4ntgirkZcKRZBl7ypPchFUlR4yDK/QQlt4rma9uQkDdzRb0jFgJE+YxEcA1VFDzT76Lp0lci4ZBjf",
-	"erQMDKIP/HDp0jgG7fc7cGUpLKIcgyPRLIxbtq11C4eum2VsomcEsyj0SqvDHreRMWIMQEcZ+Z103LCw",
-	"k7gWd5fKxb02NXMsaayw4d7yF1d1jVIWPZ/ncjSOWbo+VnOFj8VQ4DpIznpYL5ByV1aaC0Ieqyi/Bd5g",
-	"PbotGP+gOu+Xuf+Bj1jMBauAuF/Q7pcM6XjMBIsuoO6BRHQWQBfgEY8EHwwBfvfPH57XDoEs19ar62gZ",
-	"uQbQJdRWBrs892YrUr5SYCGqgExEBAD1jCekz1kcqa9cg/25Ba6pUkZyVAGHT7OVbnt98QNiIKcDDEIF",
-	"ZJrwNGUiADYl//Xv/zeX+mR+XU+z2gFglMN1BvD0a+5dsJMgS7agbNF3VtpLW8ukrGWnICxJZFLSHKBM",
-	"v9B0keYw22EpyI1iEQttQ4DkuPGeSRJoXj7fdfjb5+Txk/NnRGG4mzxqnjQqGvin5Y/4488fyAP9nGet",
-	"x08fXhA5pn+dMH0A0eJmKOOorItDsWl6zWa05h4uyoJOoRSRKvUAJ6yfMDXsrPNOe2/F9N8Yq+uCTGVy",
-	"rQ9XIQsITUn3+ObkWOoD7THc2i1NfgvlmJU+NIy53v02mt6an7F1O41jOVXlUN7gECoV0m9WsA3hPZ1i",
-	"EPsbRpM6ceocseQeltu+3P5XEuw7dE2UpYjzrCRmeeIbXp25KZaG8DHNzK5Bfi3N08KEQRtjGit9QsqT",
-	"SY347hxdLR1UBbG8H9OQHSk2pok2vi8wTYuqa4XekzjOsGVgXqAPapiJ/rZ6C1K+W0aAFVKA45gkcqou",
-	"wOeAsDddLsJ4ErEOCL1/0aZzt1461oeEctuLaB5xKmZp/WrKHRYNpN4oC4QjI9aR/Y6WU5MwxfbzYkZk",
-	"1lLH6+jjdrCx/YPkcrVOYx51JiLl8eIKhwvYVDkBQyTFJBtFhCRM1Cp3uI2DqJ24tzdBnmRKSdpcuzYE",
-	"2koEuQZxLcZcdYCrFXCrhR1esUBijXXchgFmX3vPbC+3AttphbwiaS3Z6TW8GH9WmOC0Av7SGvKWjSgv",
-	"700ylCPWwbrNCnx6qRih0YgLrtKEpjIh14yN0e9IQ9ssYlu1tDEVg4kh70IE5Plbcv6kItv8urRTgpSY",
-	"rtynPGYRUXwgjrjQKnTMhCJ0QLkgvZm2rlncL222Vg39hKoFnFtlqdIsxpPaDUtmpjDWT7dZwW1WZE8p",
-	"WEdvdMcd+gtGDB9oFtFvzywXIgWSRyH6401VJgMquFopcV8vqTZCO1p15YSP67GcRWJSNhrLhCazjvel",
-	"nKSKR6wDmZ3lzf5vO81lXeWIXOZAmBwpO8ysItUU129ubx1tf6oQHWtpVCcNfMP1UaFH8f/4b1dX6tM/",
-	"/zf7R6nmWy49bCjMJKdlosOc9AwmSj6iaks9tfFt8EW00evyTvPNGvXUtFxSOxNDtq6keBo5ezTXWlmb",
-	"C7+eBmdfHhyZj5CUeBo8/fKw3HqowoVaEn5fh1tLGHDTQGuO5quodAv2CujJ+2Wr4My3Yadsj2F9ut4T",
-	"Qp5TpOvoSB98tlb+Vg32WcOa+4mrchBvcOSM6rSUMNLUv+VL0NAGWJpWlGo8h0x6re8h10RLx79OGDSv",
-	"racc3dNrBuxpkvAbGtebUO5ie/OK2tveUxd4BGxTfG+dk/M6GRfrWOExH/Aej00lwsJVS1jIYIYd/y79",
-	"ELFqx068o+bWss/2vYsSG7z1tbEJwKsCm5OMh1SZZBPzgyJC9mQ0g2x0v1tlmVuaaWqGCuNl4vm5Pnxg",
-	"/GDIaOTqGfMDfsvkOGZkOpSAThZkCTr5QsYLwlNtlswUWiHa+tA3eXDT2ijh4Ko0ZSzznjU3kPr1Xn9w",
-	"Y/+yNiD7tZBT0YEU25IjwbdaLkzthsC3uToBAM81ETfwpTlBkk1nbu/qyemMkMcJlwlPZzjKRV1H84N/",
-	"vYRkZA978VfO/j1jgtCUpAmnA3YL85AJZyJ1WY6L9v6Nd+kXOA2F2qZecyXM3VUJ+oUp3Wht1Snc9EUb",
-	"H2aCPVoGu/wN8j+2y1CWfJwIHicyZNEkYSpAPjJZUODmjKW8ZhGh6bJUoZLlhtGgt58lCY0rQ+j2AhRB",
-	"PQAgQX+wK3upUZmnn8GiTirLX+IbEPUeqMIJ67CbLNhS5mlx/JZlVsE26X3naZNcepFxM52v3CWK0JEU",
-	"A5LCo6zMonHCaDSr1e7VpWQtolmwct7jpeBI1Wy1JsnizaspNHtPTZV211Ux67oTPE2Ss5py5lCQMy69",
-	"5rJ5tvlUZayuWdKysT172xbkGibe6qZQSIXWLVPKU0LjdKgFjycci9YQ8rRCewnVEjQmdAXW7voxmDBl",
-	"ocYlh6uNzak1rZjsPPZ4Sx1nSsrazyvK2tfWvgXNso5MrxF24ub8vVTEfsBL59ICcqLA46tKJn+FJuts",
-	"VTicVXmmMNDC/ZXD+1HWykjND24heMFrB1NQxFmpWZNYPtAt+LHQQ3C/HFlm7tspjtq25ljspdmBJpkT",
-	"qYsaw10e/eXTr2df/mmZuRveieitlKlL69R2JmOXvnl1mVvNzngaKLPERySVELMoQSkY8XjWqYwLgqCp",
-	"/jkH6L8sjdteWsmUf5qwSVVG89jNbqk8MguhLVnrwKwlw7Shw8Wgo0y+YEkoUoSsyhtXM/xWfIkd5OJF",
-	"2Zao9lb4Hgrtd5qE3kzSNasjathau9PC64W4NnJ91K+j8I/AuX5CQKuNzKXeCBoxdtxwHgWDQD1JhF63",
-	"KYQo9AmyNPbtG4IrRnm34W3OXGqbe8kWFAyXx2j2ggznkjdhQfLO/EoK+TBJxKXe4XvJf7fFS5JH79yr",
-	"1iqXKj+WI2T7lCoyTSSMe2coWz9NYsESivTwPkwYK89bfcFSloy4oAI9pyMO2cDkxr+/TRKurrHMGJz2",
-	"40SmDMqLB5QLBb7MUUCkIH05SUjMblistlNIjAX6nUq4bnPBqvXA7q66JcHuBpjc8rMCVayjV81cv2aE",
-	"DpGdVkDqszv9LUJCrR+/AUi7caLJozNRLCrP/YOrbjibdvxA/qIR/mCvW4TBbkuLzO7MO7sLZbEQFsvq",
-	"kWrl/ylYqh1JKsWE4im/MbrOqmOhb9Y2p/3d1D+lCQ/TirpiNRkMGDSkWJvy7iEMk7ulFn+u69EuCKSM",
-	"3/Lkkd/P+S2pL4AN3sjm6rcCQdPb95XppKhcsp9WmN863vsNhZx5506cvLcpBZcbVzsUWYXNt1tSf+e3",
-	"cb4tt1nu0zEXRH84SWACQzYyrmE6SYenJf2CLyfpUCb8b3CibBOswyP/9e//t9sk70GxDVhKqCkPhBwI",
-	"KD2EykOTPd516RFUEJO8TN6MmXj1gjyXQrAQ7LUbHrEkuBJqpvReeA/z6xib5HJOtw4NpgeUqNnwOk8A",
-	"YCMrSDZZsRh7H9N0eCUedD8fwUVdDLcaeFa8byjjiFB86MML/RcMrPg2nqtta14BPUOVpKsUfJ4V6wFg",
-	"EdyIJfQpDYcjKLVMGI0a7cY7Ro0JyxXB36G2Ogto+TdNE65Zs3EJ3wFkjcpfPIl4mnu2NpEBVXZGaJaC",
-	"kCaYlJrpG85Ue8QSzTONF1BOrpkXi8Wm1pZB+B7Zh8wfdJ9dELgLDG542UREEi2e/MP9QeUi9Gbo+avt",
-	"TN+ZK8118AZTa242HQemH5Awet0ZxFTpl2np12g3/jiJBpikJLFsPTNuAEgA6IUKwmAWIpwB5mESufG+",
-	"ZzbxJwGmIPCrOXlIZbKkaMLcjXbogE8dkHHCRQrXJ+xGXpc9zeIswn7mFmocU6GglwnDd/ZlHMvpEZ6w",
-	"vZvsS3/W/5Zef2GWSvPeIGHKPkC16Vizo7fxYSwVpqfgTzTGh8EaZff5A3Vrqdc9MHsz5CqVySwgKaMj",
-	"fIR7oHuKHfk3bMBFYDcXXidvEO1BXZAoof0Ul0PfCXSs2n05ERGg00w0XeC33u8DeYOH13c49Zj32VE4",
-	"C2OGIWUzLSroABpbkZE2RxSiWLiSFPu03Hzn3mXn8dxMIJfvA+BSQAMTLGvAabpnfgvb5N9kLgj0WFxV",
-	"tgdgCzfq5/A4SpgoyBNJUnrNlCYv4Fd7GdIE5rph/hrQLnEFvf4jMx6ExYNnaY0ncLFUYG/ThAyIXwkN",
-	"TaGeKSj3R3X59pUtNPeucCItinKbb5ilcJOxFgt7ISPm8meyS+yT3095Gg5zaysjQCaDF8l+PzBvjGmP",
-	"xSDJTAuMuTnAJuAPJGbRANAG3JWFBYtYCOCJ8CpzEaI2WQab1wIGDQvhwRDDygcjjibjmIc0zW79Qcpr",
-	"KGAaZ0mcNGG+iDXpTXaWZhqQAK1pY0y5qwxR7fGkF3M1bLQbb/Evc1fKE0bgEndpcWHgW+AdpZhSQCNw",
-	"NxdAje5Gu04vgKntQ6HNvNbC+SdnX+evsQ/5ViYjXy3kruejsUzSIpuZb3PrwTVbjcdcDPz7nCyHz0bh",
-	"6tuuGRvnbhA9+bmg4zCMpzDJbkyTVLBEkSEViFHi7nLLgdJXilr3jljudVJoypZT4ZUcjlhRKpVfBbiN",
-	"vsKDpF5AmIB0ZScJ7aX2qd+Ba06vB9NLae0v7w7BWGE/kU6/UkSNWcj7PCRwTUD6ExHiAY1EvN/n4STW",
-	"Vjs8XlnjG9SY0+BSGIRBvWi4iYAOpPWNe3mBK9d7bVaZdrTQxgLsDG1cWcvTq8KaChLxhOmDzMx7Xrkq",
-	"yEB1XALpdChj98BGPvqTX+PcL3NXeiLXZ5ziTYbq2o4Y/ekieCcMy7/PTDO7JQtnl9gZUhDFRMTFwBX2",
-	"Z2Iyu6+Uq3JX5ARKAA/NW1z+TVl0vPho/QvBX6yBZ9Z+pM3zTKTOPcejMcZvQEfcyBk+Jebiet7i1Wa7",
-	"0TRKn9VD1gmlSGlYGJX50Rye3TpRYmoo524ukvuy++VYtaH6EvwkjbeT1PWrMIWDen+ynGUtzaUW2qG7",
-	"PTfeRffaG/IKYOktKU3LFFOfD3JX+MPwf5PhdSntxVLrqYDQ6JeJSjN1ZbP5TfNaiJJYiQCKWetjLqPs",
-	"6f6bwbMQkFhqA8m2Q0LzaMiM0RAgOgk0LrPvRPMFn2fX53utZeCBKI5SmTA05DWVBdgoP8ABZyYzPMOD",
-	"ftdH+XJV4V1BDKKPKtxYJKfyO1KqrgsGgf7G/eLUkMETCCzkJwoTAF10t0yUp44sUfX7VmVll1QIsrmr",
-	"If6WfyJ+5bbFVoOZK4vsbHIzjFSQyTUxXTu9my2Y0Z+TuNFuFPwYuRwbdL6A9xMs2yPrIfjolHqpcJ+z",
-	"f8tkdI4ZPumXuLLBeffDx4Y9jCbmPKYnx+yHTtY8ALOt43TYcVeMhmOlOqBOKbhwg0bMBjTuSK1FsVK9",
-	"xHmx+3d6+vljIxpL6xdBB1mpy+Pj3Ls/lfsvdjt6e5rs4JG0ZBTLFvFTuR/kY8no9Mp8yns7dj27SD+b",
-	"9yaQ/+BtWc5xsmhuc26Sj7ugoHm/ys5e41lFZXs0Tw6+62XpqAq3bzLMegvxac4387Exjmmqz3gdC0Pg",
-	"X2U9NB8bKRNUpB0AUvFwIPyB5PwwHxuAHCIF839zwyw8rmQhc2Z34Wl5r8rORVbR5bKQBXKularlzXtX",
-	"qq4quFMKi1D0pBQW9dOcj2T361TwtCxap3k3y1J2MRJxzsmywrw+zflRapCi707J70HOX7LsSaWjmfOq",
-	"3L4Gm3faLNq3vMtm/solEq5IogVPTuF5S+/23Do7p+6cN2g1mnPOoI8AmMOiDo4/8wDN/eA7ffJEV/Dy",
-	"zJFdqSzxHT07X6mcY2fB25Y++1O5W+ejMxgrZ1vmu/k4p7Uqbi/z3OT3oNRjs1RJVryuxJPz8VOpZ6ae",
-	"DVJ0zXy8FTEy5+7ZiVFW5h+6fZFZ6l1aJDUrfEi7Hjk4jng66/RpyGOeUuSZUju/RNyOWIcKGs+QE6tc",
-	"WZsw+GZD/jTnH6uhzT2XWJ6nfdfXWrq84Aj76K9fbWHg+8o+Ln9tsPgln+YcbB9Nf1DzRTl9+24zuCFh",
-	"14yN4eq52+tR06eC8yz/2E9l7rCdCJAS51mpd8F3me2aTfMLXLGec+tewSmWTUd03GFWSy62pALjhukz",
-	"FvVoeN3py5DGHej8lK3FrTiI9n8xfPfncjGR92/VlgI5B2o9Cy/nRd25iZf3xG5k43358gVyIvsVQCVD",
-	"RqOYKQXJBl7JgfUpuNyjXFg98AKOyuSQRAGxRUyQlmXithB5vxIWbgSi9TLm4cyFY6BTVI9xMSBqKKei",
-	"eSWuxNdff8sTlRKVsrFqfv01ZuC1Sfftm/cfyFzaHQxIkO53L/HHEevCq7JsOBvUxLQ5wciQqguMlnmY",
-	"/+pKLMwDvBSIIY75cf5w/MQ9jHDwVJn0DeJB2DcJonr3bK5NHOvVifRau+E798Pxr/qfL/+K1/8LjeOu",
-	"WZ7nUmgDSZvIX3+tvzoiX3/QlBzOml8T6FhCXSLgVCgSA1YENm2BVEOzLse/OojOL10cHS6GQqwrHg5z",
-	"S4iR7nTIrgSxSTlDaubFI5iTWSXzeoyXKnLeOjfBH8gppCNGAOiC6gfrWyHgH0mAwEgJ+8xV2oSJvYrU",
-	"10CCf/7zqxcqICadnDxpkku7xiM6w+3U6y6ngnR51IXsE0hJvsheqm0sfQci/NrRmVTHviY7PbWUj1hg",
-	"IOPtHa7lDT6IR97cnuFQf9Db9rWNEXd/jWhKA+Ilqn7pYtyHdH/g4rpNEhb/yxVksl41usCPLGmSLl7c",
-	"BaBTaPShiY9MBEB5kT6PU5YQmRAlExjuNZtBGiU5b7X0+zRT8YGQCSRqHpGv3zGqV9EkMNo+L3agetG6",
-	"Lz/QQReYIiVaOhMuSPdV/+i1FOzoR5qGw65Jm8KbzlrnmkBi5tqI45kw0tsCLYFgIbF3D4DV39B4wrBD",
-	"nX4LZPcRMYljHCNk8Knm16T79vLD8z90cUZ/fP/mNfkRMi0BZ6BJnpvkAJN4BeUAUihIa4ARm8E6YsOp",
-	"Ze0ZtCBv68HhOMj56dOAqJTGjJyfnGb3YUd0k4OATY4MlfJ+nyV2ZceMpnrYLwHPGYRC12ShUb2EERuN",
-	"ZcpEODv6ns26bSSfa1jJCJggMLC3EpKWYHkvDPEBj5yfnl4QlXItLQhJJgJAnDXVkUtLwAlDhBgt+E7P",
-	"yVBOEoUjfJkkMjEs1KVjdPFxKY7HiezFbPTPvygpum1NO7AjQOcqlTIKyHnrxOyc5lAtGfR3Z4gKhw2u",
-	"FBlxpbgYBMDjeoTnrUf6wzOL5ptCilSPR5BF/AAbVEB1okg78Hv3YUDOT/T7SSzFAOCAx6n+7lT/50z/",
-	"Rz/z9JRQSCXU7+0lIKrM86DxkeoGhNFwCJsIW4wEBDYGS/Rb9Gafnz6DxX/UOjPtMt6xNJkdXfZTlkDq",
-	"9aNWC2WgJe4eNF9QhBuOsnUDml4vw5CN0yP7VZc80OvUTwJCk4Aw9ZAoFkOVnhH9+t1m9UnK05ipC5Ob",
-	"h7yLnKTH0Y1YSnmsmUFPhwvyUgz0KQj7hkbshsXaVlFt0J9WY8/kJAE5mLLPSBPA4/odXRz/c/265teW",
-	"V8mIJteaf7LKFEfEmGcIfEBTyDckDyq1VffhhSZ7K6vgVhRNp6eYNB7zkAmFCB2AhdC4HNNwyI5Om62G",
-	"aVrbGKbpWLWPj6fTaZPCz02ZDI7Nver4h1fPX75+/xLu+RI0YBEb7cbPdKZSC7zmCqcareYJXifHTNAx",
-	"b7QbZ81W8wwCyekQgsTH+j8DllZBVcOBFmmBqyaBXIzwwmxYn/JYGXEIRM8S/XUyEVB8afI7pHgVNdr6",
-	"Ja9ExD5jMs1Y6gnpt562Wth6APQNBK49bv3FVHS5FmO/NmIurrG4Q4aTUYa60TiOZKiciai/wL/+1gga",
-	"12ym9DfNKYvjI9il41+m16r5C2ZajliaQP/nxrH9E+p9Iy6Ygq8hqVI/ymaUudea5W3O6CjOcH+X7gqW",
-	"eywrBsE1A5N23pTl+GOQQXKXP8wt+PFb5L9cpQi6B9VkNKLJrNFuvAZQUGtw2JwmzO4YQN7Ce7AFtakd",
-	"VC1pFVkhBTXJu2+fkyePTsCcEWxqlbnmJhaRHutLhPwCQPhSavrjz9+/35iYkC4+/tqg8aDRbryMXry/",
-	"hJK9G/h0+ujRyTPoN6pfev02+b7z19Hnn36m//bT5bPp9JtvH7+ayLObn/72tycfPv/h+Yfpf/9mNkje",
-	"n1/re/TKNt58/xYTWBrthuJQBddoN05O/vpvl//2/efnSf+n950nH2Y//+kPbwZPhuHNWzrmP8bJ9BWl",
-	"b8M//PmdbHz5VJtYYEkqaAVmum1SsQ8GG2uSoLLMUQqeVkpIBU4PR9Q/eRyhAKlFO0/PT85LySJ3lnkP",
-	"D/yRpdSUT21GLVmnKqWPvGOZpKaT+lzfrkaxC9enoGFaOmRyXksN83gt6BtBQzNQZ5Lw6osqRZidWsn4",
-	"wMV8I3FiHSYi9D5Uv8Od7jClslF6f0df0RmxdCijwnoI6wOFw2f+t+VJTNbLUhTwVaM1ch/7wa0yu3wn",
-	"uRrzynV76/So4mGj0AOuM5boOoUlqM26i8i2gqNH7vctc/Uf5JSk0q/9q+Roq2GXsewLe8RN5STEg4Ye",
-	"eg+AHhVjpGsUbLeUqf+AKn1T/rVwrg15XV8Dm3eXbMJlzG/Y1lf/FZ7KISdWKUL1S/61Svkaq2TZ8oPJ",
-	"7+w0u/KZ48Gcbo3FjDPHZmupwdxFa+CrclX8zhlKe7ZD7wDod9s79JyK/Bbh6iXYUVJVbtbNiRZFR7bA",
-	"qWrTvqls6NKE4yr0Lyo6RgJwi4AZJROCrpT5vdLm1eXbV89didWYJnTEUpagFVS2Ntklxz/wEQCdLb3Q",
-	"VTwvvfIVdmw0Nc/BHGCamdQF6WqzultWYg4eMXghCWkCudvGIQY1N412468ThjUYaJnrlWr4xOXwMTBJ",
-	"/sj8mwNuOPI+lXUqnWuLKuKZrWXDYyRXRZDsssEVQb78cS6FoSgdBOrwSNMFFs+Aj0UKpiqGYG7IvXqu",
-	"s/KnTVkda/M//poDpmmctk4fH7VOjlqPPrSetlutdqv1lwbiJTRaJ89OW61W6wj+80T/56n9iP87bWWz",
-	"eK4lnKnqln3yPJFcKSpSEn31Uo0l98InwKonz06breZps3V8el7MyejUfH/rpBE0svzueVPnUx4NpWq6",
-	"7rh48uVTAW5ATOK4vlVhef0tAufOCcg3gpGxAYLYVEZmQAMf82mLn77kxOcPXKWFSk8rLv1vIZvdlj9Z",
-	"CDQwrkrDOmh9QUMKgcxmxLI+wKK/ArzfTfCnARC/Kf+3ik7LFHD2WK4d0RngBASEus6p5louyPNXL97p",
-	"v4FAoElEsTzKXoxyWiaoaqH12bxoRi5wG7aybPY8rt+zWQP5ExTSNzKarcaae81BqxO/RWjJQ2oYiioI",
-	"sZMaK7Xi60tNxygCAYvBD3j3yw90UPVMc9kxXPMlaPwgw4VYs/Z6d50ZwvYZHCO2BQ7HCh2Px2uzuP4C",
-	"QqJHEjBhPzZMZ+0yC+r4Vx59qTSjziFUA93zXOtgwcp9Bh7XbabUDrpskS4LtsE6r9J1+ebLLSo5Uzq7",
-	"Dg98WVn0vwBxP7aI5HOOfOGyABKryCzkRAC2MmKKG/edyXzoTxQz6BHQFUlAP6g+S8MhxEcE01+yJsS8",
-	"bGMbqJsF6/ECwooQYLzAEJbyQ9Pnp0/nWRHJaQMd2Ico6ArKDwrCjmDl/rlMEeZ46mnz0UnzpNUybLWO",
-	"FQajq6OHWrekh5TZNSGn+8ZWparF4q2sx1kVOsS6Odu/rsl5pVbppTYpQ2aAeRIykDKq4haL2gFcU8Ed",
-	"eOkWuCNYz5g86MVML5pt8+dzdtQ6/dB61j45NfNZpDvnqrHKlencM50yPd2OMr13/P9+OEnz3E8MfviG",
-	"EkAf5NiRsTa3Kwg+gDcPtOXy8ylmbck4wn6LoKoB2DghFDK0NKEPEhr6mheS/nA1Chq4SpbAdB1pvMdp",
-	"HyTKflraZdLCUmpjqlTnx2/ffffdX158++NfPvz8p9Mfvn/9+ufvTs8+vH3zzb/995fnZ39uHKRLLeny",
-	"Hb9hxACmsKnxKW3z8DqJeHqEdT6VB9fXbMpUimmZTfKShkMSc8FsdqokETfwYam0mJYA1xE4nAr81rG8",
-	"gbdhIjB/cYCThNw+k79I/uvf/18UQ1cCM50hcRGSXDlmD3IxIDGjN2D9w4h4qljcXxCVyGIRF5BBpy8y",
-	"iNkOmSaRMSPyxmSZmgXFpKn54MVr/PlSr+PLm1sLYpR41Q1KH1dkosxEUQBH4Jov86sDqO12fPp6+U1e",
-	"ZqiJLTE6BQmhKu4xAZjYbY4AIevg1SntxQz8oAZkzUKmcJVRYmXEAXNzc+PK9+GvOy5UreGCl7kf60bm",
-	"I55ehsaNtmgxXJQnI1u9HL/IXlWsx1uWDeb9WqY2Ywrez4VKKRwQyl4KbbpK938hPvNclLL2C1O5+uu2",
-	"F10yu22dC1jbg2xYSzefuTuuOaCPanYHoN5yu6N5cnp2/ujxXxzqZ9RBSQuqfWgSY+Dt509OTnwp5wb5",
-	"TYYL39jokAIukNr3mAQp5MR2HooGcKKs+IC51HjgOerXDeJXTs7fdgCrpE68zMOXD9RbnGVnLuib0VBA",
-	"zY/VVNZWKD+ZeCbCMcIMVufo0vhaWexALuZBCBGbEHx4PFWkxwYc0uiznuZdxUXIOor9tRsYVC0WXitM",
-	"/EUtb5usQGoIozEiQMLvig8ETScJa16JD7aUxKaoAxKeNv7oiEVNAuhm0PoMzj1fKdLVT2MRVoeMqQJr",
-	"URMLnHPa+rwD43c1DOEkJbLfJxQHw0Rk9I025lImSG92JZQcMSggAGzUWEmI4RlUbz6AKoJrNgv00AC1",
-	"BqPivRnJ3ZkwA4zQJB8wIxxVHRPEdF4zZ7IRj2NtY4EOuMAyIXO0C+VI35ia7juRMaZgV43sWmBRmab7",
-	"AHcJpz5vr2DJzOchVcOuy4ZY0dC6uBLnp89MchCFyjaTIaAckDhWj5nsbhrHcqrK7DO83LfQPhh+KBho",
-	"RUUy4ILQfgoDgxxgcR0YI5XmFwvXlUWE0STmejQeFclEr8hAsKhbZQDZ9StXSLa/yIgLPpqM/MYNXjO+",
-	"0ppCqoZerYC4bpJLn3izCo8xoOU664h7hO0R8sLx65flJuA32GwdPaNH/U+/Pj4vabK5Bb3KoVjfyjCg",
-	"+UZbKzL94IhCG5l2S4tVvSmIQ7dUUcKM2o3H4Un/aa/Ve9Q/D5/S034reto/759HZ+Fp74S2nvWfsifR",
-	"4/BR75yePTt9evKk9bj1qHXeOmudtk5arVYDB9TxlavebBifFvVAHHpM23vhNcNeUo0n//bZfx2+DWRj",
-	"o90IT2PRG33biv77H6H9DmKzlK/MSauJGvwv0DtH2JVsraY1f/L4pkxx/myFKiJ33br6/ClD0K2lQOdP",
-	"2mnC6KioPNPhsWaxqT4FadYodci91NKbxrFJhbLIll5qCOhUrNUi9nlaxELjNPLA1IgC4iQUc0ItDIuI",
-	"qc59aNNBrNsvlZJMGb2+AJ9dV8iOfWrXnpwNgiUKDCh7IFwQFisGOW8lGSNgXr61s73LhBFb1pYtfSOU",
-	"ScLClAxlohjpgYhCHOSpf5nSlg6JkhlJ+I0eeW0qtxPHiFC9qNr5PC3g7VtnAAfFVB6/ykBZx9n+zaVY",
-	"azIfTGgSuRn5dO4AWavMww+mYwVNsZHHmAksuoxp6nmYSrw3dXNJ32eYsPcok9RL5dxxQukqGaRbPPJG",
-	"UYJVa9Y7/SSfzVrpMDd8bIUs+zzmCVP+LadHrfMPrWft8xV97KCMJ6rs/d7D9Nm6QwcwhMaP8m88junx",
-	"o2arsdkx0pDpbZ8hLUxbWf6jh8rs4yqX1VgU+R0DVkxEWw5TvUqXZYA0yUvEb+cWSsBi1puCYS1Mzv3w",
-	"NhYQ2FYmZeUDTERme7ajwZbJ+5ciuj1p/1JE9vC2zoabbyvtGDg6aevDPLIJpetdLqB03S9H6xYlvJER",
-	"AaHGprF6KPsGqpgRuCGW4TWLroS1UWjMr/UBHQ5tWoUnNAYTaIKYGc6Y0cc5uNccluGcGdjDEBSt67M+",
-	"DPxKdKVgHf25o9/dsdq8m9lkvi2GpfgW09sNTV3bkzlM4AH8mbBQgsdCf/dQm2xTFsf6tWdXomuf2kFy",
-	"XvhibTIrlpLeDOYZ6cMi9HeSSTsDVzGWlOESrMvv+qZPt2BsakPRn5xnMJ4+Q2AXKfF0rk2p0Tg1PdQ0",
-	"eZnNLDuUaxp6JRqb2HYy0noKT2uNoMFG2kZvNyhXiv43BkFRW14HLLzEBKwvtXHot5wu9cEAuM9pifdw",
-	"aCNcbL2eSD+ZGDLZxB7Ul0lsbl+diOCn+mG7nlQRU6pqvy2X/oGmeeP3A19Qk/ysR2z7AwIMjmsBiMWu",
-	"gbkBrwBTlKdkQG8YUZL0aYL5CvCuZinxvpmkt6MYzP7qBbxF7QAeL+UUYA2FICfgHk5mYLkuOOTCwpvt",
-	"xvYo/iYbX7GBM8p2Ib/jGM/StjFa19Wb9DIb0m94u8BpYJV5bUWeynRcvVEWzSbNqlisS2CSDrUCD7V2",
-	"IXQ8bpL3xoPNRabpbIMz8BSHjHSPTbvwLoAQKQZ+ZD9fCO/QfM4FmSiWNQ2TSd47cZFXU3O+kDKDLpHx",
-	"hzcf3t6pR2J7asj6Gd4mUvZvXRu9+fD2pV7QUUWKTVb6FCCWHJDAbbEE+u5TCTQkBYZzkbpq6a/KjBlE",
-	"xJnnIkvZ1dz0NpE3TKEupSYgBYZgatsq0vEY8+oCr7eVMmabZyYqj2EsIJK2/oDAYyyorGIkZBtj8zpr",
-	"usSHh9O5c3bJG3m1eUOP2/QU9xzNt8ce78x+Aa5TabEI7MpFyebeBbt8mCSiwCakXO3X4BQ7nQ6yWwmv",
-	"RFzRXrzARMDAZk6u43mv8uRUqkNMQSQstNMWjINvvVpPmNHtGelv8wCjp/aOjeQNtPNezz392kUOcYVv",
-	"i1Tfp3JMJkrLvDXk+jwtWjI6wocsPKKY5GdFlB6EFtXGtVSP8mraKQkTbJoXIAeDZfcS+cNeSOJ3bBzT",
-	"0MZh8uPZsjy2vaOrozQZYK93IrMNWS/smcOLlIJhYf+GNI+tIIM8d12uD7Agu4IFefX+DTk7efz46ITQ",
-	"eDykR2cVowFvJnxRj/Gem+sroUgMidnqE+iIXvFu+9sc/IeZFzQzNBUJeqiIphzzPoNu6x28f9lIbLps",
-	"OhvLWA5mVemj2c+rjcfdWDKQtzRJHVMB3qHNk0rYgCaA5w29hcEeCkNsgC4T5zbRRkP5eP+6MJl3xIX7",
-	"vLsY4EbRMhQDt44Y4rd7K4uY+WEkryG/FdVWeH2qRAlZhKv0KlXmrAi0i91VAeR9BEjbmri0pE1SksqI",
-	"zjQbaWkCdtHf8s4VSx/gxqfXkJKXQY4g8Cx0bVQG1rcKDOS5bat958bx5XcQHTYipt14/fJdI2jEBvoX",
-	"1r+PnancmnVgzRrtBpcj08Ag8sqsECc9YhbMmlwOaMT+picLwqPtPUrvMh+xjl5nPZh+wkN6/JrTEZth",
-	"jpvmc47jUEOmtV4jaIwmccqzft8rFGzj6O4GNsRsegnnfSsn4r6jhuS6RRa4HObnd5OfY+3KpOkSYP9a",
-	"uCDW2HJAeKbbb2m+1YCljiM3k9LolAcOMc25FvLZFksdW6e3y7e2HznOcnUu3h3GSDWfZQb53tQsLtCN",
-	"CDSygGlWhhPBOxeDirzVmx3Mq0itN3MQWKZJt8137h4DmSiTwH6cPeAIHqC6zTxuyFNnmNkeB6trU6Sg",
-	"dbXptjFFQjqmIezxeau1slF2BwAi1Zyyl/W9udbAFeghhl2+UmScyD6PyxmnWrkcY6so6K1YoWbe2Piq",
-	"wkPXDWfTC9N3IWIhj2gvZt3A1pFmqohHiBOnrs15PgIgOriHkd4M6ji2gwTqJnGvTvx7mb1ZVYwqFbO9",
-	"VbgiBt62Yhz2x5rHXEuDHXNj1SAcrboTN1Qylg/C/FSyGNhdueHaMnfkDUsSDufgcUz16kJtiwLVX3uJ",
-	"sjrqMUuUhLA2potV1gqDEGZRpzfbQh1zkf88XnugJetDOPbrbzVXPujTWLGHFUNzfH1r0KlUsbrlneHJ",
-	"dk3J6AwaI0BNbEYcCaPKQC9PBE9ZhNQPZRbQSk3LQmf04dUdY/326YjHs06i7+xzMDtzm11nVPTEwMkD",
-	"irS7vXG7uKvPqWJWut66IwUa+JeZiqbkR0tDjExjIaNhvABrA2kco9LyVSJ8Lq1j3cS6rKNfj5EXV091",
-	"zlux5RlSNBxqhYpFlwG6RhmRScQS1CVtDxSWCgF19kY6ZIkDej1tXyM6kmKAT4Eayq9IwtQkTjEDayLM",
-	"QVOYzkJs1CTPTdt6CGiZFpQRVgP+wkLHQVn7wULmKFSsLrGAccjr6/vtupRGI0zwf8+YsIueMjoiI8ZS",
-	"VHR6wKZhjm01GzR4ykY43FVElM/T9UvozFK9MONQ2zO6vaUwtIFFG+aNeETYgVg3ZFtbkJ7+tlSB5axV",
-	"NcHpl9WWQU7SUGbWANQaOD9qX06SDpuBcMUeZyCWJcJ/WcNHH6qMuDGWCE+zRpzGTBpNVNpcYYvOc2Mz",
-	"yZ6NNVjinSHaqprSHgspopQxCthgO9BuViYUFNwLXC1bkEA9eVdQZQvPdr9bkKYq1KUD3NIBbukAt3SA",
-	"WzrALR3glnZzaF0Cs+Q5bFfAWNrV2XQzhKbiXA7wTL8reKZt4y0dgJYOQEsHoKXfLdDSUoCleqozB6a0",
-	"G7WZt2+qFOYltMcyBytFJiJmSosecON08XgN4nLKFWsSWNwRnZGevkdzH3hMH3QHTERMm51MpDyddQPS",
-	"HfEBSk8TMOsGV8L7Eh1QqvvQYLRT42kxqA04IhD4zStxJbp/7Wp1m0A3lN7MZJEO5RR8ORgWt3pPJkTp",
-	"zUcvMBdwmoXrwNeMmr03I+wzDVMCuN9MhCwgtgPulRATre0AVorFDAzbJnmV5qrXekzpxcAGLZ7TuKtC",
-	"mTBtQKRkJFVKurE+lHcDIqEcCSy6NumizQjLomSSGi1mKn87qUxp3CWRhEDYQOIbeNokL01NuF6MosI0",
-	"3l1NeVmOrbYOpnp/YSWhiLx7GYZsnLahd/9xqG70jvki8vORiLSY7CK0Fk3RllJjTftqyFgKoYtEThUo",
-	"dv1qUKNA2YFWYOmQzYhKpYz0SugfR1KvLqz/lTCrkiWDQR7WhX4JPAPfajzt2s7h9jIts1PWJJeCsM9j",
-	"mfjRglCOelxY52dX23HeQmtVml9gWJKVgvtoLUqt8ixL4lCzrUrlgGmmufA7wVo8CRyyIslEVDmAvimc",
-	"TQ5gT6ukC2iNPQCPN4s64H04Kn7heB5/zD4YR7gtQfA/1gmxXxq5VCJTSIlIWTWl/bSQ0n5W323EFCNj",
-	"JscxC4hiemuh8f9MM8yIqjYM3AEX4OCtTa/llWZ/TK4Be860SrBcH9JYazr2eRyD5x3C9uWTK7jnTJBp",
-	"qZ8u0OvwCi+2y2A+ZtYsTRKqXzUR/K8TZn42OlalsxhjAsmohITfOQrRUhrs9YgC18cU85vLPXuOrhY7",
-	"nur4nKqHYE4FywexyBlVbwgh4zerroHWJFqlb2MJyt+/bAHsCDadf+ZjVexzlUCCX2omDemLS97z81AC",
-	"VgS8SlDMmOfpLAto86Qqb8m7fGvVSuD8gMFkdVALqqQ6st+RCR9wsbURYEqSHE9iPBHDqlaUS7mrOuaq",
-	"mptRvHHhWGJ2w+KFHGcMWXthzUGU3LswV0ofZdAYNhAIJjZl4zNoUy1jUhuDhZP2FvzjptM1nhpsjZu2",
-	"89kF6WLP3VL1Xz8Xz6p5fFgjaECer9YMN5JHO0Z0RCsffBBDzJ+PWKgtbDhQ9qjiCtEkFObd93iSDjsg",
-	"ZdqNk2fPnsHJ9yT3S2ecZFkWM0aT8kSCuS5Bvg3SbrzgNI61lIPltN/+SEc0kpMV8SHzhQl9/S4oAcgk",
-	"jCkP+O7Va2i2pG1aeCV8+4//9ff/0P//+3/+43+Tv//nP/7P3//jH//zH/+7AQlAeU5rN+DgZzq+WmkN",
-	"K+FmfZKzy6A4Qw/45PRszqLz18r9mGOpNmxSCJ6Lz3pP9F/W9U/HPJeqYClspZ5NG6aseUEQ4/wPcuR5",
-	"I6KmHDPxeRQjh6oj2e/zkFl7sukdxUZxE/7NJ5mXINfQEbOhTZU/zVnksJDFMRze2Ge9WU469LjAeM2c",
-	"aGiUHRtznNX49arBo6tG+6oWZV41gquMEuC2jBauGl+u8lpnPmLira05GJeO2x5982PlUZBZ7xmTXYk6",
-	"Qw+ygQaGJ5eOFqMKNs9kIiKW2OO8trllPBkJtM4vCPQkg8y1XySccnsz0r0wsQohcfeSibAo2TIZTWJa",
-	"MvvKSFMw59pwvdanQxkzGIKhHnRibdnDlvNbVZanBtb/oY1D9AEADgWccEgmLTz3W/5QXdklBJ+2uWuu",
-	"KgvytTRbTWPr5OKKXLNx6vWOsPl40MIXtQwB/wTmJIECapL3TESka37vBmYFjBPNe8SV8CUkgo7BI7rG",
-	"SwIfjEeuCyf0IY+jr5R7N4ZuwEqk+tzONGPAWRZQGjgVgfOA2ZuvRJcqGJkmJ0yrcrQEb4SK3ewGpDqZ",
-	"kBue0phwoXdQpU3yGo6mxu044kpxMbgglED8F4xFayhBTteVsAs5YGnKxYBQTNwhrgskAEuSrtHz6AT6",
-	"4FYPYVSlg1E1NrlUPmVZF1eutiVkEeSWKjojD7r+qjejCUpJproP9RLH/JrFsyvhvne+RYCsx5877le7",
-	"VSEVEY/gMQECupotzGReh0fdgHSdFNMfrEuyC+qxeyXA12h9sIHFnS36EC/IQGoahHd4abSwj4C+SuPY",
-	"uD05WoJdGl4LOY1ZNGBRx5t1k7yVSvFezLxJK+s1A+wZSvwlaxtoGZ6YLGqUjd1j/6HovvNKwXlkacxb",
-	"AVcbbn/LNg3qz1OIaQpJRjJhuUEorH8TdKQJCRYcEh7aV8JyXsdk93XJA8PQVGhWFbORnChiajI1L6U0",
-	"TCGdhNHoIWwR5rd2erOOkmO9D+SGJT0aO84zYTYIxIYsSSE9M7gSfDQ2q0mAGvSt/oRteG4gZUR6sQyv",
-	"MfBb5nJEKzSflnF3CcvaGmqfPgmWWeHW+gYJ6wxre8oAAQUBzojf8GhCY8/ghTwhOFKkQ6lXwIYnv6xq",
-	"bu+jCV3DGF7HTN12fb6/5b/v89ZcUEz/zkIp5IiHhwNZ7QPZGkRdZgq/863He4v9kLejK1C5cKLu9LHY",
-	"Wu5NRKT5dQkSRD7yDN0TaoFDJAwjfMKv4OQRAXQIckluJJQBGRULkWklweIw8eULp//7hBJ0FyFeuzGs",
-	"zlpPMyt1SmcklZgHNUlu+I1MAniXDRrjeXhM0yHpsVhOyzTngKV5tbkhUMVBDh7k4N7IwexAtC9gA8t9",
-	"AyZ91Z2CXcXACl6ADU79Qe2WMOU4H5fmoIrI/dj5Is1QYxFDse/ljZKrhslYuGros82VExhXjSbpzhNg",
-	"lwykPcoDJWoh2J/EcXAl3BnKlME4COeyI64DTIA0eZDR563zizwuV+bgsOI4ATl+4aGOXInFACPlsCRl",
-	"0rgsvfyu0UfmAmZtEFqBE/D/fHr6hDxrkZNTcnZOVkGDzrmQtwpUclBJB5W0lyppHxFwahjaDgentl5a",
-	"zb4+pmlKw+FoYQnluyxfE9CeteCONaGglzNzHv/Xv/9/CtE4oUocUjBXw7+5IGWGPVGTcGhdrOWYb1D9",
-	"6M3lkPq2M6ScFXFpFkPjuC3DMrKyzLhYSeNDR2+9Xh480lUMweZpuov8IJphX5NntkPIl7xfvb5CWaDO",
-	"Tm3Re5/HzKqtMVVqLJO0+ct4AJKND4Zpo31yctaqrcnYSYYLYMPEHRUCVlBMeyDq35r3gPcz4tTqHD6i",
-	"A3b8y5gNjNrhNyzqqCE9ffS40W48bp21zig7Pe09e/b06eOTXsjOeqdP+2dnjIUnPfbk0VN6enIWPn0c",
-	"PjsLW08eRz32rP/o0dPw5CR88ugUlItQPOU3IEEbQiYj8Mm6VzzrP30ctZ6ePH16Hj6JHj96Rk/7jNJW",
-	"+OgRjVonj+hZr3/eP+md9lq9p6enYXTyKHocnjzqtfqtFm09hfqDv7FG+xwKMIJGOpyMegKK/jG4t0Bn",
-	"uT2ZjGNJoxVRDzJFFzSmPILa1set1obVgY6pbr06MJPA1cA2XBG8jgF6c4kLyRfkd3fQKu8BBaFxMgV5",
-	"FFOVkjFNYE5dzZTGlWRKwiBHAnpw4n+ThN8wZYoh8LgUg5RH9AiU6kbUBNgzIcW6v/aV+OPbl98F5O3r",
-	"78DN9DPrvSXAeiogb198i4G4H9+eBeTH88uAvBkMAvLz5U+BvvJH+PHyx3dY3YAnL3rNhA0EgsrRA9Iy",
-	"wFSyQdDVNG28EnqWXynyHAd39GE2ZoBsQeggYaxJXsFQ4MkQkU7YERNa0GO4Uw9ea/m3r79rk8kYOkIa",
-	"+ARzPHPH1IBEDMJe8G4+YlfC4PqMWEKxVoMRLtAFN7qwx9q+KdQzBWQY+dYaq1sQSl0bNm/a6egvmAiT",
-	"2RjAT9DwSEnMGRY+XJKEjRlNMx8g5MN0uamx84JYR9+zWdf1uoTLzIY6Z6KJ/mKNp22qaWwkpK4CjhHg",
-	"BsjEL92saSddFEKcVadq3ApjpcG0YAhDamp47Bz06fvMjhRqEwxDp1KSmCYDRh6ctFrkR/5NYKiTnD7C",
-	"j3oClu4Nf1g/hXyoB3ryyIxghi2cepDQoBfEb9KUey0bjdNZgA0NcaBaKQWumy0MwXUzBM8vnAICb8Bc",
-	"kDH/zGIDG49PGVKEDe8akgmuRLG1p5VQ+bWbIwVTiyIn2AMVn68nYUs89NbYx6IOgQoPrHwJWbm7Ql+W",
-	"ScndRl0Bnlvz/7HeiyM0cHI2DwBzthv/z9sX3x6dQA/rurZETqeNEz3N1FSd4UPLktGc2A1saVNBMEFO",
-	"ExZiLE1DQxupRhUBTmlVe9bNeb4cY+4NOTunOPEu2j32fEB7CvhxajjBq6njppNgb5bP68kOZjTGEhLX",
-	"N8OZVGYEBjnbPLHkcJBZXxVwqp405iiMAbZtyD5TrexGNG77kkCTKYWuF0bITrEZvlaYEZB37YJe35H1",
-	"0R5HgJiyaUhAbNhJRPpg9h/M/rXN/tUt/FJfl7Gu73MQ2j9JlHrGcJLOIKh3jhjRz0c90HAnrUfPWo9P",
-	"njyeK6pe2392/Ksn/TeMXYMtIhymZQH2VrHyrgc5i2AzN8ZBjB3E2B2LMWiC7lP0Xjjtl7k4II5srTJ0",
-	"d2O/9dxU9sfTUYrekhsruFjHNB16UHG+oGsUbahVQPSqI9rQ3cMcnVVKZ6oYJjYHfZPdYwIRdeLG3mkS",
-	"/B2mBt+ACaT0mrl+ZxA0x9NaaSy5IpK8ydFs24HkogQMsCr7tLGWP/EO2losMXb2MLC31Hh5bhqHpnCa",
-	"7bE4QErE3HirLmoLju3ZLMfejpXDvmT1O64kAzygwETvMFpp+t03yVnr3IUI9VLPWTNDqspdWYItNYE0",
-	"S7cqRIHnSIVfIhazlIEUeOywCeyoDTxIRTepSE7Fhu4WWJZaArm/wqWvpWC+rKjNfuOon+e+WrV6k4jL",
-	"469XvxEtrK/ztXJauPdmKVPlFcWVjyvvAWWmmeN+hKk5gvVUJXQcT+lMlYxhfgLWtfSCq7HUvInCq/R5",
-	"3YyduoHtbW9cUYvesZqsOm093sft3XgjqwRJfmftfiCrzCM5AkweRmU0by9ceT2O85PiakJ95zimvKCl",
-	"6kyi4Iun6OS8TQv0hRFY6xudWwQaux9G6Pb0Z8zFtdqkCca9sdpLw6Pf2iiPiV5BpR8oc2AHE/rqqiTs",
-	"GusG5AcgpMkxEwbYJBupMR+4IuNJMpaKkYlIeaxZm30e8wSqjAXpsSGN+/qR0xKQfgzRQKhzotgC5LML",
-	"eK6IVBYy84bCixbGiF6zrOWQYhA1pGIGxYAWbk0bLXClcuEf04b2fD0Lxh1e3EEf520tGbOkFcV6GfP/",
-	"wMV1Y5NG+LghmMMJ96xxotCDWKU+bEU3lqGRUtfHI+P6mJ9H0Jgk+sg0TNOxah8f0zFvmoc2ZTLQogL4",
-	"/PjyL68u9f/Cy+eX2f/WXYcqtajfdUGuGRubXALFwoTBX1MT2gTeuW1Fc4nQxFgwylgExJfKa7bQB5tv",
-	"xq8XepvnF8/5VXWCMdiKZ6ctE/glUx5h0HDIB0PgTOCwIkuZYmfljjReVHxFNl7ivv3gZnE4auzVUSP1",
-	"NuZw2DgcNn73h41LokbawBnzMJ0kzDfqDieOWzlxZI0NfqdHDkQgBIx/TCkJqfgq07oWIwdsZgWo8/Yc",
-	"8v7NW0wKe/CsRSIU0cRwz0PU9s7sngvp8CVhCUAbzwIQbD4EYS83LBxS03bCxjDrxhxMf4EtxByC9TLH",
-	"DoHmQ6D5PufL3M8QkuhzmytMUXpAgjBm0mXNSJ04uYXoEQBs/m410SvvrAdQECm2brHYYRaNqe9prAtD",
-	"ekbPgJYC5CVs/2Ibz4BymtNaZy1fYS2MjxeUTy21Inl0h0plTa+Ua2b6DdOqXpFUZg2JWKzYOt6ZnzRd",
-	"H8Lem8osvYz5qAQZ0QhcsCxJ4Oi1DQkV0iSqbvRVtOMwsJwAcstEscC4bCJIKuyhOSmgVQmq8LEYdB+6",
-	"2DfcmUoyTrhIyYNu4Wysr+zNbNOMbpNgvDJiiKl2JSjB1jfoNzNonFj/YHtI2hTuzAaFlyESYRgzmlg4",
-	"xPdv3n6FBE9nbU80mMwY11kgQ2YwHUxdfD2JrgQ3wfvn0njFYI40YViMSvSoKoxpUzlkZJcgXKkJA/xJ",
-	"kjBcohwq9QMqyFBOkrzdDfWeZkixHOhNgnsB9hGwRA14X40KGLtRMzKkNwyQTrO9RmHZhYd3hEw7dmBd",
-	"z8UXsdxe06yKA2p3yrF93nnF8s9pEi1r+fWmP09NF4SScUxVykP8YQVUbG2nlda9NsLkactL/Tcf6eOd",
-	"4GLv0riv209ZPw/ocDWTUy98xzDawnEgaYJpuhLYwWlrfbCDOfIqoimv5ZZz8m0r/rUQyX4vNJMeS5X/",
-	"ykNWyBbVjj7rRp1Ee1eLqu1NrCJE0co9yep6PtWrE8yB7xhZSX1RSR6Yd6TYx9I0jLyR1xD0hGE8DFxr",
-	"7IW5mPOmJvDncpm5sW/i5CC+9lR8zYmQVzDn+1zCgkKn1BCGyRVAiytEzhq277Hd0woT+M2c0Qt8C7aw",
-	"VMz2zEbpMQfesmXQliItvMWxH/BbNsZv2R6UiaaUzioCq7bgWVGqucN91iQ5O1Wo0SQasKixGXhGKT3e",
-	"No5Gtb2COUU4aQgWeOW9Wl7sicmyhtAyB8Tduw8r7SnX6ESPJyiAPeiDIPAxHNFs24BYKmN33QDqv4Fo",
-	"N5kiWboXnoQjl/W1oivOrM3mFtId++QWsu26HPoOn76L9LGDAXh3BuA+ejgXmHSgJ+yZCY5I27HlULLc",
-	"oVTMxdedbzQGaKNUmpjG+oJNz+7ey7UftBow6QcePHgYc8HDg2Q7SLb7LNneoZeHbu2Ayo5oklAxYIth",
-	"R8GJOEkSBPJigEYlJOkyEQFAbfc2sUWf04Rd+qO+XwdU6N6547Op7RCKL6uFKPqhFNaTPNAi7iHWf6bk",
-	"AWJ1Wt9icQIPK8ZZgv65Q7RP0Pgq7bgWZ6oz5XHsgEY9ikeQVDXkY7i6EawvjO3LbJLTH1hC6ESk5Hsa",
-	"cZoCmPUWJTZ9irlL4GKuK7NbjyBxCOGmczjUK4rgjY71Bf699QP9kMdRwkRlW0IyHUoD2K93Fc/2cFdA",
-	"5I0JNvrC1zxw32ISL0Vkmtt5kttYRpG2jIa2/bD+occGXCjsG4hJ2MhG1j+J1P2VIpqXMOllKKeQesmS",
-	"G1bSBND2/lNrRT4WACSaGDCPXEc4vxTLPFHv2oCRB10h0w7twMi6DwNzEcxWcDGwNWf9CeZMJ9blWli4",
-	"r5S9NeucqOnEFKxncO3YfkYmub6IZda2nl2BFe62ZdsisVhLvJVIlnWFwi77lB3Uw67Vw5qbXt7HC+dw",
-	"r6NPVuNU2PTYbhKVDc1Jg3IVs34Pr3mT//hX71NnK22+ypJw5gXdhh1NDkx8j5gYkoJzu78fB+1FlqBp",
-	"QlWbKfcELSw30rLc6xy332bh1HLRc6c567e5cFUW+x8M8jympUOf+AtX3ATY47QXM9KbgV+ARyVp5gYY",
-	"gdBYXz4juaYwrmeNviyMpVo7GX1jw/XeZ6T/JPkuncIHBXefFNxeupEXWp2Y/z+n3rKsxZJCgEzhrWp1",
-	"Sk3WKRNMqcXVAEsbFRqPBTQ902d8P20rMFDl0AoRnBpTOYkjAMQgPaZ4xBwCDVyJ3WFhoRA1o+2f7/Xj",
-	"mOlBwGaQda+YFkwpOiMmgoZQ4iU4tNaYW8wmuSQgqLgUpu6IAWiFdZDLhNg+fNaRMOJKcTForusg17a2",
-	"v9p3FpzSi2pVo91/J73MLIFioVtkow3Cp0MLZwTXWl9fAI/88snd3unLpKP3OvecrAtg8QFKjo36qGyf",
-	"V18o+ItcIhFsbYud6a03Uf0ZWSGX1qhSHsckpuG12rduqqsKFOhUuThgFbNooLkYkT1TplJo7qPFP2a+",
-	"7ChoVVKGAmErO+b7Fa7Cvpw7z6a0r2kEDffK+p3w7L4q9G9zRVQox6xqEOa3mo3xDLF18LY970vn+nZG",
-	"WXNWW57EPsOuRx0eacL7FGSrPvcYay+BJoRGfhG/4dEE6thrjvXUb8raaDf6CVTip0Op79dmSQrjSljI",
-	"xxwPVmZguNbtnKhevWHpZmEq3PZbD08ZMVEdnvISTR3d+1aalTP71q4tiizQnymfzNUfmrCLwfG4zEQ1",
-	"hqkwHIdTIz0aXpMH+qQaJXQqApKw/kQx06qBTeMZHGOHLI7gKH0lqDa2BlRwBaT0UB+mw6Ftye235VGY",
-	"gD9mAss0ExorGySC7NORRNtuq12//ADWDUt6NC4sgKlXD1mSIpbJg677u9ObdQPifaapi3RdCTRvsUte",
-	"FruSCRlMaBJxKjK8dex9ZwNdbgC5EFmZejPBLNc++u6CWP4azIsICzPor5ymzCb5UU6UorXEZg3B9+yZ",
-	"Zj64T2Vtp7UExDbZ5UJVpCwZJ3pNOpqYrfHsC9C+L0CRTjpuMo1MbKqhNqZ9ileNVQXfDkNwB723W723",
-	"4k7/ZuNuVpUujrs5OScFyVrgl6vTTUJv5kHHrN9nmPpYdXr5ViYIkQvkkJU4oHyOiBTlpxqLdNLFHMsu",
-	"mOdGZ46pwh6m0LIvojNo2giYrFGT/KyV1ZXI7GhtKudUpgqgeycSrOqSlMWxAT0F/ASSyilNIgUDbxMK",
-	"AKSgueiIKVN4QeQkjfkNTCGekd6MUDJjyrQVxStrV8pWHbRe2vWtPnHNee+g4E5rZYloX0JOV6jxp2k5",
-	"oKVm2iObLbS7kjBzPqkrnU6NlIyWaMlst9d+jU9AdW989qzhJQkbyw6sgkXazbsFdwpcCvXEYJFgtJVd",
-	"ZfJrFp8ByBMcBm/R9jcOnXnbn4RyxEgq9+gMsKZk/DWjsS3kIZTDgWRW6t5l7R9smO3aMB+GzHHJ3kRl",
-	"FrE45BxoYvZGvScsXRo094ZZEjH3FMZtphlIkdJwkWuYxWw8lIKpgNAoSpiyh/4xk2NsYJlOEkFSeatV",
-	"DXbch3L7jcvtf8PFDWurHcOMQqZ6aO9/fO8yPeQksVDl24ztn2UArcBuUAUGHrVMCqwX+6d9PYUZArjT",
-	"Putolmu0G6/QTzWSiUA3fq2EABpP9OP++fT0CXnWIien5OycPHq8XU+yZu3b9iQvjxGCO3kop1nWfEgF",
-	"6THjHY32LUhY5Vp+z2gC3tw+F/pELyajHksI+0zDNJ4Z+ACZOIrH0tmJNuUhzYD1+ecmuVTXLuJveqXT",
-	"PmtDmj+LFayKqahIrQ7519ssbRCEHY0oj63aAsGFU82a5wnjv9Xkqo+111y4eWNLAuvfddxIjM7MteDT",
-	"c29We3r19Xfr6a0l0JYJoPqypFJOrCoG9tGvelAOmyiHFQngt+puzeubJbUOToIsUDCbOVvBmgaXgv5r",
-	"h6UNbip35FA4MO8dM69tfIpUsBduhuW2n61vqMOI++FtyIZa7mwwbL6jHug1Gp7XTbI/JRQSlfAyLgar",
-	"dTRf2/radjtzj+lNXqdhYCEbqx+OttrO/CBXfwNydR+z6msYOc9N/fxy2boNo+Yui6ZuSyLf92KpTQX2",
-	"oUjqINoPon0PRLutmjL+skXFUpuJ+ogrLXImCatT49A22UJMaGsywE+xlNe2JdWYJqlgCUmlvDY/s89j",
-	"maQXZAptM6F4RgWa1adDOYJG3pDbM0jkRGSyc4VoWHmY64U3sUOka/uRLiiHAMxDrnL5WxWjKGborKia",
-	"twXZFerX3HCmhUGPKq6y+PEm9ayrpSw9WZKf0XrkmhlqboE+SwPW0SwyhrdFUFXCPuudqvnOxydrpkm1",
-	"EIQbM9Q79bM6NgtlZex729EsTyIuQu6ymZJ4NYtM6yYb4PIE9Dub3X8/kqRs68BqfXAZx16I2+qmwCZ5",
-	"Eim0TEKBF91masOriImUp7MXbgoHyX/IcbjVsjhn4SIzqA4smb3m7GQFU/40g8q1Dzk5ap0jBIH+gYtB",
-	"x0SXG+3Gd69e63WEMK0Wj6R1cnpGzsGmXsviNws/zprb3iZ4Y5GX9zSpwcuT5WbEJPLEzz1Ma9AypZjY",
-	"MJRTduPSFcYTEaYTTQpN8t4e2O3B1s3egPcKBhK7bRuidt0FXVvwheR5m+iNkFsxGzPS1QPsuko0OoM2",
-	"39CqZw6wkQpUcTOvW05F4kKReu80g2GBKNqOeClKirWZ/H6Vgh1k/equmjnGOOQoiHnNsbN0BSd7j391",
-	"zex3lrBQIgT3t4HBgYe3ysMf8k3o71WuwsoMuSdFEtlYS6JkHrvvKHHBAXrLPthWgbUi9XkVyd7AKwD0",
-	"AO8bTgeUhYWN7FfPe9DmnKZ9hefUkAp9KO2x1RIgNrfitp0JUZBSZydGSm1wrNq7dIiDsL5tYX3P8x9W",
-	"ktfbMZiOQYDN7igd4vYkfWXPxJDGMUvgiK+YOYrbFxOeKhb3tynSC7kUoD2Yy6eonSMBm7Y9qR5soT31",
-	"Qarug1Qth/KBAufiRauMx8nr04O8bjd+Ava7I3l9d8lrdyyt70/62p0L5kMe20F7HGzyLSSulUj4Heaw",
-	"9Sci1KtG46OI9/s8nMQpX5bPhohWu4TnLU1R+NaN9VIpptR9TFOgMPLbyFPw3tQIGv6Lf2+tJg2ou8EX",
-	"Z3G/EeRWp1I87VLkh5O0I/v9TiRHlAvsumu/s3DnZysoAC2E4T6FyzQaTQSsjhg02o0TFINJ9ilhI6al",
-	"P35jEe4hNY5lV+nVwoYV7YZWMVMaX+OvZw3QqADQ2jED3yhJ+jYTJMokyW0nSWAvgzrJEZmMJjQn+O5F",
-	"gsRlHBPFP7smCwqaNFimvHBKQ8sQ12ghu0Q1SbdAZl0CrG/bWU7SI9nv206Z5a0pFEsxT0GlNOUq5SGi",
-	"CaUSu1ZMEq2ObrcHJsIYFoB7K3Iiygj2bhtRlgnVW5Y/G7H7LptXHhTOb1DhbEJsv9VMDdRhi1EkSrXX",
-	"zpI0Ks4zx79m795d0kaFlN6wydhBmhykyVJpAu0RfaLbC6dHtY1rkC3WEA570sPTH21ZJ0pf3NwmtGZN",
-	"AXinbTxvb+3uv2N/O5b/wbl/ULIHJbupkt3HuMICE9wUwpfq2B2GFH6Rk0SwWaWJbUAP9NsT7OnAiLnn",
-	"NqMJf8RX/sAG9yyGMJaK6293HD+wr2kEjSP396HGcVuyPWJjmqReuPbR0ckJhmvdT+Mk6zEwkgJsJG2w",
-	"zAVy4ctxTKHd8nMp6DUsWl29cN4IGiMZwTJOgBvsfmuNs148WHqD/PGHV/jVOMS3/PhD65n5xgz6Gzqi",
-	"1/KWwwCZCNjTCknoH8QG0PrGCwhYCXtPIgCexAKhr9y8LuAvQEEulWW3446HWwXjACpNCZCkXnHkwwkM",
-	"CzSVFqg3NIZx0BGLAi9XPufGD6wOs3eYokfI9LRPrfL1Z1R5px7+2xBQOaGzpshYg9vvaankQWVsRWWs",
-	"Ti+HQkuqxXXBWN+ZD988//jXmA1256zPidn9TQ08MP0eMT2iuQ3uHYD0qsy7Hz52XOkSBzHKhd88hvQm",
-	"huC2iyfBkC1KodNWY62z1n0smzzI4T2Sw/cddHoVebyh8XSXgb5dC/B7Htrbhnw/BPQOquCgCu4tSPW8",
-	"IthhYA5MvN2rgoW170Z0mjlrrUCYiNQFYTcsmaVDLgYYOtKqEoxnnpKRvGEKAZMZUZPkht/IJCCJnGox",
-	"rv+BIz8EuhI+4ALjSqZPor47QqCUK/GtVgqplvPwaHARmERzctZ6Ov8SvQt6aDjWHovlFLrfXxLoek5j",
-	"27MwSuhUf+q7bv5SEONUVjxiVwJa8LeJxQNWdhWku8ZAgSeMTETEEjKlM0IHlAuV6nWgABl7I69ZhNnr",
-	"Q8YTvaSMa74iVOlfUkkiFrPUeKEHUkZN0rWqqAvO7yEjhhPtIMzGwAD0jgSkaxehYy7tZqP9SjUJpPLA",
-	"0n2lroTmJPtoJjT94hO/UvZNOJzuRAAddot61yxVlfu+FKaG2supiK4EQieAn5+6HYTOkKZdIja7ZgmL",
-	"bOCgTFeXtCSHoWTMN7t3+vpdNvN0ykOmadPEJhpaLJmNXkVTFqmj0T6rLdJ/1Ou5ihd+Re1fpcV9UIJo",
-	"go9gtWd9Wl8vsxPoxK4JuK7upZhxs7sNm4hIdiYi5bFblPOj1om3KKvtX5k2hh+i/dTDqP4KehgGnMkR",
-	"LlJJqECJbCSjoiM2j0z+wpLPmnr4eJwwwNK/O338WqK+1ecYOJlqPRHxfp8lTIRMdUHhQFQTsPS1LsRO",
-	"FJnCUARvaOfU5lcKjltN0g2l6Mc8TM3Dph6imOKjcTy7EirVugzUX28G/5ruF8aPz0gyiZnre3vNxmmT",
-	"/OyqvRBMZ0Rn2BGXMWMuUEBaN9un36CVk4wjbShCUMDpnytRUwGVaB2yqtIpUy+GFJCr7jLmu4ZcWU1m",
-	"vMWZvsMB7kb2W4qDxTP9fNKp7AzlRDGwwbSgneirwSQ1qQToHzBhfI+Q3W0XnrGGeZFqyMdgLJFURnTW",
-	"hMX3GEjLCchk6JhuRdhW6NO6yie7KztG3ZX2NjtZpgSAN6dyEkfa/I70lG9fsP+MTXXgNzOYSG5HfuvN",
-	"rEZIeD9mcczFQAUEv8ZKU7iJ9Jgx87VCZ3kMbw/667ZyID2T9jVM6tDz4dDz4W7yIft0xONZx8zr7//5",
-	"j//z9//4x//8x/9uBL4IbTf+8b/+/h/6/3//T/itrp/sJOvtJmjKb1gHt6gRNGIqBhM6gMqTZF38G/O0",
-	"duMyob1bTmMscPH+d3sw5fYoE+8NjoEgNOZUBYQSJCGijKjHr0bMpvmNtLShA9YGexeaPzgvuTZUoetb",
-	"XyZNUuwegUEL45/S8ktxMYgZPp0rQkk344bureIVCMIAhtj6S6iYwbCq0hgLVHmndu2awqWmwMjz/rps",
-	"e0+TEn/fcnvNvT4kFNKcEthZKiFomONf9T+7yyScl3T7G7s8sOuW2PXDkFnSvV+5gPX5bj+yAM04S7JI",
-	"DFffhzzAhRbUalmBG9tV204NNA26L53zbPVeVnMnmPuYIXgQrVsSrfc9u6+ehN3MkrnLtL7dS+R7nti3",
-	"NRF9yO47iPGDGL+TzDxfiO8wJw/gOyqPpe+YFothyiICF0IMXUs+FrlWrE54hVQxkjI6IlLEswsipGNc",
-	"EjOaCEWGckpG2uzEYy7FKPgOok0lQW497PdjFvI+D1/DrA/Bpu0Hm96IWO+uizgN6Y3Nx8MQE0Sc4FsI",
-	"O0EQqmKENNTyae+DS5iXrNKECnSf6W86aqZSNmq0GyM+SKhIOzeTWLCE9nisxUIAeQI8YgJymAHDKGH6",
-	"1IKPqKEoag7yDDGShOIpvwGJ1BDaBII8Lo6vxzecHp22bjl05DPk/gJgKzNKFIL3JWCkTWVv30koR0xl",
-	"SU2aSpvk56GE+FCfi0gR8AqQJC/1IWTkUgQuwNKFtK0UkppdX0iDWyEqtMJ2g0V+NpSeSQa/reU8iSTD",
-	"7CeQNKY/eFroC16mJfB9PlneaeBoJ8KlhOvXYth9jBj9zoXxOtv4ewaHzkn23UWB9EiOf9X/bBoFCjBh",
-	"R3gCz8tAVaxUqA1YWpBod3T8PXDnVrgTnGBsf/Lcl8Isr8BmexL0wXGWuRiRiXcU9PlgDDN0Krb1yQk5",
-	"HwwxKqIs9Vu6jiF5H+OQKjxwVVQszdtB9euQkN43s462Hf7JCQcLmQvbc8PZ1G9p9/ioddJY82iydwGh",
-	"gyjdiii9Z5C6LsZTU6JuZqgcM3FnMZ6dC+DSM3O1NPX6VZdL1ZnNvuSpIj024ELoU7JM1hW2TETbkbS3",
-	"G8WB1fLF7qO1xe5LER2E7kHo3rXQfSminUnchMVApmrIx9VxGIMawJXnk4Q6xalx37kAUTpkoybBkg/Z",
-	"x7owMhExU4p00aH+L+CH7xKqrpWJ4jh3PTDvbVYAvcvN/xCR2Wn5T51gzMolQHWiNIeapHldgg0rDHjG",
-	"lhUBfZJF+cc0MS1bEq4FGrTK0AuYbNQKAwXXzWoFpLcZWvIly22HlrJS31rxpaQgBK1q+UNWMbxnsSW9",
-	"cJhMqlhywxTpyXTY9gqU3dwgHKOGcgo630WfuND7zIgmUi8ypPnbwB6k0wW4KZWgLZg3Fbgn0MQ4O3h+",
-	"mV0K1oOu+asDP7Oo+9CmZenBaGbBXAd9EqDEMBFxTEQedOcYqwO1S92H/gHBaEK7ACPF4humAhvC4kkY",
-	"w9SRXd0P2UGiVp9Wn+jvNnA1J95WEEcrS5a1hMI+hq8OSmFrh5AcK/xGQ1yenlkc50rycqFKwWwQ48rp",
-	"sONf/Y//P3tvt+RGjqUJvgqM1muSZp0MkhGhlBjWNhspKX+6SsocSVXaroraIOgOkshwAhzAnRRblmZ9",
-	"sWs2trfzBnuxY3PVD9Ev0X3bTzKGcwC4O8Odwd8gKbHNulJBOt3hAM7/h+/s7uTTnLrbU1bgJLSPJrRI",
-	"4VdY9IPIHjzg8Nky2JJSeBglsLnBlmRi52R8hyUx48mNmRzHzPEOguMIVTIskllYEKoMo0CWqpWtfaSq",
-	"LEPsz6/f9xG5doPYAi37Zj7e1stv97RfhXZaM3A7uMLbSds/mrY/xDzxQy6Xr9Atoey362LtsVr3+LZi",
-	"uerdVvV7rgK4tbJfWdFvO/r9qIp++Vc+uKLfSeGfFP4ChY/VwcfX9hOmeH/2bSv8jxn81ajpcMjCOxYR",
-	"nnRIJMN0hJnUnkyGUC91DOV0TFWyo3CAA9847/OiwVjq6C6s6F7V/0nBnhTsoSnYP4NY7EfH7o/k4EA0",
-	"7PGQHhyj2/wNMB6clPtJuS9S7sh2UCjNL2I72EDZ61AxZoLzapwdNI2jCdMJ6XOlE4ekg2pU4WBsn4aJ",
-	"VCvwITwmqO7Pefzph+y1jwteh+v1GPi63JNqQS3/4BPB9hZ5bYzE4L7Df9c6NS4iPuFRSuPGeDjTPKTx",
-	"7ZDRGPycmE1YXLjIzAuyvX2SKeTk+lKC0pcxRe1TU1zfAQzahFPmk7ZZMf9Er5BukWinYfl2opmgIx7q",
-	"3HPnLy0+Z6xkwjz20T8NUGvL2q/nsOoJU2NlxOM21ZnzBp/DEaYcL0+/vwEvj9/UlWtUxI67v+AF08GA",
-	"GT1362YnBiPzmIi+crV2uLQRhWMAROf18FEQSHTnFr1LpowPhpoYEdO+MVwmCNYqahMOwMlkGMkTbS4J",
-	"WZQqphvk5wSJxO3NoTGbHDOBbSogBADU3xCJzc1nMhVGsYuQZd4x5Huk6HM1YtjJcMJibAq3gPTCDvBR",
-	"icuJUw5E9gklgqWJorEdSuD9BugTZN0KbLkFozZGwmmdwLf/8X6I1xI+SjI20GkMZ20AJEkFyekaSHYZ",
-	"fVMFJSyXtj3TqK9qQh7BWixrElZU8xtqxaNlcz85Cd+8k7DZzv+W6UwqPI6dEZtkPs3ZF//v3VOclEFB",
-	"K83VITN9npTdSdltXdmBC5wTgOOgiFlLdR0GUjY/2JI6TV4xblak2ZJyPrNx054qW482XVVxrW3NaAO9",
-	"EdAXul67PiiFKtcI4F2+Ia+NMbePG7DhK9woF9SuBh+wP9xW3Lafipg1ZmafTI1BMzPHRZ+FSJZgTJnX",
-	"tyMW8XS0caRkheGwiCZgTLcPzIbfKgsbjWdXrWIds1/NTffJtzn5Nkv5Nu0d+DbHRteEQkQopExRyW+N",
-	"OqTavu8RtrJ34348gJXjNtSnZh0nM3cyczsK4Y/MzFkQT0UIv8PuJZoZ7QbAoYWYnjBViokEimlDCrW+",
-	"rjuy0n1MZM6H3ICPDI3DRch2jcMBjrqghg87YW+2ZqaWVd0v11bEBXbB83oTmAgTmqTa+HCChmYDUsGR",
-	"Ok/R0PiA/gI5ZuKxO494SXxsAEk45HGkmKjGkGRqDY+743QhfAB+HRA5YYokvNDg75W98aHhSD5ZAAJU",
-	"cswYjeRBxQddEBTMoZySPlX+bblukDci0vgzq8CRc8r2GInozJWI7KF/OH/5yOgOe0ezOANGnnaFTG7p",
-	"Lbxn99kDNE7m1vb4aFI0U088A5SbD3jTgWRAHWBZo2Ayp0M5N6FVkI5sz+8VxrENZbGGnB8pJOLr1N2r",
-	"L9/XWtf35mBRaR+9FifxOqGi0IeqqPk3Kehn/unZl+yP3TE4FVTS4cb5JyGsFkITYIFdPpRIdaGDBeXm",
-	"lcTpMIrMbobLkqp5OX3UCnO1tthnDvpxpur4E9CbuIOnpPPJGB2iMTrEzOliDw+Sp2UGaWHeNDNRK3p4",
-	"CR+xmAtW6c79ImwPTS6IebwCbAwfsQA1mmIhg2uN8EHDTaoTImTCOuZKRsMhUUzLVIWMTIsIziea6FCO",
-	"TQw7ZiKAoPlG5I4zwJlJqbDdlRTxDO9gNCWcpBzRGbkTctog18IRUBu1OkV6+/GYCdsnC2c0kaBxiRQB",
-	"4eJGhDJi+govn1JNNOUWVGFzAHbcPNEs7jfIJ3ehzSuCEg/IiKo7FpEuftpt3Igb8Zh9rD+6RTyuHPLO",
-	"D3Li+c1VWlWbPcQ9/ktnW0AHLg3HImOsQzkaUd0hoRF7kQRmpyI+J6ixz+MYWsNgnrl0zO6+hXHzhI1A",
-	"OY3o5z8yMUiGtc7z5r2xB+b7n/Hay2ZQG3Fh/2r5a6lSdAbmL5nFUFWTalSreGvY/73MhkKYZt6oYsLh",
-	"ZXkxFb6Eg7SlzHgJuOncg5vsyJaxbaHr4QPjSeQ9izVhqpdLMMFtX/Ra/edhk9Uv29FF/Zw2e/WXYSuq",
-	"X/ab/Xb/ee872mrWgtpIjuCtaiM5cR02cb3t7CWKQuHRBbrw5bIjj8zIbTkCN5lZ2HuGtQD6sq+J3PnW",
-	"53Vlzh7VPDSr6YZIx9y/cTts0oter11vRueX9fP+RbtOz0NWb/Wb9GW/SS9D8FT8G2fs/MXXzrlAa7xy",
-	"6/4rb5TvdyrzsbP9BRNcGpG+mTA1g+OOrkuLNWOWdQDtwaEdGl3N60gFJNV3HxBWFyG4mWLsC8FH+bMl",
-	"9w+pglkiT7tGcBupiOQtjP52Cve4jehMd581yPzCmbvBhQSUACbroUU6NRbtRkxp3vfw7p2xe8AaGhHw",
-	"vG2o6A+t6lRN+EQqrJNQolifKUXj+acqNpF3zklxf82Hl8VSh5CJLXf4Mod7GozRlUIEjqxzI8x04IOB",
-	"IeNeO7xcDJtICWwaK/QXxW3yfUFzHFdk+nHIZkALEspUc6GXj0jfmlf/k4jkTgLSqsAyjxSOUrzFamw3",
-	"S17LWmAF7DS9z1q64GFnKYjx/SbYrM7uwZWMBQhq9TrYC1KR8NhPwUW92SpMgblGsLlZuvzYfOEuWW05",
-	"q/KlsM0Dgk+7ArkzsSdIjRfQJ0AlqNFlOIhItmjMUKXPWTOzgQnFF8zZrNdua1mDhYplrRrF42QWH8jv",
-	"5dToRnm+Yq25ssnodMhjdiOyLKBtR4QcQxAiozLHhCDQD0NUS4kH/C2vhs1QjlkHvxF5zWLJKAQfDBOi",
-	"h7yfHEyWkAo9tUI9HkphvOaIhcZNjcwYjZuu8WSPRnKzHlfJ8DaiABdtvXz5st5sYXou++Z2rFjIMa1W",
-	"mzGqFqcVW22PZQXMqA35XnMax7IW1CBEd5++pSMayXR5rQ+a2WE9QRMA2rOvjBqAfqkQmODSwfcslEKO",
-	"eGguEPAtjXnC8cc//vzOfA7HsWBM8Om//z//9j/M///bv/z7fyP/9i///v/+2//49//73/9bDWR4nCK1",
-	"2K0NUG2TVsyNYiYrT1xts53gY9mOrdc//qUOxu4cvnCGa+5Xbf9lVbDFPptFmw+7cplV30pxQerUL9ca",
-	"qdO8TB9J7rRocRZTyIE2HtGIbQo0VYze1Qcx1bqOXeSr0aWfhhJymSZcG3JMfXqOOB5Di9YZ+O3geIDq",
-	"Bw6chMWx57lxxw/NL3JJR0hdjhgVoP5zecpEUR53SPcM4z42MRPbNZquC5DwWx51ETrGRxVI1O/NS/5o",
-	"3vG9fcVT89XtN1/Nsm24nmamPTwVQi5ZuEIA8L88f4i/XbHRajYAPZRpHGG31x5jIhtNb2YkPj8oGsdY",
-	"Tisfi5wwFaXssZCxq+f47lu7VtGLXz5quUDpEcuX0Gg7H+h8r2RqHA8uSCqMIQ+5TDW6/EOpxzyhcdaK",
-	"ecgUGbHIzgrcB05LRCmbe5sXhbcB5TJ3xfPiFfdNyr052Ra2dl63PHrOzTz/FhR4Bydw3mbA4CxsnGrS",
-	"U/KO5VNsr6jeQWrtb6sZHQh3HoJdIXQ0w12VoqzmF2RjrNVJJB9fJNeVvqNx9R6U2vdYymVWXglcu3Op",
-	"3UJCvEK24XYxS/aZF/9+VkTQGKUoAFMOk2y2ydOL5vmzBgFk+2+pTqC5RddRNTq/1cIBRoQmQNXYuEeR",
-	"4R2O8izHchwXOGElCu0oUhShHNmq2ce8ssk4P7jx/2SahBI8LT/dtbXF/5XbYzvJKp/swMkO7MEOAOMp",
-	"fcAOLIzxASOvN1G8D/ELRWzCQ0YGFPyziNggHnWh7PdjLljH13ehZT1XWbo2cFAT5MClGtIa2JM+juFD",
-	"4MhTVGgamkc3yBsaDm8E4qKAZLf76y8fPnaNaqakO6bJsAuwj2mu8ol1RhMcd40R6EJVguU4aS1iCxqq",
-	"pjE0UYLMcxzb5DaL+50b0S3m6rsB6ZZl7+1LVX4Px4zhy6x1QDcwt8/+xitHbNRjCq8104P/mnDN7d0V",
-	"02HKXHbk3id4F2wrC99qpsyK1Y36o2GiuzmUmYl8I0yw6C552v27EeQgu8/MPCPaq2dPo5lLHTbOwotu",
-	"RI8NucDOVOC0TywhrwP7BZisN0sEAbiZ4ulQGrPKPif4pVkegJq9s1kjrommExaRVMRMa8KygjTXyIWM",
-	"GWasKxnD3PfDmtmEVZ/yWAe4C8YSDuhrBKJRbabdvsJZ+8w8/yxLB3c75KJ5bgms7Dw5gB+UNrjWwOF8",
-	"0bww//MywFJGxsWcxgkgryDdgI95ciN6MuJmlzk3wrwGiusTSOCQLo+6lraLEsXGjCZE0z4LzLTBHEyr",
-	"wHNofr7HAzL7PANnXxfxTbrWqdkNVQtqPXszIEc4bwU+/Q+Kxmf2YSFsfl7NE0qMWDKU5oWniicJwpkK",
-	"ifwfqEhobZP8+IOZ7nYNnO5kWOvUipIOXpd7zbVfydhBOfYAqxEVdMDAu6p67pmdZK+ECgOx+qT8MHa2",
-	"PIXGTB0wmej9u0dmego/X9Jaw55c5Yxic2s7bqVajj8wV7CtSyDLW3OLseQDM0TZl5UGWlHB+b2Y5lpx",
-	"fcp8qBwMCPj70MMNXK4+w1Bn9qD2+FUS3FnIRQ/QIS4GXsl6yt31CiYhVRGMWMYTthOX6gepjDkEs6lD",
-	"KtADURGx4HAczBWiz1PNSMzoBOyD8bIKZZMG2iPn3rhj1qGMskp6XyIkygK5Aw+tkrCSjg8Sn1p22hpm",
-	"4n1OR76iyp03WsteJJCg7NQ+fXjVarz94f2PP/7l9Q9v//Lx039p//EP7959+rF9/vHXX77/x//zzcX5",
-	"n3758/lPvzx//Zdf/+G/fHrzj+dv3v7544+/rNKNtzjuj/DsQzols3YZnKpoJcztajXxyqKxK/2uvQQ/",
-	"yThiqgpNhJIA7qUmQ3vpls+wGBEvha9+AgYWGAJ4mVz/50IopqKqlNxCjWK3VGnq+0M6Nq66lgrDkgKM",
-	"E/0ARTRj6AzaQyX93GUBfDaV6s44u4nlkGEzcC+NqpHqjjj2jYxhRkhIk8mp0GTGkoBYNWDur2TM3K2m",
-	"+BNGR3hXqhiRUJKcP+rCtW0flut0Yv4wOskfeqGxFGxFliKIEz4ZV7t7HRo3rgOBxFmoJybWycvl57qI",
-	"jGx2EQGKUQIlemyWSg8ZS8BBV3KqoZ2KC0N1ohgdgdMNb6kTKSO0KOxGIDz8ytwIrsM7Q2wP0a8HLNn0",
-	"FMZan8fmTQA465KBXXwhrGd3OVaIbxOZ0LjbIJcQgWD6Ud6IERUzexdNVCqqDtBghuBU8V6t4l1IVQW1",
-	"euEvkRr32Xzs/9WXcSyn6djlyIJaff6jdYro92HTjgMGN535JqYJurYlL+6G7eimSs60mAvqjl5nqfGB",
-	"xkJHw4TlCOmpmHj35b3quX2G0ZbGHzE71YU39kdVj4enIom07BNLF1iKI8gYlFcbQO6Hi+cANC2HnVe5",
-	"BPDdqieKlnmoPyxR9tQ5d2PzZwMLkUe2OjAnF0scqcqw1rK/tVnI9coAIzWPM0HzJPtouNB4WqOGHGlV",
-	"VGgjPGy4CvLEsT5REsYyvAPAqkoFMTrdmNYidhVscUSk6BCqNR8II8gBnjEgzlMJyDimwlhHo0Tq6did",
-	"WcA0Mdot4/8cBm5lDe+2Z9m/NRPJ7X345zLVk3kNm13Yaq9TZoGyjVXp6Na+gm8vLm355dadR9G1TtNX",
-	"ZBYN0Uv/UjUbDObtbcFDgucUqOCHfDC8R/UpjCTFebzllMZ3t1wg5hK4R6nWTOsRTu8SJ9h3hpkxHonF",
-	"yQSFHTYRUcOM5/MoRtWg67Lf5yGLZJiagTdyntoobsB/gWbLP7eEppmOGITGNpufu0XgvGYWx+Dbsc8J",
-	"bCurlnpcICb8nmKqlXmVBeGofbmp8eim1rlZYuEvWje1329EQVrv44fMvNkwv3RMzustjoNHAW7pANf8",
-	"RiwjCEF+9wdmUR4cHqQfqHGebVnFZiRkn4QyTkcCygX6Cg8QQKTwm+TC1hquuoHV0bgcKhV2wcxypDEt",
-	"eeXH4zE0JqeaxBBtkXWKbI1+CaCG+Qwd+M3hVlXZpGsSKdpPOrb2afG70F8SrAnXd76sYxYAXRlrmCy/",
-	"gCvOOXe0QT7Z/BSSELp7Cx/HNbLzcblzHDYMymDlcPDfn8bDJ9uLEB9unMt+3/ekljFEZGBNsxx4o6L0",
-	"8Qo9kv0VPtY1imWdP8o1u9+GHxWdsFhj/AyLFkudQCF/TM3011bSztvmD1z+yWVS/T0bpOKoee9AfZTm",
-	"qr83EmQ9xHKtsSzFHTxkKRwloJQiib1nCftsVBieogKHtV9kMTH6DAJu78PmTsvaUz3kvPkiq3ZO6cwV",
-	"hX1rOzzmWNaCdcASK6mPnmA9uaBH7IIGG2qVbeGBzpsv7kva21x47EsouMtzDzoUzbSgV121XtoL6TIA",
-	"GUucHMyOuXwQ0Syx8AgSpYyYfUWoYFOsHGhyx8aJq5QNuU6kmjWIT3N4+qURvWMues/S2WU0A3CJCfuB",
-	"ar+cKYACpsg8HrFcywJBUS7W82Yc9HNpNwb0eh3m+X8vO3daogbgM480/AQ5ctCcxn9Exiw+GCa1FeND",
-	"GPe2CnGHoSoeyad4hcJQJbzLORFnCLSrrkz90rcSZnWycxzGMRVIS269CXAgKksT1+ERtogwxl6KHdcm",
-	"8CG1oFb3/9r8gJ5LHpcsWsX4zFfbSSHbHZWjS161duCmxoxJMMx93o6VHCgGqNgIcR2RkuMxi8pm5cCP",
-	"6s3pnTGgFKHQ4yh8pNBpTIGLzW6LvMtZC2oDSeNlx8VWITU5NzJqN8PSLCjeycuW7LFTjahhHr31hdke",
-	"fR5XuFcAWLXygM0uDsvRKk0mFVwes6CWyxFSTAs8nUUZGlydveZptiB0K8rFGvt3fykZu0Jfa0+Caj/q",
-	"OooIFVZM8WAB7HRnLTfyq86+4D8e7Dew0IuyyRMvRAd4xOlk0jZKXVRL36FGJQusHiYVnEgdiLkrJdb3",
-	"Iyxh1veCuzGrfnk64xPyQCPdM9ce+gOJYmtruXDzOHGmOHH+dAAJDx04MAHvxVgTsIctCVX5I6vemEPu",
-	"wlVj+pxh96o+/7y7jMa61n/beQ1gwisqnlbhdOqvVGsA7FF9B21LVV4TQNyxllO6pyzH0WqVhQmPasWy",
-	"rG0ej5WcQG69wiK/iqVOlREuIzIIKwIIrdv1rlia9Wn0OybISiTuJJBeJVPiB3cCc+6IvshimtfOTyyE",
-	"FrrNleEbvw7eoMh4UXdcQFyH4mF2KNT8b7kwdjCzjzlW1FTwxFE/D5kiGlABxrK943TEZv78+m0IjPPu",
-	"hIIyv+xzljtkssKx+IIH53++j7SE3Q77SExUHW+gCbSjYBGhRLNQiug+JfdBZia6roorJ0wpHrFuJ3ey",
-	"AetvUOBFzg/X2QA3Xxe+6TZI1+j0bsclRTHY69oAwXyf1S+zqxyqP8p/jddfEysPcELdmQHSmxG78er2",
-	"+8Y8V2p28VxjpHuFprVyLnbr7RcdY+vtE56Y6A54THWSUyVzK5qns/hTnsMCjtHDsewJDVObJlhHEveY",
-	"YnELUuqQZQ7nV5ll0XfurA/N9uWG/tvZF29tt5JfyQZ2vCQy36adDrYmhodaA17Q+vHQ7Xl56iUTtrLk",
-	"SybXO+v/+LBGsZ+zPbV9fKQpqgQVO1XNMnCwM9MQ1OnMVzGxHJj6Bvl+5n0xiwgGZ8zhBKdDaf2epxft",
-	"9rOgAPv1/T8+/PIr4sgdV9uc52Qi68j2+ABeIKvqOv78jb3CtVaHzier07PZCdjMndo3M9v1QDGn2sHj",
-	"lWECB6hIlCaz9byo1+4o+j7SWkepwJ0umXeM8OPsOGg+9bhV/+hMsd9YmHyjyoyg9+KbxNkzjRDZwfmC",
-	"r0tx4Vqf9NZJb+1Ib72HDbZ9tcVctmSPFLI/KDki3TETEReDWzuebkB6O9EQ19gk9wmernaJDtJjOqm7",
-	"hAm0o8XbokqByuDM8nWYCIpdbeTdvMpCxeNSEp9YHBN3cnQVWtncWxcF84REXtuJAYPld9KaasCnV6vr",
-	"c2/mIcmMhsMgI/60B5ZWKbvlnnpchTedUPUohbfsQbWglnvs8oW33NJ6iDKkqspHYr9asvBmXMNb+Mmu",
-	"6n4esq1oH06OuZoAHNI0FoFFu8Yj5xps+eTdKyqETIiOGRvbhpsgiEoCX6lRiTjzcrUDYjtJY8IyuZu+",
-	"OKeLGRbdD6TiA1glwZKpVHfL50Ph9B+Y0bEysnWb6iywgM+B9Np19Kp1akOaZVB7XI71LBxKLUOO596y",
-	"fV/5jhlixO6UR686ekE7REB0UQscByj6FyAzTnsx10P0c0dFBjZXurMbtEGu7aHZEZ0hy5i1Th30mbmz",
-	"Uiwio1QnpMeIgo5+Tz2pMHX8xZbjuntmxb9rnEt7F8tKDM+ZUp7cM3oLD7Hdt4iwwYubaK8VxDU13sp6",
-	"ZlUdsaZA7rH8mK3n13r8fhF8zJ7BF6RwPHljH/XsSwEPsIUqZH54W+vGeYDOgvOe7lvFl/m2/+6qVUqK",
-	"J0dkzhEpuqpOJD6YTaBJj0bx7IroREkxIH3Kk+FVoQasiUC62ZX8mPM1NeTXhoJfoG4OqBybH2VZgj6v",
-	"5HaEiO867wZYoxz3iCb/8OGXdwS4FghAqQEyb7uKVrpRixyka+QPQHZJ83GPEZ0OBgA+wPbXCN9NmBpx",
-	"Qa2nOkljwRTt8ZgnM0zDAcUS7kwvYvdR9EVfri8V0npPQd5w+GuA6jdwz7YNrM8ZGp0oJgbJUFsRsOBp",
-	"Y5GRMoCRrHvy72tHNftC1B+zlip1iz7QCXMHTnbhD53RERPRvoqOj6rVKlAUGAZaJQDzHAA9/9i210mg",
-	"8QtPNBnHNGSoU3LaBPssJxi/AQMbA05Qfa+4mKefdi3ze8zoPliEe6ppqRqB+eW29M2e2ud/GDKSyDiy",
-	"POAIkfKvuWIkZ+YjUwAn9bOZ+oHpBHFw23a34dkjdqg8VI30g1RkIGXU8Z6OQFZHIoDuEQ8iauMmdTMm",
-	"oC6QGrsipgsRMzyD+Qp+PqU6c6aQ7bPHQjnKwcWelKkuzy+wnPPkvDqpCn4UPhDOUM41rve6zsda3hGx",
-	"v/Gh2arNO49UPZYTUK4bHa6bD8M53Bck46tTqK476vYyXXwg9ojF+IS9MDzQNMesjp30BJtaUtnfJBfa",
-	"c7td5ehme6wvle+hBDnyPHPtupy0V1uEYsA8b0b/9rjqYx3CSeePjaFpyk801avn0c12POE01juDYybP",
-	"WEyzEjCRa6uFJKHhcDFIY6X2PlcrQDVyzz6dkd7ZGeltYjOy7VKJ0LiOtcy3poJD9RPJI1Y1BNc5yV+U",
-	"p623AgU9QIJd9sTYBkjivN5sf2y+7LR9bYLHzHVjG1tOisZv4wEoGaDZ7LRa583lKXBaWSXBYeVudQj8",
-	"RjHtgQfouC+gM2nEqWufykd0wM5+G7OB7aDKJyy61UPavnxe69SeN8+b55S1272XL1+8eN7qhey8137R",
-	"Pz9nLGz12HeXL2i7dR6+eB6+PA+b3z2Peuxl//LyRdhqhd9dthcwDLtHvOy/eB41X7RevLgIv4ueX76k",
-	"7T6jtBleXtKo2bqk573+Rb/Va/eavRftdhi1LqPnYeuy1+w3m7T5wtyL/xOrdS5a7fOLy6CWDNNRT1Ae",
-	"u6iqpK5xb03ScSxptGIhKgN1BLUpj5JhrdN63mxuhvDIFOCBoTt8Rh4GyCJk05qDd+TV94GBPK4R14Hd",
-	"7oDTdkwVvFHXvHQXXUrNlIlzob+Isf8U/1cpPmGuLIHcOnhSG0Nk1OVWwQTgaZoPjJB3bsQ//Prmx4D8",
-	"+u5HCEU/sd6vBOROB+TX1z9gUPv21/OAvL24Dsgvg0FAPl3/OTBXvoUvr9++J1qmIoLaSULvmAhslQEM",
-	"jRmQUQCExrGcmsEErtPgjTBv+USTVzi4+sfZmGExhQ4UYw3yMwwF7gycyorVmTDqPYJmeWbwxpL/+u7H",
-	"DknHtvwCaX/r91ryoZAFrok8PJuP2I0AbR/SEVNUY53An80YXTmMDcwlTjTkF+AsmrFT3TmN1HXEzw33",
-	"OuYDJkI1G8P5VpgNnpCYMw09Ba9dx21/zgB6yUBPbqlIN+cz1//AZl3foBEuswvqKfKxd6Bt82ReMNfm",
-	"EHeXfV+owvcYbCNIYlBNQnB/+vd8oasbsQDCg1NtPS0YNjzCfG8pyXGMJio5dyPhcdaqKpGSxFQNGHna",
-	"ajbJW/59YHcfaV/in9Ct1u5ru/+5WYaEJPKZGV7r0o7ANg7upYl9YUzjlDyWjcbJLMi3nzUWB0XDPAeG",
-	"YK92NFnmh0FuwFyQMf/MYo0twfAuQ8uT1bVbIrgR5vHmV9BOMee8Fufu3lLbFo8yHQwTP0rzEle2T6NZ",
-	"EHdbNBDYE8z1ei/p1oiXFR3Z3QKsRmmccCPjZ2Y96ui6FLwZ80q1Tu1/+/X1D/VW47sVnIWC0Ror86oJ",
-	"R58Kb1qWBPWqNQfZLigfaBFEoVnhg22a0Al6MB/qXmlVT9W/85faiH7+I9Q2a512s1nyBOexlJBozykx",
-	"jjoMemoP2WdqbMSIxp28gJmVp4qh0jPTBBKIdiaCHZMkTJn7/19/bdZf0nr/b1+eX/z+d6Vdo7Jg+a/O",
-	"d4f1yQIC2YPTgVsDpm2ZD+HkI39rPvLq7nBpjsb6ol8ztBHf0dvXZZzuEf1c74GpaDUvXzaft757bj7G",
-	"1sartCHKp4LOvuTU51ItihJ0xzQmQrKjGTzyHfyzk3O2EeiIzohmrBpAmTer+ydyOSmuk+JaR3FBtTi/",
-	"lY8G9OiAd5jzBf+++CaHkwoor9Hnx1pWo88ruR1hIT8Os9hSJ4B3LPYjspEwJj8reeOKtXQMwiANAErV",
-	"d4dL6B1DxWtGaJYMg5yVMYkbRDTbxiTOq74AMmKkvWLBKZdr2wPm8AHf5ijr00qxEA06LFGAG1IqkjMV",
-	"S2uNzZ2Us9xClTor19BPGBwj38UU8oIgQ++RlFjfaSNeDXLevAA5M1eZGb7nvgypxgTPfQfoQZ/HSHSz",
-	"Qv5z6UX4JmIejfzcSn42alvrhqffF+hITsUWkhQwNUtp4v4Kl76TguVVxdKSN476RcFbqgN0GnF59p9W",
-	"/yF6Vv+p2KXZaPXeLGG6vM9S5e1KnQP3mgXBvw5DNk7qMJ+6ZC/HUzrTJWO4/wIuIfOa67E0col6q/R+",
-	"3Uykup72wiZwFj1jNTXVbj4/xOXdeCGrlElxZd16oKiU4WTCoa1XGPleOPNmHBet+dmEzuLjmPI5A7XM",
-	"SzglRnRqh/HItafXVmet72zei3+/dudzc9MZc3Gn94WkfVQvvRJJO82VczQzjoyx4yAFthbU1SrsWocG",
-	"1EaD/JxAj3aNPnc2Uus5cE3GqRpLzSz4nyeEfR5z6EgAHGZDGvfNLae2RXvGJO0Ke1D7S7UHvdk2/bYd",
-	"aqIoj6/gviLSWWUpNxQ+71yM6J31RPBdoYxGxYyMpGINgpwsxl+BK7Wvl0jBXPCyhvPiwxYf1+N7OyfG",
-	"TukiHmz/Tn/k4q62AeTNLgrSVsNv1oj1zSBWOQS+YsrK7pPSbMelzXbcf4+glipo9pokY905O6Nj3rA3",
-	"bUg1MGoCZP3s+i8/X5v/C69fXWf/t+48VFlE86wrcsfY2BbYNQsVg39NbT0Q5OeRbcw1DAxNNdJ0CUkS",
-	"ecfEIjujh3Iq6lKEzHxt5nkbUUsuzVUVtyRkJHVCzttNWyQlUx5hcW3IB0Mkiug7HZaTJtQgVPtAJldB",
-	"XlGCl8jSfvRvcgowDirASHILcwoxTiHGtx5iXBM9Mu7NmIdJqljepTvFGTuNMyZM8f7sGw408gf1ACIS",
-	"UvEkM7gW84aesiYxnIfTnm4UsFNPXzZJhJqZWKF5hobeO9v3Cjf8geKDWRaO9h89gfIOgv6Inxk2HsJ1",
-	"hcplawy4A7ZVY1jzpMyplHwqJR8lBuYo60Sizx1clqLmAIwsouKKtODpjktERrl9u9bn51xoByelEw2B",
-	"sKPeIUL2ZDQrHCe/8nz3eKq/bw+dE9pPIF+FmFkwSPcs1Xkzb6QWVr7XOGppfrhnQ7IpocX3tolBIomW",
-	"Iwazz2LN1snD/Nns7VNZe0N1ZWaxWHogIxpBvpUpVWDFX0c59RSjd/VBTLXe41nsn4E/kQHwQoSzToZq",
-	"ttlsma9Zu+TRUKZKF/nvUczbF9lxDPhESDg88CwgDJLJcDaC60LSOiBAtTzhWirtz2JENKH1sZIJwzb+",
-	"st/nIVMkZlQ5T9Zi8tHnLYgNHnZRDEghHIOqPzfj484coQQAbXpsiFAaC1h0RwnwFCPPueVKju6xsMIc",
-	"aYb4btv/0aiwl05Fkj6bkkRxpu/rMNgPP8J22Cc3a6aQ7BkJLkia79qI66/HPKGxTzoAe4TxHcMV+Xe+",
-	"z976kflTsye/h11Sprbes1Cq6KtBGpdlQGAaYFFBFWEoNycW5SyHg5TC3KyCLA6l6DPFRMj0+qyq7tT4",
-	"q9zNjozgPxyyKI0fheI/9ygg+c//vVNe+zXoY8WEiR3wwi4bKrdxGyU85GMKPAh//eIm+LpB3tJ//ZcB",
-	"NdtRDajgmrrW8kryz/X3Mh0wIvjgX/+n4kwIhlbX1+U+wSprMBSCxEBIQvssntll84uSe42XBeLcx6ac",
-	"z+TrwA4l5wQf+kQfBd38IsZ28gGoaajxS8SEQ+ZuzOQ4ZhiByTTRUOczeoKOkEM1v1MXFcuz2dqrY3Gw",
-	"grWmTOyP9T23oF+/z1KVSTKWAkgGc5t7PeKbnE9y9iX7YyvM7wXZe+xs88mcbtOcBluT0KNlPl8obYdz",
-	"2KcwypL8akHGd3TYBznuuCVjgG4xnQK9+JRqMmQxFNpCKkIWx8YReCD1mavAUdLn5veQN9AmaEtjtugk",
-	"zyZ+wLZP8lRIaKu5uV3eG5H4UQt9uZkdIrJkx1b2DPf/nqoxj6stKqsx4PfD1oOgwLFoNB5WGmvUS/C3",
-	"21IKe6QAj1kfIRLvOB2x2dq+PG7AXYB3T27byW3bowaHjb17DT6UcfTt6u/NVXThVAQfMeczNsg7LKBh",
-	"UasvkeqtNyM80Szud6A3ryVNTxQVus+UGW6BXpkKQsMEa2aQRL5vEcwCHqc9iGz7d233w3sWkVdKak1i",
-	"KW11ipI+HfF4ZibuB8UjatSNTBMzxdBZf0S5uJVjJta1ID8ZATjZj5P9+LrsByYTLU1ZTtW6JhE7MSY5",
-	"V3jzIuHPuZsdVZHwIJml91sdzNnxpTXRUn0jlRxtRfWdw9xDAWcl9QtHQudSIc9X1lqpXoG9v73lYmEm",
-	"ZwfHYCwRcATLYqnUTnnM5Tzbj0NmMVsOFxYUmvDQEFIXoNOiAIuVXStOXXvSuet2dxfxVPZkNfYk8ikO",
-	"Vxqd5augDkRFskOLzgBxTeQE+/q0SSpipnX28xUafgRZUdaxO3uAFxAW5/hk0TWPpRg4TlqHfrMUzE+7",
-	"uTUxI7+N6Ex3Lfyr+AbP7tssfOuP8oCqtivqlDVVxv5qqdkYvtVaKswAA/Qk0BTJ3WcLcg7e2Zfsj61U",
-	"XHMLuo/Q6+Si7MxFCbYm1kfceprnt/fJcyl/fGGSSh5fUDmPcRB2TWV4tr82u9/OCi5wfb1HGMZSY+xg",
-	"PELfCuDeASZo0kF6NLzLwf9XLc7Z5rwFQ/Y1H4o9Gc2T0dyRb/uR3rGi1QThXNupxfpLPR1XJyY/+f44",
-	"ZX3PGsv3xPsBnmUedVRpyyhlu09Z4kNqQa3u/7WN/nh+xRIp72zr9qfGoDwjJvxXjOiExzGJUkaeQh+6",
-	"ZxUjj6QoZbHZRbs6miRsNIY6y9+CrZAS3NNAdpZzWqy9jh7ttzMDPJQjdjvhmid7ONngZOvAUpXgcngV",
-	"g0exjuFow+uUzR1t4DpwSTmvEeA8KPAHTrlmDWI0JekaSYGvqYhIVzAWda2dUTb5QixFgGU00Yz5P9ED",
-	"y7J/vuItx0wAr+JQxrYXl1E1fcdqFkudKlZAU6oUfb2ekndMLDpQ4XbPXhNzD4nkfTFbS0L2l5nzs/yN",
-	"5uV+jalt7AslWJpphi24L2df+nZ6t5J0y0nEZkbt27NlwZZE4ngPFSzY14eT0coPsiQfkZOmHR0oyGPM",
-	"cu6pbTO5NnNKdjxgfau27cMB9yX0PCc9azp6ezoUcMQiu/hIwDimQgAL0K6s0llmDL585SJfmYBkEx5B",
-	"udsSk1DnuoIrG0udAI0TDZMGubbThaeEfYU9KtbXs9dapEZKwahrqBcaRa9wfHZ0x4IqLeqf1sfWZWa9",
-	"RywZSvN24yGG+UImjqlXpKOe7aQ75Ql0zJb9/gpKqzBb2yYV/3b1lgUyIp2TmVqzqRUw6kPzH6Z0WUlt",
-	"UxXmAtVvVIV9YEmuE4FgnxNiE4JRygLSmzkAzRNNQoqaznFMKa7vrvDHqRoAJapImJowAXlcs/0YA9SR",
-	"vQ026Ha7BoEMQz4Ywp2KtZpH0Hxu5bfjWj0ypB5zMtUa0Mx8rVOTYiC5GNyOpOCJtL2XM1j9B5YkMYsI",
-	"F2TK4njNBATOow/BT2pwC2rQMnCWuQLb14F7ZNo8BBcujGV4R1QqgBWTA2/dkEbgofUYE43t02Aem77x",
-	"RzrfGA3PIpJMechW0xfv8R4nHbEl3succmB2VUqIL1dTEQNJ4+rK6S99yxFps2NEYo99E2muUDf9ER5y",
-	"Ouqx6VGP8iIprAnXZWtUMRjzFSrYlRTq3o6ZLJNCLszLT1Qbd1HRCYvzzNUrnZezk7Q0o/tYyYFiWgNr",
-	"enKrE6oSqIc8dinViNsBllFB1RxPBbWQoTGbwfLTRor2k0W1SDP9+61DLiULK+7vlXfg/sqUsABfcYmy",
-	"wkm4joyPYKQMA23YqM4MbOAdnH0x/9lKUdKKxv57fHzN9iPYgqgcb+lygFvsYKuWdnwloa+Vsp2xn2FH",
-	"R4D8cO0qESaCsKriCv4t3Ek9NHmJJm5f5gFAcwUMuBZ4U92xQCRC45r0+ecNq6Dr2dNtV0Bz0jliSU5c",
-	"b22pwXXsIa4rT20Np21PJdEjVQOLy6HlmmBJyzfkOpFqVo0pHkoykhMWZRg3Iw32vO0UEavwXzysOh3O",
-	"GuS9nNpSILQTzhUDlwykf7KjOoXSh8OasMgq92ZLHxIAR2VVzwZOU+iEJqnRS0CWs7STEpkbyKlY4SBD",
-	"C2yTTQz+LLKeE3iq3EgC9ObGBMRICjBviuu725hNoK/ZiEU8HRmxlLmBi1tgqwI3pmepj2qbB8IfFRXY",
-	"8HQf4XC5m4INvBM/ssMLiJdUkI9CL7a4V2PX7PhugxTqCja7rxMqIm1PB+TgyGY3Gt1jezM7sDF8ZVvT",
-	"aBLTpJxOAPvLgJ80Q+C0eVCyTjXS0XsdXUUgJ/igD8yk3cI3Tgu2m6v5Pttl6lr+ucfk8lRBko3bgJj6",
-	"tX0d8HwPQ5ZN+NDFo53dBvleJkNQjeg1yT5AFRAYEphLjaWZytyRLniVqEEg2plSTcykJUxgg9VcN8MU",
-	"9w27AioVLgZm1WNGI99fS6dqwidSNQodViPJoIMW6fMkQCx4nylFYzvEMRNb1BHwOkepJN6zAde5yiE0",
-	"BVGKT7CZqJ3bpZ2dFWlM3sKOPmmUBzQKHY+VnNzTKTB7hGZCQrhIJKECN3O5r7KkrjHB8iOc1Hwnk6Pr",
-	"QCXDMFXqMQKl3JNMpFT8c6OC5HWsZcXqBV7fJUPGFUnY56Ri4Ja96hZ/WHgFLwRw1jPY6SHONBlKtdsA",
-	"boskn/0WtI9OmJ+b/LpW3h2Wwch8Ag0DbftIxUIGa3oFxJ46ZuMEEGONPdQzjTAfYD0TVNnx1DPfUnXH",
-	"Ight8v3inYNkKdQyWrQ+DZOyEKhBFrTNqiRNXlAvNcu713pptZx81zlfW05W3uL7K5jCCnyjZzo/mQ8J",
-	"BWnezKs5+2L+s1KdlFxb4wiPB0nR3kwa4252XWU11QrOhsc7T1ZuK1Yu2IK8HW/VtVx6DqfqasdXUnW1",
-	"Mrujquv30BWAoJCRpxfN82c2OQGlWB6RHutLYDGBHv0jCZkID+bTVVBkT786b37Xr7OuZ4e3XWddQVJj",
-	"niQxW8PS7q3OeqSCX2o430Q82bLdPHO7vhqQLBgxd5qBjwlnxVjkeskvnRn4s3vMUSUI8BzjjlMD+BAT",
-	"+dt/7bR26pTv0pbfDqrTWsvum11h450Fv9pOwGr32MExr1MntHnz8w2b7jUV1f4OUO3elSlNHxQ9GQjw",
-	"dTpmasJ15tm4zkhck4gBOdQOjlJt5qfsqR7yPYulGEBxqZBHP5IDVV+T42IPU4EOdNmvjc9RAfZm3yVU",
-	"gHF2G3P9Fzzk4U7IqQjgI8D9QB+yVdoyUBHljuaT0CyJsB085i4m//HP/x20hN3s9ie24mTmP+J9IJlN",
-	"SI9qrsnT7hl+S2PdDcgdF5F7wq2cMKV4xJ41yOuUEROxaKJSgWg7Iaf+xLl9nw+//BqQ6ZBbLgEY3B1j",
-	"YxtPbaU4a5Z8L7XZTVyvHhOsz0NO1dLQtJ6lBIaVgLVCsmmNmPilWH/dqd4tMX2FeV+wdv3jX+qv4NuL",
-	"S1wlcevL8rVOEz96YIjrIOHsbUOZmrlvzkHdhnxgjLNmgPSagKKqCWN/oQQuUxUa0zul8d0tN466ToxD",
-	"2KlRrZnW9sjBPLpvh2mprwAO88uYeTz72rp8HFOxuEZtS5h4os1oRaN2bLZmyTj0V3jIcVWoDyYCLT8I",
-	"67IHDubDNbHSUzEE92UJm7HdQGhOALFiLBjDYoinPt0xsji0Dfce59Ds9XgsuUjAetu0m9HyKWTbkaSx",
-	"gPJrtWuBP7Sy9LGoVfjdVz5C5ZWlpUJbq1hNBwq4VGx9YQ32/PHsFoQiu8cSi2FP4p8OSC+zRqs8Npcz",
-	"ug9Wbdebl/mN4wT/sTEOxhwcIMbBq9QiqcBBAx1+nLfKZERnUFvNOvj/4lAbCFOy9NQAKUUwrUd9Kubx",
-	"D+AXAJAxI78mmbPmwiPF0F8SLBds5EINdyCIx8yf0mWfuU70IpTErzjz+0NJZPopb5c2NiFmTMvoJhx7",
-	"qfiuLGj7Q1rAKpaI+GuzC77ak+nwdpagdDOv/OyLtTqbn0W3ArUheuLkop1ctJOLdgwuWrAFNX2sAB0T",
-	"qZfTQx1s2W8Bm1Wx6pWRWe2a492nyztwVFDbTsnrI27W8+m2jbhxyhQnDf8qmpHm8zmdabfFquHNnlA3",
-	"xybNDxEbbIHYZ86ZOoN9TfdGivzowl7O+GUivuyMiq1ZPdEEZMKHeDzRUIEKCHVHhs2fGHHCIUKNnMrG",
-	"XYAzgvmbuhqX7WpmQ0sToVJ9R/pS4XFmNyMWHsg1yTKQ5WHlOlTwdtU310V7qGSdXO+T631yvU+u9+Ge",
-	"y89bamADkupuaxZ7z20MDshiYyLVpnqRXYmDWYyMERZSkUjJ8XiLdjPfSOBkN09282Q3T3bzZDe3E+Ra",
-	"1ZoH82010sXMzTdtNa+FnjKlbQOgKXopAVQ1xzOskYLaCDKripVNrjwZ6FV+gdxr4SG2jAwO3R+XNqM5",
-	"OPj92ucaZhiXcm9GeFNI+E+MTKlIABM+kGQoR4xwoRNGo2OBhX8lSud7NgAaXCMMcyK6FRWEg6uGFL5n",
-	"RmjDhEXEXet7biFIgdERobEULADyKTZhgoCxRTO0Cu7QDebEIbqbdhx+BTdHIXr0oWJaxpNyvOEDo7Bp",
-	"RqOEM6RKX6YiqhhPdtkxtQiREXSPoiMez241M5sMpmMtN5YpMkx1z1g9Y9JY5Ht9YgDTkyoCiOqyCPr2",
-	"Ahy48xH9Yj869Ay3ymGeVAT1ZzZvT6bJoSPPrjVxq8ygs1iiidmZUAQYScXu6emrh8l04EtKVBrDRPSU",
-	"vGNiIVLMzv0+wWIL5HE9WVtnR+8R5uW3/z1xekdHXzehjnlBQp0B2thpOvti/7Ud0Jcf1WP3IPl2DVSw",
-	"HcE5XnKcSlE4HLRNNsSyZIQXwMcB2ThvdwccN2vbxm2DbqoFmmvCBblWMURb6/hx+4LZHK3sLobb7MSS",
-	"neHp0T3lIR9L3Bc31stD6tZK/7kT2BtL9R7KcCcPYlkP4vwb8SBKtdBHescAZ6ZlnEK/kB4N77aui8Dg",
-	"npSRdz3m1JGjtI3ozDHaLq+l4I77VFNrFyrcnsNiBdD3G69MkLdSRHS2lnvyPrvryUfZVDu8x821BSdF",
-	"sd9YmNTDWOpU7b8ZyJiJiIvBrR1PF7SeET1sEwJ0L3PUMp6qWgpGpkNJqL5jEXl60W4/CwrUNgXkrdEz",
-	"2vFXFdoBTaW6g7BDSEtRQ8XMp/G2RCKD827W6pWd+iPRDqEcAboDdbijWzFLFLMBjQnlEQpTQvpccD1c",
-	"tSGinY/3MEF7UhdfRTsPnEGMpP0eW1dLHATPlW0QhFLNPUH9Ew2c8wigx8IoQhKu3MuHd5r0sNg7oFyQ",
-	"VERMkURGdPZEm1tYFWDFNmuGCuxAAaHIoQWMWoFjp8rTXIGeuNqmetgby9Sm8IZXdMRQbbvXHHJNxtSo",
-	"64qugCuiHmAvnrTCOogHnDxCCYrSZj197F45GOfBdgW8Dw7Owa4AKJwKZ5rIU8uX91uqE97nLHoWlLT2",
-	"8pdZQrqICe9ZwL5/lvU/FjTONSXkmoy41lwMriCWiKVObs2OpGFCaKxlDjaFqowmCRuNE3y4A1OyCLFY",
-	"fIQZ0THVGvud5YkqqL5DAImQ+fNGNpMKS27uDznXrfoysA+O0JlBF/KWCxNHZvGl12U26aJYKmBz1Iqy",
-	"lApuVgZ2AkwgtD4zk/qO0xGbren4wMucFNxaCu5aQ7gAe30DxabT0QHoM2yPaxudYnvTgWRARYNgKJ4Q",
-	"nUgZbVWYzbuf+C1P/JYnfstD8ttAI62r0HSoGBN1mSYHwlV8hY7SFvUWvuIvaXKUQRNgNwVjEYsIeiMU",
-	"m4RjkNtLAS2+jlexP5D4VyB2r1nII6DeN9Mvt0EymzA6quaYHeJpUe0Wvs9jzxsnESsR8VUaon40jztB",
-	"vncD+caGp5BzVswtGWD2hZySp0bInmG/6uLVMesnhFd1QYX2JqI45h22O91nV7eobfwNaUaEjsqSjkCq",
-	"V/RptombNiL1lhkfbR/Q6WrOTth4R9OW9OOQzYhmzKs5z+lPpAiIyo7G9GmYaGJ7A0fFNqQzJ3k8qUSN",
-	"FZoi4A9W6H5Qwp4SRcVtsFfE9YqisOZO3x+kOjfNZf5EFH217JnXUUS0HDFj/RLpbctGnsfZlxHM5VZA",
-	"1QUJeGxU1HEboWB7EnCwHvUiZHRMw4LDdMAYaa5Kh1uCWfKi9Ridyeal+YyJPXUme/QJehDTBXYenGwa",
-	"m90zy7BcvglSAJ74/Ml1f+xMaz4Q2OHI1ngxDHP3iB3ZG9CC57wVc4c1yCGZ2NipOCpQ60l9H2VCBGCp",
-	"zimR/f7mXkkqIlmHQxP7T02muMlZFcKkU9QRACWZ2qbOU6pzODJc00RKEtOEmdDEgUa4JgMp2BaxImYG",
-	"zZy/hUk8tsznRxeTJVOZ6w0HO4TQfsIUoXF8ynk+InDsTyKShJKR3U/ryfWUxrFemOgcpTohgk3M1s/l",
-	"AebSnUNqjHCDfHTZs5GdzTs2TjBn0OciIkISnYZDZ3+XzY9+gmGeEqS7TJAC7lYnZlnLc6IJvWOCRNVD",
-	"/IZSokAypijXLLrtzVap2lqFek1CmWqekU0BxmUXTlF7y4lVI4uHk1IFnwD0TcZGYXTOwZNRGFejH/MQ",
-	"tB8XCTPRSQccFVC2SOhlPOYAI6UqHSwkGcRUY48kMGKYhho1yPezXDvZiqbQc0dsMn1tbnE/MjNeZU9G",
-	"s3wYmcVcOlFUDJgq6ZUEwuL2z15zsUvI4GrytbL47C9PC5NfIrjvWSjV15uk/QNjY6cgYHPb4Ggzv+ns",
-	"i/nPVpK0ViiON74/XoMYbEF8jjK9O8U9d7CsF3Z8JRlKK3aPkcCdE/T95W93PR1VjsqqPsSU6lykkHMg",
-	"1sy1rucuHEK6REgSS+MN2bOKTLHVXYU3ItpehuRkK062Yq1cMhoLF/uv4jIBTUt1humXOGI6IX2udBIQ",
-	"m8oFcgsCWVseDjH6mTLFSChHI54kLOoY4cJ7m5nEyOiOj8csCshQTuEDI3yQVDFBicZTRiSR8q5BkFLW",
-	"6KAb0dVchOzvhZx2A2KUFVaOuE4sPeeIJglTEIUJEpp5wJwydBTC7LJtOo/1pm4uvu5euSQzpICk+RVh",
-	"o3EygzgZcs9URDdiJCfuyACPAcs45GJAhnRsoroG6Q6pvh1JxbpE05nOTkmbh+G9QipID1Nx/vTQtZul",
-	"hMWxxjR4IvE1YexXpDuQwt71RiQS2jHYRgDjWYNAhkgxBIznnmsmgilojYR3G48ZVS4kxdHLfgEhxGOm",
-	"GzfCGDNNR8wNzff/TaY8tEGtNitIY3uJRsCUgiAFru8xe3qLRaQ3gxKfGQUXgwZ5ZX9DFbPhrFTkZZNE",
-	"8IZPTdzNB6mivZg965CLVpN0cbFu2eexUbFd5JMQRMZmI9o03X/8838vnE6FRc9tHmMGm5aJwv7EdS+G",
-	"bsM3ojy9aSVk/eRmUaIKu88pSNi12KzqitCeZiLp+CgfXlMnfqfYQdssSkWiT0tVyPON6Oc/MjFIhrVO",
-	"q9lsLpF67JpJywmyDlyykbn562NyB5SAtAtOZGWG1CxFaYrUaNqls6G5LZcMmWbZ5g+I5fXBTWe0ETUL",
-	"583qX/MHXGrYRsI8mH0ex8APZFtDlI3ePaXwAjyxxNS56X1+f3ID8/3PeO1l9jVVytKAJDMovBonsFaZ",
-	"BDbvan65zHu6Ay4NGoZsnCD38TKvCQ948B1bzU1fcntp5ipfotFqn19cPjcuhTd4SzkVTeNU4O2//B7U",
-	"jPrNpszc4kXr0rJK20M6xV3lvlj6eReZv5+7U8M6S0Uyp78FNWdp/KAK+eLaP7YH6dsPF+fvXv+c/vL6",
-	"TeuPv705f/db2H77+nr69vX1Ci4uCNqjp5JRvMuTyahhKMEFfaKdMsg7PfaTv20QFC+MPWXEwPk4+2L+",
-	"U51aAhoFlpjY4gkSGevMEfEvYGKwmPZYrK9IFwG1XQLrCsVx+F3OqMPPiJ7yJByyiMh+H6t0DrDjuueD",
-	"f4Qq0vxNR+yKnLvrnPnHyYvKk17wpFf2ZVe3fvBKVboMJwPeihZeR8yVtPIvWkW47ljRdlnTMpPBWda/",
-	"f8JcBG955diIchMGw1LWOrU3dfuBYvBR7JsXmcH0+edcMyNvYFBl35plEQxSPzwBlfne8cPkvpJjHuZ+",
-	"ldcStWb0stdqh+f0gq3S37+45CUy/9E63sWw6BVOY/2PVAxSigiURSGSvd5f/nuwUiL7z6ALFl8L12w/",
-	"CnOivyhrBwIL0gcdJqzEphoKyHk95a7bTFUtUTy3o35nttkCGtnrnK7huiB6yO3WT7WJEqxXKuCAARcQ",
-	"3M0IxKbencWXfnrRbpMuFygxt+b23WdXGORMqbbxgjv6D6ew6cxEINeoEs3tRGo8Y+NhuI47TqP2aHi3",
-	"vPJ7IL2Vo6kTJBXAU3MjkH0eCmcwGxgz9a3+gpinC7LchUcGGB8axYVXqDRmGmv2uRpc4VY+KjW/KItB",
-	"LPvuZup46wS88H7wGei5TqYWUcn9vqbW2Q/97oOKrzon9A0qv9I01AfY1U4yMPki+33c9tYIQsm6SgUu",
-	"cLk8orA6T/Ur5UpjPsPoFG0p60DV6DGjltHFp4R0QhgNh476RUjSxaP0XY8ACvK4mynlSYdYXj0ihQnC",
-	"sK2XuWScJjfCSDMKf0RncHQqlCNI8YwpVxnRDeRIEqcDJ5KDBqQ8AdXlCPKac8qI9HkMWS5tIUyAhgSf",
-	"vypz8TqbtqNCZtV1CHm0naKy4Bm1oFZ3/9hC6yLYg5AjtV2L2OpNi+wWA1cyARS2kMmtl4BaUAPNHK06",
-	"LGcNkX6ifFjuu5JRSa15LzaPj/kdi2erPh53v2vvjhNkJ750gsx3t8bVKG+hFMkURzOin/nIjLEV1EZc",
-	"4L+z5IMlAVlibDAkFM6KMc1xo+yptdP9Ks95vdn+2HzZabU9nUoqbOFGsQHXiWe6XvYsQMuss+Upsesd",
-	"1KRYOqPRMjcAOPbSv2j7+pGNsgaKMaTIbDZefvc8qLEJj5iAfAuwjtaC2pTxwRCuuDQrnPtNq3B9j6tk",
-	"eBuh/GQ/Op/7UbNxWfiZZp8L17ceuF7APNPYGM/i74yphO3eaTZevHiRb4rr5b2kNnZvabeFE/Sm4bGz",
-	"O5kprzyA/V9TlkIkMWZyHONRf1tSwO3MFIuwFpHzJXLGbtsQib8t5ZqchUMW3m2CPags8dtmXnlhJlOZ",
-	"xhEZMZYEtnCQRUBwMMIleRxmsAct1WMumCvjJYryODBhqolkxIxoRpXxicwq9JjR01MmkhkJqYi42Zwm",
-	"NnNxEh85o0DgK8QegKTBB+YOPGLAAjoojWxgwjZwUraJDMhpiE6t9fLlS2Cf+s5oUySvs0bgLR3RKK0F",
-	"NXBH3Kf/QOMYAoNMA2C2qPbjz+/MfjSapFNb4dy4n5ZXsKt2gTDwNmUN0q9WqYV4fP0NSw5nXeC66x//",
-	"Ugdjcl4rKlyQ4VVn3u/6qlRYJheBrUnfsZj7evkj685PQ4lentQFTWl1Jzg4HohRpjaXC8EAdrUw6Q0T",
-	"D9GR8c3tpkDCCJ0DC3imcAyPqMa+mpDSKU1Jv845wRuCa05e1JalcNvezcrSWiWjZnMdCornAQF2p/px",
-	"xI/g2Cx5RGJ5tXAWAdPXHo+gdiE67nYAcYLa7opEklloTfcsM3bcDRp/gldBTofeMU26OlUTPpFG+Lqu",
-	"hbvrbw0uU08mQ5dvatyIbiFQ73bgKCb6sA3ShWi+2yFjAJv3A3tavqvYhLPprRTdjIw0n+0wMwodtUtQ",
-	"NfZI/RWhcWxT76MboRM6cy6e2UtPNBlynUg1A9Wa65nqs1FG+WJawXhxmJLKpcwDpFjOYXzmu7r4x0ES",
-	"3Hza5yyO0LHEc7nuRSrgpSX+IW6mvNY/CpCpe1Gg8yymbjxA8nsFk6KvcBOBPbQc1FyTkVTCQipW1IKv",
-	"7bNXOcCyA9uJK3f/mlYz31ELr1kFYPpt2uRq8zq/v6qMbH7evZFtb8fIHiJctqDkO3gCu5yTEnhHFljc",
-	"31c0fmAcFpw2WiGtf1XuCBcy+6/9I09nrzc9e737JO2m6m+BZfH/vl1FE67EDbOi7dpOftJt8APLU35y",
-	"5Tu7jJkewbJgbwZnno/FjWcT84uFQb2SU3B6u+7IQNdE85qpCVN1oGTBmwSE9qD5D9EslCKy5CN4WhrP",
-	"B3RIF67tWABaNyBdIztdcNoRvxeQrnG7jdjbIif5hC7jjej+keqk/sbcov7z6y55KpVDiHefGWMEKHAw",
-	"SFcOWhJYPQN1V3i6o/y/FvZv55KaoVhQS+vSvoUmd4yNtYXdC4E9tW6ECwt4RGjMJ7Z5kk4UoyPCzO98",
-	"liORd0wQRLBDshTqTRN5x3LYEGiEAk2VzDghIhEygYeTdNxxz5471nAjAEECjMatOYg7QuShu9s0Bxw3",
-	"XvhLuHKEqWNqTNHEjR2W2qwGniIo887xwje4c+5t3rmozKylzIFdcMaTHBCI8QnzlTf0DjL9XljwDWHt",
-	"7nQD4nrCmJsXwKGEVJjZ1iwh1j+BYOYeYj+TgV3i709g928I7J6wzwmq4ToKVsG3qPGoQx7Add+IglK9",
-	"EUaPdciXmxqPbmqdm9qL1uVNLbiBocIHJVhzuMAt/vxFhS9v7V2XgbfDD23ccVPrnAc3NZrArxfA9uFH",
-	"AynMMHAJb8DDuql1vvz++40AlXQP8+vFqTQZaKf2EBDrPheOJ8jKAOzGTXCbYYclTLNFq23/z+h458BO",
-	"uZNtAMUkesjHOiAAVtYuFYR27IkmsUW6gVOfR73bDYFpJXOPMQMjOLIJOHiOFOZyIMZcFRVVGjn9AC97",
-	"VMHSHZvtOEq6Y+aqOv5nRRzUA695DRo5h3YsVfewBT1E6Y6LKgyO/apK7I3EOJyiVb638JNqZq1iShee",
-	"Dzq74vkwRaVW/fnSNh3fNkMdeTTYilAx10FjnPZi7BBrNM+YKc2QKUaxBBJ/KxCN5QDWeXqx4oGViqFK",
-	"xQdclB/ww5v6o1irDcmvEKgEwaYk64EE06eQEqliXFzc9uW8M7ND3rMlo+o+ROBubPY4idlgnZqOGRvX",
-	"AtzunVqPy7GehUOpZcgpHjNBgQKDAdajr8ycuqZXrcCtRsfNeL4ql9sw7ojJBzkaMR5vEWNkVO1jh+0g",
-	"WpXIIhQ8PHbkzij0uYjyx8fQQGx0eKyaUgwktkG6PapZBDWfUI45lJ2wSGJGGMydc3ANGawAdoimM5RL",
-	"COisP2EjT5h7YyL+4cMv78gH/LPdbDfrrbaLwO7YbCpVpB2joAzv0O7GvKcgZUoUExFTcPi3+3d4025g",
-	"/pJpAqgeY3S4CtOYKuIRGAEJh5KH6Nx0pWC/9DFeCqXQCRbRurDhbH9R7B7OaDgksAeMg29s2FgC4doV",
-	"uWidE9qTE0Za5C3//r5NR/v0A2rs/cGHVhRbYE8pqKOxMu+FqKEv9kZGS1np/ElOScQjMpMpgS/RckwZ",
-	"u/vPJXhT/4ns/cZCAKJ4ObdjBM6FGF4IHtlX5n8XPqdTe4VdywmdsH+qT2SqSSTViJOQJQkjmo0oF4yY",
-	"EeFjMrVixpTy2+yF/SumvDPlEfieEAVRxWgNru4AzwSAteHiv/2+ku7ZD4kbbMUSjfc9G6TimNnbULWW",
-	"nv1Atg5qtZfVV8B7kfPxi2xuVs0ahw1W2S/NQ4HKYvjRD1IRFvFEKn1lXAKR1CELZyIKG5YYxQY0FPmT",
-	"YwVr4ElwzQNLkUhW32y9kLouYc82XAmnk9ZzLR5PkS32Yo5Zu63YvbO9kjasSonYYOcgyrbV3puFRqGC",
-	"wbMkcQyuQrZdt+nDLY9CKj9L2/U+U9fvC+f/5LZmF1CRikF+I8IDw9OhjCHXcW4T+eCaWdfNeoVXGZAH",
-	"2L0trZuXiLnjrvcdraVJ8WFDrudebfvIaUHG7bFCBNmuEo/s4XhplfgdInJigZXHvGRJ587NbPmZ3bX7",
-	"7lthj7SbJUEmZxtYXeVTEO6oBdcky7S4hhU8NrMDO50jkwWGQ3AWVEhMkFp4nLEFJKbhnc4Y0FApLC/6",
-	"OVZoIXFV1qBxtNO/mYzvo1nOyX06uU97dZ9+zc3gASlvp0/n1LcdbbX+XlJd+wiqMgjrFvydnP8zkJbb",
-	"MEzqRqLx87oPG10WDPNQkCgv5LFgFIGvnFFl8RZO5pDHkSZOZZrrn7g0F1MTpgnWIzxbAxxzu3J1k3yV",
-	"JZJMrx8j4iStpVPnKyYbK8pVlODqSq8PMI1MuS2typZXF6tkt3wW+5GTTe+9VCyIswgXAKrx0/dtMolU",
-	"h3nXpdMUYGB0L1E9s4Vinuwj9ltWWyZc7fNAjEcqUqGncB4QfVykWrL0J9yi4fw5DmxEOV+YD3xN3mha",
-	"Lgg4TAhGW8tttZ0XUs024CHHKT75r95/tYCnr92BddXtk/u6nvv6ixe+o/BfLc856pb80FdwY4cy1Wwo",
-	"46ga73SNPe2lYNr1u/fMUEDsDS7qlOs1WJpuxCfgpEYXrwNJgLNQT7oB6ea1xee6iIzG6BLHUY2qeGxU",
-	"pB4ylkD6EyDZQMxtDSaCxTIHGXU6auwbMZJmf1+BJQV8Mty5p4Acy5L8CZmYO45jljCERn8emzcZSEte",
-	"ambeYa3Rv+cIZLpNZELjboNcNs9tLiSR8kaMqJjZu2iiUlFFVvVTtjTHRVa1/7MseQ6EoFbP/vjbknBo",
-	"LxZmnzlOf88WgDy02HTapiq3TI9UjvzJhLXIqZXjyS2Z79VhVJ5AdiJ5tJ+DQc2XnfPcwaCYKhbdav5P",
-	"rNa5QN280vnEJa+9aNXu02f8BBdcXJqpggG0cybXT9WC0/znrfumaiMckdcMFkwUFKZ7IqKGHDPxeRTj",
-	"NtN12e/zkEUyTI3Ca+TU5ihuwH+Lufvy8wFAlaNt6JHdIrBHQ0IWx6Bo2ecETqbaLd7jAuH2912ZMhVf",
-	"hHlnYO1lVu+m9vscCPo+yMpPnuX+KfexrB2ax5wHGbLH7IUbscyogvwuCtoPjhAYiagxZiQ1MbQjKZJ9",
-	"Eso4HQksXl3Zjh9UMfKb5AJPA3Svur7JIqyISoVdM7MiaUxLXvjR0GiZBiuNdv/IdZLTcjlXJmcMSw+L",
-	"mc/Qpm6ODK8KHMEwMOr5Y4SEtpIzljRIF62B7rovQfVmXU182szbDetb5GhpjOrOBYRZUOmygJlVetrl",
-	"4tZ+fOs/7j5zUBMeQeaP3jFxlTUPRzos1xPbvIouZaECnexnfK8wsvu63070RjxNitlYaMjH9nAV+DTr",
-	"3K99/35T3me1FQiW/FRvG6C1HEnBV21oV16DMnVoAqnj7jSaU7ylpWzzhoRmGmaB6u2lIorZwwXt7JGL",
-	"EWplfOWC5U4DcFSNZapqwJK8ntoZj8dJRB4SkULUdCjpkwfcDYuhWmbT76UNdzmSqixtbAK1exAnX6YD",
-	"p8X6G87/WJ50CHfTBu7AtmFPczJ4uU7ctFXQ00mHbEeHHCL86yHD6TFgD2mRFUzlmfdxK+knpMbWIjKi",
-	"M5+VxcX7e6h2dAnVluIfD6lOh5LErJ+smKS9Ku8nApX+LB6pss+FPOZb+1YnYp5NiXnuDdhObbYlnhpt",
-	"BuGgW3fyFPbFs302jdqYYHeRenVaye/K21W05LLXmnAPsy23MPPZICriyhVVaWtLqUHcEY992nCZ/E5O",
-	"VT7RZOSVwkG5XqUJoAL2KVciULmWzs7PmkvmFC+As0HZDWylf2FWh3FIAVl6yszlK+Z2oDAB7p69Z5lS",
-	"plE0t032SzS+zaTLmnKyw8TLSdVVq7o1V6vUd4yirztDcx1FPnjbfnbGuZxnX/Aft4+RsfHKZzOv4iRh",
-	"jyJhH4fMWWszoqNK8RTGfTCORin0oDBU8NTHNBlmjrqXz9q8qVqp/9JmquGMiWj3EM59zk81ehRJE21W",
-	"LWZ04ppd5MJhalUiUpq7+p1tvRnNs44n/rXglxCtlaM/8wzjWY8b92NbBZbKoVb7aZIqtnyqj4nNPcP9",
-	"UIybOcvr0Mt6s7W2N/hGRDtJDp4M1eO4gkeYRrx2MowKZQs5RMBu7Q9l/0ZE2gKDMo2NyakGqSphLI95",
-	"L1Fe5gZbqFI8rt7yHNJYYrZN3JaWhj9LHr3HW5yqGadqxsZq6M8ghDlPZkQjAFMzpaRaQyvx0ViqpD6i",
-	"4zEXg8WE2u6ijE/Tni8EpumrPNkmYLwd2bPl3AZgEwLmuu65CRuNY5ow3d0KV+bPcNe37mWOqpBhPM8d",
-	"lzDg+6BWt//dvH+w3xFcwJEoR79oD7rAmYSDqGe4Vu8YZixzkClifS64SzkhrhM3keWZhla9TEkQOoUn",
-	"ZjzRMCy1v9A2IPOXZZhC460VLtXsc+FSbOg6oXGKU/CDGXEtqP2EzRkLv8Xzmf6njr3Ufx+aiRQJdnLJ",
-	"XWg/B0MJvHfUUuvbL25HLBlKI2NGJyVMQFWCJuzWHgmqRaPZ/DksPIJlhPLWsmFLc+WV+e2ytqeZbZf3",
-	"2DyHkesBjdg/mX2Dc61nOmGjrL0Oq1N3xUqnkzas6xQ0z2NXdVCZLijpFOhQR5l6dNYCR78jEslCGG2W",
-	"sxT6OpUWPI1aD+2GuRjacgXQZwB9J9uoy8Xwlp4ERORGmFunykTZXCSSUGjvjzbJFn7gMKkGbHaDdAu7",
-	"qIunhuCXlnaSyL71kpWcuvvcCJxxFmXNGrTMzCKM21xvG3QPBNfMH1UFmrk+N64z9wz+SN1CoOdaNea3",
-	"sMs2LgoF653sXxspfFKomyrU3zfQh+upsv1QUhb3eYkm/QMbJ8dcTHIau9TJ/wOwhTk9Xaqml/fol8f2",
-	"Frz5+xWjUlrJeYW0mbt28tJOXtpDXlqwLRWSi2gPJfpf5Me5QtkCpbA/yPM1yQQRnZ57/JBXxL4dukmK",
-	"CuwRZRSPUTVw/Nt8anROIzswC6A4G1CawLesNjPvVC7OTaLXSbXxBFHHVLFIbuhuLZ+xXNvPegCJXS6W",
-	"xEhZbd3QZg90lA/K8iGm8haaeI9K3qKRPwuHLLzbY0nhGvh6bN/qqUzjiPQYmSopBpYBF8Ie37UE5z/w",
-	"AopfOwGfPyDBlGN+oESlcYnQwvsfc4hkm8h1/po5LdYpsQ4H+g5zHkIo05ilGB0sJ08fhowlP+HD9iLK",
-	"72TC/sh1UibLbyDa7nNow3/lU6HU5rh9V0RvvUmfJ/oxUyqv5GhMVU56s0y33aiWh4qxZE3BHis5lprG",
-	"ehNxfpA91vUMRJP8g2IiHMLZ9DdiAMyL8AqapDqlcTwjQzqBpljDXMdHm1XBfD234AiZJoFFQlhQbSJz",
-	"LC3vZDI00wb8GFJlfLQriTvOEfs6BB7xMEbaSfSECecmWxEX0ClorP71f+K/rDr41//vvj44Ii3wq93k",
-	"Vd65EwLYktgKNCE64XGMPMSPKfM41rzM4/b2fT/XkXJf/aouu0nrNlsDmvGIBqQ3A8cX21dI9KapTSRG",
-	"JJTjGZH9BnkH1NB9ymNtx2yRDJbuDoe1qJ720Q9za/WYU9y+zWSg4AOm6u1m+2IVVoPi4laZ4+s4tjtl",
-	"tJeyRbHoXFZX3nYd40G53VK3/EUid5i16007Jx4WCdnSVW6XuChwei3P2vWwDH7AH1U9P1IzZAnKyusU",
-	"eYMqBjGSEVtxCG/NT7ZacU/kiIcg9LUxU7cKIvNQplb7+cbHnfbld63AtqSNap2mz/zCv8dKhkxr89dz",
-	"6EKt2G8shG/PX34X1JScaveVvgPm11rnvHneDmqpyN/UaI3bKYVe/+YXvy+XYYagA0c8MCr5tsdVMrwd",
-	"ca2BUbx13vIe2K1i/RSG2mp+93tQM+EsKonYSCfD1GpQYyKUEfy6lib9+os8G1eoJ8BqPU5uAZzsR9au",
-	"Ny8KI9ND2r58XuvUXvZfPI+aL1ovXlyE30XPL1/Sdp9R2gwvL2nUbF3S817/ot/qtXvN3ot2O4xal9Hz",
-	"sHXZa/abTdp84aFZrdbFZfNFE0YugCe+amouVuB6BQiZVeO39y1WgNu1U4vU7FZBxzEhwSf6699g+QeK",
-	"aY1M3XPJ5MJdoKlm9Yhbf8n3k3SxSPRwAvqikIA+D2rZHkKYehrTW+BU6zz/fRsggoNDD3Bvkh4FL/CB",
-	"QeNmhskialN7WObXeFCTqoR0zdddDLXzXZa8gy77niXfkUTD7+z3XWTih+Q0PorrG2EmIY/cRw7qjktd",
-	"+f7/IfC59gOSijH0REkkSaQkozQcAsDfEoN5P8DJPJK/ZaOEO0aS6RvAAfTNyyZZbgzzDJCwRqqyIHN/",
-	"sAGlfbeQxnGxe/WNuBF10vWUrR3yp48/1F8E8J/WczPKT1xEcqrrrfZlGx4VsQSUq32KVLnkXG+WMAI+",
-	"KRlRdXeFK9BwL2bJZoGMs0GuxY0g/qWzeRukoMxt2oBFDTPG6wJR7NPG51h/ftZBglhkMMTtoHSSMdya",
-	"L7q2TZQ9wNEgr02YAm+Cs96DdrxcEeSCJqhmrxzVHl4KzXPMcFUqAns95iWIYhrmWEN3cBhsOe8tjhY5",
-	"n4kU2Lgq5sL2e7hjMzj8T03siiyNdoPZ2OeKGE3hNofxE23TV2AWRNA5plUgFwaTOxonyOoYZBEyFQQ6",
-	"+lvuQRNtIBupGR7wDfrtY3fgE8TCEF//M1f3WDJlTMAeei+nfrgiz4dnd16PhncDJVMR2em2+Jc0tm1V",
-	"f/3lw0fyH//8/59l5ys4012zCtBqvuvq7F27Z+GJZrbsuRxbmDZjsCY+sB2PNJ1YYr4O6eK5bLy4azeW",
-	"R+2YzedRO1bA0f7DToR81NOudxm6zwIrxorZHz3t+u8sgWNC5IQpG7bNP7CQvYLMmJm3CH8Kgx/SuI9v",
-	"gJsENAzSx2LWjMbE+FMdW9yIGJgsx1PovEDCRKRhC5hdQfsJMFJapxEvRknNnIouoKfG1IgizPlF82I+",
-	"cLHbI9/R9vkFecu/N59c2qtxfe64ACJeBDX5U1DZvawU20+7uaRb/Q9s1vUrdCOM+1S4t7kn7m/zaZfG",
-	"sXHC7Ip1cTePzGICt3QypCIPObbtFnD7A8k6DaFl1QMQqz3kEUsP0/EIDVzOpuWQGq5vqRE3uMwllK5g",
-	"cyZywGAO5wyjO3xW3TQ+q0qVNo5vGWd7xIX/e4lI6trvSA26zMmcWdmQGo1jgvuREaUIYXDLBjfeF8p5",
-	"kFnDefcJ3nypoK9r45WuHeoc/g/xMdCa1ai44P6mROwMBLU2pvVBSwUY2gdL5S+WBVDuxbJPig9f6gU/",
-	"/XT98dOPNnsITEFUk2nOF2iQ19YRsK/BfaJ/EWW1j2sq9s1Fc4nBrfXkLMIqSwFoNuKhjKXbB0CxS3tG",
-	"yPl4edJxdE/uEdvbDuBmJFc5R2UFpm9bKNqarH2UGewUJhAF3hggoxmK1qViUEbv3tqDAqUDazebFcTj",
-	"yxRDdkKCDfH2FpmtMQV9U+u0vgtuICcLTNdZjHhTC24gqQyf/wB/0oH5q30R3BRSwnCFTPlDFNi597g/",
-	"6lEaJ9xEMdCwp47Jli+VvUyy/EPZE0xQ8+rDn62FtX61C5OeaOK6O32cjb2pYWjo3X63vnpAGjiDz+Ya",
-	"TiyzGD43sBIK5GcB3ODFstVf8Y3/dq8HSyVjOK7wlVnaK7OOV3TArgrLJlrfXTUvz5qtM7PsVz9ctS+u",
-	"zDKuuYZLlNnaWy6zlWb1bfYNFdZUqjuEvktx36v/anG2OD02tC/LbgS1z/UR/VzvgS57/l2r+eLF8wvz",
-	"KfYjeZjFxT5/MQj358TmlAMUrBS54oxnNJRT0qcKrWB5cz/PZbAkWHf/7f1OqeFTavgbTA0HG2ttiAid",
-	"EB88YvkHzO5QkY15D5jlJZXzWUhFyOJDaHuIOS0tQfFD08OrLB2epYEa5B1j2NbVIZtdHy3f+3skJ7YL",
-	"FnadgBd+ookTnSui2BgUnTE9NtmtfQ6vUYRZWySKMThMRCzjMLyfSoHJ3Fsq5WShThbqa7ZQIF3xIVqo",
-	"D4mETXwMGHwz1ges09LGA5OL+zMeH7PT0jGzLaUGlIuACBNBSEUGUkbYNhwS5VCFsIFGjw2gVsmmjXnS",
-	"HyGJkyafv5UKbgNPMvbK2qPy9gZ4m2KO0ha5lJzC751OXLZ7Lk72usZlfRqhkx062aGDt0NWEz2GGfqv",
-	"KUsP0QZ9ojwBzIEkaJEP3xR9TJWAPNScqrUcFq7Su5GNglephq76xobGWAB6gWudQl0R/lJyGuApDqVY",
-	"aHkubP0jcElDRIfYIiXCd0TkVTrIb4O8s40PQyrgJfO9DxeluLBShe903ypgc0Gclh/wVXef6CpPKptp",
-	"DDxYPUCBCTSbMLMvglBGLEBWEwR/BCOmNR2wG9G6CC5eNJutduAUdACqM/BYcdSY7u8gn6oOXmHzyfxn",
-	"HWgziR+QiIVc++L3Pd6l6m6T8EIkeyNiX4n4dwKalcBxtdjXIva9HhOwZk+PATIKNlZCe9XJ3bIulYXU",
-	"7sGkJ9BCVyWQK6SvQX42MmxrNVDaiWmIQunq1zk8CuYCLI4IZVTTmV7AzFbVhmYVwc1A7+/NO37luHcj",
-	"SjsGvNumuXX479Igd4gKshKCTJNQjraKcn8vpw8A3efGAFKcARTmdGDF0MJ5eEiuZP28uctW2WAvcc+G",
-	"zhmbHzFqxvunhUBx5g4LBTWnOzu1pdU6HAxEhWwMIjBC/g70HsL4pRdB7gRVp4aGJu/Q+aBgGyjm93J6",
-	"SEBmyK72WGihUs6lWdYw7NUQjKigA1j3uvHy48UsnZ7nbch1ItUsd3pSG/0vBMInp0wnCFVpkDciAY1T",
-	"YBPFsyYgjl2OKvF2Inn092ZCtsPX+da/2Vt8saNi7KxDuKRvpdixRvfPMWo9+2MZ3V6+somUFWPIL3Q5",
-	"GA0IWYJdknUuk1EIU6Xgtui2LRlFN89tpBybV5WjWxQt86ZSDajgGka3LDlys+ViZp2nXTeDfWT6yTlB",
-	"emzNa7VW9RGSTIWRkZN0p3hRVSKYcjcnSoDvoJtJa2DcWxozEVFF4Mw9F0WOzISPGPknYJdEzzrbHJhd",
-	"zTm5Rr9y+4kUiZJxjG64kXazqXNZVXc+2zFDqsjCnfEYiBlKRrGep0QojIBrr3EBro9cSZYIE9kxH6JK",
-	"ARGb2zV77TLmpHIgJ0yJEbhNXjiFTBhAQ0PFGNAX1Vutiy1K7Xcgmyt0pJibuv3QJM6vX4nEv7eb7JhB",
-	"XE674Na4T4wGHfe8ZMl+TttUq5lV/K3VORTzga/5ZFYKyLovf1tvB/ANGM5ge9LyESCuCThEB5E1XmRY",
-	"PSNg0bTuwrLuIIY5iCYofr0RZ+PYnOG0n5YCD6dAtc1I80gqtnJvFGvDXemTxZpl3GhcGOMfMtt3pbRl",
-	"ysZGes+NU94IPC3YtxBy5IPDrbHfRipbUxuHSD+42Gh+pHcI8S5RIEYi3PnO+bYiKxjRB1qkm1AERc8X",
-	"nJSM7Tk2PKCyRif0czwlmCjKBRcDl3nr+hoUlK1COWakm2qmULN2K7ITx9gP/ZiIVSDLi2td8XCzRrdz",
-	"mYiHWgMueJbZYRVPsl9VVcWC2ud6aKSD6wQT4P3+LfymOpkdM8taRI1HaKIyUPOB53GBczJVJC7OUVvY",
-	"IaX80WMmxzHDzvJexiMK2UAnGrb1vGbZJwDs/Dw2avVquTHOy9ljtXPxemY5b7NdC9bxjdmIAnSEcq3p",
-	"/2FGzlXDDSeo4VTlHdhWu36+Qr+s1nk2k9f/+i9aU/JWplpTEwhIKCWHVLOpVHd4sHETh9lJ0tKU3ltL",
-	"Te2l0b01P9UZKSMcZmZts3frj2SW7k/GOjxCQxTLj4nH/qEoa6xgeRKo2MEe7aHR8IHPPwEJCHkqZE9G",
-	"MzJQVCT6RiRDNtIsnjBICMmYPQuyR3GN1BV925wkMbPyxPKtlCkOrokVd+h7jwqj+kD9AXSwr5bUMjFb",
-	"UVJWFIQ9ZYq+3r7sTtJLgVU/Ggmwm/6+cBujbjd8rWM3r1RQn37Ir10+JZQ1YC/PAW2nx/rJIj6qRQw2",
-	"lrufD+YM1yJTaXNM85HZVu3kps0n8rkYfzaptC+3FOwJhDoBer9QkFlo4QCTXtUeYtMO3Nvq8nBf7JrP",
-	"6+crW6a9tHY4ri7RC22N7ekwlFMSSzFwYgONDqDh8Zatz+P0+F+YO1V8MIQ1GhgX0jLUdQgNQ+CSkHdM",
-	"aOdZWufVxMIW4Y8n3OmEkUSSHnysmB5i//0qma6QSCb21RD/kK22xWqsbLab5/XmgZht1wa61d7YbLe3",
-	"YLaPTiu9EdFW/V/BWFSd1cUjyZbo0KahIAUGYk5JRKGjpmITzqaZ/JtwFkQc49KR1AlJ1YAJi1C7Iorp",
-	"RHHghZKCaV9NQK3yRBOzwUjC6AjSVltBp8HLfJTvYbDHlQXGCd49Ms0/pxbU6tkfy2SAX6eMSMuoDdtC",
-	"EUZVzCuJ3+ztE1meDXZtAJbKBocyYto3IoKkbjWc2B2WKpuAEYcky+0kjQVTtMdjy+I2ZiHv8/DWyMtt",
-	"KoahKpuV7aVEM27N2Uq9/S1UWSeKCswE5F+5U/mCoRR9HtlG/5rF/VtHlFlupJwebzsjteQgIXzUTGie",
-	"8Akim4VZ8hgO3OHj3dm+dnOxDWlvG3b3wa6y0RSPneEERVyd34SvbYbfqlsjaGneDHyf52PdOvB5ERxg",
-	"PKSafT04ZnzpX/GlThjmE4Z511AskB8gas0h3Q4CiZwThYNDIce8z+rhLIwZGTtZPSIUssUW8qwTCbwF",
-	"gSPuWWt5oE2Hp1yBx50wQk0AAkQMoDnxACBQI7N+n4WOw5TF/QJWGW+P90JfrRqkvBLwOLdJ9loYsrji",
-	"n6iI6nLCFKEDxVxXf4hEuOAa8YBO5OC/tzItl7iXK6GIc/Own7pQfiG+bfTwvG5YC/SEWmVXcOGi1Bw0",
-	"VHin9inYzuY+RrDvA1tznwjf3N4/wXofhvVuZAJPkN5dWr3jhvOi07YVDK9ifaaYCFm9F8vwrjpe/zTk",
-	"4ZBEbMJD18FkKKdkRMUs8DzG5i/XShLKQKnGUs/G4fd7N87vcZgnwO6OALu4DXbRCLG4hJ4nYqcBOaYF",
-	"v8vRlNlCWO6ai3qz9REuWC1t2W5By9YeHJj6SHsxS8h5QK61piN6R4mSNPKUYZfNHAuDHEOjiMo05ncF",
-	"BEt0C4as1mm1txfDFxfjscP4Qpeoxc1h7X6EipIdsq7Ob+4kqAeUpNV82MaIx7HvkuVqYLLfz5qBZWPN",
-	"uoC5kN9F8JahEXGc4F0MWAIgz1FwI4ScGp0IbXLwnnYEmokI8ZxUk65/kO2TBKcsHIg08YPUjaxnE+Yc",
-	"ZB9xnbOsc55OqiGexf1yEFBPKzbnZSK8rFi21xSYbYfyi8O2h7TY+WNpsXaJEhPI5PjX2vWPfzH3bbVN",
-	"dOj/uDCmZ1lNh2SGeZ3XXCssnNutpWkPaB921GmPohYthQbY1yQU9ejSanQFj3FxKuQ6jm1Y5p4aEA8M",
-	"wr1TJATMsLSFbhcAgi9NmdzTTFvPmhyZ+K0qcXnBnZO+1o6k76Mz7IcSez3skNjszGpitM9kTamcnikW",
-	"M8jb7S1zU+JOUU1iqROIAeX/Yu9dl9zGsT/BV0HoS1XtMOXMdNpVVn7YTV/q354qX9p2d83O2CFBJCSh",
-	"kwLUAJiyuqMi5h32HTZiP81D/N9knmQD5wAgKZG6UimlrU92ShRxPfdzfmfMNNq5HtK6Tf5wIeFCY9JC",
-	"0wQkgXmVC/EOwbwi0Nx2SLmo8AEhPDVsSp0jaB3EaveKXdWkQyYqHiXj80czN61npWktckf/s4055LMd",
-	"OORlgxzyGB1Ua+gb4KWq5JJAhHJghf8Oeoei6RkXffl1iZ+KGmhvJ5jSZAQZT4SLQk9tn6UMptaM4M/7",
-	"DPBSx805qxRNX8NMvzFXVW+iuLS3o0cmmdGEQemCiDnTPkdn796sEvVGrbPSX35+9ovw//VBUt3Zbe0C",
-	"W1pU7t/e1cthUn3aYmEtVcMXvt50AuGn9dX0UjOXXQYui4TRBODD88bSeZ07AJgtqyOXd0xhatrGte4D",
-	"JcduO5Cu64aYgynaBFGgKS/kbrCqll+8Nmx877CqduB6P1xOE4rFjN+xBM/Es9kCQ/es735zDcuyYZvC",
-	"zdWtFUtM/TUmC++ocTkkYDtT6B3sovDwR0WpBjAiCLR3WjeYxRKqaphS+Gexd/iA3Axpwv7V+nNpvu7G",
-	"qtulpTnoLGMNo7PL5798uvrjv/91F6Qwzx583p4rQrSUS8c8nfmGGC85TVPZ8pvkK1LGXGCfY82+2vXZ",
-	"FQcO12lhoQEcGNVSwE3VI2alur2nmilrjcDHNI7leCwT9Nl8KeiUDrV5SfLxLpkM+bWqsZf9HT+abhe1",
-	"PMNXlLoJzzENWuDi++caDdnRZd7yCJvyHNCI/uD9+gWNFoRxysUt5ITP2cvOsiU/9spVBL2frklPTpjo",
-	"xlSzHqGpliRRdGA05C5q1i4DVOA7kTWWMwFJqV4HZsKSApAp2t3Qhgo0BVSstrC1cfctwWQi+ZCTxYPI",
-	"sAh77bl9cUMrpIKCbOeE3/Ekg1WOmRlJuw3WADNMAKuTkyxFpusUG1fTASzP7pb9qixRLlt/bsacsAfC",
-	"fSdyLOWLx2glI1+stI5xBwussZoF/rkxN7L0lbJkyA6ckeU4O9HM42IFDxt1Jb+N0H9Y76GZwEn9O6l/",
-	"+1f/HhybC/TZOK/zrbsP2cXZOxIHjCWYkeeaLSUUHSHuQgHnc16zrVjfdSFpA94tIT5S2S8TduWB6kQJ",
-	"S62mw5I5rvekFbX8Jrc6rb9ICPTY/dD8KxF8ODK6tZnTXdH0hb9CJ01maxL3e9g4fScsxl5Gx6THMKTX",
-	"CEAM0AiiDry2EYXGLfqBUm/IGReyG9MJhWa2G1PlS3fwJ6LcmijdFjZOk2N7q5aUcv8q4eoPBlZA/SNL",
-	"hqxD+jPsSEhhC7W91zoi0BPYlReKhGj2NSL9QnF3kfZSRpXQofwCmq1A/H6NmNsbN+ODQy9spr0W1FP4",
-	"DvVZoE0XRrWPF9PsdCwVa3XO288Kuu+XjYkP9ut3rk2d8zHltyydQdbq/cUefuUi8dm14KufjiQZ05m1",
-	"eSDeJHLb5wE7E4U0Z0EDOga9tmHpNqA8feiiDe3RbsKTrpCmS41hItlcyL2V5mU46ZOk2179TKUuyrky",
-	"9j9aX83IPihoPSBRvhsQKgh6vFkCmJau97mfbWN0Cks9OdRODrWTQ+3I2N1zNnRFOo3yNstJMC3oYOyt",
-	"IdblV3LiXifudeJeR8a93mempMMEpU0iT/MKjYNo3JKx6eUZwQVCgI7qVCQhLyUiVJMBVS4l2LfYsJbm",
-	"LZRhDtzHmulN84M/i88CDKseBn87xLCv5lGs73oR6RVZwtczkVi20CO+VyygseuJNV31iDEDiKvQQD+W",
-	"Y4CgQBwoxeg4CvnM2kiZIFAz+yzG0rKIa/sieA7f7PI25GDgO434CEKb3AjCvk7sSoaS6cB8e7igHuxc",
-	"ANkz0tC01yZPzh+T6YinjBgpPwvAAcC3aKIyUVVXWnTa6FOS9ClJ+pQkvUuSNHA1P1DIuAOHXfVYCVcs",
-	"hjdU3SqZGVCl4Mf4v7Vvhz+XGIFvKjF3qWbNNH3L83b3lxxeSwQZHO+A8hRt80xQoaeQcAcF/sBsXYW/",
-	"vRAJo6mBKW9wKQDmFV1OC8e1N3jL3cElFPU96qPSmHciacsJE1/HKe67PpODAY9ZIuPMCqt2QeSN0zb8",
-	"W3ZzLfqnNR0zYulOWzlYkpoRYXdMzUjM0hSEJPtqGWA48z4XFLZ74dRbVeK5tF2tf39u8eRzq/N5Dc32",
-	"6uJz68/PYg6udD693+8d4NWJSrjrllchynPhSYRqeIR887NYPSd2EX04+/nXx789++t/exNZHrJygj7E",
-	"JKckEwlTbqKW6mOZZmMBgR99Dfoc1mL+Q3LBEtKfkd51L3KwF3gg0GkfjsweSJbSigXfWxlEEGtrlEKs",
-	"H3Cwn6EutHsNxFLgUeoQ8oO+i3ostsCTok3eulhayuidC2w7nbjPBlIxZ1bYa1DAC8n1XPv6iFCQGpEX",
-	"MspyMsujIpepgiCh+SxS7vvOksRqlFbdtGbb1PFAVtJJl6OKbm/ZNxgV8MJrbWxz3ILuGHHYraJhpUzC",
-	"dZxKzZIu7Bjam0PWHSqZTZzxGrVSKoYZHSJ4N/s6SalwqcKtF1LoLDWYim2JaiDttp5lEzQd4pGSgseE",
-	"p6lgWu9ikK+wnkdWro26IjOKB0u5YEbj9+24MOHW5lHKw+CnhitXwYheKjowDxtEJOd51TkFdoWNZBRs",
-	"1U9vgZkVjPKlVVo7h/63brawMXMYUSGgCp5OeC2zWMdhl2v0naL+vg6f+ZIn2nWnVBiWbAgJC+X80AiD",
-	"wwhfogW91TvzCr5Cr3k06ivcA6sq+P2gNmZ/jr9l3OYYq8CWq0xzlWDHlKSxtNegFDHzpQuoDd2QGHu/",
-	"AfoaFcReO8WTAoQJ1bcuO9WqQZOJkncs6fjXoCqFYY5C6HadBOBNwNfxWu4eAGmqcSGqJN1sMhfBeFZW",
-	"Krx/bIvEwYP0NFxGpsfonl8h5V1fQ0o8d9tJxj9y7VyWeOQlGVvqsBsFRaFTQJcFJyIxEv+M0FNq/06p",
-	"NgG7Z8H9vg4Ux1/clB6Un/koYWOPysP0Rt7dew+SNbwE2OHuDvuPHaf8W5+ax0xrMEDryPk5M1NW7nbg",
-	"K2KcT7ZRUn7j53Oi5WOh5X+3+qAltP6whpogmrFiKbgU5FPGtAPKrzNlLjYHEXsCiRAcLCXv/v+zGcaC",
-	"l+xYeYsjgeNlL3WOyvcp5QJ88NdW+MdUCGlInzn1OiF0YJiaUpVo36cIosqFwgDXSSV0IHY5y0GlzjVm",
-	"t02E9gEBEFpCQpyGCilmY5npPBkBnNaFS7vKA+kuyEEdkY7oPuWUpidgHfyFZppekwmA4BGqFKp3gnBh",
-	"mJooO5V2a1uiOKwfzm98BVX+kSMi3KPybEdl/h4uxTbZQIX25uUhU4/zvLw+1RyimYK4NLUCnp4vF7hx",
-	"D7urmLCYJ0y3ybuBNywg4HlNKBFsStytJ4pNUho72rMiEWMRO5XMBrQSnDjXftpVwJ0wDX9K7/y+P5AK",
-	"BVhgq9O644amXSBvpnOXV6vT+puwa4+55XbQnF3xO5peu+6hwfAmOlNDq2FszBX8ln3ANZxM8Z24yY2+",
-	"tbxEM5GEy+1TQ5tiKo+cd+qAzOX5jGg5ZnnvA2Au05FEN1oElA89zfMQwETJmCWZYhprC63twA358er8",
-	"8U/ILjKRWp0Azzz447aBGMENOjhXOEUwThGMbyiCcdz82HPFeY6MHwNL5mK4P66s2D9YfMhqjBvt4hZc",
-	"DBsrK8NVnTjpiZOeOOl3zkk/QMbs3hjpRLE7zqb1OBUYQJ1hJLVDpl6xDJlskDRqrSQ3RcxVhOcgVxec",
-	"U66ShYqYOeM2OJFCLBhNZACJUvJfTBAt6ESPpGmTD0wbxWPDEmeC6ZGchlotSOBjdAzj1cBduHU2lupS",
-	"zWUCg/g3/tcypQKnkBMmoA+N6NrNsjecppb0WpkYxap78Uv3yTPg1v7XmM9W/7vL0tN53lvpN/ne57/8",
-	"H62BwquGm+3If/NIsrs/NakXjndm6p69vh8ZI+wrjU06w6sYmtAGbv4wA0uKwQ04oL4Djih0TQV3FqSS",
-	"O+KJPIotkCeHtnsRUjmDxhIVuAMd4uCcEsSLCtAeEVHsTt6iBxo7qSSIiQsK1pRrVkPwuFFHkfu6lWh+",
-	"vLlT6QPejT+dM+mU27m33M5i9AS7JO0siBXTMr07fJOpRblcQ5qAnM0cF5CuXhUqeSB/y0AfcBDWQpKg",
-	"xRIqZqG1eEO2Emzcw4PJ0TLNivh5GAKwO27oLRNevUk46j5kJPWEG5oSLrSxwmkbBgF37ORt3oUFvJWG",
-	"OaXCUgd0lXXBUihv2z3h+xEKvQPyAgAL0iVF/wftw8eg2VtF/q3E/5UAXEdUkz4bZqJBCre78WBxsArE",
-	"bfcGeOZAKvKW0zGbbUPFcDlORLwLEeMmNlik8ejAevmvirF/MY2MievczokImIJ1tCygL6TCJtqhFFt7",
-	"AIdC/IgLe21j160brO5xpiERxY6AhWlkJNOE/Hh1/uynqOwnoLHhdyzK09yQJOAVI3rHvEsDLQd8PRV0",
-	"CHgt+CtJ9Igq7wZB68K//3reNQL6iMsoD5nnmOqCeSt+p8Zca/BbYFodT6ymMpjBMFIlvte3gRbkg+Up",
-	"MZbnPQ59Mg1LU9jJAY2Nq2wO9cu522JMZ0Sz5jSi3Qyfk8/45DM++YwfsGj7yESyo2DTccbO2J2dWn2X",
-	"cuDniNngcgh6eGI9oulMlz00m+H/1OQy22m9wlk9LOwbGceZUveRyVwYqRW1igOvj0WCB1+GqbkmPRTg",
-	"lfNfH8TGzxNfZulV8g1gUmBCt9xhrCyO6L5aG7PG3qgurLcLP20yvbtWfDzNuZVlFK4r8tVl4U+807nE",
-	"KEcIPLibbnWuzj1i2wXcwTV+clmEvV5b2Pxs+T7sUcceDFOmi9tnabVwy4qIe58uCkuFjEXgqPPdqn3D",
-	"tXI76nBDdKYmqf3oPGoZ2fXP49qX9Oy/WBAJj6PWHdfcOHm5xqqfXiJ33SU5PnCt+0+Mz6/3UngO+5ij",
-	"+pK0cE3QdmrKv7RnBIwZLAI4G42o9ZrALdYRALhJ5THtO5DuCt+BRGE0HpE7NuIxNtNzqZoRATJCABXN",
-	"vsIYdOh+2SbvESGdKlZq+Bfy6OH5PI6BKPquAT7YCJb1gZsOzIaQO+tKeZxRoj2OERewpMkIUssRyqXH",
-	"vvomc6gqObE5HTk255bi8/2nlJtibasAPyAVhqScaW+lDDKTKWtluT1CbpIHaRb2gpgpj1nkGxEWVcJC",
-	"H8Iqmexz+8P9PmiQZR+sCS8ksmIwl72FQNMpnemuNXtbUcsdlP8Sx078F1XM6UnnyYIEuDeWv1Gvg3C4",
-	"TRcwFGPpJ0G5qaA830xQXm4oKC+2E5RbXKsqefjBIfE97DBiUfbWuCBhmeBQEndyVi16rcraz0SSuuan",
-	"axtuy6FjAF91JKcEYEedyA1UNScYo/xJ+4U2PE2tWPRPoFMvPDOWakG0Yqq6NRycYIaw/cqm4hViBwBr",
-	"ijJnx0SeE/P5NrT0hphPUEuPx9uzSosPiDG5Ht+4Gr8rQszrEnuB4jKlGGT0Qcdb7bT/UOb+LHjRuSZ3",
-	"kidzjvAAtOe14JICTMrOpqJWW+NFr+A0HhdmBwW3aWgYT56/jcnFZUTKVLqdTdooEsyJsZ4Yaw1jPU5P",
-	"+kot7QXyqfX460a62SNs01aror1LE6YNeCEQCuQa+CB8gBixkEogM1PpYF90rF9XqlxEZ/HIeWLsp2u4",
-	"39F7csISOSYskW1Dp3VcusBA1mWRl62ohT6zbn+2XjDxEvX33Au/CTvezKRtzo0LkuRInbmYchHMLtcJ",
-	"0kGerOJfxwV78saakW4BC+aj72mJ960D60YeBomneiSnmlDSc9KzVzY33aPO5+kyUVxXD8sbCgpo+QHn",
-	"Eqap3aAZ+bHn/tfFL3ou6QVf7xTX4FtVLIZ8EvzYfgraXlLNccXtwp07LHDKVhxmewLbo8PxxCxXMsut",
-	"j62KJ/4O6/zG3Xl2kcBlC8wX2IaRazPf7R19Tpl89G/XdXUL2OjNHG+BIx0o5etEiluRIjamFrcPzrsF",
-	"ZhDoMZuT1b3rNNG/67cdjIkJNaNCtyVPs615UbdJx50vuzKMR5CLs/cU5sNszrI0BHejhCSpFEOmfNSc",
-	"jqUYzqvULjEatrLeW+lVxNXpuxWc1r6gAeXvwHUPL+jYCRWf0OziXGtztL/DPtDAyhr2UJ5kzxphYMmT",
-	"7uojxQer3vuLd4E2K8ceqDfx78AaUJiNaQINKZlSUjXiULwf/l3LSl+HrK0ffC4XVQzZIVwavjnDvHRg",
-	"pos+DXCAFjK0yI89/CbY4lsz3AdZYuZr8O/kDAoTmcDt6s+ImUqSMH2rj4b1noJDOwWHgNAPHxqaFw/N",
-	"X8NvM6bkpEDReNlVGrhymjNLgjQ+prKNjzizF35ip8qN/VVu+NM/3toNd0/rBsVvu/DCtcs4Sr+qHB3H",
-	"Tugs9CV3/f0VSamp73/rz2Cg5Li6+22CLZzX2IElc2BUpXz1LIzcaA7NBRfLyc8yM4rReLRmW4KlchuY",
-	"SlEAX1wuk9kLj28nr3+5qBfMUE342E8+PFTuxHRZmvJVLsCfZ0hz3LlGnWAcU627QDaup3bxxnZaXOBZ",
-	"cinaYz5UriAz/7RVlRhSJ+CLm99U+LPMxO879um3y7O3+vCnB6GIc2lzT+UsrqJkWdlJFNgvFoXoglXT",
-	"CWXrVmkKbbKh8AWZtWAsYUmbvIXi9UQSbAKRSjGEmGXkM+CENIwwbsV4m7wWrpUz1p6UWE+7HOUsFLWs",
-	"TrALQc1lVSX1VSPl+3TQuGYtc7tPxrUWM9o3k9mSG+wxUHsSPN+A4NnuVtUUhkiVPOxI8oIsq6sNkcra",
-	"iF6ggaqeQ60BhMnuceR5q3GrdsNrxI0X2P1uiumJLZzYwlwILw5X6yicQGtprC6yPaezHl3pRi+nmF7e",
-	"eQjKskGbHDdUs7GWSrlp9cauiua+CjjgeGhK+gUC3doa21cJx4nPnvjskXvb11On8iKO9ZjtpirToSOv",
-	"e8tCaYp9Higu+hzcI9Dw0icsJPR4ElBO/PWI+KuLqW7GXecjoLteuG+ZCbuo5xwH3jnwKSf1wc5X4Pp0",
-	"xxURwaZMGyym2zS6WR3bfPf+oQU0EQlyz7FMBzcZtc7C/zYpi1sWP/RhyTVjlkuJ7d37j/iLI+nQ//Hd",
-	"+3sPrcjJsnCKoSKhKiHu6othARC4QKsvHOxVljK9P7QwbDri0IoHSo5Jr081CJFehB0x4dMa3OL5R9w2",
-	"6uvQhBie7U1kyuNZMHXtt1zp9mcRsLfyYQsQWaGaDF5kL46iCY8NQpSBLFgSD3n3/qBBEFwz/IZqlkoK",
-	"2mwKnKpzeR61plSJ7oSpGN73i/2E8eEIE01GfDgCnSGV01bnvP0kao1Zwi0vuIC7bLix47Q+vntPrExt",
-	"bUISh2mdbU/k2+xwAiS/pLnJlkS/QkY/cvZrnai2BI6PFEa7LhFqRMZU3bKE9LTMVMx6/puoKM2mVOOL",
-	"rIAhM1bRv3rIDKZBIdntxvhz0kG0cZrCe6jWTOuxe0d+bx1ispIpYB9bZuk7ZJWewwIH/xhCXOtsYpUn",
-	"K1jgdxgx7hb7nm/0gklKxYrZ/Rm1qDE0Ho09GHDKxW13zEVm7COW1IFhX56fW5qmonvL2KSb0JludZ6d",
-	"h8TwwqePz+3kqUKLWXFhulMuEjnNX/vUvmwkp7qLot03J7OrwPZrsGVdxLseyDSV0641ZnDVI5km3TH9",
-	"Gga0rEkbr6ACQPZ4YtfzeO6bMRfuR9b8UExOmOhaa5mL7lgKM3KTy0Qiu+Dr89+W1rbIQ5/sxEPzw4aM",
-	"LncYVtvIQSQGmQAkcpp248x05WDQTeSYcrCloqqvU3YHIOiPW1FrTP8BEN5dIY3V5fMD1LFiTHAx7No5",
-	"Yi5U52nxc5yo++YxcGWvu7uVue+sJJFpwhT83bX6DO4mgIb7V5c3JuGa9nkKfOzqPGoN6JinM9j1bjzi",
-	"aaKYwCO2u0LTrkcbZ/ZCX4UR0a7EJ0Ead++yVDAVXm4nNxnNNI9p2p1Qq2DaqUwUGwoKWch2plTH9nMU",
-	"Rg5hOzfl8/tGY6sVpCwZsu5IZigoQuf4VucqaglrhqatztUvfgdancsr4PYxtxZL5Q8vC798/Php/tOf",
-	"L/+MWtAjbdYd0NhY9fOygDHvr/WfPq9YBUHUp5rHXccG3MVy+PVcdCF1BJgI/K8rM9DaB1maFn/TEhTv",
-	"FzfcqYGKOSD6QDuoYHRdCz7YYN/KsnNhT6A4ta5zU3WR7O3KtZF2KTLOHA38Auvh+jYnoiLz9Vtof0u1",
-	"5sOwqZYkrCHY9ey/+GjgKG7XfkZm6c/3T0emVSNdPP1lfqjHdUPBs/Nj2dtTGAwOzLOCqgF/vlx7PPvo",
-	"/HDOzeKH+xn0DRSwkM6OisfaCtt7EIevxa9W5a7SoP5wbTe8Wn40Tow6SwjCdKDZw9KKE2/e/lmlRa0d",
-	"oPfppSOag/w4R0ilQtSEKlThtrw4O39SKAJb25V4ftXKu1ZcRCct66RlnbSsk5Z10rJOWtY3pGXNNzha",
-	"8JNVxqMWZOo20f5q99anEfNawsPQy+7dQ71rNtUrGo/ARxw67KFWaZxajImeIc0KPraPF5KsoOUmN2VP",
-	"V0XdNBPLnNHrdpNzeVTbOKibTp6aJw/yo2axFAmx14OL4U+tzUItjeZN7UR3RxnVrfUTvxhRMWSEksC3",
-	"tnMJQ+qMv8EH7XydKcJmTHfIdCTZHVNkqqRhRKIphYEn14fFzxcgB64uL39qkz98M2BvGtqTBCtAs8SS",
-	"ppWsmljlHBvdIIe1/58BquFnYTVglpBMJExV51MKifNwfSpdcoGb2ZgRLox0o1OT51GOpZViBe5QFYTy",
-	"a9qJyg/QMPJkcJ4MzpPBeTI4TwbnyeA8GZwbGJwhmfzgFufrYwwDBJ10TvF9D7V3qHTl+taOCnDCB4P6",
-	"Pk1WtbRPMOVznujQMn9TSnmazgVVInJH04yR/gz/Mwd/vUlswA5eqRfWeg6gf7scT6jC4sCabD23jtaG",
-	"MI47aoxguriU6QGAJVn21GcDaVU1K88nkgv4ovXIS/xHKO436Jz38d37l/Zca3wseKJMxEzfW0bfC3ck",
-	"ZirR6cAP6iFZRhtWGjyiyT8ybYKC2nhK4bvMaJ5g/7VMmI5PBoZEZHS8WJtuIDORtMkflBsNjwCunbMJ",
-	"XOKRpSnLQam+9c+0wQnT40Jng4Hda1DyZHzba+fuGQcuzyVAL6D0RAT5+t6e1vwbZArMP6sAIDZ+mIGV",
-	"AjoilGSCG0/hsRQhCVoqouWYQTdVKCNOSCIZYt+zr1yb61pYiCX5i3ZlN+HADprLmHLhCLzYnN/aIJA3",
-	"bNh4TcTMS+h1n7pEvLV/9AR+ZNZ+3srcf2ZUGGyg/7hY4PCcYveGyyvYEyENm/t0bYZUPqEDtPMsVlCs",
-	"uzc/58B6tHi78jPuW71zbvu8mty62GCoX472ckyk5sbXm8wt1QnIfHO6/qJb+m91WhPOYgaXZyzviham",
-	"93W0bl7+1zM8pvPz81UVPOdrVPAELdORMEv2WLVor/VLZzdUSVu86A87YdeusdoTiwppn6ZUxIwoa10X",
-	"RDpszgo1FESte0F9Ic3zGUklduqGwESb9Ogd5SntpwyS4KUgI+iZzbQmimmm7piVmtyMSI/qrhz0UEm1",
-	"ItU/DH5Kq7iisLv2Tb5B4MgUsLbxXbCz0MZatMmr8cTMEMGw2AUrwBky+z3MyvKzpmAM7UY99/t0an21",
-	"a+urJTU+lgvXDO0Z9CY2w5KRsLyweqgia29ouFSa2sHMzuNgDAmCgsZtJNJVnf1lqbIeUfDM8PFa0IYf",
-	"R3JKgOY8I7LUK2tGhQdLowZW6bzUbsC+lCmjolkgQ8+zWp3WL+cbKAf0aJUDKbqWl1pl5/wcM/iA94KU",
-	"be2I+lfgefdemAZCrzbu38858by021P2JQjKmKpkSbmpMMrZa1IlTEGIn49ZhGF3B5TEgrwGBwThJiJ9",
-	"NuRCWNG38BC6Jlxp2XCZOCsIMXIjgI2ifC3bd2AUWjsXSNauqA61yS75BVXJvYi7RSfJWnJg+5Ygq+QC",
-	"NpXrcwF79K1IiV+x/DGXDkSK3eBv1xYUz/1NXima1oK8rRu3waaaSIKBt3oLal0r18czupuYu+s++2wr",
-	"kcQF625iEd+PDNvR4CzYxHhQ7kooFjM+Md1JpuIR1VuA51TKT2CVllnbFW7ogQF2ukSMBoRWeO5eRSqk",
-	"jNhHYHDotYVCJABzeV5ov+OA3mXtCK9E36ccTrieSO1yMhr3DJ98vSt9vS/dARyJp/cBeHXBBcfMSCaA",
-	"Z6NA+E25EUxra721yWutZTaQ2YYsxR/Fw3PpJvklOjl0yw7dwtas7ch9+frjyZH7QB25SMQg/odSJnob",
-	"L24hfabGQP0LLpFIkc46BGgOfLrhRoFD1WoIuR3q39qkH/VlmOmpG8z+usGAoQWstnpw99UW9Pmb/WXd",
-	"sOEalrvQbN5npsh1rKLG0N7/B4vtf7+cjN1Gjd2mZTwXegInhY0ti/pNUACcgVbIvG79x4e3QYhdXDYp",
-	"xMIV0pndEhjtLR8yRT6xr4anbAv0vymd9XmadsP0/3h+9ssvF034XT2tHY/jFSDBkgLrvleLz4+7N4z6",
-	"kgKyrwaH90NN9do0+keCPn355JtQqMHbDjGPqyXq9dVyzxCq2X2aLmrZJ3ff9+Hu+/LtCaLG7C9fong0",
-	"idrLvZk0SCrfe1hXGTyNSrGmMl/Lsu4ROiAPWSD5fBYqDl2v/OCIBOk6koTqW5bMVy76fJ4p5UYvVCj3",
-	"BjJTXTZjuhdVek/Xxyp3WzQvwx8EWrlL6vzImPDeX22kYpvSrqsuutd+zSXxx+LKFvAXl4vPrNfr/vI8",
-	"aRXKpmo3aivnYyq1PjkeFxyPdlu6CR1by2KF7/GkFR2pVnRWf57b60O/v2vYuxzcO2tzg7hSizqUQ/oo",
-	"MRtAKfIKw5xedIMfYxav1KagI+3kbkYtBR1zB1RS3ubJw3g32mTvesv6Ggpuz4NUUEr9/SE6AaAVWBm1",
-	"oZbyAbbhkGrKSVU4gKqwV0FSCFO62MBJKKwtFJAgdxQF9grr5TXMhbLjW8YmGpJTbtmk0bjia5jHwyrO",
-	"kAnbd1mGTBgUZOC/u1dpwHFbEyzT2LVRYrhRaoYJxxQWU1t44MEH8qku5PwviWjG1LChhBdWvb3w9cL7",
-	"3bqi1lfYDHtv4FMZ33aBDYcfN1p14DofYIJyTA1N5TBDgYWtv/opFbfM7hcwOft6fDiwqNaT5GJwHl/S",
-	"/jMGVZ9hpp1WnyUJLmvxdQ0KxIt8j5+HATz+nocbgU5aTPEBx7AtcHyH0VL23LYKKNMfJ/b+22UZRePb",
-	"LsKdhIqQkmjBP5Gwy3GMeQ/+FsbObiE7y36OLFzHHUdsMFRXp3/3ws3uIlMz9BbcrViJIO+YypvvCGam",
-	"Ut3+AOSMvyI/2p8RS5SkJwYcKLIX5e5bd1Y/dQLchZCGaMoT4oN9VGPgDysPrU7OUfTAFLguiKEfgJdG",
-	"1hr6LJANR6RnL7j915NXD6ylnr1aPWRrjCXWYHhB9cjBssERtMF66LmGi13IrtS9AuSGXZvLow1L/kHn",
-	"E6O3TJSa5HpZaH+JoG+Y54kIkdANd0WS5mssoDhcgmb5RpQ403pEvDn97TEL8sTHHwQf3/jKfH/ZhjdJ",
-	"4vny1ur+XvMwHOfatb3qiV6/F3p9aNHpWuI7HDL1Jyg61Qy1DG3oTHfyim4KhvsEqn64aaNKpHs5UjVN",
-	"U1e8NL4u5IAG0Nu8LgVtxAB+ix1gLWfwbtiyu3VQqfqs73l1ANbbK0RNw1gjCmZ3qOjYku2zJ5sWkaGd",
-	"sb+u/ye2+b2xzeNzVy4FHm9CdXmk2EAxPTpgxOoTZDC4Bgb+skVg6+Jd8/WBhqk7moIpOh0xiGfhnUOQ",
-	"GxrfsiRyxm+laT3C78bEyITO5sNdywzkOXa8brALtrYBnnsAUPET/zvxvyPlf5/oLUNH2jTEVAKNazrz",
-	"69iYLd7yJVVjz3maaqvbjalhitNUNxmz+Y2bE57WvvC07LnuN1CztzBJOKTtCrxLvMvuzkZvuCq/4fIJ",
-	"Qik1yZ8vNw39P24dIKTxGz+2AqRbbu4poGHVs1sUDz6IwY1m6eCa5O8EEsJsVK5y+1mvigfA66xaZim0",
-	"z9F4Dgy2FAioA3KKALrYTaRoGwfADjt77GPhZr4iYPAbPyx0b7NE/2VjAtuYNu4v2nBih7uzw01P9/sL",
-	"DHykM1Qtqed84JwDnMitlMq9RgmQXTVq7Z3I7DjI7MFVm91yc1Te/F7+ozonPRgH2OfAUh/Vmo37KUvQ",
-	"Zz8NTnrqffRyUO2hR0hnvKZb+eW30juadst7TuCbkm2qJd+TP/7EoY6LQz0w13kNo1pfmD/yfOKQjnPI",
-	"LMOoov9xRKA5lneMwx8RFvvC01axSCW03c0ZHzzMdI52hO9wLLJNCjUlqbRfKDKkXCxWjJjcVrT2Gbpc",
-	"rr8TXEB/I47ChtyqOqIEKbBpUxVc/exBNVPxc16OFfL9lLVcFHAkbrnp+g3qcnEqg32w4CBLz3T7Utjf",
-	"Xn/aUwXTwYtav/G8Ryeo6pzIK7UgTwL1wbL3aGhhXAjhlK38bjJi9nuYxKnSaUml09pBMmcbH6Ceqc8F",
-	"4tEAjoVGvXNFX5oJVU6M3GvjzNowHaQw3Fw0nL3wJNdVPMaHW/8bykXA/bj3eJinvSMLirn7Y6+SvVP3",
-	"Ex+7AUB4b51QnAQWqkypYiMJ5OQ/H9OZfRYfDd+vVTZTUR6DJILUGVNhDZeRTBPCzYoQV5A7h41z5VSz",
-	"8pZvd0HvMTL1kDjAVnv5nRaIFAm6Dzrz9vrSXuNABZpu1tX6Xd7sBxd6WXlNDxeFCU7CnpCm6xpTwk1H",
-	"X6GRpM+c0w+ktxViGu2GrTJvC0GV7SVd05EVd7vfSmVGOwm1+wuyfNeU/9BCGk3IKe1uzsGbCZEfe1hQ",
-	"7h/tDqTq/XRNWKqZOx90ExFqiBQx+w7bD/2OiEyHrGzPNIPTNUyRmI7tPpa86Q+kJVEFltOmDEXrh9d6",
-	"6ATp9VAgvU6dh/YrRT+wiVSGUOJIYgvZaVZgfzn2SIwcQvFah/StIhe5WH1EEimkishQUWEiEgM2pUiI",
-	"nAqm2uQG4vaC3VlOCzK/YXf6g+tDBEj3d0A5e/aoF0ZqRa3iwOv71+0FCa7te2nuDiMWEjzyJspck4TW",
-	"QYe5bJAuPl3fjGfPTWfBkmw9P/v5Z6gRRKWSjmVmX9S6aj8JhYexJeBXf/sAFYZrBaEFyLNXL/7yrhWF",
-	"9Xr++/PZ+dOzx+etqAWU6EF73r764Lj7JnLw6aZy8MqSqKV4PeKTVqeFt7V44+aExAGc/8dWDJPKe2/E",
-	"Y4fcszdv96zuExHtiYg2pZdvwsGIHdmPr09IIMVHCddHkJb5boCb5ZLKqS7klFtWgB3175iaFQvoYjlm",
-	"4F6ICBdGwjO5AIcMdFAgB0qOC2mXGAYsjSakmRuxPgMzIj2k3OQb85IUrsI3kY95+R2kY+Zntjwj8/L7",
-	"cUpc1uTuycycEjIfal+SFYe6fUbm397+dsrIfIjeJ0A0ucXICFWG0CHdLoJTYAA1ZskrUDzs72aRl+Ch",
-	"Xv+apExrFN3/YkqSKROGyKxRePo3ha5zp7bXe217fS9uppW5mkUG3dBwaW0aqmPsDY1TaAdRNVhRejY0",
-	"IjxaPZr7aiM8f88QuvDsqTn43puDnxSqb6H97W4eUi/hjsdNCi4ccCmwZMjUPTtLg1ayV4+p3/V76Vp+",
-	"IvOHTuZbUfS3AboN2v9R+nLLnOKRYvbADunMfS+1wRp7OQEnDfO2U8rFLUsIuGo5FNZfEzlAaAHDxdCj",
-	"jHBjLSR0z/rbDG5Ve6DqjiVt8od33SrIQmAJodqlIkSEkoTridQ0JWh+0eQfmTbQ05vbn8AWJaS/ZpdH",
-	"l2A370N2twKXYBQVesAUZhPGMhMmcq5mHI+mCCowgDIxljuf/XTW7G2d+3N9R0VQQMEdXOuKrsbahXHn",
-	"BcHhHL6hXeQrYZiyF2XKY7Zxn0jc7IeXWeavyYrS+u+qtr4kvsL2nJy4D9KJi8fp2I5eexqs+g5s7/P9",
-	"8OrvJ5/vkft8a5uOwuVZppGtVJhQNta7ez9Zm4/mYD6Ij21GSmbDEZmOeDwiCZ2hG1jKW0RydXK2Qafv",
-	"ezfPh+Xydfu0/wTDfKBW1CoMW+XvbdCfBce8UeP5JtWFvt0YaezifmV9lVEkgXzxfoTLs8tfDuHHwUt7",
-	"ZMlurkxuEgjqHmrcnZOYCSLztvB5BY5vZmQZiVQ+zdTaGC9wsshZtKEzN/0OmWSGMKWk0kTx4QgRmgv2",
-	"RejREWrdkU3lLS+hA4CLYCFfBLMhmAnEldO70sPQjKk7pdwaaJakecoKTZ+RSVJDDB8zbHu/ULJUWZJj",
-	"xyvcmIMaHutT1DbEsE9L5JvmRlvs9feoEwHDKGgjXlOhLmF9WwVpr57nQPU7+p1PBLCaAB5c2mxJXh+l",
-	"09X50vdT+IsOVOr8ez4F2wpw1iavaDwiKRfMoZNCJus1wdK7xP3GwU45aAAr+SHrE9NkXdfpG3yLHJQ7",
-	"RXhgU6t+oxc36BTfYDnwBzzHg2ofXOgJi41nYzdt8lprmQ1kVvIErl2KMFdmcD8uP6kSBnpNaw7p+aqi",
-	"Ydda/had2W0Dh81bPmSKfGJfDU/Z0oDWlM76PE27wdfzx/OzX3652NiHDC9+QC7kpXco+Jf9XV/bvQzt",
-	"1h6+f7l8Oeu8zVfLQ6Vzd/jkcv4+01w8Y/mPD2+DE/nici9O5CUccLOJN8UXv+dad1DCUL3axqZSDELC",
-	"S5KMrV4nwK2D+cWF9tnwU1Dm2BSqmeCRwIHapJcoPjA9knKrOUIDjoQPBkzpjvc9+dZeaKtRAttGjCQD",
-	"Lhp1W3/wK31Yfuuj7M3YZHE43qdW5+rist4IPr8oyCt7pxCvY132PWg14EJ2F+gIMwGBPNMZmSgpB/dd",
-	"Pq1YyujesKaKph+2shhaC0tmxjfEAL6Tl1eO6B1zBhgUQ4Kl6exOohjm6Vxb8xRt1RkYbiHfJpWI1KGh",
-	"b9isvU65ZYRgeDAf1zq49w1bpnDch63AvGdMqrlmGjD1mE84zLb1GzfxiIlcoeNaZ6wLTc4F8PfNuAzs",
-	"70NME/IX49SAY75Zw9yNOGUKPdhMoWVnukvmz+955s/jU+bPA7K/gOk597Y1VDLNKiLZKMMloSQYz5sZ",
-	"a9mEqTtuT+dMM62Xduz4lPd5wIb6acoUGbE0AVtLylsCpalctKvNpXywj36sh2U02bXu32Jyo1hzyf93",
-	"7ZpOf4gBRmzMLC+wf2pDB4P6XhmGx3xCGyhUvEm1RJscs71jqRKW2MsLyRx1xaZ4Ct07yRNWnkGgOWg4",
-	"Ge2ztX5sFQueAPmslAPn8UWruqfjxdn5k0/nv+Qc0J9j6YGLq00Vo3NWAEbmIuF3PMlASIy5yIxd/dPz",
-	"aO4011wMvWwBC0IalWpNYXhOrYg2csJjGOgPqW5TSe0JvrYy7I6zqTUW4hFPE8UgXa1CZizsWGNZWgtM",
-	"594N7XwGleZ2YYaBfAtc/AUYwXvq27/IyvNWjhgRpa5UpEMsbaB/zsgUikmwlT9PdJ6DpY2iYsiUxmIQ",
-	"/I21quWA2Kvga0QgfcpIwDTK60SoIPmt9puBORaa3TFFU1K427pdZ1AunPmBIZA3ZyorGcY+mcAm1LwD",
-	"ITZti247jypm8MGJrQetXxYYT52XX6oElcd5FlTBgTbUI1fnUw3ARW+VyulIkoTnqRtA5u3KbKoq2t4x",
-	"qeok9I9P6EeNkvNRNmxYoRf4pi1r0ebhOrc8n4Gdk98h8uPV+eOfsF+ZFDG0YrCWAGr2K5u1XOcebkoG",
-	"3FqXfcXorVVFVJaydl0rlwaEftP9XAKBXj3ZSWFttJnL90RX1e1QpFIsNnuVe4/sbT9gUfpSqvR9lXKq",
-	"LBRCrGiltEB99gVN0l70oGqw/y558gHfsY9uSyfV5KSaHCMLtde+Cf5pqL6tdzi/mzBB4BGSCYAd7GEA",
-	"ooc1qhBan3LNIpcgpA3J1JAJF8TvOOsC7Yzg5vDeBnRfKJkyfV3glNgddkwFHTKliWbM43Tkzvc2uYGJ",
-	"ESmgIE0bxWPDEnB4EI6uX8Po+AdNaCoFa5NPsI6YKjUjPMFBDB8zHREhyYDGZuNmHZVedhjnYfnVk4zt",
-	"36uOg7Si1ln43yapSXV4fIv3q0Oo1nwoPPILG0OoxuOg4D3yF88VLPRlMiMzZsiPVmz8VLO2MRdbdc/G",
-	"+XENQ9a82321NnIgHQy68Ju6QSFYxaGk07Br0pMTVl0iXXeQGGqsBL+cwK8SCduRcD3mWrNk/WPzwRGQ",
-	"XNXDu6/W3A/LC7rwk4ohX2blvipjuQwvMmMr26qsDZ8Ii6V9q8AhBCe4cmtG7jPBBjzmVM2aAav0uxxj",
-	"+kbVmE6/OVCH9rkVr6NdXCzrdHn+rHMZ0iiQyfjvrUrx6XzjTJjzfqHztcmU4GLYvfgFXV4yU/HcwRW+",
-	"2GhFQMnuOHJJWAz4O5qrC/cXl95U6MZKsvsO1oC2UV9ZP3XF5diO1jEgr++g5P1iWQPNEm7O4DXeENhH",
-	"piTMdue6VRBP8GkQFCjJKh2wdpW7t505Ud6eKW8TIqsisE8jBhrusZgk9YTp/KRusvslxt3raXOSfYRq",
-	"4gGdRJ8kaKRzKSKR5W7TkYQ2giOAGbSXtJRvZLVd+2GH9DLNrG3eIZa39wqYgUUvUwKaryJBV5tzNHkA",
-	"D/syDAb5rOKpVLfQocb+HNKqpQGbDBVuvbafCnfbca8H4ZtyO7sWLzl/0tqI5G9gN/Lkuob9Vif+vhf+",
-	"vuGNKAiEy50FwjH6qVAoVHqo/oPfMScVLMPScsyskb0oIf5cj1nbKabMHBJodivOug5r9Gt7SMzRwZC8",
-	"sHdFGKJlNhz5rigb3fUXuHi+Jw/+1pwQkV4K3ODJ2eV5ySW9ERgM8oPj4K8u5FJ5dvfPf50Vt5F+/d2x",
-	"U0clrFbRXpONOjb10LjoZeCilOD9XZe3ujc+JNYaCNTagH2uzIhY0oCNmiophpsx2Je4AzQ98df75a+1",
-	"x3cAHht89CdGu5zROmoJquuIGiIYS3QA1az2Oi7jv3dc8yVQDG/ZlGlDqFL8jqa+HjpEXKUy8/HWa0gb",
-	"IVIwTaRIZy6sE6KzEOp0UbGxa15gFKdDRgYyEwl2JaAJgZmR/gz/0xAsw99xuQ+rtAh2/z7wGPKBWlGr",
-	"MOz60TO8TuUA3/pBvKXZNPbNH/E3K0b3waX7DWnNDa6YjjNG2F19PA8f6cIjDfaAm1KIr8VyDDi7dRtA",
-	"45hp3R3LZIPgruMcxd8ub+ynuAQmV1Nb5r7u9ukmIVXFYgZjdcsvqKo4w0uMIMNcI8hwMV3D8oyUGlZX",
-	"fOapYHnXurWK39aZCqPKlWoum8yyRnZ7DYsWD77ToumUznTXeakK/KIsvJ92zp844e2fWSwfrlWPnnYu",
-	"Lt2vWcqHvM9TLI3GvyA1wYrkGLEALwp/IW+nQ9YdKplNLDWJUay6F790nzyzQgAYhIYfafYVG2WvjfFy",
-	"/tQqOOUb2GmN+HBUVG8cXLQ9FZByy1dYqwAVnmkqhgoc9b6DqMgl66Ood15Aex3mg6f15qOnS1vwKzbk",
-	"GvM+8ZpAkEMOyITJSeo6IpUAqbBEBZFPZsx0SK8sY3r2Bb38cvba5LWxIlIkAYrlnxnLGKEGsuMjq/1M",
-	"CwqSyyXyUwPN65r08NsehED6DJUCq9IG1tb+LG4WF4TNmopyChejCR1LKzmMLv4IQG8w2iLan0UxeOxf",
-	"6KDVCz+yz8/hvuTPwstcdjH5sef+17Uf936K3FKhDIlrp1UqAmn1Hswmh5DxmF6elTqoWO0TqLiA9UxG",
-	"FFpm2LMiPfbVyxE0jJwuOx056eXUXhJTAfEmyg35sYcwo6YLyk0PZmCXZd/80/VnEUoUBOMApiMV6Usz",
-	"wrsDa7fjh3sAtwjOLMIixzqAnig///zIIqLYgCmF/b2kGlLBNfBxOzGnKNfj6wAPOGgF5EqJQlP/Jfs6",
-	"YWkKhuI6ssY/jqK703r5329aDQgHpDZYRZ04ghcC95ooNhRUGDTCNuDLewTj2d+O70m6rzjI+5f5QFTd",
-	"cMpfopbsI8pXt+rom1YS/DPrep8uN1csNrqrNUWyANX9kItkna6yFAWTCi8l6nWWfiYSS3pAvSt9MY9A",
-	"B6j1yPwxkthbpCaxHYTLlJsRF4QG+wueRdsid+e0yScruPwjsRwzjWK+qHRoOsW0+PBFML9A47gFTWNQ",
-	"0kyuy5nvgrEEMDq9OMZSfyHB08NUm/wxmoU4rFeJ0NVhRsx9UucZsrpIjWtoTYfQX2HHj98pdER2dSHF",
-	"3WrCI5r4+4Jp6tCC0+pL2AGH/AgALXXZ646jLU9gb86KhXuzlig8mbP3ac5G/vVdzWIpEruUy6fnDZi5",
-	"QOFHZOsGHNV/OtZzD+buasmzpy433sjYjXpPautJbd272moVojt3XY8iHLiKh9Aw3f1zkF3hIIq+L6LY",
-	"JKWA6h4KKMdtcuOUu39ILvS8d0qKmFUkETvnUGXacD6i93YtePVyDZ7QgYEcY2rVljSVU5ZAA3ZKUB7N",
-	"eV7KGif4YZiI61LrKngj3u4tfTBNA1JIxZkwweQKMQXkR1ELXFQVPDKlYpiBR6Q1oq0/N3U/N4pfcRIX",
-	"J3Fxn+LiGBNIlnktcniTJVLjz/UUxUc0GaMVdRTZesZL7kJ9COVmQSr4altnrLrgSddzn95PkXtfMSel",
-	"ELcAOHtHteRHQOH3f9rfumrugiM/lPeyIGekKnv215cYsOc7Coz7zRish5V+2rnCnK7N6PCN3FtpylKZ",
-	"YXfeLF3HSbAcSLD4szlJlsNJFqvGBw8uF3lvpiUejnUlDU+YMHwwO6Cw8YaJHEBdpBMGU3DG65AE0Gfo",
-	"RIfUTOcTn3u0YIFoDtaCKTrhDXQy5cK54Oej/W3yWsybRYVBfPy+OAxYTPMy0kWSy3H7imA9Pu0srGiT",
-	"+H0erK6O4C9m0efmHCXAB37QTsBKwbo4LL7XAw8Dgo4f3l0SbmX4+gLVX60HJVO3S2zfjCm99jT3rRhn",
-	"jdednmTvyag7BtH7EfqGSRLT8Y5yNmX07pBVrDfgf+szLoah1zeYVJ6Tj+id/c7eOSfYKuXViGrCRMJA",
-	"3CxzDy410yL/GU4IcE8SwjHVbEv7DXb4G7HfQlugk/22X/vN3uSlXZm+fSmTsoE5iZiDiRjXDQDMmmDk",
-	"+TPZXt5AyORMZsfoRVxLhqzjTAzFwUIalic1uVph++oeFM/1ovkcplI2b1laubYp0M19fekD+w2X8l1m",
-	"Hhiawyd6a89HBptYCpqSkdQTbiD5LtS2jlnCY5p2GRiaIp5tKKA+2F2yG3QKS9VLn4LQfPjSR2YmlmPW",
-	"Xfeq+eeXXLnVIg3z9u2BZSfRdkDriYkkl2kSzt13ZraXhsc7GlV5vcCBJNwHn2kBLkUqfI1hKcTl3JD2",
-	"wXItEiZCaF+pPe+QtCedSnnLEpJNEKdl33bZDuYXrvhB2V+bFJlErclopoETTSiHBCDH0t4CTMCUGodx",
-	"Tkk8olxtKBk/4VU+ycWTZ+8km+7R7EKy200KZUqc0Sk9ZAztrSvF1MTOhiXEzodkQjMmOl4auSoUrrTB",
-	"5o9oMQUJjaijpboWMKxc5SYtgDZZEcJoAmW2AMycJoRq0sOyEZxD186hVy+ydk8mKdt/iGUaph+CZGAL",
-	"BkOQ6nKeCchV7UtyqrJMtjMI7R4AtdzYm/GwDMLfobzXKgJyKq7xdHPrWsuYQ59Q0OAI10ULUWZG84R1",
-	"x1QAYsKGUjBTAvbrJAe/T/tw85u3YDDO38DV0rjArk4S+WAS2dJ+Lov8YWwvlg/cCu61IRCR0kXwCZEA",
-	"VEIOUFB4pJh4cl2V0yIH9kC1gVyVulT99VvKVcgs+4IHZcFV95FzTbKJ4MORIXrEB+ZoWsudjLGjM8aA",
-	"URwL349gOt19XOxvRVC4LnhoRIxpAl41phRgXy4TGCMqhqwekPFGk16dYHG/7UVE3jEFhVXuMYzcFfrc",
-	"KUbjkWsxBofFzFSq2x8ANpAkXLHYSDUDS2RAlf3HjNhngT//QfsfuE5lYzqD0vwCSqOHJDSuLY6QwjL5",
-	"i3PSw2+67OsEjKTQ/syEDjqSyDSpK9l/i0O/cDu1fdn+XHVaocS4F4DZ7CailXdNaF8zYTp5aqtME6YN",
-	"wX0P079lkzrEP1fAXKSGMf36OxNDM2p1Ls7Pz9fAkesJOe11iJBuYB0h0CbMFzfdYTXweESMdC5cUguF",
-	"CHmolYCQltjWxn50s3Fbp0FZAMBYHRHN7AlAiiwATYypBrbtRM7/mIOahbZgX4CvpyBnAD2gFkUR8WqL",
-	"C+CGjfXc9j5d3NzIfv8an32Sf02Vohg1NDOArx1INa7HY7Brtb9cZ50eraltZezEYGe6dZYJA6xc48X5",
-	"rotsECuwpmVq++Ly8dWTpwCj7JnX+pIKX//vP6PWUIrCltlX/HLxpEkA4/OrHEux8Ka2E5ZFkfjY7tuI",
-	"Wp1J5ZMqgRa0/u/LYfbm49Xjty9fZ+9evrr4/R+vHr/9R3z55uXN9M3Lm/WFJHK++0YzcBz/zJF5ZUny",
-	"r8hpgBOVuIE1FdIgZoqNYB0Xh1pl/3UZKcfhk9TLxFd3TM2IfcaP5qUTFyBYqNBTpgBOz1LTEizha/LY",
-	"J8t7TGVcSFLdUfVFmNyCGKpgFfBkDk9LVZiwnW0HehZFTmZHJHY9EP73//x/62BT5ITHddKkgt01SNz2",
-	"VHSrc1Vu16i4vu2m7I4BGhI3wFdeUCsLuL4l4RuYN/6mSEWtZ/QiPr/qs59/TlDn3h72w59MHZncpCnx",
-	"J1fQJl/gVpz9Hqqal2uW7vnw+J/RRiBXfwe6Wf4sPNO48hrIqh6LE8hYJizsUyDa/MMvC2T66N/2n3oc",
-	"kU8lddM+GyF3KBeqeIiRAl3bv+mYbUKjQxZIdHNFkfZZqhuQiJaeOcMx+1RzsOeYgloVKwTRknb+Bfgo",
-	"tUNDACj/LAi1ieJjpiRMbMC/eqs/BwmeTJS0JnpA2PaUeOO+Ifk3dZT45CK+HJzTZ+xx/6q1MdHVQWu4",
-	"czjRWw2WR6C2OmLbGLzDjfrWXo0AAZRycQt0Km7r6fR91k95jHkh9kkPdKqsXd8GGvTNre3uLpiYI6qv",
-	"gaLRHIRXFI1BTOwHBLExvWWLHfyoMTQeja0IpGJGxmCDWQPSexMhnQSNyBAqFPM/nVL0ObqkE6OJI1yS",
-	"sJQZLER76uNyViTnkzTIiBbZClpUN2GU37nYvIXLB8uz1nJGDjZ49K0UrIgMsjbjmiQD+1EFqnifC1Sg",
-	"F+zAFs0SLh/9H5v/kI/pkOEPA6fEriQzM2fnrH5dJa/xyyyxmxuwus4+BCfLvFIwpTNdMYfFBXjG9ZLr",
-	"idTcw6ZUvq+X38ceRoQJBVG2YozNXFuX50+P8Xh3PsicKOHYQgeRakGCpFIBm8njEb4K/IhLd97O4+pi",
-	"fjcN+2oeTVLKRXlZ6ywiaDM6c9NowjwriZB3E+aqhh2zTRlNNIFWAV6W5Byrpv+t/Uwbxei4Di2qQqhT",
-	"bUrGjB39B03+9uF3b7dMqBnlZkuK3LIctKixYi6rXGJejo3ZUi0zOCtp7JC2QUagmOKKGHnLBKGQ3+jN",
-	"LvDbwP/a5Fe0EG/evyZxygHyycoPu4qonJxvX6xjOWG6UgV9w3ZGv2Njyq1GSLnW9P+yr+Kq7b9fOzZx",
-	"cZ43hso0tJkowDcN7N/Y8VeP+ATP27lonJJ68x9bum3cT9wNwAAmSRgxigrNDbkZ0oT9yzWMgrtqVVJr",
-	"JDBlryruLnyOLm1Uo+x8C/8ruOLdSDf/+b+0puSNzLSm9gqi5dH1w3zJPwpDfIlaUrCu4WNct/Y3tHjm",
-	"a6/+ouwnWleVfsNqBRtc62MJgvj9n1No/xhJQsfk9f9Z4D4f+VCcceHU2EqIOKunAjX5a9leFSIugAdQ",
-	"MuAsTUhfMXoL6HFZWqG8ofvuDTs85FqB9ugGubhvWMOwabvcyGMMzJU5QQGkBAM1UjAX6HKCofKOOhkD",
-	"b32k2J28xST+6hz7X1+Qn8/Pn7XJK5GgnaSZtjSf20WKDRTTIyd2+iyVYmjlc5vc5G5I/JJr57NkCbk8",
-	"PydGSnRa9jKhs8lEKgNdgG6Z6Frh2PPeTIzc41uuSaYZRgthDdouTWam164oDLPL+2R/1Vr3bn89m06n",
-	"Z1anO8tUyoTllMncBYd5tDqtqVZddGPmc+6OuEDQadgWXM36RPCB3Tngd+ck2YAcFpJgnLV3R1OOBedC",
-	"Ens8DKjyCn+1/Fq+u8nM6BUEeJvW7Fy/6rn7Q+PbqntrNbhhRlXCCipdpWMdb7Y7omUX++nPV8/apIc6",
-	"UDdWDKBBaKpd6BZrZWbasLGOXNhxouQdmPFjzdI7Zm0q8pdPn96T51TzGHqizMIredKzTP+z8B9oFitm",
-	"er7Moy+T2TXpgYDGNjeCKiWnQZmbEUsrZKioAGCAXulS4TS1oYNBhzAaj8pb+VnYvdGu5Y6PiCP9kb5V",
-	"ObULKnw1bXLjsUAtcbE5Yo9In8XUfgNNY1EdNlNpH1YaoW3MiLNB+7OAu6Kh+wviqMsB8bvdQWLnAm5k",
-	"1xFkL8o/gqUWP8DNicocAp5CDhF9Fr1M2COXiv+LJV3c6t41uTq/yF/jPq3vGNM8kwiXYC196vIc2q8W",
-	"rgnwF+34S75iO+OFG9tymiTYJMoIpjo+Iqs3aF1r92BzttOIFMb9r1ENAw/dgmVdYR+ZNX7yArZ1T7yO",
-	"WfvVuEu2C3cr6OqrQoflQutSCHHTvqOVUcJ3pbk8qOaj1ozac9dR5wg7c/8WEgGj1lnhry8bdcG0j2JF",
-	"RL73rfrUivWbZJSMQHiybh40NlZyQ3ZTOiNc+A8EeBerm3LaJ+6rD4YbzRESqMJAhG9ffajOyCzlcWzQ",
-	"kBqMYG/7K8m1psKQ5IdX4MfIHYFiKKuTERcGbqoJYpE07zujosSi6sOwco57eKZY5ipgVNcgXBSqmuwh",
-	"hKZ5m9vOeCfelWnqcM3j5q+s95LZN9DYLPrJ1ryDW12fplu2bT6DSvs8SR52F64ylVTa9TdJYsXzHKuv",
-	"o5MqBWH31idVft85Otk1Kf9bYNZRQ9faartz530UrqfVPB1D/Wvf1o3Z69IWHItlrvMCYUVBDunhPewR",
-	"yHEkihmuQPerc7TuJiyadrmGOEocZ4yn8xJiS73hAN7YlXz/CP2ya7By56LdmJs7a/4RJHVwKc7cbak3",
-	"/T54u98loXicZm5GiWJTFyN0SZiNmIEv3dw++Kk9KEswlzB7tgd3NwBjKQZcjTHlB2wvOWFimd0VfnE/",
-	"ptdOJsvcNbpvq2XRb1ZltAT48pJvZUo1ofqWJcRIl39VIO33+OZFos6Hqg/3WxKGdGmH27UQn4crYCQ2",
-	"dAInr/0JpJEBJBEXbfJWkqlUCaF9K/RytPMOJKXZ6x7qN5pgCG7BgRM9LIZwtpIj9HxVY49MMqOJh0fj",
-	"HuHjHphGSUONWmelvwptVM/C/9dmM+FaYpyCa8irZXVT9zm3azdjxbf7NN66WYRygvVawm4xgfDTlX1g",
-	"NUZJSMJoknLBIEVzQrV2OM6hTg1iRnXMWN4xlWQrvGB1R4Ko0eTHnsxMX2Yi6RUK9jB35KcwlUD65Mce",
-	"F/h4XY9aLIpEZWTx/vnR4Mf4vy/7rL+gsWU5KUuGrJtkbK5w9zHAA/ui623SdTBy4oq8MWqzpEa7gEWc",
-	"b1OnuCkDxpI+jW+7UwjReTN23aAPmKTZuM+U1dzOfv718W/P/vrf3liuqvgQM/Jwmcuzi8ppTCUb+s8o",
-	"XDxfvxUufqeFLbYDiAzIqxGjqRl1RWYU9w0XrQiq3B9/GA4XpPCCttUxs9S13vtSKPrWOGRtcXbhtcHE",
-	"vtzNHzonko5TuZiX7z/onBdX6hN1rtFPeaDXZbdraw5PRwxi2jnLgC7nutj/BJIEDLZQj/2Fi3nCNEkp",
-	"VJItaCGaORQNEBNt0iu4Qs9+Y7MedjhHC5L8eHV+/lO7CIno1QxfIFYsm8a+MdBR3W1EISV+Teeuzvpj",
-	"B3+rAOd0aernGxiREsUmjBqi6YBdQ6J+Jvg/M0YM+2qKta+tJ4ML9jN9cun5K9qaOYOd2421M0SfPIla",
-	"Yy5CCWwN293WxVyV/4hGIWijVtPx86tqkXnhUBwYoN53WjdDxVD/7XttEv8sXDY58BzrTw9HAW1fuDKj",
-	"LuAFdVoXz579Aq42O0D+TXeiWMxdEc+MUbu/Azrm6cznXr7kNE1laOjp8yTHXFjZUoC8WMn/9IhZfRfZ",
-	"Xs7VaBzL8Vgmjp9ty3oO406fm0QV7/uLVxoesld9JaOFHQidlgAV113PjSy25Y7154ifh7XwVMTM2Y0s",
-	"TYGZucGpfW1k1bTeRLE7zqa9a2zWO6XKZeAMlPwXE6TnbkGvTV5hpg9NuBhazsocSolLKkq4jlOpM8UI",
-	"qFGq3LCrXahd8quBeDJorshcpZ2xS7kL2LYdIqEZcKZpGhEV0tQirFWaRWRAeZopl2uk5ZiRhM606z5s",
-	"DxTt+8qQwvz93D2qcNIj70GPhEsL+10LO+Re+dvPf708e/Psv73ciBUfqSoaNcd1P41y58ux+LPXYKJQ",
-	"1lmY9wLnbKRHOwR9lrLgR8hjN8eaW4of927ChHZ14sBx2uQm1ZIUuApkhCI2osNmFdIAPmsBH46LHHPd",
-	"6kqr41CLnXFhffXK63Fiw9HJRHJhxoukerVNgyW/fCxzdJVsewtBrUG1xxiFWkm1uHsr6PbPVeQWKKBh",
-	"mvto5MTRXCrjW6+1FAYcu4BVk8QVXn4wCjtpOSdv2XGrKA+U2QXS2I3jOcOlaXb3ByZZMeJpIlRoJHTm",
-	"ai8QadnqFj4UjTYZlGfkBhb45XZhjIUGJTi6BLj6ijRJtxcPTR1JWMrvmFoAaH1S4EnQM4cJBPu8JsZy",
-	"OUDasMNwkTFNqCEjOWab6y0v/B2652Sab5W4/X7uStmQHHHmc2sapvAbSAgYABqMS0pbmotzHRBi/ISI",
-	"T/Zpkw/gjQaPjwkYdA4mKgBMQaQakaNCRkIVEcOy/aXwaRfNJDzvos2EZJU5Gfe0pFpUKwAhqLuJLhGg",
-	"qRYH/GVjG2UufaXe1oevCS3S3f3TD+x0AdvIYQdBjxHED9qCoBIWp1zsRVJS10ukJAObNQbc7B+abHPN",
-	"G37N0pRkwvCU3EwUL3WOFLIb0wmNIddhU9n10h3qSXQ1QnpuO3eTXGOmNV0Gp/2cmSlzQscF37x6WQzd",
-	"RpiuZBW+lOrcuF7IAFsj2+uNn9Mp+3PX7M/m0mn6wE5afzASUxH0Cx/qF+RTxnRCZ+0lZv3F+caVFk8g",
-	"OMyTQjnyjqinng24S3a86RueMokc3JuDvE5wvk8pF5CvcA1aIxVCGtL3GMZJIdQIlF9XFlcm8IMWxq19",
-	"n7e9WYeJzs9Noupq/6G4MVgEf683247LynkcWwgsIc1ZMML35UnZu4Y4oDx9aOphUAKRSLoJT7pCmi61",
-	"tynZnE7eSvMyHORJJ2zGHEulLmqE4SoW3IBbEF0B3Kk5anue9y32DsoR1aTPhploltpw+ouJIQ+L7P4i",
-	"M80SwlLNQL/cnOI+4DGeaK0RWvtEbxlBf3tObyGGPyrkwG1KbtpQ1XgiwsCjn00Mln257sWlgp3maA7W",
-	"cAqFnkKhp1Dot8PynrOhyw3dXpewbAfrpxrlb03yLj/FE/s6sa8T+/p22Nf7zJSUoDxrHZma14jm+oss",
-	"cDZ7DFwbHutHcdZf4jz/w2qDMRWkzzCGCu0i3YmwhCTU0Mij5JQS7idKDnjKil0WEag9SzgTMaSGPi5Z",
-	"d9h1pLoHF0yyqcr89XvdZH32e02vm5s0Jbh3DV8CezZLoMJitxUBNzEcZf3xPvq3/ae+RuMlHzNhT1SH",
-	"o4RYvO9KE5Exo/ZUdeTP3n5kRjKRqRzOckjVDS/A1WJwpc+qWzxl/d0R9kPn1f+Rxwoh6OMW1V5AnQuN",
-	"m4ZcGxXw2ZKwYaFTGvC0r44Pu/Jq/MCB8VNjFO9nUDzuEPjt+Z23opYVAVY0PWuB8EwZ1cGu/WKfxs0v",
-	"jjU/Iy4Su3DoQvjh1X903776w7JXwU3wd7XwXeHULD/BPsi+n+9YCjOy+ofrKxpQd/Pu320oqYeThQ13",
-	"h2kPyYoYMUa+zsZ9qoaym9CZbnUen0ODym5x266goq8bszRtdZ7kf3THXEi7NRfnhQ8V00bxGMSr/WJu",
-	"k/L+V35F+Yy3A6eC+1aHzg/f3RfV+75RWZ/9oEnCBlzwOcCcEg/YuH9U1mcv7KUK5QU17OOR68u5pBsH",
-	"FHVBuMf+AnsUI1sIDIb6VKBrwhCZFTTd8IRDUJbG2vPQYkDf6lB3C2nQnoF8Fp/FR0MHAygBw/CHYoAQ",
-	"MuBDSzGB+bgeyeWrPZJpQnr5zvei0FUSkKRz0Gaapte4us/CiywqZn2ZzADdOWUDQ2Rm2uQjYmTbH+UE",
-	"gU2YnXTXOFtXzGZoP8X2vgx4IWBXO+0NAbNjmjKRUEVmjKrIslXDYvCAQDEdZISkqePZY6qGXOgOeHQw",
-	"uwZQEDRLWWx0gEkYRw7JROP3ABHmuFL0WdjpIoq2nJaivW5mbXLjmYVdDtIiTshut6N++6Xdg4hQ8s+M",
-	"KsMUbASFpbjSujT9LNzc7QsBLbtN/sKThAl3oUb0jhEhSe+OphnrBWGDyiTp6Wxiz12zpNcmb3AR6McS",
-	"Eo7ImXxu8rg8mMKIIjq3kAYkHUvgUvWsetez75/ZCws48a4/drhZibwmvdeDs7dSMDTDeq7OXJPH51dt",
-	"guDfnZBC4EVcTgv5GeBBy4RBP7XH8HyRZkQSHoV1+TmHrXdBKU8a13WyFeBqgBiuP4ury0vSM1J2x1TM",
-	"Csy5F5GekKYrBetOmOIy6YUCH4gwcpm4Xkf2gAIIurvK8Fs/s55rrQ2HvHgxevi2rp2F3WXEcR+jW50K",
-	"YpiAk9JVaOVOLXiJRc1zXA96/rwaT8zs7/bWeKusQr1Vcoq3oK8Adj+xm9WfXRNqyFgCBQETgPsZlW6y",
-	"nVqb9OCbyqSJa8LsFLCNnuVp2Ct6dS/ogqhc1RD68fJ+0L/MtYMGreCfGXNfO/m5og02qkmwzmvyX6nI",
-	"qJqFXlBUGySnig2oyQ2xfKi1djMUO2wVHszv1E8qIhzzXBLXzZAaBhBV604IemjtOJ1Cr3BkNZyte9ze",
-	"Xl951pu1/t7qrIvLQLl57eShFRXrLsiHxyvWE5rEZRlPWktXVGx2vuuSvBIAeZ5ck/eAhDS3tkpcJdC5",
-	"a7Aprs5XQVMsvydJrqVAG1y0GdbZYnxyRbP4Fbvb8H2BsuewHpgaI1ADDVAmThKtub68jnrVKi/P73eZ",
-	"gbq3WJUA+UXTeZyu6lb/S9d12Ty9L1zHiZxkaQ6EvwUnmHvDykVf3cdh9mJ9l+trPej7aD8C91YimSY9",
-	"LBHtkPBdnShDblaV6AguiKgV67u1EOfyadhr1Zt3ZvTqUHVcKXANg3pyvucu8WWUahDH6My9ctA4AHEA",
-	"PfJQE7u6uLSLX/eXz1pFv3HQ9b07gy7zQ4CpvugtQePL64Sog4JksmpJcQZG+j8vHEbD8bk+JtDF2XdB",
-	"qTgSH124cM/qUcHj/uTs/PLs/OLT+WUe6ABQoY5dNoSr1vpNwceykZMFtHf7E3/5y/2C3Voi1PI0+xrB",
-	"JYrwQnwWb199iNxxRRfR1cVlVP7sWRTlV+azWN4TtsrZ4+y9YwkRrPAT5bPdv28ouBz1cqeQdyOTXvhF",
-	"D/0WlnVmKQ04ZjweOeEzBoPMTiozLCFCTjeKF7zOp9YgowPHa+5c9bMLeP01vAYX6e8ySez2idi4VF1w",
-	"vmLpQfGXhAtnadub9zW1h0QHA/D8/Bcukv9ScnCmtM8QOhd68XknqGBTAMwsPDlQ4XsBZXPZHUtTwBMg",
-	"TLgZ/Of/h2GNRfdxoPLWE3oRnyfP2GX/58H6iVzhYJaFVQoX635jK7x4bdYMsJS57xI6GHFtJFrNjoXr",
-	"iLCvpujkUeyOO9eQYFNrwcLNuCZCetLOXYyY8u08lOhCK8ZWaqCLawpXiqtYgQr4+uM78vji6dOzC0LT",
-	"yYiePW6tb9QuFQfu+QrV6EXRCVoznPuqpATxsdXELqHF9JgL/PPiWUEl4sIwaAK5RqqDK8/5cu+ByMLx",
-	"1BHOJ2hoBnemdCXvl4KmPnswKA1LRFF1N8oybSTa6sJAF879D25GgGkTrOgpRxfUwCFmekrowJTYHcJ/",
-	"Jhlrk7dFH/9nYU2ZCJJSrYRpQzPWEND28YTClmIJsy8uHlHta0gwe6fnabg7Yik6Tl0XDjbF6erPos80",
-	"T9CdKtMEUOvJVGZpArh4dnGai2Hqyzl0JzyKq0fPNJY4grO0MA3EEy07YT8LN2nntXcWHuwY18RKVPeR",
-	"015dh1RcY9HHP+dornLLuqMvnPYhy2RqLYP57jrV0rugCm9BrJuU0DSYr5xPoIpTvC3UxScZRDIbhddc",
-	"Pvr7AmMoaNSHh8tEzuYu72LiDXxMKBLgdurBcqDMPwDGVyRkJKeEz3HRsgZQ3awKaBZzmlDyY2Q1kGol",
-	"1mThsHbO29uN0tbN4YvzlApQjrYxcD0765bs+6IRuyvl14noSfGRezUNQTRzTVAZhCD9pHT6jViMRZhC",
-	"6Ihce9/flUPzeYARM4XILWOTgKU9GFx7CTUdyTT0boWbDmXIcLOl0o107fibxtYFpy6u++ri+uorjY1v",
-	"5EqTRDFd1ysC+3nVQoNfrRtxmevVmjD4gGIqxU7tWqvHc55y17tjjSa1pbazvNynaEXMbH8dY9doOhga",
-	"rnGt6WJDzpEcs+4WidprPntxDg4QMczoEEPL9m8Z31pVy8UlvKP8P/+X1pS8kZnW1O47MpGukilk132J",
-	"WlKwruFjRIPX4QXzR7N2k0XNh0J3uehakwJzfLWeSgW9Q+6zC65lafeNFQACoN5YBAIpCB7kul9K/b5b",
-	"gbG3lrd4iNG7RlPL+yzjw1YJfDgy1wRaxhNK7EFDfYVHAgFDr/fIZT712gQqqHvG2h+KqlnXH1evWF0P",
-	"h0q4sMZjjHAi4wxRDwSJR1Jq5hwyciquvdMywqwz+2PMSFIyG46gD15mwB7kWmcIX1fo3uiYI+H6s5hv",
-	"6QtzcjOE9hZSkimjt5bJ2e8s6fmlcoTlha6mK2RtlVWHjMAe0UHNuRW8Zp4P1BD+4vlCPP2OCZKoGVHc",
-	"Ul1rI9o6DFoCnMe32BIYWUd9K2CXrAiukg3ZSFE7Xb8p8IwkEggI1M6VFFRlbDniabRH8Ek8H414jnak",
-	"2dfmWIKM9XLbJaNvT3xN9zrGXFlUtacjibnCIPV1DjRg5WLHh0iCOA3YP676wc33h4IxGcE7aaolqhCf",
-	"Ra90KXvkf//P/8dnGaNrdKxZesd0m3yit1wMCZ3SGaHBXgUNBNza4MuWt4iuD1VWSs0IN2uI/2I5aGju",
-	"P6YioRBhMopy4Ry3Y641F8OawtEKOY+Xfjs533Qn5yq+QF5rLbOBzFobqr4HaOBcK52PsPZwicD1DZub",
-	"lLmPcvO74TrqV5a4aJoSzTTEUjEjGOiVKCsMBelnBmMxwD0K2LFrsxNMWXDRJs3SQaHnOp5tnEoNQaGL",
-	"S6C+KpRNvwW7kdtBarRRC3Hy96SG3K8a4mukLy63r5H+VpgTAkYJ7wHYiSmpfTGlDTjLAiOREyf0a9iI",
-	"evhs5GTMHBcXefy9cZF3Ewi+5m7EIS0BX23DSjQzZ7l7ab86DmgjKR8YTSixFxK71jp/JTgn5/2SuePQ",
-	"AZ9DW297h8642FkXQm61wk1Zy9A0M+/9zj0QlLuGXYp++R/sXpzslq2I+iMzhJJwMOEKNkDXRppJwzT9",
-	"qyU2OWbgS7D0lkptSMIAVxKTQ2MJFfMgLtpkgQk0ZsBgGZAvMuaCZJot10A0M5/efXp/Uj5OysfJhNmU",
-	"TwEOpxTszJ6HJ74plLZtz6e8E1AvjW5QzBWzAtr+9rqJ5JlPYeQHlUBz5jt6JV0p9t0BoTAUJM8U//6y",
-	"fgmx1aXcbtfVtedfV+bPPN1zcWBhXQW2etVaj+GuyxktFw0rRVC/rhx0YymSLK7BmVsYzBJAdxNefEdT",
-	"nnQhCxvf+jO89XGDWRuelo4scwNiF57MMZfw/kNClVrUm4UoiEbzp88InJfDIwnJIBojO5A377QnKdgP",
-	"GlM3EJSzaMfYe6R9LHjATV2niE854R0uW2IZ/S2ll9qrvfHNPUxeRNj97yw34gOLwaIvioUGdIhH//b/",
-	"7a6bL5HnpVfmQhTIY9dOeScREzVAFQ8o+2CLu72NjImq8gxDbF0BpXmta0LNaFHpwiTeMtfbMKl3ReLD",
-	"gqiqSA2oklo1hjze4e1FV9MJAAvX/+nZxeXZ44vWFgrUAeL/S6XQAwuzSaVYbLaULH8iOHR1PfEna8bg",
-	"15ZFKnvUj+AOuffP/+AvgC0dWbsNHd9jZqi1OdrkeSisHHcgr9coHgOg3SM5YYJOeHtGx2npA8BWsR8k",
-	"Mta9dk7GWGhdwQj+GElIA9QeWdCtukP+9jYq4D5G5O1/vItIzO94SrSMOTOziEwUBOuIZrGRKiKIkW0J",
-	"NCIIm00GNOYpN5zpwnTeFVwzumJWN2TMMdEZfVAdsE7NbCJTOQSwopQPGIlnccoiMqaCDrHuH5yLWVoa",
-	"DIHGq4b5hDlLuZsx+BERsh6r06OcNfmgShQcldGct6O45xh/qDLV7WAd/zId5Qp+gB/myqV5FFK8C+/G",
-	"a1phTBcnjslYYzqDzM6OR+0kdMhEDLuYny/JC/0Kw9y8f00QZF7XCBF08cBAA87SRBNDb5nD0UYsB7uE",
-	"V2KYcj2KyK+KiXgUkRtF+zyG1X6c2Lsw8sgZ1OQ57WN6G0CcxsUjDXjOS2Rb2nGwrLFL+hGJ+8AKZCv4",
-	"5MCFlWjq4L81oyl0irFzGFEu2uS1CeBKCOvh1ulS7iIimMOG5YoAoktpB7PE+YGq0Mj9K7ggUiVMdfD2",
-	"DQbQTBQd5joiYw4AnLACHSsWEu1uGZsUMvVInCnFhGmT1wk+7VCwRDor7p7Djq6iO7fxCHfLx6wDlHYG",
-	"lEYmIyxnn46kIzrL+fHgLIFqY01WlbisQ7vFEyVjlkCt5zxFIqFWzUJb6srRZjlkCwJ8qT2lDvmvH9+9",
-	"JR9BMkUkpTOZGTLi/nHDvhq4dNoeDE2JdzTnkN/WRP6UMzuiR3yCvfev88tHkyR4xQqT/1Wqcd21mzA5",
-	"SYsY06RwmwsXHKsnJizmA25pc0YEQ0BqN8hzJtiAx5wC8GI126ZKQW0IbhG+GG4Rvp4qy5eZAK58J618",
-	"GQDYJ1FMx5mbjm90gG7BkFZJAUa3MKEPLGYTV+q50JESV423Ykb6pQ2Axvsd+BKmhU9EObwC4iEnUQgM",
-	"qcTd7j6L6RjcyYWJvMxQhWF1ZwDdNsB7A0O4I6FDxaDmPyKKDaB5F9wVKW+hb1Sb/M6FixRBTR0QNbX2",
-	"dYnvQE/3uhMxit5ZhocRbHs2Rg6ZZcmFd0DrsJFMk9q3wGWPYSaAPz3iaRIh3vF0hKDH+CEBbcNqrcZv",
-	"4EhOyYAqO5UY82ZLhM/TRDFRx49CzG5E7dStkt2fgeZdeMknqm+rpv6hCPkTU5UAdDNAJsFppowmulhJ",
-	"GMp5jCTUx/eRgNNU+1RkQLOgYoZ5jYW12BGqLuNIGjlUdDLSEdExtSJa86GgBrCO80uG4hZEAN4Qkdi/",
-	"YsviOkQbxejY7ioTsZpNwgZbVQvKLFOXJi11fvV969IBT4t39sYYGo/GNTenuHEO1prCGxxAst8mqMvo",
-	"QHr0ZGLPVtOZdrXQgGedZmOhyZhRERGKofpMACFrJ/hAv46w7XoK33pK1a7XpjaFeb8eT6SqnPMb4P6J",
-	"3y0UftDix2ozjFqtiU4mSt7RVEdkksI5CGncEQxkmsrpWTbRbXJDclw4eCFeaybs5QO9j9ExVsNFOQQK",
-	"3gv0fEKNXOlu6BquWdxPQGOXA6fsFaOFeo5TU31rH7S2Zs62sD2E5SN9yzEtZZb4pe97UoFA7MJUOgdY",
-	"96pZaRadQoZL6KOCt9DjmdhdKIzqu6OsWrq7ShzV21tudVBtJHTFSKVxg1DPS42rt59jjMTINvlrRoUB",
-	"/R54p+XmY5oSNPxL6rCR8W0lHvMQ23GgHoXU2CED/tVeh6xvv8qR4q1+NB1JnIS+LQ8Qiv3//PLn/x8A",
-	"AP//",
+	"7P3/ktw2lieKvwoivx3h7p2UuiRL7rYqvnFXLctt79qWVvK0NqatyUKSyEy4mEAaACuV9urf+wD3Ee+T",
+	"3MABQIIkQIJMlqTq8fzRY1WSIHBwcHB+fs5vi4zvD5wRpuTiyW+LHcE5EfCfzzhThKnvMNuWeEv0n3Ii",
+	"M0EPinK2eLL4cUdQYX9FfIMU/HtNCrlYLsg7vD8UZPFksRGL5UKQX0oqSL54okRJlguZ7cge6zHV6aCf",
+	"kkpQtl28f79cPP8Rb8NfuyFCUs6WaMMF+nZz73ussl3jYz8tHvy0GPm973iGzUfa33yzI4LAuhg5IkEk",
+	"L0VGEJUjv/APLE6h0bFCpJDmC5jJIxEoJwfCcok4a6zraZaRg7pXbcaY779fLg5Y4D1RdmfNYPGN/c7b",
+	"1D2REm+JfIKIprtYIiwQF4hoGlD9tGGZxXLB8D481Xpqe/zuO8K2ard48vDiYhkg1TPClCDffhVmgAx+",
+	"dV8+YLWrv2t+W9G8lzgbLvZYLZ4syhKeDMyA56SgUv0AwwaZnkq1RFgiytDVu3uZfeEqPC/9U++UPKJ8",
+	"caH3Siki9Dj/+U9879e3+n8u7n25evvf/hCeb7kmes4RipVr8plEeo4RspVrMmZ6oQkIyUX381eMvFOr",
+	"DH69cgLioPlqTTa83sZfSiJO/oRguMgUHlyE+SbGMe7Qhhd/NrN8m5P9gSvCstP/JIEz/j2+JhJhJMiB",
+	"YIUk3pBLhNkJlYz+UhKkyDsVO0je2Pf04LGD9PjxcrGnrKJQcJ4bIyuDNNICFyktjY5YIkFw3pKpn4NM",
+	"DU+ylsJJLPQgsn2bHzgjSXPUXJThoiAC7bDsmZcesZrcOGbavMIsduUdsFCIs+KEjjtaGOGdmbtSTwip",
+	"HZUw3Usj3HFRaOanqmeq5nMjScayoszJj1zhojvTZ7xkCr4t+FEixXnkuFEzzErBOP4UcrLBZaEWTza4",
+	"kKSawprzgmBmrk5z3XePPi6KK4TzXHpagRaX5IaIU6U1RKZUKRH1XAgr94sn/1zgoli8DVHjO7qnqjuR",
+	"V3rxGKRO7GPwYnDdjy+Weh/oXn8b7qs9ZeZf9SGjTJEtETCJIa4B/qUSHTFTJF8iWWY7fY9crU+KyP//",
+	"xb0vHj/+/PFVjFF6uSR4n77Xp1IeOJMEdunF01LtnhWUMPVcCCO0Le/q/8SHQ0GNMvTnn6XRiCo58NuC",
+	"mFcWlN3gguarDAbSskL/sApcPvCAXjHjCl0zfmQIVCouUE5z+OtB8BuCqJKk2NxfvPdX9wdBNosni//f",
+	"n2sd9c/mV/lnWIlZAyyzte1fP0Nf/OXRl0iSTP8JPb7/cLH0tds3b97c00MQpvSKA7v2DT/aBUg7SbUj",
+	"e0mKGzJO/9PT86Z7Fsm3AvdSXJCNIHKHFL8mzBEeXr1d2r5fLl4Kvi7Ivmd9B/PEvwXWCfpJtcyF/qbC",
+	"tKhW9UtJpEJrQfC11o2Bg/ZcECTKgshLJAlBQBN531FHLp78sxq42q3GyFSiDSVFrgnlntDvH7g+1Zru",
+	"f4aj9/6tPpFSYZbpwUrBnmiN4MnFgy8fXlxcXNyD//mL/p+/un/a/8P6vCqsSrl48ujhw+VCUQW3amBd",
+	"GFZT6xmOYPLPji7JW+g2I7B/r/meqB1lW5BEgrOtIZ+9x270ieBMgo11BBMFZztk1oD2BDMJss5+CeyJ",
+	"l98amaL/cRD8QISiRuBkgmBF8hVWDX0qx4rcU3RPukpVa7q/dX+neYJutlwUWKpVKauPd0w7hqhC+im0",
+	"5Qphc2aWSHEgxZ6yUun5pU2aWWuh+wNRRy6uA5fks2+/eoWElulSz2SPT6DXwNfN+SUsB1ZEG8H3l4js",
+	"D+r0RKuP+oZQZC+DX7R/wELgk/43F1vMqIQzuEok3kGQG8pLuZIkE0StSqZoEZaRBWdbmLN51Cr3CBZt",
+	"zNg0Cgpyw69HsorM+MEwWjo5zDS7a3mhVTrKfGMc7ustvTEbxEtt9TFzbVFWa/VOu+t8ujzko7nf+jga",
+	"L1Cmvni0CKoc9TX0T2PNuPeX/tlrTKXLEZZ9K3p6XFsrW3z9M8mUnmJ13p/BF0DM5znVo+HipXf+reLY",
+	"FAmt491UYS6Wk8+7O4FtnajXNGqez4qJvDEeh6a0x+++Nc96PxsOWy6MaWd/18rBxDMYYO5+W7w9rz1l",
+	"9l8PEibZYqYhHulljJfWr9TaeaxwYzl9N1h9qQTOsOdZGBrnB/JOWQ+FHshZS32vGJOqTRCYffPTAzSw",
+	"xmzv2dhT5v/1wdjTwsqiwGutURg19G4diw/P4t39OmjlHhdfkYxqwSlHirM1kWoF6qL+D8ZDpsSLDcoK",
+	"LktBpL4ssh0tckHYZxJlWIK87ezrwPZkfL+3CtfYV3O70IZZDUQwfkAgzNuQHHZblHZ+LV01/Zv79uCi",
+	"d+M6587N183gbc8uwtfGbWCiNPbu5WhgouNE69zgAw6E6G3et+ZXRIK7oi1usf19aKeeYUncWIa38jAP",
+	"g//WGBaXRunR9pOQypheS3QE454qpIWOtIpqgAGNAdYJO9BrcqQyqBUlbhIvVcaNvHOsrdknJ8bPu9Hm",
+	"QNh/1KG8G2qY8rJLelH/MOqw2K18P3Ak3PDBuSmFs50TDp09xOhAhOQM/fFqTRjZ0IxicVrR/OpP2qbm",
+	"+gktlNAfr/T/gx/AJG4JPf/VpK2xo6U9a/wHq5wUREUMuB89t6tzMJGDAuf63kQX0hTuKSbqhhZkxYIB",
+	"oqdgK2gZIAlTS3SkasdLZUxpDCcD7UupYMY7XgQJsCN0u1OeOVMJieSjcE1Z3rWHlos6XqXZq2KWFTwP",
+	"ZvOaFEFDak9yilfmzxHp4DYEAxGohC0JG3sZoTckX8kdfvj4i+iAmtB2NEfSoKpMmKSK3lB1inC9Zr8n",
+	"Rj7bSBRwecZLpiBebcUF03QFP7gd0lyK+lOZCgqP5WJgDUGiLLUFuSPvsJZP5ovdcemvAVL/7aSMGtFH",
+	"8EHTcblQu3K/ZkFJ/GZH1A7sX5Dn4HFbdAMA0wzc8lBwnJN8tT6lXrx0Q/vcOBjJDDNgEC1bsSA5HDug",
+	"UM6zcm/YJtkAN99Ln1+ywb5c3HCarwTBMuLc0r+P9RiYVxKne6S5CsTYXtJ3pJBLuAAYonsTMJnL4QDC",
+	"pXlMfSHakC2W76tj1RUWPu82+an/QvyOsuvuXU3eHaggchTJD6U4cEkGr/XGp1/al/QZEEU4U8Snrn6o",
+	"/tTSn+jwOie5Zs5bVmv6brDhub6sPxvIkKEK8QNhvpB28QWfEUKCuf7MHA6JWrG6Yx4JjwpzuCTO1iza",
+	"rohBH0brep9+V7/vJc8/uNGtRpyYWpI3fCONNJ6ffnq9GDI57DjB7Stzqp5m4Qy1K0FynKmrJ+gGF2Wt",
+	"FyiBaWGjquiob3EisCQ5pC3p/ywFpHcZYwAXSPMSyskes9w/aZRJImpxDuEzrZMDobGR6VjYJLwDFybT",
+	"SU8pfCD1Wv4mCL4OK/TGmiwouzaqWs6J9BXltm/MGZLd4A9lztoI5W8x0iBUWEN1O+tosadSGk7HhSIm",
+	"mGjoY81LLnL7Z0MCytnKqv8rQTIu9E/ZjmTXENVZ1cN4fywZxMlX15Dxw7haqR0Bv1K+ynaYsrAKSn7p",
+	"rvWHcr8mokrN1LffcnRQwdKhMtujLPqsWkMsVVQqJOmWYQXMd2MUTGQW1d7bHZa74M5ek1NwY6+uaX4F",
+	"GXl/vn8kRXEPyPjnn4/X8v7PkrOrRZxsCXpbNfHul5/nDx8/fvDlEq2xJF88KkWxrFeneU2iqyM+SQW+",
+	"dHs0H1wtbTbjEknyyxLpBUN0SX8J9KalibwSlpMcrU8IG8bdEBIOF7j3UtWY1kZrWiwN3Ssq++v2vxBl",
+	"guc3wTAwrsRX7w3rSbr3S/0SF8G9/ndJIAn16ctvbYrGJcJrbRxC1BqCkSepyN7n95hCbD7jLrUWU5WS",
+	"iKslujJfudIfvTJDB/lpjA6Z7TDbknwFGQiB8PAP4EPjrBgX7Q3RqyMIiD4oVEnDjJdoiw8SYUFQdaV2",
+	"XWsHIiJp0tVP3+ZLZOkPfg7wJv3M18HxuhGx5qhfQ/4B35uArN4kE1NO2dNDXKM8OTelHraaOcLy2qQ8",
+	"0Ii/Qgv0PiNUD2fv4DXZUZZXZJD+BTwiHA65IdFL7MolpFSptSZoXe1AhO5VQmx3VK2D1S7so6BKEaaH",
+	"01d9NW5NM3jUqgFdcVSCZFjREG+/iXzE5/TBTe51kcIrYHt653vpBJFHhuZMO8eyX9LNYVbUYnM+s2Ki",
+	"oaCn4ozk2AVOcEFykCGdO7v3bIDU8bY8+SA4TaCVxfTN03sPH3/RvGjh/nS6jktEoWo55GjztMXJKkLf",
+	"berGB46MUv4f4Hiqa1FaLnfBr0naFWoUbH0XMKU18XpZnusOFJMAXev9lVYWaOEFCirJ0zyLTljGPKKS",
+	"LO0HjjsuK7HpSclLo/rswK0pkbNyHNul6GuwjiRyAcdXClTSK56u+365KFn9tXZIqyYjppV2QgWcoyWS",
+	"fA95UxxKfop8gn5u99htqEd9b2JhnlM7LuivwG+vibgh4nuisBNeTe6DvFPwz8mVLA/a0jPrHaGYSFkS",
+	"EXxUK+mrUtDgjy6B+byvC3Jjy7xWLqsu8rXOcytcqt1qT9SO55O/bzIdJr9NxA3NyMo5s3E0ORISB/uX",
+	"2HxkhtW1OdJsdGcu4U3wdj+2zgD1ethiGWHW1IWP4oHQwfpbHRwNWEKgpA1qBd4YT+0b75eLNZY0qE2d",
+	"4NYzPgZIJF2TcOit5aU7CJ4R8GqszNjuI30hijUVarfKcSTT5SBswgbac6Z2WrU7ESxsOE9IhXJ8CoWq",
+	"rIOp53urauyAqZbj05VV7RlnELba0htQNHppEBwegtAlU+K04psVF3RLB+/eZ+aFqTFlx/MrBtZakPTV",
+	"My4K27uy5tPvlwuSl5avC3ITivK2Bmg//3652OA9LU6raLrzlrCcaKudMGXdtd1n9LZEwuffG+a1vrba",
+	"6GDFCdlY0dTkEH2Dspzkq5xIRVlchkI210EQRQQkkIcVKHjqhpLjqvAqafsYpCqJBWe4+e/0HBH/7fb9",
+	"sMeCKlysXKXBwL62HofYvtBGD2WKJ9FyT7fGCLSCoi8Hu/3x1qvB9VTPpK6o/QJkPhonPg3mUnr+Zmqq",
+	"1PaYMhvpTtoQ77x3Uu7Vjgjg8MCHvy4FRNflgRQFZVtp3H7whBzl6zns9HRDTx74oSwMQZJERft5m6IB",
+	"U16FxO1TIegNLpAryHSF2YPSXJANEYSFHBCvd1woIMau3GP2xBvZljDDjxhZCRkcfUsleNVXrZB8fD76",
+	"DTFGLAZegYH22CbMhlK5RaTE7EhsyYfNy9pjle2IRFe/XC1ReUCKoweXiDJkAi21S7BeGS/XftmQpQ6o",
+	"je+6H/329Ys/f/v8GXr88MFfh+5GPYAeJ+Ixwge6RHSvdSHjwdkQISK5LNU5rnJOMxuxM7JnYRIZgtGN",
+	"266jGErLmJr2UPN6kM/a7No6c00xYnaze7Lbcs6/WpzGWO1gtQ8DeuvTWksNB0PrbbTxKggQZdoGDW9h",
+	"k3H+V6mvYM58FwOW1ySHA77lCjFu3AJLtD5Z1ZEU+WcSlIAnfpGOX11a6Qv2MLkp6VOktQ7j3fXqDn1d",
+	"1luKFaz1kkwCs0+BRxf9JJyUgIEzPYOC5PoyzktTOhm6Q55DHXWGWU715A0ZMXp08SW6Kug1KU7161dA",
+	"s3yJOMsIuBzWPD+Bc6Xg/JrkT3ySQSmk40pT7wS+mAOmApwYxk0uiFZ9Rvlr6wzwhxfduyyIRPKM641S",
+	"JAcTQiLwN9sjskSUSUVwbsIMsJNIE+MSYYY0f+31SfR+8IyOqqz7wUO/rPsiJBvOMtmwlDYi1vfuK084",
+	"PNNWrXEsRey9q8w84swd+8/K4nFFalDkCRgEVCKJA7sywRxsFQNbsQg8YYr74QW0LpWbV6i84b+uUcnO",
+	"4IdzTNKAeTlUavPJWZsDcAdB63MASONsa3RwTmdap8Pjf/LWao/gD5eFnW/OzmueerVLn6ct4I7Zr35x",
+	"Vlo96ywG7siaxH4FojKGvVEfhQ7MnbSNoYhhXfDs2i8yk0Tc2MsXct3JDc3IZdNuZuSdAsiM8DXWotbA",
+	"FnTs6xZP8hyflq6KvpqCttHQr5yRZWQSH8VKb6w8KFrnsZ87CXVBQ7Bh+IVNvQGjzQHWnV+qNaUiasgv",
+	"3HPL/uhfqVqbP+44mCeNspPRN2pSnrL+pJehPP5qdBW/oRInLurCjO6S98RlZUmFN2bV7iVjqCZABOgh",
+	"gzyKHjz+8uGjJ+ipwOsleq52dIm+wwqsWw9h8Om9/wCEwbe/ff7+D4tP0Pdy6yUxU507rYNl+S3hjE7y",
+	"DIzWhKeft7k02g97/oZNzGmHxb8lRh2dFl+lcscMKWXtO+Fulat06DFHzcrA8RmsQJnxOA1+67xz0x6+",
+	"xbHArw+Xn7//4z37z4t7X+q//PX9n/5b8AKIHrDhsp0ZDtzAcgYOYB9zzXvQ7u4hm+eA4eGIQc9W/tG6",
+	"3v+Pc7j/6Q+DyHCL7yFuhNYnExu4RPoDSBnEXebCA2ucXS/SvPe37IMcPC/n+yT7P3FO4svQOQwewdYH",
+	"szHeyEFqdbyToxaf4q0cNeB47+XwpTPszTzr4prg3Rz8XqobM2mgtlsz8tKgm3P2O/Gj+0NHsebd8I+O",
+	"W9Lv/tLb8pcOnsxb8J8m+v8+dl5Px2OYULk+kwexq8EJgq//XmApbwfvLBbxfapQQbBUSBGGsh0WOIO+",
+	"IssusH6jBP7+b39dvj+zFL5e8yuTftDFGx6FMlVh6M3iAk3FKDsQlg7XEkA0+7mUChBqbH14/e+3vfsY",
+	"qnXQN2VeklHrNK+NJE71UuK6AXA4CvwFsFBUAjAIgke1RE+vKftUgXkd+/pcsqxL8CuitPcu5bC4XJqR",
+	"4qIPaXJubm1D0PZA8LVXN4c135Yud8ykL1leBGhAmBJ0hKZqxnkeTm1uTc2NHZ/PJGf3GVO23xsFOJoo",
+	"ukev3dCwWwIkz4K197qV9RZ3h+lt9JQOZGGrGN44cxBVaH2yKDKLwDLnE4nVqrw1DBB2WoJlxDDQm3my",
+	"2aU2nM4lcZX8EIzzjMaffvpDszXXbxfLz78Mx8/WPD+duR3GpTW0GdDZqosWSAp+bKYheGL886aa9p9/",
+	"/HNtAP9hde/tv/3p34YjG7alFiw0tGfPsCBPBTQ62IfRQbaYMqlWGdYauGaK1ZEWRTiRCTdH6nc4YUFW",
+	"/gvvl1Pi4SkQz9/wo94hSMiQFteGQsKyfhu5t2UYGtWuOwj28NRl5tY2EDTRSYkP1yOHPUAWGtM+BIEL",
+	"m07d/dgsOrLxDSWacKnA/7EI/KHA2UeMzdNgIs+tpcj8HqhPDdT7EsHt0zIqhRJE2rSr6MNKvVlF2HDq",
+	"1N2QaXOlOqQnIVQyafDTH1Z+tA6Xzz4JB2AG66utJdwt4+sZliSk6UsiZQ+AufFHm8f0qgG/2BS8wPY7",
+	"3GvjDUh2b9QDjnbuYCnplk18LbZSblsHEChT4UcGxZtpI0/JXyy4HHkP2fYc0TqXr4UFInMt2/hgCQj4",
+	"clrj1hUgq0htj/25CsaZahqDymy7dOQAeiRoTqbU87jvuzH6LvQpGp57J9HPV1WprfgmAvKPpa1vk6W4",
+	"oXr9EL0hYpt0X2x4UfAjyVflIXoOAdqqPnvmlXvlIZlLzRvlwTs4rRvPwBN6LWMhl1sqzHKJpNI3fzIi",
+	"FinG7cmOF72Km/0dPIrz6uYWV2DMZOuMgN7q8JhrfeWqkGW4fYJ1rI6ZEQisKBCf5s8jF9dW13C+kwpL",
+	"cBissMDjBa5+ifWD4utH4PbAW0F8SHyje41AIjQErURGGIHGtTDUwhfhQu14ud1VNeEGXlITP/yJxrZE",
+	"DqidYOqs7ZCQdRLmBYMhlA9e0Fq90wK5kgtn3c4VctHowAuV14mhTLh8vOeHemQ8RTVutpG4VCJJCLM+",
+	"J6QI3iNcmHD5Wc0y+CF6lF6/eGkh4TQJhImDb0sscukQoIfN7soBOkwg+6yBJwjVH39FBFw4G339H233",
+	"ZucHSFIAzMANAISkl2xOgyz3e4sjdWeCWBU6R8fwtuty5G43hKhAClpnt600dQR9TCOvUdPPiRIfKMlX",
+	"mgPCTCvxHvBpKWfOKnPtwAwCZZJRy+VgUfD3nJHp6FIDTXVzzkjq3a/lVuKjm5LlWv2Mncr3y8WW4yJ1",
+	"M8a3AQvftsk5ECCp6bogfdCE+vfkpp4W4S4pc6bxcBBExaoBgES/Ogi+FUTqA5IbQZ0LfjiQjwOqcn4M",
+	"3G1VxXG98CX1gZ/kjht1Aoe6cg61YDznALU1L44O+CSfaIVPcE2MJcIo54yLZVPbG5k9dgvn8oyz1101",
+	"KSTxkUv0sg9YKONcGLnY7kluGR8QBXBNtzoFvbdw2ttBtvZZ6D8CXwm8UYMnoKUDMneNgbWtJag0RoNW",
+	"APUELsE/jE8SdCHwURx3NNshO/XF74cqnc9+5+p/pvHyLM7lShm8e35lR4U5ynTcgcRF8WKzePLPpKP5",
+	"tp3omnBYE8o3ogrn8LvnHPXxZRjxi3DwXU8THU+ilrAYPfFh9TQhf7l51Ecl6d+i+vo+dlb2hOUuSnpu",
+	"H6+Eayc9d7nRZTkSKYKIDQ3j5mPmxYlSpHQkwGDCoxYx7JxAQmLjc+vrdg3HcBVU1nr++Y2C503hts2i",
+	"J70TSiVpeP2paQIgrd7ketC8fvGy7j7DOKRRJWyvlkpytSdqdSAii7d7trR/UnWJAdhNUOc+kwhGSQMT",
+	"TdwSm9+bRXoF+XMyyiVmqGQbyqjckRzm1QcmULWANEMsugEtazgu/DBo0AA2CtaKMr2mSLeKaq7B9ree",
+	"PRNqtG1mMbnSwjrVqbTQmBsuLu0RMnNagmLuXITRkVfRhu6B1Y2KZSZEBrr7DTn7te8u3vpo6Ey5A2T6",
+	"cRkiJamvaZ5Y1z7f88Z++i4T12h3wE1ilzYxhfbOXVUjAUu8NrMTJcvMcuEsncSyRKJq8pVXdz5TlcjQ",
+	"ZHvnM5fx5zSvO2j+1bzWVRu1utsX2YcHZDTg5gIVyjZazrgQJFNJPfYGER9Cue1/s2DOXOxDOezmXFVd",
+	"HxNyAUfpiia9Y1w6S/VWYkLLJPA0LvaDe2T1N/2shXtOvfBg+BrKoYreEnXk4lrfH8b18/Y89NKpIKTT",
+	"AHBgUQ4Apy/g04yaB/oQglZsGQ9ZbT5JIWrF1xUWYze+axHn4Lj1+A4aFGpVleSxiHq53Rp1SU+oJ3ct",
+	"19uzpwwzBSllN2XBiMBrWlB1utQ3U4WaTnMip9DgDoarO8qTO43Ng+NFr53ka8qrBgcMC3Nbjjn+qg27",
+	"lB6nuMj7jsKP3in4TAIPaNK5xrrG7a1p9ZlEUuHTmezRKhYfqdO4gRLIPEnFTbvaWphCD/yM73o+nnCf",
+	"K452jrRt3cfPXqJHf2kVhT1ubMbDsNwSsW64P/CjNc6M8cq4Ciehp7WlduQb3uq5VMVa37rLyuIHgvUK",
+	"KXkWmMvmG3KXvouNvS7IKKSuyKmaEx6ol/cHXOTv4xtBt6NFu5do+qHMw+qbUZZSCme7+VgqSbvD1Uc9",
+	"kMO1ubdGxkFiO/TMOKV8n/yIrUotqMoKLinbjq2qSrrOZze6LUleEf3HD+sE8FnSjfN2aJrgJryDGzfg",
+	"I7eOX8iklj1O8rEZEoMO7zc7AkBUXjuga8aPtkuTUwDtxIIe8ZgrYjZ/coA2HYfyWLp4ammkTb0gONuB",
+	"LTZuq8PhweWg/vqMM68TQDt5lWWk6C3bgSeKsZ6OUb4UdjMGxWhqLE5bIGG0jNE1MONTR1uuWy/hX388",
+	"LWRS7ePKDQxIDULRjB60Hd790EvCDwUxKee8VJLm5NJWoWsNirIbatwCyRptzU0v6y8H+0mW4sAlibQw",
+	"3JG8HMtUn77R31hXTYLWLg0f1Gdw6OZIOwiApy3OTDzwpjnFHk5N72zx9fkMWmP4PL7oZdfRIn8CN7d9",
+	"EGHGGd6Cb3iRj9yAhizsuk76pGPMOO+tD4+XwsUcranSbwTEV5szZrHuvZv17ln34XMyjpViaMQDB4aL",
+	"LWZUprYla60RPpqyqjkMzH99MRQm4xTJPqG6PlWRGuXLmLOy8bzqxEnVg0G/9nj7oFswF0dC01v+/AYX",
+	"JZ6hxm0KkpP5droNUL+QmLr7kQtQqnTUJGaAyVavJOGuhk1/YkoI9Xj6ev65zLckhyZunwII1JxFXW5/",
+	"PVJ7WKcNdhk+ANNwJlssGUDaaYQyCrJR2iZL2Ynb4N65OHLsNTUGGqLFIX2bPLyrMyl9npy8e0rf1xZa",
+	"JJD9oxTZH8YoOZwpnKmn5r0QLW771oCqj9EvJGPJkNtwCTFC8rQjV6HAwCtDeSnji4eTCq6aM3G1F3cQ",
+	"HfD8uwYGrPhiWR+YobM2OTnD4++Y4W3yKZIt7nm47yy1FMYbJNmUC3i8OPiUj/jodJwPKAFaWxrtJ+tv",
+	"6Uy3b3WB3d27dx7HxPhGC2fX753DL0GK/J2HytfmB1Qx9s9kOJVbQEi5HRNzXZB46q/9vUrPrhMPb9tW",
+	"cP8dCZD/CEiI+qpHfANVSADQRWo9ezne7AWUAfvdCaavwmJLVKpz4U6hn3i08nb2bc8RnXYbnwfAcLcO",
+	"yBh2iWNxeDPq245JcBxGBsawODpYGwa7Q07ARDCz67bMaF/WZ/LHp7mZqVs4kzIE9+fdU4QMBWZRgj4V",
+	"JhrWnfqYamLS4YTY70dx21Vu2HqMGGt8y26omiMIUUeLbzNsEYX7tDoIJPgofE2YS0hOrOESfH8bpqnN",
+	"95nSN+32UnRKGQHEfQN9MnAubVfkIkld/7CKVZPR6sXUe+iRcZjrJ6laHrfMm6CRyFXx9npPtS6vCMKy",
+	"RqfQlqE8a1oew4zr8uFeHN6HmS5oT5zdvWsaKi8+2P1i8Nj5tI31Xx6MCP1grdCWxluq3S3VCk+5WXJ6",
+	"Sx1Di2BH+jeCKkUYKjjbEoHwRtnM7Q3OlNZ/WOsABxO2eZaVQoyct9ImeQyYg7OMIOPs/71N0aQLqubr",
+	"5v5YTug7JLeZ3tlilZniG46XWsJnZIgCRukjzEy3Awiiu3cvGArMYb6dJS/G73F0Nf+oRUIrv5GrZDEf",
+	"azURgF2AFgCmCwmmOZLcZ/C4LDqLXJ0fjkbkT4+hOuJ4IO3KuFebcsb70NvhTZjxbLltvXtHbCYi3MmV",
+	"zyFYzksBhX/1AalB7yYqr1G2w2xL8kt0TQ7KRZh2VCoOGGqdOowhHfhTzj2d6KR6WeCAYJ3uXw7xNMAQ",
+	"jlYE67cS3SGm9U0A9+DUhHEOdFyEN1PDSSMDoKeVMZ/DLkxTebnDEuDPDqfg/OpRkovw6jdSV6Xf8Cvl",
+	"+5PLDqfv3LO2pYWM1FRSJS3WuET6uaWPE3DUWqSFfq1SLp8gzgiS5R5gMgnOdgguLJadUkvhKqDxTtLb",
+	"7bc5i7sdX1fgPogL5MP+jMrDppxFfeL1I4bABcmR4kjtqES1ZZKGODpLsGN+9awJG9po8TSmq5l+WpJh",
+	"vDTrJjapDFCqmQbodwNVXH3GaRwRygC3NuGgfJyot/2VzXcwAl7pqDXykhHnDRnqJI1j0GV1U73tud+e",
+	"gRoQuOU2KsRybdBRQSy0zY6yLcLshPZcEAOLDEkqKSNoFrJDQASBkiIPOmQdhy/r0gDbHtI2bGB4Dx3i",
+	"h9F04Bu9hJkEmFTrBq3JWyFvLCcibrQlhSRl28IsZEwdczRa/TAUra6v/nMv92mCLzDPUPVYMtrLGDl2",
+	"TkFSlDO+opvNPGqhHu0lFgpGDF3IcDhlFE8cOhtSJUmxGcM/3rkPfBRCMom7Ac/W11P32hnPMkM0UTw5",
+	"R5T3TK0tD+yim0tyX/PHqndlnKD9BrP8xY2ZzAiJMlXrnLuQp0Wvalp9S57JFQBm2B10B/iM3M0IqO5d",
+	"p9/g3Ggyguz5jbncjYke1Gg80TDTuQ/pet8at0CBFRFO6QPs9WONCAOzrRqxEywK2mxrnRQesPRYGv3I",
+	"ra6ftrMAu029HRO6jvTcVMMNR27HnfHKqt7TCgQTjSvA5jfa2cZYV3BRNW0ughg5jjG7Pkxrkpcmb2p0",
+	"Z5If9eI2vGR5YrfjcZ6SPNEfZtO+PnLut+sMm+oVEETyoox+FX6+SddT5/RFUos9NfzRjsFaGapu/ne0",
+	"/SRwX6dHbX9nBXuM5mmscDvn48Nkefd3m9byEDp6a+nh+s/xnCxtP0GjpcVQZD8EY3cgCXMytOlzqX31",
+	"Vt01zc/RYZ5OdbfA2wn9zm5fhE5VY8wyXzXujFF5Xv6L43OJG3fRkIEVBX1Ox7N5Vek9n1wft1fQn/wM",
+	"cN+uGgm/2gq3VqYlw/u0Pg9nZIqfEXyNZo7Xz8To+CPB+++Jc1V8YPwalt9Otp7gRcO+hZ1dLBd7s9C3",
+	"86dgf2L51XU+NZBiePNvM2nt1hKP6+nPdO97h+HuXf0/CgwXYygjawxXr09BCRnr+ZbT2zA7wRVa2zWR",
+	"LFdb4SCkSoKCrbvITQBQ60SEXJ3Kjoz0IXz4HoE9PUc6Cxmb9qP4KrGbX2sPbohYd+djpNvSBdegpvmA",
+	"RWWiaK4GV89nEh2w2l0aHOqlTSq6BwlGmJnWB7nAx3uue13G9wThNS8VWkPqyV6S4ibQYycof2vZCvP2",
+	"171c9OTo1adyLhlVH/O7J6Pe4KL4KHpGX7z/9tQQTOUYT1R0hrPXh+1LqcBAkIQkSu+PpsD02wGao25T",
+	"eZkODz2D4pO0+ucs/0Qhr/XsZpJ6IDjumLwzHf0C0fqMSLna87wVQ+u/PGG0lfdyGDvugLOgv+8lZDTK",
+	"YIJWWPH4G9lSJhG5IeJkejsQlpHKVQjzeYKe/v0/7l1cXDx4+HnYO1oyZUJJ/RFk89hE+Z5cw2UCxzJs",
+	"/oMeqY1906dvg8tCpaY2+OHv9p4UWFFV5i0/VLTHd0FvKNuusCB4tX8YTm0oONuOGXOPGd4ScGtrzilS",
+	"ua3znj5xOAKm58NTxwuTS6YVzktDZKygubASvChSArfLxSGiJD/75il6ec/4r/kB/1IGGeWww5KkLr6g",
+	"G5KdsoKszGuAfED3WJxW6nTgBd+eUoeqngf3prih2Zijb9+ocATbDCZ33DUI67KKpIr0M5M+VatfOQvv",
+	"quK0ICoyuF0XnSDIfJK0F3T79YlHrIhYFVQJIlcHIlY5PiWk6qQrMiZuBWelloI+rX1x1CDksnlBeAzj",
+	"+DdwnuP3zzN7XroZYzeBc/S1Vhc8G99sFpJHqrIdyasgEeKbTSQlPg/zEXmnBI7rKb/FcNO8BVXdx4KJ",
+	"IhnWMuQziRxdl94KPpOIH1ntHt9hicwuBG6JNSkSYFxz8p150nTdsE23AvojDFiQiNPZUthUGsCjDs6L",
+	"H0NVEaGgmCPN0o/7Vp/t542ZUlkqfuqyxFiCmhmFYxLVtI0wabO1/pmOyUyqj0goG5G+i6XnRC9Bwwkr",
+	"N70uU1NVxATtgWbhYulatAVTMW0Tac36VA7nH1uhZGbivuuLNbPuZUXNt4M7kcZE3eCi7BMIaRtnuWUZ",
+	"7CrNrVdoidYnZI9Kq7flYxuaabF3a8GBU9dLl2kJ3PPZBX5edouxl4uS0V9KYn9XoiQtw2GP39F9ubet",
+	"bQx5zB8u+qyH2nT8z38+vfcfb397uHz8/g/zWAVTNPzRinuTaHvKHBBbEgX71fyKpl/69Lz35UWSBdDa",
+	"keE9GTAQ6vH+2pgO/PODWA/t3jWDvpSAdZFuLHhfe3TxL2sX9EEHhnnWsxyaLDbEX22rYjSDNoyOlj73",
+	"9IenyF5S3sZ9cbHstU7GLWAmy6Um+RfjJUbMCBlJzLBGOM30mGBgzOHgM56yu+jem0t9vgtXfyRpyr92",
+	"7uL9G1nWGfdxAqHOuJ8H5zv5jo3dl4Mpe6H7r/+lO30fDu/vyPtxeMDGfTnTrZjw1bt7Sw4tLu5eeOmU",
+	"wZa9OgWhAOARVNBnteEiI0jxHIfBJVIL9C0s3+w6rVRYKBnMNXUeN+da08tHVrX46KjvI8HnUgBoEZYI",
+	"M0SE4CIRFGKq49gpYDX1ay5628+ytxkFd1zWSWr9kGz3FGlCoTVRR0IYevDlxQVk+jx88OWXo6tIu4Qe",
+	"IO9seu7L3R3EmIpBNYwRhmbPe3ILNzbpq3Zo8iNDORUks9BQw/3H7H6Ej4C5Clohj1KoHRGI5hK4KbNh",
+	"lw4NtkFr1bThMFhQIDZyAlggS4u/ibhAeyK2+i9cmLx8hxdq1kuljV08AcQdG2M59N0KLdxH0PyqwLyr",
+	"Zg3WD4Thrbwfx3ZBak7l6qfy4uLzzA0G/yL3rbi7WqKr+1bawX9bUsF/G2rBfxpyXQG9oNh3hw8Hwkju",
+	"Cn0BQUPfO0Ts5RN0BckJAhf3NRddDVwgQRd6tYM1hGtFx0nZTrbtWUXyJoEhY9BylOXZ+KmbQ/BEK693",
+	"WFuOIsLYWiygA946pBVE9gcVZsyW8Gqd7+KITxIdBNE7dOkCjBxtOQo1qhkWUt7Mg5Srw3Mh3LEKQqBj",
+	"iItIhmD4z+HA5SY0SGtJJmdYrwPr/4lFE1pBsbP9DCJkF7ZV5UE7kbB5hpGzDLOZY1HvI9SfKc5oR3ru",
+	"4hnRUGOTVV+VBZFIKn0vcdOdCa6nS4Rd4DjDDNlgL+Q0o3VpMzshZm/+FovWp4Yxu5JB/2JKR82jEq2J",
+	"vtWQ4sHbwoU900L3YUiV0fFRI/agiJUhzE4GKcpeIrCCnCfkf88TMG2wQIej1ljSgKy6IYJuaH3zmStk",
+	"iQQBmhncM0QV3JV6RC5JjrR07atVbqkP5IYIVCPLzJC6EeYXq89trMKV8aLcMwmxWUfiM1M+5srnCHdc",
+	"e862BZW7pdXbOGTKcLTHh4qhgl41HPYBPHWZNOjKO25B9aXW2zrmqkvU0UPVVquFw0soqK5zRypNxfBi",
+	"HxPPoZLYoV5bsJFheyioUmgxf1mRX5oiD8oAqdL0HUqq9p1iErUW0HUYOW9+c+Lf8CPaY2byEaRNRgr6",
+	"MaLS+V9bmvYkV1igRWabKrZEKGFkQzOKxSm5mGRHi7wXAZZKEK17fEJrskQly4lAD/7a47dzaJAhfH5L",
+	"Mon2VEpALVTGADTVVKHh7JPJ5+p78/zXADIYOFR2vNWGi9WmLIoIOixG+kckyJZKZQqu0JGXRY4YITla",
+	"E0lzWzkyy7T8DyVWQQdeafNaiyWCn3Fc4O1cTfUAvcKMCSVm8/Ckflvf+eM8zdVb61M487p6AmF0Q8Qa",
+	"FygnGTVYqgwdBVVmxTN1cs0qsKd+T6Ah3ap6AfB0ae41IeseTqwUznZ7KALdeCjSFuNyx48ui98M+qQG",
+	"DZN0y6wvxhj+GRe5mdcwgvC7rChzkq9oHgJG9DJUZNX8jpqekTtSVCC11YFJdLLUpwQm0Atf26IuZeYb",
+	"+hWYBi/0Yr3aUANGPeQL14TMSX6J2Jm9sfTTIpkpzNPutZW7ELvMLQ8EX8vKgWi4YVknMp9QzsEq6iv7",
+	"HNEPThFxEEQRsSplLEc0FT6xEQInasfzZPrYx/vCQIJk9EANoFEa0/oHB4Aa6Z4qgE67hE1/4vqSyYwf",
+	"CJL4JM9i6hZiV/e0G9QGfdKlwpsNKN3upcTiRZhqMlnN0xZYy2TBRLWifzRBsKuYmKs6roaYLRaGC5qv",
+	"oHlcQAV0baCNdjIYjPsQRZ2dS9iQ17sjnFio+L/Nti3R60mtntt4Ujzso9++bT/WB7xZn7LoxXpXL9Ae",
+	"3OdwtsHvN+ysN+wgN9/9G3c4JP7pXcGjj8WncX8O5T3NeDW2O2UOXlk9F9Es3jJjYN6xrAHOFM6Crs8j",
+	"PiEFfYqzHcJWnNxHVxJvyJVm+auSXTN+ZFeVMFzz/ISwvCb5/U7cboqdbZk17Ot9446hNSwNHnMkunGL",
+	"NevXlCUJJ03nFTzsOQ67Uty2Yl92gAJDnZhSksxM6D0mkD+Eai9IYUTnjh6C8f1jvW4H/xxZaYusO15K",
+	"ou/zVeMbWq7hTShizpHdiaZLQmswIHMcHN0J7kbGQdgCl4fRK/GGrI67UI+qb3gpXLoKM8qtnNHAKGP5",
+	"AJBpskQ4zwWRUuuAO8zy4r9ux9iOcQNn0BHRcop/Tnrk5FOlyP6gZkJvG1YCKs3H8eVhZxJS9kRKEze4",
+	"odKcQrynhWbhAxbKYClytYtAKUakRYvEQL7K3jPTHibOtMrKOZvl3jrZzkJN7ddGNCGnmcWTL8th9fhT",
+	"vgkH7ZcRibFDV+Xv15i7xgapPvGKao875mA15HrP8ZpH2Qe1+U4q+3Mhj88mbwaLlz4JwTI4y6igSSjO",
+	"uj3BM6rI6+4LokFafyDBFDh8XguugLntPGPGvQQ9MyXCgqCD0Dp4jqjf1KEvObVe67MaxaHlaXn9An3+",
+	"4Isv7j1AuDjs8L3PwYGP9wdNucUPz18tll20iM8DWBGdQ1gBQjwr1yTW2WpEXma5JvHc6CiWUU73hMlx",
+	"LffKNfnKvRbMyyBYlmLk3L83L4XH04pgBI0ApALf0GLQVfoVlRZP+KV9oRfEJurme2oTDLWpX5PPFEfo",
+	"iWohif22TEvEIC/R/HFPMKNsC+2dGOJF3kRvGqiFrw05l3VUUbuxmU2q+d32HLWCF1/NRB2GjDpOPEIN",
+	"rKGePAwWm8FXVsM4R+8o1+QVP0a4CSexOFb4e/1sRImAcfqW8D0JLQOXOSW2lYcTUhASYNARZMtviGDW",
+	"SVybWodyXdAs3MLOio8Q7vivoQvia8H3CAaUgIOmbwHpWuU41mbFCa1PlmXN1+GaCyZ2HYigxo4cIupL",
+	"8+SZh9abzzgh87rqc9/miooewehWhU51JFIZirlswSozc3T559CB1/vqH/iKc2riVZvcokmULSuxHUzx",
+	"DLJR5pUORJLnqZLW/WmzVsM5u7V+6hjfUulQYFgWVkrQddkQDb63Ar7Qkzp8Aj3ApbBHaryDaRsFwZIE",
+	"cT4JJHg72kvESwX5gnsMHnyIIvqdkgfQ7aztVX0xtlPfBYs1RsvA7mpDwiw2CXcnpzMLZblmQi4Sgs3u",
+	"yfcQp1PDbjZLQnjY/1Rs+i8rsRSxuczZRZmWufISlcxtC9pzpnZGrXTNXbuRGuDyoWRRPZCxWhMfDbTU",
+	"hdzi6DL1PRc8m55yArEmzatLsAxMmn3JAovCW7LaCl4eBnewfrKqiE2MVo2FTIPdSKY0w8ZWD2JHdxV6",
+	"SP9wtlbI5uSH0ph4K1co2kuW9vPvl4tfSixsH/jadnh48fDRvf/1INzt7l0CQsi7cL9EWR4O2iqL9BGL",
+	"mHUWU/vSupCtxe+NtUyJfJwIDqwysUStvp8D8mYsy/R1027f9Wk3t1vboJ7uUKrghWomrc+GDvNXpCB6",
+	"O16RX0oSEv8ZZxsq9iMn3iGFH3A01car5A4CMLNRE+jg7Nef9IjTGDmBODP4Jtvkvls+SqsYk9zUIQSs",
+	"1A3OlG0S46c5cW2IKvJOLY0HZcuNVuM5TUyal61uMYEf9y+I+cA/DJ7zO22zEJZDkwfClGlrWl8Ny8Wa",
+	"CrVbuWaFlWw2IG32tKz4ZsUF3YLrxkd022NBFS7q9jQkL7NmycOebm0RRPWQi2LlPCutKbXG2bWeEWhf",
+	"Do9pdRD8huYRSVmbHkHQ6YbMJcajTskR/EMHLlRwTJwpHu/aV0oi9P5kBTUymI9oSRUpu7yy/uerKs0R",
+	"HnTuhxsiBM0HuzEdBM+IqR4x33m/PCdR5RYb5ACgQh/GU7Rn+3ALraGuAD9yvWf7tFSPMZI32MXJD+R3",
+	"YvftuQLrLSry9FVGeib3DEK2PkR3Ur56joceO8Jah2AUSkICWvXcXh+yX2Ox5ascnwKH/it8khb/Q9vm",
+	"BFR+KIUDVRpRiSoLNKTH7fG7VdMz3Bq/tixgXFNTiDLBta54iS7ALMbsFB6dslVGQvV6oMCZ+vsjogrs",
+	"rx3Nc8KW6FciuETkXUYOKjZtO/BqTxkXkd4oEu8JTA8uKFnVQfaP6HXn7R+1fhA13LHdsRO8DlVlar1f",
+	"SPGwv2G5gOvNimgSJa6m6b4sFD0URBqA/mHvs+d78hin2sgwobob0uGsFiMHD2J5AMdW8BbWVltB8u3I",
+	"S6LxYqzOwRRYEmF7RUiScZYjXKgdL7e7ul+jKSXYGfPxVu40m1A/6Z3Ejm0bzTv2YSeg/ArTKoRgClp2",
+	"JLteLBd0H9V0UmHOw60c/wZdDZHaCSJ3vMilTar2Q3sHLiU1IKMFvSbFKTgPzuK1lyY9E2oyTOU3PwJ6",
+	"Vso+GkV4VOe1mEBSgrMtkapq/5l2s7pz8aoqz+j6NbVGGgSgc/UaVKKC82uSI309bDHVFsIGYXTAVKBD",
+	"qSzgymD5lcyC0Et1T06otQdDRI+s/wI8t0TlQcu0B42PRNs/df0dB8JszU6BlcFI4GqVV1JjuTAgXLO1",
+	"Sv4QhWaWaz02cxR2R6ZmKu/wVvTpFaTPMMtpHpSoE3T66gSPO5cf7UjY5m9BwyDCxP+ezqHDVfvu+/EN",
+	"Tds8ea5m3mWHycGCeiy4GIZSpgJqNJUIPLCQP8/3ZM3z0330A94TiXDBmb5rWe5KJwxfGbCUPRdQWqZ4",
+	"kZs+SVppF56D//4iAU5sG9SYDIpCjk4EQ8pQjk9LRJlUBOdGToJ7A1mpWAP5PhyE7ff8Im3REzTvq8dX",
+	"B+HVTbas/RyfriI1d70GfnD497ULZVV7EYdKl3yHUQDNLFjlx9Ifr1OvIo359iYUmGmNXF/tKbd50y+V",
+	"nt1Yhyg8gO6kMjTfkdYN0VtcKXkgRUHZ1uRzmSca5XGjsq16AfXfO7dZQo+R5PjE+z5Z8ZXHxefjU4/U",
+	"d/3SY3dxgZ4A2+X+q61JGA0jdJ1VT6Vem6N79gZ+8rS7cTWAXQdSY/4eed6m7OCkPPy+HZhC9z5c1CsY",
+	"+OqJabsOR8vo/p/JUGCrEtwPwnZ7oOVwqLxhEO6xRz/Xk4ZVXz0xmnNQV09SzEtxQ28iXmefNiYByBav",
+	"qiO3kYEkq7b6SOIuYFVtQJ0lhytbQRCcj92Ytq5Sl7f2tHbusPIcLs+OgBv2fA5m41YOz7EmR6q70016",
+	"TgLcqYW/qo51i3EZQQ5rAjx8XJjDJxWcEsPHEq2JzerUaleVVd7WMgUxFeDhrLwHS9Oj2nj94Gm5RLnW",
+	"ixVH9xJtZDdbX7K6iF0jGmfCd36+RDB2VmlcQQl8JHS7U/3Ya9W6TdaJnGBJVYtaelSsvh7a2eebDYFe",
+	"nlFIs2Y4KpTcxmyaudEuZBJs+wRnXQWrICN0ND4wxY9YsxpUmvsRnnqSxilvg7VJp7VNph/NR4LdmadD",
+	"J5SBlVkgPa9Hb70CwOjQp0kvJW8sVkJ2ajtcbWzr0jimtdqfCwweWfLuQEU8GcZHWZgCpJDCeTMk83WY",
+	"ebKtHtvvgdMxJTo6rDZ0vHlT97K1+m74s0oO8JYVIg+kUzyH9ijpaY85UZgW4eIEDnG+Lvf/j9cvfkD2",
+	"V0SZLUda8/xkczQOWOA9UYB/2gQVjvUBsZ+qenbbaQWXycU+CN1M8qA+qsWh3s4Ky0iraVB8U0EZ3Uro",
+	"w72TbNZ5kw6i38fa5bwu9Z1NbJsLQRRQdTkvBAZlK+iVFEKuPiIsJZFyDxDk0MvFQWIHo33X5BS5LKTC",
+	"J4upg/cEcjycki0nlyPrtVUlg0W0PuuFafityDsll+hvz16iR39plEwRNtjtts15huEyzNCamEAbomzp",
+	"Got3XcSD+R61L6vL5DdNEB+97GD01qYr+SqWafWyqJJhQzfOtNzD+q3Ec2CujXHdY0AgvYYX0cOLhxf3",
+	"Hjxcmo2smpVwsQ+CMVu5ollmy+/ZP/4sObv/Ch+/t1gCQXmfC7xRfnKkFtXVUYSLQEWv754O5AIzWdQV",
+	"IjG49+kd/Ju0cwWL6P/9v/8foJk1ZqHfQYN+5ol6eiGo+JKupmzgd/jES4V2VAsQvgFEInVPb4MZ7V6T",
+	"mVM37VONkWkB6GWQ2sqKKo2wuvAroVvXzHkc7GcbWqL7G9BipdhVOskDFr9tn/HDyVQHA8tAMa8pzDra",
+	"YAnoSa47wthrcRwsRzqsxaQb6dKoFHyDrhxBrjoF504tbMUe/MpbfO/Xt/p/Lu59uXr73/7wMS66S0RY",
+	"ytQ/f9wg+cPbE+Dmu43Ilw/pkSoCKkE7Mt5wrhhuBCKC0aDW6h4GVjejsL6PXhEoVsuhjyI67rgrem/O",
+	"4sML9fO3+X1Ets3gEdTDpHfH+JTSQA0B5sABGZLB84B7RKXX7+Lnd/FzJ8XPK6gusX1Deo/UmXrLzAdu",
+	"uA7Lb7J93nlbTD9S3ZS4aYxS0mlTCWn/Yc3eNzutHh9Q2GNCPNrbaCYm+ldz7YwsoblzLpXbckUE+1hV",
+	"mEXc9WjFObD2LRrOM5jHEXu3ZJmRCU8N9kVPO7iqn9amemmV082GZmWhTqaGzzbHhYxvYduzQgjSbcyD",
+	"xXKhVYnPF8vFIw8YC2JtBWWRLfHmWZ2+MIO+wXJH2VZxhv4ueHlAcseFQpIoxFk1dcq2tneAS1CEnESJ",
+	"qgXdR99WZh9GOcVbxiWVgXIgIBxpJ9xLUmzMs+/CSbNGjEQ82D+cibY/pZ5vike/VCu+2axyvseU9XWV",
+	"s0+gHc5rgO1gtUo9aqSeAKK5+icjd02qC7ZfMEFpAn1JTSDV74cWkZlxfh5b/TBsPVXf+s48398kB2c7",
+	"IleWILEemR57hmuJPgDc9W07Fv91kJgtnywbgqMpDtpHoHvQurwxIN0rqTkNqfhTlHEf7FwOgei2WCO4",
+	"wanbM4eDJnRX3jFPTXs3xlUh/M3dNyYPkQ2pLubhRRftdb8vGQBxGYs1kepGk3q/XOwIFhNfFcQI5Ymv",
+	"S0Imv1lsVhkWZMrLR1xcT/puOx3HTL+mYD10kzT+fJetDQsx1jcE56AhjOSol4QfClIpF0eqdrzUiiHD",
+	"ezIb8JLJNHTuKpsde+GiOj1pzGOS+Jt0ftdC+HBTiBCvMNhNzdV2zS9+PZzW01Pd9k2VpDhXOUGBtRyW",
+	"9NdwWaOWD1VmJPQtWlYgeIAzDJeU8suIKTM9w4K6yo7gPJqJ6NChDdaefvSyarx73NGiairj6qhS9K/E",
+	"y7BH1fRq6Vr0+ft/3PvmnmbDR4+D1neQqt9b8mnDsdmU2OfbDudgSGdbGN3so5R5DmmaUxXBRrWgJtky",
+	"6QhMrcdocnxDnAxJk+RGHREMR83kWqM7Qi96H1QbOihpjr9Ca5LxPTQaN2cgNcW1IoxhMEue/uZh43S5",
+	"+F6YT87TTnmCHGtXy80lFH7mlFXJC4M1KAXZqNRn+0HcfzRpknb3J2K0f6oZLY3NWoaKh711+HvwdpgD",
+	"p2WojGfSKfzT3uIcn1KsvI/CPcMF3t7TCfvy3DjoR2yKd5hmI1yCCJvBymwLxbtlYFazn5MSd5cG8+RE",
+	"pOsckfyIFA36qeetdIplW0LdWteS0NH61kIlfuWKrD6WemAKKmTq3Zx6B0hZpisH+mnKtqsJIK8xyyQW",
+	"jWxWHJmkcm2jrYkrOQ2VZt26IzwJV7hCYnCowhO1mPEtwauXYkhZEh9N+ZadolbQjZt3cOn/Nf35MO7b",
+	"BMEwSWv71zjUw23opp/yIQiTKQeyxRzJWzyDNtG5Tu6WUtGlyBy6Rf8pGLzue9k96e0W+7ffObNr1PQm",
+	"arMdm+Ha/WnHqMsgBmYw0EyW72lmcf5rPDixEvy4WC5wUay4WDEO5fTh5jmmHH3ofMH3DX7mBypkJEJY",
+	"BNOBEiXvduymUfCNIsyUi8OANexeqOxog2lRDgdxDDW+1efDAC4Xia98bdv3bCgbn6+V6mDEh4M+eCMf",
+	"d+hT3Qdsye/w6r7XT9qDGXBwPq2A2OWOEOUl8C6RLLMdgnraotw7TN06fpDu6GxtTQfgSfCtIFI2qe7w",
+	"F2rbKwhd5mEwQpeGlTxJRfZhHD2FhZqckDe8wtfm2Q/i2T9iwSjbznkW7ZB9p3Gqqrk3ld+1ZPQy/Zr7",
+	"Zk9uJQM99qjEj7d6x9hvo/L5GXDv6KjDBpdFINPjFcE5ogxBvrtFqyf7gzohhzjsFTQE1UNZNRPpGm07",
+	"SMC8RJrDsPCisxmWZIlwlkGqLmY5OpQsU6Wr1Wx/dagCAYstUanikRh/ELRoSS1MCK89AlRuRI/EJwml",
+	"BbiRpwnQ8J9JSHpYanLbBjnwUNU9AAoWTDYe7A9VErn+XSnVEO2IrtmkilJ97FUG8VGu9GYdFMmvkOBH",
+	"ia4JOZgk27IgUF3IpUVxORIrUw1uMcnRmmy4ICBrr+yhulqaxneC4AKJMgDiY78XPvimTjP2o/lEpC2N",
+	"6bEQ+1kQTY/or/woo+nH9qAHYqnX9HAgYVwwA5Nm8q7DAOYl612sPlIrX3oOhElgCT4ZljWpa9L5n62p",
+	"XS/FI1R7CnHeivRQsRBG5loGAIKtCTRXyWxGoho4PZOhvlzUAf8ViIyebioml6KByWQKHJqYTF7lQxue",
+	"yWjNXZxOH7VpGQtmLLVqQG/cROEfuFjZOyTQWKX+k3XCgKRRlDnxeFMWjAi8pl6HF4NXUwOv2L7+mmJC",
+	"VY4lyNHB4hpS0reMR5L9PU0yUMlR0D0Ngq282CCMnr3+BxyFS0QKScxtEtS9WcZzm5LUSftwLmstD3Oi",
+	"gNOWCKM33zz98c3fIbfnsuoZZ9ogIHnQ0hKEbxh73SghtQ2TyRttJhUS8Lnyn5vwdX7l0kHV8EWtyi03",
+	"B84yUokBRPUSANQ2OWkyqhzLHX74+IvIT4REsu3NJQTguR5hLLCMjDpiwykjfzspIlOak7Xb6pnn67QK",
+	"s5Slx0RxcWEU7CBSHGgzUAcAiGsG8BxUGNd3T19L8A/TFFiQA8FKmsICDMoNXNCBzMI88M3X0Iz0EhgN",
+	"9De8l+HOO045iylD2gCpdYSjoAoyLaI9dsLmki3rit1EGS4KADTqYoj48LI3RAS79xkjVt/wZq5C69Wl",
+	"WlYadc4JlF/4HcABy6nSZIeTzCx4UjWLelVxjvje2JHBRlH6ygi2q5+Wl6atZ1eslmCVmol9Vb82IvEr",
+	"eu7bBmCkH6tRyKqOsJfogIVy6uY1Oen/1AbR4g4h87ubu2VLVTlo3gYNssvEPK0PzwGevfEgwerp8EcL",
+	"p+Pi3pcOquP+6t7b3y6Wj78MOD/bexQh/RiKf9Ug3giqa8FlHLp5D1C8RKCfIaOESZCi2up31qWta6vA",
+	"sP7t4cO/LBqu4J9++rd/PtDk0TT67WIZcgpX7VZTbcSHCTZidTNbtDlzQZvvgLGoDT1jLgrzgM2Rd+ru",
+	"ffTGQz4x+DQm17m62sH0clDG2p63orllNz4OFtFb51h6UMR3SrSwzw0LO8D2rqNMq6oKW3NzJiMcbAyg",
+	"JFz1gPMKF5hJHQZ/INz+R14WeZcqnweRBbAiKy7ykM77DT+ii8//fPHozw8vHn7hVKtLlO9PUZCaqhZ2",
+	"D/deDn1M9+Gk2h7MNtsvHfhp6XVK0lqKvUylbU1Jk7t7ONyEAbh9PTMq1UqSAxauFXVbGYEW3obel+jq",
+	"Mglw6PGA3OuoEYZfB2XSt6ygjIwsLniKrOvaQBIzYn0aDhv1Fu6MW5Lq54jzOWKnDf3tjgVOm7SYI2ra",
+	"p6/OwkWTVIp4UPB7ex/XRfynlXHaZXy/p6rHifADV3O02e+NuaSC8ppBZmPnO8nHmi+5NJ+6BfFVxeXm",
+	"39X6O8NREtut//w8az21mdajb0xGBgw5tCZbymp8ophPeaDDVuUxjcQNk2OAr/jRhQHbxbSUkQbChSFV",
+	"757MdvT0/t7F01eTs8MGzgv/BGGUa6W1ZEZJrXR/RNUlsjbzJaoc9E/agZZLFPvFNGE0MQcT/1qCHsZv",
+	"iLBW1CWyPv4nJhzoBygukef1r+vCzokexC+O150KtF9KUpq3S8ZMjkvmeoctTGKF+SBmWuXsHf1Hsj8U",
+	"weZ8s96/LXWykKY0wpxPZLQxTWcHOFrtF2xUyC8YttaT1Dm35tmu44qI029ktubvngIHjVTNn1NgzCN0",
+	"IqvbyBqUG25sjMVwpU03zRYsuKqYFBfanDsl9So9ELbKqqbANuIenPxXAm/AD40lQYrzCDiI1xh2aD80",
+	"HV/5L4S1Of2Y16hjBL3r+tjPJLJBpprw5qNL5922Dg3F+bVh4pabpwpJ4WBOgmEcG9a5IWKNC1RHuBIz",
+	"wfyw1+hvJLXTE8lNOszT7rX0Lnw+0l2y0W4Cf6lTs49btQAavvjtpfqb1LWOuVlmNYXogf/WmbaxPtOr",
+	"vCTTW02PevEA/Rxg2WPeW+PsegutwIMqVoqgUXXFOZUAMn1poojejTpcjoJlcjO8rOBybD5lwSVk7tk8",
+	"2JazjZBcE8Jii2HbpBtTAHkyHYMjwa2sFkJ9jP1Kq7kCF14/lowzhbMxb8LjZzQF12dhNEda0LRoHUXr",
+	"OAo73VXrvfcmVnrjEh1SqgJcTnZIuL5x+BgMeWcGyknWgA0HjmM7QrKwJe8OBWY4iu64sYwymoobXhT8",
+	"uCoPM5dZQOvDiq6JexR8qSfV+38y21JszdUOSdvaKqWlTyBoYE/TAQvFQMgO6yM3RORlJDVPmysoJziH",
+	"7ls7LNEB23SgriZi+6wlnriX5mnItaLchZjTuL96o9m7OoKQGRtF9DSmlgfOxjcOu+HX/lGuYbZYblsB",
+	"mdu0bqP0NhhyH3nLSCJuaBby/b+2vyAsr40aE+/N0oGbgVerCrdO/zE79Oog+A3NSX4Lycdp+yg/WALy",
+	"5Di1ywOr3CAVBy8D7bHqZvLVzlany0/icke3V4Oaw5lSaWN3zJnSMXcmNEPHDdsFMUKgvyQErY4ul9fK",
+	"W+h7fh+52/PKbtVV5SBZY0lNJjNVEAIMNqb0tdSqp27gdD+HsGXmWsbbUgX06OJLdGW6stevX5nmfUuj",
+	"O1agqVqkmz62vmBIKNXo612d1L/ddJ0lB2MROqAEr4U7aImKu/CrLYf4fLiXu6bxoPSwma1aazUvuDdX",
+	"PS2Fp+qnDYMa+tAdSpP6uUoqy2o/b0qhDe2C6BNPTfYosuxZpcOOa6rY+EZ31uEjlxsosxZMBmXXZ/Z4",
+	"iiZAeQI8yQlWC2wzq8gy9KkZ1XdQ73upSNCMI3D6McrKtVGjqEIM6uICmWjlOvwBvXllgYO/7d4Fsk6/",
+	"+d/f6Y/tFN6CzMFKCbouVVjBLPC6F6nxt6Gkir+d4t3IIEOdquFNsgl/djL1ou37Hpl7920O52XFA4Fb",
+	"L9pa+xm4saXxzDrYysGTVvNk1Af6P978z9fdFV2TU1P1bV0lxTbMq+Im0mUhrMZdq3BXhlKGWfXd8EZf",
+	"g/KjJ6IfN582Ay5h2iEa9HqPgRRByvFSMHL6joRSQuuc+1DizEFYwx7tOVM7xAXcXl4WTY4Nzh85qBRI",
+	"JPe9auBADU2OT1cR5KDeW6IuXfCG/3BY4jk5GF3/Q9Gy+uCHJOZG8P0EIAV47RBOWHx5zwq9rsSHt6Cg",
+	"64xuGPvgjdVaL3S2OXChTMVJH6DLgUva8uE0Qs4fAKOFT9gCxcdvgH4nSv7fIdNTIVYqjukXz9Ogzf8L",
+	"SPDfReu5orU/QNWWtIMRtw8jeYftT18Uj4KIvS0JOkRnX6AOUPl9r6yYwa3l6YV3y6/lU2GWPNPbFaGD",
+	"0DRnitT+8T8RETtIhHNF7ixUaIvgmXGSpojqQcL1i+7B152MHkW/ETJ7cAIzyfCZt2q8rB9GoOKTtyl0",
+	"F3wXbQdtGkA3irs2otv1uUUhfO/Xt789XH7+/o/37D+h7Ovh8q/v/xRuYf09ZthExb/XNJyn2UFWChFs",
+	"jvYtQ9Abrg3H77kOR6glxXDqDziNV/tqkSvzXp9pOBikfqONvZL5+V+X5r85U4IXhbEMqZLIXoaDq4EQ",
+	"owzKbVfoDN/5TCJNc/SrKfwb1IE/MfOu41KGFAyIkeBrwtAaZ9dQuFaX8qXM+Rxso2LhU79m3ZDO0jor",
+	"k0y9D83ew/r3J8bvT03gbE3UkRCGHnx5cQGO/4cPvvxydPTH7XA3Pl3PIGGnZ1DU23L2bmnr3weWT/Y4",
+	"BBMCyCilDHcjTW2gbLvMuuQTO1xW0ObRDKePRuazRNWdGmsjsqOH9AqY76t3gpsZC/XZFrQrwQsyIuMH",
+	"/IzwUph1zKAy44dQlP0bUuSIl8qUqbITFHiao/wEqZ3g5XaH7CAIZgaJjoBbZam+HNG8lzOy0qIaqttl",
+	"z548QZJuAWiDMoTltbRZypwZWY+aTk1PTQhIrVmxoQd64ZrmtzYa63NPe4M7exM+XvMYwT39+c9WFGOZ",
+	"3KPrLGMNbOxldqudYiNq6Y9QkWbAjHb6qIB6urR5orXuleGCsByLIEdW8jCA/5SfBaMfaD2LpesqO1ee",
+	"qO3+tVIC0wphrQXoi1mOFRcnVD1k8nW8/O4CZ9fSYPthhXb4htgU2/wSSsnhgB93HO3xyWD+mQgKzirY",
+	"yBFNwmNCFuTkOJHaUEluRbHWAu/Di6q4+lsfuHpulUwz3GwpOUJFnt4b6HZQ5s/lhBlbCaXvf2tH682B",
+	"KcbpPoeeehc76bjVfwIw72PESPx2dN2mgjdkPHtr3A1qnu6VobMpqDHFtEKSNUBucCvk3HTuH3EVtBOw",
+	"PMnmE625aLfEanZh1hKhMzUpucTlsUZLH0wKgbk6QWmYsevmXi8kGS6+x6MjS3FDb3jyVVaynPd5iOD3",
+	"CnMy8SplubYxRt2+5pXJSQONe7SxlU2SVLRrrCzKWs842xQ0CyT6tY1gdeSrCncVuBbvycpHZa3KcmW3",
+	"t5/L8g0Zz6IsSM/RBM4BJMSlNtOes21BZRBjL3bKX2xcwekTe3nqu1Mbo59JxDhyK0qTNK4CBb42nFJn",
+	"TDVYY3wXpigsPUnWTaOotr1++ul1kG7NI9UvGLacSMSTGvJW40ZTPZ9K54G1MKkdbbMvftNGXmocg87H",
+	"q5MR3YaXgtxQcgwlLJtTMsY74x+uwI2U043FFQkwLGCrSYcs6VPfvAamob1E0s2V9gUwuH/1C+Oc8mNF",
+	"dIhPxpodvSKxu5Agf/h7svQ2fYhhXpFfSiLVyPN7O6eu50xEl/HvLOcfSfh0yiXiJ9Q4CCpo8+Z8NmHE",
+	"86emC4A7ScZJUBdRAwKFTZu09UhUPUEZFgQq7JdVCzi5RLYcWob1FbOGaMZm5cOBopm8FNbFaWATsx0t",
+	"clsXRVUDkB0uT/3zMNCvoUFzMkFKckZOY1ME97wMua6eopxkdI8LVBXo1RHjR48vLpox4wePmq5A8Po9",
+	"WH75/o8//XTf/evR+z/9X3+IO9CyAIm/ff0CPXr4oBmw/t8vvm5FrBND+m3C2sV7E4iQVe1CFHJuO5P2",
+	"0pjiw4uHj+5dPGhO8y8BGj16f++PF4Ck+n8e/PPi3sO3fwpSyLN8u2UV8Hd3FKAs+YC35BJpoxJxE+ct",
+	"sFQpduaLp6XaPYcgaTcy4/7suJiyG1xAnNbIyWX1l9q5b/+wFbjxb6NkaV0Wl2rHBf2VeG+VTJYHg+Nj",
+	"3nTtA/wfFL8mnXKrVmeqVYNUQ3UXZoEhHnjhhQVGgmePTiWcVmDQt8w+J/K5GNum0UNcTRlQuhvxljM7",
+	"ho5plkTWkgYTNc7E27Z8ajliiJUm2QfjOarFHcOx+4pd/Ecft2T8f/73n36Sb//tv7v/+MM5aBJTokAe",
+	"8w3m1k7mRY9TfIzdi4tEXLFoOajPBzM4WBsS6m65WZuUuG102NvLCxw6ZoOXb/TY9U006RjOfL7m6ag5",
+	"9rxNSIR8IbRGMQXgADrIm95cBpSAGSFGObOg8Yrbnl3HHUc2T7sDWFD3zBkgRTXPlX3lvevIlBi4Go90",
+	"FsAes+XsXq2y/W7o3L40yA4OtSakF2VEyljjn3/Xf0bHHeDvVzCUyGGXQB+ruqfraBSzTx8BbWRcZYcZ",
+	"S0jeq7Bf3AvvXYbTKqnmpn7fe+nTwz6bimDGmRqHmqYcatp/EeyznAqSqXCNBS/Vmpcsv3qCZA14ViVv",
+	"XlHmft5hBjWrzD3jC3vPEeJGBNPQ/NfbTwKQbTrgmnvxiFmzDaKnhLRR2VonA369Vx70rAHlF63nzMn5",
+	"tLDb6JYmI6O9ME/Pi81WRwdGioTf0dnuJDrb77hrC1/MD2Cw+UkPQfS1tsDrB19rKY2TPCBN6FjPTPhr",
+	"BIqqmeDSMfMeLh/3ta+KBnLMz6C/uK5TSYizHwG5tYUv2rDngjQLXGMVInfD/Oq51Qbvq7sLi9lEeYs3",
+	"6QJspl9KYn/WlGvJvWlCbZ7vNwAqh3iiJWk8EZEGypggDWbwg7WN0rvlCnuJpTxykRuorLGOYZNAuzrY",
+	"Qbrti4Y9Powcz3i/nS/XnlBr/D4KvBScb0YSYLaJJ83wFZFkbG6AIvsDF1ic5iNyYMjgrHlBs9O37Gsu",
+	"MhIJYY1WVFLtjcpECHSTh3kNHarXL16aBdS9eUIQAOaCukLgcarbQrrF+VF6V1rIj41+gvaKW0KEPqTj",
+	"KqqKhLiRnWO1vuCWCL4uDI5/mIXMPdvqu/D1M/Tlo8d/0UvRb6OcKEwLeR99XQqAUrRlQygnB8JyFwDW",
+	"d8kSyTLbISzRlTua0LLgSmswV7bLzArSDeTV/Zk7O5t5RjJiysJCtB6xRGvBrwlbVp2oj/iEeBl0BEHE",
+	"Nj17C5JMTHQ7cC9QaKaZkVjWDgS5P5OI5pfol5Ir6MOoOLIh6SS7wccocJw0vQO1c7O3RsgJg84dprT2",
+	"mjJIlLEMM5gVYUOYZnqeTWDV24pKQZYu15CQFQ6Tlzl1DbfqFAKtiuNisVxstdnA9iYDoEZpP8CQwbM4",
+	"IbYeAxAdWUHaavf9ThGmLa4naM8FMfkgcolwUZhWUdK2dTmhIzFNoG6oeT7jQhgPT1Wn5EgD0CmQVWJH",
+	"B03LvBgkR8wT87Xge/TA1Fbv6HZHpOmUZEETggFyoLrcjXYkFARLyM0YTKSEnJk+uFDbnBW2LDTFE8HB",
+	"OyWYZW0GqQ3jihdrLrIjeuawy/H1VtWizMAZmIbaFjgmH/JseNrIFyHL0NG9AmR5+LAJyPLlxcWgn8Ju",
+	"SHwbBig7A4itL6smt996RTK9Nadn4Yrk78hG6bvLhbkEOYBDxt0mpsG0PEKnrI0+p3uy5+KkRQQjR30A",
+	"9uDC7t7Gwn45Vgz9HGc7dOTiWgKuOeTYA8aM6ZjdLoUeURITIIJNr/1bwbPreapamh7/WdVRAFAO1ya5",
+	"kz5O6GmrN70GRtJfSVgjSGsr2aT269rTyEoZgtj+wXQzL6gcWQY7sRh11inozchcimoAJuYDeEoNu3iK",
+	"EGxgY25vBw/FWaWroagXXOoQ3OKuv73LcUdYwD/1BC8RI5DwnFBcOtu56irPObmhWgZhiQ6EHwqj35ro",
+	"7qgOy/Xxqa6fx0NwYO22q24/9UDDOzeDT6olH++WSyoobjzVhB9MR35Tje+pS0G1ZGqyCIA6ee1EPpPI",
+	"vIAIywEYoFPY+AkmimRRMCSn7GIJxQQFTirE+mC99+btond+JkvUFaGZYcOFVxVyifYEM4kYVzvKtogU",
+	"khxtHXAgY+VfLlEGgrJh/C2sXJUeZHOkFf992O6B7p1E3erTSLghcMwzzjZU7EenDNnXrYUw/vVbSffx",
+	"etICnhL2+uiNzOXJqbRHxHgak6/Rr9yLplYscI3+K/VtvANpRITkK5qHsjcOJKMbmtnSN1vpqA3hpc2Z",
+	"VQGABknIqE5bXSWK5HrvFWFhhn5ldOIlMo3OtTgtmTO/jb+Z8ar3V05wobptxD3y37kemB+l96UeSdCc",
+	"JOd4ueddbhYvZU8trc0WtgxFJWAACAKuDpmy0k8yi4sXZVSmwM83470UdyszjKlkh8rvPT7/RXLNEvt9",
+	"OnsglHvW0S68e6qWat3LImr6Clw8hXbiY934k2yz9z3TcG0iR05ktEroiBpMChqTmlAN1NJL3/YuskqO",
+	"G9uOVHldnvGWsOyEJD7JJkjAZxLVXWLbaYVTu2Mad1r4yjX4hXgrCMnhGneXVuS6HFX0A+H7fRB88o0z",
+	"FAENEXocwhyWyJrHpuHq0arFNVEGgB/6t9w5FuuJDWy2syVHbLbr5g1eoA3PcIHgqHU2dL4y1lj93PSK",
+	"1FZrg7HdXtrZ6BHr3nSJbZ6A+8ihZ1QZF4wrlGm9nEFAah08HnhLVlvBy8PgEamfTPA1Ve02khg+2J1j",
+	"aD6xlh4jvEiLeIh1xTertCoGvyTb4o+sOrlRnqHsnkmqpmw+rU3TvDTRzVVBbhLcbe3nU6xbvKfFKY71",
+	"t4VTuqKQkBLpk2nkXXQIl/7Sp2EH1LM9FlTVytHQ2luPA27t1rS1Th6i/QKIDSPSaAXTn+Ln8NtKhUzc",
+	"cXEHgYsfCAm6SyA3BUg/krpx0IdEtZi8S1DA3w2IvknJFdkYZO+m7GrFNMG1oe/V+qlLi+dkAv6CoKv6",
+	"tysQrajST5GD9UmoX5jmXK/y9Rf4QIfq2G+tbHSyuzjkJ2w5KKuL5go24kqSd40eUFiQKtQ50cXY0849",
+	"nFvfkpnhW9m3Rz+RWowJTr8pTfE/T6PiFBz+36tCPn5ViBNVIVt+qGLElxx9VsNXJuYyUvKnd645NwaU",
+	"jn3nVvS9Qz1pGaTj47Aj1elBBa5fOfPOTEDOgb05Lt+nSmIJqw0ZFySSCnOhbesHjegGL9eFt2qraY9U",
+	"P/yd7DTvradrBnVTrCkzuOszJDI2ueiMVEY7DJEymPNikNqCrvjXOxuk8OKEnBWnFP/7muenSCd+clsV",
+	"KZLmJNyR6ihMYr8X1zTr8RJv345HdoYP2rUmEH9aWawl5DifXSLN2kchcSFzZU95fHkH06f07PlNuOwq",
+	"HU53ynmADqDTIwqp3TCqG7ODkRnpHu8OYPSMLRfyJBXZh4uw+OQ1DZ7Uemw7y6FdnZPFNZPcTf4GH0MA",
+	"YDvWU4LnZGV32GMDcKIwtbopC0YEXtPC6IvSJhSswPwo2S4T4TgjtbrDuH5+/mysW7B3rVx95eIZH1sL",
+	"DacTjFdBX1QezLCznbJtnQDk0sawgt+6lYLmNMc2PvLD2IKVSBPeF8++eYpMJ15X5AnJACaJCQuCh/nB",
+	"SSPX3sN+tJeAXppDOwptyMcZwgx8bjb2onaY3UI0KicZzScgVeWz9PGYlrdWv5Ua9O8kIldDLCAxVvAb",
+	"m478M+Q+DWttldg3lPQ6bjRm11piCk9MA5KfzgHJKO4DSl6TDn0rnfESvKMX4HzIpVGP1yDs5gAwzuD7",
+	"Hx1jcFZn8Ufy+HbMr+E2/VNyPUe3EPvdc/tf3HM7AT+3Bb00Lk/jaZX84uWLI/PM2oAT7LtZBnkuiJQJ",
+	"eNuz5Q60k4TNFWAyfzGCt1BwzMQ0g0Csv13zNnfsv+XXHUxbafp5Bx8PB+XTUId9Xn+QJlLODqOP/mIs",
+	"Mj4SP7vnu2Nyhab6q/XfelWWaF+sGe7ykfdwa07REo+N4L+Gcu2+rQuZLlGBFRHIANq08v9QziHdSe74",
+	"MZB/185gNF9rajfV2hJoO9TWqJt3fyCsWV/JVtbG5myFIRO1Bb/iJfPiIpSy/1S6fmOE3hABGYESOiJh",
+	"pMg7haA5OuxnrPeQGdlNr2/hrwhMd5ypM1i98NQazm4NBs1E4j0ZqmyOurP7VsCLm/Ft+/yk/bPsLm+o",
+	"fkrf8Otb6y44uaHXK7KlUplcqGdY5LPENW8xFkSlLNP9DgWWSmufbOxs4J1AqPQbfkR8o0z5mRZhdvAg",
+	"5k2nHiNSsTGlyuMM14vtt1GNFBROn2p1QieqW/mBas6otq/LAClH4Bte5ER8jAD/vPmyWOSp8zwzs8C2",
+	"FabMIEn1N1Gsyr708TFvIv3mEh13NNvV0FoJfs3e/IOJepij23I4gyCFm15q5gsobSN2Z7IAm+Ii7iAd",
+	"AA6SMBn7Q+lEjnLejBtTSSbYLB7K0EbcNXdlcw2vqm06V4kAG322tqDtef7Ir8nYaSr3Tqw5PM8JlAh1",
+	"ql5GQrDCdwZXkVjZ1A6lCcByHAmbUL0Valz6ZsdR9QTC6IaINS6QA09AlKGjoMpIt0FnQO5dKxVendXC",
+	"LQpRUB8wN0CwVH9Xa0M2MHWJGD+eBWIEjV+Tm4Cbp91r1T3VpaM8EHzdrhZxcEsA+WgNTrUje0mKGyJT",
+	"iAq4mAdBFBErh6nV9QmP7/mkb1a143kyIezjpto9MXRdFX/FG4T/w/zgbPOqja79LKrrx5aDgISmo2gE",
+	"OOhbJaH5KcpxAvZBW6Y61nbsU5EvfNi91vhBPV8ducO/MhhdhVZDARZLEsIMAqDnq3CeC6x2T9DVNbVV",
+	"BEcnwIxNDFVelRLURQqcBOcTSrS8sta3AwQxn1f4mkjorWzmS2WFvHMFRxServ7aed6O4yXcuc8sXGXl",
+	"25ksQsCImjkhPgwJ+ya6RZF6so5XrealFXzCO4Eh1Wyvd7dqcB2UVeSmuVvUuIXsy3V37GBZquunHe2E",
+	"bWCn9ZZKhTcb6IpXNeGGfMoElVEv+ibecMMQs6JgQppnWjrQZON0/M1cvZSoRo/ra3vDad7nHdC/j50w",
+	"T08Mmc0E9zmhwuHtcvmQFJ7WX/fTl32frmgaVg4+iKz6SHKkY950uHiIY5+Pdp37d1prpTzHpxSdOdU9",
+	"Xk9zFmPa05bumg3tU2KOtJ9PT+YMp5PETvzgmx9AAkQP7KQcCJmV5PkNCTrdJmihO4LzCtO4ue6XFhxX",
+	"/0oA3hEaC+NiCajdAJkrEZS8yqACUI0tI6m8eE/Q+oQkeWcxQYgZLrVC9ptq8qEOGuPupYFrRpN9RTTd",
+	"hzVgnkFHkzzoT7DgqmbEZIfBYExSm/9rwcvtTrlclmHHa4GzWC3dlkrlUsqDbFE/AntXUHZtMGWoukTY",
+	"eb6tZ9xwgcV+x0irceAjBzzoIO/0xHX02+GE+1IcilKG0miqua7JidtWLhV7GoGm7WHrHoFiweC0FF+5",
+	"hXc/88yeFIPdp3wSnYgKjnfbcajl4oZKqsLIiPoMws9VAyJzmJeIYFFQIpU78cj1/5gOiNhvDUxV1q02",
+	"7p84L2ZWC7cGSze3seabhsTyKfe2XxJPxFPPyMGCq4aDE292J1slYPYgw0xz1RFThXChdvqw+zWO9uaU",
+	"DjeSMlNvsMOSXAJDXpODA4Ogqn7eeIFGoy19QBE7DEtw52TuoNfVnMwRKqxe3N8d0lGd7fWoN4ezffKC",
+	"B8pOZeAYzKKH1+rNXVPDPTrMoYXfwqEZVIZbh2jyMRldKxA9FeepyHWm8Kec82NUp/RQtrfliV/4AFrG",
+	"3L6+qQpBmzwdf97bFJaZVvI+nqsmVbtPWM+8ornufXznBPTfHWbgKIhHLgmEEEATAytnS6zbItg3JClX",
+	"2fbz9l95v1xYZS9tiMbD7uXxva1IUZB8tRF8PyKNvWncjzfXawXli34FJR0NKllZVIImBKr/obWeH82j",
+	"babzKL1s7HqDMGE+vOEG2tArxIykirT08eBS9LNQarHa2UysgXqO5HyR1y9eztWbt34rFLH7AdxrnFmf",
+	"oDttBv3EdpTKBd4kxe2mXNQwePoVPLrTcMBNIKuOwJ9JZC82aWLuD8JNMCf0Jk5q4fb6xcu6b5ssD0RI",
+	"MjYuF2tE/Okm2lbQ353Wsj1Nkl+/ePkUirnNXTUqSc3NMZQ6I3hBZNi+3OMTsgXk6XDxCm82Kz3ohBLS",
+	"TtjI/reb5QBd5GiwbJrtEM6UhP4cCCNJMs7yGh+YIde0QYsHl5ODiyM+SZRzIrtJJlhKIqWDoh5g/mpH",
+	"be+jUpCxb9n0pNTmEq3XocHWmFfaeal20nakpb/8wORiG6gUznb6JTmSt7X9stpTVioSKSkoONtCUQ+7",
+	"RopD15vqa6YtqHE+ma55Xwy00Fsu9lwGvDzeCjSn6PvEpS4JaGbmf6Tqbd/zGZlhtrom5LDK8SmwtK80",
+	"B26gDxYwMdIvICqNn01fKcJlDuotxVUhJ1xotkzSn9TnXzz2J3URs7RIPmJaJrkUkLlNt1Uzgr8Fdsqt",
+	"qfTPpN3I0GeCDukC07a7GOFGV6szgg0hD3t1pCznxzg7fs0F2lUsCVsEeyZLotnE5oJbrHqbMGRaA4m8",
+	"ilkDqK6Bz68LZGrWevRomLV2/CijmZxgXEBmep2xa2YA7zU7COhBEGUoK0zH6IEqQu/LyzDNolsiJwIc",
+	"2/YWW0H62gNQ02qQEaDzmmxLBgEjPwex7lwAfywwu7QI8U8Q48Ho61oQfL3aFljK1Y6Xok9EmWb/CB5G",
+	"UF0Im6BvWdMWHTzpF9C1wH324aPG3n/x16ED7E/I1GXG5vXvTNFCSxCTFgPNGvTzJG9P4i8P/Un85eGg",
+	"FLF3ht2aCs4hhJq2oQwXaFP179qXUpm5mOMRpHrGma0lWQmC84ik+qZ1EFH9mrUDKLuhpkU1NudwQ4vO",
+	"FvzFX/yXg2vf0e1uJai8Xq1xgW1svhUwpPJaooJIiQ7aCgE+lkujn1tpz1B9z2rB2oAJQ7LcbokENV9/",
+	"D+nvteftop+R7rHhyfMiX+3xu4qi9a5/Pih1CqwI9HWMcdxTpH+FhHtFmC1dBmQoSOIw2wTbgDNgyz0W",
+	"1112tAk+/tL++pcvBtdWcKlWFnYFuuHsD6HUga/szWnuMHgIrcmGC6I5CEuCAERFIiyRHhI5JJcGpQdp",
+	"5U9mT1mEhV9TJ6IgsdtOqHEaPx9c+J7ktNwP8OR39JocqSQQXNfPA0+NZB8tMp08bijJrRi/FsRUS0Sy",
+	"pUw6+InMNv3JPdYfFMCCaEkKPbkoW+05U7sm4z54ODzvkuV8BTkFbqDx/N+6CJsnKTLPGFPG+CM607jI",
+	"7bluC47z0cr4noZuWEK3O3eFSXtOtObdFEApWvERC7Y6EJGRyt1UvTz4LkwjxSXxxj7Z1TP3kL/dmEU9",
+	"cIyYgL4Q8GZtgokcT4Gj67oZBIgDoP5xRkxX4k0Q/rnx5hXeYsqkuoKuhIwjWWY7M5bx6EBhTXeQ//H6",
+	"xQ/I/gq1o0bbMX6JIX+eGzVGCWMOvvZ7NY1sdwQoDcqqbOZi5gjXGawthpxQFqS/EPZ/DpT0NXxHLSST",
+	"cdWAtQ+pWoCdV4ywk0JGWMbyZTXX2bokxRH07gP1I8UHmlp4O86l+LKC9Hbevna0dhyJzTARcn5FN5tA",
+	"hqNBUUmOONRHfwiJ3I0cm055KGiGFXlTS7CxLeEw2pRFgSo7qC4FbzFFpKreQcjXAjd4a9bQ8pWL4bxh",
+	"dryURN+WZ45TIRidNYZDXzqdOVIFeHTGGLYGf/IILR40BGrAKjgof3/dbu7eBvubNMTBY3lXG2leneCG",
+	"lyy30dBmFmih74LTffQcZztEbmgOdpytSbWtiyUyN7WFzMl4lUxNBZLlfomwQnuttD+4/xO7Kug1KU5Q",
+	"Z7jncBdjhq4OXEq6LsjV/Z+69022I6ZbZJJTpeDcFszmNX1CWiyRiu61+RS3ZDcYfEnuydxDawM3/pog",
+	"vtk0nWwJRhGQINJoAqwyQ0XO2muTih8kglJUJPmeVM2k9aLBbk9l3Pufx44zvg4HLrT6AztmOUfuNLeA",
+	"q8pmei/Bgt6amncwtVuK6JAuyQgWkd34W0V4aUikn3V7IAt68HC4WGtDBi0oy3yJO3LAVEDKpuEyC3J2",
+	"JunT1ejOvdW99wj0RK2WVXGcT+E2//u7P6h8z5B88vrFyzuWbgLrniMP8CMoacHFmBzh8VfHsTIUrDcd",
+	"r3mpnFywFkQ3hLcpWWa+sspKteKbzSrne21OhYXvHrMTsk8YF6Ug+h6iDV/MF0NCJfDZqmFlV0HP6WZD",
+	"s7JQp4Zn0M7D6nfmqnuD5Y6yreIMQQ4S0GO/JyyX6POhKkdvVvUn686Ye/wz4M+uGFc0I0POVusrq64E",
+	"VQom0YO/IowUltdGIEt+WaVe4FOFFZ9zIkc6t2QmCGGUbVfgeHVpRl1qWs+XT8rKdaoZxbpUm8GWhylh",
+	"PDcB62cbngLfoP+PvXdbchu50oVfJYMxf7S6B8ViHaSWqmLH7GpJbcvdLcmS7N5jlTaZBJJkdoGZNBIo",
+	"iu5QxFzsHTGxb/+r/wX2XM7r2LfzJH/kWpmJBAiQAA91sMsRbhVJHPKwTrkO31LsmiUA8hnACEru4Gv0",
+	"gcqk6BX2PHObD7kkcSq3dwWpBquYp245qvepTrI5mVRTzQs48FGWMEViqvlyLrrk5TVLFgS1mK2gcykw",
+	"+ozL0opQvp9X0DBCDpkstBjPXnerd7UBF2tyttSXmZ6YjS5XzF5uXXsNboFLvTQDB0fS7hxcdvxUtVJ1",
+	"Qn6drsELEYqBzSzQ5Jq73rlrLbpZsl4Lw305GL9v4Ta61bscbjc99j1H9NpH2Lb8+n6urprcoy+DDCwZ",
+	"XjVKwNLXLefeeIN3u2MGYajOo6bAYxZvff09qiSiilUpso/hh5XCoJmxU9GSniYpcH/CoAjgnKDatpH2",
+	"+UTGACOztlnBg6DYn6DwsaN7D3LjDsqNSs40fQl+a4O9LXjzuwWxbQ265ALP8lkyZkIb1risGL82h1tt",
+	"WbJkWX8zCIWJcFEIFZWiwdXne31CjlvfhoNseVtJ8OaDds9z46mRgu98em55RMJXxAvwiJhiT44oXFia",
+	"bA7Y1mmBVbomBJOSIdOLD0KURhHJZsu7sMLyviAqm/ombAp2sIAsHH1fOT64dgcAXxbe1jcn/2WxT8cF",
+	"O9+dRUyhOFV6LeBBeVypxjl02qsng03m7Da83ayb+2QcqdT5ZOyjirMIvF1cWuR1VLlZ2OK7BbGdy5y8",
+	"dt1OsNn5OemdESGJ10+55OfhyrbOKwWL154cDWzvnKeTfjjhcZS4sojmD9EqjMb9CaNxOoHge+tH4FrP",
+	"XDFhu5uhe0Oxh2DbZ8wmC8VDGvdnlLcfwSxhY0GXg/Xrky6oClveVEbsr9pB82BvYKUlDnyiKc++cker",
+	"l7mWKXILolUyI1T5rHGuFHobKMagPSHmTZnsGS5F25xfGl4JOY9ZNPYyt9aZWgXl70Gjbv4E9nnGk0Uf",
+	"/R5VUtVZBnrDZZaCQhNqzhIC97I8hQxyx8SCpHyqv12aYLtYgGtaVb07F5hemPerCDZPG6oaamlpy+Mp",
+	"r1xQoKVaKi0arO2jzYVgELhEJ/SaWQQUh9t58fYV4ali8YhQhcGwgAwXBLptYMgG0sa9utNuZYPIsG/W",
+	"qbZNTSViahGpoEE/HNNbjYs+QFtU7Pdb+L6I5wpAwqDsLTyGIgVMkGa1NaZqM+YjFi7CmOEYNurrExUi",
+	"sk0DOQrd1HF8I6td0YTR2+byQCr2ppa67eGoHWn/BKcvNH0xoqAgDn3FZilQbRhTtZxSoQ/SfRxbnXTI",
+	"q2jqEhMrJU+YA2m3us9nzr4Rl33rHmj1JDgr9m0qgGp5/xLGfb5QqwaZT3x5AHVbbo7ALR1EYSzDK4Ui",
+	"CJJ7hwt0r4OzW59NtVnMEvyyyZEUDjXNzuIf+JSh7ovlvPU96F9veVs5S9WcwPBROI4VC2ye0m6Z0YKH",
+	"he6S7y3ss5xBNMBJUapYkJcBqBwfGhKfTSbsqlq83PBolRVOleJjseHNgFvVT5iaaXLd9CGu2+WapOP6",
+	"lOv2N5bNDn8VauYVLC+2//qlidTQ0fsl6DVbfO0g2PIy4UogNueZ2sBu4cqVH7jUV5AwBGyupD5E1B9V",
+	"WaW2WsAojVJ9qYH0V12CfVxUFpsqOfBE2DJTqGVwOtYuSyxB1URczaQCTzuNfslUCl7TT6v7lzayELQJ",
+	"GdGUi/GatCN9IcSdca421SVCRHcuFI+YY2o9dS6jVnkvS3ZAcWBBcRNqCGuL3EkpmCntAAdRUNQCtSJ+",
+	"VZZNzVE2z7IxIn+rZ+QqYIvHbKoSbED3e3dgK+VYuO/XNPScXtuji14Wmw+x/iaXoVAPFi9japvtOgRY",
+	"DG/lkXZIt8nSpOB99TshQaTeb9jrm0cySypRLsuFBTZ2bs9obmjeGxos80Z54JvtRAuc6x0vc0X+TQbJ",
+	"NuiqVuekV4X1HEDy30gmxL7Il0FrE0ncTi7DJEC1M01t7sr6riZLjqryrlduNZvR/ER+K5hi++gaUcud",
+	"N9FnwaEjV+CFa9VVShPhU0b+IgULNsMS90FR1rROs1vdVw4dJU1oqHVew2eULr+fQGy31HTBwbEgfazm",
+	"xo1k7uaoUnWdhv5xKLmMKYBfr96kXaQB5/L3nmUDY0/856YQuQJVa1vcuK2w3zeEcNsSp21H8KP2proq",
+	"OsdxEV0gznUT5sLjoaq2KVcBp1dL3jJwn5BiMZWZchXE5kaws4BWmjXbL1y8IWz6bSulTXVGEaPYp4PS",
+	"Iua7WUL4Xim3fI7dSMFsz9R3F2OxBOAnia1da43U3bDfa2PY7FVo6ibyg+A+Phz8LfBqiepLCPZF8l0D",
+	"KVmk1Z3o2YK6us+6djdFOCVWXo1KfddY+4bxwDfF8vZZt9UC749BK2hLqcrTP42ihKnaUkjI0htTsSsv",
+	"AGxLFXDLq9RWVigcqmvLBMUXCPZaWd+K+RmV7RP+IKD0BYGoMgVdVAD+ItgtELp+9KoevKZ5KkwChLgD",
+	"Y2s8kkyxpE9thmgDQ6Rofij7l7dc+W58qqeYnQhlpe7hyWfCWKolFwKdtDCfJu6mZZsewl8kkXMbnVT6",
+	"NX6MxhM+J73ViRAuq61hiwwzsMrZ8rF41bYzeGi0SqlniUAqdhmY0AomSydMpDykqUwInc0Qdgt8bsDg",
+	"IWJQl6BPlr2IU8rjsox+fLq24Ytg8/6MKjWXSVTVZglkv4KyZ7zIBN0EodGUC0wmkAlRrNRL+ajGb+29",
+	"a+nqNl3RccLeAyt3b8ZCPuLha5Mkur2Dt9L0Nz/01UKlrKYQETZdqyUXfseNtae6KR8nVKSlhMego8wU",
+	"IC2yn4lJmFQ3LM4HUN8XWw9EjyFHqCZzLYldu3otg1N6ZZtF87R6EcQIsSD8Y6li8aifsJlMsDpSDrX2",
+	"hT8xiF0TWr4rPnM9oxVd7XfkHF/hmQfgyIZzUkwonvLrUgTIVDTkvzNsoGHgLqujQPvuYrx35O8lV7PP",
+	"jIZni0tWoOF1gmOzNr9GUKzL3rsDcmOXzLzzxg4t2WKzTrqV9NKCQu5wW11/mLswWX2Fes/s1sJK7KSt",
+	"7k5ZZ/ND/UoeWXv3LpvZQo7YhUuZ2mcUL+aiDWxccWA/crHUSWEDp8vxBp0Lf7b21ljKSJGpvGbRORGA",
+	"q2IcC1xBb8dKrm/WXAsX59P6HYKFaLc/EU8QPdknetNtc8pFwfvuKQZtlzbdWtNOp/n1jfum/TmjIjVG",
+	"01p6+b29uODJ8vb/cSMAy0xU4bciOIliRP9cI+/X9ASR4VUfHr4kEd0W5QtfXFa3aN6SuEnW083U9pVu",
+	"l+DPFoHt3+CmvJz06R7OPtMpVJ93TruPS6fKU3/B/+fH3sGzT78eBc++PLq87NpPp1++/pd/qneyVeGc",
+	"vHr/hpweH30LjiD79pd/eFd8+0nx5RcHf/r068mXf1rLjmZq3gDql1gpNh0iPNwehGZLztqRzHu9pXQr",
+	"8u1SrljMyBVPS7GqJ8W9Ojp49gnpoxc8brBlRWZxr6/dt+9ykO8SWV9TbtRoS5HT9Nx6NySrFP0JFdEG",
+	"gtWYR+1urDorrhV1dozrdnEXhrJPFPfMUNZDt+1atl0C/ZyXtsPgzhbBVLKshvwyqGip8y4zPQ6HE2kA",
+	"oFdKAfueoPXa4ZyXXY65mGjFJdpMbNT9St/4k714CXfM/hC4gayYREpjOc6Ym0lVGEyvpCYGolIqImVz",
+	"4gRL5zK5+kqR0D6mU+chWWnkiBHv6+evDJFZJFiLYJ56SNt6t/WJujJEttJP6rC69VNzv6jEDh/rHQpF",
+	"59WqgBIst93Ltoq/hfTf0Pgti1onZddrxRemjLrlpJqaHbVH0BemgOeOHUB/lBudPKcsnchoA+TPO35o",
+	"DTpzngoTZG+X3W+WJFh30n3hAaaXC4gzVRPK2aTfKBSdbXZPwx6lDpKgNoQQJfyaJZU/NbUlhZqxMG+c",
+	"unSB7WG/ltTtwv9gWtg7bqnsrsEFuLgLNXnrucmwUj27LIeIjQLc8UhyhVvvNlrRTPZup83KmEPPL9PG",
+	"q66shM94dQ4GMi5gpjYldcVoXPmk5WRY92xEvE5NlfsvrD7elYGIMEpzeZmueBpgUWJA0oQKNWIJkUle",
+	"irmM0tWoKiabzWJes+EbRdag60wjv+fU5phdswkPa/r6tksAntPFkMdxfwUVe8J9R/nBIH28Tr+upKQ+",
+	"cXitZvjBSLScoELGod9XwmKGyAgry4LRrQ8+G4Q5yj+Fxu1jFqsDVRpAUP38NYqlaWzN8ojrNRpmxnmX",
+	"ML0sNeV7hWns6sjqFOY9PLO+SPioStPrXWA13K6yqT0R5sphSy8LdF6t4oi9uV9qTfQaR4jpDWtXpnZF",
+	"XymVsQ1iBDfjk6o6kBZc6Gf24A9gTYH5VMou3GOoYDlf3aKuxzK1XRitdyKVBlKr6Md8XGmt33xMoY6m",
+	"1h8CX5nchuVOstesunt67jRo5mIqeCrwfjaWyaJBX3U9X5iau2dlltcGR4OmrnbTObh5xhC4XJqgFetJ",
+	"vrcXm1LBqz4yRfUGVJMX4DaY/eYsh2kivBVh4eNbHp3/YG4t66Sbs5xaWUeAi9EfJ7Th9FY7tpvYRsbl",
+	"ZNpAO2o2e2nXvLT5DgBmJfNulgBlubLf3tG3I/Yt5V754SB68JfewbNP5t9+9+DTN/+0A+bdo3/mBrj9",
+	"ZjjY93wt8/MmvLkdt9XT/a5s6leGru+bPY1rsJtqq5XKfitu3z3vrU+Z8niRxvGbUefsYyuu/FR+SWM+",
+	"3S/TtZiMZb+qqZQZ0k/gOFle37UJHSfVCR21zPsDT1sanG6SLaObLmpTwd57NBbbnK/uatZ2fqDwVn+9",
+	"QfIDTzdMyN7BFpe6Zuyi/rr5VtYeyLyprVq2XamzH/i99A7BCuxdmd0sldVKQOuzKWW5ob8BvAMurG2c",
+	"QAE2dMUKA7EU/KbgvY6qYKJZf2NXSUSndMzaJw3VoavdtaypqhDTVk4pmUSAcNB2wWZScZuzu3xc3YGr",
+	"a2mkzeqzwaSzjleHedL6QFKlg9yUzVjq88PMCdlLhHXgcUXyrpUtP5rntbU6bt7NZAO4RcocQFyCpwOb",
+	"PpNIGpEhS+eMCZLOJcE6UK/uaE4TBi2qES8a3JZDdAThs6qLHFp7uWY00aRxz42donfGxLHWmTqWqnZV",
+	"gHba5FTUko7WkcOn2/GWtKGa6twtf6vW7tCuTCsnR+6hfZWvxb6NrBs/8debWVKpDb2jmaoeyq4Y9ObS",
+	"0+54jllVAksReSCot158YPA+WqsmH6CfThhAqMMH47b5tJNoQ4kJjfWCJLM24+1HmValHRuerCj/VWlL",
+	"d+tG+XFS1NjrFnelFq6AqhQzlmy3F+7Q0LlSGZxJ1mYxYY10rcG1h0ODTPiYi37dWQCmJhGZ3sSETVcb",
+	"m14U0il21Gt0LpgLlqgJn/lEK+cCDLY0yUxiVCiF4mNRC2dv+lw1hla4+74lf0b+Mq3inzub8HAb5Y13",
+	"OPVguYRx1a7uzka7l+6vn7wKkpItspE8xzSxfmNwld17Zbhgd6Hu7U7l6rbJsq2vqTR+QsfP5wTg4iBh",
+	"6S8skWTOhHVZVaERsEQxVav2sAwrxW51XEFZsL2pia7byrN0RxWWz085aa/1XFUVcW+QC2tlw65E5Mp8",
+	"+DsuJ99iK51lKYl98Bry1j4Txeo8Zekkkdl4st6StnVyrivcvbXzvCmv2dC70VCguEXtQIqaz3VXbGxY",
+	"4R4y8e9rVdsF9Aeb0phgFUEAHoWieiuAQBwdL2FQnGyesmDG9w6z//dJlOVSrrUw2xs4jMw0/g6dRn61",
+	"ztqVKzuLTG1Hf5Yl4QQrSOxXkRTU1XakWSKw4buHYNdx1e395Rptr7hmqf5mNdJctU9pjS/J3992ROoc",
+	"Tms9bRs4oDaNGjsn1NodLTqlWnqX1k55n86CTQPEBQdSxEY0i/VrrAtpU4fSxg6J+1Tg8I6FFrqoEu2h",
+	"ps0jdEuf6ynYOpygSW75Rsd1WxnVohAMbtm0J8xa4G23NHZw61Z3V0aN3ax7aNW8g7LW9nAKlc69RtGm",
+	"0mDX4YO9w4rJO4a6kBex/X3ZKIWi69ZGCsRO+lquJAJKWo09ksq+M34+7cqMwCrWfdLFxvh8LUn8vZ/6",
+	"vUHLW64I0+okZhFJJbbPHC5MZMvllVdk2fFC2fs1SwCqGk1LGscuNU/W4YvO0EzMTzamX/KMJWQqRTpZ",
+	"wm/fbYBhFjPB1WS5cfbJkyfrW+K7TqFr2wCkNBmzCjZ8zz7DatNxHmPjikwZFSkZQbbXmumXSMXzuc3Y",
+	"CrH9B2PKtCCXN4K5Nh9g6nBFBpiUNrDlys4OWu6fnadH5rt93OwU+6Rwin1Sd4rdNkPPpNyZgVYuXTZj",
+	"yTUgntT3aAFtqKoD21SxPo9UTRnjnCqiZtB3RI4CQhV03abKdMaPY80VdEGuBLak4KkW2emEizFhsWLY",
+	"HotQ03Xchwtp6MDerlBgwuK95gc6NSEifs2jDFTEOJHZrLoPOhdZyuqa69Ek5SGfUfBvF7V368VShi5k",
+	"0vRIlMoZD4tvXfuWe9jWdUtQjeK6Lm9aTnL5bru19ditGS9v2H7PsXtRyVf6FTz+b05tuXn4uNeoof/d",
+	"5cO8Gf3p6Vr9uhWLFhet3qSuXsEK9iwbs2t62KwqbitxhSH2JsTdjJB3cSxd1nT37HBasSq7ygGt4/e1",
+	"NZqtGXNT1tk7/S6t94c3H94+l2LE9bTauwMq/ZSFQT5plCP9qWZoL0Ui42klUud3Mp2YLjoIHxGzESQS",
+	"YBsiShI2Az1FDK6XNnypUHOWsAhbEk3ZVCaLc8L0WwgVbK5NNrFsBCsWJlXngO+oYifHlUZtEi9fLtMZ",
+	"zdLJ2eEhMS0BA31aIJT8/p3txdIgXVgvzDs2ldfIi9sn8q/crh322XIPClbsOlVXNXa2klMGLVon2raW",
+	"JJJd8ipSAdGSWMGBTDOkIlLEizOEw6FhitQxzzFmI0VmkosUF38+kezaWOgJo5G+ZrpMAps0+EKzoSYr",
+	"Rx+5RjxmG2LAmRyCVn0h9552EGVsnwbM6i70VF31rwxE5CrcJI4ntoirKVeKRdAlb24PcpEUNR6y3G9Q",
+	"QZt4rqZDmaWBO/pNqBgzMmIsgmOgqumBZh/dlK4SGVcM43uPloFB9IEfLl0bx6CjUR+urIRFlDNwJJqF",
+	"ccu2s27h0HWzik30jGAWpV5pTdjjJjJGjAHoKKO4k44bVnYS1+LuQrm417ZmjiWNFhvuLX95VTcoZdHz",
+	"eS6ns5ilm2M11/hYDAVuguSsh/UCKbe10lwR8mij/FZ4g/XodmD8g+q8X+b+Bz5lMResBuJ+RbtfMqGz",
+	"GRMsOoe6BxLRRQBdgKc8Enw8AfjdP3x43jgEsl5bt9fRMnINoCuorQp2eenNVqR8pcBCVAHJRAQA9Ywn",
+	"ZMRZHKmvXIP9pQVuqFKmcloDh0/zlT7z+uIHxEBOBxiECsg84WnKRABsSv7r3/5vIfXJ/LqZZrUDwCiH",
+	"6wzg6dfCu2AnQZbsQNmi76yyl7aWSXnLTkFYksikojlAlX6h6SrNYbbDUpAbxSoW2oUAKXDjPZMk0Lx8",
+	"uevw98/Jk29PnxGF4W7yuHvUqWngn1Y/4nc/fyCP9HOe9Z48/fqcyBn9c8b0AUSLm4mMo6ouDuWm6Q2b",
+	"0Zp7uKgKOoVSRKrSA5ywUcLUpL/JO+29NdN/Y6yuczKXyZU+XIUsIDQlg8Pro0OpD7SHcOugMvktlDNW",
+	"+dAw5nr3z9D01vyMrdtpHMu5qobyBodQpZB+08I2hPf0y0Hs7xhNmsSpC8RSeFhh+wr7X0uw79A1UZUi",
+	"zvOSmPWJb3h17qZYG8LHNDO7BsW1NE8LEwZtjGms9AmpSCYN4rtLdLV2UDXE8n5GQ3ag2Iwm2vg+xzQt",
+	"qq4Uek/iOMeWgXmBPmhgJvrb6i1I9W4ZAVZKAY5jksi5OgefA8LeDLgI4yxifRB6/02bzoNm6VgfEspt",
+	"L6JlxKmYpc2rKfdYNJB6oywRjoxYX476Wk5lYYrt58WCyLyljtfRx+1gZ/cHyfVqncY86mci5fHqCodz",
+	"2FSZgSGSYpKNIkISJhqVO9zEQdRO3NuboEgylSRtrt0YAq0VQW5AXKsxVx3gag3cammHWxZIbLCOuzDA",
+	"7Gvvme3lVmA3rZBbktaand7Ai/EHhQlOLfCXNpC3bEp5dW+SiZyyPtZt1uDTS8UIjaZccJUmNJUJuWJs",
+	"hn5HGtpmEbuqpY2pGGeGvEsRkOdvyem3NdnmV5WdEqTEdOUR5TGLiOJjccCFVqEzJhShY8oFGS60dc3i",
+	"UWWztXroJ1Qt4NyqSpVmMZ7UrlmyMIWxfrpNC7dZmT2lYH290X136C8ZMXysWUS/PbdciBRIHqXojzdV",
+	"mYyp4KpV4r5eUm2E9rXqKggf12M5j8SkbDqTCU0Wfe9LmaWKR6wPmZ3Vzf5vOs1lU+WIXOZAmBwpO8ys",
+	"MtWU129pbx1tf6oRHRtpVCcNfMP1calH8f/875eX6tM//3f7R6XmWy89bCjMJKflosOc9AwmSjGiaks9",
+	"tfFt8EW00evyTovNGvXUtFxSexNDtq6kfBo5ebzUWlmbC78eBydfHh2Yj5CUeBw8/fJ1tfVQhwu1Jvy+",
+	"CbdWMOC2gdYCzddR6Q7sFdCT98tWwZnvwk7ZHcP6dH1HCHlJkW6iI33w2Ub5Ww3YZwNr7o9cVYN4gyNn",
+	"2qSlhJGm/i1fgo42wNK0plTjOWTSa30PuSZaOv45Y9C8tplydE9vGLCnScKvadxsQoWL7c0ttbe9pynw",
+	"CNim+N4mJ+dNMi42scJjPuZDHptKhJWrlrCQwQz7/l36IaJtx068o+HWss/2vasSG7z1tbEJwKsCm5PM",
+	"JlSZZBPzgyJCDmW0gGx0v1tllVuaaWqGCuN14vm5Pnxg/GDCaOTqGYsDfsvkLGZkPpGAThbkCTrFQsZz",
+	"wlNtliwUWiHa+tA3eXDT2ijh4Ko0ZSzLnjU3kOb1Xr91Y/+yMSD7lZBz0YcU24ojwfdaLszthsC3hToB",
+	"AM81ETfwpTlBkk9nae+ayemckGcJlwlPFzjKVV1Hi4N/vYZk5BB78dfO/j1jgtCUpAmnY3YD85AJZyJ1",
+	"WY6r9v6Nd+kXOA2F2qbecCXM3XUJ+qUpXWtt1S/d9EUbH2aCQ1oFu/wd8j+2y1CWfJwIniUyZFGWMBUg",
+	"H5ksKHBzxlJesYjQdF2qUMVyw2jQ28+ShMa1IXR7AYqgIQCQoD/Ylb00qMzTz2BRP5XVL/ENiGYPVGHG",
+	"+uw6D7ZUeVocv+WZVbBNet952iUXXmTcTOcrd4kidCrFmKTwKCuzaJwwGi0atXt1KVmraBasnPd4KThS",
+	"NVttSLJ4czuFZu9pqNJuuypmU3eCp0kKVlPBHAoKxqXXXLbINp/qjNUNS1q2tmdv2oLcwMRrbwqFVGjd",
+	"Mqc8JTROJ1rweMKxbA0hTyu0l1AtQWNCV2Dtrp+BCVMValxzuNranNrQisnPY0921HGmoqz9tKasfWPt",
+	"W9Ism8j0BmEnbs7fa0XsB7x0KS2gIAo8vqpl8ldosi7awuG05ZnSQEv31w7vJ9koI7U4uJXgBa8dTEEZ",
+	"Z6VhTWL1QHfgx0IPwf1yZJm576Y4ateaY7WXZg+aZEmkrmoMd3Hwp0+/nnz5p3XmbngrordWpq6tU9ub",
+	"jF375vYyt56d8TRQZYlPSSohZlGBUjDl8aJfGxcEQVP/cwHQf10at720lil/n7GsLqN55ma3Vh6ZhdCW",
+	"rHVgNpJh2tDhYtxXJl+wIhQpQlbnjWsYfiu/xA5y9aLsSlR7K3wPhfY7TUJvsnTD6ogGttb+tPBmIa6t",
+	"XB/N6yj8I3ChnxDQaid3qXeCTowdN5xHwSBQZ4nQ6zaHEIU+QVbGvn1DsGWUdxfe5tyltr2XbEXBcHWM",
+	"5k6Q4VLyJixI0ZlfSyEfskRc6B2+l/x3U7wkefTOvWqjcqnqYzlCts+pIvNEwrj3hrL1xywWLKFID+/D",
+	"hLHqvNUXLGXJlAsq0HM65ZANTK79+89IwtUVlhmD036WyJRBefGYcqHAlzkNiBRkJLOExOyaxWo3hcRY",
+	"oN+vhes2F7StB3Z3NS0JdjfA5NafFahifb1q5voNI3SI7NQCqc/u9PcICbV5/AYg7WaJJo9+plhUnfsH",
+	"V11zNu/7gfxVI/zRXrcKg92WFpndWXZ2l8piISyW1yM1yv9TsFR7klSKCcVTfm10nVXHQt+sbU77u6l/",
+	"ShMepjV1xSobjxk0pNiY8u4hDJO7pRF/burRLgmknN+K5FHcz+UtaS6ADd7I9uq3BkHT2/fWdFJWLvlP",
+	"Lea3ifd+SyFn3rkXJ+9NSsH1xtUeRVZp8+2WNN/5XZxvq22W+3TMBdEfZglMYMKmxjVMs3RyXNEv+CJL",
+	"JzLhf4ET5RnBOjzyX//2fwdd8h4U25ilhJryQMiBgNJDqDw02eMDlx5BBTHJy+TNjIlXL8hzKQQLwV67",
+	"5hFLgkuhFkrvhfcwv46xSy6WdOvEYHpAiZoNr/MEADbygmSTFYux9xlNJ5fi0eDzAVw0wHCrgWfF+yYy",
+	"jgjFh359rv+CgZXfxgu1bd1LoGeoknSVgs/zYj0ALIIbsYQ+peFkCqWWCaNR56zzjlFjwnJF8Heorc4D",
+	"Wv5N84Rr1uxcwHcAWaOKF2cRTwvP1iYyoMouCM1TENIEk1JzfcOZOpuyRPNM5wWUk2vmxWKxubVlEL5H",
+	"jiDzB91n5wTuAoMbXpaJSKLFU3y4P6hChN4MvXi1nek7c6W5Dt5gas3NpuPA9AMSRq/645gq/TIt/Tpn",
+	"nd9l0RiTlCSWrefGDQAJAL1QQRjMQoQLwDxMIjfe98wm/iTAFAR+NScPqUyWFE2Yu9EOHfCpAzJLuEjh",
+	"+oRdy6uqp1mcRdjPwkLNYioU9DJh+M6RjGM5P8ATtneTfenP+t/K68/NUmneGydM2QeoMzrT7OhtfBhL",
+	"hekp+BON8WGwRvl9/kDdWup1D8zeTLhKZbIISMroFB/hHuieYkf+HRtzEdjNhdfJa0R7UOckSugoxeXQ",
+	"dwIdq7ORzEQE6DSZpgv81vt9LK/x8PoOpx7zETsIF2HMMKRspkUFHUNjKzLV5ohCFAtXkmKfVpjv0rvs",
+	"PJ6bCRTyfQBcCmggw7IGnKZ75vewTf5N5oJAj8VVZXsAtnCjfg6Po4SJkjyRJKVXTGnyAn61lyFNYK4b",
+	"5q8B7RJX0Os/MudBWDx4ltZ4AhdLBfY2TciA+JXQ0BTqmYJyf1QXb1/ZQnPvCifSoqiw+YZZSjcZa7G0",
+	"FzJiLn8mv8Q++f2cp+GksLYyAmQyeJEcjQLzxpgOWQySzLTAWJoDbAL+QGIWjQFtwF1ZWrCIhQCeCK8y",
+	"FyFqk2WwZS1g0LAQHgwxrHww4iibxTykaX7rj1JeQQHTLE/ipAnzRaxJb7KzNNOABGhNGzPKXWWIOptl",
+	"w5irSees8xb/MnelPGEELnGXlhcGvgXeUYopBTQCd3MB1OhutOv0ApjaPhTazGstXHxy/nXxGvuQ72Uy",
+	"9dVC4Xo+nckkLbOZ+bawHlyz1WzGxdi/z8ly+GwUrr7tirFZ4QYxlJ9LOg7DeAqT7GY0SQVLFJlQgRgl",
+	"7i63HCh9pWh075QVXieFpmw5F17J4ZSVpVL1VYDb6Cs8SOoFhAlIV3aS0F5qn/obcM3p9WB6Ka395d0h",
+	"GCvtJ9LpV4qoGQv5iIcErgnIKBMhHtBIxEcjHmaxttrh8coa36DGnAaXwiAM6kXDTQR0IK1v3MtLXLnZ",
+	"a/PKtIOVNhZgZ2jjylqeXhXWXJCIJ0wfZBbe86pVQQ6q4xJI5xMZuwd2itGf4hoXflm60hO5PuOUbzJU",
+	"d+aI0Z8ugnfCsPz7zDTzW/JwdoWdIQVRTERcjF1hfy4m8/squapwRUGgBPDQosXl35RHx8uP1r8Q/MUa",
+	"eGbtp9o8z0Xq0nM8GmP8GnTEtVzgU2IurpYtXm22G02j9Fk9ZP1QipSGpVGZH83h2a0TJaaGcunmMrmv",
+	"u1/O1BlUX4KfpPM2S12/ClM4qPcnz1nW0lxqoR262wvjXXWvvaGoANbektK0SjGN+LhwhT8M/zcZXlXS",
+	"Xiy1ngoIjX7JVJqrK5vNb5rXQpTESgRQzFofcxnlT/ffDJ6FgMRSG0i2HRKaRxNmjIYA0UmgcZl9J5ov",
+	"+Dy7Pj9oLQMPRHGUyoShIa+pLMBG+QEOODeZ4Rke9Ls+ylerCu8KYhB9VOnGMjlV35FSdVUyCPQ37hen",
+	"hgyeQGAhP1GYAOiiuyVTnjqyRDUaWZWVX1IjyJauhvhb8Yn4ldsWWw1mriyzs8nNMFJBJlfEdO30brZg",
+	"Rn9I4s5Zp+THKOTYoPMFvJ9g2R5YD8FHp9QrhfuS/VslowvM8Em/xJUNLrsfPnbsYTQx5zE9OWY/9PPm",
+	"AZhtHaeTvrtiOpkp1Qd1SsGFG3RiNqZxX2otipXqFc6L/b/T088fO9FMWr8IOsgqXR4fl979qdp/sd/R",
+	"29NkH4+kFaNYt4ifqv0gHytGp1fmU9Hbse/ZRfrZfJhB/oO3ZQXHyaq5LblJPu6Dgpb9Knt7jWcVVe3R",
+	"Mjn4rpe1oyrdvs0wmy3EpyXfzMfOLKapPuP1LQyBf5X10HzspExQkfYBSMXDgfAHUvDDfOwAcogUzP/N",
+	"DbP0uIqFLJjdpacVvSp7F1lll8tKFii4VuqWt+hdqbuq5E4pLULZk1Ja1E9LPpL9r1PJ07JqnZbdLGvZ",
+	"xUjEJSdLi3l9WvKjNCBF351S3IOCv2TdkypHs+RVuXkNtuy0WbVvRZfN8pVrJFyZREuenNLz1t7tuXX2",
+	"Tt0Fb1A7mnPOoI8AmMOiPo4/9wAt/eA7fYpEV/LyLJFdpSzxHT17X6mCY2fF29Y++1O1W+ejMxhrZ1vl",
+	"u/m4pLVqbq/y3BT3oNJjs1ZJ1ryuwpPz8VOlZ6aZDVJ2zXy8ETGy5O7Zi1FW5R+6eZFZ6V1aJTVrfEj7",
+	"Hjk4jni66I9oyGOeUuSZSju/QtxOWZ8KGi+QE+tcWdsw+HZD/rTkH2ugzT2XWJGnfdfXRrq85Aj76K9f",
+	"Y2Hg+8o+rn9tsPoln5YcbB9Nf1DzRTV9+24zuCFhV4zN4Oql25tR06eS86z42E9V7rC9CJAK51mld8F3",
+	"me2bTYsLXLOeS+tewymWTad01mdWS662pALjhhkxFg1peNUfyZDGfej8lK/FjTiI7v5i+O7P9WKi6N9q",
+	"LAUKDtRmFl7Bi7p3E6/oid3Kxvvy5QvkRI5qgEomjEYxUwqSDbySA+tTcLlHhbB64AUclckhiQJii5gg",
+	"LcvEbSHyfiks3AhE62XMw4ULx0CnqCHjYkzURM5F91Jcim+++Z4nKiUqZTPV/eYbzMA7I4O3b95/IEtp",
+	"dzAgQQa/eYk/TtkAXpVnw9mgJqbNCUYmVJ1jtMzD/FeXYmUe4IVADHHMj/OH4yfuYYSDp8qkbxAPwr5L",
+	"ENV7aHNt4livTqTX2g3fuR8Of9X/fPkXvP6/0TgemOV5LoU2kLSJ/M03+qsD8s0HTcnhovsNgY4l1CUC",
+	"zoUiMWBFYNMWSDU063L4q4Po/DLA0eFiKMS64uGksIQY6U4n7FIQm5QzoWZePII5mVUyr8d4qSKnvVMT",
+	"/IGcQjplBIAuqH6wvhUC/pEECIyUsM9cpV2Y2KtIfQMk+Ic/vHqhAmLSycm3XXJh13hKF7idet3lXJAB",
+	"jwaQfQIpyef5S7WNpe9AhF87OpPqONJkp6eW8ikLDGS8vcO1vMEH8cib2zMc6o96276xMeLBrxFNaUC8",
+	"RNUvA4z7kMGPXFydkYTF/+0SMlkvOwPgR5Z0yQAvHgDQKTT60MRHMgFQXmTE45QlRCZEyQSGe8UWkEZJ",
+	"Tns9/T7NVHwsZAKJmgfkm3eM6lU0CYy2z4sdqF60wcsPdDwApkiJls6ECzJ4NTp4LQU7+Imm4WRg0qbw",
+	"ppPeqSaQmLk24ngmjPS2QEsgWEjs3QNg9dc0zhh2qNNvgew+IrI4xjFCBp/qfkMGby8+PP/tAGf0u/dv",
+	"XpOfINMScAa65LlJDjCJV1AOIIWCtAYYsRmsIzacWt6eQQvyMz04HAc5PX4aEJXSmJHTo+P8PuyIbnIQ",
+	"sMmRoVI+GrHEruyM0VQP+yXgOYNQGJgsNKqXMGLTmUyZCBcHP7DF4AzJ5wpWMgImCAzsrYSkJVjec0N8",
+	"wCOnx8fnRKVcSwtCkkwAiLOmOnJhCThhiBCjBd/xKZnILFE4wpdJIhPDQgM6Qxcfl+JwlshhzKb//IuS",
+	"YnCmaQd2BOhcpVJGATntHZmd0xyqJYP+7gRR4bDBlSJTrhQX4wB4XI/wtPdYf3hm0XxTSJEa8giyiB9h",
+	"gwqoThRpH34ffB2Q0yP9fhJLMQY44FmqvzvW/znR/9HPPD4mFFIJ9XuHCYgq8zxofKQGAWE0nMAmwhYj",
+	"AYGNwRL9Fr3Zp8fPYPEf905Mu4x3LE0WBxejlCWQev2410MZaIl7CM0XFOGGo2zdgKbXizBks/TAfjUg",
+	"j/Q6jZKA0CQgTH1NFIuhSs+Ifv1us/ok5WnM1LnJzUPeRU7S4xhELKU81sygp8MFeSnG+hSEfUMjds1i",
+	"bauoM9CfVmMvZJaAHEzZZ6QJ4HH9jgGO/7l+Xfcby6tkSpMrzT95ZYojYswzBD6gKeQbkke12mrw9bkm",
+	"eyur4FYUTcfHmDQe85AJhQgdgIXQuZjRcMIOjru9jmla25mk6UydHR7O5/MuhZ+7MhkfmnvV4Y+vnr98",
+	"/f4l3PMl6MAids46P9OFSi3wmiuc6vS6R3idnDFBZ7xz1jnp9ronEEhOJxAkPtT/GbO0DqoaDrRIC1x1",
+	"CeRihOdmw0aUx8qIQyB6luivk0xA8aXJ75DiVdQ50y95JSL2GZNpZlJPSL/1uNfD1gOgbyBw7XHrL6ai",
+	"y7UY+7UTc3GFxR0yzKY56kbnMJKhciai/gL/+ksn6FyxhdLfdOcsjg9glw5/mV+p7i+YaTllaQL9nzuH",
+	"9k+o9424YAq+hqRK/SibUeZea5a3u6DTOMf9XbsrWO6xrhgE1wxM2mVTluOPQQ7JXf0wt+CHb5H/CpUi",
+	"6B5U2XRKk0XnrPMaQEGtwWFzmjC7Ywx5C+/BFtSmdlC3pHVkhRTUJe++f06+fXwE5oxgc6vMNTexiAzZ",
+	"SCLkFwDCV1LT737+4f3WxIR08fHXDo3HnbPOy+jF+wso2buGT8ePHx89g36j+qVXb5Mf+n+efv7jz/Rf",
+	"/3jxbD7/7vsnrzJ5cv3Hv/zl2w+ff/v8w/x/fLcYJ+9Pr/Q9emU7b354iwksnbOO4lAF1znrHB39+V8v",
+	"/vWHz8+T0R/f97/9sPj59799M/52El6/pTP+U5zMX1H6NvztH97JzpdPjYkFlqSGVmCmuyYV+2CwsbIE",
+	"lWWBUvC0UkEqcHo4oP7J4wAFSCPaeXp6dFpJFoWzzHt44E8spaZ8ajtqyTtVKX3knckkNZ3Ul/p2dcpd",
+	"uD4FHdPSIZfzWmqYx2tB3wk6moH6WcLrL6oVYXZqFeMDF/O1xIn1mYjQ+1D/Dne6w5TKTuX9fX1Ff8rS",
+	"iYxK6yGsDxQOn8Xf1icxWS9LWcDXjdbIfewH12Z2xU5yDeZV6PbWH1LFw06pB1x/JtF1CkvQmHVXkW0N",
+	"R0/d7zvm6t/KOUmlX/tXy9FWw65j2Rf2iJvKLMSDhh76EIAeFWNkYBTsoJKpf4sqfVv+tXCuHXnVXAOb",
+	"d1dswkXMr9nOV/8VnsohJ1YpQvVL/qVO+RqrZN3yg8nv7DS78rnjwZxujcWMM8dma6nB3EVr4KtqVfzO",
+	"GUp3bIfeAdDvrnfoORXFLcLVS7CjpKrdrOsjLYoObIFT3aZ9V9vQpQvHVehfVHaMBOAWATNKJgRdKct7",
+	"pc2ri7evnrsSqxlN6JSlLEErqGpt8ksOf+RTADpbe6GreF575Svs2GhqnoMlwDQzqXMy0Gb1oKrEHDxi",
+	"8EIS0gRyt41DDGpuOmedP2cMazDQMtcr1fGJy+FjYJL8gfm3ANxw4H2q6lS61BZVxAtby4bHSK7KINlV",
+	"gyuDfPnjXAtDUTkI1OGRpgssngEfixRM1QzB3FB49VJn5U/bsjrW5n/8tQBM0znuHT856B0d9B5/6D09",
+	"6/XOer0/dRAvodM7enbc6/V6B/Cfb/V/ntqP+L/jXj6L51rCmapuOSLPE8mVoiIl0Vcv1UxyL3wCrHr0",
+	"7Ljb6x53e4fHp+WcjH7D9/eOOkEnz+9eNnU+FdFQ6qbrjotHXz6V4AZEFsfNrQrL628ROHdJQL4RjMwM",
+	"EMS2MjIHGvhYTFv89KUgPn/kKi1Velpx6X8L2ey2/MlCoIFxVRnWQesLGlIIZDYjlvUBFv0V4P3ugj8N",
+	"gPhN+b9VdFqmgLPHcu2ULgAnICDUdU4113JBnr968U7/DQQCTSLK5VH2YpTTMkFVC63PlkUzcoHbsNay",
+	"2fO4/sAWHeRPUEjfyWjRjjXvNAe1J36L0FKE1DAUVRJiRw1WquXrK03HKAIBi8EPePfLD3Rc90xz2SFc",
+	"8yXo/CjDlViz9np3nRnC7hkcI7YlDscKHY/HG7O4/gJCogcSMGE/dkxn7SoL6vBXHn2pNaNOIVQD3fNc",
+	"62DBqn0GHtdtp9QedNkqXRbsgnVepZvyzZcbVHKmdHYTHvjSWvS/AHE/s4jkS4584bIAEqvILOREALYy",
+	"Yoob953JfBhlihn0COiKJKAf1Iil4QTiI4LpL1kXYl62sQ3UzYL1eA5hRQgwnmMIS/mh6dPjp8usiOS0",
+	"hQ4cQRS0hfKDgrADWLl/rlKEBZ562n181D3q9QxbbWKFweia6KHeDekhZXZNyPldY6tK1WLxVjbjrBod",
+	"Yt2cZ79uyHmVVumFNilDZoB5EjKWMqrjFovaAVxTwx146Q64I9jMmHzQi7leNNvmz+fkoHf8offs7OjY",
+	"zGeV7lyqxqpWpkvPdMr0eDfK9N7x//tJlha5nxj88C0lgD7IsQNjbe5WEHwAbx5oy/XnU8zaknGE/RZB",
+	"VQOwcUIoZGhpQh8nNPQ1LyT94WqUNHCdLIHpOtJ4j9N+kCh309KukhaWUjtzpfo/ff/uN7/504vvf/rT",
+	"h59/f/zjD69f//yb45MPb99896//4+XpyR86D9KlkXT5Db9mxACmsLnxKe3y8JpFPD3AOp/ag+trNmcq",
+	"xbTMLnlJwwmJuWA2O1WSiBv4sFRaTEuA6wgcTgV+61jewNswEZi/OMBJQm6fyV8k//Vv/y+KoUuBmc6Q",
+	"uAhJrhyzB7kYk5jRa7D+YUQ8VSwerYhK5LGIc8ig0xcZxGyHTJPImBF5bbJMzYJi0tRy8OI1/nyh1/Hl",
+	"9Y0FMSq86galjyuSKTNRFMARuOar/OoAarsbn75efpOXGWpiS4xOQUKoi3tkABO7yxEgZB28OqXDmIEf",
+	"1ICsWcgUrnJKrI04YG5uYVzFPvxNx4WqNVzxMvdj08h8xNOL0LjRVi2Gi/LkZKuX4xc5rIv1eMuyxbxf",
+	"y9RmTMH7uVAphQNC1UuhTVfl/q/EZ16KUjZ+YSrbv2530SWz29a5gLU9yIaNdPOJu+OKA/qoZncA6q22",
+	"O7pHxyenj5/8yaF+Rn2UtKDaJyYxBt5++u3RkS/l3CC/y3HhO1sdUsAF0vgekyCFnHhWhKIBnCgrPmAu",
+	"DR54ivp1i/iVk/M3HcCqqBOv8vAVA/UWZ9mZC/pmNBRQ82M1lbUVqk8mnolwiDCD9Tm6NL5SFjuQi2UQ",
+	"QsQmBB8eTxUZsjGHNPq8p/lAcRGyvmJ/HgQGVYuFVwoTf1HL2yYrkBrCaIwIkPC74mNB0yxh3UvxwZaS",
+	"2BR1QMLTxh+dsqhLAN0MWp/BuecrRQb6aSzC6pAZVWAtamKBc86ZPu/A+F0NQ5ilRI5GhOJgmIiMvtHG",
+	"XMoEGS4uhZJTBgUEgI0aKwkxPIPqzcdQRXDFFoEeGqDWYFR8uCCFOxNmgBG65ANmhKOqY4KYzmvmTDbl",
+	"caxtLNAB51gmZI52oZzqG1PTfScyxhTsqpFdKywq03Qf4C7h1OftFSyZ+TyhajJw2RAtDa3zS3F6/Mwk",
+	"B1GobDMZAsoBiWP1mMnupnEs56rKPsPLfQvtg+GHkoFWViRjLggdpTAwyAEWV4ExUmlxsXBdWUQYTWKu",
+	"R+NRkUz0iowFiwZ1BpBdv2qFZPuLTLng02zqN27wmvFV1hRSNfFqBcRVl1z4xJtXeMwALddZR9wjbI+Q",
+	"V45fv6wwAb/BZu/gGT0Yffr1yWlFk80d6FUOxfpWhgHNd860ItMPjii0kTnrabGqNwVx6NYqSpjRWedJ",
+	"eDR6OuwNH49Ow6f0eNSLno5OR6fRSXg8PKK9Z6On7NvoSfh4eEpPnh0/Pfq296T3uHfaO+kd9456vV4H",
+	"B9T3lavebBifFvVAHHpMu3vhFcNeUp1v//Wz/zp8G8jGzlknPI7FcPp9L/ofv4P2O4jNUr0yR70uavA/",
+	"Qe8cYVey105r/tHjmyrF+bMVqojcdePq8485gm4jBbp80k4TRqdl5ZlODjWLzfUpSLNGpUPupZbeNI5N",
+	"KpRFtvRSQ0CnYq0Wsc/TIhYap5FHpkYUECehmBNqYVhETHXu1zYdxLr9UinJnNGrc/DZDYTs26cO7MnZ",
+	"IFiiwICyB8IFYbFikPNWkTEC5uVbO9vbTBixZW350ndCmSQsTMlEJoqRIYgoxEGe+5cpbemQKFmQhF/r",
+	"kTemcjtxjAg1i6qdLtMC3r5zBnBQTNXxqxyUdZbv31KKtSbzcUaTyM3Ip3MHyFpnHn4wHStoio08Zkxg",
+	"0WVMU8/DVOG9aZpL+j7HhL1HmaReKueeE0rbZJDu8MgbRQlWrVnv9LfFbNZah7nhYytk2ecZT5jybzk+",
+	"6J1+6D07O23pYwdlnKmq93sP02frPh3DEDo/yb/wOKaHj7u9znbHSEOmN32GtDBtVfmPHiqzj6tcVWNR",
+	"5ncMWDER7ThM9SpdlwHSJS8Rv51bKAGLWW8KhrUwOfXD21hAYFuZVJUPMBGZ7dmNBlsn71+K6Oak/UsR",
+	"2cPbJhtuvq21Y+DopK0P88gulK4PuIDSdb8cbVCW8EZGBIQam8bqofwbqGJG4IZYhlcsuhTWRqExv9IH",
+	"dDi0aRWe0BhMoAwxM5wxo49zcK85LMM5M7CHISha12d9GPilGEjB+vpzX7+7b7X5ILfJfFsMS/Etprcb",
+	"mrqyJ3OYwCP4M2GhBI+F/u5rbbLNWRzr155cioF9ah/JeeWLtcmsWEqGC5hnpA+L0N9JJmc5uIqxpAyX",
+	"YF3+wDd9BiVjUxuK/uQ8g/H4GQK7SImnc21KTWep6aGmyctsZtWhXNPQK9HZxraTkdZTeFrrBB021Tb6",
+	"WYdypeh/ZxAUteV1wMJrTMDmUhuHfsPpUh8MgPuSlngPhzbCxc7rifSTiSGTbexBfZnE5vb1iQh+qh+2",
+	"60kVMaWq9ttq6R9omjd+P/AFdcnPesS2PyDA4LgWgFjsGpgb8AowRXlKxvSaESXJiCaYrwDv6lYS75ss",
+	"vRnFYPZXL+ANagfweCmnABsoBJmBezhZgOW64pALC2+2G9uj+JtsfMUGzijfheKOYzxL28ZoXddv0st8",
+	"SH/H2wVOA6vMGyvyVKaz+o2yaDZpXsViXQJZOtEKPNTahdDZrEveGw82F7mmsw3OwFMcMjI4NO3CBwBC",
+	"pBj4kf18IbxD8zkXJFMsbxomk6J34ryoppZ8IVUGXSLjD28+vL1Vj8Tu1JD1M7xNpBzduDZ68+HtS72g",
+	"05oUm7z0KUAsOSCBm2IJ9N2nEmhICgznInU10l+1GTOIiLPMRZay67npbSKvmUJdSk1ACgzB1LZVpLMZ",
+	"5tUFXm8rZcw2z0xUHsNYQCRt/QGBx1hQWcdIyDbG5nXWdIUPD6dz6+xSNPIa84Yet+kp7jmab4493pn9",
+	"AlynymIR2JXzis29DXb5kCWixCakWu034BQ7nT6yWwWvRFzRYbzCRMDAZkGu43mv9uRUqUNMQSQstNMW",
+	"jINvvV5PmNHdMdLf5QFGT+0dm8praOe9mXv6tYsc4grfFKm+T+WMZErLvA3k+jItWjI6wIesPKKY5GdF",
+	"lB6EFtXGtdSM8hraKQkTbF4UIA8Gy/4l8oc7IYnfsVlMQxuHKY5nx/LY9o6uj9LkgL3eicw2ZD23Zw4v",
+	"UgqGhf0b0jx2ggzy3HW5foAF2RcsyKv3b8jJ0ZMnB0eExrMJPTipGQ14M+GLZoz33FxfC0ViSMxWn0BH",
+	"9Jp329+W4D/MvKCZoalI0ENFNOWYjxh0W+/j/etGYtNl08VMxnK8qEsfzX9uNx53Y8VA3tIkdUwFeIc2",
+	"TyphY5oAnjf0FgZ7KAyxAbpMnNtEGw3V4/3zymTeKRfu8/5igFtFy1AM3DhiiN/urSpi5oeRvIb8VlRb",
+	"4fWpFiVkFa7Sq1SZsyLQLnZXBZD3KSBta+LSkjZJSSojutBspKUJ2EV/KTpXLH2AG59eQUpeDjmCwLPQ",
+	"tVEZWN86MJDntq32rRvHF7+B6LARMWed1y/fdYJObKB/Yf1H2JnKrVkf1qxz1uFyahoYRF6ZFeKkR8yC",
+	"WZOLMY3YX/RkQXiceY/Su8ynrK/XWQ9mlPCQHr7mdMoWmOOm+ZzjONSEaa3XCTrTLE553u+7RcE2ju52",
+	"YEPMpldw3vcyE/cdNaTQLbLE5TA/v5v8EmvXJk1XAPs3wgWxxpYDwjPdfivzrcYsdRy5nZRGpzxwiGnO",
+	"tZLPdljq2Du+Wb61/chxlu25eH8YI/V8lhvkd6ZmcYVuRKCRFUzTGk4E71wNKvJWb3awrCK13ixAYJkm",
+	"3TbfeXAIZKJMAvth/oADeIAadIu4IU+dYWZ7HLTXpkhBm2rTXWOKhHRGQ9jj016vtVF2CwAi9ZxyJ+t7",
+	"C62Ba9BDDLt8pcgskSMeVzNOvXI5xFZR0FuxRs28sfFVhYeua87m56bvQsRCHtFhzAaBrSPNVRGPECdO",
+	"XZnzfARAdHAPI8MF1HHsBgnUTeJenfjvZPZmXTGqVMz2VuGKGHjbmnHYHxsecy0N9s2NdYNwtOpO3FDJ",
+	"WD0I81PFYmB35Y5ry9yX1yxJOJyDZzHVqwu1LQpUf+MlyuuoZyxREsLamC5WWysMQphF/eFiB3XMZf7z",
+	"eO2Rlqxfw7Fff6u58tGIxop9XTM0x9c3Bp1KFWta3hke7daUjE6gMQLUxObEkTCqDPRyJnjKIqR+KLOA",
+	"VmpaFjqjD6/uG+t3RKc8XvQTfeeIg9lZ2Owmo6JHBk4eUKTd7Z2bxV19ThWz0vXGHSnQwL/KVDQlP1oa",
+	"YmQaCxkN4wVYG0jjGJWWrxLhc2Ud6zbWZRP9eoi82D7VuWjFVmdI0XCiFSoWXQboGmVEJhFLUJeceaCw",
+	"VAioszfSIU8c0Otp+xrRqRRjfArUUH5FEqayOMUMrEyYg6YwnYXYtEuem7b1ENAyLSgjrAb8hYWOg/L2",
+	"g6XMUahYXWMB45A31/e7dSlNp5jg/54xYRc9ZXRKpoylqOj0gE3DHNtqNujwlE1xuG1ElM/TzUvozFK9",
+	"MONQuzO6vaUwtIFFG+aNeETYg1g3ZNtYkB7/fakCy1ltNcHxl3bLILM0lLk1ALUGzo86klnSZwsQrtjj",
+	"DMSyRPgva/joQ5URN8YS4WneiNOYSdNMpd0WW3RaGJtJ9uxswBLvDNHW1ZQOWUgRpYxRwAbbg3azMqGk",
+	"4F7gatmCBOrJu5IqW3m2+4cFaapDXXqAW3qAW3qAW3qAW3qAW3qAW9rPoXUNzJLnsG2BsbSvs+l2CE3l",
+	"uTzAM/1DwTPtGm/pAWjpAWjpAWjpHxZoaS3AUjPVWQBT2o/aLNo3dQrzAtpjmYOVIpmImdKiB9w4Azxe",
+	"g7icc8W6BBZ3ShdkqO/R3Ace00eDMRMR02YnEylPF4OADKZ8jNLTBMwGwaXwvkQHlBp8bTDaqfG0GNQG",
+	"HBEI/O6luBSDPw+0uk2gG8pwYbJIJ3IOvhwMi1u9JxOi9OajF5gLOM3CdeBrRs0+XBD2mYYpAdxvJkIW",
+	"ENsB91KITGs7gJViMQPDtktepYXqtSFTejGwQYvnNB6oUCZMGxApmUqVkkGsD+WDgEgoRwKL7owM0GaE",
+	"ZVEySY0WM5W//VSmNB6QSEIgbCzxDTztkpemJlwvRllhGu+uprw8x1ZbB3O9v7CSUEQ+uAhDNkvPoHf/",
+	"Yaiu9Y75IvLzgYi0mBwgtBZN0ZZSM037asJYCqGLRM4VKHb9alCjQNmBVmDphC2ISqWM9EroH6dSry6s",
+	"/6Uwq5Ing0Ee1rl+CTwD32o87drO4fYyLbNT1iUXgrDPM5n40YJQTodcWOfnQNtx3kJrVVpcYFiSVsF9",
+	"tBalVnmWJXGo+Valcsw005z7nWAtngQOWZEkE3UOoO9KZ5MHsKc26QJaY4/B482iPngfDspfOJ7HH/MP",
+	"xhFuSxD8j01C7BdGLlXIFFIhUtqmtB+XUtpPmruNmGJkxuQsZgFRTG8tNP5faIaZUnUGA3fABTh4a9Nr",
+	"eaXZH5NrwJ4zrRIs14c01pqOfZ7F4HmHsH315EruORNkWuunC/Q6vMKL7TKYj7k1S5OE6ldlgv85Y+Zn",
+	"o2NVuogxJpBMK0j4naMQLaXBXo8ocH1MMb+52rPn6Gq146mJz6l+COZUsH4Qq5xRzYYQMn7ddg20JtEq",
+	"fRdLUP3+dQtgR7Dt/HMfq2Kf6wQS/NIwaUhfXPGenycSsCLgVYJixjxPF3lAmyd1eUve5TurVgLnBwwm",
+	"r4NaUSXVl6O+TPiYi52NAFOS5CyL8UQMq1pTLuWu6purGm5G+caVY4nZNYtXcpwxZO2FDQdRce/KXCl9",
+	"lEFj2EAgmNiUjc+gTbWOSW0MFk7aO/CPm07XeGqwNW7azmfnZIA9dyvVf/NcPKvm8WGdoAN5vlozXEse",
+	"7RnREa188EFMMH8+YqG2sOFAOaSKK0STUJh3P+RJOumDlDnrHD179gxOvkeFX/qzJM+yWDCaVCcSLHUJ",
+	"8m2Qs84LTuNYSzlYTvvtT3RKI5m1xIcsFiaM9LugBCCXMKY84DevXkOzJW3Twivh27/977/+h/7/X//z",
+	"b/9O/vqff/s/f/2Pv/2vv/17BxKAipx21oGDn+n4aqU1rISb9VHBLoPiDD3go+OTJYvOXyv3Y4GlzmCT",
+	"QvBcfNZ7ov+yrn8644VUBUthrXo2bZmy5gVBjPM/KJDntYi6csbE52mMHKoO5GjEQ2btya53FJvGXfi3",
+	"mGRegVxDp8yGNlXxNGeRw0IWx3B4Y5/1ZjnpMOQC4zVLoqFTdWwscFbn18sOjy47Z5eNKPOyE1zmlAC3",
+	"5bRw2flyWdQ6yxETb23Nwbhy3PboWxwrj4Lces+Z7FI0GXqQDzQwPLl2tBhVsHkmmYhYYo/z2uaWcTYV",
+	"aJ2fE+hJBplrv0g45Q4XZHBuYhVC4u4lmbAo2TKZZjGtmH1tpClYcm24XuvziYwZDMFQDzqxduxhK/it",
+	"astTA+v/0MYh+gAAhwJOOCSXFp77rXioru0Sgk/b3jVXlwX5WpqtprF1cnFFrtgs9XpH2Hw8aOGLWoaA",
+	"fwJzkkABdcl7JiIyML8PArMCxonmPeJS+BISQcfgEQPjJYEPxiM3gBP6hMfRV8q9G0M3YCVSfW5nmjHg",
+	"LAsoDZyKwHnA7M2XYkAVjEyTE6ZVOVqCN0LFbn4DUp1MyDVPaUy40Duo0i55DUdT43accqW4GJ8TSiD+",
+	"C8aiNZQgp+tS2IUcszTlYkwoJu4Q1wUSgCXJwOh5dAJ9cKuHMKrSwagam1wqn7Ksi6tQ2xKyCHJLFV2Q",
+	"RwN/1btRhlKSqcHXeoljfsXixaVw3zvfIkDW489996vdqpCKiEfwmAABXc0W5jKvz6NBQAZOiukP1iU5",
+	"APU4uBTga7Q+2MDizpZ9iOdkLDUNwju8NFrYR0BfpXFs3J4cLcEBDa+EnMcsGrOo7826S95KpfgwZt6k",
+	"lfWaAfYMJf6SnRloGZ6YLGqUjYND/6HovvNKwXlkacxbAVcbbn/LNw3qz1OIaQpJpjJhhUEorH8TdKoJ",
+	"CRYcEh7OLoXlvL7J7huQR4ahqdCsKhZTmSliajI1L6U0TCGdhNHoa9gizG/tDxd9JWd6H8g1S4Y0dpxn",
+	"wmwQiA1ZkkJ6ZnAp+HRmVpMANehb/Qnb8NxYyogMYxleYeC3yuWIVmgxLeP2Epa1NXR2/G2wzgq31jdI",
+	"WGdY21MGCCgIcEb8mkcZjT2DF/KE4EiRTqReARue/NLW3L6LJnQDY3gTM3XX9fn+lv9jn7eWgmL6dxZK",
+	"Iac8fDiQNT6QbUDUVabwO996vLfYD0U7ugaVCyfqTh+rreVhJiLNr2uQIIqRZ+ie0AgcImEY4RN+BSeP",
+	"CKBDkAtyLaEMyKhYiEwrCRaHiS+fO/0/IpSguwjx2o1hddJ7mlupc7ogqcQ8qCy55tcyCeBdNmiM5+EZ",
+	"TSdkyGI5r9KcY5YW1eaWQBUPcvBBDt4ZOZgfiO4K2MB634BJX3WnYFcx0MILsMWpP2jcEqYa5+PCHFQR",
+	"uR87X6Q5aixiKI68vFFy2TEZC5cdfba5dALjstMlg2UCHJCxtEd5oEQtBEdZHAeXwp2hTBmMg3CuOuI6",
+	"wARIkwcZfdo7PS/icuUODiuOE5Dj5x7qyKVYDTBSDUtSJY2r0stvG31kKWB2BkIrcAL+n4+PvyXPeuTo",
+	"mJyckjZo0AUX8k6BSh5U0oNKupMq6S4i4DQwtB0OTmO91M6+PqRpSsPJdGUJ5bs8XxPQnrXgjjWhoJcz",
+	"dx7/17/9fwrROKFKHFIw2+HfnJMqw56oLJxYF2s15htUP3pzeUh92xtSTktcmtXQOG7LsIysKjMuVtL4",
+	"0NFbr5cHj3Q1Q7B5mu4iP4hm2Nfkme0R8qXoV2+uUFaos2Nb9D7iMbNqa0aVmskk7f4yG4Nk4+NJ2jk7",
+	"OjrpNdZk7CjHBbBh4r4KASsopkMQ9W/Ne8D7GXFqdQ6f0jE7/GXGxkbt8GsW9dWEHj9+0jnrPOmd9E4o",
+	"Oz4ePnv29OmTo2HITobHT0cnJ4yFR0P27eOn9PjoJHz6JHx2Eva+fRIN2bPR48dPw6Oj8NvHx6BchOIp",
+	"vwYJ2hEymYJP1r3i2ejpk6j39Ojp09Pw2+jJ42f0eMQo7YWPH9Ood/SYngxHp6Oj4fGwN3x6fBxGR4+j",
+	"J+HR42Fv1OvR3lOoP/gL65ydQgFG0Ekn2XQooOgfg3srdJbbk2wWSxq1RD3IFV3QmfMIaluf9HpbVgc6",
+	"prrx6sBcAtcD23BF8DoG6M0VLiRfkN/eQau6BxSExskc5FFMVUpmNIE5DTRTGleSKQmDHAnowYn/TRJ+",
+	"zZQphsDjUgxSHtEjUKobURNgz4QU6/7OLsXv3r78TUDevv4NuJl+ZsO3BFhPBeTti+8xEPfT25OA/HR6",
+	"EZA343FAfr74Y6Cv/Al+vPjpHVY34MmLXjFhA4GgcvSAtAwwlWwQdDVNGy+FnuVXijzHwR18WMwYIFsQ",
+	"Ok4Y65JXMBR4MkSkE3bAhBb0GO7Ug9da/u3r35yRbAYdIQ18gjmeuWNqQCIGYS94N5+yS2FwfaYsoVir",
+	"wQgX6IKbnttj7cgU6pkCMox8a401KAmlgQ2bd+109BdMhMliBuAnaHikJOYMCx8uSMJmjKa5DxDyYQbc",
+	"1Nh5QayDH9hi4HpdwmVmQ50z0UR/scbTNtU0NhJSVwnHCHADZOKXbja0k85LIc66UzVuhbHSYFowhAk1",
+	"NTx2Dvr0fWJHCrUJhqFTKUlMkzEjj456PfIT/y4w1EmOH+NHPQFL94Y/rJ9Cfq0HevTYjGCBLZyGkNCg",
+	"F8Rv0lR4LZvO0kWADQ1xoFopBa6bLQzBdTMEzy+cAgJvwFyQGf/MYgMbj0+ZUIQNHxiSCS5FubWnlVDF",
+	"tVsiBVOLIjPsgYrP15OwJR56a+xjUYdAhQdWvoSs2l2hL8ul5H6jrgDPrfn/UO/FARo4BZsHgDnPOv/P",
+	"2xffHxxBD+umtkRBp80SPc3UVJ3hQ6uS0ZzYDWxpU0kwQU4TFmKsTUNDG6lBFQFOqa096+a8XI6x9IaC",
+	"nVOe+ADtHns+oEMF/Dg3nODV1HHTSXC4KOb15AczGmMJieub4UwqMwKDnG2eWHE4yK2vGjhVTxpzFMYA",
+	"2zZhn6lWdlMan/mSQJMpha4XRsjOsRm+VpgRkHfjgl7fkfXRHkeAmPJpSEBs2EtE+sHsfzD7Nzb721v4",
+	"lb4uY13f5yC0f5Ko9IzhJJ1B0OwcMaWfD4ag4Y56j5/1nhx9+2SpqHpj/9nhr5703zJ2DbaIcJiWJdhb",
+	"xaq7HhQsgu3cGA9i7EGM3bIYgyboPkXfCaf9OhcHxJGtVYbubuy3XpjK3fF0VKK3FMYKLtYZTSceVJwv",
+	"6DplG6oNiF59RBu6e5ijs0rpQpXDxOagb7J7TCCiSdzYO02Cv8PU4BswgZReMdfvDILmeFqrjCXXRJK3",
+	"OZrtOpBcloABVmUfdzbyJ95CW4s1xs4dDOytNV6em8ahKZxmhywOkBIxN96qi8aCY3c2y6G3Y9WwL3n9",
+	"jivJAA8oMNE7jFaafvddctI7dSFCvdRL1syEqmpXlmBrTSDN0r0aUeA5UuGXiMUsZSAFnjhsAjtqAw9S",
+	"000qknOxpbsFlqWRQB61uPS1FMyXFY3ZbxaNitzXqFYvi7g8/Kb9jWhhfVOsldPCfbhImaquKK59XHUP",
+	"KDPNAvcjTM0BrKeqoON4TheqYgzLE7CupRdczaTmTRRelc8b5Ow0CGxve+OKWvWOdrLquPfkLm7v1htZ",
+	"J0iKO2v3A1llGckRYPIwKqN5e+XK63GcHpVXE+o7ZzHlJS3VZBIlXzxFJ+dNWqAvjMDa3OjcIdDY/TBC",
+	"d6c/Yy6u1DZNMO6N1V4ZHv3eRnlM9Aoq/UCZAzuY0NdAJeHAWDcgPwAhTc6YMMAm+UiN+cAVmWXJTCpG",
+	"MpHyWLM2+zzjCVQZCzJkExqP9CPnFSD9GKKBUGem2Arks3N4rohUHjLzhsLLFsaUXrG85ZBiEDWkYgHF",
+	"gBZuTRstcKVy4R/ThvZ0MwvGHV7cQR/nbS0Zs6Q1xXo58//IxVVnm0b4uCGYwwn3bHCi0INoUx/W0o1l",
+	"aKTS9fHYuD6W5xF0skQfmSZpOlNnh4d0xrvmoV2ZjLWoAD4/vPjTqwv9v/Di+UX+v03XoU4t6nedkyvG",
+	"ZiaXQLEwYfDX3IQ2gXduWtFcIDQxFowyFgHxpfKKrfTBFpvx64Xe5fnFc37VnWAMtuLJcc8EfsmcRxg0",
+	"nPDxBDgTOKzMUqbYWbkjjRcVb8nGa9y3H9wsHo4ad+qokXob83DYeDhs/MMfNi6ImmoDZ8bDNEuYb9Q9",
+	"nDhu5MSRNzb4Bz1yIAIhYPxjSklIxVe51rUYOWAzK0Cdt+eQ92/eYlLYo2c9EqGIJoZ7vkZt78zupZAO",
+	"XxOWALTxPADBlkMQ9nLDwiE1bSdsDLNpzMH0F9hBzCHYLHPsIdD8EGi+z/ky9zOEJEbc5gpTlB6QIIyZ",
+	"dHkzUidObiB6BACb/7Ca6JV31gMoiBRbt1jsMIvGNPI01rkhPaNnQEsB8hK2f7GNZ0A5LWmtk56vsFbG",
+	"x0vKp5FakTy6RaWyoVfKNTP9jmlVr0gq84ZELFZsE+/MHzVdP4S9t5VZehmLUQkypRG4YFmSwNFrFxIq",
+	"pElU3+irbMdhYDkB5JZMscC4bCJIKhyiOSmgVQmq8JkYD752sW+4M5VklnCRkkeD0tlYXzlc2KYZgy7B",
+	"eGXEEFPtUlCCrW/Qb2bQOLH+wfaQtCncuQ0KL0MkwjBmNLFwiO/fvP0KCZ4uzjzRYDJjXGeBHJnBdDB1",
+	"8fUkuhTcBO+fS+MVgznShGExKtGjqjGmTeWQkV2CcKUyBviTJGG4RAVU6kdUkInMkqLdDfWeZkixHOtN",
+	"gnsB9hGwRA14X4MKGLtRCzKh1wyQTvO9RmE5gIf3hUz7dmADz8UXscJe07yKA2p3qrF93nnF8s9pEq1r",
+	"+fVmtExN54SSWUxVykP8oQUqtrbTKuteO2HytOel/puP9MlecLH3adw37aesnwd02M7k1AvfN4y2chxI",
+	"mmCatgI7OO5tDnawRF5lNOWN3HJOvu3EvxYi2d8JzaTHUue/8pAV8kW1o8+7USfRnatF1fYmVhGiaOWe",
+	"ZHU9n5rVCRbAd4yspL6oJI/MO1LsY2kaRl7LKwh6wjC+Dlxr7JW5mMumJvDnepm5tW/i6EF83VHxtSRC",
+	"XsGc73MJCwqdSkMYJlcCLa4RORvYvod2T2tM4DdLRi/wLdjCUjHbMxulxxJ4y45BW8q08BbH/oDfsjV+",
+	"y+6gTDSl9NsIrMaCp6VUc4f7vElyfqpQ0ywas6izHXhGJT3eNI5Gvb2COUU4aQgWeOW9Wl7cEZNlA6Fl",
+	"Doj7dx/W2lOu0YkeT1ACe9AHQeBjOKLZtgGxVMbuugbUfwPRbjJF8nQvPAlHLuurpSvOrM32FtIt++RW",
+	"su2mHPoOn76P9LEHA/D2DMC76OFcYdKBnrBnJjgi7caWQ8lyi1KxEF93vtEYoI1SaWIamws2Pbt7L9d+",
+	"1GrApB948OBhzAUPHyTbg2S7z5LtHXp56M4OqOyAJgkVY7YadhSciFmSIJAXAzQqIcmAiQgAagc3iS36",
+	"nCbswh/1/TqgQvfOPZ9NbYdQfFkjRNEPlbCe5JEWcV9j/WdKHiFWp/Utlifwdc04K9A/94j2CRpfpX3X",
+	"4kz15zyOHdCoR/EIkqomfAZXd4LNhbF9mU1y+i1LCM1ESn6gEacpgFnvUGLTp5i7BC7mpjK79xgShxBu",
+	"uoBD3VIEb3WsL/HvjR/oJzyOEiZq2xKS+UQawH69q3i2h7sCIq9NsNEXvuaBdy0m8VJEprmdJ7mNZRRp",
+	"y2hi2w/rH4ZszIXCvoGYhI1sZP2TSN1fKaJ5CZNeJnIOqZcsuWYVTQBt7z+1UeRjBUCiiQHzyHWE80ux",
+	"zBP1ro0ZeTQQMu3TPoxs8HVgLoLZCi7GtuZslGHOdGJdrqWF+0rZW/POiZpOTMF6DteO7WdkUuiLWGVt",
+	"69mVWOF2W7atEouNxFuFZNlUKOyzT9mDeti3ethw06v7eOEc7nX0yWqcGpse202isqEFaVCtYjbv4bVs",
+	"8h/+6n3q76TNV1USzrKg27KjyQMT3yMmhqTgwu7fjYP2KkvQNKFqzJR3BC2sMNKq3OsCt99k4dR60XOr",
+	"Oes3uXB1FvtvDfI8pqVDn/hzV9wE2ON0GDMyXIBfgEcVaeYGGIHQWF++IIWmMK5njb4sjKXaOBl9a8P1",
+	"3mek/1HyfTqFHxTcfVJwd9KNvNLqxPz/JfWWZy1WFALkCq+t1Sk1WadMMKVWVwOsbVRoPBbQ9Eyf8f20",
+	"rcBAlUMrRHBqzGUWRwCIQYZM8Yg5BBq4ErvDwkIhasaZf77Xj2OmBwFbQNa9YlowpeiMyAQNocRLcGit",
+	"sbSYXXJBQFBxKUzdEQPQCusglwmxffisI2HKleJi3N3UQa5tbX+1by04pRfVqka7/056mVkCxUK3yM4Z",
+	"CJ8+LZ0RXGt9fQE88ssnd3t/JJO+3uvCc/IugOUHKDkz6qO2fV5zoeAvcoVEsLUtdqY33kT1Z2SFQlqj",
+	"Snkck5iGV+qudVNtK1CgU+XqgFXMorHmYkT2TJlKobmPFv+Y+bKnoFVFGQqEreyY71e4Cvty7j2b0r6m",
+	"E3TcK5t3wrP7qtC/zRVRoZyxukGY3xo2xjPE1sfb7nhfOte3M8qbs9ryJPYZdj3q80gT3qcgX/Wlx1h7",
+	"CTQhNPKL+DWPMqhjbzjWY78pa+esM0qgEj+dSH2/NktSGFfCQj7jeLAyA8O1PiuI6vYNS7cLU+G233h4",
+	"yoiJ+vCUl2jq6N630qycuWvt2qLIAv2Z8slC/aEJuxgcj4tcVGOYCsNxODUypOEVeaRPqlFC5yIgCRtl",
+	"iplWDWweL+AYO2FxBEfpS0G1sTWmgisgpa/1YTqc2JbcflsehQn4MyawTDOhsbJBIsg+nUq07Xba9csP",
+	"YF2zZEjj0gKYevWQJSlimTwauL/7w8UgIN5nmrpI16VA8xa75OWxK5mQcUaTiFOR461j7zsb6HIDKITI",
+	"qtSbCWa59tG3F8Ty12BZRFiYQX/lNGV2yU8yU4o2EpsNBN+zZ5r54D6Vt53WEhDbZFcLVZGyZJboNelr",
+	"YrbGsy9AR74ARTrpu8l0crGpJtqY9ileddoKvj2G4B703n71Xsud/ruNu1lVujru5uScFCRvgV+tTrcJ",
+	"vZkHHbLRiGHqY93p5XuZIEQukENe4oDyOSJSVJ9qLNLJAHMsB2CeG505owp7mELLvoguoGkjYLJGXfKz",
+	"VlaXIrejtalcUJkqgO6dSLBqQFIWxwb0FPATSCrnNIkUDPyMUAAgBc1Fp0yZwgsiszTm1zCFeEGGC0LJ",
+	"ginTVhSvbFwpW3fQemnXt/7EteS9g4I7rZUlon0JOW9R40/TakBLzbQHNltofyVh5nzSVDodGykZrdGS",
+	"+W5v/BqfgJre+OxZx0sSNpYdWAWrtJt3C+4UuBSaicEywWgru87k1yy+AJAnOAzeoO1vHDrLtj8J5ZSR",
+	"VN6hM8CGkvHXnMZ2kIdQDQeSW6l3Lmv/wYbZrQ3zYcIcl9yZqMwqFoecA03M3qjvCEtXBs29YVZEzD2F",
+	"cZNpBlKkNFzlGmYxm02kYCogNIoSpuyhf8bkDBtYplkiSCpvtKrBjvuh3H7rcvu/4+KGjdWOYUYhUz20",
+	"9z+9d5keMkssVPkuY/snOUArsBtUgYFHLZcCm8X+6UhPYYEA7nTE+prlOmedV+inmspEoBu/UUIAjTP9",
+	"uH8+Pv6WPOuRo2NyckoeP9mtJ1mz9k17ktfHCMGdPJHzPGs+pIIMmfGORnctSFjnWn7PaALe3BEX+kQv",
+	"sumQJYR9pmEaLwx8gEwcxWPpbKZNeUgzYCP+uUsu1JWL+Jte6XTEziDNn8UKVsVUVKRWh/zLTZY2CMIO",
+	"ppTHVm2B4MKp5s3zhPHfanLVx9orLty8sSWB9e86biRGZxZa8Om5d+s9vfr62/X0NhJo6wRQc1lSKyfa",
+	"ioG76Fd9UA7bKIeWBPD36m4t6ps1tQ5OgqxQMNs5W8GaBpeC/muPpQ1uKrfkUHhg3ltmXtv4FKngTrgZ",
+	"1tt+tr6hCSPeDW9DPtRqZ4Nh8z31QG/Q8Lxpkv0xoZCohJdxMW7X0Xxj62vX7cw9pjd5nYaBhey0Pxzt",
+	"tJ35g1z9O5CrdzGrvoGR89zUz6+Xrbswam6zaOqmJPJ9L5baVmA/FEk9iPYH0X4HRLutmjL+slXFUtuJ",
+	"+ogrLXKyhDWpcTgz2UJMaGsywE+xlFe2JdWMJqlgCUmlvDI/s88zmaTnZA5tM6F4RgWa1ecTOYVG3pDb",
+	"M05kJnLZ2SIaVh3meuFN7CHStftIF5RDAOYhV4X8rZpRlDN0WqrmXUF2hfo115xpYTCkiqs8frxNPWu7",
+	"lKVv1+Rn9B67ZoaaW6DP0pj1NYvM4G0RVJWwz3qnGr7zydGGaVI9BOHGDPV+86yO7UJZOfvedDTLk4ir",
+	"kLtspiRezSLTuskGuDwB/c5m99+PJCnbOrBeH1zEsRfitropsEmeRAotk1DgRTeZ2vAqYiLl6eKFm8KD",
+	"5H/IcbjRsjhn4SIzqD4smb3m5KiFKX+cQ+Xahxwd9E4RgkD/wMW4b6LLnbPOb1691usIYVotHknv6PiE",
+	"nIJNvZHFbxZ+lje3vUnwxjIv39GkBi9PlpsRk8gTP/cwrUHLlHJiw0TO2bVLV5hlIkwzTQpd8t4e2O3B",
+	"1s3egPcKBhL7zDZEHbgLBrbgC8nzJtEbIbdiMWNkoAc4cJVodAFtvqFVzxJgIxWo4hZet5yaxIUy9d5q",
+	"BsMKUbQb8VKWFBsz+f0qBXuQ9e1dNUuM8ZCjIJY1x97SFZzsPfzVNbPfW8JChRC8uw0MHnh4pzz8odiE",
+	"/l7lKrRmyDtSJJGPtSJK5rH7nhIXHKC3HIFtFVgrUp9XkewNvAJAD/CR4XRAWVjZyL593oM25zTtKzyn",
+	"hlToQ+mQtUuA2N6K23UmRElKnRwZKbXFserOpUM8COubFtb3PP+hlbzejcF0CAJscUvpEDcn6Wt7JoY0",
+	"jlkCR3zFzFHcvpjwVLF4tEuRXsqlAO3BXD5F4xwJ2LTdSfVgB+2pH6TqXZCq1VA+UOBcvqjNeJy8Pn6Q",
+	"12edPwL73ZK8vr3ktVuW1vcnfe3WBfNDHtuD9niwyXeQuFYh4feYwzbKRKhXjcYHER+NeJjFKV+Xz4aI",
+	"VvuE561MUfjejfVCKabUfUxToDDym8hT8N7UCTr+i//RWk0aUHeDL87iUScorE6teNqnyA+ztC9Ho34k",
+	"p5QL7Lprv7Nw5yctFIAWwnCfwmWaTjMBqyPGnbPOEYrBJP+UsCnT0h+/sQj3kBrH8qv0amHDirOOVjFz",
+	"Gl/hrycd0KgA0No3A98qSfomEySqJMlNJ0lgL4MmyRG5jCa0IPjuRYLERRwTxT+7JgsKmjRYpjx3SkPL",
+	"ENdoIb9EdcmgRGYDAqxv21lm6YEcjWynzOrWFIqlmKegUppylfIQ0YRSiV0rskSro5vtgYkwhiXg3pqc",
+	"iCqCvd1GlFVC9Yblz1bsvs/mlQ8K5+9Q4WxDbH+vmRqow1ajSFRqr70ladScZw5/zd+9v6SNGim9ZZOx",
+	"B2nyIE3WShNoj+gT3Z1wetTbuAbZYgPhcEd6ePqjrepE6Yubm4TWbCgAb7WN582t3f137O/G8n9w7j8o",
+	"2Qclu62SvYtxhRUmuCmEr9Sxewwp/CKzRLBFrYltQA/02xPs6cCIuecmowm/w1f+yMb3LIYwk4rrb/cc",
+	"P7Cv6QSdA/f3Q43jrmR7xGY0Sb1w7eODoyMM17qfZkneY2AqBdhI2mBZCuTCl7OYQrvl51LQK1i0pnrh",
+	"tBN0pjKCZcyAG+x+a42zWTxYeoP86cdX+NUsxLf89GPvmfnGDPo7OqVX8obDALkIuKMVktA/iI2h9Y0X",
+	"ELAS9p5EADyJBUJfuXmdw1+Aglwpy27GHQ+3CsYBVJoSIEm94siHGQwLNJUWqNc0hnHQKYsCL1e+4MYP",
+	"rA6zd5iiR8j0tE+t8/XnVHmrHv6bEFAFobOhyNiA2+9pqeSDytiJymhPLw+FllSL65Kxvjcfvnn+4a8x",
+	"G+/PWV8Qs3c3NfCB6e8Q0yOa2/jeAUi3Zd674WPHla5wEKNc+LvHkN7GENx18SQYsmUpdNzrbHTWuo9l",
+	"kw9y+A7J4fsOOt1GHm9pPN1moG/fAvyeh/Z2Id8fAnoPquBBFdxbkOplRbDHwByYePtXBStr343oNHPW",
+	"WoEwEalzwq5ZskgnXIwxdKRVJRjPPCVTec0UAiYzorLkml/LJCCJnGsxrv+BIz8EuhI+5gLjSqZPor47",
+	"QqCUS/G9VgqplvPwaHARmERzctJ7uvwSvQt6aDjWIYvlHLrfXxDoek5j27MwSuhcfxq5bv5SEONUVjxi",
+	"lwJb8I/09XqGQzbmQhE6SlkCXfm7ZGAVxgBc1BNGDL/YBTPLByuk1y0gAzvUvrl0gNFV/d6vVJdAwg1M",
+	"8Ct1KTS920czoakMn/iVsm9C1/UgE0Atg7J2NBOqc7JXgslQezkV0aVAgAPwxlO3ztC/0TQ1xJbULGGR",
+	"de9XadSKxuEwlJxFFvdOq77LZ57Oecg0BZkIQkcLD7PRbfRZmTo6ZyeNBe9Pej3b+Mpb6ug6XetDB0QZ",
+	"PoI1nvVxc+3JjqBfuibgphqSYl7M/jYsE5HsZyLlsVuU04Pekbco7favSmfCD9Hd1JaopEraEgacyxEu",
+	"UkmoABlnJaOiU7aMH/7Cks+G2vJwljBAvL89rflaolbUpw04P0ZdMoj4aMQSJkKmBlAsBbFHQLzXGgv7",
+	"ReQKQxG84ayg3L5ScCjqkkEoxSjmYWoeNvdwvxSfzuLFpVCpVqlakWmdq/81PSqMt52RJIuZ6057xWZp",
+	"l/zsarIQ8mZKF9i3ljGj1CngoZvt02/QyknGkTbnwHXv9M+laKiAKrQOaat0qtSLIQXkqtuMzG4gV9rJ",
+	"jLc403c4wP3IfktxsHim6046l/2JzBQDS0kL2kxfDYajCfjjKd4E2z1Cdred5+YPwexFNeEzMJZIKiO6",
+	"6MLiewyk5QTkG/RNTyFs/vNpU+WT35Ufdm5Le5udrFICwJtzmcWRNpIjPeWbF+w/Y+sb+M0MJpK7kd96",
+	"M+txDN7PWBxzMVYBwa+xHhRuIkMGcg4ISbAi0rYH0HVTmYqeSfsaJvXQmeGhM8PtZC2O6JTHi76Z11//",
+	"82//56//8bf/9bd/7wS+CD3r/O1///U/9P//+p/wW1Nv1lHegU3QlF+zPm5RJ+jEVIwzOob6kGRTlBrz",
+	"tLPORUKHN5xsWOLiu9+TwRTFo0y8N2gDgtCYUxUQSpCEiDKiHr+aMpuMN9XSho7ZGdi70KLB+bK1oQq9",
+	"2UYy6ZJyjwcMLRgvkpZfiotxzPDpXBFKBjk3DG4UVUAQBmDB1l9CxQKGVZdsWKLKW7VrNxQuDQVGkfc3",
+	"Zdt7mjr4jy23N9zrh7Q/WlACe0v4Aw1z+Kv+Z3/5fsuS7u5GGB/YdUfs+mHCLOner4y95nx3N3L1zDgr",
+	"cj0MV9+HbL2VFlS73L2t7apdJ/CZNtoXznnWvuPU0gnmPubxPYjWHYnW+56D10zCbmfJ3Gby3f4l8j1P",
+	"v9uZiH7IwXsQ4w9i/Fby53whvsfMOQDZqD2WvmNaLIYpiwhcCDF0LflY5BqmOuEVUsVIyuiUSBEvzomQ",
+	"jnFJzGgiFJnIOZlqsxOPuRSj4HuINlUEufWw389YyEc8fA2zfgg27T7Y9EbEenddxGlCr20+HoaYIOIE",
+	"30LYCYJQNSOkoZZPdz64hNnDKk2oQPeZ/qavFipl085ZZ8rHCRVp/zqLBUvokMdaLASQJ8AjJiDTGJCG",
+	"EqZPLfiIBoqi4SBPEMlIKJ7ya5BIHaFNIMjj4vh6fMPxwXHvhkNHPkPeXZhqZUaJQvD/Z+/tdtxIsjTB",
+	"VzEQs5A068Eg40cpMdAYRErKTHWVlDmSurRTFbVBo7uRtAx3M46beVBsIYG52AUGeztvsBc7mKt5iH6J",
+	"7tt5koWdY2buTroz+BskJRZQqSDpP/Z3/s/5zqEEjIyqXNh3EsqEqTypyZzSJvk8lBAf6nMRKQJeAZKW",
+	"uT6EjHyKwBVoupC2pSH12HdvtOgSokYqbDZYVMyGMjPJQbINnyeRZJj9BJzGdvHWU927q6QEvq94LHca",
+	"ONoKc6mg+pUIdh8jRt85M15lG79nCOcSZ99eFMiM5PSr+WfdKFCACTuiwPAKGaiKVTK1AdNTHG1H5u+R",
+	"OjdCneAEY/uT5/4gGPISZLYnQR8cZ5WLEYl4S0GfT1YxQ6dix1hOSPmgiFER5anf0vf1KPsYh1ShwVVT",
+	"sTSrBy1eh4TnfT3taNPhnxJzcMC2sD33nI2Ljeeen7TajRVNk70LCB1Z6UZY6YEB3/oYz4IcdT1F5ZSJ",
+	"ncV4ts6AK23mem5a6CpdzVUnLvuSa4UVsMJYyTJdldkyEW2G0z5uFAdWq8h2L1dmu29EdGS6R6a7a6b7",
+	"RkRb47gpi+GYqiEf1cdhbG0/VwWfJNQpjq37zgeI9JAlTYIlH7KPdWEkEzFTinTRof4P4IfvEqrulI3i",
+	"eHc9EO9jVgB9KM3/GJHZavnPIsGYpUuAFonSHGuSZmUJtpVIWcj4/aYFAf0hj/KPaGobq6TcMDRoaGEW",
+	"MF2rYQUyrvvlCkgfM7RU5CyPHVrKS30Xii+lU0zQiZZf8orhPYstmYXDZFLF0numSE/qYadQoOznBuEY",
+	"NZRjkPk++sSF2WdGzCEtRIYMfVvYAz2eg5tSC9qCeVOBfwJNrbODl5fZp2A97dq/buFnFnWfubQsMxhD",
+	"LJjrYCwBSiwREU9E5Gl3hrBuoXap+6xoIFhJ6BYgUSy+ZypwISyehjFMHcnV/5AbEgt1Uy0e+t0GrmbY",
+	"2xLsaGnOshJT2Mfw1VEobMwIKZHCNxriKsiZ+XGutMwX6gTMGjGukgw7/Vr8uL3Kpyl2tyOvwJFoH41o",
+	"EWivtOl74T14QOGzYbAFqXA/QmBTg63wxE7R+BZDYkaTGzE5ihFJyehBhiYgSoZBMpsWhCzDMJCFYmUr",
+	"l1RVeYh9/fqsjsiVG8QGwNPX0/E2Hn6b4X413GlFw23vAm9Hbv9o3H4f/cQPqVw+QrcAs9+sirXDaN3j",
+	"y4rFoncb5e+FCODGwn5VQb/N8PeDCvoVp7x3Qb8jwz8y/DkMH6ODj8/t71nK+5Pvm+F/ytNfDZsOhyy8",
+	"YxHhukMiGWYJelJ7Ug8hXqoIVeZ3OqKp3pI5wAFvnPd5WWAsVLoLO7pT9n9ksEcGu28M9i9AFrvhsbsD",
+	"OdgTDns4oAeHqDZ/B4gHR+Z+ZO7zmDuiHZRC8/PQDtZg9ipMGTPGeX2eHbR2o5opTfo8Vdpl0kE0qlQY",
+	"26ehlukSeAiPmVT3l2L+6cd82oeVXof79Rj5dYU3NYJG8cVHgO0N4toYisFzh383Og0uIn7Po4zGzdFw",
+	"onhI49shozHoOTG7Z3HpIrMuiPb2WWbgk+tLCUxfxhS5TyPl6g7SoI05Zb45Mzvm3+gZ0i0C7TQt3k40",
+	"ETThoSq8d/rS8ntGqdTM5z76t0HW2qLy6znsumbpKDXkcZupXHmD76GEqYDL0++vgcvjD3XtHpVzx90n",
+	"mGA2GDDD527d6sQgZB4zo6+are0vbESpDICoIh8+CACJ7tSmd8mY8cFQEUNiitAB5UJpkhOClYrKmANQ",
+	"mQwjeaLMJSGLspSpJnmrEUjcPhwas8kRE9imAkwAyPobIrC5+U5mwjB2EbJcOwZ/jxR9niYM+w3esxib",
+	"ws0BvbADfFTgcuKYA5F9QolgmU5pbIcSeL0B+gRZtQJbbsGojZBwXCfw7X+8HuK5hLeSjAx0HMNJG0iS",
+	"pIIUeA04uwy/qUslrKa2HcOoLytCHkFaLCoSlmTza3LFg0VzPyoJ372SsN7J/57hTGo0jq0Bm+Q6zelX",
+	"//f2IU6qUkFrxdU+I30emd2R2W2c2YEKXCCAw4CIWYl17UembHGwFXGaImNcL0izIeZ8au2mHUW2Hm25",
+	"6uxa25rRGnoJwBe6XrveKIUoVwLpXb4hr7UxN583YM1XeFDBqF0ufcDeuCm7bTcRMSvMzDkZG4FmVo6L",
+	"PgsRLMGIMs9vExbxLFnbUrLEsF9AEzCm2wdWwx+VuY3G86uWkY75XVPLfdRtjrrNQrrN2RZ0m0ODa0Ii",
+	"IhRcpsjkNwYdUi/fd5i2snPhfjgJK4ctqI/NOo5i7ijmtmTCH5iYs0k8NSb8FruXKGa4GyQOzc3pCbM0",
+	"ZUJDMG1IIdbXdSUr3cfMzPlYGPCBZeNwEbJt5+EARl3QwJcdc282JqYWZd0vV2bEJXTB85MWIBFqqjNl",
+	"dDhBQ3MAqeAInZfS0OiA/gI5YuKxO494SnzsBJJwyOMoZaI+hyRna1jujsuF6QNwd0DkPUuJ5qUGf6/s",
+	"g/ctj+SzTUCASI4Zo6E8iPigCoKEOZRj0qepny1XTfJGRApvswwcMadsj5GITlyIyBb9Q/3lI2d32Cea",
+	"zRkw8rQrpL6ltzDP7rMHYJzMo235qC6LqSceAcqtB8x0IBlAB1jUKFjM8VBOLWhdSkd+5neaxrEJZrEC",
+	"nR9oSsS3ybuX375vNa7vxcG80D5qLY7ilaai1IeqzPnXCejn+unp1/zD9hCcSixpf+38IxHWE6ExsEAu",
+	"74ulOlfBgnDzUuS0H0Fmt8JVTtUinT5qhLmeW+zSB/04S3X4Duh11MGj0/kojPZRGO2j53S+hgfO0yqB",
+	"NNdvmouoJTU8zRMWc8Fq1blfhe2hyQUxr08hN4YnLECOlrKQwbWG+KDhJlWaCKlZx1zJaDgkKVMyS0NG",
+	"xuUMzieKqFCOjA07YiIAo/lGFMoZoGZSptjuSop4gk8wnBIqKRM6IXdCjpvkWjgAasNWxwhvPxoxYftk",
+	"4YpqCRyXSBEQLm5EKCOmrvDyMVVEUW6TKqwPwI6ba8XifpN8dhdavyIw8YAkNL1jEenit93mjbgRj9nH",
+	"+pPbxMPyIW+9kBPrN5dpVW3OEPf5Xyo/AipwbjgWGWEdyiShqkNCQ/ZCB+akYn5O0GBfRjG0hkE/c+WY",
+	"3XNL4+aaJcCcEvrlz0wM9LDRed6aGXtgfn+L1162gkbChf3U9tfSNKUTEH96EkNUTaZJo2bWcP57uQwF",
+	"M83MqGbBYbK87ApfQEHakGe8Irnp3Cc32ZEtIttC18MHxqPljMS6Z2mv4GCCx77otfvPwxY7uTyLLk7O",
+	"aat38jJsRyeX/Vb/rP+89wNttxpBI5EJzKqRyHvXYRP3266eTikEHp2hCz8uOvLIjNyGI/CQmY2dEayl",
+	"pC87TcTOtzqvC3P2qOKh2U03RDrifsZnYYte9HpnJ63o/PLkvH9xdkLPQ3bS7rfoy36LXoagqfgZ5+j8",
+	"5WkXVKAVptyenfJa/n7HMh/b218SwZUW6Zt7lk6g3NF1abFizKIOoDzYt6LR5bSOTIBTffsGYX0Qgpsl",
+	"xr4QPCnWlswWqYJYIk+7hnCbmYjkLYz+dgzPuI3oRHWfNcn0xpmnwYUEmAA666FFOjUS7UaMaVH38Oqd",
+	"kXuAGhoR0LytqeiLVlWW3vN7OQNgXI5aCKlt5MJHLNyN8DoX1RD4ks6NMDPDkQPYxUxnu4I5qqUEYIwl",
+	"WoXijv9YYgKHZWR+GrIJIHyEMlNcqMWNy3dm6v8kIrkV27LORiwm/UYZPmI54JoFr2VtYOh2mT7k3Vmw",
+	"blkKYtS4e+w7Z8/gUnwfaK5+H+wFmdA89ktwcdJql5bAXCPY1Cpdfmq9cJcst511rk845gHBt10B3Rkz",
+	"EqjGE+gTQAVUKP33wigtyyXkzlOCyRxgQnGCBfHz2h0tK3uQsawUbngcJ+EDrroCG13LZVcOG9f2Cx0P",
+	"ecxuRO7Qs52FEC4IrF1k5ujbAyRhMFAp8bl7i7NhM5RD5sFvRJGzWFwJwQdDTdSQ9/XeOPyoUGNL1KOh",
+	"FEYBjlhoNM7IjNFo3AqLdBTilPV4qoe3EYXMz/bLly9PWm30tOW/3I5SFnL0kDUmjKbzPYTtM5+WCumf",
+	"1np7zWkcy0bQAGvbffuOJjSS2eJcHzizS9sETgCJm/3UsAFofQo2Bm4d/M5CKWTCQ3OBgF9pzDXHm39+",
+	"+958D5VVMCb49t/+73/97+b///o//+2/kn/9n//2//zrf/+3/+vf/msDaHiUIUrYrbU1bb9VdHOiU6qI",
+	"QW0dlynrs9Q2X73++a8nIOzO4QcnuKbuOvM/1tlN7IvZtGkLquAk9V0R53hB/Xat4AUt0vSBuEHLEmc+",
+	"Ghxw44RGbN2c0ZTRu5NBTJU6wYbw9Ymin4cS3JLG8hpy9GJ6uDceQ7fVCfgWQfEA1g9wNprFsYescZWE",
+	"5o6C/xC8kAmjAth/weWoU8rjDumeognH7s3Cdg2n60J29y2PupgFxpOapNIfzSR/NnP8YKd47KO6+T6q",
+	"ueMM99OstM80BZNLlq4QkMNf7QrEe5fsmZoPQA1lFkfYuLXHmMhH05sYii8OisYxRsaqxyLvWRpl7LGS",
+	"XJd3181Ku3ZZi1/carlA6hGLR8PoWdHQ+TGVmVE8uCCZMII85DJTqPIPpRpxTeO8q/KQpSRhkV0VeA4U",
+	"PkQZm5rNi9JsgLlMXfG8fMWsSJlZk02lyU7zlkd3n5n33wID7+ACTssMGJzNAKeK9FJ5x4resldUbcFL",
+	"9vflhA6YOw9lUGEWaJ5CVZkwNb0ha6dNHUny8UlyVeo7GFXvQar9gFFZZumVwLVbp9oN+LZraBseFzO9",
+	"Sxf3j5NyMoxhigLSw2GRzTF5etE6f9YkkKT+e6Y09KnoOtRFp7fayH5CqAbUxeYM2oVXOKq9HIvBVeCC",
+	"VTC0g3BRhDKxAbBPRWaTw3dwo//JTIcSNC2/3I2Vyf+VO2Nb8Sof5cBRDuxADgB4KX1ADsy18SHdXa3D",
+	"eB+CCorYPQ8ZGVDQzyJijXjkhbLfj7lgHR+qhe7zPM3dtYHLGkE4W6rArYHt5eMYvgS4u5QKRUPz6iZ5",
+	"Q8PhjcAUJ8DL7f7268dPXcOaKemOqB52IYNjXAhiYsjQGMddIwS6EJVgBXhZm3wFvVGzGPohgec5jq1z",
+	"m8X9zo3oln313YB0q7z3dlK1v0PFMPyYdwHoBubx+We8MmFJj6V4rVke/OueK26fnjIVZsx5R2a+wadg",
+	"h1j4VbHU7NiJYX801KpbSBgzlm+EDhbVJU+7/y4BH2T3mVlnTNzq2cIyc6lLc7OZQjeix4ZcYJMpUNrv",
+	"Lbauy9sL0FlvtggMcLPE46E0YpV90fij2R7IGntvvUZcEUXvWUQyETOlCMtjy1whrDF6mDGuZARz3w9r",
+	"Yh1WfcpjFeApGEmotVeYU0aVWXY7hdOzU/P+09wd3O2Qi9a5xaKy6+Ry9SC0wZUCOOaL1oX5z8sAQxk5",
+	"rHIWa0iiAncDvubJjejJiJtT5tQIMw0k1yfgwCFdHnUtAhclKRsxqomifRaYZYM1GNflwaH4+RFrXXZZ",
+	"zmani6lKqtFp2APVCBo9+zDAOThvB979D4zGe/ZhI6x/Pp3GhkiYHkoz4XHKtcbMpJIj/ycqNG2s4x9/",
+	"0NN91gClWw8bnUaZ0kHrctNceUpGDsqRz5VKqKADBtpV3XtP7SJ7JlQaiOUn1XXV+faUeix1QGSi9u9e",
+	"mfMp/H5BaQ1ncplyw9bGTtxSsRxf+1aSrQskibenNmPBF+bJYV+XGmhNBOePsptryf2p0qEKGT0AxYca",
+	"buB89Xk6dC4PGo8fJcGThbDyNCYwXs9kPXruagGTkKYRjFjG92wrKtVPMjXiEMSmCqlADSSNiM3zxsFc",
+	"YSJ5phiJGb0H+WC0rFLYpInyyKk3rmI6lFEeSe9LTImyOdmBMV3lHcbVjbyy0I741qrCaViJDwUe+Yqm",
+	"rnRoJXmhwUHZaXz++KrdfPfTh59//uvrn9799dPn/3j25z+9f//557PzT7/9+uN/+j/eXJz/069/Of/l",
+	"1+ev//rbP/7Hz2/+0/mbd3/59POvyzTWLY/7E7x7nwpeVg6D0zRaKn12uZh4bdDYhX5X3oJfZByxtC6b",
+	"CCkB1EtFhvbSDZejGBKvzET9DGAqMATQMrn6DyVTLI3qXHJzOYo9UpWu74/ZyKjqSqZolpQyMlEPSIli",
+	"DJVBWx/SL1wWwHdjmd4ZZVdbOBg2AfXSsBqZ3hEHpJGDxQgJbjI5FopMmA6IZQPm+amMmXvUGG9hNMGn",
+	"0pQRCSHJ6aoVrmwnsELTEvPB8CRfv0JjKdiSgENgJ3w2qnb3OjRqXAcMidNQ3Rtbp0iXX05EZGizixmg",
+	"aCVQokZmq9SQMQ0KeirHCjqjODNU6ZTRBJRumKXSUkYoUdiNwEzvK/MguA6fDLY9WL8+Ycm6p9DW+jIy",
+	"M4EcWOcM7OKEMJ7d5RghvtVS07jbJJdggaD7Ud6IhIqJfYoiaSbqamHQQ3CMeC8X8S65qoLGSemTyIz6",
+	"bL72f/VlHMtxNnI+sqBxMv3VKkH02QxoB+eCh878ElONqm3FxN2wHXJURXmKueDEIeUsND7gWKhoGLMc",
+	"U3pqFt79OBM9t+8w3NLoI+akOvPG3lT3engr4kHLPrHIf5V5BDkY8nIDKNw4fw2A03I4ebVbAL8tWxy0",
+	"yEt93UPVW6fUjfXfDYBCPrPVJXNysUB1VJ5rLfsbW4VC2wsQUtN5JiieZB8FFwpPK9QQ7qwO1SzBusFl",
+	"Mk8cgBMlYSzDO0hYTTNBDE83orWcuwqyOCJSdAhVig+EIeQAawyI01QCMoqpMNLRMJGTbORqFtBNjHLL",
+	"6D/7kbeygnbbs0Deigl9O5v+uUj0ZJrD5he2z1YJs0DYxrJ0VGtfwa8Xlzb8cgtqb0pj1ei0fERm3hA9",
+	"9S8Us0Fj3j4WNCR4TwnVfcgHwxnUTmEoKS7mW45pfHfLBeZcAowoVYopleDyLlCMvrWcGaOR2DyZoHTC",
+	"7kXUNOP5ksTIGtSJ7Pd5yCIZZmbgzYKmlsRN+BcQs/x7KxCXacLANLbe/MIjAqc1szgG3Y590XCsLFvq",
+	"cYE54TOMqVGlVZaIo/H1psGjm0bnZoGNv2jfNP64ESVqnc0fMutmzfzKMTmttzwOHgV4pAPc8xuxCCEE",
+	"xdMfmE15cHjgfqBGebZhFeuRkH0SyjhLBIQL1BUWEICl8LvkwsYarrqB5dG4HWkm7IaZ7chiWjHlx4Mk",
+	"NCKnHo8QZZFVimyMfoFEDfMdKvDrp1vVeZOuSZTSvu7Y2KfN34VWkSBNuLrzYR2zAajKWMFkoQJccM6p",
+	"o03y2fqnEE/QPVt4O66Z18cV6jisGZSnlUMNv6/GwzfbizA/3CiX/b5vLy1jsMhAmuY+8GZN6OMVaiS7",
+	"C3ysKhSrmnhUc3Z/DD+l9J7FCu1n2LRYKg2B/BE1y99YijtvGgpw8TdXUfWPbJCJg4awA/ZR6av+0VCQ",
+	"1RCrucaiaHXwkoXyKCFLKZLYRpawL4aFYRUVKKz9MiCJ4WdgcHsdtlAta6t6yHnrRR7tHNOJCwr7LnVY",
+	"5ljVTXXAtKXUR3ewHlXQA1ZBgzW5yqbygc5bL2Yp7V3BPPYhFDzlhRftC2ea03auni/tBD8ZEhkrlBz0",
+	"jjl/EFFM2/QIEmWMmHNFqGBjjBwocsdG2kXKhlxpmU6axLs5PJJSQu+Ys95zd3YVzABcYsx+QM2vRgqg",
+	"kFNkXo+5XIsmgiJdrKbNuNTPhdUY4OsnsM7/e1XdaQUbgO98puFn8JED5zT6I4Jf8cFQN5a0D2HcmwrE",
+	"7QereCSd4hUSQx3xLqZEnGKiXX1k6te+pTDLk53iMIqpQIRxq02AAlEbmrgOD7DbgxH2Umw5NoEvaQSN",
+	"E//X+gV6znlcsWk14zM/bcaFbE9UAfl42diBWxozJsHQ93k7SuUgZZAVG2FeR5TK0YhFVauy56V6U3xn",
+	"BFmKEOhxaDxSqCymAKtmj0VR5WwEjYGk8aLjYsuAmpwbGrWHYWEUFK/k5Vv22K5G5DCP3sXCHI8+j2vU",
+	"K0hYtfSAfSv2S9GqdCaVVB6zoRaWEVxMQRmGl9BBylhkDEGu52hB87w3uHM79eFsgCCXpJkVzvbu3DV2",
+	"h77V1gP1OtZ1FBEqLAlj0QFQgZOka+lcp1/xjwfbCszVsKxjxRPRHpY/HcXdWm6NeurbV4tljkREh4Mj",
+	"qT0RhZX4+X6EFQD6nnDXBs+vdnV8RrhnRHXmyqcFgRMZOFCTvBVuHe+dmMZUX/6FRaSXacitsxi3oUww",
+	"p4TrjtXHA+gcBVVXWJ3pOsPxcEiwdMDcgLEZxZhCId8ks/oBuEOcYtDnDHtbwUC25SRZVWnYtKsEwPXK",
+	"/KpdKnj9jSoFOYBU3UFT07TIQMCUWUnP3ZHj5GCZ0VwfSj0/WlSkj0apvAd3fY0gfxVLlaVMYcoPZipB",
+	"Vq479S7+mndx9CcmyKMurrhILeN88YM75oduCRHJpkmv7PKYm63oDleeMvltQBFFRvm64wLMQSQPc0LB",
+	"sLzlwojPXKwWgFYzwbUDhh6ylChINDDC8T2nCZv4kvjbEPDoXdFDau7sc1aoW1mi0r6k+Pnbd+HpsMdh",
+	"F76OuooJqqFZBYsIJYqFUkSzgN176ezousCwvGdpyiPW7RSKJTCkBzFjhBFxfQ/w8HXhl26TdA1P73ac",
+	"nxVtxK61K8zveUg0v8oVCkTFn/H6a2LpAYrenRggvQmxB+/E/t6chl/NL55qmzQTu1rJVWOP3m4TbmwI",
+	"/55rYxQCNKrSBVYytaNFhIx/KsJiQGU+VHrf0zCz3oVVKHGHnhm3IZUKWa5wfpPOGXXnyodofi7X1N9O",
+	"v3ppuxG3TD6ww8Wl+T7ldLAxMtzXsPKcxpD7Ls+rPTY5sVX5bHK63lp3yIc5iv2e7agp5CMtUW2esmPV",
+	"LM83dmIajDqV6yrGlgNR3yQ/TrwuZsNOoIy51MPxUFq95+nF2dmzoJRJ7HuSfPz1N0xNd/BvU5qTsawj",
+	"2zYEoIYsq+v4kh57hWu8Dn1Rlkd8swuwnjq1a7C3awz75W4JGWqoySJRpieraVGvXXX7LtxaB8nAHS+Z",
+	"Vozw67zCtOh63Kh+dJqy31mov1NmRlB78S3kbJkkWHZQsvBtMS7c6yPfOvKtLfGtD3DANs+2mPOW7BCV",
+	"9qdUJqQ7YiLiYnBrx9MNSG8rHOIaW+g+wYJt5+ggPab0iXOYQLNafCyyFC4IFRMLAWIsKHa1lnbzKjcV",
+	"D4tJfGZxTFwx6jJItYVZlwnzmNy8shIDAsufpBXZgHev1sfn3kxnOTMaDoMcS9TWQC0Tdiu89bACb0rT",
+	"9FECb/mLGkGj8NrFA2+FrfVZz+Cqqh6J/WnBwJtRDW/hlm3F/XwWeEr7UIzmYgJQ92kkAou2neJc6Nnl",
+	"nXevqBBSExUzNrLtOIEQUwkQqIYl4srL5WrOtuLGhG1yD31xTueDNrobZMoHsEuC6bFM7xb3h0JBIYjR",
+	"UWpo6zZTuWEB3wOOtmsS1ug0hjT3oPa4HKlJOJRKhhxL6fJzXzvHPGPEnpRHjzp6QtvHHOsyFziMPOtf",
+	"AR8568VcDVHPTcqgbi50Zw9ok1zbOtyEThC4zEqnDurM3EkpFpEkU5r0GEmhSeBTj1NMHSSyhc3unlry",
+	"7xrl0j7FAh3De8YUc75KQm9uXdysRIQDXj5EO40grsjxluYzy/KIFQlyh+HHfD+/1Yr+eeljtqxfkFLF",
+	"89o66unXUj7ABqKQxeFtrMHnHioLTnualYovc6mYX7VMSPGoiEwpImVV1ZHER3MIFOnRKJ5cEaVTKQak",
+	"T7keXpViwIoIRLBdSo85X5FDfmvJ83PYzR6FY4ujrHLQF5nclhLpu067ASAqB2eiyD9+/PU9AfgGAqnU",
+	"kGlvG5XWqlHzFKRrhCRAwErzdY8RlQ0GkHyAHbUxfVezNOGCWk31PosFS2mPx1xP0A0HqE14Mj2JzWbR",
+	"l3W5vkwRKXwM9IbDXyGpfg31bNOJ9QVBo3TKxEAPlSUBmzxtJDKiEDCSN2T+Y2WrZlcZ9YfMpSrVoo/0",
+	"nrk6lW3oQ6c0YSLaVdDxUblaTRYFmoGWCdi6XEpCObIdezT0kuFakVFMQ4Y8pcBNsHWzRvsNQN0YwIyq",
+	"meBiEdHadeHvMcP7YBNmWNNCMQJz56b4zY468n8cMqJlHFlocUyR8tNc0pIz65EzgCP7WY/9wHICObhj",
+	"u13z7BGbXu4rR/pJpmQgZdTxmo5AoEgiAEES6xeVUZO6ObhQF3CSXRDTmYh5PoP5CW4fU5UrU1im6Eoa",
+	"nfvpSRXrQta4sPLktDqZlvQofCGUXk71wve8zttaXhGx93jTbNl+oAfKHqsxLVe1Dlf1h+Ea7iol45tj",
+	"qK7h6uY8XXwgdpiL8Rnba/hE0wJYOzbnE2xscWp/l1woDxd3VUCw7bG+TH1bJvCRF8FwV4W5vdpgKgas",
+	"83qIco/LPlbBsHT62Aj6sPxCM7W8H90cx2Oexmo1OGbxjMQ0OwELuTJb0JqGw/lJGkt1DLpaIlWj8O5j",
+	"jfTWaqQ3mZuRH5faDI3rWMlitysoqr+XPGJ1Q3DNmPxFRSR8S1DQViTYZpuNTSRJnJ+0zj61XnbOfGyC",
+	"x8w1eBtZTIrm76MBMBlA7uy02+etxZFz2nkkweXK3aoQYJFi2gMN0GFfQLPTiFPXkZUndMBOfx+xgW3K",
+	"yu9ZdKuG9OzyeaPTeN46b51TdnbWe/nyxYvn7V7IzntnL/rn54yF7R774fIFPWufhy+ehy/Pw9YPz6Me",
+	"e9m/vHwRttvhD5dnc0CL3Ste9l88j1ov2i9eXIQ/RM8vX9KzPqO0FV5e0qjVvqTnvf5Fv90767V6L87O",
+	"wqh9GT0P25e9Vr/Voq0X5ln8n1mjc9E+O7+4DBp6mCU9QXnsrKqKuMbMnmSjWNJoyUBUntQRNMY80sNG",
+	"p/281VovwyNngHuW3eE98jBARJqbSe8osu89S/K4xrwObKAHMLkjmsKMumbSXVQpFUuNnQstS4z8p/jf",
+	"NOX3zIUlEFsHK7XRREZebhlMAJqm+cIQeedG/ONvb34OyG/vfwZT9DPr/UaA7lRAfnv9Exq17347D8i7",
+	"i+uA/DoYBOTz9V8Cc+U7+PH63QeiZCYiiJ1oesdEYKMMIGjMgAwDIDSO5dgMJnDNC2+EmeUTRV7h4E4+",
+	"TUYMgykAGNgkb2Eo8GSAaU7ZCROGvUfQf88M3kjy397/3CHZyIZfwO1v9V4LPhSywPWlh3fzhN0I4PYh",
+	"TVhKFcYJfG1GcuVybGAtcaHBvwC1aEZOdac4UtdhSTfddMwXTITpZAT1rbAaXJOYMwVtCq9dE29fZwDt",
+	"aaDNt0xJt6Azn/yJTbq+5yNcZjfUo+5jO0LbOcpMsNA5EU+XnS9E4XsMjhE4MagiIag//Rld6OpGzEnh",
+	"waW2mhYMG15hfrco5zhGY5Wcu5HwOO9+paUkMU0HjDxtt1rkHf8xsKePnF3iRwdOVTj/3GyDJlo+M8Nr",
+	"X9oR2F7EvUzbCaMbp+K1LBnpSVDsaGskDpKGeQ8MwV7t0LXMjUFhwFyQEf/CYoVdxvApQ4ptT7r2SAQ3",
+	"wrze3AUdGgvKa3ntZrbado2U2WCo/SjNJK5s60ezIe6xKCCwzZhrH1/RABIvKyuy202wSrJYc0Pjp2Y/",
+	"TlB1KWkzZkqNTuN/++31Tyft5g9LKAsloTVKzVQ1R50KH1rlBPWstZCyXWI+0HWIQv/DBzs/oRL0oD/U",
+	"TWlZTdXP+WsjoV/+DLHNRues1ap4g9NYKnC5p5gYRx4GbbqH7As1MiKhcadIYGbnacqQ6ZllAgpEORPB",
+	"idGapeb5/+ffWicv6Un/71+fX/zx7yobUeXG8t+c7g77kxsEsgfVgRtLTNswHsJRR/7edOTl1eFKH43V",
+	"Rb/l1Eaco5eviyjdCf1y0gNR0W5dvmw9b//w3HyN3ZKX6WxUdAWdfi2wz4W6HmlUxxQ6QvLSDI4VssI3",
+	"Kyr0Fk3ohCjG6hMoi2J190AuR8Z1ZFyrMC6IFheP8sEkPbrEO/T5gn5fnsn+uAKqY/TFsVbF6ItMbku5",
+	"kJ+GuW2pNOQ7llscWUsYnZ+1uHHlWDoaYeAGAKbqG85peseQ8ZoRmi1DI2fpnMQ1LJpN5yROs74APGLk",
+	"bMmAU8HXtoOcwwd0m4OMT6cpC1GgwxYFeCBlSgqiYmGusb6SclrYqEpl5RpaFINilDfUoKkF//2AoMTq",
+	"ThnyapLz1gXQmbnKrPCM+jKkCh08swrQgzqPoehWDf0X3IvwS8R8NvJzS/n5qG2sG94+S9CRHIsNOClg",
+	"aRbixP0lLn0vBSuyioUpbxT1y4S3UFPpLOLy9N8vfyNqVv++3PjZcPXeRDNV3bqp9nGVyoGbZonwr8OQ",
+	"jfQJrKeqOMvxmE5UxRhmJ+AcMq+5GklDl8i3Kp/XzUmq62EvrANn3juWY1Nnref7uL1rb2QdMynvrNsP",
+	"JJWqPJlwaOMVhr7nrrwZx0V7ejWhWfkopnxKQC0yCcfEiMrsMB459vTa8qzVlc0Z+/dbVz7XF50xF3dq",
+	"V5m0j6ql12bSjgvhHMWMImPkOFCBjQV1VRp2rUIDbKNJ3mpo+65Q585HajUHrsgoS0dSMZv8zzVhX0Yc",
+	"OhIAhtmQxn3zyLHt+p4jSbvAHsT+MuWT3mznf9thVaeUx1fwXBGpPLJUGAqfVi4Semc1EZwrhNGomJBE",
+	"pqxJEJPF6CtwpfLxEimYM15WUF682eLtepy3U2Lsks7DwfZz+jMXd401Ut7spiBsNdyzgq1vBrFMEfiS",
+	"Lit7Tiq9HZfW2zE7j6CRpdA/VuuR6pye0hFv2oc2ZTowbAJo/fT6r2+vzf/C61fX+f9WXYc6iWjedUXu",
+	"GBvZALtiYcrgr7GNBwL9PLKMuYaBoahGmC4hiZZ3TMyTM2oox+JEipCZn806b8JqKbi56uwWTRKpNDk/",
+	"a9kgKRnzCINrQz4YIlCE7ztUoCbkIFR5Q6YQQV6Sghfw0n7yMzkaGHtlYOjCxhxNjKOJ8b2bGNdEJUa9",
+	"GfFQZykrqnRHO2OrdsY9S3l/8h0bGsVCPUgRCal4kgtcm/OGmrIiMdTDKQ83CrlTT1+2SIScmViieYaC",
+	"3ivbM4Eb/kDwwWwLR/mPmkB1B0Ff4meGjUW4LlC5aIwBT8CmYgwrVsocQ8nHUPJB5sAcZJxI9LlLl6XI",
+	"OSBHFrPiyrDg2ZZDRIa5fb/S523BtINKaa3AEHbQO0TInowmpXLyK493j1X9fVt0Tmhfg78Kc2ZBIM1I",
+	"qvNWUUjNjXyvUGppbtyxIFkX0OJH28RAS6JkwmD1WazYKn6Yv5izfQxrr8muzCqWQw8koRH4W1mallDx",
+	"V2FOvZTRu5NBTJXaYS02drFmkHghwkknz2q23mxZjFk759FQZqkq498jmZ9d5OUY8I2QUDzwLCAMnMlQ",
+	"G8FVyWkdEIBavudKpsrXYkRU05NRKjXD7v+y3+chS0nMaOo0WZuTjzpviWyw2CVlAArhEFR93Yy3OwuA",
+	"EpBo02NDTKWxCYuulACrGHlBLU9lMoPCCmsErbrN2LD/o2FhLx2LJH02JjrlTM3yMDgPP8Nx2CU2a86Q",
+	"bI0EFyQrdm3E/VcjrmnsnQ6AHmF0x3BJ/J0f81k/Mn5q/uYPcEqq2NYHFso0+mYyjas8ILAMsKnAitCU",
+	"myKLapTDQUZhbZbJLA6l6LOUiZCp1VFVXdX4q8LDDgzgPxyyKIsfBeK/8CoA+S9+3iqu/QrwseKeiS3g",
+	"wi5qKp/hMdI85CMKOAh/++oW+LpJ3tF/+Z8Dao5jOqCCK+pay6eSfzn5ILMBI4IP/uV/pJwJwVDq+rjc",
+	"Z9hlBYJCkBgASWifxRO7bX5TCtN4WQLOfWzI+Zy+9qwouUD40Cf6IODm5yG2k48ATUONXiLuOXjuRkyO",
+	"YoYWmMy0gjif4RM0QQzV4kmdFyzPV2unisXeEtaKNLE71PfChn77OkudJ8lICgAZLBzu1YBvCjrJ6df8",
+	"w0aQ30u099je5qM43aQ4DTZGoQeLfD6X2van2Kc0ygr/aonGt1Tsgxh33IIxQLeYTglefEwVGbIYAm0h",
+	"FSGLY6MIPOD6LETgKOlzcz/4DZQx2rKYzavkWUcP2HQlTw2Ftlvry+WdAYkfNNFXi9khZpZsWcqe4vnf",
+	"UTTmcblFbTQG9H44emAUOBSN5sNMY4V4Cd67KaawQwjwmPUxReI9pwmbrKzL4wHcRvLuUW07qm075OBw",
+	"sLfPwYcyjr5f/r0+iy5VRfCEOZ2xSd5jAA2DWn2JUG+9CeFasbjfgd68FjRdp1SoPkvNcEvwylQQGmqM",
+	"mYETeVYimA08THkQ2fbvyp6HDywir1KpFImltNEpSvo04fHELNxPKY+oYTcy02aJobN+Qrm4lSMmVpUg",
+	"vxgCOMqPo/z4tuQHOhMtTFmB1bomEVsRJgVVeP0g4dvCww4qSLiXyNK7jQ4W5PjCnGihvpGpTDbC+s5h",
+	"7SGAsxT7hZLQKVfI86W5VqaWQO8/23CwMKezvUMwlphwBNtiodSOfszFNNtPQ2ZztlxeWFBqwkNDcF0A",
+	"T4sCDFZ2LTl1baVz153uLuZT2cpq7EnkXRwuNDopRkFdEhXJixadAOKKyHvs63NGMhEzpfLbl2j4EeRB",
+	"WYfu7BO8ALC4gCeLqnksxcBh0rrsNwvB/LRb2BMz8tuITlTXpn+VZ/BsVmbhrD/JPYraLslTVmQZu4ul",
+	"5mP4XmOpsAIMsicBpkhu31tQUPBOv+YfNhJxLWzoLkyvo4qyNRUl2BhZH3DraV483kfNpfr1pUWqeH2J",
+	"5TxGIeyKzPB0d212v58dnKP6eo0wjKVC28FohL4VwEwBEzTpID0a3hXS/5cNztnmvCVB9i0XxR6F5lFo",
+	"bkm3/UTvWFlqAnGurNSyexpnm/JMvik87Nj0bktN76DZEAdcA4VVZK5zUd1gzE8oVNaQYaV3DyQUtVe9",
+	"zPy07Mv2q9Hd2TS3sjSyJKfM74L1y5/dCPwiLSwbFr3WPNxt98JYCqNUDlKmFGght/5ToReq1Z9UFlOd",
+	"4/IQSno81UMSslTzvtkfTAo2XKI463OcdYVkONtmtUfOjvbMgfuLHGN9mqSxrU8DHx60k/w9iwZVYaj9",
+	"qv14q4liWvlpPFHEHZyAjAGDCZyDsVRZyp4oooYU0Yhw0gkDyRvKTIDbNZWJ7UpntE5cA4R1uSKUmGOX",
+	"klxWYSUuIDeOuWJlf6sfT2zkpCIUm7YDeHc2YqlikQNttGmnaYZKcS+Vd0x0CIVHQN8uOyeobMEa3onL",
+	"OjCH09bjBt4fSrVjyPlo55Wy5Gd0p07RpRnS4/CMFcl9d87XwnZ+p87XfzSkS4ZyTPo09ZSkSMpch6O1",
+	"FdXTr/mHjXhYS0S4ewSlowKyHwpIsDHCv/ZNQb10PyQXLSvSx966aEujrPCwlZjGY/hIMbfxJBvVm9af",
+	"fe/Zqp7izcX7zf8E7zKvOijDO8rY9m1ufImxt/1fm+g973dMS3mHnYPJU3OUnhlV02i7SvM4JlHGyFPo",
+	"8f6sZuSRFJUIsdtoBU+1ZskIchj/HmxEXM149+wqFzyEZ6v4KPtnOekNZcJu77niegeoAY629syKBHe+",
+	"ZzG5GbnvpuPrjE3BBnAVuIQXzxGmLTzDKUnXUAr8TEVEuoKxqGt9uKnVrYmF37NooYox/xHNxDyzxmeT",
+	"yxET0LNgKGPb59qwmr5DDEcjdo7JOM/Cc6dnp/bdQyQ5S2YrUcjuDC+/yt+p2fVbTIU5uUgG0NXccoaV",
+	"La6ct5x+7dvl3Yi5VaCI9YTa9yfLgg2RxOEW7M851/tjihQHWWGJFKhpS8X6xfqtgnoKom0NVNK89H51",
+	"qbbpwvtZCj0vUM+Kit6OCu4PmGTnl9uPYioEIOxuSyqd5sLg6zdO8rXJPeyeR5BKbkE/qVNdQZWNpdIA",
+	"kUxD3STXdrkQgctnr0dTsRQ/rXlspLLQcwX2QqPoFY7Pju5QKjbL/Kf9qX2ZS++E6aE0sxsN0cwXUrsu",
+	"OCJLeiw1RK3GXIdDFhHZ7y/BtEqrtemGXd8v37JFggiVbJbWHGqIYGCuBUtVlS90XRbmDNXvlIV9ZLrQ",
+	"5Q/Cq9YhGGUsIL2JK055okhIkdM5/OaUq7srvDlLB9BuRGiW3jMB8WJz/BiDih77mD5PAU4ZTw0WCQz5",
+	"YAhPKudBPgLnczu/GdXqkcvV0SdTzwHNyjc6DSkGkovBbSIF1xIOQ7Fk/SPTOmYR4YKMWRyv6IDAdfQm",
+	"+JENboAN2u4WVarA5nngDrtY7IMKF8YyvCNpJqDjBAdM+CGNQEPrMSaam28xcWj8xgeF3xgOzyKixzxk",
+	"y/GLD/iMI4/YUE+JAnNgdlcqmkosxyIgUazW2fhr3/ZfqMiDXSJu+jO85AijcMi5yvuVPjzrQi6tyy9U",
+	"GXUxpfcsLnaFWir5bo0EGyH1rdI01RAPeexQqiG3PQyjTiXiHhTwuktzFRLzXAMHLYBWKqGDlGGlF9fz",
+	"4pQ/Y07/DmOUC9HJkmd/6dO5uxAmbMA3HL6sUSCuo8iliYIRjsnaVkSsoTmcfrVJjusHLC1p7D4z9FuW",
+	"LcEGSOVww5q2ompvI5rFiq+yWZwXfG0jkPlWeJbgm7NZwTak0IwtF3BN8otNO3cpQZByjoDlcUR6k0KO",
+	"qLI4xC7DaKYpMPr1RrjB2EYbLgYNYfmA6WridePB0gp+4XryNlbQ5HYUJz1Q+p8fI61mAQuKvCFXWqaT",
+	"+kTjoSSJvGdRnvhmNEgLcDXGNFb4F9GhxsNJk3yQYxsfNKZ2MUK4oHX9ix3V0b7eH5jCeeK4N1m4Kh80",
+	"lGVVGoAvUJrqzKgLgE67sHYSmQfIsVgCOaBdLCF5K/ImjwjjBlV6InJeiUQKkGspV3e3MbuHRuIJi3iW",
+	"GLKUhYGLW4CHBv2lZ7GGG+tbx59SCs3Dd1OwWq2fvAEnm/Yj2z8reUEG+Sh43rUm+0+AI2hOfLdJSsEG",
+	"6/JXmopI2ZKBQo6yOY2G9wz5YNjMM5DhJ9sLVtn62Ar8PmzoygWhYoK6jnmRXiVE6fC0Dy5MUCD8yuKw",
+	"9slZazndZ7PQ2Iu/95BUnro8ZaM2YKL9yroO6Lj7QctEpqSLWErdJvlR6iGwRtSaZB/yF9BcAbeckTRj",
+	"WajzgqlEhcp3s2iaCSx9R6BPKDvP8NywK8Au5WJgdj1mNPINrVWW3vN7mRaYBNckkgytpD5Hz2DK+ixN",
+	"aWyHOGJigzwCpnOQTOIDG3BVCCdCF8405ffANNzaLqzsLIkb+g5O9JGjPMBR6GiUyvsZngKrR2hOJIQL",
+	"LUv2+sq8RkjNHqF88z285rAwk2QYZmn6GIZS4U3GUip/XCtKeR0rWbN7ged3esh4SjT7omsGbuGib/HG",
+	"0hQ8EUABaLDVys5MD2W6XQNug101+uZ5RnH1a1Pc19qnwzYYmtfQod+6BFMWMtjTK+ikoWI20pBG1txB",
+	"kNMQ8x4GOYGVHU6Q8x1N71gEpo3XZniuIFnM8hyHvE9DXWUCTSW0l/tU13YpmhMoNdu700BpPZ380Dlf",
+	"mU6WPuK7i5TCDnynhZ6fzZeEAjWvp9WcfjX/LBUgJddWOMLrgVKUF5NGuJtTVxtGtYSzZs3nUcptRMoF",
+	"G6C3ww23VlPP/oRb7fgqwq2WZrcUbv0R2vARJDLy9KJ1/sw6J7gmivKI9FhfArQJnShCEwmeCJ/hp+ry",
+	"k32/k2nxu3oJ6mpyeNMR1SUoNeZax2wFSbuzOOuBEn6l4HwTcb1huXnqTn19lrJgxDxpAjomFJCxCBsE",
+	"LeEZ+It7zUE5CLC4ccuuAXyJsfztX1uNnTrmu7Dkt4PqtFeS++ZUWHtnzl2bMVjtGdu7VmfUEW1R/HzH",
+	"ontFRrW7qqrtqzKV7oOyJgMGPqD/3nOVazauFTFXJGKAGLWF+qr19JQdxUN+ZLEUAwgulfzoB1Jl9S0p",
+	"LrbCCnig836tXVwFuTe7DqFCXme3OdXw0Kc83Ak5FgF8BXk/AOa9TB9EKqJiwmhotkTYlplTF5P/9V/+",
+	"G3AJe9hd8QRGnMz6R7wPXV006VHFFXnaPcVfaay6AbnjInJvuJX3LE15xJ41yeuMEWOxKJJmArPthBz7",
+	"MnQ7n4+//laCTTeDu2NsZO2pjQRnzZbvJDa7jurVY4L1echpunBqWs/24IGdgL3C7k4Kk+EXarPjSn03",
+	"BP8VFnXBxvXPfz15Bb9eXOIuiVsflm90WvjVA0NcJRPOPhZA9+E9pVS3IR8Y4awYZHrdA6NqCCN/IQQu",
+	"szQ0ondM47tbbhR1pY1C2GlQpZhSttZgOrtvi26pbyAd5tcR8wnuK/PyUUzF/Bi1DWFimZvhiobtWG/N",
+	"gnbob/CSw4pQ740FWl0d67wHLs2HK2Kpp2YI7scKiGN7gFCcQMaK63QBzNDioW45szi0faQep5L2ejSS",
+	"XGiQ3tbt5iHiLXJjKcuvfbZN4PvzVWqnPLO0+GgrBaux/sXHF1ZoVzea3AJR5M+QyqNqLrAvtlL/WEC9",
+	"yHYt89qC+2g2b9W2cvBnyPGAx053MJJhD9MdPHctgw7sdc7Dz9MCmiR0AmFWlBFcN8mvvl0UZCxZ+GrI",
+	"LsW8Wp8AmjKfCgEqAuQ05uDYJNfbnKWUMlSdBCvYHQWrw9UG8Zj5sjz2hSut5iVM/IYrv9vuRmpGRK0t",
+	"TcyYFuFNOPZK8l2a0HaXdAG7WEHir80p+Gar02F2FsB0PQX99KuVOuvXo1uCWjOR4qitHbW1o7Z2YNpa",
+	"sAGOfahpO8Z+r0aS2ttg4Bzgq3IsLMe92jYcvHeid6CAUJkvsQSIxkpCnsLYJ/xMFN5XgycUFN32iibM",
+	"1ohD23j8Fi5P0G0e3jUrURZE4apiNmFEJ1CzZP38EZ0UIFaXzBZaTQnddLaQ4/64tfipLPdazxsrWF87",
+	"yg86NA7zEATDBrCHpnS9U6A1ujNM50dnQNWAZcYgzatpLCt5ogp0bwxLpHkwM11xcwT9Ho1BDOWOCiGh",
+	"jQrjOYN7qIvG5UAxxvI1BjRVd4bRYOG1WxGbyMhVoSuws29tMaZldVygc9b6j/v8C4s66EwPnKEekPFQ",
+	"QlQPYTXME8xjjG5WbUuvgo9vz9L6/GwHkbyjvXG0N472xtHeOAiIgqIqAMBIMr3bmEqw4zYPe6QSoCPZ",
+	"uroRaIqDhIyMrBUyJVEqRyOXlrcBEVpstHAUoUcRehShRxF6FKEbN6gtly2mOG7UqjYkVRtGufanFk23",
+	"gr0ZUzHI6IDZ8CiuqZE1Vhhe//b2iQoIixVz9+KAnqgr0nV3d41FqazvCuRRk/yCsDwqIIql9zxkKrcl",
+	"izDdRsoBmprhotHVjZhJykIoMELBfzZBSAqb99skbzXpMZqq8rQgexD6IZk7nRDFpC8jzEGUglls5+km",
+	"ZRNpe2wiIQIsARdS4igliSRRMmGQJN+8EdfGjoa+SeMhg1fgAirazzsxWTchpNim6YRUVDuhuxGr7hfF",
+	"dr0RM7J8lHKh6wX5TL8IFGCjSU16ldvdxuLd10aTP7ublk2kGkX9knQH1aw3QRiYCv2qxwWF0U5rWDO8",
+	"4lM+zUNw7X9yxKElgR2dOklH9/5ypT/TrDLi/X4tq4Q8fF2YSbefyqQLvjVggpB8L5gjUK7AMRbKEWcR",
+	"ZLMHiD+GbLRJZjNYDCtJKDY3BPcYUrplbIUnNYk9TCpnByGNY5aCE8+wgzshx4BgkjISs742TKWKuxRQ",
+	"El1Ki58hRhBG5hHGXICpWjlQxnieNR7MUs7JhZ09H9yDi9a+ndE05gwqlADFsYY5mQV63KYoubFhlFTw",
+	"kNscmr6GNHbUfM5RSbJ1eVOqU5+z2CxcrluZcQEK7DJaGtxQUNUK6jCMC1uHYqprxUDfKog9YRjJnNQ+",
+	"TXg8KYyvuHOG0t2dZVXUXe111WW0zR/gai0XnvhzBJ110z5bWo98bQi/Qj5ATSVWs6hdlHPaV5Me02Nm",
+	"iHQs9zlZ72AZ/5CK6ETem8PzHfuZfpwUBIkRVhGduKh1V4quDXK7NgAYI4pdoAlKZdQVPEKnlMdYlWU1",
+	"ZWR6zeW12ZpmAysEuM0m/3rP0p35s1ZMyfTKthFty0e8f7HT3lzQ++hm2xc329zciDXdb/js/Jvb3mQJ",
+	"HKn8tophmR/Lp/ro5jtIN5+voaoe0/NPrZcVYzr/HlLzHuwSXBB6xk4EYoGaA3BHbMb3h1lr37VScy3U",
+	"mFknoGBj1/gPFxrtnHJ6iivw4ClxJHhVdM66aSGsV94eA/UZlzJIASDjrUZ7nCboHsh7KuEZiH23QYul",
+	"MVstclWTBlh4VMEYN0u5qD6Eh+PQtKF83gtz08tib5NfGBlToQGuYyDJUCaMcKG0sZKW5ksfzBLuqIP6",
+	"NxL/+JENuOF7hjanOMZGoiHWT1br1vvADA8JNYtcAzPlvapYOsZoQmgsBQvAMmHAp41CgKJymcJwN5hj",
+	"k6ftNFH2O7h+mbhXbVKmZHxfXRD+wChyT3ChfrAvMxHVjCe/7JAaO8sItHjwFN4qZg4ZLMdKqjZLyTBT",
+	"PSOEjYRlEemxIcesVkOTPZlG6PpdEOLkbA5Qx4J67BYLgvGo7CeUHLA/c3h7MtP7Xg98rYjbZWbYs+FB",
+	"5mRC0CKxvqeK0OpctHP4kZI0i2Eheqm8Y2Ju/a5d+12W8M6hx9VobZUTvcPiW3/8Z8jpPU2+bcRzM8G8",
+	"E+vaStPpV/vXZkpx/ageuzv09yuggs0QzuGil9eSwv4EyPIhVvlGPAE+Tr2j03a3AEK+smzccmfnAkFz",
+	"Rbgg12nMdWM1PW5X1YUHS7vzqwy3IslOEd5vR27RxyL36lKCAmKvr25egapxBTdC1TsoDjhqEItqEOff",
+	"iQZRyYU+0TsG5bVKxhl42ns0vNs4LwKBe2RGXvXYXMaHfeIu2dTK4OLuzGHIAvqrGq1MkHdSRHSyknry",
+	"IX/qUUdZP5YLh2sDSkrKfmehPgljqbJ0992aR0xEXAxu7Xi6mBGqpe3jDJX7U9jfvpegFLYoQt2xiDy9",
+	"ODt7FpSwx0uAA4bPKNdgoNSvfSzTO5sLZjHEqZh4N96GUL5x3c1evbJLfyDcIZQJZKAgD3d42GaLYjag",
+	"MaE8QmLSpM8FV0O2ZGzTrscHWKAdsYtvot8yriBa0v6Mrcol9qIRge3gjlTNfQfRJwqagmJOKAZGMUPi",
+	"yk0+vFOkh8HeAeWCZCJiKSaZPlHmEZYFWLKlwsV/Ab49IBSbHEDLg8C1Dyj2IQA+cbVJ9rCzNgDrtiR5",
+	"RROWJ/KbaQ65IiNq2HVjCss+YRHPkmW7lcBZPHKFVTIecPEIJUhK6zVdt2dlb5QHUBGcMC9CFhSywKAm",
+	"KRNONJGnNsf890xp3ucsehZ4oYZFUbBg7jLbMSRiwmsWcO6fOZ9lnwsaE2xMcZKNzMlIuFJcDK7Aloil",
+	"0rfmRNJQI5JbnsWFrIxqzZKRxpe7hE8WYWoYT9AjOqJKsahJPpfgg325q5BFmCXrSYUtN88Hn+tGdRk4",
+	"BweozKAKecuFsSNz+9LzMut0SVkm4HA0yrSUCW52BguWzAJypVlqFvU9pwmbrKj4wGSODG4lBnetwFyA",
+	"s74GY1NZsgf8TNwOZRx1UbEBNYYMJAOAcF8Yr7SU0UaJ2cz92IDo2IDo2IBon/Q24EirMjQVpoyJE5np",
+	"PWkmd4WK0gb5Fk7x10wfpNEEuZuCsQhwLNGrDdnIaOT2MsgZX0Wr2F1zx2+A7F6zkEfQG9Usv9xEFzDN",
+	"aFLfBGyIGHbKbXyfx76bh8RciYhHS6R9fzKvO6Z8byfluwzEY7cMcvaFHJOnhsieBdjypXQ1YGJwXTNg",
+	"6D8tymO24+lJGTMovdhlzvUCitGCz4vOjL4hAVgHFJUFFYFMLanTbDJv2pDUO2Z0tF2kTtej88DBk67t",
+	"0L7nTH8asglRjHk255uuEikCkualMX0aakU4MpBi52eAp7GUx3Vt1lipay3esER72gp45ygqH4OdZlwv",
+	"SQornvTdpVQXlrlKn7B4Mt9iT6PrKAJYN8B1kl62rKV5nH5NYC03klRdooDHzoo6bCEUbI4C9lajnpcZ",
+	"HdOwpDDtcY40TyuHW5Gz5EnrMWCEpqn5lIloN4lcj75AD+Z0gZwHJZvG5vRM8lwu36UeOkHMFNL7sjOl",
+	"+EBghbyN8aIZ5p7hoYegWWNBWwFIuuXdF0ysrVQcVFLrkX0fpEME0lKdUiL7/fW1kkxE8gSKJnbvmszw",
+	"kLO6DJNOmUdAKolrwjWmqpBHhnuqpQS0SGOauKQRrshACrbBXBGzgmbN38EiHprn85OzyfRYWsxBs0xw",
+	"QggAPBIax0ef5yMmjv2TiCShJLHnaTW6HtM4VnMdnUmmNBHs3hz9gh9gyt05pIArTT4571liV/OOjTT6",
+	"DPpcRERIorJw6OTvov7RzzDMo4N0mw5SyLtFtPRqn6imd0yQqH6I35FLFIDQUsoVi5ZCvfMM9ZqEMlM8",
+	"x75y8NwbV4rONuxYNbS4Py5V0AmA3+RoFIbn7D0YhVE1+jEPgftxoZmxTjqgqACzRXwxozEHaCnV8WAh",
+	"ySCmCjvXgxBDN1TSJBauFfRtyIPF7nz33LAdl1RfLrHJ+bV5xKxlZrTKnowmRTMyt7mUTqkYsLSigz0Q",
+	"izs/O/XFLkCDy9HX0uSzOz8tLH4F4SLs4DfrpP0TYyPHIOBwW+NoPb3p9Kv5ZyNOWksUh2vfH65ADDZA",
+	"Pgfp3h3jmdtb1As7vgoPpSW7x3DgThH67vy3216OByDfF9YhxlQVLIWCArGir3U1dWEf3CVCklgabcjW",
+	"KrKULa8qvBHRVmDZj7LiKCsW9yWjsHC2/zIqk+sgU6Mf/RpHTGnsgxa4JnEAbkHAa8vDYam/UZJwrVnU",
+	"McSFzzYriZbRHR+NWBSQoRzDF4b4wKkCHeKwyohoKe+aBCFlDQ+6EV3FRcj+QchxNyCGWWHkiCtt4TkT",
+	"qjV0uzAcLjTrgD5l6MuE3mXEErXxpm7Bvu5eOSczuICkAGDmZKQnYCeD75mK6EYk8t6VDPAYchmHXAzI",
+	"kI6MVdck3SFVt4lMme2x4aukzcvwWSEVpIeuOF89dO1WSbM4VrZflMRpwtivSHcghX3qjdASmsT67m5N",
+	"Ah6ilGHCeHUzKXzaaMRo6kxSHL3slzKEeMxU80YYYaZowtzQzCNCmTCixzy0Rq0yO0hjewl2kyIpYqOb",
+	"63vMVm9hHywpGIyCi0GTvLL30JRZc1am5GWLRDDDp8bu5oMspb2YPeuQi3aLdHGzbtmXkWGxXYegLWNz",
+	"EK2b7n/9l/9Wqk6FTS8cHiMGWxaJwt4CiwWULlhVzz1wb1oKWd25Waao0unzHQrNqcUGK1eE9hQTuuOt",
+	"fJim0v6k2EFbL0qNo0/JtOTnS+iXPzMx0MNGp91qtRZwPXbNohUIWQXO2cjc+vXRuQNMQNoNJ7LWQ2q2",
+	"otJFajjtwt7QwpHTQ6ZYfvgDYnF98NAZbkTNxnmx+rdigYvtrmFezL6MYsAHsg1rq0bv3lKaANcWmLqw",
+	"vM9nFzcwv7/Fay/zn2maWhgQPYHAq1ECG7VOYDNXc+ci83QFLk0ahmykEft4kWnCCx6cY7u17iQ352au",
+	"0yWa7bPzi8vnRqXwAm8hpaJllAp8/Nc/goZhv/mSmUe8aF9aVGlbpFM+Ve6Hhd93kev7hSc1rbJUBnP6",
+	"e9BwksYPquQvbvyns0H27uPF+fvXb7NfX79p//n3N+fvfw/P3r2+Hr97fb2EiguE9uiuZCTvamcychia",
+	"d3QNPXf2So/95u9rGMVzbU8ZMVA+Tr+af+pdSwCjwLSxLZ4gkLHKFRE/AWODxbTHYnVFuphQ2yWwrxAc",
+	"h/sKQh1uI2rMscWk7PcxSjfTANKMDVmk+UwTdkXO3XVO/OPiRdVOL3jTKzvZ5aUfTKmOl+FiwKxoaTpi",
+	"KqRVnGgd4LpDRdtmTMssBneNFvGFvrsS4MqxhHJjBsNWNjqNNyf2i5TBV7FvqQ49IfmXQot1L2CQZd+a",
+	"bREMXD9cA8v84PBhCj/JEQ8LdxW5RKMVvey1z8JzesEul6D38pbXNNu1x6FgFr3CZTzx3YEfMJHs9Xkz",
+	"4WApR/ZfgBfMvxau2bwV5kh/ntcOCBaoDzpMWIrNFASQi3zKXbceq1ogeG5H/d4cszkwstcFXsNVifQQ",
+	"262fKdu8Fk0tKcAiNJbABHp2s3LDbQCPIl0ukGJuzeO7z67QyBlTZe0FV/oPVdh0YiyQa2SJ5nEiM5qx",
+	"0TBcAyDHUXs0vFuc+T3g3io15skE4NTcCESfh8AZrAbaTH3Lv8Dm6QItd+GVAdqHhnHhFWkWM9vhvBCD",
+	"Kz3KW6XmjiobxKLvrseONw7AC/OD74DPdXK2iEzujxW5zm7gdx9kfPU+oe+Q+VW6oT7CqXaUgc4X2e/j",
+	"sbdCEELWdSxwjsrlMwrr/VS/UZ4q9GcYnqIsZB2wGjVi1CK6eJeQ0oTRcOigX4QkXSyl7/oMoKCYdzOm",
+	"XHeIxdUjUhgjDLuMmUtGmb4RhpqR+CM6gdKpUCbg4hlRnuZAN3n/OMMD7yUHDki5BtblAPJaU8yI9HkM",
+	"Xi5lU5ggGxJ0/jrPxet82Q4qM+tEheBH22pWFryjETRO3B8baF0EZxB8pLZrEVu+aZE9YqBKYoN0IfWt",
+	"p4BG0ADOHC07LCcNEX6ieljut4pRSaV4Lzavj/kdiyfLvh5PvyYxM7IOF8gufOUCmd9u69vARzLD0ST0",
+	"C0/MGNtBI+EC/86dDxYEZIGxwZCQOGvGNIWNsqPWTrNRnvOT1tmn1stO+8zDqWTCBm5SNuBKe6TrRWsB",
+	"2mafLU6J3e+gIcXCHo22eQCkYy98x5mPH1kra5AyhhCZrebLH54HDXbPIybA3wKoo42gMWZ8MIQrLqGR",
+	"fX5Pu3R9j6d6eBsh/eQ3nU/d1Gpelm5T7Evp+vYD1wtYZxob4Vm+z4hKOO6dVvPFixfFHsKe3itiYzNb",
+	"u6k8QS8aHtu7k4vy2gLs/5yxDCyJEZOjGEv9bUgBjzNLWYSxiIIuURB2m06R+PtCqslpOGTh3Tq5B7Uh",
+	"ftvMq0jMZCyzOCIJYzqwgYPcAoLCCOfkcTmDvcw8I+aCuTAetHgPjJkK7UcnRDGaGp3I7EKPGT49ZkJP",
+	"SEhFxM3hNLaZs5N44oQCgZ8w9wAoDb4wT+ARAxTQQaVlAwu2hpKyycyAAofoNNovX74E9KkfDDdF8Dor",
+	"BN7RhEZZI2hgZ2z77T/SOAbDIOcA6C1q/Pz2vTmPhpN0GkvUjftleQWnahsZBl6mrAD61a6UEI/Pv2HL",
+	"odYFrrv++a8nIEzOG2WGCzS87Mr7U1/nCsvpIrAx6TsWcx8vf2Te+XkoUcuTqsQpLe8EBccnYlSxzcVM",
+	"MEi7muv0hoUH68jo5vZQIGCEKiQLeKRwNI+owr6a4NKpdEm/LijBaybXHLWoDVPhprWbpam1jkbN4dqX",
+	"LJ4HCNhV9eOIH0GxWbBEYnG2cBoB0tcOS1C7YB13O5BxgtzuikSS2dSa7mku7LgbNN6CV4FPh94xRboq",
+	"S+/5vTTE13Ud5V1/a1CZelIPnb+peSO6JUO924FSTNRhm6QL1ny3Q0aQbN4PbLV8N2X3nI1vpejmYKRF",
+	"b4dZUeioXZFVY0vqrwiNY+t6T26E0nTiVDxzlp4oMuRKy3QCrLXQM9V7owzzRbeC0eLQJVVwmQcIsVzI",
+	"8Znu6uJfB05w822fszgq9rV3E6lJL63QD/EwFbn+QSSZuokCnGfZdeMTJH9MYVHUFR4ikIcWg5orkshU",
+	"2JSKJbnga/vuZQpYtiA7cedmr2m3ih218JplEky/T5lcL16nz1edkC2uuxeyZ5sRsvuYLlti8h2swK7G",
+	"pATckTkS948lhR8IhznVRku49a+qFeGSZ/+1f+Wx9nrd2uvtO2nXZX9zJIv/+3YZTrgUNsySsmsz/kl3",
+	"wPfMT/nZhe/sNuZ8BMOCvQnUPB+KGs/uzR1zjfpUjkHp7bqSga6x5hVL71l6ApAs+JCA0B40/yGKhVJE",
+	"FnwEq6WxPqBDunBtxyagdQPSNbTTBaUd8/cC0jVqtyF7G+Qkn1FlvBHdP1OlT96YR5y8fd0lT2XqMsS7",
+	"z4wwgixwEEhXLrUksHwG4q7wdgf5fy3sZ6eSmqHYpJb2pZ2FIneMjZRNuxcCe2rdCGcW8IjQmN/b5klK",
+	"p4wmhJn7vJdDyzsmCGawg7MU4k338o4VckOgEQo0VTLjBItESA0vJ9mo4949VdZwIyCDBBCN21Mp7pgi",
+	"D93dxoXEcaOFv4QrE3QdUyOK7t3YYavNbmAVQZV2jhe+wZMzc3inrDKzl7KQ7IIrrguJQIzfMx95Q+0g",
+	"5++lDV8zrd1VN2BeTxhzMwEcSkiFWW3FNLH6CRgzMxn7OQ1sM//+mOz+HSW7a/ZFIxs+QcIq6RYNHnXI",
+	"A3ndN6LEVG+E4WMd8vWmwaObRuem8aJ9edMIbmCo8EVFrjlc4DZ/+qLSj7f2qYukt8ON1u64aXTOg5sG",
+	"1XD3nLR9uGkghRkGbuENaFg3jc7XP/64EcCSZnJ+PTlVOgPt0u5Dxrr3hWMFWVUCu1ET3GHYYgjTHNF6",
+	"2f8WFe9CslOhsg1SMYka8pEKCCQrK+cKQjn2RJHYZrqBUl/MercHAt1K5hkjBkIwsQ44eI8U5nIAxlw2",
+	"K6rScvoJJntQxtIdm2zZSrpj5qoT/GfJPKgHpnkNHLmQ7VjJ7uEI+hSlOy7qcnDsT3VkbyjG5Sla5nsL",
+	"t9Qja5VduvB+4Nk174clqpTqzxeW6TjbPOvIZ4MtmSrmOmiMsl6MHWIN5xmxVDFEikmZBsffEkBjhQTr",
+	"IrxYuWClZqgy5QMuqgv88KG+FGu5IfkdApYg2JjkPZBg+VKERKoZFxe3fTmtzGwR92xBq7oPFrgbmy0n",
+	"MQes01AxY6NGgMe90+hxOVKTcCiVDDnFMhMkKBAYID36qVlT1/SqHbjd6LgVL0blCgfGlZh8lEnCeLzB",
+	"HCPDah/bbAfSqs0sQsLDsiNXo9DnIiqWj6GAWKt4rB5SDCi2Sbo9qlgEMZ9QjjiEnTBIYkYYTNU5uIYM",
+	"lgA7RNEJ0iUYdFafsJYnrL0REf/48df35CN+PGudtU7aZ84Cu2OTsUwj5RAFZXiHcjfmvRRcpiRlImIp",
+	"FP92/x0+tBuYTzLTkNVjhA5PwyymKfEZGAEJh5KHqNx0pWC/9tFeCqVQGoNoXThwtr8odg9nNBwSOANG",
+	"wTcybCQBcO2KXLTPCe3Je0ba5B3/cVamo3z6CTn27tKHliRbQE8psaNRauaFWUNf7YMMl7LU+Ysck4hH",
+	"ZCIzAj+i5BgzdvcfKvJN/Tey9zsLIRHF07kdI2AuxDAheGU/Nf+d+55O4xV2LSf0nv3zyb3MFIlkmnAS",
+	"Mq0ZUSyhXDBiRoSvydmKGVPGb/MJ+ylmvDPmEeieYAXRlNEGXN0BnAlI1oaL//7HUrxnNyBucBQrON6P",
+	"bJCJQ0ZvQ9ZaWfuBaB3Uci/LrwD3oqDjl9HcLJs1Chvsst+ahwyV+elHP8mUsIhrmaoroxIIfQJeOGNR",
+	"WLPEMDaAoShWjpWkgQfBNS+szESy/GbjgdRVAXs2oUo4nrSaavF4jGy+FnPI3G3J7p1nS3HDOpeINXb2",
+	"Imxbr73Z1ChkMFhLEsegKuTHdZM63OJZSNW1tF2vM3X9uXD6T+FodiErMmXg34iwYHg8lDH4Os6tIx9U",
+	"M6u6Wa3wKk/kAXRvC+vmKWKq3HVW0VoYFB8O5Grq1aZLTks0bssKMcl2GXtkB+WldeS3j5kTc6Q8+iUr",
+	"OneuJ8tP7anddd8KW9JutgSRnK1hdVV0QbhSC65I7mlxDSt4bFYHTjpHJAs0h6AWVEh0kNr0OCMLSEzD",
+	"O5UjoCFTWJz0C6jQQuKurADjaJd/PRrfRbOco/p0VJ92qj79VljBPWLejp9OsW872nr+vSC79hZUrRHW",
+	"Lek7Bf1nIC22YahPDEXj9yfebHReMPRDgaO85MeCUQQ+ckZTm2/haA5xHKl2LNNc/8S5uVh6zxTBeIRH",
+	"a4AytysXNylGWSLJ1Oo2Ii7SSjx1OmKyNqNchgkuz/T6kKaRM7eFWdni7GIZ75b3Yj+ys+mDp4o5dhbh",
+	"ApJq/PJ9n0gi9WbedeUyBWgYzTiqJzZQzPUubL9FuaXm6S4LYnymIhVqDPWAqOMi1JKFP+E2G87XcWAj",
+	"yunAfOBj8obTckFAYcJktJXUVtt5IVNsDRxyXOKj/ur1V5vw9K0rsC66fVRfV1Nff/XEdxD6q8U5R95S",
+	"HPoSauxQZooNZRzV5ztdY097KZhy/e49MhQAe4OKOuZqBZSmG/EZMKlRxeuAE+A0VPfdgHSL3OLLiYgM",
+	"x+gSh1GNrHhkWKQaMqbB/Qkp2QDMbQUmJovlCjLydOTYNyKR5nxfgSSF/GR4ci8FcCwL8iekNk8cxUwz",
+	"TI3+MjIzGUgLXmpW3uVao37PMZHpVktN426TXLbOrS9ES3kjEiom9imKpJmoA6v6Jd+awwKr2n0tSxED",
+	"IWic5B/+vmA6tCcLc84cpr9HC0AcWmw6bV2VG4ZHqs78yYm1jKlVwMmtWO/l06g8gOy95NFuCoNaLzvn",
+	"hcKgmKYsulX8n1mjc4G8ean6xAWvvWg3ZuEzfoELLi7NUsEAzgoi1y/VnGr+8/asqForj8hzBptMFJSW",
+	"+15ETTli4ksS4zFTJ7Lf5yGLZJgZhtcssM0kbsK/Zd99dX0AQOUoa3rkjwhsaUjI4hgYLfuioTLVHvEe",
+	"F5huP6vKVLH4cpp3nqy9yO7dNP6YSoKeTbLyi2exf6p1LCuHpnPOgzyzx5yFG7HIqILiKQrOHhwhIBJR",
+	"I8xIZmxoB1Ik+ySUcZYIDF5d2Y4fNGXkd8kFVgN0r7q+ySLsSJoJu2dmR7KYVkz40bLRcg5Wae3+mStd",
+	"4HIFVaYgDCuLxcx3KFPXzwyvMxxBMDDq8WOEhLaSE6abpIvSQHXdj8B6864m3m3m5YbVLQqwNIZ1FwzC",
+	"3Kh0XsBcKj3tcnFrv771X3efuVQTHoHnj94xcZU3D0c4LNcT20xFVaJQAU/2K77TNLJZ3m8Xei2cppRZ",
+	"W2jIR7a4CnSaVZ53Nvu8Me+zxhIAS36pN52gtRhIwTctaJfegyp2aAypw+40WmC8laFsM0NCcw4zh/X2",
+	"MhHF7OGAdv7K+RlqVXjlghWqATiyxipWNWC6yKe2huNxJJGHSKRkNe2L++QBdcPmUC1y6HfShrs6k6rK",
+	"bWwMtZkUJx+mA6XF6htO/1gcdAhP0xrqwKbTnqZo8HIVu2mjSU9HHrIZHrKP6V8PCU6fA/YQF1lCVJ56",
+	"HbcWfkIqbC0iIzrxXlncvH+AaEeXUGUh/rFIdTyUJGZ9vaST9qq6nwhE+nN7pE4+l/yY7+ysjsA86wLz",
+	"zAzYLm1+JJ4abgbmoNt38hTOxbNdNo1aG2B3Hnt1XMmfyttluOSi1xpzD70tt7Dy+SBq7MolWWl7Q65B",
+	"PBGPXW24iH+nwCqfKJJ4prBXqlelA6iU+1QIEaSFls5Oz5py5pQvgNqg/AE20j/Xq8M4uIAsPGWu8pV9",
+	"OxCYAHXPPrOKKdMomjomuwUa36TTZUU62aLj5cjq6lndirtVqTtG0bftobmOIm+8bd4741TO06/4x+1j",
+	"eGw881lPqzhS2KNQ2Kchc9LajOigXDylce+NolGZelAaKmjqI6qHuaLu6bMxLaqW6r+0Hms4ZSLafgrn",
+	"LtenPnsUQROtVy1m9N41uyiYw9SyRIQ0d/E723ozmkYd135acCdYa9XZn0WE8bzHjbvZRoFl6rJW+5nO",
+	"Ura4q4+J9TXD3UCMmzUr8tDLk1Z7ZW3wjYi24hw8CqrHUQUP0I147WgYGcoGfIiQu7W7LPs3IlI2MSjn",
+	"2OicapK6EMbiOe8VzMs8YANRisflWx5DGkPMtonbwtTwF8mjD/iIYzTjGM1Ymw39BYiwoMkkNIJkapam",
+	"Ml2BK/FkJFN9ktDRiIvBfEBtd1GOp2nrCwFp+qoItgk53g7s2WJuQ2ITJsx13Xs1S0Yx1Ux1N4KV+Rae",
+	"+s5N5qACGUbz3HIIA34PGif23/X7B/sTwQWURDn4RVvoAjUJexHPcK3e0cxYpJApYn0uuHM5YV4nHiKL",
+	"Mw2telkqgehSrJjxQMOw1f5C24DMX5bnFBptrXSpYl9Kl2JD13saZ7gEP5kRN4LGL9icsXQv1mf6Wx16",
+	"qf89NAspNHZyKVxovwdBCbh31ELr2x9uE6aH0tCY4UmaCYhKUM1ubUlQI0om03VYWIJliPLWomFLc+WV",
+	"uXdR2dPKj8sHbJ7DyPWARuyfzbnBtVYTpVmSt9dhJ9RdsVR10ppxnRLneeyoDjLTOSGdEhxqkrNHJy1w",
+	"9FsCkSyZ0WY7K1Nfx9ImTyPXQ7lhLoa2XAH0GUDdyTbqcja8hScBErkR5tFZaqxsLrQkFNr7o0yygR8o",
+	"JlWQm90k3dIp6mLVENxpYSeJ7FstOZVj95wbgSvOorxZg5K5WIRxm+ttg+6B4Ir5UlWAmetzozpzj+CP",
+	"0C0Eeq7V5/yWTtnaQaFgtcr+lTOFjwx1XYb6xxr8cDVWthtIyvI5r+Ckf2IjfcjBJMexK5X8PwFamOPT",
+	"lWx6cY1+8dzekjY/GzGqhJWcZkjrqWtHLe2opT2kpQWbYiEFi3ZfrP95epwLlM1hCrtLeb4mOSGi0jOD",
+	"D3lF7OxQTUqpwB5RhvEYVgPl3+Zbw3OaecEsJMVZg9IYvlWxmWmlcr5vErVOqowmiDymDkVyTXVrcY/l",
+	"ynrWA5nY1WRJDJU1VjVtdgBH+SAt76Mrb66I91nJGxTyp+GQhXc7DClcA16P7Vs9llkckR4j41SKgUXA",
+	"BbPHdy3B9Q88geLPjsCnCyRY6pAfKEmzuIJoYf6HbCLZJnKdv+VKi1VKrMKBusOUhhDKLGYZWgeL0dPH",
+	"IWP6F3zZTkj5vdTsz1zpKlp+A9Z2n0Mb/ivvCqXWx+27InrpTfpcq8d0qbySyYimBerNPd32oFocKsb0",
+	"ioQ9SuVIKhqrdcj5QfRY1zMQRfJPKRPhEGrT34gBIC/CFBTJVEbjeEKG9B6aYg0LHR+tVwX99dwmR8hM",
+	"BzYTwibVallAaXkv9dAsG+BjyDTHo12K3HGN2LdB8JgPY6idRE+YcGqyJXEBnYJG6b/8D/zLsoN/+X9n",
+	"+cEBcYHf7CGv084dEcCRxFagmijN4xhxiB+T5nGsRZrH4+37fq5C5T76VR92k1ZttgI0xxENSG8Cii+2",
+	"r5CoTVPrSIxIKEcTIvtN8h6gofuUx8qO2WYyWLg7HNa8eNonP8yNxWOOdvsmnYGCD1h6ctY6u1gG1aC8",
+	"uXXi+DqO7UlJdhK2KAedq+LKm45jPEi3G+qWP4/k9jN2vW7nxP0CIVs4yu0cFyVMr8VRux6mwY94U937",
+	"o3SCKEF5eJ0iblDNIBIZsSWH8M7cstGIu5YJD4HoGyOW3qZgmYcys9zPNz7unF3+0A5sS9qo0Wl5zy/8",
+	"PUplyJQyn55DF+qU/c5C+PX85Q9BI5Vj5X5Sd4D82uict87PgkYmig81XON2TKHXv7njj8U8zGB04IgH",
+	"hiXf9niqh7cJVwoQxdvnba+B3aasn8FQ260f/ggaxpxFJhEb6mToWg0aTIQygrsbme6fvCiicYXqHlCt",
+	"R/oWkpP9yM5OWhelkakhPbt83ug0XvZfPI9aL9ovXlyEP0TPL1/Ssz6jtBVeXtKo1b6k573+Rb/dO+u1",
+	"ei/OzsKofRk9D9uXvVa/1aKtFz41q92+uGy9aMHIBeDE1y3NxRJYr5BCZtn47azECvC4dhpROrlNoeOY",
+	"kKAT/e3vsP2DlCmFSN1TzuTSU6CpZv2I238t9pN0tkj0sAP6ouSAPg8a+RnCNPUspreAqdZ5/scmkgj2",
+	"LnuAe5H0KPkCHxk0bmboLKLWtYdhfoWFmjTVpGt+7qKpXeyy5BV02fco+Q4kGu6zv3cRiR+c0/gqrm6E",
+	"WYRi5j5iUHec60o7bOoQ8Fz7AcnECHqiaEm0lCTJwiEk+FtgMK8HOJpH8Ld8lPDESDJ1A3kAfTNZnfvG",
+	"0M8ADmuEKgty9QcbUNq5hTSOy92rb8SNOCFdD9naIf/06aeTFwH8035uRvmZi0iO1Un77PIMXhUxDczV",
+	"vkWmBedcb6IZAZ2UJDS9u8IdaLqJWbBZAONskmtxI4ifdL5ugwyYuXUbsKhpxnhdAop92vwSqy/POggQ",
+	"iwiGeBxSpXOEW/ND17aJsgUcTfLamCkwE1z1HrTj5SlBLGiCbPbKQe3hpdA8xww3zURgr0e/BEmZgjVW",
+	"0B0cBluNe4ujRcxnIgU2roq5sP0e7tgEiv+psV0RpdEeMGv7XBHDKdzhMHqibfoKyIKYdI5uFfCFweIm",
+	"I42ojkFuIVNBoKO/xR401gaikZrhAd6gPz72BD7BXBji43/m6h7TY8YEnKEPcuyHK4p4ePbk9Wh4N0hl",
+	"JiK73Db/JYttW9Xffv34ifyv//L/neb1FZyprtkFaDXfdXH2rj2z8EazWrYuxwamzRisiA9sxyNF7y0w",
+	"X4d0sS4bL+7ag+Wzdszh81k7lsBR/sNJBH/U065XGbrPAkvGKbM3Pe363yyAoybynqXWbJt+Ycl7BZ4x",
+	"s24R3gqDH9K4jzPAQwIcBuFj0WtGY2L0qY4NbkQMRJbDKXRaIGEiUnAEzKmgfQ2IlFZpxIuRUnOlogvZ",
+	"UyNqSBHW/KJ1MW242ONR7Gj7/IK84z+aby7t1bg/d1wAEC8mNfkqqPxZlortt92C0+3kT2zS9Tt0I4z6",
+	"VHq2eSaeb/Ntl8axUcLsjnXxNCdmMwFbWg+pKKYc23YLePwBZJ2G0LLqgRSrHfgRK4vpeIQCriDTCpka",
+	"rm+pITe4zDmUruBwajlgsIZTgtEVn9U3jc+jUpWN49tG2U648J8XsKSu/YlUwMsczZmdDanhOMa4Twwp",
+	"RZgGt6hx43WhggaZN5x33+DDFzL6utZe6dqhTuX/YX4MtGY1LC6YPZSYOwNGrbVpvdFSkwztjaXqieUG",
+	"lJtY/k355QtN8PMv158+/2y9h4AURBUZF3SBJnltFQE7De4d/fMgq71dU3NuLloLDG6lN+cWVpULQLGE",
+	"hzKW7hwAxC7tGSLno8VBx1E9mQG2tx3AzUiuCorKEkjfNlC0MVr7JPO0U1hAJHgjgAxnKEuXmkEZvntr",
+	"CwUqB3bWatUAjy8SDNkKCDbY2xtEtkYX9E2j0/4huAGfLCBd5zbiTSO4AacyfP8TfKQD8+nsIrgpuYTh",
+	"CpnxhyCwC/OYHXWSxZobKwYa9pygs+VrbS+T3P9Q9QZj1Lz6+BcrYa1e7cykJ4q47k6fJiMvahgKenfe",
+	"ra4ekCau4LOphhOLbIb3DSyVBfJWADZ4OWz1N5zx32d6sNQihuMOX5mtvTL7eEUH7Kq0baL9w1Xr8rTV",
+	"PjXbfvXT1dnFldnGFfdwgTDb2YbDbJVefet9Q4Y1lukdpr5LMavVf7N5trg81rSv8m4EjS8nCf1y0gNe",
+	"9vyHduvFi+cX5lvsR/Iwiot9//wk3Lfa+pQDJKwMseKMZjSUY9KnKUrB6uZ+HstgwWTd3bf3O7qGj67h",
+	"79A1HKzNtcEidES89xnLP6F3h4p8zDvIWV6QOZ+GVIQs3oe2h+jTUhIYPzQ9vMrd4bkbqEneM4ZtXV1m",
+	"s+uj5Xt/J/LedsHCrhMw4SeKONK5IikbAaMzosc6u5X34TXLadY2E8UIHCYilmMYzrpSYDF35ko5Sqij",
+	"hPqWJRRQV7yPEuqjlnCIDyEH34z1Aem0sPBA5+LuhMenvFo6Zral1IByERBhLAiZkoGUEbYNB0c5RCGs",
+	"odFjA4hVsnFzGvRHSOKoyftvZQqPgTcZeWXlUXV7A3xM2Udpg1ypHMP9jicu2j0XF3tV4bI6jNBRDh3l",
+	"0N7LIcuJHkMM/eeMZfsogz5TriHnQBKUyPsvij5lqQA/1BSrtRgWLtK7loyCqdSnrvrGhkZYQPYCVyqD",
+	"uCJ8SuU4wCqONGWhxbmw8Y/AOQ0xO8QGKTF9R0SepQP9Nsl72/gwpAImWex9OM/FhZEqnNOsVMDmgrgs",
+	"P+FUt+/oqnYqm2UMfLJ6gAQTKHbPzLkIQhmxAFFNMPkjSJhSdMBuRPsiuHjRarXPAsegA2Cdgc8VR47p",
+	"PgdFV3XwCptPFr/rQJtJ/IJELOTKB79ncJfqu03ChEg+I2KnRPycAGYlcFgtdlrEzusxE9Zs9RhkRsHB",
+	"0rRX79yt6lJZcu3ujXsCJXSdA7mG+prkraFhG6uB0E5MQyRKF78u5KOgL8DmESGNKjpRc5DZ6trQLEO4",
+	"edL7BzPHbzzv3ZDSlhPebdPcE/h34SR3sAryEILMdCiTjWa5f5DjBxLdp8YAVJwnKEzxwJqhhdPpIYWQ",
+	"9fPWNltlg7zEMxs6ZWx6xMgZZ6uFgHEWioWChuOdncbCbB0KA5EhG4EIiJB/ALyHMHrpRVCooOo0UNAU",
+	"FTpvFGwii/mDHO9TIjN4V3sstKlSTqVZVDDsVBAkVNAB7PuJ0fLj+SidHudtyJWW6aRQPakM/xcC0yfH",
+	"TGlMVWmSN0IDxymhiWKtCZBjlyNLvL2XPPoHsyCbwet852f2Did2UIidJ2AuqVsptszR/XsMW88/LMLb",
+	"q3dWS1kzhuJGVyejASBLsE2wzkU8CmGWpvBYVNsWtKJb59ZSjs1UZXKLpGVmKtMBFVzB6BYFR261nc2s",
+	"irDrZrCPDD85RUiPzXkt16ovIclZGEkcpTvGi6wSkym3U1ECeAfdnFoDo97SmImIpgRq7rkoY2RqnjDy",
+	"z4AuiZp1fjjQu1pQcg1/5fYbKXQq4xjVcEPt5lAXvKquPtshQ6aRTXfGMhAzlBxivQiJUBoBV57jQro+",
+	"YiVZIExEx3wIKgVIbOrU7LTLmKPKgbxnqUhAbfLEKaRmkBoapowBfNFJu32xQar9AWhziY4UU0u3G5jE",
+	"6f2roPgP9pAdchKX4y54NGaB0aDjnqcs2f//2fu3JTWSbF0UfhU3bqrqX5EoT1KVyIt/pQ7VpVWlw5Sy",
+	"u+aeU2XgRDjgnYE77e6RiG4rs/UO+x222b6aDzHfZD3JNh/DPQ4QAQEECUhcSQlB+HGcx/hGjttUs5l1",
+	"9K31MRTzhq/9ZFaakLVIf423A/gGBGfQHLXcQYqrAYXoILzGywRrighYFK27kKw7sGEOoglKet6YZ+PR",
+	"nKHaT0uBxSkQbbPUPJaKrd0bxclwH/pksWYZNhoXVviHzPVdKW2ZsrWQ3nPjlNcCqwUHLoUc8eDwauy3",
+	"kUpjbOMQ4QeXC807eo8p3iUMxFKEr++cbyuyhhBd0SLdmiJIemnAScnY1bFhgcoGndCvsErQKMoFF0Pv",
+	"eeulMSgIW4Vywkgv0UwhZ+1VeCeOsR/6MQGrgJcXz7picHtG3TlPxKrWgEvGsjesYiT3VVVULGh9OQst",
+	"dXBt0AE+GHThN9XO7Jg51CJqNUJrlQGbD1IcF6iTqQJx8Yra0g4p5UNPmJzEDDvLpzQeUfAGetJwrec1",
+	"yz6BxM4vE8tWb+rNcZ7OHqudS8pn6mmbl61gE92YjSmkjlCuNf2fduZctf10ghZuVV6Bvbg8u1qjX9bF",
+	"VbaTt//9X1pT8lYmWlNrCEgIJYdUs6lU91jYuI3C7CmpNqR3Y66pvTS6d+Kn2iNlicPurGv27vSRTNL9",
+	"1UqHR2iI4vAxsewfgrJWCpY7gYod7FEeWg4fpP4nAAEh3wvZl9GMDBUVRn8WZsTGmsUPDBxCMmY/BNlQ",
+	"XCN0xcA1JzF2V75zeCtljINr4sgd+t4jw6guqD+ADvbVlFpGZmtSypqEsCdP0dfbl91Temli1V8sBbhL",
+	"v0jcVqi7C9/quMsrFcSnV+m19V1CWQP2ch9QMz3WTxLxUSVisDXdvTmYGq5lotL5mOYts0bl5LbNJ/K+",
+	"mLQ2qbQvtxTsOzB1AtR+ISCzVMJBTnpVe4htO3A31eVhkezOn51drS2Z9tLa4bi6RC+VNa6nw0hOSSzF",
+	"0JMNNDqAhscNS5/H6fG/1Heq+HAEZzS0KqRDqOsQGoaAJSHvmdBes3TKq7WFXYY/VrjTB0aMJH34WDE9",
+	"wv77VTRdQZFM7Ksh/iFLbZersbbYPr86Oz8Qse3bQF9cbi22LxsQ20fHlV6LqFH9VzAWVXt1sSTZAR06",
+	"NxS4wIDMKYkodNRU7IGzaUb/1pwFEke7dCy1IYkaMuEy1G6IYtooDrhQUjCdRhOQq3ynib1gxDA6BrdV",
+	"I9lpsJg7+REme1xeYNzg3WempeO0gtZZ9kcdD/CrhBHpELXhWijCqIp5JfCbe72R5d5g3wagljc4lBHT",
+	"aSMicOpWpxP7YqmyDRhzcLJ0H5JYMEX7PHYobhMW8gEPu5ZeuokYhapsV5pziWbYmrO1evu7VGVtFBXo",
+	"CcgvuVO5wFCKAY9co3/N4kHXA2WWCynPxy+9kKo5STAfNROaG/6Amc3CHnkMBXc4vK/tuzxfLkMum067",
+	"++RO2XKKx/ZwAiOu9m/C187D79itJbQkLwZe5PFYG098XpYOMBlRzb6ePGZc9Adc1CmH+ZTDvOtULKAf",
+	"AGrNZbodRCZyjhQOLgs55gN2Fs7CmJGJp9UjykJ2uYU860QCqyBQ4p61lgfYdBjlBjRuwwi1BggAMQDn",
+	"xAJAgEZmgwELPYYpiweFXGV8Pb4LdbXqJOW1Eo9zl2SvgSGXV/wLFdGZfGCK0KFivqs/WCJccI35gJ7k",
+	"4N+uTMop7vlaWcS5fdhPXCh/EN929vA8b9go6Qm5yq7ShYtUc9CpwjuVT0Ezl/sYk31XXM19Zvjm7v4p",
+	"rXd1Wu9WIvCU0rtLqXfc6byotDWSw6vYgCkmQnbWj2V4X22v/z7i4YhE7IGHvoPJSE7JmIpZkOIY2798",
+	"K0kIAyUaQz1bm98f/Txf4DRPCbs7StjFa7CLRojFI0xxInZqkKNb8MccTJkLhOWeuT47v7iDB9ZzW15e",
+	"QMvWPhRM3dF+zAy5Csit1nRM7ylRkkYpZNjT8xwKg5xAo4hKN+aPhQyWqAuCrNW5uGzOhi8exmOb8YUu",
+	"Ucubw7r7CBElN2Vd7d/ciVEPWZKO82EbIx7HaZcsHwOTg0HWDCyba9YFzJv83oJ3CI2YxwnaxZAZSPIc",
+	"B5+FkFPLE6FNDr7TzUAzEWE+J9Wklw7k+iRBlYVPIjXpJHU769mEPgc5wLzOWdY5T5vqFM/ifTmIVE9H",
+	"NldlJFyXLC83JJimTfnlZtsqLnb1WFzssoSJCURy/M/W7V/+w7734tJah+kf11b01OV0CGaY53nnG5mF",
+	"c7e11O0B7cOO2u1R5KKlqQFumYQiH63NRtfQGJe7Qm7j2JllftSApIlBeHeKgIBZLm2h2wUkwZe6TBY4",
+	"U+NekyMjv3UpLk+4c9R3sSPqu/OC/VBsr9UKifPOrEdG+3TWlNLpE8ViBn67vXluStQpqkkstQEbUI6Z",
+	"RjvXQ1q3ye8uJJxrTJprmoAkMK9yId4hmFcEmtsOKRclPiCEp4ZNqXIE1UGsdq/YVk3aZ6LiQTI+fzRz",
+	"03pemNYid/Q/W5tDPt+CQ142yCEP0UFVQ98AL1UplwQilAMr/LfQOxSNz7joyy9L/FTUQHs7wZQmI8h4",
+	"Ilzkemr7LGUwtWYEf95ngJc6bs5ZpWj8Bmb6lbmqehPFpb0dPTJJjCYMShdEyJn2OTo792YVqDdonRX+",
+	"8vOzX6T/rw+S6s5uYxfY0qJy//auXg6T6tMWc2spGz739boTSH9aXU0vNXPZZeCyiBiNAD48ayyd1bkD",
+	"gNmyOnL5wBSmpq1d6z5Qcuy2A+m6aog5mKJ1EAWa8kJuB6tq+cUbw8aPDqtqB672w2U0oVjI+AOL8Ew8",
+	"m80xdM/6HjfXsCgbNincXN1ascDU32Cy8JYal0MCtjOF3sEuCg9/lJRqACOCQHundYtZLGlVDVMK/8z3",
+	"Dh+Q2yGN2D9bfy7N111bdbu0NAedZaxhdHb54qe769//49+2QQrz7MHn7bkiREu5dMzjmW+I8YrTOJYt",
+	"v0m+ImXMBfY51uyLXZ9dccrhOi0sNIADo1oKuKl6xKxUt/dUM2WtEfiYhqEcj2WEPps/cjqlQ21ekny8",
+	"TSZDdq0q7GV/xw+m20Ulz/AVpW7Cc0yD5rj47rlGQ3Z0kbc8waY8ezSiP3q/fk6jBWEcc3EPOeFz9rKz",
+	"bMn3vWIVQe+HG9KTEya6IdWsR2isJYkUHRgNuYuatYsAFfhOZI3FTEBSqNeBmbAoB2SKdje0oQJNARWr",
+	"DWxt3H1LMImIPmZkcRQZFulee26f39ASqaAg2zniDzxKYJVjZkbSboM1wAwTwOrkJImR6TrFxtV0AMuz",
+	"u2W/KkqUy9af6zEn7IHw2IkcS/niIVrJyBdLrWPcwRxrLGeBf67NjSx9xSwasj1nZDnOTjTzuFiph426",
+	"kt9G6D9d776ZwEn9O6l/u1f/jo7NpfTZOK/zrbv32cXZOxIHjEWYkeeaLUUUHSHuQgHnc16zjVjfTS5p",
+	"A94tIT5S2i8TduVIdaKIxVbTYdEc13vaClp+k1ud1i8SAj12PzT/QgQfjoxured0VzR+6a/QSZPZmMT9",
+	"HjZO3xELsZfRIekxDOk1ABADNIKoA69tRKFxiz5S6k1zxoXshnRCoZnt2lT5yh38iSg3Jkq3hY3T5Nje",
+	"qiWl3D9LuPqDgRVQf0+iIeuQ/gw7ElLYQm3vtQ4I9AR25YUiIpp9CUg/V9ydp72YUSV0Wn4BzVYgfl8j",
+	"5vbWzXjv0Avraa859RS+Q30WaNOFUe3j+TQ7HUrFWp3z9vOc7vvH2sQH+/Ub16bK+RjzexbPIGv18WIP",
+	"P3MR+exa8NVPR5KM6czaPBBvEpntc8TORCHNWaoBHYJe27B0G1AeH7toQ3u0G/GoK6TpUmOYiNYXcu+k",
+	"eZWe9EnSba5+xlLn5VwR+x+tr2ZkHxS07pEo3w8IFQQ93iwCTEvX+9zPtjE6haWeHGonh9rJoXZg7O4F",
+	"G7oinUZ5m+UkmBa0N/bWEOvyKzlxrxP3OnGvA+NeHxJT0GFSpU0iT/MKjYNo3JCx6eUZwTlCgI7qVERp",
+	"XkpAqCYDqlxKsG+xYS3NeyjDHLiPNdPr5gd/Fp8FGFY9DP52iGFfzJNQP/QC0suzhC9nIrJsoUd8r1hA",
+	"Y9cTa7rqEWMGEFehgX4oxwBBgThQitFxkOYzayNlhEDN7LMYS8sibuyL4Dl8s8vbkIOB7zTiIwhtcisI",
+	"+zKxKxlKplPm28MF9WDnUpA9Iw2Ne23y9PyKTEc8ZsRI+VkADgC+RROViLK60rzTRp+SpE9J0qck6W2S",
+	"pIGr+YHSjDtw2JWPFXHFQnhD2a2SiQFVCn6M/6t9O/y5hAh8U4q5SzVrpulblre7u+TwSiJI4HgHlMdo",
+	"myeCCj2FhDso8Adm6yr87YWIGI0NTHmNSwEwr+hyWjiuncFbbg8uoajvUR8UxnwQUVtOmPgyjnHf9Zkc",
+	"DHjIIhkmVli1cyJvHLfh36Kba9E/remYEUt32srBgtQMCHtgakZCFscgJNkXywDTM+9zQWG7F069VSae",
+	"C9vV+tfnFo8+tzqfa2i21xefW39+FnNwpfPp/X7vAK9OlMJdt7wKUZwLjwJUwwPkm5/F6jmxi+Dj2Y8/",
+	"X/36/N/+/W1gecjKCfoQk5ySRERMuYlaqg9lnIwFBH70DehzWIv5d8kFi0h/Rno3vcDBXuCBQKd9ODJ7",
+	"IElMSxb8aGUQqVirUQpRP+BgP0NdaPsaiKXAo9Qh5Kf6Luqx2AJPijZ552JpMaMPLrDtdOI+G0jFnFlh",
+	"r0EOLyTTc+3rA0JBagReyCjLySyPClymCoKEZrOIue87SyKrUVp105ptU8cDWUEnXY4qurll32BUwAuv",
+	"2tjmuAXdMeKwW0XDSpmI6zCWmkVd2DG0N4esO1QymTjjNWjFVAwTOkTwbvZlElPhUoVbL6XQSWwwFdsS",
+	"1UDabT1LJmg6hCMlBQ8Jj2PBtN7GIF9hPY+sXBt1RWIUTy3lnBmN37fD3IRb60cp94Ofml65Ekb0StGB",
+	"OW4QkYznlecU2BU2klGwUT+9BWaWM8qXVmltHfrfuNnC2sxhRIWAKng64ZXMoo7DLtPoO3n9vQ6f+SNL",
+	"tOtOqTAsWhMSFsr5oREGhxH+CBb0Vu/My/kKvebRqK9wB6wq5/eD2pjdOf6WcZtDrAJbrjLNVYIdUpLG",
+	"0l6DUoTMly6gNnRLQuz9BuhrVBB77RSPchAmVN+77FSrBk0mSj6wqONfg6oUhjlyods6CcDrgK/jtdw+",
+	"ANJU40JUSbrJZC6C8byoVHj/2AaJg3vpabiMTA/RPb9Cyru+hpR47raVjH/i2rks8chLMrbUYTcKikKn",
+	"gC4LTkRiJP4ZoKfU/h1TbVLsngX3ex0ojl/clI7Kz3yQsLEH5WF6Kx8evQdJDS8Bdrh7wP5jhyn/6lPz",
+	"mGkNBmgVOb9gZsqK3Q58RYzzyTZKym/9fE60fCi0/K9WH7SE1u/WUBNEM5YvBZeC3CVMO6D8KlPmYn0Q",
+	"saeQCMHBUvLu/z+bYSx4yQ6VtzgSOFz2UuWo/BBTLsAHf2OFf0iFkIb0mVOvI0IHhqkpVZH2fYogqpwr",
+	"DHCdVNIOxC5nOVWpM43ZbROhfUAAhJaQEKehQorZWCY6S0YAp3Xu0q7yQLoLsldHpCO6u4zS9ASsg19o",
+	"oukNmQAIHqFKoXonCBeGqYmyU2m3NiWK/frh/MaXUOXvGSLCIyrPdlTm7+FSbJM1VGhvXu4z9TjLy+tT",
+	"zSGaKYhLU8vh6flygVv3sLuKEQt5xHSbvB94wwICnjeEEsGmxN16otgkpqGjPSsSMRaxVclsilaCE+fa",
+	"T7sMuBOm4U/pvd/3I6lQgAW2Oq0HbmjcBfJmOnN5tTqtvwq79pBbbgfN2RV/oPGN6x6aGt5EJ2poNYy1",
+	"uYLfso+4hpMpvhU3udX3lpdoJqL0cvvU0KaYyhPnndojc3kxI1qOWdb7AJjLdCTRjRYA5UNP8ywEMFEy",
+	"ZFGimMbaQms7cEO+vz6/+gHZRSJiqxPgmaf+uE0gRnCD9s4VThGMUwTjK4pgHDY/9lxxniPjx8CSuRju",
+	"jisr9ncW7rMa41a7uAUXw8bKynBVJ0564qQnTvqNc9KPkDG7M0Y6UeyBs2k1TgUGUGcYSe2QqVcs00w2",
+	"SBq1VpKbIuYqwnOQqwvOKVfJQkXInHGbOpHSWDCayAASpeQ/mSBa0IkeSdMmH5k2ioeGRc4E0yM5TWu1",
+	"IIGP0TGMVwF34dbZWKpLOZdJGcS/8L+WKeU4hZwwAX1oRNdulr3hNLak10rEKFTdi5+6T58Dt/a/xny2",
+	"6t9dFp7O8t4Kv8n2Pvvlf7YGCq8abrYj//Ujye7+VKReON6ZqEf2+n5ijLAvNDTxDK9i2oQ25ebHGVhS",
+	"DG7AHvUdcEShayp1Z0EquSOewKPYAnlyaLsXIJUzaCxRgjvQIQ7OKUK8qBTaIyCKPch79EBjJ5UIMXFB",
+	"wZpyzSoIHjfqIHJfNxLNV+s7lT7i3fjTOZNOuZ07y+3MR0+wS9LWglgxLeOH/TeZWpTLFaQJyNnMcQHp",
+	"6lWhkgfytwz0AQdhLSRJtVhCxSxtLd6QrQQbd3wwOVrGSR4/D0MAdscNvWfCqzcRR92HjKSecENjwoU2",
+	"VjhtwiDgjp28zduwgHfSMKdUWOqArrIuWArlbdsnfD9BobdHXgBgQbqg6H+nffgYNHuryL+T+L8CgOuI",
+	"atJnw0Q0SOF2N44WBytH3HZvgGcOpCLvOB2z2SZUDJfjRMTbEDFuYoNFGk/2rJf/rBj7J9PImLjO7JyA",
+	"gClYRcsC+kIqbKKdlmJrD+CQix9xYa9t6Lp1g9U9TjQkotgRsDCNjGQcke+vz5//EBT9BDQ0/IEFWZob",
+	"kgS8YkQfmHdpoOWAr6eCDgGvBX8liR5R5d0gaF3499/Mu0ZAH3EZ5WnmOaa6YN6K36kx1xr8FphWxyOr",
+	"qQxmMIxUke/1baAF+WB5SozleVdpn0zD4hh2ckBD4yqb0/rlzG0xpjOiWXMa0XaGz8lnfPIZn3zGRyza",
+	"PjERbSnYdJiwM/Zgp1bdpRz4OWI2uByCHp5Yj2g600UPzXr4PxW5zHZar3FWx4V9I8MwUeoxMplzI7WC",
+	"Vn7g+lgkePBFmJob0kMBXjr/+iA2fp74Mkuvkq8BkwITuucOY2VxRPdVbcwae6O6sN4u/LTJ9O5K8fEs",
+	"41aWUbiuyNeXuT/xTmcSoxgh8OBuutW5PveIbRdwB2v85DIPe11b2Pxo+T7sUcceDFOmi9tnaTV3y/KI",
+	"e3cXuaVCxiJw1Plu1b7hWrEddXpDdKImsf3oPGgZ2fXP49qX9Oy/WBAJV0HrgWtunLyssepnl8hdt0mO",
+	"T7nW4yfGZ9d7KTyHfcxRfUFauCZoWzXlX9ozAsZMLQI4G42o9ZrALdYBALhJ5THtO5DuCt+BRGE0HJEH",
+	"NuIhNtNzqZoBATJCABXNvsAYdOh+2SYfECGdKlZo+Jfm0cPzWRwDUfRdA3ywESzrAzcdmA1p7qwr5XFG",
+	"ifY4RlzAkiYjSC1HKJce++KbzKGq5MTmdOTYnFuKz/efUm7yta0C/IBUGBJzpr2VMkhMoqyV5fYIuUkW",
+	"pFnYC2KmPGSBb0SYVwlzfQjLZLLP7U/v916DLLtgTXghkRWDuewtBBpP6Ux3rdnbClruoPyXOHbkvyhj",
+	"Tk87TxckwKOx/LV6HaSH23QBQz6WfhKU6wrK8/UE5eWagvJiM0G5wbUqk4cfHRLfcYcR87K3wgUJywSH",
+	"kniQs3LRa1XWfiKi2DU/rW24LYeOAXzVkZwSgB11IjelqjnBGGRP2i+04XFsxaJ/Ap166TNjqRZEK6aq",
+	"W8PBCWYI269sKl4idgCwJi9ztkzkOTGfr0NLb4j5pGrp4Xh7VmnxKWJMpsc3rsZvixDzpsBeoLhMKQYZ",
+	"fdDxVjvtPy1zf5560bkmD5JHc47wFGjPa8EFBZgUnU15rbbCi17CaTwuzBYKbtPQMJ48fx2Ti8uAFKl0",
+	"M5u0USSYE2M9MdYKxnqYnvSVWtpL5FP1+OtautkTbNNWqaK9jyOmDXghEArkBvggfIAYsZBKIBNT6mBf",
+	"dKzflKpcRCfhyHli7Kc13O/oPTlhiRwSlsimodMqLp1jIHVZ5GUraKHPrNuf1QsmXqL+nnnh12HH65m0",
+	"zblxQZIcqDMXUy5Ss8t1gnSQJ6v412HBnry1ZqRbwIL56Hta4n3rwLqRh0HiqR7JqSaU9Jz07BXNTfeo",
+	"83m6TBTX1cPyhpwCWnzAuYRpbDdoRr7vuf918YueS3rB1zvFNfWtKhZCPgl+bD8FbS8q57jifuHO7Rc4",
+	"ZSMOszmB7dDheGKWK5nlxsdWxhN/g3V+5e48u0jgsjnmC2zDyNrMd3NHn1Mmn/zLdV3dADZ6PcdbypH2",
+	"lPJ1IsWNSBEbU4v7o/NugRkEesz6ZPXoOk3wr+ptB2NiQs0o123J02xrXtSt03Hnj20ZxhPIxdl5CvN+",
+	"NmdZGoK7UUKSWIohUz5qTsdSDOdVapcYDVtZ7a30KuLq9N0STmtf0IDyt+e6h5d07ISKT2h2ca7aHO1v",
+	"sA80ZWUNeyhPsqdGGFjyqLv6SPHBsvf+5F2gzcqxI/Um/g1YAwqzMY2gISVTSqpGHIqPw78rWembNGvr",
+	"O5/LRRVDdgiXhq/PMC8dmOmiTwMcoLkMLfJ9D79JbfGNGe5Rlpj5GvwHOYPCRCZwu/ozYqaSREzf64Nh",
+	"vafg0FbBISD0/YeG5sVD89fw64wpOSmQN162lQaunObMkiAND6ls4xPO7KWf2KlyY3eVG/70D7d2w93T",
+	"qkHx2y68sHYZR+FXpaPj2BGdpX3JXX9/RWJqqvvf+jMYKDku734bYQvnGjuwZA6MqpivnoWRa82hueBi",
+	"MflZJkYxGo5qtiVYKreBqeQF8MXlMpm98Phm8vqni2rBDNWEV37y6UPFTkyXhSlfZwL8RYI0x51r1AnG",
+	"MdW6C2Tjemrnb2ynxQWeJZeiPeZD5Qoys09bZYkhVQI+v/lNhT+LTPyxY59+uzx7qw5/ehCKMJM2j1TO",
+	"4ipKlpWdBCn7xaIQnbNqOmnZulWa0jbZUPiCzFowFrGoTd5B8XokCTaBiKUYQswy8BlwQhpGGLdivE3e",
+	"CNfKGWtPCqynXYxy5opaVifYpUHNZVUl1VUjxfu017hmJXN7TMZVixntmslsyA12GKg9CZ6vQPBsdqsq",
+	"CkOkio47krwgy6pqQ6SyNqIXaKCqZ1BrAGGyfRx53mrcqN1wjbjxArvfTjE9sYUTW5gL4YXp1ToIJ1At",
+	"jdVFtud01oMr3ehlFNPLOg9BWTZok+OGajZqqZTrVm9sq2juqoADjofGpJ8j0I2tsV2VcJz47InPHri3",
+	"vZ46lRVx1GO266pM+4687iwLpSn2uae46Atwj0DDS5+wENHDSUA58dcD4q8uproed52PgG574b5mJuyi",
+	"nnMceOvAp5xUBztfg+vTHVdABJsybbCYbt3oZnls8/2HYwtoIhLkjmOZDm4yaJ2l/1unLG5Z/NCHJWvG",
+	"LJcS2/sPn/AXB9Kh/9P7D48eWpGTZeEUQ0VEVUTc1RfDHCBwjlZfOtirJGZ6d2hh2HTEoRUPlByTXp9q",
+	"ECK9ADtiwqcVuMXzj7ht1DdpE2J4tjeRMQ9nqalrv+VKtz+LFHsrGzYHkZVWk8GL7MVRNOKhQYgykAVL",
+	"4iHvP+w1CIJrht9QzWJJQZuNgVN1Ls+D1pQq0Z0wFcL7frKfMD4cYaLJiA9HoDPEctrqnLefBq0xi7jl",
+	"BRdwlw03dpzWp/cfiJWprXVIYj+ts+2JfJ0dToDklzQ32ZDoV8joJ85+rRLVlsDxkdxoNwVCDciYqnsW",
+	"kZ6WiQpZz38T5KXZlGp8kRUwZMZK+lcPmcE0KCS77Rh/RjqINk5jeA/Vmmk9du/I7q1DTFYyBuxjyyx9",
+	"h6zCc1jg4B9DiGudTKzyZAUL/A4jxt183/O1XjCJqVgxuz+DFjWGhqOxBwOOubjvjrlIjH3Ekjow7Mvz",
+	"c0vTVHTvGZt0IzrTrc7z8zQxPPfp1bmdPFVoMSsuTHfKRSSn2Wuf2ZeN5FR3UbT75mR2Fdh+Dbasi3jX",
+	"AxnHctq1xgyueiTjqDumX9IBLWvSxiuoAJA9ntj1XM19M+bC/ciaH4rJCRNday1z0R1LYUZucomIZBd8",
+	"ff7bwtoWeejTrXhodtiQ0eUOw2obGYjEIBGARE7jbpiYrhwMupEcUw62VFD2dcweAAT9qhW0xvTvAOHd",
+	"FdJYXT47QB0qxgQXw66dI+ZCdZ7lP8eJum+ugCt73d2tzH1nJYmMI6bg767VZ3A3ATTcv7q4MRHXtM9j",
+	"4GPX50FrQMc8nsGud8MRjyPFBB6x3RUadz3aOLMX+jodEe1KfBKkcfchiQVT6cvt5CajmeYhjbsTahVM",
+	"O5WJYkNBIQvZzpTq0H6OwsghbGemfHbfaGi1gphFQ9YdyQQFRdo5vtW5DlrCmqFxq3P9k9+BVufyGrh9",
+	"yK3FUvrDy9wvr66eZT/98fLPoAU90mbdAQ2NVT8vcxjz/lr/6fOKVSqI+lTzsOvYgLtYDr+eiy6kjgAT",
+	"gf91ZQJa+yCJ4/xvWoLi/eKGOzVQMQdEn9IOKhhd14IPNti3suxc2BPIT63r3FRdJHu7cm2kXYoME0cD",
+	"P8F6uL7PiCjPfP0W2t9Srfkw3VRLEtYQ7Hr2n3805Shu135EZunP909HpmUjXTz7aX6oq6qh4Nn5sezt",
+	"yQ0GB+ZZQdmAP17WHs8+Oj+cc7P44X4EfQMFLKSzo+JRW2H7AOLwjfjZqtxlGtTvru2GV8sPxolRZQlB",
+	"mA40e1hafuLN2z+rtKjaAXqfXjqiGciPc4SUKkRNqEIlbsuLs/OnuSKw2q7E8+tW1rXiIjhpWSct66Rl",
+	"nbSsk5Z10rK+Ii1rvsHRgp+sNB61IFM3ifaXu7fuRsxrCcehlz26h3rbbKrXNByBjzjtsIdapXFqMSZ6",
+	"pmlW8LF9PJdkBS03uSl6ukrqpplY5oyu203O5VFt4qBuOnlqnjzI95qFUkTEXg8uhj+01gu1NJo3tRXd",
+	"HWRUt9JP/HJExZARSlK+tZlLGFJn/A3ea+frRBE2Y7pDpiPJHpgiUyUNIxJNKQw8uT4sfr4AOXB9eflD",
+	"m/zumwF709CeJFgBmkWWNK1k1cQq59joBjms/f8MUA0/C6sBs4gkImKqPJ9SSJyH61PpkgvczMaMcGGk",
+	"G52aLI9yLK0Uy3GHsiCUX9NWVL6HhpEng/NkcJ4MzpPBeTI4TwbnyeBcw+BMk8n3bnG+OcQwQKqTzim+",
+	"H6D2DpWuTN/aUgGO+GBQ3afJqpb2CaZ8zhMdWuZvCilP07mgSkAeaJww0p/hf+bgr9eJDdjBS/XCSs8B",
+	"9G+X4wlVWBxYka3n1tFaE8ZxS40RTBeXMj0AsCTLnvpsIK2qZuX5RHIBX7SeeIn/BMX9Gp3zPr3/8Mqe",
+	"a4WPBU+UiZDpR8voe+mOxEwlOh34Xj0ky2jDSoMnNPp7ok2qoDaeUvg+MZpH2H8tEabjk4EhERkdL9am",
+	"G8hERG3yO+VGwyOAa+dsApd4ZGnKclCq7/0zbXDC9LjQyWBg9xqUPBne99qZe8aBy3MJ0AsoPRFBvrq3",
+	"pzX/BokC888qAIiNn87ASgEdEEoSwY2n8FCKNAlaKqLlmEE3VSgjjkgkGWLfsy9cm5tKWIgl+Yt2Zbfp",
+	"ge01lzHmwhF4vjm/tUEgb9iwcU3EzEvodR+7RLzaP3oKPzK1n7cy9x8JFQYb6F/lCxxeUOzecHkNeyKk",
+	"YXOf1mZIxRPaQzvPfAVF3b35MQPWo/nblZ1x3+qdc9vn1eTWxRpD/XSwl2MiNTe+3mRuqU5AZpvT9Rfd",
+	"0n+r05pwFjK4PGP5kLcwva+jdfvqf53hMZ2fn6+q4DmvUcGTapmOhFm0w6pFe61fObuhTNriRT/uhF27",
+	"xnJPLCqkfRpTETKirHWdE+mwOSvUUBC17gXVhTQvZiSW2KkbAhNt0qMPlMe0HzNIgpeCjKBnNtOaKKaZ",
+	"emBWanIzIj2qu3LQQyXVilT/MPgpreKKwu7GN/kGgSNjwNrGd8HOQhtr0SavxxMzQwTDfBesFM6Q2e9h",
+	"VpafNQVjaDfqhd+nU+urbVtfLanxsVy4YmjPoNexGZaMhOWF5UPlWXtDw8XSVA5mth4HY0gQFDRuI5Gu",
+	"quwvS5XViIJnho9rQRt+GskpAZrzjMhSr6wYFR4sjJqySueldgP2pYwZFc0CGXqe1eq0fjpfQzmgB6sc",
+	"SNG1vNQqO+fnmMEHvBekbGtL1L8cz3v0wjQQepVx/37Gieel3Y6yL0FQhlRFS8pNhVHOXpMqYgpC/HzM",
+	"Agy7O6AklsprcEAQbgLSZ0MuhBV9Cw+ha8KVlg2XibOcECO3AtgoyteifQdGobVzgWTtiqpQm+ySX1IV",
+	"PYq4W3SS1JIDm7cEWSUXsKlcnwvYo69FSvyM5Y+ZdCBSbAd/W1tQvPA3eaVoqgV5WzVug001kQRT3uot",
+	"qLpWro9ndNcxd+s++3wjkcQF665jET+ODNvS4MzZxHhQ7kooFjI+Md1JosIR1RuA55TKT2CVllnbFa7p",
+	"gQF2ukSMpgit8NyjilRIGbGPwODQawuFSArM5Xmh/Y4Depe1I7wS/ZhyOOJ6IrXLyWjcM3zy9a709b5y",
+	"B3Agnt4j8OqCC46ZkYwAz0aB8JtyI5jW1nprkzday2QgkzVZij+K43PpRtklOjl0iw7d3NbUduS+evPp",
+	"5Mg9UkcuEjGI/6GUkd7Ei5tLn6kwUH/BJRIp4lmHAM2BTze9UeBQtRpCZof6tzbpR32VzvTUDWZ33WDA",
+	"0AJWWz64+2oD+vzV/rJq2PQaFrvQrN9nJs91rKLG0N7/Owvtf/84GbuNGrtNy3gu9AROChtb5vWbVAFw",
+	"Blou87r1l4/vUiF2cdmkEEuvkE7slsBo7/iQKXLHvhgesw3Q/6Z01udx3E2n//uLs59+umjC7+pp7XAc",
+	"rwAJFuVY96NafH7cnWHUFxSQXTU4fBxqqtam0T+S6tOXT78KhRq87RDzuF6iXl8v9wyhmt2n8aKWfXL3",
+	"fRvuvj++PkHUmP3lSxQPJlF7uTeTppLK9x7WZQZPo1KsqczXoqx7gg7IfRZIvpilFYeuV37qiATpOpKE",
+	"6nsWzVcu+nyeKeVGL1Qo9wYyUV02Y7oXlHpP62OVuy2al+FHgVbukjo/MSa891cbqdi6tOuqix61X3NB",
+	"/LGwtAX8xeXiM/V63V+eR61c2VTlRm3kfIyl1ifH44Lj0W5LN6Jja1ms8D2etKID1YrOqs9zc33ot/cN",
+	"e5dT905tbhCWalH7ckgfJGYDKEVeYZjTi27xY8zildrkdKSt3M2opaBjbo9KyrsseRjvRpvsXG+pr6Hg",
+	"9hylglLo7w/RCQCtwMqoNbWUj7AN+1RTTqrCHlSFnQqSXJjSxQZOQqG2UECC3FIU2Cusl9cw58qO7xmb",
+	"aEhOuWeTRuOKb2Aex1WcISO267IMGTEoyMB/t6/SgOO2JliisWujxHCj1AwTjiksprLwwIMPZFNdyPlf",
+	"EtEMqWFDCS8se3vu64X3u3UFrS+wGfbewKcyvO8CG05/3GjVget8gAnKITU0lsMEBRa2/urHVNwzu1/A",
+	"5Ozr8eGURbWeRheD8/CS9p8zqPpMZ9pp9VkU4bIWX9egQLzI9vhFOoDH3/NwI9BJiyk+4Bi2BY7vMFqK",
+	"nttWDmX608Tef7sso2h430W4k7QipCBa8E8k7GIcY96Dv4Gxs13IzrKfAwvXcccRGwzVVenfvfRmd5Gp",
+	"GXoP7lasRJAPTGXNdwQzU6nuvwNyxl+R7+3PiCVK0hMDDhTZCzL3rTurHzop3IWQhmjKI+KDfVRj4A8r",
+	"D61OzlH0wBS4zomh74CXBtYa+iyQDQekZy+4/deTVw+spZ69Wj1ka4xF1mB4SfXIwbLBEbTBeui5hotd",
+	"yK7UvRzkhl2by6NNl/ydziZG75koNMn1stD+EkHfMM8TESKhG+6KJM03WECxvwTN4o0ocKZ6RLw+/e0w",
+	"C/LEx4+Cj699Zb69bMPbKPJ8eWN1f6d5GI5zbdte9USv3wq9Hlt0upL49odMfQdFp5qhlqENnelOVtFN",
+	"wXCfQNUPN21UiXQvQ6qmceyKl8Y3uRzQFPQ2q0tBGzEFv8UOsJYzeDds0d06KFV96nteHYD15gpR0zDW",
+	"iILZHSo6tmT7/Om6RWRoZ+yu6/+JbX5rbPPw3JVLgcebUF2eKDZQTI/2GLG6gwwG18DAX7YAbF28a74+",
+	"0DD1QGMwRacjBvEsvHMIckPDexYFzvgtNa1H+N2YGBnR2Xy4a5mBPMeO6wa7YGsb4Ll7ABU/8b8T/ztQ",
+	"/ndH7xk60qZpTCWlcU1nfh1rs8V7vqRq7AWPY211uzE1THEa6yZjNr9yc8LT2hWelj3X3QZqdhYmSQ9p",
+	"swLvAu+yu7PWG66Lb7h8ilBKTfLny3VD/1etPYQ0fuWHVoB0z80jBTSsenaP4sEHMbjRLB7ckOydQEKY",
+	"jcpVZj/rVfEAeJ1VyyyF9jkazymDLQQCqoCcAoAudhPJ28YpYIedPfaxcDNfETD4le8XurdZov9jbQJb",
+	"mzYeL9pwYofbs8N1T/fbCwx8ojNULannfOCcA5zIjZTKnUYJkF01au2dyOwwyOzoqs3uuTkob34v+1GV",
+	"kx6MA+xzYKmPas3G/ZhF6LOfpk566n30clDuoUdIZ7ymG/nlN9I7mnbLe07gm5KtqyU/kj/+xKEOi0Md",
+	"meu8glHVF+ZPPJ/Yp+McMsswquh/HBBojuUd4/BHgMW+8LRVLGIJbXczxgcPM52hHeE7HItsk1xNSSzt",
+	"F4oMKReLFSMmsxWtfYYul5tvBBfQ34iDsCE3qo4oQAqs21QFVz87qmYqfs7LsUK+nbKWixyOxD03Xb9B",
+	"XS5OZbBHCw6y9Ew3L4X99c3djiqY9l7U+pXnPTpBVeVEXqkFeRKoDpZ9QEML40IIp2zld5MRs9/SSZwq",
+	"nZZUOtUOkjnbeA/1TH0uEI8GcCw06p0r+tJMqHJi5FEbZ1aG6SCF4fai4eyFp5mu4jE+3PrfUi5S3I9H",
+	"j4d52juwoJi7P/Yq2Tv1OPGxWwCE99YJxUlgocqUKjaSQE7+8zGd2Wfx0fT7WmUzJeUxSCJInSEV1nAZ",
+	"yTgi3KwIcaVyZ79xroxqVt7yzS7oI0amjokDbLSX32iBSJ6g+6Azb64v7TQOlKPpZl2t3+TNPrrQy8pr",
+	"ur8oTOok7Alpuq4xJdx09BUaSfrMOf1AelshptFu2CjzNhdU2VzSNR1Zcbf7nVRmtJVQe7wgyzdN+ccW",
+	"0mhCTml3c/beTIh838OCcv9odyBV74cbwmLN3Pmgm4hQQ6QI2TfYfug3RGTaZ2V7ohmcrmGKhHRs97Hg",
+	"TT+SlkQlWE7rMhStj6/10AnS61ggvU6dh3YrRT+yiVSGUOJIYgPZaVZgfzn2SIwcQvFah/StIhe4WH1A",
+	"IimkCshQUWECEgI2pYiInAqm2uQW4vaCPVhOCzK/YXf60fUhAqT7B6CcHXvUcyO1glZ+4Pr+dXtBUtf2",
+	"ozR3hxFzCR5ZE2WuSUSroMNcNkgXn65uxrPjprNgSbZenP34I9QIolJJxzKxL2pdt5+mhYehJeDXf/0I",
+	"FYa1gtAC5Nnrl7+8bwXpej3//fHs/NnZ1XkraAEletCed68/Ou6+jhx8tq4cvLYkailej/ik1Wnhbc3f",
+	"uDkhsQfn/6EVw8Ty0Rvx2CF37M3bPqv7REQ7IqJ16eWrcDBiR/bD6xOSkuKTiOsDSMt8P8DNcknlVOdy",
+	"yi0rwI76D0zN8gV0oRwzcC8EhAsj4ZlMgEMGOiiQAyXHubRLDAMWRhPSzI1YnYEZkB5SbvSVeUlyV+Gr",
+	"yMe8/AbSMbMzW56RefntOCUuK3L3ZGJOCZnH2pdkxaFunpH513e/njIyj9H7BIgm9xgZocoQOqSbRXBy",
+	"DKDCLHkNiof93SzwEjyt178hMdMaRfc/mZJkyoQhMmkUnv5truvcqe31TtteP4qbaWWuZp5BNzRcXJmG",
+	"6hh7Q+Pk2kGUDZaXng2NCI+Wj+a+WgvP3zOELjx7ag6+8+bgJ4Xqa2h/u52H1Eu4w3GTggsHXAosGjL1",
+	"yM7SVCvZqcfU7/qjdC0/kfmxk/lGFP11gG6D9n+Qvtwip3iimD2wfTpzP0htsMZeTsBJw7ztFHNxzyIC",
+	"rloOhfU3RA4QWsBwMfQoI9xYCwnds/42g1vVHqh6YFGb/O5dtwqyEFhEqHapCAGhJOJ6IjWNCZpfNPp7",
+	"og309Ob2J7BFEenX7PLoEuzmfcjuVuASjKJCD5jCbMJQJsIEztWM49EYQQUGUCbGMuezn07N3taZP9d3",
+	"VAQFFNzBla7ocqxdGHdeEOzP4Zu2i3wtDFP2okx5yNbuE4mbfXyZZf6arCit/6Zq6wviK92ekxP3KJ24",
+	"eJyO7eja02Dld2Bzn+/H1387+XwP3Odb2XQULs8yjWylwoSysdrde2dtPpqB+SA+thkpmQxHZDri4YhE",
+	"dIZuYCnvEcnVydkGnb4f3DyPy+Xr9mn3CYbZQK2glRu2zN/boD8LjnmtxvNNqgt9uzHS2MX9zPoqoUgC",
+	"2eL9CJdnlz/tw4+Dl/bAkt1cmdwkJahHqHF3TmImiMzawmcVOL6ZkWUkUvk0U2tjvMTJImfRhs7c9Dtk",
+	"khjClJJKE8WHI0RoztkXaY+OtNYd2VTW8hI6ALgIFvJFMBtSM4G4cnpXepg2Y+pOKbcGmiVpHrNc02dk",
+	"ktQQw8cM294vlCyVluTY8XI3Zq+GR32K2oQYdmmJfNXcaIO9/hZ1ImAYOW3EayrUJaxvqiDt1POcUv2W",
+	"fucTAawmgKNLmy3I64N0ujpf+m4Kf9GBSp1/z6dgWwHO2uQ1DUck5oI5dFLIZL0hWHoXud842CkHDWAl",
+	"P2R9Ypqs6zp9i2+Rg2KnCA9satVv9OKmOsVXWA78Ec9xr9oHF3rCQuPZ2G2bvNFaJgOZFDyBtUsR5soM",
+	"HsflJ1XEQK9pzSE9X5c07Krlb9GJ3TZw2LzjQ6bIHftieMyWBrSmdNbncdxNfT2/vzj76aeLtX3I8OIj",
+	"ciEvvUOpf9nf9druZWi3dvz+5eLlrPI2Xy8Plc7d4ZPL+dtMc/GM5S8f36VO5IvLnTiRl3DA9SbeFF/8",
+	"lmvdQQlD9WoTm0oxCAkvSTK2ep0Atw7mF+faZ8NPQZljU6hmgkdSDtQmvUjxgemRmFvNERpwRHwwYEp3",
+	"vO/Jt/ZCW40S2DZiJBlw0ajb+qNf6XH5rQ+yN2OTxeF4n1qd64vLaiP4/CInr+ydQryOuux70GrAhewu",
+	"0AFmAgJ5xjMyUVIOHrt8WrGY0Z1hTeVNP2xlMbQWlkyMb4gBfCcrrxzRB+YMMCiGBEvT2Z1EMczTubHm",
+	"KdqqMzDc0nybWCJSh4a+YbN2nXLLAMHwYD6udXDvK7ZM4bj3W4H5yJhUc800YOohn3CYbetXbsIRE5lC",
+	"x7VOWBeanAvg7+txGdjfY0wT8hfj1IBjvlnD3I04ZQodbabQsjPdJvPntyzz5+qU+XNE9hcwPefetoZK",
+	"ollJJBtluCSUpMbzesZaMmHqgdvTOdNM66UdO+6yPg/YUD+OmSIjFkdga0l5T6A0lYt2ubmUDfbJj3Vc",
+	"RpNd6+4tJjeKNZf8f2vXdPpDTGHExszyAvunNnQwqO6VYXjIJ7SBQsXbWEu0yTHbO5QqYpG9vJDMUVVs",
+	"iqfQfZA8YsUZpDQHDSeDXbbWD61iwSMgn5Vy4Dy8aJX3dLw4O396d/5TxgH9ORYeuLheVzE6ZzlgZC4i",
+	"/sCjBITEmIvE2NU/Ow/mTrPmYuhlC1gQ0qhUNYXhObUi2sgJD2Gg36W6jyW1J/jGyrAHzqbWWAhHPI4U",
+	"g3S1EpmxsGONZWktMJ1HN7SzGZSa27kZpuSb4+IvwQjeUd/+RVaetXLEiCh1pSIdYmkD/XNGxlBMgq38",
+	"eaSzHCxtFBVDpjQWg+BvrFUtB8ReBV8jAulTRgKmUVYnQgXJbrXfDMyx0OyBKRqT3N3W7SqDcuHM9wyB",
+	"vD5TWckwdskE1qHmLQixaVt003mUMYOPTmwdtX6ZYzxVXn6pIlQe51lQCQdaU49cnU81ABe9VSqnI0ki",
+	"nqVuAJm3S7Opymh7y6Sqk9A/PKEfNErOB9mwYYVe4Ju21KLN/XVueTEDOye7Q+T76/OrH7BfmRQhtGKw",
+	"lgBq9iubtdxkHm5KBtxal33F6L1VRVQSs3ZVK5cGhH7T/VxSAr1+upXC2mgzl2+JrsrboUilWGh2Kvee",
+	"2Nu+x6L0pVTp+yplVJkrhFjRSmmB+uwLmqS94KhqsP8mefQR37GLbksn1eSkmhwiC7XXvgn+aai+r3Y4",
+	"v58wQeARkgiAHexhAKKHNaoQWp9yzQKXIKQNSdSQCRfE7zjrAu2M1M3hvQ3ovlAyZvomxymxO+yYCjpk",
+	"ShPNmMfpyJzvbXILEyNSQEGaNoqHhkXg8CAcXb+G0fF3mtBYCtYmd7COkCo1IzzCQQwfMx0QIcmAhmbt",
+	"Zh2lXnYY57j86lHCdu9Vx0FaQess/d86qUlVeHyL96tDqNZ8KDzyCxtDqMbjoOA98hfPFSz0ZTQjM2bI",
+	"91Zs/FCxtjEXG3XPxvlxDUNWvNt9VRs5kA4GXfhN1aAQrOJQ0mnYDenJCSsvka46SAw1loJfTuBXkYTt",
+	"iLgec61ZVP/YfHAEJFf58O6rmvtheUEXflIy5Kuk2FdlLJfhRSZsZVuV2vCJsFjatwocQnCCK7di5D4T",
+	"bMBDTtWsGbBKv8shpm+Ujen0mz11aJ9bcR3t4mJZp8vz553LNI0CmYz/3qoUd+drZ8Kc93Odr02iBBfD",
+	"7sVP6PKSiQrnDi73xVorAkp2x5FJwnzA39FcVbg/v/SmQjdWkj12sAa0jerK+qkrLsd2tI4BeX0HJe8f",
+	"ljXQJOLmDF7jDYFdZErCbLeuWwXxBJ+mggIlWakD1q5y+7YzJ8rbMeWtQ2RlBHY3YqDhHopJUk2Yzk/q",
+	"JrtbYty+njYj2SeoJu7RSXQnQSOdSxEJLHebjiS0ERwBzKC9pIV8I6vt2g87pJdoZm3zDrG8vZfDDMx7",
+	"mSLQfBVJdbU5R5MH8LAvw2CQzyqeSnUPHWrszyGtWhqwyVDh1rX9VLjbjnsdhW/K7WwtXnL+tLUWyd/C",
+	"bmTJdQ37rU78fSf8fc0bkRMIl1sLhEP0U6FQKPVQ/YU/MCcVLMPScsyskb0oIf6sx6ztFGNm9gk0uxFn",
+	"rcMa/dqOiTk6GJKX9q4IQ7RMhiPfFWWtu/4SF8935MHfmBMi0kuOGzw9uzwvuKTXAoNBfnAY/NWFXErP",
+	"7vH5r7Pi1tKvvzl26qiEVSraNdmoY1PHxkUvUy5KCd7furzVvfGYWGtKoNYG7HNlRsSSBmzUVEkxXI/B",
+	"vsIdoPGJvz4uf608vj3w2NRHf2K0yxmto5ZUdR1RQwRjkU5BNcu9jsv47wPXfAkUwzs2ZdoQqhR/oLGv",
+	"h04jrlKZ+XjrDaSNECmYJlLEMxfWSaOzEOp0UbGxa15gFKdDRgYyERF2JaARgZmR/gz/0xAsw99wucdV",
+	"WgS7/xh4DNlAraCVG7Z+9AyvUzHAVz+ItzSbxr75E/5mxeg+uPS4Ia25wRXTYcIIe6iO5+EjXXikwR5w",
+	"UwrxtVCOAWe3agNoGDKtu2MZrRHcdZwj/9vljf0Ul8DkKmrL3NfdPl0npKpYyGCsbvEFZRVneIkRZJhr",
+	"BBnOp2tYnhFTw6qKzzwVLO9aV6v4rc5UGFWuVHPZZJY1sttpWDR/8J0Wjad0prvOS5XjF0Xh/axz/tQJ",
+	"b//MYvlwpXr0rHNx6X7NYj7kfR5jaTT+BakJViSHiAV4kfsLeTsdsu5QyWRiqUmMQtW9+Kn79LkVAsAg",
+	"NPxIsy/YKLs2xsv5M6vgFG9gpzXiw1FevXFw0fZUQMotX2GlApR7pqkYKnDUxw6iIpesjqI+eAHtdZiP",
+	"ntabj54ubcGv2JBrzPvEawJBDjkgEyYnseuIVACkwhIVRD6ZMdMhvaKM6dkX9LLL2WuTN8aKSBGlUCz/",
+	"SFjCCDWQHR9Y7WeaU5BcLpGfGmheN6SH3/YgBNJnqBRYlTZlbe3P4nZxQdisKS+ncDGa0LG0ksPo/I8A",
+	"9AajLaL9WeSDx/6FDlo99yP7/BzuS/YsvMxlF5Pve+5/Xftx74fALRXKkLh2WqUikFbvwWwyCBmP6eVZ",
+	"qYOK1T6BigtYz2REoWWGPSvSY1+8HEHDyOmy05GTXk7tJSEVEG+i3JDvewgzarqg3PRgBnZZ9s0/3HwW",
+	"aYmCYBzAdKQifWlGeHdg7Xb89B7ALYIzC7DIsQqgJ8jOPzuygCg2YEphfy+phlRwDXzcTswpytX4OsAD",
+	"9loBuVKi0Nh/yb5MWByDoVhH1vjHUXR3Wq/+47bVgHBAaoNVVIkjeCFwr4liQ0GFQSNsDb68QzCe3e34",
+	"jqT7ioN8fJkPRNVNT/mPoCX7iPLVLTv6ppUE/0xd79Pl+orFWne1okgWoLqPuUjW6SpLUTCp8FKiWmfp",
+	"JyKypAfUu9IX8wR0gEqPzO8jib1FKhLbQbhMuRlxQWhqf8GzaFtk7pw2ubOCyz8SyjHTKObzSoemU0yL",
+	"T79IzS/QOO5B0xgUNJObYua7YCwCjE4vjrHUX0jw9DDVJr+PZmkc1qtE6OowI+Y+qfIMWV2kwjVU0yH0",
+	"b7Djh+8UOiC7OpfibjXhEY38fcE0dWjBafUl7IBDvgeAlqrsdcfRliewN2fFwr2pJQpP5uxjmrOBf31X",
+	"s1CKyC7l8tl5A2YuUPgB2bopjuo/HOt5BHN3teTZUZcbb2RsR70ntfWktu5cbbUK0YO7rgcRDlzFQ2g6",
+	"3d1zkG3hIPK+L6LYJKaA6p4WUI7b5NYpd3+XXOh575QUIStJInbOodK04WxE7+1a8OplGjyhAwM5xtSq",
+	"LXEspyyCBuyUoDya87wUNU7wwzARVqXWlfBGvN0b+mCaBqSQijNhUpMrjSkgPwpa4KIq4ZExFcMEPCKt",
+	"EW39ua77uVH8ipO4OImLxxQXh5hAssxrkcGbLJEaf9ZTFJ/QaIxW1EFk6xkvuXP1IZSbBangq22dseqC",
+	"J13PfXo/BO59+ZyUXNwC4Owd1ZLvAYXf/2l/66q5c478tLyXpXJGqqJnv77EgD3fUmA8bsZgNaz0s841",
+	"5nStR4dv5c5KU5bKDLvzZuk6ToJlT4LFn81JsuxPslg1PvXgcpH1Zlri4agraXjEhOGD2R6FjTdM5ADq",
+	"Ip0wmIIzXqdJAH2GTnRIzXQ+8blHcxaI5mAtmLwT3kAnUy6cC34+2t8mb8S8WZQbxMfv88OAxTQvI10k",
+	"uRi3LwnW49POwgrWid9nweryCP5iFn1mzlECfOA77QSsFKyLw+J7PfAwIOj44d0l4VaG1xeo/modlUzd",
+	"LLF9Pab0xtPc12KcNV53epK9J6PuEETvJ+gbJklIx1vK2ZjRh31Wsd6C/63PuBimvb7BpPKcfEQf7Hf2",
+	"zjnBViqvRlQTJiIG4maZe3CpmRb4z3BCgHsSEY6pZhvab7DDX4n9lrYFOtlvu7Xf7E1e2pXp65cyMRuY",
+	"k4jZm4hx3QDArEmNPH8mm8sbCJmcyeQQvYi1ZEgdZ2JaHCykYVlSk6sVtq/uQfFcL5jPYSpk8xallWub",
+	"At3c60sf2G+4lO8Tc2RoDnf03p6PTG1iKWhMRlJPuIHku7S2dcwiHtK4y8DQFOFsTQH10e6S3aBTWKpa",
+	"+uSE5vFLH5mYUI5Zt+5V888vuXKrRRrm7dsDS06ibY/WExNRJtMknLvvzGwvDQ+3NKqyeoE9SbiPPtMC",
+	"XIpU+BrDQojLuSHtg8VaJEyE0L5Se94haU86lvKeRSSZIE7Lru2yLcwvXPFR2V/rFJkErclopoETTSiH",
+	"BCDH0t4BTMCUGodxTkk4olytKRnv8Cqf5OLJs3eSTY9odiHZbSeFEiXO6JTuM4b2zpViamJnwyJi50MS",
+	"oRkTHS+NXBUKV9pg80e0mFIJjaijhboWMKxc5SbNgTZZEcJoBGW2AMwcR4Rq0sOyEZxD186hVy2ytk8m",
+	"Kdp/iGWaTj8NkoEtmBqCVBfzTECual+SU5ZlsplBaPcAqOXW3ozjMgh/g/JeqwjIqbjB082say1DDn1C",
+	"QYMjXOctRJkYzSPWHVMBiAlrSsFECdivkxz8Nu3D9W/egsE4fwNXS+McuzpJ5L1JZEv7mSzyh7G5WN5z",
+	"K7g3hkBESufBJ0QEUAkZQEHukXziyU1ZTosc2APVBnJVqlL167eUK5FZ9gVHZcGV95FzTbKJ4MORIXrE",
+	"B+ZgWsudjLGDM8aAURwK3w9gOt1dXOyvRVC4LnhoRIxpBF41phRgXy4TGCMqhqwakPFWk16VYHG/7QVE",
+	"PjAFhVXuMYzc5frcKUbDkWsxBofFzFSq++8ANpBEXLHQSDUDS2RAlf3HjNhngT//TvsfuE5lYzqD0vwc",
+	"SqOHJDSuLY6QwjL5i3PSw2+67MsEjKS0/ZlJO+hIIuOoqmT/HQ790u3U5mX7c9VpuRLjXgrMZjcRrbwb",
+	"QvuaCdPJUltlHDFtCO57Ov17NqlC/HMFzHlqGNMvvzExNKNW5+L8/LwGjlxPyGmvQ4R0A+sAgTZhvrjp",
+	"DquBhyNipHPhkkooRMhDLQWEtMRWG/vRzcZtnQZlAQBjdUA0sycAKbIANDGmGti2Ezn/OQc1C23B/gC+",
+	"HoOcAfSAShRFxKvNL4AbNtZz2/tscXMD+/0bfPZp9jVVimLU0MwAvnYg1bgaj8Gu1f6yzjo9WlPbytiJ",
+	"wc50dZYJA6xc48X5totsECuwomVq++Ly6vrpM4BR9syrvqTC1//rz6A1lCK3ZfYVP108bRLA+Pw6w1LM",
+	"vanthGVeJF7ZfRtRqzOpbFIF0ILW/3U5TN5+ur569+pN8v7V64vf/v766t3fw8u3r26nb1/d1heSyPke",
+	"G83AcfwzR+alJck/I6cBTlTgBtZUiFMxk28E67g41Cr7r4tIOQ6fpFomvn5gakbsM340L524AMFChZ4y",
+	"BXB6lpqWYAnfkCufLO8xlXEhUXlH1Zfp5BbEUAmrgCczeFqq0gnb2XagZ1HgZHZAQtcD4f/87/+nCjZF",
+	"TnhYJU1K2F2DxG1PRbc618V2jYrr+27MHhigIXEDfOUltbKA63uSfgPzxt/kqaj1nF6E59d99uOPEerc",
+	"m8N++JOpIpPbOCb+5HLa5EvcirPf0qrm5Zqlez59/M9gLZCrvwHdLH8WnmlceU3JqhqLE8hYRizdp5Ro",
+	"sw//WCDTJ/+y/1TjiNwV1E37bIDcoVio4iFGcnRt/6Zjtg6NDllKousrirTPYt2ARLT0zBmO2aeagz3H",
+	"FNSqWCGIlrTzL8BHsR0aAkDZZ6lQmyg+ZkrCxAb8i7f6M5DgyURJa6KnCNueEm/dNyT7pooSn16El4Nz",
+	"+pxd9a9baxNdFbSGO4cTvVVgeaTUVkVsa4N3uFHf2auRQgDFXNwDnYr7ajr9kPRjHmJeiH3SA50qa9e3",
+	"gQZ9c2u7uwsm5ojqG6BoNAfhFXljEBP7AUFsTO/ZYgc/agwNR2MrAqmYkTHYYNaA9N5ESCdBIzINFYr5",
+	"n04p+hxd0onRxBEuiVjMDBaiPfNxOSuSs0kaZESLbAUtqtt0lN+4WL+Fy0fLs2o5IwdrPPpOCpZHBqnN",
+	"uCbRwH5Ugire5wIV6AU7sEWTiMsn/7/1f8jHdMjwhymnxK4kMzNn56x+XSmv8csssJtbsLrOPqZOlnml",
+	"YEpnumQOiwvwjOsV1xOpuYdNKX1fL7uPPYwIEwqibMUY67m2Ls+fHeLxbn2QGVHCsaUdRMoFCZJKCWwm",
+	"D0f4KvAjLt15O4/ri/ndNOyLeTKJKRfFZdVZRKrN6MRNownzrCBC3k+Yqxp2zDZmNNIEWgV4WZJxrIr+",
+	"t/YzbRSj4yq0qBKhTrUpGDN29O80+evH37zdMqFmlJktMXLLYtCiwoq5LHOJeTk2Zku1zNRZSUOHtA0y",
+	"AsUUV8TIeyYIhfxGb3aB3wb+1yY/o4V4++ENCWMOkE9WfthVBMXkfPtiHcoJ06Uq6Fu2NfodG1NuNULK",
+	"tab/076Kq7b/vnZs4uI8awyVaGgzkYNvGti/seOvHvEJnrdz0Tgl9fYvG7pt3E/cDcAAJokYMYoKzQ25",
+	"HdKI/dM1jIK7alVSayQwZa8q7i58ji5tVKPsfHP/y7ni3Ui3//1fWlPyViZaU3sF0fLo+mH+yD5Kh/gj",
+	"aEnBuoaPcd3a39D8mdde/UXRT1RXlX7LKgUbXOtDCYL4/Z9TaH8fSULH5M3/P8d9PvGhOOPCqbGlEHFW",
+	"TwVq8teyvSpEnAMPoGTAWRyRvmL0HtDjkrhEeUP33Vu2f8i1HO3RNXJx37KGYdO2uZGHGJgrcoIcSAkG",
+	"aqRgLtDlBEPpHXUyBt76RLEHeY9J/OU59j+/JD+enz9vk9ciQjtJM21pPrOLFBsopkdO7PRZLMXQyuc2",
+	"uc3ckPgl185nySJyeX5OjJTotOwlQieTiVQGugDdM9G1wrHnvZkYuce33JBEM4wWwhq0XZpMTK9dUhhm",
+	"l3dnf9Wqe7e/nE2n0zOr050lKmbCcspo7oLDPFqd1lSrLroxszl3R1wg6DRsC66mPhF8ZA8O+N05SdYg",
+	"h4UkGGftPdCYY8G5kMQeDwOqvMZfLb+W728TM3oNAd6mNTvXr3ru/tDwvuzeWg1umFAVsZxKV+pYx5vt",
+	"jmjZxX724/XzNumhDtQNFQNoEBprF7rFWpmZNmysAxd2nCj5AGb8WLP4gVmbivxyd/eBvKCah9ATZZa+",
+	"kkc9y/Q/C/+BZqFipufLPPoymt2QHghobHMjqFJymipzM2JphQwVFQAM0CtcKpymNnQw6BBGw1FxKz8L",
+	"uzfatdzxEXGkP9K3Kqd2QYUvpk1uPRaoJS42R+wB6bOQ2m+gaSyqw2Yq7cNKI7SNGXE2aH8WcFc0dH9B",
+	"HHU5IH63O0jsXMCN7DqC7AXZR7DU/Ae4OUGRQ8BTyCGCz6KXCHvkUvF/sqiLW927IdfnF9lr3KfVHWOa",
+	"ZxLpJailT12eQ/vV3DUB/qIdf8lWbGe8cGNbTpMEm0QZwVTHR2T1Gq1r7R6sz3YakcK4/xWqYcpDN2BZ",
+	"19hHpsZPXsK27ojXMWu/GnfJtuFuOV19VeiwWGhdCCGu23e0NEr4vjCXo2o+as2oHXcddY6wM/dvLhEw",
+	"aJ3l/vpjrS6Y9lGsiMj2vlWdWlG/SUbBCIQnq+ZBQ2MlN2Q3xTPChf9AgHexvCmnfeKx+mC40RwhgSoM",
+	"RPju9cfyjMxCHscaDanBCPa2v5JcayoMib57DX6MzBEohrI8GXFh4KaaIOZJ87EzKgosqjoMK+e4h2eK",
+	"Ra4CRnUFwkWuqskeQto0b33bGe/E+yJN7a953PyV9V4y+wYamkU/Wc07uNH1abpl2/ozKLXPo+i4u3AV",
+	"qaTUrr+NIiue51h9FZ2UKQjbtz4p8/vO0cm2SflfA7MOGrrWVtudO++DcD2t5ukY6q99W9dmr0tbcCyW",
+	"uc4LhBUFOaSH97BHIMeRKGa4At2vytG6nbBo2uWaxlHCMGE8npcQG+oNe/DGruT7B+iXrcHKnYt2bW7u",
+	"rPknkNTBpThzt6Xa9Pvo7X6XhOJxmrkZRYpNXYzQJWE2Yga+cnP76Kd2VJZgJmF2bA9ubwCGUgy4GmPK",
+	"D9hecsLEMrsr/cXjmF5bmSxz1+ixrZZFv1mZ0ZLClxd8K1OqCdX3LCJGuvyrHGl/wDcvEnU2VHW435Iw",
+	"pEs73K6F+DxcASOxoRM4ee1PII0MIIm4aJN3kkyligjtW6GXoZ13ICnNXve0fqMJhuAWnHKi42IIZys5",
+	"Qs9XNfbIJDGaeHg07hE+HoFpFDTUoHVW+CvXRvUs/X9tNpNeS4xTcA15taxq6j7ntnYzVny7T+OtmkVa",
+	"TlCvJewGE0h/urIPrMYoCYkYjWIuGKRoTqjWDsc5rVODmFEVM5YPTEXJCi9Y1ZEgajT5vicT05eJiHq5",
+	"gj3MHfkhnUpK+uT7Hhf4eFWPWiyKRGVk8f750eDH+L8/dll/QUPLcmIWDVk3Sthc4e4VwAP7outN0nUw",
+	"cuKKvDFqs6RGO4dFnG1TJ78pA8aiPg3vu1MI0Xkztm7QB0zSZNxnympuZz/+fPXr83/797eWqyo+xIw8",
+	"XOby7KJiGlPBhv4zSC+er99KL36nhS22UxAZkFcjRmMz6orEKO4bLloRVLo//jAcLkjuBW2rYyaxa733",
+	"R67oW+OQlcXZudemJvbldv7QOZF0mMrFvHz/Tme8uFSfqHKN3mWBXpfdrq05PB0xiGlnLAO6nOt8/xNI",
+	"EjDYQj30Fy7kEdMkplBJtqCFaOZQNEBMtEkv5wo9+5XNetjhHC1I8v31+fkP7TwkolczfIFYvmwa+8ZA",
+	"R3W3EbmU+JrOXZ30xw7+VgHO6dLUz7cwIiWKTRg1RNMBu4FE/UTwfySMGPbF5GtfW08HF+xH+vTS81e0",
+	"NTMGO7cbtTNEnz4NWmMu0hLYCra7qYu5LP8RjULQRq2m4+dX1iLzwqE4MEC977Ruh4qh/tv32iT+mbts",
+	"cuA51p8ejgLavnBlRl3AC+q0Lp4//wlcbXaA7JvuRLGQuyKeGaN2fwd0zOOZz718xWkcy7Shp8+THHNh",
+	"ZUsO8mIl/9MjZvVdZHsZV6NhKMdjGTl+tinr2Y87fW4SZbzvF680HLNXfSWjhR1IOy0BKq67nmtZbMsd",
+	"6y8QPw9r4akImbMbWRwDM3ODU/vawKppvYliD5xNezfYrHdKlcvAGSj5TyZIz92CXpu8xkwfGnExtJyV",
+	"OZQSl1QUcR3GUieKEVCjVLFhVztXu+RXA/Fk0FyRuUo7Y5dyl2LbdoiEZsCJpnFAVJqmFmCt0iwgA8rj",
+	"RLlcIy3HjER0pl33YXugaN+XhhTm7+f2UYWTHvkIeiRcWtjvStgh98pff/y3y7O3z//91Vqs+EBV0aA5",
+	"rns3ypwvh+LPrsFEoawzN+8FztlIj3YI+ixlwU+Qx66PNbcUP+79hAnt6sSB47TJbawlyXEVyAhFbESH",
+	"zSqkAXzWHD4cFxnmutWVVsehFjvjwvqqldfDxIajk4nkwowXSfV6kwZLfvlY5ugq2XYWgqpBtYcYhVpJ",
+	"tbh7K+j2z1XkllJAwzT3yciJo7lYhvdea8kNOHYBqyaJK3353ijspOWcvGWHraIcKbNLSWM7jucMl6bZ",
+	"3e+YZMWIp4m0QiOiM1d7gUjLVrfwoWi0yaA8IzOwwC+3DWPMNSjB0SXA1ZekSbq9ODZ1JGIxf2BqAaD1",
+	"aY4nQc8cJhDs84YYy+UAacMOw0XCNKGGjOSYra+3vPR36JGTab5W4vb7uS1lQ3LEmc+taZjCbyEhYABo",
+	"MC4pbWkuzk2KEOMnRHyyT5t8BG80eHxMikHnYKJSgCmIVCNyVJqRUEbEsGx/KXzaRTMJz9toM2myypyM",
+	"e1ZQLcoVgDSou44ukUJTLQ7409o2ylz6SrWtD18Tmqe7x6cf2OkctpHDDoIeI4gftAFBRSyMudiJpKSu",
+	"l0hBBjZrDLjZH5tsc80bfk7imCTC8JjcThQvdI4UshvSCQ0h12Fd2fXKHepJdDVCem47t5NcY6Y1XQan",
+	"/YKZKXNCxwXfvHqZD90GmK5kFb6Y6sy4XsgAq5Ht9dbP6ZT9uW32Z3PpNH1gJ63fGQmpSPULH+oX5C5h",
+	"OqKz9hKz/uJ87UqLpxAc5lGuHHlL1FPPBtwlO9z0DU+ZRA4ezUFeJTg/xJQLyFe4Aa2RCiEN6XsM4ygX",
+	"agTKryqLKxL4Xgvjat/nTW/WfqLzc5Mou9q/K24MFsE/6s2247JiHscGAktIc5Ya4bvypOxcQxxQHh+b",
+	"epgqgUgk3YhHXSFNl9rbFK1PJ++keZUe5EknbMYci6XOa4TpVcy5ATcguhy4U3PU9iLrW+wdlCOqSZ8N",
+	"E9EsteH0FxNDjovsfpGJZhFhsWagX65PcR/xGE+01git3dF7RtDfntFbGsMf5XLg1iU3bahqPBFh4NHP",
+	"JgbLvlz34kLBTnM0B2s4hUJPodBTKPTrYXkv2NDlhm6uS1i2g/VTjfK3JnmXn+KJfZ3Y14l9fT3s60Ni",
+	"CkpQlrWOTM1rRHP9RRY4mz0Grg0P9ZMw6S9xnv9utcGQCtJnGEOFdpHuRFhEImpo4FFyCgn3EyUHPGb5",
+	"LosI1J5EnIkQUkOvCtYddh0p78EFk2yqMr9+r5ukz36r6HVzG8cE967hS2DPZglUWOi2IsVNTI+y+nif",
+	"/Mv+U12j8YqPmbAnqtOjhFi870oTkDGj9lR14M/efmRGMpKxHM4ySNU1L8D1YnClz8pbPCX97RH2086r",
+	"/5nFCiHo4xbVXkCdSxs3Dbk2KsVni9INSzulAU/74viwK6/GDxwYPzVG8X4CxeMOgd+e33kraFkRYEXT",
+	"8xYIz5hRndq1f9incfPzY83PiIvILhy6EH58/Zfuu9e/W/YquEn9XS18V3pqlp9gH2Tfz3cshRlZ/cP1",
+	"FU1Rd7Pu320oqYeThQ13h2kPyYoYMUa+zsZ9qoayG9GZbnWuzqFBZTe/bddQ0dcNWRy3Ok+zP7pjLqTd",
+	"movz3IeKaaN4COLVfjG3SVn/K7+ibMabgVPBfatC54fvHovqfd+opM++0yRiAy74HGBOgQes3T8q6bOX",
+	"9lKl5QUV7OOJ68u5pBsHFHVBuMf+AnsUI1tIGQz1qUA3hCEyK2i66RMOQVkaa89DiwF9r9O6W0iD9gzk",
+	"s/gsPhk6GEAJGIY/FAOEkAEfWopJmY/rkVy82iMZR6SX7XwvSLtKApJ0BtpM4/gGV/dZeJFFxawvoxmg",
+	"O8dsYIhMTJt8Qoxs+6OMILAJs5PuGmfritkM7cfY3pcBLwTsaqe9IWB2SGMmIqrIjFEVWLZqWAgeECim",
+	"g4yQOHY8e0zVkAvdAY8OZtcACoJmMQuNTmESxoFDMtH4PUCEOa4UfBZ2uoiiLaeFaK+bWZvcemZhl4O0",
+	"iBOy2+2o335p9yAglPwjocowBRtBYSmutC6OPws3d/tCQMtuk194FDHhLtSIPjAiJOk90DhhvVTYoDJJ",
+	"ejqZ2HPXLOq1yVtcBPqxhIQjciafmzwuD6YwoojOLaQBScciuFQ9q9717Ptn9sICTrzrj53erEjekN6b",
+	"wdk7KRiaYT1XZ67J1fl1myD4dydNIfAiLqOF7AzwoGXEoJ/aFTyfpxkRpY/Cuvyc0613QSlPGjdVshXg",
+	"aoAYbj6L68tL0jNSdsdUzHLMuReQnpCmKwXrTpjiMuqlBT4QYeQycr2O7AGlIOjuKsNv/cx6rrU2HPLi",
+	"xejh27p2FnaXEcd9jG51KohhAk5Kl6GVO7XgFRY1z3E96Pnzejwxs7/ZW+OtshL1Vskp3oK+Atj9yG5W",
+	"f3ZDqCFjCRQETADuZ1C4yXZqbdKDb0qTJm4Is1PANnqWp2Gv6NW9oHOiclVD6Kvl/aB/mmsHDVrBPxLm",
+	"vnbyc0UbbFSTYJ035H9RkVA1S3tBUW2QnEo2oCI3xPKhVu1mKHbYMjyY36ifVEA45rlErpshNQwgqupO",
+	"CHpobTmdXK9wZDWc1T1ub6+vPOv1Wn9vdNb5ZaDcvHHy0IqKugvy4fGS9aRN4pKER62lK8o3O992SV4J",
+	"gDxPrskHQEKaW1sprhLo3BXYFNfnq6Aplt+TKNNSoA0u2gx1thifXNEsfsXuNnxfoOw5XQ9MjRGogQYo",
+	"EyeJaq4vq6NetcrL88ddZkrdG6xKgPyi8TxOV3mr/6Xrumye3heu40ROkjgDwt+AE8y9YeWirx/jMHuh",
+	"fsj0tR70fbQfgXsrkkyTHpaIdkj6XZUoQ25WlugILoigFeqHWohz2TTsterNOzN6Vag6rhS4gkE9Pd9x",
+	"l/giSjWIY3TmXjtoHIA4gB55qIldX1zaxdf95fNW3m+c6vrenUGX+SHAVF/0lqDx5XVC1EFBMlm1JD8D",
+	"I/2fFw6j4fBcHxPo4uy7oJQciY8uXLhn9SjncX96dn55dn5xd36ZBToAVKhjlw3hqlq/yflY1nKygPZu",
+	"f+Ivf7FfsFtLgFqeZl8CuEQBXojP4t3rj4E7ruAiuL64DIqfPQ+C7Mp8Fst7wpY5e5y9dyghghV+omy2",
+	"u/cNpS5Hvdwp5N3IpJf+ood+C8s6k5imOGY8HDnhMwaDzE4qMSwiQk7Xihe8yabWIKMDx2vmXPWzS/H6",
+	"K3gNLtLfZRLZ7ROhcam64HzF0oP8LwkXztK2N+9LbA+JDgbg+fkfXET/o+DgjGmfIXQu9OLzTlDBpgCY",
+	"mXtyoNLvBZTNJQ8sjgFPgDDhZvDf/y+GNRbdxymVt57Si/A8es4u+z8O6idypQezLKySu1iPG1vh+WtT",
+	"M8BS5L5L6GDEtZFoNTsWrgPCvpi8k0exB+5cQ4JNrQULN+OGCOlJO3MxYsq381CiCy0fW6mALq4oXMmv",
+	"YgUq4JtP78nVxbNnZxeExpMRPbtq1Tdql4oD93yJavQy7wStGM59VVCC+NhqYpfQYnrMBf558TynEnFh",
+	"GDSBrJHq4Mpz/nj0QGTueKoI5w4amsGdKVzJx6Wgqc8eTJWGJaKovBtlkTYibXVhoAvn/gc3I8C0CZb3",
+	"lKMLauAQMz0ldGBK7AHhP6OEtcm7vI//s7CmTABJqVbCtKEZaxrQ9vGE3JZiCbMvLh5R7WtIMHun52m4",
+	"O2IxOk5dFw42xenqz6LPNI/QnSrjCFDryVQmcQS4eHZxmoth7Ms5dCd9FFePnmkscQRnaW4aiCdadMJ+",
+	"Fm7SzmvvLDzYMa6JlajuI6e9ug6puMa8j3/O0VzmlnVHnzvtfZbJVFoG8911yqV3ThXegFjXKaFpMF85",
+	"m0AZp3iXq4uPEohkNgqvuXz0DznGkNOo9w+XiZzNXd7FxBv4mFAkwM3Ug+VAmb8DjK+IyEhOCZ/jokUN",
+	"oLxZFdAs5jSh5MfIakqqpViTucPaOm9vO0qrm8MXZikVoBxtYuB6dtYt2Pd5I3Zbyq8S0ZP8I49qGoJo",
+	"5pqgMghB+knh9BuxGPMwhdARufK+vy+G5rMAI2YKkXvGJimW9mBw4yXUdCTjtHcr3HQoQ4abLZVupGvH",
+	"XzW2Ljh1cd1VF9fXX2hofCNXGkWK6apeEdjPqxIa/LpuxGWuV2vE4AOKqRRbtWstH895yl3vjhpNagtt",
+	"Z3mxT9GKmNnuOsbWaDqYNlzjWtPFhpwjOWbdDRK1az57cQ4OEDFM6BBDy/ZvGd5bVcvFJbyj/L//S2tK",
+	"3spEa2r3HZlIV8kYsuv+CFpSsK7hY0SD1+kL5o+mdpNFzYdCd7noWpMCc3y1nkoFvUMeswuuZWmPjRUA",
+	"AqDaWAQCyQke5Lp/FPp9t1LG3lre4iFE7xqNLe+zjA9bJfDhyNwQaBlPKLEHDfUVHgkEDL3eE5f51GsT",
+	"qKDuGWt/KKpmXX9cvXx1PRwq4cIajyHCiYwTRD0QJBxJqZlzyMipuPFOywCzzuyPMSNJyWQ4gj54iQF7",
+	"kGudIHxdrnujY46E689ivqUvzMnNENpbSEmmjN5bJme/s6Tnl8oRlhe6mq6QtWVWHTICe0R7NedW8Jp5",
+	"PlBB+IvnC/H0ByZIpGZEcUt1rbVoaz9oCXAeX2NLYGQd1a2AXbIiuErWZCN57bR+U+AZiSQQEKidKymo",
+	"zNhyxNNoj+CTeD4Y8RxsSbNvzKEEGavltktG35z4mu51jLmyqGpPRxJzhUHq6wxowMrFjg+RpOI0xf5x",
+	"1Q9uvt/ljMkA3kljLVGF+Cx6hUvZI//nf//fPssYXaNjzeIHptvkjt5zMSR0SmeEpvYqaCDg1gZftrxH",
+	"dH2oslJqRripIf7z5aBpc/8xFRGFCJNRlAvnuB1zrbkYVhSOlsh5vPSbyfmmOzmX8QXyRmuZDGTSWlP1",
+	"3UMD50rpfIC1h0sErm/Y3KTMfZKZ3w3XUb+2xEXjmGimIZaKGcFAr0RZYShIPzEYiwHukcOOrc1OMGXB",
+	"RZs0iwe5nut4tmEsNQSFLi6B+spQNv0WbEdue6nRRi3Eyd+TGvK4aoivkb643LxG+mthTggYJbwHYCum",
+	"pHbFlNbgLAuMRE6c0K9gI+r42cjJmDksLnL1rXGR9xMIvmZuxCEtAF9twko0M2eZe2m3Og5oIzEfGE0o",
+	"sRcSu9Y6fyU4J+f9kpnj0AGfQ1tve4fOuNhaF0JutcJNWcnQNDMf/M4dCcpdwy5Fv/yPdi9OdstGRP2J",
+	"GUJJejDpFWyAro00k4Zp+mdLbHLMwJdg6S2W2pCIAa4kJoeGEirmQVy0yQITaMyAwTIgX2TMBUk0W66B",
+	"aGbu3t99OCkfJ+XjZMKsy6cAh1MKdmbPwxPfFErbNudT3gmol0Y3KOaKWQFtf3vTRPLMXTryUSXQnPmO",
+	"XlFXil13QMgNBckz+b//qF9CbHUpt9tVde3Z16X5M892XByYW1eOrV636jHcupzRctF0pQjq15WDbihF",
+	"lIQVOHMLg1kC6K7Dix9ozKMuZGHjW3+Et141mLXhaenAMjcgduHJHHMJHz8kVKpFvV2Igmg0f/qMwHk5",
+	"PJI0GURjZAfy5p32JAX7TmPqBoJy5u0Ye4+0jwUPuKnqFHGXEd7+siWW0d9Seqm82mvf3P3kRaS7/43l",
+	"RnxkIVj0ebHQgA7x5F/+v926+RJZXnppLkSOPLbtlHcSMUEDVHFE2Qcb3O1NZExQlmeYxtYVUJrXuibU",
+	"jBaVLkziLXK9NZN6VyQ+LIiqktSAMqlVYcjjHd5cdDWdALBw/Z+dXVyeXV20NlCg9hD/XyqFjizMJpVi",
+	"odlQsvyJ4NDl9cR31ozBry2LVPaon8Adcu+f/8EvgC0dWLsNHd9jZqi1OdrkRVpYOe5AXq9RPARAuydy",
+	"wgSd8PaMjuPCB4CtYj+IZKh77YyMsdC6hBH8PpKQBqg9sqBbdYf89V2Qw30MyLu/vA9IyB94TLQMOTOz",
+	"gEwUBOuIZqGRKiCIkW0JNCAIm00GNOQxN5zp3HTe51wzumRWt2TMMdEZfVAdsE7NbCJjOQSwopgPGAln",
+	"YcwCMqaCDrHuH5yLSVwYDIHGy4a5w5ylzM2Y+hERsh6r04OMNfmgSpA6KoM5b0d+zzH+UGaq28E6/mU6",
+	"yBT8FH6YK5fmkUvxzr0br2mJMZ2fOCZjjekMMjs7HrWT0CETIexidr4kK/TLDXP74Q1BkHldIUTQxQMD",
+	"DTiLI00MvWcORxuxHOwSXothzPUoID8rJsJRQG4V7fMQVvtpYu/CyCNnUJPltI/pfQriNM4faYrnvES2",
+	"xR0Hyxq6pB8RuQ+sQLaCTw5cWInGDv5bMxpDpxg7hxHlok3emBRcCWE93Dpdyl1ABHPYsFwRQHQp7GAS",
+	"OT9QGRq5fwUXRKqIqQ7evsEAmomiw1wHZMwBgBNWoEPF0kS7e8YmuUw9EiZKMWHa5E2ETzsULBHP8rvn",
+	"sKPL6M5tPMLd8jHrAKWdAaWRyQjL2acj6YjOcn48OEug2liTVUUu69Bu8UTJkEVQ6zlPkUioZbPQlroy",
+	"tFkO2YIAX2pPqUP+16f378gnkEwBielMJoaMuH/csC8GLp22B0Nj4h3NGeS3NZHvMmZH9IhPsPf+TXb5",
+	"aBSlXrHc5H+Walx17SZMTuI8xjTJ3ebcBcfqiQkL+YBb2pwRwRCQ2g3yggk24CGnALxYzrapUlAbgluE",
+	"L4ZbhK+nyvJlJoArP0grXwYA9kkU02HipuMbHaBbME2rpACjm5vQRxayiSv1XOhIiavGWzEj/cIGQOP9",
+	"DnwJ08InggxeAfGQoyANDKnI3e4+C+kY3Mm5ibxKUIVhVWcA3TbAewNDuCOhQ8Wg5j8gig2geRfcFSnv",
+	"oW9Um/zGhYsUQU0dEDW19nWB70BP96oTMYo+WIaHEWx7NkYOmWXJuXdA67CRjKPKt8BlD2EmgD894nEU",
+	"IN7xdISgx/ghAW3Daq3Gb+BITsmAKjuVEPNmC4TP40gxUcWP0pjdiNqpWyW7PwPNO/eSO6rvy6b+MQ/5",
+	"E1IVAXQzQCbBacaMRjpfSZiW8xhJqI/vIwHHsfapyIBmQcUM8xpza7EjlF3GkTRyqOhkpAOiQ2pFtOZD",
+	"QQ1gHWeXDMUtiAC8ISKyf4WWxXWINorRsd1VJkI1m6QbbFUtKLOMXZq01NnV961LBzzO39lbY2g4Glfc",
+	"nPzGOVhrCm9wAMl+m6AuowPp0ZOJPVtNZ9rVQgOedZyMhSZjRkVAKIbqEwGErJ3gA/06wLbrMXzrKVW7",
+	"Xpva5Ob9ZjyRqnTOb4H7R363UPhBix+rzTBqtSY6mSj5QGMdkEkM5yCkcUcwkHEsp2fJRLfJLclw4eCF",
+	"/x9hV5DDIAgEv8IDmj7AX/QBPWCjLUHlwJr24t+b2QEBY9OzJotkmAzCzhDWwwLwqe4b7MxuuEuxQCEu",
+	"+OdTe+QabMQfrFnPp7qxhzGJvfq0MB6Y2kaPF7HXLLTFeAjwSA/GxMps+DLnnpw4EKdjqlgM1rM0a0bR",
+	"VTdc9hwVojD7mWAWqqo5HeXfpycoOcpb76BBowRNxZiCpCI2c6mkfvsDMRoJV3Nb7SKq75U7weaznQw3",
+	"/o0clvDwp37MT8ZxUEdxNXZmdB/AYe3xqDjFQx+9X4GDiL4tsDf7b/ftGwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -62,8 +62,9 @@ ASSESSMENT=$CASE/assessments/$(call "$WORKER" POST "$CASE/assessments" "{\"form_
 change "$WORKER" "$ASSESSMENT" '{"answers":{"psychological":{"self_harm":"no"},"urgent_needs":["medical"],"synthesis":"Tired and worried; prays, and has a sister near"}}' PATCH > /dev/null
 change "$WORKER" "$ASSESSMENT/complete" '{"summary":"Needs a consultation and new papers"}' | jq -c '{kind, status}'
 PLAN=$CASE/plans/$(call "$WORKER" POST "$CASE/plans" "{\"review_on\":\"$(date -d '+30 days' +%F 2>/dev/null || date -v+30d +%F)\",\"goals\":[{\"description\":\"Is in good health\",\"actions\":[{\"description\":\"Consultation with the partner\",\"due_on\":\"$TODAY\"}]}]}" | jq -er .id)
-change "$WORKER" "$PLAN" "{\"agreed\":true,\"agreed_on\":\"$TODAY\",\"copy_given\":true}" PATCH > /dev/null
+change "$WORKER" "$PLAN" "{\"agreed\":true,\"agreed_on\":\"$TODAY\"}" PATCH > /dev/null
 change "$WORKER" "$PLAN/activate" | jq -c '{number, status, agreed}'
+change "$WORKER" "$PLAN/hand-over" '{"language":"fr"}' | jq -c '{copy_given_on, copy_language}'
 
 step "7. Refer her to the partner: see what would be disclosed, then send exactly that"
 CASE_ID=${CASE##*/}

@@ -104,6 +104,10 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	plan := post("cases/plans", at+"/plans", map[string]any{"goals": []any{map[string]any{"description": "Has a document", "actions": []any{map[string]any{"description": "Consulate", "due_on": "2026-12-31"}}}}})
 	a.ids["cases/goals"] = h.Call(a.staff, "GET", c+at+"/goals?plan_id="+plan.ID().String(), nil).Want(200).ID("data", 0, "id")
 	a.ids["cases/actions"] = h.Call(a.staff, "GET", c+at+"/actions?plan_id="+plan.ID().String(), nil).Want(200).ID("data", 0, "id")
+	planAt := at + "/plans/" + plan.ID().String()
+	h.Call(a.staff, "PATCH", c+planAt, map[string]any{"agreed": true, "agreed_on": "2026-01-06", "review_on": "2026-12-31"}, apptest.IfMatch(`"1"`)).Want(200)
+	h.Call(a.staff, "POST", c+planAt+"/activate", nil, apptest.IfMatch(`"2"`)).Want(200)
+	post("cases/evaluations", at+"/evaluations", map[string]any{"goal_id": a.ids["cases/goals"], "progress": "met", "reason": "Has one"})
 	post("cases/notes", at+"/notes", map[string]any{"text": "Slept well", "occurred_at": "2026-03-01T07:30:00Z"})
 	post("cases/follow-ups", at+"/follow-ups", map[string]any{"type": "home_visit", "due_at": "2026-12-12T08:00:00Z"})
 

@@ -166,7 +166,7 @@ func (p *Approval) validate(ctx context.Context, c *Case) error {
 			rules.Add("/basis", "basis_required", "Name the basis, other than consent, on which the case is to be worked.")
 		}
 	case "plan":
-		err = subject(ctx, c, p.SubjectID, func(plan *Plan) bool { return plan.Status == draft }, rules, "/plan_id", "draft_required", "Name the draft plan that is to be approved.")
+		err = subject(ctx, c, p.SubjectID, func(plan *Plan) bool { return plan.Status == draft && plan.Agreed }, rules, "/plan_id", "draft_required", "Name the draft plan that is to be approved: one that the person agreed to.")
 	case "assessment":
 		err = subject(ctx, c, p.SubjectID, func(x *Assessment) bool { return x.Status == completed }, rules, "/assessment_id", "completed_required", "Name the completed assessment that is to be approved.")
 	}

@@ -346,7 +346,7 @@ func TestPlan_BecomesActiveOnlyWithThePersonsAgreement(t *testing.T) {
 func TestPlan_RevisedKeepsGoalsActionsAndProgress(t *testing.T) {
 	goal := Goal{Record: db.NewRecord(nil), Description: "a", Progress: "met"}
 	p := &Plan{Record: db.NewRecord(nil), Status: active, Agreed: true, Goals: []Goal{goal}, Actions: []Action{{Record: db.NewRecord(nil), GoalID: &goal.ID, Status: "done"}, {Record: db.NewRecord(nil), Status: "planned"}}}
-	next, err := p.revise("changed her mind", &worker)
+	next, err := p.revise("changed her mind", nil, &worker)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func TestCase_FinishedPlanCloses(t *testing.T) {
 	for i := range plan.Len("actions") {
 		d.Call(d.worker, "PATCH", d.at(id, "actions", plan.ID("actions", i, "id")), obj{"status": "dropped"}, match(1)).Want(200)
 	}
-	d.Call(d.worker, "PATCH", d.at(id, "goals", plan.ID("goals", 0, "id")), obj{"progress": "met"}, match(1)).Want(200)
+	d.judge(id, plan.ID("goals", 0, "id"), "met").Want(201)
 	d.visited(id, "no_further_action")
 	d.do(d.worker, id, "request-closure", closing).Want(200)
 	approval := d.Call(d.supervisor, "GET", d.at(id, "approvals"), nil).Want(200)

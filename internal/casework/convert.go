@@ -86,17 +86,15 @@ func toPlan(p *Plan) api.CasePlan {
 	return api.CasePlan{
 		ID: p.ID, Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 		CaseID: p.CaseID, Number: p.Number, Status: api.CasePlanStatus(p.Status), Summary: wire.Opt(p.Summary), ReviewOn: wire.ToOptDate(p.ReviewOn),
-		Agreed: p.Agreed, AgreedOn: wire.ToOptDate(p.AgreedOn), CopyGiven: p.CopyGiven, RevisesID: p.RevisesID, RevisionReason: wire.Opt(p.RevisionReason),
+		Agreed: p.Agreed, AgreedOn: wire.ToOptDate(p.AgreedOn), CopyGiven: p.CopyGiven, CopyGivenOn: wire.ToOptDate(p.CopyGivenOn), CopyGivenBy: p.CopyGivenBy,
+		CopyLanguage: wire.Opt(api.CopyLanguage(p.CopyLanguage)), Costs: toCosts(p.costs()), EvaluationID: p.EvaluationID, RevisesID: p.RevisesID, RevisionReason: wire.Opt(p.RevisionReason),
 		CreatedBy: p.CreatedBy, ActivatedBy: p.ActivatedBy, ActivatedAt: p.ActivatedAt, EndedAt: p.EndedAt,
 		Goals: wire.Each(p.Goals, toGoal), Actions: wire.Each(p.Actions, toAction),
 	}
 }
 
-func fromPlanCreate(b api.CasePlanCreate, c *Case, by *uuid.UUID) *Plan {
-	p := &Plan{
-		Record: db.NewRecord(b.ID), CaseID: c.ID, Status: draft, Summary: wire.Value(b.Summary), ReviewOn: wire.OptDate(b.ReviewOn),
-		Agreed: wire.Value(b.Agreed), AgreedOn: wire.OptDate(b.AgreedOn), CopyGiven: wire.Value(b.CopyGiven), CreatedBy: by,
-	}
+func fromPlanCreate(b api.CasePlanCreate, c *Case, a *Act) (*Plan, error) {
+	p := &Plan{Record: db.NewRecord(b.ID), CaseID: c.ID, Status: draft, Summary: wire.Value(b.Summary), ReviewOn: wire.OptDate(b.ReviewOn), CreatedBy: a.By}
 	for _, g := range b.Goals {
 		goal := Goal{Record: db.NewRecord(nil), CaseID: c.ID, PlanID: p.ID, ProblemID: g.ProblemID, Description: g.Description, Progress: "not_started", TargetOn: wire.OptDate(g.TargetOn)}
 		p.Goals = append(p.Goals, goal)
@@ -107,28 +105,40 @@ func fromPlanCreate(b api.CasePlanCreate, c *Case, by *uuid.UUID) *Plan {
 	for _, x := range b.Actions {
 		p.Actions = append(p.Actions, fromActionDraft(x, p, nil))
 	}
-	return p
+	return p, p.agree(wire.Value(b.Agreed), wire.OptDate(b.AgreedOn), a)
 }
 
 func fromActionDraft(b api.CaseActionDraft, p *Plan, goal *uuid.UUID) Action {
-	return Action{
+	x := Action{
 		Record: db.NewRecord(nil), CaseID: p.CaseID, PlanID: p.ID, GoalID: goal, Description: wire.Value(b.Description), ServiceType: wire.Value(b.ServiceType),
-		ResponsibleID: b.ResponsibleID, Responsible: wire.Value(b.Responsible), DueOn: wire.Date(b.DueOn), Status: "planned",
+		ResponsibleID: b.ResponsibleID, Responsible: wire.Value(b.Responsible), DueOn: wire.Date(b.DueOn), FundingSource: wire.Value(b.FundingSource), Status: "planned",
 	}
+	x.Cost, x.Currency = fromMoney(b.Cost)
+	return x
 }
 
-func (p *Plan) patch(b api.CasePlanPatch) {
+// patch applies an agreement after what was agreed to, and one that is taken back before it.
+func (p *Plan) patch(b api.CasePlanPatch, a *Act) error {
+	agreed, on := p.Agreed, p.AgreedOn
+	wire.Set(&agreed, b.Agreed)
+	clearDate(&on, b.AgreedOn)
+	if !agreed {
+		p.Agreed = false
+	}
+	if b.Summary.IsSpecified() || b.ReviewOn.IsSpecified() {
+		if err := p.changeable("changed"); err != nil {
+			return err
+		}
+	}
 	wire.Clear(&p.Summary, b.Summary)
 	clearDate(&p.ReviewOn, b.ReviewOn)
-	wire.Set(&p.Agreed, b.Agreed)
-	clearDate(&p.AgreedOn, b.AgreedOn)
-	wire.Set(&p.CopyGiven, b.CopyGiven)
+	return p.agree(agreed, on, a)
 }
 
 func toGoal(g *Goal) api.CaseGoal {
 	return api.CaseGoal{
 		ID: g.ID, Version: g.Version, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt, CaseID: g.CaseID, PlanID: g.PlanID, ProblemID: g.ProblemID, Description: g.Description,
-		Progress: g.Progress, ProgressNote: wire.Opt(g.ProgressNote), TargetOn: wire.ToOptDate(g.TargetOn), CopiedFrom: g.CopiedFrom,
+		Progress: g.Progress, ProgressNote: wire.Opt(g.ProgressNote), ReviewOn: wire.ToOptDate(g.ReviewOn), TargetOn: wire.ToOptDate(g.TargetOn), CopiedFrom: g.CopiedFrom,
 	}
 }
 
@@ -140,21 +150,20 @@ func (g *Goal) patch(b api.CaseGoalPatch) {
 	wire.Set(&g.Description, b.Description)
 	wire.SetNull(&g.ProblemID, b.ProblemID)
 	clearDate(&g.TargetOn, b.TargetOn)
-	wire.Set(&g.Progress, b.Progress)
-	wire.Clear(&g.ProgressNote, b.ProgressNote)
 }
 
 func toAction(x *Action) api.CaseAction {
 	return api.CaseAction{
 		ID: x.ID, Version: x.Version, CreatedAt: x.CreatedAt, UpdatedAt: x.UpdatedAt, CaseID: x.CaseID, PlanID: x.PlanID, GoalID: x.GoalID,
 		Description: wire.Opt(x.Description), ServiceType: wire.Opt(x.ServiceType), ResponsibleID: x.ResponsibleID, Responsible: wire.Opt(x.Responsible),
-		DueOn: wire.ToDate(x.DueOn), Status: api.CaseActionStatus(x.Status), DoneOn: wire.ToOptDate(x.DoneOn), Outcome: wire.Opt(x.Outcome), CopiedFrom: x.CopiedFrom,
+		DueOn: wire.ToDate(x.DueOn), Cost: toMoney(x.Cost, x.Currency), FundingSource: wire.Opt(x.FundingSource), Status: api.CaseActionStatus(x.Status), DoneOn: wire.ToOptDate(x.DoneOn), Outcome: wire.Opt(x.Outcome), CopiedFrom: x.CopiedFrom,
 	}
 }
 
 func fromActionCreate(b api.CaseActionCreate, p *Plan) *Action {
 	x := fromActionDraft(api.CaseActionDraft{
 		Description: b.Description, ServiceType: b.ServiceType, ResponsibleID: b.ResponsibleID, Responsible: b.Responsible, DueOn: b.DueOn,
+		Cost: b.Cost, FundingSource: b.FundingSource,
 	}, p, b.GoalID)
 	x.Record = db.NewRecord(b.ID)
 	return &x
@@ -169,6 +178,12 @@ func (x *Action) patch(b api.CaseActionPatch) {
 	if b.DueOn != nil {
 		x.DueOn = wire.Date(*b.DueOn)
 	}
+	if b.Cost.IsSpecified() {
+		var cost *api.Money
+		wire.SetNull(&cost, b.Cost)
+		x.Cost, x.Currency = fromMoney(cost)
+	}
+	wire.Clear(&x.FundingSource, b.FundingSource)
 	if b.Status != nil {
 		x.Status = string(*b.Status)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+	"golang.org/x/text/currency"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/db"
@@ -24,14 +26,20 @@ type Plan struct {
 	Agreed         bool // by the person
 	AgreedOn       *db.Date
 	CopyGiven      bool       // the person has a copy
+	CopyGivenOn    *db.Date   // the last one
+	CopyGivenBy    *uuid.UUID // who handed it over
+	CopyLanguage   string     // one of codelist.Languages
 	RevisesID      *uuid.UUID // the version it was copied from
 	RevisionReason string
+	EvaluationID   *uuid.UUID // the evaluation that led to this version
 	CreatedBy      *uuid.UUID
 	ActivatedBy    *uuid.UUID
 	ActivatedAt    *time.Time
 	EndedAt        *time.Time // superseded or completed
-	Goals          []Goal     `gorm:"-"`
-	Actions        []Action   `gorm:"-"`
+
+	AgreementRecordedAt *time.Time // an approval counts from here on
+	Goals               []Goal     `gorm:"-"`
+	Actions             []Action   `gorm:"-"`
 }
 
 // TableName implements schema.Tabler.
@@ -58,8 +66,9 @@ type Goal struct {
 	PlanID       uuid.UUID
 	ProblemID    *uuid.UUID // that it answers
 	Description  string
-	Progress     string // code list case_goal_progress
-	ProgressNote string
+	Progress     string   // code list case_goal_progress
+	ProgressNote string   // the reason of its last evaluation
+	ReviewOn     *db.Date // when its progress is judged next
 	TargetOn     *db.Date
 	CopiedFrom   *uuid.UUID // the same goal in the version before
 }
@@ -84,6 +93,9 @@ type Action struct {
 	ResponsibleID *uuid.UUID // staff of the centre
 	Responsible   string     // who else: the person, a partner
 	DueOn         db.Date
+	Cost          *decimal.Decimal // in Currency; nil: nobody said
+	Currency      string           // ISO 4217
+	FundingSource string
 	Status        string // planned | in_progress | done | dropped
 	DoneOn        *db.Date
 	Outcome       string
@@ -109,6 +121,64 @@ func (p *Plan) can(need string, what string) error {
 		return nil
 	}
 	return fault.State(p.Status, "A plan that is %s cannot be %s.", p.Status, what).With("allowed_states", []string{need})
+}
+
+// changeable tells that what the plan says may change: it is a draft that the person has not agreed to
+// yet; 409 if not.
+func (p *Plan) changeable(what string) error {
+	if err := p.can(draft, what); err != nil || !p.Agreed {
+		return err
+	}
+	return fault.State("agreed", "The person agreed to this draft as it is. Take the agreement back (agreed: false), change it, and ask them again.")
+}
+
+// agree records that the person agreed on a day, or takes it back.
+func (p *Plan) agree(is bool, on *db.Date, a *Act) error {
+	switch {
+	case !is:
+		p.Agreed, p.AgreedOn, p.AgreementRecordedAt = false, nil, nil
+		return nil
+	case on == nil:
+		return fault.InvalidField("/agreed_on", "agreement_required", "Say on which day the person agreed.")
+	case on.After(a.Today.Time):
+		return fault.InvalidField("/agreed_on", "in_the_future", "This is still to come.")
+	}
+	if !p.Agreed {
+		p.AgreementRecordedAt = a.now()
+	}
+	p.Agreed, p.AgreedOn = true, on
+	return nil
+}
+
+// handOver records that the person was given a copy of what they agreed to.
+func (p *Plan) handOver(on db.Date, language string, a *Act) error {
+	if err := p.copyable(); err != nil {
+		return err
+	}
+	if on.After(a.Today.Time) {
+		return fault.InvalidField("/on", "in_the_future", "This is still to come.")
+	}
+	p.CopyGiven, p.CopyGivenOn, p.CopyGivenBy, p.CopyLanguage = true, &on, a.By, language
+	return nil
+}
+
+// copyable answers the 409 of a plan that the person has not agreed to.
+func (p *Plan) copyable() error {
+	if p.Agreed {
+		return nil
+	}
+	return fault.State(p.Status, "The person has not agreed to this draft yet. They get a copy of what they agreed to.")
+}
+
+// costs sums up what the actions cost, those that were dropped left out, by currency.
+func (p *Plan) costs() map[string]decimal.Decimal {
+	sums := map[string]decimal.Decimal{}
+	for _, x := range p.Actions {
+		if x.Cost != nil && x.Status != "dropped" {
+			sums[x.Currency] = sums[x.Currency].Add(*x.Cost)
+		}
+	}
+	return sums
 }
 
 // activate puts a draft to work. goals are those it has now; approved says whether a second
@@ -150,11 +220,11 @@ func (p *Plan) complete(at time.Time) error {
 }
 
 // revise copies the active version into a new draft, progress included.
-func (p *Plan) revise(reason string, by *uuid.UUID) (*Plan, error) {
+func (p *Plan) revise(reason string, evaluation, by *uuid.UUID) (*Plan, error) {
 	if err := p.can(active, "revised"); err != nil {
 		return nil, err
 	}
-	next := &Plan{Record: db.NewRecord(nil), CaseID: p.CaseID, Status: draft, Summary: p.Summary, ReviewOn: p.ReviewOn, RevisesID: &p.ID, RevisionReason: reason, CreatedBy: by,
+	next := &Plan{Record: db.NewRecord(nil), CaseID: p.CaseID, Status: draft, Summary: p.Summary, ReviewOn: p.ReviewOn, RevisesID: &p.ID, RevisionReason: reason, EvaluationID: evaluation, CreatedBy: by,
 		Goals: []Goal{}, Actions: []Action{}}
 	goals := map[uuid.UUID]uuid.UUID{}
 	for _, g := range p.Goals {
@@ -182,6 +252,9 @@ func (x *Action) check(rules *fault.Error) {
 	}
 	if (x.Status == "done") != (x.DoneOn != nil) {
 		rules.Add("/done_on", "done_on_required", "An action that is done has the day it was done; no other has.")
+	}
+	if _, err := currency.ParseISO(x.Currency); x.Cost != nil && err != nil {
+		rules.Add("/cost/currency", "unknown_currency", "Not a currency of ISO 4217.")
 	}
 }
 
@@ -282,7 +355,7 @@ func putToWork(ctx context.Context, c *Case, p *Plan, a *Act) error {
 		return fault.State(string(c.Status), "A plan is put to work while the case is open or on hold.").With("allowed_states", of(Open, OnHold))
 	}
 	agreed, err := db.Exists[Approval](ctx, func(q *gorm.DB) *gorm.DB {
-		return q.Where("case_id = ? and kind = 'plan' and subject_id = ? and status = ?", c.ID, p.ID, approved)
+		return q.Where("case_id = ? and kind = 'plan' and subject_id = ? and status = ? and created_at >= ?", c.ID, p.ID, approved, p.AgreementRecordedAt)
 	})
 	if err != nil {
 		return err

@@ -44,7 +44,13 @@ func (Handlers) CreateCasePlan(ctx context.Context, req api.CreateCasePlanReques
 	if err := mayPlan(ctx, c, a); err != nil {
 		return nil, err
 	}
-	p := fromPlanCreate(*req.Body, c, caller(ctx))
+	if err := today(ctx, c, a); err != nil {
+		return nil, err
+	}
+	p, err := fromPlanCreate(*req.Body, c, a)
+	if err != nil {
+		return nil, err
+	}
 	for i := range p.Goals {
 		if err := p.Goals[i].answers(ctx); err != nil {
 			return nil, err
@@ -88,12 +94,14 @@ func changePlan(ctx context.Context, at place, fn func(*Case, *Plan, *Act) error
 
 // UpdateCasePlan applies a merge patch to a draft.
 func (Handlers) UpdateCasePlan(ctx context.Context, req api.UpdateCasePlanRequestObject) (api.UpdateCasePlanResponseObject, error) {
-	p, err := changePlan(ctx, place{req.ID, req.PlanID, req.Params.IfMatch}, func(_ *Case, p *Plan, _ *Act) error {
+	p, err := changePlan(ctx, place{req.ID, req.PlanID, req.Params.IfMatch}, func(c *Case, p *Plan, a *Act) error {
 		if err := p.can(draft, "changed"); err != nil {
 			return err
 		}
-		p.patch(*req.Body)
-		return nil
+		if err := today(ctx, c, a); err != nil {
+			return err
+		}
+		return p.patch(*req.Body, a)
 	})
 	if err != nil {
 		return nil, err
@@ -134,7 +142,10 @@ func (Handlers) ReviseCasePlan(ctx context.Context, req api.ReviseCasePlanReques
 	if err := p.load(ctx); err != nil {
 		return nil, err
 	}
-	next, err := p.revise(req.Body.Reason, caller(ctx))
+	if err := p.judged(ctx, req.Body.EvaluationID); err != nil {
+		return nil, err
+	}
+	next, err := p.revise(req.Body.Reason, req.Body.EvaluationID, caller(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +184,7 @@ func draftOf(ctx context.Context, caseID, planID uuid.UUID) (*Case, *Plan, error
 	if err != nil {
 		return nil, nil, err
 	}
-	return c, p, p.can(draft, "added to")
+	return c, p, p.changeable("added to")
 }
 
 // CreateCaseGoal adds a goal to a draft plan.
@@ -205,11 +216,15 @@ func (Handlers) GetCaseGoal(ctx context.Context, req api.GetCaseGoalRequestObjec
 	return api.GetCaseGoal200JSONResponse{Body: toGoal(&goals[0]), Headers: api.GetCaseGoal200ResponseHeaders{ETag: wire.ETag(g.Version)}}, nil
 }
 
-// UpdateCaseGoal changes a goal of a draft, or records progress in an active plan.
+// UpdateCaseGoal changes a goal of a draft.
 func (Handlers) UpdateCaseGoal(ctx context.Context, req api.UpdateCaseGoalRequestObject) (api.UpdateCaseGoalResponseObject, error) {
 	b := req.Body
 	g, err := change(ctx, place{req.ID, req.GoalID, req.Params.IfMatch}, lockUnderWay, func(c *Case, g *Goal, _ *Act) error {
-		if err := changeable(ctx, c, g.PlanID, b.Description != nil || b.TargetOn.IsSpecified() || b.ProblemID.IsSpecified()); err != nil {
+		p, err := one[Plan](ctx, c.ID, g.PlanID)
+		if err != nil {
+			return err
+		}
+		if err := p.changeable("changed"); err != nil {
 			return err
 		}
 		g.patch(*b)
@@ -221,17 +236,16 @@ func (Handlers) UpdateCaseGoal(ctx context.Context, req api.UpdateCaseGoalReques
 	return api.UpdateCaseGoal200JSONResponse{Body: toGoal(g), Headers: api.UpdateCaseGoal200ResponseHeaders{ETag: wire.ETag(g.Version)}}, nil
 }
 
-// changeable judges a change inside a plan: what was agreed is fixed once it is active, and
-// everything once it ended.
-func changeable(ctx context.Context, c *Case, planID uuid.UUID, fixed bool) error {
-	p, err := one[Plan](ctx, c.ID, planID)
-	if err != nil {
-		return err
-	}
-	if p.Status == active && fixed {
+// takes judges a change of an action: what was agreed is fixed, and everything once the plan ended.
+func (p *Plan) takes(b api.CaseActionPatch) error {
+	agreed := b.Description.IsSpecified() || b.ServiceType.IsSpecified() || b.GoalID.IsSpecified() || b.DueOn != nil ||
+		b.Responsible.IsSpecified() || b.Cost.IsSpecified() || b.FundingSource.IsSpecified()
+	switch {
+	case p.Status == draft && agreed:
+		return p.changeable("changed")
+	case p.Status == active && agreed:
 		return fault.State(p.Status, "What was agreed in an active plan is fixed. Revise the plan.")
-	}
-	if p.Status != draft && p.Status != active {
+	case p.Status != draft && p.Status != active:
 		return fault.State(p.Status, "The plan has ended.")
 	}
 	return nil
@@ -286,8 +300,11 @@ func (Handlers) UpdateCaseAction(ctx context.Context, req api.UpdateCaseActionRe
 		if err := x.mayBegin(ctx, string(wire.Value(b.Status)), a); err != nil {
 			return err
 		}
-		fixed := b.Description.IsSpecified() || b.ServiceType.IsSpecified() || b.GoalID.IsSpecified()
-		if err := changeable(ctx, c, x.PlanID, fixed); err != nil {
+		p, err := one[Plan](ctx, c.ID, x.PlanID)
+		if err != nil {
+			return err
+		}
+		if err := p.takes(*b); err != nil {
 			return err
 		}
 		x.patch(*b)

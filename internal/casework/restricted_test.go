@@ -65,6 +65,7 @@ func TestRestrictedCase_RawSQLFindsNothing(t *testing.T) {
 	id := d.open(obj{"sensitivity": "restricted"})
 	plan := d.plan(id)
 	d.activate(id, plan)
+	d.judge(id, plan.ID("goals", 0, "id"), "met").Want(201)
 	note := d.Call(d.worker, "POST", d.at(id, "notes"), obj{"text": "x"}).Want(201).ID()
 	d.Call(d.worker, "PATCH", d.at(id, "notes", note), obj{"text": "y"}, match(1)).Want(200)
 	followup := d.Call(d.worker, "POST", d.at(id, "follow-ups"), obj{"type": "home_visit"}).Want(201)
@@ -87,7 +88,7 @@ func TestRestrictedCase_RawSQLFindsNothing(t *testing.T) {
 		for who, want := range map[apptest.Person]bool{d.supervisor: false, d.worker: true} {
 			var n, changed int64
 			err := as(d.House, who, "case_supervisor", func(ctx context.Context) error {
-				if err := db.Tx(ctx).Raw("select count(*) from "+table+" where "+column+" = ?", id).Scan(&n).Error; err != nil || want || strings.Contains("case_transitions case_note_versions case_contact_attempts", table) {
+				if err := db.Tx(ctx).Raw("select count(*) from "+table+" where "+column+" = ?", id).Scan(&n).Error; err != nil || want || strings.Contains("case_transitions case_note_versions case_contact_attempts case_evaluations", table) {
 					return err
 				}
 				done := db.Tx(ctx).Exec("update "+table+" set version = version where "+column+" = ?", id)

@@ -54,6 +54,7 @@ var readScopes = map[string]string{
 	"case_note":               "case_files:read",
 	"case_followup":           "case_files:read",
 	"case_approval":           "cases:read",
+	"case_evaluation":         "case_files:read",
 	"case_wall":               "cases:read",
 	"case_conference":         "case_files:read",
 	"case_invitation":         "case_files:read",

@@ -39,6 +39,7 @@ var (
 // Document is a PDF while it is written. It serves one goroutine.
 type Document struct {
 	pdf    *fpdf.Fpdf
+	size   Size
 	face   *font.Face
 	shaper shaping.HarfbuzzShaper
 	split  shaping.Segmenter
@@ -77,7 +78,7 @@ func New(size Size, title string) (*Document, error) {
 	pdf.SetAutoPageBreak(false, 0)
 	pdf.SetTitle(title, true)
 	pdf.AddUTF8FontFromBytes(family, "", bytes.Clone(ttf))
-	return &Document{pdf: pdf, face: font.NewFace(l.font)}, pdf.Error()
+	return &Document{pdf: pdf, size: size, face: font.NewFace(l.font)}, pdf.Error()
 }
 
 // AddPage begins a page.
@@ -105,9 +106,49 @@ var plain = []shaping.FontFeature{{Tag: opentype.MustNewTag("kern")}, {Tag: open
 // Text writes a paragraph into a column that begins at x, y and is width millimetres wide, in type of
 // points, and answers where the next one may begin. It starts on the side on which its script does.
 func (d *Document) Text(x, y, width, points float64, text string) float64 {
+	lines, towards := d.wrapped(width, points, text)
+	for _, line := range lines {
+		y += points * leading / pointsPerMM
+		d.line(line, x, y, width, towards)
+	}
+	return y
+}
+
+// Flow is a column that goes on on the next page where one is full.
+type Flow struct {
+	d         *Document
+	margin, y float64 // millimetres
+}
+
+// Flow begins a page, and on it a column between margins of so many millimetres.
+func (d *Document) Flow(margin float64) *Flow {
+	d.AddPage()
+	return &Flow{d, margin, margin}
+}
+
+// Text writes a paragraph below what is there, in type of points.
+func (f *Flow) Text(points float64, text string) {
+	width, height := f.d.size.Width-2*f.margin, points*leading/pointsPerMM
+	lines, towards := f.d.wrapped(width, points, text)
+	for _, line := range lines {
+		if f.y+height > f.d.size.Height-f.margin {
+			f.d.AddPage()
+			f.d.pdf.SetFont(family, "", points)
+			f.y = f.margin
+		}
+		f.y += height
+		f.d.line(line, f.margin, f.y, width, towards)
+	}
+}
+
+// Space leaves so many millimetres blank.
+func (f *Flow) Space(height float64) { f.y += height }
+
+// wrapped shapes a paragraph and breaks it into lines of at most width millimetres. It sets the type.
+func (d *Document) wrapped(width, points float64, text string) ([]shaping.Line, di.Direction) {
 	paragraph := []rune(text)
 	if len(paragraph) == 0 {
-		return y
+		return nil, di.DirectionLTR
 	}
 	d.pdf.SetFont(family, "", points)
 	towards := direction(paragraph)
@@ -117,11 +158,7 @@ func (d *Document) Text(x, y, width, points float64, text string) float64 {
 		runs = append(runs, d.shaper.Shape(run))
 	}
 	lines, _ := d.wrap.WrapParagraphF(shaping.WrapConfig{Direction: towards}, fixed.Int26_6(width*pointsPerMM*64), paragraph, shaping.NewSliceIterator(runs))
-	for _, line := range lines {
-		y += points * leading / pointsPerMM
-		d.line(line, x, y, width, towards)
-	}
-	return y
+	return lines, towards
 }
 
 // ResolveFace implements shaping.Fontmap.
