@@ -467,27 +467,6 @@ func (e CasePlanStatus) Valid() bool {
 	}
 }
 
-// Defines values for CasePlanPartDiffChange.
-const (
-	CasePlanPartDiffChangeAdded   CasePlanPartDiffChange = "added"
-	CasePlanPartDiffChangeChanged CasePlanPartDiffChange = "changed"
-	CasePlanPartDiffChangeRemoved CasePlanPartDiffChange = "removed"
-)
-
-// Valid indicates whether the value is a known member of the CasePlanPartDiffChange enum.
-func (e CasePlanPartDiffChange) Valid() bool {
-	switch e {
-	case CasePlanPartDiffChangeAdded:
-		return true
-	case CasePlanPartDiffChangeChanged:
-		return true
-	case CasePlanPartDiffChangeRemoved:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for CaseProblemSensitivity.
 const (
 	CaseProblemSensitivityNormal     CaseProblemSensitivity = "normal"
@@ -704,30 +683,6 @@ func (e ContactPatchSafe) Valid() bool {
 	case ContactPatchSafeUnknown:
 		return true
 	case ContactPatchSafeYes:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CopyLanguage.
-const (
-	CopyLanguageAr CopyLanguage = "ar"
-	CopyLanguageEn CopyLanguage = "en"
-	CopyLanguageEs CopyLanguage = "es"
-	CopyLanguageFr CopyLanguage = "fr"
-)
-
-// Valid indicates whether the value is a known member of the CopyLanguage enum.
-func (e CopyLanguage) Valid() bool {
-	switch e {
-	case CopyLanguageAr:
-		return true
-	case CopyLanguageEn:
-		return true
-	case CopyLanguageEs:
-		return true
-	case CopyLanguageFr:
 		return true
 	default:
 		return false
@@ -2660,6 +2615,75 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	}
 }
 
+// Defines values for WorklistEntryKind.
+const (
+	WorklistEntryKindApproval         WorklistEntryKind = "approval"
+	WorklistEntryKindAssessment       WorklistEntryKind = "assessment"
+	WorklistEntryKindAssignment       WorklistEntryKind = "assignment"
+	WorklistEntryKindBreakGlassReview WorklistEntryKind = "break_glass_review"
+	WorklistEntryKindFirstResponse    WorklistEntryKind = "first_response"
+	WorklistEntryKindFollowUp         WorklistEntryKind = "follow_up"
+	WorklistEntryKindHoldReview       WorklistEntryKind = "hold_review"
+	WorklistEntryKindInboundReferral  WorklistEntryKind = "inbound_referral"
+	WorklistEntryKindPlan             WorklistEntryKind = "plan"
+	WorklistEntryKindReferral         WorklistEntryKind = "referral"
+	WorklistEntryKindTask             WorklistEntryKind = "task"
+	WorklistEntryKindTurning18        WorklistEntryKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the WorklistEntryKind enum.
+func (e WorklistEntryKind) Valid() bool {
+	switch e {
+	case WorklistEntryKindApproval:
+		return true
+	case WorklistEntryKindAssessment:
+		return true
+	case WorklistEntryKindAssignment:
+		return true
+	case WorklistEntryKindBreakGlassReview:
+		return true
+	case WorklistEntryKindFirstResponse:
+		return true
+	case WorklistEntryKindFollowUp:
+		return true
+	case WorklistEntryKindHoldReview:
+		return true
+	case WorklistEntryKindInboundReferral:
+		return true
+	case WorklistEntryKindPlan:
+		return true
+	case WorklistEntryKindReferral:
+		return true
+	case WorklistEntryKindTask:
+		return true
+	case WorklistEntryKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorklistEntryState.
+const (
+	WorklistEntryStateDueToday WorklistEntryState = "due_today"
+	WorklistEntryStateOverdue  WorklistEntryState = "overdue"
+	WorklistEntryStateUpcoming WorklistEntryState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the WorklistEntryState enum.
+func (e WorklistEntryState) Valid() bool {
+	switch e {
+	case WorklistEntryStateDueToday:
+		return true
+	case WorklistEntryStateOverdue:
+		return true
+	case WorklistEntryStateUpcoming:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Labels.
 const (
 	LabelsAll Labels = "all"
@@ -3356,24 +3380,6 @@ func (e ListCaseInvitationsParamsSort) Valid() bool {
 	case ListCaseInvitationsParamsSortCreatedAt:
 		return true
 	case ListCaseInvitationsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseEvaluationsParamsSort.
-const (
-	ListCaseEvaluationsParamsSortCreatedAt      ListCaseEvaluationsParamsSort = "created_at"
-	ListCaseEvaluationsParamsSortMinusCreatedAt ListCaseEvaluationsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseEvaluationsParamsSort enum.
-func (e ListCaseEvaluationsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseEvaluationsParamsSortCreatedAt:
-		return true
-	case ListCaseEvaluationsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -4562,6 +4568,114 @@ func (e ListVisitsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListWorklistParamsSort.
+const (
+	ListWorklistParamsSortDueAt      ListWorklistParamsSort = "due_at"
+	ListWorklistParamsSortMinusDueAt ListWorklistParamsSort = "-due_at"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsSort enum.
+func (e ListWorklistParamsSort) Valid() bool {
+	switch e {
+	case ListWorklistParamsSortDueAt:
+		return true
+	case ListWorklistParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsWhose.
+const (
+	ListWorklistParamsWhoseCentre ListWorklistParamsWhose = "centre"
+	ListWorklistParamsWhoseMine   ListWorklistParamsWhose = "mine"
+	ListWorklistParamsWhoseTeam   ListWorklistParamsWhose = "team"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsWhose enum.
+func (e ListWorklistParamsWhose) Valid() bool {
+	switch e {
+	case ListWorklistParamsWhoseCentre:
+		return true
+	case ListWorklistParamsWhoseMine:
+		return true
+	case ListWorklistParamsWhoseTeam:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsKind.
+const (
+	ListWorklistParamsKindApproval         ListWorklistParamsKind = "approval"
+	ListWorklistParamsKindAssessment       ListWorklistParamsKind = "assessment"
+	ListWorklistParamsKindAssignment       ListWorklistParamsKind = "assignment"
+	ListWorklistParamsKindBreakGlassReview ListWorklistParamsKind = "break_glass_review"
+	ListWorklistParamsKindFirstResponse    ListWorklistParamsKind = "first_response"
+	ListWorklistParamsKindFollowUp         ListWorklistParamsKind = "follow_up"
+	ListWorklistParamsKindHoldReview       ListWorklistParamsKind = "hold_review"
+	ListWorklistParamsKindInboundReferral  ListWorklistParamsKind = "inbound_referral"
+	ListWorklistParamsKindPlan             ListWorklistParamsKind = "plan"
+	ListWorklistParamsKindReferral         ListWorklistParamsKind = "referral"
+	ListWorklistParamsKindTask             ListWorklistParamsKind = "task"
+	ListWorklistParamsKindTurning18        ListWorklistParamsKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsKind enum.
+func (e ListWorklistParamsKind) Valid() bool {
+	switch e {
+	case ListWorklistParamsKindApproval:
+		return true
+	case ListWorklistParamsKindAssessment:
+		return true
+	case ListWorklistParamsKindAssignment:
+		return true
+	case ListWorklistParamsKindBreakGlassReview:
+		return true
+	case ListWorklistParamsKindFirstResponse:
+		return true
+	case ListWorklistParamsKindFollowUp:
+		return true
+	case ListWorklistParamsKindHoldReview:
+		return true
+	case ListWorklistParamsKindInboundReferral:
+		return true
+	case ListWorklistParamsKindPlan:
+		return true
+	case ListWorklistParamsKindReferral:
+		return true
+	case ListWorklistParamsKindTask:
+		return true
+	case ListWorklistParamsKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsState.
+const (
+	ListWorklistParamsStateDueToday ListWorklistParamsState = "due_today"
+	ListWorklistParamsStateOverdue  ListWorklistParamsState = "overdue"
+	ListWorklistParamsStateUpcoming ListWorklistParamsState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsState enum.
+func (e ListWorklistParamsState) Valid() bool {
+	switch e {
+	case ListWorklistParamsStateDueToday:
+		return true
+	case ListWorklistParamsStateOverdue:
+		return true
+	case ListWorklistParamsStateUpcoming:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListNetworkChangesParamsSince.
 const (
 	ListNetworkChangesParamsSinceNow ListNetworkChangesParamsSince = "now"
@@ -4754,6 +4868,114 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsSort.
+const (
+	ListNetworkWorklistParamsSortDueAt      ListNetworkWorklistParamsSort = "due_at"
+	ListNetworkWorklistParamsSortMinusDueAt ListNetworkWorklistParamsSort = "-due_at"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsSort enum.
+func (e ListNetworkWorklistParamsSort) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsSortDueAt:
+		return true
+	case ListNetworkWorklistParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsWhose.
+const (
+	ListNetworkWorklistParamsWhoseCentre ListNetworkWorklistParamsWhose = "centre"
+	ListNetworkWorklistParamsWhoseMine   ListNetworkWorklistParamsWhose = "mine"
+	ListNetworkWorklistParamsWhoseTeam   ListNetworkWorklistParamsWhose = "team"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsWhose enum.
+func (e ListNetworkWorklistParamsWhose) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsWhoseCentre:
+		return true
+	case ListNetworkWorklistParamsWhoseMine:
+		return true
+	case ListNetworkWorklistParamsWhoseTeam:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsKind.
+const (
+	ListNetworkWorklistParamsKindApproval         ListNetworkWorklistParamsKind = "approval"
+	ListNetworkWorklistParamsKindAssessment       ListNetworkWorklistParamsKind = "assessment"
+	ListNetworkWorklistParamsKindAssignment       ListNetworkWorklistParamsKind = "assignment"
+	ListNetworkWorklistParamsKindBreakGlassReview ListNetworkWorklistParamsKind = "break_glass_review"
+	ListNetworkWorklistParamsKindFirstResponse    ListNetworkWorklistParamsKind = "first_response"
+	ListNetworkWorklistParamsKindFollowUp         ListNetworkWorklistParamsKind = "follow_up"
+	ListNetworkWorklistParamsKindHoldReview       ListNetworkWorklistParamsKind = "hold_review"
+	ListNetworkWorklistParamsKindInboundReferral  ListNetworkWorklistParamsKind = "inbound_referral"
+	ListNetworkWorklistParamsKindPlan             ListNetworkWorklistParamsKind = "plan"
+	ListNetworkWorklistParamsKindReferral         ListNetworkWorklistParamsKind = "referral"
+	ListNetworkWorklistParamsKindTask             ListNetworkWorklistParamsKind = "task"
+	ListNetworkWorklistParamsKindTurning18        ListNetworkWorklistParamsKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsKind enum.
+func (e ListNetworkWorklistParamsKind) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsKindApproval:
+		return true
+	case ListNetworkWorklistParamsKindAssessment:
+		return true
+	case ListNetworkWorklistParamsKindAssignment:
+		return true
+	case ListNetworkWorklistParamsKindBreakGlassReview:
+		return true
+	case ListNetworkWorklistParamsKindFirstResponse:
+		return true
+	case ListNetworkWorklistParamsKindFollowUp:
+		return true
+	case ListNetworkWorklistParamsKindHoldReview:
+		return true
+	case ListNetworkWorklistParamsKindInboundReferral:
+		return true
+	case ListNetworkWorklistParamsKindPlan:
+		return true
+	case ListNetworkWorklistParamsKindReferral:
+		return true
+	case ListNetworkWorklistParamsKindTask:
+		return true
+	case ListNetworkWorklistParamsKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsState.
+const (
+	ListNetworkWorklistParamsStateDueToday ListNetworkWorklistParamsState = "due_today"
+	ListNetworkWorklistParamsStateOverdue  ListNetworkWorklistParamsState = "overdue"
+	ListNetworkWorklistParamsStateUpcoming ListNetworkWorklistParamsState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsState enum.
+func (e ListNetworkWorklistParamsState) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsStateDueToday:
+		return true
+	case ListNetworkWorklistParamsStateOverdue:
+		return true
+	case ListNetworkWorklistParamsStateUpcoming:
 		return true
 	default:
 		return false
@@ -5592,12 +5814,10 @@ type CaseAction struct {
 
 	// CopiedFrom The same action in the version before
 	CopiedFrom    *openapi_types.UUID `json:"copied_from,omitempty"`
-	Cost          *Money              `json:"cost,omitempty"`
 	CreatedAt     time.Time           `json:"created_at"`
 	Description   *string             `json:"description,omitempty"`
 	DoneOn        *openapi_types.Date `json:"done_on,omitempty"`
 	DueOn         openapi_types.Date  `json:"due_on"`
-	FundingSource *string             `json:"funding_source,omitempty"`
 	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
 	ID            openapi_types.UUID  `json:"id"`
 	Outcome       *string             `json:"outcome,omitempty"`
@@ -5615,15 +5835,11 @@ type CaseActionStatus string
 
 // CaseActionCreate defines model for CaseActionCreate.
 type CaseActionCreate struct {
-	Cost        *Money             `json:"cost,omitempty"`
-	Description *string            `json:"description,omitempty"`
-	DueOn       openapi_types.Date `json:"due_on"`
-
-	// FundingSource Who pays: a project, a donor, the person
-	FundingSource *string             `json:"funding_source,omitempty"`
-	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
-	ID            *openapi_types.UUID `json:"id,omitempty"`
-	PlanID        openapi_types.UUID  `json:"plan_id"`
+	Description *string             `json:"description,omitempty"`
+	DueOn       openapi_types.Date  `json:"due_on"`
+	GoalID      *openapi_types.UUID `json:"goal_id,omitempty"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -5635,12 +5851,8 @@ type CaseActionCreate struct {
 
 // CaseActionDraft An action that comes with its plan; it says what, or which service
 type CaseActionDraft struct {
-	Cost        *Money             `json:"cost,omitempty"`
 	Description *string            `json:"description,omitempty"`
 	DueOn       openapi_types.Date `json:"due_on"`
-
-	// FundingSource Who pays: a project, a donor, the person
-	FundingSource *string `json:"funding_source,omitempty"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -5663,11 +5875,9 @@ type CaseActionPage struct {
 
 // CaseActionPatch defines model for CaseActionPatch.
 type CaseActionPatch struct {
-	Cost          nullable.Nullable[Money]              `json:"cost,omitempty"`
 	Description   nullable.Nullable[string]             `json:"description,omitempty"`
 	DoneOn        nullable.Nullable[openapi_types.Date] `json:"done_on,omitempty"`
 	DueOn         *openapi_types.Date                   `json:"due_on,omitempty"`
-	FundingSource nullable.Nullable[string]             `json:"funding_source,omitempty"`
 	GoalID        nullable.Nullable[openapi_types.UUID] `json:"goal_id,omitempty"`
 	Outcome       nullable.Nullable[string]             `json:"outcome,omitempty"`
 	Responsible   nullable.Nullable[string]             `json:"responsible,omitempty"`
@@ -5978,46 +6188,6 @@ type CaseCreate struct {
 // CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
 type CaseCreateSensitivity string
 
-// CaseEvaluation defines model for CaseEvaluation.
-type CaseEvaluation struct {
-	CaseID      openapi_types.UUID  `json:"case_id"`
-	CreatedAt   time.Time           `json:"created_at"`
-	EvaluatedBy *openapi_types.UUID `json:"evaluated_by,omitempty"`
-	EvaluatedOn openapi_types.Date  `json:"evaluated_on"`
-	GoalID      openapi_types.UUID  `json:"goal_id"`
-	ID          openapi_types.UUID  `json:"id"`
-	PlanID      openapi_types.UUID  `json:"plan_id"`
-	Progress    string              `json:"progress"`
-	Reason      string              `json:"reason"`
-
-	// ReviewOn When the goal is judged next
-	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
-	UpdatedAt time.Time           `json:"updated_at"`
-	Version   int64               `json:"version"`
-}
-
-// CaseEvaluationCreate defines model for CaseEvaluationCreate.
-type CaseEvaluationCreate struct {
-	// EvaluatedOn Today where it is left out
-	EvaluatedOn *openapi_types.Date `json:"evaluated_on,omitempty"`
-	GoalID      openapi_types.UUID  `json:"goal_id"`
-	ID          *openapi_types.UUID `json:"id,omitempty"`
-	Progress    string              `json:"progress"`
-	Reason      string              `json:"reason"`
-	ReviewOn    *openapi_types.Date `json:"review_on,omitempty"`
-}
-
-// CaseEvaluationPage defines model for CaseEvaluationPage.
-type CaseEvaluationPage struct {
-	Data []CaseEvaluation `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // CaseFollowup defines model for CaseFollowup.
 type CaseFollowup struct {
 	Attempts      []ContactAttempt    `json:"attempts"`
@@ -6086,17 +6256,12 @@ type CaseGoal struct {
 	PlanID      openapi_types.UUID  `json:"plan_id"`
 
 	// ProblemID The problem that it answers
-	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
-	Progress  string              `json:"progress"`
-
-	// ProgressNote The reason of its last evaluation
-	ProgressNote *string `json:"progress_note,omitempty"`
-
-	// ReviewOn When its progress is judged next
-	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
-	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
-	UpdatedAt time.Time           `json:"updated_at"`
-	Version   int64               `json:"version"`
+	ProblemID    *openapi_types.UUID `json:"problem_id,omitempty"`
+	Progress     string              `json:"progress"`
+	ProgressNote *string             `json:"progress_note,omitempty"`
+	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
+	UpdatedAt    time.Time           `json:"updated_at"`
+	Version      int64               `json:"version"`
 }
 
 // CaseGoalCreate defines model for CaseGoalCreate.
@@ -6136,8 +6301,10 @@ type CaseGoalPatch struct {
 	Description *string `json:"description,omitempty"`
 
 	// ProblemID The problem that it answers
-	ProblemID nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
-	TargetOn  nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
+	ProblemID    nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
+	Progress     *string                               `json:"progress,omitempty"`
+	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
+	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
 }
 
 // CaseHold defines model for CaseHold.
@@ -6299,25 +6466,14 @@ type CasePlan struct {
 	CaseID   openapi_types.UUID  `json:"case_id"`
 
 	// CopyGiven The person has a copy
-	CopyGiven   bool                `json:"copy_given"`
-	CopyGivenBy *openapi_types.UUID `json:"copy_given_by,omitempty"`
-	CopyGivenOn *openapi_types.Date `json:"copy_given_on,omitempty"`
-
-	// CopyLanguage A language that copies are printed in
-	CopyLanguage *CopyLanguage `json:"copy_language,omitempty"`
-
-	// Costs What its actions cost, those that were dropped left out: one sum for each currency
-	Costs     []Money             `json:"costs"`
+	CopyGiven bool                `json:"copy_given"`
 	CreatedAt time.Time           `json:"created_at"`
 	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
 
 	// EndedAt Superseded or completed
-	EndedAt *time.Time `json:"ended_at,omitempty"`
-
-	// EvaluationID The evaluation that led to this version
-	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
-	Goals        []CaseGoal          `json:"goals"`
-	ID           openapi_types.UUID  `json:"id"`
+	EndedAt *time.Time         `json:"ended_at,omitempty"`
+	Goals   []CaseGoal         `json:"goals"`
+	ID      openapi_types.UUID `json:"id"`
 
 	// Number The version of the plan
 	Number   int                 `json:"number"`
@@ -6335,50 +6491,17 @@ type CasePlan struct {
 // CasePlanStatus defines model for CasePlan.Status.
 type CasePlanStatus string
 
-// CasePlanChange defines model for CasePlanChange.
-type CasePlanChange struct {
-	// After Absent where there is nothing any more
-	After interface{} `json:"after,omitempty"`
-
-	// Before Absent where there was nothing
-	Before interface{} `json:"before,omitempty"`
-
-	// Field As the plan, the goal or the action names it
-	Field string `json:"field"`
-}
-
 // CasePlanCreate defines model for CasePlanCreate.
 type CasePlanCreate struct {
 	// Actions Actions that serve no single goal
-	Actions  []CaseActionDraft   `json:"actions,omitempty"`
-	Agreed   *bool               `json:"agreed,omitempty"`
-	AgreedOn *openapi_types.Date `json:"agreed_on,omitempty"`
-	Goals    []CaseGoalDraft     `json:"goals,omitempty"`
-	ID       *openapi_types.UUID `json:"id,omitempty"`
-	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
-	Summary  *string             `json:"summary,omitempty"`
-}
-
-// CasePlanDiff defines model for CasePlanDiff.
-type CasePlanDiff struct {
-	Actions []CasePlanPartDiff `json:"actions"`
-
-	// Changes Of the plan itself
-	Changes    []CasePlanChange   `json:"changes"`
-	FromID     openapi_types.UUID `json:"from_id"`
-	FromNumber int                `json:"from_number"`
-	Goals      []CasePlanPartDiff `json:"goals"`
-	ToID       openapi_types.UUID `json:"to_id"`
-	ToNumber   int                `json:"to_number"`
-}
-
-// CasePlanHandOver defines model for CasePlanHandOver.
-type CasePlanHandOver struct {
-	// Language A language that copies are printed in
-	Language CopyLanguage `json:"language"`
-
-	// On Today where it is left out
-	On *openapi_types.Date `json:"on,omitempty"`
+	Actions   []CaseActionDraft   `json:"actions,omitempty"`
+	Agreed    *bool               `json:"agreed,omitempty"`
+	AgreedOn  *openapi_types.Date `json:"agreed_on,omitempty"`
+	CopyGiven *bool               `json:"copy_given,omitempty"`
+	Goals     []CaseGoalDraft     `json:"goals,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
+	Summary   *string             `json:"summary,omitempty"`
 }
 
 // CasePlanPage defines model for CasePlanPage.
@@ -6392,31 +6515,13 @@ type CasePlanPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// CasePlanPartDiff defines model for CasePlanPartDiff.
-type CasePlanPartDiff struct {
-	Change  CasePlanPartDiffChange `json:"change"`
-	Changes []CasePlanChange       `json:"changes"`
-
-	// ID In the later version; of what was removed, in the earlier
-	ID openapi_types.UUID `json:"id"`
-}
-
-// CasePlanPartDiffChange defines model for CasePlanPartDiff.Change.
-type CasePlanPartDiffChange string
-
 // CasePlanPatch defines model for CasePlanPatch.
 type CasePlanPatch struct {
-	Agreed   *bool                                 `json:"agreed,omitempty"`
-	AgreedOn nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
-	ReviewOn nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
-	Summary  nullable.Nullable[string]             `json:"summary,omitempty"`
-}
-
-// CasePlanRevision defines model for CasePlanRevision.
-type CasePlanRevision struct {
-	// EvaluationID The evaluation of a goal of this plan that led to the new version
-	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
-	Reason       string              `json:"reason"`
+	Agreed    *bool                                 `json:"agreed,omitempty"`
+	AgreedOn  nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
+	CopyGiven *bool                                 `json:"copy_given,omitempty"`
+	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
+	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
 }
 
 // CaseProblem defines model for CaseProblem.
@@ -7165,9 +7270,6 @@ type ContactPatch struct {
 
 // ContactPatchSafe To contact the person this way
 type ContactPatchSafe string
-
-// CopyLanguage A language that copies are printed in
-type CopyLanguage string
 
 // Country ISO 3166-1 alpha-3
 //
@@ -8778,19 +8880,6 @@ type MissingField struct {
 // MissingFieldRequiredBy The centre's procedures, or every child needs it
 type MissingFieldRequiredBy string
 
-// Money defines model for Money.
-type Money struct {
-	// Amount A decimal number
-	//
-	// Example: 4500
-	Amount string `json:"amount"`
-
-	// Currency ISO 4217
-	//
-	// Example: XOF
-	Currency string `json:"currency"`
-}
-
 // Month A calendar month
 //
 // Example: 2024-01
@@ -9891,6 +9980,18 @@ type SOP struct {
 	Version      int64      `json:"version"`
 }
 
+// SOPAlerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+type SOPAlerts struct {
+	// ApprovalHours Within which an approval is to be decided
+	ApprovalHours int `json:"approval_hours"`
+
+	// ManagerAfterHours To the centre's manager, too
+	ManagerAfterHours int `json:"manager_after_hours"`
+
+	// SupervisorAfterHours From the owner of the case to the supervisors
+	SupervisorAfterHours int `json:"supervisor_after_hours"`
+}
+
 // SOPApproval defines model for SOPApproval.
 type SOPApproval struct {
 	Required bool `json:"required"`
@@ -10092,6 +10193,9 @@ type SOPPeople struct {
 
 // SOPPolicy What the procedures lay down. Every number is the centre's to set.
 type SOPPolicy struct {
+	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+	Alerts SOPAlerts `json:"alerts"`
+
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
 	Attachments       SOPAttachments        `json:"attachments"`
@@ -10122,6 +10226,9 @@ type SOPPolicy struct {
 
 // SOPPolicyPatch The parts to replace; each is given whole.
 type SOPPolicyPatch struct {
+	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+	Alerts *SOPAlerts `json:"alerts,omitempty"`
+
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
 	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
@@ -11323,6 +11430,9 @@ type Task struct {
 	ID        openapi_types.UUID  `json:"id"`
 	Kind      string              `json:"kind"`
 
+	// Level Of an alert: how often it has climbed
+	Level *int `json:"level,omitempty"`
+
 	// Reason Why it was dismissed, or what was done
 	Reason *string `json:"reason,omitempty"`
 
@@ -11811,6 +11921,53 @@ type VulnerabilityScreeningCreate struct {
 // VulnerabilityScreeningPage defines model for VulnerabilityScreeningPage.
 type VulnerabilityScreeningPage struct {
 	Data []VulnerabilityScreening `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
+type WorklistEntry struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	CaseNumber    *string             `json:"case_number,omitempty"`
+	CentreID      openapi_types.UUID  `json:"centre_id"`
+
+	// Code What of its kind: the kind of the approval or task, the type of the follow-up, the status of the referral
+	Code  *string   `json:"code,omitempty"`
+	DueAt time.Time `json:"due_at"`
+
+	// ID Of the resource; a case with several clocks has several entries
+	ID   openapi_types.UUID `json:"id"`
+	Kind WorklistEntryKind  `json:"kind"`
+
+	// Resource What waits, as the change feed calls it
+	Resource   string             `json:"resource"`
+	ResourceID openapi_types.UUID `json:"resource_id"`
+
+	// RiskLevel Of the case
+	RiskLevel *string `json:"risk_level,omitempty"`
+
+	// Roles For whom it waits where it is for nobody by name: anybody with one of these roles
+	Roles []string           `json:"roles"`
+	State WorklistEntryState `json:"state"`
+
+	// UserID For whom it waits
+	UserID *openapi_types.UUID `json:"user_id,omitempty"`
+}
+
+// WorklistEntryKind defines model for WorklistEntry.Kind.
+type WorklistEntryKind string
+
+// WorklistEntryState defines model for WorklistEntry.State.
+type WorklistEntryState string
+
+// WorklistPage defines model for WorklistPage.
+type WorklistPage struct {
+	Data []WorklistEntry `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -13337,36 +13494,6 @@ type EndCaseInvitationParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListCaseEvaluationsParams defines parameters for ListCaseEvaluations.
-type ListCaseEvaluationsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListCaseEvaluationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// PlanID Only of this version of the plan
-	PlanID *openapi_types.UUID `form:"plan_id,omitempty" json:"plan_id,omitempty"`
-
-	// GoalID Only of this goal
-	GoalID *openapi_types.UUID `form:"goal_id,omitempty" json:"goal_id,omitempty"`
-}
-
-// ListCaseEvaluationsParamsSort defines parameters for ListCaseEvaluations.
-type ListCaseEvaluationsParamsSort string
-
-// CreateCaseEvaluationParams defines parameters for CreateCaseEvaluation.
-type CreateCaseEvaluationParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListCaseFollowupsParams defines parameters for ListCaseFollowups.
 type ListCaseFollowupsParams struct {
 	// Limit Rows a page
@@ -13612,27 +13739,6 @@ type ActivateCasePlanParams struct {
 
 // CompleteCasePlanParams defines parameters for CompleteCasePlan.
 type CompleteCasePlanParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// PrintCasePlanParams defines parameters for PrintCasePlan.
-type PrintCasePlanParams struct {
-	// Language Of the copy
-	Language *CopyLanguage `form:"language,omitempty" json:"language,omitempty"`
-}
-
-// DiffCasePlansParams defines parameters for DiffCasePlans.
-type DiffCasePlansParams struct {
-	// From The id of the version to compare with, earlier or later
-	From *openapi_types.UUID `form:"from,omitempty" json:"from,omitempty"`
-}
-
-// HandOverCasePlanParams defines parameters for HandOverCasePlan.
-type HandOverCasePlanParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -15548,6 +15654,45 @@ type VoidVisitParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListWorklistParams defines parameters for ListWorklist.
+type ListWorklistParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
+	Whose *ListWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
+
+	// Kind Only of these kinds, separated by commas
+	Kind []ListWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// State Only what is overdue, due by the end of the centre's day, or due later
+	State *ListWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// RiskLevel Only of cases of this risk
+	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
+}
+
+// ListWorklistParamsSort defines parameters for ListWorklist.
+type ListWorklistParamsSort string
+
+// ListWorklistParamsWhose defines parameters for ListWorklist.
+type ListWorklistParamsWhose string
+
+// ListWorklistParamsKind defines parameters for ListWorklist.
+type ListWorklistParamsKind string
+
+// ListWorklistParamsState defines parameters for ListWorklist.
+type ListWorklistParamsState string
+
 // ListNetworkChangesParams defines parameters for ListNetworkChanges.
 type ListNetworkChangesParams struct {
 	// Limit Rows a page
@@ -15968,6 +16113,45 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListNetworkWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
+	Whose *ListNetworkWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
+
+	// Kind Only of these kinds, separated by commas
+	Kind []ListNetworkWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// State Only what is overdue, due by the end of the centre's day, or due later
+	State *ListNetworkWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// RiskLevel Only of cases of this risk
+	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
+}
+
+// ListNetworkWorklistParamsSort defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsSort string
+
+// ListNetworkWorklistParamsWhose defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsWhose string
+
+// ListNetworkWorklistParamsKind defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsKind string
+
+// ListNetworkWorklistParamsState defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsState string
+
 // CreateAPIClientJSONRequestBody defines body for CreateAPIClient for application/json ContentType.
 type CreateAPIClientJSONRequestBody = APIClientCreate
 
@@ -16202,9 +16386,6 @@ type HoldCaseConferenceJSONRequestBody = CaseConferenceHold
 // InviteToCaseConferenceJSONRequestBody defines body for InviteToCaseConference for application/json ContentType.
 type InviteToCaseConferenceJSONRequestBody = CaseInvitationCreate
 
-// CreateCaseEvaluationJSONRequestBody defines body for CreateCaseEvaluation for application/json ContentType.
-type CreateCaseEvaluationJSONRequestBody = CaseEvaluationCreate
-
 // CreateCaseFollowupJSONRequestBody defines body for CreateCaseFollowup for application/json ContentType.
 type CreateCaseFollowupJSONRequestBody = CaseFollowupCreate
 
@@ -16247,11 +16428,8 @@ type CreateCasePlanJSONRequestBody = CasePlanCreate
 // UpdateCasePlanApplicationMergePatchPlusJSONRequestBody defines body for UpdateCasePlan for application/merge-patch+json ContentType.
 type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
 
-// HandOverCasePlanJSONRequestBody defines body for HandOverCasePlan for application/json ContentType.
-type HandOverCasePlanJSONRequestBody = CasePlanHandOver
-
 // ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
-type ReviseCasePlanJSONRequestBody = CasePlanRevision
+type ReviseCasePlanJSONRequestBody = CaseReason
 
 // CreateCaseProblemJSONRequestBody defines body for CreateCaseProblem for application/json ContentType.
 type CreateCaseProblemJSONRequestBody = CaseProblemCreate
@@ -17183,15 +17361,6 @@ type ServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error
-	// ListCaseEvaluations How the goals of a case were judged
-	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
-	ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error
-	// CreateCaseEvaluation Judge how far a goal is reached
-	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
-	CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error
-	// GetCaseEvaluation Read an evaluation
-	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
-	GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error
@@ -17273,15 +17442,6 @@ type ServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params CompleteCasePlanParams) error
-	// PrintCasePlan The plan to print for the person
-	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
-	PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error
-	// DiffCasePlans What differs between two versions of the plan
-	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
-	DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error
-	// HandOverCasePlan Record that the person was given a copy
-	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
-	HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
@@ -17825,6 +17985,9 @@ type ServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx echo.Context, centreID CentreID, id ID, params VoidVisitParams) error
+	// ListWorklist List what is due and overdue
+	// (GET /v1/centres/{centre_id}/worklist)
+	ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error
@@ -17963,6 +18126,9 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
+	// ListNetworkWorklist List what is due and overdue in all of one's centres
+	// (GET /v1/worklist)
+	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -25726,150 +25892,6 @@ func (w *ServerInterfaceWrapper) EndCaseInvitation(ctx echo.Context) error {
 	return err
 }
 
-// ListCaseEvaluations converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseEvaluations(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseEvaluationsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "plan_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan_id", ctx.QueryParams(), &params.PlanID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "goal_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "goal_id", ctx.QueryParams(), &params.GoalID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter goal_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseEvaluations(ctx, centreID, id, params)
-	return err
-}
-
-// CreateCaseEvaluation converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateCaseEvaluation(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateCaseEvaluationParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateCaseEvaluation(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseEvaluation converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseEvaluation(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "evaluation_id" -------------
-	var evaluationID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "evaluation_id", ctx.Param("evaluation_id"), &evaluationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter evaluation_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseEvaluation(ctx, centreID, id, evaluationID)
-	return err
-}
-
 // ListCaseFollowups converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCaseFollowups(ctx echo.Context) error {
 	var err error
@@ -27344,157 +27366,6 @@ func (w *ServerInterfaceWrapper) CompleteCasePlan(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CompleteCasePlan(ctx, centreID, id, planID, params)
-	return err
-}
-
-// PrintCasePlan converts echo context to params.
-func (w *ServerInterfaceWrapper) PrintCasePlan(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "plan_id" -------------
-	var planID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PrintCasePlanParams
-	// ------------- Optional query parameter "language" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", ctx.QueryParams(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter language: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PrintCasePlan(ctx, centreID, id, planID, params)
-	return err
-}
-
-// DiffCasePlans converts echo context to params.
-func (w *ServerInterfaceWrapper) DiffCasePlans(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "plan_id" -------------
-	var planID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DiffCasePlansParams
-	// ------------- Optional query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DiffCasePlans(ctx, centreID, id, planID, params)
-	return err
-}
-
-// HandOverCasePlan converts echo context to params.
-func (w *ServerInterfaceWrapper) HandOverCasePlan(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "plan_id" -------------
-	var planID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params HandOverCasePlanParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.HandOverCasePlan(ctx, centreID, id, planID, params)
 	return err
 }
 
@@ -36619,6 +36490,80 @@ func (w *ServerInterfaceWrapper) VoidVisit(ctx echo.Context) error {
 	return err
 }
 
+// ListWorklist converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWorklist(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWorklistParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "whose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "risk_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWorklist(ctx, centreID, params)
+	return err
+}
+
 // ListNetworkChanges converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkChanges(ctx echo.Context) error {
 	var err error
@@ -38407,6 +38352,73 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
+// ListNetworkWorklist converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNetworkWorklistParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "whose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "risk_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNetworkWorklist(ctx, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -38652,6 +38664,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/worklist", wrapper.ListWorklist, options.OperationMiddlewares["listWorklist"]...)
+	router.GET(options.BaseURL+"/v1/worklist", wrapper.ListNetworkWorklist, options.OperationMiddlewares["listNetworkWorklist"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.GetRegistrationCard, options.OperationMiddlewares["getRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.IssueRegistrationCard, options.OperationMiddlewares["issueRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/reprint", wrapper.ReprintRegistrationCard, options.OperationMiddlewares["reprintRegistrationCard"]...)
@@ -38746,9 +38760,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/activate", wrapper.ActivateCasePlan, options.OperationMiddlewares["activateCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/complete", wrapper.CompleteCasePlan, options.OperationMiddlewares["completeCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/revise", wrapper.ReviseCasePlan, options.OperationMiddlewares["reviseCasePlan"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/diff", wrapper.DiffCasePlans, options.OperationMiddlewares["diffCasePlans"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/copy", wrapper.PrintCasePlan, options.OperationMiddlewares["printCasePlan"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/hand-over", wrapper.HandOverCasePlan, options.OperationMiddlewares["handOverCasePlan"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.ListCaseGoals, options.OperationMiddlewares["listCaseGoals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.CreateCaseGoal, options.OperationMiddlewares["createCaseGoal"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals/:goal_id", wrapper.GetCaseGoal, options.OperationMiddlewares["getCaseGoal"]...)
@@ -38757,9 +38768,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions", wrapper.CreateCaseAction, options.OperationMiddlewares["createCaseAction"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.GetCaseAction, options.OperationMiddlewares["getCaseAction"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.UpdateCaseAction, options.OperationMiddlewares["updateCaseAction"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.ListCaseEvaluations, options.OperationMiddlewares["listCaseEvaluations"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.CreateCaseEvaluation, options.OperationMiddlewares["createCaseEvaluation"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations/:evaluation_id", wrapper.GetCaseEvaluation, options.OperationMiddlewares["getCaseEvaluation"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.ListCaseNotes, options.OperationMiddlewares["listCaseNotes"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.CreateCaseNote, options.OperationMiddlewares["createCaseNote"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes/:note_id", wrapper.GetCaseNote, options.OperationMiddlewares["getCaseNote"]...)
@@ -47027,148 +47035,6 @@ func (response EndCaseInvitationdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
-type ListCaseEvaluationsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseEvaluationsParams
-}
-
-type ListCaseEvaluationsResponseObject interface {
-	VisitListCaseEvaluationsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseEvaluations200JSONResponse CaseEvaluationPage
-
-func (response ListCaseEvaluations200JSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseEvaluationRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CreateCaseEvaluationParams
-	Body     *CreateCaseEvaluationJSONRequestBody
-}
-
-type CreateCaseEvaluationResponseObject interface {
-	VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error
-}
-
-type CreateCaseEvaluation201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateCaseEvaluation201JSONResponse struct {
-	Body    CaseEvaluation
-	Headers CreateCaseEvaluation201ResponseHeaders
-}
-
-func (response CreateCaseEvaluation201JSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseEvaluationRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	EvaluationID openapi_types.UUID `json:"evaluation_id"`
-}
-
-type GetCaseEvaluationResponseObject interface {
-	VisitGetCaseEvaluationResponse(w http.ResponseWriter) error
-}
-
-type GetCaseEvaluation200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseEvaluation200JSONResponse struct {
-	Body    CaseEvaluation
-	Headers GetCaseEvaluation200ResponseHeaders
-}
-
-func (response GetCaseEvaluation200JSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListCaseFollowupsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -48466,153 +48332,6 @@ type CompleteCasePlandefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CompleteCasePlandefaultApplicationProblemPlusJSONResponse) VisitCompleteCasePlanResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PrintCasePlanRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	PlanID   openapi_types.UUID `json:"plan_id"`
-	Params   PrintCasePlanParams
-}
-
-type PrintCasePlanResponseObject interface {
-	VisitPrintCasePlanResponse(w http.ResponseWriter) error
-}
-
-type PrintCasePlan200ResponseHeaders struct {
-	ETag string
-}
-
-type PrintCasePlan200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       PrintCasePlan200ResponseHeaders
-	ContentLength int64
-}
-
-func (response PrintCasePlan200ApplicationPdfResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type PrintCasePlandefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PrintCasePlandefaultApplicationProblemPlusJSONResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DiffCasePlansRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	PlanID   openapi_types.UUID `json:"plan_id"`
-	Params   DiffCasePlansParams
-}
-
-type DiffCasePlansResponseObject interface {
-	VisitDiffCasePlansResponse(w http.ResponseWriter) error
-}
-
-type DiffCasePlans200JSONResponse CasePlanDiff
-
-func (response DiffCasePlans200JSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DiffCasePlansdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DiffCasePlansdefaultApplicationProblemPlusJSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HandOverCasePlanRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	PlanID   openapi_types.UUID `json:"plan_id"`
-	Params   HandOverCasePlanParams
-	Body     *HandOverCasePlanJSONRequestBody
-}
-
-type HandOverCasePlanResponseObject interface {
-	VisitHandOverCasePlanResponse(w http.ResponseWriter) error
-}
-
-type HandOverCasePlan200ResponseHeaders struct {
-	ETag string
-}
-
-type HandOverCasePlan200JSONResponse struct {
-	Body    CasePlan
-	Headers HandOverCasePlan200ResponseHeaders
-}
-
-func (response HandOverCasePlan200JSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HandOverCasePlandefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response HandOverCasePlandefaultApplicationProblemPlusJSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -57389,6 +57108,46 @@ func (response VoidVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidVisi
 	return err
 }
 
+type ListWorklistRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListWorklistParams
+}
+
+type ListWorklistResponseObject interface {
+	VisitListWorklistResponse(w http.ResponseWriter) error
+}
+
+type ListWorklist200JSONResponse WorklistPage
+
+func (response ListWorklist200JSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWorklistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWorklistdefaultApplicationProblemPlusJSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNetworkChangesRequestObject struct {
 	Params ListNetworkChangesParams
 }
@@ -59709,6 +59468,45 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
+type ListNetworkWorklistRequestObject struct {
+	Params ListNetworkWorklistParams
+}
+
+type ListNetworkWorklistResponseObject interface {
+	VisitListNetworkWorklistResponse(w http.ResponseWriter) error
+}
+
+type ListNetworkWorklist200JSONResponse WorklistPage
+
+func (response ListNetworkWorklist200JSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetIndex Name, version and links
@@ -60179,15 +59977,6 @@ type StrictServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx context.Context, request EndCaseInvitationRequestObject) (EndCaseInvitationResponseObject, error)
-	// ListCaseEvaluations How the goals of a case were judged
-	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
-	ListCaseEvaluations(ctx context.Context, request ListCaseEvaluationsRequestObject) (ListCaseEvaluationsResponseObject, error)
-	// CreateCaseEvaluation Judge how far a goal is reached
-	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
-	CreateCaseEvaluation(ctx context.Context, request CreateCaseEvaluationRequestObject) (CreateCaseEvaluationResponseObject, error)
-	// GetCaseEvaluation Read an evaluation
-	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
-	GetCaseEvaluation(ctx context.Context, request GetCaseEvaluationRequestObject) (GetCaseEvaluationResponseObject, error)
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx context.Context, request ListCaseFollowupsRequestObject) (ListCaseFollowupsResponseObject, error)
@@ -60269,15 +60058,6 @@ type StrictServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx context.Context, request CompleteCasePlanRequestObject) (CompleteCasePlanResponseObject, error)
-	// PrintCasePlan The plan to print for the person
-	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
-	PrintCasePlan(ctx context.Context, request PrintCasePlanRequestObject) (PrintCasePlanResponseObject, error)
-	// DiffCasePlans What differs between two versions of the plan
-	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
-	DiffCasePlans(ctx context.Context, request DiffCasePlansRequestObject) (DiffCasePlansResponseObject, error)
-	// HandOverCasePlan Record that the person was given a copy
-	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
-	HandOverCasePlan(ctx context.Context, request HandOverCasePlanRequestObject) (HandOverCasePlanResponseObject, error)
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
@@ -60821,6 +60601,9 @@ type StrictServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx context.Context, request VoidVisitRequestObject) (VoidVisitResponseObject, error)
+	// ListWorklist List what is due and overdue
+	// (GET /v1/centres/{centre_id}/worklist)
+	ListWorklist(ctx context.Context, request ListWorklistRequestObject) (ListWorklistResponseObject, error)
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx context.Context, request ListNetworkChangesRequestObject) (ListNetworkChangesResponseObject, error)
@@ -60959,6 +60742,9 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
+	// ListNetworkWorklist List what is due and overdue in all of one's centres
+	// (GET /v1/worklist)
+	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -66912,110 +66698,6 @@ func (sh *strictHandler) EndCaseInvitation(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
-// ListCaseEvaluations operation middleware
-func (sh *strictHandler) ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error {
-	var request ListCaseEvaluationsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseEvaluations(ctx.Request().Context(), request.(ListCaseEvaluationsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseEvaluations")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseEvaluationsResponseObject); ok {
-		return validResponse.VisitListCaseEvaluationsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateCaseEvaluation operation middleware
-func (sh *strictHandler) CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error {
-	var request CreateCaseEvaluationRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CreateCaseEvaluationJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateCaseEvaluation(ctx.Request().Context(), request.(CreateCaseEvaluationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateCaseEvaluation")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateCaseEvaluationResponseObject); ok {
-		return validResponse.VisitCreateCaseEvaluationResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseEvaluation operation middleware
-func (sh *strictHandler) GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error {
-	var request GetCaseEvaluationRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.EvaluationID = evaluationID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseEvaluation(ctx.Request().Context(), request.(GetCaseEvaluationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseEvaluation")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseEvaluationResponseObject); ok {
-		return validResponse.VisitGetCaseEvaluationResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListCaseFollowups operation middleware
 func (sh *strictHandler) ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error {
 	var request ListCaseFollowupsRequestObject
@@ -68072,113 +67754,6 @@ func (sh *strictHandler) CompleteCasePlan(ctx echo.Context, centreID CentreID, i
 		return err
 	} else if validResponse, ok := response.(CompleteCasePlanResponseObject); ok {
 		return validResponse.VisitCompleteCasePlanResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PrintCasePlan operation middleware
-func (sh *strictHandler) PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error {
-	var request PrintCasePlanRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.PlanID = planID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PrintCasePlan(ctx.Request().Context(), request.(PrintCasePlanRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PrintCasePlan")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(PrintCasePlanResponseObject); ok {
-		return validResponse.VisitPrintCasePlanResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DiffCasePlans operation middleware
-func (sh *strictHandler) DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error {
-	var request DiffCasePlansRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.PlanID = planID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DiffCasePlans(ctx.Request().Context(), request.(DiffCasePlansRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DiffCasePlans")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DiffCasePlansResponseObject); ok {
-		return validResponse.VisitDiffCasePlansResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// HandOverCasePlan operation middleware
-func (sh *strictHandler) HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error {
-	var request HandOverCasePlanRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.PlanID = planID
-	request.Params = params
-
-	var body HandOverCasePlanJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.HandOverCasePlan(ctx.Request().Context(), request.(HandOverCasePlanRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "HandOverCasePlan")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(HandOverCasePlanResponseObject); ok {
-		return validResponse.VisitHandOverCasePlanResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -74992,6 +74567,32 @@ func (sh *strictHandler) VoidVisit(ctx echo.Context, centreID CentreID, id ID, p
 	return nil
 }
 
+// ListWorklist operation middleware
+func (sh *strictHandler) ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error {
+	var request ListWorklistRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWorklist(ctx.Request().Context(), request.(ListWorklistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWorklist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWorklistResponseObject); ok {
+		return validResponse.VisitListWorklistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListNetworkChanges operation middleware
 func (sh *strictHandler) ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error {
 	var request ListNetworkChangesRequestObject
@@ -76548,1756 +76149,1776 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
+// ListNetworkWorklist operation middleware
+func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
+	var request ListNetworkWorklistRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNetworkWorklist(ctx.Request().Context(), request.(ListNetworkWorklistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNetworkWorklist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNetworkWorklistResponseObject); ok {
+		return validResponse.VisitListNetworkWorklistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/ktw2lieKvwoivx3h7p2UuiRL7rYqvnFXLctt79qWVvK0NqatyUKSyEy4mEAaACuV9urf+wD3Ee+T",
-	"3MABQIIkQIJMlqTq8fzRY1WSIHBwcHB+fs5vi4zvD5wRpuTiyW+LHcE5EfCfzzhThKnvMNuWeEv0n3Ii",
-	"M0EPinK2eLL4cUdQYX9FfIMU/HtNCrlYLsg7vD8UZPFksRGL5UKQX0oqSL54okRJlguZ7cge6zHV6aCf",
-	"kkpQtl28f79cPP8Rb8NfuyFCUs6WaMMF+nZz73ussl3jYz8tHvy0GPm973iGzUfa33yzI4LAuhg5IkEk",
-	"L0VGEJUjv/APLE6h0bFCpJDmC5jJIxEoJwfCcok4a6zraZaRg7pXbcaY779fLg5Y4D1RdmfNYPGN/c7b",
-	"1D2REm+JfIKIprtYIiwQF4hoGlD9tGGZxXLB8D481Xpqe/zuO8K2ard48vDiYhkg1TPClCDffhVmgAx+",
-	"dV8+YLWrv2t+W9G8lzgbLvZYLZ4syhKeDMyA56SgUv0AwwaZnkq1RFgiytDVu3uZfeEqPC/9U++UPKJ8",
-	"caH3Siki9Dj/+U9879e3+n8u7n25evvf/hCeb7kmes4RipVr8plEeo4RspVrMmZ6oQkIyUX381eMvFOr",
-	"DH69cgLioPlqTTa83sZfSiJO/oRguMgUHlyE+SbGMe7Qhhd/NrN8m5P9gSvCstP/JIEz/j2+JhJhJMiB",
-	"YIUk3pBLhNkJlYz+UhKkyDsVO0je2Pf04LGD9PjxcrGnrKJQcJ4bIyuDNNICFyktjY5YIkFw3pKpn4NM",
-	"DU+ylsJJLPQgsn2bHzgjSXPUXJThoiAC7bDsmZcesZrcOGbavMIsduUdsFCIs+KEjjtaGOGdmbtSTwip",
-	"HZUw3Usj3HFRaOanqmeq5nMjScayoszJj1zhojvTZ7xkCr4t+FEixXnkuFEzzErBOP4UcrLBZaEWTza4",
-	"kKSawprzgmBmrk5z3XePPi6KK4TzXHpagRaX5IaIU6U1RKZUKRH1XAgr94sn/1zgoli8DVHjO7qnqjuR",
-	"V3rxGKRO7GPwYnDdjy+Weh/oXn8b7qs9ZeZf9SGjTJEtETCJIa4B/qUSHTFTJF8iWWY7fY9crU+KyP//",
-	"xb0vHj/+/PFVjFF6uSR4n77Xp1IeOJMEdunF01LtnhWUMPVcCCO0Le/q/8SHQ0GNMvTnn6XRiCo58NuC",
-	"mFcWlN3gguarDAbSskL/sApcPvCAXjHjCl0zfmQIVCouUE5z+OtB8BuCqJKk2NxfvPdX9wdBNosni//f",
-	"n2sd9c/mV/lnWIlZAyyzte1fP0Nf/OXRl0iSTP8JPb7/cLH0tds3b97c00MQpvSKA7v2DT/aBUg7SbUj",
-	"e0mKGzJO/9PT86Z7Fsm3AvdSXJCNIHKHFL8mzBEeXr1d2r5fLl4Kvi7Ivmd9B/PEvwXWCfpJtcyF/qbC",
-	"tKhW9UtJpEJrQfC11o2Bg/ZcECTKgshLJAlBQBN531FHLp78sxq42q3GyFSiDSVFrgnlntDvH7g+1Zru",
-	"f4aj9/6tPpFSYZbpwUrBnmiN4MnFgy8fXlxcXNyD//mL/p+/un/a/8P6vCqsSrl48ujhw+VCUQW3amBd",
-	"GFZT6xmOYPLPji7JW+g2I7B/r/meqB1lW5BEgrOtIZ+9x270ieBMgo11BBMFZztk1oD2BDMJss5+CeyJ",
-	"l98amaL/cRD8QISiRuBkgmBF8hVWDX0qx4rcU3RPukpVa7q/dX+neYJutlwUWKpVKauPd0w7hqhC+im0",
-	"5Qphc2aWSHEgxZ6yUun5pU2aWWuh+wNRRy6uA5fks2+/eoWElulSz2SPT6DXwNfN+SUsB1ZEG8H3l4js",
-	"D+r0RKuP+oZQZC+DX7R/wELgk/43F1vMqIQzuEok3kGQG8pLuZIkE0StSqZoEZaRBWdbmLN51Cr3CBZt",
-	"zNg0Cgpyw69HsorM+MEwWjo5zDS7a3mhVTrKfGMc7ustvTEbxEtt9TFzbVFWa/VOu+t8ujzko7nf+jga",
-	"L1Cmvni0CKoc9TX0T2PNuPeX/tlrTKXLEZZ9K3p6XFsrW3z9M8mUnmJ13p/BF0DM5znVo+HipXf+reLY",
-	"FAmt491UYS6Wk8+7O4FtnajXNGqez4qJvDEeh6a0x+++Nc96PxsOWy6MaWd/18rBxDMYYO5+W7w9rz1l",
-	"9l8PEibZYqYhHulljJfWr9TaeaxwYzl9N1h9qQTOsOdZGBrnB/JOWQ+FHshZS32vGJOqTRCYffPTAzSw",
-	"xmzv2dhT5v/1wdjTwsqiwGutURg19G4diw/P4t39OmjlHhdfkYxqwSlHirM1kWoF6qL+D8ZDpsSLDcoK",
-	"LktBpL4ssh0tckHYZxJlWIK87ezrwPZkfL+3CtfYV3O70IZZDUQwfkAgzNuQHHZblHZ+LV01/Zv79uCi",
-	"d+M6587N183gbc8uwtfGbWCiNPbu5WhgouNE69zgAw6E6G3et+ZXRIK7oi1usf19aKeeYUncWIa38jAP",
-	"g//WGBaXRunR9pOQypheS3QE454qpIWOtIpqgAGNAdYJO9BrcqQyqBUlbhIvVcaNvHOsrdknJ8bPu9Hm",
-	"QNh/1KG8G2qY8rJLelH/MOqw2K18P3Ak3PDBuSmFs50TDp09xOhAhOQM/fFqTRjZ0IxicVrR/OpP2qbm",
-	"+gktlNAfr/T/gx/AJG4JPf/VpK2xo6U9a/wHq5wUREUMuB89t6tzMJGDAuf63kQX0hTuKSbqhhZkxYIB",
-	"oqdgK2gZIAlTS3SkasdLZUxpDCcD7UupYMY7XgQJsCN0u1OeOVMJieSjcE1Z3rWHlos6XqXZq2KWFTwP",
-	"ZvOaFEFDak9yilfmzxHp4DYEAxGohC0JG3sZoTckX8kdfvj4i+iAmtB2NEfSoKpMmKSK3lB1inC9Zr8n",
-	"Rj7bSBRwecZLpiBebcUF03QFP7gd0lyK+lOZCgqP5WJgDUGiLLUFuSPvsJZP5ovdcemvAVL/7aSMGtFH",
-	"8EHTcblQu3K/ZkFJ/GZH1A7sX5Dn4HFbdAMA0wzc8lBwnJN8tT6lXrx0Q/vcOBjJDDNgEC1bsSA5HDug",
-	"UM6zcm/YJtkAN99Ln1+ywb5c3HCarwTBMuLc0r+P9RiYVxKne6S5CsTYXtJ3pJBLuAAYonsTMJnL4QDC",
-	"pXlMfSHakC2W76tj1RUWPu82+an/QvyOsuvuXU3eHaggchTJD6U4cEkGr/XGp1/al/QZEEU4U8Snrn6o",
-	"/tTSn+jwOie5Zs5bVmv6brDhub6sPxvIkKEK8QNhvpB28QWfEUKCuf7MHA6JWrG6Yx4JjwpzuCTO1iza",
-	"rohBH0brep9+V7/vJc8/uNGtRpyYWpI3fCONNJ6ffnq9GDI57DjB7Stzqp5m4Qy1K0FynKmrJ+gGF2Wt",
-	"FyiBaWGjquiob3EisCQ5pC3p/ywFpHcZYwAXSPMSyskes9w/aZRJImpxDuEzrZMDobGR6VjYJLwDFybT",
-	"SU8pfCD1Wv4mCL4OK/TGmiwouzaqWs6J9BXltm/MGZLd4A9lztoI5W8x0iBUWEN1O+tosadSGk7HhSIm",
-	"mGjoY81LLnL7Z0MCytnKqv8rQTIu9E/ZjmTXENVZ1cN4fywZxMlX15Dxw7haqR0Bv1K+ynaYsrAKSn7p",
-	"rvWHcr8mokrN1LffcnRQwdKhMtujLPqsWkMsVVQqJOmWYQXMd2MUTGQW1d7bHZa74M5ek1NwY6+uaX4F",
-	"GXl/vn8kRXEPyPjnn4/X8v7PkrOrRZxsCXpbNfHul5/nDx8/fvDlEq2xJF88KkWxrFeneU2iqyM+SQW+",
-	"dHs0H1wtbTbjEknyyxLpBUN0SX8J9KalibwSlpMcrU8IG8bdEBIOF7j3UtWY1kZrWiwN3Ssq++v2vxBl",
-	"guc3wTAwrsRX7w3rSbr3S/0SF8G9/ndJIAn16ctvbYrGJcJrbRxC1BqCkSepyN7n95hCbD7jLrUWU5WS",
-	"iKslujJfudIfvTJDB/lpjA6Z7TDbknwFGQiB8PAP4EPjrBgX7Q3RqyMIiD4oVEnDjJdoiw8SYUFQdaV2",
-	"XWsHIiJp0tVP3+ZLZOkPfg7wJv3M18HxuhGx5qhfQ/4B35uArN4kE1NO2dNDXKM8OTelHraaOcLy2qQ8",
-	"0Ii/Qgv0PiNUD2fv4DXZUZZXZJD+BTwiHA65IdFL7MolpFSptSZoXe1AhO5VQmx3VK2D1S7so6BKEaaH",
-	"01d9NW5NM3jUqgFdcVSCZFjREG+/iXzE5/TBTe51kcIrYHt653vpBJFHhuZMO8eyX9LNYVbUYnM+s2Ki",
-	"oaCn4ozk2AVOcEFykCGdO7v3bIDU8bY8+SA4TaCVxfTN03sPH3/RvGjh/nS6jktEoWo55GjztMXJKkLf",
-	"berGB46MUv4f4Hiqa1FaLnfBr0naFWoUbH0XMKU18XpZnusOFJMAXev9lVYWaOEFCirJ0zyLTljGPKKS",
-	"LO0HjjsuK7HpSclLo/rswK0pkbNyHNul6GuwjiRyAcdXClTSK56u+365KFn9tXZIqyYjppV2QgWcoyWS",
-	"fA95UxxKfop8gn5u99htqEd9b2JhnlM7LuivwG+vibgh4nuisBNeTe6DvFPwz8mVLA/a0jPrHaGYSFkS",
-	"EXxUK+mrUtDgjy6B+byvC3Jjy7xWLqsu8rXOcytcqt1qT9SO55O/bzIdJr9NxA3NyMo5s3E0ORISB/uX",
-	"2HxkhtW1OdJsdGcu4U3wdj+2zgD1ethiGWHW1IWP4oHQwfpbHRwNWEKgpA1qBd4YT+0b75eLNZY0qE2d",
-	"4NYzPgZIJF2TcOit5aU7CJ4R8GqszNjuI30hijUVarfKcSTT5SBswgbac6Z2WrU7ESxsOE9IhXJ8CoWq",
-	"rIOp53urauyAqZbj05VV7RlnELba0htQNHppEBwegtAlU+K04psVF3RLB+/eZ+aFqTFlx/MrBtZakPTV",
-	"My4K27uy5tPvlwuSl5avC3ITivK2Bmg//3652OA9LU6raLrzlrCcaKudMGXdtd1n9LZEwuffG+a1vrba",
-	"6GDFCdlY0dTkEH2Dspzkq5xIRVlchkI210EQRQQkkIcVKHjqhpLjqvAqafsYpCqJBWe4+e/0HBH/7fb9",
-	"sMeCKlysXKXBwL62HofYvtBGD2WKJ9FyT7fGCLSCoi8Hu/3x1qvB9VTPpK6o/QJkPhonPg3mUnr+Zmqq",
-	"1PaYMhvpTtoQ77x3Uu7Vjgjg8MCHvy4FRNflgRQFZVtp3H7whBzl6zns9HRDTx74oSwMQZJERft5m6IB",
-	"U16FxO1TIegNLpAryHSF2YPSXJANEYSFHBCvd1woIMau3GP2xBvZljDDjxhZCRkcfUsleNVXrZB8fD76",
-	"DTFGLAZegYH22CbMhlK5RaTE7EhsyYfNy9pjle2IRFe/XC1ReUCKoweXiDJkAi21S7BeGS/XftmQpQ6o",
-	"je+6H/329Ys/f/v8GXr88MFfh+5GPYAeJ+Ixwge6RHSvdSHjwdkQISK5LNU5rnJOMxuxM7JnYRIZgtGN",
-	"266jGErLmJr2UPN6kM/a7No6c00xYnaze7Lbcs6/WpzGWO1gtQ8DeuvTWksNB0PrbbTxKggQZdoGDW9h",
-	"k3H+V6mvYM58FwOW1ySHA77lCjFu3AJLtD5Z1ZEU+WcSlIAnfpGOX11a6Qv2MLkp6VOktQ7j3fXqDn1d",
-	"1luKFaz1kkwCs0+BRxf9JJyUgIEzPYOC5PoyzktTOhm6Q55DHXWGWU715A0ZMXp08SW6Kug1KU7161dA",
-	"s3yJOMsIuBzWPD+Bc6Xg/JrkT3ySQSmk40pT7wS+mAOmApwYxk0uiFZ9Rvlr6wzwhxfduyyIRPKM641S",
-	"JAcTQiLwN9sjskSUSUVwbsIMsJNIE+MSYYY0f+31SfR+8IyOqqz7wUO/rPsiJBvOMtmwlDYi1vfuK084",
-	"PNNWrXEsRey9q8w84swd+8/K4nFFalDkCRgEVCKJA7sywRxsFQNbsQg8YYr74QW0LpWbV6i84b+uUcnO",
-	"4IdzTNKAeTlUavPJWZsDcAdB63MASONsa3RwTmdap8Pjf/LWao/gD5eFnW/OzmueerVLn6ct4I7Zr35x",
-	"Vlo96ywG7siaxH4FojKGvVEfhQ7MnbSNoYhhXfDs2i8yk0Tc2MsXct3JDc3IZdNuZuSdAsiM8DXWotbA",
-	"FnTs6xZP8hyflq6KvpqCttHQr5yRZWQSH8VKb6w8KFrnsZ87CXVBQ7Bh+IVNvQGjzQHWnV+qNaUiasgv",
-	"3HPL/uhfqVqbP+44mCeNspPRN2pSnrL+pJehPP5qdBW/oRInLurCjO6S98RlZUmFN2bV7iVjqCZABOgh",
-	"gzyKHjz+8uGjJ+ipwOsleq52dIm+wwqsWw9h8Om9/wCEwbe/ff7+D4tP0Pdy6yUxU507rYNl+S3hjE7y",
-	"DIzWhKeft7k02g97/oZNzGmHxb8lRh2dFl+lcscMKWXtO+Fulat06DFHzcrA8RmsQJnxOA1+67xz0x6+",
-	"xbHArw+Xn7//4z37z4t7X+q//PX9n/5b8AKIHrDhsp0ZDtzAcgYOYB9zzXvQ7u4hm+eA4eGIQc9W/tG6",
-	"3v+Pc7j/6Q+DyHCL7yFuhNYnExu4RPoDSBnEXebCA2ucXS/SvPe37IMcPC/n+yT7P3FO4svQOQwewdYH",
-	"szHeyEFqdbyToxaf4q0cNeB47+XwpTPszTzr4prg3Rz8XqobM2mgtlsz8tKgm3P2O/Gj+0NHsebd8I+O",
-	"W9Lv/tLb8pcOnsxb8J8m+v8+dl5Px2OYULk+kwexq8EJgq//XmApbwfvLBbxfapQQbBUSBGGsh0WOIO+",
-	"IssusH6jBP7+b39dvj+zFL5e8yuTftDFGx6FMlVh6M3iAk3FKDsQlg7XEkA0+7mUChBqbH14/e+3vfsY",
-	"qnXQN2VeklHrNK+NJE71UuK6AXA4CvwFsFBUAjAIgke1RE+vKftUgXkd+/pcsqxL8CuitPcu5bC4XJqR",
-	"4qIPaXJubm1D0PZA8LVXN4c135Yud8ykL1leBGhAmBJ0hKZqxnkeTm1uTc2NHZ/PJGf3GVO23xsFOJoo",
-	"ukev3dCwWwIkz4K197qV9RZ3h+lt9JQOZGGrGN44cxBVaH2yKDKLwDLnE4nVqrw1DBB2WoJlxDDQm3my",
-	"2aU2nM4lcZX8EIzzjMaffvpDszXXbxfLz78Mx8/WPD+duR3GpTW0GdDZqosWSAp+bKYheGL886aa9p9/",
-	"/HNtAP9hde/tv/3p34YjG7alFiw0tGfPsCBPBTQ62IfRQbaYMqlWGdYauGaK1ZEWRTiRCTdH6nc4YUFW",
-	"/gvvl1Pi4SkQz9/wo94hSMiQFteGQsKyfhu5t2UYGtWuOwj28NRl5tY2EDTRSYkP1yOHPUAWGtM+BIEL",
-	"m07d/dgsOrLxDSWacKnA/7EI/KHA2UeMzdNgIs+tpcj8HqhPDdT7EsHt0zIqhRJE2rSr6MNKvVlF2HDq",
-	"1N2QaXOlOqQnIVQyafDTH1Z+tA6Xzz4JB2AG66utJdwt4+sZliSk6UsiZQ+AufFHm8f0qgG/2BS8wPY7",
-	"3GvjDUh2b9QDjnbuYCnplk18LbZSblsHEChT4UcGxZtpI0/JXyy4HHkP2fYc0TqXr4UFInMt2/hgCQj4",
-	"clrj1hUgq0htj/25CsaZahqDymy7dOQAeiRoTqbU87jvuzH6LvQpGp57J9HPV1WprfgmAvKPpa1vk6W4",
-	"oXr9EL0hYpt0X2x4UfAjyVflIXoOAdqqPnvmlXvlIZlLzRvlwTs4rRvPwBN6LWMhl1sqzHKJpNI3fzIi",
-	"FinG7cmOF72Km/0dPIrz6uYWV2DMZOuMgN7q8JhrfeWqkGW4fYJ1rI6ZEQisKBCf5s8jF9dW13C+kwpL",
-	"cBissMDjBa5+ifWD4utH4PbAW0F8SHyje41AIjQErURGGIHGtTDUwhfhQu14ud1VNeEGXlITP/yJxrZE",
-	"DqidYOqs7ZCQdRLmBYMhlA9e0Fq90wK5kgtn3c4VctHowAuV14mhTLh8vOeHemQ8RTVutpG4VCJJCLM+",
-	"J6QI3iNcmHD5Wc0y+CF6lF6/eGkh4TQJhImDb0sscukQoIfN7soBOkwg+6yBJwjVH39FBFw4G339H233",
-	"ZucHSFIAzMANAISkl2xOgyz3e4sjdWeCWBU6R8fwtuty5G43hKhAClpnt600dQR9TCOvUdPPiRIfKMlX",
-	"mgPCTCvxHvBpKWfOKnPtwAwCZZJRy+VgUfD3nJHp6FIDTXVzzkjq3a/lVuKjm5LlWv2Mncr3y8WW4yJ1",
-	"M8a3AQvftsk5ECCp6bogfdCE+vfkpp4W4S4pc6bxcBBExaoBgES/Ogi+FUTqA5IbQZ0LfjiQjwOqcn4M",
-	"3G1VxXG98CX1gZ/kjht1Aoe6cg61YDznALU1L44O+CSfaIVPcE2MJcIo54yLZVPbG5k9dgvn8oyz1101",
-	"KSTxkUv0sg9YKONcGLnY7kluGR8QBXBNtzoFvbdw2ttBtvZZ6D8CXwm8UYMnoKUDMneNgbWtJag0RoNW",
-	"APUELsE/jE8SdCHwURx3NNshO/XF74cqnc9+5+p/pvHyLM7lShm8e35lR4U5ynTcgcRF8WKzePLPpKP5",
-	"tp3omnBYE8o3ogrn8LvnHPXxZRjxi3DwXU8THU+ilrAYPfFh9TQhf7l51Ecl6d+i+vo+dlb2hOUuSnpu",
-	"H6+Eayc9d7nRZTkSKYKIDQ3j5mPmxYlSpHQkwGDCoxYx7JxAQmLjc+vrdg3HcBVU1nr++Y2C503hts2i",
-	"J70TSiVpeP2paQIgrd7ketC8fvGy7j7DOKRRJWyvlkpytSdqdSAii7d7trR/UnWJAdhNUOc+kwhGSQMT",
-	"TdwSm9+bRXoF+XMyyiVmqGQbyqjckRzm1QcmULWANEMsugEtazgu/DBo0AA2CtaKMr2mSLeKaq7B9ree",
-	"PRNqtG1mMbnSwjrVqbTQmBsuLu0RMnNagmLuXITRkVfRhu6B1Y2KZSZEBrr7DTn7te8u3vpo6Ey5A2T6",
-	"cRkiJamvaZ5Y1z7f88Z++i4T12h3wE1ilzYxhfbOXVUjAUu8NrMTJcvMcuEsncSyRKJq8pVXdz5TlcjQ",
-	"ZHvnM5fx5zSvO2j+1bzWVRu1utsX2YcHZDTg5gIVyjZazrgQJFNJPfYGER9Cue1/s2DOXOxDOezmXFVd",
-	"HxNyAUfpiia9Y1w6S/VWYkLLJPA0LvaDe2T1N/2shXtOvfBg+BrKoYreEnXk4lrfH8b18/Y89NKpIKTT",
-	"AHBgUQ4Apy/g04yaB/oQglZsGQ9ZbT5JIWrF1xUWYze+axHn4Lj1+A4aFGpVleSxiHq53Rp1SU+oJ3ct",
-	"19uzpwwzBSllN2XBiMBrWlB1utQ3U4WaTnMip9DgDoarO8qTO43Ng+NFr53ka8qrBgcMC3Nbjjn+qg27",
-	"lB6nuMj7jsKP3in4TAIPaNK5xrrG7a1p9ZlEUuHTmezRKhYfqdO4gRLIPEnFTbvaWphCD/yM73o+nnCf",
-	"K452jrRt3cfPXqJHf2kVhT1ubMbDsNwSsW64P/CjNc6M8cq4Ciehp7WlduQb3uq5VMVa37rLyuIHgvUK",
-	"KXkWmMvmG3KXvouNvS7IKKSuyKmaEx6ol/cHXOTv4xtBt6NFu5do+qHMw+qbUZZSCme7+VgqSbvD1Uc9",
-	"kMO1ubdGxkFiO/TMOKV8n/yIrUotqMoKLinbjq2qSrrOZze6LUleEf3HD+sE8FnSjfN2aJrgJryDGzfg",
-	"I7eOX8iklj1O8rEZEoMO7zc7AkBUXjuga8aPtkuTUwDtxIIe8ZgrYjZ/coA2HYfyWLp4ammkTb0gONuB",
-	"LTZuq8PhweWg/vqMM68TQDt5lWWk6C3bgSeKsZ6OUb4UdjMGxWhqLE5bIGG0jNE1MONTR1uuWy/hX388",
-	"LWRS7ePKDQxIDULRjB60Hd790EvCDwUxKee8VJLm5NJWoWsNirIbatwCyRptzU0v6y8H+0mW4sAlibQw",
-	"3JG8HMtUn77R31hXTYLWLg0f1Gdw6OZIOwiApy3OTDzwpjnFHk5N72zx9fkMWmP4PL7oZdfRIn8CN7d9",
-	"EGHGGd6Cb3iRj9yAhizsuk76pGPMOO+tD4+XwsUcranSbwTEV5szZrHuvZv17ln34XMyjpViaMQDB4aL",
-	"LWZUprYla60RPpqyqjkMzH99MRQm4xTJPqG6PlWRGuXLmLOy8bzqxEnVg0G/9nj7oFswF0dC01v+/AYX",
-	"JZ6hxm0KkpP5droNUL+QmLr7kQtQqnTUJGaAyVavJOGuhk1/YkoI9Xj6ev65zLckhyZunwII1JxFXW5/",
-	"PVJ7WKcNdhk+ANNwJlssGUDaaYQyCrJR2iZL2Ynb4N65OHLsNTUGGqLFIX2bPLyrMyl9npy8e0rf1xZa",
-	"JJD9oxTZH8YoOZwpnKmn5r0QLW771oCqj9EvJGPJkNtwCTFC8rQjV6HAwCtDeSnji4eTCq6aM3G1F3cQ",
-	"HfD8uwYGrPhiWR+YobM2OTnD4++Y4W3yKZIt7nm47yy1FMYbJNmUC3i8OPiUj/jodJwPKAFaWxrtJ+tv",
-	"6Uy3b3WB3d27dx7HxPhGC2fX753DL0GK/J2HytfmB1Qx9s9kOJVbQEi5HRNzXZB46q/9vUrPrhMPb9tW",
-	"cP8dCZD/CEiI+qpHfANVSADQRWo9ezne7AWUAfvdCaavwmJLVKpz4U6hn3i08nb2bc8RnXYbnwfAcLcO",
-	"yBh2iWNxeDPq245JcBxGBsawODpYGwa7Q07ARDCz67bMaF/WZ/LHp7mZqVs4kzIE9+fdU4QMBWZRgj4V",
-	"JhrWnfqYamLS4YTY70dx21Vu2HqMGGt8y26omiMIUUeLbzNsEYX7tDoIJPgofE2YS0hOrOESfH8bpqnN",
-	"95nSN+32UnRKGQHEfQN9MnAubVfkIkld/7CKVZPR6sXUe+iRcZjrJ6laHrfMm6CRyFXx9npPtS6vCMKy",
-	"RqfQlqE8a1oew4zr8uFeHN6HmS5oT5zdvWsaKi8+2P1i8Nj5tI31Xx6MCP1grdCWxluq3S3VCk+5WXJ6",
-	"Sx1Di2BH+jeCKkUYKjjbEoHwRtnM7Q3OlNZ/WOsABxO2eZaVQoyct9ImeQyYg7OMIOPs/71N0aQLqubr",
-	"5v5YTug7JLeZ3tlilZniG46XWsJnZIgCRukjzEy3Awiiu3cvGArMYb6dJS/G73F0Nf+oRUIrv5GrZDEf",
-	"azURgF2AFgCmCwmmOZLcZ/C4LDqLXJ0fjkbkT4+hOuJ4IO3KuFebcsb70NvhTZjxbLltvXtHbCYi3MmV",
-	"zyFYzksBhX/1AalB7yYqr1G2w2xL8kt0TQ7KRZh2VCoOGGqdOowhHfhTzj2d6KR6WeCAYJ3uXw7xNMAQ",
-	"jlYE67cS3SGm9U0A9+DUhHEOdFyEN1PDSSMDoKeVMZ/DLkxTebnDEuDPDqfg/OpRkovw6jdSV6Xf8Cvl",
-	"+5PLDqfv3LO2pYWM1FRSJS3WuET6uaWPE3DUWqSFfq1SLp8gzgiS5R5gMgnOdgguLJadUkvhKqDxTtLb",
-	"7bc5i7sdX1fgPogL5MP+jMrDppxFfeL1I4bABcmR4kjtqES1ZZKGODpLsGN+9awJG9po8TSmq5l+WpJh",
-	"vDTrJjapDFCqmQbodwNVXH3GaRwRygC3NuGgfJyot/2VzXcwAl7pqDXykhHnDRnqJI1j0GV1U73tud+e",
-	"gRoQuOU2KsRybdBRQSy0zY6yLcLshPZcEAOLDEkqKSNoFrJDQASBkiIPOmQdhy/r0gDbHtI2bGB4Dx3i",
-	"h9F04Bu9hJkEmFTrBq3JWyFvLCcibrQlhSRl28IsZEwdczRa/TAUra6v/nMv92mCLzDPUPVYMtrLGDl2",
-	"TkFSlDO+opvNPGqhHu0lFgpGDF3IcDhlFE8cOhtSJUmxGcM/3rkPfBRCMom7Ac/W11P32hnPMkM0UTw5",
-	"R5T3TK0tD+yim0tyX/PHqndlnKD9BrP8xY2ZzAiJMlXrnLuQp0Wvalp9S57JFQBm2B10B/iM3M0IqO5d",
-	"p9/g3Ggyguz5jbncjYke1Gg80TDTuQ/pet8at0CBFRFO6QPs9WONCAOzrRqxEywK2mxrnRQesPRYGv3I",
-	"ra6ftrMAu029HRO6jvTcVMMNR27HnfHKqt7TCgQTjSvA5jfa2cZYV3BRNW0ughg5jjG7Pkxrkpcmb2p0",
-	"Z5If9eI2vGR5YrfjcZ6SPNEfZtO+PnLut+sMm+oVEETyoox+FX6+SddT5/RFUos9NfzRjsFaGapu/ne0",
-	"/SRwX6dHbX9nBXuM5mmscDvn48Nkefd3m9byEDp6a+nh+s/xnCxtP0GjpcVQZD8EY3cgCXMytOlzqX31",
-	"Vt01zc/RYZ5OdbfA2wn9zm5fhE5VY8wyXzXujFF5Xv6L43OJG3fRkIEVBX1Ox7N5Vek9n1wft1fQn/wM",
-	"cN+uGgm/2gq3VqYlw/u0Pg9nZIqfEXyNZo7Xz8To+CPB+++Jc1V8YPwalt9Otp7gRcO+hZ1dLBd7s9C3",
-	"86dgf2L51XU+NZBiePNvM2nt1hKP6+nPdO97h+HuXf0/CgwXYygjawxXr09BCRnr+ZbT2zA7wRVa2zWR",
-	"LFdb4SCkSoKCrbvITQBQ60SEXJ3Kjoz0IXz4HoE9PUc6Cxmb9qP4KrGbX2sPbohYd+djpNvSBdegpvmA",
-	"RWWiaK4GV89nEh2w2l0aHOqlTSq6BwlGmJnWB7nAx3uue13G9wThNS8VWkPqyV6S4ibQYycof2vZCvP2",
-	"171c9OTo1adyLhlVH/O7J6Pe4KL4KHpGX7z/9tQQTOUYT1R0hrPXh+1LqcBAkIQkSu+PpsD02wGao25T",
-	"eZkODz2D4pO0+ucs/0Qhr/XsZpJ6IDjumLwzHf0C0fqMSLna87wVQ+u/PGG0lfdyGDvugLOgv+8lZDTK",
-	"YIJWWPH4G9lSJhG5IeJkejsQlpHKVQjzeYKe/v0/7l1cXDx4+HnYO1oyZUJJ/RFk89hE+Z5cw2UCxzJs",
-	"/oMeqY1906dvg8tCpaY2+OHv9p4UWFFV5i0/VLTHd0FvKNuusCB4tX8YTm0oONuOGXOPGd4ScGtrzilS",
-	"ua3znj5xOAKm58NTxwuTS6YVzktDZKygubASvChSArfLxSGiJD/75il6ec/4r/kB/1IGGeWww5KkLr6g",
-	"G5KdsoKszGuAfED3WJxW6nTgBd+eUoeqngf3prih2Zijb9+ocATbDCZ33DUI67KKpIr0M5M+VatfOQvv",
-	"quK0ICoyuF0XnSDIfJK0F3T79YlHrIhYFVQJIlcHIlY5PiWk6qQrMiZuBWelloI+rX1x1CDksnlBeAzj",
-	"+DdwnuP3zzN7XroZYzeBc/S1Vhc8G99sFpJHqrIdyasgEeKbTSQlPg/zEXmnBI7rKb/FcNO8BVXdx4KJ",
-	"IhnWMuQziRxdl94KPpOIH1ntHt9hicwuBG6JNSkSYFxz8p150nTdsE23AvojDFiQiNPZUthUGsCjDs6L",
-	"H0NVEaGgmCPN0o/7Vp/t542ZUlkqfuqyxFiCmhmFYxLVtI0wabO1/pmOyUyqj0goG5G+i6XnRC9Bwwkr",
-	"N70uU1NVxATtgWbhYulatAVTMW0Tac36VA7nH1uhZGbivuuLNbPuZUXNt4M7kcZE3eCi7BMIaRtnuWUZ",
-	"7CrNrVdoidYnZI9Kq7flYxuaabF3a8GBU9dLl2kJ3PPZBX5edouxl4uS0V9KYn9XoiQtw2GP39F9ubet",
-	"bQx5zB8u+qyH2nT8z38+vfcfb397uHz8/g/zWAVTNPzRinuTaHvKHBBbEgX71fyKpl/69Lz35UWSBdDa",
-	"keE9GTAQ6vH+2pgO/PODWA/t3jWDvpSAdZFuLHhfe3TxL2sX9EEHhnnWsxyaLDbEX22rYjSDNoyOlj73",
-	"9IenyF5S3sZ9cbHstU7GLWAmy6Um+RfjJUbMCBlJzLBGOM30mGBgzOHgM56yu+jem0t9vgtXfyRpyr92",
-	"7uL9G1nWGfdxAqHOuJ8H5zv5jo3dl4Mpe6H7r/+lO30fDu/vyPtxeMDGfTnTrZjw1bt7Sw4tLu5eeOmU",
-	"wZa9OgWhAOARVNBnteEiI0jxHIfBJVIL9C0s3+w6rVRYKBnMNXUeN+da08tHVrX46KjvI8HnUgBoEZYI",
-	"M0SE4CIRFGKq49gpYDX1ay5628+ytxkFd1zWSWr9kGz3FGlCoTVRR0IYevDlxQVk+jx88OWXo6tIu4Qe",
-	"IO9seu7L3R3EmIpBNYwRhmbPe3ILNzbpq3Zo8iNDORUks9BQw/3H7H6Ej4C5Clohj1KoHRGI5hK4KbNh",
-	"lw4NtkFr1bThMFhQIDZyAlggS4u/ibhAeyK2+i9cmLx8hxdq1kuljV08AcQdG2M59N0KLdxH0PyqwLyr",
-	"Zg3WD4Thrbwfx3ZBak7l6qfy4uLzzA0G/yL3rbi7WqKr+1bawX9bUsF/G2rBfxpyXQG9oNh3hw8Hwkju",
-	"Cn0BQUPfO0Ts5RN0BckJAhf3NRddDVwgQRd6tYM1hGtFx0nZTrbtWUXyJoEhY9BylOXZ+KmbQ/BEK693",
-	"WFuOIsLYWiygA946pBVE9gcVZsyW8Gqd7+KITxIdBNE7dOkCjBxtOQo1qhkWUt7Mg5Srw3Mh3LEKQqBj",
-	"iItIhmD4z+HA5SY0SGtJJmdYrwPr/4lFE1pBsbP9DCJkF7ZV5UE7kbB5hpGzDLOZY1HvI9SfKc5oR3ru",
-	"4hnRUGOTVV+VBZFIKn0vcdOdCa6nS4Rd4DjDDNlgL+Q0o3VpMzshZm/+FovWp4Yxu5JB/2JKR82jEq2J",
-	"vtWQ4sHbwoU900L3YUiV0fFRI/agiJUhzE4GKcpeIrCCnCfkf88TMG2wQIej1ljSgKy6IYJuaH3zmStk",
-	"iQQBmhncM0QV3JV6RC5JjrR07atVbqkP5IYIVCPLzJC6EeYXq89trMKV8aLcMwmxWUfiM1M+5srnCHdc",
-	"e862BZW7pdXbOGTKcLTHh4qhgl41HPYBPHWZNOjKO25B9aXW2zrmqkvU0UPVVquFw0soqK5zRypNxfBi",
-	"HxPPoZLYoV5bsJFheyioUmgxf1mRX5oiD8oAqdL0HUqq9p1iErUW0HUYOW9+c+Lf8CPaY2byEaRNRgr6",
-	"MaLS+V9bmvYkV1igRWabKrZEKGFkQzOKxSm5mGRHi7wXAZZKEK17fEJrskQly4lAD/7a47dzaJAhfH5L",
-	"Mon2VEpALVTGADTVVKHh7JPJ5+p78/zXADIYOFR2vNWGi9WmLIoIOixG+kckyJZKZQqu0JGXRY4YITla",
-	"E0lzWzkyy7T8DyVWQQdeafNaiyWCn3Fc4O1cTfUAvcKMCSVm8/Ckflvf+eM8zdVb61M487p6AmF0Q8Qa",
-	"FygnGTVYqgwdBVVmxTN1cs0qsKd+T6Ah3ap6AfB0ae41IeseTqwUznZ7KALdeCjSFuNyx48ui98M+qQG",
-	"DZN0y6wvxhj+GRe5mdcwgvC7rChzkq9oHgJG9DJUZNX8jpqekTtSVCC11YFJdLLUpwQm0Atf26IuZeYb",
-	"+hWYBi/0Yr3aUANGPeQL14TMSX6J2Jm9sfTTIpkpzNPutZW7ELvMLQ8EX8vKgWi4YVknMp9QzsEq6iv7",
-	"HNEPThFxEEQRsSplLEc0FT6xEQInasfzZPrYx/vCQIJk9EANoFEa0/oHB4Aa6Z4qgE67hE1/4vqSyYwf",
-	"CJL4JM9i6hZiV/e0G9QGfdKlwpsNKN3upcTiRZhqMlnN0xZYy2TBRLWifzRBsKuYmKs6roaYLRaGC5qv",
-	"oHlcQAV0baCNdjIYjPsQRZ2dS9iQ17sjnFio+L/Nti3R60mtntt4Ujzso9++bT/WB7xZn7LoxXpXL9Ae",
-	"3OdwtsHvN+ysN+wgN9/9G3c4JP7pXcGjj8WncX8O5T3NeDW2O2UOXlk9F9Es3jJjYN6xrAHOFM6Crs8j",
-	"PiEFfYqzHcJWnNxHVxJvyJVm+auSXTN+ZFeVMFzz/ISwvCb5/U7cboqdbZk17Ot9446hNSwNHnMkunGL",
-	"NevXlCUJJ03nFTzsOQ67Uty2Yl92gAJDnZhSksxM6D0mkD+Eai9IYUTnjh6C8f1jvW4H/xxZaYusO15K",
-	"ou/zVeMbWq7hTShizpHdiaZLQmswIHMcHN0J7kbGQdgCl4fRK/GGrI67UI+qb3gpXLoKM8qtnNHAKGP5",
-	"AJBpskQ4zwWRUuuAO8zy4r9ux9iOcQNn0BHRcop/Tnrk5FOlyP6gZkJvG1YCKs3H8eVhZxJS9kRKEze4",
-	"odKcQrynhWbhAxbKYClytYtAKUakRYvEQL7K3jPTHibOtMrKOZvl3jrZzkJN7ddGNCGnmcWTL8th9fhT",
-	"vgkH7ZcRibFDV+Xv15i7xgapPvGKao875mA15HrP8ZpH2Qe1+U4q+3Mhj88mbwaLlz4JwTI4y6igSSjO",
-	"uj3BM6rI6+4LokFafyDBFDh8XguugLntPGPGvQQ9MyXCgqCD0Dp4jqjf1KEvObVe67MaxaHlaXn9An3+",
-	"4Isv7j1AuDjs8L3PwYGP9wdNucUPz18tll20iM8DWBGdQ1gBQjwr1yTW2WpEXma5JvHc6CiWUU73hMlx",
-	"LffKNfnKvRbMyyBYlmLk3L83L4XH04pgBI0ApALf0GLQVfoVlRZP+KV9oRfEJurme2oTDLWpX5PPFEfo",
-	"iWohif22TEvEIC/R/HFPMKNsC+2dGOJF3kRvGqiFrw05l3VUUbuxmU2q+d32HLWCF1/NRB2GjDpOPEIN",
-	"rKGePAwWm8FXVsM4R+8o1+QVP0a4CSexOFb4e/1sRImAcfqW8D0JLQOXOSW2lYcTUhASYNARZMtviGDW",
-	"SVybWodyXdAs3MLOio8Q7vivoQvia8H3CAaUgIOmbwHpWuU41mbFCa1PlmXN1+GaCyZ2HYigxo4cIupL",
-	"8+SZh9abzzgh87rqc9/miooewehWhU51JFIZirlswSozc3T559CB1/vqH/iKc2riVZvcokmULSuxHUzx",
-	"DLJR5pUORJLnqZLW/WmzVsM5u7V+6hjfUulQYFgWVkrQddkQDb63Ar7Qkzp8Aj3ApbBHaryDaRsFwZIE",
-	"cT4JJHg72kvESwX5gnsMHnyIIvqdkgfQ7aztVX0xtlPfBYs1RsvA7mpDwiw2CXcnpzMLZblmQi4Sgs3u",
-	"yfcQp1PDbjZLQnjY/1Rs+i8rsRSxuczZRZmWufISlcxtC9pzpnZGrXTNXbuRGuDyoWRRPZCxWhMfDbTU",
-	"hdzi6DL1PRc8m55yArEmzatLsAxMmn3JAovCW7LaCl4eBnewfrKqiE2MVo2FTIPdSKY0w8ZWD2JHdxV6",
-	"SP9wtlbI5uSH0ph4K1co2kuW9vPvl4tfSixsH/jadnh48fDRvf/1INzt7l0CQsi7cL9EWR4O2iqL9BGL",
-	"mHUWU/vSupCtxe+NtUyJfJwIDqwysUStvp8D8mYsy/R1027f9Wk3t1vboJ7uUKrghWomrc+GDvNXpCB6",
-	"O16RX0oSEv8ZZxsq9iMn3iGFH3A01car5A4CMLNRE+jg7Nef9IjTGDmBODP4Jtvkvls+SqsYk9zUIQSs",
-	"1A3OlG0S46c5cW2IKvJOLY0HZcuNVuM5TUyal61uMYEf9y+I+cA/DJ7zO22zEJZDkwfClGlrWl8Ny8Wa",
-	"CrVbuWaFlWw2IG32tKz4ZsUF3YLrxkd022NBFS7q9jQkL7NmycOebm0RRPWQi2LlPCutKbXG2bWeEWhf",
-	"Do9pdRD8huYRSVmbHkHQ6YbMJcajTskR/EMHLlRwTJwpHu/aV0oi9P5kBTUymI9oSRUpu7yy/uerKs0R",
-	"HnTuhxsiBM0HuzEdBM+IqR4x33m/PCdR5RYb5ACgQh/GU7Rn+3ALraGuAD9yvWf7tFSPMZI32MXJD+R3",
-	"YvftuQLrLSry9FVGeib3DEK2PkR3Ur56joceO8Jah2AUSkICWvXcXh+yX2Ox5ascnwKH/it8khb/Q9vm",
-	"BFR+KIUDVRpRiSoLNKTH7fG7VdMz3Bq/tixgXFNTiDLBta54iS7ALMbsFB6dslVGQvV6oMCZ+vsjogrs",
-	"rx3Nc8KW6FciuETkXUYOKjZtO/BqTxkXkd4oEu8JTA8uKFnVQfaP6HXn7R+1fhA13LHdsRO8DlVlar1f",
-	"SPGwv2G5gOvNimgSJa6m6b4sFD0URBqA/mHvs+d78hin2sgwobob0uGsFiMHD2J5AMdW8BbWVltB8u3I",
-	"S6LxYqzOwRRYEmF7RUiScZYjXKgdL7e7ul+jKSXYGfPxVu40m1A/6Z3Ejm0bzTv2YSeg/ArTKoRgClp2",
-	"JLteLBd0H9V0UmHOw60c/wZdDZHaCSJ3vMilTar2Q3sHLiU1IKMFvSbFKTgPzuK1lyY9E2oyTOU3PwJ6",
-	"Vso+GkV4VOe1mEBSgrMtkapq/5l2s7pz8aoqz+j6NbVGGgSgc/UaVKKC82uSI309bDHVFsIGYXTAVKBD",
-	"qSzgymD5lcyC0Et1T06otQdDRI+s/wI8t0TlQcu0B42PRNs/df0dB8JszU6BlcFI4GqVV1JjuTAgXLO1",
-	"Sv4QhWaWaz02cxR2R6ZmKu/wVvTpFaTPMMtpHpSoE3T66gSPO5cf7UjY5m9BwyDCxP+ezqHDVfvu+/EN",
-	"Tds8ea5m3mWHycGCeiy4GIZSpgJqNJUIPLCQP8/3ZM3z0330A94TiXDBmb5rWe5KJwxfGbCUPRdQWqZ4",
-	"kZs+SVppF56D//4iAU5sG9SYDIpCjk4EQ8pQjk9LRJlUBOdGToJ7A1mpWAP5PhyE7ff8Im3REzTvq8dX",
-	"B+HVTbas/RyfriI1d70GfnD497ULZVV7EYdKl3yHUQDNLFjlx9Ifr1OvIo359iYUmGmNXF/tKbd50y+V",
-	"nt1Yhyg8gO6kMjTfkdYN0VtcKXkgRUHZ1uRzmSca5XGjsq16AfXfO7dZQo+R5PjE+z5Z8ZXHxefjU4/U",
-	"d/3SY3dxgZ4A2+X+q61JGA0jdJ1VT6Vem6N79gZ+8rS7cTWAXQdSY/4eed6m7OCkPPy+HZhC9z5c1CsY",
-	"+OqJabsOR8vo/p/JUGCrEtwPwnZ7oOVwqLxhEO6xRz/Xk4ZVXz0xmnNQV09SzEtxQ28iXmefNiYByBav",
-	"qiO3kYEkq7b6SOIuYFVtQJ0lhytbQRCcj92Ytq5Sl7f2tHbusPIcLs+OgBv2fA5m41YOz7EmR6q70016",
-	"TgLcqYW/qo51i3EZQQ5rAjx8XJjDJxWcEsPHEq2JzerUaleVVd7WMgUxFeDhrLwHS9Oj2nj94Gm5RLnW",
-	"ixVH9xJtZDdbX7K6iF0jGmfCd36+RDB2VmlcQQl8JHS7U/3Ya9W6TdaJnGBJVYtaelSsvh7a2eebDYFe",
-	"nlFIs2Y4KpTcxmyaudEuZBJs+wRnXQWrICN0ND4wxY9YsxpUmvsRnnqSxilvg7VJp7VNph/NR4LdmadD",
-	"J5SBlVkgPa9Hb70CwOjQp0kvJW8sVkJ2ajtcbWzr0jimtdqfCwweWfLuQEU8GcZHWZgCpJDCeTMk83WY",
-	"ebKtHtvvgdMxJTo6rDZ0vHlT97K1+m74s0oO8JYVIg+kUzyH9ijpaY85UZgW4eIEDnG+Lvf/j9cvfkD2",
-	"V0SZLUda8/xkczQOWOA9UYB/2gQVjvUBsZ+qenbbaQWXycU+CN1M8qA+qsWh3s4Ky0iraVB8U0EZ3Uro",
-	"w72TbNZ5kw6i38fa5bwu9Z1NbJsLQRRQdTkvBAZlK+iVFEKuPiIsJZFyDxDk0MvFQWIHo33X5BS5LKTC",
-	"J4upg/cEcjycki0nlyPrtVUlg0W0PuuFafityDsll+hvz16iR39plEwRNtjtts15huEyzNCamEAbomzp",
-	"Got3XcSD+R61L6vL5DdNEB+97GD01qYr+SqWafWyqJJhQzfOtNzD+q3Ec2CujXHdY0AgvYYX0cOLhxf3",
-	"Hjxcmo2smpVwsQ+CMVu5ollmy+/ZP/4sObv/Ch+/t1gCQXmfC7xRfnKkFtXVUYSLQEWv754O5AIzWdQV",
-	"IjG49+kd/Ju0cwWL6P/9v/8foJk1ZqHfQYN+5ol6eiGo+JKupmzgd/jES4V2VAsQvgFEInVPb4MZ7V6T",
-	"mVM37VONkWkB6GWQ2sqKKo2wuvAroVvXzHkc7GcbWqL7G9BipdhVOskDFr9tn/HDyVQHA8tAMa8pzDra",
-	"YAnoSa47wthrcRwsRzqsxaQb6dKoFHyDrhxBrjoF504tbMUe/MpbfO/Xt/p/Lu59uXr73/7wMS66S0RY",
-	"ytQ/f9wg+cPbE+Dmu43Ilw/pkSoCKkE7Mt5wrhhuBCKC0aDW6h4GVjejsL6PXhEoVsuhjyI67rgrem/O",
-	"4sML9fO3+X1Ets3gEdTDpHfH+JTSQA0B5sABGZLB84B7RKXX7+Lnd/FzJ8XPK6gusX1Deo/UmXrLzAdu",
-	"uA7Lb7J93nlbTD9S3ZS4aYxS0mlTCWn/Yc3eNzutHh9Q2GNCPNrbaCYm+ldz7YwsoblzLpXbckUE+1hV",
-	"mEXc9WjFObD2LRrOM5jHEXu3ZJmRCU8N9kVPO7iqn9amemmV082GZmWhTqaGzzbHhYxvYduzQgjSbcyD",
-	"xXKhVYnPF8vFIw8YC2JtBWWRLfHmWZ2+MIO+wXJH2VZxhv4ueHlAcseFQpIoxFk1dcq2tneAS1CEnESJ",
-	"qgXdR99WZh9GOcVbxiWVgXIgIBxpJ9xLUmzMs+/CSbNGjEQ82D+cibY/pZ5vike/VCu+2axyvseU9XWV",
-	"s0+gHc5rgO1gtUo9aqSeAKK5+icjd02qC7ZfMEFpAn1JTSDV74cWkZlxfh5b/TBsPVXf+s48398kB2c7",
-	"IleWILEemR57hmuJPgDc9W07Fv91kJgtnywbgqMpDtpHoHvQurwxIN0rqTkNqfhTlHEf7FwOgei2WCO4",
-	"wanbM4eDJnRX3jFPTXs3xlUh/M3dNyYPkQ2pLubhRRftdb8vGQBxGYs1kepGk3q/XOwIFhNfFcQI5Ymv",
-	"S0Imv1lsVhkWZMrLR1xcT/puOx3HTL+mYD10kzT+fJetDQsx1jcE56AhjOSol4QfClIpF0eqdrzUiiHD",
-	"ezIb8JLJNHTuKpsde+GiOj1pzGOS+Jt0ftdC+HBTiBCvMNhNzdV2zS9+PZzW01Pd9k2VpDhXOUGBtRyW",
-	"9NdwWaOWD1VmJPQtWlYgeIAzDJeU8suIKTM9w4K6yo7gPJqJ6NChDdaefvSyarx73NGiairj6qhS9K/E",
-	"y7BH1fRq6Vr0+ft/3PvmnmbDR4+D1neQqt9b8mnDsdmU2OfbDudgSGdbGN3so5R5DmmaUxXBRrWgJtky",
-	"6QhMrcdocnxDnAxJk+RGHREMR83kWqM7Qi96H1QbOihpjr9Ca5LxPTQaN2cgNcW1IoxhMEue/uZh43S5",
-	"+F6YT87TTnmCHGtXy80lFH7mlFXJC4M1KAXZqNRn+0HcfzRpknb3J2K0f6oZLY3NWoaKh711+HvwdpgD",
-	"p2WojGfSKfzT3uIcn1KsvI/CPcMF3t7TCfvy3DjoR2yKd5hmI1yCCJvBymwLxbtlYFazn5MSd5cG8+RE",
-	"pOsckfyIFA36qeetdIplW0LdWteS0NH61kIlfuWKrD6WemAKKmTq3Zx6B0hZpisH+mnKtqsJIK8xyyQW",
-	"jWxWHJmkcm2jrYkrOQ2VZt26IzwJV7hCYnCowhO1mPEtwauXYkhZEh9N+ZadolbQjZt3cOn/Nf35MO7b",
-	"BMEwSWv71zjUw23opp/yIQiTKQeyxRzJWzyDNtG5Tu6WUtGlyBy6Rf8pGLzue9k96e0W+7ffObNr1PQm",
-	"arMdm+Ha/WnHqMsgBmYw0EyW72lmcf5rPDixEvy4WC5wUay4WDEO5fTh5jmmHH3ofMH3DX7mBypkJEJY",
-	"BNOBEiXvduymUfCNIsyUi8OANexeqOxog2lRDgdxDDW+1efDAC4Xia98bdv3bCgbn6+V6mDEh4M+eCMf",
-	"d+hT3Qdsye/w6r7XT9qDGXBwPq2A2OWOEOUl8C6RLLMdgnraotw7TN06fpDu6GxtTQfgSfCtIFI2qe7w",
-	"F2rbKwhd5mEwQpeGlTxJRfZhHD2FhZqckDe8wtfm2Q/i2T9iwSjbznkW7ZB9p3Gqqrk3ld+1ZPQy/Zr7",
-	"Zk9uJQM99qjEj7d6x9hvo/L5GXDv6KjDBpdFINPjFcE5ogxBvrtFqyf7gzohhzjsFTQE1UNZNRPpGm07",
-	"SMC8RJrDsPCisxmWZIlwlkGqLmY5OpQsU6Wr1Wx/dagCAYstUanikRh/ELRoSS1MCK89AlRuRI/EJwml",
-	"BbiRpwnQ8J9JSHpYanLbBjnwUNU9AAoWTDYe7A9VErn+XSnVEO2IrtmkilJ97FUG8VGu9GYdFMmvkOBH",
-	"ia4JOZgk27IgUF3IpUVxORIrUw1uMcnRmmy4ICBrr+yhulqaxneC4AKJMgDiY78XPvimTjP2o/lEpC2N",
-	"6bEQ+1kQTY/or/woo+nH9qAHYqnX9HAgYVwwA5Nm8q7DAOYl612sPlIrX3oOhElgCT4ZljWpa9L5n62p",
-	"XS/FI1R7CnHeivRQsRBG5loGAIKtCTRXyWxGoho4PZOhvlzUAf8ViIyebioml6KByWQKHJqYTF7lQxue",
-	"yWjNXZxOH7VpGQtmLLVqQG/cROEfuFjZOyTQWKX+k3XCgKRRlDnxeFMWjAi8pl6HF4NXUwOv2L7+mmJC",
-	"VY4lyNHB4hpS0reMR5L9PU0yUMlR0D0Ngq282CCMnr3+BxyFS0QKScxtEtS9WcZzm5LUSftwLmstD3Oi",
-	"gNOWCKM33zz98c3fIbfnsuoZZ9ogIHnQ0hKEbxh73SghtQ2TyRttJhUS8Lnyn5vwdX7l0kHV8EWtyi03",
-	"B84yUokBRPUSANQ2OWkyqhzLHX74+IvIT4REsu3NJQTguR5hLLCMjDpiwykjfzspIlOak7Xb6pnn67QK",
-	"s5Slx0RxcWEU7CBSHGgzUAcAiGsG8BxUGNd3T19L8A/TFFiQA8FKmsICDMoNXNCBzMI88M3X0Iz0EhgN",
-	"9De8l+HOO045iylD2gCpdYSjoAoyLaI9dsLmki3rit1EGS4KADTqYoj48LI3RAS79xkjVt/wZq5C69Wl",
-	"WlYadc4JlF/4HcABy6nSZIeTzCx4UjWLelVxjvje2JHBRlH6ygi2q5+Wl6atZ1eslmCVmol9Vb82IvEr",
-	"eu7bBmCkH6tRyKqOsJfogIVy6uY1Oen/1AbR4g4h87ubu2VLVTlo3gYNssvEPK0PzwGevfEgwerp8EcL",
-	"p+Pi3pcOquP+6t7b3y6Wj78MOD/bexQh/RiKf9Ug3giqa8FlHLp5D1C8RKCfIaOESZCi2up31qWta6vA",
-	"sP7t4cO/LBqu4J9++rd/PtDk0TT67WIZcgpX7VZTbcSHCTZidTNbtDlzQZvvgLGoDT1jLgrzgM2Rd+ru",
-	"ffTGQz4x+DQm17m62sH0clDG2p63orllNz4OFtFb51h6UMR3SrSwzw0LO8D2rqNMq6oKW3NzJiMcbAyg",
-	"JFz1gPMKF5hJHQZ/INz+R14WeZcqnweRBbAiKy7ykM77DT+ii8//fPHozw8vHn7hVKtLlO9PUZCaqhZ2",
-	"D/deDn1M9+Gk2h7MNtsvHfhp6XVK0lqKvUylbU1Jk7t7ONyEAbh9PTMq1UqSAxauFXVbGYEW3obel+jq",
-	"Mglw6PGA3OuoEYZfB2XSt6ygjIwsLniKrOvaQBIzYn0aDhv1Fu6MW5Lq54jzOWKnDf3tjgVOm7SYI2ra",
-	"p6/OwkWTVIp4UPB7ex/XRfynlXHaZXy/p6rHifADV3O02e+NuaSC8ppBZmPnO8nHmi+5NJ+6BfFVxeXm",
-	"39X6O8NREtut//w8az21mdajb0xGBgw5tCZbymp8ophPeaDDVuUxjcQNk2OAr/jRhQHbxbSUkQbChSFV",
-	"757MdvT0/t7F01eTs8MGzgv/BGGUa6W1ZEZJrXR/RNUlsjbzJaoc9E/agZZLFPvFNGE0MQcT/1qCHsZv",
-	"iLBW1CWyPv4nJhzoBygukef1r+vCzokexC+O150KtF9KUpq3S8ZMjkvmeoctTGKF+SBmWuXsHf1Hsj8U",
-	"weZ8s96/LXWykKY0wpxPZLQxTWcHOFrtF2xUyC8YttaT1Dm35tmu44qI029ktubvngIHjVTNn1NgzCN0",
-	"IqvbyBqUG25sjMVwpU03zRYsuKqYFBfanDsl9So9ELbKqqbANuIenPxXAm/AD40lQYrzCDiI1xh2aD80",
-	"HV/5L4S1Of2Y16hjBL3r+tjPJLJBpprw5qNL5922Dg3F+bVh4pabpwpJ4WBOgmEcG9a5IWKNC1RHuBIz",
-	"wfyw1+hvJLXTE8lNOszT7rX0Lnw+0l2y0W4Cf6lTs49btQAavvjtpfqb1LWOuVlmNYXogf/WmbaxPtOr",
-	"vCTTW02PevEA/Rxg2WPeW+PsegutwIMqVoqgUXXFOZUAMn1poojejTpcjoJlcjO8rOBybD5lwSVk7tk8",
-	"2JazjZBcE8Jii2HbpBtTAHkyHYMjwa2sFkJ9jP1Kq7kCF14/lowzhbMxb8LjZzQF12dhNEda0LRoHUXr",
-	"OAo73VXrvfcmVnrjEh1SqgJcTnZIuL5x+BgMeWcGyknWgA0HjmM7QrKwJe8OBWY4iu64sYwymoobXhT8",
-	"uCoPM5dZQOvDiq6JexR8qSfV+38y21JszdUOSdvaKqWlTyBoYE/TAQvFQMgO6yM3RORlJDVPmysoJziH",
-	"7ls7LNEB23SgriZi+6wlnriX5mnItaLchZjTuL96o9m7OoKQGRtF9DSmlgfOxjcOu+HX/lGuYbZYblsB",
-	"mdu0bqP0NhhyH3nLSCJuaBby/b+2vyAsr40aE+/N0oGbgVerCrdO/zE79Oog+A3NSX4Lycdp+yg/WALy",
-	"5Di1ywOr3CAVBy8D7bHqZvLVzlany0/icke3V4Oaw5lSaWN3zJnSMXcmNEPHDdsFMUKgvyQErY4ul9fK",
-	"W+h7fh+52/PKbtVV5SBZY0lNJjNVEAIMNqb0tdSqp27gdD+HsGXmWsbbUgX06OJLdGW6stevX5nmfUuj",
-	"O1agqVqkmz62vmBIKNXo612d1L/ddJ0lB2MROqAEr4U7aImKu/CrLYf4fLiXu6bxoPSwma1aazUvuDdX",
-	"PS2Fp+qnDYMa+tAdSpP6uUoqy2o/b0qhDe2C6BNPTfYosuxZpcOOa6rY+EZ31uEjlxsosxZMBmXXZ/Z4",
-	"iiZAeQI8yQlWC2wzq8gy9KkZ1XdQ73upSNCMI3D6McrKtVGjqEIM6uICmWjlOvwBvXllgYO/7d4Fsk6/",
-	"+d/f6Y/tFN6CzMFKCbouVVjBLPC6F6nxt6Gkir+d4t3IIEOdquFNsgl/djL1ou37Hpl7920O52XFA4Fb",
-	"L9pa+xm4saXxzDrYysGTVvNk1Af6P978z9fdFV2TU1P1bV0lxTbMq+Im0mUhrMZdq3BXhlKGWfXd8EZf",
-	"g/KjJ6IfN582Ay5h2iEa9HqPgRRByvFSMHL6joRSQuuc+1DizEFYwx7tOVM7xAXcXl4WTY4Nzh85qBRI",
-	"JPe9auBADU2OT1cR5KDeW6IuXfCG/3BY4jk5GF3/Q9Gy+uCHJOZG8P0EIAV47RBOWHx5zwq9rsSHt6Cg",
-	"64xuGPvgjdVaL3S2OXChTMVJH6DLgUva8uE0Qs4fAKOFT9gCxcdvgH4nSv7fIdNTIVYqjukXz9Ogzf8L",
-	"SPDfReu5orU/QNWWtIMRtw8jeYftT18Uj4KIvS0JOkRnX6AOUPl9r6yYwa3l6YV3y6/lU2GWPNPbFaGD",
-	"0DRnitT+8T8RETtIhHNF7ixUaIvgmXGSpojqQcL1i+7B152MHkW/ETJ7cAIzyfCZt2q8rB9GoOKTtyl0",
-	"F3wXbQdtGkA3irs2otv1uUUhfO/Xt789XH7+/o/37D+h7Ovh8q/v/xRuYf09ZthExb/XNJyn2UFWChFs",
-	"jvYtQ9Abrg3H77kOR6glxXDqDziNV/tqkSvzXp9pOBikfqONvZL5+V+X5r85U4IXhbEMqZLIXoaDq4EQ",
-	"owzKbVfoDN/5TCJNc/SrKfwb1IE/MfOu41KGFAyIkeBrwtAaZ9dQuFaX8qXM+Rxso2LhU79m3ZDO0jor",
-	"k0y9D83ew/r3J8bvT03gbE3UkRCGHnx5cQGO/4cPvvxydPTH7XA3Pl3PIGGnZ1DU23L2bmnr3weWT/Y4",
-	"BBMCyCilDHcjTW2gbLvMuuQTO1xW0ObRDKePRuazRNWdGmsjsqOH9AqY76t3gpsZC/XZFrQrwQsyIuMH",
-	"/IzwUph1zKAy44dQlP0bUuSIl8qUqbITFHiao/wEqZ3g5XaH7CAIZgaJjoBbZam+HNG8lzOy0qIaqttl",
-	"z548QZJuAWiDMoTltbRZypwZWY+aTk1PTQhIrVmxoQd64ZrmtzYa63NPe4M7exM+XvMYwT39+c9WFGOZ",
-	"3KPrLGMNbOxldqudYiNq6Y9QkWbAjHb6qIB6urR5orXuleGCsByLIEdW8jCA/5SfBaMfaD2LpesqO1ee",
-	"qO3+tVIC0wphrQXoi1mOFRcnVD1k8nW8/O4CZ9fSYPthhXb4htgU2/wSSsnhgB93HO3xyWD+mQgKzirY",
-	"yBFNwmNCFuTkOJHaUEluRbHWAu/Di6q4+lsfuHpulUwz3GwpOUJFnt4b6HZQ5s/lhBlbCaXvf2tH682B",
-	"KcbpPoeeehc76bjVfwIw72PESPx2dN2mgjdkPHtr3A1qnu6VobMpqDHFtEKSNUBucCvk3HTuH3EVtBOw",
-	"PMnmE625aLfEanZh1hKhMzUpucTlsUZLH0wKgbk6QWmYsevmXi8kGS6+x6MjS3FDb3jyVVaynPd5iOD3",
-	"CnMy8SplubYxRt2+5pXJSQONe7SxlU2SVLRrrCzKWs842xQ0CyT6tY1gdeSrCncVuBbvycpHZa3KcmW3",
-	"t5/L8g0Zz6IsSM/RBM4BJMSlNtOes21BZRBjL3bKX2xcwekTe3nqu1Mbo59JxDhyK0qTNK4CBb42nFJn",
-	"TDVYY3wXpigsPUnWTaOotr1++ul1kG7NI9UvGLacSMSTGvJW40ZTPZ9K54G1MKkdbbMvftNGXmocg87H",
-	"q5MR3YaXgtxQcgwlLJtTMsY74x+uwI2U043FFQkwLGCrSYcs6VPfvAamob1E0s2V9gUwuH/1C+Oc8mNF",
-	"dIhPxpodvSKxu5Agf/h7svQ2fYhhXpFfSiLVyPN7O6eu50xEl/HvLOcfSfh0yiXiJ9Q4CCpo8+Z8NmHE",
-	"86emC4A7ScZJUBdRAwKFTZu09UhUPUEZFgQq7JdVCzi5RLYcWob1FbOGaMZm5cOBopm8FNbFaWATsx0t",
-	"clsXRVUDkB0uT/3zMNCvoUFzMkFKckZOY1ME97wMua6eopxkdI8LVBXo1RHjR48vLpox4wePmq5A8Po9",
-	"WH75/o8//XTf/evR+z/9X3+IO9CyAIm/ff0CPXr4oBmw/t8vvm5FrBND+m3C2sV7E4iQVe1CFHJuO5P2",
-	"0pjiw4uHj+5dPGhO8y8BGj16f++PF4Ck+n8e/PPi3sO3fwpSyLN8u2UV8Hd3FKAs+YC35BJpoxJxE+ct",
-	"sFQpduaLp6XaPYcgaTcy4/7suJiyG1xAnNbIyWX1l9q5b/+wFbjxb6NkaV0Wl2rHBf2VeG+VTJYHg+Nj",
-	"3nTtA/wfFL8mnXKrVmeqVYNUQ3UXZoEhHnjhhQVGgmePTiWcVmDQt8w+J/K5GNum0UNcTRlQuhvxljM7",
-	"ho5plkTWkgYTNc7E27Z8ajliiJUm2QfjOarFHcOx+4pd/Ecft2T8f/73n36Sb//tv7v/+MM5aBJTokAe",
-	"8w3m1k7mRY9TfIzdi4tEXLFoOajPBzM4WBsS6m65WZuUuG102NvLCxw6ZoOXb/TY9U006RjOfL7m6ag5",
-	"9rxNSIR8IbRGMQXgADrIm95cBpSAGSFGObOg8Yrbnl3HHUc2T7sDWFD3zBkgRTXPlX3lvevIlBi4Go90",
-	"FsAes+XsXq2y/W7o3L40yA4OtSakF2VEyljjn3/Xf0bHHeDvVzCUyGGXQB+ruqfraBSzTx8BbWRcZYcZ",
-	"S0jeq7Bf3AvvXYbTKqnmpn7fe+nTwz6bimDGmRqHmqYcatp/EeyznAqSqXCNBS/Vmpcsv3qCZA14ViVv",
-	"XlHmft5hBjWrzD3jC3vPEeJGBNPQ/NfbTwKQbTrgmnvxiFmzDaKnhLRR2VonA369Vx70rAHlF63nzMn5",
-	"tLDb6JYmI6O9ME/Pi81WRwdGioTf0dnuJDrb77hrC1/MD2Cw+UkPQfS1tsDrB19rKY2TPCBN6FjPTPhr",
-	"BIqqmeDSMfMeLh/3ta+KBnLMz6C/uK5TSYizHwG5tYUv2rDngjQLXGMVInfD/Oq51Qbvq7sLi9lEeYs3",
-	"6QJspl9KYn/WlGvJvWlCbZ7vNwAqh3iiJWk8EZEGypggDWbwg7WN0rvlCnuJpTxykRuorLGOYZNAuzrY",
-	"Qbrti4Y9Powcz3i/nS/XnlBr/D4KvBScb0YSYLaJJ83wFZFkbG6AIvsDF1ic5iNyYMjgrHlBs9O37Gsu",
-	"MhIJYY1WVFLtjcpECHSTh3kNHarXL16aBdS9eUIQAOaCukLgcarbQrrF+VF6V1rIj41+gvaKW0KEPqTj",
-	"KqqKhLiRnWO1vuCWCL4uDI5/mIXMPdvqu/D1M/Tlo8d/0UvRb6OcKEwLeR99XQqAUrRlQygnB8JyFwDW",
-	"d8kSyTLbISzRlTua0LLgSmswV7bLzArSDeTV/Zk7O5t5RjJiysJCtB6xRGvBrwlbVp2oj/iEeBl0BEHE",
-	"Nj17C5JMTHQ7cC9QaKaZkVjWDgS5P5OI5pfol5Ir6MOoOLIh6SS7wccocJw0vQO1c7O3RsgJg84dprT2",
-	"mjJIlLEMM5gVYUOYZnqeTWDV24pKQZYu15CQFQ6Tlzl1DbfqFAKtiuNisVxstdnA9iYDoEZpP8CQwbM4",
-	"IbYeAxAdWUHaavf9ThGmLa4naM8FMfkgcolwUZhWUdK2dTmhIzFNoG6oeT7jQhgPT1Wn5EgD0CmQVWJH",
-	"B03LvBgkR8wT87Xge/TA1Fbv6HZHpOmUZEETggFyoLrcjXYkFARLyM0YTKSEnJk+uFDbnBW2LDTFE8HB",
-	"OyWYZW0GqQ3jihdrLrIjeuawy/H1VtWizMAZmIbaFjgmH/JseNrIFyHL0NG9AmR5+LAJyPLlxcWgn8Ju",
-	"SHwbBig7A4itL6smt996RTK9Nadn4Yrk78hG6bvLhbkEOYBDxt0mpsG0PEKnrI0+p3uy5+KkRQQjR30A",
-	"9uDC7t7Gwn45Vgz9HGc7dOTiWgKuOeTYA8aM6ZjdLoUeURITIIJNr/1bwbPreapamh7/WdVRAFAO1ya5",
-	"kz5O6GmrN70GRtJfSVgjSGsr2aT269rTyEoZgtj+wXQzL6gcWQY7sRh11inozchcimoAJuYDeEoNu3iK",
-	"EGxgY25vBw/FWaWroagXXOoQ3OKuv73LcUdYwD/1BC8RI5DwnFBcOtu56irPObmhWgZhiQ6EHwqj35ro",
-	"7qgOy/Xxqa6fx0NwYO22q24/9UDDOzeDT6olH++WSyoobjzVhB9MR35Tje+pS0G1ZGqyCIA6ee1EPpPI",
-	"vIAIywEYoFPY+AkmimRRMCSn7GIJxQQFTirE+mC99+btond+JkvUFaGZYcOFVxVyifYEM4kYVzvKtogU",
-	"khxtHXAgY+VfLlEGgrJh/C2sXJUeZHOkFf992O6B7p1E3erTSLghcMwzzjZU7EenDNnXrYUw/vVbSffx",
-	"etICnhL2+uiNzOXJqbRHxHgak6/Rr9yLplYscI3+K/VtvANpRITkK5qHsjcOJKMbmtnSN1vpqA3hpc2Z",
-	"VQGABknIqE5bXSWK5HrvFWFhhn5ldOIlMo3OtTgtmTO/jb+Z8ar3V05wobptxD3y37kemB+l96UeSdCc",
-	"JOd4ueddbhYvZU8trc0WtgxFJWAACAKuDpmy0k8yi4sXZVSmwM83470UdyszjKlkh8rvPT7/RXLNEvt9",
-	"OnsglHvW0S68e6qWat3LImr6Clw8hXbiY934k2yz9z3TcG0iR05ktEroiBpMChqTmlAN1NJL3/YuskqO",
-	"G9uOVHldnvGWsOyEJD7JJkjAZxLVXWLbaYVTu2Mad1r4yjX4hXgrCMnhGneXVuS6HFX0A+H7fRB88o0z",
-	"FAENEXocwhyWyJrHpuHq0arFNVEGgB/6t9w5FuuJDWy2syVHbLbr5g1eoA3PcIHgqHU2dL4y1lj93PSK",
-	"1FZrg7HdXtrZ6BHr3nSJbZ6A+8ihZ1QZF4wrlGm9nEFAah08HnhLVlvBy8PgEamfTPA1Ve02khg+2J1j",
-	"aD6xlh4jvEiLeIh1xTertCoGvyTb4o+sOrlRnqHsnkmqpmw+rU3TvDTRzVVBbhLcbe3nU6xbvKfFKY71",
-	"t4VTuqKQkBLpk2nkXXQIl/7Sp2EH1LM9FlTVytHQ2luPA27t1rS1Th6i/QKIDSPSaAXTn+Ln8NtKhUzc",
-	"cXEHgYsfCAm6SyA3BUg/krpx0IdEtZi8S1DA3w2IvknJFdkYZO+m7GrFNMG1oe/V+qlLi+dkAv6CoKv6",
-	"tysQrajST5GD9UmoX5jmXK/y9Rf4QIfq2G+tbHSyuzjkJ2w5KKuL5go24kqSd40eUFiQKtQ50cXY0849",
-	"nFvfkpnhW9m3Rz+RWowJTr8pTfE/T6PiFBz+36tCPn5ViBNVIVt+qGLElxx9VsNXJuYyUvKnd645NwaU",
-	"jn3nVvS9Qz1pGaTj47Aj1elBBa5fOfPOTEDOgb05Lt+nSmIJqw0ZFySSCnOhbesHjegGL9eFt2qraY9U",
-	"P/yd7DTvradrBnVTrCkzuOszJDI2ueiMVEY7DJEymPNikNqCrvjXOxuk8OKEnBWnFP/7muenSCd+clsV",
-	"KZLmJNyR6ihMYr8X1zTr8RJv345HdoYP2rUmEH9aWawl5DifXSLN2kchcSFzZU95fHkH06f07PlNuOwq",
-	"HU53ynmADqDTIwqp3TCqG7ODkRnpHu8OYPSMLRfyJBXZh4uw+OQ1DZ7Uemw7y6FdnZPFNZPcTf4GH0MA",
-	"YDvWU4LnZGV32GMDcKIwtbopC0YEXtPC6IvSJhSswPwo2S4T4TgjtbrDuH5+/mysW7B3rVx95eIZH1sL",
-	"DacTjFdBX1QezLCznbJtnQDk0sawgt+6lYLmNMc2PvLD2IKVSBPeF8++eYpMJ15X5AnJACaJCQuCh/nB",
-	"SSPX3sN+tJeAXppDOwptyMcZwgx8bjb2onaY3UI0KicZzScgVeWz9PGYlrdWv5Ua9O8kIldDLCAxVvAb",
-	"m478M+Q+DWttldg3lPQ6bjRm11piCk9MA5KfzgHJKO4DSl6TDn0rnfESvKMX4HzIpVGP1yDs5gAwzuD7",
-	"Hx1jcFZn8Ufy+HbMr+E2/VNyPUe3EPvdc/tf3HM7AT+3Bb00Lk/jaZX84uWLI/PM2oAT7LtZBnkuiJQJ",
-	"eNuz5Q60k4TNFWAyfzGCt1BwzMQ0g0Csv13zNnfsv+XXHUxbafp5Bx8PB+XTUId9Xn+QJlLODqOP/mIs",
-	"Mj4SP7vnu2Nyhab6q/XfelWWaF+sGe7ykfdwa07REo+N4L+Gcu2+rQuZLlGBFRHIANq08v9QziHdSe74",
-	"MZB/185gNF9rajfV2hJoO9TWqJt3fyCsWV/JVtbG5myFIRO1Bb/iJfPiIpSy/1S6fmOE3hABGYESOiJh",
-	"pMg7haA5OuxnrPeQGdlNr2/hrwhMd5ypM1i98NQazm4NBs1E4j0ZqmyOurP7VsCLm/Ft+/yk/bPsLm+o",
-	"fkrf8Otb6y44uaHXK7KlUplcqGdY5LPENW8xFkSlLNP9DgWWSmufbOxs4J1AqPQbfkR8o0z5mRZhdvAg",
-	"5k2nHiNSsTGlyuMM14vtt1GNFBROn2p1QieqW/mBas6otq/LAClH4Bte5ER8jAD/vPmyWOSp8zwzs8C2",
-	"FabMIEn1N1Gsyr708TFvIv3mEh13NNvV0FoJfs3e/IOJepij23I4gyCFm15q5gsobSN2Z7IAm+Ii7iAd",
-	"AA6SMBn7Q+lEjnLejBtTSSbYLB7K0EbcNXdlcw2vqm06V4kAG322tqDtef7Ir8nYaSr3Tqw5PM8JlAh1",
-	"ql5GQrDCdwZXkVjZ1A6lCcByHAmbUL0Valz6ZsdR9QTC6IaINS6QA09AlKGjoMpIt0FnQO5dKxVendXC",
-	"LQpRUB8wN0CwVH9Xa0M2MHWJGD+eBWIEjV+Tm4Cbp91r1T3VpaM8EHzdrhZxcEsA+WgNTrUje0mKGyJT",
-	"iAq4mAdBFBErh6nV9QmP7/mkb1a143kyIezjpto9MXRdFX/FG4T/w/zgbPOqja79LKrrx5aDgISmo2gE",
-	"OOhbJaH5KcpxAvZBW6Y61nbsU5EvfNi91vhBPV8ducO/MhhdhVZDARZLEsIMAqDnq3CeC6x2T9DVNbVV",
-	"BEcnwIxNDFVelRLURQqcBOcTSrS8sta3AwQxn1f4mkjorWzmS2WFvHMFRxServ7aed6O4yXcuc8sXGXl",
-	"25ksQsCImjkhPgwJ+ya6RZF6so5XrealFXzCO4Eh1Wyvd7dqcB2UVeSmuVvUuIXsy3V37GBZquunHe2E",
-	"bWCn9ZZKhTcb6IpXNeGGfMoElVEv+ibecMMQs6JgQppnWjrQZON0/M1cvZSoRo/ra3vDad7nHdC/j50w",
-	"T08Mmc0E9zmhwuHtcvmQFJ7WX/fTl32frmgaVg4+iKz6SHKkY950uHiIY5+Pdp37d1prpTzHpxSdOdU9",
-	"Xk9zFmPa05bumg3tU2KOtJ9PT+YMp5PETvzgmx9AAkQP7KQcCJmV5PkNCTrdJmihO4LzCtO4ue6XFhxX",
-	"/0oA3hEaC+NiCajdAJkrEZS8yqACUI0tI6m8eE/Q+oQkeWcxQYgZLrVC9ptq8qEOGuPupYFrRpN9RTTd",
-	"hzVgnkFHkzzoT7DgqmbEZIfBYExSm/9rwcvtTrlclmHHa4GzWC3dlkrlUsqDbFE/AntXUHZtMGWoukTY",
-	"eb6tZ9xwgcV+x0irceAjBzzoIO/0xHX02+GE+1IcilKG0miqua7JidtWLhV7GoGm7WHrHoFiweC0FF+5",
-	"hXc/88yeFIPdp3wSnYgKjnfbcajl4oZKqsLIiPoMws9VAyJzmJeIYFFQIpU78cj1/5gOiNhvDUxV1q02",
-	"7p84L2ZWC7cGSze3seabhsTyKfe2XxJPxFPPyMGCq4aDE292J1slYPYgw0xz1RFThXChdvqw+zWO9uaU",
-	"DjeSMlNvsMOSXAJDXpODA4Ogqn7eeIFGoy19QBE7DEtw52TuoNfVnMwRKqxe3N8d0lGd7fWoN4ezffKC",
-	"B8pOZeAYzKKH1+rNXVPDPTrMoYXfwqEZVIZbh2jyMRldKxA9FeepyHWm8Kec82NUp/RQtrfliV/4AFrG",
-	"3L6+qQpBmzwdf97bFJaZVvI+nqsmVbtPWM+8ornufXznBPTfHWbgKIhHLgmEEEATAytnS6zbItg3JClX",
-	"2fbz9l95v1xYZS9tiMbD7uXxva1IUZB8tRF8PyKNvWncjzfXawXli34FJR0NKllZVIImBKr/obWeH82j",
-	"babzKL1s7HqDMGE+vOEG2tArxIykirT08eBS9LNQarHa2UysgXqO5HyR1y9eztWbt34rFLH7AdxrnFmf",
-	"oDttBv3EdpTKBd4kxe2mXNQwePoVPLrTcMBNIKuOwJ9JZC82aWLuD8JNMCf0Jk5q4fb6xcu6b5ssD0RI",
-	"MjYuF2tE/Okm2lbQ353Wsj1Nkl+/ePkUirnNXTUqSc3NMZQ6I3hBZNi+3OMTsgXk6XDxCm82Kz3ohBLS",
-	"TtjI/reb5QBd5GiwbJrtEM6UhP4cCCNJMs7yGh+YIde0QYsHl5ODiyM+SZRzIrtJJlhKIqWDoh5g/mpH",
-	"be+jUpCxb9n0pNTmEq3XocHWmFfaeal20nakpb/8wORiG6gUznb6JTmSt7X9stpTVioSKSkoONtCUQ+7",
-	"RopD15vqa6YtqHE+ma55Xwy00Fsu9lwGvDzeCjSn6PvEpS4JaGbmf6Tqbd/zGZlhtrom5LDK8SmwtK80",
-	"B26gDxYwMdIvICqNn01fKcJlDuotxVUhJ1xotkzSn9TnXzz2J3URs7RIPmJaJrkUkLlNt1Uzgr8Fdsqt",
-	"qfTPpN3I0GeCDukC07a7GOFGV6szgg0hD3t1pCznxzg7fs0F2lUsCVsEeyZLotnE5oJbrHqbMGRaA4m8",
-	"ilkDqK6Bz68LZGrWevRomLV2/CijmZxgXEBmep2xa2YA7zU7COhBEGUoK0zH6IEqQu/LyzDNolsiJwIc",
-	"2/YWW0H62gNQ02qQEaDzmmxLBgEjPwex7lwAfywwu7QI8U8Q48Ho61oQfL3aFljK1Y6Xok9EmWb/CB5G",
-	"UF0Im6BvWdMWHTzpF9C1wH324aPG3n/x16ED7E/I1GXG5vXvTNFCSxCTFgPNGvTzJG9P4i8P/Un85eGg",
-	"FLF3ht2aCs4hhJq2oQwXaFP179qXUpm5mOMRpHrGma0lWQmC84ik+qZ1EFH9mrUDKLuhpkU1NudwQ4vO",
-	"FvzFX/yXg2vf0e1uJai8Xq1xgW1svhUwpPJaooJIiQ7aCgE+lkujn1tpz1B9z2rB2oAJQ7LcbokENV9/",
-	"D+nvteftop+R7rHhyfMiX+3xu4qi9a5/Pih1CqwI9HWMcdxTpH+FhHtFmC1dBmQoSOIw2wTbgDNgyz0W",
-	"1112tAk+/tL++pcvBtdWcKlWFnYFuuHsD6HUga/szWnuMHgIrcmGC6I5CEuCAERFIiyRHhI5JJcGpQdp",
-	"5U9mT1mEhV9TJ6IgsdtOqHEaPx9c+J7ktNwP8OR39JocqSQQXNfPA0+NZB8tMp08bijJrRi/FsRUS0Sy",
-	"pUw6+InMNv3JPdYfFMCCaEkKPbkoW+05U7sm4z54ODzvkuV8BTkFbqDx/N+6CJsnKTLPGFPG+CM607jI",
-	"7bluC47z0cr4noZuWEK3O3eFSXtOtObdFEApWvERC7Y6EJGRyt1UvTz4LkwjxSXxxj7Z1TP3kL/dmEU9",
-	"cIyYgL4Q8GZtgokcT4Gj67oZBIgDoP5xRkxX4k0Q/rnx5hXeYsqkuoKuhIwjWWY7M5bx6EBhTXeQ//H6",
-	"xQ/I/gq1o0bbMX6JIX+eGzVGCWMOvvZ7NY1sdwQoDcqqbOZi5gjXGawthpxQFqS/EPZ/DpT0NXxHLSST",
-	"cdWAtQ+pWoCdV4ywk0JGWMbyZTXX2bokxRH07gP1I8UHmlp4O86l+LKC9Hbevna0dhyJzTARcn5FN5tA",
-	"hqNBUUmOONRHfwiJ3I0cm055KGiGFXlTS7CxLeEw2pRFgSo7qC4FbzFFpKreQcjXAjd4a9bQ8pWL4bxh",
-	"dryURN+WZ45TIRidNYZDXzqdOVIFeHTGGLYGf/IILR40BGrAKjgof3/dbu7eBvubNMTBY3lXG2leneCG",
-	"lyy30dBmFmih74LTffQcZztEbmgOdpytSbWtiyUyN7WFzMl4lUxNBZLlfomwQnuttD+4/xO7Kug1KU5Q",
-	"Z7jncBdjhq4OXEq6LsjV/Z+69022I6ZbZJJTpeDcFszmNX1CWiyRiu61+RS3ZDcYfEnuydxDawM3/pog",
-	"vtk0nWwJRhGQINJoAqwyQ0XO2muTih8kglJUJPmeVM2k9aLBbk9l3Pufx44zvg4HLrT6AztmOUfuNLeA",
-	"q8pmei/Bgt6amncwtVuK6JAuyQgWkd34W0V4aUikn3V7IAt68HC4WGtDBi0oy3yJO3LAVEDKpuEyC3J2",
-	"JunT1ejOvdW99wj0RK2WVXGcT+E2//u7P6h8z5B88vrFyzuWbgLrniMP8CMoacHFmBzh8VfHsTIUrDcd",
-	"r3mpnFywFkQ3hLcpWWa+sspKteKbzSrne21OhYXvHrMTsk8YF6Ug+h6iDV/MF0NCJfDZqmFlV0HP6WZD",
-	"s7JQp4Zn0M7D6nfmqnuD5Y6yreIMQQ4S0GO/JyyX6POhKkdvVvUn686Ye/wz4M+uGFc0I0POVusrq64E",
-	"VQom0YO/IowUltdGIEt+WaVe4FOFFZ9zIkc6t2QmCGGUbVfgeHVpRl1qWs+XT8rKdaoZxbpUm8GWhylh",
-	"PDcB62cbngLfoP+PvXdbchu50oVfJYMxf7S6B8ViHaSWWLFjdrWktuXulmRJdu+xSptMAkkyu8BMGgkU",
-	"RXcoYi72jpjYt//V/wJ7Lud17Nt5kj9yrcxEAgRIgEXWwS5HuFUkccjDOuU6fEuxK5YAyGcAIyi5g6/Q",
-	"ByqTolfY88xtP+SSxKnc3jWkGqxjnrrlqN6nOsnmZFJNNS/gwEdZwhSJqebLheiSl1csWRLUYraCzqXA",
-	"6DMuSytC+X5eQcMIOWSy0GI8e9Ot3tUGXKzJ2VJfZnpiNrpcMXu5de01uAUu9dIMHBxJu3Nw2fFT1UrV",
-	"CflNugYvRCgGNrdAkxvueueutehmyWYtDPflYPy+hdvoVu9yuN302Pcc0RsfYdvy6/u5umxyj74MMrBk",
-	"eNkoAUtft5p74w3e7Y4ZhKE6j5oCj1m89fX3qJKIKlalyD6GH9YKg2bGTkVLepqkwP0JgyKAM4Jq20ba",
-	"F1MZA4zMxmYFD4Jif4LCx47uPciNOyg3KjnT9CX4rQ32tuDN75bEtjXoknM8y2fJhAltWOOyYvzaHG61",
-	"ZcmSVf3NIBQmwmUhVFSKBlef7/UJOW59Gw6y5W0lwZsP2j3PjadGCr7z6bnlEQlfES/BI2KKPTmicGFp",
-	"sjlgW6cFVumaEExKRkwvPghRGkUkm6/uwhrL+5yobOabsCnYwQKycPR95fjgxh0AfFl428Cc/FfFPp0U",
-	"7Hx3FjGF4lTptYAH5XGlGufQaa+eDLaZs9vwdrNu7pNxpFLnk7GPKs4i8HZxZZE3UeV2YYvvlsR2LnPy",
-	"2nU7wWbnZ6TXJ0ISr59yyc/DlW2dVwoWbzw5GtjeBU+ng3DK4yhxZRHNH6JVGI0HU0bjdArB99aPwLWe",
-	"u2LCdjdD94ZiD8G2z5hPl4qHNB7MKW8/gnnCJoKuBus3J11QFba8qYzYX7WD5sHewEpLHPhEU5595Y5W",
-	"L3MtU+QWRKtkRqjy2eBcKfQ2UIxBe0LMmzLZM1yKtjm/NLwUchGzaOJlbm0ytQrK34NG3f4J7POcJ8sB",
-	"+j2qpKqzDPSGyywFhSbUgiUE7mV5ChnkjoklSflMf7sywXaxANe0qnp3zjG9MO9XEWyfNlQ11NLSlsdT",
-	"XrmgQEu1VFo0WNtHmwvBIHCJTukVswgoDrfz/O0rwlPF4jGhCoNhARktCXTbwJANpI17dafdygaR4cCs",
-	"U22bmkrE1CJSQYN+OKa3GhcDgLao2O+38H0RzxWAhEHZW3gMRQqYIM1qa0zVZszHLFyGMcMxbNXXJypE",
-	"ZJsGchS6qeP4Rla7ogmjt83lgVTsTS1128NRO9L+CU5faPpiREFBHPqSzVOg2jCmajWlQh+kBzi2OumQ",
-	"V9HUJSZWSp4wB9JudZ/PnAMjLgfWPdDqSXBWHNhUANXy/hWM+3yh1g0yn/jqAOq23ByBWzqIwliGlwpF",
-	"ECT3jpboXgdntz6barOYJfhlkyMpHGqancU/8BlD3RfLRet70L/e8rZylqo5geGjcBxrFtg8pd0yowUP",
-	"C90l31vYZzmHaICTolSxIC8DUDk+NCQ+m0zYdbV4ueHRKiucKsUnYsubAbdqkDA11+S67UNct8sNScf1",
-	"KdftbyybHf4q1MwrWF1s//UrE6mho/cr0Gu2+NpBsOVlwpVAbM4ztYXdwpUrP3CpryBhCNhcSX2IaDCu",
-	"skpttYBRGqX6UgPpr7oE+7ioLDZVcuCJsGWmUMvgdKxdlliCqom4mksFnnYa/ZKpFLymn9b3L21kIWgT",
-	"MqIpF5MNaUf6Qog741xtqkuEiO5cKB4xx9R66lxGrfJeVuyA4sCC4ibUENY1cielYKa0AxxEQVEL1Ir4",
-	"dVk2NUfZPMvGiPxrPSNXAdd4zLYqwQZ0v3cHtlKOhft+Q0PP2ZU9uuhlsfkQm29yGQr1YPEyprbZrkOA",
-	"xfBWHmmHdJssTQreV78TEkTq/Ya9vnkks6QS5bJcWGBj5/aM5obmvaHBMm+VB77dTrTAud7xMlfk32SQ",
-	"bIOuanVGelVYzwEk/41lQuyLfBm0MZHE7eQqTAJUO9PU5q5s7mqy4qgq73rlVrM5zU/kt4Ipto+uEbXc",
-	"eRN9Fhw6cgVeuFZdpTQRPmPkL1KwYDsscR8UZUPrNLvVA+XQUdKEhlrnNXxG6fL7CcR2S00XHBwL0sd6",
-	"btxK5m6PKlXXaegfh5LLmAL49fpN2kUacC5/71k2MPbEf24KkStQta6LG3ct7PctIdyuidO2I/hRe1Nd",
-	"FZ3juIguEee6CXPh8VBV25TrgNOrJW8ZuE9IsZzJTLkKYnMj2FlAK82a7Rcu3hI2/baV0rY6o4hR7NNB",
-	"aRHz3SwhfK+VWz7HbqVgrs/UdxdjsQTgJ4mtXWuN1N2w32tj2Ox1aOom8oPgPj4c/C3waonqSwj2RfLd",
-	"AClZpNWd6NmCurrPunY3RTglVl6PSn3XWPuG8cC3xfL2WbfVAu+PQStoS6nK0z+NooSp2lJIyNKbULEr",
-	"LwBsSxVwy6vUVlYoHKprywTFFwj2WlnfivkZle0T/iCg9AWBqDIFXVQA/iLYLRC6fvS6HrymeSpMAoS4",
-	"A2NrPJJMsWRAbYZoA0OkaH4o+5e3XPlufKqnmJ0IZaXu4clnyliqJRcCnbQwn6buplWbHsJfJJELG51U",
-	"+jV+jMYTPie99YkQLqutYYsMM7DK2fKJeNW2M3hotEqpZ4lAKnYZmNAKJkunTKQ8pKlMCJ3PEXYLfG7A",
-	"4CFiUJegT1a9iDPK47KMfny6seGLYIvBnCq1kElU1WYJZL+Csme8yATdBKHRjAtMJpAJUazUS/moxm/t",
-	"vWvl6jZd0XHC3gMrd2/OQj7m4WuTJHp9B2+l6W9+GKilSllNISJsulZLLvyOG2tPdTM+SahISwmPQUeZ",
-	"KUBa5CAT0zCpblicD6C+L7YeiB5DjlBNFloSu3b1Wgan9NI2i+Zp9SKIMWJB+MdSxeLxIGFzmWB1pBxp",
-	"7Qt/YhC7JrR8V3zmekZrutrvyDm+xjMPwJEN56SYUDzlV6UIkKloyH9n2EDDwF1WR4H23cV478jfK65m",
-	"nxkNzxaXrEDDmwTHdm1+jaDYlL13B+TGLpl5540dWrLFdp10K+mlBYXc4ba6/jB3YbL6CvWe2a2FldhJ",
-	"W92dss72h/q1PLLx7l02s4UcsXOXMrXPKF7MRRvYuOLAfuRipZPCFk6X4y06F/5s7a2JlJEiM3nFojMi",
-	"AFfFOBa4gt6OlVzfrLkWLs6nzTsEC9FufyKeIHqyT/Sm2+aMi4L33VMM2i5turWmnU7z6xv3TftzRkVq",
-	"jKaN9PJ7e3HBk+Xt/+NGAJaZqMJvRXASxYj+uUbeb+gJIsPLATx8RSK6LcoXvrisbtG8JXGTrKebme0r",
-	"3S7Bny0D27/BTXk16dM9nH2mM6g+75x2H5dOlaf+gv/Pj72DZ59+PQqefXl0cdG1n06/fP0v/1TvZKvC",
-	"OXn1/g05PT76FhxB9u0v//Cu+PaT4svPD/706deTL/+0kR3N1LwB1C+xUmw2Qni4PQjNlpy1I5n3+prS",
-	"rci3K7liMSOXPC3Fqp4U9+ro4NknpI9e8LjBlhWZxb2+dt++y0G+S2R9RblRoy1FTtNz692QrFIMplRE",
-	"WwhWYx61u7HqrLhR1NkxbtrFXRjKPlHcM0NZD922a7nuEujnvLQdBne2CKaSZT3kl0FFS513melxOJxI",
-	"AwC9VgrY9wSt1w7nvOpyzMVEKy7RZmKj7lf6xp/sxSu4Y/aHwA1kzSRSGstJxtxMqsJgeiU1MRCVUhEp",
-	"mxMnWLqQyeVXioT2MZ06D8laI0eM+UA/f22IzCLBWgTz1EPa1rutT9SVIbK1flKH1a2fmvtFJXb42OxQ",
-	"KDqv1gWUYLntXrZV/C2k/5bGb1nUOim7WSu+MGXULSfV1OyoPYK+MAU8d+wA+qPc6uQ5Y+lURlsgf97x",
-	"Q2vQWfBUmCB7u+x+syTBppPuCw8wvVxAnKmaUM42/Uah6Gy7exr2KHWQBLUhhCjhVyyp/KmpLSnUnIV5",
-	"49SVC2wP+42kbhf+B9PC3nFLZXcNLsDFXajJ28xNhpXq2WU1RGwU4I5HkivcerfRmmaydzttVsYcen6Z",
-	"Nl51ZSV8zqtzMJBxATO1KakrRuPKJ60mw7pnI+J1aqrcf2H18a4MRIRRmqvLdMnTAIsSA5ImVKgxS4hM",
-	"8lLMVZSuRlUx2Xwe85oN3yqyBl1nGvk9ZzbH7IpNeVjT17ddAvCCLkc8jgdrqNgT7jvKDwbp43X6dSUl",
-	"9YnDGzXDD0ai5QQVMg79vhIWM0RGWFsWjG598NkgzFH+KTRuH7NYHajSAIIa5K9RLE1ja5ZHXK/RKDPO",
-	"u4TpZakp3ytMY1dHVqcw7+GZ9UXCx1WaXu8Cq+F2lc3siTBXDtf0skDn1SqO2Jv7pdZEr3GEmN6wdmVq",
-	"V/SVUhnbIkZwMz6pqgNpwYXetwd/AGsKzKdSduEeQwWr+eoWdT2Wqe3CaL0TqTSQWkU/5uNKa/3mYwp1",
-	"NLX5EPjK5DasdpK9YtXd03OnQTMXU8FTgfeziUyWDfqq6/nC1Nw9a7O8tjgaNHW1m87BzTOGwOXSBK1Y",
-	"T/K9vdiUCl4OkCmqN6CavAC3wew3ZzlME+GtCAsf3/Lo/Adza1kn3Zzl1Mo6AlyMwSShDae33rHdxDYy",
-	"LifTBtpRs9lLu+alzXcAMGuZd7sEKMuVg/aOvh2xbyn3yg8H0YO/9A6efTL/DroHn775px0w7x79MzfA",
-	"7TfDwb7na5Wft+HN63FbPd3vyqZ+Zej6vtnTuAa7qbZaq+yvxe27573NKVMeL9I4fjPu9D+24spP5Zc0",
-	"5tP9Ml2LyVj2q5pKmSH9BI6T1fXdmNBxUp3QUcu8P/C0pcHpJtkyuumiNhXsvUdjsc356q5mbecHCm/1",
-	"NxskP/B0y4TsHWxxqWvGLuqvm29l7YHMm9q6ZduVOvuB30vvEKzA3pXZzVJZrQS0PptSlhv6G8A74MLa",
-	"xgkUYENXrDAQK8FvCt7rqAommg22dpVEdEYnrH3SUB262l3LmqoKMV3LKSWTCBAO2i7YXCpuc3ZXj6s7",
-	"cHWtjLRZfTaYdNbx6jBPWh9IqnSQm7IZS31+mDkhe4mwDjyuSN61suVH87y2VsfNu5lsALdImUOIS/B0",
-	"aNNnEkkjMmLpgjFB0oUkWAfq1R0taMKgRTXiRYPbcoSOIHxWdZFDay/XnCaaNO65sVP0zpg41iZTx1LV",
-	"rgrQTpucilrS0SZy+HQ73pI2VFOdu+Vv1cYd2pVp5eTIPbSv8rXYt5F14yf+ejNLKrWldzRT1UPZFYPe",
-	"XHraHc8xq0pgKSIPBPXWiw8MPkBr1eQDDNIpAwh1+GDcNp92Em0oMaGxXpBkNma8/SjTqrRjw5MV5b8q",
-	"belu3So/Tooae93irtTCFVCVYsaS7fbCHRo6VyqDM8nGLCaska41uPZwaJAJn3AxqDsLwNQkItObmLDp",
-	"amPTi0I6w456jc4FC8ESNeVzn2jlQoDBliaZSYwKpVB8Imrh7E2fq8bQCnfft+TPyF+mdfxzZxMebqO8",
-	"8Q6nHqyWMK7b1d3ZaPfS/fWTV0FSskW2kueYJjZoDK6ye68MF+wu1L3dqVzdNlm29TWVxk/o+PmMAFwc",
-	"JCz9hSWSLJiwLqsqNAKWKKZq1R6WYaXYrY4rKAu2NzXRddfyLN1RheXzU07aGz1XVUXcW+TCWtmwKxG5",
-	"Nh/+jsvJt9hKZ1VKYh+8hry1z0SxOk9ZOk1kNplutqRtnZzrCndv7Txvyhs29G40FChuUTuQouZz3RUb",
-	"G1a4h0z8+1rVdg79wWY0JlhFEIBHoajeCiAQR8crGBQn26csmPG9w+z/fRJluZRrI8z2Fg4jM42/Q6eR",
-	"X62zceXKziJT2zGYZ0k4xQoS+1UkBXW1HWmWCGz47iHYdVx1+2C1Rtsrrlmpv1mPNFftU9rgS/L3tx2R",
-	"OofTRk/bFg6obaPGzgm1cUeLTqmW3qWNU96ns2DbAHHBgRSxMc1i/RrrQtrWobS1Q+I+FTi8Y6GFLqpE",
-	"e6hp8wjd0hd6CrYOJ2iSW77Vcd1WRrUoBINbtu0JsxF42y2NHdym1d2VUWM36x5aNe+grLU9nEKlc69R",
-	"tKk02E34YO+wYvKOoS7kRWx/XzZKoei6tZECsZOBliuJgJJWY4+kcuCMn0+7MiOwinWfdLE1Pl9LEn/v",
-	"p35v0fKWK8K0OolZRFKJ7TNHSxPZcnnlFVl2vFD2fsUSgKpG05LGsUvNk3X4onM0E/OTjemXPGcJmUmR",
-	"Tlfw23cbYJjHTHA1XW2cffLkyeaW+K5T6MY2AClNJqyCDd+zz7DadJLH2LgiM0ZFSsaQ7bVh+iVS8Xxu",
-	"c7ZGbP/BmDItyOWNYK7NB5g6XJEhJqUNbbmys4NW+2fn6ZH5bh83O8U+KZxin9SdYq+boWdS7sxAK5cu",
-	"m7PkChBP6nu0gDZU1YFtqtiAR6qmjHFBFVFz6DsixwGhCrpuU2U648ex5gq6JJcCW1LwVIvsdMrFhLBY",
-	"MWyPRajpOu7DhTR0YF+vUGDK4r3mBzo1ISJ+xaMMVMQkkdm8ug86F1nK6prr0STlIZ9T8G8XtXfrxVKG",
-	"LmTS9EiUyjkPi2/d+JZ72Nb1mqAaxXVd3bSc5PLddmvrsVszXt6y/Z5j96KSr/QrePzfnNpy8/Bxr1FD",
-	"/7vLh3kz+tPTjfr1WixaXLR6k7p6BSvYs2zMbuhhs664rcQVhtibEHczQt7FsXRV092zw2nFquwqB7SO",
-	"3zfWaLZmzG1ZZ+/0u7LeH958ePtcijHX02rvDqj0UxYG+aRRjvSnmqG9FImMZ5VInd/JdGq66CB8RMzG",
-	"kEiAbYgoSdgc9BQxuF7a8KVCLVjCImxJNGMzmSzPCNNvIVSwhTbZxKoRrFiYVJ0DvqOKnRxXGrVJvHq5",
-	"TOc0S6f9w0NiWgIG+rRAKPn9O9uLpUG6sF6Yd2wmr5AXr5/Iv3a7dthnyz0oWLPrVF3W2NlKzhi0aJ1q",
-	"21qSSHbJq0gFREtiBQcyzZCKSBEv+wiHQ8MUqWORY8xGiswlFyku/mIq2ZWx0BNGI33NbJUEtmnwhWZD",
-	"TVaOPnKNecy2xIAzOQSt+kLuPe0gytg+DZj1XeipuhxcGojIdbhJHE9sEVczrhSLoEvewh7kIilqPGS5",
-	"36CCNvFcTUcySwN39JtSMWFkzFgEx0BV0wPNPropXSUyrhjG9x4tA4PoAz9cujGOQcfjAVxZCYso5+BI",
-	"NAvjlm1n3cKh62YVm+gZwSxKvdKasMdNZIwYA9BRRnEnHTes7SSuxd25cnGv65o5ljRabLi3/OVV3aKU",
-	"Rc/nuZzNY5Zuj9Vc42MxFLgNkrMe1guk3NZKc03Io43yW+MN1qPbgfEPqvN+mfsf+IzFXLAaiPs17X7J",
-	"lM7nTLDoDOoeSESXAXQBnvFI8MkU4Hf/8OF54xDIZm3dXkfLyDWArqC2KtjllTdbkfKVAgtRBSQTEQDU",
-	"M56QMWdxpL5yDfZXFrihSpnJWQ0cPs1Xuu/1xQ+IgZwOMAgVkEXC05SJANiU/Ne//d9C6pP5dTvNageA",
-	"UQ7XGcDTr4V3wU6CLNmBskXfWWUvbS2T8padgrAkkUlFc4Aq/ULTdZrDbIelIDeKdSy0CwFS4MZ7Jkmg",
-	"eflq1+Hvn5Mn354+IwrD3eRx96hT08A/rX7E737+QB7p5zzrPXn69RmRc/rnjOkDiBY3UxlHVV0cyk3T",
-	"GzajNfdwURV0CqWIVKUHOGHjhKnpYJt32ntrpv/GWF1nZCGTS324CllAaEqGh1dHh1IfaA/h1mFl8lso",
-	"56zyoWHM9e730fTW/Iyt22kcy4WqhvIGh1ClkH7TwjaE9wzKQezvGE2axKkLxFJ4WGH7CvtfS7Dv0DVR",
-	"lSLO85KYzYlveHXuptgYwsc0M7sGxbU0TwsTBm2Maaz0CalIJg3iuyt0tXFQNcTyfk5DdqDYnCba+D7D",
-	"NC2qLhV6T+I4x5aBeYE+aGAm+tvqLUj1bhkBVkoBjmOSyIU6A58Dwt4MuQjjLGIDEHr/TZvOw2bpWB8S",
-	"ym0volXEqZilzasp91g0kHqjLBGOjNhAjgdaTmVhiu3nxZLIvKWO19HH7WBn9wfJzWqdxjwaZCLl8foK",
-	"hzPYVJmBIZJiko0iQhImGpU73MRB1E7c25ugSDKVJG2u3RoCrRVBbkFc6zFXHeBqDdxqaYdbFkhssY67",
-	"MMDsa++Z7eVWYDetkFuS1oad3sKL8QeFCU4t8Je2kLdsRnl1b5KpnLEB1m3W4NNLxQiNZlxwlSY0lQm5",
-	"ZGyOfkca2mYRu6qljamYZIa8SxGQ52/J6bc12eaXlZ0SpMR05THlMYuI4hNxwIVWoXMmFKETygUZLbV1",
-	"zeJxZbO1eugnVC3g3KpKlWYxntSuWLI0hbF+uk0Lt1mZPaVgA73RA3foLxkxfKJZRL89t1yIFEgepeiP",
-	"N1WZTKjgqlXivl5SbYQOtOoqCB/XYzmPxKRsNpcJTZYD70uZpYpHbACZndXN/m86zWVb5Yhc5kCYHCk7",
-	"zKwy1ZTXb2VvHW1/qhEdW2lUJw18w/VxqUfx//zvFxfq0z//d/tHpebbLD1sKMwkp+Wiw5z0DCZKMaJq",
-	"Sz218W3wRbTR6/JOi80a9dS0XFJ7E0O2rqR8Gjl5vNJaWZsLvx4HJ18eHZiPkJR4HDz98nW19VCHC7Uh",
-	"/L4Nt1Yw4HUDrQWar6PSHdgroCfvl62CM9+FnbI7hvXp+o4Q8ooi3UZH+uCzjfK3GrDPFtbcH7mqBvEG",
-	"R86sSUsJI039W74EHW2ApWlNqcZzyKTX+h5yTbR0/HPGoHltM+Xont4wYE+ThF/RuNmEChfbm1tqb3tP",
-	"U+ARsE3xvU1OzttkXGxjhcd8wkc8NpUIa1ctYSGDGQ78u/RDRNuOnXhHw61ln+171yU2eOtrYxOAVwU2",
-	"J5lPqTLJJuYHRYQcyWgJ2eh+t8oqtzTT1AwVxpvE83N9+MD4wZTRyNUzFgf8lsl5zMhiKgGdLMgTdIqF",
-	"jGeEp9osWSq0QrT1oW/y4Ka1UcLBVWnKWFY9a24gzeu9fuvG/mVrQPZLIRdiACm2FUeC77VcWNgNgW8L",
-	"dQIAnmsibuBLc4Ikn87K3jWT0zkhzxMuE54ucZTruo4WB/96A8nIEfbir539e8YEoSlJE04n7AbmIRPO",
-	"ROqyHNft/Rvv0i9wGgq1Tb3lSpi76xL0S1O60tpqULrpizY+zARHtAp2+Tvkf2yXoSz5OBE8T2TIoixh",
-	"KkA+MllQ4OaMpbxkEaHpplShiuWG0aC3nyUJjWtD6PYCFEEjACBBf7Are2lQmaefwaJBKqtf4hsQzR6o",
-	"wowN2FUebKnytDh+yzOrYJv0vvO0S869yLiZzlfuEkXoTIoJSeFRVmbROGE0WjZq9+pSstbRLFg57/FS",
-	"cKRqttqSZPHmdgrN3tNQpd12Vcy27gRPkxSspoI5FBSMS6+5bJFtPtUZq1uWtFzbnr1pC3ILE6+9KRRS",
-	"oXXLgvKU0DidasHjCceyNYQ8rdBeQrUEjQldgbW7fg4mTFWoccPh6trm1JZWTH4ee7KjjjMVZe2nNWXt",
-	"W2vfkmbZRqY3CDtxc/7eKGI/4KUraQEFUeDxVS2Tv0KTddkWDqctz5QGWrq/dng/yUYZqcXBrQUveO1g",
-	"Cso4Kw1rEqsHugM/FnoI7pcjy8x9N8VRu9Yc6700e9AkKyJ1XWO484M/ffr15Ms/bTJ3w1sRvbUydWOd",
-	"2t5k7MY3t5e59eyMp4EqS3xGUgkxiwqUghmPl4PauCAImvqfC4D+m9K47aW1TPn7jGV1Gc1zN7uN8sgs",
-	"hLZkrQOzkQzThg4Xk4Ey+YIVoUgRsjpvXMPwW/kldpDrF2VXotpb4XsotN9pEnqTpVtWRzSwtfanhbcL",
-	"cV3L9dG8jsI/Ahf6CQGtdnKXeifoxNhxw3kUDAJ1lgi9bgsIUegTZGXs2zcEW0Z5d+Ftzl1q1/eSrSkY",
-	"ro7R3AkyXEnehAUpOvNrKeRDlohzvcP3kv9uipckj965V21VLlV9LEfI9gVVZJFIGPfeULb+mMWCJRTp",
-	"4X2YMFadt/qCpSyZcUEFek5nHLKByZV/f58kXF1imTE47eeJTBmUF08oFwp8mbOASEHGMktIzK5YrHZT",
-	"SIwF+oNauG5zQdt6YHdX05JgdwNMbvNZgSo20Ktmrt8yQofITi2Q+uxOf4+QUNvHbwDSbp5o8hhkikXV",
-	"uX9w1RVni4EfyF83wh/tdesw2G1pkdmdVWd3qSwWwmJ5PVKj/D8FS7UnSaWYUDzlV0bXWXUs9M3a5rS/",
-	"m/qnNOFhWlNXrLLJhEFDiq0p7x7CMLlbGvHnth7tkkDK+a1IHsX9XN2S5gLY4I1cX/3WIGh6+96aTsrK",
-	"Jf+pxfy28d5fU8iZd+7FyXuTUnCzcbVHkVXafLslzXd+F+fbapvlPh1zQfSHWQITmLKZcQ3TLJ0eV/QL",
-	"Ps/SqUz4X+BE2SdYh0f+69/+77BL3oNim7CUUFMeCDkQUHoIlYcme3zo0iOoICZ5mbyZM/HqBXkuhWAh",
-	"2GtXPGJJcCHUUum98B7m1zF2yfmKbp0aTA8oUbPhdZ4AwEZekGyyYjH2Pqfp9EI8Gn4+gIuGGG418Kx4",
-	"31TGEaH40K/P9F8wsPLbeKG2rXsB9AxVkq5S8HlerAeARXAjltCnNJzOoNQyYTTq9DvvGDUmLFcEf4fa",
-	"6jyg5d+0SLhmzc45fAeQNap4cRbxtPBsbSIDquyS0DwFIU0wKTXXN5yp/owlmmc6L6CcXDMvFostrC2D",
-	"8D1yDJk/6D47I3AXGNzwskxEEi2e4sP9QRUi9GboxavtTN+ZK8118AZTa242HQemH5AwejmYxFTpl2np",
-	"1+l3fpdFE0xSkli2nhs3ACQA9EIFYTALES4B8zCJ3HjfM5v4kwBTEPjVnDykMllSNGHuRjt0wKcOyDzh",
-	"IoXrE3YlL6ueZnEWYT8LCzWPqVDQy4ThO8cyjuXiAE/Y3k32pT/rfyuvPzNLpXlvkjBlH6D6dK7Z0dv4",
-	"MJYK01PwJxrjw2CN8vv8gbq11OsemL2ZcpXKZBmQlNEZPsI90D3Fjvw7NuEisJsLr5NXiPagzkiU0HGK",
-	"y6HvBDpW/bHMRAToNJmmC/zW+30ir/Dw+g6nHvMxOwiXYcwwpGymRQWdQGMrMtPmiEIUC1eSYp9WmO/K",
-	"u+w8npsJFPJ9AFwKaCDDsgacpnvm97BN/k3mgkCPxVVlewC2cKN+Do+jhImSPJEkpZdMafICfrWXIU1g",
-	"rhvmrwHtElfQ6z8y50FYPHiW1ngCF0sF9jZNyID4ldDQFOqZgnJ/VOdvX9lCc+8KJ9KiqLD5hllKNxlr",
-	"sbQXMmIufya/xD75/YKn4bSwtjICZDJ4kRyPA/PGmI5YDJLMtMBYmQNsAv5AYhZNAG3AXVlasIiFAJ4I",
-	"rzIXIWqTZbBVLWDQsBAeDDGsfDDiKJvHPKRpfuuPUl5CAdM8T+KkCfNFrElvsrM004AEaE0bc8pdZYjq",
-	"z7NRzNW00++8xb/MXSlPGIFL3KXlhYFvgXeUYkoBjcDdXAA1uhvtOr0AprYPhTbzWgsXn5x/XbzGPuR7",
-	"mcx8tVC4ns/mMknLbGa+LawH12w1n3Mx8e9zshw+G4Wrb7tkbF64QYzk55KOwzCewiS7OU1SwRJFplQg",
-	"Rom7yy0HSl8pGt07Y4XXSaEpWy6EV3I4Y2WpVH0V4Db6Cg+SegFhAtKVnSS0l9qn/gZcc3o9mF5Ka395",
-	"dwjGSvuJdPqVImrOQj7mIYFrAjLORIgHNBLx8ZiHWaytdni8ssY3qDGnwaUwCIN60XATAR1I6xv38hJX",
-	"bvfavDLtYK2NBdgZ2riylqdXhbUQJOIJ0weZpfe8alWQg+q4BNLFVMbugZ1i9Ke4xoVfVq70RK7POOWb",
-	"DNX1HTH600XwThiWf5+ZZn5LHs6usDOkIIqJiIuJK+zPxWR+XyVXFa4oCJQAHlq0uPyb8uh4+dH6F4K/",
-	"WAPPrP1Mm+e5SF15jkdjjF+BjriSS3xKzMXlqsWrzXajaZQ+q4dsEEqR0rA0KvOjOTy7daLE1FCu3Fwm",
-	"9033y7nqQ/Ul+Ek6b7PU9aswhYN6f/KcZS3NpRbaobu9MN5199obigpg4y0pTasU05hPClf4w/B/k+Fl",
-	"Je3FUuupgNDol0ylubqy2fymeS1ESaxEAMWs9TGXUf50/83gWQhILLWBZNshoXk0ZcZoCBCdBBqX2Xei",
-	"+YLPs+vzg9Yy8EAUR6lMGBrymsoCbJQf4IBzkxme4UG/66N8tarwriAG0UeVbiyTU/UdKVWXJYNAf+N+",
-	"cWrI4AkEFvIThQmALrpbMuWpI0tU47FVWfklNYJs5WqIvxWfiF+5bbHVYObKMjub3AwjFWRySUzXTu9m",
-	"C2b0hyTu9DslP0YhxwadL+D9BMv2wHoIPjqlXincV+zfKhldYIZP+iWubHDV/fCxYw+jiTmP6ckx+2GQ",
-	"Nw/AbOs4nQ7cFbPpXKkBqFMKLtygE7MJjQdSa1GsVK9wXuz/nZ5+/tiJ5tL6RdBBVuny+Ljy7k/V/ov9",
-	"jt6eJgd4JK0YxaZF/FTtB/lYMTq9Mp+K3o59zy7Sz+ajDPIfvC0rOE7WzW3FTfJxHxS06lfZ22s8q6hq",
-	"j1bJwXe9bBxV6fbrDLPZQnxa8c187Mxjmuoz3sDCEPhXWQ/Nx07KBBXpAIBUPBwIfyAFP8zHDiCHSMH8",
-	"39wwS4+rWMiC2V16WtGrsneRVXa5rGWBgmulbnmL3pW6q0rulNIilD0ppUX9tOIj2f86lTwt69Zp1c2y",
-	"kV2MRFxxsrSY16cVP0oDUvTdKcU9KPhLNj2pcjQrXpWb12CrTpt1+1Z02axeuUHClUm05MkpPW/j3Z5b",
-	"Z+/UXfAGtaM55wz6CIA5LBrg+HMP0MoPvtOnSHQlL88K2VXKEt/Rs/eVKjh21rxt47M/Vbt1PjqDsXa2",
-	"Vb6bjytaq+b2Ks9NcQ8qPTYblWTN6yo8OR8/VXpmmtkgZdfMxxsRIyvunr0YZVX+oZsXmZXepXVSs8aH",
-	"tO+Rg+OIp8vBmIY85ilFnqm08yvE7YwNqKDxEjmxzpV1HQa/3pA/rfjHGmhzzyVW5Gnf9bWVLi85wj76",
-	"69dYGPi+so+bXxusf8mnFQfbR9Mf1HxRTd++2wxuSNglY3O4euX2ZtT0qeQ8Kz72U5U7bC8CpMJ5Vuld",
-	"8F1m+2bT4gLXrOfKutdwimXTGZ0PmNWS6y2pwLhhxoxFIxpeDsYypPEAOj/la3EjDqK7vxi++3OzmCj6",
-	"txpLgYIDtZmFV/Ci7t3EK3pir2XjffnyBXIixzVAJVNGo5gpBckGXsmB9Sm43KNCWD3wAo7K5JBEAbFF",
-	"TJCWZeK2EHm/EBZuBKL1Mubh0oVjoFPUiHExIWoqF6J7IS7EN998zxOVEpWyuep+8w1m4PXJ8O2b9x/I",
-	"StodDEiQ4W9e4o8zNoRX5dlwNqiJaXOCkSlVZxgt8zD/1YVYmwd4LhBDHPPj/OH4iXsY4eCpMukbxIOw",
-	"7xJE9R7ZXJs41qsT6bV2w3fuh8Nf9T9f/gWv/280jodmeZ5LoQ0kbSJ/843+6oB880FTcrjsfkOgYwl1",
-	"iYALoUgMWBHYtAVSDc26HP7qIDq/DHF0uBgKsa54OC0sIUa60ym7EMQm5UypmRePYE5mlczrMV6qyGnv",
-	"1AR/IKeQzhgBoAuqH6xvhYB/JAECIyXsM1dpFyb2KlLfAAn+4Q+vXqiAmHRy8m2XnNs1ntElbqded7kQ",
-	"ZMijIWSfQEryWf5SbWPpOxDh147OpDqONdnpqaV8xgIDGW/vcC1v8EE88ub2DIf6o962b2yMePhrRFMa",
-	"EC9R9csQ4z5k+CMXl32SsPi/XUAm60VnCPzIki4Z4sVDADqFRh+a+EgmAMqLjHmcsoTIhCiZwHAv2RLS",
-	"KMlpr6ffp5mKT4RMIFHzgHzzjlG9iiaB0fZ5sQPVizZ8+YFOhsAUKdHSmXBBhq/GB6+lYAc/0TScDk3a",
-	"FN500jvVBBIz10Ycz4SR3hZoCQQLib17AKz+isYZww51+i2Q3UdEFsc4RsjgU91vyPDt+Yfnvx3ijH73",
-	"/s1r8hNkWgLOQJc8N8kBJvEKygGkUJDWACM2g3XEhlPL2zNoQd7Xg8NxkNPjpwFRKY0ZOT06zu/Djugm",
-	"BwGbHBkq5eMxS+zKzhlN9bBfAp4zCIWhyUKjegkjNpvLlIlwefADWw77SD6XsJIRMEFgYG8lJC3B8p4Z",
-	"4gMeOT0+PiMq5VpaEJJkAkCcNdWRc0vACUOEGC34jk/JVGaJwhG+TBKZGBYa0jm6+LgUh/NEjmI2++df",
-	"lBTDvqYd2BGgc5VKGQXktHdkdk5zqJYM+rsTRIXDBleKzLhSXEwC4HE9wtPeY/3hmUXzTSFFasQjyCJ+",
-	"hA0qoDpRpAP4ffh1QE6P9PtJLMUE4IDnqf7uWP/nRP9HP/P4mFBIJdTvHSUgqszzoPGRGgaE0XAKmwhb",
-	"jAQENgZL9Fv0Zp8eP4PFf9w7Me0y3rE0WR6cj1OWQOr1414PZaAl7hE0X1CEG46ydQOaXs/DkM3TA/vV",
-	"kDzS6zROAkKTgDD1NVEshio9I/r1u83qk5SnMVNnJjcPeRc5SY9jGLGU8lgzg54OF+SlmOhTEPYNjdgV",
-	"i7WtovqgP63GXsosATmYss9IE8Dj+h1DHP9z/bruN5ZXyYwml5p/8soUR8SYZwh8QFPINySParXV8Osz",
-	"TfZWVsGtKJqOjzFpPOYhEwoROgALoXM+p+GUHRx3ex3TtLYzTdO56h8eLhaLLoWfuzKZHJp71eGPr56/",
-	"fP3+JdzzJejAInb6nZ/pUqUWeM0VTnV63SO8Ts6ZoHPe6XdOur3uCQSS0ykEiQ/1fyYsrYOqhgMt0gJX",
-	"XQK5GOGZ2bAx5bEy4hCIniX66yQTUHxp8jukeBV1+volr0TEPmMyzVzqCem3Hvd62HoA9A0Erj1u/cVU",
-	"dLkWY792Yi4usbhDhtksR93oHEYyVM5E1F/gX3/pBJ1LtlT6m+6CxfEB7NLhL4tL1f0FMy1nLE2g/3Pn",
-	"0P4J9b4RF0zB15BUqR9lM8rca83ydpd0Fue4vxt3Bcs9NhWD4JqBSbtqynL8Mcghuasf5hb88C3yX6FS",
-	"BN2DKpvNaLLs9DuvARTUGhw2pwmzOyaQt/AebEFtagd1S1pHVkhBXfLu++fk28dHYM4ItrDKXHMTi8iI",
-	"jSVCfgEgfCU1/e7nH95fm5iQLj7+2qHxpNPvvIxevD+Hkr0r+HT8+PHRM+g3ql96+Tb5YfDn2ec//kz/",
-	"9Y/nzxaL775/8iqTJ1d//Mtfvv3w+bfPPyz+x3fLSfL+9FLfo1e28+aHt5jA0ul3FIcquE6/c3T05389",
-	"/9cfPj9Pxn98P/j2w/Ln3//2zeTbaXj1ls75T3GyeEXp2/C3f3gnO18+NSYWWJIaWoGZ7ppU7IPBxsoS",
-	"VJYFSsHTSgWpwOnhgPonjwMUII1o5+np0WklWRTOMu/hgT+xlJryqetRS96pSukj71wmqemkvtK3q1Pu",
-	"wvUp6JiWDrmc11LDPF4L+k7Q0Qw0yBJef1GtCLNTqxgfuJivJE5swESE3of6d7jTHaZUdirvH+grBjOW",
-	"TmVUWg9hfaBw+Cz+tjmJyXpZygK+brRG7mM/uDazK3aSazCvQre3wYgqHnZKPeAGc4muU1iCxqy7jmxr",
-	"OHrmft8xV/9WLkgq/dq/Wo62GnYTy76wR9xUZiEeNPTQRwD0qBgjQ6Ngh5VM/VtU6dflXwvn2pGXzTWw",
-	"eXfFJpzH/IrtfPVf4akccmKVIlS/5F/qlK+xSjYtP5j8zk6zK587Hszp1ljMOHNstpYazF20Br6qVsXv",
-	"nKF0x3boHQD97nqHnlNR3CJcvQQ7Sqrazbo60qLowBY41W3ad7UNXbpwXIX+RWXHSABuETCjZELQlbK6",
-	"V9q8On/76rkrsZrThM5YyhK0gqrWJr/k8Ec+A6CzjRe6iueNV77Cjo2m5jlYAUwzkzojQ21WD6tKzMEj",
-	"Bi8kIU0gd9s4xKDmptPv/DljWIOBlrleqY5PXA4fA5PkD8y/BeCGA+9TVafSlbaoIl7aWjY8RnJVBsmu",
-	"GlwZ5Msf50YYispBoA6PNF1g8Qz4WKRgqmYI5obCq1c6K3+6Lqtjbf7HXwvANJ3j3vGTg97RQe/xh97T",
-	"fq/X7/X+1EG8hE7v6Nlxr9frHcB/vtX/eWo/4v+Oe/ksnmsJZ6q65Zg8TyRXioqURF+9VHPJvfAJsOrR",
-	"s+Nur3vc7R0en5ZzMgYN39876gSdPL971dT5VERDqZuuOy4efflUghsQWRw3tyosr79F4NwVAflGMDI3",
-	"QBDXlZE50MDHYtripy8F8fkjV2mp0tOKS/9byGa35U8WAg2Mq8qwDlpf0JBCILMZsawPsOivAO93F/xp",
-	"AMRvyv+totMyBZw9lmtndAk4AQGhrnOquZYL8vzVi3f6byAQaBJRLo+yF6OclgmqWmh9tiqakQvchrWW",
-	"zZ7H9Qe27CB/gkL6TkbLdqx5pzmoPfFbhJYipIahqJIQO2qwUi1fX2k6RhEIWAx+wLtffqCTumeayw7h",
-	"mi9B50cZrsWatde768wQds/gGLEtcThW6Hg83pjF9RcQEj2QgAn7sWM6a1dZUIe/8uhLrRl1CqEa6J7n",
-	"WgcLVu0z8LjuekrtQZet02XBLljnVbot33y5QSVnSme34YEvrUX/CxD3c4tIvuLIFy4LILGKzEJOBGAr",
-	"I6a4cd+ZzIdxpphBj4CuSAL6QY1ZGk4hPiKY/pJ1IeZlG9tA3SxYj2cQVoQA4xmGsJQfmj49frrKikhO",
-	"19CBY4iCtlB+UBB2ACv3z1WKsMBTT7uPj7pHvZ5hq22sMBhdEz3UuyE9pMyuCbm4a2xVqVos3sp2nFWj",
-	"Q6ybs//rlpxXaZWea5MyZAaYJyETKaM6brGoHcA1NdyBl+6AO4LtjMkHvZjrRbNt/nxODnrHH3rP+kfH",
-	"Zj7rdOdKNVa1Ml15plOmx7tRpveO/99Ps7TI/cTgh19TAuiDHDsw1uZuBcEH8OaBttx8PsWsLRlH2G8R",
-	"VDUAGyeEQoaWJvRJQkNf80LSH65GSQPXyRKYriON9zjtB4lyNy3tKmlhKbWzUGrw0/fvfvObP734/qc/",
-	"ffj598c//vD69c+/OT758PbNd//6P16envyh8yBdGkmX3/ArRgxgClsYn9IuD69ZxNMDrPOpPbi+Zgum",
-	"UkzL7JKXNJySmAtms1MlibiBD0ulxbQEuI7A4VTgt47lDbwNE4H5iwOcJOT2mfxF8l//9v+iGLoQmOkM",
-	"iYuQ5Moxe5CLCYkZvQLrH0bEU8Xi8ZqoRB6LOIMMOn2RQcx2yDSJjBmRVybL1CwoJk2tBi9e48/neh1f",
-	"Xt1YEKPCq25Q+rgimTITRQEcgWu+yq8OoLa78enr5Td5maEmtsToFCSEurhHBjCxuxwBQtbBq1M6ihn4",
-	"QQ3ImoVM4SqnxNqIA+bmFsZV7MPfdFyoWsM1L3M/No3MRzw9D40bbd1iuChPTrZ6OX6Ro7pYj7cs15j3",
-	"a5najCl4PxcqpXBAqHoptOmq3P+1+MwrUcrGL0xl+9ftLrpkdts6F7C2B9mwkW4+cXdcckAf1ewOQL3V",
-	"dkf36Pjk9PGTPznUz2iAkhZU+9QkxsDbT789OvKlnBvkdzkufOdahxRwgTS+xyRIISf2i1A0gBNlxQfM",
-	"pcEDT1G/XiN+5eT8TQewKurEqzx8xUC9xVl25oK+GQ0F1PxYTWVtheqTiWciHCLMYH2OLo0vlcUO5GIV",
-	"hBCxCcGHx1NFRmzCIY0+72k+VFyEbKDYn4eBQdVi4aXCxF/U8rbJCqSGMBojAiT8rvhE0DRLWPdCfLCl",
-	"JDZFHZDwtPFHZyzqEkA3g9ZncO75SpGhfhqLsDpkThVYi5pY4JzT1+cdGL+rYQizlMjxmFAcDBOR0Tfa",
-	"mEuZIKPlhVByxqCAALBRYyUhhmdQvfkEqggu2TLQQwPUGoyKj5akcGfCDDBCl3zAjHBUdUwQ03nNnMlm",
-	"PI61jQU64AzLhMzRLpQzfWNquu9ExpiCXTWya41FZZruA9wlnPq8vYIlM5+nVE2HLhuipaF1diFOj5+Z",
-	"5CAKlW0mQ0A5IHGsHjPZ3TSO5UJV2Wd4uW+hfTD8UDLQyopkwgWh4xQGBjnA4jIwRiotLhauK4sIo0nM",
-	"9Wg8KpKJXpGJYNGwzgCy61etkGx/kRkXfJbN/MYNXjO+yppCqqZerYC47JJzn3jzCo85oOU664h7hO0R",
-	"8trx65cVJuA32OwdPKMH40+/PjmtaLK5A73KoVjfyjCg+U5fKzL94IhCG5l+T4tVvSmIQ7dRUcKM+p0n",
-	"4dH46ag3ejw+DZ/S43Evejo+HZ9GJ+Hx6Ij2no2fsm+jJ+Hj0Sk9eXb89Ojb3pPe495p76R33Dvq9Xod",
-	"HNDAV656s2F8WtQDcegx7e6Flwx7SXW+/dfP/uvwbSAbO/1OeByL0ez7XvQ/fgftdxCbpXpljnpd1OB/",
-	"gt45wq5kr53W/KPHN1WK82crVBG568bV5x9zBN1GCnT1pJ0mjM7KyjOdHmoWW+hTkGaNSofcSy29aRyb",
-	"VCiLbOmlhoBOxVotYp+nRSw0TiOPTI0oIE5CMSfUwrCImOrcr206iHX7pVKSBaOXZ+CzGwo5sE8d2pOz",
-	"QbBEgQFlD4QLwmLFIOetImMEzMu3dra3mTBiy9rype+EMklYmJKpTBQjIxBRiIO88C9T2tIhUbIkCb/S",
-	"I29M5XbiGBFqFlU7XaUFvH3nDOCgmKrjVzko6zzfv5UUa03mk4wmkZuRT+cOkLXOPPxgOlbQFBt5zJnA",
-	"osuYpp6HqcJ70zSX9H2OCXuPMkm9VM49J5S2ySDd4ZE3ihKsWrPe6W+L2ay1DnPDx1bIss9znjDl33J8",
-	"0Dv90HvWP23pYwdlnKmq93sP02frAZ3AEDo/yb/wOKaHj7u9zvWOkYZMb/oMaWHaqvIfPVRmH1e5qsai",
-	"zO8YsGIi2nGY6lW6KQOkS14ifju3UAIWs94UDGthcuqHt7GAwLYyqSofYCIy27MbDbZJ3r8U0c1J+5ci",
-	"soe3bTbcfFtrx8DRSVsf5pFdKF0fcgGl63452rAs4Y2MCAg1No3VQ/k3UMWMwA2xDC9ZdCGsjUJjfqkP",
-	"6HBo0yo8oTGYQBliZjhjRh/n4F5zWIZzZmAPQ1C0rs/6MPALMZSCDfTngX73wGrzYW6T+bYYluJbTG83",
-	"NHVpT+YwgUfwZ8JCCR4L/d3X2mRbsDjWrz25EEP71AGS89oXa5NZsZSMljDPSB8Wob+TTPo5uIqxpAyX",
-	"YF3+0Dd9hiVjUxuK/uQ8g/H4GQK7SImnc21Kzeap6aGmyctsZtWhXNPQK9G5jm0nI62n8LTWCTpspm30",
-	"fodypeh/ZxAUteV1wMIbTMDmUhuHfsPpUh8MgPuKlngPhzbCxc7rifSTiSGT69iD+jKJze3rExH8VD9s",
-	"15MqYkpV7bfV0j/QNG/8fuAL6pKf9Yhtf0CAwXEtALHYNTA34BVgivKUTOgVI0qSMU0wXwHe1a0k3jdZ",
-	"ejOKweyvXsAb1A7g8VJOATZQCDID93CyBMt1zSEXFt5sN7ZH8TfZ+IoNnFG+C8Udx3iWto3Ruq7fpJf5",
-	"kP6OtwucBlaZN1bkqUzn9Rtl0WzSvIrFugSydKoVeKi1C6HzeZe8Nx5sLnJNZxucgac4ZGR4aNqFDwGE",
-	"SDHwI/v5QniH5nMuSKZY3jRMJkXvxFlRTa34QqoMukTGH958eHurHondqSHrZ3ibSDm+cW305sPbl3pB",
-	"ZzUpNnnpU4BYckACN8US6LtPJdCQFBjORepqpL9qM2YQEWeViyxl13PT20ReMYW6lJqAFBiCqW2rSOdz",
-	"zKsLvN5WyphtnpmoPIaxgEja+gMCj7Ggso6RkG2Mzeus6QofHk7n1tmlaOQ15g09btNT3HM03xx7vDP7",
-	"BbhOlcUisCtnFZt7G+zyIUtEiU1ItdpvwCl2OgNktwpeibiio3iNiYCBzYJcx/Ne7cmpUoeYgkhYaKct",
-	"GAffer2eMKO7Y6S/ywOMnto7NpNX0M57O/f0axc5xBW+KVJ9n8o5yZSWeVvI9VVatGR0gA9Ze0Qxyc+K",
-	"KD0ILaqNa6kZ5TW0UxIm2KIoQB4Mlv1L5A93QhK/Y/OYhjYOUxzPjuWx7R1dH6XJAXu9E5ltyHpmzxxe",
-	"pBQMC/s3pHnsBBnkuety/QALsi9YkFfv35CToydPDo4IjedTenBSMxrwZsIXzRjvubm+ForEkJitPoGO",
-	"6DXvtr+twH+YeUEzQ1ORoIeKaMoxHzPotj7A+zeNxKbLpsu5jOVkWZc+mv/cbjzuxoqBvKVJ6pgK8A5t",
-	"nlTCJjQBPG/oLQz2UBhiA3SZOLeJNhqqx/vntcm8My7c5/3FAK8VLUMxcOOIIX67t6qImR9G8hryW1Ft",
-	"hdenWpSQdbhKr1JlzopAu9hdFUDeZ4C0rYlLS9okJamM6FKzkZYmYBf9pehcsfQBbnx6CSl5OeQIAs9C",
-	"10ZlYH3rwECe27bat24cn/8GosNGxPQ7r1++6wSd2ED/wvqPsTOVW7MBrFmn3+FyZhoYRF6ZFeKkR8yC",
-	"WZPzCY3YX/RkQXj0vUfpXeYzNtDrrAczTnhID19zOmNLzHHTfM5xHGrKtNbrBJ1ZFqc87/fdomAbR3c7",
-	"sCFm0ys473uZifuOGlLoFlnicpif301+hbVrk6YrgP0b4YJYY8sB4Zluv5X5VhOWOo68npRGpzxwiGnO",
-	"tZbPdljq2Du+Wb61/chxlu25eH8YI/V8lhvkd6ZmcY1uRKCRNUzTGk4E71wPKvJWb3awqiK13ixAYJkm",
-	"3TbfeXgIZKJMAvth/oADeIAadou4IU+dYWZ7HLTXpkhB22rTXWOKhHROQ9jj016vtVF2CwAi9ZxyJ+t7",
-	"C62Ba9BDDLt8pcg8kWMeVzNOvXI5xFZR0FuxRs28sfFVhYeuK84WZ6bvQsRCHtFRzIaBrSPNVRGPECdO",
-	"XZrzfARAdHAPI6Ml1HHsBgnUTeJenfjvZPZmXTGqVMz2VuGKGHjbmnHYHxsecy0NDsyNdYNwtOpO3FDJ",
-	"WD0I81PFYmB35Y5ryzyQVyxJOJyD5zHVqwu1LQpUf+Mlyuuo5yxREsLamC5WWysMQphFg9FyB3XMZf7z",
-	"eO2Rlqxfw7Fff6u58tGYxop9XTM0x9c3Bp1KFWta3hke7daUjE6gMQLUxObEkTCqDPRyJnjKIqR+KLOA",
-	"VmpaFjqjD68eGOt3TGc8Xg4SfeeYg9lZ2Owmo6JHBk4eUKTd7Z2bxV19ThWz0vXGHSnQwL/KVDQlP1oa",
-	"YmQaCxkN4wVYG0jjGJWWrxLhc2Ud63Wsyyb69RB5sX2qc9GKrc6QouFUK1QsugzQNcqITCKWoC7pe6Cw",
-	"VAioszfSIU8c0Otp+xrRmRQTfArUUH5FEqayOMUMrEyYg6YwnYXYrEuem7b1ENAyLSgjrAb8hYWOg/L2",
-	"g6XMUahY3WAB45C31/e7dSnNZpjg/54xYRc9ZXRGZoylqOj0gE3DHNtqNujwlM1wuG1ElM/TzUvozFK9",
-	"MONQuzO6vaUwtIFFG+aNeETYg1g3ZNtYkB7/fakCy1ltNcHxl3bLILM0lLk1ALUGzo86llkyYEsQrtjj",
-	"DMSyRPgva/joQ5URN8YS4WneiNOYSbNMpd0WW3RaGJtJ9uxswRLvDNHW1ZSOWEgRpYxRwAbbg3azMqGk",
-	"4F7gatmCBOrJu5IqW3u2+4cFaapDXXqAW3qAW3qAW3qAW3qAW3qAW9rPoXUDzJLnsG2BsbSvs+n1EJrK",
-	"c3mAZ/qHgmfaNd7SA9DSA9DSA9DSPyzQ0kaApWaqswCmtB+1WbRv6hTmObTHMgcrRTIRM6VFD7hxhni8",
-	"BnG54Ip1CSzujC7JSN+juQ88po+GEyYips1OJlKeLocBGc74BKWnCZgNgwvhfYkOKDX82mC0U+NpMagN",
-	"OCIQ+N0LcSGGfx5qdZtAN5TR0mSRTuUCfDkYFrd6TyZE6c1HLzAXcJqF68DXjJp9tCTsMw1TArjfTIQs",
-	"ILYD7oUQmdZ2ACvFYgaGbZe8SgvVayOm9GJggxbPaTxUoUyYNiBSMpMqJcNYH8qHAZFQjgQWXZ8M0WaE",
-	"ZVEySY0WM5W/g1SmNB6SSEIgbCLxDTztkpemJlwvRllhGu+uprw8x1ZbBwu9v7CSUEQ+PA9DNk/70Lv/",
-	"MFRXesd8Efn5QERaTA4RWoumaEupuaZ9NWUshdBFIhcKFLt+NahRoOxAK7B0ypZEpVJGeiX0jzOpVxfW",
-	"/0KYVcmTwSAP60y/BJ6BbzWedm3ncHuZltkp65JzQdjnuUz8aEEoZyMurPNzqO04b6G1Ki0uMCxJq+A+",
-	"WotSqzzLkjjUfKtSOWGaac78TrAWTwKHrEiSiToH0Hels8kD2FObdAGtsSfg8WbRALwPB+UvHM/jj/kH",
-	"4wi3JQj+xyYh9nMjlypkCqkQKW1T2o9LKe0nzd1GTDEyZ3Ies4AoprcWGv8vNcPMqOrDwB1wAQ7e2vRa",
-	"Xmn2x+QasOdMqwTL9SGNtaZjn+cxeN4hbF89uZJ7zgSZNvrpAr0Or/BiuwzmY27N0iSh+lWZ4H/OmPnZ",
-	"6FiVLmOMCSSzChJ+5yhES2mw1yMKXB9TzG+u9uw5ulrveGric6ofgjkVbB7EOmdUsyGEjF+1XQOtSbRK",
-	"38USVL9/0wLYEVx3/rmPVbHPdQIJfmmYNKQvrnjPz1MJWBHwKkExY56nyzygzZO6vCXv8p1VK4HzAwaT",
-	"10GtqZIayPFAJnzCxc5GgClJcp7FeCKGVa0pl3JXDcxVDTejfOPascTsisVrOc4YsvbChoOouHdtrpQ+",
-	"yqAxbCAQTGzKxmfQptrEpDYGCyftHfjHTadrPDXYGjdt57MzMsSeu5Xqv3kunlXz+LBO0IE8X60ZriSP",
-	"9ozoiFY++CCmmD8fsVBb2HCgHFHFFaJJKMy7H/EknQ5AyvQ7R8+ePYOT71Hhl8E8ybMslowm1YkEK12C",
-	"fBuk33nBaRxrKQfLab/9ic5oJLOW+JDFwoSxfheUAOQSxpQH/ObVa2i2pG1aeCV8+7f//df/0P//63/+",
-	"7d/JX//zb//nr//xt//1t3/vQAJQkdP6HTj4mY6vVlrDSrhZHxXsMijO0AM+Oj5Zsej8tXI/FliqD5sU",
-	"gufis94T/Zd1/dM5L6QqWApr1bPpmilrXhDEOP+DAnleiagr50x8nsXIoepAjsc8ZNae7HpHsVnchX+L",
-	"SeYVyDV0xmxoUxVPcxY5LGRxDIc39llvlpMOIy4wXrMiGjpVx8YCZ3V+vejw6KLTv2hEmRed4CKnBLgt",
-	"p4WLzpeLotZZjZh4a2sOxpXjtkff4lh5FOTWe85kF6LJ0IN8oIHhyY2jxaiCzTPJRMQSe5zXNreMs5lA",
-	"6/yMQE8yyFz7RcIpd7QkwzMTqxASdy/JhEXJlsksi2nF7GsjTcGKa8P1Wl9MZcxgCIZ60Im1Yw9bwW9V",
-	"W54aWP+HNg7RBwA4FHDCIbm08NxvxUN1bZcQfNr1XXN1WZCvpdlqGlsnF1fkks1Tr3eEzceDFr6oZQj4",
-	"JzAnCRRQl7xnIiJD8/swMCtgnGjeIy6ELyERdAweMTReEvhgPHJDOKFPeRx9pdy7MXQDViLV53amGQPO",
-	"soDSwKkInAfM3nwhhlTByDQ5YVqVoyV4I1Ts5jcg1cmEXPGUxoQLvYMq7ZLXcDQ1bscZV4qLyRmhBOK/",
-	"YCxaQwlyui6EXcgJS1MuJoRi4g5xXSABWJIMjZ5HJ9AHt3oIoyodjKqxyaXyKcu6uAq1LSGLILdU0SV5",
-	"NPRXvRtlKCWZGn6tlzjmlyxeXgj3vfMtAmQ9/jxwv9qtCqmIeASPCRDQ1WxhLvMGPBoGZOikmP5gXZJD",
-	"UI/DCwG+RuuDDSzubNmHeEYmUtMgvMNLo4V9BPRVGsfG7cnREhzS8FLIRcyiCYsG3qy75K1Uio9i5k1a",
-	"Wa8ZYM9Q4i9Z30DL8MRkUaNsHB76D0X3nVcKziNLY94KuNpw+1u+aVB/nkJMU0gykwkrDEJh/ZugM01I",
-	"sOCQ8NC/EJbzBia7b0geGYamQrOqWM5kpoipydS8lNIwhXQSRqOvYYswv3UwWg6UnOt9IFcsGdHYcZ4J",
-	"s0EgNmRJCumZwYXgs7lZTQLUoG/1J2zDcxMpIzKKZXiJgd8qlyNaocW0jNtLWNbWUP/422CTFW6tb5Cw",
-	"zrC2pwwQUBDgjPgVjzIaewYv5AnBkSKdSr0CNjz5pa25fRdN6AbG8DZm6q7r8/0t/8c+b60ExfTvLJRC",
-	"znj4cCBrfCDbgqirTOF3vvV4b7EfinZ0DSoXTtSdPtZby6NMRJpfNyBBFCPP0D2hEThEwjDCJ/wKTh4R",
-	"QIcg5+RKQhmQUbEQmVYSLA4TXz5z+n9MKEF3EeK1G8PqpPc0t1IXdElSiXlQWXLFr2QSwLts0BjPw3Oa",
-	"TsmIxXJRpTknLC2qzWsCVTzIwQc5eGfkYH4guitgA5t9AyZ91Z2CXcVACy/ANU79QeOWMNU4H+fmoIrI",
-	"/dj5Is1RYxFDcezljZKLjslYuOjos82FExgXnS4ZrhLgkEykPcoDJWohOM7iOLgQ7gxlymAchHPVEdcB",
-	"JkCaPMjo097pWRGXK3dwWHGcgBw/81BHLsR6gJFqWJIqaVyVXn7b6CMrAbM+CK3ACfh/Pj7+ljzrkaNj",
-	"cnJK2qBBF1zIOwUqeVBJDyrpTqqku4iA08DQdjg4jfVSO/v6kKYpDaeztSWU7/J8TUB71oI71oSCXs7c",
-	"efxf//b/KUTjhCpxSMFsh39zRqoMe6KycGpdrNWYb1D96M3lIfVtb0g5LXFp1kPjuC3DMrKqzLhYSeND",
-	"R2+9Xh480tUMweZpuov8IJphX5NntkfIl6JfvblCWaPOjm3R+5jHzKqtOVVqLpO0+8t8ApKNT6Zpp390",
-	"dNJrrMnYUY4LYMPEAxUCVlBMRyDq35r3gPcz4tTqHD6jE3b4y5xNjNrhVywaqCk9fvyk0+886Z30Tig7",
-	"Ph49e/b06ZOjUchORsdPxycnjIVHI/bt46f0+OgkfPokfHYS9r59Eo3Ys/Hjx0/Do6Pw28fHoFyE4im/",
-	"AgnaETKZgU/WveLZ+OmTqPf06OnT0/Db6MnjZ/R4zCjthY8f06h39JiejMan46PR8ag3enp8HEZHj6Mn",
-	"4dHjUW/c69HeU6g/+Avr9E+hACPopNNsNhJQ9I/BvTU6y+1JNo8ljVqiHuSKLugseAS1rU96vWtWBzqm",
-	"uvHqwFwC1wPbcEXwOgbozRUuJF+Q395Bq7oHFITGyQLkUUxVSuY0gTkNNVMaV5IpCYMcCejBif9NEn7F",
-	"lCmGwONSDFIe0SNQqhtRE2DPhBTr/voX4ndvX/4mIG9f/wbcTD+z0VsCrKcC8vbF9xiI++ntSUB+Oj0P",
-	"yJvJJCA/n/8x0Ff+BD+e//QOqxvw5EUvmbCBQFA5ekBaBphKNgi6mqaNF0LP8itFnuPgDj4s5wyQLQid",
-	"JIx1ySsYCjwZItIJO2BCC3oMd+rBay3/9vVv+iSbQ0dIA59gjmfumBqQiEHYC97NZ+xCGFyfGUso1mow",
-	"wgW64GZn9lg7NoV6poAMI99aYw1LQmlow+ZdOx39BRNhspwD+AkaHimJOcPCh3OSsDmjae4DhHyYITc1",
-	"dl4Q6+AHthy6XpdwmdlQ50w00V+s8bRNNY2NhNRVwjEC3ACZ+KWbDe2ks1KIs+5UjVthrDSYFgxhSk0N",
-	"j52DPn2f2JFCbYJh6FRKEtNkwsijo16P/MS/Cwx1kuPH+FFPwNK94Q/rp5Bf64EePTYjWGILpxEkNOgF",
-	"8Zs0FV7LZvN0GWBDQxyoVkqB62YLQ3DdDMHzC6eAwBswF2TOP7PYwMbjU6YUYcOHhmSCC1Fu7WklVHHt",
-	"VkjB1KLIDHug4vP1JGyJh94a+1jUIVDhgZUvIat2V+jLcim536grwHNr/j/Ue3GABk7B5gFgzn7n/3n7",
-	"4vuDI+hh3dSWKOi0eaKnmZqqM3xoVTKaE7uBLW0qCSbIacJCjI1paGgjNagiwCm1tWfdnFfLMVbeULBz",
-	"yhMfot1jzwd0pIAfF4YTvJo6bjoJjpbFvJ78YEZjLCFxfTOcSWVGYJCzzRMrDge59VUDp+pJY47CGGDb",
-	"puwz1cpuRuO+Lwk0mVLoemGE7AKb4WuFGQF5Ny7o9R1ZH+1xBIgpn4YExIa9RKQfzP4Hs39rs7+9hV/p",
-	"6zLW9X0OQvsniUrPGE7SGQTNzhEz+vlgBBruqPf4We/J0bdPVoqqt/afHf7qSf9rxq7BFhEO07IEe6tY",
-	"ddeDgkVwPTfGgxh7EGO3LMagCbpP0XfCab/JxQFxZGuVobsb+60XpnJ3PB2V6C2FsYKLdU7TqQcV5wu6",
-	"TtmGagOiVx/Rhu4e5uisUrpU5TCxOeib7B4TiGgSN/ZOk+DvMDX4BkwgpZfM9TuDoDme1ipjyTWR5Osc",
-	"zXYdSC5LwACrso87W/kTb6GtxQZj5w4G9jYaL89N49AUTrMjFgdIiZgbb9VFY8GxO5vl0NuxatiXvH7H",
-	"lWSABxSY6B1GK02/+y456Z26EKFe6hVrZkpVtStLsI0mkGbpXo0o8Byp8EvEYpYykAJPHDaBHbWBB6np",
-	"JhXJhbimuwWWpZFAHre49LUUzJcVjdlvHo2L3NeoVi+LuDz8pv2NaGF9U6yV08J9tEyZqq4orn1cdQ8o",
-	"M80C9yNMzQGsp6qg43hBl6piDKsTsK6lF1zNpeZNFF6Vzxvm7DQMbG9744pa9452suq49+Qubu+1N7JO",
-	"kBR31u4HssoqkiPA5GFURvP22pXX4zg9Kq8m1HfOY8pLWqrJJEq+eIpOzpu0QF8YgbW90blDoLH7YYTu",
-	"Tn/GXFyq6zTBuDdWe2V49Hsb5THRK6j0A2UO7GBCX0OVhENj3YD8AIQ0OWfCAJvkIzXmA1dkniVzqRjJ",
-	"RMpjzdrs85wnUGUsyIhNaTzWj1xUgPRjiAZCnZlia5DPzuC5IlJ5yMwbCi9bGDN6yfKWQ4pB1JCKJRQD",
-	"Wrg1bbTAlcqFf0wb2tPtLBh3eHEHfZy3tWTMktYU6+XM/yMXl53rNMLHDcEcTrhnixOFHkSb+rCWbixD",
-	"I5Wuj8fG9bE6j6CTJfrINE3TueofHtI575qHdmUy0aIC+Pzw/E+vzvX/wvPn5/n/tl2HOrWo33VGLhmb",
-	"m1wCxcKEwV8LE9oE3rlpRXOO0MRYMMpYBMSXyku21gdbbMavF3qX5xfP+VV3gjHYiifHPRP4JQseYdBw",
-	"yidT4EzgsDJLmWJn5Y40XlS8JRtvcN9+cLN4OGrcqaNG6m3Mw2Hj4bDxD3/YOCdqpg2cOQ/TLGG+Ufdw",
-	"4riRE0fe2OAf9MiBCISA8Y8pJSEVX+Va12LkgM2sAHXenkPev3mLSWGPnvVIhCKaGO75GrW9M7tXQjp8",
-	"Q1gC0MbzAARbDUHYyw0Lh9S0nbAxzKYxB9NfYAcxh2C7zLGHQPNDoPk+58vczxCSGHObK0xRekCCMGbS",
-	"5c1InTi5gegRAGz+w2qiV95ZD6AgUmzdYrHDLBrT2NNYZ4b0jJ4BLQXIS9j+xTaeAeW0orVOer7CWhsf",
-	"LymfRmpF8ugWlcqWXinXzPQ7plW9IqnMGxKxWLFtvDN/1HT9EPa+rszSy1iMSpAZjcAFy5IEjl67kFAh",
-	"TaL6Rl9lOw4Dywkgt2SKBcZlE0FS4QjNSQGtSlCFz8Vk+LWLfcOdqSTzhIuUPBqWzsb6ytHSNs0YdgnG",
-	"KyOGmGoXghJsfYN+M4PGifUPtoekTeHObVB4GSIRhjGjiYVDfP/m7VdI8HTZ90SDyYxxnQVyZAbTwdTF",
-	"15PoQnATvH8ujVcM5kgThsWoRI+qxpg2lUNGdgnClcoY4E+ShOESFVCpH1FBpjJLinY31HuaIcVyojcJ",
-	"7gXYR8ASNeB9DSpg7EYtyZReMUA6zfcaheUQHj4QMh3YgQ09F1/ECntN8yoOqN2pxvZ55xXLP6dJtKnl",
-	"15vxKjWdEUrmMVUpD/GHFqjY2k6rrHvthMnTnpf6bz7SJ3vBxd6ncd+0n7J+HtBhO5NTL/zAMNracSBp",
-	"gmnaCuzguLc92MEKeZXRlLdyyzn5thP/Wohkfyc0kx5Lnf/KQ1bIF9WOPu9GnUR3rhZV25tYRYiilXuS",
-	"1fV8alYnWADfMbKS+qKSPDLvSLGPpWkYeSUvIegJw/g6cK2x1+ZirpqawJ+bZea1fRNHD+LrjoqvFRHy",
-	"CuZ8n0tYUOhUGsIwuRJocY3I2cL2PbR7WmMCv1kxeoFvwRaWitme2Sg9VsBbdgzaUqaFtzj2B/yWa+O3",
-	"7A7KRFPKoI3Aaix4Wko1d7jPmyTnpwo1y6IJizrXA8+opMebxtGot1cwpwgnDcECr7xXy4s7YrJsIbTM",
-	"AXH/7sNae8o1OtHjCUpgD/ogCHwMRzTbNiCWythdV4D6byDaTaZInu6FJ+HIZX21dMWZtbm+hXTLPrm1",
-	"bLsth77Dp+8jfezBALw9A/AuejjXmHSgJ+yZCY5Iu7HlULLcolQsxNedbzQGaKNUmpjG9oJNz+7ey7Uf",
-	"tRow6QcePHgYc8HDB8n2INnus2R7h14eurMDKjugSULFhK2HHQUnYpYkCOTFAI1KSDJkIgKA2uFNYos+",
-	"pwk790d9vw6o0L1zz2dT2yEUX9YIUfRDJawneaRF3NdY/5mSR4jVaX2L5Ql8XTPOCvTPPaJ9gsZX6cC1",
-	"OFODBY9jBzTqUTyCpKopn8PVnWB7YWxfZpOcfssSQjORkh9oxGkKYNY7lNj0KeYugYu5qczuPYbEIYSb",
-	"LuBQtxTB1zrWl/j3xg/0Ux5HCRO1bQnJYioNYL/eVTzbw10BkVcm2OgLX/PAuxaTeCki09zOk9zGMoq0",
-	"ZTS17Yf1DyM24UJh30BMwkY2sv5JpO6vFNG8hEkvU7mA1EuWXLGKJoC295/aKvKxBiDRxIB55DrC+aVY",
-	"5ol61yaMPBoKmQ7oAEY2/DowF8FsBRcTW3M2zjBnOrEu19LCfaXsrXnnRE0npmA9h2vH9jMyKfRFrLK2",
-	"9exKrHC7LdvWicVG4q1CsmwrFPbZp+xBPexbPWy56dV9vHAO9zr6ZDVOjU2P7SZR2dCCNKhWMdv38Fo1",
-	"+Q9/9T4NdtLmqyoJZ1XQXbOjyQMT3yMmhqTgwu7fjYP2OkvQNKFqzJR3BC2sMNKq3OsCt99k4dRm0XOr",
-	"Oes3uXB1FvtvDfI8pqVDn/gzV9wE2ON0FDMyWoJfgEcVaeYGGIHQWF++JIWmMK5njb4sjKXaOhn92obr",
-	"vc9I/6Pk+3QKPyi4+6Tg7qQbea3Vifn/K+otz1qsKATIFV5bq1Nqsk6ZYEqtrwbY2KjQeCyg6Zk+4/tp",
-	"W4GBKodWiODUWMgsjgAQg4yY4hFzCDRwJXaHhYVC1Iy+f77Xj2OmBwFbQta9YlowpeiMyAQNocRLcGit",
-	"sbKYXXJOQFBxKUzdEQPQCusglwmxffisI2HGleJi0t3WQa5tbX+1by04pRfVqka7/056mVkCxUK3yE4f",
-	"hM+Als4IrrW+vgAe+eWTu30wlslA73XhOXkXwPIDlJwb9VHbPq+5UPAXuUIi2NoWO9Mbb6L6M7JCIa1R",
-	"pTyOSUzDS3XXuqm2FSjQqXJ9wCpm0URzMSJ7pkyl0NxHi3/MfNlT0KqiDAXCVnbM9ytchX05955NaV/T",
-	"CTrulc074dl9Vejf5oqoUM5Z3SDMbw0b4xliG+Btd7wvnevbGeXNWW15EvsMux4NeKQJ71OQr/rKY6y9",
-	"BJoQGvlF/IpHGdSxNxzrsd+UtdPvjBOoxE+nUt+vzZIUxpWwkM85HqzMwHCt+wVR3b5h6fXCVLjtNx6e",
-	"MmKiPjzlJZo6uvetNCtn7lq7tiiyQH+mfLJQf2jCLgbH4zwX1RimwnAcTo2MaHhJHumTapTQhQhIwsaZ",
-	"YqZVA1vESzjGTlkcwVH6QlBtbE2o4ApI6Wt9mA6ntiW335ZHYQL+nAks00xorGyQCLJPZxJtu512/fID",
-	"WFcsGdG4tACmXj1kSYpYJo+G7u/BaDkMiPeZpi7SdSHQvMUueXnsSiZkktEk4lTkeOvY+84GutwACiGy",
-	"KvVmglmuffTtBbH8NVgVERZm0F85TZld8pPMlKKNxGYDwffsmWY+uE/lbae1BMQ22dVCVaQsmSd6TQaa",
-	"mK3x7AvQsS9AkU4GbjKdXGyqqTamfYpXnbaCb48huAe9t1+913Kn/27jblaVro+7OTknBclb4Fer0+uE",
-	"3syDDtl4zDD1se708r1MECIXyCEvcUD5HBEpqk81FulkiDmWQzDPjc6cU4U9TKFlX0SX0LQRMFmjLvlZ",
-	"K6sLkdvR2lQuqEwVQPdOJFg1JCmLYwN6CvgJJJULmkQKBt4nFABIQXPRGVOm8ILILI35FUwhXpLRklCy",
-	"ZMq0FcUrG1fK1h20Xtr1rT9xrXjvoOBOa2WJaF9CLlrU+NO0GtBSM+2BzRbaX0mYOZ80lU7HRkpGG7Rk",
-	"vttbv8YnoKY3PnvW8ZKEjWUHVsE67ebdgjsFLoVmYrBMMNrKrjP5NYsvAeQJDoM3aPsbh86q7U9COWMk",
-	"lXfoDLClZPw1p7Ed5CFUw4HkVuqdy9p/sGF2a8N8mDLHJXcmKrOOxSHnQBOzN+o7wtKVQXNvmBURc09h",
-	"3GSagRQpDde5hlnM5lMpmAoIjaKEKXvonzM5xwaWaZYIksobrWqw434ot792uf3fcXHD1mrHMKOQqR7a",
-	"+5/eu0wPmSUWqnyXsf2THKAV2A2qwMCjlkuB7WL/dKynsEQAdzpmA81ynX7nFfqpZjIR6MZvlBBA40w/",
-	"7p+Pj78lz3rk6JicnJLHT3brSdasfdOe5M0xQnAnT+Uiz5oPqSAjZryj0V0LEta5lt8zmoA3d8yFPtGL",
-	"bDZiCWGfaZjGSwMfIBNH8Vg6m2lTHtIM2Jh/7pJzdeki/qZXOh2zPqT5s1jBqpiKitTqkH+5ydIGQdjB",
-	"jPLYqi0QXDjVvHmeMP5bTa76WHvJhZs3tiSw/l3HjcTozEILPj33br2nV19/u57eRgJtkwBqLktq5URb",
-	"MXAX/aoPyuE6yqElAfy9uluL+mZDrYOTIGsUzPWcrWBNg0tB/7XH0gY3lVtyKDww7y0zr218ilRwJ9wM",
-	"m20/W9/QhBHvhrchH2q1s8Gw+Z56oDdoeN40yf6YUEhUwsu4mLTraL619bXrduYe05u8TsPAQnbaH452",
-	"2s78Qa7+HcjVu5hV38DIeW7q5zfL1l0YNbdZNHVTEvm+F0tdV2A/FEk9iPYH0X4HRLutmjL+snXFUtcT",
-	"9RFXWuRkCWtS49A32UJMaGsywE+xlJe2JdWcJqlgCUmlvDQ/s89zmaRnZAFtM6F4RgWa1RdTOYNG3pDb",
-	"M0lkJnLZ2SIaVh3meuFN7CHStftIF5RDAOYhV4X8rZpRlDN0WqrmXUF2hfo1V5xpYTCiiqs8fnydetZ2",
-	"KUvfbsjP6D12zQw1t0CfpQkbaBaZw9siqCphn/VONXznk6Mt06R6CMKNGeqD5lkd1wtl5ex709EsTyKu",
-	"Q+6ymZJ4NYtM6yYb4PIE9Dub3X8/kqRs68B6fXAex16I2+qmwCZ5Eim0TEKBF91kasOriImUp8sXbgoP",
-	"kv8hx+FGy+KchYvMoAawZPaak6MWpvxxDpVrH3J00DtFCAL9AxeTgYkud/qd37x6rdcRwrRaPJLe0fEJ",
-	"OQWbeiuL3yz8PG9ue5PgjWVevqNJDV6eLDcjJpEnfu5hWoOWKeXEhqlcsCuXrjDPRJhmmhS65L09sNuD",
-	"rZu9Ae8VDCR23zZEHboLhrbgC8nzJtEbIbdiOWdkqAc4dJVodAltvqFVzwpgIxWo4pZet5yaxIUy9d5q",
-	"BsMaUbQb8VKWFFsz+f0qBXuQ9e1dNSuM8ZCjIFY1x97SFZzsPfzVNbPfW8JChRC8uw0MHnh4pzz8odiE",
-	"/l7lKrRmyDtSJJGPtSJK5rH7nhIXHKC3HINtFVgrUp9XkewNvAJAD/Cx4XRAWVjbyL593oM25zTtKzyn",
-	"hlToQ+mItUuAuL4Vt+tMiJKUOjkyUuoax6o7lw7xIKxvWljf8/yHVvJ6NwbTIQiw5S2lQ9ycpK/tmRjS",
-	"OGYJHPEVM0dx+2LCU8Xi8S5FeimXArQHc/kUjXMkYNN2J9WDHbSnfpCqd0GqVkP5QIFz+aI243Hy+vhB",
-	"Xvc7fwT2uyV5fXvJa7csre9P+tqtC+aHPLYH7fFgk+8gca1Cwu8xh22ciVCvGo0PIj4e8zCLU74pnw0R",
-	"rfYJz1uZovC9G+u5Ukyp+5imQGHkN5Gn4L2pE3T8F/+jtZo0oO4GX5zF405QWJ1a8bRPkR9m6UCOx4NI",
-	"zigX2HXXfmfhzk9aKAAthOE+hcs0m2UCVkdMOv3OEYrBJP+UsBnT0h+/sQj3kBrH8qv0amHDin5Hq5gF",
-	"jS/x15MOaFQAaB2YgV8rSfomEySqJMlNJ0lgL4MmyRG5jCa0IPjuRYLEeRwTxT+7JgsKmjRYpjxzSkPL",
-	"ENdoIb9EdcmwRGZDAqxv21lm6YEcj22nzOrWFIqlmKegUppylfIQ0YRSiV0rskSro5vtgYkwhiXg3pqc",
-	"iCqCvd1GlFVC9Yblz7XYfZ/NKx8Uzt+hwrkOsf29ZmqgDluPIlGpvfaWpFFznjn8NX/3/pI2aqT0NZuM",
-	"PUiTB2myUZpAe0Sf6O6E06PexjXIFlsIhzvSw9MfbVUnSl/c3CS0ZkMBeKttPG9u7e6/Y383lv+Dc/9B",
-	"yT4o2esq2bsYV1hjgptC+Eodu8eQwi8ySwRb1prYBvRAvz3Bng6MmHtuMprwO3zlj2xyz2IIc6m4/nbP",
-	"8QP7mk7QOXB/P9Q47kq2R2xOk9QL1z4+ODrCcK37aZ7kPQZmUoCNpA2WlUAufDmPKbRbfi4FvYRFa6oX",
-	"TjtBZyYjWMYMuMHut9Y428WDpTfIn358hV/NQ3zLTz/2nplvzKC/ozN6KW84DJCLgDtaIQn9g9gEWt94",
-	"AQErYe9JBMCTWCD0lZvXGfwFKMiVsuxm3PFwq2AcQKUpAZLUK458mMGwQFNpgXpFYxgHnbEo8HLlC278",
-	"wOowe4cpeoRMT/vUOl9/TpW36uG/CQFVEDpbiowtuP2elko+qIydqIz29PJQaEm1uC4Z63vz4ZvnH/4a",
-	"s8n+nPUFMXt3UwMfmP4OMT2iuU3uHYB0W+a9Gz52XOkKBzHKhb97DOnrGIK7Lp4EQ7YshY57na3OWvex",
-	"bPJBDt8hOXzfQafbyONrGk+3GejbtwC/56G9Xcj3h4Degyp4UAX3FqR6VRHsMTAHJt7+VcHa2ncjOs2c",
-	"tVYgTETqjLArlizTKRcTDB1pVQnGM0/JTF4xhYDJjKgsueJXMglIIhdajOt/4MgPga6ET7jAuJLpk6jv",
-	"jhAo5UJ8r5VCquU8PBpcBCbRnJz0nq6+RO+CHhqOdcRiuYDu9+cEup7T2PYsjBK60J/Grpu/FMQ4lRWP",
-	"2IWAFvx9YvGAlV0F6a4xUOAJI5mIWEIWdEnohHKhUr0OFCBjr+QlizB7fcp4opeUcc1XhCr9SypJxGKW",
-	"Gi/0RMqoS4ZWFQ3B+T1lxHCiHYTZGBiA3pGADO0iDMylw3y0X6kugVQeWLqv1IXQnGQfzYSmX3ziV8q+",
-	"CYczzATQ4bCsd81S1bnvK2FqqL2ciuhCIHQC+Pmp20HoDGnaJWKza5awyAYOqnR1RUtyGErOfMt7p6/f",
-	"5TNPFzxkmjZNbKKjxZLZ6Daaskwdnf5JY5H+k17PNl74ltq/Tov7oARRho9gjWd93FwvsyPoxK4JuKnu",
-	"pZhxs78Ny0QkB5lIeewW5fSgd+QtSrv9q9LG8EN0N/Uwqr+SHoYB53KEi1QSKlAiG8mo6IytIpO/sOSz",
-	"pR4+nCcMsPRvTx+/lqhv9TkGTqZaT0R8PGYJEyFTQ1A4ENUELH2tC7ETRa4wFMEb+gW1+ZWC41aXDEMp",
-	"xjEPU/OwhYcopvhsHi8vhEq1LgP1N1rCv6b7hfHjM5JkMXN9by/ZPO2Sn121F4LpzOgSO+IyZswFCkjr",
-	"Zvv0G7RyknGkDUUICjj9cyEaKqAKrUPaKp0q9WJIAbnqNmO+W8iVdjLjLc70HQ5wP7LfUhwsnunnky7k",
-	"YCozxcAG04I201eDSWpSCdA/YML4HiG72848Yw3zItWUz8FYIqmM6LILi+8xkJYTkMkwMN2KsK3Qp22V",
-	"T35Xfoy6Le1tdrJKCQBvLmQWR9r8jvSUb16w/4xNdeA3M5hI7kZ+682sR0h4P2dxzMVEBQS/xkpTuImM",
-	"mDHztUJnRQxvD/rrpnIgPZP2NUzqoefDQ8+H28mHHNMZj5cDM6+//uff/s9f/+Nv/+tv/94JfBHa7/zt",
-	"f//1P/T///qf8FtTP9lR3ttN0JRfsQFuUSfoxFRMMjqBypNkW/wb87R+5zyhoxtOYyxx8d3v9mDK7VEm",
-	"3hscA0FozKkKCCVIQkQZUY9fzZhN85tpaUMnrA/2LjR/cF5ybahC17exTLqk3D0CgxbGP6Xll+JiEjN8",
-	"OleEkmHODcMbxSsQhAEMsfWXULGEYdWlMZao8lbt2i2FS0OBUeT9bdn2niYl/mPL7S33+iGhkBaUwN5S",
-	"CUHDHP6q/9lfJuGqpLu7scsHdt0Ru36YMku69ysXsDnf3Y0sQDPOiiwSw9X3IQ9wrQXVLivw2nbVrlMD",
-	"TYPuc+c8a9/LauUEcx8zBB9E645E633P7msmYa9nydxmWt/+JfI9T+zbmYh+yO57EOMPYvxWMvN8Ib7H",
-	"nDyA76g9lr5jWiyGKYsIXAgxdC35WORasTrhFVLFSMrojEgRL8+IkI5xScxoIhSZygWZabMTj7kUo+B7",
-	"iDZVBLn1sN/PWcjHPHwNs34INu0+2PRGxHp3XcRpSq9sPh6GmCDiBN9C2AmCUDUjpKGWT3c+uIR5ySpN",
-	"qED3mf5moJYqZbNOvzPjk4SKdHCVxYIldMTj/5+9d91xI8nSBF/FQMxC0qwHg4yLUmKgMYiUlJnqKilz",
-	"JHVppypqg0Z3I2kZTjOOmTsptpDA/NgFBvt33mB/7GB+zUP0S3T/nSdZ2Dlm5u6kO4P3i8QCKhUk/WK3",
-	"cz/nO4YtBJAnwCMmIIcZMIwUM1YLPmIBQbHgIC8RI0lonvARcKSaMCoQ5HFxfD2+4eLsorHj0FGeIA8X",
-	"AFvbUSITPJaAkVGVc/tOQjlgOktqMqe0Tj73JcSHulxEmoBXgKgi14eQkU8RuAFNF9K2Ekhq9n0hLW6F",
-	"qJAKmw0W5bOhzEwy+G3D50kkGWY/Aaex/cGTqb7gZVIC35c/lnsNHG2FuZRQ/UoEe4gRo++cGa+yjd8z",
-	"OHSBs28vCmRGcv7V/LNuFCjAhB2RY3i5DFTNSplajyVTHG1P5u+JOjdCneAEY4eT5/4ozPISZHYgQR8c",
-	"Z5mLEYl4S0GfT1YxQ6diy1hOSPmgiFERZanf0ncMKfoY+1SjwVVRsTSrBy1eh4TnfT3taNPhnwJzcJC5",
-	"sD0jzsb5lnbPzxrN2oqmycEFhE6sdCOs9MggdX2MZ0GOup6ics7E3mI8W2fApTZzNTfN9asu56oTl33J",
-	"E006rMeFMFayVKsyWyaizXDa3UZxYLXybPd6Zbb7RkQnpntiuvtmum9EtDWOq1gMx1T3+bA6DmNRA7jO",
-	"+SShTnFs3Xc+QJT02aBOsORDdrEujKQiZlqTNjrU/wH88G1C9YO2URzvrgfi3WUF0IfC/E8Rma2W/ywS",
-	"jFm6BGiRKM2pJmlWlmDDCguesWFBQH/IovxDqmzLFsUNQ4NWGWYB1VqtMJBxjZYrIN1laCnPWXYdWspK",
-	"fReKL6kpJuhEyy9ZxfCBxZbMwmEyqWZqxDTpyKTfyhUo+7lBOEb35Rhkvo8+cWH2mRFzSHORIUPfFvYg",
-	"Gc/BTakEbcG8qcA/gSrr7ODFZfYpWE/b9q97+JlF7WcuLcsMxhAL5joYS4ASS0TEExF52p4hrHuoXWo/",
-	"yxsIVhK6BRhoFo+YDlwIi6swhqkjufofMkNioT6t+UO/38DVDHtbgh0tzVlWYgqHGL46CYWNGSEFUvhG",
-	"Q1w5OTM/zqWKfKFKwKwR4yrIsPOv+Y/bq3yaYnd78gqciHZnRIsQfoVNPwjvwSMKnw2DLUiFhxECmxps",
-	"iSd2isa3GBIzmtyQyWHMHO4gKI4QJcMgmU0LQpZhGMhCsbKVS6rKPMS+fn1WR+TaDWIDsOzr6XgbD7/N",
-	"cL8K7rSi4XZwgbcTt98Ztz9EP/FjKpeP0C3A7DerYu0xWrd7WbFY9G6j/D0XAdxY2K8s6LcZ/n5UQb/8",
-	"lA8u6Hdi+CeGP4fhY3Rw99x+xBTvTr5vhv8pS381bDrss/CBRYQnLRLJMB2gJ7Ujkz7ESx1COR1SlWzJ",
-	"HOCAN867vCgwFirdhR3dK/s/MdgTgz00BvsXIIv98Nj9gRwcCIc9HtCDY1SbvwPEgxNzPzH3ecwd0Q4K",
-	"ofl5aAdrMHsdKsaMcV6dZwdN42jCdEK6XOnEZdJBNKpQGNulYSLVEngIu0yq+0s+//RjNu3jSq/D/dpF",
-	"fl3uTbWgln/xCWB7g7g2hmLw3OHftVaNi4iPeJTSuD7sTzQPaXzfZzQGPSdmIxYXLjLrgmhvn2UKPrmu",
-	"lMD0ZUyR+9QU1w+QBm3MKfPNhdkx/0bPkO4RaKdu8XaiiaADHurce6cvLb5nqGTCfO6jfxtkrS0qv57D",
-	"ridMDZUhj/tUZ8obfA8lTDlcnm53DVwef6gr96iYO+4+wQTTXo8ZPnfvVicGIbPLjL5ytna4sBGFMgCi",
-	"83z4KAAk2lOb3iZjxnt9TQyJad8YLiMEKxW1MQegMhlG8kSbS0IWpYrpOnmbIJC4fTg0ZpNDJrBNBZgA",
-	"kPXXR2Bz851MhWHsImSZdgz+Him6XA0YdjIcsRibws0BvbAD3ClwOXHMgcguoUSwNFE0tkMJvN4AfYKs",
-	"WoEtt2DURkg4rhP49j9eD/FcwltJRgY6juGkDSRJUkFyvAacXYbfVKUSllPbnmHUlxUhO5AWi4qEJdn8",
-	"mlzxaNHcT0rCd68krHfyv2c4kwqNY2vAJplOc/7V/719iJOyVNBKcXXISJ8nZndidhtndqAC5wjgOCBi",
-	"VmJdh5Epmx9sSZwmzxjXC9JsiDmfW7tpT5GtnS1XlV1rWzNaQ28A8IWu1643SiHKNYD0Lt+Q19qYm88b",
-	"sOYrPChn1C6XPmBv3JTdtp+ImBVm5pyMjUAzK8dFl4UIlmBEmee3AxbxdLC2pWSJ4bCAJmBM94+shj8q",
-	"cxuNZ1ctIx2zu6aW+6TbnHSbhXSbiy3oNscG14RERCi4TJHJbww6pFq+7zFtZe/C/XgSVo5bUJ+adZzE",
-	"3EnMbcmEPzIxZ5N4Kkz4LXYv0cxwN0gcmpvTE6ZKMZFAMK1PIdbXdiUr7V1m5nzMDfjIsnG4CNm283AA",
-	"oy6o4ctOuTcbE1OLsu6XKzPiArrg5VkDkAgTmqTa6HCChuYAUsEROk/R0OiA/gI5ZGLXnUc8Je46gSTs",
-	"8zhSTFTnkGRsDcvdcbkwfQDuDogcMUUSXmjw98o++NDySD7bBASI5JgxGsqDiA+qIEiYfTkmXar8bLmu",
-	"kzci0nibZeCIOWV7jER04kJEtugf6i93nN1hn2g2p8fI07aQyT29h3m2nz0C42QebctHk6KYeuIRoNx6",
-	"wEx7kgF0gEWNgsUc9+XUglaldGRnfq9pHJtgFivQ+ZGmRHybvHv57ftW4/peHMwL7aPW4iheJ1QU+lAV",
-	"Of86Af1MPz3/mn3YHoJTgSUdrp1/IsJqIjQGFsjlQ7FU5ypYEG5eipwOI8jsVrjMqZqn051GmKu5xT59",
-	"0LtZquN3QK+jDp6czidhdIjC6BA9p/M1PHCelgmkuX7TTEQtqeElfMBiLlilOversD00uSDm9QpyY/iA",
-	"BcjRFAsZXGuIDxpuUp0QIRPWMlcyGvaJYlqmKmRkXMzgfKKJDuXQ2LBDJgIwmu9ErpwBaialwnZXUsQT",
-	"fILhlFBJOaAT8iDkuE5uhQOgNmx1jPD2wyETtk8WrmgigeMSKQLCxZ0IZcT0DV4+pppoym1ShfUB2HHz",
-	"RLO4Wyef3YXWrwhMPCADqh5YRNr4bbt+J+7ELvtYf3KbeFw+5K0XcmL95jKtqs0Z4j7/S2dHQAfODcci",
-	"I6xDORhQ3SKhIXuRBOakYn5OUGNfhjG0hkE/c+mY3XML4+YJGwBzGtAvf2ail/RrreeNmbEH5ve3eO11",
-	"I6gNuLCfmv5aqhSdgPhLJjFE1aQa1CpmDee/k8lQMNPMjCoWHCbLi67wBRSkDXnGS5KbLn1ykx3ZIrIt",
-	"dD18YDyJnJFYI6Y6OQcTPPZFp9l9HjbY2fVFdHV2SRuds5dhMzq77ja6F93nnR9os1ELagM5gFnVBnLk",
-	"OmziftvVSxSFwKMzdOHHRUcemZHbcAQeMrOxM4K1kPRlp4nY+VbndWHODtU8NLvphkiH3M/4ImzQq07n",
-	"4qwRXV6fXXavLs7oZcjOmt0Gfdlt0OsQNBU/4wydvzjtnAq0wpSbs1Ney9/vWOauvf0FEVxqkb4ZMTWB",
-	"ckfXpcWKMYs6gPLg0IpGl9M6UgFO9e0bhNVBCG6WGPtC8EG+tmS2SBXEEnnaNoRbT0Uk72H092N4xn1E",
-	"J7r9rE6mN848DS4kwATQWQ8t0qmRaHdiTPO6h1fvjNwD1NCIgOZtTUVftKpTNeIjqTBOQoliXaYUjaff",
-	"qthIPjglxX2aNi+LoQ4hExvu8GEO9zYYowuFCBxZ606Y5cAXA0LGTDu8nA2bSAloGkv0F8Vj8mOBcxyX",
-	"ZfqpzyYACxLKVHOhF7dI35mp/5OI5FYM0irDMp8pHKX4iOXQbha8ljVBCthl+pC1dMFiZymI0f1G2KzO",
-	"nsGlhAUQavU+2AtSkfDYL8HVWaNZWAJzjWBTq3T9qfHCXbLcdlb5S+GYBwTfdgN0Z2xPoBpPoE8ASlCj",
-	"ynAQlmxRmCFLn5Jm5gATihPMyazX7mhZgYWMZaUYxW48i4/493JsdC0/XzHWXNlkdNznMbsTmRfQtiNC",
-	"jCEwkZGZo0MQ4IfBqqXEJ/wtzobNUI6ZB78Rec5iwSgE7/UTovu8mxyMl5AKPbZEPexLYbTmiIVGTY3M",
-	"GI2arrGyRyO4WYerpH8fUUgXbb58+fKs0UT3XPbL/VCxkKNbrTZhVM13KzYvfC4r5Ixak+81p3Esa0EN",
-	"THT37Ts6oJFMF+f6wJldridwAsj27CrDBqBfKhgmuHXwOwulkAMemgsE/EpjnnC8+ee37833UI4FY4Jv",
-	"/+3//tf/bv7/r//z3/4r+df/+W//z7/+93/7v/7tv9aAhocpQovdWwPVNmlF3yh6svLA1dbbCTqW7dh6",
-	"+/Nfz0DYXcIPTnBN3XXhf6wyttgXs2nTZlfOs+pbKc5xnfrtWsF1mqfpI/GdFiXOfAg54MYDGrF1E00V",
-	"ow9nvZhqfYZd5KuzSz/3JfgyjbnW5+j69BhxPIYWrRPQ20HxANYPGDgJi2OPc+PKD80dOacjuC4HjApg",
-	"/zk/ZaIoj1ukfY52HxuZhW0bTteGlPB7HrUxdYwPKjJRfzST/NnM8YOd4qn56uabr2beNtxPs9I+PRVM",
-	"Llm4QkDif7n/EO9dstFqNgDdl2kcYbfXDmMiG01nYig+PygaxxhOKx+LHDEVpWxXmbHL+/hmpV2zqMUv",
-	"brVcIfWIxUNo9CJv6PyoZGoUDy5IKowgD7lMNar8famHPKFx1oq5zxQZsMiuCjwHqiWilE3N5kVhNsBc",
-	"pq54XrxiVqTMrMmmcmunecvOfW7m/ffAwFu4gNMyAwZn08apJh0lH1jexfaK6i241v6+nNABc+extCtM",
-	"Hc3yrkqzrKY3ZO1cqxNJ7p4kV6W+o1H1HqXaDxjKZZZeCVy7dardgEO8grbhcTFL9ukX/3FSzKAxTFFA",
-	"TjkssjkmT68al8/qBDLbf091As0t2g6q0emtNh1gQGgCUI31GYgMr3CUezkWw7jABSthaEfhogjlwEbN",
-	"PuWZTYb5wY3+J9MklKBp+eWurUz+r9wZ24pX+SQHTnJgD3IAEE/pI3Jgro0POfJ6Hcb7GL5QxEY8ZKRH",
-	"QT+LiDXikRfKbjfmgrV8fBda1nOVuWsDl2qCGLhUg1sDe9LHMXwJGHmKCk1D8+o6eUPD/p3AvCgA2W3/",
-	"9uvHT23DmilpD2nSb0PaxzgX+cQ4ozGO20YItCEqwXKYtDZjCxqqpjE0UQLPcxxb5zaLu6070S766tsB",
-	"aZd57+2kKn+HMmP4MWsd0A7M47PPeOWADTpM4bVmefCvEdfcPl0xHabMeUdmvsGnYFtZ+FUzZXbszLA/",
-	"Gia6ncsyM5ZvhA4W3SZP2/9uAD7I9jOzzpjt1bHVaOZSlxtn04vuRIf1ucDOVKC0jywgr0v2C9BZb7YI",
-	"DHCzxOO+NGKVfUnwR7M9kGr23nqNuCaajlhEUhEzrQnLAtJcIxYyepgxrmQEc9cPa2IdVl3KYx3gKRhK",
-	"KNDXmIhGtVl2O4Xzi3Pz/vPMHdxukavGpQWwsuvkEvwgtMG1Bgznq8aV+c/LAEMZGRZzGieQeQXuBnzN",
-	"kzvRkRE3p8ypEWYaSK5PwIFD2jxqW9guShQbMpoQTbssMMsGazCuSp5D8fMjFsjsswbOThfzm3StVbMH",
-	"qhbUOvZhAI5w2Qy8+x8Yjffsw0ZY/7yaBpQYsKQvzYTHiicJpjMVHPk/UZHQ2jr+8Uc93Rc1ULqTfq1V",
-	"K1I6aF1umitPychBOfQJVgMqaI+BdlX13nO7yJ4JFQZi+Ul5MXa2PYXGTC0Qmaj9u1dmfAq/X1Baw5lc",
-	"pkaxsbETt1QsxxfMFWTrApnlzanNWPCFWUbZ16UGWhHB+aPo5lpyf8p0qFwaEOD3oYYbOF99lkOdyYPa",
-	"7qMkeLIQix5Sh7joeSbrIXdXC5iEVEUwYhmP2FZUqp+kMuIQxKYOqUANREXEJofjYG4w+zzVjMSMjkA+",
-	"GC2rEDapozxy6o0rsw5llEXSuxJTomwid+BTqyTspMODxLeWVVvDSnzI8chXVLl6o5XkRQIOylbt88dX",
-	"zfq7nz78/PNfX//07q+fPv/Hiz//6f37zz9fXH767dcf/9P/8ebq8p9+/cvlL78+f/3X3/7xP35+858u",
-	"37z7y6eff12mG29x3J/g3YdUJbNyGJyqaKmc2+Vi4pVBYxf6XXkLfpFxxFRVNhFSAqiXmvTtpRuuYTEk",
-	"Xpq++hkQWGAIoGVy/R8KppiKqlxyczmKPVKlru+P6dCo6loqNEsKaZyoByiiGUNl0BaVdHOXBfDdWKoH",
-	"o+wmFkOGTUC9NKxGqgfi0DcyhBkhwU0mx0KTCUsCYtmAeb6SMXOPGuMtjA7wqVQxIiEkOV3qwrVtH5br",
-	"dGI+GJ7ki15oLAVbEqUI7ITPRtVu34ZGjWuBIXEe6pGxdfJ0+eVMRIY225gBilYCJXpotkr3GUtAQVdy",
-	"rKGdijNDdaIYHYDSDbPUiZQRShR2JzA9/MY8CK7DJ4NtD9avT1iy7im0tb4MzUwgcdY5A9s4IYxntzlG",
-	"iO8TmdC4XSfXYIGg+1HeiQEVE/sUTVQqqgpo0ENwingvF/EuuKqC2lnhk0iN+my+9n91ZRzLcTp0PrKg",
-	"djb91SpB9Nm0aYcBg4fO/BLTBFXbkom7YTu4qZKaFnPBmYPXWWh8wLFQ0TBmOab0VCy8+3Emem7fYbil",
-	"0UfMSXXmjb2p6vXwVgSRll1i4QJL8wgyBOXlBpC7cf4aAKflcPIqtwB+W7aiaJGX+mKJsrdOqRvrvxtQ",
-	"iHxmq0vm5GKBkqos11p2N7YKuV4ZIKSm80xQPMkuCi4UnlaoIUZaFRTaAIsNl8k8cahPlISxDB8gYVWl",
-	"ghiebkRrMXcVZHFEpGgRqjXvCUPIAdYYEKepBGQYU2Gko2EiZ+nQ1SygmxjlltF/DiNvZQXttmPRvzUT",
-	"yf1s+uci0ZNpDptd2LxYJcwCYRvL0lGtfQW/Xl3b8Mu9q0fRtVbDR2TmDdFT/0IxGzTm7WNBQ4L3FKDg",
-	"+7zXn4H6FIaS4ny+5ZjGD/dcYM4lYI9SrZnWA1zeBSrYt5YzYzQSmycTFE7YSER1M54vgxhZgz6T3S4P",
-	"WSTD1Ay8ntPUBnEd/gWYLf/eEphmOmBgGltvfu4RgdOaWRyDbse+JHCsLFvqcIE54TOMqVamVRaIo/b1",
-	"rsaju1rrboGNv2re1f64EwVqnc0fMutmzfzSMTmttzgOHgV4pAPc8zuxCCEE+dMfmE15dHjgfqBGebZh",
-	"FeuRkF0SyjgdCAgX6BssIABL4XfJhY013LQDy6NxO1Qq7IaZ7UhjWjLl3eEYGpFTDWKIssgqRTZGv0Ci",
-	"hvkOFfj1062qvEm3JFK0m7Rs7NPm70J/SZAmXD/4sI7ZAFRlrGCy+AIuOOfU0Tr5bP1TCELoni28HVfP",
-	"6uNydRzWDMrSyqHw31fj4ZvtRZgfbpTLbtf3pJYxWGQgTTMfeL0i9PEKNZL9BT5WFYplnT/KObs/hp8U",
-	"HbFYo/0MmxZLnUAgf0jN8teW4s6bxg9c/M1lVP0j66XiqHHvgH2U+qp/NBRkNcRyrrEoxB28ZKE8SshS",
-	"iiT2niXsi2FhWEUFCmu3iGJi+BkY3F6HzVXL2qoectl4kUU7x3TigsK+tR2WOZa1YO2xxFLqzh2sJxX0",
-	"iFXQYE2usql8oMvGi1lKe5czj30IBU957kWHwpnm9Kqr5kt7AV2GRMYSJQe9Y84fRDRLbHoEiVJGzLki",
-	"VLAxRg40eWDDxEXK+lwnUk3qxLs5PPzSgD4wZ71n7uwymAG4xJj9ALVfjhRAIafIvB5zuRZNBEW6WE2b",
-	"camfC6sxwNfPYJ3/97K60xI2AN/5TMPP4CMHzmn0R0TM4r1+UlvSPoRxbyoQdxisYkc6xSskhiriXUyJ",
-	"OMdEu+rI1K9dS2GWJzvFYRhTgbDkVpsABaIyNHEbHmGLCCPspdhybAJfUgtqZ/6v9Qv0nPO4ZNMqxmd+",
-	"2owL2Z6oHFzysrEDtzRmTIKh7/N+qGRPMciKjTCvI1JyOGRR2aoceKneFN8ZQpYiBHochI8UOo0pYLHZ",
-	"Y5FXOWtBrSdpvOi42DKgJpeGRu1hWBgFxSt52Zbt2tWIHGbnrS/M8ejyuEK9goRVSw/Y7OKwFK1SZ1JB",
-	"5TEbarEcwcUUFLF7Ce0pxiJjCPJkjhY0z3uDO7dXH84GCHJJmlnhbO/PXWN36FvtV1CtY91GEaHCkjAW",
-	"HQAVOEm6ls51/hX/eLQXwVwNyzpWPBEdYPnTSdyt5daopr5DtVjmSER0ODiSOhBRWAq670dYgrrvCXdt",
-	"xP1yV8dnxIhGKGiufVoQOJGBA9XJW+HWceTENKb68i8sIp00gdw6C4wbygHmlPCkZfXxANpNQdUVVme6",
-	"dnI87BMsHTA3YGxGM6ZRyNfJrH4A7hCnGHQ5w4ZYMJBtOUlWVRo27SoBcL0iv2oWCl5/o1pDDiDVD9AJ",
-	"VeUZCJgyK+m5e3KcHC0zmutDqeZHi4r04VDJEbjrKwT5q1jqVDGNKT+YqQRZue7Uu/hr1vrRn5ggi7q4",
-	"4iK9jPPFD+6UH7olRCSbJr2yy2NutqI7XFnK5LcBRRQZ5euBCzAHkTzMCQXD8p4LIz4zsZoDWk0FTxya",
-	"dJ8poiHRwAjH95wO2MSXxN+HAGLvih6UubPLWa5uZYlK+4Li52/fh6fDHod9+DqqKiZoAh0uWEQo0SyU",
-	"IppF+T5IZ0fbBYbliCnFI9Zu5YolMKQHMWOEEXHNEvDwteGXdp20DU9vt5yfFW3EtrUrzO9ZSDS7yhUK",
-	"RPmf8fpbYukBit6dGCCdCbEH78z+Xp+GX80unuq1NBO7WslVY4/efhNubAh/xBNjFAI0qk5yrGRqR/MI",
-	"Gf+Uh8WAynyo9B7RMLXehVUocY+eGbchpQpZpnB+k84Z/eDKh2h2LtfU386/emm7EbdMNrDjxaX5PuV0",
-	"sDEyPNSw8pxukocuz8s9NhmxlflsMrreWkvJxzmK/Z7tqZPkjpaoMk/ZsWqW5Rs7MQ1Gnc50FWPLgaiv",
-	"kx8nXhezYSdQxlzq4bgvrd7z9Ori4llQyCT2LUU+/vobpqY7+LcpzclY1pFtGwJQQ5bVtXxJj73CdWuH",
-	"ZirLI77ZBVhPndo32Nsthv0yt4QME6jJIlGaTFbTol676vZ9uLWOkoE7XjKtGOHXWYVp3vW4Uf3oXLHf",
-	"WZh8p8yMoPbi+87ZMkmw7KBk4dtiXLjXJ7514ltb4lsf4IBtnm0x5y3ZIyrtT0oOSHvIRMRF796Opx2Q",
-	"zlY4xC323X2CBdvO0UE6TCdnzmECHW7xschSuCBUTCwEiLGg2M1a2s2rzFQ8LibxmcUxccWoyyDV5mZd",
-	"JMxTcvPKSgwILH+SVmQD3r1aHZ97M53lzGjYDzIsUVsDtUzYLffW4wq86YSqnQTeshfVglrutYsH3nJb",
-	"67OewVVVPhL704KBN6Ma3sMt24r7+SxwRbtQjOZiAlD3aSQCi7ad4pzr2eWdd6+oEDIhOmZsaHt4AiEq",
-	"CRCohiXiysvlas624saEbXIPfXFJ54M2uhuk4j3YJcGSsVQPi/tDoaAQxOhQGdq6T3VmWMD3gKPtmoTV",
-	"WrU+zTyoHS6HehL2pZYhx1K67NxXzjHLGLEnZedRR09oh5hjXeQCx5Fn/SvgI6edmOs+6rmDIqibC93Z",
-	"A1ont7YOd0AnCFxmpVMLdWbupBSLyCDVCekwoqBJ4FOPU0wdJLKFzW6fW/JvG+XSPsUCHcN7xhRzvgpC",
-	"b25d3KxEhANePER7jSCuyPGW5jPL8ogVCXKP4cdsP7/Viv556WO2rF+QQsXz2jrq+ddCPsAGopD54W2s",
-	"wecBKgtOe5qVii8zqZhdtUxI8aSITCkiRVXVkcRHcwg06dAontwQnSgpeqRLedK/KcSANRGIYLuUHnO5",
-	"Iof81pLn57CbAwrH5kdZ5qDPM7ktJdK3nXYDQFQOzkSTf/z463sC8A0EUqkh0942Kq1Uo+YpSLcISYCA",
-	"lebrDiM67fUg+QA7amP6bsLUgAtqNdVRGgumaIfHPJmgGw5Qm/BkehKbzaIv6nJdqRApfAz0hsNfIal+",
-	"DfVs04n1OUGjE8VEL+lrSwI2edpIZEQhYCRryPzHylbNvjLqj5lLlapFH+mIuTqVbehD53TARLSvoONO",
-	"uVpFFgWagZYJ2LpcSkI5tB17EuglwxNNhjENGfKUHDfB1s0J2m8A6sYAZlTPBBfziNauC3+HGd4HmzDD",
-	"mhaKEZg7N8Vv9tSR/2OfkUTGkYUWxxQpP80lLTmzHhkDOLGf9dgPLCeQgzu22zXPdtj08lA50k9SkZ6U",
-	"UctrOgKBIokABEmsX9RGTWpn4EJtwEl2QUxnImb5DOYnuH1MdaZMYZmiK2l07qcnZawLWePCypPT6qQq",
-	"6FH4Qii9nOqF73mdt7W8ImLv8abZsv1Aj5Q9lmNarmodruoPwzXcV0rGN8dQXcPVzXm6eE/sMRfjM7bX",
-	"8ImmObB2bM4n2Nji1P4uudAeLu4mh2DbYV2pfFsm8JHnwXBXhbm92WAqBqzzeohyu2Ufq2BYOn1sCH1Y",
-	"fqGpXt6Pbo7jKU9jtRocs3hGYpqdgIVcmS0kCQ3785M0luoYdLNEqkbu3aca6a3VSG8yNyM7LpUZGrex",
-	"lvluV1BUP5I8YlVDcM2Y/EV5JHxLUNBWJNhmm41NJElcnjUuPjVeti58bILHzDV4G1pMivrvwx4wGUDu",
-	"bDWbl43FkXOaWSTB5crd6xBgkWLaAQ3QYV9As9OIU9eRlQ9oj53/PmQ925SVj1h0r/v04vp5rVV73rhs",
-	"XFJ2cdF5+fLFi+fNTsguOxcvupeXjIXNDvvh+gW9aF6GL56HLy/Dxg/Pow572b2+fhE2m+EP1xdzQIvd",
-	"K152XzyPGi+aL15chT9Ez69f0osuo7QRXl/TqNG8pped7lW32bnoNDovLi7CqHkdPQ+b151Gt9GgjRfm",
-	"WfyfWa111by4vLoOakk/HXQE5bGzqkriGjN7kg5jSaMlA1FZUkdQG/Mo6ddazeeNxnoZHhkDPLDsDu+R",
-	"hwEi0txMekeefR9Yksct5nVgAz2AyR1SBTNqm0m3UaXUTBk7F1qWGPlP8b9K8RFzYQnE1sFKbTSRkZdb",
-	"BhOApmm+METeuhP/+NubnwPy2/ufwRT9zDq/EaA7HZDfXv+ERu273y4D8u7qNiC/9noB+Xz7l8Bc+Q5+",
-	"vH33gWiZighiJwl9YCKwUQYQNGZAhgEQGsdybAYTuOaFd8LM8okmr3BwZ58mQ4bBFAAMrJO3MBR4MsA0",
-	"K3bGhGHvEfTfM4M3kvy39z+3SDq04Rdw+1u914IPhSxwfenh3XzA7gRw+5AOmKIa4wS+NmNw43JsYC1x",
-	"ocG/ALVoRk61pzhS22FJ1910zBdMhGoyhPpWWA2ekJgzDW0Kb10Tb19nAO1poM23VKSd05nP/sQmbd/z",
-	"ES6zG+pR97Edoe0cZSaY65yIp8vOF6LwHQbHCJwYVJMQ1J/ujC50cyfmpPDgUltNC4YNrzC/W5RzHKOx",
-	"Si7dSHicdb9KpCQxVT1GnjYbDfKO/xjY00curvGjA6fKnX9utiEhiXxmhte8tiOwvYg7aWInjG6cktey",
-	"wTCZBPmOtkbiIGmY98AQ7NUOXcvcGOQGzAUZ8i8s1thlDJ/Sp9j2pG2PRHAnzOvNXdChMae8FtduZqtt",
-	"10iZ9vqJH6WZxI1t/Wg2xD0WBQS2GXPt40saQOJlRUV2uwlWgzROuKHxc7MfZ6i6FLQZM6Vaq/a//fb6",
-	"p7Nm/YcllIWC0BoqM9WEo06FDy1zgnrWmkvZLjAf6DpEof/ho52fUAl61B/qprSspurn/LU2oF/+DLHN",
-	"Wuui0Sh5g9NYSnC5p5gYRx4Gbbr77As1MmJA41aewMzOU8WQ6ZllAgpEORPBiUkSpszz/8+/Nc5e0rPu",
-	"378+v/rj35U2osqM5b853R32JzMIZAeqAzeWmLZhPISTjvy96cjLq8OlPhqri37LqY04Ry9fF1G6B/TL",
-	"WQdERbNx/bLxvPnDc/M1dkteprNR3hV0/jXHPhfqepSgOqbREZKVZnCskBW+WVGut+iATohmrDqBMi9W",
-	"9w/kcmJcJ8a1CuOCaHH+KB9N0qNLvEOfL+j3xZkcjiugPEafH2tZjD7P5LaUC/mpn9mWOoF8x2KLI2sJ",
-	"o/OzEjeuGEtHIwzcAMBUfcO5hD4wZLxmhGbL0MhZOidxDYtm0zmJ06wvAI8YuVgy4JTzte0h5/AR3eYo",
-	"49NKsRAFOmxRgAdSKpITFQtzjfWVlPPcRpUqK7fQohgUo6yhBlUW/PcDghLrB23Iq04uG1dAZ+Yqs8Iz",
-	"6kufanTwzCpAj+o8hqIbFfSfcy/CLxHz2cjPLeVno7axbnj7LEFHciw24KSApVmIE3eXuPS9FCzPKham",
-	"vGHULRLeQk2l04jL83+//I2oWf37YuNnw9U7k4Tp8tZNlY8rVQ7cNAuEfxuGbJicwXrqkrMcj+lEl4xh",
-	"dgLOIfOa66E0dIl8q/R57Yyk2h72wjpw5r1jOTZ10Xh+iNu79kZWMZPizrr9QFIpy5MJ+zZeYeh77sqb",
-	"cVw1p1cTmpUPY8qnBNQik3BMjOjUDmPHsafXlmetrmzO2L/fuvK5vuiMuXjQ+8qk3amWXplJO86FczQz",
-	"ioyR40AFNhbU1ipsW4UG2EadvE2g7btGnTsbqdUcuCbDVA2lZjb5nyeEfRly6EgAGGZ9GnfNI8e263uG",
-	"JO0CexD7S7VPerOd/22H1URRHt/Ac0Wks8hSbih8WrkY0AerieBcIYxGxYQMpGJ1gpgsRl+BK7WPl0jB",
-	"nPGygvLizRZv1+O8nRJjl3QeDraf05+5eKitkfJmNwVhq+GeFWx9M4hlisCXdFnZc1Lq7bi23o7ZeQS1",
-	"VEH/2CQZ6tb5OR3yun1oXaqeYRNA6+e3f317a/4X3r66zf636jpUSUTzrhvywNjQBtg1CxWDv8Y2Hgj0",
-	"s2MZcwsDQ1GNMF1CkkQ+MDFPzui+HIszKUJmfjbrvAmrJefmqrJbEjKQOiGXFw0bJCVjHmFwrc97fQSK",
-	"8H2HctSEHIRqb8jkIshLUvACXtpPfiYnA+OgDIwktzEnE+NkYnzvJsYt0QOj3gx5mKSK5VW6k52xVTtj",
-	"xBTvTr5jQyNfqAcpIiEVTzKBa3PeUFPWJIZ6OO3hRiF36unLBomQMxNLNM9Q0HtleyZwwx8JPpht4Sj/",
-	"URMo7yDoS/zMsLEI1wUqF40x4AnYVIxhxUqZUyj5FEo+yhyYo4wTiS536bIUOQfkyGJWXBEWPN1yiMgw",
-	"t+9X+rzNmXZQKZ1oMIQd9A4RsiOjSaGc/Mbj3WNVf9cWnRPaTcBfhTmzIJBmJNVlIy+k5ka+Vyi1NDfu",
-	"WZCsC2jxo21ikEii5YDB6rNYs1X8MH8xZ/sU1l6TXZlVLIYeyIBG4G9lShVQ8VdhTh3F6MNZL6Za77EW",
-	"G7tYM0i8EOGklWU1W2+2zMesnfOoL1Oli/j3SOYXV1k5BnwjJBQPPAsIA2cy1EZwXXBaBwSglkdcS6V9",
-	"LUZEE3o2VDJh2P1fdrs8ZIrEjCqnydqcfNR5C2SDxS6KASiEQ1D1dTPe7swBSkCiTYf1MZXGJiy6UgKs",
-	"YuQ5tVzJwQwKK6wRtOo2Y8P+j4aFvXQsknTZmCSKMz3Lw+A8/AzHYZ/YrBlDsjUSXJA037UR918PeUJj",
-	"73QA9AijO4ZL4u/8mM16x/ip2Zs/wCkpY1sfWChV9M1kGpd5QGAZYFOBFaEpN0UW5SiHvZTC2iyTWRxK",
-	"0WWKiZDp1VFVXdX4q9zDjgzgP+yzKI13AvGfexWA/Oc/bxXXfgX4WDFiYgu4sIuayhd4jBIe8iEFHIS/",
-	"fXULfFsn7+i//M8eNcdR9ajgmrrW8kryL2cfZNpjRPDev/wPxZkQDKWuj8t9hl3WICgEiQGQhHZZPLHb",
-	"5jclN42XBeDcXUPOZ/R1YEXJOcKHPtFHATc/D7GdfARoGmr0EjHi4LkbMjmMGVpgMk00xPkMn6ADxFDN",
-	"n9R5wfJstfaqWBwsYa1IE/tDfc9t6Levs1R5koykAJDB3OFeDfgmp5Ocf80+bAT5vUB7u/Y2n8TpJsVp",
-	"sDEKPVrk87nUdjjFPoVRlvhXCzS+pWIfxLjjFowBusW0CvDiY6pJn8UQaAupCFkcG0XgEddnLgJHSZeb",
-	"+8FvoI3RlsZsXiXPOnrApit5Kii02VhfLu8NSPyoib5czPYxs2TLUvYcz/+eojG75RaV0RjQ++HogVHg",
-	"UDTqjzONFeIleO+mmMIeIcBj1sUUifecDthkZV0eD+A2kndPattJbdsjB4eDvX0O3pdx9P3y7/VZdKEq",
-	"gg+Y0xnr5D0G0DCo1ZUI9daZEJ5oFndb0JvXgqYnigrdZcoMtwCvTAWhYYIxM3Aiz0oEs4HHKQ8i2/5d",
-	"2/PwgUXklZJak1hKG52ipEsHPJ6YhftJ8YgadiPTxCwxdNYfUC7u5ZCJVSXIL4YATvLjJD++LfmBzkQL",
-	"U5Zjta5JxFaESU4VXj9I+Db3sKMKEh4ksvR+o4M5Ob4wJ1qob6SSg42wvktYewjgLMV+oSR0yhXyfGmu",
-	"leol0PsvNhwszOjs4BCMJSYcwbZYKLWTH3MxzfZTn9mcLZcXFhSa8NAQXBfA06IAg5VtS05tW+ncdqe7",
-	"jflUtrIaexJ5F4cLjU7yUVCXREWyokUngLgmcoR9fS5IKmKmdXb7Eg0/giwo69CdfYIXABbn8GRRNY+l",
-	"6DlMWpf9ZiGYn7Zze2JGfh/RiW7b9K/iDJ7Nyiyc9Sd5QFHbJXnKiixjf7HUbAzfaywVVoBB9iTAFMnt",
-	"ewtyCt751+zDRiKuuQ3dh+l1UlG2pqIEGyPrI249zfPH+6S5lL++sEglry+wnF0Uwq7IDM/312b3+9nB",
-	"Oaqv1wjDWGq0HYxG6FsBzBQwQZMO0qHhQy79f9ngnG3OWxBk33JR7ElonoTmlnTbT/SBFaUmEOfKSi0b",
-	"0TjdlGfyTe5hp6Z3W2p6B82GOOAaaKwic52LqgZjfkKhsoYMK7y7J6Govexl5qdlX3ZYje4uprmVpZEl",
-	"OWV2F6xf9uxa4BdpYdmw6LXm4W67F8ZSGCrZU0xr0ELu/adcL1SrP+k0pkmGy0Mo6XCV9EnIVMK7Zn8w",
-	"KdhwifysL3HWJZLhYpvVHhk7OjAH7i9yjPVpksa2Pg18eNBO8vc06pWFoQ6r9uNtQjRLtJ/GE03cwQnI",
-	"GDCYwDkYS50q9kQT3aeIRoSTHjCQvKFMBbhdlRzYrnRG68Q1QFiXG0KJOXaKZLIKK3EBuXHMNSv6W/14",
-	"YiMnNaHYtB3Au9MhU5pFDrTRpp2qFJXijpIPTLQIhUdA3y47J6hswRreics6MIfT1uMG3h9KE8eQs9HO",
-	"K2XJzuhenaJLM6Td8IwVyX1/ztfcdn6nztd/NKRL+nJMulR5StJEMdfhaG1F9fxr9mEjHtYCEe4fQemk",
-	"gByGAhJsjPBvfVNQL92PyUXL8vRxsC7awihLPGwFprELHynmNp6lw2rT+rPvPVvWU7y+eL/5n+Bd5lVH",
-	"ZXhHKdu+zY0vMfa2/2sTvef9jiVSPmDnYPLUHKVnRtU02q5OeByTKGXkKfR4f1Yx8kiKUoTYbbSCp0nC",
-	"BkPIYfx7sBFxNePds6uc8xBerOKj7F5kpNeXA3Y/4pone0ANcLR1YFYkuPM9i8nMyEM3HV+nbAo2gOvA",
-	"Jbx4jjBt4RlOSdqGUuBnKiLSFoxFbevDVVa3JhZ+z6KFasb8RzQTs8wan00uh0xAz4K+jG2fa8Nqug4x",
-	"HI3YOSbjPAvPnZ692nePkeQsma1EIfszvPwqf6dm128xFebkIhlAV3PLGVa2uDLecv61a5d3I+ZWjiLW",
-	"E2rfnywLNkQSx1uwP+dcH44pkh9kiSWSo6YtFevn67dy6imItjVQSbPS+9Wl2qYL72cp9DJHPSsqensq",
-	"uD9ikp1fbj+MqRCAsLstqXSeCYOv3zjJVyb3sBGPIJXcgn5Sp7qCKhtLnQBEMg2TOrm1y4UIXD57PZqK",
-	"pfhpzWMjpYWeK7AXGkWvcHx2dMdSsVnkP81PzetMeg9Y0pdmdsM+mvlCJq4LjkgHHaYMUesxT8I+i4js",
-	"dpdgWoXV2nTDru+Xb9kiQYRKNktrDjVEMDDXgild5gtdl4U5Q/U7ZWEfWZLr8gfhVesQjFIWkM7EFac8",
-	"0SSkyOkcfrPi+uEGb05VD9qNiISpERMQLzbHjzGo6LGP6XIFcMp4arBIoM97fXhSMQ9yB5zP7fxmVKsd",
-	"l6ujT6aaA5qVr7VqUvQkF737gRQ8kXAY8iXrH1mSxCwiXJAxi+MVHRC4jt4EP7HBDbBB292iTBXYPA/c",
-	"YxeLQ1DhwliGD0SlAjpOcMCE79MINLQOY6K++RYTx8ZvfFD4jeHwLCLJmIdsOX7xAZ9x4hEb6imRYw7M",
-	"7kpJU4nlWAQkilU6G3/t2v4LJXmwS8RNf4aXnGAUjjlX+bDSh2ddyIV1+YVqoy4qOmJxvivUUsl3ayTY",
-	"CJnc64SqBOIhuw6lGnI7wDDqVCLuUQGvuzRXITHPNXDQAmilEtpTDCu9eDIvTvkz5vTvMUa5EJ0sefaX",
-	"Pp37C2HCBnzD4csKBeI2ilyaKBjhmKxtRcQamsP5V5vkuH7A0pLG/jNDv2XZEmyAVI43rGkrqg42opmv",
-	"+CqaxVnB1zYCmW+FZwm+OZsVbH0KzdgyAVcnv9i0c5cSBCnnCFgeR6QzyeWIaotD7DKMZpoCo19viBuM",
-	"bbThYtAQlg+YriZeNx4sLeEXridvbQVNbk9x0iOl//kx0nIWsKDI63OdSDWpTjTuSzKQIxZliW9Gg7QA",
-	"V2NMY4V/ER1q3J/UyQc5tvFBY2rnI4QLWte/2FGd7OvDgSmcJ447k4Wr8kFDWValAfgCndAkNeoCoNMu",
-	"rJ1E5gFyLJZADmjmS0jeiqzJI8K4QZWeiJxXYiAFyDXF9cN9zEbQSHzAIp4ODFnK3MDFPcBDg/7SsVjD",
-	"tfWt40+KQvPw/RSslusnb8DJlviRHZ6VvCCD3Amed6XJ/hPgCJoT366TQrDBuvx1QkWkbclALkfZnEbD",
-	"e/q8169nGcjwk+0Fq219bAl+HzZ05YJQMUFdx7woWSVE6fC0jy5MkCP80uKw5tlFYzndZ7PQ2Iu/95hU",
-	"nqo8ZaM2YKL9yroO6LiHQctEKtJGLKV2nfwokz6wRtSaZBfyF9BcAbeckTRjmavzgqlEucp3s2gJE1j6",
-	"jkCfUHae4rlhN4BdykXP7HrMaOQbWutUjfhIqhyT4AmJJEMrqcvRM6hYlylFYzvEIRMb5BEwnaNkEh9Y",
-	"j+tcOBG6cCrFR8A03NourOwsiRv6Dk70iaM8wlHocKjkaIanwOoRmhEJ4SKRBXt9ZV4jZMJ2UL75Hl5z",
-	"XJhJMgxTpXZhKOXeZCyl4se1opS3sZYVuxd4fpf0GVckYV+SioFbuOh7vLEwBU8EUAAabLWyM036Um3X",
-	"gNtgV42ueZ5RXP3a5Pe18umwDYbmE+jQb12CioUM9vQGOmnomA0TSCOr7yHIaYj5AIOcwMqOJ8j5jqoH",
-	"FoFp47UZnilIFrM8wyHv0jApM4GmEtqLfaoruxTNCZSa7d1roLSaTn5oXa5MJ0sf8f1FSmEHvtNCz8/m",
-	"S0KBmtfTas6/mn+WCpCSWysc4fVAKdqLSSPczamrDKNawlmz5vMk5TYi5YIN0NvxhlvLqedwwq12fCXh",
-	"VkuzWwq3/ght+AgSGXl61bh8Zp0TPCGa8oh0WFcCtAmdaEIHEjwRPsNPV+Un+34n0+J39RLU1eTwpiOq",
-	"S1BqzJMkZitI2r3FWY+U8EsF55uIJxuWm+fu1FdnKQtGzJMmoGNCARmLsEHQEp6Bv7jXHJWDAIsbt+wa",
-	"wJcYy9/+tdXYqWO+C0t+O6hWcyW5b06FtXfm3LUZg9WesYNrdUYd0ebFz3csuldkVPurqtq+KlPqPihq",
-	"MmDgA/rviOtMs3GtiLkmEQPEqC3UV62np+wpHvIji6XoQXCp4Ec/kiqrb0lxsRVWwAOd92vt4irIvdl3",
-	"CBXyOtv1qYaHPuXhQcixCOAryPsBMO9l+iBSEeUTRkOzJcK2zJy6mPyv//LfgEvYw+6KJzDiZNY/4l3o",
-	"6pKQDtVck6ftc/yVxrodkAcuIveGezliSvGIPauT1ykjxmLRRKUCs+2EHPsydDufj7/+VoBNN4N7YGxo",
-	"7amNBGfNlu8lNruO6tVhgnV5yKlaODWtY3vwwE7AXmF3J43J8Au12XGlvhuC/wrzumDt9ue/nr2CX6+u",
-	"cZfEvQ/L11oN/OqRIa6SCWcfC6D78J5Cqluf94xw1gwyvUbAqGrCyF8IgctUhUb0jmn8cM+Noq4ToxC2",
-	"alRrprWtNZjO7tuiW+obSIf5dch8gvvKvHwYUzE/Rm1DmFjmZriiYTvWW7OgHfobvOS4ItQHY4GWV8c6",
-	"74FL8+GaWOqpGIL7sQTi2B4gFCeQseI6XQAztHioW84sDm0fqd1U0t4Oh5KLBKS3dbt5iHiL3FjI8mte",
-	"bBP4/nKV2inPLC0+2krBaqx/8fGFFdrVDSf3QBTZM6T2qJoL7Iut1D8VUC+yXcu8Nuc+ms1bta0c/Bly",
-	"PGDX6Q5GMhxguoPnrkXQgYPOefh5WkCTAZ1AmBVlBE/q5FffLgoylix8NWSXYl6tTwBVzKdCgIoAOY0Z",
-	"ODbJ9DZnKSmGqpNgObsjZ3W42iAeM1+Wx75wneh5CRO/4crvt7uRnhFRa0sTM6ZFeBOOvZR8lya0/SVd",
-	"wC6WkPhrcwq+2ep0mJ0FMF1PQT//aqXO+vXolqDWTKQ4aWsnbe2krR2ZthZsgGMfa9qOsd/LkaQONhg4",
-	"B/iqGAvLcK+2DQfvnegtKCDU5kssAaKxlpCnMPYJPxON91XgCQV5t72mA2ZrxKFtPH4Llw/QbR4+1EtR",
-	"FkTuqnw2YUQnULNk/fwRneQgVpfMFlpNCd10tpDj/ri1+Kko9xrPaytYX3vKDzo2DvMYBMMGsIemdL1z",
-	"oDW6N0znnTOgcsAyY5Bm1TSWlTzRObo3hiXSPJiZrrg5gn6PxiCGckeNkNBGhfGcwT3UReMyoBhj+RoD",
-	"muoHw2iw8NqtiE1k5DrXFdjZt7YY07I6LtA5a/3HXf6FRS10pgfOUA/IuC8hqoewGuYJ5jFGNyu3pVfB",
-	"x7dnaX1+todI3sneONkbJ3vjZG8cBURBXhUAYCSpHjamEuy5zcMBqQToSLaubgSa4iAhIyNrhVQkUnI4",
-	"dGl5GxCh+UYLJxF6EqEnEXoSoScRunGD2nLZfIrjRq1qQ1KVYZRbf2rRdMvZmzEVvZT2mA2P4poaWWOF",
-	"4e1vb5/ogLBYM3cvDuiJviFtd3fbWJTa+q5AHtXJLwjLowOimRrxkOnMlszDdBspB2hqhotGN3diJikL",
-	"ocAIBf/ZBCEpbN5vnbxNSIdRpYvTguxB6Idk7nRCFJO+jDAHUQpmsZ2nm5RNpO2wiYQIsARcSImjlCSS",
-	"RMsBgyT5+p24NXY09E0a9xm8AhdQ027Wicm6CSHFVqkJKal2QncjVt0viu16J2Zk+VBxkVQL8pl+ESjA",
-	"hpOK9Cq3u7XFu68NJ392Ny2bSDWMugXpDqpZZ4IwMCX6VYcLCqOd1rBmeMWnbJrH4Nr/5IgjkQR2dOok",
-	"ndz7y5X+TLPKiHe7lawS8vCT3EzaXSUHbfCtAROE5HvBHIFyDY6xUA45iyCbPUD8MWSjdTKbwWJYyYBi",
-	"c0NwjyGlW8aWe1Kd2MOkM3YQ0jhmCpx4hh08CDkGBBPFSMy6iWEqZdwlh5LoUlr8DDGCMDSPMOYCTNXK",
-	"gSLG86zxYJZyTi7s7PngHly08u2MqpgzqFACFMcK5mQWaLdNUTJjwyip4CG3OTTdBNLYUfO5RCXJ1uVN",
-	"qU5dzmKzcJluZcYFKLDLaGlwQ05Vy6nDMC5sHYqpriUDfash9oRhJHNSu3TA40lufPmdM5Tu7iyqou5q",
-	"r6suo23+AFcncuGJP0fQWTfti6X1yNeG8EvkA9RUYjWL3kc5p3016bBkzAyRjuUhJ+sdLePvUxGdyZE5",
-	"PN+xn+nHSU6QGGEV0YmLWrelaNsgt2sDgDGi2AWaoFRG38AjEkV5jFVZVlNGpldfXputaDawQoDbbPKv",
-	"I6b25s9aMSXTK9tGtC0f8f7FTntzQe+Tm+1Q3GxzcyPWdL/hs7Nv7juTJXCksttKhmV+LJ7qk5vvKN18",
-	"voaqfEzPPzVelozp8ntIzXu0S3BO6Bk7EYgFag7AHbEZ3x9mrX3XSs2t0GNmnYCCjV3jP1xotHOK6Smu",
-	"wIMr4kjwJu+cddNCWK+sPQbqMy5lkAJAxtsE7XE6QPdA1lMJz0Dsuw1aLI3ZapGbijTA3KNyxrhZykX1",
-	"ITwcx6YNZfNemJte53ub/MLImIoE4Dp6kvTlgBEudGKspKX50gezhHvqoP6NxD9+ZD1u+J6hzSmOsZFo",
-	"iPWTVbr1PjDDQ8KERa6BmfZeVSwdY3RAaCwFC8AyYcCnjUKAonKZwnA3mFOTp+00UfY7uH6ZuFdtFNMy",
-	"HpUXhD8yiswTnKsf7MpURBXjyS47psbOMgItHjyF95qZQwbLsZKqzRTpp7pjhLCRsCwiHdbnmNVqaLIj",
-	"VYSu3wUhTi7mAHUsqMdusSAYj8phQskB+zOHtyPT5NDrgW81cbvMDHs2PMicTAhaDKzvqSS0OhftHH6k",
-	"RKUxLERHyQcm5tbv2rXfZwnvHHpcjdZWOdF7LL71x3+GnN7TwbeNeG4mmHViXVtpOv9q/9pMKa4f1a67",
-	"Q3+/AirYDOEcL3p5JSkcToAsG2KZb8QT4G7qHZ22uwUQ8pVl45Y7O+cImmvCBblVMU9qq+lx+6ouPFra",
-	"nV9luBVJdo7wfntyi+6K3MtLCXKIvb66eQWqxhXcCFXvoTjgpEEsqkFcficaRCkX+kQfGJTXahmn4Gnv",
-	"0PBh47wIBO6JGXnVY3MZH/aJ+2RTK4OLuzOHIQvor2q0MkHeSRHRyUrqyYfsqScdZf1YLhyuDSgpiv3O",
-	"wuQsjKVO1f67NQ+ZiLjo3dvxtDEjNJG2jzNU7k9hf/teglLYogj9wCLy9Ori4llQwB4vAA4YPqNdg4FC",
-	"v/axVA82F8xiiFMx8W68DaF847qbvXpll/5IuEMoB5CBgjzc4WGbLYpZj8aE8giJKSFdLrjusyVjm3Y9",
-	"PsAC7YldfBP9lnEF0ZL2Z2xVLnEQjQhsB3ekau47iD7R0BQUc0IxMIoZEjdu8uGDJh0M9vYoFyQVEVOY",
-	"ZPpEm0dYFmDJlgoX/wX49oBQbHIALQ8C1z4g34cA+MTNJtnD3toArNuS5BUdsCyR30yzzzUZUsOua1NY",
-	"9gMW8XSwbLcSOIsnrrBKxgMuHqEESWm9puv2rByM8gAqghPmeciCXBYY1CSlwokm8tTmmP+e6oR3OYue",
-	"BV6oYVEULJi7zHYMiZjwmgWc+2fOZ9nlgsYEG1OcpUNzMgZcay56N2BLxFIn9+ZE0jBBJLcsiwtZGU0S",
-	"Nhgm+HKX8MkiTA3jA/SIDqnWLKqTzwX4YF/uKmQeZsl6UmHLzfPB57pRXQbOwREqM6hC3nNh7MjMvvS8",
-	"zDpdFEsFHI5akZZSwc3OYMGSWUCuE6bMor7ndMAmKyo+MJkTg1uJwd1qMBfgrK/B2HQ6OAB+Ju77Mo7a",
-	"qNiAGkN6kgFAuC+M14mU0UaJ2cz91IDo1IDo1IDokPQ24EirMjQdKsbEmUyTA2kmd4OK0gb5Fk7x1zQ5",
-	"SqMJcjcFYxHgWKJXG7KR0cjtpJAzvopWsb/mjt8A2b1mIY+gN6pZfrmJLmAJo4PqJmB9xLDTbuO7PPbd",
-	"PCTmSkQ8WiLt+5N53Snlezsp30UgHrtlkLMv5Jg8NUT2LMCWL4WrARODJxUDhv7TojhmO56OlDGD0ot9",
-	"5lwvoBgt+LzowugbEoB1QFFZUBFI9ZI6zSbzpg1JvWNGR9tH6nQ1Og8cPOnaDh16zvSnPpsQzZhnc77p",
-	"KpEiICorjenSMNGEIwPJd34GeBpLeTypzBordK3FG5ZoT1sC7xxFxWOw14zrJUlhxZO+v5Tq3DKX6RMW",
-	"T+Zb7Gl0G0UA6wa4TtLLlrU0j/OvA1jLjSRVFyhg11lRxy2Egs1RwMFq1PMyo2MaFhSmA86R5qp0uCU5",
-	"S560dgEjNE3N50xE+0nk2vkCPZrTBXIelGwam9MzyXK5fJd66AQxU0jvy8605j2BFfI2xotmmHuGhx6C",
-	"Zo05bQUg6ZZ3XzCxtlJxVEmtJ/Z9lA4RSEt1SonsdtfXSlIRyTMomti/azLFQ86qMkxaRR4BqSSuCdeY",
-	"6lweGe5pIiWgRRrTxCWNcE16UrAN5oqYFTRr/g4W8dg8n5+cTZaMpcUcNMsEJ4QAwCOhcXzyee4wceyf",
-	"RCQJJQN7nlaj6zGNYz3X0TlIdUIEG5mjn/MDTLk7+xRwpckn5z0b2NV8YMMEfQZdLiIiJNFp2Hfyd1H/",
-	"6GcY5slBuk0HKeTdIlp6uU80oQ9MkKh6iN+RSxSA0BTlmkVLod55hnpLQplqnmFfOXjujStFFxt2rBpa",
-	"PByXKugEwG8yNArDcw4ejMKoGt2Yh8D9uEiYsU5aoKgAs0V8MaMxB2gpVfFgIUkvpho714MQQzfUoE4s",
-	"XCvo25AHi935RtywHZdUXyyxyfi1ecSsZWa0yo6MJnkzMrO5dKKo6DFV0sEeiMWdn736YhegweXoa2ny",
-	"2Z+fFha/hHARdvCbddL+ibGhYxBwuK1xtJ7edP7V/LMRJ60liuO1749XIAYbIJ+jdO+O8cwdLOqFHV+J",
-	"h9KS3S4cuFOEvj//7baX4xHI94V1iDHVOUshp0Cs6GtdTV04BHeJkCSWRhuytYpMseVVhTci2gos+0lW",
-	"nGTF4r5kFBbO9l9GZXIdZCr0o1/jiOkE+6AFrkkcgFsQ8NrysF/obzQY8CRhUcsQFz7brCRaRg98OGRR",
-	"QPpyDF8Y4gOnCnSIwyojkkj5UCcIKWt40J1oay5C9g9CjtsBMcwKI0dcJxaec0CTBLpdGA4XmnVAnzL0",
-	"ZULvMmKJ2nhTO2dft2+ckxlcQFIAMPNgmEzATgbfMxXRnRjIkSsZ4DHkMva56JE+HRqrrk7afarvB1Ix",
-	"22PDV0mbl+GzQipIB11xvnro1q1SwuJY235REqcJY78h7Z4U9ql3IpHQJNZ3d6sT8BAphgnj5c2k8GnD",
-	"IaPKmaQ4etktZAjxmOn6nTDCTNMBc0MzjwjlgJFkzENr1GqzgzS2l2A3KaIQG91c32G2egv7YEnBYBRc",
-	"9Orklb2HKmbNWanIywaJYIZPjd3Ne6minZg9a5GrZoO0cbPu2ZehYbFth6AtY3MQrZvuf/2X/1aoToVN",
-	"zx0eIwYbFonC3gKLBZQuWFnPPXBvWgpZ3blZpKjC6fMdCs2pxQYrN4R2NBNJy1v5ME2d+JNiB229KBWO",
-	"Pi1Vwc83oF/+zEQv6ddazUajsYDrsW0WLUfIOnDORubWr4vOHWAC0m44kZUeUrMVpS5Sw2kX9obmjlzS",
-	"Z5plhz8gFtcHD53hRtRsnBerf8sXuNjuGubF7MswBnwg27C2bPTuLYUJ8MQCU+eW9/ns4gbm97d47XX2",
-	"M1XKwoAkEwi8GiWwVukENnM1dy4yT1fgUqdhyIYJYh8vMk14waNzbDbWneTm3MxVukS9eXF5df3cqBRe",
-	"4C2kVDSMUoGP//pHUDPsN1sy84gXzWuLKm2LdIqnyv2w8PuuMn0/96S6VZaKYE5/D2pO0vhBFfzFtf90",
-	"0Uvffby6fP/6bfrr6zfNP//+5vL97+HFu9e343evb5dQcYHQdu5KRvIudyYjh6FZR9fQc2ev9Nhv/r6G",
-	"UTzX9pQRA+Xj/Kv5p9q1BDAKLDG2xRMEMtaZIuInYGywmHZYrG9IGxNq2wT2FYLjcF9OqMNtRI85tpiU",
-	"3S5G6WYaQJqxIYs0n+mA3ZBLd50T/7h4UbnTC970yk52eekHU6riZbgYMCtamI6YCmnlJ1oFuO5Q0bYZ",
-	"0zKLwV2jRXyh764EuHJsQLkxg2Era63amzP7hWLwVexbqkNPSP4l12LdCxhk2fdmWwQD1w9PgGV+cPgw",
-	"uZ/kkIe5u/JcotaIXnaaF+ElvWLXS9B7ccsrmu3a45Azi17hMp757sCPmEj2+qyZcLCUI/svwAvmXwvX",
-	"bN4Kc6Q/z2sHBAvUBx0mLMWmGgLIeT7lrluPVS0QPLejfm+O2RwY2dscr+G6QHqI7dZNtW1ei6aWFGAR",
-	"GktgAj27WbHhNoBHkTYXSDH35vHtZzdo5IyptvaCK/2HKmw6MRbILbJE8ziRGs3YaBiuAZDjqB0aPizO",
-	"/B5xbxUa86QCcGruBKLPQ+AMVgNtpq7lX2DztIGW2/DKAO1Dw7jwCpXGzHY4z8XgCo/yVqm5o8wGsei7",
-	"67HjjQPwwvzgO+BzrYwtIpP7Y0Wusx/43UcZX7VP6DtkfqVuqI9wqh1loPNFdrt47K0QhJB1FQuco3L5",
-	"jMJqP9VvlCuN/gzDU7SFrANWo4eMWkQX7xLSCWE07DvoFyFJG0vp2z4DKMjn3YwpT1rE4uoRKYwRhl3G",
-	"zCXDNLkThpqR+CM6gdKpUA7AxTOkXGVAN1n/OMMDR5IDB6Q8AdblAPIaU8yIdHkMXi5tU5ggGxJ0/irP",
-	"xets2Y4qM+tMh+BH22pWFryjFtTO3B8baF0EZxB8pLZrEVu+aZE9YqBKYoN0IZN7TwG1oAacOVp2WE4a",
-	"IvxE+bDcbyWjklrzTmxeH/MHFk+WfT2e/oTEzMg6XCC78KULZH67r24DH8kURzOgX/jAjLEZ1AZc4N+Z",
-	"88GCgCwwNhgSEmfFmKawUfbU2mk2ynN51rj41HjZal54OJVU2MCNYj2uE490vWgtQNPss8Upsfsd1KRY",
-	"2KPRNA+AdOyF77jw8SNrZfUUYwiR2ai//OF5UGMjHjEB/hZAHa0FtTHjvT5ccQ2N7LN7moXrO1wl/fsI",
-	"6Se76XLqpkb9unCbZl8K1zcfuV7AOtPYCM/ifUZUwnFvNeovXrzI9xD29F4SG5vZ2k3lCXrRsGvvTibK",
-	"Kwuw/3PKUrAkhkwOYyz1tyEFPM5MsQhjETldIifsNp0i8feFVJPzsM/Ch3VyDypD/LaZV56YyVimcUQG",
-	"jCWBDRxkFhAURjgnj8sZ7KTmGTEXzIXxoMV7YMxUaD86IZpRZXQiswsdZvj0mIlkQkIqIm4Op7HNnJ3E",
-	"B04oEPgJcw+A0uAL8wQeMUAB7ZVaNrBgaygpm8wMyHGIVq358uVLQJ/6wXBTBK+zQuAdHdAorQU17Ixt",
-	"v/1HGsdgGGQcAL1FtZ/fvjfn0XCSVm2JunG/LK/gVG0jw8DLlBVAv5qlEmL3/Bu2HGpd4Lrbn/96BsLk",
-	"slZkuEDDy668P/VVrrCMLgIbk35gMffx8h3zzs99iVqe1AVOaXknKDg+EaOMbS5mgkHa1VynNyw8WEdG",
-	"N7eHAgEjdC5ZwCOFo3lENfbVBJdOqUv6dU4JXjO55qRFbZgKN63dLE2tVTRqDtehZPE8QsCuqh9HvAPF",
-	"ZsESicXZwnkESF97LEFtg3XcbkHGCXK7GxJJZlNr2ueZsONu0HgLXgU+HfrANGnrVI34SBria7uO8q6/",
-	"NahMHZn0nb+pfifaBUO93YJSTNRh66QN1ny7RYaQbN4NbLV8W7ERZ+N7KdoZGGne22FWFDpql2TV2JL6",
-	"G0Lj2LreB3dCJ3TiVDxzlp5o0uc6kWoCrDXXM9V7owzzRbeC0eLQJZVzmQcIsZzL8Znu6uJfB05w822X",
-	"szjK97V3E6lILy3RD/Ew5bn+USSZuokCnGfRdeMTJH9UsCj6Bg8RyEOLQc01GUglbErFklzwtX33MgUs",
-	"W5CduHOz1zQb+Y5aeM0yCabfp0yuFq/T56tKyObX3QvZi80I2UNMly0w+RZWYJdjUgLuyByJ+8eSwg+E",
-	"w5xqoyXc+jflinDBs//av/JUe71u7fX2nbTrsr85ksX/fb8MJ1wKG2ZJ2bUZ/6Q74Afmp/zswnd2GzM+",
-	"gmHBzgRqno9FjWcjc8dco17JMSi9bVcy0DbWvGZqxNQZQLLgQwJCO9D8h2gWShFZ8BGslsb6gBZpw7Ut",
-	"m4DWDkjb0E4blHbM3wtI26jdhuxtkJN8RpXxTrT/THVy9sY84uzt6zZ5KpXLEG8/M8IIssBBIN241JLA",
-	"8hmIu8LbHeT/rbCfnUpqhmKTWprXdhaaPDA21DbtXgjsqXUnnFnAI0JjPrLNk3SiGB0QZu7zXo5EPjBB",
-	"MIMdnKUQbxrJB5bLDYFGKNBUyYwTLBIhE3g5SYct9+6psoY7ARkkgGjcnEpxxxR56O42ziWOGy38JVw5",
-	"QNcxNaJo5MYOW212A6sIyrRzvPANnpyZwztllZm9lLlkF1zxJJcIxPiI+cgbagcZfy9s+Jpp7a66AfN6",
-	"wpibCeBQQirMamuWEKufgDEzk7Gf0cA28+9Pye7fUbJ7wr4kyIbPkLAKukWNRy3ySF73nSgw1Tth+FiL",
-	"fL2r8eiu1rqrvWhe39WCOxgqfFGSaw4XuM2fvqjw47196iLp7XCjtTvuaq3L4K5GE7h7Tto+3NSTwgwD",
-	"t/AONKy7WuvrH3/cCWBJMzm/npxKnYF2aQ8hY937wrGCrCyB3agJ7jBsMYRpjmi17H+Lincu2SlX2Qap",
-	"mET3+VAHBJKVtXMFoRx7oklsM91Aqc9nvdsDgW4l84whAyE4sA44eI8U5nIAxlw2K6rUcvoJJntUxtID",
-	"m2zZSnpg5qoz/GfJPKhHpnkLHDmX7VjK7uEI+hSlBy6qcnDsT1VkbyjG5Sla5nsPt1QjaxVduvB+4NkV",
-	"74clKpXqzxeW6TjbLOvIZ4MtmSrmOmgM006MHWIN5xkypRkixSiWgONvCaCxXIJ1Hl6sWLBSMVSpeI+L",
-	"8gI/fKgvxVpuSH6HgCUINiZZDyRYPoWQSBXj4uK+K6eVmS3ini1oVXfBAndjs+Uk5oC1ajpmbFgL8Li3",
-	"ah0uh3oS9qWWIadYZoIEBQIDpEdXmTV1Ta+agduNllvxfFQud2BciclHORgwHm8wx8iw2l2b7UBalZlF",
-	"SHhYduRqFLpcRPnyMRQQaxWPVUOKAcXWSbtDNYsg5hPKIYewEwZJzAiDqToH15DBEmCLaDpBugSDzuoT",
-	"1vKEtTci4h8//vqefMSPF42LxlnzwllgD2wylirSDlFQhg8od2PeUeAyJYqJiCko/m3/O3xoOzCfZJpA",
-	"Vo8ROlyFaUwV8RkYAQn7koeo3LSlYL920V4KpdAJBtHacOBsf1HsHs5o2CdwBoyCb2TYUALg2g25al4S",
-	"2pEjRprkHf9xVqajfPoJOfb+0oeWJFtATymwo6Ey88Ksoa/2QYZLWer8RY5JxCMykSmBH1FyjBl7+A8l",
-	"+ab+G9n5nYWQiOLp3I4RMBdimBC8sqvMf+e+p1V7hV3LCR2xfz4byVSTSKoBJyFLEkY0G1AuGDEjwtdk",
-	"bMWMKeX32YT9FFPeGvMIdE+wgqhitAZXtwBnApK14eK//7EU79kPiBscxRKO9yPrpeKY0duQtZbWfiBa",
-	"B7Xcy/IrwL3I6fhFNDfLZo3CBrvst+YxQ2V++tFPUhEW8UQqfWNUApGcgRfOWBTWLDGMDWAo8pVjBWng",
-	"QXDNC0szkSy/2XggdVXAnk2oEo4nraZa7I6Rzddijpm7Ldm982IpbljlErHGzkGEbau1N5sahQwGa0ni",
-	"GFSF7LhuUodbPAupvJa27XWmtj8XTv/JHc02ZEUqBv6NCAuGx30Zg6/j0jryQTWzqpvVCm+yRB5A97aw",
-	"bp4ipspdZxWthUHx4UCupl5tuuS0QOO2rBCTbJexR/ZQXlpFfoeYOTFHyqNfsqRz53qy/Nye2n33rbAl",
-	"7WZLEMnZGlY3eReEK7XgmmSeFtewgsdmdeCkc0SyQHMIakGFRAepTY8zsoDENHzQGQIaMoXFST+HCi0k",
-	"7soKMI52+dej8X00yzmpTyf1aa/q02+5FTwg5u346RT7tqOt5t8LsmtvQVUaYe2CvpPTf3rSYhuGyZmh",
-	"aPz+zJuNzguGfihwlBf8WDCKwEfOqLL5Fo7mEMeRJo5lmuufODcXUyOmCcYjPFoDlLnduLhJPsoSSaZX",
-	"txFxkVbiqdMRk7UZ5TJMcHmm14U0jYy5LczKFmcXy3i3vBd7x86mD54q5thZhAtIqvHL930iiVSbebel",
-	"yxSgYTTjqJ7YQDFP9mH7LcotE672WRDjMxWp0GOoB0QdF6GWLPwJt9lwvo4DG1FOB+YDH5M3nJYLAgoT",
-	"JqOtpLbazgupZmvgkOMSn/RXr7/ahKdvXYF10e2T+rqa+vqrJ76j0F8tzjnylvzQl1Bj+zLVrC/jqDrf",
-	"6RZ72kvBtOt375GhANgbVNQx1yugNN2Jz4BJjSpeC5wA56EetQPSznOLL2ciMhyjTRxGNbLioWGRus9Y",
-	"Au5PSMkGYG4rMDFZLFOQkacjx74TA2nO9w1IUshPhid3FIBjWZA/IRPzxGHMEoap0V+GZiY9acFLzcq7",
-	"XGvU7zkmMt0nMqFxu06uG5fWF5JIeScGVEzsUzRRqagCq/ol25rjAqvafy1LHgMhqJ1lH/6+YDq0Jwtz",
-	"zhymv0cLQBxabDptXZUbhkcqz/zJiLWIqZXDyS1Z7+XTqDyA7EjyaD+FQY2XrctcYVBMFYvuNf9nVmtd",
-	"IW9eqj5xwWuvmrVZ+Ixf4IKra7NUMICLnMj1SzWnmv+yOSuq1soj8pzBJhMFheUeiaguh0x8GcR4zPSZ",
-	"7HZ5yCIZpobh1XNscxDX4d+i7768PgCgcrQ1PbJHBLY0JGRxDIyWfUmgMtUe8Q4XmG4/q8qUsfhimneW",
-	"rL3I7t3V/phKgp5NsvKLZ7F/ynUsK4emc86DLLPHnIU7sciogvwpCi4eHSEgElEjzEhqbGgHUiS7JJRx",
-	"OhAYvLqxHT+oYuR3yQVWA7Rv2r7JIuyISoXdM7MjaUxLJryzbLSMg5Vau3/mOslxuZwqkxOGpcVi5juU",
-	"qetnhlcZjiAYGPX4MUJCW8kJS+qkjdJAt92PwHqzribebeblhtUtcrA0hnXnDMLMqHRewEwqPW1zcW+/",
-	"vvdft5+5VBMegeePPjBxkzUPRzgs1xPbTEWXolABT/Yrvtc0slnebxd6LZwmxawt1OdDW1wFOs0qz7uY",
-	"fd6Yd1ltCYAlv9SbTtBaDKTgmxa0S+9BGTs0htRxdxrNMd7SULaZIaEZh5nDejupiGL2eEA7e+X8DLUy",
-	"vHLBctUAHFljGavqsSTPp7aG43EikcdIpGA1HYr75BF1w+ZQLXLo99KGuzyTqsxtbAy1mRQnH6YDpcXq",
-	"G07/WBx0CE/TGurAptOepmjwehW7aaNJTyceshkecojpX48JTp8D9hgXWUJUnnsdtxJ+QmpsLSIjOvFe",
-	"Wdy8f4BoR5tQbSH+sUh13JckZt1kSSftTXk/EYj0Z/ZIlXwu+DHf2VmdgHnWBeaZGbBd2uxIPDXcDMxB",
-	"t+/kKZyLZ/tsGrU2wO489uq4kj+V98twyUWvNeYeelvuYeWzQVTYlUuy0uaGXIN4InZdbbiIfyfHKp9o",
-	"MvBM4aBUr1IHUCH3KRciULmWzk7PmnLmFC+A2qDsATbSP9erwzi4gCw8ZabyFX07EJgAdc8+s4wp0yia",
-	"Oib7BRrfpNNlRTrZouPlxOqqWd2Ku1WqO0bRt+2huY0ib7xt3jvjVM7zr/jH/S48Np75rKdVnChsJxT2",
-	"qc+ctDYjOioXT2HcB6NolKYeFIYKmvqQJv1MUff0WZsWVUv1X1qPNZwzEW0/hXOf61OdPYqgidarFjM6",
-	"cs0ucuYwtSwRIc1d/M623oymUccTPy24E6y18uzPPMJ41uPG3WyjwFK5rNVumqSKLe7qY2J9zXA/EONm",
-	"zfI89Pqs0VxZG3wjoq04B0+Cajeq4BG6EW8dDSND2YAPEXK39pdl/0ZE2iYGZRwbnVN1UhXCWDznvYR5",
-	"mQdsIEqxW77lMaQxxGybuC1MDX+RPPqAjzhFM07RjLXZ0F+ACHOazIBGkEzNlJJqBa7EB0OpkrMBHQ65",
-	"6M0H1HYXZXiatr4QkKZv8mCbkOPtwJ4t5jYkNmHCXNu9N2GDYUwTptsbwcp8C0995yZzVIEMo3luOYQB",
-	"vwe1M/vv+v2D/YngAkqiHPyiLXSBmoSDiGe4Vu9oZixSyBSxLhfcuZwwrxMPkcWZhla9TEkgOoUVMx5o",
-	"GLbaX2gbkPnLspxCo60VLtXsS+FSbOg6onGKS/CTGXEtqP2CzRkL92J9pr/VoZf630OzkCLBTi65C+33",
-	"ICgB945aaH37w/2AJX1paMzwpIQJiErQhN3bkqBaNJhM12FhCZYhynuLhi3NlTfm3kVlTyM7Lh+weQ4j",
-	"tz0asX825wbXWk90wgZZex12Rt0VS1UnrRnXKXCeXUd1kJnOCekU4FAHGXt00gJHvyUQyYIZbbazNPV1",
-	"LG3yNHI9lBvmYmjLFUCfAdSdbKMuZ8NbeBIgkTthHp0qY2VzkUhCob0/yiQb+IFiUg252XXSLpyiNlYN",
-	"wZ0WdpLIrtWSlRy759wJXHEWZc0atMzEIozbXG8bdPcE18yXqgLMXJcb1Zl7BH+EbiHQc60657dwytYO",
-	"CgWrVfavnCl8YqjrMtQ/1uCHq7Gy/UBSFs95CSf9ExsmxxxMchy7VMn/E6CFOT5dyqYX1+gXz+0taPOz",
-	"EaNSWMlphrSeunbS0k5a2mNaWrApFpKzaA/F+p+nx7lA2RymsL+U51uSESIqPTP4kDfEzg7VJEUF9ogy",
-	"jMewGij/Nt8anlPPCmYhKc4alMbwLYvNTCuV832TqHVSbTRB5DFVKJJrqluLeyxX1rMeycQuJ0tiqKy2",
-	"qmmzBzjKR2n5EF15c0W8z0reoJA/D/ssfNhjSOEW8Hps3+qxTOOIdBgZKyl6FgEXzB7ftQTXP/AEij87",
-	"Ap8ukGDKIT9QotK4hGhh/sdsItkmcq2/ZUqLVUqswoG6w5SGEMo0ZilaB4vR08c+Y8kv+LK9kPJ7mbA/",
-	"c52U0fIbsLa7HNrw33hXKLU+bt8V0Utv0uWJ3qVL5ZUcDKnKUW/m6bYH1eJQMZasSNhDJYdS01ivQ86P",
-	"ose6noEokn9STIR9qE1/I3qAvAhT0CTVKY3jCenTETTF6uc6PlqvCvrruU2OkGkS2EwIm1SbyBxKy3uZ",
-	"9M2yAT6GVBke7VLkjmvEvg2Cx3wYQ+0kesKEU5MtiQvoFDRU//I/8C/LDv7l/53lB0fEBX6zh7xKO3dE",
-	"AEcSW4EmRCc8jhGHeJc0j2PN0zweb9/3cxUq99Gv6rCbtGqzFaAZjmhAOhNQfLF9hURtmlpHYkRCOZwQ",
-	"2a2T9wAN3aU81nbMNpPBwt3hsObF0z75YW4sHnOy2zfpDBS8x9TZRePiahlUg+LmVonj2zi2J2Wwl7BF",
-	"MehcFlfedBzjUbrdULf8eSR3mLHrdTsnHhYI2cJRbue4KGB6LY7a9TgNfsSbqt4fqQmiBGXhdYq4QRWD",
-	"GMiILTmEd+aWjUbcEzngIRB9bcjUvQLLPJSp5X6+8XHr4vqHZmBb0ka1VsN7fuHvoZIh09p8eg5dqBX7",
-	"nYXw6+XLH4KakmPtftIPgPxaa102Li+CWiryDzVc435Mode/ueOPxTzMYHTgiHuGJd93uEr69wOuNSCK",
-	"Ny+bXgO7V6ybwlCbjR/+CGrGnEUmERvqZOhaDWpMhDKCu2tp0j17kUfjCvUIUK2HyT0kJ/uRXZw1rgoj",
-	"0316cf281qq97L54HjVeNF+8uAp/iJ5fv6QXXUZpI7y+plGjeU0vO92rbrNz0Wl0XlxchFHzOnoeNq87",
-	"jW6jQRsvfGpWs3l13XjRgJELwImvWpqrJbBeIYXMsvH7WYkV4HFt1SI1uVfQcUxI0In+9nfY/p5iWiNS",
-	"95QzufAUaKpZPeLmX/P9JJ0tEj3ugL4qOKAvg1p2hjBNPY3pPWCqtZ7/sYkkgoPLHuBeJO0kX+Ajg8bN",
-	"DJ1F1Lr2MMyvsVCTqoS0zc9tNLXzXZa8gi67HiXfgUTDffb3NiLxg3MaX8X1nTCLkM/cRwzqlnNdJQ6b",
-	"OgQ8125AUjGEniiJJImUZJCGfUjwt8BgXg9wNI/gb9ko4YmRZPoO8gC6ZrJJ5htDPwM4rBGqLMjUH2xA",
-	"aecW0jgudq++E3fijLQ9ZGuL/NOnn85eBPBP87kZ5WcuIjnWZ82L6wt4VcQSYK72LVLlnHOdScII6KRk",
-	"QNXDDe5A3U3Mgs0CGGed3Io7Qfyks3XrpcDMrduARXUzxtsCUOzT+pdYf3nWQoBYRDDE46B0kiHcmh/a",
-	"tk2ULeCok9fGTIGZ4Kp3oB0vVwSxoAmy2RsHtYeXQvMcM1yVisBej34JopiGNdbQHRwGW457i6NFzGci",
-	"BTauirmw/R4e2ASK/6mxXRGl0R4wa/vcEMMp3OEweqJt+grIgph0jm4V8IXB4g6GCaI6BpmFTAWBjv4W",
-	"e9BYG4hGaoYHeIP++NgT+ARzYYiP/5mrOywZMybgDH2QYz9ckcfDsyevQ8OHnpKpiOxy2/yXNLZtVX/7",
-	"9eMn8r/+y/93ntVXcKbbZheg1Xzbxdnb9szCG81q2bocG5g2Y7AiPrAdjzQdWWC+FmljXTZe3LYHy2ft",
-	"mMPns3YsgaP8h5MI/qinba8ytJ8FlowVszc9bfvfLIBjQuSIKWu2Tb+w4L0Cz5hZtwhvhcH3adzFGeAh",
-	"AQ6D8LHoNaMxMfpUywY3IgYiy+EUOi2QMBFpOALmVNBuAoiUVmnEi5FSM6WiDdlTQ2pIEdb8qnE1bbjY",
-	"45HvaPv8irzjP5pvru3VuD8PXAAQLyY1+Sqo7FmWiu237ZzT7exPbNL2O3QnjPpUeLZ5Jp5v822bxrFR",
-	"wuyOtfE0D8xmArZ00qcin3Js2y3g8QeQdRpCy6pHUqz24EcsLabjEQq4nEzLZWq4vqWG3OAy51C6gcOZ",
-	"yB6DNZwSjK74rLppfBaVKm0c3zTK9oAL/3kBS+rWn0gNvMzRnNnZkBqOY4z7gSGlCNPgFjVuvC6U0yCz",
-	"hvPuG3z4QkZf29orbTvUqfw/zI+B1qyGxQWzhxJzZ8CotTatN1oqkqG9sVQ+scyAchPLvim+fKEJfv7l",
-	"9tPnn633EJCCqCbjnC5QJ6+tImCnwb2jfx5ktbdrKs7NVWOBwa305szCKnMBaDbgoYylOwcAsUs7hsj5",
-	"cHHQcVRPZoDtbQdwM5KbnKKyBNK3DRRtjNY+ySztFBYQCd4IIMMZitKlYlCG797bQoHSgV00GhXA44sE",
-	"Q7YCgg329gaRrdEFfVdrNX8I7sAnC0jXmY14VwvuwKkM3/8EH2nPfLq4Cu4KLmG4Qqb8MQjs3DxmRz1I",
-	"44QbKwYa9pyhs+VrZS+TzP9Q9gZj1Lz6+BcrYa1e7cykJ5q47k6fJkMvahgKenfera4ekDqu4LOphhOL",
-	"bIb3DSyVBfJWADZ4MWz1N5zx32d6sFQihuMO35itvTH7eEN77KawbaL5w03j+rzRPDfbfvPTzcXVjdnG",
-	"FfdwgTDbxYbDbKVefet9Q4Y1luoBU9+lmNXqv9k8W1wea9qXeTeC2pezAf1y1gFe9vyHZuPFi+dX5lvs",
-	"R/I4iot9//wk3LeJ9SkHSFgpYsUZzagvx6RLFUrB8uZ+HstgwWTd/bf3O7mGT67h79A1HKzNtcEidER8",
-	"8BnLP6F3h4pszHvIWV6QOZ+HVIQsPoS2h+jT0hIYPzQ9vMnc4ZkbqE7eM4ZtXV1ms+uj5Xt/D+TIdsHC",
-	"rhMw4SeaONK5IYoNgdEZ0WOd3dr78OrFNGubiWIEDhMRyzAMZ10psJh7c6WcJNRJQn3LEgqoKz5ECfUx",
-	"kXCIjyEH34z1Eem0sPBA5+L+hMenrFo6ZralVI9yERBhLAipSE/KCNuGg6McohDW0OiwHsQq2bg+Dfoj",
-	"JHHU5P23UsFj4E1GXll5VN7eAB9T9FHaIJeSY7jf8cRFu+fiYq8qXFaHETrJoZMcOng5ZDnRLsTQf05Z",
-	"eogy6DPlCeQcSIIS+fBF0adUCfBDTbFai2HhIr1rySiYSnXqqm9saIQFZC9wrVOIK8InJccBVnEoxUKL",
-	"c2HjH4FzGmJ2iA1SYvqOiDxLB/qtk/e28WFIBUwy3/twnosLI1U4p1mpgM0FcVl+wqlu39FV7lQ2yxj4",
-	"ZPUACSbQbMTMuQhCGbEAUU0w+SMYMK1pj92J5lVw9aLRaF4EjkEHwDoDnyuOHNN9DvKu6uAVNp/Mf9eC",
-	"NpP4BYlYyLUPfs/gLlV3m4QJkWxGxE6J+DkBzErgsFrstIid1y4T1mz1GGRGwcFKaKfauVvWpbLg2j0Y",
-	"9wRK6CoHcgX11clbQ8M2VgOhnZiGSJQufp3LR0FfgM0jQhrVdKLnILNVtaFZhnCzpPcPZo7feN67IaUt",
-	"J7zbprln8O/CSe5gFWQhBJkmoRxsNMv9gxw/kug+NQag4ixBYYoHVgwtnE4PyYWsnze22Sob5CWe2dAp",
-	"Y9MjRs44Wy0EjDNXLBTUHO9s1RZm61AYiAzZCERAhPwD4D2E0UuvglwFVauGgiav0HmjYBNZzB/k+JAS",
-	"mcG72mGhTZVyKs2igmGvgmBABe3Bvp8ZLT+ej9Lpcd76XCdSTXLVk9rwfyEwfXLMdIKpKnXyRiTAcQpo",
-	"olhrAuTY5sgS70eSR/9gFmQzeJ3v/Mze4cSOCrHzDMwlfS/Fljm6f49h69mHRXh7+c4mUlaMIb/R5clo",
-	"AMgSbBOscxGPQpgqBY9FtW1BK7pxaS3l2ExVDu6RtMxMpepRwTWMblFw5EbT2cw6D7tuBrtj+MkpQto1",
-	"57Vcq7qEJGNhZOAo3TFeZJWYTLmdihLAO2hn1BoY9ZbGTERUEai556KIkZnwASP/DOiSqFlnhwO9qzkl",
-	"1/BXbr+RIlEyjlENN9RuDnXOq+rqsx0ypIpsujOWgZihZBDreUiEwgi49hwX0vURK8kCYSI65mNQKUBi",
-	"U6dmr13GHFX2/n/2/m3JbRxbF4VfBaGbqvoXM52ZTrvKyot/pQ/V5VXlw7TdXXPP6QoJIiEJnRSgBsCU",
-	"1R0Vsd5hv8OO2FfzIeabrCfZgTEAkJRIHamUZOvKTokijuM8xjfkPVNiBGpTIE4hDYPU0FgxBvBFZ5eX",
-	"1w1S7Y9Am2t0pJjZuv3AJM6eXwXFf3CX7JiTuDx3wasxD4wGHfcCZcl+gdvUs5l19K31MRSLhq/9ZFqZ",
-	"kDVPf423A/gGBGfUHLV8ghRXAwrRQXiNFwnWgAhYFq27kKw7sGEOoglKOG/Ms/FozlDtp6XA4hSItllq",
-	"HknF1u6N4mS4D32yVLMcG40LK/xj5vquVLZM2VpI77lxyiuB1YJ9l0KOeHB4NfbbSKUxtnGI8IOLheYn",
-	"eocp3hUMxFKEr++cbSuyhhBd0iLdmiJIeiHgpGTq6tiwQGWDTuiPsUrQKMoFFwPveeuGGBSErWI5ZqSb",
-	"aaaQs3ZrvBPH2A/9mIBVwMuLZ10zuD2jzownYllrwAVj2RtWM5L7qi4qFrW+nMWWOrg26ADv9zvwm3pn",
-	"dsocahG1GqG1yoDNRwHHBepk6kBcvKK2sENK9dBjJscpw87ygcYTCt5ATxqu9bxm+SeQ2PllbNnqzWpz",
-	"nKWzh2rnEvjMatrmVSvaRDdmIwqpI5RrTf+nnTlX5346UQu3qqjAXl6dPV6jX9bl43wnb//7v7Sm5I3M",
-	"tKbWEJAQSo6pZhOp7rCwcRuF2VPSypDejbmm9tLo3omfeo+UJQ67s67Zu9NHckn3VysdHqAhisPHxLJ/",
-	"CMpaKVjtBCp3sEd5aDl8FPxPAAJCvheyJ5MpGSgqjP4szJCNNEvvGTiEZMp+iPKhuEboir5rTmLsrnzn",
-	"8FaqGAfXxJE79L1HhlFfUH8AHezrKbWKzNaklDUJYU+eoq+3L7un9MrEqr9YCnCXfp64rVB3F77VdpdX",
-	"KohPL9NrV3cJ5Q3Yq31AzfRYP0nEB5WI0dZ09/pgargWiUrnY5q1zBqVk9s2nyj6YkJtUmVfbinYd2Dq",
-	"RKj9QkBmoYSDnPS69hDbduBuqsvDPNldPD17vLZk2ktrh+PqEr1Q1rieDkM5IakUA0820OgAGh43LH0e",
-	"psf/Qt+p4oMhnNHAqpAOoa5NaBwDloS8Y0J7zdIpr9YWdhn+WOFO7xkxkvTgY8X0EPvv19F0DUUysa+G",
-	"+IcstV2uxtpi++Lx2cWBiG3fBvryamuxfdWA2D46rvRKJI3qv4KxpN6riyXJDujQuaHABQZkTklCoaOm",
-	"YvecTXL6t+YskDjapSOpDcnUgAmXoXZDFNNGccCFkoLpEE1ArvKdJvaCEcPoCNxWjWSnwWI+yQ8w2ePy",
-	"AuMG7z4zLYzTilpn+R+reIBfZoxIh6gN10IRRlXKa4Hf3OuNrPYG+zYAK3mDY5kwHRoRgVO3Pp3YF0tV",
-	"bcCIg5Olc5+lgina46lDcRuzmPd53LH00snEMFZVu9KcSzTH1pyu1dvfpSpro6hAT0Bxye3aBcZS9Hni",
-	"Gv1rlvY7HiizWkh5Pn7lhdSKkwTzUTOhueH3mNks7JGnUHCHw/vavquLxTLkqum0u4/ulC2neGgPJzDi",
-	"ev8mfO08/I7dWkLLimLgeRGPtfHE50XpAOMh1ezryWPGRb/HRZ1ymE85zLtOxQL6AaDWQqbbQWQiF0jh",
-	"4LKQU95nZ/E0ThkZe1o9oixkl1vI804ksAoCJe55a3mATYdRbkDjNoxQa4AAEANwTiwABGhk1u+z2GOY",
-	"srRfylXG1+O7UFerT1JeK/G4cEn2GhhyecW/UJGcyXumCB0o5rv6gyXCBdeYD+hJDv7tyKya4p6tlUVc",
-	"2If9xIWKB/FtZw/P8oaNkp6Qq+wqXbhMNQedKrxT+RQ1c7mPMdl3ydXcZ4Zv4e6f0nqXp/VuJQJPKb27",
-	"lHrHnc6LSlsjObyK9ZliImZnvVTGd/X2+u9DHg9Jwu557DuYDOWEjKiYRgHH2P7lW0lCGCjTGOrZ2vz+",
-	"4Of5HKd5StjdUcIuXoNdNEIsH2HAidipQY5uwR8LMGUuEFZ45vrs4vITPLCe2/LqElq29qBg6hPtpcyQ",
-	"xxG51ZqO6B0lStIkQIY9uSigMMgxNIqodWP+WMpgSTogyFrty6vmbPjyYTy0GV/qErW4Oay7jxBRclPW",
-	"9f7NnRj1kCXpOB+2MeJpGrpk+RiY7PfzZmD5XPMuYN7k9xa8Q2jEPE7QLgbMQJLnKPoshJxYnghtcvCd",
-	"bgaaiQTzOakm3TCQ65MEVRY+idSESerzvGcT+hxkH/M6p3nnPG3qUzzL9+UgUj0d2TyuIuFVyfJqQ4Jp",
-	"2pRfbLYt42KPH4qLXVUwMYFIjv/Zuv3Lf9j3Xl5Z6zD8cW1Fz6qcDsEMizzvYiOzcOa2Vro9oH3YUbs9",
-	"yly0MjXALZNQ5KMrs9E1NMbFrpDbNHVmmR81IiExCO9OGRAwz6UtdbuAJPhKl8kcZ2rca3Jk5LcuxRUJ",
-	"d4b6LndEfZ+8YD8U22u5QuK8M+uR0T6dNZV0+kixlIHfbm+emwp1imqSSm3ABpQjptHO9ZDW5+R3FxIu",
-	"NCYtNE1AEphVuRDvEMwrAs1tB5SLCh8QwlPDptQ5glZBrHav2FZN2mei4kEyPn80M9N6VprWPHf0P1ub",
-	"Qz7bgkNeNcghD9FBtYK+AV6qSi4JRCj7VvhvoXcomp5x0ZNfFvipqIH2doIpTYaQ8US4KPTU9lnKYGpN",
-	"Cf68xwAvddScs0rR9DXM9CtzVXXHikt7O7pknBlNGJQuiJgz7XN0du7NKlFv1Dor/eXnZ78I/18dJNWd",
-	"3cYusIVF5f7tHb0YJtWnLRbWUjV84et1JxB+Wl9NLzVz2WXgskgYTQA+PG8snde5A4DZojpyec8Upqat",
-	"XeveV3LktgPpum6IGZiidRAFmvJCbgeravnFa8NGDw6rageu98PlNKFYzPg9S/BMPJstMHTP+h4217As",
-	"GzYp3FzeWrHE1F9jsvCWGpdDArYzhd7BLgoPf1SUagAjgkB7u3WLWSyhqoYphX8We4f3ye2AJuyfrT8X",
-	"5uuurbpdWZqDzjLWMDq7ev7Tp+vf/+PftkEK8+zB5+25IkRLuXTE06lviPGS0zSVLb9JviJlxAX2Odbs",
-	"i12fXXHgcO0WFhrAgVEtBdxUPWRWqtt7qpmy1gh8TONYjkYyQZ/NHwWd0qE2L0g+3iaTIb9WNfayv+MH",
-	"0+2ilmf4ilI34RmmQQtcfPdcoyE7usxbHmFTnj0a0R+8X7+g0YIwTrm4g5zwGXvZWbbk+265iqD7ww3p",
-	"yjETnZhq1iU01ZIkivaNhtxFzc7LABX4TmSN5UxAUqrXgZmwpABkinY3tKECTQEVqw1sbdx9SzCZSD7k",
-	"ZHEUGRZhrz23L25ohVRQkO2c8HueZLDKETNDabfBGmCGCWB1cpylyHSdYuNqOoDl2d2yX5UlylXrz/WY",
-	"E/ZAeOhEjoV88RCtZOSLldYx7mCBNVazwD/X5kaWvlKWDNieM7IcZyeaeVys4GGjruS3EfoP6903Ezip",
-	"fyf1b/fq39GxuUCfjfM637p7n12cvSOxz1iCGXmu2VJC0RHiLhRwPuc124j13RSSNuDdEuIjlf0yYVeO",
-	"VCdKWGo1HZbMcL0nrajlN7nVbv0iIdBj90PzL0TwwdDo1npOd0XTF/4KnTSZjUnc72Hj9J2wGHsZHZIe",
-	"w5BeIwAxQCOIOvDaRhQat+gjpd6QMy5kJ6ZjCs1s16bKl+7gT0S5MVG6LWycJkf2Vi0o5f5ZwtXv962A",
-	"+nuWDFib9KbYkZDCFmp7r3VEoCewKy8UCdHsS0R6heLuIu2ljCqhQ/kFNFuB+P0KMbc3bsZ7h15YT3st",
-	"qKfwHeqzQJsujGofL6bZ6Vgq1mpfnD8r6L5/rE18sF+/cW3qnI8pv2PpFLJWHy728DMXic+uBV/9ZCjJ",
-	"iE6tzQPxJpHbPkfsTBTSnAUN6BD02oalW5/y9NhFG9qjnYQnHSFNhxrDRLK+kHsrzctw0idJt7n6mUpd",
-	"lHNl7H+0vpqRfVDQukeifNcnVBD0eLMEMC1d73M/28boFJZ6cqidHGonh9qBsbvnbOCKdBrlbZaTYFrQ",
-	"3thbQ6zLr+TEvU7c68S9Dox7vc9MSYcJSptEnuYVGgfRuCFj04szgguEAB3VqUhCXkpEqCZ9qlxKsG+x",
-	"YS3NOyjD7LuPNdPr5gd/Fp8FGFZdDP62iWFfzKNY33cj0i2yhC9nIrFsoUt8r1hAY9dja7rqIWMGEFeh",
-	"gX4sRwBBgThQitFRFPKZtZEyQaBm9lmMpGURN/ZF8By+2eVtyH7fdxrxEYRzcisI+zK2KxlIpgPz7eKC",
-	"urBzAWTPSEPT7jl5cvGYTIY8ZcRI+VkADgC+RROViaq60qLTRp+SpE9J0qck6W2SpIGr+YFCxh047KrH",
-	"SrhiMbyh6lbJzIAqBT/G/618O/y5xAh8U4m5SzVrpulbnre7u+TwWiLI4Hj7lKdom2eCCj2BhDso8Adm",
-	"6yr87YVIGE0NTHmNSwEwr+hymjuuncFbbg8uoajvUR+VxrwXybkcM/FllOK+6zPZ7/OYJTLOrLA6L4i8",
-	"UXoO/5bdXPP+aU1HjFi601YOlqRmRNg9U1MSszQFIcm+WAYYzrzHBYXtnjv1VpV4Lm1X61+fWzz53Gp/",
-	"XkGzvb783Przs5iBK51N7/d7B3h1ohLuuuVViPJceBKhGh4h3/wsls+JXUYfzn78+fGvz/7t399Elocs",
-	"naAPMckJyUTClJuopfpYptlIQOBH34A+h7WYf5dcsIT0pqR7040c7AUeCHTahyOzB5KltGLBD1YGEcTa",
-	"CqUQqwcc7GeoC21fA7EQeJQ6hPyg76Ieiy3wpDgnb10sLWX03gW2nU7cY32pmDMr7DUo4IXkeq59fUQo",
-	"SI3ICxllOZnlUZHLVEGQ0HwWKfd9Z0liNUqrblqzbeJ4ICvppItRRTe37BuMCnjhtTK2OW5BZ4Q47FbR",
-	"sFIm4TpOpWZJB3YM7c0B6wyUzMbOeI1aKRWDjA4QvJt9GadUuFTh1gspdJYaTMW2RNWXdlvPsjGaDvFQ",
-	"ScFjwtNUMK23MciXWM9DK9eGHZEZxYOlXDCj8fvzuDDh1vpRyv3gp4YrV8GIXiraN8cNIpLzvOqcArvC",
-	"RjIKNuqnN8fMCkb5wiqtrUP/GzdbWJs5DKkQUAVPx7yWWazisMs1+nZRf1+Fz/yRJ9p1JlQYlqwJCQvl",
-	"/NAIg8MIf0Rzeqt35hV8hV7zaNRXuANWVfD7QW3M7hx/i7jNIVaBLVaZZirBDilJY2GvQSli5ksXUBu6",
-	"JTH2fgP0NSqIvXaKJwUIE6rvXHaqVYPGYyXvWdL2r0FVCsMchdDtKgnA64Cv47XcPgDSVONCVEk62Xgm",
-	"gvGsrFR4/9gGiYN76Wm4iEwP0T2/RMq7voaUeO62lYx/5Nq5LPDISzKy1GE3CopCJ4AuC05EYiT+GaGn",
-	"1P6dUm0Cds+c+30VKI5f3JSOys98kLCxB+VheiPvH7wHyQpeAuxwd4/9xw5T/q1OzSOmNRigdeT8nJkJ",
-	"K3c78BUxzifbKCm/8fM50fKh0PK/Wj3QElq/W0NNEM1YsRRcCvIpY9oB5deZMpfrg4g9gUQIDpaSd///",
-	"2QxjwUt2qLzFkcDhspc6R+X7lHIBPvgbK/xjKoQ0pMecep0Q2jdMTahKtO9TBFHlQmGA66QSOhC7nOWg",
-	"Uucas9smQnuAAAgtISFOQ4UU05HMdJ6MAE7rwqVd5oF0F2SvjkhHdJ9yStNjsA5+oZmmN2QMIHiEKoXq",
-	"nSBcGKbGyk7lvLUpUezXD+c3voIqf88RER5QebajMn8PF2KbrKFCe/Nyn6nHeV5ej2oO0UxBXJpaAU/P",
-	"lwvcuofdVUxYzBOmz8m7vjcsIOB5QygRbELcrSeKjVMaO9qzIhFjEVuVzAa0Epw4137aVcCdMA1/Su/8",
-	"vh9JhQIssNVu3XND0w6QN9O5y6vVbv1V2LXH3HI7aM6u+D1Nb1z30GB4E52pgdUw1uYKfss+4BpOpvhW",
-	"3ORW31leoplIwuX2qaFNMZVHzju1R+byfEq0HLG89wEwl8lQohstAsqHnuZ5CGCsZMySTDGNtYXWduCG",
-	"fH998fgHZBeZSK1OgGce/HGbQIzgBu2dK5wiGKcIxlcUwThsfuy54ixHxo+BJXMx2B1XVuzvLN5nNcat",
-	"dnELLgaNlZXhqk6c9MRJT5z0G+ekHyBjdmeMdKzYPWeTepwKDKBOMZLaJhOvWIZMNkgatVaSmyLmKsJz",
-	"kKsLzilXyUJFzJxxG5xIIRaMJjKARCn5TyaIFnSsh9Kckw9MG8VjwxJngumhnIRaLUjgY3QE49XAXbh1",
-	"NpbqUs1lAoP4F/7XMqUCp5BjJqAPjejYzbI3nKaW9FqZGMaqc/lT58kz4Nb+15jPVv+7q9LTed5b6Tf5",
-	"3ue//M9WX+FVw8125L9+JNndn5rUC8c7M/XAXt+PjBH2hcYmneJVDE1oAzc/zsCSYnAD9qjvgCMKXVPB",
-	"nQWp5I54Io9iC+TJoe1ehFTOoLFEBe5Amzg4pwTxogK0R0QUu5d36IHGTioJYuKCgjXhmtUQPG7UQeS+",
-	"biSaH6/vVPqAd+NP50w65XbuLLezGD3BLklbC2LFtEzv999kal4u15AmIGczxwWkq1eFSh7I3zLQBxyE",
-	"tZAkaLGEimloLd6QrQQbd3wwOVqmWRE/D0MAdscNvWPCqzcJR92HDKUec0NTwoU2VjhtwiDgjp28zduw",
-	"gLfSMKdUWOqArrIuWArlbdsnfD9CobdHXgBgQbqk6H+nffgYNHuryL+V+L8SgOuQatJjg0w0SOF2N44W",
-	"B6tA3HZvgGf2pSJvOR2x6SZUDJfjRMTbEDFuYoNFGo/2rJf/rBj7J9PImLjO7ZyIgClYR8sC+kIqbKId",
-	"SrG1B3AoxI+4sNc2dt26weoeZRoSUewIWJhGhjJNyPfXF89+iMp+Ahobfs+iPM0NSQJeMaT3zLs00HLA",
-	"11NBB4DXgr+SRA+p8m4QtC78+29mXSOgj7iM8pB5jqkumLfid2rEtQa/BabV8cRqKv0pDCNV4nt9G2hB",
-	"3l+cEmN53uPQJ9OwNIWd7NPYuMrmUL+cuy1GdEo0a04j2s7wOfmMTz7jk8/4iEXbRyaSLQWbjjN2xu7t",
-	"1Oq7lAM/R8wGl0PQxRPrEk2nuuyhWQ//pyaX2U7rFc7quLBvZBxnSj1EJnNhpFbUKg68OhYJHnwZpuaG",
-	"dFGAV85/dRAbP098maVXydeASYEJ3XGHsTI/ovtqZcwae6M6sN4O/LTJ9O5a8fE051aWUbiuyNdXhT/x",
-	"TucSoxwh8OBuutW+vvCIbZdwB1f4yVUR9nplYfOj5fuwR217MEyZDm6fpdXCLSsi7n26LCwVMhaBo852",
-	"q/YN18rtqMMN0Zkap/aji6hlZMc/j2tf0LP/ck4kPI5a91xz4+TlCqt+eoXcdZvk+MC1Hj4xPr/eC+E5",
-	"7GOO6kvSwjVB26op/8KeETBmsAjgbDSi1msCt1hHAOAmlce0b0O6K3wHEoXReEju2ZDH2EzPpWpGBMgI",
-	"AVQ0+wJj0IH75Tl5jwjpVLFSw7+QRw/P53EMRNF3DfDBRrCsD9x0YDaE3FlXyuOMEu1xjLiAJY2HkFqO",
-	"UC5d9sU3mUNVyYnNydCxObcUn+8/odwUa1sF+AGpMCTlTHsrpZ+ZTFkry+0RcpM8SDO3F8RMeMwi34iw",
-	"qBIW+hBWyWSf2x/u916DLLtgTXghkRWDuewtBJpO6FR3rNnbilruoPyXOHbiv6hiTk/aT+YkwIOx/LV6",
-	"HYTDbbqAoRhLPwnKdQXlxXqC8mpNQXm5maDc4FpVycMPDonvuMOIRdlb44KEZYJDSdzLabXotSprLxNJ",
-	"6pqfrmy4LYaOAXzVoZwQgB11IjdQ1YxgjPIn7Rfa8DS1YtE/gU698MxIqjnRiqnq1nBwghnC9kubileI",
-	"HQCsKcqcLRN5Tszn69DSG2I+QS09HG/PMi0+IMbkenzjavy2CDGvS+wFisuUYpDRBx1vtdP+Q5n7s+BF",
-	"55rcS57MOMID0J7XgksKMCk7m4pabY0XvYLTeFyYLRTcpqFhPHn+OiKXVxEpU+lmNmmjSDAnxnpirDWM",
-	"9TA96Uu1tBfIp1bjr2vpZo+wTVutivYuTZg24IVAKJAb4IPwAWLEQiqBzEylg33esX5TqXIRncVD54mx",
-	"n67gfkfvyQlL5JCwRDYNndZx6QIDWZVFXrWiFvrMOr3pasHEK9Tfcy/8Oux4PZO2OTcuSJIDdeZiykUw",
-	"u1wnSAd5sox/HRbsyRtrRroFzJmPvqcl3rc2rBt5GCSe6qGcaEJJ10nPbtncdI86n6fLRHFdPSxvKCig",
-	"5QecS5imdoOm5Puu+18Hv+i6pBd8vVNcg29VsRjySfBj+yloe0k1xxV3c3duv8ApG3GYzQlshw7HE7Nc",
-	"yiw3PrYqnvgbrPMrd+fZRQKXLTBfYBtGrsx8N3f0OWXy0b9c19UNYKPXc7wFjrSnlK8TKW5EitiYWtwd",
-	"nXcLzCDQY9YnqwfXaaJ/1W87GBNjaoaFbkueZluzom6djjt/bMswHkEuzs5TmPezOYvSENyNEpKkUgyY",
-	"8lFzOpJiMKtSu8Ro2Mp6b6VXEZen71ZwWvuCBpS/Pdc9vKAjJ1R8QrOLc63M0f4G+0ADK2vYQ3mSPSuE",
-	"gSVPOsuPFB+seu9P3gXarBw7Um/i34A1oDAb0QQaUjKlpGrEofgw/LuWlb4OWVvf+VwuqhiyQ7g0fH2G",
-	"eeXATOd9GuAALWRoke+7+E2wxTdmuEdZYuZr8O/lFAoTmcDt6k2JmUiSMH2nD4b1noJDWwWHgND3Hxqa",
-	"FQ/NX8OvM6bkpEDReNlWGrhymjNLgjQ+pLKNjzizF35ip8qN3VVu+NM/3NoNd0/rBsVvO/DClcs4Sr+q",
-	"HB3HTug09CV3/f0VSamp73/rz6Cv5Ki6+22CLZxX2IEFc2BUpXz5LIxcaw7NBRfLyc8yM4rReLhiW4KF",
-	"chuYSlEAX14tktlzj28mr3+6rBfMUE342E8+PFTuxHRVmvJ1LsCfZ0hz3LlGnWAcUa07QDaup3bxxrZb",
-	"XOBZcinOR3ygXEFm/mmrKjGkTsAXN7+p8GeZiT907NNvl2dv9eFPD0IR59LmgcpZXEXJorKTKLBfLArR",
-	"BaumHcrWrdIU2mRD4Qsya8FYwpJz8haK1xNJsAlEKsUAYpaRz4AT0jDCuBXj5+S1cK2csfakxHrOy1HO",
-	"QlHL8gS7ENRcVFVSXzVSvk97jWvWMreHZFwrMaNdM5kNucEOA7UnwfMVCJ7NblVNYYhUyXFHkudkWV1t",
-	"iFTWRvQCDVT1HGoNIEy2jyPPWo0btRteIW48x+63U0xPbOHEFmZCeHG4WgfhBFpJY3WR7Rmd9eBKN7o5",
-	"xXTzzkNQlg3a5Kihmo2VVMp1qze2VTR3VcABx0NT0isQ6MbW2K5KOE589sRnD9zbvpo6lRdxrMZs11WZ",
-	"9h153VkWSlPsc09x0efgHoGGlz5hIaGHk4By4q8HxF9dTHU97jobAd32wn3NTNhFPWc48NaBTzmuD3a+",
-	"AtenO66ICDZh2mAx3brRzerY5rv3xxbQRCTIHccyHdxk1DoL/1unLG5R/NCHJVeMWS4ktnfvP+IvDqRD",
-	"/8d37x88tCLHi8IphoqEqoS4qy8GBUDgAq2+cLBXWcr07tDCsOmIQyvuKzki3R7VIES6EXbEhE9rcItn",
-	"H3HbqG9CE2J4tjuWKY+nwdS133Klzz+LgL2VD1uAyArVZPAie3EUTXhsEKIMZMGCeMi793sNguCa4TdU",
-	"s1RS0GZT4FTtq4uoNaFKdMZMxfC+n+wnjA+GmGgy5IMh6AypnLTaF+dPotaIJdzygku4y4YbO07r47v3",
-	"xMrU1joksZ/W2fZEvs4OJ0DyC5qbbEj0S2T0I2e/1olqS+D4SGG0mxKhRmRE1R1LSFfLTMWs67+JitJs",
-	"QjW+yAoYMmUV/asHzGAaFJLddow/Jx1EG6cpvIdqzbQeuXfk99YhJiuZAvaxZZa+Q1bpOSxw8I8hxLXO",
-	"xlZ5soIFfocR406x7/laLxinVCyZ3Z9RixpD4+HIgwGnXNx1Rlxkxj5iSR0Y9tXFhaVpKjp3jI07CZ3q",
-	"VvvZRUgML3z6+MJOniq0mBUXpjPhIpGT/LVP7cuGcqI7KNp9czK7Cmy/BlvWQbzrvkxTOelYYwZXPZRp",
-	"0hnRL2FAy5q08QoqAGSPxnY9j2e+GXHhfmTND8XkmImOtZa56IykMEM3uUwksgO+Pv9taW3zPPTJVjw0",
-	"P2zI6HKHYbWNHESinwlAIqdpJ85MR/b7nUSOKAdbKqr6OmX3AIL+uBW1RvTvAOHdEdJYXT4/QB0rxgQX",
-	"g46dI+ZCtZ8WP8eJum8eA1f2urtbmfvOShKZJkzB3x2rz+BuAmi4f3V5YxKuaY+nwMeuL6JWn454OoVd",
-	"78RDniaKCTxiuys07Xi0cWYv9HUYEe1KfBKkcec+SwVT4eV2cuPhVPOYpp0xtQqmncpYsYGgkIVsZ0p1",
-	"bD9HYeQQtnNTPr9vNLZaQcqSAesMZYaCInSOb7Wvo5awZmjaal//5Heg1b66Bm4fc2uxVP7wqvDLx4+f",
-	"5j/98erPqAU90qadPo2NVT+vChjz/lr/6fOKVRBEPap53HFswF0sh1/PRQdSR4CJwP86MgOtvZ+lafE3",
-	"LUHxfnHDnRqomAOiD7SDCkbHteCDDfatLNuX9gSKU+s4N1UHyd6uXBtplyLjzNHAT7Aeru9yIioyX7+F",
-	"9rdUaz4Im2pJwhqCHc/+i48GjuJ27Udklv58/3RkWjXS5dOfZod6XDcUPDs7lr09hcHgwDwrqBrwx6uV",
-	"x7OPzg7n3Cx+uB9B30ABC+nsqHisrLC9B3H4WvxsVe4qDep313bDq+UH48Sos4QgTAeaPSytOPHm7Z9l",
-	"WtTKAXqfXjqkOciPc4RUKkRNqEIVbsvLs4snhSKwlV2JF9etvGvFZXTSsk5a1knLOmlZJy3rpGV9RVrW",
-	"bIOjOT9ZZTxqTqZuEu2vdm99GjKvJRyHXvbgHupts6le0XgIPuLQYQ+1SuPUYkz0DGlW8LF9vJBkBS03",
-	"uSl7uirqpplY5IxetZucy6PaxEHddPLULHmQ7zWLpUiIvR5cDH5orRdqaTRvaiu6O8iobq2f+MWQigEj",
-	"lAS+tZlLGFJn/A3ea+frTBE2ZbpNJkPJ7pkiEyUNIxJNKQw8uT4sfr4AOXB9dfXDOfndNwP2pqE9SbAC",
-	"NEssaVrJqolVzrHRDXJY+/8poBp+FlYDZgnJRMJUdT6lkDgP16fSJRe4mY0Y4cJINzo1eR7lSFopVuAO",
-	"VUEov6atqHwPDSNPBufJ4DwZnCeD82RwngzOk8G5hsEZksn3bnG+PsQwQNBJZxTf91B7h0pXrm9tqQAn",
-	"vN+v79NkVUv7BFM+54kOLPM3pZSnyUxQJSL3NM0Y6U3xPzPw1+vEBuzglXphrecA+rfL0ZgqLA6sydZz",
-	"62itCeO4pcYIpotLme4DWJJlTz3Wl1ZVs/J8LLmAL1qPvMR/hOJ+jc55H9+9f2nPtcbHgifKRMz0g2X0",
-	"vXBHYiYSnQ58rx6SRbRhpcEjmvw90yYoqI2nFL7LjOYJ9l/LhGn7ZGBIREbHi7Xp+jITyTn5nXKj4RHA",
-	"tXM2gUs8sjRlOSjVd/6Zc3DCdLnQWb9v9xqUPBnfdc9z94wDl+cSoBdQeiKCfH1vT2v+9TMF5p9VABAb",
-	"P8zASgEdEUoywY2n8FiKkAQtFdFyxKCbKpQRJySRDLHv2ReuzU0tLMSC/EW7sttwYHvNZUy5cARebM5v",
-	"bRDIGzZstCJi5hX0uk9dIt7KP3oCPzIrP29l7j8yKgw20H9cLHB4TrF7w9U17ImQhs18ujJDKp/QHtp5",
-	"FisoVt2bH3NgPVq8XfkZ96zeObN9Xk1uXa4x1E8HeznGUnPj601mluoEZL45HX/RLf232q0xZzGDyzOS",
-	"90UL0/s6Wrcv/9cZHtPFxcWyCp6LFSp4gpbpSJglO6xatNf6pbMbqqQtXvTjTti1a6z2xKJC2qMpFTEj",
-	"ylrXBZEOm7NEDQVR615QX0jzfEpSiZ26ITBxTrr0nvKU9lIGSfBSkCH0zGZaE8U0U/fMSk1uhqRLdUf2",
-	"u6ikWpHqHwY/pVVcUdjd+CbfIHBkCljb+C7YWWhjLc7Jq9HYTBHBsNgFK8AZMvs9zMrys6ZgDO1GPff7",
-	"dGp9tW3rqwU1PpYL1wztGfQ6NsOCkbC8sHqoImtvaLhUmtrBzNbjYAwJgoLGbSTSVZ39ZamyHlHwzPDR",
-	"StCGH4dyQoDmPCOy1CtrRoUHS6MGVum81G7AnpQpo6JZIEPPs1rt1k8XaygH9GCVAyk6lpdaZefiAjP4",
-	"gPeClG1tifpX4HkPXpgGQq827t/LOfGstNtR9iUIypiqZEG5qTDK2WtSJUxBiJ+PWIRhdweUxIK8BgcE",
-	"4SYiPTbgQljRN/cQuiZcadlgkTgrCDFyK4CNonwt23dgFFo7F0jWrqgOtcku+QVVyYOIu3knyUpyYPOW",
-	"IMvkAjaV63EBe/S1SImfsfwxlw5Eiu3gb1cWFM/9TV4qmlaCvK0bt8GmmkiCgbd6C2pVK9fHMzrrmLur",
-	"PvtsI5HEBeusYxE/jAzb0uAs2MR4UO5KKBYzPjadcabiIdUbgOdUyk9glZZZ2xWu6YEBdrpAjAaEVnju",
-	"QUUqpIzYR2Bw6LWFQiQAc3leaL/jgN5l7QivRD+kHE64HkvtcjIa9wyffL1Lfb0v3QEciKf3CLy64IJj",
-	"ZigTwLNRIPwm3AimtbXezslrrWXWl9maLMUfxfG5dJP8Ep0cumWHbmFrVnbkvnz98eTIPVJHLhIxiP+B",
-	"lInexItbSJ+pMVB/wSUSKdJpmwDNgU833ChwqFoNIbdD/Vub9KO+DDM9dYPZXTcYMLSA1VYP7r7agD5/",
-	"tb+sGzZcw3IXmvX7zBS5jlXUGNr7f2ex/e8fJ2O3UWO3aRnPhR7DSWFjy6J+ExQAZ6AVMq9bf/nwNgix",
-	"y6smhVi4QjqzWwKjveUDpsgn9sXwlG2A/jeh0x5P006Y/u/Pz3766bIJv6untcNxvAIkWFJg3Q9q8flx",
-	"d4ZRX1JAdtXg8GGoqV6bRv9I0KevnnwVCjV42yHmcb1Avb5e7BlCNbtH03kt++Tu+zbcfX98fYKoMfvL",
-	"lygeTKL2Ym8mDZLK9x7WVQZPo1KsqczXsqx7hA7IfRZIPp+GikPXKz84IkG6DiWh+o4ls5WLPp9nQrnR",
-	"cxXK3b7MVIdNme5Gld7T1bHK3RbNyvCjQCt3SZ0fGRPe+6uNVGxd2nXVRQ/ar7kk/lhc2QL+8mr+mdV6",
-	"3V9dJK1C2VTtRm3kfEyl1ifH45zj0W5LJ6Eja1ks8T2etKID1YrO6s9zc33ot3cNe5eDe2dlbhBXalH7",
-	"ckgfJGYDKEVeYZjRi27xY8zildoUdKSt3M2opaBjbo9Kyts8eRjvxjnZud6yuoaC23OUCkqpvz9EJwC0",
-	"Aiuj1tRSPsA27FNNOakKe1AVdipICmFKFxs4CYWVhQIS5JaiwF5hvbiGuVB2fMfYWENyyh0bNxpXfA3z",
-	"OK7iDJmwXZdlyIRBQQb+u32VBhy3NcEyjV0bJYYbpWaYcExhMbWFBx58IJ/qXM7/gohmTA0bSHhh1dsL",
-	"X8+9360ran2BzbD3Bj6V8V0H2HD4caNVB67zASYox9TQVA4yFFjY+quXUnHH7H4Bk7Ovx4cDi2o9SS77",
-	"F/EV7T1jUPUZZtpu9ViS4LLmX9egQLzM9/h5GMDj73m4EeikxRTvcwzbAsd3GC1lz22rgDL9cWzvv12W",
-	"UTS+6yDcSagIKYkW/BMJuxzHmPXgb2DsbBeys+znwMJ13HHEBkN1dfp3N9zsDjI1Q+/A3YqVCPKeqbz5",
-	"jmBmItXdd0DO+Cvyvf0ZsURJuqLPgSK7Ue6+dWf1QzvAXQhpiKY8IT7YRzUG/rDy0OrkHEUPTIHrghj6",
-	"DnhpZK2hzwLZcES69oLbfz15dcFa6tqr1UW2xlhiDYYXVA8dLBscwTlYD13XcLED2ZW6W4DcsGtzebRh",
-	"yd/pfGL0jolSk1wvC+0vEfQN8zwRIRK64S5J0nyNBRT7S9As34gSZ1qNiNenvx1mQZ74+FHw8bWvzLeX",
-	"bXibJJ4vb6zu7zQPw3Gubdurnuj1W6HXY4tO1xLf/pCpP0HRqWaoZWhDp7qdV3RTMNzHUPXDzTmqRLqb",
-	"I1XTNHXFS6ObQg5oAL3N61LQRgzgt9gB1nIG74Ytu1v7larP6p5XB2C9uULUNIw1omB2BoqOLNk+e7Ju",
-	"ERnaGbvr+n9im98a2zw8d+VC4PEmVJdHivUV08M9Rqw+QQaDa2DgL1sEti7eNV8faJi6pymYopMhg3gW",
-	"3jkEuaHxHUsiZ/xWmtZD/G5EjEzodDbctchAnmHHqwa7YGsb4Ll7ABU/8b8T/ztQ/veJ3jF0pE1CTCXQ",
-	"uKZTv4612eIdX1A19pynqba63YgapjhNdZMxm1+5OeFp7QpPy57rbgM1OwuThEParMC7xLvs7qz1huvy",
-	"G66eIJRSk/z5at3Q/+PWHkIav/JDK0C64+aBAhpWPbtD8eCDGNxolvZvSP5OICHMRuUqt5/1sngAvM6q",
-	"ZZZCexyN58BgS4GAOiCnCKCL3USKtnEA7LCzxz4WbuZLAga/8v1C9zZL9H+sTWBr08bDRRtO7HB7drju",
-	"6X57gYGPdIqqJfWcD5xzgBO5kVK50ygBsqtGrb0TmR0GmR1dtdkdNwflze/mP6pz0oNxgH0OLPVRrdmo",
-	"l7IEffaT4KSn3kcv+9UeeoR0xmu6kV9+I72jabe85wS+Kdm6WvID+eNPHOqwONSRuc5rGNXqwvyR5xP7",
-	"dJxDZhlGFf2PIwLNsbxjHP6IsNgXnraKRSqh7W7O+OBhpnO0I3yHY5HnpFBTkkr7hSIDysV8xYjJbUVr",
-	"n6HL5eYbwQX0N+IgbMiNqiNKkALrNlXB1U+PqpmKn/NirJBvp6zlsoAjccdNx29Qh4tTGezRgoMsPNPN",
-	"S2F/ff1pRxVMey9q/crzHp2gqnMiL9WCPAnUB8veo6GFcSGEU7byu8mI2W9hEqdKpwWVTisHyZxtvId6",
-	"ph4XiEcDOBYa9c4lfWnGVDkx8qCNM2vDdJDCcHvZcPbCk1xX8Rgfbv1vKBcB9+PB42Ge9g4sKObuj71K",
-	"9k49THzsFgDhvXVCcRJYqDKhig0lkJP/fESn9ll8NHy/UtlMRXkMkghSZ0yFNVyGMk0IN0tCXEHu7DfO",
-	"lVPN0lu+2QV9wMjUMXGAjfbyGy0QKRJ0D3TmzfWlncaBCjTdrKv1m7zZRxd6WXpN9xeFCU7CrpCm4xpT",
-	"wk1HX6GRpMec0w+ktxViGu2GjTJvC0GVzSVd05EVd7vfSmWGWwm1hwuyfNOUf2whjSbklHY3Z+/NhMj3",
-	"XSwo9492+lJ1f7ghLNXMnQ+6iQg1RIqYfYPth35DRKZ9VrZnmsHpGqZITEd2H0ve9CNpSVSB5bQuQ9H6",
-	"+FoPnSC9jgXS69R5aLdS9AMbS2UIJY4kNpCdZgn2l2OPxMgBFK+1Sc8qcpGL1UckkUKqiAwUFSYiMWBT",
-	"ioTIiWDqnNxC3F6we8tpQeY37E4/uj5EgHR/D5SzY496YaRW1CoOvLp/3V6Q4Np+kObuMGIhwSNvosw1",
-	"SWgddJjLBung0/XNeHbcdBYsydbzsx9/hBpBVCrpSGb2Ra3r8yeh8DC2BPzqrx+gwnClILQAefbqxS/v",
-	"WlFYr+e/P55dPD17fNGKWkCJHrTn7asPjruvIwefrisHry2JWorXQz5utVt4W4s3bkZI7MH5f2jFMKl8",
-	"8EY8dsgde/O2z+o+EdGOiGhdevkqHIzYkf3w+oQEUnyUcH0AaZnv+rhZLqmc6kJOuWUF2FH/nqlpsYAu",
-	"liMG7oWIcGEkPJMLcMhABwWyr+SokHaJYcDSaEKamRHrMzAj0kXKTb4yL0nhKnwV+ZhX30A6Zn5mizMy",
-	"r74dp8RVTe6ezMwpIfNY+5IsOdTNMzL/+vbXU0bmMXqfANHkDiMjVBlCB3SzCE6BAdSYJa9A8bC/m0Ze",
-	"god6/RuSMq1RdP+TKUkmTBgis0bh6d8Uus6d2l7vtO31g7iZluZqFhl0Q8OltWmojrE3NE6hHUTVYEXp",
-	"2dCI8Gj1aO6rtfD8PUPowLOn5uA7bw5+Uqi+hva323lIvYQ7HDcpuHDApcCSAVMP7CwNWslOPaZ+1x+k",
-	"a/mJzI+dzDei6K8DdBu0/4P05ZY5xSPF7IHt05n7XmqDNfZyDE4a5m2nlIs7lhBw1XIorL8hso/QAoaL",
-	"gUcZ4cZaSOie9bcZ3Kr2QNU9S87J7951qyALgSWEapeKEBFKEq7HUtOUoPlFk79n2kBPb25/AluUkN6K",
-	"XR5dgt2sD9ndClyCUVToPlOYTRjLTJjIuZpxPJoiqEAfysRY7nz201mxt3Xuz/UdFUEBBXdwrSu6GmsX",
-	"xp0VBPtz+IZ2ka+EYcpelAmP2dp9InGzjy+zzF+TJaX131RtfUl8he05OXGP0omLx+nYjl55Gqz6Dmzu",
-	"8/3w6m8nn++B+3xrm47C5VmkkS1VmFA21rt7P1mbj+ZgPoiPbYZKZoMhmQx5PCQJnaIbWMo7RHJ1crZB",
-	"p+97N8/jcvm6fdp9gmE+UCtqFYat8vc26M+CY16r8XyT6kLPbow0dnE/s57KKJJAvng/wtXZ1U/78OPg",
-	"pT2wZDdXJjcOBPUANe7OScwEkXlb+LwCxzczsoxEKp9mam2MFzhZ5Cza0KmbfpuMM0OYUlJpovhgiAjN",
-	"Bfsi9OgIte7IpvKWl9ABwEWwkC+C2RDMBOLK6V3pYWjG1JlQbg00S9I8ZYWmz8gkqSGGjxi2vZ8rWaos",
-	"ybHjFW7MXg2P1SlqE2LYpSXyVXOjDfb6W9SJgGEUtBGvqVCXsL6pgrRTz3Og+i39zicCWE4AR5c2W5LX",
-	"B+l0db703RT+ogOVOv+eT8G2Apydk1c0HpKUC+bQSSGT9YZg6V3ifuNgpxw0gJX8kPWJabKu6/QtvkX2",
-	"y50iPLCpVb/Rixt0iq+wHPgDnuNetQ8u9JjFxrOx23PyWmuZ9WVW8gSuXIowU2bwMC4/qRIGek1rBun5",
-	"uqJh10r+Fp3ZbQOHzVs+YIp8Yl8MT9nCgNaETns8TTvB1/P787Offrpc24cMLz4iF/LCOxT8y/6ur+xe",
-	"hnZrx+9fLl/OOm/z9eJQ6cwdPrmcv800F89Y/vLhbXAiX17txIm8gAOuN/Gm+OK3XOsOShiqV5vYVIpB",
-	"SHhBkrHV6wS4dTC/uNA+G34KyhybQDUTPBI40DnpJor3TZek3GqO0IAj4f0+U7rtfU++tRfaapTAthEj",
-	"SZ+LRt3WH/xKj8tvfZC9GZssDsf71GpfX17VG8EXlwV5Ze8U4nWsyr77rQZcyO4CHWAmIJBnOiVjJWX/",
-	"ocunFUsZ3RnWVNH0w1YWA2thycz4hhjAd/LyyiG9Z84Ag2JIsDSd3UkUwzydG2ueoq06BcMt5NukEpE6",
-	"NPQNm56vUm4ZIRgezMe1Du5+xZYpHPd+KzAfGJNqppkGTD3mYw6zbf3KTTxkIlfouNYZ60CTcwH8fT0u",
-	"A/t7jGlC/mKcGnDMNmuYuRGnTKGjzRRadKbbZP78lmf+PD5l/hyR/QVMz7m3raGSaVYRyUYZLgklwXhe",
-	"z1jLxkzdc3s6Z5ppvbBjx6e8zwM21E9TpsiQpQnYWlLeEShN5eK82lzKB/voxzouo8mudfcWkxvFmkv+",
-	"vyvXdPpDDDBiI2Z5gf1TG9rv1/fKMDzmY9pAoeJtqiXa5JjtHUuVsMReXkjmqCs2xVPo3EuesPIMAs1B",
-	"w8lol631Y6tY8ATIZ6kcuIgvW9U9HS/PLp58uvgp54D+HEsPXF6vqxhdsAIwMhcJv+dJBkJixEVm7Oqf",
-	"XkQzp7niYuhVC1gQ0qhUKwrDC2pFtJFjHsNAv0t1l0pqT/C1lWH3nE2ssRAPeZooBulqFTJjbscay9Ka",
-	"YzoPbmjnM6g0twszDORb4OIvwAjeUd/+eVaet3LEiCh1pSJtYmkD/XNGplBMgq38eaLzHCxtFBUDpjQW",
-	"g+BvrFUt+8ReBV8jAulTRgKmUV4nQgXJb7XfDMyx0OyeKZqSwt3W53UG5dyZ7xkCeX2mspRh7JIJrEPN",
-	"WxBi07bopvOoYgYfnNg6av2ywHjqvPxSJag8zrKgCg60ph65PJ+qDy56q1ROhpIkPE/dADI/r8ymqqLt",
-	"LZOqTkL/8IR+1Cg5H2TDhiV6gW/ashJt7q9zy/Mp2Dn5HSLfX188/gH7lUkRQysGawmgZr+0WctN7uGm",
-	"pM+tddlTjN5ZVURlKTuva+XSgNBvup9LINDrJ1sprI02c/mW6Kq6HYpUisVmp3Lvkb3teyxKX0iVvq9S",
-	"TpWFQoglrZTmqM++oEnai46qBvtvkicf8B276LZ0Uk1OqskhslB77Zvgn4bqu3qH87sxEwQeIZkA2MEu",
-	"BiC6WKMKofUJ1yxyCULakEwNmHBB/LazLtDOCG4O721A94WSKdM3BU6J3WFHVNABU5poxjxOR+58Pye3",
-	"MDEiBRSkaaN4bFgCDg/C0fVrGB19pwlNpWDn5BOsI6ZKTQlPcBDDR0xHREjSp7FZu1lHpZcdxjkuv3qS",
-	"sd171XGQVtQ6C/9bJzWpDo9v/n61CdWaD4RHfmEjCNV4HBS8R/7iuYKFnkymZMoM+d6KjR9q1jbiYqPu",
-	"2Tg/rmHImne7r1ZGDqT9fgd+UzcoBKs4lHQadkO6csyqS6TrDhJDjZXgl2P4VSJhOxKuR1xrlqx+bD44",
-	"ApKrenj31Yr7YXlBB35SMeTLrNxXZSQX4UVmbGlblZXhE2GxtGcVOITgBFduzcg9Jlifx5yqaTNglX6X",
-	"Y0zfqBrT6Td76tA+s+JVtIvLRZ0uL561r0IaBTIZ/71VKT5drJ0Jc9ErdL42mRJcDDqXP6HLS2Yqnjm4",
-	"whdrrQgo2R1HLgmLAX9Hc3Xh/uLSmwrdWEn20MEa0DbqK+snrrgc29E6BuT1HZS8f1jWQLOEmzN4jTcE",
-	"dpEpCbPdum4VxBN8GgQFSrJKB6xd5fZtZ06Ut2PKW4fIqgjs05CBhnsoJkk9YTo/qZvsbolx+3ranGQf",
-	"oZq4RyfRJwka6UyKSGS522QooY3gEGAG7SUt5RtZbdd+2CbdTDNrm7eJ5e3dAmZg0cuUgOarSNDVZhxN",
-	"HsDDvgyDQT6reCLVHXSosT+HtGppwCZDhVuv7KfC3Xbc6yh8U25nV+IlF09aa5H8LexGnlzXsN/qxN93",
-	"wt/XvBEFgXC1tUA4RD8VCoVKD9Vf+D1zUsEyLC1HzBrZ8xLiz9WYtZ1iysw+gWY34qyrsEa/tmNijg6G",
-	"5IW9K8IQLbPB0HdFWeuuv8DF8x158DfmhIj0UuAGT86uLkou6bXAYJAfHAZ/dSGXyrN7eP7rrLi19Otv",
-	"jp06KmG1ivaKbNSxqWPjoleBi1KC93dV3ureeEysNRCotQF7XJkhsaQBGzVRUgzWY7AvcQdoeuKvD8tf",
-	"a49vDzw2+OhPjHYxo3XUElTXITVEMJboAKpZ7XVcxH/vueYLoBjesgnThlCl+D1NfT10iLhKZWbjrTeQ",
-	"NkKkYJpIkU5dWCdEZyHU6aJiI9e8wChOB4z0ZSYS7EpAEwIzI70p/qchWIa/4XKPq7QIdv8h8BjygVpR",
-	"qzDs6tEzvE7lAN/qQbyF2TT2zR/xN0tG98Glhw1pzQyumI4zRth9fTwPH+nAIw32gJtQiK/FcgQ4u3Ub",
-	"QOOYad0ZyWSN4K7jHMXfLm7sp7gEJldTW+a+7vToOiFVxWIGY3XKL6iqOMNLjCDDXCPIcDFdw/KMlBpW",
-	"V3zmqWBx17qVit9WmQqjypVqLprMokZ2Ow2LFg++3aLphE51x3mpCvyiLLyfti+eOOHtn5kvH65Vj562",
-	"L6/cr1nKB7zHUyyNxr8gNcGK5BixAC8LfyFvpwPWGSiZjS01iWGsOpc/dZ48s0IAGISGH2n2BRtlr4zx",
-	"cvHUKjjlG9huDflgWFRvHFy0PRWQcotXWKsAFZ5pKoYKHPWhg6jIJeujqPdeQHsd5oOn9eajpwtb8Cs2",
-	"4BrzPvGaQJBD9smYyXHqOiKVAKmwRAWRT6bMtEm3LGO69gXd/HJ2z8lrY0WkSAIUyz8yljFCDWTHR1b7",
-	"mRQUJJdL5KcGmtcN6eK3XQiB9BgqBValDazt/LO4nV8QNmsqyilcjCZ0JK3kMLr4IwC9wWiLOP8sisFj",
-	"/0IHrV74kX1+BvclfxZe5rKLyfdd97+O/bj7Q+SWCmVIXDutUhFIq/dgNjmEjMf08qzUQcVqn0DFBaxn",
-	"PKTQMsOeFemyL16OoGHkdNnJ0Ekvp/aSmAqIN1FuyPddhBk1HVBuujADuyz75h9uPotQoiAYBzAdqUhP",
-	"miHeHVi7HT/cA7hFcGYRFjnWAfRE+fnnRxYRxfpMKezvJdWACq6Bj9uJOUW5Hl8HeMBeKyCXShSa+i/Z",
-	"lzFLUzAUV5E1/nEU3e3Wy/+4bTUgHJDaYBV14gheCNxrrNhAUGHQCFuDL+8QjGd3O74j6b7kIB9e5gNR",
-	"dcIp/xG1ZA9RvjpVR9+0kuCfWdX7dLW+YrHWXa0pkgWo7mMuknW6ykIUTCq8lKjXWXqZSCzpAfUu9cU8",
-	"Ah2g1iPz+1Bib5GaxHYQLhNuhlwQGuwveBZti9ydc04+WcHlH4nliGkU80WlQ9MJpsWHL4L5BRrHHWga",
-	"/ZJmclPOfBeMJYDR6cUxlvoLCZ4eps7J78NpiMN6lQhdHWbI3Cd1niGri9S4hlZ0CP0b7PjhO4UOyK4u",
-	"pLhbTXhIE39fME0dWnBafQk74JDvAaClLnvdcbTFCezNWbFwb1YShSdz9iHN2ci/vqNZLEVil3L19KIB",
-	"Mxco/IBs3YCj+g/Heh7A3F0ueXbU5cYbGdtR70ltPamtO1dbrUJ0767rQYQDl/EQGqa7ew6yLRxE0fdF",
-	"FBunFFDdQwHl6JzcOuXu75ILPeudkiJmFUnEzjlUmTacj+i9XXNevVyDJ7RvIMeYWrUlTeWEJdCAnRKU",
-	"RzOel7LGCX4YJuK61LoK3oi3e0MfTNOAFFJxJkwwuUJMAflR1AIXVQWPTKkYZOARaQ1p68913c+N4lec",
-	"xMVJXDykuDjEBJJFXosc3mSB1PhzNUXxEU1GaEUdRLae8ZK7UB9CuZmTCr7a1hmrLnjS8dyn+0Pk3lfM",
-	"SSnELQDO3lEt+R5Q+P2f9reumrvgyA/lvSzIGanKnv3VJQbs+ZYC42EzButhpZ+2rzGnaz06fCN3Vpqy",
-	"UGbYnTcL13ESLHsSLP5sTpJlf5LFqvHBg8tF3ptpgYdjVUnDEyYM70/3KGy8YSL7UBfphMEEnPE6JAH0",
-	"GDrRITXT+cRnHi1YIJqDtWCKTngDnUy5cC742Wj/OXktZs2iwiA+fl8cBiymWRnpIsnluH1FsB6fdhZW",
-	"tE78Pg9WV0fw57Poc3OOEuAD32knYKVgHRwW3+uBhwFBxw/vLgm3Mnx1geqv1lHJ1M0S29djSq89zX0t",
-	"xlnjdacn2Xsy6g5B9H6EvmGSxHS0pZxNGb3fZxXrLfjfeoyLQej1DSaV5+RDem+/s3fOCbZKeTWkmjCR",
-	"MBA3i9yDC820yH+GEwLck4RwTDXb0H6DHf5K7LfQFuhkv+3WfrM3eWFXpq9fyqSsb04iZm8ixnUDALMm",
-	"GHn+TDaXNxAyOZPZIXoRV5IhqzgTQ3GwkIblSU2uVti+ugvFc91oNoeplM1bllaubQp0c19d+sB+w6V8",
-	"l5kjQ3P4RO/s+chgE0tBUzKUeswNJN+F2tYRS3hM0w4DQ1PE0zUF1Ae7S3aDTmGpeulTEJrHL31kZmI5",
-	"Yp1Vr5p/fsGVWy7SMG/fHlh2Em17tJ6YSHKZJuHcfWdme2l4vKVRldcL7EnCffCZFuBSpMLXGJZCXM4N",
-	"aR8s1yJhIoT2ldqzDkl70qmUdywh2RhxWnZtl21hfuGKj8r+WqfIJGqNh1MNnGhMOSQAOZb2FmACJtQ4",
-	"jHNK4iHlak3J+Amv8kkunjx7J9n0gGYXkt12UihT4oxO6D5jaG9dKaYmdjYsIXY+JBOaMdH20shVoXCl",
-	"DTZ/RIspSGhEHS3VtYBh5So3aQG0yYoQRhMoswVg5jQhVJMulo3gHDp2Dt16kbV9MknZ/kMs0zD9ECQD",
-	"WzAYglSX80xArmpfklOVZbKZQWj3AKjl1t6M4zIIf4PyXqsIyIm4wdPNrWstYw59QkGDI1wXLUSZGc0T",
-	"1hlRAYgJa0rBTAnYr5Mc/Dbtw/Vv3pzBOHsDl0vjArs6SeS9SWRL+7ks8oexuVjecyu414ZAREoXwSdE",
-	"AlAJOUBB4ZFi4slNVU6L7NsD1QZyVepS9VdvKVchs+wLjsqCq+4j55pkE8EHQ0P0kPfNwbSWOxljB2eM",
-	"AaM4FL4fwXQ6u7jYX4ugcF3w0IgY0QS8akwpwL5cJDCGVAxYPSDjrSbdOsHiftuNiLxnCgqr3GMYuSv0",
-	"uVOMxkPXYgwOi5mJVHffAWwgSbhisZFqCpZInyr7jxmyzwJ//p32P3CdykZ0CqX5BZRGD0loXFscIYVl",
-	"8pcXpIvfdNiXMRhJof2ZCR10JJFpUley/xaHfuF2avOy/ZnqtEKJcTcAs9lNRCvvhtCeZsK089RWmSZM",
-	"G4L7HqZ/x8Z1iH+ugLlIDSP65TcmBmbYal9eXFysgCPXFXLSbRMh3cA6QqBNmC9uusNq4PGQGOlcuKQW",
-	"ChHyUCsBIS2xrYz96Gbjtk6DsgCAsToimtkTgBRZAJoYUQ1s24mc/5yBmoW2YH8AX09BzgB6QC2KIuLV",
-	"FhfADRvpme19Or+5kf3+NT77JP+aKkUxamimAF/bl2pUj8dg12p/uco6PVrTuZWxY4Od6VZZJgywdI2X",
-	"F9suskGswJqWqeeXV4+vnzwFGGXPvFaXVPj6f/0ZtQZSFLbMvuKnyydNAhhfXOdYioU3nTthWRSJj+2+",
-	"DanVmVQ+qRJoQev/uhpkbz5eP3778nX27uWry9/+/urx27/HV29e3k7evLxdXUgi53toNAPH8c8cmVeW",
-	"JP+MnAY4UYkbWFMhDWKm2AjWcXGoVfZfl5FyHD5JvUx8dc/UlNhn/GheOnEBgoUKPWEK4PQsNS3AEr4h",
-	"j32yvMdUxoUk1R1VX4TJzYmhClYBT+bwtFSFCdvZtqFnUeRkdkRi1wPh//zv/6cONkWOeVwnTSrYXYPE",
-	"bU9Ft9rX5XaNiuu7TsruGaAhcQN85QW1soDrOxK+gXnjb4pU1HpGL+OL6x778ccEde7NYT/8ydSRyW2a",
-	"En9yBW3yBW7F2W+hqnmxZumeD4//Ga0FcvU3oJvFz8IzjSuvgazqsTiBjGXCwj4Fos0//GOOTB/9y/5T",
-	"jyPyqaRu2mcj5A7lQhUPMVKga/s3HbF1aHTAAomuryjSHkt1AxLR0jNnOGaPag72HFNQq2KFIFrSzr8A",
-	"H6V2aAgA5Z8FoTZWfMSUhIn1+Rdv9ecgweOxktZEDwjbnhJv3Tck/6aOEp9cxlf9C/qMPe5dt9Ymujpo",
-	"DXcOJ3qrwfII1FZHbGuDd7hR39qrESCAUi7ugE7FXT2dvs96KY8xL8Q+6YFOlbXrz4EGfXNru7tzJuaQ",
-	"6hugaDQH4RVFYxAT+wFBbETv2HwHP2oMjYcjKwKpmJIR2GDWgPTeREgnQSMyhArF7E8nFH2OLunEaOII",
-	"lyQsZQYL0Z76uJwVyfkkDTKiebaCFtVtGOU3LtZv4fLB8qyVnJH9NR59KwUrIoOszLjGSd9+VIEq3uMC",
-	"Feg5O7BFs4TLR/+/9X/IR3TA8IeBU2JXkqmZsXOWv66S1/hlltjNLVhdZx+Ck2VWKZjQqa6Yw/wCPON6",
-	"yfVYau5hUyrf183vYxcjwoSCKFsyxnqurauLp4d4vFsfZE6UcGyhg0i1IEFSqYDN5PEQXwV+xIU7b+dx",
-	"fTm7m4Z9MY/GKeWivKxVFhG0GZ25aTRhnpVEyLsxc1XDjtmmjCaaQKsAL0tyjlXT/9Z+po1idFSHFlUh",
-	"1Kk2JWPGjv6dJn/98Ju3W8bUDHOzJUVuWQ5a1FgxV1UuMS/HRmyhlhmclTR2SNsgI1BMcUWMvGOCUMhv",
-	"9GYX+G3gf+fkZ7QQb9+/JnHKAfLJyg+7iqicnG9frGM5ZrpSBX3Dtka/YyPKrUZIudb0f9pXcXXuv185",
-	"NnF5kTeGyjS0mSjAN/Xt39jxVw/5GM/buWicknr7lw3dNu4n7gZgAJMkjBhFheaG3A5owv7pGkbBXbUq",
-	"qTUSmLJXFXcXPkeXNqpRdr6F/xVc8W6k2//+L60peSMzram9gmh5dPwwf+QfhSH+iFpSsI7hI1y39je0",
-	"eOYrr/6y7CdaVZV+w2oFG1zrQwmC+P2fUWh/H0pCR+T1/7/AfT7ygTjjwqmxlRBxVk8FavLX8nxZiLgA",
-	"HkBJn7M0IT3F6B2gx2VphfKG7rs3bP+QawXao2vk4r5hDcOmbXMjDzEwV+YEBZASDNRIwVygywmGyjvq",
-	"ZAy89ZFi9/IOk/irc+x/fkF+vLh4dk5eiQTtJM20pfncLlKsr5geOrHTY6kUAyufz8lt7obEL7l2PkuW",
-	"kKuLC2KkRKdlNxM6G4+lMtAF6I6JjhWOXe/NxMg9vuWGZJphtBDWoO3SZGa65xWFYXZ5n+yvWqve7S9n",
-	"k8nkzOp0Z5lKmbCcMpm54DCPVrs10aqDbsx8zp0hFwg6DduCq1mdCD6wewf87pwka5DDXBKMs/buacqx",
-	"4FxIYo+HAVVe468WX8t3t5kZvoIAb9OanetXPXN/aHxXdW+tBjfIqEpYQaWrdKzjzXZHtOhiP/3x+tk5",
-	"6aIO1IkVA2gQmmoXusVamak2bKQjF3YcK3kPZvxIs/SeWZuK/PLp03vynGoeQ0+UaXglT7qW6X8W/gPN",
-	"YsVM15d59GQyvSFdENDY5kZQpeQkKHNTYmmFDBQVAAzQLV0qnKY2tN9vE0bjYXkrPwu7N9q13PERcaQ/",
-	"0rMqp3ZBhS/mnNx6LFBLXGyG2CPSYzG130DTWFSHzUTah5VGaBsz5Kx//lnAXdHQ/QVx1GWf+N1uI7Fz",
-	"ATey4wiyG+UfwVKLH+DmRGUOAU8hh4g+i24m7JFLxf/Jkg5udfeGXF9c5q9xn9Z3jGmeSYRLsJI+dXUB",
-	"7VcL1wT4i3b8JV+xnfHcjW05TRJsEmUEU20fkdVrtK61e7A+22lECuP+16iGgYduwLKusY/MCj95Adu6",
-	"I17HrP1q3CXbhrsVdPVlocNyoXUphLhu39HKKOG70lyOqvmoNaN23HXUOcLO3L+FRMCodVb464+1umDa",
-	"R7EiIt/7Vn1qxepNMkpGIDxZNw8aGyu5IbspnRIu/AcCvIvVTTntEw/VB8ON5ggJVGEgwrevPlRnZJby",
-	"ONZoSA1GsLf9leRaU2FI8t0r8GPkjkAxkNXJiHMDN9UEsUiaD51RUWJR9WFYOcM9PFMscxUwqmsQLgpV",
-	"TfYQQtO89W1nvBPvyjS1v+Zxs1fWe8nsG2hs5v1kK97Bja5P0y3b1p9BpX2eJMfdhatMJZV2/W2SWPE8",
-	"w+rr6KRKQdi+9UmV33eGTrZNyv8amHXU0LW22u7MeR+E62k5T8dQ/8q3dW32urAFx3yZ66xAWFKQQ7p4",
-	"D7sEchyJYoYr0P3qHK3bCYumXa4hjhLHGePprITYUG/Ygzd2Kd8/QL/sCqzcuWjX5ubOmn8ESR1cijN3",
-	"W+pNvw/e7ndJKB6nmZthotjExQhdEmYjZuBLN7cPfmpHZQnmEmbH9uD2BmAsRZ+rEab8gO0lx0wssrvC",
-	"Lx7G9NrKZJm5Rg9ttcz7zaqMlgBfXvKtTKgmVN+xhBjp8q8KpP0e3zxP1PlQ9eF+S8KQLu1wu+bi83AF",
-	"jMSGTuDktT+BNDKAJOLinLyVZCJVQmjPCr0c7bwNSWn2uof6jSYYgltw4ETHxRDOlnKErq9q7JJxZjTx",
-	"8GjcI3w8ANMoaahR66z0V6GN6ln4/8psJlxLjFNwDXm1rG7qPud25Was+Hafxls3i1BOsFpL2A0mEH66",
-	"tA+sxigJSRhNUi4YpGiOqdYOxznUqUHMqI4Zy3umkmyJF6zuSBA1mnzflZnpyUwk3ULBHuaO/BCmEkif",
-	"fN/lAh+v61GLRZGojMzfPz8a/Bj/98cu6y9obFlOypIB6yQZmyncfQzwwL7oepN0HYycuCJvjNosqNEu",
-	"YBHn29QubkqfsaRH47vOBEJ03oxdNegDJmk26jFlNbezH39+/Ouzf/v3N5arKj7AjDxc5uLsonIaU8mG",
-	"/jMKF8/Xb4WL325hi+0AIgPyashoaoYdkRnFfcNFK4Iq98cfhsMFKbzg3OqYWepa7/1RKPrWOGRtcXbh",
-	"tcHEvtrOHzojkg5TuZiV79/pnBdX6hN1rtFPeaDXZbdraw5Phgxi2jnLgC7nutj/BJIEDLZQj/2Fi3nC",
-	"NEkpVJLNaSGaORQNEBPnpFtwhZ79yqZd7HCOFiT5/vri4ofzIiSiVzN8gVixbBr7xkBHdbcRhZT4FZ27",
-	"OuuNHPytApzThamfb2BEShQbM2qIpn12A4n6meD/yBgx7Isp1r62nvQv2Y/0yZXnr2hr5gx2ZjdWzhB9",
-	"8iRqjbgIJbA1bHdTF3NV/iMahaCNWk3Hz6+qRealQ3FggHrfbt0OFEP9t+e1SfyzcNlk33OsPz0cBbR9",
-	"4coMO4AX1G5dPnv2E7ja7AD5N52xYjF3RTxTRu3+9umIp1Ofe/mS0zSVoaGnz5MccWFlSwHyYin/00Nm",
-	"9V1kezlXo3EsRyOZOH62KevZjzt9ZhJVvO8XrzQcs1d9KaOFHQidlgAV113PtSy2xY7154ifh7XwVMTM",
-	"2Y0sTYGZucGpfW1k1bTuWLF7zibdG2zWO6HKZeD0lfwnE6TrbkH3nLzCTB+acDGwnJU5lBKXVJRwHadS",
-	"Z4oRUKNUuWHXeaF2ya8G4smguSJzlXbGLuUuYNu2iYRmwJmmaURUSFOLsFZpGpE+5WmmXK6RliNGEjrV",
-	"rvuwPVC07ytDCrP3c/uowkmPfAA9Ei4t7Hct7JB75a8//tvV2Ztn//5yLVZ8oKpo1BzX/TTMnS+H4s9e",
-	"gYlCWWdh3nOcs5Ee7RD0WciCHyGPXR9rbiF+3LsxE9rViQPHOSe3qZakwFUgIxSxER02q5AG8FkL+HBc",
-	"5JjrVldaHoea74wL66tXXg8TG46Ox5ILM5on1etNGiz55WOZo6tk21kIagWqPcQo1FKqxd1bQrd/LiO3",
-	"QAEN09xHI8eO5lIZ33mtpTDgyAWsmiSu8PK9UdhJyzl5yw5bRTlSZhdIYzuO5wyXptnd75hkxYiniVCh",
-	"kdCpq71ApGWrW/hQNNpkUJ6RG1jgl9uGMRYalODoEuDqK9Ik3V4cmzqSsJTfMzUH0PqkwJOgZw4TCPZ5",
-	"Q4zlcoC0YYfhImOaUEOGcsTW11te+Dv0wMk0Xytx+/3clrIhOeLM59Y0TOG3kBDQBzQYl5S2MBfnJiDE",
-	"+AkRn+xzTj6ANxo8PiZg0DmYqAAwBZFqRI4KGQlVRAzL9pfCp100k/C8jTYTklVmZNzTkmpRrQCEoO46",
-	"ukSAppof8Ke1bZSZ9JV6Wx++JrRIdw9PP7DTBWwjhx0EPUYQP2gDgkpYnHKxE0lJXS+Rkgxs1hhwsz82",
-	"2eaaN/ycpSnJhOEpuR0rXuocKWQnpmMaQ67DurLrpTvUk+hqhPTcdm4nuUZMa7oITvs5MxPmhI4Lvnn1",
-	"shi6jTBdySp8KdW5cT2XAbZCttcbP6dT9ue22Z/NpdP0gJ20fmckpiLoFz7UL8injOmETs8XmPWXF2tX",
-	"WjyB4DBPCuXIW6KeejbgLtnhpm94yiSy/2AO8jrB+T6lXEC+wg1ojVQIaUjPYxgnhVAjUH5dWVyZwPda",
-	"GLfyfd70Zu0nOj8ziaqr/bvixmAR/IPebDsuK+dxbCCwhDRnwQjflSdl5xpin/L02NTDoAQikXQSnnSE",
-	"NB1qb1OyPp28leZlOMiTTtiMOZZKXdQIw1UsuAE3ILoCuFNz1PY871vsHZRDqkmPDTLRLLXh9OcTQ46L",
-	"7H6RmWYJYalmoF+uT3Ef8BhPtNYIrX2id4ygvz2ntxDDHxZy4NYlN22oajwRoe/Rz8YGy75c9+JSwU5z",
-	"NAdrOIVCT6HQUyj062F5z9nA5YZurktYtoP1U43ytyZ5l5/iiX2d2NeJfX097Ot9ZkpKUJ61jkzNa0Qz",
-	"/UXmOJs9Bq4Nj/WjOOstcJ7/brXBmArSYxhDhXaR7kRYQhJqaORRckoJ92Ml+zxlxS6LCNSeJZyJGFJD",
-	"H5esO+w6Ut2DCybZVGX+6r1ush77rabXzW2aEty7hi+BPZsFUGGx24qAmxiOsv54H/3L/lNfo/GSj5iw",
-	"J6rDUUIs3neliciIUXuqOvJnbz8yQ5nIVA6mOaTqmhfgej640mPVLZ6y3vYI+6Hz6n/msUII+rhFnc+h",
-	"zoXGTQOujQr4bEnYsNApDXjaF8eHXXk1fuDA+KkxivcyKB53CPz2/C5aUcuKACuanrVAeKaM6mDX/mGf",
-	"xs0vjjU7Iy4Su3DoQvjh1V86b1/9btmr4Cb4u1r4rnBqlp9gH2Tfz3ckhRla/cP1FQ2ou3n373MoqYeT",
-	"hQ13h2kPyYoYMUK+zkY9qgayk9CpbrUfX0CDyk5x266hoq8TszRttZ/kf3RGXEi7NZcXhQ8V00bxGMSr",
-	"/WJmk/L+V35F+Yw3A6eC+1aHzg/fPRTV+75RWY99p0nC+lzwGcCcEg9Yu39U1mMv7KUK5QU17OOR68u5",
-	"oBsHFHVBuMf+AnsUI1sIDIb6VKAbwhCZFTTd8IRDUJbG2vPQYkDf6VB3C2nQnoF8Fp/FR0P7fSgBw/CH",
-	"YoAQ0ucDSzGB+bgeyeWrPZRpQrr5znej0FUSkKRz0Gaapje4us/Ciywqpj2ZTAHdOWV9Q2RmzslHxMi2",
-	"P8oJApswO+mucbaumM3QXortfRnwQsCudtobAmbHNGUioYpMGVWRZauGxeABgWI6yAhJU8ezR1QNuNBt",
-	"8Ohgdg2gIGiWstjoAJMwihySicbvASLMcaXos7DTRRRtOSlFe93MzsmtZxZ2OUiLOCG73Y767Zd2DyJC",
-	"yT8yqgxTsBEUluJK69L0s3Bzty8EtOxz8gtPEibchRrSe0aEJN17mmasG4QNKpOkq7OxPXfNku45eYOL",
-	"QD+WkHBEzuRzk8flwRSGFNG5hTQg6VgCl6pr1buuff/UXljAiXf9scPNSuQN6b7un72VgqEZ1nV15po8",
-	"vrg+Jwj+3Q4pBF7E5bSQnwEetEwY9FN7DM8XaUYk4VFYl59z2HoXlPKkcVMnWwGuBojh5rO4vroiXSNl",
-	"Z0TFtMCcuxHpCmk6UrDOmCkuk24o8IEII5eJ63VkDyiAoLurDL/1M+u61tpwyPMXo4tv69hZ2F1GHPcR",
-	"utWpIIYJOCldhVbu1IKXWNQ8w/Wg58+r0dhM/2ZvjbfKKtRbJSd4C3oKYPcTu1m96Q2hhowkUBAwAbif",
-	"Uekm26mdky58U5k0cUOYnQK20bM8DXtFL+8FXRCVyxpCP17cD/qnmXbQoBX8I2Puayc/l7TBRjUJ1nlD",
-	"/hcVGVXT0AuKaoPkVLEBNbkhlg+1Vm6GYoetwoP5jfpJRYRjnkviuhlSwwCiatUJQQ+tLadT6BWOrIaz",
-	"VY/b2+tLz3q91t8bnXVxGSg3b5w8tKJi1QX58HjFekKTuCzjSWvhiorNzrddklcCIM+Ta/IekJBm1laJ",
-	"qwQ6dw02xfXFMmiKxfckybUUaIOLNsMqW4xPLmkWv2R3G74vUPYc1gNTYwRqoAHKxEmiFdeX11EvW+XV",
-	"xcMuM1D3BqsSIL9oOovTVd3qf+G6rpqn97nrOJbjLM2B8DfgBDNvWLro64c4zG6s73N9rQt9H+1H4N5K",
-	"JNOkiyWibRK+qxNlyM2qEh3BBRG1Yn2/EuJcPg17rbqzzoxuHaqOKwWuYVBPLnbcJb6MUg3iGJ251w4a",
-	"ByAOoEceamLXl1d28av+8lmr6DcOur53Z9BFfggw1ee9JWh8eZ0QdVCQTFYtKc7ASP/npcNoODzXxxi6",
-	"OPsuKBVH4qMLl+5ZPSx43J+cXVydXVx+urjKAx0AKtS2y4Zw1Uq/KfhY1nKygPZuf+Ivf7lfsFtLhFqe",
-	"Zl8iuEQRXojP4u2rD5E7rugyur68isqfPYui/Mp8Fot7wlY5e5y9dyghgiV+ony2u/cNBZejXuwU8m5k",
-	"0g2/6KLfwrLOLKUBx4zHQyd8RmCQ2UllhiVEyMla8YLX+dQaZHTgeM2dq352Aa+/htfgIv1dJondPhEb",
-	"l6oLzlcsPSj+knDhLG17876k9pBovw+en//BRfI/Sg7OlPYYQudCLz7vBBVsAoCZhSf7KnwvoGwuu2dp",
-	"CngChAk3g//+fzGsMe8+DlTeekIv44vkGbvq/dhfPZErHMyisErhYj1sbIUXr82KAZYy911AB0OujUSr",
-	"2bFwHRH2xRSdPIrdc+caEmxiLVi4GTdESE/auYsRU76dhxJdaMXYSg10cU3hSnEVS1ABX398Rx5fPn16",
-	"dkloOh7Ss8et1Y3aheLAPV+hGr0oOkFrhnNflZQgPrKa2BW0mB5xgX9ePiuoRFwYBk0gV0h1cOU5fzx4",
-	"ILJwPHWE8wkamsGdKV3Jh6Wgic8eDErDAlFU3Y2yTBuJtrow0IVz/4ObEWDaBCt6ytEF1XeImZ4S2jAl",
-	"do/wn0nGzsnboo//s7CmTARJqVbCnEMz1hDQ9vGEwpZiCbMvLh5S7WtIMHun62m4M2QpOk5dFw42wenq",
-	"z6LHNE/QnSrTBFDryURmaQK4eHZxmotB6ss5dDs8iqtHzzSWOIKztDANxBMtO2E/Czdp57V3Fh7sGNfE",
-	"SlT3kdNeXYdUXGPRxz/jaK5yy7qjL5z2Pstkai2D2e461dK7oApvQKzrlNA0mK+cT6CKU7wt1MUnGUQy",
-	"G4XXXDz6+wJjKGjU+4fLRM7mLu984g18TCgS4GbqwWKgzN8BxlckZCgnhM9w0bIGUN2sCmgWc5pQ8mNk",
-	"NZBqJdZk4bC2ztvbjtJWzeGL85QKUI42MXA9O+uU7PuiEbst5deJ6HHxkQc1DUE0c01QGYQg/bh0+o1Y",
-	"jEWYQuiIXHvf35VD83mAETOFyB1j44Cl3e/feAk1Gco09G6Fmw5lyHCzpdKNdO34q8bWBacurrvq4vrq",
-	"C42Nb+RKk0QxXdcrAvt51UKDX68acZnp1Zow+IBiKsVW7Vqrx3Oecte7Y4UmtaW2s7zcp2hJzGx3HWNX",
-	"aDoYGq5xrel8Q86hHLHOBonaKz57eQEOEDHI6ABDy/ZvGd9ZVcvFJbyj/L//S2tK3shMa2r3HZlIR8kU",
-	"suv+iFpSsI7hI0SD1+EFs0ezcpNFzQdCd7joWJMCc3y1nkgFvUMesguuZWkPjRUAAqDeWAQCKQge5Lp/",
-	"lPp9twJjby1u8RCjd42mlvdZxoetEvhgaG4ItIwnlNiDhvoKjwQChl73kct86p4TqKDuGmt/KKqmHX9c",
-	"3WJ1PRwq4cIajzHCiYwyRD0QJB5KqZlzyMiJuPFOywizzuyPMSNJyWwwhD54mQF7kGudIXxdoXujY46E",
-	"689itqUvzMnNENpbSEkmjN5ZJme/s6Tnl8oRlhe6mi6RtVVWHTICe0R7NeeW8JpZPlBD+PPnC/H0eyZI",
-	"oqZEcUt1rbVoaz9oCXAeX2NLYGQd9a2AXbIiuErWZCNF7XT1psBTkkggIFA7l1JQlbHliKfRHsEn8Xww",
-	"4jnakmZfm0MJMtbLbZeMvjnxNd3rGHNlUdWeDCXmCoPU1znQgJWLbR8iCeI0YP+46gc33+8KxmQE76Sp",
-	"lqhCfBbd0qXskv/zv/9vn2WMrtGRZuk90+fkE73jYkDohE4JDfYqaCDg1gZftrxDdH2oslJqSrhZQfwX",
-	"y0FDc/8RFQmFCJNRlAvnuB1xrbkY1BSOVsh5vPSbyfmmOzlX8QXyWmuZ9WXWWlP13UMD51rpfIC1hwsE",
-	"rm/Y3KTMfZSb3w3XUb+yxEXTlGimIZaKGcFAr0RZYShILzMYiwHuUcCOXZmdYMqCizZplvYLPdfxbONU",
-	"aggKXV4B9VWhbPot2I7c9lKjjVqIk78nNeRh1RBfI315tXmN9NfCnBAwSngPwFZMSe2KKa3BWeYYiRw7",
-	"oV/DRtTxs5GTMXNYXOTxt8ZF3o0h+Jq7EQe0BHy1CSvRzJzl7qXd6jigjaS8bzShxF5I7Frr/JXgnJz1",
-	"S+aOQwd8Dm297R0642JrXQi51RI3ZS1D08y89zt3JCh3DbsU/fI/2L042S0bEfVHZggl4WDCFWyAro00",
-	"44Zp+mdLbHLEwJdg6S2V2pCEAa4kJofGEirmQVyckzkm0JgBg2VAvsiYC5JptlgD0cx8evfp/Un5OCkf",
-	"JxNmXT4FOJxSsDN7Hp74JlDatjmf8k5AvTC6QTFXzApo+9ubJpJnPoWRjyqB5sx39Eo6Uuy6A0JhKEie",
-	"Kf79x+olxFaXcrtdV9eef12ZP/N0x8WBhXUV2Op1azWGuypntFw0rBRB/Tqy34mlSLK4BmdubjBLAJ11",
-	"ePE9TXnSgSxsfOuP8NbHDWZteFo6sMwNiF14MsdcwocPCVVqUW/moiAazZ8eI3BeDo8kJINojOxA3rzT",
-	"nqRg32lM3UBQzqIdY++R9rHgPjd1nSI+5YS3v2yJRfS3kF5qr/baN3c/eRFh97+x3IgPLAaLvigWGtAh",
-	"Hv3L/7ezar5EnpdemQtRII9tO+WdREzUAFUcUfbBBnd7ExkTVeUZhti6AkrzWteYmuG80oVJvGWut2ZS",
-	"75LEhzlRVZEaUCW1agx5vMObi66mEwDmrv/Ts8urs8eXrQ0UqD3E/xdKoSMLs0mlWGw2lCx/Ijh0dT3x",
-	"J2vG4NeWRSp71I/gDrn3z/7gF8CWjqzdho7vETPU2hzn5HkorBy1Ia/XKB4DoN0jOWaCjvn5lI7S0geA",
-	"rWI/SGSsu+c5GWOhdQUj+H0oIQ1Qe2RBt+o2+evbqID7GJG3f3kXkZjf85RoGXNmphEZKwjWEc1iI1VE",
-	"ECPbEmhEEDab9GnMU24404XpvCu4ZnTFrG7JiGOiM/qg2mCdmulYpnIAYEUp7zMST+OURWREBR1g3T84",
-	"F7O0NBgCjVcN8wlzlnI3Y/AjImQ9VqdHOWvyQZUoOCqjGW9Hcc8x/lBlqtvB2v5lOsoV/AA/zJVL8yik",
-	"eBfejde0wpguThyTsUZ0CpmdbY/aSeiAiRh2MT9fkhf6FYa5ff+aIMi8rhEi6OKBgfqcpYkmht4xh6ON",
-	"WA52Ca/EIOV6GJGfFRPxMCK3ivZ4DKv9OLZ3YeiRM6jJc9pH9C6AOI2KRxrwnBfItrTtYFljl/QjEveB",
-	"FchW8Mm+CyvR1MF/a0ZT6BRj5zCkXJyT1yaAKyGsh1unS7mLiGAOG5YrAogupR3MEucHqkIj96/ggkiV",
-	"MNXG29fvQzNRdJjriIw4AHDCCnSsWEi0u2NsXMjUI3GmFBPmnLxO8GmHgiXSaXH3HHZ0Fd25jUe4Wz5i",
-	"baC0M6A0Mh5iOftkKB3RWc6PB2cJVBtrsqrEZR3aLR4rGbMEaj1nKRIJtWoW2lJXjjbLIVsQ4EvtKbXJ",
-	"//r47i35CJIpIimdysyQIfePG/bFwKXT9mBoSryjOYf8tibyp5zZET3kY+y9f5NfPpokwStWmPzPUo3q",
-	"rt2YyXFaxJgmhdtcuOBYPTFmMe9zS5tTIhgCUrtBnjPB+jzmFIAXq9k2VQpqQ3CL8MVwi/D1VFm+zARw",
-	"5Xtp5UsfwD6JYjrO3HR8owN0C4a0SgowuoUJfWAxG7tSz7mOlLhqvBVT0ittADTeb8OXMC18IsrhFRAP",
-	"OYlCYEgl7nb3WExH4E4uTORlhioMqzsD6LYB3hsYwh0JHSgGNf8RUawPzbvgrkh5B32jzslvXLhIEdTU",
-	"AVFTa1+X+A70dK87EaPovWV4GMG2Z2PkgFmWXHgHtA4byjSpfQtc9hhmAvjTQ54mEeIdT4YIeowfEtA2",
-	"rNZq/AYO5YT0qbJTiTFvtkT4PE0UE3X8KMTshtRO3SrZvSlo3oWXfKL6rmrqH4qQPzFVCUA3A2QSnGbK",
-	"aKKLlYShnMdIQn18Hwk4TbVPRQY0CyqmmNdYWIsdoeoyDqWRA0XHQx0RHVMrojUfCGoA6zi/ZChuQQTg",
-	"DRGJ/Su2LK5NtFGMjuyuMhGr6ThssFW1oMwydWnSUudX37cu7fO0eGdvjaHxcFRzc4ob52CtKbzBAST7",
-	"bYK6jDakR4/H9mw1nWpXCw141mk2EpqMGBURoRiqzwQQsnaCD/TrCNuup/Ctp1Ttem1qU5j369FYqso5",
-	"vwHun/jd+v8Iu4IkB0Eg+BUe4PoAb/uEfcAexi3dWKBDZTDm4t9TMwMClqmckxKEpm3E6daHn0T8sJoZ",
-	"gFUTeH/HBzhqjHcyDwuGOAUjOofb1+qpNd8m+8LJBRXWw8LgE903wKzVcE22QFFc6JtPqZGrsEFvWLMc",
-	"T3FjxzGKvfK0kE5MDWT5j7zXzLSl8RDMIz0zJq/Mii9T7smFA3E8pqJssJ6kWdWLrvjC5chRURQmPxMe",
-	"haLVlI7y6dYjlCaVt3ZiDUoBJRXDYYiNQOLSEOvtT8RoArbmZ4UliL4X7mQ2n8EZ3fhXcjjgn730Y/7X",
-	"OA7VUboaOzNOT4bD2vNP2Sme9dF2Q+0E2bqBo9h//91fAQAA//8=",
+	"7P3tktw2li4K3woi345wz56UuiRL7rYq3ohdlu229/hDW/K0Tkxbk4UkkZnoYgJpAKxU2lt/zwWcSzxX",
+	"cgILAAmSAAkyWZKq2/Ojx6okQWBhYWF9Puu3Rcb3B84IU3Lx7LfFjuCcCPjP55wpwtR3mG1LvCX6TzmR",
+	"maAHRTlbPFv8tCOosL8ivkEK/r0mhVwsF+Qt3h8Ksni22IjFciHILyUVJF88U6Iky4XMdmSP9ZjqdNBP",
+	"SSUo2y7evVsuvvoJb8NfuyVCUs6WaMMF+nbz4Hussl3jYz8vHv28GPm973iGzUfa33y9I4LAuhg5IkEk",
+	"L0VGEJUjv/A3LE6h0bFCpJDmC5jJIxEoJwfCcok4a6zrKsvIQT2oNmPM998tFwcs8J4ou7NmsPjGfudt",
+	"6p5IibdEPkNE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX77HWFbtVs8e3xxsQyQ6jlhSpBvvwwzQAa/",
+	"ui8fsNrV3zW/rWjeS5wNF3usFs8WZQlPBmbAc1JQqX6AYYNMT6VaIiwRZej67YPMvnAdnpf+qXdKHlE+",
+	"u9B7pRQRepz//jt+8Osb/T8XDz5fvfkffwjPt1wTPecIxco1+UQiPccI2co1GTO90ASE5KL7+WtG3qpV",
+	"Br9eOwFx0Hy1Jhteb+MvJREnf0IwXGQKjy7CfBPjGHdow4s/m1m+zcn+wBVh2ek/SOCMf49viEQYCXIg",
+	"WCGJN+QSYXZCJaO/lAQp8lbFDpI39gM9eOwgPX26XOwpqygUnOfGyMogjbTARUpLoyOWSBCct2TqpyBT",
+	"w5OspXASCz2KbN/mB85I0hw1F2W4KIhAOyx75qVHrCY3jpk2LzGLXXkHLBTirDih444WRnhn5q7UE0Jq",
+	"RyVM99IId1wUmvmp6pmq+dxIkrGsKHPyE1e46M70OS+Zgm8LfpRIcR45btQMs1Iwjj+FnGxwWajFsw0u",
+	"JKmmsOa8IJiZq9Nc992jj4viGuE8l55WoMUluSXiVGkNkSlVSkQ9F8LK/eLZ3xe4KBZvQtT4ju6p6k7k",
+	"pV48BqkT+xi8GFz304ul3ge619+G+2pPmflXfcgoU2RLBExiiGuAf6lER8wUyZdIltlO3yPX65Mi8v9/",
+	"8eCzp08/fXodY5ReLgnep+/0qZQHziSBXfrxqlS75wUlTH0lhBHalnf1f+LDoaBGGfrTP6TRiCo58NuC",
+	"mFcWlN3iguarDAbSskL/sApcPvCAXjHjCt0wfmQIVCouUE5z+OtB8FuCqJKk2DxcvPNX9wdBNotni//f",
+	"n2od9U/mV/knWIlZAyyzte1fP0ef/fnJ50iSTP8JPX34eLH0tdvXr18/0EMQpvSKA7v2DT/aBUg7SbUj",
+	"e0mKWzJO/9PT86Z7Fsm3AvdSXJCNIHKHFL8hzBEeXr1b2r5bLl4Ivi7Ivmd9B/PEvwfWCfpJtcyF/qbC",
+	"tKhW9UtJpEJrQfCN1o2Bg/ZcECTKgshLJAlBQBP50FFHLp79vRq42q3GyFSiDSVFrgnlntDvH7g+1Zru",
+	"f4Kj9+6NPpFSYZbpwUrBnmmN4NnFo88fX1xcXDyA//mz/p+/uH/a/8P6vCqsSrl49uTx4+VCUQW3amBd",
+	"GFZT6xmOYPJPji7JW+g2I7B/r/ieqB1lW5BEgrOtIZ+9x271ieBMgo11BBMFZztk1oD2BDMJss5+CeyJ",
+	"F98amaL/cRD8QISiRuBkgmBF8hVWDX0qx4o8UHRPukpVa7q/dX+neYJutlwUWKpVKauPd0w7hqhC+im0",
+	"5Qphc2aWSHEgxZ6yUun5pU2aWWuh+wNRRy5uApfk82+/fImElulSz2SPT6DXwNfN+SUsB1ZEG8H3l4js",
+	"D+r0TKuP+oZQZC+DX7R/wELgk/43F1vMqIQzuEok3kGQW8pLuZIkE0StSqZoEZaRBWdbmLN51Cr3CBZt",
+	"zNg0Cgpyy29GsorM+MEwWjo5zDS7a/lRq3SU+cY43Ndbems2iJfa6mPm2qKs1uqddtf5dHnIR3O/9XE0",
+	"XqBMffZkEVQ56mvo78aace8v/bPXmEqXIyz7VvT0uLZWtvj6HyRTeorVeX8OXwAxn+dUj4aLF975t4pj",
+	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4GprSHr/91jzr/Ww4bLkwpp39XSsHE89ggLn7bfH2vPaU",
+	"2X89Sphki5mGeKSXMV5Yv1Jr57HCjeX03WD1pRI4w55nYWicH8hbZT0UeiBnLfW9YkyqNkFg9s1PD9DA",
+	"GrO9Z2NPmf/XR2NPCyuLAq+1RmHU0Pt1LN4/i3f366CVe1x8STKqBaccKc7WRKoVqIv6PxgPmRI/blBW",
+	"cFkKIvVlke1okQvCPpEowxLkbWdfB7Yn4/u9VbjGvprbhTbMaiCC8QMCYd6E5LDborTza+mq6d/ct0cX",
+	"vRvXOXduvm4Gb3p2Eb42bgMTpbF3L0cDEx0nWucGH3AgRG/zvjW/JBLcFW1xi+3vQzv1HEvixjK8lYd5",
+	"GPy3xrC4NEqPtp+EVMb0WqIjGPdUIS10pFVUAwxoDLBO2IHekCOVQa0ocZN4qTJu5J1jbc0+OTF+3o02",
+	"B8L+ow7l3VDDlJdd0ov6h1GHxW7lu4Ej4YYPzk0pnO2ccOjsIUYHIiRn6I/Xa8LIhmYUi9OK5tf/pm1q",
+	"rp/QQgn98Vr/P/gBTOKW0PNfTdoaO1ras8Z/sMpJQVTEgPvJc7s6BxM5KHCu7010IU3hnmKibmhBViwY",
+	"ILoCW0HLAEmYWqIjVTteKmNKYzgZaF9KBTPe8SJIgB2h253yzJlKSCQfhRvK8q49tFzU8SrNXhWzrOB5",
+	"MJvXpAgaUnuSU7wyf45IB7chGIhAJWxJ2NjLCL0l+Uru8OOnn0UH1IS2ozmSBlVlwiRV9JaqU4TrNfs9",
+	"M/LZRqKAyzNeMgXxaisumKYr+MHtkOZS1J/KVFB4LBcDawgSZaktyB15i7V8Ml/sjkt/DZD6i5MyakQf",
+	"wQdNx+VC7cr9mgUl8esdUTuwf0Geg8dt0Q0ATDNwy0PBcU7y1fqUevHSDe1z42AkM8yAQbRsxYLkcOyA",
+	"QjnPyr1hm2QD3HwvfX7JBvtycctpvhIEy4hzS/8+1mNgXkmc7pHmKhBje0HfkkIu4QJgiO5NwGQuhwMI",
+	"l+Yx9YVoQ7ZYvq+OVVdY+Lzb5Kf+C/E7ym66dzV5e6CCyFEkP5TiwCUZvNYbn35hX9JnQBThTBGfuvqh",
+	"+lNLf6LD65zkmjlvWa3pu8GG5/qi/mwgQ4YqxA+E+ULaxRd8RggJ5vozczgkasXqnnkkPCrM4ZI4W7No",
+	"uyIGfRit6336Xf2ulzx/40a3GnFiakne8I000nh+/vnVYsjksOMEt6/MqbrKwhlq14LkOFPXz9AtLspa",
+	"L1AC08JGVdFR3+JEYElySFvS/1kKSO8yxgAukOYllJM9Zrl/0iiTRNTiHMJnWicHQmMj07GwSXgHLkym",
+	"k55S+EDqtXwhCL4JK/TGmiwouzGqWs6J9BXltm/MGZLd4A9lztoI5W8x0iBUWEN1O+tosadSGk7HhSIm",
+	"mGjoY81LLnL7Z0MCytnKqv8rQTIu9E/ZjmQ3ENVZ1cN4fywZxMlXN5Dxw7haqR0Bv1K+ynaYsrAKSn7p",
+	"rvWHcr8mokrN1LffcnRQwdKhMtujLPq8WkMsVVQqJOmWYQXMd2sUTGQW1d7bHZa74M7ekFNwY69vaH4N",
+	"GXl/engkRfEAyPinfxxv5MN/SM6uF3GyJeht1cS7X/4qf/z06aPPl2iNJfnsSSmKZb06zWsSXR/xSSrw",
+	"pduj+eh6abMZl0iSX5ZILxiiS/pLoDctTeSVsJzkaH1C2DDuhpBwuMC9l6rGtDZa02Jp6F5R2V+3/4Uo",
+	"E3x1GwwD40p89d6wnqR7t9QvcRHc6/+UBJJQr158a1M0LhFea+MQotYQjDxJRfY+v8cUYvMZd6m1mKqU",
+	"RFwv0bX5yrX+6LUZOshPY3TIbIfZluQryEAIhId/AB8aZ8W4aG+IXh1BQPRBoUoaZrxEW3yQCAuCqiu1",
+	"61o7EBFJk65++jZfIkt/8HOAN+kffB0crxsRa476NeQf8L0JyOpNMjHllD09xDXKk3NT6mGrmSMsb0zK",
+	"A434K7RA7zNC9XD2Dl6THWV5RQbpX8AjwuGQGxK9xK5dQkqVWmuC1tUOROheJcR2R9U6WO3CPgqqFGF6",
+	"OH3VV+PWNINHrRrQFUclSIYVDfH268hHfE4f3OReFym8Arand76XThB5ZGjOtHMs+yXdHGZFLTbnMysm",
+	"Ggp6Ks5Ijl3gBBckBxnSubN7zwZIHW/Lkw+C0wRaWUzfXD14/PSz5kUL96fTdVwiClXLIUebpy1OVhH6",
+	"blM3PnBklPJ/A8dTXYvScrkLfkPSrlCjYOu7gCmtidfL8lx3oJgE6Frvr7SyQAsvUFBJnuZZdMIy5hGV",
+	"ZGk/cNxxWYlNT0peGtVnB25NiZyV49guRV+DdSSRCzi+UqCSXvF03XfLRcnqr7VDWjUZMa20EyrgHC2R",
+	"5HvIm+JQ8lPkE/Rzu8duQz3qexML85zacUF/BX57RcQtEd8ThZ3wanIf5J2Cf06uZHnQlp5Z7wjFRMqS",
+	"iOCjWklflYIGf3QJzOd9XZBbW+a1cll1ka91nlvhUu1We6J2PJ/8fZPpMPltIm5pRlbOmY2jyZGQONi/",
+	"xOYjM6yuzZFmoztzCW+Ct/uxdQao18MWywizpi58FA+EDtYXdXA0YAmBkjaoFXhjXNk33i0XayxpUJs6",
+	"wa1nfAyQSLom4dBby0t3EDwj4NVYmbHdR/pCFGsq1G6V40imy0HYhA2050zttGp3IljYcJ6QCuX4FApV",
+	"WQdTz/dW1dgBUy3Hp2ur2jPOIGy1pbegaPTSIDg8BKFLpsRpxTcrLuiWDt69z80LU2PKjudXDKy1IOmr",
+	"Z1wUtndlzaffLRckLy1fF+Q2FOVtDdB+/t1yscF7WpxW0XTnLWE50VY7Ycq6a7vP6G2JhM+/N8xrfW21",
+	"0cGKE7KxoqnJIfoGZTnJVzmRirK4DIVsroMgighIIA8rUPDULSXHVeFV0vYxSFUSC85w89/pOSL+2+37",
+	"YY8FVbhYuUqDgX1tPQ6xfaGNHsoUT6Llnm6NEWgFRV8OdvvjrVeD66meSV1R+wXIfDROfBrMpfT8zdRU",
+	"qe0xZTbSnbQh3nnvpNyrHRHA4YEPf10KiK7LAykKyrbSuP3gCTnK13PY6emGnjzwQ1kYgiSJivbzNkUD",
+	"prwKidsrIegtLpAryHSF2YPSXJANEYSFHBCvdlwoIMau3GP2zBvZljDDjxhZCRkcfUsleNVXrZB8fD76",
+	"DTFGLAZegYH22CbMhlK5RaTE7EhsyYfNy9pjle2IRNe/XC9ReUCKo0eXiDJkAi21S7BeGS/XftmQpQ6o",
+	"jW+7H/321Y9/+var5+jp40d/Gbob9QB6nIjHCB/oEtG91oWMB2dDhIjkslTnuMo5zWzEzsiehUlkCEY3",
+	"7rqOYigtY2raQ83rQT5rs2vrzDXFiNnN7sluyzn/anEaY7WD1T4M6K1XtZYaDobW22jjVRAgyrQNGt7C",
+	"JuP871JfwZz5LgYsb0gOB3zLFWLcuAWWaH2yqiMp8k8kKAHP/CIdv7q00hfsYXJT0qdIax3Gu+vVHfq6",
+	"rLcUK1jrJZkEZp8CTy76STgpAQNnegYFyfVlnJemdDJ0h3wFddQZZjnVkzdkxOjJxefouqA3pDjVr18D",
+	"zfIl4iwj4HJY8/wEzpWC8xuSP/NJBqWQjitNvRP4Yg6YCnBiGDe5IFr1GeWvrTPAH19077IgEslzrjdK",
+	"kRxMCInA32yPyBJRJhXBuQkzwE4iTYxLhBnS/LXXJ9H7wTM6qrLuR4/9su6LkGw4y2TDUtqIWN+7Lz3h",
+	"8FxbtcaxFLH3rjPziDN37D8ri8cVqUGRJ2AQUIkkDuzKBHOwVQxsxSLwhCnuhxfQulRuXqHyhn9do5Kd",
+	"wQ/nmKQB83Ko1OajszYH4A6C1ucAkMbZ1ujgnM60TofH/+it1R7BHy4LO9+cndc89WqXPk1bwD2zX/3i",
+	"rLR61lkM3JE1if0KRGUMe6M+CR2Ye2kbQxHDuuDZjV9kJom4tZcv5LqTW5qRy6bdzMhbBZAZ4WusRa2B",
+	"LejY1y2e5Dk+LV0VfTUFbaOhXzkjy8gkPoiV3lh5ULTOYz93EuqChmDD8AubegNGmwOsO79Ua0pF1JBf",
+	"uOeW/cm/UrU2f9xxME8aZSejb9SkPGX9SS9DefzV6Cp+QyVOXNSFGd0l74nLypIKb8yq3UvGUE2ACNBD",
+	"BnkUPXr6+eMnz9CVwOsl+krt6BJ9hxVYtx7C4NWD/wKEwTe/ffruD4uP0Pdy5yUxU507rYNl+S3hjE7y",
+	"DIzWhKeft7k02vd7/oZNzGmHxb8lRh2dFl+lcscMKWXtO+F+lat06DFHzcrA8RmsQJnxOA1+67xz0x6+",
+	"xbHAr4+Xn7774wP7z4sHn+u//OXdv/2P4AUQPWDDZTszHLiB5QwcwD7mmveg3d9DNs8Bw8MRg56t/KN1",
+	"vf8f53D/tz8MIsMtvoe4EVqfTGzgEukPIGUQd5kLD6xxdrNI897fsQ9y8Lyc75Ps/8Q5iS9D5zB4BFsf",
+	"zMZ4Iwep1fFOjlp8irdy1IDjvZfDl86wN/Osi2uCd3Pwe6luzKSB2m7NyEuDbs7Z78QP7g8dxZr3wz86",
+	"bkm/+0vvyl86eDLvwH+a6P/70Hk9HY9hQuX6TB7ErgYnCL75a4GlvBu8s1jE90qhgmCpkCIMZTsscAZ9",
+	"RZZdYP1GCfzD3/6yfHdmKXy95pcm/aCLNzwKZarC0JvFBZqKUXYgLB2uJYBo9o9SKkCosfXh9b/f9O5j",
+	"qNZB35R5SUat07w2kjjVS4nrBsDhKPAXwEJRCcAgCB7VEj29puxjBeZ17OtzybIuwa+I0t67lMPicmlG",
+	"ios+pMm5ubUNQdsDwdde3RzWfFu63DOTvmR5EaABYUrQEZqqGeercGpza2pu7Ph8Jjm7z5iy/d4owNFE",
+	"0T167YaG3RIgeRasvdetrLe4O0xvo6d0IAtbxfDGmYOoQuuTRZFZBJY5n0isVuWtYYCw0xIsI4aB3syT",
+	"zS614XQuiavkh2CcZzT+/PMfmq25frtYfvp5OH625vnpzO0wLq2hzYDOVl20QFLwYzMNwRPjnzbVtP/+",
+	"459qA/gPqwdv/v3f/n04smFbasFCQ3v2HAtyJaDRwT6MDrLFlEm1yrDWwDVTrI60KMKJTLg5Ur/DCQuy",
+	"8l94t5wSD0+BeP6GH/UOQUKGtLg2FBKW9dvIvS3D0Kh23UGwhyuXmVvbQNBEJyU+XI8c9gBZaEz7EAQu",
+	"bDp192Oz6MjGN5RowqUC/8ci8IcCZx8wNk+DiTx3liLze6A+NVDvSwS3T8uoFEoQadOuovcr9WYVYcOp",
+	"U/dDps2V6pCehFDJpMFPv1/50TpcPvskHIAZrK+2lnC/jK/nWJKQpi+JlD0A5sYfbR7Tqwb8YlPwAtvv",
+	"cK+NNyDZvVEPONq5g6WkWzbxtdhKuW0dQKBMhR8ZFG+mjTwlf7HgcuQ9ZNtzROtcvhYWiMy1bOODJSDg",
+	"y2mNW1eArCK1PfbnKhhnqmkMKrPt0pED6JGgOZlSz+O+78bou9CnaHjunUQ/X1WltuKbCMg/lra+TZbi",
+	"lur1Q/SGiG3SfbHhRcGPJF+Vh+g5BGir+uyZVx6Uh2QuNW+UB+/gtG48A0/otYyFXG6pMMslkkrf/MmI",
+	"WKQYtyc7XvQqbvZ38CjOq5tbXIExk60zAnqrw2Ou9ZWrQpbh9gnWsTpmRiCwokB8mj+PXNxYXcP5Tios",
+	"wWGwwgKPF7j6JdYPiq8fgdsDbwXxIfGN7jUCidAQtBIZYQQa18JQC1+EC7Xj5XZX1YQbeElN/PAnGtsS",
+	"OaB2gqmztkNC1kmYFwyGUD54QWv1TgvkSi6cdTtXyEWjAy9U3iSGMuHy8Z4f6pFxhWrcbCNxqUSSEGZ9",
+	"TkgRvEe4MOHys5pl8EP0KL368YWFhNMkECYOvi2xyKVDgB42uysH6DCB7LMGniBUf/wlEXDhbPT1f7Td",
+	"m50fIEkBMAM3ABCSXrI5DbLc7y2O1L0JYlXoHB3D267LkbvdEKICKWid3bbS1BH0MY28Rk0/J0p8oCRf",
+	"aQ4IM63Ee8CnpZw5q8y1AzMIlElG7R30yc05I6nXuRZFiY9uOS5SiTe+bVf4dkzOWQDJStcF6YMS1L8n",
+	"N+G0iHRJmS6Nh4OgJ/baBuT41UHwrSBSM3RuBGsu+OFAPgwIyvkxa7dVFTv1wo3UB/RO2sgOdUH8oAx/",
+	"BlO3FS8OCA8+hMdS635YKGNlj8wZ6x6RlhYO7nDXfapT2XoHx6gdbWozWT9vfSnwRg2yVksZYk6eg9mp",
+	"RZM02rPWhPQELsFRik8SlAIw1o87mu2Qnfriw3Hr7+zS9N+lMMks7stK3bh/nktHhY+iYXGP2jL87ixS",
+	"ffAznr4yfn2tAzo6MX5YiUnISm0er1Gp13eo5LyL8eeesNzFvs7tzpQgcNMzUhu9cyP+f/DD0zAaOmae",
+	"9z9FMkbcxiboZXGgznEPJ7azth5M10YKV6FCrQ2e3/513sRc2wJ40juhBIGGL5caaHdplQDXWeTVjy/q",
+	"niKMQ3JMwvZqqSRXe6JWByKyeBNfS/tnVe8PAFME3eQTiWCUNIjIxC2xWZtZpAOMPyejKWGGSrahjMod",
+	"yWFefSXiVWM/M8SiG6aw5sXCD24FzSSj1Kwo02uK9CCo5hpsauop56H2yWYWk/PnrauUSgt4uOHi0h4h",
+	"M6claJnO8RMdeRVt0x1Y3agIVYK/t7vfkIlde2TiDW2GzpQ7QKbLkiFSksqY5l9zTdE9H9vHb1i79qkD",
+	"xrRd2sTEyHt3VY2EofCah06ULDPLhbN0EssSiarJl1418Uy5/0OT7Z3PXAaX07zuoclV81pXbdTqbl+8",
+	"Fh6Q0TCKcz8r2z4340KQTCV1Thus4w9lLH9hIXq52Icyk825qnr5JWR4jdIVTdB+XJJC9VZimsIkSCwu",
+	"9oN7ZPU3/awF8U298GD4ukC/iskRdeTiRt8fxt3y5jxMyqnQktNgTWBRDtakLyzQjIUGusuBVmwZD1lt",
+	"PkkhakVNFRZjN75rEefghfT4DtrOaVWV5LE4abndGnVJT6gnIynX27OnDDMFiUK3ZcGIwGtaUHW61DdT",
+	"hYVNcyKn0OAeBiE7ypM7jc2D48UkneRryqsGBwwLc1tkN/6qDbuUnqY4h/uOwk/eKfhEAg9o0rl2qUtj",
+	"yGNJPpFIKnw6kz1aJcAjdRo3UAKZJ6m4aVdbCynmkZ/HW8/HE+5zBYXOkbat+/j5C/Tkz61Sn6eNzXgc",
+	"llsi1uP0B360xpkxXhlX4dTitGbDjnzDWz2XqljrW/dZWXxPYE0hJc/CLdksMu6SMrGx1wUZhb8UOVVz",
+	"gr708v6Ai/xdfCPodrRo99IH35d5WH0zylJK4Ww3H0slaXe4+qgHXbc299bIOEhsh54bp5Tvkx+xVall",
+	"MlnBJWXbsbUySdf57Ea3JclLov/4fp0APku6cd4MTRPchPdw4wZ85NbxC/mxssdJPjY3YNDh/XpHAF7I",
+	"a/Jyw/jR9t5xCqCdWNAjHnNFzOZPDtCm41AeSxdPLY00HxcEZzuwxcZtdTg8uBzUX59z5uG7t1MSWUaK",
+	"3mIMeKIY6+kY5Utht2OwaabG4rQFEsZAGF3ZMD7BsOW69dK49cfTQibVPq7cwFB/LxTN6EHb4d0PvSD8",
+	"UBCTSMxLJWlOLm1tsdagKLulxi2QrNHW3PSi/nKwS2ApDlySSGO6HcnLsUz18Rv9jXXVJGjt0vBBfQ6H",
+	"bo60gwAk1uLMxANvmlPs4dRcxRZfn8+gNTLL04tedh0t8idwc9sHEWac4S34hhf56BRWTxZ2XSd90jFm",
+	"nPdW/cYLnGKO1lTpNwK4qc0Zs1j33s16/6z78DkZx0oxjNmBA8PFFjMqU5tNtdYIH01Z1RwG5j+/GAqT",
+	"cYpkn1AznapIjfJlzFmvdl7N2aSasKBfe7x90C2DiuNb6S3/2tYSBwLDSpH9YQz/c6Zwpq7MeyHZOMo+",
+	"mNTVnpHxLyQXj5O7sBYYIXkas1Rl3/DKUMhyfPVRUv57cyYuLfcewgGdr/bbjsiWL5b1gRk6a5Pjdh5/",
+	"x3QyE2pLVsbm4b6zJBaMN0iySVVbo8XBx3zER0dq36MEaG1ptIGcv6UzaePVBXb/dPGaErPUwoxGVj67",
+	"tOMcfglS5K88VNkwfwX1luPi46qfvoNazoPg64LEs8Ls71XmXp2TkjK0qbNJ2nyofqpe8V5fRdEUFRZb",
+	"olLLq+5VtbK3Dx4h3/SciA9Rsny/+HEMu8RLfL0Z9W3HpCpfI3JiJb6dEl5TEiwnVISa2XUhqdt345n8",
+	"8XFuZuoWzqR7wHV1//QOQ4H3UX/73phouI/MzDfW+FLcXraemIAyIQ4wNeen6gIx5VxWUet6jBhzfstu",
+	"qcJzQOlUkYM79DiRKKAX4KLZYK/CN4S55LTEfH7B93dhi9rY75TOKHcXri1lBPLuNSBh41zavodFkn7+",
+	"flW7JqPVi6n30CPjMNdPa9hcc8u8wbpEroo30LmSqMCKICzrSmVtCsqzpuUxzDgcb/fi8D7MpCJ44uz+",
+	"KQqQhfve7heDuMqnbaz/8mCl4g/2Em/p3KXa3VHd2JSbJad31BOsCPacfS2oUoShgrMtEQhvlM3i2+BM",
+	"aQ2MtQ5wMHmPZ1kpxMh5K/I2DmLLWUaQ8e7/3ohg0gVV83Vzfywn9B2Su0z1abHKTAENx0st4TMyJgGj",
+	"9BFmptsBBNH9uxcMBeYwIM+SF+P3OLqav9UioZXrwlWymI+BSQdKcAHk1+CMY5ojyX0Gj8uis8jV+eFo",
+	"RP70oKkjjgfDCh9ryxnvQ2+GN2HGs+W29f4dsZmIcC9XPodgOS8dCP7VB6oD3RmovEHZDrMtyS+hD78L",
+	"Ke2oVBzwdDo5uUM68MechzTRSfWiwAHBOt3DHeJpgKQarQjWbyW6Qwy4faAG9tTEug/0VII3UwNaIyOe",
+	"p5Uxn8NOVFOFs8MSoHAOp+D83kP3jbiv7FWFToC4QD5uQdpEDATZHJ77+W/6JhpZox/AmBYY+mlJhmFY",
+	"rMfRhMGhAiQNJ+gWksP77Jw40ITBg2uiTPjwE2/6C6buYTi3UndqQAcjGRrH0THmshJ2b3pE5DSYgVqK",
+	"tqxn84PVMYm41TonkpRtC5P+MKb6JxpZfByKLNZC8mwx2BBt3dGmnfvAOkI52ck11GOO8TlpvlHOmUlX",
+	"hHv6HuqLQIFZkAqmMu5g7G+IkXuZaBhh9w50NhN5HY0y+5MWNxtestTGpeM0nTxRn7WB4w+crNVq/JoC",
+	"vs+LsrffdnGbLj3ntCVce8jhj3a0hEo7cPO/pw0ngPs6XWT6UTLtMZoHJPNuzsf7yRPr7welUEGg55aW",
+	"Hg6/n+fQXpRmO4sCFEMEeh+M3YGXyMnQps91K9dbdd8uZkeHOe7mO+HtBOz6uxeh593QLxt3xqg4rf/i",
+	"+Fygxl0U6BqcBuCVXpv4srJMPzpM/pfQQewMoKauOQ+/2pT0VqYEw/s0zM4zMr3OcJ5GM7/qZ2J0/Ing",
+	"/ffEeVbOSP06M5Fr1mi74Kb1hpMdriGxafo/my6UnhHzvvWmOh8KSDG8+XcZdL6zxKF6+jPd+95huH9X",
+	"/08Cw8UYiqiO4er1KdzRP4Lfn9O7MDshua62ayJZKjZDUUiV2qrTdgSYUAzfSbFzeaY7MhIW/v33e+jB",
+	"j+0sZGzYTvHVtM6nt0SsA+3RQRBV3dGhLfABi8pE0VwNqX2fSHTAandpMMWWNij4AAKEmBkYy1zg4wPX",
+	"iSDje4LwmpcKrSF0tJekuA3gJQflby1bYd7+upeLnhh7fSrnklH1Mb9/Muo1LooPomf0BVnuTg3BVI7x",
+	"REVnOHt+9740Ta+RJCRRen8wBabfDtAcdZfKy3SorxkUn6TVf8XyjxS+TM9uJqkHguOeyTvTnSGQhJER",
+	"KVd7npNmHK3/8oTRVt7LYbCXA86C/r4XkJEgg1HxsOLxBdlSJhG5JeJkcDoJy0iz1eczdPXX/3pwcXHx",
+	"6PGnYe9oyZSJkvSj2JjHJsr35Bxsgx0tw+Y/6JHa2Dc9Fza4LFRqwPY7B0sd2JMCK6rKvOWHivZrK+gt",
+	"ZdsVFgSv9o89vvA2rOBsO2bMPWZ4S8CtrTmnSOW2znv6xOEI+o0PNRYvLCqZVjgvDZGxgkZRSvCiAAN9",
+	"uJ45oiQ//+YKvXhg/Nf8gH8pg4xy2GFJUhdf0A3JTllBVuY1qEikeyxOK3U68IJvT6lDVc/XrTlHHP12",
+	"P842g8kdd2DvXVaRVJF+ZtKnavUrZxFQAE4LoiKD23XRCYLMJ0l7QXdfX3DEiohVQZUgcnUgYpXjU2iJ",
+	"kxUZE7eCs1JLQZ/WvjhqEHLZvCA8hnH8GzjP8fvnuT0v3RSW28A5+lqrC56NbzYLySNV2Y7kVZAI8c0m",
+	"nNIWDBloJfutEjiup/wWAzrxFlQhyTfn/C2zENdahnwikaPr0lvBJxLxI6vd4zsskdmFwC2xJkUC7lpO",
+	"vjNPGgTVWDtTQWDAgkSczpbCJlMQHtU3LFUw4QCJQ0ExR5qlH/etPtvPGzNlcVT81GWJsQQ1MwrHJKpp",
+	"G2HSZmv9c1sY9X60PiIBMbShb2OZKdFL0HDCyk2vy9RUFTFBe6BZuNipFm3BNr22IZhmfRrwhAVBPd1M",
+	"3Hd9sWbWvayo+WZwJ9KYqBtclH0CIW3jLLcsgx3CuPUKLdH6hOxRafUpeWpDMy32bi04cOp66TItrXA+",
+	"u8DPFmwx9nJRMvpLSezvSpSkZTjs8Vu6L/cWptiQx/zhos96qE3H//771YP/evPb4+XTd3+YxyqYouGP",
+	"VtybRNtT5qBckijYr+ZXNP3cp+eDzy+SLIDWjgzvyYCBUI/3l8Z04J/vxXpo4xAP+lIC1kW6seB97cnF",
+	"P61d0Ac+FOZZz3JostgQf7WtitEM2jA6Wvrc1Q9XyF5S3sZ9Fto4zzoZt4CZLJea5J+NlxgxI2QkMcMa",
+	"4TTTY4KBMYeDz3jK7qN7by71+T5c/ZGkKf/auY/3b2RZZ9zHCYQ6434enO/kOzZ2XyYAfXXvv/6X7vV9",
+	"OLy/I+/H4QEb9+VMt2LCV+/vLTm0uLh74YVTBlv26pRizVI4x1DHZ7XhIiNI8RyHi0NTqyJjaK7n6rTQ",
+	"K1YGc02dx8251vTykVUtPjhu7EjwmBQAOYSh3ykRgotp3XCTHcdOAaupX3PRm36WvcsoeBSB8X2y3RXS",
+	"hEJroo6EMPTo84sLyPR5/Ojzz5NynBsQtB1CD5B3Nj33xe4eYkSAG+28vEK75z25hRub9FU7NPmRoZwK",
+	"klloh+GGIXY/0rsef10KaJ5JcwnclPFGD/2aBtugtfrTjiBBDJYDiI2cQAH20uJnIS7QHhorQ04b5OU7",
+	"vC+zXipt7OIZygU/2BjLoe9WaOE2geZXBebNVkXqB8LwFN6PY9sWNKdy/XN5cfFp5gaDf5GHVtxdL9H1",
+	"Qyvt4L8tqeC/DbXgPw25roFexx1WaIcPB8JI7qA+NpRAQ1dFxF4+Q9euiehDzUXXAxdI0IVe7WANwVbR",
+	"cVK2k+1TUpG8SWDIGLQcZXk2furmEDxmLQGZs8PachQRxtZiAR3wlrh6ErI/qDBjtoRX63wXR3yS6CCI",
+	"3qFLF2DkaMsRZ8MI010h5c08SLk6PBfCDam6iHcMcRHJEAz/ORy43IQGaS3J5AzrdWD9P7FoQisodraf",
+	"QaQ04h60EwmbZxg5yzCbORb1LkL9meKMdqSvXDwjGmpssurLsiASSaXvJcAZkeZ6ukTYBY4zzJAN9kJO",
+	"M1qXNrMTYvbmb7FofWoYsysZ9C+mdNQ8KtGa6FsNKR68LVzYMy10HxxifHzUiD0oYmUIs5PaUbZ1lwis",
+	"IOcJ+d/zBEwbLNDhqDWWNCCrbomgG1rffOYKWSJBgGYGbAZRBXelHpFLkiMtXftqlVvqA7klwl53MnhO",
+	"R6duhPnF6nMbq3BlvCj3TEJs1pH4zJSPufI5wu3lv2Lbgsrd0uptHDJlONrjQ8VQkfa6QR/AlcukQdfe",
+	"cQuqL7Xe1jFXXaKOHqq2Wi0GUUJBdZ07Umkqhhf7mHgOlcQO9criaAzbQ0GVQov5y4r80hR5UIY4I7Zz",
+	"QVK17xSTqLWArsPIefObE/+GH9EeM5OPIG0yUtCPEZXO/9zStCe5wqJbMdtT4uyeqNmOFnkvghuVIFr3",
+	"+ITWZIlKlhOBHv2lx2/nILhC+LqWZBLtqZT6P7EyBqCppgoNZ59MPlffm+e/1iZS6FDZ8VYbLlabsihC",
+	"QgUrhJH+EQmypVKZgit05GWRI0ZIjtZE0txWjswyLf9DiVXQgVcGG7MG3nFc4O1cTfUAvcKMCSVm8/Ck",
+	"flvf+eM8zdVb61M487p6AmF0S8QaF8i1J9eH+CioMiueqfWaGXrYE2hIt6pe0ArHLc29JiLdw4mVwtlu",
+	"D0WgGw8F0iKv7fjRZfGbQZ8ZP4K+HyXdMuuLMYZ/xkVu5jUMpvg2K8qc5CuaBwT7j16Giqza51DTdWpH",
+	"igoZsDowiU6W+pTABHoxA1vUpcx8Q78C0+CFXqxXGwoIEYO+cE3InOSXiJ3Z20I/LZKZwjztXlu5C7HL",
+	"3PJA8I2sHIiGG5Z1IvMJ5Rysor6yzxH9XBQRB0EUEatSxnJEq+t3TAicqB3Pk+ljH+8LAwmS0QM1gEZp",
+	"TOsfHL3BBd1TRXKk+CVs+jPXV0Rm/ECQxCd5FlO3ELu6p92gNuiTLhXebEDpdi8lFi/CVJPJap62wFom",
+	"CyaqFf2tiTxaxcRc1XE1xGyxMFzQfAXNXwIqoJKmZNpoJ4PBuPdR1Nntjg7k9e4IJxYq/m+zbUv0elKr",
+	"5zaeFA/74Ldv24/1Hm/WKxa9WO/rBdqDNhrONvj9hp31hh3k5vt/4w6HxD++K3j0sfg47s+hvKcZr8Z2",
+	"p6vBK6vnIprFW2YMzHuWNcCZwlnQ9XnEJ6Sgz2C2Q9iKk4foWuINudYsf12yG8aP7LoShmuenxCWNyR/",
+	"2InbTbGzLbOGfb2v3TG0hqWBIo5EN+6wZv2GsiThpOm8goc9x2FXittmrssOUGCok0JKkpkJvccE8vtQ",
+	"7QUpjOjc0UMwvn+s161ZrmelLbLueCmJvs9XjW9ouYY3oYg5R3Ynmi4JrcGAzHFwdCe4GxkHYQtcHkav",
+	"xBuyOu5CPSa+4aVw6SrMKLdyRgOjjOUDQKbJEuE8F0RKrQPuMMuLf92Obx3jBs6gI6LlFP+c9MjJK6XI",
+	"/qBmQm8bVgIqzcfx5WFnElL2REoTN7il0pxCvKeFZuEDFspgKXK1i0ApRqRFi8RAvsreM9MeJs60yso5",
+	"m93dOdnOQk3t10Y0IaeZxZMvy2H1+GO+CQftlxGJsUNX5e/XmLvGBqk+8YpqjzvmYDXkes/xmkfZB7X5",
+	"Xir7cyGPzyZvBouXPgrBMjjLqKBJKM66O8Ezqsjr/guiQVq/J8EUOHwVokLL6/HqR/Tpo88+e/AI4eKw",
+	"ww8+BWc63h/0KhY/fPVysewiN3wawG3oHIgKnOF5uQ7VS9mEsmSpV65JPE85iiuU0z1hclxXw3JNvnSv",
+	"BXMkCJalGDn3781L4fG0UhZBBoATyje0GHRbfkmlxfZ9YV/oBZSJutyubLKfNrtr8plCBT1RLbAwYuTo",
+	"GtwtEYMcQfPHPcGMsq1+GzPEi7yJpDRQl14bVS4DqKJ2YzObVFsu6vxER63gJVQzUbCr8BChBtZQTx4G",
+	"i83gS3vbn6MDlGvykh8j3ISTWBwr/L1+NnKhwzh9S/iehJaBy5wS21bDCWBwzzPozrHlt0Qw67CtzZ5D",
+	"uS5oFhTLmRUfIQzwX0PC+mvB9wgGlIBJpiWydG1rHGuz4oTWJ8uy5utw5QSTrA5EUGPTDRH1hXnyzEPr",
+	"zWeckHlV9Yxtc0VFj2CkqUKKOhKpDMVc5l6VJTm6FHPowOt99Q98xTk18apNbtEkypaV2A6mWwbZKPPS",
+	"+COJ7FRJ64q0GaTh/NlaV3SMb6l0KDAsCysl6LpsiAbfcwBf6EnjPSEsCHLp5JF662AKRUGwJEHMTQLJ",
+	"1o72EvFSQe7eHoM3HSJ6VCUjzVk7qPpibKe+CxZOjJaB3dWGhFlsEu5OTmcWynLNhFwkBH7dk+8gZqaG",
+	"XV6WhPCw/6nY9F9UYili/5izizItc+UlKpnbFrTnTO0ksFNBNkrvejdqAlw+lLipBzIWZOKjrUW7o8Sj",
+	"y9T3XPBsesoJxH00ry5BSzcp7yULLApvyWoreHkY3MH6yao6NTFyNBa+DHYjmdIMG7s5iOPcVeghFcPZ",
+	"PSH7jx9KY26tXNFmL1naz79bLn4psVAmq6C2HR5fPH7y4H8/Cneee5uA1vE23LtQloeDtpAiPb0iJpbF",
+	"t7607lxrfXtjLVOiECeCA6tMLBer7+eAvBnLMnW36+4s23d92s3t1jaopzvEKHjB67vc+GzoMH9JCqK3",
+	"4yX5pSQh8Z9xtqFiP3LiHVL4wT9T+btKRvOHmY2aQAfzvv6kR5zGyAnEmcFP2Cb3/fIXWsWY5KYmIGCl",
+	"bnCmbMMWP+WIa0NUkbdqaZJlttxoNZ5DyKRc2UoTE4Rx/4L4C/zDYCu/1TYLYTk0XCBMmRaj9dWwXKyp",
+	"ULuVaxxYyWYDmGZPy4pvVlzQLWUtdLU9FlThom4VQ/Iya5Yf7OnWFiRUD7mIUs6z0ppSa5zd6BmB9uWw",
+	"kVYHwW9pHpGUtekRBIBuyFxivNuUHME/dOBCBcfEmeLxDnqlJELvT1ZQI4P5iPZQkRLIa+sLvq5SDuFB",
+	"5364JULQfLAz0kHwjJhKDvOdd8tzkkbusFkNgBv04S29m9w2fRCh/yeu92yflnYxRvIGOyr5QfVOHL09",
+	"V2C9RUWevipFz+SeQcjWh+heylfP8dBjR1jrEIxCSUhAq57b60P2ayy2fJXjU+DQf4lP0mJxaNucgMoP",
+	"ZWmgSiMqUWWBhvS4PX67anqGW+PXlgWMa+r7UCa41hUv0QWYxZidwqNTtspIqHYOFDhTC39EVIH9taN5",
+	"TtgS/UoEl4i8zchBxaZtB17tKeMi0qdE4j2B6cEFJauaxP4RvU65/aPWD6KGO7Y7doLXoaoSrfcLKR72",
+	"NywXcL1ZEU2ixNU03ZeFooeCSAOWP+x99nxPHuNUGxkmVHdDOpzVYuTgQSwP4NgK3sLaaitIvh15STRe",
+	"jNUcmGJHImzfBkkyznKEC7Xj5XZX9040af07Yz7eyZ1mk9snvZPYPW2jecc+7ASUX+1ZhRBMccmOZDeL",
+	"5YLuo5pOKuR4uK3iF9BhEKmdIHLHi1zaBGe/d/qBS0kN4GdBb0hxCs6Ds3gdpEmVhPoIU4XNj4BklbKP",
+	"RhEe1QUtJpCU4GxLpKpacabdrO5cvKxKJbp+Ta2RBsHgXO0Elajg/IbkSF8PW0y1hbBBGB0wFehQKgt+",
+	"MlgKJbMgDFLdHxPq3sEQ0SPrvwDPLVF50DLtUeMj0VZMXX/HgTBbP1NgZfAKuFrlldRYLgwg1mxti99H",
+	"0ZflWo/NHIXdkamZyju8FX16BelzzHKaByXqBJ2+OsHjzuUHOxK2EVvQMIgw8X+mc+hwBb37fnxD0zZP",
+	"nquZd9lhcrCgHgsuhqH0pYAaTSUCDyzksvM9WfP89BD9gPdEIlxwpu9alrsyBsNXBrhkzwWUeSle5KZn",
+	"kVbahefgf7hIgPbaBjUmg2iQoxPBkL6T49MSUSYVwbmRk+DeQFYq1qC6jwch9D2/SFv0BM376vHVQXg1",
+	"jC1rP8en60j9W6+BHxz+Xe1CWdVexKEyIt9hFEAWC1bcsfTH6zSoSJO8vQkFZloj11d7ym3e9EulZxrW",
+	"IQoPLDupJMx3pHVD9BbjSR5IUVC2NblV5olGqdqozKdecPt3zm2W0O8jOT7xrk9WfOlx8flY0SP1Xb8M",
+	"2F1coCfAdrn/amsSRsMIXWfVU6nX5uj+uYGfPO1uXD1e14HUmL9HnjcpOzgpJ75vB6bQvQ+j9BoGvn5m",
+	"WqDD0TK6/ycyFNiqBPejsN0eaP8bKjUYhF7s0c/1pGHV18+M5hzU1ZMU81Lc0tuI19mnjUkAsoWk6sht",
+	"ZCDJqq0+krgLWFUbUGfJ4cpWEATnYzemravUpaY9bZY7rDyHy7Mj4IY9n4OZsZXDc6zJkerudJOekwD3",
+	"auEvq2PdYlxGkMN9AA8fF+bwSQWnxPCxRGtiszq12lVleLe1TEFMNXY4K+/R0vSLNl4/eFouUa71YsXR",
+	"g0Qb2c3Wl6wuYteIxpnwnZ8vEYydVRpXUAIfCd3uVD8OWrVuk3UiJ1hS1aKWHhWrr4d29qvNhkBfzSi8",
+	"WDMcFUpuY8QIK6NdyCQI9QnOugriQEboaHxgih+xZjWo+vYjPPUkjVPeBmuTTmubTD+ZjwQ7JU+HMSgD",
+	"K7Ogdl6/3HoFgJehT5NeSt5YrITs1Ha42tjWpXFMa7U/Fxg8suTtgYp4MoyPeDAF1CCF82ZI5usw82Rb",
+	"PbbfA6djSnR0WG3oePOm7mVr9d3wZ5Uc4C0rRB5Ip/gKWpWkpz3mRGFahIsTOMT5utz/v179+AOyvyLK",
+	"bGnQmucnm6NxwALviQIs0ibAb6wnh/1U1T/bTiu4TC72QRhlkgf1Uejwz8W+whXSalrGD5RUsEJ3Evpw",
+	"7ySbdd6kg0j0sdY1r0p9ZxPbckIQBVRdzgtHQdkK+haFUKSPCEtJpNwDHDj0VXHw1MFo3w05RS4LqfDJ",
+	"4tvgPYEcD6dky8mlwXptVfmejxTUUfOpkpBfJJfoi+cv0JM/N0qmCBvsPNvmPMNwGWZoTUygDVG2dE2+",
+	"uy7iwXyP2pfVZfLbJqCOXnYwemvTlXwVy7RdWVTJsKEbZ1ruYf1W4jkw18a4Ti4gkF7Bi+jxxeOLB48e",
+	"L81GVo1DuNgHgZGtXNEss+UP7B//ITl7+BIfv7d1/UF5nwu8UX5ypBbV1VGEi0BFr++ebuACM1nUFSIx",
+	"6PXp3fSbtHOQWOj//b//H6CZNWah90CDfuaJenoh2PaSrqZs4Hf4xEuFdlQLEL4BdCD1QG+DGe1Bk5lT",
+	"N+1jjZFpAehlkNrKiiqNsLrwK6Fb18x5HOxnG1qi+xvQYqXYVTrJAxa/bZ/zw8lU6gLLQGGtKcw62mAJ",
+	"6EmuU8HYa3EcREY6xMSkG+nSqBR8g64dQa47xd9OLWzFHvzKW/zg1zf6fy4efL568z/+8CEuuktEWMrU",
+	"P33aIPnjuxPg3Yb9j3x4jVQRUAnakfGGc8VwIxARjAa1Vvc4sLoZhfVD9JJAsVoOPQ3RccddAXpzFu9f",
+	"qJ+/ze8ism0Gj6AeJr1TxceUBmoIMAcmx5AMngdoIyq9fhc/v4ufeyl+XkJ1ie3h0XukztRbZj5ww3VY",
+	"fsPr887bYvqR6qbETWOUkk6bSkj7D2v2vtlp9fiAwh4T4tE+QzMx0T+ba2dkCc29c6nclSsi2FPKEdWR",
+	"QBCcA2vfoeE8g3kcsXdLlhmZcGWwL3pas1W9rTbVS6ucbjY0Kwt1MjV8tlEtZHwL2yoVQpBuYx4tlgut",
+	"Sny6WC6eeCBVEGsrKItsiTfP6vSFGfQ1ljvKtooz9FfBywOSOy4UkkQhzqqpU7a1OP4uQRFyEiWqFvQQ",
+	"fVuZfRjlFG8Zl1QGyoGAcKSdcC9JsTHPvg0nzRoxEvFg/3Am8v2Uer5JTf3Vim82q5zvMWV9Hd7sE2iH",
+	"8xrsOlitUo8aqSeAaK7+ychdk+qC7RdMUJpAj1ATSPV7k0VkZpyfx1Y/DFtP1be+M8/3N6zB2Y7IlSVI",
+	"rF+lx57hWqL3AD19147Ffx5UZMsny4bgaIqD9hHoHrQubwxI90pqTkMN/hhl3Hs7l0OAti3WCG5w6vbM",
+	"4aAJ3ZX3zFPT3o1xVQhfuPvG5CGyIdXFPLzoIq/u9yUDIC5jsSZS3WhS75aLHcFi4quCGKE88XVJyOQ3",
+	"i80qw4JMefmIi5tJ322n45jp1xSsh26Sxp/vsrVhIcb6huAcNISRHPWC8ENBKuXiSNWOl1oxZHhPZgNe",
+	"MpmGzl1ls2MvXFSnJ415TBJ/k85vWwgfbgoR4hUGu6m52q75xW+G03p6qtu+qZIU5yonKLCWw5L+Gi5r",
+	"1PKhyoyEHkLLCgQPMH/hklJ+GTFlpn9XUFfZEZxHMxEdUrPB2tOPXlZNcI87WlQNXlwdVYr+lXgZ9qia",
+	"Xi1diz5//a8H3zzQbPjkadD6DlL1e0s+bTg2GwT7fNvhHAzpbAujm32QMs8hTXOqItioFtQkWyYdgan1",
+	"GE2Ob4iTIWmS3DQjguGomVxrdEfoC+8DXEM3I83x12hNMr6Hpt/mDKSmuFaEMQxmydPfyGucLhffC/PJ",
+	"eVobT5Bj7Wq5uYTCPzhlVfLCYA1KQTYq9dl+QPWfTJqk3f2JeOkfa0ZLY7OWoeJhbx3+HrwZ5sBpGSrj",
+	"mXQK/7S3OMenFCvvg3DPcIG393TCvnxlHPQjNsU7TLMRLkGEzWBltoXi/TIwq9nPSYn7S4N5ciLSdY5I",
+	"fkSKBn3leSudYtmWUHfWQSR0tL61UIlfuiKrD6UemIIKmXo3p94BUpbpyoF+mrLtagLIa8wyiUUjmxVH",
+	"Jqlc22hr4kpOQ6VZd+4IT8IVrpAYHKrwRC1mfHvu6qUYUpbER1O+ZaeoFXTj5h1c+r+mPx/GfZMgGCZp",
+	"bf8ch3q4Jdz0Uz4EYTLlQLaYI3mLZ9AmOtfJ/VIquhSZQ7foPwWD130vuye93WL/9jtndo2a3tBstmMz",
+	"XLs/7Rh1GcTADAYau/I9zSzOf40HJ1aCHxfLBS6KFRcrxqGcPtw8x5SjD50v+L7Bz3xPhYxECItgOlCi",
+	"5N2O3TQKvlGEmXJxGLCG3QuVHW0wLcrhII6hxrf6fBjA5SLxla9t+54NZePztVIdjPhw0Adv5OMOfar7",
+	"gC35HV7d9/pJezADDs6rCohd7ghRXgLvEsky2yGopy3KvcPUreMH6Y7O1tZ0AJ4E3woiZZPqDn+htr2C",
+	"0GUeBiN0aVjJk1RkH8bRU1ioyQl5wyt8ZZ59L579IxaMsu2cZ9EO2Xcap6qae1P5XUtGL9OvuW/25FYy",
+	"0GOPSvx4q3eM/SYqn58D946OOmxwWQQyPV4SnCPKEOS7W7R6sj+oE3KIw15BQ1A9lFUzka7RtoMEzEuk",
+	"OQwLLzqbYUmWCGcZpOpilqNDyTJVulrN9leHKhCw2BKVKh6J8QdBi5bUwoTw2iNA5Ub0SHySUFqAG3ma",
+	"AA3/iYSkh6Umt22QAw9V3QOgYMFk48H+UCWR69+VUg3RjuiaTaoo1cdeZRAf5Vpv1kGR/BoJfpTohpCD",
+	"SbItCwLVhVxaFJcjsTLV4BaTHK3JhgsCsvbaHqrrpWl8JwgukCgDID72e+GDb+o0Yz+aT0Ta0pgeC7Gf",
+	"BdH0iP7KjzKafmwPeiCWekMPBxLGBTMwaSbvOgxgXrLexeojtfKl50CYBJbgk2FZk7omnf/Zmtr1UjxC",
+	"tacQ561IDxULYWSuZQAg2JpAc5XMZiSqgdMzGerLRR3wX4HI6OmmYnIpGphMpsChicnkVT604ZmM1tzF",
+	"6fRRm5axYMZSqwb01k0U/oGLlb1DAo1V6j9ZJwxIGkWZE4+3ZcGIwGvqdXgxeDU18Irtsa8pJlTlWIIc",
+	"HSxuICV9y3gk2d/TJAOVHAXd0yDYyo8bhNHzV3+Do3CJSCGJuU2CujfLeG5TkjppH85lreVhThRw2hJh",
+	"9Pqbq59e/xVyey6rnnGmDQKSBy0tQfiGsdeNElLbMJm81WZSIQGfK/9HE77Or1w6qBq+qFW55ebAWUYq",
+	"MYCoXgKA2iYnTUaVY7nDj59+FvmJkEi2vbmEADzXI4wFlpFRR2w4ZeSLkyIypTlZu62eeb5OqzBLWXpM",
+	"FBcXRsEOIsWBNgN1AIC4ZgDPQYVxfff0tQT/ME2BBTkQrKQpLMCg3MAFHcgszAPffAXNSC+B0UB/w3sZ",
+	"7rzjlLOYMqQNkFpHOAqqINMi2mMnbC7Zsq7YTZThogBAoy6GiA8ve0tEsHufMWL1DW/mKrReXaplpVHn",
+	"nED5hSej4Z1akx1OMrPgSdUs6lXFOeJ7Y0cGG0XpKyPYOn5aXpq2nl2xWoJVaib2Zf3aiMSv6LlvG4CR",
+	"fqxGIas6wl6iAxbKqZs35KT/UxtEi3uEzO9u7pYtVeWgeRs0yC4T87TePwd49sajBKunwx8tnI6LB587",
+	"qI6HqwdvfrtYPv084Pxs71GE9GMo/mWDeCOorgWXcejmPUDxEoF+howSJkGKaqvfWZe2rq0Cw/r3x4//",
+	"vGi4gn/++d///kiTR9Pot4tlyClctVtNtREfJ9iI1c1s0ebMBW2+A8aiNvSMuSjMAzZH3qm7D9FrD/nE",
+	"4NOYXOfqagfTy0EZa3veiuaW3fg0WERvnWPpQRHfKdHCPjcs7ADbu44yraoqbM3NmYxwsDGAknDVA84r",
+	"XGAmdRj8gXD7H3lZ5F2qfBpEFsCKrLjIQzrvN/yILj7908WTPz2+ePyZU60uUb4/RUFqqlrYPdx7OfQx",
+	"3YeTansw22y/dOCnpdcpSWsp9jKVtjUlTe7u4XATBuD29cyoVCtJDli4VtRtZQRaeBt6X6LryyTAoacD",
+	"cq+jRhh+HZRJ37KCMjKyuOAKWde1gSRmxPo0HDbqHdwZdyTVzxHnc8ROG/rbPQucNmkxR9S0T1+dhYsm",
+	"qRTxoOD39j6ui/hPK+O0y/h+T1WPE+EHruZos98bc0kF5TWDzMbO95KPNV9yaT51B+KrisvNv6v1d4aj",
+	"JLZb//l51npqM61H35iMDBhyaE22lNX4RDGf8kCHrcpjGokbJscAX/KjCwO2i2kpIw2EC0Oq3j2Z7ejp",
+	"/b2Pp68mZ4cNnBf+GcIo10pryYySWun+iKpLZG3mS1Q56J+1Ay2XKPaLacJoYg4m/rUEPYzfEmGtqEtk",
+	"ffzPTDjQD1BcIs/rX9eFnRM9iF8crzoVaL+UpDRvl4yZHJfM9Q5bmMQK80HMtMrZO/pPZH8ogs35Zr1/",
+	"W+pkIU1phDmfyGhjms4OcLTaL9iokF8wbK0nqXNuzbNdxxURp9/IbM3fXgEHjVTNv6LAmEfoRFa3kTUo",
+	"N9zYGIvhSptumi1YcFUxKS60OXdK6lV6IGyVVU2BbcQ9OPkvBd6AHxpLghTnEXAQrzHs0H5oOr70Xwhr",
+	"c/oxr1HHCHrX9bGfSGSDTDXhzUeXzrttHRqK8xvDxC03TxWSwsGcBMM4NqxzS8QaF6iOcCVmgvlhr9Hf",
+	"SGqnJ5KbdJin3WvpXfh8pLtko90E/lKnZh+3agE0fPHbS/U3qWsdc7PMagrRA/+tM21jfaZXeUmmt5oe",
+	"9eIB+jnAsse8t8bZzRZagQdVrBRBo+qKcyoBZPrSRBG9G3W4HAXL5GZ4WcHl2HzKgkvI3LN5sC1nGyG5",
+	"JoTFFsO2STemAPJkOgZHgltZLYT6GPulVnMFLrx+LBlnCmdj3oTHz2gKrs/CaI60oGnROorWcRR2uqvW",
+	"e+9MrPTWJTqkVAW4nOyQcH3t8DEY8s4MlJOsARsOHMd2hGRhS94eCsxwFN1xYxllNBU3vCj4cVUeZi6z",
+	"gNaHFV0T9yj4Uk+q938w21JszdUOSdvaKqWlTyBoYE/TAQvFQMgO6yO3RORlJDVPmysoJziH7ls7LNEB",
+	"23SgriZi+6wlnrgX5mnItaLchZjTuL96o9m7OoKQGRtF9DSmlgfOxjcOu+U3/lGuYbZYblsBmdu0bqP0",
+	"JhhyH3nLSCJuaRby/b+yvyAsb4waE+/N0oGbgVerCrdO/zE79Oog+C3NSX4Hycdp+yjfWwLy5Di1ywOr",
+	"3CAVBy8D7bHqZvLVzlany0/icke3V4Oaw5lSaWP3zJnSMXcmNEPHDdsFMUKgvyQErY4ul9fKW+h7/hC5",
+	"2/PabtV15SBZY0lNJjNVEAIMNqb0tdSqp27gdH8FYcvMtYy3pQroycXn6Np0Za9fvzbN+5ZGd6xAU7VI",
+	"N31sfcGQUKrR17s6qX+76TpLDsYidEAJXgt30BIVd+FXWw7x6XAvd03jQelhM1u11mpecG+ueloKT9VP",
+	"GwY19KE7lCb1c5VUltV+3pRCG9oF0SeuTPYosuxZpcOOa6rY+EZ31uEjlxsosxZMBmU3Z/Z4iiZAeQI8",
+	"yQlWC2wzq8gy9KkZ1XdQ73upSNCMI3D6McrKtVGjqEIM6uICmWjlOvwBvXllgYO/7d4Gsk6/+b++0x/b",
+	"KbwFmYOVEnRdqrCCWeB1L1Ljb0NJFV+c4t3IIEOdquFNsgl/djL1ou37Hpl7920O52XFA4FbL9pa+zm4",
+	"saXxzDrYysGTVvNk1Af6v17/x6vuim7Iqan6tq6SYhvmVXEb6bIQVuNuVLgrQynDrPp2eKNvQPnRE9GP",
+	"m0+bAZcw7RANer3HQIog5XgpGDl9R0IpoXXOfShx5iCsYY/2nKkd4gJuLy+LJscG548cVAokkvteNXCg",
+	"hibHp+sIclDvLVGXLnjDvz8s8ZwcjK7/vmhZffB9EnMj+H4CkAK8dggnLL54YIVeV+LDW1DQdUY3jH3w",
+	"xmqtFzrbHLhQpuKkD9DlwCVt+XAaIef3gNHCJ2yB4uM3QL8TJf/vkOmpECsVx/SL52nQ5v8CEvx30Xqu",
+	"aO0PULUl7WDE7f1I3mH70xfFoyBi70qCDtHZF6gDVH7XKytmcGt5euH98mv5VJglz/RuReggNM2ZIrV/",
+	"/I9ExA4S4VyROwsV2iJ4ZpykKaJ6kHD9onvwdSejR9FvhMwenMBMMnzmrRov64cRqPjkbQrdBd9F20Gb",
+	"BtCN4q6N6HZ9blEIP/j1zW+Pl5++++MD+08o+3q8/Mu7fwu3sP4eM2yi4t9rGs7T7CArhQg2R/uWIegN",
+	"14bj91yHI9SSYjj1B5zGq321yJV5r880HAxSv9bGXsn8/K9L89+cKcGLwliGVElkL8PB1UCIUQbltit0",
+	"hu98IpGmOfrVFP4N6sAfmXnXcSlDCgbESPANYWiNsxsoXKtL+VLmfA62UbHwqV+zbkhnaZ2VSabe+2bv",
+	"Yf37I+P3KxM4WxN1JIShR59fXIDj//Gjzz8fHf1xO9yNT9czSNjpGRT1tpy9X9r694Hlkz0OwYQAMkop",
+	"w91IUxso2y6zLvnEDpcVtHk0w+mjkfksUXWnxtqI7OghvQLm++qd4GbGQn22Be1K8IKMyPgBPyO8FGYd",
+	"M6jM+CEUZf+GFDnipTJlquwEBZ7mKD9Daid4ud0hOwiCmUGiI+BWWaovRzTv5YystKiG6nbZsyfPkKRb",
+	"ANqgDGF5I22WMmdG1qOmU9NTEwJSa1Zs6IFeuKb5rY3G+tzT3uDO3oSP1zxGcE9//rMVxVgm9+g6y1gD",
+	"G3uZ3Wmn2Iha+hNUpBkwo50+KqCeLm2eaK17ZbggLMciyJGVPAzgP+VnwegHWs9i6brKzpUnart/rZTA",
+	"tEJYawH6YpZjxcUJVQ+ZfB0vv7vA2Y002H5YoR2+JTbFNr+EUnI44McdR3t8Mph/JoKCswo2ckST8JiQ",
+	"BTk5TqQ2VJI7Uay1wHv/oiqu/tYHrp5bJdMMN1tKjlCRp/cGuhuU+XM5YcZWQun739rRenNginG6z6Gn",
+	"3sdOOm71HwHM+xgxEr8dXbep4A0Zz94ad4Oap3tl6GwKakwxrZBkDZAb3Ao5N537R1wF7QQsT7L5RGsu",
+	"2i2xml2YtUToTE1KLnF5rNHSB5NCYK5OUBpm7Lq51wtJhovv8ejIUtzSW558lZUs530eIvi9wpxMvEpZ",
+	"rm2MUbeveWVy0kDjHm1sZZMkFe0aK4uy1nPONgXNAol+bSNYHfmqwl0FrsV7svJRWauyXNnt7eeyfEPG",
+	"sygL0nM0gXMACXGpzbSv2LagMoixFzvlP25cwekze3nqu1Mbo59IxDhyK0qTNK4CBb42nFJnTDVYY3wX",
+	"pigsPUnWTaOotr1+/vlVkG7NI9UvGLacSMSTGvJW40ZTPa+k88BamNSOttkXv2kjLzWOQefj1cmIbsML",
+	"QW4pOYYSls0pGeOd8Q9X4EbK6cbiigQYFrDVpEOW9KlvXgPT0F4i6eZK+wIY3L/6hXFO+bEiOsQnY82O",
+	"XpHYXUiQP/w9WXqbPsQwL8kvJZFq5Pm9m1PXcyaiy/hPlvMPJHw65RLxE2ocBBW0eXM+mzDi+ZXpAuBO",
+	"knES1EXUgEBh0yZtPRJVz1CGBYEK+2XVAk4ukS2HlmF9xawhmrFZ+XCgaCYvhXVxGtjEbEeL3NZFUdUA",
+	"ZIfLU/88DPRraNCcTJCSnJkW9m1aOf+Syc9oBH8fXzx+8uDiUTMC/OemXw9ceE/ePfjjBUB+/p9Hf794",
+	"8PjNvwXdeZ6J1s3/h7+7PYP62QPekkukrR/ETUCywFKlGEQ/XpVq9xVE87ohBPdnR27KbnEBAUVzoJfV",
+	"X2ovtP3DVuDGv402oJUuXKodF/RX4r1VMlkeDOCMedPh3Ps/KH5DOnVBrRZKqwaphgoEzAJDPPCj578e",
+	"ifI8OudtWiZ83zL7vJ3ngkGbjgTx+3RAO2wEBs5sbTmmqw9ZSxrMKDgTGNryqeWIIVaapMiO56gWdwwH",
+	"mSt28R99+qQpv/77f/78s3zz7//T/ccfzoE9mBKu8JhvMAl0Mi96nOKDwV5cJAJgResWfT6YwRPYkFD3",
+	"yx/YpMRdw5jeXQLb0DEbvHyjx65voknHcObzNU/rx7HnbULG3o9CaxRTKvGh1blpImWq55kRYpQzi26u",
+	"uG0uddxxZBOKO5X1dXOXAVJU81zZV9651kGJEZbxkFwBkCxbd+0V1drvhs7tCwNB4OBVQnpRRqSMdaj5",
+	"T/1ndNwBUHyFl4gcyAY0XKqbj46G2/r4obpGBgB2mLGELLMKpMS98M6l4qySikPq972XPj6QrqlQW5yp",
+	"cfBeysF7/YuAdOVUkEyFiwF4qda8ZPn1MyRrZK4qy/CaMvfzDjMormTuGV/Yexa7GxFMQ/Nfbz4K5LDp",
+	"yGDuxSNmzX59nhLShg9rnQz49UF50LMGOFq0njN55OMCGaNbmgzh9aN5el4QsdqNPVIk/A4jdi9hxH4H",
+	"CFv4Yn4ALMyPzgdhwtoCrx8lrKU0TvKANDFOPTPhLxHMpGYmRsfMe7x82tdnKRpxMD+D/uLaIyVBo34A",
+	"iNEWEGbDngvSLHCNVdDRDfOr51YbvK/uL35jE44s3k0KQIR+KYn9WVOuJfemCbV5vt9AUhziiZak8URE",
+	"GnpggjSYwQ/WNkrvlyvsBZbyyEVuMJ3GOoZNpufqYAfp9tkZ9vgwcjzj/XZiV3tCrfH7KPBCcL4ZSYDZ",
+	"Jp40w5dEkrFBbEX2By6wOM1H5MCQwVnzgmanb9nX3HbFD3hMRysqqfZGZSIE2p7DvIYO1asfX5gF9HX2",
+	"v7YX1DUCj1Pdv9Atzg8nuxo4fmw0vrNX3BJCySEdV1FVJMSNqsb2dn3BLRF8XRjA+TALmXu21SDg6+fo",
+	"8ydP/6yXot9GOVGYFvIh+roUgPln61tQTg6E5S4AbLr4yzLbISzRtTuagK1/rTWYa9sOZQVxcXn9cOYW",
+	"xGaekdSNsnA9+rFEa8FvCFtWLZOP+IR4GXQEQcQ2Pc0IsiFMdDtwL1Do+piRWHoJBLk/kYjml+iXkito",
+	"GKg4siHpJLvBL6Z3nDS9VbJzs7dGyAmDFhOmBvSGMsjosAwzmFRiQ5hmep5NYNXbikpBli7XkDkUDpOX",
+	"OXWdoeoUAq2K42KxXGy12cD2JgOghhM/wJDBszghth5DuhxZ6tjqS/1WEaYtrmdozwUx+SByiXBRmJ5G",
+	"0vYfOaEjMd2Kbql5PuNCGA9PVVDjSAMYH5BVYkcHTcu8GCRHzBPzteB79MgUAe/odkekaeljq/uDAXKg",
+	"utyNdiQUBEvIzRjM+IOcmT5cS9tFFLYsNMUTwcE7JZgObAapDeOKF2susiN65rBLRvVW1aLMwBmYBi8W",
+	"OCbv82x42shnIcvQ0b1CDnn8uIkc8vnFxaCfwm5IfBsGKDsD2qovqyb3iXpJMr01p+fh0tnvyEbpu8uF",
+	"uUy7f4hywW1iOiHLI7R02uhzuid7Lk5aRDBy1AdgDy7s7m0s7JdjVbtf4WyHjlzcSADghmRwAEMxrZ3b",
+	"NbsjajcCRLB5oF8UPLuZp/yi6fGfVR0FpN9wEY076eOEnrZ604s1JP2VhDWCtP6HTWq/qj2NrJQhLOgf",
+	"TNvtgsqR9ZoTqyZnnYLeDJAMYYq9D0+pYRdPEYINbMztzeChOKvGMhT1gksdglvcNWJ3ydgIC/innuAl",
+	"YgQycxOqIGc7V13lOSe3VMsgLNGB8ENh9FsT3R3VCrg+PtX183QIt6rdH9Ttpx5oeOdm8Em15OP9ckkF",
+	"xY2nmvCDaR1vysY9dSmolkxNFgH0Ia/vxScSmRcQYTlUsHcq8D7CRJEsitrjlF0sIeu9wEkVQ++tSdy8",
+	"7d7Oz2SJuiI0M2y48MoXLtGeYAZt/XeUbREpJDnagtVAxso/XaIMBGXDQFFYuXIyyOZIq1J7v23u3DuJ",
+	"utXHkXBD4JhnnG2o2I9OGbKvWwth/Ot3ku7jNU8F4B/sNXwbmcuTU2mPiPE0Jl+jX7oXTVFT4Br9Z2ow",
+	"eA/SiAjJVzQPZW8cSEY3NLM1WrYkTxvCS5szqwJIApKQUS2hukoUyfXeK8LCDP3S6MRLZDpya3FaMmd+",
+	"G38z41WTqpzgQnX7XXvkv3fNGj9Ik0Y9kqA5Sc7xcs+73Cxeyp6iT5stbBmKSihWFwRcHTJlpR9lFhcv",
+	"yqhMgZ9vx3sp7ldmGFPJDpXfm1H+k+SaJTamdPZAKPeso11491Qt1bqXRdT0Fbi4gr7XY934k2yzdz3T",
+	"cP0MR05ktEroiBpMChqTmlAN1NJL3/QuskqOG9s3U3ntiPGWsOyEJD7JZjX7J9Lrpt9OK5zaxtG408JX",
+	"rgHaw1tBSA7XuLu0ItflqKKfqjV+xLxzUCGmGR/MYYmseWw6gx6tWlwTZQChYLjTPlv4ExvYbGdLjths",
+	"13YavEAbnuECwVHrbOh8Zayx+rnpFaktDP6xbUna2egR6960M22egIfIwTxUGReMK5RpvRw6/uN18Hjg",
+	"LVltBS8Pg0ekfjLB11T1hUhi+GAbiaH5xHpPjPAiLeIh1hXfrNKqGPySbAuUserkRnmGsnsmqZqy+bQ2",
+	"TfPSRDdXBblNcLe1n0+xbvGeFqc4KN0WTumKQkJKpKGjkXfRIVz6S5+GHVDP9lhQVStHQ2tvPQ4Aq1vT",
+	"fzl5iPYLIDaMSKMVnnyKn8PvfxQyccfFHQQufiAk6C6B3BQg/UjqxkEfEtVi8jZBAX87IPomJVdkYyCo",
+	"m7KrFdME14a+V+unLi3wkAn4C4Ku69+uQbSiSj9FDn8moX5hmnO9ytdf4AMdqmO/s7LRye7ikJ+w5aCs",
+	"Lppr2IhrSd42mhVhQapQ50QXY0/f8XBufUtmhm9l3x79SGoxJjj9pnRv/zSNilMA43+vCvnwVSFOVIVs",
+	"+aGKEV9y9FkNX5qYy0jJn95i5dwYUDpIm1vR9w71pGWQjo/DjlSnBxW4fuXMOzMBOQf25rh8nyqJJaw2",
+	"ZFyQSCrMhbatHzWiG7xcF96qraY9Uv3wd7LTZbaerhnUTbGmzOCuz5DI2OSiM1IZ7TBEymDOi0FqC7ri",
+	"X+1skMKLE3JWnFL872uenyIt48ldVaRImpNw66SjMIn9XlzTrMdLvH0zHoIYPmjXmkD8aWWxlpDjfHaJ",
+	"NGsfhcSFzJU95fHlPUyf0rPnt+Gyq3Tc1ynnAVpVTo8opLZtqG7MDkZmpM25O4DRM7ZcyJNUZB8uwuKT",
+	"1zR4Uuux7SyHdnVOFtdMcj/5G3wMASToWPMDnpOV3WGPDcCJwtTqtiwYEXhNC6MvSptQsALzo2S7TITj",
+	"jNTqDuMaz/mzsW7B3rVy9aWLZ3xoLTScTjBeBf2x8mCGne2UbesEIJc2hhX81q0UNKc5tvGRH8YWrES6",
+	"xf74/JsrZFrGuiJPSAYwSUxYEDzMD04auT4U9qO9BPTSHNpRaEM+zhBm4HOzsRe1w+wOolE5yWg+Aakq",
+	"n6XhxLS8tfqt1KB/JxG5GmIBibGC39p05H9A7tOw1laJfUNJrzVEY3atJabwxDTE8+kckAw3PqDkNenQ",
+	"t9IZL8F7egHOh1wa9XgNwm4OAOMMvv/BMQZndRZ/II9vx/wa7ic/JddzdK+r3z23/+Ke2wn4uS3opXF5",
+	"GldV8ouXL47MM2sDTrDvZhnkuSBSJuBtz5Y70E4SNleAyfzFCN5CwTET0wwCsf52zdvcsf+WX3cwbaXp",
+	"5x18PByUT0Md9nn9UZpIOTuMPvqLscj4SPzsnu+OyRWa6q/Wf+tVWaINnGa4y0few605RUs8NoL/Gsq1",
+	"+7YuZLpEBVZEIANo08r/QzmHdCe548dA/l07g9F8randVGtLoO1Q/51u3v2BsGZ9JVtZG5uzFYZM1Bb8",
+	"ipfMi4tQyv6VdI2xCL0lAjICJbTuwUiRtwpBF2/Yz1iTHDOym17fwl8SmO44U2eweuHKGs5uDQbNROI9",
+	"Gapsjrqz+1bAi9vx/eX8pP2z7C5vqH5K3/KbO2uDN7nz1EuypVKZXKjnWOSzxDXvMBZEpSzT/Q4Flkpr",
+	"n2zsbOCdULN/fkR8o0z5mRZhdvAg5k2nHiNSsTGlyuMM14vtt1GNFBROH2t1QieqW/mBas6otq/LAClH",
+	"4Bte5KEm+ncf4J83XxaLPHWeZ2YW2P63lBkkqf5uf1XZlz4+5k2k31yi445muxpaK8Gv2Zt/MFEPc3Rb",
+	"DmcQpHDTC818AaVtxO5MFmBTXMQdpAPAQRImY38onchRzptxYyrJBJvFQxnaiPvmrmyu4WW1TecqEWCj",
+	"z9a/sj3Pn/gNGTtN5d6JdTHnOYESoU7Vy0gIVvjO4CoSK5vaoTQBWI4jYROqt0IdNl/vOKqeQBjdErHG",
+	"BXLgCYgydBRUGek26AzIvWulwquzWrhFIQrqA+YGCJbq72ptyAamLhHjx7NAjKBDaXK3avO0e626p7p0",
+	"lAeCb9rVIg5uCSAfrcGpdmQvSXFLZApRARfzIIgiYuUwtbo+4fE9n/TNqnY8TyaEfdxUuyeGrqvir3gn",
+	"67+ZH5xtXvV7tZ9Fdf3YchCQ0HQUjQAHfaskND9FOU7APmjLVMfajn0q8oUPu9fDPajnqyN3+FcGo6vQ",
+	"aijAYklCmEEA9HwVznOB1e4Zur6htorg6ASYsYmhyqtSgrpIgZPgfEKJltfW+naAIObzCt8QCU2AzXyp",
+	"rJB3ruGIwtPVXzvP23G8hDv3mYWrrHwzk0UIGFEzJ8SHIWFfR7coUk/W8arVvLSCT3gnMKSa7fXuVp2Y",
+	"g7KK3DZ3ixq3kH25buMcLEt1jZ+jLZsN7LTeUqnwZgNd8apu0ZBPmaAy6kXfxhtuGGJWFExI80xLB5ps",
+	"nI6/mauXEtXocX1tbznN+7wD+vexE+bpiSGzmeA+J1Q4vF0uH5LC0/rrfvyy7+MVTcPKwXuRVR9IjnTM",
+	"mw4XD3HsV6Nd5/6d1lopz/EpRWdOdY/X05zFmPa0pftmQ/uUmCPt5+OTOcPpJLETP/jme5AA0QM7KQdC",
+	"ZiX56pYEnW4TtNAdwXmFadxc9wsLjqt/JQDvCI2FcbEE1G6AzJUISl5lUAGoxpaRVF68J2h9QpK8tZgg",
+	"xAyXWiH7TTX5UAeNcffSwDWjyb4imu7DGjDPoKNJHvQnWHBVM2Kyw2AwJqnN/7Xg5XanXC7LsOO1wFms",
+	"lm5LpXIp5UG2qB+BvSsouzGYMlRdIuw839YzbrjAYr9jpNU48JEDHnSQd3riOvrtcMJ9KQ5FKUNpNNVc",
+	"1+TEbSuXij2NQNP2sHWPQLFgcFqKr9zCu595bk+Kwe5TPolORAXHu+s41HJxSyVVYWREfQbh56oBkTnM",
+	"S0SwKCiRyp145Pp/TAdE7LcGpirrVhv3T5wXM6uFW4Olm9tY801DYvmUe9MviSfiqWfkYMFVw8GJ17uT",
+	"rRIwe5BhprnqiKlCuFA7fdj9Gkd7c0qHG0mZqTfYYUkugSFvyMGBQVBVP2+8QKPRlt6jiB2GJbh3MnfQ",
+	"62pO5ggVVi/urw7pqM72etKbw9k+ecEDZacycAxm0cNr9ea+qeEeHebQwu/g0Awqw61DNPmYjK4ViJ6K",
+	"81TkOlP4Y875MapTeijb2/LEL7wHLWNuX99UhaBNno4/700Ky0wreR/PVZOq3SesZ17RXPc+vncC+q8O",
+	"M3AUxCOXBEIIoImBlbMl1m0R7BuSlKts+3n7r7xbLqyylzZE42H38vjeVqQoSL7aCL4fkcbeNO7Hm+u1",
+	"gvJZv4KSjgaVrCwqQRMC1X/TWs9P5tE203mUXjZ2vUGYMB/ecgNt6BViRlJFWvp4cCn6WSi1WO1sJtZA",
+	"PUdyvsirH1/M1Zu3fisUsfsB3GucWZ+gO20G/cR2lMoF3iTF7aZc1DB4+hU8utNwwE0gq47An0hkLzZp",
+	"Yu6Pwk0wJ/QmTmrh9urHF3XfNlkeiJBkbFwu1oj44020raC/O61le5okv/rxxVVBhJIjb5Bv+BFafeh3",
+	"EV5D5w+UFTy7MTmjAjPAacwKul9L2zGaAjifJEoVJIeOiTteConAnQw9Qi7RxTP9mH2NcbQxbZe7aRem",
+	"Bh0XKxgj3JCEMpuiqqdqn7cRuTVxuU/GS2Dam/3lz58NdDvTDzO8JWKlD5iIff0n3ky8sS8tkeK854MX",
+	"Qceh5uBbKvnAN13POsSPzKQKuJ5XDjqqHkmOm0S78ik8ozBtlu2tivGhfWp0sqSbVyiFS/CCyLCfY49P",
+	"lilIetsChTeblR50QilzJ3xp/9vNcoAucjRoO3B+piT0iUEYSZJxltc41Qy55iGaWVxuGC6O+CRRzokM",
+	"nDopiZQOEn1ACFc7antwlYKMfcumyaU2OWm9Do3exrzSzo+2k7YjLf3lByYX20ClcLbTL8mRvK3t6NWe",
+	"slKRSGlLwdkWisvYjT7kWs5VXzPtaf2DniDcuAx4G70VaE7Reo1LoRMgYPyPPLq4GPyMzDBb3RByWOX4",
+	"FFjal5oDN9CPDZgY6Re05AZ/L0gXl8GqtxRXBcWgWNlyXX9Sn372dFDOWos+fVomyRkQ4k3XXzOCvwV2",
+	"yq2pjBK2DSbokC4wbbuLEW50NWMj2BDqAVZHynJ+jLPj11ygXcWSsEWwZ7Ikmk1sTYLtmWAT18wFJfIq",
+	"dwKUBnM914VaNWs9eTLMWjt+lNGMYjByoUKizhw3M4D3mp0s9CBaS8kK07l8oJrV+/IyTLPolsiJQNu2",
+	"zcpWkL42FdS0vGQE6Lwm25JB4NLPha07aMAfC8wubaeCZ4jxYBbAWhB8s9oWWMqYSlKJqLXQRhmChxFU",
+	"ucIm6FvWtOeHiM4FdM9wn338pLH3n/1l6AD7EzL1wbF5/aenj7qmIfp5krcn8efH/iT+/HhQitg7w25N",
+	"BSsSQu/bUIYLtKn6yO1LqcxczPEIUj3jzNY0rQTBeURSfdM6iKh+zdqjlN1S0yodm3O4oUVnC/7sL/7z",
+	"wbXv6Ha3ElTerNa4wDZHpBW4pvJGooJIiQ7aGgY+lktjJ9bKenXPasHagKtDstxuiQRzU38P6e+15+2i",
+	"8JEuxuHJ8yJf7fHbiqL1rn86KHUKrAj0F41x3BXSv0LhhyLMltADQhkkE5ltgm3AGbDlHoubLjvaRLOx",
+	"JkTBpVpZ+B/oyrQ/hFJYvrQ3p7nD4CG0JhsuiOYgbUgAmI9EWCI9JHKIQg1KD9LKn8yesggLv3JWoSkw",
+	"sBNqnMZPBxe+Jzkt9wM8+R29IUcqCSR56OeBp0ayjxaZTh43lORWrokWxFRLRLKlTDoYlMw2n8o91h8U",
+	"wIJoSQq94Shb7TlTuybjPno8PO+S5XwFuS1uoPH837oImycpMs8YU8b4IzrTuMjtuW4LjvPRyviehm5Y",
+	"Qrc7d4VJe0605t0UQCla8RELtjoQkZHK7Vm9PPguTCPFNfbaPtnVM/dQR9CYRT1wjJiAAhLwqm6CCUVX",
+	"wNF1/RYC5AtQ/zgjpjv2JghD3njzGm8xZVJdQ3dMxpEss50Zy3gWocCrO8j/evXjD8j+CjXMRtsx/rEh",
+	"v7IbNUYJYw6+8nuGjWy7BWghyqps5mLmCNeZ1C2GnFCepr8Q9sMPlJY2fJgtRJ1xVam1L7NagJ1XjLCT",
+	"QpdYxvK2NdfZ+jjFEfSQBPUjxRefWgA+zrX9ooKWd17ndtbAOBKbYSLk/JJuNoFMW4Pmkxz5qo/+ECK+",
+	"Gzk2nfJQ0Awr8rqWYGNbE2K0KYsCVXZQDUnQYooIuoNrZVAL3OCtWbc4qFwM5w2z46Uk+rY8c5wKSeus",
+	"MRwK2OnMkSrgrTPGsFgQk0do8aAhUAPew7WU8Nft5u5tsL9JQxw8JYji1atueMlyG5VvZiMX+i44PURf",
+	"4WyHyC3NwY6ztdG2hbZE5qa20E0Zr5L6qUCy3C8RVmivlfZHD39m1wW9IcUJ6l33HO5izND1gUtJ1wW5",
+	"fvhz977JdsR0LU1yqhSc28LtvKZPSIslUtG9Np/iluwGgy/JPZl7qIHgxl8TxDebppMtwSgCEkTjKFRa",
+	"KnLWXptU/OCCWpLvSdXUXC8a7PZUxn34aew445tw4EKrP7BjlnPkTnMLuKpsxcESLOitwV4AU7uliA7p",
+	"koxgEdmNLyrCS0Mi/azbA1nQg4cHx1obMmhBWeZL3JEDpgJShw2XWbC9M0mfrkZ37q3uvUegN2+1rIrj",
+	"fAq3+d/f/UHle4YkqFc/vrhnaU+w7jnyUT+AkhZcjMlVH391HCtDwXrTTRzeygVrQXRDeJuSZeYrq6xU",
+	"K77ZrHK+1+ZUWPjuMTsh+4RxUQqi7yHa8MV8NiRUAp+tGqd2FfScbjY0Kwt1angG7TysfmeuutdY7ijb",
+	"Ks4Q5MIBPfZ7wnKJPh2qtvVmVX+y7tC6x/8AHOQV44pmZMjZan1l1ZWgSsEkevQXhJHC8sYIZMkvqxQg",
+	"fKp6FuScyJHOLZkJQhhl2xU4Xl26W5ea1vPlk7JynUJKhnGpNoMtj1PCeG4C1s82PAW+QZLcEgFgs0uY",
+	"QcsdfGt8oFw0vcKeZ276lFsSJ7i9Pay67Ds8MXKE9ykm2SqZFKkqh34EeSmIRAXW5/LIHqKvbok4IXOL",
+	"uUrOKvVE27hEBUL5Vd7PUHjcPPiuTuSQI4Lq5sVmCHzoVe9pi4uXYo7qx2w716THJXGPO29gwivwqJeZ",
+	"UCHpjDOd276iUBfg6l4Yup7MgwZFhBwcRurAWy+rZx0wnxi+uOG9uo+ErxQnveo9Dq8rwiCOWfuuB4ew",
+	"r8D7VN6kvKMfg+RBnt0k5Q7q57rpOt7kq92xk7Bc53HT0p0v/9R4hPY3K8hNAfI0z5E9GL2CJE1R6krr",
+	"AxYKJIcgUMhyicyV76L0xx0vAAppsOHG70LmoxIyPmT6xe8y5yOUOcHDbNtxfONiyyOO8xcn5Lp5PERX",
+	"xnVQii1hWo83ZDXhcmtLa0U2lG9LIPLGslMjMpWSMMu0QV6Mfs1McuRrLaFdT7oar5pPRHC+9Pl5pEVm",
+	"PlGcwAFja5ypAZ8zFfnWnnc+ElOcbiM+Cq2JJj7IXZznqDx0d6FH0b9Cstz7GrMCtZtB0o9+rx2OHNwB",
+	"gFWGr62so6F7U+Btw6yoTB+Lj4ClpgUMVIexIr6oJxdxNpiy5mrDx6063QVUsUrMBeSGaq5i6e1ih8hD",
+	"XDktSvLFCbmGfZW8rpr8mB7/kHrPOPLaiLfcSlS6jpGt2PSgoWrRqo9U7VbZjha5qKqB0gfRVxguVjuC",
+	"C7WDWP/oIQytD1UN7biXoWlJs3Xm2DEOu5OkGS5WB0zHz+AgyPb/Y+/Nltw4sjThV3GD9W+i1JFI5MIN",
+	"aWM9KZJSsSSRLJIlTReTAzgiHIArA+6o8IgEUTSa9cWMWdvc/lf/C0xf9utU3faT/ObnuHt4BCKAwJaL",
+	"lGVWYgKIxZez+Vm+I+hibsDqHA+qwjVvKjeqqNpB82BvYKUlDnyiKc++ckerl7mWKXILYq3cSShuW+HL",
+	"KbT0UIxBV05M0zLJOlyKdVOMaXgp5Cxm0chLFFtlahWUv4cIvPkT2KcpT+Y9dLNUSVVnGegNh+IeQahQ",
+	"M5YQuJflGWuQqibmJOUT/e3CBNcLPbhebdW7c47ZjHmblmDzLKWqoZaWtjye8soFBVqqpdKiwbp+cLsQ",
+	"ewIP7JheMQv84+Bqz9+8JDxVLB4SqjD2FpDBnECTGYwQQZa6V27druyLGvbMOtV2Z6oECi4CdDRoA2Va",
+	"CnLRA0SXiv1+A98XYYyJq+qyqDCKFKBwmpXymGLlmA9ZOA9jhmPYqJ1VVAgAN40bKfSKx/G1rHZF71Fv",
+	"m8sDqdibWuq2h6P1SPsnOH2ZYkEIYCgIe1+yaQpUG8ZULWZw6IN0D8dWJx3yop26PMhKyRPm+PFr3ecz",
+	"Z8+Iy551D6z1JDgr9mzmgVrz/oXWDvlCLRtkPvHFAdRtuTkCr+lTgupQhSIIcokHc/Tmg29dn021WcwS",
+	"/LLJkRQONc3O4u/5hKHui+Vs7XvQnb/mbeWkWHMCw0fhOJYssHnKesuMFjwsdJvk5aBTCD74BaFBXnWg",
+	"clh0yLM2ibfLSv9yw2OtJHSqFB+JDW8GuLZewtRUk+umD3FNXlfkONdneK9/Y9ns8FehZl7B4mL7r1+Y",
+	"SA0dvVtAHLSYAw55MK+Or8QfdJ6pDewWrly1g8u0BQlDwOZaVtI9rLJKbXGCURqlclZTza3aBNsXqSw2",
+	"RXngibBVrVA64XSsXZZYgqqJuJpKBc55Gv2aqRS8ph+Xt+1tZCFoEzKiKRejFVlO+kIIc+NcbWZNhI0M",
+	"uFA8Yo6p9dS5jNZKs1mwA4oDC4qbUENYW6RqSmFK0tFBFBS1QK2IX5bUU3OUzZN6jMjf6hm5CtjiMZuq",
+	"BBs//s4d2EopHe77FX1sJ1f26KKXxaZfrL7JJUTU90iQMbU9ph3wMYbG8sA+ZPdkaVLwvvoNwCAxwO9T",
+	"7ZtHMksqwV3LdQw2VG/PaG5o3hsaLPNGaeeb7cQa8O47XuaKdJ8McnvQVa3OSKcK4jyAXMOhTIh9kS+D",
+	"VuatuJ1cRGWA4mqa2lSZ1c18FhxV5V2v3Go2pfmJ/Eag9PbRLKWWO6+jvYgDBa+AyQewl2JWCp8w8jcp",
+	"WLAZhL6PBbSiY6Dd6p5yoEBpQkOt8xo+o3T53cQfvKFeIw6FCOljOTduJHM3B1Ora7D1+6HkMoQBfr18",
+	"k3aRdZzL3zuWfMySKx6yZ6buuQJMblu4xK1aHmyIXLglPOGOUHftTXVFe47jIjpHePcmzIXHQ1VtUy7r",
+	"F1Atect4lUKK+URmyhUsmxvBzgJa6eEDVjK3d/GG3QJuWiltqjOK0Nw+HZQWMd/NErD9Urnlc+xGCmZ7",
+	"pr690KIl3EpJbKnc2gD1DdscN0aLX9ZEwER+EEvI74JwA7xaovpS44Yi+a5AUi3S6k70bEFd3WVdu5ua",
+	"nxIrLwdjv22sfc0w+JtC2Pusu9YC749BK2hLqcrTP42ihKnaykvI0htRsSsvAGxLFU7My9QWcigcqutG",
+	"BrUeiHFcWU6L+RmVXUP+LKDSBnGvMgXNgwBtI9gt/r9+9LLW06ZnMEwChLjDfms8kkyxpEdthmgDQ6Ro",
+	"fij7l7dc+W58rKeYnQhlpL07Jo3HjKVaciGuyhrm09jdtGjTQ/iLJHJmo5NKv8aP0XjC56SzPBHCZbU1",
+	"7AxjBlY5Wz4SL9dtiB8arVJq1SOQil0GJnRAytIxEykPaSoTQqdTRPkCnxsweIjQ6yWklUUv4oTyuCyj",
+	"H56u7HMk2Kw3pUrNZBJVdRcD2a+gyhovMkE3QWg04QKTCWRCFCu1ED+q8Vt771q4eulYFzK69YS9B1bu",
+	"3pSFfMjDVyZJdHsHb6Xpb37oqblKWU3dI2y6Vksu/I4ba091Ez5KqEhLCY9BS5kpQFpkLxPjMKnu050P",
+	"oL4dvB6IHkMOzE5mWhLb8YAMTuml7ZHO0+pFEEOEnvCPpYrFw17CpjLBYkw50NoX/sQgdk1o+bb4zPWM",
+	"Ur9n9F6c40s884BT2XBOignFU35VigCZiob8d4Z9Ywy6ZnUUaN/Nu/cOeL/gavaZ0fBscckKNLxKcGzW",
+	"3doIilXZe7dAbuySmXfez2RNttisgXQlvaxBIbe4m7Q/zF2YrL5CvWN2a2EldtJNeqess/mhfimPrLx7",
+	"lz2cIUfs3KVM7TOKF3OxDkpdcWA/crHQuGEDp8vxBg07f7H21kjKSJGJvGLRGREA42IcC1xBS9NKrm/W",
+	"Uw4X5+PqHYKFWG9/Ip4gWLNP9KbJ7ISLgvfdUwzaLm26taaLVPPrG7cL/GtGRWqMppX08id7ccGT5e3/",
+	"w0Z4mZmogotFLBTFiP65Rt6vaEEiw8sePHxBIrotyhe+uKxu0bwlcZOsp5uJbae+XoI/mwe2XYSb8mLS",
+	"p3s4+0QnUH3eOm0/LJ0qT/0F/58fOgdPP34+Cp5+eXBx0bafTr98/S//VO9kq4JVefnuNTk9PnoMjiD7",
+	"9hd/flt8+0nx5ecHf/n4+eTLP61kRzM1bwD1S6wUmwwQjW4PQnNNztqRzHu1pXQr8u1CrljMyCVPS7Gq",
+	"R8W9Ojp4+hHpoxM8bLBlRWZxr6/dt29zTPESWV9RbtTomiKn6bn1dkhWKXpjKqINBKsxj9a7seqsuFLU",
+	"2TGu2sVdGMo+UdwxQ1kP3XaH2XYJ9HNe2MaaO1sEU8myHGHMgLClzrvM9DgcLKXBm14qBex7grXXDue8",
+	"6HLMxcRaXKLNxEbNtvSNP9mLF2DO7A+BG8iSSaQ0lqOMuZlUhcH0SmpiICqlIlI2J06wdCaTy68UCe1j",
+	"WnUekqVGjhjynn7+0hCZBZ61gOmpB+ytd1ufqCtDZEv9pA4aXD8194tKbCiy2qFQdF4tCyjBctu9XFfx",
+	"ryH9NzR+y6LWSdnVWvG5KaNec1JNzY7aI+hzU8Bzyw6gP8qNTp4Tlo5ltAHQ6C0/tAatGU+FCbKvl91v",
+	"liRYddJ97uGzlwuIM1UTytmkzS62EN3onoateR0kQW0IIUr4FUsqf2pqSwo1ZWHeL3jhgkve0MSzC/+D",
+	"vsHnlspmHlyAi7tQk7eamwwr1bPLYojYKMAdjyRXuPVuoyU9lG932qyMObQYM13D6spK+JRX52Ag4wJE",
+	"a1NSV4zGlU9aTIZ1z0aA7dRUuf/K6uNdGYgIozQXl+mSpwEWJQYkTahQQ5YQmeSlmIsoXY2qYrLpNOY1",
+	"G75RZA2a3DTye05sjtkVG/Owpp31egnAMzof8DjuLaFiT7jvKD8YpI/X4NqVlNQnDq/UDD8YiZYTVMg4",
+	"tBdLWMwQGWFpWTC69cFngzBH+afQuH3MYrWgSgMIqpe/Bttgm0dFXK/RIDPOu4TpZakp3ytMY1dHVqcw",
+	"7+CZ9XnCh1WaXu8Cq+F2lU3siTBXDlt6WaDRaxVH7M39Umui1zhCTCtauzK1K/pSqYxtECO4Hp9U1YG0",
+	"4ELv2oM/gDUF5lMpu3CPoYLFfHUL8h7L1DZ9tN6JVBpIraIf82GltX79MYU6mlp9CHxpchsWG9desepm",
+	"7bnToJmLqeCpwPvZSCbzBm3c9Xxhau6epVleGxwNmrraTaPi5hlD4HJpglasJ/nOXmxKBS97yBTVG1BN",
+	"XoDbYPabsxymifC1CAsfv+bR+c/m1rJOuj7LaS3rCHAxeqOENpzecsd2E9vIuJxM12lHzWYv7ZqXNt8B",
+	"wCxl3s0SoCxX9tZ39O2IfUu5V344iB78rXPw9KP5t9c++PjNP+2Aeffon7kGbr8eDvY9X4v8vAlvbsdt",
+	"9XS/K5v6paHru2ZP4xrsptpqqbLfitt3z3urU6Y8XqRx/HrY6n5Yiys/ll/SmE/3y3RrTMayX9VUygzp",
+	"J3CcLK7vyoSOk+qEjlrm/YGnaxqcbpJrRjdd1KaCvfdoLK5zvrqtWdv5gcJb/dUGyQ883TAhewdbXOqa",
+	"sYv66+ZbWXsg86a2bNl2pc5+4HfSOwQrsHdldr1UVisBrc+mlOWG/gbwDriwtnECBdg/FisMxELwm4L3",
+	"OqqCiWa9jV0lEZ3QEVs/aagOXe22ZU1VhZi2ckrJJAKEg3UXbCoVtzm7i8fVHbi6FkbarD4bTDrreHWY",
+	"J2sfSKp0kJuyGUt9fpg5IXuJsA48rkjetbLlR/O8da2O63cz2QBukTL7EJfgad+mzySSRmTA0hljgqQz",
+	"SbAO1Ks7mtGEQUdsxIsGt+UAHUH4rOoih7W9XFOaaNK448ZO0Ttj4lirTB1LVbsqQDttcipak45WkcPH",
+	"m/GWrEM11blb/lat3KFdmVZOjtxB+ypfi30bWdd+4q83s6RSG3pHM1U9lF0x6PWlp93yHLOqBJYi8kBQ",
+	"b734wOA9tFZNPkAvHTOAUIcPxm3zcSfRhhITGusFSWZlxtuPMq1KOzY8WVH+q9I13a0b5cdJUWOvW9yV",
+	"WrgCqlLMWLLdXrhDQ+dKZXAmWZnFhDXStQbXHg4NMuEjLnp1ZwGYmkRkehMTNl1tbHpRSCfYUa/RuWAm",
+	"WKLGfOoTrZwJMNjSJDOJUaEUio9ELZy96XPVGFrh9vuW/Bn5y7SMf25twsNNlDfe4tSDxRLGZbu6Oxvt",
+	"Trq/fvIqSEq2yEbyHNPEeo3BVXbvleGC3Ya6t1uVq7tOlm19TaXxEzp+PiMAFwcJS39jiSQzJqzLqgqN",
+	"gCWKqVq1h2VYKXar4wrKgu1NTXTdVp6lW6qwfH7KSXul56qqiHuDXFgrG3YlIpfmw99yOfkGW+ksSkns",
+	"g9eQt/aZKFbnKUvHicxG49WWtK2Tc13h7qyd5015xYbejoYCxS1aD6So+Vx3xcaGFe4gE/+pVrWdQ3+w",
+	"CY0JVhEE4FEoqrcCCMTR8QIGxcnmKQtmfG8x+3+fRFku5VoJs72Bw8hM4zfoNPKrdVauXNlZZGo7etMs",
+	"CcdYQWK/iqSgrrYjzRKBDd89BLuWq27vLdZoe8U1C/U3y5Hmqn1KK3xJ/v6uR6TO4bTS07aBA2rTqLFz",
+	"Qq3c0aJTak3v0sop79NZsGmAuOBAitiQZrF+jXUhbepQ2tghcZcKHN6y0EIXVaI91LR5hG7pMz0FW4cT",
+	"NMkt3+i4biuj1igEg1s27QmzEnjbLY0d3KrV3ZVRYzfrDlo1b6GsdX04hUrnXqNoU2mwq/DB3mLF5C1D",
+	"XciL2H5bNkqh6HptIwViJz0tVxIBJa3GHkllzxk/H3dlRmAV6z7pYmN8vjVJ/J2f+r1By1uuCNPqJGYR",
+	"SSW2zxzMTWTL5ZVXZNnxQtn7FUsAqhpNSxrHLjVP1uGLTtFMzE82pl/ylCVkIkU6XsBv322AYRozwdV4",
+	"sXH2yaNHq1viu06hK9sApDQZsQo2fMc+wWrTUR5j44pMGBUpGUK214rpl0jF87lN2RKx/WdjyqxBLq8F",
+	"c20+wNThivQxKa1vy5WdHbTYPztPj8x3+7jZKfZR4RT7qO4Uu22Gnkm5MwOtXLpsypIrQDyp79EC2lBV",
+	"B7apYj0eqZoyxhlVRE2h74gcBoQq6LpNlemMH8eaK+icXApsScFTLbLTMRcjwmLFsD0WoabruA8X0tCB",
+	"vV2hwJjFe80PdGpCRPyKRxmoiFEis2l1H3QuspTVNdejScpDPqXg3y5q77UXSxm6kEnTI1EqpzwsvnXl",
+	"W+5gW9ctQTWK67q4aTnJ5bvt1tZjt2a8vGH7PcfuRSVf6Vfw+L85teXm4cNOo4b+t5cP82b0p6cr9etW",
+	"LFpctHqTunoFK9izbMyu6GGzrLitxBWG2JsQdzNC3sWxdFHT3bHDacWq7CoHtI7fV9Zors2Ym7LO3ul3",
+	"Yb3fv37/5pkUQ66ntb47oNJPWRjko0Y50h9rhvZCJDKeVCJ1fivTsemig/ARMRtCIgG2IaIkYVPQU8Tg",
+	"emnDlwo1YwmLsCXRhE1kMj8jTL+FUMFm2mQTi0awYmFSdQ74lip2clxp1Cbx4uUyndIsHXcPD4lpCRjo",
+	"0wKh5E9vbS+WBunCemHesom8Ql7cPpF/6XbtsM+We1CwZNepuqyxs5WcMGjROta2tSSRbJOXkQqIlsQK",
+	"DmSaIRWRIp53EQ6HhilSxyzHmI0UmUouUlz82ViyK2OhJ4xG+prJIgls0uALzYaarBx95BrymG2IAWdy",
+	"CNbqC7n3tIMoY/s0YJZ3oafqsndpISLZFatgwNdD6DYXsyTtkjGcxlJoHgkkFcZ8MvBb/nqSeRkQE8cj",
+	"YMTVhCvFImi7N7Mnw0iKGpdb7oioIHY8qNOBzNLAnSXHVIwYGTIWwblS1TRVs49uSqiJjCuG8Z3HHMBx",
+	"Y64IXLoyMEKHwx5cWYmzKKfgmTQL45ZtZ+3HoY1nFd/pGcEsSs3XmvDbdaSgGIvSUUZxJx17LW1NruXn",
+	"uXKBtG3tJksaa2y4t/zlVd2gNkbP55mcTGOWbg7+XOO0MRS4CTS0HtZzpNy1tfCSGMo62nSJe1mPbgen",
+	"CdDFd+v88J5PWMwFq8HMX9I/mIzpdMoEi86gkIJEdB5AW+EJjwQfjQHP98/vnzWOqaxW/+srfRm5jtIV",
+	"1FaF47zwZitSvlJgcqqAZCICxHvGEzLkLI7UV65j/8ICN1QpEzmpwden+Up3vUb7ATEY1gFGtQIyS3ia",
+	"MhEAm5L/+rf/W8ilMr9uplntADBs4loNePq18C7YSZAlO1C26IyrbM6tZVLeA1QQliQyqeg2UKVfaLpM",
+	"c5jtsBTkRrGMhXYhQArceMckCXRDX2xj/N0z8ujx6VOiMH5OHraPFvtPYTv/tPoRf/zlPXmgn/O08+jJ",
+	"12dETulfM6ZPNFrcjGUcVbWFKHdhb9jd1tzDRVUUK5QiUjX27jBhatzb5J323prpvzZW1xmZyeRSn9ZC",
+	"FhCakv7h1dGh1CfkQ7i1X5lNF8opq3xoGHO9+100vTU/Yy94GsdypqqxwcHDVCmkX69hG8J7euWo+LeM",
+	"Jk0C3wViKTyssH2F/a8l2Lfo66jKOed5jc3qTDq8Ovd7rMwJwLw1uwbFtTRPCxMGfZFprPQJqUgmDQLG",
+	"C3S1clA1xPJuSkN2oNiUJtr4PsO8L6ouFbpj4jgHq4F5gT5oYCb62+otSPVuGQFWyimOY5LImToDJwbi",
+	"6PS5COMsYj0Qev9Nm879Zvld7xPKbXOjRQirmKXNyzP3WIWQeqMsEY6MWE8Oe1pOZWGK/ezFnMi8R4/X",
+	"IsjtYGv3B8nVap3GPOplIuXx8pKJM9hUmYEhkmLWjiJCEiYa1U9cx0HUTtzbm6BIMpUkba7dGFNtLYLc",
+	"gLiWg7g6BNca/NbSDq9ZcbHBOu7CALOvvWO2l1uB3fRWXpO0Vuz0Bl6MPyvMmFoD0GkDecsmlFc3OxnL",
+	"CethIWgN4L1UjNBowgVXaUJTmZBLxqbod6Sh7T6xq+LcmIpRZsi7FFJ59oacPq5JX7+sbL0gJeY/DymP",
+	"WUQUH4kDLrQKnTKhCB1RLshgrq1rFg8ru7fVY0mhagHnVlXuNYvxpHbFkrmptPXzd9Zwm5XZUwrW0xvd",
+	"c4f+khHDR5pF9Ntzy4VIgeRRCid5U5XJiAqu1qoE0EuqjdCeVl0F4eOaNuehnZRNpjKhybznfSmzVPGI",
+	"9SBVNKl09V533symyhG5zKE6OVJ2IFxlqimv38LeOtr+WCM6NtKoThr4huvDUtPj//nfLy7Ux3/+7/aP",
+	"Ss23WnrY2JrJdstFhznpGZCVYojW1o5q49sAlmij1yWyFrs/6qlpuaT2JoZsoUr5NHLycKFXszYXPh8H",
+	"J18eHJiPkOV4HDz58nW19VAHNLUinr8Jt1Yw4LaR2wLN11HpDuwV0JN3y1bBme/CTtkdw/p0fUsIeUGR",
+	"bqIjfTTbRglhDdhnA2vuZ66qUcHBkTNp0qPCSFP/li9BSxtgaVpT+/EMUvO1vofkFS0d/5ox6IbbTDm6",
+	"pzfMAKBJwq9o3GxChYvtzWtqb3tPUyQTsE3xvU1OzpukcGxihcd8xAc8NqUNS1ctYSGDGfb8u/RDxLot",
+	"QPGOhlvLPtn3Lkts8NbXxiYAAAtsTjIdU2WyV8wPigg5kNEc0tv99pdVbmmmqRlKlleJ52f68IHxgzGj",
+	"kSuQLA74DZPTmJHZWALcWZBn/BQrI88IT7VZMldohWjrQ9/k4Vdro4SDq9LUxSx61txAmheQ/cGN/cvG",
+	"CO+XQs5ED3J2K44E32m5MLMbAt8WCg8AjddE3MCX5gRJPp2FvWsmp3NCniZcJjyd4yiXtTEtDv7VCpKR",
+	"A2zuXzv7d4wJQlOSJpyO2DXMQyacidSlTS7b+9fepV/gNBRqm3rDlTB312X8l6Z0pbVVr3TTF218mAkO",
+	"aBWO87fI/9h/Q1nycSJ4msiQRVnCVIB8ZLKgwM0ZS3nJIkLTValCFcsNo0FvP0sSGteG0O0FKIIGgGiC",
+	"/mBXR9Og1E8/g0W9VFa/xDcgmj1QhRnrsas82FLlaXH8lmdWwTbpfedpm5x7kXEzna/cJYrQiRQjksKj",
+	"rMyiccJoNG/UP9alZC2jWbBy3uGl4EjVbLUhyeLN6yk0e09DlXbTZTabuhM8TVKwmgrmUFAwLr1utUW2",
+	"+VhnrG5YI7O1PXvdFuQGJt76plBIhdYtM8pTQuN0rAWPJxzL1hDytEJ7CdUSdDp0Fdvu+imYMFWhxhWH",
+	"q63NqQ2tmPw89mhHLWwq6uRPa+rkN9a+Jc2yiUxvEHbi5vy9UsS+x0sX0gIKosDjq1omf4km63xdfJ11",
+	"eaY00NL9tcP7STbKSC0ObikawiuHe1AGbmlY5Fg90B34sdBDcLccWWbuu6m22rXmWO6l2YMmWRCpyzrN",
+	"nR/85ePnky//tMrcDW9E9NbK1JWFb3uTsSvfvL7MrWdnPA1UWeITkkqIWVTAHkx4PO/VxgVB0NT/XOgQ",
+	"sCqN215ay5R/ylhWl9E8dbNbKY/MQmhL1jowG8kwbehwMeopky9YEYoUIavzxjUMv5VfYge5fFF2Jaq9",
+	"Fb6DQvutJqHXWbphdUQDW2t/WnizENdWro/mdRT+EbjQoAhotZW71FtBK8YWHs6jYCCts0TodZtBiEKf",
+	"ICtj374huGaUdxfe5tyltr2XbEkFcnWM5laQ4ULyJixI0ZlfSyHvs0Sc6x2+k/x3XbwkefTWvWqjcqnq",
+	"YzliwM+oIrNEwrj3Btv1cxYLllCkh3dhwlh13upzlrJkwgUV6DmdcMgGJlf+/V2ScHWJdcvgtJ8mMmVQ",
+	"rzyiXCjwZU4CIgUZyiwhUNOqdlOZjBX/vVr8b3PBugXG7q6mNcbuBlewu9x+por19KqZ6zeM0CFU1BrQ",
+	"f3anv0OMqc3jN4CRN000efQyxaLq3D+46oqzWc8P5C8b4Y/2umWg7ra0yOzOorO7VBYLYbG8HqlR/p+C",
+	"pdqTpFJMKJ7yK6PrrDoW+mZtc9rfTf1TmvAwrakrVtloxKDDxcaUdwdxndwtjfhzU492SSDl/FYkj+J+",
+	"Lm5JcwFsAEy2V781kJzevq9NJ2Xlkv+0xvw28d5vKeTMO/fi5L1OKbjauNqjyCptvt2S5ju/i/Nttc1y",
+	"t465v8jkUnOYc4KUHBBywhBP0dRt8RQToi1kjAGKgXTbFUAxpqbI1s/uGgmm2bU5FP/i734ebqOK8Zo6",
+	"aECiVACeg2ug/3JpVdNpIq9oTGRCUqouAyyonE+ZvWIo41jODrJpYBN900zlWSbo/tsdSMxCdaa/SWeE",
+	"YkU91MspdsUSGpMwluGlggi7/UqvHW/WGqqMmkdzUI2gBY3WewlTUymgKQNViillfp3GFCWEXqFeNm0F",
+	"rbGMtSrX4kxfbVa3lTtKW1rgDWQmop6/eFRdGi8CF6Pe0ROtXhNGL3ujmCpln/hx/Sp44JH9I8sUNGfl",
+	"HobY1WJd66umIMOA1kwwHUXTtw+MrUWCCcoO5oBx0CVUzOELIB1pwXKZYsRm7zeH+tRMUKgBllcsiSBF",
+	"U1N9KiP0gkxDOdGP+Lguek1haqupuBI638mPHK8zxYxJhy9TiyOAS7JMQu9AYxWF/V1SVHBGCbMENO2Y",
+	"TUwMk2bp+LiiU/55lo5lwv8Grs8uwYJx8l//9n/7bfIOTmAjlhJq6tghWQ9q5KFE3pQ59V0eHxXEVNmQ",
+	"11MmXj4nz6QQLATHwhWPWBJcCDVXegu8h/kF921yvnAIHBsRAbXUVsDzBLnDIWeY8g1k6SlNxxfiQf/T",
+	"AVzUx7wgA0yO92l5SCg+9GstvnFg5bfxQhF2+wLEKpTzu5L2Z3lVOUD1wY2I9ZLScDwBTICE0ajVbb1l",
+	"1PhauCL4O4CA5JkX/k2zhGtubp3DdwDWpooXZxFPC8/WpgXgqc+1RrK5cmmC1RO55cCZ6k5Yolml9Rxw",
+	"T7ScwqrmmT10oz0ihyCVMM5zRuAu8AzByzIRSZTVxYf7gyqkkpmhF6+2M31rrjTXwRuMajCbjgMraqGu",
+	"0ULd1h+zaITZtBLxVfJTOMh5oBcqCINZiHAOaL9J5Mb7jtkM1QSYgsCvxkUmlUnnpQlzN9qhQ2eGgEwT",
+	"LlK4PmFX8rLqaRZhGPazsFBabyvo4mWsRGfjlG6yL/1F/1t5/ZlZKs17o4Qp+wDVRd3vbXwYS4V5lNYs",
+	"wIfBGuX3+QN1a6nXPTB7M+Yqlck8ICmjE3yEe6B7ih35t2zERWA3F14nr1AZqzMSJXSY4nI4jaG6Q22d",
+	"gCLKNF3gt97vI63tACMFpx7zITsI52HMMPfJTIsKOoKWjmSiNbxCuCVXO2mfVpjvwrvsPJ6ZCRQSUwFW",
+	"EWggQw2O03TP/A62yb/JXBDosTj4EA+6HW7Uz+FxlDBRkieSpPSSKU1ewK/2MqQJTMrGRGugXeKQJ/xH",
+	"5jwIiwfP0hpP4GKpwN6mCRmOMAkNTUW5QT7xR3X+5qVFRPGucCItigqbb5ildJMxwEp7ISPmEj3zS+yT",
+	"3814Go4LawuHLjNoORwG5o0xHbAYJJlp/rQwB9gE/IHELBoBLI67srRgEQsBNhheZS5CeEHLYItawMA2",
+	"IjAmgi36MPxRNo15SNP81h+lvAQrcppXG9CE+SLW5OHaWZppQKWOpo0p5a6EUXWn2SDmatzqtt7gX+au",
+	"lCf6hJVM8kvLCwPfAu+4owcyGBdAje5Gu07PgantQ8cyU0xr4eKT86+L19iHfCeTia8WCtfzyVQmaZnN",
+	"zLeF9eCaraZTLkb+fU6Ww2ejcPVtl4xNCzeIgfxU0nF4ZlLoAZjSJBUs0Yc/gWBa7i63HCh9pWh074QV",
+	"XieFpmw5E15t/ISVpVL1VYBY7Cs8qD4BKCSoq3GS0F5qn/o9xJD0ejC9lNb+8u4QjJX2E+n0K0XUlIV8",
+	"yEMC1wRkmIkQPYkk4sMhD7NYG+vweGW9RKDGnAaXwrhM9KLhJsKhW+sb9/ISV2722ryE+mCpjQU+CW1c",
+	"WcvTKxeeCRLxhIVaJ3rPq1YF+RnYuTBmYxm7B7aKaQrFNS78snClJ3J9xinfZKiu64jRny7CVsOw/PvM",
+	"NPNbcndChZ0hBVFMRFyMHAJNLibz+yq5qnBFQaAE8NCixeXflKdxlR+tfyH4izXwzNpPtHmei9SF53g0",
+	"xvgV6IgrOcenxFxcLlq82mw3mkax5IqHrBdKkdKwNCrzo/HyunWixBT7L9xcJvdV98up6gJMADgKWm+y",
+	"1HVqMhXuen/y4hotzaUW2qG7vTDeZffaG4oKYOUtKU2rFNOQjwpX+MPwf5PhZSXtxVLrqYDQ6NdMpbm6",
+	"smVnpm27ddHhb1oxa33MZZQ/3X8zOBQCEkttINlGgGgejZkxGgL07UDLTvtONF/weXZ9ftBaBh6I4iiV",
+	"CUNDXlNZQDgeMbBux5nM8Ayv6Yk+ylerCu8KYqDnVOnGMjlV35FSdVkyCPQ37henhgzwTWCxqVGYgCPT",
+	"3ZIpTx1ZohoOrcrKL6kRZAtXQ6JI8Yn4ldsWW7Zsriyzs0kiNFJBJpfE9Ksu3DwzXqLKs32UoV1r/W8W",
+	"pO/PSdzqtkpuj0LuKPpqwP8IhvCBdSh8cDZApS5YMJerRHqBdz7qlzg35qK34kPLnl0Tc3zTU2b2Qy/v",
+	"soNVRHE67rkrJuOpUj3QvhScqEErZiMa96RWuojAUuHr2P87PXX+oRVNpXWjoD+t0kPyYeHdH6vdHfsd",
+	"vXOd4gm2YhSrFvFjtdvkQ8Xo9Mp8LDpH9j27SD+bDzLI6/O2rOBnWTa3Ba/Kh31Q0KIbZm+v8Yyoqj1a",
+	"JAffU7NyVKXbtxlms4X4uODK+dCaxjTVR8Kehdfxr7IOnQ+tlAkq0h4AhHn4Rv5ACm6bDy1AxJKC+b+5",
+	"YZYeV7GQBSu99LSiE2bvIqvsoVnKAgVPTN3yFp0xdVeVvC+lRSg7XkqL+nHBpbL/dSo5Zpat06JXZiW7",
+	"GIm44JNZY14fF9wuDUjR974U96DgXln1pMrRLDhhrl+DLfp4lu1b0cOzeOUKCVcm0ZLjp/S8lXd7XqC9",
+	"U3fBebQezTnf0QcAgmNRD8efO4wWfvB9REWiKzmFFsiuUpb4fqG9r1TBD7TkbSuf/bHaC/TBGYy1s61y",
+	"9XxY0Fo1t1c5eop7UOngWakka15X4fj58LHSkdPMBil7cj5cixhZ8A7txSirciddv8isdEYtk5o1Lqd9",
+	"jxz8TDyd94Y05DFPKfJMpZ1fIW4nrEcFjefIiXWer20YfLshf1xwpzXQ5p4HrcjTvqdsI11e8pt98Nev",
+	"sTDwXWsfVr82WP6Sjwv+uA+mkbb5opq+fS8b3JCwS8amcPXC7c2o6WPJ11Z87Mcq79leBEiFr63Su+B7",
+	"2PbNpsUFrlnPhXWv4RTLphM67TGrJZdbUoFxwwwZiwY0vOwNZUjjHrRIzNfiWhxEt38xfG/pajFR9G81",
+	"lgIFf2szC6/gdN27iVd03G5p45Ucub9vCvvy5QuUPgxr8MjGjEYxUwpSNbzKQuticZlbhaSEwAvXKpOB",
+	"EwXE1ipDUpuJekPewoWwqGKQ6yBjHs5dMAsaQg4YFyOixnIm2hfiQnzzzXc8USlRKZuq9jffYP5il/Tf",
+	"vH73niwkLcKABOl//wJ/nLA+vCrPJbQhYUw6FIyMqTrDWKPX2kddiKVZlOcCW4VgdqE/HD/tEeNDPFUm",
+	"+YV4nWraBJt3DGymUhzr1Yn0WrvhO2/M4Wf9z5d/wev/G43jvlmeZ1Joe1GfGL75Rn91QL55r+kinLe/",
+	"IZCSTV0a5UwoEgMkFPZmg0RNsy6Hn10G75c+jg4XQyGkJQ/HhSXEPIF0zC4EsSlNY2rmxSHhn5pVMq/H",
+	"aLMip51TEzqDjEw6YQQypal+sL4V0iUiCUhXKWGfuErbMLGXkfoGSPDPf375XAXEVI2Rx21ybtd4Que4",
+	"nXrd5UyQPo/6kLsDlUdn+Uu1yanvQCB/OzqTKAqZ+HpqKZ+wwHSGsXe4znb4IB55c3uKQ/1Rb9s3NsLe",
+	"/xzRlAbES/P90seoGen/yMVllyQs/m8XkAd80eoDP7KkTfp4cR/wzKGflyY+kglA7CRDHqcsIVCRksBw",
+	"L9kcklDJaaej36eZio+ETCDN9YB885ZRvYom/dOmYduB6kXrv3hPR31gipRoUUK4IP2Xw4NXUrCDn2ga",
+	"jvsm6QxvOumcagKJIWURymXwiBzpbYHOf7CQ2KIPetJc0Thj2IhWvwVyI4nI4hjHCPmPqv0N6b85f//s",
+	"D32c0R/fvX5FfoI8VYATapNnJrXCpK1B1Z8UCpJCYMRmsI7YcGp5FyatGrp6cDgOcnr8JCAqpTEjp0fH",
+	"+X3QttBVqEAvQ0OlfDhkiV3ZKaOpHvYLaNsAQqFvcvioXsKITaYyZSKcH/zA5v0uks8lrGQETGCLXiSk",
+	"fMHynhniAx45PT4+IyrlWloQkmQCejVoqiPnloAThkBwWvAdn5KxzBKFI3yRJDIxLNSnU/R4cikOp4kc",
+	"xGzyz78qKfpdTTuwI0DnKpUyCshp58jsnOZQLRn0dydYL4N9LBWZcKW4GAXA43qEp52H+sNTV8sDCWYD",
+	"HkEO9gPsQwUgBCLtwe/9rwNyeqTfT2IpRoD6P031d8f6Pyf6P/qZx8eEQiKmfu8gAVFlngf9DVU/IIyG",
+	"Y9hE2GIkIFCILNFv0Zt9evwUFv9h58R0xXrL0mR+cD5MWQKJ6w87HZSBlrgH0GNJEW44ypYHano9D0M2",
+	"TQ/sV33yQK/TMAkITQLC1NdEsRiK8Y3o1+82q09SnsZMnZnMRuRd5CQ9jn7EUspjzQx6OlyQF2KkD4XY",
+	"bzxiVyzWppvqgv60GnsuswTkYMo+IU0Aj+t39HH8z/Tr2t9YXiUTmlxq/slLZRwRY5Ym8AFNIVuTPKjV",
+	"Vv2vzzTZW1kFt6JoOj7GlPuYh0woBOICyKPW+ZSGY3Zw3O60TLP71jhNp6p7eDibzdoUfm7LZHRo7lWH",
+	"P7589uLVuxdwz5egBYvY6rZ+oXOVWnxVVx/d6rSP8Do5ZYJOeavbOml32icQV0/HEDM/1P8ZsbSuIwWc",
+	"75EWuGoTyGQJz8yGDSmPlRGHQPQs0V8nmQCMBZMdI8XLqNXVL3kpIvYJU5Gg6AtGcNzpYIch0DcQx/e4",
+	"9VdTuO06iX5uxVxcYkWMDLNJDq7VOoxkqJxFq7/Av/7WClqXbK70N+0Zi+MD2KXDX2eXqv0r5qlOWJrw",
+	"EC6xfwKsR8QFU/A1pKTqR9l8PPdas7ztOZ3EObz/yl3BYplVpTS4ZmDSLpqyHH8M8s4b1Q9zC374Bvmv",
+	"UGeD3lKVTSY0mbe6rVeA/W0NDpsRhrkxI0jjeAe2oDa1g7olrSMrpKA2efvdM/L44RGYM4LNrDLX3MQi",
+	"MmBDiSVn0Pelkpr++MsP77YmJqSLD59bNB61uq0X0fN351CZfwWfjh8+PHoKVV76pZdvkh96f518+vkX",
+	"+q8/nz+dzb797tHLTJ5c/fy3vz1+/+kPz97P/se381Hy7vRS36NXtvX6hzeY/tPqthSHsrxWt3V09Nd/",
+	"Pf/XHz49S4Y/v+s9fj//5U9/eD16PA6v3tAp/ylOZi8pfRP+4c9vZevLx8bEAktSQysw012Tin0w2FhZ",
+	"gsqyQCl4WqkgFTg9HFD/5HGAAqQR7Tw5PTqtJIvCWeYdPPAnllJTfLYdteQNKZU+RE9lkmJp22J7zla5",
+	"2ebHoGU6N+VyXksN83gt6FtBSzNQL0t4/UW1IsxOrWJ84HG/kjixHhMRHpXr3+FOd5iQ2qq8v6ev6E1Y",
+	"OpZRaT2EdQnD4bP42+qcLusSKAv4utEauY9tX9eZXbFhbIN5FZq69gZU8bBVavXam0r0JMMSNGbdZWRb",
+	"w9ET9/uOufoPckZS6VdO1nK01bCrWPa5PeKmMgvxoKGHPgA8Z8UY6RsF269k6j+gSt+Wfy1qe0teNtfA",
+	"5t0Vm3Ae8yu289V/iadyyChWilD9kn+pU77GKlm1/GDyOzvNrnzueDCnW2Mx48yxp2pqoPXRGviqWhW/",
+	"dYbSLduht4Dnv+sdekZFcYtw9RJsHK1qN+vqSIuiA1seVrdp39b2bWvDcRXaFJYdIwG4RcCMkglBV8ri",
+	"Xmnz6vzNy2euQG1KEzphKUvQCqpam/ySwx/5BPBMV17o6sVXXvkSGzObivFgEZYEJ3VG+tqs7lchyYBH",
+	"DF5IQppA5rtxiEHFUqvb+mvGsIIFLXO9Ui2fuBwMFpYYHJh/C/hMB96nqobkC9gMIp7bSkA8RnJV7oVR",
+	"Nbgylqc/zpVYBZWDQB0eabrA0iPwsUiByAwVQzA3FF5dBhf68nFbVkdAgw+fC/hzrePO8aODztFB5+H7",
+	"zpNup9PtdP7SQgSTVufo6XGn0+kcwH8e6/88sR/xf8edfBbPtIQzNfFySJ4lkitFRUqir16oqeReNAlY",
+	"9ejpcbvTPm53Do9PyykqvYbv7xy1glae7r5o6nwsgp7VTdcdF4++fCyBNYgsjptbFZbX3yA+/oKAfC0Y",
+	"mRq8p21lZA7T8KGYxfnxS0F8/shVWqqTteLS/xaS+23xmEU6BeOqMqyD1hf0nRLIbEYs6wMs+ivA+90G",
+	"fxr02zHgCVbRaZkCzh7LtRM6B5SFgFDXIN1cywV59vL5W/03EAj0gioXl9mLUU4DcEpKsMPpomhGLnAb",
+	"trZs9jyuP7B5C/kTFNK3Mpqvx5q3moPWJ34LxFYEJDEUVRJiRw1Was3XV5qOUQQCFoMf8O4X7+mo7pnm",
+	"skO45kvQ+lGGSyHl7fXuOjOE3TM4BrBLHI71TR6PN2Zx/QWERA8kQL9/aCFfV1pQh5959KXWjDqFUA00",
+	"yQX4IgVWQ7XPwOO67ZTavS5bpsuCXbDOy3RTvvlyjUrOFB5vwgNf1hb9z0HcT23jkQVHvnBZAIlVZBaw",
+	"IwBbGVuHGPedyXwYZooZ7A1ofiig7eOQpeEY4iOC6S9ZG2Jetn8dVB2D9XgGYUUIMJ5hCEv5oenT4yeL",
+	"rIjktIUOHEIUdA3lB/VxB7By/1ylCAs89aT98Kh91OkYttrECoPRNdFDnWvSQ8rsmpCz28ZWlarFotVs",
+	"xlk1OsS6ObufN+S8Sqv0XJuUITOwRgkZSRnVcYvFPAGuqeEOvHQH3BFsZkze68VcL5pt8+dzctA5ft95",
+	"2j06NvNZpjsXitOqlenCM50yPd6NMr1z/P9unKVF7iemTciWEkAf5NiBsTZ3KwjegzcPtOXq8ylmbck4",
+	"wrbKoKqhf0FCKGRoaUIfJTT0NS8k/eFqlDRwnSyB6TrSeIfTvpcot9PSrpIWllJbM6V6P3339vvv//L8",
+	"u5/+8v6XPx3/+MOrV798f3zy/s3rb//1f7w4Pflz6166NJIu3/MrRgzcDJsZn9IuD69ZxNMDLHuqPbi+",
+	"YjOmUkzLbJMXNByTmAtms1MlibiB6UilRQQFsJPAoXzgt47lDTgQE4H5iwMYJ+T2mfxF8l//9v+iGLoQ",
+	"mOkMiYuQ5Moxe5CLEYkZvQLrH0bEU8Xi4ZKoRB6LOIMMOgAUx8YYDtcnkTEDlBE/6oFJU4vBi1f487le",
+	"xxdX1xbEqPCqG4xDrkimzERRAEfgmq/yqwN2/W58+nr5TV5mqIktMToFCaEu7pEByO4uR4CAf/DqlA5i",
+	"Bn5QA1FnAWe4yimxNuLg0JLzcXl9B44q2g7UjAtVa7jkZe7HppH5iKfnoXGjLVsMF+XJyVYvx69yUBfr",
+	"8ZZli3m/kqnNmIL3c6FSCgeEqpdCN87K/V/ahmEhStn4halc/3W7iy6Z3bbOBSxEQTZspJtP3B0IZw+l",
+	"RQBzXG13tI+OT04fPvqLw0yNeihpQbWPTWIMvP308dGRL+XcIL/N+yO0tjqkgAuk8T3Uxy3vFpF5AGXL",
+	"ig+YS4MHnqJ+3SJ+5eT8dQewKsrmqzx8xUC9Ral25oK+GQ0F1PxYn2VtheqTiWciHCJIY32OLo0vXfcB",
+	"LhYhHBHZEXx4PFVkwEYc0ugDB3neV1yErKfYX/uBwSRj4aXCxF/U8raXGqSGMBojfib8rvhI0DRLWPtC",
+	"vLelJDZFHXAEtfFHJyxqE8CGg8YYcO75SpG+fhqLsDpkShVYi5pY4JzT1ecdGL+rYQizlMjhkFAcDBOR",
+	"0TfamEuZIIP5hbANSxBZNlYSYngGE52PoIrgks0D7GaQiQij4oM5KdyZMIMT0SbvMSMcVR0TxDRYNWey",
+	"CY9jbWOBDjjDMiFztAvlRN+YmiZ7kTGmYFeN7FpiUcHJzoCFwqnP2ytYMvN5TNW477Ih1jS0zi7E6fFT",
+	"kxxEobLNZAgoB8OO1WMmu5vGsZypKvsML/cttPeGH0oGWlmRjLggdJjCwCAHWFwGxkilxcXCdWURYTSJ",
+	"uR6NR0Uy0SsyEizq1xlAdv2qFZJtIzbhgk+yid+fyeu5W1lTSNXYqxUQl21y7hNvXuExBaxhZx1xj7A9",
+	"Ql46fv2ywgT8Ptqdg6f0YPjx86PTil7aO9CrHLALrAwDmm91tSLTD44odIvrdrRY1ZuCsHwrFSXMqNt6",
+	"FB4Nnww6g4fD0/AJPR52oifD0+FpdBIeD45o5+nwCXscPQofDk7pydPjJ0ePO486DzunnZPOceeo0+m0",
+	"cEA9X7nqzYbxaVEPxKHHtLsXXjJsYdR6/K+f/Nfh20A2trqt8DgWg8l3neh//BG67CFUTfXKHHXaqMH/",
+	"Ar1MhF3Jznpa82ePb6oU5y9WqCKQ2bWrz59z/OFGCnTxpJ0mjE7KyjMdH2oWm+lTkGaNSofcCy29aRyb",
+	"VCiLC+qlhoBOxVotYp+nRSz0RyUPTI0o4HVCMSfUwrCImOrcr206iHX7pVKSGaOXZ+Cz6wvZs0/t25Oz",
+	"wf9EgQFlD4QLwmLFIOetImMEzMs3drY3mTBiy9rypW+FMklYmJKxTBQjAxBRiCI98y9T2tIhUTInCb/S",
+	"I29M5XbiGBFqFlU7XaQFvH3nDOCQqarjVzmk7TTfv4UUa03mo4wmkZuRT+cOzrbOPHxv+n3QFNugTJnA",
+	"osuYpp6HqcJ70zSX9F2OqHuHMkm9VM49J5Suk0G6wyNvFCVYtWa904+L2ay1DnPDx1bIsk9TnjDl33J8",
+	"0Dl933naPV3Txw7KOFNV7/ceBp276AiG0PpJ/o3HMT182O60tjtGGjK97jOkRa2ryn/0MK19VOqqGosy",
+	"v2PAimFvvR2GqV6mqzJA2uQFot9zCyVgEf9NwbAWJqd+eBsLCGwjmKryASYisz270WCr5P0LEV2ftH8h",
+	"Int422TDzbe1dgwcnbT1YR7ZhtL1PhdQuu6Xo/XLEt7IiIBQY9NYPZR/A1XMCNwQy/CSRRfC2ig05pf6",
+	"gA6HNtsZUptAGWJmOGNGH+fgXnNYhnNmYA9DULSuz/ow8AvRl4L19OeefnfPavN+bpP5thiW4ltEdDc0",
+	"dWlP5jCBB/BnwkIJHgv93dfaZJuxONavPbkQffvUHpLz0hfPoBdmSgZzmGekD4vQHUsm3RxcxVhShkuw",
+	"Lr/vmz79krGpDUV/cp7BePwUgV2kxNO5NqUm09R0oNPkZTaz6lCuaeilaG1j20H/0xae1lpBi020jd5t",
+	"Ua4U/e8MgqK2vA5YeIUJ2Fxq49CvOV3qvcGzX9AS7+DQRrjYeT2RfjIxZLKNPagvk1laLy/eI5+4VD9s",
+	"dpQqYkpV7bfV0j/QNG/8fuALapNf9Ihtd0WAwXENFLHYNTA34BVgivKUjOgVI0qSIU0wXwHe1a4k3tdZ",
+	"ej2KweyvXsBr1A7g8VJOATZQCDID93AyB8t1ySEXFt5sNzaX8TdZDv0ObfkuFHcc41naNkbrun6TXuRD",
+	"+g1vFzgNrDJvrMhTmU7rN8qi2aR5FYt1CWTpWCvwUGsXQqfTNnlnPNhc5JrOtocDT3HISP8wxHb+fdO5",
+	"GfzIfr6Q6eKd6H0lmWJ5yzWZFL0TZ0U1teALqTLoEhm/f/3+zY16JHanhqyf4U0i5fDatdHr929e6AWd",
+	"1KTY5KVPAWLJAQlcF0ug7z6VQENSYDgXqauR/qrNmEFEnEUuspRdz01vEnnFFOpSagJSYAimtiklnU4x",
+	"ry7wOoMpY7Z5ZqLyGMYCImnrDwg8xoLKOkZCtjE2r7OmK3x4OJ0bZ5eikdeYN/S4n+EUPEfz9bHHW7Nf",
+	"gOtUWSwCu3JWsbk3wS7vs0SU2IRUq/0GnGKn00N2q+CViCs6iJeYCBjYLMh1PO/VnpwqdYgpiISFdtqC",
+	"cfCt1+sJM7pbRvq7PMDoqb1lE3kFzdA3c0+/cpFDXOHrItV3qZySTGmZt4FcX6RFS0YH+JClRxST/KyI",
+	"0oPQotq4lppRXkM7JWGCzYoC5N5g2b9Efn8rJPFbNo1paOMwxfHsWB7bztv1UZocsNc7kdl2tmf2zOFF",
+	"SsGwsH9DmsdOkEGeuR7h97Ag+4IFefnuNTk5evTo4IjQeDqmByc1owFvJnzRjPGemetroUgMidnqE+gn",
+	"X/Nu+9sC/IeZF/R2NBUJeqiIphzzIYNe9T28f9VIbLpsOp/KWI7mdemj+c/rjcfdWDGQNzRJHVMB3qHN",
+	"k0rYiCaA5w2dmcEeCkNsHy8T5zbRRkP1eP+6NJl3woX7vL8Y4FbRMhQD144Y4ne/q4qY+WEkS0OeqLbC",
+	"62MtSsgyXKWXqTJnRaBd7E0LIO8TQNrWxKUlbZKSVEZ0rtlISxOwi/5WdK5Y+gA3Pr2ElLwccgSBZ6GJ",
+	"pTKwvnVgIM9sU/IbN47Pv4fosBEx3darF29bQSs20L+w/kNs1OXWrAdr1uq2uJwYIP/IK7NCnPSIWTBr",
+	"cj6iEfubniwIj673KL3LfMJ6ep31YIYJD+nhK04nbI45bprPOY5DjZnWeq2gNcnilOfd0tco2MbR3Qxs",
+	"iNn0Cs77TmbirqOGFJpnlrgc5uf34l9g7dqk6Qpg/0a4INbYckB4pldyZb7ViKWOI7eT0uiUBw4xvcqW",
+	"8tkOSx07x9fLt7abO85yfS7eH8ZIPZ/lBvmtqVlcohsRaGQJ06wNJ4J3LgcVeaM3O1hUkdAx3IfAMi3O",
+	"bb5z/xDIRJkE9sP8AQfwANVvF3FDnjjDzPY4WF+bIgVtqk13jSkS0ikNYY9PO521jbIbABCp55RbWd9b",
+	"6JRcgx5i2OUrRaaJHPK4mnHqlcsh9jWCVpM1aua1ja8qPHRdcTY7M30XIhbyiA5i1g9sHWmuiniEOHHq",
+	"0pznIwCig3sYGcyhjmM3SKBuEnfqxH8rszfrilGlYra3ClfEwNvWjMP+2PCYa2mwZ26sG4SjVXfihkrG",
+	"6kGYnyoWA5tNt1yX6p68YknC4Rw8jaleXahtUaD6Gy9RXkc9ZYmSENbGdLHaWmEQwizqDeY7qGMu85/H",
+	"aw+0ZP0ajv36W82VD4Y0VuzrmqE5vr426FSqWNPyzvBot6ZkdAKNEaAmNieOhFFloJczwVMWIfVDmQW0",
+	"UtOy0Bl9eHXPWL9DOuHxvJfoO4cczM7CZjcZFT0ycPKAIu1ub10v7uozqpiVrtfuSNEap9JUNCU/Whpi",
+	"ZBoLGQ3jBVgbSOMYlZavEuFzZR3rNtZlE/16iLy4fqpz0YqtzpCi4VgrVCy6DNA1yohMIpagLul6oLBU",
+	"CKizN9IhTxzQ62n7GtGJFCN8CtRQfkUSprI4xQysTJiDpjCdhdikTZ6ZLv4Q0DL9EiOsBvyVhY6D8vaD",
+	"pcxRqFhdYQHjkDfX97t1KU0mmOD/jjFhFz1ldEImjKWo6PSATcMc23k3aPGUTXC464gon6ebl9CZpXpu",
+	"xqF2Z3R7S2FoA4s2zBvxiLAHsW7ItrEgPf5tqQLLWetqguMv6y2DzNJQ5tYA1Bo4P+pQZkmPzUG4Yo8z",
+	"EMsS4b+s4aMPVUbcGEuEp3kjTmMmTTKVttfYotPC2EyyZ2sDlnhriLaupnTAQoooZYwCNtgetJuVCSUF",
+	"9xxXyxYkUE/elVTZ0rPd7xakqQ516R5u6R5u6R5u6R5u6R5u6R5uaT+H1hUwS57Ddg2MpX2dTbdDaCrP",
+	"5R6e6XcFz7RrvKV7oKV7oKV7oKXfLdDSSoClZqqzAKa0H7VZtG/qFOY5tMcyBytFMhEzpUUPuHH6eLwG",
+	"cTnjirUJLO6EzslA36O5DzymD/ojJiKmzU4mUp7O+wHpT/gIpacJmPWDC+F9iQ4o1f/aYLRT42kxqA04",
+	"IhD47QtxIfp/7Wt1m0A3lMHcZJGO5Qx8ORgWt3pPJkTpzUcvMBdwmoXrwNeMmn0wJ+wTDVMCuN9MhCwg",
+	"tgPuhRCZ1nYAK8ViBoZtm7xMC9VrA6b0YmCDFs9p3FehTJg2IFIykSol/VgfyvsBkVCOBBZdl/TRZoRl",
+	"UTJJjRYzlb+9VKY07pNIQiBsJPENPG2TF6YmXC9GWWEa766mvDzHVlsHM72/sJJQRN4/D0M2TbvQu/8w",
+	"VFd6x3wR+elARFpM9hFai6ZoS6mppn01ZiyF0EUiZwoUu341qFGg7EArsHTM5kSlUkZ6JfSPE6lXF9b/",
+	"QphVyZPBIA/rTL8EnoFvNZ52bedwe5mW2Slrk3NB2KepTPxoQSgnAy6s87Ov7ThvobUqLS4wLMlawX20",
+	"FqVWeZYlcaj5VqVyxDTTnPmdYC2eBA5ZkSQTdQ6gb0tnk3uwp3XSBbTGHoHHm0U98D4clL9wPI8/5h+M",
+	"I9yWIPgfm4TYz41cqpAppEKkrJvSflxKaT9p7jZiipEpk9OYBUQxvbXQ+H+uGWZCVRcG7oALcPDWptfy",
+	"SrM/JteAPWdaJViuD2msNR37NI3B8w5h++rJldxzJsi00k8X6HV4iRfbZTAfc2uWJgnVr8oE/2vGzM9G",
+	"x6p0HmNMIJlUkPBbRyFaSoO9HlHg+phifnO1Z8/R1XLHUxOfU/0QzKlg9SCWOaOaDSFk/GrdNdCaRKv0",
+	"XSxB9ftXLYAdwbbzz32sin2qE0jwS8OkIX1xxXt+GUvAioBXCYoZ8zyd5wFtntTlLXmX76xaCZwfMJi8",
+	"DmpJlVRPDnsy4SMudjYCTEmS0yzGEzGsak25lLuqZ65quBnlG5eOJWZXLF7KccaQtRc2HETFvUtzpfRR",
+	"Bo1hA4FgYlM2PoM21SomtTFYOGnvwD9uOl3jqcHWuGk7n52RPvbcrVT/zXPxrJrHh7WCFuT5as1wJXm0",
+	"Z0RHtPLBBzHG/PmIhdrChgPlgCquEE1CYd79gCfpuAdSpts6evr0KZx8jwq/9KZJnmUxZzSpTiRY6BLk",
+	"2yDd1nNO41hLOVhO++1PdEIjma2JD1ksTBjqd0EJQC5hTHnA9y9fQbMlbdPCK+Hbf/zvv/+H/v/f//Mf",
+	"/07+/p//+D9//49//K9//HsLEoCKnNZtwcHPdHy10hpWws36qGCXQXGGHvDR8cmCReevlfuxwFJd2KQQ",
+	"PBef9J7ov6zrn055IVXBUthaPZu2TFnzgiDG+R8UyPNKRG05ZeLTJEYOVQdyOOQhs/Zk2zuKTeI2/FtM",
+	"Mq9ArqETZkObqnias8hhIYtjOLyxT3qznHQYcIHxmgXR0Ko6NhY4q/X5osWji1b3ohFlXrSCi5wS4Lac",
+	"Fi5aXy6KWmcxYuKtrTkYV47bHn2LY+VRkFvvOZNdiCZDD/KBBoYnV44Wowo2zyQTEUvscV7b3DLOJgKt",
+	"8zMCPckgc+1XCafcwZz0z0ysQkjcvSQTFiVbJpMsphWzr400BQuuDddrfTaWMYMhGOpBJ9aOPWwFv1Vt",
+	"eWpg/R/aOEQfAOBQwAmH5NLCc78VD9W1XULwadu75uqyIF9Js9U0tk4ursglm6Ze7wibjwctfFHLEPBP",
+	"YE4SKKA2ecdERPrm935gVsA40bxHXAhfQiLoGDyib7wk8MF45PpwQh/zOPpKuXdj6AasRKrP7UwzBpxl",
+	"AaWBUxE4D5i9+UL0qYKRaXLCtCpHS/BGqNjNb0Cqkwm54imNCRd6B1XaJq/gaGrcjhOuFBejM0IJxH/B",
+	"WLSGEuR0XQi7kCOWplyMCMXEHeK6QAKwJOkbPY9OoPdu9RBGVToYVWOTS+VTlnVxFWpbQhZBbqmic/Kg",
+	"7696O8pQSjLV/1ovccwvWTy/EO5751sEyHr8ued+tVsVUhHxCB4TIKCr2cJc5vV41A9I30kx/cG6JPug",
+	"HvsXAnyN1gcbWNzZsg/xjIykpkF4h5dGC/sI6Ks0jo3bk6Ml2KfhpZCzmEUjFvW8WbfJG6kUH8TMm7Sy",
+	"XjPAnqHEX7KugZbhicmiRtnYP/Qfiu47rxScR5bGvBVwteH2t3zToP48hZimkGQiE1YYhML6N0EnmpBg",
+	"wSHhoXshLOf1THZfnzwwDE2FZlUxn8hMEVOTqXkppWEK6SSMRl/DFmF+a28w7yk51ftArlgyoLHjPBNm",
+	"g0BsyJIU0jODC8EnU7OaBKhB3+pP2IbnRlJGZBDL8BIDv1UuR7RCi2kZN5ewrK2h7vHjYJUVbq1vkLDO",
+	"sLanDBBQEOCM+BWPMhp7Bi/kCcGRIh1LvQI2PPllXXP7NprQDYzhTczUXdfn+1v++z5vLQTF9O8slEJO",
+	"eHh/IGt8INuAqKtM4be+9XhnsR+KdnQNKhdO1J0+llvLg0xEml9XIEEUI8/QPaEROETCMMIn/ApOHhFA",
+	"hyDn5EpCGZBRsRCZVhIsDhNfPnP6f0goQXcR4rUbw+qk8yS3Umd0TlKJeVBZcsWvZBLAu2zQGM/DU5qO",
+	"yYDFclalOUcsLarNLYEq7uXgvRy8NXIwPxDdFrCB1b4Bk77qTsGuYmANL8AWp/6gcUuYapyPc3NQReR+",
+	"7HyR5qixiKE49PJGyUXLZCxctPTZ5sIJjItWm/QXCbBPRtIe5YEStRAcZnEcXAh3hjJlMA7CueqI6wAT",
+	"IE0eZPRp5/SsiMuVOzisOE5Ajp95qCMXYjnASDUsSZU0rkovv2n0kYWAWReEVuAE/D8fHz8mTzvk6Jic",
+	"nJJ10KALLuSdApXcq6R7lXQrVdJtRMBpYGg7HJzGemk9+/qQpikNx5OlJZRv83xNQHvWgjvWhIJeztx5",
+	"/F//9v8pROOEKnFIwVwP/+aMVBn2RGXh2LpYqzHfoPrRm8t96tvekHLWxKVZDo3jtgzLyKoy42IljQ8d",
+	"vfV6efBIVzMEm6fpLvKDaIZ9TZ7ZHiFfin715gpliTo7tkXvQx4zq7amVKmpTNL2r9MRSDY+Gqet7tHR",
+	"SaexJmNHOS6ADRP3VAhYQTEdgKh/Y94D3s+IU6tz+ISO2OGvUzYyaodfsainxvT44aNWt/Woc9I5oez4",
+	"ePD06ZMnj44GITsZHD8ZnpwwFh4N2OOHT+jx0Un45FH49CTsPH4UDdjT4cOHT8Kjo/Dxw2NQLkLxlF+B",
+	"BG0JmUzAJ+te8XT45FHUeXL05Mlp+Dh69PApPR4ySjvhw4c06hw9pCeD4enwaHA86AyeHB+H0dHD6FF4",
+	"9HDQGXY6tPME6g/+xlrdUyjACFrpOJsMBBT9Y3Bvic5ye5JNY0mjNVEPckUXtGY8gtrWR53OltWBjqmu",
+	"vTowl8D1wDZcEbyOAXpzhQvJF+Q3d9Cq7gEFoXEyA3kUU5WSKU1gTn3NlMaVZErCIEcCenDif5OEXzFl",
+	"iiHwuBSDlEf0CJTqRtQE2DMhxbq/7oX445sX3wfkzavvwc30Cxu8IcB6KiBvnn+Hgbif3pwE5KfT84C8",
+	"Ho0C8sv5z4G+8if48fynt1jdgCcvesmEDQSCytED0jLAVLJB0NU0bbwQepZfKfIMB3fwfj5lgGxB6Chh",
+	"rE1ewlDgyRCRTtgBE1rQY7hTD15r+Tevvu+SbAodIQ18gjmeuWNqQCIGYS94N5+wC2FwfSYsoVirwQgX",
+	"6IKbnNlj7dAU6pkCMox8a43VLwmlvg2bt+109BdMhMl8CuAnaHikJOYMCx/OScKmjKa5DxDyYfrc1Nh5",
+	"QayDH9i873pdwmVmQ50z0UR/scbTNtU0NhJSVwnHCHADZOKXbja0k85KIc66UzVuhbHSYFowhDE1NTx2",
+	"Dvr0fWJHCrUJhqFTKUlMkxEjD446HfIT/zYw1EmOH+JHPQFL94Y/rJ9Cfq0HevTQjGCOLZwGkNCgF8Rv",
+	"0lR4LZtM03mADQ1xoFopBa6bLQzBdTMEzy+cAgJvwFyQKf/EYgMbj08ZU4QN7xuSCS5EubWnlVDFtVsg",
+	"BVOLIjPsgYrP15OwJR56a+xjUYdAhQdWvoSs2l2hL8ul5H6jrgDPrfn/UO/FARo4BZsHgDm7rf/nzfPv",
+	"Do6gh3VTW6Kg06aJnmZqqs7woVXJaE7sBra0qSSYIKcJCzFWpqGhjdSgigCntK496+a8WI6x8IaCnVOe",
+	"eB/tHns+oAMF/DgznODV1HHTSXAwL+b15AczGmMJieub4UwqMwKDnG2eWHE4yK2vGjhVTxpzFMYA2zZm",
+	"n6hWdhMad31JoMmUQtcLI2Rn2AxfK8wIyLtxQa/vyPpgjyNATPk0JCA27CUifW/235v9G5v961v4lb4u",
+	"Y13f5SC0f5Ko9IzhJJ1B0OwcMaGfDgag4Y46D592Hh09frRQVL2x/+zwsyf9t4xdgy0iHKZlCfZWsequ",
+	"BwWLYDs3xr0YuxdjNyzGoAm6T9G3wmm/ysUBcWRrlaG7G/utF6ZyezwdlegthbGCi3VK07EHFecLulbZ",
+	"hloHRK8+og3dPczRWaV0rsphYnPQN9k9JhDRJG7snSbB32Fq8A2YQEovmet3BkFzPK1VxpJrIsnbHM12",
+	"HUguS8AAq7KPWxv5E2+grcUKY+cWBvZWGi/PTOPQFE6zAxYHSImYG2/VRWPBsTub5dDbsWrYl7x+x5Vk",
+	"gAcUmOgtRitNv/s2OemcuhChXuoFa2ZMVbUrS7CVJpBm6U6NKPAcqfBLxGKWMpACjxw2gR21gQep6SYV",
+	"yZnY0t0Cy9JIIA/XuPSVFMyXFY3ZbxoNi9zXqFYvi7g8/Gb9G9HC+qZYK6eF+2CeMlVdUVz7uOoeUGaa",
+	"Be5HmJoDWE9VQcfxjM5VxRgWJ2BdS8+5mkrNmyi8Kp/Xz9mpH9je9sYVtewd68mq486j27i9W29knSAp",
+	"7qzdD2SVRSRHgMnDqIzm7aUrr8dxelReTajvnMaUl7RUk0mUfPEUnZzXaYE+NwJrc6Nzh0Bjd8MI3Z3+",
+	"jLm4VNs0wbgzVntlePQ7G+Ux0Suo9ANlDuxgQl99lYR9Y92A/ACENDllwgCb5CM15gNXZJolU6kYyUTK",
+	"Y83a7NOUJ1BlLMiAjWk81I+cVYD0Y4gGQp2ZYkuQz87guSJSecjMGwovWxgTesnylkOKQdSQijkUA1q4",
+	"NW20wJXKhX9MG9rTzSwYd3hxB32ct7VkzJLWFOvlzP8jF5etbRrh44ZgDifcs8GJQg9infqwNd1YhkYq",
+	"XR8PjetjcR5BK0v0kWmcplPVPTykU942D23LZKRFBfD54flfXp7r/4Xnz87z/226DnVqUb/rjFwyNjW5",
+	"BIqFCYO/Zia0Cbxz3YrmHKGJsWCUsQiIL5WXbKkPttiMXy/0Ls8vnvOr7gRjsBVPjjsm8EtmPMKg4ZiP",
+	"xsCZwGFlljLFzsodabyo+JpsvMJ9+97N4v6ocauOGqm3MfeHjfvDxu/+sHFO1EQbOFMeplnCfKPu/sRx",
+	"LSeOvLHB7/TIgQiEgPGPKSUhFV/lWtdi5IDNrAB13p5D3r1+g0lhD552SIQimhju+Rq1vTO7F0I6fEVY",
+	"AtDG8wAEWwxB2MsNC4fUtJ2wMcymMQfTX2AHMYdgs8yx+0DzfaD5LufL3M0QkhhymytMUXpAgjBm0uXN",
+	"SJ04uYboEQBs/m410UvvrAdQECm2brHYYRaNaehprDNDekbPgJYC5CVs/2Ibz4ByWtBaJx1fYS2Nj5eU",
+	"TyO1Inl0g0plQ6+Ua2b6LdOqXpFU5g2JWKzYJt6ZnzVd34e9t5VZehmLUQkyoRG4YFmSwNFrFxIqpElU",
+	"3+irbMdhYDkB5JZMscC4bCJIKhygOSmgVQmq8KkY9b92sW+4M5VkmnCRkgf90tlYXzmY26YZ/TbBeGXE",
+	"EFPtQlCCrW/Qb2bQOLH+wfaQtCncuQ0KL0MkwjBmNLFwiO9ev/kKCZ7Ou55oMJkxrrNAjsxgOpi6+HoS",
+	"XQhugvfPpPGKwRxpwrAYlehR1RjTpnLIyC5BuFIZA/xJkjBcogIq9QMqyFhmSdHuhnpPM6RYjvQmwb0A",
+	"+whYoga8r0EFjN2oORnTKwZIp/leo7Dsw8N7QqY9O7C+5+KLWGGvaV7FAbU71dg+b71i+Wc0iVa1/Ho9",
+	"XKSmM0LJNKYq5SH+sAYqtrbTKuteW2HypOOl/puP9NFecLH3adw37aesnwd0uJ7JqRe+Zxht6TiQNME0",
+	"XQvs4LizOdjBAnmV0ZQ3css5+bYT/1qIZH8rNJMeS53/ykNWyBfVjj7vRp1Et64WVdubWEWIopV7ktX1",
+	"fGpWJ1gA3zGykvqikjww70ixj6VpGHklLyHoCcP4OnCtsZfmYi6amsCfq2Xm1r6Jo3vxdUvF14IIeQlz",
+	"vsslLCh0Kg1hmFwJtLhG5Gxg+x7aPa0xgV8vGL3At2ALS8Vsz2yUHgvgLTsGbSnTwhsc+z1+y9b4LbuD",
+	"MtGU0ltHYDUWPGtKNXe4z5sk56cKNcmiEYta24FnVNLjdeNo1NsrmFOEk4ZggVfeq+XFLTFZNhBa5oC4",
+	"f/dhrT3lGp3o8QQlsAd9EAQ+hiOabRsQS2XsritA/TcQ7SZTJE/3wpNw5LK+1nTFmbXZ3kK6YZ/cUrbd",
+	"lEPf4tP3kT52bwDenAF4Gz2cS0w60BP2zARHpN3YcihZblAqFuLrzjcaA7RRKk1MY3PBpmd35+Xaj1oN",
+	"mPQDDx48jLng4b1ku5dsd1myvUUvD93ZAZUd0CShYsSWw46CEzFLEgTyYoBGJSTpMxEBQG3/OrFFn9GE",
+	"nfujvlsHVOjeueezqe0Qii9rhCj6vhLWkzzQIu5rrP9MyQPE6rS+xfIEvq4ZZwX65x7RPkHjq7TnWpyp",
+	"3ozHsQMa9SgeQVLVmE/h6lawuTC2L7NJTn9gCaGZSMkPNOI0BTDrHUps+gRzl8DF3FRmdx5C4hDCTRdw",
+	"qNcUwVsd60v8e+0H+jGPo4SJ2raEZDaWBrBf7yqe7eGugMgrE2z0ha954G2LSbwQkWlu50luYxlF2jIa",
+	"2/bD+ocBG3GhsG8gJmEjG1n/JFL3V4poXsKkl7GcQeolS65YRRNA2/tPbRT5WAKQaGLAPHId4fxSLPNE",
+	"vWsjRh70hUx7tAcj638dmItgtoKLka05G2aYM51Yl2tp4b5S9ta8c6KmE1OwnsO1Y/sZmRT6IlZZ23p2",
+	"JVa42ZZty8RiI/FWIVk2FQr77FN2rx72rR423PTqPl44hzsdfbIap8amx3aTqGxoQRpUq5jNe3gtmvyH",
+	"n71PvZ20+apKwlkUdFt2NLln4jvExJAUXNj923HQXmYJmiZUjZnylqCFFUZalXtd4PbrLJxaLXpuNGf9",
+	"OheuzmL/g0Gex7R06BN/5oqbAHucDmJGBnPwC/CoIs3cACMQGuvL56TQFMb1rNGXhbFUGyejb2243vmM",
+	"9J8l36dT+F7B3SUFdyvdyEutTsz/X1BvedZiRSFArvDWtTqlJuuUCabU8mqAlY0KjccCmp7pM76fthUY",
+	"qHJohQhOjZnM4ggAMciAKR4xh0ADV2J3WFgoRM3o+ud7/ThmehCwOWTdK6YFU4rOiEzQEEq8BIfWGguL",
+	"2SbnBAQVl8LUHTEArbAOcpkQ24fPOhImXCkuRu1NHeTa1vZX+8aCU3pRrWq0+++kl5klUCx0i2x1Qfj0",
+	"aOmM4Frr6wvgkV8+utt7Q5n09F4XnpN3ASw/QMmpUR+17fOaCwV/kSskgq1tsTO99iaqvyArFNIaVcrj",
+	"mMQ0vFS3rZvqugIFOlUuD1jFLBppLkZkz5SpFJr7aPGPmS97ClpVlKFA2MqO+W6Fq7Av596zKe1rWkHL",
+	"vbJ5Jzy7rwr921wRFcopqxuE+a1hYzxDbD287Zb3pXN9O6O8OastT2KfYNejHo804X0M8lVfeIy1l0AT",
+	"QiO/iF/xKIM69oZjPfabsra6rWEClfjpWOr7tVmSwrgSFvIpx4OVGRiudbcgqtdvWLpdmAq3/drDU0ZM",
+	"1IenvERTR/e+lWblzG1r1xZFFujPlE8W6g9N2MXgeJznohrDVBiOw6mRAQ0vyQN9Uo0SOhMBSdgwU8y0",
+	"amCzeA7H2DGLIzhKXwiqja0RFVwBKX2tD9Ph2Lbk9tvyKEzAnzKBZZoJjZUNEkH26USibbfTrl9+AOuK",
+	"JQMalxbA1KuHLEkRy+RB3/3dG8z7AfE+09RFui4EmrfYJS+PXcmEjDKaRJyKHG8de9/ZQJcbQCFEVqXe",
+	"TDDLtY++uSCWvwaLIsLCDPorpymzTX6SmVK0kdhsIPiePtXMB/epvO20loDYJrtaqIqUJdNEr0lPE7M1",
+	"nn0BOvQFKNJJz02mlYtNNdbGtE/xqrWu4NtjCO5e7+1X762507/ZuJtVpcvjbk7OSUHyFvjV6nSb0Jt5",
+	"0CEbDhmmPtadXr6TCULkAjnkJQ4onyMiRfWpxiKd9DHHsg/mudGZU6qwhym07IvoHJo2AiZr1Ca/aGV1",
+	"IXI7WpvKBZWpAujeiQSr+iRlcWxATwE/gaRyRpNIwcC7hAIAKWguOmHKFF4QmaUxv4IpxHMymBNK5kyZ",
+	"tqJ4ZeNK2bqD1gu7vvUnrgXvHRTcaa0sEe1LyNkaNf40rQa01Ex7YLOF9lcSZs4nTaXTsZGS0Qotme/2",
+	"xq/xCajpjU+ftrwkYWPZgVWwTLt5t+BOgUuhmRgsE4y2sutMfs3icwB5gsPgNdr+xqGzaPuTUE4YSeUt",
+	"OgNsKBk/5zS2gzyEajiQ3Eq9dVn79zbMbm2Y92PmuOTWRGWWsTjkHGhi9kZ9S1i6MmjuDbMiYu4pjOtM",
+	"M5AipeEy1zCL2XQsBVMBoVGUMGUP/VMmp9jAMs0SQVJ5rVUNdtz35fZbl9v/hosbNlY7hhmFTPXQ3v30",
+	"zmV6yCyxUOW7jO2f5ACtwG5QBQYetVwKbBb7p0M9hTkCuNMh62mWa3VbL9FPNZGJQDd+o4QAGmf6cf98",
+	"fPyYPO2Qo2NyckoePtqtJ1mz9nV7klfHCMGdPJazPGs+pIIMmPGORrctSFjnWn7HaALe3CEX+kQvssmA",
+	"JYR9omEazw18gEwcxWPpbKZNeUgzYEP+qU3O1aWL+Jte6XTIupDmz2IFq2IqKlKrQ/7lOksbBGEHE8pj",
+	"q7ZAcOFU8+Z5wvhvNbnqY+0lF27e2JLA+ncdNxKjMwst+PTc2/WeXn39zXp6Gwm0VQKouSyplRPrioHb",
+	"6Fe9Vw7bKIc1CeC36m4t6psVtQ5OgixRMNs5W8GaBpeC/muPpQ1uKjfkULhn3htmXtv4FKngVrgZVtt+",
+	"tr6hCSPeDm9DPtRqZ4Nh8z31QG/Q8Lxpkv0xoZCohJdxMVqvo/nG1teu25l7TG/yOg0DC9la/3C003bm",
+	"93L1NyBXb2NWfQMj55mpn18tW3dh1Nxk0dR1SeS7Xiy1rcC+L5K6F+33ov0WiHZbNWX8ZcuKpbYT9RFX",
+	"WuRkCWtS49A12UJMaGsywE+xlJe2JdWUJqlgCUmlvDQ/s09TmaRnZAZtM6F4RgWa1WdjOYFG3pDbM0pk",
+	"JnLZuUY0rDrM9dyb2H2ka/eRLiiHAMxDrgr5WzWjKGforKmadwXZFerXXHGmhcGAKq7y+PE29azrpSw9",
+	"XpGf0XnomhlqboE+SyPW0ywyhbdFUFXCPumdavjOR0cbpkl1EIQbM9R7zbM6tgtl5ex73dEsTyIuQ+6y",
+	"mZJ4NYtM6yYb4PIE9Fub3X83kqRs68B6fXAex16I2+qmwCZ5Eim0TEKBF11nasPLiImUp/Pnbgr3kv8+",
+	"x+Fay+KchYvMoHqwZPaak6M1TPnjHCrXPuTooHOKEAT6By5GPRNdbnVb3798pdcRwrRaPJLO0fEJOQWb",
+	"eiOL3yz8NG9ue53gjWVevqVJDV6eLDcjJpEnfu5gWoOWKeXEhrGcsSuXrjDNRJhmmhTa5J09sNuDrZu9",
+	"Ae8VDCR21zZE7bsL+rbgC8nzOtEbIbdiPmWkrwfYd5VodA5tvqFVzwJgIxWo4uZet5yaxIUy9d5oBsMS",
+	"UbQb8VKWFBsz+d0qBbuX9eu7ahYY4z5HQSxqjr2lKzjZe/jZNbPfW8JChRC8vQ0M7nl4pzz8vtiE/k7l",
+	"KqzNkLekSCIfa0WUzGP3PSUuOEBvOQTbKrBWpD6vItkbeAWAHuBDw+mAsrC0kf36eQ/anNO0r/CcGlKh",
+	"D6UDtl4CxPZW3K4zIUpS6uTISKktjlW3Lh3iXlhft7C+4/kPa8nr3RhMhyDA5jeUDnF9kr62Z2JI45gl",
+	"cMRXzBzF7YsJTxWLh7sU6aVcCtAezOVTNM6RgE3bnVQPdtCe+l6q3gapWg3lAwXO5YvWGY+T18f38rrb",
+	"+hnY74bk9c0lr92wtL476Ws3Lpjv89jutce9Tb6DxLUKCb/HHLZhJkK9ajQ+iPhwyMMsTvmqfDZEtNon",
+	"PG9lisJ3bqznSjGl7mKaAoWRX0eegvemVtDyX/x7azVpQN0NvjiLh62gsDq14mmfIj/M0p4cDnuRnFAu",
+	"sOuu/c7CnZ+soQC0EIb7FC7TZJIJWB0xanVbRygGk/xTwiZMS3/8xiLcQ2ocy6/Sq4UNK7otrWJmNL7E",
+	"X09aoFEBoLVnBr5VkvR1JkhUSZLrTpLAXgZNkiNyGU1oQfDdiQSJ8zgmin9yTRYUNGmwTHnmlIaWIa7R",
+	"Qn6JapN+icz6BFjftrPM0gM5HNpOmdWtKRRLMU9BpTTlKuUhogmlErtWZIlWR9fbAxNhDEvAvTU5EVUE",
+	"e7ONKKuE6jXLn63YfZ/NK+8Vzm9Q4WxDbL/VTA3UYctRJCq1196SNGrOM4ef83fvL2mjRkpv2WTsXprc",
+	"S5OV0gTaI/pEdyucHvU2rkG22EA43JIenv5oqzpR+uLmOqE1GwrAG23jeX1rd/cd+7ux/O+d+/dK9l7J",
+	"bqtkb2NcYYkJbgrhK3XsHkMKv8osEWxea2Ib0AP99gR7OjBi7rnOaMIf8ZU/stEdiyFMpeL62z3HD+xr",
+	"WkHrwP19X+O4K9kesSlNUi9c+/Dg6AjDte6naZL3GJhIATaSNlgWArnw5TSm0G75mRT0EhatqV44bQWt",
+	"iYxgGTPgBrvfWuNsFg+W3iB/+vElfjUN8S0//dh5ar4xg/6WTuilvOYwQC4CbmmFJPQPYiNofeMFBKyE",
+	"vSMRAE9igdBXbl5n8BegIFfKsutxx8OtgnEAlaYESFKvOPJhBsMCTaUF6hWNYRx0wqLAy5UvuPEDq8Ps",
+	"HaboETI97VPrfP05Vd6oh/86BFRB6GwoMjbg9jtaKnmvMnaiMtanl/tCS6rFdclY35sP3zz/8HPMRvtz",
+	"1hfE7O1NDbxn+lvE9IjmNrpzANLrMu/t8LHjSlc4iFEu/OYxpLcxBHddPAmGbFkKHXdaG5217mLZ5L0c",
+	"vkVy+K6DTq8jj7c0nm4y0LdvAX7HQ3u7kO/3Ab17VXCvCu4sSPWiIthjYA5MvP2rgqW170Z0mjlrrUCY",
+	"iNQZYVcsmadjLkYYOtKqEoxnnpKJvGIKAZMZUVlyxa9kEpBEzrQY1//AkR8CXQkfcYFxJdMnUd8dIVDK",
+	"hfhOK4VUy3l4NLgITKI5Oek8WXyJ3gU9NBzrgMVyBt3vzwl0Paex7VkYJXSmPw1dN38piHEqKx6xC4Et",
+	"+If6ej3DARtxoQgdpiyBrvxt0rcKow8u6jEjhl/sgpnlgxXS6xaQvh1qz1zax+iqfu9Xqk0g4QYm+JW6",
+	"EJre7aOZ0FSGT/xK2Teh67qfCaCWflk7mgnVOdkrwWSovZyK6EIgwAF446lbZ+jfaJoaYktqlrDIuver",
+	"NGpF43AYSs4i8zunVd/mM09nPGSagkwEoaWFh9nodfRZmTpa3ZPGgvcnvZ7r+MrX1NF1utaHDogyfARr",
+	"POvj5tqTHUG/dE3ATTUkxbyY/W1YJiLZy0TKY7copwedI29R1tu/Kp0JP0S3U1uikippSxhwLke4SCWh",
+	"AmSclYyKTtgifvhzSz4basvDacIA8f7mtOYriVpRnzbg/Bi1ST/iwyFLmAiZ6kOxFMQeAfFeayzsF5Er",
+	"DEXwhm5BuX2l4FDUJv1QimHMw9Q8bObhfik+mcbzC6FSrVK1ItM6V/9relQYbzsjSRYz1532kk3TNvnF",
+	"1WQh5M2EzrFvLWNGqVPAQzfbp9+glZOMI23Ogeve6Z8L0VABVWgdsq7SqVIvhhSQq24yMruBXFlPZrzB",
+	"mb7FAe5H9luKg8UzXXfSmeyNZaYYWEpa0Gb6ajAcTcAfT/Em2O4RsrvtLDd/CGYvqjGfgrFEUhnReRsW",
+	"32MgLScg36Bnegph85+Pmyqf/K78sHNT2tvsZJUSAN6cySyOtJEc6Slfv2D/BVvfwG9mMJHcjfzWm1mP",
+	"Y/BuyuKYi5EKCH6N9aBwExkwkHNASIIVkbY9gK7rylT0TNpXMKn7zgz3nRluJmtxSCc8nvfMvP7+n//4",
+	"P3//j3/8r3/8eyvwRWi39Y///ff/0P//+3/Cb029WUd5BzZBU37FerhFraAVUzHK6AjqQ5JNUWrM07qt",
+	"84QOrjnZsMTFt78ngymKR5l4Z9AGBKExpyoglCAJEWVEPX41YTYZb6KlDR2xLti70KLB+bK1oQq92YYy",
+	"aZNyjwcMLRgvkpZfiotRzPDpXBFK+jk39K8VVUAQBmDB1l9CxRyGVZdsWKLKG7VrNxQuDQVGkfc3Zds7",
+	"mjr4+5bbG+71fdofLSiBvSX8gYY5/Kz/2V++36Kku70Rxnt23RG7vh8zS7p3K2OvOd/djlw9M86KXA/D",
+	"1XchW2+pBbVe7t7WdtWuE/hMG+1z5zxbv+PUwgnmLubx3YvWHYnWu56D10zCbmfJ3GTy3f4l8h1Pv9uZ",
+	"iL7PwbsX4/di/Eby53whvsfMOQDZqD2WvmVaLIYpiwhcCDF0LflY5BqmOuEVUsVIyuiESBHPz4iQjnFJ",
+	"zGgiFBnLGZlosxOPuRSj4HuINlUEufWw301ZyIc8fAWzvg827T7Y9FrEenddxGlMr2w+HoaYIOIE30LY",
+	"CYJQNSOkoZZPtz64hNnDKk2oQPeZ/qan5iplk1a3NeGjhIq0d5XFgiV0wGMtFgLIE+ARE5BpDEhDCdOn",
+	"FnxEA0XRcJAniGQkFE/5FUikltAmEORxcXw9vuH44LhzzaEjnyFvL0y1MqNEIXhXAkbaVPb2nYRywlSe",
+	"1KSptE1+GUuIDw25iBQBrwBJilIfQkYuReAMLF1I20oh9dh1bzToEqJGK+w2WORnQ+mZ5CDZWs6TSDLM",
+	"fgJJY7p4p6Xu3VVaAt/nk+WNBo72IlwquH4jhr2NEaPfuTDeZBt/zxDOBcm+vyiQHsnhZ/3PtlGgABN2",
+	"hCfwvAxUxSqF2oilJYl2Q8ffe+7cCXeCE4zdnjz3lWDIa7DZLQn64DirXIzIxHsK+rw3hhk6Fbv65ISc",
+	"D4YYFVGe+i1dX4+ij3FMFR64aiqWFu2g5nVISO/bWUe7Dv8UhIMFtoXtueJs5jeee3TQOWpteDS5dQGh",
+	"/5+9t1tyI8fSBF8FRus1SbMeEWT8KCWGtc1GSsqfrpIyR1KVtquilgTdQRIZToADuJNiy9KsL3bNxvZ2",
+	"3mAvdmyu+iH6Jbpv+0nGcA4AdyfdGfz/kdhmXakgne5wAOcH53znOydVuhFVemTEtz7Hs6BGXc9RuWBi",
+	"bzmerSvg0jNztTbNdZUu16oTh77kicYKWGFOyVKtqmyZiDajaXebxYHZyqvdm5XV7hsRnZTuSenuW+m+",
+	"EdHWNK5iMWxT3efD6jyMre3nOheThDrFsQ3f+QRR0meDc4IlH7KLdWEkFTHTmrQxoP73EIdvE6oftM3i",
+	"+HA9CO8uK4DeF97/lJHZavnPIsmYpUuAFsnSnGqSZm0JtpVQLGR8tGlDQL/LsvxDqmxjFcWNQoOGFmYC",
+	"1VoNK1BxjZYrIN1laimvWXadWspKfRfKL6kpJehMy09ZxfCB5ZbMxCGYVDM1Ypp0ZNJv5gqU/btBOkb3",
+	"5Rhsvs8+cWHWmRGzSXOZISPflvYgGc/hTakkbUHcVODvQJUNdvDiNHsI1tO2/VcLvmZR+5mDZZnBGGFB",
+	"rIM5CVBihYh4ISJP2zOC1YLapfaz/AHBWkI3AQPN4hHTgUthcRXG8Ooorv6L7CCxUDfV/Kbfb+JqRr0t",
+	"oY6W1iwrKYVDTF+djMLGDiEFUfhKU1w5OzM/z6WKeqHKwKyR4yrYsIsv+T+3V/k0pe72FBU4Ce3OhBaJ",
+	"9gqLfhDRg0ccPpsGW1AKDyMFNjXYkkjslIxvMSVmPLkhk8MYmZSMH2RkArJkmCSzsCBUGUaBLJQrW7mk",
+	"qixC7OvXZ31Ert0gNkCevp6Pt/H024z2q9BOKx7cDi7xdtL2O9P2hxgnfszl8hm6BZT9Zl2sPWbrdm8r",
+	"FsvebVS/5zKAG0v7lSX9NqPfjyrpl3/lg0v6nRT+SeHPUfiYHdy9th8xxbuTb1vhf8zgr0ZNh30WPrCI",
+	"8KRJIhmmA4ykdmTSh3ypJlSb7+mQqmRLxwEOfOO8y4sGY6HSXVjRvar/k4I9KdhDU7B/BrHYj47dH8nB",
+	"gWjY4yE9OEa3+RtgPDgp95Nyn6fcke2gkJqfx3awhrLXoWLMHM6rcXbQ2o0mTCeky5VOHJIOslGFwtgu",
+	"DROpluBD2CWo7s95/OmH7LWPC16H67ULfF3uSbWgln/wiWB7g7w2RmJw3+G/a80aFxEf8Sil8fmwP9E8",
+	"pHGrz2gMfk7MRiwuXGTmBdnePskUYnJdKUHpy5ii9qkprh8ABm2OU+aTS7Ni/oleIbWQaOfc8u1EE0EH",
+	"PNS5505fWnzOUMmEeeyjfxqg1ha1X89h1ROmhsqIRyvVmfMGn0MJU46Xp9tdg5fHb+rKNSpix91f8IJp",
+	"r8eMnmu52YnByOwS0Veu1g6XNqJQBkB0Xg8fBYFEe2rR22TMeK+viRExTWiPcqETkgmCtYraHAegMhlG",
+	"8kSbS0IWpYrpc/JzgkTi9ubQmE0OmcA2FXAEANRfH4nNzWcyFUaxi5Bl3jHEe6TocjVg2G9wxGJsCjeH",
+	"9MIOcKfE5cQpByK7hBLB0kTR2A4l8H4D9AmybgW23IJRGyPhtE7g2/94P8RrCX9KMjbQaQxnbQAkSQXJ",
+	"6RoIdhl9UwUlLJe2PdOoL2tCdmAtFjUJS6r5NbXi0bK5n5yEb95JWG/nf8t0JhUex9aITTKf5uKL//f2",
+	"KU7KoKCV5uqQmT5Pyu6k7Dau7MAFzgnAcVDErKS6DgMpmx9sSZ4mrxjXS9JsSDlf2HPTnjJbO5uuqnOt",
+	"bc1oD3oDoC90vXb9oRSyXAOAd/mGvPaMuXncgD2+wo1yh9rl4AP2h5s6t+0nI2aNmdknY2PQzMxx0WUh",
+	"kiUYU+b17YBFPB2sfVKywnBYRBMwptYjs+G3ytxG49lVy1jH7FdT033ybU6+zUK+zeUWfJtjo2tCISIU",
+	"Qqao5DdGHVJt3/cIW9m7cT8ewMpxG+pTs46TmTuZuS0d4Y/MzFkQT8URfovdSzQz2g2AQ3MxPWGqFBMJ",
+	"JNP6FHJ9bVey0t4lMudDbsBHhsbhImTbxuEAR11Qw4edsDcbM1OLqu6XKyviArvg1VkdmAgTmqTa+HCC",
+	"hmYDUsGROk/R0PiA/gI5ZGLXnUe8JO4aQBL2eRwpJqoxJJlaw3J3nC6ED8CvAyJHTJGEFxr8vbI3PjQc",
+	"yScLQIBMjhmjkTzI+KALgoLZl2PSpcq/Ldfn5I2INP7MKnDknLI9RiI6cSkiW/QP9Zc7RnfYO5rF6THy",
+	"tC1k0qIteM/2s0donMytbfloUjRTTzwDlJsPeNOeZEAdYFmjYDLHfTk1oVWQjmzP7xXGsQllsYKcHykk",
+	"4uvU3csv39ea1/fmYF5qH70WJ/E6oaLQh6qo+ddJ6Gf+6cWX7I/tMTgVVNLhnvNPQlgthOaABXb5UE6q",
+	"cx0sSDcvJU6HkWR2M1wWVM3L6U4zzNXaYp8x6N1M1fEHoNdxB09B55MxOkRjdIiR0/keHgRPywzS3Lhp",
+	"ZqKW9PASPmAxF6zSnftF2B6aXBDzeAXYGD5gAWo0xUIG1xrhg4abVCdEyIQ1zZWMhn2imJapChkZFxGc",
+	"TzTRoRyaM+yQiQAOzfciV84ANZNSYbsrKeIJ3sFoSqikHNAJeRByfE7uhCOgNmp1jPT2wyETtk8Wzmgi",
+	"QeMSKQLCxb0IZcT0LV4+pppoyi2owsYA7Lh5olncPSef3IU2rghKPCADqh5YRNr4afv8XtyLXfax/ugW",
+	"8bhiyFsv5MT6zWVaVZs9xD3+S2dbQAcuDMciY6xDORhQ3SShEXuRBGanIj4nqLHPwxhaw2CcuXTM7r6F",
+	"cfOEDUA5DejnPzLRS/q15vP6zNgD8/3PeO1NPagNuLB/Nfy1VCk6AfOXTGLIqkk1qFW8Nez/TmZD4Zhm",
+	"3qhiwuFleTEUvoCDtKHIeAm46cqDm+zIFrFtoevhA+NJ5IzFGjHVyQWY4LYvOo3u87DOzm4uo+uzK1rv",
+	"nL0MG9HZTbfevew+73xHG/VaUBvIAbxVbSBHrsMmrredvURRSDy6gy58uejIIzNym47ATWYWdsawFkBf",
+	"9jWRO9/6vC7N2aGah2Y13RDpkPs3vgzr9LrTuTyrR1c3Z1fd68szehWys0a3Tl926/QmBE/Fv3HGzl98",
+	"7ZwLtMIrN2Zfea14v1OZu472F0xw6Yn0zYipCZQ7ui4t1oxZ1gG0B4dWNLqc15EKCKpv/0BYnYTgZoqx",
+	"LwQf5GtLZotUwSyRp20juOepiGQLRt8awz1aEZ3o9rNzMr1w5m5wIQElgMF6aJFOjUW7F2Oa9z28e2fs",
+	"HrCGRgQ8b3tU9EWrOlUjPpIzBMbFrIWQic1c+IyF+yE8zmU1BD6keS/Mm+HIgexiprNd7jiaSAnEGEu0",
+	"CsUV/76gBI7rkPmxzybA8BHKVHOhFz9cvjWv/icRya2cLavOiHnQb5TiLZYjrlnwWtYAhW6n6X3WnQXr",
+	"lqUgxo0bYd85uweX0vsgc9XrYC9IRcJjPwXXZ/VGYQrMNYJNzdLNx/oLd8lyy1kV+oRtHhB82i3InTlG",
+	"gtR4AX0CrIAarf9BHEqLdgm185RhMhuYUHzBnPl57baWtT2oWFZKN+wmSPhIqC6nRtcK2RXTxpX9Qsd9",
+	"HrN7kQX0bGchpAuC0y4qc4ztAZMwHFAp8di9xdWwGcox6+A3Iq9ZLK+E4L1+QnSfd5ODCfhRocdWqId9",
+	"KYwDHLHQeJyRGaPxuDUW6WjkKetwlfRbEQXkZ+Ply5dn9QZG2rJvWkPFQo4RstqEUTU/Qti49LBUgH/a",
+	"09trTuNY1oIanLbdp2/pgEYyXVzrg2Z2sE3QBADc7CqjBqD1KZwxcOngexZKIQc8NBcI+JbGPOH44x9/",
+	"fmc+h8oqGBN8+u//z7/9D/P///Yv//7fyL/9y7//v//2P/79//73/1YDGR6myBLWsmdN228Vw5wYlMpz",
+	"UNvApWJdpmzz1bsf/3IGxu4KvnCGa+pXl/7LqnMT+2wWbfoElQuS+q6Ic6KgfrlWiILmZfpIwqBFizOf",
+	"DQ608YBGbF3MqGL04awXU63PsCF8NVD0U19CWNKcvPoco5ie7o3H0G11ArFFcDxA9QOdTcLi2FPWuEpC",
+	"84tc/BCikANGBaj/XMgxUZTHTdK+wCMcG5mJbRtN1wZ0d4tHbUSB8UEFqPR785I/mnd8b1/x1Ed1831U",
+	"s8AZrqeZaY80hSOXLFwhAMNfHgrE3y7ZMzUbgO7LNI6wcWuHMZGNpjMxEp8fFI1jzIyVj0WOmIpStiuQ",
+	"6/Lhullr1yh68YufWq5ResTi2TB6mT/ofK9kahwPLkgqjCEPuUw1uvx9qYc8oXHWVbnPFBmwyM4K3AcK",
+	"H6KUTb3Ni8LbgHKZuuJ58YpZkzIzJ5uCyU7rlp2Hz8zzW6DAmziB0zYDBmcR4FSTjpIPLB8te0X1FqJk",
+	"f1vO6MBx5zEEFaJAMwhVKWBqekHWhk2dRHL3Irmq9B2Nq/eo1L7HrCyz8krg2q1L7QZi2xWyDbeLWbLP",
+	"EPf3kyIYxihFAfBwmGSzTZ5e16+enRMAqf+W6gT6VLQd66LzW21mf0BoAqyL5zNsF97hKI9yLEZXgRNW",
+	"otCOIkQRyoFNgH3MK5uMvoMb/0+mSSjB0/LTXVtZ/F+5PbaVqPLJDpzswB7sAJCX0kfswNwzPsDd9TqK",
+	"9zGqoIiNeMhIj4J/FhF7iEddKLvdmAvW9Kla6D7PVRauDRxqBOlsqYawBraXj2P4EOjuFBWahubR5+QN",
+	"Dfv3AiFOwJfb/vWXDx/bRjVT0h7SpN8GBMc4l8TElKE5HLeNEWhDVoLl6GUt+Ap6o6Yx9EOCyHMc2+A2",
+	"i7vNe9EuxurbAWmXRe/tS1V+DxXD8GXWBaAdmNtnf+OVAzboMIXXmunBf4245vbuiukwZS46MvMJ3gU7",
+	"xMK3mimzYmdG/dEw0e0cYMycfCMMsOg2edr+uwHEINvPzDwjcKtjC8vMpQ7mZpFC96LD+lxgkylw2keW",
+	"W9fh9gIM1pslggO4meJxXxqzyj4n+KVZHkCNvbNRI66JpiMWkVTETGvCstwy10hrjBFmzCsZw9z1w5rY",
+	"gFWX8lgHuAuGEmrtNWLKqDbTbl/h4vLCPP8iCwe3m+S6fmW5qOw8OawepDa41kDHfF2/Nv/zMsBURkar",
+	"nMYJgKgg3ICPeXIvOjLiZpc5N8K8BorrEwjgkDaP2paBixLFhowmRNMuC8y0wRyMq3BwaH6+x1qXfZaz",
+	"2ddFqJKuNWt2Q9WCWsfeDHgOrhqBD/+DovGRfVgIG59X09wQA5b0pXnhseJJgsikQiD/ByoSWlsnPv5o",
+	"pPuyBk530q81a0VJB6/LvebKr2TsoBx6rNSACtpj4F1VPffCTrJXQoWBWH1SXledLU+hx1ITTCZ6/+6R",
+	"mZ7Czxe01rAnlyk3rG9sxy2Vy/G1bwXbugBIvDG1GAs+MAOHfVlqoBUZnN+LYa4l16fMh8oheoCKDz3c",
+	"wMXqMzh0Zg9qu8+S4M5CWnkaExivV7KePXe1hElIVQQjlvGIbcWl+kEqYw7BbOqQCvRAVEQszhsHc4tA",
+	"8lQzEjM6AvtgvKxC2uQc7ZFzb1zFdCijLJPelQiJspjswBxd5QPm1Y29stSO+NSywmmYifc5HfmKKlc6",
+	"tJK9SCBA2ax9+vCqcf72h/c//viX1z+8/cvHT//l8o9/ePfu04+XVx9//eX7f/w/31xf/emXP1/99Mvz",
+	"13/59R/+y6c3/3j15u2fP/74yzKNdYvj/gjPPqSCl5XT4FRFS8Fnl8uJVyaNXep35SX4ScYRU1VoIpQE",
+	"cC816dtLN1yOYkS8FIn6CchUYAjgZXL9nwtHMRVVheTmahS7pUpD3x/SoXHVtVR4LCkgMtEPUEQzhs6g",
+	"rQ/p5i4L4LOxVA/G2U0sHQybgHtpVI1UD8QRaWRkMUJCmEyOhSYTlgTEqgFzfyVj5m41xp8wOsC7UsWI",
+	"hJTkdNUK17YTWK5pifnD6CRfv0JjKdiShENwTvhkXO32XWjcuCYcJC5CPTJnnbxcfj4TkZHNNiJA8ZRA",
+	"iR6apdJ9xhJw0JUca+iM4o6hOlGMDsDphrfUiZQRWhR2LxDpfWtuBNfhneFsD6dfD1iy4Sk8a30emjcB",
+	"DKwLBrbxhTCf3eaYIW4lMqFx+5zcwAkEw4/yXgyomNi7aKJSUVULgxGCU8Z7uYx3IVQV1M4Kf4nUuM/m",
+	"Y/+vroxjOU6HLkYW1M6mP1oliT6LgHZ0LrjpzDcxTdC1LXlxN2zHHFVSnmIuOHNMOQuNDzQWOhrmWI6Q",
+	"noqJd1/OZM/tM4y2NP6I2anueGN/VPV4eCryQcsuscx/pTiCjAx5uQHkfjh/DkDTcth5lUsA3y1bHLTI",
+	"Q33dQ9lTp9yN9Z8NhEIe2erAnFwsUB2VYa1ld2OzkGt7AUZqGmeC5kl20XCh8bRGDenOqljNBlg3uAzy",
+	"xBE4URLGMnwAwKpKBTE63ZjWInYVbHFEpGgSqjXvCSPIAdYYEOepBGQYU2Gso1EiZ+nQ1SxgmBjtlvF/",
+	"DgO3soJ327FE3pqJpDUL/1wkezKtYbMLG5erpFkgbWNVOrq1r+Db6xubfmmB26torGvNus/IzBuil/6F",
+	"cjZ4mLe3BQ8JnlNgde/zXn+GtVMYSYrzeMsxjR9aXCDmEmhEqdZM6wFO7wLF6FvDzBiPxOJkgsIOG4no",
+	"3Izn8yBG1aDPZLfLQxbJMDUDP895aoP4HP4LjFn+uSWMy3TA4Ghso/m5WwTOa2ZxDL4d+5zAtrJqqcMF",
+	"YsJnFFOtzKssCEfty32NR/e15v0CC3/duK/9fi8K0jqLHzLzZo/5pWNyXm9xHDwKcEsHuOb3YhFBCPK7",
+	"PzCL8ujwIPxAjfNs0yo2IiG7JJRxOhCQLtC3WEAAJ4XfJBc213DbDqyOxuVQqbALZpYjjWnJK++OktCY",
+	"nGo+QrRF1imyOfoFgBrmM3Tg14dbVUWT7kikaDdp2tynxe9Cq0iwJlw/+LSOWQB0ZaxhslQBLjnn3NFz",
+	"8snGp5BP0N1b+HPceVYfl6vjsMegDFYONfy+Gg+fbC9CfLhxLrtd315axnAiA2uaxcDPK1Ifr9Aj2V/i",
+	"Y1WjWNbEo1yz+234UdERizWen2HRYqkTSOQPqZn+2lLaedNUgIs/uUyqv2e9VBw1hR2oj9JY9fdGgqyH",
+	"WK41FmWrg4cshKMElFIksY0sYZ+NCsMqKnBYu0VCEqPP4MDtfdhctayt6iFX9RdZtnNMJy4p7LvUYZlj",
+	"WTfVHkuspO48wHpyQY/YBQ3W1CqbwgNd1V/MStrb3PHYp1Bwl+cedCiaaU7buWq9tBf+ZAAyljg5GB1z",
+	"8SCiWWLhESRKGTH7ilDBxpg50OSBDROXKetznUg1OSc+zOGZlAb0gbnTexbOLqMZgEvMsR9Y88uZAihg",
+	"iszjEcu1KBAU5WI1b8ZBPxd2Y0Cvn8E8/+9ldaclagA+80jDTxAjB81p/Eckv+K9flJb8nwI495UIu4w",
+	"VMWOfIpXKAxVwruYE3GBQLvqzNQvXSthVic7x2EYU4EM49abAAeiMjVxFx5htwdj7KXYcm4CH1ILamf+",
+	"X+sX6LngccmiVYzPfLWZELLdUTnm42VzB25qzJgEw9hna6hkTzFAxUaI64iUHA5ZVDYrB16qN6V3hoBS",
+	"hESPY+ORQqcxBVo1uy3yLmctqPUkjRcdF1uG1OTKyKjdDAuzoHgnL1uyXYcaUcPsvIuF2R5dHle4VwBY",
+	"tfKAfSsOy9EqDSYVXB6zoJaWEUJMczydeREaXJ29xmk2IHRLysUK+3d/IRm7Ql9re4FqP+ouiggVVkyx",
+	"sAB2urOWa/lVF1/wH4+2DpjrRdngiReiAyxxOpm0tUIX1dJ3qKeSOVYPgwpOpA7E3JVy5PsRlpDke8Fd",
+	"myC/PJzxCSmdkbmZaw/9gUCxtbVcuHkcOVOcOH86gICHDhyYgHdizAnYYktCVb5k1RtziF24bEyXM2xE",
+	"1eWftxfRWNX6bzquAUx4RcXTKFSn/kq1BsAe1Q/QgVTlNQGcO1ZySvcU5TharTI34FGtWBa1zcOhkiOI",
+	"rVdY5Fex1KkywmVEBmFFAKF1u94lS7OWi37HBFmKxFUC6WUiJX5wJzDnluiLLKZ55fjEXGih21wZvvHr",
+	"4A2KjBf1wAWc61A8zA6FnH+LC2MHM/uYY0VNBU8ci3OfKaIBFWAs2ztOB2zi69dbIZDHuwoFZX7Z5SxX",
+	"ZLJEWXzBg/M/30dYwm6HfQQmqsobaAKdJVhEKNEslCKaZdc+yMhE22Vx5YgpxSPWbuYqGzD/Bgle5Pxw",
+	"TQpw87Xhm/Y5aRud3m66oCge9tr2gGC+z/KX2VUO1R/lv8br74iVB6hQd2aAdCbEbrwz+/35NFdqdvFU",
+	"j6OZRNNKMRe79faLjrH59hFPzOkOeEx1klMlUyuap7P4U57DAsrooSx7RMPUhglWkcQ9hljcgpQ6ZJnD",
+	"+VVGWfSDq/Wh2b5c03+7+OKt7UbiK9nAjpdE5tu008HGxPBQc8Bzujgeuj0vD71kwlYWfMnkemutHB/X",
+	"KPZztqcOjjuaokpQsVPVLAMHOzMNhzqd+SrmLAem/px8P/G+mEUEgzPmcILjvrR+z9Pry8tnQQH26xuI",
+	"fPjlV8SRO662Kc/JnKwj2+MDeIGsqmv6+ht7heuSDk1MlqdnsxOwnju1b2a2u55iTrWDxyvDBAqoSJQm",
+	"k9W8qNeuFH0fYa2jVOBOl0w7RvhxVg6aDz1u1D+6UOw3FibfqDIj6L34fm+2phFOdlBf8HUpLlzrk946",
+	"6a0t6a33sME2r7aYi5bskUL2ByUHpD1kIuKi17LjaQeksxUNcYf9bp9gdbULdJAO08mZC5hAZ1m8LaoU",
+	"yAxOLF+HOUGx27W8m1fZUfG4lMQnFsfEVY4uQyube+uiYJ6QyCs7MWCw/E5aUQ348Gp1fu7NNCSZ0bAf",
+	"ZMSftmBpmbRb7qnHlXjTCVU7SbxlD6oFtdxjF0+85ZbWQ5QhVFU+EvvVgok34xq24Cfbyvt5yLaiXagc",
+	"czkBKNI0FoFF28Yj5xps+eDdKyqETIiOGRva3pkgiEoCX6lRiTjzcrkCsa2EMWGZ3E1fXNH5DIvuB1Lx",
+	"HqySYMlYqofF46FQ/QdmdKiMbLVSnR0s4HMgvXYdvWrNWp9mEdQOl0M9CftSy5Bj3Vu27yvfMUOM2J2y",
+	"86yjF7RDBEQXtcBxgKJ/ATLjtBNz3Uc/d1BkYHOpO7tBz8mdLZod0AmyjFnr1LTN/J2VYhEZpDohHUYU",
+	"dPR76kmFqeMvthzX7Qsr/m3jXNq7WFZieM6Y8mTG6M0tYpu1iLDBi5torxnEFTXe0npmWR2xokDuMf2Y",
+	"refXWn4/Dz5ma/AFKZQnr+2jXnwp4AE2kIXMD29j3TgP0Flw3tOsVXyZ7+DvrlompXhyRKYckaKr6kTi",
+	"g9kEmnRoFE9uiU6UFD3SpTzp3xZywJoIpJtdyo+5WlFDfm0o+Dnq5oDSsflRlgXo80puS4j4tvNugDXK",
+	"cY9o8g8ffnlHgGuBAJQaIPO2q2ilGzXPQbpD/gBklzQfdxjRaa8H4ANsf43w3YSpARfUeqqjNBZM0Q6P",
+	"eTLBMBxQLOHO9CI2i6Iv+nJdqZDWewzyhsNfAVS/hnu2aWB9ztDoRDHRS/raioAFTxuLjJQBjGTdk39f",
+	"+VSzL0T9MWupUrfoAx0xV3CyDX/ogg6YiPaVdNypVqtAUeAx0CoBmOcA6PmHtr1OAo1feKLJMKYhQ52S",
+	"0ybYZznB8xswsDHgBNUzycU8/bRrmd9hRvfBIsyopoVyBOaXm9I3e2qf/6HPSCLjyPKAI0TKv+aSJzkz",
+	"H5kCOKmf9dQPTCeIg9u22z2e7bBD5aFqpB+kIj0po6b3dASyOhIBdI9YiKiNm9TOmIDaQGrskpjuiJjh",
+	"GcxX8PMx1ZkzhWyfHRbKQQ4u9qRMdXl+gcWcJ+fVSVXwo/CBUEM51bje6zp/1vKOiP2NP5ot27zzSNVj",
+	"OQHlqqfDVeNhOIf7gmR8dQrVdUfdXKSL98QesRifsBeGB5rmmNWxk55gY0sq+5vkQntut9sc3WyHdaXy",
+	"PZQgRp5nrl2Vk/Z2g1AMmOf16N92qz5WIZx0/tgQmqb8RFO9fBzdbMcTTmO1GhwzecZimpWAiVxZLSQJ",
+	"DfvzQRpLtfe5XQKqkXv2qUZ6azXSm8RmZNulEqFxF2uZb00FRfUjySNWNQTXOclflKettwIFPUCCbfbE",
+	"2ARI4uqsfvmx/rJ56XMTPGauG9vQclKc/zbsgZIBms1mo3FVX5wCp5FlEhxWrqVD4DeKaQc8QMd9AZ1J",
+	"I05d+1Q+oD128duQ9WwHVT5iUUv36eXN81qz9rx+Vb+i7PKy8/LlixfPG52QXXUuX3SvrhgLGx323c0L",
+	"etm4Cl88D19ehfXvnkcd9rJ7c/MibDTC724u5zAMu0e87L54HtVfNF68uA6/i57fvKSXXUZpPby5oVG9",
+	"cUOvOt3rbqNz2al3XlxehlHjJnoeNm469W69TusvzL34P7Fa87pxeXV9E9SSfjroCMpjd6oqyWvMrEk6",
+	"jCWNlkxEZaCOoDbmUdKvNRvP6/X1EB6ZAjwwdIePyMMAWYRsWlPwjrz6PjCQxx3iOrDbHXDaDqmCN2qb",
+	"l26jS6mZMudc6C9i7D/F/1WKj5hLSyC3DlZq4xEZdblVMAF4muYDI+TNe/EPv775MSC/vvsRjqKfWOdX",
+	"AnKnA/Lr6x/wUPv216uAvL2+C8gvvV5APt39OTBXvoUv796+J1qmIoLcSUIfmAhslgEMjRmQUQCExrEc",
+	"m8EErtPgvTBv+USTVzi4s4+TIcNkCu0pxs7JzzAUuDNwKit2xoRR7xE0yzODN5b813c/Nkk6tOkXCPtb",
+	"v9eSD4UscE3k4dl8wO4FaPuQDpiiGvMEvjZjcOswNjCXONEQX4BaNGOn2lMaqe2In8/d65gPmAjVZAj1",
+	"rTAbPCExZxp6Ct65jtu+zgB6yUBPbqlIO+czn/2BTdq+QSNcZhfUU+Rj70Db5sm8YK7NIe4u+76Qhe8w",
+	"2EYQxKCahOD+dGd8odt7MQfCg1NtPS0YNjzCfG8pyXGM5lRy5UbC46xVVSIlianqMfK0Ua+Tt/z7wO4+",
+	"cnmDf0K3Wruv7f7nZhkSkshnZniNGzsC2zi4kyb2hTGMU/JYNhgmkyDfftZYHBQN8xwYgr3a0WSZHwa5",
+	"AXNBhvwzizW2BMO79C1PVttuieBemMebX0E7xZzzWpy7maW2LR5l2usnfpTmJW5tn0azIO62aCCwJ5jr",
+	"9V7SrREvKzqy2wVYDdI44UbGL8x6nKHrUvBmzCvVmrX/7dfXP5w1zr9bwlkoGK2hMq+acPSp8KZlQVCv",
+	"WnOQ7YLygRZBFJoVPtqmCZ2gR+Oh7pWW9VT9O3+pDejnP0Jus9a8rNdLnuA8lhIS7SklxlGHQU/tPvtM",
+	"jY0Y0LiZFzCz8lQxVHpmmkAC0c5EsGOShClz///rr/Wzl/Ss+7cvz69//7vSrlHZYfmvzneH9ckOBLID",
+	"1YEbA6ZtmA/h5CN/az7y8u5waYzG+qJfM7QR39Hb10Wc7gH9fNYBU9Go37ysP29899x8jK2Nl2lDlA8F",
+	"XXzJqc+FWhQl6I5pDIRkpRk88h38s8o52wh0QCdEM1YNoMyb1f0TuZwU10lxraK4IFuc38pHA3p0wDuM",
+	"+YJ/X3yTwwkFlOfo82Mty9HnldyWsJAf+9nZUieAdyz2I7InYQx+VvLGFXPpeAiDMAAoVd8dLqEPDBWv",
+	"GaFZMjzkLI1JXONEs2lM4rTqCyAiRi6XTDjlYm17wBw+4tscZX5aKRaiQYclCnBDSkVypmJhrbG+k3KR",
+	"W6hSZ+UO+gmDY+S7mEJcEGToPZIS6wdtxOucXNWvQc7MVWaGZ9yXPtUY4Jl1gB71eYxE1yvkPxdehG8i",
+	"5tHIz63kZ6O2uW54+qxAR3IsNhCkgKlZSBN3l7j0nRQsryoWlrxh1C0K3kIdoNOIy4v/tPwP0bP6T8Uu",
+	"zUardyYJ0+V9lipvV+ocuNcsCP5dGLJhcgbzqUv2cjymE10yhtkXcAGZ11wPpZFL1Ful92tnItX2tBc2",
+	"gDPvGcupqcv680Nc3rUXskqZFFfWrQeKShlOJuzbfIWR77kzb8Zx3ZieTegsPowpnzJQi7yEU2JEp3YY",
+	"O849vbY6a3Vnc+b8+7U7n+ubzpiLB70vJO1OvfRKJO04l87RzDgyxo6DFNhcUFursG0dGlAb5+TnBHq0",
+	"a/S5s5Faz4FrMkzVUGpmwf88IezzkENHAuAw69O4a245ti3aMyZpl9iD3F+qPeiNkpgL5tqhJory+Bbu",
+	"KyKdZZZyQ+HTzsWAPlhPBN8V0mhUTMhAKnZOkJPF+Ctwpfb5EimYO7ys4Lz4Y4s/1+N7OyfGTuk8Hmz/",
+	"Tn/k4qG2BuTNLgrSVsNvVjjrm0EsUwS+ZMjK7pPSaMeNjXbMvkdQSxU0e02SoW5eXNAhP7c3PZeqZ9QE",
+	"yPrF3V9+vjP/F969usv+b9V5qLKI5lm35IGxoU2waxYqBv8a23wgyM+ObcwdDAxNNdJ0CUkS+cDEPDuj",
+	"+3IszqQImfnazPMmTi25MFfVuSUhA6kTcnVZt0lSMuYRJtf6vNdHooiu02E5aUINQrU/yOQyyEtK8AJR",
+	"2o/+TU4HjIM6YCS5hTkdMU5HjG/9iHFH9MC4N0MeJqlieZfudM7Y6jljxBTvTr7hg0a+UA8gIiEVTzKD",
+	"azFv6ClrEkM9nPZ0o4CdevqyTiLUzMQKzTM09N7Znknc8EeSD2ZZONp/9ATKOwj6Ej8zbCzCdYnKRXMM",
+	"uAM2lWNYsVLmlEo+pZKPEgNzlHki0eUOLktRcwBGFlFxRVrwdMspIqPcvl3r83PuaAeV0omGg7Cj3iFC",
+	"dmQ0KZST33q+e6zq79qic0K7CcSrEDMLBmnGUl3V80ZqbuZ7hVJL88M9G5J1CS2+t00MEkm0HDCYfRZr",
+	"tkoc5s9mb5/S2muqKzOLxdQDGdAI4q1MqQIr/irKqaMYfTjrxVTrPdZi/wz8iQyAFyKcNDNUs41my3zO",
+	"2gWP+jJVush/j2J+eZ2VY8AnQkLxwLOAMAgmQ20E14WgdUCAannEtVTa12JENKFnQyUThm38ZbfLQ6ZI",
+	"zKhynqzF5KPPWxAbLHZRDEghHIOqr5vx584coQQAbTqsj1AaC1h0pQRYxchzbrmSgxkWVpgjzRDfbfs/",
+	"GhX20qlI0mVjkijO9KwOg/3wI2yHfXKzZgrJ1khwQdJ810Zcfz3kCY190AHYI4zvGC7Jv/N99tY75k/N",
+	"nvwedkmZ2nrPQqmirwZpXBYBgWmARQVVhEe5KbEoZznspRTmZhlkcShFlykmQqZXZ1V1VeOvcjc7MoL/",
+	"sM+iNN4JxX/uUUDyn/97q7z2K9DHihETW+CFXfSofInbKOEhH1LgQfjrFzfBd+fkLf3Xf+lRsx1Vjwqu",
+	"qWstryT/fPZepj1GBO/96/9UnAnB0Or6vNwnWGUNhkKQGAhJaJfFE7tsflFyr/GyQJy7a8r5TL4OrCg5",
+	"J/jQJ/oo6ObnMbaTD0BNQ41fIkYcIndDJocxwxOYTBMNeT6jJ+gAOVTzO3Vesjybrb06FgcrWCvKxP5Y",
+	"33ML+vX7LFWRJGMpgGQwt7lXI77J+SQXX7I/NsL8XpC9XUebT+Z0k+Y02JiEHi3z+VxpO5xin8IoS+Kr",
+	"BRnfUrEPctxxS8YA3WKaBXrxMdWkz2JItIVUhCyOjSPwSOgzl4GjpMvN7yFuoM2hLY3ZvEqedfyATVfy",
+	"VEhoo76+Xd4bkfhRC325me0jsmTLVvYC9/+esjG71RaV2Rjw+2HrwaHAsWicP640VsiX4G83pRT2SAEe",
+	"sy5CJN5xOmCTlX153IDbAO+e3LaT27ZHDQ4be/savC/j6NvV3+ur6EJVBB8w5zOek3eYQMOkVlci1Vtn",
+	"QniiWdxtQm9eS5qeKCp0lykz3AK9MhWEhgnmzCCIPGsRzAIepz2IbPt3bffDexaRV0pqTWIpbXaKki4d",
+	"8HhiJu4HxSNq1I1MEzPF0Fl/QLloySETq1qQn4wAnOzHyX58XfYDg4mWpiynal2TiK0Yk5wrvH6S8Ofc",
+	"zY4qSXiQzNL7zQ7m7PjCmmihvpFKDjai+q5g7iGBs5T6hZLQqVDI86W1VqqXYO+/3HCyMJOzg2Mwlgg4",
+	"gmWxVGqnOOZinu3HPrOYLYcLCwpNeGgIoQvQaVGAycq2Fae2rXRuu93dRjyVrazGnkQ+xOFSo5N8FtSB",
+	"qEhWtOgMENdEjrCvzyVJRcy0zn6+RMOPIEvKOnZnD/ACwuIcnyy65rEUPcdJ69BvloL5aTu3JmbkrYhO",
+	"dNvCv4pv8GzWZuFbf5QHlLVdUqesqDL2l0vNxvCt5lJhBhigJ4GmSG4/WpBz8C6+ZH9sJOOaW9B9HL1O",
+	"LsrWXJRgY2J9xK2neX57nzyX8scXJqnk8QWVs4tC2BWV4cX+2ux+Oys4x/X1HmEYS41nB+MR+lYAMwVM",
+	"0KSDdGj4kIP/L5ucs815C4bsay6KPRnNk9Hckm/7kT6wotUE4VzZqcX8y1k6rA5MfvL9ccr6np0v3hPv",
+	"B3iWedRRhS2jlG0/ZIkPqQW1M/+vTfTH8yuWSPlgW7c/NQblGTHHf8WITngckyhl5Cn0oXtWMfJIilIW",
+	"m220q6NJwgZDyLP8LdgIKcGMBrKznNNil6vo0e5lZoD7csBaI655sofKBidbBxaqBJfDqxgsxTqG0obX",
+	"KZsqbeA6cEE5rxGgHhT4A8dcs3NiNCVpG0mBr6mISFswFrWtnVE2+EIsRYBlNNGM+T/RA8uifz7jLYdM",
+	"AK9iX8a2F5dRNV3HahZLnSpWQFOqFH29jpIPTMwrqHC7Z6+BucdEclbMVpKQ/UXm/Cx/o3G5X2NqG/tC",
+	"CpZmmmED7svFl66d3o0E3XISsZ5R+/ZsWbAhkTjeooI5+/pwIlr5QZbEI3LStKWCgjzGLOee2jaTKzOn",
+	"ZOUBq1u1TRcHzEroVU56VnT09lQUcMQiO78kYBhTIYAFaFtW6SIzBl++cpGvDECyEY8g3W2JSahzXcGV",
+	"jaVOgMaJhsk5ubPThVXCPsMeFfPr2WvNUyOlYNQV1AuNolc4Pju6Y0GVFvVP42PjJrPeA5b0pXm7YR+P",
+	"+UImjqlXpIOO7aQ75gl0zJbd7hJKqzBbmyYV/3b1lgUyIp2TmVqzqRUw6kPzH6Z0WUptXRXmDqrfqAr7",
+	"wJJcJwLBPifEBgSjlAWkM3EAmieahBQ1neOYUlw/3OKPU9UDSlSRMDViAuK4ZvsxBqgjexts0O12DQIZ",
+	"+rzXhzsVczU70Hxu5TfjWu0YUo8xmWoNaGa+1qxJ0ZNc9FoDKXgibe/lDFb/gSVJzCLCBRmzOF4xAIHz",
+	"6I/gJzW4ATVoGTjLXIHN68A9Mm0eggsXxjJ8ICoVwIrJgbeuTyPw0DqMifPN02Aem77xJZ1vjIZnEUnG",
+	"PGTL6Yv3eI+TjtgQ72VOOTC7KiXEl8upiJ6kcXXm9Jeu5Yi00TEisce+OWkukTf9ER5yKvVYt9SjPEkK",
+	"a8J12RpVDMZ8hQp2KYW6tzKTRULIhXn5iWrjLio6YnGeuXqpejk7SQszug+V7CmmNbCmJy2dUJVAPmTX",
+	"qVQjbgeYRgVVczwZ1EKExmwGy08bKdpN5uUizfTvNw+5kCwsub+X3oH7S1PCAnzFKcoKJ+EuMj6CkTI8",
+	"aMNGdWZgDe/g4ov5z0aSklY09t/j42u2H8EGROV4U5c93GIHm7W04ys5+lop2xr7GXZ0BMgP1y4TYU4Q",
+	"VlXcwr+Fq9RDk5do4vZlHgA0lcCAa4E31ZUFIhEa16TLP6+ZBV3Nnm46A5qTzgFLcuLasqkG17GHuK48",
+	"tRWctj2lRI9UDcxPh5ZrggUtX5/rRKpJNaa4L8lAjliUYdyMNNh62zEiVuG/WKw67k/OyXs5tqlAaCec",
+	"SwYueJD+yY7qdJQ+HNaEeVa5M1m4SAAclWU9G6im0AlNUqOXgCxnYSclMjeQY7FEIUMDbJMNDP4ssp4T",
+	"WFVuJAF6c2MAYiAFmDfF9UMrZiPoazZgEU8HRixlbuCiBWxV4MZ0LPVRbf2D8EdFBTY83cdxuNxNwQbe",
+	"iR/Z4R2IF1SQO6EXm9+rsW12fPucFPIKNrqvEyoibasDcnBksxuN7rG9mR3YGL6yrWk0iWlSTieA/WXA",
+	"T5ogcNo8KFklG+novY4uI5ATfNAHZtJa8I3Tgpf15XyfzTJ1Lf7cY3J5qiDJxm1ATP3Kvg54vochy+b4",
+	"0MbSzvY5+V4mfVCN6DXJLkAVEBgSmEuNpRnLXEkXvEp0TuC0M6aamElLmMAGq7luhinuG3YLVCpc9Myq",
+	"x4xGvr+WTtWIj6Q6L3RYjSSDDlqky5MAseBdphSN7RCHTGxQR8DrHKWSeM96XOcyh9AURCk+wmaidm4X",
+	"dnaWpDF5Czv6pFEe0Sh0OFRyNKNTYPYIzYSEcJFIQgVu5nJfZUFdYw7LO6jUfCeTo+tAJcMwVWoXB6Xc",
+	"k8xJqfjnWgnJu1jLitULvL5L+owrkrDPScXALXtVC39YeAUvBFDrGWy1iDNN+lJt9wC3QZLPbgPaRyfM",
+	"z01+XSvvDstgZD6BhoG2faRiIYM1vQViTx2zYQKIsfM95DONMB9gPhNU2fHkM99S9cAiONrk+8U7B8lS",
+	"qGW0aF0aJmVHoHMyp21WJWnynHypWd695kur5eS75tXKcrL0Ft9fwhRW4But6fxkPiQUpHk9r+bii/nP",
+	"UnlScmeNIzweJEV7M2mMu9l1ldlUKzhrlneerNxGrFywAXk73qxrufQcTtbVjq8k62pldktZ1++hKwBB",
+	"ISNPr+tXz2xwAlKxPCId1pXAYgI9+gcSIhEezKeroMiefnXa/K6eZ13NDm86z7qEpMY8SWK2gqXdW571",
+	"SAW/1HC+iXiyYbt54XZ9NSBZMGLuNAEfE2rFWOR6yS8cGfize8xRBQiwjnHLoQF8iDn5239tNXfqlO/C",
+	"lt8OqtlYye6bXWHPO3N+tZkDq91jB8e8Tp3Q5s3PN2y6V1RU+yug2r4rUxo+KHoycMDX6ZCpEdeZZ+M6",
+	"I3FNIgbkUFsopVrPT9lTPuR7FkvRg+RSIY5+JAVVX5PjYoupQAe66NfadVSAvdl3ChVgnO3zqf4LHvLw",
+	"IORYBPAR4H6gD9kybRmoiHKl+SQ0SyJsB4+pi8l//PN/By1hN7v9ic04mfmPeBdIZhPSoZpr8rR9gd/S",
+	"WLcD8sBF5J7QkiOmFI/Ys3PyOmXEnFg0UalAtJ2QY19xbt/nwy+/BmTc55ZLAAb3wNjQnqc2kpw1S76X",
+	"3Ow6rleHCdblIadqYWhax1ICw0rAWiHZtEZM/EKsv66qd0NMX2HeF6zd/fiXs1fw7fUNrpJo+bR8rVnH",
+	"jx4Z4ipIOHvbUKZm7utTULc+7xnjrBkgvUagqGrC2F9IgctUhcb0jmn80OLGUdeJcQibNao109qWHEyj",
+	"+7YYlvoK4DC/DJnHs6+sy4cxFfNz1DaFiRVtRisatWOjNQueQ3+FhxxXhvpgTqDlhbAueuBgPlwTKz0V",
+	"Q3BflrAZ2w2E5gQQK8aCMUyGeOrTLSOLQ9twbzdFs3fDoeQiAettw25Gy6cQbUeSxgLKr3FZC3zRysJl",
+	"Ucvwuy9dQuWVpaVCWylZTXsKuFRsfmEF9vzhpAVCkd1jgcWwlfinAulF1miZx+ZiRrNg1cuz+k1+4zjB",
+	"3zXGwZiDA8Q4eJVaJBU4aKDDj9NWmQzoBHKrWQf/XxxqA2FKlp4aIKUIpvWoT8U8/gH8AgAyZuTXJHPW",
+	"3PFIMfSXBMsdNnJHDVcQxGPmq3TZZ64TPQ8l8SvO/P5QEpl+ytultU2IGdMiugnHXiq+Swva/pAWsIol",
+	"Iv7a7IKvtjId3s4SlK7nlV98sVZn/Vp0K1BroidOLtrJRTu5aMfgogUbUNPHCtAxJ/VyeqiDTfvNYbMq",
+	"Zr0yMqttc7z7cHkTSgW17ZS8OuJmNZ9u04gbp0xx0vCvohmpP5/SmXZbLHu82RPq5tik+TFigw0Q+0w5",
+	"Uxewr+neSJF3LuzljF/mxJfVqNic1RNNQCb8EY8nGjJQAaGuZNj8iSdOKCLUyKls3AWoEczf1OW4bFcz",
+	"e7Q0J1SqH0hXKixndjNi4YFckywCWX6sXIUK3q76+rpoD5msk+t9cr1PrvfJ9T7cuvy8pQY2IKkeNmax",
+	"99zG4IAsNgZSbagX2ZU4mMXIGGEhFYmUHA43aDfzjQROdvNkN09282Q3T3ZzM4dcq1rzYL6NnnQxcvNN",
+	"W807ocdMadsAaIxeSgBZzeEEc6SgNoLMqmJmkytPBnqbXyD3WljElpHBofvjwmY0BwefzX2uYIZxKfdm",
+	"hNeFhP/EyJiKBDDhPUn6csAIFzphNDoWWPhXonS+Zz2gwTXCMCWiG1FBOLhqSOF7ZoQ2TFhE3LW+5xaC",
+	"FBgdEBpLwQIgn2IjJggYWzRDy+AO3WBOHKLbacfhV3B9FKJHHyqmZTwqxxs+MgobZjRKOEOqdGUqoorx",
+	"ZJcdU4sQGUH3KDrg8aSlmdlkMB0rubFMkX6qO8bqGZPGIt/rEw8wHakigKguiqC/nIMDdz6iX+ydQ89w",
+	"qxxmpSKoP7N5OzJNDh15dqeJW2UGncUSTczOhCTAQCo2o6dvHyfTgS8pUWkME9FR8oGJuUgxO/f7BIvN",
+	"kcfVZG2VHb1HmJff/jPi9I4Ovm5CHfOChDoDtLbTdPHF/mszoC8/ql33IPl2DVSwGcE5XnKcSlE4HLRN",
+	"NsSyYIQXwN2AbJy3uwWOm5Vt46ZBN9UCzTXhgtypGE5bq/hx+4LZHK3szofbbMWSXWD16J7ikLsS9/mN",
+	"9fKQupXCf64Ce22p3kMa7uRBLOpBXH0jHkSpFvpIHxjgzLSMU+gX0qHhw8Z1ERjckzLyrseUOnKUthGd",
+	"OEbbxbUU3HGfamrlRIXbc5isAPp+45UJ8laKiE5Wck/eZ3c9+Sjraof3uLk24KQo9hsLk7MwljpV+28G",
+	"MmQi4qLXsuNpg9YzoodtQoDuZYpaxlNVS8HIuC8J1Q8sIk+vLy+fBQVqmwLy1ugZ7firCu2AxlI9wLFD",
+	"SEtRQ8XEh/E2RCKD827W6pWd+iPRDqEcALoDdbijWzFLFLMejQnlEQpTQrpccN1ftiGinY/3MEF7Uhdf",
+	"RTsPnEE8Sfs9tqqWOAieK9sgCKWae4L6Jxo45xFAj4lRhCTcupcPHzTpYLK3R7kgqYiYIomM6OSJNrew",
+	"KsCKbdYMFdiBAkKRQwsYtQLHTpWnuQI9cbtJ9bA3lql14Q2v6ICh2nav2eeaDKlR1xVdAZdEPcBePGmF",
+	"VRAPOHmEEhSl9Xr62L1yMM6D7Qo4Cw7Owa4AKJwKZ5rIU8uX91uqE97lLHoWlLT28pdZQrqICe9ZwL5/",
+	"lvU/FjTONSXkmgy41lz0buEsEUudtMyOpGFCaKxlDjaFqowmCRsME3y4A1OyCLFYfIAR0SHVGvud5Ykq",
+	"qH5AAImQ+XojG0mFJTf3h5jrRn0Z2AdH6MygC9niwpwjs/Ol12U26KJYKmBz1IqylApuVgZ2AkwgtD4z",
+	"k/qO0wGbrOj4wMucFNxKCu5Ow3EB9voaik2ngwPQZ9ge1zY6xfamPcmAigbBUDwhOpEy2qgwm3c/8Vue",
+	"+C1P/JaH5LeBRlpVoelQMSbOZJocCFfxLTpKG9Rb+Iq/pMlRHpoAuykYi1hE0Buh2CQcD7mdFNDiq3gV",
+	"+wOJfwVi95qFPALqfTP9chMkswmjg2qO2T5Wi2q38F0ee944iViJiC/TEPWjedwJ8r0dyDc2PIWYs2Ju",
+	"yQCzL+SYPDVC9gz7VRevjlk3IbyqCyq0NxHFMW+x3ek+u7pFl8bfkGZE6Kgs6AikekmfZpO4aSNSb5nx",
+	"0fYBna7m7ISNdzRtST/22YRoxrya85z+RIqAqKw0pkvDRBPbGzgqtiGdOMnjSSVqrNAUAX+wRPeDEvaU",
+	"KCpug70irpcUhRV3+v4g1blpLvMnouirZc+8iyKi5YAZ65dIb1vW8jwuvgxgLjcCqi5IwK5RUcdthILN",
+	"ScDBetTzkNExDQsO0wFjpLkqHW4JZsmL1i46k01L8wUTe+pMtvMJehTTBXYenGwam90zybBcvglSAJ74",
+	"dOW6LzvTmvcEdjiyOV48hrl7xI7sDWjBc96KucMK5JBMrO1UHBWo9aS+jzIgArBU55TIbnd9ryQVkTyD",
+	"oon9hyZT3OSsCmHSLOoIgJKMbVPnMdU5HBmuaSIliWnCzNHEgUa4Jj0p2AaxImYGzZy/hUk8tsjnR3cm",
+	"S8Yy1xsOdgih3YQpQuP4FPPcIXDsTyKShJKB3U+ryfWYxrGeG+gcpDohgo3M1s/FAabCnX1qjPA5+eii",
+	"ZwM7mw9smGDMoMtFRIQkOg37zv4uGh/9BMM8BUi3GSAF3K1OzLKWx0QT+sAEiaqH+A2FRIFkTFGuWdTq",
+	"TJbJ2lqFekdCmWqekU0BxmUbTtHlhgOrRhYPJ6QKPgHom4yNwuicgyejMK5GN+YhaD8uEmZOJ01wVEDZ",
+	"IqGX8ZgDPClV6WAhSS+mGnskgRHDMNTgnHw/ybWTrWgKPVVik+lrc4vZk5nxKjsymuSPkdmZSyeKih5T",
+	"Jb2SQFjc/tlrLHYBGVxOvpYWn/3FaWHySwT3PQul+nqDtH9gbOgUBGxuezhaz2+6+GL+s5EgrRWK4z3f",
+	"H69BDDYgPkcZ3h3jnjtY1gs7vpIIpRW7XQRwpwR9f/HbbU9HlaOyrA8xpjp3Usg5ECvGWldzFw4hXCIk",
+	"iaXxhmytIlNseVfhjYg2FyE52YqTrVgplozGwp39l3GZgKalOsL0SxwxnZAuVzoJiA3lArkFgagtD/t4",
+	"+hkzxUgoBwOeJCxqGuHCe5uZxJPRAx8OWRSQvhzDB0b4IKhiDiUaq4xIIuXDOUFKWaOD7kVbcxGyvxdy",
+	"3A6IUVaYOeI6sfScA5okTMEpTJDQzAPGlKGjEEaXbdN5zDe1c+fr9q0LMkMISJpfETYYJhM4J0PsmYro",
+	"XgzkyJUM8BiwjH0ueqRPh+ZUd07afapbA6lYm2g60VmVtHkY3iukgnQwFOerh+7cLCUsjjWGwROJrwlj",
+	"vyXtnhT2rvcikdCOwTYCGE7OCUSIFEPAeO65ZiKYgtZIeLfhkFHljqQ4etktIIR4zPT5vTDGTNMBc0Pz",
+	"/X+TMQ/toVabFaSxvUQjYErBIQWu7zBbvcUi0plAis+MgoveOXllf0MVs8dZqcjLOongDZ+aczfvpYp2",
+	"YvasSa4bddLGxWqxz0OjYtvIJyGIjM1GtGG6//jn/16oToVFz20eYwbrlonC/sR1L4Zuw/eiPLxpJWT1",
+	"4GZRogq7zylI2LXYrOqW0I5mImn6Uz68pk78TrGDtlGUikCflqoQ5xvQz39kopf0a81GvV5fIPTYNpOW",
+	"E2QduGAjc/PXxeAOKAFpF5zIygipWYrSEKnRtAtHQ3NbLukzzbLNHxDL64ObzmgjahbOm9W/5gtcathG",
+	"wjyYfR7GwA9kW0OUjd49pfACPLHE1LnpfT47uYH5/me89ib7miplaUCSCSRejRNYqwwCm3c1v1zkPV2B",
+	"yzkNQzZMkPt4kdeEBzz6jo36ui+5uTBzlS9x3ri8ur55blwKb/AWcirqxqnA23/5PagZ9ZtNmbnFi8aN",
+	"ZZW2RTrFXeW+WPh515m/n7vTuXWWimROfwtqztL4QRXixbV/vOylbz9cX717/XP6y+s3jT/+9ubq3W/h",
+	"5dvXd+O3r++WcHFB0HYeSkbxLg8mo4ahBBf0iXbKIO/02E/+tsaheO7ZU0YMnI+LL+Y/1aEloFFgiTlb",
+	"PEEiY505Iv4FzBksph0W61vSRkBtm8C6QnIcfpcz6vAzosc8CfssIrLbxSydA+y47vngH6GKNH/TAbsl",
+	"V+46Z/5x8qLyoBc86ZV92eWtH7xSlS7DyYC3ooXXEVMprfyLVhGuO1a0bea0zGRwlvXvHzF3gre8cmxA",
+	"uTkGw1LWmrU3Z/YDxeCj2DcvMoPp8s+5ZkbewKDKbpllEQxCPzwBlfne8cPkvpJDHuZ+ldcStXr0stO4",
+	"DK/oNVumv39xyUtk/qN1vIvHolc4jWd/pKKXUkSgzDsi2ev95b8HSwWy/wy6YP61cM3mT2FO9OdF7UBg",
+	"Qfqgw4SV2FRDAjmvp9x166mqBZLndtTvzDabQyN7l9M1XBdED7nduqk2pwTrlQooMOACDncTAmdT787i",
+	"Sz+9vrwkbS5QYlrm9u1nt3jIGVNtzwuu9B+qsOnEnEDuUCWa24nUeMbGw3Add5xG7dDwYXHl90h4K0dT",
+	"J0gqgKfmXiD7PCTOYDbwzNS1+gvOPG2Q5TY8MsDzoVFceIVKY6YxZ5/LwRVu5U+l5hdlZxDLvrueOt44",
+	"AS+8H3wGeq6ZqUVUcr+vqHX2Q7/7qOKrjgl9g8qvNAz1AXa1kwwMvshuF7e9NYKQsq5SgXNcLo8orI5T",
+	"/Uq50hjPMDpFW8o6UDV6yKhldPEhIZ0QRsO+o34RkrSxlL7tEUBBHnczpjxpEsurR6QwhzBs62UuGabJ",
+	"vTDSjMIf0QmUToVyACGeIeUqI7qBGEnidOBIctCAlCeguhxBXn1KGZEujyHKpS2ECdCQ4PNXRS5eZ9N2",
+	"VMisMx1CHG2rqCx4Ri2onbl/bKB1EexBiJHarkVs+aZFdouBK5kAClvIpOUloBbUQDNHyw7LWUOknygf",
+	"lvuuZFRSa96JzeNj/sDiybKPx93v2rvjBNmJL50g813LuBrlLZQimeJoBvQzH5gxNoLagAv8dxZ8sCQg",
+	"C4wNhoTCWTGmKW6UPbV2ms3yXJ3VLz/WXzYbl55OJRU2caNYj+vEM10vWgvQMOtseUrsegc1KRaOaDTM",
+	"DQCOvfAvLn3+yJ6yeooxpMisn7/87nlQYyMeMQHxFmAdrQW1MeO9PlxxY1Y495tG4foOV0m/FaH8ZD+6",
+	"mvpR/fym8DPNPheubzxyvYB5prExnsXfGVMJ271ZP3/x4kW+Ka6X95Lc2MzSbgon6E3DrqM7mSmvLMD+",
+	"rylL4SQxZHIYY6m/TSngdmaKRZiLyPkSOWO3aYjE3xZyTS7CPgsf1sEeVKb4bTOvvDCTsUzjiAwYSwKb",
+	"OMhOQFAY4YI8DjPYgZbqMRfMpfESRXkcmGOqOcmICdGMKuMTmVXoMKOnx0wkExJSEXGzOc3ZzJ2T+MAZ",
+	"BQJfIfYAJA0+MHfgEQMW0F7pyQYmbA0nZZPIgJyGaNYaL1++BPap74w2RfI6awTe0gGN0lpQA3fEffoP",
+	"NI7hYJBpAIwW1X78+Z3Zj0aTNGtL1I37aXkFu2obCANvU1Yg/WqUWojd629Ycqh1gevufvzLGRiTq1pR",
+	"4YIMLzvzftdXhcIyuQhsTvqBxdzny3esOz/1JXp5Uhc0pdWd4OB4IEaZ2lzsCAawq7lBb5h4OB0Z39xu",
+	"CiSM0DmwgGcKx+MR1dhXE0I6pSHp1zkneE1wzcmL2rAUbtq7WVpaq2TUbK5DQfE8IsCuqh9HvAPHZsES",
+	"icXVwkUETF97LEFtw+m43QTECWq7WxJJZqE17YvM2HE3aPwJXgUxHfrANGnrVI34SBrha7sW7q6/NbhM",
+	"HZn0Xbzp/F60Cwf1dhNKMdGHPSdtOM23m2QIYPNuYKvl24qNOBu3pGhnZKT5aIeZUeioXYKqsSX1t4TG",
+	"sQ29D+6FTujEuXhmLz3RpM91ItUEVGuuZ6qPRhnli2EF48VhSCoXMg+QYjmH8Znu6uIfB0Fw82mXszhC",
+	"xxLrct2LVMBLS/xD3Ex5rX8UIFP3okDnWQzdeIDk9womRd/iJgJ7aDmouSYDqYSFVCypBV/bZy9TwLIF",
+	"24krN3tNo57vqIXXLAMw/TZtcrV5nd5fVUY2P+/eyF5uxsgeIly2oOSbWIFdzkkJvCNzLO7vSxo/MA5z",
+	"qo2WCOvfljvChcj+a//IU+31urXX2w/Srqv+5lgW/+/WMppwKW6YJW3XZuKTboMfWJzyk0vf2WXM9Aim",
+	"BTsTqHk+Fjeejcwv5h7qlRyD09t2JQNtc5rXTI2YOgNKFrxJQGgHmv8QzUIpIks+gtXSWB/QJG24tmkB",
+	"aO2AtI3stMFpR/xeQNrG7TZib5Oc5BO6jPei/Ueqk7M35hZnP79uk6dSOYR4+5kxRoACB4N066AlgdUz",
+	"kHeFpzvK/zth/3YuqRmKBbU0buxbaPLA2FBb2L0Q2FPrXrhjAY8IjfnINk/SiWJ0QJj5nY9yJPKBCYII",
+	"dgiWQr5pJB9YDhsCjVCgqZIZJ5xIhEzg4SQdNt2zp8oa7gUgSIDRuDEFcUeIPHR3G+eA48YLfwlXDjB0",
+	"TI0pGrmxw1Kb1cAqgjLvHC98gztnZvNOncrMWsoc2AVnPMkBgRgfMZ95Q+8g0++FBV8T1u6qGxDXE8bc",
+	"vAAOJaTCzLZmCbH+CRxmZhD7mQxsE39/Art/Q2D3hH1OUA2foWAVfIsaj5rkEVz3vSgo1Xth9FiTfLmv",
+	"8ei+1ryvvWjc3NeCexgqfFCCNYcL3OJPX1T4smXvugi8HX5ozx33teZVcF+jCfx6DmwfftSTwgwDl/Ae",
+	"PKz7WvPL77/fC1BJM5hfL06lwUA7tYeAWPexcKwgKwOwGzfBbYYtpjDNFq22/T+j450DO+Uq2wCKSXSf",
+	"D3VAAKysXSgI7dgTTWKLdAOnPo96txsCw0rmHkMGRnBgA3DwHCnM5UCMuSwqqvTk9AO87FEdlh7YZMun",
+	"pAdmrjrD/yyJg3rkNe9AI+fQjqXqHraghyg9cFGFwbFfVYm9kRiHU7TKtwU/qWbWKoZ04fmgsyueD1NU",
+	"atWfL2zT8W0z1JFHgy0JFXMdNIZpJ8YOsUbzDJnSDJliFEsg8LcE0VgOYJ2nFysWrFQMVSre46K8wA9v",
+	"6kuxlhuSXyFQCYKNSdYDCaZPISVSxbi4aHXltDOzRd6zBU/VXTiBu7HZchKzwZo1HTM2rAW43Zu1DpdD",
+	"PQn7UsuQUywzQYECgwHWo6vMnLqmV43ArUbTzXg+K5fbMK7E5IMcDBiPN4gxMqp218d2EK1KZBEKHpYd",
+	"uRqFLhdRvnwMDcRaxWPVlGIgseek3aGaRZDzCeWQQ9oJkyRmhMFUnYNryGAFsEk0naBcwoHO+hP25Alz",
+	"b0zEP3z45R35gH9e1i/rZ41LdwJ7YJOxVJF2jIIyfEC7G/OOgpApUUxETEHxb/vv8KbtwPwl0wRQPcbo",
+	"cBWmMVXEIzACEvYlD9G5aUvBfunieSmUQieYRGvDhrP9RbF7OKNhn8AeMA6+sWFDCYRrt+S6cUVoR44Y",
+	"aZC3/PtZm4726QfU2PuDDy0ptsCeUlBHQ2XeC1FDX+yNjJay0vmTHJOIR2QiUwJfouUYM/bwn0vwpv4T",
+	"2fmNhQBE8XJuxwicCzG8EDyyq8z/zn1Os/YKu5YTOmL/dDaSqSaRVANOQpYkjGg2oFwwYkaEj8nUihlT",
+	"ylvZC/tXTHlzzCPwPeEURBWjNbi6CTwTANaGi//2+1K6Zz8kbrAVSzTe96yXimNmb0PVWlr7gWwd1Gov",
+	"q6+A9yLn4xfZ3KyaNQ4brLJfmscOKvPhRz9IRVjEE6n0rXEJRHIGUThzorDHEqPYgIYiXzlWsAaeBNc8",
+	"sBSJZPXNxhOpqxL2bMKVcDppNddid4psvhdzzNptye6dl0tpw6qQiD3sHETattp7s9AoVDBYSxLH4Cpk",
+	"23WTPtziKKTyWtq295nafl84/ye3NduAilQM4hsRFgyP+zKGWMeVDeSDa2ZdN+sV3mZAHmD3trRuXiKm",
+	"yl1nHa2FSfFhQ67mXm265LQg47asEEG2y5xH9lBeWiV+h4icmGPlMS5Z0rlzPVt+YXftvvtW2JJ2syTI",
+	"5GwPVrf5EIQrteCaZJEW17CCx2Z2YKdzZLLA4xDUggqJAVILjzO2gMQ0fNAZAxoqhcVFP8cKLSSuygo0",
+	"jnb615PxfTTLOblPJ/dpr+7Tr7kZPCDl7fTplPq2o63W3wuqa3+CqjyEtQv+Ts7/6UnLbRgmZ0ai8fMz",
+	"f2x0UTCMQ0GgvBDHglEEPnNGlcVbOJlDHkeaOJVprn/iwlxMjZgmmI/wbA1Q5nbr8ib5LEskmV79jIiT",
+	"tJJOnc6YrK0ol1GCyyu9LsA0MuW2sCpbXF0sE93yUewdB5vee6mYc84iXACoxk/ft8kkUn3MuyudpgAP",
+	"RjOB6olNFPNkH2e/RbVlwtU+C2I8UpEKPYZ6QPRxkWrJ0p9wi4bzdRzYiHI6MR/4nLzRtFwQcJgQjLaS",
+	"22o7L6SarcFDjlN88l+9/2oBT1+7A+uy2yf3dTX39RcvfEfhv1qec9Qt+aEv4cb2ZapZX8ZRNd7pDnva",
+	"S8G063fvmaGA2Btc1DHXK7A03YtPwEmNLl4TggAXoR61A9LOa4vPZyIyGqNNHEc1quKhUZG6z1gC4U+A",
+	"ZAMxtzWYCBbLHGTU6aix78VAmv19C5YU8Mlw544CcixL8idkYu44jFnCEBr9eWjepCcteamZeYe1Rv+e",
+	"I5CplciExu1zclO/srGQRMp7MaBiYu+iiUpFFVnVT9nSHBdZ1f5rWfIcCEHtLPvjbwvCob1YmH3mOP09",
+	"WwDy0GLTaRuq3DA9UjnyJxPWIqdWjie3ZL6Xh1F5AtmR5NF+CoPqL5tXucKgmCoWtTT/J1ZrXqNuXqo+",
+	"ccFrrxu1WfqMn+CC6xszVTCAy5zJ9VM1p5r/qjFrqtbCEXnNYMFEQWG6RyI6l0MmPg9i3Gb6THa7PGSR",
+	"DFOj8M5zanMQn8N/i7H78voAoMrR9uiR3SKwpSEhi2NQtOxzApWpdot3uEC4/awrU6biizDvDKy9yOrd",
+	"136fAkHPgqz85Fnun3Ify9qhacx5kCF7zF64F4uMKsjvouDy0RECIxE1xoyk5gztSIpkl4QyTgcCk1e3",
+	"tuMHVYz8JrnAaoD2bds3WYQVUamwa2ZWJI1pyQvvDI2WabDS0+4fuU5yWi7nyuSMYWmxmPkMber6yPCq",
+	"gyMYBkY9f4yQ0FZywpJz0kZroNvuS1C9WVcTHzbzdsP6FjlaGqO6cwfC7FDpooCZVXra5qJlP275j9vP",
+	"HNSERxD5ow9M3GbNw5EOy/XENq+iS1moQCf7Gd8rjGxW99uJXounSTF7FurzoS2uAp9mlftdzt5vzLus",
+	"tgTBkp/qTQO0FiMp+KoN7dJrUKYOzUHquDuN5hRvaSrbvCGhmYaZo3o7qYhi9nhCO3vkfIRaGV+5YLlq",
+	"AI6qsUxV9ViS11Nb4/E4ichjIlI4NR1K+OQRd8NiqBbZ9Htpw12OpCoLG5uD2gzEyafpwGmx/obzPxYn",
+	"HcLdtIY7sGnY05QM3qxybtoo6OmkQzajQw4R/vWY4fQYsMe0yBKm8sL7uJX0E1JjaxEZ0YmPyuLi/T1k",
+	"O9qEakvxj0Wq474kMesmSwZpb8v7iUCmPzuPVNnnQhzzrX2rEzHPusQ8MwO2U5ttiadGm8Fx0K07eQr7",
+	"4tk+m0atTbA7T706reR3ZWsZLbnotea4h9GWFsx8NoiKc+WSqrSxodAg7ohdVxsuEt/Jqconmgy8Ujgo",
+	"16s0AFTAPuVSBCrX0tn5WVPBnOIFUBuU3cBm+udGdRiHEJClp8xcvmJsBxIT4O7Ze5YpZRpFU9tkv0Tj",
+	"mwy6rCgnWwy8nFRdtapbcbVKfcco+rojNHdR5A9vm4/OOJfz4gv+o7WLiI1XPut5FScJ24mEfewzZ63N",
+	"iI4qxFMY98E4GqXQg8JQwVMf0qSfOepePmvTpmqp/kvrqYYLJqLtQzj3OT/V6FEkTbRRtZjRkWt2kTsO",
+	"U6sSkdLc5e9s681omnU88a8Fv4TTWjn6M88wnvW4cT+2WWCpHGq1myapYouH+phY3zPcD8W4mbO8Dr05",
+	"qzdW9gbfiGgrwcGTodqNK3iEYcQ7J8OoUDYQQwTs1v5Q9m9EpC0wKNPYGJw6J1UpjMUx7yXKy9xgA1mK",
+	"3eotzyGNKWbbxG1hafiz5NF7vMUpm3HKZqythv4MQpjzZAY0AjA1U0qqFbQSHwylSs4GdDjkojefUNtd",
+	"lPFp2vpCYJq+zZNtAsbbkT1bzm0ANiFgru2em7DBMKYJ0+2NcGX+DHd9617mqBIZxvPccgoDvg9qZ/a/",
+	"6/cP9juCCyiJcvSLttAFahIOIp/hWr3jMWORQqaIdbngLuSEuE7cRJZnGlr1MiVB6BRWzHiiYVhqf6Ft",
+	"QOYvyzCFxlsrXKrZ58Kl2NB1ROMUp+AHM+JaUPsJmzMWfov1mf6njr3Ufx+aiRQJdnLJXWg/B0MJvHfU",
+	"UuvbL1oDlvSlkTGjkxImICtBE9ayJUG1aDCZrsPCEiwjlC3Lhi3Nlbfmt4vannq2Xd5j8xxG7no0Yv9k",
+	"9g3OtZ7ohA2y9jrsjLorlqpOWjOvU9A8u87qoDKdk9Ip0KEOMvXorAWOfkskkoVjtFnOUujrWFrwNGo9",
+	"tBvmYmjLFUCfAfSdbKMud4a39CQgIvfC3DpV5pTNRSIJhfb+aJNs4geKSTVgs89Ju7CL2lg1BL+0tJNE",
+	"dq2XrOTY3ede4IyzKGvWoGVmFmHc5nrboLsnuGa+VBVo5rrcuM7cM/gjdQuBnmvVmN/CLls7KRSsVtm/",
+	"MlL4pFDXVai/r6EPV1Nl+6GkLO7zEk36BzZMjjmZ5DR2qZP/B2ALc3q6VE0v7tEvju0tePOzGaNSWslp",
+	"hbSeu3by0k5e2mNeWrApFZI70R7K6X+eH+cSZXOUwv4gz3ckE0R0emb4IW+JfTt0kxQV2CPKKB6jaqD8",
+	"23xqdM55VjALoDh7oDQH37LczLRTOT82iV4n1cYTRB1TxSK5pru1eMRyZT/rESR2uVgSI2W1VY82e6Cj",
+	"fFSWDzGUN9fEe1TyBo38Rdhn4cMeUwp3wNdj+1aPZRpHpMPIWEnRswy4cOzxXUtw/gMvoPi1E/DpAgmm",
+	"HPMDJSqNS4QW3v+Yj0i2iVzzr5nTYp0S63Cg7zDlIYQyjVmKp4PF5OlDn7HkJ3zYXkT5nUzYH7lOymT5",
+	"DZy2uxza8N/6UCi1MW7fFdFbb9Llid5lSOWVHAypyklvFum2G9XyUDGWrCjYQyWHUtNYryPOj7LHup6B",
+	"aJJ/UEyEfahNfyN6wLwIr6BJqlMaxxPSpyNoitXPdXy0URWM13MLjpBpElgkhAXVJjLH0vJOJn0zbcCP",
+	"IVXGR7uUuOMcsa9D4BEPY6SdRE+YcG6yFXEBnYKG6l//J/7LqoN//f9m9cERaYFf7Sav8s6dEMCWxFag",
+	"CdEJj2PkId6lzONY8zKP29v3/VxFyn32qzrtJq3bbA1oxiMakM4EHF9sXyHRm6Y2kBiRUA4nRHbPyTug",
+	"hu5SHms7ZotksHR3OKx5+bSPfpgby8eczu2bDAYK3mPq7LJ+eb0Mq0FxcavM8V0c250y2Evaoph0Lssr",
+	"bzqP8ajcbqhb/jyRO8zc9bqdEw+LhGzhLLcLXBQ4vRZn7XpcBj/gj6qeH6kJsgRl6XWKvEEVgxjIiC05",
+	"hLfmJxvNuCdywEMQ+tqQqZaCk3koU6v9fOPj5uXNd43AtqSNas26j/zCv4dKhkxr89dz6EKt2G8shG+v",
+	"Xn4X1JQca/eVfgDm11rzqn51GdRSkb+p0RqtMYVe/+YXvy8WYYZDB464Z1Ryq8NV0m8NuNbAKN64angP",
+	"rKVYN4WhNurf/R7UzHEWlURspJNhaDWoMRHKCH5dS5Pu2Ys8G1eoR8BqPUxaAE72I7s8q18XRqb79PLm",
+	"ea1Ze9l98Tyqv2i8eHEdfhc9v3lJL7uM0np4c0OjeuOGXnW6191G57JT77y4vAyjxk30PGzcdOrdep3W",
+	"X3hoVqNxfVN/UYeRC+CJr5qa6yW4XgFCZtV4a9ZiBbhdm7VITVoKOo4JCT7RX/8Gy99TTGtk6p4KJhfu",
+	"Ak01q0fc+Eu+n6Q7i0SPB6CvCwHoq6CW7SGEqacxbQGnWvP575sAERwceoB7k7QTvMAHBo2bGQaLqA3t",
+	"YZpfY6EmVQlpm6/beNTOd1nyDrrsepZ8RxINv7Pft5GJH4LT+Ciu74WZhDxyHzmomy505fv/h8Dn2g1I",
+	"KobQEyWRJJGSDNKwDwB/Swzm/QAn80j+lo0S7hhJpu8BB9A1L5tksTGMM0DAGqnKgsz9wQaU9t1CGsfF",
+	"7tX34l6ckbanbG2SP3384exFAP9pPDej/MRFJMf6rHF5cwmPilgCytU+RapccK4zSRgBn5QMqHq4xRU4",
+	"dy9myWaBjPOc3Il7QfxLZ/PWS0GZ27ABi87NGO8KRLFPzz/H+vOzJhLEIoMhbgelk4zh1nzRtm2ibAHH",
+	"OXltjinwJjjrHWjHyxVBLmiCavbWUe3hpdA8xwxXpSKw12NcgiimYY41dAeHwZbz3uJokfOZSIGNq2Iu",
+	"bL+HBzaB4n9qzq7I0mg3mD373BKjKdzmMH6ibfoKzIIIOsewCsTCYHIHwwRZHYPshEwFgY7+lnvQnDaQ",
+	"jdQMD/gG/faxO/AJYmGIz/+ZqzssGTMmYA+9l2M/XJHnw7M7r0PDh56SqYjsdFv8Sxrbtqq//vLhI/mP",
+	"f/7/L7L6Cs5026wCtJpvuzx72+5ZeKKZLVuXYxPTZgzWxAe245GmI0vM1yRtrMvGi9t2Y3nUjtl8HrVj",
+	"BRztP+xEiEc9bXuXof0ssGKsmP3R07b/zhI4JkSOmLLHtukHFqJXEBkz8xbhT2HwfRp38Q1wk4CGQfpY",
+	"jJrRmBh/qmmTGxEDk+V4Cp0XSJiINGwBsytoNwFGSus04sUoqZlT0Qb01JAaUYQ5v65fTx9c7PbId7R9",
+	"fk3e8u/NJzf2alyfBy6AiBdBTb4KKruXlWL7aTsXdDv7A5u0/QrdC+M+Fe5t7on723zapnFsnDC7Ym3c",
+	"zQOzmMAtnfSpyEOObbsF3P5Ask5DaFn1CMRqD3HE0mI6HqGBy9m0HFLD9S014gaXuYDSLWzORPYYzOGU",
+	"YXTFZ9VN47OsVGnj+IZxtgdc+L8XOEnd+R2pQZc5mTMrG1KjcczhfmBEKUIY3KKHG+8L5TzIrOG8+wRv",
+	"vtChr23PK2071Cn8H+JjoDWrUXHB7KZE7Awcau2Z1h9aKsDQ/rBU/mLZAcq9WPZJ8eELveCnn+4+fvrR",
+	"Rg+BKYhqMs75AufktXUE7GtwH+ifR1ntzzUV++a6vsDgVnpydsIqCwFoNuChjKXbB0CxSztGyPlwcdJx",
+	"dE9miO1tB3Azktuco7IE07dNFG1M1j7KDHYKE4gCbwyQ0QxF61IxKKN3W7ZQoHRgl/V6BfH4IsmQrZBg",
+	"w3l7g8zWGIK+rzUb3wX3EJMFpuvsjHhfC+4hqAyf/wB/0p756/I6uC+EhOEKmfLHKLBz7zE76kEaJ9yc",
+	"YqBhzxkGW75U9jLJ4g9lTzCHmlcf/mwtrPWr3THpiSauu9PHydCbGoaG3u1366sH5Bxn8NlUw4lFFsPH",
+	"BpZCgfwsgBu8mLb6K77x32Z6sFQyhuMK35qlvTXreEt77LawbKLx3W395qLeuDDLfvvD7eX1rVnGFddw",
+	"gTTb5YbTbKVRfRt9Q4U1luoBoe9SzHr1Xy3OFqfHHu3LohtB7fPZgH4+64Aue/5do/7ixfNr8yn2I3mc",
+	"xcU+fz4I9+fExpQDFKwUueKMZ9SXY9KlCq1geXM/z2WwIFh3/+39TqHhU2j4GwwNB2trbTgROiE+eMTy",
+	"DxjdoSIb8x4wywsq54uQipDFh9D2EGNaWoLih6aHt1k4PAsDnZN3jGFbV4dsdn20fO/vgRzZLljYdQJe",
+	"+IkmTnRuiWJDUHTG9Nhgt/YxvPMizNoiUYzBYSJiGYfhbCgFJnNvoZSThTpZqK/ZQoF0xYdooT4kEjbx",
+	"MWDwzVgfsU4LGw8MLu7PeHzMqqVjZltK9SgXARHmBCEV6UkZYdtwCJRDFsIeNDqsB7lKNj6fJv0Rkjhp",
+	"8vFbqeA28CRjr6w9Km9vgLcpxihtkkvJMfze6cRFu+fiZK9qXFanETrZoZMdOng7ZDXRLszQf01Zeog2",
+	"6BPlCWAOJEGLfPim6GOqBMShplSt5bBwmd61bBS8SjV01Tc2NMYC0Atc6xTyivCXkuMAqziUYqHlubD5",
+	"j8AFDREdYpOUCN8RkVfpIL/n5J1tfBhSAS+Z7304L8SFmSp8p1mrgM0FcVp+wFfdfqCrPKhspjHwYPUA",
+	"BSbQbMTMvghCGbEAWU0Q/BEMmNa0x+5F4zq4flGvNy4Dp6ADUJ2Bx4qjxnR/B/lQdfAKm0/mP2tCm0n8",
+	"gEQs5Nonv2d4l6q7TcILkeyNiH0l4t8JaFYCx9ViX4vY99olYM1WjwEyCjZWQjvVwd2yLpWF0O7BhCfQ",
+	"QlcFkCuk75z8bGTY5mogtRPTEIXS5a9zeBSMBVgcEcqophM9h5mtqg3NMoKbgd7fm3f8ynHvRpS2DHi3",
+	"TXPP4L8Lg9zhVJClEGSahHKwUZT7ezl+BOg+NQaQ4gygMKUDK4YWTsNDcinr5/VttsoGe4l7NnTO2PSI",
+	"UTPOVguB4swVCwU1pzubtYXVOhQGokI2BhEYIX8Heg9h/NLrIFdB1ayhock7dP5QsAkU83s5PiQgM0RX",
+	"Oyy0UCnn0ixqGPZqCAZU0B6s+5nx8uP5LJ2e563PdSLVJFc9qY3+FwLhk2OmE4SqnJM3IgGNU2ATxVoT",
+	"EMc2R5XYGkke/b2ZkM3wdb71b/YWX+yoGDvP4LikW1JsWaP75xi1nv2xiG4vX9lEyoox5Be6HIwGhCzB",
+	"Nsk6F4kohKlScFt02xY8Rdev7Ek5Nq8qBy0ULfOmUvWo4BpGtyg5cr3hzsw6T7tuBrtj+skpQdq15rVa",
+	"q7qEJFNhZOAk3SleVJUIptxORQnwHbQzaQ2Me0tjJiKqCNTcc1HkyEz4gJF/AnZJ9KyzzYHR1ZyTa/Qr",
+	"t59IkSgZx+iGG2k3mzoXVXX12Y4ZUkUW7oxlIGYoGcV6nhKhMAKuvcYFuD5yJVkiTGTHfIwqBURsatfs",
+	"tcuYk8qeHDElBuA2eeEUMmEADQ0VY0BfdNZoXG9Qar8D2VyiI8XU1O2HJnF6/Uok/r3dZMcM4nLaBbfG",
+	"LDEadNzzkiW7OW1TrWaW8beW51DMH3zNJ5NSQNas/G28HcA3YDiDzUnLR4C4JuAQHUTUeJ5h9YyARdO6",
+	"Dcu6hTPMQTRB8euNOBvH5gzVfloKLE6BbJuR5oFUbOneKNaGu9QnizXLuNG4MMY/ZLbvSmnLlLWN9J4b",
+	"p7wRWC3YtRBy5IPDrbHfRiobUxuHSD8432h+pA8I8S5RIEYiXH3ndFuRJYzoIy3SzVEERc8nnJSMbR0b",
+	"Fqis0An9CqsEE0W54KLnIm9tn4OCtFUoh4y0U80UatZ2RXTiGPuhHxOxCkR5ca0rHm7WqDUViXisNeCc",
+	"Z5kdVvEk+1VVViyofT4LjXRwnWAAvNttwW+qg9kxs6xF1HiE5lQGaj7wPC5QJ1NF4uIctbkdUsofPWRy",
+	"GDPsLO9lPKIQDXSiYVvPa5Z9AsDOz0OjVm8XG+O0nO2qnYvXM4t5m5e1YBXfmA0oQEco15r+H2bkXJ27",
+	"4QQ1nKq8A9u4PLtaol9W4yqbybt//RetKXkrU62pOQhISCWHVLOxVA9Y2LiOw+wkaWFK742FpvbS6N6a",
+	"n+qIlBEOM7O22bv1RzJL9ydjHXbQEMXyY2LZPyRljRUsDwIVO9ijPTQaPvDxJyABIU+F7MhoQnqKikTf",
+	"i6TPBprFIwYBIRmzZ0H2KK6RuqJrm5MkZlaeWL6VMsXBNbHiDn3vUWFUF9QfQAf7akktE7MlJWVJQdhT",
+	"pOjr7cvuJL0UWPWjkQC76WeF2xh1u+FrTbt5pYL89GN+7eIhoawBe3kMaDM91k8WcacWMVhb7n4+mBqu",
+	"eabSxpimT2YbtZPrNp/Ix2J8bVJpX24p2BM46gTo/UJCZq6FA0x6VXuIdTtwb6rLw6zY1Z+fXS1tmfbS",
+	"2uG4ukTPtTW2p0NfjkksRc+JDTQ6gIbHG7Y+u+nxPzd2qnivD2vUMy6kZahrEhqGwCUhH5jQzrO0zqs5",
+	"C1uEP1a40xEjiSQd+Fgx3cf++1UyXSGRTOyrIf4hW22L1VjabNevzuoHYrZdG+jG5dpm+3IDZvvotNIb",
+	"EW3U/xWMRdVRXSxJtkSHNgwFITAQc0oiCh01FRtxNs7k3xxnQcTxXDqQOiGp6jFhEWq3RDGdKA68UFIw",
+	"7bMJqFWeaGI2GEkYHUDYaiPoNHiZj/I9DPa4osA4wdtHpvnn1ILaWfbHIhHg1ykj0jJqw7ZQhFEV80ri",
+	"N3v7RJZHg10bgIWiwaGMmPaNiCCoWw0ndsVSZRMw4BBkaY3SWDBFOzy2LG5DFvIuD1tGXlqp6IeqbFY2",
+	"FxLNuDUnS/X2t1BlnSgqMBKQf+Vm5QuGUnR5ZBv9axZ3W44os9xIOT1+6YzUgoOE46NmQvOEjxDZLMyS",
+	"x1Bwh493tX2X9fk25HLTsLsPdpWNpth1hBMUcXV8E762EX6rbo2gpXkz8H2ej3XjwOd5cIBhn2r29eCY",
+	"8aV/xZc6YZhPGOZtQ7FAfoCoNYd0Owgkck4UDg6FHPMuOwsnYczI0MnqEaGQLbaQZ51I4C0IlLhnreWB",
+	"Nh2ecgsed8IINQcQIGIAzYkFgECNzLpdFjoOUxZ3C1hlvD3eC321apDyUsDj3CbZa2LI4op/oiI6kyOm",
+	"CO0p5rr6w0mEC64RD+hEDv7bkmm5xL1cCkWcm4f95IXyC/Fto4endcNKoCfUKtuCCxel5qChwlu1T8Fm",
+	"Nvcxgn0f2Zr7RPjm9v4J1vs4rHctE3iC9G7T6h03nBedto1geBXrMsVEyM46sQwfqs/rn/o87P8v9v51",
+	"yW0c2xfEXwWhL1X1P0w5M5122cr4x0yW7er2rvKlbXfXnt6ukCASktBJAWoATFndURHnHeYdJmI+nYfY",
+	"b3KeZAJrASApkRJ1SyltfbJTokgQWPfLb5GE3fHYTzAZySkZUzGLAo6x/cuPkoQ0UKYx1bO1+/3Br/Mn",
+	"XOapYHdPBbtIBvsYhFg+woATsVeHHMOCPxZgylwirHDN1dn5xSe4YL2w5eUFjGztQ8PUJ9pPmSGPI3Kj",
+	"NR3TW0qUpEmADHtyXkBhkBMYFFEbxvyxVMGSdEGRtToXl7vz4cuHcd9ufGlK1PLhsI4eIaPklqzr45t7",
+	"ceqhStJJPhxjxNM0TMnyOTA5GOTDwPK15lPAvMvvPXiH0Ih1nGBdDJmBIs9x9FkIObUyEcbk4D3dCjQT",
+	"CdZzUk164UFuThJ0WfgiUhMWqdv5zCaMOcgB1nXO8sl52tSXeJbp5ShKPR3bPK5i4aZsebkhw+zalV/u",
+	"tq2SYo/vS4pdVggxgUiO/9W6+dPf7X0vLq13GP64sqqnqaRDMMOizDvfyC2co9bKsAeMD3vQYY+yFK0s",
+	"DXCvSSjK0cZidA2LcXko5CZNnVvmnxqRUBiEtFMGBMxraUvTLqAIvjJksiCZdh41eWDsty7HFRl3jvsu",
+	"9sR9n7xiPxbfa7VB4qIz67HRIYM1lXz6SLGUQdzuYJGbCnOKapJKbcAHlGOm0c/1kNZt8ptLCRcGkxaG",
+	"JiALzJtciHcI7hWB4bZDykVFDAjhqWFT6gJBTRCr3S22NZMOWah4lILPH83csp6XlrUoHf3P1paQz7eQ",
+	"kJc7lJDHGKBqYG9AlKpSSgITyoFV/lvYHYqmZ1z05ZclcSpqYLydYEqTEVQ8ES4KM7V9lTK4WjOCP+8z",
+	"wEsd7y5YpWj6Glb6lYWqehPFpaWOHplkRhMGrQsi5kz7Gp29R7NK3Bu1zkp/+fXZL8L/m4OkurPbOAS2",
+	"tKnc372rl8Ok+rLFwrtUPb7w9boLCD+t76aXmrnqMghZJIwmAB+eD5bO+9wBwGxZH7m8YwpL09budR8o",
+	"OXbbgXxd94g5mKJ1EAV2FYXcDlbVyovXho3vHVbVPrg+DpfzhGIx43cswTPxYrYg0L3ou99aw7Ju2KRx",
+	"c/VoxZJQf43FwltaXA4J2K4UZge7LDz8UdGqAYIIEu2d1g1WsYSuGqYU/lmcHT4gN0OasH+1/lhar7u2",
+	"6XZpeQ4my1jH6Ozyp2efrn77+1+2QQrz4sHX7bkmRMu5dMzTmR+I8ZLTNJUtv0m+I2XMBc451uyLfT/7",
+	"xkHCdVrYaAAHRrUUQKl6xKxWt3SqmbLeCHxM41iOxzLBmM3vBZvSoTYvKT7eppIhJ6saf9nT+NFMu6iV",
+	"Gb6j1C14TmjQghTfv9TYkR9dli2PcCjPAZ3oDz6uX7BoQRmnXNxCTficv+w8W/J9r9xF0PvhmvTkhIlu",
+	"TDXrEZpqSRJFB0ZD7aJm7TJABd4TRWO5EpCU+nVgJSwpAJmi3w1jqMBSQMNqA18bd98yTCaSDzlbPIgK",
+	"i7DXXtoXN7RCKyiodk74HU8yeMsxMyNpt8E6YIYJEHVykqUodJ1h43o6QOTZ3bJflTXKZeuP9YQTzkC4",
+	"70KOpXLxGL1klIuV3jHuYEE0VovAP9aWRpa/UpYM2YErspxkJ5p5XKwQYaOu5Xcn/B/e99BC4GT+ncy/",
+	"/Zt/D07MBf7cuazzo7sPOcXZBxIHjCVYkeeGLSUUAyGOoEDyuajZRqLvulC0AfeWkB+pnJcJu/JAbaKE",
+	"pdbSYcmc1HvSilp+k1ud1p8lJHrsfmj+hQg+HBndWi/ormj6wpPQyZLZmMX9Hu6cvxMW4yyjY7JjGPJr",
+	"BCAG6ARRB167E4PGvfQD5d5QMy5kN6YTCsNs1+bKl+7gT0y5MVO6Ldw5T44tVS1p5f5ZAukPBlZB/SNL",
+	"hqxD+jOcSEhhC7Wlax0RmAns2gtFQjT7EpF+obm7yHspo0ro0H4Bw1Ygf98g5/bGrfjg0AvrWa8F8xS+",
+	"Q3sWeNOlUe3lxTI7HUvFWp3z9vOC7fv72swH+/Ur16Yu+JjyW5bOoGr1/nIPP3OR+OpaiNVPR5KM6cz6",
+	"PJBvErnv84CDiUKas2ABHYNdu2PtNqA8feiqDf3RbsKTrpCmS41hIllfyb2V5mU46ZOm29z8TKUu6rky",
+	"9j96X7vRfdDQekCmfDcgVBCMeLMEMC3d7HO/2p3xKbzqKaB2CqidAmpHJu5+YkPXpLNT2WYlCZYFHUy8",
+	"7Uh0+Tc5Sa+T9DpJryOTXu8zU7JhgtEmUaZ5g8ZBNG4o2PTyiuACI8BEdSqSUJcSEarJgCpXEuxHbFhP",
+	"8xbaMAfuY830uvXBn8VnAY5VD5O/HWLYF/Mo1ne9iPSKIuHLmUisWOgRPysW0Nj1xLquesSYAcRVGKAf",
+	"yzFAUCAOlGJ0HIV6Zm2kTBComX0WY2lFxLW9EVyHd3Z1G3Iw8JNGfAahTW4EYV8m9k2GkukgfHv4Qj3Y",
+	"uQCyZ6Shaa9Nnpw/JtMRTxkxUn4WgAOAd9FEZaKqr7QYtNGnIulTkfSpSHqbImmQav5BoeIOAnbVz0q4",
+	"YjHcoYqqZGbAlIIf4/8aU4c/lxiBbyoxd6lmuxn6ltft7q84vJYJMjjeAeUp+uaZoEJPoeAOGvxB2LoO",
+	"f0sQCaOpgSWvQRQA84ohp4Xj2hu85fbgEor6GfVR6Zl3ImnLCRNfxinuuz6TgwGPWSLjzCqrdkHljdM2",
+	"/FsOcy3GpzUdM2L5Tls9WNKaEWF3TM1IzNIUlCT7YgVgOPM+FxS2e+HUW1XqubRdrX9/bvHkc6vzuYFl",
+	"e3XxufXHZzEHVzpf3u/3DvDqRCXcdcubEOW18CRCMzxCuflZrF4Tu4g+nP348+Nfnv/lP99EVoasXKBP",
+	"MckpyUTClFuo5fpYptlYQOJHX4M9h72Y/5BcsIT0Z6R33Ysc7AUeCEzahyOzB5KltOKF760NIqi1Bq0Q",
+	"zRMO9jO0hbbvgVgKPEodQn6wd9GOxRF4UrTJW5dLSxm9c4ltZxP32UAq5twKSwYFvJDczrW3jwgFrRF5",
+	"JaOsJLMyKnKVKggSmq8i5X7uLEmsRWnNTeu2TZ0MZCWbdDmq6Oae/Q6zAl55NcY2xy3ojhGH3RoaVssk",
+	"XMep1Czpwo6hvzlk3aGS2cQ5r1ErpWKY0SGCd7Mvk5QKVyrceiGFzlKDpdiWqQbSbutZNkHXIR4pKXhM",
+	"eJoKpvU2DvkK73lk9dqoKzKjePCUC240ft+OCwturZ+lPAx+aiC5CkH0UtGBedggIrnMq64psG+4k4qC",
+	"jebpLQizglO+tEtr69T/xsMW1hYOIyoEdMHTCa8VFk0CdrlF3yna703kzO95oV13SoVhyZqQsNDOD4Mw",
+	"ODzh92jBbvXBvEKs0FseO40V7kFUFeJ+0Buzv8DfMmlzjF1gy02muU6wYyrSWDprUIqY+dYFtIZuSIyz",
+	"3wB9jQpiyU7xpABhQvWtq061ZtBkouQdSzr+NmhKYZqjkLptUgC8Dvg6kuX2CZBdDS5Ek6SbTeYyGM/L",
+	"RoWPj21QOHiQmYbL2PQYw/MrtLyba0iJl25b6fhHbpzLkoi8JGPLHXajoCl0CuiyEEQkRuKfEUZK7d8p",
+	"1SZg9yyE35tAcfzZLelBxZmPEjb2qCJMb+Tdvc8gaRAlwAl3dzh/7Dj1X3NuHjOtwQGtY+efmJmy8rQD",
+	"3xHjYrI7ZeU3fj0nXj4WXv53qw9WQus366gJohkrtoJLQT5lTDug/DpX5mJ9ELEnUAjBwVPy4f8/diNY",
+	"kMiOVbY4Fjhe8VIXqHyfUi4gBn9tlX9MhZCG9JkzrxNCB4apKVWJ9nOKIKtcaAxwk1TCBGJXsxxM6txi",
+	"dttEaB8QAGEkJORpqJBiNpaZzosRIGhdINpVEUhHIAcNRDqm+5Rzmp6Ad/Bnmml6TSYAgkeoUmjeCcKF",
+	"YWqi7FLarU2Z4rBxOL/xFVz5W46IcI/Gs30q83S4FNtkDRPau5eHLD3O6/L6VHPIZgriytQKeHq+XeDG",
+	"XexIMWExT5huk3cD71hAwvOaUCLYlDiqJ4pNUho73rMqEXMRW7XMBrQSXDjXftlVwJ2wDH9K7/y+P5AO",
+	"BXjBVqd1xw1Nu8DeTOchr1an9Vdh3z3mVtrBcHbF72h67aaHBseb6EwNrYWxtlTwW/YB3+Hkim8lTW70",
+	"rZUlmokkELcvDd2VUHnkolMHFC4/zYiWY5bPPgDhMh1JDKNFwPkw0zxPAUyUjFmSKaaxt9D6DtyQ76/O",
+	"H/+A4iITqbUJ8MxDPG4TiBHcoINLhVMG45TB+IoyGMctj71UnJfI+DGIZC6G+5PKiv2DxYfsxrjRLm/B",
+	"xXBnbWX4VidJepKkJ0n6jUvSD1AxuzdBOlHsjrNpPU4FJlBnmEntkKk3LEMlGxSNWi/JLRFrFeE6qNWF",
+	"4JTrZKEiZs65DUGkkAtGFxlAopT8FxNECzrRI2na5APTRvHYsMS5YHokp6FXCwr4GB3D82rgLtx77qzU",
+	"pVrKBAHxb/yvFUoFSSEnTMAcGtG1m2UpnKaW9VqZGMWqe/Gs++Q5SGv/a6xnq//dZenqvO6t9Jt87/Nf",
+	"/ldroJDUcLMd+6+fSXb0U1N64WRnpu456vuRMcK+0NikMyTFMIQ2SPOHmVhSDCjggPYOBKIwNBXCWVBK",
+	"7pgn8ii2wJ4cxu5FyOUMBktU4A50iINzShAvKkB7RESxO3mLEWicpJIgJi4YWFOuWQ3D40YdRe3rRqr5",
+	"8fpBpQ9IG3+4YNKptnNvtZ3F7AlOSdpaESumZXp3+CFTi3q5hjUBOZs5KSBdvyp08kD9loE54KCshSTB",
+	"iiVUzMJo8R35SrBxDw8mR8s0K+LnYQrA7riht0x48ybhaPuQkdQTbmhKuNDGKqdNBATQ2CnavI0IeCsN",
+	"c0aF5Q6YKuuSpdDetn3B9yNUegeUBQAWpEuG/nfap4/BsreG/FuJ/ysBuI6oJn02zMQOOdzuxoPFwSow",
+	"t90bkJkDqchbTsdstgkXA3GcmHgbJsZN3GGTxqMD2+U/K8b+xTQKJq5zPyci4ArW8bKAuZAKh2iHVmzt",
+	"ARwK+SMuLNnGblo3eN3jTEMhin0CNqaRkUwT8v3V+fMfonKcgMaG37EoL3NDloBbjOgd8yEN9Bzw9lTQ",
+	"IeC14K8k0SOqfBgEvQt//+v50AjYI66iPFSeY6kL1q34nRpzrSFugWV1PLGWymAGj5Eq8bO+DYwgHywv",
+	"ibEy73GYk2lYmsJODmhsXGdz6F/OwxZjOiOa7c4i2s7xOcWMTzHjU8z4Aau2j0wkWyo2HWfsjN3ZpdVP",
+	"KQd5jpgNroaghyfWI5rOdDlCsx7+T00ts13WK1zVw8K+kXGcKXUflcyFJ7WiVvHBzbFI8ODLMDXXpIcK",
+	"vHL9zUFs/DrxZpZfJV8DJgUWdMsdxsriE91XjTFrLEV14X278NNdlnfXqo+nubSygsJNRb66LPyJNJ1r",
+	"jHKGwIO76Vbn6twjtl0ADTb4yWUR9rqxsvnRyn3Yo449GKZMF7fP8mqByoqIe58uCq8KFYsgUeenVfuB",
+	"a+Vx1IFCdKYmqf3oPGoZ2fXX47svmdl/saASHketO665cfqywVs/vUTpuk1xfJBa918Yn5P3UngOe5nj",
+	"+pK2cEPQthrKv3RmBDwzeARwNhpR6zUBKtYRALhJ5THtO1DuCt+BRmE0HpE7NuIxDtNzpZoRATZCABXN",
+	"vsAz6ND9sk3eI0I6Vaw08C/U0cP1eR4DUfTdAHzwEazogzAduA2hdta18jinRHscIy7glSYjKC1HKJce",
+	"++KHzKGp5NTmdOTEnHsVX+8/pdwUe1sFxAGpMCTlTHsvZZCZTFkvy+0RSpM8SbOwF8RMecwiP4iwaBIW",
+	"5hBW6WRf2x/o+6BJln2IJiRIFMXgLnsPgaZTOtNd6/a2opY7KP8lPjvxX1QJpyedJwsa4N5E/lqzDsLh",
+	"7rqBoZhLPynKdRXl+XqK8nJNRXmxmaLcgKyq9OEHh8T3sNOIRd1bE4KE14SAkriTs2rVa03WfiaS1A0/",
+	"bey4LYeOAXzVkZwSgB11Kjdw1ZxijPIr7Rfa8DS1atFfgUG9cM1YqgXViqXq1nFwihnS9iuHileoHQCs",
+	"KeqcLQt5TsLn67DSdyR8gll6PNGeVVZ8QIzJ7fidm/HbIsS8LokXaC5TikFFH0y81c76D23uz0MUnWty",
+	"J3kyFwgPQHveCi4ZwKQcbCpatTVR9ApJ43FhtjBwdw0N49nzlzG5uIxImUs380l3igRzEqwnwVojWI8z",
+	"kr7SSnuBcqqZfF3LNnuEY9pqTbR3acK0gSgEQoFcgxyEDxAjFkoJZGYqA+yLgfXrSpOL6CweuUiM/bRB",
+	"+B2jJycskWPCEtk0dVonpQsCpKmIvGxFLYyZdfuzZsnES7Tf8yj8OuJ4PZd2d2Fc0CRHGszFkovgdrlJ",
+	"kA7yZJX8Oi7YkzfWjXQvsOA++pmWSG8deG+UYVB4qkdyqgklPac9e2V3013qYp6uEsVN9bCyoWCAli9w",
+	"IWGa2g2ake977n9d/KLnil7w9s5wDbFVxWKoJ8GP7adg7SXVElfcLtDcYYFTNpIwmzPYHgOOJ2G5Ulhu",
+	"fGxVMvFXeM+vPJxnXxKkbEH4gtgwsrHw3TzQ54zJR/92U1c3gI1eL/AWJNKBSr5OrLgRK+JganH74KJb",
+	"4AaBHbM+W927TRP9u37bwZmYUDMqTFvyPNuaV3XrTNz5fVuB8QhqcfZewnyYzVlWhuAoSkiSSjFkymfN",
+	"6ViK4bxJ7QqjYSvro5XeRFxdvlshae0NdmD8Hbjv4QUdO6XiC5pdnquxRPsb7AMNomzHEcqT7mmQBpY8",
+	"6a4+Uryw6r7PfAh0t3rsgUYT/waiAZXZmCYwkJIpJdVOAor3I79rRenrULX1na/looqhOASi4esLzEsH",
+	"ZroY04AAaKFCi3zfw2+CL76xwH2QLWa+B/9OzqAxkQncrv6MmKkkCdO3+mhE7yk5tFVyCBj98KmhefWw",
+	"ezL8OnNKTgsUnZdttYFrpzmzLEjjY2rb+Igre+EXdurc2F/nhj/94+3dcHRa91D8tgs3bNzGUfpV5dPx",
+	"2Qmdhbnkbr6/Iik19fNv/RkMlBxXT79NcIRzgx1YsgZGVcpXr8LItdawu+RiufhZZkYxGo8ajiVYqrdB",
+	"qBQV8MXlMp29cPlm+vrZRb1ihm7Cx37x4aLyJKbL0pKvcgX+U4Y8x11o1CnGMdW6C2zjZmoXKbbT4gLP",
+	"kkvRHvOhcg2Z+aetqsKQOgVf3PxdpT/LQvy+c59+u7x4q09/ehCKONc299TO4jpKlrWdREH8YlOILng1",
+	"ndC2bo2mMCYbGl9QWAvGEpa0yVtoXk8kwSEQqRRDyFlGvgJOSMMI41aNt8lr4UY5Y+9JSfS0y1nOQlPL",
+	"6gK7kNRc1lVS3zVSpqeD5jVrhdt9Cq5GwmjfQmZDabDHRO1J8XwFimczqqppDJEqediZ5AVdVtcbIpX1",
+	"Eb1CA1M9h1oDCJPt88jzXuNG44Yb5I0XxP12hulJLJzEwlwKLw6kdRRBoEYWq8tsz9msR9e60cs5ppdP",
+	"HoK2bLAmxzvq2WhkUq7bvbGtobmvBg44HpqSfoFBN/bG9tXCcZKzJzl75NH2ZuZU3sTRTNiuazIdOvO6",
+	"tyqUXYnPA+VFf4LwCAy89AULCT2eApSTfD0i+epyqutJ1/kM6LYE9zULYZf1nJPAWyc+5aQ+2fkKQp/u",
+	"uCIi2JRpg81062Y3q3Ob794/tIQmIkHuOZfp4Caj1ln43zptccvyhz4t2TBnuZTZ3r3/iL84kgn9H9+9",
+	"v/fUipwsS6cYKhKqEuJIXwwLgMAFXn3hYK+ylOn9oYXh0BGHVjxQckx6fapBifQinIgJn9bgFs9f4rZR",
+	"X4chxHBtbyJTHs+Cq2u/5Uq3P4uAvZU/tgCRFbrJ4EaWcBRNeGwQogx0wZJ8yLv3B02C4DvDb6hmqaRg",
+	"zaYgqTqX51FrSpXoTpiK4X7P7CeMD0dYaDLiwxHYDKmctjrn7SdRa8wSbmXBBdCy4cY+p/Xx3XtidWpr",
+	"HZY4zOhseyJf54QTYPklw002ZPoVOvqR81/rVLVlcLyk8LTrEqNGZEzVLUtIT8tMxaznv4mK2mxKNd7I",
+	"KhgyYxXzq4fMYBkUst12gj9nHZoyhQyBuOM07Y5kZknk6lnUQjBz1QWQQf/Fj9bQzibWJNJy7rvLqz+i",
+	"cCe8rdZM67FbV84LDoVZyRTwlK0A9lO3Stdh04S/DGGz86eD4HZZ6G5xlvpaN5ikVKxYnX0tY2g8GnuA",
+	"4ZSL2+6Yi8zYS6z4ACVweX5u5QQV3VvGJt2EznSr8/w8FJsXPn18bhdPFXrhigvTnXKRyGl+26f2ZiM5",
+	"1V00F/zAM/sWONINtqyLGNoDmaZy2rUOEr71SKZJd0y/hAdacaeNN3oBdHs8se/zeO6bMRfuR9alUUxO",
+	"mOhaD5yL7lgKM3KLy0QiuxA/9N+W3m1RLj/ZSi7nhw1VYu4wrAWTA1MMMgHo5jTtxpnpysGgm8gx5eCf",
+	"RVVfp+wOgNUftyzJ/wNgwbtCGusf5AeoY8WY4GLYtWvE+qrO0+LnuFD3zWOQ9N4fcG/mvrPaSaYJU/B3",
+	"19pIuJsARO5vXd6YhGva5ynIxqvzqDWgY57OYNe78YiniWICj9juiuVjh2DOLEFfhSeir4pXgobv3mWp",
+	"YCrc3C5uMpppHtO0O6HWaLVLmSg2FBQqm+1KqY7t56jgHGp3Hh7I6Y3G1tJIWTJkXkj8uxWm0bc6V1FL",
+	"WNc2RYnjoNhRkCQs5tYLqvzhZeGXjx8/zX/64+UfUQvmrs26Axoba9JeFnDrPVn/4WuVVVBufap53HVi",
+	"wBGWw8TnogvlKCBE4H9dmYEnMMjStPiblqBIX9xwZ1oq5sDtA++g0dJ1Y/1gg/14zM6FPYHi0rou9NVF",
+	"trdvro20ryLjzPHAM3gfrm9zJioK31xAR/ZTPgybalnCOpddr1KKlwaJ4nbtRxSW/nz/cGxa9aSLp8/m",
+	"H/W47lFw7fyzLPUUHgYH5kVB1QOtXmr4PHvp/ONc6MY/7kewYVBpQ4k8GjONjcD3oGJfi5+tGV9llf3m",
+	"Rnl4U/9oAiN13hWk/sBbgFcrLnz3PtUqy6xx0t+XrI5oDhzkgiuVRtYuzKuKUOjF2fmTQmNZ4/Dk+VUr",
+	"n4RxEZ0st5PldrLcTpbbyXI7WW4ny22p5TY/iGkhnleZN1vQ05tUJVSH4T6NmLc8Hoatd++R9G2rvl7R",
+	"eASx7DAJEC1V40xtLEgN5WDwsb28UAwGo0G5KUfkKvq7mVgWNG869c7Ve20SSN91kdc8e5DvNYulSIgl",
+	"Dy6GP7TWSwnttL5rK747yuxzbTz7xYiKISOUBLm1WegaSnw8BR90QnemCJsx3SHTkWR3TJGpkoYRie4Z",
+	"JsjcvBi/XoBGuLq8/KFNfvNDi727aU8SvADNEsuaVrNqYo1zHMiDEtb+fwboi5+FtYBZQjKRMFVd9ykk",
+	"rsPN03RFEG5lY0a4MNI9nZq83nMsrRYrSIeqZJl/p624/ACDLU9O7MmJPTmxJyf25MSenNiTE3tgJzYU",
+	"0h/ci319jOmKYOfOGdPvoe8QDbnchtvSqE74YFA/o8qaq/YKpny9Fx1a4W9K5V7TueRPRO5omjHSn+F/",
+	"5qC/18lh2IdX2pq10QiYXS/HE6qwMbKmUtG9R2tNCMstrVBwh1y5+ACAoqx46rOBtKaa1ecTyQV80Xrk",
+	"Nf4jVPdrTA38+O79S3uuNXEbPFEmYqbvrZrxhTsSM5UYyOAHjbos4w2rDR7R5B+ZNsFA3Xk55bvMaJ7g",
+	"7LlMmI4vhIYibAzmWD9xIDORtMlvlBsNlwCmn/MJXNGV5SkrQam+9de0IbDT40Jng4HdazDyZHzba+ch",
+	"HweszyXATqD2RPT8+rmm1qUcZApcSmsA4FyAsAKrBXREKMkEN57DYylCAbhURMsxg0my0EKdkEQyxP1n",
+	"X7g217WQGEtqN+2b3YQDO2gdZ8qFY/CEKxa707Y+CNRMGzZuiBZ6CXP+U1eE2PhHT+BHpvH1Vuf+M6PC",
+	"AC+D1Z73UlCcXHF5BXsipGFznzYWSOUTOsAo02L3SNO9+TEHFaRF6srPuG/tzrnt82Zy62KNRz07WuKY",
+	"SM2N77WZe1WnIPPN6XpCt/zf6rQmnMUMiGcs74oepo+ftG5e/scZHtP5+fmq7qXzBt1Lwcp0LMySPXZs",
+	"WrJ+6fyGKm2LhP6wi5XtO1ZHd9Eg7dOUipgRZb3rgkqHzVlhhoKqdTeobyL6aUZSiVPKIdnRJj16R3lK",
+	"+ymDBgApyAjmhTOtiWKaqTtmtSY3I9KjuisHPTRSrUr1F0Ps0xquqOyu/YBzUDgyBZxxvBfsLIzwFm3y",
+	"ajwxM0RvLE4AC1COzH4Pq7LybFcQjnajfvL7dBr7te3YryX9TVYK1zzaC+h1fIYlT8LWyupHFUX7jh6X",
+	"SlP7MLP1czAvBYlG4zYS+arO/7JcWY+meGb4uBGs48eRnBLgOS+ILPfKmqfChaWnBlHpotTugX0pU0bF",
+	"bkEcvcxqdVrPztcwDujRGgdSdK0stcbO+TlWGoLsBS3b2hLxsCDz7r0pD5RebS1BP5fE89puT1WioChj",
+	"qpIlrbbCKOevSZUwBWUDfMwiTOU7kCgW9DUEIAg3EemzIRfCqr6FizA04drqhsvUWUGJkRsBYhT1a9m/",
+	"A6fQ+rnAsvaN6hCr7Cu/oCq5F3W3GCRppAc2H4eySi/gQL0+F7BHX4uW+BlbP3PtQKTYDvq3saL4yVPy",
+	"StXUCO637rk7HCiKLBhkq/egmnq5Pp/RXcfdbXrt841UEhesu45HfD86bEuHs+AT40E5klAsZnxiupNM",
+	"xSOqNwAOqtSfICqtsLZvuGYEBsTpEjUa0GnhuntVqVCGYi+Bh8OcMVQiAZTMy0L7HQfkMutHeCP6PvVw",
+	"wvVEaleTsfPI8CnWuzLW+9IdwJFEeh9AVBdCcMyMZAJYPgqU35QbwbS23lubvNZaZgOZrSlS/FE8vJBu",
+	"khPRKaBbDugWtqZxIPfl64+nQO4DDeQiE4P6H0qZ6E2iuIXymRoH9c/4ikSKdNYhwHMQ0w0UBQFVayHk",
+	"fqi/6y7jqC/DSk+TcPY3CQccLRC11Q93X23An7/YX9Y9NpBheQLP+jN2ilLHGmoM/f1/sNj+9/eTs7tT",
+	"Z3fXOp4LPYGTwqGeRfsmGADOQStUc7f+9OFtUGIXl7tUYoGEdGa3BJ72lg+ZIp/YF8NTtgHy4ZTO+jxN",
+	"u2H5v/109uzZxS7irp7XjifwCnBoSUF036vH55+7N3z+kgGyr+GO98NN9dY0xkeCPX355KswqCHaDjmP",
+	"qyXm9dXyyBCa2X2aLlrZp3DftxHu+/3rU0Q787982+PRFGovj2bSoKn83GVd5fDsVIvtqvK1rOseYQDy",
+	"kE2XP81CFyP22+SBSNCuI0movmXJfDekr+eZUm70QtdzbyAz1WUzpntRZfS0OU6726J5Hf4gkNpdUedH",
+	"xoSP/mojFVuXd1130b3Oqi6pPxZXjr+/uFy8ptmc/8vzpFVom6rdqI2Cj6nU+hR4XAg82m3pJnRsPYsV",
+	"sceTVXSkVtFZ/Xlubg/9+m7H0eUQ3mksDeJKK+pQAemjxIEAo8gbDHN20Q1+jFW8UpuCjbRVuBmtFAzM",
+	"HdBIeZsXDyNttMne7ZbmFgpuz4M0UEI3yqcRw+wEAGFgZ9SaVsoH2IZDmiknU+EApsJeFUkhTelyAyel",
+	"0FgpIENuqQosCevlPcyFtuNbxiYailNu2WSnecXXsI6H1ZwhE7bvtgyZMGjIwH+379KA47YuWKZxYqXE",
+	"dKPUDAuOKbxMbeOBBx/Il7pQ878koxlTw4YSblh198LXC/d37xW1vsBmWLqBT2V82wUxHH68064DN/UB",
+	"C5RjamgqhxkqLBx71k+puGV2v0DI2dvjxUFEtZ4kF4Pz+JL2nzPo+gwr7bT6LEnwtRZvt0OFeJHv8U/h",
+	"AR7Tz8ONwBQxpviAY9oWJL7DaClHblsFNOyPE0v/9rWMovFtF+FOQkdISbXgn8jY5TzGfAR/A2dnu5Sd",
+	"FT9Hlq7jTiLuMFVXZ3/3AmV3UagZegvhVuxEkHdM5YOHBDNTqW6/A3bGX5Hv7c+IZUrSEwMOHNmL8vCt",
+	"O6sfOgHuQkhDNOUJ8ck+qjHxh52H1ibnqHpgCVwX1NB3IEsj6w19FiiGI9KzBG7/9ezVA2+pZ0mrh2KN",
+	"scQ6DC+oHjmoNziCNngPPTdssgvVlbpXgNyw7+bqaMMrf6fzhdFbJkoDgr0utL9EIDms80TUSZgEvKJI",
+	"8zU2UByuQLNMESXJ1IyJ1+e/PVZBnuT4g5Dja5PMt1dteJMkXi5vbO7vtQ7DSa5tR8ue+PVb4deHlp2u",
+	"Zb7DoV1/gqZTzdDK0IbOdCfv6KbguE+g64ebNppEupejX9M0dc1L4+tCDWgA0s37UtBHDIC6OP3WSgYf",
+	"hi2HWweVpk/zyKsDxd7cINo1NDaiYHaHio4t2z5/sm4TGfoZO0XEPonNb1psHl+4cimY+S5Ml0eKDRTT",
+	"owNmrD5BBYMbiuCJLQJfF2nN9wcapu5oCq7odMQgn4U0hyA3NL5lSeSc30rXeoTfjYmRCZ3Np7uWOchz",
+	"4rhpsgu2dgcy9wBA5Sf5d5J/Ryr/PtFbhoG0acipBB7XdObfY22xeMuXdI39xNNUW9tuTA1TnKZ6lzmb",
+	"X7g54WntC0/Lnut+EzV7S5OEQ9qswbsku+zurHWHq/IdLp8glNIu5fPluqn/x60DpDR+4cfWgHTLzT0l",
+	"NKx5dovqwScxuNEsHVyT/J7AQliNylXuP+tV+QC4nTXLLIf2OTrPQcCWEgF1QE4RQBe7hRR94wDYYVeP",
+	"cyzcylckDH7hh4Xu3S3T/742g63NG/eXbTiJw+3F4bqn++0lBj7SGZqW1Es+CM4BTuRGRuVeswQornbq",
+	"7Z3Y7DjY7MF1m91yc1TR/F7+o7ogPTgHOOfAch/Vmo37KUswZj8NQXrqY/RyUB2hR0hnJNON4vIb2R27",
+	"Dst7SeCHkq1rJd9TPP4koY5LQj2w0HmNoGquzB95OXHIwDlUlmFW0f84IjAcywfG4Y8Im33hamtYpBJG",
+	"+eaCDy5mOkc7wns4EdkmhZ6SVNovFBlSLhY7RkzuK1r/DEMu198ILqCniKPwITfqjihBCqw7VAXffvag",
+	"hqn4NS/HCvl22louCjgSt9x0/QZ1uTi1wT5YcJClZ7p5K+wvrz/tqYPp4E2tX3ndo1NUdUHklVaQZ4H6",
+	"ZNl7dLQwL4RwylZ/7zJj9mtYxKnTaUmnU+MkmfOND9DP1OcC8WgAx0Kj3bliLs2EKqdG7nVwZm2aDkoY",
+	"bi52XL3wJLdVPMaHe/83lIuA+3Hv+TDPe0eWFHP0Y0nJ0tT95MduABDeeycUF4GNKlOq2EgCO/nPx3Rm",
+	"r8VLw/eN2mYq2mOQRZA7Yyqs4zKSaUK4WZHiCnrnsHmunGtWUvlmBHqPmamHJAE22stvtEGkyNB9sJk3",
+	"t5f2mgcq8PRuQ63fJGU/uNTLSjI9XBYmBAl7QpquG0wJlI6xQiNJn7mgH2hvq8Q0+g0bVd4Wkiqba7pd",
+	"Z1Ycdb+Vyoy2Umr3l2T5pjn/oaU0dqGntKOcgw8TIt/3sKHcX9odSNX74ZqwVDN3PhgmItQQKWL2DY4f",
+	"+hURmQ7Z2Z5pBqdrmCIxHdt9LEXTH8hIogosp3UFitYPb/TQCdLroUB6nSYP7VeLfmATqQyhxLHEBrrT",
+	"rMD+cuKRGDmE5rUO6VtDLnK5+ogkUkgVkaGiwkQkBmxKkRA5FUy1yQ3k7QW7s5IWdP6Ow+kPbg4RIN3f",
+	"AefsOaJeeFIrahUf3Dy+bgkkhLbvZbg7PLFQ4JEPUeaaJLQOOsxVg3Tx6vphPHseOgueZOunsx9/hB5B",
+	"NCrpWGb2Rq2r9pPQeBhbBn711w/QYdgoCS1An7168ed3rSi8r5e/P56dPz17fN6KWsCJHrTn7asPTrqv",
+	"owefrqsHryyLWo7XIz5pdVpIrUWKm1MSBwj+H1szTCrvfRCPfeSeo3nbV3WfmGhPTLQuv3wVAUacyH58",
+	"c0ICKz5KuD6Cssx3A9wsV1ROdaGm3IoCnKh/x9Ss2EAXyzGD8EJEuDASrskVOFSggwE5UHJcKLvENGDp",
+	"aUKauSfWV2BGpIecm3xlUZICKXwV9ZiX30A5Zn5myysyL7+doMRlTe2ezMypIPOhziVZcaibV2T+9e0v",
+	"p4rMhxh9AkSTW8yMUGUIHdLNMjgFAVDjlrwCw8P+bhZ5DR769a9JyrRG1f0vpiSZMmGIzHYKT/+mMHXu",
+	"NPZ6r2Ov7yXMtLJWsyigd/S4tLYM1Qn2HT2nMA6i6mFF7bmjJ8Kl1U9zX62F5+8FQheuPQ0H3/tw8JNB",
+	"9TWMv90uQuo13PGESSGEAyEFlgyZuudgabBK9hox9bt+L1PLT2z+0Nl8I47+OkC3wfo/ylhuWVI8Uswe",
+	"2CGDue+lNthjLycQpGHed0q5uGUJgVAth8b6ayIHCC1guBh6lBFurIeE4VlPzRBWtQeq7ljSJr/50K2C",
+	"KgSWEKpdKUJEKEm4nkhNU4LuF03+kWkDM725/QlsUUL6Dac8ugK7+Riyowp8BaOo0AOmsJowlpkwkQs1",
+	"4/NoiqACA2gTY3nw2S+n4WzrPJ7rJyqCAQrh4NpQdDXWLjx3XhEcLuAbxkW+EoYpSyhTHrO150TiZj+8",
+	"yjJPJita67+p3vqS+grbcwriPsggLh6nEzu68TJYNQ1sHvP98Opvp5jvkcd8a4eOAvEss8hWGkyoG+vD",
+	"vZ+sz0dzMB/ExzYjJbPhiExHPB6RhM4wDCzlLSK5Oj27w6Dve7fOhxXydfu0/wLD/EGtqFV4bFW8d4fx",
+	"LDjmtQbP79Jc6NuNkca+3M+srzKKLJC/vH/C5dnls0PEcZBoj6zYzbXJTQJD3UOPuwsSM0FkPhY+78Dx",
+	"w4ysIJHKl5laH+MFLhYlizZ05pbfIZPMEKaUVJooPhwhQnPBvwgzOkKvO4qpfOQlTABwGSyUi+A2BDeB",
+	"uHZ613oYhjF1p5RbB82yNE9ZYegzCklqiOFjhmPvF1qWKlty7PMKFHNQx6M5R23CDPv0RL5qabTBXn+L",
+	"NhEIjII14i0V6grWNzWQ9hp5Dly/Zdz5xACrGeDBlc2W9PVRBl1dLH0/jb8YQKUuvudLsK0CZ23yisYj",
+	"knLBHDopVLJeE2y9S9xvHOyUgwawmh+qPrFM1k2dvsG7yEF5UoQHNrXmN0Zxg03xFbYDf8BzPKj1wYWe",
+	"sNh4MXbTJq+1ltlAZqVIYONWhLk2g/sJ+UmVMLBrWnNIz1cVA7saxVt0ZrcNAjZv+ZAp8ol9MTxlSxNa",
+	"Uzrr8zTthljPbz+dPXt2sXYMGW78gELIS2koxJc9rTcOL8O4tYcfXy4TZ120+Wp5qnSOhk8h52+zzMUL",
+	"lj99eBuCyBeXewkiL5GA6y18V3LxW+51ByMMzatNfCrFICW8pMjY2nUCwjpYX1wYnw0/BWOOTaGbCS4J",
+	"EqhNeoniA9MjKbeWIwzgSPhgwJTu+NiTH+2FvholsG3ESDLgYqdh6w/+TR9W3PooZzPusjkc6anVubq4",
+	"rHeCzy8K+srSFOJ1NBXfg9YOQsiOgI6wEhDYM52RiZJycN/t04qljO4Na6ro+uEoi6H1sGRm/EAMkDt5",
+	"e+WI3jHngEEzJHiazu8kimGdzrV1T9FXnYHjFuptUolIHRrmhs3aTdotIwTDg/W40cG9r9gzheM+bAfm",
+	"PWNSzQ3TgKXHfMJhta1fuIlHTOQGHdc6Y10Yci5Avq8nZWB/H2KZkCeM0wCO+WENcxRxqhR6sJVCy850",
+	"m8qfX/PKn8enyp8H5H+B0HPhbeuoZJpVZLJRh0tCSXCe13PWsglTd9yezplmWi+d2PEpn/OAA/XTlCky",
+	"YmkCvpaUtwRaU7loV7tL+cM++mc9LKfJvuv+PSb3FOsu+f827un0hxhgxMbMygL7pzZ0MKiflWF4zCd0",
+	"B42KN6mW6JNjtXcsVcISS7xQzFHXbIqn0L2TPGHlFQSeg4GT0T5H68fWsOAJsM9KPXAeX7SqZzpenJ0/",
+	"+XT+LJeA/hxLF1xcrWsYnbMCMDIXCb/jSQZKYsxFZuzbPz2P5k6z4cvQyxaIIORRqRoqw3NqVbSREx7D",
+	"g36T6jaV1J7ga6vD7jibWmchHvE0UQzK1Sp0xsKO7axKa0Ho3Lujna+g0t0urDCwb0GKvwAneE9z+xdF",
+	"eT7KETOi1LWKdIjlDYzPGZlCMwmO8ueJzmuwtFFUDJnS2AyCv7FetRwQSwq+RwTKp4wETKO8T4QKklO1",
+	"3wyssdDsjimakgJt63adQ7lw5geGQF5fqKwUGPsUAutw8xaMuGtfdNN1VAmDD05tPWj7siB46qL8UiVo",
+	"PM6LoAoJtKYdubqeagAhemtUTkeSJDwv3QA2b1dWU1Xx9pZFVSelf3xKP9opOx/lwIYVdoEf2tKINw83",
+	"ueWnGfg5OQ2R76/OH/+A88qkiGEUg/UE0LJfOazlOo9wUzLg1rvsK0ZvrSmispS160a57EDp73qeS2DQ",
+	"qydbGaw7HebyLfFV9TgUqRSLzV713iNL7QdsSl/KlX6uUs6VhUaIFaOUFrjP3mCXvBc9qB7sv0mefMB7",
+	"7GPa0sk0OZkmxyhCLdnvQn4aqm/rA87vJkwQuIRkAmAHe5iA6GGPKqTWp1yzyBUIaUMyNWTCJfE7zrtA",
+	"PyOEOXy0AcMXSqZMXxckJU6HHVNBh0xpohnzOB158L1NbmBhRApoSNNG8diwBAIehGPo1zA6/k4TmkrB",
+	"2uQTvEdMlZoRnuBDDB8zHREhyYDGZu1hHZVRdnjOw4qrJxnbf1QdH9KKWmfhf+uUJtXh8S3SV4dQrflQ",
+	"eOQXNoZUjcdBQTryhOcaFvoymZEZM+R7qzZ+qHm3MRcbTc/G9XENj6y5t/uqMXIgHQy68Ju6h0KyikNL",
+	"p2HXpCcnrLpFuu4gMdVYCX45gV8lErYj4XrMtWZJ82PzyRHQXNWPd1813A8rC7rwk4pHvszKc1XGchle",
+	"ZMZWjlVpDJ8IL0v71oBDCE4I5dY8uc8EG/CYUzXbDVil3+UYyzeqnunsmwNNaJ974ybWxcWySZfnzzuX",
+	"oYwChYz/3poUn87XroQ57xcmX5tMCS6G3YtnGPKSmYrnDq7wxVpvBJzsjiPXhMWEv+O5unR/8dV3lbqx",
+	"muy+kzVgbdR31k9dczmOo3UCyNs7qHl/t6KBZgk3Z3Ab7wjso1ISVrt13yqoJ/g0KArUZJUBWPuW24+d",
+	"OXHenjlvHSarYrBPIwYW7rG4JPWM6eKkbrH7Zcbt+2lzln2EZuIBg0SfJFikcyUikZVu05GEMYIjgBm0",
+	"RFqqN7LWrv2wQ3qZZtY37xAr23sFzMBilCkBy1eRYKvNBZo8gIe9GSaDfFXxVKpbmFBjfw5l1dKAT4YG",
+	"t24cp8LddtLrQcSm3M42kiXnT1prsfwN7EZeXLfjuNVJvu9Fvq9JEQWFcLm1QjjGOBUqhcoI1Z/4HXNa",
+	"wQosLcfMOtmLGuKPZsLaLjFl5pBAsxtJ1iai0b/bQxKODobkhaUVYYiW2XDkp6KsResv8OX5niL4G0tC",
+	"RHopSIMnZ5fnpZD0WmAwKA+OQ766lEvl2d2//HVe3Fr29TcnTh2XsFpDu6EYdWLqoUnRyyBFKUH6bSpb",
+	"3R0fkmgNDGp9wD5XZkQsa8BGTZUUw/UE7EvcAZqe5Ov9ytfa4zuAjA0x+pOgXS5oHbcE03VEDRGMJTqA",
+	"alZHHZfJ3zuu+RIohrdsyrQhVCl+R1PfDx0yrlKZ+XzrNZSNECmYJlKkM5fWCdlZSHW6rNjYDS8witMh",
+	"IwOZiQSnEtCEwMpIf4b/2REsw9/wdR9WaxHs/n3gMeQPakWtwmObZ8+QnMoJvuZJvKXVNPbOH/E3K57u",
+	"k0v3m9Kae7hiOs4YYXf1+Ty8pAuX7HAG3JRCfi2WY8DZrdsAGsdM6+5YJmskd53kKP52+WA/xSUIuZre",
+	"Mvd1t0/XSakqFjN4Vrd8g6qOMyRiBBnmGkGGi+UaVmak1LC65jPPBcun1jVqfmuyFEaVa9Vctphlg+z2",
+	"mhYtHnynRdMpnemui1IV5EVZeT/tnD9xyttfs9g+XGsePe1cXLpfs5QPeZ+n2BqNf0FpglXJMWIBXhT+",
+	"QtlOh6w7VDKbWG4So1h1L551nzy3SgAEhIYfafYFB2U3xng5f2oNnDIFdlojPhwVzRsHF21PBbTc8jes",
+	"NYAK1+wqhwoS9b6TqCgl67Ood15Bexvmg+f13WdPl47gV2zINdZ9IplAkkMOyITJSeomIpUAqbBFBZFP",
+	"Zsx0SK+sY3r2Br2cOHtt8tpYFSmSAMXyz4xljFAD1fGRtX6mBQPJ1RL5pYHldU16+G0PUiB9hkaBNWmD",
+	"aGt/FjeLL4TDmop6Cl9GEzqWVnMYXfwRgN5gtkW0P4ti8tjf0EGrF35kr5/DfcmvhZu56mLyfc/9r2s/",
+	"7v0QuVeFNiSunVWpCJTVezCbHELGY3p5UeqgYrUvoOIC3mcyojAyw54V6bEvXo+gY+Rs2enIaS9n9pKY",
+	"Csg3UW7I9z2EGTVdMG56sAL7WvbOP1x/FqFFQTAOYDpSkb40I6QdeHf7/EAHQEVwZhE2OdYB9ET5+edH",
+	"FhHFBkwpnO8l1ZAKrkGO24U5Q7keXwdkwEE7IFdqFJr6L9mXCUtTcBSb6Bp/OaruTuvl329aO1AOyG3w",
+	"FnXqCG4I0mui2FBQYdAJW0Mu7xGMZ387viftvuIg71/nA1N1wyn/HrVkH1G+ulVHv2sjwV/TNPp0ub5h",
+	"sRat1jTJAlT3Q26SdbbKUhRMKryWqLdZ+plILOsB966MxTwCG6A2IvPbSOJskZrCdlAuU25GXBAa/C+4",
+	"Fn2LPJzTJp+s4vKXxHLMNKr5otGh6RTL4sMXwf0Ci+MWLI1ByTK5Lle+C8YSwOj06hhb/YWESA9TbfLb",
+	"aBbysN4kwlCHGTH3SV1kyNoiNaGhhgGhv8COH39Q6Ij86kKJu7WERzTx9IJl6jCC09pLOAGHfA8ALXXV",
+	"606iLS9g350XC3TTSBWe3Nn7dGcjf/uuZrEUiX2Vy6fnO3BzgcOPyNcNOKr/dKLnHtzd1ZpnT1NuvJOx",
+	"HfeezNaT2bp3s9UaRHeOXI8iHbhKhtCw3P1LkG3hIIqxL6LYJKWA6h4aKMdtcuOMu39ILvR8dEqKmFUU",
+	"EbvgUGXZcP5EH+1aiOrlFjyhAwM1xtSaLWkqpyyBAeyUoD6ai7yULU6IwzAR15XWVchGpO4NYzC7BqSQ",
+	"ijNhgssVcgooj6IWhKgqZGRKxTCDiEhrRFt/rBt+3il+xUldnNTFfaqLYywgWRa1yOFNlmiNP5oZio9o",
+	"MkYv6iiq9YzX3IX+EMrNglbw3bbOWXXJk66XPr0fIne/Yk1KIW8BcPaOa8n3gMLv/7S/dd3chUB+aO9l",
+	"Qc9IVY7sN9cYsOdbKoz7rRish5V+2rnCmq71+PCN3FtrylKdYXfeLH2Pk2I5kGLxZ3PSLIfTLNaMDxFc",
+	"LvLZTEsiHE01DU+YMHwwO6Cy8Y6JHEBfpFMGUwjG61AE0GcYRIfSTBcTn7u04IFoDt6CKQbhDUwy5cKF",
+	"4Oez/W3yWsy7RYWH+Px98THgMc3rSJdJLuftK5L1eLXzsKJ18vd5sro6g79YRZ+7c5SAHPhOOwUrBevi",
+	"Y/G+HngYEHT84x2RcKvDmytUT1oPSqduVti+nlB67Xnua3HOdt53etK9J6fuGFTvR5gbJklMx1vq2ZTR",
+	"u0N2sd5A/K3PuBiGWd/gUnlJPqJ39jtLc06xVeqrEdWEiYSBulkWHlzqpkX+M1wQ4J4khGOp2Yb+G+zw",
+	"V+K/hbFAJ/9tv/6bpeSlU5m+fi2TsoE5qZiDqRg3DQDcmuDk+TPZXN9AyuRMZscYRWykQ5oEE0NzsJCG",
+	"5UVNrlfY3roHzXO9aL6GqVTNW9ZWbmwKTHNvrn1gv4Eo32XmgaE5fKK39nxk8ImloCkZST3hBorvQm/r",
+	"mCU8pmmXgaMp4tmaCuqD3SW7Qae0VL32KSjNh699ZGZiOWbdpqTmr19CcqtVGtbt2wPLTqrtgN4TE0mu",
+	"0yScu5/MbImGx1s6VXm/wIE03AdfaQEhRSp8j2EpxeXCkPbCci8SFkJo36k9H5C0J51KecsSkk0Qp2Xf",
+	"ftkW7he+8YPyv9ZpMolak9FMgySaUA4FQE6kvQWYgCk1DuOcknhEuVpTM35CUj7pxVNk76Sb7tHtQrbb",
+	"TgtlSpzRKT1kDu2ta8XUxK6GJcSuh2RCMyY6Xhu5LhSutMHhj+gxBQ2NqKOlvhZwrFznJi2ANlkVwmgC",
+	"bbYAzJwmhGrSw7YRXEPXrqFXr7K2LyYp+3+IZRqWH5Jk4AsGR5Dqcp0J6FXtW3Kqqkw2cwjtHgC33FjK",
+	"eFgO4a/Q3msNATkV13i6uXetZcxhTihYcITroocoM6N5wrpjKgAxYU0tmCkB+3XSg9+mf7g+5S04jPMU",
+	"uFobF8TVSSMfTCNb3s91kT+MzdXygUfBvTYEMlK6CD4hEoBKyAEKCpcUC0+uq2pa5MAeqDZQq1JXqt98",
+	"pFyFzrI3eFAeXPUcOTckmwg+HBmiR3xgjma03MkZOzpnDATFscj9CJbT3Qdhfy2Kwk3BQydiTBOIqjGl",
+	"APtyTYUxleoWO7RrMQEoOiiIrOj1Uw1CQORPKE5lfKt9neLHd+/9IP/gswgip4Ip8j10efYU17fdlN2x",
+	"9P9v6bPnGsAhLYgYOZ+FXcYPkcMiCNtpXRrNtB7bXY7IJKVCRy62eJZNcNaZYnecTWFBI5kmroySKkaS",
+	"jF0TOpkoCSiUxr+vc6dcdxYy7nVAxNGfReFNqNBThpFDPmaAm5NpDEWyLxMrPdHfLLzThCojmNJkRCFq",
+	"ycV1GA4Jys8aZeTi2bWbRGh/Hqd83IepqUwZfU2s2GTJZzE3CBDmBOELA34j1QxcW+u32pPHyWyMxiM8",
+	"JlyQyoRuk3cIq+nCsTiP5ztNlGU4DQ+EqKxVyUmH0IVnu558nELoZxB+bn2SCZ19bnlAowV4uh1BcP7m",
+	"qfk0h3DlHMImuJu9MRes1/GxDy8EctJoOGKwPwPssmvSs2TR6zjuE0lpxCWSrqO9GY5gsTzXQxrpRVU7",
+	"1IFbcEEsuddsytSyXeWuuNGGdlXWToDnrDnPj2kGA/10RDSz5w/F2gB5MqYaDAhn/PxXKxdUlkJTCmF0",
+	"9mWSgsEDMBYNxwJyw8a6hK+aT1aJWiAhu15CWtto4cFRCyVkFxowrUzsosiwVztpCHENlHews32ZCXtZ",
+	"+MhjshdxoGFqeneYUq39HRc3NGqN6ZfX+A4Xl+FrqhTFlLqZAbbzQKpxHViJH4om75hKMhZZSe7VDxNJ",
+	"WcB8B5iYQK72smWonB5YtmIAJD7JgWkbK9PAvkE41LXoBok9ALpy2MdKINegF9dAUqWadQs/PPDwQoAM",
+	"9yMXO80GSrsfiGzcZ8raaH/6+9kLuOTqSeDUxjNpLhfxzy/Ozp+WYNfXWZvDPy9xVQHb3E2eXBfUHG5d",
+	"OLZgqYM8RVMfibNTIMV1hvPQi9Z2gCdewd433Ik3U1ePSExcmCHfoHuakziiYsjq0c5vNOnVGeHut70I",
+	"Vg0KzV0W1KEfIq2s2eaUK3hCzNi9+Q5sApJwxWIj1QzC/AOq7D9mxD6LYMm5HzgdPaYzwL0q2F/e3jBu",
+	"Q622vSZXF+ekh990nUnbC4rfhPGUksg0qbPO3uKjX7id2txGmzNSCuTcy42JNHUplGtC+5oJ08n7xmSa",
+	"MG0I7ntY/i2b1MFpO2YpssmYfvmViaEZtToX5+fnTawpIae9DhHSPVhHiGIP68VNd0BoPB5ZGx41NKnF",
+	"GYcmr0pNZT3ZxurIrSY3Z7zgamLSlOc4gORraNMEgVlp1xS29+n5Uvvhyflm9gO+q/1lk/f0Vk+bxtax",
+	"xrHPTV4THrDyHS/Ot33JHQJxl7Tkk6Al2xeXj6+ePP37hvoXbv/vP6LWUIrCltlbPLt4ssvpIOdXOVB5",
+	"4U5tF4kqxpse230bUd0dS5UvqqQgW//X5TB78/Hq8duXr7N3L19d/PqPV4/f/iO+fPPyZvrm5U3zCBRK",
+	"vvvWnU7inzk2r1ShP6OkAUlUkgZkOpJpUDMFbeqlOOhT/3UZhtIZpPU68dUdUzMIJvinee3EBSgWjKtE",
+	"3n9cEiW4Jo99J6ofWIIvkrQrddGLsLgFNVQhKuDKfPYDVWHBdrUY2oqczo5I7AaM/e//+f/UYRLKCY/r",
+	"tEmFuNshc9tT0a3OVXkWesnLMNyAXHlBrS7g+paEb2DdwcANXNR6Ti/i86s++/HH5HJLE9OfTB2b3KQp",
+	"8SdXCNW+wK04+zVABi0P27rrw+V/RGshyP4N+Gb5tXDNziPDga3qbWFgY5mwsE+BafMPf19g00f/tv/U",
+	"g/R9Kpmb9toIpUO5C9zj9xX42v4N4Z/mPDpkgUXXNxRpn6V6BxrR8jNn+Mw+1RySJUxBI7hVgpimcsk7",
+	"+Ci1j4bqqvyzoNQmio+ZkrCwAf/iU2r5BA4XdumG8TWeE2/cNyT/po4Tn1zEl4Nz+pw97l+11ma6Otw6",
+	"dw4nfqsBygvcVsdsazuY7qlvLWkEJzPl4hb4VNzW8+n7rJ/yGIuu7ZU+6A4x/DbwoA/i2t1dcDFHVF8D",
+	"R6M7CLcoOoPYNQuZjDG9ZYvjsakxNB6NrQqkYkbG4INZB9Kn6qFWu5gXCYVxhZ9OKSb0XUW30cQxLklY",
+	"ygyiPDz1RW9WJeeLNCiIFsUKelQ34Sm/crH+fMQPVmY1SgEM1rj0rRSsCLvXWHBNkoH9qGJkT58LNKAX",
+	"/MAWzRIuH/3/1v8hH9Mhwx8GSYkj/2Zmzs9ZfbtKWeNfsyRubsDrOvsQgizzRsGUznTFGhZfwAuul1xP",
+	"pOYek7Dyfr2cHntYbkkoqLIVz1gvb3x5/vQYj3frg8yZEo4tjOerViTIKhX5Zx6P8FaQpF+683YdVxfz",
+	"u2nYF/NoklIuyq/V5CWCNaMzt4xduGclFfJuwhwkjxO2KaOJJjCHy+uSXGLVRDDtZ9ooRsd1Ec0KpU61",
+	"KTkz9unfafLXD796v2VCzSh3W1KUluWKoBov5rIqJOb12JgttTJDsJLGbowN6AhUU1wRI2+ZIBSah7zb",
+	"BXEbl0v+GT3Em/evSZxywFO1+sO+RVTufLU31rGcMF1pgr5hW0NLszHl1iKkXGv6f9pbcdX23zfOOlyc",
+	"51mHTEPqqoCNOrB/j9m4z5Qe8QmetwvROCP15k8bhm3cTxwFYNybJIwYRYXmhtwMacL+VUhSgElqnQSm",
+	"LKni7sLnGNJGM8qut/C/Qp2Le9LNf/8vrSl5IzOtqSVB9Dy6hVyI/yg84veoJQXrGj7G99aeQotn3vjt",
+	"L8pxoqam9BtWq9iArI+lwsjv/5xB+9tIEjomr/+PgvT5yIfijAtnxlbiL1s7FbjJk2V7Vf1lAZmLkgFn",
+	"aUIgdQzQzFlaYbxh+O4NOzyecYH36BqNbm/YjjGJt6HIY6x6K0uCAgIgJmqkYC7R5RRDJY06HQN3faTY",
+	"nbzFDtnqBtafX5Afz8+ft8krkaCfpJm2PJ/7RYoNFNMjp3b6LJViaPVzm9zkYUj8kmsXs2QJuTw/J0ZK",
+	"DFr2MqGzyUQqAyM2b5noWuXY89FMLIvFu1yTTDPMFsI7aPtqMjO9dgXqgn29T/ZXraa0/eVsOp2eWZvu",
+	"LFMpE1ZSJnMEDutodVpTrboYxszX3B1xgRNdYFvwbZozwQd256YquSDJGuywUGHuvL07mnJEcxKS2ONh",
+	"wJVX+KvlZPnuJjOjV1A9uWvL7k8wxWmefmh8W0W31oIbZlQlrGDSVQbWkbLdES0j7Kc/Xj1vkx7aQN1Y",
+	"McDdo6l2qVtsRJ9pw8Y6cmnHiZJ34MaPNUvvmPWpyJ8/fXpPfqKaxzBwcBZuyZOeFfqfhf9As1gx0/M9",
+	"1H2ZzK5JDxQ0zpAUVCk5DcbcjFheIUNFBaBu9UpEhcvUhg4GHaxXLG3lZ2H3Rrt5lj4j7mox+9bk1C6p",
+	"8MW0yY0v5bTMxeaYPSJ9FlP7TV7IRsxU2ouVRtxIM+Js0P4sgFY01I5iPaccEL/bHWR2LoAiu44he1H+",
+	"Ebxq8QPcnKgsIeAqlBDRZ9HLhD1yqfi/WNLFre5dk6vzi/w27tP6cYy7FxKBCBrZU5fWhC2RCcgX7eRL",
+	"/sZ2xQsU23KWJPgkUDnbCaW4zWUP7MH6YmcnWhj3v8Y0DDJ0A5F1hUMaG/zkBWzrnmQds/6rcUS2jXQr",
+	"2OqrUodlFKNSCnHdiuLKLOG70loeVFGxdaP2XFLsAmFn7t9Cl03UOiv89ftaI+btpdhunO99q760onlV",
+	"ZMkJhCvr1kFjYzU3VDelM8KF/0BAdLF64r294r6GzLmnOUYCUxiY8O2rD9XtTqU6jjWqHcEJ9r6/klxr",
+	"KgxJvnsFcYw8ECiGsrrTZ+HBu5owXmTN+66oKImo+jSsnJMeXiiWpQo41TXwcQXIAHsIYSL1+r4z0sS7",
+	"Mk8dbjLzPMn6KJm9A43NYpysIQ1uRD67noe8/goq/fMkedgjbstcUunX3yQJNIKVybKOT6oMhO3nClbF",
+	"fef4ZNuO169BWEc7Imtr7c6d91GEnlbLdEz1N6bWtcXr0vl2ixgy8wphRbc76SEd9gjUOBLFDFdg+9UF",
+	"WrdTFrsOuYY8ShxnjKfzGmJDu+EA0diVcv8I47INRLkL0a4tzZ03/wiKOrgUZ45a6l2/D97vd0UofggK",
+	"N6NEsanLEboizJ24gS/d2j74pT0oTzDXMHv2B7d3AGMpBlyNseQHfC/oOF7id4Vf3I/rtZXLMkdG9+21",
+	"LMbNavuozJyShmIsqm9ZQox09VcF1n6Pd15k6vxR9el+y8JQLu1AcRfy80ACRuK01NBED2VkrnO+Td5K",
+	"MpUqIbRvlV4+SqgDRWmW3EP/xi4EgnvhIIkelkA4WykReh4ypEcmmdHEYw9zD593D0KjZKFGrbPSX359",
+	"9ovw/8ZiJpAl5im4Jr7nt64fONPN40z+7r6Md2n3ONek8C5Vjy98ve4Cwk/rA26WlVCNWrlGEkaTlAvE",
+	"i5hQrd2QlNCnBjmjOmGc91wuEcV1R4IjWcj3PZkZaDTvFRr2sHbkh7CUwPrk+57rS+/9ULMqbIpEY6Si",
+	"p9s9LW9wr6KjXYburMhJWTJk3bmW5Mdn549h9oZHNNqkXAczJw5BCbM2SwCQCoM+8m3qFDdlwFjSp/Ft",
+	"dwopOu/GNk36gEvqm7g/nP348+Nfnv/lP99Yqar4ECvyHOzC0uqichlTyYf+IwqE5/u3AuF3WohOExAa",
+	"QV+NGE3NqCsyo7ifZm5VUOX++MNwoHuFG7StjZmlbq717wVEJY2PrEU+Ktw2uNiX28VD51TScRoX8/r9",
+	"O53L4kp7oi40+ilP9Lrqdm3d4emIQU47FxnEcpsuDheEIgHTJp/yaxIW84RpRIW4XrRCNHMQdaAm2qRX",
+	"CIWe/cJmPbsI70GS76/Oz39oF/HGvZnhG8SKbdM4lFHIfCMKJfENg7s664/dbAnE5Vha+vkGnkiJYhNG",
+	"DdF0wK6hUD8T/J8ZI4Z9McXe19aTwQX7kT659PIVfc1cwM7tRuMK0SdPotaYi9ACWyN2Nw0xV9U/olMI",
+	"1qi1dPz6qubPXziINAb4Dp3WzVAxtH/73prEPwvEJgdeYv3hsd5gpiJXZtRNELnh4vnzZxBqsw/Iv+lO",
+	"FIu5a+KZMWr3d0DHPJ352suXnKapDNPyfZ3kmAurWwp4civlnx4xa++i2MulGo1jOR7LxMmzTUXPYcLp",
+	"c4uokn1/9kbDQ46qrxS0sANhjCmMnHDkuZbHtjyw/hOCU2MvPBUxc34jS1MQZu7h1N42smZab4JYQL1r",
+	"QgeGqSlVrgJnoOS/mCA9RwW9NnmFlT404WJoJStzEICuqCjhOk6lzhQjYEap8jTcdqF3yb8N5JPBckXh",
+	"Ku2KXcldGBzRIVIgchtNI6JCmVqEvUqziAwoTzPlao20HAOQmcYXIvZA0b+vTCnM0+f2WYWTHXkPdiQC",
+	"WHWWYXq6W/7y418uz948/8+Xa4niIzVFo91J3U+jPPhyLPHsBkIU2jpLUGdzknMnOEJFBKFqEfwIZez6",
+	"QM5LwZnfTZjQrk8cJE6b3KRakoJU0VEAHneDD4Q0MPygAL7MRT7QyNpKq/NQC7IR36/eeD1O4GU6mUgu",
+	"zHiRVa82mV7qXx/bHF0n295SUA249hizUCu5FndvBd/+sYrdAgfsmOc+GjnROTiut1oKDxy7hNUumSvc",
+	"/GAcdrJyTtGy4zZRHqiwC6yxncRzjsuuxd1vWGTFiOeJ0KGR0JnrvcAxJta28Klo9MmgPSN3sCAut41g",
+	"LEz/w6dLmAVVUSbp9uKhmSMJS/kdUwvTD54UZBIMpGQCkfSvibFSDpA27GO4yJgm1JCRHLP17ZYXnobu",
+	"uZjma2Vuv5/bcjYUR5z52podc/gNFAQMAA3GFaUtrcW5DggxfkHEF/u0yQeIRkPExwQMOgcTFQCmIFON",
+	"yFGhIqGKieG1PVH4sovdFDxvY82EYpU5Hfe0ZFpUGwAhqbuOLRGgqRYf+GxtH2WufKXe14evCS3y3f3z",
+	"D+x0AdvIYQfBAD/ED9qAoRIWp1zsRVNSN6ivpAN36wy41T803eYmo/2cpSnJhOEpuZkoXhrLLmQ3phMa",
+	"Q63DurrrpTvUk+raCeu57dxOc42Z1nQZnPZPzEyZUzou+ebNy2Lq1g+LMRLQbgI/LVSANaj2euPXdKr+",
+	"3Lb6c4fjCECctH5jJKYi2Bc+1S/Ip4zphM7aS9z6i/O1Oy2eQHKYJ4V25C1RT70YcER2vOUbnjOJHNxb",
+	"gLxOcb5PKRdQr3ANViOMiSJ9j2GcFFKNwPl1bXFlBj9oY1xjet6Usg6TnZ9bRBVp/6a4MdgEf6+UbZ/L",
+	"ynUcGygsIc1ZcML3FUnZu4U4oDx9aOZhMAKRSboJT7pCmi611JSszydvpXkZDvJkE+7GHUulLlqEgRQL",
+	"YcANmK4A7rQ7bnOlLcUA5Yhq0mfDTOyW23D5i4UhD4vt/ixh1CFLNQP7cn2O+4DHeOK1nfDaJ3rLCMbb",
+	"c34LOfxRoQZuXXbThqqdFyIMPPrZxGDb15RyCAMWG3Z2x3PwDqdU6CkVekqFfj0i7yc2dLWhm9sSVuz4",
+	"Qcg7lG+7lF1+iSfxdRJfJ/H19Yiv926IuDeC8qp1FGreIpqbL7Ig2ewxcG14rB/FWX9J8Pw3N1Sd9Bnm",
+	"UGFcpDsRlpCEGhp5lJxSwf1EyQFPWXHKIgK1ZwlnIobS0Mcl7w6njlTP4IJF7qozv/msm6zPfq2ZdXOT",
+	"pgT3bsdEYM9mCVRY7LYi4CaGo6w/3kf/tv/U92i85GMm7InqcJSQi/dTaSIyZtSeqo782duPzEgmMpXD",
+	"WQ6puiYBXC0mV/qsesRT1t8eYT9MXv2vPFcISR/3Uu0F1LkwuGnItVEBny0JGxYmpYFM++LksGuvxg/8",
+	"CGBjFO9n0DzuEPjt+Z23opZVAVY1PW+B8kwZ1cGv/d1ejZtffNb8irhI7IvDFMIPr/7UffvqNyteBTch",
+	"3tXCe4VTs/IEvtB+FvZYCjOy9oebKxpQd/FpTGENhTtZ2HB3mPaQrIrxY8XZuE/VUHYTOtOtzuNzGFDZ",
+	"LW7bFXT0dWOWpq3Ok/yP7pgLabfm4rzwoWLaKB6DerVfzG1SPv/Kv1G+4s3AqYDe6tD54bv74no/Nyrr",
+	"w2hyNuCCzwHmlGTA2vOjsj57YYkqtBfUiI9Hbi7nkmkc0NQF6R77C5xRjGIhCBjqS4GuCUNkVrB0wxUO",
+	"QVka68/DiAF9q0PfLZRBewHyWXwWHw0dDKAFDNMfigFCyIAPLceUJ7vrOdIeyTQhvXzne1GYKglI0jlo",
+	"M03Ta3y7z8KrLCpmfZnMAN05ZQNDZGba5CNiZNsf5QyBQ5iddte4WtfMZmg/xfG+DGQhYFc76w0Bs2Oa",
+	"MpFQRWaMqsiKVcNiiIBAMx1UhKSpk9ljqoZc6A5EdLC6BlAQNEtZbHSASRhHDslE4/cAEeakUvRZ2OUi",
+	"iraclrK9bmVtcuOFhX0d5EVcEMzUR+73I/cjQsk/M6oMU7ARFF7Ftdal6Wfh1m5vCGjZbfJnniRMOIIa",
+	"0TtGhCS9O5pmrBeUDRqTpKeziT13zZJem7zBl8A4lpBwRM7lc4vH14MljCiicwtpQNOxBIiqZ827nr3/",
+	"zBIs4MS7+diBshJ5TXqvB2dvpWDohvVcn7kmj8+v2gTBvzuhhMCruJwX8jPAg5YJg3lqj+H6Is+IJFwK",
+	"7+XXHLbeJaU8a1zX6VaAqwFmuP4sri4vSc9I2R1TMSsI515EekKarhSsO2GKy6QXGnwgw8hl4mYd2QMK",
+	"IOiOlOG3fmU9N1obDnmRMHp4t65dhd1lxHEfY1idCmKYgJPSVWjlzix4iU3Nc1IPZv68Gk/M7G+WarxX",
+	"VmHeKjlFKugrgN1P7Gb1Z9eEGjKWwEEgBIA+oxIl26W1SQ++qSyauCbMLgHH6FmZhrOiV8+CLqjKVQOh",
+	"Hy+fB/1sbhw0WAX/zJj72unPFWOw0UyC97wm/0FFRtUszIKi2iA7VWxATW2IlUOtxsNQ7GOr8GB+pX5R",
+	"EeFY55K4aYbUMICoarogmKG15XIKs8JR1HDW9Li9v77yrNcb/b3RWRdfA/XmtdOHVlU0fSGfHq94nzAk",
+	"Lst40lr6RsVh59u+kjcCoM6Ta/IekJDm3q0SVwls7hpsiqvzVdAUy+kkya0UGIOLPkOTLcYrVwyLX7G7",
+	"O6YXaHsO7wNLYwR6oAHKxGmihu+X91GvesvL8/t9zcDdG7yVAP1F03mcrupR/0vf63L3/L5AjhM5ydIc",
+	"CH8DSTB3h5UvfXUfh9mL9V1ur/Vg7qP9CMJbiWSa9LBFtEPCd3WqDKVZVaEjhCCiVqzvGiHO5cuwZNWb",
+	"D2b06lB1XCtwjYB6cr7nKfFllGpQxxjMvXLQOABxADPy0BK7uri0L9/0l89bxbhxsPV9OIMui0OAq74Y",
+	"LUHny9uEaIOCZrJmSXEFRvo/LxxGw/GFPiYwxdlPQak4Ep9duHDX6lEh4v7k7Pzy7Pzi0/llnugAUKGO",
+	"fW1IVzX6TSHGslaQBax3+xNP/OV5we5dIrTyNPsSARFFSBCfxdtXHyJ3XNFFdHVxGZU/ex5FOcl8Fstn",
+	"wlYFe5y/dywpghVxony1+48NhZCjXh4U8mFk0gu/6GHcworOLKUBx4zHI6d8xuCQ2UVlhiVEyOla+YLX",
+	"+dJ2KOgg8JoHV/3qAl5/jazBl/S0TBK7fSI2rlQXgq/YelD8JeHCedqW8r6k9pDoYACRn//BRfI/SgHO",
+	"lPYZQufCLD4fBBVsCoCZhSsHKnwvoG0uu2NpCngChAm3gv/+fzGtsRg+DlzeekIv4vPkObvs/zhoXsgV",
+	"DmZZWqVAWPebW+FFsmmYYClL3yV8MOLaSPSanQjXEWFfTDHIo9gdd6EhwabWgwXKuCZCetbOQ4xY8u0i",
+	"lBhCK+ZWaqCLaxpXim+xAhXw9cd35PHF06dnF4SmkxE9e9xq7tQuVQfu+grT6EUxCFrzOPdVyQjiY2uJ",
+	"XcKI6TEX+OfF84JJxIVhMASyQamDa8/5/d4TkYXjqWOcTzDQDGimRJL3y0FTXz0YjIYlqqh6GmWZNxJt",
+	"bWHgCxf+hzAjwLQJVoyUYwhq4BAzPSd0YEnsDuE/k4y1ydtijP+zsK5MBEWpVsO0YRhrSGj7fEJhS7GF",
+	"2TcXj6j2PSRYvdPzPNwdsRQDp24KB5vicvVn0WeaJxhOlWkCqPVkKrM0AVw8+3Kai2Hq2zl0J1yKb4+R",
+	"aWxxhGBpYRmIJ1oOwn4WbtEuau88PNgxronVqO4jZ726Can4jsUY/1yguSos646+cNqHbJOp9Qzmp+tU",
+	"a++CKbwBs67TQrPDeuV8AVWS4m2hLz7JIJO5U3jN5U9/XxAMBYv68HCZKNkc8S4W3sDHhCIDbmYeLAfK",
+	"/A1gfEVCRnJK+JwULVsA1cOqgGexpgk1P2ZWA6tWYk0WDmvrur3tOK1pDV+cl1SAcbSJg+vFWbfk3xed",
+	"2G05v05FT4qX3KtrCKqZa4LGICTpJ6XT34nHWIQphInItfT+rpyazxOMWClEbhmbBCztweDaa6jpSKZh",
+	"ditQOrQhA2VLpXcyteOvGkcXnKa47muK66svNDZ+kCtNEsV03awInOdVCw1+1TTjMjerNWHwAcVSiq3G",
+	"tVY/z0XK3eyOBkNqS2NneXlO0Yqc2f4mxjYYOhgGrnGt6eJAzpEcs+4GhdoNr704hwCIGGZ0iKll+7eM",
+	"b62p5fISPlD+3/9La0reyExravcdhUhXyRSq636PWlKwruFjRIPX4QbzR9N4yKLmQ6G7XHStS4E1vlpP",
+	"pYLZIfc5BdeKtPvGCgAFUO8sAoMUFA9K3d9L875bQbC3lo94iDG6RlMr+6zgw1EJfDgy1wRGxhNK7EFD",
+	"f4VHAgFHr/fIVT712gQ6qHvG+h+KqlnXH1ev2F0Ph0q4sM5jjHAi4wxRDwSJR1Jq5gIyciqufdAywqoz",
+	"+2OsSFIyG45gDl5mwB/kWmcIX1eY3uiEI+H6s5gf6QtrciuE8RZSkimjt1bI2e8s6/lX5QjLC1NNV+ja",
+	"Kq8OBYE9ooO6cytkzbwcqGH8xfOFfPodEyRRM6K45brWWrx1GLQEOI+vcSQwio76UcCuWBFCJWuKkaJ1",
+	"2nwo8IwkEhgIzM6VHFTlbDnm2emM4JN6Phr1HG3Js6/NsSQZ6/W2K0bfnPl2PesYa2XR1J6OJNYKg9bX",
+	"OdCA1YsdnyIJ6jRg/7juB7fe7wrOZAT3pKmWaEJ8Fr0SUfbI//6f/7evMsbQ6Fiz9I7pNvlEb7kYEjql",
+	"M0KDvwoWCIS1IZYtbxFdH7qslJoRbhqo/2I7aBjuP6YioZBhMopy4QK3Y641F8OaxtEKPY9Ev5me3/Uk",
+	"5yq5QF5rLbOBzFprmr4HGOBcq52PsPdwicL1A5t3qXMf5e73jvuoX1nmomlKNNOQS8WKYOBXoqwyFKSf",
+	"GczFgPQoYMc2FidYsuCyTZqlg8LMdTzbOJUakkIXl8B9VSibfgu2Y7eD9GijFeL078kMuV8zxPdIX1xu",
+	"3iP9tQgnBIwSPgKwlVBS+xJKa0iWBUEiJ07p14gR9fDFyMmZOS4p8vhbkyLvJpB8zcOIQ1oCvtpElGhm",
+	"zvLw0n5tHLBGUj4wmlBiCRKn1rp4JQQn5+OSeeDQAZ/DWG9LQ2dcbG0LobRaEaasFWiamfd+5x4Iyt2O",
+	"Q4r+9T/YvTj5LRsx9UdmCCXhYAIJ7oCvjTSTHfP0z5bZ5JhBLMHyWyq1IQkDXEksDo0ldMyDumiTBSGw",
+	"MwcG24B8kzEXJNNsuQWimfn07tP7k/FxMj5OLsy6cgpwOKVgZ/Y8PPNNobVtcznlg4B6aXaDYq2YVdD2",
+	"t9e7KJ75FJ78oApozvxEr6Qrxb4nIBQeBcUzxb9/b95CbG0pt9t1fe3515X1M0/33BxYeK+CWL1qNRO4",
+	"TSWjlaLhTRHUrysH3ViKJItrcOYWHmYZoLuOLL6jKU+6UIWNd/0R7vp4h1UbnpeOrHIDcheezbGW8P5T",
+	"QpVW1JuFLIhG96fPCJyXwyMJxSAaMztQN++sJynYdxpLNxCUs+jHWDrSPhc84KZuUsSnnPEOVy2xjP+W",
+	"8kstaa9NuYepiwi7/43VRnxgMXj0RbWwAxvi0b/9f7tN6yXyuvTKWogCe2w7Ke+kYqIdcMUDqj7YgLY3",
+	"0TFRVZ1hyK0r4DRvdU2oGS0aXVjEW5Z6axb1rih8WFBVFaUBVVqrxpFHGt5cde26AGCB/J+eXVyePb5o",
+	"bWBAHSD/v1QLPbA0m1SKxWYrzWK/8MDplfrjRpOevdD1hDz6dwim/BF+3IsQVpKmaSWsoy/IG9MZAi1a",
+	"YucC4QxdpU/AosWiANBW6/aNVJTO2OW55tLf/Ks+KBcY0db37Ps6SPeodeb+1wgaZ8wF63V8f7F9tI9b",
+	"4GFC85tv/g398Hi+VCS+RquPUJfXpGcYHfc6Dk5RJEBPAaoYe40xLzLDik8prkkPCa4XVe1QB27BBbnj",
+	"bFqzKdOR1KxyV+z7QWEyHQdY++aRAFy4ZuSWi0RHRDN7/gZr22I5HlMEonOC9b9aVGumtWvQm6QUog5N",
+	"0Jyg864Swsm/CdWaD33vH3Todb0QakUVD45aA5mmctoFoK+RTJOuYm4P6WSi5B1NC1ONYWcBer9bGimo",
+	"b+0/mQK9e/GsFbX6itHb7jClWvs7/r4cWupyDlqqIXaW76xzGPsRSTLmRQ0TSRmE9jtNEjoDcrWXwcD6",
+	"OhYy1FRTi0fzj4CbjEwQB2sSy7F9q3XoBonddykpDvtYtRr7VTdldyxdAqJjVUABANvevFv44U7neTLB",
+	"BjzmVM2amtT9C8tbdk0NfxCHH4QJDTd/+vvZC7jk6slmAyjmZlpclIdsN/ZIYG0eW7zIVYppmSnow7VL",
+	"L3yy1msXjq3TGvGhtW8L+QMkzk6BFNdxbujFllNQvYK978CYN0NWQGAg1gQoFrdB0HaEOgaNdme8FMyo",
+	"T1Tf6pppqLgkdVcNyfLJ8i5+bQ9C2SN7BDvs7j3/gz/DeI7I6n3Uj2NmqGWtNvkpYFOMO9AaZRSPARP4",
+	"kZwwQSe8PaPjtPQBwNPZDxIZ6147FxqIVVMhOH8bSdCr2oMzO8OxQ/76NipAZ0fk7Z/eRSTmdzwlWsac",
+	"mVlEJgrqnYhmsZEqIjhmxPo4EcHJI2RAY55yw5kuLOddIbulK1Z1Q8Yce8XwdDpg5JjZRKZyCHiPKR8w",
+	"Es/ilEVkTAUdInQS5GeztPSwF+6AKxxJLPvOM7UhFYtTfxDgJ8q9O1+XEoVcbzSXMCruOZZwVJl69mEd",
+	"fzMd5THSMMEhGE2FLrnCvdHSr9AmxYWj6WQNcGubdTzwOaFDJmLYxfx8SY6VUHjMzfvXBOf06Bo/HLNk",
+	"8KABZ2miiaG3zI0iQTgs+wqvxDDlehSRnxUT8SgiN4r2eQxv+3FiaWHkwcesHeh75cb0NuBgjotHGkZi",
+	"LAkPpB2HbB+7ummRuA8sP3MxtDfGyhyaugkqmtEUhu3ZNYwoF23y2gR8SnRu3Hu6roWICObg9bkiAIpX",
+	"2kErQCr5jpr8FlwQqRKmOkh9gwHMY8eaAx2RMQcMc3gDHSsWehVuGZsUmh2sZ6CYMG3yOsGrHZCoSGfF",
+	"3XPjN6r4zm08TgzgY9YBTjsDTiOTESICTUfSMZ31PvDgLINqQ0VCVeIaN+wWT5SMWQJwGfMciYxatYqg",
+	"RfElODRcAAK8PaUO+Y+P796Sj6CBIpLSmcwMGXF/uWFfDBCdtgdDU+Jz9fnUFJZgXVYYMzDiEw1VH9c5",
+	"8dEkCc5VYfE/SzWuI7sJk5O0OKaDFKi5QODYgDphMR9wy5szIhjO9HAP+SkYVbxyi2Agg1LQXotbhDcG",
+	"KsLbU2XlMhMgle+k1S8DwEsniuk4c8vxs6LQdwqdKRTcs8KCPrCYTRxaxsJQb3xrpIoZ6Zc2wEw5oj9J",
+	"XBZeEeUIVThSIolCbY1KHHX3WUzHkJEvLORlhmYpqzsDGFgGCTB4hDsSOlQMYJMiotgA5p8CrUh5C6M3",
+	"2+RXLlyxDcASAFPTJCkdywtrn1QLQ3siRtE7K/CwCNCejZFDZkVy4R4wfdW6V7V3AWKPYSUwwmPE0yTC",
+	"kRHTEc6NwA8JWBvOxYwCaM2AKruUGFuPSozP00QxUSePQtnTiNqlk0Ra92k6YkX6R+to8Q4fiqiJMVUJ",
+	"TL8A1Ek4zZTRRBfBGEJHtJGE+hJJZOA01T5SAIBgVMywNaTwLvYJVcQ4kkYOFZ2MrP8dU6uirSNMDYyL",
+	"yIkM1S2oAKQQ9BDBD+sQbRSjY7urTMRqNgkbbE0tQKpIXaeZ1Dnp++nvA54WafbGGBqPxjWUU9w4NxmE",
+	"wh1cUMRvE7S2dqDDbDKxZ6vpTDszF0aCpNlYaDJmVESEYrVjJoCRtVN8YH9HIAJoCt96TtVuXLk2hXW/",
+	"Hk+kqlzzG5D+id8tVH7gilhrhlFrNfmggY7IJIVzENK4I8BQw1k20W1yQ3JoXbghkjUTlvjA7mN0jIAC",
+	"UY4ih3SByWOAGSjRhq6RmsX9hIE21g0Am6lYcKXnJDXVt/ZCbq4LYgsnbFk50rcS03JmSV760XEVQxxc",
+	"xEznM2q8aVZaRadQJBxG0UUujIbYYXYXCk/1A+ZWvbojJY7m7S23Nqg2EgaLpdK4h1AvS40PrJQFIzGy",
+	"Tf6SUWHAvgfZaaX5mKYE4xAlc9jI+LZypMUQJ5r9f4K0oyC50UohLbMClBxKk0BSiMt2QO2j8ox8iCOK",
+	"s1EtgJ+XVBtbCwgAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

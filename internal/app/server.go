@@ -25,6 +25,7 @@ import (
 	"github.com/waystation/waystation/internal/stock"
 	"github.com/waystation/waystation/internal/task"
 	"github.com/waystation/waystation/internal/timeline"
+	"github.com/waystation/waystation/internal/worklist"
 )
 
 // Each domain's handlers under a name of their own: an embedded field takes its alias' name.
@@ -50,6 +51,7 @@ type (
 	stores        = stock.Handlers
 	timelines     = timeline.Handlers
 	tasks         = task.Handlers
+	worklists     = worklist.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -77,6 +79,7 @@ type server struct {
 	stores
 	timelines
 	tasks
+	worklists
 }
 
 var _ api.StrictServerInterface = server{}
@@ -93,6 +96,7 @@ func (a *App) server() server {
 		imports:   imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
 		feeds:     a.feeds,
 		timelines: timelines{Permissions: a.feeds.Permissions},
+		worklists: worklists{Permissions: a.feeds.Permissions},
 		tasks:     tasks{CasesInView: casework.IDsInView},
 		attachments: attachments{Service: attachment.NewService(attachment.Settings{
 			PublicURL: a.Config.PublicURL, MaxSize: int64(a.Config.MaxAttachment), MaxImage: int64(a.Config.MaxImage), MaxPixels: a.Config.MaxImagePixels,

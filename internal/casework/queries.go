@@ -22,6 +22,12 @@ var (
 	seeUnassigned = []string{"caseworker"}
 )
 
+// Sees tells which cases of their centre staff with these roles may know of beside their own: all of them,
+// or those that nobody owns yet.
+func Sees(roles []string) (all, unassigned bool) {
+	return holdsAny(roles, seeAll), holdsAny(roles, seeUnassigned)
+}
+
 // inView narrows a query on cases to those the caller may know of.
 func inView(ctx context.Context) db.Build { return within(ctx, "cases_of_actor") }
 

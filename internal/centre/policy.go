@@ -14,6 +14,7 @@ type Policy struct {
 	Risk         map[string]RiskTimers `json:"risk"` // by code list case_risk_level: high, medium, low
 	Case         CasePolicy            `json:"case"`
 	Caseload     CaseloadPolicy        `json:"caseload"`
+	Alerts       AlertPolicy           `json:"alerts"`
 	Approvals    map[string]Approval   `json:"approvals"` // by act: closure, plan, assessment, consent_override
 	Referral     ReferralPolicy        `json:"referral"`
 	Reception    ReceptionPolicy       `json:"reception"`
@@ -137,6 +138,14 @@ type CaseloadPolicy struct {
 	Weights     map[string]float64 `json:"weights"` // by risk level
 }
 
+// AlertPolicy says how an alert climbs that nobody has settled: from the owner of the case to the
+// supervisors, then to the centre's manager. Hours since the clock ran out; 0: it climbs no further.
+type AlertPolicy struct {
+	SupervisorAfterHours int `json:"supervisor_after_hours"`
+	ManagerAfterHours    int `json:"manager_after_hours"`
+	ApprovalHours        int `json:"approval_hours"` // within which an approval is decided
+}
+
 // Approval says whether an act needs a second person, and of which role.
 type Approval struct {
 	Required bool     `json:"required"`
@@ -204,6 +213,12 @@ func (p *Policy) UnmarshalJSON(raw []byte) error {
 	if p.People == (PeoplePolicy{}) {
 		p.People = DefaultPolicy().People
 	}
+	if p.Alerts == (AlertPolicy{}) {
+		p.Alerts = DefaultPolicy().Alerts
+	}
+	if p.Caseload.Limit == 0 {
+		p.Caseload = DefaultPolicy().Caseload
+	}
 	if p.Stock.ApprovalFor == nil {
 		p.Stock = DefaultPolicy().Stock
 	}
@@ -226,6 +241,7 @@ func DefaultPolicy() Policy {
 		Case: CasePolicy{HoldMaxDays: 30, ReopenWithinMonths: 60, LostContactAttempts: 3, LostContactMinDays: 14, UndoMergeWithinDays: 30, ClosureNeedsFollowUp: true, LateNoteHours: 48,
 			PlanNeedsAssessment: true, ActionNeedsAgreement: true, HighRiskBalance: 10, MediumRiskBalance: 4},
 		Caseload: CaseloadPolicy{Limit: 25, WarnPercent: 80, Weights: map[string]float64{"high": 2, "medium": 1, "low": 0.5}},
+		Alerts:   AlertPolicy{SupervisorAfterHours: 24, ManagerAfterHours: 72, ApprovalHours: 48},
 		Approvals: map[string]Approval{
 			"closure": {Required: true, Roles: supervisors}, "consent_override": {Required: true, Roles: supervisors},
 			"plan": {Required: false, Roles: supervisors}, "assessment": {Required: false, Roles: supervisors},

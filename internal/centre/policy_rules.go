@@ -43,6 +43,7 @@ func (p Policy) Validate() error {
 		checkTimers(rules, p.Risk)
 	}
 	p.Caseload.check(rules)
+	rising(rules, step{"/policy/alerts/supervisor_after_hours", float64(p.Alerts.SupervisorAfterHours)}, step{"/policy/alerts/manager_after_hours", float64(p.Alerts.ManagerAfterHours)})
 	if keyed(rules, "/policy/approvals", p.Approvals, approvalActs) {
 		checkApprovals(rules, p.Approvals)
 	}

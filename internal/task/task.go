@@ -31,6 +31,7 @@ type Task struct {
 	Role          string     // code list staff_role; empty where it is for one user alone
 	UserID        *uuid.UUID // nil: for whoever has the role
 	DueAt         time.Time
+	Level         *int   // of an alert: how often it has climbed
 	Status        string // open | done | dismissed
 	Reason        string // why it was dismissed, or what was done
 	ClosedBy      *uuid.UUID

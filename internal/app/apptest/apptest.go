@@ -142,12 +142,19 @@ type Person struct {
 
 // Staff adds a user with roles in a centre and signs them in.
 func (h *House) Staff(centre uuid.UUID, roles ...string) Person {
+	return h.StaffIn(map[uuid.UUID][]string{centre: roles})
+}
+
+// StaffIn is Staff for somebody who works in several centres.
+func (h *House) StaffIn(centres map[uuid.UUID][]string) Person {
 	id := h.user(nil)
-	for _, role := range roles {
-		h.Exec(`insert into members (centre_id, id, version, created_at, updated_at, user_id, role, starts_on)
-			values ($1, $2, 1, now(), now(), $3, $4, current_date)`, centre, db.NewID(), id, role)
+	for centre, roles := range centres {
+		for _, role := range roles {
+			h.Exec(`insert into members (centre_id, id, version, created_at, updated_at, user_id, role, starts_on)
+				values ($1, $2, 1, now(), now(), $3, $4, current_date)`, centre, db.NewID(), id, role)
+		}
 	}
-	return h.sign(auth.Principal{Kind: auth.User, ID: id, OrganisationID: h.IOM, Centres: map[uuid.UUID][]string{centre: roles}})
+	return h.sign(auth.Principal{Kind: auth.User, ID: id, OrganisationID: h.IOM, Centres: centres})
 }
 
 // Network adds a user with roles over the whole network and signs them in.
