@@ -5,6 +5,12 @@
 -- How often an alert has climbed; null: an ordinary task.
 alter table tasks add column level int;
 
+-- Who judges a broken glass has a task for it without reading the file; one whom the file is kept from has none.
+drop policy need_to_know on tasks;
+create policy need_to_know on tasks as restrictive for select using (
+  case_id is null or (select need_to_know_lifted()) or exists (select 1 from cases c where c.centre_id = tasks.centre_id and c.id = tasks.case_id)
+  or (kind = 'break_glass_review' and case_id <> all ((select cases_walled_from_actor())::uuid[])));
+
 -- Everything below begins from the cases under way, so that those that have ended cost nothing.
 create index cases_under_way on cases (centre_id, id) where status in ('draft', 'open', 'on_hold', 'pending_closure');
 create index case_followups_waiting on case_followups (centre_id, case_id) where done_at is null and voided_at is null;
@@ -51,12 +57,12 @@ create view worklist with (security_invoker = true) as
         and r.status not in ('draft', 'completed', 'revoked') and late.at <= now()
       union all
       select t.id, case t.kind when 'turning_18' then t.kind else 'task' end, 'task', t.kind, t.user_id, case t.role when '' then '{}' else array[t.role] end, null, t.due_at
-      from tasks t where t.centre_id = c.centre_id and t.case_id = c.id and t.status = 'open' and coalesce(t.level, 1) > 0) x
+      from tasks t where t.centre_id = c.centre_id and t.case_id = c.id and t.status = 'open' and t.kind <> 'break_glass_review' and coalesce(t.level, 1) > 0) x
     where c.status in ('draft', 'open', 'on_hold', 'pending_closure')
     union all
     select t.centre_id, t.id, case t.kind when 'turning_18' then t.kind else 'task' end, 'task', t.kind, null, '', t.beneficiary_id, '', null,
       t.user_id, case t.role when '' then '{}' else array[t.role] end, null, t.due_at
-    from tasks t where t.case_id is null and t.status = 'open' and t.kind <> 'break_glass_review'
+    from tasks t where t.case_id is null and t.status = 'open'
     union all
     select r.centre_id, r.id, 'inbound_referral', 'referral', r.status, null, '', r.beneficiary_id, '', null, null,
       '{registrar,caseworker,case_supervisor}', null, coalesce(case r.status when 'sent' then r.acknowledge_due_at else r.decision_due_at end, r.created_at)
@@ -69,5 +75,8 @@ grant select on worklist to waystation_app;
 
 -- +goose Down
 drop view worklist;
+drop policy need_to_know on tasks;
+create policy need_to_know on tasks as restrictive for select using (
+  case_id is null or (select need_to_know_lifted()) or exists (select 1 from cases c where c.centre_id = tasks.centre_id and c.id = tasks.case_id));
 drop index break_glass_grants_waiting, referrals_in_hand, tasks_waiting, case_followups_waiting, cases_under_way;
 alter table tasks drop column level;

@@ -19,6 +19,7 @@ import (
 	"github.com/waystation/waystation/internal/referral"
 	"github.com/waystation/waystation/internal/statistics"
 	"github.com/waystation/waystation/internal/stock"
+	"github.com/waystation/waystation/internal/worklist"
 )
 
 // Jobs lists everything that the house works on outside requests; each domain adds its own here.
@@ -38,6 +39,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	a.files.Jobs(r)
 	attachment.Jobs(r)
 	stock.Jobs(r)
+	worklist.Jobs(r)
 	return r
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/task"
 )
 
 // Grant is the glass that somebody broke: they see a restricted file until it ends, and somebody
@@ -65,7 +66,22 @@ func breakGlass(ctx context.Context, caseID uuid.UUID, g *Grant) error {
 	now := db.Now()
 	g.CaseID, g.OpenedBy = c.ID, *caller(ctx)
 	g.UntilAt, g.ReviewDueAt = now.Add(policy.Case.BreakGlass()), now.Add(policy.Case.BreakGlassReview())
-	return db.Insert(ctx, g)
+	if err := db.Insert(ctx, g); err != nil {
+		return err
+	}
+	return g.askReview(ctx)
+}
+
+// askReview raises the task to judge it, for each role that may.
+func (g *Grant) askReview(ctx context.Context) error {
+	for _, role := range reviewerRoles {
+		err := task.Raise(ctx, task.Task{Key: task.ReviewGlass + ":" + g.ID.String() + ":" + role, Kind: task.ReviewGlass, Resource: "break_glass_grant",
+			ResourceID: g.ID, CaseID: &g.CaseID, Role: role, DueAt: g.ReviewDueAt})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func inSight(err error) error {
@@ -91,3 +107,6 @@ func (g *Grant) review(outcome, comment string, by *uuid.UUID, at time.Time) err
 }
 
 const notJustified = "not_justified"
+
+// reviewerRoles judge a broken glass (handbook 9.3).
+var reviewerRoles = []string{"case_supervisor", "dpo"}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/task"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -57,6 +58,9 @@ func (Handlers) CompleteBreakGlassReview(ctx context.Context, req api.CompleteBr
 		return nil, err
 	}
 	if err := db.Save(ctx, g); err != nil {
+		return nil, err
+	}
+	if err := task.Settle(ctx, task.ReviewGlass, g.ID, g.ReviewedBy); err != nil {
 		return nil, err
 	}
 	return api.CompleteBreakGlassReview200JSONResponse{Body: toGrant(g), Headers: api.CompleteBreakGlassReview200ResponseHeaders{ETag: wire.ETag(g.Version)}}, nil

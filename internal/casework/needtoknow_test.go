@@ -115,6 +115,29 @@ func TestBreakGlass_IsToldToThoseWhoReviewIt(t *testing.T) {
 	}
 }
 
+func TestBreakGlass_IsATaskForEachWhoMayReviewIt(t *testing.T) {
+	d := newDesk(t)
+	id := d.open(obj{"sensitivity": "restricted"})
+	d.Call(d.worker, "POST", d.at(id, "walls"), obj{"user_id": d.second.ID, "reason": "A cousin"}).Want(201)
+	glass := d.Call(d.supervisor, "POST", d.at(id, "break-glass"), emergency).Want(201)
+	tasks := "/v1/centres/" + d.CentreA.String() + "/tasks?kind=break_glass_review&mine=true"
+	officer, judge := d.Staff(d.CentreA, "dpo"), d.Staff(d.CentreA, "case_supervisor")
+	for _, p := range []apptest.Person{officer, judge} {
+		if page := d.Call(p, "GET", tasks, nil).Want(200); page.Len("data") != 1 || page.ID("data", 0, "resource_id") != glass.ID() {
+			t.Errorf("a reviewer has %s", page.Raw)
+		}
+	}
+	if page := d.Call(d.second, "GET", tasks, nil).Want(200); page.Len("data") != 0 {
+		t.Errorf("behind the wall there is %s", page.Raw)
+	}
+	d.Call(judge, "POST", d.reviews()+"/"+glass.ID().String()+"/complete", obj{"outcome": "justified"}, match(1)).Want(200)
+	for _, p := range []apptest.Person{officer, judge} {
+		if page := d.Call(p, "GET", tasks, nil).Want(200); page.Len("data") != 0 {
+			t.Errorf("after the review there is %s", page.Raw)
+		}
+	}
+}
+
 func TestWall_KeepsAFileFromSomebodyWhateverTheirRole(t *testing.T) {
 	for _, sensitivity := range []string{"normal", "restricted"} {
 		t.Run(sensitivity, func(t *testing.T) {
