@@ -21,13 +21,13 @@ type step func(context.Context, *Case, *Act) error
 
 // before are the facts that have to be looked up before the guard of a transition can judge.
 var before = map[Verb][]step{
-	VerbOpen:           {consented, ownerFits},
-	VerbAssign:         {ownerMayStay, ownerFits},
+	VerbOpen:           {consented, ownerFits, loaded},
+	VerbAssign:         {ownerMayStay, ownerFits, loaded},
 	VerbHold:           {today},
 	VerbRequestClosure: {progressed},
 	VerbApproveClosure: {request, minor},
 	VerbRejectClosure:  {request, consented},
-	VerbReopen:         {ownerMayStay, consented, ownerFits, todaysRules},
+	VerbReopen:         {ownerMayStay, consented, ownerFits, loaded, todaysRules},
 	VerbMerge:          {survivor},
 	VerbUndoMerge:      {consented},
 }

@@ -16,11 +16,12 @@ import (
 // first team and the first line of its history. 422 when the person is not registered here or
 // their record is not in use any more, or the owner does not fit.
 func Begin(ctx context.Context, c *Case) error {
-	a := &Act{At: c.CreatedAt, By: caller(ctx), OwnerID: c.OwnerID}
+	a := &Act{At: c.CreatedAt, By: caller(ctx), Roles: rolesOf(ctx), OwnerID: c.OwnerID, CaseloadOverride: c.CaseloadOverride}
 	if err := c.prepare(ctx, a); err != nil {
 		return err
 	}
-	first := &Transition{Record: db.NewRecord(nil), CaseID: c.ID, Verb: VerbCreate, ToStatus: Draft, ByID: a.By, RiskLevel: c.RiskLevel, OwnerID: c.OwnerID}
+	first := &Transition{Record: db.NewRecord(nil), CaseID: c.ID, Verb: VerbCreate, ToStatus: Draft, ByID: a.By, RiskLevel: c.RiskLevel, OwnerID: c.OwnerID,
+		CaseloadOverride: a.overrode()}
 	return db.InsertAll(ctx, append([]any{c, first}, c.firstTeam(ctx, a)...)...)
 }
 
@@ -33,11 +34,9 @@ func (c *Case) prepare(ctx context.Context, a *Act) error {
 		return err
 	}
 	if c.OwnerID != nil {
-		rules := fault.Rules()
-		if a.fitOwner(c.OwnerID, rules); rules.Err() != nil {
-			return rules
+		if err := c.giveFirst(ctx, a); err != nil {
+			return err
 		}
-		c.AssignedAt = a.now()
 	}
 	policy, _, err := centre.ActivePolicy(ctx)
 	if err != nil {
@@ -47,6 +46,18 @@ func (c *Case) prepare(ctx context.Context, a *Act) error {
 	c.reckon(policy)
 	c.Number, err = nextNumber(ctx)
 	return err
+}
+
+// giveFirst judges the owner that a draft begins with.
+func (c *Case) giveFirst(ctx context.Context, a *Act) error {
+	if err := loaded(ctx, c, a); err != nil {
+		return err
+	}
+	rules := fault.Rules()
+	a.fitOwner(c.OwnerID, rules)
+	a.fitLoad(c, c.RiskLevel, rules)
+	c.assignTo(c.OwnerID, a)
+	return rules.Err()
 }
 
 // registered wants a person who is registered here, and holds them: they are not merged or voided meanwhile.

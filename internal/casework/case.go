@@ -56,6 +56,8 @@ type Case struct {
 	ReopenedAt            *time.Time // the last time
 	ReopenedCount         int
 	AssignedAt            *time.Time // to the present owner
+	CaseloadOverriddenAt  *time.Time // a supervisor let the present owner have it above their limit
+	CaseloadOverride      string     `gorm:"-"` // why, while it begins
 	ClosedAt              *time.Time
 	ClosureReason         string // code list case_closure_reason, from the request on
 	ReferralOverride      string // why it may close although referrals are open
@@ -170,7 +172,7 @@ func (c *Case) apply(v Verb, a *Act) (*Transition, error) {
 		c.Status = m.to
 	}
 	m.effect(c, a)
-	return &Transition{
+	return &Transition{CaseloadOverride: a.overrode(),
 		Record: db.NewRecord(nil), CaseID: c.ID, Verb: v, FromStatus: a.From, ToStatus: c.Status, ByID: a.By,
 		Reason: a.Reason, ReasonCode: a.ReasonCode, RiskLevel: c.RiskLevel, OwnerID: c.OwnerID,
 	}, nil
@@ -219,6 +221,8 @@ type Transition struct {
 	ReasonCode string     // of a closure: code list case_closure_reason
 	RiskLevel  string     // as it was then
 	OwnerID    *uuid.UUID // likewise
+
+	CaseloadOverride string // why the owner got more than the SOP allows
 }
 
 // TableName implements schema.Tabler.

@@ -19,7 +19,7 @@ func toCase(c *Case) api.Case {
 		Number: c.Number, BeneficiaryID: c.BeneficiaryID, Status: string(c.Status), Stage: c.Stage(), RiskLevel: wire.Opt(c.RiskLevel),
 		Sensitivity: api.CaseSensitivity(c.Sensitivity), Source: c.Source, Summary: wire.Opt(c.Summary),
 		OwnerID: c.OwnerID, CreatedBy: c.CreatedBy, SopID: c.SOPID, OpenedAt: c.OpenedAt, ReopenedAt: c.ReopenedAt, ReopenedCount: c.ReopenedCount,
-		AssignedAt: c.AssignedAt, ClosedAt: c.ClosedAt, ClosureReason: wire.Opt(c.ClosureReason), ReferralOverride: wire.Opt(c.ReferralOverride),
+		AssignedAt: c.AssignedAt, CaseloadOverriddenAt: c.CaseloadOverriddenAt, ClosedAt: c.ClosedAt, ClosureReason: wire.Opt(c.ClosureReason), ReferralOverride: wire.Opt(c.ReferralOverride),
 		HeldAt: c.HeldAt, HoldReason: wire.Opt(c.HoldReason), HoldReviewOn: wire.ToOptDate(c.HoldReviewOn),
 		ConsentBasis: c.ConsentBasis, ConsentOverrideReason: wire.Opt(c.ConsentOverrideReason),
 		DuplicateOf: c.DuplicateOf, MergedAt: c.MergedAt, OpenReferrals: c.OpenReferrals,
@@ -30,7 +30,8 @@ func toCase(c *Case) api.Case {
 
 func fromCaseCreate(b api.CaseCreate) *Case {
 	c := &Case{Record: db.NewRecord(b.ID), BeneficiaryID: b.BeneficiaryID, Source: b.Source, RiskLevel: wire.Value(b.RiskLevel),
-		Sensitivity: string(wire.Value(b.Sensitivity)), Summary: wire.Value(b.Summary), OwnerID: b.OwnerID}
+		Sensitivity: string(wire.Value(b.Sensitivity)), Summary: wire.Value(b.Summary), OwnerID: b.OwnerID,
+		CaseloadOverride: wire.Value(b.CaseloadOverride)}
 	if c.Sensitivity == "" {
 		c.Sensitivity = Normal
 	}
@@ -49,7 +50,7 @@ func (c *Case) patch(b api.CasePatch) {
 func toTransition(t *Transition) api.CaseTransition {
 	return api.CaseTransition{
 		ID: t.ID, CaseID: t.CaseID, Verb: string(t.Verb), FromStatus: wire.Opt(string(t.FromStatus)), ToStatus: string(t.ToStatus), At: t.CreatedAt,
-		ByID: t.ByID, Reason: wire.Opt(t.Reason), ReasonCode: wire.Opt(t.ReasonCode), RiskLevel: wire.Opt(t.RiskLevel), OwnerID: t.OwnerID,
+		ByID: t.ByID, Reason: wire.Opt(t.Reason), ReasonCode: wire.Opt(t.ReasonCode), RiskLevel: wire.Opt(t.RiskLevel), OwnerID: t.OwnerID, CaseloadOverride: wire.Opt(t.CaseloadOverride),
 	}
 }
 

@@ -6,13 +6,15 @@ func nothing(*Case, *Act) {}
 
 func open(c *Case, a *Act) {
 	c.SOPID, c.OpenedAt, c.FollowupFromAt = a.SOPID, a.now(), a.now()
+	c.carried(a)
 	c.reckon(a.Policy)
 }
 
 func assign(c *Case, a *Act) { c.assignTo(a.OwnerID, a) }
 
 func (c *Case) assignTo(owner *uuid.UUID, a *Act) {
-	c.OwnerID, c.AssignedAt = owner, a.now()
+	c.OwnerID, c.AssignedAt, c.CaseloadOverriddenAt = owner, a.now(), nil
+	c.carried(a)
 }
 
 // changeRisk also moves the follow-up cadence (rule 6).
@@ -48,7 +50,7 @@ func endConsent(c *Case, _ *Act) {
 }
 
 func closeCase(c *Case, a *Act) {
-	c.ClosedAt, c.FollowupDueAt = a.now(), nil
+	c.ClosedAt, c.FollowupDueAt, c.CaseloadOverriddenAt = a.now(), nil, nil
 }
 
 func stayOpen(c *Case, a *Act) {
@@ -63,6 +65,7 @@ func reopen(c *Case, a *Act) {
 	}
 	c.SOPID, c.ReopenedAt, c.FollowupFromAt, c.RiskLevel = a.SOPID, a.now(), a.now(), a.RiskLevel
 	c.ReopenedCount++
+	c.carried(a)
 	c.ClosedAt, c.ClosureReason, c.ReferralOverride = nil, "", ""
 	c.RespondedAt, c.AssessedAt, c.PlanDraftedAt, c.PlannedAt, c.FollowedUpAt, c.UrgentDueAt = nil, nil, nil, nil, nil, nil
 	c.reckon(a.Policy)

@@ -32,10 +32,13 @@ type Act struct {
 	ReferralOverride string // why to close although referrals are open
 	BestInterestNote string
 	PersonInformed   *bool
+	CaseloadOverride string    // why the owner gets more than the SOP allows
 	SurvivorID       uuid.UUID // of a merge
 	Survivor         *Case     // likewise
 
 	Consent         bool // case_management is effectively given
+	Burden          burden
+	Overrides       bool // the caseload override was needed, and may be given
 	OwnerFits       bool // the owner is an active member of staff with a case role
 	Minor           bool // the person is, or may be, under 18
 	OpenActions     int  // of the active plan, neither done nor dropped
@@ -62,6 +65,7 @@ func mayOpen(c *Case, a *Act) error {
 	rules := fault.Rules()
 	a.knownRisk(c.RiskLevel, rules)
 	a.fitOwner(c.OwnerID, rules)
+	a.fitLoad(c, c.RiskLevel, rules)
 	a.basis(c, rules)
 	return rules.Err()
 }
@@ -72,6 +76,7 @@ func mayAssign(c *Case, a *Act) error {
 		rules.Add("/owner_id", "already_owner", "This person owns the case already.")
 	}
 	a.fitOwner(a.OwnerID, rules)
+	a.fitLoad(c, c.RiskLevel, rules)
 	return rules.Err()
 }
 
@@ -153,6 +158,7 @@ func mayReopen(c *Case, a *Act) error {
 	rules := fault.Rules()
 	a.knownRisk(a.RiskLevel, rules)
 	a.fitOwner(a.OwnerID, rules)
+	a.fitLoad(c, a.RiskLevel, rules)
 	a.basis(c, rules)
 	if months := a.Policy.Case.ReopenWithinMonths; c.ClosedAt != nil && c.ClosedAt.AddDate(0, months, 0).Before(a.At) {
 		rules.Add("/reason", "retention_over", fmt.Sprintf("A case can be reopened within %d months of its closure. Make a new case.", months))

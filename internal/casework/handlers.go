@@ -121,7 +121,11 @@ func saveWithRisk(ctx context.Context, c *Case, b api.CasePatch) error {
 
 // OpenCase opens a draft.
 func (Handlers) OpenCase(ctx context.Context, req api.OpenCaseRequestObject) (api.OpenCaseResponseObject, error) {
-	c, err := move(ctx, req.ID, req.Params.IfMatch, VerbOpen, func(*Act) {})
+	c, err := move(ctx, req.ID, req.Params.IfMatch, VerbOpen, func(a *Act) {
+		if req.Body != nil {
+			a.CaseloadOverride = wire.Value(req.Body.CaseloadOverride)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +144,7 @@ func (Handlers) ScreenOutCase(ctx context.Context, req api.ScreenOutCaseRequestO
 // AssignCase gives the case an owner.
 func (Handlers) AssignCase(ctx context.Context, req api.AssignCaseRequestObject) (api.AssignCaseResponseObject, error) {
 	c, err := move(ctx, req.ID, req.Params.IfMatch, VerbAssign, func(a *Act) {
-		a.OwnerID, a.Reason = &req.Body.OwnerID, wire.Value(req.Body.Reason)
+		a.OwnerID, a.Reason, a.CaseloadOverride = &req.Body.OwnerID, wire.Value(req.Body.Reason), wire.Value(req.Body.CaseloadOverride)
 	})
 	if err != nil {
 		return nil, err
@@ -204,7 +208,7 @@ func (Handlers) RejectCaseClosure(ctx context.Context, req api.RejectCaseClosure
 // ReopenCase begins again with a closed case.
 func (Handlers) ReopenCase(ctx context.Context, req api.ReopenCaseRequestObject) (api.ReopenCaseResponseObject, error) {
 	c, err := move(ctx, req.ID, req.Params.IfMatch, VerbReopen, func(a *Act) {
-		a.Reason, a.RiskLevel = req.Body.Reason, req.Body.RiskLevel
+		a.Reason, a.RiskLevel, a.CaseloadOverride = req.Body.Reason, req.Body.RiskLevel, wire.Value(req.Body.CaseloadOverride)
 		if req.Body.OwnerID != nil {
 			a.OwnerID = req.Body.OwnerID
 		}

@@ -138,6 +138,14 @@ type CaseloadPolicy struct {
 	Weights     map[string]float64 `json:"weights"` // by risk level
 }
 
+// Weight is what a case of a risk level counts; one whose risk is not known yet counts as of medium risk.
+func (c CaseloadPolicy) Weight(risk string) float64 {
+	if w, known := c.Weights[risk]; known {
+		return w
+	}
+	return c.Weights["medium"]
+}
+
 // AlertPolicy says how an alert climbs that nobody has settled: from the owner of the case to the
 // supervisors, then to the centre's manager. Hours since the clock ran out; 0: it climbs no further.
 type AlertPolicy struct {
