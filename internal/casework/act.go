@@ -28,6 +28,7 @@ var before = map[Verb][]step{
 	VerbApproveClosure: {request, minor},
 	VerbRejectClosure:  {request, consented},
 	VerbReopen:         {ownerMayStay, consented, ownerFits, loaded, todaysRules},
+	VerbChangeSOP:      {inForce},
 	VerbMerge:          {survivor},
 	VerbUndoMerge:      {consented},
 }

@@ -142,6 +142,7 @@ var moves = map[Verb]arrow{
 	VerbClose:           {of(PendingClosure), Closed, mayClose, closeCase, "case.closed"},
 	VerbRejectClosure:   {of(PendingClosure), Open, mayRejectClosure, stayOpen, "case.closure_rejected"},
 	VerbReopen:          {of(Closed), Open, mayReopen, reopen, "case.reopened"},
+	VerbChangeSOP:       {opened, "", mayChangeSOP, changeSOP, "case.sop_changed"},
 	VerbMerge:           {of(Open, Closed), Duplicate, mayMerge, merge, "case.merged"},
 	VerbUndoMerge:       {of(Duplicate), "", mayUndoMerge, undoMerge, "case.unmerged"},
 	VerbWithdrawConsent: {of(Open, OnHold), PendingClosure, withoutOtherBasis, endConsent, "case.closure_requested"},

@@ -19,6 +19,7 @@ var (
 	noon       = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	worker     = db.NewID()
 	supervisor = db.NewID()
+	inForceNow = db.NewID() // a SOP
 	statuses   = of(Draft, Open, OnHold, PendingClosure, Closed, NotOpened, Transferred, Duplicate)
 )
 
@@ -46,7 +47,7 @@ func aCase(s Status) *Case {
 func anAct() *Act {
 	return &Act{
 		By: &supervisor, Roles: []string{"case_supervisor"}, At: noon, Today: db.NewDate(noon), Policy: centre.DefaultPolicy(),
-		Reason: "because", ReasonCode: "plan_completed", ReviewOn: db.NewDate(noon.AddDate(0, 0, 7)), RiskLevel: "high", OwnerID: &supervisor,
+		Reason: "because", ReasonCode: "plan_completed", ReviewOn: db.NewDate(noon.AddDate(0, 0, 7)), RiskLevel: "high", OwnerID: &supervisor, SOPID: &inForceNow, ToSOP: &inForceNow,
 		Survivor: aCase(Open), Consent: true, OwnerFits: true, FollowedUp: true, SamePerson: true, Request: &Approval{Status: requested, RequestedBy: &worker},
 	}
 }
@@ -54,6 +55,7 @@ func anAct() *Act {
 func TestCase_EveryTransitionFromEveryState(t *testing.T) {
 	leads := map[string]Status{
 		"draft open": Open, "draft screen-out": NotOpened, "draft assign": Draft, "draft change-risk": Draft,
+		"open sop": Open, "on_hold sop": OnHold, "pending_closure sop": PendingClosure,
 		"open assign": Open, "open change-risk": Open, "open hold": OnHold, "open request-closure": PendingClosure, "open merge": Duplicate, "open withdraw-consent": PendingClosure,
 		"on_hold assign": OnHold, "on_hold change-risk": OnHold, "on_hold resume": Open, "on_hold withdraw-consent": PendingClosure,
 		"pending_closure assign": PendingClosure, "pending_closure change-risk": PendingClosure, "pending_closure approve-closure": Closed, "pending_closure close": Closed, "pending_closure reject-closure": Open,
@@ -181,7 +183,7 @@ func lost(attempts int, last time.Duration) func(*Case, *Act) {
 	}
 }
 
-func (c *Case) clocks() string {
+func (c *Case) dueDates() string {
 	show := func(at *time.Time) string {
 		if at == nil {
 			return "-"
@@ -199,15 +201,15 @@ func TestCase_ClocksRunByRisk(t *testing.T) {
 	} {
 		c, a := aCase(Draft), anAct()
 		c.RiskLevel = risk
-		if _, err := c.apply(VerbOpen, a); err != nil || c.clocks() != want {
-			t.Errorf("%s: %v, clocks %s, want %s", risk, err, c.clocks(), want)
+		if _, err := c.apply(VerbOpen, a); err != nil || c.dueDates() != want {
+			t.Errorf("%s: %v, clocks %s, want %s", risk, err, c.dueDates(), want)
 		}
 	}
 	draft := aCase(Draft)
 	draft.CreatedAt, draft.OwnerID, draft.RiskLevel = noon, nil, "high"
 	draft.reckon(centre.DefaultPolicy())
-	if want := "1h0m0s - - - -"; draft.clocks() != want { // rule 5: the clock behind the alert
-		t.Errorf("an unassigned draft: %s, want %s", draft.clocks(), want)
+	if want := "1h0m0s - - - -"; draft.dueDates() != want { // rule 5: the clock behind the alert
+		t.Errorf("an unassigned draft: %s, want %s", draft.dueDates(), want)
 	}
 }
 
@@ -215,14 +217,14 @@ func TestCase_ClocksRunByRisk(t *testing.T) {
 func TestCase_FollowUpsComeByTheNewRisk(t *testing.T) {
 	c, a := aCase(Open), anAct()
 	if c.FollowupDueAt.Sub(noon) != days(4) {
-		t.Fatalf("medium: %s", c.clocks())
+		t.Fatalf("medium: %s", c.dueDates())
 	}
 	if _, err := c.apply(VerbChangeRisk, a); err != nil || c.FollowupDueAt.Sub(noon) != -days(3) {
-		t.Errorf("high, counted from the opening: %v %s", err, c.clocks())
+		t.Errorf("high, counted from the opening: %v %s", err, c.dueDates())
 	}
 	a.RiskLevel = "low"
 	if _, err := c.apply(VerbChangeRisk, a); err != nil || c.FollowupDueAt.Sub(noon) != days(20) {
-		t.Errorf("low: %v %s", err, c.clocks())
+		t.Errorf("low: %v %s", err, c.dueDates())
 	}
 }
 
@@ -235,7 +237,7 @@ func TestCase_HoldPausesTheClockUnlessTheRiskIsHigh(t *testing.T) {
 	a.At = noon.Add(days(5))
 	must(t, c, VerbResume, a)
 	if c.FollowupDueAt.Sub(noon) != days(4+5) || c.HeldAt != nil || c.HoldReason != "" || c.HoldReviewOn != nil {
-		t.Errorf("the clock goes on five days later: %s", c.clocks())
+		t.Errorf("the clock goes on five days later: %s", c.dueDates())
 	}
 	c, a = aCase(Open), anAct()
 	must(t, c, VerbChangeRisk, a)
@@ -244,7 +246,7 @@ func TestCase_HoldPausesTheClockUnlessTheRiskIsHigh(t *testing.T) {
 	a.At = noon.Add(days(5))
 	must(t, c, VerbResume, a)
 	if *c.FollowupDueAt != due {
-		t.Errorf("a high risk is not paused: %s", c.clocks())
+		t.Errorf("a high risk is not paused: %s", c.dueDates())
 	}
 }
 
@@ -271,12 +273,12 @@ func TestCase_FollowUpSetsTheNextOne(t *testing.T) {
 	}
 	c.heard(&Followup{DoneAt: ago(0), Need: "ongoing_monitoring"}, p)
 	if c.FollowupDueAt != nil || c.UrgentDueAt != nil {
-		t.Errorf("the urgent need was answered: %s", c.clocks())
+		t.Errorf("the urgent need was answered: %s", c.dueDates())
 	}
 	c = aCase(Open)
 	c.heard(nil, p)
 	if c.FollowupDueAt.Sub(noon) != days(4) || c.FollowedUpAt != nil {
-		t.Errorf("no follow-up: %s", c.clocks())
+		t.Errorf("no follow-up: %s", c.dueDates())
 	}
 }
 
@@ -293,8 +295,8 @@ func TestCase_ReopenedBeginsAgainUnderItsNumber(t *testing.T) {
 	if c.ClosedAt != nil || c.ClosureReason != "" || c.ReferralOverride != "" || c.RespondedAt != nil || c.Stage() != "assessment" {
 		t.Errorf("the closure is over: %+v", c)
 	}
-	if want := "- 24h0m0s 24h0m0s 72h0m0s 168h0m0s"; c.clocks() != want {
-		t.Errorf("clocks %s, want %s", c.clocks(), want)
+	if want := "- 24h0m0s 24h0m0s 72h0m0s 168h0m0s"; c.dueDates() != want {
+		t.Errorf("clocks %s, want %s", c.dueDates(), want)
 	}
 }
 

@@ -32,9 +32,10 @@ type Act struct {
 	ReferralOverride string // why to close although referrals are open
 	BestInterestNote string
 	PersonInformed   *bool
-	CaseloadOverride string    // why the owner gets more than the SOP allows
-	SurvivorID       uuid.UUID // of a merge
-	Survivor         *Case     // likewise
+	CaseloadOverride string     // why the owner gets more than the SOP allows
+	ToSOP            *uuid.UUID // that the case is to live by
+	SurvivorID       uuid.UUID  // of a merge
+	Survivor         *Case      // likewise
 
 	Consent         bool // case_management is effectively given
 	Burden          burden
