@@ -467,6 +467,27 @@ func (e CasePlanStatus) Valid() bool {
 	}
 }
 
+// Defines values for CasePlanPartDiffChange.
+const (
+	CasePlanPartDiffChangeAdded   CasePlanPartDiffChange = "added"
+	CasePlanPartDiffChangeChanged CasePlanPartDiffChange = "changed"
+	CasePlanPartDiffChangeRemoved CasePlanPartDiffChange = "removed"
+)
+
+// Valid indicates whether the value is a known member of the CasePlanPartDiffChange enum.
+func (e CasePlanPartDiffChange) Valid() bool {
+	switch e {
+	case CasePlanPartDiffChangeAdded:
+		return true
+	case CasePlanPartDiffChangeChanged:
+		return true
+	case CasePlanPartDiffChangeRemoved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseProblemSensitivity.
 const (
 	CaseProblemSensitivityNormal     CaseProblemSensitivity = "normal"
@@ -704,6 +725,30 @@ func (e ContactPatchSafe) Valid() bool {
 	case ContactPatchSafeUnknown:
 		return true
 	case ContactPatchSafeYes:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CopyLanguage.
+const (
+	CopyLanguageAr CopyLanguage = "ar"
+	CopyLanguageEn CopyLanguage = "en"
+	CopyLanguageEs CopyLanguage = "es"
+	CopyLanguageFr CopyLanguage = "fr"
+)
+
+// Valid indicates whether the value is a known member of the CopyLanguage enum.
+func (e CopyLanguage) Valid() bool {
+	switch e {
+	case CopyLanguageAr:
+		return true
+	case CopyLanguageEn:
+		return true
+	case CopyLanguageEs:
+		return true
+	case CopyLanguageFr:
 		return true
 	default:
 		return false
@@ -3458,6 +3503,24 @@ func (e ListCaseInvitationsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListCaseEvaluationsParamsSort.
+const (
+	ListCaseEvaluationsParamsSortCreatedAt      ListCaseEvaluationsParamsSort = "created_at"
+	ListCaseEvaluationsParamsSortMinusCreatedAt ListCaseEvaluationsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseEvaluationsParamsSort enum.
+func (e ListCaseEvaluationsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseEvaluationsParamsSortCreatedAt:
+		return true
+	case ListCaseEvaluationsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCaseFollowupsParamsSort.
 const (
 	ListCaseFollowupsParamsSortCreatedAt      ListCaseFollowupsParamsSort = "created_at"
@@ -5889,10 +5952,12 @@ type CaseAction struct {
 
 	// CopiedFrom The same action in the version before
 	CopiedFrom    *openapi_types.UUID `json:"copied_from,omitempty"`
+	Cost          *Money              `json:"cost,omitempty"`
 	CreatedAt     time.Time           `json:"created_at"`
 	Description   *string             `json:"description,omitempty"`
 	DoneOn        *openapi_types.Date `json:"done_on,omitempty"`
 	DueOn         openapi_types.Date  `json:"due_on"`
+	FundingSource *string             `json:"funding_source,omitempty"`
 	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
 	ID            openapi_types.UUID  `json:"id"`
 	Outcome       *string             `json:"outcome,omitempty"`
@@ -5910,11 +5975,15 @@ type CaseActionStatus string
 
 // CaseActionCreate defines model for CaseActionCreate.
 type CaseActionCreate struct {
-	Description *string             `json:"description,omitempty"`
-	DueOn       openapi_types.Date  `json:"due_on"`
-	GoalID      *openapi_types.UUID `json:"goal_id,omitempty"`
-	ID          *openapi_types.UUID `json:"id,omitempty"`
-	PlanID      openapi_types.UUID  `json:"plan_id"`
+	Cost        *Money             `json:"cost,omitempty"`
+	Description *string            `json:"description,omitempty"`
+	DueOn       openapi_types.Date `json:"due_on"`
+
+	// FundingSource Who pays: a project, a donor, the person
+	FundingSource *string             `json:"funding_source,omitempty"`
+	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+	PlanID        openapi_types.UUID  `json:"plan_id"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -5926,8 +5995,12 @@ type CaseActionCreate struct {
 
 // CaseActionDraft An action that comes with its plan; it says what, or which service
 type CaseActionDraft struct {
+	Cost        *Money             `json:"cost,omitempty"`
 	Description *string            `json:"description,omitempty"`
 	DueOn       openapi_types.Date `json:"due_on"`
+
+	// FundingSource Who pays: a project, a donor, the person
+	FundingSource *string `json:"funding_source,omitempty"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -5950,9 +6023,11 @@ type CaseActionPage struct {
 
 // CaseActionPatch defines model for CaseActionPatch.
 type CaseActionPatch struct {
+	Cost          nullable.Nullable[Money]              `json:"cost,omitempty"`
 	Description   nullable.Nullable[string]             `json:"description,omitempty"`
 	DoneOn        nullable.Nullable[openapi_types.Date] `json:"done_on,omitempty"`
 	DueOn         *openapi_types.Date                   `json:"due_on,omitempty"`
+	FundingSource nullable.Nullable[string]             `json:"funding_source,omitempty"`
 	GoalID        nullable.Nullable[openapi_types.UUID] `json:"goal_id,omitempty"`
 	Outcome       nullable.Nullable[string]             `json:"outcome,omitempty"`
 	Responsible   nullable.Nullable[string]             `json:"responsible,omitempty"`
@@ -6268,6 +6343,46 @@ type CaseCreate struct {
 // CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
 type CaseCreateSensitivity string
 
+// CaseEvaluation defines model for CaseEvaluation.
+type CaseEvaluation struct {
+	CaseID      openapi_types.UUID  `json:"case_id"`
+	CreatedAt   time.Time           `json:"created_at"`
+	EvaluatedBy *openapi_types.UUID `json:"evaluated_by,omitempty"`
+	EvaluatedOn openapi_types.Date  `json:"evaluated_on"`
+	GoalID      openapi_types.UUID  `json:"goal_id"`
+	ID          openapi_types.UUID  `json:"id"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
+	Progress    string              `json:"progress"`
+	Reason      string              `json:"reason"`
+
+	// ReviewOn When the goal is judged next
+	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
+}
+
+// CaseEvaluationCreate defines model for CaseEvaluationCreate.
+type CaseEvaluationCreate struct {
+	// EvaluatedOn Today where it is left out
+	EvaluatedOn *openapi_types.Date `json:"evaluated_on,omitempty"`
+	GoalID      openapi_types.UUID  `json:"goal_id"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	Progress    string              `json:"progress"`
+	Reason      string              `json:"reason"`
+	ReviewOn    *openapi_types.Date `json:"review_on,omitempty"`
+}
+
+// CaseEvaluationPage defines model for CaseEvaluationPage.
+type CaseEvaluationPage struct {
+	Data []CaseEvaluation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // CaseFollowup defines model for CaseFollowup.
 type CaseFollowup struct {
 	Attempts      []ContactAttempt    `json:"attempts"`
@@ -6336,12 +6451,17 @@ type CaseGoal struct {
 	PlanID      openapi_types.UUID  `json:"plan_id"`
 
 	// ProblemID The problem that it answers
-	ProblemID    *openapi_types.UUID `json:"problem_id,omitempty"`
-	Progress     string              `json:"progress"`
-	ProgressNote *string             `json:"progress_note,omitempty"`
-	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
-	UpdatedAt    time.Time           `json:"updated_at"`
-	Version      int64               `json:"version"`
+	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
+	Progress  string              `json:"progress"`
+
+	// ProgressNote The reason of its last evaluation
+	ProgressNote *string `json:"progress_note,omitempty"`
+
+	// ReviewOn When its progress is judged next
+	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
+	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
 }
 
 // CaseGoalCreate defines model for CaseGoalCreate.
@@ -6381,10 +6501,8 @@ type CaseGoalPatch struct {
 	Description *string `json:"description,omitempty"`
 
 	// ProblemID The problem that it answers
-	ProblemID    nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
-	Progress     *string                               `json:"progress,omitempty"`
-	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
-	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
+	ProblemID nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
+	TargetOn  nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
 }
 
 // CaseHold defines model for CaseHold.
@@ -6552,14 +6670,25 @@ type CasePlan struct {
 	CaseID   openapi_types.UUID  `json:"case_id"`
 
 	// CopyGiven The person has a copy
-	CopyGiven bool                `json:"copy_given"`
+	CopyGiven   bool                `json:"copy_given"`
+	CopyGivenBy *openapi_types.UUID `json:"copy_given_by,omitempty"`
+	CopyGivenOn *openapi_types.Date `json:"copy_given_on,omitempty"`
+
+	// CopyLanguage A language that copies are printed in
+	CopyLanguage *CopyLanguage `json:"copy_language,omitempty"`
+
+	// Costs What its actions cost, those that were dropped left out: one sum for each currency
+	Costs     []Money             `json:"costs"`
 	CreatedAt time.Time           `json:"created_at"`
 	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
 
 	// EndedAt Superseded or completed
-	EndedAt *time.Time         `json:"ended_at,omitempty"`
-	Goals   []CaseGoal         `json:"goals"`
-	ID      openapi_types.UUID `json:"id"`
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// EvaluationID The evaluation that led to this version
+	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
+	Goals        []CaseGoal          `json:"goals"`
+	ID           openapi_types.UUID  `json:"id"`
 
 	// Number The version of the plan
 	Number   int                 `json:"number"`
@@ -6577,17 +6706,50 @@ type CasePlan struct {
 // CasePlanStatus defines model for CasePlan.Status.
 type CasePlanStatus string
 
+// CasePlanChange defines model for CasePlanChange.
+type CasePlanChange struct {
+	// After Absent where there is nothing any more
+	After interface{} `json:"after,omitempty"`
+
+	// Before Absent where there was nothing
+	Before interface{} `json:"before,omitempty"`
+
+	// Field As the plan, the goal or the action names it
+	Field string `json:"field"`
+}
+
 // CasePlanCreate defines model for CasePlanCreate.
 type CasePlanCreate struct {
 	// Actions Actions that serve no single goal
-	Actions   []CaseActionDraft   `json:"actions,omitempty"`
-	Agreed    *bool               `json:"agreed,omitempty"`
-	AgreedOn  *openapi_types.Date `json:"agreed_on,omitempty"`
-	CopyGiven *bool               `json:"copy_given,omitempty"`
-	Goals     []CaseGoalDraft     `json:"goals,omitempty"`
-	ID        *openapi_types.UUID `json:"id,omitempty"`
-	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
-	Summary   *string             `json:"summary,omitempty"`
+	Actions  []CaseActionDraft   `json:"actions,omitempty"`
+	Agreed   *bool               `json:"agreed,omitempty"`
+	AgreedOn *openapi_types.Date `json:"agreed_on,omitempty"`
+	Goals    []CaseGoalDraft     `json:"goals,omitempty"`
+	ID       *openapi_types.UUID `json:"id,omitempty"`
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+	Summary  *string             `json:"summary,omitempty"`
+}
+
+// CasePlanDiff defines model for CasePlanDiff.
+type CasePlanDiff struct {
+	Actions []CasePlanPartDiff `json:"actions"`
+
+	// Changes Of the plan itself
+	Changes    []CasePlanChange   `json:"changes"`
+	FromID     openapi_types.UUID `json:"from_id"`
+	FromNumber int                `json:"from_number"`
+	Goals      []CasePlanPartDiff `json:"goals"`
+	ToID       openapi_types.UUID `json:"to_id"`
+	ToNumber   int                `json:"to_number"`
+}
+
+// CasePlanHandOver defines model for CasePlanHandOver.
+type CasePlanHandOver struct {
+	// Language A language that copies are printed in
+	Language CopyLanguage `json:"language"`
+
+	// On Today where it is left out
+	On *openapi_types.Date `json:"on,omitempty"`
 }
 
 // CasePlanPage defines model for CasePlanPage.
@@ -6601,13 +6763,31 @@ type CasePlanPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CasePlanPartDiff defines model for CasePlanPartDiff.
+type CasePlanPartDiff struct {
+	Change  CasePlanPartDiffChange `json:"change"`
+	Changes []CasePlanChange       `json:"changes"`
+
+	// ID In the later version; of what was removed, in the earlier
+	ID openapi_types.UUID `json:"id"`
+}
+
+// CasePlanPartDiffChange defines model for CasePlanPartDiff.Change.
+type CasePlanPartDiffChange string
+
 // CasePlanPatch defines model for CasePlanPatch.
 type CasePlanPatch struct {
-	Agreed    *bool                                 `json:"agreed,omitempty"`
-	AgreedOn  nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
-	CopyGiven *bool                                 `json:"copy_given,omitempty"`
-	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
-	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
+	Agreed   *bool                                 `json:"agreed,omitempty"`
+	AgreedOn nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
+	ReviewOn nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
+	Summary  nullable.Nullable[string]             `json:"summary,omitempty"`
+}
+
+// CasePlanRevision defines model for CasePlanRevision.
+type CasePlanRevision struct {
+	// EvaluationID The evaluation of a goal of this plan that led to the new version
+	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
+	Reason       string              `json:"reason"`
 }
 
 // CaseProblem defines model for CaseProblem.
@@ -7399,6 +7579,9 @@ type ContactPatch struct {
 
 // ContactPatchSafe To contact the person this way
 type ContactPatchSafe string
+
+// CopyLanguage A language that copies are printed in
+type CopyLanguage string
 
 // Country ISO 3166-1 alpha-3
 //
@@ -9008,6 +9191,19 @@ type MissingField struct {
 
 // MissingFieldRequiredBy The centre's procedures, or every child needs it
 type MissingFieldRequiredBy string
+
+// Money defines model for Money.
+type Money struct {
+	// Amount A decimal number
+	//
+	// Example: 4500
+	Amount string `json:"amount"`
+
+	// Currency ISO 4217
+	//
+	// Example: XOF
+	Currency string `json:"currency"`
+}
 
 // Month A calendar month
 //
@@ -13686,6 +13882,36 @@ type EndCaseInvitationParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListCaseEvaluationsParams defines parameters for ListCaseEvaluations.
+type ListCaseEvaluationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListCaseEvaluationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// PlanID Only of this version of the plan
+	PlanID *openapi_types.UUID `form:"plan_id,omitempty" json:"plan_id,omitempty"`
+
+	// GoalID Only of this goal
+	GoalID *openapi_types.UUID `form:"goal_id,omitempty" json:"goal_id,omitempty"`
+}
+
+// ListCaseEvaluationsParamsSort defines parameters for ListCaseEvaluations.
+type ListCaseEvaluationsParamsSort string
+
+// CreateCaseEvaluationParams defines parameters for CreateCaseEvaluation.
+type CreateCaseEvaluationParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListCaseFollowupsParams defines parameters for ListCaseFollowups.
 type ListCaseFollowupsParams struct {
 	// Limit Rows a page
@@ -13931,6 +14157,27 @@ type ActivateCasePlanParams struct {
 
 // CompleteCasePlanParams defines parameters for CompleteCasePlan.
 type CompleteCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// PrintCasePlanParams defines parameters for PrintCasePlan.
+type PrintCasePlanParams struct {
+	// Language Of the copy
+	Language *CopyLanguage `form:"language,omitempty" json:"language,omitempty"`
+}
+
+// DiffCasePlansParams defines parameters for DiffCasePlans.
+type DiffCasePlansParams struct {
+	// From The id of the version to compare with, earlier or later
+	From *openapi_types.UUID `form:"from,omitempty" json:"from,omitempty"`
+}
+
+// HandOverCasePlanParams defines parameters for HandOverCasePlan.
+type HandOverCasePlanParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -16596,6 +16843,9 @@ type HoldCaseConferenceJSONRequestBody = CaseConferenceHold
 // InviteToCaseConferenceJSONRequestBody defines body for InviteToCaseConference for application/json ContentType.
 type InviteToCaseConferenceJSONRequestBody = CaseInvitationCreate
 
+// CreateCaseEvaluationJSONRequestBody defines body for CreateCaseEvaluation for application/json ContentType.
+type CreateCaseEvaluationJSONRequestBody = CaseEvaluationCreate
+
 // CreateCaseFollowupJSONRequestBody defines body for CreateCaseFollowup for application/json ContentType.
 type CreateCaseFollowupJSONRequestBody = CaseFollowupCreate
 
@@ -16641,8 +16891,11 @@ type CreateCasePlanJSONRequestBody = CasePlanCreate
 // UpdateCasePlanApplicationMergePatchPlusJSONRequestBody defines body for UpdateCasePlan for application/merge-patch+json ContentType.
 type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
 
+// HandOverCasePlanJSONRequestBody defines body for HandOverCasePlan for application/json ContentType.
+type HandOverCasePlanJSONRequestBody = CasePlanHandOver
+
 // ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
-type ReviseCasePlanJSONRequestBody = CaseReason
+type ReviseCasePlanJSONRequestBody = CasePlanRevision
 
 // CreateCaseProblemJSONRequestBody defines body for CreateCaseProblem for application/json ContentType.
 type CreateCaseProblemJSONRequestBody = CaseProblemCreate
@@ -17583,6 +17836,15 @@ type ServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error
+	// ListCaseEvaluations How the goals of a case were judged
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
+	ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error
+	// CreateCaseEvaluation Judge how far a goal is reached
+	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
+	CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error
+	// GetCaseEvaluation Read an evaluation
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
+	GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error
@@ -17664,6 +17926,15 @@ type ServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params CompleteCasePlanParams) error
+	// PrintCasePlan The plan to print for the person
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
+	PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error
+	// DiffCasePlans What differs between two versions of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
+	DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error
+	// HandOverCasePlan Record that the person was given a copy
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
+	HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
@@ -26176,6 +26447,150 @@ func (w *ServerInterfaceWrapper) EndCaseInvitation(ctx echo.Context) error {
 	return err
 }
 
+// ListCaseEvaluations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseEvaluations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseEvaluationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "plan_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan_id", ctx.QueryParams(), &params.PlanID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "goal_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "goal_id", ctx.QueryParams(), &params.GoalID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter goal_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseEvaluations(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseEvaluation converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseEvaluation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseEvaluationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseEvaluation(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseEvaluation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseEvaluation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "evaluation_id" -------------
+	var evaluationID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "evaluation_id", ctx.Param("evaluation_id"), &evaluationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter evaluation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseEvaluation(ctx, centreID, id, evaluationID)
+	return err
+}
+
 // ListCaseFollowups converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCaseFollowups(ctx echo.Context) error {
 	var err error
@@ -27650,6 +28065,157 @@ func (w *ServerInterfaceWrapper) CompleteCasePlan(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CompleteCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// PrintCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) PrintCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PrintCasePlanParams
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", ctx.QueryParams(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter language: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PrintCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// DiffCasePlans converts echo context to params.
+func (w *ServerInterfaceWrapper) DiffCasePlans(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DiffCasePlansParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DiffCasePlans(ctx, centreID, id, planID, params)
+	return err
+}
+
+// HandOverCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) HandOverCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HandOverCasePlanParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HandOverCasePlan(ctx, centreID, id, planID, params)
 	return err
 }
 
@@ -39193,6 +39759,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/activate", wrapper.ActivateCasePlan, options.OperationMiddlewares["activateCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/complete", wrapper.CompleteCasePlan, options.OperationMiddlewares["completeCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/revise", wrapper.ReviseCasePlan, options.OperationMiddlewares["reviseCasePlan"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/diff", wrapper.DiffCasePlans, options.OperationMiddlewares["diffCasePlans"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/copy", wrapper.PrintCasePlan, options.OperationMiddlewares["printCasePlan"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/hand-over", wrapper.HandOverCasePlan, options.OperationMiddlewares["handOverCasePlan"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.ListCaseGoals, options.OperationMiddlewares["listCaseGoals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.CreateCaseGoal, options.OperationMiddlewares["createCaseGoal"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals/:goal_id", wrapper.GetCaseGoal, options.OperationMiddlewares["getCaseGoal"]...)
@@ -39201,6 +39770,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions", wrapper.CreateCaseAction, options.OperationMiddlewares["createCaseAction"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.GetCaseAction, options.OperationMiddlewares["getCaseAction"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.UpdateCaseAction, options.OperationMiddlewares["updateCaseAction"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.ListCaseEvaluations, options.OperationMiddlewares["listCaseEvaluations"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.CreateCaseEvaluation, options.OperationMiddlewares["createCaseEvaluation"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations/:evaluation_id", wrapper.GetCaseEvaluation, options.OperationMiddlewares["getCaseEvaluation"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.ListCaseNotes, options.OperationMiddlewares["listCaseNotes"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.CreateCaseNote, options.OperationMiddlewares["createCaseNote"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes/:note_id", wrapper.GetCaseNote, options.OperationMiddlewares["getCaseNote"]...)
@@ -47509,6 +48081,148 @@ func (response EndCaseInvitationdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ListCaseEvaluationsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseEvaluationsParams
+}
+
+type ListCaseEvaluationsResponseObject interface {
+	VisitListCaseEvaluationsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseEvaluations200JSONResponse CaseEvaluationPage
+
+func (response ListCaseEvaluations200JSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseEvaluationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseEvaluationParams
+	Body     *CreateCaseEvaluationJSONRequestBody
+}
+
+type CreateCaseEvaluationResponseObject interface {
+	VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseEvaluation201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseEvaluation201JSONResponse struct {
+	Body    CaseEvaluation
+	Headers CreateCaseEvaluation201ResponseHeaders
+}
+
+func (response CreateCaseEvaluation201JSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseEvaluationRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	EvaluationID openapi_types.UUID `json:"evaluation_id"`
+}
+
+type GetCaseEvaluationResponseObject interface {
+	VisitGetCaseEvaluationResponse(w http.ResponseWriter) error
+}
+
+type GetCaseEvaluation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseEvaluation200JSONResponse struct {
+	Body    CaseEvaluation
+	Headers GetCaseEvaluation200ResponseHeaders
+}
+
+func (response GetCaseEvaluation200JSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCaseFollowupsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -48807,6 +49521,153 @@ type CompleteCasePlandefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CompleteCasePlandefaultApplicationProblemPlusJSONResponse) VisitCompleteCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PrintCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   PrintCasePlanParams
+}
+
+type PrintCasePlanResponseObject interface {
+	VisitPrintCasePlanResponse(w http.ResponseWriter) error
+}
+
+type PrintCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type PrintCasePlan200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       PrintCasePlan200ResponseHeaders
+	ContentLength int64
+}
+
+func (response PrintCasePlan200ApplicationPdfResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type PrintCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PrintCasePlandefaultApplicationProblemPlusJSONResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffCasePlansRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   DiffCasePlansParams
+}
+
+type DiffCasePlansResponseObject interface {
+	VisitDiffCasePlansResponse(w http.ResponseWriter) error
+}
+
+type DiffCasePlans200JSONResponse CasePlanDiff
+
+func (response DiffCasePlans200JSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffCasePlansdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DiffCasePlansdefaultApplicationProblemPlusJSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOverCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   HandOverCasePlanParams
+	Body     *HandOverCasePlanJSONRequestBody
+}
+
+type HandOverCasePlanResponseObject interface {
+	VisitHandOverCasePlanResponse(w http.ResponseWriter) error
+}
+
+type HandOverCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type HandOverCasePlan200JSONResponse struct {
+	Body    CasePlan
+	Headers HandOverCasePlan200ResponseHeaders
+}
+
+func (response HandOverCasePlan200JSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOverCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HandOverCasePlandefaultApplicationProblemPlusJSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -60587,6 +61448,15 @@ type StrictServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx context.Context, request EndCaseInvitationRequestObject) (EndCaseInvitationResponseObject, error)
+	// ListCaseEvaluations How the goals of a case were judged
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
+	ListCaseEvaluations(ctx context.Context, request ListCaseEvaluationsRequestObject) (ListCaseEvaluationsResponseObject, error)
+	// CreateCaseEvaluation Judge how far a goal is reached
+	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
+	CreateCaseEvaluation(ctx context.Context, request CreateCaseEvaluationRequestObject) (CreateCaseEvaluationResponseObject, error)
+	// GetCaseEvaluation Read an evaluation
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
+	GetCaseEvaluation(ctx context.Context, request GetCaseEvaluationRequestObject) (GetCaseEvaluationResponseObject, error)
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx context.Context, request ListCaseFollowupsRequestObject) (ListCaseFollowupsResponseObject, error)
@@ -60668,6 +61538,15 @@ type StrictServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx context.Context, request CompleteCasePlanRequestObject) (CompleteCasePlanResponseObject, error)
+	// PrintCasePlan The plan to print for the person
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
+	PrintCasePlan(ctx context.Context, request PrintCasePlanRequestObject) (PrintCasePlanResponseObject, error)
+	// DiffCasePlans What differs between two versions of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
+	DiffCasePlans(ctx context.Context, request DiffCasePlansRequestObject) (DiffCasePlansResponseObject, error)
+	// HandOverCasePlan Record that the person was given a copy
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
+	HandOverCasePlan(ctx context.Context, request HandOverCasePlanRequestObject) (HandOverCasePlanResponseObject, error)
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
@@ -67343,6 +68222,110 @@ func (sh *strictHandler) EndCaseInvitation(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
+// ListCaseEvaluations operation middleware
+func (sh *strictHandler) ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error {
+	var request ListCaseEvaluationsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseEvaluations(ctx.Request().Context(), request.(ListCaseEvaluationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseEvaluations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseEvaluationsResponseObject); ok {
+		return validResponse.VisitListCaseEvaluationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseEvaluation operation middleware
+func (sh *strictHandler) CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error {
+	var request CreateCaseEvaluationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseEvaluationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseEvaluation(ctx.Request().Context(), request.(CreateCaseEvaluationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseEvaluation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseEvaluationResponseObject); ok {
+		return validResponse.VisitCreateCaseEvaluationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseEvaluation operation middleware
+func (sh *strictHandler) GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error {
+	var request GetCaseEvaluationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.EvaluationID = evaluationID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseEvaluation(ctx.Request().Context(), request.(GetCaseEvaluationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseEvaluation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseEvaluationResponseObject); ok {
+		return validResponse.VisitGetCaseEvaluationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCaseFollowups operation middleware
 func (sh *strictHandler) ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error {
 	var request ListCaseFollowupsRequestObject
@@ -68425,6 +69408,113 @@ func (sh *strictHandler) CompleteCasePlan(ctx echo.Context, centreID CentreID, i
 		return err
 	} else if validResponse, ok := response.(CompleteCasePlanResponseObject); ok {
 		return validResponse.VisitCompleteCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PrintCasePlan operation middleware
+func (sh *strictHandler) PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error {
+	var request PrintCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PrintCasePlan(ctx.Request().Context(), request.(PrintCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PrintCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PrintCasePlanResponseObject); ok {
+		return validResponse.VisitPrintCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DiffCasePlans operation middleware
+func (sh *strictHandler) DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error {
+	var request DiffCasePlansRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DiffCasePlans(ctx.Request().Context(), request.(DiffCasePlansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DiffCasePlans")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DiffCasePlansResponseObject); ok {
+		return validResponse.VisitDiffCasePlansResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HandOverCasePlan operation middleware
+func (sh *strictHandler) HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error {
+	var request HandOverCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	var body HandOverCasePlanJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HandOverCasePlan(ctx.Request().Context(), request.(HandOverCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HandOverCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HandOverCasePlanResponseObject); ok {
+		return validResponse.VisitHandOverCasePlanResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -76976,1773 +78066,1805 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/ktw2ki+KvwqivhPh2bMluSVLnrE6vhFHI8tjn7UtHck7urFjbTWKRFVhmgWUAbBLZR/9ex/gPuJ9",
-	"khtIACRIAiTIYkvqGe8fs1YXCQKJRCJ/fvK3Rcb3B84IU3Lx5LfFjuCcCPjPZ5wpwtT3mG1LvCX6TzmR",
-	"maAHRTlbPFn8tCOosL8ivkEK/r0mhVwsF+Qd3h8Ksniy2IjFciHILyUVJF88UaIky4XMdmSP9ZjqdNBP",
-	"SSUo2y7ev18unv+Et+Gv3RAhKWdLtOECfbe59wNW2a7xsZ8XD35ejPze9zzD5iPtb77ZEUFgXYwckSCS",
-	"lyIjiMqRX/gbFqfQ6FghUkjzBczkkQiUkwNhuUScNdb1NMvIQd2rNmPM998vFwcs8J4ou7NmsPjGfu9t",
-	"6p5IibdEPkFE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX73PWFbtVs8eXhxsQyQ6hlhSpDvvg4zQAa/",
-	"ui8fsNrV3zW/rWjeS5wNF3usFk8WZQlPBmbAc1JQqX6EYYNMT6VaIiwRZejq3b3MvnAVnpf+qXdKHlG+",
-	"vNB7pRQRepz//ju+9+tb/T8X975avf0ffwjPt1wTPecIxco1+UwiPccI2co1GTO90ASE5KL7+StG3qlV",
-	"Br9eOQFx0Hy1Jhteb+MvJREnf0IwXGQKDy7CfBPjGHdow4s/m1m+y8n+wBVh2ek/SOCM/4CviUQYCXIg",
-	"WCGJN+QSYXZCJaO/lAQp8k7FDpI39j09eOwgPX68XOwpqygUnOfGyMogjbTARUpLoyOWSBCct2TqFyBT",
-	"w5OspXASCz2IbN/mR85I0hw1F2W4KIhAOyx75qVHrCY3jpk2rzCLXXkHLBTirDih444WRnhn5q7UE0Jq",
-	"RyVM99IId1wUmvmp6pmq+dxIkrGsKHPyE1e46M70GS+Zgm8LfpRIcR45btQMs1Iwjj+FnGxwWajFkw0u",
-	"JKmmsOa8IJiZq9Nc992jj4viCuE8l55WoMUluSHiVGkNkSlVSkQ9F8LK/eLJ3xe4KBZvQ9T4nu6p6k7k",
-	"lV48BqkT+xi8GFz344ul3ge619+G+2pPmflXfcgoU2RLBExiiGuAf6lER8wUyZdIltlO3yNX65Mi8v9/",
-	"ce/Lx4+/eHwVY5ReLgnep+/1qZQHziSBXXrxtFS7ZwUlTD0Xwghty7v6P/HhUFCjDH3+D2k0okoO/LYg",
-	"5pUFZTe4oPkqg4G0rNA/rAKXDzygV8y4QteMHxkClYoLlNMc/noQ/IYgqiQpNvcX7/3V/UGQzeLJ4v/3",
-	"ea2jfm5+lZ/DSswaYJmtbf/mGfryT4++QpJk+k/o8f2Hi6Wv3b558+aeHoIwpVcc2LVv+dEuQNpJqh3Z",
-	"S1LckHH6n56eN92zSL4VuJfigmwEkTuk+DVhjvDw6u3S9v1y8VLwdUH2Pes7mCf+PbBO0E+qZS70NxWm",
-	"RbWqX0oiFVoLgq+1bgwctOeCIFEWRF4iSQgCmsj7jjpy8eTv1cDVbjVGphJtKClyTSj3hH7/wPWp1nT/",
-	"HI7e+7f6REqFWaYHKwV7ojWCJxcPvnp4cXFxcQ/+50/6f/7s/mn/D+vzqrAq5eLJo4cPlwtFFdyqgXVh",
-	"WE2tZziCyc8dXZK30G1GYP9e8z1RO8q2IIkEZ1tDPnuP3egTwZkEG+sIJgrOdsisAe0JZhJknf0S2BMv",
-	"vzMyRf/jIPiBCEWNwMkEwYrkK6wa+lSOFbmn6J50larWdH/r/k7zBN1suSiwVKtSVh/vmHYMUYX0U2jL",
-	"FcLmzCyR4kCKPWWl0vNLmzSz1kL3B6KOXFwHLsln3339Cgkt06WeyR6fQK+Br5vzS1gOrIg2gu8vEdkf",
-	"1OmJVh/1DaHIXga/aP+AhcAn/W8utphRCWdwlUi8gyA3lJdyJUkmiFqVTNEiLCMLzrYwZ/OoVe4RLNqY",
-	"sWkUFOSGX49kFZnxg2G0dHKYaXbX8kKrdJT5xjjc11t6YzaIl9rqY+baoqzW6p121/l0echHc7/1cTRe",
-	"oEx9+WgRVDnqa+jvxppx7y/9s9eYSpcjLPtW9PS4tla2+PofJFN6itV5fwZfADGf51SPhouX3vm3imNT",
-	"JLSOd1OFuVhOPu/uBLZ1ol7TqHk+KybyxngcmtIev/vOPOv9bDhsuTCmnf1dKwcTz2CAuftt8fa89pTZ",
-	"fz1ImGSLmYZ4pJcxXlq/UmvnscKN5fTdYPWlEjjDnmdhaJwfyTtlPRR6IGct9b1iTKo2QWD2zU8P0MAa",
-	"s71nY0+Z/9cHY08LK4sCr7VGYdTQu3UsPjyLd/froJV7XHxNMqoFpxwpztZEqhWoi/o/GA+ZEi82KCu4",
-	"LAWR+rLIdrTIBWGfSZRhCfK2s68D25Px/d4qXGNfze1CG2Y1EMH4AYEwb0Ny2G1R2vm1dNX0b+7bg4ve",
-	"jeucOzdfN4O3PbsIXxu3gYnS2LuXo4GJjhOtc4MPOBCit3nfml8RCe6KtrjF9vehnXqGJXFjGd7KwzwM",
-	"/ltjWFwapUfbT0IqY3ot0RGMe6qQFjrSKqoBBjQGWCfsQK/JkcqgVpS4SbxUGTfyzrG2Zp+cGD/vRpsD",
-	"Yf9Rh/JuqGHKyy7pRf3DqMNit/L9wJFwwwfnphTOdk44dPYQowMRkjP0x6s1YWRDM4rFaUXzq3/TNjXX",
-	"T2ihhP54pf8f/AAmcUvo+a8mbY0dLe1Z4z9Y5aQgKmLA/eS5XZ2DiRwUONf3JrqQpnBPMVE3tCArFgwQ",
-	"PQVbQcsASZhaoiNVO14qY0pjOBloX0oFM97xIkiAHaHbnfLMmUpIJB+Fa8ryrj20XNTxKs1eFbOs4Hkw",
-	"m9ekCBpSe5JTvDJ/jkgHtyEYiEAlbEnY2MsIvSH5Su7ww8dfRgfUhLajOZIGVWXCJFX0hqpThOs1+z0x",
-	"8tlGooDLM14yBfFqKy6Ypiv4we2Q5lLUn8pUUHgsFwNrCBJlqS3IHXmHtXwyX+yOS38NkPovJ2XUiD6C",
-	"D5qOy4Xalfs1C0riNzuidmD/gjwHj9uiGwCYZuCWh4LjnOSr9Sn14qUb2ufGwUhmmAGDaNmKBcnh2AGF",
-	"cp6Ve8M2yQa4+V76/JIN9uXihtN8JQiWEeeW/n2sx8C8kjjdI81VIMb2kr4jhVzCBcAQ3ZuAyVwOBxAu",
-	"zWPqC9GGbLF8Xx2rrrDwebfJT/0X4veUXXfvavLuQAWRo0h+KMWBSzJ4rTc+/dK+pM+AKMKZIj519UP1",
-	"p5b+RIfXOck1c96yWtN3gw3P9WX92UCGDFWIHwjzhbSLL/iMEBLM9WfmcEjUitUd80h4VJjDJXG2ZtF2",
-	"RQz6MFrX+/S7+n0vef7GjW414sTUkrzhG2mk8fz88+vFkMlhxwluX5lT9TQLZ6hdCZLjTF09QTe4KGu9",
-	"QAlMCxtVRUd9ixOBJckhbUn/ZykgvcsYA7hAmpdQTvaY5f5Jo0wSUYtzCJ9pnRwIjY1Mx8Im4R24MJlO",
-	"ekrhA6nX8hdB8HVYoTfWZEHZtVHVck6kryi3fWPOkOwGfyhz1kYof4uRBqHCGqrbWUeLPZXScDouFDHB",
-	"REMfa15ykds/GxJQzlZW/V8JknGhf8p2JLuGqM6qHsb7Y8kgTr66howfxtVK7Qj4lfJVtsOUhVVQ8kt3",
-	"rT+W+zURVWqmvv2Wo4MKlg6V2R5l0WfVGmKpolIhSbcMK2C+G6NgIrOo9t7usNwFd/aanIIbe3VN8yvI",
-	"yPv8/pEUxT0g4+f/OF7L+/+QnF0t4mRL0NuqiXe//Dx/+Pjxg6+WaI0l+fJRKYplvTrNaxJdHfFJKvCl",
-	"26P54GppsxmXSJJflkgvGKJL+kugNy1N5JWwnORofULYMO6GkHC4wL2Xqsa0NlrTYmnoXlHZX7f/hSgT",
-	"PL8JhoFxJb56b1hP0r1f6pe4CO71f0oCSahPX35nUzQuEV5r4xCi1hCMPElF9j6/xxRi8xl3qbWYqpRE",
-	"XC3RlfnKlf7olRk6yE9jdMhsh9mW5CvIQAiEh38EHxpnxbhob4heHUFA9EGhShpmvERbfJAIC4KqK7Xr",
-	"WjsQEUmTrn76Ll8iS3/wc4A36R98HRyvGxFrjvoN5B/wvQnI6k0yMeWUPT3ENcqTc1PqYauZIyyvTcoD",
-	"jfgrtEDvM0L1cPYOXpMdZXlFBulfwCPC4ZAbEr3ErlxCSpVaa4LW1Q5E6F4lxHZH1TpY7cI+CqoUYXo4",
-	"fdVX49Y0g0etGtAVRyVIhhUN8fabyEd8Th/c5F4XKbwCtqd3vpdOEHlkaM60cyz7Jd0cZkUtNuczKyYa",
-	"CnoqzkiOXeAEFyQHGdK5s3vPBkgdb8uTD4LTBFpZTN8+vffw8ZfNixbuT6fruEQUqpZDjjZPW5ysIvTd",
-	"pm584Mgo5f8Gjqe6FqXlchf8mqRdoUbB1ncBU1oTr5flue5AMQnQtd5faWWBFl6goJI8zbPohGXMIyrJ",
-	"0n7guOOyEpuelLw0qs8O3JoSOSvHsV2KvgbrSCIXcHylQCW94um675eLktVfa4e0ajJiWmknVMA5WiLJ",
-	"95A3xaHkp8gn6Od2j92GetT3JhbmObXjgv4K/PaaiBsifiAKO+HV5D7IOwX/nFzJ8qAtPbPeEYqJlCUR",
-	"wUe1kr4qBQ3+6BKYz/u6IDe2zGvlsuoiX+s8t8Kl2q32RO14Pvn7JtNh8ttE3NCMrJwzG0eTIyFxsH+J",
-	"zUdmWF2bI81Gd+YS3gRv92PrDFCvhy2WEWZNXfgoHggdrL/UwdGAJQRK2qBW4I3x1L7xfrlYY0mD2tQJ",
-	"bj3jY4BE0jUJh95aXrqD4BkBr8bKjO0+0heiWFOhdqscRzJdDsImbKA9Z2qnVbsTwcKG84RUKMenUKjK",
-	"Oph6vreqxg6Yajk+XVnVnnEGYastvQFFo5cGweEhCF0yJU4rvllxQbd08O59Zl6YGlN2PL9iYK0FSV89",
-	"46KwvStrPv1+uSB5afm6IDehKG9rgPbz75eLDd7T4rSKpjtvCcuJttoJU9Zd231Gb0skfP6DYV7ra6uN",
-	"DlackI0VTU0O0Tcoy0m+yolUlMVlKGRzHQRRREACeViBgqduKDmuCq+Sto9BqpJYcIab/07PEfHfbt8P",
-	"eyyowsXKVRoM7GvrcYjtC230UKZ4Ei33dGuMQCso+nKw2x9vvRpcT/VM6oraL0Dmo3Hi02AupedvpqZK",
-	"bY8ps5HupA3xznsn5V7tiAAOD3z4m1JAdF0eSFFQtpXG7QdPyFG+nsNOTzf05IEfysIQJElUtJ+3KRow",
-	"5VVI3D4Vgt7gArmCTFeYPSjNBdkQQVjIAfF6x4UCYuzKPWZPvJFtCTP8iJGVkMHRt1SCV33VCsnH56Pf",
-	"EGPEYuAVGGiPbcJsKJVbRErMjsSWfNi8rD1W2Y5IdPXL1RKVB6Q4enCJKEMm0FK7BOuV8XLtlw1Z6oDa",
-	"+K770e9ev/j8u+fP0OOHD/48dDfqAfQ4EY8RPtAlonutCxkPzoYIEcllqc5xlXOa2YidkT0Lk8gQjG7c",
-	"dh3FUFrG1LSHmteDfNZm19aZa4oRs5vdk92Wc/7V4jTGagerfRjQW5/WWmo4GFpvo41XQYAo0zZoeAub",
-	"jPO/S30Fc+a7GLC8Jjkc8C1XiHHjFlii9cmqjqTIP5OgBDzxi3T86tJKX7CHyU1JnyKtdRjvrld36Ouy",
-	"3lKsYK2XZBKYfQo8uugn4aQEDJzpGRQk15dxXprSydAd8hzqqDPMcqonb8iI0aOLr9BVQa9JcapfvwKa",
-	"5UvEWUbA5bDm+QmcKwXn1yR/4pMMSiEdV5p6J/DFHDAV4MQwbnJBtOozyl9bZ4A/vOjeZUEkkmdcb5Qi",
-	"OZgQEoG/2R6RJaJMKoJzE2aAnUSaGJcIM6T5a69PoveDZ3RUZd0PHvpl3Rch2XCWyYaltBGxvndfecLh",
-	"mbZqjWMpYu9dZeYRZ+7Yf1YWjytSgyJPwCCgEkkc2JUJ5mCrGNiKReAJU9wPL6B1qdy8QuUN/7pGJTuD",
-	"H84xSQPm5VCpzSdnbQ7AHQStzwEgjbOt0cE5nWmdDo//yVurPYI/XBZ2vjk7r3nq1S59kbaAO2a/+sVZ",
-	"afWssxi4I2sS+xWIyhj2Rn0UOjB30jaGIoZ1wbNrv8hMEnFjL1/IdSc3NCOXTbuZkXcKIDPC11iLWgNb",
-	"0LGvWzzJc3xauir6agraRkO/ckaWkUl8FCu9sfKgaJ3Hfu4k1AUNwYbhFzb1Bow2B1h3fqnWlIqoIb9w",
-	"zy37k3+lam3+uONgnjTKTkbfqEl5yvqTXoby+KvRVfyGSpy4qAszukveE5eVJRXemFW7l4yhmgARoIcM",
-	"8ih68Pirh4+eoKcCr5foudrRJfoeK7BuPYTBp/f+CxAG3/72xfs/LD5B38utl8RMde60Dpblt4QzOskz",
-	"MFoTnn7e5tJoP+z5GzYxpx0W/5YYdXRafJXKHTOklLXvhLtVrtKhxxw1KwPHZ7ACZcbjNPit885Ne/gW",
-	"xwK/Plx+8f6P9+w/L+59pf/y5/f/9j+CF0D0gA2X7cxw4AaWM3AA+5hr3oN2dw/ZPAcMD0cMerbyj9b1",
-	"/n+cw/3f/jCIDLf4AeJGaH0ysYFLpD+AlEHcZS48sMbZ9SLNe3/LPsjB83K+T7L/E+ckvgydw+ARbH0w",
-	"G+ONHKRWxzs5avEp3spRA473Xg5fOsPezLMurgnezcHvpboxkwZquzUjLw26OWe/Ez+6P3QUa94N/+i4",
-	"Jf3uL70tf+ngybwF/2mi/+9j5/V0PIYJleszeRC7Gpwg+PqvBZbydvDOYhHfpwoVBEuFFGEo22GBM+gr",
-	"suwC6zdK4O//9ufl+zNL4es1vzLpB1284VEoUxWG3iwu0FSMsgNh6XAtAUSzf5RSAUKNrQ+v//22dx9D",
-	"tQ76psxLMmqd5rWRxKleSlw3AA5Hgb8AFopKAAZB8KiW6Ok1ZZ8qMK9jX59LlnUJfkWU9t6lHBaXSzNS",
-	"XPQhTc7NrW0I2h4Ivvbq5rDm29Lljpn0JcuLAA0IU4KO0FTNOM/Dqc2tqbmx4/OZ5Ow+Y8r2e6MARxNF",
-	"9+i1Gxp2S4DkWbD2Xrey3uLuML2NntKBLGwVwxtnDqIKrU8WRWYRWOZ8IrFalbeGAcJOS7CMGAZ6M082",
-	"u9SG07kkrpIfgnGe0fjzz39otub67WL5xVfh+Nma56czt8O4tIY2AzpbddECScGPzTQET4x/0VTT/vuP",
-	"n9cG8B9W997++7/9+3Bkw7bUgoWG9uwZFuSpgEYH+zA6yBZTJtUqw1oD10yxOtKiCCcy4eZI/Q4nLMjK",
-	"f+H9cko8PAXi+Vt+1DsECRnS4tpQSFjWbyP3tgxDo9p1B8EenrrM3NoGgiY6KfHheuSwB8hCY9qHIHBh",
-	"06m7H5tFRza+oUQTLhX4PxaBPxQ4+4ixeRpM5Lm1FJnfA/WpgXpfIrh9WkalUIJIm3YVfVipN6sIG06d",
-	"uhsyba5Uh/QkhEomDX76w8qP1uHy2SfhAMxgfbW1hLtlfD3DkoQ0fUmk7AEwN/5o85heNeAXm4IX2H6H",
-	"e228AcnujXrA0c4dLCXdsomvxVbKbesAAmUq/MigeDNt5IlQ8wXH+YrfECFonhMWnNdTJMsDETdUcoEK",
-	"orqzRDsMRWMIr20DQAT9Ih3k1usXL0227Y5KxcXJNgAlqHLZJGLBFVyOvDltQ5FoZc43wkKnuSZzfLBo",
-	"BbxPrXHrmpVVpBrJ/lyFD039j8GRtn1FcmR3gkypQHLfd2P0qSBTdFL3TqJnsqqrW/FNpC0BlrYiT5bi",
-	"hur1Q7yJiG3SDbfhRcGPJF+Vh6jkADCuWlqYV+6Vh2SWM2+UB++ot06HAVT0mtxC9rlUmOUSSaV1lWQM",
-	"L1KM25MdL3pVTfs7+EDntSYsEsKYydY5DL317LFgwMrVTctwwwfrCh4zIxBeUehAzZ9HLq6tduS8PRX6",
-	"4TC8YoHHXxH6JdYP468fgfsObwXxQfyNtjgCO9EQtBIZYcwc13RRC1+EC7Xj5XZXVbEbQExN/PAnGtsS",
-	"OaB2gqmztkNCnkyYFwzqUT6oUmiFVAvkSi6cpU9UWEujQ0VUXicGX+Hy8Z4f6urxFNVI30biUokkIcx6",
-	"yZAieI9wYQL8Z7X34IfoUXr94qUFsdMkECZyvy2xyKXDrB52FFQu22EC2WcNoEKoYvprIuDC2ejr/2j7",
-	"TTvPRZICYAZuQDYkvWSzMGS531vkqzsTdqvwRDquArsuR+52C4sKVqF1dttKU0fQx2yIGuf9nLj2gZJ8",
-	"pTkgzLQS7wFRl3Lm7EjXwMxgZiaZ4bfQ2TfnjKRe51oUJT665bhIJd74RmPh2zE5ywIkK10XpA/8UP+e",
-	"3DbUYugl5eY0Hg7CtNhrG7DuVwfBt4JIzdC5Eay54IcD+TiwLedH2d1WVezUC5BSH9BbaXw71LfxozL8",
-	"GUzdVrw4YFL4oCNLrfthoYxfYGSWW/eItLRwcOC7flmdWtxbOEbt+Fibyfp562uBN2qQtVrKEHPyHMxO",
-	"LZqk0Z61JqQncAmuXXySoBSAsX7c0WyH7NQXH49bf2eXpscxhUlmcbhW6sbd87U6KnwSLZZ71Jbhd2eR",
-	"6oOf8fSV8etrHdDRqfzDSkxCHm3zeI1KFr9FJed9jD/3hOUuWnduP6kEgZueQ9vo9huJWEDkgIbx2zHz",
-	"4hUpkjHiNjZhOotcdY57OLEBt/VgusZXuApuam3w/Ia186YS26bFk94JpTQ0fLnUgNFLqwS4XiivX7ys",
-	"u6AwDuk8CdurpZJc7YlaHYjI4m2HLe2fVN1KAP4RdJPPJIJR0kAtE7fE5plmkZ41/pyMpoQZKtmGMip3",
-	"JId59RW1V60IzRCLbpjCmhcLPxwXNJOMUrOiTK8p0jWhmmuwDaunnIcaPptZTM74t65SKi1E44aLS3uE",
-	"zJyWoGU6x0905FW0sXhgdaMiVAn+3u5+Q+547ZGJt+AZOlPuAJm+UIZISSpjmn/NtXH3fGyfvmHtGr4O",
-	"GNN2aRNTOe/cVTUSOMNrdzpRsswsF87SSSxLJKomX3v1zzNVKwxNtnc+cxlcTvO6gyZXzWtdtVGru33x",
-	"WnhARsMozv2sbMPfjAtBMpXU620QeSCUY/0XCyrMxT6US23OVdV9MCnjZISuaIL245IUqrcS0xQmgXhx",
-	"sR/cI6u/6Wct7HDqhQfD15ACVUyOqCMX1/r+MO6Wt+ehaE4Fw5wGxAKLckAsfWGBZiw00A8PtGLLeMhq",
-	"80kKUStqqrAYu/FdizgHL6THd9AoT6uqJI/FScvt1qhLekI9GUm53p49ZZgpSBS6KQtGBF7TgqrTpb6Z",
-	"KvRumhM5hQZ3MAjZUZ7caWweHC8m6SRfU141OGBYmNuywPFXbdil9DjFOdx3FH7yTsFnEnhAk841eF0a",
-	"Qx5L8plEUuHTmezRKloeqdO4gRLIPEnFTbvaWtg2D/zM43o+nnCfKyh0jrRt3cfPXqJHf2oVJz1ubMbD",
-	"sNwSsa6sP/KjNc6M8cq4CidDp7VHduQb3uq5VMVa37rLyuIHgpcKKXkWIMpmkXGXlImNvS7IKMSoyKma",
-	"E6aml/cHXOTv4xtBt6OtqFYCNYn3nDNp0hkWghKJ9hxoi1ntUSwKfpSXpn95nW4d6gkwcGn4OY0fymat",
-	"vhnlc6VwtpuPz5NUTlx91EMAXJvLdGRwJsY2z4ynzA8UjOCf1GqjrOCSsu3YkqMkHWN2T4AlySui//hh",
-	"PRM+S7px3g5NE3yXd3DjBhz31hsNSbuyx3M/VrwMeuHf7AigNHm9cq4ZP9oWRk4rtRMLuulj/pHZnNwB",
-	"2nS83GPp4unKkR7uguBsBwbiuK0OxyyXg0r1M848mPz2zcUyUvRWiMATxVj3yygHD7sZA/EzNUCozaIw",
-	"lMTocovxWY8tf7KXW64/nhbHqfZx5QYGGAOhaEYPmKmAK/4l4YeCmOxmXipJc3JpS7S1WkfZDTW+imQ1",
-	"u+aml/WXg80WS3HgkkT6++1IXo5lqk/fE9FYV02C1i4NH9RncOjmyIUIIIstzsyG8KY5xUhPTaBs8fX5",
-	"DFoD3Dy+6GXX0SJ/Aje3HSNhxhnegm95kY/Oq/VkYdef0ycdYx6D3uLpeNVVzPubKv1G4F+1OWMWl4N3",
-	"s949l0P4nIxjpRhU75BpKraYUZnas6u1RvhoyqrmMDD/+cVQmIxTJPsMpeefhOckVbsb5WCZs7LvvOq8",
-	"SdVzwQjAeKOlWzAWxy7TfPiNrboOhNCVIvvDmEPJmcKZemreCwnsUUbLFCOEMzL+heQye3IbJgwjJE9j",
-	"lqpAHl4ZCu6Or9NKqhRozsQlMN9BqKfzbRHb7dryxbI+MENnbXKE0+PvmKJogpLJGuI83HeWxILxBkk2",
-	"qb5ttDj4lI/46Jj2B5QArS2NNgf0t3QmE6G6wO6egVBTYpaqodGo2WcXwZzDL0GK/JWHakDmrzXfclx8",
-	"WpXmt1D1ehB8XZB4/pz9vcpxrLN3UoY2FUlJmw91YtUr3uurKFKmwmJLVGoh2p2q6/b2wSPk254T8TGK",
-	"u+8WP45hl3gxtDejvu2YVA9tRE6sGLpT7GyKp+WE2lkzuy7cePtuPJM/Ps3NTN3CmXQPuK7unt5hKPAh",
-	"KpU/GBMN9wia+cYaX7Tcy9YTs2ImBCemJiJVHT6mnMsqlF6PEWPO79gNVXgO0KEqnHGLHicShT4DBDkb",
-	"gVb4mjCXxpdY+SD4/jZsURuQntL15vZiyKWMgAO+AZRznEvb07JI0s8/rGrXZLR6MfUeemQc5vppzbhr",
-	"bpk3gpjIVfHmSE8lKrAiyMLQ1nGEs6blMcw4jHb34vA+zKQieOLs7ikKkK/8we4Xg03Lp22s//JgTeeP",
-	"9hJv6dyl2t1Shd2UmyWnt9TvrQj2E34jqFKEoYKzLREIb5RNLdzgTIUCgcGMQp5lpRAj563IuzjcL2cZ",
-	"Qca7/3uTiUkXVM3Xzf2xnNB3SG4z/6jFKjMFNBwvtYTPyJgEjNJHmJluBxBEd+9eMBSYw4A8S16M3+Po",
-	"av5Wi4RWAg5XyWI+BrsdKFYGOGSDyI5pjiT3GTwui84iV+eHoxH504OmjjgeYC18rC1nvA+9Hd6EGc+W",
-	"29a7d8ReHAjTJL/zdVKxUzfTLt/BrZ1Hcp6X7wT/6sNXgkYdVF6jbIfZluSX6JoclIuZ2e4ioR7LQ0r+",
-	"p5xoNdEL97LAgZtjugs/xNOATjZa063fSvT3mD4HgXLoU7PtQaAhGLyZGrEbGdI9rYx/IOwlNrVPOywB",
-	"FelwCs7vAzRiiTsDX1dAFYgL5ENYpE3EoNHNEZqYX5VpAtM1WkOM6Yain5ZkGJHHulRNnB/qbtIgo24g",
-	"Jb/PkItjjhhowCbgiI9E8ra/TO0Oxqsrfa7G9jCSoXEcHWMuK2H3tkdETkOcqKVoyz1gfrBKNBE3WqlG",
-	"krJtYfI7xtRcRUOnD0Oh01pIni0GG6KtO9q0cx9YRygTPrlyfcwxPiePOco5M+mKcE/fQX0RKDALaMVU",
-	"xh0Mbg4xci8TDYMt34LOZkLLowGHf9LiZsNLltp1d5ymkyfqszYy/pGz0Vpdi1P6MPCi7G0WX9ykS885",
-	"bQnX23T4ox0todIO3PzvaO8R4L5OQ6F+wFR7jObBS72d8/FhEuH6W4MpVBBov6alh2vlwHPojUuznQWE",
-	"ioFDfQjG7oB65GRo0+e6leutumsXs6PDHHfzrfB2QhuD2xeh593Qrxp3xqhAtP/i+GSnxl0UaHmdhuWW",
-	"XhH6qrJMP7n2DK+gmdw/G2ZX18dg5mEKAVr5KQzv0zBlz8ivO8OjG823q5+Jbe7rFy8/XIpHT+fKysHD",
-	"0IabJoYjU0DM4LF1/kTw/gfi3FpnJBaemSY4ay6H4KYFjhPcrpX53iz07fwJep9Y9l2dbQekGN7820xp",
-	"uLW0tHr6Myld3mG4e3rXTwKDVhKK14/h6vUpKIxifTRyeis2/9hrcstV9IqMZhLXVmskycom2AqpUnvy",
-	"2tYfE7AcOhmiLk16R0b2f/jwjV16gKI7CxkblFV8Na3F8Q0R6+58jPiEpkrK9f8+YFEZoPrYQGbqZxId",
-	"sNpdGpy+pQ353oPwL2YGrzYX+HjPtRzJ+J4gvOal0iqZ2pG9JMVNABg9KOBr4Q3z9te9XPSkiNTHfi4h",
-	"WMuRuycE3+Ci+CiKTF8I7fb0HEzlGD9jdIazlyfsS9PdHklCEq+Hj6Yh9Vt5mqNuUzuaDp83g2aVtPrn",
-	"LP9EIQH17GaSeiA47p680zpSd/UF3VMVTVfRipFnTnZTFNygrWNN6HanSA74uRKVLCcCHfFpiWoXGOKM",
-	"SERZVpR5K5Ej2ijQgbkFpJuiPKiv6AkixZFZZ9JX9FXatAmvF8vFEQtmFIlNWRRhw/D8MwYrtGRdLtyk",
-	"zfLczPo2eCYWh+/fMRY3nYYCWWQZkXK15zlpJgL064cw2sp7OQzHdcBZMGDxElKqZPDMhHXrv5AtZRKR",
-	"GyJOBt6ZsIw021Y/QU//+l/3Li4uHjz8IhzeKZkyYd5+nDHz2EQVJrlKxvRBkGFvFZhKiErbP2iDy0Kl",
-	"Zpx871osBPakwIqqMm850qOHvaA3lG1XWBC82j/0+KIh5Nh2zJh7zPCWQFxOc06Rym2d9/pEno9QGS/9",
-	"LJm2qS4NkbGCpodK8KIAJ9cw4kTEDnz27VP08p4JwPED/qUMMsphhyVJXXxBNyQ7ZQVZmdegZpzusTit",
-	"1OnAC749pQ5VPV+3mR5x9Nu9pdsMJnfcNS7psoqkivQzkz5Vq185i8C2cFoQFRncrotOEGQ+SdoLuv0K",
-	"sCNWRKwKqgSRqwMRqxyfQkucrKubwLu9PJ0U9Gnti6MGIZfNC8JjGMe/gfMcv3+e2fPSzcG7CZyjb7RG",
-	"7PnJzGYheaQq25G8inIjvtmEc3KDMU9tR75TAsdV8d9iUFTegqoGJM05f8dsZwQtQz6TyNF16a3gM4n4",
-	"kdXxvR2WyOxC4JZYkyIBGTMn35snDfB2rDW3IDBgQSIxEkthk+oMj+obliqYcIDEoai+I83ST1ypPtvP",
-	"GzOloVX81GWJsQQ1MwoHVatpG2HSZmv9c1sY9X60PiIBMbSh72KpddFL0HDCyk2vy9RUFTFBe6BZuBy1",
-	"Fm3BlvO2uaVmfRpw9gaxoN1M3Hd9sWbWvayo+XZwJ9KYqJsdIfsEQtrGWW5ZBrtdcuv4XKL1Cdmj0uq5",
-	"9djGOFvs3Vpw4NT10mVaXvR8doGf7txi7OWiZPSXktjflShJy3DY43d0rw1NQLc35DF/uOizHmrvyH//",
-	"/em9/3r728Pl4/d/mMcqmKLhj1bcm0TbU+bAtpIo2K/mVzT9yqfnva8ukiyA1o4M78mAgVCP9+fGdOCf",
-	"H8R6aMPXD7oLA9ZFurHgfe3RxT+tXdAHDxfmWc9yaLLYEH+1rYrRDNowOlr63NMfnyJ7SXkb92Vo4zzr",
-	"ZNwCZrJcapJ/OV5ixIyQkcQMa4TTTI8JBsYcDj7jKbuL7r251Oe7cPVHsj79a+cu3r+RZZ1xHycQ6oz7",
-	"eXC+k+/Y2H2ZAMXYvf/6X7rT9+Hw/o68H4cHbNyXM92KCV+9u7fk0OLi7oWXThls2atTqs1L4RxDHZ8V",
-	"hDCR4jkOV7enlnXH8LbP1Wmh77kMJss7j5tzrenlI6tafHRk75HwXikQnwhD724iBBfTOrsnO46dAlZT",
-	"v+ait/0se5uJHlGM3A/Jdk+RJhRaE3UkhKEHX11cQDLbwwdffZVUpNEACe8QeoC8s+m5L3d3EOQG3Gjn",
-	"5ebaPe/Jz93YvMbaocmPDOVUkMxi0wy3dLL7kd7B/5tSQM9lmkvgpsyGXTo02Aat1Z92BAliwGhAbOQE",
-	"ECSWFuEQcYH2RGz1X7gwhUUOkdGsl0obu3iCcsEPNsZy6LsVWsh6oPlVgXmzVZECqDC+jvfj2MYyzalc",
-	"/VxeXHyRucHgX+S+FXdXS3R130o7+G9LKvhvQy34T0OuK6DXcYcV2uHDgTCSO6yiDSXQB1wRsZdP0JXr",
-	"PX1fc9HVwAUSdKFXO1iDZFZ0nJTQZztJVSRvEhiSYi1HWZ6Nn7o5BI9ZS0Dm7LC2HEWEsbVYQAe8Ja4g",
-	"juwPKsyYLeHVOt/FEZ8kOgiid+jSBRg52nLE2XAPgK6Q8mYepFwdngtlkjk7tdukQUSSYMN/DgcuN6FB",
-	"WksyafF6HVj/Tyya0AqKne1nECG7sK0qD9qJhM0zjJxlmM0ci3ofof5McUY70nMXz4iGGpus+qosiERS",
-	"6XsJgJKkuZ4uEXaB4wwzZIO9kLaP1qVNXoaYvflbLFqfGsbsSgb9i6l9N49KtCb6VkOKB28LF/ZMC90H",
-	"hxgfHzViD6rwGcLspHaUbd0lAivIeUKJwzwB0wYLdDhqjSUNyKobIuiG1jefuUKWSBCgmUHLQlTBXalH",
-	"5JLkSEvXPrCFlvpAboiw112w3Gh86kaYX6w+t7EKV8aLcs8kxGYdic9M+Zgrn8OZO82vPmfbgsrd0upt",
-	"HDJlONrjQ8VQka7sQR/AU5dJg6684xZUX2q9rWOuukQdPVRttVoQtQREiDp3pNJUDC/2MfEcKokd6rUF",
-	"Ahq2h4IqhRbzlxX5paljogxxRmxvmSS4gikmUWsBXYeR8+Y3J/4tP6I9ZiYfQdpkpKAfIyqd/7mlaU9y",
-	"hYXnY7brz/mttHe0yHshKKkE0brHJ7QmS1s48ODPPX47hyEYQkC3JJNoT6XU/4mVMQBNwWBoOPtk8rn6",
-	"wTz/jTaRQofKjrfacLGCuoGAUMEKYaR/RIJsqVSmphAdeVnkiBGSozWRNLfFUbNMy/9QImJC4JXB1tmB",
-	"dxwXeDtXUz1ArzBjQhXlPDyp39Z3/jhPc/XW+hTOvK6eQBjdELHGBcpJRh1Aw1FQZVY8U3NMM/SwJ9CQ",
-	"blW9oBWOG5p7bZ66hxMrhbPdHuqcNx6MrYWO3PGjy+I3gz4xfgR9P0q6ZdYXYwz/jIvcltEMosG+M7VB",
-	"K5oHBPsLL0NFVg3OqOkLuCNFBW1aHZhEJ0t9SmACvaCnLepSZr6hX4Fp8EIv1it/BoibQV+4JmRO8kvE",
-	"zuw+pJ8WyUxhnnavrdyF2GVueSD4WlYORMMNyzqR+YRyDlZRX2XziI5bioiDIIqIVSljOaLV9TsmBE7U",
-	"jufJ9LGP94WBBMnogRpEtjSm9Q+O3mCo+SI5UvwSNv2J6/wkM34gSOKTPIupW5CD3dNukE/0SZcKbzag",
-	"dLuXEutzYarJZDVPu8I7yIKJakV/a0InVzExV1hfDTFbLAwXNF9Be66ACqikQQUw2slgMO5D1C13LmFD",
-	"Xu+OcGKh4v8227ZErye1em7jSfGwj377tv1YH/BmfcqiF+tdvUB74JLD2Qa/37Cz3rCD3Hz3b9zhkPin",
-	"dwWPPhafxv05lPc049XYBqIbvLJ6LqJZvGXGwLxjWQOcKZwFXZ9HfEIKOsFmO4StOLmPriTekCvN8lcl",
-	"u2b8yK4qYbjm+QlheU3y+5243RQ72zJr2Nf7xh1Da1gaLPVIdOMWa9avKUsSTprOK3jYcxx2pbhtt73s",
-	"IJ2GWsGkJJmZ0HtMIH8I1V6QwojOHT0E4/vHet2a5XpW2iLrjpeS6Pt81fiGlmt4E4qYc2R3oumS0BoM",
-	"yBwH33GCu5FxELbA5WH4Xbwhq+Mu1CTnW14Kl67CjHIrZzQwylg+AGSaLBHOc0Gk1DrgDrO8+Nftydkx",
-	"buAMOiJaTvHPSY+cfKoU2R/UTAiIw0pApfk4vjzsTELKnkhp4gY3VJpTiPe00Cx8wEIZPFKudhE40oi0",
-	"aJEYyFfZe2baw8SZVlk5ZzvSWyfbWbDP/dqIJuQ0s3jyZTmsHn/KN+Gg/TIiMXboqvz9GnPX2CDVJ15R",
-	"7XHHHKyGXO85XvMo+6A230llf67WCbPJm8HipU9CsAzOMipoEoqzbk/wjCryuvuCaJDWH0gwBQ5fhajQ",
-	"8nq8foG+ePDll/ceIFwcdvjeF+BMx/uDXsXix+evFssucsMXAdyGzoGowBmeletQvZRNKEuWeuWaxPOU",
-	"o7hCOd0TJse1ZS3X5Gv3WjBHgmBZipFz/8G8FB5PK2URZAA4oXxDi0G35ddUWvjql/aFXkCZqMvtqU32",
-	"02Z3TT5TqKAnqgUWRowcXQOHJWKQI2j+uCeYUbbVb2OGeJE3kZQG6tJro8plAFXUbmxmk2rLRZ2f6KgV",
-	"vIRqJgr2fR8i1MAa6snDYLEZfG1v+3N0gHJNXvFjhJtwEotjhX/Qz0YudBinbwk/kNAycJlTYvsCOQEM",
-	"7nkG7YW2/IYIZh22tdlzKNcFzYJiObPiIwRz/2tIWH8j+B7BgBIwybRElq7vlmNtVpxMcxnNsubrcOUE",
-	"k6wORFBj0w0R9aV58sxD681nnJB5XTW9bnNFRY9gpKlCijoSqQzFXOZelSU5uhRz6MDrffUPfMU5NfGq",
-	"TW7RJMqWldgOplsG2Sjz0vgjiexUSeuKtBmk4fzZWld0jG+pdCgwLAsrJei6bIgG33MAX+hJ4z0hLAhy",
-	"6eSReutgCkVBsCRBzE0CydaO9hLxUkHu3h6DNx0ielQlI81ZO6j6Ymynvg8WToyWgd3VhoRZbBLuTk5n",
-	"FspyzYRcJAR+3ZPvIWamhl1eloTwsP+p2PRfVmIpYv+Ys4syLXPlJSqZ2xa050ztJLBTQTZK73o3agJc",
-	"PpS4qQcyFmTio61Fu6PEo8vU91zwbHrKCcR9NK8uQUs3Ke8lCywKb8lqK3h5GNzB+smqOjUxcjQWvgx2",
-	"I5nSDBu7OYjj3FXoIRXD2T0h+48fSmNurVzRZi9Z2s+/Xy5+KbFQJqugth0eXjx8dO9/Pwi3znyXgNbx",
-	"Ltx8VZaHg7aQIk0JIyaWxbe+tO5ca317Yy1TohAnggOrTCwXq+/ngLwZyzJ1u/7uLNt3fdrN7dY2qKc7",
-	"xCh4wWsc3/hs6DB/TQqit+MV+aUkIfGfcbahYj9y4h1S+ME/U/m7Sm5YATMbNYFOW4f6kx5xGiMnEGcG",
-	"P2Gb3HfLX2gVY5KbmoCAlbrBmbI9ifyUI64NUUXeqaVJltlyo9V4DiGTcmUrTUwQxv0L4i/wD4Ot/E7b",
-	"LITl0O+AMGV6JNdXw3KxpkLtVq7zaSWbDWCaPS0rvllxQbeUtdDV9lhQhYu6GxLJy6xZfrCnW1uQUD3k",
-	"Iko5z0prSq1xdq1nBNqXw0ZaHQS/oXlEUtamRxAAuiFzifFuU3IE/9CBCxUcE2eKx7ttlpIIvT9ZQY0M",
-	"5iNarEVKIK+sL/iqSjmEB537wbVYG3BXHQTPiKnkMN95vzwnaeQW+zEBuEEf3lLgmKd2bBtC6P+J6z3b",
-	"p6VdjJG8waZhflC9E0dvzxVYb1GRp69K0TO5ZxCy9SG6k/LVczz02BHWOgSjUBIS0Krn9vqQ/RqLLV/l",
-	"+BQ49F/jk7RYHNo2J6DyQ1kaqNKISlRZoCE9bo/frZqe4db4tWUB45r6PpQJrnXFS3QBZjFmp/DolK0y",
-	"EqqdAwXO1MIfEVVgf+1onhO2RL8SwSUi7zJyULFp24FXe8q4iPQpkXhPYHpwQcmqJrF/RK/Vd/+oXkOk",
-	"hju2O3aC16GqEq33Cyke9jcsF3C9WRFNosTVNN2XhaKHgkgDlj/sffZ8Tx7jVBsZJlR3Qzqc1WLk4EEs",
-	"D+DYCt7C2morSL4deUk0XozVHJhiRyJs3wZJMs5yhAu14+V2V7cHNWn9O2M+3sqdZpPbJ72T2CBwo3nH",
-	"PuwElF/tWYUQTHHJjmTXi+WC7qOaTirkeLhzqG1XpnaCyB0vcmkTnJmnpR64lNQAfhb0mhSn4Dw4i9dB",
-	"mlRJqI8wVdj8CEhWKftoFOFRjf5iAkkJzrZEqqrbbNrN6s7Fq6pUouvX1BppEAzO1U5QiQrOr0mO9PWw",
-	"xVRbCBuE0QFTgQ6lsuAng6VQMgvCINUtYKHuHQwRPbL+C/DcEpUHLdMepPdya/o7DoTZ+pkCK4NXwNUq",
-	"r6TGcmEAsWZr/f0hir4s13ps5ijsjkzNVN7hrejTK0ifYZbTPChRJ+j01Qkedy4/2pGwjdiChkGEif8z",
-	"nUOHK+jd9+MbmrZ58lzNvMsOk4MF9VhwMQylLwXUaCoReGAhl53vyZrnp/voR7wnEuGCM33XstyVMRi+",
-	"MsAl0PmbSqR4kZueRVppF56D//4iAdprG9SYDKJBjk4EQ/pOjk9LRJlUBOdGToJ7A1mpWIPqPhyE0Pf8",
-	"Im3REzTvq8dXB+HVMLas/RyfriL1b70GfnD497ULZVV7EYfKiHyHUQBZLFhxx9Ifr9OgIk3y9iYUmGmN",
-	"XF/tKbd50y+VnmlYhyg8sOykkjDfkdYN0VuMJ3kgRUHZ1uRWmScapWqjMp96we3fO7dZQr+P5PjE+z5Z",
-	"8bXHxedjRY/Ud/0yYHdxgZ4A2+X+q61JGA0jdJ1VT6Vem6NbRAd+8rS7cfV4XQdSY/4eed6m7OCknPi+",
-	"HZhC9z6M0isY+OqJ6fIPR8vo/p/JUGCrEtwPwnZ7oMN1qNRgEHqxRz/Xk4ZVXz0xmnNQV09SzEtxQ28i",
-	"XmefNiYByBaSqiO3kYEkq7b6SOIuYFVtQJ0lhytbQRCcj92Ytq5Sl5r2dBLvsPIcLs+OgBv2fA5mxlYO",
-	"z7EmR6q70016TgLcqYW/qo51i3EZQQ73ATx8XJjDJxWcEsPHEq2JzerUaleV4d3WMgUx1djhrLwHS9Mv",
-	"2nj94Gm5RLnWixVH9xJtZDdbX7K6iF0jGmfCd36+RDB2VmlcQQl8hN7w/Tho1bpN1omcYElVi1p6VKy+",
-	"HtrZ55sNgb6aUXixZjgqlNzGiBFWRruQSRDqE5x1FcSBjNDR+MAUP2LNalD17Ud46kkap7wN1iad1jaZ",
-	"fjIfCXZKng5jUAZWZkHtvH659QoAL0OfJr2UvLFYCdmp7XC1sa1L45jWan8uMHhkybsDFfFkGB/xYAqo",
-	"QQrnzZDM12HmybZ6bL8HTseU6Oiw2tDx5k3dy9bqu+HPKjnAW1aIPJBO8RxalaSnPeZEYVqEixM4xPm6",
-	"3P+/Xr/4EdlfEWW2NGjN85PN0ThggfdEARZpE+A31pPDfqrqn22nFVwmF/sgjDLJg/oodPjnYl/hCmk1",
-	"LeMHSipYoVsJfbh3ks06b9JBJPpY65rXpb6ziW05IYgCqi7nhaOgbAV9i0Io0keEpSRS7gEOHPqqOHjq",
-	"YLTvmpwil4VU+GTxbfCeQI6HU7Ll5NJgvbaqfM9HCuqo+VRJyC+SS/SXZy/Roz81SqYIG+w82+Y8w3AZ",
-	"ZmhNTKANUbZ0Tb67LuLBfI/al9Vl8psmoI5edjB6a9OVfBXLtF1ZVMmwoRtnWu5h/VbiOTDXxrhOLiCQ",
-	"XsOL6OHFw4t7Dx4uzUZWjUO42AeBka1c0Syz5ffsH/8hObv/Ch9/sHX9QXmfC7xRfnKkFtXVUYSLQEWv",
-	"755u4AIzWdQVIjHo9end9Ju0c5BY6P/9v/8foJk1ZqH3QIN+5ol6eiHY9pKupmzg9/jES4V2VAsQvgF0",
-	"IHVPb4MZ7V6TmVM37VONkWkB6GWQ2sqKKo2wuvAroVvXzHkc7GcbWqL7G9BipdhVOskDFr9tn/HDyVTq",
-	"AstAYa0pzDraYAnoSa5TwdhrcRxERjrExKQb6dKoFHyDrhxBrjrF304tbMUe/MpbfO/Xt/p/Lu59tXr7",
-	"P/7wMS66S0RYytS/eNwg+cPbE+Ddhv0PfHiNVBFQCdqR8YZzxXAjEBGMBrVW9zCwuhmF9X30ikCxWg49",
-	"DdFxx10BenMWH16on7/N7yOybQaPoB4mvVPFp5QGaggwBybHkAyeB2gjKr1+Fz+/i587KX5eQXWJ7eHR",
-	"e6TO1FtmPnDDdVh+w+vzztti+pHqpsRNY5SSTptKSPsPa/a+2Wn1+IDCHhPi0T5DMzHRP5trZ2QJzZ1z",
-	"qdyWKyLYU8oR1ZFAEJwDa9+i4TyDeRyxd0uWGZnw1GBf9LRmq3pbbaqXVjndbGhWFupkavhso1rI+Ba2",
-	"VSqEIN3GPFgsF1qV+GKxXDzyQKog1lZQFtkSb57V6Qsz6Bssd5RtFWfor4KXByR3XCgkiUKcVVOnbGtx",
-	"/F2CIuQkSlQt6D76rjL7MMop3jIuqQyUAwHhSDvhXpJiY559F06aNWIk4sH+8Uzk+yn1fJOa+qsV32xW",
-	"Od9jyvo6vNkn0A7nNdh1sFqlHjVSTwDRXP2Tkbsm1QXbL5igNIEeoSaQ6vcmi8jMOD+PrX4Ytp6qb31v",
-	"nu9vWIOzHZErS5BYv0qPPcO1RB8Aevq2HYv/PKjIlk+WDcHRFAftI9A9aF3eGJDuldSchhr8Kcq4D3Yu",
-	"hwBtW6wR3ODU7ZnDQRO6K++Yp6a9G+OqEP7i7huTh8iGVBfz8KKLvLrflwyAuIzFmkh1o0m9Xy52BIuJ",
-	"rwpihPLE1yUhk98sNqsMCzLl5SMurid9t52OY6ZfU7Aeukkaf77L1oaFGOtbgnPQEEZy1EvCDwWplIsj",
-	"VTteasWQ4T2ZDXjJZBo6d5XNjr1wUZ2eNOYxSfxNOr9rIXy4KUSIVxjspuZqu+YXvx5O6+mpbvu2SlKc",
-	"q5ygwFoOS/pruKxRy4cqMxJ6CC0rEDzA/IVLSvllxJSZ/l1BXWVHcB7NRHRIzQZrTz96WTXBPe5oUTV4",
-	"cXVUKfpX4mXYo2p6tXQt+vz1v+59e0+z4aPHQes7SNUfLPm04dhsEOzzbYdzMKSzLYxu9lHKPIc0zamK",
-	"YKNaUJNsmXQEptZjNDm+IU6GpEly04wIhqNmcq3RHaEvvA9wDd2MNMdfoTXJ+B6afpszkJriWhHGMJgl",
-	"T38jr3G6XHwvzCfnaW08QY61q+XmEgr/4JRVyQuDNSgF2ajUZ/sB1X8yaZJ29yfipX+qGS2NzVqGioe9",
-	"dfh78HaYA6dlqIxn0in8097iHJ9SrLyPwj3DBd7e0wn78tw46EdsineYZiNcggibwcpsC8W7ZWBWs5+T",
-	"EneXBvPkRKTrHJH8iBQN+qnnrXSKZVtC3VoHkdDR+s5CJX7tiqw+lnpgCipk6t2cegdIWaYrB/ppyrar",
-	"CSCvMcskFo1sVhyZpHJto62JKzkNlWbduiM8CVe4QmJwqMITtZjx7bmrl2JIWRIfTfmWnaJW0I2bd3Dp",
-	"/5r+fBj3bYJgmKS1/XMc6uGWcNNP+RCEyZQD2WKO5C2eQZvoXCd3S6noUmQO3aL/FAxe973snvR2i/3b",
-	"75zZNWp6Q7PZjs1w7f60Y9RlEAMzGGjsyvc0szj/NR6cWAl+XCwXuChWXKwYh3L6cPMcU44+dL7g+wY/",
-	"8wMVMhIhLILpQImSdzt20yj4RhFmysVhwBp2L1R2tMG0KIeDOIYa3+nzYQCXi8RXvrHtezaUjc/XSnUw",
-	"4sNBH7yRjzv0qe4DtuR3eHU/6CftwQw4OJ9WQOxyR4jyEniXSJbZDkE9bVHuHaZuHT9Id3S2tqYD8CT4",
-	"VhApm1R3+Au17RWELvMwGKFLw0qepCL7MI6ewkJNTsgbXuFr8+wH8ewfsWCUbec8i3bIvtM4VdXcm8rv",
-	"WjJ6mX7NfbMnt5KBHntU4sdbvWPst1H5/Ay4d3TUYYPLIpDp8YrgHFGGIN/dotWT/UGdkEMc9goaguqh",
-	"rJqJdI22HSRgXiLNYVh40dkMS7JEOMsgVRezHB1KlqnS1Wq2vzpUgYDFlqhU8UiMPwhatKQWJoTXHgEq",
-	"N6JH4pOE0gLcyNMEaPjPJCQ9LDW5bYMceKjqHgAFCyYbD/aHKolc/66Uaoh2RNdsUkWpPvYqg/goV3qz",
-	"DorkV0jwo0TXhBxMkm1ZEKgu5NKiuByJlakGt5jkaE02XBCQtVf2UF0tTeM7QXCBRBkA8bHfCx98U6cZ",
-	"+9F8ItKWxvRYiP0siKZH9Fd+lNH0Y3vQA7HUa3o4kDAumIFJM3nXYQDzkvUuVh+plS89B8IksASfDMua",
-	"1DXp/M/W1K6X4hGqPYU4b0V6qFgII3MtAwDB1gSaq2Q2I1ENnJ7JUF8u6oD/CkRGTzcVk0vRwGQyBQ5N",
-	"TCav8qENz2S05i5Op4/atIwFM5ZaNaA3bqLwD1ys7B0SaKxS/8k6YUDSKMqceLwpC0YEXlOvw4vBq6mB",
-	"V2yPfU0xoSrHEuToYHENKelbxiPJ/p4mGajkKOieBsFWXmwQRs9e/w2OwiUihSTmNgnq3izjuU1J6qR9",
-	"OJe1loc5UcBpS4TRm2+f/vTmr5Dbc1n1jDNtEJA8aGkJwjeMvW6UkNqGyeSNNpMKCfhc+T+a8HV+5dJB",
-	"1fBFrcotNwfOMlKJAUT1EgDUNjlpMqocyx1++PjLyE+ERLLtzSUE4LkeYSywjIw6YsMpI385KSJTmpO1",
-	"2+qZ5+u0CrOUpcdEcXFhFOwgUhxoM1AHAIhrBvAcVBjXd09fS/AP0xRYkAPBSprCAgzKDVzQgczCPPDN",
-	"19CM9BIYDfQ3vJfhzjtOOYspQ9oAqXWEo6AKMi2iPXbC5pIt64rdRBkuCgA06mKI+PCyN0QEu/cZI1bf",
-	"8GauQuvVpVpWGnXOCZRfeDIa3qk12eEkMwueVM2iXlWcI34wdmSwUZS+MoKt46flpWnr2RWrJVilZmJf",
-	"16+NSPyKnvu2ARjpx2oUsqoj7CU6YKGcunlNTvo/tUG0uEPI/O7mbtlSVQ6at0GD7DIxT+vDc4BnbzxI",
-	"sHo6/NHC6bi495WD6ri/uvf2t4vl468Czs/2HkVIP4biXzeIN4LqWnAZh27eAxQvEehnyChhEqSotvqd",
-	"dWnr2iowrH9/+PBPi4Yr+Oef//3vDzR5NI1+u1iGnMJVu9VUG/Fhgo1Y3cwWbc5c0OY7YCxqQ8+Yi8I8",
-	"YHPknbp7H73xkE8MPo3Jda6udjC9HJSxtuetaG7ZjY+DRfTWOZYeFPGdEi3sc8PCDrC96yjTqqrC1tyc",
-	"yQgHGwMoCVc94LzCBWZSh8EfCLf/kZdF3qXKF0FkAazIios8pPN+y4/o4ovPLx59/vDi4ZdOtbpE+f4U",
-	"BampamH3cO/l0Md0H06q7cFss/3SgZ+WXqckraXYy1Ta1pQ0ubuHw00YgNvXM6NSrSQ5YOFaUbeVEWjh",
-	"beh9ia4ukwCHHg/IvY4aYfh1UCZ9xwrKyMjigqfIuq4NJDEj1qfhsFFv4c64Jal+jjifI3ba0N/uWOC0",
-	"SYs5oqZ9+uosXDRJpYgHBX+w93FdxH9aGaddxvd7qnqcCD9yNUeb/d6YSyoorxlkNna+k3ys+ZJL86lb",
-	"EF9VXG7+Xa2/Mxwlsd36z8+z1lObaT36xmRkwJBDa7KlrMYnivmUBzpsVR7TSNwwOQb4ih9dGLBdTEsZ",
-	"aSBcGFL17slsR0/v7108fTU5O2zgvPBPEEa5VlpLZpTUSvdHVF0iazNfospB/6QdaLlEsV9ME0YTczDx",
-	"ryXoYfyGCGtFXSLr439iwoF+gOISeV7/ui7snOhB/OJ43alA+6UkpXm7ZMzkuGSud9jCJFaYD2KmVc7e",
-	"0X8i+0MRbM436/3bUicLaUojzPlERhvTdHaAo9V+wUaF/IJhaz1JnXNrnu06rog4/UZma/7uKXDQSNX8",
-	"OQXGPEInsrqNrEG54cbGWAxX2nTTbMGCq4pJcaHNuVNSr9IDYausagpsI+7ByX8t8Ab80FgSpDiPgIN4",
-	"jWGH9kPT8ZX/Qlib0495jTpG0Luuj/1MIhtkqglvPrp03m3r0FCcXxsmbrl5qpAUDuYkGMaxYZ0bIta4",
-	"QHWEKzETzA97jf5GUjs9kdykwzztXkvvwucj3SUb7Sbwlzo1+7hVC6Dhi99eqr9JXeuYm2VWU4ge+O+c",
-	"aRvrM73KSzK91fSoFw/QzwGWPea9Nc6ut9AKPKhipQgaVVecUwkg05cmiujdqMPlKFgmN8PLCi7H5lMW",
-	"XELmns2DbTnbCMk1ISy2GLZNujEFkCfTMTgS3MpqIdTH2K+0mitw4fVjyThTOBvzJjx+RlNwfRZGc6QF",
-	"TYvWUbSOo7DTXbXee29ipTcu0SGlKsDlZIeE6xuHj8GQd2agnGQN2HDgOLYjJAtb8u5QYIaj6I4byyij",
-	"qbjhRcGPq/Iwc5kFtD6s6Jq4R8GXelK9/4PZlmJrrnZI2tZWKS19AkEDe5oOWCgGQnZYH7khIi8jqXna",
-	"XEE5wTl039phiQ7YpgN1NRHbZy3xxL00T0OuFeUuxJzG/dUbzd7VEYTM2CiipzG1PHA2vnHYDb/2j3IN",
-	"s8Vy2wrI3KZ1G6W3wZD7yFtGEnFDs5Dv/7X9BWF5bdSYeG+WDtwMvFpVuHX6j9mhVwfBb2hO8ltIPk7b",
-	"R/nBEpAnx6ldHljlBqk4eBloj1U3k692tjpdfhKXO7q9GtQczpRKG7tjzpSOuTOhGTpu2C6IEQL9JSFo",
-	"dXS5vFbeQt/z+8jdnld2q64qB8kaS2oymamCEGCwMaWvpVY9dQOn+zmELTPXMt6WKqBHF1+hK9OVvX79",
-	"yjTvWxrdsQJN1SLd9LH1BUNCqUZf7+qk/u2m6yw5GIvQASV4LdxBS1TchV9tOcQXw73cNY0HpYfNbNVa",
-	"q3nBvbnqaSk8VT9tGNTQh+5QmtTPVVJZVvt5UwptaBdEn3hqskeRZc8qHXZcU8XGN7qzDh+53ECZtWAy",
-	"KLs+s8dTNAHKE+BJTrBaYJtZRZahT82ovoN630tFgmYcgdOPUVaujRpFFWJQFxfIRCvX4Q/ozSsLHPxt",
-	"9y6Qdfrt//W9/thO4S3IHKyUoOtShRXMAq97kRp/G0qq+Msp3o0MMtSpGt4km/BnJ1Mv2r7vkbl33+Zw",
-	"XlY8ELj1oq21n4EbWxrPrIOtHDxpNU9GfaD/681/vO6u6Jqcmqpv6yoptmFeFTeRLgthNe5ahbsylDLM",
-	"qu+GN/oalB89Ef24+bQZcAnTDtGg13sMpAhSjpeCkdP3JJQSWufchxJnDsIa9mjPmdohLuD28rJocmxw",
-	"/shBpUAiue9VAwdqaHJ8uoogB/XeEnXpgjf8h8MSz8nB6PofipbVBz8kMTeC7ycAKcBrh3DC4st7Vuh1",
-	"JT68BQVdZ3TD2AdvrNZ6obPNgQtlKk76AF0OXNKWD6cRcv4AGC18whYoPn4D9DtR8v8OmZ4KsVJxTL94",
-	"ngZt/i8gwX8XreeK1v4AVVvSDkbcPozkHbY/fVE8CiL2tiToEJ19gTpA5fe9smIGt5anF94tv5ZPhVny",
-	"TG9XhA5C05wpUvvH/0RE7CARzhW5s1ChLYJnxkmaIqoHCdcvugdfdzJ6FP1GyOzBCcwkw2feqvGyfhiB",
-	"ik/eptBd8H20HbRpAN0o7tqIbtfnFoXwvV/f/vZw+cX7P96z/4Syr4fLP7//t3AL6x8wwyYq/oOm4TzN",
-	"DrJSiGBztO8Ygt5wbTh+z3U4Qi0phlN/wGm82leLXJn3+kzDwSD1G23slczP/7o0/82ZErwojGVIlUT2",
-	"MhxcDYQYZVBuu0Jn+M5nEmmao19N4d+gDvyJmXcdlzKkYECMBF8ThtY4u4bCtbqUL2XO52AbFQuf+jXr",
-	"hnSW1lmZZOp9aPYe1r8/MX5/agJna6KOhDD04KuLC3D8P3zw1Vejoz9uh7vx6XoGCTs9g6LelrN3S1v/",
-	"IbB8sschmBBARilluBtpagNl22XWJZ/Y4bKCNo9mOH00Mp8lqu7UWBuRHT2kV8D8UL0T3MxYqM+2oF0J",
-	"XpARGT/gZ4SXwqxjBpUZP4Si7N+SIke8VKZMlZ2gwNMc5SdI7QQvtztkB0EwM0h0BNwqS/XliOa9nJGV",
-	"FtVQ3S579uQJknQLQBuUISyvpc1S5szIetR0anpqQkBqzYoNPdAL1zS/tdFYn3vaG9zZm/DxmscI7unP",
-	"f7aiGMvkHl1nGWtgYy+zW+0UG1FLf4KKNANmtNNHBdTTpc0TrXWvDBeE5VgEObKShwH8p/wsGP1A61ks",
-	"XVfZufJEbfevlRKYVghrLUBfzHKsuDih6iGTr+Pldxc4u5YG2w8rtMM3xKbY5pdQSg4H/LjjaI9PBvPP",
-	"RFBwVsFGjmgSHhOyICfHidSGSnIrirUWeB9eVMXV3/rA1XOrZJrhZkvJESry9N5At4Myfy4nzNhKKH3/",
-	"Wztabw5MMU73OfTUu9hJx63+E4B5HyNG4rej6zYVvCHj2VvjblDzdK8MnU1BjSmmFZKsAXKDWyHnpnP/",
-	"iKugnYDlSTafaM1FuyVWswuzlgidqUnJJS6PNVr6YFIIzNUJSsOMXTf3eiHJcPE9Hh1Ziht6w5OvspLl",
-	"vM9DBL9XmJOJVynLtY0x6vY1r0xOGmjco42tbJKkol1jZVHWesbZpqBZINGvbQSrI19VuKvAtXhPVj4q",
-	"a1WWK7u9/VyWb8h4FmVBeo4mcA4gIS61mfacbQsqgxh7sVP+YuMKTp/Yy1PfndoY/UwixpFbUZqkcRUo",
-	"8LXhlDpjqsEa47swRWHpSbJuGkW17fXzz6+DdGseqX7BsOVEIp7UkLcaN5rq+VQ6D6yFSe1om33xmzby",
-	"UuMYdD5enYzoNrwU5IaSYyhh2ZySMd4Z/3AFbqScbiyuSIBhAVtNOmRJn/rmNTAN7SWSbq60L4DB/atf",
-	"GOeUHyuiQ3wy1uzoFYndhQT5w9+TpbfpQwzzivxSEqlGnt/bOXU9ZyK6jP9kOf9IwqdTLhE/ocZBUEGb",
-	"N+ezCSOePzVdANxJMk6CuogaEChs2qStR6LqCcqwIFBhv6xawMklsuXQMqyvmDVEMzYrHw4UzeSlsC5O",
-	"A5uY7WiR27ooqhqA7HB56p+HgX4NDZqTCVKSM9PCvk0r518y+RmN4O/Di4eP7l08aEaA/9T064EL79H7",
-	"e3+8AMjP//Pg7xf3Hr79t6A7zzPRuvn/8He3Z1A/e8Bbcom09YO4CUgWWKoUg+jF01LtnkM0rxtCcH92",
-	"5KbsBhcQUDQHeln9pfZC2z9sBW7822gDWunCpdpxQX8l3lslk+XBAM6YNx3Ovf+D4tekUxfUaqG0apBq",
-	"qEDALDDEAy88//VIlOfROW/TMuH7ltnn7TwXDNp0JIjfpwPaYSMwcGZryzFdfcha0mBGwZnA0JZPLUcM",
-	"sdIkRXY8R7W4YzjIXLGL/+jjR0359d//8+ef5dt//5/uP/5wDuzBlHCFx3yDSaCTedHjFB8M9uIiEQAr",
-	"Wrfo88EMnsCGhLpb/sAmJW4bxvT2EtiGjtng5Rs9dn0TTTqGM5+veVo/jj1vEzL2XgitUUypxIdW56aJ",
-	"lKmeZ0aIUc4surnitrnUcceRTSjuVNbXzV0GSFHNc2Vfee9aByVGWMZDcgVAsmzdtVdUa78bOrcvDQSB",
-	"g1cJ6UUZkTLWoeY/9Z/RcQdA8RVeInIgG9BwqW4+Ohpu69OH6hoZANhhxhKyzCqQEvfCe5eKs0oqDqnf",
-	"91769EC6pkJtcabGwXspB+/1LwLSlVNBMhUuBuClWvOS5VdPkKyRuaoswyvK3M87zKC4krlnfGHvWexu",
-	"RDANzX+9/SSQw6Yjg7kXj5g1+/V5SkgbPqx1MuDXe+VBzxrgaNF6zuSRTwtkjG5pMoTXC/P0vCBitRt7",
-	"pEj4HUbsTsKI/Q4QtvDF/ABYmB+dD8KEtQVeP0pYS2mc5AFpYpx6ZsKfI5hJzUyMjpn3cPm4r89SNOJg",
-	"fgb9xbVHSoJG/QgQoy0gzIY9F6RZ4BqroKMb5lfPrTZ4X91d/MYmHFm8mxSACP1SEvuzplxL7k0TavN8",
-	"v4GkOMQTLUnjiYg09MAEaTCDH6xtlN4tV9hLLOWRi9xgOo11DJtMz9XBDtLtszPs8WHkeMb77cSu9oRa",
-	"4/dR4KXgfDOSALNNPGmGr4gkY4PYiuwPXGBxmo/IgSGDs+YFzU7fsW+47Yof8JiOVlRS7Y3KRAi0PYd5",
-	"DR2q1y9emgX0dfa/shfUFQKPU92/0C3ODye7Gjh+bDS+s1fcEkLJIR1XUVUkxI2qxvZ2fcEtEXxdGMD5",
-	"MAuZe7bVIOCbZ+irR4//pJei30Y5UZgW8j76phSA+WfrW1BODoTlLgBsuvjLMtshLNGVO5qArX+lNZgr",
-	"2w5lBXFxeXV/5hbEZp6R1I2ycD36sURrwa8JW1Ytk4/4hHgZdARBxDY9zQiyIUx0O3AvUOj6mJFYegkE",
-	"uT+TiOaX6JeSK2gYqDiyIekku8EvpnecNL1VsnOzt0bICYMWE6YG9JoyyOiwDDOYVGJDmGZ6nk1g1duK",
-	"SkGWLteQORQOk5c5dZ2h6hQCrYrjYrFcbLXZwPYmA6CGEz/AkMGzOCG2HkO6HFnq2OpL/U4Rpi2uJ2jP",
-	"BTH5IHKJcFGYnkbS9h85oSMx3YpuqHk+40IYD09VUONIAxgfkFViRwdNy7wYJEfME/ON4Hv0wBQB7+h2",
-	"R6Rp6WOr+4MBcqC63I12JBQES8jNGMz4g5yZPlxL20UUtiw0xRPBwTslmA5sBqkN44oXay6yI3rmsEtG",
-	"9VbVoszAGZgGLxY4Jh/ybHjayJchy9DRvUIOefiwiRzy1cXFoJ/Cbkh8GwYoOwPaqi+rJveJekUyvTWn",
-	"Z+HS2e/JRum7y4W5TLt/iHLBbWI6IcsjtHTa6HO6J3suTlpEMHLUB2APLuzubSzsl2NVu89xtkNHLq4l",
-	"AHBDMjiAoZjWzu2a3RG1GwEi2DzQvxQ8u56n/KLp8Z9VHQWk33ARjTvp44SetnrTizUk/ZWENYK0/odN",
-	"ar+uPY2slCEs6B9N2+2CypH1mhOrJmedgt4MkAxhin0IT6lhF08Rgg1szO3t4KE4q8YyFPWCSx2CW9w1",
-	"YnfJ2AgL+Kee4CViBDJzE6ogZztXXeU5JzdUyyAs0YHwQ2H0WxPdHdUKuD4+1fXzeAi3qt0f1O2nHmh4",
-	"52bwSbXk491ySQXFjaea8INpHW/Kxj11KaiWTE0WAfQhr+/FZxKZFxBhOVSwdyrwPsFEkSyK2uOUXSwh",
-	"673ASRVDH6xJ3Lzt3s7PZIm6IjQzbLjwyhcu0Z5gBm39d5RtESkkOdqC1UDGyj9dogwEZcNAUVi5cjLI",
-	"5kirUvuwbe7cO4m61aeRcEPgmGecbajYj04Zsq9bC2H867eS7uM1TwXgH+w1fBuZy5NTaY+I8TQmX6Nf",
-	"uxdNUVPgGv1najB4B9KICMlXNA9lbxxIRjc0szVatiRPG8JLmzOrAkgCkpBRLaG6ShTJ9d4rwsIM/cro",
-	"xEtkOnJrcVoyZ34bfzPjVZOqnOBCdftde+S/c80aP0qTRj2SoDlJzvFyz7vcLF7KnqJPmy1sGYpKKFYX",
-	"BFwdMmWln2QWFy/KqEyBn2/GeynuVmYYU8kOld+bUf6T5JolNqZ09kAo96yjXXj3VC3VupdF1PQVuHgK",
-	"fa/HuvEn2Wbve6bh+hmOnMholdARNZgUNCY1oRqopZe+7V1klRw3tm+m8toR4y1h2QlJfJLNavbPpNdN",
-	"v51WOLWNo3Gnha9cA7SHt4KQHK5xd2lFrstRRT9Va/yIeeegQkwzPpjDElnz2HQGPVq1uCbKAELBcKd9",
-	"tvAnNrDZzpYcsdmu7TR4gTY8wwWCo9bZ0PnKWGP1c9MrUlsY/GPbkrSz0SPWvWln2jwB95GDeagyLhhX",
-	"KNN6OXT8x+vg8cBbstoKXh4Gj0j9ZIKvqeoLkcTwwTYSQ/OJ9Z4Y4UVaxEOsK75ZpVUx+CXZFihj1cmN",
-	"8gxl90xSNWXzaW2a5qWJbq4KcpPgbms/n2Ld4j0tTnFQui2c0hWFhJRIQ0cj76JDuPSXPg07oJ7tsaCq",
-	"Vo6G1t56HABWt6b/cvIQ7RdAbBiRRis8+RQ/h9//KGTijos7CFz8SEjQXQK5KUD6kdSNgz4kqsXkXYIC",
-	"/m5A9E1KrsjGQFA3ZVcrpgmuDX2v1k9dWuAhE/AXBF3Vv12BaEWVfooc/kxC/cI053qVr7/ABzpUx35r",
-	"ZaOT3cUhP2HLQVldNFewEVeSvGs0K8KCVKHOiS7Gnr7j4dz6lswM38q+PfqJ1GJMcPpN6d7+RRoVpwDG",
-	"/14V8vGrQpyoCtnyQxUjvuTosxq+NjGXkZI/vcXKuTGgdJA2t6IfHOpJyyAdH4cdqU4PKnD9ypl3ZgJy",
-	"DuzNcfk+VRJLWG3IuCCRVJgLbVs/aEQ3eLkuvFVbTXuk+uHvZKfLbD1dM6ibYk2ZwV2fIZGxyUVnpDLa",
-	"YYiUwZwXg9QWdMW/3tkghRcn5Kw4pfjf1zw/RVrGk9uqSJE0J+HWSUdhEvu9uKZZj5d4+3Y8BDF80K41",
-	"gfjTymItIcf57BJp1j4KiQuZK3vK48s7mD6lZ89vwmVX6bivU84DtKqcHlFIbdtQ3ZgdjMxIm3N3AKNn",
-	"bLmQJ6nIPlyExSevafCk1mPbWQ7t6pwsrpnkbvI3+BgCSNCx5gc8Jyu7wx4bgBOFqdVNWTAi8JoWRl+U",
-	"NqFgBeZHyXaZCMcZqdUdxjWe82dj3YK9a+XqaxfP+NhaaDidYLwK+qLyYIad7ZRt6wQglzaGFfzWrRQ0",
-	"pzm28ZEfxhasRLrFvnj27VNkWsa6Ik9IBjBJTFgQPMwPThq5PhT2o70E9NIc2lFoQz7OEGbgc7OxF7XD",
-	"7BaiUTnJaD4BqSqfpeHEtLy1+q3UoH8nEbkaYgGJsYLf2HTkf0Du07DWVol9Q0mvNURjdq0lpvDENMTz",
-	"6RyQDDc+oOQ16dC30hkvwTt6Ac6HXBr1eA3Cbg4A4wy+/9ExBmd1Fn8kj2/H/BruJz8l13N0r6vfPbf/",
-	"4p7bCfi5LeilcXkaT6vkFy9fHJln1gacYN/NMshzQaRMwNueLXegnSRsrgCT+YsRvIWCYyamGQRi/e2a",
-	"t7lj/y2/7mDaStPPO/h4OCifhjrs8/qDNJFydhh99BdjkfGR+Nk93x2TKzTVX63/1quyRBs4zXCXj7yH",
-	"W3OKlnhsBP81lGv3XV3IdIkKrIhABtCmlf+Hcg7pTnLHj4H8u3YGo/laU7up1pZA26H+O928+wNhzfpK",
-	"trI2NmcrDJmoLfgVL5kXF6GU/afSNcYi9IYIyAiU0LoHI0XeKQRdvGE/Y01yzMhuen0Lf0VguuNMncHq",
-	"hafWcHZrMGgmEu/JUGVz1J3dtwJe3IzvL+cn7Z9ld3lD9VP6hl/fWhu8yZ2nXpEtlcrkQj3DIp8lrnmL",
-	"sSAqZZnudyiwVFr7ZGNnA++Emv3zI+IbZcrPtAizgwcxbzr1GJGKjSlVHme4Xmy/jWqkoHD6VKsTOlHd",
-	"yg9Uc0a1fV0GSDkC3/IiDzXRv/0A/7z5sljkqfM8M7PA9r+lzCBJ9Xf7q8q+9PExbyL95hIddzTb1dBa",
-	"CX7N3vyDiXqYo9tyOIMghZteauYLKG0jdmeyAJviIu4gHQAOkjAZ+0PpRI5y3owbU0km2CweytBG3DV3",
-	"ZXMNr6ptOleJABt9tv6V7Xn+xK/J2Gkq906siznPCZQIdapeRkKwwncGV5FY2dQOpQnAchwJm1C9Feqw",
-	"+WbHUfUEwuiGiDUukANPQJSho6DKSLdBZ0DuXSsVXp3Vwi0KUVAfMDdAsFR/V2tDNjB1iRg/ngViBB1K",
-	"k7tVm6fda9U91aWjPBB83a4WcXBLAPloDU61I3tJihsiU4gKuJgHQRQRK4ep1fUJj+/5pG9WteN5MiHs",
-	"46baPTF0XRV/xTtZ/8384Gzzqt+r/Syq68eWg4CEpqNoBDjoOyWh+SnKcQL2QVumOtZ27FORL3zYvR7u",
-	"QT1fHbnDvzIYXYVWQwEWSxLCDAKg56twngusdk/Q1TW1VQRHJ8CMTQxVXpUS1EUKnATnE0q0vLLWtwME",
-	"MZ9X+JpIaAJs5ktlhbxzBUcUnq7+2nnejuMl3LnPLFxl5duZLELAiJo5IT4MCfsmukWRerKOV63mpRV8",
-	"wjuBIdVsr3e36sQclFXkprlb1LiF7Mt1G+dgWapr/Bxt2Wxgp/WWSoU3G+iKV3WLhnzKBJVRL/om3nDD",
-	"ELOiYEKaZ1o60GTjdPzNXL2UqEaP62t7w2ne5x3Qv4+dME9PDJnNBPc5ocLh7XL5kBSe1l/305d9n65o",
-	"GlYOPois+khypGPedLh4iGOfj3ad+3daa6U8x6cUnTnVPV5PcxZj2tOW7poN7VNijrSfT0/mDKeTxE78",
-	"4JsfQAJED+ykHAiZleT5DQk63SZooTuC8wrTuLnulxYcV/9KAN4RGgvjYgmo3QCZKxGUvMqgAlCNLSOp",
-	"vHhP0PqEJHlnMUGIGS61QvbbavKhDhrj7qWBa0aTfUU03Yc1YJ5BR5M86E+w4KpmxGSHwWBMUpv/a8HL",
-	"7U65XJZhx2uBs1gt3ZZK5VLKg2xRPwJ7V1B2bTBlqLpE2Hm+rWfccIHFfsdIq3HgIwc86CDv9MR19Nvh",
-	"hPtSHIpShtJoqrmuyYnbVi4VexqBpu1h6x6BYsHgtBRfuYV3P/PMnhSD3ad8Ep2ICo5323Go5eKGSqrC",
-	"yIj6DMLPVQMic5iXiGBRUCKVO/HI9f+YDojYbw1MVdatNu6fOC9mVgu3Bks3t7Hmm4bE8in3tl8ST8RT",
-	"z8jBgquGgxNvdidbJWD2IMNMc9URU4VwoXb6sPs1jvbmlA43kjJTb7DDklwCQ16TgwODoKp+3niBRqMt",
-	"fUAROwxLcOdk7qDX1ZzMESqsXtxfHdJRne31qDeHs33yggfKTmXgGMyih9fqzV1Twz06zKGF38KhGVSG",
-	"W4do8jEZXSsQPRXnqch1pvCnnPNjVKf0ULa35Ylf+ABaxty+vqkKQZs8HX/e2xSWmVbyPp6rJlW7T1jP",
-	"vKK57n185wT0Xx1m4CiIRy4JhBBAEwMrZ0us2yLYNyQpV9n28/Zfeb9cWGUvbYjGw+7l8b2tSFGQfLUR",
-	"fD8ijb1p3I8312sF5ct+BSUdDSpZWVSCJgSq/6a1np/Mo22m8yi9bOx6gzBhPrzhBtrQK8SMpIq09PHg",
-	"UvSzUGqx2tlMrIF6juR8kdcvXs7Vm7d+KxSx+xHca5xZn6A7bQb9xHaUygXeJMXtplzUMHj6FTy603DA",
-	"TSCrjsCfSWQvNmli7g/CTTAn9CZOauH2+sXLum+bLA9ESDI2LhdrRPzpJtpW0N+d1rI9TZJfv3j5NOeH",
-	"cEfZPdR4BzvDhVvpVLGvDd2WgqCC4BsD2BgM+/DDaoq6YN9b2vnZycRWVxCh5Mj78Vt+hEYm+l2E19DX",
-	"BGUFz65NRqzADFAos4Lu19L2w6YAPSiJUgXJoR/kjpdCInCWQweUS3TxRD9mX2McbUxT6W5Siamwx8UK",
-	"xgi3W6HMJuDqqdrnbbxxTVxml/GBmOZtf/7TlwO93PTDDG+JWGnxIWJf/4k304rsS0ukOO/54EXQLarP",
-	"5w2VfOCbriMf4kdmEiFcRy8HjFWPJMdNos1f4RmFabNsb1WMD+1To1NB3bxCCWqCF0SGvTh7fLJMQdKb",
-	"Mii82az0oBMKtTvBWfvfbpYDdJGjIemB8zMloQsOwkiSjLO8RuFmyLVG0cziMt9wccQniXJOZODUSUmk",
-	"dIDvA1dMtaO2w1gpyNi3bBJgaguX1uvQxm7MK+3sbztpO9LSX35gcrENVApnO/2SHMnbBWXXqz1lpSKR",
-	"wp2Csy2UzrFrfci1nKu+Zprv+gc9QbhxGfCleivQnKK1NpcgKEDA+B95cHEx+BmZYba6JuSwyvEpsLSv",
-	"NQduoNscMDHSL2jJDd5skC4uP1dvKa7KpUFttMXI/qS++PLxoJy1/or0aZkUbsC/Nz2NzQj+Ftgpt6Yy",
-	"Stg2mKBDusC07S5GuNFVxI1gQ6h2WB0py/kxzo7fcIF2FUvCFsGeyZJoNrEVF7YjhE3LMxeUyKvMEFAa",
-	"zPVcl6HVrPXo0TBr7fhRRvOlwYSH+o86L97MAN5r9unQg2gtJStMX/aBWl3vy8swzaJbIifCiNsmMltB",
-	"+ppwUNPQkxGg85psSwZhWT/Tt+4PAn8sMLu0fRieIMaDOQ5rQfD1altgKWMqSSWi1kKbnAgeRlDDC5ug",
-	"b1noC5dBvOoCeoO4zz581Nj7L/88dID9CZnq59i8/tPTR11LFP08yduT+NNDfxJ/ejgoReydYbemAk0J",
-	"YRNuKMMF2lRd8valVGYu5ngEqZ5xZiu2VoLgPCKpvm0dRFS/Zq1tym6oaQSPc2uRFJ0t+JO/+K8G176j",
-	"291KUHm9WuMC2wyYVlieymuJCiIlOmhbH/hYLo0VXCvr1T2rBWsDjA/JcrslEoxp/T2kv9eet8sxiPRo",
-	"Dk+eF/lqj99VFK13/YtBqVNgRaB7aozjniL9K5S1KMIsQADgr0GqlNkm2AacAVvusbjusqNNoxtrQhRc",
-	"qpUFN4KeU/tDKEHna3tzmjsMHkJrsuGCaA7ShgRAFUmEJdJDIoeX1KD0IK38yewpi7Dwa2cVmvIJO6HG",
-	"afxicOF7ktNyP8CT39NrcqSSQAqLfh54aiT7aJHp5HFDSW5l0mhBTLVEJFvKpAN5yWxrrdxj/UEBLIiW",
-	"pND5jrLVnjO1azLug4fD8y5ZzleQueMGGs//rYuweZIi84wxZYw/ojONi9ye67bgOB+tjO9p6IYldLtz",
-	"V5i050Rr3k0BlKIVH7FgqwMRGamcutXLg+/CNFIcf2/sk109cw9VEo1Z1APHiAkYJwGf8SaYLvUUOLqu",
-	"TkOA6wHqH2fE9P7eBEHWG29e4S2mTKor6P3JOJJltjNjGb8plK91B/lfr1/8iOyvUKFttB3j/RvyqrlR",
-	"Y5QoeHb9fLMhWShNExrv+5ltUtIts2YKZFqtTIdMMKYadmbVjL3L115IB7K3Qp5nYMvKE6atJl4WORKl",
-	"Ubbti/qSAZGk9SFRskXslpvwCXPZcYGk4ofgwLYt4qrimvgjNX8MSCFD8s6L7Y/VpHPri+2vMfdf+x3v",
-	"RjaNA6wbZVVyo3hxhOs6gJbAmVBcqb8QjiINFEY3PPAtPKhxNdW1J75agJ1XjLCTAu9YxqoOtFSx1Z2K",
-	"I+iACuplSiQpFb5gXGDmZdUYwcVM2jkv40hshomQ82u62QQEkMGiSo7b1qJ9qJ+DGzk2nfJQ0Awr8qa+",
-	"ocY21sRoUxYFquzcGlCjxRQRbBLXiKO+UINaUd2go3IhnTfMjpeSaG3ozHEqHLizxnAYdqczR6pg484Y",
-	"wyKZTB6hxYOGQA1wGtcQxV+3m7u3wf4mDXHwlCCZV2294SXLbU5JM5e+0HfB6T56jrMdIjc0BzvdVvbb",
-	"BvASGU3MAo9lvCpJoQLJcr9EWKG9Nsoe3P+ZXRX0mhQnqNbec9C1MENXBy4lXRfk6v7P3fsm2xGjoyQ5",
-	"zQrOLexAXtMnZKUQqehem8dxT8UGg6/QPZl7mJcQplkTxDebphM1wegFEkTjZFRaKnLWXpvWU1zQUvI9",
-	"qVry60WDXyaVce9/ETvO+DocmNLqLeyY5Ry509wCrkhbL7MED8nWIIeAK6VlaAzZCoxgEdmNv1SEl4ZE",
-	"+lm3B7KgBw/NkLU2ZNBCtsyXuCMHTAUkvhsus1CRZ5I+3Uzq3Fvde4+Aflktq+I4n8Jt/vd3f9C4ilkT",
-	"a5LxPVm5ZuLh3HcuydKEgxmxUoRxZN+xsXoGYXwbO+HMBOGDGjpYtzHVv2Q50Xt1sh19wbgTNIIhB58e",
-	"p4l4plUgA1Er81H7J0aLRrpC0CQKTj4prUOavI5bS+swm7Fs80GTEhWh+9M/ZkgTff3i5R1LDIV1z5Gx",
-	"/xEMgeBiTDXPePXkWBmjNiJncnns3WOt1G4awKZkmfnKKivVim82q5zvMWWRC36P2QnZJ0yYQxAMroJG",
-	"eHro4gp8tmot3TUCc7rZ0Kws1KkRXbDzsDaEUafeYLmjbKs4Q5AtDPTY7wnLJfpiCI/Am1X9ybqH9R7/",
-	"A5DiV4wrmpGhgI31t1dqhyoFk+jBnxFGCstrc+lLflklSeJT1dUl50SOdJDLTBDCKNuuIHjjEoK71LTe",
-	"c5+UVfgF0rpMWKYZsH2YkgrgJmB99cNT4BskyQ0RAMe9hBm0Qko3/x9777bcNpKlC79KBmP+KFcNJFEH",
-	"n6TYMVtlu6rdVWW7bXfVnra8ySSQJLMEZqKRgGh2hSPmYu+IiX37X/0vsOdyXqf7dp7kj1wrM5EAARKg",
-	"SFnq1kRMl0Wc8rBOuQ7fwjiKTMuRJc+7v/mQKxKndntXkGqwinmalqN+n5okm5NJDUoKOrZEqKeo5su5",
-	"2Ccvrli6IGgp2Vp3l76WSaJYVpMO5HIH16XY4I2fi2Qw1SExBx8sp9Gse9S72yCHtjE09G3G2ml1u2L2",
-	"dhtRaPEI3OplNzmssW5GUdUfWdcn3emFdeoJb0ScJeayXdc89dbda6FL0/WKG54rOu34B69Wj3q3w+MZ",
-	"E5ALUcS/1r7CPALPc3XZ5hl9G6RXGz/+2uxqfd9yyp83eLc7ZhCG6jxqCix/+VzjLbS/WbXUVLM8ZT4y",
-	"jLFSkLQzlJaldULTDCRHyqDU74ygyreZPvOpjAEsbm1Lonshc6uEjN9Uon8vc26hzKllZtOw6Hc2P6UD",
-	"O3+7ILbf0T45R/dUnk6Y0HY8Lium3Bh/jTZk63L2GUTvRbgoRbfbJN0LfVCOOz+Gg+z4WEVoF4N273Pj",
-	"aRCcb3167ngiw0/EC3DyGRQIjvCciFlifEbWD4fwHSaqmJER04sPcpdGEcmT5V1YYeifE5XPfIs5A7Nb",
-	"QOKgfq6a0rB2BwB4Hr42MI6GZU1BJ6VjhTv6GAQZqvRawIuKUGmDv/Ok30wGm8zZbXi3Wbd3MzpSaXIz",
-	"2leVZxF4u7i0yOuocrNI3LcLYluaOnnt2qANgAyhfEdIJyyWSC/iyvbUreS3rD2oGjz/Oc+mg3DK4yh1",
-	"9ZLtX6JVGI0HU0bjbAr5Qp1fgWudOJSBbg9DW6dyc+Gu70imC8VDGg8SyruPIEnZRNDl/KL1eWJUhR0f",
-	"qrbyqdtB82JvYJUlDnyiqc6+dkfrl7mRKQoLolP+NZT/rvHllJoeKcagbzGmepqEPy5F1zIFGl4KOY9Z",
-	"NPGSTdeZWiXl72Gmb/4G9inh6WKAbpY6qeosA73hUCAoCBVqzlICz7Ii6xXSXcWCZHymf12aYLfwlutm",
-	"Wb8755gRXTSyCjbPdKwbamVpq+OprlxQoqVGKi0brN0TKErxTfDATukVs9BoDtD7/M1LwjPF4jGhCuO7",
-	"ARktCLThwigkVLp4gBT7tZ2jw4FZp8b+dbVQ6mUIoxaN8kzTVS4GgHlVs99v4Pcy0HuRrGZxsxQpgYW1",
-	"Kwc0cA4xH7NwEcYMx7BRw7+olGTQNjap0Csexzey2jXdmb1trg6kZm8aqdsejrqR9k9w+jIFxxDAUJBa",
-	"ccmSDKg2jKlazhLSB+kBjq1JOhSFf0251LWSJyw6bHR6zmfOgRGXA+se6PQmOCsObHaL6vj8UvObYqFW",
-	"DbKY+PIAmrbcHIE7+pQwookiCOoRRgv05oNvXZ9NtVnMUvyxzZEUDjXtzuLv+Yyh7ovlvPMz6M7v+Fg1",
-	"sd6cwPBVOI4VC2ze0m2Z0YKHhd4nRUl5AsEHv6g8KCqXVNE4Amo1TPL+qvLhwvDoVMiCadMbPlxOs970",
-	"Ja4N9po6ieYqke4PVs0OfxUa5hUsL7b/+aWJNNDRuyVMVovK4rBZC/yQ2sx055nawG7hylVMuWx9kDAE",
-	"bK5VsBDjOqvUFjgZpVEpiTeIEGqfYIM3lcemsBc8EbYyHsqvnI61yxJLUDURV4lU4Jyn0a+5ysBr+nF1",
-	"Y/NWFoI2ISOacTFZk0mnb4QwN87VZm9F2OqFC8Uj5phaT53LqFMq15IdUB5YUN6EBsK6RjqwFAbWAh1E",
-	"QVkLNIr4VYljDUfZInHMiPxrvaNQAdd4zaYqwcaPv3MHtkpKh/t9Tafv2ZU9uuhlsekX6x9yCRHNXWRk",
-	"TG0XfgcNj6GxIrAP2T15lpa8r36LREgMWNQXkSiZp7Xw19VaKBuqt2c0NzTvCy2WeaPShs12okMDjC0v",
-	"c026T27KgDSPqzPSr2sCEUDm4VimxH7Il0Fr81bcTi4juwBAA81sqsz6dmdLjqrqrtduNUtocSL/ImCj",
-	"u2gn1cidN9GAybVNqGkkAoBR5awUPmPkL1KwYLMmIz5a2pqeqnarB8rBpmUpDbXOa/mOyu13E6H1C3Vj",
-	"cjhtSB+ruXEjmbs53GRTC8J/HEquZinjz6s3aRtZx4X8vWPJxyy94iF7ZrATauA2rwsoe62mMBtiu14T",
-	"wHVLuOT2oabCUMdxEV1gA4w2zIXHQ1VvU67qqFIveauIvkKKxUzmyoEemAfBzgJaGeAL1jK3d/OG/VS+",
-	"tFLaVGeUmxf4dFBZxGI3K60/Vsotn2M3UjDXZ+rbC75cQfaVxJZjdm7h0bIRfOt+GqvarJjID+KR+X1i",
-	"vgCvVqi+0tqmTL5rsKbLtLoVPVtSV3dZ126n5qfCyqvbVdw21r7hRiGbNvnwWbfTAu+OQWtoS6na0z+N",
-	"opSpxupeyNKbULEtLwBsSx3W1MvMFnIoHKrr1wi1HogCX1uyjfkZtX2V/iig0gax83IF7dUMsMpWO6To",
-	"V69qzm+6qsMkQIg7/MjWI8kVSwfUZoi2METK5oey//KWq9iNj80UsxWhjLR3x6TxlLFMSy4s1O1gPk3d",
-	"Q8s2PYS/SCrnNjqp9Gf8GI0nfI77qxMhXFZby95ZZmC1s+UT8VJ0bf5stEqliFkgFbsMTOgRl2dTJjIe",
-	"0kymhCYJIgWCzw0YPMTmFBU0n2Uv4ozyuCqjH56s7QQn2HyQUKXmMo3q+i+C7FdQyY83maCbIDSacYHJ",
-	"BDIlimXlUR42+K29by3dvXKsSxndesLeC2t3L2EhH/PwlUkSvb6Dt9b0NxcGaqEy1lD3CJuu1ZILv+PG",
-	"2lPdjE9SKrJKwmPQU2YKkBY5yMU0TGvPfN4ABt5ZbnkgegxF6woy15LYjgdkcEa1NIZkAJ7VL4IYI7yJ",
-	"fyxVLB4PUpbIFIsx5UhrX/gnBrEbQsu3xWeuZ5T5XfV34hxf4ZkHrNuWc1JMKJ7xq0oEyFQ0FNcZdtYy",
-	"CL31UaCWbclvb0uQJVezz4yGZ8tLVqLhdYJjs/7/RlCsy967BXJjm8y89Y5PHdlisxb7tfTSgUJucb99",
-	"f5jbMFl9hXrH7NbSSmyl3/5WWWfzQ/1KHln79Da73EOO2LlLmdplFC/mogsSYnlgP3Kx1PxlA6fL0QYt",
-	"jX+x9tZEykgRaO50BhhOrr8zV9D0uZbr23XdxMX5uH6HYCG67U/EUwR894netOGecVHyvnuKQdulbbfW",
-	"9Nlrf3/rhqp/zqnIjNG0ll7+YG8uebK8/X/YCpM1F3WQ04iFohjRlxvk/Zo2RjK8HMDLlySi26Ji4cvL",
-	"6hbNWxI3yWa6mYGzsnOCP1sEtuWMm/Jy0qd7OftEZ1B93jvZf1g5VZ74C/4/P/T3nn787TB4+vnBxcW+",
-	"/evk89f/8k/NTrY6WJWX716Tk6PDx+AIsl9/8ce35a8flz9+vvenj78df/6ntexopuYNoHmJlWKzESIe",
-	"7kBoduSsLcm8V9eUbmW+XcoVixm55FklVvWovFeHe08/In30g4cttqzMLO7zjfv2bdGXoELWV5QbNdpR",
-	"5LQ9t94OySrFYEpFtIFgNeZRtwfrzoprRZ0d47pd3Iah7BPFHTOU9dBth6nrLoF+zwvbenhri2AqWVYj",
-	"jBkQtsx5l5keh4M+NZjmK6WA/U7Qee1wzssux0JMdOISbSa2atinH/zJ3rwEc2YvBG4gKyaR0VhOcuZm",
-	"UhcG0yupiYGojIpI2Zw4wbK5TC+/UiS0r+k1eUhWGjlizAf6/StDZBbc2ILyZx54vN5tfaKuDZGt9JM6",
-	"+HnAFnV+UXnlg4qucCiUnVerAkqw3HYvuyr+DtJ/Q+O3KmqdlF2vFZ+bMuqOk2prdjQeQZ+bAp5bdgD9",
-	"UW508pyxbCqjDYBGb/mhNejNeSZMkL1bdr9ZkmDdSfe51wOgWkCcq4ZQziaNyLEN8UbPtGxe7iAJGkMI",
-	"UcqvWFp7qa0tKVTCwqKj+tINl7yliWcX/gf9gM8ttQ2BuAAXd6kmbz03GVZqZpflELFRgFseSaFwm91G",
-	"K7rM3+60WRlzaFNoOg82lZXwhNfnYCDjAkRrW1JXjMa1b1pOhnXvRhD3zFS5/8qa4105iAijNJeX6ZJn",
-	"ARYlBiRLqVBj7HvkSjGXUbpaVcXkSWLBzbcTWYNGWa38njObY3bFpjxsaPjfLQF4ThcjHseDFVTsCfct",
-	"5QeD9HGc45WUNCcOr9UMPxiJVhBUyDi0KExZzBAZYWVZMLr1wWeDMEfFX6Fx+5jF6kGVBhDUoPgMttI3",
-	"r4q4XqNRbpx3KdPL0lC+V5rGto6sTmHewTPr85SP6zS93gXWwO0qn9kTYaEcrullgWbRdRyxM/dLo4ne",
-	"4Agx7aztyjSu6EulcrZBjOBmfFJ1B9KSC/3UHvwBrCkwf1WyC3cYKljOV7cg77HMbONY653IpIHUKvsx",
-	"H9Za6zcfU2iiqfWHwJcmt2G5+fWVr4n89sjOadDOxVTyVODzbCLTxfr8YJgvTM09szLLa4OjQVtXu2l2",
-	"3j5jCFwubdCK9STf2ZtNqeDlAJmifgPqyQtwG8x+c1bANBHeibDw9R2Pzn80j1Z10s1ZTp2sI8DFGExS",
-	"2nJ6qx3bbWwj43IynesdNZu9tGte2XwHALOSeTdLgLJcOeju6NsS+1Zyr/xwEN37S3/v6Ufz38H+3sdv",
-	"/mkLzLtD/8wNcPvNcLDv+Vrm501483rc1kz327KpXxq6vmv2NK7BdqqtVir7a3H79nlvfcqUx4s0jl+P",
-	"e6cfOnHlx+pHWvPpbpmuw2Qs+9VNpcqQfgLH8fL6rk3oOK5P6Ghk3h941tHgdJPsGN10UZsa9t6hsdjl",
-	"fHVbs7aLA4W3+usNkh94tmFC9ha2uNI1Yxv11+23svFA5k1t1bJtS539wO+kdwhWYOfK7GaprFECWp9N",
-	"JcsN/Q3gHXBhbeMECrCjJlYYiKXgNwXvdVQHE80GG7tKIjqjE9Y9aagJXe22ZU3VhZiu5ZSSaQQIB10X",
-	"LJGK25zd5ePqFlxdSyNtV58NJp11vDrMk84Hkjod5KZsxtKcH2ZOyF4irAOPK5N3o2z50byvq9Vx824m",
-	"G8AtU+YQ4hI8G9r0mVTSiIxYNmdMkGwuCdaBenVHc5oy6LqOeNHgthyhIwjfVV/k0NnLldBUk8YdN3bK",
-	"3hkTx1pn6liq2lYB2kmbU1FHOlpHDh+/jLekC9XU5275W7V2h7ZlWjk5cgftq2Itdm1k3fiJv9nMkkpt",
-	"6B3NVf1QtsWgN5eedstzzOoSWMrIA0Gz9eIDgw/QWjX5AINsygBCHf4wbpuPW4k2VJjQWC9IMmsz3n6U",
-	"WV3aseHJmvJflXV0t26UHydFg71ucVca4QqoyjBjyXZ74Q4NnSuVw5lkbRYT1kg3Glw7ODTIlE+4GDSd",
-	"BWBqEpHpTUzYdLWx6UUhnWFHvVbngrlgqZryxCdaORdgsGVpbhKjQikUn4hGOHvT56o1tMLt9y35M/KX",
-	"aRX/3NqEhy9R3niLUw+WSxhX7er2bLQ76f76yasgqdgiG8lzTBMbtAZX2b5Xhgt2G+reblWubpcs2+aa",
-	"SuMndPx8RgAuDhKW/sJSSeZMWJdVHRoBSxVTjWoPy7Ay7FbHFZQF24fa6LpreZZuqcLy+akg7bWeq7oi",
-	"7g1yYa1s2JaIXJkPf8vl5BtspbMsJbEPXkve2mWiWJOnLJumMp9M11vStk7OdYW7s3aeN+U1G3o7GgqU",
-	"t6gbSFH7uW6LjQ0r3EEm/kOjajuH/mAzGhOsIgjAo1BWbyUQiMOjJQyK481TFsz43mL2/y6JslrKtRZm",
-	"ewOHkZnG36HTyK/WWbtyVWeRqe0YJHkaTrGCxP4USUFdbUeWpwIbvnsIdj1X3T5YrtH2imuW6m9WI83V",
-	"+5TW+JL8/e1GpM7htNbTtoEDatOosXNCrd3RslOqo3dp7ZR36SzYNEBcciBFbEzzWH/GupA2dSht7JC4",
-	"SwUOb1looYtq0R4a2jxCt/S5noKtwwna5JZvdFy3lVEdCsHgkU17wqwF3nZLYwe3bnW3ZdTYzbqDVs1b",
-	"KGvtDqdQ69xrFW2qDHYdPthbrJi8ZagLRRHb35eNUiq67mykQOxkoOVKKqCk1dgjmRw44+fjtswIrGLd",
-	"JV1sjM/XkcTf+anfG7S85YowrU5iFpFMYvvM0cJEtlxeeU2WHS+VvV+xFKCq0bSkcexS82QTvmiCZmJx",
-	"sjH9khOWkpkU2XQJv327AYYkZoKr6XLj7ONHj9a3xHedQte2AchoOmE1bPiOfYLVppMixsYVmTEqMjKG",
-	"bK8106+QiudzS9gKsf1HY8p0IJfXgrk2H2DqcEWGmJQ2tOXKzg5a7p9dpEcWu33U7hT7qHSKfdR0ir1u",
-	"hp5JuTMDrV26PGHpFSCeNPdoAW2o6gPbVLEBj1RDGeOcKqIS6DsixwGhCrpuU2U648ex5gq6IJcCW1Lw",
-	"TIvsbMrFhLBYMWyPRajpOu7DhbR0YF+vUGDK4p3mBzo1ISJ+xaMcVMQklXlS3wedizxjTc31aJrxkCcU",
-	"/Ntl7d15sZShC5m2PRJlMuFh+atrv3IH27peE1SjvK7Lm1aQXLHbbm09dmvHyxu233PsXlbytX4Fj//b",
-	"U1thHj7st2rof3v5sGhGf3KyVr9ei0XLi9ZsUtevYA17Vo3ZNT1sVhW3VbjCEHsb4m5HyNs4li5rujt2",
-	"OK1ZlW3lgDbx+9oazc6MuSnr7Jx+l9b7/ev3b55JMeZ6Wt3dAbV+ytIgH7XKkf7YMLQXIpXxrBap81uZ",
-	"TU0XHYSPiNkYEgmwDRElKUtATxGD66UNXyrUnKUswpZEMzaT6eKMMP0VQgWba5NNLBvBioVp3TngW6rY",
-	"8VGtUZvGy7fLLKF5Nj09OCCmJWCgTwuEkj+8tb1YWqQL64V5y2byCnnx+on8K7dri3223IuCFbtO1WWD",
-	"na3kjEGL1qm2rSWJ5D55GamAaEms4ECmGVIRKeLFKcLh0DBD6pgXGLORIonkIsPFn08luzIWespopO+Z",
-	"LZPAJg2+0GxoyMrRR64xj9mGGHAmh6BTX8idpx1EOdulAbO6Cz1Vl4NLCxHJrlgNA74eQ7e5mKXZKZnC",
-	"aSyD5pFAUmHMZyO/5a8nmVcBMXE8AkZczbhSLIK2e3N7MoykaHC5FY6IGmLHgzodyTwL3FlySsWEkTFj",
-	"EZwrVUNTNfvqtoSayrhmGN95zAEcN+WKwK1rAyN0PB7AnbU4izIBz6RZGLdsW2s/Dm086/hOzwhmUWm+",
-	"1obfbiIFxViUjjLKO+nYa2Vrci0/z5ULpF3XbrKk0WHDveWvruoGtTF6Ps/kLIlZtjn4c4PTxlDgJtDQ",
-	"eljPkXI7a+EVMZQu2nSFe1mPbgunCdDFd+v88J7PWMwFa8DMX9E/mExpkjDBojMopCARXQTQVnjGI8En",
-	"U8Dz/eP7Z61jKuvVf3elLyPXUbqG2upwnJe+bEXKVwpMThWQXESAeM94SsacxZH6ynXsX1rgliplJmcN",
-	"+Pq0WOlTr9F+QAyGdYBRrYDMU55lTATApuS//u3/lnKpzNXNNKsdAIZNXKsBT7+WvgU7CbJkC8oWnXG1",
-	"zbm1TCp6gArC0lSmNd0G6vQLzVZpDrMdloLcKFax0DYESIkb75gkgW7oy22Mv3tGHj0+eUoUxs/Jw/3D",
-	"5f5T2M4/q3/F7395Tx7o9zztP3ry9RmRCf1zzvSJRoubqYyjurYQ1S7sLbvbmme4qItihVJEqsHeHadM",
-	"TQebfNM+2zD918bqOiNzmV7q01rIAkIzMjy4OjyQ+oR8AI8Oa7PpQpmw2peGMde7f4qmt+Zn7AVP41jO",
-	"VT02OHiYaoX06w62IXxnUI2Kf8to2ibwXSKW0stK21fa/0aCfYu+jrqcc17U2KzPpMO7C7/H2pwAzFuz",
-	"a1BeS/O2MGXQF5nGSp+QymTSImC8RFdrB9VALO8SGrI9xRKaauP7DPO+qLpU6I6J4wKsBuYF+qCFmehv",
-	"q7cg9btlBFglpziOSSrn6gycGIijM+QijPOIDUDo/TdtOg/b5Xe9Tym3zY2WIaxilrUvz9xhFULmjbJC",
-	"ODJiAzkeaDmVhxn2sxcLIosePV6LILeDve0fJNerdRrzaJCLjMerSybOYFNlDoZIhlk7ighJmGhVP3ET",
-	"B1E7cW9vgjLJ1JK0uXdjTLVOBLkBca0GcXUIrg34rZUd7lhxscE6bsMAs5+9Y7aXW4Ht9FbuSFprdnoD",
-	"L8YfFWZMdQB02kDeshnl9c1OpnLGBlgI2gB4LxUjNJpxwVWW0kym5JKxBP2ONLTdJ7ZVnBtTMckNeVdC",
-	"Ks/ekJPHDenrl7WtF6TE/Ocx5TGLiOITsceFVqEJE4rQCeWCjBbaumbxuLZ7WzOWFKoWcG7V5V6zGE9q",
-	"VyxdmEpbP3+ng9usyp5SsIHe6IE79FeMGD7RLKK/XlguRAokj0o4yZuqTCdUcNWpEkAvqTZCB1p1lYSP",
-	"a9pchHYyNktkStPFwPtR5pniERtAqmha6+q96byZTZUjcplDdXKk7EC4qlRTXb+lvXW0/bFBdGykUZ00",
-	"8A3Xh5Wmx//zv19cqI///N/tP2o133rpYWNrJtutEB3mpGdAVsohWls7qo1vA1iijV6XyFru/qinpuWS",
-	"2pkYsoUq1dPI8cOlXs3aXPjtKDj+/GDP/AlZjkfBk89f11sPTUBTa+L5m3BrDQNeN3JbovkmKt2CvQJ6",
-	"8m7ZKjjzbdgp22NYn65vCSEvKdJNdKSPZtsqIawF+2xgzf3MVT0qODhyZm16VBhp6j/yOehpAyzLGmo/",
-	"nkFqvtb3kLyipeOfcwbdcNspR/f2lhkANE35FY3bTah0s324o/a2z7RFMgHbFL/b5uS8SQrHJlZ4zCd8",
-	"xGNT2rBy1VIWMpjhwH9Kv0R0bQGKT7TcWvbJfndVYoO3vjY2AQBYYHOSZEqVyV4xFxQRciSjBaS3++0v",
-	"69zSTFMzlCyvE8/P9OED4wdTRiNXIFke8Bsmk5iR+VQC3FlQZPyUKyPPCM+0WbJQaIVo60M/5OFXa6OE",
-	"g6vS1MUse9bcQNoXkP3Ojf3zxgjvl0LOxQBydmuOBN9puTC3GwK/lgoPAI3XRNzAl+YESTGdpb1rJ6cL",
-	"Qk5SLlOeLXCUq9qYlgf/ag3JyBE292+c/TvGBKEZyVJOJ+wG5iFTzkTm0iZX7f1r79bPcBoKtU294UqY",
-	"p5sy/itTutLaalB56LM2PswER7QOx/lb5H/sv6Es+TgRnKQyZFGeMhUgH5ksKHBzxlJesojQbF2qUM1y",
-	"w2jQ28/SlMaNIXR7A4qgESCaoD/Y1dG0KPXT72DRIJP1H/ENiHYvVGHOBuyqCLbUeVocvxWZVbBNet95",
-	"tk/Ovci4mc5X7hZF6EyKCcngVVZm0ThlNFq06h/rUrJW0SxYOe/wVnCkarbakGTx4W4KzT7TUqV96TKb",
-	"Td0JniYpWU0lcygoGZdet9oy23xsMlY3rJG5tj170xbkBiZed1MopELrljnlGaFxNtWCxxOOVWsIeVqh",
-	"vYRqCToduoptd38CJkxdqHHN4era5tSGVkxxHnu0pRY2NXXyJw118htr34pm2USmtwg7cXP+Xiti3+Ot",
-	"S2kBJVHg8VUjk79Ek3XRFV+nK89UBlp5vnF4P8lWGanlwa1EQ3jlcA+qwC0tixzrB7oFPxZ6CO6WI8vM",
-	"fTvVVtvWHKu9NDvQJEsidVWnufO9P3387fjzP60zd8MvInobZerawredydi1X+4uc5vZGU8DdZb4jGQS",
-	"YhY1sAczHi8GjXFBEDTNl0sdAtalcdtbG5nyDznLmzKaEze7tfLILIS2ZK0Ds5UM04YOF5OBMvmCNaFI",
-	"EbImb1zL8Fv1I3aQqxdlW6LaW+E7KLTfahJ6nWcbVke0sLV2p4U3C3Fdy/XRvo7CPwKXGhQBrfYKl3ov",
-	"6MXYwsN5FAykdZ4KvW5zCFHoE2Rt7Ns3BDtGebfhbS5catf3kq2oQK6P0dwKMlxK3oQFKTvzGynkfZ6K",
-	"c73Dd5L/boqXJI/euk9tVC5VfyxHDPg5VWSeShj3zmC7fs5jwVKK9PAuTBmrz1t9zjKWzrigAj2nMw7Z",
-	"wOTKf/6UpFxdYt0yOO2TVGYM6pUnlAsFvsxZQKQgY5mnBGpa1XYqk7Hif9CI/21u6Fpg7J5qW2PsHnAF",
-	"u6vtZ6rYQK+auX/DCB1CRXWA/rM7/R1iTG0evwGMvCTV5DHIFYvqc//grivO5gM/kL9qhD/a+1aButvS",
-	"IrM7y87uSlkshMWKeqRW+X8KlmpHkkoxoXjGr4yus+pY6Ie1zWmvm/qnLOVh1lBXrPLJhEGHi40p7w7i",
-	"OrlHWvHnph7tikAq+K1MHuX9XN6S9gLYAJhcX/02QHJ6+96ZTqrKpbjUYX6beO+vKeTMN3fi5L1JKbje",
-	"uNqhyKpsvt2S9ju/jfNtvc1yt465v8j0UnOYc4JUHBByxhBP0dRt8QwToi1kjAGKgXTbNUAxpqbI1s9u",
-	"Gwmm3b0FFP/ydT8Pt1XFeEMdNCBRKgDPwTXQ/3JpVUmSyisaE5mSjKrLAAsqFwmzd4xlHMv5Xp4ENtE3",
-	"y1WRZYLuv+2BxCxVZ/qbdEYoVtRDvZxiVyylMQljGV4qiLDbn/Ta8XatoaqoebQA1Qh60Gh9kDKVSAFN",
-	"GahSTClzNYkpSgi9QoM86QW9qYy1KtfiTN9tVrdXOEp7WuCNZC6igb94VF0aLwIXk8HhE61eU0YvB5OY",
-	"KmXf+LF7FTzwyO6RZUqas3YPQ+xq0dX6aijIMKA1M0xH0fTtA2NrkWCCsqMFYBycEioW8AOQjrRguUwx",
-	"YrP320N9aiYo1QDLK5ZGkKKpqT6TEXpBklDO9Cs+dkWvKU1tPRXXQuc7+VHgdWaYMenwZRpxBHBJVkno",
-	"LWissrC/S4oKzihhnoKmnbKZiWHSPJse1XTKP8+zqUz5X8D1eUqwYJz817/93+E+eQcnsAnLCDV17JCs",
-	"BzXyUCJvypyGLo+PCmKqbMjrhImXz8kzKQQLwbFwxSOWBhdCLZTeAu9lfsH9PjlfOgROjYiAWmor4HmK",
-	"3OGQM0z5BrJ0QrPphXgw/LQHNw0xL8gAk+NzWh4Sii/9WotvHFj1a7xUhL1/AWIVyvldSfuzoqocoPrg",
-	"QcR6yWg4nQEmQMpo1DvtvWXU+Fq4IngdQECKzAv/oXnKNTf3zuE3AGtT5ZvziGeld2vTAvDUF1oj2Vy5",
-	"LMXqicJy4EydzliqWaX3HHBPtJzCqua5PXSjPSLHIJUwznNG4CnwDMHHchFJlNXll/uDKqWSmaGX77Yz",
-	"fWvuNPfBF4xqMJuOAytroVOjhU57v8+jCWbTSsRXKU7hIOeBXqggDGYhwgWg/aaRG+87ZjNUU2AKAleN",
-	"i0wqk85LU+YetEOHzgwBSVIuMrg/ZVfysu5tFmEY9rO0UFpvK+jiZaxEZ+NUHrIf/UX/t/b+M7NUmvcm",
-	"KVP2BbGk5dkCNTJNX/ryXKaXLNXjNGYKrNop2gsesYSxVJh7aU0JHACsa/GcPzm3/nqvArOfU64ymS4C",
-	"kjE6w1e4F7q32Nl+yyZcBJYg4HPyChW4OiNRSscZLqHTMup0rC0aUF65piX81bs+0RoScFVwuWI+Znvh",
-	"IowZ5kuZaVFBJ9AGksy0VaAQosnVW9q3lea79C07j2dmAqVkVoBiBLrJUevjNN07v4Ot9R8yNwR6LA5y",
-	"xIN7hwf1e3gcpUxUZJAkGb1kSm818Li9DekIE7kxORvonTi0Cv+VBd/C4sG7tJYUuFgqsI9p4odjT0pD",
-	"U4Vu0FL8UZ2/eWlRVLw7nBiMotLmGwarPGSMtspeyIi55NDiFvvmd3OehdPS2sJBzQxajseB+WJMRywG",
-	"6WcaRi3NATYBL5CYRROA0nF3VhYsYiFADcOnzE0ISWgZbFlzGKhHBNNEgEYfuj/Kk5iHNCse/VHKS7A8",
-	"k6JCgabMF8smd9fO0kwDqns0bSSUu7JHdZrko5irae+09wb/ZZ7KeKpPZemsuLW6MPAr8I47riCDcQHU",
-	"6B606/QcmNq+dCpzxbTmLr+5+Ll8j33JdzKd+aqkdD+fJTLNqmxmfi2tB9dslSRcTPznnPyHv42S1o9d",
-	"MpaUHhAj+amiF/GcpdBrkNA0EyzVB0aBAFzuKbccKH2laPXsjJU+J4WmbDkXXj39jFWlUv1dgHJcVhvS",
-	"wCdBLY6ThPZW+9bvIe6k14PppbQ2m/eEYKyyn0inXymiEhbyMQ8J3BOQcS5C9D6SiI/HPMxjbeDD65X1",
-	"LIHqc1pfCuNm0YuGmwgHda1v3McrXLnZZ4uy672Vdhn4MbRBZq1Vr8R4LkjEUxZqnei9r14VFOdm5/aY",
-	"T2XsXtgrpzaU17h0ZelOT+T6jFN9yFDdqSNGf7oIdQ3D8p8z0yweKVwQNXaGFEQxEXExcag1hZgsnqvl",
-	"qtIdJYESwEvLVpr/UJH6VX21vkLwijUKzdrPtElfiNSl93g0xvgV6IgrucC3xFxcLlvJ2tQ3mkax9IqH",
-	"bBBKkdGwMipz0XiG3TpRYgAClh6ukvu652WiTgFaAJwLvTd55ro7map4vT9FQY6W5lIL7dA9Xhrvqmft",
-	"A2UFsPaRjGZ1imnMJ6U7/GH412R4WUt7sdR6KiA0+jVXWaGubKmaafVu3Xp4TStmrY+5jIq3+18GJ0RA",
-	"YqkNJNs8EM2jKTNGQ4D+IGjzab+J5gu+z67PD1rLwAtRHGUyZWj8ayoLCMdjCdb6OJMZ3uE1StHH/3pV",
-	"4d1BDFydqjxYJaf6JzKqLisGgf7FXXFqyIDlBBbPGoUJOD/dI7ny1JElqvHYqqzilgZBtnQ3JJeU34g/",
-	"uW2xpc7mzio7m8RDIxVkeklMj+vSw3PjWar1B0Q52rXWZ2eB/f6Yxr3TXsVVUso3Rf8O+CzBEN6zTogP",
-	"zgao1QVL5nKdSC/xzkf9Eef6XPZwfOjZ825qjm94orTH16IzD1Yexdl04O6YTROlBqB9KTheg17MJjQe",
-	"SK10EbWlxj+y+2966vxDL0qkdb2gD67Wq/Jh6dsf610kux29c7fiCbZmFOsW8WO9q+VDzej0ynwsO1R2",
-	"PbtIv5uPcsgF9Las5JtZNbclT8yHXVDQsutmZ5/xHTx1m7RMDxUXT5eHWi5Z5fHNJ9d2+T4uOYA+9JKY",
-	"ZvogObBAPv5d1g30oZcxQUU2ACgyD0nJH0jJ2fOhB9hbUjD/mhtm5XU1C1my7StvK7tudi7oqn6dlYxT",
-	"8t80LW/ZhdN0V8VnU1mEqrumsqgflxwxu1+nijtn1Tot+3LWsouRo0uenA7z+rjkrGlBir7PprwHJafM",
-	"ujfVjmbJdXPzem/ZM7Rq38p+oeU710i4KolW3EWV96192vMd7Zy6Sy6nbjTnPE4fAHKORQMcf+FmWrrg",
-	"e5bKRFdxJS2RXa0s8b1JO1+pkvdoxdfWvvtjve/ogzMzG2db5yD6sKS1Gh6vcw+V96DWLbRWSTZ8rsZd",
-	"9OFjrfunnQ1S9f98uBExsuRT2okpV+eEunmRWevCWiU1GxxVux45eKd4thiMachjnlHkmdrTQY24nbEB",
-	"FTReICc2+cuuw+DXG/LHJSdcC23u+d3KPO371zbS5RVv2wd//VoLA98h92H9Z4PVH/m45MX7YFp2mx/q",
-	"6dv3zcEDKbtkLIG7lx5vR00fKx668ms/1vncdiJAajx0tT4J3y+3azYtL3DDei6tewOnWDad0WTArJZc",
-	"bUkFxnkzZiwa0fByMJYhjQfQjLFYixtxK93+xfB9rOvFRNkr1loKlLy07Sy8kqt25yZe2d17TRuv4v79",
-	"x6awz58/Q5HFuAH5bMpoFDOlIMHDq2G0LhaXI1ZKZQi8IK8yeTtRQGxVNKTPmVg5ZDtcCItfBhkSMubh",
-	"woXAoPXkiHExIWoq52L/QlyIb775jqcqIypjidr/5hvMlDwlwzev370nS+mRMCBBht+/wIszNoRPFVmL",
-	"NpCM6Y2CkSlVZxih9JoIqQuxMl/zXGBTEsxj9IfjJ1hiVIlnyqTMEK8nzj7BNiEjm98Ux3p1Ir3WbvjO",
-	"G3Pwm/7P53/B+/8bjeOhWZ5nUmh7UZ8YvvlG/7RHvnmv6SJc7H9DIPmbuoTNuVAkBvAp7AIHKaFmXQ5+",
-	"c7nCn4c4OlwMheCZPJyWlhCzC7IpuxDEJkJNqZkXh9ICalbJfB5j1Iqc9E9MwA1yP+mMEcjJpvrF+lFI",
-	"sogkYGplhH3iKtuHib2M1DdAgn/848vnKiCmPo083ifndo1ndIHbqdddzgUZ8mgIGT9Q43RWfFSbnPoJ",
-	"bBlgR2dSUiHnX08t4zMWmB409gnXQw9fxCNvbk9xqD/qbfvGxuWHv0U0owHxEoo/DzHWRoY/cnF5SlIW",
-	"/7cLyDi+6A2BH1m6T4Z48xCQ06FzmCY+kgvABiVjHmcsJVD7ksJwL9kC0l3JSb+vv6eZik+ETCGhdo98",
-	"85ZRvYom0dQmfNuB6kUbvnhPJ0NgioxoUUK4IMOX471XUrC9n2gWTocmVQ0fOu6faAKJITkSCnPwiBzp",
-	"bYEeg7CQ2AwQut9c0Thn2PJWfwWyMInI4xjHCJmWav8bMnxz/v7Z74Y4o9+/e/2K/AQZsQBctE+emYQM",
-	"k+wG9YVSKEglgRGbwTpiw6kV/Z60ajjVg8NxkJOjJwFRGY0ZOTk8Kp6DBomuFga6Jhoq5eMxS+3KJoxm",
-	"etgvoEEECIWhyfyjegkjNktkxkS42PuBLYanSD6XsJIRMIEtr5GQKAbLe2aID3jk5OjojKiMa2lBSJoL",
-	"6AqhqY6cWwJOGULOacF3dEKmMk8VjvBFmsrUsNCQJujx5FIcJKkcxWz2z78qKYanmnZgR4DOVSZlFJCT",
-	"/qHZOc2hWjLo346xMgc7Zioy40pxMQmAx/UIT/oP9R9PXdUQpKWNeATZ3g+w4xXAHYhsANeHXwfk5FB/",
-	"n8RSTKC/QJLp3470/xzr/9HvPDoiFNI39XdHKYgq8z7opKiGAWba6t9gi5GAQCGyVH9Fb/bJ0VNY/If9",
-	"Y9N/6y3L0sXe+ThjKaTIP+z3UQZa4h5BNydFuOEoW4io6fU8DFmS7dmfhuSBXqdxGhCaBoSpr4liMZT9",
-	"G9Gvv21Wn2Q8i5k6M/mQyLvISXocw4hllMeaGfR0uCAvxEQfCrGzecSuWKxNN3UK+tNq7IXMU5CDGfuE",
-	"NAE8rr8xxPE/05/b/8byKpnR9FLzT1GU44gYczuBD2gGOZ7kQaO2Gn59psneyip4FEXT0REm98c8ZEIh",
-	"5BeAK/XOExpO2d7Rfr9n2ur3plmWqNODg/l8vk/h8r5MJwfmWXXw48tnL169ewHPfA56sIi9094vdKEy",
-	"i+TqKrF7/f1DvE8mTNCE9057x/v9/WOIxmdTiLQf6P+ZsKyp9wWc75EWuNonkP8SnpkNG1MeKyMOgehZ",
-	"qn9OcwFoDianRoqXUe9Uf+SliNgnTGCC8jIYwVG/j72MQN9A9N/j1l9NibjrWfpbL+biEmtvZJjPChiv",
-	"3kEkQ+UsWv0D/usvvaB3yRZK/7I/Z3G8B7t08Ov8Uu3/itmtM5alPIRb7D8BQCTigin4GRJZ9atsFp/7",
-	"rFne/QWdxUUjgbW7gmU564p2cM3ApF02ZTleDIoeH/Uvcwt+8Ab5r1TRg95Slc9mNF30TnuvAGXcGhw2",
-	"jwwzaiaQ/PEObEFtagdNS9pEVkhB++Ttd8/I44eHYM4INrfKXHMTi8iIjSUWt0GHmVpq+v0vP7y7NjEh",
-	"XXz4rUfjSe+09yJ6/u4cMACu4K+jhw8Pn0I9mf7o5Zv0h8GfZ59+/oX+68/nT+fzb7979DKXx1c//+Uv",
-	"j99/+t2z9/P/8e1ikr47udTP6JXtvf7hDSYN9U57ikMBYO+0d3j45389/9cfPj1Lxz+/Gzx+v/jlD797",
-	"PXk8Da/e0IT/FKfzl5S+CX/3x7ey9/lja2KBJWmgFZjptknFvhhsrDxFZVmiFDyt1JAKnB72qH/y2EMB",
-	"0op2npwcntSSReks8w5e+BPLqClzux61FK0vlT5EJzLNsIhuuRFor9rW82PQMz2iCjmvpYZ5vRb0vaCn",
-	"GWiQp7z5pkYRZqdWMz7wuF9JnNiAiQiPys3fcKc7TGPt1T4/0HcMZiybyqiyHsK6hOHwWb62PhPMugSq",
-	"Ar5ptEbuY4PZLrMrt6ZtMa9S+9jBiCoe9ipNZQeJRE8yLEFr1l1Ftg0cPXPXt8zVv5Nzkkm/RrORo62G",
-	"Xceyz+0RN5N5iAcNPfQRIEcrxsjQKNhhLVP/DlX6dfnX4sP35GV7DWy+XbMJ5zG/Yltf/Zd4Koc8ZKUI",
-	"1R/5lybla6ySdcsPJr+z0+zKF44Hc7o1FjPOHLu3ZgbEH62Br+pV8VtnKN2yHXoLnQO2vUPPqChvEa5e",
-	"ii2qVeNmXR1qUbRni8qaNu3bxg5x+3BchYaIVcdIAG4RMKNkStCVsrxX2rw6f/PymStrS2hKZyxjKVpB",
-	"dWtT3HLwI58BcuraG11l+to7X2ILaFObHiwDoOCkzshQm9XDOswa8IjBB219qXWIQZ1T77T355xh3Qta",
-	"5nqlej5xOcAtLEzYM/8tIUHteX/VtT5fQoEQ8cLWD+Ixkqtq1426wVVRQ/1xrkVFqB0E6vBI0wUWLIGP",
-	"RQrEgKgZgnmg9OkqjNHnj9dldYRO+PBbCemud9Q/erTXP9zrP3zff3La75/2+3/qIVZKr3/49Kjf7/f3",
-	"4H8e6/95Yv/E/zvqF7N4piWcqb6XY/IslVwpKjISffVCJZJ70SRg1cOnR/v9/aP9/sHRSTVFZdDy+/3D",
-	"XtArkuSXTZ2PZXi1pum64+Lh548VWAiRx3F7q8Ly+htE4l8SkK8FI4lBlrqujCwAIT6Uszg/fi6Jzx+5",
-	"yirVtVZc+r9CSYAtObOYqmBc1YZ10PqCDlcCmc2IZX2ARX8FeL/3wZ8GnX0MTINVdFqmgLPHcu2MLgDP",
-	"ISDUtWI393JBnr18/lb/GwgEuk5VS9LszSinAaIlI9hLdVk0Ixe4Dessmz2P6w9s0UP+BIX0rYwW3Vjz",
-	"VnNQd+K3kG9l6BNDURUhdthipTp+vtZ0jCIQsBj8gG+/eE8nTe80tx3APZ+D3o8yXAleb+9395khbJ/B",
-	"MYBd4XCsivJ4vDWL6x8gJLonAWT+Qw/5utaCOviNR58bzagTCNVAO14ASlJgNdT7DDyuu55Su9dlq3RZ",
-	"sA3WeZltyjefb1DJmXLlTXjgc2fR/xzEfWJbnCw58oXLAkitIrMwHwHYytikxLjvTObDOFfMIHZAm0UB",
-	"DSbHLAunEB8RTP/I9iHmZTvlQa0yWI9nEFaEAOMZhrCUH5o+OXqyzIpITtfQgWOIgnZQflBVtwcr9891",
-	"irDEU0/2Hx7uH/b7hq02scJgdG30UP+G9JAyuybk/LaxVa1qsRg3m3FWgw6xbs7T3zbkvFqr9FyblCEz",
-	"AEopmUgZNXGLRUoBrmngDrx1C9wRbGZM3uvFQi+abfPnc7zXP3rff3p6eGTms0p3LhWn1SvTpXc6ZXq0",
-	"HWV65/j/3TTPytxPTEOSa0oAfZBje8ba3K4geA/ePNCW68+nmLUl4wgbOIOqhk4JKaGQoaUJfZLS0Ne8",
-	"kPSHq1HRwE2yBKbrSOMdTvteotxOS7tOWlhK7c2VGvz03dvvv//T8+9++tP7X/5w9OMPr1798v3R8fs3",
-	"r7/91//x4uT4j7176dJKunzPrxgxIDVsbnxK2zy85hHP9rDsqfHg+orNmcowLXOfvKDhlMRcMJudKknE",
-	"DbhHJi32KECkBA4bBH91LG8ghZgIzL84wH5Cbp/JXyT/9W//L4qhC4GZzpC4CEmuHLMHuZiQmNErsP5h",
-	"RDxTLB6viEoUsYgzyKAD6HJsweHQgFIZM8Am8aMemDS1HLx4hZfP9Tq+uLqxIEaNV90gI3JFcmUmigI4",
-	"Atd8nV8dUPK349PXy2/yMkNNbKnRKUgITXGPHOB8tzkChAmET2d0FDPwgxpgOwtTw1VBiY0RB4fLXIzL",
-	"63BwWNPgoGFcqFrDFR9zF9tG5iOenYfGjbZqMVyUpyBbvRy/ylFTrMdblmvM+5XMbMYUfJ8LlVE4INR9",
-	"FPp+1u7/yoYPS1HK1h/MZPfPbS+6ZHbbOhewEAXZsJVuPnZPIHA+lBYBoHK93bF/eHR88vDRnxzSajRA",
-	"SQuqfWoSY+DrJ48PD30p5wb5bdGJoXetQwq4QFo/Q32E9NMyng9gc1nxAXNp8cIT1K/XiF85OX/TAaya",
-	"svk6D185UG/xsJ25oB9GQwE1P9ZnWVuh/mTimQgHCO3YnKNL40vX54CLZeBHxIMEHx7PFBmxCYc0+sCB",
-	"qw8VFyEbKPbnYWCQzFh4qTDxF7W87doGqSGMxoi6CdcVnwia5SnbvxDvbSmJTVEH9EFt/NEZi/YJIMpB",
-	"Cw4493ylyFC/jUVYHZJQBdaiJhY455zq8w6M39UwhHlG5HhMKA6GicjoG23MZUyQ0eJC2NYoiEcbKwkx",
-	"PIO+zidQRXDJFgH2TchFhFHx0YKUnkyZwYnYJ+8xIxxVHRPEtHI1Z7IZj2NtY4EOOMMyIXO0C+VMP5iZ",
-	"dn6RMaZgV43sWmFRwcnOQIzCqc/bK1gy8/eUqunQZUN0NLTOLsTJ0VOTHEShss1kCCgH+I7VYya7m8ax",
-	"nKs6+wxv9y2094YfKgZaVZFMuCB0nMHAIAdYXAbGSKXlxcJ1ZRFhNI25Ho1HRTLVKzIRLBo2GUB2/eoV",
-	"km1YNuOCz/KZ3wnK6+5bW1NI1dSrFRCX++TcJ96iwiMBhGJnHXGPsD1CXjl+/bHSBPyO3f29p3Rv/PG3",
-	"Ryc1Xbu3oFc5YBdYGQY03zvViky/OKLQl+60r8Wq3hQE81urKGFGp71H4eH4yag/ejg+CZ/Qo3E/ejI+",
-	"GZ9Ex+HR6JD2n46fsMfRo/Dh6IQePz16cvi4/6j/sH/SP+4f9Q/7/X4PBzTwlavebBifFvVAHHpM2/vg",
-	"JcNmSb3H//rJ/xx+DWRj77QXHsViNPuuH/2P30M/P4SqqV+Zw/4+avA/QdcUYVey301r/uzxTZ3i/MUK",
-	"VQQyu3H1+XOBWtxKgS6ftLOU0VlVeWbTA81ic30K0qxR65B7oaU3jWOTCmXRRL3UENCpWKtF7Pu0iIVO",
-	"rOSBqREFlE8o5oRaGBYRU537tU0HsW6/TEoyZ/TyDHx2QyEH9q1De3I2qKEoMKDsgXBBWKwY5LzVZIyA",
-	"efnGzvZLJozYsrZi6XuhTFMWZmQqU8XICEQUYk/P/duUtnRIlC5Iyq/0yFtTuZ04RoTaRdVOlmkBH986",
-	"Azhkqvr4VQGEmxT7t5Rircl8ktM0cjPy6dyB4DaZh+9NZxGaYcOVhAksuoxp5nmYarw3bXNJ3xU4vHco",
-	"k9RL5dxxQmmXDNItHnmjKMWqNeudflzOZm10mBs+tkKWfUp4ypT/yNFe/+R9/+npSUcfOyjjXNV933sZ",
-	"9AijExhC7yf5Fx7H9ODhfr93vWOkIdObPkNa1Lq6/EcPCdvHsq6rsajyOwasGHbx22KY6mW2LgNkn7xA",
-	"zHxuoQRsnwBTMKyFyYkf3sYCAts+pq58gInIbM92NNg6ef9CRDcn7V+IyB7eNtlw82ujHQNHJ219mFfu",
-	"Q+n6kAsoXffL0YZVCW9kRECosWmsHip+gSpmBG6IZXjJogthbRQa80t9QIdDm+1BqU2gHDEznDGjj3Pw",
-	"rDkswzkzsIchKFrXZ30Y+IUYSsEG+u+B/vbAavNhYZP5thiW4lscdTc0dWlP5jCBB/DPlIUSPBb6t6+1",
-	"yTZncaw/e3whhvatAyTnlR+eQ9fNjIwWMM9IHxahD5dMTwtwFWNJGS7Buvyhb/oMK8amNhT9yXkG49FT",
-	"BHaREk/n2pSaJZnpdafJy2xm3aFc09BL0buObQedVnt4WusFPTbTNvppj3Kl6H9nEBS15XXAwmtMwPZS",
-	"G4d+w+lS7w0K/pKWeAeHNsLF1uuJ9JuJIZPr2IP6NplnzfLiPfKJS/XDFkmZIqZU1f5aL/0DTfPG7we+",
-	"oH3yix6x7eMIMDiuVSMWuwbmAbwDTFGekQm9YkRJMqYp5ivAt/Zrifd1nt2MYjD7qxfwBrUDeLyUU4At",
-	"FILMwT2cLsByXXHIhYU3240tafxNlmO/r1uxC+Udx3iWto3Rum7epBfFkP6OtwucBlaZt1bkmcyS5o2y",
-	"aDZZUcViXQJ5NtUKPNTahdAk2SfvjAebi0LT2aZy4CkOGRkehFKMeTobmh7R4Ef284VMv/BU7yvJFSsa",
-	"tcm07J04K6upJV9InUGXyvj96/dvvqhHYntqyPoZ3qRSjm9cG71+/+aFXtBZQ4pNUfoUIJYckMBNsQT6",
-	"7jMJNCQFhnORulrpr8aMGUTEWeYiS9nN3PQmlVdMoS6lJiAFhmBmW1nSJMG8usDrJ6aM2eaZicpjGAuI",
-	"pK0/IPAYCyqbGAnZxti8zpqu8eHhdL44u5SNvNa8ocf9DKfgOZpvjj3emv0CXKfaYhHYlbOazf0S7PI+",
-	"T0WFTUi92m/BKXY6A2S3Gl6JuKKjeIWJgIHNklzH817jyalWh5iCSFhopy0YB996s54wo7tlpL/NA4ye",
-	"2ls2k1fQdn0z9/QrFznEFb4pUn2XyYTkSsu8DeT6Mi1aMtrDl6w8opjkZ0WUHoQW1ca11I7yWtopKRNs",
-	"XhYg9wbL7iXy+1shid+yJKahjcOUx7NleWz7dTdHaQrAXu9EZpvgntkzhxcpBcPC/hvSPLaCDPLMdRa/",
-	"hwXZFSzIy3evyfHho0d7h4TGyZTuHTeMBryZ8EM7xntm7m+EIjEkZqtPoAt9w7fttSX4DzMv6AhpKhL0",
-	"UBFNOeZjBh3uB/j8upHYdNlskchYThZN6aPF5W7jcQ/WDOQNTTPHVIB3aPOkUjahKeB5Qz9nsIfCEJvO",
-	"y9S5TbTRUD/eP69M5p1x4f7eXQzwWtEyFAM3jhjid7+ri5j5YSRLQ56otsLrYyNKyCpcpZeZMmdFoF3s",
-	"aAsg7zNA2tbEpSVtmpFMRnSh2UhLE7CL/lJ2rlj6ADc+vYSUvAJyBIFnofWlMrC+TWAgz2wr8y9uHJ9/",
-	"D9FhI2JOe69evO0FvdhA/8L6j7FRl1uzAaxZ77TH5cwA+UdemRXipEfMglmT8wmN2F/0ZEF4nHqv0rvM",
-	"Z2yg11kPZpzykB684nTGFpjjpvmc4zjUlGmt1wt6szzOeNFjvUPBNo7uy8CGmE2v4bzvZC7uOmpIqXlm",
-	"hcthfn4H/yXWbkyargH2b4ULYo0tB4RnOizX5ltNWOY48npSGp3ywCGmV9lKPttiqWP/6Gb51vaAx1l2",
-	"5+LdYYw081lhkN+amsUVuhGBRlYwTWc4EXxyNajIG73ZwbKKhD7jPgSWaYxu852HB0AmyiSwHxQv2IMX",
-	"qOF+GTfkiTPMbI+D7toUKWhTbbptTJGQJjSEPT7p9zsbZV8AQKSZU25lfW+pU3IDeohhl68USVI55nE9",
-	"4zQrlwPsawStJhvUzGsbX1V46LribH5m+i5ELOQRHcVsGNg60kIV8Qhx4tSlOc9HAEQHzzAyWkAdx3aQ",
-	"QN0k7tSJ/1ZmbzYVo0rFbG8VroiBt20Yh73Y8phraXBgHmwahKNVd+KGSsb6QZhLNYuBzaZ7rkv1QF6x",
-	"NOVwDk5iqlcXalsUqP7WS1TUUScsVRLC2pgu1lgrDEKYRYPRYgt1zFX+83jtgZasX8OxX/+qufLBmMaK",
-	"fd0wNMfXNwadShVrW94ZHm7XlIyOoTEC1MQWxJEyqgz0ci54xiKkfiizgFZqWhY6ow/vHhjrd0xnPF4M",
-	"Uv3kmIPZWdrsNqOihwZOHlCk3eO9m8VdfUYVs9L1xh0pWuPUmoqm5EdLQ4xMYyGjYbwAawNpHKPS8lUi",
-	"/F1bx3od67KNfj1AXuye6ly2YuszpGg41QoViy4DdI0yItOIpahLTj1QWCoE1Nkb6VAkDuj1tH2N6EyK",
-	"Cb4Faii/IilTeZxhBlYuzEFTmM5CbLZPnpku/hDQMv0SI6wG/JWFjoOK9oOVzFGoWF1jAeOQN9f323Up",
-	"zWaY4P+OMWEXPWN0RmaMZajo9IBNwxzbeTfo8YzNcLhdRJTP0+1L6MxSPTfjUNszur2lMLSBRRvmi3hE",
-	"2IFYN2TbWpAe/X2pAstZXTXB0eduyyDzLJSFNQC1Bs6POpZ5OmALEK7Y4wzEskT4L2v46EOVETfGEuFZ",
-	"0YjTmEmzXGX7HbbopDQ2k+zZ24Al3hqibaopHbGQIkoZo4ANtgPtZmVCRcE9x9WyBQnUk3cVVbbybPcP",
-	"C9LUhLp0D7d0D7d0D7d0D7d0D7d0D7e0m0PrGpglz2HbAWNpV2fT6yE0VedyD8/0DwXPtG28pXugpXug",
-	"pXugpX9YoKW1AEvtVGcJTGk3arNs3zQpzHNoj2UOVorkImZKix5w4wzxeA3ics4V2yewuDO6ICP9jOY+",
-	"8Jg+GE6YiJg2O5nIeLYYBmQ44xOUniZgNgwuhPcjOqDU8GuD0U6Np8WgNuCIQODvX4gLMfzzUKvbFLqh",
-	"jBYmi3Qq5+DLwbC41XsyJUpvPnqBuYDTLNwHvmbU7KMFYZ9omBHA/WYiZAGxHXAvhMi1tgNYKRYzMGz3",
-	"ycusVL02YkovBjZo8ZzGQxXKlGkDIiMzqTIyjPWhfBgQCeVIYNGdkiHajLAsSqaZ0WKm8neQyYzGQxJJ",
-	"CIRNJH6BZ/vkhakJ14tRVZjGu6spr8ix1dbBXO8vrCQUkQ/Pw5Al2Sn07j8I1ZXeMV9EftoTkRaTQ4TW",
-	"ohnaUirRtK+mjGUQukjlXIFi158GNQqUHWgFlk3ZgqhMykivhL44k3p1Yf0vhFmVIhkM8rDO9EfgHfhV",
-	"42nXdg63t2mZnbF9ci4I+5TI1I8WhHI24sI6P4fajvMWWqvS8gLDknQK7qO1KLXKsyyJQy22KpMTppnm",
-	"zO8Ea/EkcMiKpLlocgB9Wzmb3IM9dUkX0Bp7Ah5vFg3A+7BX/cHxPF4s/jCOcFuC4P/ZJsR+buRSjUwh",
-	"NSKla0r7USWl/bi924gpRhImk5gFRDG9tdD4f6EZZkbVKQzcARfg4K1Nr+WVZn9MrgF7zrRKsFwf0lhr",
-	"OvYpicHzDmH7+slV3HMmyLTWTxfodXiJN9tlMH8W1ixNU6o/lQv+55yZy0bHqmwRY0wgndWQ8FtHIVpK",
-	"g70eUeD6mGJ+c71nz9HVasdTG59T8xDMqWD9IFY5o9oNIWT8qusaaE2iVfo2lqD+++sWwI7guvMvfKyK",
-	"fWoSSHClZdKQvrnmO79MJWBFwKcExYx5ni2KgDZPm/KWvNu3Vq0Ezg8YTFEHtaJKaiDHA5nyCRdbGwGm",
-	"JMkkj/FEDKvaUC7l7hqYu1puRvXBlWOJ2RWLV3KcMWTtjS0HUfPsylwpfZRBY9hAIJjYlI3PoE21jklt",
-	"DBZO2lvwj5tO13hqsDVu2s5nZ2SIPXdr1X/7XDyr5vFlvaAHeb5aM1xJHu0Y0RGtfPBBTDF/PmKhtrDh",
-	"QDmiiitEk1CYdz/iaTYdgJQ57R0+ffoUTr6HpSuDJC2yLBaMpvWJBEtdgnwb5LT3nNM41lIOltP++hOd",
-	"0UjmHfEhy4UJY/0tKAEoJIwpD/j+5StotqRtWvgk/Pq3//3X/9D//9f//Nu/k7/+59/+z1//42//62//",
-	"3oMEoDKnnfbg4Gc6vlppDSvhZn1YssugOEMP+PDoeMmi89fKXSyx1ClsUgiei096T/S/rOufJryUqmAp",
-	"rFPPpmumrHlBEOP8D0rkeSWifZkw8WkWI4eqPTke85BZe3LfO4rN4n34bznJvAa5hs6YDW2q8mnOIoeF",
-	"LI7h8MY+6c1y0mHEBcZrlkRDr+7YWOKs3m8XPR5d9E4vWlHmRS+4KCgBHito4aL3+aKsdZYjJt7amoNx",
-	"7bjt0bc8Vh4FhfVeMNmFaDP0oBhoYHhy7WgxqmDzTHIRsdQe57XNLeN8JtA6PyPQkwwy136VcModLcjw",
-	"zMQqhMTdS3NhUbJlOstjWjP7xkhTsOTacL3W51MZMxiCoR50Ym3Zw1byWzWWpwbW/6GNQ/QBAA4FnHBI",
-	"IS0891v5UN3YJQTfdn3XXFMW5CtptprG1snFFblkSeb1jrD5eNDCF7UMAf8E5iSBAton75iIyNBcHwZm",
-	"BYwTzXvFhfAlJIKOwSuGxksCfxiP3BBO6FMeR18p920M3YCVSPW5nWnGgLMsoDRwKgLnAbMPX4ghVTAy",
-	"TU6YVuVoCb4IFbvFA0h1MiVXPKMx4ULvoMr2ySs4mhq344wrxcXkjFAC8V8wFq2hBDldF8Iu5IRlGRcT",
-	"QjFxh7gukAAsSYZGz6MT6L1bPYRRlQ5G1djkUvmUZV1cpdqWkEWQW6rogjwY+qu+H+UoJZkafq2XOOaX",
-	"LF5cCPe78y0CZD1eHrirdqtCKiIewWsCBHQ1W1jIvAGPhgEZOimm/7AuySGox+GFAF+j9cEGFne26kM8",
-	"IxOpaRC+4aXRwj4C+iqNY+P25GgJDml4KeQ8ZtGERQNv1vvkjVSKj2LmTVpZrxlgz1DiL9mpgZbhqcmi",
-	"Rtk4PPBfiu47rxScR5bGvBVwteH2WrFpUH+eQUxTSDKTKSsNQmH9m6AzTUiw4JDwcHohLOcNTHbfkDww",
-	"DE2FZlWxmMlcEVOTqXkpo2EG6SSMRl/DFmF+62C0GCiZ6H0gVywd0dhxngmzQSA2ZGkG6ZnBheCzxKwm",
-	"AWrQj/oTtuG5iZQRGcUyvMTAb53LEa3QclrGl0tY1tbQ6dHjYJ0Vbq1vkLDOsLanDBBQEOCM+BWPchp7",
-	"Bi/kCcGRIptKvQI2PPm5q7l9G03oFsbwJmbqtuvz/S3/xz5vLQXF9HUWSiFnPLw/kLU+kG1A1HWm8Fvf",
-	"eryz2A9lO7oBlQsn6k4fq63lUS4iza9rkCDKkWfontAKHCJlGOETfgUnjwigQ5BzciWhDMioWIhMKwkW",
-	"h4kvnzn9PyaUoLsI8dqNYXXcf1JYqXO6IJnEPKg8veJXMg3gWzZojOfhhGZTMmKxnNdpzgnLymrzmkAV",
-	"93LwXg7eGjlYHIhuC9jAet+ASV91p2BXMdDBC3CNU3/QuiVMPc7HuTmoInI/dr7ICtRYxFAce3mj5KJn",
-	"MhYuevpsc+EExkVvnwyXCXBIJtIe5YEStRAc53EcXAh3hjJlMA7Cue6I6wATIE0eZPRJ/+SsjMtVODis",
-	"OE5Bjp95qCMXYjXASD0sSZ00rksv/9LoI0sBs1MQWoET8P98dPSYPO2TwyNyfEK6oEGXXMhbBSq5V0n3",
-	"KulWqqTbiIDTwtB2ODit9VI3+/qAZhkNp7OVJZRvi3xNQHvWgjvWhIJezsJ5/F//9v8pROOEKnFIweyG",
-	"f3NG6gx7ovJwal2s9ZhvUP3ozeU+9W1nSDkdcWlWQ+O4LcMysrrMuFhJ40NHb71eHjzSNQzB5mm6m/wg",
-	"mmFfk2e2Q8iXsl+9vUJZoc6ObNH7mMfMqq2EKpXINNv/NZmAZOOTadY7PTw87rfWZOywwAWwYeKBCgEr",
-	"KKYjEPVvzHfA+xlxanUOn9EJO/g1YROjdvgViwZqSo8ePuqd9h71j/vHlB0djZ4+ffLk0eEoZMejoyfj",
-	"42PGwsMRe/zwCT06PA6fPAqfHof9x4+iEXs6fvjwSXh4GD5+eATKRSie8SuQoD0h0xn4ZN0nno6fPIr6",
-	"Tw6fPDkJH0ePHj6lR2NGaT98+JBG/cOH9Hg0Phkfjo5G/dGTo6MwOnwYPQoPH476436f9p9A/cFfWO/0",
-	"BAowgl42zWcjAUX/GNxbobPcnuRJLGnUEfWgUHRBb84jqG191O9fszrQMdWNVwcWErgZ2IYrgvcxQG+u",
-	"cSH5gvzLHbTqe0BBaJzMQR7FVGUkoSnMaaiZ0riSTEkY5EhAD0783zTlV0yZYgg8LsUg5RE9AqW6ETUB",
-	"9kzIsO7v9EL8/s2L7wPy5tX34Gb6hY3eEGA9FZA3z7/DQNxPb44D8tPJeUBeTyYB+eX850Df+RNcPP/p",
-	"LVY34MmLXjJhA4GgcvSAtAwwlWwQdDVNGy+EnuVXijzDwe29XyQMkC0InaSM7ZOXMBR4M0SkU7bHhBb0",
-	"GO7Ug9da/s2r709JnkBHSAOfYI5n7pgakIhB2Au+zWfsQhhcnxlLKdZqMMIFuuBmZ/ZYOzaFeqaADCPf",
-	"WmMNK0JpaMPm+3Y6+gcmwnSRAPgJGh4ZiTnDwodzkrKE0azwAUI+zJCbGjsviLX3A1sMXa9LuM1sqHMm",
-	"mugv1njapprGRkLqquAYAW6ATP3SzZZ20lklxNl0qsatMFYaTAuGMKWmhsfOQZ++j+1IoTbBMHQmJYlp",
-	"OmHkwWG/T37i3waGOsnRQ/xTT8DSveEP66eQX+uBHj40I1hgC6cRJDToBfGbNJU+y2ZJtgiwoSEOVCul",
-	"wHWzhSG4bobg+YVTQOANmAuS8E8sNrDx+JYpRdjwoSGZ4EJUW3taCVVeuyVSMLUoMsceqPh+PQlb4qG3",
-	"xr4WdQhUeGDlS8jq3RX6tkJK7jbqCvDcmv8P9F7soYFTsnkAmPO09/+8ef7d3iH0sG5rS5R0WpLqaWam",
-	"6gxfWpeM5sRuYEubKoIJcpqwEGNtGhraSC2qCHBKXe1ZN+flcoylL5TsnOrEh2j32PMBHSngx7nhBK+m",
-	"jptOgqNFOa+nOJjRGEtIXN8MZ1KZERjkbPPGmsNBYX01wKl60pijMAbYtin7RLWym9H41JcEmkwpdL0w",
-	"QnaOzfC1woyAvFsX9PqOrA/2OALEVExDAmLDTiLS92b/vdm/sdnf3cKv9XUZ6/ouB6H9k0StZwwn6QyC",
-	"dueIGf20NwINd9h/+LT/6PDxo6Wi6o39Zwe/edL/mrFrsEWEw7SswN4qVt/1oGQRXM+NcS/G7sXYFxZj",
-	"0ATdp+hb4bRf5+KAOLK1ytDdjf3WS1O5PZ6OWvSW0ljBxZrQbOpBxfmCrle1obqA6DVHtKG7hzk6q4wu",
-	"VDVMbA76JrvHBCLaxI290yT4O0wNvgETyOglc/3OIGiOp7XaWHJDJPk6R7NtB5KrEjDAquyj3kb+xC/Q",
-	"1mKNsXMLA3trjZdnpnFoBqfZEYsDpETMjbfqorXg2J7NcuDtWD3sS1G/40oywAMKTPQWo5Wm3/0+Oe6f",
-	"uBChXuola2ZKVb0rS7C1JpBm6X6DKPAcqXAlYjHLGEiBRw6bwI7awIM0dJOK5Fxc090Cy9JKII873PpK",
-	"CubLitbsl0TjMve1qtXLIy4Pvun+IFpY35Rr5bRwHy0ypuorihtfV98DykyzxP0IU7MH66lq6Die04Wq",
-	"GcPyBKxr6TlXidS8icKr9n3Dgp2Gge1tb1xRq77RTVYd9R/dxu299kY2CZLyztr9QFZZRnIEmDyMymje",
-	"Xrnyehwnh9XVhPrOJKa8oqXaTKLii6fo5LxJC/S5EVibG51bBBq7G0bo9vRnzMWluk4TjDtjtdeGR7+z",
-	"UR4TvYJKP1DmwA4m9DVUaTg01g3ID0BIkwkTBtikGKkxH7giSZ4mUjGSi4zHmrXZp4SnUGUsyIhNaTzW",
-	"r5zXgPRjiAZCnbliK5DPzuC9IlJFyMwbCq9aGDN6yYqWQ4pB1JCKBRQDWrg1bbTAncqFf0wb2pPNLBh3",
-	"eHEHfZy3tWTMkjYU6xXM/yMXl73rNMLHDcEcTnhmgxOFHkSX+rCObixDI7Wuj4fG9bE8j6CXp/rINM2y",
-	"RJ0eHNCE75uX7st0okUF8PnB+Z9enuv/C8+fnRf/t+k6NKlF/a0zcslYYnIJFAtTBv+am9Am8M5NK5pz",
-	"hCbGglHGIiC+TF6ylT7YcjN+vdDbPL94zq+mE4zBVjw+6pvAL5nzCIOGUz6ZAmcCh1VZyhQ7K3ek8aLi",
-	"Hdl4jfv2vZvF/VHjVh01Mm9j7g8b94eNf/jDxjlRM23gJDzM8pT5Rt39ieNGThxFY4N/0CMHIhACxj+m",
-	"lIRUfFVoXYuRAzazAtR5ew559/oNJoU9eNonEYpoYrjna9T2zuxeCunwNWEJQBsvAhBsOQRhbzcsHFLT",
-	"dsLGMNvGHEx/gS3EHILNMsfuA833gea7nC9zN0NIYsxtrjBF6QEJwphJVzQjdeLkBqJHALD5D6uJXnpn",
-	"PYCCyLB1i8UOs2hMY09jnRnSM3oGtBQgL2H7F9t4BpTTktY67vsKa2V8vKJ8WqkVyaMvqFQ29Eq5Zqbf",
-	"Mq3qFclk0ZCIxYpt4p35WdP1fdj7ujJLL2M5KkFmNAIXLEtTOHptQ0KFNI2aG31V7TgMLKeA3JIrFhiX",
-	"TQRJhSM0JwW0KkEVnojJ8GsX+4YnM0mSlIuMPBhWzsb6ztHCNs0Y7hOMV0YMMdUuBCXY+gb9ZgaNE+sf",
-	"bA9Jm8Jd2KDwMUQiDGNGUwuH+O71m6+Q4Oni1BMNJjPGdRYokBlMB1MXX0+jC8FN8P6ZNF4xmCNNGRaj",
-	"Ej2qBmPaVA4Z2SUIVypngD9JUoZLVEKlfkAFmco8LdvdUO9phhTLid4keBZgHwFL1ID3taiAsRu1IFN6",
-	"xQDptNhrFJZDePlAyGxgBzb0XHwRK+01Lao4oHanHtvnrVcs/4ym0bqWX6/Hy9R0RihJYqoyHuKFDqjY",
-	"2k6rrXvthemTvpf6b/6kj3aCi71L475tP2X9PqDDbianXviBYbSV40DSBNO0E9jBUX9zsIMl8qqiKW/k",
-	"lnPybSv+tRDJ/lZoJj2WJv+Vh6xQLKodfdGNOo1uXS2qtjexihBFK/ckq+v51K5OsAS+Y2Ql9UUleWC+",
-	"kWEfS9Mw8kpeQtAThvF14Fpjr8zFXDY1gT/Xy8xr+yYO78XXLRVfSyLkJcz5LpewoNCpNYRhchXQ4gaR",
-	"s4Hte2D3tMEEfr1k9ALfgi0sFbM9s1F6LIG3bBm0pUoLb3Ds9/gt18Zv2R6UiaaUQReB1VrwdJRq7nBf",
-	"NEkuThVqlkcTFvWuB55RS483jaPRbK9gThFOGoIFXnmvlhe3xGTZQGiZA+Lu3YeN9pRrdKLHE1TAHvRB",
-	"EPgYjmi2bUAslbG7rgD130C0m0yRIt0LT8KRy/rq6Ioza3N9C+kL++RWsu2mHPoW376L9LF7A/DLGYC3",
-	"0cO5wqQDPWHPTHBE2o4th5LlC0rFUnzd+UZjgDbKpIlpbC7Y9OzuvFz7UasBk37gwYOHMRc8vJds95Lt",
-	"Lku2t+jloVs7oLI9mqZUTNhq2FFwIuZpikBeDNCohCRDJiIAqB3eJLboM5qyc3/Ud+uACt07d3w2tR1C",
-	"8WOtEEXf18J6kgdaxH2N9Z8ZeYBYnda3WJ3A1w3jrEH/3CHaJ2h8lQ1cizM1mPM4dkCjHsUjSKqa8gTu",
-	"7gWbC2P7MZvk9DuWEpqLjPxAI04zALPeosSmTzB3CVzMbWV2/yEkDiHcdAmHuqMIvtaxvsK/N36gn/I4",
-	"SplobEtI5lNpAPv1ruLZHp4KiLwywUZf+JoX3raYxAsRmeZ2nuQ2llGkLaOpbT+sL4zYhAuFfQMxCRvZ",
-	"yPonkbq/UkTzEia9TOUcUi9ZesVqmgDa3n9qo8jHCoBEEwPmkesI55dimTfqXZsw8mAoZDagAxjZ8OvA",
-	"3ASzFVxMbM3ZOMec6dS6XCsL95WyjxadEzWdmIL1Aq4d28/ItNQXsc7a1rOrsMKXbdm2Siy2Em81kmVT",
-	"obDLPmX36mHX6mHDTa/v44VzuNPRJ6txGmx6bDeJyoaWpEG9itm8h9eyyX/wm/fXYCttvuqScJYF3TU7",
-	"mtwz8R1iYkgKLu3+7Thor7IETROq1kx5S9DCSiOty70ucftNFk6tFz1fNGf9JheuyWL/nUGex7R06BN/",
-	"5oqbAHucjmJGRgvwC/CoJs3cACMQGuvbF6TUFMb1rNG3hbFUGyejX9twvfMZ6T9Lvkun8L2Cu0sK7la6",
-	"kVdanZj/v6TeiqzFmkKAQuF1tTqlJuuMCabU6mqAtY0KjccCmp7pM76fthUYqHJohQhOjbnM4wgAMciI",
-	"KR4xh0ADd2J3WFgoRM049c/3+nXM9CBgC8i6V0wLpgydEbmgIZR4CQ6tNZYWc5+cExBUXApTd8QAtMI6",
-	"yGVKbB8+60iYcaW4mOxv6iDXtra/2l8sOKUX1apGu/9OeplZAsVCt8jeKQifAa2cEVxrfX0DvPLzR/f4",
-	"YCzTgd7r0nuKLoDVFyiZGPXR2D6vvVDwF7lGItjaFjvTG2+i+guyQimtUWU8jklMw0t127qpdhUo0Kly",
-	"dcAqZtFEczEie2ZMZdDcR4t/zHzZUdCqpgwFwlZ2zHcrXIV9OXeeTWk/0wt67pPtO+HZfVXo3+aKqFAm",
-	"rGkQ5lrLxniG2Ab42C3vS+f6dkZFc1ZbnsQ+wa5HAx5pwvsYFKu+9BprL4EmhEZ+Eb/iUQ517C3HeuQ3",
-	"Ze2d9sYpVOJnU6mf12ZJBuNKWcgTjgcrMzBc69OSqO7esPR6YSrc9hsPTxkx0Rye8hJNHd37VpqVM7et",
-	"XVsUWaA/Uz5Zqj80YReD43FeiGoMU2E4DqdGRjS8JA/0STVK6VwEJGXjXDHTqoHN4wUcY6csjuAofSGo",
-	"NrYmVHAFpPS1PkyHU9uS22/LozABP2ECyzRTGisbJILs05lE226rXb/8ANYVS0c0riyAqVcPWZohlsmD",
-	"ofv3YLQYBsT7m2Yu0nUh0LzFLnlF7EqmZJLTNOJUFHjr2PvOBrrcAEohsjr1ZoJZrn30lwti+WuwLCIs",
-	"zKC/cpoy98lPMleKthKbLQTf06ea+eA5VbSd1hIQ22TXC1WRsTRJ9ZoMNDFb49kXoGNfgCKdDNxkeoXY",
-	"VFNtTPsUr3pdBd8OQ3D3em+3eq/jTv/dxt2sKl0dd3NyTgpStMCvV6fXCb2ZFx2w8Zhh6mPT6eU7mSJE",
-	"LpBDUeKA8jkiUtSfaizSyRBzLIdgnhudmVCFPUyhZV9EF9C0ETBZo33yi1ZWF6Kwo7WpXFKZKoDunUiw",
-	"akgyFscG9BTwE0gm5zSNFAz8lFAAIAXNRWdMmcILIvMs5lcwhXhBRgtCyYIp01YU72xdKdt00Hph17f5",
-	"xLXkvYOCO62VJaJ9CTnvUONPs3pAS820ezZbaHclYeZ80lY6HRkpGa3RksVub/wZn4DaPvj0ac9LEjaW",
-	"HVgFq7Sb9wjuFLgU2onBKsFoK7vJ5NcsvgCQJzgM3qDtbxw6y7Y/CeWMkUzeojPAhpLxt4LGtpCHUA8H",
-	"Ulipty5r/96G2a4N837KHJfcmqjMKhaHnANNzN6obwlL1wbNvWHWRMw9hXGTaQZSZDRc5RpmMUumUjAV",
-	"EBpFKVP20J8wmWADyyxPBcnkjVY12HHfl9tfu9z+77i4YWO1Y5hRyEwP7d1P71ymh8xTC1W+zdj+cQHQ",
-	"CuwGVWDgUSukwGaxfzrWU1gggDsds4Fmud5p7yX6qWYyFejGb5UQQONcv+6fj44ek6d9cnhEjk/Iw0fb",
-	"9SRr1r5pT/L6GCG4k6dyXmTNh1SQETPe0ei2BQmbXMvvGE3BmzvmQp/oRT4bsZSwTzTM4oWBD5Cpo3gs",
-	"nc21KQ9pBmzMP+2Tc3XpIv6mVzods1NI82exglUxFRWZ1SH/cpOlDYKwvRnlsVVbILhwqkXzPGH8t5pc",
-	"9bH2kgs3b2xJYP27jhuJ0ZmlFnx67vvNnl59/5f19LYSaOsEUHtZ0ignuoqB2+hXvVcO11EOHQng79Xd",
-	"WtY3a2odnARZoWCu52wFaxpcCvpfOyxtcFP5Qg6Fe+b9wsxrG58iFdwKN8N628/WN7RhxNvhbSiGWu9s",
-	"MGy+ox7oLRqet02yPyIUEpXwNi4m3Tqab2x9bbuducf0Jq/TMLCQve6Ho622M7+Xq38HcvU2ZtW3MHKe",
-	"mfr59bJ1G0bNlyyauimJfNeLpa4rsO+LpO5F+71ovwWi3VZNGX/ZqmKp64n6iCstcvKUtalxODXZQkxo",
-	"azLAv2IpL21LqoSmmWApyaS8NJfZp0Sm2RmZQ9tMKJ5RgWb1+VTOoJE35PZMUpmLQnZ2iIbVh7meexO7",
-	"j3RtP9IF5RCAechVKX+rYRTVDJ2OqnlbkF2h/swVZ1oYjKjiqogfX6eetVvK0uM1+Rn9h66ZoeYW6LM0",
-	"YQPNIgl8LYKqEvZJ71TLbz463DBNqo8g3JihPmif1XG9UFbBvjcdzfIk4irkLpspiXezyLRusgEuT0C/",
-	"tdn9dyNJyrYObNYH53HshbitbgpskieRQsskFHjRTaY2vIyYyHi2eO6mcC/573McbrQszlm4yAxqAEtm",
-	"7zk+7GDKHxVQufYlh3v9E4Qg0Be4mAxMdLl32vv+5Su9jhCm1eKR9A+PjskJ2NQbWfxm4ZOiue1NgjdW",
-	"efmWJjV4ebLcjJhEnvi5g2kNWqZUExumcs6uXLpCkoswyzUp7JN39sBuD7Zu9ga8VzCQ2Ke2IerQ3TC0",
-	"BV9InjeJ3gi5FYuEkaEe4NBVotEFtPmGVj1LgI1UoIpbeN1yGhIXqtT7RTMYVoii7YiXqqTYmMnvVinY",
-	"vazv7qpZYoz7HAWxrDl2lq7gZO/Bb66Z/c4SFmqE4O1tYHDPw1vl4fflJvR3KlehM0PekiKJYqw1UTKP",
-	"3XeUuOAAveUYbKvAWpH6vIpkb+AVAHqAjw2nA8rCykb23fMetDmnaV/hOTWkQh9KR6xbAsT1rbhtZ0JU",
-	"pNTxoZFS1zhW3bp0iHthfdPC+o7nP3SS19sxmA5AgC2+UDrEzUn6xp6JIY1jlsIRXzFzFLcfJjxTLB5v",
-	"U6RXcilAezCXT9E6RwI2bXtSPdhCe+p7qXobpGo9lA8UOFdv6jIeJ6+P7uX1ae9nYL8vJK+/XPLaF5bW",
-	"dyd97YsL5vs8tnvtcW+TbyFxrUbC7zCHbZyLUK8ajfciPh7zMI8zvi6fDRGtdgnPW5ui8J0b67lSTKm7",
-	"mKZAYeQ3kafgfakX9PwP/6O1mjSg7gZfnMXjXlBanUbxtEuRH+bZQI7Hg0jOKBfYddf+ZuHOjzsoAC2E",
-	"4TmFyzSb5QJWR0x6p71DFINp8VfKZkxLf/zFItxDahwr7tKrhQ0rTntaxcxpfIlXj3ugUQGgdWAGfq0k",
-	"6ZtMkKiTJDedJIG9DNokRxQymtCS4LsTCRLncUwU/+SaLCho0mCZ8swpDS1DXKOF4ha1T4YVMhsSYH3b",
-	"zjLP9uR4bDtl1remUCzDPAWV0YyrjIeIJpRJ7FqRp1od3WwPTIQxrAD3NuRE1BHsl21EWSdUb1j+XIvd",
-	"d9m88l7h/B0qnOsQ299rpgbqsNUoErXaa2dJGg3nmYPfim/vLmmjQUpfs8nYvTS5lyZrpQm0R/SJ7lY4",
-	"PZptXINssYFwuCU9PP3R1nWi9MXNTUJrthSAX7SN582t3d137G/H8r937t8r2Xsle10lexvjCitMcFMI",
-	"X6tjdxhS+FXmqWCLRhPbgB7or6fY04ER88xNRhN+j5/8kU3uWAwhkYrrX3ccP7Cf6QW9Pffv+xrHbcn2",
-	"iCU0zbxw7cO9w0MM17pLSVr0GJhJATaSNliWArnwYxJTaLf8TAp6CYvWVi+c9ILeTEawjDlwg91vrXE2",
-	"iwdLb5A//fgSf0pC/MpPP/afml/MoL+lM3opbzgMUIiAW1ohCf2D2ARa33gBASth70gEwJNYIPSVm9cZ",
-	"/AtQkGtl2c244+FRwTiASlMCJKlXHPkwh2GBptIC9YrGMA46Y1Hg5cqX3PiB1WH2CVP0CJme9q1Nvv6C",
-	"Kr+oh/8mBFRJ6GwoMjbg9jtaKnmvMraiMrrTy32hJdXiumKs78yHb95/8FvMJrtz1pfE7O1NDbxn+lvE",
-	"9IjmNrlzANJdmfd2+NhxpWscxCgX/u4xpK9jCG67eBIM2aoUOur3Njpr3cWyyXs5fIvk8F0Hne4ij69p",
-	"PH3JQN+uBfgdD+1tQ77fB/TuVcG9KrizINXLimCHgTkw8XavClbWvhvRaeastQJhIlJnhF2xdJFNuZhg",
-	"6EirSjCeeUZm8oopBExmROXpFb+SaUBSOddiXP8HjvwQ6Er5hAuMK5k+ifrpCIFSLsR3WilkWs7Dq8FF",
-	"YBLNyXH/yfJH9C7ooeFYRyyWc+h+f06g6zmNbc/CKKVz/dfYdfOXghinsuIRuxDQgv+UWDxgZVdBunsM",
-	"FHjKSC4ilpI5XRA6oVyoTK8DBcjYK3nJIsxenzKe6iVlXPMVoUpfySSJWMwy44WeSBntk6FVRUNwfk8Z",
-	"MZxoB2E2BgagdyQgQ7sIA3PrsBjtV2qfQCoPLN1X6kJoTrKvZkLTL77xK2W/hMMZ5gLocFjVu2apmtz3",
-	"tTA11N5ORXQhEDoB/PzU7SB0hjTtErHZNUtZZAMHdbq6piU5DKVgvsWd09dvi5lncx4yTZsmNtHTYsls",
-	"dBdNWaWO3ulxa5H+k17PLl74jtq/SYv7oARRjq9grWd91F4vs0PoxK4JuK3upZhxs7sNy0UkB7nIeOwW",
-	"5WSvf+gtSrf9q9PGcCG6nXoY1V9FD8OACznCRSYJFSiRjWRUdMaWkcmfW/LZUA8fJCkDLP0vp49fSdS3",
-	"+hwDJ1OtJyI+HrOUiZCpISgciGoClr7WhdiJolAYiuADpyW1+ZWC49Y+GYZSjGMeZuZlcw9RTPFZEi8u",
-	"hMq0LgP1N1rAf033C+PHZyTNY+b63l6yJNsnv7hqLwTTmdEFdsRlzJgLFJDWzfbpL2jlJONIG4oQFHD6",
-	"50K0VEA1Wod0VTp16sWQAnLVl4z5biBXusmMNzjTtzjA3ch+S3GweKafTzaXg6nMFQMbTAvaXN8NJqlJ",
-	"JUD/gAnje4TsHjvzjDXMi1RTnoCxRDIZ0cU+LL7HQFpOQCbDwHQrwrZCHzdVPsVTxTHqS2lvs5N1SgB4",
-	"cy7zONLmd6SnfPOC/RdsqgPXzGAiuR35rTezGSHhXcLimIuJCgj+jJWm8BAZMWPma4XOyhjeHvTXTeVA",
-	"eibtK5jUfc+H+54PXyYfckxnPF4MzLz++p9/+z9//Y+//a+//Xsv8EXoae9v//uv/6H//6//Cdfa+skO",
-	"i95ugmb8ig1wi3pBL6ZiktMJVJ6km+LfmLed9s5TOrrhNMYKF9/+bg+m3B5l4p3BMRCExpyqgFCCJESU",
-	"EfX404zZNL+ZljZ0wk7B3oXmD85Lrg1V6Po2luk+qXaPwKCF8U9p+aW4mMQM384VoWRYcMPwRvEKBGEA",
-	"Q2z9Jf8/e++25Laupgm+CkLRE7Z7mEopD162Mio6ctleh9rb9mrbtT29d+5JQiQkYSUFqAkwZZVjRfTF",
-	"TETH3PYbzMV09FU/RL1E1W0/yQT+HwBJiVTqmJJsVUTt5ZQoEgTwnz98PxUTGFYdjHFqV+7Ur11RuSyo",
-	"MMqyv6rYHigo8fvW2yuu9RFQSEtGYGtQQrAwp1/Nf7aHJJzVdPtbuzyK64bE9dOAua17WFjAxeVuP1CA",
-	"dpwVKBIr1YeAA5zrQS2HClzbr9o0NNA26L72ybPle1nNRDCHiBA8qtYNqdZDR/ctpmHX82R2CevbvkY+",
-	"cGDfxlT0Ed13VONHNb4TZF5RiW8Rkwf0HbVh6Qdm1GKkWUzgQqihG83HYt+K1SuviCpGNKNDIkUyuSJC",
-	"esElCaOpUGQgx2Ro3E4McylWwbdQbaoocpthfxyxiPd49A7e+lhs2nyx6b1IzOr6itOA3js8HpaYoOIE",
-	"n0LZCYpQNSOkkdFPe19cQlyy0ikVmD4zn9yqidJs2Og0hryfUqFv77NEsJR2eWLUQgA4AR4zARhm4DBK",
-	"mYla8BYLGIoFB3mOHElCcc3vQSM1hHGBAMfF8fH4hLOTs9Yjl46KArm/BNjKjhKV4KEUjIyrXFh3Eskh",
-	"UzmoyezSJvk8kFAf6nERKwJZAZKWtT6UjDxE4Ao8XYBtaQA1+76QlrdC1FiFzRaLimgo8yY5/bbR8ySW",
-	"DNFPoGlsf3A91Re8ykrg84rbcqeFo60olwqpX0lg97Fi9J0r41WW8Xsmhy5p9u1VgcxITr+a/6xbBQoQ",
-	"sCMKCq+AQFWsUqn1mZ7SaDsKf4/SuRHphCQY2x+c+4M0y0uI2Z4UfXCcVSlGFOItFX0+WccMk4odEzmh",
-	"5IMjRkWcQ7+l7xhSzjEOqMKAq+bE0qwftPg5JNzv63lHmy7/lJSDo8yF5bnnbFxsaff8pNVurBia7F1B",
-	"6KhKN6JKD4xS19d4FtSo6zkqp0zsrMazdQVcGTPXa9NCv+pqrTpx6EuuFemyPhfCRMkyXVXZMhFvRtM+",
-	"bhUHZquodi9XVrtvRHxUukelu2ul+0bEW9O4KUtgm6oBH9XXYSxrAFeFnCScUxzb9J0vEOkBGzYJHvmQ",
-	"PTwXRjKRMKVIiAn1f4A8fEioulO2iuPT9SC8j3kC6EPp/Y8Vma0e/1mkGLP0EaBFqjTHM0mztgQbVljy",
-	"jA0bAvpDXuUf0dS2bEm5UWjQKsNMYLpWKwxUXPfLHSB9zNJSUbM8dmkpP+q7UH0pnVKCzrT8kp8Y3rPa",
-	"kpk4BJMqlt4zRbpSDzqFA8r+3aAcowZyDDbfV5+4MOvMiNmkhcqQkW9Le6DHc3hTaklbEDcV+DvQ1CY7",
-	"eHmaPQTraWj/dQtfszh85mBZZjBGWBDrYCIBSqwQES9E5Gk4I1i3cHYpfFYMEKwldBMwVCy5ZypwJSye",
-	"Rgm8Ooqr/yIPJBbq01rc9LstXM2otyXU0dKaZSWlsI/lq6NR2FgQUhKFb7TEVbAz8+tcaVkv1BmYNWpc",
-	"JRt2+rX45/ZOPk2pux1lBY5C+2hCixR+pUXfi+zBAw6fLYMtKIX7UQKbGmxFJnZKxrdYEjOe3IjJUcIc",
-	"7yA4jlAlwyKZhQWhyjAKZKFa2cpHqqoyxP78+qyPyJUbxAZo2dfz8TZefpvRfjXaacXAbe8Kb0dt/2ja",
-	"fh/zxA+5XL5Ct4Cy36yLtcNq3ePbisWqdxvV74UK4MbKflVFv83o94Mq+hVfee+KfkeFf1T4cxQ+Vgcf",
-	"X9vfs5T3Jt+3wv+Uw1+Nmo4GLLpjMeG6Q2IZZUPMpHalHkC91DGU0xFN9ZbCAQ5847zHywZjoaO7sKI7",
-	"Vf9HBXtUsPumYP8CYrEbHbs7koM90bCHQ3pwiG7zd8B4cFTuR+U+T7kj20GpND+P7WANZa+ilDETnNfj",
-	"7KBpHNVMadLjqdIOSQfVqNLB2B6NtEyX4EN4TFDdX4r404/5ax8WvA7X6zHwdYUnNYJG8cFHgu0N8toY",
-	"icF9h/9udBpcxPyexxlNmqPBRPGIJrcDRhPwcxJ2z5LSRWZekO3ts8wgJ9eTEpS+TChqn0bK1R3AoE04",
-	"ZT45Myvmn+gV0i0S7TQt3048EXTII1V47vSl5eeMUqmZxz76pwFqbVH79RxWXbN0lBrxuM1U7rzB53CE",
-	"qcDL0+utwcvjN3XtGpWx4+4veMGs32dGz9262UnAyDwmoq9are0vbUTpGABRRT18EAQS4dSih2TMeH+g",
-	"iBEx5RvD5YJgraIy4QCcTIaRPFHmkojFWcpUk/yqkUjc3hwas8kRE9imAkIAQP0NkNjcfCYzYRS7iFju",
-	"HUO+R4oeT4cMOxneswSbws0hvbADfFTicuKUA5E9QolgmU5pYocSeL8B+gRZtwJbbsGojZFwWifw7X+8",
-	"H+K1hI+SjA10GsNZGwBJUkEKugaSXUbf1EEJq6VtxzTqy5qQR7AWi5qEJdX8mlrxYNncj07Cd+8krLfz",
-	"v2c6kxqPY2vEJrlPc/rV/3v7FCdVUNBac7XPTJ9HZXdUdhtXduACFwTgMChiVlJd+4GULQ62ok5TVIzr",
-	"FWk2pJxPbdy0o8rWo01XXVxrWzPaQG8I9IWu164PSqHKNQR4l2/Ia2PMzeMGbPgKNyoEtcvBB+wPNxW3",
-	"7aYiZo2Z2SdjY9DMzHHRYxGSJRhT5vXtkMU8G64dKVlh2C+iCRjT7QOz4bfK3Ebj+VXLWMf8V1PTffRt",
-	"jr7NQr7N2RZ8m0Oja0IhIhRSpqjkN0YdUm/fdwhb2blxPxzAymEb6mOzjqOZO5q5LYXwB2bmLIinJoTf",
-	"YvcSxYx2A+DQXExPlKUpExqKaQMKtb7QHVkJHxOZ87Ew4AND43ARsW3jcICjLmjgw47Ym42ZqUVV98uV",
-	"FXGJXfD8pAVMhJrqTBkfTtDIbEAqOFLnpTQyPqC/QI6YeOzOI14SHxtAEg14EqdM1GNIcrWGx91xuhA+",
-	"AL8OiLxnKdG81ODvlb3xvuFIPlsAAlRyzBiN5EHFB10QFMyBHJMeTf3bctUkb0Ss8GdWgSPnlO0xEtOJ",
-	"KxHZQ/9w/vKR0R32jmZx+ow8DYXUt/QW3jN89gCNk7m1PT6qy2bqiWeAcvMBb9qXDKgDLGsUTOZ4IKcm",
-	"tA7Ske/5ncI4NqEsVpDzA4VEfJu6e/nl+1br+t4czCvto9fiJF5pKkp9qMqaf52Cfu6fnn7N/9geg1NJ",
-	"Je1vnH8UwnohNAEW2OV9iVTnOlhQbl5KnPajyOxmuCqpWpTTR60w12uLXeagH2eqDj8BvY47eEw6H43R",
-	"PhqjfcyczvfwIHlaZZDm5k1zE7Wkh6f5kCVcsFp37r2wPTS5IObxKWBj+JAFqNFSFjG41ggfNNykShMh",
-	"NeuYKxmNBiRlSmZpxMi4jOB8ooiK5MjEsCMmAgiab0ThOAOcmZQptruSIpngHYymhJOUQzohd0KOm+Ra",
-	"OAJqo1bHSG8/GjFh+2ThjGoJGpdIERAubkQkY6au8PIxVURRbkEVNgdgx821YkmvST67C21eEZR4QIY0",
-	"vWMxCfHTsHkjbsRj9rH+5BbxsHLIWz/Iiec3l2lVbfYQ9/gvlW8BFbg0HIuNsY7kcEhVh0RG7IUOzE5F",
-	"fE7QYF9GCbSGwTxz5ZjdfUvj5poNQTkN6Zc/M9HXg0bneWtm7IH5/le89rIVNIZc2L/a/lqapnQC5k9P",
-	"EqiqyXTYqHlr2P/d3IZCmGbeqGbC4WV5ORW+gIO0ocx4Bbjp3IOb7MgWsW2R6+ED49FyxmLds7RbSDDB",
-	"bV90273nUYudXJ7FFyfntNU9eRm145PLXqt31nve/YG2W42gMZRDeKvGUN67Dpu43nb2dEqh8OgCXfhy",
-	"0ZHHZuS2HIGbzCzsjGEtgb7sayJ3vvV5XZmzSxWPzGq6IdIR9298FrXoRbd7dtKKzy9PznsXZyf0PGIn",
-	"7V6Lvuy16GUEnop/45ydv/zaBRdohVduz77yWvl+pzIfO9tfMsGVEembe5ZO4Lij69JizZhlHUB7sG+H",
-	"RpfzOjIBSfXtB4T1RQhuphj7QvBh8WzJ7CFVMEvkaWgEt5mJWN7C6G/HcI/bmE5U+KxJphfO3A0uJKAE",
-	"MFkPLdKpsWg3YkyLvod374zdA9bQmIDnbUNFf2hVZek9v5cp1kkoSVmPpSlNpp+asnt555wU99d0eFku",
-	"dQipbbnDlznc02CMrhQicGSdG2GmAx8MDBkz7fAKMayWEtg0lugvitvkx5LmOKzI9NOATYAWJJKZ4kIt",
-	"HpG+Na/+TyKWWwlI6wLLIlI4zvAWy7HdLHgta4MVsNP0IW/pgoedpSDG97vHZnV2Dy5lLEBQ69fBXpAJ",
-	"zRM/BRcnrXZpCsw1gk3N0uWn1gt3yXLLWZcvhW0eEHzaFcidiT1BaryAPgEqQYUuw15EsmVjhip9ypqZ",
-	"DUwovmDBZr12W8saLFQsK9UoHiez+EB+r6BG18rzlWvNtU1GxwOesBuRZwFtOyLkGIIQGZU5JgSBfhii",
-	"Wko84G9xNWyGcsg6+I0oahZLRiF4f6CJGvCe3pssIRVqbIV6NJDCeM0xi4ybGpsxGjdd4ckeheRmXZ7q",
-	"wW1MAS7afvny5Umrjem5/JvbUcoijmm1xoTRdH5asX3msayAGbUh32tOk0Q2ggaE6O7Tt3RIY5ktrvVB",
-	"MzusJ2gCQHv2UqMGoF8qBCa4dPA9i6SQQx6ZCwR8SxOuOf7451/fmc/hOBaMCT79t//7X/+7+f9//Z//",
-	"9l/Jv/7Pf/t//vW//9v/9W//tQEyPMqQWuzWBqi2SSvmRjGTVSSuttlO8LFsx9brn/96AsbuHL5whmvq",
-	"V2f+y7pgi30xizYddhUyq76V4pzUqV+uFVKnRZk+kNxp2eLMp5ADbTykMVsXaJoyenfST6hSJ9hFvh5d",
-	"+nkgIZdpwrUBx9Sn54jjCbRonYDfDo4HqH7gwNEsSTzPjTt+aH5RSDpC6nLIqAD1X8hT6pTypEPCU4z7",
-	"2L2Z2NBouhAg4bc8DhE6xoc1SNQfzUv+bN7xg33FY/PVzTdfzbNtuJ5mpj08FUIuWbpCAPC/On+Iv12y",
-	"0Wo+ADWQWRJjt9cuYyIfTXdiJL44KJokWE6rHou8Z2mcscdCxi6f45u1du2yF7941HKB0iMWL6HRs2Kg",
-	"82MqM+N4cEEyYQx5xGWm0OUfSDXimiZ5K+YBS8mQxXZW4D5wWiLO2NTbvCi9DSiXqSuel6+YNSkzc7Ip",
-	"bO20bnn0nJt5/i0o8A5O4LTNgMFZ2DhVpJvKO1ZMsb2iaguptb8vZ3Qg3HkIdoXQ0Rx3VYmyml6QtbFW",
-	"R5F8fJFcVfoOxtV7UGo/YCmXWXklcO3WpXYDCfEa2YbbJUzvMi/+46SMoDFKUQCmHCbZbJOnF63zZ00C",
-	"yPbfM6WhuUXoqBqd32rhAENCNVA1NmcoMrzDUZ3lWIzjAiesQqEdRIoikkNbNftUVDY55wc3/p/MdCTB",
-	"0/LT3VhZ/F+5PbaVrPLRDhztwA7sADCe0gfswNwYHzDyah3F+xC/UMzuecRIn4J/FhMbxKMulL1ewgXr",
-	"+PoutKznaZ6uDRzUBDlwqYK0BvakTxL4EDjyUioUjcyjm+QNjQY3AnFRQLIb/vb+46fQqGZKwhHVgxBg",
-	"H+NC5RPrjCY4Do0RCKEqwQqctBaxBQ1VswSaKEHmOUlscpslvc6NCMu5+jAgYVX23r5U7fdwzBi+zFsH",
-	"hIG5ff43Xjlkwy5L8VozPfive664vXvKVJQxlx2Z+QTvgm1l4VvFUrNiJ0b90UirsIAyM5FvjAkWFZKn",
-	"4b8bQg4yfGbmGdFeXXsazVzqsHEWXnQjumzABXamAqf93hLyOrBfgMl6s0QQgJspHg+kMavsi8YvzfIA",
-	"1OydzRpxRRS9ZzHJRMKUIiwvSHOFXMiYYca6kjHMPT+siU1Y9ShPVIC7YCThgL5CIBpVZtrtK5yenZrn",
-	"n+bp4LBDLlrnlsDKzpMD+EFpgysFHM4XrQvzPy8DLGXkXMxZogF5BekGfMyTG9GVMTe7zLkR5jVQXJ9A",
-	"AoeEPA4tbRclKRsxqomiPRaYaYM5GNeB59D8/IgHZHZ5Bs6+LuKbVKPTsBuqETS69mZAjnDeDnz6HxSN",
-	"z+zDQtj8fDpNKDFkeiDNC49TrjXCmUqJ/J+o0LSxTn78wUz3WQOcbj1odBplSQevy73myq9k7KAceYDV",
-	"kAraZ+Bd1T331E6yV0KlgVh9Un0YO1+eUmOmDphM9P7dI3M9hZ8vaK1hTy5zRrG1sR23VC3HH5gr2dYF",
-	"kOXtqcVY8IE5ouzrUgOtqeD8UU5zLbk+VT5UAQYE/H3o4QYuV59jqHN70Hj8KgnuLOSiB+gQF32vZD3l",
-	"7moFk4imMYxYJvdsKy7VTzI15hDMpoqoQA8kjYkFh+NgrhB9nilGEkbvwT4YL6tUNmmiPXLujTtmHck4",
-	"r6T3JEKiLJA78NAqCSvp+CDxqVWnrWEmPhR05CuauvNGK9kLDQnKTuPzx1ft5tufPvz8819f//T2r58+",
-	"/8ezP//p3bvPP5+df/rt/Y//6f94c3H+T+//cv7L++ev//rbP/7Hz2/+0/mbt3/59PP7Zbrxlsf9CZ69",
-	"T6dkVi6D0zReCnO7XE28tmjsSr8rL8EvMolZWocmQkkA91KRgb10w2dYjIhXwlc/AwMLDAG8TK7+QykU",
-	"S+O6lNxcjaJYImk8n9YH2pG4YyPKxi1jCo02wA+ErNZ4IOHciHEd4cLAMjAkiW/01XEoEbwlRjtwuIUP",
-	"uXebP77/zaiSnkwj412GY5oKLvohQoDsFU+UiejMu9A+g4MnoXlUmMMv8Z4c6rvRgMVN8qF8AkZhy5Mr",
-	"Xx7uZtqGhzg+RFcmcZG66EY8fOyk7jzJKz/dh1UENmPecvnXPKIRNE7sf+HyoHEC/124Agz7B9BexsU0",
-	"fypNAQhTNZZMsXR3py1gdzY6Z5cBvnvnrN289GN7S1NOh5T8qpQJH2AfNTqt5ovniGMx11ixaAT+TRbK",
-	"zbUb61Ud3SZ+dD4fJzz1hD5QgAffxFw8lukd8xuzIm+1nQojaJZaffoxG7H0niuZ5srPQ+MxtkqJYgwV",
-	"qz2o1ytcFhTezdgB5OViqHeN+ybTO+IYjXLWLiFBScuxUGTCdECsa2Xun8qEuVuN8SeMDvGuNDXK1cj5",
-	"9PFBrmxLxkL3KPOHUZP+ICFNpGBLMr9B7uUz1wMSXkcmNO5AcuY0UvdhQMKigH05EbERshBR9Zh5oUSN",
-	"zBZRA8Y0JD1SOVbQosql9pROGR1CIgPeUmkpY/TS2Y3AIzdX5kZwHd4Z8qWQUfQgUJvyx/zVl5F5EziM",
-	"4AosIb4QYoRCjgr3VhuNGzbJJWR1sKQjb8SQiom9iyJpJuYZkSOKaFkUUSn9HzROSn+JzNgLsDfuXz2Z",
-	"JHKcjVzdIWicTH+0CjBp9iiK49XCTWe+SajGdEGVzbLDdhR+FZbLXHDiKMsWGh/6QhC8cUUsTLJm4t2X",
-	"M4gk+wzjgZoYz+xUlzKyP6p7PDwVifllj1gK1kpsVs5Kv9wACj+cPwfOgZBjUbsE8N2yfsMiD/UH0Kqe",
-	"OhXCrf9sYHbzpwUcQJ6LBY6p5udXZG9js1DoPwRGahq7h+ZJ9tBwofG0Rg15J+voJYd4gHsZNJ9j0qMk",
-	"SmR0B4cA0kwQo9ONaS2fBwBbHBMpOoQqxfvCCHKAAQ9xLk5ARgkVxjoaJXKSjdw5MCy9od0yMeV+YAFX",
-	"yBh0bUcFxYS+nYXUL1KRntaw+YXts1VK11AKtyodUwWv4NuLS1vSvnVn/FSj0/JV7nlD9NK/oK9tVsTe",
-	"FjwkeE6pvcaA9wcz9MnCSFJSxLCPaXJ3ywXi2IHPmSrFlBri9C7ACrI1HKLxSGw0EJR22L2Im2Y8X4YJ",
-	"qgZ1Ins9HrFYRpkZeLPgqQ2TJvwXqAv9cyuo7+mQQbrRVkgLtwic18ySBHw79kXDtrJqqcsFnrOZUUyN",
-	"Kq+yJByNrzcNHt80OjcLLPxF+6bxx40oSetslGTmzaZOK8fkvN7yOHgc4JYOcM1vxCKCEBR3f2AW5cHh",
-	"QUqXGufZpnxsllf2SCSTbCigBKuu8FAWRAq/Sy5s/fYqDKyOxuVIM2EXzCxHltCKV37UWHJOHIm2yDpF",
-	"Fve0APjNfIYO/PoQ1roM/TWJU9rTHYsnsWcioGcvWBOu7nyp3CwAujLWMFnOFgd4cO5ok3y2OX8kdnX3",
-	"Fj6Oa+Znjgtn42wYlB/VATIVf8IZn2wvwjM3mI/xff5lAhEZWNO8rogPC128fzuV1sPbjgFlb6KFCRki",
-	"sSsVPntIjR1RgSvYU6J82O2IbCbmyflDjH1NeczCZk0x+xX6Q7srZa9qkqt6OVXbFS8En1J6zxKF0Tts",
-	"mUQqDdCsETWL31jKNmyaEXbxJ1fplB9ZPxMHzWQKyquy+vijkV/rn1brrEVJS+EhCyHjAXcaS+wmTtgX",
-	"o0DxXCy4y70yL5XRphDuew+6wH9gz2mS89aLHL8yphMH8/HNSvHgelVT7T7TVlIfvWR2dIAP2AEO1tQq",
-	"m0J4nrdezEra20Jw7oviuMsLD9oXzTSn+2i9XtoJjT5A0ytcLMzNuWwUUUxbwBuJM0bMviJUsDHWghW5",
-	"YyPtsA8DrrRMJ03ikyyeUG9I75jLHeTJ9CriGLhkQBWB5inV3C8UUKLm8YjOXRTaj3KxmjfjwPwLuzGg",
-	"109gnv/3KiaBCjUAn3ns+GfI0IPmNN4rciDy/kA3loxOYdybglbsh6p4JJ/iFQpDnfAu5kScInS6vi72",
-	"3kIJHBWLcxxGCRXYaMJ6E+BA1BZGrqMDbPpjjL0UW66M4EMaQePE/2v9I9cudV2xaDXjM19tJoFtd1SB",
-	"AH/ZyoWbGjMmwTDzejtKZT9lcM4hRqRenMrRiMVVs7Lnh6+n9M4IcOdQZnKkbFKoLKHArmm3RdHlbASN",
-	"vqTJouNiy9BUnRsZtZthYV4r7+TlS/bYiU7UMLsAP9z2eFLjXsERBCsP2L5ovxytylRWyeUxC2rZeSHB",
-	"NcfTmZehwdXZaZ5mA0K3pFyssH93l5KxK/Stdpmp96Ou45hQYcUUj4rBTnfWci2/6vQr/uPBDjJzvSib",
-	"PPFCtIeHVo8mba3URb307WtUMsfqYVLBidSemLvKVil+hBW9Urzgrt0npTqd8RmZ/bHuwZUHHkGi2Npa",
-	"Ltw83jtTrJ0/HUDCQwUOysC7CdYE7PF5QtMiCYE35pC7cLWgHmfYj7DHv2wvo7Gq9d90XgO4TcuKp13i",
-	"G/iNKgVwQaruoBF1WtQEEHes5JTuKMtxsFplbsKjXrEsaptHo1TeQ269xiK/SqTKUiNcRmQQ1AQAXrfr",
-	"Xak277zrd0yQl0jc2U61TKbED+4IJd0SIZ1FVK+cn5gLbHSbK0dXfhtMcLHxou64gLgOxcPsUEAc3HJh",
-	"7GBuHws815ng2pH5D1hKFGASjGV7x+mQTTwjyW0EPUTcmbPU/LLHWeHY4BJEJyUPzv98F2kJux12kZio",
-	"O7BGNTQYYjGhRLFIini2ycJeZiZCV8X1qJBO4VwF1t+gwIuoE9erBjdfCN+ETRIanR52XFIUg73QBgjm",
-	"+7x+mV/lzhTExa/x+mti5QE4R5wZIN0JsRvvxH7fnGa/zi+eanU3U2haKedit95u0TG23n7PtYnugJla",
-	"6YIqmVrRIkHRPxVZiYAYBYg27mmU2TTBKpK4wxSLW5BKhyx3OL/JLIu6cyeNaL4v1/TfTr96a7uR/Eo+",
-	"sMOlBfs+7XSwMTHc1xrwnGa++27Pq1MvubBVJV9yud5aR9+HNYr9nO2oke8jTVEtpNmpapZDk52ZhqBO",
-	"5b6KieXA1DfJjxPvi1k8socAQ1/0gbR+z9OLs7NnQQl07Ds6fXz/G6LYHfvmlOdkIuvYdm0Cpjer6jr+",
-	"9I+9gsgcutNcnnDTTsB67tSuuTav+ylzqh08XhlpOL5F4kxPVvOiXjtykV2ktQ5SgTtdMu0Y4cf5YdRi",
-	"6nGj/tFpyn5nkf5OlRlB78W3/bQnKiGyw9MN35TiwrU+6q2j3tqS3voAG2zzaou5bMkOScF/SuWQhCMm",
-	"Yi76t3Y8YUC6W9EQ19j2/Ame7XaJDtJlSp+4hAk0GMfbokqByuDEsoUA88zVWt7NqzxUPCwl8ZklCXHn",
-	"VpchCi+8dVkwj0jklZ0YMFh+J62oBnx6tb4+92YaksxoNAhyKmd7YGmZslvhqYdVeFOapo9SeMsf1Aga",
-	"hccuXngrLK2HKEOqqnok9qsFC2/GNbyFn2yr7uch2yntwckxVxOAQ5rGIrB423jkQstEn7x7RYWQmqiE",
-	"sZFtoQyCmEpgoDYqEWdeLndAbCtpTFgmd9MX53Q+Z677gUx5H1ZJMD2W6d3i+VA4/QdmdJQa2brNVB5Y",
-	"wOfQxsD1aGx0GgOaZ1C7XI7UJBpIJSOO597yfV/7jjlixO6UR686ekHbR0B0WQscBij6PdDTZ92EqwH6",
-	"ucMy/5sr3dkN2iTX9tDskE6Q48xapw76zNxZKRaTYaY06TKSArnlU08TTx0jve1aEJ5a8Q+Nc2nvYnnm",
-	"4TljyvWM0Zt7iG3WIsIGL2+inVYQV9R4S+uZZXXEigK5w/Jjvp7f6vH7efAxewZfkNLx5LV91NOvJTzA",
-	"BqqQxeFtrL/yHjoLznuatYovc6uYX7VMSfHoiEw5ImVX1YnER7MJFOnSOJlcEaVTKfqkR7keXJVqwIoI",
-	"JBBfyo85X1FDfmso+DnqZo/KscVRViXoi0puS4j40Hk3wFnluEcU+ceP798R4FogAKUGyLztE13rRs1z",
-	"kK6RPwC5Lc3HXUZU1u8D+CBnM4/NnA25oNZTvc8SwVLa5QnXE0zDAcET7kwvYrMo+rIv15MpkiGPQd5w",
-	"+CuA6tdwzzYNrC8YGqVTJvp6oKwIWPC0schIGcBI3g//j5Wjml0h6g9ZS1W6RR/pPXMHTrbhD53SITMW",
-	"7Ou3r9VqUBQYBlolAPMcQMOVkW2YpqGVF9eKjBIaMdQpBW2CnfM1xm/A/8aAkVTNFBeL5NexrTB2mdF9",
-	"sAgzqmmhGoH55ab0zeMWCbzP+3HAoF+EZSFHiJR/zSUjOTMfuQI4qp/11A9MJ4iD27bbDc8esefwvmqk",
-	"n2RK+lLGHe/pCOSUJALIJvEgojJuUpgzAYVAqeyKmC5EzPEM5iv4+Ziq3JlCrtEui+SwABd7UqW6PL/A",
-	"Ys6T8+pkWvKj8IFwhrLQGAEaNDtd52Mt74jY3/jQbNl2zAeqHqsJKFeNDlfNh+Ec7gqS8c0pVNfvenOZ",
-	"Lt4XO8RifMZOHB5oWuB1x96ogo0t9+zvkgvlud2uCqy0XdaTqe+Kx/UUb+6BMuJuEAgCq7we+dzjKq9V",
-	"6C6dNziChjG/0Ewtn8U3wnBEiax2AshMnrHXZiVgIldWSlrTaDAfIrJUa6OrJYAihWcfT2hv7YT2JpEh",
-	"+XapxYdcJ0oW23LBkf57yWNWNwTXNcpfVKTstwIF/U+CbfYD2QRE4/ykdfap9bJz5isjPGGuu+fIMmI0",
-	"fx/1QckAyWen3T5vLU7A087rGA6pd6siYFdKaBf8T8e8AZ2uY05dO24+pH12+vuI9W1Hbn7P4ls1oGeX",
-	"zxudxvPWeeucsrOz7suXL148b3cjdt49e9E7P2csanfZD5cv6Fn7PHrxPHp5HrV+eB532cve5eWLqN2O",
-	"frg8m8Nv7B7xsvfiedx60X7x4iL6IX5++ZKe9Rilrejyksat9iU97/Yueu3uWbfVfXF2FsXty/h51L7s",
-	"tnqtFm29MPfi/8wanYv22fnFZdDQg2zYFZQnLqarqKrMrEk2MsZ/yTJYDikJGmMe60Gj037eaq2HL8kV",
-	"4J5hS3w9AAbIYuTymgKXFNX3nkFMrhFVgp3+gFF3RFN4o9C8dIgOrWKpibKht4qx/xT/N035PXNFEWT2",
-	"wXPiGKCjLrcKJgA/13xghLxzI/7xtzc/B+S3dz9DIPyZdX8jIHcqIL+9/glD6re/nQfk7cV1QN73+wH5",
-	"fP2XwFz5Fr68fvuBKJmJGCo3mt4xEdgaBxgaMyCjAKy7S7gOXJfFG2He8okir3BwJ58mI4alHNpPGWuS",
-	"X2EocGdgdE7ZCRNGvcfQKNAM3ljy39793CHZyBZ/oOhg/V5LfRSxgMTsnkcY72s+ZDcCtH1EhyylCqsU",
-	"/mTI8MohfGAucaIhuwEn4YydCqc0Uuhop5vudcwHTETpZASna2E2uCYJZwr6KV6TlI2YsTjulAP00Ql5",
-	"DL0Tw4LPfPInNgl9c0q4zC6oJ+jHvom2xZV5wUKLR9xd9n0BA9BlsI0ghUIVicD96c34Qlc3Yg6ACKfa",
-	"elowbHiE+d4SouMYTVRy7kbCk7xNl5aSJDTtM/K03WqRt/zHwO4+cnaJf0L3c7uv7f7nZhk00fKZGV77",
-	"0o5gkjcMxhfGJFLFY9lwpCdBsZ25sTgoGuY5MAR7tSPpMj8MCgPmgoz4F5YobIeGdxlYlq7QbongRpjH",
-	"m19BK8mC81qeu5mltu0tZdYfaD9K8xJXtkelWRB3WzQQ2A/NtrWv6lSJl5Ud2e3Cu4ZZormR8VOzHifo",
-	"upS8GfNKjU7jf/vt9U8n7eYPSzgLJaM1Ss2rao4+Fd60KgXrVWsBMF5SPtAeCRsdP9iiCp2gB7Ox7pWW",
-	"9VT9O39tDOmXP0NltdE5a7UqnuA8lgoK7yklxlGHBWYDD9gXamzEkCadooCZlacpQ6VnpgkkEO1MDDtG",
-	"a5aa+/+ff2udvKQnvb9/fX7xx7+r7JiVB8t/c747rE8eEMgunE3cGCxuw2wMRx/5e/ORl3eHK3M01hf9",
-	"loGV+I7evi7idA/pl5MumIp26/Jl63n7h+fmY2zrvEwTpGIq6PRrQX0u1CBJozumMBGSHwzheD5X+L5G",
-	"hSaoQzohirF6+GbRrO6eRuaouI6KaxXFBbXq4lY+GMilg/1hzhf8+/Kb7E8qoBohUBxrFUKgqOS2hMT8",
-	"NMhjS6UBbVnuhmQjYUx+1rLWlSv5GIRBGgCUqu9Np+kdQ8VrRmiWDIOcpRGRa0Q0m0ZETqu+ADJi5GzJ",
-	"glMh17YDxOMDvs1BVsfTlEVo0GGJAtyQMiUFU7Gw1ljfSTktLFSls3INRWFwjHwHV8gLggx9QEpkdaeM",
-	"eDXJeesC5MxcZWZ4xn0ZUIUJnlkH6EGfx0h0q0b+C+lF+CZmHgv93Ep+PmpbaYenzwp0LMdiA0kKmJqF",
-	"NHFviUvfScGKqmJhyRvFvbLgLdT9Oou5PP33y/8QPat/X+5QbbR6d6KZqu7yVHu7SufAvWZJ8K+jiI30",
-	"CcynqtjLyZhOVMUYZl/AJWReczWSRi5Rb1XeL8xFKvSkGzaBM+8Zy6mps9bzfVzetReyTpmUV9atB4pK",
-	"FUonGth6hZHvuTNvxnHRnp5N6Ko+SiifMlCLvIRTYkRldhiPXHt6bXXW6s7mTPz7rTuf65vOhIs7tSsc",
-	"76N66bU43nGhnKOYcWSMHQcpsLWgUKVRaB0aUBtN8quG/vQKfe58pNZz4IqMsnQkFbNHD7gm7MuIQz8E",
-	"YFAb0KRnbjm27elzHmtX2IPaX6Y85I6ShAvmmrHqlPLkCu4rYpVXlgpD4dPOxZDeWU8E3xXKaFQgpq5J",
-	"kBHG+CtwpfL1EimYC15WcF582OLjenxv58TYKZ3Hwu3f6c9c3DXWgLzZRUHSbPjNCrG+GcQyR9CXTFnZ",
-	"fVKZ7bi02Y7Z9wgaWQqtZrUeqc7pKR3xpr1pU6Z9oyZA1k+v//rrtfm/6PrVdf5/q85DnUU0z7oid4yN",
-	"bIFdsShl8K+xrQeC/DyyjbmGgaGpRpIwIYmWd0zMszNqIMfiRIqIma/NPG8iaimkueriFk2GUmlyftay",
-	"RVIy5jEW1wa8P0Caip7TYQVpQg1ClQ9kChXkJSV4gSztJ/8mxwBjrwIMXViYY4hxDDG+9xDjmqihcW9G",
-	"PNJZyoou3THO2Gqccc9S3pt8x4FG8ZggQEQiKp7kBtdi3tBTViSB03jKH3EB7NTTly0So2YmVmieoaH3",
-	"zvZM4YY/UHwwy8LR/qMnUN2/0B8wNMPGI8CuULlojQF3wKZqDCuelDmWko+l5IPEwBxknUj0uIPLUtQc",
-	"gJFFVFyZlDzbconIKLfv1/r8Wgjt4Jy2VhAIO+IfImRXxpPSYfYrz7aPnAI9e+Sd0J6GfBViZsEgzViq",
-	"81bRSM2tfK9w1NL8cMeGZF06jR9tCwUtiZJDBrPPEsVWycP8xeztY1l7TXVlZrFceiBDGkO+laVpiZN/",
-	"FeXUTRm9O+knVKkdngT/FdgbGQAvRDTp5Khmm82WxZq1Sx4NZJaqMvs+ivnZRX4cAz4REg4PPAsIg2Qy",
-	"nI3gqpS0Dgrns5U/ixFTTU9GqdQMGhMT2evxiKUkYTR1nqzF5KPPWxIbPOySMqCkcPyt/tyMjzsLdBYA",
-	"tOmyAUJpLGDRHSXAU4y84JancjjDAQtzpBjiu233SaPCXjoVSXpsTHTKmZrVYbAffobtsEtm2Fwh2TMS",
-	"XJCs2DMS11+NuKaJTzoAd4XxHaMl2X9+zN/6kdlb8yd/gF1SpbY+sEim8TeDNK7KgMA0wKKCKsJQbkos",
-	"qjkW+xmFuVkGWRxJ0WMpExFTq3O6ulPjrwo3O7D2AtGAxVnyKA0GCo+CFgPFv7fKqr8Cea24Z2ILrLSL",
-	"hspnuI00j/iIAg/C3766Cb5ukrf0X/5nn5rtmPap4Iq6xvap5F9OPsisz4jg/X/5HylnQjC0ur4u9xlW",
-	"WYGhECQBOhTaY8nELptflMJrvCzR9j424X0uX3t2KLkg+NCl+iDI7ufxxZOPQIxDjV8i7jlk7kZMjhKG",
-	"EZjMtII6n9ETdIgMrsWdOq9Yns/WTh2LvRWsFWVid5zzhQX99n2WukySsRRAcVjY3KsR3xR8ktOv+R8b",
-	"4Z0vyd5jZ5uP5nST5jTYmIQeLO/6XGnbn8M+pVFW5FdLMr6lwz7IsMctGQP0qumUyM3HVJEBS6DQFlER",
-	"sSQxjsADqc9CBY6SHje/h7yBMkFblrB5J3nW8QM2fZKnRkLbrfXt8s5ozA9a6KvN7ACRJVu2sqe4/3dU",
-	"jXlcbVFbjQG/H7YeBAWORaP5sNJYoV6Cv92UUtghAXnCegiReMfpkE1W9uVxA24DvHt0245u2w41OGzs",
-	"7WvwgUzi71d/r6+iS6ci+JA5n7FJ3mEBDYtaPYlUb90J4VqxpNeBzsCWsl2nVKgeS81wS+TOVBAaaayZ",
-	"QRJ51iKYBTxMexDb5vPK7ocPLCavUqkUSaS01SlKenTIk4mZuJ9SHlOjbmSmzRRDX/8h5eJWjphY1YL8",
-	"YgTgaD+O9uPbsh+YTLQ0ZQVV61pUbMWYFFzh9YuEvxZudlBFwr1klt5tdbBgxxfWRAt1rUzlcCOq7xzm",
-	"Hgo4S6lfOBI6lQp5vrTWytQS7P1nGy4W5nK2dwzGEgFHsCyWSu2Yx1zMs/00YBaz5XBhQakFEI0gdQE6",
-	"LQ6wWBlacQrtSefQ7e4Q8VT2ZDV2RPIpDlcanRSroA5ERfJDi84AcUXkPXYVOnONPvzPl2g3EuRFWcfu",
-	"7AFeQFhc4JNF1zyRou84acsdR8jTsLAmZuS3MZ2o0MK/ym/wbNZm4Vt/kntUtV1Sp6yoMnZXS83H8L3W",
-	"UmEGGKAngaZIbj9bUHDwTr/mf2yk4lpY0F2EXkcXZWsuSrAxsT7gxte8uL2Pnkv140uTVPH4ksp5jIOw",
-	"KyrD0901+f1+VnCO6+s9wiiRCmMH4xH6VgAzB5igSQfp0uiuAP9ftjhnWwOXDNm3fCj2aDSPRnNLvu0n",
-	"esfKVhOEc2WnFusvJ9moPjH52ffHqep71ly8J95P8CzzqINKW8YZ237KEh/SCBon/l+b6I/nV0xLeWcb",
-	"xz81BuUZMeF/yojSPElInDHyFPrQPasZeSxFJYvNNtrVUa3ZcAR1lr8HGyElmNFAdpYLWuxsFT3aO8sN",
-	"8EAO2e09V1zv4GSDk609S1WCy+FVDB7FOoSjDa8zNnW0gefdd71GgPOgwB845oo1idGUJDSSAl9TEZNQ",
-	"MBaH1s6kNvlCLEWAZTRRjPk/0QPLs3++4i1HTACv4kAmtheXUTU9x2qWSJWlrISmTDP09bqpvGNi3oEK",
-	"t3t2mph7SCRnxWwlCdldZs7P8neal/stobaxL5Rgaa4ZNuC+nH7t2endSNKtIBHrGbXvz5YFGxKJwz1U",
-	"MGdf709GqzjIinxEQZq2dKCgiDEruKe2zeTKzCn58YDVrdqmDwfMSuh5QXpWdPR2dCjggEV2/pGAUUKF",
-	"ABagbVml09wYfP3GRb42AcnueQzlbktMQp3rCq5sIpUGGica6Sa5ttOFp4R9hT0u19fz15qnRirBqCuo",
-	"FxrHr3B8dnSHgiot65/2p/Zlbr2HTA+kebvRAMN8IbVj6hXZsGs76Y65ho7ZstdbQmmVZmvTpOLfr96y",
-	"QEakczJTazZ1Coz60PyHpaqqpLauCnOB6neqwj4yXehEINgXTWxCMM5YQLoTB6B5okhEUdM5jqmUq7sr",
-	"/HGW9oESVWiW3jMBeVyz/RgD1JG9DTbodrsGgQwD3h/Ancq1mkfQfG7lN+NaPTKkHnMy9RrQzHyj05Ci",
-	"L7no3w6l4Fra3ss5rP4j0zphMeGCjFmSrJiAwHn0IfhRDW5ADVoGzipXYPM6cIdMm/vgwkWJjO5Imglg",
-	"xeTAWzegMXhoXcZEc/M0mIemb/yRzjdGw7OY6DGP2HL64gPe46gjNsR7WVAOzK5KBfHlciqiL2lSXzl9",
-	"37MckTY7RiT22DeR5hJ105/hIcejHuse9aguksKacFW1RjWDMV+hgl1Koe7smMkiKeTSvPxClXEXU3rP",
-	"kiJz9VLn5ewkLczoPkplP2VKAWu6vlWaphrqIY9dSjXitodlVFA1h1NBLWVozGaw/LRxSnt6Xi3STP9u",
-	"65ALycKS+3vpHbi7MiUswDdcoqxxEq5j4yMYKcNAGzaqMwNreAenX81/NlKUtKKx+x4f37L9CDYgKodb",
-	"uuzjFtvbqqUdX0Xoa6Vsa+xn2NERID9cuUqEiSCsqriCfwt3Ug9NnlbE7csiAGiqgAHXAm+qOxaIRGhc",
-	"kR7/smYVdDV7uukKaEE6h0wXxPXWlhpcxx7iuvI0VnDadlQSPVA1ML8cWq0JFrR8A660TCf1mOKBJEN5",
-	"z+Ic42akwZ63HSNiFf6Lh1XHg0mTfJBjWwqEdsKFYuCCgfQvdlTHUHp/WBPmWeXuZOFDAuCoLOvZwGkK",
-	"panOjF4CspyFnZTY3ECOxRIHGdpgm2xi8FeR95zAU+VGEqA3NyYghlKAeUu5urtN2D30NRuymGdDI5ay",
-	"MHBxC2xV4MZ0LfVRY/1A+FNKBTY83UU4XO2mYANv7Ue2fwHxggryUejF5vdqDM2OD5ukVFew2X2lqYiV",
-	"PR1QgCOb3Wh0j+3N7MDG8JVtTaNIQnU1nQD2lwE/aYLAafMgvUo10tF7HVxFoCD4oA/MpN3CN04LnrWW",
-	"8302y9S1+HMPyeWpgyQbtwEx9Sv7OuD57ocsm/AhxKOdYZP8KPUAVCN6TbIHUAUEhgTmUmNpxrJwpAte",
-	"JW4SiHbGVBEzaZoJbLBa6GaY4b5hV0ClwkXfrHrCaOz7a6ksvef3Mm2WOqzGkkEHLdLjOkAseI+lKU3s",
-	"EEdMbFBHwOscpJL4wPpcFSqH0BQkTfk9NhO1c7uws7Mkjclb2NFHjfKARqGjUSrvZ3QKzB6huZAQLrQk",
-	"VOBmrvZVFtQ1Jlh+hJOa76Q+uA5UMoqyNH2MQKnwJBMplf9cqyB5nShZs3qB13d6wHhKNPuiawZu2atu",
-	"8YelV/BCAGc9g60e4sz0QKbbDeA2SPLZa0P7aM383BTXtfbusAxG5jU0DLTtI1MWMVjTKyD2VAkbaUCM",
-	"NXdQzzTCvIf1TFBlh1PPfEvTOxZDaFPsF+8cJEuhltOi9Wikq0KgJpnTNquWNHlOvdQs707rpfVy8kPn",
-	"fGU5WXqL765gCivwnZ7p/Gw+JBSkeT2v5vSr+c9SdVJybY0jPB4kRXkzaYy72XW11VQrOGse7zxauY1Y",
-	"uWAD8na4Vddq6dmfqqsdX0XV1crslqquP0JXAIJCRp5etM6f2eQElGJ5TLqsJ4HFBHr0DyVkIjyYT9VB",
-	"kT396rT5Xb3Oupod3nSddQlJTbjWCVvB0u6sznqggl9pON/EXG/Ybp66XV8PSBaMmDtNwMeEs2Isdr3k",
-	"F84M/MU95qASBHiOccupAXyIifztv7ZaO3XKd2HLbwfVaa9k982usPHOnF9tJmC1e2zvmNepE9qi+fmO",
-	"TfeKimp3B6i278pUpg/KngwE+CobsfSeq9yzcZ2RuCIxA3KoLRylWs9P2VE95EeWSNGH4lIpj34gB6q+",
-	"JcfFHqYCHeiyX2ufowLsza5LqADjDJtT/Rc85OFOyLEI4CPA/UAfsmXaMlARF47mk8gsibAdPKYuJv/r",
-	"v/w30BJ2s9uf2IqTmf+Y94BkVpMuVVyRp+EpfksTFQbkjovYPeFW3rM05TF71iSvM0ZMxKJImglE2wk5",
-	"9ifO7ft8fP9bQMYDbrkEYHB3jI0UTk5oPkgkjW97WZKEeTYT52UssyQGT2pChiY6q0iDejK9kh4EdO14",
-	"MDHTlz/EDT9sbq40bDbcIVWGZybDaA8SySRhtJ+53BfwNEtB3koR0wluOHrHsLHIcsry/YgJtGl/rN3x",
-	"rcsE6/GI03RhQF/XEinD/oUdjhTdCk8SLMSV7M5Cb4gfLSp60I3rn/968gq+vbjE3SVuPZih0WnhRw8M",
-	"cRX8oL1tJDMz960pgOCA941Loxjg4+5BvTeE8VoAOCCzNDJbZ0yTu1tuwhuljRvdaVClmFL2oMY0JnKL",
-	"ybxvAERkRMWdAljZAo4SKuZX9m3hF88BGtE2ytrmuBaM3n+DhxxWXX9v4vbq48Mu5+LAUVwRKz01Q3Bf",
-	"VnBA2w2ERhhwPsbuMywhecLYLeOxI9um8HGOGl+PRpILDT6PTVYaLZ9BjQKpLUvYyPZZI/BHfRY+TLYM",
-	"K/7SB8+8srQEciuV+Gk/BQYaW5VZoefAaHILQpHfY4HFsPwFx2Pli6zRMo8tZNpmIb5nJ63L4sZxgv/Y",
-	"yBBjDvYQGeJVapmKYa/hIT9PW2UypBPwytEwcN0k7x3WBcFdltQbgLgIQfZYWYiZMFwCvwDgnzllOMmd",
-	"NRdUpgz9JcEKQVIhRHLHqHjC/Nlm9oUrreZhS37Dmd8dtiTXT0W7tLYJMWNaRDfh2CvFd2lB2x0+BVax",
-	"QsRfm13wzZ7nh7eztK7reeWnX63VWf8EvxWoNTEnRxft6KIdXbRDcNGCDajpQ4U1mUi9mlRrb4ulczjA",
-	"yrXCnAJs28z4vsjQgQOWyvaXXh2ntJpPt2mcklOmOGn4V9mMtJ5P6Uy7LZYNb3aEVTo0aX6IDmIDdEhT",
-	"ztQp7Gu6MyrpRxf2ap40E/HlJ3tspe+JIiATPsTjWkHdLiDUHbQ2f2LECUcvFTJRG3cBTlYWb+oqg7YX",
-	"nA0tTYRK1R3pyRQPgbsZsaBKrkiegawOK1ch0Lervr4u2kEv0KPrfXS9j6730fXeXzaDoqUGDiWZ3m3M",
-	"Yu+4+cMeWWxMpNpUL3JScTCLsTHCQqYkTuVotEG7WWy/cLSbR7t5tJtHu3m0m5sJcq1qLUIgNxrpYubm",
-	"u7aa10KNWaps26QxeikBVDVHE6yRgtoIcquKlU2eegrVq+ICudfCo385hR66Py5tRgsg+tna5wpmGJdy",
-	"Z0Z4XSD9L4yMqdCApO9LMpBDRrhQmtH4UMD034jS+ZH1gTzYCMOUiG5EBeHg6iGFH5gR2kizmLhrfacy",
-	"BCkwOiQ0kYIFQNnF7pkgYGzRDC2DO3SDOTKvbqeJiV/B9VGIHn2YMiWT+2q84QOjsGlGo4RzpEpPZiKu",
-	"GU9+2SE1VpEAw+/RIU8mt4qZTQbTsZIby1IyyFTXWD1j0ljsO6RiANOVaQwQ1UUR9GdzcODOR/SL/ejQ",
-	"M9wq+3m+E9Sf2bxdmel9R55dK+JWmUE/Nq2I2ZlQBBjKlM3o6auHKYjgS0rSLIGJ6Kbyjom5SDE797sE",
-	"i82Rx9VkbZUdvUOYl9/+M+L0jg6/bRoi84KEOgO0ttN0+tX+azOgLz+qx+7c8v0aqGAzgnO4lEK1orA/",
-	"aJt8iFXJCC+AjwOycd7uFpiBVraNmwbd1As0V4QLcp0mEG2t4sftCmZzsLI7H26zFUt2iqdHd5SHfCxx",
-	"n9+OsAipWyn9506Ory3VOyjDHT2IRT2I8+/Eg6jUQp/oHQOcmZJJBl1WujS627guAoN7VEbe9ZhSR44I",
-	"OKYTxwO8uJaCO+5STa1cqHB7DosV0PTAeGWO1GIl9+RDftejj7KudviAm2sDTkrKfmeRPokSqbJ09y1U",
-	"RkzEXPRv7XhCpFPR0jZXAZKcKUIez2wjBSPjgSRU3bGYPL04O3sWlAiBSshbo2eUY/0qNVEay/QOwg4h",
-	"LbEPFROfxtsQ+Q3Ou1mrV3bqD4UFRw4B3YE63NGtmCVKWJ8mhPIYhUmTHhdcDZZtI2nn4wNM0I7UxTfR",
-	"BAVnECNpv8dW1RJ7wQ5m2yqhVHPPZ/VEAVM/AuixMIqQhCv38tGdIl0s9vYpFyQTMUuJljGdPFHmFlYF",
-	"WLHNW8gCO1BAKDKPAQ9Z4Di9iuRgoCeuNqkeDo0dy8MbXtEhQ7XtXnPAFRlRo65reikuiXqAvXjUCqsg",
-	"HnDyCCUoSut1QrJ7ZW+cB9tLcRYcXIBdAVA4E840kaeWA+/3TGne4yx+FlQ0RPOXWeq3mAnvWcC+f5Z3",
-	"jRY0KbRy5IoMuVJc9K8glkik0rdmR9JIE5ooWYBNoSqjWrPhSOPDHZiSxYjF4kPMiI6oUtglrkhUQdUd",
-	"AkiELJ43splUWHJzf8i5btSXgX1wgM4MupC3XJg4Mo8vvS6zSZeUZQI2R6MsS5ngZmVgJ8AEQsM4M6nv",
-	"OB2yyYqOD7zMUcGtpOCuFYQLsNfXUGwqG+6BPsOmwrY9LDaF7UsGVDQIhuKaKC1lvFFhNu++E8/jyG95",
-	"5Lc88lvWJXyMRlpVoakoZUycyEzvCcPzFTpKG9Rb+IrvM32QQRNgNwVjMYsJeiMUW6tjkNvNAC2+ilex",
-	"O5D4NyB2r1nEY2hYYKZfboJkVsnRDmXwukAk7sMGbbs5jSnS4bHYJkgwNMEFG8p7E3BcJwmJPYG5CVFS",
-	"Ft1JAQEKG0+lUh2o3iYEuTDRSYS4SB+XJPyeKdKdmAfRJGU0nmAmxcZc5ZGZMAiTs3plXEgEJX6zbh/f",
-	"/3YoukLJ0aJmvHWxnI4ws3BUEKtlWf/MPFzZbGTH4m/kym33lXWFZnRYz0c9wJPlyhmJHk88x6REXFXM",
-	"l2k5/ck87ng8ZDvHQ7ClNNSnUuaWDM73CDkmT428PQuQiLR0dcJ6RjnXDBgaSInymLfYUHqXfTPjMxOb",
-	"SDMiDGoWDBoytWT8s8kzFkak3jITz+3imEU9vy9svINp/PxpwCZEMebVnO+aQqQISJofo+vRSCtiu6/H",
-	"5UbPEyd5XNciTEttZ/AHS/SXqWBaiuPyNtjp6YwlRWHFnb674xeFaa5yLeL4m2XavY5jouSQGeunpbct",
-	"a3kep1+HMJcbOYBRkoDHRlAethEKNicBe+tczztFkdCo5DDt8XkKnlYOtwLf6EXrMXo/TkvzKRM76v34",
-	"6BP0IP4T7Dw42XnuweI+fTu1ADzxaZYLf0RVKd4X2EPO4kEwDHP3SBwxJLQQKHgr5g4rEMkysbZTcVAA",
-	"+KP6PsjkKUDYnVMie731vZJMxPIEDljtvoyR4SZndWi0TllHAOxsnCdaC4lSXFMtJUmoZiY0cQAzrkhf",
-	"CrZBXJmZQTPnb2ESD61K8snFZHosC903YYcQ2tMsJTRJjvWRR0x//pOIJaFkaPfTanI9pkmi5iY6h5nS",
-	"RLB7s/ULeYCpdOeAGiPcJJ9c9mxoZ/OOjTTmDHpcxERIorJo4OzvovnRzzDMY4J0mwlSqEUpbZa1Oieq",
-	"6R0TJK4f4neUEgVCwpRyxeLb7mQZhIdVqNckkpniOTEd4OG24RSdbTixamRxf1Kq4BOAvsmZa4zO2Xvi",
-	"GuNq9BIegfbjQjMTnXTAUQFli+R/xmMOMFKq08FCkn5CFZZpwYhhGmrYJD9OCo2pa9ruTx3Hy/W1ucVs",
-	"ZGa8yq6MJ8UwMo+5lE6p6LO0oq8aCIvbPzvNxS4gg8vJ19Lis7s8LUx+heB+YJFMv90k7Z8YGzkFAZvb",
-	"Bkfr+U2nX81/NpKktUJxuPH94RrEYAPic5Dp3THuub1lyLHjq8hQWrF7jATulKDvLn+77emoc1SW9SHG",
-	"VBUihYIDsWKudTV3YR/SJUKSRBpvyJ5rZilb3lV4I+LNZUiOtuJoK1bKJaOxcLH/Mi4T4D3rM0zvk5gp",
-	"TXo8VTogNpULRDgEsrY8GmD0M2YpI5EcDrnWLO4Y4cJ7m5nEyOiOj0YsDshAjuEDI3yQVDFBicITiURL",
-	"edckSD9tdNCNCBUXEfsHIcdhQIyywsoRV9pS+Q6p1iyFKEyQyMwD5pSh+xhml5F32NabwkJ8HV65JDOk",
-	"gKT5FWHDkZ5AnAy5ZyriGzGU9+54EU8A9zzgok8GdGSiuiYJB1TdDmXKQqLoROWMCuZheK+ICtLFVJw/",
-	"aXjtZkmzJFGYBtcSXxPGfkXCvhT2rjdCS2jdYpuGjCZNAhmilOHhksJzzUSwFNqo4d1GI0ZTF5Li6GWv",
-	"hBDiCVPNG2GMmaJD5obme4XrMY9sUKvMCtLEXqIQMJVCkALXd5k96cli0p1Aic+Mgot+k7yyv6Eps+Gs",
-	"TMnLFonhDZ+auJv3s5R2E/asQy7aLRLiYt2yLyOjYkPknhFEJmYj2jTd//ov/610kh0WvbB5jBlsWdYa",
-	"+xPX6Rw6k9+I6vSmlZDVk5tliSrtPqcgYddiY7srQruKCd3xUT68ptJ+p9hB2yxKTaJPybSU5xvSL39m",
-	"oq8HjU671WotkHoMzaQVBFkFLtnI3Pz1MLkDSkDaBSeyNkNqlqIyRWo07cLZ0MKW0wOmWL75A2I5wHDT",
-	"GW1EzcJ5s/q34mG4BracMQ9mX0YJcInZNjJVo3dPKb0A15bEvjC9z2cnNzDf/4rXXuZf0zS1lEF6AoVX",
-	"4wQ2apPA5l3NLxd5T3cYrkmjiI008qQv8prwgAffsd1a9yU3l2au8yWa7bPzi8vnxqXwBm+xMwLGqcDb",
-	"f/0jaBj1m0+ZucWL9qVloLcH+sq7yn2xxJkEP1uFOzWts1Qmfvt70HCWxg+qlC9u/Kezfvb248X5u9e/",
-	"Zu9fv2n/+fc35+9+j87evr4ev319vYSLC4L26KlkFO/qZDJqGEpwQZ8opwyKTo/95O9rBMVzY08ZM3A+",
-	"Tr+a/9SnloByhWkTWzxB0nOVOyL+BUwMltAuS9QVCRFQGxJYVyiOw+8KRh1+RtSY62jAYiJ7PazSOcAO",
-	"NkY1kQ1XGlWk+ZsO2RU5d9c584+TF1cnveBJr+zLLm/94JXqdBlOBrwVLb2OmCppFV+0rjmDY1DcZk3L",
-	"TAZn+Ob2gTaCtxyUbEi5CYNhKRudxpsT+0HK4KPENzozg+nxL4XGZ97AoMq+NcsiGKR+uAaV+cFxSRW+",
-	"kiMeFX5V1BKNVvyy2z6LzukFu1xC3stLXiHzn6zjXQ6LXuE0nvyZin5GEYEyL0Sy1/vL/wiWSmT/BXTB",
-	"/Gvhms1HYU7052XtQGBB+qAbjZXYTEEBuain3HXrqaoFiud21O/MNptDOX1d0DVclUQPeSB7mTJRgvVK",
-	"BRww4AKCuwmB2NS7s/jSTy/OzkjIBUrMrbl9+OwKg5wxVTZecDQhwNhAJyYCuUaVaG4nMuMZGw/Ddedy",
-	"GrVLo7vFld8D6a0CpaUgmQBOqxuBnSqgcAazgTFTz+oviHlCkOUQHhlgfGgUF16RZglTWLMv1OBKt/JR",
-	"qflFVQximbrXU8cbJ+uG94PPQM91crWISu6PFbXObqi6H1R89Tmh71D5VaahPsKudpKByRfZ6+G2t0YQ",
-	"StZ1KnCOy+URhfV5qt8oTxXmM4xOUZbeElSNGjFq2Z98Skhpwmg0cDRRQpIQaTdCjwAKiribMeW6QywH",
-	"J5HCBGHYAtBcMsr0jTDSjMIf0wkcnYrkEFI8I8rTnBQLciTa6cB7yUEDUq5BdTkyzdaUMiI9nkCWS1kI",
-	"E6Ahweevy1y8zqftoJBZJyqCPNpWUVnwjEbQOHH/2ECbM9iDkCO1Hc7Y8g3O7BYDV1IDCltIfesloBE0",
-	"QDPHyw7LWUOkqqkelvuuYlRSKd5NzOMTfseSybKPx92vScKMrcMJshNfOUHmu1vjalS3W4tlhqMZ0i98",
-	"aMbYDhpDLvDfefLBEgYtMDYYEgpnzZimeJR21AZutspzftI6+9R62WmfeeqlTNjCTcr6XGnPir/oWYC2",
-	"WWfLaWTXO2hIsXBGo21uAHDshX9x5utHNsrqp4whnW6r+fKH50GD3fOYCci3AENxI2iMGe8P4IpLs8KF",
-	"37RL13d5qge3McpP/qPzqR+1mpelnyn2pXR9+4HrBcwzTYzxLP/OmErY7p1W88WLF8UG2l7eK2pjM0u7",
-	"KZygNw2Pnd3JTXntAez/nLEMIokRk6MEj/rbkgJuZ5ayGGsRBV+iYOw2DZH4+0KuyWk0YNHdOtiD2hK/",
-	"bfxXFGYyllkSkyFjOrCFgzwCgoMRLsnjMIPdzNwj4YK5Mp5OKU8CE6aaSEZMiGI0NT6RWYUuM3p6zISe",
-	"kIiKmAOtTfNGuDiJD51RsIw3UFgBSYMPzB14zIAxuF8Z2cCEreGkbBIZUNAQnUb75cuXwFT3g9GmSHRp",
-	"jcBbOqRx1gga4I64T/+RJgkEBrkGwGxR4+df35n9aDRJp7HEuXE/La9gV20DYeBtygoEge1KC/H4+huW",
-	"HM66wHXXP//1BIzJeaOscEGGl515v+vrUmG5XAS2Jn3HEu7r5Y+sOz8PJHp5UpU0pdWd4OB4IEaV2lws",
-	"BAPY1dykN0w8REfGN7ebAgkjVAEs4KmwMDyiCnvwQkqnMiX9uuAErwmuOXpRG5bCTXs3S0trnYyazbUv",
-	"KJ4HBNid6scRP4Jjs+ARicXVwmkMrIA7PIIaQnQcdgBxgtruisSSWWhNeJobO+4GjT/BqyCnQ++YIqHK",
-	"0nt+L43whTbX42n7wGXqSj1w+abmjQhLgXrYgaOY6MM2SQjRfNghIwCb9wJ7Wj5M2T1n41spwpy4uJjt",
-	"MDMKRIEVqBp7pP6K0CSxqffhjVCaTpyLZ/bSE0UGXGmZTkC1Fvor+2yUUb6YVjBeHKakCinzAOnYCxif",
-	"6Q5Q/nGQBDef9jhLYnQs8Vyue5EaeGmFf4ibqaj1DwJk6l4UqH/LqRsPkPwxhUlRV7iJwB5avnoglEyF",
-	"hVQsqQVf22cvc4BlC7YTV272mnar2H0Pr1kGYPp92uR68zq9v+qMbHHevZE924yR3Ue4bEnJd/AEdjV/",
-	"LfCOzLG4fyxp/MA4zDlttERa/6raES5l9l/7Rx7PXq979nr7Sdp11d8cy+L/fbuMJlyKG2ZJ27WZ/KTb",
-	"4HuWp/zsynd2GXM9gmXB7gTOPB+KG8/uzS/mBvWpHIPTG7ojA6GJ5hVL71l6ApQseJOA0C40CiOKRVLE",
-	"lnwET0vj+YAOCeHajgWghQEJjeyE4LQjfi8goXG7jdjbIif5jC7jjQj/TJU+eWNucfLr65A8lalDiIfP",
-	"jDECFDgYpCsHLQmsnoG6KzzdtQe5FvZv55KaoVhQS/vSvoUq8IJHUgjsv3cjXFjAY0ITfm8brSmdMjok",
-	"zPzOZzm0vGOCIIIdkqVQb7qXd6yADYGmSdCAzYwTIhIhNTycZKOOe/bUsYYbAQgSYDRuT0HcESIPnSDH",
-	"BeC48cJfwpVDTB1TY4ru3dhhqc1q4CmCKu8cL3yDO2dm805FZWYtZQHsgjOuC0Agxu+Zr7yhd5Dr99KC",
-	"rwlrd6cbENcTJdy8AA4losLMtmKaWP8EgpkZxH4uA9vE3x/B7t8R2F2zLxrV8AkKVsm3aPC4Qx7Add+I",
-	"klK9EUaPdcjXmwaPbxqdm8aL9uVNI7iBocIHFVhzuMAt/vRFpS9v7V0XgbfDD23ccdPonAc3Darh13Ng",
-	"+/CjvhRmGLiEN+Bh3TQ6X//440aASprB/HpxqkwG2qndB8S6z4XjCbIqALtxE9xm2GIJ02zRetv/Kzre",
-	"BbBT4WQbQDGJGvCRCgiAlZVLBaEde6JIYpFu4NQXUe+uAwaklcw9RgyM4NAm4OA5UpjLgRhzWVRUZeT0",
-	"E7zsQQVLd2yy5SjpjpmrTvA/S+KgHnjNa9DIBbRjpbqHLeghSndc1GFw7Fd1Ym8kxuEUrfK9hZ/UM2uV",
-	"U7rwfNDZNc+HKaq06s8Xtun4tjnqyKPBloSKuW47o6ybYDdpo3lGLFUMmWJSpiHxtwTRWAFgXaQXKx9Y",
-	"qRmqTHmfi+oDfnhTfxRruSH5FQKVINiY5P3SYPpSpESqGRcXt67ZyKPwni0YVfcgAndjs8dJzAbrNFTC",
-	"2KgR4HbvNLpcjtQkGkglI07xmAkKFBgMsB691Mypa5DXDtxqdNyMF6tyhQ3jjph8lMMh48kGMUZG1T52",
-	"2A6iVYssQsHDY0fujEKPi7h4fAwNxFqHx+opxUBimyTsUsViqPlEcsSh7IRFEjPCYOqcg2vIYAWwQxSd",
-	"oFxCQGf9CRt5wtwbE/GPH9+/Ix/xz7PWWeukfeYisDs2Gcs0Vo5RUEZ3aHcT3k0hZUpSJmKWwuHf8N/h",
-	"TcPA/CUzDageY3R4GmUJTYlHYAQkGkgeoXMTSsHe9zBeiqRQGotoIWw424sYst0AxCawB7DVlSIjCYRr",
-	"V+SifU5oV94z0iZv+Y8V/arAPv2EGnt38KElxRbYU0rqaJSa90LU0Fd7I6OlrHT+Isck5jGZyIzAl2g5",
-	"xozd/YcKvKn/RHZ/ZxEAUbyc2zEC50ICLwSP7KXmf+c+p9N4ZZSE0ITes38+uZeZIrFMh5xETGtGFBtS",
-	"LhgxI8LH5GrFjCnjt/kL+1fMeGfMY/A9IQqiKaMNuLoDPBMA1oaL//7HUrpnNyRusBUrNN6PrJ+JQ2Zv",
-	"Q9VaefYD2Tqo1V5WXwHvRcHHL7O5WTVrHDZYZb80DwUq8+FHP8mUsJhrmaor4xIIfQJZOBNR2LDEKDag",
-	"oSieHCtZA0+Cax5YiUSy+mbjhdRVCXs24Uo4nbSaa/F4imy+F3PI2m3JTr9nS2nDupSIDXb2omxb771Z",
-	"aBQqGDxLkiTgKuTbdZM+3OIopOqztKH3mUK/L5z/U9iaoW0TCvmNGA8MjwcygVzHuU3kg2tmXTfrFV7l",
-	"QB5g97a0bl4ipo67zjpaC5Piw4Zczb3a9JHTkozbY4UIsl0mHtnB8dI68dtH5MQcK495yYouv+vZ8lO7",
-	"a3fdt8IeaTdLgkzONrC6KrXrtUctuCJ5psU1rOCJmR3Y6RyZLDAcsk15MUFq4XHGFpCERncqZ0BDpbC4",
-	"6BdYoYXEVVmBxtFO/3oyvotmOUf36eg+7dR9+q0wg3ukvJ0+nVLfdrT1+ntBde0jqNogLCz5OwX/py8t",
-	"t2GkT4xE4+cnPmx0WTDMQ0GivJTHglEEvnJGU4u3cDKHPI5UO5Vprn/i0lwsvWeKYD3CszXAMbcrVzcp",
-	"VlliydTqMSJO0ko6dbpisraiXEYJLq/0egDTyJXbwqpscXWxTHbLZ7EfOdn0wUvFnDiLcAGgGj993yeT",
-	"SH2Yd105TQEGRjOJ6oktFHO9i9hvUW2pebrLAzEeqUiFGsN5QPRxkWrJ0p9wi4bz5ziwEeV0YT7wNXmj",
-	"aV0PfwSjreS22s4LmWJr8JDjFB/9V++/WsDTt+7Auur20X1dzX1974XvIPxXy3OOuqU49CXc2IHMFBvI",
-	"JK7HO11jT3spmHL97j0zFBB7g4s65moFlqYb8Rk4qdHF60AS4DRS92FAwqK2+HIiYqMxQuI4qlEVj4yK",
-	"VAPGNKQ/AZINxNzWYCJYLHeQUaejxr4RQ2n29xVYUsAnw527KZBjWZI/IbW54yhhmiE0+svIvElfWvJS",
-	"M/MOa43+PUcg062WmiZhk1y2zm0uREt5I4ZUTOxdFEkzUUdW9Uu+NIdFVrX7syxFDoSgcZL/8fcF4dBe",
-	"LMw+c5z+ni0AeWix6bRNVW6YHqka+ZMLa5lTq8CTWzHfy8OoPIHsveTxbg4GtV52zgsHgxKasvhW8X9m",
-	"jc4F6ualzicueO1FuzFLn/ELXHBxaaYKBnBWMLl+quac5j9vz5qqtXBEXjNYMFFQmu57ETfliIkvwwS3",
-	"mTqRvR6PWCyjzCi8ZkFtDpMm/Lecu68+HwBUOcqGHvktAns0JGJJAoqWfdFwMtVu8S4XCLefdWWqVHwZ",
-	"5p2DtRdZvZvGH1Mg6FmQlZ88y/1T7WNZOzSNOQ9yZI/ZCzdikVEFxV0UnD04QmAkosaYkczE0I6kSPZI",
-	"JJNsKLB4dWU7ftCUkd8lF3gaILwKfZNFWJE0E3bNzIpkCa144UdDo+UarDLa/TNXuqDlCq5MwRhWHhYz",
-	"n6FNXR8ZXhc4gmFg1PPHCAltJSdMN0mI1kCF7ktQvXlXE58283bD+hYFWhqjugsBYR5UuixgbpWehlzc",
-	"2o9v/cfhMwc14TFk/ugdE1d583Ckw3I9sc2rqEoWKtDJfsZ3CiOb1f12otfiaUqZjYUGfGQPV4FPs8r9",
-	"zmbvN+Y91liCYMlP9aYBWouRFHzThnbpNahShyaQOuxOowXFW1nKNm9IaK5h5qjebibihD1c0M4fOR+h",
-	"VsVXLljhNABH1VilqvpMF/XU1ng8jiLykIiUoqZ9SZ884G5YDNUim34nbbirkVRVaWMTqM1AnHyZDpwW",
-	"6284/2Nx0iHcTWu4A5uGPU3J4OUqcdNGQU9HHbIZHbKP8K+HDKfHgD2kRZYwlafex62ln5AKW4vImE58",
-	"VhYX7x+g2hESqizFPx5SHQ8kSVhPL5mkvaruJwKV/jweqbPPpTzmW/tWR2KedYl5ZgZspzbfEk+NNoNw",
-	"0K07eQr74tkum0atTbA7T706reR35e0yWnLRa024h9mWW5j5fBA1ceWSqrS9odQg7ojHPm24SH6noCqf",
-	"KDL0SmGvXK/KBFAJ+1QoEaSFls7Oz5pK5pQvgLNB+Q1spX9uVodxSAFZesrc5SvndqAwAe6evWeVUqZx",
-	"PLVNdks0vsmky4pyssXEy1HV1au6FVer0neM4287Q3Mdxz5423x2xrmcp1/xH7ePkbHxymc9r+IoYY8i",
-	"YZ8GzFlrM6KDSvGUxr03jkYl9KA0VPDUR1QPckfdy2dj2lQt1X9pPdVwykS8fQjnLuenHj2KpIk2q5Yw",
-	"eu+aXRTCYWpVIlKau/qdbb0ZT7OOa/9a8EuI1qrRn0WG8bzHjfuxrQLL1KFWe5nOUrZ4qo+J9T3D3VCM",
-	"mzkr6tDLk1Z7ZW/wjYi3khw8GqrHcQUPMI147WQYFcoGcoiA3dodyv6NiJUFBuUaG5NTTVJXwlgc816h",
-	"vMwNNlCleFy95TmkscRsm7gtLA1/kTz+gLc4VjOO1Yy11dBfQAgLnsyQxgCmZmkq0xW0Eh+OZKpPhnQ0",
-	"4qI/n1DbXZTzadrzhcA0fVUk2wSMtyN7tpzbAGxCwFzonqvZcJRQzVS4Ea7MX+Gub93LHFQhw3ieWy5h",
-	"wPdB48T+d/3+wX5HcAFHohz9oj3oAmcS9qKe4Vq9Y5ixyEGmmPW44C7lhLhO3ESWZxpa9bJUgtCleGLG",
-	"Ew3DUvsLbQMyf1mOKTTeWulSxb6ULsWGrvc0yXAKfjIjbgSNX7A5Y+m3eD7T/9Sxl/rvIzORQmMnl8KF",
-	"9nMwlMB7Ry21vv3idsj0QBoZMzpJMwFVCarZrT0S1IiHk+lzWHgEywjlrWXDlubKK/PbRW1PK98uH7B5",
-	"DiPXfRqzfzb7BudaTZRmw7y9Djuh7oqlTietWdcpaZ7HruqgMp1T0inRoQ5z9eisBY5+SySSpTDaLGcl",
-	"9HUsLXgatR7aDXMxtOUKoM8A+k62UZeL4S09CYjIjTC3zlITZXOhJaHQ3h9tki38wGFSBdjsJglLuyjE",
-	"U0PwS0s7SWTPesmpHLv73AiccRbnzRqUzM0ijNtcbxt09wVXzB9VBZq5HjeuM/cM/kjdQqDnWj3mt7TL",
-	"1i4KBaud7F8ZKXxUqOsq1D/W0IerqbLdUFKW93mFJv0TG+lDLiY5jV3p5P8J2MKcnq5U04t79Itje0ve",
-	"/GzFqJJWclohreeuHb20o5f2kJcWbEqFFCLafYn+5/lxrlA2RynsDvJ8TXJBRKdnhh/yiti3QzcppQJ7",
-	"RBnFY1QNHP82nxqd08wPzAIozgaUJvCtqs1MO5Xzc5PodVJlPEHUMXUskmu6W4tnLFf2sx5AYleLJTFS",
-	"1lg1tNkBHeWDsryPqby5Jt6jkjdo5E+jAYvudlhSuAa+Htu3eiyzJCZdRsapFH3LgAthj+9agvMfeAHF",
-	"r52ATx+QYKljfqAkzZIKoYX3P+QQyTaR6/wtd1qsU2IdDvQdpjyESGYJyzA6WEyePg4Y07/gw3Yiyu+k",
-	"Zn/mSlfJ8huItnsc2vBf+VQotTlu3xXRW2/S41o9ZkrllRyOaFqQ3jzTbTeq5aFiTK8o2KNUjqSiiVpH",
-	"nB9kj3U9A9Ek/5QyEQ3gbPob0QfmRXgFRTKV0SSZkAG9h6ZYg0LHR5tVwXw9t+AImenAIiEsqFbLAkvL",
-	"O6kHZtqAH0OmOR/tUuKOc8S+DYFHPIyRdhI/YcK5yVbEBXQKGqX/8j/wX1Yd/Mv/O6sPDkgL/GY3eZ13",
-	"7oQAtiS2AtVEaZ4kyEP8mDKPYy3KPG5v3/dzFSn31a/6spu0brM1oDmPaEC6E3B8sX2FRG+a2kRiTCI5",
-	"mhDZa5J3QA3dozxRdswWyWDp7nBY8+ppn/wwN1aPOcbtm0wGCt5n6clZ6+xiGVaD8uLWmePrJLE7ZbiT",
-	"skW56FxVV950HeNBud1Qt/x5Ireftet1OyfuFwnZwlVul7gocXotztr1sAx+xB/VPT9OJ8gSlJfXKfIG",
-	"1QxiKGO25BDemp9stOKu5ZBHIPSNEUtvU4jMI5lZ7ecbH3fOLn9oB7YlbdzotHzmF/49SmXElDJ/PYcu",
-	"1Cn7nUXw7fnLH4JGKsfKfaXugPm10TlvnZ8FjUwUb2q0xu2YQq9/84s/FsswQ9CBI+4blXzb5ake3A65",
-	"UsAo3j5vew/sNmW9DIbabv3wR9Aw4SwqicRIJ8PUatBgIpIx/LqR6d7JiyIbV6TugdV6pG8BnOxHdnbS",
-	"uiiNTA3o2eXzRqfxsvfiedx60X7x4iL6IX5++ZKe9Rilrejyksat9iU97/Yueu3uWbfVfXF2FsXty/h5",
-	"1L7stnqtFm298NCsdvvisvWiBSMXwBNfNzUXS3C9AoTMqvHbWYsV4HbtNOJ0cptCxzEhwSf6299h+fsp",
-	"UwqZuqeSyaW7QFPN+hG3/1rsJ+likfjhBPRFKQF9HjTyPYQw9Syht8Cp1nn+xyZABHuHHuDeJD0KXuAj",
-	"g8bNDJNF1Kb2sMyv8KAmTTUJzdchhtrFLkveQZc9z5LvSKLhd/b7EJn4ITmNj+LqRphJKCL3kYO641JX",
-	"vv9/BHyuvYBkYgQ9UbQkWkoyzKIBAPwtMZj3A5zMI/lbPkq4YyyZugEcQM+8rM5zY5hngIQ1UpUFufuD",
-	"DSjtu0U0Scrdq2/EjTghoads7ZB/+vTTyYsA/tN+bkb5mYtYjtVJ++zyDB4VMw3K1T5FpoXkXHeiGQGf",
-	"lAxpeneFK9B0L2bJZoGMs0muxY0g/qXzeetnoMxt2oDFTTPG6xJR7NPml0R9edZBglhkMMTtkCqdM9ya",
-	"L0LbJsoe4GiS1yZMgTfBWe9CO16eEuSCJqhmrxzVHl4KzXPMcNNMBPZ6zEuQlCmYYwXdwWGw1by3OFrk",
-	"fCZSYOOqhAvb7+GOTeDwPzWxK7I02g1mY58rYjSF2xzGT7RNX4FZEEHnmFaBXBhM7nCkkdUxyCNkKgh0",
-	"9LfcgybaQDZSMzzgG/Tbx+7AJ4iFIb7+Z67uMj1mTMAe+iDHfriiyIdnd16XRnf9VGYittNt8S9ZYtuq",
-	"/vb+4yfyv/7L/3ean6/gTIVmFaDVfOjq7KHds/BEM1v2XI4tTJsxWBMf2I5Hit5bYr4OCfFcNl4c2o3l",
-	"UTtm83nUjhVwtP+wEyEf9TT0LkP4LLBinDL7o6eh/84SOGoi71lqw7bpB5ayV5AZM/MW409h8AOa9PAN",
-	"cJOAhkH6WMya0YQYf6pjixsxA5PleAqdF0iYiBVsAbMraE8DI6V1GvFilNTcqQgBPTWiRhRhzi9aF9OB",
-	"i90exY62zy/IW/6j+eTSXo3rc8cFEPEiqMmfgsrvZaXYfhoWkm4nf2KT0K/QjTDuU+ne5p64v82nIU0S",
-	"44TZFQtxNw/NYgK3tB5QUYQc23YLuP2BZJ1G0LLqAYjVDvKIlYfpeIwGrmDTCkgN17fUiBtc5hJKV7A5",
-	"tewzmMMpw+gOn9U3jc+rUpWN49vG2R5y4f9eIJK69jtSgS5zMmdWNqJG45jgfmhEKUYY3KLBjfeFCh5k",
-	"3nDefYI3XyjoC228EtqhTuH/EB8DrVmNigtmNyViZyCotTGtD1pqwNA+WKp+sTyAci+Wf1J++EIv+PmX",
-	"60+ff7bZQ2AKooqMC75Ak7y2joB9De4T/fMoq31cU7NvLloLDG6lJ+cRVlUKQLEhj2Qi3T4Ail3aNULO",
-	"R4uTjqN7MkNsbzuAm5FcFRyVJZi+baFoY7L2SeawU5hAFHhjgIxmKFuXmkEZvXtrDwpUDuys1aohHl+k",
-	"GLIVEmyItzfIbI0p6JtGp/1DcAM5WWC6zmPEm0ZwA0ll+Pwn+JP2zV9nF8FNKSUMV8iMP0SBXXiP2VEP",
-	"s0RzE8VAw54TTLZ8re1lkucfqp5ggppXH/9iLaz1q12Y9EQR193p02TkTQ1DQ+/2u/XVA9LEGXw21XBi",
-	"kcXwuYGlUCC/CuAGL5et/oZv/PeZHiy1jOG4wldmaa/MOl7RPrsqLZto/3DVujxttU/Nsl/9dHV2cWWW",
-	"ccU1XKDMdrbhMltlVt9m31BhjWV6h9B3KWa9+m8WZ4vTY0P7quxG0PhyMqRfTrqgy57/0G69ePH8wnyK",
-	"/UgeZnGxz58Pwv1V25xygIKVIVec8YwGckx6NEUrWN3cz3MZLAjW3X17v2Nq+Jga/g5Tw8HaWhsiQifE",
-	"e49Y/gmzO1TkY94BZnlB5XwaURGxZB/aHmJOS0lQ/ND08CpPh+dpoCZ5xxi2dXXIZtdHy/f+Hsp72wUL",
-	"u07ACz9RxInOFUnZCBSdMT022a18Dq9ZhllbJIoxOEzELOcwnE2lwGTuLJVytFBHC/UtWyiQrmQfLdRH",
-	"LWETHwIG34z1Aeu0sPHA5OLujMen/LR0wmxLqT7lIiDCRBAyJX0pY2wbDolyqELYQKPL+lCrZOPmNOmP",
-	"kMRJk8/fyhRuA08y9srao+r2Bnibco7SFrlSOYbfO524aPdcnOxVjcvqNEJHO3S0Q3tvh6wmegwz9J8z",
-	"lu2jDfpMuQbMgSRokfffFH3KUgF5qClVazksXKV3LRsFr1IPXfWNDY2xAPQCVyqDuiL8lcpxgKc40pRF",
-	"lufC1j8ClzREdIgtUiJ8R8RepYP8Nsk72/gwogJestj7cF6KCytV+E6zVgGbC+K0/ISvuv1EV3VS2Uxj",
-	"4MHqAQpMoNg9M/siiGTMAmQ1QfBHMGRK0T67Ee2L4OJFq9U+C5yCDkB1Bh4rjhrT/R0UU9XBK2w+Wfys",
-	"A20m8QMSs4grX/ye4V2q7zYJL0TyNyL2lYh/J6BZCRxXi30tYt/rMQFr9vQYIKNgY2narU/uVnWpLKV2",
-	"9yY9gRa6LoFcI31N8quRYVurgdJOQiMUSle/LuBRMBdgcUQoo4pO1Bxmtro2NMsIbg56/2De8RvHvRtR",
-	"2jLg3TbNPYH/Lgxyh6ggLyHITEdyuFGU+wc5fgDoPjUGkOIcoDClA2uGFk3DQwol6+etbbbKBnuJezZy",
-	"ztj0iFEzzp4WAsVZOCwUNJzu7DQWVutwMBAVsjGIwAj5B9B7COOXXgSFE1SdBhqaokPng4JNoJg/yPE+",
-	"AZkhu9plkYVKOZdmUcOwU0MwpIL2Yd1PjJefzGfp9DxvA660TCeF05PK6H8hED45ZkojVKVJ3ggNGqfE",
-	"JopnTUAcQ44q8fZe8vgfzIRshq/zrX+zt/hiB8XYeQLhkrqVYssa3T/HqPX8j0V0e/XKailrxlBc6Gow",
-	"GhCyBNsk61wkoxBlaQq3RbdtwSi6dW4j5cS8qhzeomiZN5VpnwquYHSLkiO32i5mVkXadTPYR6afnBKk",
-	"x9a8VmvVHyHJVRgZOkl3ihdVJYIpt3OiBPgOwlxaA+Pe0oSJmKYEztxzUebI1HzIyD8DuyR61vnmwOxq",
-	"wck1+pXbT6TQqUwSdMONtJtNXciquvPZjhkyjS3cGY+BmKHkFOtFSoTSCLjyGhfg+siVZIkwkR3zIaoU",
-	"ELGpXbPTLmNOKvvynqViCG6TF04hNQNoaJQyBvRFJ+32xQal9geQzSU6UkxN3W5oEqfXr0LiP9hNdsgg",
-	"LqddcGvMEqNBxz0vWbJX0Db1amYZf2t5DsVi4Gs+mVQCsmblb+PtAL4DwxlsTlo+AcRVg0O0F1njeYbV",
-	"MwKWTes2LOsWYpi9aILi1xtxNo7NGU77KSnwcApU24w0D2XKlu6NYm24K32yRLGcG40LY/wjZvuuVLZM",
-	"WdtI77hxyhuBpwV7FkKOfHC4NXbbSGVjamMf6QfnG81P9A4h3hUKxEiEO9853VZkCSP6QIt0E4qg6PmC",
-	"UyoTe44ND6is0An9HE8J6pRywUXfZd5CX4OCslUkR4yEmWIpatb/n713XVYb2dYFXyWDP1XVRxPPm102",
-	"Mzr6TF9qLZ8qX7bttXx6b1dAIiWQa4pMljI1MauiIs479Dt0RP/aD7Hf5DxJR46RmZJAAgFiAja/7AlC",
-	"eR33Mb7Rq/BOHGM/9GMCVgEvL551xeDmjLpznohVrQGXjGVuWMVI9quqqFjQ+noWGurgSqMDfDDowm+q",
-	"ndkxs6hF1GiExioDNh94HBeok6kCcXGK2tIOKeVDT5icxAw7y3sajyh4Ax1p2NbzimWfQGLn14lhqzf1",
-	"5jhPZw/VzsXzmXra5mUr2EQ3ZmMKqSOUK0X/u5k5T9puOkELtyqvwF5cnl2t0S/r4irbydv/+k+lKHkj",
-	"U6WoMQQkhJJDqthUJndY2LiNwuwoqTakd2Ouqb00urfip9ojZYjD7Kxt9m71kUzS/c1IhwdoiGLxMbHs",
-	"H4KyRgqWO4GKHexRHhoOH3j/E4CAkB+F7MtoRoYJFVp9EXrExorF9wwcQjJmPwXZUFwhdMXANifRZld+",
-	"sHgrZYyDK2LJHfreI8OoLqg/gA721ZRaRmZrUsqahLAnT9G325fdUXppYtVfDAXYS79I3Eao2wvf6tjL",
-	"KxOIT6/Sa+u7hLIG7OU+oGZ6rJ8k4oNKxGBrunt9MDVcy0Sl9THNW2aNysltm0/kfTG+Nqm0L7cU7Acw",
-	"dQLUfiEgs1TCQU56VXuIbTtwN9XlYZHszp+cXa0tmfbS2uG4ukQvlTW2p8NITkksxdCRDTQ6gIbHDUuf",
-	"h+nxv9R3mvDhCM5oaFRIi1DXITQMAUtC3jGhnGZplVdjC9sMf6xwp/eMaEn68HHC1Aj771fRdAVFMrGv",
-	"hviHLLVtrsbaYvv86uz8QMS2awN9cbm12L5sQGwfHVd6JaJG9V/BWFTt1cWSZAt0aN1Q4AIDMqckotBR",
-	"M2H3nE0z+jfmLJA42qVjqTRJkyETNkPthiRM6YQDLpQUTPloAnKVHxQxF4xoRsfgtmokOw0W80l+gMke",
-	"lxcYN3j3mWl+nFbQOsv+qOMBfpkyIi2iNlyLhDCaxLwS+M2+Xstyb7BrA1DLGxzKiCnfiAicutXpxK5Y",
-	"qmwDxhycLN37NBYsoX0eWxS3CQv5gIddQy/dVIzCpGxXmnOJZtias7V6+9tUZaUTKtATkF9yp3KBoRQD",
-	"HtlG/4rFg64DyiwXUo6PXzohVXOSYD4qJhTX/B4zm4U58hgK7nB4V9t3eb5chlw2nXb30Z6y4RQP7eEE",
-	"Rlzt34SvrYffsltDaGleDDzP47E2nvi8LB1gMqKKfTt5zLjo97ioUw7zKYd516lYQD8A1JrLdDuITOQc",
-	"KRxcFnLMB+wsnIUxIxNHq0eUhWxzC3nWiQRWQaDEPWstD7DpMMoNaNyaEWoMEABiAM6JBYAAjcwGAxY6",
-	"DFMWDwq5yvh6fBfqatVJymslHucuyV4DQzav+K9URGfyniWEDhPmuvqDJcIFV5gP6EgO/u3KtJzinq2V",
-	"RZzbh/3EhfIH8X1nD8/zho2SnpCr7CpduEg1B50qvFP5FDRzuY8x2XfF1dxnhm/u7p/Selen9W4lAk8p",
-	"vbuUesedzotKWyM5vAkbsISJkJ31YxneVdvrn0c8HJGI3fPQdTAZySkZUzELPI6x+cu1koQwUKow1LO1",
-	"+f3BzfM5TvOUsLujhF28BrtohFg8Qo8TsVODHN2CP+dgymwgLPfM9dn5xSd4YD235eUFtGztQ8HUJ9qP",
-	"mSZXAblVio7pHSWJpJGHDHt8nkNhkBNoFFHpxvy5kMESdUGQtToXl83Z8MXDeGgzvtAlanlzWHsfIaJk",
-	"p6yq/Zs7MeohS9JyPmxjxOPYd8lyMTA5GGTNwLK5Zl3AnMnvLHiL0Ih5nKBdDJmGJM9x8EUIOTU8Edrk",
-	"4DvtDBQTEeZzUkV6fiDbJwmqLFwSqfaTVO2sZxP6HOQA8zpnWec8patTPIv35SBSPS3ZXJWRcF2yvNyQ",
-	"YJo25Zebbau42NVDcbHLEiYmEMnxP1q3f/l3896LS2Md+j+ujeipy+kQzDDP8843Mgvnbmup2wPahx21",
-	"26PIRUtTA+wyCUU+WpuNrqExLneF3MaxNcvcqAHxiUF4d4qAgFkubaHbBSTBl7pMFjhT416TIyO/dSku",
-	"T7hz1HexI+r75AT7odheqxUS651Zj4z26awppdNHCYsZ+O325rkpUaeoIrFUGmxAOWYK7VwHad0mn21I",
-	"ONeYNNc0AUlgXuVCvEMwrwg0tx1SLkp8QAhPDZtS5Qiqg1htX7GtmrTPRMWDZHzuaOam9awwrUXu6H62",
-	"Nod8tgWHvGyQQx6ig6qGvgFeqlIuCUQoB0b4b6F3JDQ+46Ivvy7xU1EN7e0ESxQZQcYT4SLXU9tlKYOp",
-	"NSP48z4DvNRxc86qhMavYabfmKuqN0m4NLejRyapVoRB6YIIOVMuR2fn3qwC9Qats8Jfbn7mC///+iCp",
-	"9uw2doEtLSp3b++q5TCpLm0xt5ay4XNfrzsB/9PqanqpmM0uA5dFxGgE8OFZY+mszh0AzJbVkct7lmBq",
-	"2tq17oNEju12IF1XDTEHU7QOokBTXsjtYFUNv3it2fjBYVXNwNV+uIwmEhYyfs8iPBPHZnMM3bG+h801",
-	"LMqGTQo3V7dWLDD115gsvKXGZZGAzUyhd7CNwsMfJaUawIgg0N5p3WIWi6+qYUmCf+Z7hw/I7ZBG7F+t",
-	"P5fm666tul0amoPOMsYwOrt8/vTT9ed//7dtkMIce3B5e7YI0VAuHfN45hpivOQ0jmXLbZKrSBlzgX2O",
-	"Fftq1mdW7Dlcp4WFBnBgVEkBN1WNmJHq5p4qlhhrBD6mYSjHYxmhz+b3nE5pUZuXJB9vk8mQXasKe9nd",
-	"8YPpdlHJM1xFqZ3wHNOgOS6+e67RkB1d5C2PsCnPHo3oD86vn9NoQRjHXNxBTvicvWwtW/Jjr1hF0Pvp",
-	"hvTkhIluSBXrERorSaKEDrSC3EXF2kWACnwnssZiJiAp1OvATFiUAzJFuxvaUIGmgIrVBrY27r4hmFRE",
-	"HzKyOIoMC7/XjtvnN7REKiSQ7Rzxex6lsMox0yNptsEYYJoJYHVyksbIdK1iY2s6gOWZ3TJfFSXKZevP",
-	"9ZgT9kB46ESOpXzxEK1k5Iul1jHuYI41lrPAP9fmRoa+YhYN2Z4zsixnJ4o5XCzvYaO25LcR+vfr3TcT",
-	"OKl/J/Vv9+rf0bE5T5+N8zrXunufXZydI3HAWIQZebbZUkTREWIvFHA+6zXbiPXd5JI24N0S4iOl/TJh",
-	"V45UJ4pYbDQdFs1xvcetoOU2udVp/VVCoMfsh+JfieDDkVat9ZzuCY1fuCt00mQ2JnG3h43Td8RC7GV0",
-	"SHoMQ3oNAMQAjSBqwWsbUWjsoo+Uen3OuJDdkE4oNLNdmypf2oM/EeXGRGm3sHGaHJtbtaSU+xcJV38w",
-	"MALqH2k0ZB3Sn2FHQgpbqMy9VgGBnsC2vFBERLGvAennirvztBczmgjlyy+g2QrE72vE3N7YGe8demE9",
-	"7TWnnsJ3qM8Cbdowqnk8n2anQpmwVue8/Syn+/6+NvHBfv3Gla5yPsb8jsUzyFp9uNjDL1xELrsWfPXT",
-	"kSRjOjM2D8SbRGb7HLEzUUh95jWgQ9BrG5ZuA8rjYxdtaI92Ix51hdRdqjUT0fpC7q3UL/1JnyTd5upn",
-	"LFVezhWx/9H6akb2QUHrHony3YBQQdDjzSLAtLS9z91sG6NTWOrJoXZyqJ0cagfG7p6zoS3SaZS3GU6C",
-	"aUF7Y28NsS63khP3OnGvE/c6MO71PtUFHcYrbRJ5mlNoLETjhoxNLc8IzhECdFSnIvJ5KQGhigxoYlOC",
-	"XYsNY2neQRnmwH6smFo3P/iL+CLAsOph8LdDNPuqH4XqvheQXp4lfD0TkWELPeJ6xQIau5oY01WNGNOA",
-	"uAoN9EM5BggKxIFKGB0HPp9ZaSkjBGpmX8RYGhZxY14Ez+Gbbd6GHAxcpxEXQWiTW0HY14lZyVAy5Zlv",
-	"DxfUg53zIHtaahr32uTx+RWZjnjMiJbyiwAcAHyLIkkqyupK804bdUqSPiVJn5Kkt0mSBq7mBvIZd+Cw",
-	"Kx8r4gkL4Q1lt0qmGlQp+DH+r/btcOcSIvBNKeYuVayZpm9Z3u7uksMriSCF4x1QHqNtngoq1BQS7qDA",
-	"H5itrfA3FyJiNNYw5TUuBcC8ostp4bh2Bm+5PbhEQl2P+qAw5r2I2nLCxNdxjPuuzuRgwEMWyTA1wqqd",
-	"E3njuA3/Ft1ci/5pRceMGLpTRg4WpGZA2D1LZiRkcQxCkn01DNCfeZ8LCtu9cOqtMvFc2K7WH19aPPrS",
-	"6nypodleX3xp/flFzMGVzqf3u70DvDpRCnfdcipEcS48ClAND5BvfhGr58Qugg9nP/9y9euzf/ufbwLD",
-	"Q1ZO0IWY5JSkImKJnaih+lDG6VhA4EfdgD6HtZj/kFywiPRnpHfTCyzsBR4IdNqHIzMHksa0ZMEPVgbh",
-	"xVqNUoj6AQfzGepC29dALAUepRYh3+u7qMdiCzwp2uStjaXFjN7bwLbViftsIBNmzQpzDXJ4IZmea14f",
-	"EApSI3BCJjGczPCowGaqIEhoNouYu76zJDIapVE3jdk2tTyQFXTS5aiim1v2DUYFnPCqjW2OW9AdIw67",
-	"UTSMlIm4CmOpWNSFHUN7c8i6w0SmE2u8Bq2YimFKhwjezb5OYipsqnDrhRQqjTWmYhuiGkizrWfpBE2H",
-	"cJRIwUPC41gwpbYxyFdYzyMj10ZdkeqEe0s5Z0bj9+0wN+HW+lHK/eCn+itXwoheJnSgjxtEJON55TkF",
-	"ZoWNZBRs1E9vgZnljPKlVVpbh/43brawNnMYUSGgCp5OeCWzqOOwyzT6Tl5/r8Nnfs8S7bpTKjSL1oSE",
-	"hXJ+aITBYYTfgwW91Tnzcr5Cp3k06ivcAavK+f2gNmZ3jr9l3OYQq8CWq0xzlWCHlKSxtNegFCFzpQuo",
-	"Dd2SEHu/AfoaFcRcu4RHOQgTqu5sdqpRgyaTRN6zqONeg6oUhjlyods6CcDrgK/jtdw+ANJU40JUSbrp",
-	"ZC6C8ayoVDj/2AaJg3vpabiMTA/RPb9Cytu+hpQ47raVjH9k27ks8chLMjbUYTYKikKngC4LTkSiJf4Z",
-	"oKfU/B1TpT12z4L7vQ4Ux1/tlI7Kz3yQsLEH5WF6I+8fvAdJDS8Bdri7x/5jhyn/6lPzmCkFBmgVOT9n",
-	"esqK3Q5cRYz1yTZKym/cfE60fCi0/EerD1pC67Mx1ARRjOVLwaUgn1KmLFB+lSlzsT6I2GNIhOBgKTn3",
-	"/5/NMBa8ZIfKWywJHC57qXJUvo8pF+CDvzHCP6RCSE36zKrXEaEDzZIpTSLl+hRBVDlXGGA7qfgOxDZn",
-	"2avUmcZst4nQPiAAQktIiNNQIcVsLFOVJSOA0zp3aVd5IO0F2asj0hLdp4zS1ASsg7/SVNEbMgEQPEKT",
-	"BNU7QbjQLJkkZirt1qZEsV8/nNv4Eqr8nCEiPKDybEZl7h4uxTZZQ4V25uU+U4+zvLw+VRyimYLYNLUc",
-	"np4rF7i1D9urGLGQR0y1ybuBMywg4HlDKBFsSuytJwmbxDS0tGdEIsYitiqZ9WglOHGu3LTLgDthGu6U",
-	"3rl9P5IKBVhgq9O655rGXSBvpjKXV6vT+pswaw+54XbQnD3h9zS+sd1DveFNVJoMjYaxNldwW/YB13Ay",
-	"xbfiJrfqzvASxUTkL7dLDW2KqTyy3qk9MpfnM6LkmGW9D4C5TEcS3WgBUD70NM9CAJNEhixKE6awttDY",
-	"DlyTH6/Pr35CdpGK2OgEeObeH7cJxAhu0N65wimCcYpgfEMRjMPmx44rznNk/BhYMhfD3XHlhP2Dhfus",
-	"xrhVNm7BxbCxsjJc1YmTnjjpiZN+55z0A2TM7oyRThJ2z9m0GqcCA6gzjKR2yNQplj6TDZJGjZVkp4i5",
-	"ivAc5OqCc8pWslARMmvceieSjwWjiQwgUYn8FxNECTpRI6nb5ANTOuGhZpE1wdRITn2tFiTwMTqG8Srg",
-	"Luw6G0t1KecynkH8gf81TCnHKeSECehDI7pms8wNp7EhvVYqRmHSvXjaffwMuLX7NeazVf/usvB0lvdW",
-	"+E2299kv/6M1SPCq4WZb8l8/kmzvT0XqheWdafLAXt+PjBH2lYY6nuFV9E1oPTc/zsBSwuAG7FHfAUcU",
-	"uqa8OwtSyS3xBA7FFsiTQ9u9AKmcQWOJEtyBDrFwThHiRXloj4Ak7F7eoQcaO6lEiIkLCtaUK1ZB8LhR",
-	"B5H7upFovlrfqfQB78af1pl0yu3cWW5nPnqCXZK2FsQJUzK+33+TqUW5XEGagJzNLBeQtl4VKnkgf0tD",
-	"H3AQ1kISr8USKma+tXhDthJs3PHB5CgZp3n8PAwBmB3X9I4Jp95EHHUfMpJqwjWNCRdKG+G0CYOAO3by",
-	"Nm/DAt5KzaxSYagDusraYCmUt22f8P0Ihd4eeQGABamCov+DcuFj0OyNIv9W4v8KAK4jqkifDVPRIIWb",
-	"3ThaHKwccZu9AZ45kAl5y+mYzTahYrgcJyLehohxExss0ni0Z738l4SxfzGFjImrzM4JCJiCVbQsoC9k",
-	"gk20fSm2cgAOufgRF+bahrZbN1jd41RBIooZAQvTyEjGEfnx+vzZT0HRT0BDze9ZkKW5IUnAK0b0njmX",
-	"BloO+Hoq6BDwWvBXkqgRTZwbBK0L9/6bedcI6CM2o9xnnmOqC+atuJ0ac6XAb4FpdTwymspgBsPIJHK9",
-	"vjW0IB8sT4kxPO/K98nULI5hJwc01Lay2dcvZ26LMZ0RxZrTiLYzfE4+45PP+OQzPmLR9pGJaEvBpsKU",
-	"nbF7M7XqLuXAzxGzweYQ9PDEekTRmSp6aNbD/6nIZTbTeoWzOi7sGxmGaZI8RCZzbqRW0MoPXB+LBA++",
-	"CFNzQ3oowEvnXx/Exs0TX2boVfI1YFJgQnfcYqwsjmi/qo1ZY25UF9bbhZ82md5dKT6eZNzKMArbFfn6",
-	"Mvcn3ulMYhQjBA7cTbU61+cOse0C7mCNn1zmYa9rC5ufDd+HPeqYg2GJ7uL2GVrN3bI84t6ni9xSIWMR",
-	"OOp8t2rXcK3YjtrfEJUmk9h8dB60tOy653HtS3r2XyyIhKugdc8V11Ze1lj1k0vkrtskx3uu9fCJ8dn1",
-	"XgrPYR6zVF+QFrYJ2lZN+Zf2jIAxvUUAZ6MQtV4RuMUqAAA3mThM+w6ku8J3IFEYDUfkno14iM30bKpm",
-	"QICMEEBFsa8wBh3aX7bJe0RIpwkrNPzzefTwfBbHQBR92wAfbATD+sBNB2aDz521pTzWKFEOx4gLWNJk",
-	"BKnlCOXSY19dkzlUlazYnI4sm7NLcfn+U8p1vrZVgB+QCk1izpSzUgapThNjZdk9Qm6SBWkW9oLoKQ9Z",
-	"4BoR5lXCXB/CMpnscvv9/d5rkGUXrAkvJLJiMJedhUDjKZ2prjF7W0HLHpT7EseO3BdlzOlx5/GCBHgw",
-	"lr9WrwN/uE0XMORj6SdBua6gPF9PUF6uKSgvNhOUG1yrMnn4wSLxHXcYMS97K1yQsExwKIl7OSsXvUZl",
-	"7aciim3z09qG23LoGMBXHckpAdhRK3I9Vc0JxiB70nyhNI9jIxbdE+jU88+MZbIgWjFV3RgOVjBD2H5l",
-	"U/ESsQOANXmZs2Uiz4n5fBtaekPMx6ulh+PtWaXFe8SYTI9vXI3fFiHmdYG9QHFZkjDI6IOOt8pq/77M",
-	"/Zn3onNF7iWP5hzhHmjPacEFBZgUnU15rbbCi17CaRwuzBYKbtPQMI48fx2Ti8uAFKl0M5u0USSYE2M9",
-	"MdYKxnqYnvSVWtoL5FP1+OtautkjbNNWqaK9iyOmNHghEArkBvggfIAYsZBKIFNd6mBfdKzflKpcRKXh",
-	"yHpizKc13O/oPTlhiRwSlsimodMqLp1jIHVZ5GUraKHPrNuf1QsmXqL+nnnh12HH65m0zblxQZIcqDMX",
-	"Uy682WU7QVrIk1X867BgT94YM9IuYMF8dD0t8b51YN3IwyDxVI3kVBFKelZ69ormpn3U+jxtJort6mF4",
-	"Q04BLT5gXcI0Nhs0Iz/27P+6+EXPJr3g663i6n2rCQshnwQ/Np+CtheVc1xxt3Dn9gucshGH2ZzAduhw",
-	"PDHLlcxy42Mr44m/wTq/cXeeWSRw2RzzBbahZW3mu7mjzyqTj/6wXVc3gI1ez/HmOdKeUr5OpLgRKWJj",
-	"anF3dN4tMINAj1mfrB5cpwn+qN52MCYmVI9y3ZYczbbmRd06HXd+35ZhPIJcnJ2nMO9nc5alIdgbJSSJ",
-	"pRiyxEXN6ViK4bxKbROjYSurvZVORVydvlvCac0LGlD+9lz38IKOrVBxCc02zlWbo/0d9oF6Vtawh/Ik",
-	"e2qEgSWPuquPFB8se+9T5wJtVo4dqTfx78AaUJiNaQQNKVmSyKQRh+LD8O9KVvraZ2394HK5aMKQHcKl",
-	"4eszzEsLZrro0wAHaC5Di/zYw2+8Lb4xwz3KEjNXg38vZ1CYyARuV39G9FSSiKk7dTCs9xQc2io4BIS+",
-	"/9DQvHho/hp+mzElKwXyxsu20sCW05wZEqThIZVtfMSZvXATO1Vu7K5yw53+4dZu2HtaNSh+24UX1i7j",
-	"KPyqdHQcO6Iz35fc9vdPSEx1df9bdwaDRI7Lu99G2MK5xg4smQOjScxXz0LLtebQXHCxmPwsU50wGo5q",
-	"tiVYKreBqeQF8MXlMpm98Phm8vrpRbVghmrCKzd5/1CxE9NlYcrXmQB/niLNcesatYJxTJXqAtnYntr5",
-	"G9tpcYFnyaVoj/kwsQWZ2aetssSQKgGf3/ymwp9FJv7QsU+3XY69VYc/HQhFmEmbBypnsRUly8pOAs9+",
-	"sShE5ayaji9bN0qTb5MNhS/IrAVjEYva5C0Ur0eSYBOIWIohxCwDlwEnpGaEcSPG2+S1sK2csfakwHra",
-	"xShnrqhldYKdD2ouqyqprhop3qe9xjUrmdtDMq5azGjXTGZDbrDDQO1J8HwDgmezW1VRGCKT6LgjyQuy",
-	"rKo2RCbGRnQCDVT1DGoNIEy2jyPPW40btRuuETdeYPfbKaYntnBiC3MhvNBfrYNwAtXSWG1ke05nPbjS",
-	"jV5GMb2s8xCUZYM2OW6oZqOWSrlu9ca2iuauCjjgeGhM+jkC3dga21UJx4nPnvjsgXvb66lTWRFHPWa7",
-	"rsq078jrzrJQmmKfe4qLPgf3CDS8dAkLET2cBJQTfz0g/mpjqutx1/kI6LYX7ltmwjbqOceBtw58ykl1",
-	"sPMVuD7tcQVEsClTGovp1o1ulsc2370/toAmIkHuOJZp4SaD1pn/3zplccvihy4sWTNmuZTY3r3/iL84",
-	"kA79H9+9f/DQipwsC6doKiKaRMRefTHMAQLnaPWFhb1KY6Z2hxaGTUcsWvEgkWPS61MFQqQXYEdM+LQC",
-	"t3j+EbuN6sY3IYZnexMZ83DmTV3zLU9U+4vw2FvZsDmILF9NBi8yFyehEQ81QpSBLFgSD3n3fq9BEFwz",
-	"/IYqFksK2mwMnKpzeR60pjQR3QlLQnjfU/MJ48MRJpqM+HAEOkMsp63Oeftx0BqziBtecAF3WXNtxml9",
-	"fPeeGJnaWock9tM625zIt9nhBEh+SXOTDYl+hYx+ZO3XKlFtCBwfyY12UyDUgIxpcsci0lMyTULWc98E",
-	"eWk2pQpfZAQMmbGS/tVDpjENCsluO8afkQ6NWYIEgbjjNO6OZGquyPXToIVg5kkXQAbdFz8bRTudGJVI",
-	"ybnvLq//DPyb8LVKMaXGdl4ZLVgU5kTGgKdsGLDrulV4Dosm3GMIm52NDozbRqG7+V7qa71gElOxYnZm",
-	"WVrTcDR2AMMxF3fdMRepNo8Y9gFC4PL83PAJKrp3jE26EZ2pVufZuU82z316dW4mTxO0whMudHfKRSSn",
-	"2WufmJeN5FR1UV1wDc/MKrClG2xZFzG0BzKO5bRrDCRc9UjGUXdMv/oBDbtT2im9ALo9npj1XM19M+bC",
-	"/siYNAmTEya6xgLnojuWQo/s5FIRyS74D923hbUt8uXHW/Hl7LAhS8wehtFgMmCKQSoA3ZzG3TDVXTkY",
-	"dCM5phzss6Ds65jdA7D6Vctc+X8ALHhXSG3sg+wAVZgwJrgYds0cMb+q8yT/OU7UfnMFnN7ZA3Zl9jsj",
-	"nWQcsQT+7hodCXcTgMjdq4sbE3FF+zwG3nh9HrQGdMzjGex6NxzxOEqYwCM2u2Lo2CKYM3Ohr/2IaKvi",
-	"kyDhu/dpLFjiX24mNxnNFA9p3J1Qo7SaqUwSNhQUMpvNTKkKzeco4Cxqd+YeyO4bDY2mEbNoyByT+KPl",
-	"u9G3OtdBSxjTNkaOY6HYkZFELOTGCir94WXul1dXT7Kf/nz5Z9CCvmuz7oCG2qi0lzncenet/3S5yokX",
-	"bn2qeNi1bMBeLIuJz0UX0lGAicD/ujIFS2CQxnH+Ny1B8X5xza1qmTALbu9pB5WWrm3rBxvs2mN2LswJ",
-	"5KfWta6vLpK9WbnS0ixFhqmlgaewHq7uMiLKM9+MQQfmUz70m2pIwhiXXSdS8o96jmJ37Wdklu58/7Rk",
-	"WjbSxZOn80NdVQ0Fz86PZW5PbjA4MMcKygY0cqnmeObR+eGs68YN9zPoMCi0IUUelZnaSuB7ELGvxS9G",
-	"jS/Tyj7bVh5O1T8Yx0iVdQWhP7AWYGn5iTdvU63SzGoH/V3K6ohmwEHWuVKqZDWhXpW4Qi/Ozh/nCstq",
-	"uyfPr1tZJ4yL4KS5nTS3k+Z20txOmttJcztpbks1t/lGTAv+vNK42YKc3iQrodwN92nEnOZxHLreg3vS",
-	"t836ekXDEfiyfSdA1FS1VbUxIdWng8HH5vFcMhi0BuW66JErqe9mYpnTvG7XO5vvtYkjvekkr3nyID8q",
-	"FkoREXM9uBj+1FovJNRoftdWdHeQ0edKf/aLERVDRijxfGsz1zWk+LgbvNcO3WlC2IypDpmOJLtnCZkm",
-	"UjMi0TzDAJntF+PmC9AI15eXP7XJZ9e02Jmb5iTBClAsMqRpJKsiRjnHhjzIYc3/Z4C++EUYDZhFJBUR",
-	"S8rzPoXEedh+mjYJws5szAgXWtrRqc7yPcfSSLEcdygLlrk1bUXle2hseTJiT0bsyYg9GbEnI/ZkxJ6M",
-	"2D0bsT6Rfu9W7OtDDFd4PXdOmX4PdYeoyGU63LZKdSQneo8aNSaIYit2pxxbFRdaWlHEBGciYhEZy3um",
-	"EGwssCh4cUyilBFzaaAV/Z3En7IpFi+RmAvm2j+OuNIymd3gJioS83tG+jPC9RdBxWxKZ1UatS6o4057",
-	"LzelKS7HTJ0Sw0UgyXU64qGt0jTX3UZwwliGd6p+SQAc1z6U70YA0kYy0cYWYTQyx6KI0amwi6i5BgDK",
-	"gNmBcq2k7RdUsR1WCZhrF7U6FxdPjZQ0BmjrA1M64dA9CU0280xAtJQ3RI+kYsY+NHea0TGZyRTA8sw1",
-	"ksL/1/VhawWG7rv1zY91uN6tuTC8HMLxDazrIVnYb0xj3SJSOG6do0JDYYY0Vodia3G2iA8G1d33DK8x",
-	"T7DEZbLSoVFrdSGRdToX1g7IPY1TmC38Z66pwTrRWTN4KSFX+lkN4zOnYu6P4RUVOdh2Ha01wXm3tK/B",
-	"0WMLYQYAgWcUrz4bSGOEGktlIrmAL1qPnC3zCA2ZNfqhfnz3/qU51wqPNJ4oEyFTD5an/cIeiZ5KdNHy",
-	"vfqTa9EGGwxYqKsh6kiUzEiSik7WUxJpdSrTOCJ9FsoxI/KeJVGKZcNGCFsUrYDwgWWC4KUiUzoDIkcM",
-	"QiMBfUEIdp6m2nwDsrBN3mKf6S/C3qkb50jjYkgiyVAcG34Ltc8WaIf82ENdpgfT6cEds6tVctL7qU1+",
-	"4UNIR5cint2QZJ6D5/s5kX6qQS7pEfsiQhrHLPkBCjHqU3wFEMO7969w87cHTzaH0LWHgDp3iEYVGD2o",
-	"WmAjfPPfVgd9M0HLoZ11ri6CFsKvdYwBi2/qWvq9+Dn7yNHxlbn65oPCK6pkYsWOVkhHZJK7k4R226s6",
-	"TtpvH8oz/imZEQrizrqOccs8wRwoBzGW8iMa/SNV2jvvGi81eZdqxSPsy5sK3XFFYlCglpkJA5mKqE0+",
-	"U6Pam0cA79j6S21CutMpqLpzz7RBU+9xodLBwHBrcIDJ8K7XznR423SIS4DkQs8Cdhaq7vlu+M4gTYAb",
-	"9Wl4hz2T/AyMhawCQkkquPb6vxSeF8qEKDlmwP0AXibK2B37ypW+qYQLW1LXYlZ26w9srzUuoPOjjsMT",
-	"FtrTHnOB9WSajWuS/uX5RStoxbZAo/aPHsOPdO3nn7SC1j9TKjQQNng0szpTil29Lq9hTywLzH9amzUV",
-	"T2gPbd7zlbV19+bnDHCZ5m9XdsZ9qlh3bvucC7F1scZQTw/2ckyk4trVIc8t1arY2eZ03UU39G+EMWch",
-	"g8tjdJmc993Fllq3L//HGR7T+fn5qsru8xqV3d4DZ0mYRTtEszDX+qX1qZZJXbzox13IZdZYLt/RWden",
-	"MRUhIwkfjvLhb9icFYYsiFr7guoC6+czEksNejQkgrRJj95THtN+zKA4UgoyMt8C0HTCFEvumZGaXI9I",
-	"j6quHPTQzAXPm30Y4sLG9EVhd2NkEIglI3BkDD1Y8F2wswp6/rXJq/FEzxDZuqD7OZhrZr6HWRl+1hS8",
-	"tdmo526fTi1Rt22JuqT223DhiqEdg17H67BkJISdKB8qz9obGi6WunIwvfU4mLMDSVjabiTSVZUHx1Bl",
-	"NdL0mebjWpDXH43xDjTnGJGhXlkxKjxYGNWzShvBtwP2pYwZFc0CXDue1eq0np6voRzQg1UOpOgaXmqU",
-	"nfNztPaB94KUbW2JBp3jeQ8OWABCrzLPsp9x4nlpt6MKGhCUIU2iJTAkQifWXpOJsbDlgBgqCjDN0QJo",
-	"Mi+vwQUCUaY+G3IhjOhbeAidIhZyYLhMnOWEGLkVwEZRvhbtOwwZCUuyZkVVTiSz5Bc0iR5E3C06S2rJ",
-	"gc1bxa2SC9hsuM8F7NG3IiV+QViMTDoQKbZri1BbUDx3N3mlaKrVCqFq3AabrSMJet7qLKi6Vq7L9eiu",
-	"Y+7WffbZRiKJC9ZdxyJ+GBm2pcGZs4nxoOyVSFjI+ER3J2kSjqjaAFSxVH4CqzTM2qxwTQ8MsNMlYtQj",
-	"98NzDypSIUXXPAKDQw9WFCIesNXxQvMdB1RXY0c4Jfoh5XDE1UQqm6/auGf45Otd6et9aQ/gQDy9R+DV",
-	"BRcc0yMZAc5hAsJvyrVgShnrrU1eKyXTgUzXZCnuKI7PpRtll+jk0C06dHNbU9uR+/L1x5Mj90gduUjE",
-	"IP6HUkZqEy9uLrW4wkD9Ky4RchM6BJPjqMCMR/glOFSNhpDZoe6tTfpRX/qZnroE7q5LIBhawGrLB7df",
-	"bUCfv5pfVg3rr2GxO+H6/QfzXMcoagzt/X+w0Pz395Ox26ix27SM50JN4KSw4Xlev/EKgDXQcpVurb98",
-	"eOuF2MVlk0LMXyGVmi2B0d7yIUvIJ/ZV85htgAo9pbM+j+Oun/7n52dPn1404Xd1tHY4jleAio1yrPtB",
-	"LT437s56FxUUkF01vn4YaqrWptE/4vXpy8ffhEIN3naIeVwvUa+vl3uGUM3u03hRyz65+74Pd9/v354g",
-	"asz+cpAQB1PEttybSb2kQubPoRBrweBpVIo1lflalHWP0AG5T0CK5zOP8IC1yJkjEqTrSBKq7lg0X9fm",
-	"8nmmlGu1UMbWG8g06bIZU72g1Hu6RsEabtG8DD+K4jWb1PmRMeG8v0rLhK1Lu7byeie1abXEHwsBLmHh",
-	"mcvFZ0CJqSEuolaupLxyozZyPsZSqZPjccHxaLalG9GxsSxW+B5PWtGBakVn1ee5uT7027uGvcvevVOb",
-	"G4SlWtS+HNIHiZEFSpFTGOb0olv8GLN4pdI5HWkrdzNqKeiY26OS8jZLHsa70SY711vqayi4PUepoBSq",
-	"6yE6ASBhWBm1ppbyAbZhn2rKSVXYg6qwU0GSC1Pa2MBJKNQWCkiQW4oCc4XVchSEXBnzHWMTBckpd2zS",
-	"aFzxNczjuIozZMR2XZYhIwYFGfjv9lUacNzGBEsVluVLDDdKB69jsUeqCg8cMFM21YWc/yURzZBqNpTw",
-	"wrK3575eeL9dV9D6Cpth7g18KsO7LrBh/+NGqw5sRyxMUA6pprEcpiiwsCVsP6bijpn9AiZnXo8PexbV",
-	"ehxdDM7DS9p/xqDq08+00+qzKMJlLb6uQYF4ke3xcz+Awzt2UGzQYZUlfMAxbAsc3+LXFT23rVynkI8T",
-	"c//NsnRCw7suQsH5ipCCaME/kbCLcYx5D/4Gxs52ITvDfg4sXMctR2wwVFelf/f8ze4iU9P0DtytWIkg",
-	"71mSNWUUTE9lcvcDkDP+ivxofkYMUZKeGHCgyF6QuW/tWf3U8YA5QmqiKI+IC/ZRhYE/rDw0OjlH0QNT",
-	"4ConhhBoA7BBvghkwwHpmQtu/nXk1QNrqWeuVg/ZGmORMRheUDWyMLhwBG2wHnq2EXcXsitVLwfhYdZm",
-	"82j9kn9Q2cToHRNoX8zJQvNLBNnFPE9E5NZTHrIVSZqvsYBifwmaxRtR4Ez1iHh9+tthFuSJjx8FH1/7",
-	"ynx/2Ya3UeT48sbq/k7zMCzn2rbt/olevxd6PbbodCXx7a8TyCcoOgU4NQ7dgWeqk1V0UzDcJxpBTtuo",
-	"Eqle1hkEABeheGl8k8sB9U0GsroUtBF9swEyphFyBueGLbpbB6WqT33Pq20YsrlC1HTbEEQI7w4TOjZk",
-	"++zxukVkaGc02i3kxDa/a7Z5eO7KpY1emlBdHiVskDA12mPECtCKXcMod9kCsHXxrrn6QM2SexqDKTod",
-	"MYhn4Z1DkBsa3rEosMZvqWk9wu8s5PF8uGuZgTzHjusGu2BrG+C5e2jicuJ/J/53oPzvE71DPFz0gBV8",
-	"SUTRmVvH2mzxji+pGnvO41gZ3W5MNUs4jVWTMZtfuT7hae0KT8uc624DNTsLk/hD2qzAu8C7zO6s9Ybr",
-	"4hsuHyOUUpP8+XLd0P9Vaw8hjV/5oRUg3XH9QAENo57doXhwQQyuFYsHNyR7J5AQZqPyJLOf1ap4ALzO",
-	"qGWGQvscjWfPYAuBgCogpwCgi+1E8raxB+wws8ceX3bmKwIGv/L9Qvc2S/S/r01ga9PGw0UbTuxwe3a4",
-	"7ul+f4GBj3SGqiV1nA+cc4ATuZFSudMoAbKrRq29E5kdBpkdXbXZHdcH5c3vZT+qctKDcYB9Dgz1UaXY",
-	"uB+zCH32U++kp85HLwflHnqEdMZrupFffiO9o2m3vOMErmHrulryA/njTxzqsDjUkbnOKxhVfWH+yPGJ",
-	"fTrOIbMMo4ruxwGBxqHOMQ5/YOenMTxtFItYasP+MsYHDzOVoR3hOyyL9F2iCMCymi8SMqRcLFaM6MxW",
-	"NPYZulxuvhNcQHcjDsKG3Kg6ogApsG5TFVz97Kiaqbg5L8cK+X7KWi5yOBJ3XHfdBnW5OJXBHi04yNIz",
-	"3bwU9tfXn3ZUwbT3otZvPO/RCqoqJ/JKLciRQHWw7D0aWhgXQjhlI7+bjJj95idxqnRaUulUO0hmbeM9",
-	"1DP1uUA8GsCxUKh3ruhLM6GJFSMP2nq3MkwHKQy3Fw1nLzzOdBWH8WHX/4Zy4XE/Hjwe5mjvwIJi9v6Y",
-	"q2Tu1MPEx24BEN5ZJxQngYUqU5qwkQRycp+PoT0vw0f997XKZkrKY5BEkDpDKozhAl3euV4R4vJyZ79x",
-	"roxqVt7yzS7oA0amjokDbLSX32mBSJ6g+6Azb64v7TQOlKPpZl2t3+XNPrrQy8prur8ojHcS9oTUXduY",
-	"Em46+gq1JH1mnX4gvY0QU2g3bJR5mwuqbC7pmo6s2Nv9ViZ6tJVQe7ggy3dN+ccW0mhCTil7c/beTIj8",
-	"2MOCcvdodyCT3k83hMWK2fNBNxGhmkgRsu+w/dBviMi0z8r2VDE4Xc0SEtKx2ceCN/1IWhKVYDmty1CU",
-	"Or7WQydIr2OB9Dp1HtqtFP3AJjLRhBJLEhvITr0C+8uyR6LlEIrXOqRvFLnAxuoDEkkhk4AMEyp0QELA",
-	"phQRkVPBkja5hbi9YPeG04LMb9idfnR9iADp/h4oZ8ce9dxIraCVH7i+f91cEO/afpDm7jBiLsEja6LM",
-	"FYloFXSYzQbp4tPVzXh23HQWLMnW87Off4YaQVQq6Vim5kWt6/ZjX3gYGgJ+9bcPUGFYKwgtQJ69evHX",
-	"d63Ar9fx35/Pzp+cXZ23ghZQogPtefvqg+Xu68jBJ+vKwWtDoobi1YhPWp0W3tb8jZsTEntw/h9aMUws",
-	"H7wRjxlyx9687bO6T0S0IyJal16+CQcjdmQ/vD4hnhQfRVwdQFrmuwFulk0qpyqXU25YAXbUv2fJLF9A",
-	"F8oxA/dCQLjQEp7JBDhkoIMCOUjkOJd2iWHAwmhC6rkRqzMwA9JDyo2+MS9J7ip8E/mYl99BOmZ2Zssz",
-	"Mi+/H6fEZUXunkz1KSHzWPuSrDjUzTMy//b211NG5jF6nwDR5A4jIzTRhA7pZhGcHAOoMEtegeJhfjcL",
-	"nAT39fo3JGZKoej+F0skmTKhiUwbhad/k+s6d2p7vdO21w/iZlqZq5ln0A0NF1emoVrG3tA4uXYQZYPl",
-	"pWdDI8Kj5aPZr9bC83cMoQvPnpqD77w5+Emh+hba327nIXUS7nDcpODCAZcCi4YseWBnqddKduoxdbv+",
-	"IF3LT2R+7GS+EUV/G6DboP0fpC+3yCkeJcwc2D6due+l0lhjLyfgpGHOdoq5uGMRAVcth8L6GyIHCC2g",
-	"uRg6lBGujYWE7ll3m8Gtag40uWdRm3x2rtsEshBYRKiyqQgBoSTiaiIVjQmaXzT6R6o09PTm5iewRRHp",
-	"1+zyaBPs5n3I9lbgEnRChRqwBLMJQ5kKHVhXM45HYwQVGECZGMucz246NXtbZ/5c11ERFFBwB1e6osux",
-	"dmHceUGwP4evbxf5SmiWmIsy5SFbu08kbvbxZZa5a7KitP67qq0viC+/PScn7lE6cfE4LdtRtafByu/A",
-	"5j7fD6/+fvL5HrjPt7LpKFyeZRrZSoUJZWO1u/eTsfloBuaD+Nh6lMh0OCLTEQ9HJKIzdANLeYdIrlbO",
-	"Nuj0fW/neVwuX7tPu08wzAZqBa3csGX+3gb9WXDMazWeb1Jd6JuNkdos7hfWT1KKJJAt3o1weXb5dB9+",
-	"HLy0B5bsZsvkJp6gHqDG3TqJmSAyawufVeC4ZkaGkcjEpZkaG+MFThY5i9J0ZqffIZNUE5YkMlEk4cMR",
-	"IjTn7Avfo8PXuiObylpeQgcAG8FCvghmgzcTiC2nt6WHvhlTd0q5MdAMSfOY5Zo+I5Okmmg+Ztj2fqFk",
-	"qbQkx4yXuzF7NTzqU9QmxLBLS+Sb5kYb7PX3qBMBw8hpI05ToTZhfVMFaaeeZ0/1W/qdTwSwmgCOLm22",
-	"IK8P0ulqfem7KfxFByq1/j2Xgm0EOGuTVzQckZgLZtFJIZP1hmDpXWR/Y2GnLDSAkfyQ9Ylpsrbr9C2+",
-	"RQ6KnSIcsKlRv9GL63WKb7Ac+AOe4161Dy7UhIXasbHbNnmtlEwHMi14AmuXIsyVGTyMy08mEQO9pjWH",
-	"9Hxd0rCrlr9FpWbbwGHzlg9ZQj6xr5rHbGlAa0pnfR7HXe/r+fz87OnTi7V9yPDiI3IhL71D3r/s7npt",
-	"9zK0Wzt+/3LxclZ5m6+Xh0rn7vDJ5fx9prk4xvKXD2+9E/nicidO5CUccL2JN8UXv+dad1DCUL3axKZK",
-	"GISElyQZG71OgFsH84tz7bPhp6DMsSlUM8EjngO1SS9K+ED3SMyN5ggNOCI+GLBEdZzvybX2QluNEtg2",
-	"oiUZcNGo2/qDW+lx+a0Psjdjk8XheJ9aneuLy2oj+PwiJ6/MnUK8jrrse9BqwIVsL9ABZgICecYzMkmk",
-	"HDx0+XTCYkZ3hjWVN/2wlcXQWFgy1a4hBvCdrLxyRO+ZNcCgGBIsTWt3koRhns6NMU/RVp2B4ebzbWKJ",
-	"SB0K+obN2nXKLQMEw4P52NbBvW/YMoXj3m8F5gNjUs0104Cph3zCYbatX7kOR0xkCh1XKmVdaHIugL+v",
-	"x2Vgf48xTchdjFMDjvlmDXM34pQpdLSZQsvOdJvMn9+yzJ+rU+bPEdlfwPSse9sYKqliJZFslOGSUOKN",
-	"5/WMtXTCkntuTudMMaWWduz4lPV5wIb6ccwSMmJxBLaWlHcESlO5aJebS9lgH91Yx2U0mbXu3mKyoxhz",
-	"yf23dk2nO0QPIzZmhheYP5Wmg0F1rwzNQz6hDRQq3sZKok2O2d6hTCIWmcsLyRxVxaZ4Ct17ySNWnIGn",
-	"OWg4GeyytX5oFAseAfmslAPn4UWrvKfjxdn540/nTzMO6M6x8MDF9bqK0TnLASNzEfF7HqUgJMZcpNqs",
-	"/sl5MHeaNRdDL1vAgpBGZVJTGJ5TI6K1nPAQBvosk7tYUnOCr40Mu+dsaoyFcMTjKGGQrlYiMxZ2rLEs",
-	"rQWm8+CGdjaDUnM7N0NPvjku/gKM4B317V9k5VkrR4yIUlsq0iGGNtA/p2UMxSTYyp9HKsvBUjqhYsgS",
-	"hcUg+BtjVcsBMVfB1YhA+pSWgGmU1YlQQbJb7TYDcywUu2cJjUnubqt2lUG5cOZ7hkBen6msZBi7ZALr",
-	"UPMWhNi0LbrpPMqYwQcrto5av8wxniovv0wiVB7nWVAJB1pTj1ydTzUAF71RKqcjSSKepW4AmbdLs6nK",
-	"aHvLpKqT0D88oR80Ss4H2bBhhV7gmrbUos39dW55PgM7J7tD5Mfr86ufsF+ZFCG0YjCWAGr2K5u13GQe",
-	"bkoG3FiX/YTRO6OKJGnM2lWtXBoQ+k33c/EEev14K4W10WYu3xNdlbdDkUnCQr1TuffI3PY9FqUvpUrX",
-	"VymjylwhxIpWSgvUZ17QJO0FR1WD/XfJow/4jl10WzqpJifV5BBZqLn2TfBPTdVdtcP53YQJAo+QVADs",
-	"YA8DED2sUYXQ+pQrFtgEIaVJmgyZsEH8jrUu0M7wbg7nbUD3RSJjpm5ynBK7w46poEOWKKIYczgdmfO9",
-	"TW5hYkQKKEhTOuGhZhE4PAhH169mdPyDIjSWgrXJJ1hHSJNkRniEg2g+ZiogQpIBDfXazTpKvewwznH5",
-	"1aOU7d6rjoO0gtaZ/986qUlVeHyL96tDqFJ8KBzyCxtDqMbhoOA9chfPFiz0ZTQjM6bJj0Zs/FSxtjEX",
-	"G3XPxvlxBUNWvNt+VRs5kA4GXfhN1aAQrOJQ0qnZDenJCSsvka46SAw1loJfTuBXkYTtiLgac6VYVP/Y",
-	"XHAEJFf58ParmvtheEEXflIy5Mu02FdlLJfhRaZsZVuV2vCJsFjaNwocQnCCK7di5D4TbMBDTpNZM2CV",
-	"bpdDTN8oG9PqN3vq0D634jraxcWyTpfnzzqXPo0CmYz73qgUn87XzoQ57+c6X+s0EVwMuxdP0eUl0ySc",
-	"O7jcF2utCCjZHkcmCfMBf0tzVeH+/NKbCt0YSfbQwRrQNqor66e2uBzb0VoG5PQdlLy/G9ZA04jrM3iN",
-	"MwR2kSkJs926bhXEE3zqBQVKslIHrFnl9m1nTpS3Y8pbh8jKCOzTiIGGeygmSTVhWj+pnexuiXH7etqM",
-	"ZB+hmrhHJ9EnCRrpXIpIYLjbdCShjeAIYAbNJS3kGxlt13zYIb1UMWObd4jh7b0cZmDeyxSB5psQr6vN",
-	"OZocgId5GQaDXFbxVCZ30KHG/BzSqqUGmwwVblXbT4W7bbnXUfim7M7W4iXnj1trkfwt7EaWXNew3+rE",
-	"33fC39e8ETmBcLm1QDhEPxUKhVIP1V/4PbNSwTAsJcfMGNmLEuLPeszaTDFmep9Asxtx1jqs0a3tmJij",
-	"hSF5Ye6K0ETJdDhyXVHWuusvcPF8Rx78jTkhIr3kuMHjs8vzgkt6LTAY5AeHwV9tyKX07B6e/1orbi39",
-	"+rtjp5ZKWKWiXZONWjZ1bFz00nNRSvD+1uWt9o3HxFo9gRobsM8TPSKGNGCjpokUw/UY7EvcARqf+OvD",
-	"8tfK49sDj/U++hOjXc5oLbV41XVENRGMRcqDapZ7HZfx33uu+BIohrdsypQmNEn4PY1dPbSPuMpEz8db",
-	"byBthEjBFJEintmwjo/OQqjTRsXGtnmBTjgdMjKQqYiwKwGNCMyM9Gf4n4ZgGf6Oyz2u0iLY/YfAY8gG",
-	"agWt3LD1o2d4nYoBvvpBvKXZNObNH/E3K0Z3waWHDWnNDZ4wFaaMsPvqeB4+0oVHGuwBN6UQXwvlGHB2",
-	"qzaAhiFTqjuW0RrBXcs58r9d3tgv4RKYXEVtmf2626frhFQTFjIYq1t8QVnFGV5iBBnmCkGG8+kahmfE",
-	"VLOq4jNHBcu71tUqfqszFUYTW6q5bDLLGtntNCyaP/hOi8ZTOlNd66XK8Yui8H7SOX9shbd7ZrF8uFI9",
-	"etK5uLS/ZjEf8j6PsTQa/4LUBCOSQ8QCvMj9hbydDll3mMh0YqhJjMKke/G0+/iZEQLAIBT8SLGv2Ci7",
-	"NsbL+ROj4BRvYKc14sNRXr2xcNHmVEDKLV9hpQKUe6apGCpw1IcOoiKXrI6i3jsB7XSYD47Wm4+eLm3B",
-	"n7AhV5j3idcEghxyQCZMTmLbEakASIUlKoh8MmO6Q3pFGdMzL+hll7PXJq+1EZEi8lAs/0xZygjVkB0f",
-	"GO1nmlOQbC6RmxpoXjekh9/2IATSZ6gUGJXWs7b2F3G7uCBs1pSXU7gYRehYGsmhVf5HAHqD0RbR/iLy",
-	"wWP3QgutnvuReX4O9yV7Fl5ms4vJjz37v675uPdTYJcKZUhcWa0yIZBW78BsMggZh+nlWKmFilUugYoL",
-	"WM9kRKFlhjkr0mNfnRxBw8jqstORlV5W7SUhFRBvolyTH3sIM6q7oNz0YAZmWebNP918Eb5EQTAOYDoy",
-	"IX2pR3h3YO1mfH8P4BbBmQVY5FgF0BNk558dWUASNmBJgv29ZDKkgivg42ZiVlGuxtcBHrDXCsiVEoXG",
-	"7kv2dcLiGAzFOrLGPY6iu9N6+e+3rQaEA1IbrKJKHMELgXtNEjYUVGg0wtbgyzsE49ndju9Iuq84yIeX",
-	"+UBUXX/Kvwct2UeUr27Z0TetJLhn6nqfLtdXLNa6qxVFsgDVfcxFslZXWYqCSYWTEtU6Sz8VkSE9oN6V",
-	"vphHoANUemQ+jyT2FqlIbAfhMuV6xAWh3v6CZ9G2yNw5bfLJCC73SCjHTKGYzysdik4xLd5/4c0v0Dju",
-	"QNMYFDSTm2Lmu2AsAoxOJ46x1F9I8PSwpE0+j2Y+DutUInR16BGzn1R5howuUuEaqukQ+jfY8cN3Ch2Q",
-	"XZ1LcTea8IhG7r5gmjq04DT6EnbAIT8CQEtV9rrlaMsT2JuzYuHe1BKFJ3P2Ic3ZwL2+q1goRWSWcvnk",
-	"vAEzFyj8gGxdj6P6T8t6HsDcXS15dtTlxhkZ21HvSW09qa07V1uNQnRvr+tBhANX8RDqp7t7DrItHETe",
-	"90USNokpoLr7Aspxm9xa5e4fkgs1752SImQlScTWOVSaNpyN6LxdC169TIMndKAhx5gatSWO5ZRF0ICd",
-	"EpRHc56XosYJfhgmwqrUuhLeiLd7Qx9M04AUMuFMaG9y+ZgC8qOgBS6qEh4ZUzFMwSPSGtHWn+u6nxvF",
-	"rziJi5O4eEhxcYgJJMu8Fhm8yRKp8Wc9RfERjcZoRR1Etp52kjtXH0K5XpAKrtrWGqs2eNJ13Kf3U2Df",
-	"l89JycUtAM7eUi35EVD43Z/mt7aaO+fI9+W9zMsZmRQ9+/UlBuz5lgLjYTMGq2Gln3SuMadrPTp8I3dW",
-	"mrJUZpid10vXcRIsexIs7mxOkmV/ksWo8d6Dy0XWm2mJh6OupOERE5oPZnsUNs4wkQOoi7TCYArOeOWT",
-	"APoMneiQmml94nOP5iwQxcFa0HknvIZOplxYF/x8tL9NXot5syg3iIvf54cBi2leRtpIcjFuXxKsx6et",
-	"hRWsE7/PgtXlEfzFLPrMnKME+MAPygpYKVgXh8X3OuBhQNBxw9tLwo0Mry9Q3dU6Kpm6WWL7ekzptaO5",
-	"b8U4a7zu9CR7T0bdIYjej9A3TJKQjreUszGj9/usYr0F/1ufcTH0vb7BpHKcfETvzXfmzlnBViqvRlQR",
-	"JiIG4maZe3CpmRa4z3BCgHsSEY6pZhvab7DD34j95tsCney33dpv5iYv7cr07UuZmA30ScTsTcTYbgBg",
-	"1ngjz53J5vIGQiZnMj1EL2ItGVLHmeiLg4XULEtqsrXC5tU9KJ7rBfM5TIVs3qK0sm1ToJt7fekD+w2X",
-	"8l2qjwzN4RO9M+cjvU0sBY3JSKoJ15B852tbxyziIY27DAxNEc7WFFAfzC6ZDTqFpaqlT05oHr/0kakO",
-	"5Zh161419/ySK7dapGHevjmw9CTa9mg9MRFlMk3CubvOzObS8HBLoyqrF9iThPvgMi3ApUiFqzEshLis",
-	"G9I8WKxFwkQI5Sq15x2S5qRjKe9YRNIJ4rTs2i7bwvzCFR+V/bVOkUnQmoxmCjjRhHJIALIs7S3ABEyp",
-	"thjnlIQjypM1JeMnvMonuXjy7J1k0wOaXUh220mhNBFndEr3GUN7a0sxFTGzYREx8yGpUIyJjpNGtgqF",
-	"J0pj80e0mLyERtTRQl0LGFa2cpPmQJuMCGE0gjJbAGaOI0IV6WHZCM6ha+bQqxZZ2yeTFO0/xDL10/dB",
-	"MrAFvSFIVTHPBOSqciU5ZVkmmxmEZg+AWm7NzTgug/A3KO81ioCcihs83cy6VjLk0CcUNDjCVd5ClKlW",
-	"PGLdMRWAmLCmFEwTAft1koPfp324/s1bMBjnb+BqaZxjVyeJvDeJbGg/k0XuMDYXy3tuBfdaE4hIqTz4",
-	"hIgAKiEDKMg9kk88uSnLaZEDc6BKQ65KVap+/ZZyJTLLvOCoLLjyPnK2STYRfDjSRI34QB9Ma7mTMXZw",
-	"xhgwikPh+wFMp7uLi/2tCArbBQ+NiDGNwKvGkgSwL9cUGFOZ3GGFdiUmAEUDBZEVnXyqQAgI3AmFsQzv",
-	"lMtT/PjuvWvk720WQeRUsIT8CFWevYSru27M7ln8f5r72bMF4BAWRIycL8JM46fAYhH47TQmjWJKjc0u",
-	"B2QSU6EC61s8SyfY6yxh95xNYUIjGUc2jZImjEQpuyF0MkkkoFBqt15rTtnqLCTcG4+Io76I3EqoUFOG",
-	"nkM+ZoCbkyp0RbKvE8M90d7MrWlCEy1YosiIgteSixvfHBKEn1HKyMXTG9uJ0Pw8jPm4D11TWaLVDTFs",
-	"k0VfxFwjQOgThAsG/EaqGJi2xm41J4+d2RgNR3hMOKEkFapN3iGspnXHYj+eHxRJDMEpGBC8skYkRx1C",
-	"F8a2NfnYhdD1IPzS+iQjOvvScoBGC/B0DUFwfna3+dSHcGUfwjq4m70xF6zXcb4PxwSyq1GzxWB/Bthl",
-	"N6RnrkWvY6lPRIUWl3h17d2bYQsWQ3M9vCO9oGyHOvAKLoi57hWbMjVkV7ortrWhmZXRE2CcNfv5McWg",
-	"oZ8KiGLm/CFZGyBPxlSBAmGVn/9oZYzK3NCYghudfZ3EoPAAjEXNtoBcs7Eq4KtmnVWCFnDIruOQRjda",
-	"GDhoIYfsQgGm4YldZBnmacsNwa+B/A52ti9TYR7zHzlM9jwONHRN7w5jqpR74+KGBq0x/foa13Bx6b+m",
-	"SUIxpK5ngO08kMm4CqzENUWT9yyJUhYYTu7EDxNRkcH8AJiYcF3NY8tQOR2wbEkDSBzJgmlrw9NAv0E4",
-	"1LXuDV52D+jKYR9LgVy9XFwDSZUq1s39cM/NCwEy3LVc7NRrKG1/INJxnyVGR/vLv5+9gEeuH3tKrd2T",
-	"5nIR//zi7PxJAXZ9nblZ/PMCVeWwzW3nyXVBzeHVuWPzmjrwU1T18XJ2cldxneY89KK1HeCJE7APDXfi",
-	"1NTVLRIj62bINuiB+iSOqBiyarTzW0V6VUq4/W0vgFmDQLOPeXHomkgnRm2zwhUsIabN3vwAOgGJeMJC",
-	"LZMZuPkHNDH/6BH7IrwmZ39gZfSYzgD3Kqd/OX1D2w010vaGXF+ckx5+07Uqbc8Lfu3bU0oi46hKO3uL",
-	"Q7+wO7W5jjanpOSucy9TJuLYhlBuCO0rJnQnqxuTccSUJrjvfvp3bFIFp22JJU8mY/r1NyaGetTqXJyf",
-	"n9fRpoSc9jpESDuwChDFHuaLm26B0Hg4Mjo8SmhSiTMORV6lkspYsrXFkZ1Nps44xlVHpSn2cQDOV1On",
-	"8QyzVK/Jbe+T86X6w+PzzfQHXKv5ZZ11Oq2nTUNjWGPb5zrLhAFWrvHifNtFNgjEXZCSj72UbF9cXl0/",
-	"fvLvG8pfeP0ffwatoRS5LTOveHrxuMnuIOfXGVB57k1t64nK+5uuzL6NqOqOZZJNqiAgW//35TB98/H6",
-	"6u3L1+m7l68ufvvHq6u3/wgv37y8nb55eVvfA4Wc76Flp+X4Z5bMS0XoL8hpgBMVuAGZjmTsxUxOmjou",
-	"DvLUfV2EobQKabVMfHXPkhk4E9xoTjpxAYIF/SqBsx+XeAluyJWrRHUNS3AhUbtUFr3wk1sQQyWsAp7M",
-	"ej/QxE/YzBZdW4GV2QEJbYOx//2//t8qTEI54WGVNClhdw0StzkV1epcF3uhF6wMzTXwlRfUyAKu7oj/",
-	"BubtFVxPRa1n9CI8v+6zn3+OLrdUMd3JVJHJbRwTd3I5V+0L3Iqz3zxk0HK3rX3eP/5nsBaC7N+BbpY/",
-	"C8807hn2ZFWtCwMZy4j5ffJEm334+wKZPvrD/FMN0vepoG6aZwPkDsUqcIffl6Nr8ze4f+rT6JB5El1f",
-	"UaR9FqsGJKKhZ85wzD5VHIIlLIFCcCMEMUxlg3fwUWyGhuyq7DMv1CYJH7NEwsQG/KsLqWUdOKzbpevb",
-	"1zhKvLXfkOybKkp8fBFeDs7pM3bVv26tTXRVuHX2HE70VgGU56mtitjWNjDtqG/N1fBGZszFHdCpuKum",
-	"0/dpP+YhJl2bJ53THXz4baBB58Q1u7tgYo6ougGKRnMQXpE3BrFqFiIZY3rHFttjU61pOBobEUjFjIzB",
-	"BjMGpAvVQ652Pi7iE+NyP51SDOjbjG6tiCVcErGYaUR5eOKS3oxIziapkREtshW0qG79KL9xsX5/xA+G",
-	"Z9UKAQzWePStFCwPu1ebcU2igfmopGVPnwtUoBfswBZNIy4f/R/r/5CP6ZDhDz2nxJZ/Mz1n56x+XSmv",
-	"ccsssJtbsLrOPngny7xSMKUzVTKHxQU4xvWSq4lU3GESlr6vl93HHqZbEgqibMUY68WNL8+fHOLxbn2Q",
-	"GVHCsfn2fOWCBEmlJP7MwxG+CoL0S3fezOP6Yn43NfuqH01iykVxWXUW4bUZldppNGGeFUTIuwmzkDyW",
-	"2caMRopAHy4nSzKOVeHBNJ8pnTA6rvJolgh1qnTBmDGj/6DI3z785uyWCdWjzGyJkVsWM4IqrJjLMpeY",
-	"k2NjtlTL9M5KGto2NiAjUEzxhGh5xwShUDzkzC7w29hY8i9oId6+f03CmAOeqpEfZhVBsfLVvFiFcsJU",
-	"qQr6hm0NLc3GlBuNkHKl6H83r+JJ231fO+pwcZ5FHVIFoascNurA/D1m4z5L1IhP8Lyti8Yqqbd/2dBt",
-	"Y39ibwD6vUnEiE6oUFyT2yGN2L9yQQpQSY2RwBJzVXF34XN0aaMaZeab+18uz8WOdPtf/6kUJW9kqhQ1",
-	"VxAtj24uFuI+8kP8HrSkYF3Nx7hu5W5o/sxrr/6i6Ceqq0q/YZWCDa71oWQYuf2fU2g/jyShY/L6/8px",
-	"n498KM64sGpsKf6y0VOBmty1bK/Kv8whc1Ey4CyOCISOAZo5jUuUN3TfvWH7xzPO0R5do9DtDWsYk3ib",
-	"G3mIWW9FTpBDAMRAjRTMBrqsYCi9o1bGwFsfJexe3mGFbHkB6y8vyM/n58/a5JWI0E5STBmaz+yihA0S",
-	"pkZW7PRZLMXQyOc2uc3ckPglV9ZnySJyeX5OtJTotOylQqWTiUw0tNi8Y6JrhGPPeTMxLRbfckNSxTBa",
-	"CGtQZmky1b12CeqCWd4n86tW3bv99Ww6nZ4Zne4sTWImDKeM5i44zKPVaU1V0kU3Zjbn7ogL7OgC24Kr",
-	"qU8EH9i97apknSRrkMNChrm19u5pzBHNSUhijocBVV7jr5Zfy3e3qR69guzJpjW7v0AXp/n7Q8O7sntr",
-	"NLhhSpOI5VS6Usc63mx7RMsu9pOfr5+1SQ91oG6YMMDdo7GyoVssRJ8pzcYqsGHHSSLvwYwfKxbfM2NT",
-	"kb9++vSePKeKh9BwcOZfyaOeYfpfhPtAsTBhuudqqPsymt2QHgho7CEpaJLIqVfmZsTQChkmVADqVq9w",
-	"qXCaStPBoIP5ioWt/CLM3ijbz9JFxG0uZt+onMoGFb7qNrl1qZyGuNgcsQekz0JqvskS2YieSvNwohA3",
-	"Uo84G7S/CLgrCnJHMZ9TDojb7Q4SOxdwI7uWIHtB9hEsNf8Bbk5Q5BDwFHKI4IvopcIcuUz4v1jUxa3u",
-	"3ZDr84vsNfbT6naMzTMJfwlq6VOXRoUtXBPgL8ryl2zFZsYLN7ZlNUmwSSBztuNTcevzHtiD9dlOI1IY",
-	"979CNfQ8dAOWdY1NGmv85AVs6454HTP2q7aXbBvultPVV4UOiyhGhRDiuhnFpVHCd4W5HFVSsTGjdpxS",
-	"bB1hZ/bfXJVN0DrL/fX7Wi3mzaNYbpztfas6taJ+VmTBCIQnq+ZBQ20kN2Q3xTPChftAgHexvOO9eeKh",
-	"mszZ0SwhgSoMRPj21YfycqdCHsca2Y5gBDvbP5FcKSo0iX54BX6MzBEohrK80mdh4KY6jOdJ86EzKgos",
-	"qjoMK+e4h2OKRa4CRnUFfFwOMsAcgu9Ivb7tjHfiXZGm9teZef7KOi+ZeQMN9aKfrOYd3Oj6NN0Pef0Z",
-	"lNrnUXTcLW6LVFJq199GERSCFa9lFZ2UKQjb9xUs8/vO0cm2Fa/fArMOGrrWRtudO++DcD2t5ukY6q99",
-	"W9dmr0v72y1iyMwLhBXV7qSH97BHIMeRJEzzBHS/KkfrdsKiaZerj6OEYcp4PC8hNtQb9uCNXcn3D9Av",
-	"W4OVWxft2tzcWvOPIKmDS3Fmb0u16ffB2f02CcU1QeF6FCVsamOENgmzETPwpZ3bBze1o7IEMwmzY3tw",
-	"ewMwlGLAkzGm/IDtBRXHS+wu/4uHMb22MlnmrtFDWy2LfrPKOio9J6QhGYuqOxYRLW3+VY603+ObF4k6",
-	"G6o63G9IGNKlLSjuQnweroCW2C3VF9FDGpmtnG+Tt5JMZRIR2jdCL2sl1IGkNHPdff1GEwzBLthzouNi",
-	"CGcrOULPQYb0yCTVijjsYe7g8x6AaRQ01KB1VvjLzc984f9fm834a4lxCq6Iq/mtqgdOVX0/k3u7S+Nd",
-	"Wj3OFcmtpWz43NfrTsD/tNrhZkgJxajhayRiNIq5QLyICVXKNknxdWoQM6pixlnN5RJWXHUk2JKF/NiT",
-	"qYZC816uYA9zR37yU/GkT37s2br03k8Vs8KiSFRGSmq67WhZgXvZPWrSdWdYTsyiIevOlSRfnZ1fQe8N",
-	"h2i0SboORk4sghJGbZYAIOUafWTb1MlvyoCxqE/Du+4UQnTOjK0b9AGT1BVxfzj7+ZerX5/92/98Y7hq",
-	"woeYkWdhF5ZmFxXTmAo29J+Bv3iufstf/E4L0Wk8QiPIqxGjsR51RaoT7rqZGxFUuj/uMCzoXu4FbaNj",
-	"prHta/17DlFJ4ZCVyEe513oT+3I7f+icSDpM5WJevv+gMl5cqk9UuUY/ZYFem92ujDk8HTGIaWcsgxhq",
-	"U/nmgpAkoNvkU/ZMxEIeMYWoEDeLWohiFqIOxESb9HKu0LNf2axnJuEsSPLj9fn5T+083rhTM1yBWL5s",
-	"GpsyCpltRC4lvqZzV6X9se0tgbgcS1M/38CIlCRswqgmig7YDSTqp4L/M2VEs686X/vaejy4YD/Tx5eO",
-	"v6KtmTHYud2onSH6+HHQGnPhS2Ar2O6mLuay/Ec0CkEbNZqOm19Z//kLC5HGAN+h07odJgz1377TJvHP",
-	"3GWTA8ex/nRYb9BTkSd61I0QueHi2bOn4GozA2TfdCcJC7kt4pkxavZ3QMc8nrncy5ecxrH03fJdnuSY",
-	"CyNbcnhyK/mfGjGj7yLby7gaDUM5HsvI8rNNWc9+3OlzkyjjfX91SsMxe9VXMlrYAd/GFFpO2Ou5lsW2",
-	"3LH+HMGpsRaeipBZu5HFMTAzOzg1rw2MmtabIBZQ74bQgWbJlCY2A2eQyH8xQXr2FvTa5BVm+tCIi6Hh",
-	"rMxCANqkooirMJYqTRgBNSopdsNt52qX3GogngyaKzJXaWZsU+5844gOkQKR22gckMSnqQVYqzQLyIDy",
-	"OE1srpGSYwAyU7ggYg4U7fvSkML8/dw+qnDSIx9Aj0QAq84yTE/7yl9//rfLszfP/ufLtVjxgaqiQXNc",
-	"99Moc74cij+7BhOFss4C1Nkc52wERyiPIFTOgh8hj10fyHkpOPO7CRPK1okDx2mT21hJkuMqKvDA47bx",
-	"gZAamh/kwJe5yBoaGV1pdRxqgTfi+qqV18MEXqaTieRCjxdJ9XqT7qVu+VjmaCvZdhaCqkG1hxiFWkm1",
-	"uHsr6PbPVeTmKaBhmvuo5URl4LhOa8kNOLYBqyaJy798bxR20nJO3rLDVlGOlNl50tiO41nDpWl29xmT",
-	"rBhxNOErNCI6s7UX2MbE6BYuFI02GZRnZAYW+OW2YYy57n84uoReUCVpknYvjk0diVjM71my0P3gcY4n",
-	"QUNKJhBJ/4Zow+UAacMMw0XKFKGajOSYra+3vHB36IGTab5V4nb7uS1lQ3LEmcutaZjCbyEhYABoMDYp",
-	"bWkuzo1HiHETIi7Zp00+gDcaPD7aY9BZmCgPMAWRakSO8hkJZUQMy3aXwqVdNJPwvI0245NV5mTck4Jq",
-	"Ua4A+KDuOrqEh6ZaHPDp2jbKXPpKta0PXxOap7uHpx/Y6Ry2kcUOggZ+iB+0AUFFLIy52ImkpLZRX0EG",
-	"NmsM2Nkfm2yzndF+SeOYpELzmNxOEl5oyy5kN6QTGkKuw7qy66U91JPoaoT07HZuJ7nGTCm6DE77OdNT",
-	"ZoWODb459TIfunXNYrQEtBtPTwsZYDWyvd64OZ2yP7fN/mywHQGwk9ZnRkIqvH7hQv2CfEqZiuisvcSs",
-	"vzhfu9LiMQSHeZQrR94S9dSxAXvJDjd9w1EmkYMHc5BXCc73MeUC8hVuQGuENlGk7zCMo1yoESi/qiyu",
-	"SOB7LYyrfZ83vVn7ic7PTaLsan9OuNZYBP+gN9uMy4p5HBsILCH1mTfCd+VJ2bmGOKA8Pjb10CuBSCTd",
-	"iEddIXWXmtsUrU8nb6V+6Q/ypBM2Y47FUuU1Qn8Vc27ADYguB+7UHLXZ1Ja8g3JEFemzYSqapTac/mJi",
-	"yHGR3V8ltDpksWKgX65PcR/wGE+01gitfaJ3jKC/PaM3H8Mf5XLg1iU3pWnSeCLCwKGfTTSWfU0pBzdg",
-	"vmCnOZqDNZxCoadQ6CkU+u2wvOdsaHNDN9clDNtxjZAb5G9N8i43xRP7OrGvE/v6dtjXe9tE3ClBWdY6",
-	"MjWnEc31F1ngbOYYuNI8VI/CtL/Eef7ZNlUnfYYxVGgXaU+ERSSimgYOJaeQcD9J5IDHLN9lEYHa04gz",
-	"EUJq6FXBusOuI+U9uGCSTVXm1+91k/bZbxW9bm7jmODeNXwJzNksgQoL7VZ43ER/lNXH++gP8091jcZL",
-	"PmbCnKjyRwmxeNeVJiBjRs2pqsCdvflIj2QkYzmcZZCqa16A68XgSp+Vt3hK+9sj7PvOq/+RxQoh6GMX",
-	"1V5AnfONm4Zc6cTjs0V+w3ynNOBpXy0ftuXV+IFrAax1wvspFI9bBH5zfuetoGVEgBFNz1ogPGNGlbdr",
-	"fzdP4+bnx5qfEReRWTh0Ifzw6i/dt68+G/YquPb+rha+y5+a4SfwhXK9sMdS6JHRP2xfUY+6i6OxBHMo",
-	"7MnChtvDNIdkRIxrK87GfZoMZTeiM9XqXJ1Dg8puftuuoaKvG7I4bnUeZ390x1xIszUX57kPE6Z0wkMQ",
-	"r+aLuU3K+l+5FWUz3gycCu5bFTo/fPdQVO/6RqV9aE3OBlzwOcCcAg9Yu39U2mcvzKXy5QUV7OOR7cu5",
-	"pBsHFHVBuMf8AnsUI1vwDIa6VKAbwhCZFTRd/4RFUJba2PPQYkDdKV93C2nQjoF8EV/ER00HAygBw/BH",
-	"wgAhZMCHhmKKnd3V3NUeyTgivWzne4HvKglI0hloM43jG1zdF+FEFhWzvoxmgO4cs4EmMtVt8hExss2P",
-	"MoLAJsxWuiucrS1m07QfY3tfBrwQsKut9oaA2SGNmYhoQmaMJoFhq5qF4AGBYjrICIljy7PHNBlyoTrg",
-	"0cHsGkBBUCxmoVYeJmEcWCQThd8DRJjlSsEXYaaLKNpyWoj22pm1ya1jFmY5SIs4Ieipj9TvWu4HhJJ/",
-	"pjTRLIGNoLAUW1oXx1+Enbt5IaBlt8lfeRQxYS/UiN4zIiTp3dM4ZT0vbFCZJD2VTsy5Kxb12uQNLgL9",
-	"WELCEVmTz04elwdTGFFE5xZSg6RjEVyqnlHveub9M3NhASfe9sf2NyuSN6T3enD2VgqGZljP1pkrcnV+",
-	"3SYI/t3xKQROxGW0kJ0BHrSMGPRTu4Ln8zQjIv8orMvN2W+9DUo50ripkq0AVwPEcPNFXF9ekp6Wsjum",
-	"YpZjzr2A9ITUXSlYd8ISLqOeL/CBCCOXke11ZA7Ig6Dbqwy/dTPr2dbacMiLF6OHb+uaWZhdRhz3MbrV",
-	"qSCaCTgpVYZWbtWCl1jUPMf1oOfPq/FEz/5ubo2zykrU20RO8Rb0E4Ddj8xm9Wc3hGoylkBBwATgfgaF",
-	"m2ym1iY9+KY0aeKGMDMFbKNneBr2il7dCzonKlc1hL5a3g/66Vw7aNAK/pky+7WVnyvaYKOaBOu8If+D",
-	"ipQmM98LiiqN5FSyARW5IYYPtWo3QzHDluHB/EbdpALCMc8lst0MqWYAUVV3QtBDa8vp5HqFI6vhrO5x",
-	"O3t95Vmv1/p7o7POLwPl5o2Vh0ZU1F2QC4+XrMc3iUtTHrWWrijf7HzbJTklAPI8uSLvAQlpbm2luEqg",
-	"c1dgU1yfr4KmWH5PokxLgTa4aDPU2WJ8ckWz+BW72/B9gbJnvx6YGiNQAw1QJlYS1VxfVke9apWX5w+7",
-	"TE/dG6xKgPyi8TxOV3mr/6Xrumye3heu40RO0jgDwt+AE8y9YeWirx/iMHuhus/0tR70fTQfgXsrkkyR",
-	"HpaIdoj/rkqUITcrS3QEF0TQCtV9LcS5bBrmWvXmnRm9KlQdWwpcwaAen++4S3wRpRrEMTpzry00DkAc",
-	"QI881MSuLy7N4uv+8lkr7zf2ur5zZ9Blfggw1Re9JWh8OZ0QdVCQTEYtyc9AS/fnhcVoODzXxwS6OLsu",
-	"KCVH4qILF/ZZNcp53B+fnV+enV98Or/MAh0AKtQxy4ZwVa3f5HwsazlZQHs3P3GXv9gv2K4lQC1Psa8B",
-	"XKIAL8QX8fbVh8AeV3ARXF9cBsXPngVBdmW+iOU9YcucPdbeO5QQwQo/UTbb3fuGvMtRLXcKOTcy6flf",
-	"9NBvYVhnGlOPY8bDkRU+YzDIzKRSzSIi5HSteMHrbGoNMjpwvGbOVTc7j9dfwWtwke4uk8hsnwi1TdUF",
-	"5yuWHuR/Sbiwlra5eV9jc0h0MADPz3/jIvpvBQdnTPsMoXOhF59zggo2BcDM3JODxH8voGwuvWdxDHgC",
-	"hAk7g//6/zCsseg+9lTeekwvwvPoGbvs/zyon8jlD2ZZWCV3sR42tsLz16ZmgKXIfZfQwYgrLdFqtixc",
-	"BYR91XknT8LuuXUNCTY1FizcjBsipCPtzMWIKd/WQ4kutHxspQK6uKJwJb+KFaiArz++I1cXT56cXRAa",
-	"T0b07KpV36hdKg7s8yWq0Yu8E7RiOPtVQQniY6OJXUKL6TEX+OfFs5xKxIVm0ASyRqqDLc/5/cEDkbnj",
-	"qSKcT9DQDO5M4Uo+LAVNXfagVxqWiKLybpRF2oiU0YWBLqz7H9yMANMmWN5Tji6ogUXMdJTQgSmxe4T/",
-	"jFLWJm/zPv4vwpgyASSlGgnThmasPqDt4gm5LcUSZldcPKLK1ZBg9k7P0XB3xGJ0nNouHGyK01VfRJ8p",
-	"HqE7VcYRoNaTqUzjCHDxzOIUF8PYlXOojn8UV4+eaSxxBGdpbhqIJ1p0wn4RdtLWa28tPNgxroiRqPYj",
-	"q73aDqm4xryPf87RXOaWtUefO+19lslUWgbz3XXKpXdOFd6AWNcpoWkwXzmbQBmneJuri49SiGQ2Cq+5",
-	"fPT3OcaQ06j3D5eJnM1e3sXEG/iYUCTAzdSD5UCZnwHGV0RkJKeEz3HRogZQ3qwKaBZzmlDyY2TVk2op",
-	"1mTusLbO29uO0urm8IVZSgUoR5sYuI6ddQv2fd6I3Zbyq0T0JP/Ig5qGIJq5IqgMQpB+Ujj9RizGPEwh",
-	"dESuvO/viqH5LMCImULkjrGJx9IeDG6chJqOZOx7t8JNhzJkuNkyUY107fibwtYFpy6uu+ri+uorDbVr",
-	"5EqjKGGqqlcE9vOqhAa/rhtxmevVGjH4gGIqxVbtWsvHs55y27ujRpPaQttZXuxTtCJmtruOsTWaDvqG",
-	"a1wputiQcyTHrLtBonbNZy/OwQEihikdYmjZ/C3DO6Nq2biEc5T/138qRckbmSpFzb4jE+kmMobsut+D",
-	"lhSsq/kY0eCVf8H80dRusqj4UKguF11jUmCOr1JTmUDvkIfsgmtY2kNjBYAAqDYWgUBygge57u+Fft8t",
-	"z9hby1s8hOhdo7HhfYbxYasEPhzpGwIt4wkl5qChvsIhgYCh13tkM596bQIV1D1t7I+EJrOuO65evroe",
-	"DpVwYYzHEOFEximiHggSjqRUzDpk5FTcOKdlgFln5seYkZTIdDiCPnipBnuQK5UifF2ue6NljoSrL2K+",
-	"pS/Myc4Q2ltISaaM3hkmZ74zpOeWyhGWF7qarpC1ZVYdMgJzRHs151bwmnk+UEH4i+cL8fR7JkiUzEjC",
-	"DdW11qKt/aAlwHl8iy2BkXVUtwK2yYrgKlmTjeS10/pNgWckkkBAoHaupKAyY8sST6M9gk/i+WDEc7Al",
-	"zb7WhxJkrJbbNhl9c+Jrutcx5sqiqj0dScwVBqmvMqABIxc7LkTixanH/rHVD3a+P+SMyQDeSWMlUYX4",
-	"InqFS9kj//t//T8uyxhdo2PF4num2uQTveNiSOiUzgj19ipoIODWBl+2vEN0faiySpIZ4bqG+M+Xg/rm",
-	"/mMqIgoRJp1QLqzjdsyV4mJYUThaIufx0m8m55vu5FzGF8hrpWQ6kGlrTdV3Dw2cK6XzAdYeLhG4rmFz",
-	"kzL3UWZ+N1xH/coQF41jopiCWCpmBAO9ksQIQ0H6qcZYDHCPHHZsbXaCKQs22qRYPMj1XMezDWOpICh0",
-	"cQnUV4ay6bZgO3LbS402aiFW/p7UkIdVQ1yN9MXl5jXS3wpzQsAo4TwAWzGlZFdMaQ3OssBI5MQK/Qo2",
-	"khw/GzkZM4fFRa6+Ny7ybgLB18yNOKQF4KtNWIli+ixzL+1WxwFtJOYDrQgl5kJi11rrrwTn5LxfMnMc",
-	"WuBzaOtt7tAZF1vrQsitVrgpKxmaYvq927kjQblr2KXolv/B7MXJbtmIqD8yTSjxB+OvYAN0raWeNEzT",
-	"vxhik2MGvgRDb7FUmkQMcCUxOTSUUDEP4qJNFphAYwYMlgG5ImMuSKrYcg1EMf3p3af3J+XjpHycTJh1",
-	"+RTgcErBzsx5OOKbQmnb5nzKOQHV0ugGxVwxI6DNb2+aSJ755Ec+qgSaM9fRK+pKsesOCLmhIHkm//fv",
-	"9UuIjS5ld7uqrj37ujR/5smOiwNz68qx1etWPYZblzMaLupXiqB+XTnohlJEaViBM7cwmCGA7jq8+J7G",
-	"POpCFja+9Wd461WDWRuOlg4scwNiF47MMZfw4UNCpVrUm4UoiELzp88InJfFI/HJIAojO5A3b7UnKdgP",
-	"ClM3EJQzb8eYe6RcLHjAdVWniE8Z4e0vW2IZ/S2ll8qrvfbN3U9ehN/97yw34gMLwaLPi4UGdIhHf7j/",
-	"duvmS2R56aW5EDny2LZT3knEBA1QxRFlH2xwtzeRMUFZnqGPrSdAaU7rmlA9WlS6MIm3yPXWTOpdkfiw",
-	"IKpKUgPKpFaFIY93eHPR1XQCwML1f3J2cXl2ddHaQIHaQ/x/qRQ6sjCbTBIW6q0ki/nCAaeXyo9bRXrm",
-	"QVsT8ugP70z50/+4FyCsJI3jUlhHl5A3pjMEWjSXnQuEM7SZPh6LFpMCQFqtWzdSkjpjpmeLSz+7pR6V",
-	"CYxo6zu2fS2ke9A6s/+rBY0z5oL1Oq6+2Azt/BZ4mFD85op/fT08ni8VkcvR6iPU5Q3paUbHvY6FUxQR",
-	"3CcPVYy1xhgXmWHGpxQ3pIcXrheU7VAHXsEFuedsWrEp05FUrHRXzPogMZmOPax9fU8ATlwxcsdFpAKi",
-	"mDl/jbltoRyPKQLRWcb6Hy2qFFPKFuhNYgpehzpoTlB5Vwrh5FZCleJDV/sHFXpdx4RaQcnAQWsg41hO",
-	"uwD0NZJx1E2Y3UM6mSTynsa5rsawswC93y20FFR35p80Abl78bQVtPoJo3fdYUyVcm/8fTm01OUctFRN",
-	"7CxXWWcx9gMSpcyxGiaiIgjtD4pEdAbX1TwGDeurSEhTXX5bHJp/ANSkZYQ4WJNQjs2q1rk3eNldlVLC",
-	"YR/LZmO+6sbsnsX/P29X1CM3DYT/yohnd6tK8JI+XQsth6CFtggJCcGc491Y69iR7b3rPvS/o5mxE+ea",
-	"ba+AeM1m7Yk9M56xPd/3CRAdWgIaAGxq/M/mj/8pn6fxZm+1xXh+aEh984Rsi2R64B/0/IeZoeHq5e+P",
-	"nvMrX3/zzwgo7nFaPFmTbD84I2HZKrZ4a1XRpHCKXIdLojdPvuizm2nrvhrsgeLb5vxAlLNrVPFLkht8",
-	"8i9ZUOsC+39vjNUw5DMQGII1wQtLGSAuO5I1RoL2Erw0YdQ7TMd0gQ1VRIq325As78h25WeaiEhT9phH",
-	"uLR9/w/fMz2HonVf1sfRZCTT2sGzGZti7Lg0KkerGRP4cZiMx8nuzji61QOGp6MHfdDpr93iNASrZsNx",
-	"/jYEXldTBWcugWMHv75SDXS2glcvXyvQ9tY6SEFbk88Kpsj3nSAZnUNUIDQjlOMoEOYR2KO2zmZrUiPO",
-	"6+Z0K21IdQWjlVoxmZ2Og5x8noILB8Z7dHZvQJ+1MwpG9HgQ6CQ+nz25VWfPywRvJJJy7Xs5qZ2PYoX1",
-	"RwB+1JLd1Xspaj7rVfcOjNoxlyscW6EeddbVxpJa9khnBoc5aGqq5Jq2JdLfWE1awSV0ogCcYrOuAp8D",
-	"HozXPIrL/MKCldB0c/XzNQhPT7qQh8spGXe0t8b1CTIeTaEiETgs+oTv/MHZNCh4EY3Xg4KriDdW89e+",
-	"nUgXhgo+RnFgrZUb8TjjYI7tlM6UGJ/YHnBdQbbX5d6078sDsmfrD9Sw3MxBVxhUkkHHZHskw4DW7+A6",
-	"z/iUktyU7yxVCwq8KfD6NgKD4q1GkBzIpt1hXpqwHkLsTexE+/Z75mOXOwdJwWgZw5y/IOlo5lqFozFT",
-	"U+xAmUE0Pu/gupe3C5Cod+d29Ar9xpbdlYEXxgA7mo4t7RFbGkyDIALdDaEYHWUfMnFkoCmj7zH2pXCD",
-	"hniKQZue4TLuW6QY6pYU8yoqH2G54IIR4GmWOvjh7etX8JZXIAUOz+GUYbD19WzeZ1a6RBODDupZ/cKa",
-	"Ynq5lzXTDAx2Snzr4+mifNj3c3LVCP8ixPGS2k0mTK6l6YBGmxsFlwLUyWi7t2SbZ/BGOD1KJ8/moMpu",
-	"DhETMsTI5bUyRNIwa5E0j5H8svHslW8DrS97xkuHaJI+FXEqV5TkTnNlCnJ61gj0xmgzFbSMj0i95atF",
-	"K85wsxqAfGcF/SmIWPKGWhCqhFKiV/PdmtgX7b4xGkc+kW8E+fYkYam5NAdMWMYHYNxFmRI8RMOwSQqi",
-	"2TP/KetKCEem3tzBj9aXyzYMS8BGjX2/mpbnFJ9sO0OakRzxlhyeXAKkucnhYMglN20w+yqlVxdbYWXX",
-	"LAlTeAzW9UooI+4G4Y2Qh8DRRkkx1Qxas8dIomgpPVoZvnV9NP6SP5qvPQ1IokMfKH26G0yr/xIdfdzC",
-	"mxY1UWPsmf2CUSd5Np3BPrVgDHNFdA6A9YqkGLBzqe4UMCAY+rOUhjTfQj1sKeMQcjhEnAbKvzXSEk2J",
-	"MGami1iUTJZbXgJEQyRD5Dysg5SjwZFG1Xgdz9M8wBRqMVKFK5VmIS2qX9nf99a1OnuVM+phvKA57cAV",
-	"ZhDkFsqmSB0mLm3tuMJsmmhuE55TCXOZEsSdRp9gNOgVoNx2PHk25FQWPo6/FbsAdPxrtdRU6MpTbuS+",
-	"HqcQN2X+ib1/X0dLFj9ORSiaMUhRU900SAomx/PgQy5TIFsNj05T2sEVLNC63KCotfGkfBz3GRwFUEAt",
-	"KHKiF3J4zDADK91IF7xmO55MaENpAMdM7YWrdM9TYzrSizY/bdyWMGyRH7khj0mWufKXlTpug8Sh7Jil",
-	"haOmhmYrKbrmkvBMRafKNppgh9EoNL1WgrnPfXpRJSvh7dFSDJpyYGIxF3LpBKsvzXVjZe0YIYcd/HJC",
-	"nzm+Z99J3nxEB7IPsQqHc9DHTUqLgzCaSRwl1tjB3r4ndTjd0E8L2Q7FR3dDECHScd3BjJf04Y8PfwcA",
-	"AP//",
+	"7P3/ktw2lieKvwoivx3h7p2UXZIld1sV37hbLdtt79qWVvK0NqatyUKSyEx0MYE0AFYq7dW/9wHuI94n",
+	"uYEDgARJgASZLEnV4/mjx6okQeDg4OD8/JzfFhnfHzgjTMnF098WO4JzIuA/n3GmCFPfY7Yt8ZboP+VE",
+	"ZoIeFOVs8XTx046gwv6K+AYp+PeaFHKxXJC3eH8oyOLpYiMWy4Ugv5RUkHzxVImSLBcy25E91mOq00E/",
+	"JZWgbLt49265+PonvA1/7ZYISTlbog0X6LvNgx+wynaNj/28ePjzYuT3vucZNh9pf/P1jggC62LkiASR",
+	"vBQZQVSO/MLfsTiFRscKkUKaL2Amj0SgnBwIyyXirLGuqywjB/Wg2owx33+3XBywwHui7M6aweIb+723",
+	"qXsiJd4S+RQRTXexRFggLhDRNKD6acMyi+WC4X14qvXU9vjt94Rt1W7x9NHFxTJAqmeEKUG++yrMABn8",
+	"6r58wGpXf9f8tqJ5L3E2XOyxWjxdlCU8GZgBz0lBpfoRhg0yPZVqibBElKHrtw8y+8J1eF76p94peUT5",
+	"4kLvlVJE6HH+8x/4wa9v9P9cPPhy9ea//SE833JN9JwjFCvX5BOJ9BwjZCvXZMz0QhMQkovu568ZeatW",
+	"Gfx67QTEQfPVmmx4vY2/lESc/AnBcJEpPLwI802MY9yhDS/+bGb5Lif7A1eEZaf/SQJn/Ad8QyTCSJAD",
+	"wQpJvCGXCLMTKhn9pSRIkbcqdpC8sR/owWMH6cmT5WJPWUWh4Dw3RlYGaaQFLlJaGh2xRILgvCVTPweZ",
+	"Gp5kLYWTWOhhZPs2P3JGkuaouSjDRUEE2mHZMy89YjW5ccy0eYlZ7Mo7YKEQZ8UJHXe0MMI7M3elnhBS",
+	"OyphupdGuOOi0MxPVc9UzedGkoxlRZmTn7jCRXemz3jJFHxb8KNEivPIcaNmmJWCcfwp5GSDy0Itnm5w",
+	"IUk1hTXnBcHMXJ3muu8efVwU1wjnufS0Ai0uyS0Rp0priEypUiLquRBW7hdP/7HARbF4E6LG93RPVXci",
+	"L/XiMUid2MfgxeC6n1ws9T7Qvf423Fd7ysy/6kNGmSJbImASQ1wD/EslOmKmSL5Essx2+h65Xp8Ukf//",
+	"iwdfPHny+ZPrGKP0cknwPn2nT6U8cCYJ7NLzq1LtnhWUMPW1EEZoW97V/4kPh4IaZeizf0qjEVVy4LcF",
+	"Ma8sKLvFBc1XGQykZYX+YRW4fOABvWLGFbph/MgQqFRcoJzm8NeD4LcEUSVJsfl08c5f3R8E2SyeLv5/",
+	"n9U66mfmV/kZrMSsAZbZ2vZvnqEv/vz4SyRJpv+Ennz6aLH0tdvXr18/0EMQpvSKA7v2LT/aBUg7SbUj",
+	"e0mKWzJO/9PT86Z7Fsm3AvdSXJCNIHKHFL8hzBEeXr1b2r5bLl4Ivi7Ivmd9B/PEvwXWCfpJtcyF/qbC",
+	"tKhW9UtJpEJrQfCN1o2Bg/ZcECTKgshLJAlBQBP5qaOOXDz9RzVwtVuNkalEG0qKXBPKPaHfP3B9qjXd",
+	"P4Oj9+6NPpFSYZbpwUrBnmqN4OnFwy8fXVxcXDyA//mz/p+/uH/a/8P6vCqsSrl4+vjRo+VCUQW3amBd",
+	"GFZT6xmOYPIzR5fkLXSbEdi/V3xP1I6yLUgiwdnWkM/eY7f6RHAmwcY6gomCsx0ya0B7gpkEWWe/BPbE",
+	"i++MTNH/OAh+IEJRI3AyQbAi+Qqrhj6VY0UeKLonXaWqNd3fur/TPEE3Wy4KLNWqlNXHO6YdQ1Qh/RTa",
+	"coWwOTNLpDiQYk9ZqfT80ibNrLXQ/YGoIxc3gUvy2XdfvURCy3SpZ7LHJ9Br4Ovm/BKWAyuijeD7S0T2",
+	"B3V6qtVHfUMospfBL9o/YCHwSf+biy1mVMIZXCUS7yDILeWlXEmSCaJWJVO0CMvIgrMtzNk8apV7BIs2",
+	"ZmwaBQW55TcjWUVm/GAYLZ0cZprdtTzXKh1lvjEO9/WW3poN4qW2+pi5tiirtXqn3XU+XR7y0dxvfRyN",
+	"FyhTXzxeBFWO+hr6h7Fm3PtL/+w1ptLlCMu+FT09rq2VLb7+J8mUnmJ13p/BF0DM5znVo+HihXf+reLY",
+	"FAmt491UYS6Wk8+7O4FtnajXNGqez4qJvDGehKa0x2+/M896PxsOWy6MaWd/18rBxDMYYO5+W7w9rz1l",
+	"9l8PEybZYqYhHulljBfWr9TaeaxwYzl9N1h9qQTOsOdZGBrnR/JWWQ+FHshZS32vGJOqTRCYffPTAzSw",
+	"xmzv2dhT5v/14djTwsqiwGutURg19H4di/fP4t39OmjlHhdfkYxqwSlHirM1kWoF6qL+D8ZDpsTzDcoK",
+	"LktBpL4ssh0tckHYJxJlWIK87ezrwPZkfL+3CtfYV3O70IZZDUQwfkAgzJuQHHZblHZ+LV01/Zv79vCi",
+	"d+M6587N183gTc8uwtfGbWCiNPbu5WhgouNE69zgAw6E6G3et+aXRIK7oi1usf19aKeeYUncWIa38jAP",
+	"g//WGBaXRunR9pOQypheS3QE454qpIWOtIpqgAGNAdYJO9AbcqQyqBUlbhIvVcaNvHOsrdknJ8bPu9Hm",
+	"QNh/1KG8G2qY8rJLelH/MOqw2K18N3Ak3PDBuSmFs50TDp09xOhAhOQM/fF6TRjZ0IxicVrR/PpP2qbm",
+	"+gktlNAfr/X/gx/AJG4JPf/VpK2xo6U9a/wHq5wUREUMuJ88t6tzMJGDAuf63kQX0hTuKSbqhhZkxYIB",
+	"oiuwFbQMkISpJTpSteOlMqY0hpOB9qVUMOMdL4IE2BG63SnPnKmERPJRuKEs79pDy0Udr9LsVTHLCp4H",
+	"s3lNiqAhtSc5xSvz54h0cBuCgQhUwpaEjb2M0FuSr+QOP3ryRXRATWg7miNpUFUmTFJFb6k6Rbhes99T",
+	"I59tJAq4POMlUxCvtuKCabqCH9wOaS5F/alMBYXHcjGwhiBRltqC3JG3WMsn88XuuPTXAKn/elJGjegj",
+	"+KDpuFyoXblfs6Akfr0jagf2L8hz8LgtugGAaQZueSg4zkm+Wp9SL166oX1uHIxkhhkwiJatWJAcjh1Q",
+	"KOdZuTdsk2yAm++lzy/ZYF8ubjnNV4JgGXFu6d/HegzMK4nTPdJcBWJsL+hbUsglXAAM0b0JmMzlcADh",
+	"0jymvhBtyBbL99Wx6goLn3eb/NR/IX5P2U33riZvD1QQOYrkh1IcuCSD13rj0y/sS/oMiCKcKeJTVz9U",
+	"f2rpT3R4nZNcM+ctqzV9N9jwXF/Unw1kyFCF+IEwX0i7+ILPCCHBXH9mDodErVjdM4+ER4U5XBJnaxZt",
+	"V8SgD6N1vU+/q9/1kufv3OhWI05MLckbvpFGGs/PP79aDJkcdpzg9pU5VVdZOEPtWpAcZ+r6KbrFRVnr",
+	"BUpgWtioKjrqW5wILEkOaUv6P0sB6V3GGMAF0ryEcrLHLPdPGmWSiFqcQ/hM6+RAaGxkOhY2Ce/Ahcl0",
+	"0lMKH0i9lr8Kgm/CCr2xJgvKboyqlnMifUW57RtzhmQ3+EOZszZC+VuMNAgV1lDdzjpa7KmUhtNxoYgJ",
+	"Jhr6WPOSi9z+2ZCAcray6v9KkIwL/VO2I9kNRHVW9TDeH0sGcfLVDWT8MK5WakfAr5Svsh2mLKyCkl+6",
+	"a/2x3K+JqFIz9e23HB1UsHSozPYoiz6r1hBLFZUKSbplWAHz3RoFE5lFtfd2h+UuuLM35BTc2Osbml9D",
+	"Rt5nnx5JUTwAMn72z+ON/PSfkrPrRZxsCXpbNfHul7/OHz158vDLJVpjSb54XIpiWa9O85pE10d8kgp8",
+	"6fZoPrxe2mzGJZLklyXSC4bokv4S6E1LE3klLCc5Wp8QNoy7ISQcLnDvpaoxrY3WtFgauldU9tftfyHK",
+	"BF/fBsPAuBJfvTesJ+neLfVLXAT3+t8lgSTUqxff2RSNS4TX2jiEqDUEI09Skb3P7zGF2HzGXWotpiol",
+	"EddLdG2+cq0/em2GDvLTGB0y22G2JfkKMhAC4eEfwYfGWTEu2huiV0cQEH1QqJKGGS/RFh8kwoKg6krt",
+	"utYORETSpKufvsuXyNIf/BzgTfonXwfH60bEmqN+A/kHfG8CsnqTTEw5ZU8PcY3y5NyUethq5gjLG5Py",
+	"QCP+Ci3Q+4xQPZy9g9dkR1lekUH6F/CIcDjkhkQvsWuXkFKl1pqgdbUDEbpXCbHdUbUOVruwj4IqRZge",
+	"Tl/11bg1zeBRqwZ0xVEJkmFFQ7z9OvIRn9MHN7nXRQqvgO3pne+lE0QeGZoz7RzLfkk3h1lRi835zIqJ",
+	"hoKeijOSYxc4wQXJQYZ07uzeswFSx9vy5IPgNIFWFtO3Vw8ePfmiedHC/el0HZeIQtVyyNHmaYuTVYS+",
+	"29SNDxwZpfzfwfFU16K0XO6C35C0K9Qo2PouYEpr4vWyPNcdKCYButb7K60s0MILFFSSp3kWnbCMeUQl",
+	"WdoPHHdcVmLTk5KXRvXZgVtTImflOLZL0ddgHUnkAo6vFKikVzxd991yUbL6a+2QVk1GTCvthAo4R0sk",
+	"+R7ypjiU/BT5BP3c7rHbUI/63sTCPKd2XNBfgd9eEXFLxA9EYSe8mtwHeafgn5MrWR60pWfWO0IxkbIk",
+	"IvioVtJXpaDBH10C83lfF+TWlnmtXFZd5Gud51a4VLvVnqgdzyd/32Q6TH6biFuakZVzZuNociQkDvYv",
+	"sfnIDKtrc6TZ6M5cwpvg7X5snQHq9bDFMsKsqQsfxQOhg/XXOjgasIRASRvUCrwxruwb75aLNZY0qE2d",
+	"4NYzPgZIJF2TcOit5aU7CJ4R8GqszNjuI30hijUVarfKcSTT5SBswgbac6Z2WrU7ESxsOE9IhXJ8CoWq",
+	"rIOp53urauyAqZbj07VV7RlnELba0ltQNHppEBwegtAlU+K04psVF3RLB+/eZ+aFqTFlx/MrBtZakPTV",
+	"My4K27uy5tPvlguSl5avC3IbivK2Bmg//2652OA9LU6raLrzlrCcaKudMGXdtd1n9LZEwuc/GOa1vrba",
+	"6GDFCdlY0dTkEH2Dspzkq5xIRVlchkI210EQRQQkkIcVKHjqlpLjqvAqafsYpCqJBWe4+e/0HBH/7fb9",
+	"sMeCKlysXKXBwL62HofYvtBGD2WKJ9FyT7fGCLSCoi8Hu/3x1qvB9VTPpK6o/QJkPhonPg3mUnr+Zmqq",
+	"1PaYMhvpTtoQ77x3Uu7Vjgjg8MCHvykFRNflgRQFZVtp3H7whBzl6zns9HRDTx74oSwMQZJERft5m6IB",
+	"U16FxO2VEPQWF8gVZLrC7EFpLsiGCMJCDohXOy4UEGNX7jF76o1sS5jhR4yshAyOvqUSvOqrVkg+Ph/9",
+	"hhgjFgOvwEB7bBNmQ6ncIlJidiS25MPmZe2xynZEoutfrpeoPCDF0cNLRBkygZbaJVivjJdrv2zIUgfU",
+	"xrfdj3736vln3339DD159PAvQ3ejHkCPE/EY4QNdIrrXupDx4GyIEJFcluocVzmnmY3YGdmzMIkMwejG",
+	"XddRDKVlTE17qHk9yGdtdm2duaYYMbvZPdltOedfLU5jrHaw2ocBvfWq1lLDwdB6G228CgJEmbZBw1vY",
+	"ZJz/VeormDPfxYDlDcnhgG+5Qowbt8ASrU9WdSRF/okEJeCpX6TjV5dW+oI9TG5K+hRprcN4d726Q1+X",
+	"9ZZiBWu9JJPA7FPg8UU/CSclYOBMz6Agub6M89KUTobukK+hjjrDLKd68oaMGD2++BJdF/SGFKf69Wug",
+	"Wb5EnGUEXA5rnp/AuVJwfkPypz7JoBTScaWpdwJfzAFTAU4M4yYXRKs+o/y1dQb4o4vuXRZEInnG9UYp",
+	"koMJIRH4m+0RWSLKpCI4N2EG2EmkiXGJMEOav/b6JHo/eEZHVdb98JFf1n0Rkg1nmWxYShsR63v3pScc",
+	"nmmr1jiWIvbedWYeceaO/Wdl8bgiNSjyBAwCKpHEgV2ZYA62ioGtWASeMMX98AJal8rNK1Te8F/XqGRn",
+	"8MM5JmnAvBwqtfnorM0BuIOg9TkApHG2NTo4pzOt0+HxP3prtUfwh8vCzjdn5zVPvdqlz9MWcM/sV784",
+	"K62edRYDd2RNYr8CURnD3qiPQwfmXtrGUMSwLnh24xeZSSJu7eULue7klmbksmk3M/JWAWRG+BprUWtg",
+	"Czr2dYsneY5PS1dFX01B22joV87IMjKJD2KlN1YeFK3z2M+dhLqgIdgw/MKm3oDR5gDrzi/VmlIRNeQX",
+	"7rllf/KvVK3NH3cczJNG2cnoGzUpT1l/0stQHn81uorfUIkTF3VhRnfJe+KysqTCG7Nq95IxVBMgAvSQ",
+	"QR5FD598+ejxU3Ql8HqJvlY7ukTfYwXWrYcwePXgPwBh8M1vn7/7w+Ij9L3ceUnMVOdO62BZfks4o5M8",
+	"A6M14ennbS6N9v2ev2ETc9ph8W+JUUenxVep3DFDSln7Trhf5SodesxRszJwfAYrUGY8ToPfOu/ctIdv",
+	"cSzw66Pl5+/++MD+8+LBl/ovf3n3p/8WvACiB2y4bGeGAzewnIED2Mdc8x60+3vI5jlgeDhi0LOVf7Su",
+	"9//jHO5/+sMgMtziB4gbofXJxAYukf4AUgZxl7nwwBpnN4s07/0d+yAHz8v5Psn+T5yT+DJ0DoNHsPXB",
+	"bIw3cpBaHe/kqMWneCtHDTjeezl86Qx7M8+6uCZ4Nwe/l+rGTBqo7daMvDTo5pz9Tvzg/tBRrHk//KPj",
+	"lvS7v/Su/KWDJ/MO/KeJ/r8PndfT8RgmVK7P5EHsanCC4Ju/FVjKu8E7i0V8rxQqCJYKKcJQtsMCZ9BX",
+	"ZNkF1m+UwH/621+W784sha/X/NKkH3TxhkehTFUYerO4QFMxyg6EpcO1BBDN/llKBQg1tj68/veb3n0M",
+	"1TromzIvyah1mtdGEqd6KXHdADgcBf4CWCgqARgEwaNaoqfXlH2swLyOfX0uWdYl+BVR2nuXclhcLs1I",
+	"cdGHNDk3t7YhaHsg+Nqrm8Oab0uXe2bSlywvAjQgTAk6QlM143wdTm1uTc2NHZ/PJGf3GVO23xsFOJoo",
+	"ukev3dCwWwIkz4K197qV9RZ3h+lt9JQOZGGrGN44cxBVaH2yKDKLwDLnE4nVqrw1DBB2WoJlxDDQm3my",
+	"2aU2nM4lcZX8EIzzjMaff/5DszXXbxfLz78Mx8/WPD+duR3GpTW0GdDZqosWSAp+bKYheGL886aa9p9/",
+	"/Kw2gP+wevDm3/70b8ORDdtSCxYa2rNnWJArAY0O9mF0kC2mTKpVhrUGrplidaRFEU5kws2R+h1OWJCV",
+	"/8K75ZR4eArE87f8qHcIEjKkxbWhkLCs30bubRmGRrXrDoI9XLnM3NoGgiY6KfHheuSwB8hCY9qHIHBh",
+	"06m7H5tFRza+oUQTLhX4PxaBPxQ4+4CxeRpM5LmzFJnfA/WpgXpfIrh9WkalUIJIm3YVvV+pN6sIG06d",
+	"uh8yba5Uh/QkhEomDX76/cqP1uHy2SfhAMxgfbW1hPtlfD3DkoQ0fUmk7AEwN/5o85heNeAXm4IX2H6H",
+	"e228AcnujXrA0c4dLCXdsomvxVbKbesAAmUq/MigeDNt5IlQ8wXH+YrfEiFonhMWnNcVkuWBiFsquUAF",
+	"Ud1Zoh2GojGE17YBIIJ+kQ5y69XzFybbdkel4uJkG4ASVLlsErHgCi5H3py2oUi0MucbYaHTXJM5Pli0",
+	"At6n1rh1zcoqUo1kf67Ch6b+x+BI274iObI7QaZUILnvuzH6VJApOql7J9EzWdXVrfgm0pYAS1uRJ0tx",
+	"S/X6Id5ExDbphtvwouBHkq/KQ1RyABhXLS3MKw/KQzLLmTfKg3fUW6fDACp6TW4h+1wqzHKJpNK6SjKG",
+	"FynG7cmOF72qpv0dfKDzWhMWCWHMZOscht569lgwYOXqpmW44YN1BY+ZEQivKHSg5s8jFzdWO3Lengr9",
+	"cBhescDjrwj9EuuH8dePwH2Ht4L4IP5GWxyBnWgIWomMMGaOa7qohS/ChdrxcrurqtgNIKYmfvgTjW2J",
+	"HFA7wdRZ2yEhTybMCwb1KB9UKbRCqgVyJRfO0icqrKXRoSIqbxKDr3D5eM8PdfW4QjXSt5G4VCJJCLNe",
+	"MqQI3iNcmAD/We09+CF6lF49f2FB7DQJhIncb0sscukwq4cdBZXLdphA9lkDqBCqmP6KCLhwNvr6P9p+",
+	"085zkaQAmIEbkA1JL9ksDFnu9xb56t6E3So8kY6rwK7LkbvdwqKCVWid3bbS1BH0MRuixnk/J659oCRf",
+	"aQ4IM63Ee0DUpZw5O9I1MDOYmUlmOJeDZcw/cEam42ENtAHOOSOpd7+WW4mPbkqWa/UzdirfLRdbjovU",
+	"zRjfuCx82yZnbYCkpuuC9IEp6t+T25BaTL6kXJ/Gw0HYF6sGAHb+6iD4VhCpD0huBHUu+OFAPgwMzPlR",
+	"e7dVFcf1Aq7UB36SA3HUCRzqIzrUNPKcA9TWvDg64JN8qhU+wTUxlgijnDMulk1tb2S+2x2cyzPOXnfV",
+	"pJDEx1rRyz5goYw7ZORiuye5ZXxA3MK1CeuUIN/BaW+HBdtnof8IfCXwRg2egJYOyNw1Bta2lqDSGA1a",
+	"AdQTuASPNj5J0IXAR3Hc0WyH7NQXvx+qdD77nav/kcbLs7jDK2Xw/nnCHRXmKCxyBxIXxfPN4uk/ko7m",
+	"m3ZqbsJhTSg4iSqcw++ec9THF47EL8LBdz1NdDyJWsJi9MSH1dOEjOvmUR9VVnCH6uu72FnZE5a7uO65",
+	"nccSrp30bOtGX+hIbAtiTDSM9I+ZF9lKkdKRAIMJ6FqMs3MCCYmt2q2v27VIw1UYXOv557c2njfp3La3",
+	"nvROKPml4fWnpm2BtHqT65rz6vmLul8O45D4lbC9WirJ1Z6o1YGILN6g2tL+adXXBoBCQZ37RCIYJQ3+",
+	"NHFLbEZyFulu5M/JKJeYoZJtKKNyR3KYVx/8QdW00gyx6Aa0rOG48AO3QQPYKFgryvSaIv01qrkGG/Z6",
+	"9kyoNbiZxeTaEOtUp9KCeW64uLRHyMxpCYq5cxFGR15FW9AHVjcqlpkQGejuN1QZ1L67eLOmoTPlDpDp",
+	"IGaIlKS+pnliXcN/zxv78btMXGvgATeJXdrEpN97d1WNhFjxGuNOlCwzy4WzdBLLEomqyVdepfxMdS1D",
+	"k+2dz1zGn9O87qH5V/NaV23U6m5fZB8ekNGAmwtUKNsaOuNCkEwldQUcxKgIZeP/1cJPc7EPZd2bc1X1",
+	"qUzKTRqhK5r0jnHpLNVbiQktk+DeuNgP7pHV3/SzFqA69cKD4WvwiSp6S9SRixt9fxjXz5vz8FanwqZO",
+	"g+yBRTnInr6ATzNqHuicCFqxZTxktfkkhagVX1dYjN34rkWcg+PW4ztoqahVVZLHIurldmvUJT2hnty1",
+	"XG/PnjLMFKSU3ZYFIwKvaUHV6VLfTBXOO82JnEKDexiu7ihP7jQ2D44XvXaSrymvGhwwLMxtAen4qzbs",
+	"UnqS4iLvOwo/eafgEwk8oEnnWgEbt7em1ScSSYVPZ7JHq7x9pE7jBkog8yQVN+1qa6EgPfRz1Ov5eMJ9",
+	"rjjaOdK2dR8/e4Ee/7lVxvaksRmPwnJLxPr3/siP1jgzxivjKpw2n9ZI25FveKvnUhVrfes+K4vvCYgs",
+	"pORZKDGbb8hd+i429rogo7DFIqdqTkCjXt4fcJG/i28E3Y62olqp9iTendAk1GdYCEok2nOgLWa1R7Eo",
+	"+FFemk73dWJ+qHvEwKXhZ7++L5u1+maUz5XC2W4+Pk9SOXH1UQ8rcm0u05HBmRjbPDOeMj9QMIJ/UuvS",
+	"soJLyrZji9OSdIzZPQGWJC+J/uP79Uz4LOnGeTM0TfBd3sONG3DcW280pHfLHs/9WPEy6IV/vSOA5+V1",
+	"Vbph/GibXTmt1E4s6KaP+Udmc3IHaNPxco+li6crR7r9C4KzHRiI47Y6HLNcDirVzzjzGiq0by6WkaK3",
+	"lgieKMa6X0Y5eNjtGDCoqQFCbRaFQUdGF+aMz2dt+ZO9KgT98bQ4TrWPKzcwAF4IRTN6wEwFXPEvCD8U",
+	"xOTB81JJmpNLW8yv1TrKbqnxVSSr2TU3vai/HGzLWYoDlyTSCXJH8nIsU338nojGumoStHZp+KA+g0M3",
+	"Ry5EAINucWY2hDfNKUZ6as5pi6/PZ9AaCunJRS+7jhb5E7i57RgJM87wFnzLi3zkBjRkYdef0ycdYx6D",
+	"3jL7eH1ezPubKv1GIKW1OWMWl4N3s94/l0P4nIxjpRio85BpKraYUZna3a21RvhoyqrmMDD/9cVQmIxT",
+	"JPsMIAUfheckVbsb5WCZswb0vDrOSXWWwQjAeKOlW1oYR7nTfPj1LS5KPEM14BSULvPtdMOkfiExyfkD",
+	"l+pUibtJzACTrV5JwtQN+yOIObN6PK0z/LPMtySHBn0fA8DXnOVvbn89Uns4tg12GT4A0zBEWywZQFFq",
+	"BH0KslHaUEzZibvg3rk4cqzIHwOi0eKQvk0e3tWZNFFPTt4/TfQbC8ISyJNSiuwPYzQvzhTO1JV5L0SL",
+	"u741oD5m9AvJqDvkLvxUjJA87chVeDnwylAGz/gy66TStOZMXJXKPUR+PP+ugQErvljWB2borE1OY/H4",
+	"O+YNMJknyW6AebjvLLUUxhsk2ZQLeLw4+JiP+OjEpfcoAVpbGu0V7G/pTLdvdYHd37t3Hm/J+CYaZ1c6",
+	"nsMvQYr8jYcK/eaHnjH2z2TgmTvAkrkbE3NdkHiStP29SmSvUzTv2lZw/x2J2v9UwVcivoF6LYAyI7We",
+	"vRxv9gIeg/3uBNNXYbElKtW5cK9wYjxaeTv7pueITruNz4OquF8HZAy7xFFLvBn1bcck4BIjA2OoJR1U",
+	"EoNyIiegR5jZdduhtC/rM/nj49zM1C2cSRmC+/P+KUKGArMoQR8LEw3rTn1MNTETckJA+oO47So3bD1G",
+	"jDW+Y7dUzRGEqEPYdxm2iAKjWh0Eso4UviHMpW4nVrsJvr8L09QmIU3piXd3eUOljEAHv4YeKDiXtuN1",
+	"kaSuv1/Fqslo9WLqPfTIOMz1k1Qtj1vmzRpJ5Kp468QrrcsrgixIfR07PmtaHsOM6+DiXhzeh5kuaE+c",
+	"3b9rGmpU3tv9YpDr+bSN9V8ejAj9aK3QlsZbqt0dVVVPuVlyekfdYAscssFfC6oUYajgbEsEwhtl08k3",
+	"OFOh5I9gFjnPslKIkfNW2iSPQZhwlhFknP2/t6CadEHVfN3cH8sJfYfkLnNOW6wyU3zD8VJL+IwMUcAo",
+	"fYSZ6XYAQXT/7gVDgTnMt7Pkxfg9jq7m77VIaCVdcpUs5mNNOQIAFdAswfRrwTRHkvsMHpdFZ5Gr88PR",
+	"iPzpMVRHHA/OXhn3alPOeB96M7wJM54tt63374g9PxCmSX7va2Njp26mXb6HWzuP5DwvxxX+1YepB228",
+	"qLxB2Q6zLckv0Q05KBdCs73HmszwMEnJ/5iTayd64V4UOHBzTHegh3gaEClHa7r1W4n+HtMFKQCBcWoi",
+	"egfahcKbqfGykRHe08r4B8I+WlPvusMSkPAOp+D86lGSSx/rN1JXpd/wQRP6s+cOp+/ds7a7iYxUslIl",
+	"Ley8RPq5pQ8ZcdRqskUBrnJKnyLOCJLlHhBTCc52CG5klp1SCxArzPlOVt/dd7yL+1VfVThPiAvkI0CN",
+	"SjSnnEWd/vUjhsAFyZHiSO2oRLXplQY+O0s0Z379s4kg2+j2NabBnX5akmHoPOsHN7kaUCCbhu14C7Vz",
+	"fdZ3HBzMYPg2kcF8yLA3/fXk9zDEXynhNQiXEecNGeokjWPQZXVTvem5356BGhC45TYqxHJt/FlBLMrR",
+	"jrItwuwEGqdByIYsnJQRNAvZISBEQkmRBz3OjsOXde2D7RRqe3cwvCfSdB4cAFaCb/QSZhJ2Vq0btCZv",
+	"hbwxDYm41aYikpRtC7OQMdXj0XD8o1A4vr76z73cpwm+wDxDNXvJGDtj5Ng5FVdRzviKbjbzqIV6tBdY",
+	"KBgxdCHD4ZRRaHlockmVJMVmDP945z7wUYg5Je4GPFtfT91rZzzLDNFE8eQkWN4ztbY8sItuLsl9zR+r",
+	"3pVxgvZbzPLnt2YyIyTKVK1z7kqlFr2qafUteSZXAJhh99Ad4DNyN+WhunedfoNzo8kIsue35nI3JnpQ",
+	"o/FEw0znPqTrfWfcAgVWRDilD2D4jzUOD8x26TwIBIuCNnuyJ8U/LD2WRj9yq+un7SwYf1Nvx4QGND03",
+	"1XDvmbtxZ7y0qve0CshE4wraNBjtbGOsK7iomjYXQYwcx5hd76dLzQuTGDa6Sc1PenEbXrI8sfH1OE9J",
+	"nugPs3ltHzi53TUJTvUKCCJ5UUa/Cj/fpuupc/oiqUX8Gv5ox2CtDFU3/3vaiRS4r9OuuL/Jhj1G8/TY",
+	"uJvz8X7S2Psbj2t5CM3dtfRwrQh5Tpa2taTR0mKAwu+DsTtAkDkZ2vS51L56q+6b5ufoME/Twjvg7YTW",
+	"d3cvQqeqMWaZLxt3xqhENv/F8cnSjbtoyMCK4n+nowi9rPSej66l30toVf+vhvPc1W3NPIxHs5XfyvA+",
+	"rQ/JGfn5Z0SEo/n69TOxzX31/MX7SxHlh+FYA0MbLjIy2rS0g8fW+RPB+x+I8xO9Z3Qklt9NLqjgRcO5",
+	"ABysz4VZ6Jv5E/w/suz9OlsfSDG8+XeZEnlnae319GdSurzDcP/0rp8EBq0klO83hqvXp6AwivVezOmd",
+	"2Pxjr8ktV9ErMuq7r63WSJK2LdARUiXBK9ftIifg/3Xifa7MakdGeojefzPQnuZCnYWMTepSfJXYtrO1",
+	"B7dErLvzMeJz6UKnUJJ/wKIyQPWxAUfeJxIdsNpdGmz3pU0ZewDpY5iZHie5wMcHrk1lxvcE4TUvlVbJ",
+	"1I7sJSluA820ggK+Ft4wb3/dy0VPiml97OcSgrUcuX9C8DUuig+iyPRlc9ydnoOpHONnjM5w9vLGfSkV",
+	"mH+SkMTr4YNpSP1Wnuaou9SOpkOuz6BZJa3+a5Z/pDDyenYzST0QHPdP3mkdqbv6gu6piqa7asXIMye7",
+	"aQtu0NaxJnS7UySHnisSlSwnAh3xaYlqFxjijEhEWVaUeSt7Mdpc3gGAB6Sbojyor+gJIsWRWWfSV/RV",
+	"2rQJbxbLxRELZhSJTVkUYcPw/DMGK7RkXS7cpM3y3Mz6NngmFofv3zMWN91pA+lGGZFyted5KwmgXz+E",
+	"0Vbey2F0zwPOggGLF5CSLYNnJqxb/5VsKZOI3BJxMi2BCMtIFeuA+TxFV3/7jwcXFxcPH30eDu+UTJlY",
+	"eH8KjHlsogqTXGVrMl9k2FsFphKi0vac3eCyUKm5WX7+TntPCqyoKvOWIz162At6S9l2hQXBq/2jcG5W",
+	"wdl2zJh7zPCWQFxOc06Rym2d9/pEnt/VIA4dUTJtU10aImMFjfKV4EWRknmyXBwiduCzb6/QiwcmAMcP",
+	"+JcyyCiHHZYkdfEF3ZDslBVkZV4DbBq6x+K0UqcDL/j2lDpU9TzEZ8QtzcYcfftGhfTaZjC5467ZZZdV",
+	"JFWkn5n0qVr9yll4VxWnBVGRwe266ARB5pOkvaC7ryA/YkXEqqBKELk6ELHK8Skh1zBdVzeBd3t5Oino",
+	"09oXRw1CLpsXhMcwjn8D5zl+/zyz56Wb8nobOEffaI3Y85OZzULySFW2I3kV5UZ8s4nU9ORhPiJvlcBx",
+	"Vfy3GLKlt6CqaWUw0y3DWoZ8IpGj69JbwScS8SOr43s7LJHZhcAtsSZFAtB2Tr43T5pmTbZXY8BEggEL",
+	"EomRWAqbUil41AEu8mOorCsU1XekWfqJK9Vn+3ljply8ip+6LDGWoGZG4aBqNW0jTNpsrX+mY1Ir6yMS",
+	"Sqemb2P5hdFL0HDCyk2vy9RUFTFBe6BZGM6iFm3BXHJG1JGLG836VA4XUFihZGbivuuLNbPuZUXNN4M7",
+	"kcZE3ewI2ScQ0jbOcssyVKOnuHV8LtH6hOxRafVpfmJjnC32bi04cOp66TKtAmU+u8AvLGkx9nJRMvpL",
+	"SezvSpSkZTjs8Vu614YmdEQz5DF/uOizHmrvyH/+4+rBf7z57dHyybs/zGMVTNHwRyvuTaLtKXNQmUkU",
+	"7FfzK5p+6dPzwZcXSRZAa0eG92TAQKjH+0tjOvDP92I9tFueDboLA9ZFurHgfe3xxb+sXdAH7hrmWc9y",
+	"aLLYEH+1rYrRDNowOlr63NWPV8heUt7GfXGx7LVOxi1gJsulJvkX4yVGzAgZScywRjjN9JhgYMzh4DOe",
+	"svvo3ptLfb4PV38k69O/du7j/RtZ1hn3cQKhzrifB+c7+Y6N3ZeDOceh+6//pXt9Hw7v78j7cXjAxn05",
+	"062Y8NX7e0sOLS7uXnjhlMGWvToFYgXwXVTQZwUhTKR4jsPoOKkIIxY4dXadVioslAwmyzuPm3Ot6eUj",
+	"q1p88L4cI+FBUyDCEZYIM0SE4CIR1Waq49gpYDX1ay5608+yd5no4biskx3+PtnuCmlCoTVRR0IYevjl",
+	"xQUksz16+OWXo8vgu4QeIO9seu6L3T0EyYthzYwRhmbPe/JzNzavsXZo8iNDORUks9h2wx0i7X6Ej4C5",
+	"Clohj1KoHRGI5hK4KbNhlw4NtkFr1TRKMmB2IDZyAmBGS4uQjLhAeyK2+i9cmMIih+hs1kuljV08Bcgw",
+	"G2M59N0KLWRe0PyqwLwrxw8WQIXx+bwfx/apa07l+ufy4uLzzA0G/yKfWnF3vUTXn1ppB/9tSQX/bagF",
+	"/2nIdQ30ArSCHT4cCCO5QyoACCB97xCxl0/RNSQnCFx8qrnoeuACCbrQqx2sQbYrOk5K6LONKSuSNwkM",
+	"SbGWoyzPxk/dHIInCh2xw9pyFBHG1mIBHfDWQUUhsj+oMGO2hFfrfBdHfJLoIIjeoUsXYORoy1Goldiw",
+	"kPJmHqRcHZ4LZZJVGCgdQ1xEkmDDfw4HLjehQVpLMmnxeh1Y/08smtAKip3tZxAhu7CtKg/aiYTNM4yc",
+	"ZZjNHIt6F6H+THFGO9LXLp4RDTU2WfVlWRCJpNL3Ejf98+B6ukTYBY4zzJAN9kLaPlqXNnkZYvbmb7Fo",
+	"fWoYsysZ9C+m9t08KtGa6FsNKR68LVzYMy10H8aEGh0fNWIPqvAZwuxkoO7sJQIryHlCicM8AdMGC3Q4",
+	"ao0lDciqWyLohtY3n7lClkgQoJkBbkRUwV2pR+SS5EhL1z6whZb6QG6JQDU01gypG2F+sfrcxipcGS/K",
+	"PZMQm3UkPjPlY658jnBPzK/ZtqByt7R6G4dMGY72+FAxVNCrhsM+gCuXSYOuveMWVF9qva1jrrpEHT1U",
+	"bbVaPM8ERIg6d6TSVAwv9jHxHCqJHeqVRUsatoeCKoUW85cV+aWpY6IMoHZNZ7gkuIIpJlFrAV2HkfPm",
+	"Nyf+LT+iPWYmH0HaZKSgHyMqnf+1pWlPcoVFimW27W1LhBJGNjSjWJyS66V2tMh7IaypBNG6xye0Jktb",
+	"OPDwLz1+OwdnG+qgYkkm0Z5KCbCryhiApmAwNJx9Mvlc/WCe/wZQUgOHyo632nCxgrqBMLw1RvpHJMiW",
+	"SmVqCtGRl0WOGCE5WhNJc1scNcu0/A8lIiYEXmnzWoslgp9xXODtXE31AL3CjAlVlPPwpH5b3/njPM3V",
+	"W+tTOPO6egJhdEvEGhcoJxl1AA1HQZVZ8Uy9trMKra7fE2hIt6peAEBwmnttIruHEyuFs90e6pw3Hgy+",
+	"Bend8aPL4jeDPq1RDyXdMuuLMYZ/xkVuy2gGIdDfmtqgFc1DyK5ehoqs2pNS09V3R4oKZbs6MIlOlvqU",
+	"wAR68bdb1KXMfEO/AtPghV6sV/5s0PSHfOGakDnJLxE7s3uhflokM4V52r22chdil7nlgeAbWTkQDTcs",
+	"60TmE8o5WEV9lc0jOnYqIg6CKCJWpYzliKbivzZC4ETteJ5MH/t4XxhIkIweqEFkS2Na/+AA0izdUwXY",
+	"j5ew6U9d50iZ8QNBEp/kWUzdghzsnnaDfKJPulR4swGl272UWJ8LU00mq3naFd5BFkxUK/p7E8W/iom5",
+	"wvpqiNliYbig+QraewZUQNeo32gng8G491G33LmEDXm9O8KJhYr/22zbEr2e1Oq5jSfFwz747dv2Y73H",
+	"m/WKRS/W+3qB9gDXh7MNfr9hZ71hB7n5/t+4wyHxj+8KHn0sPo77cyjvacarsQ1EN3hl9VxEs3jLjIF5",
+	"z7IGOFM4C7o+j/iEFHSSz3YIW3HyKbqWeEOuNctfl+yG8SO7roThmucnhOUNyT/txO2m2NmWWcO+3tfu",
+	"GFrD0gDKR6Ibd1izfkNZknDSdF7Bw57jsCvFjUtULjtIp6FWcilJZib0HhPI70O1F6QwonNHD8H4/rFe",
+	"t8Ovj6y0RdYdLyXR9/mq8Q0t1/AmFDHnyO5E0yWhNRiQOQ6+4wR3I+MgbIHLw/C7eENWx12oyd63vBQu",
+	"XYUZ5VbOaGCUsXwAyDRZIpzngkipdcAdZnnxX7end8e4gTPoiGg5xT8nPXLySimyP6iZEBCHlYBK83F8",
+	"ediZhJQ9kdLEDW6pNKcQ72mhWfiAhTJ4pFztInCkEWnRIjGQr7L3zLSHiTOtsnLOduZ3TrazYJ/7tRFN",
+	"yGlm8eTLclg9/phvwkH7ZURi7NBV+fs15q6xQapPvKLa4445WA253nO85lH2QW2+l8r+XK0TZpM3g8VL",
+	"H4VgGZxlVNAkFGfdneAZVeR1/wXRIK3fk2AKHD6vh2DA3HaeMeNegqa/EmFB0EFoHTxH1O9K05ecWq/1",
+	"WY3i0PK0vHqOPn/4xRcPHiJcHHb4wefgwMf7g6bc4sevXy6WXbSIzwNYEZ1DWAFCPCvXJNaab0ReZrkm",
+	"8dzoKJZRTveEyXE9Q8s1+cq9FszLIFiWYuTcfzAvhcfTimAEjQCkAt/QYtBV+hWVFjL7hX2hF8Qm6ua7",
+	"sgmG2tSvyWeKI/REtZDEfl+5JWKQl2j+uCeYUbaF/nQM8SJvojcN1MLXhpzLOqqo3djMJtX8dqGOWsGL",
+	"r2aiDkNGHSceoQbWUE8eBovN4CurYZyjd5Rr8pIfI9yEk1gcK/yDfjaiRMA4fUv4gYSWgcucEtuLyAkp",
+	"CAkwaGm05bdEMOskrk2tQ7kuaBbuwWnFRwha/9fQBfGN4HsEA0rAQdO3gHS9vhxrs+JkGtpoljVfh2su",
+	"mNh1IIIaO3KIqC/Mk2ceWm8+44TMK5MXGuCKih7B6FaFTnUkUhmKuWzBKjNzdPnn0IHX++of+IpzauJV",
+	"m9yiSZQtK7EdTPEMslHmlQ5Ekuepktb9abNWwzm7tX7qGN9S6VBgWBZWStB12RANvrcCvtCTOnwCPcCl",
+	"sEdqvINpGwXBkgRxPgkkeDvaS8RLBfmCewwefIgi+q3eB9DtrO1VfTG2U98HizVGy8DuakPCLDYJdyen",
+	"MwtluWZCLhKCze7JdxCnU8NuNktCeNj/VGz6LyqxFLG5zNlFmZa58hKVzG0L2nOmdkatdN2pu5Ea4PKh",
+	"ZFE9kLFaEx8N9ASH3OLoMvU9FzybnnICsSbNq0uwDEyafckCi8JbstoKXh4Gd7B+sqqITYxWjYVMg91I",
+	"pjTDxlYPYkd3FXpI/3C2Vsjm5IfSmHgrVyjaS5b28++Wi19KLJTJZKhth0cXjx4/+F8Pw+063yYghLwN",
+	"N3yV5eGgrbJII8SIWWcxtS+tC9la/N5Yy5TIx4ngwCoTS9Tq+zkgb8ayTLznfveuT7u53doG9XSHUgUv",
+	"VDNpfTZ0mL8iBdHb8ZL8UpKQ+M8421CxHznxDin8gKOpNl4lN8mAmY2aQKeVRP1JjziNkROIM4Nvsk3u",
+	"++WjtIoxyU0dQsBK3eBM2T5IfpoT14aoIm/V0nhQttxoNZ7TxKR52eoWE/hx/4KYD/zD4Dm/1TYLYTn0",
+	"WCBMmb7M9dWwXKypULuV67ZayWYD0mZPy4pvVlzQLbhufES3PRZU4aLuwETyMmuWPOzp1hZBVA+5KFbO",
+	"s9KaUmuc3egZgfbl8JhWB8FvaR6RlLXpEQSdbshcYjzqlBzBP3TgQgXHxJni8Q6fpSRC709WUCOD+Yi2",
+	"bpGyy2vrf76u0hzhQed+cG3dBtxVB8EzYqpHzHfeLc9JVLnDHlAAqNCH8RQ45qld4oa6AvzE9Z7t01I9",
+	"xkjeYKMyP5Dfid235wqst6jI01cZ6ZncMwjZ+hDdS/nqOR567AhrHYJRKAkJaNVze33Ifo3Flq9yfAoc",
+	"+q/wSVr8D22bE1D5oRQOVGlEJaos0JAet8dvV03PcGv82rKAcU1NIcoE17riJboAsxizU3h0ylYZCdXr",
+	"gQJn6u+PiCqwv3Y0zwlbol+J4BKRtxk5qNi07cCrPWVcRHqjSLwnMD24oGRVB9k/otdevH9UrwlTwx3b",
+	"HTvB61BVptb7hRQP+xuWC7jerIgmUeJqmu7LQtFDQaQB6B/2Pnu+J49xqo0ME6q7IR3OajFy8CCWB3Bs",
+	"BW9hbbUVJN+OvCQaL8bqHEyBJRG2V4QkGWc5woXa8XK7q1uSmlKCnTEf7+ROswn1k95JbEq40bxjH3YC",
+	"yq8wrUIIpqBlR7KbxXJB91FNJxXmPNyt1LZIUztB5I4XubRJ1X5o78ClpAZktKA3pDgF58FZvPbSpGdC",
+	"TYap/OZHQM9K2UejCI9qLhgTSEpwtiVSVR1u025Wdy5eVuUZXb+m1kiDAHSuXoNKVHB+Q3Kkr4ctptpC",
+	"2CCMDpgKdCiVBVwZLL+SWRB6qW47C7X2YIjokfVfgOeWqDxomfYwvX9c099xIMzW7BRYGYwErlZ5JTWW",
+	"CwPCNVu78fdRaGa51mMzR2F3ZGqm8g5vRZ9eQfoMs5zmQYk6QaevTvC4c/nBjoRt/hY0DCJM/O/pHDpc",
+	"te++H9/QtM2T52rmXXaYHCyox4KLYShlKqBGU4nAAwv583xP1jw/fYp+xHsiES4403cty13phOErA5YC",
+	"3capRIoXuemTpJV24Tn4P10kwIltgxqTQVHI0YlgSBnK8WmJKJOK4NzISXBvICsVayDfR4Ow/Z5fpC16",
+	"guZ99fjqILy6yZa1n+PTdaTmrtfADw7/rnahrGov4lDpku8wCqCZBav8WPrjdepVpDHf3oQCM62R66s9",
+	"5TZv+qXSsxvrEIUH0J1UhuY70roheosrJQ+kKCjbmnwu80SjPG5UtlUvoP475zZL6DGSHJ941ycrvvK4",
+	"+Hx86pH6rl967C4u0BNgu9x/tTUJo2GErrPqqdRrc3Rb6sBPnnY3rgaw60BqzN8jz5uUHZyUh9+3A1Po",
+	"3oeLeg0DXz+FSwFOntX9P5GhwFYluB+G7fZAV+1QecMg3GOPfq4nDau+fmo056CunqSYl+KW3ka8zj5t",
+	"TAKQLV5VR24jA0lWbfWRxF3AqtqAOksOV7aCIDgfuzFtXaUub+3pXt5h5Tlcnh0BN+z5HMzGrRyeY02O",
+	"VHenm/ScBLhXC39ZHesW4zKCHNYEePi4MIdPKjglho8lWhOb1anVriqrvK1lCmIqwMNZeQ+Xpke18frB",
+	"03KJcq0XK44eJNrIbra+ZHURu0Y0zoTv/HyJYOys0riCEvgI/ej7sdeqdZusEznBkqoWtfSoWH09tLNf",
+	"bzYEenlGIc2a4ahQchuzaeZGu5BJsO0TnHUVrIKM0NH4wBQ/Ys1qUGnuR3jqSRqnvA3WJp3WNpl+Mh8J",
+	"dmeeDp1QBlZmgfS8Hr31CgCjQ58mvZS8sVgJ2antcLWxrUvjmNZqfy4weGTJ2wMV8WQYH2VhCpBCCufN",
+	"kMzXYebJtnpsvwdOx5To6LDa0PHmTd3L1uq74c8qOcBbVog8kE7xNbRHSU97zInCtAgXJ3CI83W5/3+8",
+	"ev4jsr8iymw50prnJ5ujccAC74kC/NMmqHCsD4j9VNWz204ruEwu9kHoZpIH9VEtDvV2VlhGWk2D4psK",
+	"yuhOQh/unWSzzpt0EP0+1i7nVanvbGLbXAiigKrLeSEwKFtBr6QQcvURYSmJlHuAIIdeLg4SOxjtuyGn",
+	"yGUhFT5ZTB28J5Dj4ZRsObkcWa+tKhksovVZz03Db0XeKrlEf332Aj3+c6NkirDBbrdtzjMMl2GG1sQE",
+	"2hBlS9dYvOsiHsz3qH1ZXSa/bYL46GUHo7c2XclXsUyrl0WVDBu6cablHtZvJZ4Dc22M6x4DAukVvIge",
+	"XTy6ePDw0dJsZNWshIt9EIzZyhXNMlv+wP7xn5KzT1/i4w8WSyAo73OBN8pPjtSiujqKcBGo6PXd04Fc",
+	"YCaLukIkBvc+vYN/k3auYBH9v//3/wM0s8Ys9Dto0M88UU8vBBVf0tWUDfwen3ip0I5qAcI3gEikHuht",
+	"MKM9aDJz6qZ9rDEyLQC9DFJbWVGlEVYXfiV065o5j4P9bENLdH8DWqwUu0onecDit+0zfjiZ6mBgGSjm",
+	"NYVZRxssAT3JdUcYey2Og+VIh7WYdCNdGpWCb9C1I8h1p+DcqYWt2INfeYsf/PpG/8/Fgy9Xb/7bHz7E",
+	"RXeJCEuZ+udPGiR/dHcC3Hy3EfnyIT1SRUAlaEfGG84Vw41ARDAa1Frdo8DqZhTWn6KXBIrVcuijiI47",
+	"7orem7N4/0L9/G1+F5FtM3gE9TDp3TE+pjRQQ4A5cECGZPA84B5R6fW7+Pld/NxL8fMSqkts35DeI3Wm",
+	"3jLzgRuuw/KbbJ933hbTj1Q3JW4ao5R02lRC2n9Ys/fNTqvHBxT2mBCP9jaaiYn+1Vw7I0to7p1L5a5c",
+	"EcE+VhVmEXc9WnEOrH2HhvMM5nHE3i1ZZmTClcG+6GkHV/XT2lQvrXK62dCsLNTJ1PDZ5riQ8S1se1YI",
+	"QbqNebhYLrQq8fliuXjsAWNBrK2gLLIl3jyr0xdm0NdY7ijbKs7Q3wQvD0juuFBIEoU4q6ZO2db2DnAJ",
+	"ipCTKFG1oE/Rd5XZh1FO8ZZxSWWgHAgIR9oJ95IUG/Ps23DSrBEjEQ/2j2ei7U+p55vi0S/Vim82q5zv",
+	"MWV9XeXsE2iH8xpgO1itUo8aqSeAaK7+ychdk+qC7RdMUJpAX1ITSPX7oUVkZpyfx1Y/DFtP1be+N8/3",
+	"N8nB2Y7IlSVIrEemx57hWqL3AHd9147Ffx0kZssny4bgaIqD9hHoHrQubwxI90pqTkMq/hhl3Hs7l0Mg",
+	"ui3WCG5w6vbM4aAJ3ZX3zFPT3o1xVQh/dfeNyUNkQ6qLeXjRRXvd70sGQFzGYk2kutGk3i0XO4LFxFcF",
+	"MUJ54uuSkMlvFptVhgWZ8vIRFzeTvttOxzHTrylYD90kjT/fZWvDQoz1LcE5aAgjOeoF4YeCVMrFkaod",
+	"L7ViyPCezAa8ZDINnbvKZsdeuKhOTxrzmCT+Jp3fthA+3BQixCsMdlNztV3zi98Mp/X0VLd9WyUpzlVO",
+	"UGAthyX9NVzWqOVDlRkJfYuWFQge4AzDJaX8MmLKTM+woK6yIziPZiI6dGiDtacfvawa7x53tKiayrg6",
+	"qhT9K/Ey7FE1vVq6Fn3+9h8Pvn2g2fDxk6D1HaTqD5Z82nBsNiX2+bbDORjS2RZGN/sgZZ5DmuZURbBR",
+	"LahJtkw6AlPrMZoc3xAnQ9IkuVFHBMNRM7nW6I7Qi94H1YYOSprjr9GaZHwPjcbNGUhNca0IYxjMkqe/",
+	"edg4XS6+F+aT87RTniDH2tVycwmFf3LKquSFwRqUgmxU6rP9IO4/mTRJu/sTMdo/1oyWxmYtQ8XD3jr8",
+	"PXgzzIHTMlTGM+kU/mlvcY5PKVbeB+Ge4QJv7+mEffnaOOhHbIp3mGYjXIIIm8HKbAvF+2VgVrOfkxL3",
+	"lwbz5ESk6xyR/IgUDfrK81Y6xbItoe6sa0noaH1noRK/ckVWH0o9MAUVMvVuTr0DpCzTlQP9NGXb1QSQ",
+	"15hlEotGNiuOTFK5ttHWxJWchkqz7twRnoQrXCExOFThiVrM+Jbg1UsxpCyJj6Z8y05RK+jGzTu49P+a",
+	"/nwY902CYJiktf1rHOrhNnTTT/kQhMmUA9lijuQtnkGb6Fwn90up6FJkDt2i/xQMXve97J70dov92++c",
+	"2TVqehO12Y7NcO3+tGPUZRADMxhoJsv3NLM4/zUenFgJflwsF7goVlysGIdy+nDzHFOOPnS+4PsGP/M9",
+	"FTISISyC6UCJknc7dtMo+EYRZsrFYcAadi9UdrTBtCiHgziGGt/p82EAl4vEV76x7Xs2lI3P10p1MOLD",
+	"QR+8kY879KnuA7bkd3h1P+gn7cEMODivKiB2uSNEeQm8SyTLbIegnrYo9w5Tt44fpDs6W1vTAXgSfCuI",
+	"lE2qO/yF2vYKQpd5GIzQpWElT1KRfRhHT2GhJifkDa/wlXn2vXj2j1gwyrZznkU7ZN9pnKpq7k3ldy0Z",
+	"vUy/5r7Zk1vJQI89KvHjrd4x9puofH4G3Ds66rDBZRHI9HhJcI4oQ5DvbtHqyf6gTsghDnsFDUH1UFbN",
+	"RLpG2w4SMC+R5jAsvOhshiVZIpxlkKqLWY4OJctU6Wo1218dqkDAYktUqngkxh8ELVpSCxPCa48AlRvR",
+	"I/FJQmkBbuRpAjT8JxKSHpaa3LZBDjxUdQ+AggWTjQf7Q5VErn9XSjVEO6JrNqmiVB97lUF8lGu9WQdF",
+	"8msk+FGiG0IOJsm2LAhUF3JpUVyOxMpUg1tMcrQmGy4IyNpre6iul6bxnSC4QKIMgPjY74UPvqnTjP1o",
+	"PhFpS2N6LMR+FkTTI/orP8po+rE96IFY6g09HEgYF8zApJm86zCAecl6F6uP1MqXngNhEliCT4ZlTeqa",
+	"dP5na2rXS/EI1Z5CnLciPVQshJG5lgGAYGsCzVUym5GoBk7PZKgvF3XAfwUio6ebismlaGAymQKHJiaT",
+	"V/nQhmcyWnMXp9NHbVrGghlLrRrQWzdR+AcuVvYOCTRWqf9knTAgaRRlTjzelgUjAq+p1+HF4NXUwCu2",
+	"r7+mmFCVYwlydLC4gZT0LeORZH9PkwxUchR0T4NgK883CKNnr/4OR+ESkUISc5sEdW+W8dymJHXSPpzL",
+	"WsvDnCjgtCXC6PW3Vz+9/hvk9lxWPeNMGwQkD1pagvANY68bJaS2YTJ5q82kQgI+V/7PJnydX7l0UDV8",
+	"Uatyy82Bs4xUYgBRvQQAtU1Omowqx3KHHz35IvITIZFse3MJAXiuRxgLLCOjjthwyshfT4rIlOZk7bZ6",
+	"5vk6rcIsZekxUVxcGAU7iBQH2gzUAQDimgE8BxXG9d3T1xL8wzQFFuRAsJKmsACDcgMXdCCzMA988xU0",
+	"I70ERgP9De9luPOOU85iypA2QGod4SiogkyLaI+dsLlky7piN1GGiwIAjboYIj687C0Rwe59xojVN7yZ",
+	"q9B6damWlUadcwLlF34HcMByqjTZ4SQzC55UzaJeVZwjfjB2ZLBRlL4ygu3qp+WlaevZFaslWKVmYl/V",
+	"r41I/Iqe+7YBGOnHahSyqiPsJTpgoZy6eUNO+j+1QbS4R8j87uZu2VJVDpq3QYPsMjFP6/1zgGdvPEyw",
+	"ejr80cLpuHjwpYPq+HT14M1vF8snXwacn+09ipB+DMW/ahBvBNW14DIO3bwHKF4i0M+QUcIkSFFt9Tvr",
+	"0ta1VWBY//bo0Z8XDVfwzz//2z8eavJoGv12sQw5hat2q6k24qMEG7G6mS3anLmgzXfAWNSGnjEXhXnA",
+	"5sg7dfdT9NpDPjH4NCbXubrawfRyUMbanreiuWU3PgkW0VvnWHpQxHdKtLDPDQs7wPauo0yrqgpbc3Mm",
+	"IxxsDKAkXPWA8woXmEkdBn8g3P5HXhZ5lyqfB5EFsCIrLvKQzvstP6KLzz+7ePzZo4tHXzjV6hLl+1MU",
+	"pKaqhd3DvZdDH9N9OKm2B7PN9ksHflp6nZK0lmIvU2lbU9Lk7h4ON2EAbl/PjEq1kuSAhWtF3VZGoIW3",
+	"ofclur5MAhx6MiD3OmqE4ddBmfQdKygjI4sLrpB1XRtIYkasT8Nho97BnXFHUv0ccT5H7LShv92zwGmT",
+	"FnNETfv01Vm4aJJKEQ8K/mDv47qI/7QyTruM7/dU9TgRfuRqjjb7vTGXVFBeM8hs7Hwv+VjzJZfmU3cg",
+	"vqq43Py7Wn9nOEpiu/Wfn2etpzbTevSNyciAIYfWZEtZjU8U8ykPdNiqPKaRuGFyDPAlP7owYLuYljLS",
+	"QLgwpOrdk9mOnt7f+3j6anJ22MB54Z8ijHKttJbMKKmV7o+oukTWZr5ElYP+aTvQcoliv5gmjCbmYOJf",
+	"S9DD+C0R1oq6RNbH/9SEA/0AxSXyvP51Xdg50YP4xfGqU4H2S0lK83bJmMlxyVzvsIVJrDAfxEyrnL2j",
+	"/0T2hyLYnG/W+7elThbSlEaY84mMNqbp7ABHq/2CjQr5BcPWepI659Y823VcEXH6jczW/O0VcNBI1fxr",
+	"Cox5hE5kdRtZg3LDjY2xGK606abZggVXFZPiQptzp6RepQfCVlnVFNhG3IOT/0rgDfihsSRIcR4BB/Ea",
+	"ww7th6bjS/+FsDanH/MadYygd10f+4lENshUE958dOm829ahoTi/MUzccvNUISkczEkwjGPDOrdErHGB",
+	"6ghXYiaYH/Ya/Y2kdnoiuUmHedq9lt6Fz0e6SzbaTeAvdWr2casWQMMXv71Uf5O61jE3y6ymED3w3znT",
+	"NtZnepWXZHqr6VEvHqCfAyx7zHtrnN1soRV4UMVKETSqrjinEkCmL00U0btRh8tRsExuhpcVXI7Npyy4",
+	"hMw9mwfbcrYRkmtCWGwxbJt0YwogT6ZjcCS4ldVCqI+xX2o1V+DC68eScaZwNuZNePyMpuD6LIzmSAua",
+	"Fq2jaB1HYae7ar33zsRKb12iQ0pVgMvJDgnX1w4fgyHvzEA5yRqw4cBxbEdIFrbk7aHADEfRHTeWUUZT",
+	"ccOLgh9X5WHmMgtofVjRNXGPgi/1pHr/T2Zbiq252iFpW1ultPQJBA3saTpgoRgI2WF95JaIvIyk5mlz",
+	"BeUE59B9a4clOmCbDtTVRGyftcQT98I8DblWlLsQcxr3V280e1dHEDJjo4iextTywNn4xmG3/MY/yjXM",
+	"FsttKyBzm9ZtlN4EQ+4jbxlJxC3NQr7/V/YXhOWNUWPivVk6cDPwalXh1uk/ZodeHQS/pTnJ7yD5OG0f",
+	"5XtLQJ4cp3Z5YJUbpOLgZaA9Vt1MvtrZ6nT5SVzu6PZqUHM4Uypt7J45UzrmzoRm6LhhuyBGCPSXhKDV",
+	"0eXyWnkLfc8/Re72vLZbdV05SNZYUpPJTBWEAIONKX0tteqpGzjdX0PYMnMt422pAnp88SW6Nl3Z69ev",
+	"TfO+pdEdK9BULdJNH1tfMCSUavT1rk7q3266zpKDsQgdUILXwh20RMVd+NWWQ3w+3Mtd03hQetjMVq21",
+	"mhfcm6uelsJT9dOGQQ196A6lSf1cJZVltZ83pdCGdkH0iSuTPYose1bpsOOaKja+0Z11+MjlBsqsBZNB",
+	"2c2ZPZ6iCVCeAE9ygtUC28wqsgx9akb1HdT7XioSNOMInH6MsnJt1CiqEIO6uEAmWrkOf0BvXlng4G+7",
+	"t4Gs02//9/f6YzuFtyBzsFKCrksVVjALvO5FavxtKKnir6d4NzLIUKdqeJNswp+dTL1o+75H5t59m8N5",
+	"WfFA4NaLttZ+Bm5saTyzDrZy8KTVPBn1gf6P1//zVXdFN+TUVH1bV0mxDfOquI10WQircTcq3JWhlGFW",
+	"fTu80Teg/OiJ6MfNp82AS5h2iAa93mMgRZByvBSMnL4noZTQOuc+lDhzENawR3vO1A5xAbeXl0WTY4Pz",
+	"Rw4qBRLJfa8aOFBDk+PTdQQ5qPeWqEsXvOHfH5Z4Tg5G139ftKw++D6JuRF8PwFIAV47hBMWXzywQq8r",
+	"8eEtKOg6oxvGPnhjtdYLnW0OXChTcdIH6HLgkrZ8OI2Q83vAaOETtkDx8Rug34mS/3fI9FSIlYpj+sXz",
+	"NGjz/wIS/HfReq5o7Q9QtSXtYMTt/UjeYfvTF8WjIGLvSoIO0dkXqANUftcrK2Zwa3l64f3ya/lUmCXP",
+	"9G5F6CA0zZkitX/8j0TEDhLhXJE7CxXaInhmnKQponqQcP2ie/B1J6NH0W+EzB6cwEwyfOatGi/rhxGo",
+	"+ORtCt0F30fbQZsG0I3iro3odn1uUQg/+PXNb4+Wn7/74wP7Tyj7erT8y7s/hVtY/4AZNlHxHzQN52l2",
+	"kJVCBJujfccQ9IZrw/F7rsMRakkxnPoDTuPVvlrkyrzXZxoOBqlfa2OvZH7+16X5b86U4EVhLEOqJLKX",
+	"4eBqIMQog3LbFTrDdz6RSNMc/WoK/wZ14I/MvOu4lCEFA2Ik+IYwtMbZDRSu1aV8KXM+B9uoWPjUr1k3",
+	"pLO0zsokU+99s/ew/v2R8fuVCZytiToSwtDDLy8uwPH/6OGXX46O/rgd7san6xkk7PQMinpbzt4vbf2H",
+	"wPLJHodgQgAZpZThbqSpDZRtl1mXfGKHywraPJrh9NHIfJaoulNjbUR29JBeAfND9U5wM2OhPtuCdiV4",
+	"QUZk/ICfEV4Ks44ZVGb8EIqyf0uKHPFSmTJVdoICT3OUnyK1E7zc7pAdBMHMINERcKss1ZcjmvdyRlZa",
+	"VEN1u+zZk6dI0i0AbVCGsLyRNkuZMyPrUdOp6akJAak1Kzb0QC9c0/zWRmN97mlvcGdvwsdrHiO4pz//",
+	"2YpiLJN7dJ1lrIGNvczutFNsRC39CSrSDJjRTh8VUE+XNk+01r0yXBCWYxHkyEoeBvCf8rNg9AOtZ7F0",
+	"XWXnyhO13b9WSmBaIay1AH0xy7Hi4oSqh0y+jpffXeDsRhpsP6zQDt8Sm2KbX0IpORzw446jPT4ZzD8T",
+	"QcFZBRs5okl4TMiCnBwnUhsqyZ0o1lrgvX9RFVd/6wNXz62SaYabLSVHqMjTewPdDcr8uZwwYyuh9P1v",
+	"7Wi9OTDFON3n0FPvYycdt/qPAOZ9jBiJ346u21Twhoxnb427Qc3TvTJ0NgU1pphWSLIGyA1uhZybzv0j",
+	"roJ2ApYn2XyiNRftlljNLsxaInSmJiWXuDzWaOmDSSEwVycoDTN23dzrhSTDxfd4dGQpbuktT77KSpbz",
+	"Pg8R/F5hTiZepSzXNsao29e8MjlpoHGPNraySZKKdo2VRVnrGWebgmaBRL+2EayOfFXhrgLX4j1Z+ais",
+	"VVmu7Pb2c1m+IeNZlAXpOZrAOYCEuNRm2tdsW1AZxNiLnfLnG1dw+tRenvru1MboJxIxjtyK0iSNq0CB",
+	"rw2n1BlTDdYY34UpCktPknXTKKptr59/fhWkW/NI9QuGLScS8aSGvNW40VTPK+k8sBYmtaNt9sVv2shL",
+	"jWPQ+Xh1MqLb8EKQW0qOoYRlc0rGeGf8wxW4kXK6sbgiAYYFbDXpkCV96pvXwDS0l0i6udK+AAb3r35h",
+	"nFN+rIgO8clYs6NXJHYXEuQPf0+W3qYPMcxL8ktJpBp5fu/m1PWciegy/p3l/AMJn065RPyEGgdBBW3e",
+	"nM8mjHh+ZboAuJNknAR1ETUgUNi0SVuPRNVTlGFBoMJ+WbWAk0tky6FlWF8xa4hmbFY+HCiayUthXZwG",
+	"NjHb0SK3dVFUNQDZ4fLUPw8D/RoaNCcTpCRn5DQ2RXDPy5Dr6grlJKN7XKCqQK+OGD9+cnHRjBk/fNx0",
+	"BYLX7+Hyy3d//PnnT92/Hr/70//1h7gDLQuQ+LtXz9HjRw+bAev//fybVsQ6MaTfJqxdvDeBCFnVLkQh",
+	"57YzaS+NKT66ePT4wcXD5jT/HKDR43cP/ngBSKr/5+E/Lh48evOnIIU8y7dbVgF/d0cBypIPeEsukTYq",
+	"ETdx3gJLlWJnPr8q1e5rCJJ2IzPuz46LKbvFBcRpjZxcVn+pnfv2D1uBG/82SpbWZXGpdlzQX4n3Vslk",
+	"eTA4PuZN1z7A/0HxG9Ipt2p1plo1SDVUd2EWGOKB515YYCR49uhUwmkFBn3L7HMin4uxbRo9xNWUAaW7",
+	"EW85s2PomGZJZC1pMFHjTLxty6eWI4ZYaZJ9MJ6jWtwxHLuv2MV/9ElLxv/nf//5Z/nm3/67+48/nIMm",
+	"MSUK5DHfYG7tZF70OMXH2L24SMQVi5aD+nwwg4O1IaHul5u1SYm7Roe9u7zAoWM2ePlGj13fRJOO4czn",
+	"a56OmmPP24REyOdCaxRTAA6gg7zpzWVACZgRYpQzCxqvuO3ZddxxZPO0O4AFdc+cAVJU81zZV965jkyJ",
+	"gavxSGcB7DFbzu7VKtvvhs7tC4Ps4FBrQnpRRqSMNf75d/1ndNwB/n4FQ4kcdgn0sap7uo5GMfv4EdBG",
+	"xlV2mLGE5L0K+8W98M5lOK2Sam7q972XPj7ss6kIZpypcahpyqGm/RfBPsupIJkK11jwUq15yfLrp0jW",
+	"gGdV8uY1Ze7nHWZQs8rcM76w9xwhbkQwDc1/vfkoANmmA665F4+YNdsgekpIG5WtdTLg1wflQc8aUH7R",
+	"es6cnI8Lu41uaTIy2nPz9LzYbHV0YKRI+B2d7V6is/2Ou7bwxfwABpuf9BBEX2sLvH7wtZbSOMkD0oSO",
+	"9cyEv0SgqJoJLh0z79HySV/7qmggx/wM+ovrOpWEOPsBkFtb+KINey5Is8A1ViFyN8yvnltt8L66v7CY",
+	"TZS3eJMuwGb6pST2Z025ltybJtTm+X4DoHKIJ1qSxhMRaaCMCdJgBj9Y2yi9X66wF1jKIxe5gcoa6xg2",
+	"CbSrgx2k275o2OPDyPGM99v5cu0Jtcbvo8ALwflmJAFmm3jSDF8SScbmBiiyP3CBxWk+IgeGDM6aFzQ7",
+	"fce+4SIjkRDWaEUl1d6oTIRAN3mY19ChevX8hVlA3ZsnBAFgLqhrBB6nui2kW5wfpXelhfzY6Cdor7gl",
+	"ROhDOq6iqkiIG9k5VusLbong68Lg+IdZyNyzrb4L3zxDXz5+8me9FP02yonCtJCfom9KAVCKtmwI5eRA",
+	"WO4CwPouWSJZZjuEJbp2RxNaFlxrDebadplZQbqBvP505s7OZp6RjJiysBCtRyzRWvAbwpZVJ+ojPiFe",
+	"Bh1BELFNz96CJBMT3Q7cCxSaaWYklrUDQe5PJKL5Jfql5Ar6MCqObEg6yW7wMQocJ03vQO3c7K0RcsKg",
+	"c4cprb2hDBJlLMMMZkXYEKaZnmcTWPW2olKQpcs1JGSFw+RlTl3DrTqFQKviuFgsF1ttNrC9yQCoUdoP",
+	"MGTwLE6IrccAREdWkLbafb9VhGmL6ynac0FMPohcIlwUplWUtG1dTuhITBOoW2qez7gQxsNT1Sk50gB0",
+	"CmSV2NFB0zIvBskR88R8I/gePTS11Tu63RFpOiVZ0IRggByoLnejHQkFwRJyMwYTKSFnpg8u1DZnhS0L",
+	"TfFEcPBOCWZZm0Fqw7jixZqL7IieOexyfL1VtSgzcAamobYFjsn7PBueNvJFyDJ0dK8AWR49agKyfHlx",
+	"MeinsBsS34YBys4AYuvLqsntt16STG/N6Vm4Ivl7slH67nJhLkEO4JBxt4lpMC2P0Clro8/pnuy5OGkR",
+	"wchRH4A9uLC7t7GwX44VQ3+Nsx06cnEjAdcccuwBY8Z0zG6XQo8oiQkQwabX/rXg2c08VS1Nj/+s6igA",
+	"KIdrk9xJHyf0tNWbXgMj6a8krBGktZVsUvtV7WlkpQxBbP9oupkXVI4sg51YjDrrFPRmZC5FNQAT8x48",
+	"pYZdPEUINrAxtzeDh+Ks0tVQ1AsudQhucdff3uW4Iyzgn3qCl4gRSHhOKC6d7Vx1leec3FItg7BEB8IP",
+	"hdFvTXR3VIfl+vhU18+TITiwdttVt596oOGdm8En1ZKP98slFRQ3nmrCD6Yjv6nG99SloFoyNVkEQJ28",
+	"diKfSGReQITlAAzQKWz8CBNFsigYklN2sYRiggInFWK9t95783bROz+TJeqK0Myw4cKrCrlEe4KZRIyr",
+	"HWVbRApJjrYOOJCx8i+XKANB2TD+FlauSg+yOdKK/95v90D3TqJu9XEk3BA45hlnGyr2o1OG7OvWQhj/",
+	"+p2k+3g9aQFPCXt99Ebm8uRU2iNiPI3J1+hX7kVTKxa4Rv+V+jbegzQiQvIVzUPZGweS0Q3NbOmbrXTU",
+	"hvDS5syqAECDJGRUp62uEkVyvfeKsDBDvzQ68RKZRudanJbMmd/G38x41fsrJ7hQ3TbiHvnvXQ/MD9L7",
+	"Uo8kaE6Sc7zc8y43i5eyp5bWZgtbhqISMAAEAVeHTFnpR5nFxYsyKlPg59vxXor7lRnGVLJD5fcen/8i",
+	"uWaJ/T6dPRDKPetoF949VUu17mURNX0FLq6gnfhYN/4k2+xdzzRcm8iRExmtEjqiBpOCxqQmVAO19NI3",
+	"vYuskuPGtiNVXpdnvCUsOyGJT7IJEvCJRHWX2HZa4dTumMadFr5yDX4h3gpCcrjG3aUVuS5HFf1A+H4f",
+	"BJ987QxFQEOEHocwhyWy5rFpuHq0anFNlAHgh/4td47FemIDm+1syRGb7bp5gxdowzNcIDhqnQ2dr4w1",
+	"Vj83vSK11dpgbLeXdjZ6xLo3XWKbJ+BT5NAzqowLxhXKtF7OICC1Dh4PvCWrreDlYfCI1E8m+JqqdhtJ",
+	"DB/szjE0n1hLjxFepEU8xLrim1VaFYNfkm3xR1ad3CjPUHbPJFVTNp/WpmlemujmqiC3Ce629vMp1i3e",
+	"0+IUx/rbwildUUhIifTJNPIuOoRLf+nTsAPq2R4LqmrlaGjtrccBt3Zr2lonD9F+AcSGEWm0gulP8XP4",
+	"baVCJu64uIPAxY+EBN0lkJsCpB9J3TjoQ6JaTN4mKOBvB0TfpOSKbAyyd1N2tWKa4NrQ92r91KXFczIB",
+	"f0HQdf3bNYhWVOmnyMH6JNQvTHOuV/n6C3ygQ3Xsd1Y2OtldHPITthyU1UVzDRtxLcnbRg8oLEgV6pzo",
+	"Yuxp5x7OrW/JzPCt7NujH0ktxgSn35Sm+J+nUXEKDv/vVSEfvirEiaqQLT9UMeJLjj6r4SsTcxkp+dM7",
+	"15wbA0rHvnMr+sGhnrQM0vFx2JHq9KAC16+ceWcmIOfA3hyX71MlsYTVhowLEkmFudC29cNGdIOX68Jb",
+	"tdW0R6of/k52mvfW0zWDuinWlBnc9RkSGZtcdEYqox2GSBnMeTFIbUFX/KudDVJ4cULOilOK/33N81Ok",
+	"Ez+5q4oUSXMS7kh1FCax34trmvV4ibdvxiM7wwftWhOIP60s1hJynM8ukWbto5C4kLmypzy+vIfpU3r2",
+	"/DZcdpUOpzvlPEAH0OkRhdRuGNWN2cHIjHSPdwcwesaWC3mSiuzDRVh88poGT2o9tp3l0K7OyeKaSe4n",
+	"f4OPIQCwHespwXOysjvssQE4UZha3ZYFIwKvaWH0RWkTClZgfpRsl4lwnJFa3WFcPz9/NtYt2LtWrr5y",
+	"8YwPrYWG0wnGq6DPKw9m2NlO2bZOAHJpY1jBb91KQXOaYxsf+WFswUqkCe/zZ99eIdOJ1xV5QjKASWLC",
+	"guBhfnDSyLX3sB/tJaCX5tCOQhvycYYwA5+bjb2oHWZ3EI3KSUbzCUhV+Sx9PKblrdVvpQb9O4nI1RAL",
+	"SIwV/NamI/8Tcp+GtbZK7BtKeh03GrNrLTGFJ6YByU/ngGQU9wElr0mHvpXOeAne0wtwPuTSqMdrEHZz",
+	"ABhn8P0PjjE4q7P4A3l8O+bXcJv+Kbmeo1uI/e65/S/uuZ2An9uCXhqXp3FVJb94+eLIPLM24AT7bpZB",
+	"ngsiZQLe9my5A+0kYXMFmMxfjOAtFBwzMc0gEOtv17zNHftv+XUH01aaft7Bx8NB+TTUYZ/XH6aJlLPD",
+	"6KO/GIuMj8TP7vnumFyhqf5q/bdelSXaF2uGu3zkPdyaU7TEYyP4r6Fcu+/qQqZLVGBFBDKANq38P5Rz",
+	"SHeSO34M5N+1MxjN15raTbW2BNoOtTXq5t0fCGvWV7KVtbE5W2HIRG3Br3jJvLgIpexfSddvjNBbIiAj",
+	"UEJHJIwUeasQNEeH/Yz1HjIju+n1LfwlgemOM3UGqxeurOHs1mDQTCTek6HK5qg7u28FvLgd37bPT9o/",
+	"y+7yhuqn9C2/ubPugpMber0kWyqVyYV6hkU+S1zzDmNBVMoy3e9QYKm09snGzgbeCYRKv+VHxDfKlJ9p",
+	"EWYHD2LedOoxIhUbU6o8znC92H4b1UhB4fSxVid0orqVH6jmjGr7ugyQcgS+5UVOxIcI8M+bL4tFnjrP",
+	"MzMLbFthygySVH8TxarsSx8f8ybSby7RcUezXQ2tleDX7M0/mKiHObothzMIUrjphWa+gNI2YncmC7Ap",
+	"LuIO0gHgIAmTsT+UTuQo5824MZVkgs3ioQxtxH1zVzbX8LLapnOVCLDRZ2sL2p7nT/yGjJ2mcu/EmsPz",
+	"nECJUKfqZSQEK3xncBWJlU3tUJoALMeRsAnVW6HGpa93HFVPIIxuiVjjAjnwBEQZOgqqjHQbdAbk3rVS",
+	"4dVZLdyiEAX1AXMDBEv1d7U2ZANTl4jx41kgRtD4NbkJuHnavVbdU106ygPBN+1qEQe3BJCP1uBUO7KX",
+	"pLglMoWogIt5EEQRsXKYWl2f8PieT/pmVTueJxPCPm6q3RND11XxV7xB+N/ND842r9ro2s+iun5sOQhI",
+	"aDqKRoCDvlMSmp+iHCdgH7RlqmNtxz4V+cKH3WuNH9Tz1ZE7/CuD0VVoNRRgsSQhzCAAer4K57nAavcU",
+	"Xd9QW0VwdALM2MRQ5VUpQV2kwElwPqFEy2trfTtAEPN5hW+IhN7KZr5UVsg713BE4enqr53n7Thewp37",
+	"zMJVVr6ZySIEjKiZE+LDkLCvo1sUqSfreNVqXlrBJ7wTGFLN9np3qwbXQVlFbpu7RY1byL5cd8cOlqW6",
+	"ftrRTtgGdlpvqVR4s4GueFUTbsinTFAZ9aJv4w03DDErCiakeaalA002TsffzNVLiWr0uL62t5zmfd4B",
+	"/fvYCfP0xJDZTHCfEyoc3i6XD0nhaf11P37Z9/GKpmHl4L3Iqg8kRzrmTYeLhzj269Guc/9Oa62U5/iU",
+	"ojOnusfrac5iTHva0n2zoX1KzJH28/HJnOF0ktiJH3zzPUiA6IGdlAMhs5J8fUuCTrcJWuiO4LzCNG6u",
+	"+4UFx9W/EoB3hMbCuFgCajdA5koEJa8yqABUY8tIKi/eE7Q+IUneWkwQYoZLrZD9tpp8qIPGuHtp4JrR",
+	"ZF8RTfdhDZhn0NEkD/oTLLiqGTHZYTAYk9Tm/1rwcrtTLpdl2PFa4CxWS7elUrmU8iBb1I/A3hWU3RhM",
+	"GaouEXaeb+sZN1xgsd8x0moc+MgBDzrIOz1xHf12OOG+FIeilKE0mmqua3LitpVLxZ5GoGl72LpHoFgw",
+	"OC3FV27h3c88syfFYPcpn0QnooLj3XUcarm4pZKqMDKiPoPwc9WAyBzmJSJYFJRI5U48cv0/pgMi9lsD",
+	"U5V1q437J86LmdXCrcHSzW2s+aYhsXzKvemXxBPx1DNysOCq4eDE693JVgmYPcgw01x1xFQhXKidPux+",
+	"jaO9OaXDjaTM1BvssCSXwJA35ODAIKiqnzdeoNFoS+9RxA7DEtw7mTvodTUnc4QKqxf3N4d0VGd7Pe7N",
+	"4WyfvOCBslMZOAaz6OG1enPf1HCPDnNo4XdwaAaV4dYhmnxMRtcKRE/FeSpynSn8Mef8GNUpPZTtbXni",
+	"F96DljG3r2+qQtAmT8ef9yaFZaaVvI/nqknV7hPWM69ornsf3zsB/TeHGTgK4pFLAiEE0MTAytkS67YI",
+	"9g1JylW2/bz9V94tF1bZSxui8bB7eXxvK1IUJF9tBN+PSGNvGvfjzfVaQfmiX0FJR4NKVhaVoAmB6r9r",
+	"recn82ib6TxKLxu73iBMmA9vuYE29AoxI6kiLX08uBT9LJRarHY2E2ugniM5X+TV8xdz9eat3wpF7H4E",
+	"9xpn1ifoTptBP7EdpXKBN0lxuykXNQyefgWP7jQccBPIqiPwJxLZi02amPvDcBPMCb2Jk1q4vXr+ou7b",
+	"JssDEZKMjcvFGhF/vIm2FfR3p7VsT5PkV89fXOX8EO4ou4ca72BnuHArnSr2taHbUhBUEHxrABuDYR9+",
+	"WE1RF+x7Szs/O5nY6goilBx5P37Lj9DIRL+L8Br6mqCs4NmNyYgVmAEKZVbQ/VraftgUoAclUaogOfSD",
+	"3PFSSATOcuiAcokunurH7GuMo41pKt1NKjEV9rhYwRjhdiuU2QRcPVX7vI03ronL7DI+ENO87S9//mKg",
+	"l5t+mOEtESstPkTs6z/xZlqRfWmJFOc9H7wIukX1+bylkg9803XkQ/zITCKE6+jlgLHqkeS4SbT5Kzyj",
+	"MG2W7a2K8aF9anQqqJtXKEFN8ILIsBdnj0+WKUh6UwaFN5uVHnRCoXYnOGv/281ygC5yNCQ9cH6mJHTB",
+	"QRhJknGW1yjcDLnWKJpZXOYbLo74JFHOiQycOimJlA7wfeCKqXbUdhgrBRn7lk0CTG3h0nod2tiNeaWd",
+	"/W0nbUda+ssPTC62gUrhbKdfkiN5u6DsZrWnrFQkUrhTcLaF0jl2ow+5lnPV10zzXf+gJwg3LgO+VG8F",
+	"mlO01uYSBAUIGP8jDy8uBj8jM8xWN4QcVjk+BZb2lebADXSbAyZG+gUtucGbDdLF5efqLcVVuTSojbYY",
+	"2Z/U5188GZSz1l+RPi2Twg3496ansRnB3wI75dZURgnbBhN0SBeYtt3FCDe6irgRbAjVDqsjZTk/xtnx",
+	"Gy7QrmJJ2CLYM1kSzSa24sJ2hLBpeeaCEnmVGQJKg7me6zK0mrUePx5mrR0/ymi+NJjwUP9R58WbGcB7",
+	"zT4dehCtpWSF6cs+UKvrfXkZpll0S+REGHHbRGYrSF8TDmoaejICdF6TbckgLOtn+tb9QeCPBWaXtg/D",
+	"U8R4MMdhLQi+WW0LLGVMJalE1FpokxPBwwhqeGET9C0LfeEyiFddQG8Q99lHjxt7/8Vfhg6wPyFT/Ryb",
+	"1797+qhriaKfJ3l7En9+5E/iz48GpYi9M+zWVKApIWzCDWW4QJuqS96+lMrMxRyPINUzzmzF1koQnEck",
+	"1betg4jq16y1TdktNY3gcW4tkqKzBX/2F//l4Np3dLtbCSpvVmtcYJsB0wrLU3kjUUGkRAdt6wMfy6Wx",
+	"gmtlvbpntWBtgPEhWW63RIIxrb+H9Pfa83Y5BpEezeHJ8yJf7fHbiqL1rn8+KHUKrAh0T41x3BXSv0JZ",
+	"iyLMAgQA/hqkSpltgm3AGbDlHoubLjvaNLqxJkTBpVpZcCPoObU/hBJ0vrI3p7nD4CG0JhsuiOYgbUgA",
+	"VJFEWCI9JHJ4SQ1KD9LKn8yesggLv3JWoSmfsBNqnMbPBxe+Jzkt9wM8+T29IUcqCaSw6OeBp0ayjxaZ",
+	"Th43lORWJo0WxFRLRLKlTDqQl8y21so91h8UwIJoSQqd7yhb7TlTuybjPnw0PO+S5XwFmTtuoPH837oI",
+	"mycpMs8YU8b4IzrTuMjtuW4LjvPRyviehm5YQrc7d4VJe0605t0UQCla8RELtjoQkZHKqVu9PPguTCPF",
+	"8ffaPtnVM/dQJdGYRT1wjJiAcRLwGW+C6VJXwNF1dRoCXA9Q/zgjpvf3Jgiy3njzGm8xZVJdQ+9PxpEs",
+	"s50Zy/hNoXytO8j/ePX8R2R/hQpto+0Y79+QV82NGqNEwbObrzcbkoXSNKHxvp/ZJiXdMmumQKbVynTI",
+	"BGOqYWdWzdi7fO2FdCB7K+R5BrasPGHaauJlkSNRGmXbvqgvGRBJWh8SJVvEbrkJnzCXHRdIKn4IDmzb",
+	"Iq4qrok/UvPHgBQyJO+82P5YTTq3vtj+GnP/ld/xbmTTOMC6UVYlN4oXR7iuA2gJnAnFlfoL4SjSQGF0",
+	"wwPfwoMaV1Nde+KrBdh5xQg7KfCOZazqQEsVW92pOIIOqKBepkSSUuELxgVmXlSNEVzMpJ3zMo7EZpgI",
+	"Ob+im01AABksquS4bS3ah/o5uJFj0ykPBc2wIq/rG2psY02MNmVRoMrOrQE1WkwRwSZxjTjqCzWoFdUN",
+	"OioX0nnD7HgpidaGzhynwoE7awyHYXc6c6QKNu6MMSySyeQRWjxoCNQAp3ENUfx1u7l7G+xv0v/H3r81",
+	"t41k+aL4V8lgzD/KVQNR1MUuW4ods1W2q9tdF7ttd9dMW95kEkiSWQIz0UhANLvCEfPwPxE7zut5Ol9g",
+	"78f9dWZe55OcyLUyEwkQIAGKlKVuTcR0WcQtb+u+1m9tOsHbBMm8auuJzEVkckrKufSxlgXLPnlJwxlh",
+	"1zwCO91U9psG8IqgJmaAx0LpSlJ4SlQ+DwjNyFwbZUf9SzGK+RWLl1CtPZega1FBRolUio9jNupfrsqb",
+	"cMZQR2nlNIulNLADUbE+dVYKUxmfa/O42VMxoeArtHdGHuYlhGnGjMjJpOxEbWH0whI0xsm4MqsoRXVu",
+	"Wk+xQUsl58y15NeTBr9M24PbP2kiZ3pVH5jS6i3smDk5aqZPC7giTb1MAB6SKSKHgCulYmhsshUEo2nD",
+	"bnznFl7hEul77R6omCcemqGobMhGC9kcvpY7klCeQuI7njIDFXnDpW9vJq3IrVW5x0C/dNNyJ85f4er5",
+	"93d/o3HVZE2MWSjnbGibidfnvkvFAgwHC2a4iJDEPGNi9QLC+CZ2IgUG4Ws1dLBum1T/XERM79XSdPQF",
+	"4y7lDRhy8OlumohnWtVkIGplvtH+aVqLUrpCrUlUO/hWaR0K8zr2ltaBmxFUz0F5JdxCr0//2EGa6LvX",
+	"b+5ZYijMexcZ+1/AEKidDFbzdFdPFs4YNRE5zOUxssdYqatpAJNchPiVYZhnQzmZDCM5p1w0CPg5FUti",
+	"7sAwR8oouApK4elNgqvms6619KoRGPHJhId5nC1L0QUzDmNDoDr1C1UzLqaZFASyhWE95nMmIkVONuER",
+	"eKMqPln0sJ7TXwEpfihkxkO2KWBj/O1O7cjyVChy9JRQklF1hUJfyXOXJEmXrqtLJJnq6CBXYcqY4GI6",
+	"hOCNTQheXU3jPfeX0oVfIK0LwzLlgO1xm1QAOwDjq988BDkhil2zFOC4AxhBJaR0jXEUmZYjS553f/sh",
+	"VzhO7fauOarBOuJpWo76fWribI4nNQgp6NgSoZyimi4Xok9eXrN0SVBTsrXuLn0tk0SxrCYdyOUObkqx",
+	"wRs/F8lgqkNiDj5YTqPZ9Kh3t0EObaNo6NuMttPqdsXs7Tai0OIRuNXLbnJYY92Uoqo/sq5PupMLm8QT",
+	"3og4S8xlu2546q2710KXppsFNzxXdNrxDa9Wj3q3w+MZE5ALUcS/Nr7CPALPc3XV5hl9G6RXGz/+xuxq",
+	"fd9qyp83eLc7ZhDm1HmnKbD05VONt9D+ZtWepprlKdORIYy1jKSdorTKrROaZsA5UgalfucERb7N9FnM",
+	"ZAxgcRtbEj0wmTvFZPymEoMHnnMHeU4tMZuGRb+3+SkdyPm7JbH9jvrkAt1TeTplQuvxuKyYcmP8NVqR",
+	"rcvZZxC9F+GyFN1uk3QvtKEcd34MB9nxsQrTLgbt3ufG08A43/rnuaNFhp+Il+DkMygQHOE5EbPE+Iys",
+	"Hw7hO0xUMSNjphcf+C6NIpInq7uwRtG/ICqf+xpzBmq3gMRB/Vw1pWHjDgDwPHxtaBwNq5KCTktmhTN9",
+	"DIIMVXot4EVFqLTB33k6aD4G28zZbXi3Wbd3M7qj0uRmtK8qzyLwdnFlkTedyu0icd8tiW1p6vi1a4M2",
+	"hGMI5TtCOmaxcvQirmxP3Up+y0ZD1eD5L3g2G4YzHkepq5ds/xItwmg8nDEaZzPIF+r8ClzrxKEMdHsY",
+	"2jqVmwt3fUcyWyoe0niYUN59BEnKpoKu5hdtzhOjKuz4ULWVT90Omhd7A6ssceAfmursa3e0fpkbiaLQ",
+	"IDrlX0P57wZfTqnpkWIM+hZjqqdJ+ONSdC1ToOGVkIuYRVMv2XSTqlUS/h5m+vZvYJ8Sni6H6Gap46pO",
+	"M9AbDgWCglChFiwl8Cwrsl4h3VUsScbn+teVCXYLb7lulvW7c4EZ0UUjq2D7TMe6oVaWtjqe6soFpbPU",
+	"eErLCmv3BIpSfBM8sDN6zSw0mgP0vnjzivBMsXhCqML4bkDGSwJtuDAKCZUuHiBFv7ZzdDg069TYv64W",
+	"Sr0MYdSiUZ5pusrFEDCvavb7DfxeBnovktUsbpYiJbCwduWABs4h5hMWLsOY4Ri2avgXlZIM2sYmFXrF",
+	"4/hWVrumO7O3zdWB1OxN4+m2xlG3o/0TWF+m4BgCGApSK65YksGpDWOqVrOEtCE9xLE1cYei8K8pl7qW",
+	"84RFh41Oz/nEOTTscmjdA53eBLbi0Ga3qI7PrzS/KRZq3SCLia8OoGnLjQnc0aeEEU1kQVCPMF6iNx98",
+	"69o21WoxS/HHNiYpGDXtbPH3fM5Q9sVy0fkZdOd3fKyaWG8sMHwVjmPNApu3dFtm1OBhofukKClPIPjg",
+	"F5UHReWSKhpHQK2GSd5fVz5cKB6dClkwbXrLh8tp1tu+xLXB3lAn0Vwl0v3Bqtrhr0LDvILVxfY/vzKR",
+	"hnP0bgWT1aKyOGzWAj+kNjPdeaa20Fu4chVTLlsfOAwBnWsdLMSkTiu1BU5GaFRK4g0ihOoTbPCm8tgU",
+	"9oInwlbGQ/mVk7F2WWIJoibiKpEKnPM0+jVXGXhNP65vbN5KQ9AqZEQzLqYbMun0jRDmxrna7K0IW71w",
+	"oXjEHFHrqXMZdUrlWtEDygMLypvQcLBukA4shYG1QAdRUJYCjSx+XeJYgylbJI4Zln+jdxQi4Aav2VYk",
+	"2Pjx985gq6R0uN83dPqeX1vTRS+LTb/Y/JBLiGjuIiNjarvwO2h4DI0VgX3I7smztOR99VskQmLAsr6I",
+	"RMk8rYW/rtZC2VC9tdHc0LwvtFjmrUobttuJDg0wdrzMNek+uSkD0jSuzsmgrglEAJmHE5kS+yGfB23M",
+	"W3E7uYrsAgANNLOpMpvbna04qqq7XrvVLKGFRf5FwEb30U6qkTpvowGTa5tQ00gEAKPKWSl8zsjfpGDB",
+	"dk1GfLS0DT1V7VYPlYNNy1IaapnX8h2V2+8nQusX6sbkcNrwfKynxq147vZwk00tCP9xTnI1Sxl/Xr9J",
+	"u8g6LvjvPUs+Zuk1D9lzg51QA7d5U0DZGzWF2RLb9YYArjvCJbcPNRWGOoqL6BIbYLQhLjQPVb1Oua6j",
+	"Sj3nrSL6CimWc5krB3pgHgQ9C87KEF+wkbi9m7fsp/KlhdK2MqPcvMA/B5VFLHaz0vpjLd/yKXYrAXNz",
+	"or674MsVZF9JbDlm5xYeLRvBt+6nsa7Nion8IB6Z3yfmC9Bq5dRXWtuUj+8GrOnyWd2JnC2Jq/ssa3dT",
+	"81Mh5fXtKu4aad9yo5Btm3z4pNtpgfdHoDVnS6la659GUcpUY3UvZOlNqdiVFwC2pQ5r6lVmCzkUDtX1",
+	"a4RaD0SBry3ZxvyM2r5KfxJQaYPYebmC9moGWGWnHVL0q9c15zdd1WESwMQdfmTrkeSKpUNqM0RbKCJl",
+	"9UPZf3nLVezGx+YTsxOmjGfvnnHjGWOZ5lxYqNtBfZq5h1Z1egh/kVQubHRS6c/4MRqP+ZwM1idCuKy2",
+	"lr2zzMBqZ8un4pXo2vzZSJVKEbPAU+wyMKFHXJ7NmMh4SDOZEpokiBQIPjcg8BCbU1TQfFa9iHPK4yqP",
+	"fny6sROcYIthQpVayDSq678IvF9BJT/eZIJugtBozgUmE8iUKJaVR3nU4Lf2vrVy99qxrmR06wl7L6zd",
+	"vYSFfMLDn02S6M0dvLWqv7kwVEuVsYa6R9h0LZZc+B031lp1cz5NqcgqCY9BT5kpQFrkMBezMK21+bwB",
+	"DD1bbnUgegxF6wqy0JzYjgd4cEY1N4ZkAJ7VL4KYILyJb5YqFk+GKUtkisWYcqylL/wTg9gNoeW74jPX",
+	"M8r8rvp7cY6v8cwD1m3LOSkmFM/4dSUCZCoaiusMO2sZhN76KFDLtuR3tyXIiqvZJ0ZDs+UlK53hTYxj",
+	"u/7/hlFsyt67A3xjl8S8845PHcliuxb7teelwwm5w/32/WHuQmX1Beo901tLK7GTfvs7JZ3tjfq1NLLx",
+	"6V12uYccsQuXMrXPKF7MRRckxPLAfuRipfnLFk6X4y1aGv9i9a2plJEi0NzpHDCcXH9nrqDpcy3Vt+u6",
+	"iYvzcfMOwUJ025+Ipwj47h9604Z7zkXJ++4JBq2Xtt1a02ev/f2tG6r+NaciM0rTxvPyR3tzyZPl7f/j",
+	"VpisuaiDnEYsFMWIvtzA7ze0MZLh1RBevsIR3RYVC19eVrdo3pK4STafmzk4Kzsn+LNlYFvOuCmvJn26",
+	"l7NPdA7V573T/uOKVXnqL/j/+DA4ePbxt6Pg2edHl5d9+9fp56//5Z+anWx1sCqv3r0mp8dH34IjyH79",
+	"5Z/elr9+Uv74xcFfPv528vmfNpKjmZo3gOYlVorNx4h4uAem2ZGydsTzfr4hdyvT7UquWMzIFc8qsaon",
+	"5b06Onj2Ec/HIHjcYsvKxOI+37hv3xV9CSrH+ppyI0Y7spy2duvd4KxSDGdURFswVqMedXuwzlbcyOrs",
+	"GDft4i4UZf9Q3DNFWQ/ddpi66RLo97y0rYd3tgimkmU9wpgBYcucd5npcTjoU4NpvpYL2O8EndcO57zq",
+	"cizYRCcq0Wpiq4Z9+sGf7M0rMGf2QuAGsmYSGY3lNGduJnVhML2S+jAQlVERKZsTJ1i2kOnVV4qE9jW9",
+	"Jg/JWiVHTPhQv39tiMyCG1tQ/swDj9e7rS3q2hDZWj+pg58HbFHnF5XXPqjoGodC2Xm1LqAEy233sqvg",
+	"78D9t1R+q6zWcdnNUvGFKaPuOKm2akejCfrCFPDcMQP0R7mV5Tln2UxGWwCN3nGjNegteCZMkL1bdr9Z",
+	"kmCTpfvC6wFQLSDOVUMoZ5tG5NiGeKtnWjYvd5AEjSGEKOXXLK291FaXFCphYdFRfeWGK95SxbML/4N+",
+	"wKeW2oZAXICLu1STt5maDCk1k8tqiNgIwB2PpBC4zW6jNV3m73barIw5tCk0nQebykp4wutzMJBwAaK1",
+	"7VFXjMa1b1pNhnXvRhD3zFS5/8qa4105sAgjNFeX6YpnARYlBiRLqVAT7HvkSjFXUbpaVcXkSWLBzXcT",
+	"WYNGWa38nnObY3bNZjxsaPjfLQF4QZdjHsfDNafYY+47yg8G7uMoxyspaU4c3igZfjAcrThQIePQojBl",
+	"MUNkhLVlwejWB58NwhwVf4XG7WMWqwdVGnCghsVnsJW+eVXE9RqNc+O8S5lelobyvdI0dmWyOoF5D23W",
+	"Fymf1El6vQusgdpVPrcWYSEcbuhlgWbRdRSxN/dLo4re4Agx7aztyjSu6CulcrZFjOB2fFJ1BmnJhX5m",
+	"DX8AawrMX5Xswj2GClbz1S3Ieywz2zjWeicyaSC1yn7Mx7Xa+u3HFJrO1GYj8JXJbVhtfn3tSyK/PbJz",
+	"GrRzMZU8Ffg8m8p0uTk/GOYLU3PPrM3y2sI0aOtqN83O22cMgculDVqxnuQ7e7MpFbwaIlHUb0D98QLc",
+	"BrPfnBUwTYR3Olj4+o6m85/Mo1WZdHuaUyftCHAxhtOUtpzeesd2G93IuJxM53p3ms1e2jWvbL4DgFlL",
+	"vNslQFmqHHZ39O2IfCu5V344iB78bXDw7KP577B/8PGbf9oB8e7RP3ML1H47FOx7vlbpeRvavBm1NZ/7",
+	"XenUr8y5vm/6NK7Bbqqt1gr7G1H77mlvc8qUR4s0jl9PemcfOlHlx+pHWtPpfomuw2Qs+dVNpUqQfgLH",
+	"yer6bkzoOKlP6Ggk3h941lHhdJPsGN10UZsa8t6jstjFvrqrWduFQeGt/maF5AeebZmQvYMtrnTN2EX9",
+	"dfutbDTIvKmtW7ZdibMf+L30DsEK7F2Y3e4pa+SA1mdTyXJDfwN4B1xY2ziBAuyoiRUGYiX4TcF7HdXB",
+	"RLPh1q6SiM7plHVPGmpCV7trWVN1IaYbOaVkGgHCQdcFS6TiNmd31VzdgatrZaTt6rNBpbOOV4d50tkg",
+	"qZNBbspmLM35YcZC9hJhHXhc+Xg38pYfzfu6ah2372ayAdzyyRxBXIJnI5s+k0oakTHLFowJki0kwTpQ",
+	"r+5oQVMGXdcRLxrclmN0BOG76oscOnu5Eprqo3HPlZ2yd8bEsTapOvZU7aoA7bSNVdTxHG06Dh+/jLek",
+	"y6mpz93yt2rjDu1KtXJ85B7qV8Va7FvJunWLv1nNkkpt6R3NVf1QdkWgt5eedsdzzOoSWMrIA0Gz9uID",
+	"gw9RWzX5AMNsxgBCHf4wbpuPO4k2VIjQaC94ZDZmvP0os7q0Y0OTNeW/Kuvobt0qP06KBn3d4q40whVQ",
+	"lWHGku32wh0aOlcqB5tkYxYT1kg3Klx7MBpkyqdcDJtsAZiaRGR6ExM2XW1selFI59hRr5VdsBAsVTOe",
+	"+IdWLgQobFmam8SoUArFp6IRzt70uWoNrXD3fUv+jPxlWkc/dzbh4UuUN97h1IPVEsZ1u7o7He1eur9+",
+	"8ipIKrrIVvwc08SGrcFVdu+V4YLdhbq3O5Wr2yXLtrmm0vgJHT2fE4CLg4Slv7FUkgUT1mVVh0bAUsVU",
+	"o9jDMqwMu9VxBWXB9qE2su5GnqU7KrB8eiqO9kbPVV0R9xa5sJY37IpFrs2Hv+N88g220lnlktgHryVt",
+	"7TNRrMlTls1SmU9nmzVpWyfnusLdWz3Pm/KGDb0bDQXKW9QNpKj9XHdFxoYU7iER/7FRtF1Af7A5jQlW",
+	"EQTgUSiLtxIIxNHxCgbFyfYpC2Z8bzH7f5+HslrKtRFmewuHkZnG36HTyK/W2bhyVWeRqe0YJnkazrCC",
+	"xP4USUFdbUeWpwIbvnsIdj1X3T5crdH2imtW6m/WI83V+5Q2+JL8/e12SJ3DaaOnbQsH1LZRY+eE2rij",
+	"ZadUR+/Sxinv01mwbYC45ECK2ITmsf6MdSFt61Da2iFxnwoc3rLQQhfVoj00tHmEbukLPQVbhxO0yS3f",
+	"yly3lVEdCsHgkW17wmwE3nZLYwe3aXV3pdTYzbqHWs1bKGvtDqdQ69xrFW2qDHYTPthbrJi8Y6gLRRHb",
+	"35eOUiq67qykQOxkqPlKKqCk1egjmRw65efjrtQIrGLd57nYGp+v4xF/56d+b9HylivCtDiJWUQyie0z",
+	"x0sT2XJ55TVZdrxU9n7NUoCqRtWSxrFLzZNN+KIJqomFZWP6JScsJXMpstkKfvtuAwxJzARXs9XG2SdP",
+	"nmxuie86hW5sA5DRdMpqyPAd+wSrTadFjI0rMmdUZGQC2V4bpl85Kp7PLWFr2PafjCrT4bi8Fsy1+QBV",
+	"hysywqS0kS1XdnrQav/sIj2y2O3jdlbsk5IV+6TJir1php5JuTMDrV26PGHpNSCeNPdoAWmo6gPbVLEh",
+	"j1RDGeOCKqIS6DsiJwGhCrpuU2U648expgq6JFcCW1LwTLPsbMbFlLBYMWyPRajpOu7DhbR0YN+sUGDG",
+	"4r3mBzoxISJ+zaMcRMQ0lXlS3wedizxjTc31aJrxkCcU/Ntl6d15sZQ5FzJtaxJlMuFh+asbv3IP27re",
+	"EFSjvK6rm1YcuWK33dp65NaOlrdsv+fIvSzka/0KHv23P22Fevh40Kqh/92lw6IZ/enpRvl6IxItL1qz",
+	"Sl2/gjXkWVVmN/SwWVfcVqEKc9jbHO52B3kXZumqpLtnxmnNquwqB7SJ3jfWaHYmzG1JZ+/nd2W9379+",
+	"/+a5FBOup9XdHVDrpywN8kmrHOmPDUN7KVIZz2uROr+T2cx00UH4iJhNIJEA2xBRkrIE5BQxuF5a8aVC",
+	"LVjKImxJNGdzmS7PCdNfIVSwhVbZxKoSrFiY1tkB31HFTo5rldo0Xr1dZgnNs9nZ4SExLQEDbS0QSv74",
+	"1vZiaZEurBfmLZvLa6TFmyfyr92uHfbZci8K1uw6VVcNeraScwYtWmdat5Ykkn3yKlIB0ZxYgUGmCVIR",
+	"KeLlGcLh0DDD07EoMGYjRRLJRYaLv5hJdm009JTRSN8zXz0C2zT4QrWhIStHm1wTHrMtMeBMDkGnvpB7",
+	"TzuIcrZPBWZ9F3qqroZXFiKSXbMaAnw9gW5zMUuzMzIDayyD5pFwpMKYz8d+y1+PM68DYuJoAkZczblS",
+	"LIK2ewtrGUZSNLjcCkdEzWFHQ52OZZ4FzpacUTFlZMJYBHalamiqZl/d9qCmMq4ZxvcecQDFzbgicOvG",
+	"wAidTIZwZy3OokzAM2kWxi3bztqPQxvPOrrTM4JZVJqvtaG320hBMRqlOxnlnXTktbY1ueafF8oF0m6q",
+	"N9mj0WHDveWvruoWtTF6Ps/lPIlZtj34c4PTxpzAbaCh9bBe4MntLIXXxFC6SNM17mU9uh1YEyCL75f9",
+	"8J7PWcwFa8DMX9M/mMxokjDBonMopCARXQbQVnjOI8GnM8Dz/dP7561jKpvFf3ehLyPXUbrmtNXhOK98",
+	"2bKUrxSonCoguYgA8Z7xlEw4iyP1levYv7LALUXKXM4b8PVpsdJnXqP9gBgM6wCjWgFZpDzLmAiATMl/",
+	"/fv/KuVSmavbSVY7AAybuFYDnnwtfQt2EnjJDoQtOuNqm3NrnlT0ABWEpalMa7oN1MkXmq2THGY77Aly",
+	"o1hHQrtgICVqvGecBLqhr7Yx/v45efLt6TOiMH5OHvePVvtPYTv/rP4Vf/jlPXmk3/Ns8OTp1+dEJvSv",
+	"OdMWjWY3MxlHdW0hql3YW3a3Nc9wURfFCqWIVIO+O0mZmg23+aZ9tmH6r43WdU4WMr3S1lrIAkIzMjq8",
+	"PjqU2kI+hEdHtdl0oUxY7UvDmOvdP0PVW9Mz9oKncSwXqh4bHDxMtUz6dQfdEL4zrEbFv2M0bRP4Lh2W",
+	"0stK21fa/8YD+xZ9HXU557yosdmcSYd3F36PjTkBmLdm16C8luZtYcqgLzKNlbaQysekRcB45VxtHFTD",
+	"YXmX0JAdKJbQVCvf55j3RdWVQndMHBdgNTAvkAct1ER/W70Fqd8tw8AqOcVxTFK5UOfgxEAcnREXYZxH",
+	"bAhM779p1XnULr/rfUq5bW60CmEVs6x9eeYeqxAyb5SVgyMjNpSToeZTeZhhP3uxJLLo0eO1CHI72Nu9",
+	"IblZrNOYR8NcZDxeXzJxDpsqc1BEMszaUURIwkSr+onbMETtxL29CcpHpvZIm3u3xlTrdCC3OFzrQVwd",
+	"gmsDfmtlhztWXGyxjrtQwOxn75nu5VZgN72VOx6tDTu9hRfjTwozpjoAOm3Bb9mc8vpmJzM5Z0MsBG0A",
+	"vJeKERrNueAqS2kmU3LFWIJ+Rxra7hO7Ks6NqZjm5nhXQirP35DTbxvS169qWy9IifnPE8pjFhHFp+KA",
+	"Cy1CEyYUoVPKBRkvtXbN4klt97ZmLCkULeDcqsu9ZjFaatcsXZpKWz9/p4PbrEqeUrCh3uihM/orSgyf",
+	"ahLRXy80FyIFHo9KOMmbqkynVHDVqRJAL6lWQodadJWYj2vaXIR2MjZPZErT5dD7UeaZ4hEbQqpoWuvq",
+	"ve28mW2FI1KZQ3VyR9mBcFVPTXX9VvbWne2PDaxjK4nquIGvuD6uND3+H//98lJ9/Of/bv9RK/k2cw8b",
+	"WzPZbgXrMJaeAVkph2ht7ahWvg1giVZ6XSJrufujnprmS2pvbMgWqlStkZPHK72atbrw23Fw8vnRgfkT",
+	"shyPg6efv67XHpqApjbE87eh1hoCvGnktnTmm07pDvQVkJP3S1fBme9CT9kdwfrn+o4c5BVBuo2M9NFs",
+	"WyWEtSCfLbS5P3NVjwoOjpx5mx4Vhpv6j3wOeloBy7KG2o/nkJqv5T0kr2ju+NecQTfcdsLRvb1lBgBN",
+	"U35N43YTKt1sH+4ove0zbZFMQDfF77axnLdJ4dhGC4/5lI95bEob1q5aykIGMxz6T+mXiK4tQPGJllvL",
+	"Ptnvrkts8NbXxiYAAAt0TpLMqDLZK+aCIkKOZbSE9Ha//WWdW5rp0wwly5vY83NtfGD8YMZo5AokywN+",
+	"w2QSM7KYSYA7C4qMn3Jl5DnhmVZLlgq1EK196Ic8/GqtlHBwVZq6mFXPmhtI+wKy37uxf94a4f1KyIUY",
+	"Qs5ujUnwveYLC7sh8Gup8ADQeE3EDXxpjpEU01nZu3Z8ujjIScplyrMljnJdG9Py4H/ecGTkGJv7N87+",
+	"HWOC0IxkKadTdgvzkClnInNpk+v2/rV362ewhkKtU2+5Eubppoz/ypSutbQaVh76rJUPM8ExrcNx/g7p",
+	"H/tvKHt8HAtOUhmyKE+ZCpCOTBYUuDljKa9YRGi2KVWoZrlhNOjtZ2lK48YQur0BWdAYEE3QH+zqaFqU",
+	"+ul3sGiYyfqP+ApEuxeqMGdDdl0EW+o8LY7eiswq2Ca97zzrkwsvMm6m85W7RRE6l2JKMniV5Vk0ThmN",
+	"lq36x7qUrHVnFrScd3grOFI1WW15ZPHhbgLNPtNSpH3pMptt3QmeJClpTSV1KCgpl1632jLZfGxSVres",
+	"kbmxPnvbGuQWKl53VSikQsuWBeUZoXE204zHY45VbQhpWqG+hGIJOh26im13fwIqTF2ocYNxdWN1akst",
+	"prDHnuyohU1NnfxpQ5381tK3Ilm24ektwk7c2N8bWex7vHUlLaDECjy6aiTyV6iyLrvi63SlmcpAK883",
+	"Du8n2SojtTy4tWgIPzvcgypwS8six/qB7sCPhR6C++XIMnPfTbXVriXHei/NHiTJCktd12nu4uAvH387",
+	"+fxPm9Td8Iuw3kaeurHwbW88duOXu/PcZnJGa6BOE5+TTELMogb2YM7j5bAxLgiMpvlyqUPApjRue2sj",
+	"Uf4xZ3lTRnPiZreRH5mF0JqsdWC24mFa0eFiOlQmX7AmFClC1uSNaxl+q37EDnL9ouyKVXsrfA+Z9lt9",
+	"hF7n2ZbVES10rf1J4e1CXDdyfbSvo/BN4FKDIjirvcKl3gt6MbbwcB4FA2mdp0Kv2wJCFNqCrI19+4pg",
+	"xyjvLrzNhUvt5l6yNRXI9TGaO3EMV5I3YUHKzvzGE/I+T8WF3uF7SX+3RUuSR2/dp7Yql6o3yxEDfkEV",
+	"WaQSxr032K4/57FgKcXz8C5MGavPW33BMpbOuaACPadzDtnA5Np//oykXF1h3TI47ZNUZgzqlaeUCwW+",
+	"zHlApCATmacEalrVbiqTseJ/2Ij/bW7oWmDsnmpbY+wecAW76/VnqthQr5q5f8sIHUJFdYD+szv9PWJM",
+	"bR+/AYy8JNXHY5grFtXn/sFd15wthn4gf90If7T3rQN1t6VFZndWnd2VslgIixX1SK3y/xQs1Z44lWJC",
+	"8YxfG1lnxbHQD2ud01439U9ZysOsoa5Y5dMpgw4XW5+8e4jr5B5pRZ/berQrDKmgt/LxKO/n6pa0Z8AG",
+	"wOTm4rcBktPb987npCpciksd5reN9/6GTM58cy9O3tvkgpuVqz2yrMrm2y1pv/O7sG/rdZb7Zeb+ItMr",
+	"TWHOCVJxQMg5QzxFU7fFM0yItpAxBigG0m03AMWYmiJbP7trJJh29xZQ/KvX/TzcVhXjDXXQgESpADwH",
+	"10D/y6VVJUkqr2lMZEoyqq4CLKhcJszeMZFxLBcHeRLYRN8sV0WWCbr/dgcSs1Kd6W/SOaFYUQ/1copd",
+	"s5TGJIxleKUgwm5/0mvH27WGqqLm0QJUI+hBo/VhylQiBTRloEoxpczVJKbIIfQKDfOkF/RmMtaiXLMz",
+	"fbdZ3V7hKO1phjeWuYiG/uJRdWW8CFxMh0dPtXhNGb0aTmOqlH3jx+5V8EAj+0eWKUnO2j0MsatFV+2r",
+	"oSDDgNbMMR1Fn28fGFuzBBOUHS8B4+CMULGEH+DoSAuWyxQjNnu/PdSnJoJSDbC8ZmkEKZr61GcyQi9I",
+	"Esq5fsXHrug1paltPsW10PmOfxR4nRlmTDp8mUYcAVySdRx6BxKrzOzvk6ACGyXMU5C0MzY3MUyaZ7Pj",
+	"mk75F3k2kyn/G7g+zwgWjJP/+vf/NeqTd2CBTVlGqKljh2Q9qJGHEnlT5jRyeXxUEFNlQ14nTLx6QZ5L",
+	"IVgIjoVrHrE0uBRqqfQWeC/zC+775GLFCJwZFgG11JbB8xSpwyFnmPINJOmEZrNL8Wj06QBuGmFekAEm",
+	"x+c0PyQUX/q1Zt84sOrXeKkIu38JbBXK+V1J+/Oiqhyg+uBBxHrJaDibAyZAymjUO+u9ZdT4WrgieB1A",
+	"QIrMC/+hRco1Nfcu4DcAa1Plm/OIZ6V3a9UC8NSXWiLZXLksxeqJQnPgTJ3NWapJpfcCcE80n8Kq5oU1",
+	"ulEfkRPgShjnOSfwFHiG4GO5iCTy6vLL/UGVUsnM0Mt325m+NXea++ALRjSYTceBlaXQmZFCZ70/5NEU",
+	"s2kl4qsUVjjweTgvVBAGsxDhEtB+08iN9x2zGaopEAWBq8ZFJpVJ56Upcw/aoUNnhoAkKRcZ3J+ya3lV",
+	"9zaLMAz7WVooLbcVdPEyWqLTcSoP2Y/+ov9be/+5WSpNe9OUKfuCWNLybOE0Mn2+9OWFTK9Yqsdp1BRY",
+	"tTPUF7zDEsZSYe6lVSVwALCuxXP+5Nz6670KzH7OuMpkugxIxugcX+Fe6N5iZ/sdm3IR2AMBn5PXKMDV",
+	"OYlSOslwCZ2UUWcTrdGA8Mr1WcJfvetTLSEBVwWXK+YTdhAuw5hhvpSZFhV0Cm0gyVxrBQohmly9pX1b",
+	"ab4r37LzeG4mUEpmBShGODc5Sn2cpnvn97C1/kPmhkCPxUGOeHDv8KB+D4+jlIkKD5Iko1dM6a0GGre3",
+	"4TnCRG5MzobzThxahf/Kgm5h8eBdWkoKXCwV2Mf04QezJ6WhqUI3aCn+qC7evLIoKt4djg1GUWnzDYFV",
+	"HjJKW2UvZMRccmhxi33zuwXPwllpbcFQM4OWk0lgvhjTMYuB+5mGUStzgE3ACyRm0RSgdNydlQWLWAhQ",
+	"w/ApcxNCEloCW5UcBuoRwTQRoNGH7o/yJOYhzYpHf5TyCjTPpKhQoCnz2bLJ3bWzNNOA6h59NhLKXdmj",
+	"OkvycczVrHfWe4P/Mk9lPNVWWTovbq0uDPwKtOPMFSQwLuA0ugftOr0AorYvnclcMS25y28ufi7fY1/y",
+	"vUznvigp3c/niUyzKpmZX0vrwTVZJQkXU/85x//hbyOk9WNXjCWlB8RYfqrIRbSzFHoNEppmgqXaYBQI",
+	"wOWecsuB3FeKVs/OWelzUuiTLRfCq6efsypXqr8LUI7LYkMa+CSoxXGc0N5q3/o7iDvp9WB6Ka3O5j0h",
+	"GKvsJ57TrxRRCQv5hIcE7gnIJBcheh9JxCcTHuaxVvDh9cp6lkD0OakvhXGz6EXDTQRDXcsb9/EKVW73",
+	"2aLs+mCtXgZ+DK2QWW3VKzFeCBLxlIVaJnrvqxcFhd3s3B6LmYzdC3vl1IbyGpeurNzpsVyfcKoPmVN3",
+	"5g6jP12EuoZh+c+ZaRaPFC6IGj1DCqKYiLiYOtSagk0Wz9VSVemOEkMJ4KVlLc1/qEj9qr5aXyF4xSqF",
+	"Zu3nWqUvWOrKe7wzxvg1yIhrucS3xFxcrWrJWtU3kkax9JqHbBhKkdGwMipz0XiG3TpRYgACVh6uHvdN",
+	"z8tEnQG0ADgXem/yzHV3MlXxen+KghzNzaVm2qF7vDTedc/aB8oCYOMjGc3qBNOET0t3+MPwr8nwqvbs",
+	"xVLLqYDQ6NdcZYW4sqVqptW7devhNS2YtTzmMire7n8ZnBABiaVWkGzzQFSPZswoDQH6g6DNp/0mqi/4",
+	"Prs+P2gpAy9EdpTJlKHyr09ZQDiaJVjr41RmeIfXKEWb//WiwruDGLg6VXmwepzqn8iouqooBPoXd8WJ",
+	"IQOWE1g8a2Qm4Px0j+TKE0f2UE0mVmQVtzQwspW7Ibmk/Eb8yW2LLXU2d1bJ2SQeGq4g0ytielyXHl4Y",
+	"z1KtPyDKUa+1PjsL7PenNO6d9SquklK+Kfp3wGcJivCBdUJ8cDpArSxYUZfrWHqJdj7qjzjX56qH40PP",
+	"2rupMd/QorTma9GZByuP4mw2dHfMZ4lSQ5C+FByvQS9mUxoPpRa6iNpS4x/Z/zc9cf6hFyXSul7QB1fr",
+	"Vfmw8u2P9S6S/Y7euVvRgq0ZxaZF/FjvavlQMzq9Mh/LDpV9zy7S7+bjHHIBvS0r+WbWzW3FE/NhHydo",
+	"1XWzt8/4Dp66TVo9DxUXT5eHWi5Z5fHtJ9d2+T6uOIA+9JKYZtqQHFogH/8u6wb60MuYoCIbAhSZh6Tk",
+	"D6Tk7PnQA+wtKZh/zQ2z8rqahSzp9pW3lV03e2d0Vb/OWsIp+W+alrfswmm6q+KzqSxC1V1TWdSPK46Y",
+	"/a9TxZ2zbp1WfTkbycXw0RVPTod5fVxx1rQ4ir7PprwHJafMpjfVjmbFdXP7cm/VM7Ru38p+odU7N3C4",
+	"6hGtuIsq79v4tOc72vvpLrmcup0553H6AJBzLBri+As308oF37NUPnQVV9LKsavlJb43ae8rVfIerfna",
+	"xnd/rPcdfXBqZuNs6xxEH1akVsPjde6h8h7UuoU2CsmGz9W4iz58rHX/tNNBqv6fD7fCRlZ8SntR5eqc",
+	"ULfPMmtdWOu4ZoOjat8jB+8Uz5bDCQ15zDOKNFNrHdSw2zkbUkHjJVJik7/sJgR+syF/XHHCtZDmnt+t",
+	"TNO+f20rWV7xtn3w1681M/Adch82fzZY/5GPK168D6Zlt/mh/nz7vjl4IGVXjCVw98rj7U7Tx4qHrvza",
+	"j3U+t70wkBoPXa1PwvfL7ZtMywvcsJ4r695AKZZM5zQZMisl12tSgXHeTBiLxjS8Gk5kSOMhNGMs1uJW",
+	"3Ep3fzF8H+tmNlH2irXmAiUvbTsNr+Sq3buKV3b33lDHq7h//7FP2OfPn6HIYtKAfDZjNIqZUpDg4dUw",
+	"WheLyxErpTIEXpBXmbydKCC2KhrS50ysHLIdLoXFL4MMCRnzcOlCYNB6csy4mBI1kwvRvxSX4ptvvuep",
+	"yojKWKL633yDmZJnZPTm9bv3ZCU9EgYkyOh3L/HinI3gU0XWog0kY3qjYGRG1TlGKL0mQupSrM3XvBDY",
+	"lATzGP3h+AmWGFXimTIpM8TridMn2CZkbPOb4livTqTX2g3feWMOf9P/+fwveP9/o3E8MsvzXAqtL2qL",
+	"4Ztv9E8H5Jv3+lyEy/43BJK/qUvYXAhFYgCfwi5wkBJq1uXwN5cr/HmEo8PFUAieycNZaQkxuyCbsUtB",
+	"bCLUjJp5cSgtoGaVzOcxRq3I6eDUBNwg95POGYGcbKpfrB+FJItIAqZWRtgnrrI+TOxVpL6BI/inP716",
+	"oQJi6tPIt31yYdd4Tpe4nXrd5UKQEY9GkPEDNU7nxUe1yqmfwJYBdnQmJRVy/vXUMj5ngelBY59wPfTw",
+	"RTzy5vYMh/qj3rZvbFx+9FtEMxoQL6H48whjbWT0IxdXZyRl8X+7hIzjy94I6JGlfTLCm0eAnA6dw/Th",
+	"I7kAbFAy4XHGUgK1LykM94otId2VnA4G+nuaqPhUyBQSag/IN28Z1atoEk1twrcdqF600cv3dDoCosiI",
+	"ZiWECzJ6NTn4WQp28BPNwtnIpKrhQyeDU31AYkiOhMIcNJEjvS3QYxAWEpsBQvebaxrnDFve6q9AFiYR",
+	"eRzjGCHTUvW/IaM3F++f/36EM/rDu9c/k58gIxaAi/rkuUnIMMluUF8ohYJUEhixGaw7bDi1ot+TFg1n",
+	"enA4DnJ6/DQgKqMxI6dHx8Vz0CDR1cJA10RzSvlkwlK7sgmjmR72S2gQAUxhZDL/qF7CiM0TmTERLg9+",
+	"YMvRGR6fK1jJCIjAltdISBSD5T03hw9o5PT4+JyojGtuQUiaC+gKoU8dubAHOGUIOacZ3/Epmck8VTjC",
+	"l2kqU0NCI5qgx5NLcZikchyz+T//qqQYnemzAzsC51xlUkYBOR0cmZ3TFKo5g/7tBCtzsGOmInOuFBfT",
+	"AGhcj/B08Fj/8cxVDUFa2phHkO39CDteAdyByIZwffR1QE6P9PdJLMUU+gskmf7tWP/Pif4f/c7jY0Ih",
+	"fVN/d5wCqzLvg06KahRgpq3+DbYYDxAIRJbqr+jNPj1+Bov/eHBi+m+9ZVm6PLiYZCyFFPnHgwHyQHu4",
+	"x9DNSRFuKMoWIurzehGGLMkO7E8j8kiv0yQNCE0DwtTXRLEYyv4N69ffNqtPMp7FTJ2bfEikXaQkPY5R",
+	"xDLKY00MejpckJdiqo1C7GwesWsWa9VNnYH8tBJ7KfMU+GDGPuGZABrX3xjh+J/rz/W/sbRK5jS90vRT",
+	"FOW4Q4y5nUAHNIMcT/KoUVqNvj7Xx97yKngUWdPxMSb3xzxkQiHkF4Ar9S4SGs7YwXF/0DNt9XuzLEvU",
+	"2eHhYrHoU7jcl+n00DyrDn989fzlz+9ewjOfgx4sYu+s9wtdqswiubpK7N6gf4T3yYQJmvDeWe+kP+if",
+	"QDQ+m0Gk/VD/z5RlTb0vwL7Hs8BVn0D+S3huNmxCeawMO4RDz1L9c5oLQHMwOTVSvIp6Z/ojr0TEPmEC",
+	"E5SXwQiOBwPsZQTyBqL/HrX+akrEXc/S33oxF1dYeyPDfF7AePUOIxkqp9HqH/Bff+sFvSu2VPqX/oLF",
+	"8QHs0uGviyvV/xWzW+csS3kIt9h/AoBIxAVT8DMksupX2Sw+91mzvP0lncdFI4GNu4JlOZuKdnDNQKVd",
+	"VWU5XgyKHh/1L3MLfvgG6a9U0YPeUpXP5zRd9s56PwPKuFU4bB4ZZtRMIfnjHeiCWtUOmpa06VjhCeqT",
+	"t98/J98+PgJ1RrCFFeaamlhExmwisbgNOszUnqY//PLDuxsfJjwXH37r0XjaO+u9jF68uwAMgGv46/jx",
+	"46NnUE+mP3r1Jv1h+Nf5pz//Qv/tzxfPFovvvn/yKpcn13/+29++ff/p98/fL/71u+U0fXd6pZ/RK9t7",
+	"/cMbTBrqnfUUhwLA3lnv6Oiv/3bxbz98ep5O/vxu+O375S9//P3r6bez8PoNTfhPcbp4Remb8Pd/eit7",
+	"nz+2PiywJA1nBWa666NiXww6Vp6isCydFLRWao4KWA8H1Lc8DpCBtDo7T0+PTmuPRcmWeQcv/Ill1JS5",
+	"3ey0FK0vlTaiE5lmWES32gi0V23r+THomR5RBZ/XXMO8XjP6XtDTBDTMU958UyMLs1OrGR943K8lTmzI",
+	"RISmcvM3nHWHaay92ueH+o7hnGUzGVXWQ1iXMBif5WubM8GsS6DK4JtGa/g+NpjtMrtya9oW8yq1jx2O",
+	"qeJhr9JUdphI9CTDErQm3XXHtoGi5+76jqn693JBMunXaDZStJWwm0j2hTVxM5mHaGjooY8BOVoxRkZG",
+	"wI5qifr3KNJvSr8WH74nr9pLYPPtmk24iPk12/nqv0KrHPKQlSJUf+RfmoSv0Uo2LT+o/E5PsytfOB6M",
+	"dWs0Zpw5dm/NDIg/agNf1Yvit05RumM79BY6B+x6h55TUd4iXL0UW1Srxs26PtKs6MAWlTVt2neNHeL6",
+	"YK5CQ8SqYyQAtwioUTIl6EpZ3SutXl28efXclbUlNKVzlrEUtaC6tSluOfyRzwE5deONrjJ9452vsAW0",
+	"qU0PVgFQcFLnZKTV6lEdZg14xOCDtr7UOsSgzql31vtrzrDuBTVzvVI9/3A5wC0sTDgw/y0hQR14f9W1",
+	"Pl9BgRDx0tYPohnJVbXrRt3gqqih/jg3oiLUDgJleKTPBRYsgY9FCsSAqBmCeaD06SqM0eePNyV1hE74",
+	"8FsJ6a53PDh+cjA4Ohg8fj94ejYYnA0Gf+khVkpvcPTseDAYDA7gf77V//PU/on/dzwoZvFcczhTfS8n",
+	"5HkquVJUZCT66qVKJPeiSUCqR8+O+4P+cX9weHxaTVEZtvz+4KgX9Iok+VVV52MZXq1pus5cPPr8sQIL",
+	"IfI4bq9VWFp/g0j8KwzytWAkMchSN+WRBSDEh3IW58fPJfb5I1dZpbrWskv/VygJsCVnFlMVlKvasA5q",
+	"X9DhSiCxGbasDVj0V4D3uw/+NOjsY2AarKDTPAWcPZZq53QJeA4Boa4Vu7mXC/L81Yu3+t9wQKDrVLUk",
+	"zd6MfBogWjKCvVRXWTNSgduwzrzZ87j+wJY9pE8QSN/JaNmNNO80BXU//BbyrQx9Yk5UhYkdtVipjp+v",
+	"VR2jCBgsBj/g2y/f02nTO81th3DP56D3owzXgtfb+919Zgi7J3AMYFcoHKuiPBpvTeL6BwiJHkgAmf/Q",
+	"Q7qu1aAOf+PR50Y16hRCNdCOF4CSFGgN9T4Dj+puJtQeZNk6WRbsgnReZdvSzedbFHKmXHkbGvjcmfW/",
+	"AHaf2BYnK4584bIAUivILMxHALoyNikx7juT+TDJFTOIHdBmUUCDyQnLwhnERwTTP7I+xLxspzyoVQbt",
+	"8RzCihBgPMcQlvJD06fHT1dJEY/TDWTgBKKgHYQfVNUdwMr9c50gLNHU0/7jo/7RYGDIahstDEbXRg4N",
+	"bkkOKbNrQi7uGlnVihaLcbMdZTXIEOvmPPttS8qr1UovtEoZMgOglJKplFETtVikFKCaBurAW3dAHcF2",
+	"yuSDXCzkotk2fz4nB4Pj94NnZ0fHZj7rZOdKcVq9MF15pxOmx7sRpveO/t/N8qxM/cQ0JLkhB9CGHDsw",
+	"2uZuGcF78OaBtNxsn2LWlowjbOAMoho6JaSEQoaWPujTlIa+5IWkP1yNigRu4iUwXXc03uG0HzjK3dS0",
+	"67iFPam9hVLDn75/+7vf/eXF9z/95f0vfzz+8Yeff/7ld8cn79+8/u7f/vXl6cmfeg/cpRV3+R2/ZsSA",
+	"1LCF8Snt0njNI54dYNlTo+H6M1swlWFaZp+8pOGMxFwwm50qScQNuEcmLfYoQKQEDhsEf3UkbyCFmAjM",
+	"vzjAfkJun8lfJP/17/8PsqFLgZnOkLgISa4cswe5mJKY0WvQ/mFEPFMsnqyJShSxiHPIoAPocmzB4dCA",
+	"UhkzwCbxox6YNLUavPgZL1/odXx5fWtBjBqvukFG5IrkykwUGXAErvk6vzqg5O/Gp6+X3+RlhvqwpUam",
+	"4EFoinvkAOe7yxEgTCB8OqPjmIEf1ADbWZgaroqT2BhxcLjMxbi8DgdHNQ0OGsaFojVc8zF3sW1kPuLZ",
+	"RWjcaOsWw0V5imOrl+NXOW6K9XjLcoN5/ywzmzEF3+dCZRQMhLqPQt/P2v1f2/BhJUrZ+oOZ7P653UWX",
+	"zG5b5wIWoiAZtpLNJ+4JBM6H0iIAVK7XO/pHxyenj5/8xSGtRkPktCDaZyYxBr5++u3Rkc/l3CC/Kzox",
+	"9G5kpIALpPUz1EdIPyvj+QA2l2UfMJcWLzxF+XqD+JXj87cdwKopm6/z8JUD9RYP26kL+mFUFFDyY32W",
+	"1RXqLRNPRThEaMfmHF0aX7k+B1ysAj8iHiT48HimyJhNOaTRBw5cfaS4CNlQsb+OAoNkxsIrhYm/KOVt",
+	"1zZIDWE0RtRNuK74VNAsT1n/Ury3pSQ2RR3QB7XyR+cs6hNAlIMWHGD3fKXISL+NRVgdklAF2qI+LGDn",
+	"nGl7B8bvahjCPCNyMiEUB8NEZOSNVuYyJsh4eSlsaxTEo42VhBieQV/nU6giuGLLAPsm5CLCqPh4SUpP",
+	"pszgRPTJe8wIR1HHBDGtXI1NNudxrHUskAHnWCZkTLtQzvWDmWnnFxllCnbV8K41GhVYdgZiFKw+b69g",
+	"yczfM6pmI5cN0VHROr8Up8fPTHIQhco2kyGgHOA7Vo+Z7G4ax3Kh6vQzvN3X0N4beqgoaFVBMuWC0EkG",
+	"A4McYHEVGCWVlhcL15VFhNE05no03imSqV6RqWDRqEkBsutXL5Bsw7I5F3yez/1OUF5339qaQqpmXq2A",
+	"uOqTC//wFhUeCSAUO+2IewfbO8hrx68/VpqA37F7cPCMHkw+/vbktKZr9w7kKgfsAsvD4Mz3zrQg0y+O",
+	"KPSlOxtotqo3BcH8NgpKmNFZ70l4NHk6HowfT07Dp/R4MoieTk4np9FJeDw+ooNnk6fs2+hJ+Hh8Sk+e",
+	"HT89+nbwZPB4cDo4GRwPjgaDQQ8HNPSFq95sGJ9m9XA49Jh298Erhs2Set/+2yf/c/g14I29s154HIvx",
+	"/PtB9K9/gH5+CFVTvzJHgz5K8L9A1xRhV3LQTWr+2aObOsH5i2WqCGR26+LzzwVqcSsBumppZymj86rw",
+	"zGaHmsQW2grSpFHrkHupuTeNY5MKZdFEvdQQkKlYq0Xs+zSLhU6s5JGpEQWUTyjmhFoYFhFTnfu1TQex",
+	"br9MSrJg9OocfHYjIYf2rSNrORvUUGQYUPZAuCAsVgxy3moyRkC9fGNn+yUTRmxZW7H0vVCmKQszMpOp",
+	"YmQMLAqxpxf+bUprOiRKlyTl13rkrU+5nThGhNpF1U5XzwI+vnMCcMhU9fGrAgg3KfZvJcVaH/NpTtPI",
+	"zcg/5w4Et0k9fG86i9AMG64kTGDRZUwzz8NU471pm0v6rsDhvUeZpF4q554TSrtkkO7Q5I2iFKvWrHf6",
+	"23I2a6PD3NCxZbLsU8JTpvxHjg8Gp+8Hz85OO/rYQRjnqu773sugRxidwhB6P8m/8Timh4/7g97NzEhz",
+	"TG/bhrSodXX5jx4Sto9lXVdjUaV3DFgx7OK3wzDVq2xTBkifvETMfG6hBGyfAFMwrJnJqR/exgIC2z6m",
+	"rnyAichsz24k2CZ+/1JEt8ftX4rIGm/bbLj5tVGPAdNJax/mlX0oXR9xAaXrfjnaqMrhDY8ICDU6jZVD",
+	"xS9QxYzADbEMr1h0KayOQmN+pQ10MNpsD0qtAuWImeGUGW3OwbPGWAY7M7DGEBSta1sfBn4pRlKwof57",
+	"qL89tNJ8VOhkvi6GpfgWR90NTV1Zyxwm8Aj+mbJQgsdC//a1VtkWLI71Z08uxci+dYjHee2HF9B1MyPj",
+	"Jcwz0sYi9OGS6VkBrmI0KUMlWJc/8lWfUUXZ1IqiPzlPYTx+hsAuUqJ1rlWpeZKZXnf6eJnNrDPK9Rl6",
+	"JXo30e2g02oPrbVe0GNzraOf9ShXiv53BkFRW14HJLxBBWzPtXHot5wu9d6g4K9IiXdgtBEudl5PpN9M",
+	"zDG5iT6ob5N51swv3iOduFQ/bJGUKWJKVe2v9dw/0Gfe+P3AF9Qnv+gR2z6OAIPjWjVisWtgHsA7QBXl",
+	"GZnSa0aUJBOaYr4CfKtfe3hf59ntCAazv3oBb1E6gMdLOQHYQiDIHNzD6RI01zVGLiy82W5sSeNvspz4",
+	"fd2KXSjvOMaztG6M2nXzJr0shvR3vF3gNLDCvLUgz2SWNG+URbPJiioW6xLIs5kW4KGWLoQmSZ+8Mx5s",
+	"LgpJZ5vKgac4ZGR0GEox4el8ZHpEgx/Zzxcy/cJTva8kV6xo1CbTsnfivCymVnwhdQpdKuP3r9+/+aIe",
+	"id2JIetneJNKObl1afT6/ZuXekHnDSk2RelTgFhycARuiyTQd59JOENSYDgXT1cr+dWYMYOIOKtUZE92",
+	"MzW9SeU1UyhLqQlIgSKY2VaWNEkwry7w+okpo7Z5aqLyCMYCImntDw54jAWVTYSEZGN0XqdN1/jwcDpf",
+	"nFzKSl5r2tDjfo5T8BzNt0ceb81+Aa5TbbEI7Mp5zeZ+CXJ5n6eiQiakXuy3oBQ7nSGSWw2tRFzRcbxG",
+	"RcDAZomvo73XaDnVyhBTEAkL7aQF4+Bbb5YTZnR37Ojv0oDRU3vL5vIa2q5v557+2UUOcYVv66i+y2RC",
+	"cqV53hZ8ffUs2mN0gC9Za6KY5GdFlB6EZtXGtdTu5LXUU1Im2KLMQB4Ulv1z5Pd3ghO/ZUlMQxuHKY9n",
+	"x/zY9utujtIUgL2eRWab4J5bm8OLlIJiYf8NaR47QQZ57jqLP8CC7AsW5NW71+Tk6MmTgyNC42RGD04a",
+	"RgPeTPihHeE9N/c3QpGYI2arT6ALfcO37bUV+A8zL+gIaSoS9FARTTnmEwYd7of4/KaR2HTZbJnIWE6X",
+	"TemjxeVu43EP1gzkDU0zR1SAd2jzpFI2pSngeUM/Z9CHwhCbzsvUuU200lA/3r+uTeadc+H+3l8M8EbR",
+	"MmQDt44Y4ne/q4uY+WEke4Y8Vm2Z18dGlJB1uEqvMmVsRTi72NEWQN7ngLStD5fmtGlGMhnRpSYjzU1A",
+	"L/pb2blizwe48ekVpOQVkCMIPAutL5WB9W0CA3luW5l/ceX44ncQHTYs5qz388u3vaAXG+hfWP8JNupy",
+	"azaENeud9bicGyD/yCuzQpz0iFkwa3IxpRH7m54sMI8z71V6l/mcDfU668FMUh7Sw585nbMl5rhpOuc4",
+	"DjVjWur1gt48jzNe9FjvULCNo/sysCFm02so73uZi/uOGlJqnlmhcpif38F/hbQbk6ZrgP1b4YJYZcsB",
+	"4ZkOy7X5VlOWOYq8GZdGpzxQiOlVtpbOdljqODi+Xbq1PeBxlt2peH8YI810Vijkd6ZmcY1sRKCRNUTT",
+	"GU4En1wPKvJGb3awKiKhz7gPgWUao9t859EhHBNlEtgPixccwAvUqF/GDXnqFDPb46C7NMUTtK003TWm",
+	"SEgTGsIenw4GnZWyLwAg0kwpd7K+t9QpuQE9xJDLV4okqZzwuJ5wmoXLIfY1glaTDWLmtY2vKjS6rjlb",
+	"nJu+CxELeUTHMRsFto60EEU8Qpw4dWXs+QiA6OAZRsZLqOPYDRKom8S9svjvZPZmUzGqVMz2VuGKGHjb",
+	"hnHYiy3NXHsGh+bBpkG4s+osbqhkrB+EuVSzGNhsuue6VA/lNUtTDnZwElO9ulDbokD0t16ioo46YamS",
+	"ENbGdLHGWmFgwiwajpc7qGOu0p9Ha480Z/0azH79q6bKRxMaK/Z1w9AcXd8adCpVrG15Z3i0W1UyOoHG",
+	"CFATWxyOlFFloJdzwTMW4emHMgtopaZ5oVP68O6h0X4ndM7j5TDVT044qJ2lzW4zKnpk4OQBRdo93rtd",
+	"3NXnVDHLXW/dkaIlTq2qaEp+NDfEyDQWMhrCC7A2kMYxCi1fJMLftXWsN9Eu28jXQ6TF7qnOZS22PkOK",
+	"hjMtULHoMkDXKCMyjViKsuTMA4WlQkCdveEOReKAXk/b14jOpZjiW6CG8iuSMpXHGWZg5cIYmsJ0FmLz",
+	"PnluuvhDQMv0S4ywGvBXFjoKKtoPVjJHoWJ1gwaMQ95e3u/WpTSfY4L/O8aEXfSM0TmZM5ahoNMDNg1z",
+	"bOfdoMczNsfhdmFRPk23L6EzS/XCjEPtTun2lsKcDSzaMF9EE2EPbN0c29aM9PjvSxRYyuoqCY4/d1sG",
+	"mWehLLQBqDVwftSJzNMhWwJzxR5nwJYlwn9ZxUcbVYbdGE2EZ0UjTqMmzXOV9Tts0WlpbCbZs7cFSbw1",
+	"h7appnTMQoooZYwCNtgepJvlCRUB9wJXyxYkUI/fVUTZWtvuHxakqQl16QFu6QFu6QFu6QFu6QFu6QFu",
+	"aT9G6waYJc9h2wFjaV+26c0QmqpzeYBn+oeCZ9o13tID0NID0NID0NI/LNDSRoCldqKzBKa0H7FZ1m+a",
+	"BOYFtMcyhpUiuYiZ0qwH3DgjNK+BXS64Yn0CizunSzLWz2jqA4/po9GUiYhptZOJjGfLUUBGcz5F7mkC",
+	"ZqPgUng/ogNKjb42GO3UeFoMagOOCBh+/1JcitFfR1rcptANZbw0WaQzuQBfDobFrdyTKVF689ELzAVY",
+	"s3Af+JpRso+XhH2iYUYA95uJkAXEdsC9FCLX0g5gpVjMQLHtk1dZqXptzJReDGzQ4jmNRyqUKdMKREbm",
+	"UmVkFGujfBQQCeVIoNGdkRHqjLAsSqaZkWKm8neYyYzGIxJJCIRNJX6BZ33y0tSE68WoCkzj3dUnr8ix",
+	"1drBQu8vrCQUkY8uwpAl2Rn07j8M1bXeMZ9FfjoQkWaTI4TWohnqUirRZ1/NGMsgdJHKhQLBrj8NYhRO",
+	"dqAFWDZjS6IyKSO9EvriXOrVhfW/FGZVimQwyMM61x+Bd+BXjadd6znc3qZ5dsb65EIQ9imRqR8tCOV8",
+	"zIV1fo60HucttBal5QWGJekU3EdtUWqRZ0kSh1psVSanTBPNud8J1uJJ4JAVSXPR5AD6rmKbPIA9dUkX",
+	"0BJ7Ch5vFg3B+3BQ/cHRPF4s/jCOcFuC4P/ZJsR+YfhSDU8hNSyla0r7cSWl/aS924gpRhImk5gFRDG9",
+	"tdD4f6kJZk7VGQzcARfg4K1Or/mVJn9MrgF9zrRKsFQf0lhLOvYpicHzDmH7+slV3HMmyLTRTxfodXiF",
+	"N9tlMH8W2ixNU6o/lQv+15yZy0bGqmwZY0wgndcc4bfuhGguDfp6RIHqY4r5zfWePXeu1jue2vicmodg",
+	"rILNg1jnjGo3hJDx665roCWJFum7WIL6729aADuCm86/8LEq9qmJIcGVlklD+uaa7/wyk4AVAZ8SFDPm",
+	"ebYsAto8bcpb8m7fWbUSOD9gMEUd1JoqqaGcDGXKp1zsbASYkiSTPEaLGFa1oVzK3TU0d7XcjOqDa8cS",
+	"s2sWr6U4o8jaG1sOoubZtblS2pRBZdhAIJjYlI3PoE61iUhtDBYs7R34x02na7QabI2b1vPZORlhz91a",
+	"8d8+F8+KeXxZL+hBnq+WDNeSR3tGdEQtH3wQM8yfj1ioNWwwKMdUcYVoEgrz7sc8zWZD4DJnvaNnz56B",
+	"5XtUujJM0iLLYsloWp9IsNIlyNdBznovOI1jzeVgOe2vP9E5jWTeER+yXJgw0d+CEoCCw5jygN+9+hma",
+	"LWmdFj4Jv/7n//Uf/1v//3/8n//8n+Q//s9//t//8b//8///n/+zBwlAZUo764HhZzq+Wm4NK+FmfVTS",
+	"y6A4Qw/46PhkRaPz18pdLJHUGWxSCJ6LT3pP9L+s658mvJSqYE9Yp55NN0xZ84IgxvkflI7ntYj6MmHi",
+	"0zxGClUHcjLhIbP6ZN8zxeZxH/5bTjKvQa6hc2ZDm6pszVnksJDFMRhv7JPeLMcdxlxgvGaFNfTqzMYS",
+	"ZfV+u+zx6LJ3dtnqZF72gsviJMBjxVm47H2+LEud1YiJt7bGMK4dtzV9y2PlUVBo7wWRXYo2Qw+KgQaG",
+	"JjeOFqMKNs8kFxFLrTmvdW4Z53OB2vk5gZ5kkLn2qwQrd7wko3MTqxASdy/NhUXJluk8j2nN7BsjTcGK",
+	"a8P1Wl/MZMxgCOb0oBNrxx62kt+qsTw1sP4PrRyiDwBwKMDCIQW38NxvZaO6sUsIvu3mrrmmLMifpdlq",
+	"GlsnF1fkiiWZ1zvC5uNBC1+UMgT8E5iTBAKoT94xEZGRuT4KzAoYJ5r3ikvhc0gEHYNXjIyXBP4wHrkR",
+	"WOgzHkdfKfdtDN2Alki13c40YYAtCygNnIrAecDsw5diRBWMTB8nTKtyZwm+CBW7xQN46mRKrnlGY8KF",
+	"3kGV9cnPYJoat+OcK8XF9JxQAvFfUBatogQ5XZfCLuSUZRkXU0IxcYe4LpAALElGRs6jE+i9Wz2EUZUO",
+	"RtXo5FL5J8u6uEq1LSGLILdU0SV5NPJXvR/lyCWZGn2tlzjmVyxeXgr3u/MtAmQ9Xh66q3arQioiHsFr",
+	"AgR0NVtY8Lwhj0YBGTkupv+wLskRiMfRpQBfo/XBBhZ3tupDPCdTqc8gfMNLo4V9BPRVGsfG7clRExzR",
+	"8ErIRcyiKYuG3qz75I1Uio9j5k1aWa8ZYM9Q4i/ZmYGW4anJokbeODr0X4ruO68UnEf2jHkr4GrD7bVi",
+	"06D+PIOYppBkLlNWGoTC+jdB5/ogwYJDwsPZpbCUNzTZfSPyyBA0FZpUxXIuc0VMTaampYyGGaSTMBp9",
+	"DVuE+a3D8XKoZKL3gVyzdExjR3kmzAaB2JClGaRnBpeCzxOzmgROg37Un7ANz02ljMg4luEVBn7rXI6o",
+	"hZbTMr5cwrLWhs6Ovw02aeFW+wYO6xRra2UAg4IAZ8SveZTT2FN4IU8ITIpsJvUK2PDk567q9l1UoVso",
+	"w9uoqbuuz/e3/B/b3loJiunrLJRCznn4YJC1Nsi2ONR1qvBbX3u8t9gPZT26AZULJ+qsj/Xa8jgXkabX",
+	"DUgQ5cgzdE9oBQ6RMozwCb+Ck0cE0CHIBbmWUAZkRCxEppUEjcPEl8+d/J8QStBdhHjtRrE6GTwttNQF",
+	"XZJMYh5Unl7za5kG8C0bNEZ7OKHZjIxZLBd1knPKsrLYvCFQxQMffOCDd4YPFgbRXQEb2OwbMOmrzgp2",
+	"FQMdvAA3sPqD1i1h6nE+Loyhisj92PkiK1BjEUNx4uWNksueyVi47Gnb5tIxjMten4xWD+CITKU15eEk",
+	"aiY4yeM4uBTOhjJlMA7Cuc7EdYAJkCYPPPp0cHpexuUqHByWHafAx8891JFLsR5gpB6WpI4b16WXf2n0",
+	"kZWA2RkwrcAx+H8+Pv6WPBuQo2Nyckq6oEGXXMg7BSp5EEkPIulOiqS7iIDTQtF2ODit5VI3/fqQZhkN",
+	"Z/O1JZRvi3xNQHvWjDvWBwW9nIXz+L/+/f9ViMYJVeKQgtkN/+ac1Cn2ROXhzLpY6zHfoPrRm8tD6tve",
+	"kHI64tKsh8ZxW4ZlZHWZcbGSxoeO3nq9PGjSNQzB5mm6m/wgmiFfk2e2R8iXsl+9vUBZI86ObdH7hMfM",
+	"iq2EKpXINOv/mkyBs/HpLOudHR2dDFpLMnZU4ALYMPFQhYAVFNMxsPo35jvg/Yw4tTKHz+mUHf6asKkR",
+	"O/yaRUM1o8ePn/TOek8GJ4MTyo6Px8+ePX365GgcspPx8dPJyQlj4dGYffv4KT0+OgmfPgmfnYSDb59E",
+	"Y/Zs8vjx0/DoKPz28TEIF6F4xq+Bg/aETOfgk3WfeDZ5+iQaPD16+vQ0/DZ68vgZPZ4wSgfh48c0Ghw9",
+	"pifjyenkaHw8HoyfHh+H0dHj6El49Hg8mAwGdPAU6g/+xnpnp1CAEfSyWT4fCyj6x+DeGpnl9iRPYkmj",
+	"jqgHhaALegseQW3rk8HghtWBjqhuvTqw4MDNwDZcEbyPAXpzjQvJZ+RfztCq7wEFoXGyAH4UU5WRhKYw",
+	"p5EmSuNKMiVhkCMBPTjxf9OUXzNliiHQXIqByyN6BHJ1w2oC7JmQYd3f2aX4w5uXvwvIm59/B26mX9j4",
+	"DQHSUwF58+J7DMT99OYkID+dXgTk9XQakF8u/hzoO3+Cixc/vcXqBrS86BUTNhAIIkcPSPMAU8kGQVfT",
+	"tPFS6Fl+pchzHNzB+2XCANmC0GnKWJ+8gqHAmyEinbIDJjSjx3CnHryW8m9+/t0ZyRPoCGngE4x55szU",
+	"gEQMwl7wbT5nl8Lg+sxZSrFWgxEu0AU3P7dm7cQU6pkCMox8a4k1qjClkQ2b9+109A9MhOkyAfATVDwy",
+	"EnOGhQ8XJGUJo1nhA4R8mBE3NXZeEOvgB7YcuV6XcJvZUOdMNNFfrPG0TTWNjoSnq4JjBLgBMvVLN1vq",
+	"SeeVEGeTVY1bYbQ0mBYMYUZNDY+dg7a+T+xIoTbBEHQmJYlpOmXk0dFgQH7i3wXmdJLjx/innoA994Y+",
+	"rJ9Cfq0HevTYjGCJLZzGkNCgF8Rv0lT6LJsn2TLAhoY4UC2UAtfNFobguhmC5xesgMAbMBck4Z9YbGDj",
+	"8S0zirDhI3NkgktRbe1pOVR57VaOgqlFkTn2QMX360nYEg+9Nfa1KEOgwgMrX0JW767QtxVccr9RV4Dn",
+	"1vR/qPfiABWcks4DwJxnvf/fmxffHxxBD+u2ukRJpiWpnmZmqs7wpXXJaI7tBra0qcKYIKcJCzE2pqGh",
+	"jtSiigCn1FWfdXNeLcdY+UJJz6lOfIR6j7UP6FgBPS4MJXg1ddx0Ehwvy3k9hWFGYywhcX0znEplRmCQ",
+	"s80ba4yDQvtqgFP1uDFHZgywbTP2iWphN6fxmc8J9DGl0PXCMNkFNsPXAjOC4926oNd3ZH2w5ggcpmIa",
+	"EhAb9hKRflD7H9T+rdX+7hp+ra/LaNf3OQjtWxK1njGcpFMI2tkRc/rpYAwS7mjw+NngydG3T1aKqrf2",
+	"nx3+5nH/G8auQRcRDtOyAnurWH3Xg5JGcDM3xgMbe2BjX5iNQRN0/0TfCaf9JhcHxJGtVobubuy3XprK",
+	"3fF01KK3lMYKLtaEZjMPKs5ndL2qDtUFRK85og3dPYzprDK6VNUwsTH0TXaPCUS0iRt71iT4O0wNvgET",
+	"yOgVc/3OIGiO1lptLLkhknwT02zXgeQqBwywKvu4t5U/8Qu0tdig7NzBwN5G5eW5aRyagTU7ZnGAJxFz",
+	"4624aM04dqezHHo7Vg/7UtTvuJIM8IACEb3FaKXpd98nJ4NTFyLUS72izcyoqndlCbZRBdIkPWhgBZ4j",
+	"Fa5ELGYZAy7wxGET2FEbeJCGblKRXIgbultgWVox5EmHW3+Wgvm8ojX5JdGkTH2tavXyiMvDb7o/iBrW",
+	"N+VaOc3cx8uMqfqK4sbX1feAMtMsUT/C1BzAeqqacxwv6FLVjGF1Ata19IKrRGraROZV+75RQU6jwPa2",
+	"N66odd/oxquOB0/u4vbeeCObGEl5Z+1+IKmsIjkCTB5GZTRtr115PY7To+pqQn1nElNekVJtJlHxxVN0",
+	"ct6mBvrCMKztlc4dAo3dDyV0d/Iz5uJK3aQJxr3R2mvDo9/bKI+JXkGlHwhzIAcT+hqpNBwZ7Qb4ByCk",
+	"yYQJA2xSjNSoD1yRJE8TqRjJRcZjTdrsU8JTqDIWZMxmNJ7oVy5qQPoxRAOhzlyxNchn5/BeEakiZOYN",
+	"hVc1jDm9YkXLIcUgakjFEooBLdyaVlrgTuXCP6YN7el2GowzXpyhj/O2moxZ0oZivYL4f+TiqneTRvi4",
+	"IZjDCc9sYVHoQXSpD+voxjJnpNb18di4PlbnEfTyVJtMsyxL1NnhIU1437y0L9OpZhVA54cXf3l1of8v",
+	"vHh+UfzftuvQJBb1t87JFWOJySVQLEwZ/GthQptAO7ctaC4QmhgLRhmL4PBl8oqt9cGWm/Hrhd6l/eI5",
+	"v5osGIOteHI8MIFfsuARBg1nfDoDygQKq5KUKXZWzqTxouIdyXiD+/a9m8WDqXGnTI3M25gHY+PB2PiH",
+	"NzYuiJprBSfhYZanzFfqHiyOW7E4isYG/6AmByIQAsY/ppSEVHxVSF2LkQM6swLUeWuHvHv9BpPCHj0b",
+	"kAhZNDHU8zVKe6d2r4R0+IawBKCNFwEIthqCsLcbEg6paTthY5htYw6mv8AOYg7BdpljD4Hmh0Dzfc6X",
+	"uZ8hJDHhNleYIveABGHMpCuakTp2cgvRIwDY/IeVRK88Ww+gIDJs3WKxwywa08STWOfm6Bk5A1IKkJew",
+	"/YttPAPCaUVqnQx8gbU2Pl4RPq3EiuTRFxQqW3qlXDPT75gW9YpksmhIxGLFtvHO/Fmf64ew9015ll7G",
+	"clSCzGkELliWpmB67YJDhTSNmht9VfU4DCyngNySKxYYl00ESYVjVCcFtCpBEZ6I6ehrF/uGJzNJkpSL",
+	"jDwaVWxjfed4aZtmjPoE45URQ0y1S0EJtr5Bv5lB48T6B9tD0qZwFzoofAyRCMOY0dTCIb57/eYrPPB0",
+	"eeaxBpMZ4zoLFMgMpoOpi6+n0aXgJnj/XBqvGMyRpgyLUYkeVYMybSqHDO8ShCuVM8CfJCnDJSqhUj+i",
+	"gsxknpb1bqj3NEOK5VRvEjwLsI+AJWrA+1pUwNiNWpIZvWaAdFrsNTLLEbx8KGQ2tAMbeS6+iJX2mhZV",
+	"HFC7U4/t89Yrln9O02hTy6/Xk9XTdE4oSWKqMh7ihQ6o2FpPq6177YXp04GX+m/+pE/2gou9T+W+bT9l",
+	"/T44h91UTr3wQ0Noa8eBRxNU005gB8eD7cEOVo5XFU15K7ec42878a+FeOzvhGTSY2nyX3nICsWi2tEX",
+	"3ajT6M7Vomp9E6sIkbVyj7O6nk/t6gRL4DuGV1KfVZJH5hsZ9rE0DSOv5RUEPWEYXweuNfbaXMxVVRPo",
+	"czPPvLFv4uiBfd1R9rXCQl7BnO9zCQsynVpFGCZXAS1uYDlb6L6Hdk8bVODXK0ov0C3owlIx2zMbuccK",
+	"eMuOQVuqZ+ENjv0Bv+XG+C27gzLRJ2XYhWG1ZjwduZoz7osmyYVVoeZ5NGVR72bgGbXn8bZxNJr1Fcwp",
+	"wklDsMAr79X84o6oLFswLWMg7t992KhPuUYnejxBBexBG4JAx2Ci2bYBsVRG77oG1H8D0W4yRYp0L7SE",
+	"I5f11dEVZ9bm5hrSF/bJrSXbbSn0Lb59H+ljDwrgl1MA76KHc41KB3LC2kxgIu1Gl0PO8gW5Yim+7nyj",
+	"MUAbZdLENLZnbHp2956v/ajFgEk/8ODBw5gLHj5wtgfOdp8521v08tCdGajsgKYpFVO2HnYUnIh5miKQ",
+	"FwM0KiHJiIkIAGpHt4kt+pym7MIf9f0yUKF7555tU9shFD/WClH0fS2sJ3mkWdzXWP+ZkUeI1Wl9i9UJ",
+	"fN0wzhr0zz2ifYLEV9nQtThTwwWPYwc06p14BElVM57A3b1ge2ZsP2aTnH7PUkJzkZEfaMRpBmDWO+TY",
+	"9CnmLoGLuS3PHjyGxCGEmy7hUHdkwTcy6yv0e+sG/YzHUcpEY1tCsphJA9ivdxVte3gqIPLaBBt95mte",
+	"eNdiEi9FZJrbeZzbaEaR1oxmtv2wvjBmUy4U9g3EJGwkI+ufxNP9lSKaljDpZSYXkHrJ0mtW0wTQ9v5T",
+	"W0U+1gAkmhgwj1xHOL8Uy7xR79qUkUcjIbMhHcLIRl8H5iaYreBiamvOJjnmTKfW5VpZuK+UfbTonKjP",
+	"iSlYL+Dasf2MTEt9Eeu0bT27Cil82ZZt69hiK/ZWw1m2ZQr77FP2IB72LR623PT6Pl44h3sdfbISp0Gn",
+	"x3aTKGxoiRvUi5jte3itqvyHv3l/DXfS5qsuCWeV0d2wo8kDEd8jIoak4NLu3w1De50maJpQtSbKO4IW",
+	"VhppXe51idpvs3BqM+v5ojnrt7lwTRr77w3yPKalQ5/4c1fcBNjjdBwzMl6CX4BHNWnmBhiB0FjfviSl",
+	"pjCuZ42+LYyl2joZ/caK673PSP+z5Pt0Cj8IuPsk4O6kG3mt1on5/yvircharCkEKAReV61T6mOdMcGU",
+	"Wl8NsLFRofFYQNMzbeP7aVuBgSqHVojg1FjIPI4AEIOMmeIRcwg0cCd2h4WFQtSMM9++169jpgcBW0LW",
+	"vWKaMWXojMgFDaHES3BorbGymH1yQYBRcSlM3RED0ArrIJcpsX34rCNhzpXiYtrf1kGudW1/tb9YcEov",
+	"qhWNdv8d9zKzhBML3SJ7Z8B8hrRiI7jW+voGeOXnj+7x4USmQ73XpfcUXQCrL1AyMeKjsX1ee6bgL3IN",
+	"R7C1LXamt95E9RckhVJao8p4HJOYhlfqrnVT7cpQoFPl+oBVzKKppmJE9syYyqC5j2b/mPmyp6BVTRkK",
+	"hK3smO9XuAr7cu49m9J+phf03Cfbd8Kz+6rQv80VUaFMWNMgzLWWjfHMYRviY3e8L53r2xkVzVlteRL7",
+	"BLseDXmkD97HoFj1lddYfQkkITTyi/g1j3KoY2851mO/KWvvrDdJoRI/m0n9vFZLMhhXykKecDSszMBw",
+	"rc9KrLp7w9Kbhalw2289PGXYRHN4yks0defe19Isn7lr7dqiyAL9mfLJUv2hCbsYHI+LglVjmArDcTg1",
+	"MqbhFXmkLdUopQsRkJRNcsVMqwa2iJdgxs5YHIEpfSmoVramVHAFR+lrbUyHM9uS22/LozABP2ECyzRT",
+	"GisbJILs07lE3W6nXb/8ANY1S8c0riyAqVcPWZohlsmjkfv3cLwcBcT7m2Yu0nUpUL3FLnlF7EqmZJrT",
+	"NOJUFHjr2PvOBrrcAEohsjrxZoJZrn30lwti+WuwyiIszKC/cvpk9slPMleKtmKbLRjfs2ea+OA5VbSd",
+	"1hwQ22TXM1WRsTRJ9ZoM9WG2yrPPQCc+A8VzMnST6RVsU820Mu2feNXryvj2GIJ7kHv7lXsdd/rvNu5m",
+	"Ren6uJvjc1KQogV+vTi9SejNvOiQTSYMUx+brJfvZYoQuXAcihIH5M8RkaLeqrFIJyPMsRyBem5kZkIV",
+	"9jCFln0RXULTRsBkjfrkFy2sLkWhR2tVuSQyVQDdO/HAqhHJWBwb0FPATyCZXNA0UjDwM0IBgBQkF50z",
+	"ZQoviMyzmF/DFOIlGS8JJUumTFtRvLN1pWyTofXSrm+zxbXivYOCOy2VJaJ9CbnoUONPs3pAS020BzZb",
+	"aH8lYcY+acudjg2XjDZIyWK3t/6Mf4DaPvjsWc9LEjaaHWgF66Sb9wjuFLgU2rHB6oHRWnaTyq9JfAkg",
+	"T2AM3qLubxw6q7o/CeWckUzeIRtgS874W3HGdpCHUA8HUmipdy5r/0GH2a0O837GHJXcmajMOhKHnAN9",
+	"mL1R3xGSrg2ae8OsiZh7AuM20wykyGi4zjXMYpbMpGAqIDSKUqas0Z8wmWADyyxPBcnkrVY12HE/lNvf",
+	"uNz+77i4YWuxY4hRyEwP7d1P71ymh8xTC1W+y9j+SQHQCuQGVWDgUSu4wHaxfzrRU1gigDudsKEmud5Z",
+	"7xX6qeYyFejGb5UQQONcv+6fj4+/Jc8G5OiYnJySx09260nWpH3bnuTNMUJwJ8/kosiaD6kgY2a8o9Fd",
+	"CxI2uZbfMZqCN3fChbboRT4fs5SwTzTM4qWBD5CpO/FYOptrVR7SDNiEf+qTC3XlIv6mVzqdsDNI82ex",
+	"glUxFRWZlSH/cpulDYKwgznlsRVbwLhwqkXzPGH8t/q4arP2igs3b2xJYP27jhqJkZmlFnx67v1mT6++",
+	"/8t6elsxtE0MqD0vaeQTXdnAXfSrPgiHmwiHjgfg79XdWpY3G2odHAdZI2Bu5mwFbRpcCvpfeyxtcFP5",
+	"Qg6FB+L9wsRrG5/iKbgTbobNup+tb2hDiHfD21AMtd7ZYMh8Tz3QWzQ8b5tkf0woJCrhbVxMu3U031r7",
+	"2nU7c4/oTV6nIWAhe92No522M3/gq38HfPUuZtW3UHKem/r5zbx1F0rNlyyaui2OfN+LpW7KsB+KpB5Y",
+	"+wNrvwOs3VZNGX/ZumKpm7H6iCvNcvKUtalxODPZQkxobTLAv2Ipr2xLqoSmmWApyaS8MpfZp0Sm2TlZ",
+	"QNtMKJ5RgSb1xUzOoZE35PZMU5mLgnd2iIbVh7leeBN7iHTtPtIF5RCAechVKX+rYRTVDJ2OonlXkF2h",
+	"/sw1Z5oZjKniqogf36SetVvK0rcb8jMGj10zQ00t0GdpyoaaRBL4WgRVJeyT3qmW33xytGWa1ABBuDFD",
+	"fdg+q+NmoayCfG87muVxxHXIXTZTEu9mkWndZANcHoN+a7P770eSlG0d2CwPLuLYC3Fb2RTYJE8iheZJ",
+	"yPCi20xteBUxkfFs+cJN4YHzP+Q43GpZnNNwkRjUEJbM3nNy1EGVPy6gcu1Ljg4GpwhBoC9wMR2a6HLv",
+	"rPe7Vz/rdYQwrWaPZHB0fEJOQafeSuM3C58UzW1vE7yxSst3NKnBy5PlZsQk8tjPPUxr0Dylmtgwkwt2",
+	"7dIVklyEWa6PQp+8swa7NWzd7A14r2DAsc9sQ9SRu2FkC77weN4meiPkViwTRkZ6gCNXiUaX0OYbWvWs",
+	"ADZSgSJu6XXLaUhcqJ7eL5rBsIYV7Ya9VDnF1kR+v0rBHnh9d1fNCmE85CiIVcmxt3QFx3sPf3PN7PeW",
+	"sFDDBO9uA4MHGt4pDb8vN6G/V7kKnQnyjhRJFGOtiZJ55L6nxAUH6C0noFsFVovU9ioeewOvANADfGIo",
+	"HVAW1jay7573oNU5ffYV2qkhFdooHbNuCRA31+J2nQlR4VInR4ZL3cCsunPpEA/M+raZ9T3Pf+jEr3ej",
+	"MB0CA1t+oXSI2+P0jT0TQxrHLAUTXzFjitsPE54pFk92ydIruRQgPZjLp2idIwGbtjuuHuygPfUDV70L",
+	"XLUeygcKnKs3dRmP49fHD/z6rPdnIL8vxK+/XPLaF+bW9yd97Ysz5oc8tgfp8aCT7yBxrYbD7zGHbZKL",
+	"UK8ajQ8iPpnwMI8zvimfDRGt9gnPW5ui8L0b64VSTKn7mKZAYeS3kafgfakX9PwP/6O1mjSg7gZfnMWT",
+	"XlBanUb2tE+WH+bZUE4mw0jOKRfYddf+ZuHOTzoIAM2E4TmFyzSf5wJWR0x7Z70jZINp8VfK5kxzf/zF",
+	"ItxDahwr7tKrhQ0rznpaxCxofIVXT3ogUQGgdWgGfqMk6dtMkKjjJLedJIG9DNokRxQ8mtAS47sXCRIX",
+	"cUwU/+SaLCho0mCJ8twJDc1DXKOF4hbVJ6PKMRsRIH3bzjLPDuRkYjtl1remUCzDPAWV0YyrjIeIJpRJ",
+	"7FqRp1oc3W4PTIQxrAD3NuRE1B3YL9uIso6p3jL/uRG577N55YPA+TsUODc5bH+vmRoow9ajSNRKr70l",
+	"aTTYM4e/Fd/eX9JGA5e+YZOxB27ywE02chNoj+gfujvh9GjWcQ2yxRbM4Y708PRHW9eJ0mc3twmt2ZIB",
+	"ftE2nre3dvffsb8bzf/Buf8gZB+E7E2F7F2MK6xRwU0hfK2M3WNI4VeZp4ItG1VsA3qgv55iTwdGzDO3",
+	"GU34A37yRza9ZzGERCquf91z/MB+phf0Dty/H2ocd8XbI5bQNPPCtY8Pjo4wXOsuJWnRY2AuBehIWmFZ",
+	"CeTCj0lMod3ycynoFSxaW7lw2gt6cxnBMuZADXa/tcTZLh4svUH+9OMr/CkJ8Ss//Th4Zn4xg/6OzumV",
+	"vOUwQMEC7miFJPQPYlNofeMFBCyHvScRAI9jAdNXbl7n8C9AQa7lZbfjjodHBeMAKk0JHEm94kiHOQwL",
+	"JJVmqNc0hnHQOYsCL1e+5MYPrAyzT5iiR8j0tG9t8vUXp/KLevhvg0GVmM6WLGMLar+npZIPImMnIqP7",
+	"eXkotKSaXVeU9b358M37D3+L2XR/zvoSm727qYEPRH+HiB7R3Kb3DkC6K/HeDR87rnSNgxj5wt89hvRN",
+	"FMFdF0+CIlvlQseD3la21n0sm3zgw3eID9930Oku/PiGytOXDPTtm4Hf89DeLvj7Q0DvQRQ8iIJ7C1K9",
+	"Kgj2GJgDFW//omBt7bthnWbOWioQJiJ1Ttg1S5fZjIspho60qATlmWdkLq+ZQsBkRlSeXvNrmQYklQvN",
+	"xvV/wOSHQFfKp1xgXMn0SdRPRwiUcim+10Ih03weXg0uApNoTk4GT1c/ondBDw3HOmaxXED3+wsCXc9p",
+	"bHsWRild6L8mrpu/FMQ4lRWP2KWAFvxnxOIBK7sK0t1joMBTRnIRsZQs6JLQKeVCZXodKEDGXssrFmH2",
+	"+ozxVC8p45quCFX6SiZJxGKWGS/0VMqoT0ZWFI3A+T1jxFCiHYTZGBiA3pGAjOwiDM2to2K0X6k+gVQe",
+	"WLqv1KXQlGRfzYQ+v/jGr5T9Eg5nlAs4h6Oq3DVL1eS+r4WpofZ2KqJLgdAJ4OenbgehM6Rpl4jNrlnK",
+	"Ihs4qJPVNS3JYSgF8S3vnbx++/+x9247bixZe+CrBAgPJHmyWGSVSltiwTBqS9qH7tbBkv7WuLt6isHM",
+	"IBm7khGcjMyi+Asb8IUNGL71G8zF/PDV/xD/S3Tf+kkGa62IyEwyyeKxSEpsoLeKZB7itM5rfSufeTqS",
+	"oYCzaWMTNWBLdqOXkZSTp6PWOl+Ypb+B9VzGC7+k9J8lxYugBFFGjxALz/pscbksmtiJHQ7worKXU8bN",
+	"9jYsU5G+yVQqY78oT08azcKiLLd/VdIYf4j2Uw6T+JuQwzjgnI9IlWrGFXFkyxkNH4hpZPJX7visKIdP",
+	"h4lALP3dyeO3muQt2DFomYKciGS3KxKhQmHaKHAwqolY+iALqRNFLjAMoxtaJbH5yKC5VWftUKtuLMPU",
+	"PmxUQBQzcjCMx9fKpCDLUPx1xviv7X5h/fiCJVksfN/bWzFM6+yzr/YiMJ0BH1NHXCGsusARad1uH7wB",
+	"hJOOI1AUMSjg5c+1WlAAVUgdtqzQqRIv9igQVe0y5rsCX1mOZ7ynmX6gAW6H97sTh4tn+/mkI33T15kR",
+	"qIMBo83galRJbSoB+QdsGL9wkP1tlwVljfIiTV8OUVliqY74uI6LXyAg4BOYyXBjuxVRW6G/rSp88rty",
+	"M2pX0tvuZJUQQNoc6SyOQP2OYMoPz9g/U1Md/M0OJtKb4d+wmbMREj4ORRxL1TMBo6+p0hRvYh1h1XwQ",
+	"6KKM4V2A/nqoHMiCSvsWJ3Xs+XDs+bCbfMguH8h4fGPn9fd//cf/+Pu//OO//uO/14IiC23V/vHf/v4v",
+	"8P+//yv+tqifrJn3dlM8lXfihraoFtRirnoZ72HlSbIq/o19Wqt2lfDOA6cxTlDx/nd7sOX2xBMPBsdA",
+	"MR5LbgLGGR0hZiyrp68GwqX5DYDb8J5oob6LzR+8lxwUVez61tVJnU12j6CghfVPAf8yUvViQU+XhnHW",
+	"zqmh/aB4BYoJhCF2/hKuxjisWWmME6dyp3rtisxlQYZRpv1VyfZAkxK/b7694l4fEwp5SQhsLZUQJczp",
+	"V/hne5mE05xuf2OXR3LdELl+6gt3dA8rF3BxutuPLEA7zoosEkvVh5AHOFeDWi4rcG29atOpgbZB95V3",
+	"ni3fy2rKgjnEDMEja90Qaz307L7FOOx6mswu0/q2z5EPPLFvYyz6mN13ZONHNr6TzLwiE99iTh7Cd8w0",
+	"Sz8IYIthKiKGF2IMHTifiHwrVs+8Qm4ESwUfMK3i8SVT2hMuiwVPlGF9PWIDUDvJzOUUBd9CtKkiyA3D",
+	"/jgUoezK8C3O+hhs2nyw6Z2KYXd9xKnP71w+HoWYMOKE32LYCYNQM0bIQ+BPex9corxkkyZckfsMvrkx",
+	"Y5OKQa1VG8hewlV6c5fFSiS8I2NgCwHmCchIKMxhRgyjRIDVQo9YQFAsOMhzwkhSRqbyDjlSTYEKhHlc",
+	"kl5Pbzg7OWs8cOioSJD7C4Bt7CiJCR5KwAhU5cK+s1APhMmTmuCU1tnnvsb4UFeqyDD0CrCkzPUxZORT",
+	"BC5R08W0rRSTmn1fSItboWZIhc0Gi4rZUDCTHH4b+DyLtKDsJ+Q0tj94OtEXvEpK0PuKx3KngaOtMJcK",
+	"ql+JYPcxYvSdM+NVtvF7BocucfbtRYFgJKdf4Z91o0ABJeyoAsMrZKAaUcnUeiKd4Gg7Mn+P1LkR6kQn",
+	"mNifPPd7YZaXILM9CfrQOKtcjETEWwr6fLKKGTkVW2A5EeWjIsZVlKd+a98xpOxj7HNDBteMiqVpPWjx",
+	"OiQ67+tpR5sO/5SYg4PMxe25k2JUbGn37KTRrK1omuxdQOjISjfCSg8MUtfHeBbkqOspKqdC7SzGs3UG",
+	"XGkzz+amhX7V1Vx17LIvZWpYR/SkUmAl62RVZitUtBlO+7BRHFytItu9WJntvlbRkekeme6ume5rFW2N",
+	"4yYixmNq+nI4Ow5jUQOkKfgksU5xZN13PkCU9sWgzqjkQ3epLoxlKhbGsDY51P8D+uHbjJtbY6M43l2P",
+	"xPuQFUAfSvM/RmS2Wv6zSDBm6RKgRaI0x5qkaVlCDSsseMaGBQH/IY/yD3liW7YkEhgatsqABUzWaoVB",
+	"jOtuuQLShwwtFTnLQ4eW8lLfheJLyQQTdKLll7xieM9iS7BwlExqRHInDOvotN8qFCj7uWE4xvT1CGW+",
+	"jz5JBfssGBzSQmQI6NvCHqSjObgpM0FbKG8q8E/giXV2yPIy+xSsx2371w3+LKL2E5eWBYMBYqFcB7AE",
+	"OLNExDwRscftKcK6wdql9pOigWAloVuAgRHxnTCBC2HJJIxx6kSu/ofckFioT2vx0O82cDXF3pZgR0tz",
+	"lpWYwj6Gr45CYWNGSIkUvtEQV0HOzI9zJWW+MEvArBHjKsmw06/Fj9urfJpgdzvyChyJ9sGIliD8Spu+",
+	"F96DexQ+GwZbkAr3IwQ2MdgKT+wEjW8xJAaa3FDoYSwc7iAqjhgloyCZTQsilgEMZKFY2colVVUeYl+/",
+	"Pq0jSuMGsQFY9vV0vI2H36a43wzutKLhtneBtyO3fzBuv49+4vtULh+hW4DZb1bF2mG07uFlxWLRu43y",
+	"90IEcGNhv6qg32b4+0EF/YpT3rug35HhHxn+HIZP0cGH5/Z3IpHd8ffN8D/l6a/ApsO+CG9FxGTaYpEO",
+	"swF5Ujs67WO81CGU8yFP0i2ZAxLxxmVXlgXGQqW7uKM7Zf9HBntksPvGYP+MZLEbHrs7kIM94bCHA3pw",
+	"iGrzd4B4cGTuR+Y+j7kT2kEpND8P7WANZm/CRAgwzmfn2WHTOJ4Kk7KuTEzqMukwGlUqjO3yMNXJEngI",
+	"D5lU9+di/unHfNqHlV5H+/UQ+XWFN9WCWvHFR4DtDeLaAMXQuaO/a62aVJG8k1HG4/qwPzYy5PFNX/AY",
+	"9ZxY3Im4dBGsC6G9fdYZ+uS6WiPT1zEn7lNLpLnFNGgwp+CbM9gx/0bPkG4IaKdu8XaiseIDGZrCeycv",
+	"Lb9nmOhU+NxH/zbMWltUfj3DXU9FMkyAPG4ykytv+D2WMBVwebrdNXB5/KGeuUfl3HH3CSeY9XoC+NyN",
+	"W50YhcxDZvRVs7X9hY0olQEwU+TDBwEg0Z7Y9DYbCdnrGwYkZnxjuJwQrFQ0YA5gZTKO5JGBS0IRZYkw",
+	"dfZrSkDi9uHYmE0PhaI2FWgCYNZfn4DN4TudKWDsKhS5doz+Hq26MhkI6mR4J2JqCjcH9MIO8EGBy5lj",
+	"Dkx3GWdKZGnCYzuUwOsN2CfIqhXUcgtHDULCcZ3At//xeojnEt5KAhnoOIaTNpgkyRUr8Bp0dgG/mZVK",
+	"WE1tO4ZRX1aEPIC0WFQkLMnm1+SKB4vmflQSvnslYb2T/z3DmczQOLYGbJLrNKdf/d/bhzipSgWdKa72",
+	"GenzyOyOzG7jzA5V4AIBHAZEzEqsaz8yZYuDrYjTFBnjekGaDTHnU2s37Siy9WDLNcuuta0ZraE3QPhC",
+	"12vXG6UY5RpgepdvyGttzM3nDVjzFR9UMGqXSx+wN27KbttNRMwKMzgnIxBosHJSdUVIYAkgyjy/HYhI",
+	"ZoO1LSVLDPsFNIFjurlnNfxRmdtoPL9qGemY3zWx3Efd5qjbLKTbnG1Btzk0uCYiIsbRZUpMfmPQIbPl",
+	"+w7TVnYu3A8nYeWwBfWxWcdRzB3F3JZM+AMTczaJZ4YJv8XuJUYAd8PEobk5PWGWJEKlGEzrc4z1tV3J",
+	"SvshM3M+FgZ8YNk4UoVi23k4iFEX1Ohlx9ybjYmpRVn3i5UZcQld8PykgUiEKU8zAzqc4iEcQK4kQecl",
+	"PAQd0F+gh0I9dOcRT4kPnUAS9mUcJULNziHJ2RqVu9NyUfoA3h0wfScSlspSg7+X9sH7lkfy2SYgYCQH",
+	"xgiUhxEfUkGIMPt6xLo88bOVps5eq8jQbZaBE+aU7TES8bELEdmif6y/fODsDvtE2JyeYI/bSqc3/Abn",
+	"2X5yD4wTPNqWj6ZlMfXII0C59cCZ9rRA6ACLGoWLOerriQWdldKRn/mdpnFsglmsQOcHmhLxbfLu5bfv",
+	"W43re3EwL7RPWoujeJNyVepDVeb86wT0c/309Gv+YXsITiWWtL92/pEIZxMhGFgol/fFUp2rYGG4eSly",
+	"2o8gs1vhKqdqkU4fNMI8m1vs0gf9MEt1+A7oddTBo9P5KIz2URjto+d0voaHztMqgTTXb5qLqCU1vFQO",
+	"RCyVmKnOvVO2h6ZUDF6fYG6MHIiAOFoiQoHXAvFhw01uUqZ0KlpwpeBhnyXC6CwJBRuVMzgfGWZCPQQb",
+	"dihUgEbztSqUM2DNpE6o3ZVW8ZieAJwSKykHfMxulR7V2ZVyANTAVkcEbz8cCmX7ZNGKpho5LtMqYFJd",
+	"q1BHwlzS5SNumOHSJlVYH4Adt0yNiLt19tldaP2KyMQDNuDJrYhYm75t16/VtXrIPtaf3CYelg9564Wc",
+	"VL+5TKtqOEPS53+Z/AiYwLnhRATCOtSDATctFgLZqzSAk0r5OUFNfBnG2BqG/MyVY3bPLY1bpmKAzGnA",
+	"v/xJqF7ar7WeNabGHsDvv9K1F42gNpDKfmr6a3mS8DGKv3QcY1RNJ4PajFnj+e/kMhTNNJjRjAXHycqy",
+	"K3wBBWlDnvGK5KZzn9xkR7aIbAtdDx8cT6qnJNadSDoFBxM+9nmn2X0WNsTJxVn09OScNzonL8JmdHLR",
+	"bXTPus86P/BmoxbUBnqAs6oN9J3rsEn7bVcvTTgGHp2hiz8uOvIIRm7DEXTIYGOnBGsp6ctOk7Dzrc7r",
+	"wpwdbmQIu+mGyIfSz/gsbPCnnc7ZSSM6vzg57z49O+HnoThpdhv8RbfBL0LUVPyMc3T+8rQLKtAKU25O",
+	"T3ktf79jmQ/t7S+J4EqL9PWdSMZY7ui6tFgxZlEHSB7sW9HoclpHptCpvn2DcHYQQsISU18IOSjWlkwX",
+	"qaJYYo/bQLj1TEX6Bkd/M8Jn3ER8bNpP6mxy4+BpeCFDJkDOemyRzkGiXasRL+oeXr0DuYeooRFDzdua",
+	"ir5o1WTJnbzTCcVJOEtEVyQJjyffmog7feuUFPdp0rwshzqUTm24w4c53NtwjC4UomhkrWsFy0EvRoSM",
+	"qXZ4BRs21RrRNJboL0rH5McS5zgsy/RTX4wRFiTUmZHKLG6RvoGp/5OK9FYM0lmGZTFTOMroEcuh3Sx4",
+	"rWiiFLDL9CFv6ULFzlox0P3uqFmdPYNLCQsk1Nn7YC/IVCpjvwRPTxrN0hLANUpMrNLFp8Zzd8ly2znL",
+	"X4rHPGD0tkukO7A9kWo8gT5CKEFDKsNeWLJlYUYsfUKawQFmnCZYkFmv3NGyAosYy0oxiofxLN7j3yuw",
+	"0bX8fOVY88wmo6O+jMW1yr2Ath0RYQyhiUzMnByCCD+MVi1nPuFvcTYMQzlkHvxaFTmLBaNQstdPmenL",
+	"bro3XkKuzMgS9bCvFWjNkQhBTY1gjKCmG6rsMQRu1pFJ2r+JOKaLNl+8eHHSaJJ7Lv/lZpiIUJJbrTYW",
+	"PJnvVmye+VxWzBm1Jt8ryeNY14Iamuju2zd8wCOdLc71kTO7XE/kBJjt2U2ADWC/VDRMaOvwdxFqpQcy",
+	"hAsU/spjmUq6+edf38L3WI6FY8Jv//Hf/v4v8P+//+s//jv7+7/+43/8/V/+8V//8d9rSMPDjKDFbqyB",
+	"apu0km+UPFlF4Grr7UQdy3Zsvfr5Lyco7M7xBye4Ju468z/OMrbEF9i0SbOr4Fn1rRTnuE79dq3gOi3S",
+	"9IH4TssSZz6EHHLjAY/EuommieC3J72YG3NCXeRnZ5d+7mv0ZYK51pfk+vQYcTLGFq1j1NtR8UDWjxg4",
+	"qYhjj3Pjyg/hjoLTEV2XA8EVsv+CnzJNuIxbrH1Kdp+4g4VtA6drY0r4jYzalDomBzMyUX+ESf4Mc/xg",
+	"p3hsvrr55qu5t432E1bap6eiyaVLVyhM/K/2H9K9SzZazQdg+jqLI+r22hFC5aPpjIHii4PicUzhtOqx",
+	"6DuRRJl4qMzY5X1809KuWdbiF7danhL1qMVDaPysaOj8mOgMFA+pWKZAkIdSZ4ZU/r42Q5nyOG/F3BcJ",
+	"G4jIrgo+B6slokxMzOZ5aTbIXCaueFa+YlqkTK3JpnJrJ3nLg/vc4P03yMBbtICTMgMHZ9PGuWGdRN+K",
+	"oovtJTdbcK39bTmhg+bOfWlXlDqa511VZllNbsjauVZHknx4klyV+g5G1buXaj9QKFdYemV47dapdgMO",
+	"8Rm0jY+LRbpLv/iP43IGDTBFhTnluMhwTB4/bZw/qTPMbP8tMyk2t2g7qEant9p0gAHjKUI11qcgMrzC",
+	"Ue3lWAzjghasgqEdhIsi1AMbNftUZDY55ocE/U9naahR0/LLXVuZ/F+6M7YVr/JRDhzlwA7kACKe8nvk",
+	"wFwbH3PkzTqM9z58oUjcyVCwHkf9LGLWiCdeqLvdWCrR8vFdbFkvk9xdG7hUE8LA5QbdGtSTPo7xS8TI",
+	"S7gyPIRX19lrHvavFeVFIchu+/27j5/awJo5aw952m9j2seoEPmkOCMYx20QAm2MSogCJq3N2MKGqlmM",
+	"TZTQ8xzH1rkt4m7rWrXLvvp2wNpV3ns7qZm/Y5kx/pi3DmgH8Pj8M105EIOOSOhaWB76604aaZ+eCBNm",
+	"wnlHpr6hp1BbWfzViAR27ATYHw9T0y5kmYHlG5GDxbTZ4/a/G6APsv0E1pmyvTq2Gg0udblxNr3oWnVE",
+	"XyrqTIVK+50F5HXJfgE562GL0ACHJR71NYhV8SWlH2F7MNXsrfUaScMMvxMRy1QsjGEiD0hLQ1jI5GGm",
+	"uBII5q4f1tg6rLpcxiagUzDUWKBvKBGNG1h2O4XTs1N4/2nuDm632NPGuQWwsuvkEvwwtCGNQQznp42n",
+	"8J8XAYUycizmLE4x8wrdDfSaR9eqoyMJp8ypETANItdH6MBhbRm1LWwXZ4kYCp4yw7sigGXDNRjNSp4j",
+	"8fMjFcjssgbOTpfym0ytVbMHqhbUOvZhCI5w3gy8+x8Zjffs40ZY/3wyCSgxEGlfw4RHiUxTSmcqOfJ/",
+	"4irltXX84/d6us9qqHSn/VqrVqZ01LrcNFeeEshBPfQJVgOueE+gdjXrvad2kT0TKg3E8pPqYux8e0qN",
+	"mVooMkn7d6/M+RR9v6C0xjO5TI1iY2MnbqlYji+YK8nWBTLLmxObseAL84yyr0sNdEYE5/eym2vJ/anS",
+	"oQppQIjfRxpu4Hz1eQ51Lg9qDx8loZNFWPSYOiRVzzNZD7m7WsAk5EmEI9bxndiKSvWTTkAcotg0IVek",
+	"gSQRs8nhNJhLyj7PjGCx4HcoH0DLKoVN6iSPnHrjyqxDHeWR9K6mlCibyB341CqNO+nwIOmtVdXWuBIf",
+	"CjzyJU9cvdFK8iJFB2Wr9vnjy2b9zU8ffv75L69+evOXT5//09mf/vj27eefz84/vX/343/+v14/Pf+n",
+	"d38+/+Xds1d/ef+H//T59X8+f/3mz59+frdMN97yuD/hu/epSmblMDhPoqVybpeLic8MGrvQ78pb8IuO",
+	"I5HMyiYiSkD10rC+vXTDNSxA4pXpq58RgQWHgFqmNP+xZIol0SyX3FyOYkSseTQf1gfbkbiyEWPtlhHH",
+	"RhuoB6JXa9TXWDcCqiNeGFgEhjj2jb5aLkuEHknWDha3yIH0avPHd++BlXR1EoJ22R7xREnVa1MKkL3i",
+	"kQGLDubCewILT9rwqnaefknPlBjfDfsiqrMP5QoYQy1PLn14uJOl1jyk8VF2ZRwVoYuu1f1lJ7PqSV76",
+	"5T6sIDCMecvhX3hFLaid2H/x8qB2gv8uHAHG84PZXqBiwkeTckyEqRpLZkSyu2oLPJ211tlFQHNvnTXr",
+	"F35sb3gi+YCzX40B8wHPUa3VqD9/RnkscI0li1rgZ7KQb65ZWy/q6A7xg+P5OOKZDeiDAXjUTeDikU5u",
+	"hT+YFX6r7UQYkbPM5Kcfs6FI7qTRSc78fGo82VYJM0IQY7WFet3CZUFhbiAHCJdLEN8F9U0nt8whGuWo",
+	"XUojk9YjZdhYpAGzqhU8P9GxcI8a0S2CD+ipPAHmCnQ+WT4ojW3JWOgeBR+ATfpCQh5rJZZEfkPfy2eZ",
+	"9ln7KgTTuIXOmdPQ3LUD1i4S2JcTFQGRtSmrnjwvnJkhHBHTFyJFp0eiRwZbVDnXnkkTwQfoyMBZmlTr",
+	"iLR0ca2o5OYSHoTX0ZPRX4oeRZ8Eal3+5L/6MoSZYDGCC7C0aUKUI9SWxHBvUuC47Tq7QK8OhXT0tRpw",
+	"NbZPMSzJ1DwhcswiWjaLqOT+D2onpU8qA3mB8sb91dVxrEfZ0MUdgtrJ5FerJCZNl6I4XC06dPBLzFNy",
+	"F1TJLDtsB+FXIbngghMHWbbQ+EgXQuNNGmbTJGcsvPtxKiPJvgM0ULDx4KQ6l5G9adbr8a0EzK+7zEKw",
+	"VuZm5aj0yw2gcOP8NXAKhB6pmVuAvy2rNyzyUl+AVvXWCRNu/XcjspuvFnAJ8lItUKaa16/o7sZWodB/",
+	"CIXUZO4eiSfdJcFFwtMKNcKdnAUvOaAC7mWy+RySHmdhrMNbLAJIMsWAp4NoLdcDoCyOmFYtxo2RPQWE",
+	"HJDBw5yKE7BhzBVIR2AiJ9nQ1YFR6I3kFtiU+5ELuILHoGM7Khih0pvplPpFItKTHDa/sHm2SugaQ+GW",
+	"pZOr4CX++vTChrRvXI2fqbUaPso9b4ie+hfUtWFH7GNRQ8L3lNpr9GWvPwWfrICS4mIO+4jHtzdSUR47",
+	"4jlzY4QxA1reBVBBtpaHCBqJtQaC0gm7U1EdxvNlEBNrMCe625WhiHSYwcDrBU1tENfxX4Qu9O+tgL7n",
+	"A4HuRhshLTwicFqziGPU7cSXFI+VZUsdqajOZoox1aq0yhJx1L5e12R0XWtdL7DxT5vXtd+vVYlap60k",
+	"WDfrOq0ck9N6y+OQUUBHOqA9v1aLEEJQPP0BbMq9w0OXLgfl2bp8rJdXd1mo42ygMARrLqkoCy2F37RU",
+	"Nn572Q4sj6btSDJlNwy2I4t5xZQf1JacY0eSLLJKkc17WiD5Db4jBX79FNZZHvorFiW8m7ZsPomticCe",
+	"vShNpLn1oXLYAFJlrGCymC0u4cGpo3X22fr8CdjVPVt5O66e1xwXauOsGZSX6iCYiq9wpjfbi6jmhvwx",
+	"vs+/jtEiQ2maxxXpZW1n799MuPXosSPMsgdrYcwGBOzKlfcecpAjJnABe86MN7sdkM0Y3py/BORrIiPR",
+	"rs8IZr8kfWh3oexVRXJVL6dqueKJ4FPC70RsyHrHIxNrk2Jq1pDD5teWkg2bRoRd/M1VPOVH0cvUQSOZ",
+	"IvOqjD7+CPRr9dNqnrUoaCm+ZKHMeMw7jTR1E2fiCzBQqotFdblbxqUCbormvtegC/gHtk6TnTee5/kr",
+	"Iz52aT6+WSkVrlc11e6J1FLqg4fMjgrwASvAwZpcZVMZnueN59OU9qZgnPugOJ3ywov2hTPN6T46my/t",
+	"BEYfU9MrVCzyzTlvFDMitQlvLMoEg3PFuBIjigUbdiuGqct96EuT6mRcZ97J4gH1BvxWON9B7kyvAo7B",
+	"S/rcMGyeUo39wjFLFF5P2bmLpvYTXaymzbhk/oXVGOTrJ7jO/2cVkkAFG8DvfO74Z/TQI+cE7ZUwEGWv",
+	"n9aWtE5x3JtKrdgPVvFAOsVLIoZZxLuYEnFKqdOz42LvbCqBg2JxisMw5ooaTVhtAhWImYGRq/AAm/6A",
+	"sNdqy5ERekktqJ34v9YvuXau64pNmzE++GkzDmx7ogoA+MtGLtzSwJiUIM/rzTDRvURgnUNEmXpRoodD",
+	"EVWtyp4XX0/wnSHmnWOYyYGyaWWymCO6pj0WRZWzFtR6mseLjkssA1N1DjRqD8PCuFZeycu37KEdncRh",
+	"dpH8cNOV8Qz1CksQLD1Q+6L9UrQqXVkllQc21KLzooMrKKOxM95LhIjAEJTpHC1onveGdm6nPpwNEOSS",
+	"NLPC2d6du8bu0LfagWa2jnUVRYwrS8JURoZU4CTpWjrX6Vf6497uMnM1LOtY8US0hwWtR3G3lltjNvXt",
+	"q8UyRyKSw8GR1J6Iwso2Kn6EFX1UPOGu3UOl2tXxmVD/KSYijU9KQicycqA6+1W5dbxzYpqKN+QXEWHK",
+	"dBerRhDqPNQDymiRacvq4wE2EMQ6Wqq3dw1CZdifzNRlRghDQr7OpvUDdIc4xaArBbU4xIFsy0myqtKw",
+	"aVcJwqWW+VWzBGHwnhuDGYjc3GJv66TIQNCUWUnP3ZHj5GCZ0Vwfymx+tKhIHw4TfYfu+hmC/GWsTZYI",
+	"QwlHlCeFOcHu1Lvob97M15+YII+6uHJRs4zzxQ/umJ26JYw7m6S9sstjbq6kO1x5wua3AS4XgfJ1KxWa",
+	"g0QecELRsLyRCsRnLlYL0NmZkqnrD9AXCTOY5gDC8a3kAzH2ICc3IbYlcWVsCdzZlaJQibgEdkpJ8fO3",
+	"78LTYY/DLnwds2rgeIo9i0TEODMi1Cqa7tuwl86OtgsM+0STVqFUg0J6GDOmRBbX/oYOXxt/addZG3h6",
+	"u+X8rGQjtq1dAb/nIdH8KlemEBV/puuvmKUHhDFxYoB1xswevBP7e30SUDu/eKJ73lTsaiVXjT16u024",
+	"sSH8O5mCUYhg1yYtsJKJHS1iHv1TEegIsVYQu+OOh5n1LqxCiTv0zLgNqVTIcoXzm3TOmFtXvMTzc7mm",
+	"/nb61Uvbjbhl8oEdLtLY9ymng42R4b6Glef0B953eV7tscmJrcpnk9P11poE389R7PdiR72BH2iJZmZJ",
+	"O1Yt8mxnJ6bRqDO5rgK2HIr6Ovtx7HUxG3byWcXYar2vrd7z+OnZ2ZOglMfsm0R9fPeeEuMdoOeE5gSW",
+	"dWQbQSF4nGV1LV9QZK9gOs8Gqi+P4WkXYD11atfwnVcU9svdEjpMsSKMRVk6Xk2LeuXwSnbh1jpIBu54",
+	"yaRiRF/n9a1F1+NG9aPTRPwmwvQ7ZWaMtBffSdQWaaJlRwUT3xTjor0+8q0j39oS3/qAB2zzbEs4b8kO",
+	"ccZ/SvSAtYdCRVL1bux42gHrbIVDXFEn9UdULu4cHawjTHriHCbYs5weSyxFKsbV2AKQIJjN5Vrazcvc",
+	"VDwsJvFZxDFzpbDLYI8XZl0mzGNy88pKDAosf5JWZAPevTo7Pvd6MstZ8LAf5OjQtgZqmbBb4a2HFXgz",
+	"KU8eJPCWv6gW1AqvXTzwVthan/WMrqrqkdifFgy8gWp4g7dsK+7ns8AT3sViNBcTwLpPkAgi2naKc6EL",
+	"o3feveRK6ZSZWIih7cqMhJhoBLUGlkgrr5erOduKGxO3yT30+TmfD8PrbtCJ7OEuKZGOdHK7uD8UCwpR",
+	"jA4ToK2bzOSGBX6PnRFc28daq9bnuQe1I/XQjMO+NjqUVEqXn/uZc8wzRuxJefCooye0fcyxLnOBw8iz",
+	"foeI91knlqZPeu6gDCnnQnf2gNbZla3DHfAxwaZZ6dQinVk6KSUiNshMyjqCJYiX+dgjz3MHcm8bIbRP",
+	"Lfm3Qbm0T7HQ9fieEaecr5LQm1sXNy0R8YCXD9FOI4grcryl+cyyPGJFgtxh+DHfz2+1on9e+pgt61es",
+	"VPG8to56+rWUD7CBKGRxeBtr2byHyoLTnqal4otcKuZXLRNSPCoiE4pIWVV1JPERDoFhHR7F40tm0kSr",
+	"HutymfYvSzFgwxRhki+lx5yvyCG/teT5Oexmj8KxxVFWOeiLTG5LifRtp90gDJaDMzHsDx/fvWUI38Aw",
+	"lRoz7W3r6Zlq1DwF6YogCQguE77uCGayXg+TD3KA9AjWbCAVt5rqXRYrkfCOjGU6JjccYkbRyfQkNp1F",
+	"X9blujohfOUR0hsNf4Wk+jXUs00n1hcEjUkToXpp31gSsMnTIJEJhUCwvMX+7ytbNbvKqD9kLlWpFn3k",
+	"d8LVqWxDHzrlAwES7Ou3z9VmZFGQGWiZgK3L5SzUQ9uDLcXuYDI1bBjzUBBPKXATasafkv2GkHICQU7N",
+	"VHCxiKcd2QhjRwDvw02YYk0LxQjgzk3xm4cNEnid92NfYAsKC2xOKVJ+mktacrAeOQM4sp/12A8uJ5KD",
+	"O7bbNc8esI3xvnKkn3TCelpHLa/pKIKpZArxK6l+0YCa1M7BhdqI0uyCmM5EzPMZ4Ce8fcRNrkxRmaIr",
+	"aXTup0dVrItY48LKk9PqdFLSo+iFWHpZ6LWAPZ8dr/O2lldE7D3eNFu2w/OBssdqTMtVrcNV/WG0hrtK",
+	"yfjmGKprob05T5fsqR3mYnym5h4+0bQAFU/tVpUYWTjb37RUxsPFXRaAbjuiqxPfaE+mE1C8Bwqyu8FE",
+	"ENzl9fDsHpZ5rYKg6bTBIfag+YVnZnkvPhDDMUtktQogWDyQ17ATuJArM6U05WF/forIUt2SLpdIFCm8",
+	"+1ihvbUK7U1mhuTHZWZ+yFVsdLHTF5b032kZiVlDcI2o/EXFLgCWoLClSrDNFiObSNE4P2mcfWq8aJ35",
+	"yIiMhWsYOrSIGPXfhj1kMogb2mo2zxuL4/Y08ziGy9S7MSGCMsW8g/qnQ97A5tmR5K7Dtxzwnjj9bSh6",
+	"tsm3vBPRjenzs4tntVbtWeO8cc7F2VnnxYvnz581O6E475w9756fCxE2O+KHi+f8rHkePn8WvjgPGz88",
+	"izriRffi4nnYbIY/XJzNgUx2r3jRff4sajxvPn/+NPwhenbxgp91BeeN8OKCR43mBT/vdJ92m52zTqPz",
+	"/OwsjJoX0bOwedFpdBsN3ngOz5L/LGqtp82z86cXQS3tZ4OO4jJ2Nl1FVGVqT7IhCP8lw2B5SklQG8ko",
+	"7ddazWeNxnr5JTkD3LPcEh8PwAESzt1UckmRfe9ZiskVZZVQ80AE6R3yBGfUhkm3SaE1IgErG9u1gPzn",
+	"9N8kkXfCBUUI2YfqxMlAJ15uGUyAei58AUTeulZ/eP/654C9f/szGsKfRec9Q7ozAXv/6icyqd+8Pw/Y",
+	"m6dXAXvX6wXs89WfA7jyDf549eYDMzpTEUZuUn4rVGBjHChoYEDAAKy6y2QauMaN1wpm+ciwlzS4k0/j",
+	"oaBQDsIV1tmvOBR8MoJEJ+JEKGDvEfYehMGDJH//9ucWy4Y2+INBB6v3WuijUAQsEncyJHs/lQNxrZDb",
+	"h3wgEm4oSuErQwaXLsMH15IWGr0bWAkHcqo9wZHaDsm67qYDXwgVJuMhVtfiasiUxVIYbNF4xRIxFCBx",
+	"XJUDtuZpywjbMbYLOvPJH8W47ftd4mV2Qz3mP7VitF2zYIKFrpF0uux8MQegI/AYoQuFGxai+tOd0oUu",
+	"r9WcBCJaaqtp4bDxFfC7xVinMYJVcu5GIuO881eqNYt50hPscbPRYG/kj4E9fezsgj46aKzC+ZewDSlL",
+	"9RMYXvPCjmCc9yCmCZMTqeK1YjBMx0GxQzpIHCINeA8OwV7tsL3gxqAwYKnYUH4RsaEOa/SUPqeWL217",
+	"JIJrBa+Hu7A7ZUF5La/d1Fbbjpk66/VTP0qYxKVtewkb4h5LAoJarNlO+VXNL+mysiK73fSuQRanEmj8",
+	"FPbjhFSXkjYDU6q1av/H+1c/nTTrPyyhLJSE1jCBqaaSdCp6aJUL1rPWQsJ4iflgxyXqnXxv1ytSgu71",
+	"xropLaup+jl/rQ34lz9hZLXWOms0Kt7gNJYKVPAJJiaJhwVwgPviCwcZMeBxq0hgsPM8EcT0YJmQAknO",
+	"RHhi0lQk8Pz/+6+Nkxf8pPu3r8+e/v7vKptw5cbyX53ujvuTGwS6g7WJG0uL2zAaw1FH/t505OXV4Uof",
+	"jdVFv+XESpqjl6+LKN0D/uWkg6Ki2bh40XjW/OEZfE2dopfpq1R0BZ1+LbDPhXoupaSOGXKE5IUhkupz",
+	"lW+VVOirOuBjZoSYnb5ZFKu7h5E5Mq4j41qFcWGsuniUDybl0qX9kc8X9fvyTPbHFVCdIVAca1WGQJHJ",
+	"bSkT81M/ty1NitmW5QZL1hIm5+dM1LpyJJ+MMHQDIFP17e5SfiuI8cIIYcvIyFk6I3INi2bTGZGTrC9A",
+	"jxg7WzLgVPC17SDj8R7d5iCj40kiQhLouEUBHUidsIKoWJhrrK+knBY2qlJZucKgMCpGeTsPnljo4Q8E",
+	"iWxuDZBXnZ03niKdwVWwwlPqS58bcvBMK0D36jxA0Y0Z9F9wL+IvkfC50M8s5eejtpF2fPs0QUd6pDbg",
+	"pMClWYgTd5e49K1WosgqFqa8YdQtE95CDbWzSOrTf7/8jaRZ/fty02vg6p1xKkx146iZj6tUDtw0S4R/",
+	"FYZimJ7gepqKsxyP+NhUjGF6As4h80qaoQa6JL5V+bx2TlJtD7phHTjz3rEcmzprPNvH7V17I2cxk/LO",
+	"uv0gUqnK0gn7Nl4B9D135WEcT5uTq4mN2ocxlxMCapFJOCbGTGaH8cCxp1eWZ62ubE7Zv9+68rm+6Iyl",
+	"ujW7yuN9UC19Zh7vqBDOMQIUGZDjSAU2FtQ2Sdi2Cg2yjTr7NcWW94Z07nykVnOQhg2zZKiNsKUHMmXi",
+	"y1BiPwREUOvzuAuPHNmO9zmOtQvsYewvMz7ljrNYKuH6u6YJl/ElPldFJo8sFYYiJ5WLAb+1mgjNFcNo",
+	"XFFOXZ0RIgzoK3il8fESrYQzXlZQXrzZ4u16mrdTYuySzkPh9nP6k1S3tTVS3uymEGg23rOCrQ+DWKYE",
+	"fUmXlT0nld6OC+vtmJ5HUMsS7F6bpkPTOj3lQ1m3D63rpAdsAmn99Oovv17B/8Krl1f5/1Zdh1kSEd51",
+	"yW6FGNoAuxFhIvCvkY0HIv08sIy5woGRqCaQMKVZqm+FmidnTF+P1IlWoYCfYZ03YbUU3Fyz7JaUDbRJ",
+	"2flZwwZJ2UhGFFzry16fYCp816MCNREH4cYbMoUI8pIUvICX9pOfydHA2CsDIy1szNHEOJoY37uJccXM",
+	"ANSboQzTLBFFle5oZ2zVzrgTieyOv2NDo1gmiCkiIVePcoFrc95IUzYsxmo840tcMHfq8YsGi4gzM0s0",
+	"T0jQe2V7KnAj7wk+wLZIkv+kCVT3L/QFhjBsKgF2gcpFYwx0AjYVY1ixUuYYSj6Gkg8yB+Yg40SqK126",
+	"LCfOgTmylBVXBiXPthwiAub2/UqfXwumHdZppwYNYQf8w5Tu6GhcKma/9Gj7hCnQtSXvjHdT9FdRziwK",
+	"pClJdd4oCqm5ke8VSi3hxh0LknXhNH60LRRSzYweCFx9ERuxih/mz3C2j2HtNdkVrGI59MAGPEJ/q0iS",
+	"Eib/Ksypkwh+e9KLuTE7rASnHtoCEy9UOG7lWc3Wm62LMWvnPOrrLDFl9H0i87OneTkGfqM0Fg88CZhA",
+	"ZzLWRkhTcloHhfps42sxIp7yk2GiU4GNiZnudmUoEhYLnjhN1ubkk85bIhsqdkkEQlI4/FZfN+PtzgKc",
+	"BSbadESfUmlswqIrJaAqRllQyxM9mMKAxTXCRuEwNuo+CSzshWORrCtGLE2kMNM8DM/Dz3gcdokMmzMk",
+	"WyMhFcuKPSNp/81Qpjz2TgfErgDdMVwS/efHfNYPjN6av/kDnpIqtvVBhDqJvplM4yoPCC4DbiqyIjLl",
+	"JsiiGmOxl3Fcm2Uyi0OtuiIRKhRmdUxXVzX+svCwA2svEPZFlMUP0mCg8CpsMVD8vFVU/RXAa9WdUFtA",
+	"pV3UVD6jY5TKUA454iD89atb4Ks6e8P/7V97HI5j0uNKGu4a2ydafjn5oLOeYEr2/u1/JVIoJUjq+rjc",
+	"Z9xlg4JCsRjhUHhXxGO7bX5TCtN4UYLtfWjA+5y+9qwouUD42KX6IMDu5+HFs48IjMNBL1F3Ej13Q6GH",
+	"sSALTGepwTgf8Ak+IATX4kmdFyzPV2unisXeEtaKNLE7zPnChn77OsssTxJICoQ4LBzu1YBvCjrJ6df8",
+	"w0Zw50u099De5qM43aQ4DTZGoQeLuz6X2van2Kc0ygr/aonGt1TsQwh70oIxYK+aVgncfMQN64sYA20h",
+	"V6GIY1AE7nF9FiJwnHUl3I9+AwNGWxaLeZU86+gBm67kmUGhzcb6cnlnMOYHTfTVYrZPmSVblrKndP53",
+	"FI15WG4xMxqDej8ePTQKHIpG/X6msUK8hO7dFFPYIQB5LLqUIvFW8oEYr6zL0wHcRvLuUW07qm075OB4",
+	"sLfPwfs6jr5f/r0+iy5VRciBcDpjnb2lABoFtbqaoN46YyZTI+JuCzsDW8j2NOHKdEUCwy2BO3PFeJhS",
+	"zAydyNMSATbwMOVBZJvPG3sePoiIvUy0MSzW2kanOOvygYzHsHA/JTLiwG50lsISY1//AZfqRg+FWlWC",
+	"/AIEcJQfR/nxbckPciZamLICq3UtKrYiTAqq8PpBwl8LDzuoIOFeIkvvNjpYkOMLc6KFulYmerAR1neO",
+	"a48BnKXYL5aETrhCni3NtTKzBHr/2YaDhTmd7R2CsaaEI9wWC6V29GMuptl+6gubs+XywoJSCyAeousC",
+	"eVoUULCybcmpbSud2+50tymfylZWU0ck7+JwodFxMQrqkqhYXrToBJA0TN9RV6Ez1+jD375Eu5EgD8o6",
+	"dGef4IWAxQU8WVLNY616DpO23HGEPW4X9gRGfhPxsWnb9K/yDJ5Myyya9Se9R1HbJXnKiixjd7HUfAzf",
+	"aywVV0Bg9iTCFOntewsKCt7p1/zDRiKuhQ3dhel1VFG2pqIEGyPrA258LYvH+6i5VL++tEgVry+xnIco",
+	"hF2RGZ7ursnv97ODc1RfrxGGsTZkO4BG6FsBTBUwYZMO1uHhbSH9f9ngnG0NXBJk33JR7FFoHoXmlnTb",
+	"T/xWlKUmEufKSq2443G2Kc/k68LDjk3vttT0DpsNScQ1MFRF5joXzRoM/ERCZQ0ZVnp3T2NRe9XL4Kdl",
+	"X7Zfje7OJrmVpZElOWV+F65f/uxa4BdpYdmw6LXwcLfdC2MpDBPdS4QxqIXc+E+FXqhWfzJZzNMcl4dx",
+	"1pFJ2mehSFLZhf2hpGDgEsVZn9OsKyTD2TarPXJ2tGcO3F/0iOrTNI9tfRr68LCd5G9Z1KsKQ+1X7cev",
+	"KTMiNX4ajwxzBydgI8RgQudgrE2WiEeGmT4nNCKa9ECg5A11ptDtmuiB7UoHWietAcG6XDLO4NglLJdV",
+	"VImLyI0jaUTZ3+rHE4OcNIxTy3gE786GIjEicqCNNu00yUgp7iT6VqgW4/gI7Ntl54SVLVTDO3ZZB3A4",
+	"bT1u4P2hPHUMOR/tvFKW/Izu1Cm6NEN6GJ6xIrnvzvla2M7v1Pn6ByBd1tcj1uWJpyTDEuE6HK2tqJ5+",
+	"zT9sxMNaIsLdIygdFZD9UECCjRH+lW8K6qX7IbloRZE+9tZFWxplhYetxDQewkdKuY0n2XC2af3Z956t",
+	"6ileX7zf/E/4LnjVQRneUSa2b3PTS8De9n9tove837FU61vqHMwew1F6AqomaLsmlXHMokywx9jj/cmM",
+	"kUdaVSLEbqMVPE9TMRhiDuPfgo2Iqynvnl3lgofwbBUfZfcsJ72+HoibO2lkugPUAEdbe2ZFojvfs5jc",
+	"jNx30/FVJiZgA6QJXMKL5wiTFh5wStYGSsGfuYpYWwkRta0PN7G6NbPwexYt1AjhP5KZmGfW+GxyPRQK",
+	"exb0dWz7XAOr6TrEcDJi55iM8yw8d3p2at/dR5LTZLYShezO8PKr/J2aXe9jruDkEhlgV3PLGVa2uHLe",
+	"cvq1a5d3I+ZWgSLWE2rfnywLNkQSh1uwP+dc748pUhxkhSVSoKYtFesX67cK6imKtjVQSfPS+9Wl2qYL",
+	"76cp9LxAPSsqejsquD9gkp1fbj+MuVKIsLstqXSaC4Ov3zjJz0zuEXcywlRyC/rJneqKqmysTYoQyTxM",
+	"6+zKLhchcPns9WgiluKnNY+NVBZ6rsBeeBS9pPHZ0R1KxWaZ/zQ/NS9y6T0QaV/D7IZ9MvOVTl0XHJUN",
+	"OiIBojYjmYZ9ETHd7S7BtEqrtemGXd8v37JFggSVDEsLhxojGJRrIRJT5Qtdl4U5Q/U7ZWEfRVro8ofh",
+	"VesQjDIRsM7YFac8MizkxOkcfnMize0l3ZwlPWw3olKR3AmF8WI4fkJgRY99TFcmCKdMp4aKBPqy18cn",
+	"lfMgH4DzuZ3fjGr1wOXq5JOZzQFh5WutmlY9LVXvZqCVTDUehmLJ+keRprGImFRsJOJ4RQcEraM3wY9s",
+	"cANs0Ha3qFIFNs8Dd9jFYh9UuDDW4S1LMoUdJyRiwvd5hBpaRwhV33yLiUPjNz4o/Bo4vIhYOpKhWI5f",
+	"fKBnHHnEhnpKFJiDsLtS0VRiORaBiWIznY3vurb/QkUe7BJx05/xJUcYhUPOVd6v9OFpF3JpXX7hBtTF",
+	"hN+JuNgVaqnkuzUSbJROb0zKkxTjIQ8dSgVy28Mw6kQi7kEBr7s0V6UpzzVw0AJkpTLeSwRVesl0Xpzy",
+	"Z8rp32GMciE6WfLsL306dxfCxA34hsOXMxSIqyhyaaJohFOythURa2gOp19tkuP6AUtLGrvPDP2WZUuw",
+	"AVI53LCmraja24hmseKrbBbnBV/bCGT+qjxL8M3ZrGDrc2zGlgu4OvvFpp27lCBMOSfA8jhinXEhR9RY",
+	"HGKXYTTVFJj8ekPaYGqjjRejhrB8wHQ18brxYGkFv3A9eWsraHI7ipMeKP3Pj5FWs4AFRV5fmlQn49mJ",
+	"xn3NBvpORHniG2iQFuBqRGms+C+hQ4364zr7oEc2PgimdjFCuKB1/Ysd1dG+3h+YwnniuDNeuCofNZRl",
+	"VRqELzApTzNQFxCddmHtJIIH6JFaAjmgWSwh+VXlTR4Jxg2r9FTkvBIDrVCuJdLc3sTiDhuJD0QkswGQ",
+	"pS4MXN0gPDTqLx2LNVxb3zr+lHBsHr6bgtVq/eQ1OtlSP7L9s5IXZJAPguc902T/CXEE4cS366wUbLAu",
+	"f5NyFRlbMlDIUYbTCLynL3v9ep6BjD/ZXrDG1sdW4PdRQ1epGFdj0nXgRekqIUqHp31wYYIC4VcWhzVP",
+	"zhrL6T6bhcZe/L2HpPLMylMGtYES7VfWdVDH3Q9aZjphbcJSatfZjzrtI2skrUl3MX+BzBV0y4GkGelC",
+	"nRdOJSpUvsOipUJR6TsBfWLZeUbnRlwidqlUPdj1WPDIN7Q2WXIn73RSYBIyZZEWZCV1JXkGE9EVScJj",
+	"O8ShUBvkETidg2QSH0RPmkI4EbtwJom8Q6bh1nZhZWdJ3NA3eKKPHOUejsKHw0TfTfEUXD3GcyJhUqW6",
+	"ZK+vzGuUTsUDlG++xdccFmaSDsMsSR7CUCq8CSyl8se1opRXsdEzdi/w/C7tC5mwVHxJZwzcwkXf0I2l",
+	"KXgiwALQYKuVnVna18l2DbgNdtXowvNAcfVrU9zXmU/HbQCaT7FDv3UJJiIUuKeX2EnDxGKYYhpZfQdB",
+	"TiDmPQxyIis7nCDnG57cighNG6/NyFxBspjlOQ55l4dplQk0kdBe7lM9s0vRnEApbO9OA6Wz6eSH1vnK",
+	"dLL0Ed9dpBR34Dst9PwMXzKO1LyeVnP6Ff5ZKkDKrqxwxNcjpRgvJkG4w6mbGUa1hLNmzedRym1EygUb",
+	"oLfDDbdWU8/+hFvt+CrCrZZmtxRu/RHb8DEiMvb4aeP8iXVOyJQZLiPWEV2N0CZ8bBgfaPRE+Aw/Mys/",
+	"2fc7mRS/q5egriaHNx1RXYJSY5mmsVhB0u4sznqghF8pOF9HMt2w3Dx1p352lrISDJ40Rh0TC8hERA2C",
+	"lvAM/Nm95qAcBFTcuGXXAL0ELH/711Zjp475Liz57aBazZXkPpwKa+/MuWszBqs9Y3vX6ow7oi2Kn+9Y",
+	"dK/IqHZXVbV9VabSfVDWZNDAR/TfO2lyzca1IpaGRQIRo7ZQX7WenrKjeMiPItaqh8Glkh/9QKqsviXF",
+	"xVZYIQ903q+1i6sw92bXIVTM62zXJxoe+pSHW6VHKsCvMO8HwbyX6YPIVVRMGA1hS5RtmTlxMfvf/+V/",
+	"Ipewh90VT1DECdY/kl3s6pKyDjfSsMftU/qVx6YdsFupIveGG30nkkRG4kmdvcoEA4vFsCRTlG2n9MiX",
+	"odv5fHz3vgSbDoO7FWJoaHHa8EWseXTTzeK4nXszaV1GOosj1KTGbADWWYUb1CPslfggouyN+mNYvvwl",
+	"bvjt+uZCw3DgDikyPLUYwD1YqONY8F7mfF/YGEkr9kariI/pwPFbQZ08l2OW74ZCkUz7fe0W6x2hRFeG",
+	"kicLJ/R1bOciPL94wqknlqESgoWaE7kC6Q2BpoVFDbp29fNfTl7ir08v6HSpG5/MUGs16Kt7hrhK/qB9",
+	"LLYqwPeUEgT7sgcqjRGYH3eH7L2mQGvBxAGdJSEcnRGPb28kmDcmBTW6VePGCGNshcZkTuQWnXnfQBIR",
+	"kIorC1hZAg5jruZH9m3gl4oDgbSBWVsf14LW+3t8yWHF9ffGbq+uKXY+F5ccJQ2z1DNjCO7HCmBoe4BI",
+	"CGOej+sPgszQoshuOR87tN23Hqb++Go41FKlqPNYZ6UH1rd4l6XcyObZNtsFnK9SceaZpUWVWynET1VD",
+	"PiqzQpO/4fgGiSJ/hjYei3SBfbH4Bsey80W2a5nXFpxu09m+tgGGP0OOBzx0kghIhj1MEvHctQzVsNeZ",
+	"Ij9PCmg24GNU0ElGyLTO3vkmW5jnZUG/MSeXspF92iyaT2Q5oYqAmaA5pDjL9TZnXyaCVCclCvZSwVpy",
+	"FVUyFr6YUXyRJjXz0kze08rvtieUmRJRa0sTGNMivInGXkm+SxPa7lJVcBcrSPwVnIJvtqYfZ2dhX9dT",
+	"0E+/WqmzfhW/Jag100+O2tpRWztqawemrQUb4NiHmuwE9ns1/tbehlDnwIWVI4g5Wti2QfR96KGFZZcG",
+	"vqTCKR4bjdkdI58mNTZ03wwUpqAY7DB8IGxlvXUdY1gALh9QsCG8rVdiU6jCVcUczIiPsdLLRkciPi4A",
+	"0y6ZY7WaErrpHCvH/Wlr6VNZ7jWe1VawvnaUVXVoHOY+4IoNIDZN6HqnSGt8Z0jYD86AqmHewCDNa5As",
+	"K3lkCnQPhiXRPJqZriQ8wi6ZYBBjkaghIG1QYTxncA91McwcXgcsXzCgubkFRkPl6m5FbPqnNIVeys6+",
+	"tSWsltVJRc5Z6z/uyi8iapEzPXCGesBGfY2xUAIjgSfAY0A3q7alV+kqYM/S+vxsxQjk0d442htHe+No",
+	"b3zT2sD7LC2pAggnpZPbjakEO26OsUcqATmSraub4LkkSsgIZK3SCYsSPRy6ZMYNiNBie4qjCD2K0KMI",
+	"PYrQowjduEFtuWwxMXSjVjWQ1MwwypU/tWS6FezNmKtexnvChkdpTUHWWGF49f7XRyZgIjbC3UsDemQu",
+	"Wdvd3QaL0ljfFcqjOvuFwIxMwIxI7mQoTG5LFsHNQcohBh1w0ejyWk0lZRGAGuPoPxsTkIfNlq6zX1PW",
+	"ETwx5Wlh9iB2kYI7nRClpC8Q5ihK0Sy283STsunHHTHWGAHWiKapaZSaRZoZPRBYWlC/VldgR2O3qVFf",
+	"4CtoAQ3v5v2rrJsQE5OTZMwqasTI3UhYBYsi4l6rKVk+TKRKZwvyqS4bJMCG4xnpVW53a4v3rBuO/+Ru",
+	"WjaRahh1S9IdVbPOmMBzKvSrjlQcRzupYU3xik/5NA/Btf/JEUeqGe7oxEk6uveXK5iaZJWR7HZnskqs",
+	"XkgLM2l3Ez1oo28NmSCm5ivhCFQadIyFeihFhDUAAaG2ERuts+kMFmAlA04tIdE9RpRuGVvhSXVmD5PJ",
+	"2UHI41gk6MQDdnCr9AhxXxLBYtFNgalUcZcCtqRLafEzpAjCEB4B5gJO1cqBMjL2tPEASzknF3b6fEgP",
+	"yTrz7YInsRRY14XYlzOYEyzQw7aSyY0NUFLRQ25zaLopprGT5nNOSpKtZpxQnbpSxLBwuW4F40Ls3GW0",
+	"NLyhoKoV1GEcFzVcpVTXioH+aqsbMIwEJ7XLBzIeF8ZX3DmgdHdnWRV1V3tddRlt8we8OtULT/wZQfW6",
+	"aZ8trUe+AsKvkA9YiUo1QGYXRbD21awj0pEAIh3pfU7WO1jG3+cqOsHqne/Zz/TjuCBIQFhFfOyi1m2t",
+	"2jbI7ZonUIwodoEmLJUxl/iINOEyplo2qykT06svr83OaNGwQoAbNvndnUh25s9aMSXTK9sg2paPeP9i",
+	"p725oPfRzbYvbra5uRFrut/o2fk3N53xEuhb+W0Vw4Ify6f66OY7SDefr6GqHtOzT40XFWM6/x5S8+7t",
+	"rVwQemAnIrFgzQG6Izbj+6Oste9aqblSZiSsE1CJkWuXSAtNdk45PcUVeMiEORK8LDpn3bQIDC1vKkL6",
+	"jEsZ5Agr8mtK9jgfkHsg70RFZyD2PRotAsl0tcjljDTAwqMKxjgs5aL6EB2OQ9OG8nkvzE0vih1hfhFs",
+	"xFWKICc9zfp6IJhUJgUraWm+9AGWcEd957+R+MePoieB7wFtTnCMjURDrJ9splvvgwAeEqYicm3fjPeq",
+	"UumY4APGY61EgJaJQD4NCgGJymUKw91gjq2xttN62u/g+mXiXrVJhNHxXXVB+D2jyD3BhfrBrs5UNGM8",
+	"+WWH1A5bI04KeQpvjIBDhsuxkqotEtbPTAeEMEhYEbGO6EvKagWa7OgkItfvghAnZ3OAOhbUY7dYEExH",
+	"ZT8B+JD9weHt6Czd93rgK8PcLgtgz8CD4GRi0GJgfU8VodW5GPH4I2dJFuNCdBJ9K9Tc+l279rss4Z1D",
+	"j6vR2ioneofFt/74T5HTWz74tnHiYYJ5/9q1labTr/avzZTi+lE9dE/t71dABZshnMPFfJ9JCvsTIMuH",
+	"WOUb8QT4MPWOTtvdAnT7yrJxy/2wCwQtDZOKXSWxTGur6XG7qi48WNqdX2W4FUl2SvB+O3KLPhS5V5cS",
+	"FHCOfXXzClRNK7gRqt5BccBRg1hUgzj/TjSISi70id8KLK81Os7Q097h4e3GeREK3CMz8qrH5jI+7BN3",
+	"yaZWhmR3Z45CFtiVFrQyhzq8knryIX/qUUdZP5aLh2sDSkoifhNhehLG2mTJ7ntcD4WKpOrd2PG0KSM0",
+	"1bb7NVbuTyCme+hxrWxRhLkVEXv89OzsSVBCbC8BDgCfMa4tQ6nL/UgntzYXzCKvczX2brwNoZPTusNe",
+	"vbRLfygw5XqAGSjEwx0eNmxRLHo8ZlxGREwp60olTV8sGdu06/EBF2hH7OKb6FJNK0iWtD9jq3KJvWjf",
+	"YPveE1VL33DgkcFWqpQTSoFRypC4dJMPbw3rULC3x6VimYpEQkmmjww8wrIAS7ZcufgvwrcHjFNrCGwU",
+	"EbimC8XuDcgnLjfJHg6tfYFPcnjJByJP5Idp9qVhQw7sujaBZT8QkcwGy/Z4wbN45AqrZDzQ4jHOiJTW",
+	"a1Vvz8reKA+oIjhhXoQsKGSBYU1SppxoYo9tjvlvmUllV4roSeCFGhVF4YK5y2xvjkgor1nguX/ifJZd",
+	"qXjMqDHFSTaEkzGQxkjVu0RbItYmvYETycOUkNzyLC5iZTxNxWCY0stdwqeIKDVMDsgjOuTGiKjOPpfg",
+	"g325q9JFmCXrScUth+ejz3WjugyegwNUZkiFvJEK7MjcvvS8zDpdEpEpPBy1Mi1lSsLOUMESLKA0qUhg",
+	"Ud9KPhDjFRUfnMyRwa3E4K4Mmgt41tdgbCYb7AE/Uzd9HUdtUmxQjWE9LRAg3BfGm1TraKPEDHPfieZx",
+	"bEB0bEB0bEA0y+EDHGlVhmbCRAh1orN0T1rwXZKitEG+RVN8l6UHaTRh7qYSIkIcS/JqYzYyGbmdDHPG",
+	"V9EqdtcS8xsgu1cilBF2lIXl15voAmb0cIc0eFXo9OjNhtTiSI84NSkRkXWQkGlCGzbQd2BwXMUxi3yH",
+	"STBREhHeaoUGihhNuFJdUr11CEoF1klIeZHeLonlnTCsM4YX8TgRPBqTJ8XaXOWRgRnkCnVXzQsh9AHY",
+	"t4/v3h8KrzB6uKgYbzxdjkfAKhwZxGpe1j8Jn64MB9m1WQW6csd9ZV6RCj6Y3TCwT3iXxgmJrox95x9N",
+	"eVWRjJYoEfkErzuWh2ynPKQM2mW3DOt7lB6xx0BvTwJqD1W6GvFzZDpjwNjhX5XHbMfT0ToWWKa1y/qM",
+	"BYyoBZ8XnYFtohGEC42aBY2GzCxp/2yyxgJI6o0Ae24XZRazkbzw4GnXomzf6ys+9cWYGSE8m/NtrZlW",
+	"AUvyMrouD1PDJDGQYm99hLKylCfTmRmmpb7gdMMSDcAroOCjqHwMdlqdsSQprHjSd1d+UVjmKtXCYk99",
+	"i/3PrqIIISARA0572bKW5nH6dYBruZECjBIFPHQG5WELoWBzFLC3yvW8KoqYhyWFaY/rKWRSOdyK/EZP",
+	"Wg8BOTZJzadCRbtJ+nzwBbo3/xPlPCrZue/B5n1iUhklgIAmPgm64UtUjZE9RWgaNh+EzDD3DA9Tho1d",
+	"C9oKwlcu774Qam2l4qAS4I/s+yCdp5jC7pQS3e2ur5VkKtInWGC1+zBGRodczMpGa5V5BKadjXJHa8FR",
+	"Snuaao3IsmCauAQzaVhPK7HBvDJYQVjzN7iIhxYl+eRssnSkLT4pLBOeEIZgsIzH8TE+8oDuz39SkWac",
+	"Dex5Wo2uRzyOzVxH5yAzKVPiDo5+wQ8w4e7sc8SgZ5+c92xgV/NWDFPyGXSlipjSzGRh38nfRf2jn3GY",
+	"RwfpNh2kGIuizgrVPtGU3wrFotlD/I5cogiamHBpRLQUQqZnqFcs1JmROU6eg/LfuFJ0tmHHKtDi/rhU",
+	"USdAfpMj1wDP2XvgGlA1urEMkftJlQqwTlqoqCCzJSxC0JgDspRm8WClWS/mhsK0KMTIDTWoMwvtjPo2",
+	"5sxTJ887CWzHFeCUy/Fyfg2PmLbMQKvs6GhcNCNzm8ukCVc9kZiK7DZuYQfh/OzUF7sADS5HX0uTz+78",
+	"tLj4FYRLEKXfrJP2j0IMHYPAw22No/X0ptOv8M9GnLSWKA7Xvj9cgRhsgHwO0r07ojO3twg5dnwVHkpL",
+	"dg/hwJ0g9N35b7e9HPe0h1hYhxhxU7AUCgrEir7W1dSFfXCXKM1iDdqQrWsWiVheVXitoq20cDjKiqOs",
+	"WNyXTMLC2f7LqEyu29QM/ehdHAmTUs/EwDWURCAchl5bGfZLvdAGA5mmImoBcdGzYSXJMrqVw6GIAtbX",
+	"I/wCiA+dKthNkioSWar1bZ0R/DTwoGvVNlKF4j8oPWoHDJgVRY6kSS2U74CnKXbGAQ4XwjqQTxl7uJF3",
+	"mXCHbbypXbCv25fOyYwuIK0QxH0wTMdoJ6PvmavoWg30nSsvkjHmPfel6rE+H4JVV2ftPjc3A50I24/H",
+	"IyrAy+hZIVesQ644X2l45VYpFXFsbG85TdPEsV+ydk8r+9RrlWpsKO07QdYZeogSQcUl1Y3n6GnDoeCJ",
+	"M0lp9LpbyhCSsTD1awXCzPCBcEODR4R6IFg6kqE1ag3sII/tJdR5jiXURwGu7whb6Uk987QSOAqpenX2",
+	"0t7DE2HNWZ2wFw0W4Qwfg90te1nCO7F40mJPmw3Wps26EV+GwGLbDm1fx3AQrZvuf/+X/1mqZMdNLxwe",
+	"EIMNi1pjb6H0boOev6r+nOjetBSyunOzTFGl0+e7mcKppWZMl4x3jFBpy1v5OE2T+pNiB229KDMcfUYn",
+	"JT/fgH/5k1C9tF9rNRuNxgKuxzYsWoGQTeCcjcKtX5ecO8gEtN1wpmd6SGErKl2kwGkX9oYWjlzaF0bk",
+	"hz9gFgOMDh1wIw4b58XqX4vFcLYTD7xYfBnGiCVmm1tXjd69pTQBmVoQ+8LyPpte3AB+/5Wuvch/5kli",
+	"IYPSMQZeQQmszXQCw1zhzkXm6Yrh6jwMxTAlnPRFpokvuHeOzca6k9ycm3mWLlFvnp0/vXgGKoUXeIvV",
+	"CIBSQY//+ntQA/abLxk84nnzwiLQ24K+8qlyPyxRk+BXq/CkulWWysBvfwtqTtL4QZX8xbX/fNbL3nx8",
+	"ev721a/Zu1evm3/67fX529/CszevrkZvXl0toeIioT24K5nIu9qZTByG592fQ8+dvdJjv/nbGkbxXNtT",
+	"RwKVj9Ov8M9s1xJCrogUbItHBHpuckXETwBssJh3RGwuWZsSatsM9xWD43hfQajjbcyMJLWj1d0uRemm",
+	"msXC2IhFwmc+EJfs3F3nxD8tXlTt9MI3vbSTXV764ZRm8TJaDJwVL01HTYS0ihOd1ZzBIShuM6YFiyFd",
+	"U1Z6oe/EhhiUYsAlmMG4lbVW7fWJ/SIR+FUMhiFuK/aPlV/854KAIZZ9A9uiBLp+ZIos84PDkir8pIcy",
+	"LNxV5BK1RvSi0zwLz/lTcbEEvZe3fEZjbnscCmbRS1rGE99J/B4TyV6fNx4PlnJk/xl5wfxr8ZrNW2GO",
+	"9Od57ZBgkfqwG42l2MxgALnIp9x167GqBYLndtRv4ZjNgZy+KvAaaUqkRziQ3czYRtdkammFFiFYAmOG",
+	"tmm5OT8CzbG2VEQxN/D49pNLMnJG3Fh7wcGEIGIDH4MFckUsER6nMtCMQcNwzcIcR+3w8HZx5nePe6vU",
+	"xCtTiGl1rahTBQbOcDXIZupa/oU2TxtpuY2vDMg+BMZFVyRZLAzF7AsxuNKjvFUKd1TZIBapez12vHGw",
+	"bpwffod8rpWzRWJyv6/IdXYD1X0v45vtE/oOmV+lG+ojnmpHGeR80d0uHXsrBDFkPYsFzlG5fEbhbD/V",
+	"ey4TQ/4M4CnGwlsiqzFDwS36k3cJmZQJHvYdTJTSrE2wG22fARQU825GXKYtZjE4mVZghFFHQrhkmKXX",
+	"CqiZiD/iYyydCvUAXTxDLpMcFCvvNQk88E5L5IBcpsi6HJhmY4IZsa6M0ctlbAoTZkOizj/Lc/EqX7aD",
+	"ysw6MSH60baalYXvqAW1E/fHBtqc4RlEH6ntcCaWb3BmjxiqkilmYSud3ngKqAU15MzRssNy0pCgaqqH",
+	"5X6rGJU2RnZieH0sb0U8Xvb1dPpTFguQdbRAduErFwh+uwFVo7rdWqQzGs2Af5EDGGMzqA2kor9z54MF",
+	"DFpgbDgkIs4ZY5rAUdpRG7jpKM/5SePsU+NFq3nmoZcyZQM3iehJk3pU/EVrAZqwzxbTyO53UNNqYY9G",
+	"Ex6A6dgL33Hm40fWyuolQhCcbqP+4odnQU3cyUgo9LcgQnEtqI2E7PXxigvY4cI9zdL1HZmk/ZuI6Ce/",
+	"6Xzipkb9onSbEV9K1zfvuV7hOvMYhGf5PhCVeNxbjfrz58+L/cY9vVfExqa2dlN5gl40PLR3JxflMwuw",
+	"/59MZGhJDIUexlTqb0MKdJxFIiKKRRR0iYKw23SKxN8WUk1Ow74Ib9fJPZgZ4reN/4rEzEY6iyM2ECIN",
+	"bOAgt4CwMMI5eVzOYCeDZ8RSCRfGSxMu4wDMVGxVPGZG8AR0ItiFjgA+PRIqHbOQq0girE39Wjk7SQ6c",
+	"ULCINxhYQUrDL+AJMhKIGNyrtGxwwdZQUjaZGVDgEK1a88WLF4hU9wNwUwK6tELgDR/wKKsFNeqib7/9",
+	"A49jNAxyDkDeotrPv76F8wicpFVbom7cL8tLPFXbyDDwMmUFgMBmpYR4eP6NW461Lnjd1c9/OUFhcl4r",
+	"M1yk4WVX3p/6Wa6wnC4CG5O+FbH08fIH5p2f+5q0PG1KnNLyTlRwfCJGFdtczATDtKu5Tm9ceLSOQDe3",
+	"h4IAI0whWcBDYZF5xA314EWXTqVL+lVBCV4zueaoRW2YCjet3SxNrbNoFA7XvmTx3EPArqqfRvwAis2C",
+	"JRKLs4XTCFEBd1iC2kbruN3CjBPidpcs0sKm1rRPc2En3aDpFroKfTr8VhjWNllyJ+80EF/b+no8bB+q",
+	"TB2d9p2/qX6t2iVDvd3CUkzSYeusjdZ8u8WGmGzeDWy1fDsRd1KMbrRq58DFRW8HrCgCBVZk1diS+kvG",
+	"49i63gfXyqR87FQ8OEuPDOtLk+pkjKy10F/Ze6OA+ZJbAbQ4ckkVXOYBwbEXcnwmO0D516ETHL7tShFH",
+	"pFhSXa6byIz00gr9kA5TkesfRJKpmyhC/5ZdNz5B8scEF8Vc0iFCeWjx6hFQMlE2pWJJLvjKvnuZApYt",
+	"yE7auelrmo1i9z26ZpkE0+9TJs8Wr5Pna5aQLa67F7JnmxGy+5guW2LyLarArsavRdyRORL39yWFHwqH",
+	"OdVGS7j1L6sV4ZJn/5V/5bH2et3a6+07addlf3Mki//7ZhlOuBQ2zJKyazP+SXfA98xP+dmF7+w25nyE",
+	"woKdMdY8H4oaL+7gjrlGfaJHqPS2XclAG6x5I5I7kZwgJAs9JGC8g43CmBGhVpEFH6FqaaoPaLE2Xtuy",
+	"CWjtgLWBdtqotFP+XsDaoHYD2dsgJ/tMKuO1av+Jm/TkNTzi5NdXbfZYJy5DvP0EhBFmgaNAunSpJYHl",
+	"Mxh3xbe79iBXyn52KikMxSa1NC/sLEwBFzzUSlH/vWvlzAIZMR7LO9tozaSJ4AMm4D7v5Uj1rVCMMtjR",
+	"WYrxpjt9Kwq5Idg0CRuwwTjRIlE6xZezbNhy754oa7hWmEGCiMbNiRR3SpHHTpCjQuI4aOEv8MoBuY45",
+	"iKI7N3bcatgNqiKo0s7pwtd0cqYO74RVBnupC8kutOJpIRFIyDvhI2+kHeT8vbTha6a1u+oGyusJYwkT",
+	"oKGEXMFqG5Eyq5+gMTOVsZ/TwDbz74/J7t9RsnsqvqTEhk+IsEq6RU1GLXZPXve1KjHVawV8rMW+Xtdk",
+	"dF1rXdeeNy+ua8E1DhW/qMg1xwvc5k9eVPrxxj51kfR2vNHaHde11nlwXeMp3j0nbR9v6mkFw6AtvEYN",
+	"67rW+vr779cKWdJUzq8np0pnoF3afchY975wqiCrSmAHNcEdhi2GMOGIzpb9v5LiXUh2KlS2YSomM305",
+	"NAHDZGXjXEEkxx4ZFttMN1Tqi1nvrgMGupXgGUOBQnBgHXD4Hq3gcgTGXDYrqtJy+gkne1DG0q0Yb9lK",
+	"uhVw1Qn9s2Qe1D3TvEKOXMh2rGT3eAR9itKtVLNycOxPs8geKMblKVrme4O3zEbWKrt08f3Is2e8H5eo",
+	"Uqo/W1im02zzrCOfDbZkqpjrtjPMOjF1kwbOMxSJEYQUk4gUHX9LAI0VEqyL8GLlgpUZQ9WJ7ElVXeBH",
+	"D/WlWMsNye8QsgQlRizvl4bLlxAk0oxxSXXjmo08CO7ZglZ1Fy1wNzZbTgIHrFUzsRDDWkDHvVXrSD00",
+	"47CvjQ4lpzITIigUGCg9ugmsqWuQ1wzcbrTcihejcoUD40pMPurBQMh4gzlGwGof2mxH0pqZWUSER2VH",
+	"rkahK1VULB8jAbFW8dhsSDGk2Dprd7gREcZ8Qj2UGHaiIAmMMJioc3ANGSwBtpjhY6JLNOisPmEtT1x7",
+	"EBF/+PjuLftIH88aZ42T5pmzwG7FeKSTyDhEQR3ektyNZSdBlylLhIpEgsW/7X9HD20H8ElnKWb1gNCR",
+	"SZjFPGE+AyNgYV/LkJSbtlbiXZfspVArk1IQrY0HzvYiRm83JmIzPAPU6sqwoUbAtUv2tHnOeEffCdZk",
+	"b+SPFf2qUD79RBx7d+lDS5ItoqeU2NEwgXlR1tBX+yDgUpY6f9EjFsmIjXXG8EeSHCMhbv9jRb6p/0Z3",
+	"fhMhJqJ4OrdjRMyFGCeEr+wm8N+572nVXgKTUCnjd+KfT+50Zlikk4FkoUhTwYwYcKkEgxHRa3K2AmPK",
+	"5E0+YT/FTLZGMkLdE60gnghew6tbiDOBydp48d9+X4r37AbEDY9iBcf7UfQydcjobcRaK2s/CK2DW+5l",
+	"+RXiXhR0/DKam2WzoLDhLvutuc9QmZ9+9JNOmIhkqhNzCSqBSk/QCwcWhTVLgLEhDEWxcqwkDTwILryw",
+	"MhPJ8puNB1JXBezZhCrheNJqqsXDMbL5Wswhc7clO/2eLcUNZ7lErLGzF2Hb2dqbTY0iBkO1JHGMqkJ+",
+	"XDepwy2ehVRdS9v2OlPbnwun/xSOZtu2CUX/RkQFw6O+jtHXcW4d+aiaWdXNaoWXeSIPontbWDdPERPl",
+	"rtOK1sKg+HggV1OvNl1yWqJxW1ZISbbL2CM7KC+dRX77mDkxR8qTX7Kiy+96svzUntpd962wJe2wJYTk",
+	"bA2ry1K7XltqIQ3LPS2uYYWMYXXwpEtCsiBzyDblJQepTY8DWcBiHt6aHAGNmMLipF9AhVaadmUFGEe7",
+	"/OvR+C6a5RzVp6P6tFP16X1hBfeIeTt+OsG+7Whn8+8F2bW3oGYaYe2SvlPQf3raYhuG6QlQNH1/4s1G",
+	"5wUjPxQ6ykt+LBxF4CNnPLH5Fo7mCMeRp45lwvWPnJtLJHfCMIpHeLQGLHO7dHGTYpQl0sKsbiPSIq3E",
+	"UycjJmszymWY4PJMr4tpGjlzW5iVLc4ulvFueS/2AzubPniqmGNnMakwqcYv3/eJJDLbzLuqXKaADKMp",
+	"R/XYBoplugvbb1FumcpklwUxPlORKzPCekDScQlqycKfSJsN5+s4qBHlZGA+8DF54LSuhz8lo62kttrO",
+	"C5kRa+CQ0xIf9Vevv9qEp29dgXXR7aP6upr6+s4T30HorxbnnHhLcehLqLF9nRnR13E0O9/pinraayWM",
+	"63fvkaEQ2BtV1JE0K6A0XavPiElNKl4LnQCnoblrB6xd5BZfTlQEHKPNHEY1seIhsEjTFyJF9yemZCMw",
+	"txWYlCyWK8jE04ljX6uBhvN9iZIU85PxyZ0EwbEsyJ/SKTxxGItUUGr0lyHMpKcteCmsvMu1Jv1eUiLT",
+	"TapTHrfr7KJxbn0hqdbXasDV2D7FsCRTs8Cqfsm35rDAqnZfy1LEQAhqJ/mHvy2YDu3JAs6Zw/T3aAGE",
+	"Q0tNp62rcsPwSNWZPzmxljG1Cji5Feu9fBqVB5C90zLaTWFQ40XrvFAYFPNERDdG/rOotZ4Sb16qPnHB",
+	"a582a9PwGb/gBU8vYKlwAGcFkeuXak41/3lzWlStlUfkOYNNJgpKy32noroeCvVlENMxMye625WhiHSY",
+	"AcOrF9jmIK7jv2XffXV9AELlGGt65I8IbGlIKOIYGa34kmJlqj3iHako3X5alali8eU07zxZe5Hdu679",
+	"PpEEPZ1k5RfPYv9U61hWDk3mnAd5Zg+chWu1yKiC4ikKzu4dISIScRBmLAMb2oEU6S4LdZwNFAWvLm3H",
+	"D54I9puWiqoB2pdt32QRdyTJlN0z2JEs5hUTfrBstJyDVVq7f5ImLXC5gipTEIaVxWLwHcnU9TPDZxmO",
+	"KBgE9/gxSmNbybFI66xN0sC03Y/IevOuJt5t5uWG1S0KsDTAugsGYW5UOi9gLpUet6W6sV/f+K/bT1yq",
+	"iYzQ88dvhbrMm4cTHJbriQ1TMZUoVMiT/YrvNI1smvfbhV4LpykR1hbqy6EtrkKdZpXnnU0/byS7orYE",
+	"wJJf6k0naC0GUvBNC9ql96CKHYIhddidRguMtzKUDTNkPOcwc1hvJ1NRLO4PaOevnJ+hVoVXrkShGkAS",
+	"a6xiVT2RFvnU1nA8jiRyH4mUrKZ9cZ/co27YHKpFDv1O2nBXZ1JVuY3BUJtKcfJhOlRarL7h9I/FQYfo",
+	"NK2hDmw67WmCBi9WsZs2mvR05CGb4SH7mP51n+D0OWD3cZElROWp13Fnwk9oQ61FdMTH3itLm/cfMNrR",
+	"ZtxYiH8qUh31NYtFN13SSXtZ3U8EI/25PTJLPpf8mG/srI7APOsC80wN2C5tfiQeAzdDc9DtO3uM5+LJ",
+	"LptGrQ2wO4+9Oq7kT+XNMlxy0WvB3CNvyw2ufD6IGXblkqy0uSHXIJ2Ih642XMS/U2CVjwwbeKawV6pX",
+	"pQOolPtUCBEkhZbOTs+acOaUL8DaoPwBNtI/16sjJLqALDxlrvKVfTsYmEB1zz6ziinzKJo4JrsFGt+k",
+	"02VFOtmi4+XI6mazuhV3q1J3jKJv20NzFUXeeNu8d8apnKdf6Y+bh/DYeOaznlZxpLAHobBPfeGkNYzo",
+	"oFw8pXHvjaJRmXpQGipq6kOe9nNF3dNnbVJULdV/aT3WcCpUtP0Uzl2uz+zsUQJNtF61WPA71+yiYA5z",
+	"yxIJ0tzF72zrzWgSdTz108I70Vqrzv4sIoznPW7czTYKrBOXtdrN0iwRi7v6hFpfM9wNxDisWZGHXpw0",
+	"mitrg69VtBXn4FFQPYwqeIBuxCtHw8RQNuBDxNyt3WXZv1aRsYlBOccm51SdzQphLJ7zXsG84AEbiFI8",
+	"LN/yGNIUYrZN3Bamhj9rGX2gRxyjGcdoxtps6M9IhAVNZsAjTKYWSaKTFbiSHAx1kp4M+HAoVW8+oLa7",
+	"KMfTtPWFiDR9WQTbxBxvB/ZsMbcxsYkS5truvakYDGOeCtPeCFbmr/jUN24yBxXIAM1zyyEM/D2ondh/",
+	"1+8f7E+EVFgS5eAXbaEL1iTsRTzDtXonM2ORQqZIdKWSzuVEeZ10iCzONLbqFYlGokuoYsYDDeNW+wtt",
+	"AzJ/WZ5TCNpa6VIjvpQupYaudzzOaAl+ghHXgtov1JyxdC/VZ/pbHXqp/z2EhVQpdXIpXGi/R0GJuHfc",
+	"QuvbH24GIu1roDHgSalQGJXgqbixJUG1aDCerMOiEiwgyhuLhq3hyku4d1HZ08iPywdqniPYVY9H4p/h",
+	"3NBam7FJxSBvryNOuLtiqeqkNeM6Jc7z0FEdYqZzQjolONRBzh6dtKDRbwlEsmRGw3ZWpr6OtE2eJq5H",
+	"cgMuxrZcAfYZIN3JNupyNryFJ0ESuVbw6CwBK1uqVDOO7f1JJtnADxaTGszNrrN26RS1qWoI77Swk0x3",
+	"rZac6JF7zrWiFRdR3qzB6Fws4rjhetugu6ekEb5UFWHmuhJUZ+kR/Am6hWHPtdk5v6VTtnZQKFitsn/l",
+	"TOEjQ12Xof6+Bj9cjZXtBpKyfM4rOOkfxTA95GCS49iVSv4fES3M8elKNr24Rr94bm9Jm5+OGFXCSk4y",
+	"pPXUtaOWdtTS7tPSgk2xkIJFuy/W/zw9zgXK5jCF3aU8X7GcEEnpmcKHvGR2dqQmJVxRjyhgPMBqsPwb",
+	"vgWeU88LZjEpzhqUYPhWxWYmlcr5vknSOrkBTZB4zCwUyTXVrcU9livrWfdkYleTJQMqq61q2uwAjvJe",
+	"Wt5HV95cEe+zkjco5E/DvghvdxhSuEK8Htu3eqSzOGIdwUaJVj2LgItmj+9aQusfeAKlnx2BTxZIiMQh",
+	"P3CWZHEF0eL8D9lEsk3kWn/NlRarlFiFg3SHCQ0h1FksMrIOFqOnj30h0l/oZTsh5bc6FX+SJq2i5ddo",
+	"bXcltuG/9K5Qbn3cviuil96sK1PzkC6Vl3ow5EmBenNPtz2oFodKiHRFwh4meqgNj8065HwveqzrGUgi",
+	"+adEqLCPtemvVQ+RF3EKhmUm43E8Zn1+h02x+oWOj9arQv56aZMjdJYGNhPCJtWmuoDS8lanfVg2xMfQ",
+	"SY5HuxS50xqJb4PgKR8GqJ1Fj4RyarIlcYWdgobJv/0v+suyg3/7f6f5wQFxgff2kM/Szh0R4JGkVqAp",
+	"M6mMY8Ihfkiap7EWaZ6Ot+/7uQqV++jX7LCbtmqzFaA5jmjAOmNUfKl9hSZtmltHYsRCPRwz3a2ztwgN",
+	"3eUyNnbMNpPBwt3RsObF0z75YW4sHnO02zfpDFSyJ5KTs8bZ02VQDcqbO0scX8WxPSmDnYQtykHnqrjy",
+	"puMY99LthrrlzyO5/Yxdr9s5cb9AyBaOcjvHRQnTa3HUrvtp8CPdNOv9UTImlKA8vM4JN2jGIAY6EksO",
+	"4Q3cstGIe6oHMkSirw1FcpOgZR7qzHI/3/i4dXbxQzOwLWmjWqvhPb/49zDRoTAGPj3DLtSJ+E2E+Ov5",
+	"ix+CWqJHxv1kbhH5tdY6b5yfBbVMFR8KXONmxLHXP9zx+2IeZjQ6aMQ9YMk3HZmk/ZuBNAYRxZvnTa+B",
+	"3SSim+FQm40ffg9qYM4Sk4iBOgW5VoOaUKGO8O5alnZPnhfRuEJzh6jWw/QGk5P9yM5OGk9LIzN9fnbx",
+	"rNaqveg+fxY1njefP38a/hA9u3jBz7qC80Z4ccGjRvOCn3e6T7vNzlmn0Xl+dhZGzYvoWdi86DS6jQZv",
+	"PPepWc3m04vG8waOXCFO/KyleboE1iumkFk2fjMtsQI6rq1alIxvEuw4pjTqRH/9G25/LxHGEFL3hDO5",
+	"9BRsqjl7xM2/FPtJOlskut8B/bTkgD4PavkZojT1LOY3iKnWevb7JpII9i57QHqR9CD5Ah8FNm4W5Czi",
+	"1rVHYX5DhZo8SVkbfm6TqV3ssuQVdN31KPkOJBrvs7+3CYkfndP0KmmuFSxCMXOfMKhbznXl+/+HiOfa",
+	"DVimhtgTJdUs1ZoNsrCPCf4WGMzrAY7mCfwtHyU+MdLCXGMeQBcmm+a+MfIzoMOaoMqCXP2hBpR2biGP",
+	"43L36mt1rU5Y20O2ttg/ffrp5HmA/zSfwSg/SxXpkTlpnl2c4asikSJztW/RScE51xmngqFOygY8ub2k",
+	"Hai7iVmwWQTjrLMrda2Yn3S+br0Mmbl1G4ioDmO8KgHFPq5/ic2XJy0CiCUEQzoOiUlzhFv4oW3bRNkC",
+	"jjp7BWYKzoRWvYPteGXCCAuaEZu9dFB7dCk2z4HhJpkK7PXkl2CJMLjGBruD42CrcW9ptIT5zLSixlWx",
+	"VLbfw60YY/E/B9uVUBrtAbO2zyUDTuEOB+iJtukrIgtS0jm5VdAXhos7GKaE6hjkFjJXDDv6W+xBsDYI",
+	"jRSGh3iD/vjYE/iIcmGYj//B1R2RjoRQeIY+6JEfriri4dmT1+HhbS/RmYrsctv8lyy2bVXfv/v4if3v",
+	"//L/neb1FVKYNuwCtppvuzh7255ZfCOslq3LsYFpGIMV8YHteGT4nQXma7E21WXTxW17sHzWDhw+n7Vj",
+	"CZzkP55E9Ec9bnuVof0ksGScCHvT47b/zQI4pkzficSabZMvLHmv0DMG6xbRrTj4Po+7NAM6JMhhCD6W",
+	"vGY8ZqBPtWxwIxIoshxOodMCmVCRwSMAp4J3U0SktEojXUyUmisVbcyeGnIgRVzzp42nk4aLPR7FjrbP",
+	"nrI38kf45sJeTftzKxUC8VJSk6+Cyp9lqdh+2y443U7+KMZtv0PXCtSn0rPhmXS+/3/23nVJbWVbF3yV",
+	"DP7MOfuoMFUu36riRJ/yZa7lM6cv2/ZePr13zYBESiBXiUyWMlWYtWJG9NN0RP86D7HfpJ+kI8fITEkg",
+	"gQBRgM0vu0Aor+M+xjfMpz0ax0YJsyfWw9s8NocJ2NJ6REU+5di2W8DrDyDrNISWVStSrPbgRywtpuMR",
+	"CricTMtlari+pYbc4DHnULqGy6nlkMEezglGV3xW3TQ+i0qVNo4/N8r2mAv/dw1L6sbfSAW8zNGcOdmQ",
+	"Go5jjPuxIaUI0+DqGjdeF8ppkFnDefcJvryW0dez9krPTnUu/w/zY6A1q2FxweKlxNwZMGqtTeuNlopk",
+	"aG8slS8sM6DcwrJPioPXWuDXv958+foX6z0EpCCqyDSnC7TJa6sI2GVw7+hfBlnt7ZqKe3PZqTG5jUbO",
+	"LKwyF4BiYx7KWLp7ABC7tG+InE/qg46jerIAbG87gJuZXOcUlTWQvm2gqDFa+yKztFPYQCR4I4AMZyhK",
+	"l4pJGb7btYUCpRO76HQqgMfrBEN2AoIN9naDyNbogr5tXZ0/C27BJwtI15mNeNsKbsGpDJ//Cn/Sofnr",
+	"4jK4LbiE4QmZ8lUQ2Ll1LM56nMaaGysGGvacobPlX5W9TDL/Q9kIxqh59flvVsJavdqZST8p4ro7fZlN",
+	"vKhhKOjdfbe6ekDauIO/zDWcqHMY3jewVhbIWwHY4MWw1X/iiv9Y6MFSiRiOJ3xtjvbanOM1HbLrwrGJ",
+	"82fXnSePOuePzLFf/3p9cXltjnHDM6wRZrtoOMxW6tW33jdkWFOZ3GHquxSLWv13m2eL22NN+zLvRtD6",
+	"djam3876wMuePjvvPH/+9NJ8iv1IVqO42PGXJ+G+1danHCBhpYgVZzSjkZySAU1QCpY39/NYBjWTdfff",
+	"3u/kGj65hn9A13CwNdcGi9AR8cFnLP+K3h0qsjnvIWe5JnN+FFIRsvgQ2h6iT0tJYPzQ9PA6c4dnbqA2",
+	"ec8YtnV1mc2uj5bv/T2W97YLFnadgAX/pIgjnWuSsAkwOiN6rLNbeR9eu5hmbTNRjMBhImIZhuGiKwU2",
+	"c2+ulJOEOkmo71lCAXXFhyihPmsJl/gYcvDNXFdIp9rCA52L+xMeX7Jq6ZjZllJDykVAhLEgZEKGUkbY",
+	"Nhwc5RCFsIZGnw0hVsmm7XnQHyGJoybvv5UJvAZGMvLKyqPy9gb4mqKP0ga5EjmF3zueWLd7Lm72psJl",
+	"cxihkxw6yaGDl0OWEz2EGPpHytJDlEFfKdeQcyAJSuTDF0Vf0kSAH2qO1VoMCxfp3UpGwVKqU1d9Y0Mj",
+	"LCB7gSuVQlwR/krkNMAqjiRhocW5sPGPwDkNMTvEBikxfUdEnqUD/bbJe9v4MKQCFpnvfbjMxYWRKlzT",
+	"olTA5oK4Lb/iUnfv6Cp3KpttDHyyeoAEEyh2z8y9CEIZsQBRTTD5IxgzpeiQ3Yrzy+DyeadzfhE4Bh0A",
+	"6wx8rjhyTPd3kHdVB6+w+WT+sytoM4kfkIiFXPng9wLuUnW3SVgQyVZE7JKIXxPArAQOq8Uui9h1PWTC",
+	"mq0eg8wouFia9qudu2VdKguu3YNxT6CErnIgV1Bfm7w1NGxjNRDaiWmIROni17l8FPQF2DwipFFFZ2oJ",
+	"MltVG5p1CDdLev9k1vid570bUtpxwrttmnsG/9ZOcgerIAshyFSHctxolvsnOV2R6D43B6DiLEFhjgdW",
+	"TC2cTw/JhayfdnbZKhvkJd7Z0Clj8zNGzrhYLQSMM1csFLQc77xq1WbrUBiIDNkIRECE/BPgPYTRSy+D",
+	"XAXVVQsFTV6h80ZBE1nMn+T0kBKZwbvaZ6FNlXIqTV3BsFdBMKaCDuHcz4yWHy9H6fQ4byOutExmuepJ",
+	"Zfi/EJg+OWVKY6pKm7wRGjhOAU0Ua02AHHscWWL3XvLov5sNaQav851f2Ttc2FEhdp6BuaS6UuyYo/tx",
+	"DFvP/qjD28tPVktZMYf8QZcnowEgS7BLsM46HoUwTRJ4LaptNa3ozmNrKcdmqXLcRdIyK5XJkAquYHZ1",
+	"wZE7585mVnnYdTPZB4afnCOkh+a8lmtVl5BkLIyMHaU7xousEpMpd1NRAngHvYxaA6Pe0piJiCYEau65",
+	"KGJkaj5m5J+ALomadXY50LuaU3INf+X2Eyl0IuMY1XBD7eZS57yqrj7bIUMmkU13xjIQM5UMYj0PiVCY",
+	"AVee40K6PmIlWSBMRMdcBZUCJDZ3a/baZcxR5VDes0SMQW3yxCmkZpAaGiaMAXzR2fn5ZYNU+wxoc42O",
+	"FHNbtx+YxPnzK6H4T/aSHXMSl+MueDUWgdGg456nLDnIcZtqNrOOvrU+hmLe8DWfzEoTshbpr/F2AD+A",
+	"4Ayao5YvkOKqQSE6CK/xMsHqEQGLonUXknUHNsxBNEHx5415Ng7NGar9lBRYnALRNkPNY5mwtXujWBnu",
+	"Qp8sVizDRuPCCP+Q2b4rpS1TthbSe26c8kZgteDAppAjHhxejf02UmmMbRwi/OByofmF3mGKdwkDMRTh",
+	"6jvn24qsIURXtEg3pgiSng84JTK2dWxYoLJBJ/THWCWoE8oFF0Pneev5GBSErUI5YaSXKpYgZ+1VeCeO",
+	"sR/6MQGrgJcXz7picHNG3TlPxKrWgEvGMjesYiT7VVVULGh9OwsNdXCl0QE+GHThN9XO7JhZ1CJqNEJj",
+	"lQGbDzyOC9TJVIG4OEVtaYeU8qEnTE5ihp3lPY1HFLyBjjRs63nFsk8gsfPbxLDV63pznKezh2rn4vlM",
+	"PW3zohVsohuzMYXUEcqVov/DzJwnbTedoIVblVdgzy/OHq/RL+v8cbaTN//1v5Wi5J1MlaLGEJAQSg6p",
+	"YlOZ3GFh4zYKs6Ok2pDejbmm9tLo3oqfao+UIQ6zs7bZu9VHMkn370Y6PEBDFIuPiWX/EJQ1UrDcCVTs",
+	"YI/y0HD4wPufAASE/CxkX0YzMkyo0OpW6BEbKxbfM3AIyZj9EmRDcYXQFQPbnESbXfnJ4q2UMQ6uiCV3",
+	"6HuPDKO6oP4AOthXU2oZma1JKWsSwp48Rd9vX3ZH6aWJVX8xFGAv/SJxG6FuL3zryl5emUB8epVeW98l",
+	"lDVgL/cBNdNj/SQRH1QiBlvT3duDqeFaJiqtj2neMmtUTm7bfCLvi/G1SaV9uaVgP4GpE6D2CwGZpRIO",
+	"ctKr2kNs24G7qS4Pi2TXeXr2eG3JtJfWDsfVJXqprLE9HUZySmIpho5soNEBNDxuWPo8TI//pb7ThA9H",
+	"cEZDo0JahLorQsMQsCTkHRPKaZZWeTW2sM3wxwp3es+IlqQPHydMjbD/fhVNV1AkE/tqiH/IUtvmaqwt",
+	"tjuPzzoHIrZdG+jzi63F9kUDYvvouNIbETWq/wrGomqvLpYkW6BD64YCFxiQOSURhY6aCbvnbJrRvzFn",
+	"gcTRLh1LpUmaDJmwGWrXJGFKJxxwoaRgykcTkKv8pIi5YEQzOga3VSPZabCYL/ITTPa4vMC4wbvPTPPj",
+	"tILWWfZHHQ/w65QRaRG14VokhNEk5pXAb/b1WpZ7g10bgFre4FBGTPlGRODUrU4ndsVSZRsw5uBk6d6n",
+	"sWAJ7fPYorhNWMgHPOwaeummYhQmZbvSnEs0w9acrdXb36YqK51QgZ6A/JKvKhcYSjHgkW30r1g86Dqg",
+	"zHIh5fj4hRNSNScJ5qNiQnHN7zGzWZgjj6HgDod3tX0XneUy5KLptLvP9pQNp3hoDycw4mr/JnxtPfyW",
+	"3RpCS/Ni4GUej7XxxOdl6QCTEVXs+8ljxkV/xEWdcphPOcy7TsUC+gGg1lym20FkIudI4eCykGM+YGfh",
+	"LIwZmThaPaIsZJtbyLNOJLAKAiXuWWt5gE2HUa5B49aMUGOAABADcE4sAARoZDYYsNBhmLJ4UMhVxtfj",
+	"u1BXq05SXivxOHdJ9hoYsnnFf6UiOpP3LCF0mDDX1R8sES64wnxAR3Lwb1em5RT3Yq0s4tw+7CculD+I",
+	"Hzt7eJ43bJT0hFxlV+nCRao56FThncqnoJnLfYzJviuu5j4zfHN3/5TWuzqtdysReErp3aXUO+50XlTa",
+	"GsnhTdiAJUyE7Kwfy/Cu2l7/OuLhiETsnoeug8lITsmYilngcYzNX66VJISBUoWhnq3N709uni9xmqeE",
+	"3R0l7OI12EUjxOIRepyInRrk6BZ8loMps4Gw3DOXZ53zL/DAem7Li3No2dqHgqkvtB8zTR4H5EYpOqZ3",
+	"lCSSRh4y7Eknh8IgJ9AootKN+ayQwRJ1QZC1rs4vmrPhi4fx0GZ8oUvU8uaw9j5CRMlOWVX7N3di1EOW",
+	"pOV82MaIx7HvkuViYHIwyJqBZXPNuoA5k99Z8BahEfM4QbsYMg1JnuPgVgg5NTwR2uTgO+0MFBMR5nNS",
+	"RXp+INsnCaosXBKp9pNU7axnE/oc5ADzOmdZ5zylq1M8i/flIFI9Ldk8LiPhumR5sSHBNG3KLzfbVnGx",
+	"xw/FxS5KmJhAJMf/bN385T/Me88vjHXo/7g0oqcup0MwwzzP62xkFs7d1lK3B7QPO2q3R5GLlqYG2GUS",
+	"iny0NhtdQ2Nc7gq5iWNrlrlRA+ITg/DuFAEBs1zaQrcLSIIvdZkscKbGvSZHRn7rUlyecOeo73xH1PfF",
+	"CfZDsb1WKyTWO7MeGe3TWVNKp48SFjPw2+3Nc1OiTlFFYqk02IByzBTauQ7Suk2+2pBwrjFprmkCksC8",
+	"yoV4h2BeEWhuO6RclPiAEJ4aNqXKEVQHsdq+Yls1aZ+JigfJ+NzRzE3rRWFai9zR/WxtDvliCw550SCH",
+	"PEQHVQ19A7xUpVwSiFAOjPDfQu9IaHzGRV9+W+Knohra2wmWKDKCjCfCRa6ntstSBlNrRvDnfQZ4qePm",
+	"nFUJjd/CTL8zV1VvknBpbkePTFKtCIPSBRFyplyOzs69WQXqDVpnhb/c/MwX/v/1QVLt2W3sAltaVO7e",
+	"3lXLYVJd2mJuLWXD575edwL+p9XV9FIxm10GLouI0Qjgw7PG0lmdOwCYLasjl/cswdS0tWvdB4kc2+1A",
+	"uq4aYg6maB1Egaa8kNvBqhp+8Vaz8YPDqpqBq/1wGU0kLGT8nkV4Jo7N5hi6Y30Pm2tYlA2bFG6ubq1Y",
+	"YOpvMVl4S43LIgGbmULvYBuFhz9KSjWAEUGg/ap1g1ksvqqGJQn+me8dPiA3Qxqxf7b+XJqvu7bqdmFo",
+	"DjrLGMPo7OLl8y+XX//j37ZBCnPsweXt2SJEQ7l0zOOZa4jxmtM4li23Sa4iZcwF9jlW7JtZn1mx53BX",
+	"LSw0gAOjSgq4qWrEjFQ391SxxFgj8DENQzkeywh9Nn/kdEqL2rwk+XibTIbsWlXYy+6OH0y3i0qe4SpK",
+	"7YTnmAbNcfHdc42G7Ogib3mETXn2aER/cn79nEYLwjjm4g5ywufsZWvZkp97xSqC3i/XpCcnTHRDqliP",
+	"0FhJEiV0oBXkLirWLgJU4DuRNRYzAUmhXgdmwqIckCna3dCGCjQFVKw2sLVx9w3BpCL6lJHFUWRY+L12",
+	"3D6/oSVSIYFs54jf8yiFVY6ZHkmzDcYA00wAq5OTNEamaxUbW9MBLM/slvmqKFEuWn+ux5ywB8JDJ3Is",
+	"5YuHaCUjXyy1jnEHc6yxnAX+uTY3MvQVs2jI9pyRZTk7UczhYnkPG7Ulv43Qv1/vvpnASf07qX+7V/+O",
+	"js15+myc17nW3fvs4uwciQPGIszIs82WIoqOEHuhgPNZr9lGrO86l7QB75YQHyntlwm7cqQ6UcRio+mw",
+	"aI7rPWkFLbfJravWXyUEesx+KP6NCD4cadVaz+me0PiVu0InTWZjEnd72Dh9RyzEXkaHpMcwpNcAQAzQ",
+	"CKIWvLYRhcYu+kip1+eMC9kN6YRCM9u1qfK1PfgTUW5MlHYLG6fJsblVS0q5f5Vw9QcDI6D+nkZDdkX6",
+	"M+xISGELlbnXKiDQE9iWF4qIKPYtIP1ccXee9mJGE6F8+QU0W4H4fY2Y2zs7471DL6ynvebUU/gO9Vmg",
+	"TRtGNY/n0+xUKBPWuuq0X+R03z/WJj7Yr9+50lXOx5jfsXgGWasPF3v4lYvIZdeCr346kmRMZ8bmgXiT",
+	"yGyfI3YmCqnPvAZ0CHptw9JtQHl87KIN7dFuxKOukLpLtWYiWl/IvZf6tT/pk6TbXP2MpcrLuSL2P1pf",
+	"zcg+KGjdI1F+GBAqCHq8WQSYlrb3uZttY3QKSz051E4OtZND7cDY3Us2tEU6jfI2w0kwLWhv7K0h1uVW",
+	"cuJeJ+514l4Hxr0+prqgw3ilTSJPcwqNhWjckLGp5RnBOUKAjupURD4vJSBUkQFNbEqwa7FhLM07KMMc",
+	"2I8VU+vmB9+KWwGGVQ+Dv1dEs2/6UajuewHp5VnCtzMRGbbQI65XLKCxq4kxXdWIMQ2Iq9BAP5RjgKBA",
+	"HKiE0XHg85mVljJCoGZ2K8bSsIhr8yJ4Dt9s8zbkYOA6jbgIQpvcCMK+TcxKhpIpz3x7uKAe7JwH2dNS",
+	"07jXJk86j8l0xGNGtJS3AnAA8C2KJKkoqyvNO23UKUn6lCR9SpLeJkkauJobyGfcgcOufKyIJyyEN5Td",
+	"KplqUKXgx/i/2rfDnUuIwDelmLtUsWaavmV5u7tLDq8kghSOd0B5jLZ5KqhQU0i4gwJ/YLa2wt9ciIjR",
+	"WMOU17gUAPOKLqeF49oZvOX24BIJdT3qg8KY9yJqywkT38Yx7rs6k4MBD1kkw9QIq3ZO5I3jNvxbdHMt",
+	"+qcVHTNi6E4ZOViQmgFh9yyZkZDFMQhJ9s0wQH/mfS4obPfCqbfKxHNhu1r/um3x6LZ1dVtDs708v239",
+	"eSvm4Ern0/vd3gFenSiFu245FaI4Fx4FqIYHyDdvxeo5sfPg09mzXx//9uLf/te7wPCQlRN0ISY5JamI",
+	"WGInaqg+lHE6FhD4Udegz2Et5t8lFywi/RnpXfcCC3uBBwKd9uHIzIGkMS1Z8IOVQXixVqMUon7AwXyG",
+	"utD2NRBLgUepRcj3+i7qsdgCT4o2eW9jaTGj9zawbXXiPhvIhFmzwlyDHF5Ipuea1weEgtQInJBJDCcz",
+	"PCqwmSoIEprNIuau7yyJjEZp1E1jtk0tD2QFnXQ5qujmln2DUQEnvGpjm+MWdMeIw24UDSNlIq7CWCoW",
+	"dWHH0N4csu4wkenEGq9BK6ZimNIhgnezb5OYCpsq3HolhUpjjanYhqgG0mzrWTpB0yEcJVLwkPA4Fkyp",
+	"bQzyFdbzyMi1UVekOuHeUs6Z0fh9O8xNuLV+lHI/+Kn+ypUwotcJHejjBhHJeF55ToFZYSMZBRv101tg",
+	"ZjmjfGmV1tah/42bLazNHEZUCKiCpxNeySzqOOwyjf4qr7/X4TN/ZIl23SkVmkVrQsJCOT80wuAwwh/B",
+	"gt7qnHk5X6HTPBr1Fe6AVeX8flAbszvH3zJuc4hVYMtVprlKsENK0ljaa1CKkLnSBdSGbkiIvd8AfY0K",
+	"Yq5dwqMchAlVdzY71ahBk0ki71l05V6DqhSGOXKh2zoJwOuAr+O13D4A0lTjQlRJuulkLoLxoqhUOP/Y",
+	"BomDe+lpuIxMD9E9v0LK276GlDjutpWMf2TbuSzxyEsyNtRhNgqKQqeALgtORKIl/hmgp9T8HVOlPXbP",
+	"gvu9DhTHX+2UjsrPfJCwsQflYXon7x+8B0kNLwF2uLvH/mOHKf/qU/OYKQUGaBU5v2R6yordDlxFjPXJ",
+	"NkrK79x8TrR8KLT8r1YftITWV2OoCaIYy5eCS0G+pExZoPwqU+Z8fRCxJ5AIwcFScu7/P5thLHjJDpW3",
+	"WBI4XPZS5aj8GFMuwAd/bYR/SIWQmvSZVa8jQgeaJVOaRMr1KYKocq4wwHZS8R2Ibc6yV6kzjdluE6F9",
+	"QACElpAQp6FCitlYpipLRgCnde7SrvJA2guyV0ekJbovGaWpCVgHf6WpotdkAiB4hCYJqneCcKFZMknM",
+	"VNqtTYliv344t/ElVPk1Q0R4QOXZjMrcPVyKbbKGCu3My32mHmd5eX2qOEQzBbFpajk8PVcucGMftlcx",
+	"YiGPmGqTDwNnWEDA85pQItiU2FtPEjaJaWhpz4hEjEVsVTLr0Upw4ly5aZcBd8I03Cl9cPt+JBUKsMDW",
+	"Veueaxp3gbyZylxeravWvwuz9pAbbgfN2RN+T+Nr2z3UG95EpcnQaBhrcwW3ZZ9wDSdTfCtucqPuDC9R",
+	"TET+crvU0KaYyiPrndojc3k5I0qOWdb7AJjLdCTRjRYA5UNP8ywEMElkyKI0YQprC43twDX5+bLz+Bdk",
+	"F6mIjU6AZ+79cZtAjOAG7Z0rnCIYpwjGdxTBOGx+7LjiPEfGj4ElczHcHVdO2N9ZuM9qjBtl4xZcDBsr",
+	"K8NVnTjpiZOeOOkPzkk/QcbszhjpJGH3nE2rcSowgDrDSOoVmTrF0meyQdKosZLsFDFXEZ6DXF1wTtlK",
+	"FipCZo1b70TysWA0kQEkKpH/ZIIoQSdqJHWbfGJKJzzULLImmBrJqa/VggQ+RscwXgXchV1nY6ku5VzG",
+	"M4h/4X8NU8pxCjlhAvrQiK7ZLHPDaWxIr5WKUZh0z593n7wAbu1+jfls1b+7KDyd5b0VfpPtffbL/2wN",
+	"ErxquNmW/NePJNv7U5F6YXlnmjyw1/czY4R9o6GOZ3gVfRNaz82PM7CUMLgBe9R3wBGFrinvzoJUcks8",
+	"gUOxBfLk0HYvQCpn0FiiBHfgilg4pwjxojy0R0ASdi/v0AONnVQixMQFBWvKFasgeNyog8h93Ug0P17f",
+	"qfQJ78af1pl0yu3cWW5nPnqCXZK2FsQJUzK+33+TqUW5XEGagJzNLBeQtl4VKnkgf0tDH3AQ1kISr8US",
+	"Kma+tXhDthJs3PHB5CgZp3n8PAwBmB3X9I4Jp95EHHUfMpJqwjWNCRdKG+G0CYOAO3byNm/DAt5LzaxS",
+	"YagDusraYCmUt22f8P0Ihd4eeQGABamCov+TcuFj0OyNIv9e4v8KAK4jqkifDVPRIIWb3ThaHKwccZu9",
+	"AZ45kAl5z+mYzTahYrgcJyLehohxExss0ni0Z73814SxfzKFjImrzM4JCJiCVbQsoC9kgk20fSm2cgAO",
+	"ufgRF+bahrZbN1jd41RBIooZAQvTyEjGEfn5svPil6DoJ6Ch5vcsyNLckCTgFSN6z5xLAy0HfD0VdAh4",
+	"LfgrSdSIJs4NgtaFe//1vGsE9BGbUe4zzzHVBfNW3E6NuVLgt8C0Oh4ZTWUwg2FkErle3xpakA+Wp8QY",
+	"nvfY98nULI5hJwc01Lay2dcvZ26LMZ0RxZrTiLYzfE4+45PP+OQzPmLR9pmJaEvBpsKUnbF7M7XqLuXA",
+	"zxGzweYQ9PDEekTRmSp6aNbD/6nIZTbTeoOzOi7sGxmGaZI8RCZzbqRW0MoPXB+LBA++CFNzTXoowEvn",
+	"Xx/Exs0TX2boVfI1YFJgQnfcYqwsjmi/qo1ZY25UF9bbhZ82md5dKT6eZtzKMArbFfnyIvcn3ulMYhQj",
+	"BA7cTbWuLjsOse0c7mCNn1zkYa9rC5tnhu/DHl2Zg2GJ7uL2GVrN3bI84t6X89xSIWMROOp8t2rXcK3Y",
+	"jtrfEJUmk9h81AlaWnbd87j2JT37zxdEwuOgdc8V11Ze1lj10wvkrtskx3uu9fCJ8dn1XgrPYR6zVF+Q",
+	"FrYJ2lZN+Zf2jIAxvUUAZ6MQtV4RuMUqAAA3mThM+ytId4XvQKIwGo7IPRvxEJvp2VTNgAAZIYCKYt9g",
+	"DDq0v2yTj4iQThNWaPjn8+jh+SyOgSj6tgE+2AiG9YGbDswGnztrS3msUaIcjhEXsKTJCFLLEcqlx765",
+	"JnOoKlmxOR1ZNmeX4vL9p5TrfG2rAD8gFZrEnClnpQxSnSbGyrJ7hNwkC9Is7AXRUx6ywDUizKuEuT6E",
+	"ZTLZ5fb7+73XIMsuWBNeSGTFYC47C4HGUzpTXWP2toKWPSj3JY4duS/KmNOTqycLEuDBWP5avQ784TZd",
+	"wJCPpZ8E5bqCsrOeoLxYU1CebyYoN7hWZfLwk0XiO+4wYl72VrggYZngUBL3clYueo3K2k9FFNvmp7UN",
+	"t+XQMYCvOpJTArCjVuR6qpoTjEH2pPlCaR7HRiy6J9Cp558Zy2RBtGKqujEcrGCGsP3KpuIlYgcAa/Iy",
+	"Z8tEnhPz+T609IaYj1dLD8fbs0qL94gxmR7fuBq/LULM2wJ7geKyJGGQ0Qcdb5XV/n2Z+wvvReeK3Ese",
+	"zTnCPdCe04ILCjApOpvyWm2FF72E0zhcmC0U3KahYRx5/jYm5xcBKVLpZjZpo0gwJ8Z6YqwVjPUwPekr",
+	"tbRXyKfq8de1dLNH2KatUkX7EEdMafBCIBTINfBB+AAxYiGVQKa61MG+6Fi/LlW5iErDkfXEmE9ruN/R",
+	"e3LCEjkkLJFNQ6dVXDrHQOqyyItW0EKfWbc/qxdMvED9PfPCr8OO1zNpm3PjgiQ5UGcuplx4s8t2grSQ",
+	"J6v412HBnrwzZqRdwIL56Hpa4n27gnUjD4PEUzWSU0Uo6Vnp2Suam/ZR6/O0mSi2q4fhDTkFtPiAdQnT",
+	"2GzQjPzcs//r4hc9m/SCr7eKq/etJiyEfBL82HwK2l5UznHF3cKd2y9wykYcZnMC26HD8cQsVzLLjY+t",
+	"jCf+Duv8zt15ZpHAZXPMF9iGlrWZ7+aOPqtMPvqX7bq6AWz0eo43z5H2lPJ1IsWNSBEbU4u7o/NugRkE",
+	"esz6ZPXgOk3wr+ptB2NiQvUo123J0WxrXtSt03Hnj20ZxiPIxdl5CvN+NmdZGoK9UUKSWIohS1zUnI6l",
+	"GM6r1DYxGray2lvpVMTV6bslnNa8oAHlb891D6/o2AoVl9Bs41y1OdrfYB+oZ2UNeyhPsqdGGFjyqLv6",
+	"SPHBsvc+dy7QZuXYkXoT/wasAYXZmEbQkJIliUwacSg+DP+uZKVvfdbWTy6XiyYM2SFcGr4+w7ywYKaL",
+	"Pg1wgOYytMjPPfzG2+IbM9yjLDFzNfj3cgaFiUzgdvVnRE8liZi6UwfDek/Boa2CQ0Do+w8NzYuH5q/h",
+	"9xlTslIgb7xsKw1sOc2ZIUEaHlLZxmec2Ss3sVPlxu4qN9zpH27thr2nVYPit114Ye0yjsKvSkfHsSM6",
+	"833JbX//hMRUV/e/dWcwSOS4vPtthC2ca+zAkjkwmsR89Sy0XGsOzQUXi8nPMtUJo+GoZluCpXIbmEpe",
+	"AJ9fLJPZC49vJq+fn1cLZqgmfOwm7x8qdmK6KEz5MhPgL1OkOW5do1YwjqlSXSAb21M7f2OvWlzgWXIp",
+	"2mM+TGxBZvZpqywxpErA5ze/qfBnkYk/dOzTbZdjb9XhTwdCEWbS5oHKWWxFybKyk8CzXywKUTmr5sqX",
+	"rRulybfJhsIXZNaCsYhFbfIeitcjSbAJRCzFEGKWgcuAE1IzwrgR423yVthWzlh7UmA97WKUM1fUsjrB",
+	"zgc1l1WVVFeNFO/TXuOalcztIRlXLWa0ayazITfYYaD2JHi+A8Gz2a2qKAyRSXTckeQFWVZVGyITYyM6",
+	"gQaqega1BhAm28eR563GjdoN14gbL7D77RTTE1s4sYW5EF7or9ZBOIFqaaw2sj2nsx5c6UYvo5he1nkI",
+	"yrJBmxw3VLNRS6Vct3pjW0VzVwUccDw0Jv0cgW5sje2qhOPEZ0989sC97fXUqayIox6zXVdl2nfkdWdZ",
+	"KE2xzz3FRV+CewQaXrqEhYgeTgLKib8eEH+1MdX1uOt8BHTbC/c9M2Eb9ZzjwFsHPuWkOtj5Blyf9rgC",
+	"ItiUKY3FdOtGN8tjmx8+HltAE5EgdxzLtHCTQevM/2+dsrhl8UMXlqwZs1xKbB8+fsZfHEiH/s8fPj54",
+	"aEVOloVTNBURTSJir74Y5gCBc7T6ysJepTFTu0MLw6YjFq14kMgx6fWpAiHSC7AjJnxagVs8/4jdRnXt",
+	"mxDDs72JjHk486au+ZYnqn0rPPZWNmwOIstXk8GLzMVJaMRDjRBlIAuWxEM+fNxrEATXDL+hisWSgjYb",
+	"A6e6uugErSlNRHfCkhDe99x8wvhwhIkmIz4cgc4Qy2nrqtN+ErTGLOKGF5zDXdZcm3Fanz98JEamttYh",
+	"if20zjYn8n12OAGSX9LcZEOiXyGjH1n7tUpUGwLHR3KjXRcINSBjmtyxiPSUTJOQ9dw3QV6aTanCFxkB",
+	"Q2aspH/1kGlMg0Ky247xZ6RDY5YgQSDuOI27I5maK3L5PGghmHnSBZBB98Uzo2inE6MSKTn33cXln4F/",
+	"E75WKabU2M4rowWLwpzIGPCUDQN2XbcKz2HRhHsMYbOz0YFx2yh0N99Lfa0XTGIqVszOLEtrGo7GDmA4",
+	"5uKuO+Yi1eYRwz5ACFx0OoZPUNG9Y2zSjehMta5edHyyee7Txx0zeZqgFZ5wobtTLiI5zV771LxsJKeq",
+	"i+qCa3hmVoEt3WDLuoihPZBxLKddYyDhqkcyjrpj+s0PaNid0k7pBdDt8cSs5/HcN2Mu7I+MSZMwOWGi",
+	"ayxwLrpjKfTITi4VkeyC/9B9W1jbIl9+shVfzg4bssTsYRgNJgOmGKQC0M1p3A1T3ZWDQTeSY8rBPgvK",
+	"vo7ZPQCrP26ZK/93gAXvCqmNfZAdoAoTxgQXw66ZI+ZXXT3Nf44Ttd88Bk7v7AG7MvudkU4yjlgCf3eN",
+	"joS7CUDk7tXFjYm4on0eA2+87AStAR3zeAa73g1HPI4SJvCIza4YOrYI5sxc6Es/Itqq+CRI+O59GguW",
+	"+JebyU1GM8VDGncn1CitZiqThA0FhcxmM1OqQvM5CjiL2p25B7L7RkOjacQsGjLHJP7V8t3oW1eXQUsY",
+	"0zZGjmOh2JGRRCzkxgoq/eFF7pePHz/Nfvrs4s+gBX3XZt0BDbVRaS9yuPXuWv/pcpUTL9z6VPGwa9mA",
+	"vVgWE5+LLqSjABOB/3VlCpbAII3j/G9aguL94ppb1TJhFtze0w4qLV3b1g822LXHvDo3J5CfWte6vrpI",
+	"9mblSkuzFBmmlgaew3q4usuIKM98MwYdmE/50G+qIQljXHadSMk/6jmK3bVnyCzd+f5pybRspPOnz+eH",
+	"elw1FDw7P5a5PbnB4MAcKygb0MilmuOZR+eHs64bN9wz0GFQaEOKPCoztZXAjyBi34pfjRpfppV9ta08",
+	"nKp/MI6RKusKQn9gLcDS8hNv3qZapZnVDvq7lNURzYCDrHOlVMlqQr0qcYWen3We5ArLarsnO5etrBPG",
+	"eXDS3E6a20lzO2luJ83tpLmdNLelmtt8I6YFf15p3GxBTm+SlVDuhvsyYk7zOA5d78E96dtmfb2h4Qh8",
+	"2b4TIGqq2qramJDq08HgY/N4LhkMWoNyXfTIldR3M7HMaV63653N99rEkd50ktc8eZCfFQuliIi5HlwM",
+	"f2mtFxJqNL9rK7o7yOhzpT/71YiKISOUeL61mesaUnzcDd5rh+40IWzG1BWZjiS7ZwmZJlIzItE8wwCZ",
+	"7Rfj5gvQCJcXF7+0yVfXtNiZm+YkwQpQLDKkaSSrIkY5x4Y8yGHN/2eAvngrjAbMIpKKiCXleZ9C4jxs",
+	"P02bBGFnNmaECy3t6FRn+Z5jaaRYjjuUBcvcmrai8j00tjwZsScj9mTEnozYkxF7MmJPRuyejVifSL93",
+	"K/btIYYrvJ47p0x/hLpDVOQyHW5bpTqSE71HjRoTRLEVu1OOrYoLLa0oYoIzEbGIjOU9Uwg2FlgUvDgm",
+	"UcqIuTTQiv5O4k/ZFIuXSMwFc+0fR1xpmcyucRMVifk9I/0Z4fpWUDGb0lmVRq0L6rjT3stNaYrLMVOn",
+	"xHARSHKdjnhoqzTNdbcRnDCW4Z2qXxIAx7UP5bsRgLSRTLSxRRiNzLEoYnQq7CJqrgGAMmB2oFwrafsV",
+	"VWyHVQLm2kWtq/Pz50ZKGgO09YkpnXDonoQmm3kmIFrKa6JHUjFjH5o7zeiYzGQKYHnmGknh/+v6sLUC",
+	"Q/fd+ubHOlzvxlwYXg7h+A7W9ZAs7HemsW4RKRy3zlGhoTBDGqtDsbU4W8QHg+rue4bXmCdY4jJZ6dCo",
+	"tbqQyDqdC2sH5J7GKcwW/jPX1GCd6KwZvJSQK/2shvGZUzH3x/CKihxsu47WmuC8W9rX4OixhTADgMAz",
+	"ilefDaQxQo2lMpFcwBetR86WeYSGzBr9UD9/+PjanGuFRxpPlImQqQfL035lj0RPJbpo+V79ybVogw0G",
+	"LNTVEHUkSmYkScVV1lMSaXUq0zgifRbKMSPyniVRimXDRghbFK2A8IFlguClIlM6AyJHDEIjAX1BCHae",
+	"ptp8A7KwTd5jn+lbYe/UtXOkcTEkkWQojg2/hdpnC7RDfu6hLtOD6fTgjtnVKjnp/dImv/IhpKNLEc+u",
+	"STLPwfP9nEg/1SCX9IjdipDGMUt+gkKM+hRfAcTw4eMb3PztwZPNIXTtIaDOHaJRBUYPqhbYCN/8t3WF",
+	"vpmg5dDOrh6fBy2EX7syBiy+qWvp9/xZ9pGj48fm6psPCq+okokVO1ohHZFJ7k4S2m2v6jhpv30oz/iX",
+	"ZEYoiDvrOsYt8wRzoBzEWMqPaPT3VGnvvGu81ORDqhWPsC9vKvSVKxKDArXMTBjIVERt8pUa1d48AnjH",
+	"1l9qE9KdTkHVnXumDZp6jwuVDgaGW4MDTIZ3vXamw9umQ1wCJBd6FrCzUHXPd8N3BmkC3KhPwzvsmeRn",
+	"YCxkFRBKUsG11/+l8LxQJkTJMQPuB/AyUcbu2Deu9HUlXNiSuhazsht/YHutcQGdH3UcnrDQnvaYC6wn",
+	"02xck/QvOuetoBXbAo3aP3oCP9K1n3/aClr/SKnQQNjg0czqTCl29bq4hD2xLDD/aW3WVDyhPbR5z1fW",
+	"1t2bZxngMs3fruyM+1Sx7tz2ORdi63yNoZ4f7OWYSMW1q0OeW6pVsbPN6bqLbujfCGPOQgaXx+gyOe+7",
+	"iy21bl7/zzM8pk6ns6qyu1Ojstt74CwJs2iHaBbmWr+2PtUyqYsX/bgLucway+U7Ouv6NKYiZCThw1E+",
+	"/A2bs8KQBVFrX1BdYP1yRmKpQY+GRJA26dF7ymPajxkUR0pBRuZbAJpOmGLJPTNSk+sR6VHVlYMemrng",
+	"ebMPQ1zYmL4o7K6NDAKxZASOjKEHC74LdlZBz782eTOe6BkiWxd0Pwdzzcz3MCvDz5qCtzYb9dLt06kl",
+	"6rYtUZfUfhsuXDG0Y9DreB2WjISwE+VD5Vl7Q8PFUlcOprceB3N2IAlL241Euqry4BiqrEaaPtN8XAvy",
+	"+rMx3oHmHCMy1CsrRoUHC6N6Vmkj+HbAvpQxo6JZgGvHs1pXreedNZQDerDKgRRdw0uNstPpoLUPvBek",
+	"bGtLNOgcz3twwAIQepV5lv2ME89Lux1V0ICgDGkSLYEhETqx9ppMjIUtB8RQUYBpjhZAk3l5DS4QiDL1",
+	"2ZALYUTfwkPoFLGQA8Nl4iwnxMiNADaK8rVo32HISFiSNSuqciKZJb+iSfQg4m7RWVJLDmzeKm6VXMBm",
+	"w30uYI++FynxK8JiZNKBSLFdW4TaguKlu8krRVOtVghV4zbYbB1J0PNWZ0HVtXJdrkd3HXO37rMvNhJJ",
+	"XLDuOhbxw8iwLQ3OnE2MB2WvRMJCxie6O0mTcETVBqCKpfITWKVh1maFa3pggJ0uEaMeuR+ee1CRCim6",
+	"5hEYHHqwohDxgK2OF5rvOKC6GjvCKdEPKYcjriZS2XzVxj3DJ1/vSl/va3sAB+LpPQKvLrjgmB7JCHAO",
+	"ExB+U64FU8pYb23yVimZDmS6JktxR3F8Lt0ou0Qnh27RoZvbmtqO3NdvP58cuUfqyEUiBvE/lDJSm3hx",
+	"c6nFFQbqX3GJkJtwRTA5jgrMeIRfgkPVaAiZHere2qQf9bWf6alL4O66BIKhBay2fHD71Qb0+Zv5ZdWw",
+	"/hoWuxOu338wz3WMosbQ3v87C81//zgZu40au03LeC7UBE4KG57n9RuvAFgDLVfp1vrLp/deiJ1fNCnE",
+	"/BVSqdkSGO09H7KEfGHfNI/ZBqjQUzrr8zju+ul/fXn2/Pl5E35XR2uH43gFqNgox7of1OJz4+6sd1FB",
+	"AdlV4+uHoaZqbRr9I16fvnjyXSjU4G2HmMflEvX6crlnCNXsPo0XteyTu+/HcPf98f0JosbsLwcJcTBF",
+	"bMu9mdRLKmT+HAqxFgyeRqVYU5mvRVn3CB2Q+wSkeDnzCA9Yi5w5IkG6jiSh6o5F83VtLp9nSrlWC2Vs",
+	"vYFMky6bMdULSr2naxSs4RbNy/CjKF6zSZ2fGRPO+6u0TNi6tGsrr3dSm1ZL/LEQ4BIWnrlYfAaUmBri",
+	"ImrlSsorN2oj52MslTo5Hhccj2ZbuhEdG8tihe/xpBUdqFZ0Vn2em+tDv39o2Lvs3Tu1uUFYqkXtyyF9",
+	"kBhZoBQ5hWFOL7rBjzGLVyqd05G2cjejloKOuT0qKe+z5GG8G22yc72lvoaC23OUCkqhuh6iEwAShpVR",
+	"a2opn2Ab9qmmnFSFPagKOxUkuTCljQ2chEJtoYAEuaUoMFdYLUdByJUx3zE2UZCccscmjcYV38I8jqs4",
+	"Q0Zs12UZMmJQkIH/bl+lAcdtTLBUYVm+xHCjdPA6FnukqvDAATNlU13I+V8S0QypZkMJLyx7e+7rhffb",
+	"dQWtb7AZ5t7ApzK86wIb9j9utOrAdsTCBOWQahrLYYoCC1vC9mMq7pjZL2By5vX4sGdRrSfR+aATXtD+",
+	"CwZVn36mV60+iyJc1uLrGhSI59kev/QDOLxjB8UGHVZZwgccw7bA8S1+XdFz28p1Cvk8MfffLEsnNLzr",
+	"IhScrwgpiBb8Ewm7GMeY9+BvYOxsF7Iz7OfAwnXccsQGQ3VV+nfP3+wuMjVN78DdipUI8p4lWVNGwfRU",
+	"Jnc/ATnjr8jP5mfEECXpiQEHiuwFmfvWntUvVx4wR0hNFOURccE+qjDwh5WHRifnKHpgClzlxBACbQA2",
+	"yK1ANhyQnrng5l9HXj2wlnrmavWQrTEWGYPhFVUjC4MLR9AG66FnG3F3IbtS9XIQHmZtNo/WL/knlU2M",
+	"3jGB9sWcLDS/RJBdzPNERG495SFbkaT5Fgso9pegWbwRBc5Uj4jXp78dZkGe+PhR8PG1r8yPl214E0WO",
+	"L2+s7u80D8Nyrm3b7p/o9Ueh12OLTlcS3/46gXyBolOAU+PQHXimrrKKbgqG+0QjyGkbVSLVyzqDAOAi",
+	"FC+Nr3M5oL7JQFaXgjaibzZAxjRCzuDcsEV366BU9anvebUNQzZXiJpuG4II4d1hQseGbF88WbeIDO2M",
+	"RruFnNjmD802D89dubTRSxOqy6OEDRKmRnuMWAFasWsY5S5bALYu3jVXH6hZck9jMEWnIwbxLLxzCHJD",
+	"wzsWBdb4LTWtR/idhTyeD3ctM5Dn2HHdYBdsbQM8dw9NXE7878T/DpT/faF3iIeLHrCCL4koOnPrWJst",
+	"3vElVWMveRwro9uNqWYJp7FqMmbzG9cnPK1d4WmZc91toGZnYRJ/SJsVeBd4l9mdtd5wWXzDxROEUmqS",
+	"P1+sG/p/3NpDSOM3fmgFSHdcP1BAw6hndygeXBCDa8XiwTXJ3gkkhNmoPMnsZ7UqHgCvM2qZodA+R+PZ",
+	"M9hCIKAKyCkA6GI7kbxt7AE7zOyxx5ed+YqAwW98v9C9zRL9H2sT2Nq08XDRhhM73J4drnu6P15g4DOd",
+	"oWpJHecD5xzgRG6kVO40SoDsqlFr70Rmh0FmR1dtdsf1QXnze9mPqpz0YBxgnwNDfVQpNu7HLEKf/dQ7",
+	"6anz0ctBuYceIZ3xmm7kl99I72jaLe84gWvYuq6W/ED++BOHOiwOdWSu8wpGVV+YP3J8Yp+Oc8gsw6ii",
+	"+3FAoHGoc4zDH9j5aQxPG8Uiltqwv4zxwcNMZWhH+A7LIn2XKAKwrOaLhAwpF4sVIzqzFY19hi6X6x8E",
+	"F9DdiIOwITeqjihACqzbVAVXPzuqZipuzsuxQn6cspbzHI7EHdddt0FdLk5lsEcLDrL0TDcvhf3t7Zcd",
+	"VTDtvaj1O897tIKqyom8UgtyJFAdLPuIhhbGhRBO2cjvJiNmv/tJnCqdllQ61Q6SWdt4D/VMfS4QjwZw",
+	"LBTqnSv60kxoYsXIg7berQzTQQrDzXnD2QtPMl3FYXzY9b+jXHjcjwePhznaO7CgmL0/5iqZO/Uw8bEb",
+	"AIR31gnFSWChypQmbCSBnNznY2jPy/BR/32tspmS8hgkEaTOkApjuECXd65XhLi83NlvnCujmpW3fLML",
+	"+oCRqWPiABvt5Q9aIJIn6D7ozJvrSzuNA+VoullX6w95s48u9LLymu4vCuOdhD0hddc2poSbjr5CLUmf",
+	"WacfSG8jxBTaDRtl3uaCKptLuqYjK/Z2v5eJHm0l1B4uyPJDU/6xhTSakFPK3py9NxMiP/ewoNw92h3I",
+	"pPfLNWGxYvZ80E1EqCZShOwHbD/0OyIy7bOyPVUMTlezhIR0bPax4E0/kpZEJVhO6zIUpY6v9dAJ0utY",
+	"IL1OnYd2K0U/sYlMNKHEksQGslOvwP6y7JFoOYTitSvSN4pcYGP1AYmkkElAhgkVOiAhYFOKiMipYEmb",
+	"3EDcXrB7w2lB5jfsTj+6PkSAdH8PlLNjj3pupFbQyg9c379uLoh3bT9Ic3cYMZfgkTVR5opEtAo6zGaD",
+	"dPHp6mY8O246C5Zk6+XZs2dQI4hKJR3L1Lyoddl+4gsPQ0PAb/79E1QY1gpCC5Bnb1799UMr8Ot1/PfZ",
+	"Wefp2eNOK2gBJTrQnvdvPlnuvo4cfLquHLw0JGooXo34pHXVwtuav3FzQmIPzv9DK4aJ5YM34jFD7tib",
+	"t31W94mIdkRE69LLd+FgxI7sh9cnxJPio4irA0jL/DDAzbJJ5VTlcsoNK8CO+vcsmeUL6EI5ZuBeCAgX",
+	"WsIzmQCHDHRQIAeJHOfSLjEMWBhNSD03YnUGZkB6SLnRd+YlyV2F7yIf8+IHSMfMzmx5RubFj+OUuKjI",
+	"3ZOpPiVkHmtfkhWHunlG5r+//+2UkXmM3idANLnDyAhNNKFDulkEJ8cAKsySN6B4mN/NAifBfb3+NYmZ",
+	"Uii6/8kSSaZMaCLTRuHp3+W6zp3aXu+07fWDuJlW5mrmGXRDw8WVaaiWsTc0Tq4dRNlgeenZ0IjwaPlo",
+	"9qu18PwdQ+jCs6fm4DtvDn5SqL6H9rfbeUidhDscNym4cMClwKIhSx7YWeq1kp16TN2uP0jX8hOZHzuZ",
+	"b0TR3wfoNmj/B+nLLXKKRwkzB7ZPZ+5HqTTW2MsJOGmYs51iLu5YRMBVy6Gw/prIAUILaC6GDmWEa2Mh",
+	"oXvW3WZwq5oDTe5Z1CZfnes2gSwEFhGqbCpCQCiJuJpIRWOC5heN/p4qDT29ufkJbFFE+jW7PNoEu3kf",
+	"sr0VuASdUKEGLMFswlCmQgfW1Yzj0RhBBQZQJsYy57ObTs3e1pk/13VUBAUU3MGVruhyrF0Yd14Q7M/h",
+	"69tFvhGaJeaiTHnI1u4TiZt9fJll7pqsKK3/oWrrC+LLb8/JiXuUTlw8Tst2VO1psPI7sLnP99Obv518",
+	"vgfu861sOgqXZ5lGtlJhQtlY7e79Ymw+moH5ID62HiUyHY7IdMTDEYnoDN3AUt4hkquVsw06fT/aeR6X",
+	"y9fu0+4TDLOBWkErN2yZv7dBfxYc81qN55tUF/pmY6Q2i/uV9ZOUIglki3cjXJxdPN+HHwcv7YElu9ky",
+	"uYknqAeocbdOYiaIzNrCZxU4rpmRYSQycWmmxsZ4hZNFzqI0ndnpX5FJqglLEpkokvDhCBGac/aF79Hh",
+	"a92RTWUtL6EDgI1gIV8Es8GbCcSW09vSQ9+MqTul3BhohqR5zHJNn5FJUk00HzNse79QslRakmPGy92Y",
+	"vRoe9SlqE2LYpSXyXXOjDfb6R9SJgGHktBGnqVCbsL6pgrRTz7On+i39zicCWE0AR5c2W5DXB+l0tb70",
+	"3RT+ogOVWv+eS8E2Apy1yRsajkjMBbPopJDJek2w9C6yv7GwUxYawEh+yPrENFnbdfoG3yIHxU4RDtjU",
+	"qN/oxfU6xXdYDvwJz3Gv2gcXasJC7djYTZu8VUqmA5kWPIG1SxHmygwexuUnk4iBXtOaQ3q+LGnYVcvf",
+	"olKzbeCwec+HLCFf2DfNY7Y0oDWlsz6P46739Xx9efb8+fnaPmR48RG5kJfeIe9fdne9tnsZ2q0dv3+5",
+	"eDmrvM2Xy0Olc3f45HL+MdNcHGP5y6f33ol8frETJ/ISDrjexJviiz9yrTsoYahebWJTJQxCwkuSjI1e",
+	"J8Ctg/nFufbZ8FNQ5tgUqpngEc+B2qQXJXygeyTmRnOEBhwRHwxYoq6c78m19kJbjRLYNqIlGXDRqNv6",
+	"k1vpcfmtD7I3Y5PF4XifWleX5xfVRnDnPCevzJ1CvI667HvQasCFbC/QAWYCAnnGMzJJpBw8dPl0wmJG",
+	"d4Y1lTf9sJXF0FhYMtWuIQbwnay8ckTvmTXAoBgSLE1rd5KEYZ7OtTFP0VadgeHm821iiUgdCvqGzdp1",
+	"yi0DBMOD+djWwb3v2DKF495vBeYDY1LNNdOAqYd8wmG2rd+4DkdMZAodVyplXWhyLoC/r8dlYH+PMU3I",
+	"XYxTA475Zg1zN+KUKXS0mULLznSbzJ/fs8yfx6fMnyOyv4DpWfe2MVRSxUoi2SjDJaHEG8/rGWvphCX3",
+	"3JzOmWJKLe3Y8SXr84AN9eOYJWTE4ghsLSnvCJSmctEuN5eywT67sY7LaDJr3b3FZEcx5pL7b+2aTneI",
+	"HkZszAwvMH8qTQeD6l4Zmod8QhsoVLyJlUSbHLO9Q5lELDKXF5I5qopN8RS695JHrDgDT3PQcDLYZWv9",
+	"0CgWPALyWSkHOuF5q7yn4/lZ58mXzvOMA7pzLDxwfrmuYtRhOWBkLiJ+z6MUhMSYi1Sb1T/tBHOnWXMx",
+	"9KIFLAhpVCY1hWGHGhGt5YSHMNBXmdzFkpoTfGtk2D1nU2MshCMeRwmDdLUSmbGwY41laS0wnQc3tLMZ",
+	"lJrbuRl68s1x8VdgBO+ob/8iK89aOWJElNpSkStiaAP9c1rGUEyCrfx5pLIcLKUTKoYsUVgMgr8xVrUc",
+	"EHMVXI0IpE9pCZhGWZ0IFSS71W4zMMdCsXuW0Jjk7rZqVxmUC2e+Zwjk9ZnKSoaxSyawDjVvQYhN26Kb",
+	"zqOMGXyyYuuo9csc46ny8sskQuVxngWVcKA19cjV+VQDcNEbpXI6kiTiWeoGkHm7NJuqjLa3TKo6Cf3D",
+	"E/pBo+R8kA0bVugFrmlLLdrcX+eWlzOwc7I7RH6+7Dz+BfuVSRFCKwZjCaBmv7JZy3Xm4aZkwI112U8Y",
+	"vTOqSJLGrF3VyqUBod90PxdPoJdPtlJYG23m8iPRVXk7FJkkLNQ7lXuPzG3fY1H6Uqp0fZUyqswVQqxo",
+	"pbRAfeYFTdJecFQ12H+TPPqE79hFt6WTanJSTQ6RhZpr3wT/1FTdVTucP0yYIPAISQXADvYwANHDGlUI",
+	"rU+5YoFNEFKapMmQCRvEv7LWBdoZ3s3hvA3ovkhkzNR1jlNid9gxFXTIEkUUYw6nI3O+t8kNTIxIAQVp",
+	"Sic81CwChwfh6PrVjI5/UoTGUrA2+QLrCGmSzAiPcBDNx0wFREgyoKFeu1lHqZcdxjkuv3qUst171XGQ",
+	"VtA68/9bJzWpCo9v8X5dEaoUHwqH/MLGEKpxOCh4j9zFswULfRnNyIxp8rMRG79UrG3MxUbds3F+XMGQ",
+	"Fe+2X9VGDqSDQRd+UzUoBKs4lHRqdk16csLKS6SrDhJDjaXglxP4VSRhOyKuxlwpFtU/NhccAclVPrz9",
+	"quZ+GF7QhZ+UDPk6LfZVGctleJEpW9lWpTZ8IiyW9o0ChxCc4MqtGLnPBBvwkNNk1gxYpdvlENM3ysa0",
+	"+s2eOrTPrbiOdnG+rNNl58XVhU+jQCbjvjcqxZfO2pkwnX6u87VOE8HFsHv+HF1eMk3CuYPLfbHWioCS",
+	"7XFkkjAf8Lc0VxXuzy+9qdCNkWQPHawBbaO6sn5qi8uxHa1lQE7fQcn7h2ENNI24PoPXOENgF5mSMNut",
+	"61ZBPMGnXlCgJCt1wJpVbt925kR5O6a8dYisjMC+jBhouIdiklQTpvWT2snulhi3r6fNSPYRqol7dBJ9",
+	"kaCRzqWIBIa7TUcS2giOAGbQXNJCvpHRds2HV6SXKmZs8ytieHsvhxmY9zJFoPkmxOtqc44mB+BhXobB",
+	"IJdVPJXJHXSoMT+HtGqpwSZDhVvV9lPhblvudRS+KbuztXhJ50lrLZK/gd3Ikusa9lud+PtO+PuaNyIn",
+	"EC62FgiH6KdCoVDqofoLv2dWKhiGpeSYGSN7UUL8WY9ZmynGTO8TaHYjzlqHNbq1HRNztDAkr8xdEZoo",
+	"mQ5HrivKWnf9FS6e78iDvzEnRKSXHDd4cnbRKbik1wKDQX5wGPzVhlxKz+7h+a+14tbSr384dmqphFUq",
+	"2jXZqGVTx8ZFLzwXpQTvb13eat94TKzVE6ixAfs80SNiSAM2appIMVyPwb7GHaDxib8+LH+tPL498Fjv",
+	"oz8x2uWM1lKLV11HVBPBWKQ8qGa513EZ/73nii+BYnjPpkxpQpOE39PY1UP7iKtM9Hy89RrSRogUTBEp",
+	"4pkN6/joLIQ6bVRsbJsX6ITTISMDmYoIuxLQiMDMSH+G/2kIluFvuNzjKi2C3X8IPIZsoFbQyg1bP3qG",
+	"16kY4KsfxFuaTWPe/Bl/s2J0F1x62JDW3OAJU2HKCLuvjufhI114pMEecFMK8bVQjgFnt2oDaBgypbpj",
+	"Ga0R3LWcI//b5Y39Ei6ByVXUltmvu326Tkg1YSGDsbrFF5RVnOElRpBhrhBkOJ+uYXhGTDWrKj5zVLC8",
+	"a12t4rc6U2E0saWayyazrJHdTsOi+YO/atF4Smeqa71UOX5RFN5PrzpPrPB2zyyWD1eqR0+vzi/sr1nM",
+	"h7zPYyyNxr8gNcGI5BCxAM9zfyFvp0PWHSYynRhqEqMw6Z4/7z55YYQAMAgFP1LsGzbKro3x0nlqFJzi",
+	"DbxqjfhwlFdvLFy0ORWQcstXWKkA5Z5pKoYKHPWhg6jIJaujqPdOQDsd5pOj9eajp0tb8CdsyBXmfeI1",
+	"gSCHHJAJk5PYdkQqAFJhiQoin8yYviK9oozpmRf0ssvZa5O32ohIEXkoln+kLGWEasiOD4z2M80pSDaX",
+	"yE0NNK9r0sNvexAC6TNUCoxK61lb+1bcLC4ImzXl5RQuRhE6lkZyaJX/EYDeYLRFtG9FPnjsXmih1XM/",
+	"Ms/P4b5kz8LLbHYx+bln/9c1H/d+CexSoQyJK6tVJgTS6h2YTQYh4zC9HCu1ULHKJVBxAeuZjCi0zDBn",
+	"RXrsm5MjaBhZXXY6stLLqr0kpALiTZRr8nMPYUZ1F5SbHszALMu8+ZfrW+FLFATjAKYjE9KXeoR3B9Zu",
+	"xvf3AG4RnFmARY5VAD1Bdv7ZkQUkYQOWJNjfSyZDKrgCPm4mZhXlanwd4AF7rYBcKVFo7L5k3yYsjsFQ",
+	"rCNr3OMouq9ar//jptWAcEBqg1VUiSN4IXCvScKGggqNRtgafHmHYDy72/EdSfcVB/nwMh+IqutP+Y+g",
+	"JfuI8tUtO/qmlQT3TF3v08X6isVad7WiSBaguo+5SNbqKktRMKlwUqJaZ+mnIjKkB9S70hfzCHSASo/M",
+	"15HE3iIVie0gXKZcj7gg1Ntf8CzaFpk7p02+GMHlHgnlmCkU83mlQ9EppsX7L7z5BRrHHWgag4Jmcl3M",
+	"fBeMRYDR6cQxlvoLCZ4elrTJ19HMx2GdSoSuDj1i9pMqz5DRRSpcQzUdQv8GO374TqEDsqtzKe5GEx7R",
+	"yN0XTFOHFpxGX8IOOORnAGipyl63HG15AntzVizcm1qi8GTOPqQ5G7jXdxULpYjMUi6edhowc4HCD8jW",
+	"9Tiq/7Cs5wHM3dWSZ0ddbpyRsR31ntTWk9q6c7XVKET39roeRDhwFQ+hfrq75yDbwkHkfV8kYZOYAqq7",
+	"L6Act8mNVe7+LrlQ894pKUJWkkRsnUOlacPZiM7bteDVyzR4QgcacoypUVviWE5ZBA3YKUF5NOd5KWqc",
+	"4IdhIqxKrSvhjXi7N/TBNA1IIRPOhPYml48pID8KWuCiKuGRMRXDFDwirRFt/bmu+7lR/IqTuDiJi4cU",
+	"F4eYQLLMa5HBmyyRGn/WUxQf0WiMVtRBZOtpJ7lz9SGU6wWp4KptrbFqgyddx316vwT2ffmclFzcAuDs",
+	"LdWSnwGF3/1pfmuruXOOfF/ey7yckUnRs19fYsCebykwHjZjsBpW+unVJeZ0rUeH7+TOSlOWygyz83rp",
+	"Ok6CZU+CxZ3NSbLsT7IYNd57cLnIejMt8XDUlTQ8YkLzwWyPwsYZJnIAdZFWGEzBGa98EkCfoRMdUjOt",
+	"T3zu0ZwFojhYCzrvhNfQyZQL64Kfj/a3yVsxbxblBnHx+/wwYDHNy0gbSS7G7UuC9fi0tbCCdeL3WbC6",
+	"PIK/mEWfmXOUAB/4SVkBKwXr4rD4Xgc8DAg6bnh7SbiR4fUFqrtaRyVTN0tsX48pvXU0970YZ43XnZ5k",
+	"78moOwTR+xn6hkkS0vGWcjZm9H6fVaw34H/rMy6Gvtc3mFSOk4/ovfnO3Dkr2Erl1YgqwkTEQNwscw8u",
+	"NdMC9xlOCHBPIsIx1WxD+w12+Dux33xboJP9tlv7zdzkpV2Zvn8pE7OBPomYvYkY2w0AzBpv5Lkz2Vze",
+	"QMjkTKaH6EWsJUPqOBN9cbCQmmVJTbZW2Ly6B8VzvWA+h6mQzVuUVrZtCnRzry99YL/hUn5I9ZGhOXyh",
+	"d+Z8pLeJpaAxGUk14RqS73xt65hFPKRxl4GhKcLZmgLqk9kls0GnsFS19MkJzeOXPjLVoRyzbt2r5p5f",
+	"cuVWizTM2zcHlp5E2x6tJyaiTKZJOHfXmdlcGh5uaVRl9QJ7knCfXKYFuBSpcDWGhRCXdUOaB4u1SJgI",
+	"oVyl9rxD0px0LOUdi0g6QZyWXdtlW5hfuOKjsr/WKTIJWpPRTAEnmlAOCUCWpb0HmIAp1RbjnJJwRHmy",
+	"pmT8glf5JBdPnr2TbHpAswvJbjsplCbijE7pPmNo720ppiJmNiwiZj4kFYoxceWkka1C4YnS2PwRLSYv",
+	"oRF1tFDXAoaVrdykOdAmI0IYjaDMFoCZ44hQRXpYNoJz6Jo59KpF1vbJJEX7D7FM/fR9kAxsQW8IUlXM",
+	"MwG5qlxJTlmWyWYGodkDoJYbczOOyyD8Hcp7jSIgp+IaTzezrpUMOfQJBQ2OcJW3EGWqFY9Yd0wFICas",
+	"KQXTRMB+neTgj2kfrn/zFgzG+Ru4Whrn2NVJIu9NIhvaz2SRO4zNxfKeW8G91QQiUioPPiEigErIAApy",
+	"j+QTT67LclrkwByo0pCrUpWqX7+lXInMMi84KguuvI+cbZJNBB+ONFEjPtAH01ruZIwdnDEGjOJQ+H4A",
+	"0+nu4mJ/L4LCdsFDI2JMI/CqsSQB7Ms1BcZUJndYoV2JCUDRQEFkRSefKhACAndCYSzDO+XyFD9/+Oga",
+	"+XubRRA5FSwhP0OVZy/h6q4bs3sW/3dzP3u2ABzCgoiRcyvMNH4JLBaB305j0iim1NjsckAmMRUqsL7F",
+	"s3SCvc4Sds/ZFCY0knFk0yhpwkiUsmtCJ5NEAgqlduu15pStzkLCvfaIOOpW5FZChZoy9BzyMQPcnFSh",
+	"K5J9mxjuifZmbk0TmmjBEkVGFLyWXFz75pAg/IxSRs6fX9tOhObnYczHfeiayhKtrolhmyy6FXONAKFP",
+	"EC4Y8BupYmDaGrvVnDx2ZmM0HOEx4YSSVKg2+YCwmtYdi/14flIkMQSnYEDwyhqRHF0RujC2rcnHLoSu",
+	"B+Ft64uM6Oy25QCNFuDpGoLg/Opu86kP4co+hHVwN3tjLljvyvk+HBPIrkbNFoP9GWCXXZOeuRa9K0t9",
+	"Iiq0uMSra+/eDFuwGJrr4R3pBWU7dAWv4IKY616xKVNDdqW7YlsbmlkZPQHGWbOfH1MMGvqpgChmzh+S",
+	"tQHyZEwVKBBW+fnPVsaozA2NKbjR2bdJDAoPwFjUbAvINRurAr5q1lklaAGH7DoOaXSjhYGDFnLILhRg",
+	"Gp7YRZZhnrbcEPwayO9gZ/syFeYx/5HDZM/jQEPX9O4wpkq5Ny5uaNAa029vcQ3nF/5rmiQUQ+p6BtjO",
+	"A5mMq8BKXFM0ec+SKGWB4eRO/DARFRnMT4CJCdfVPLYMldMBy5Y0gMSRLJi2NjwN9BuEQ13r3uBl94Cu",
+	"HPaxFMjVy8U1kFSpYt3cD/fcvBAgw13Lxat6DaXtD0Q67rPE6Gh/+Y+zV/DI5RNPqbV70lws4p+fn3We",
+	"FmDX15mbxT8vUFUO29x2nlwX1BxenTs2r6kDP0VVHy/nVe4qrtOch563tgM8cQL2oeFOnJq6ukViZN0M",
+	"2QY9UJ/EERVDVo12fqNIr0oJt7/tBTBrEGj2MS8OXRPpxKhtVriCJcS02ZufQCcgEU9YqGUyAzf/gCbm",
+	"Hz1it8JrcvYHVkaP6Qxwr3L6l9M3tN1QI22vyeV5h/Twm65VaXte8GvfnlISGUdV2tl7HPqV3anNdbQ5",
+	"JSV3nXuZMhHHNoRyTWhfMaGvsroxGUdMaYL77qd/xyZVcNqWWPJkMqbffmdiqEetq/NOp1NHmxJy2rsi",
+	"QtqBVYAo9jBf3HQLhMbDkdHhUUKTSpxxKPIqlVTGkq0tjuxsMnXGMa46Kk2xjwNwvpo6jWeYpXpNbnuf",
+	"dpbqD086m+kPuFbzyzrrdFpPm4bGsMa2z3WWCQOsXON5Z9tFNgjEXZCST7yUbJ9fPL588vQ/NpS/8Pp/",
+	"/Rm0hlLktsy84vn5kya7g3QuM6Dy3Jva1hOV9zc9Nvs2oqo7lkk2qYKAbP1fF8P03efLx+9fv00/vH5z",
+	"/vvf3zx+//fw4t3rm+m71zf1PVDI+R5adlqOf2bJvFSE/oqcBjhRgRuQ6UjGXszkpKnj4iBP3ddFGEqr",
+	"kFbLxDf3LJmBM8GN5qQTFyBY0K8SOPtxiZfgmjx2laiuYQkuJGqXyqJXfnILYqiEVcCTWe8HmvgJm9mi",
+	"ayuwMjsgoW0w9v/93/9PFSahnPCwSpqUsLsGiducimpdXRZ7oResDM018JVX1MgCru6I/wbm7RVcT0Wt",
+	"F/Q87Fz22bNn0cWWKqY7mSoyuYlj4k4u56p9hVtx9ruHDFrutrXP+8f/DNZCkP0b0M3yZ+GZxj3Dnqyq",
+	"dWEgYxkxv0+eaLMP/1gg00f/Mv9Ug/R9Kaib5tkAuUOxCtzh9+Xo2vwN7p/6NDpknkTXVxRpn8WqAYlo",
+	"6JkzHLNPFYdgCUugENwIQQxT2eAdfBSboSG7KvvMC7VJwscskTCxAf/mQmpZBw7rdun69jWOEm/sNyT7",
+	"pooSn5yHF4MOfcEe9y9baxNdFW6dPYcTvVUA5XlqqyK2tQ1MO+p7czW8kRlzcQd0Ku6q6fRj2o95iEnX",
+	"5knndAcffhto0Dlxze4umJgjqq6BotEchFfkjUGsmoVIxpjescX22FRrGo7GRgRSMSNjsMGMAelC9ZCr",
+	"nY+L+MS43E+nFAP6NqNbK2IJl0QsZhpRHp66pDcjkrNJamREi2wFLaobP8rvXKzfH/GT4Vm1QgCDNR59",
+	"LwXLw+7VZlyTaGA+KmnZ0+cCFegFO7BF04jLR//H+j/kYzpk+EPPKbHl30zP2TmrX1fKa9wyC+zmBqyu",
+	"s0/eyTKvFEzpTJXMYXEBjnG95moiFXeYhKXv62X3sYfploSCKFsxxnpx44vO00M83q0PMiNKODbfnq9c",
+	"kCCplMSfeTjCV0GQfunOm3lcns/vpmbf9KNJTLkoLqvOIrw2o1I7jSbMs4II+TBhFpLHMtuY0UgR6MPl",
+	"ZEnGsSo8mOYzpRNGx1UezRKhTpUuGDNm9J8U+fdPvzu7ZUL1KDNbYuSWxYygCivmoswl5uTYmC3VMr2z",
+	"koa2jQ3ICBRTPCFa3jFBKBQPObML/DY2lvwrWog3H9+SMOaAp2rkh1lFUKx8NS9WoZwwVaqCvmNbQ0uz",
+	"MeVGI6RcKfo/zKt40nbf1446nHeyqEOqIHSVw0YdmL/HbNxniRrxCZ63ddFYJfXmLxu6bexP7A1AvzeJ",
+	"GNEJFYprcjOkEftnLkgBKqkxElhiriruLnyOLm1Uo8x8c//L5bnYkW7+638rRck7mSpFzRVEy6Obi4W4",
+	"j/wQfwQtKVhX8zGuW7kbmj/z2qs/L/qJ6qrS71ilYINrfSgZRm7/5xTaryNJ6Ji8/T9z3OczH4ozLqwa",
+	"W4q/bPRUoCZ3Ldur8i9zyFyUDDiLIwKhY4BmTuMS5Q3dd+/Y/vGMc7RH1yh0e8caxiTe5kYeYtZbkRPk",
+	"EAAxUCMFs4EuKxhK76iVMfDWRwm7l3dYIVtewPrrK/Ks03nRJm9EhHaSYsrQfGYXJWyQMDWyYqfPYimG",
+	"Rj63yU3mhsQvubI+SxaRi06HaCnRadlLhUonE5loaLF5x0TXCMee82ZiWiy+5ZqkimG0ENagzNJkqnvt",
+	"EtQFs7wv5letunf729l0Oj0zOt1ZmsRMGE4ZzV1wmEfrqjVVSRfdmNmcuyMusKMLbAuupj4RfGL3tquS",
+	"dZKsQQ4LGebW2runMUc0JyGJOR4GVHmJv1p+LT/cpHr0BrInm9bs/gJdnObvDw3vyu6t0eCGKU0illPp",
+	"Sh3reLPtES272E+fXb5okx7qQN0wYYC7R2NlQ7dYiD5Tmo1VYMOOk0Tegxk/Viy+Z8amIn/98uUjeUkV",
+	"D6Hh4My/kkc9w/RvhftAsTBhuudqqPsyml2THgho7CEpaJLIqVfmZsTQChkmVADqVq9wqXCaStPB4Arz",
+	"FQtbeSvM3ijbz9JFxG0uZt+onMoGFb7pNrlxqZyGuNgcsQekz0JqvskS2YieSvNwohA3Uo84G7RvBdwV",
+	"BbmjmM8pB8Tt9hUSOxdwI7uWIHtB9hEsNf8Bbk5Q5BDwFHKI4Fb0UmGOXCb8nyzq4lb3rsll5zx7jf20",
+	"uh1j80zCX4Ja+tSFUWEL1wT4i7L8JVuxmfHCjW1ZTRJsEsicvfKpuPV5D+zB+mynESmM+1+hGnoeugHL",
+	"usQmjTV+8gq2dUe8jhn7VdtLtg13y+nqq0KHRRSjQghx3Yzi0ijhh8Jcjiqp2JhRO04pto6wM/tvrsom",
+	"aJ3l/vpjrRbz5lEsN872vlWdWlE/K7JgBMKTVfOgoTaSG7Kb4hnhwn0gwLtY3vHePPFQTebsaJaQQBUG",
+	"Inz/5lN5uVMhj2ONbEcwgp3tn0iuFBWaRD+9AT9G5ggUQ1le6bMwcFMdxvOk+dAZFQUWVR2GlXPcwzHF",
+	"IlcBo7oCPi4HGWAOwXekXt92xjvxoUhT++vMPH9lnZfMvIGGetFPVvMObnR9mu6HvP4MSu3zKDruFrdF",
+	"Kim162+iCArBiteyik7KFITt+wqW+X3n6GTbitfvgVkHDV1ro+3OnfdBuJ5W83QM9de+rWuz16X97RYx",
+	"ZOYFwopqd9LDe9gjkONIEqZ5ArpflaN1O2HRtMvVx1HCMGU8npcQG+oNe/DGruT7B+iXrcHKrYt2bW5u",
+	"rflHkNTBpTizt6Xa9Pvk7H6bhOKaoHA9ihI2tTFCm4TZiBn42s7tk5vaUVmCmYTZsT24vQEYSjHgyRhT",
+	"fsD2gorjJXaX/8XDmF5bmSxz1+ihrZZFv1llHZWeE9KQjEXVHYuIljb/KkfaH/HNi0SdDVUd7jckDOnS",
+	"FhR3IT4PV0BL7Jbqi+ghjcxWzrfJe0mmMokI7Ruhl7USuoKkNHPdff1GEwzBLthzouNiCGcrOULPQYb0",
+	"yCTVijjsYe7g8x6AaRQ01KB1VvjLzc984f9fm834a4lxCq6Iq/mtqgdOVX0/k3u7S+NdWj3OFcmtpWz4",
+	"3NfrTsD/tNrhZkgJxajhayRiNIq5QLyICVXKNknxdWoQM6pixlnN5RJWXHUk2JKF/NyTqYZC816uYA9z",
+	"R37xU/GkT37u2br03i8Vs8KiSFRGSmq67WhZgXvZPWrSdWdYTsyiIevOlSQ/Pus8ht4bDtFok3QdjJxY",
+	"BCWM2iwBQMo1+si26Sq/KQPGoj4N77pTCNE5M7Zu0AdMUlfE/ens2a+Pf3vxb//rneGqCR9iRp6FXVia",
+	"XVRMYyrY0H8G/uK5+i1/8a9aiE7jERpBXo0YjfWoK1KdcNfN3Iig0v1xh2FB93IvaBsdM41tX+s/cohK",
+	"CoesRD7Kvdab2Bfb+UPnRNJhKhfz8v0nlfHiUn2iyjX6JQv02ux2Zczh6YhBTDtjGcRQm8o3F4QkAd0m",
+	"X7JnIhbyiClEhbhe1EIUsxB1ICbapJdzhZ79xmY9MwlnQZKfLzudX9p5vHGnZrgCsXzZNDZlFDLbiFxK",
+	"fE3nrkr7Y9tbAnE5lqZ+voMRKUnYhFFNFB2wa0jUTwX/R8qIZt90vva19WRwzp7RJxeOv6KtmTHYud2o",
+	"nSH65EnQGnPhS2Ar2O6mLuay/Ec0CkEbNZqOm19Z//lzC5HGAN/hqnUzTBjqv32nTeKfucsmB45j/emw",
+	"3qCnIk/0qBshcsP5ixfPwdVmBsi+6U4SFnJbxDNj1OzvgI55PHO5l685jWPpu+W7PMkxF0a25PDkVvI/",
+	"NWJG30W2l3E1GoZyPJaR5Websp79uNPnJlHG+/7qlIZj9qqvZLSwA76NKbScsNdzLYttuWP9JYJTYy08",
+	"FSGzdiOLY2BmdnBqXhsYNa03QSyg3jWhA82SKU1sBs4gkf9kgvTsLei1yRvM9KERF0PDWZmFALRJRRFX",
+	"YSxVmjACalRS7IbbztUuudVAPBk0V2Su0szYptz5xhFXRApEbqNxQBKfphZgrdIsIAPK4zSxuUZKjgHI",
+	"TOGCiDlQtO9LQwrz93P7qMJJj3wAPRIBrK6WYXraV/727N8uzt69+F+v12LFB6qKBs1x3S+jzPlyKP7s",
+	"GkwUyjoLUGdznLMRHKE8glA5C36EPHZ9IOel4MwfJkwoWycOHKdNbmIlSY6rqMADj9vGB0JqaH6QA1/m",
+	"ImtoZHSl1XGoBd6I66tWXg8TeJlOJpILPV4k1ctNupe65WOZo61k21kIqgbVHmIUaiXV4u6toNs/V5Gb",
+	"p4CGae6zlhOVgeM6rSU34NgGrJokLv/yvVHYScs5ecsOW0U5UmbnSWM7jmcNl6bZ3VdMsmLE0YSv0Ijo",
+	"zNZeYBsTo1u4UDTaZFCekRlY4JfbhjHmuv/h6BJ6QZWkSdq9ODZ1JGIxv2fJQveDJzmeBA0pmUAk/Wui",
+	"DZcDpA0zDBcpU4RqMpJjtr7e8srdoQdOpvleidvt57aUDckRZy63pmEKv4GEgAGgwdiktKW5ONceIcZN",
+	"iLhknzb5BN5o8Phoj0FnYaI8wBREqhE5ymcklBExLNtdCpd20UzC8zbajE9WmZNxTwuqRbkC4IO66+gS",
+	"HppqccDna9soc+kr1bY+fE1onu4enn5gp3PYRhY7CBr4IX7QBgQVsTDmYieSktpGfQUZ2KwxYGd/bLLN",
+	"dkb7NY1jkgrNY3IzSXihLbuQ3ZBOaAi5DuvKrtf2UE+iqxHSs9u5neQaM6XoMjjtl0xPmRU6Nvjm1Mt8",
+	"6NY1i9ES0G48PS1kgNXI9nrn5nTK/tw2+7PBdgTATlpfGQmp8PqFC/UL8iVlKqKz9hKz/ryzdqXFEwgO",
+	"8yhXjrwl6qljA/aSHW76hqNMIgcP5iCvEpwfY8oF5Ctcg9YIbaJI32EYR7lQI1B+VVlckcD3WhhX+z5v",
+	"erP2E52fm0TZ1f6acK2xCP5Bb7YZlxXzODYQWELqM2+E78qTsnMNcUB5fGzqoVcCkUi6EY+6QuouNbcp",
+	"Wp9O3kv92h/kSSdsxhyLpcprhP4q5tyAGxBdDtypOWqzqS15B+WIKtJnw1Q0S204/cXEkOMiu79KaHXI",
+	"YsVAv1yf4j7hMZ5orRFa+0LvGEF/e0ZvPoY/yuXArUtuStOk8USEgUM/m2gs+5pSDm7AfMFOczQHaziF",
+	"Qk+h0FMo9PtheS/Z0OaGbq5LGLbjGiE3yN+a5F1uiif2dWJfJ/b1/bCvj7aJuFOCsqx1ZGpOI5rrL7LA",
+	"2cwxcKV5qB6FaX+J8/yrbapO+gxjqNAu0p4Ii0hENQ0cSk4h4X6SyAGPWb7LIgK1pxFnIoTU0McF6w67",
+	"jpT34IJJNlWZX7/XTdpnv1f0urmJY4J71/AlMGezBCostFvhcRP9UVYf76N/mX+qazRe8zET5kSVP0qI",
+	"xbuuNAEZM2pOVQXu7M1HeiQjGcvhLINUXfMCXC4GV/qsvMVT2t8eYd93Xv3PLFYIQR+7qPYC6pxv3DTk",
+	"Siceny3yG+Y7pQFP+2b5sC2vxg9cC2CtE95PoXjcIvCb8+u0gpYRAUY0vWiB8IwZVd6u/cM8jZufH2t+",
+	"RlxEZuHQhfDTm79037/5atir4Nr7u1r4Ln9qhp/AF8r1wh5LoUdG/7B9RT3qLo7GEsyhsCcLG24P0xyS",
+	"ETGurTgb92kylN2IzlTr6nEHGlR289t2CRV93ZDFcevqSfZHd8yFNFtz3sl9mDClEx6CeDVfzG1S1v/K",
+	"rSib8WbgVHDfqtD54buHonrXNyrtQ2tyNuCCzwHmFHjA2v2j0j57ZS6VLy+oYB+PbF/OJd04oKgLwj3m",
+	"F9ijGNmCZzDUpQJdE4bIrKDp+icsgrLUxp6HFgPqTvm6W0iDdgzkVtyKz5oOBlAChuGPhAFCyIAPDcUU",
+	"O7uruas9knFEetnO9wLfVRKQpDPQZhrH17i6W+FEFhWzvoxmgO4cs4EmMtVt8hkxss2PMoLAJsxWuiuc",
+	"rS1m07QfY3tfBrwQsKut9oaA2SGNmYhoQmaMJoFhq5qF4AGBYjrICIljy7PHNBlyoa7Ao4PZNYCCoFjM",
+	"Qq08TMI4sEgmCr8HiDDLlYJbYaaLKNpyWoj22pm1yY1jFmY5SIs4Ieipj9TvWu4HhJJ/pDTRLIGNoLAU",
+	"W1oXx7fCzt28ENCy2+SvPIqYsBdqRO8ZEZL07mmcsp4XNqhMkp5KJ+bcFYt6bfIOF4F+LCHhiKzJZyeP",
+	"y4MpjCiicwupQdKxCC5Vz6h3PfP+mbmwgBNv+2P7mxXJa9J7Ozh7LwVDM6xn68wVedy5bBME/77yKQRO",
+	"xGW0kJ0BHrSMGPRTewzP52lGRP5RWJebs996G5RypHFdJVsBrgaI4fpWXF5ckJ6WsjumYpZjzr2A9ITU",
+	"XSlYd8ISLqOeL/CBCCOXke11ZA7Ig6Dbqwy/dTPr2dbacMiLF6OHb+uaWZhdRhz3MbrVqSCaCTgpVYZW",
+	"btWC11jUPMf1oOfPm/FEz/5mbo2zykrU20RO8Rb0E4Ddj8xm9WfXhGoylkBBwATgfgaFm2ym1iY9+KY0",
+	"aeKaMDMFbKNneBr2il7dCzonKlc1hH68vB/087l20KAV/CNl9msrP1e0wUY1CdZ5Tf4nFSlNZr4XFFUa",
+	"yalkAypyQwwfatVuhmKGLcOD+Z26SQWEY55LZLsZUs0AoqruhKCH1pbTyfUKR1bDWd3jdvb6yrNer/X3",
+	"RmedXwbKzWsrD42oqLsgFx4vWY9vEpemPGotXVG+2fm2S3JKAOR5ckU+AhLS3NpKcZVA567AprjsrIKm",
+	"WH5PokxLgTa4aDPU2WJ8ckWz+BW72/B9gbJnvx6YGiNQAw1QJlYS1VxfVke9apUXnYddpqfuDVYlQH7R",
+	"eB6nq/T0lq/ronl6X7iOEzlJ4wwIfwNOMPeGlYu+fIjD7IXqPtPXetD30XwE7q1IMkV6WCJ6Rfx3VaIM",
+	"uVlZoiO4IIJWqO5rIc5l0zDXqjfvzOhVoerYUuAKBvWks+Mu8UWUahDH6My9tNA4AHEAPfJQE7s8vzCL",
+	"r/vLF62839jr+s6dQZf5IcBUX/SWoPHldELUQUEyGbUkPwMt3Z/nFqPh8FwfE+ji7LqglByJiy6c22fV",
+	"KOdxf3LWuTjrnH/pXGSBDgAVujLLhnBVrd/kfCxrOVlAezc/cZe/2C/YriVALU+xbwFcogAvxK14/+ZT",
+	"YI8rOA8uzy+C4mcvgiC7MrdieU/YMmePtfcOJUSwwk+UzXb3viHvclTLnULOjUx6/hc99FsY1pnG1OOY",
+	"8XBkhc8YDDIzqVSziAg5XSte8DabWoOMDhyvmXPVzc7j9VfwGlyku8skMtsnQm1TdcH5iqUH+V8SLqyl",
+	"bW7et9gcEh0MwPPz37iI/lvBwRnTPkPoXOjF55yggk0BMDP35CDx3wsom0vvWRwDngBhws7gv/5fDGss",
+	"uo89lbee0POwE71gF/1ng/qJXP5gloVVchfrYWMrPH9tagZYitx3CR2MuNISrWbLwlVA2Dedd/Ik7J5b",
+	"15BgU2PBws24JkI60s5cjJjybT2U6ELLx1YqoIsrClfyq1iBCvj28wfy+Pzp07NzQuPJiJ49btU3apeK",
+	"A/t8iWr0Ku8ErRjOflVQgvjYaGIX0GJ6zAX+ef4ipxJxoRk0gayR6mDLc/548EBk7niqCOcLNDSDO1O4",
+	"kg9LQVOXPeiVhiWiqLwbZZE2ImV0YaAL6/4HNyPAtAmW95SjC2pgETMdJVzBlNg9wn9GKWuT93kf/60w",
+	"pkwASalGwrShGasPaLt4Qm5LsYTZFRePqHI1JJi903M03B2xGB2ntgsHm+J01a3oM8UjdKfKOALUejKV",
+	"aRwBLp5ZnOJiGLtyDnXlH8XVo2caSxzBWZqbBuKJFp2wt8JO2nrtrYUHO8YVMRLVfmS1V9shFdeY9/HP",
+	"OZrL3LL26HOnvc8ymUrLYL67Trn0zqnCGxDrOiU0DeYrZxMo4xTvc3XxUQqRzEbhNZeP/jHHGHIa9f7h",
+	"MpGz2cu7mHgDHxOKBLiZerAcKPMrwPiKiIzklPA5LlrUAMqbVQHNYk4TSn6MrHpSLcWazB3W1nl721Fa",
+	"3Ry+MEupAOVoEwPXsbNuwb7PG7HbUn6ViJ7kH3lQ0xBEM///2bu+3UZuq/8qhG5yM/Z+3uRLC/nKSZN0",
+	"iyab7joI0GYh0TOUhhCHHPBQVoQgQN+hD9KH6Jv0SYpzDjlD2TO2bMvr3cRXyVoSh0Oev+Q5vx8IDgbp",
+	"kr7d2f2DZIw5TCExIo/K++vdq/n+gpErhcRKqbbD0l4sTpOH2tTOdNytJOnUhkyS7TwchLXjB2DqgmcW",
+	"18dicf3qZ1mGROQqq8orGOOKYD6vUWjwz/a9cbnC1Vop+oPkUooH0bUOPy+elEfujj1IandoZ/UuT9Et",
+	"d2aPxxi7B+lgR7imAeR1Qs7aNWp2j0LtPb978n90AGKXa7nkq2X8tytXGGrFe4l0UP6ffwNI8a1bA0hc",
+	"dzYiM+8MVde9KybOqlnQDaPBQzfA1a3Zm2QR9NLCTNsZphRc4wuwcZ64Q94nCy6atPeNFUAOYDxZJAXJ",
+	"HA9b3Xc7fN+TzrBPbqZ4KPl0TRq0fWj4mCpBL+twKogyXkiBG039FQkJhBK9+YtY+TQ/FtRBPQ+Yf3jp",
+	"t7O0XfO8u542VWiLyWPJcCLNmlEPrChr50DFAxm3safp0LLgqjP8MVckebde1sSDtw6UD2qANcPXZeyN",
+	"0TgKDT/Zq5S+NKc4Q6K3cE5slFyhkcPPUPXSq2qG5SVW01t87VBWx4YAt+hJ07lbbM1VOzCi+Nf3l+7T",
+	"L5UVld8Kr1HrJnfSradBS6D9+C1SArPpGKcCjsWKdFRyRzOSR6f7kwJvReVIgSjsvFWDhpKtqDwH5Qh+",
+	"ds8fjHsuHqizr8KHcsk47rdjMfr9le/QXMdcK8uh9qZ2XCtMXh96oAH0i9N0RdK50w77J3Y/xPl+kiWT",
+	"BY0pDTgOIX6y8x2hnIv//vNfqcqYj0YbUOZSwbE4lyttl0Ju5FbILl+lCISOteks260YXZ+6rLzfCh32",
+	"cP95O2hH7t9IW0m6YQpeahsPbhsNoO1ypHF0wM+z0N/Pzx+ayXnILohXAG69cOvJHUPfJyBwHvXOH2Dv",
+	"4Q0ONxE2H9LnvujT7wP3UX+FyiWNEaCA7lK5Ipj0VXh0hlZcrAPfxZD1yLBj9zYnXLIQb5tAmUXGuc57",
+	"WxoHdCl08pK0bwhlMy3Bw9TtSXq0OQqJ/vc5DHm/YUjqkT55ef8e6d+KcWLAKJtOAB5klPxjGaU7WJZr",
+	"hsS10emPmBH/8ZuR52Tmw7Iin/7erMjrli5f+2PEpdwBvrqPKQEVjvrjpceNcSgaMXoRQEiBAsmstfG8",
+	"kg4nr55L9geHEficaL1Rho60fXAsxNbqlmPKUYMGKnyfVu4jQbk78JFiev03uBbPecu9lPqtCkKKbmM6",
+	"ETyAXgcX2gPr9NeobK5RdJaA+mYcBFEpwpXk4tDSUcc8uYtjcc0IHCyB4Tag1GSsrViDujkCARXOX59/",
+	"/xx8PAcfzynMXe0U4XA6q45wP5Lybai17f52Kh0Cwo23G5JrxdBB429PD1E8c949+aMqoDlKjF7VzNnH",
+	"ZkDIHkXFM/m/3+3fQoyxVFztsb72/uPB+pnPH7k5MHuvzKx+NtnP4O5rGdGKdm/KoH4zt5iVzlbrcgRn",
+	"7trDUAFmd7HFl9LoakZV2DzqH2jUTw9YtZF06QOr3KC7i6TmXEv4/q+EBqOob6/dggCnPxdK0H5FPJKu",
+	"GAT4Zofq5mP05Kz6BLh0g0E58zwG5QjSXfBChzGmiPNe8Z6uWuIm/btRX0ZF+86S+zR1Ed3q/85qI96o",
+	"kjL63C0cIIZ48Uv639m+9RJ9XfpgLUSmHg9lynt2McUBtOIjqj64h2zfx8cUQ3WG3d26J01LUVcrQ309",
+	"6OIi3l2rd8ei3lsKH665qoHSgCGvNZLIswzf33UdugDgmvh/fnTy8ujTk8k9AqgnuP+/0Qt9ZNdszntV",
+	"hgd5FvwgAacP+o8zEHP8YuwJefFLd5jya/fjecGwktKYQVjHVJDXyC0DLaKwa8twhrHSp8Oi5aIA8lZ3",
+	"7RsZKJ3B6cXm0h/Tq35UKTCjrT9y7hsh3YvJUfy/vaBxGm3VfJr6i/HR6dyCN5Oa31Lzb9cPz/srbZVq",
+	"tC4Y6vJUzIOSzXwa4RRtRfLUQRVzrzHfi2y54tPZUzFngZsXQys0pSG0FZdabUYWZVM7UIOrgu9Hhcmy",
+	"6WDt9z8J4ImDEittKygEKNz/wLVtpWsayUB00bD+YyIBFEBs0GuNpFOHfdCcqPNuEMIpvYkE0MvU+0cd",
+	"erNkhCbFwIOLycIZ4zYzAvqqnalmXsU1lG3r3aU0GasxrSxB7892KAVhhf9Ze/K7J3+cFJMLr+RqtjQS",
+	"II347mZoqZdXoKX2xM5KnXURY78Q1VolU6NstQtC+wmISm5JXPFrRFg/pkJBhmFpSWj+BWlTcBXjYLWl",
+	"a/Ct7iI3LOypS8lrWseh2eBHM6MulbkBRAddQAaAjYPPsh8elM9TWbXQpZZ+u29IfXGCuoVz2vMHZfeD",
+	"jqHh7Ju/H31JX/ns/+9HQHGF0+Jkl2R774yE5pawxXOt8grc2lMfLk49+8udXjvbtumk1kuMb7P7AxbO",
+	"aSaKd0lu5MkDWVCTg33fB2MpDLkFAoOxJsixxAWitiP2MRy0x+AlC6POJaxghA2Vp+QvhyFZzlF3+WPc",
+	"CI9b9oJWOI599Qd/JnqOAv0++8dGBYmqdSy+6LApmim1RgWvS8IEfuFaZWWrj7eyMTt/IHg6/EPlSpgf",
+	"90aDsWoGDOePtSO/CgmcOQaOU/HDd0UGnV2I7755XYhSX2ojwJVahW0hWk/1TgJUGZwvBNOMYI5TCGYe",
+	"EQtZaqODVpBN53V2uwUDszoTjeZeMd6dKQU5Yds645aE92j0QolyWxpViEZauWToJLqfXZudh30ZN3gg",
+	"keSy7/6mtruKZdYfBvgp+uwu1aUU3V1vceXCKF9zLuEYCvXwYdM0GBT9GWnH4NAFTVmXXDY2R/oD3iSf",
+	"OIdOGIBjbDZNwOdCLpUtaRX7/RU9VkL2mLPvXwnm6YGRPJxvyehBC61MBSLIlYpUJAyHha/wlV0aDXUh",
+	"vvbKlnUhzry80CW97dsWZaFO4GMYB6ZeuUauOhzMJt/SjhLjhuMBM43I9mWsm7ZV/APqs7ZLHJgrc6SJ",
+	"DCqgpCGyPZxDLbU9Fq9Ch0/JyU18z9i1UAirIry+9oJA8XZWEA3IoN7J0A+hrXC+Un7K0rdYEB871xxA",
+	"IRpNGOb0BlB61fUqrJRqs2YHzAy8suFYvKr42xFI1JptvnqRfmNI7+LCM2OAbtSUNO2INE20NSMCbWoX",
+	"lQ6zD944VFAI0lbSV7FxA5e49a5UFcFlXNVIVtShWXRelF9CU8MFIcDjLk3FX96+/k68JQ9UCCO3bh1E",
+	"rdPXg/o5kNABbow0It3V96wpquK6rI5moNYtUNXHaS98sqq65Cqb/NfON2Ni1yrXmpymQ2TSnAk4N6C2",
+	"qtQLjbq5FVYxp0d8yBddUKUHl4gIGbyn9lpeIh6YpIiHlx7tsrJklS8d+pcF4aULr6Bcx+kkrijOnbrO",
+	"FEnpWTahN6pUbUTLuEbqzW/NUrEVFzsLEDaa0Z8cT4u/UfQIVUwpURVdbY2vonRfqFI2dCOfTeRPaw5L",
+	"1dgeEGEZXYDRI+KWyKVXBJtUCK8WxH9KsuLciqg3j8VftY3FNgRLQEotq2pnW77E+GTYGOKOBC8v0eBx",
+	"ESDuTXBLhSY5G4PYVzG9Gh2FhL2kmRCFR61NVTBlxKZm3gj+o6BoI6aYRQdas5Aep1Jy69GO4mtTeWXH",
+	"7FFX9lRLnLqoHKZPm1rl8s/R0fUR3uSoiaX0FbFfEOok7aZRsoIcjKHriA5OyFQiyQpsDKSTAgIEk3bL",
+	"rSHZu+AThoSxdsEtvWxrzL9LiS4aE2EZiC6iFzJ2t+QCWEI4Q6Q8bCogeCUbXFVlS79tuwXGUIuQKkzs",
+	"NHPQi35if19ok8vsWQiyrJsRyckXLjKDSBohHoqkZaLW1il1mLUt7i3ILcQwlyhBzLqxIBolbSEkVzuu",
+	"LSkyRMdH8XdBJkAa+jRpKkS6cgjZvF81rfODc/6WrH+VVoudH6UiGM0oiVFTOjSAQrSG9sG6ELeAjxqO",
+	"1i0cizPRQ+vSgCzWyqLwUdynZMOAAkWPIsdywZfHBDOwIxswYjXz9SRCG0wDKGbKC67giqWWsMIv6nCa",
+	"mS1m2EI7coEWEzVzx14m6rgBEod4YgY9R00KzXZmMc2KhDsquiIeozF2GK5C9tREMHfbq0dR0hzerjTG",
+	"oBAcEYsZF+JDZLKlIR2s7BpGEdyx+Nta2kDxPdlOtOaNNILPIXbC4eDK1SClxZIZzTiOYm2cioX+GcVh",
+	"fYEf9WQ7GB9taseTgNXuAzq8pF/f/fq/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
