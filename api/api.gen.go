@@ -587,27 +587,6 @@ func (e CaseTeamMemberRole) Valid() bool {
 	}
 }
 
-// Defines values for CaseloadState.
-const (
-	CaseloadStateFull    CaseloadState = "full"
-	CaseloadStateOk      CaseloadState = "ok"
-	CaseloadStateWarning CaseloadState = "warning"
-)
-
-// Valid indicates whether the value is a known member of the CaseloadState enum.
-func (e CaseloadState) Valid() bool {
-	switch e {
-	case CaseloadStateFull:
-		return true
-	case CaseloadStateOk:
-		return true
-	case CaseloadStateWarning:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ContactSafe.
 const (
 	ContactSafeNo      ContactSafe = "no"
@@ -1622,6 +1601,141 @@ func (e MergeConflictKind) Valid() bool {
 	}
 }
 
+// Defines values for MhpssParticipantRole.
+const (
+	MhpssParticipantRoleFamilyMember MhpssParticipantRole = "family_member"
+	MhpssParticipantRoleParticipant  MhpssParticipantRole = "participant"
+)
+
+// Valid indicates whether the value is a known member of the MhpssParticipantRole enum.
+func (e MhpssParticipantRole) Valid() bool {
+	switch e {
+	case MhpssParticipantRoleFamilyMember:
+		return true
+	case MhpssParticipantRoleParticipant:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionModality.
+const (
+	MhpssSessionModalityInPerson MhpssSessionModality = "in_person"
+	MhpssSessionModalityRemote   MhpssSessionModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionModality enum.
+func (e MhpssSessionModality) Valid() bool {
+	switch e {
+	case MhpssSessionModalityInPerson:
+		return true
+	case MhpssSessionModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateModality.
+const (
+	MhpssSessionCreateModalityInPerson MhpssSessionCreateModality = "in_person"
+	MhpssSessionCreateModalityRemote   MhpssSessionCreateModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateModality enum.
+func (e MhpssSessionCreateModality) Valid() bool {
+	switch e {
+	case MhpssSessionCreateModalityInPerson:
+		return true
+	case MhpssSessionCreateModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateStatus.
+const (
+	MhpssSessionCreateStatusHeld    MhpssSessionCreateStatus = "held"
+	MhpssSessionCreateStatusPlanned MhpssSessionCreateStatus = "planned"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateStatus enum.
+func (e MhpssSessionCreateStatus) Valid() bool {
+	switch e {
+	case MhpssSessionCreateStatusHeld:
+		return true
+	case MhpssSessionCreateStatusPlanned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionKind.
+const (
+	MhpssSessionKindFamily     MhpssSessionKind = "family"
+	MhpssSessionKindGroup      MhpssSessionKind = "group"
+	MhpssSessionKindIndividual MhpssSessionKind = "individual"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionKind enum.
+func (e MhpssSessionKind) Valid() bool {
+	switch e {
+	case MhpssSessionKindFamily:
+		return true
+	case MhpssSessionKindGroup:
+		return true
+	case MhpssSessionKindIndividual:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionPatchModality.
+const (
+	MhpssSessionPatchModalityInPerson MhpssSessionPatchModality = "in_person"
+	MhpssSessionPatchModalityRemote   MhpssSessionPatchModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionPatchModality enum.
+func (e MhpssSessionPatchModality) Valid() bool {
+	switch e {
+	case MhpssSessionPatchModalityInPerson:
+		return true
+	case MhpssSessionPatchModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionStatus.
+const (
+	MhpssSessionStatusCancelled MhpssSessionStatus = "cancelled"
+	MhpssSessionStatusHeld      MhpssSessionStatus = "held"
+	MhpssSessionStatusPlanned   MhpssSessionStatus = "planned"
+	MhpssSessionStatusVoid      MhpssSessionStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionStatus enum.
+func (e MhpssSessionStatus) Valid() bool {
+	switch e {
+	case MhpssSessionStatusCancelled:
+		return true
+	case MhpssSessionStatusHeld:
+		return true
+	case MhpssSessionStatusPlanned:
+		return true
+	case MhpssSessionStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MissingFieldRequiredBy.
 const (
 	MissingFieldRequiredByChild MissingFieldRequiredBy = "child"
@@ -2048,33 +2162,6 @@ func (e RescueEventStatus) Valid() bool {
 	case RescueEventStatusActive:
 		return true
 	case RescueEventStatusVoid:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for SOPClockEffectClock.
-const (
-	SOPClockEffectClockAssessment    SOPClockEffectClock = "assessment"
-	SOPClockEffectClockAssignment    SOPClockEffectClock = "assignment"
-	SOPClockEffectClockFirstResponse SOPClockEffectClock = "first_response"
-	SOPClockEffectClockFollowUp      SOPClockEffectClock = "follow_up"
-	SOPClockEffectClockPlan          SOPClockEffectClock = "plan"
-)
-
-// Valid indicates whether the value is a known member of the SOPClockEffectClock enum.
-func (e SOPClockEffectClock) Valid() bool {
-	switch e {
-	case SOPClockEffectClockAssessment:
-		return true
-	case SOPClockEffectClockAssignment:
-		return true
-	case SOPClockEffectClockFirstResponse:
-		return true
-	case SOPClockEffectClockFollowUp:
-		return true
-	case SOPClockEffectClockPlan:
 		return true
 	default:
 		return false
@@ -2708,75 +2795,6 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	}
 }
 
-// Defines values for WorklistEntryKind.
-const (
-	WorklistEntryKindApproval         WorklistEntryKind = "approval"
-	WorklistEntryKindAssessment       WorklistEntryKind = "assessment"
-	WorklistEntryKindAssignment       WorklistEntryKind = "assignment"
-	WorklistEntryKindBreakGlassReview WorklistEntryKind = "break_glass_review"
-	WorklistEntryKindFirstResponse    WorklistEntryKind = "first_response"
-	WorklistEntryKindFollowUp         WorklistEntryKind = "follow_up"
-	WorklistEntryKindHoldReview       WorklistEntryKind = "hold_review"
-	WorklistEntryKindInboundReferral  WorklistEntryKind = "inbound_referral"
-	WorklistEntryKindPlan             WorklistEntryKind = "plan"
-	WorklistEntryKindReferral         WorklistEntryKind = "referral"
-	WorklistEntryKindTask             WorklistEntryKind = "task"
-	WorklistEntryKindTurning18        WorklistEntryKind = "turning_18"
-)
-
-// Valid indicates whether the value is a known member of the WorklistEntryKind enum.
-func (e WorklistEntryKind) Valid() bool {
-	switch e {
-	case WorklistEntryKindApproval:
-		return true
-	case WorklistEntryKindAssessment:
-		return true
-	case WorklistEntryKindAssignment:
-		return true
-	case WorklistEntryKindBreakGlassReview:
-		return true
-	case WorklistEntryKindFirstResponse:
-		return true
-	case WorklistEntryKindFollowUp:
-		return true
-	case WorklistEntryKindHoldReview:
-		return true
-	case WorklistEntryKindInboundReferral:
-		return true
-	case WorklistEntryKindPlan:
-		return true
-	case WorklistEntryKindReferral:
-		return true
-	case WorklistEntryKindTask:
-		return true
-	case WorklistEntryKindTurning18:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WorklistEntryState.
-const (
-	WorklistEntryStateDueToday WorklistEntryState = "due_today"
-	WorklistEntryStateOverdue  WorklistEntryState = "overdue"
-	WorklistEntryStateUpcoming WorklistEntryState = "upcoming"
-)
-
-// Valid indicates whether the value is a known member of the WorklistEntryState enum.
-func (e WorklistEntryState) Valid() bool {
-	switch e {
-	case WorklistEntryStateDueToday:
-		return true
-	case WorklistEntryStateOverdue:
-		return true
-	case WorklistEntryStateUpcoming:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for Labels.
 const (
 	LabelsAll Labels = "all"
@@ -3278,30 +3296,6 @@ func (e ListBreakGlassReviewsParamsSort) Valid() bool {
 	case ListBreakGlassReviewsParamsSortCreatedAt:
 		return true
 	case ListBreakGlassReviewsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseloadsParamsSort.
-const (
-	ListCaseloadsParamsSortLoad      ListCaseloadsParamsSort = "load"
-	ListCaseloadsParamsSortMinusLoad ListCaseloadsParamsSort = "-load"
-	ListCaseloadsParamsSortMinusName ListCaseloadsParamsSort = "-name"
-	ListCaseloadsParamsSortName      ListCaseloadsParamsSort = "name"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseloadsParamsSort enum.
-func (e ListCaseloadsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseloadsParamsSortLoad:
-		return true
-	case ListCaseloadsParamsSortMinusLoad:
-		return true
-	case ListCaseloadsParamsSortMinusName:
-		return true
-	case ListCaseloadsParamsSortName:
 		return true
 	default:
 		return false
@@ -4133,6 +4127,42 @@ func (e ListMembersParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListMhpssSessionsParamsSort.
+const (
+	ListMhpssSessionsParamsSortMinusStartsAt ListMhpssSessionsParamsSort = "-starts_at"
+	ListMhpssSessionsParamsSortStartsAt      ListMhpssSessionsParamsSort = "starts_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssSessionsParamsSort enum.
+func (e ListMhpssSessionsParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssSessionsParamsSortMinusStartsAt:
+		return true
+	case ListMhpssSessionsParamsSortStartsAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMhpssNotesParamsSort.
+const (
+	ListMhpssNotesParamsSortCreatedAt      ListMhpssNotesParamsSort = "created_at"
+	ListMhpssNotesParamsSortMinusCreatedAt ListMhpssNotesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssNotesParamsSort enum.
+func (e ListMhpssNotesParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssNotesParamsSortCreatedAt:
+		return true
+	case ListMhpssNotesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListNeedsToReviewParamsSort.
 const (
 	ListNeedsToReviewParamsSortMinusReviewOn ListNeedsToReviewParamsSort = "-review_on"
@@ -4703,114 +4733,6 @@ func (e ListVisitsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListWorklistParamsSort.
-const (
-	ListWorklistParamsSortDueAt      ListWorklistParamsSort = "due_at"
-	ListWorklistParamsSortMinusDueAt ListWorklistParamsSort = "-due_at"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsSort enum.
-func (e ListWorklistParamsSort) Valid() bool {
-	switch e {
-	case ListWorklistParamsSortDueAt:
-		return true
-	case ListWorklistParamsSortMinusDueAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsWhose.
-const (
-	ListWorklistParamsWhoseCentre ListWorklistParamsWhose = "centre"
-	ListWorklistParamsWhoseMine   ListWorklistParamsWhose = "mine"
-	ListWorklistParamsWhoseTeam   ListWorklistParamsWhose = "team"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsWhose enum.
-func (e ListWorklistParamsWhose) Valid() bool {
-	switch e {
-	case ListWorklistParamsWhoseCentre:
-		return true
-	case ListWorklistParamsWhoseMine:
-		return true
-	case ListWorklistParamsWhoseTeam:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsKind.
-const (
-	ListWorklistParamsKindApproval         ListWorklistParamsKind = "approval"
-	ListWorklistParamsKindAssessment       ListWorklistParamsKind = "assessment"
-	ListWorklistParamsKindAssignment       ListWorklistParamsKind = "assignment"
-	ListWorklistParamsKindBreakGlassReview ListWorklistParamsKind = "break_glass_review"
-	ListWorklistParamsKindFirstResponse    ListWorklistParamsKind = "first_response"
-	ListWorklistParamsKindFollowUp         ListWorklistParamsKind = "follow_up"
-	ListWorklistParamsKindHoldReview       ListWorklistParamsKind = "hold_review"
-	ListWorklistParamsKindInboundReferral  ListWorklistParamsKind = "inbound_referral"
-	ListWorklistParamsKindPlan             ListWorklistParamsKind = "plan"
-	ListWorklistParamsKindReferral         ListWorklistParamsKind = "referral"
-	ListWorklistParamsKindTask             ListWorklistParamsKind = "task"
-	ListWorklistParamsKindTurning18        ListWorklistParamsKind = "turning_18"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsKind enum.
-func (e ListWorklistParamsKind) Valid() bool {
-	switch e {
-	case ListWorklistParamsKindApproval:
-		return true
-	case ListWorklistParamsKindAssessment:
-		return true
-	case ListWorklistParamsKindAssignment:
-		return true
-	case ListWorklistParamsKindBreakGlassReview:
-		return true
-	case ListWorklistParamsKindFirstResponse:
-		return true
-	case ListWorklistParamsKindFollowUp:
-		return true
-	case ListWorklistParamsKindHoldReview:
-		return true
-	case ListWorklistParamsKindInboundReferral:
-		return true
-	case ListWorklistParamsKindPlan:
-		return true
-	case ListWorklistParamsKindReferral:
-		return true
-	case ListWorklistParamsKindTask:
-		return true
-	case ListWorklistParamsKindTurning18:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsState.
-const (
-	ListWorklistParamsStateDueToday ListWorklistParamsState = "due_today"
-	ListWorklistParamsStateOverdue  ListWorklistParamsState = "overdue"
-	ListWorklistParamsStateUpcoming ListWorklistParamsState = "upcoming"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsState enum.
-func (e ListWorklistParamsState) Valid() bool {
-	switch e {
-	case ListWorklistParamsStateDueToday:
-		return true
-	case ListWorklistParamsStateOverdue:
-		return true
-	case ListWorklistParamsStateUpcoming:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListNetworkChangesParamsSince.
 const (
 	ListNetworkChangesParamsSinceNow ListNetworkChangesParamsSince = "now"
@@ -5003,114 +4925,6 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsSort.
-const (
-	ListNetworkWorklistParamsSortDueAt      ListNetworkWorklistParamsSort = "due_at"
-	ListNetworkWorklistParamsSortMinusDueAt ListNetworkWorklistParamsSort = "-due_at"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsSort enum.
-func (e ListNetworkWorklistParamsSort) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsSortDueAt:
-		return true
-	case ListNetworkWorklistParamsSortMinusDueAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsWhose.
-const (
-	ListNetworkWorklistParamsWhoseCentre ListNetworkWorklistParamsWhose = "centre"
-	ListNetworkWorklistParamsWhoseMine   ListNetworkWorklistParamsWhose = "mine"
-	ListNetworkWorklistParamsWhoseTeam   ListNetworkWorklistParamsWhose = "team"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsWhose enum.
-func (e ListNetworkWorklistParamsWhose) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsWhoseCentre:
-		return true
-	case ListNetworkWorklistParamsWhoseMine:
-		return true
-	case ListNetworkWorklistParamsWhoseTeam:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsKind.
-const (
-	ListNetworkWorklistParamsKindApproval         ListNetworkWorklistParamsKind = "approval"
-	ListNetworkWorklistParamsKindAssessment       ListNetworkWorklistParamsKind = "assessment"
-	ListNetworkWorklistParamsKindAssignment       ListNetworkWorklistParamsKind = "assignment"
-	ListNetworkWorklistParamsKindBreakGlassReview ListNetworkWorklistParamsKind = "break_glass_review"
-	ListNetworkWorklistParamsKindFirstResponse    ListNetworkWorklistParamsKind = "first_response"
-	ListNetworkWorklistParamsKindFollowUp         ListNetworkWorklistParamsKind = "follow_up"
-	ListNetworkWorklistParamsKindHoldReview       ListNetworkWorklistParamsKind = "hold_review"
-	ListNetworkWorklistParamsKindInboundReferral  ListNetworkWorklistParamsKind = "inbound_referral"
-	ListNetworkWorklistParamsKindPlan             ListNetworkWorklistParamsKind = "plan"
-	ListNetworkWorklistParamsKindReferral         ListNetworkWorklistParamsKind = "referral"
-	ListNetworkWorklistParamsKindTask             ListNetworkWorklistParamsKind = "task"
-	ListNetworkWorklistParamsKindTurning18        ListNetworkWorklistParamsKind = "turning_18"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsKind enum.
-func (e ListNetworkWorklistParamsKind) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsKindApproval:
-		return true
-	case ListNetworkWorklistParamsKindAssessment:
-		return true
-	case ListNetworkWorklistParamsKindAssignment:
-		return true
-	case ListNetworkWorklistParamsKindBreakGlassReview:
-		return true
-	case ListNetworkWorklistParamsKindFirstResponse:
-		return true
-	case ListNetworkWorklistParamsKindFollowUp:
-		return true
-	case ListNetworkWorklistParamsKindHoldReview:
-		return true
-	case ListNetworkWorklistParamsKindInboundReferral:
-		return true
-	case ListNetworkWorklistParamsKindPlan:
-		return true
-	case ListNetworkWorklistParamsKindReferral:
-		return true
-	case ListNetworkWorklistParamsKindTask:
-		return true
-	case ListNetworkWorklistParamsKindTurning18:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsState.
-const (
-	ListNetworkWorklistParamsStateDueToday ListNetworkWorklistParamsState = "due_today"
-	ListNetworkWorklistParamsStateOverdue  ListNetworkWorklistParamsState = "overdue"
-	ListNetworkWorklistParamsStateUpcoming ListNetworkWorklistParamsState = "upcoming"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsState enum.
-func (e ListNetworkWorklistParamsState) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsStateDueToday:
-		return true
-	case ListNetworkWorklistParamsStateOverdue:
-		return true
-	case ListNetworkWorklistParamsStateUpcoming:
 		return true
 	default:
 		return false
@@ -5876,10 +5690,7 @@ type Case struct {
 	// AssignedAt To the present owner
 	AssignedAt    *time.Time         `json:"assigned_at,omitempty"`
 	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// CaseloadOverriddenAt A supervisor let the present owner have it above the limit of the SOP; the history has the reason
-	CaseloadOverriddenAt *time.Time `json:"caseload_overridden_at,omitempty"`
-	ClosedAt             *time.Time `json:"closed_at,omitempty"`
+	ClosedAt      *time.Time         `json:"closed_at,omitempty"`
 
 	// ClosureReason From the request on
 	ClosureReason *string `json:"closure_reason,omitempty"`
@@ -6215,10 +6026,8 @@ type CaseAssessmentPatch struct {
 
 // CaseAssign defines model for CaseAssign.
 type CaseAssign struct {
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string            `json:"caseload_override,omitempty"`
-	OwnerID          openapi_types.UUID `json:"owner_id"`
-	Reason           *string            `json:"reason,omitempty"`
+	OwnerID openapi_types.UUID `json:"owner_id"`
+	Reason  *string            `json:"reason,omitempty"`
 }
 
 // CaseAttachmentPatch defines model for CaseAttachmentPatch.
@@ -6328,16 +6137,13 @@ type CaseConferencePatch struct {
 
 // CaseCreate defines model for CaseCreate.
 type CaseCreate struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string                `json:"caseload_override,omitempty"`
-	ID               *openapi_types.UUID    `json:"id,omitempty"`
-	OwnerID          *openapi_types.UUID    `json:"owner_id,omitempty"`
-	RiskLevel        *string                `json:"risk_level,omitempty"`
-	Sensitivity      *CaseCreateSensitivity `json:"sensitivity,omitempty"`
-	Source           string                 `json:"source"`
-	Summary          *string                `json:"summary,omitempty"`
+	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
+	ID            *openapi_types.UUID    `json:"id,omitempty"`
+	OwnerID       *openapi_types.UUID    `json:"owner_id,omitempty"`
+	RiskLevel     *string                `json:"risk_level,omitempty"`
+	Sensitivity   *CaseCreateSensitivity `json:"sensitivity,omitempty"`
+	Source        string                 `json:"source"`
+	Summary       *string                `json:"summary,omitempty"`
 }
 
 // CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
@@ -6627,12 +6433,6 @@ type CaseNoteVersionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// CaseOpening defines model for CaseOpening.
-type CaseOpening struct {
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string `json:"caseload_override,omitempty"`
-}
-
 // CasePage defines model for CasePage.
 type CasePage struct {
 	Data []Case `json:"data"`
@@ -6867,21 +6667,10 @@ type CaseReason struct {
 
 // CaseReopen defines model for CaseReopen.
 type CaseReopen struct {
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string `json:"caseload_override,omitempty"`
-
 	// OwnerID The owner before where none is named
 	OwnerID   *openapi_types.UUID `json:"owner_id,omitempty"`
 	Reason    string              `json:"reason"`
 	RiskLevel string              `json:"risk_level"`
-}
-
-// CaseSOP defines model for CaseSOP.
-type CaseSOP struct {
-	Reason *string `json:"reason,omitempty"`
-
-	// SopID The version in force
-	SopID openapi_types.UUID `json:"sop_id"`
 }
 
 // CaseTeamMember defines model for CaseTeamMember.
@@ -6923,9 +6712,6 @@ type CaseTransition struct {
 	// ByID Absent where the system did it
 	ByID   *openapi_types.UUID `json:"by_id,omitempty"`
 	CaseID openapi_types.UUID  `json:"case_id"`
-
-	// CaseloadOverride Why the owner got more than the SOP allows
-	CaseloadOverride *string `json:"caseload_override,omitempty"`
 
 	// FromStatus Absent on the first
 	FromStatus *string            `json:"from_status,omitempty"`
@@ -6988,35 +6774,6 @@ type CaseWallEnd struct {
 // CaseWallPage defines model for CaseWallPage.
 type CaseWallPage struct {
 	Data []CaseWall `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// Caseload defines model for Caseload.
-type Caseload struct {
-	// Limit By the SOP in force
-	Limit int `json:"limit"`
-
-	// Load Weighted cases under way, restricted ones included
-	Load float64 `json:"load"`
-	Name string  `json:"name"`
-
-	// Ratio Of load to limit
-	Ratio  float64            `json:"ratio"`
-	State  CaseloadState      `json:"state"`
-	UserID openapi_types.UUID `json:"user_id"`
-}
-
-// CaseloadState defines model for Caseload.State.
-type CaseloadState string
-
-// CaseloadPage defines model for CaseloadPage.
-type CaseloadPage struct {
-	Data []Caseload `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -9180,6 +8937,233 @@ type MergeUndo struct {
 	Reason string `json:"reason"`
 }
 
+// MhpssActivity defines model for MhpssActivity.
+type MhpssActivity struct {
+	// Attendances Persons, each counted once a session
+	Attendances int                  `json:"attendances"`
+	From        openapi_types.Date   `json:"from"`
+	Minutes     int                  `json:"minutes"`
+	Rows        []MhpssActivityCount `json:"rows"`
+	Sessions    int                  `json:"sessions"`
+	To          openapi_types.Date   `json:"to"`
+}
+
+// MhpssActivityCount defines model for MhpssActivityCount.
+type MhpssActivityCount struct {
+	Activity        string           `json:"activity"`
+	Attendances     int              `json:"attendances"`
+	Kind            MhpssSessionKind `json:"kind"`
+	Minutes         int              `json:"minutes"`
+	PsychoEducation bool             `json:"psycho_education"`
+	PyramidLevel    string           `json:"pyramid_level"`
+	Sessions        int              `json:"sessions"`
+}
+
+// MhpssNote defines model for MhpssNote.
+type MhpssNote struct {
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+	SessionID openapi_types.UUID `json:"session_id"`
+	Text      string             `json:"text"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+	WrittenBy openapi_types.UUID `json:"written_by"`
+}
+
+// MhpssNoteCreate defines model for MhpssNoteCreate.
+type MhpssNoteCreate struct {
+	ID   *openapi_types.UUID `json:"id,omitempty"`
+	Text string              `json:"text"`
+}
+
+// MhpssNotePage defines model for MhpssNotePage.
+type MhpssNotePage struct {
+	Data []MhpssNote `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssParticipant defines model for MhpssParticipant.
+type MhpssParticipant struct {
+	// Attended Of a held session: whether the person came; yes where nothing is said
+	Attended      *bool              `json:"attended,omitempty"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// Role `participant` where none is given
+	Role *MhpssParticipantRole `json:"role,omitempty"`
+}
+
+// MhpssParticipantRole `participant` where none is given
+type MhpssParticipantRole string
+
+// MhpssReason defines model for MhpssReason.
+type MhpssReason struct {
+	Reason string `json:"reason"`
+}
+
+// MhpssSession defines model for MhpssSession.
+type MhpssSession struct {
+	Activity      string              `json:"activity"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	FacilitatorID openapi_types.UUID  `json:"facilitator_id"`
+
+	// Headcounts People who came and are counted only
+	Headcounts []Headcount        `json:"headcounts"`
+	ID         openapi_types.UUID `json:"id"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes  *int                 `json:"minutes,omitempty"`
+	Modality MhpssSessionModality `json:"modality"`
+
+	// Participants Not in lists
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// Persons Who came, named and counted; 0 until it was held
+	Persons int     `json:"persons"`
+	Place   *string `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation bool   `json:"psycho_education"`
+	PyramidLevel    string `json:"pyramid_level"`
+
+	// Reason Why it was cancelled or voided
+	Reason   *string   `json:"reason,omitempty"`
+	StartsAt time.Time `json:"starts_at"`
+
+	// StartsOn The centre's day of it
+	StartsOn     openapi_types.Date  `json:"starts_on"`
+	Status       MhpssSessionStatus  `json:"status"`
+	SupervisorID *openapi_types.UUID `json:"supervisor_id,omitempty"`
+	Topic        *string             `json:"topic,omitempty"`
+	UpdatedAt    time.Time           `json:"updated_at"`
+	Version      int64               `json:"version"`
+}
+
+// MhpssSessionModality defines model for MhpssSession.Modality.
+type MhpssSessionModality string
+
+// MhpssSessionCreate defines model for MhpssSessionCreate.
+type MhpssSessionCreate struct {
+	Activity string `json:"activity"`
+
+	// CaseID Of the one participant or of one of the family
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                        `json:"minutes,omitempty"`
+	Modality     *MhpssSessionCreateModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant          `json:"participants,omitempty"`
+	Place        *string                     `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool     `json:"psycho_education,omitempty"`
+	PyramidLevel    string    `json:"pyramid_level"`
+	StartsAt        time.Time `json:"starts_at"`
+
+	// Status `held` where none is given
+	Status       *MhpssSessionCreateStatus `json:"status,omitempty"`
+	SupervisorID *openapi_types.UUID       `json:"supervisor_id,omitempty"`
+	Topic        *string                   `json:"topic,omitempty"`
+}
+
+// MhpssSessionCreateModality defines model for MhpssSessionCreate.Modality.
+type MhpssSessionCreateModality string
+
+// MhpssSessionCreateStatus `held` where none is given
+type MhpssSessionCreateStatus string
+
+// MhpssSessionHold defines model for MhpssSessionHold.
+type MhpssSessionHold struct {
+	Headcounts   []Headcount        `json:"headcounts,omitempty"`
+	Interpreter  *bool              `json:"interpreter,omitempty"`
+	Language     *string            `json:"language,omitempty"`
+	Minutes      int                `json:"minutes"`
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// StartsAt When it began, if not as planned
+	StartsAt *time.Time `json:"starts_at,omitempty"`
+}
+
+// MhpssSessionKind defines model for MhpssSessionKind.
+type MhpssSessionKind string
+
+// MhpssSessionPage defines model for MhpssSessionPage.
+type MhpssSessionPage struct {
+	Data []MhpssSession `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssSessionPatch defines model for MhpssSessionPatch.
+type MhpssSessionPatch struct {
+	Activity      *string             `json:"activity,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter nullable.Nullable[bool] `json:"interpreter,omitempty"`
+
+	// Language BCP 47
+	Language  nullable.Nullable[string] `json:"language,omitempty"`
+	Materials []string                  `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                       `json:"minutes,omitempty"`
+	Modality     *MhpssSessionPatchModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant         `json:"participants,omitempty"`
+	Place        nullable.Nullable[string]  `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool                                 `json:"psycho_education,omitempty"`
+	PyramidLevel    *string                               `json:"pyramid_level,omitempty"`
+	StartsAt        *time.Time                            `json:"starts_at,omitempty"`
+	SupervisorID    nullable.Nullable[openapi_types.UUID] `json:"supervisor_id,omitempty"`
+	Topic           nullable.Nullable[string]             `json:"topic,omitempty"`
+}
+
+// MhpssSessionPatchModality defines model for MhpssSessionPatch.Modality.
+type MhpssSessionPatchModality string
+
+// MhpssSessionStatus defines model for MhpssSessionStatus.
+type MhpssSessionStatus string
+
 // MissingField defines model for MissingField.
 type MissingField struct {
 	// Field A field of the person, or what is recorded beside it: caregiver, documents, contacts
@@ -10305,27 +10289,6 @@ type SOP struct {
 	Version      int64      `json:"version"`
 }
 
-// SOPAdoption defines model for SOPAdoption.
-type SOPAdoption struct {
-	Moved int `json:"moved"`
-
-	// Note What the figure leaves out
-	Note  string             `json:"note"`
-	SopID openapi_types.UUID `json:"sop_id"`
-}
-
-// SOPAlerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
-type SOPAlerts struct {
-	// ApprovalHours Within which an approval is to be decided
-	ApprovalHours int `json:"approval_hours"`
-
-	// ManagerAfterHours To the centre's manager, too
-	ManagerAfterHours int `json:"manager_after_hours"`
-
-	// SupervisorAfterHours From the owner of the case to the supervisors
-	SupervisorAfterHours int `json:"supervisor_after_hours"`
-}
-
 // SOPApproval defines model for SOPApproval.
 type SOPApproval struct {
 	Required bool `json:"required"`
@@ -10427,22 +10390,6 @@ type SOPChange struct {
 	Pointer string `json:"pointer"`
 }
 
-// SOPClockEffect defines model for SOPClockEffect.
-type SOPClockEffect struct {
-	Clock SOPClockEffectClock `json:"clock"`
-
-	// Earlier Cases in which it would run out earlier or begin to run
-	Earlier int `json:"earlier"`
-
-	// Later Cases in which it would run out later or stop
-	Later         int `json:"later"`
-	OverdueAfter  int `json:"overdue_after"`
-	OverdueBefore int `json:"overdue_before"`
-}
-
-// SOPClockEffectClock defines model for SOPClockEffect.Clock.
-type SOPClockEffectClock string
-
 // SOPConsentStatement The text that is read to a person
 type SOPConsentStatement struct {
 	// Language BCP 47
@@ -10505,23 +10452,6 @@ type SOPDuplicates struct {
 	Weights SOPDuplicateWeights `json:"weights"`
 }
 
-// SOPEffect defines model for SOPEffect.
-type SOPEffect struct {
-	// BecomeOverdue Of those, the ones with no overdue clock now and with one then
-	BecomeOverdue int `json:"become_overdue"`
-
-	// Cases Cases under way that were tried
-	Cases  int              `json:"cases"`
-	Clocks []SOPClockEffect `json:"clocks"`
-
-	// DueEarlier Of those, the ones with a clock that would run out earlier
-	DueEarlier int `json:"due_earlier"`
-
-	// Note What the figures leave out
-	Note  string             `json:"note"`
-	SopID openapi_types.UUID `json:"sop_id"`
-}
-
 // SOPPage defines model for SOPPage.
 type SOPPage struct {
 	Data []SOP `json:"data"`
@@ -10560,9 +10490,6 @@ type SOPPeople struct {
 
 // SOPPolicy What the procedures lay down. Every number is the centre's to set.
 type SOPPolicy struct {
-	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
-	Alerts SOPAlerts `json:"alerts"`
-
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
 	Attachments       SOPAttachments        `json:"attachments"`
@@ -10593,9 +10520,6 @@ type SOPPolicy struct {
 
 // SOPPolicyPatch The parts to replace; each is given whole.
 type SOPPolicyPatch struct {
-	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
-	Alerts *SOPAlerts `json:"alerts,omitempty"`
-
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
 	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
@@ -11797,9 +11721,6 @@ type Task struct {
 	ID        openapi_types.UUID  `json:"id"`
 	Kind      string              `json:"kind"`
 
-	// Level Of an alert: how often it has climbed
-	Level *int `json:"level,omitempty"`
-
 	// Reason Why it was dismissed, or what was done
 	Reason *string `json:"reason,omitempty"`
 
@@ -12288,53 +12209,6 @@ type VulnerabilityScreeningCreate struct {
 // VulnerabilityScreeningPage defines model for VulnerabilityScreeningPage.
 type VulnerabilityScreeningPage struct {
 	Data []VulnerabilityScreening `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
-type WorklistEntry struct {
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	CaseNumber    *string             `json:"case_number,omitempty"`
-	CentreID      openapi_types.UUID  `json:"centre_id"`
-
-	// Code What of its kind: the kind of the approval or task, the type of the follow-up, the status of the referral
-	Code  *string   `json:"code,omitempty"`
-	DueAt time.Time `json:"due_at"`
-
-	// ID Of the resource; a case with several clocks has several entries
-	ID   openapi_types.UUID `json:"id"`
-	Kind WorklistEntryKind  `json:"kind"`
-
-	// Resource What waits, as the change feed calls it
-	Resource   string             `json:"resource"`
-	ResourceID openapi_types.UUID `json:"resource_id"`
-
-	// RiskLevel Of the case
-	RiskLevel *string `json:"risk_level,omitempty"`
-
-	// Roles For whom it waits where it is for nobody by name: anybody with one of these roles
-	Roles []string           `json:"roles"`
-	State WorklistEntryState `json:"state"`
-
-	// UserID For whom it waits
-	UserID *openapi_types.UUID `json:"user_id,omitempty"`
-}
-
-// WorklistEntryKind defines model for WorklistEntry.Kind.
-type WorklistEntryKind string
-
-// WorklistEntryState defines model for WorklistEntry.State.
-type WorklistEntryState string
-
-// WorklistPage defines model for WorklistPage.
-type WorklistPage struct {
-	Data []WorklistEntry `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -13471,27 +13345,6 @@ type CreateBundleParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListCaseloadsParams defines parameters for ListCaseloads.
-type ListCaseloadsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-load` where none is given. A cursor carries its own
-	Sort *ListCaseloadsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// UserID Only of this member of staff
-	UserID *openapi_types.UUID `form:"user_id,omitempty" json:"user_id,omitempty"`
-}
-
-// ListCaseloadsParamsSort defines parameters for ListCaseloads.
-type ListCaseloadsParamsSort string
-
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
 	// Limit Rows a page
@@ -14296,15 +14149,6 @@ type ScreenOutCaseParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ChangeCaseSOPParams defines parameters for ChangeCaseSOP.
-type ChangeCaseSOPParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListCaseTeamParams defines parameters for ListCaseTeam.
 type ListCaseTeamParams struct {
 	// Limit Rows a page
@@ -14950,6 +14794,123 @@ type EndMemberParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetMhpssActivityParams defines parameters for GetMhpssActivity.
+type GetMhpssActivityParams struct {
+	// From First day
+	From openapi_types.Date `form:"from" json:"from"`
+
+	// To Last day
+	To openapi_types.Date `form:"to" json:"to"`
+}
+
+// ListMhpssSessionsParams defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-starts_at` where none is given. A cursor carries its own
+	Sort *ListMhpssSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only sessions in this state
+	Status *MhpssSessionStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only sessions of this kind
+	Kind *MhpssSessionKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Activity Only this activity
+	Activity *string `form:"activity,omitempty" json:"activity,omitempty"`
+
+	// PsychoEducation Only sessions that teach, or only others
+	PsychoEducation *bool `form:"psycho_education,omitempty" json:"psycho_education,omitempty"`
+
+	// FacilitatorID Only sessions that this member of staff leads
+	FacilitatorID *openapi_types.UUID `form:"facilitator_id,omitempty" json:"facilitator_id,omitempty"`
+
+	// BeneficiaryID Only sessions of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// CaseID Only sessions of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+
+	// From On this day of the centre or later
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To On this day of the centre or earlier
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// ListMhpssSessionsParamsSort defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParamsSort string
+
+// CreateMhpssSessionParams defines parameters for CreateMhpssSession.
+type CreateMhpssSessionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateMhpssSessionParams defines parameters for UpdateMhpssSession.
+type UpdateMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelMhpssSessionParams defines parameters for CancelMhpssSession.
+type CancelMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// HoldMhpssSessionParams defines parameters for HoldMhpssSession.
+type HoldMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListMhpssNotesParams defines parameters for ListMhpssNotes.
+type ListMhpssNotesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListMhpssNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListMhpssNotesParamsSort defines parameters for ListMhpssNotes.
+type ListMhpssNotesParamsSort string
+
+// CreateMhpssNoteParams defines parameters for CreateMhpssNote.
+type CreateMhpssNoteParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidMhpssSessionParams defines parameters for VoidMhpssSession.
+type VoidMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListNeedsToReviewParams defines parameters for ListNeedsToReview.
 type ListNeedsToReviewParams struct {
 	// Limit Rows a page
@@ -15468,15 +15429,6 @@ type UpdateSOPParams struct {
 
 // ActivateSOPParams defines parameters for ActivateSOP.
 type ActivateSOPParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// AdoptSOPParams defines parameters for AdoptSOP.
-type AdoptSOPParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -16111,45 +16063,6 @@ type VoidVisitParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListWorklistParams defines parameters for ListWorklist.
-type ListWorklistParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `due_at` where none is given. A cursor carries its own
-	Sort *ListWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
-	Whose *ListWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
-
-	// Kind Only of these kinds, separated by commas
-	Kind []ListWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// State Only what is overdue, due by the end of the centre's day, or due later
-	State *ListWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
-
-	// RiskLevel Only of cases of this risk
-	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
-}
-
-// ListWorklistParamsSort defines parameters for ListWorklist.
-type ListWorklistParamsSort string
-
-// ListWorklistParamsWhose defines parameters for ListWorklist.
-type ListWorklistParamsWhose string
-
-// ListWorklistParamsKind defines parameters for ListWorklist.
-type ListWorklistParamsKind string
-
-// ListWorklistParamsState defines parameters for ListWorklist.
-type ListWorklistParamsState string
-
 // ListNetworkChangesParams defines parameters for ListNetworkChanges.
 type ListNetworkChangesParams struct {
 	// Limit Rows a page
@@ -16570,45 +16483,6 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
-// ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `due_at` where none is given. A cursor carries its own
-	Sort *ListNetworkWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
-	Whose *ListNetworkWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
-
-	// Kind Only of these kinds, separated by commas
-	Kind []ListNetworkWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// State Only what is overdue, due by the end of the centre's day, or due later
-	State *ListNetworkWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
-
-	// RiskLevel Only of cases of this risk
-	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
-}
-
-// ListNetworkWorklistParamsSort defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsSort string
-
-// ListNetworkWorklistParamsWhose defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsWhose string
-
-// ListNetworkWorklistParamsKind defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsKind string
-
-// ListNetworkWorklistParamsState defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsState string
-
 // CreateAPIClientJSONRequestBody defines body for CreateAPIClient for application/json ContentType.
 type CreateAPIClientJSONRequestBody = APIClientCreate
 
@@ -16882,9 +16756,6 @@ type UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody = CaseNotePatch
 // VoidCaseNoteJSONRequestBody defines body for VoidCaseNote for application/json ContentType.
 type VoidCaseNoteJSONRequestBody = CaseReason
 
-// OpenCaseJSONRequestBody defines body for OpenCase for application/json ContentType.
-type OpenCaseJSONRequestBody = CaseOpening
-
 // CreateCasePlanJSONRequestBody defines body for CreateCasePlan for application/json ContentType.
 type CreateCasePlanJSONRequestBody = CasePlanCreate
 
@@ -16917,9 +16788,6 @@ type RequestCaseClosureJSONRequestBody = CaseClosureRequest
 
 // ScreenOutCaseJSONRequestBody defines body for ScreenOutCase for application/json ContentType.
 type ScreenOutCaseJSONRequestBody = CaseReason
-
-// ChangeCaseSOPJSONRequestBody defines body for ChangeCaseSOP for application/json ContentType.
-type ChangeCaseSOPJSONRequestBody = CaseSOP
 
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
@@ -16989,6 +16857,24 @@ type CreateMemberJSONRequestBody = MemberCreate
 
 // UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
 type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
+
+// CreateMhpssSessionJSONRequestBody defines body for CreateMhpssSession for application/json ContentType.
+type CreateMhpssSessionJSONRequestBody = MhpssSessionCreate
+
+// UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateMhpssSession for application/merge-patch+json ContentType.
+type UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody = MhpssSessionPatch
+
+// CancelMhpssSessionJSONRequestBody defines body for CancelMhpssSession for application/json ContentType.
+type CancelMhpssSessionJSONRequestBody = MhpssReason
+
+// HoldMhpssSessionJSONRequestBody defines body for HoldMhpssSession for application/json ContentType.
+type HoldMhpssSessionJSONRequestBody = MhpssSessionHold
+
+// CreateMhpssNoteJSONRequestBody defines body for CreateMhpssNote for application/json ContentType.
+type CreateMhpssNoteJSONRequestBody = MhpssNoteCreate
+
+// VoidMhpssSessionJSONRequestBody defines body for VoidMhpssSession for application/json ContentType.
+type VoidMhpssSessionJSONRequestBody = VoidReason
 
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
@@ -17061,9 +16947,6 @@ type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
-
-// AdoptSOPJSONRequestBody defines body for AdoptSOP for application/json ContentType.
-type AdoptSOPJSONRequestBody = CaseReason
 
 // CreateStockAdjustmentJSONRequestBody defines body for CreateStockAdjustment for application/json ContentType.
 type CreateStockAdjustmentJSONRequestBody = StockAdjustmentCreate
@@ -17710,9 +17593,6 @@ type ServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error
-	// ListCaseloads List what each caseworker carries
-	// (GET /v1/centres/{centre_id}/caseloads)
-	ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
@@ -17971,9 +17851,6 @@ type ServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx echo.Context, centreID CentreID, id ID, params ScreenOutCaseParams) error
-	// ChangeCaseSOP Let a case live by the SOP in force
-	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
-	ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx echo.Context, centreID CentreID, id ID, params ListCaseTeamParams) error
@@ -18145,6 +18022,36 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
@@ -18307,15 +18214,9 @@ type ServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx echo.Context, centreID CentreID, id ID, params ActivateSOPParams) error
-	// AdoptSOP Let all opened cases live by the SOP in force
-	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
-	AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
-	// GetSOPEffect Try a SOP on the cases under way
-	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
-	GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error
@@ -18487,9 +18388,6 @@ type ServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx echo.Context, centreID CentreID, id ID, params VoidVisitParams) error
-	// ListWorklist List what is due and overdue
-	// (GET /v1/centres/{centre_id}/worklist)
-	ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error
@@ -18628,9 +18526,6 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
-	// ListNetworkWorklist List what is due and overdue in all of one's centres
-	// (GET /v1/worklist)
-	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -24126,59 +24021,6 @@ func (w *ServerInterfaceWrapper) ResolveRegistrationCard(ctx echo.Context) error
 	return err
 }
 
-// ListCaseloads converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseloads(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseloadsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "user_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", ctx.QueryParams(), &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseloads(ctx, centreID, params)
-	return err
-}
-
 // ListCases converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCases(ctx echo.Context) error {
 	var err error
@@ -28929,67 +28771,6 @@ func (w *ServerInterfaceWrapper) ScreenOutCase(ctx echo.Context) error {
 	return err
 }
 
-// ChangeCaseSOP converts echo context to params.
-func (w *ServerInterfaceWrapper) ChangeCaseSOP(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ChangeCaseSOPParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ChangeCaseSOP(ctx, centreID, id, params)
-	return err
-}
-
 // ListCaseTeam converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCaseTeam(ctx echo.Context) error {
 	var err error
@@ -31924,6 +31705,534 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 	return err
 }
 
+// GetMhpssActivity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssActivity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMhpssActivityParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssActivity(ctx, centreID, params)
+	return err
+}
+
+// ListMhpssSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssSessionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "activity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "activity", ctx.QueryParams(), &params.Activity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter activity: %s", err))
+	}
+
+	// ------------- Optional query parameter "psycho_education" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "psycho_education", ctx.QueryParams(), &params.PsychoEducation, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter psycho_education: %s", err))
+	}
+
+	// ------------- Optional query parameter "facilitator_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "facilitator_id", ctx.QueryParams(), &params.FacilitatorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter facilitator_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssSessions(ctx, centreID, params)
+	return err
+}
+
+// CreateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssSession(ctx, centreID, params)
+	return err
+}
+
+// GetMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssSession(ctx, centreID, id)
+	return err
+}
+
+// UpdateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// CancelMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// HoldMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) HoldMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HoldMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// ListMhpssNotes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssNotes(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssNotesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssNotes(ctx, centreID, id, params)
+	return err
+}
+
+// CreateMhpssNote converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssNote(ctx, centreID, id, params)
+	return err
+}
+
+// VoidMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
 // ListNeedsToReview converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNeedsToReview(ctx echo.Context) error {
 	var err error
@@ -34571,67 +34880,6 @@ func (w *ServerInterfaceWrapper) ActivateSOP(ctx echo.Context) error {
 	return err
 }
 
-// AdoptSOP converts echo context to params.
-func (w *ServerInterfaceWrapper) AdoptSOP(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params AdoptSOPParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.AdoptSOP(ctx, centreID, id, params)
-	return err
-}
-
 // DiffSOP converts echo context to params.
 func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	var err error
@@ -34662,30 +34910,6 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DiffSOP(ctx, centreID, id, params)
-	return err
-}
-
-// GetSOPEffect converts echo context to params.
-func (w *ServerInterfaceWrapper) GetSOPEffect(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetSOPEffect(ctx, centreID, id)
 	return err
 }
 
@@ -37486,80 +37710,6 @@ func (w *ServerInterfaceWrapper) VoidVisit(ctx echo.Context) error {
 	return err
 }
 
-// ListWorklist converts echo context to params.
-func (w *ServerInterfaceWrapper) ListWorklist(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListWorklistParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "whose" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "state" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
-	}
-
-	// ------------- Optional query parameter "risk_level" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListWorklist(ctx, centreID, params)
-	return err
-}
-
 // ListNetworkChanges converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkChanges(ctx echo.Context) error {
 	var err error
@@ -39348,73 +39498,6 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
-// ListNetworkWorklist converts echo context to params.
-func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListNetworkWorklistParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "whose" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "state" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
-	}
-
-	// ------------- Optional query parameter "risk_level" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListNetworkWorklist(ctx, params)
-	return err
-}
-
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -39537,8 +39620,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.GetSOP, options.OperationMiddlewares["getSOP"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/effect", wrapper.GetSOPEffect, options.OperationMiddlewares["getSOPEffect"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/adopt", wrapper.AdoptSOP, options.OperationMiddlewares["adoptSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.ListForms, options.OperationMiddlewares["listForms"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.CreateForm, options.OperationMiddlewares["createForm"]...)
@@ -39662,8 +39743,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/worklist", wrapper.ListWorklist, options.OperationMiddlewares["listWorklist"]...)
-	router.GET(options.BaseURL+"/v1/worklist", wrapper.ListNetworkWorklist, options.OperationMiddlewares["listNetworkWorklist"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.GetRegistrationCard, options.OperationMiddlewares["getRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.IssueRegistrationCard, options.OperationMiddlewares["issueRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/reprint", wrapper.ReprintRegistrationCard, options.OperationMiddlewares["reprintRegistrationCard"]...)
@@ -39710,7 +39789,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/open", wrapper.OpenCase, options.OperationMiddlewares["openCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/screen-out", wrapper.ScreenOutCase, options.OperationMiddlewares["screenOutCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assign", wrapper.AssignCase, options.OperationMiddlewares["assignCase"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/sop", wrapper.ChangeCaseSOP, options.OperationMiddlewares["changeCaseSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/hold", wrapper.HoldCase, options.OperationMiddlewares["holdCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/resume", wrapper.ResumeCase, options.OperationMiddlewares["resumeCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/request-closure", wrapper.RequestCaseClosure, options.OperationMiddlewares["requestCaseClosure"]...)
@@ -39747,6 +39825,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.ListMhpssSessions, options.OperationMiddlewares["listMhpssSessions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.CreateMhpssSession, options.OperationMiddlewares["createMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.GetMhpssSession, options.OperationMiddlewares["getMhpssSession"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.UpdateMhpssSession, options.OperationMiddlewares["updateMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/hold", wrapper.HoldMhpssSession, options.OperationMiddlewares["holdMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/cancel", wrapper.CancelMhpssSession, options.OperationMiddlewares["cancelMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/void", wrapper.VoidMhpssSession, options.OperationMiddlewares["voidMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.ListMhpssNotes, options.OperationMiddlewares["listMhpssNotes"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.CreateMhpssNote, options.OperationMiddlewares["createMhpssNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/activity", wrapper.GetMhpssActivity, options.OperationMiddlewares["getMhpssActivity"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -39798,7 +39886,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -45626,46 +45713,6 @@ func (response ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse)
 	return err
 }
 
-type ListCaseloadsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListCaseloadsParams
-}
-
-type ListCaseloadsResponseObject interface {
-	VisitListCaseloadsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseloads200JSONResponse CaseloadPage
-
-func (response ListCaseloads200JSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseloadsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseloadsdefaultApplicationProblemPlusJSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListCasesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListCasesParams
@@ -49193,7 +49240,6 @@ type OpenCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
 	Params   OpenCaseParams
-	Body     *OpenCaseJSONRequestBody
 }
 
 type OpenCaseResponseObject interface {
@@ -50262,56 +50308,6 @@ type ScreenOutCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ScreenOutCasedefaultApplicationProblemPlusJSONResponse) VisitScreenOutCaseResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ChangeCaseSOPRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ChangeCaseSOPParams
-	Body     *ChangeCaseSOPJSONRequestBody
-}
-
-type ChangeCaseSOPResponseObject interface {
-	VisitChangeCaseSOPResponse(w http.ResponseWriter) error
-}
-
-type ChangeCaseSOP200ResponseHeaders struct {
-	ETag string
-}
-
-type ChangeCaseSOP200JSONResponse struct {
-	Body    Case
-	Headers ChangeCaseSOP200ResponseHeaders
-}
-
-func (response ChangeCaseSOP200JSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -53114,6 +53110,468 @@ func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMembe
 	return err
 }
 
+type GetMhpssActivityRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetMhpssActivityParams
+}
+
+type GetMhpssActivityResponseObject interface {
+	VisitGetMhpssActivityResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssActivity200JSONResponse MhpssActivity
+
+func (response GetMhpssActivity200JSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssActivitydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssActivitydefaultApplicationProblemPlusJSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListMhpssSessionsParams
+}
+
+type ListMhpssSessionsResponseObject interface {
+	VisitListMhpssSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssSessions200JSONResponse MhpssSessionPage
+
+func (response ListMhpssSessions200JSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateMhpssSessionParams
+	Body     *CreateMhpssSessionJSONRequestBody
+}
+
+type CreateMhpssSessionResponseObject interface {
+	VisitCreateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssSession201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMhpssSession201JSONResponse struct {
+	Body    MhpssSession
+	Headers CreateMhpssSession201ResponseHeaders
+}
+
+func (response CreateMhpssSession201JSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetMhpssSessionResponseObject interface {
+	VisitGetMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers GetMhpssSession200ResponseHeaders
+}
+
+func (response GetMhpssSession200JSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateMhpssSessionParams
+	Body     *UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateMhpssSessionResponseObject interface {
+	VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type UpdateMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers UpdateMhpssSession200ResponseHeaders
+}
+
+func (response UpdateMhpssSession200JSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CancelMhpssSessionParams
+	Body     *CancelMhpssSessionJSONRequestBody
+}
+
+type CancelMhpssSessionResponseObject interface {
+	VisitCancelMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CancelMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers CancelMhpssSession200ResponseHeaders
+}
+
+func (response CancelMhpssSession200JSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   HoldMhpssSessionParams
+	Body     *HoldMhpssSessionJSONRequestBody
+}
+
+type HoldMhpssSessionResponseObject interface {
+	VisitHoldMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type HoldMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type HoldMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers HoldMhpssSession200ResponseHeaders
+}
+
+func (response HoldMhpssSession200JSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListMhpssNotesParams
+}
+
+type ListMhpssNotesResponseObject interface {
+	VisitListMhpssNotesResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssNotes200JSONResponse MhpssNotePage
+
+func (response ListMhpssNotes200JSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssNotesdefaultApplicationProblemPlusJSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNoteRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateMhpssNoteParams
+	Body     *CreateMhpssNoteJSONRequestBody
+}
+
+type CreateMhpssNoteResponseObject interface {
+	VisitCreateMhpssNoteResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssNote201JSONResponse MhpssNote
+
+func (response CreateMhpssNote201JSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidMhpssSessionParams
+	Body     *VoidMhpssSessionJSONRequestBody
+}
+
+type VoidMhpssSessionResponseObject interface {
+	VisitVoidMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type VoidMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers VoidMhpssSession200ResponseHeaders
+}
+
+func (response VoidMhpssSession200JSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNeedsToReviewRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListNeedsToReviewParams
@@ -55747,48 +56205,6 @@ func (response ActivateSOPdefaultApplicationProblemPlusJSONResponse) VisitActiva
 	return err
 }
 
-type AdoptSOPRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   AdoptSOPParams
-	Body     *AdoptSOPJSONRequestBody
-}
-
-type AdoptSOPResponseObject interface {
-	VisitAdoptSOPResponse(w http.ResponseWriter) error
-}
-
-type AdoptSOP200JSONResponse SOPAdoption
-
-func (response AdoptSOP200JSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AdoptSOPdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response AdoptSOPdefaultApplicationProblemPlusJSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type DiffSOPRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -55819,46 +56235,6 @@ type DiffSOPdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetSOPEffectRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetSOPEffectResponseObject interface {
-	VisitGetSOPEffectResponse(w http.ResponseWriter) error
-}
-
-type GetSOPEffect200JSONResponse SOPEffect
-
-func (response GetSOPEffect200JSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetSOPEffectdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetSOPEffectdefaultApplicationProblemPlusJSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -58576,46 +58952,6 @@ func (response VoidVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidVisi
 	return err
 }
 
-type ListWorklistRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListWorklistParams
-}
-
-type ListWorklistResponseObject interface {
-	VisitListWorklistResponse(w http.ResponseWriter) error
-}
-
-type ListWorklist200JSONResponse WorklistPage
-
-func (response ListWorklist200JSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWorklistdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListWorklistdefaultApplicationProblemPlusJSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListNetworkChangesRequestObject struct {
 	Params ListNetworkChangesParams
 }
@@ -60936,45 +61272,6 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
-type ListNetworkWorklistRequestObject struct {
-	Params ListNetworkWorklistParams
-}
-
-type ListNetworkWorklistResponseObject interface {
-	VisitListNetworkWorklistResponse(w http.ResponseWriter) error
-}
-
-type ListNetworkWorklist200JSONResponse WorklistPage
-
-func (response ListNetworkWorklist200JSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetIndex Name, version and links
@@ -61322,9 +61619,6 @@ type StrictServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx context.Context, request ResolveRegistrationCardRequestObject) (ResolveRegistrationCardResponseObject, error)
-	// ListCaseloads List what each caseworker carries
-	// (GET /v1/centres/{centre_id}/caseloads)
-	ListCaseloads(ctx context.Context, request ListCaseloadsRequestObject) (ListCaseloadsResponseObject, error)
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -61583,9 +61877,6 @@ type StrictServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx context.Context, request ScreenOutCaseRequestObject) (ScreenOutCaseResponseObject, error)
-	// ChangeCaseSOP Let a case live by the SOP in force
-	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
-	ChangeCaseSOP(ctx context.Context, request ChangeCaseSOPRequestObject) (ChangeCaseSOPResponseObject, error)
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx context.Context, request ListCaseTeamRequestObject) (ListCaseTeamResponseObject, error)
@@ -61757,6 +62048,36 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx context.Context, request GetMhpssActivityRequestObject) (GetMhpssActivityResponseObject, error)
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx context.Context, request ListMhpssSessionsRequestObject) (ListMhpssSessionsResponseObject, error)
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx context.Context, request CreateMhpssSessionRequestObject) (CreateMhpssSessionResponseObject, error)
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx context.Context, request GetMhpssSessionRequestObject) (GetMhpssSessionResponseObject, error)
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx context.Context, request UpdateMhpssSessionRequestObject) (UpdateMhpssSessionResponseObject, error)
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx context.Context, request CancelMhpssSessionRequestObject) (CancelMhpssSessionResponseObject, error)
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx context.Context, request HoldMhpssSessionRequestObject) (HoldMhpssSessionResponseObject, error)
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx context.Context, request ListMhpssNotesRequestObject) (ListMhpssNotesResponseObject, error)
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx context.Context, request CreateMhpssNoteRequestObject) (CreateMhpssNoteResponseObject, error)
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx context.Context, request VoidMhpssSessionRequestObject) (VoidMhpssSessionResponseObject, error)
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
@@ -61919,15 +62240,9 @@ type StrictServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx context.Context, request ActivateSOPRequestObject) (ActivateSOPResponseObject, error)
-	// AdoptSOP Let all opened cases live by the SOP in force
-	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
-	AdoptSOP(ctx context.Context, request AdoptSOPRequestObject) (AdoptSOPResponseObject, error)
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
-	// GetSOPEffect Try a SOP on the cases under way
-	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
-	GetSOPEffect(ctx context.Context, request GetSOPEffectRequestObject) (GetSOPEffectResponseObject, error)
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx context.Context, request CreateStockAdjustmentRequestObject) (CreateStockAdjustmentResponseObject, error)
@@ -62099,9 +62414,6 @@ type StrictServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx context.Context, request VoidVisitRequestObject) (VoidVisitResponseObject, error)
-	// ListWorklist List what is due and overdue
-	// (GET /v1/centres/{centre_id}/worklist)
-	ListWorklist(ctx context.Context, request ListWorklistRequestObject) (ListWorklistResponseObject, error)
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx context.Context, request ListNetworkChangesRequestObject) (ListNetworkChangesResponseObject, error)
@@ -62240,9 +62552,6 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
-	// ListNetworkWorklist List what is due and overdue in all of one's centres
-	// (GET /v1/worklist)
-	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -66561,32 +66870,6 @@ func (sh *strictHandler) ResolveRegistrationCard(ctx echo.Context, centreID Cent
 	return nil
 }
 
-// ListCaseloads operation middleware
-func (sh *strictHandler) ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error {
-	var request ListCaseloadsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseloads(ctx.Request().Context(), request.(ListCaseloadsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseloads")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseloadsResponseObject); ok {
-		return validResponse.VisitListCaseloadsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListCases operation middleware
 func (sh *strictHandler) ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error {
 	var request ListCasesRequestObject
@@ -69158,32 +69441,6 @@ func (sh *strictHandler) OpenCase(ctx echo.Context, centreID CentreID, id ID, pa
 	request.ID = id
 	request.Params = params
 
-	var body OpenCaseJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		if !errors.Is(err, io.EOF) {
-			return err
-		}
-	} else {
-		request.Body = &body
-	}
-
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.OpenCase(ctx.Request().Context(), request.(OpenCaseRequestObject))
 	}
@@ -70027,56 +70284,6 @@ func (sh *strictHandler) ScreenOutCase(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(ScreenOutCaseResponseObject); ok {
 		return validResponse.VisitScreenOutCaseResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ChangeCaseSOP operation middleware
-func (sh *strictHandler) ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error {
-	var request ChangeCaseSOPRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body ChangeCaseSOPJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ChangeCaseSOP(ctx.Request().Context(), request.(ChangeCaseSOPRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ChangeCaseSOP")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ChangeCaseSOPResponseObject); ok {
-		return validResponse.VisitChangeCaseSOPResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -72122,6 +72329,410 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 	return nil
 }
 
+// GetMhpssActivity operation middleware
+func (sh *strictHandler) GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error {
+	var request GetMhpssActivityRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssActivity(ctx.Request().Context(), request.(GetMhpssActivityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssActivity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssActivityResponseObject); ok {
+		return validResponse.VisitGetMhpssActivityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssSessions operation middleware
+func (sh *strictHandler) ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error {
+	var request ListMhpssSessionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssSessions(ctx.Request().Context(), request.(ListMhpssSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssSessionsResponseObject); ok {
+		return validResponse.VisitListMhpssSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssSession operation middleware
+func (sh *strictHandler) CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error {
+	var request CreateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssSession(ctx.Request().Context(), request.(CreateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssSessionResponseObject); ok {
+		return validResponse.VisitCreateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssSession operation middleware
+func (sh *strictHandler) GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssSession(ctx.Request().Context(), request.(GetMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssSessionResponseObject); ok {
+		return validResponse.VisitGetMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMhpssSession operation middleware
+func (sh *strictHandler) UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error {
+	var request UpdateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMhpssSession(ctx.Request().Context(), request.(UpdateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMhpssSessionResponseObject); ok {
+		return validResponse.VisitUpdateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelMhpssSession operation middleware
+func (sh *strictHandler) CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error {
+	var request CancelMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CancelMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelMhpssSession(ctx.Request().Context(), request.(CancelMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelMhpssSessionResponseObject); ok {
+		return validResponse.VisitCancelMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HoldMhpssSession operation middleware
+func (sh *strictHandler) HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error {
+	var request HoldMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body HoldMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldMhpssSession(ctx.Request().Context(), request.(HoldMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HoldMhpssSessionResponseObject); ok {
+		return validResponse.VisitHoldMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssNotes operation middleware
+func (sh *strictHandler) ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error {
+	var request ListMhpssNotesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssNotes(ctx.Request().Context(), request.(ListMhpssNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssNotesResponseObject); ok {
+		return validResponse.VisitListMhpssNotesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssNote operation middleware
+func (sh *strictHandler) CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error {
+	var request CreateMhpssNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateMhpssNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssNote(ctx.Request().Context(), request.(CreateMhpssNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssNoteResponseObject); ok {
+		return validResponse.VisitCreateMhpssNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidMhpssSession operation middleware
+func (sh *strictHandler) VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error {
+	var request VoidMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidMhpssSession(ctx.Request().Context(), request.(VoidMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidMhpssSessionResponseObject); ok {
+		return validResponse.VisitVoidMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListNeedsToReview operation middleware
 func (sh *strictHandler) ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error {
 	var request ListNeedsToReviewRequestObject
@@ -74111,56 +74722,6 @@ func (sh *strictHandler) ActivateSOP(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
-// AdoptSOP operation middleware
-func (sh *strictHandler) AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error {
-	var request AdoptSOPRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body AdoptSOPJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.AdoptSOP(ctx.Request().Context(), request.(AdoptSOPRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AdoptSOP")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(AdoptSOPResponseObject); ok {
-		return validResponse.VisitAdoptSOPResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // DiffSOP operation middleware
 func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error {
 	var request DiffSOPRequestObject
@@ -74182,32 +74743,6 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 		return err
 	} else if validResponse, ok := response.(DiffSOPResponseObject); ok {
 		return validResponse.VisitDiffSOPResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetSOPEffect operation middleware
-func (sh *strictHandler) GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetSOPEffectRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetSOPEffect(ctx.Request().Context(), request.(GetSOPEffectRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetSOPEffect")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetSOPEffectResponseObject); ok {
-		return validResponse.VisitGetSOPEffectResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -76454,32 +76989,6 @@ func (sh *strictHandler) VoidVisit(ctx echo.Context, centreID CentreID, id ID, p
 	return nil
 }
 
-// ListWorklist operation middleware
-func (sh *strictHandler) ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error {
-	var request ListWorklistRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWorklist(ctx.Request().Context(), request.(ListWorklistRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWorklist")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListWorklistResponseObject); ok {
-		return validResponse.VisitListWorklistResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListNetworkChanges operation middleware
 func (sh *strictHandler) ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error {
 	var request ListNetworkChangesRequestObject
@@ -78036,1835 +78545,1805 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
-// ListNetworkWorklist operation middleware
-func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
-	var request ListNetworkWorklistRequestObject
-
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListNetworkWorklist(ctx.Request().Context(), request.(ListNetworkWorklistRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListNetworkWorklist")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListNetworkWorklistResponseObject); ok {
-		return validResponse.VisitListNetworkWorklistResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/ktw2lieKvwoivx3h7p2UXZIld1sV37hbLdtt79qWVvK0NqatyUKSyEx0MYE0AFYq7dW/9wHuI94n",
-	"uYEDgARJgASZLEnV4/mjx6okQeDg4OD8/JzfFhnfHzgjTMnF098WO4JzIuA/n3GmCFPfY7Yt8ZboP+VE",
-	"ZoIeFOVs8XTx046gwv6K+AYp+PeaFHKxXJC3eH8oyOLpYiMWy4Ugv5RUkHzxVImSLBcy25E91mOq00E/",
-	"JZWgbLt49265+PonvA1/7ZYISTlbog0X6LvNgx+wynaNj/28ePjzYuT3vucZNh9pf/P1jggC62LkiASR",
-	"vBQZQVSO/MLfsTiFRscKkUKaL2Amj0SgnBwIyyXirLGuqywjB/Wg2owx33+3XBywwHui7M6aweIb+723",
-	"qXsiJd4S+RQRTXexRFggLhDRNKD6acMyi+WC4X14qvXU9vjt94Rt1W7x9NHFxTJAqmeEKUG++yrMABn8",
-	"6r58wGpXf9f8tqJ5L3E2XOyxWjxdlCU8GZgBz0lBpfoRhg0yPZVqibBElKHrtw8y+8J1eF76p94peUT5",
-	"4kLvlVJE6HH+8x/4wa9v9P9cPPhy9ea//SE833JN9JwjFCvX5BOJ9BwjZCvXZMz0QhMQkovu568ZeatW",
-	"Gfx67QTEQfPVmmx4vY2/lESc/AnBcJEpPLwI802MY9yhDS/+bGb5Lif7A1eEZaf/SQJn/Ad8QyTCSJAD",
-	"wQpJvCGXCLMTKhn9pSRIkbcqdpC8sR/owWMH6cmT5WJPWUWh4Dw3RlYGaaQFLlJaGh2xRILgvCVTPweZ",
-	"Gp5kLYWTWOhhZPs2P3JGkuaouSjDRUEE2mHZMy89YjW5ccy0eYlZ7Mo7YKEQZ8UJHXe0MMI7M3elnhBS",
-	"OyphupdGuOOi0MxPVc9UzedGkoxlRZmTn7jCRXemz3jJFHxb8KNEivPIcaNmmJWCcfwp5GSDy0Itnm5w",
-	"IUk1hTXnBcHMXJ3muu8efVwU1wjnufS0Ai0uyS0Rp0priEypUiLquRBW7hdP/7HARbF4E6LG93RPVXci",
-	"L/XiMUid2MfgxeC6n1ws9T7Qvf423Fd7ysy/6kNGmSJbImASQ1wD/EslOmKmSL5Essx2+h65Xp8Ukf//",
-	"iwdfPHny+ZPrGKP0cknwPn2nT6U8cCYJ7NLzq1LtnhWUMPW1EEZoW97V/4kPh4IaZeizf0qjEVVy4LcF",
-	"Ma8sKLvFBc1XGQykZYX+YRW4fOABvWLGFbph/MgQqFRcoJzm8NeD4LcEUSVJsfl08c5f3R8E2SyeLv5/",
-	"n9U66mfmV/kZrMSsAZbZ2vZvnqEv/vz4SyRJpv+Ennz6aLH0tdvXr18/0EMQpvSKA7v2LT/aBUg7SbUj",
-	"e0mKWzJO/9PT86Z7Fsm3AvdSXJCNIHKHFL8hzBEeXr1b2r5bLl4Ivi7Ivmd9B/PEvwXWCfpJtcyF/qbC",
-	"tKhW9UtJpEJrQfCN1o2Bg/ZcECTKgshLJAlBQBP5qaOOXDz9RzVwtVuNkalEG0qKXBPKPaHfP3B9qjXd",
-	"P4Oj9+6NPpFSYZbpwUrBnmqN4OnFwy8fXVxcXDyA//mz/p+/uH/a/8P6vCqsSrl4+vjRo+VCUQW3amBd",
-	"GFZT6xmOYPIzR5fkLXSbEdi/V3xP1I6yLUgiwdnWkM/eY7f6RHAmwcY6gomCsx0ya0B7gpkEWWe/BPbE",
-	"i++MTNH/OAh+IEJRI3AyQbAi+Qqrhj6VY0UeKLonXaWqNd3fur/TPEE3Wy4KLNWqlNXHO6YdQ1Qh/RTa",
-	"coWwOTNLpDiQYk9ZqfT80ibNrLXQ/YGoIxc3gUvy2XdfvURCy3SpZ7LHJ9Br4Ovm/BKWAyuijeD7S0T2",
-	"B3V6qtVHfUMospfBL9o/YCHwSf+biy1mVMIZXCUS7yDILeWlXEmSCaJWJVO0CMvIgrMtzNk8apV7BIs2",
-	"ZmwaBQW55TcjWUVm/GAYLZ0cZprdtTzXKh1lvjEO9/WW3poN4qW2+pi5tiirtXqn3XU+XR7y0dxvfRyN",
-	"FyhTXzxeBFWO+hr6h7Fm3PtL/+w1ptLlCMu+FT09rq2VLb7+J8mUnmJ13p/BF0DM5znVo+HihXf+reLY",
-	"FAmt491UYS6Wk8+7O4FtnajXNGqez4qJvDGehKa0x2+/M896PxsOWy6MaWd/18rBxDMYYO5+W7w9rz1l",
-	"9l8PEybZYqYhHulljBfWr9TaeaxwYzl9N1h9qQTOsOdZGBrnR/JWWQ+FHshZS32vGJOqTRCYffPTAzSw",
-	"xmzv2dhT5v/14djTwsqiwGutURg19H4di/fP4t39OmjlHhdfkYxqwSlHirM1kWoF6qL+D8ZDpsTzDcoK",
-	"LktBpL4ssh0tckHYJxJlWIK87ezrwPZkfL+3CtfYV3O70IZZDUQwfkAgzJuQHHZblHZ+LV01/Zv79vCi",
-	"d+M6587N183gTc8uwtfGbWCiNPbu5WhgouNE69zgAw6E6G3et+aXRIK7oi1usf19aKeeYUncWIa38jAP",
-	"g//WGBaXRunR9pOQypheS3QE454qpIWOtIpqgAGNAdYJO9AbcqQyqBUlbhIvVcaNvHOsrdknJ8bPu9Hm",
-	"QNh/1KG8G2qY8rJLelH/MOqw2K18N3Ak3PDBuSmFs50TDp09xOhAhOQM/fF6TRjZ0IxicVrR/PpP2qbm",
-	"+gktlNAfr/X/gx/AJG4JPf/VpK2xo6U9a/wHq5wUREUMuJ88t6tzMJGDAuf63kQX0hTuKSbqhhZkxYIB",
-	"oiuwFbQMkISpJTpSteOlMqY0hpOB9qVUMOMdL4IE2BG63SnPnKmERPJRuKEs79pDy0Udr9LsVTHLCp4H",
-	"s3lNiqAhtSc5xSvz54h0cBuCgQhUwpaEjb2M0FuSr+QOP3ryRXRATWg7miNpUFUmTFJFb6k6Rbhes99T",
-	"I59tJAq4POMlUxCvtuKCabqCH9wOaS5F/alMBYXHcjGwhiBRltqC3JG3WMsn88XuuPTXAKn/elJGjegj",
-	"+KDpuFyoXblfs6Akfr0jagf2L8hz8LgtugGAaQZueSg4zkm+Wp9SL166oX1uHIxkhhkwiJatWJAcjh1Q",
-	"KOdZuTdsk2yAm++lzy/ZYF8ubjnNV4JgGXFu6d/HegzMK4nTPdJcBWJsL+hbUsglXAAM0b0JmMzlcADh",
-	"0jymvhBtyBbL99Wx6goLn3eb/NR/IX5P2U33riZvD1QQOYrkh1IcuCSD13rj0y/sS/oMiCKcKeJTVz9U",
-	"f2rpT3R4nZNcM+ctqzV9N9jwXF/Unw1kyFCF+IEwX0i7+ILPCCHBXH9mDodErVjdM4+ER4U5XBJnaxZt",
-	"V8SgD6N1vU+/q9/1kufv3OhWI05MLckbvpFGGs/PP79aDJkcdpzg9pU5VVdZOEPtWpAcZ+r6KbrFRVnr",
-	"BUpgWtioKjrqW5wILEkOaUv6P0sB6V3GGMAF0ryEcrLHLPdPGmWSiFqcQ/hM6+RAaGxkOhY2Ce/Ahcl0",
-	"0lMKH0i9lr8Kgm/CCr2xJgvKboyqlnMifUW57RtzhmQ3+EOZszZC+VuMNAgV1lDdzjpa7KmUhtNxoYgJ",
-	"Jhr6WPOSi9z+2ZCAcray6v9KkIwL/VO2I9kNRHVW9TDeH0sGcfLVDWT8MK5WakfAr5Svsh2mLKyCkl+6",
-	"a/2x3K+JqFIz9e23HB1UsHSozPYoiz6r1hBLFZUKSbplWAHz3RoFE5lFtfd2h+UuuLM35BTc2Osbml9D",
-	"Rt5nnx5JUTwAMn72z+ON/PSfkrPrRZxsCXpbNfHul7/OHz158vDLJVpjSb54XIpiWa9O85pE10d8kgp8",
-	"6fZoPrxe2mzGJZLklyXSC4bokv4S6E1LE3klLCc5Wp8QNoy7ISQcLnDvpaoxrY3WtFgauldU9tftfyHK",
-	"BF/fBsPAuBJfvTesJ+neLfVLXAT3+t8lgSTUqxff2RSNS4TX2jiEqDUEI09Skb3P7zGF2HzGXWotpiol",
-	"EddLdG2+cq0/em2GDvLTGB0y22G2JfkKMhAC4eEfwYfGWTEu2huiV0cQEH1QqJKGGS/RFh8kwoKg6krt",
-	"utYORETSpKufvsuXyNIf/BzgTfonXwfH60bEmqN+A/kHfG8CsnqTTEw5ZU8PcY3y5NyUethq5gjLG5Py",
-	"QCP+Ci3Q+4xQPZy9g9dkR1lekUH6F/CIcDjkhkQvsWuXkFKl1pqgdbUDEbpXCbHdUbUOVruwj4IqRZge",
-	"Tl/11bg1zeBRqwZ0xVEJkmFFQ7z9OvIRn9MHN7nXRQqvgO3pne+lE0QeGZoz7RzLfkk3h1lRi835zIqJ",
-	"hoKeijOSYxc4wQXJQYZ07uzeswFSx9vy5IPgNIFWFtO3Vw8ePfmiedHC/el0HZeIQtVyyNHmaYuTVYS+",
-	"29SNDxwZpfzfwfFU16K0XO6C35C0K9Qo2PouYEpr4vWyPNcdKCYButb7K60s0MILFFSSp3kWnbCMeUQl",
-	"WdoPHHdcVmLTk5KXRvXZgVtTImflOLZL0ddgHUnkAo6vFKikVzxd991yUbL6a+2QVk1GTCvthAo4R0sk",
-	"+R7ypjiU/BT5BP3c7rHbUI/63sTCPKd2XNBfgd9eEXFLxA9EYSe8mtwHeafgn5MrWR60pWfWO0IxkbIk",
-	"IvioVtJXpaDBH10C83lfF+TWlnmtXFZd5Gud51a4VLvVnqgdzyd/32Q6TH6biFuakZVzZuNociQkDvYv",
-	"sfnIDKtrc6TZ6M5cwpvg7X5snQHq9bDFMsKsqQsfxQOhg/XXOjgasIRASRvUCrwxruwb75aLNZY0qE2d",
-	"4NYzPgZIJF2TcOit5aU7CJ4R8GqszNjuI30hijUVarfKcSTT5SBswgbac6Z2WrU7ESxsOE9IhXJ8CoWq",
-	"rIOp53urauyAqZbj07VV7RlnELba0ltQNHppEBwegtAlU+K04psVF3RLB+/eZ+aFqTFlx/MrBtZakPTV",
-	"My4K27uy5tPvlguSl5avC3IbivK2Bmg//2652OA9LU6raLrzlrCcaKudMGXdtd1n9LZEwuc/GOa1vrba",
-	"6GDFCdlY0dTkEH2Dspzkq5xIRVlchkI210EQRQQkkIcVKHjqlpLjqvAqafsYpCqJBWe4+e/0HBH/7fb9",
-	"sMeCKlysXKXBwL62HofYvtBGD2WKJ9FyT7fGCLSCoi8Hu/3x1qvB9VTPpK6o/QJkPhonPg3mUnr+Zmqq",
-	"1PaYMhvpTtoQ77x3Uu7Vjgjg8MCHvykFRNflgRQFZVtp3H7whBzl6zns9HRDTx74oSwMQZJERft5m6IB",
-	"U16FxO2VEPQWF8gVZLrC7EFpLsiGCMJCDohXOy4UEGNX7jF76o1sS5jhR4yshAyOvqUSvOqrVkg+Ph/9",
-	"hhgjFgOvwEB7bBNmQ6ncIlJidiS25MPmZe2xynZEoutfrpeoPCDF0cNLRBkygZbaJVivjJdrv2zIUgfU",
-	"xrfdj3736vln3339DD159PAvQ3ejHkCPE/EY4QNdIrrXupDx4GyIEJFcluocVzmnmY3YGdmzMIkMwejG",
-	"XddRDKVlTE17qHk9yGdtdm2duaYYMbvZPdltOedfLU5jrHaw2ocBvfWq1lLDwdB6G228CgJEmbZBw1vY",
-	"ZJz/VeormDPfxYDlDcnhgG+5Qowbt8ASrU9WdSRF/okEJeCpX6TjV5dW+oI9TG5K+hRprcN4d726Q1+X",
-	"9ZZiBWu9JJPA7FPg8UU/CSclYOBMz6Agub6M89KUTobukK+hjjrDLKd68oaMGD2++BJdF/SGFKf69Wug",
-	"Wb5EnGUEXA5rnp/AuVJwfkPypz7JoBTScaWpdwJfzAFTAU4M4yYXRKs+o/y1dQb4o4vuXRZEInnG9UYp",
-	"koMJIRH4m+0RWSLKpCI4N2EG2EmkiXGJMEOav/b6JHo/eEZHVdb98JFf1n0Rkg1nmWxYShsR63v3pScc",
-	"nmmr1jiWIvbedWYeceaO/Wdl8bgiNSjyBAwCKpHEgV2ZYA62ioGtWASeMMX98AJal8rNK1Te8F/XqGRn",
-	"8MM5JmnAvBwqtfnorM0BuIOg9TkApHG2NTo4pzOt0+HxP3prtUfwh8vCzjdn5zVPvdqlz9MWcM/sV784",
-	"K62edRYDd2RNYr8CURnD3qiPQwfmXtrGUMSwLnh24xeZSSJu7eULue7klmbksmk3M/JWAWRG+BprUWtg",
-	"Czr2dYsneY5PS1dFX01B22joV87IMjKJD2KlN1YeFK3z2M+dhLqgIdgw/MKm3oDR5gDrzi/VmlIRNeQX",
-	"7rllf/KvVK3NH3cczJNG2cnoGzUpT1l/0stQHn81uorfUIkTF3VhRnfJe+KysqTCG7Nq95IxVBMgAvSQ",
-	"QR5FD598+ejxU3Ql8HqJvlY7ukTfYwXWrYcwePXgPwBh8M1vn7/7w+Ij9L3ceUnMVOdO62BZfks4o5M8",
-	"A6M14ennbS6N9v2ev2ETc9ph8W+JUUenxVep3DFDSln7Trhf5SodesxRszJwfAYrUGY8ToPfOu/ctIdv",
-	"cSzw66Pl5+/++MD+8+LBl/ovf3n3p/8WvACiB2y4bGeGAzewnIED2Mdc8x60+3vI5jlgeDhi0LOVf7Su",
-	"9//jHO5/+sMgMtziB4gbofXJxAYukf4AUgZxl7nwwBpnN4s07/0d+yAHz8v5Psn+T5yT+DJ0DoNHsPXB",
-	"bIw3cpBaHe/kqMWneCtHDTjeezl86Qx7M8+6uCZ4Nwe/l+rGTBqo7daMvDTo5pz9Tvzg/tBRrHk//KPj",
-	"lvS7v/Su/KWDJ/MO/KeJ/r8PndfT8RgmVK7P5EHsanCC4Ju/FVjKu8E7i0V8rxQqCJYKKcJQtsMCZ9BX",
-	"ZNkF1m+UwH/621+W784sha/X/NKkH3TxhkehTFUYerO4QFMxyg6EpcO1BBDN/llKBQg1tj68/veb3n0M",
-	"1TromzIvyah1mtdGEqd6KXHdADgcBf4CWCgqARgEwaNaoqfXlH2swLyOfX0uWdYl+BVR2nuXclhcLs1I",
-	"cdGHNDk3t7YhaHsg+Nqrm8Oab0uXe2bSlywvAjQgTAk6QlM143wdTm1uTc2NHZ/PJGf3GVO23xsFOJoo",
-	"ukev3dCwWwIkz4K197qV9RZ3h+lt9JQOZGGrGN44cxBVaH2yKDKLwDLnE4nVqrw1DBB2WoJlxDDQm3my",
-	"2aU2nM4lcZX8EIzzjMaff/5DszXXbxfLz78Mx8/WPD+duR3GpTW0GdDZqosWSAp+bKYheGL886aa9p9/",
-	"/Kw2gP+wevDm3/70b8ORDdtSCxYa2rNnWJArAY0O9mF0kC2mTKpVhrUGrplidaRFEU5kws2R+h1OWJCV",
-	"/8K75ZR4eArE87f8qHcIEjKkxbWhkLCs30bubRmGRrXrDoI9XLnM3NoGgiY6KfHheuSwB8hCY9qHIHBh",
-	"06m7H5tFRza+oUQTLhX4PxaBPxQ4+4CxeRpM5LmzFJnfA/WpgXpfIrh9WkalUIJIm3YVvV+pN6sIG06d",
-	"uh8yba5Uh/QkhEomDX76/cqP1uHy2SfhAMxgfbW1hPtlfD3DkoQ0fUmk7AEwN/5o85heNeAXm4IX2H6H",
-	"e228AcnujXrA0c4dLCXdsomvxVbKbesAAmUq/MigeDNt5IlQ8wXH+YrfEiFonhMWnNcVkuWBiFsquUAF",
-	"Ud1Zoh2GojGE17YBIIJ+kQ5y69XzFybbdkel4uJkG4ASVLlsErHgCi5H3py2oUi0MucbYaHTXJM5Pli0",
-	"At6n1rh1zcoqUo1kf67Ch6b+x+BI274iObI7QaZUILnvuzH6VJApOql7J9EzWdXVrfgm0pYAS1uRJ0tx",
-	"S/X6Id5ExDbphtvwouBHkq/KQ1RyABhXLS3MKw/KQzLLmTfKg3fUW6fDACp6TW4h+1wqzHKJpNK6SjKG",
-	"FynG7cmOF72qpv0dfKDzWhMWCWHMZOscht569lgwYOXqpmW44YN1BY+ZEQivKHSg5s8jFzdWO3Lengr9",
-	"cBhescDjrwj9EuuH8dePwH2Ht4L4IP5GWxyBnWgIWomMMGaOa7qohS/ChdrxcrurqtgNIKYmfvgTjW2J",
-	"HFA7wdRZ2yEhTybMCwb1KB9UKbRCqgVyJRfO0icqrKXRoSIqbxKDr3D5eM8PdfW4QjXSt5G4VCJJCLNe",
-	"MqQI3iNcmAD/We09+CF6lF49f2FB7DQJhIncb0sscukwq4cdBZXLdphA9lkDqBCqmP6KCLhwNvr6P9p+",
-	"085zkaQAmIEbkA1JL9ksDFnu9xb56t6E3So8kY6rwK7LkbvdwqKCVWid3bbS1BH0MRuixnk/J659oCRf",
-	"aQ4IM63Ee0DUpZw5O9I1MDOYmUlmOJeDZcw/cEam42ENtAHOOSOpd7+WW4mPbkqWa/UzdirfLRdbjovU",
-	"zRjfuCx82yZnbYCkpuuC9IEp6t+T25BaTL6kXJ/Gw0HYF6sGAHb+6iD4VhCpD0huBHUu+OFAPgwMzPlR",
-	"e7dVFcf1Aq7UB36SA3HUCRzqIzrUNPKcA9TWvDg64JN8qhU+wTUxlgijnDMulk1tb2S+2x2cyzPOXnfV",
-	"pJDEx1rRyz5goYw7ZORiuye5ZXxA3MK1CeuUIN/BaW+HBdtnof8IfCXwRg2egJYOyNw1Bta2lqDSGA1a",
-	"AdQTuASPNj5J0IXAR3Hc0WyH7NQXvx+qdD77nav/kcbLs7jDK2Xw/nnCHRXmKCxyBxIXxfPN4uk/ko7m",
-	"m3ZqbsJhTSg4iSqcw++ec9THF47EL8LBdz1NdDyJWsJi9MSH1dOEjOvmUR9VVnCH6uu72FnZE5a7uO65",
-	"nccSrp30bOtGX+hIbAtiTDSM9I+ZF9lKkdKRAIMJ6FqMs3MCCYmt2q2v27VIw1UYXOv557c2njfp3La3",
-	"nvROKPml4fWnpm2BtHqT65rz6vmLul8O45D4lbC9WirJ1Z6o1YGILN6g2tL+adXXBoBCQZ37RCIYJQ3+",
-	"NHFLbEZyFulu5M/JKJeYoZJtKKNyR3KYVx/8QdW00gyx6Aa0rOG48AO3QQPYKFgryvSaIv01qrkGG/Z6",
-	"9kyoNbiZxeTaEOtUp9KCeW64uLRHyMxpCYq5cxFGR15FW9AHVjcqlpkQGejuN1QZ1L67eLOmoTPlDpDp",
-	"IGaIlKS+pnliXcN/zxv78btMXGvgATeJXdrEpN97d1WNhFjxGuNOlCwzy4WzdBLLEomqyVdepfxMdS1D",
-	"k+2dz1zGn9O87qH5V/NaV23U6m5fZB8ekNGAmwtUKNsaOuNCkEwldQUcxKgIZeP/1cJPc7EPZd2bc1X1",
-	"qUzKTRqhK5r0jnHpLNVbiQktk+DeuNgP7pHV3/SzFqA69cKD4WvwiSp6S9SRixt9fxjXz5vz8FanwqZO",
-	"g+yBRTnInr6ATzNqHuicCFqxZTxktfkkhagVX1dYjN34rkWcg+PW4ztoqahVVZLHIurldmvUJT2hnty1",
-	"XG/PnjLMFKSU3ZYFIwKvaUHV6VLfTBXOO82JnEKDexiu7ihP7jQ2D44XvXaSrymvGhwwLMxtAen4qzbs",
-	"UnqS4iLvOwo/eafgEwk8oEnnWgEbt7em1ScSSYVPZ7JHq7x9pE7jBkog8yQVN+1qa6EgPfRz1Ov5eMJ9",
-	"rjjaOdK2dR8/e4Ee/7lVxvaksRmPwnJLxPr3/siP1jgzxivjKpw2n9ZI25FveKvnUhVrfes+K4vvCYgs",
-	"pORZKDGbb8hd+i429rogo7DFIqdqTkCjXt4fcJG/i28E3Y62olqp9iTendAk1GdYCEok2nOgLWa1R7Eo",
-	"+FFemk73dWJ+qHvEwKXhZ7++L5u1+maUz5XC2W4+Pk9SOXH1UQ8rcm0u05HBmRjbPDOeMj9QMIJ/UuvS",
-	"soJLyrZji9OSdIzZPQGWJC+J/uP79Uz4LOnGeTM0TfBd3sONG3DcW280pHfLHs/9WPEy6IV/vSOA5+V1",
-	"Vbph/GibXTmt1E4s6KaP+Udmc3IHaNPxco+li6crR7r9C4KzHRiI47Y6HLNcDirVzzjzGiq0by6WkaK3",
-	"lgieKMa6X0Y5eNjtGDCoqQFCbRaFQUdGF+aMz2dt+ZO9KgT98bQ4TrWPKzcwAF4IRTN6wEwFXPEvCD8U",
-	"xOTB81JJmpNLW8yv1TrKbqnxVSSr2TU3vai/HGzLWYoDlyTSCXJH8nIsU338nojGumoStHZp+KA+g0M3",
-	"Ry5EAINucWY2hDfNKUZ6as5pi6/PZ9AaCunJRS+7jhb5E7i57RgJM87wFnzLi3zkBjRkYdef0ycdYx6D",
-	"3jL7eH1ezPubKv1GIKW1OWMWl4N3s94/l0P4nIxjpRio85BpKraYUZna3a21RvhoyqrmMDD/9cVQmIxT",
-	"JPsMIAUfheckVbsb5WCZswb0vDrOSXWWwQjAeKOlW1oYR7nTfPj1LS5KPEM14BSULvPtdMOkfiExyfkD",
-	"l+pUibtJzACTrV5JwtQN+yOIObN6PK0z/LPMtySHBn0fA8DXnOVvbn89Uns4tg12GT4A0zBEWywZQFFq",
-	"BH0KslHaUEzZibvg3rk4cqzIHwOi0eKQvk0e3tWZNFFPTt4/TfQbC8ISyJNSiuwPYzQvzhTO1JV5L0SL",
-	"u741oD5m9AvJqDvkLvxUjJA87chVeDnwylAGz/gy66TStOZMXJXKPUR+PP+ugQErvljWB2borE1OY/H4",
-	"O+YNMJknyW6AebjvLLUUxhsk2ZQLeLw4+JiP+OjEpfcoAVpbGu0V7G/pTLdvdYHd37t3Hm/J+CYaZ1c6",
-	"nsMvQYr8jYcK/eaHnjH2z2TgmTvAkrkbE3NdkHiStP29SmSvUzTv2lZw/x2J2v9UwVcivoF6LYAyI7We",
-	"vRxv9gIeg/3uBNNXYbElKtW5cK9wYjxaeTv7pueITruNz4OquF8HZAy7xFFLvBn1bcck4BIjA2OoJR1U",
-	"EoNyIiegR5jZdduhtC/rM/nj49zM1C2cSRmC+/P+KUKGArMoQR8LEw3rTn1MNTETckJA+oO47So3bD1G",
-	"jDW+Y7dUzRGEqEPYdxm2iAKjWh0Eso4UviHMpW4nVrsJvr8L09QmIU3piXd3eUOljEAHv4YeKDiXtuN1",
-	"kaSuv1/Fqslo9WLqPfTIOMz1k1Qtj1vmzRpJ5Kp468QrrcsrgixIfR07PmtaHsOM6+DiXhzeh5kuaE+c",
-	"3b9rGmpU3tv9YpDr+bSN9V8ejAj9aK3QlsZbqt0dVVVPuVlyekfdYAscssFfC6oUYajgbEsEwhtl08k3",
-	"OFOh5I9gFjnPslKIkfNW2iSPQZhwlhFknP2/t6CadEHVfN3cH8sJfYfkLnNOW6wyU3zD8VJL+IwMUcAo",
-	"fYSZ6XYAQXT/7gVDgTnMt7Pkxfg9jq7m77VIaCVdcpUs5mNNOQIAFdAswfRrwTRHkvsMHpdFZ5Gr88PR",
-	"iPzpMVRHHA/OXhn3alPOeB96M7wJM54tt63374g9PxCmSX7va2Njp26mXb6HWzuP5DwvxxX+1YepB228",
-	"qLxB2Q6zLckv0Q05KBdCs73HmszwMEnJ/5iTayd64V4UOHBzTHegh3gaEClHa7r1W4n+HtMFKQCBcWoi",
-	"egfahcKbqfGykRHe08r4B8I+WlPvusMSkPAOp+D86lGSSx/rN1JXpd/wQRP6s+cOp+/ds7a7iYxUslIl",
-	"Ley8RPq5pQ8ZcdRqskUBrnJKnyLOCJLlHhBTCc52CG5klp1SCxArzPlOVt/dd7yL+1VfVThPiAvkI0CN",
-	"SjSnnEWd/vUjhsAFyZHiSO2oRLXplQY+O0s0Z379s4kg2+j2NabBnX5akmHoPOsHN7kaUCCbhu14C7Vz",
-	"fdZ3HBzMYPg2kcF8yLA3/fXk9zDEXynhNQiXEecNGeokjWPQZXVTvem5356BGhC45TYqxHJt/FlBLMrR",
-	"jrItwuwEGqdByIYsnJQRNAvZISBEQkmRBz3OjsOXde2D7RRqe3cwvCfSdB4cAFaCb/QSZhJ2Vq0btCZv",
-	"hbwxDYm41aYikpRtC7OQMdXj0XD8o1A4vr76z73cpwm+wDxDNXvJGDtj5Ng5FVdRzviKbjbzqIV6tBdY",
-	"KBgxdCHD4ZRRaHlockmVJMVmDP945z7wUYg5Je4GPFtfT91rZzzLDNFE8eQkWN4ztbY8sItuLsl9zR+r",
-	"3pVxgvZbzPLnt2YyIyTKVK1z7kqlFr2qafUteSZXAJhh99Ad4DNyN+WhunedfoNzo8kIsue35nI3JnpQ",
-	"o/FEw0znPqTrfWfcAgVWRDilD2D4jzUOD8x26TwIBIuCNnuyJ8U/LD2WRj9yq+un7SwYf1Nvx4QGND03",
-	"1XDvmbtxZ7y0qve0CshE4wraNBjtbGOsK7iomjYXQYwcx5hd76dLzQuTGDa6Sc1PenEbXrI8sfH1OE9J",
-	"nugPs3ltHzi53TUJTvUKCCJ5UUa/Cj/fpuupc/oiqUX8Gv5ox2CtDFU3/3vaiRS4r9OuuL/Jhj1G8/TY",
-	"uJvz8X7S2Psbj2t5CM3dtfRwrQh5Tpa2taTR0mKAwu+DsTtAkDkZ2vS51L56q+6b5ufoME/Twjvg7YTW",
-	"d3cvQqeqMWaZLxt3xqhENv/F8cnSjbtoyMCK4n+nowi9rPSej66l30toVf+vhvPc1W3NPIxHs5XfyvA+",
-	"rQ/JGfn5Z0SEo/n69TOxzX31/MX7SxHlh+FYA0MbLjIy2rS0g8fW+RPB+x+I8xO9Z3Qklt9NLqjgRcO5",
-	"ABysz4VZ6Jv5E/w/suz9OlsfSDG8+XeZEnlnae319GdSurzDcP/0rp8EBq0klO83hqvXp6AwivVezOmd",
-	"2Pxjr8ktV9ErMuq7r63WSJK2LdARUiXBK9ftIifg/3Xifa7MakdGeojefzPQnuZCnYWMTepSfJXYtrO1",
-	"B7dErLvzMeJz6UKnUJJ/wKIyQPWxAUfeJxIdsNpdGmz3pU0ZewDpY5iZHie5wMcHrk1lxvcE4TUvlVbJ",
-	"1I7sJSluA820ggK+Ft4wb3/dy0VPiml97OcSgrUcuX9C8DUuig+iyPRlc9ydnoOpHONnjM5w9vLGfSkV",
-	"mH+SkMTr4YNpSP1Wnuaou9SOpkOuz6BZJa3+a5Z/pDDyenYzST0QHPdP3mkdqbv6gu6piqa7asXIMye7",
-	"aQtu0NaxJnS7UySHnisSlSwnAh3xaYlqFxjijEhEWVaUeSt7Mdpc3gGAB6Sbojyor+gJIsWRWWfSV/RV",
-	"2rQJbxbLxRELZhSJTVkUYcPw/DMGK7RkXS7cpM3y3Mz6NngmFofv3zMWN91pA+lGGZFyted5KwmgXz+E",
-	"0Vbey2F0zwPOggGLF5CSLYNnJqxb/5VsKZOI3BJxMi2BCMtIFeuA+TxFV3/7jwcXFxcPH30eDu+UTJlY",
-	"eH8KjHlsogqTXGVrMl9k2FsFphKi0vac3eCyUKm5WX7+TntPCqyoKvOWIz162At6S9l2hQXBq/2jcG5W",
-	"wdl2zJh7zPCWQFxOc06Rym2d9/pEnt/VIA4dUTJtU10aImMFjfKV4EWRknmyXBwiduCzb6/QiwcmAMcP",
-	"+JcyyCiHHZYkdfEF3ZDslBVkZV4DbBq6x+K0UqcDL/j2lDpU9TzEZ8QtzcYcfftGhfTaZjC5467ZZZdV",
-	"JFWkn5n0qVr9yll4VxWnBVGRwe266ARB5pOkvaC7ryA/YkXEqqBKELk6ELHK8Skh1zBdVzeBd3t5Oino",
-	"09oXRw1CLpsXhMcwjn8D5zl+/zyz56Wb8nobOEffaI3Y85OZzULySFW2I3kV5UZ8s4nU9ORhPiJvlcBx",
-	"Vfy3GLKlt6CqaWUw0y3DWoZ8IpGj69JbwScS8SOr43s7LJHZhcAtsSZFAtB2Tr43T5pmTbZXY8BEggEL",
-	"EomRWAqbUil41AEu8mOorCsU1XekWfqJK9Vn+3ljply8ip+6LDGWoGZG4aBqNW0jTNpsrX+mY1Ir6yMS",
-	"Sqemb2P5hdFL0HDCyk2vy9RUFTFBe6BZGM6iFm3BXHJG1JGLG836VA4XUFihZGbivuuLNbPuZUXNN4M7",
-	"kcZE3ewI2ScQ0jbOcssyVKOnuHV8LtH6hOxRafVpfmJjnC32bi04cOp66TKtAmU+u8AvLGkx9nJRMvpL",
-	"SezvSpSkZTjs8Vu614YmdEQz5DF/uOizHmrvyH/+4+rBf7z57dHyybs/zGMVTNHwRyvuTaLtKXNQmUkU",
-	"7FfzK5p+6dPzwZcXSRZAa0eG92TAQKjH+0tjOvDP92I9tFueDboLA9ZFurHgfe3xxb+sXdAH7hrmWc9y",
-	"aLLYEH+1rYrRDNowOlr63NWPV8heUt7GfXGx7LVOxi1gJsulJvkX4yVGzAgZScywRjjN9JhgYMzh4DOe",
-	"svvo3ptLfb4PV38k69O/du7j/RtZ1hn3cQKhzrifB+c7+Y6N3ZeDOceh+6//pXt9Hw7v78j7cXjAxn05",
-	"062Y8NX7e0sOLS7uXnjhlMGWvToFYgXwXVTQZwUhTKR4jsPoOKkIIxY4dXadVioslAwmyzuPm3Ot6eUj",
-	"q1p88L4cI+FBUyDCEZYIM0SE4CIR1Waq49gpYDX1ay5608+yd5no4biskx3+PtnuCmlCoTVRR0IYevjl",
-	"xQUksz16+OWXo8vgu4QeIO9seu6L3T0EyYthzYwRhmbPe/JzNzavsXZo8iNDORUks9h2wx0i7X6Ej4C5",
-	"Clohj1KoHRGI5hK4KbNhlw4NtkFr1TRKMmB2IDZyAmBGS4uQjLhAeyK2+i9cmMIih+hs1kuljV08Bcgw",
-	"G2M59N0KLWRe0PyqwLwrxw8WQIXx+bwfx/apa07l+ufy4uLzzA0G/yKfWnF3vUTXn1ppB/9tSQX/bagF",
-	"/2nIdQ30ArSCHT4cCCO5QyoACCB97xCxl0/RNSQnCFx8qrnoeuACCbrQqx2sQbYrOk5K6LONKSuSNwkM",
-	"SbGWoyzPxk/dHIInCh2xw9pyFBHG1mIBHfDWQUUhsj+oMGO2hFfrfBdHfJLoIIjeoUsXYORoy1Goldiw",
-	"kPJmHqRcHZ4LZZJVGCgdQ1xEkmDDfw4HLjehQVpLMmnxeh1Y/08smtAKip3tZxAhu7CtKg/aiYTNM4yc",
-	"ZZjNHIt6F6H+THFGO9LXLp4RDTU2WfVlWRCJpNL3Ejf98+B6ukTYBY4zzJAN9kLaPlqXNnkZYvbmb7Fo",
-	"fWoYsysZ9C+m9t08KtGa6FsNKR68LVzYMy10H8aEGh0fNWIPqvAZwuxkoO7sJQIryHlCicM8AdMGC3Q4",
-	"ao0lDciqWyLohtY3n7lClkgQoJkBbkRUwV2pR+SS5EhL1z6whZb6QG6JQDU01gypG2F+sfrcxipcGS/K",
-	"PZMQm3UkPjPlY658jnBPzK/ZtqByt7R6G4dMGY72+FAxVNCrhsM+gCuXSYOuveMWVF9qva1jrrpEHT1U",
-	"bbVaPM8ERIg6d6TSVAwv9jHxHCqJHeqVRUsatoeCKoUW85cV+aWpY6IMoHZNZ7gkuIIpJlFrAV2HkfPm",
-	"Nyf+LT+iPWYmH0HaZKSgHyMqnf+1pWlPcoVFimW27W1LhBJGNjSjWJyS66V2tMh7IaypBNG6xye0Jktb",
-	"OPDwLz1+OwdnG+qgYkkm0Z5KCbCryhiApmAwNJx9Mvlc/WCe/wZQUgOHyo632nCxgrqBMLw1RvpHJMiW",
-	"SmVqCtGRl0WOGCE5WhNJc1scNcu0/A8lIiYEXmnzWoslgp9xXODtXE31AL3CjAlVlPPwpH5b3/njPM3V",
-	"W+tTOPO6egJhdEvEGhcoJxl1AA1HQZVZ8Uy9trMKra7fE2hIt6peAEBwmnttIruHEyuFs90e6pw3Hgy+",
-	"Bend8aPL4jeDPq1RDyXdMuuLMYZ/xkVuy2gGIdDfmtqgFc1DyK5ehoqs2pNS09V3R4oKZbs6MIlOlvqU",
-	"wAR68bdb1KXMfEO/AtPghV6sV/5s0PSHfOGakDnJLxE7s3uhflokM4V52r22chdil7nlgeAbWTkQDTcs",
-	"60TmE8o5WEV9lc0jOnYqIg6CKCJWpYzliKbivzZC4ETteJ5MH/t4XxhIkIweqEFkS2Na/+AA0izdUwXY",
-	"j5ew6U9d50iZ8QNBEp/kWUzdghzsnnaDfKJPulR4swGl272UWJ8LU00mq3naFd5BFkxUK/p7E8W/iom5",
-	"wvpqiNliYbig+QraewZUQNeo32gng8G491G33LmEDXm9O8KJhYr/22zbEr2e1Oq5jSfFwz747dv2Y73H",
-	"m/WKRS/W+3qB9gDXh7MNfr9hZ71hB7n5/t+4wyHxj+8KHn0sPo77cyjvacarsQ1EN3hl9VxEs3jLjIF5",
-	"z7IGOFM4C7o+j/iEFHSSz3YIW3HyKbqWeEOuNctfl+yG8SO7roThmucnhOUNyT/txO2m2NmWWcO+3tfu",
-	"GFrD0gDKR6Ibd1izfkNZknDSdF7Bw57jsCvFjUtULjtIp6FWcilJZib0HhPI70O1F6QwonNHD8H4/rFe",
-	"t8Ovj6y0RdYdLyXR9/mq8Q0t1/AmFDHnyO5E0yWhNRiQOQ6+4wR3I+MgbIHLw/C7eENWx12oyd63vBQu",
-	"XYUZ5VbOaGCUsXwAyDRZIpzngkipdcAdZnnxX7end8e4gTPoiGg5xT8nPXLySimyP6iZEBCHlYBK83F8",
-	"ediZhJQ9kdLEDW6pNKcQ72mhWfiAhTJ4pFztInCkEWnRIjGQr7L3zLSHiTOtsnLOduZ3TrazYJ/7tRFN",
-	"yGlm8eTLclg9/phvwkH7ZURi7NBV+fs15q6xQapPvKLa4445WA253nO85lH2QW2+l8r+XK0TZpM3g8VL",
-	"H4VgGZxlVNAkFGfdneAZVeR1/wXRIK3fk2AKHD6vh2DA3HaeMeNegqa/EmFB0EFoHTxH1O9K05ecWq/1",
-	"WY3i0PK0vHqOPn/4xRcPHiJcHHb4wefgwMf7g6bc4sevXy6WXbSIzwNYEZ1DWAFCPCvXJNaab0ReZrkm",
-	"8dzoKJZRTveEyXE9Q8s1+cq9FszLIFiWYuTcfzAvhcfTimAEjQCkAt/QYtBV+hWVFjL7hX2hF8Qm6ua7",
-	"sgmG2tSvyWeKI/REtZDEfl+5JWKQl2j+uCeYUbaF/nQM8SJvojcN1MLXhpzLOqqo3djMJtX8dqGOWsGL",
-	"r2aiDkNGHSceoQbWUE8eBovN4CurYZyjd5Rr8pIfI9yEk1gcK/yDfjaiRMA4fUv4gYSWgcucEtuLyAkp",
-	"CAkwaGm05bdEMOskrk2tQ7kuaBbuwWnFRwha/9fQBfGN4HsEA0rAQdO3gHS9vhxrs+JkGtpoljVfh2su",
-	"mNh1IIIaO3KIqC/Mk2ceWm8+44TMK5MXGuCKih7B6FaFTnUkUhmKuWzBKjNzdPnn0IHX++of+IpzauJV",
-	"m9yiSZQtK7EdTPEMslHmlQ5Ekuepktb9abNWwzm7tX7qGN9S6VBgWBZWStB12RANvrcCvtCTOnwCPcCl",
-	"sEdqvINpGwXBkgRxPgkkeDvaS8RLBfmCewwefIgi+q3eB9DtrO1VfTG2U98HizVGy8DuakPCLDYJdyen",
-	"MwtluWZCLhKCze7JdxCnU8NuNktCeNj/VGz6LyqxFLG5zNlFmZa58hKVzG0L2nOmdkatdN2pu5Ea4PKh",
-	"ZFE9kLFaEx8N9ASH3OLoMvU9FzybnnICsSbNq0uwDEyafckCi8JbstoKXh4Gd7B+sqqITYxWjYVMg91I",
-	"pjTDxlYPYkd3FXpI/3C2Vsjm5IfSmHgrVyjaS5b28++Wi19KLJTJZKhth0cXjx4/+F8Pw+063yYghLwN",
-	"N3yV5eGgrbJII8SIWWcxtS+tC9la/N5Yy5TIx4ngwCoTS9Tq+zkgb8ayTLznfveuT7u53doG9XSHUgUv",
-	"VDNpfTZ0mL8iBdHb8ZL8UpKQ+M8421CxHznxDin8gKOpNl4lN8mAmY2aQKeVRP1JjziNkROIM4Nvsk3u",
-	"++WjtIoxyU0dQsBK3eBM2T5IfpoT14aoIm/V0nhQttxoNZ7TxKR52eoWE/hx/4KYD/zD4Dm/1TYLYTn0",
-	"WCBMmb7M9dWwXKypULuV67ZayWYD0mZPy4pvVlzQLbhufES3PRZU4aLuwETyMmuWPOzp1hZBVA+5KFbO",
-	"s9KaUmuc3egZgfbl8JhWB8FvaR6RlLXpEQSdbshcYjzqlBzBP3TgQgXHxJni8Q6fpSRC709WUCOD+Yi2",
-	"bpGyy2vrf76u0hzhQed+cG3dBtxVB8EzYqpHzHfeLc9JVLnDHlAAqNCH8RQ45qld4oa6AvzE9Z7t01I9",
-	"xkjeYKMyP5Dfid235wqst6jI01cZ6ZncMwjZ+hDdS/nqOR567AhrHYJRKAkJaNVze33Ifo3Flq9yfAoc",
-	"+q/wSVr8D22bE1D5oRQOVGlEJaos0JAet8dvV03PcGv82rKAcU1NIcoE17riJboAsxizU3h0ylYZCdXr",
-	"gQJn6u+PiCqwv3Y0zwlbol+J4BKRtxk5qNi07cCrPWVcRHqjSLwnMD24oGRVB9k/otdevH9UrwlTwx3b",
-	"HTvB61BVptb7hRQP+xuWC7jerIgmUeJqmu7LQtFDQaQB6B/2Pnu+J49xqo0ME6q7IR3OajFy8CCWB3Bs",
-	"BW9hbbUVJN+OvCQaL8bqHEyBJRG2V4QkGWc5woXa8XK7q1uSmlKCnTEf7+ROswn1k95JbEq40bxjH3YC",
-	"yq8wrUIIpqBlR7KbxXJB91FNJxXmPNyt1LZIUztB5I4XubRJ1X5o78ClpAZktKA3pDgF58FZvPbSpGdC",
-	"TYap/OZHQM9K2UejCI9qLhgTSEpwtiVSVR1u025Wdy5eVuUZXb+m1kiDAHSuXoNKVHB+Q3Kkr4ctptpC",
-	"2CCMDpgKdCiVBVwZLL+SWRB6qW47C7X2YIjokfVfgOeWqDxomfYwvX9c099xIMzW7BRYGYwErlZ5JTWW",
-	"CwPCNVu78fdRaGa51mMzR2F3ZGqm8g5vRZ9eQfoMs5zmQYk6QaevTvC4c/nBjoRt/hY0DCJM/O/pHDpc",
-	"te++H9/QtM2T52rmXXaYHCyox4KLYShlKqBGU4nAAwv583xP1jw/fYp+xHsiES4403cty13phOErA5YC",
-	"3capRIoXuemTpJV24Tn4P10kwIltgxqTQVHI0YlgSBnK8WmJKJOK4NzISXBvICsVayDfR4Ow/Z5fpC16",
-	"guZ99fjqILy6yZa1n+PTdaTmrtfADw7/rnahrGov4lDpku8wCqCZBav8WPrjdepVpDHf3oQCM62R66s9",
-	"5TZv+qXSsxvrEIUH0J1UhuY70roheosrJQ+kKCjbmnwu80SjPG5UtlUvoP475zZL6DGSHJ941ycrvvK4",
-	"+Hx86pH6rl967C4u0BNgu9x/tTUJo2GErrPqqdRrc3Rb6sBPnnY3rgaw60BqzN8jz5uUHZyUh9+3A1Po",
-	"3oeLeg0DXz+FSwFOntX9P5GhwFYluB+G7fZAV+1QecMg3GOPfq4nDau+fmo056CunqSYl+KW3ka8zj5t",
-	"TAKQLV5VR24jA0lWbfWRxF3AqtqAOksOV7aCIDgfuzFtXaUub+3pXt5h5Tlcnh0BN+z5HMzGrRyeY02O",
-	"VHenm/ScBLhXC39ZHesW4zKCHNYEePi4MIdPKjglho8lWhOb1anVriqrvK1lCmIqwMNZeQ+Xpke18frB",
-	"03KJcq0XK44eJNrIbra+ZHURu0Y0zoTv/HyJYOys0riCEvgI/ej7sdeqdZusEznBkqoWtfSoWH09tLNf",
-	"bzYEenlGIc2a4ahQchuzaeZGu5BJsO0TnHUVrIKM0NH4wBQ/Ys1qUGnuR3jqSRqnvA3WJp3WNpl+Mh8J",
-	"dmeeDp1QBlZmgfS8Hr31CgCjQ58mvZS8sVgJ2antcLWxrUvjmNZqfy4weGTJ2wMV8WQYH2VhCpBCCufN",
-	"kMzXYebJtnpsvwdOx5To6LDa0PHmTd3L1uq74c8qOcBbVog8kE7xNbRHSU97zInCtAgXJ3CI83W5/3+8",
-	"ev4jsr8iymw50prnJ5ujccAC74kC/NMmqHCsD4j9VNWz204ruEwu9kHoZpIH9VEtDvV2VlhGWk2D4psK",
-	"yuhOQh/unWSzzpt0EP0+1i7nVanvbGLbXAiigKrLeSEwKFtBr6QQcvURYSmJlHuAIIdeLg4SOxjtuyGn",
-	"yGUhFT5ZTB28J5Dj4ZRsObkcWa+tKhksovVZz03Db0XeKrlEf332Aj3+c6NkirDBbrdtzjMMl2GG1sQE",
-	"2hBlS9dYvOsiHsz3qH1ZXSa/bYL46GUHo7c2XclXsUyrl0WVDBu6cablHtZvJZ4Dc22M6x4DAukVvIge",
-	"XTy6ePDw0dJsZNWshIt9EIzZyhXNMlv+wP7xn5KzT1/i4w8WSyAo73OBN8pPjtSiujqKcBGo6PXd04Fc",
-	"YCaLukIkBvc+vYN/k3auYBH9v//3/wM0s8Ys9Dto0M88UU8vBBVf0tWUDfwen3ip0I5qAcI3gEikHuht",
-	"MKM9aDJz6qZ9rDEyLQC9DFJbWVGlEVYXfiV065o5j4P9bENLdH8DWqwUu0onecDit+0zfjiZ6mBgGSjm",
-	"NYVZRxssAT3JdUcYey2Og+VIh7WYdCNdGpWCb9C1I8h1p+DcqYWt2INfeYsf/PpG/8/Fgy9Xb/7bHz7E",
-	"RXeJCEuZ+udPGiR/dHcC3Hy3EfnyIT1SRUAlaEfGG84Vw41ARDAa1Frdo8DqZhTWn6KXBIrVcuijiI47",
-	"7orem7N4/0L9/G1+F5FtM3gE9TDp3TE+pjRQQ4A5cECGZPA84B5R6fW7+Pld/NxL8fMSqkts35DeI3Wm",
-	"3jLzgRuuw/KbbJ933hbTj1Q3JW4ao5R02lRC2n9Ys/fNTqvHBxT2mBCP9jaaiYn+1Vw7I0to7p1L5a5c",
-	"EcE+VhVmEXc9WnEOrH2HhvMM5nHE3i1ZZmTClcG+6GkHV/XT2lQvrXK62dCsLNTJ1PDZ5riQ8S1se1YI",
-	"QbqNebhYLrQq8fliuXjsAWNBrK2gLLIl3jyr0xdm0NdY7ijbKs7Q3wQvD0juuFBIEoU4q6ZO2db2DnAJ",
-	"ipCTKFG1oE/Rd5XZh1FO8ZZxSWWgHAgIR9oJ95IUG/Ps23DSrBEjEQ/2j2ei7U+p55vi0S/Vim82q5zv",
-	"MWV9XeXsE2iH8xpgO1itUo8aqSeAaK7+ychdk+qC7RdMUJpAX1ITSPX7oUVkZpyfx1Y/DFtP1be+N8/3",
-	"N8nB2Y7IlSVIrEemx57hWqL3AHd9147Ffx0kZssny4bgaIqD9hHoHrQubwxI90pqTkMq/hhl3Hs7l0Mg",
-	"ui3WCG5w6vbM4aAJ3ZX3zFPT3o1xVQh/dfeNyUNkQ6qLeXjRRXvd70sGQFzGYk2kutGk3i0XO4LFxFcF",
-	"MUJ54uuSkMlvFptVhgWZ8vIRFzeTvttOxzHTrylYD90kjT/fZWvDQoz1LcE5aAgjOeoF4YeCVMrFkaod",
-	"L7ViyPCezAa8ZDINnbvKZsdeuKhOTxrzmCT+Jp3fthA+3BQixCsMdlNztV3zi98Mp/X0VLd9WyUpzlVO",
-	"UGAthyX9NVzWqOVDlRkJfYuWFQge4AzDJaX8MmLKTM+woK6yIziPZiI6dGiDtacfvawa7x53tKiayrg6",
-	"qhT9K/Ey7FE1vVq6Fn3+9h8Pvn2g2fDxk6D1HaTqD5Z82nBsNiX2+bbDORjS2RZGN/sgZZ5DmuZURbBR",
-	"LahJtkw6AlPrMZoc3xAnQ9IkuVFHBMNRM7nW6I7Qi94H1YYOSprjr9GaZHwPjcbNGUhNca0IYxjMkqe/",
-	"edg4XS6+F+aT87RTniDH2tVycwmFf3LKquSFwRqUgmxU6rP9IO4/mTRJu/sTMdo/1oyWxmYtQ8XD3jr8",
-	"PXgzzIHTMlTGM+kU/mlvcY5PKVbeB+Ge4QJv7+mEffnaOOhHbIp3mGYjXIIIm8HKbAvF+2VgVrOfkxL3",
-	"lwbz5ESk6xyR/IgUDfrK81Y6xbItoe6sa0noaH1noRK/ckVWH0o9MAUVMvVuTr0DpCzTlQP9NGXb1QSQ",
-	"15hlEotGNiuOTFK5ttHWxJWchkqz7twRnoQrXCExOFThiVrM+Jbg1UsxpCyJj6Z8y05RK+jGzTu49P+a",
-	"/nwY902CYJiktf1rHOrhNnTTT/kQhMmUA9lijuQtnkGb6Fwn90up6FJkDt2i/xQMXve97J70dov92++c",
-	"2TVqehO12Y7NcO3+tGPUZRADMxhoJsv3NLM4/zUenFgJflwsF7goVlysGIdy+nDzHFOOPnS+4PsGP/M9",
-	"FTISISyC6UCJknc7dtMo+EYRZsrFYcAadi9UdrTBtCiHgziGGt/p82EAl4vEV76x7Xs2lI3P10p1MOLD",
-	"QR+8kY879KnuA7bkd3h1P+gn7cEMODivKiB2uSNEeQm8SyTLbIegnrYo9w5Tt44fpDs6W1vTAXgSfCuI",
-	"lE2qO/yF2vYKQpd5GIzQpWElT1KRfRhHT2GhJifkDa/wlXn2vXj2j1gwyrZznkU7ZN9pnKpq7k3ldy0Z",
-	"vUy/5r7Zk1vJQI89KvHjrd4x9puofH4G3Ds66rDBZRHI9HhJcI4oQ5DvbtHqyf6gTsghDnsFDUH1UFbN",
-	"RLpG2w4SMC+R5jAsvOhshiVZIpxlkKqLWY4OJctU6Wo1218dqkDAYktUqngkxh8ELVpSCxPCa48AlRvR",
-	"I/FJQmkBbuRpAjT8JxKSHpaa3LZBDjxUdQ+AggWTjQf7Q5VErn9XSjVEO6JrNqmiVB97lUF8lGu9WQdF",
-	"8msk+FGiG0IOJsm2LAhUF3JpUVyOxMpUg1tMcrQmGy4IyNpre6iul6bxnSC4QKIMgPjY74UPvqnTjP1o",
-	"PhFpS2N6LMR+FkTTI/orP8po+rE96IFY6g09HEgYF8zApJm86zCAecl6F6uP1MqXngNhEliCT4ZlTeqa",
-	"dP5na2rXS/EI1Z5CnLciPVQshJG5lgGAYGsCzVUym5GoBk7PZKgvF3XAfwUio6ebismlaGAymQKHJiaT",
-	"V/nQhmcyWnMXp9NHbVrGghlLrRrQWzdR+AcuVvYOCTRWqf9knTAgaRRlTjzelgUjAq+p1+HF4NXUwCu2",
-	"r7+mmFCVYwlydLC4gZT0LeORZH9PkwxUchR0T4NgK883CKNnr/4OR+ESkUISc5sEdW+W8dymJHXSPpzL",
-	"WsvDnCjgtCXC6PW3Vz+9/hvk9lxWPeNMGwQkD1pagvANY68bJaS2YTJ5q82kQgI+V/7PJnydX7l0UDV8",
-	"Uatyy82Bs4xUYgBRvQQAtU1Omowqx3KHHz35IvITIZFse3MJAXiuRxgLLCOjjthwyshfT4rIlOZk7bZ6",
-	"5vk6rcIsZekxUVxcGAU7iBQH2gzUAQDimgE8BxXG9d3T1xL8wzQFFuRAsJKmsACDcgMXdCCzMA988xU0",
-	"I70ERgP9De9luPOOU85iypA2QGod4SiogkyLaI+dsLlky7piN1GGiwIAjboYIj687C0Rwe59xojVN7yZ",
-	"q9B6damWlUadcwLlF34HcMByqjTZ4SQzC55UzaJeVZwjfjB2ZLBRlL4ygu3qp+WlaevZFaslWKVmYl/V",
-	"r41I/Iqe+7YBGOnHahSyqiPsJTpgoZy6eUNO+j+1QbS4R8j87uZu2VJVDpq3QYPsMjFP6/1zgGdvPEyw",
-	"ejr80cLpuHjwpYPq+HT14M1vF8snXwacn+09ipB+DMW/ahBvBNW14DIO3bwHKF4i0M+QUcIkSFFt9Tvr",
-	"0ta1VWBY//bo0Z8XDVfwzz//2z8eavJoGv12sQw5hat2q6k24qMEG7G6mS3anLmgzXfAWNSGnjEXhXnA",
-	"5sg7dfdT9NpDPjH4NCbXubrawfRyUMbanreiuWU3PgkW0VvnWHpQxHdKtLDPDQs7wPauo0yrqgpbc3Mm",
-	"IxxsDKAkXPWA8woXmEkdBn8g3P5HXhZ5lyqfB5EFsCIrLvKQzvstP6KLzz+7ePzZo4tHXzjV6hLl+1MU",
-	"pKaqhd3DvZdDH9N9OKm2B7PN9ksHflp6nZK0lmIvU2lbU9Lk7h4ON2EAbl/PjEq1kuSAhWtF3VZGoIW3",
-	"ofclur5MAhx6MiD3OmqE4ddBmfQdKygjI4sLrpB1XRtIYkasT8Nho97BnXFHUv0ccT5H7LShv92zwGmT",
-	"FnNETfv01Vm4aJJKEQ8K/mDv47qI/7QyTruM7/dU9TgRfuRqjjb7vTGXVFBeM8hs7Hwv+VjzJZfmU3cg",
-	"vqq43Py7Wn9nOEpiu/Wfn2etpzbTevSNyciAIYfWZEtZjU8U8ykPdNiqPKaRuGFyDPAlP7owYLuYljLS",
-	"QLgwpOrdk9mOnt7f+3j6anJ22MB54Z8ijHKttJbMKKmV7o+oukTWZr5ElYP+aTvQcoliv5gmjCbmYOJf",
-	"S9DD+C0R1oq6RNbH/9SEA/0AxSXyvP51Xdg50YP4xfGqU4H2S0lK83bJmMlxyVzvsIVJrDAfxEyrnL2j",
-	"/0T2hyLYnG/W+7elThbSlEaY84mMNqbp7ABHq/2CjQr5BcPWepI659Y823VcEXH6jczW/O0VcNBI1fxr",
-	"Cox5hE5kdRtZg3LDjY2xGK606abZggVXFZPiQptzp6RepQfCVlnVFNhG3IOT/0rgDfihsSRIcR4BB/Ea",
-	"ww7th6bjS/+FsDanH/MadYygd10f+4lENshUE958dOm829ahoTi/MUzccvNUISkczEkwjGPDOrdErHGB",
-	"6ghXYiaYH/Ya/Y2kdnoiuUmHedq9lt6Fz0e6SzbaTeAvdWr2casWQMMXv71Uf5O61jE3y6ymED3w3znT",
-	"NtZnepWXZHqr6VEvHqCfAyx7zHtrnN1soRV4UMVKETSqrjinEkCmL00U0btRh8tRsExuhpcVXI7Npyy4",
-	"hMw9mwfbcrYRkmtCWGwxbJt0YwogT6ZjcCS4ldVCqI+xX2o1V+DC68eScaZwNuZNePyMpuD6LIzmSAua",
-	"Fq2jaB1HYae7ar33zsRKb12iQ0pVgMvJDgnX1w4fgyHvzEA5yRqw4cBxbEdIFrbk7aHADEfRHTeWUUZT",
-	"ccOLgh9X5WHmMgtofVjRNXGPgi/1pHr/T2Zbiq252iFpW1ultPQJBA3saTpgoRgI2WF95JaIvIyk5mlz",
-	"BeUE59B9a4clOmCbDtTVRGyftcQT98I8DblWlLsQcxr3V280e1dHEDJjo4iextTywNn4xmG3/MY/yjXM",
-	"FsttKyBzm9ZtlN4EQ+4jbxlJxC3NQr7/V/YXhOWNUWPivVk6cDPwalXh1uk/ZodeHQS/pTnJ7yD5OG0f",
-	"5XtLQJ4cp3Z5YJUbpOLgZaA9Vt1MvtrZ6nT5SVzu6PZqUHM4Uypt7J45UzrmzoRm6LhhuyBGCPSXhKDV",
-	"0eXyWnkLfc8/Re72vLZbdV05SNZYUpPJTBWEAIONKX0tteqpGzjdX0PYMnMt422pAnp88SW6Nl3Z69ev",
-	"TfO+pdEdK9BULdJNH1tfMCSUavT1rk7q3266zpKDsQgdUILXwh20RMVd+NWWQ3w+3Mtd03hQetjMVq21",
-	"mhfcm6uelsJT9dOGQQ196A6lSf1cJZVltZ83pdCGdkH0iSuTPYose1bpsOOaKja+0Z11+MjlBsqsBZNB",
-	"2c2ZPZ6iCVCeAE9ygtUC28wqsgx9akb1HdT7XioSNOMInH6MsnJt1CiqEIO6uEAmWrkOf0BvXlng4G+7",
-	"t4Gs02//9/f6YzuFtyBzsFKCrksVVjALvO5FavxtKKnir6d4NzLIUKdqeJNswp+dTL1o+75H5t59m8N5",
-	"WfFA4NaLttZ+Bm5saTyzDrZy8KTVPBn1gf6P1//zVXdFN+TUVH1bV0mxDfOquI10WQircTcq3JWhlGFW",
-	"fTu80Teg/OiJ6MfNp82AS5h2iAa93mMgRZByvBSMnL4noZTQOuc+lDhzENawR3vO1A5xAbeXl0WTY4Pz",
-	"Rw4qBRLJfa8aOFBDk+PTdQQ5qPeWqEsXvOHfH5Z4Tg5G139ftKw++D6JuRF8PwFIAV47hBMWXzywQq8r",
-	"8eEtKOg6oxvGPnhjtdYLnW0OXChTcdIH6HLgkrZ8OI2Q83vAaOETtkDx8Rug34mS/3fI9FSIlYpj+sXz",
-	"NGjz/wIS/HfReq5o7Q9QtSXtYMTt/UjeYfvTF8WjIGLvSoIO0dkXqANUftcrK2Zwa3l64f3ya/lUmCXP",
-	"9G5F6CA0zZkitX/8j0TEDhLhXJE7CxXaInhmnKQponqQcP2ie/B1J6NH0W+EzB6cwEwyfOatGi/rhxGo",
-	"+ORtCt0F30fbQZsG0I3iro3odn1uUQg/+PXNb4+Wn7/74wP7Tyj7erT8y7s/hVtY/4AZNlHxHzQN52l2",
-	"kJVCBJujfccQ9IZrw/F7rsMRakkxnPoDTuPVvlrkyrzXZxoOBqlfa2OvZH7+16X5b86U4EVhLEOqJLKX",
-	"4eBqIMQog3LbFTrDdz6RSNMc/WoK/wZ14I/MvOu4lCEFA2Ik+IYwtMbZDRSu1aV8KXM+B9uoWPjUr1k3",
-	"pLO0zsokU+99s/ew/v2R8fuVCZytiToSwtDDLy8uwPH/6OGXX46O/rgd7san6xkk7PQMinpbzt4vbf2H",
-	"wPLJHodgQgAZpZThbqSpDZRtl1mXfGKHywraPJrh9NHIfJaoulNjbUR29JBeAfND9U5wM2OhPtuCdiV4",
-	"QUZk/ICfEV4Ks44ZVGb8EIqyf0uKHPFSmTJVdoICT3OUnyK1E7zc7pAdBMHMINERcKss1ZcjmvdyRlZa",
-	"VEN1u+zZk6dI0i0AbVCGsLyRNkuZMyPrUdOp6akJAak1Kzb0QC9c0/zWRmN97mlvcGdvwsdrHiO4pz//",
-	"2YpiLJN7dJ1lrIGNvczutFNsRC39CSrSDJjRTh8VUE+XNk+01r0yXBCWYxHkyEoeBvCf8rNg9AOtZ7F0",
-	"XWXnyhO13b9WSmBaIay1AH0xy7Hi4oSqh0y+jpffXeDsRhpsP6zQDt8Sm2KbX0IpORzw446jPT4ZzD8T",
-	"QcFZBRs5okl4TMiCnBwnUhsqyZ0o1lrgvX9RFVd/6wNXz62SaYabLSVHqMjTewPdDcr8uZwwYyuh9P1v",
-	"7Wi9OTDFON3n0FPvYycdt/qPAOZ9jBiJ346u21Twhoxnb427Qc3TvTJ0NgU1pphWSLIGyA1uhZybzv0j",
-	"roJ2ApYn2XyiNRftlljNLsxaInSmJiWXuDzWaOmDSSEwVycoDTN23dzrhSTDxfd4dGQpbuktT77KSpbz",
-	"Pg8R/F5hTiZepSzXNsao29e8MjlpoHGPNraySZKKdo2VRVnrGWebgmaBRL+2EayOfFXhrgLX4j1Z+ais",
-	"VVmu7Pb2c1m+IeNZlAXpOZrAOYCEuNRm2tdsW1AZxNiLnfLnG1dw+tRenvru1MboJxIxjtyK0iSNq0CB",
-	"rw2n1BlTDdYY34UpCktPknXTKKptr59/fhWkW/NI9QuGLScS8aSGvNW40VTPK+k8sBYmtaNt9sVv2shL",
-	"jWPQ+Xh1MqLb8EKQW0qOoYRlc0rGeGf8wxW4kXK6sbgiAYYFbDXpkCV96pvXwDS0l0i6udK+AAb3r35h",
-	"nFN+rIgO8clYs6NXJHYXEuQPf0+W3qYPMcxL8ktJpBp5fu/m1PWciegy/p3l/AMJn065RPyEGgdBBW3e",
-	"nM8mjHh+ZboAuJNknAR1ETUgUNi0SVuPRNVTlGFBoMJ+WbWAk0tky6FlWF8xa4hmbFY+HCiayUthXZwG",
-	"NjHb0SK3dVFUNQDZ4fLUPw8D/RoaNCcTpCRn5DQ2RXDPy5Dr6grlJKN7XKCqQK+OGD9+cnHRjBk/fNx0",
-	"BYLX7+Hyy3d//PnnT92/Hr/70//1h7gDLQuQ+LtXz9HjRw+bAev//fybVsQ6MaTfJqxdvDeBCFnVLkQh",
-	"57YzaS+NKT66ePT4wcXD5jT/HKDR43cP/ngBSKr/5+E/Lh48evOnIIU8y7dbVgF/d0cBypIPeEsukTYq",
-	"ETdx3gJLlWJnPr8q1e5rCJJ2IzPuz46LKbvFBcRpjZxcVn+pnfv2D1uBG/82SpbWZXGpdlzQX4n3Vslk",
-	"eTA4PuZN1z7A/0HxG9Ipt2p1plo1SDVUd2EWGOKB515YYCR49uhUwmkFBn3L7HMin4uxbRo9xNWUAaW7",
-	"EW85s2PomGZJZC1pMFHjTLxty6eWI4ZYaZJ9MJ6jWtwxHLuv2MV/9ElLxv/nf//5Z/nm3/67+48/nIMm",
-	"MSUK5DHfYG7tZF70OMXH2L24SMQVi5aD+nwwg4O1IaHul5u1SYm7Roe9u7zAoWM2ePlGj13fRJOO4czn",
-	"a56OmmPP24REyOdCaxRTAA6gg7zpzWVACZgRYpQzCxqvuO3ZddxxZPO0O4AFdc+cAVJU81zZV965jkyJ",
-	"gavxSGcB7DFbzu7VKtvvhs7tC4Ps4FBrQnpRRqSMNf75d/1ndNwB/n4FQ4kcdgn0sap7uo5GMfv4EdBG",
-	"xlV2mLGE5L0K+8W98M5lOK2Sam7q972XPj7ss6kIZpypcahpyqGm/RfBPsupIJkK11jwUq15yfLrp0jW",
-	"gGdV8uY1Ze7nHWZQs8rcM76w9xwhbkQwDc1/vfkoANmmA665F4+YNdsgekpIG5WtdTLg1wflQc8aUH7R",
-	"es6cnI8Lu41uaTIy2nPz9LzYbHV0YKRI+B2d7V6is/2Ou7bwxfwABpuf9BBEX2sLvH7wtZbSOMkD0oSO",
-	"9cyEv0SgqJoJLh0z79HySV/7qmggx/wM+ovrOpWEOPsBkFtb+KINey5Is8A1ViFyN8yvnltt8L66v7CY",
-	"TZS3eJMuwGb6pST2Z025ltybJtTm+X4DoHKIJ1qSxhMRaaCMCdJgBj9Y2yi9X66wF1jKIxe5gcoa6xg2",
-	"CbSrgx2k275o2OPDyPGM99v5cu0Jtcbvo8ALwflmJAFmm3jSDF8SScbmBiiyP3CBxWk+IgeGDM6aFzQ7",
-	"fce+4SIjkRDWaEUl1d6oTIRAN3mY19ChevX8hVlA3ZsnBAFgLqhrBB6nui2kW5wfpXelhfzY6Cdor7gl",
-	"ROhDOq6iqkiIG9k5VusLbong68Lg+IdZyNyzrb4L3zxDXz5+8me9FP02yonCtJCfom9KAVCKtmwI5eRA",
-	"WO4CwPouWSJZZjuEJbp2RxNaFlxrDebadplZQbqBvP505s7OZp6RjJiysBCtRyzRWvAbwpZVJ+ojPiFe",
-	"Bh1BELFNz96CJBMT3Q7cCxSaaWYklrUDQe5PJKL5Jfql5Ar6MCqObEg6yW7wMQocJ03vQO3c7K0RcsKg",
-	"c4cprb2hDBJlLMMMZkXYEKaZnmcTWPW2olKQpcs1JGSFw+RlTl3DrTqFQKviuFgsF1ttNrC9yQCoUdoP",
-	"MGTwLE6IrccAREdWkLbafb9VhGmL6ynac0FMPohcIlwUplWUtG1dTuhITBOoW2qez7gQxsNT1Sk50gB0",
-	"CmSV2NFB0zIvBskR88R8I/gePTS11Tu63RFpOiVZ0IRggByoLnejHQkFwRJyMwYTKSFnpg8u1DZnhS0L",
-	"TfFEcPBOCWZZm0Fqw7jixZqL7IieOexyfL1VtSgzcAamobYFjsn7PBueNvJFyDJ0dK8AWR49agKyfHlx",
-	"MeinsBsS34YBys4AYuvLqsntt16STG/N6Vm4Ivl7slH67nJhLkEO4JBxt4lpMC2P0Clro8/pnuy5OGkR",
-	"wchRH4A9uLC7t7GwX44VQ3+Nsx06cnEjAdcccuwBY8Z0zG6XQo8oiQkQwabX/rXg2c08VS1Nj/+s6igA",
-	"KIdrk9xJHyf0tNWbXgMj6a8krBGktZVsUvtV7WlkpQxBbP9oupkXVI4sg51YjDrrFPRmZC5FNQAT8x48",
-	"pYZdPEUINrAxtzeDh+Ks0tVQ1AsudQhucdff3uW4Iyzgn3qCl4gRSHhOKC6d7Vx1leec3FItg7BEB8IP",
-	"hdFvTXR3VIfl+vhU18+TITiwdttVt596oOGdm8En1ZKP98slFRQ3nmrCD6Yjv6nG99SloFoyNVkEQJ28",
-	"diKfSGReQITlAAzQKWz8CBNFsigYklN2sYRiggInFWK9t95783bROz+TJeqK0Myw4cKrCrlEe4KZRIyr",
-	"HWVbRApJjrYOOJCx8i+XKANB2TD+FlauSg+yOdKK/95v90D3TqJu9XEk3BA45hlnGyr2o1OG7OvWQhj/",
-	"+p2k+3g9aQFPCXt99Ebm8uRU2iNiPI3J1+hX7kVTKxa4Rv+V+jbegzQiQvIVzUPZGweS0Q3NbOmbrXTU",
-	"hvDS5syqAECDJGRUp62uEkVyvfeKsDBDvzQ68RKZRudanJbMmd/G38x41fsrJ7hQ3TbiHvnvXQ/MD9L7",
-	"Uo8kaE6Sc7zc8y43i5eyp5bWZgtbhqISMAAEAVeHTFnpR5nFxYsyKlPg59vxXor7lRnGVLJD5fcen/8i",
-	"uWaJ/T6dPRDKPetoF949VUu17mURNX0FLq6gnfhYN/4k2+xdzzRcm8iRExmtEjqiBpOCxqQmVAO19NI3",
-	"vYuskuPGtiNVXpdnvCUsOyGJT7IJEvCJRHWX2HZa4dTumMadFr5yDX4h3gpCcrjG3aUVuS5HFf1A+H4f",
-	"BJ987QxFQEOEHocwhyWy5rFpuHq0anFNlAHgh/4td47FemIDm+1syRGb7bp5gxdowzNcIDhqnQ2dr4w1",
-	"Vj83vSK11dpgbLeXdjZ6xLo3XWKbJ+BT5NAzqowLxhXKtF7OICC1Dh4PvCWrreDlYfCI1E8m+JqqdhtJ",
-	"DB/szjE0n1hLjxFepEU8xLrim1VaFYNfkm3xR1ad3CjPUHbPJFVTNp/WpmlemujmqiC3Ce629vMp1i3e",
-	"0+IUx/rbwildUUhIifTJNPIuOoRLf+nTsAPq2R4LqmrlaGjtrccBt3Zr2lonD9F+AcSGEWm0gulP8XP4",
-	"baVCJu64uIPAxY+EBN0lkJsCpB9J3TjoQ6JaTN4mKOBvB0TfpOSKbAyyd1N2tWKa4NrQ92r91KXFczIB",
-	"f0HQdf3bNYhWVOmnyMH6JNQvTHOuV/n6C3ygQ3Xsd1Y2OtldHPITthyU1UVzDRtxLcnbRg8oLEgV6pzo",
-	"Yuxp5x7OrW/JzPCt7NujH0ktxgSn35Sm+J+nUXEKDv/vVSEfvirEiaqQLT9UMeJLjj6r4SsTcxkp+dM7",
-	"15wbA0rHvnMr+sGhnrQM0vFx2JHq9KAC16+ceWcmIOfA3hyX71MlsYTVhowLEkmFudC29cNGdIOX68Jb",
-	"tdW0R6of/k52mvfW0zWDuinWlBnc9RkSGZtcdEYqox2GSBnMeTFIbUFX/KudDVJ4cULOilOK/33N81Ok",
-	"Ez+5q4oUSXMS7kh1FCax34trmvV4ibdvxiM7wwftWhOIP60s1hJynM8ukWbto5C4kLmypzy+vIfpU3r2",
-	"/DZcdpUOpzvlPEAH0OkRhdRuGNWN2cHIjHSPdwcwesaWC3mSiuzDRVh88poGT2o9tp3l0K7OyeKaSe4n",
-	"f4OPIQCwHespwXOysjvssQE4UZha3ZYFIwKvaWH0RWkTClZgfpRsl4lwnJFa3WFcPz9/NtYt2LtWrr5y",
-	"8YwPrYWG0wnGq6DPKw9m2NlO2bZOAHJpY1jBb91KQXOaYxsf+WFswUqkCe/zZ99eIdOJ1xV5QjKASWLC",
-	"guBhfnDSyLX3sB/tJaCX5tCOQhvycYYwA5+bjb2oHWZ3EI3KSUbzCUhV+Sx9PKblrdVvpQb9O4nI1RAL",
-	"SIwV/NamI/8Tcp+GtbZK7BtKeh03GrNrLTGFJ6YByU/ngGQU9wElr0mHvpXOeAne0wtwPuTSqMdrEHZz",
-	"ABhn8P0PjjE4q7P4A3l8O+bXcJv+Kbmeo1uI/e65/S/uuZ2An9uCXhqXp3FVJb94+eLIPLM24AT7bpZB",
-	"ngsiZQLe9my5A+0kYXMFmMxfjOAtFBwzMc0gEOtv17zNHftv+XUH01aaft7Bx8NB+TTUYZ/XH6aJlLPD",
-	"6KO/GIuMj8TP7vnumFyhqf5q/bdelSXaF2uGu3zkPdyaU7TEYyP4r6Fcu+/qQqZLVGBFBDKANq38P5Rz",
-	"SHeSO34M5N+1MxjN15raTbW2BNoOtTXq5t0fCGvWV7KVtbE5W2HIRG3Br3jJvLgIpexfSddvjNBbIiAj",
-	"UEJHJIwUeasQNEeH/Yz1HjIju+n1LfwlgemOM3UGqxeurOHs1mDQTCTek6HK5qg7u28FvLgd37bPT9o/",
-	"y+7yhuqn9C2/ubPugpMber0kWyqVyYV6hkU+S1zzDmNBVMoy3e9QYKm09snGzgbeCYRKv+VHxDfKlJ9p",
-	"EWYHD2LedOoxIhUbU6o8znC92H4b1UhB4fSxVid0orqVH6jmjGr7ugyQcgS+5UVOxIcI8M+bL4tFnjrP",
-	"MzMLbFthygySVH8TxarsSx8f8ybSby7RcUezXQ2tleDX7M0/mKiHObothzMIUrjphWa+gNI2YncmC7Ap",
-	"LuIO0gHgIAmTsT+UTuQo5824MZVkgs3ioQxtxH1zVzbX8LLapnOVCLDRZ2sL2p7nT/yGjJ2mcu/EmsPz",
-	"nECJUKfqZSQEK3xncBWJlU3tUJoALMeRsAnVW6HGpa93HFVPIIxuiVjjAjnwBEQZOgqqjHQbdAbk3rVS",
-	"4dVZLdyiEAX1AXMDBEv1d7U2ZANTl4jx41kgRtD4NbkJuHnavVbdU106ygPBN+1qEQe3BJCP1uBUO7KX",
-	"pLglMoWogIt5EEQRsXKYWl2f8PieT/pmVTueJxPCPm6q3RND11XxV7xB+N/ND842r9ro2s+iun5sOQhI",
-	"aDqKRoCDvlMSmp+iHCdgH7RlqmNtxz4V+cKH3WuNH9Tz1ZE7/CuD0VVoNRRgsSQhzCAAer4K57nAavcU",
-	"Xd9QW0VwdALM2MRQ5VUpQV2kwElwPqFEy2trfTtAEPN5hW+IhN7KZr5UVsg713BE4enqr53n7Thewp37",
-	"zMJVVr6ZySIEjKiZE+LDkLCvo1sUqSfreNVqXlrBJ7wTGFLN9np3qwbXQVlFbpu7RY1byL5cd8cOlqW6",
-	"ftrRTtgGdlpvqVR4s4GueFUTbsinTFAZ9aJv4w03DDErCiakeaalA002TsffzNVLiWr0uL62t5zmfd4B",
-	"/fvYCfP0xJDZTHCfEyoc3i6XD0nhaf11P37Z9/GKpmHl4L3Iqg8kRzrmTYeLhzj269Guc/9Oa62U5/iU",
-	"ojOnusfrac5iTHva0n2zoX1KzJH28/HJnOF0ktiJH3zzPUiA6IGdlAMhs5J8fUuCTrcJWuiO4LzCNG6u",
-	"+4UFx9W/EoB3hMbCuFgCajdA5koEJa8yqABUY8tIKi/eE7Q+IUneWkwQYoZLrZD9tpp8qIPGuHtp4JrR",
-	"ZF8RTfdhDZhn0NEkD/oTLLiqGTHZYTAYk9Tm/1rwcrtTLpdl2PFa4CxWS7elUrmU8iBb1I/A3hWU3RhM",
-	"GaouEXaeb+sZN1xgsd8x0moc+MgBDzrIOz1xHf12OOG+FIeilKE0mmqua3LitpVLxZ5GoGl72LpHoFgw",
-	"OC3FV27h3c88syfFYPcpn0QnooLj3XUcarm4pZKqMDKiPoPwc9WAyBzmJSJYFJRI5U48cv0/pgMi9lsD",
-	"U5V1q437J86LmdXCrcHSzW2s+aYhsXzKvemXxBPx1DNysOCq4eDE693JVgmYPcgw01x1xFQhXKidPux+",
-	"jaO9OaXDjaTM1BvssCSXwJA35ODAIKiqnzdeoNFoS+9RxA7DEtw7mTvodTUnc4QKqxf3N4d0VGd7Pe7N",
-	"4WyfvOCBslMZOAaz6OG1enPf1HCPDnNo4XdwaAaV4dYhmnxMRtcKRE/FeSpynSn8Mef8GNUpPZTtbXni",
-	"F96DljG3r2+qQtAmT8ef9yaFZaaVvI/nqknV7hPWM69ornsf3zsB/TeHGTgK4pFLAiEE0MTAytkS67YI",
-	"9g1JylW2/bz9V94tF1bZSxui8bB7eXxvK1IUJF9tBN+PSGNvGvfjzfVaQfmiX0FJR4NKVhaVoAmB6r9r",
-	"recn82ib6TxKLxu73iBMmA9vuYE29AoxI6kiLX08uBT9LJRarHY2E2ugniM5X+TV8xdz9eat3wpF7H4E",
-	"9xpn1ifoTptBP7EdpXKBN0lxuykXNQyefgWP7jQccBPIqiPwJxLZi02amPvDcBPMCb2Jk1q4vXr+ou7b",
-	"JssDEZKMjcvFGhF/vIm2FfR3p7VsT5PkV89fXOX8EO4ou4ca72BnuHArnSr2taHbUhBUEHxrABuDYR9+",
-	"WE1RF+x7Szs/O5nY6goilBx5P37Lj9DIRL+L8Br6mqCs4NmNyYgVmAEKZVbQ/VraftgUoAclUaogOfSD",
-	"3PFSSATOcuiAcokunurH7GuMo41pKt1NKjEV9rhYwRjhdiuU2QRcPVX7vI03ronL7DI+ENO87S9//mKg",
-	"l5t+mOEtESstPkTs6z/xZlqRfWmJFOc9H7wIukX1+bylkg9803XkQ/zITCKE6+jlgLHqkeS4SbT5Kzyj",
-	"MG2W7a2K8aF9anQqqJtXKEFN8ILIsBdnj0+WKUh6UwaFN5uVHnRCoXYnOGv/281ygC5yNCQ9cH6mJHTB",
-	"QRhJknGW1yjcDLnWKJpZXOYbLo74JFHOiQycOimJlA7wfeCKqXbUdhgrBRn7lk0CTG3h0nod2tiNeaWd",
-	"/W0nbUda+ssPTC62gUrhbKdfkiN5u6DsZrWnrFQkUrhTcLaF0jl2ow+5lnPV10zzXf+gJwg3LgO+VG8F",
-	"mlO01uYSBAUIGP8jDy8uBj8jM8xWN4QcVjk+BZb2lebADXSbAyZG+gUtucGbDdLF5efqLcVVuTSojbYY",
-	"2Z/U5188GZSz1l+RPi2Twg3496ansRnB3wI75dZURgnbBhN0SBeYtt3FCDe6irgRbAjVDqsjZTk/xtnx",
-	"Gy7QrmJJ2CLYM1kSzSa24sJ2hLBpeeaCEnmVGQJKg7me6zK0mrUePx5mrR0/ymi+NJjwUP9R58WbGcB7",
-	"zT4dehCtpWSF6cs+UKvrfXkZpll0S+REGHHbRGYrSF8TDmoaejICdF6TbckgLOtn+tb9QeCPBWaXtg/D",
-	"U8R4MMdhLQi+WW0LLGVMJalE1FpokxPBwwhqeGET9C0LfeEyiFddQG8Q99lHjxt7/8Vfhg6wPyFT/Ryb",
-	"1797+qhriaKfJ3l7En9+5E/iz48GpYi9M+zWVKApIWzCDWW4QJuqS96+lMrMxRyPINUzzmzF1koQnEck",
-	"1betg4jq16y1TdktNY3gcW4tkqKzBX/2F//l4Np3dLtbCSpvVmtcYJsB0wrLU3kjUUGkRAdt6wMfy6Wx",
-	"gmtlvbpntWBtgPEhWW63RIIxrb+H9Pfa83Y5BpEezeHJ8yJf7fHbiqL1rn8+KHUKrAh0T41x3BXSv0JZ",
-	"iyLMAgQA/hqkSpltgm3AGbDlHoubLjvaNLqxJkTBpVpZcCPoObU/hBJ0vrI3p7nD4CG0JhsuiOYgbUgA",
-	"VJFEWCI9JHJ4SQ1KD9LKn8yesggLv3JWoSmfsBNqnMbPBxe+Jzkt9wM8+T29IUcqCaSw6OeBp0ayjxaZ",
-	"Th43lORWJo0WxFRLRLKlTDqQl8y21so91h8UwIJoSQqd7yhb7TlTuybjPnw0PO+S5XwFmTtuoPH837oI",
-	"mycpMs8YU8b4IzrTuMjtuW4LjvPRyviehm5YQrc7d4VJe0605t0UQCla8RELtjoQkZHKqVu9PPguTCPF",
-	"8ffaPtnVM/dQJdGYRT1wjJiAcRLwGW+C6VJXwNF1dRoCXA9Q/zgjpvf3Jgiy3njzGm8xZVJdQ+9PxpEs",
-	"s50Zy/hNoXytO8j/ePX8R2R/hQpto+0Y79+QV82NGqNEwbObrzcbkoXSNKHxvp/ZJiXdMmumQKbVynTI",
-	"BGOqYWdWzdi7fO2FdCB7K+R5BrasPGHaauJlkSNRGmXbvqgvGRBJWh8SJVvEbrkJnzCXHRdIKn4IDmzb",
-	"Iq4qrok/UvPHgBQyJO+82P5YTTq3vtj+GnP/ld/xbmTTOMC6UVYlN4oXR7iuA2gJnAnFlfoL4SjSQGF0",
-	"wwPfwoMaV1Nde+KrBdh5xQg7KfCOZazqQEsVW92pOIIOqKBepkSSUuELxgVmXlSNEVzMpJ3zMo7EZpgI",
-	"Ob+im01AABksquS4bS3ah/o5uJFj0ykPBc2wIq/rG2psY02MNmVRoMrOrQE1WkwRwSZxjTjqCzWoFdUN",
-	"OioX0nnD7HgpidaGzhynwoE7awyHYXc6c6QKNu6MMSySyeQRWjxoCNQAp3ENUfx1u7l7G+xv0v/H3r81",
-	"t41k+aL4V8lgzD/KVQNR1MUuW4ods1W2q9tdF7ttd9dMW95kEkiSWQIz0UhANLvCEfPwPxE7zut5Ol9g",
-	"78f9dWZe55OcyLUyEwkQIAGKlKVuTcR0WcQtb+u+1m9tOsHbBMm8auuJzEVkckrKufSxlgXLPnlJwxlh",
-	"1zwCO91U9psG8IqgJmaAx0LpSlJ4SlQ+DwjNyFwbZUf9SzGK+RWLl1CtPZega1FBRolUio9jNupfrsqb",
-	"cMZQR2nlNIulNLADUbE+dVYKUxmfa/O42VMxoeArtHdGHuYlhGnGjMjJpOxEbWH0whI0xsm4MqsoRXVu",
-	"Wk+xQUsl58y15NeTBr9M24PbP2kiZ3pVH5jS6i3smDk5aqZPC7giTb1MAB6SKSKHgCulYmhsshUEo2nD",
-	"bnznFl7hEul77R6omCcemqGobMhGC9kcvpY7klCeQuI7njIDFXnDpW9vJq3IrVW5x0C/dNNyJ85f4er5",
-	"93d/o3HVZE2MWSjnbGibidfnvkvFAgwHC2a4iJDEPGNi9QLC+CZ2IgUG4Ws1dLBum1T/XERM79XSdPQF",
-	"4y7lDRhy8OlumohnWtVkIGplvtH+aVqLUrpCrUlUO/hWaR0K8zr2ltaBmxFUz0F5JdxCr0//2EGa6LvX",
-	"b+5ZYijMexcZ+1/AEKidDFbzdFdPFs4YNRE5zOUxssdYqatpAJNchPiVYZhnQzmZDCM5p1w0CPg5FUti",
-	"7sAwR8oouApK4elNgqvms6619KoRGPHJhId5nC1L0QUzDmNDoDr1C1UzLqaZFASyhWE95nMmIkVONuER",
-	"eKMqPln0sJ7TXwEpfihkxkO2KWBj/O1O7cjyVChy9JRQklF1hUJfyXOXJEmXrqtLJJnq6CBXYcqY4GI6",
-	"hOCNTQheXU3jPfeX0oVfIK0LwzLlgO1xm1QAOwDjq988BDkhil2zFOC4AxhBJaR0jXEUmZYjS553f/sh",
-	"VzhO7fauOarBOuJpWo76fWribI4nNQgp6NgSoZyimi4Xok9eXrN0SVBTsrXuLn0tk0SxrCYdyOUObkqx",
-	"wRs/F8lgqkNiDj5YTqPZ9Kh3t0EObaNo6NuMttPqdsXs7Tai0OIRuNXLbnJYY92Uoqo/sq5PupMLm8QT",
-	"3og4S8xlu2546q2710KXppsFNzxXdNrxDa9Wj3q3w+MZE5ALUcS/Nr7CPALPc3XV5hl9G6RXGz/+xuxq",
-	"fd9qyp83eLc7ZhDm1HmnKbD05VONt9D+ZtWepprlKdORIYy1jKSdorTKrROaZsA5UgalfucERb7N9FnM",
-	"ZAxgcRtbEj0wmTvFZPymEoMHnnMHeU4tMZuGRb+3+SkdyPm7JbH9jvrkAt1TeTplQuvxuKyYcmP8NVqR",
-	"rcvZZxC9F+GyFN1uk3QvtKEcd34MB9nxsQrTLgbt3ufG08A43/rnuaNFhp+Il+DkMygQHOE5EbPE+Iys",
-	"Hw7hO0xUMSNjphcf+C6NIpInq7uwRtG/ICqf+xpzBmq3gMRB/Vw1pWHjDgDwPHxtaBwNq5KCTktmhTN9",
-	"DIIMVXot4EVFqLTB33k6aD4G28zZbXi3Wbd3M7qj0uRmtK8qzyLwdnFlkTedyu0icd8tiW1p6vi1a4M2",
-	"hGMI5TtCOmaxcvQirmxP3Up+y0ZD1eD5L3g2G4YzHkepq5ds/xItwmg8nDEaZzPIF+r8ClzrxKEMdHsY",
-	"2jqVmwt3fUcyWyoe0niYUN59BEnKpoKu5hdtzhOjKuz4ULWVT90Omhd7A6ssceAfmursa3e0fpkbiaLQ",
-	"IDrlX0P57wZfTqnpkWIM+hZjqqdJ+ONSdC1ToOGVkIuYRVMv2XSTqlUS/h5m+vZvYJ8Sni6H6Gap46pO",
-	"M9AbDgWCglChFiwl8Cwrsl4h3VUsScbn+teVCXYLb7lulvW7c4EZ0UUjq2D7TMe6oVaWtjqe6soFpbPU",
-	"eErLCmv3BIpSfBM8sDN6zSw0mgP0vnjzivBMsXhCqML4bkDGSwJtuDAKCZUuHiBFv7ZzdDg069TYv64W",
-	"Sr0MYdSiUZ5pusrFEDCvavb7DfxeBnovktUsbpYiJbCwduWABs4h5hMWLsOY4Ri2avgXlZIM2sYmFXrF",
-	"4/hWVrumO7O3zdWB1OxN4+m2xlG3o/0TWF+m4BgCGApSK65YksGpDWOqVrOEtCE9xLE1cYei8K8pl7qW",
-	"84RFh41Oz/nEOTTscmjdA53eBLbi0Ga3qI7PrzS/KRZq3SCLia8OoGnLjQnc0aeEEU1kQVCPMF6iNx98",
-	"69o21WoxS/HHNiYpGDXtbPH3fM5Q9sVy0fkZdOd3fKyaWG8sMHwVjmPNApu3dFtm1OBhofukKClPIPjg",
-	"F5UHReWSKhpHQK2GSd5fVz5cKB6dClkwbXrLh8tp1tu+xLXB3lAn0Vwl0v3Bqtrhr0LDvILVxfY/vzKR",
-	"hnP0bgWT1aKyOGzWAj+kNjPdeaa20Fu4chVTLlsfOAwBnWsdLMSkTiu1BU5GaFRK4g0ihOoTbPCm8tgU",
-	"9oInwlbGQ/mVk7F2WWIJoibiKpEKnPM0+jVXGXhNP65vbN5KQ9AqZEQzLqYbMun0jRDmxrna7K0IW71w",
-	"oXjEHFHrqXMZdUrlWtEDygMLypvQcLBukA4shYG1QAdRUJYCjSx+XeJYgylbJI4Zln+jdxQi4Aav2VYk",
-	"2Pjx985gq6R0uN83dPqeX1vTRS+LTb/Y/JBLiGjuIiNjarvwO2h4DI0VgX3I7smztOR99VskQmLAsr6I",
-	"RMk8rYW/rtZC2VC9tdHc0LwvtFjmrUobttuJDg0wdrzMNek+uSkD0jSuzsmgrglEAJmHE5kS+yGfB23M",
-	"W3E7uYrsAgANNLOpMpvbna04qqq7XrvVLKGFRf5FwEb30U6qkTpvowGTa5tQ00gEAKPKWSl8zsjfpGDB",
-	"dk1GfLS0DT1V7VYPlYNNy1IaapnX8h2V2+8nQusX6sbkcNrwfKynxq147vZwk00tCP9xTnI1Sxl/Xr9J",
-	"u8g6LvjvPUs+Zuk1D9lzg51QA7d5U0DZGzWF2RLb9YYArjvCJbcPNRWGOoqL6BIbYLQhLjQPVb1Oua6j",
-	"Sj3nrSL6CimWc5krB3pgHgQ9C87KEF+wkbi9m7fsp/KlhdK2MqPcvMA/B5VFLHaz0vpjLd/yKXYrAXNz",
-	"or674MsVZF9JbDlm5xYeLRvBt+6nsa7Nion8IB6Z3yfmC9Bq5dRXWtuUj+8GrOnyWd2JnC2Jq/ssa3dT",
-	"81Mh5fXtKu4aad9yo5Btm3z4pNtpgfdHoDVnS6la659GUcpUY3UvZOlNqdiVFwC2pQ5r6lVmCzkUDtX1",
-	"a4RaD0SBry3ZxvyM2r5KfxJQaYPYebmC9moGWGWnHVL0q9c15zdd1WESwMQdfmTrkeSKpUNqM0RbKCJl",
-	"9UPZf3nLVezGx+YTsxOmjGfvnnHjGWOZ5lxYqNtBfZq5h1Z1egh/kVQubHRS6c/4MRqP+ZwM1idCuKy2",
-	"lr2zzMBqZ8un4pXo2vzZSJVKEbPAU+wyMKFHXJ7NmMh4SDOZEpokiBQIPjcg8BCbU1TQfFa9iHPK4yqP",
-	"fny6sROcYIthQpVayDSq678IvF9BJT/eZIJugtBozgUmE8iUKJaVR3nU4Lf2vrVy99qxrmR06wl7L6zd",
-	"vYSFfMLDn02S6M0dvLWqv7kwVEuVsYa6R9h0LZZc+B031lp1cz5NqcgqCY9BT5kpQFrkMBezMK21+bwB",
-	"DD1bbnUgegxF6wqy0JzYjgd4cEY1N4ZkAJ7VL4KYILyJb5YqFk+GKUtkisWYcqylL/wTg9gNoeW74jPX",
-	"M8r8rvp7cY6v8cwD1m3LOSkmFM/4dSUCZCoaiusMO2sZhN76KFDLtuR3tyXIiqvZJ0ZDs+UlK53hTYxj",
-	"u/7/hlFsyt67A3xjl8S8845PHcliuxb7teelwwm5w/32/WHuQmX1Beo901tLK7GTfvs7JZ3tjfq1NLLx",
-	"6V12uYccsQuXMrXPKF7MRRckxPLAfuRipfnLFk6X4y1aGv9i9a2plJEi0NzpHDCcXH9nrqDpcy3Vt+u6",
-	"iYvzcfMOwUJ025+Ipwj47h9604Z7zkXJ++4JBq2Xtt1a02ev/f2tG6r+NaciM0rTxvPyR3tzyZPl7f/j",
-	"VpisuaiDnEYsFMWIvtzA7ze0MZLh1RBevsIR3RYVC19eVrdo3pK4STafmzk4Kzsn+LNlYFvOuCmvJn26",
-	"l7NPdA7V573T/uOKVXnqL/j/+DA4ePbxt6Pg2edHl5d9+9fp56//5Z+anWx1sCqv3r0mp8dH34IjyH79",
-	"5Z/elr9+Uv74xcFfPv528vmfNpKjmZo3gOYlVorNx4h4uAem2ZGydsTzfr4hdyvT7UquWMzIFc8qsaon",
-	"5b06Onj2Ec/HIHjcYsvKxOI+37hv3xV9CSrH+ppyI0Y7spy2duvd4KxSDGdURFswVqMedXuwzlbcyOrs",
-	"GDft4i4UZf9Q3DNFWQ/ddpi66RLo97y0rYd3tgimkmU9wpgBYcucd5npcTjoU4NpvpYL2O8EndcO57zq",
-	"cizYRCcq0Wpiq4Z9+sGf7M0rMGf2QuAGsmYSGY3lNGduJnVhML2S+jAQlVERKZsTJ1i2kOnVV4qE9jW9",
-	"Jg/JWiVHTPhQv39tiMyCG1tQ/swDj9e7rS3q2hDZWj+pg58HbFHnF5XXPqjoGodC2Xm1LqAEy233sqvg",
-	"78D9t1R+q6zWcdnNUvGFKaPuOKm2akejCfrCFPDcMQP0R7mV5Tln2UxGWwCN3nGjNegteCZMkL1bdr9Z",
-	"kmCTpfvC6wFQLSDOVUMoZ5tG5NiGeKtnWjYvd5AEjSGEKOXXLK291FaXFCphYdFRfeWGK95SxbML/4N+",
-	"wKeW2oZAXICLu1STt5maDCk1k8tqiNgIwB2PpBC4zW6jNV3m73barIw5tCk0nQebykp4wutzMJBwAaK1",
-	"7VFXjMa1b1pNhnXvRhD3zFS5/8qa4105sAgjNFeX6YpnARYlBiRLqVAT7HvkSjFXUbpaVcXkSWLBzXcT",
-	"WYNGWa38nnObY3bNZjxsaPjfLQF4QZdjHsfDNafYY+47yg8G7uMoxyspaU4c3igZfjAcrThQIePQojBl",
-	"MUNkhLVlwejWB58NwhwVf4XG7WMWqwdVGnCghsVnsJW+eVXE9RqNc+O8S5lelobyvdI0dmWyOoF5D23W",
-	"Fymf1El6vQusgdpVPrcWYSEcbuhlgWbRdRSxN/dLo4re4Agx7aztyjSu6CulcrZFjOB2fFJ1BmnJhX5m",
-	"DX8AawrMX5Xswj2GClbz1S3Ieywz2zjWeicyaSC1yn7Mx7Xa+u3HFJrO1GYj8JXJbVhtfn3tSyK/PbJz",
-	"GrRzMZU8Ffg8m8p0uTk/GOYLU3PPrM3y2sI0aOtqN83O22cMgculDVqxnuQ7e7MpFbwaIlHUb0D98QLc",
-	"BrPfnBUwTYR3Olj4+o6m85/Mo1WZdHuaUyftCHAxhtOUtpzeesd2G93IuJxM53p3ms1e2jWvbL4DgFlL",
-	"vNslQFmqHHZ39O2IfCu5V344iB78bXDw7KP577B/8PGbf9oB8e7RP3ML1H47FOx7vlbpeRvavBm1NZ/7",
-	"XenUr8y5vm/6NK7Bbqqt1gr7G1H77mlvc8qUR4s0jl9PemcfOlHlx+pHWtPpfomuw2Qs+dVNpUqQfgLH",
-	"yer6bkzoOKlP6Ggk3h941lHhdJPsGN10UZsa8t6jstjFvrqrWduFQeGt/maF5AeebZmQvYMtrnTN2EX9",
-	"dfutbDTIvKmtW7ZdibMf+L30DsEK7F2Y3e4pa+SA1mdTyXJDfwN4B1xY2ziBAuyoiRUGYiX4TcF7HdXB",
-	"RLPh1q6SiM7plHVPGmpCV7trWVN1IaYbOaVkGgHCQdcFS6TiNmd31VzdgatrZaTt6rNBpbOOV4d50tkg",
-	"qZNBbspmLM35YcZC9hJhHXhc+Xg38pYfzfu6ah2372ayAdzyyRxBXIJnI5s+k0oakTHLFowJki0kwTpQ",
-	"r+5oQVMGXdcRLxrclmN0BOG76oscOnu5Eprqo3HPlZ2yd8bEsTapOvZU7aoA7bSNVdTxHG06Dh+/jLek",
-	"y6mpz93yt2rjDu1KtXJ85B7qV8Va7FvJunWLv1nNkkpt6R3NVf1QdkWgt5eedsdzzOoSWMrIA0Gz9uID",
-	"gw9RWzX5AMNsxgBCHf4wbpuPO4k2VIjQaC94ZDZmvP0os7q0Y0OTNeW/Kuvobt0qP06KBn3d4q40whVQ",
-	"lWHGku32wh0aOlcqB5tkYxYT1kg3Klx7MBpkyqdcDJtsAZiaRGR6ExM2XW1selFI59hRr5VdsBAsVTOe",
-	"+IdWLgQobFmam8SoUArFp6IRzt70uWoNrXD3fUv+jPxlWkc/dzbh4UuUN97h1IPVEsZ1u7o7He1eur9+",
-	"8ipIKrrIVvwc08SGrcFVdu+V4YLdhbq3O5Wr2yXLtrmm0vgJHT2fE4CLg4Slv7FUkgUT1mVVh0bAUsVU",
-	"o9jDMqwMu9VxBWXB9qE2su5GnqU7KrB8eiqO9kbPVV0R9xa5sJY37IpFrs2Hv+N88g220lnlktgHryVt",
-	"7TNRrMlTls1SmU9nmzVpWyfnusLdWz3Pm/KGDb0bDQXKW9QNpKj9XHdFxoYU7iER/7FRtF1Af7A5jQlW",
-	"EQTgUSiLtxIIxNHxCgbFyfYpC2Z8bzH7f5+HslrKtRFmewuHkZnG36HTyK/W2bhyVWeRqe0YJnkazrCC",
-	"xP4USUFdbUeWpwIbvnsIdj1X3T5crdH2imtW6m/WI83V+5Q2+JL8/e12SJ3DaaOnbQsH1LZRY+eE2rij",
-	"ZadUR+/Sxinv01mwbYC45ECK2ITmsf6MdSFt61Da2iFxnwoc3rLQQhfVoj00tHmEbukLPQVbhxO0yS3f",
-	"yly3lVEdCsHgkW17wmwE3nZLYwe3aXV3pdTYzbqHWs1bKGvtDqdQ69xrFW2qDHYTPthbrJi8Y6gLRRHb",
-	"35eOUiq67qykQOxkqPlKKqCk1egjmRw65efjrtQIrGLd57nYGp+v4xF/56d+b9HylivCtDiJWUQyie0z",
-	"x0sT2XJ55TVZdrxU9n7NUoCqRtWSxrFLzZNN+KIJqomFZWP6JScsJXMpstkKfvtuAwxJzARXs9XG2SdP",
-	"nmxuie86hW5sA5DRdMpqyPAd+wSrTadFjI0rMmdUZGQC2V4bpl85Kp7PLWFr2PafjCrT4bi8Fsy1+QBV",
-	"hysywqS0kS1XdnrQav/sIj2y2O3jdlbsk5IV+6TJir1php5JuTMDrV26PGHpNSCeNPdoAWmo6gPbVLEh",
-	"j1RDGeOCKqIS6DsiJwGhCrpuU2U648expgq6JFcCW1LwTLPsbMbFlLBYMWyPRajpOu7DhbR0YN+sUGDG",
-	"4r3mBzoxISJ+zaMcRMQ0lXlS3wedizxjTc31aJrxkCcU/Ntl6d15sZQ5FzJtaxJlMuFh+asbv3IP27re",
-	"EFSjvK6rm1YcuWK33dp65NaOlrdsv+fIvSzka/0KHv23P22Fevh40Kqh/92lw6IZ/enpRvl6IxItL1qz",
-	"Sl2/gjXkWVVmN/SwWVfcVqEKc9jbHO52B3kXZumqpLtnxmnNquwqB7SJ3jfWaHYmzG1JZ+/nd2W9379+",
-	"/+a5FBOup9XdHVDrpywN8kmrHOmPDUN7KVIZz2uROr+T2cx00UH4iJhNIJEA2xBRkrIE5BQxuF5a8aVC",
-	"LVjKImxJNGdzmS7PCdNfIVSwhVbZxKoSrFiY1tkB31HFTo5rldo0Xr1dZgnNs9nZ4SExLQEDbS0QSv74",
-	"1vZiaZEurBfmLZvLa6TFmyfyr92uHfbZci8K1uw6VVcNeraScwYtWmdat5Ykkn3yKlIB0ZxYgUGmCVIR",
-	"KeLlGcLh0DDD07EoMGYjRRLJRYaLv5hJdm009JTRSN8zXz0C2zT4QrWhIStHm1wTHrMtMeBMDkGnvpB7",
-	"TzuIcrZPBWZ9F3qqroZXFiKSXbMaAnw9gW5zMUuzMzIDayyD5pFwpMKYz8d+y1+PM68DYuJoAkZczblS",
-	"LIK2ewtrGUZSNLjcCkdEzWFHQ52OZZ4FzpacUTFlZMJYBHalamiqZl/d9qCmMq4ZxvcecQDFzbgicOvG",
-	"wAidTIZwZy3OokzAM2kWxi3bztqPQxvPOrrTM4JZVJqvtaG320hBMRqlOxnlnXTktbY1ueafF8oF0m6q",
-	"N9mj0WHDveWvruoWtTF6Ps/lPIlZtj34c4PTxpzAbaCh9bBe4MntLIXXxFC6SNM17mU9uh1YEyCL75f9",
-	"8J7PWcwFa8DMX9M/mMxokjDBonMopCARXQbQVnjOI8GnM8Dz/dP7561jKpvFf3ehLyPXUbrmtNXhOK98",
-	"2bKUrxSonCoguYgA8Z7xlEw4iyP1levYv7LALUXKXM4b8PVpsdJnXqP9gBgM6wCjWgFZpDzLmAiATMl/",
-	"/fv/KuVSmavbSVY7AAybuFYDnnwtfQt2EnjJDoQtOuNqm3NrnlT0ABWEpalMa7oN1MkXmq2THGY77Aly",
-	"o1hHQrtgICVqvGecBLqhr7Yx/v45efLt6TOiMH5OHvePVvtPYTv/rP4Vf/jlPXmk3/Ns8OTp1+dEJvSv",
-	"OdMWjWY3MxlHdW0hql3YW3a3Nc9wURfFCqWIVIO+O0mZmg23+aZ9tmH6r43WdU4WMr3S1lrIAkIzMjq8",
-	"PjqU2kI+hEdHtdl0oUxY7UvDmOvdP0PVW9Mz9oKncSwXqh4bHDxMtUz6dQfdEL4zrEbFv2M0bRP4Lh2W",
-	"0stK21fa/8YD+xZ9HXU557yosdmcSYd3F36PjTkBmLdm16C8luZtYcqgLzKNlbaQysekRcB45VxtHFTD",
-	"YXmX0JAdKJbQVCvf55j3RdWVQndMHBdgNTAvkAct1ER/W70Fqd8tw8AqOcVxTFK5UOfgxEAcnREXYZxH",
-	"bAhM779p1XnULr/rfUq5bW60CmEVs6x9eeYeqxAyb5SVgyMjNpSToeZTeZhhP3uxJLLo0eO1CHI72Nu9",
-	"IblZrNOYR8NcZDxeXzJxDpsqc1BEMszaUURIwkSr+onbMETtxL29CcpHpvZIm3u3xlTrdCC3OFzrQVwd",
-	"gmsDfmtlhztWXGyxjrtQwOxn75nu5VZgN72VOx6tDTu9hRfjTwozpjoAOm3Bb9mc8vpmJzM5Z0MsBG0A",
-	"vJeKERrNueAqS2kmU3LFWIJ+Rxra7hO7Ks6NqZjm5nhXQirP35DTbxvS169qWy9IifnPE8pjFhHFp+KA",
-	"Cy1CEyYUoVPKBRkvtXbN4klt97ZmLCkULeDcqsu9ZjFaatcsXZpKWz9/p4PbrEqeUrCh3uihM/orSgyf",
-	"ahLRXy80FyIFHo9KOMmbqkynVHDVqRJAL6lWQodadJWYj2vaXIR2MjZPZErT5dD7UeaZ4hEbQqpoWuvq",
-	"ve28mW2FI1KZQ3VyR9mBcFVPTXX9VvbWne2PDaxjK4nquIGvuD6uND3+H//98lJ9/Of/bv9RK/k2cw8b",
-	"WzPZbgXrMJaeAVkph2ht7ahWvg1giVZ6XSJrufujnprmS2pvbMgWqlStkZPHK72atbrw23Fw8vnRgfkT",
-	"shyPg6efv67XHpqApjbE87eh1hoCvGnktnTmm07pDvQVkJP3S1fBme9CT9kdwfrn+o4c5BVBuo2M9NFs",
-	"WyWEtSCfLbS5P3NVjwoOjpx5mx4Vhpv6j3wOeloBy7KG2o/nkJqv5T0kr2ju+NecQTfcdsLRvb1lBgBN",
-	"U35N43YTKt1sH+4ove0zbZFMQDfF77axnLdJ4dhGC4/5lI95bEob1q5aykIGMxz6T+mXiK4tQPGJllvL",
-	"Ptnvrkts8NbXxiYAAAt0TpLMqDLZK+aCIkKOZbSE9Ha//WWdW5rp0wwly5vY83NtfGD8YMZo5AokywN+",
-	"w2QSM7KYSYA7C4qMn3Jl5DnhmVZLlgq1EK196Ic8/GqtlHBwVZq6mFXPmhtI+wKy37uxf94a4f1KyIUY",
-	"Qs5ujUnwveYLC7sh8Gup8ADQeE3EDXxpjpEU01nZu3Z8ujjIScplyrMljnJdG9Py4H/ecGTkGJv7N87+",
-	"HWOC0IxkKadTdgvzkClnInNpk+v2/rV362ewhkKtU2+5Eubppoz/ypSutbQaVh76rJUPM8ExrcNx/g7p",
-	"H/tvKHt8HAtOUhmyKE+ZCpCOTBYUuDljKa9YRGi2KVWoZrlhNOjtZ2lK48YQur0BWdAYEE3QH+zqaFqU",
-	"+ul3sGiYyfqP+ApEuxeqMGdDdl0EW+o8LY7eiswq2Ca97zzrkwsvMm6m85W7RRE6l2JKMniV5Vk0ThmN",
-	"lq36x7qUrHVnFrScd3grOFI1WW15ZPHhbgLNPtNSpH3pMptt3QmeJClpTSV1KCgpl1632jLZfGxSVres",
-	"kbmxPnvbGuQWKl53VSikQsuWBeUZoXE204zHY45VbQhpWqG+hGIJOh26im13fwIqTF2ocYNxdWN1akst",
-	"prDHnuyohU1NnfxpQ5381tK3Ilm24ektwk7c2N8bWex7vHUlLaDECjy6aiTyV6iyLrvi63SlmcpAK883",
-	"Du8n2SojtTy4tWgIPzvcgypwS8six/qB7sCPhR6C++XIMnPfTbXVriXHei/NHiTJCktd12nu4uAvH387",
-	"+fxPm9Td8Iuw3kaeurHwbW88duOXu/PcZnJGa6BOE5+TTELMogb2YM7j5bAxLgiMpvlyqUPApjRue2sj",
-	"Uf4xZ3lTRnPiZreRH5mF0JqsdWC24mFa0eFiOlQmX7AmFClC1uSNaxl+q37EDnL9ouyKVXsrfA+Z9lt9",
-	"hF7n2ZbVES10rf1J4e1CXDdyfbSvo/BN4FKDIjirvcKl3gt6MbbwcB4FA2mdp0Kv2wJCFNqCrI19+4pg",
-	"xyjvLrzNhUvt5l6yNRXI9TGaO3EMV5I3YUHKzvzGE/I+T8WF3uF7SX+3RUuSR2/dp7Yql6o3yxEDfkEV",
-	"WaQSxr032K4/57FgKcXz8C5MGavPW33BMpbOuaACPadzDtnA5Np//oykXF1h3TI47ZNUZgzqlaeUCwW+",
-	"zHlApCATmacEalrVbiqTseJ/2Ij/bW7oWmDsnmpbY+wecAW76/VnqthQr5q5f8sIHUJFdYD+szv9PWJM",
-	"bR+/AYy8JNXHY5grFtXn/sFd15wthn4gf90If7T3rQN1t6VFZndWnd2VslgIixX1SK3y/xQs1Z44lWJC",
-	"8YxfG1lnxbHQD2ud01439U9ZysOsoa5Y5dMpgw4XW5+8e4jr5B5pRZ/berQrDKmgt/LxKO/n6pa0Z8AG",
-	"wOTm4rcBktPb987npCpciksd5reN9/6GTM58cy9O3tvkgpuVqz2yrMrm2y1pv/O7sG/rdZb7Zeb+ItMr",
-	"TWHOCVJxQMg5QzxFU7fFM0yItpAxBigG0m03AMWYmiJbP7trJJh29xZQ/KvX/TzcVhXjDXXQgESpADwH",
-	"10D/y6VVJUkqr2lMZEoyqq4CLKhcJszeMZFxLBcHeRLYRN8sV0WWCbr/dgcSs1Kd6W/SOaFYUQ/1copd",
-	"s5TGJIxleKUgwm5/0mvH27WGqqLm0QJUI+hBo/VhylQiBTRloEoxpczVJKbIIfQKDfOkF/RmMtaiXLMz",
-	"fbdZ3V7hKO1phjeWuYiG/uJRdWW8CFxMh0dPtXhNGb0aTmOqlH3jx+5V8EAj+0eWKUnO2j0MsatFV+2r",
-	"oSDDgNbMMR1Fn28fGFuzBBOUHS8B4+CMULGEH+DoSAuWyxQjNnu/PdSnJoJSDbC8ZmkEKZr61GcyQi9I",
-	"Esq5fsXHrug1paltPsW10PmOfxR4nRlmTDp8mUYcAVySdRx6BxKrzOzvk6ACGyXMU5C0MzY3MUyaZ7Pj",
-	"mk75F3k2kyn/G7g+zwgWjJP/+vf/NeqTd2CBTVlGqKljh2Q9qJGHEnlT5jRyeXxUEFNlQ14nTLx6QZ5L",
-	"IVgIjoVrHrE0uBRqqfQWeC/zC+775GLFCJwZFgG11JbB8xSpwyFnmPINJOmEZrNL8Wj06QBuGmFekAEm",
-	"x+c0PyQUX/q1Zt84sOrXeKkIu38JbBXK+V1J+/Oiqhyg+uBBxHrJaDibAyZAymjUO+u9ZdT4WrgieB1A",
-	"QIrMC/+hRco1Nfcu4DcAa1Plm/OIZ6V3a9UC8NSXWiLZXLksxeqJQnPgTJ3NWapJpfcCcE80n8Kq5oU1",
-	"ulEfkRPgShjnOSfwFHiG4GO5iCTy6vLL/UGVUsnM0Mt325m+NXea++ALRjSYTceBlaXQmZFCZ70/5NEU",
-	"s2kl4qsUVjjweTgvVBAGsxDhEtB+08iN9x2zGaopEAWBq8ZFJpVJ56Upcw/aoUNnhoAkKRcZ3J+ya3lV",
-	"9zaLMAz7WVooLbcVdPEyWqLTcSoP2Y/+ov9be/+5WSpNe9OUKfuCWNLybOE0Mn2+9OWFTK9Yqsdp1BRY",
-	"tTPUF7zDEsZSYe6lVSVwALCuxXP+5Nz6670KzH7OuMpkugxIxugcX+Fe6N5iZ/sdm3IR2AMBn5PXKMDV",
-	"OYlSOslwCZ2UUWcTrdGA8Mr1WcJfvetTLSEBVwWXK+YTdhAuw5hhvpSZFhV0Cm0gyVxrBQohmly9pX1b",
-	"ab4r37LzeG4mUEpmBShGODc5Sn2cpnvn97C1/kPmhkCPxUGOeHDv8KB+D4+jlIkKD5Iko1dM6a0GGre3",
-	"4TnCRG5MzobzThxahf/Kgm5h8eBdWkoKXCwV2Mf04QezJ6WhqUI3aCn+qC7evLIoKt4djg1GUWnzDYFV",
-	"HjJKW2UvZMRccmhxi33zuwXPwllpbcFQM4OWk0lgvhjTMYuB+5mGUStzgE3ACyRm0RSgdNydlQWLWAhQ",
-	"w/ApcxNCEloCW5UcBuoRwTQRoNGH7o/yJOYhzYpHf5TyCjTPpKhQoCnz2bLJ3bWzNNOA6h59NhLKXdmj",
-	"OkvycczVrHfWe4P/Mk9lPNVWWTovbq0uDPwKtOPMFSQwLuA0ugftOr0AorYvnclcMS25y28ufi7fY1/y",
-	"vUznvigp3c/niUyzKpmZX0vrwTVZJQkXU/85x//hbyOk9WNXjCWlB8RYfqrIRbSzFHoNEppmgqXaYBQI",
-	"wOWecsuB3FeKVs/OWelzUuiTLRfCq6efsypXqr8LUI7LYkMa+CSoxXGc0N5q3/o7iDvp9WB6Ka3O5j0h",
-	"GKvsJ57TrxRRCQv5hIcE7gnIJBcheh9JxCcTHuaxVvDh9cp6lkD0OakvhXGz6EXDTQRDXcsb9/EKVW73",
-	"2aLs+mCtXgZ+DK2QWW3VKzFeCBLxlIVaJnrvqxcFhd3s3B6LmYzdC3vl1IbyGpeurNzpsVyfcKoPmVN3",
-	"5g6jP12EuoZh+c+ZaRaPFC6IGj1DCqKYiLiYOtSagk0Wz9VSVemOEkMJ4KVlLc1/qEj9qr5aXyF4xSqF",
-	"Zu3nWqUvWOrKe7wzxvg1yIhrucS3xFxcrWrJWtU3kkax9JqHbBhKkdGwMipz0XiG3TpRYgACVh6uHvdN",
-	"z8tEnQG0ADgXem/yzHV3MlXxen+KghzNzaVm2qF7vDTedc/aB8oCYOMjGc3qBNOET0t3+MPwr8nwqvbs",
-	"xVLLqYDQ6NdcZYW4sqVqptW7devhNS2YtTzmMire7n8ZnBABiaVWkGzzQFSPZswoDQH6g6DNp/0mqi/4",
-	"Prs+P2gpAy9EdpTJlKHyr09ZQDiaJVjr41RmeIfXKEWb//WiwruDGLg6VXmwepzqn8iouqooBPoXd8WJ",
-	"IQOWE1g8a2Qm4Px0j+TKE0f2UE0mVmQVtzQwspW7Ibmk/Eb8yW2LLXU2d1bJ2SQeGq4g0ytielyXHl4Y",
-	"z1KtPyDKUa+1PjsL7PenNO6d9SquklK+Kfp3wGcJivCBdUJ8cDpArSxYUZfrWHqJdj7qjzjX56qH40PP",
-	"2rupMd/QorTma9GZByuP4mw2dHfMZ4lSQ5C+FByvQS9mUxoPpRa6iNpS4x/Z/zc9cf6hFyXSul7QB1fr",
-	"Vfmw8u2P9S6S/Y7euVvRgq0ZxaZF/FjvavlQMzq9Mh/LDpV9zy7S7+bjHHIBvS0r+WbWzW3FE/NhHydo",
-	"1XWzt8/4Dp66TVo9DxUXT5eHWi5Z5fHtJ9d2+T6uOIA+9JKYZtqQHFogH/8u6wb60MuYoCIbAhSZh6Tk",
-	"D6Tk7PnQA+wtKZh/zQ2z8rqahSzp9pW3lV03e2d0Vb/OWsIp+W+alrfswmm6q+KzqSxC1V1TWdSPK46Y",
-	"/a9TxZ2zbp1WfTkbycXw0RVPTod5fVxx1rQ4ir7PprwHJafMpjfVjmbFdXP7cm/VM7Ru38p+odU7N3C4",
-	"6hGtuIsq79v4tOc72vvpLrmcup0553H6AJBzLBri+As308oF37NUPnQVV9LKsavlJb43ae8rVfIerfna",
-	"xnd/rPcdfXBqZuNs6xxEH1akVsPjde6h8h7UuoU2CsmGz9W4iz58rHX/tNNBqv6fD7fCRlZ8SntR5eqc",
-	"ULfPMmtdWOu4ZoOjat8jB+8Uz5bDCQ15zDOKNFNrHdSw2zkbUkHjJVJik7/sJgR+syF/XHHCtZDmnt+t",
-	"TNO+f20rWV7xtn3w1681M/Adch82fzZY/5GPK168D6Zlt/mh/nz7vjl4IGVXjCVw98rj7U7Tx4qHrvza",
-	"j3U+t70wkBoPXa1PwvfL7ZtMywvcsJ4r695AKZZM5zQZMisl12tSgXHeTBiLxjS8Gk5kSOMhNGMs1uJW",
-	"3Ep3fzF8H+tmNlH2irXmAiUvbTsNr+Sq3buKV3b33lDHq7h//7FP2OfPn6HIYtKAfDZjNIqZUpDg4dUw",
-	"WheLyxErpTIEXpBXmbydKCC2KhrS50ysHLIdLoXFL4MMCRnzcOlCYNB6csy4mBI1kwvRvxSX4ptvvuep",
-	"yojKWKL633yDmZJnZPTm9bv3ZCU9EgYkyOh3L/HinI3gU0XWog0kY3qjYGRG1TlGKL0mQupSrM3XvBDY",
-	"lATzGP3h+AmWGFXimTIpM8TridMn2CZkbPOb4livTqTX2g3feWMOf9P/+fwveP9/o3E8MsvzXAqtL2qL",
-	"4Ztv9E8H5Jv3+lyEy/43BJK/qUvYXAhFYgCfwi5wkBJq1uXwN5cr/HmEo8PFUAieycNZaQkxuyCbsUtB",
-	"bCLUjJp5cSgtoGaVzOcxRq3I6eDUBNwg95POGYGcbKpfrB+FJItIAqZWRtgnrrI+TOxVpL6BI/inP716",
-	"oQJi6tPIt31yYdd4Tpe4nXrd5UKQEY9GkPEDNU7nxUe1yqmfwJYBdnQmJRVy/vXUMj5ngelBY59wPfTw",
-	"RTzy5vYMh/qj3rZvbFx+9FtEMxoQL6H48whjbWT0IxdXZyRl8X+7hIzjy94I6JGlfTLCm0eAnA6dw/Th",
-	"I7kAbFAy4XHGUgK1LykM94otId2VnA4G+nuaqPhUyBQSag/IN28Z1atoEk1twrcdqF600cv3dDoCosiI",
-	"ZiWECzJ6NTn4WQp28BPNwtnIpKrhQyeDU31AYkiOhMIcNJEjvS3QYxAWEpsBQvebaxrnDFve6q9AFiYR",
-	"eRzjGCHTUvW/IaM3F++f/36EM/rDu9c/k58gIxaAi/rkuUnIMMluUF8ohYJUEhixGaw7bDi1ot+TFg1n",
-	"enA4DnJ6/DQgKqMxI6dHx8Vz0CDR1cJA10RzSvlkwlK7sgmjmR72S2gQAUxhZDL/qF7CiM0TmTERLg9+",
-	"YMvRGR6fK1jJCIjAltdISBSD5T03hw9o5PT4+JyojGtuQUiaC+gKoU8dubAHOGUIOacZ3/Epmck8VTjC",
-	"l2kqU0NCI5qgx5NLcZikchyz+T//qqQYnemzAzsC51xlUkYBOR0cmZ3TFKo5g/7tBCtzsGOmInOuFBfT",
-	"AGhcj/B08Fj/8cxVDUFa2phHkO39CDteAdyByIZwffR1QE6P9PdJLMUU+gskmf7tWP/Pif4f/c7jY0Ih",
-	"fVN/d5wCqzLvg06KahRgpq3+DbYYDxAIRJbqr+jNPj1+Bov/eHBi+m+9ZVm6PLiYZCyFFPnHgwHyQHu4",
-	"x9DNSRFuKMoWIurzehGGLMkO7E8j8kiv0yQNCE0DwtTXRLEYyv4N69ffNqtPMp7FTJ2bfEikXaQkPY5R",
-	"xDLKY00MejpckJdiqo1C7GwesWsWa9VNnYH8tBJ7KfMU+GDGPuGZABrX3xjh+J/rz/W/sbRK5jS90vRT",
-	"FOW4Q4y5nUAHNIMcT/KoUVqNvj7Xx97yKngUWdPxMSb3xzxkQiHkF4Ar9S4SGs7YwXF/0DNt9XuzLEvU",
-	"2eHhYrHoU7jcl+n00DyrDn989fzlz+9ewjOfgx4sYu+s9wtdqswiubpK7N6gf4T3yYQJmvDeWe+kP+if",
-	"QDQ+m0Gk/VD/z5RlTb0vwL7Hs8BVn0D+S3huNmxCeawMO4RDz1L9c5oLQHMwOTVSvIp6Z/ojr0TEPmEC",
-	"E5SXwQiOBwPsZQTyBqL/HrX+akrEXc/S33oxF1dYeyPDfF7AePUOIxkqp9HqH/Bff+sFvSu2VPqX/oLF",
-	"8QHs0uGviyvV/xWzW+csS3kIt9h/AoBIxAVT8DMksupX2Sw+91mzvP0lncdFI4GNu4JlOZuKdnDNQKVd",
-	"VWU5XgyKHh/1L3MLfvgG6a9U0YPeUpXP5zRd9s56PwPKuFU4bB4ZZtRMIfnjHeiCWtUOmpa06VjhCeqT",
-	"t98/J98+PgJ1RrCFFeaamlhExmwisbgNOszUnqY//PLDuxsfJjwXH37r0XjaO+u9jF68uwAMgGv46/jx",
-	"46NnUE+mP3r1Jv1h+Nf5pz//Qv/tzxfPFovvvn/yKpcn13/+29++ff/p98/fL/71u+U0fXd6pZ/RK9t7",
-	"/cMbTBrqnfUUhwLA3lnv6Oiv/3bxbz98ep5O/vxu+O375S9//P3r6bez8PoNTfhPcbp4Remb8Pd/eit7",
-	"nz+2PiywJA1nBWa666NiXww6Vp6isCydFLRWao4KWA8H1Lc8DpCBtDo7T0+PTmuPRcmWeQcv/Ill1JS5",
-	"3ey0FK0vlTaiE5lmWES32gi0V23r+THomR5RBZ/XXMO8XjP6XtDTBDTMU958UyMLs1OrGR943K8lTmzI",
-	"RISmcvM3nHWHaay92ueH+o7hnGUzGVXWQ1iXMBif5WubM8GsS6DK4JtGa/g+NpjtMrtya9oW8yq1jx2O",
-	"qeJhr9JUdphI9CTDErQm3XXHtoGi5+76jqn693JBMunXaDZStJWwm0j2hTVxM5mHaGjooY8BOVoxRkZG",
-	"wI5qifr3KNJvSr8WH74nr9pLYPPtmk24iPk12/nqv0KrHPKQlSJUf+RfmoSv0Uo2LT+o/E5PsytfOB6M",
-	"dWs0Zpw5dm/NDIg/agNf1Yvit05RumM79BY6B+x6h55TUd4iXL0UW1Srxs26PtKs6MAWlTVt2neNHeL6",
-	"YK5CQ8SqYyQAtwioUTIl6EpZ3SutXl28efXclbUlNKVzlrEUtaC6tSluOfyRzwE5deONrjJ9452vsAW0",
-	"qU0PVgFQcFLnZKTV6lEdZg14xOCDtr7UOsSgzql31vtrzrDuBTVzvVI9/3A5wC0sTDgw/y0hQR14f9W1",
-	"Pl9BgRDx0tYPohnJVbXrRt3gqqih/jg3oiLUDgJleKTPBRYsgY9FCsSAqBmCeaD06SqM0eePNyV1hE74",
-	"8FsJ6a53PDh+cjA4Ohg8fj94ejYYnA0Gf+khVkpvcPTseDAYDA7gf77V//PU/on/dzwoZvFcczhTfS8n",
-	"5HkquVJUZCT66qVKJPeiSUCqR8+O+4P+cX9weHxaTVEZtvz+4KgX9Iok+VVV52MZXq1pus5cPPr8sQIL",
-	"IfI4bq9VWFp/g0j8KwzytWAkMchSN+WRBSDEh3IW58fPJfb5I1dZpbrWskv/VygJsCVnFlMVlKvasA5q",
-	"X9DhSiCxGbasDVj0V4D3uw/+NOjsY2AarKDTPAWcPZZq53QJeA4Boa4Vu7mXC/L81Yu3+t9wQKDrVLUk",
-	"zd6MfBogWjKCvVRXWTNSgduwzrzZ87j+wJY9pE8QSN/JaNmNNO80BXU//BbyrQx9Yk5UhYkdtVipjp+v",
-	"VR2jCBgsBj/g2y/f02nTO81th3DP56D3owzXgtfb+919Zgi7J3AMYFcoHKuiPBpvTeL6BwiJHkgAmf/Q",
-	"Q7qu1aAOf+PR50Y16hRCNdCOF4CSFGgN9T4Dj+puJtQeZNk6WRbsgnReZdvSzedbFHKmXHkbGvjcmfW/",
-	"AHaf2BYnK4584bIAUivILMxHALoyNikx7juT+TDJFTOIHdBmUUCDyQnLwhnERwTTP7I+xLxspzyoVQbt",
-	"8RzCihBgPMcQlvJD06fHT1dJEY/TDWTgBKKgHYQfVNUdwMr9c50gLNHU0/7jo/7RYGDIahstDEbXRg4N",
-	"bkkOKbNrQi7uGlnVihaLcbMdZTXIEOvmPPttS8qr1UovtEoZMgOglJKplFETtVikFKCaBurAW3dAHcF2",
-	"yuSDXCzkotk2fz4nB4Pj94NnZ0fHZj7rZOdKcVq9MF15pxOmx7sRpveO/t/N8qxM/cQ0JLkhB9CGHDsw",
-	"2uZuGcF78OaBtNxsn2LWlowjbOAMoho6JaSEQoaWPujTlIa+5IWkP1yNigRu4iUwXXc03uG0HzjK3dS0",
-	"67iFPam9hVLDn75/+7vf/eXF9z/95f0vfzz+8Yeff/7ld8cn79+8/u7f/vXl6cmfeg/cpRV3+R2/ZsSA",
-	"1LCF8Snt0njNI54dYNlTo+H6M1swlWFaZp+8pOGMxFwwm50qScQNuEcmLfYoQKQEDhsEf3UkbyCFmAjM",
-	"vzjAfkJun8lfJP/17/8PsqFLgZnOkLgISa4cswe5mJKY0WvQ/mFEPFMsnqyJShSxiHPIoAPocmzB4dCA",
-	"UhkzwCbxox6YNLUavPgZL1/odXx5fWtBjBqvukFG5IrkykwUGXAErvk6vzqg5O/Gp6+X3+RlhvqwpUam",
-	"4EFoinvkAOe7yxEgTCB8OqPjmIEf1ADbWZgaroqT2BhxcLjMxbi8DgdHNQ0OGsaFojVc8zF3sW1kPuLZ",
-	"RWjcaOsWw0V5imOrl+NXOW6K9XjLcoN5/ywzmzEF3+dCZRQMhLqPQt/P2v1f2/BhJUrZ+oOZ7P653UWX",
-	"zG5b5wIWoiAZtpLNJ+4JBM6H0iIAVK7XO/pHxyenj5/8xSGtRkPktCDaZyYxBr5++u3Rkc/l3CC/Kzox",
-	"9G5kpIALpPUz1EdIPyvj+QA2l2UfMJcWLzxF+XqD+JXj87cdwKopm6/z8JUD9RYP26kL+mFUFFDyY32W",
-	"1RXqLRNPRThEaMfmHF0aX7k+B1ysAj8iHiT48HimyJhNOaTRBw5cfaS4CNlQsb+OAoNkxsIrhYm/KOVt",
-	"1zZIDWE0RtRNuK74VNAsT1n/Ury3pSQ2RR3QB7XyR+cs6hNAlIMWHGD3fKXISL+NRVgdklAF2qI+LGDn",
-	"nGl7B8bvahjCPCNyMiEUB8NEZOSNVuYyJsh4eSlsaxTEo42VhBieQV/nU6giuGLLAPsm5CLCqPh4SUpP",
-	"pszgRPTJe8wIR1HHBDGtXI1NNudxrHUskAHnWCZkTLtQzvWDmWnnFxllCnbV8K41GhVYdgZiFKw+b69g",
-	"yczfM6pmI5cN0VHROr8Up8fPTHIQhco2kyGgHOA7Vo+Z7G4ax3Kh6vQzvN3X0N4beqgoaFVBMuWC0EkG",
-	"A4McYHEVGCWVlhcL15VFhNE05no03imSqV6RqWDRqEkBsutXL5Bsw7I5F3yez/1OUF5339qaQqpmXq2A",
-	"uOqTC//wFhUeCSAUO+2IewfbO8hrx68/VpqA37F7cPCMHkw+/vbktKZr9w7kKgfsAsvD4Mz3zrQg0y+O",
-	"KPSlOxtotqo3BcH8NgpKmNFZ70l4NHk6HowfT07Dp/R4MoieTk4np9FJeDw+ooNnk6fs2+hJ+Hh8Sk+e",
-	"HT89+nbwZPB4cDo4GRwPjgaDQQ8HNPSFq95sGJ9m9XA49Jh298Erhs2Set/+2yf/c/g14I29s154HIvx",
-	"/PtB9K9/gH5+CFVTvzJHgz5K8L9A1xRhV3LQTWr+2aObOsH5i2WqCGR26+LzzwVqcSsBumppZymj86rw",
-	"zGaHmsQW2grSpFHrkHupuTeNY5MKZdFEvdQQkKlYq0Xs+zSLhU6s5JGpEQWUTyjmhFoYFhFTnfu1TQex",
-	"br9MSrJg9OocfHYjIYf2rSNrORvUUGQYUPZAuCAsVgxy3moyRkC9fGNn+yUTRmxZW7H0vVCmKQszMpOp",
-	"YmQMLAqxpxf+bUprOiRKlyTl13rkrU+5nThGhNpF1U5XzwI+vnMCcMhU9fGrAgg3KfZvJcVaH/NpTtPI",
-	"zcg/5w4Et0k9fG86i9AMG64kTGDRZUwzz8NU471pm0v6rsDhvUeZpF4q554TSrtkkO7Q5I2iFKvWrHf6",
-	"23I2a6PD3NCxZbLsU8JTpvxHjg8Gp+8Hz85OO/rYQRjnqu773sugRxidwhB6P8m/8Timh4/7g97NzEhz",
-	"TG/bhrSodXX5jx4Sto9lXVdjUaV3DFgx7OK3wzDVq2xTBkifvETMfG6hBGyfAFMwrJnJqR/exgIC2z6m",
-	"rnyAichsz24k2CZ+/1JEt8ftX4rIGm/bbLj5tVGPAdNJax/mlX0oXR9xAaXrfjnaqMrhDY8ICDU6jZVD",
-	"xS9QxYzADbEMr1h0KayOQmN+pQ10MNpsD0qtAuWImeGUGW3OwbPGWAY7M7DGEBSta1sfBn4pRlKwof57",
-	"qL89tNJ8VOhkvi6GpfgWR90NTV1Zyxwm8Aj+mbJQgsdC//a1VtkWLI71Z08uxci+dYjHee2HF9B1MyPj",
-	"Jcwz0sYi9OGS6VkBrmI0KUMlWJc/8lWfUUXZ1IqiPzlPYTx+hsAuUqJ1rlWpeZKZXnf6eJnNrDPK9Rl6",
-	"JXo30e2g02oPrbVe0GNzraOf9ShXiv53BkFRW14HJLxBBWzPtXHot5wu9d6g4K9IiXdgtBEudl5PpN9M",
-	"zDG5iT6ob5N51swv3iOduFQ/bJGUKWJKVe2v9dw/0Gfe+P3AF9Qnv+gR2z6OAIPjWjVisWtgHsA7QBXl",
-	"GZnSa0aUJBOaYr4CfKtfe3hf59ntCAazv3oBb1E6gMdLOQHYQiDIHNzD6RI01zVGLiy82W5sSeNvspz4",
-	"fd2KXSjvOMaztG6M2nXzJr0shvR3vF3gNLDCvLUgz2SWNG+URbPJiioW6xLIs5kW4KGWLoQmSZ+8Mx5s",
-	"LgpJZ5vKgac4ZGR0GEox4el8ZHpEgx/Zzxcy/cJTva8kV6xo1CbTsnfivCymVnwhdQpdKuP3r9+/+aIe",
-	"id2JIetneJNKObl1afT6/ZuXekHnDSk2RelTgFhycARuiyTQd59JOENSYDgXT1cr+dWYMYOIOKtUZE92",
-	"MzW9SeU1UyhLqQlIgSKY2VaWNEkwry7w+okpo7Z5aqLyCMYCImntDw54jAWVTYSEZGN0XqdN1/jwcDpf",
-	"nFzKSl5r2tDjfo5T8BzNt0ceb81+Aa5TbbEI7Mp5zeZ+CXJ5n6eiQiakXuy3oBQ7nSGSWw2tRFzRcbxG",
-	"RcDAZomvo73XaDnVyhBTEAkL7aQF4+Bbb5YTZnR37Ojv0oDRU3vL5vIa2q5v557+2UUOcYVv66i+y2RC",
-	"cqV53hZ8ffUs2mN0gC9Za6KY5GdFlB6EZtXGtdTu5LXUU1Im2KLMQB4Ulv1z5Pd3ghO/ZUlMQxuHKY9n",
-	"x/zY9utujtIUgL2eRWab4J5bm8OLlIJiYf8NaR47QQZ57jqLP8CC7AsW5NW71+Tk6MmTgyNC42RGD04a",
-	"RgPeTPihHeE9N/c3QpGYI2arT6ALfcO37bUV+A8zL+gIaSoS9FARTTnmEwYd7of4/KaR2HTZbJnIWE6X",
-	"TemjxeVu43EP1gzkDU0zR1SAd2jzpFI2pSngeUM/Z9CHwhCbzsvUuU200lA/3r+uTeadc+H+3l8M8EbR",
-	"MmQDt44Y4ne/q4uY+WEke4Y8Vm2Z18dGlJB1uEqvMmVsRTi72NEWQN7ngLStD5fmtGlGMhnRpSYjzU1A",
-	"L/pb2blizwe48ekVpOQVkCMIPAutL5WB9W0CA3luW5l/ceX44ncQHTYs5qz388u3vaAXG+hfWP8JNupy",
-	"azaENeud9bicGyD/yCuzQpz0iFkwa3IxpRH7m54sMI8z71V6l/mcDfU668FMUh7Sw585nbMl5rhpOuc4",
-	"DjVjWur1gt48jzNe9FjvULCNo/sysCFm02so73uZi/uOGlJqnlmhcpif38F/hbQbk6ZrgP1b4YJYZcsB",
-	"4ZkOy7X5VlOWOYq8GZdGpzxQiOlVtpbOdljqODi+Xbq1PeBxlt2peH8YI810Vijkd6ZmcY1sRKCRNUTT",
-	"GU4En1wPKvJGb3awKiKhz7gPgWUao9t859EhHBNlEtgPixccwAvUqF/GDXnqFDPb46C7NMUTtK003TWm",
-	"SEgTGsIenw4GnZWyLwAg0kwpd7K+t9QpuQE9xJDLV4okqZzwuJ5wmoXLIfY1glaTDWLmtY2vKjS6rjlb",
-	"nJu+CxELeUTHMRsFto60EEU8Qpw4dWXs+QiA6OAZRsZLqOPYDRKom8S9svjvZPZmUzGqVMz2VuGKGHjb",
-	"hnHYiy3NXHsGh+bBpkG4s+osbqhkrB+EuVSzGNhsuue6VA/lNUtTDnZwElO9ulDbokD0t16ioo46YamS",
-	"ENbGdLHGWmFgwiwajpc7qGOu0p9Ha480Z/0azH79q6bKRxMaK/Z1w9AcXd8adCpVrG15Z3i0W1UyOoHG",
-	"CFATWxyOlFFloJdzwTMW4emHMgtopaZ5oVP68O6h0X4ndM7j5TDVT044qJ2lzW4zKnpk4OQBRdo93rtd",
-	"3NXnVDHLXW/dkaIlTq2qaEp+NDfEyDQWMhrCC7A2kMYxCi1fJMLftXWsN9Eu28jXQ6TF7qnOZS22PkOK",
-	"hjMtULHoMkDXKCMyjViKsuTMA4WlQkCdveEOReKAXk/b14jOpZjiW6CG8iuSMpXHGWZg5cIYmsJ0FmLz",
-	"PnluuvhDQMv0S4ywGvBXFjoKKtoPVjJHoWJ1gwaMQ95e3u/WpTSfY4L/O8aEXfSM0TmZM5ahoNMDNg1z",
-	"bOfdoMczNsfhdmFRPk23L6EzS/XCjEPtTun2lsKcDSzaMF9EE2EPbN0c29aM9PjvSxRYyuoqCY4/d1sG",
-	"mWehLLQBqDVwftSJzNMhWwJzxR5nwJYlwn9ZxUcbVYbdGE2EZ0UjTqMmzXOV9Tts0WlpbCbZs7cFSbw1",
-	"h7appnTMQoooZYwCNtgepJvlCRUB9wJXyxYkUI/fVUTZWtvuHxakqQl16QFu6QFu6QFu6QFu6QFu6QFu",
-	"aT9G6waYJc9h2wFjaV+26c0QmqpzeYBn+oeCZ9o13tID0NID0NID0NI/LNDSRoCldqKzBKa0H7FZ1m+a",
-	"BOYFtMcyhpUiuYiZ0qwH3DgjNK+BXS64Yn0CizunSzLWz2jqA4/po9GUiYhptZOJjGfLUUBGcz5F7mkC",
-	"ZqPgUng/ogNKjb42GO3UeFoMagOOCBh+/1JcitFfR1rcptANZbw0WaQzuQBfDobFrdyTKVF689ELzAVY",
-	"s3Af+JpRso+XhH2iYUYA95uJkAXEdsC9FCLX0g5gpVjMQLHtk1dZqXptzJReDGzQ4jmNRyqUKdMKREbm",
-	"UmVkFGujfBQQCeVIoNGdkRHqjLAsSqaZkWKm8neYyYzGIxJJCIRNJX6BZ33y0tSE68WoCkzj3dUnr8ix",
-	"1drBQu8vrCQUkY8uwpAl2Rn07j8M1bXeMZ9FfjoQkWaTI4TWohnqUirRZ1/NGMsgdJHKhQLBrj8NYhRO",
-	"dqAFWDZjS6IyKSO9EvriXOrVhfW/FGZVimQwyMM61x+Bd+BXjadd6znc3qZ5dsb65EIQ9imRqR8tCOV8",
-	"zIV1fo60HucttBal5QWGJekU3EdtUWqRZ0kSh1psVSanTBPNud8J1uJJ4JAVSXPR5AD6rmKbPIA9dUkX",
-	"0BJ7Ch5vFg3B+3BQ/cHRPF4s/jCOcFuC4P/ZJsR+YfhSDU8hNSyla0r7cSWl/aS924gpRhImk5gFRDG9",
-	"tdD4f6kJZk7VGQzcARfg4K1Or/mVJn9MrgF9zrRKsFQf0lhLOvYpicHzDmH7+slV3HMmyLTRTxfodXiF",
-	"N9tlMH8W2ixNU6o/lQv+15yZy0bGqmwZY0wgndcc4bfuhGguDfp6RIHqY4r5zfWePXeu1jue2vicmodg",
-	"rILNg1jnjGo3hJDx665roCWJFum7WIL6729aADuCm86/8LEq9qmJIcGVlklD+uaa7/wyk4AVAZ8SFDPm",
-	"ebYsAto8bcpb8m7fWbUSOD9gMEUd1JoqqaGcDGXKp1zsbASYkiSTPEaLGFa1oVzK3TU0d7XcjOqDa8cS",
-	"s2sWr6U4o8jaG1sOoubZtblS2pRBZdhAIJjYlI3PoE61iUhtDBYs7R34x02na7QabI2b1vPZORlhz91a",
-	"8d8+F8+KeXxZL+hBnq+WDNeSR3tGdEQtH3wQM8yfj1ioNWwwKMdUcYVoEgrz7sc8zWZD4DJnvaNnz56B",
-	"5XtUujJM0iLLYsloWp9IsNIlyNdBznovOI1jzeVgOe2vP9E5jWTeER+yXJgw0d+CEoCCw5jygN+9+hma",
-	"LWmdFj4Jv/7n//Uf/1v//3/8n//8n+Q//s9//t//8b//8///n/+zBwlAZUo764HhZzq+Wm4NK+FmfVTS",
-	"y6A4Qw/46PhkRaPz18pdLJHUGWxSCJ6LT3pP9L+s658mvJSqYE9Yp55NN0xZ84IgxvkflI7ntYj6MmHi",
-	"0zxGClUHcjLhIbP6ZN8zxeZxH/5bTjKvQa6hc2ZDm6pszVnksJDFMRhv7JPeLMcdxlxgvGaFNfTqzMYS",
-	"ZfV+u+zx6LJ3dtnqZF72gsviJMBjxVm47H2+LEud1YiJt7bGMK4dtzV9y2PlUVBo7wWRXYo2Qw+KgQaG",
-	"JjeOFqMKNs8kFxFLrTmvdW4Z53OB2vk5gZ5kkLn2qwQrd7wko3MTqxASdy/NhUXJluk8j2nN7BsjTcGK",
-	"a8P1Wl/MZMxgCOb0oBNrxx62kt+qsTw1sP4PrRyiDwBwKMDCIQW38NxvZaO6sUsIvu3mrrmmLMifpdlq",
-	"GlsnF1fkiiWZ1zvC5uNBC1+UMgT8E5iTBAKoT94xEZGRuT4KzAoYJ5r3ikvhc0gEHYNXjIyXBP4wHrkR",
-	"WOgzHkdfKfdtDN2Alki13c40YYAtCygNnIrAecDsw5diRBWMTB8nTKtyZwm+CBW7xQN46mRKrnlGY8KF",
-	"3kGV9cnPYJoat+OcK8XF9JxQAvFfUBatogQ5XZfCLuSUZRkXU0IxcYe4LpAALElGRs6jE+i9Wz2EUZUO",
-	"RtXo5FL5J8u6uEq1LSGLILdU0SV5NPJXvR/lyCWZGn2tlzjmVyxeXgr3u/MtAmQ9Xh66q3arQioiHsFr",
-	"AgR0NVtY8Lwhj0YBGTkupv+wLskRiMfRpQBfo/XBBhZ3tupDPCdTqc8gfMNLo4V9BPRVGsfG7clRExzR",
-	"8ErIRcyiKYuG3qz75I1Uio9j5k1aWa8ZYM9Q4i/ZmYGW4anJokbeODr0X4ruO68UnEf2jHkr4GrD7bVi",
-	"06D+PIOYppBkLlNWGoTC+jdB5/ogwYJDwsPZpbCUNzTZfSPyyBA0FZpUxXIuc0VMTaampYyGGaSTMBp9",
-	"DVuE+a3D8XKoZKL3gVyzdExjR3kmzAaB2JClGaRnBpeCzxOzmgROg37Un7ANz02ljMg4luEVBn7rXI6o",
-	"hZbTMr5cwrLWhs6Ovw02aeFW+wYO6xRra2UAg4IAZ8SveZTT2FN4IU8ITIpsJvUK2PDk567q9l1UoVso",
-	"w9uoqbuuz/e3/B/b3loJiunrLJRCznn4YJC1Nsi2ONR1qvBbX3u8t9gPZT26AZULJ+qsj/Xa8jgXkabX",
-	"DUgQ5cgzdE9oBQ6RMozwCb+Ck0cE0CHIBbmWUAZkRCxEppUEjcPEl8+d/J8QStBdhHjtRrE6GTwttNQF",
-	"XZJMYh5Unl7za5kG8C0bNEZ7OKHZjIxZLBd1knPKsrLYvCFQxQMffOCDd4YPFgbRXQEb2OwbMOmrzgp2",
-	"FQMdvAA3sPqD1i1h6nE+Loyhisj92PkiK1BjEUNx4uWNksueyVi47Gnb5tIxjMten4xWD+CITKU15eEk",
-	"aiY4yeM4uBTOhjJlMA7Cuc7EdYAJkCYPPPp0cHpexuUqHByWHafAx8891JFLsR5gpB6WpI4b16WXf2n0",
-	"kZWA2RkwrcAx+H8+Pv6WPBuQo2Nyckq6oEGXXMg7BSp5EEkPIulOiqS7iIDTQtF2ODit5VI3/fqQZhkN",
-	"Z/O1JZRvi3xNQHvWjDvWBwW9nIXz+L/+/f9ViMYJVeKQgtkN/+ac1Cn2ROXhzLpY6zHfoPrRm8tD6tve",
-	"kHI64tKsh8ZxW4ZlZHWZcbGSxoeO3nq9PGjSNQzB5mm6m/wgmiFfk2e2R8iXsl+9vUBZI86ObdH7hMfM",
-	"iq2EKpXINOv/mkyBs/HpLOudHR2dDFpLMnZU4ALYMPFQhYAVFNMxsPo35jvg/Yw4tTKHz+mUHf6asKkR",
-	"O/yaRUM1o8ePn/TOek8GJ4MTyo6Px8+ePX365GgcspPx8dPJyQlj4dGYffv4KT0+OgmfPgmfnYSDb59E",
-	"Y/Zs8vjx0/DoKPz28TEIF6F4xq+Bg/aETOfgk3WfeDZ5+iQaPD16+vQ0/DZ68vgZPZ4wSgfh48c0Ghw9",
-	"pifjyenkaHw8HoyfHh+H0dHj6El49Hg8mAwGdPAU6g/+xnpnp1CAEfSyWT4fCyj6x+DeGpnl9iRPYkmj",
-	"jqgHhaALegseQW3rk8HghtWBjqhuvTqw4MDNwDZcEbyPAXpzjQvJZ+RfztCq7wEFoXGyAH4UU5WRhKYw",
-	"p5EmSuNKMiVhkCMBPTjxf9OUXzNliiHQXIqByyN6BHJ1w2oC7JmQYd3f2aX4w5uXvwvIm59/B26mX9j4",
-	"DQHSUwF58+J7DMT99OYkID+dXgTk9XQakF8u/hzoO3+Cixc/vcXqBrS86BUTNhAIIkcPSPMAU8kGQVfT",
-	"tPFS6Fl+pchzHNzB+2XCANmC0GnKWJ+8gqHAmyEinbIDJjSjx3CnHryW8m9+/t0ZyRPoCGngE4x55szU",
-	"gEQMwl7wbT5nl8Lg+sxZSrFWgxEu0AU3P7dm7cQU6pkCMox8a4k1qjClkQ2b9+109A9MhOkyAfATVDwy",
-	"EnOGhQ8XJGUJo1nhA4R8mBE3NXZeEOvgB7YcuV6XcJvZUOdMNNFfrPG0TTWNjoSnq4JjBLgBMvVLN1vq",
-	"SeeVEGeTVY1bYbQ0mBYMYUZNDY+dg7a+T+xIoTbBEHQmJYlpOmXk0dFgQH7i3wXmdJLjx/innoA994Y+",
-	"rJ9Cfq0HevTYjGCJLZzGkNCgF8Rv0lT6LJsn2TLAhoY4UC2UAtfNFobguhmC5xesgMAbMBck4Z9YbGDj",
-	"8S0zirDhI3NkgktRbe1pOVR57VaOgqlFkTn2QMX360nYEg+9Nfa1KEOgwgMrX0JW767QtxVccr9RV4Dn",
-	"1vR/qPfiABWcks4DwJxnvf/fmxffHxxBD+u2ukRJpiWpnmZmqs7wpXXJaI7tBra0qcKYIKcJCzE2pqGh",
-	"jtSiigCn1FWfdXNeLcdY+UJJz6lOfIR6j7UP6FgBPS4MJXg1ddx0Ehwvy3k9hWFGYywhcX0znEplRmCQ",
-	"s80ba4yDQvtqgFP1uDFHZgywbTP2iWphN6fxmc8J9DGl0PXCMNkFNsPXAjOC4926oNd3ZH2w5ggcpmIa",
-	"EhAb9hKRflD7H9T+rdX+7hp+ra/LaNf3OQjtWxK1njGcpFMI2tkRc/rpYAwS7mjw+NngydG3T1aKqrf2",
-	"nx3+5nH/G8auQRcRDtOyAnurWH3Xg5JGcDM3xgMbe2BjX5iNQRN0/0TfCaf9JhcHxJGtVobubuy3XprK",
-	"3fF01KK3lMYKLtaEZjMPKs5ndL2qDtUFRK85og3dPYzprDK6VNUwsTH0TXaPCUS0iRt71iT4O0wNvgET",
-	"yOgVc/3OIGiO1lptLLkhknwT02zXgeQqBwywKvu4t5U/8Qu0tdig7NzBwN5G5eW5aRyagTU7ZnGAJxFz",
-	"4624aM04dqezHHo7Vg/7UtTvuJIM8IACEb3FaKXpd98nJ4NTFyLUS72izcyoqndlCbZRBdIkPWhgBZ4j",
-	"Fa5ELGYZAy7wxGET2FEbeJCGblKRXIgbultgWVox5EmHW3+Wgvm8ojX5JdGkTH2tavXyiMvDb7o/iBrW",
-	"N+VaOc3cx8uMqfqK4sbX1feAMtMsUT/C1BzAeqqacxwv6FLVjGF1Ata19IKrRGraROZV+75RQU6jwPa2",
-	"N66odd/oxquOB0/u4vbeeCObGEl5Z+1+IKmsIjkCTB5GZTRtr115PY7To+pqQn1nElNekVJtJlHxxVN0",
-	"ct6mBvrCMKztlc4dAo3dDyV0d/Iz5uJK3aQJxr3R2mvDo9/bKI+JXkGlHwhzIAcT+hqpNBwZ7Qb4ByCk",
-	"yYQJA2xSjNSoD1yRJE8TqRjJRcZjTdrsU8JTqDIWZMxmNJ7oVy5qQPoxRAOhzlyxNchn5/BeEakiZOYN",
-	"hVc1jDm9YkXLIcUgakjFEooBLdyaVlrgTuXCP6YN7el2GowzXpyhj/O2moxZ0oZivYL4f+TiqneTRvi4",
-	"IZjDCc9sYVHoQXSpD+voxjJnpNb18di4PlbnEfTyVJtMsyxL1NnhIU1437y0L9OpZhVA54cXf3l1of8v",
-	"vHh+UfzftuvQJBb1t87JFWOJySVQLEwZ/GthQptAO7ctaC4QmhgLRhmL4PBl8oqt9cGWm/Hrhd6l/eI5",
-	"v5osGIOteHI8MIFfsuARBg1nfDoDygQKq5KUKXZWzqTxouIdyXiD+/a9m8WDqXGnTI3M25gHY+PB2PiH",
-	"NzYuiJprBSfhYZanzFfqHiyOW7E4isYG/6AmByIQAsY/ppSEVHxVSF2LkQM6swLUeWuHvHv9BpPCHj0b",
-	"kAhZNDHU8zVKe6d2r4R0+IawBKCNFwEIthqCsLcbEg6paTthY5htYw6mv8AOYg7BdpljD4Hmh0Dzfc6X",
-	"uZ8hJDHhNleYIveABGHMpCuakTp2cgvRIwDY/IeVRK88Ww+gIDJs3WKxwywa08STWOfm6Bk5A1IKkJew",
-	"/YttPAPCaUVqnQx8gbU2Pl4RPq3EiuTRFxQqW3qlXDPT75gW9YpksmhIxGLFtvHO/Fmf64ew9015ll7G",
-	"clSCzGkELliWpmB67YJDhTSNmht9VfU4DCyngNySKxYYl00ESYVjVCcFtCpBEZ6I6ehrF/uGJzNJkpSL",
-	"jDwaVWxjfed4aZtmjPoE45URQ0y1S0EJtr5Bv5lB48T6B9tD0qZwFzoofAyRCMOY0dTCIb57/eYrPPB0",
-	"eeaxBpMZ4zoLFMgMpoOpi6+n0aXgJnj/XBqvGMyRpgyLUYkeVYMybSqHDO8ShCuVM8CfJCnDJSqhUj+i",
-	"gsxknpb1bqj3NEOK5VRvEjwLsI+AJWrA+1pUwNiNWpIZvWaAdFrsNTLLEbx8KGQ2tAMbeS6+iJX2mhZV",
-	"HFC7U4/t89Yrln9O02hTy6/Xk9XTdE4oSWKqMh7ihQ6o2FpPq6177YXp04GX+m/+pE/2gou9T+W+bT9l",
-	"/T44h91UTr3wQ0Noa8eBRxNU005gB8eD7cEOVo5XFU15K7ec42878a+FeOzvhGTSY2nyX3nICsWi2tEX",
-	"3ajT6M7Vomp9E6sIkbVyj7O6nk/t6gRL4DuGV1KfVZJH5hsZ9rE0DSOv5RUEPWEYXweuNfbaXMxVVRPo",
-	"czPPvLFv4uiBfd1R9rXCQl7BnO9zCQsynVpFGCZXAS1uYDlb6L6Hdk8bVODXK0ov0C3owlIx2zMbuccK",
-	"eMuOQVuqZ+ENjv0Bv+XG+C27gzLRJ2XYhWG1ZjwduZoz7osmyYVVoeZ5NGVR72bgGbXn8bZxNJr1Fcwp",
-	"wklDsMAr79X84o6oLFswLWMg7t992KhPuUYnejxBBexBG4JAx2Ci2bYBsVRG77oG1H8D0W4yRYp0L7SE",
-	"I5f11dEVZ9bm5hrSF/bJrSXbbSn0Lb59H+ljDwrgl1MA76KHc41KB3LC2kxgIu1Gl0PO8gW5Yim+7nyj",
-	"MUAbZdLENLZnbHp2956v/ajFgEk/8ODBw5gLHj5wtgfOdp8521v08tCdGajsgKYpFVO2HnYUnIh5miKQ",
-	"FwM0KiHJiIkIAGpHt4kt+pym7MIf9f0yUKF7555tU9shFD/WClH0fS2sJ3mkWdzXWP+ZkUeI1Wl9i9UJ",
-	"fN0wzhr0zz2ifYLEV9nQtThTwwWPYwc06p14BElVM57A3b1ge2ZsP2aTnH7PUkJzkZEfaMRpBmDWO+TY",
-	"9CnmLoGLuS3PHjyGxCGEmy7hUHdkwTcy6yv0e+sG/YzHUcpEY1tCsphJA9ivdxVte3gqIPLaBBt95mte",
-	"eNdiEi9FZJrbeZzbaEaR1oxmtv2wvjBmUy4U9g3EJGwkI+ufxNP9lSKaljDpZSYXkHrJ0mtW0wTQ9v5T",
-	"W0U+1gAkmhgwj1xHOL8Uy7xR79qUkUcjIbMhHcLIRl8H5iaYreBiamvOJjnmTKfW5VpZuK+UfbTonKjP",
-	"iSlYL+Dasf2MTEt9Eeu0bT27Cil82ZZt69hiK/ZWw1m2ZQr77FP2IB72LR623PT6Pl44h3sdfbISp0Gn",
-	"x3aTKGxoiRvUi5jte3itqvyHv3l/DXfS5qsuCWeV0d2wo8kDEd8jIoak4NLu3w1De50maJpQtSbKO4IW",
-	"VhppXe51idpvs3BqM+v5ojnrt7lwTRr77w3yPKalQ5/4c1fcBNjjdBwzMl6CX4BHNWnmBhiB0FjfviSl",
-	"pjCuZ42+LYyl2joZ/caK673PSP+z5Pt0Cj8IuPsk4O6kG3mt1on5/yvircharCkEKAReV61T6mOdMcGU",
-	"Wl8NsLFRofFYQNMzbeP7aVuBgSqHVojg1FjIPI4AEIOMmeIRcwg0cCd2h4WFQtSMM9++169jpgcBW0LW",
-	"vWKaMWXojMgFDaHES3BorbGymH1yQYBRcSlM3RED0ArrIJcpsX34rCNhzpXiYtrf1kGudW1/tb9YcEov",
-	"qhWNdv8d9zKzhBML3SJ7Z8B8hrRiI7jW+voGeOXnj+7x4USmQ73XpfcUXQCrL1AyMeKjsX1ee6bgL3IN",
-	"R7C1LXamt95E9RckhVJao8p4HJOYhlfqrnVT7cpQoFPl+oBVzKKppmJE9syYyqC5j2b/mPmyp6BVTRkK",
-	"hK3smO9XuAr7cu49m9J+phf03Cfbd8Kz+6rQv80VUaFMWNMgzLWWjfHMYRviY3e8L53r2xkVzVlteRL7",
-	"BLseDXmkD97HoFj1lddYfQkkITTyi/g1j3KoY2851mO/KWvvrDdJoRI/m0n9vFZLMhhXykKecDSszMBw",
-	"rc9KrLp7w9Kbhalw2289PGXYRHN4yks0defe19Isn7lr7dqiyAL9mfLJUv2hCbsYHI+LglVjmArDcTg1",
-	"MqbhFXmkLdUopQsRkJRNcsVMqwa2iJdgxs5YHIEpfSmoVramVHAFR+lrbUyHM9uS22/LozABP2ECyzRT",
-	"GisbJILs07lE3W6nXb/8ANY1S8c0riyAqVcPWZohlsmjkfv3cLwcBcT7m2Yu0nUpUL3FLnlF7EqmZJrT",
-	"NOJUFHjr2PvOBrrcAEohsjrxZoJZrn30lwti+WuwyiIszKC/cvpk9slPMleKtmKbLRjfs2ea+OA5VbSd",
-	"1hwQ22TXM1WRsTRJ9ZoM9WG2yrPPQCc+A8VzMnST6RVsU820Mu2feNXryvj2GIJ7kHv7lXsdd/rvNu5m",
-	"Ren6uJvjc1KQogV+vTi9SejNvOiQTSYMUx+brJfvZYoQuXAcihIH5M8RkaLeqrFIJyPMsRyBem5kZkIV",
-	"9jCFln0RXULTRsBkjfrkFy2sLkWhR2tVuSQyVQDdO/HAqhHJWBwb0FPATyCZXNA0UjDwM0IBgBQkF50z",
-	"ZQoviMyzmF/DFOIlGS8JJUumTFtRvLN1pWyTofXSrm+zxbXivYOCOy2VJaJ9CbnoUONPs3pAS020BzZb",
-	"aH8lYcY+acudjg2XjDZIyWK3t/6Mf4DaPvjsWc9LEjaaHWgF66Sb9wjuFLgU2rHB6oHRWnaTyq9JfAkg",
-	"T2AM3qLubxw6q7o/CeWckUzeIRtgS874W3HGdpCHUA8HUmipdy5r/0GH2a0O837GHJXcmajMOhKHnAN9",
-	"mL1R3xGSrg2ae8OsiZh7AuM20wykyGi4zjXMYpbMpGAqIDSKUqas0Z8wmWADyyxPBcnkrVY12HE/lNvf",
-	"uNz+77i4YWuxY4hRyEwP7d1P71ymh8xTC1W+y9j+SQHQCuQGVWDgUSu4wHaxfzrRU1gigDudsKEmud5Z",
-	"7xX6qeYyFejGb5UQQONcv+6fj4+/Jc8G5OiYnJySx09260nWpH3bnuTNMUJwJ8/kosiaD6kgY2a8o9Fd",
-	"CxI2uZbfMZqCN3fChbboRT4fs5SwTzTM4qWBD5CpO/FYOptrVR7SDNiEf+qTC3XlIv6mVzqdsDNI82ex",
-	"glUxFRWZlSH/cpulDYKwgznlsRVbwLhwqkXzPGH8t/q4arP2igs3b2xJYP27jhqJkZmlFnx67v1mT6++",
-	"/8t6elsxtE0MqD0vaeQTXdnAXfSrPgiHmwiHjgfg79XdWpY3G2odHAdZI2Bu5mwFbRpcCvpfeyxtcFP5",
-	"Qg6FB+L9wsRrG5/iKbgTbobNup+tb2hDiHfD21AMtd7ZYMh8Tz3QWzQ8b5tkf0woJCrhbVxMu3U031r7",
-	"2nU7c4/oTV6nIWAhe92No522M3/gq38HfPUuZtW3UHKem/r5zbx1F0rNlyyaui2OfN+LpW7KsB+KpB5Y",
-	"+wNrvwOs3VZNGX/ZumKpm7H6iCvNcvKUtalxODPZQkxobTLAv2Ipr2xLqoSmmWApyaS8MpfZp0Sm2TlZ",
-	"QNtMKJ5RgSb1xUzOoZE35PZMU5mLgnd2iIbVh7leeBN7iHTtPtIF5RCAechVKX+rYRTVDJ2OonlXkF2h",
-	"/sw1Z5oZjKniqogf36SetVvK0rcb8jMGj10zQ00t0GdpyoaaRBL4WgRVJeyT3qmW33xytGWa1ABBuDFD",
-	"fdg+q+NmoayCfG87muVxxHXIXTZTEu9mkWndZANcHoN+a7P770eSlG0d2CwPLuLYC3Fb2RTYJE8iheZJ",
-	"yPCi20xteBUxkfFs+cJN4YHzP+Q43GpZnNNwkRjUEJbM3nNy1EGVPy6gcu1Ljg4GpwhBoC9wMR2a6HLv",
-	"rPe7Vz/rdYQwrWaPZHB0fEJOQafeSuM3C58UzW1vE7yxSst3NKnBy5PlZsQk8tjPPUxr0Dylmtgwkwt2",
-	"7dIVklyEWa6PQp+8swa7NWzd7A14r2DAsc9sQ9SRu2FkC77weN4meiPkViwTRkZ6gCNXiUaX0OYbWvWs",
-	"ADZSgSJu6XXLaUhcqJ7eL5rBsIYV7Ya9VDnF1kR+v0rBHnh9d1fNCmE85CiIVcmxt3QFx3sPf3PN7PeW",
-	"sFDDBO9uA4MHGt4pDb8vN6G/V7kKnQnyjhRJFGOtiZJ55L6nxAUH6C0noFsFVovU9ioeewOvANADfGIo",
-	"HVAW1jay7573oNU5ffYV2qkhFdooHbNuCRA31+J2nQlR4VInR4ZL3cCsunPpEA/M+raZ9T3Pf+jEr3ej",
-	"MB0CA1t+oXSI2+P0jT0TQxrHLAUTXzFjitsPE54pFk92ydIruRQgPZjLp2idIwGbtjuuHuygPfUDV70L",
-	"XLUeygcKnKs3dRmP49fHD/z6rPdnIL8vxK+/XPLaF+bW9yd97Ysz5oc8tgfp8aCT7yBxrYbD7zGHbZKL",
-	"UK8ajQ8iPpnwMI8zvimfDRGt9gnPW5ui8L0b64VSTKn7mKZAYeS3kafgfakX9PwP/6O1mjSg7gZfnMWT",
-	"XlBanUb2tE+WH+bZUE4mw0jOKRfYddf+ZuHOTzoIAM2E4TmFyzSf5wJWR0x7Z70jZINp8VfK5kxzf/zF",
-	"ItxDahwr7tKrhQ0rznpaxCxofIVXT3ogUQGgdWgGfqMk6dtMkKjjJLedJIG9DNokRxQ8mtAS47sXCRIX",
-	"cUwU/+SaLCho0mCJ8twJDc1DXKOF4hbVJ6PKMRsRIH3bzjLPDuRkYjtl1remUCzDPAWV0YyrjIeIJpRJ",
-	"7FqRp1oc3W4PTIQxrAD3NuRE1B3YL9uIso6p3jL/uRG577N55YPA+TsUODc5bH+vmRoow9ajSNRKr70l",
-	"aTTYM4e/Fd/eX9JGA5e+YZOxB27ywE02chNoj+gfujvh9GjWcQ2yxRbM4Y708PRHW9eJ0mc3twmt2ZIB",
-	"ftE2nre3dvffsb8bzf/Buf8gZB+E7E2F7F2MK6xRwU0hfK2M3WNI4VeZp4ItG1VsA3qgv55iTwdGzDO3",
-	"GU34A37yRza9ZzGERCquf91z/MB+phf0Dty/H2ocd8XbI5bQNPPCtY8Pjo4wXOsuJWnRY2AuBehIWmFZ",
-	"CeTCj0lMod3ycynoFSxaW7lw2gt6cxnBMuZADXa/tcTZLh4svUH+9OMr/CkJ8Ss//Th4Zn4xg/6OzumV",
-	"vOUwQMEC7miFJPQPYlNofeMFBCyHvScRAI9jAdNXbl7n8C9AQa7lZbfjjodHBeMAKk0JHEm94kiHOQwL",
-	"JJVmqNc0hnHQOYsCL1e+5MYPrAyzT5iiR8j0tG9t8vUXp/KLevhvg0GVmM6WLGMLar+npZIPImMnIqP7",
-	"eXkotKSaXVeU9b358M37D3+L2XR/zvoSm727qYEPRH+HiB7R3Kb3DkC6K/HeDR87rnSNgxj5wt89hvRN",
-	"FMFdF0+CIlvlQseD3la21n0sm3zgw3eID9930Oku/PiGytOXDPTtm4Hf89DeLvj7Q0DvQRQ8iIJ7C1K9",
-	"Kgj2GJgDFW//omBt7bthnWbOWioQJiJ1Ttg1S5fZjIspho60qATlmWdkLq+ZQsBkRlSeXvNrmQYklQvN",
-	"xvV/wOSHQFfKp1xgXMn0SdRPRwiUcim+10Ih03weXg0uApNoTk4GT1c/ondBDw3HOmaxXED3+wsCXc9p",
-	"bHsWRild6L8mrpu/FMQ4lRWP2KWAFvxnxOIBK7sK0t1joMBTRnIRsZQs6JLQKeVCZXodKEDGXssrFmH2",
-	"+ozxVC8p45quCFX6SiZJxGKWGS/0VMqoT0ZWFI3A+T1jxFCiHYTZGBiA3pGAjOwiDM2to2K0X6k+gVQe",
-	"WLqv1KXQlGRfzYQ+v/jGr5T9Eg5nlAs4h6Oq3DVL1eS+r4WpofZ2KqJLgdAJ4OenbgehM6Rpl4jNrlnK",
-	"Ihs4qJPVNS3JYSgF8S3vnbx++/+x9247bixZe+CrBAgPJHmyWGSVSltiwTBqS9qH7tbBkv7WuLt6isHM",
-	"IBm7khGcjMyi+Asb8IUNGL71G8zF/PDV/xD/S3Tf+kkGa62IyEwyyeKxSEpsoLeKZB7itM5rfSufeTqS",
-	"oYCzaWMTNWBLdqOXkZSTp6PWOl+Ypb+B9VzGC7+k9J8lxYugBFFGjxALz/pscbksmtiJHQ7worKXU8bN",
-	"9jYsU5G+yVQqY78oT08azcKiLLd/VdIYf4j2Uw6T+JuQwzjgnI9IlWrGFXFkyxkNH4hpZPJX7visKIdP",
-	"h4lALP3dyeO3muQt2DFomYKciGS3KxKhQmHaKHAwqolY+iALqRNFLjAMoxtaJbH5yKC5VWftUKtuLMPU",
-	"PmxUQBQzcjCMx9fKpCDLUPx1xviv7X5h/fiCJVksfN/bWzFM6+yzr/YiMJ0BH1NHXCGsusARad1uH7wB",
-	"hJOOI1AUMSjg5c+1WlAAVUgdtqzQqRIv9igQVe0y5rsCX1mOZ7ynmX6gAW6H97sTh4tn+/mkI33T15kR",
-	"qIMBo83galRJbSoB+QdsGL9wkP1tlwVljfIiTV8OUVliqY74uI6LXyAg4BOYyXBjuxVRW6G/rSp88rty",
-	"M2pX0tvuZJUQQNoc6SyOQP2OYMoPz9g/U1Md/M0OJtKb4d+wmbMREj4ORRxL1TMBo6+p0hRvYh1h1XwQ",
-	"6KKM4V2A/nqoHMiCSvsWJ3Xs+XDs+bCbfMguH8h4fGPn9fd//cf/+Pu//OO//uO/14IiC23V/vHf/v4v",
-	"8P+//yv+tqifrJn3dlM8lXfihraoFtRirnoZ72HlSbIq/o19Wqt2lfDOA6cxTlDx/nd7sOX2xBMPBsdA",
-	"MR5LbgLGGR0hZiyrp68GwqX5DYDb8J5oob6LzR+8lxwUVez61tVJnU12j6CghfVPAf8yUvViQU+XhnHW",
-	"zqmh/aB4BYoJhCF2/hKuxjisWWmME6dyp3rtisxlQYZRpv1VyfZAkxK/b7694l4fEwp5SQhsLZUQJczp",
-	"V/hne5mE05xuf2OXR3LdELl+6gt3dA8rF3BxutuPLEA7zoosEkvVh5AHOFeDWi4rcG29atOpgbZB95V3",
-	"ni3fy2rKgjnEDMEja90Qaz307L7FOOx6mswu0/q2z5EPPLFvYyz6mN13ZONHNr6TzLwiE99iTh7Cd8w0",
-	"Sz8IYIthKiKGF2IMHTifiHwrVs+8Qm4ESwUfMK3i8SVT2hMuiwVPlGF9PWIDUDvJzOUUBd9CtKkiyA3D",
-	"/jgUoezK8C3O+hhs2nyw6Z2KYXd9xKnP71w+HoWYMOKE32LYCYNQM0bIQ+BPex9corxkkyZckfsMvrkx",
-	"Y5OKQa1VG8hewlV6c5fFSiS8I2NgCwHmCchIKMxhRgyjRIDVQo9YQFAsOMhzwkhSRqbyDjlSTYEKhHlc",
-	"kl5Pbzg7OWs8cOioSJD7C4Bt7CiJCR5KwAhU5cK+s1APhMmTmuCU1tnnvsb4UFeqyDD0CrCkzPUxZORT",
-	"BC5R08W0rRSTmn1fSItboWZIhc0Gi4rZUDCTHH4b+DyLtKDsJ+Q0tj94OtEXvEpK0PuKx3KngaOtMJcK",
-	"ql+JYPcxYvSdM+NVtvF7BocucfbtRYFgJKdf4Z91o0ABJeyoAsMrZKAaUcnUeiKd4Gg7Mn+P1LkR6kQn",
-	"mNifPPd7YZaXILM9CfrQOKtcjETEWwr6fLKKGTkVW2A5EeWjIsZVlKd+a98xpOxj7HNDBteMiqVpPWjx",
-	"OiQ67+tpR5sO/5SYg4PMxe25k2JUbGn37KTRrK1omuxdQOjISjfCSg8MUtfHeBbkqOspKqdC7SzGs3UG",
-	"XGkzz+amhX7V1Vx17LIvZWpYR/SkUmAl62RVZitUtBlO+7BRHFytItu9WJntvlbRkekeme6ume5rFW2N",
-	"4yYixmNq+nI4Ow5jUQOkKfgksU5xZN13PkCU9sWgzqjkQ3epLoxlKhbGsDY51P8D+uHbjJtbY6M43l2P",
-	"xPuQFUAfSvM/RmS2Wv6zSDBm6RKgRaI0x5qkaVlCDSsseMaGBQH/IY/yD3liW7YkEhgatsqABUzWaoVB",
-	"jOtuuQLShwwtFTnLQ4eW8lLfheJLyQQTdKLll7xieM9iS7BwlExqRHInDOvotN8qFCj7uWE4xvT1CGW+",
-	"jz5JBfssGBzSQmQI6NvCHqSjObgpM0FbKG8q8E/giXV2yPIy+xSsx2371w3+LKL2E5eWBYMBYqFcB7AE",
-	"OLNExDwRscftKcK6wdql9pOigWAloVuAgRHxnTCBC2HJJIxx6kSu/ofckFioT2vx0O82cDXF3pZgR0tz",
-	"lpWYwj6Gr45CYWNGSIkUvtEQV0HOzI9zJWW+MEvArBHjKsmw06/Fj9urfJpgdzvyChyJ9sGIliD8Spu+",
-	"F96DexQ+GwZbkAr3IwQ2MdgKT+wEjW8xJAaa3FDoYSwc7iAqjhgloyCZTQsilgEMZKFY2colVVUeYl+/",
-	"Pq0jSuMGsQFY9vV0vI2H36a43wzutKLhtneBtyO3fzBuv49+4vtULh+hW4DZb1bF2mG07uFlxWLRu43y",
-	"90IEcGNhv6qg32b4+0EF/YpT3rug35HhHxn+HIZP0cGH5/Z3IpHd8ffN8D/l6a/ApsO+CG9FxGTaYpEO",
-	"swF5Ujs67WO81CGU8yFP0i2ZAxLxxmVXlgXGQqW7uKM7Zf9HBntksPvGYP+MZLEbHrs7kIM94bCHA3pw",
-	"iGrzd4B4cGTuR+Y+j7kT2kEpND8P7WANZm/CRAgwzmfn2WHTOJ4Kk7KuTEzqMukwGlUqjO3yMNXJEngI",
-	"D5lU9+di/unHfNqHlV5H+/UQ+XWFN9WCWvHFR4DtDeLaAMXQuaO/a62aVJG8k1HG4/qwPzYy5PFNX/AY",
-	"9ZxY3Im4dBGsC6G9fdYZ+uS6WiPT1zEn7lNLpLnFNGgwp+CbM9gx/0bPkG4IaKdu8XaiseIDGZrCeycv",
-	"Lb9nmOhU+NxH/zbMWltUfj3DXU9FMkyAPG4ykytv+D2WMBVwebrdNXB5/KGeuUfl3HH3CSeY9XoC+NyN",
-	"W50YhcxDZvRVs7X9hY0olQEwU+TDBwEg0Z7Y9DYbCdnrGwYkZnxjuJwQrFQ0YA5gZTKO5JGBS0IRZYkw",
-	"dfZrSkDi9uHYmE0PhaI2FWgCYNZfn4DN4TudKWDsKhS5doz+Hq26MhkI6mR4J2JqCjcH9MIO8EGBy5lj",
-	"Dkx3GWdKZGnCYzuUwOsN2CfIqhXUcgtHDULCcZ3At//xeojnEt5KAhnoOIaTNpgkyRUr8Bp0dgG/mZVK",
-	"WE1tO4ZRX1aEPIC0WFQkLMnm1+SKB4vmflQSvnslYb2T/z3DmczQOLYGbJLrNKdf/d/bhzipSgWdKa72",
-	"GenzyOyOzG7jzA5V4AIBHAZEzEqsaz8yZYuDrYjTFBnjekGaDTHnU2s37Siy9WDLNcuuta0ZraE3QPhC",
-	"12vXG6UY5RpgepdvyGttzM3nDVjzFR9UMGqXSx+wN27KbttNRMwKMzgnIxBosHJSdUVIYAkgyjy/HYhI",
-	"ZoO1LSVLDPsFNIFjurlnNfxRmdtoPL9qGemY3zWx3Efd5qjbLKTbnG1Btzk0uCYiIsbRZUpMfmPQIbPl",
-	"+w7TVnYu3A8nYeWwBfWxWcdRzB3F3JZM+AMTczaJZ4YJv8XuJUYAd8PEobk5PWGWJEKlGEzrc4z1tV3J",
-	"SvshM3M+FgZ8YNk4UoVi23k4iFEX1Ohlx9ybjYmpRVn3i5UZcQld8PykgUiEKU8zAzqc4iEcQK4kQecl",
-	"PAQd0F+gh0I9dOcRT4kPnUAS9mUcJULNziHJ2RqVu9NyUfoA3h0wfScSlspSg7+X9sH7lkfy2SYgYCQH",
-	"xgiUhxEfUkGIMPt6xLo88bOVps5eq8jQbZaBE+aU7TES8bELEdmif6y/fODsDvtE2JyeYI/bSqc3/Abn",
-	"2X5yD4wTPNqWj6ZlMfXII0C59cCZ9rRA6ACLGoWLOerriQWdldKRn/mdpnFsglmsQOcHmhLxbfLu5bfv",
-	"W43re3EwL7RPWoujeJNyVepDVeb86wT0c/309Gv+YXsITiWWtL92/pEIZxMhGFgol/fFUp2rYGG4eSly",
-	"2o8gs1vhKqdqkU4fNMI8m1vs0gf9MEt1+A7oddTBo9P5KIz2URjto+d0voaHztMqgTTXb5qLqCU1vFQO",
-	"RCyVmKnOvVO2h6ZUDF6fYG6MHIiAOFoiQoHXAvFhw01uUqZ0KlpwpeBhnyXC6CwJBRuVMzgfGWZCPQQb",
-	"dihUgEbztSqUM2DNpE6o3ZVW8ZieAJwSKykHfMxulR7V2ZVyANTAVkcEbz8cCmX7ZNGKpho5LtMqYFJd",
-	"q1BHwlzS5SNumOHSJlVYH4Adt0yNiLt19tldaP2KyMQDNuDJrYhYm75t16/VtXrIPtaf3CYelg9564Wc",
-	"VL+5TKtqOEPS53+Z/AiYwLnhRATCOtSDATctFgLZqzSAk0r5OUFNfBnG2BqG/MyVY3bPLY1bpmKAzGnA",
-	"v/xJqF7ar7WeNabGHsDvv9K1F42gNpDKfmr6a3mS8DGKv3QcY1RNJ4PajFnj+e/kMhTNNJjRjAXHycqy",
-	"K3wBBWlDnvGK5KZzn9xkR7aIbAtdDx8cT6qnJNadSDoFBxM+9nmn2X0WNsTJxVn09OScNzonL8JmdHLR",
-	"bXTPus86P/BmoxbUBnqAs6oN9J3rsEn7bVcvTTgGHp2hiz8uOvIIRm7DEXTIYGOnBGsp6ctOk7Dzrc7r",
-	"wpwdbmQIu+mGyIfSz/gsbPCnnc7ZSSM6vzg57z49O+HnoThpdhv8RbfBL0LUVPyMc3T+8rQLKtAKU25O",
-	"T3ktf79jmQ/t7S+J4EqL9PWdSMZY7ui6tFgxZlEHSB7sW9HoclpHptCpvn2DcHYQQsISU18IOSjWlkwX",
-	"qaJYYo/bQLj1TEX6Bkd/M8Jn3ER8bNpP6mxy4+BpeCFDJkDOemyRzkGiXasRL+oeXr0DuYeooRFDzdua",
-	"ir5o1WTJnbzTCcVJOEtEVyQJjyffmog7feuUFPdp0rwshzqUTm24w4c53NtwjC4UomhkrWsFy0EvRoSM",
-	"qXZ4BRs21RrRNJboL0rH5McS5zgsy/RTX4wRFiTUmZHKLG6RvoGp/5OK9FYM0lmGZTFTOMroEcuh3Sx4",
-	"rWiiFLDL9CFv6ULFzlox0P3uqFmdPYNLCQsk1Nn7YC/IVCpjvwRPTxrN0hLANUpMrNLFp8Zzd8ly2znL",
-	"X4rHPGD0tkukO7A9kWo8gT5CKEFDKsNeWLJlYUYsfUKawQFmnCZYkFmv3NGyAosYy0oxiofxLN7j3yuw",
-	"0bX8fOVY88wmo6O+jMW1yr2Ath0RYQyhiUzMnByCCD+MVi1nPuFvcTYMQzlkHvxaFTmLBaNQstdPmenL",
-	"bro3XkKuzMgS9bCvFWjNkQhBTY1gjKCmG6rsMQRu1pFJ2r+JOKaLNl+8eHHSaJJ7Lv/lZpiIUJJbrTYW",
-	"PJnvVmye+VxWzBm1Jt8ryeNY14Iamuju2zd8wCOdLc71kTO7XE/kBJjt2U2ADWC/VDRMaOvwdxFqpQcy",
-	"hAsU/spjmUq6+edf38L3WI6FY8Jv//Hf/v4v8P+//+s//jv7+7/+43/8/V/+8V//8d9rSMPDjKDFbqyB",
-	"apu0km+UPFlF4Grr7UQdy3Zsvfr5Lyco7M7xBye4Ju468z/OMrbEF9i0SbOr4Fn1rRTnuE79dq3gOi3S",
-	"9IH4TssSZz6EHHLjAY/EuommieC3J72YG3NCXeRnZ5d+7mv0ZYK51pfk+vQYcTLGFq1j1NtR8UDWjxg4",
-	"qYhjj3Pjyg/hjoLTEV2XA8EVsv+CnzJNuIxbrH1Kdp+4g4VtA6drY0r4jYzalDomBzMyUX+ESf4Mc/xg",
-	"p3hsvrr55qu5t432E1bap6eiyaVLVyhM/K/2H9K9SzZazQdg+jqLI+r22hFC5aPpjIHii4PicUzhtOqx",
-	"6DuRRJl4qMzY5X1809KuWdbiF7danhL1qMVDaPysaOj8mOgMFA+pWKZAkIdSZ4ZU/r42Q5nyOG/F3BcJ",
-	"G4jIrgo+B6slokxMzOZ5aTbIXCaueFa+YlqkTK3JpnJrJ3nLg/vc4P03yMBbtICTMgMHZ9PGuWGdRN+K",
-	"oovtJTdbcK39bTmhg+bOfWlXlDqa511VZllNbsjauVZHknx4klyV+g5G1buXaj9QKFdYemV47dapdgMO",
-	"8Rm0jY+LRbpLv/iP43IGDTBFhTnluMhwTB4/bZw/qTPMbP8tMyk2t2g7qEant9p0gAHjKUI11qcgMrzC",
-	"Ue3lWAzjghasgqEdhIsi1AMbNftUZDY55ocE/U9naahR0/LLXVuZ/F+6M7YVr/JRDhzlwA7kACKe8nvk",
-	"wFwbH3PkzTqM9z58oUjcyVCwHkf9LGLWiCdeqLvdWCrR8vFdbFkvk9xdG7hUE8LA5QbdGtSTPo7xS8TI",
-	"S7gyPIRX19lrHvavFeVFIchu+/27j5/awJo5aw952m9j2seoEPmkOCMYx20QAm2MSogCJq3N2MKGqlmM",
-	"TZTQ8xzH1rkt4m7rWrXLvvp2wNpV3ns7qZm/Y5kx/pi3DmgH8Pj8M105EIOOSOhaWB76604aaZ+eCBNm",
-	"wnlHpr6hp1BbWfzViAR27ATYHw9T0y5kmYHlG5GDxbTZ4/a/G6APsv0E1pmyvTq2Gg0udblxNr3oWnVE",
-	"XyrqTIVK+50F5HXJfgE562GL0ACHJR71NYhV8SWlH2F7MNXsrfUaScMMvxMRy1QsjGEiD0hLQ1jI5GGm",
-	"uBII5q4f1tg6rLpcxiagUzDUWKBvKBGNG1h2O4XTs1N4/2nuDm632NPGuQWwsuvkEvwwtCGNQQznp42n",
-	"8J8XAYUycizmLE4x8wrdDfSaR9eqoyMJp8ypETANItdH6MBhbRm1LWwXZ4kYCp4yw7sigGXDNRjNSp4j",
-	"8fMjFcjssgbOTpfym0ytVbMHqhbUOvZhCI5w3gy8+x8Zjffs40ZY/3wyCSgxEGlfw4RHiUxTSmcqOfJ/",
-	"4irltXX84/d6us9qqHSn/VqrVqZ01LrcNFeeEshBPfQJVgOueE+gdjXrvad2kT0TKg3E8pPqYux8e0qN",
-	"mVooMkn7d6/M+RR9v6C0xjO5TI1iY2MnbqlYji+YK8nWBTLLmxObseAL84yyr0sNdEYE5/eym2vJ/anS",
-	"oQppQIjfRxpu4Hz1eQ51Lg9qDx8loZNFWPSYOiRVzzNZD7m7WsAk5EmEI9bxndiKSvWTTkAcotg0IVek",
-	"gSQRs8nhNJhLyj7PjGCx4HcoH0DLKoVN6iSPnHrjyqxDHeWR9K6mlCibyB341CqNO+nwIOmtVdXWuBIf",
-	"CjzyJU9cvdFK8iJFB2Wr9vnjy2b9zU8ffv75L69+evOXT5//09mf/vj27eefz84/vX/343/+v14/Pf+n",
-	"d38+/+Xds1d/ef+H//T59X8+f/3mz59+frdMN97yuD/hu/epSmblMDhPoqVybpeLic8MGrvQ78pb8IuO",
-	"I5HMyiYiSkD10rC+vXTDNSxA4pXpq58RgQWHgFqmNP+xZIol0SyX3FyOYkSseTQf1gfbkbiyEWPtlhHH",
-	"RhuoB6JXa9TXWDcCqiNeGFgEhjj2jb5aLkuEHknWDha3yIH0avPHd++BlXR1EoJ22R7xREnVa1MKkL3i",
-	"kQGLDubCewILT9rwqnaefknPlBjfDfsiqrMP5QoYQy1PLn14uJOl1jyk8VF2ZRwVoYuu1f1lJ7PqSV76",
-	"5T6sIDCMecvhX3hFLaid2H/x8qB2gv8uHAHG84PZXqBiwkeTckyEqRpLZkSyu2oLPJ211tlFQHNvnTXr",
-	"F35sb3gi+YCzX40B8wHPUa3VqD9/RnkscI0li1rgZ7KQb65ZWy/q6A7xg+P5OOKZDeiDAXjUTeDikU5u",
-	"hT+YFX6r7UQYkbPM5Kcfs6FI7qTRSc78fGo82VYJM0IQY7WFet3CZUFhbiAHCJdLEN8F9U0nt8whGuWo",
-	"XUojk9YjZdhYpAGzqhU8P9GxcI8a0S2CD+ipPAHmCnQ+WT4ojW3JWOgeBR+ATfpCQh5rJZZEfkPfy2eZ",
-	"9ln7KgTTuIXOmdPQ3LUD1i4S2JcTFQGRtSmrnjwvnJkhHBHTFyJFp0eiRwZbVDnXnkkTwQfoyMBZmlTr",
-	"iLR0ca2o5OYSHoTX0ZPRX4oeRZ8Eal3+5L/6MoSZYDGCC7C0aUKUI9SWxHBvUuC47Tq7QK8OhXT0tRpw",
-	"NbZPMSzJ1DwhcswiWjaLqOT+D2onpU8qA3mB8sb91dVxrEfZ0MUdgtrJ5FerJCZNl6I4XC06dPBLzFNy",
-	"F1TJLDtsB+FXIbngghMHWbbQ+EgXQuNNGmbTJGcsvPtxKiPJvgM0ULDx4KQ6l5G9adbr8a0EzK+7zEKw",
-	"VuZm5aj0yw2gcOP8NXAKhB6pmVuAvy2rNyzyUl+AVvXWCRNu/XcjspuvFnAJ8lItUKaa16/o7sZWodB/",
-	"CIXUZO4eiSfdJcFFwtMKNcKdnAUvOaAC7mWy+RySHmdhrMNbLAJIMsWAp4NoLdcDoCyOmFYtxo2RPQWE",
-	"HJDBw5yKE7BhzBVIR2AiJ9nQ1YFR6I3kFtiU+5ELuILHoGM7Khih0pvplPpFItKTHDa/sHm2SugaQ+GW",
-	"pZOr4CX++vTChrRvXI2fqbUaPso9b4ie+hfUtWFH7GNRQ8L3lNpr9GWvPwWfrICS4mIO+4jHtzdSUR47",
-	"4jlzY4QxA1reBVBBtpaHCBqJtQaC0gm7U1EdxvNlEBNrMCe625WhiHSYwcDrBU1tENfxX4Qu9O+tgL7n",
-	"A4HuRhshLTwicFqziGPU7cSXFI+VZUsdqajOZoox1aq0yhJx1L5e12R0XWtdL7DxT5vXtd+vVYlap60k",
-	"WDfrOq0ck9N6y+OQUUBHOqA9v1aLEEJQPP0BbMq9w0OXLgfl2bp8rJdXd1mo42ygMARrLqkoCy2F37RU",
-	"Nn572Q4sj6btSDJlNwy2I4t5xZQf1JacY0eSLLJKkc17WiD5Db4jBX79FNZZHvorFiW8m7ZsPomticCe",
-	"vShNpLn1oXLYAFJlrGCymC0u4cGpo3X22fr8CdjVPVt5O66e1xwXauOsGZSX6iCYiq9wpjfbi6jmhvwx",
-	"vs+/jtEiQ2maxxXpZW1n799MuPXosSPMsgdrYcwGBOzKlfcecpAjJnABe86MN7sdkM0Y3py/BORrIiPR",
-	"rs8IZr8kfWh3oexVRXJVL6dqueKJ4FPC70RsyHrHIxNrk2Jq1pDD5teWkg2bRoRd/M1VPOVH0cvUQSOZ",
-	"IvOqjD7+CPRr9dNqnrUoaCm+ZKHMeMw7jTR1E2fiCzBQqotFdblbxqUCbormvtegC/gHtk6TnTee5/kr",
-	"Iz52aT6+WSkVrlc11e6J1FLqg4fMjgrwASvAwZpcZVMZnueN59OU9qZgnPugOJ3ywov2hTPN6T46my/t",
-	"BEYfU9MrVCzyzTlvFDMitQlvLMoEg3PFuBIjigUbdiuGqct96EuT6mRcZ97J4gH1BvxWON9B7kyvAo7B",
-	"S/rcMGyeUo39wjFLFF5P2bmLpvYTXaymzbhk/oXVGOTrJ7jO/2cVkkAFG8DvfO74Z/TQI+cE7ZUwEGWv",
-	"n9aWtE5x3JtKrdgPVvFAOsVLIoZZxLuYEnFKqdOz42LvbCqBg2JxisMw5ooaTVhtAhWImYGRq/AAm/6A",
-	"sNdqy5ERekktqJ34v9YvuXau64pNmzE++GkzDmx7ogoA+MtGLtzSwJiUIM/rzTDRvURgnUNEmXpRoodD",
-	"EVWtyp4XX0/wnSHmnWOYyYGyaWWymCO6pj0WRZWzFtR6mseLjkssA1N1DjRqD8PCuFZeycu37KEdncRh",
-	"dpH8cNOV8Qz1CksQLD1Q+6L9UrQqXVkllQc21KLzooMrKKOxM95LhIjAEJTpHC1onveGdm6nPpwNEOSS",
-	"NLPC2d6du8bu0LfagWa2jnUVRYwrS8JURoZU4CTpWjrX6Vf6497uMnM1LOtY8US0hwWtR3G3lltjNvXt",
-	"q8UyRyKSw8GR1J6Iwso2Kn6EFX1UPOGu3UOl2tXxmVD/KSYijU9KQicycqA6+1W5dbxzYpqKN+QXEWHK",
-	"dBerRhDqPNQDymiRacvq4wE2EMQ6Wqq3dw1CZdifzNRlRghDQr7OpvUDdIc4xaArBbU4xIFsy0myqtKw",
-	"aVcJwqWW+VWzBGHwnhuDGYjc3GJv66TIQNCUWUnP3ZHj5GCZ0Vwfymx+tKhIHw4TfYfu+hmC/GWsTZYI",
-	"QwlHlCeFOcHu1Lvob97M15+YII+6uHJRs4zzxQ/umJ26JYw7m6S9sstjbq6kO1x5wua3AS4XgfJ1KxWa",
-	"g0QecELRsLyRCsRnLlYL0NmZkqnrD9AXCTOY5gDC8a3kAzH2ICc3IbYlcWVsCdzZlaJQibgEdkpJ8fO3",
-	"78LTYY/DLnwds2rgeIo9i0TEODMi1Cqa7tuwl86OtgsM+0STVqFUg0J6GDOmRBbX/oYOXxt/addZG3h6",
-	"u+X8rGQjtq1dAb/nIdH8KlemEBV/puuvmKUHhDFxYoB1xswevBP7e30SUDu/eKJ73lTsaiVXjT16u024",
-	"sSH8O5mCUYhg1yYtsJKJHS1iHv1TEegIsVYQu+OOh5n1LqxCiTv0zLgNqVTIcoXzm3TOmFtXvMTzc7mm",
-	"/nb61Uvbjbhl8oEdLtLY9ymng42R4b6Glef0B953eV7tscmJrcpnk9P11poE389R7PdiR72BH2iJZmZJ",
-	"O1Yt8mxnJ6bRqDO5rgK2HIr6Ovtx7HUxG3byWcXYar2vrd7z+OnZ2ZOglMfsm0R9fPeeEuMdoOeE5gSW",
-	"dWQbQSF4nGV1LV9QZK9gOs8Gqi+P4WkXYD11atfwnVcU9svdEjpMsSKMRVk6Xk2LeuXwSnbh1jpIBu54",
-	"yaRiRF/n9a1F1+NG9aPTRPwmwvQ7ZWaMtBffSdQWaaJlRwUT3xTjor0+8q0j39oS3/qAB2zzbEs4b8kO",
-	"ccZ/SvSAtYdCRVL1bux42gHrbIVDXFEn9UdULu4cHawjTHriHCbYs5weSyxFKsbV2AKQIJjN5Vrazcvc",
-	"VDwsJvFZxDFzpbDLYI8XZl0mzGNy88pKDAosf5JWZAPevTo7Pvd6MstZ8LAf5OjQtgZqmbBb4a2HFXgz",
-	"KU8eJPCWv6gW1AqvXTzwVthan/WMrqrqkdifFgy8gWp4g7dsK+7ns8AT3sViNBcTwLpPkAgi2naKc6EL",
-	"o3feveRK6ZSZWIih7cqMhJhoBLUGlkgrr5erOduKGxO3yT30+TmfD8PrbtCJ7OEuKZGOdHK7uD8UCwpR",
-	"jA4ToK2bzOSGBX6PnRFc28daq9bnuQe1I/XQjMO+NjqUVEqXn/uZc8wzRuxJefCooye0fcyxLnOBw8iz",
-	"foeI91knlqZPeu6gDCnnQnf2gNbZla3DHfAxwaZZ6dQinVk6KSUiNshMyjqCJYiX+dgjz3MHcm8bIbRP",
-	"Lfm3Qbm0T7HQ9fieEaecr5LQm1sXNy0R8YCXD9FOI4grcryl+cyyPGJFgtxh+DHfz2+1on9e+pgt61es",
-	"VPG8to56+rWUD7CBKGRxeBtr2byHyoLTnqal4otcKuZXLRNSPCoiE4pIWVV1JPERDoFhHR7F40tm0kSr",
-	"HutymfYvSzFgwxRhki+lx5yvyCG/teT5Oexmj8KxxVFWOeiLTG5LifRtp90gDJaDMzHsDx/fvWUI38Aw",
-	"lRoz7W3r6Zlq1DwF6YogCQguE77uCGayXg+TD3KA9AjWbCAVt5rqXRYrkfCOjGU6JjccYkbRyfQkNp1F",
-	"X9blujohfOUR0hsNf4Wk+jXUs00n1hcEjUkToXpp31gSsMnTIJEJhUCwvMX+7ytbNbvKqD9kLlWpFn3k",
-	"d8LVqWxDHzrlAwES7Ou3z9VmZFGQGWiZgK3L5SzUQ9uDLcXuYDI1bBjzUBBPKXATasafkv2GkHICQU7N",
-	"VHCxiKcd2QhjRwDvw02YYk0LxQjgzk3xm4cNEnid92NfYAsKC2xOKVJ+mktacrAeOQM4sp/12A8uJ5KD",
-	"O7bbNc8esI3xvnKkn3TCelpHLa/pKIKpZArxK6l+0YCa1M7BhdqI0uyCmM5EzPMZ4Ce8fcRNrkxRmaIr",
-	"aXTup0dVrItY48LKk9PqdFLSo+iFWHpZ6LWAPZ8dr/O2lldE7D3eNFu2w/OBssdqTMtVrcNV/WG0hrtK",
-	"yfjmGKprob05T5fsqR3mYnym5h4+0bQAFU/tVpUYWTjb37RUxsPFXRaAbjuiqxPfaE+mE1C8Bwqyu8FE",
-	"ENzl9fDsHpZ5rYKg6bTBIfag+YVnZnkvPhDDMUtktQogWDyQ17ATuJArM6U05WF/forIUt2SLpdIFCm8",
-	"+1ihvbUK7U1mhuTHZWZ+yFVsdLHTF5b032kZiVlDcI2o/EXFLgCWoLClSrDNFiObSNE4P2mcfWq8aJ35",
-	"yIiMhWsYOrSIGPXfhj1kMogb2mo2zxuL4/Y08ziGy9S7MSGCMsW8g/qnQ97A5tmR5K7Dtxzwnjj9bSh6",
-	"tsm3vBPRjenzs4tntVbtWeO8cc7F2VnnxYvnz581O6E475w9756fCxE2O+KHi+f8rHkePn8WvjgPGz88",
-	"izriRffi4nnYbIY/XJzNgUx2r3jRff4sajxvPn/+NPwhenbxgp91BeeN8OKCR43mBT/vdJ92m52zTqPz",
-	"/OwsjJoX0bOwedFpdBsN3ngOz5L/LGqtp82z86cXQS3tZ4OO4jJ2Nl1FVGVqT7IhCP8lw2B5SklQG8ko",
-	"7ddazWeNxnr5JTkD3LPcEh8PwAESzt1UckmRfe9ZiskVZZVQ80AE6R3yBGfUhkm3SaE1IgErG9u1gPzn",
-	"9N8kkXfCBUUI2YfqxMlAJ15uGUyAei58AUTeulZ/eP/654C9f/szGsKfRec9Q7ozAXv/6icyqd+8Pw/Y",
-	"m6dXAXvX6wXs89WfA7jyDf549eYDMzpTEUZuUn4rVGBjHChoYEDAAKy6y2QauMaN1wpm+ciwlzS4k0/j",
-	"oaBQDsIV1tmvOBR8MoJEJ+JEKGDvEfYehMGDJH//9ucWy4Y2+INBB6v3WuijUAQsEncyJHs/lQNxrZDb",
-	"h3wgEm4oSuErQwaXLsMH15IWGr0bWAkHcqo9wZHaDsm67qYDXwgVJuMhVtfiasiUxVIYbNF4xRIxFCBx",
-	"XJUDtuZpywjbMbYLOvPJH8W47ftd4mV2Qz3mP7VitF2zYIKFrpF0uux8MQegI/AYoQuFGxai+tOd0oUu",
-	"r9WcBCJaaqtp4bDxFfC7xVinMYJVcu5GIuO881eqNYt50hPscbPRYG/kj4E9fezsgj46aKzC+ZewDSlL",
-	"9RMYXvPCjmCc9yCmCZMTqeK1YjBMx0GxQzpIHCINeA8OwV7tsL3gxqAwYKnYUH4RsaEOa/SUPqeWL217",
-	"JIJrBa+Hu7A7ZUF5La/d1Fbbjpk66/VTP0qYxKVtewkb4h5LAoJarNlO+VXNL+mysiK73fSuQRanEmj8",
-	"FPbjhFSXkjYDU6q1av/H+1c/nTTrPyyhLJSE1jCBqaaSdCp6aJUL1rPWQsJ4iflgxyXqnXxv1ytSgu71",
-	"xropLaup+jl/rQ34lz9hZLXWOms0Kt7gNJYKVPAJJiaJhwVwgPviCwcZMeBxq0hgsPM8EcT0YJmQAknO",
-	"RHhi0lQk8Pz/+6+Nkxf8pPu3r8+e/v7vKptw5cbyX53ujvuTGwS6g7WJG0uL2zAaw1FH/t505OXV4Uof",
-	"jdVFv+XESpqjl6+LKN0D/uWkg6Ki2bh40XjW/OEZfE2dopfpq1R0BZ1+LbDPhXoupaSOGXKE5IUhkupz",
-	"lW+VVOirOuBjZoSYnb5ZFKu7h5E5Mq4j41qFcWGsuniUDybl0qX9kc8X9fvyTPbHFVCdIVAca1WGQJHJ",
-	"bSkT81M/ty1NitmW5QZL1hIm5+dM1LpyJJ+MMHQDIFP17e5SfiuI8cIIYcvIyFk6I3INi2bTGZGTrC9A",
-	"jxg7WzLgVPC17SDj8R7d5iCj40kiQhLouEUBHUidsIKoWJhrrK+knBY2qlJZucKgMCpGeTsPnljo4Q8E",
-	"iWxuDZBXnZ03niKdwVWwwlPqS58bcvBMK0D36jxA0Y0Z9F9wL+IvkfC50M8s5eejtpF2fPs0QUd6pDbg",
-	"pMClWYgTd5e49K1WosgqFqa8YdQtE95CDbWzSOrTf7/8jaRZ/fty02vg6p1xKkx146iZj6tUDtw0S4R/",
-	"FYZimJ7gepqKsxyP+NhUjGF6As4h80qaoQa6JL5V+bx2TlJtD7phHTjz3rEcmzprPNvH7V17I2cxk/LO",
-	"uv0gUqnK0gn7Nl4B9D135WEcT5uTq4mN2ocxlxMCapFJOCbGTGaH8cCxp1eWZ62ubE7Zv9+68rm+6Iyl",
-	"ujW7yuN9UC19Zh7vqBDOMQIUGZDjSAU2FtQ2Sdi2Cg2yjTr7NcWW94Z07nykVnOQhg2zZKiNsKUHMmXi",
-	"y1BiPwREUOvzuAuPHNmO9zmOtQvsYewvMz7ljrNYKuH6u6YJl/ElPldFJo8sFYYiJ5WLAb+1mgjNFcNo",
-	"XFFOXZ0RIgzoK3il8fESrYQzXlZQXrzZ4u16mrdTYuySzkPh9nP6k1S3tTVS3uymEGg23rOCrQ+DWKYE",
-	"fUmXlT0nld6OC+vtmJ5HUMsS7F6bpkPTOj3lQ1m3D63rpAdsAmn99Oovv17B/8Krl1f5/1Zdh1kSEd51",
-	"yW6FGNoAuxFhIvCvkY0HIv08sIy5woGRqCaQMKVZqm+FmidnTF+P1IlWoYCfYZ03YbUU3Fyz7JaUDbRJ",
-	"2flZwwZJ2UhGFFzry16fYCp816MCNREH4cYbMoUI8pIUvICX9pOfydHA2CsDIy1szNHEOJoY37uJccXM",
-	"ANSboQzTLBFFle5oZ2zVzrgTieyOv2NDo1gmiCkiIVePcoFrc95IUzYsxmo840tcMHfq8YsGi4gzM0s0",
-	"T0jQe2V7KnAj7wk+wLZIkv+kCVT3L/QFhjBsKgF2gcpFYwx0AjYVY1ixUuYYSj6Gkg8yB+Yg40SqK126",
-	"LCfOgTmylBVXBiXPthwiAub2/UqfXwumHdZppwYNYQf8w5Tu6GhcKma/9Gj7hCnQtSXvjHdT9FdRziwK",
-	"pClJdd4oCqm5ke8VSi3hxh0LknXhNH60LRRSzYweCFx9ERuxih/mz3C2j2HtNdkVrGI59MAGPEJ/q0iS",
-	"Eib/Ksypkwh+e9KLuTE7rASnHtoCEy9UOG7lWc3Wm62LMWvnPOrrLDFl9H0i87OneTkGfqM0Fg88CZhA",
-	"ZzLWRkhTcloHhfps42sxIp7yk2GiU4GNiZnudmUoEhYLnjhN1ubkk85bIhsqdkkEQlI4/FZfN+PtzgKc",
-	"BSbadESfUmlswqIrJaAqRllQyxM9mMKAxTXCRuEwNuo+CSzshWORrCtGLE2kMNM8DM/Dz3gcdokMmzMk",
-	"WyMhFcuKPSNp/81Qpjz2TgfErgDdMVwS/efHfNYPjN6av/kDnpIqtvVBhDqJvplM4yoPCC4DbiqyIjLl",
-	"JsiiGmOxl3Fcm2Uyi0OtuiIRKhRmdUxXVzX+svCwA2svEPZFlMUP0mCg8CpsMVD8vFVU/RXAa9WdUFtA",
-	"pV3UVD6jY5TKUA454iD89atb4Ks6e8P/7V97HI5j0uNKGu4a2ydafjn5oLOeYEr2/u1/JVIoJUjq+rjc",
-	"Z9xlg4JCsRjhUHhXxGO7bX5TCtN4UYLtfWjA+5y+9qwouUD42KX6IMDu5+HFs48IjMNBL1F3Ej13Q6GH",
-	"sSALTGepwTgf8Ak+IATX4kmdFyzPV2unisXeEtaKNLE7zPnChn77OsssTxJICoQ4LBzu1YBvCjrJ6df8",
-	"w0Zw50u099De5qM43aQ4DTZGoQeLuz6X2van2Kc0ygr/aonGt1TsQwh70oIxYK+aVgncfMQN64sYA20h",
-	"V6GIY1AE7nF9FiJwnHUl3I9+AwNGWxaLeZU86+gBm67kmUGhzcb6cnlnMOYHTfTVYrZPmSVblrKndP53",
-	"FI15WG4xMxqDej8ePTQKHIpG/X6msUK8hO7dFFPYIQB5LLqUIvFW8oEYr6zL0wHcRvLuUW07qm075OB4",
-	"sLfPwfs6jr5f/r0+iy5VRciBcDpjnb2lABoFtbqaoN46YyZTI+JuCzsDW8j2NOHKdEUCwy2BO3PFeJhS",
-	"zAydyNMSATbwMOVBZJvPG3sePoiIvUy0MSzW2kanOOvygYzHsHA/JTLiwG50lsISY1//AZfqRg+FWlWC",
-	"/AIEcJQfR/nxbckPciZamLICq3UtKrYiTAqq8PpBwl8LDzuoIOFeIkvvNjpYkOMLc6KFulYmerAR1neO",
-	"a48BnKXYL5aETrhCni3NtTKzBHr/2YaDhTmd7R2CsaaEI9wWC6V29GMuptl+6gubs+XywoJSCyAeousC",
-	"eVoUULCybcmpbSud2+50tymfylZWU0ck7+JwodFxMQrqkqhYXrToBJA0TN9RV6Ez1+jD375Eu5EgD8o6",
-	"dGef4IWAxQU8WVLNY616DpO23HGEPW4X9gRGfhPxsWnb9K/yDJ5Myyya9Se9R1HbJXnKiixjd7HUfAzf",
-	"aywVV0Bg9iTCFOntewsKCt7p1/zDRiKuhQ3dhel1VFG2pqIEGyPrA258LYvH+6i5VL++tEgVry+xnIco",
-	"hF2RGZ7ursnv97ODc1RfrxGGsTZkO4BG6FsBTBUwYZMO1uHhbSH9f9ngnG0NXBJk33JR7FFoHoXmlnTb",
-	"T/xWlKUmEufKSq2443G2Kc/k68LDjk3vttT0DpsNScQ1MFRF5joXzRoM/ERCZQ0ZVnp3T2NRe9XL4Kdl",
-	"X7Zfje7OJrmVpZElOWV+F65f/uxa4BdpYdmw6LXwcLfdC2MpDBPdS4QxqIXc+E+FXqhWfzJZzNMcl4dx",
-	"1pFJ2mehSFLZhf2hpGDgEsVZn9OsKyTD2TarPXJ2tGcO3F/0iOrTNI9tfRr68LCd5G9Z1KsKQ+1X7cev",
-	"KTMiNX4ajwxzBydgI8RgQudgrE2WiEeGmT4nNCKa9ECg5A11ptDtmuiB7UoHWietAcG6XDLO4NglLJdV",
-	"VImLyI0jaUTZ3+rHE4OcNIxTy3gE786GIjEicqCNNu00yUgp7iT6VqgW4/gI7Ntl54SVLVTDO3ZZB3A4",
-	"bT1u4P2hPHUMOR/tvFKW/Izu1Cm6NEN6GJ6xIrnvzvla2M7v1Pn6ByBd1tcj1uWJpyTDEuE6HK2tqJ5+",
-	"zT9sxMNaIsLdIygdFZD9UECCjRH+lW8K6qX7IbloRZE+9tZFWxplhYetxDQewkdKuY0n2XC2af3Z956t",
-	"6ileX7zf/E/4LnjVQRneUSa2b3PTS8De9n9tove837FU61vqHMwew1F6AqomaLsmlXHMokywx9jj/cmM",
-	"kUdaVSLEbqMVPE9TMRhiDuPfgo2Iqynvnl3lgofwbBUfZfcsJ72+HoibO2lkugPUAEdbe2ZFojvfs5jc",
-	"jNx30/FVJiZgA6QJXMKL5wiTFh5wStYGSsGfuYpYWwkRta0PN7G6NbPwexYt1AjhP5KZmGfW+GxyPRQK",
-	"exb0dWz7XAOr6TrEcDJi55iM8yw8d3p2at/dR5LTZLYShezO8PKr/J2aXe9jruDkEhlgV3PLGVa2uHLe",
-	"cvq1a5d3I+ZWgSLWE2rfnywLNkQSh1uwP+dc748pUhxkhSVSoKYtFesX67cK6imKtjVQSfPS+9Wl2qYL",
-	"76cp9LxAPSsqejsquD9gkp1fbj+MuVKIsLstqXSaC4Ov3zjJz0zuEXcywlRyC/rJneqKqmysTYoQyTxM",
-	"6+zKLhchcPns9WgiluKnNY+NVBZ6rsBeeBS9pPHZ0R1KxWaZ/zQ/NS9y6T0QaV/D7IZ9MvOVTl0XHJUN",
-	"OiIBojYjmYZ9ETHd7S7BtEqrtemGXd8v37JFggSVDEsLhxojGJRrIRJT5Qtdl4U5Q/U7ZWEfRVro8ofh",
-	"VesQjDIRsM7YFac8MizkxOkcfnMize0l3ZwlPWw3olKR3AmF8WI4fkJgRY99TFcmCKdMp4aKBPqy18cn",
-	"lfMgH4DzuZ3fjGr1wOXq5JOZzQFh5WutmlY9LVXvZqCVTDUehmLJ+keRprGImFRsJOJ4RQcEraM3wY9s",
-	"cANs0Ha3qFIFNs8Dd9jFYh9UuDDW4S1LMoUdJyRiwvd5hBpaRwhV33yLiUPjNz4o/Bo4vIhYOpKhWI5f",
-	"fKBnHHnEhnpKFJiDsLtS0VRiORaBiWIznY3vurb/QkUe7BJx05/xJUcYhUPOVd6v9OFpF3JpXX7hBtTF",
-	"hN+JuNgVaqnkuzUSbJROb0zKkxTjIQ8dSgVy28Mw6kQi7kEBr7s0V6UpzzVw0AJkpTLeSwRVesl0Xpzy",
-	"Z8rp32GMciE6WfLsL306dxfCxA34hsOXMxSIqyhyaaJohFOythURa2gOp19tkuP6AUtLGrvPDP2WZUuw",
-	"AVI53LCmraja24hmseKrbBbnBV/bCGT+qjxL8M3ZrGDrc2zGlgu4OvvFpp27lCBMOSfA8jhinXEhR9RY",
-	"HGKXYTTVFJj8ekPaYGqjjRejhrB8wHQ18brxYGkFv3A9eWsraHI7ipMeKP3Pj5FWs4AFRV5fmlQn49mJ",
-	"xn3NBvpORHniG2iQFuBqRGms+C+hQ4364zr7oEc2PgimdjFCuKB1/Ysd1dG+3h+YwnniuDNeuCofNZRl",
-	"VRqELzApTzNQFxCddmHtJIIH6JFaAjmgWSwh+VXlTR4Jxg2r9FTkvBIDrVCuJdLc3sTiDhuJD0QkswGQ",
-	"pS4MXN0gPDTqLx2LNVxb3zr+lHBsHr6bgtVq/eQ1OtlSP7L9s5IXZJAPguc902T/CXEE4cS366wUbLAu",
-	"f5NyFRlbMlDIUYbTCLynL3v9ep6BjD/ZXrDG1sdW4PdRQ1epGFdj0nXgRekqIUqHp31wYYIC4VcWhzVP",
-	"zhrL6T6bhcZe/L2HpPLMylMGtYES7VfWdVDH3Q9aZjphbcJSatfZjzrtI2skrUl3MX+BzBV0y4GkGelC",
-	"nRdOJSpUvsOipUJR6TsBfWLZeUbnRlwidqlUPdj1WPDIN7Q2WXIn73RSYBIyZZEWZCV1JXkGE9EVScJj",
-	"O8ShUBvkETidg2QSH0RPmkI4EbtwJom8Q6bh1nZhZWdJ3NA3eKKPHOUejsKHw0TfTfEUXD3GcyJhUqW6",
-	"ZK+vzGuUTsUDlG++xdccFmaSDsMsSR7CUCq8CSyl8se1opRXsdEzdi/w/C7tC5mwVHxJZwzcwkXf0I2l",
-	"KXgiwALQYKuVnVna18l2DbgNdtXowvNAcfVrU9zXmU/HbQCaT7FDv3UJJiIUuKeX2EnDxGKYYhpZfQdB",
-	"TiDmPQxyIis7nCDnG57cighNG6/NyFxBspjlOQ55l4dplQk0kdBe7lM9s0vRnEApbO9OA6Wz6eSH1vnK",
-	"dLL0Ed9dpBR34Dst9PwMXzKO1LyeVnP6Ff5ZKkDKrqxwxNcjpRgvJkG4w6mbGUa1hLNmzedRym1EygUb",
-	"oLfDDbdWU8/+hFvt+CrCrZZmtxRu/RHb8DEiMvb4aeP8iXVOyJQZLiPWEV2N0CZ8bBgfaPRE+Aw/Mys/",
-	"2fc7mRS/q5egriaHNx1RXYJSY5mmsVhB0u4sznqghF8pOF9HMt2w3Dx1p352lrISDJ40Rh0TC8hERA2C",
-	"lvAM/Nm95qAcBFTcuGXXAL0ELH/711Zjp475Liz57aBazZXkPpwKa+/MuWszBqs9Y3vX6ow7oi2Kn+9Y",
-	"dK/IqHZXVbV9VabSfVDWZNDAR/TfO2lyzca1IpaGRQIRo7ZQX7WenrKjeMiPItaqh8Glkh/9QKqsviXF",
-	"xVZYIQ903q+1i6sw92bXIVTM62zXJxoe+pSHW6VHKsCvMO8HwbyX6YPIVVRMGA1hS5RtmTlxMfvf/+V/",
-	"Ipewh90VT1DECdY/kl3s6pKyDjfSsMftU/qVx6YdsFupIveGG30nkkRG4kmdvcoEA4vFsCRTlG2n9MiX",
-	"odv5fHz3vgSbDoO7FWJoaHHa8EWseXTTzeK4nXszaV1GOosj1KTGbADWWYUb1CPslfggouyN+mNYvvwl",
-	"bvjt+uZCw3DgDikyPLUYwD1YqONY8F7mfF/YGEkr9kariI/pwPFbQZ08l2OW74ZCkUz7fe0W6x2hRFeG",
-	"kicLJ/R1bOciPL94wqknlqESgoWaE7kC6Q2BpoVFDbp29fNfTl7ir08v6HSpG5/MUGs16Kt7hrhK/qB9",
-	"LLYqwPeUEgT7sgcqjRGYH3eH7L2mQGvBxAGdJSEcnRGPb28kmDcmBTW6VePGCGNshcZkTuQWnXnfQBIR",
-	"kIorC1hZAg5jruZH9m3gl4oDgbSBWVsf14LW+3t8yWHF9ffGbq+uKXY+F5ccJQ2z1DNjCO7HCmBoe4BI",
-	"CGOej+sPgszQoshuOR87tN23Hqb++Go41FKlqPNYZ6UH1rd4l6XcyObZNtsFnK9SceaZpUWVWynET1VD",
-	"PiqzQpO/4fgGiSJ/hjYei3SBfbH4Bsey80W2a5nXFpxu09m+tgGGP0OOBzx0kghIhj1MEvHctQzVsNeZ",
-	"Ij9PCmg24GNU0ElGyLTO3vkmW5jnZUG/MSeXspF92iyaT2Q5oYqAmaA5pDjL9TZnXyaCVCclCvZSwVpy",
-	"FVUyFr6YUXyRJjXz0kze08rvtieUmRJRa0sTGNMivInGXkm+SxPa7lJVcBcrSPwVnIJvtqYfZ2dhX9dT",
-	"0E+/WqmzfhW/Jag100+O2tpRWztqawemrQUb4NiHmuwE9ns1/tbehlDnwIWVI4g5Wti2QfR96KGFZZcG",
-	"vqTCKR4bjdkdI58mNTZ03wwUpqAY7DB8IGxlvXUdY1gALh9QsCG8rVdiU6jCVcUczIiPsdLLRkciPi4A",
-	"0y6ZY7WaErrpHCvH/Wlr6VNZ7jWe1VawvnaUVXVoHOY+4IoNIDZN6HqnSGt8Z0jYD86AqmHewCDNa5As",
-	"K3lkCnQPhiXRPJqZriQ8wi6ZYBBjkaghIG1QYTxncA91McwcXgcsXzCgubkFRkPl6m5FbPqnNIVeys6+",
-	"tSWsltVJRc5Z6z/uyi8iapEzPXCGesBGfY2xUAIjgSfAY0A3q7alV+kqYM/S+vxsxQjk0d442htHe+No",
-	"b3zT2sD7LC2pAggnpZPbjakEO26OsUcqATmSraub4LkkSsgIZK3SCYsSPRy6ZMYNiNBie4qjCD2K0KMI",
-	"PYrQowjduEFtuWwxMXSjVjWQ1MwwypU/tWS6FezNmKtexnvChkdpTUHWWGF49f7XRyZgIjbC3UsDemQu",
-	"Wdvd3QaL0ljfFcqjOvuFwIxMwIxI7mQoTG5LFsHNQcohBh1w0ejyWk0lZRGAGuPoPxsTkIfNlq6zX1PW",
-	"ETwx5Wlh9iB2kYI7nRClpC8Q5ihK0Sy283STsunHHTHWGAHWiKapaZSaRZoZPRBYWlC/VldgR2O3qVFf",
-	"4CtoAQ3v5v2rrJsQE5OTZMwqasTI3UhYBYsi4l6rKVk+TKRKZwvyqS4bJMCG4xnpVW53a4v3rBuO/+Ru",
-	"WjaRahh1S9IdVbPOmMBzKvSrjlQcRzupYU3xik/5NA/Btf/JEUeqGe7oxEk6uveXK5iaZJWR7HZnskqs",
-	"XkgLM2l3Ez1oo28NmSCm5ivhCFQadIyFeihFhDUAAaG2ERuts+kMFmAlA04tIdE9RpRuGVvhSXVmD5PJ",
-	"2UHI41gk6MQDdnCr9AhxXxLBYtFNgalUcZcCtqRLafEzpAjCEB4B5gJO1cqBMjL2tPEASzknF3b6fEgP",
-	"yTrz7YInsRRY14XYlzOYEyzQw7aSyY0NUFLRQ25zaLopprGT5nNOSpKtZpxQnbpSxLBwuW4F40Ls3GW0",
-	"NLyhoKoV1GEcFzVcpVTXioH+aqsbMIwEJ7XLBzIeF8ZX3DmgdHdnWRV1V3tddRlt8we8OtULT/wZQfW6",
-	"aZ8trUe+AsKvkA9YiUo1QGYXRbD21awj0pEAIh3pfU7WO1jG3+cqOsHqne/Zz/TjuCBIQFhFfOyi1m2t",
-	"2jbI7ZonUIwodoEmLJUxl/iINOEyplo2qykT06svr83OaNGwQoAbNvndnUh25s9aMSXTK9sg2paPeP9i",
-	"p725oPfRzbYvbra5uRFrut/o2fk3N53xEuhb+W0Vw4Ify6f66OY7SDefr6GqHtOzT40XFWM6/x5S8+7t",
-	"rVwQemAnIrFgzQG6Izbj+6Oste9aqblSZiSsE1CJkWuXSAtNdk45PcUVeMiEORK8LDpn3bQIDC1vKkL6",
-	"jEsZ5Agr8mtK9jgfkHsg70RFZyD2PRotAsl0tcjljDTAwqMKxjgs5aL6EB2OQ9OG8nkvzE0vih1hfhFs",
-	"xFWKICc9zfp6IJhUJgUraWm+9AGWcEd957+R+MePoieB7wFtTnCMjURDrJ9splvvgwAeEqYicm3fjPeq",
-	"UumY4APGY61EgJaJQD4NCgGJymUKw91gjq2xttN62u/g+mXiXrVJhNHxXXVB+D2jyD3BhfrBrs5UNGM8",
-	"+WWH1A5bI04KeQpvjIBDhsuxkqotEtbPTAeEMEhYEbGO6EvKagWa7OgkItfvghAnZ3OAOhbUY7dYEExH",
-	"ZT8B+JD9weHt6Czd93rgK8PcLgtgz8CD4GRi0GJgfU8VodW5GPH4I2dJFuNCdBJ9K9Tc+l279rss4Z1D",
-	"j6vR2ioneofFt/74T5HTWz74tnHiYYJ5/9q1labTr/avzZTi+lE9dE/t71dABZshnMPFfJ9JCvsTIMuH",
-	"WOUb8QT4MPWOTtvdAnT7yrJxy/2wCwQtDZOKXSWxTGur6XG7qi48WNqdX2W4FUl2SvB+O3KLPhS5V5cS",
-	"FHCOfXXzClRNK7gRqt5BccBRg1hUgzj/TjSISi70id8KLK81Os7Q097h4e3GeREK3CMz8qrH5jI+7BN3",
-	"yaZWhmR3Z45CFtiVFrQyhzq8knryIX/qUUdZP5aLh2sDSkoifhNhehLG2mTJ7ntcD4WKpOrd2PG0KSM0",
-	"1bb7NVbuTyCme+hxrWxRhLkVEXv89OzsSVBCbC8BDgCfMa4tQ6nL/UgntzYXzCKvczX2brwNoZPTusNe",
-	"vbRLfygw5XqAGSjEwx0eNmxRLHo8ZlxGREwp60olTV8sGdu06/EBF2hH7OKb6FJNK0iWtD9jq3KJvWjf",
-	"YPveE1VL33DgkcFWqpQTSoFRypC4dJMPbw3rULC3x6VimYpEQkmmjww8wrIAS7ZcufgvwrcHjFNrCGwU",
-	"EbimC8XuDcgnLjfJHg6tfYFPcnjJByJP5Idp9qVhQw7sujaBZT8QkcwGy/Z4wbN45AqrZDzQ4jHOiJTW",
-	"a1Vvz8reKA+oIjhhXoQsKGSBYU1SppxoYo9tjvlvmUllV4roSeCFGhVF4YK5y2xvjkgor1nguX/ifJZd",
-	"qXjMqDHFSTaEkzGQxkjVu0RbItYmvYETycOUkNzyLC5iZTxNxWCY0stdwqeIKDVMDsgjOuTGiKjOPpfg",
-	"g325q9JFmCXrScUth+ejz3WjugyegwNUZkiFvJEK7MjcvvS8zDpdEpEpPBy1Mi1lSsLOUMESLKA0qUhg",
-	"Ud9KPhDjFRUfnMyRwa3E4K4Mmgt41tdgbCYb7AE/Uzd9HUdtUmxQjWE9LRAg3BfGm1TraKPEDHPfieZx",
-	"bEB0bEB0bEA0y+EDHGlVhmbCRAh1orN0T1rwXZKitEG+RVN8l6UHaTRh7qYSIkIcS/JqYzYyGbmdDHPG",
-	"V9EqdtcS8xsgu1cilBF2lIXl15voAmb0cIc0eFXo9OjNhtTiSI84NSkRkXWQkGlCGzbQd2BwXMUxi3yH",
-	"STBREhHeaoUGihhNuFJdUr11CEoF1klIeZHeLonlnTCsM4YX8TgRPBqTJ8XaXOWRgRnkCnVXzQsh9AHY",
-	"t4/v3h8KrzB6uKgYbzxdjkfAKhwZxGpe1j8Jn64MB9m1WQW6csd9ZV6RCj6Y3TCwT3iXxgmJrox95x9N",
-	"eVWRjJYoEfkErzuWh2ynPKQM2mW3DOt7lB6xx0BvTwJqD1W6GvFzZDpjwNjhX5XHbMfT0ToWWKa1y/qM",
-	"BYyoBZ8XnYFtohGEC42aBY2GzCxp/2yyxgJI6o0Ae24XZRazkbzw4GnXomzf6ys+9cWYGSE8m/NtrZlW",
-	"AUvyMrouD1PDJDGQYm99hLKylCfTmRmmpb7gdMMSDcAroOCjqHwMdlqdsSQprHjSd1d+UVjmKtXCYk99",
-	"i/3PrqIIISARA0572bKW5nH6dYBruZECjBIFPHQG5WELoWBzFLC3yvW8KoqYhyWFaY/rKWRSOdyK/EZP",
-	"Wg8BOTZJzadCRbtJ+nzwBbo3/xPlPCrZue/B5n1iUhklgIAmPgm64UtUjZE9RWgaNh+EzDD3DA9Tho1d",
-	"C9oKwlcu774Qam2l4qAS4I/s+yCdp5jC7pQS3e2ur5VkKtInWGC1+zBGRodczMpGa5V5BKadjXJHa8FR",
-	"Snuaao3IsmCauAQzaVhPK7HBvDJYQVjzN7iIhxYl+eRssnSkLT4pLBOeEIZgsIzH8TE+8oDuz39SkWac",
-	"Dex5Wo2uRzyOzVxH5yAzKVPiDo5+wQ8w4e7sc8SgZ5+c92xgV/NWDFPyGXSlipjSzGRh38nfRf2jn3GY",
-	"RwfpNh2kGIuizgrVPtGU3wrFotlD/I5cogiamHBpRLQUQqZnqFcs1JmROU6eg/LfuFJ0tmHHKtDi/rhU",
-	"USdAfpMj1wDP2XvgGlA1urEMkftJlQqwTlqoqCCzJSxC0JgDspRm8WClWS/mhsK0KMTIDTWoMwvtjPo2",
-	"5sxTJ887CWzHFeCUy/Fyfg2PmLbMQKvs6GhcNCNzm8ukCVc9kZiK7DZuYQfh/OzUF7sADS5HX0uTz+78",
-	"tLj4FYRLEKXfrJP2j0IMHYPAw22No/X0ptOv8M9GnLSWKA7Xvj9cgRhsgHwO0r07ojO3twg5dnwVHkpL",
-	"dg/hwJ0g9N35b7e9HPe0h1hYhxhxU7AUCgrEir7W1dSFfXCXKM1iDdqQrWsWiVheVXitoq20cDjKiqOs",
-	"WNyXTMLC2f7LqEyu29QM/ehdHAmTUs/EwDWURCAchl5bGfZLvdAGA5mmImoBcdGzYSXJMrqVw6GIAtbX",
-	"I/wCiA+dKthNkioSWar1bZ0R/DTwoGvVNlKF4j8oPWoHDJgVRY6kSS2U74CnKXbGAQ4XwjqQTxl7uJF3",
-	"mXCHbbypXbCv25fOyYwuIK0QxH0wTMdoJ6PvmavoWg30nSsvkjHmPfel6rE+H4JVV2ftPjc3A50I24/H",
-	"IyrAy+hZIVesQ644X2l45VYpFXFsbG85TdPEsV+ydk8r+9RrlWpsKO07QdYZeogSQcUl1Y3n6GnDoeCJ",
-	"M0lp9LpbyhCSsTD1awXCzPCBcEODR4R6IFg6kqE1ag3sII/tJdR5jiXURwGu7whb6Uk987QSOAqpenX2",
-	"0t7DE2HNWZ2wFw0W4Qwfg90te1nCO7F40mJPmw3Wps26EV+GwGLbDm1fx3AQrZvuf/+X/1mqZMdNLxwe",
-	"EIMNi1pjb6H0boOev6r+nOjetBSyunOzTFGl0+e7mcKppWZMl4x3jFBpy1v5OE2T+pNiB229KDMcfUYn",
-	"JT/fgH/5k1C9tF9rNRuNxgKuxzYsWoGQTeCcjcKtX5ecO8gEtN1wpmd6SGErKl2kwGkX9oYWjlzaF0bk",
-	"hz9gFgOMDh1wIw4b58XqX4vFcLYTD7xYfBnGiCVmm1tXjd69pTQBmVoQ+8LyPpte3AB+/5Wuvch/5kli",
-	"IYPSMQZeQQmszXQCw1zhzkXm6Yrh6jwMxTAlnPRFpokvuHeOzca6k9ycm3mWLlFvnp0/vXgGKoUXeIvV",
-	"CIBSQY//+ntQA/abLxk84nnzwiLQ24K+8qlyPyxRk+BXq/CkulWWysBvfwtqTtL4QZX8xbX/fNbL3nx8",
-	"ev721a/Zu1evm3/67fX529/CszevrkZvXl0toeIioT24K5nIu9qZTByG592fQ8+dvdJjv/nbGkbxXNtT",
-	"RwKVj9Ov8M9s1xJCrogUbItHBHpuckXETwBssJh3RGwuWZsSatsM9xWD43hfQajjbcyMJLWj1d0uRemm",
-	"msXC2IhFwmc+EJfs3F3nxD8tXlTt9MI3vbSTXV764ZRm8TJaDJwVL01HTYS0ihOd1ZzBIShuM6YFiyFd",
-	"U1Z6oe/EhhiUYsAlmMG4lbVW7fWJ/SIR+FUMhiFuK/aPlV/854KAIZZ9A9uiBLp+ZIos84PDkir8pIcy",
-	"LNxV5BK1RvSi0zwLz/lTcbEEvZe3fEZjbnscCmbRS1rGE99J/B4TyV6fNx4PlnJk/xl5wfxr8ZrNW2GO",
-	"9Od57ZBgkfqwG42l2MxgALnIp9x167GqBYLndtRv4ZjNgZy+KvAaaUqkRziQ3czYRtdkammFFiFYAmOG",
-	"tmm5OT8CzbG2VEQxN/D49pNLMnJG3Fh7wcGEIGIDH4MFckUsER6nMtCMQcNwzcIcR+3w8HZx5nePe6vU",
-	"xCtTiGl1rahTBQbOcDXIZupa/oU2TxtpuY2vDMg+BMZFVyRZLAzF7AsxuNKjvFUKd1TZIBapez12vHGw",
-	"bpwffod8rpWzRWJyv6/IdXYD1X0v45vtE/oOmV+lG+ojnmpHGeR80d0uHXsrBDFkPYsFzlG5fEbhbD/V",
-	"ey4TQ/4M4CnGwlsiqzFDwS36k3cJmZQJHvYdTJTSrE2wG22fARQU825GXKYtZjE4mVZghFFHQrhkmKXX",
-	"CqiZiD/iYyydCvUAXTxDLpMcFCvvNQk88E5L5IBcpsi6HJhmY4IZsa6M0ctlbAoTZkOizj/Lc/EqX7aD",
-	"ysw6MSH60baalYXvqAW1E/fHBtqc4RlEH6ntcCaWb3BmjxiqkilmYSud3ngKqAU15MzRssNy0pCgaqqH",
-	"5X6rGJU2RnZieH0sb0U8Xvb1dPpTFguQdbRAduErFwh+uwFVo7rdWqQzGs2Af5EDGGMzqA2kor9z54MF",
-	"DFpgbDgkIs4ZY5rAUdpRG7jpKM/5SePsU+NFq3nmoZcyZQM3iehJk3pU/EVrAZqwzxbTyO53UNNqYY9G",
-	"Ex6A6dgL33Hm40fWyuolQhCcbqP+4odnQU3cyUgo9LcgQnEtqI2E7PXxigvY4cI9zdL1HZmk/ZuI6Ce/",
-	"6Xzipkb9onSbEV9K1zfvuV7hOvMYhGf5PhCVeNxbjfrz58+L/cY9vVfExqa2dlN5gl40PLR3JxflMwuw",
-	"/59MZGhJDIUexlTqb0MKdJxFIiKKRRR0iYKw23SKxN8WUk1Ow74Ib9fJPZgZ4reN/4rEzEY6iyM2ECIN",
-	"bOAgt4CwMMI5eVzOYCeDZ8RSCRfGSxMu4wDMVGxVPGZG8AR0ItiFjgA+PRIqHbOQq0girE39Wjk7SQ6c",
-	"ULCINxhYQUrDL+AJMhKIGNyrtGxwwdZQUjaZGVDgEK1a88WLF4hU9wNwUwK6tELgDR/wKKsFNeqib7/9",
-	"A49jNAxyDkDeotrPv76F8wicpFVbom7cL8tLPFXbyDDwMmUFgMBmpYR4eP6NW461Lnjd1c9/OUFhcl4r",
-	"M1yk4WVX3p/6Wa6wnC4CG5O+FbH08fIH5p2f+5q0PG1KnNLyTlRwfCJGFdtczATDtKu5Tm9ceLSOQDe3",
-	"h4IAI0whWcBDYZF5xA314EWXTqVL+lVBCV4zueaoRW2YCjet3SxNrbNoFA7XvmTx3EPArqqfRvwAis2C",
-	"JRKLs4XTCFEBd1iC2kbruN3CjBPidpcs0sKm1rRPc2En3aDpFroKfTr8VhjWNllyJ+80EF/b+no8bB+q",
-	"TB2d9p2/qX6t2iVDvd3CUkzSYeusjdZ8u8WGmGzeDWy1fDsRd1KMbrRq58DFRW8HrCgCBVZk1diS+kvG",
-	"49i63gfXyqR87FQ8OEuPDOtLk+pkjKy10F/Ze6OA+ZJbAbQ4ckkVXOYBwbEXcnwmO0D516ETHL7tShFH",
-	"pFhSXa6byIz00gr9kA5TkesfRJKpmyhC/5ZdNz5B8scEF8Vc0iFCeWjx6hFQMlE2pWJJLvjKvnuZApYt",
-	"yE7auelrmo1i9z26ZpkE0+9TJs8Wr5Pna5aQLa67F7JnmxGy+5guW2LyLarArsavRdyRORL39yWFHwqH",
-	"OdVGS7j1L6sV4ZJn/5V/5bH2et3a6+07addlf3Mki//7ZhlOuBQ2zJKyazP+SXfA98xP+dmF7+w25nyE",
-	"woKdMdY8H4oaL+7gjrlGfaJHqPS2XclAG6x5I5I7kZwgJAs9JGC8g43CmBGhVpEFH6FqaaoPaLE2Xtuy",
-	"CWjtgLWBdtqotFP+XsDaoHYD2dsgJ/tMKuO1av+Jm/TkNTzi5NdXbfZYJy5DvP0EhBFmgaNAunSpJYHl",
-	"Mxh3xbe79iBXyn52KikMxSa1NC/sLEwBFzzUSlH/vWvlzAIZMR7LO9tozaSJ4AMm4D7v5Uj1rVCMMtjR",
-	"WYrxpjt9Kwq5Idg0CRuwwTjRIlE6xZezbNhy754oa7hWmEGCiMbNiRR3SpHHTpCjQuI4aOEv8MoBuY45",
-	"iKI7N3bcatgNqiKo0s7pwtd0cqYO74RVBnupC8kutOJpIRFIyDvhI2+kHeT8vbTha6a1u+oGyusJYwkT",
-	"oKGEXMFqG5Eyq5+gMTOVsZ/TwDbz74/J7t9RsnsqvqTEhk+IsEq6RU1GLXZPXve1KjHVawV8rMW+Xtdk",
-	"dF1rXdeeNy+ua8E1DhW/qMg1xwvc5k9eVPrxxj51kfR2vNHaHde11nlwXeMp3j0nbR9v6mkFw6AtvEYN",
-	"67rW+vr779cKWdJUzq8np0pnoF3afchY975wqiCrSmAHNcEdhi2GMOGIzpb9v5LiXUh2KlS2YSomM305",
-	"NAHDZGXjXEEkxx4ZFttMN1Tqi1nvrgMGupXgGUOBQnBgHXD4Hq3gcgTGXDYrqtJy+gkne1DG0q0Yb9lK",
-	"uhVw1Qn9s2Qe1D3TvEKOXMh2rGT3eAR9itKtVLNycOxPs8geKMblKVrme4O3zEbWKrt08f3Is2e8H5eo",
-	"Uqo/W1im02zzrCOfDbZkqpjrtjPMOjF1kwbOMxSJEYQUk4gUHX9LAI0VEqyL8GLlgpUZQ9WJ7ElVXeBH",
-	"D/WlWMsNye8QsgQlRizvl4bLlxAk0oxxSXXjmo08CO7ZglZ1Fy1wNzZbTgIHrFUzsRDDWkDHvVXrSD00",
-	"47CvjQ4lpzITIigUGCg9ugmsqWuQ1wzcbrTcihejcoUD40pMPurBQMh4gzlGwGof2mxH0pqZWUSER2VH",
-	"rkahK1VULB8jAbFW8dhsSDGk2Dprd7gREcZ8Qj2UGHaiIAmMMJioc3ANGSwBtpjhY6JLNOisPmEtT1x7",
-	"EBF/+PjuLftIH88aZ42T5pmzwG7FeKSTyDhEQR3ektyNZSdBlylLhIpEgsW/7X9HD20H8ElnKWb1gNCR",
-	"SZjFPGE+AyNgYV/LkJSbtlbiXZfspVArk1IQrY0HzvYiRm83JmIzPAPU6sqwoUbAtUv2tHnOeEffCdZk",
-	"b+SPFf2qUD79RBx7d+lDS5ItoqeU2NEwgXlR1tBX+yDgUpY6f9EjFsmIjXXG8EeSHCMhbv9jRb6p/0Z3",
-	"fhMhJqJ4OrdjRMyFGCeEr+wm8N+572nVXgKTUCnjd+KfT+50Zlikk4FkoUhTwYwYcKkEgxHRa3K2AmPK",
-	"5E0+YT/FTLZGMkLdE60gnghew6tbiDOBydp48d9+X4r37AbEDY9iBcf7UfQydcjobcRaK2s/CK2DW+5l",
-	"+RXiXhR0/DKam2WzoLDhLvutuc9QmZ9+9JNOmIhkqhNzCSqBSk/QCwcWhTVLgLEhDEWxcqwkDTwILryw",
-	"MhPJ8puNB1JXBezZhCrheNJqqsXDMbL5Wswhc7clO/2eLcUNZ7lErLGzF2Hb2dqbTY0iBkO1JHGMqkJ+",
-	"XDepwy2ehVRdS9v2OlPbnwun/xSOZtu2CUX/RkQFw6O+jtHXcW4d+aiaWdXNaoWXeSIPontbWDdPERPl",
-	"rtOK1sKg+HggV1OvNl1yWqJxW1ZISbbL2CM7KC+dRX77mDkxR8qTX7Kiy+96svzUntpd962wJe2wJYTk",
-	"bA2ry1K7XltqIQ3LPS2uYYWMYXXwpEtCsiBzyDblJQepTY8DWcBiHt6aHAGNmMLipF9AhVaadmUFGEe7",
-	"/OvR+C6a5RzVp6P6tFP16X1hBfeIeTt+OsG+7Whn8+8F2bW3oGYaYe2SvlPQf3raYhuG6QlQNH1/4s1G",
-	"5wUjPxQ6ykt+LBxF4CNnPLH5Fo7mCMeRp45lwvWPnJtLJHfCMIpHeLQGLHO7dHGTYpQl0sKsbiPSIq3E",
-	"UycjJmszymWY4PJMr4tpGjlzW5iVLc4ulvFueS/2AzubPniqmGNnMakwqcYv3/eJJDLbzLuqXKaADKMp",
-	"R/XYBoplugvbb1FumcpklwUxPlORKzPCekDScQlqycKfSJsN5+s4qBHlZGA+8DF54LSuhz8lo62kttrO",
-	"C5kRa+CQ0xIf9Vevv9qEp29dgXXR7aP6upr6+s4T30HorxbnnHhLcehLqLF9nRnR13E0O9/pinraayWM",
-	"63fvkaEQ2BtV1JE0K6A0XavPiElNKl4LnQCnoblrB6xd5BZfTlQEHKPNHEY1seIhsEjTFyJF9yemZCMw",
-	"txWYlCyWK8jE04ljX6uBhvN9iZIU85PxyZ0EwbEsyJ/SKTxxGItUUGr0lyHMpKcteCmsvMu1Jv1eUiLT",
-	"TapTHrfr7KJxbn0hqdbXasDV2D7FsCRTs8Cqfsm35rDAqnZfy1LEQAhqJ/mHvy2YDu3JAs6Zw/T3aAGE",
-	"Q0tNp62rcsPwSNWZPzmxljG1Cji5Feu9fBqVB5C90zLaTWFQ40XrvFAYFPNERDdG/rOotZ4Sb16qPnHB",
-	"a582a9PwGb/gBU8vYKlwAGcFkeuXak41/3lzWlStlUfkOYNNJgpKy32noroeCvVlENMxMye625WhiHSY",
-	"AcOrF9jmIK7jv2XffXV9AELlGGt65I8IbGlIKOIYGa34kmJlqj3iHako3X5alali8eU07zxZe5Hdu679",
-	"PpEEPZ1k5RfPYv9U61hWDk3mnAd5Zg+chWu1yKiC4ikKzu4dISIScRBmLAMb2oEU6S4LdZwNFAWvLm3H",
-	"D54I9puWiqoB2pdt32QRdyTJlN0z2JEs5hUTfrBstJyDVVq7f5ImLXC5gipTEIaVxWLwHcnU9TPDZxmO",
-	"KBgE9/gxSmNbybFI66xN0sC03Y/IevOuJt5t5uWG1S0KsDTAugsGYW5UOi9gLpUet6W6sV/f+K/bT1yq",
-	"iYzQ88dvhbrMm4cTHJbriQ1TMZUoVMiT/YrvNI1smvfbhV4LpykR1hbqy6EtrkKdZpXnnU0/byS7orYE",
-	"wJJf6k0naC0GUvBNC9ql96CKHYIhddidRguMtzKUDTNkPOcwc1hvJ1NRLO4PaOevnJ+hVoVXrkShGkAS",
-	"a6xiVT2RFvnU1nA8jiRyH4mUrKZ9cZ/co27YHKpFDv1O2nBXZ1JVuY3BUJtKcfJhOlRarL7h9I/FQYfo",
-	"NK2hDmw67WmCBi9WsZs2mvR05CGb4SH7mP51n+D0OWD3cZElROWp13Fnwk9oQ61FdMTH3itLm/cfMNrR",
-	"ZtxYiH8qUh31NYtFN13SSXtZ3U8EI/25PTJLPpf8mG/srI7APOsC80wN2C5tfiQeAzdDc9DtO3uM5+LJ",
-	"LptGrQ2wO4+9Oq7kT+XNMlxy0WvB3CNvyw2ufD6IGXblkqy0uSHXIJ2Ih642XMS/U2CVjwwbeKawV6pX",
-	"pQOolPtUCBEkhZbOTs+acOaUL8DaoPwBNtI/16sjJLqALDxlrvKVfTsYmEB1zz6ziinzKJo4JrsFGt+k",
-	"02VFOtmi4+XI6mazuhV3q1J3jKJv20NzFUXeeNu8d8apnKdf6Y+bh/DYeOaznlZxpLAHobBPfeGkNYzo",
-	"oFw8pXHvjaJRmXpQGipq6kOe9nNF3dNnbVJULdV/aT3WcCpUtP0Uzl2uz+zsUQJNtF61WPA71+yiYA5z",
-	"yxIJ0tzF72zrzWgSdTz108I70Vqrzv4sIoznPW7czTYKrBOXtdrN0iwRi7v6hFpfM9wNxDisWZGHXpw0",
-	"mitrg69VtBXn4FFQPYwqeIBuxCtHw8RQNuBDxNyt3WXZv1aRsYlBOccm51SdzQphLJ7zXsG84AEbiFI8",
-	"LN/yGNIUYrZN3Bamhj9rGX2gRxyjGcdoxtps6M9IhAVNZsAjTKYWSaKTFbiSHAx1kp4M+HAoVW8+oLa7",
-	"KMfTtPWFiDR9WQTbxBxvB/ZsMbcxsYkS5truvakYDGOeCtPeCFbmr/jUN24yBxXIAM1zyyEM/D2ondh/",
-	"1+8f7E+EVFgS5eAXbaEL1iTsRTzDtXonM2ORQqZIdKWSzuVEeZ10iCzONLbqFYlGokuoYsYDDeNW+wtt",
-	"AzJ/WZ5TCNpa6VIjvpQupYaudzzOaAl+ghHXgtov1JyxdC/VZ/pbHXqp/z2EhVQpdXIpXGi/R0GJuHfc",
-	"QuvbH24GIu1roDHgSalQGJXgqbixJUG1aDCerMOiEiwgyhuLhq3hyku4d1HZ08iPywdqniPYVY9H4p/h",
-	"3NBam7FJxSBvryNOuLtiqeqkNeM6Jc7z0FEdYqZzQjolONRBzh6dtKDRbwlEsmRGw3ZWpr6OtE2eJq5H",
-	"cgMuxrZcAfYZIN3JNupyNryFJ0ESuVbw6CwBK1uqVDOO7f1JJtnADxaTGszNrrN26RS1qWoI77Swk0x3",
-	"rZac6JF7zrWiFRdR3qzB6Fws4rjhetugu6ekEb5UFWHmuhJUZ+kR/Am6hWHPtdk5v6VTtnZQKFitsn/l",
-	"TOEjQ12Xof6+Bj9cjZXtBpKyfM4rOOkfxTA95GCS49iVSv4fES3M8elKNr24Rr94bm9Jm5+OGFXCSk4y",
-	"pPXUtaOWdtTS7tPSgk2xkIJFuy/W/zw9zgXK5jCF3aU8X7GcEEnpmcKHvGR2dqQmJVxRjyhgPMBqsPwb",
-	"vgWeU88LZjEpzhqUYPhWxWYmlcr5vknSOrkBTZB4zCwUyTXVrcU9livrWfdkYleTJQMqq61q2uwAjvJe",
-	"Wt5HV95cEe+zkjco5E/DvghvdxhSuEK8Htu3eqSzOGIdwUaJVj2LgItmj+9aQusfeAKlnx2BTxZIiMQh",
-	"P3CWZHEF0eL8D9lEsk3kWn/NlRarlFiFg3SHCQ0h1FksMrIOFqOnj30h0l/oZTsh5bc6FX+SJq2i5ddo",
-	"bXcltuG/9K5Qbn3cviuil96sK1PzkC6Vl3ow5EmBenNPtz2oFodKiHRFwh4meqgNj8065HwveqzrGUgi",
-	"+adEqLCPtemvVQ+RF3EKhmUm43E8Zn1+h02x+oWOj9arQv56aZMjdJYGNhPCJtWmuoDS8lanfVg2xMfQ",
-	"SY5HuxS50xqJb4PgKR8GqJ1Fj4RyarIlcYWdgobJv/0v+suyg3/7f6f5wQFxgff2kM/Szh0R4JGkVqAp",
-	"M6mMY8Ihfkiap7EWaZ6Ot+/7uQqV++jX7LCbtmqzFaA5jmjAOmNUfKl9hSZtmltHYsRCPRwz3a2ztwgN",
-	"3eUyNnbMNpPBwt3RsObF0z75YW4sHnO02zfpDFSyJ5KTs8bZ02VQDcqbO0scX8WxPSmDnYQtykHnqrjy",
-	"puMY99LthrrlzyO5/Yxdr9s5cb9AyBaOcjvHRQnTa3HUrvtp8CPdNOv9UTImlKA8vM4JN2jGIAY6EksO",
-	"4Q3cstGIe6oHMkSirw1FcpOgZR7qzHI/3/i4dXbxQzOwLWmjWqvhPb/49zDRoTAGPj3DLtSJ+E2E+Ov5",
-	"ix+CWqJHxv1kbhH5tdY6b5yfBbVMFR8KXONmxLHXP9zx+2IeZjQ6aMQ9YMk3HZmk/ZuBNAYRxZvnTa+B",
-	"3SSim+FQm40ffg9qYM4Sk4iBOgW5VoOaUKGO8O5alnZPnhfRuEJzh6jWw/QGk5P9yM5OGk9LIzN9fnbx",
-	"rNaqveg+fxY1njefP38a/hA9u3jBz7qC80Z4ccGjRvOCn3e6T7vNzlmn0Xl+dhZGzYvoWdi86DS6jQZv",
-	"PPepWc3m04vG8waOXCFO/KyleboE1iumkFk2fjMtsQI6rq1alIxvEuw4pjTqRH/9G25/LxHGEFL3hDO5",
-	"9BRsqjl7xM2/FPtJOlskut8B/bTkgD4PavkZojT1LOY3iKnWevb7JpII9i57QHqR9CD5Ah8FNm4W5Czi",
-	"1rVHYX5DhZo8SVkbfm6TqV3ssuQVdN31KPkOJBrvs7+3CYkfndP0KmmuFSxCMXOfMKhbznXl+/+HiOfa",
-	"DVimhtgTJdUs1ZoNsrCPCf4WGMzrAY7mCfwtHyU+MdLCXGMeQBcmm+a+MfIzoMOaoMqCXP2hBpR2biGP",
-	"43L36mt1rU5Y20O2ttg/ffrp5HmA/zSfwSg/SxXpkTlpnl2c4asikSJztW/RScE51xmngqFOygY8ub2k",
-	"Hai7iVmwWQTjrLMrda2Yn3S+br0Mmbl1G4ioDmO8KgHFPq5/ic2XJy0CiCUEQzoOiUlzhFv4oW3bRNkC",
-	"jjp7BWYKzoRWvYPteGXCCAuaEZu9dFB7dCk2z4HhJpkK7PXkl2CJMLjGBruD42CrcW9ptIT5zLSixlWx",
-	"VLbfw60YY/E/B9uVUBrtAbO2zyUDTuEOB+iJtukrIgtS0jm5VdAXhos7GKaE6hjkFjJXDDv6W+xBsDYI",
-	"jRSGh3iD/vjYE/iIcmGYj//B1R2RjoRQeIY+6JEfriri4dmT1+HhbS/RmYrsctv8lyy2bVXfv/v4if3v",
-	"//L/neb1FVKYNuwCtppvuzh7255ZfCOslq3LsYFpGIMV8YHteGT4nQXma7E21WXTxW17sHzWDhw+n7Vj",
-	"CZzkP55E9Ec9bnuVof0ksGScCHvT47b/zQI4pkzficSabZMvLHmv0DMG6xbRrTj4Po+7NAM6JMhhCD6W",
-	"vGY8ZqBPtWxwIxIoshxOodMCmVCRwSMAp4J3U0SktEojXUyUmisVbcyeGnIgRVzzp42nk4aLPR7FjrbP",
-	"nrI38kf45sJeTftzKxUC8VJSk6+Cyp9lqdh+2y443U7+KMZtv0PXCtSn0rPhmXS+/3/23nVJbWVbF3yV",
-	"DP7MOfuoMFUu36riRJ/yZa7lM6cv2/ZePr13zYBESiBXiUyWMlWYtWJG9NN0RP86D7HfpJ+kI8fITEkg",
-	"gQBRgM0vu0Aor+M+xjfMpz0ax0YJsyfWw9s8NocJ2NJ6REU+5di2W8DrDyDrNISWVStSrPbgRywtpuMR",
-	"CricTMtlari+pYbc4DHnULqGy6nlkMEezglGV3xW3TQ+i0qVNo4/N8r2mAv/dw1L6sbfSAW8zNGcOdmQ",
-	"Go5jjPuxIaUI0+DqGjdeF8ppkFnDefcJvryW0dez9krPTnUu/w/zY6A1q2FxweKlxNwZMGqtTeuNlopk",
-	"aG8slS8sM6DcwrJPioPXWuDXv958+foX6z0EpCCqyDSnC7TJa6sI2GVw7+hfBlnt7ZqKe3PZqTG5jUbO",
-	"LKwyF4BiYx7KWLp7ABC7tG+InE/qg46jerIAbG87gJuZXOcUlTWQvm2gqDFa+yKztFPYQCR4I4AMZyhK",
-	"l4pJGb7btYUCpRO76HQqgMfrBEN2AoIN9naDyNbogr5tXZ0/C27BJwtI15mNeNsKbsGpDJ//Cn/Sofnr",
-	"4jK4LbiE4QmZ8lUQ2Ll1LM56nMaaGysGGvacobPlX5W9TDL/Q9kIxqh59flvVsJavdqZST8p4ro7fZlN",
-	"vKhhKOjdfbe6ekDauIO/zDWcqHMY3jewVhbIWwHY4MWw1X/iiv9Y6MFSiRiOJ3xtjvbanOM1HbLrwrGJ",
-	"82fXnSePOuePzLFf/3p9cXltjnHDM6wRZrtoOMxW6tW33jdkWFOZ3GHquxSLWv13m2eL22NN+zLvRtD6",
-	"djam3876wMuePjvvPH/+9NJ8iv1IVqO42PGXJ+G+1danHCBhpYgVZzSjkZySAU1QCpY39/NYBjWTdfff",
-	"3u/kGj65hn9A13CwNdcGi9AR8cFnLP+K3h0qsjnvIWe5JnN+FFIRsvgQ2h6iT0tJYPzQ9PA6c4dnbqA2",
-	"ec8YtnV1mc2uj5bv/T2W97YLFnadgAX/pIgjnWuSsAkwOiN6rLNbeR9eu5hmbTNRjMBhImIZhuGiKwU2",
-	"c2+ulJOEOkmo71lCAXXFhyihPmsJl/gYcvDNXFdIp9rCA52L+xMeX7Jq6ZjZllJDykVAhLEgZEKGUkbY",
-	"Nhwc5RCFsIZGnw0hVsmm7XnQHyGJoybvv5UJvAZGMvLKyqPy9gb4mqKP0ga5EjmF3zueWLd7Lm72psJl",
-	"cxihkxw6yaGDl0OWEz2EGPpHytJDlEFfKdeQcyAJSuTDF0Vf0kSAH2qO1VoMCxfp3UpGwVKqU1d9Y0Mj",
-	"LCB7gSuVQlwR/krkNMAqjiRhocW5sPGPwDkNMTvEBikxfUdEnqUD/bbJe9v4MKQCFpnvfbjMxYWRKlzT",
-	"olTA5oK4Lb/iUnfv6Cp3KpttDHyyeoAEEyh2z8y9CEIZsQBRTTD5IxgzpeiQ3Yrzy+DyeadzfhE4Bh0A",
-	"6wx8rjhyTPd3kHdVB6+w+WT+sytoM4kfkIiFXPng9wLuUnW3SVgQyVZE7JKIXxPArAQOq8Uui9h1PWTC",
-	"mq0eg8wouFia9qudu2VdKguu3YNxT6CErnIgV1Bfm7w1NGxjNRDaiWmIROni17l8FPQF2DwipFFFZ2oJ",
-	"MltVG5p1CDdLev9k1vid570bUtpxwrttmnsG/9ZOcgerIAshyFSHctxolvsnOV2R6D43B6DiLEFhjgdW",
-	"TC2cTw/JhayfdnbZKhvkJd7Z0Clj8zNGzrhYLQSMM1csFLQc77xq1WbrUBiIDNkIRECE/BPgPYTRSy+D",
-	"XAXVVQsFTV6h80ZBE1nMn+T0kBKZwbvaZ6FNlXIqTV3BsFdBMKaCDuHcz4yWHy9H6fQ4byOutExmuepJ",
-	"Zfi/EJg+OWVKY6pKm7wRGjhOAU0Ua02AHHscWWL3XvLov5sNaQav851f2Ttc2FEhdp6BuaS6UuyYo/tx",
-	"DFvP/qjD28tPVktZMYf8QZcnowEgS7BLsM46HoUwTRJ4LaptNa3ozmNrKcdmqXLcRdIyK5XJkAquYHZ1",
-	"wZE7585mVnnYdTPZB4afnCOkh+a8lmtVl5BkLIyMHaU7xousEpMpd1NRAngHvYxaA6Pe0piJiCYEau65",
-	"KGJkaj5m5J+ALomadXY50LuaU3INf+X2Eyl0IuMY1XBD7eZS57yqrj7bIUMmkU13xjIQM5UMYj0PiVCY",
-	"AVee40K6PmIlWSBMRMdcBZUCJDZ3a/baZcxR5VDes0SMQW3yxCmkZpAaGiaMAXzR2fn5ZYNU+wxoc42O",
-	"FHNbtx+YxPnzK6H4T/aSHXMSl+MueDUWgdGg456nLDnIcZtqNrOOvrU+hmLe8DWfzEoTshbpr/F2AD+A",
-	"4Ayao5YvkOKqQSE6CK/xMsHqEQGLonUXknUHNsxBNEHx5415Ng7NGar9lBRYnALRNkPNY5mwtXujWBnu",
-	"Qp8sVizDRuPCCP+Q2b4rpS1TthbSe26c8kZgteDAppAjHhxejf02UmmMbRwi/OByofmF3mGKdwkDMRTh",
-	"6jvn24qsIURXtEg3pgiSng84JTK2dWxYoLJBJ/THWCWoE8oFF0Pneev5GBSErUI5YaSXKpYgZ+1VeCeO",
-	"sR/6MQGrgJcXz7picHNG3TlPxKrWgEvGMjesYiT7VVVULGh9OwsNdXCl0QE+GHThN9XO7JhZ1CJqNEJj",
-	"lQGbDzyOC9TJVIG4OEVtaYeU8qEnTE5ihp3lPY1HFLyBjjRs63nFsk8gsfPbxLDV63pznKezh2rn4vlM",
-	"PW3zohVsohuzMYXUEcqVov/DzJwnbTedoIVblVdgzy/OHq/RL+v8cbaTN//1v5Wi5J1MlaLGEJAQSg6p",
-	"YlOZ3GFh4zYKs6Ok2pDejbmm9tLo3oqfao+UIQ6zs7bZu9VHMkn370Y6PEBDFIuPiWX/EJQ1UrDcCVTs",
-	"YI/y0HD4wPufAASE/CxkX0YzMkyo0OpW6BEbKxbfM3AIyZj9EmRDcYXQFQPbnESbXfnJ4q2UMQ6uiCV3",
-	"6HuPDKO6oP4AOthXU2oZma1JKWsSwp48Rd9vX3ZH6aWJVX8xFGAv/SJxG6FuL3zryl5emUB8epVeW98l",
-	"lDVgL/cBNdNj/SQRH1QiBlvT3duDqeFaJiqtj2neMmtUTm7bfCLvi/G1SaV9uaVgP4GpE6D2CwGZpRIO",
-	"ctKr2kNs24G7qS4Pi2TXeXr2eG3JtJfWDsfVJXqprLE9HUZySmIpho5soNEBNDxuWPo8TI//pb7ThA9H",
-	"cEZDo0JahLorQsMQsCTkHRPKaZZWeTW2sM3wxwp3es+IlqQPHydMjbD/fhVNV1AkE/tqiH/IUtvmaqwt",
-	"tjuPzzoHIrZdG+jzi63F9kUDYvvouNIbETWq/wrGomqvLpYkW6BD64YCFxiQOSURhY6aCbvnbJrRvzFn",
-	"gcTRLh1LpUmaDJmwGWrXJGFKJxxwoaRgykcTkKv8pIi5YEQzOga3VSPZabCYL/ITTPa4vMC4wbvPTPPj",
-	"tILWWfZHHQ/w65QRaRG14VokhNEk5pXAb/b1WpZ7g10bgFre4FBGTPlGRODUrU4ndsVSZRsw5uBk6d6n",
-	"sWAJ7fPYorhNWMgHPOwaeummYhQmZbvSnEs0w9acrdXb36YqK51QgZ6A/JKvKhcYSjHgkW30r1g86Dqg",
-	"zHIh5fj4hRNSNScJ5qNiQnHN7zGzWZgjj6HgDod3tX0XneUy5KLptLvP9pQNp3hoDycw4mr/JnxtPfyW",
-	"3RpCS/Ni4GUej7XxxOdl6QCTEVXs+8ljxkV/xEWdcphPOcy7TsUC+gGg1lym20FkIudI4eCykGM+YGfh",
-	"LIwZmThaPaIsZJtbyLNOJLAKAiXuWWt5gE2HUa5B49aMUGOAABADcE4sAARoZDYYsNBhmLJ4UMhVxtfj",
-	"u1BXq05SXivxOHdJ9hoYsnnFf6UiOpP3LCF0mDDX1R8sES64wnxAR3Lwb1em5RT3Yq0s4tw+7CculD+I",
-	"Hzt7eJ43bJT0hFxlV+nCRao56FThncqnoJnLfYzJviuu5j4zfHN3/5TWuzqtdysReErp3aXUO+50XlTa",
-	"GsnhTdiAJUyE7Kwfy/Cu2l7/OuLhiETsnoeug8lITsmYilngcYzNX66VJISBUoWhnq3N709uni9xmqeE",
-	"3R0l7OI12EUjxOIRepyInRrk6BZ8loMps4Gw3DOXZ53zL/DAem7Li3No2dqHgqkvtB8zTR4H5EYpOqZ3",
-	"lCSSRh4y7Eknh8IgJ9AootKN+ayQwRJ1QZC1rs4vmrPhi4fx0GZ8oUvU8uaw9j5CRMlOWVX7N3di1EOW",
-	"pOV82MaIx7HvkuViYHIwyJqBZXPNuoA5k99Z8BahEfM4QbsYMg1JnuPgVgg5NTwR2uTgO+0MFBMR5nNS",
-	"RXp+INsnCaosXBKp9pNU7axnE/oc5ADzOmdZ5zylq1M8i/flIFI9Ldk8LiPhumR5sSHBNG3KLzfbVnGx",
-	"xw/FxS5KmJhAJMf/bN385T/Me88vjHXo/7g0oqcup0MwwzzP62xkFs7d1lK3B7QPO2q3R5GLlqYG2GUS",
-	"iny0NhtdQ2Nc7gq5iWNrlrlRA+ITg/DuFAEBs1zaQrcLSIIvdZkscKbGvSZHRn7rUlyecOeo73xH1PfF",
-	"CfZDsb1WKyTWO7MeGe3TWVNKp48SFjPw2+3Nc1OiTlFFYqk02IByzBTauQ7Suk2+2pBwrjFprmkCksC8",
-	"yoV4h2BeEWhuO6RclPiAEJ4aNqXKEVQHsdq+Yls1aZ+JigfJ+NzRzE3rRWFai9zR/WxtDvliCw550SCH",
-	"PEQHVQ19A7xUpVwSiFAOjPDfQu9IaHzGRV9+W+Knohra2wmWKDKCjCfCRa6ntstSBlNrRvDnfQZ4qePm",
-	"nFUJjd/CTL8zV1VvknBpbkePTFKtCIPSBRFyplyOzs69WQXqDVpnhb/c/MwX/v/1QVLt2W3sAltaVO7e",
-	"3lXLYVJd2mJuLWXD575edwL+p9XV9FIxm10GLouI0Qjgw7PG0lmdOwCYLasjl/cswdS0tWvdB4kc2+1A",
-	"uq4aYg6maB1Egaa8kNvBqhp+8Vaz8YPDqpqBq/1wGU0kLGT8nkV4Jo7N5hi6Y30Pm2tYlA2bFG6ubq1Y",
-	"YOpvMVl4S43LIgGbmULvYBuFhz9KSjWAEUGg/ap1g1ksvqqGJQn+me8dPiA3Qxqxf7b+XJqvu7bqdmFo",
-	"DjrLGMPo7OLl8y+XX//j37ZBCnPsweXt2SJEQ7l0zOOZa4jxmtM4li23Sa4iZcwF9jlW7JtZn1mx53BX",
-	"LSw0gAOjSgq4qWrEjFQ391SxxFgj8DENQzkeywh9Nn/kdEqL2rwk+XibTIbsWlXYy+6OH0y3i0qe4SpK",
-	"7YTnmAbNcfHdc42G7Ogib3mETXn2aER/cn79nEYLwjjm4g5ywufsZWvZkp97xSqC3i/XpCcnTHRDqliP",
-	"0FhJEiV0oBXkLirWLgJU4DuRNRYzAUmhXgdmwqIckCna3dCGCjQFVKw2sLVx9w3BpCL6lJHFUWRY+L12",
-	"3D6/oSVSIYFs54jf8yiFVY6ZHkmzDcYA00wAq5OTNEamaxUbW9MBLM/slvmqKFEuWn+ux5ywB8JDJ3Is",
-	"5YuHaCUjXyy1jnEHc6yxnAX+uTY3MvQVs2jI9pyRZTk7UczhYnkPG7Ulv43Qv1/vvpnASf07qX+7V/+O",
-	"js15+myc17nW3fvs4uwciQPGIszIs82WIoqOEHuhgPNZr9lGrO86l7QB75YQHyntlwm7cqQ6UcRio+mw",
-	"aI7rPWkFLbfJravWXyUEesx+KP6NCD4cadVaz+me0PiVu0InTWZjEnd72Dh9RyzEXkaHpMcwpNcAQAzQ",
-	"CKIWvLYRhcYu+kip1+eMC9kN6YRCM9u1qfK1PfgTUW5MlHYLG6fJsblVS0q5f5Vw9QcDI6D+nkZDdkX6",
-	"M+xISGELlbnXKiDQE9iWF4qIKPYtIP1ccXee9mJGE6F8+QU0W4H4fY2Y2zs7471DL6ynvebUU/gO9Vmg",
-	"TRtGNY/n0+xUKBPWuuq0X+R03z/WJj7Yr9+50lXOx5jfsXgGWasPF3v4lYvIZdeCr346kmRMZ8bmgXiT",
-	"yGyfI3YmCqnPvAZ0CHptw9JtQHl87KIN7dFuxKOukLpLtWYiWl/IvZf6tT/pk6TbXP2MpcrLuSL2P1pf",
-	"zcg+KGjdI1F+GBAqCHq8WQSYlrb3uZttY3QKSz051E4OtZND7cDY3Us2tEU6jfI2w0kwLWhv7K0h1uVW",
-	"cuJeJ+514l4Hxr0+prqgw3ilTSJPcwqNhWjckLGp5RnBOUKAjupURD4vJSBUkQFNbEqwa7FhLM07KMMc",
-	"2I8VU+vmB9+KWwGGVQ+Dv1dEs2/6UajuewHp5VnCtzMRGbbQI65XLKCxq4kxXdWIMQ2Iq9BAP5RjgKBA",
-	"HKiE0XHg85mVljJCoGZ2K8bSsIhr8yJ4Dt9s8zbkYOA6jbgIQpvcCMK+TcxKhpIpz3x7uKAe7JwH2dNS",
-	"07jXJk86j8l0xGNGtJS3AnAA8C2KJKkoqyvNO23UKUn6lCR9SpLeJkkauJobyGfcgcOufKyIJyyEN5Td",
-	"KplqUKXgx/i/2rfDnUuIwDelmLtUsWaavmV5u7tLDq8kghSOd0B5jLZ5KqhQU0i4gwJ/YLa2wt9ciIjR",
-	"WMOU17gUAPOKLqeF49oZvOX24BIJdT3qg8KY9yJqywkT38Yx7rs6k4MBD1kkw9QIq3ZO5I3jNvxbdHMt",
-	"+qcVHTNi6E4ZOViQmgFh9yyZkZDFMQhJ9s0wQH/mfS4obPfCqbfKxHNhu1r/um3x6LZ1dVtDs708v239",
-	"eSvm4Ern0/vd3gFenSiFu245FaI4Fx4FqIYHyDdvxeo5sfPg09mzXx//9uLf/te7wPCQlRN0ISY5JamI",
-	"WGInaqg+lHE6FhD4Udegz2Et5t8lFywi/RnpXfcCC3uBBwKd9uHIzIGkMS1Z8IOVQXixVqMUon7AwXyG",
-	"utD2NRBLgUepRcj3+i7qsdgCT4o2eW9jaTGj9zawbXXiPhvIhFmzwlyDHF5Ipuea1weEgtQInJBJDCcz",
-	"PCqwmSoIEprNIuau7yyJjEZp1E1jtk0tD2QFnXQ5qujmln2DUQEnvGpjm+MWdMeIw24UDSNlIq7CWCoW",
-	"dWHH0N4csu4wkenEGq9BK6ZimNIhgnezb5OYCpsq3HolhUpjjanYhqgG0mzrWTpB0yEcJVLwkPA4Fkyp",
-	"bQzyFdbzyMi1UVekOuHeUs6Z0fh9O8xNuLV+lHI/+Kn+ypUwotcJHejjBhHJeF55ToFZYSMZBRv101tg",
-	"ZjmjfGmV1tah/42bLazNHEZUCKiCpxNeySzqOOwyjf4qr7/X4TN/ZIl23SkVmkVrQsJCOT80wuAwwh/B",
-	"gt7qnHk5X6HTPBr1Fe6AVeX8flAbszvH3zJuc4hVYMtVprlKsENK0ljaa1CKkLnSBdSGbkiIvd8AfY0K",
-	"Yq5dwqMchAlVdzY71ahBk0ki71l05V6DqhSGOXKh2zoJwOuAr+O13D4A0lTjQlRJuulkLoLxoqhUOP/Y",
-	"BomDe+lpuIxMD9E9v0LK276GlDjutpWMf2TbuSzxyEsyNtRhNgqKQqeALgtORKIl/hmgp9T8HVOlPXbP",
-	"gvu9DhTHX+2UjsrPfJCwsQflYXon7x+8B0kNLwF2uLvH/mOHKf/qU/OYKQUGaBU5v2R6yordDlxFjPXJ",
-	"NkrK79x8TrR8KLT8r1YftITWV2OoCaIYy5eCS0G+pExZoPwqU+Z8fRCxJ5AIwcFScu7/P5thLHjJDpW3",
-	"WBI4XPZS5aj8GFMuwAd/bYR/SIWQmvSZVa8jQgeaJVOaRMr1KYKocq4wwHZS8R2Ibc6yV6kzjdluE6F9",
-	"QACElpAQp6FCitlYpipLRgCnde7SrvJA2guyV0ekJbovGaWpCVgHf6WpotdkAiB4hCYJqneCcKFZMknM",
-	"VNqtTYliv344t/ElVPk1Q0R4QOXZjMrcPVyKbbKGCu3My32mHmd5eX2qOEQzBbFpajk8PVcucGMftlcx",
-	"YiGPmGqTDwNnWEDA85pQItiU2FtPEjaJaWhpz4hEjEVsVTLr0Upw4ly5aZcBd8I03Cl9cPt+JBUKsMDW",
-	"Veueaxp3gbyZylxeravWvwuz9pAbbgfN2RN+T+Nr2z3UG95EpcnQaBhrcwW3ZZ9wDSdTfCtucqPuDC9R",
-	"TET+crvU0KaYyiPrndojc3k5I0qOWdb7AJjLdCTRjRYA5UNP8ywEMElkyKI0YQprC43twDX5+bLz+Bdk",
-	"F6mIjU6AZ+79cZtAjOAG7Z0rnCIYpwjGdxTBOGx+7LjiPEfGj4ElczHcHVdO2N9ZuM9qjBtl4xZcDBsr",
-	"K8NVnTjpiZOeOOkPzkk/QcbszhjpJGH3nE2rcSowgDrDSOoVmTrF0meyQdKosZLsFDFXEZ6DXF1wTtlK",
-	"FipCZo1b70TysWA0kQEkKpH/ZIIoQSdqJHWbfGJKJzzULLImmBrJqa/VggQ+RscwXgXchV1nY6ku5VzG",
-	"M4h/4X8NU8pxCjlhAvrQiK7ZLHPDaWxIr5WKUZh0z593n7wAbu1+jfls1b+7KDyd5b0VfpPtffbL/2wN",
-	"ErxquNmW/NePJNv7U5F6YXlnmjyw1/czY4R9o6GOZ3gVfRNaz82PM7CUMLgBe9R3wBGFrinvzoJUcks8",
-	"gUOxBfLk0HYvQCpn0FiiBHfgilg4pwjxojy0R0ASdi/v0AONnVQixMQFBWvKFasgeNyog8h93Ug0P17f",
-	"qfQJ78af1pl0yu3cWW5nPnqCXZK2FsQJUzK+33+TqUW5XEGagJzNLBeQtl4VKnkgf0tDH3AQ1kISr8US",
-	"Kma+tXhDthJs3PHB5CgZp3n8PAwBmB3X9I4Jp95EHHUfMpJqwjWNCRdKG+G0CYOAO3byNm/DAt5LzaxS",
-	"YagDusraYCmUt22f8P0Ihd4eeQGABamCov+TcuFj0OyNIv9e4v8KAK4jqkifDVPRIIWb3ThaHKwccZu9",
-	"AZ45kAl5z+mYzTahYrgcJyLehohxExss0ni0Z73814SxfzKFjImrzM4JCJiCVbQsoC9kgk20fSm2cgAO",
-	"ufgRF+bahrZbN1jd41RBIooZAQvTyEjGEfn5svPil6DoJ6Ch5vcsyNLckCTgFSN6z5xLAy0HfD0VdAh4",
-	"LfgrSdSIJs4NgtaFe//1vGsE9BGbUe4zzzHVBfNW3E6NuVLgt8C0Oh4ZTWUwg2FkErle3xpakA+Wp8QY",
-	"nvfY98nULI5hJwc01Lay2dcvZ26LMZ0RxZrTiLYzfE4+45PP+OQzPmLR9pmJaEvBpsKUnbF7M7XqLuXA",
-	"zxGzweYQ9PDEekTRmSp6aNbD/6nIZTbTeoOzOi7sGxmGaZI8RCZzbqRW0MoPXB+LBA++CFNzTXoowEvn",
-	"Xx/Exs0TX2boVfI1YFJgQnfcYqwsjmi/qo1ZY25UF9bbhZ82md5dKT6eZtzKMArbFfnyIvcn3ulMYhQj",
-	"BA7cTbWuLjsOse0c7mCNn1zkYa9rC5tnhu/DHl2Zg2GJ7uL2GVrN3bI84t6X89xSIWMROOp8t2rXcK3Y",
-	"jtrfEJUmk9h81AlaWnbd87j2JT37zxdEwuOgdc8V11Ze1lj10wvkrtskx3uu9fCJ8dn1XgrPYR6zVF+Q",
-	"FrYJ2lZN+Zf2jIAxvUUAZ6MQtV4RuMUqAAA3mThM+ytId4XvQKIwGo7IPRvxEJvp2VTNgAAZIYCKYt9g",
-	"DDq0v2yTj4iQThNWaPjn8+jh+SyOgSj6tgE+2AiG9YGbDswGnztrS3msUaIcjhEXsKTJCFLLEcqlx765",
-	"JnOoKlmxOR1ZNmeX4vL9p5TrfG2rAD8gFZrEnClnpQxSnSbGyrJ7hNwkC9Is7AXRUx6ywDUizKuEuT6E",
-	"ZTLZ5fb7+73XIMsuWBNeSGTFYC47C4HGUzpTXWP2toKWPSj3JY4duS/KmNOTqycLEuDBWP5avQ784TZd",
-	"wJCPpZ8E5bqCsrOeoLxYU1CebyYoN7hWZfLwk0XiO+4wYl72VrggYZngUBL3clYueo3K2k9FFNvmp7UN",
-	"t+XQMYCvOpJTArCjVuR6qpoTjEH2pPlCaR7HRiy6J9Cp558Zy2RBtGKqujEcrGCGsP3KpuIlYgcAa/Iy",
-	"Z8tEnhPz+T609IaYj1dLD8fbs0qL94gxmR7fuBq/LULM2wJ7geKyJGGQ0Qcdb5XV/n2Z+wvvReeK3Ese",
-	"zTnCPdCe04ILCjApOpvyWm2FF72E0zhcmC0U3KahYRx5/jYm5xcBKVLpZjZpo0gwJ8Z6YqwVjPUwPekr",
-	"tbRXyKfq8de1dLNH2KatUkX7EEdMafBCIBTINfBB+AAxYiGVQKa61MG+6Fi/LlW5iErDkfXEmE9ruN/R",
-	"e3LCEjkkLJFNQ6dVXDrHQOqyyItW0EKfWbc/qxdMvED9PfPCr8OO1zNpm3PjgiQ5UGcuplx4s8t2grSQ",
-	"J6v412HBnrwzZqRdwIL56Hpa4n27gnUjD4PEUzWSU0Uo6Vnp2Suam/ZR6/O0mSi2q4fhDTkFtPiAdQnT",
-	"2GzQjPzcs//r4hc9m/SCr7eKq/etJiyEfBL82HwK2l5UznHF3cKd2y9wykYcZnMC26HD8cQsVzLLjY+t",
-	"jCf+Duv8zt15ZpHAZXPMF9iGlrWZ7+aOPqtMPvqX7bq6AWz0eo43z5H2lPJ1IsWNSBEbU4u7o/NugRkE",
-	"esz6ZPXgOk3wr+ptB2NiQvUo123J0WxrXtSt03Hnj20ZxiPIxdl5CvN+NmdZGoK9UUKSWIohS1zUnI6l",
-	"GM6r1DYxGray2lvpVMTV6bslnNa8oAHlb891D6/o2AoVl9Bs41y1OdrfYB+oZ2UNeyhPsqdGGFjyqLv6",
-	"SPHBsvc+dy7QZuXYkXoT/wasAYXZmEbQkJIliUwacSg+DP+uZKVvfdbWTy6XiyYM2SFcGr4+w7ywYKaL",
-	"Pg1wgOYytMjPPfzG2+IbM9yjLDFzNfj3cgaFiUzgdvVnRE8liZi6UwfDek/Boa2CQ0Do+w8NzYuH5q/h",
-	"9xlTslIgb7xsKw1sOc2ZIUEaHlLZxmec2Ss3sVPlxu4qN9zpH27thr2nVYPit114Ye0yjsKvSkfHsSM6",
-	"833JbX//hMRUV/e/dWcwSOS4vPtthC2ca+zAkjkwmsR89Sy0XGsOzQUXi8nPMtUJo+GoZluCpXIbmEpe",
-	"AJ9fLJPZC49vJq+fn1cLZqgmfOwm7x8qdmK6KEz5MhPgL1OkOW5do1YwjqlSXSAb21M7f2OvWlzgWXIp",
-	"2mM+TGxBZvZpqywxpErA5ze/qfBnkYk/dOzTbZdjb9XhTwdCEWbS5oHKWWxFybKyk8CzXywKUTmr5sqX",
-	"rRulybfJhsIXZNaCsYhFbfIeitcjSbAJRCzFEGKWgcuAE1IzwrgR423yVthWzlh7UmA97WKUM1fUsjrB",
-	"zgc1l1WVVFeNFO/TXuOalcztIRlXLWa0ayazITfYYaD2JHi+A8Gz2a2qKAyRSXTckeQFWVZVGyITYyM6",
-	"gQaqega1BhAm28eR563GjdoN14gbL7D77RTTE1s4sYW5EF7or9ZBOIFqaaw2sj2nsx5c6UYvo5he1nkI",
-	"yrJBmxw3VLNRS6Vct3pjW0VzVwUccDw0Jv0cgW5sje2qhOPEZ0989sC97fXUqayIox6zXVdl2nfkdWdZ",
-	"KE2xzz3FRV+CewQaXrqEhYgeTgLKib8eEH+1MdX1uOt8BHTbC/c9M2Eb9ZzjwFsHPuWkOtj5Blyf9rgC",
-	"ItiUKY3FdOtGN8tjmx8+HltAE5EgdxzLtHCTQevM/2+dsrhl8UMXlqwZs1xKbB8+fsZfHEiH/s8fPj54",
-	"aEVOloVTNBURTSJir74Y5gCBc7T6ysJepTFTu0MLw6YjFq14kMgx6fWpAiHSC7AjJnxagVs8/4jdRnXt",
-	"mxDDs72JjHk486au+ZYnqn0rPPZWNmwOIstXk8GLzMVJaMRDjRBlIAuWxEM+fNxrEATXDL+hisWSgjYb",
-	"A6e6uugErSlNRHfCkhDe99x8wvhwhIkmIz4cgc4Qy2nrqtN+ErTGLOKGF5zDXdZcm3Fanz98JEamttYh",
-	"if20zjYn8n12OAGSX9LcZEOiXyGjH1n7tUpUGwLHR3KjXRcINSBjmtyxiPSUTJOQ9dw3QV6aTanCFxkB",
-	"Q2aspH/1kGlMg0Ky247xZ6RDY5YgQSDuOI27I5maK3L5PGghmHnSBZBB98Uzo2inE6MSKTn33cXln4F/",
-	"E75WKabU2M4rowWLwpzIGPCUDQN2XbcKz2HRhHsMYbOz0YFx2yh0N99Lfa0XTGIqVszOLEtrGo7GDmA4",
-	"5uKuO+Yi1eYRwz5ACFx0OoZPUNG9Y2zSjehMta5edHyyee7Txx0zeZqgFZ5wobtTLiI5zV771LxsJKeq",
-	"i+qCa3hmVoEt3WDLuoihPZBxLKddYyDhqkcyjrpj+s0PaNid0k7pBdDt8cSs5/HcN2Mu7I+MSZMwOWGi",
-	"ayxwLrpjKfTITi4VkeyC/9B9W1jbIl9+shVfzg4bssTsYRgNJgOmGKQC0M1p3A1T3ZWDQTeSY8rBPgvK",
-	"vo7ZPQCrP26ZK/93gAXvCqmNfZAdoAoTxgQXw66ZI+ZXXT3Nf44Ttd88Bk7v7AG7MvudkU4yjlgCf3eN",
-	"joS7CUDk7tXFjYm4on0eA2+87AStAR3zeAa73g1HPI4SJvCIza4YOrYI5sxc6Es/Itqq+CRI+O59GguW",
-	"+JebyU1GM8VDGncn1CitZiqThA0FhcxmM1OqQvM5CjiL2p25B7L7RkOjacQsGjLHJP7V8t3oW1eXQUsY",
-	"0zZGjmOh2JGRRCzkxgoq/eFF7pePHz/Nfvrs4s+gBX3XZt0BDbVRaS9yuPXuWv/pcpUTL9z6VPGwa9mA",
-	"vVgWE5+LLqSjABOB/3VlCpbAII3j/G9aguL94ppb1TJhFtze0w4qLV3b1g822LXHvDo3J5CfWte6vrpI",
-	"9mblSkuzFBmmlgaew3q4usuIKM98MwYdmE/50G+qIQljXHadSMk/6jmK3bVnyCzd+f5pybRspPOnz+eH",
-	"elw1FDw7P5a5PbnB4MAcKygb0MilmuOZR+eHs64bN9wz0GFQaEOKPCoztZXAjyBi34pfjRpfppV9ta08",
-	"nKp/MI6RKusKQn9gLcDS8hNv3qZapZnVDvq7lNURzYCDrHOlVMlqQr0qcYWen3We5ArLarsnO5etrBPG",
-	"eXDS3E6a20lzO2luJ83tpLmdNLelmtt8I6YFf15p3GxBTm+SlVDuhvsyYk7zOA5d78E96dtmfb2h4Qh8",
-	"2b4TIGqq2qramJDq08HgY/N4LhkMWoNyXfTIldR3M7HMaV63653N99rEkd50ktc8eZCfFQuliIi5HlwM",
-	"f2mtFxJqNL9rK7o7yOhzpT/71YiKISOUeL61mesaUnzcDd5rh+40IWzG1BWZjiS7ZwmZJlIzItE8wwCZ",
-	"7Rfj5gvQCJcXF7+0yVfXtNiZm+YkwQpQLDKkaSSrIkY5x4Y8yGHN/2eAvngrjAbMIpKKiCXleZ9C4jxs",
-	"P02bBGFnNmaECy3t6FRn+Z5jaaRYjjuUBcvcmrai8j00tjwZsScj9mTEnozYkxF7MmJPRuyejVifSL93",
-	"K/btIYYrvJ47p0x/hLpDVOQyHW5bpTqSE71HjRoTRLEVu1OOrYoLLa0oYoIzEbGIjOU9Uwg2FlgUvDgm",
-	"UcqIuTTQiv5O4k/ZFIuXSMwFc+0fR1xpmcyucRMVifk9I/0Z4fpWUDGb0lmVRq0L6rjT3stNaYrLMVOn",
-	"xHARSHKdjnhoqzTNdbcRnDCW4Z2qXxIAx7UP5bsRgLSRTLSxRRiNzLEoYnQq7CJqrgGAMmB2oFwrafsV",
-	"VWyHVQLm2kWtq/Pz50ZKGgO09YkpnXDonoQmm3kmIFrKa6JHUjFjH5o7zeiYzGQKYHnmGknh/+v6sLUC",
-	"Q/fd+ubHOlzvxlwYXg7h+A7W9ZAs7HemsW4RKRy3zlGhoTBDGqtDsbU4W8QHg+rue4bXmCdY4jJZ6dCo",
-	"tbqQyDqdC2sH5J7GKcwW/jPX1GCd6KwZvJSQK/2shvGZUzH3x/CKihxsu47WmuC8W9rX4OixhTADgMAz",
-	"ilefDaQxQo2lMpFcwBetR86WeYSGzBr9UD9/+PjanGuFRxpPlImQqQfL035lj0RPJbpo+V79ybVogw0G",
-	"LNTVEHUkSmYkScVV1lMSaXUq0zgifRbKMSPyniVRimXDRghbFK2A8IFlguClIlM6AyJHDEIjAX1BCHae",
-	"ptp8A7KwTd5jn+lbYe/UtXOkcTEkkWQojg2/hdpnC7RDfu6hLtOD6fTgjtnVKjnp/dImv/IhpKNLEc+u",
-	"STLPwfP9nEg/1SCX9IjdipDGMUt+gkKM+hRfAcTw4eMb3PztwZPNIXTtIaDOHaJRBUYPqhbYCN/8t3WF",
-	"vpmg5dDOrh6fBy2EX7syBiy+qWvp9/xZ9pGj48fm6psPCq+okokVO1ohHZFJ7k4S2m2v6jhpv30oz/iX",
-	"ZEYoiDvrOsYt8wRzoBzEWMqPaPT3VGnvvGu81ORDqhWPsC9vKvSVKxKDArXMTBjIVERt8pUa1d48AnjH",
-	"1l9qE9KdTkHVnXumDZp6jwuVDgaGW4MDTIZ3vXamw9umQ1wCJBd6FrCzUHXPd8N3BmkC3KhPwzvsmeRn",
-	"YCxkFRBKUsG11/+l8LxQJkTJMQPuB/AyUcbu2Deu9HUlXNiSuhazsht/YHutcQGdH3UcnrDQnvaYC6wn",
-	"02xck/QvOuetoBXbAo3aP3oCP9K1n3/aClr/SKnQQNjg0czqTCl29bq4hD2xLDD/aW3WVDyhPbR5z1fW",
-	"1t2bZxngMs3fruyM+1Sx7tz2ORdi63yNoZ4f7OWYSMW1q0OeW6pVsbPN6bqLbujfCGPOQgaXx+gyOe+7",
-	"iy21bl7/zzM8pk6ns6qyu1Ojstt74CwJs2iHaBbmWr+2PtUyqYsX/bgLucway+U7Ouv6NKYiZCThw1E+",
-	"/A2bs8KQBVFrX1BdYP1yRmKpQY+GRJA26dF7ymPajxkUR0pBRuZbAJpOmGLJPTNSk+sR6VHVlYMemrng",
-	"ebMPQ1zYmL4o7K6NDAKxZASOjKEHC74LdlZBz782eTOe6BkiWxd0Pwdzzcz3MCvDz5qCtzYb9dLt06kl",
-	"6rYtUZfUfhsuXDG0Y9DreB2WjISwE+VD5Vl7Q8PFUlcOprceB3N2IAlL241Euqry4BiqrEaaPtN8XAvy",
-	"+rMx3oHmHCMy1CsrRoUHC6N6Vmkj+HbAvpQxo6JZgGvHs1pXreedNZQDerDKgRRdw0uNstPpoLUPvBek",
-	"bGtLNOgcz3twwAIQepV5lv2ME89Lux1V0ICgDGkSLYEhETqx9ppMjIUtB8RQUYBpjhZAk3l5DS4QiDL1",
-	"2ZALYUTfwkPoFLGQA8Nl4iwnxMiNADaK8rVo32HISFiSNSuqciKZJb+iSfQg4m7RWVJLDmzeKm6VXMBm",
-	"w30uYI++FynxK8JiZNKBSLFdW4TaguKlu8krRVOtVghV4zbYbB1J0PNWZ0HVtXJdrkd3HXO37rMvNhJJ",
-	"XLDuOhbxw8iwLQ3OnE2MB2WvRMJCxie6O0mTcETVBqCKpfITWKVh1maFa3pggJ0uEaMeuR+ee1CRCim6",
-	"5hEYHHqwohDxgK2OF5rvOKC6GjvCKdEPKYcjriZS2XzVxj3DJ1/vSl/va3sAB+LpPQKvLrjgmB7JCHAO",
-	"ExB+U64FU8pYb23yVimZDmS6JktxR3F8Lt0ou0Qnh27RoZvbmtqO3NdvP58cuUfqyEUiBvE/lDJSm3hx",
-	"c6nFFQbqX3GJkJtwRTA5jgrMeIRfgkPVaAiZHere2qQf9bWf6alL4O66BIKhBay2fHD71Qb0+Zv5ZdWw",
-	"/hoWuxOu338wz3WMosbQ3v87C81//zgZu40au03LeC7UBE4KG57n9RuvAFgDLVfp1vrLp/deiJ1fNCnE",
-	"/BVSqdkSGO09H7KEfGHfNI/ZBqjQUzrr8zju+ul/fXn2/Pl5E35XR2uH43gFqNgox7of1OJz4+6sd1FB",
-	"AdlV4+uHoaZqbRr9I16fvnjyXSjU4G2HmMflEvX6crlnCNXsPo0XteyTu+/HcPf98f0JosbsLwcJcTBF",
-	"bMu9mdRLKmT+HAqxFgyeRqVYU5mvRVn3CB2Q+wSkeDnzCA9Yi5w5IkG6jiSh6o5F83VtLp9nSrlWC2Vs",
-	"vYFMky6bMdULSr2naxSs4RbNy/CjKF6zSZ2fGRPO+6u0TNi6tGsrr3dSm1ZL/LEQ4BIWnrlYfAaUmBri",
-	"ImrlSsorN2oj52MslTo5Hhccj2ZbuhEdG8tihe/xpBUdqFZ0Vn2em+tDv39o2Lvs3Tu1uUFYqkXtyyF9",
-	"kBhZoBQ5hWFOL7rBjzGLVyqd05G2cjejloKOuT0qKe+z5GG8G22yc72lvoaC23OUCkqhuh6iEwAShpVR",
-	"a2opn2Ab9qmmnFSFPagKOxUkuTCljQ2chEJtoYAEuaUoMFdYLUdByJUx3zE2UZCccscmjcYV38I8jqs4",
-	"Q0Zs12UZMmJQkIH/bl+lAcdtTLBUYVm+xHCjdPA6FnukqvDAATNlU13I+V8S0QypZkMJLyx7e+7rhffb",
-	"dQWtb7AZ5t7ApzK86wIb9j9utOrAdsTCBOWQahrLYYoCC1vC9mMq7pjZL2By5vX4sGdRrSfR+aATXtD+",
-	"CwZVn36mV60+iyJc1uLrGhSI59kev/QDOLxjB8UGHVZZwgccw7bA8S1+XdFz28p1Cvk8MfffLEsnNLzr",
-	"IhScrwgpiBb8Ewm7GMeY9+BvYOxsF7Iz7OfAwnXccsQGQ3VV+nfP3+wuMjVN78DdipUI8p4lWVNGwfRU",
-	"Jnc/ATnjr8jP5mfEECXpiQEHiuwFmfvWntUvVx4wR0hNFOURccE+qjDwh5WHRifnKHpgClzlxBACbQA2",
-	"yK1ANhyQnrng5l9HXj2wlnrmavWQrTEWGYPhFVUjC4MLR9AG66FnG3F3IbtS9XIQHmZtNo/WL/knlU2M",
-	"3jGB9sWcLDS/RJBdzPNERG495SFbkaT5Fgso9pegWbwRBc5Uj4jXp78dZkGe+PhR8PG1r8yPl214E0WO",
-	"L2+s7u80D8Nyrm3b7p/o9Ueh12OLTlcS3/46gXyBolOAU+PQHXimrrKKbgqG+0QjyGkbVSLVyzqDAOAi",
-	"FC+Nr3M5oL7JQFaXgjaibzZAxjRCzuDcsEV366BU9anvebUNQzZXiJpuG4II4d1hQseGbF88WbeIDO2M",
-	"RruFnNjmD802D89dubTRSxOqy6OEDRKmRnuMWAFasWsY5S5bALYu3jVXH6hZck9jMEWnIwbxLLxzCHJD",
-	"wzsWBdb4LTWtR/idhTyeD3ctM5Dn2HHdYBdsbQM8dw9NXE7878T/DpT/faF3iIeLHrCCL4koOnPrWJst",
-	"3vElVWMveRwro9uNqWYJp7FqMmbzG9cnPK1d4WmZc91toGZnYRJ/SJsVeBd4l9mdtd5wWXzDxROEUmqS",
-	"P1+sG/p/3NpDSOM3fmgFSHdcP1BAw6hndygeXBCDa8XiwTXJ3gkkhNmoPMnsZ7UqHgCvM2qZodA+R+PZ",
-	"M9hCIKAKyCkA6GI7kbxt7AE7zOyxx5ed+YqAwW98v9C9zRL9H2sT2Nq08XDRhhM73J4drnu6P15g4DOd",
-	"oWpJHecD5xzgRG6kVO40SoDsqlFr70Rmh0FmR1dtdsf1QXnze9mPqpz0YBxgnwNDfVQpNu7HLEKf/dQ7",
-	"6anz0ctBuYceIZ3xmm7kl99I72jaLe84gWvYuq6W/ED++BOHOiwOdWSu8wpGVV+YP3J8Yp+Oc8gsw6ii",
-	"+3FAoHGoc4zDH9j5aQxPG8Uiltqwv4zxwcNMZWhH+A7LIn2XKAKwrOaLhAwpF4sVIzqzFY19hi6X6x8E",
-	"F9DdiIOwITeqjihACqzbVAVXPzuqZipuzsuxQn6cspbzHI7EHdddt0FdLk5lsEcLDrL0TDcvhf3t7Zcd",
-	"VTDtvaj1O897tIKqyom8UgtyJFAdLPuIhhbGhRBO2cjvJiNmv/tJnCqdllQ61Q6SWdt4D/VMfS4QjwZw",
-	"LBTqnSv60kxoYsXIg7berQzTQQrDzXnD2QtPMl3FYXzY9b+jXHjcjwePhznaO7CgmL0/5iqZO/Uw8bEb",
-	"AIR31gnFSWChypQmbCSBnNznY2jPy/BR/32tspmS8hgkEaTOkApjuECXd65XhLi83NlvnCujmpW3fLML",
-	"+oCRqWPiABvt5Q9aIJIn6D7ozJvrSzuNA+VoullX6w95s48u9LLymu4vCuOdhD0hddc2poSbjr5CLUmf",
-	"WacfSG8jxBTaDRtl3uaCKptLuqYjK/Z2v5eJHm0l1B4uyPJDU/6xhTSakFPK3py9NxMiP/ewoNw92h3I",
-	"pPfLNWGxYvZ80E1EqCZShOwHbD/0OyIy7bOyPVUMTlezhIR0bPax4E0/kpZEJVhO6zIUpY6v9dAJ0utY",
-	"IL1OnYd2K0U/sYlMNKHEksQGslOvwP6y7JFoOYTitSvSN4pcYGP1AYmkkElAhgkVOiAhYFOKiMipYEmb",
-	"3EDcXrB7w2lB5jfsTj+6PkSAdH8PlLNjj3pupFbQyg9c379uLoh3bT9Ic3cYMZfgkTVR5opEtAo6zGaD",
-	"dPHp6mY8O246C5Zk6+XZs2dQI4hKJR3L1Lyoddl+4gsPQ0PAb/79E1QY1gpCC5Bnb1799UMr8Ot1/PfZ",
-	"Wefp2eNOK2gBJTrQnvdvPlnuvo4cfLquHLw0JGooXo34pHXVwtuav3FzQmIPzv9DK4aJ5YM34jFD7tib",
-	"t31W94mIdkRE69LLd+FgxI7sh9cnxJPio4irA0jL/DDAzbJJ5VTlcsoNK8CO+vcsmeUL6EI5ZuBeCAgX",
-	"WsIzmQCHDHRQIAeJHOfSLjEMWBhNSD03YnUGZkB6SLnRd+YlyV2F7yIf8+IHSMfMzmx5RubFj+OUuKjI",
-	"3ZOpPiVkHmtfkhWHunlG5r+//+2UkXmM3idANLnDyAhNNKFDulkEJ8cAKsySN6B4mN/NAifBfb3+NYmZ",
-	"Uii6/8kSSaZMaCLTRuHp3+W6zp3aXu+07fWDuJlW5mrmGXRDw8WVaaiWsTc0Tq4dRNlgeenZ0IjwaPlo",
-	"9qu18PwdQ+jCs6fm4DtvDn5SqL6H9rfbeUidhDscNym4cMClwKIhSx7YWeq1kp16TN2uP0jX8hOZHzuZ",
-	"b0TR3wfoNmj/B+nLLXKKRwkzB7ZPZ+5HqTTW2MsJOGmYs51iLu5YRMBVy6Gw/prIAUILaC6GDmWEa2Mh",
-	"oXvW3WZwq5oDTe5Z1CZfnes2gSwEFhGqbCpCQCiJuJpIRWOC5heN/p4qDT29ufkJbFFE+jW7PNoEu3kf",
-	"sr0VuASdUKEGLMFswlCmQgfW1Yzj0RhBBQZQJsYy57ObTs3e1pk/13VUBAUU3MGVruhyrF0Yd14Q7M/h",
-	"69tFvhGaJeaiTHnI1u4TiZt9fJll7pqsKK3/oWrrC+LLb8/JiXuUTlw8Tst2VO1psPI7sLnP99Obv518",
-	"vgfu861sOgqXZ5lGtlJhQtlY7e79Ymw+moH5ID62HiUyHY7IdMTDEYnoDN3AUt4hkquVsw06fT/aeR6X",
-	"y9fu0+4TDLOBWkErN2yZv7dBfxYc81qN55tUF/pmY6Q2i/uV9ZOUIglki3cjXJxdPN+HHwcv7YElu9ky",
-	"uYknqAeocbdOYiaIzNrCZxU4rpmRYSQycWmmxsZ4hZNFzqI0ndnpX5FJqglLEpkokvDhCBGac/aF79Hh",
-	"a92RTWUtL6EDgI1gIV8Es8GbCcSW09vSQ9+MqTul3BhohqR5zHJNn5FJUk00HzNse79QslRakmPGy92Y",
-	"vRoe9SlqE2LYpSXyXXOjDfb6R9SJgGHktBGnqVCbsL6pgrRTz7On+i39zicCWE0AR5c2W5DXB+l0tb70",
-	"3RT+ogOVWv+eS8E2Apy1yRsajkjMBbPopJDJek2w9C6yv7GwUxYawEh+yPrENFnbdfoG3yIHxU4RDtjU",
-	"qN/oxfU6xXdYDvwJz3Gv2gcXasJC7djYTZu8VUqmA5kWPIG1SxHmygwexuUnk4iBXtOaQ3q+LGnYVcvf",
-	"olKzbeCwec+HLCFf2DfNY7Y0oDWlsz6P46739Xx9efb8+fnaPmR48RG5kJfeIe9fdne9tnsZ2q0dv3+5",
-	"eDmrvM2Xy0Olc3f45HL+MdNcHGP5y6f33ol8frETJ/ISDrjexJviiz9yrTsoYahebWJTJQxCwkuSjI1e",
-	"J8Ctg/nFufbZ8FNQ5tgUqpngEc+B2qQXJXygeyTmRnOEBhwRHwxYoq6c78m19kJbjRLYNqIlGXDRqNv6",
-	"k1vpcfmtD7I3Y5PF4XifWleX5xfVRnDnPCevzJ1CvI667HvQasCFbC/QAWYCAnnGMzJJpBw8dPl0wmJG",
-	"d4Y1lTf9sJXF0FhYMtWuIQbwnay8ckTvmTXAoBgSLE1rd5KEYZ7OtTFP0VadgeHm821iiUgdCvqGzdp1",
-	"yi0DBMOD+djWwb3v2DKF495vBeYDY1LNNdOAqYd8wmG2rd+4DkdMZAodVyplXWhyLoC/r8dlYH+PMU3I",
-	"XYxTA475Zg1zN+KUKXS0mULLznSbzJ/fs8yfx6fMnyOyv4DpWfe2MVRSxUoi2SjDJaHEG8/rGWvphCX3",
-	"3JzOmWJKLe3Y8SXr84AN9eOYJWTE4ghsLSnvCJSmctEuN5eywT67sY7LaDJr3b3FZEcx5pL7b+2aTneI",
-	"HkZszAwvMH8qTQeD6l4Zmod8QhsoVLyJlUSbHLO9Q5lELDKXF5I5qopN8RS695JHrDgDT3PQcDLYZWv9",
-	"0CgWPALyWSkHOuF5q7yn4/lZ58mXzvOMA7pzLDxwfrmuYtRhOWBkLiJ+z6MUhMSYi1Sb1T/tBHOnWXMx",
-	"9KIFLAhpVCY1hWGHGhGt5YSHMNBXmdzFkpoTfGtk2D1nU2MshCMeRwmDdLUSmbGwY41laS0wnQc3tLMZ",
-	"lJrbuRl68s1x8VdgBO+ob/8iK89aOWJElNpSkStiaAP9c1rGUEyCrfx5pLIcLKUTKoYsUVgMgr8xVrUc",
-	"EHMVXI0IpE9pCZhGWZ0IFSS71W4zMMdCsXuW0Jjk7rZqVxmUC2e+Zwjk9ZnKSoaxSyawDjVvQYhN26Kb",
-	"zqOMGXyyYuuo9csc46ny8sskQuVxngWVcKA19cjV+VQDcNEbpXI6kiTiWeoGkHm7NJuqjLa3TKo6Cf3D",
-	"E/pBo+R8kA0bVugFrmlLLdrcX+eWlzOwc7I7RH6+7Dz+BfuVSRFCKwZjCaBmv7JZy3Xm4aZkwI112U8Y",
-	"vTOqSJLGrF3VyqUBod90PxdPoJdPtlJYG23m8iPRVXk7FJkkLNQ7lXuPzG3fY1H6Uqp0fZUyqswVQqxo",
-	"pbRAfeYFTdJecFQ12H+TPPqE79hFt6WTanJSTQ6RhZpr3wT/1FTdVTucP0yYIPAISQXADvYwANHDGlUI",
-	"rU+5YoFNEFKapMmQCRvEv7LWBdoZ3s3hvA3ovkhkzNR1jlNid9gxFXTIEkUUYw6nI3O+t8kNTIxIAQVp",
-	"Sic81CwChwfh6PrVjI5/UoTGUrA2+QLrCGmSzAiPcBDNx0wFREgyoKFeu1lHqZcdxjkuv3qUst171XGQ",
-	"VtA68/9bJzWpCo9v8X5dEaoUHwqH/MLGEKpxOCh4j9zFswULfRnNyIxp8rMRG79UrG3MxUbds3F+XMGQ",
-	"Fe+2X9VGDqSDQRd+UzUoBKs4lHRqdk16csLKS6SrDhJDjaXglxP4VSRhOyKuxlwpFtU/NhccAclVPrz9",
-	"quZ+GF7QhZ+UDPk6LfZVGctleJEpW9lWpTZ8IiyW9o0ChxCc4MqtGLnPBBvwkNNk1gxYpdvlENM3ysa0",
-	"+s2eOrTPrbiOdnG+rNNl58XVhU+jQCbjvjcqxZfO2pkwnX6u87VOE8HFsHv+HF1eMk3CuYPLfbHWioCS",
-	"7XFkkjAf8Lc0VxXuzy+9qdCNkWQPHawBbaO6sn5qi8uxHa1lQE7fQcn7h2ENNI24PoPXOENgF5mSMNut",
-	"61ZBPMGnXlCgJCt1wJpVbt925kR5O6a8dYisjMC+jBhouIdiklQTpvWT2snulhi3r6fNSPYRqol7dBJ9",
-	"kaCRzqWIBIa7TUcS2giOAGbQXNJCvpHRds2HV6SXKmZs8ytieHsvhxmY9zJFoPkmxOtqc44mB+BhXobB",
-	"IJdVPJXJHXSoMT+HtGqpwSZDhVvV9lPhblvudRS+KbuztXhJ50lrLZK/gd3Ikusa9lud+PtO+PuaNyIn",
-	"EC62FgiH6KdCoVDqofoLv2dWKhiGpeSYGSN7UUL8WY9ZmynGTO8TaHYjzlqHNbq1HRNztDAkr8xdEZoo",
-	"mQ5HrivKWnf9FS6e78iDvzEnRKSXHDd4cnbRKbik1wKDQX5wGPzVhlxKz+7h+a+14tbSr384dmqphFUq",
-	"2jXZqGVTx8ZFLzwXpQTvb13eat94TKzVE6ixAfs80SNiSAM2appIMVyPwb7GHaDxib8+LH+tPL498Fjv",
-	"oz8x2uWM1lKLV11HVBPBWKQ8qGa513EZ/73nii+BYnjPpkxpQpOE39PY1UP7iKtM9Hy89RrSRogUTBEp",
-	"4pkN6/joLIQ6bVRsbJsX6ITTISMDmYoIuxLQiMDMSH+G/2kIluFvuNzjKi2C3X8IPIZsoFbQyg1bP3qG",
-	"16kY4KsfxFuaTWPe/Bl/s2J0F1x62JDW3OAJU2HKCLuvjufhI114pMEecFMK8bVQjgFnt2oDaBgypbpj",
-	"Ga0R3LWcI//b5Y39Ei6ByVXUltmvu326Tkg1YSGDsbrFF5RVnOElRpBhrhBkOJ+uYXhGTDWrKj5zVLC8",
-	"a12t4rc6U2E0saWayyazrJHdTsOi+YO/atF4Smeqa71UOX5RFN5PrzpPrPB2zyyWD1eqR0+vzi/sr1nM",
-	"h7zPYyyNxr8gNcGI5BCxAM9zfyFvp0PWHSYynRhqEqMw6Z4/7z55YYQAMAgFP1LsGzbKro3x0nlqFJzi",
-	"DbxqjfhwlFdvLFy0ORWQcstXWKkA5Z5pKoYKHPWhg6jIJaujqPdOQDsd5pOj9eajp0tb8CdsyBXmfeI1",
-	"gSCHHJAJk5PYdkQqAFJhiQoin8yYviK9oozpmRf0ssvZa5O32ohIEXkoln+kLGWEasiOD4z2M80pSDaX",
-	"yE0NNK9r0sNvexAC6TNUCoxK61lb+1bcLC4ImzXl5RQuRhE6lkZyaJX/EYDeYLRFtG9FPnjsXmih1XM/",
-	"Ms/P4b5kz8LLbHYx+bln/9c1H/d+CexSoQyJK6tVJgTS6h2YTQYh4zC9HCu1ULHKJVBxAeuZjCi0zDBn",
-	"RXrsm5MjaBhZXXY6stLLqr0kpALiTZRr8nMPYUZ1F5SbHszALMu8+ZfrW+FLFATjAKYjE9KXeoR3B9Zu",
-	"xvf3AG4RnFmARY5VAD1Bdv7ZkQUkYQOWJNjfSyZDKrgCPm4mZhXlanwd4AF7rYBcKVFo7L5k3yYsjsFQ",
-	"rCNr3OMouq9ar//jptWAcEBqg1VUiSN4IXCvScKGggqNRtgafHmHYDy72/EdSfcVB/nwMh+IqutP+Y+g",
-	"JfuI8tUtO/qmlQT3TF3v08X6isVad7WiSBaguo+5SNbqKktRMKlwUqJaZ+mnIjKkB9S70hfzCHSASo/M",
-	"15HE3iIVie0gXKZcj7gg1Ntf8CzaFpk7p02+GMHlHgnlmCkU83mlQ9EppsX7L7z5BRrHHWgag4Jmcl3M",
-	"fBeMRYDR6cQxlvoLCZ4elrTJ19HMx2GdSoSuDj1i9pMqz5DRRSpcQzUdQv8GO374TqEDsqtzKe5GEx7R",
-	"yN0XTFOHFpxGX8IOOORnAGipyl63HG15AntzVizcm1qi8GTOPqQ5G7jXdxULpYjMUi6edhowc4HCD8jW",
-	"9Tiq/7Cs5wHM3dWSZ0ddbpyRsR31ntTWk9q6c7XVKET39roeRDhwFQ+hfrq75yDbwkHkfV8kYZOYAqq7",
-	"L6Act8mNVe7+LrlQ894pKUJWkkRsnUOlacPZiM7bteDVyzR4QgcacoypUVviWE5ZBA3YKUF5NOd5KWqc",
-	"4IdhIqxKrSvhjXi7N/TBNA1IIRPOhPYml48pID8KWuCiKuGRMRXDFDwirRFt/bmu+7lR/IqTuDiJi4cU",
-	"F4eYQLLMa5HBmyyRGn/WUxQf0WiMVtRBZOtpJ7lz9SGU6wWp4KptrbFqgyddx316vwT2ffmclFzcAuDs",
-	"LdWSnwGF3/1pfmuruXOOfF/ey7yckUnRs19fYsCebykwHjZjsBpW+unVJeZ0rUeH7+TOSlOWygyz83rp",
-	"Ok6CZU+CxZ3NSbLsT7IYNd57cLnIejMt8XDUlTQ8YkLzwWyPwsYZJnIAdZFWGEzBGa98EkCfoRMdUjOt",
-	"T3zu0ZwFojhYCzrvhNfQyZQL64Kfj/a3yVsxbxblBnHx+/wwYDHNy0gbSS7G7UuC9fi0tbCCdeL3WbC6",
-	"PIK/mEWfmXOUAB/4SVkBKwXr4rD4Xgc8DAg6bnh7SbiR4fUFqrtaRyVTN0tsX48pvXU0970YZ43XnZ5k",
-	"78moOwTR+xn6hkkS0vGWcjZm9H6fVaw34H/rMy6Gvtc3mFSOk4/ovfnO3Dkr2Erl1YgqwkTEQNwscw8u",
-	"NdMC9xlOCHBPIsIx1WxD+w12+Dux33xboJP9tlv7zdzkpV2Zvn8pE7OBPomYvYkY2w0AzBpv5Lkz2Vze",
-	"QMjkTKaH6EWsJUPqOBN9cbCQmmVJTbZW2Ly6B8VzvWA+h6mQzVuUVrZtCnRzry99YL/hUn5I9ZGhOXyh",
-	"d+Z8pLeJpaAxGUk14RqS73xt65hFPKRxl4GhKcLZmgLqk9kls0GnsFS19MkJzeOXPjLVoRyzbt2r5p5f",
-	"cuVWizTM2zcHlp5E2x6tJyaiTKZJOHfXmdlcGh5uaVRl9QJ7knCfXKYFuBSpcDWGhRCXdUOaB4u1SJgI",
-	"oVyl9rxD0px0LOUdi0g6QZyWXdtlW5hfuOKjsr/WKTIJWpPRTAEnmlAOCUCWpb0HmIAp1RbjnJJwRHmy",
-	"pmT8glf5JBdPnr2TbHpAswvJbjsplCbijE7pPmNo720ppiJmNiwiZj4kFYoxceWkka1C4YnS2PwRLSYv",
-	"oRF1tFDXAoaVrdykOdAmI0IYjaDMFoCZ44hQRXpYNoJz6Jo59KpF1vbJJEX7D7FM/fR9kAxsQW8IUlXM",
-	"MwG5qlxJTlmWyWYGodkDoJYbczOOyyD8Hcp7jSIgp+IaTzezrpUMOfQJBQ2OcJW3EGWqFY9Yd0wFICas",
-	"KQXTRMB+neTgj2kfrn/zFgzG+Ru4Whrn2NVJIu9NIhvaz2SRO4zNxfKeW8G91QQiUioPPiEigErIAApy",
-	"j+QTT67LclrkwByo0pCrUpWqX7+lXInMMi84KguuvI+cbZJNBB+ONFEjPtAH01ruZIwdnDEGjOJQ+H4A",
-	"0+nu4mJ/L4LCdsFDI2JMI/CqsSQB7Ms1BcZUJndYoV2JCUDRQEFkRSefKhACAndCYSzDO+XyFD9/+Oga",
-	"+XubRRA5FSwhP0OVZy/h6q4bs3sW/3dzP3u2ABzCgoiRcyvMNH4JLBaB305j0iim1NjsckAmMRUqsL7F",
-	"s3SCvc4Sds/ZFCY0knFk0yhpwkiUsmtCJ5NEAgqlduu15pStzkLCvfaIOOpW5FZChZoy9BzyMQPcnFSh",
-	"K5J9mxjuifZmbk0TmmjBEkVGFLyWXFz75pAg/IxSRs6fX9tOhObnYczHfeiayhKtrolhmyy6FXONAKFP",
-	"EC4Y8BupYmDaGrvVnDx2ZmM0HOEx4YSSVKg2+YCwmtYdi/14flIkMQSnYEDwyhqRHF0RujC2rcnHLoSu",
-	"B+Ft64uM6Oy25QCNFuDpGoLg/Opu86kP4co+hHVwN3tjLljvyvk+HBPIrkbNFoP9GWCXXZOeuRa9K0t9",
-	"Iiq0uMSra+/eDFuwGJrr4R3pBWU7dAWv4IKY616xKVNDdqW7YlsbmlkZPQHGWbOfH1MMGvqpgChmzh+S",
-	"tQHyZEwVKBBW+fnPVsaozA2NKbjR2bdJDAoPwFjUbAvINRurAr5q1lklaAGH7DoOaXSjhYGDFnLILhRg",
-	"Gp7YRZZhnrbcEPwayO9gZ/syFeYx/5HDZM/jQEPX9O4wpkq5Ny5uaNAa029vcQ3nF/5rmiQUQ+p6BtjO",
-	"A5mMq8BKXFM0ec+SKGWB4eRO/DARFRnMT4CJCdfVPLYMldMBy5Y0gMSRLJi2NjwN9BuEQ13r3uBl94Cu",
-	"HPaxFMjVy8U1kFSpYt3cD/fcvBAgw13Lxat6DaXtD0Q67rPE6Gh/+Y+zV/DI5RNPqbV70lws4p+fn3We",
-	"FmDX15mbxT8vUFUO29x2nlwX1BxenTs2r6kDP0VVHy/nVe4qrtOch563tgM8cQL2oeFOnJq6ukViZN0M",
-	"2QY9UJ/EERVDVo12fqNIr0oJt7/tBTBrEGj2MS8OXRPpxKhtVriCJcS02ZufQCcgEU9YqGUyAzf/gCbm",
-	"Hz1it8JrcvYHVkaP6Qxwr3L6l9M3tN1QI22vyeV5h/Twm65VaXte8GvfnlISGUdV2tl7HPqV3anNdbQ5",
-	"JSV3nXuZMhHHNoRyTWhfMaGvsroxGUdMaYL77qd/xyZVcNqWWPJkMqbffmdiqEetq/NOp1NHmxJy2rsi",
-	"QtqBVYAo9jBf3HQLhMbDkdHhUUKTSpxxKPIqlVTGkq0tjuxsMnXGMa46Kk2xjwNwvpo6jWeYpXpNbnuf",
-	"dpbqD086m+kPuFbzyzrrdFpPm4bGsMa2z3WWCQOsXON5Z9tFNgjEXZCST7yUbJ9fPL588vQ/NpS/8Pp/",
-	"/Rm0hlLktsy84vn5kya7g3QuM6Dy3Jva1hOV9zc9Nvs2oqo7lkk2qYKAbP1fF8P03efLx+9fv00/vH5z",
-	"/vvf3zx+//fw4t3rm+m71zf1PVDI+R5adlqOf2bJvFSE/oqcBjhRgRuQ6UjGXszkpKnj4iBP3ddFGEqr",
-	"kFbLxDf3LJmBM8GN5qQTFyBY0K8SOPtxiZfgmjx2laiuYQkuJGqXyqJXfnILYqiEVcCTWe8HmvgJm9mi",
-	"ayuwMjsgoW0w9v/93/9PFSahnPCwSpqUsLsGiducimpdXRZ7oResDM018JVX1MgCru6I/wbm7RVcT0Wt",
-	"F/Q87Fz22bNn0cWWKqY7mSoyuYlj4k4u56p9hVtx9ruHDFrutrXP+8f/DNZCkP0b0M3yZ+GZxj3Dnqyq",
-	"dWEgYxkxv0+eaLMP/1gg00f/Mv9Ug/R9Kaib5tkAuUOxCtzh9+Xo2vwN7p/6NDpknkTXVxRpn8WqAYlo",
-	"6JkzHLNPFYdgCUugENwIQQxT2eAdfBSboSG7KvvMC7VJwscskTCxAf/mQmpZBw7rdun69jWOEm/sNyT7",
-	"pooSn5yHF4MOfcEe9y9baxNdFW6dPYcTvVUA5XlqqyK2tQ1MO+p7czW8kRlzcQd0Ku6q6fRj2o95iEnX",
-	"5knndAcffhto0Dlxze4umJgjqq6BotEchFfkjUGsmoVIxpjescX22FRrGo7GRgRSMSNjsMGMAelC9ZCr",
-	"nY+L+MS43E+nFAP6NqNbK2IJl0QsZhpRHp66pDcjkrNJamREi2wFLaobP8rvXKzfH/GT4Vm1QgCDNR59",
-	"LwXLw+7VZlyTaGA+KmnZ0+cCFegFO7BF04jLR//H+j/kYzpk+EPPKbHl30zP2TmrX1fKa9wyC+zmBqyu",
-	"s0/eyTKvFEzpTJXMYXEBjnG95moiFXeYhKXv62X3sYfploSCKFsxxnpx44vO00M83q0PMiNKODbfnq9c",
-	"kCCplMSfeTjCV0GQfunOm3lcns/vpmbf9KNJTLkoLqvOIrw2o1I7jSbMs4II+TBhFpLHMtuY0UgR6MPl",
-	"ZEnGsSo8mOYzpRNGx1UezRKhTpUuGDNm9J8U+fdPvzu7ZUL1KDNbYuSWxYygCivmoswl5uTYmC3VMr2z",
-	"koa2jQ3ICBRTPCFa3jFBKBQPObML/DY2lvwrWog3H9+SMOaAp2rkh1lFUKx8NS9WoZwwVaqCvmNbQ0uz",
-	"MeVGI6RcKfo/zKt40nbf1446nHeyqEOqIHSVw0YdmL/HbNxniRrxCZ63ddFYJfXmLxu6bexP7A1AvzeJ",
-	"GNEJFYprcjOkEftnLkgBKqkxElhiriruLnyOLm1Uo8x8c//L5bnYkW7+638rRck7mSpFzRVEy6Obi4W4",
-	"j/wQfwQtKVhX8zGuW7kbmj/z2qs/L/qJ6qrS71ilYINrfSgZRm7/5xTaryNJ6Ji8/T9z3OczH4ozLqwa",
-	"W4q/bPRUoCZ3Ldur8i9zyFyUDDiLIwKhY4BmTuMS5Q3dd+/Y/vGMc7RH1yh0e8caxiTe5kYeYtZbkRPk",
-	"EAAxUCMFs4EuKxhK76iVMfDWRwm7l3dYIVtewPrrK/Ks03nRJm9EhHaSYsrQfGYXJWyQMDWyYqfPYimG",
-	"Rj63yU3mhsQvubI+SxaRi06HaCnRadlLhUonE5loaLF5x0TXCMee82ZiWiy+5ZqkimG0ENagzNJkqnvt",
-	"EtQFs7wv5letunf729l0Oj0zOt1ZmsRMGE4ZzV1wmEfrqjVVSRfdmNmcuyMusKMLbAuupj4RfGL3tquS",
-	"dZKsQQ4LGebW2runMUc0JyGJOR4GVHmJv1p+LT/cpHr0BrInm9bs/gJdnObvDw3vyu6t0eCGKU0illPp",
-	"Sh3reLPtES272E+fXb5okx7qQN0wYYC7R2NlQ7dYiD5Tmo1VYMOOk0Tegxk/Viy+Z8amIn/98uUjeUkV",
-	"D6Hh4My/kkc9w/RvhftAsTBhuudqqPsyml2THgho7CEpaJLIqVfmZsTQChkmVADqVq9wqXCaStPB4Arz",
-	"FQtbeSvM3ijbz9JFxG0uZt+onMoGFb7pNrlxqZyGuNgcsQekz0JqvskS2YieSvNwohA3Uo84G7RvBdwV",
-	"BbmjmM8pB8Tt9hUSOxdwI7uWIHtB9hEsNf8Bbk5Q5BDwFHKI4Fb0UmGOXCb8nyzq4lb3rsll5zx7jf20",
-	"uh1j80zCX4Ja+tSFUWEL1wT4i7L8JVuxmfHCjW1ZTRJsEsicvfKpuPV5D+zB+mynESmM+1+hGnoeugHL",
-	"usQmjTV+8gq2dUe8jhn7VdtLtg13y+nqq0KHRRSjQghx3Yzi0ijhh8Jcjiqp2JhRO04pto6wM/tvrsom",
-	"aJ3l/vpjrRbz5lEsN872vlWdWlE/K7JgBMKTVfOgoTaSG7Kb4hnhwn0gwLtY3vHePPFQTebsaJaQQBUG",
-	"Inz/5lN5uVMhj2ONbEcwgp3tn0iuFBWaRD+9AT9G5ggUQ1le6bMwcFMdxvOk+dAZFQUWVR2GlXPcwzHF",
-	"IlcBo7oCPi4HGWAOwXekXt92xjvxoUhT++vMPH9lnZfMvIGGetFPVvMObnR9mu6HvP4MSu3zKDruFrdF",
-	"Kim162+iCArBiteyik7KFITt+wqW+X3n6GTbitfvgVkHDV1ro+3OnfdBuJ5W83QM9de+rWuz16X97RYx",
-	"ZOYFwopqd9LDe9gjkONIEqZ5ArpflaN1O2HRtMvVx1HCMGU8npcQG+oNe/DGruT7B+iXrcHKrYt2bW5u",
-	"rflHkNTBpTizt6Xa9Pvk7H6bhOKaoHA9ihI2tTFCm4TZiBn42s7tk5vaUVmCmYTZsT24vQEYSjHgyRhT",
-	"fsD2gorjJXaX/8XDmF5bmSxz1+ihrZZFv1llHZWeE9KQjEXVHYuIljb/KkfaH/HNi0SdDVUd7jckDOnS",
-	"FhR3IT4PV0BL7Jbqi+ghjcxWzrfJe0mmMokI7Ruhl7USuoKkNHPdff1GEwzBLthzouNiCGcrOULPQYb0",
-	"yCTVijjsYe7g8x6AaRQ01KB1VvjLzc984f9fm834a4lxCq6Iq/mtqgdOVX0/k3u7S+NdWj3OFcmtpWz4",
-	"3NfrTsD/tNrhZkgJxajhayRiNIq5QLyICVXKNknxdWoQM6pixlnN5RJWXHUk2JKF/NyTqYZC816uYA9z",
-	"R37xU/GkT37u2br03i8Vs8KiSFRGSmq67WhZgXvZPWrSdWdYTsyiIevOlSQ/Pus8ht4bDtFok3QdjJxY",
-	"BCWM2iwBQMo1+si26Sq/KQPGoj4N77pTCNE5M7Zu0AdMUlfE/ens2a+Pf3vxb//rneGqCR9iRp6FXVia",
-	"XVRMYyrY0H8G/uK5+i1/8a9aiE7jERpBXo0YjfWoK1KdcNfN3Iig0v1xh2FB93IvaBsdM41tX+s/cohK",
-	"CoesRD7Kvdab2Bfb+UPnRNJhKhfz8v0nlfHiUn2iyjX6JQv02ux2Zczh6YhBTDtjGcRQm8o3F4QkAd0m",
-	"X7JnIhbyiClEhbhe1EIUsxB1ICbapJdzhZ79xmY9MwlnQZKfLzudX9p5vHGnZrgCsXzZNDZlFDLbiFxK",
-	"fE3nrkr7Y9tbAnE5lqZ+voMRKUnYhFFNFB2wa0jUTwX/R8qIZt90vva19WRwzp7RJxeOv6KtmTHYud2o",
-	"nSH65EnQGnPhS2Ar2O6mLuay/Ec0CkEbNZqOm19Z//lzC5HGAN/hqnUzTBjqv32nTeKfucsmB45j/emw",
-	"3qCnIk/0qBshcsP5ixfPwdVmBsi+6U4SFnJbxDNj1OzvgI55PHO5l685jWPpu+W7PMkxF0a25PDkVvI/",
-	"NWJG30W2l3E1GoZyPJaR5Websp79uNPnJlHG+/7qlIZj9qqvZLSwA76NKbScsNdzLYttuWP9JYJTYy08",
-	"FSGzdiOLY2BmdnBqXhsYNa03QSyg3jWhA82SKU1sBs4gkf9kgvTsLei1yRvM9KERF0PDWZmFALRJRRFX",
-	"YSxVmjACalRS7IbbztUuudVAPBk0V2Su0szYptz5xhFXRApEbqNxQBKfphZgrdIsIAPK4zSxuUZKjgHI",
-	"TOGCiDlQtO9LQwrz93P7qMJJj3wAPRIBrK6WYXraV/727N8uzt69+F+v12LFB6qKBs1x3S+jzPlyKP7s",
-	"GkwUyjoLUGdznLMRHKE8glA5C36EPHZ9IOel4MwfJkwoWycOHKdNbmIlSY6rqMADj9vGB0JqaH6QA1/m",
-	"ImtoZHSl1XGoBd6I66tWXg8TeJlOJpILPV4k1ctNupe65WOZo61k21kIqgbVHmIUaiXV4u6toNs/V5Gb",
-	"p4CGae6zlhOVgeM6rSU34NgGrJokLv/yvVHYScs5ecsOW0U5UmbnSWM7jmcNl6bZ3VdMsmLE0YSv0Ijo",
-	"zNZeYBsTo1u4UDTaZFCekRlY4JfbhjHmuv/h6BJ6QZWkSdq9ODZ1JGIxv2fJQveDJzmeBA0pmUAk/Wui",
-	"DZcDpA0zDBcpU4RqMpJjtr7e8srdoQdOpvleidvt57aUDckRZy63pmEKv4GEgAGgwdiktKW5ONceIcZN",
-	"iLhknzb5BN5o8Phoj0FnYaI8wBREqhE5ymcklBExLNtdCpd20UzC8zbajE9WmZNxTwuqRbkC4IO66+gS",
-	"HppqccDna9soc+kr1bY+fE1onu4enn5gp3PYRhY7CBr4IX7QBgQVsTDmYieSktpGfQUZ2KwxYGd/bLLN",
-	"dkb7NY1jkgrNY3IzSXihLbuQ3ZBOaAi5DuvKrtf2UE+iqxHSs9u5neQaM6XoMjjtl0xPmRU6Nvjm1Mt8",
-	"6NY1i9ES0G48PS1kgNXI9nrn5nTK/tw2+7PBdgTATlpfGQmp8PqFC/UL8iVlKqKz9hKz/ryzdqXFEwgO",
-	"8yhXjrwl6qljA/aSHW76hqNMIgcP5iCvEpwfY8oF5Ctcg9YIbaJI32EYR7lQI1B+VVlckcD3WhhX+z5v",
-	"erP2E52fm0TZ1f6acK2xCP5Bb7YZlxXzODYQWELqM2+E78qTsnMNcUB5fGzqoVcCkUi6EY+6QuouNbcp",
-	"Wp9O3kv92h/kSSdsxhyLpcprhP4q5tyAGxBdDtypOWqzqS15B+WIKtJnw1Q0S204/cXEkOMiu79KaHXI",
-	"YsVAv1yf4j7hMZ5orRFa+0LvGEF/e0ZvPoY/yuXArUtuStOk8USEgUM/m2gs+5pSDm7AfMFOczQHaziF",
-	"Qk+h0FMo9PtheS/Z0OaGbq5LGLbjGiE3yN+a5F1uiif2dWJfJ/b1/bCvj7aJuFOCsqx1ZGpOI5rrL7LA",
-	"2cwxcKV5qB6FaX+J8/yrbapO+gxjqNAu0p4Ii0hENQ0cSk4h4X6SyAGPWb7LIgK1pxFnIoTU0McF6w67",
-	"jpT34IJJNlWZX7/XTdpnv1f0urmJY4J71/AlMGezBCostFvhcRP9UVYf76N/mX+qazRe8zET5kSVP0qI",
-	"xbuuNAEZM2pOVQXu7M1HeiQjGcvhLINUXfMCXC4GV/qsvMVT2t8eYd93Xv3PLFYIQR+7qPYC6pxv3DTk",
-	"Siceny3yG+Y7pQFP+2b5sC2vxg9cC2CtE95PoXjcIvCb8+u0gpYRAUY0vWiB8IwZVd6u/cM8jZufH2t+",
-	"RlxEZuHQhfDTm79037/5atir4Nr7u1r4Ln9qhp/AF8r1wh5LoUdG/7B9RT3qLo7GEsyhsCcLG24P0xyS",
-	"ETGurTgb92kylN2IzlTr6nEHGlR289t2CRV93ZDFcevqSfZHd8yFNFtz3sl9mDClEx6CeDVfzG1S1v/K",
-	"rSib8WbgVHDfqtD54buHonrXNyrtQ2tyNuCCzwHmFHjA2v2j0j57ZS6VLy+oYB+PbF/OJd04oKgLwj3m",
-	"F9ijGNmCZzDUpQJdE4bIrKDp+icsgrLUxp6HFgPqTvm6W0iDdgzkVtyKz5oOBlAChuGPhAFCyIAPDcUU",
-	"O7uruas9knFEetnO9wLfVRKQpDPQZhrH17i6W+FEFhWzvoxmgO4cs4EmMtVt8hkxss2PMoLAJsxWuiuc",
-	"rS1m07QfY3tfBrwQsKut9oaA2SGNmYhoQmaMJoFhq5qF4AGBYjrICIljy7PHNBlyoa7Ao4PZNYCCoFjM",
-	"Qq08TMI4sEgmCr8HiDDLlYJbYaaLKNpyWoj22pm1yY1jFmY5SIs4Ieipj9TvWu4HhJJ/pDTRLIGNoLAU",
-	"W1oXx7fCzt28ENCy2+SvPIqYsBdqRO8ZEZL07mmcsp4XNqhMkp5KJ+bcFYt6bfIOF4F+LCHhiKzJZyeP",
-	"y4MpjCiicwupQdKxCC5Vz6h3PfP+mbmwgBNv+2P7mxXJa9J7Ozh7LwVDM6xn68wVedy5bBME/77yKQRO",
-	"xGW0kJ0BHrSMGPRTewzP52lGRP5RWJebs996G5RypHFdJVsBrgaI4fpWXF5ckJ6WsjumYpZjzr2A9ITU",
-	"XSlYd8ISLqOeL/CBCCOXke11ZA7Ig6Dbqwy/dTPr2dbacMiLF6OHb+uaWZhdRhz3MbrVqSCaCTgpVYZW",
-	"btWC11jUPMf1oOfPm/FEz/5mbo2zykrU20RO8Rb0E4Ddj8xm9WfXhGoylkBBwATgfgaFm2ym1iY9+KY0",
-	"aeKaMDMFbKNneBr2il7dCzonKlc1hH68vB/087l20KAV/CNl9msrP1e0wUY1CdZ5Tf4nFSlNZr4XFFUa",
-	"yalkAypyQwwfatVuhmKGLcOD+Z26SQWEY55LZLsZUs0AoqruhKCH1pbTyfUKR1bDWd3jdvb6yrNer/X3",
-	"RmedXwbKzWsrD42oqLsgFx4vWY9vEpemPGotXVG+2fm2S3JKAOR5ckU+AhLS3NpKcZVA567AprjsrIKm",
-	"WH5PokxLgTa4aDPU2WJ8ckWz+BW72/B9gbJnvx6YGiNQAw1QJlYS1VxfVke9apUXnYddpqfuDVYlQH7R",
-	"eB6nq/T0lq/ronl6X7iOEzlJ4wwIfwNOMPeGlYu+fIjD7IXqPtPXetD30XwE7q1IMkV6WCJ6Rfx3VaIM",
-	"uVlZoiO4IIJWqO5rIc5l0zDXqjfvzOhVoerYUuAKBvWks+Mu8UWUahDH6My9tNA4AHEAPfJQE7s8vzCL",
-	"r/vLF62839jr+s6dQZf5IcBUX/SWoPHldELUQUEyGbUkPwMt3Z/nFqPh8FwfE+ji7LqglByJiy6c22fV",
-	"KOdxf3LWuTjrnH/pXGSBDgAVujLLhnBVrd/kfCxrOVlAezc/cZe/2C/YriVALU+xbwFcogAvxK14/+ZT",
-	"YI8rOA8uzy+C4mcvgiC7MrdieU/YMmePtfcOJUSwwk+UzXb3viHvclTLnULOjUx6/hc99FsY1pnG1OOY",
-	"8XBkhc8YDDIzqVSziAg5XSte8DabWoOMDhyvmXPVzc7j9VfwGlyku8skMtsnQm1TdcH5iqUH+V8SLqyl",
-	"bW7et9gcEh0MwPPz37iI/lvBwRnTPkPoXOjF55yggk0BMDP35CDx3wsom0vvWRwDngBhws7gv/5fDGss",
-	"uo89lbee0POwE71gF/1ng/qJXP5gloVVchfrYWMrPH9tagZYitx3CR2MuNISrWbLwlVA2Dedd/Ik7J5b",
-	"15BgU2PBws24JkI60s5cjJjybT2U6ELLx1YqoIsrClfyq1iBCvj28wfy+Pzp07NzQuPJiJ49btU3apeK",
-	"A/t8iWr0Ku8ErRjOflVQgvjYaGIX0GJ6zAX+ef4ipxJxoRk0gayR6mDLc/548EBk7niqCOcLNDSDO1O4",
-	"kg9LQVOXPeiVhiWiqLwbZZE2ImV0YaAL6/4HNyPAtAmW95SjC2pgETMdJVzBlNg9wn9GKWuT93kf/60w",
-	"pkwASalGwrShGasPaLt4Qm5LsYTZFRePqHI1JJi903M03B2xGB2ntgsHm+J01a3oM8UjdKfKOALUejKV",
-	"aRwBLp5ZnOJiGLtyDnXlH8XVo2caSxzBWZqbBuKJFp2wt8JO2nrtrYUHO8YVMRLVfmS1V9shFdeY9/HP",
-	"OZrL3LL26HOnvc8ymUrLYL67Trn0zqnCGxDrOiU0DeYrZxMo4xTvc3XxUQqRzEbhNZeP/jHHGHIa9f7h",
-	"MpGz2cu7mHgDHxOKBLiZerAcKPMrwPiKiIzklPA5LlrUAMqbVQHNYk4TSn6MrHpSLcWazB3W1nl721Fa",
-	"3Ry+MEupAOVoEwPXsbNuwb7PG7HbUn6ViJ7kH3lQ0xBEM///2bu+3UZuq/8qhG5yM/Z+3uRLC/nKSZN0",
-	"iyab7joI0GYh0TOUhhCHHPBQVoQgQN+hD9KH6Jv0SYpzDjlD2TO2bMvr3cRXyVoSh0Oev+Q5vx8IDgbp",
-	"kr7d2f2DZIw5TCExIo/K++vdq/n+gpErhcRKqbbD0l4sTpOH2tTOdNytJOnUhkyS7TwchLXjB2DqgmcW",
-	"18dicf3qZ1mGROQqq8orGOOKYD6vUWjwz/a9cbnC1Vop+oPkUooH0bUOPy+elEfujj1IandoZ/UuT9Et",
-	"d2aPxxi7B+lgR7imAeR1Qs7aNWp2j0LtPb978n90AGKXa7nkq2X8tytXGGrFe4l0UP6ffwNI8a1bA0hc",
-	"dzYiM+8MVde9KybOqlnQDaPBQzfA1a3Zm2QR9NLCTNsZphRc4wuwcZ64Q94nCy6atPeNFUAOYDxZJAXJ",
-	"HA9b3Xc7fN+TzrBPbqZ4KPl0TRq0fWj4mCpBL+twKogyXkiBG039FQkJhBK9+YtY+TQ/FtRBPQ+Yf3jp",
-	"t7O0XfO8u542VWiLyWPJcCLNmlEPrChr50DFAxm3safp0LLgqjP8MVckebde1sSDtw6UD2qANcPXZeyN",
-	"0TgKDT/Zq5S+NKc4Q6K3cE5slFyhkcPPUPXSq2qG5SVW01t87VBWx4YAt+hJ07lbbM1VOzCi+Nf3l+7T",
-	"L5UVld8Kr1HrJnfSradBS6D9+C1SArPpGKcCjsWKdFRyRzOSR6f7kwJvReVIgSjsvFWDhpKtqDwH5Qh+",
-	"ds8fjHsuHqizr8KHcsk47rdjMfr9le/QXMdcK8uh9qZ2XCtMXh96oAH0i9N0RdK50w77J3Y/xPl+kiWT",
-	"BY0pDTgOIX6y8x2hnIv//vNfqcqYj0YbUOZSwbE4lyttl0Ju5FbILl+lCISOteks260YXZ+6rLzfCh32",
-	"cP95O2hH7t9IW0m6YQpeahsPbhsNoO1ypHF0wM+z0N/Pzx+ayXnILohXAG69cOvJHUPfJyBwHvXOH2Dv",
-	"4Q0ONxE2H9LnvujT7wP3UX+FyiWNEaCA7lK5Ipj0VXh0hlZcrAPfxZD1yLBj9zYnXLIQb5tAmUXGuc57",
-	"WxoHdCl08pK0bwhlMy3Bw9TtSXq0OQqJ/vc5DHm/YUjqkT55ef8e6d+KcWLAKJtOAB5klPxjGaU7WJZr",
-	"hsS10emPmBH/8ZuR52Tmw7Iin/7erMjrli5f+2PEpdwBvrqPKQEVjvrjpceNcSgaMXoRQEiBAsmstfG8",
-	"kg4nr55L9geHEficaL1Rho60fXAsxNbqlmPKUYMGKnyfVu4jQbk78JFiev03uBbPecu9lPqtCkKKbmM6",
-	"ETyAXgcX2gPr9NeobK5RdJaA+mYcBFEpwpXk4tDSUcc8uYtjcc0IHCyB4Tag1GSsrViDujkCARXOX59/",
-	"/xx8PAcfzynMXe0U4XA6q45wP5Lybai17f52Kh0Cwo23G5JrxdBB429PD1E8c949+aMqoDlKjF7VzNnH",
-	"ZkDIHkXFM/m/3+3fQoyxVFztsb72/uPB+pnPH7k5MHuvzKx+NtnP4O5rGdGKdm/KoH4zt5iVzlbrcgRn",
-	"7trDUAFmd7HFl9LoakZV2DzqH2jUTw9YtZF06QOr3KC7i6TmXEv4/q+EBqOob6/dggCnPxdK0H5FPJKu",
-	"GAT4Zofq5mP05Kz6BLh0g0E58zwG5QjSXfBChzGmiPNe8Z6uWuIm/btRX0ZF+86S+zR1Ed3q/85qI96o",
-	"kjL63C0cIIZ48Uv639m+9RJ9XfpgLUSmHg9lynt2McUBtOIjqj64h2zfx8cUQ3WG3d26J01LUVcrQ309",
-	"6OIi3l2rd8ei3lsKH665qoHSgCGvNZLIswzf33UdugDgmvh/fnTy8ujTk8k9AqgnuP+/0Qt9ZNdszntV",
-	"hgd5FvwgAacP+o8zEHP8YuwJefFLd5jya/fjecGwktKYQVjHVJDXyC0DLaKwa8twhrHSp8Oi5aIA8lZ3",
-	"7RsZKJ3B6cXm0h/Tq35UKTCjrT9y7hsh3YvJUfy/vaBxGm3VfJr6i/HR6dyCN5Oa31Lzb9cPz/srbZVq",
-	"tC4Y6vJUzIOSzXwa4RRtRfLUQRVzrzHfi2y54tPZUzFngZsXQys0pSG0FZdabUYWZVM7UIOrgu9Hhcmy",
-	"6WDt9z8J4ImDEittKygEKNz/wLVtpWsayUB00bD+YyIBFEBs0GuNpFOHfdCcqPNuEMIpvYkE0MvU+0cd",
-	"erNkhCbFwIOLycIZ4zYzAvqqnalmXsU1lG3r3aU0GasxrSxB7892KAVhhf9Ze/K7J3+cFJMLr+RqtjQS",
-	"II347mZoqZdXoKX2xM5KnXURY78Q1VolU6NstQtC+wmISm5JXPFrRFg/pkJBhmFpSWj+BWlTcBXjYLWl",
-	"a/Ct7iI3LOypS8lrWseh2eBHM6MulbkBRAddQAaAjYPPsh8elM9TWbXQpZZ+u29IfXGCuoVz2vMHZfeD",
-	"jqHh7Ju/H31JX/ns/+9HQHGF0+Jkl2R774yE5pawxXOt8grc2lMfLk49+8udXjvbtumk1kuMb7P7AxbO",
-	"aSaKd0lu5MkDWVCTg33fB2MpDLkFAoOxJsixxAWitiP2MRy0x+AlC6POJaxghA2Vp+QvhyFZzlF3+WPc",
-	"CI9b9oJWOI599Qd/JnqOAv0++8dGBYmqdSy+6LApmim1RgWvS8IEfuFaZWWrj7eyMTt/IHg6/EPlSpgf",
-	"90aDsWoGDOePtSO/CgmcOQaOU/HDd0UGnV2I7755XYhSX2ojwJVahW0hWk/1TgJUGZwvBNOMYI5TCGYe",
-	"EQtZaqODVpBN53V2uwUDszoTjeZeMd6dKQU5Yds645aE92j0QolyWxpViEZauWToJLqfXZudh30ZN3gg",
-	"keSy7/6mtruKZdYfBvgp+uwu1aUU3V1vceXCKF9zLuEYCvXwYdM0GBT9GWnH4NAFTVmXXDY2R/oD3iSf",
-	"OIdOGIBjbDZNwOdCLpUtaRX7/RU9VkL2mLPvXwnm6YGRPJxvyehBC61MBSLIlYpUJAyHha/wlV0aDXUh",
-	"vvbKlnUhzry80CW97dsWZaFO4GMYB6ZeuUauOhzMJt/SjhLjhuMBM43I9mWsm7ZV/APqs7ZLHJgrc6SJ",
-	"DCqgpCGyPZxDLbU9Fq9Ch0/JyU18z9i1UAirIry+9oJA8XZWEA3IoN7J0A+hrXC+Un7K0rdYEB871xxA",
-	"IRpNGOb0BlB61fUqrJRqs2YHzAy8suFYvKr42xFI1JptvnqRfmNI7+LCM2OAbtSUNO2INE20NSMCbWoX",
-	"lQ6zD944VFAI0lbSV7FxA5e49a5UFcFlXNVIVtShWXRelF9CU8MFIcDjLk3FX96+/k68JQ9UCCO3bh1E",
-	"rdPXg/o5kNABbow0It3V96wpquK6rI5moNYtUNXHaS98sqq65Cqb/NfON2Ni1yrXmpymQ2TSnAk4N6C2",
-	"qtQLjbq5FVYxp0d8yBddUKUHl4gIGbyn9lpeIh6YpIiHlx7tsrJklS8d+pcF4aULr6Bcx+kkrijOnbrO",
-	"FEnpWTahN6pUbUTLuEbqzW/NUrEVFzsLEDaa0Z8cT4u/UfQIVUwpURVdbY2vonRfqFI2dCOfTeRPaw5L",
-	"1dgeEGEZXYDRI+KWyKVXBJtUCK8WxH9KsuLciqg3j8VftY3FNgRLQEotq2pnW77E+GTYGOKOBC8v0eBx",
-	"ESDuTXBLhSY5G4PYVzG9Gh2FhL2kmRCFR61NVTBlxKZm3gj+o6BoI6aYRQdas5Aep1Jy69GO4mtTeWXH",
-	"7FFX9lRLnLqoHKZPm1rl8s/R0fUR3uSoiaX0FbFfEOok7aZRsoIcjKHriA5OyFQiyQpsDKSTAgIEk3bL",
-	"rSHZu+AThoSxdsEtvWxrzL9LiS4aE2EZiC6iFzJ2t+QCWEI4Q6Q8bCogeCUbXFVlS79tuwXGUIuQKkzs",
-	"NHPQi35if19ok8vsWQiyrJsRyckXLjKDSBohHoqkZaLW1il1mLUt7i3ILcQwlyhBzLqxIBolbSEkVzuu",
-	"LSkyRMdH8XdBJkAa+jRpKkS6cgjZvF81rfODc/6WrH+VVoudH6UiGM0oiVFTOjSAQrSG9sG6ELeAjxqO",
-	"1i0cizPRQ+vSgCzWyqLwUdynZMOAAkWPIsdywZfHBDOwIxswYjXz9SRCG0wDKGbKC67giqWWsMIv6nCa",
-	"mS1m2EI7coEWEzVzx14m6rgBEod4YgY9R00KzXZmMc2KhDsquiIeozF2GK5C9tREMHfbq0dR0hzerjTG",
-	"oBAcEYsZF+JDZLKlIR2s7BpGEdyx+Nta2kDxPdlOtOaNNILPIXbC4eDK1SClxZIZzTiOYm2cioX+GcVh",
-	"fYEf9WQ7GB9taseTgNXuAzq8pF/f/fq/AAAA//8=",
+	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6nXd93Tke3YZ2xLR/LEZ02sqUaRqCqkWQANgF0q++jf+wD3Ee+T",
+	"3IUNgARJkARZbEmdeP7IWF0kCGxsbOyfn/3rKuWHgjPClFw9+3W1JzgjAv7zOWeKMPUtZrsS74j+U0Zk",
+	"KmihKGerZ6sf9gTl9lfEt0jBvzckl6tkRd7iQ5GT1bPVVqySlSA/l1SQbPVMiZIkK5nuyQHrMdWp0E9J",
+	"JSjbrd69S1Zf/oB34a/dEiEpZwnacoG+2T74Dqt03/jYT6uHP60mfu9bnmLzkfY3f9wTQWBdjByRIJKX",
+	"IiWIyolf+BsWp9DoWCGSS/MFzOSRCJSRgrBMIs4a67pKU1KoB9VmTPn+u2RVYIEPRNmdNYP1b+y33qYe",
+	"iJR4R+QzRDTdRYKwQFwgomlA9dOGZVbJiuFDeKr11A747beE7dR+9ezRxUUSINVzwpQg33wRZoAUfnVf",
+	"LrDa1981v61pNkicLRcHrFbPVmUJTwZmwDOSU6m+h2GDTE+lShCWiDJ0/fZBal+4Ds9L/zQ4JY8on1/o",
+	"vVKKCD3Of/8dP/jljf6fiwdP12/+7Xfh+ZYboufcQ7FyQz6RSM+xh2zlhkyZXmgCQnLR/fw1I2/VOoVf",
+	"r52AKDRfbciW19v4c0nEyZ8QDNczhYcXYb7p4xh3aMOLP5tZvsnIoeCKsPT0HyRwxr/DN0QijAQpCFZI",
+	"4i25RJidUMnozyVBirxVfQfJG/uBHrzvID15kqwOlFUUCs5za2RlkEZa4CKlpdERSyQIzloy9TOQqeFJ",
+	"1lI4ioUe9mzf9nvOSNQcNRelOM+JQHssB+alR6wmN42Ztq8w67vyCiwU4iw/oeOe5kZ4p+au1BNCak8l",
+	"TPfSCHec55r5qRqYqvncRJKxNC8z8gNXOO/O9DkvmYJvC36USHHec9yoGWatYBx/ChnZ4jJXq2dbnEtS",
+	"TWHDeU4wM1enue67Rx/n+TXCWSY9rUCLS3JLxKnSGnqmVCkR9VwIKw+rZ39f4TxfvQlR41t6oKo7kVd6",
+	"8RikTt/H4MXgup9cJHof6EF/G+6rA2XmX/Uho0yRHREwiTGuAf6lEh0xUyRLkCzTvb5HrjcnReT//+LB",
+	"50+efPbkuo9RBrkkeJ++06dSFpxJArv04qpU++c5JUx9KYQR2pZ39X/iosipUYb++A9pNKJKDvy6IuaV",
+	"FWW3OKfZOoWBtKzQP6wDlw88oFfMuEI3jB8ZApWKC5TRDP5aCH5LEFWS5NtPV+/81f1OkO3q2er/98da",
+	"R/2j+VX+EVZi1gDLbG37V8/R5396/BRJkuo/oSefPlolvnb7448/PtBDEKb0igO79jU/2gVIO0m1JwdJ",
+	"8lsyTf/T0/OmexbJdwIPUlyQrSByjxS/IcwRHl69W9q+S1YvBd/k5DCwvsI88e+BdYJ+Ui1zpb+pMM2r",
+	"Vf1cEqnQRhB8o3Vj4KADFwSJMifyEklCENBEfuqoI1fP/l4NXO1WY2Qq0ZaSPNOEck/o9wuuT7Wm+x/h",
+	"6L17o0+kVJilerBSsGdaI3h28fDpo4uLi4sH8D9/0v/zZ/dP+39Yn1eFVSlXzx4/epSsFFVwqwbWhWE1",
+	"tZ7hCCb/6OgSvYVuMwL795ofiNpTtgNJJDjbGfLZe+xWnwjOJNhYRzBRcLpHZg3oQDCTIOvsl8CeePmN",
+	"kSn6H4XgBRGKGoGTCoIVydZYNfSpDCvyQNED6SpVren+2v2dZhG6WbLKsVTrUlYf75h2DFGF9FNoxxXC",
+	"5swkSHEgxYGyUun5xU2aWWuh+wNRRy5uApfk82++eIWElulSz+SAT6DXwNfN+SUsA1ZEW8EPl4gcCnV6",
+	"ptVHfUMocpDBL9o/YCHwSf+bix1mVMIZXEcSrxDklvJSriVJBVHrkimah2VkztkO5mwetco9gkUbMzaO",
+	"goLc8puJrCJTXhhGiyeHmWZ3LS+0SkeZb4zDfb2jt2aDeKmtPmauLcpqrd5pd51Pl0U2mfutj6PxAmXq",
+	"88eroMpRX0N/N9aMez/xz15jKl2OsOxb0dPj2lrZ4pt/kFTpKVbn/Tl8AcR8llE9Gs5feuffKo5NkdA6",
+	"3k0V5iKZfd7dCWzrRIOmUfN8VkzkjfEkNKUDfvuNedb72XBYsjKmnf1dKwczz2CAuYdt8fa8DpTZfz2M",
+	"mGSLmcZ4ZJAxXlq/UmvnscKN5QzdYPWlEjjDnmdhbJzvyVtlPRR6IGctDb1iTKo2QWD2zU+P0MAas4Nn",
+	"40CZ/9eHU08LK/Mcb7RGYdTQ+3Us3j+Ld/er0Mo9zr8gKdWCU04UZxsi1RrURf0fjIdMiRdblOZcloJI",
+	"fVmke5pngrBPJEqxBHnb2deR7Un54WAVrqmvZnahDbMaiGD8gECYNyE57LYo7vxaumr6N/ft4cXgxnXO",
+	"nZuvm8GbgV2Er03bwEhp7N3LvYGJjhOtc4OPOBB6b/OhNb8iEtwVbXGL7e9jO/UcS+LGMryVhXkY/LfG",
+	"sLg0So+2n4RUxvRK0BGMe6qQFjrSKqoBBjQGWCfsQG/IkcqgVhS5SbxUKTfyzrG2Zp+MGD/vVpsDYf9R",
+	"h/JuqHHKyy7pRf3DpMNit/LdyJFwwwfnphRO9044dPYQo4IIyRn6/fWGMLKlKcXitKbZ9R+0Tc31E1oo",
+	"od9f6/8HP4BJ3BJ6/qtRW2NHi3vW+A/WGcmJ6jHgfvDcrs7BRAoFzvWDiS7EKdxzTNQtzcmaBQNEV2Ar",
+	"aBkgCVMJOlK156UypjSGk4EOpVQw4z3PgwTYE7rbK8+cqYRE9FG4oSzr2kPJqo5XafaqmGUNz4PZvCF5",
+	"0JA6kIzitflzj3RwG4KBCFTCloSNvZTQW5Kt5R4/evJ574Ca0HY0R9KgqkyYpIreUnXq4XrNfs+MfLaR",
+	"KODylJdMQbzaigum6Qp+cDukuRT1p1IVFB7JamQNQaIk2oLck7dYyyfzxe649JcAqf9yUkaNGCL4qOmY",
+	"rNS+PGxYUBL/uCdqD/YvyHPwuK26AYB5Bm5Z5BxnJFtvTrEXL93SITcORjLFDBhEy1YsSAbHDiiU8bQ8",
+	"GLaJNsDN9+LnF22wJ6tbTrO1IFj2OLf071M9BuaVyOkeaaYCMbaX9C3JZQIXAEP0YAImSzkcQLg0j6kv",
+	"RBuyxfJ9day6wsLn3SY/DV+I31J2072ryduCCiInkbwoRcElGb3WG59+aV/SZ0Dk4UwRn7r6ofpTiT/R",
+	"8XXOcs2ct6zW9N1g43N9WX82kCFDFeIFYb6QdvEFnxFCgrn+zBIOiVqxumceCY8KS7gkztYs2q6IUR9G",
+	"63qff1e/GyTP37jRrSacmFqSN3wjjTSen356vRozOew4we0rM6qu0nCG2rUgGU7V9TN0i/Oy1guUwDS3",
+	"UVV01Lc4EViSDNKW9H+WAtK7jDGAc6R5CWXkgFnmnzTKJBG1OIfwmdbJgdDYyHQsbBJewYXJdNJTCh9I",
+	"vZa/CIJvwgq9sSZzym6MqpZxIn1Fue0bc4ZkN/hDmbM2QvlbjDQIFdZQ3c46WhyolIbTca6ICSYa+ljz",
+	"kovM/tmQgHK2tur/WpCUC/1TuifpDUR11vUw3h9LBnHy9Q1k/DCu1mpPwK+UrdM9piysgpKfu2v9vjxs",
+	"iKhSM/Xtl0wOKlg6VGZ7L4s+r9bQlyoqFZJ0x7AC5rs1CiYyi2rv7R7LfXBnb8gpuLHXNzS7hoy8P356",
+	"JHn+AMj4x38cb+Sn/5CcXa/6yRaht1UT7375y+zRkycPnyZogyX5/HEp8qReneY1ia6P+CQV+NLt0Xx4",
+	"ndhsxgRJ8nOC9IIhuqS/BHpTYiKvhGUkQ5sTwoZxt4SEwwXuvVg1prXRmhaJoXtFZX/d/hd6meDL22AY",
+	"GFfia/CG9STdu0S/xEVwr/9TEkhCvXr5jU3RuER4o41DiFpDMPIkFTn4/N6nEJvPuEutxVSlJOI6Qdfm",
+	"K9f6o9dm6CA/TdEh0z1mO5KtIQMhEB7+HnxonOXTor0henUEAdEHhSppmPES7XAhERYEVVdq17VWENGT",
+	"Jl399E2WIEt/8HOAN+kffBMcrxsRa476FeQf8IMJyOpNMjHlmD0t+jXKk3NT6mGrmSMsb0zKA+3xV2iB",
+	"PmSE6uHsHbwhe8qyigzSv4AnhMMhN6T3Ert2CSlVaq0JWlc70EP3KiG2O6rWwWoX9lFQpQjTw+mrvhq3",
+	"phk8atWArjgqQTKsaYi3f+z5iM/po5s86CKFV8D29M534gSRR4bmTDvHcljSLWFW1GJzObNipqGgp+KM",
+	"5L4LnOCcZCBDOnf24NkAqeNtefRBcJpAK4vp66sHj5583rxo4f50uo5LRKEqGXO0edribBVh6DZ14wNH",
+	"9lL+b+B4qmtRWi53wW9I3BVqFGx9FzClNfF6WZ7rDhSTAF3r/ZVWFmjhBQoqyeI8i05Y9nlEJUnsB457",
+	"Liux6UnJS6P67MGtKZGzchzbxehrsI4ocgHHVwpU1CuervsuWZWs/lo7pFWTEdNKO6ECzlGCJD9A3hSH",
+	"kp88m6Gf2z12G+pR35tYmOfUngv6C/DbayJuifiOKOyEV5P7IO8U/HNyLctCW3pmvRMUEylLIoKPaiV9",
+	"XQoa/NElMJ/3dUFubZnX2mXV9Xyt89wal2q/PhC159ns75tMh9lvE3FLU7J2zmzcmxwJiYPDS2w+ssDq",
+	"2hxpNrozl/AmeLvft84A9QbYIulh1tiFT+KB0MH6Sx0cDVhCoKSNagXeGFf2jXfJaoMlDWpTJ7j1jI8B",
+	"Ekk3JBx6a3npCsFTAl6NtRnbfWQoRLGhQu3XGe7JdCmETdhAB87UXqt2J4KFDecJqVCGT6FQlXUwDXxv",
+	"XY0dMNUyfLq2qj3jDMJWO3oLisYgDYLDQxC6ZEqc1ny75oLu6Ojd+9y8MDem7Hh+zcBaC5K+esZFYQdX",
+	"1nz6XbIiWWn5Oie3oShva4D28++S1RYfaH5a96Y77wjLiLbaCVPWXdt9Rm9LT/j8O8O81tdWGx0sPyEb",
+	"K5qbHKJvUJaRbJ0RqSjrl6GQzVUIooiABPKwAgVP3VJyXOdeJe0Qg1QlseAMN/8dnyPiv92+Hw5YUIXz",
+	"tas0GNnX1uMQ2xfa6KFM8ShaHujOGIFWUAzlYLc/3no1uJ7qmdgVtV+AzEfjxKfBXErP30xNldoBU2Yj",
+	"3VEb4p33Tsq92hMBHB748FelgOi6LEieU7aTxu0HT8hJvp5ir6cberLgRZkbgkSJivbzNkUDprwOidsr",
+	"IegtzpEryHSF2aPSXJAtEYSFHBCv91woIMa+PGD2zBvZljDDjxhZCRkcfUcleNXXrZB8/3z0G2KKWAy8",
+	"AgMdsE2YDaVyi54SsyOxJR82L+uAVbonEl3/fJ2gskCKo4eXiDJkAi21S7BeGS83ftmQpQ6ojW+7H/3m",
+	"9Ys/fvPlc/Tk0cM/j92NegA9To/HCBc0QfSgdSHjwdkSIXpyWapzXOWcpjZiZ2TPyiQyBKMbd11HMZaW",
+	"MTftoeb1IJ+12bV15ppixOxm92S35Zx/tTiNsdrBah9G9NarWksNB0PrbbTxKggQpdoGDW9hk3H+V6mv",
+	"YM58FwOWNySDA77jCjFu3AIJ2pys6kjy7BMJSsAzv0jHry6t9AV7mNyU9CnSWofx7np1h74u6y3FCtZ6",
+	"SSaB2afA44thEs5KwMCpnkFOMn0ZZ6UpnQzdIV9CHXWKWUb15A0ZMXp88RRd5/SG5Kf69WugWZYgzlIC",
+	"LocNz07gXMk5vyHZM59kUArpuNLUO4EvpsBUgBPDuMkF0arPJH9tnQH+6KJ7lwWRSJ5zvVGKZGBCSAT+",
+	"ZntEEkSZVARnJswAO4k0MS4RZkjz10GfRO8Hz+ioyrofPvLLui9CsuEskw1LaSNiQ+++8oTDc23VGsdS",
+	"j713nZpHnLlj/1lZPK5IDYo8AYOASiRxYFdmmIOtYmArFoEnTHE/vIA2pXLzCpU3/OsalewMfjjHJA2Y",
+	"l2OlNh+dtTkCdxC0PkeANM62RkfndKZ1Oj7+R2+tDgj+cFnY+ebssuapV7v0WdwC7pn96hdnxdWzLmLg",
+	"TqxJHFYgKmPYG/Vx6MDcS9sYihg2OU9v/CIzScStvXwh153c0pRcNu1mRt4qgMwIX2Mtao1sQce+bvEk",
+	"z/ApcVX01RS0jYZ+4YwkPZP4IFZ6Y+VB0bqM/dxJqAsagg3DL2zqjRhtDrDu/FKtORVRY37hgVv2B/9K",
+	"1dr8cc/BPGmUnUy+UaPylPUnvQzl6Vejq/gNlThxURdmdJd8IC4rSyq8Nat2LxlDNQIiQA8Z5FH08MnT",
+	"R4+foSuBNwn6Uu1pgr7FCqxbD2Hw6sF/AcLgm18/e/e71Ufoe7nzkpi5zp3WwbL8FnFGZ3kGJmvC88/b",
+	"Uhrt+z1/4ybmvMPi3xKTjk6Lr2K5Y4GUsvadcL/KVTr0WKJmZeT4jFagLHicRr913rlpD9/iWODXR8ln",
+	"737/wP7z4sFT/Zc/v/vDvwUvgN4DNl62s8CBG1nOyAEcYq5lD9r9PWTLHDA8HjEY2MrfW9f7/3EO9z/8",
+	"bhQZbvUdxI3Q5mRiA5dIfwApg7jLXHhgg9ObVZz3/o59kKPn5Xyf5PAnzkl8GTuHwSPY+mA6xRs5Sq2O",
+	"d3LS4mO8lZMGnO69HL90xr2ZZ11cM7ybo9+LdWNGDdR2a/a8NOrmXPxO/OD+0EmseT/8o9OW9Ju/9K78",
+	"paMn8w78p5H+vw+d19PxGEZUri/kQexqcILgm7/mWMq7wTvri/heKZQTLBVShKF0jwVOoa9I0gXWb5TA",
+	"f/rrn5N3Z5bC12t+ZdIPunjDk1CmKgy9RVygsRhlBWHxcC0BRLN/lFIBQo2tD6///WZwH0O1DvqmzEoy",
+	"aZ3mtYnEqV6KXDcADvcCfwEsFJUADILgUS3R42vKPlZgXse+PpckdQl+RZT23sUcFpdLM1FcDCFNLs2t",
+	"bQjaAQi+9uqWsObb0uWemfQly/IADQhTgk7QVM04X4ZTm1tTc2P3z2eWs/uMKdvvTQIcjRTdk9duaNgt",
+	"AZJnwdp73coGi7vD9DZ6SgeysFUMb5w5iCq0OVkUmVVgmcuJxGpV3hpGCDsvwbLHMNCbebLZpTacziVx",
+	"lfwQjPOMxp9++l2zNdevF8lnT8Pxsw3PTmduh3FpjW0GdLbqogWSnB+baQieGP+sqab99+//WBvAv1s/",
+	"ePPvf/j38ciGbakFCw3t2XMsyJWARgeHMDrIDlMm1TrFWgPXTLE+0jwPJzLh5kjDDicsyNp/4V0yJx4e",
+	"A/H8NT/qHYKEDGlxbSgkLOu3kXtbhqFR7bqDYA9XLjO3toGgiU5MfLgeOewBstCY9iEIXNh06u7HFtGR",
+	"jW8o0oSLBf7vi8AXOU4/YGyeBhN57ixF5rdAfWyg3pcIbp+SXikUIdLmXUXvV+otKsLGU6fuh0xbKtUh",
+	"Pgmhkkmjn36/8qN1uHz2iTgAC1hfbS3hfhlfz7EkIU1fEikHAMyNP9o8plcN+MWm4AW23+FeG29AtHuj",
+	"HnCycwdLSXds5mt9K+W2dQCBMhV+ZFC8GTfynPzFnMuJ95Btz9Fb5/KVsEBkrmUbHy0BAV9Oa9y6AmTd",
+	"U9tjf66CcaaaxqAy2y4dGYAeCZqROfU87vtujKELfY6G596J9PNVVWprvu0B+cfS1rfJUtxSvX6I3hCx",
+	"i7ovtjzP+ZFk67LoPYcAbVWfPfPKg7KI5lLzRll4B6d14xl4Qq9lLORyS4VZJpFU+uaPRsQi+bQ92fN8",
+	"UHGzv4NHcVnd3OIKTJlsnREwWB3e51pfuypkGW6fYB2rU2YEAqsXiE/z55GLG6trON9JhSU4DlaY4+kC",
+	"V7/EhkHx9SNwe+CdID4kvtG9JiARGoJWIiOMQONaGGrhi3Cu9rzc7auacAMvqYkf/kRjW3oOqJ1g7Kzt",
+	"kJB1EuYFgyGUjV7QWr3TArmSC2fdzhVy0eTAC5U3kaFMuHy858d6ZFyhGjfbSFwqkSSEWZ8TUgQfEM5N",
+	"uPysZhm86D1Kr1+8tJBwmgTCxMF3JRaZdAjQ42Z35QAdJ5B91sAThOqPvyACLpytvv6Ptnuz8wNEKQBm",
+	"4AYAQtRLNqdBloeDxZG6N0GsCp2jY3jbdTlytxtCVCAFrbPbVpo6gr5PI69R08+JEheUZGvNAWGmlfgA",
+	"+LSUM2eVuXZgBoEyyqjlcrQo+DvOyHx0qZGmuhlnJPbu13Ir8tFtyTKtfvadynfJasdxHrsZ09uAhW/b",
+	"6BwIkNR0k5MhaEL9e3RTT4twF5U503g4CKJi1QBAol8Xgu8EkfqAZEZQZ4IXBfkwoCrnx8DdVlUcNwhf",
+	"Uh/4We64SSdwrCvnWAvGcw5QW/PiqMAn+UwrfIJrYiQIo4wzLpKmtjcxe+wOzuUZZ6+7apJL4iOX6GUX",
+	"WCjjXJi42O5JbhkfEAVwTbc6Bb13cNrbQbb2WRg+Al8IvFWjJ6ClAzJ3jYG1rSWoNEaDVgD1BC7BP4xP",
+	"EnQh8FEc9zTdIzv11W+HKp7PfuPqv8fx8iLO5UoZvH9+ZUeFJcp03IHEef5iu3r296ij+aad6BpxWCPK",
+	"N3oVzvF3zznq08sw+i/C0Xc9TXQ6iVrCYvLEx9XTiPzl5lGflKR/h+rru76zciAsc1HSc/t4RVw78bnL",
+	"jS7LPZEiiNjQMG4+Zl6cKEZK9wQYTHjUIoadE0iIbHxufd2u4Riugspazz+/UfCyKdy2WfSsd0KpJA2v",
+	"PzVNAKTVm1wPmtcvXtbdZxiHNKqI7dVSSa4PRK0LItL+ds+W9s+qLjEAuwnq3CcSwShxYKKRW2Lze9Oe",
+	"XkH+nIxyiRkq2ZYyKvckg3kNgQlULSDNEKtuQMsajis/DBo0gI2CtaZMr6mnW0U112D7W8+eCTXaNrOY",
+	"XWlhnepUWmjMLReX9giZOSWgmDsXYe/I696G7oHVTYplRkQGuvsNOfu1766/9dHYmXIHyPTjMkSKUl/j",
+	"PLGufb7njf34XSau0e6Im8QubWYK7b27qiYClnhtZmdKloXlwlk6iWWJSNXkC6/ufKEqkbHJDs5nKePP",
+	"aV730Pyrea2rNmp1dyiyDw/I3oCbC1Qo22g55UKQVEX12BtFfAjltv/FgjlzcQjlsJtzVXV9jMgFnKQr",
+	"mvSOaeks1VuRCS2zwNO4OIzukdXf9LMW7jn2woPhayiHKnpL1JGLG31/GNfPm/PQS+eCkM4DwIFFOQCc",
+	"oYBPM2oe6EMIWrFlPGS1+SiFqBVfV1hM3fiuRZyB49bjO2hQqFVVkvVF1MvdzqhLekIDuWuZ3p4DZZgp",
+	"SCm7LXNGBN7QnKrTpb6ZKtR0mhE5hwb3MFzdUZ7caWweHC967SRfU141OGBcmNtyzOlXbdil9CTGRT50",
+	"FH7wTsEnEnhAk8411jVub02rTySSCp/OZI9WsfhEncYNFEHmWSpu3NXWwhR66Gd81/PxhPtScbRzpG3r",
+	"Pn7+Ej3+U6so7EljMx6F5Zbo64b7PT9a48wYr4yrcBJ6XFtqR77xrV5KVaz1rfusLL4nWK+QkmeBuWy+",
+	"IXfpu9jY64JMQurqOVVLwgMN8v6Ii/xd/0bQ3WTR7iWavi/zsPpmL0sphdP9ciwVpd3h6qMeyOHG3FsT",
+	"4yB9O/TcOKV8n/yErYotqEpzLinbTa2qirrOFze6LUleEf3H9+sE8FnSjfNmbJrgJryHGzfiI7eOX8ik",
+	"lgNO8qkZEqMO7x/3BICovHZAN4wfbZcmpwDaiQU94n2uiMX8yQHadBzKU+niqaU9beoFwekebLFpWx0O",
+	"Dyaj+utzzrxOAO3kVZaSfLBsB57Ip3o6JvlS2O0UFKO5sThtgYTRMibXwExPHW25br2Ef/3xuJBJtY9r",
+	"NzAgNQhFU1poO7z7oZeEFzkxKee8VJJm5NJWoWsNirJbatwC0RptzU0v6y8H+0mWouCS9LQw3JOsnMpU",
+	"H7/R31hXTYLWLo0f1Odw6JZIOwiAp63OTDzwpjnHHo5N72zx9fkMWmP4PLkYZNfJIn8GN7d9EGHGGd+C",
+	"r3meTdyAhizsuk6GpGOfcT5YH95fCtfnaI2VfhMgvtqcsYh1792s98+6D5+TaazUh0Y8cmC42GFGZWxb",
+	"stYa4aMxq1rCwPznF0NhMs6R7DOq62MVqUm+jCUrG8+rTpxVPRj0a0+3D7oFc/1IaHrLv7zFeYkXqHGb",
+	"g+Rkvh1vA9QvRKbufuAClCodNYoZYLLVK1G4q2HTn5gSQj2evp7/UWY7kkETt48BBGrJoi63vx6pPazT",
+	"BruMH4B5OJMtlgwg7TRCGTnZKm2TxezEXXDvUhw59ZqaAg3R4pChTR7f1YWUPk9O3j+l7ysLLRLI/lGK",
+	"HIopSg5nCqfqyrwXosVd3xpQ9TH5hWgsGXIXLiFGSBZ35CoUGHhlLC9levFwVMFVcyau9uIeogOef9fA",
+	"gBVfJPWBGTtrs5MzPP7uM7xNPkW0xb0M952llsJ4oySbcwFPFwcf8xGfnI7zHiVAa0t7+8n6W7rQ7Vtd",
+	"YPf37l3GMTG90cLZ9Xvn8EuQIn/lofK15QFVjP0zG07lDhBS7sbE3OSkP/XX/l6lZ9eJh3dtK7j/7gmQ",
+	"/wBIiPqqR3wLVUgA0EVqPTuZbvYCyoD97gzTV2GxIyrWuXCv0E88Wnk7+2bgiM67jc8DYLhfB2QKu/Rj",
+	"cXgzGtqOWXAcRgb2YXF0sDYMdoecgYlgZtdtmdG+rM/kj49zM2O3cCFlCO7P+6cIGQosogR9LEw0rjsN",
+	"MdXMpMMZsd8P4rar3LD1GH2s8Q27pWqJIEQdLb7LsEUv3KfVQSDBR+EbwlxCcmQNl+CHuzBNbb7PnL5p",
+	"d5eiU8oeQNwfoU8GzqTtipxHqevvV7FqMlq9mHoPPTKOc/0sVcvjlmUTNCK5qr+93pXW5RVBWNboFNoy",
+	"lGdNy2OYaV0+3Ivj+7DQBe2Js/t3TUPlxXu7XwweO5+3sf7LoxGh760V2tJ4S7W/o1rhOTdLRu+oY2ge",
+	"7Ej/o6BKEYZyznZEILxVNnN7i1Ol9R/WOsDBhG2epqUQE+ettEneB8zBWUqQcfb/1qZo1gVV83Vzfywn",
+	"DB2Su0zvbLHKQvENx0st4TMxRAGjDBFmodsBBNH9uxcMBZYw386SF9P3uHc1f6tFQiu/katoMd/XaiIA",
+	"uwAtAEwXEkwzJLnP4P2y6CxydX44GpE/P4bqiOOBtCvjXm3KGe9Db8Y3YcGz5bb1/h2xhYhwL1e+hGA5",
+	"LwUU/jUEpAa9m6i8Qekesx3JLtENKZSLMO2pVBww1Dp1GGM68MecezrTSfUyxwHBOt+/HOJpgCGcrAjW",
+	"b0W6Q0zrmwDuwakJ4xzouAhvxoaTJgZAT2tjPoddmKbyco8lwJ8Vp+D86lGii/DqN2JXpd/wK+WHk8uK",
+	"07fuWdvSQvbUVFIlLda4RPq5xMcJOGot0kK/VimXzxBnBMnyADCZBKd7BBcWS0+xpXAV0Hgn6e3u25z1",
+	"ux1fV+A+iAvkw/5MysOmnPX6xOtHDIFzkiHFkdpTiWrLJA5xdJFgx/LqWRM2tNHiaUpXM/20JON4adZN",
+	"bFIZoFQzDtDvFqq4hozTfkQoA9zahIPycaLeDFc238MIeKWj1shLRpw3ZKiTNI5Bk+qmejNwvz0HNSBw",
+	"y21ViOXaoKOCWGibPWU7hNkJHbggBhYZklRiRtAsZIeACAIleRZ0yDoOT+rSANse0jZsYPgAHeLH0XTg",
+	"G4OEmQWYVOsGrclbIW8sJyJutSWFJGW73CxkSh1zb7T6UShaXV/9517u8wRfYJ6h6rFotJcpcuycgqRe",
+	"zviCbrfLqIV6tJdYKBgxdCHD4ZS9eOLQ2ZAqSfLtFP7xzn3goxCSidwNeLa+nrrXznSWGaOJ4tE5onxg",
+	"am15YBfdXJL7mj9WvSvTBO3XmGUvbs1kJkiUuVrn0oU8LXpV0xpa8kKuADDD7qE7wGfkbkZAde86/QZn",
+	"RpMR5MBvzeVuTPSgRuOJhoXOfUjX+8a4BXKsiHBKH2CvH2tEGJht1YidYJHTZlvrqPCApUdi9CO3umHa",
+	"LgLsNvd2jOg6MnBTjTccuRt3xiures8rEIw0rgCb32hnW2NdwUXVtLkIYuQ4xex6P61JXpq8qcmdSX7Q",
+	"i9vykmWR3Y6neUqySH+YTfv6wLnfrjNsrFdAEMnzsver8PNtvJ66pC+SWuyp8Y92DNbKUHXzv6ftJ4H7",
+	"Oj1qhzsr2GO0TGOFuzkf7yfLe7jbtJaH0NFbSw/Xf45nJLH9BI2W1oci+z4YuwNJmJGxTV9K7au36r5p",
+	"fo4Oy3SquwPejuh3dvcidK4aY5b5qnFnTMrz8l+cnkvcuIvGDKxe0Od4PJtXld7z0fVxewX9yc8A9+2q",
+	"kfCrrXBrZVoyfIjr83BGpvgZwdfezPH6mT46/kDw4TviXBXvGb+GZXeTrSd43rBvYWdXyepgFvpm+RTs",
+	"jyy/us6nBlKMb/5dJq3dWeJxPf2F7n3vMNy/q/8HgeFiDGVkTeHqzSkoIft6vmX0LsxOcIXWdk1Plqut",
+	"cBBSRUHB1l3kZgCodSJCrk5lTyb6EN5/j8CBniOdhUxN+1F8HdnNr7UHt0RsuvMx0i1xwTWoaS6wqEwU",
+	"zdXg6vlEogKr/aXBoU5sUtEDSDDCzLQ+yAQ+PnDd61J+IAhveKnQBlJPDpLkt4EeO0H5W8tWmLe/7mQ1",
+	"kKNXn8qlZFR9zO+fjPoR5/kH0TOG4v13p4ZgKqd4onpnuHh92KGUCgwESUik9P5gCsywHaA56i6Vl/nw",
+	"0AsoPlGr/5JlHynktZ7dQlIPBMc9k3emo18gWp8SKdcHnrViaMOXJ4y29l4OY8cVOA36+15CRqMMJmiF",
+	"FY+/kB1lEpFbIk6mtwNhKalchTCfZ+jqr//14OLi4uGjz8Le0ZIpE0oajiCbx2bK9+gaLhM4lmHzH/RI",
+	"beybPn1bXOYqNrXBD3+39yTHiqoya/mhent85/SWst0aC4LXh0fh1Iacs92UMQ+Y4R0Bt7bmnDyW2zrv",
+	"6ROHe8D0fHjq/sLkkmmF89IQGStoLqwEz/OYwG2yKnqU5OdfX6GXD4z/mhf45zLIKMUeSxK7+JxuSXpK",
+	"c7I2rwHyAT1gcVqrU8FzvjvFDlU9D+5NcUvTKUffvlHhCLYZTO65axDWZRVJFRlmJn2q1r9wFt5VxWlO",
+	"VM/gdl10hiDzSdJe0N3XJx6xImKdUyWIXBdErDN8ikjViVdkTNwKzkotBX1a++KoQcikeUF4DOP4N3Ce",
+	"+++f5/a8dDPGbgPn6CutLng2vtksJI9UpXuSVUEixLfbnpT4LMxH5K0SuF9P+bUPN81bUNV9LJgokmIt",
+	"Qz6RyNE18VbwiUT8yGr3+B5LZHYhcEtsSB4B45qRb82TpuuGbboV0B9hwJz0OJ0thU2lATzq4Lz4MVQV",
+	"EQqKOdIkfty3+uwwbyyUylLxU5clphLUzCgck6imbYRJm631z3RKZlJ9RELZiPRtX3pO7yVoOGHtptdl",
+	"aqryPkFb0DRcLF2LtmAqpm0irVmfyvH8YyuUzEzcd32xZtadVNR8M7oTcUzUDS7KIYEQt3GWW5JgV2lu",
+	"vUIJ2pyQPSqt3pZPbGimxd6tBQdO3SBd5iVwL2cX+HnZLcZOViWjP5fE/q5ESVqGwwG/pYfyYFvbGPKY",
+	"P1wMWQ+16fjff7968F9vfn2UPHn3u2Wsgjka/mTFvUm0A2UOiC2KgsNqfkXTpz49Hzy9iLIAWjsyvicj",
+	"BkI93p8b04F/vhfrod27ZtSXErAu4o0F72uPL/5p7YIh6MAwz3qWQ5PFxvirbVVMZtCG0dHS566+v0L2",
+	"kvI27vOLZNA6mbaAhSyXmuSfT5cYfUbIRGKGNcJ5pscMA2MJB5/xlN1H995S6vN9uPp7kqb8a+c+3r89",
+	"yzrjPo4g1Bn38+h8Z9+xffflaMpe6P4bfule34fj+zvxfhwfsHFfLnQrRnz1/t6SY4vrdy+8dMpgy16d",
+	"g1AA8Agq6LPacpESpHiGw+ASsQX6FpZvcZ1WKiyUDOaaOo+bc63p5SOrWnxw1PeJ4HMxALQIS4QZIkJw",
+	"EQkKMddx7BSwmvo1F70ZZtm7jII7Lusktb5PtrtCmlBoQ9SREIYePr24gEyfRw+fPp1cRdol9Ah5F9Nz",
+	"X+7vIcZUH1TDFGFo9nwgt3Brk75qhyY/MpRRQVILDTXef8zuR/gImKugFfIohdoTgWgmgZtSG3bp0GAX",
+	"tFZNGw6DBQViIyOABZJY/E3EBToQsdN/4cLk5Tu8ULNeKm3s4hkg7tgYSzF0K7RwH0HzqwLzrpo1WD8Q",
+	"hrfyfpzaBak5leufyouLz1I3GPyLfGrF3XWCrj+10g7+25IK/ttQC/7TkOsa6AXFvntcFISRzBX6AoKG",
+	"vneIOMhn6BqSEwTOP9VcdD1ygQRd6NUO1hCuFR1nZTvZtmcVyZsEhoxBy1GWZ/tP3RKCp7fyeo+15Sh6",
+	"GFuLBVTgnUNaQeRQqDBjtoRX63znR3ySqBBE79ClCzBytOMo1KhmXEh5Mw9Srg7PhXDHKgiBjiEuejIE",
+	"w38OBy63oUFaSzI5w3odWP9PXzShFRQ7288gQnZhW1UetRMJW2YYucgw2yUW9a6H+gvFGe1IX7p4Rm+o",
+	"scmqr8qcSCSVvpe46c4E19Mlwi5wnGKGbLAXcprRprSZnRCzN3/ri9bHhjG7kkH/YkpHzaMSbYi+1ZDi",
+	"wdvChT3jQvdhSJXJ8VEj9qCIlSHMTgYpyl4isIKMR+R/LxMwbbBAh6M2WNKArLolgm5pffOZKyRBggDN",
+	"DO4ZogruSj0ilyRDWroO1Sq31AdySwSqkWUWSN0I84vV57ZW4Up5Xh6YhNisI/GZKR9L5XOEO659yXY5",
+	"lfvE6m0cMmU4OuCiYqigVw2HfQBXLpMGXXvHLai+1Hpbx1x1iTp6qNpqtXB4EQXVde5IpakYXhxi4iVU",
+	"EjvUaws2Mm4PBVUKLeYvK/JLU+RBGSBVmr5DUdW+c0yi1gK6DiPnzW9O/Gt+RAfMTD6CtMlIQT9Gr3T+",
+	"55amA8kVFmiR2aaKLRFKGNnSlGJxii4m2dM8G0SApRJE6wGf0IYkqGQZEejhnwf8dg4NMoTPb0km0YFK",
+	"CaiFyhiAppoqNJx9MvpcfWee/wpABgOHyo633nKx3pZ53oMOi5H+EQmyo1KZgit05GWeIUZIhjZE0sxW",
+	"jiwyLf9DkVXQgVfavNZiieBnHBd4O1dTPUCvMGNCidkyPKnf1nf+NE9z9dbmFM68rp5AGN0SscE5ykhK",
+	"DZYqQ0dBlVnxQp1c0wrsadgTaEi3rl4APF2aeU3IuocTK4XT/QGKQLceirTFuNzzo8viN4M+q0HDJN0x",
+	"64sxhn/KRWbmNY4g/DbNy4xka5qFgBG9DBVZNb+jpmfknuQVSG11YCKdLPUpgQkMwte2qEuZ+YZ+BabB",
+	"c71YrzbUgFGP+cI1ITOSXSJ2Zm8s/bSIZgrztHtt7S7ELnPLguAbWTkQDTckdSLzCWUcrKKhss8J/eAU",
+	"EYUgioh1KftyRGPhExshcKL2PIumj318KAwkSEoLagCN4pjWPzgA1EgPVAF02iVs+jPXl0ymvCBI4pM8",
+	"i6lbiF3d025QG/RJlwpvt6B0u5ciixdhqtFkNU9bYC2TBdOrFf2tCYJdxcRc1XE1xGKxMJzTbA3N4wIq",
+	"oGsDbbST0WDc+yjq7FzChrzeHeHEQsX/bbZtiV5Pag3cxrPiYR/89m37sd7jzXrFei/W+3qBDuA+h7MN",
+	"frthF71hR7n5/t+44yHxj+8KnnwsPo77cyzvacGrsd0pc/TKGriIFvGWGQPznmUNcKZwGnR9HvEJKehT",
+	"nO4RtuLkU3Qt8ZZca5a/LtkN40d2XQnDDc9OCMsbkn3aidvNsbMts4Z9vT+6Y2gNS4PH3BPduMOa9RvK",
+	"ooSTpvMaHvYch10pbluxJx2gwFAnppgkMxN67xPI70O1FyQ3onNPi2B8/1iv28E/96y0RdY9LyXR9/m6",
+	"8Q0t1/A2FDHnyO5E0yWhNRiQOQ6O7gR3I+MgbIHLw+iVeEvWx32oR9XXvBQuXYUZ5VYuaGCUffkAkGmS",
+	"IJxlgkipdcA9Zln+r9sxtmPcwBl0RLSc4p+TATl5pRQ5FGoh9LZxJaDSfBxfFnuTkHIgUpq4wS2V5hTi",
+	"A801CxdYKIOlyNW+B0qxR1q0SAzkq+w9M+1x4syrrFyyWe6dk+0s1NRhbUQTcp5ZPPuyHFePP+abcNR+",
+	"mZAYO3ZV/naNuWtslOozr6j2uFMOVkOuDxyvZZR9UJvvpbK/FPL4YvJmtHjpoxAso7PsFTQRxVl3J3gm",
+	"FXndf0E0Suv3JJgCh89rwRUwt51nzLiXoGemRFgQVAitg2eI+k0dhpJT67U+r1EcWp6W1y/QZw8///zB",
+	"Q4TzYo8ffAYOfHwoNOVW33/5apV00SI+C2BFdA5hBQjxvNyQvs5WE/Iyyw3pz43uxTLK6IEwOa3lXrkh",
+	"X7jXgnkZBMtSTJz7d+al8HhaEexBIwCpwLc0H3WVfkGlxRN+aV8YBLHpdfNd2QRDberX5DPFEXqiWkhi",
+	"vy1TghjkJZo/HghmlO2gvRNDPM+a6E0jtfC1IeeyjipqNzazSTW/256jVvDiq5mow5C9jhOPUCNrqCcP",
+	"g/XN4AurYZyjd5Qb8oofe7gJR7E4Vvg7/WyPEgHjDC3hOxJaBi4zSmwrDyekICTAoCPIjt8SwayTuDa1",
+	"inKT0zTcws6KjxDu+C+hC+IrwQ8IBpSAg6ZvAela5TjWZvkJbU6WZc3X4ZoLJnYVRFBjR44R9aV58sxD",
+	"681nmpB5XfW5b3NFRY9gdKtCpzoSqQzFXLZglZk5ufxz7MDrffUPfMU5NfGqTW7RpJctK7EdTPEMslHq",
+	"lQ70JM9TJa3702athnN2a/3UMb6lUpFjWBZWStBN2RANvrcCvjCQOnwCPcClsPfUeAfTNnKCJQnifBJI",
+	"8Ha0l4iXCvIFDxg8+BBF9Dslj6DbWdur+mLfTn0bLNaYLAO7qw0Js75JuDs5nlkoyzQTchERbHZPvoM4",
+	"nRp3s1kSwsP+p/qm/7ISSz02lzm7KNUyV16ikrltQQfO1N6ola65azdSA1w+liyqBzJWa+SjgZa6kFvc",
+	"u0x9zwXPpqecQKxJ82oCloFJsy9ZYFF4R9Y7wctidAfrJ6uK2Mho1VTINNiNaEozbGz1IHZ0V6GH9A9n",
+	"a4VsTl6UxsRbu0LRQbK0n3+XrH4usbB94Gvb4dHFo8cP/tfDcLe7txEIIW/D/RJlWRTaKuvpI9Zj1llM",
+	"7UvrQrYWvzdWEhP5OBEcWGVkiVp9PwfkzVSWGeqm3b7r425ut7ZRPd2hVMEL1Uxanw0d5i9ITvR2vCI/",
+	"lyQk/lPOtlQcJk68Qwo/4GiqjdfRHQRgZpMm0MHZrz/pEacxcgRxFvBNtsl9v3yUVjEmmalDCFipW5wq",
+	"2yTGT3Pi2hBV5K1KjAdlx41W4zlNTJqXrW4xgR/3L4j5wD8MnvNbbbMQlkGTB8KUaWtaXw3JakOF2q9d",
+	"s8JKNhuQNnta1ny75oLuwHXjI7odsKAK53V7GpKVabPk4UB3tgiieshFsTKeltaU2uD0Rs8ItC+Hx7Qu",
+	"BL+lWY+krE2PIOh0Q+YS41Gn5Aj+oYILFRwTp4r3d+0rJRF6f9KcGhnMJ7Sk6im7vLb+5+sqzREedO6H",
+	"WyIEzUa7MRWCp8RUj5jvvEvOSVS5wwY5AKgwhPHU27N9vIXWWFeAH7jes0NcqscUyRvs4uQH8jux+/Zc",
+	"gfVWFXmGKiM9k3sBIVsfonspXz3Hw4AdYa1DMAolIQGtemmvDzlssNjxdYZPgUP/BT5Ji/+hbXMCKj+U",
+	"woEqjahElQUa0uMO+O266RlujV9bFjCuqSlEqeBaV7xEF2AWY3YKj07ZOiWhej1Q4Ez9/RFRBfbXnmYZ",
+	"YQn6hQguEXmbkkL1TdsOvD5QxkVPbxSJDwSmBxeUrOogh0f0uvMOj1o/iBru2O7YEV6HqjK13i+keNjf",
+	"kKzgerMimvQSV9P0UOaKFjmRBqB/3Pvs+Z48xqk2Mkyo7oZ0OKvFyMGDWBbg2Arewtpqy0m2m3hJNF7s",
+	"q3MwBZZE2F4RkqScZQjnas/L3b7u12hKCfbGfLyTO80m1M96J7Jj21bzjn3YCSi/wrQKIZiClj1Jb1bJ",
+	"ih56NZ1YmPNwK8e/QFdDpPaCyD3PM2mTqv3QXsGlpAZkNKc3JD8F58FZf+2lSc+EmgxT+c2PgJ4Vs49G",
+	"EZ7Uea1PICnB2Y5IVbX/jLtZ3bl4VZVndP2aWiMNAtC5eg0qUc75DcmQvh52mGoLYYswKjAVqCiVBVwZ",
+	"Lb+SaRB6qe7JCbX2YIjokfVfgOcSVBZapj1sfKS3/VPX31EQZmt2cqwMRgJX66ySGsnKgHAt1ir5fRSa",
+	"Wa712MxR2B2Zmqm8w1vRZ1CQPscso1lQos7Q6asTPO1cfrAjYZu/BQ2DHib+z3gOHa/ad9/v39C4zZPn",
+	"auZddpgdLKjHgothLGUqoEZTicADC/nz/EA2PDt9ir7HByIRzjnTdy3LXOmE4SsDlnLgAkrLFM8z0ydJ",
+	"K+3Cc/B/uoqAE9sFNSaDopChE8GQMpThU4Iok4rgzMhJcG8gKxVrIN9Ho7D9nl+kLXqC5n31+LoQXt1k",
+	"y9rP8Om6p+Zu0MAPDv+udqGsay/iWOmS7zAKoJkFq/xY/ON16lVPY76DCQWmWiPXV3vMbd70S8VnN9Yh",
+	"Cg+gO6oMzXekdUP0FldKFiTPKduZfC7zRKM8blK21SCg/jvnNovoMRIdn3g3JCu+8Lj4fHzqifquX3rs",
+	"Li7QE2C73H+1NQmjYYSus+qp2Gtzcs/ewE+edjetBrDrQGrM3yPPm5gdnJWHP7QDc+g+hIt6DQNfPzNt",
+	"1+FoGd3/ExkKbFWC+2HYbg+0HA6VN4zCPQ7o53rSsOrrZ0ZzDurqUYp5KW7pbY/X2aeNSQCyxavqyG1k",
+	"IMqqrT4SuQtYVRtQZ8nhylYQBGdTN6atq9TlrQOtnTusvITLsyPgxj2fo9m4lcNzqskR6+50k16SAPdq",
+	"4a+qY91iXEaQw5oADx8X5vBJBafE8LFEG2KzOrXaVWWVt7VMQUwFeDgr72FielQbrx88LROUab1YcfQg",
+	"0kZ2s/Ulq4vYNaJxJnzn50sEY2eVxhWUwEdCd3s1jL1WrdtkncgZllS1qMSjYvX10M5+ud0S6OXZC2nW",
+	"DEeFktuYTTM32oWMgm2f4ayrYBVkDx2ND0zxI9asBpXmfoSnnqRxyttgbdRpbZPpB/ORYHfm+dAJZWBl",
+	"FkjP69FbrwAwOvRp0kvJGouVkJ3aDlcb27o0jmmt9mcCg0eWvC2o6E+G8VEW5gApxHDeAsl8HWaebav3",
+	"7ffI6ZgTHR1XGzrevLl72Vp9N/xZJQd4ywqRB9IpvoT2KPFpjxlRmObh4gQOcb4u9//P1y++R/ZXRJkt",
+	"R9rw7GRzNAos8IEowD9tggr39QGxn6p6dttpBZfJxSEI3UyyoD6qxaHezgrLSKtpUHxTQRndSejDvRNt",
+	"1nmTDqLf97XLeV3qO5vYNheCKKBqsiwEBmVr6JUUQq4+IiwlkfIAEOTQy8VBYgejfTfk1HNZSIVPFlMH",
+	"HwjkeDglW84uR9Zrq0oG8976rBem4bcib5VM0F+ev0SP/9QomSJstNttm/MMw6WYoQ0xgTZEWeIai3dd",
+	"xKP5HrUvq8vkt00QH73sYPTWpiv5KpZp9bKqkmFDN8683MP6rchzYK6Nad1jQCC9hhfRo4tHFw8ePkrM",
+	"RlbNSrg4BMGYrVzRLLPjD+wf/yE5+/QVPn5nsQSC8j4TeKv85EgtqqujCBeB6r2+BzqQC8xkXleI9MG9",
+	"z+/g36SdK1hE/+///f8AzawxC/0OGvQzT9TTC0HFl3Q9ZwO/xSdeKrSnWoDwLSASqQd6G8xoD5rMHLtp",
+	"H2uMTAtAL4PUVlZUaYTVhV8J3bpmzuNgP9vQEt3fgBYr9V2lszxg/bftc16cTHUwsAwU85rCrKMNloCe",
+	"5LojTL0Wp8FyxMNazLqRLo1Kwbfo2hHkulNw7tTCVuzBr7zFD355o//n4sHT9Zt/+92HuOguEWExU//s",
+	"SYPkj+5OgJvvNiJfPqRHrAioBO3EeMO5YrgRiAhGg1qrexRY3YLC+lP0ikCxWgZ9FNFxz13Re3MW71+o",
+	"n7/N73pk2wIeQT1MfHeMjykN1BBgCRyQMRm8DLhHr/T6Tfz8Jn7upfh5BdUltm/I4JE6U29Z+MCN12H5",
+	"TbbPO2+r+UeqmxI3j1FKOm8qIe0/rNn7ZqfV4wMKe58Q7+1ttBAT/bO5diaW0Nw7l8pduSKCfawqzCLu",
+	"erTiDFj7Dg3nBczjHnu3ZKmRCVcG+2KgHVzVT2tbvbTO6HZL0zJXJ1PDZ5vjQsa3sO1ZIQTpNubhKllp",
+	"VeKzVbJ67AFjQawtp6xnS7x5VqcvzKA/YrmnbKc4Q38VvCyQ3HOhkCQKcVZNnbKd7R3gEhQhJ1GiakGf",
+	"om8qsw+jjOId45LKQDkQEI60E+4lybfm2bfhpFkjRno82N+fibY/p55vjke/VGu+3a4zfsCUDXWVs0+g",
+	"Pc5qgO1gtUo9ak89AURz9U9G7ppUF2y/YILSBPqSmkCq3w+tR2b28/PU6odx66n61rfm+eEmOTjdE7m2",
+	"BOnrkemxZ7iW6D3AXd+1Y/GfB4nZ8knSEBxNcdA+At2D1uWNEeleSc15SMUfo4x7b+dyDES3xRrBDY7d",
+	"niUcNKG78p55atq7Ma0K4S/uvjF5iGxMdTEPr7por4dDyQCIy1iskVQ3mtS7ZLUnWMx8VRAjlGe+LgmZ",
+	"/Wa+XadYkDkvH3F+M+u77XQcM/2agvXQTdL4801aGxZirK8JzkBDmMhRLwkvclIpF0eq9rzUiiHDB7IY",
+	"8JLJNHTuKpsde+GiOgNpzFOS+Jt0fttC+HBT6CFebrCbmqvtml/8ZjytZ6C67esqSXGpcoIcazks6S/h",
+	"skYtH6rMSOhblFQgeIAzDJeU8suIKTM9w4K6yp7grDcT0aFDG6w9/ehl1Xj3uKd51VTG1VHF6F+Rl+GA",
+	"qunV0rXo89f/evD1A82Gj58Ere8gVb+z5NOGY7Mpsc+3Hc7BkM62MrrZBynzHNM05yqCjWpBTbIk6gjM",
+	"rcdocnxDnIxJk+hGHT0YjprJtUZ3hF70Pqg2dFDSHH+NNiTlB2g0bs5AbIprRRjDYJY8w83Dpuly/Xth",
+	"PrlMO+UZcqxdLbeUUPgHp6xKXhitQcnJVsU+Owzi/oNJk7S7PxOj/WPNaGlsVhIqHvbW4e/Bm3EOnJeh",
+	"Mp1J5/BPe4szfIqx8j4I94wXeHtPR+zLl8ZBP2FTvMO0GOEiRNgCVmZbKN4vA7Oa/ZKUuL80WCYnIl7n",
+	"6MmPiNGgrzxvpVMs2xLqzrqWhI7WNxYq8QtXZPWh1ANTUCFj7+bYO0DKMl450E9TtlvPAHnts0z6opHN",
+	"iiOTVK5ttA1xJaeh0qw7d4RH4QpXSAwOVXimFjO9JXj1Uh9SlsRHU75lp6gVdOPmHV36v6Y/H8Z9EyEY",
+	"Zmlt/xyHerwN3fxTPgZhMudAtpgjeosX0CY618n9Uiq6FFlCtxg+BaPX/SC7R73dYv/2O2d2jZrfRG2x",
+	"YzNeuz/vGHUZxMAMBprJ8gNNLc5/jQcn1oIfV8kK5/maizXjUE4fbp5jytHHzhd83+BnvqdCRiKERTAd",
+	"KVHybsduGgXfKsJMuTgMWMPuhcqOtpjm5XgQx1DjG30+DOByHvnKV7Z9z5ay6flasQ5GXBT64E183KFP",
+	"dR+wJb/jq/tOP2kPZsDBeVUBscs9IcpL4E2QLNM9gnravDw4TN06fhDv6GxtTQfgSfCdIFI2qe7wF2rb",
+	"Kwhd5mEwQpeGtTxJRQ5hHD2FhZqdkDe+wtfm2ffi2T9iwSjbLXkW7ZBDp3Guqnkwld+1ZPQy/Zr7Zk9u",
+	"JQM99qjEj7d6x9hveuXzc+DeyVGHLS7zQKbHK4IzRBmCfHeLVk8OhTohhzjsFTQE1UNZNRPpGm17SMC8",
+	"RJrDsPCisymWJEE4TSFVF7MMFSVLVelqNdtfHatAwGJHVKx4JMYfBC1aYgsTwmvvASo3okfik4TSAtzI",
+	"0wRo+E8kJD0kmty2QQ48VHUPgIIFk40H+0OVRK5/V0w1RDuiazapotQQe5VBfJRrvVmFItk1Evwo0Q0h",
+	"hUmyLXMC1YVcWhSXI7Ey1eAWkwxtyJYLArL22h6q68Q0vhME50iUARAf+73wwTd1mn0/mk/0tKUxPRb6",
+	"fhZE06P3V36UvenH9qAHYqk3tChIGBfMwKSZvOswgHnJBherj9Tal54jYRJYgk+GpCZ1TTr/szW166V4",
+	"hGpPoZ+3enqoWAgjcy0DAMHOBJqrZDYjUQ2cnslQT1Z1wH8NImOgm4rJpWhgMpkChyYmk1f50IZnMlpz",
+	"F6fTR21K+oIZiVYN6K2bKPwD52t7hwQaq9R/sk4YkDSKMiceb8ucEYE31OvwYvBqauAV29dfU0yoyrEE",
+	"OTpY3EBK+o7xnmR/T5MMVHLk9ECDYCsvtgij56//BkfhEpFcEnObBHVvlvLMpiR10j6cy1rLw4wo4LQE",
+	"YfTj11c//PhXyO25rHrGmTYISBZaWoLwDWOvGyWktmFSeavNpFwCPlf2jyZ8nV+5VKgavqhVueXmwFlK",
+	"KjGAqF4CgNpGJ032Ksdyjx89+bznJ0J6su3NJQTguR5hLLCM7HXEhlNG/nJSRMY0J2u31TPP12kVZimJ",
+	"x0T94sIo2EGkONBmoA4AENcM4DmoMK7vnr6W4B+mKbAgBcFKmsICDMoNXNCBzMIs8M3X0Iz0EhgN9Dd8",
+	"kOHOO04561OGtAFS6whHQRVkWvT22AmbS7asq+8mSnGeA6BRF0PEh5e9JSLYvc8YsfqGN3MVWq8uVVJp",
+	"1BknUH7hdwAHLKdKkx1PMrPgSdUs6lX1c8R3xo4MNorSV0awXf28vDRtPbtitQir1Ezsi/q1CYlfvee+",
+	"bQD29GM1ClnVEfYSFVgop27ekJP+T20Qre4RMr+7uVu2VJWD5m3QKLvMzNN6/xzg2RsPI6yeDn+0cDou",
+	"Hjx1UB2frh+8+fUiefI04Pxs71EP6adQ/IsG8SZQXQsu49DNBoDiJQL9DBklTIIU1Va/sy5tXVsFhvXv",
+	"jx79adVwBf/007///aEmj6bRrxdJyClctVuNtREfRdiI1c1s0ebMBW2+A8aiNvSMuSjMAzZH3qm7n6If",
+	"PeQTg09jcp2rqx1MLwdlrO15K5pbduOTYBG9dY7FB0V8p0QL+9ywsANs7zrKtKqqsDU3FzLCwcYASsJV",
+	"DzivcIGZ1GHwB8Ltf+RlnnWp8lkQWQArsuYiC+m8X/MjuvjsjxeP//jo4tHnTrW6RNnh1AtSU9XCHuDe",
+	"y6CP6SGcVDuA2Wb7pQM/JV6nJK2l2MtU2taUNLq7h8NNGIHb1zOjUq0lKbBwrajbygi08Db0vkTXl1GA",
+	"Q09G5F5HjTD8OiqTvmE5ZWRiccEVsq5rA0nMiPVpOGzUO7gz7kiqnyPOl4idNvS3exY4bdJiiajpkL66",
+	"CBfNUin6g4Lf2fu4LuI/rY3TLuWHA1UDToTvuVqizf5gzCUWlNcMshg730s+1nzJpfnUHYivKi63/K7W",
+	"3xmPkthu/efnWeupLbQefWMyMmLIoQ3ZUVbjE/X5lEc6bFUe0564YXQM8BU/ujBgu5iWMtJAuDCkGtyT",
+	"xY6e3t/7ePpqcnbYwHnhnyGMMq20lswoqZXuj6i6RNZmvkSVg/5ZO9Byifp+MU0YTczBxL8S0MP4LRHW",
+	"irpE1sf/zIQD/QDFJfK8/nVd2DnRg/6L43WnAu3nkpTm7ZIxk+OSut5hK5NYYT6ImVY5B0f/gRyKPNic",
+	"b9H7t6VO5tKURpjziYw2punsAEer/YKNCvkFw9Z6lDrn1rzYdVwRcf6NzDb87RVw0ETV/EsKjHmETmR1",
+	"G1mDcsONjbEar7TpptmCBVcVk+Jcm3OnqF6lBWHrtGoKbCPuwcl/IfAW/NBYEqQ47wEH8RrDju2HpuMr",
+	"/4WwNqcf8xp1TKB3XR/7iUQ2yFQT3nw0cd5t69BQnN8YJm65eaqQFA7mJBjGsWGdWyI2OEd1hCsyE8wP",
+	"e03+RlQ7PRHdpMM87V6L78LnI91FG+0m8Bc7Nfu4VQug4YvfXmq4SV3rmJtlVlPoPfDfONO2r8/0OivJ",
+	"/FbTk14soJ8DLHvKexuc3uygFXhQxYoRNKquOKcSQKYvTRTRu1HHy1GwjG6Gl+ZcTs2nzLmEzD2bB9ty",
+	"thGSaUJYbDFsm3RjCiBPpmNwT3ArrYXQEGO/0mquwLnXjyXlTOF0ypvw+BlNwfVZmMyRFjStt46idRyF",
+	"ne669d47Eyu9dYkOMVUBLic7JFx/dPgYDHlnBspJNoANB45jO0K0sCVvixwz3IvuuLWMMpmKW57n/Lgu",
+	"i4XLLKD1YUXXyD0KvjSQ6v0fzLYU23C1R9K2topp6RMIGtjTVGChGAjZcX3klois7EnN0+YKygjOoPvW",
+	"HktUYJsO1NVEbJ+1yBP30jwNuVaUuxBzHPdXbzR7V/cgZPaNIgYaU8uCs+mNw275jX+Ua5gtltlWQOY2",
+	"rdsovQmG3CfeMpKIW5qGfP+v7S8IyxujxvT3ZunAzcCrVYVbp/+YHXpdCH5LM5LdQfJx3D7K95aAPDtO",
+	"7fLAKjdIxcFJoD1W3Uy+2tnqdPlJXO7oDmpQSzhTKm3snjlTOubOjGbouGG7IEYI9JeEoNXR5fJaeQt9",
+	"zz9F7va8tlt1XTlINlhSk8lMFYQAg40pfS216qkbON1fQtgydS3jbakCenzxFF2bruz169emeV9idMcK",
+	"NFWLdNPH1hcMEaUaQ72ro/q3m66zpDAWoQNK8Fq4g5aouAu/2nKIz8Z7uWsaj0oPm9mqtVbzgntzPdBS",
+	"eK5+2jCooQ9dUZrUz3VUWVb7eVMKbWgXRJ+4MtmjyLJnlQ47rali4xvdWYePXGagzFowGZTdnNnjqTcB",
+	"yhPgUU6wWmCbWfUsQ5+aSX0H9b6XigTNOAKnH6O03Bg1iirEoC4ukIlWbsIf0JtX5jj42/5tIOv06//9",
+	"rf7YXuEdyByslKCbUoUVzBxvBpEafx1LqvjLqb8bGWSoUzW+STbhz06mXrR93yPz4L4t4byseCBw6/W2",
+	"1n4ObmxpPLMOtnL0pNU82esD/Z8//sfr7opuyKmp+rauknwX5lVx29NlIazG3ahwV4ZShln17fhG34Dy",
+	"oyeiHzefNgMmMO0QDQa9x0CKIOV4KRg5fUtCKaF1zn0ocaYQ1rBHB87UHnEBt5eXRZNhg/NHChUDieS+",
+	"Vw0cqKHJ8Om6Bzlo8JaoSxe84d8flnhGCqPrvy9aVh98n8TcCn6YAaQArxXhhMWXD6zQ60p8eAsKus7o",
+	"hnEI3lit9UJnm4ILZSpOhgBdCi5py4fTCDm/B4wWPmMLFJ++AfqdXvL/BpkeC7FSccyweJ4Hbf4vIMF/",
+	"E63nitbhAFVb0o5G3N6P5B23P31RPAki9q4k6BidfYE6QuV3g7JiAbeWpxfeL7+WT4VF8kzvVoSOQtOc",
+	"KVKHx/9IROwoEc4VuYtQoS2CF8ZJmiOqRwk3LLpHX3cyehL9Jsjs0QksJMMX3qrpsn4cgYrP3qbQXfBt",
+	"bzto0wC6Udy1Fd2uzy0K4Qe/vPn1UfLZu98/sP+Esq9HyZ/f/SHcwvo7zLCJin+nabhMs4O0FCLYHO0b",
+	"hqA3XBuO33MdTlBL8vHUH3Aarw/VItfmvSHTcDRI/aM29krm539dmv/mTAme58YypEoiexmOrgZCjDIo",
+	"t12hM3znE4k0zdEvpvBvVAf+yMy7jksZUjAgRoJvCEMbnN5A4Vpdyhcz53OwjfKVT/2adUM6S+uszDL1",
+	"3jd7j+vfHxm/X5nA2YaoIyEMPXx6cQGO/0cPnz6dHP1xO9yNT9cziNjpBRT1tpy9X9r6d4HlkwMOwYQA",
+	"Mkopw91IYxso2y6zLvnEDpfmtHk0w+mjPfNJUHWn9rUR2dMivgLmu+qd4Gb2hfpsC9q14DmZkPEDfkZ4",
+	"Kcw6ZlCZ8iIUZf+a5BnipTJlquwEBZ7mKD9Dai94udsjOwiCmUGiI+BWWaonE5r3ckbWWlRDdbsc2JNn",
+	"SNIdAG1QhrC8kTZLmTMj61HTqempCQGptSg29EgvXNP81kZjfe5pb3Bnb8LHaxkjeKA//9mKYl8m9+Q6",
+	"y74GNvYyu9NOsT1q6Q9QkWbAjPb6qIB6mtg80Vr3SnFOWIZFkCMreRjAf8rOgtEPtJ7F0nWVXSpP1Hb/",
+	"WiuBaYWw1gL0xSzDiosTqh4y+TpefneO0xtpsP2wQnt8S2yKbXYJpeRwwI97jg74ZDD/TAQFpxVs5IQm",
+	"4X1CFuTkNJHaUEnuRLHWAu/9i6p+9bc+cPXcKplmuNlScoKKPL830N2gzJ/LCQu2Eorf/9aO1psDU+yn",
+	"+xJ66n3spONW/xHAvE8RI/23o+s2Fbwh+7O3pt2g5ulBGbqYgtqnmFZIsgbIDW6FjJvO/ROugnYClifZ",
+	"fKI1F+2WWM0uzFoidKZmJZe4PNbe0geTQmCuTlAaFuy6edALiYaLH/DoyFLc0lsefZWVLONDHiL4vcKc",
+	"jLxKWaZtjEm3r3lldtJA4x5tbGWTJBXtGivrZa3nnG1zmgYS/dpGsDrydYW7ClyLD2Tto7JWZbmy29vP",
+	"ZfmGjGdR5mTgaALnABJios20L9kupzKIsdd3yl9sXcHpM3t56rtTG6OfSMQ4ciuKkzSuAgW+Np5SZ0w1",
+	"WGP/LsxRWAaSrJtGUW17/fTT6yDdmkdqWDDsOJGIRzXkrcbtTfW8ks4Da2FSO9rmUPymjbzUOAadj1cn",
+	"o3cbXgpyS8kxlLBsTskU74x/uAI3Uka3FlckwLCArSYdsqRPffMamIb2Eok3V9oXwOj+1S9Mc8pPFdEh",
+	"PplqdgyKxO5Cgvzh70nibfoYw7wiP5dEqonn925O3cCZ6F3Gf7KMfyDh0ymX6D+h+0LKq1TRW1vn2O6d",
+	"owjLcPg8mUJJmZh2Fa6DvSkBR5JIu/9dTt4KfogyBw+UlaqveYYDs4+THP46IXMoXDoIk+75oOJx6n8D",
+	"QVovFV71Rk8adK2Xadc0uk9m/mEU4Zhy1YMebO0eryp3WpvdJYBTXkYJ/dqs9D/082PbWMhTuudrkpVp",
+	"uwDbL+E9CXyg2TontxEhNLPA5jsj29vat4qW7U9XbuLOvCM2uHdnv+dqIXsk9nIwU429SxR5qz5QqrHF",
+	"dbrbxGCPHI0v2pUP7ttdRowd3b3r4M9wHUy7AMYXsYSTqWLke+Zn0vN+iYWiKS0wm6pwmJPe0x4Fm8iD",
+	"ZS+wk6DgzvOtp9AL4kRk5YGERnSIGiSSYFRiRuGMc5m28vaKet19+XtVyzyPRFWLEhMlG4fLb824dx9e",
+	"VRrQuWrTk+nHZExPstfa8jfvJBScGZfCFqc0pwqreOthT3CW9jRTekl4kRMI+GjuNSWcgngqIKALx/U4",
+	"d98JSY1YlEumiCgECTZ1cTWumqv3JC96MELm6jb5eLJfoEhdEUFxPuSIDVDDU6O6GN45B6wibfUHr9ED",
+	"z0yjIM/5RNm6Am8Q5KBFd8iT5B38wMe/N3DtmsFl7KZ3RG6oDaGxLsKZS5rtEgMcANxnOe8SXSBwzTn/",
+	"h5a+QXL0F08VOWYDfjPvKKEDwUwixVHGLxHjpplLaMNDOm6YS6lCSptTRCKMFC9oGka0WUIdrsVmey4n",
+	"R78KihJxgUzW30Dm10Qsld54nB+dz/DJ5KHFBOPikGH9Y1z3iJRlQcQtlfEi0mzPh9CK56q51nSpwF4G",
+	"rJyQeVPtcjN0XImWzkXTuEbqIz12wc4rt1vuDg62KdD3hycJ9YHgW/ir64wIGlGMB/fs63j6zVrjonx+",
+	"8c96z7aSoyKv3dGSumFImQmXcl1D8fjxaA3Fgvf17Cu51Qylc0NHVyUucKc2ajrCH/koL9l5V2MQYfta",
+	"azOjVlqOGSNG9OZhBOkzbrrxyshAlG7glqmpM3YnfM1NM7kJN8Idy8ymMOyyz0De5pCje5KUeF9HvcHF",
+	"4YKPDdlhliC6BUR2DP1+LSfOKPcY9Zj610NDRGb0lmYlzisfxSpZ7QQvi+BZ8Mdaygfm3AT30A1WUWKx",
+	"LjFnaGQfn5o0Wf/pySzrkRJxes144ehves770XPGK2jvQO8Z/+g/jR40pqdEFPb26C0zqnoDXgOPZVtq",
+	"l9/Ew5RLhm8fk55fNRZvys9tuN/4lenB78xOc1JqCHPo/2BBiywaKFXPUIoFAXz7BLku4DJBFoxchrMF",
+	"zR3Si5dU+WgAsjIrhS0wMk0L0z3NM4tKSlWjHTqkrumfx+MGhgbNyQRvL87IaarH4ODi6J1iRZLSA85R",
+	"BY9b12s/fnJx0TyWDx83C3Gg5uZh8vTd73/66VP3r8fv/vB//a6/fCUNkPib1y/Q40cPm+Xi//vFV60b",
+	"IbKgvhPgNov3JtBDVrUPUcgVzRjQicYUH108evzg4mFzmn8K0Ojxuwe/v4A+pv/n4d8vHjx684cghTxF",
+	"qAtqCH93RwFAwQu8I5dIH3DETZV1jqWKkRYvrkq1/xJKlLt1ke7P9R11i3OokjZZSkn1l7q0zv5hJ3Dj",
+	"3ybFMVmVDJdqzwX9hXhvlUyWhemiY950zfv9HxS/IR2wU6/SSM923SDVGOqhWWCIB154RXkTW1dPBvKZ",
+	"B+83tMyhEq5zO1xDG9+B0M3ITdmodnRK73tIqCAbSYMwCWd2u7Z8ajlijJVmOXmnc1SLO8Yr5yt28R99",
+	"0pLx//0/fvpJvvn3/+H+43fn9HKYU4PpMd8ostVsXvQ4pR1YjwI07gVj9vlgAau7IaHul9XdpMRd92a9",
+	"O1SesWM2evn2HruhiUYdw4XP17jRcRfnbYbB8kJojWJOe4GveSkJEmVObEsAZoQY5cy2bFccqT2XJgfE",
+	"oqR12gU4yTdKimqea/uK7TTGYstGp/cZC3T+smDyHlK4/W7o3L40fRVcz5iQXpQSKesSqCaF/xOSFI57",
+	"6H5fNYFErnMISjFDG9Ip34jtIfbx9x+bWNW419Z1Ht95xb3wzuGLrKMQL+v3vZc+vs5jc/uHcaam9SxT",
+	"rmfZv0jnsYwKkoZ9Zte8VBtesuz6GZJ1u7EKOumaMvfzHjNAjGbuGV/Ye44QNyKYhua/3nwU7dDmtztz",
+	"Lx4xU43GS54S0u6J1joZ8OuDstCzhh67aLMkIsbH1TmN7mh0X7IX5ullO6PVtXkTRcJvvdHuZW+037qe",
+	"rXwxP9IBzYccCPY+awu84dZnLaVxlgek2bi1UxfSp2g5eImOmfcoefLud6MaWp/zH/QXqqSD9BrX5D5A",
+	"39RWd8/xTKLANVb1w+6L407u9Hl/m1I2A8UHyuy/HrbkDXRG+rkk9mdNuZbcmyfUlvl+oz3kGE+0JI0n",
+	"IuJaIkZIgwX8YG2j9H65wl5iKY9cZKZR1VTHsIGvWhd2kNamPryI8Pgwcjzj/TZaTXtCrfGHKPBScL6d",
+	"SIDFJh41w1dEkqmFcoocCi6wOC1H5MCQwVnznKanb9hXXKSkJ4R1V4W2tYkQyN6DeY0dqtcvXpoFgDLG",
+	"S7uGNgC/uaCubf0Lthc0covzo/QO2JcffXPUXXEJROhDOq6iKo+IG9k5VusLbongm9x00Q+zkLlnm4t8",
+	"9dVz9PTxkz/ppei3UUYUprn8FH1VCshosaCdKCMFYZkLAOu7JEGyTPcIS3TtjqbW+Mi11mCuU5A52RrS",
+	"DeT1p6ukp7liS1NXeJOTS4A/LATfCXyQYZeGCsLqAh5FmdsGqUcs0UbwG8IScLvqqR/xCfEy6AiCiG18",
+	"4hMkmZjodqjSjkmFWUr6MDMgyP2JRDS7RD+XXBFIHuLIhqSj7AYfSsFxUhgWHWDDPpGBro1dN3trhIww",
+	"RbeUGGDrG8ogUcYyzHihtAlhmul5NoFVbysqBVm63AAcSjhMXmaUWPrWKQRaFYdM1Z02G9jBZADUPdIL",
+	"GDJ4FmfE1vvad07Eb24SnLxVhJni5gMXxOSDyAThPEfQWlibsXovTuhIBLlEgtxS83zKhTAenqpCyJEG",
+	"GpdAVokdHTQt82KQHH2emK8EP6CHBtl8T3d7IiFDitqWBeHaQE11uZ/sSMgJlpCbMZqDCDkzQ806bc0R",
+	"bFloiieCRQSKhcE4M4PUhnHFizUX2RE9c9ghbHmralFm5AzMK+IKHJP3eTY8beTzkGXo6F6luD561GyH",
+	"8vTiYtRPYTekfxtGKLtAC1lfVo1hrfU2fn1FUr01p+dhPPBvyVbpu8uFuQQpwCHjbhMEDcellgoZ2upz",
+	"eiAHLk5aRDBy1AfgAC7s7m0s7Jf7oMi/xOkeHbm4kQBHBAh3kMWr74IuEPkEQMoAESy41V9ynt4sg+HS",
+	"9Pgvqo5C++IwMqg76dOEnrZ64xEoJf2FhDWCuNLdJrXr4t2SlTIEwdFXnD5aaz8TCnrRKejNSF2KaqBJ",
+	"y3vwlBp28RQh2MDG3N6MHoqzgKNDUS+41CG4ZRV84b4nAYdCkK2e4CViBBKeI6CdFztXXeU5I7dUyyAs",
+	"UWGAM7R+a6K7Tet31EPhjk91/TwZa8bV2vhqP/VA4zu3gE+qJR/vl0sqKG481YQXpvbSYOF76lJQLZmb",
+	"LAIVdpDqb5SfTyQyLyDCMoDl78AKf4SJImlvKyKn7GIJxQQ5joJBnZt50gygdH+e0ZN8CnrP+Zksva4I",
+	"zQxb7oNLXdqyIocpRXJJjhaFO5Cx8k+XKANB2XD3K6wcxglkc8RB756RezOns4l9J1K3+jgSbggc85Sz",
+	"LRWHySlD9nVrIUx//U7Sfeo0H9PNCKPaCp2Yy5NRaY+I8TRGX6NfuBdNrVjgGn3/aUKtuOq/VhoRIdma",
+	"ZqHsjYKkdEtTW/pmcYa1IZzYnFkVaI8gScMQHUdk6ChRJNN7rwgLM/QroxMnaIupxXMqmTO/jb+Z8Q3P",
+	"TpAylBGcK3Skat8Qrh75P648qpFmhz/UylOMmF8uv0qPJGhGonO83PMuN4uXcgDJ2mYLW4aiEorPBQFX",
+	"h4xZ6UeZxcXzslemwM+3070U9yszjKloh8oHySILpVCEEd5+yzWLzTXrdjMNppY4eyCUe9bRLrx7qpZq",
+	"3cui1/QVOL9KU1JMxsSdZZu9G5jGc1sjMXEik1VCR9RgUtCU1IRqoJZe+mZwkVVy3IRqnQpOQlpzCO8I",
+	"S09I4pNsggR8Il3HllU3rVDS8XMHKQSmo6B5wRXq9Fy5BuEY7wQhGVzj7tLquS4nFf1A+P4QbP34ozMU",
+	"oRchwNPCHBJkzWOYPeg3Wi2uiTLSdmF4y51jsZ7YyGY7W3LCZv9g9xm8QFue4hzBUets6HJlrH31c/Mr",
+	"UgsuabhScKJMqOpZQta9RIq3YTI+RQ49o8q4YFyhVOvlDAJSm+DxwDuyNiBSY0ekfjLC10SF2q8z6xwf",
+	"Zfj68XUhrLE/Op/gS++S1QQv0qo/xLrm23VcFYNfkm3xR9ad3CjPUHbPRFVTNp/WpqkDv4kErWk/H2Pd",
+	"GgD0XnCAHZzSNYWElJCGXcm73iFc+stUnGgsqKqVo1HAnubjgPW0E4YasUO0XwCxYUQarVoexPg5PDYJ",
+	"mrjT4g4C598TEnSXQG7K2qAsTaJuP+hDpFpM3kYo4G9HRN9chNz4lh9N2dWKaYJrQ9+r9VOXtpuSCfgL",
+	"gq7r365BtKJKP0UO1ieifmGec73K11/hgo7Vsd9Z2ehsd3HIT9hyUFYXzTVsxLUkbxvYoFiQKtQ508U4",
+	"gAgXzq1vyczwrezbox9JLcYMp1+8q66m4mdxVJzTBf+3qpAPXxXiRFXIlh+rGPElx5DV8IWJuUyU/C62",
+	"No5+c24MKL6jilvRdw71pGWQTo/DTlSnRxW4YeXMOzMBOQf25rR8nyqJJaw2pFyQnlSYC21bP2xEN3i5",
+	"yb1VW017ovox0MDHn64Z1E2xpszori+QyNjkojNSGe0wRMpgzotBagu64l/vbZDCixPaDjjjLMuzsGVw",
+	"l63faEbCXVWOwiT2e3FNsx4v8fbN9L7K8EG71gjizyuLtYSc5rOLpFn7KEQuZKnsKY8v72H6lJ49vw2X",
+	"XcUDO8/qeiX4YT0/ohDbWK2ni86Vyy7uPYC9ZyxZyZNU5BAuwuKz1zR6Uuux7SzHdnVJFtdMcj/5G3wM",
+	"gfbWWfgq1z+s7Q57bABOFKbWt2XOiMAbanvqSJtQsAbzo2T7VITjjNTqDtM61PqzsW7BwbVy9YWLZ3xo",
+	"LTScTjBdBX1ReTDDznbKdnUCkEsbwwp+61YKmtPct/E9P0wtWCnC/tsXz7++Qi+BRq7IE5IBTBITFgSP",
+	"84OTRlZ8ubkNEtBLc2hHoQ35OEOYgc/Nxl7UHrM7iEZlJKXZDKSqLD7Pro85LR2n563Vb8UG/TuJyNUQ",
+	"K0iMFfzWpiP/A3KfxrW2SuwbSlarbM2utcQYnpjXxn0+B0T3UB9R8pp0GFrpgpfgPb0Al0Mu7fV4jcJu",
+	"jgDjjL7/wTEGF3UWfyCP7/RuFbNyPdsazuhXfvPc/ot7bmfg57agl6blaVxVyS9evjgyz2wMOMGhm2WQ",
+	"ZYJIGYG3vVjuQDtJ2FwBJvMXI3gLBceMTDMIxPrbNW9Lx/5bft3RtJWmn3f08XBQPg512Of1h3Ei5eww",
+	"+uQv9kXGJ+JnD3x3Sq7QXH+1/tugylIjX7bstwXu8on3cGtOvSUeW8F/CeXafVMXMl2iHCsikAG0aeX/",
+	"oYxDupPc82Mg/66dwWi+1tRuqrVF0HasrVE3774grFlfydbWxuZsjSETtQW/4iXz4jyUsn8lbYVwSugt",
+	"EZARKKEjEkaKvIU+vhiqs3t7D5mR3fSGFv6KwHSnmTqj1QtX1nB2azBoJhIfyFhlc687e2gFPL+d6n1v",
+	"Ju2fZXd5Qw1T+pbfTJ/mIqbhoEm4o1KZXKjnWGSLxDXvMBZEpSzj/Q45lkprn2zqbOCdnt6BfKtM+ZkW",
+	"YXbwIOZNpx6jp2JjTpXHGa4X22+jGikonD7W6oROVLfyA9WcUW1flwFijsDXPM+I+BAB/mXzZbHIYud5",
+	"ZmbBgYidNleZQZIKFX6lXGStsi99fMybSL+ZoOOepvsaWivCrzmYfzBTD3N0S8YzCGK46aVmvoDSNmF3",
+	"ZguwOS7iDtIB4CAJk7E/lk7kKOfNuDGVaIIt4qEMbcR9c1c21/Cq2qZzlQiw0evKip9+er1aUIv4gd+Q",
+	"qdNU7p2eYiEIEUl8kp2ql4kQrPCd0VVEVja1Q2kCsBwnwiZUb4Ual/6456h6AmF0S8QG58iBJyDK0FFQ",
+	"ZaTbqDMg866VCq/OauEWhSioD5gbYKid+hGqsCEwdYkYP54FYgSNX0fFtytnNU+716p7qktHWRB8064W",
+	"cXBLAPloDU61JwdJ8lsiY4jqtdleO0yt4cbZ0d4XovY8iyaEfdxUu0eGrqvir3UvuOPfzA/ONq/a6NrP",
+	"orp+LBkFJDQdRXuAg75REpqfogxHYB+0Zapjbcc+FfnChz2Hgy73tAjr+erIHf6VwejKtRoKsFiSEGYQ",
+	"AD1fhfNcYLV/hq5vqK0iODoBZmxiqPKqlKAuUuAsOJ9QouW1tb4dIIj5vMI3REJvZTNfKivknWs4ovB0",
+	"9dfO83YcL+HOfWblKivfLGQRAkbUwgnxYUjYH3u3qKeerONVq3lpDZ/wTmBINTvo3a0aXAdlFblt7hY1",
+	"biH7ct0dO1iW6vpp93bCNrDTekulwtstdMWrmnBDPmWEyqgXfdvfcMMQs6JgRJpnXDrQbON0+s1cvRSp",
+	"Rk/ra3vLaTbkHdC/T50wj08MWcwE9zmhwuHtcvmYFJ7XX/fjl30fr2gaVw7ei6z6QHKkY950uHiMY7+c",
+	"7Dr377TWSnmGTzE6c6x7vJ7mIsa0py3dNxvap8QSaT8fn8wZTyfpO/Gjb74HCdB7YGflQMi0JF/ekqDT",
+	"bYYWuic4qzCNm+t+acFx9a8E4B2hsTDOE0DtBshciaDkVQYVgGps2ZPKiw8EbU5IkrcWE4SY4WIrZL+u",
+	"Jh/qoDHtXhq5ZjTZ10TTfVwD5il0NMmC/gQLrmpGjHYYjMYktfm/Ebzc7ZXLZRl3vOY47aul21GpXEp5",
+	"kC3qR2DvcspuDKYMVZcIO8+39YwbLrDY7xhpNQ585IAHHeSdgbiOfjuccF+KIi9lKI2mmuuGnLht5VKx",
+	"pxFo2h627hEoFgxOS/G1W3j3M8/tSTHYfcon0Ymo4Hh3HYdKVrdUUhVGRtRnEH6uGhCZw5wggkVOiVTu",
+	"xCPX/2M+IOKwNTBXWbfauH/ivJhZLdwaLN3cxppvGhLLp9ybYUk8E089JYUFVw0HJ37cn2yVgNmDFDPN",
+	"VUdMFcK52uvD7tc42ptTOtxIyky9wR5LcgkMeUMKBwZBVf288QJNRlt6jyJ2HJbg3sncUa+rOZkTVFi9",
+	"uL86pKM62+vxYA5n++QFD5SdysgxWEQPr9Wb+6aGe3RYQgu/g0Mzqgy3DtHsYzK5VqD3VJynIteZwh9z",
+	"zo9RneJD2d6WR37hPWgZS/v65ioEbfJ0/HlvYlhmXsn7dK6aVe0+Yz3Liua69/G9E9B/dZiBkyAeuSQQ",
+	"QgBNDKycHbFui2DfkKhcZdvP23/lXbKyyl7cEI2H3cvTe1uRPCfZeiv4YUIae9O4n26u1wrK58MKSjwa",
+	"VLSyqASNCFT/TWs9P5hH20znUTpp7HqDMGE+vOUG2tArxOxJFWnp48Gl6Geh1GK9t5lYI/Uc0fkir1+8",
+	"XKo3b/1WKGL3PbjXOLM+QXfaDPqJ7SiVCbyNitvNuahh8PgreHKn4YCbQFYdgT+RyF5s0sTcH4abYM7o",
+	"TRzVwu31i5d13zZZFkRIMjUu19eI+ONNtK2gvzutZQeaJL9+8fIKirnNXTUpSc3NMZQ6I3hOZNi+POAT",
+	"sgXk8XDxCm+3az3ojBLSTtjI/reb5Qhd5GSwbJruEU6VhP4cCCNJUs6yGh+YIde0QYsHl5OD8yM+SZRx",
+	"IrtJJlhKIqWDoh5h/mpHbe+jUpCpb9n0pNjmEq3XocHWlFfaeal20nakxF9+YHJ9G6gUTvf6JTmRt7X9",
+	"sj5QVirSU1KQc7aDoh52gxSHrjfV10xbUON8Ml3zPh9poZesDlwGvDzeCjSn6PvEpS4JaGbmf6TqbT/w",
+	"GZlitr4hpFhn+BRY2heaA7fQBwuYGOkXEJXGz6avFOEyB/WW4qqQEy40WybpT+qzz5/4k7ros7RINmFa",
+	"JrkUkLlNt1Uzgr8FdsqtqQzPpN3I0GeCDukC07a72MONrlZnAhtCHvb6SFnGj/3s+BUXaF+xJGwR7Jks",
+	"iWYTmwtuseptwpBpDSSyKmYNoLoGPr8ukKlZ6/Hjcdba86PszeQE4wIy0+uMXTMDeK/ZQUAPgihDaW46",
+	"Ro9UEXpfTsI0690SORPg2La32Aky1B6AmlaDjACdN2RXMggY+TmIdecC+GOO2aVFiH+GGA9GXzeC4Jv1",
+	"LsdSrve8FEMiyjT7R/AwgupC2AR9y5q26OBJv4CuBe6zjx439v7zP48dYH9Cpi6zb17/yRTNtQQxaTHQ",
+	"rEE/T7L2JP70yJ/Enx6NShF7Z9itqeAcQqhpW8pwjrZV/65DKZWZizkeQaqnnNlakrUgOOuRVF+3DiKq",
+	"X7N2AGW31LSoxuYcbmne2YI/+Yt/Orr2Pd3t14LKm/UG59jG5lsBQypvJMqJlKjQVgjwsUyMfm6lPUP1",
+	"PasFawMmDMlytyMS1Hz9PaS/1563i372dI8NT57n2fqA31YUrXf9s1Gpk2NFoK9jH8ddIf0rJNwrwmzp",
+	"MiBDQRKH2SbYBpwCWx6wuOmyo03w8Zf25z99Prq2nEu1trAr0A3nUIRSB76wN6e5w+AhtCFbLojmICwJ",
+	"AhAVibBEekjkkFwalB6llT+ZA2U9LPyaOhEFid12Qo3T+Nnowg8ko+VhhCe/pTfkSCWB4Lp+/v9j79+a",
+	"20ayfFH8q2Qw5h91GUiiLnbZUuyYrbJd3e6qst22u2umLW8yCSTJLIGZaCQgml3hiHn4n4gd5/U8nS+w",
+	"9+P+OjOv80lO5FqZiQQIkAAvstStjuiySOKSl3XLdfktoKmO5KNFppXHJSO5EuPXgphricgmXCgLPxGa",
+	"pj+RR/prBXDKtCSFnlxcDGZSZNMy4R6frB93LiI5gJwC+6Du9F9RhGVOahhnE1E20UfjSJtF7gp1G0sa",
+	"dTbGZ7xOwzI+mVoVpgyfaMu7LIDaWMVzmopBwtKQOXeTu3ntvTCMNi6JX8yVy3bmDPK3S6MoHty0mIC+",
+	"UOPNGtcmclwCRRd1MwQQB8D8k4JhV+JxLfxz6c4hnVAuVDaEroRCEpWHU3wWenSgsGb5IX949/oVMb9C",
+	"7ShaO+iXWOfPs09tWgk8Dr7zezV1bHcEKA2ZMdlQMUtCiwzWCkFuUBak31Dv/1xT0lfyHVWQTLpVAxY+",
+	"JDcBM66mhd0oZERVU76spjpTl5RJAr37wPxo4wNtW3jbzaX4xkF6W29fNVrbbYnxMQ3L+ZyPxzUZjoii",
+	"0jriULD+OiRy++Sm4eRJzEOasV8KCda1JRwl4zyOiTsHFaXgFaJoqKq3EPKFwK3VmgW0vHMxbPeYqcwV",
+	"09pyy+c4BKOtnmHRlxZbPskBHm3xDFODv/ETKjSIC1SCVbBQ/v687di9DfY3aR0Fd6VdfUjz6gTHMheR",
+	"iYaWs0BjrQsWh+QFDaeE3fAIznGmJtW0LlYENbWBzAmlS6bmKVH5LCA0IzNttB8fXolhzK9ZvIA6w5kE",
+	"XUwFGSZSKT6K2fDwalnfhFOG3SJbOVViKU3BbFSsT50Vy1TGZ/r41HySHVPwJdkrIw+tDdz4I0bkeFx2",
+	"srU4FMESNDSagFMZrqIU1bmpTCaKQCkqUXLGXDNpPWk4t7cl3MPTJnam1/WBC23+wI4ZylFTTS3gqjKZ",
+	"3gGcoCdY8w5H7Yohus6WFIymDbvxvVt4hUukr7V7oGKeeDhcorIha09Qhvha7khCeQopm0hlBuRsy6Vv",
+	"b0Yv6a1lvcegJ6qblqM4f4Wr9O/v/lrjewfJJ+9ev7ln6SYw713kAX4BI612Mpgj3F11zN1BwXjT6Ujm",
+	"mZUL5gSxHMIb5yLEtwzCPBvI8XgQyZk+TtUL3xkVC2KuQBdlyrQe4iVfzON1QqXmta5h5bKBHvHxmId5",
+	"nC1KnkEzDmPfoar7haopF5NMCgI5SLAesxkTkSKn66ocvVEVryw6Y87or4A/OxAy4yFb52w1vjKnErI8",
+	"FYocPyGUZFRdo0BW8sKlXtCFw4qPJFMdnVsqTBkTXEwG4Hi1aUbLq2k8X/5SOtepJhTjUi0HW07ahPHs",
+	"AIyfbf0Q5JgodsNSAPkMYAQVd/AN+kBlWvYKe565zYdckTi127uCVINVzNO0HPX71CTZnExqqOYFHPgo",
+	"T5kiMdV8OReH5MUNSxcEtZitoHMpMPqMy7KaUL6fV9AyQg6ZLLQcz153q3e1ARdrc7bUl5memK0uV8xe",
+	"bl17LW6BS700AwdH0u0cXHX81LVSdUJ+na7BCxGKgSUWaHLNXW/dtRbdLF2vheG+Aozft3Bb3epdDreb",
+	"HvueI3rtI2xbfn0/V9dt7tGXQQaWDK9bJWDp65Zzb7zBu90xgzBU51FT4DGLt77+HtUSUc2qlNnH8MNK",
+	"YdDO2KlpSU/TDLg/ZVAEcEFQbdtI+3wqY4CRWdus4EFQ7E9Q+NjR/Qe5cQflRi1nmr4Ev7fB3g68+f2C",
+	"2LYGh+QSz/J5OmFCG9a4rBi/NodbbVmydFl/MwiFiXBRChVVosH153t9Qo4734aD7HhbRfAWg3bPc+Np",
+	"kIJvfXrueETCV8QL8IiYYk+OKFxYmmwO2NZpgVW6JgSTkRHTiw9ClEYRyZPlXVhheV8Slc98EzYDO1hA",
+	"Fo6+rxofXLsDgC8LbxuYk/+y2KeTkp3vziKmUJwqvRbwoCKu1OAcOus3k8Emc3Yb3m3W7X0yjlSafDL2",
+	"UeVZBN4uLi3yOqrcLGzx/YLYzmVOXrtuJ9js/IL0z4mQxOunXPHzcGVb51WCxWtPjga2d86z6SCc8jhK",
+	"XVlE+4doFUbjwZTROJtC8L3zI3CtE1dM2O1m6N5Q7iHY9RnJdKF4SONBQnn3ESQpmwi6HKxfn3RBVdjx",
+	"pipif90Omgd7A6ssceATTXX2tTtav8yNTFFYEJ2SGaHKZ41zpdTbQDEG7Qkxb8pkz3Apuub80vBayHnM",
+	"oomXubXO1Copfw8adfMnsE8JTxcD9HvUSVVnGegNl3kGCk2oOUsJ3MuKFDLIHRMLkvGZ/nZpgt1iAa5p",
+	"Vf3uXGJ6YdGvItg8bahuqJWlrY6nunJBiZYaqbRssHaPNpeCQeASndIbZhFQHG7n5ZuXhGeKxWNCFQbD",
+	"AjJaEOi2gSEbSBv36k4PaxtEhgOzTo1tamoRU8tIBS364ZjealwMANqiZr/fwPdlPFcAEgZlb+ExFClh",
+	"grSrrTFVmzEfs3ARxgzHsFFfn6gUkW0byFHopo7jW1ntmiaM3jZXB1KzN43UbQ9H3Uj7Zzh9oemLEQUF",
+	"cehrlmRAtWFM1XJKhT5ID3BsTdKhqKJpSkyslTxhAaTd6T6fOQdGXA6se6DTk+CsOLCpAKrj/UsY98VC",
+	"rRpkMfHlATRtuTkCd3QQhbEMrxWKIEjuHS3QvQ7Obn021WYxS/HLNkdSONS0O4u/5zOGui+W8873oH+9",
+	"423VLFVzAsNH4ThWLLB5SrdlRgseFvqQ/GBhn2UC0QAnRaliQVEGoAp8aEh8Npmwq2rxCsOjU1Y4VYpP",
+	"xIY3A27VIGUq0eS66UNct8s1ScfNKdfdb6yaHf4qNMwrWF5s//VLE2mgo3dL0Gu2+NpBsBVlwrVAbM4z",
+	"tYHdwpUrP3CpryBhCNhcaXOIaDCus0pttYBRGpX6UgPprw4J9nFReWyq5MATYctMoZbB6Vi7LLEEVRNx",
+	"lUgFnnYa/ZqrDLymH1f3L21lIWgTMqIZF5M1aUf6Qog741xtqkuEiO5cKB4xx9R66lxGnfJeluyA8sCC",
+	"8iY0ENYWuZNSMFPaAQ6ioKwFGkX8qiybhqNskWVjRP5WzyhUwBaP2VQl2IDuD+7AVsmxcN+vaeg5u7FH",
+	"F70sNh9i/U0uQ6EZLF7G1DbbdQiwGN4qIu2QbpNnacn76ndCgki937DXN49kntaiXFYLC2zs3J7R3NC8",
+	"N7RY5o3ywDfbiQ441zte5pr8mxySbdBVrS5Ivw7rOYDkv7FMiX2RL4PWJpK4nVyGSYBqZ5rZ3JX1XU2W",
+	"HFXVXa/dapbQ4kT+RTDF9tE1opE7b6PPgkNHrsEL16qrkibCZ4z8TQoWbIYl7oOirGmdZrd6oBw6SpbS",
+	"UOu8ls+oXH4/gdi+UNMFB8eC9LGaGzeSuZujSjV1GvrHoeQqpgB+vXqTdpEGXMjfe5YNjD3xn5lC5BpU",
+	"rW1x47bCft8Qwm1LnLYdwY/am5qq6BzHRXSBONdtmAuPh6replwFnF4veavAfUKKxUzmylUQmxvBzgJa",
+	"addsv3TxhrDpX1opbaozyhjFPh1UFrHYzQrC90q55XPsRgpme6a+uxiLFQA/SWztWmek7pb9XlvDZq9C",
+	"UzeRHwT38eHgvwCvVqi+gmBfJt81kJJlWt2Jni2pq/usa3dThFNh5dWo1HeNtW8ZD3xTLG+fdTst8P4Y",
+	"tIa2lKo9/dMoSplqLIWELL0JFbvyAsC21AG3vMxsZYXCobq2TFB8gWCvtfWtmJ9R2z7hTwJKXxCIKlfQ",
+	"RQXgL4LdAqHrR6/qwWuap8IkQIg7MLbWI8kVSwfUZoi2METK5oeyf3nLVezGx2aK2YlQVuoennymjGVa",
+	"ciHQSQfzaepuWrbpIfxFUjm30UmlX+PHaDzhc9pfnQjhstpatsgwA6udLZ+Il107g4dGq1R6lgikYpeB",
+	"Ca1g8mzKRMZDmsmU0CRB2C3wuQGDh4hBXYE+WfYiziiPqzL60dnahi+CzQcJVWou06iuzRLIfgVlz3iR",
+	"CboJQqMZF5hMIFOiWKWX8nGD39p719LVXbqi44S9B9buXsJCPubhK5Mkur2Dt9b0Nz8M1EJlrKEQETZd",
+	"qyUXfseNtae6GZ+kVGSVhMegp8wUIC1ykItpmNY3LC4G0NwXWw9Ej6FAqCZzLYldu3otgzN6bZtF86x+",
+	"EcQYsSD8Y6li8XiQskSmWB0pR1r7wp8YxG4ILd8Vn7me0Yqu9jtyjq/wzANwZMs5KSYUz/hNJQJkKhqK",
+	"3xk20DBwl/VRoH13Md478veSq9lnRsOz5SUr0fA6wbFZm18jKNZl790BubFLZt55Y4eObLFZJ91aeulA",
+	"IXe4ra4/zF2YrL5CvWd2a2kldtJWd6ess/mhfiWPrL17l81sIUfs0qVM7TOKF3PRBTauPLCfuFjqpLCB",
+	"0+Vkg86Fv1h7ayJlpMhM3rDoggjAVTGOBa6gt2Mt17drroWL83H9DsFCdNufiKeInuwTvem2OeOi5H33",
+	"FIO2S9turWmn0/761n3T/ppTkRmjaS29/NFeXPJkefv/qBWAZS7q8FsRnEQxon9ukPdreoLI8HoAD1+S",
+	"iG6LioUvL6tbNG9J3CSb6WZm+0p3S/Bni8D2b3BTXk76dA9nn+gMqs97Z4ePKqfKM3/B/8eH/sHTj78d",
+	"B08/f311dWg/nX3+5l/+qdnJVodz8vLda3J2cvwdOILs21/86W357afll18e/OXjb6ef/2ktO5qpeQNo",
+	"XmKl2GyE8HB7EJodOWtHMu/VltKtzLdLuWIxI9c8q8SqHpf36vjg6Uekj37wqMWWlZnFvb5x374vQL4r",
+	"ZH1DuVGjHUVO23Pr3ZCsUgymVEQbCFZjHnW7se6suFbU2TGu28VdGMo+UdwzQ1kP3bZr2XYJ9HNe2A6D",
+	"O1sEU8myGvLLoKJlzrvM9DgcTqQBgF4pBex7gs5rh3NedjkWYqITl2gzsVX3K33jz/biJdwx+0PgBrJi",
+	"EhmN5SRnbiZ1YTC9kpoYiMqoiJTNiRMsm8v0+itFQvuYXpOHZKWRI8Z8oJ+/MkRmkWAtgnnmIW3r3dYn",
+	"6toQ2Uo/qcPq1k8t/KISO3ysdyiUnVerAkqw3HYvuyr+DtJ/Q+O3KmqdlF2vFZ+bMuqOk2prdjQeQZ+b",
+	"Ap47dgD9SW508pyxbCqjDZA/7/ihNejNeSZMkL1bdr9ZkmDdSfe5B5heLSDOVUMoZ5N+o1B0ttk9LXuU",
+	"OkiCxhBClPIbltb+1NaWFCphYdE4dekC28N+Lanbhf/RtLB33FLbXYMLcHGXavLWc5NhpWZ2WQ4RGwW4",
+	"45EUCrfZbbSimezdTpuVMYeeX6aNV1NZCU94fQ4GMi5gprYldcVoXPuk5WRY92xEvM5MlfuvrDnelYOI",
+	"MEpzeZmueRZgUWJAspQKNWYpkWlRirmM0tWqKiZPkpg3bPhGkTXoOtPK7zmzOWY3bMrDhr6+3RKA53Qx",
+	"4nE8WEHFnnDfUX4wSB+v068rKWlOHF6rGX40Eq0gqJBx6PeVspghMsLKsmB064PPBmGOik+hcfuYxepB",
+	"lQYQ1KB4jWJZFluzPOJ6jUa5cd6lTC9LQ/leaRq7OrI6hXkPz6zPUz6u0/R6F1gDt6t8Zk+EhXLY0ssC",
+	"nVfrOGJv7pdGE73BEWJ6w9qVaVzRl0rlbIMYwe34pOoOpCUX+rk9+ANYU2A+VbIL9xgqWM5Xt6jrscxs",
+	"F0brncikgdQq+zEf1Vrrtx9TaKKp9YfAlya3YbmT7A2r755eOA3auZhKngq8n01kumjRV13PF6bm7lmZ",
+	"5bXB0aCtq910Dm6fMQQulzZoxXqS7+zFplTweoBMUb8B9eQFuA1mvzkrYJoI70RY+PiOR+c/mVurOun2",
+	"LKdO1hHgYgwmKW05vdWO7Ta2kXE5mTbQjprNXto1r2y+A4BZybybJUBZrhx0d/TtiH0ruVd+OIge/K1/",
+	"8PSj+XdwePDx23/aAfPu0T9zC9x+Oxzse76W+XkT3tyO25rpflc29UtD1/fNnsY12E211UplvxW37573",
+	"1qdMebxI4/j1uHf+oRNXfqy+pDWf7pfpOkzGsl/dVKoM6SdwnC6v79qEjtP6hI5G5v2RZx0NTjfJjtFN",
+	"F7WpYe89Gotdzld3NWu7OFB4q7/eIPmRZxsmZO9giytdM3ZRf91+KxsPZN7UVi3brtTZj/xeeodgBfau",
+	"zG6XyholoPXZVLLc0N8A3gEX1jZOoAAbumKFgVgKflPwXkd1MNFssLGrJKIzOmHdk4aa0NXuWtZUXYhp",
+	"K6eUTCNAOOi6YIlU3ObsLh9Xd+DqWhppu/psMOms49VhnnQ+kNTpIDdlM5bm/DBzQvYSYR14XJm8G2XL",
+	"T+Z5Xa2O23cz2QBumTKHEJfg2dCmz6SSRmTEsjljgmRzSbAO1Ks7mtOUQYtqxIsGt+UIHUH4rPoih85e",
+	"roSmmjTuubFT9s6YONY6U8dS1a4K0M7anIo60tE6cvj4ZbwlXaimPnfL36q1O7Qr08rJkXtoXxVrsW8j",
+	"69ZP/M1mllRqQ+9oruqHsisGvb30tDueY1aXwFJGHgiarRcfGHyA1qrJBxhkUwYQ6vDBuG0+7iTaUGFC",
+	"Y70gyazNePtJZnVpx4Yna8p/VdbR3bpRfpwUDfa6xV1phCugKsOMJdvthTs0dK5UDmeStVlMWCPdaHDt",
+	"4dAgUz7hYtB0FoCpSUSmNzFh09XGpheFdIYd9VqdC+aCpWrKE59o5VyAwZaluUmMCqVQfCIa4exNn6vW",
+	"0Ap337fkz8hfplX8c2cTHr5EeeMdTj1YLmFctau7s9HupfvrZ6+CpGKLbCTPMU1s0BpcZfdeGS7YXah7",
+	"u1O5ul2ybJtrKo2f0PHzBQG4OEhY+htLJZkzYV1WdWgELFVMNao9LMPKsFsdV1AWbG9qo+u28izdUYXl",
+	"81NB2ms9V3VF3BvkwlrZsCsRuTIf/o7LyTfYSmdZSmIfvJa8tc9EsSZPWTZNZT6ZrrekbZ2c6wp3b+08",
+	"b8prNvRuNBQob1E3kKL2c90VGxtWuIdM/MdG1XYJ/cFmNCZYRRCAR6Gs3kogEMcnSxgUp5unLJjxvcXs",
+	"/30SZbWUay3M9gYOIzONv0OnkV+ts3blqs4iU9sxSPI0nGIFif0qkoK62o4sTwU2fPcQ7Hquun2wXKPt",
+	"Fdcs1d+sRpqr9ymt8SX5+9uNSJ3Daa2nbQMH1KZRY+eEWrujZadUR+/S2inv01mwaYC45ECK2JjmsX6N",
+	"dSFt6lDa2CFxnwoc3rLQQhfVoj00tHmEbulzPQVbhxO0yS3f6LhuK6M6FILBLZv2hFkLvO2Wxg5u3eru",
+	"yqixm3UPrZq3UNbaHU6h1rnXKtpUGew6fLC3WDF5x1AXiiK2vy8bpVR03dlIgdjJQMuVVEBJq7FHMjlw",
+	"xs/HXZkRWMW6T7rYGJ+vI4m/81O/N2h5yxVhWp3ELCKZxPaZo4WJbLm88posO14qe79hKUBVo2lJ49il",
+	"5skmfNEEzcTiZGP6JScsJTMpsukSfvtuAwxJzARX0+XG2aePH69vie86ha5tA5DRdMJq2PAd+wSrTSdF",
+	"jI0rMmNUZGQM2V5rpl8hFc/nlrAVYvtPxpTpQC6vBXNtPsDU4YoMMSltaMuVnR203D+7SI8sdvuk3Sn2",
+	"cekU+7jpFLtthp5JuTMDrV26PGHpDSCeNPdoAW2o6gPbVLEBj1RDGeOcKqIS6DsixwGhCrpuU2U648ex",
+	"5gq6INcCW1LwTIvsbMrFhLBYMWyPRajpOu7DhbR0YG9XKDBl8V7zA52aEBG/4VEOKmKSyjyp74PORZ6x",
+	"puZ6NM14yBMK/u2y9u68WMrQhUzbHokymfCw/Na1b7mHbV23BNUor+vyphUkV+y2W1uP3drx8obt9xy7",
+	"l5V8rV/B4//21FaYh4/6rRr6310+LJrRn52t1a9bsWh50ZpN6voVrGHPqjG7pofNquK2ClcYYm9D3O0I",
+	"eRfH0mVNd88OpzWrsqsc0CZ+X1uj2ZkxN2WdvdPv0nq/f/3+zTMpxlxPq7s7oNZPWRrk41Y50h8bhvZC",
+	"pDKe1SJ1fi+zqemig/ARMRtDIgG2IaIkZQnoKWJwvbThS4Was5RF2JJoxmYyXVwQpt9CqGBzbbKJZSNY",
+	"sTCtOwd8TxU7Pak1atN4+XKZJTTPpudHR8S0BAz0aYFQ8se3thdLi3RhvTBv2UzeIC9un8i/crt22GfL",
+	"PShYsetUXTfY2UrOGLRonWrbWpJIHpKXkQqIlsQKDmSaIRWRIl6cIxwODTOkjnmBMRspkkguMlz8+VSy",
+	"G2Ohp4xG+prZMgls0uALzYaGrBx95BrzmG2IAWdyCDr1hdx72kGUs30aMKu70FN1Pbg2EJGrcJM4ntgi",
+	"rmZcKRZBl7y5PchFUjR4yAq/QQ1t4rmajmSeBe7oN6ViwsiYsQiOgaqhB5p9dFu6SmVcM4wfPFoGBtEH",
+	"frh0bRyDjscDuLIWFlEm4Eg0C+OWbWfdwqHrZh2b6BnBLCq90tqwx21kjBgD0FFGeScdN6zsJK7F3aVy",
+	"ca9tzRxLGh023Fv+6qpuUMqi5/NMzpKYZZtjNTf4WAwFboLkrIf1HCm3s9JcEfLoovxWeIP16HZg/IPq",
+	"vF/m/ns+YzEXrAHifkW7XzKlScIEiy6g7oFEdBFAF+AZjwSfTAF+90/vn7UOgazX1t11tIxcA+gaaquD",
+	"XV56sxUpXymwEFVAchEBQD3jKRlzFkfqK9dgf2mBW6qUmZw1wOHTYqXPvb74ATGQ0wEGoQIyT3mWMREA",
+	"m5L/+vf/VUp9Mr9uplntADDK4ToDePq19C7YSZAlO1C26Dur7aWtZVLRslMQlqYyrWkOUKdfaLZKc5jt",
+	"sBTkRrGKhXYhQErceM8kCTQvX+46/MMz8vi7s6dEYbibPDo87jU08M/qH/GHX96Tr/VznvYfP/nmgsiE",
+	"/jVn+gCixc1UxlFdF4dq0/SWzWjNPVzUBZ1CKSJV6wFO2ThlajrY5J323obpvzZW1wWZy/RaH65CFhCa",
+	"keHRzfGR1AfaI7h1WJv8FsqE1T40jLne/XM0vTU/Y+t2GsdyruqhvMEhVCukX3ewDeE9g2oQ+3tG0zZx",
+	"6hKxlB5W2r7S/jcS7Ft0TdSliPOiJGZ94hteXbgp1obwMc3MrkF5Lc3TwpRBG2MaK31CKpNJi/juEl2t",
+	"HVQDsbxLaMgOFEtoqo3vC0zToupaofckjgtsGZgX6IMWZqK/rd6C1O+WEWCVFOA4JqmcqwvwOSDszZCL",
+	"MM4jNgCh99+06Txsl471PqXc9iJaRpyKWda+mnKPRQOZN8oK4ciIDeR4oOVUHmbYfl4siCxa6ngdfdwO",
+	"9nZ/kFyv1mnMo0EuMh6vrnC4gE2VORgiGSbZKCIkYaJVucNtHETtxL29CcokU0vS5tqNIdA6EeQGxLUa",
+	"c9UBrjbArVZ2uGOBxAbruAsDzL72ntlebgV20wq5I2mt2ekNvBh/Upjg1AF/aQN5y2aU1/cmmcoZG2Dd",
+	"ZgM+vVSM0GjGBVdZSjOZkmvGEvQ70tA2i9hVLW1MxSQ35F2JgDx7Q86+a8g2v67tlCAlpiuPKY9ZRBSf",
+	"iAMutApNmFCETigXZLTQ1jWLx7XN1pqhn1C1gHOrLlWaxXhSu2HpwhTG+uk2HdxmVfaUgg30Rg/cob9i",
+	"xPCJZhH99sJyIVIgeVSiP95UZTqhgqtOift6SbUROtCqqyR8XI/lIhKTsVkiU5ouBt6XMs8Uj9gAMjvr",
+	"m/3fdprLpsoRucyBMDlSdphZVaqprt/S3jra/tggOjbSqE4a+Ibro0qP4v/x36+u1Md//u/2j1rNt156",
+	"2FCYSU4rRIc56RlMlHJE1ZZ6auPb4Itoo9flnZabNeqpabmk9iaGbF1J9TRy+miptbI2F347CU4/f31g",
+	"PkJS4knw5PM39dZDEy7UmvD7Jtxaw4DbBlpLNN9EpTuwV0BP3i9bBWe+Cztldwzr0/UdIeQlRbqJjvTB",
+	"Z1vlb7Vgnw2suT9zVQ/iDY6cWZuWEkaa+rd8DnraAMuyhlKNZ5BJr/U95Jpo6fjXnEHz2nbK0T29ZcCe",
+	"pim/oXG7CZUutjd31N72nrbAI2Cb4nvbnJw3ybjYxAqP+YSPeGwqEVauWspCBjMc+Hfph4iuHTvxjpZb",
+	"yz7Z965KbPDW18YmAK8KbE6STKkyySbmB0WEHMloAdnofrfKOrc009QMFcbrxPMzffjA+MGU0cjVM5YH",
+	"/IbJJGZkPpWAThYUCTrlQsYLwjNtliwUWiHa+tA3eXDT2ijh4Ko0ZSzLnjU3kPb1Xr93Y/+8MSD7tZBz",
+	"MYAU25ojwQ9aLszthsC3pToBAM81ETfwpTlBUkxnae/ayemCkJOUy5RnCxzlqq6j5cG/WkMycoS9+Btn",
+	"/44xQWhGspTTCbuFeciUM5G5LMdVe//au/QznIZCbVNvuBLm7qYE/cqUbrS2GlRu+qyNDzPBEa2DXf4e",
+	"+R/bZShLPk4EJ6kMWZSnTAXIRyYLCtycsZTXLCI0W5cqVLPcMBr09rM0pXFjCN1egCJoBAAk6A92ZS8t",
+	"KvP0M1g0yGT9S3wDot0DVZizAbspgi11nhbHb0VmFWyT3neeHZJLLzJupvOVu0QROpNiQjJ4lJVZNE4Z",
+	"jRat2r26lKxVNAtWzju8FBypmq02JFm8uZtCs/e0VGlfuipmU3eCp0lKVlPJHApKxqXXXLbMNh+bjNUN",
+	"S1q2tmdv24LcwMTrbgqFVGjdMqc8IzTOplrweMKxag0hTyu0l1AtQWNCV2Dtrk/AhKkLNa45XG1tTm1o",
+	"xRTnscc76jhTU9Z+1lDWvrH2rWiWTWR6i7ATN+fvtSL2PV66lBZQEgUeXzUy+Us0WRdd4XC68kxloJX7",
+	"G4f3s2yVkVoe3ErwglcOpqCKs9KyJrF+oDvwY6GH4H45sszcd1MctWvNsdpLswdNsiRSVzWGuzz4y8ff",
+	"Tj//0zpzN/wiordRpq6tU9ubjF375u4yt5md8TRQZ4nPSCYhZlGDUjDj8WLQGBcEQdP8cwnQf10at720",
+	"kSn/mLO8KaM5cbNbK4/MQmhL1jowW8kwbehwMRkoky9YE4oUIWvyxrUMv1VfYge5elF2Jaq9Fb6HQvut",
+	"JqHXebZhdUQLW2t/WnizENdWro/2dRT+EbjUTwhotVe41HtBL8aOG86jYBCo81TodZtDiEKfIGtj374h",
+	"2DHKuwtvc+FS295LtqJguD5GcyfIcCl5Exak7MxvpJD3eSou9Q7fS/67LV6SPHrrXrVRuVT9sRwh2+dU",
+	"kXkqYdx7Q9n6cx4LllKkh3dhylh93upzlrF0xgUV6DmdccgGJjf+/eck5eoay4zBaZ+kMmNQXjyhXCjw",
+	"Zc4CIgUZyzwlMbthsdpNITEW6A8a4brNBV3rgd1dbUuC3Q0wufVnBarYQK+auX7DCB0iO3VA6rM7/QNC",
+	"Qm0evwFIuyTV5DHIFYvqc//gqhvO5gM/kL9qhD/Z61ZhsNvSIrM7y87uSlkshMWKeqRW+X8KlmpPkkox",
+	"oXjGb4yus+pY6Ju1zWl/N/VPWcrDrKGuWOWTCYOGFBtT3j2EYXK3tOLPTT3aFYFU8FuZPMr7ubwl7QWw",
+	"wRvZXv02IGh6+96ZTqrKpfipw/w28d5vKeTMO/fi5L1NKbjeuNqjyKpsvt2S9ju/i/Ntvc1yn465IPrD",
+	"PIUJTNnMuIZpnk1PavoFX+bZVKb8b3CiPCdYh0f+69//1/CQvAPFNmEZoaY8EHIgoPQQKg9N9vjQpUdQ",
+	"QUzyMnmdMPHyOXkmhWAh2Gs3PGJpcCXUQum98B7m1zEekssl3To1mB5QombD6zwFgI2iINlkxWLsPaHZ",
+	"9Ep8Pfx0ABcNMdxq4FnxvqmMI0Lxod9c6L9gYNW38VJt2+EV0DNUSbpKwWdFsR4AFsGNWEKf0XA6g1LL",
+	"lNGod957y6gxYbki+DvUVhcBLf+meco1a/Yu4TuArFHli/OIZ6VnaxMZUGUXhBYpCFmKSamFvuFMnc9Y",
+	"qnmm9xzKyTXzYrHY3NoyCN8jx5D5g+6zCwJ3gcENL8tFJNHiKT/cH1QpQm+GXr7azvStudJcB28wteZm",
+	"03Fg+gEpo9eDSUyVfpmWfr3z3h/yaIJJShLL1gvjBoAEgF6oIAxmIcIFYB6mkRvvO2YTf1JgCgK/mpOH",
+	"VCZLiqbM3WiHDvjUAUlSLjK4PmU38rruaRZnEfaztFBJTIWCXiYM3zmWcSznB3jC9m6yL/1F/1t7/YVZ",
+	"Ks17k5Qp+wB1ThPNjt7Gh7FUmJ6CP9EYHwZrVNznD9StpV73wOzNlKtMpouAZIzO8BHuge4pduTfswkX",
+	"gd1ceJ28QbQHdUGilI4zXA59J9CxOh/LXESATpNrusBvvd8n8gYPr29x6jEfs4NwEcYMQ8pmWlTQCTS2",
+	"IjNtjihEsXAlKfZppfkuvcvO45mZQCnfB8ClgAZyLGvAabpn/gDb5N9kLgj0WFxVtgdgCzfq5/A4Spmo",
+	"yBNJMnrNlCYv4Fd7GdIE5rph/hrQLnEFvf4jCx6ExYNnaY0ncLFUYG/ThAyIXykNTaGeKSj3R3X55qUt",
+	"NPeucCItikqbb5ilcpOxFit7ISPm8meKS+yT3815Fk5LaysjQCaDF8nxODBvjOmIxSDJTAuMpTnAJuAP",
+	"JGbRBNAG3JWVBYtYCOCJ8CpzEaI2WQZb1gIGDQvhwRDDygcjjvIk5iHNilt/kvIaCpiSIomTpswXsSa9",
+	"yc7STAMSoDVtJJS7yhB1nuSjmKtp77z3Bv8yd2U8ZQQucZdWFwa+Bd5RiikFNAJ3cwHU6G606/QcmNo+",
+	"FNrMay1cfnLxdfka+5AfZDrz1ULpej5LZJpV2cx8W1oPrtkqSbiY+Pc5WQ6fjcLVt10zlpRuECP5qaLj",
+	"MIynMMkuoWkmWKrIlArEKHF3ueVA6StFq3tnrPQ6KTRly7nwSg5nrCqV6q8C3EZf4UFSLyBMQLqyk4T2",
+	"UvvU34FrTq8H00tp7S//jmmi1PmYTzS563FA5l6iFuFUKhlyGhMDJaHc1SUFWHel1b4k08SvV8fda0f2",
+	"JqYiMDadiEAhNr5VMFahOeSlrxRRCQv5mIcErgnIOBchHiJJxMdjHuaxPlnAO5Q9IICqdVaGFAYFUW8s",
+	"EhogGGmd6F5ekRybvbaonjtYaQcCvoc2AK117FWKzQWJeMr0YWvhPa9eXRXAPy7JdT6VsXtgrxyhKq9x",
+	"6ZelKz214DN39SbDGeeOYfzpIsAoDMu/z0yzuKUIudfYQlIQxUTExcSBDxSivLivlvNLV5SEXgAPLVuF",
+	"/k1FBL/6aP0LwV8cG+Daz/QRohD7S8/xaIzxG9BjN3KBT4m5uF62yvXRwmhDxdIbHrJBKEVGw8qozI/m",
+	"gO/WiRJT57l0c5Xc190vE3UOFaIUmTvPXE8NU9yo96fIq9YaR2rFErrbS+Ndda+9oayk1t6S0axOeVrJ",
+	"Z6/wh+H/JsPrWtqLpdalAaHRr7nKCpVqKw5Mg12I5FiJAMaDthm4jIqn+28G70dAYqmNONuyCU24KTOG",
+	"TYAIKtBczb4TTSx8nl2fH7UmhAeiOMpkyvCwoakswGb+AQ64MOvhGR48PZeiQZ15V/hC27+xSk71d2RU",
+	"XVeMFv2N+8WpSoN5EFhYUhQmAAzpbsmVpzItUY3HVq0WlzQIsqWrIUZYfiJ+5bbFVqyZK6vsbPJHjFSQ",
+	"6TUxnUW9my3g0p/SuHfeq/haSnlA6CACDy1Y3wfWi/HBGR61wn3JRq+T0SVm+Khf4kobl10kH3r2wJya",
+	"M6OeHLMfBkWDA8wIj7PpwF0BRsEA1CkFN3PQi9mExgOptShW09c4WPb/Tk8/f+hFibS+G3Ti1bplPiy9",
+	"+2O9j2W/o7cn3gEem2tGsW4RP9b7aj7UjE6vzMeyR2bfs4v0s/kohxwNb8tKzp1Vc1ty5XzYBwUt+372",
+	"9hrPKqrbo2Vy8N1Da0dVuX2bYbZbiI9L/qMPvSSmmT6HDixUgn+V9SJ96GVMUJENAOzFw6rwB1LyFX3o",
+	"AbqJFMz/zQ2z8riahSyZ3ZWnlT0/exdZVbfQShYouX+alrfsAWq6quLyqSxC1dtTWdSPS36c/a9TxRu0",
+	"ap2WXUFr2cVIxCVHUId5fVzy9bQgRd/lU96Dkk9n3ZNqR7Pk+bl9DbbsWFq1b2W30vKVayRclUQr3qbK",
+	"89be7bme9k7dJY9VN5pzDqsPAOrDogGOv/BSLf3gO6bKRFfxRC2RXa0sqTijdqEwl3ZnxgZU0HihsuKN",
+	"uzIDPla8XJUntrnf93XtnVhKvq0Vb2s38GXP1gdnMzdseL376sOS4m64vc55VSbDWqfVWjuh4XU1zqwP",
+	"H2udU+3MsKp36sOtSNIlj9de7NI6F9nta41aB9sqxdHgRtv3yMF3xrPFYExDHvOMIs/UHnXWyrQmb942",
+	"DL7dkD8uuQhbGDSeV7DM0773byNzpuIL/OCvX2th4LsLP6x/bbD6JR+XfIwfTBtX80U9ffueQ7ghZdeM",
+	"JXD10u3tqOljxX9YfuzHOo/gXgRIjf+w1sHiew33zablBW5Yz6V1b+AUy6YzmgyY1ZKrjcnAeKLGjEUj",
+	"Gl4PxjKk8QAadBVrcSs+sru/GL4HeL2YKLv4WkuBkg+5nZFbciTv3cQrO6O3svE+f/4MqavjBjyZKaNR",
+	"zJSCnBCvMsS6VVyKWCn7IfBirsqk+kQBsbVmkD1nwuuQIHElLCoMJFXImIcLF5GChl4jxsWEqKmci8Mr",
+	"cSW+/fYHnqqMqIwl6vDbbzFR8pwM37x+954sZUfCgAQZ/u4F/jhjQ3hVkbRo47qY3SgYmVJ1gQFDrzWD",
+	"uhIr0zUvBUK9YxqjPxw/vxKDPDxTJsuGeJ0GDgmCr49sSlQc69WJ9Fq74TsPzNFv+p/P/4LX/zcax0Oz",
+	"PM+k0AaSNpG//VZ/dUC+fa8pOVwcfkugsQx1+ZpzoUgMkB7YWwcyQs26HP3mkFQ/D3F0uBgKIcl4OC0t",
+	"ISYkZFN2JYjNnZpSMy8ewZzMKpnXY8hYkbP+mYl/QeonnTECeCRUP1jfCnkZkQSkkoywT1xlhzCxl5H6",
+	"FkjwT396+VwFxGT9k+8OyaVd4xld4HbqdZdzQYY8GkKSEGSOXxQv1TaWvgOBmO3oTEbqWJOdnlrGZyww",
+	"yP72DteZCB/EI29uT3GoP+lt+9aGyYe/RTSjAfHyiT8PMfRFhj9xcX1OUhb/tytIOL7qDYEfWXpIhnjx",
+	"EPBooR+LJj6SC0BcI2MeZywlMiVKpjDca7aAbFdy1u/r92mm4hMhU8inPSDfvmVUr6LJM7XteOxA9aIN",
+	"X7ynkyEwRUa0dCZckOHL8cErKdjBzzQLp0OT3YY3nfbPNIHEzHV7xzNhpLcFOjfBQmKLJegpcEPjnGEj",
+	"Qf0WSMIkIo9jHCMkWqrDb8nwzeX7Z78f4oz+8O71K/IzJMQCHMQheWbyI0x+HFRtSKEgswNGbAbriA2n",
+	"VnTR0IL8XA8Ox0HOTp4ERGU0ZuTs+KS4DxvXmzQM7EVlqJSPxyy1K5swmulhvwDYbRAKQ5MsSPUSRmyW",
+	"yIyJcHHwI1sMz5F8rmElI2CCwKATS8gtg+W9MMQHPHJ2cnJBVMa1tCAkzQVgbWuqI5eWgFOGQD5a8J2c",
+	"kanMU4UjfJGmMjUsNKQJejm5FEdJKkcxm/3zr0qK4bmmHdgRoHOVSRkF5Kx/bHZOc6iWDPq7UwTvwz5k",
+	"isy4UlxMAuBxPcKz/iP94akFXc4gk23EI0j2/hr7iEARqcgG8Pvwm4CcHev3k1iKCaA2J5n+7kT/51T/",
+	"Rz/z5IRQyPjU7x2lIKrM86A/lRoGhNFwCpsIW4wEBDYGS/Vb9GafnTyFxX/UPzVdTd6yLF0cXI4zlkKG",
+	"/KN+H2WgJe4R9MhQhBuOsuUdml4vw5Al2YH9aki+1us0TgNC04Aw9Q1RLIZiSiP69bvN6pOMZzFTFyaF",
+	"EnkXOUmPYxixjPJYM4OeDhfkhZjoUxC2d43YDYu1raLOQX9ajb2QeQpyMGOfkCaAx/U7hjj+Z/p1h99a",
+	"XiUzml5r/ikKiBwRYzoo8AHNIC2UfN2orYbfXGiyt7IKbkXRdHKCuf0xD5lQCKQCkBW9y4SGU3Zwctjv",
+	"md7CvWmWJer86Gg+nx9S+PlQppMjc686+unlsxev3r2Aez4HPVjE3nnvF7pQmcXHc/Vtvf7hMV4nEyZo",
+	"wnvnvdPD/uEpxNKzKcTJj/R/JixrQhSHAy3SAleHBNJRwguzYWPKY2XEIRA9S/XXaS6gRtakuEjxMuqd",
+	"65e8FBH7hPlEidQT0m896fexQwToG4jde9z6qym8c53gfuvFXFxjDY4M81kBjtI7imSonImov8C//tYL",
+	"etdsofQ3h3MWxwewS0e/zq/V4a+YEDtjWQptuntH9k8oy464YAq+htxX/SibVOdea5b3cEFncQHPvHZX",
+	"sCpnXc0OrhmYtMumLMcfgwI5vf5hbsGP3iD/lQp60D2o8tmMpoveee8VYLdag8OmdWGCywT83e/AFtSm",
+	"dtC0pE1khRR0SN7+8Ix89+gYzBnB5laZa25iERmxsURkNsDtr6WmP/zy47utiQnp4sNvPRpPeue9F9Hz",
+	"d5dQWXkDn04ePTp+Cm1h9Uuv36Q/Dv46+/TnX+i//fny6Xz+/Q+PX+by9ObPf/vbd+8//f7Z+/m/fr+Y",
+	"pO/OrvU9emV7r398gzk8vfOe4lCs2DvvHR//9d8u/+3HT8/S8Z/fDb57v/jlj79/PfluGt68oQn/OU7n",
+	"Lyl9E/7+T29l7/PH1sQCS9JAKzDTXZOKfTDYWHmKyrJEKXhaqSEVOD0cUP/kcYACpBXtPDk7Pqsli9JZ",
+	"5h088GeWUVPlth21FA3FlD7yJjLNTMP7pfZqvWqztI9Bz3TeKOS8lhrm8VrQ94KeZqBBnvLmixpFmJ1a",
+	"zfjAxXwjcWIDJiL0PjS/w53uMKu0V3v/QF8xmLFsKqPKegjrA4XDZ/m39Xlc1stSFfBNozVyH9v2dZld",
+	"ueFfi3mVmvINRlTxsFdp1TdIJLpOYQlas+4qsm3g6Jn7fcdc/Xs5J5n0SzQbOdpq2HUs+9wecTOZh3jQ",
+	"0EMfAR6nYowMjYId1jL171Glb8u/FnW3J6/ba2Dz7ppNuIz5Ddv56r/EUzmkBStFqH7JvzQpX2OVrFt+",
+	"MPmdnWZXvnA8mNOtsZhx5tgTLzPQyGgNfFWvit86Q+mO7dBbwGPe9Q49o6K8Rbh6KTb+VI2bdXOsRdGB",
+	"rUNr2rTvG/vuHMJxFdpMVR0jAbhFwIySKUFXyvJeafPq8s3LZ64SLqEpnbGMpWgF1a1NccnRT3wGeHRr",
+	"L3SF6WuvfImNNU1perCEa2cmdUGG2qwe1iEBgEcMXkhCmkL6unGIQWlU77z315xhGQpa5nqlej5xORgT",
+	"rBM4MP+W8DUOvE91DWWXuteKeGFLDvEYyVUVy7xucFUsNn+ca9FCageBOjzSdIH1Q+BjkYKphiGYG0qv",
+	"XmqA/XFbVkcIhQ+/lfCDeif9k8cH/eOD/qP3/Sfn/f55v/+XHsJa9PrHT0/6/X7/AP7znf7PE/sR/3fS",
+	"L2bxTEs4U3wvx+RZKrlSVGQk+uqFSiT3wifAqsdPTw77hyeH/aOTs2pOxqDl+/vHvaBXpLgvmzofy6A1",
+	"TdN1x8Xjzx8rqBAij+P2VoXl9TeIb7wkIF8LRhKD17GtjCzwID6UMzc/fi6Jz5+4yioFuVZc+t9CQr+t",
+	"ALNIdWBc1YZ10PqCviECmc2IZajbA38FeL8PwZ8G/RIMSoNVdFqmgLPHcu2MLqD0LyDUNbg113JBnr18",
+	"/lb/DQQCvTyqFWL2YpTTMkVVCx3qlkUzcoHbsM6y2fO4/sgWPeRPUEjfy2jRjTXvNAd1J34LpFNGPjEU",
+	"VRFixy1WquPra03HKAIBi8EPePeL93TS9Exz2RFc8zno/STDlZDA9np3nRnC7hkcI7YVDsciJY/HW7O4",
+	"/gJCogcSoHs/9EwD9DoL6ug3Hn1uNKPOIFQDTQ5dh2fB6n0GHtdtp9QedNkqXRbsgnVeZpvyzedbVHKm",
+	"engTHvjcWfQ/B3GfWOD4JUe+cFkAqVVkFhkkAFsZod+N+85kPoxzxQzIBzSvEtC2a8yycArxEcH0l+wQ",
+	"Yl62/xCUDoP1eAFhRQgwXmAIS/mh6bOTJ8usiOS0hQ4cQxS0g/KDmrgDWLl/rlOEJZ56cvjo+PC43zds",
+	"tYkVBqNro4f6t6SHlNk1Ied3ja1qVYuFxdmMsxp0iHVznv+2IefVWqWX2qQMmcFPSslEyqiJWyy4CnBN",
+	"A3fgpTvgjmAzY/JBLxZ60WybP5/Tg/7J+/7T8+MTM59VunOpIK1emS490ynTk90o03vH/++meVbmfmJg",
+	"3reUAPogxw6MtblbQfAevHmgLdefTzFrS8YRtsUEVQ340ymhkKGlCX2S0tDXvJD0h6tR0cBNsgSm60jj",
+	"HU77QaLcTUu7TlpYSu3NlRr8/MPb3/3uL89/+Pkv73/548lPP7569cvvTk7fv3n9/b/964uz0z/1HqRL",
+	"K+nyO37DiMGMYXPjU9rl4TWPeHaAdT6NB9dXbM5UhmmZh+QFDack5oLZ7FRJIm5Q3jJpoUcBsSRwUB34",
+	"rWN5g/DDRGD+4oD6Cbl9Jn+R/Ne//z8ohq4EZjpD4iIkuXLMHuRiQmJGb8D6hxHxTLF4vCIqUcQiLiCD",
+	"Tl9kgM0dOE8qY0bkjckyNQuKSVPLwYtX+POlXscXN7cWxKjxqhswRa5IrsxEUQBH4Jqv86sD9vBufPp6",
+	"+U1eZqiJLTU6BQmhKe6RA5rvLkeAyILw6oyOYgZ+UIOFZ1FjuCoosTHigLm5pXF5uNHHNbDRDeNC1Rqu",
+	"eJn7sW1kPuLZZWjcaKsWw0V5CrLVy/GrHDXFerxl2WLer2RmM6bg/VyojMIBoe6l0E2tdv9XwmgvRSlb",
+	"vzCT3V+3u+iS2W3rXMDaHmTDVrr51N1xzQEkVrM74CnX2x2HxyenZ48e/8WBs0YDlLSg2qcmMQbefvbd",
+	"8bEv5dwgvy/g+3tbHVLABdL6HpMghZx4XkbjAagsKz5gLi0eeIb6dYv4lZPztx3AqqkTr/PwlQP1Fg7b",
+	"mQv6ZjQUUPNjNZW1FepPJp6JcIRIi805ujS+VhY+kYtlHEaEZwQfHs8UGbEJhzT6ovX8UHERsoFifx0G",
+	"BliMhdcKE39Ry9teOJAawmiMQJ3wu+ITQbM8ZYdX4r0tJbEp6gAGqI0/OmPRIQGAN+hQB+eerxQZ6qex",
+	"CKtDEqrAWtTEAuecc33egfG7GoYwz4gcjwnFwTARGX2jjbmMCTJaXAklZwwKCADCNlYSYngGfJ1PoIrg",
+	"mi0CPTQA7sGo+GhBSnemzGBDHJL3mBGOqo4JYhrkmTPZjMextrFAB1xgmZA52oVypm/MTJOkyBhTsKtG",
+	"dq2wqOBkZxA/4dTn7RUsmfk8pWo6dNkQHQ2tiytxdvLUJAdRqGwzGQLK4b1j9ZjJ7qZxLOeqzj7Dy30L",
+	"7b3hh4qBVlUkEy4IHWcwMMgBFteBMVJpebFwXVlEGE1jrkfjUZFM9YpMBIuGTQaQXb96hWTbwMy44LN8",
+	"5vfX8Hom1tYUUjX1agXE9SG59Im3qPBIANTYWUfcI2yPkFeOX7+sNAG/D2r/4Ck9GH/87fFZTS/UHehV",
+	"DsX6VoYBzffOtSLTD44odPs572uxqjcFofjWKkqY0XnvcXg8fjLqjx6Nz8In9GTcj56Mz8Zn0Wl4Mjqm",
+	"/afjJ+y76HH4aHRGT5+ePDn+rv+4/6h/1j/tn/SP+/1+Dwc08JWr3mwYnxb1QBx6TLt74TXDll+97/7t",
+	"k/86fBvIxt55LzyJxWj2Qz/61z9AlySEp6lfmeP+IWrwv0CLI2FXst9Na/7Z45s6xfmLFaoIXnbr6vPP",
+	"BYhwKwW6fNLOUkZnVeWZTY80i831KUizRq1D7oWW3jSOTSqUBff0UkNAp2KtFrHP0yIW+tuRr02NKIBu",
+	"QjEn1MKwiJjq3G9sOoh1+2VSkjmj1xfgsxsKObBPHdqTswHxRIEBZQ+EC8JixSDnrSZjBMzLN3a2XzJh",
+	"xJa1FUvfC2WasjAjU5kqRkYgohAKeu5fprSlQ6J0QVJ+o0femsrtxDEi1C6qdrZMC3j7zhnAoVHVx68K",
+	"XNqk2L+lFGtN5pOcppGbkU/nDpO2yTx8bxqL0Az7rSRMYNFlTDPPw1TjvWmbS/qugMW9R5mkXirnnhNK",
+	"u2SQ7vDIG0UpVq1Z7/R35WzWRoe54WMrZNmnhKdM+becHPTP3vefnp919LGDMs5V3fu9h+mz9YBOYAi9",
+	"n+XfeBzTo0eH/d52x0hDprd9hrRIdXX5jx4wtQ8tXVdjUeV3DFgxEe04TPUyW5cBckheIIQ9t1ACFrbf",
+	"FAxrYXLmh7exgMB2nKkrH2AiMtuzGw22Tt6/ENHtSfsXIrKHt0023HzbaMfA0UlbH+aRh1C6PuQCStf9",
+	"crRhVcIbGREQamwaq4eKb6CKGYEbYhles+hKWBuFxvxaH9Dh0KZVeEpjMIFyxMxwxow+zsG95rAM58zA",
+	"HoagaF2f9WHgV2IoBRvozwP97oHV5sPCJvNtMSzFt7Dmbmjq2p7MYQJfw58pCyV4LPR332iTbc7iWL/2",
+	"9EoM7VMHSM4rX6xNZsUyMlrAPCN9WIQ2XDI9L8BVjCVluATr8oe+6TOsGJvaUPQn5xmMJ08R2EVKPJ1r",
+	"U2qWZKbVnSYvs5l1h3JNQy9FbxvbTkZaT+FprRf02Ezb6Oc9ypWi/51BUNSW1wELrzEB20ttHPotp0u9",
+	"Nxj2S1riHRzaCBc7ryfSTyaGTLaxB/VlMs+a5cV75BOX6oddlTJFTKmq/bZe+gea5o3fD3xBh+QXPWLb",
+	"xhFgcFynRix2DcwNeAWYojwjE3rDiJJkTFPMV4B3HdYS7+s8ux3FYPZXL+AtagfweCmnAFsoBJmDezhd",
+	"gOW64pALC2+2GzvE+JtsfMUGzqjYhfKOYzxL28ZoXTdv0otiSH/H2wVOA6vMWyvyTGZJ80ZZNJusqGKx",
+	"LoE8m2oFHmrtQmiSHJJ3xoPNRaHpbB868BSHjAyPTFf3IYAQKQZ+ZD9fCO/QfM4FyRUrervJtOyduCir",
+	"qSVfSJ1Bl8r4/ev3b76oR2J3asj6Gd6kUo5vXRu9fv/mhV7QWUOKTVH6FCCWHJDAbbEE+u4zCTQkBYZz",
+	"kbpa6a/GjBlExFnmIkvZzdz0JpU3TKEupSYgBYZgZrtf0iTBvLrAa++ljNnmmYnKYxgLiKStPyDwGAsq",
+	"mxgJ2cbYvM6arvHh4XS+OLuUjbzWvKHHbVq/e47m22OPt2a/ANeptlgEduWiZnO/BLu8z1NRYRNSr/Zb",
+	"cIqdzgDZrYZXIq7oKF5hImBgsyTX8bzXeHKq1SGmIBIW2mkLxsG33qwnzOjuGOnv8gCjp/aWzeQNdF3f",
+	"zD39ykUOcYVvi1TfZTIhudIybwO5vkyLlowO8CErjygm+VkRpQehRbVxLbWjvJZ2SsoEm5cFyIPBsn+J",
+	"/P5OSOK3LIlpaOMw5fHsWB7bFt/NUZoCsNc7kdm+uRf2zOFFSsGwsH9DmsdOkEGeuWbkD7Ag+4IFefnu",
+	"NTk9fvz44JjQOJnSg9OG0YA3E75ox3jPzPWNUCSGxGz1CTSub3i3/W0J/sPMC/o5mooEPVREU475mEFT",
+	"/AHev24kNl02WyQylpNFU/po8XO38bgbawbyhqaZYyrAO7R5Uimb0BTwvKG9MthDYYh96mXq3CbaaKgf",
+	"719XJvPOuHCf9xcD3CpahmLg1hFD/I53dREzP4xkacgT1VZ4fWxECVmFq/QyU+asCLSLDWYB5H0GSNua",
+	"uLSkTTOSyYguNBtpaQJ20d/KzhVLH+DGp9eQkldAjiDwLDSuVAbWtwkM5Jntfv7FjePL30F02IiY896r",
+	"F297QS820L+w/mNsjeXWbABr1jvvcTkzDQwir8wKcdIjZsGsyeWERuxverIgPM69R+ld5jM20OusBzNO",
+	"eUiPXnE6YwvMcdN8znEcasq01usFvVkeZ7xoed6hYBtH92VgQ8ym13DeDzIX9x01pNQws8LlMD+/6f8S",
+	"azcmTdcA+7fCBbHGlgPCMw2Pa/OtJixzHLmdlEanPHCIac61ks92WOrYP7ldvrUt2XGW3bl4fxgjzXxW",
+	"GOR3pmZxhW5EoJEVTNMZTgTvXA0q8kZvdrCsIrXeLEFgmT7lNt95eARkokwC+1HxgAN4gBoelnFDnjjD",
+	"zPY46K5NkYI21aa7xhQJaUJD2OOzfr+zUfYFAESaOeVO1veWuiM3oIcYdvlKkSSVYx7XM06zcjnCVlHQ",
+	"W7FBzby28VWFh64bzuYXpu9CxEIe0VHMhoGtIy1UEY8QJ05dm/N8BEB0cA8jowXUcewGCdRN4l6d+O9k",
+	"9mZTMapUzPZW4YoYeNuGcdgfWx5zLQ0OzI1Ng3C06k7cUMlYPwjzU81iYIPpnutMPZA3LE05nIOTmOrV",
+	"hdoWBaq/9RIVddQJS5WEsDamizXWCoMQZtFgtNhBHXOV/zxe+1pL1m/g2K+/1Vz59ZjGin3TMDTH17cG",
+	"nUoVa1veGR7v1pSMTqExAtTEFsSRMqoM9HIueMYipH4os4BWaloWOqMPrx4Y63dMZzxeDFJ955iD2Vna",
+	"7DajoscGTh5QpN3tvdvFXX1GFbPS9dYdKVrj1JqKpuRHS0OMTGMho2G8AGsDaRyj0vJVInyurWPdxrps",
+	"o1+PkBe7pzqXrdj6DCkaTrVCxaLLAF2jjMg0YinqknMPFJYKAXX2RjoUiQN6PW1fIzqTYoJPgRrKr0jK",
+	"VB5nmIGVC3PQFKazEJsdkmemcz8EtEwLygirAX9loeOgov1gJXMUKlbXWMA45M31/W5dSrMZJvi/Y0zY",
+	"Rc8YnZEZYxkqOj1g0zDHtpoNejxjMxxuFxHl83T7EjqzVM/NONTujG5vKQxtYNGGeSMeEfYg1g3Zthak",
+	"J39fqsByVldNcPK52zLIPAtlYQ1ArYHzo45lng7YAoQr9jgDsSwR/ssaPvpQZcSNsUR4VjTiNGbSLFfZ",
+	"YYctOiuNzSR79jZgibeGaJtqSkcspIhSxihgg+1Bu1mZUFFwz3G1bEEC9eRdRZWtPNv9w4I0NaEuPcAt",
+	"PcAtPcAtPcAtPcAtPcAt7efQugZmyXPYdsBY2tfZdDuEpupcHuCZ/qHgmXaNt/QAtPQAtPQAtPQPC7S0",
+	"FmCpneosgSntR22W7ZsmhXkJ7bHMwUqRXMRMadEDbpwhHq9BXM65YocEFndGF2Sk79HcBx7Tr4cTJiKm",
+	"zU4mMp4thgEZzvgEpacJmA2DK+F9iQ4oNfzGYLRT42kxqA04IhD4h1fiSgz/OtTqNoVuKKOFySKdyjn4",
+	"cjAsbvWeTInSm49eYC7gNAvXga8ZNftoQdgnGmYEcL+ZCFlAbAfcKyFyre0AVorFDAzbQ/IyK1WvjZjS",
+	"i4ENWjyn8VCFMmXagMjITKqMDGN9KB8GREI5Elh052SINiMsi5JpZrSYqfwdZDKj8ZBEEgJhE4lv4Nkh",
+	"eWFqwvViVBWm8e5qyitybLV1MNf7CysJReTDyzBkSXYOvfuPQnWjd8wXkZ8ORKTF5BChtWiGtpRKNO2r",
+	"KWMZhC5SOVeg2PWrQY0CZQdagWVTtiAqkzLSK6F/nEm9urD+V8KsSpEMBnlYF/ol8Ax8q/G0azuH28u0",
+	"zM7YIbkUhH1KZOpHC0I5G3FhnZ9Dbcd5C61VaXmBYUk6BffRWpRa5VmWxKEWW5XJCdNMc+F3grV4Ejhk",
+	"RdJcNDmAvq+cTR7AnrqkC2iNPQGPN4sG4H04qH7heB5/LD4YR7gtQfA/tgmxXxq5VCNTSI1I6ZrSflJJ",
+	"aT9t7zZiipGEySRmAVFMby00/l9ohplRdQ4Dd8AFOHhr02t5pdkfk2vAnjOtEizXhzTWmo59SmLwvEPY",
+	"vn5yFfecCTKt9dMFeh1e4sV2GczHwpqlaUr1q3LB/5oz87PRsSpbxBgTSGc1JPzWUYiW0mCvRxS4PqaY",
+	"31zv2XN0tdrx1Mbn1DwEcypYP4hVzqh2QwgZv+m6BlqTaJW+iyWof/+6BbAj2Hb+hY9VsU9NAgl+aZk0",
+	"pC+uec8vUwlYEfAqQTFjnmeLIqDN06a8Je/ynVUrgfMDBlPUQa2okhrI8UCmfMLFzkaAKUkyyWM8EcOq",
+	"NpRLuasG5qqWm1G9ceVYYnbD4pUcZwxZe2HLQdTcuzJXSh9l0Bg2EAgmNmXjM2hTrWNSG4OFk/YO/OOm",
+	"0zWeGmyNm7bz2QUZYs/dWvXfPhfPqnl8WC/oQZ6v1gw3kkd7RnREKx98EFPMn49YqC1sOFCOqOIK0SQU",
+	"5t2PeJpNByBlznvHT58+hZPvcemXQZIWWRYLRtP6RIKlLkG+DXLee85pHGspB8tpv/2Zzmgk8474kOXC",
+	"hLF+F5QAFBLGlAf87uUraLakbVp4JXz7n//Xf/xv/f//+D//+T/Jf/yf//y//+N//+f//z//Zw8SgMqc",
+	"dt6Dg5/p+GqlNayEm/VxyS6D4gw94OOT0yWLzl8r92OJpc5hk0LwXHzSe6L/sq5/mvBSqoKlsE49m7ZM",
+	"WfOCIMb5H5TI80ZEhzJh4tMsRg5VB3I85iGz9uShdxSbxYfwbznJvAa5hs6YDW2q8mnOIoeFLI7h8MY+",
+	"6c1y0mHEBcZrlkRDr+7YWOKs3m9XPR5d9c6vWlHmVS+4KigBbito4ar3+aqsdZYjJt7amoNx7bjt0bc8",
+	"Vh4FhfVeMNmVaDP0oBhoYHhy7WgxqmDzTHIRsdQe57XNLeN8JtA6vyDQkwwy136VcModLcjwwsQqhMTd",
+	"S3NhUbJlOstjWjP7xkhTsOTacL3W51MZMxiCoR50Yu3Yw1byWzWWpwbW/6GNQ/QBAA4FnHBIIS0891v5",
+	"UN3YJQSftr1rrikL8pU0W01j6+TiilyzJPN6R9h8PGjhi1qGgH8Cc5JAAR2Sd0xEZGh+HwZmBYwTzXvE",
+	"lfAlJIKOwSOGxksCH4xHbggn9CmPo6+UezeGbsBKpPrczjRjwFkWUBo4FYHzgNmbr8SQKhiZJidMq3K0",
+	"BG+Eit3iBqQ6mZIbntGYcKF3UGWH5BUcTY3bccaV4mJyQSiB+C8Yi9ZQgpyuK2EXcsKyjIsJoZi4Q1wX",
+	"SACWJEOj59EJ9N6tHsKoSgejamxyqXzKsi6uUm1LyCLILVV0Qb4e+qt+GOUoJZkafqOXOObXLF5cCfe9",
+	"8y0CZD3+PHC/2q0KqYh4BI8JENDVbGEh8wY8GgZk6KSY/mBdkkNQj8MrAb5G64MNLO5s1Yd4QSZS0yC8",
+	"w0ujhX0E9FUax8btydESHNLwWsh5zKIJiwberA/JG6kUH8XMm7SyXjPAnqHEX7JzAy3DU5NFjbJxeOQ/",
+	"FN13Xik4jyyNeSvgasPtb8WmQf15BjFNIclMpqw0CIX1b4LONCHBgkPCw/mVsJw3MNl9Q/K1YWgqNKuK",
+	"xUzmipiaTM1LGQ0zSCdhNPoGtgjzWwejxUDJRO8DuWHpiMaO80yYDQKxIUszSM8MrgSfJWY1CVCDvtWf",
+	"sA3PTaSMyCiW4TUGfutcjmiFltMyvlzCsraGzk++C9ZZ4db6BgnrDGt7ygABBQHOiN/wKKexZ/BCnhAc",
+	"KbKp1Ctgw5Ofu5rbd9GEbmEMb2Km7ro+39/yf+zz1lJQTP/OQinkjIcPB7LWB7INiLrOFH7rW4/3Fvuh",
+	"bEc3oHLhRN3pY7W1PMpFpPl1DRJEOfIM3RNagUOkDCN8wq/g5BEBdAhySW4klAEZFQuRaSXB4jDx5Qun",
+	"/8eEEnQXIV67MaxO+08KK3VOFySTmAeVpzf8RqYBvMsGjfE8nNBsSkYslvM6zTlhWVltbglU8SAHH+Tg",
+	"nZGDxYHoroANrPcNmPRVdwp2FQMdvABbnPqD1i1h6nE+Ls1BFZH7sfNFVqDGIobi2MsbJVc9k7Fw1dNn",
+	"mysnMK56h2S4TIBDMpH2KA+UqIXgOI/j4Eq4M5Qpg3EQznVHXAeYAGnyIKPP+mcXZVyuwsFhxXEKcvzC",
+	"Qx25EqsBRuphSeqkcV16+ZdGH1kKmJ2D0AqcgP/nk5PvyNM+OT4hp2ekCxp0yYW8U6CSB5X0oJLupEq6",
+	"iwg4LQxth4PTWi91s6+PaJbRcDpbWUL5tsjXBLRnLbhjTSjo5Sycx//17/+vQjROqBKHFMxu+DcXpM6w",
+	"JyoPp9bFWo/5BtWP3lweUt/2hpTTEZdmNTSO2zIsI6vLjIuVND509Nbr5cEjXcMQbJ6mu8gPohn2NXlm",
+	"e4R8KfvV2yuUFersxBa9j3nMrNpKqFKJTLPDX5MJSDY+mWa98+Pj035rTcaOC1wAGyYeqBCwgmI6AlH/",
+	"xrwHvJ8Rp1bn8BmdsKNfEzYxaoffsGigpvTk0ePeee9x/7R/StnJyejp0ydPHh+PQnY6OnkyPj1lLDwe",
+	"se8ePaEnx6fhk8fh09Ow/93jaMSejh89ehIeH4ffPToB5SIUz/gNSNCekOkMfLLuFU/HTx5H/SfHT56c",
+	"hd9Fjx89pSdjRmk/fPSIRv3jR/R0ND4bH49ORv3Rk5OTMDp+FD0Ojx+N+uN+n/afQP3B31jv/AwKMIJe",
+	"Ns1nIwFF/xjcW6Gz3J7kSSxp1BH1oFB0QW/OI6htfdzvb1kd6Jjq1qsDCwncDGzDFcHrGKA317iQfEH+",
+	"5Q5a9T2gIDRO5iCPYqoyktAU5jTUTGlcSaYkDHIkoAcn/jdN+Q1TphgCj0sxSHlEj0CpbkRNgD0TMqz7",
+	"O78Sf3jz4ncBefPqd+Bm+oWN3hBgPRWQN89/wEDcz29OA/Lz2WVAXk8mAfnl8s+BvvJn+PHy57dY3YAn",
+	"L3rNhA0EgsrRA9IywFSyQdDVNG28EnqWXynyDAd38H6RMEC2IHSSMnZIXsJQ4MkQkU7ZARNa0GO4Uw9e",
+	"a/k3r353TvIEOkIa+ARzPHPH1IBEDMJe8G4+Y1fC4PrMWEqxVoMRLtAFN7uwx9qxKdQzBWQY+dYaa1gR",
+	"SkMbNj+009FfMBGmiwTAT9DwyEjMGRY+XJKUJYxmhQ8Q8mGG3NTYeUGsgx/ZYuh6XcJlZkOdM9FEf7HG",
+	"0zbVNDYSUlcFxwhwA2Tql262tJMuKiHOplM1boWx0mBaMIQpNTU8dg769H1qRwq1CYahMylJTNMJI18f",
+	"9/vkZ/59YKiTnDzCj3oClu4Nf1g/hfxGD/T4kRnBAls4jSChQS+I36Sp9Fo2S7JFgA0NcaBaKQWumy0M",
+	"wXUzBM8vnAICb8BckIR/YrGBjcenTCnChg8NyQRXotra00qo8totkYKpRZE59kDF5+tJ2BIPvTX2sahD",
+	"oMIDK19CVu+u0JcVUnK/UVeA59b8f6T34gANnJLNA8Cc573/35vnPxwcQw/rtrZESaclqZ5mZqrO8KF1",
+	"yWhO7Aa2tKkimCCnCQsx1qahoY3UoooAp9TVnnVzXi7HWHpDyc6pTnyIdo89H9CRAn6cG07wauq46SQ4",
+	"WpTzeoqDGY2xhMT1zXAmlRmBQc42T6w5HBTWVwOcqieNOQpjgG2bsk9UK7sZjc99SaDJlELXCyNk59gM",
+	"XyvMCMi7dUGv78j6YI8jQEzFNCQgNuwlIv1g9j+Y/Rub/d0t/Fpfl7Gu73MQ2j9J1HrGcJLOIGh3jpjR",
+	"Twcj0HDH/UdP+4+Pv3u8VFS9sf/s6DdP+m8ZuwZbRDhMywrsrWL1XQ9KFsF2bowHMfYgxr6wGIMm6D5F",
+	"3wmn/ToXB8SRrVWG7m7st16ayt3xdNSit5TGCi7WhGZTDyrOF3S9qg3VBUSvOaIN3T3M0VlldKGqYWJz",
+	"0DfZPSYQ0SZu7J0mwd9havANmEBGr5nrdwZBczyt1caSGyLJ2xzNdh1IrkrAAKuyT3ob+RO/QFuLNcbO",
+	"HQzsrTVenpnGoRmcZkcsDpASMTfeqovWgmN3NsuRt2P1sC9F/Y4ryQAPKDDRW4xWmn73h+S0f+ZChHqp",
+	"l6yZKVX1rizB1ppAmqX7DaLAc6TCLxGLWcZACjx22AR21AYepKGbVCTnYkt3CyxLK4E87nDpKymYLyta",
+	"s18Sjcvc16pWL4+4PPq2+41oYX1brpXTwn20yJiqryhufFx9DygzzRL3I0zNAaynqqHjeE4XqmYMyxOw",
+	"rqXnXCVS8yYKr9rnDQt2Gga2t71xRa16RzdZddJ/fBe3d+uNbBIk5Z21+4GssozkCDB5GJXRvL1y5fU4",
+	"zo6rqwn1nUlMeUVLtZlExRdP0cl5mxbocyOwNjc6dwg0dj+M0N3pz5iLa7VNE4x7Y7XXhkd/sFEeE72C",
+	"Sj9Q5sAOJvQ1VGk4NNYNyA9ASJMJEwbYpBipMR+4IkmeJlIxkouMx5q12aeEp1BlLMiITWk81o+c14D0",
+	"Y4gGQp25YiuQzy7guSJSRcjMGwqvWhgzes2KlkOKQdSQigUUA1q4NW20wJXKhX9MG9qzzSwYd3hxB32c",
+	"t7VkzJI2FOsVzP8TF9e9bRrh44ZgDifcs8GJQg+iS31YRzeWoZFa18cj4/pYnkfQy1N9ZJpmWaLOj45o",
+	"wg/NQw9lOtGiAvj86PIvLy/1/8LLZ5fF/zZdhya1qN91Qa4ZS0wugWJhyuCvuQltAu/ctqK5RGhiLBhl",
+	"LALiy+Q1W+mDLTfj1wu9y/OL5/xqOsEYbMXTk74J/JI5jzBoOOWTKXAmcFiVpUyxs3JHGi8q3pGN17hv",
+	"37tZPBw17tRRI/M25uGw8XDY+Ic/bFwSNdMGTsLDLE+Zb9Q9nDhu5cRRNDb4Bz1yIAIhYPxjSklIxVeF",
+	"1rUYOWAzK0Cdt+eQd6/fYFLY10/7JEIRTQz3fIPa3pndSyEdviYsAWjjRQCCLYcg7OWGhUNq2k7YGGbb",
+	"mIPpL7CDmEOwWebYQ6D5IdB8n/Nl7mcISYy5zRWmKD0gQRgz6YpmpE6c3EL0CAA2/2E10UvvrAdQEBm2",
+	"brHYYRaNaexprAtDekbPgJYC5CVs/2Ibz4ByWtJap31fYa2Mj1eUTyu1Inn0BZXKhl4p18z0e6ZVvSKZ",
+	"LBoSsVixTbwzf9Z0/RD23lZm6WUsRyXIjEbggmVpCkevXUiokKZRc6Ovqh2HgeUUkFtyxQLjsokgqXCE",
+	"5qSAViWowhMxGX7jYt9wZyZJknKRka+HlbOxvnK0sE0zhocE45URQ0y1K0EJtr5Bv5lB48T6B9tD0qZw",
+	"FzYovAyRCMOY0dTCIb57/eYrJHi6OPdEg8mMcZ0FCmQG08HUxdfT6EpwE7x/Jo1XDOZIU4bFqESPqsGY",
+	"NpVDRnYJwpXKGeBPkpThEpVQqb+mgkxlnpbtbqj3NEOK5URvEtwLsI+AJWrA+1pUwNiNWpApvWGAdFrs",
+	"NQrLITx8IGQ2sAMbei6+iJX2mhZVHFC7U4/t89Yrln9G02hdy6/X42VquiCUJDFVGQ/xhw6o2NpOq617",
+	"7YXpk76X+m8+0sd7wcXep3Hftp+yfh7QYTeTUy/8wDDaynEgaYJp2gns4KS/OdjBEnlV0ZQ3css5+bYT",
+	"/1qIZH8nNJMeS5P/ykNWKBbVjr7oRp1Gd64WVdubWEWIopV7ktX1fGpXJ1gC3zGykvqiknxt3pFhH0vT",
+	"MPJGXkPQE4bxTeBaY6/MxVw2NYE/18vMrX0Txw/i646KryUR8hLmfJ9LWFDo1BrCMLkKaHGDyNnA9j2y",
+	"e9pgAr9eMnqBb8EWlorZntkoPZbAW3YM2lKlhTc49gf8lq3xW3YHZaIpZdBFYLUWPB2lmjvcF02Si1OF",
+	"muXRhEW97cAzaunxtnE0mu0VzCnCSUOwwCvv1fLijpgsGwgtc0Dcv/uw0Z5yjU70eIIK2IM+CAIfwxHN",
+	"tg2IpTJ21w2g/huIdpMpUqR74Uk4cllfHV1xZm22t5C+sE9uJdtuyqFv8en7SB97MAC/nAF4Fz2cK0w6",
+	"0BP2zARHpN3YcihZvqBULMXXnW80BmijTJqYxuaCTc/u3su1n7QaMOkHHjx4GHPBwwfJ9iDZ7rNke4te",
+	"HrqzAyo7oGlKxYSthh0FJ2KepgjkxQCNSkgyZCICgNrhbWKLPqMpu/RHfb8OqNC9c89nU9shFF/WClH0",
+	"fS2sJ/lai7hvsP4zI18jVqf1LVYn8E3DOGvQP/eI9gkaX2UD1+JMDeY8jh3QqEfxCJKqpjyBq3vB5sLY",
+	"vswmOf2epYTmIiM/0ojTDMCsdyix6RPMXQIXc1uZ3X8EiUMIN13Coe4ogrc61lf499YP9FMeRykTjW0J",
+	"yXwqDWC/3lU828NdAZE3JtjoC1/zwLsWk3ghItPczpPcxjKKtGU0te2H9Q8jNuFCYd9ATMJGNrL+SaTu",
+	"rxTRvIRJL1M5h9RLlt6wmiaAtvef2ijysQIg0cSAeeQ6wvmlWOaJetcmjHw9FDIb0AGMbPhNYC6C2Qou",
+	"JrbmbJxjznRqXa6VhftK2VuLzomaTkzBegHXju1nZFrqi1hnbevZVVjhy7ZsWyUWW4m3GsmyqVDYZ5+y",
+	"B/Wwb/Ww4abX9/HCOdzr6JPVOA02PbabRGVDS9KgXsVs3sNr2eQ/+s37NNhJm6+6JJxlQbdlR5MHJr5H",
+	"TAxJwaXdvxsH7VWWoGlC1Zop7whaWGmkdbnXJW6/zcKp9aLni+as3+bCNVnsvzfI85iWDn3iL1xxE2CP",
+	"01HMyGgBfgEe1aSZG2AEQmN9+YKUmsK4njX6sjCWauNk9K0N13ufkf5nyffpFH5QcPdJwd1JN/JKqxPz",
+	"/5fUW5G1WFMIUCi8rlan1GSdMcGUWl0NsLZRofFYQNMzfcb307YCA1UOrRDBqTGXeRwBIAYZMcUj5hBo",
+	"4ErsDgsLhagZ5/75Xj+OmR4EbAFZ94ppwZShMyIXNIQSL8GhtcbSYh6SSwKCikth6o4YgFZYB7lMie3D",
+	"Zx0JM64UF5PDTR3k2tb2V/uLBaf0olrVaPffSS8zS6BY6BbZOwfhM6CVM4Jrra8vgEd+/uhuH4xlOtB7",
+	"XXpO0QWw+gAlE6M+GtvntRcK/iLXSARb22JneutNVH9BViilNaqMxzGJaXit7lo31a4CBTpVrg5YxSya",
+	"aC5GZM+MqQya+2jxj5kvewpa1ZShQNjKjvl+hauwL+fesynta3pBz72yfSc8u68K/dtcERXKhDUNwvzW",
+	"sjGeIbYB3nbH+9K5vp1R0ZzVliexT7Dr0YBHmvA+BsWqLz3G2kugCaGRX8RveJRDHXvLsZ74TVl7571x",
+	"CpX42VTq+7VZksG4UhbyhOPBygwM1/q8JKq7NyzdLkyF237r4SkjJprDU16iqaN730qzcuautWuLIgv0",
+	"Z8onS/WHJuxicDwuC1GNYSoMx+HUyIiG1+RrfVKNUjoXAUnZOFfMtGpg83gBx9gpiyM4Sl8Jqo2tCRVc",
+	"ASl9ow/T4dS25Pbb8ihMwE+YwDLNlMbKBokg+3Qm0bbbadcvP4B1w9IRjSsLYOrVQ5ZmiGXy9dD9PRgt",
+	"hgHxPtPMRbquBJq32CWviF3JlExymkacigJvHXvf2UCXG0ApRFan3kwwy7WP/nJBLH8NlkWEhRn0V05T",
+	"5iH5WeZK0VZis4Xge/pUMx/cp4q201oCYpvseqEqMpYmqV6TgSZmazz7AnTsC1Ckk4GbTK8Qm2qqjWmf",
+	"4lWvq+DbYwjuQe/tV+913Om/27ibVaWr425OzklBihb49ep0m9CbedARG48Zpj42nV5+kClC5AI5FCUO",
+	"KJ8jIkX9qcYinQwxx3II5rnRmQlV2MMUWvZFdAFNGwGTNTokv2hldSUKO1qbyiWVqQLo3okEq4YkY3Fs",
+	"QE8BP4Fkck7TSMHAzwkFAFLQXHTGlCm8IDLPYn4DU4gXZLQglCyYMm1F8crWlbJNB60Xdn2bT1xL3jso",
+	"uNNaWSLal5DzDjX+NKsHtNRMe2CzhfZXEmbOJ22l04mRktEaLVns9sav8Qmo7Y1Pn/a8JGFj2YFVsEq7",
+	"ebfgToFLoZ0YrBKMtrKbTH7N4gsAeYLD4C3a/sahs2z7k1DOGMnkHToDbCgZfytobAd5CPVwIIWVeuey",
+	"9h9smN3aMO+nzHHJnYnKrGJxyDnQxOyN+o6wdG3Q3BtmTcTcUxi3mWYgRUbDVa5hFrNkKgVTAaFRlDJl",
+	"D/0Jkwk2sMzyVJBM3mpVgx33Q7n91uX2f8fFDRurHcOMQmZ6aO9+fucyPWSeWqjyXcb2TwuAVmA3qAID",
+	"j1ohBTaL/dOxnsICAdzpmA00y/XOey/RTzWTqUA3fquEABrn+nH/fHLyHXnaJ8cn5PSMPHq8W0+yZu3b",
+	"9iSvjxGCO3kq50XWfEgFGTHjHY3uWpCwybX8jtEUvLljLvSJXuSzEUsJ+0TDLF4Y+ACZOorH0tlcm/KQ",
+	"ZsDG/NMhuVTXLuJveqXTMTuHNH8WK1gVU1GRWR3yL7dZ2iAIO5hRHlu1BYILp1o0zxPGf6vJVR9rr7lw",
+	"88aWBNa/67iRGJ1ZasGn537Y7OnV139ZT28rgbZOALWXJY1yoqsYuIt+1QflsI1y6EgAf6/u1rK+WVPr",
+	"4CTICgWznbMVrGlwKei/9lja4KbyhRwKD8z7hZnXNj5FKrgTbob1tp+tb2jDiHfD21AMtd7ZYNh8Tz3Q",
+	"WzQ8b5tkf0IoJCrhZVxMunU039j62nU7c4/pTV6nYWAhe90PRzttZ/4gV/8O5OpdzKpvYeQ8M/Xz62Xr",
+	"LoyaL1k0dVsS+b4XS20rsB+KpB5E+4NovwOi3VZNGX/ZqmKp7UR9xJUWOXnK2tQ4nJtsISa0NRngp1jK",
+	"a9uSKqFpJlhKMimvzc/sUyLT7ILMoW0mFM+oQLP6fCpn0MgbcnsmqcxFITs7RMPqw1zPvYk9RLp2H+mC",
+	"cgjAPOSqlL/VMIpqhk5H1bwryK5Qv+aGMy0MRlRxVcSPt6ln7Zay9N2a/Iz+I9fMUHML9FmasIFmkQTe",
+	"FkFVCfukd6rlOx8fb5gm1UcQbsxQH7TP6tgulFWw721HszyJuAq5y2ZK4tUsMq2bbIDLE9BvbXb//UiS",
+	"sq0Dm/XBZRx7IW6rmwKb5Emk0DIJBV50m6kNLyMmMp4tnrspPEj+hxyHWy2LcxYuMoMawJLZa06PO5jy",
+	"JwVUrn3I8UH/DCEI9A9cTAYmutw77/3u5Su9jhCm1eKR9I9PTskZ2NQbWfxm4ZOiue1tgjdWefmOJjV4",
+	"ebLcjJhEnvi5h2kNWqZUExumcs5uXLpCkoswyzUpHJJ39sBuD7Zu9ga8VzCQ2Oe2IerQXTC0BV9InreJ",
+	"3gi5FYuEkaEe4NBVotEFtPmGVj1LgI1UoIpbeN1yGhIXqtT7RTMYVoii3YiXqqTYmMnvVynYg6zv7qpZ",
+	"YoyHHAWxrDn2lq7gZO/Rb66Z/d4SFmqE4N1tYPDAwzvl4fflJvT3KlehM0PekSKJYqw1UTKP3feUuOAA",
+	"veUYbKvAWpH6vIpkb+AVAHqAjw2nA8rCykb23fMetDmnaV/hOTWkQh9KR6xbAsT2VtyuMyEqUur02Eip",
+	"LY5Vdy4d4kFY37awvuf5D53k9W4MpiMQYIsvlA5xe5K+sWdiSOOYpXDEV8wcxe2LCc8Ui8e7FOmVXArQ",
+	"HszlU7TOkYBN251UD3bQnvpBqt4FqVoP5QMFztWLuozHyeuTB3l93vszsN8XktdfLnntC0vr+5O+9sUF",
+	"80Me24P2eLDJd5C4ViPh95jDNs5FqFeNxgcRH495mMcZX5fPhohW+4TnrU1R+MGN9VIpptR9TFOgMPLb",
+	"yFPw3tQLev6L/9FaTRpQd4MvzuJxLyitTqN42qfID/NsIMfjQSRnlAvsumu/s3Dnpx0UgBbCcJ/CZZrN",
+	"cgGrIya9894xisG0+JSyGdPSH7+xCPeQGseKq/RqYcOK855WMXMaX+Ovpz3QqADQOjAD3ypJ+jYTJOok",
+	"yW0nSWAvgzbJEYWMJrQk+O5FgsRlHBPFP7kmCwqaNFimvHBKQ8sQ12ihuEQdkmGFzIYEWN+2s8yzAzke",
+	"206Z9a0pFMswT0FlNOMq4yGiCWUSu1bkqVZHt9sDE2EMK8C9DTkRdQT7ZRtR1gnVW5Y/W7H7PptXPiic",
+	"v0OFsw2x/b1maqAOW40iUau99pak0XCeOfqtePf+kjYapPSWTcYepMmDNFkrTaA9ok90d8Lp0WzjGmSL",
+	"DYTDHenh6Y+2rhOlL25uE1qzpQD8om08b2/t7r9jfzeW/4Nz/0HJPijZbZXsXYwrrDDBTSF8rY7dY0jh",
+	"V5mngi0aTWwDeqDfnmJPB0bMPbcZTfgDvvInNrlnMYREKq6/3XP8wL6mF/QO3N8PNY67ku0RS2iaeeHa",
+	"RwfHxxiudT8ladFjYCYF2EjaYFkK5MKXSUyh3fIzKeg1LFpbvXDWC3ozGcEy5sANdr+1xtksHiy9Qf78",
+	"00v8KgnxLT//1H9qvjGD/p7O6LW85TBAIQLuaIUk9A9iE2h94wUErIS9JxEAT2KB0FduXhfwF6Ag18qy",
+	"23HHw62CcQCVpgRIUq848mEOwwJNpQXqDY1hHHTGosDLlS+58QOrw+wdpugRMj3tU5t8/QVVflEP/20I",
+	"qJLQ2VBkbMDt97RU8kFl7ERldKeXh0JLqsV1xVjfmw/fPP/ot5hN9uesL4nZu5sa+MD0d4jpEc1tcu8A",
+	"pLsy793wseNK1ziIUS783WNIb2MI7rp4EgzZqhQ66fc2Omvdx7LJBzl8h+TwfQed7iKPtzSevmSgb98C",
+	"/J6H9nYh3x8Ceg+q4EEV3FuQ6mVFsMfAHJh4+1cFK2vfjeg0c9ZagTARqQvCbli6yKZcTDB0pFUlGM88",
+	"IzN5wxQCJjOi8vSG38g0IKmcazGu/4EjPwS6Uj7hAuNKpk+ivjtCoJQr8YNWCpmW8/BocBGYRHNy2n+y",
+	"/BK9C3poONYRi+Ucut9fEuh6TmPbszBK6Vx/Grtu/lIQ41RWPGJXAlrwnxOLB6zsKkh3jYECTxnJRcRS",
+	"MqcLQieUC5XpdaAAGXsjr1mE2etTxlO9pIxrviJU6V8ySSIWs8x4oSdSRodkaFXREJzfU0YMJ9pBmI2B",
+	"AegdCcjQLsLAXPr/sfeuO24kWZrgqxiIWUia9WCQcVFKDAwGkZIyU1Wly0jq0nZV5IYb3Y2kZbibcd3c",
+	"SbGFBPrHDNCYv/MG+2Mb86sfol+i6m8/ycLOMTN3J90ZvAZJiQVUKkj6xW7nfs53/Hy0j1STQCoPLN0j",
+	"dSM0JdlHM6HPLz7xkbJvwuH4mYBz6E/LXbNUde77Spgaai+nIrwRCJ0Afn7qdhA6Q5p2idjsmiUstIGD",
+	"Klld0ZIchpIT3+Tg5PWHfObpmAdMn00Tm2hotmQ2ehlJOX06Gp3zhVn6G72ey3jhl5T+dVK8CEoQZvgI",
+	"tvCszxaXy6wNndj1AV5U9lLMuNnehmUilLeZSHnkFuXipNUuLMpy+1cljeGHcD/lMIq/KTkMA875CBep",
+	"JFQgRzacUdGYzSKTv7THZ0U5fDpMGGDp704ev5Uob7UdA5aplhMh7/VYwkTAlA8CB6KagKWvZSF2osgF",
+	"hiJ4Q6ckNh8pMLeaxA+k6EU8SM3DxgVEMcXjYTS5ESrVsgzEX3cC/5ruF8aPz0iSRcz1vb1jw7RJPrtq",
+	"LwTTiekEO+IyZtQFCkjrZvv0G7RwklGoFUUICjj5cyMWFEAVUocsK3SqxIs5CkhVu4z5rsBXluMZ73Gm",
+	"H3CA2+H99sTB4pl+PulY3g5kphjoYJrRZvpqUElNKgH6B0wYv3CQ3W1XBWUN8yLVgA9BWSKpDOmkCYtf",
+	"ICDNJyCT4dZ0K8K2Qr+uKnzyu3IzalfS2+xklRAA2hzLLAq1+h3qKT88Y/+MTXXgNzOYUG6Gf+vNrEdI",
+	"+DhkUcRFX3kEv8ZKU7iJdJlR87VAZ2UM7wL010PlQBZU2rcwqWPPh2PPh93kQ/ZozKPJrZnX3/7t7//z",
+	"b//69//+939peEUW2mn8/X/87V/1///2b/Dbon6ydt7bTdCUj9gtblHDa0RU9DPah8qTZFX8G/O0TuM6",
+	"od0HTmOcouL97/Zgyu2RJx4MjoEgNOJUeYQSPEJEGVaPX8XMpvnFmtvQPuuAvgvNH5yXXCuq0PWtJ5Mm",
+	"me4egUEL45/S/Etx0Y8YPp0rQomfU4P/oHgFgjCAIbb+EiomMKy6NMapU7lTvXZF5rIgwyjT/qpke6BJ",
+	"id83315xr48JhbQkBLaWSggS5vSr/md7mYSznG5/Y5dHct0QuX4aMHt0DysXcHG6248sQDPOiiwSQ9WH",
+	"kAc4V4NaLitwbb1q06mBpkH3tXOeLd/LasaCOcQMwSNr3RBrPfTsvsU47HqazC7T+rbPkQ88sW9jLPqY",
+	"3Xdk40c2vpPMvCIT32JOHsB31JqlH5hmi0HKQgIXQgxdcz4WulasjnkFVDGSMhoTKaLJFRHSES6JGE2E",
+	"IgM5JrFWO9HMpRgF30K0qSLIrYf9ccgC3uPBW5j1Mdi0+WDTOxHp3XURpwEd2Xw8DDFBxAm+hbATBKFq",
+	"RkgDzZ/2PriEeckqTahA95n+5lZNVMriRqcR835CRXo7yiLBEtrlkWYLHuQJ8JAJyGEGDKOEaasFH7GA",
+	"oFhwkOeIkSQUT/kIOFJDaBUI8rg4vh7fcHZy1nrg0FGRIPcXAFuZUSITPJSAkVaVC/tOAhkzlSc16VPa",
+	"JJ8HEuJDPS5CRcArQJIy14eQkUsRuAJNF9K2Ukhqdn0hDW6FqJEKmw0WFbOh9Exy+G3N50koGWY/Aacx",
+	"/cHTqb7gVVIC31c8ljsNHG2FuVRQ/UoEu48Ro++cGa+yjd8zOHSJs28vCqRHcvpV/7NuFMjDhB1RYHiF",
+	"DFTFKplan6VTHG1H5u+ROjdCneAEY/uT534vzPISZLYnQR8cZ5WLEYl4S0GfT0YxQ6diR1tOSPmgiFER",
+	"5qnf0nUMKfsYB1ShwVVTsTSrBy1eh4TnfT3taNPhnxJzsJC5sD0jzsbFlnZPT1rtxoqmyd4FhI6sdCOs",
+	"9MAgdV2MZ0GOup6icsrEzmI8W2fAlTZzPTct9Kuu5qoTm33JU0W6rM+F0FayTFZltkyEm+G0DxvFgdUq",
+	"st3LldnuKxEeme6R6e6a6b4S4dY4bsIiOKZqwIf1cRiDGsBVwScJdYpj475zAaJ0wOImwZIP2cO6MJKJ",
+	"iClFfHSo/xfww/uEqjtlojjOXQ/E+5AVQB9K8z9GZLZa/rNIMGbpEqBFojTHmqRZWYINKwx4xoYFAf0h",
+	"j/IPaWJatiRcMzRolaEXMFmrFQYyrtFyBaQPGVoqcpaHDi3lpb4LxZeSKSZoRcsvecXwnsWW9MJhMqli",
+	"yYgp0pXpoFMoUHZzg3CMGsgxyHwXfeJC7zMj+pAWIkOavg3sQTqeg5tSC9qCeVOeewJNjLODl5fZpWA9",
+	"9s1ft/AzC/0nNi1LD0YTC+Y6aEuAEkNExBEReezPENYt1C75T4oGgpGEdgFixaIRU54NYfEkiGDqSK7u",
+	"h9yQWKhPa/HQ7zZwNcPelmBHS3OWlZjCPoavjkJhY0ZIiRS+0RBXQc7Mj3MlZb5QJ2DWiHGVZNjp1+LH",
+	"7VU+TbG7HXkFjkT7YESLEH6lTd8L78E9Cp8Jgy1IhfsRApsabIUndorGtxgS05rckMlhxCzuICiOECXD",
+	"IJlJC0KWoRnIQrGylUuqqjzErn59Vkfkyg5iA7Ds6+l4Gw+/zXC/Gu60ouG2d4G3I7d/MG6/j37i+1Qu",
+	"F6FbgNlvVsXaYbTu4WXFYtG7jfL3QgRwY2G/qqDfZvj7QQX9ilPeu6DfkeEfGf4cho/RwYfn9iOW8N7k",
+	"+2b4n/L0V82mgwEL7lhIeNohoQyyGD2pXZkOIF5qEcrpkCbplswBDnjjvMfLAmOh0l3Y0Z2y/yODPTLY",
+	"fWOwfway2A2P3R3IwZ5w2MMBPThEtfk7QDw4Mvcjc5/H3BHtoBSan4d2sAazV0HCmDbO6/PsoGkcTZlK",
+	"SY8nKrWZdBCNKhXG9miQymQJPISHTKr7czH/9GM+7cNKr8P9eoj8usKbGl6j+OIjwPYGcW00xeC5w78b",
+	"nQYXIR/xMKNRcziYKB7Q6HbAaAR6TsRGLCpdpNcF0d4+ywx8cj0pgenLiCL3aSRc3UEatDan9Ddnesfc",
+	"Gx1DukWgnabB2wkngsY8UIX3Tl9afs8wkSlzuY/ubZC1tqj8egq7nrJkmGjyuM1UrrzB91DCVMDl6fXW",
+	"wOVxh7p2j8q54/YTTDDr95nmc7d2dSIQMg+Z0VfN1vYXNqJUBkBUkQ8fBICEP7XpPhkz3h8ooklMucZw",
+	"OSEYqai0OQCVyTCSR0pfErAwS5hqktcpAombh0NjNjlkAttUgAkAWX8DBDbX38lMaMYuApZrx+DvkaLH",
+	"k5hhJ8MRi7Ap3BzQCzPABwUuJ5Y5ENkjlAiWpQmNzFA8pzdAnyCjVmDLLRi1FhKW63iu/Y/TQxyXcFaS",
+	"loGWY1hpA0mSVJACrwFnl+Y3damE1dS2Yxj1ZUXIA0iLRUXCkmx+Ta54sGjuRyXhu1cS1jv53zOcSY3G",
+	"sTVgk1ynOf3q/t4+xElVKmituNpnpM8jszsyu40zO1CBCwRwGBAxK7Gu/ciULQ62Ik5TZIzrBWk2xJxP",
+	"jd20o8jWgy1XnV1rWjMaQy8G+ELba9cZpRDliiG9yzXkNTbm5vMGjPkKDyoYtculD5gbN2W37SYiZoSZ",
+	"PidjLdD0ynHRYwGCJWhR5vhtzEKexWtbSoYY9gtoAsZ0e89quKMyt9F4ftUy0jG/a2q5j7rNUbdZSLc5",
+	"24Juc2hwTUhEhILLFJn8xqBD6uX7DtNWdi7cDydh5bAF9bFZx1HMHcXclkz4AxNzJomnxoTfYvcSxTR3",
+	"g8ShuTk9QZYkTKQQTBtQiPX5tmTFf8jMnI+FAR9YNg4XAdt2Hg5g1HkNfNkx92ZjYmpR1v18ZUZcQhc8",
+	"P2kBEmFK00xpHU7QQB9AKjhC5yU00Dqgu0AOmXjoziOOEh86gSQY8ChMmKjPIcnZGpa743Jh+gDc7RE5",
+	"YglJeanB3wvz4H3LI/lsEhAgkqPHqCkPIj6ogiBhDuSY9GjiZstVk7wSocLbDANHzCnTYySkExsiMkX/",
+	"UH/5wNkd5ol6c/qMPPaFTG/pLczTf3IPjJN+tCkfTcti6pFDgLLrATPtSwbQAQY1ChZzPJBTC1qX0pGf",
+	"+Z2mcWyCWaxA5weaEvFt8u7lt+9bjes7cTAvtI9ai6V4lVJR6kNV5vzrBPRz/fT0a/5hewhOJZa0v3b+",
+	"kQjriVAbWCCX98VSnatgQbh5KXLajyCzXeEqp2qRTh80wlzPLXbpg36YpTp8B/Q66uDR6XwURvsojPbR",
+	"czpfwwPnaZVAmus3zUXUkhpeymMWccFq1bl3wvTQ5ILo1yeQG8Nj5iFHS1jA4FpNfNBwk6qUCJmyjr6S",
+	"0WBAEqZklgSMjMsZnI8UUYEcaht2yIQHRvONKJQzQM2kTLDdlRTRBJ+gOSVUUsZ0Qu6EHDfJtbAA1Jqt",
+	"jhHefjhkwvTJwhVNJXBcIoVHuLgRgQyZusLLx1QRRblJqjA+ADNunioW9Zrks73Q+BWBiXskpskdC4mP",
+	"3/rNG3EjHrKP9Se7iYflQ956ISfWby7TqlqfIe7yv1R+BJRn3XAs1MI6kHFMVYcEmuxF6umTivk5XoN9",
+	"GUbQGgb9zJVjts8tjZunLAbmFNMvf2Kinw4anaetmbF7+vfXeO1ly2vEXJhPbXctTRI6AfGXTiKIqskk",
+	"btTMGs5/N5ehYKbpGdUsOEyWl13hCyhIG/KMVyQ3nbvkJjOyRWRbYHv4wHhSOSOxRizpFhxM8Nhn3Xbv",
+	"adBiJ5dn4cXJOW11T54H7fDkstfqnfWedn+g7VbDa8Qyhlk1YjmyHTZxv83qpQmFwKM1dOHHRUce6pGb",
+	"cAQeMr2xM4K1lPRlponY+UbntWHOLlU80Ltph0iH3M34LGjRi2737KQVnl+enPcuzk7oecBO2r0Wfd5r",
+	"0csANBU34xydvzztggq0wpTbs1Ney99vWeZDe/tLIrjSIn01YskEyh1tlxYjxgzqAMqDfSsaXU7ryAQ4",
+	"1bdvENYHIbheYuwLweNibclskSqIJfLY14TbzEQob2H0t2N4xm1IJ8p/0iTTG6efBhcSYALorIcW6VRL",
+	"tBsxpkXdw6l3Wu4BamhIQPM2pqIrWlVZMuIjmWCchJKE9ViS0Gj6rQkbyTurpNhP0+ZlOdQhZGrCHS7M",
+	"Yd8GY7ShEIEj69wIvRz4YkDImGmHV7BhUykBTWOJ/qJ4TH4scY7Dskw/DdgEYEECmSku1OIW6Rs99X8Q",
+	"odyKQVpnWBYzhcMMH7Ec2s2C17I2SAGzTB/yli5Y7CwF0brfCJvVmTO4lLAAQq3fB3NBJlIeuSW4OGm1",
+	"S0ugrxFsapUuP7We2UuW2846fykcc4/g266A7rTtCVTjCPQRQAkqVBn2wpItCzNk6VPSTB9gQnGCBZn1",
+	"0h4tI7CQsawUo3gYz+I9/r0CG13Lz1eONdc2GR0PeMRuRO4FNO2IEGMITGRk5ugQBPhhsGopcQl/i7Nh",
+	"PZRD5sGvRJGzGDAKwfuDlKgB76V74yWkQo0NUQ8HUmitOWSBVlNDPUatpius7FEIbtblSTq4DSmki7af",
+	"P39+0mqjey7/5XaYsICjW60xYTSZ71Zsn7lcVsgZNSbfS06jSDa8Bpjo9ts3NKahzBbn+sCZba4ncALI",
+	"9uwlmg1Av1QwTHDr4HcWSCFjHugLBPxKI55yvPnn12/191COBWOCb//+P/72r/r/f/u3v/8L+du//f1/",
+	"/u1f//7f//4vDaDhYYbQYrfGQDVNWtE3ip6sInC18XaCjmU6tl7//JcTEHbn8IMVXFN3nbkf64wt9kVv",
+	"2rTZVfCsulaKc1ynbrtWcJ0WafpAfKdliTMfQg64cUxDtm6iacLo3Uk/okqdYBf5+uzSzwMJvkxtrg04",
+	"uj4dRhyPoEXrBPR2UDyA9QMGTsqiyOHc2PJDfUfB6Qiuy5hRAey/4KdME8qjDvFP0e5jI72wvuZ0PqSE",
+	"3/LQx9QxHtdkov6oJ/mznuMHM8Vj89XNN1/NvW24n3qlXXoqmFyydIWAxP9q/yHeu2Sj1XwAaiCzKMRu",
+	"r13GRD6a7kRTfHFQNIownFY9FjliSZixh8qMXd7HNyvt2mUtfnGr5QKpRyweQqNnRUPnx0RmWvHggmRC",
+	"C/KAy0yhyj+QashTGuWtmAcsITELzarAc6BaIszY1GyelWYDzGXqiqflK2ZFysyabCq3dpq3PLjPTb//",
+	"Fhh4BxdwWmbA4EzaOFWkm8g7VnSxvaBqC661X5cTOmDu3Jd2hamjed5VZZbV9IasnWt1JMmHJ8lVqe9g",
+	"VL17qfYDhnKZoVcC126dajfgEK+hbXhcxNJd+sV/nJQzaDRTFJBTDousj8nji9b5kyaBzPbfMpVCcwvf",
+	"QjVavdWkA8SEpgDV2JyByHAKR7WXYzGMC1ywCoZ2EC6KQMYmavapyGxyzA+u9T+ZpYEETcstd2Nl8n9h",
+	"z9hWvMpHOXCUAzuQA4B4Su+RA3NtfMiRV+sw3vvwhUI24gEjfQr6WUiMEY+8UPZ6ERes4+K70LKeJ7m7",
+	"1rOpJoiBSxW4NbAnfRTBl4CRl1ChaKBf3SSvaDC4EZgXBSC7/vt3Hz/5mjVT4g9pOvAh7WNciHxinFEb",
+	"x74WAj5EJVgBk9ZkbEFD1SyCJkrgeY4i49xmUa9zI/yyr973iF/lvTeTqv0dyozhx7x1gO/px+ef8cqY",
+	"xV2W4LV6efCvEVfcPD1hKsiY9Y7MfINPwbay8Ktiid6xE83+aJAqv5Blpi3fEB0syieP/f8Ugw/Sf6LX",
+	"GbO9uqYaTV9qc+NMetGN6LIBF9iZCpT2kQHktcl+Hjrr9RaBAa6XeDyQWqyyLyn+qLcHUs3eGq8RV0TR",
+	"EQtJJiKmFGF5QJorxEJGDzPGlbRg7rlhTYzDqkd5pDw8BUMJBfoKE9Go0stupnB6dqrff5q7g/0OuWid",
+	"GwArs042wQ9CG1wpwHC+aF3o/zz3MJSRYzFnUQqZV+BuwNc8uhFdGXJ9yqwaoaeB5PoIHDjE56FvYLso",
+	"SdiQ0ZQo2mOeXjZYg3Fd8hyKnx+xQGaXNXBmupjfpBqdhjlQDa/RNQ8DcITztufc/8BonGcfNsL455Np",
+	"QImYpQOpJzxOeJpiOlPJkf8TFSltrOMfv9fTfdYApTsdNDqNMqWD1mWnufKUtByUQ5dgFVNB+wy0q7r3",
+	"nppFdkyoNBDDT6qLsfPtKTVm6oDIRO3fvjLnU/j9gtIazuQyNYqtjZ24pWI5rmCuJFsXyCxvT23Ggi/M",
+	"M8q+LjXQmgjO72U315L7U6VDFdKAAL8PNVzP+urzHOpcHjQePkqCJwux6CF1iIu+Y7IOcne1gElAkxBG",
+	"LKMR24pK9ZNMtDgEsakCKlADSUJiksNxMFeYfZ4pRiJGRyAftJZVCps0UR5Z9caWWQcyzCPpPYkpUSaR",
+	"23OpVRJ20uJB4lurqq1hJT4UeOQLmth6o5XkRQoOyk7j88cX7eabnz78/PNfXv705i+fPv+3sz/98e3b",
+	"zz+fnX96/+7Hf/y/Xl2c/8O7P5//8u7py7+8/8N/+/zqH89fvfnzp5/fLdONtzzuT/DufaqSWTkMTpNw",
+	"qZzb5WLitUFjG/pdeQt+kVHIkrpsIqQEUC8VGZhLN1zDokm8Mn31MyCwwBBAy+Tqv5ZMsSSsc8nN5Sjm",
+	"SFW6vj9mQ62qK5mgWVJK40Q9ICGKMVQGTVFJr3CZB9+NZXKnld3UYMiwCaiXmtXI5I5Y9I0cYUZIcJPJ",
+	"sVBkwlKPGDagn5/IiNlHjfEWRmN8Kk0YkRCSnC514cq0Dyt0OtEfNE9yRS80koItiVIEdsJnrWr714FW",
+	"4zpgSJwGaqRtnSJdfjkRoaZNHzNA0UqgRA31VqkBYyko6IkcK2inYs1QlSaMxqB0wyxVKmWIEoXdCEwP",
+	"v9IPguvwyWDbg/XrEpaMewptrS9DPRNInLXOQB8nhPFsn2OE+DaVKY38JrkECwTdj/JGxFRMzFMUSTJR",
+	"V0CDHoJjxHu5iHfJVeU1TkqfRKbVZ/21+6sno0iOs6H1kXmNk+mvVgmiz6ZNWwwYPHT6l4imqNpWTNwO",
+	"28JNVdS06AtOLLzOQuMDjoWKhjbLMaWnZuHtjzPRc/MOzS21PqJPqjVvzE11r4e3Ioi07BEDF1iZR5Aj",
+	"KC83gMKN89cAOC2Hk1e7BfDbshVFi7zUFUtUvXVK3Vj/3YBC5DJbbTInFwuUVOW51rK3sVUo9MoAITWd",
+	"Z4LiSfZQcKHwNEINMdLqoNBiLDZcJvPEoj5REkQyuIOE1SQTRPN0LVrLuasgi0MiRYdQpXhfaEL2sMaA",
+	"WE3FI8OICi0dNRM5yYa2ZgHdxCi3tP6zH3krK2i3XYP+rZhIb2fTPxeJnkxz2PzC9tkqYRYI2xiWjmrt",
+	"C/j14tKEX25tPYpqdFouIjNviI76F4rZoDFvHgsaErynBAU/4P3BDNSn0JQUFfMtxzS6u+UCcy4Be5Qq",
+	"xZSKcXkXqGDfWs6M1khMnoxXOmEjETb1eL7EEbIGdSJ7PR6wUAaZHnizoKnFURP+BZgt994KmGYaMzCN",
+	"jTe/8AjPas0sikC3Y19SOFaGLXW5wJzwGcbUqNIqS8TR+HrT4OFNo3OzwMZftG8av9+IErXO5g/pdTNm",
+	"fuWYrNZbHgcPPTzSHu75jViEELzi6ff0ptw7PHA/UK08m7CK8UjIHglklMUCwgXqCgsIwFL4TXJhYg1X",
+	"vmd4NG5HkgmzYXo7sohWTPnhcAy1yKkHMURZZJQiE6NfIFFDf4cK/PrpVnXepGsSJrSXdkzs0+TvQn9J",
+	"kCZc3bmwjt4AVGWMYDL4AjY4Z9XRJvls/FMIQmifLZwd18zr4wp1HMYMytPKofDfVePhm81FmB+ulcte",
+	"z/WklhFYZCBNcx94syb08QI1kt0FPlYVilWdP6o5uzuGnxI6YpFC+xk2LZIqhUD+kOrlbyzFnTeNH7j4",
+	"m6uo+kfWz8RB494B+6j0Vf+oKchoiNVcY1GIO3jJQnmUkKUUSuw9S9gXzcKwigoU1l4ZxUTzMzC4nQ5b",
+	"qJY1VT3kvPUsj3aO6cQGhV1rOyxzrGrB2mepodQHd7AeVdADVkG9NbnKpvKBzlvPZintTcE8diEUPOWF",
+	"F+0LZ5rTq66eL+0EdBkSGSuUHPSOWX8QUSw16REkzBjR54pQwcYYOVDkjg1TGykbcJXKZNIkzs3h4Jdi",
+	"eses9Z67s6tgBuASbfYD1H41UgCFnCL9eszlWjQRFOliNW3Gpn4urMYAXz+Bdf4/q+pOK9gAfOcyDT+D",
+	"jxw4p9YfETGL9wdpY0n7EMa9qUDcfrCKB9IpXiAx1BHvYkrEKSba1Uem3vUMhRmebBWHYUQFwpIbbQIU",
+	"iNrQxHVwgC0itLCXYsuxCXxJw2ucuL/WL9CzzuOKTasZn/5pMy5kc6IKcMnLxg7s0ugxCYa+z9thIvsJ",
+	"g6zYEPM6wkQOhyysWpU9L9Wb4jtDyFKEQI+F8JFCZREFLDZzLIoqZ8Nr9CWNFh0XWwbU5FzTqDkMC6Og",
+	"OCUv37KHdjUih3nw1hf6ePR4VKNeQcKqoQdsdrFfilalM6mk8ugNNViO4GLyyti9hPYTxkJtCPJ0jhY0",
+	"z3uDO7dTH84GCHJJmlnhbO/OXWN26FvtV1CvY12HIaHCkDAWHQAVWEm6ls51+hX/uLcXwVwNyzhWHBHt",
+	"YfnTUdyt5daop759tVjmSER0OFiS2hNRWAm670ZYgbrvCHdtxP1qV8dnxIhGKGiuXFoQOJGBAzXJa2HX",
+	"cWTFNKb68i8sJN0shdw6A4wbyBhzSnjaMfq4B+2moOoKqzNtOzkeDAiWDugbMDajGFMo5JtkVj8Ad4hV",
+	"DHqcYUMsGMi2nCSrKg2bdpUAuF6ZX7VLBa/vqVKQA0jVHXRCTYoMBEyZlfTcHTlODpYZzfWh1POjRUX6",
+	"cJjIEbjrawT5i0iqLGEKU34wUwmycu2pt/HXvPWjOzFeHnWxxUVqGeeLG9wxP3RLiEgmTXpll8fcbEV7",
+	"uPKUyW8DiijUytcdF2AOInnoEwqG5S0XWnzmYrUAtJoJnlo06QFLiIJEAy0c33Ias4krib8NAMTeFj0k",
+	"+s4eZ4W6lSUq7UuKn7t9F54Ocxx24euoq5igKXS4YCGhRLFAinAW5XsvnR2+DQzLEUsSHjK/UyiWwJAe",
+	"xIwRRsQ2S8DD58MvfpP4mqf7HetnRRvRN3aF/j0PieZX2UKBsPgzXn9NDD1A0bsVA6Q7IebgnZjfm9Pw",
+	"q/nFU72WZmJXK7lqzNHbbcKNCeGPeKqNQoBGVWmBlUztaBEh4x+KsBhQmQ+V3iMaZMa7sAol7tAzYzek",
+	"UiHLFc5v0jmj7mz5EM3P5Zr62+lXJ2034pbJB3a4uDTfp5z2NkaG+xpWntNNct/lebXHJie2Kp9NTtdb",
+	"ayl5P0cx37MddZJ8oCWqzVO2rJrl+cZWTINRp3JdRdtyIOqb5MeJ08VM2AmUMZt6OB5Io/c8vjg7e+KV",
+	"MoldS5GP795jarqFf5vSnLRlHZq2IQA1ZFhdx5X0mCtst3ZoprI84ptZgPXUqV2DvV1j2C93S8gghZos",
+	"EmbpZDUt6qWtbt+FW+sgGbjlJdOKEX6dV5gWXY8b1Y9OE/YbC9LvlJkR1F5c3zlTJgmWHZQsfFuMC/f6",
+	"yLeOfGtLfOsDHLDNsy1mvSU7RKX9KZEx8YdMhFz0b814fI90t8IhrrHv7iMs2LaODtJlKj2xDhPocIuP",
+	"RZbCBaFiYiBAtAXFrtbSbl7kpuJhMYnPLIqILUZdBqm2MOsyYR6Tm1dWYkBguZO0Ihtw7tX6+Nyr6Sxn",
+	"RoOBl2OJmhqoZcJuhbceVuBNpTR5kMBb/qKG1yi8dvHAW2FrXdYzuKqqR2J+WjDwplXDW7hlW3E/lwWe",
+	"0B4Uo9mYANR9aonAwm2nOBd6djnn3QsqhEyJihgbmh6eQIiJBAhUzRJx5eVyNWdbcWPCNtmHPjun80Eb",
+	"7Q0y4X3YJcHSsUzuFveHQkEhiNFhomnrNlO5YQHfA462bRLW6DQGNPegdrkcqkkwkEoGHEvp8nNfO8c8",
+	"Y8SclAePOjpC28cc6zIXOIw863eAj5x1I64GqOfGZVA3G7ozB7RJrk0dbkwnCFxmpFMHdWZupRQLSZyp",
+	"lHQZSaBJ4GOHU0wtJLKBzfZPDfn7Wrk0TzFAx/CeMcWcr5LQm1sXNysR4YCXD9FOI4grcryl+cyyPGJF",
+	"gtxh+DHfz2+1on9e+pgp6xekVPG8to56+rWUD7CBKGRxeBtr8LmHyoLVnmal4vNcKuZXLRNSPCoiU4pI",
+	"WVW1JPFRHwJFujSMJldEpYkUfdKjPB1clWLAighEsF1KjzlfkUN+a8nzc9jNHoVji6OsctAXmdyWEul9",
+	"q90AEJWFM1HkDx/fvSUA30AglRoy7U2j0lo1ap6CdI2QBAhYqb/uMqKyfh+SD7CjNqbvpiyJuaBGUx1l",
+	"kWAJ7fKIpxN0wwFqE55MR2KzWfRlXa4nE0QKHwO94fBXSKpfQz3bdGJ9QdCoNGGinw6UIQGTPK0lMqIQ",
+	"MJI3ZP59ZatmVxn1h8ylKtWij3TEbJ3KNvShUxozEe4q6PigXK0miwLNQMMETF0uJYEcmo49KfSS4aki",
+	"w4gGDHlKgZtg6+YU7TcAdWMAM6pmgotFRGvbhb/LNO+DTZhhTQvFCPSdm+I3O+rI/3HASCqj0ECLY4qU",
+	"m+aSlpxej5wBHNnPeuwHlhPIwR7b7ZpnD9j0cl850k8yIX0pw47TdAQCRRIBCJJYv6i0muTn4EI+4CTb",
+	"IKY1EfN8Bv0T3D6mKlemsEzRljRa99OjKtaFrHFh5clqdTIp6VH4Qii9nOqF73ids7WcImLucabZsv1A",
+	"D5Q9VmNarmodruoPwzXcVUrGN8dQbcPVzXm6eF/sMBfjM7bXcImmBbB2bM4n2Njg1P4muVAOLu6qgGDb",
+	"ZT2ZuLZM4CMvguGuCnN7tcFUDFjn9RDlHpZ9rIJhafWxIfRh+YVmank/uj6OxzyN1Wpw9OJpial3AhZy",
+	"ZbaQpjQYzE/SWKpj0NUSqRqFdx9rpLdWI73J3Iz8uNRmaFxHSha7XUFR/UjykNUNwTZjchcVkfANQUFb",
+	"EW+bbTY2kSRxftI6+9R63jlzsQkeMdvgbWgwKZq/DfvAZAC5s9Nun7cWR85p55EEmyt3qwKARYpoFzRA",
+	"i30BzU5DTm1HVh7TPjv9bcj6pikrH7HwVg3o2eXTRqfxtHXeOqfs7Kz7/PmzZ0/b3YCdd8+e9c7PGQva",
+	"XfbD5TN61j4Pnj0Nnp8HrR+ehl32vHd5+Sxot4MfLs/mgBbbVzzvPXsatp61nz27CH4In14+p2c9Rmkr",
+	"uLykYat9Sc+7vYteu3vWbXWfnZ0FYfsyfBq0L7utXqtFW8/0s/g/sUbnon12fnHpNdJBFncF5ZG1qiri",
+	"GjN7kg0jScMlA1F5UofXGPMwHTQ67aet1noZHjkD3LPsDueRhwEi0txMekeRfe9Zksc15nVgAz2AyR3S",
+	"BGbk60n7qFIqlmg7F1qWaPlP8b9JwkfMhiUQWwcrtdFERl5uGIwHmqb+QhN550b84f2rnz3y/u3PYIp+",
+	"Zt33BOhOeeT9y5/QqH3z/twjby6uPfKu3/fI5+s/e/rKN/Dj9ZsPRMlMhBA7SekdE56JMoCg0QPSDIDQ",
+	"KJJjPRjPNi+8EXqWjxR5gYM7+TQZMgymAGBgk7yGocCTAaY5YSdMaPYeQv89PXgtyd+//blDsqEJv4Db",
+	"3+i9BnwoYJ7tSw/v5jG7EcDtAxqzhCqME7jajPjK5tjAWuJCg38BatG0nPKnOJJvsaSbdjr6CyaCZDKE",
+	"+lZYDZ6SiDMFbQqvbRNvV2cA7WmgzbdMiF/QmU/+yCa+6/kIl5kNdaj72I7QdI7SEyx0TsTTZeYLUfgu",
+	"g2METgyqSADqT29GF7q6EXNSeHCpjaYFw4ZX6N8NyjmOUVsl53YkPMq7X6VSkogmfUYet1st8ob/6JnT",
+	"R84u8aMFpyqcf663ISWpfKKH1740IzC9iLtZaiaMbpyK17J4mE68YkdbLXGQNPR7YAjmaouupW/0CgPm",
+	"ggz5FxYp7DKGTxlQbHvimyPh3Qj9en0XdGgsKK/ltZvZatM1Umb9QepGqSdxZVo/6g2xj0UBgW3GbPv4",
+	"igaQeFlZkd1uglWcRSnXNH6q9+MEVZeSNqOn1Og0/o/3L386aTd/WEJZKAmtYaKnmnLUqfChVU5Qx1oL",
+	"Kdsl5gNdhyj0P7y38xMqQff6Q+2UltVU3Zy/NmL65U8Q22x0zlqtijdYjaUCl3uKiXHkYdCme8C+UC0j",
+	"Yhp1igSmd54mDJmeXiagQJQzIZyYNGWJfv7//dfWyXN60vv169OL3/9TZSOq3Fj+q9XdYX9yg0B2oTpw",
+	"Y4lpG8ZDOOrI35uOvLw6XOmjMbrot5zaiHN08nURpTumX066ICrarcvnraftH57qr7Fb8jKdjYquoNOv",
+	"Bfa5UNejFNUxhY6QvDSDY4WscM2KCr1FYzohirH6BMqiWN09kMuRcR0Z1yqMC6LFxaN8MEmPNvEOfb6g",
+	"35dnsj+ugOoYfXGsVTH6IpPbUi7kp0FuW6oU8h3LLY6MJYzOz1rcuHIsHY0wcAMAU3UN51J6x5Dx6hHq",
+	"LUMjZ+mcxDUsmk3nJE6zPg88YuRsyYBTwde2g5zDe3Sbg4xPJwkLUKDDFnl4IGVCCqJiYa6xvpJyWtio",
+	"SmXlGloUg2KUN9SgiQH//YCgxOpOafJqkvPWBdCZvkqv8Iz6MqAKHTyzCtC9Oo+m6FYN/Rfci/BLyFw2",
+	"8lND+fmoTawb3j5L0KEciw04KWBpFuLEvSUufSsFK7KKhSlvGPbKhLdQU+ks5PL0Py9/I2pW/7nc+Flz",
+	"9e4kZaq6dVPt4yqVAzvNEuFfBwEbpiewnqriLEdjOlEVY5idgHXIvORqKDVdIt+qfJ6fk5TvYC+MA2fe",
+	"O5ZjU2etp/u4vWtvZB0zKe+s3Q8klao8mWBg4hWavueuvB7HRXt6NaFZ+TCifEpALTIJy8SIyswwHjj2",
+	"9NLwrNWVzRn791tXPtcXnREXd2pXmbQPqqXXZtKOC+EcxbQio+U4UIGJBfkqCXyj0ADbaJLXKbR9V6hz",
+	"5yM1mgNXZJglQ6mYSf7nKWFfhhw6EgCG2YBGPf3Isen6niNJ28AexP4y5ZLeTOd/02E1TSiPruC5IlR5",
+	"ZKkwFD6tXMT0zmgiOFcIo1ExIbFMWJMgJovWV+BK5eIlUjBrvKygvDizxdn1OG+rxJglnYeD7eb0Jy7u",
+	"GmukvJlNQdhquGcFW18PYpki8CVdVuacVHo7Lo23Y3YeXiNLoH9smg5V5/SUDnnTPLQpk75mE0Drp9d/",
+	"eX2t/xdcv7jO/7fqOtRJRP2uK3LH2NAE2BULEgZ/jU08EOjngWXMNQwMRTXCdAlJUnnHxDw5owZyLE6k",
+	"CJj+Wa/zJqyWgpurzm5JSSxVSs7PWiZISsY8xODagPcHCBTh+g4VqAk5CFXOkClEkJek4AW8tJ/cTI4G",
+	"xl4ZGGlhY44mxtHE+N5NjGuiYq3eDHmQZgkrqnRHO2OrdsaIJbw3+Y4NjWKhHqSIBFQ8ygWuyXlDTVmR",
+	"COrhlIMbhdypx89bJETOTAzRPEFB75TtmcANvyf4oLeFo/xHTaC6g6Ar8dPDxiJcG6hcNMaAJ2BTMYYV",
+	"K2WOoeRjKPkgc2AOMk4ketymy1LkHJAji1lxZVjwbMshIs3cvl/p87pg2kGldKrAELbQO0TIrgwnpXLy",
+	"K4d3j1X9PVN0TmgvBX8V5syCQJqRVOetopCaG/leodRS37hjQbIuoMWPpolBKomSMYPVZ5Fiq/hh/qzP",
+	"9jGsvSa70qtYDj2QmIbgb2VJUkLFX4U5dRNG7076EVVqh7XY2MWaQeKFCCadPKvZeLNlMWZtnUcDmSWq",
+	"jH+PZH52kZdjwDdCQvHAE48wcCZDbQRXJae1RwBqecSVTJSrxQhpSk+GiUwZdv+XvR4PWEIiRhOryZqc",
+	"fNR5S2SDxS4JA1AIi6Dq6mac3VkAlIBEmy4bYCqNSVi0pQRYxcgLanki4xkUVlgjaNWtx4b9HzULe25Z",
+	"JOmxMUkTztQsD4Pz8DMch11is+YMydRIcEGyYtdG3H815CmNnNMB0CO07hgsib/zYz7rB8ZPzd/8AU5J",
+	"Fdv6wAKZhN9MpnGVBwSWATYVWBGaclNkUY1y2M8orM0ymcWBFD2WMBEwtTqqqq0af1F42IEB/AcDFmbR",
+	"g0D8F14FIP/Fz1vFtV8BPlaMmNgCLuyipvIZHqOUB3xIAQfhr1/tAl83yRv67//Wp/o4Jn0quKK2tXwi",
+	"+ZeTDzLrMyJ4/9//d8KZEAylrovLfYZdViAoBIkAkIT2WDQx2+Y2pTCN5yXg3IeGnM/pa8+KkguED32i",
+	"DwJufh5iO/kI0DRU6yVixMFzN2RyGDG0wGSWKojzaT5BY8RQLZ7UecHyfLV2qljsLWGtSBO7Q30vbOi3",
+	"r7PUeZK0pACQwcLhXg34pqCTnH7NP2wE+b1Eew/tbT6K002KU29jFHqwyOdzqW1/in1Ko6zwr5ZofEvF",
+	"Pohxxw0YA3SL6ZTgxcdUkQGLINAWUBGwKNKKwD2uz0IEjpIe1/eD30Bpoy2L2LxKnnX0gE1X8tRQaLu1",
+	"vlzeGZD4QRN9tZgdYGbJlqXsKZ7/HUVjHpZb1EZjQO+HowdGgUXRaN7PNFaIl+C9m2IKO4QAj1gPUyTe",
+	"chqzycq6PB7AbSTvHtW2o9q2Qw4OB3v7HHwgo/D75d/rs+hSVQSPmdUZm+QtBtAwqNWTCPXWnRCeKhb1",
+	"OtCb14CmpwkVqscSPdwSvDIVhAYpxszAiTwrEfQGHqY8CE37d2XOwwcWkheJVIpEUproFCU9GvNoohfu",
+	"p4SHVLMbmaV6iaGzfky5uJVDJlaVIL9oAjjKj6P8+LbkBzoTDUxZgdXaJhFbESYFVXj9IOHrwsMOKki4",
+	"l8jSu40OFuT4wpxoob6RiYw3wvrOYe0hgLMU+4WS0ClXyNOluVamlkDvP9twsDCns71DMJaYcATbYqDU",
+	"jn7MxTTbTwNmcrZsXphXasJDA3BdAE8LPQxW+oacfFPp7NvT7WM+lamsxp5EzsVhQ6OTYhTUJlGRvGjR",
+	"CiCuiBxhX58zkomIKZXfvkTDDy8Pylp0Z5fgBYDFBTxZVM0jKfoWk9ZmvxkI5sd+YU/0yG9DOlG+Sf8q",
+	"z+DJrMzCWX+SexS1XZKnrMgydhdLzcfwvcZSYQUYZE8CTJHcvregoOCdfs0/bCTiWtjQXZheRxVlayqK",
+	"tzGyPuDW07x4vI+aS/XrS4tU8foSy3mIQtgVmeHp7trsfj87OEf1dRphEEmFtoPWCF0rgJkCJmjSQbo0",
+	"uCuk/y8bnDPNeUuC7Fsuij0KzaPQ3JJu+4nesbLUBOJcWallIxplm/JMvio87Nj0bktN76DZEAdcA4VV",
+	"ZLZzUd1g9E8oVNaQYaV39yUUtVe9TP+07Mv2q9Hd2TS3MjSyJKfM74L1y5/d8NwiLSwbFr1WP9xu98JY",
+	"CsNE9hOmFGght+5ToReq0Z9UFtE0x+UhlHR5kg5IwJKU9/T+YFKw5hLFWZ/jrCskw9k2qz1ydrRnDtxf",
+	"5Bjr0ySNTH0a+PCgneRvWdivCkPtV+3H65Qolio3jUeK2IPjkTFgMIFzMJIqS9gjRdSAIhoRTjpmIHkD",
+	"mQlwuyYyNl3ptNaJa4CwLleEEn3sEpLLKqzEBeTGMVes7G9144m0nFSEYtN2AO/OhixRLLSgjSbtNMlQ",
+	"Ke4m8o6JDqHwCOjbZeYElS1YwzuxWQf6cJp6XM/5Q2lqGXI+2nmlLPkZ3alTdGmG9DA8Y0Vy353ztbCd",
+	"36nz9Q+adMlAjkmPJo6SFEmY7XC0tqJ6+jX/sBEPa4kId4+gdFRA9kMB8TZG+NeuKaiT7ofkomVF+thb",
+	"F21plBUethLTeAgfKeY2nmTDetP6s+s9W9VTvLl4v/mf4F36VQdleIcZ277NjS/R9rb7axO9592OpVLe",
+	"Yedg8lgfpSda1dTarkp5FJEwY+Qx9Hh/UjPyUIpKhNhttIKnacriIeQw/uptRFzNePfMKhc8hGer+Ch7",
+	"ZznpDWTMbkdc8XQHqAGWtvbMigR3vmMxuRm576bjy4xNwQZw5dmEF8cRpi08zSmJrykFfqYiJL5gLPSN",
+	"DzcxujUx8HsGLVQx5j6imZhn1rhscjlkAnoWDGRk+lxrVtOziOFoxM4xGedZePb07NS+u48kZ8lsJQrZ",
+	"neHlVvk7NbveR1Tok4tkAF3NDWdY2eLKecvp155Z3o2YWwWKWE+ofX+yzNsQSRxuwf6cc70/pkhxkBWW",
+	"SIGatlSsX6zfKqinINrWQCXNS+9Xl2qbLryfpdDzAvWsqOjtqOD+gEl2frn9MKJCAMLutqTSaS4Mvn7j",
+	"JF+b3MNGPIRUcgP6Sa3qCqpsJFUKEMk0SJvk2iwXInC57PVwKpbipjWPjVQWeq7AXmgYvsDxmdEdSsVm",
+	"mf+0P7Uvc+kds3Qg9eyGAzTzhUxtFxyRxV2WaKJWY54GAxYS2estwbRKq7Xphl3fL98yRYIIlayXVh9q",
+	"iGBgrgVLVJUvdF0WZg3V75SFfWRpocsfhFeNQzDMmEe6E1uc8kiRgCKns/jNCVd3V3hzlvSh3YhIWTJi",
+	"AuLF+vgxBhU95jE9ngCcMp4aLBIY8P4AnlTOg3wAzmd3fjOq1QOXq6NPpp4D6pVvdBpS9CUX/dtYCp5K",
+	"OAzFkvWPLE0jFhIuyJhF0YoOCFxHZ4If2eAG2KDpblGlCmyeB+6wi8U+qHBBJIM7kmQCOk5wwIQf0BA0",
+	"tC5jorn5FhOHxm9cUPiV5vAsJOmYB2w5fvEBn3HkERvqKVFgDszsSkVTieVYBCSK1Tob3/VM/4WKPNgl",
+	"4qY/w0uOMAqHnKu8X+nDsy7k0rr8QpVWFxM6YlGxK9RSyXdrJNgImd6qlCYpxEMeOpSqyW0Pw6hTibgH",
+	"Bbxu01yFxDxXz0ILoJVKaD9hWOnF03lxyp8xp3+HMcqF6GTJs7/06dxdCBM24BsOX9YoENdhaNNEwQjH",
+	"ZG0jItbQHE6/miTH9QOWhjR2nxn6LcsWbwOkcrhhTVNRtbcRzWLFV9kszgu+thHIfC0cS3DN2YxgG1Bo",
+	"xpYLuCb5xaSd25QgSDlHwPIoJN1JIUdUGRxim2E00xQY/XpD3GBsow0Xg4awfMB0NfG68WBpBb+wPXkb",
+	"K2hyO4qTHij9z4+RVrOABUXegKtUJpP6ROOBJLEcsTBPfNMapAG4GmMaK/yL6FDjwaRJPsixiQ9qU7sY",
+	"IVzQuv7FjOpoX+8PTOE8cdydLFyVDxrKsioNwBeolKaZVhcAnXZh7STUD5BjsQRyQLtYQvJa5E0eEcYN",
+	"qvREaL0SsRQg1xKu7m4jNoJG4jELeRZrspSFgYtbgIcG/aVrsIYb61vHnxIKzcN3U7BarZ+8Aidb6ka2",
+	"f1byggzyQfC8a032nwBHUJ94v0lKwQbj8lcpFaEyJQOFHGV9GjXvGfD+oJlnIMNPphesMvWxFfh92NCV",
+	"C0LFBHUd/aJ0lRClxdM+uDBBgfAri8PaJ2et5XSfzUJjL/7eQ1J56vKUtdqAifYr6zqg4+4HLROZEB+x",
+	"lPwm+VGmA2CNqDXJHuQvoLkCbjktacayUOcFUwkLle960VImsPQdgT6h7DzDc8OuALuUi77e9YjR0DW0",
+	"Vlky4iOZFJgET0koGVpJPY6ewYT1WJLQyAxxyMQGeQRM5yCZxAfW56oQToQunEnCR8A07NourOwsiRv6",
+	"Bk70kaPcw1HocJjI0QxPgdUjNCcSwkUqS/b6yrxGyJQ9QPnmW3jNYWEmySDIkuQhDKXCm7SlVP64VpTy",
+	"OlKyZvc8x+/SAeMJSdmXtGbgBi76Fm8sTcERARSAelut7MzSgUy2a8BtsKtGTz9PK65ubYr7Wvt02AZN",
+	"8yl06DcuwYQFDPb0CjppqIgNU0gja+4gyKmJeQ+DnMDKDifI+YYmdywE08ZpMzxXkAxmeY5D3qNBWmUC",
+	"TSW0l/tU13YpmhMo1du700BpPZ380DlfmU6WPuK7i5TCDnynhZ6f9ZeEAjWvp9WcftX/LBUgJddGOMLr",
+	"gVKUE5NauOtTVxtGNYSzZs3nUcptRMp5G6C3ww23VlPP/oRbzfgqwq2GZrcUbv0R2vARJDLy+KJ1/sQ4",
+	"J3hKFOUh6bKeBGgTOlGExhI8ES7DT9XlJ7t+J9Pid/US1NXk8KYjqktQasTTNGIrSNqdxVkPlPArBeer",
+	"kKcblpun9tTXZykLRvSTJqBjQgEZC7FB0BKegT/b1xyUgwCLG7fsGsCXaMvf/LXV2KllvgtLfjOoTnsl",
+	"ua9PhbF35ty1GYPVnLG9a3VGLdEWxc93LLpXZFS7q6ravipT6T4oazJg4AP674irXLOxrYi5IiEDxKgt",
+	"1Fetp6fsKB7yI4uk6ENwqeRHP5Aqq29JcTEVVsADrfdr7eIqyL3ZdQgV8jr95lTDQ5fycCfkWHjwFeT9",
+	"AJj3Mn0QqQiLCaOB3hJhWmZOXUz+45//F3AJc9ht8QRGnPT6h7wHXV1S0qWKK/LYP8VfaaR8j9xxEdo3",
+	"3MoRSxIesidN8jJjRFssiiSZwGw7IceuDN3M5+O79yXYdD24O8aGxp7aSHBWb/lOYrPrqF5dJliPB5wm",
+	"C6emdU0PHtgJ2Cvs7qQwGX6hNju21HdD8F9BURdsXP/8l5MX8OvFJe6SuHVh+UanhV/dM8RVMuHMYwF0",
+	"H95TSnUb8L4WzopBptcIGFVDaPkLIXCZJYEWvWMa3d1yrairVCuEnQZViillag2ms/u26Jb6BtJh3g2Z",
+	"S3BfmZcPIyrmx6hNCBPL3DRX1GzHeGsWtEPfw0sOK0K9NxZodXWs9R7YNB+uiKGemiHYHysgjs0BQnEC",
+	"GSu20wUwQ4OHuuXM4sD0kXqYStrr4VBykYL0Nm43BxFvkBtLWX7ts20C35+vUjvlmKXBR1spWI31Ly6+",
+	"sEK7uuHkFogif4ZUDlVzgX0xlfrHAupFtmuZ1xbcR7N5q6aVgztDlgc8dLqDlgx7mO7guGsZdGCvcx5+",
+	"nhbQJKYTCLOijOBpk7xz7aIgY8nAV0N2KebVugTQhLlUCFARIKcxB8cmud5mLaWEoeokWMHuKFgdtjaI",
+	"R8yV5bEvXKVqXsLEe1z53XY3UjMiam1pose0CG/CsVeS79KEtrukC9jFChJ/qU/BN1udDrMzAKbrKein",
+	"X43UWb8e3RDUmokUR23tqK0dtbUD09a8DXDsQ03b0fZ7NZLU3gYD5wBflWNhOe7VtuHgnRO9AwWESn+J",
+	"JUA0UhLyFMYu4Wei8L4aPCGv6LZXNGamRhzaxuO3cHmMbvPgrlmJsiAKVxWzCUM6gZol4+cP6aQAsbpk",
+	"ttBqSuims4Us98etxU9ludd62ljB+tpRftChcZj7IBg2gD00peudAq3RnWE6PzgDqgYs0wZpXk1jWMkj",
+	"VaB7bVgizYOZaYubQ+j3qA1iKHdUCAmtVRjHGexDbTQuB4rRlq82oKm604wGC6/tiphERq4KXYGtfWuK",
+	"MQ2r4wKds8Z/3ONfWNhBZ7pnDXWPjAcSonoIq6GfoB+jdbNqW3oVfHxzltbnZzuI5B3tjaO9cbQ3jvbG",
+	"QUAUFFUBAEaSyd3GVIIdt3nYI5UAHcnG1Y1AUxwkZKhlrZAJCRM5HNq0vA2I0GKjhaMIPYrQowg9itCj",
+	"CN24QW24bDHFcaNWtSap2jDKtTu1aLoV7M2Iin5G+8yER3FNtawxwvD6/etHyiMsUszeiwN6pK6Ib+/2",
+	"tUWpjO8K5FGT/IKwPMojiiUjHjCV25JFmG4t5QBNTXPR8OpGzCRlIRQYoeA/myAkhcn7bZLXKekymqjy",
+	"tCB7EPoh6TutEMWkLy3MQZSCWWzmaSdlEmm7bCIhAiwBF1LiKCUJJVEyZpAk37wR19qOhr5J4wGDV+AC",
+	"KtrLOzEZNyGk2CbJhFRUO6G7EavuF8V2vREzsnyYcJHWC/KZfhEowIaTmvQqu7uNxbuvDSd/sjctm0g1",
+	"DHsl6Q6qWXeCMDAV+lWXCwqjndawZnjFp3yah+Da/2SJI5UEdnTqJB3d+8uV/kyzypD3erWsEvLw08JM",
+	"/F4iYx98a8AEIfleMEugXIFjLJBDzkLIZvcQfwzZaJPMZrBoVhJTbG4I7jGkdMPYCk9qEnOYVM4OAhpF",
+	"LAEnnmYHd0KOAcEkYSRivVQzlSruUkBJtCktboYYQRjqR2hzAaZq5EAZ43nWeNBLOScXdvZ8cAcuWvt2",
+	"RpOIM6hQAhTHGuakF+hhm6LkxoZWUsFDbnJoeimksaPmc45KkqnLm1KdepxFeuFy3UqPC1Bgl9HS4IaC",
+	"qlZQh2Fc2DoUU10rBvpaQewJw0j6pPZozKNJYXzFndOUbu8sq6L2aqerLqNt/gBXp3LhiT9F0Fk77bOl",
+	"9ciXmvAr5APUVGI1i9pFOad5NemydMw0kY7lPifrHSzjH1ARnsiRPjzfsZ/px0lBkGhhFdKJjVr7Uvgm",
+	"yG3bAGCMKLKBJiiVUVfwiDShPMKqLKMpI9NrLq/N1jQbWCHArTf53YglO/NnrZiS6ZRtLdqWj3j/Yqa9",
+	"uaD30c22L262ubkRa7rf8Nn5N7fdyRI4UvltFcPSP5ZP9dHNd5BuPldDVT2mp59azyvGdP49pObd2yW4",
+	"IPS0nQjEAjUH4I7YjO8Ps9a+a6XmWqgxM05Awca28R8uNNo55fQUW+DBE2JJ8KronLXTQlivvD0G6jM2",
+	"ZZACQMbrFO1xGqN7IO+phGcgct0GDZbGbLXIVU0aYOFRBWNcL+Wi+hAejkPThvJ5L8xNL4u9TX5hZExF",
+	"CnAdfUkGMmaEC5VqK2lpvvRBL+GOOqh/I/GPH1mfa76naXOKY2wkGmL8ZLVuvQ9M85AgZaFtYKacVxVL",
+	"xxiNCY2kYB5YJgz4tFYIUFQuUxhuB3Ns8rSdJspuB9cvE3eqTcKUjEbVBeH3jCL3BBfqB3syE2HNePLL",
+	"DqmxswxBiwdP4a1i+pDBcqykarOEDDLV1UJYS1gWki4bcMxq1TTZlUmIrt8FIU7O5gB1LKjHbrEgGI/K",
+	"fkLJAfvTh7crs3Tf64GvFbG7zDR71jxIn0wIWsTG91QRWp2Ldg4/UpJkESxEN5F3TMyt3zVrv8sS3jn0",
+	"uBqtrXKid1h8647/DDm9pfG3jXiuJ5h3Yl1baTr9av7aTCmuG9VDd4f+fgWUtxnCOVz08lpS2J8AWT7E",
+	"Kt+II8CHqXe02u4WQMhXlo1b7uxcIGiuCBfkOol42lhNj9tVdeHB0u78KsOtSLJThPfbkVv0oci9upSg",
+	"gNjrqptXoGpcwY1Q9Q6KA44axKIaxPl3okFUcqFP9I5Bea2SUQae9i4N7jbOi0DgHpmRUz02l/FhnrhL",
+	"NrUyuLg9cxiygP6qWisT5I0UIZ2spJ58yJ961FHWj+XC4dqAkpKw31iQngSRVFmy+27NQyZCLvq3Zjw+",
+	"ZoSm0vRxhsr9Kexv10tQClMUoe5YSB5fnJ098UrY4yXAAc1nlG0wUOrXPpbJnckFMxjiVEycG29DKN+4",
+	"7nqvXpilPxDuEMgYMlCQh1s8bL1FEevTiFAeIjGlpMcFVwO2ZGzTrMcHWKAdsYtvot8yriBa0u6Mrcol",
+	"9qIRgengjlTNXQfRRwqagmJOKAZGMUPiyk4+uFOki8HePuWCZCJkCSaZPlL6EYYFGLKlwsZ/Ab7dIxSb",
+	"HEDLA8+2Dyj2IQA+cbVJ9rCzNgDrtiR5QWOWJ/LraQ64IkOq2XVjCss+ZiHP4mW7lcBZPHKFVTIecPEI",
+	"JUhK6zVdN2dlb5QHUBGsMC9CFhSywKAmKRNWNJHHJsf8t0ylvMdZ+MRzQg2LomDB7GWmY0jIhNMs4Nw/",
+	"sT7LHhc0ItiY4iQb6pMRc6W46F+BLRFJld7qE0mDFJHc8iwuZGU0TVk8TPHlNuGThZgaxmP0iA6pUixs",
+	"ks8l+GBX7ipkEWbJeFJhy/Xzwee6UV0GzsEBKjOoQt5yoe3I3L50vMw4XRKWCTgcjTItZYLrncGCJb2A",
+	"XKUs0Yv6ltOYTVZUfGAyRwa3EoO7VmAuwFlfg7GpLN4DfiZuBzIKfVRsQI0hfckAINwVxqtUynCjxKzn",
+	"fmxAdGxAdGxAtE96G3CkVRmaChLGxInM0j1pJneFitIG+RZO8V2WHqTRBLmbgrEQcCzRqw3ZyGjkdjPI",
+	"GV9Fq9hdc8dvgOxesoCH0BtVL7/cRBewlNG4vgnYADHslN34Ho9cNw+JuRIhD5dI+/6kX3dM+d5OyncZ",
+	"iMdsGeTsCzkmjzWRPfGw5UvpasDE4GnNgKH/tCiP2YynK2XEoPRilznXCyhGCz4vPNP6hgRgHVBUFlQE",
+	"MrWkTrPJvGlNUm+Y1tF2kTpdj84DB0/atkP7njP9acAmRDHm2Jxrukqk8EiSl8b0aJAqwpGBFDs/AzyN",
+	"oTye1maNlbrW4g1LtKetgHcOw/Ix2GnG9ZKksOJJ311KdWGZq/QJgyfzLfY0ug5DgHUDXCfpZMtamsfp",
+	"1xjWciNJ1SUKeOisqMMWQt7mKGBvNep5mdERDUoK0x7nSPOkcrgVOUuOtB4CRmiamk+ZCHeTyPXgC3Rv",
+	"ThfIeVCyaaRPzyTP5XJd6qETxEwhvSs7U4r3BVbImxgvmmH2GQ56CJo1FrQVgKRb3n3BxNpKxUEltR7Z",
+	"90E6RCAt1SolstdbXyvJRChPoGhi967JDA85q8sw6ZR5BKSS2CZcY6oKeWS4p6mUgBapTRObNMIV6UvB",
+	"NpgroldQr/kbWMRD83x+sjZZOpYGc1AvE5wQAgCPhEbR0ef5gIlj/yBCSSiJzXlaja7HNIrUXEdnnKmU",
+	"CDbSR7/gB5hydw4o4EqTT9Z7FpvVvGPDFH0GPS5CIiRRWTCw8ndR/+hnGObRQbpNBynk3SJaerVPNKV3",
+	"TJCwfojfkUsUgNASyhULl0K9cwz1mgQyUzzHvrLw3BtXis427FjVtLg/LlXQCYDf5GgUmufsPRiFVjV6",
+	"EQ+A+3GRMm2ddEBRAWaL+GJaY/bQUqrjwUKSfkQVdq4HIYZuqLhJDFwr6NuQB4vd+UZcsx2bVF8uscn5",
+	"tX7ErGWmtcquDCdFMzK3uVSaUNFnSUUHeyAWe3526otdgAaXo6+lyWd3flpY/ArCRdjBb9ZJ+0fGhpZB",
+	"wOE2xtF6etPpV/3PRpy0higO174/XIHobYB8DtK9O8Yzt7eoF2Z8FR5KQ3YP4cCdIvTd+W+3vRz3QL4v",
+	"rEOMqSpYCgUFYkVf62rqwj64S4QkkdTakKlVZAlbXlV4JcKtwLIfZcVRVizuS0ZhYW3/ZVQm20GmRj96",
+	"F4VMpdgHzbNN4gDcgoDXlgeDUn+jOOZpysKOJi58tl5JtIzu+HDIQo8M5Bi+0MQHThXoEIdVRiSV8q5J",
+	"EFJW86Ab4SsuAvZfhBz7HtHMCiNHXKUGnjOmaQrdLjSHC/Q6oE8Z+jKhdxmxRE28yS/Y1/6VdTKDC0gK",
+	"AGaOh+kE7GTwPVMR3ohYjmzJAI8gl3HARZ8M6FBbdU3iD6i6jWXCTI8NVyWtX4bPCqggXXTFueqha7tK",
+	"KYsiZfpFSZwmjP2K+H0pzFNvRCqhSazr7tYk4CFKGCaMVzeTwqcNh4wm1iTF0cteKUOIR0w1b4QWZorG",
+	"zA5NPyKQMSPpmAfGqFV6B2lkLsFuUiRBbHR9fZeZ6i3sgyUFg1Fw0W+SF+YemjBjzsqEPG+REGb4WNvd",
+	"vJ8ltBuxJx1y0W4RHzfrln0ZahbrWwRtGemDaNx0//HP/6tUnQqbXjg8Wgy2DBKFuQUWCyhdsKqee+De",
+	"NBSyunOzTFGl0+c6FOpTiw1WrgjtKibSjrPyYZoqdSfFDNp4UWocfUomJT9fTL/8iYl+Omh02q1WawHX",
+	"o68XrUDIyrPORmbXr4fOHWAC0mw4kbUeUr0VlS5SzWkX9oYWjlw6YIrlh98jBtcHD53mRlRvnBOrfy0W",
+	"uJjuGvrF7MswAnwg07C2avT2LaUJ8NQAUxeW9+ns4nr699d47WX+M00SAwOSTiDwqpXARq0TWM9V37nI",
+	"PG2BS5MGARumiH28yDThBffOsd1ad5KbczPX6RLN9tn5xeVTrVI4gbeQUtHSSgU+/uvvXkOz33zJ9COe",
+	"tS8NqrQp0imfKvvDwu+7yPX9wpOaRlkqgzn96jWspHGDKvmLG/941s/efLw4f/vydfbu5av2n357df72",
+	"t+Dszcvr8ZuX10uouEBoD+5KRvKudiYjh6F5R9fAcWen9Jhvfl3DKJ5re8qQgfJx+lX/U+9aAhgFlmrb",
+	"4hECGatcEXET0DZYRLssUlfEx4Ran8C+QnAc7isIdbiNqDHHFpOy18Mo3UwDSD02ZJH6M43ZFTm311nx",
+	"j4sXVju94E0vzGSXl34wpTpehosBs6Kl6YipkFZxonWA6xYVbZsxLb0Y3DZaxBe67kqAK8diyrUZDFvZ",
+	"6DRenZgvEgZfRa6lOvSE5F8KLdadgEGWfau3RTBw/fAUWOYHiw9T+EkOeVC4q8glGq3webd9FpzTC3a5",
+	"BL2Xt7ym2a45DgWz6AUu44nrDnyPiWSuz5sJe0s5sv8MvGD+tXDN5q0wS/rzvHZAsEB90GHCUGymIIBc",
+	"5FP2uvVY1QLBczPqt/qYzYGRvS7wGq5KpIfYbr1Mmea1aGpJARahtgQm0LOblRtuA3gU8blAirnVj/ef",
+	"XKGRM6bK2Au29B+qsOlEWyDXyBL140SmNWOtYdgGQJajdmlwtzjzu8e9VWrMkwnAqbkRiD4PgTNYDbSZ",
+	"eoZ/gc3jAy378EoP7UPNuPCKJIuY6XBeiMGVHuWsUn1HlQ1i0HfXY8cbB+CF+cF3wOc6OVtEJvf7ilxn",
+	"N/C79zK+ep/Qd8j8Kt1QH+FUW8pA54vs9fDYGyEIIes6FjhH5XIZhfV+qveUJwr9GZqnKANZB6xGDRk1",
+	"iC7OJaRSwmgwsNAvQhIfS+l9lwHkFfNuxpSnHWJw9YgU2gjDLmP6kmGW3ghNzUj8IZ1A6VQgY3DxDClP",
+	"cqCbvH+c5oEjyYEDUp4C67IAea0pZkR6PAIvlzIpTJANCTp/nefiZb5sB5WZdaIC8KNtNSsL3tHwGif2",
+	"jw20LoIzCD5S07WILd+0yBwxUCWxQbqQ6a2jgIbXAM4cLjssKw0RfqJ6WPa3ilFJpXg30q+P+B2LJsu+",
+	"Hk9/SiKmZR0ukFn4ygXSv93Wt4EPZYajiekXHusxtr1GzAX+nTsfDAjIAmODISFx1oxpChtlR62dZqM8",
+	"5yets0+t5532mYNTyYQJ3CSsz1XqkK4XrQVo6302OCVmv72GFAt7NNr6AZCOvfAdZy5+ZKysfsIYQmS2",
+	"ms9/eOo12IiHTIC/BVBHG15jzHh/AFdcQiP7/J526fouT9LBbYj0k990PnVTq3lZuk2xL6Xr2/dcL2Cd",
+	"aaSFZ/k+LSrhuHdazWfPnhV7CDt6r4iNzWztpvIEnWh4aO9OLsprC7D/n4xlYEkMmRxGWOpvQgp4nFnC",
+	"QoxFFHSJgrDbdIrErwupJqfBgAV36+Qe1Ib4TTOvIjGTscyikMSMpZ4JHOQWEBRGWCePzRnsZvoZERfM",
+	"hvGgxbunzVRoPzohitFE60R6F7pM8+kxE+mEBFSEXB9ObZtZO4nHVigQ+AlzD4DS4Av9BB4yQAHtV1o2",
+	"sGBrKCmbzAwocIhOo/38+XNAn/pBc1MErzNC4A2NaZg1vAZ2xjbf/oFGERgGOQdAb1Hj59dv9XnUnKTT",
+	"WKJu3C3LCzhV28gwcDJlBdCvdqWEeHj+DVsOtS5w3fXPfzkBYXLeKDNcoOFlV96d+jpXWE4XnolJ37GI",
+	"u3j5A/POzwOJWp5UJU5peCcoOC4Ro4ptLmaCQdrVXKc3LDxYR1o3N4cCASNUIVnAIYWjeUQV9tUEl06l",
+	"S/plQQleM7nmqEVtmAo3rd0sTa11NKoP175k8dxDwLaqH0f8AIrNgiUSi7OF0xCQvnZYguqDdex3IOME",
+	"ud0VCSUzqTX+aS7suB003oJXgU+H3jFFfJUlIz6Smvh821He9rcGlakr04H1NzVvhF8y1P0OlGKiDtsk",
+	"PljzfocMIdm855lqeT9hI87Gt1L4ORhp0duhVxQ6aldk1ZiS+itCo8i43uMboVI6sSqePkuPFBlwlcpk",
+	"Aqy10DPVeaM080W3gtbi0CVVcJl7CLFcyPGZ7uriXgdOcP1tj7MoLPa1txOpSS+t0A/xMBW5/kEkmdqJ",
+	"Apxn2XXjEiR/TGBR1BUeIpCHBoOaKxLLRJiUiiW54Evz7mUKWLYgO3HnZq9pt4odtfCaZRJMv0+ZXC9e",
+	"p89XnZAtrrsTsmebEbL7mC5bYvIdrMCuxqQE3JE5Evf3JYUfCIc51UZLuPWvqhXhkmf/pXvlsfZ63drr",
+	"7Ttp12V/cySL+/t2GU64FDbMkrJrM/5Je8D3zE/52YbvzDbmfATDgt0J1DwfihrPRvqOuUZ9Iseg9Pq2",
+	"ZMDX1rxiyYglJwDJgg/xCO1C8x+iWCBFaMBHsFoa6wM6xIdrOyYBzfeIr2nHB6Ud8/c84mu1W5O9CXKS",
+	"z6gy3gj/T1SlJ6/0I05ev/TJY5nYDHH/iRZGkAUOAunKppZ4hs9A3BXebiH/r4X5bFVSPRST1NK+NLNQ",
+	"5I6xoTJp90JgT60bYc0CHhIa8ZFpnqTShNGYMH2f83Kk8o4Jghns4CyFeNNI3rFCbgg0QoGmSnqcYJEI",
+	"mcLLSTbs2HdPlTXcCMggAUTj9lSKO6bIQ3e3cSFxXGvhz+HKGF3HVIuikR07bLXeDawiqNLO8cJXeHJm",
+	"Du+UVab3UhaSXXDF00IiEOMj5iJvqB3k/L204WumtdvqBszrCSKuJ4BDCajQq61YSox+AsbMTMZ+TgPb",
+	"zL8/Jrt/R8nuKfuSIhs+QcIq6RYNHnbIPXndN6LEVG+E5mMd8vWmwcObRuem8ax9edPwbmCo8EVFrjlc",
+	"YDd/+qLSj7fmqYukt8ONxu64aXTOvZsGTeHuOWn7cFNfCj0M3MIb0LBuGp2vv/9+I4AlzeT8OnKqdAaa",
+	"pd2HjHXnC8cKsqoEdq0m2MOwxRCmPqL1sv81Kt6FZKdCZRukYhI14EPlEUhWVtYVhHLskSKRyXQDpb6Y",
+	"9W4OBLqV9DOGDIRgbBxw8B4p9OUAjLlsVlSl5fQTTPagjKU7NtmylXTH9FUn+M+SeVD3TPMaOHIh27GS",
+	"3cMRdClKd1zU5eCYn+rIXlOMzVM0zPcWbqlH1iq7dOH9wLNr3g9LVCnVny4s03G2edaRywZbMlXMdtAY",
+	"Zt0IO8RqzjNkiWKIFJOwFBx/SwCNFRKsi/Bi5YKVmqHKhPe5qC7ww4e6UqzlhuR2CFiCYGOS90CC5UsQ",
+	"EqlmXFzc9uS0MrNF3LMFreoeWOB2bKacRB+wTkNFjA0bHh73TqPL5VBNgoFUMuAUy0yQoEBggPToJXpN",
+	"bdOrtmd3o2NXvBiVKxwYW2LyUcYx49EGc4w0q31osx1IqzazCAkPy45sjUKPi7BYPoYCYq3isXpIMaDY",
+	"JvG7VLEQYj6BHHIIO2GQRI/Qm6pzsA0ZDAF2iKITpEsw6Iw+YSxPWHstIv7w8d1b8hE/nrXOWiftM2uB",
+	"3bHJWCahsoiCMrhDuRvxbgIuU5IwEbIEin/9/4QP9T39SWYpZPVoocOTIItoQlwGhkeCgeQBKje+FOxd",
+	"D+2lQAqVYhDNhwNn+oti93BGgwGBM6AVfC3DhhIA167IRfuc0K4cMdImb/iPszId5dNPyLF3lz60JNkC",
+	"ekqJHQ0TPS/MGvpqHqS5lKHOX+SYhDwkE5kR+BElx5ixu/9akW/qvpHd31gAiSiOzs0YAXMhggnBK3uJ",
+	"/u/c93QaL7BrOaEj9k8nI5kpEsok5iRgacqIYjHlghE9InxNzlb0mDJ+m0/YTTHjnTEPQfcEK4gmjDbg",
+	"6g7gTECyNlz86+9L8Z7dgLjBUazgeD+yfiYOGb0NWWtl7QeidVDDvQy/AtyLgo5fRnMzbFYrbLDLbmvu",
+	"M1Tmpx/9JBPCQp7KRF1plUCkJ+CF0xaFMUs0YwMYimLlWEkaOBBc/cLKTCTDbzYeSF0VsGcTqoTlSaup",
+	"Fg/HyOZrMYfM3Zbs3nm2FDesc4kYY2cvwrb12ptJjUIGg7UkUQSqQn5cN6nDLZ6FVF1L6zudyXfnwuo/",
+	"haPpQ1ZkwsC/EWLB8HggI/B1nBtHPqhmRnUzWuFVnsgD6N4G1s1RxFS566yitTAoPhzI1dSrTZeclmjc",
+	"lBViku0y9sgOykvryG8fMyfmSHn0S1Z07lxPlp+aU7vrvhWmpF1vCSI5G8PqquiCsKUWXJHc02IbVvBI",
+	"rw6cdI5IFmgOQS2okOggNelxWhaQiAZ3KkdAQ6awOOkXUKGFxF1ZAcbRLP96NL6LZjlH9emoPu1UfXpf",
+	"WME9Yt6Wn06xbzPaev69ILt2FlStEeaX9J2C/tOXBtswSE80ReP3J85stF4w9EOBo7zkx4JReC5yRhOT",
+	"b2FpDnEcaWpZpr7+kXVzsWTEFMF4hENrgDK3Kxs3KUZZQsnU6jYiLtJKPHU6YrI2o1yGCS7P9HqQppEz",
+	"t4VZ2eLsYhnvlvNiP7Cz6YOjijl2FuECkmrc8n2fSCL1Zt515TJ5aBjNOKonJlDM013Yfotyy5QnuyyI",
+	"cZmKVKgx1AOijotQSwb+hJtsOFfHgY0opwPznovJa07LBQGFCZPRVlJbTeeFTLE1cMhxiY/6q9NfTcLT",
+	"t67A2uj2UX1dTX1954jvIPRXg3OOvKU49CXU2IHMFBvIKKzPd7rGnvZSMGX73TtkKAD2BhV1zNUKKE03",
+	"4jNgUqOK1wEnwGmgRr5H/CK3+HIiQs0xfGIxqpEVDzWLVAPGUnB/Qko2AHMbgYnJYrmCjDwdOfaNiKU+",
+	"31cgSSE/GZ7cTQAcy4D8CZnqJw4jljJMjf4y1DPpSwNeqlfe5lqjfs8xkek2lSmN/Ca5bJ0bX0gq5Y2I",
+	"qZiYpyiSZKIOrOqXfGsOC6xq97UsRQwEr3GSf/h1wXRoRxb6nFlMf4cWgDi02HTauCo3DI9UnfmTE2sZ",
+	"U6uAk1ux3sunUTkA2ZHk4W4Kg1rPO+eFwqCIJiy8VfyfWKNzgbx5qfrEBa+9aDdm4TN+gQsuLvVSwQDO",
+	"CiLXLdWcav7z9qyoWiuPyHEGk0zklZZ7JMKmHDLxJY7wmKkT2evxgIUyyDTDaxbYZhw14d+y7766PgCg",
+	"cpQxPfJHeKY0JGBRBIyWfUmhMtUc8S4XmG4/q8pUsfhymneerL3I7t00fp9Kgp5NsnKLZ7B/qnUsI4em",
+	"c869PLNHn4UbsciovOIp8s7uHSEgElEtzEimbWgLUiR7JJBRFgsMXl2Zjh80YeQ3yQVWA/hXvmuyCDuS",
+	"ZMLsmd6RLKIVE36wbLScg1Vau3/iKi1wuYIqUxCGlcVi+juUqetnhtcZjiAYGHX4MUJCW8kJS5vER2mg",
+	"fPsjsN68q4lzmzm5YXSLAiyNZt0FgzA3Kq0XMJdKj30ubs3Xt+5r/4lNNeEheP7oHRNXefNwhMOyPbH1",
+	"VFQlChXwZLfiO00jm+X9ZqHXwmlKmLGFBnxoiqtAp1nleWezzxvzHmssAbDklnrTCVqLgRR804J26T2o",
+	"YofakDrsTqMFxlsZytYzJDTnMHNYbzcTYcTuD2jnr5yfoVaFVy5YoRqAI2usYlV9lhb51NZwPI4kch+J",
+	"lKymfXGf3KNumByqRQ79TtpwV2dSVbmNtaE2k+LkwnSgtBh9w+ofi4MO4WlaQx3YdNrTFA1ermI3bTTp",
+	"6chDNsND9jH96z7B6XLA7uMiS4jKU6fj1sJPSIWtRWRIJ84ri5v3XyDa4ROqDMQ/FqmOB5JErJcu6aS9",
+	"qu4nApH+3B6pk88lP+YbM6sjMM+6wDwzAzZLmx+Jx5qbgTlo9508hnPxZJdNo9YG2J3HXi1Xcqfydhku",
+	"uei12txDb8strHw+iBq7cklW2t6QaxBPxENXGy7i3ymwykeKxI4p7JXqVekAKuU+FUIESaGls9Wzppw5",
+	"5QugNih/gIn0z/XqMA4uIANPmat8Zd8OBCZA3TPPrGLKNAynjslugcY36XRZkU626Hg5srp6VrfiblXq",
+	"jmH4bXtorsPQGW+b985YlfP0K/5x+xAeG8d81tMqjhT2IBT2acCstNYjOigXT2nce6NoVKYelIYKmvqQ",
+	"poNcUXf02ZgWVUv1X1qPNZwyEW4/hXOX61OfPYqgicarFjE6ss0uCuYwNSwRIc1t/M603gynUcdTNy24",
+	"E6y16uzPIsJ43uPG3myiwDKxWau9LM0Strirj4n1NcPdQIzrNSvy0MuTVntlbfCVCLfiHDwKqodRBQ/Q",
+	"jXhtaRgZygZ8iJC7tbss+1ciVCYxKOfY6JxqkroQxuI57xXMSz9gA1GKh+VbDkMaQ8ymidvC1PBnycMP",
+	"+IhjNOMYzVibDf0ZiLCgycQ0hGRqliQyWYEr8Xgok/QkpsMhF/35gNr2ohxP09QXAtL0VRFsE3K8Ldiz",
+	"wdyGxCZMmPPte1MWDyOaMuVvBCvzNTz1jZ3MQQUytOa55RAG/O41Tsy/6/cPdieCCyiJsvCLptAFahL2",
+	"Ip5hW72jmbFIIVPIelxw63LCvE48RAZnGlr1skQC0SVYMeOAhmGr3YWmAZm7LM8p1Npa6VLFvpQuxYau",
+	"IxpluAQ/6RE3vMYv2JyxdC/WZ7pbLXqp+z3QCylS7ORSuNB8D4IScO+ogdY3P9zGLB1ITWOaJ6VMQFSC",
+	"puzWlAQ1wngyXYeFJViaKG8NGrbUV17pexeVPa38uHzA5jmMXPdpyP5JnxtcazVRKYvz9jrshNorlqpO",
+	"WjOuU+I8Dx3VQWY6J6RTgkONc/ZopQWOfksgkiUzWm9nZerrWJrkaeR6KDf0xdCWy4M+A6g7mUZd1oY3",
+	"8CRAIjdCPzpLtJXNRSoJhfb+KJNM4AeKSRXkZjeJXzpFPlYNwZ0GdpLIntGSEzm2z7kRuOIszJs1KJmL",
+	"RRi3vt406O4LrpgrVQWYuR7XqjN3CP4I3UKg51p9zm/plK0dFPJWq+xfOVP4yFDXZai/r8EPV2Nlu4Gk",
+	"LJ/zCk76RzZMDzmYZDl2pZL/R0ALs3y6kk0vrtEvnttb0uZnI0aVsJLTDGk9de2opR21tPu0NG9TLKRg",
+	"0e6L9T9Pj7OBsjlMYXcpz9ckJ0RUembwIa+ImR2qSQkV2CNKMx7NaqD8W3+reU4zL5iFpDhjUGrDtyo2",
+	"M61UzvdNotZJldYEkcfUoUiuqW4t7rFcWc+6JxO7miyJprLGqqbNDuAo76XlfXTlzRXxLit5g0L+NBiw",
+	"4G6HIYVrwOsxfavHMotC0mVknEjRNwi4YPa4riW4/p4jUPzZEvh0gQRLLPIDJUkWVRAtzP+QTSTTRK7z",
+	"11xpMUqJUThQd5jSEAKZRSxD62Axevo4YCz9BV+2E1J+K1P2J67SKlp+BdZ2j0Mb/ivnCqXGx+26Ijrp",
+	"TXo8VQ/pUnkh4yFNCtSbe7rNQTU4VIylKxL2MJFDqWik1iHne9Fjbc9AFMk/JUwEA6hNfyX6gLwIU1Ak",
+	"UxmNogkZ0BE0xRoUOj4arwr667lJjpBZ6plMCJNUm8oCSstbmQ70sgE+hkxyPNqlyB3XiH0bBI/5MJra",
+	"SfiICasmGxIX0ClomPz7/8a/DDv49/93lh8cEBd4bw55nXZuiQCOJLYCTYlKeRQhDvFD0jyOtUjzeLxd",
+	"389VqNxFv+rDbtKozUaA5jiiHulOQPHF9hUStWlqHIkhCeRwQmSvSd4CNHSP8kiZMZtMBgN3h8OaF0/7",
+	"5Ia5sXjM0W7fpDNQ8D5LTs5aZxfLoBqUN7dOHF9HkTkp8U7CFuWgc1VcedNxjHvpdkPd8ueR3H7Grtft",
+	"nLhfIGQLR7mt46KE6bU4atf9NPgRb6p7f5hMECUoD69TxA2qGUQsQ7bkEN7oWzYacU9lzAMg+saQJbcJ",
+	"WOaBzAz3c42PO2eXP7Q905I2bHRazvMLfw8TGTCl9Ken0IU6Yb+xAH49f/6D10jkWNmf1B0gvzY6563z",
+	"M6+RieJDNde4HVPo9a/v+H0xDzMYHTjivmbJt12epIPbmCsFiOLt87bTwG4T1stgqO3WD797DW3OIpOI",
+	"NHUydK16DSYCGcLdjSztnTwronEFagSo1sP0FpKT3cjOTloXpZGpAT27fNroNJ73nj0NW8/az55dBD+E",
+	"Ty+f07Meo7QVXF7SsNW+pOfd3kWv3T3rtrrPzs6CsH0ZPg3al91Wr9WirWcuNavdvrhsPWvByAXgxNct",
+	"zcUSWK+QQmbY+O2sxPLwuHYaYTK5TaDjmJCgE/31V9j+fsKUQqTuKWdy6SnQVLN+xO2/FPtJWlskvN8B",
+	"fVFyQJ97jfwMYZp6FtFbwFTrPP19E0kEe5c9wJ1IepB8gY8MGjczdBZR49rDML/CQk2apMTXP/toahe7",
+	"LDkFXfYcSr4FiYb7zO8+IvGDcxpfxdWN0ItQzNxHDOqOdV25/v8B4Ln2PJKJIfRESSVJpSRxFgwgwd8A",
+	"gzk9wNI8gr/lo4QnhpKpG8gD6OnJprlvDP0M4LBGqDIvV3+wAaWZW0CjqNy9+kbciBPiO8jWDvmHTz+d",
+	"PPPgn/ZTPcrPXIRyrE7aZ5dn8KqQpcBczVtkUnDOdScpI6CTkpgmd1e4A007MQM2C2CcTXItbgRxk87X",
+	"rZ8BMzduAxY29RivS0Cxj5tfIvXlSQcBYhHBEI9DotIc4Vb/4Js2UaaAo0leajMFZoKr3oV2vDwhiAVN",
+	"kM1eWag9vBSa5+jhJpnwzPXolyAJU7DGCrqDw2CrcW9xtIj5TKTAxlURF6bfwx2bQPE/1bYrojSaA2Zs",
+	"nyuiOYU9HFpPNE1fAVkQk87RrQK+MFjceJgiqqOXW8hUEOjob7AHtbWBaKR6eIA36I6POYGPMBeGuPif",
+	"vrrL0jFjAs7QBzl2wxVFPDxz8ro0uOsnMhOhWW6T/5JFpq3q+3cfP5H/+Of/7zSvr+BM+XoXoNW8b+Ps",
+	"vjmz8Ea9WqYuxwSm9RiMiPdMxyNFRwaYr0N8rMvGi31zsFzWjj58LmvHEDjKfziJ4I967DuVwX/iGTJO",
+	"mLnpse9+MwCOKZEjlhizbfqFJe8VeMb0uoV4Kwx+QKMezgAPCXAYhI9FrxmNiNanOia4ETIQWRan0GqB",
+	"hIlQwRHQp4L2UkCkNEojXoyUmisVPmRPDakmRVjzi9bFtOFijkexo+3TC/KG/6i/uTRX4/7ccQFAvJjU",
+	"5Kqg8mcZKjbf+gWn28kf2cR3O3QjtPpUerZ+Jp5v/a1Po0grYWbHfDzNsd5MwJZOB1QUU45NuwU8/gCy",
+	"TgNoWXVPitUO/IiVxXQ8RAFXkGmFTA3bt1STG1xmHUpXcDhT2WewhlOC0Raf1TeNz6NSlY3j21rZjrlw",
+	"nxewpK7diVTAyyzN6Z0NqOY42riPNSmFmAa3qHHjdKGCBpk3nLff4MMXMvp8Y6/4ZqhT+X+YHwOtWTWL",
+	"82YPJebOgFFrbFpntNQkQztjqXpiuQFlJ5Z/U375QhP8/Mv1p88/G+8hIAVRRcYFXaBJXhpFwEyDO0f/",
+	"PMhqZ9fUnJuL1gKDW+nNuYVV5QJQLOaBjKQ9BwCxS7uayPlwcdBxVE9mgO1NB3A9kquCorIE0rcJFG2M",
+	"1j7JPO0UFhAJXgsgzRnK0qVmUJrv3ppCgcqBnbVaNcDjiwRDtgKCDfb2BpGt0QV90+i0f/BuwCcLSNe5",
+	"jXjT8G7AqQzf/wQfaV9/OrvwbkouYbhCZvw+COzCPGZHHWdRyrUVAw17TtDZ8rW2l0nuf6h6gzZqXnz8",
+	"s5GwRq+2ZtIjRWx3p0+ToRM1DAW9Pe9GV/dIE1fwyVTDiUU2w/kGlsoCeS0AG7wctvorzvjXmR4stYjh",
+	"uMNXemuv9D5e0T67Km2baP9w1bo8bbVP/3/23nVJjSRbF3wVN/5U1exIlDepJNLG5qQu1aVTpcuWtFt7",
+	"dqsMnAgHvDNwp909EtFtZTZPM2bz6zzEfpN5kmO+lntcIAICCBKQ+CUlBOHXdV/rW/bYb365uby+sce4",
+	"4RnWCLNdNhxmK/XqO+8bMqypVHeY+i7Folb/zebZ4vY4077MuxG0vp6N6dezPvCyJz9fnD99+uTafor9",
+	"SFajuLjxlyfhvjbOpxwgYSWIFWc1o5GckgFVKAXLm/ulWAY1k3X3397v5Bo+uYa/Q9dwsDXXBovQE/HB",
+	"Zyz/gt4dKrI57yFnuSZzfhRSEbL4ENoeok9LS2D80PTwJnOHZ26gNnnLGLZ19ZnNvo9W2vt7LO9dFyzs",
+	"OgEL/kETTzo3RLEJMDorepyzW6c+vHYxzdploliBw0TEMgzDRVcKbObeXCknCXWSUN+yhALqig9RQn00",
+	"Ei7xMeTg27mukE61hQc6F/cnPD5l1dIxcy2lhpSLgAhrQUhFhlJG2DYcHOUQhXCGRp8NIVbJpu150B8h",
+	"iaem1H8rFbwGRrLyysmj8vYG+Jqij9IFuZScwu89T6zbPRc3e1PhsjmM0EkOneTQwcshx4keQgz9I2HJ",
+	"Icqgz5QbyDmQBCXy4YuiT4kS4IeaY7UOw8JHereSUbCU6tTVtLGhFRaQvcC1TiCuCH8pOQ2wikMpFjqc",
+	"Cxf/CLzTELNDXJAS03dElLJ0oN82eesaH4ZUwCLzvQ+XubgwUoVrWpQK2FwQt+UXXOruHV3lTmW7jUGa",
+	"rB4gwQSa3TN7L4JQRixAVBNM/gjGTGs6ZF/ExXVw/fT8/OIy8Aw6ANYZpLniyDH930HeVR28wOaT+c86",
+	"0GYSPyARC7lOg98LuEvV3SZhQSRbEXFLIumaAGYl8FgtblnEreshE9Zc9RhkRsHFMrRf7dwt61JZcO0e",
+	"jHsCJXSVA7mC+trktaVhF6uB0E5MQyRKH7/O5aOgL8DlESGNajrTS5DZqtrQrEO4WdL7B7vGbzzv3ZLS",
+	"jhPeXdPcM/i3dpI7WAVZCEEmJpTjRrPcP8jpikT3uTkAFWcJCnM8sGJq4Xx6SC5k/eR8l62yQV7inQ29",
+	"MjY/Y+SMi9VCwDhzxUJBy/POTqs2W4fCQGTIViACIuSfAO8hrF56HeQqqDotFDR5hS41CprIYv4gp4eU",
+	"yAze1T4LXaqUV2nqCoa9CoIxFXQI535mtfx4OUpnivM24tpINctVT2rL/4XA9Mkp0wZTVdrklTDAcQpo",
+	"olhrAuTY48gSu/eSR/+n3ZBm8DrfpCt7gws7KsTOMzCXdFeKHXP0dBzL1rM/6vD28pM1UlbMIX/Q5clo",
+	"AMgS7BKss45HIUyUgtei2lbTij6/cpZybJcqx10kLbtSqYZUcA2zqwuOfH7hbWadh123k31g+Mk5Qnpo",
+	"zuu4VnUJScbCyNhTume8yCoxmXI3FSWAd9DLqDWw6i2NmYioIlBzz0URI9PwMSP/BHRJ1Kyzy4He1ZyS",
+	"a/krd59IYZSMY1TDLbXbS53zqvr6bI8MqSKX7oxlIHYqGcR6HhKhMAOuU44L6fqIleSAMBEdcxVUCpDY",
+	"3K3Za5cxT5VDec+UGIPalBKnkIZBamioGAP4orOLi+sGqfZnoM01OlLMbd1+YBLnz6+E4j+4S3bMSVye",
+	"u+DVWARGg457KWXJQY7bVLOZdfSt9TEU84av/WRWmpC1SH+NtwP4DgRn0By1fIIUVwMK0UF4jZcJ1hQR",
+	"sChadyFZd2DDHEQTlPS8Mc/GozlDtZ+WAotTINpmqXksFVu7N4qT4T70yWLNMmw0LqzwD5nru1LaMmVr",
+	"Ib3nximvBFYLDlwKOeLB4dXYbyOVxtjGIcIPLhean+gdpniXMBBLEb6+c76tyBpCdEWLdGuKIOmlAScl",
+	"Y1fHhgUqG3RCv8IqQaMoF1wMveetl8agIGwVygkjvUQzhZy1V+GdOMZ+6McErAJeXjzrisHtGXXnPBGr",
+	"WgMuGcvesIqR3FdVUbGg9fUstNTBtUEH+GDQhd9UO7Nj5lCLqNUIrVUGbD5IcVygTqYKxMUraks7pJQP",
+	"PWFyEjPsLJ/SeETBG+hJw7We1yz7BBI7v04sW72pN8d5Onuodi4pn6mnbV62gk10YzamkDpCudb0f9iZ",
+	"c9X20wlauFV5Bfbi8uxqjX5ZF1fZTt7+9//SmpI3MtGaWkNAQig5pJpNpbrDwsZtFGZPSbUhvRtzTe2l",
+	"0b0TP9UeKUscdmdds3enj2SS7j+sdHiAhigOHxPL/iEoa6VguROo2MEe5aHl8EHqfwIQEPKjkH0ZzchQ",
+	"UWH0F2FGbKxZfM/AISRj9lOQDcU1QlcMXHMSY3flB4e3UsY4uCaO3KHvPTKM6oL6A+hgX02pZWS2JqWs",
+	"SQh78hR9u33ZPaWXJlb9xVKAu/SLxG2FurvwrY67vFJBfHqVXlvfJZQ1YC/3ATXTY/0kER9UIgZb093r",
+	"g6nhWiYqnY9p3jJrVE5u23wi74tJa5NK+3JLwX4AUydA7RcCMkslHOSkV7WH2LYDd1NdHhbJ7vzJ2dXa",
+	"kmkvrR2Oq0v0UlnjejqM5JTEUgw92UCjA2h43LD0eZge/0t9p4oPR3BGQ6tCOoS6DqFhCFgS8o4J7TVL",
+	"p7xaW9hl+GOFO71nxEjSh48V0yPsv19F0xUUycS+GuIfstR2uRpri+3zq7PzAxHbvg30xeXWYvuyAbF9",
+	"dFzplYia1X9HE60fQcYBzKRCA/6VxRHRTNud16nqwCVgBPpfkx+vP2tIHf8pIDG7Zwj1f8dF1CGUDJVM",
+	"Jj9ob6G6t2H1mLZye0aoMUxEVIQINegcXyEAW9kLGYF7WCYCoSY/+glxQRTTRnFAmhrwmGl8LA1T2Av7",
+	"gyaG0TGhsdXeF2xxuxomIu3hBLnBUjpdZgxbVd9u3a3fuQU+NZezAiBSEZ1V4TMp6ARRlNSlblKPj7/K",
+	"Tfo7XTqgkVsN10AtXHrUrc7FeYA7MMewxlwkUPf05NxXtfnuz5gVe9G2THThXfbK2UOyN27+NRM9C0ey",
+	"y6LEm7q49slM0TGPunBxXeMAf+Od1yz3Z2A3MJvt1Tq5JoV7UxG2dkWBTbMWO3RnwIeJgoDPXB8cSzAp",
+	"kWOeqQTqy/GaN7++//hxZ4j8yI6yfa6KNvkuvoCzQ/qJgZhtm3weAW7vHWIDc6u0xBmOqeM43GgWD27A",
+	"1+YhVa2aZ1lQm9xmzyEsZ4Gv5JA/B1KBL66Ut6yVTFvCXyBgZTfD87jjzKXdedQqHSeXS7tOzErnREjT",
+	"3QDy57eiVCIvWmEawMHKZ+G+Wn8Ov9kfLg2o0UyaVTb5n4e1XBpYA3ru+t914dmVe4CNtxkNRzVjawss",
+	"fYMg29zodjeyxjoQHyQxo1HVFAY05DE3VuFqJsC5cCOWBlYzKObZjoa3TK4qtEk1a2BUHCeis0VY3GUA",
+	"sk5z2kJTWjo0oyrmlYODFvWAWlPWj2NeByoxJK/Ozq8+XTzpXHhDcu6S1jG56IUzizxKwd+w6B9Vq04r",
+	"EaNQdS+edh8/sxIK7qhudZ5BUzPQouyiaw42ACNVGKYmigE0gLN45/Q5j4kPpw+F9IYpDu31/tZ6z0OT",
+	"KCuVVQRGUUH7G8uIxrhvXHRTmkonfrGuhpiKnOKuP85hEiyYx/aRfKWWdyjJCQ+tHI2h95fVv6RSMyLR",
+	"RPm7TJRgs0q7unjWjcV7cwLkwaO+oK5WxnzxnLQMOY1ThrWoqjZcALakXyrhIuL3PEqy+YC7SwpEYeUh",
+	"n1BhbgglAzrm8ewHDd9b3cdZ/YiNHo54HCkmQAGninmbF2ThTc6Wtr+ejiTU+3LtbGSnufsPM3v5PWzY",
+	"WXqxXbsFOzzcvTa5DQ2wfHfVnRV/DXOIGVr7ZMyEoTEZMRqbEdETZg/AHohU/kP0DbXJZ5en1Suynl4+",
+	"vA1ilXDTzuHWg7gpdKTkgtxzNp1rFc2jfKNoj1SP2Tk5NR4qqBPLFrL2tHbVMVSSFvpiiBnE2r3lgyj3",
+	"2igqhoDiqVEZSDHsv4hceg60n5Am31XBKr9Louk56tprTH1BnmzP83fKx3PkhBOc04BqgrAANTfL7mty",
+	"8Y0YcNPZBssuwEmh2EqhmL+f6KPKXG2b3dfUAZ97P17ib1mB2YRUvtXqKdSJSmMD72MqCPVyD2xnLErE",
+	"dikekHQufLlMS6rtqVueP2O1AJCPqWuuCAyU5dQUUK+xZY8hMWcurS9r2pXTH8Z0BkJXs4qUnKKM3dJt",
+	"fWKTJzb5jbPJT5mv/GBiopWWoEtpyua7W+tv2+ymXv7G9+DwexmZ94hiDtMp7dPMlS6pUoOmhR441vLJ",
+	"e8nL8qTA+nSd0SoQOUuME5cQtZVx0nRaVIFqWhv6LxpNiTqJhZNY+I7EwkHmylRrwy5/jwJIUoCJI4h1",
+	"OfWasMrsgea14f23ILDywvWB4nm4KC9O8pKiFlIzLKgZqbCn6uW3WEkTQsU2IOKtRx5N1yyfRMhJhDQh",
+	"QvI9BE5ypFk5Alvr5Ihg0ZqmxppCYyTjfWaBz5knzhrRWF6J9cSAKYkp3WXCBc2OuZiLL89whYyha0az",
+	"iRCyG3SMImhrjrub8MdGVP2rvaQnGXiSgScz6psXfw6PDYEv5mXgbuMJj1zTi4qowi8IeQFpDphDkEvy",
+	"DYhOJkzdcw0JDiCBlDQIm27fe0OMdFmFaTdleypsPDGzAGxEeDN44KDgYgP8muu0/sBNa2mq71tY7lHl",
+	"+R4kOs1OoWs9i7j0LKKuFMjVE3TXkRzYSqX1aSoJ1Xcssvd2KC07szvdt4yNLedml4vcLGhZYjdMdPuz",
+	"uhKzgTwye8P3k0RWytsgi8wzBHCUH2IgoVRRf20cxh314sQdaLuM7SzGDjBc0F6WlmQPa685SbVu/voX",
+	"cIdJNCd+kecXa59MafsnHPcBuYIdkREKTGETnrCmkrNnzMxyxpD2gt3QSgeky2N2FHuYSzPl4Z5xLU/2",
+	"8ck+bsI+dj0gTvZxo9Lir4AVnBrEaReAErTVDYWGYCyqtoKxa7gcQMaIS0UHYx2QOKgvalLsnrNpBtEh",
+	"pEEUDoSOG0ttSKKGTLgmMjf5wlcpmE5VSrzEP2iXos/oGKoSGmkgA4v5JD/AZI/LEsYN3n3zmHQcawdn",
+	"f9QpeH2ZMKRyX+u2qrrNvX7NIrfygsJQRiyrJoTy0OqOX76fadkGjDngIHbvk1gwRfs8dhWpExbyAQ+7",
+	"ll66IKF26xzYVDi4bmJQU4LJB/kldyoXGEox4BETIfyaxYOuYhOpDL6iVBEAqJV1LQ9AeNNMaJ4qG8Ie",
+	"eQw9cXF433738nw5zMtl0+VoH90pW07x0J4EYMTV5WjwtQPhdezWElqSR094nt4ZzprvTbYMWWEyopp9",
+	"O63GcNHvcVGnNmOnNmO77pYC9GO5c74ZzUE0C8uRwsE1Cov5gJ2FszBmZOJp9YgahTkYAJ7Bg8AqCHSh",
+	"dwDLXw3CWcEoN6BxG0aoNUjsDzFmhj166R3ThA0GLDSkP3M4NIV2Yvh6fBfqatV9xNbqDZa7JHv16brW",
+	"X79SEZ3Je6YIHSrGIl/3w8iYC66xZY8nOfi3K5Nyinu2VqOv3D7sB7o5fxDfd4Oved6wUV8S5Cq76uhV",
+	"pJqD7ua1U/kUNHO5j7Ef14qruc8mXLm7f+q8tbrz1lYi8NR1a5dS77g7bqHS1kibLcUGTDERsrN+LMO7",
+	"anv984iHIxKxex4y123EQxgiNIn/y1URjgGbJNGYuru1+f3Bz/M5TvPUU2tHPbXwGuwCnbB4hCk+4a6T",
+	"py4/nf+c6Rgeqzr3zPXZ+cUneGA9t+XlBcQI+xA0+0T7MTPkKiC3WtMxvaNESQq+Cf5P1uo8Ps8FxuSE",
+	"iWVuzJ8LTSaiLgiyVufisjkbvngYD23G9/NeyWpj3goedx8houSmrKv9mzsx6gHhyXE+BLXgcZxCLvkY",
+	"mBwMYi5YmwCwfTpXYIMFk99b8Ih46yoUQLsYMgO5oePgixBymgIR4jvdDDRARgNevia9dCBsUYiNEH2f",
+	"pwwXSrdzYFXgc5ADbL008y6JCdWmGjeqeF8OohuTI5urMhKuS5aXGxLMg6d0LeViVw/FxS5LmJiwLMqS",
+	"4u1f/su+9+LSWofpH9dW9NTldK3O3/4o8rzzjczCudta6vbQTN0ft9ujyEUrkulhmYQiH63NRtfQGJe7",
+	"Qm7j2JllftSApL078O7UguZBWLsyl8kCZ2rca3Jk5LcuxeUJd476LnZEfZ+8YD8U22u1QuK8M+uR0T6d",
+	"NaV0+kixmIHfbm+emxJ1imoSS4TzDOWYabRzrbIylBJA9jEknEO5BK/PDSguSALzKpeAYhowrwjgbA4p",
+	"FxW4Nm5TqhxBdfJP3Su2VZP22UvoIBmfP5q5aT0rTGuRO/qfrc0hn23BIS8b5JCH6KCqoW+Al6qUSwIR",
+	"yoEV/lvoHYrGZ1z05dclfipqAPFPMKXJCDKeCBdBFvDzjcTA1JoR/HmfRWB5NeesUjR+DTP9xlxVvYni",
+	"0t6OHpkkRhMGMFoi5Ez7HJ2de7MK1Bu0zgp/+fnZL9L/1/Z/+Wu2sQtsaXsK//auXt6eI+3BkK2ltA9F",
+	"9vW6E0h/Wt2fQ2rmssvAZRExGsVcYChzQrVmUdYuwxLW0pYZ8p4pTE1bu1PGQMmx2w6k66oh1JAKroEW",
+	"120P0ZQXciunHPCL14aNH9ofByy12g+X0YRiIeP3LMIz8Ww2x9A963vYXMOibNikt3LB2Ky2Mz1Tf43J",
+	"wltqXPan+CTwVh+Fhz9KuikCI4JAe6d1i1ksaeNLphT+mW8mMiC3Qxqxf9rrsiRfd23V7dLSXAItDjut",
+	"D2eXz59+uv78X/9ud22OBGtlE9i1efbg8/ZcyYylXGhc0HU0/pLTOJYtv0m+aeSYC0t/uXKgnBzotLDQ",
+	"AA6MYkHM31p6xKxUb0GbNWWtEfiYhqEcj2WEPps/cjqlxlcsST7eJpMhu1YV9rK/44eiDVbzDN/02U14",
+	"jmnQHBffPddoyI4u8pZHNAzZxOzRiP7g/fo5jRaEcczFHaInFe1lZ9mSH3vFKoLeTzekJydMdEOqWY/Q",
+	"WEsSKTow2jXFmOtbie9E1ljMBCSFeh2YCYOMRKdGo93NBaECNAVUrDawtXH3LcEkIvqQkcVRZFike+25",
+	"fX5DS6SCgmxn3+WlFbTGzIyk3YZpVqg8kZMkRqbrFBtX0wEsz+6W/aooUS6RuOszp1u89A+cyLGULx6i",
+	"lYx8sdQ6xh3MscZyFvjn2tzI0lfMoiHbc0aW4+xEM+b62qUeNuog3Bqh/3S9+2YCJ/XvpP7tXv07OjaX",
+	"0mfjvM5ON2Zmn4zus3ckDhiLMCNPgPMQalwRBAcuFHA+5zXbiPXlO4zBuyXER0pKLtyuHKlOFLHYajos",
+	"muN6j1tBy29yq9P6VUKgB/qj8a9E8OEIO1av4XRXNH7hr9BJk9mYxP0eNk7fEQtjLg5Mj2FIrwGAGKAR",
+	"ZOVIYwqNW/SRUm+aMy5kN6QTGoJXeV2qfOkO/kSUGxOl28LGaXJsb9UKXExsWG0k+XsSDVmH9GfQ69Oh",
+	"xWl7r3VA+lyZkSsvFBHR7GtA+rni7jztxYwqodPyCzkgHLt41Yi5vXEz3jv0wnraa049he9QnwXadGFU",
+	"+3g+zU6HUrFW57xdQEJam/hgv37n2lQ5H2N+x2JActMPF3v4hYvIZ9eCr346ktB8rY8ZtVJkts8ROxOF",
+	"NGepBnQIem3D0m1AeXzsog3t0W7Eo66QpouwXesLubfSvExP+iTpNlc/Y6nzci69hTnrqxnZBwWteyTK",
+	"dwNCBUGPN/Zdm1JurED0s22MTmGpJ4fayaF2cqgdGLt7zoauSKdR3mY5CaYF7RUMtgHW5Vdy4l4n7nXi",
+	"XgfGvd4npqDDpEqbA4D1Co2DaNyQsenlGcE5QrAnB+4Hn5cSEKrJgCqXEpxv830HZZgD97Fmet384C/i",
+	"iwDDqofB3w4x7Kt5FOr7XkB6eZbw9UxEli30MI+CQrY0JXpiTVc9YswA4qqSUw1RAMs3EQdKMToO0nxm",
+	"baSMCIUS0y9iLC2LuLEvgufwzS5vQw4GeI0M8RGENrkVhH2d2JUMJdMp8+3hglwHYY+/ZqShca9NHp9f",
+	"kekImqVL+UUADgC+RROVVHYhyc74lCR9SpI+JUlvkSQNXM0PlGbcgcOufKyIKxYahMpfvFUyMaBKwY/x",
+	"f7Vvhz+XEIFvSjF3qWbrpmiXD5bl7e4uObySCBI43gHlrid6IqjQU0i4gwJ/YLauwt9eiIjR2MCU17gU",
+	"APOKLqeF49oZvOX24BKKxi6NPSiMeS+itpww8XUc477rMzkY8JBFMkyssGrnRN44bsO/RTfXon9a0zEj",
+	"lu6gP01BagaE3TM1IyGLYxCS7KtlgOmZ97mgsN0Lp94qE8+F7Wr960uLR19anS81NNvriy+tP7+IObjS",
+	"+fR+v3eAVydK4a5bXoUozoVHAarhAfLNL2L1nNhF8OHs51+ufnv27//5JrA8ZOUEfYhJTkkiIqbcRC3V",
+	"hzJOxgICP/oG9Dmsxfy75IJFpD8jvZte4GAv8EBUItyR2QNJYlqy4Acrg0jFWo1SiPoBB/sZ6kLb10As",
+	"BR6lDiE/1XdRj51KZXU90SZvXSwtZvTeBbadTtxnA6mYMyvsNcjhhWR6rn19QChIjcALGWU5meVRgctU",
+	"QZDQbBYxt6JpLCNGIqtRWnXTmm1TxwNZQSddjiq6uWXfYFTAC6/a2Oa4Bd0x4rBbRcNKmYjrMJaaRV3Y",
+	"MbQ3054naLxmTUjgcrGvk5gKlyrceiGFTmKDqdiWqAbSbutZMkHTIRwpKXhIeBwLpvU2BvkK63lk5dqo",
+	"KxKjeGop58xo/L4d5ibcWj9KuR/81PTKlTCil4oOzHGDiGQ8rzynwK6wkYwCvVFZ1jwzyxnlS6u0tg79",
+	"b9xsYW3mMKJCQBU8nfBKZlHHYZdp9J28/l6Hz/yRJdp1p1SYrCPROuX80AiDwwh/BAt6q3fm5XyFXvNo",
+	"1Fe4A1aV8/tBbczuHH/LuM0hVoEtV5nmKsEOKUnDDmDCUXlIQoqQ+dIF1IZuiaXTISOAvkYFsddO8SgH",
+	"YYLND60OZNWgyUTJexZ1/GtQlcIwRy50WycBeB3wdbyW2wdAautH4Ng6g738txI2iipJN5nMRTCeFZUK",
+	"7x/bIHHwPU74YZMplpHpIbrnV0j5F3i3KfHcbSsZ/8i1c1nikZdkbKnDbhQUhU4BXRaciMRI/DNAT6n9",
+	"O6bapNg9C+73OlAcv7opnZpdH0qz60Y8TG/k/YP3IKnhJcAOd/fYf+ww5V99ah4zrcEArSLn58xMWbHb",
+	"ga+IcT7ZRkn5jZ/PiZYPp3F9H7SE1mdrqAmiGcuXgktBPiVMO6D8KlPmYn0QsceQCMEj3/tUMNX6sxnG",
+	"gpfsUHmLI4HDZS9Vjsr3MeUCfPA3VviHVAhpSJ859ToidGCYmlIVad+nCKLKucIA10mFhiHT2ie55FTq",
+	"TGN220RoHxAAoSUkxGmokGI2lonOkhHAaZ27tKs8kO6C7NUR6YjuU0ZpegLWwa800fSGTAAEj1ClUL0T",
+	"JNf1uN3alCj264fzG/9wrdtXKM/Yvt3dw6XYJmuo0N683GfqcZaX16eaQzRTEJemlsPT8+UCt+5hdxUj",
+	"FvKI6TZ5N/CGBQQ8bwglgk2Ju/VEsUlMQ0d7ViRiLGKrktkUrQQnzrWfdhlwJ0zDn9I7v+9HUqEAC2x1",
+	"Wvfc0LgL5M105vJqdVr/IezaQ265nRSWGfB7Gt+47qGp4U10ooZWw1ibK/gt+4BrOJniW3GTW31neYlm",
+	"Ikovt08NbYqpPHLeqT0yl+czouWYZb0PgLlMRxLdaAFQPlEyzoUAJkqGLEoU01hbaG0HbsiP1+dXPyG7",
+	"SERsdQI889QftwnECG7Q3rnCKYJximB8QxGMw+bHnivOc2T8GFgyF8PdcWXF/s7CfVZj3GoXt+Bi2FhZ",
+	"Ga7qxElPnPTESb9zTvoBMmZ3xkgnit1zNq3GqcAA6gwjqR0y9YplmskGSaPWSnJTxFxFeA5ydcE55SpZ",
+	"qAiZM25TJ1IaC0YTGUCilPwnE0QLOtEjadrkA9NG8dCwyJlgeiSnaa0WJPAxOobxKuAu3DobS3Up5zIp",
+	"g/gX/tcypRynkBMmoA+N6NrNsjecxpb0WokYhap78bT7+Blwa/9rzGer/t1l4eks763wm2zvs1/+rTVQ",
+	"eNVwsx35rx9JdvenIvXC8c5EPbDX9yNjhH2loYlneBXTJrQpNz/OwJJicAP2qO+AIwpdU6k7C1LJHfEE",
+	"HsUWyJND270AqZxBY4kS3IEOcXBOEeJFpdAeAVHsXt6hBxo7qUSIiQsK1pRrVkHwuFEHkfu6kWi+Wt+p",
+	"9AHvxp/OmXTK7dxZbmc+eoJdkrYWxIppGd/vv8nUolyuIE1AzmaOC0hXrwqVPJC/ZaAPOAhrIUmqxRIq",
+	"Zmlr8YZsJdi444PJ0TJO8vh5GAKwO27oHRNevYk46j5kJPWEGxoTLrSxwmkTBgF37ORt3oYFvJWGOaXC",
+	"Ugd0lXXBUihv2z7h+xEKvT3yAgAL0gVF/wftw8eg2VtF/q3E/xUAXEdUkz4bJqJBCre7cbQ4WDnitnsD",
+	"PHMgFXnL6ZjNNqFiuBwnIt6GiHETGyzSeLRnvfwXxdg/mUbGxHVm5wQETMEqWhbQF1JhE+20FFt7AIdc",
+	"/IgLe21D160brO5xoiERxY6AhWlkJOOI/Hh9/uynoOgnoKHh9yzI0tyQJOAVI3rPvEsDLQd8PRV0CHgt",
+	"+CtJ9Igq7wZB68K//2beNQL6iMsoTzPPMdUF81b8To251uC3wLQ6HllNZTCDYaSKfK9vAy3IB8tTYizP",
+	"u0r7ZBoWx7CTAxoaV9mc1i9nbosxnRHNmtOItjN8Tj7jk8/45DM+YtH2kYloS8Gmw4SdsXs7teou5cDP",
+	"EbPB5RD08MR6RNOZLnpo1sP/qchlttN6hbM6LuwbGYaJUg+RyZwbqRW08gPXxyLBgy/C1NyQHgrw0vnX",
+	"B7Hx88SXWXqVfA2YFJjQHXcYK4sjuq9qY9bYG9WF9Xbhp02md1eKjycZt7KMwnVFvr7M/Yl3OpMYxQiB",
+	"B3fTrc71uUdsu4A7WOMnl3nY69rC5mfL92GPOvZgmDJd3D5Lq7lblkfc+3SRWypkLAJHne9W7RuuFdtR",
+	"pzdEJ2oS24/Og5aRXf88rn1Jz/6LBZFwFbTuuebGycsaq35yidx1m+T4lGs9fGJ8dr2XwnPYxxzVF6SF",
+	"a4K2VVP+pT0jYMzUIoCz0YharwncYh0AgJtUHtO+A+mu8B1IFEbDEblnIx5iMz2XqhkQICMEUNHsK4xB",
+	"h+6XbfIeEdKpYoWGf2kePTyfxTEQRd81wAcbwbI+cNOB2ZDmzrpSHmeUaI9jxAUsaTKC1HKEcumxr77J",
+	"HKpKTmxOR47NuaX4fP8p5SZf2yrAD0iFITFn2lspg8QkylpZbo+Qm2RBmoW9IGbKQxb4RoR5lTDXh7BM",
+	"Jvvc/vR+7zXIsgvWhBcSWTGYy95CoPGUznTXmr2toOUOyn+JY0f+izLm9LjzeEECPBjLX6vXQXq4TRcw",
+	"5GPpJ0G5rqA8X09QXq4pKC82E5QbXKsyefjBIfEddxgxL3srXJCwTHAoiXs5Kxe9VmXtJyKKXfPT2obb",
+	"cugYwFcdySkB2FEnclOqmhOMQfak/UIbHsdWLPon0KmXPjOWakG0Yqq6NRycYIaw/cqm4iViBwBr8jJn",
+	"y0SeE/P5NrT0hphPqpYejrdnlRafIsZkenzjavy2CDGvC+wFisuUYpDRBx1vtdP+0zL3Z6kXnWtyL3k0",
+	"5whPgfa8FlxQgEnR2ZTXaiu86CWcxuPCbKHgNg0N48nztzG5uAxIkUo3s0kbRYI5MdYTY61grIfpSV+p",
+	"pb1APlWPv66lmz3CNm2VKtq7OGLagBcCoUBugA/CB4gRC6kEMjGlDvZFx/pNqcpFdBKOnCfGflrD/Y7e",
+	"kxOWyCFhiWwaOq3i0jkGUpdFXraCFvrMuv1ZvWDiJervmRd+HXa8nknbnBsXJMmBOnMx5SI1u1wnSAd5",
+	"sop/HRbsyRtrRroFLJiPvqcl3rcOrBt5GCSe6pGcakJJz0nPXtHcdI86n6fLRHFdPSxvyCmgxQecS5jG",
+	"doNm5Mee+18Xv+i5pBd8vVNcU9+qYiHkk+DH9lPQ9qJyjivuFu7cfoFTNuIwmxPYDh2OJ2a5kllufGxl",
+	"PPF3WOc37s6ziwQum2O+wDaMrM18N3f0OWXy0b9c19UNYKPXc7ylHGlPKV8nUtyIFLExtbg7Ou8WmEGg",
+	"x6xPVg+u0wT/qt52MCYm1Ixy3ZY8zbbmRd06HXf+2JZhPIJcnJ2nMO9nc5alIbgbJSSJpRgy5aPmdCzF",
+	"cF6ldonRsJXV3kqvIq5O3y3htPYFDSh/e657eEHHTqj4hGYX56rN0f4K+0BTVtawh/Ike2qEgSWPuquP",
+	"FB8se+9T7wJtVo4dqTfxr8AaUJiNaQQNKZlSUjXiUHwY/l3JSl+nWVs/+FwuqhiyQ7g0fH2GeenATBd9",
+	"GuAAzWVokR97+E1qi2/McI+yxMzX4N/LGRQmMoHb1Z8RM5UkYvpOHwzrPQWHtgoOAaHvPzQ0Lx6av4bf",
+	"ZkzJSYG88bKtNHDlNGeWBGl4SGUbH3FmL/zETpUbu6vc8Kd/uLUb7p5WDYrfduGFtcs4Cr8qHR3Hjugs",
+	"7Uvu+vsrElNT3f/Wn8FAyXF599sIWzjX2IElc2BUxXz1LIxcaw7NBReLyc8yMYrRcFSzLcFSuQ1MJS+A",
+	"Ly6XyeyFxzeT108vqgUzVBNe+cmnDxU7MV0WpnydCfDnCdIcd65RJxjHVOsukI3rqZ2/sZ0WF3iWXIr2",
+	"mA+VK8jMPm2VJYZUCfj85jcV/iwy8YeOffrt8uytOvzpQSjCTNo8UDmLqyhZVnYSpOwXi0J0zqrppGXr",
+	"VmlK22RD4Qsya8FYxKI2eQvF65Ek2AQilmIIMcvAZ8AJaRhh3IrxNnktXCtnrD0psJ52McqZK2pZnWCX",
+	"BjWXVZVUV40U79Ne45qVzO0hGVctZrRrJrMhN9hhoPYkeL4BwbPZraooDJEqOu5I8oIsq6oNkcraiF6g",
+	"gaqeQa0BhMn2ceR5q3GjdsM14sYL7H47xfTEFk5sYS6EF6ZX6yCcQLU0VhfZntNZD650o5dRTC/rPARl",
+	"2aBNjhuq2ailUq5bvbGtormrAg44HhqTfo5AN7bGdlXCceKzJz574N72eupUVsRRj9muqzLtO/K6syyU",
+	"ptjnnuKiz8E9Ag0vfcJCRA8nAeXEXw+Iv7qY6nrcdT4Cuu2F+5aZsIt6znHgrQOfclId7HwFrk93XAER",
+	"bMq0wWK6daOb5bHNd++PLaCJSJA7jmU6uMmgdZb+b52yuGXxQx+WrBmzXEps795/xF8cSIf+j+/eP3ho",
+	"RU6WhVMMFRFVEXFXXwxzgMA5Wn3hYK+SmOndoYVh0xGHVjxQckx6fapBiPQC7IgJn1bgFs8/4rZR36RN",
+	"iOHZ3kTGPJylpq79livd/iJS7K1s2BxEVlpNBi+yF0fRiIcGIcpAFiyJh7x7v9cgCK4ZfkM1iyUFbTYG",
+	"TtW5PA9aU6pEd8JUCO97aj9hfDjCRJMRH45AZ4jltNU5bz8OWmMWccsLLuAuG27sOK2P794TK1Nb65DE",
+	"flpn2xP5NjucAMkvaW6yIdGvkNGPnP1aJaotgeMjudFuCoQakDFVdywiPS0TFbKe/ybIS7Mp1fgiK2DI",
+	"jJX0rx4yg2lQSHbbMf6MdBBtnMbwHqo103rs3pHdW4eYrGQM2MeWWfoOWYXnsMDBP4YQ1zqZWOXJChb4",
+	"HUaMu/m+52u9YBJTsWJ2fwYtagwNR2MPBhxzcdcdc5EY+4gldWDYl+fnlqap6N4xNulGdKZbnWfnaWJ4",
+	"7tOrczt5qtBiVlyY7pSLSE6z1z6xLxvJqe6iaPfNyewqsP0abFkX8a4HMo7ltGuNGVz1SMZRd0y/pgNa",
+	"1qSNV1ABIHs8seu5mvtmzIX7kTU/FJMTJrrWWuaiO5bCjNzkEhHJLvj6/LeFtS3y0Mdb8dDssCGjyx2G",
+	"1TYyEIlBIgCJnMbdMDFdORh0IzmmHGypoOzrmN0DCPpVK2iN6d8BwrsrpLG6fHaAOlSMCS6GXTtHzIXq",
+	"PMl/jhN131wBV/a6u1uZ+85KEhlHTMHfXavP4G4CaLh/dXFjIq5pn8fAx67Pg9aAjnk8g13vhiMeR4oJ",
+	"PGK7KzTuerRxZi/0dToi2pX4JEjj7n0SC6bSl9vJTUYzzUMadyfUKph2KhPFhoJCFrKdKdWh/RyFkUPY",
+	"zkz57L7R0GoFMYuGrDuSCQqKtHN8q3MdtIQ1Q+NW5/qp34FW5/IauH3IrcVS+sPL3C+vrp5kP/358s+g",
+	"BT3SZt0BDY1VPy9zGPP+Wv/p84pVKoj6VPOw69iAu1gOv56LLqSOABOB/3VlAlr7IInj/G9aguL94oY7",
+	"NVAxB0Sf0g4qGF3Xgg822Ley7FzYE8hPrevcVF0ke7tybaRdigwTRwNPYT1c32VElGe+fgvtb6nWfJhu",
+	"qiUJawh2PfvPP5pyFLdrPyOz9Of7pyPTspEunjydH+qqaih4dn4se3tyg8GBeVZQNuDPl7XHs4/OD+fc",
+	"LH64n0HfQAEL6eyoeNRW2N6DOHwtfrEqd5kG9dm13fBq+cE4MaosIQjTgWYPS8tPvHn7Z5UWVTtA79NL",
+	"RzQD+XGOkFKFqAlVqMRteXF2/jhXBFbblXh+3cq6VlwEJy3rpGWdtKyTlnXSsk5a1jekZc03OFrwk5XG",
+	"oxZk6ibR/nL31qcR81rCcehlD+6h3jab6hUNR+AjTjvsoVZpnFqMiZ5pmhV8bB/PJVlBy01uip6ukrpp",
+	"JpY5o+t2k3N5VJs4qJtOnponD/KjZqEUEbHXg4vhT631Qi2N5k1tRXcHGdWt9BO/GFExZISSlG9t5hKG",
+	"1Bl/g/fa+TpRhM2Y7pDpSLJ7pshUScOIRFMKA0+uD4ufL0AOXF9e/tQmn30zYG8a2pMEK0CzyJKmlaya",
+	"WOUcG90gh7X/nwGq4RdhNWAWkURETJXnUwqJ83B9Kl1ygZvZmBEujHSjU5PlUY6llWI57lAWhPJr2orK",
+	"99Aw8mRwngzOk8F5MjhPBufJ4DwZnGsYnGky+d4tzteHGAZIddI5xfc91N6h0pXpW1sqwBEfDKr7NFnV",
+	"0j7BlM95okPL/E0h5Wk6F1QJyD2NE0b6M/zPHPz1OrEBO3ipXljpOYD+7XI8oQqLAyuy9dw6WmvCOG6p",
+	"MYLp4lKmBwCWZNlTnw2kVdWsPJ9ILuCL1iMv8R+huF+jc97Hd+9f2nOt8LHgiTIRMv1gGX0v3JGYqUSn",
+	"A9+rh2QZbVhp8IhGf0+0SRXUxlMK3yVG8wj7ryXCdHwyMCQio+PF2nQDmYioTT5TbjQ8Arh2ziZwiUeW",
+	"piwHpfrOP9MGJ0yPC50MBnavQcmT4V2vnblnHLg8lwC9gNITEeSre3ta82+QKDD/rAKA2PjpDKwU0AGh",
+	"JBHceAoPpUiToKUiWo4ZdFOFMuKIRJIh9j37yrW5qYSFWJK/aFd2mx7YXnMZYy4cgeeb81sbBPKGDRvX",
+	"RMy8hF73sUvEq/2jx/AjU/t5K3P/kVBhsIH+Vb7A4TnF7g2X17AnQho292lthlQ8oT2088xXUNTdm58z",
+	"YD2av13ZGfet3jm3fV5Nbl2sMdTTg70cE6m58fUmc0t1AjLbnK6/6Jb+W53WhLOQweUZy/u8hel9Ha3b",
+	"l//zDI/p/Px8VQXPeY0KnlTLdCTMoh1WLdpr/dLZDWXSFi/6cSfs2jWWe2JRIe3TmIqQEWWt65xIh81Z",
+	"oYaCqHUvqC6keT4jscRO3RCYaJMevac8pv2YQRK8FGQEPbOZ1kQxzdQ9s1KTmxHpUd2Vgx4qqVak+ofB",
+	"T2kVVxR2N77JNwgcGQPWNr4LdhbaWIs2eTWemBkiGOa7YKVwhsx+D7Oy/KwpGEO7Uc/9Pp1aX23b+mpJ",
+	"jY/lwhVDewa9js2wZCQsLywfKs/aGxoulqZyMLP1OBhDgqCgcRuJdFVlf1mqrEYUPDN8XAva8ONITgnQ",
+	"nGdElnplxajwYGHUlFU6L7UbsC9lzKhoFsjQ86xWp/X0fA3lgB6sciBF1/JSq+ycn2MGH/BekLKtLVH/",
+	"cjzvwQvTQOhVxv37GSeel3Y7yr4EQRlSFS0pNxVGOXtNqogpCPHzMQsw7O6Aklgqr8EBQbgJSJ8NuRBW",
+	"9C08hK4JV1o2XCbOckKM3Apgoyhfi/YdGIXWzgWStSuqQm2yS35BVfQg4m7RSVJLDmzeEmSVXMCmcn0u",
+	"YI++FSnxC5Y/ZtKBSLEd/G1tQfHc3+SVoqkW5G3VuA021UQSTHmrt6DqWrk+ntFdx9yt++yzjUQSF6y7",
+	"jkX8MDJsS4MzZxPjQbkroVjI+MR0J4kKR1RvAJ5TKj+BVVpmbVe4pgcG2OkSMZoitMJzDypSIWXEPgKD",
+	"Q68tFCIpMJfnhfY7Duhd1o7wSvRDyuGI64nULiejcc/wyde70tf70h3AgXh6j8CrCy44ZkYyAjwbBcJv",
+	"yo1gWlvrrU1eay2TgUzWZCn+KI7PpRtll+jk0C06dHNbU9uR+/L1x5Mj90gduUjEIP6HUkZ6Ey9uLn2m",
+	"wkD9FZdIpIhnHQI0Bz7d9EaBQ9VqCJkd6t/apB/1ZTrTUzeY3XWDAUMLWG354O6rDejzN/vLqmHTa1js",
+	"QrN+n5k817GKGkN7/+8stP/942TsNmrsNi3judATOClsbJnXb1IFwBlouczr1l8+vE2F2MVlk0IsvUI6",
+	"sVsCo73lQ6bIJ/bV8JhtgP43pbM+j+NuOv3Pz8+ePr1owu/qae1wHK8ACRblWPeDWnx+3J1h1BcUkF01",
+	"OHwYaqrWptE/kurTl4+/CYUavO0Q87heol5fL/cMoZrdp/Giln1y930f7r4/vj1B1Jj95UsUDyZRe7k3",
+	"k6aSyvce1mUGT6NSrKnM16Kse4QOyH0WSD6fpRWHrld+6ogE6TqShOo7Fs1XLvp8ninlRi9UKPcGMlFd",
+	"NmO6F5R6T+tjlbstmpfhR4FW7pI6PzImvPdXG6nYurTrqosetF9zQfyxsLQF/MXl4jP1et1fnketXNlU",
+	"5UZt5HyMpdYnx+OC49FuSzeiY2tZrPA9nrSiA9WKzqrPc3N96Pd3DXuXU/dObW4QlmpR+3JIHyRmAyhF",
+	"XmGY04tu8WPM4pXa5HSkrdzNqKWgY26PSsrbLHkY70ab7Fxvqa+h4PYcpYJS6O8P0QkArcDKqDW1lA+w",
+	"DftUU06qwh5UhZ0KklyY0sUGTkKhtlBAgtxSFNgrrJfXMOfKju8Ym2hITrljk0bjiq9hHsdVnCEjtuuy",
+	"DBkxKMjAf7ev0oDjtiZYorFro8Rwo9QME44pLKay8MCDD2RTXcj5XxLRDKlhQwkvLHt77uuF97t1Ba2v",
+	"sBn23sCnMrzrAhtOf9xo1YHrfIAJyiE1NJbDBAUWtv7qx1TcMbtfwOTs6/HhlEW1HkcXg/PwkvafMaj6",
+	"TGfaafVZFOGyFl/XoEC8yPb4eTqAx9/zcCPQSYspPuAYtgWO7zBaip7bVg5l+uPE3n+7LKNoeNdFuJO0",
+	"IqQgWvBPJOxiHGPeg7+BsbNdyM6ynwML13HHERsM1VXp3730ZneRqRl6B+5WrESQ90xlzXcEM1Op7n4A",
+	"csZfkR/tz4glStITAw4U2Qsy9607q586KdyFkIZoyiPig31UY+APKw+tTs5R9MAUuM6JoR+AlwbWGvoi",
+	"kA0HpGcvuP3Xk1cPrKWevVo9ZGuMRdZgeEH1yMGywRG0wXrouYaLXciu1L0c5IZdm8ujTZf8g84mRu+Y",
+	"KDTJ9bLQ/hJB3zDPExEioRvuiiTN11hAsb8EzeKNKHCmekS8Pv3tMAvyxMePgo+vfWW+v2zD2yjyfHlj",
+	"dX+neRiOc23bXvVEr98LvR5bdLqS+PaHTP0Jik41Qy1DGzrTnayim4LhPoGqH27aqBLpXoZUTePYFS+N",
+	"b3I5oCnobVaXgjZiCn6LHWAtZ/Bu2KK7dVCq+tT3vDoA680VoqZhrBEFsztUdGzJ9tnjdYvI0M7YXdf/",
+	"E9v83tjm4bkrlwKPN6G6PFJsoJge7TFi9QkyGFwDA3/ZArB18a75+kDD1D2NwRSdjhjEs/DOIcgNDe9Y",
+	"FDjjt9S0HuF3Y2JkRGfz4a5lBvIcO64b7IKtbYDn7gFU/MT/TvzvQPnfJ3rH0JE2TWMqKY1rOvPrWJst",
+	"3vElVWPPeRxrq9uNqWGK01g3GbP5jZsTntau8LTsue42ULOzMEl6SJsVeBd4l92dtd5wXXzD5WOEUmqS",
+	"P1+uG/q/au0hpPEbP7QCpDtuHiigYdWzOxQPPojBjWbx4IZk7wQSwmxUrjL7Wa+KB8DrrFpmKbTP0XhO",
+	"GWwhEFAF5BQAdLGbSN42TgE77Oyxj4Wb+YqAwW98v9C9zRL9H2sT2Nq08XDRhhM73J4drnu6319g4COd",
+	"oWpJPecD5xzgRG6kVO40SoDsqlFr70Rmh0FmR1dtdsfNQXnze9mPqpz0YBxgnwNLfVRrNu7HLEKf/TR1",
+	"0lPvo5eDcg89QjrjNd3IL7+R3tG0W95zAt+UbF0t+YH88ScOdVgc6shc5xWMqr4wf+T5xD4d55BZhlFF",
+	"/+OAQHMs7xiHPwIs9oWnrWIRS2i7mzE+eJjpDO0I3+FYZJvkakpiab9QZEi5WKwYMZmtaO0zdLncfCe4",
+	"gP5GHIQNuVF1RAFSYN2mKrj62VE1U/FzXo4V8v2UtVzkcCTuuOn6DepycSqDPVpwkKVnunkp7G+vP+2o",
+	"gmnvRa3feN6jE1RVTuSVWpAngepg2Xs0tDAuhHDKVn43GTH7PZ3EqdJpSaVT7SCZs433UM/U5wLxaADH",
+	"QqPeuaIvzYQqJ0YetHFmZZgOUhhuLxrOXnic6Soe48Ot/w3lIsX9ePB4mKe9AwuKuftjr5K9Uw8TH7sF",
+	"QHhvnVCcBBaqTKliIwnk5D8f05l9Fh9Nv69VNlNSHoMkgtQZUmENl5GMI8LNihBXKnf2G+fKqGblLd/s",
+	"gj5gZOqYOMBGe/mdFojkCboPOvPm+tJO40A5mm7W1fpd3uyjC72svKb7i8KkTsKekKbrGlPCTUdfoZGk",
+	"z5zTD6S3FWIa7YaNMm9zQZXNJV3TkRV3u99KZUZbCbWHC7J815R/bCGNJuSUdjdn782EyI89LCj3j3YH",
+	"UvV+uiEs1sydD7qJCDVEipB9h+2HfkdEpn1WtieawekapkhIx3YfC970I2lJVILltC5D0fr4Wg+dIL2O",
+	"BdLr1Hlot1L0A5tIZQgljiQ2kJ1mBfaXY4/EyCEUr3VI3ypygYvVBySSQqqADBUVJiAhYFOKiMipYKpN",
+	"biFuL9i95bQg8xt2px9dHyJAur8HytmxRz03Uito5Qeu71+3FyR1bT9Ic3cYMZfgkTVR5ppEtAo6zGWD",
+	"dPHp6mY8O246C5Zk6/nZzz9DjSAqlXQsE/ui1nX7cVp4GFoCfvUfH6DCsFYQWoA8e/Xi13etIF2v578/",
+	"n50/Obs6bwUtoEQP2vP21QfH3deRg0/WlYPXlkQtxesRn7Q6Lbyt+Rs3JyT24Pw/tGKYWD54Ix475I69",
+	"edtndZ+IaEdEtC69fBMORuzIfnh9QlJSfBRxfQBpme8GuFkuqZzqXE65ZQXYUf+eqVm+gC6UYwbuhYBw",
+	"YSQ8kwlwyEAHBXKg5DiXdolhwMJoQpq5EaszMAPSQ8qNvjEvSe4qfBP5mJffQTpmdmbLMzIvvx+nxGVF",
+	"7p5MzCkh81j7kqw41M0zMv/j7W+njMxj9D4BoskdRkaoMoQO6WYRnBwDqDBLXoHiYX83C7wET+v1b0jM",
+	"tEbR/U+mJJkyYYhMGoWnf5PrOndqe73TttcP4mZamauZZ9ANDRdXpqE6xt7QOLl2EGWD5aVnQyPCo+Wj",
+	"ua/WwvP3DKELz56ag++8OfhJofoW2t9u5yH1Eu5w3KTgwgGXAouGTD2wszTVSnbqMfW7/iBdy09kfuxk",
+	"vhFFfxug26D9H6Qvt8gpHilmD2yfztz3UhussZcTcNIwbzvFXNyxiICrlkNh/Q2RA4QWMFwMPcoIN9ZC",
+	"Qvesv83gVrUHqu5Z1CafvetWQRYCiwjVLhUhIJREXE+kpjFB84tGf0+0gZ7e3P4Etigi/ZpdHl2C3bwP",
+	"2d0KXIJRVOgBU5hNGMpEmMC5mnE8GiOowADKxFjmfPbTqdnbOvPn+o6KoICCO7jSFV2OtQvjzguC/Tl8",
+	"03aRr4Rhyl6UKQ/Z2n0icbOPL7PMX5MVpfXfVW19QXyl23Ny4h6lExeP07EdXXsarPwObO7z/fDqryef",
+	"74H7fCubjsLlWaaRrVSYUDZWu3s/WZuPZmA+iI9tRkomwxGZjng4IhGdoRtYyjtEcnVytkGn73s3z+Ny",
+	"+bp92n2CYTZQK2jlhi3z9zboz4JjXqvxfJPqQt9ujDR2cb+wvkookkC2eD/C5dnl0334cfDSHliymyuT",
+	"m6QE9QA17s5JzASRWVv4rALHNzOyjEQqn2ZqbYwXOFnkLNrQmZt+h0wSQ5hSUmmi+HCECM05+yLt0ZHW",
+	"uiObylpeQgcAF8FCvghmQ2omEFdO70oP02ZM3Snl1kCzJM1jlmv6jEySGmL4mGHb+4WSpdKSHDte7sbs",
+	"1fCoT1GbEMMuLZFvmhttsNffo04EDCOnjXhNhbqE9U0VpJ16nlOq39LvfCKA1QRwdGmzBXl9kE5X50vf",
+	"TeEvOlCp8+/5FGwrwFmbvKLhiMRcMIdOCpmsNwRL7yL3Gwc75aABrOSHrE9Mk3Vdp2/xLXJQ7BThgU2t",
+	"+o1e3FSn+AbLgT/gOe5V++BCT1hoPBu7bZPXWstkIJOCJ7B2KcJcmcHDuPykihjoNa05pOfrkoZdtfwt",
+	"OrHbBg6bt3zIFPnEvhoes6UBrSmd9Xkcd1Nfz+fnZ0+fXqztQ4YXH5ELeekdSv3L/q7Xdi9Du7Xj9y8X",
+	"L2eVt/l6eah07g6fXM7fZ5qLZyx/+fA2dSJfXO7EibyEA6438ab44vdc6w5KGKpXm9hUikFIeEmSsdXr",
+	"BLh1ML841z4bfgrKHJtCNRM8knKgNulFig9Mj8Tcao7QgCPigwFTuuN9T761F9pqlMC2ESPJgItG3dYf",
+	"/EqPy299kL0ZmywOx/vU6lxfXFYbwecXOXll7xTiddRl34NWAy5kd4EOMBMQyDOekYmScvDQ5dOKxYzu",
+	"DGsqb/phK4uhtbBkYnxDDOA7WXnliN4zZ4BBMSRYms7uJIphns6NNU/RVp2B4Zbm28QSkTo09A2bteuU",
+	"WwYIhgfzca2De9+wZQrHvd8KzAfGpJprpgFTD/mEw2xbv3ETjpjIFDqudcK60ORcAH9fj8vA/h5jmpC/",
+	"GKcGHPPNGuZuxClT6GgzhZad6TaZP79nmT9Xp8yfI7K/gOk597Y1VBLNSiLZKMMloSQ1ntcz1pIJU/fc",
+	"ns6ZZlov7djxKevzgA3145gpMmJxBLaWlHcESlO5aJebS9lgH/1Yx2U02bXu3mJyo1hzyf+3dk2nP8QU",
+	"RmzMLC+wf2pDB4PqXhmGh3xCGyhUvI21RJscs71DqSIW2csLyRxVxaZ4Ct17ySNWnEFKc9BwMthla/3Q",
+	"KhY8AvJZKQfOw4tWeU/Hi7Pzx5/On2Yc0J9j4YGL63UVo3OWA0bmIuL3PEpASIy5SIxd/ZPzYO40ay6G",
+	"XraABSGNSlVTGJ5TK6KNnPAQBvos1V0sqT3B11aG3XM2tcZCOOJxpBikq5XIjIUdayxLa4HpPLihnc2g",
+	"1NzOzTAl3xwXfwFG8I769i+y8qyVI0ZEqSsV6RBLG+ifMzKGYhJs5c8jneVgaaOoGDKlsRgEf2Otajkg",
+	"9ir4GhFInzISMI2yOhEqSHar/WZgjoVm90zRmOTutm5XGZQLZ75nCOT1mcpKhrFLJrAONW9BiE3bopvO",
+	"o4wZfHBi66j1yxzjqfLySxWh8jjPgko40Jp65Op8qgG46K1SOR1JEvEsdQPIvF2aTVVG21smVZ2E/uEJ",
+	"/aBRcj7Ihg0r9ALftKUWbe6vc8vzGdg52R0iP16fX/2E/cqkCKEVg7UEULNf2azlJvNwUzLg1rrsK0bv",
+	"rCqikpi1q1q5NCD0m+7nkhLo9eOtFNZGm7l8T3RV3g5FKsVCs1O598je9j0WpS+lSt9XKaPKXCHEilZK",
+	"C9RnX9Ak7QVHVYP9V8mjD/iOXXRbOqkmJ9XkEFmovfZN8E9D9V21w/ndhAkCj5BEAOxgDwMQPaxRhdD6",
+	"lGsWuAQhbUiihky4IH7HWRdoZ6RuDu9tQPeFkjHTNzlOid1hx1TQIVOaaMY8TkfmfG+TW5gYkQIK0rRR",
+	"PDQsAocH4ej6NYyOf9CExlKwNvkE6wipUjPCIxzE8DHTARGSDGho1m7WUeplh3GOy68eJWz3XnUcpBW0",
+	"ztL/rZOaVIXHt3i/OoRqzYfCI7+wMYRqPA4K3iN/8VzBQl9GMzJjhvxoxcZPFWsbc7FR92ycH9cwZMW7",
+	"3Ve1kQPpYNCF31QNCsEqDiWdht2Qnpyw8hLpqoPEUGMp+OUEfhVJ2I6I6zHXmkX1j80HR0BylQ/vvqq5",
+	"H5YXdOEnJUO+TIp9VcZyGV5kwla2VakNnwiLpX2rwCEEJ7hyK0buM8EGPORUzZoBq/S7HGL6RtmYTr/Z",
+	"U4f2uRXX0S4ulnW6PH/WuUzTKJDJ+O+tSvHpfO1MmPN+rvO1SZTgYti9eIouL5mocO7gcl+stSKgZHcc",
+	"mSTMB/wdzVWF+/NLbyp0YyXZQwdrQNuorqyfuuJybEfrGJDXd1Dy/mFZA00ibs7gNd4Q2EWmJMx267pV",
+	"EE/waSooUJKVOmDtKrdvO3OivB1T3jpEVkZgn0YMNNxDMUmqCdP5Sd1kd0uM29fTZiT7CNXEPTqJPknQ",
+	"SOdSRALL3aYjCW0ERwAzaC9pId/Iarv2ww7pJZpZ27xDLG/v5TAD816mCDRfRVJdbc7R5AE87MswGOSz",
+	"iqdS3UGHGvtzSKuWBmwyVLh1bT8V7rbjXkfhm3I7W4uXnD9urUXyt7AbWXJdw36rE3/fCX9f80bkBMLl",
+	"1gLhEP1UKBRKPVR/4ffMSQXLsLQcM2tkL0qIP+sxazvFmJl9As1uxFnrsEa/tmNijg6G5IW9K8IQLZPh",
+	"yHdFWeuuv8DF8x158DfmhIj0kuMGj88uzwsu6bXAYJAfHAZ/dSGX0rN7eP7rrLi19Ovvjp06KmGVinZN",
+	"NurY1LFx0cuUi1KC97cub3VvPCbWmhKotQH7XJkRsaQBGzVVUgzXY7AvcQdofOKvD8tfK49vDzw29dGf",
+	"GO1yRuuoJVVdR9QQwVikU1DNcq/jMv57zzVfAsXwlk2ZNoQqxe9p7Ouh04irVGY+3noDaSNECqaJFPHM",
+	"hXXS6CyEOl1UbOyaFxjF6ZCRgUxEhF0JaERgZqQ/w/80BMvwV1zucZUWwe4/BB5DNlAraOWGrR89w+tU",
+	"DPDVD+Itzaaxb/6Iv1kxug8uPWxIa25wxXSYMMLuq+N5+EgXHmmwB9yUQnwtlGPA2a3aABqGTOvuWEZr",
+	"BHcd58j/dnljP8UlMLmK2jL3dbdP1wmpKhYyGKtbfEFZxRleYgQZ5hpBhvPpGpZnxNSwquIzTwXLu9bV",
+	"Kn6rMxVGlSvVXDaZZY3sdhoWzR98p0XjKZ3prvNS5fhFUXg/6Zw/dsLbP7NYPlypHj3pXFy6X7OYD3mf",
+	"x1gajX9BaoIVySFiAV7k/kLeToesO1QymVhqEqNQdS+edh8/s0IAGISGH2n2FRtl18Z4OX9iFZziDey0",
+	"Rnw4yqs3Di7angpIueUrrFSAcs80FUMFjvrQQVTkktVR1HsvoL0O88HTevPR06Ut+BUbco15n3hNIMgh",
+	"B2TC5CR2HZEKgFRYooLIJzNmOqRXlDE9+4Jedjl7bfLaWBEpohSK5R8JSxihBrLjA6v9THMKkssl8lMD",
+	"zeuG9PDbHoRA+gyVAqvSpqyt/UXcLi4ImzXl5RQuRhM6llZyGJ3/EYDeYLRFtL+IfPDYv9BBq+d+ZJ+f",
+	"w33JnoWXuexi8mPP/a9rP+79FLilQhkS106rVATS6j2YTQYh4zG9PCt1ULHaJ1BxAeuZjCi0zLBnRXrs",
+	"q5cjaBg5XXY6ctLLqb0kpALiTZQb8mMPYUZNF5SbHszALsu++aebLyItURCMA5iOVKQvzQjvDqzdjp/e",
+	"A7hFcGYBFjlWAfQE2flnRxYQxQZMKezvJdWQCq6Bj9uJOUW5Gl8HeMBeKyBXShQa+y/Z1wmLYzAU68ga",
+	"/ziK7k7r5X/dthoQDkhtsIoqcQQvBO41UWwoqDBohK3Bl3cIxrO7Hd+RdF9xkA8v84Gouukp/xG0ZB9R",
+	"vrplR9+0kuCfqet9ulxfsVjrrlYUyQJU9zEXyTpdZSkKJhVeSlTrLP1ERJb0gHpX+mIegQ5Q6ZH5PJLY",
+	"W6QisR2Ey5SbEReEpvYXPIu2RebOaZNPVnD5R0I5ZhrFfF7p0HSKafHpF6n5BRrHHWgag4JmclPMfBeM",
+	"RYDR6cUxlvoLCZ4eptrk82iWxmG9SoSuDjNi7pMqz5DVRSpcQzUdQv8OO374TqEDsqtzKe5WEx7RyN8X",
+	"TFOHFpxWX8IOOORHAGipyl53HG15AntzVizcm1qi8GTOPqQ5G/jXdzULpYjsUi6fnDdg5gKFH5Ctm+Ko",
+	"/sOxngcwd1dLnh11ufFGxnbUe1JbT2rrztVWqxDdu+t6EOHAVTyEptPdPQfZFg4i7/siik1iCqjuaQHl",
+	"uE1unXL3d8mFnvdOSRGykiRi5xwqTRvORvTergWvXqbBEzowkGNMrdoSx3LKImjATgnKoznPS1HjBD8M",
+	"E2FVal0Jb8TbvaEPpmlACqk4EyY1udKYAvKjoAUuqhIeGVMxTMAj0hrR1p/rup8bxa84iYuTuHhIcXGI",
+	"CSTLvBYZvMkSqfFnPUXxEY3GaEUdRLae8ZI7Vx9CuVmQCr7a1hmrLnjS9dyn91Pg3pfPScnFLQDO3lEt",
+	"+RFQ+P2f9reumjvnyE/Le1kqZ6QqevbrSwzY8y0FxsNmDFbDSj/pXGNO13p0+EburDRlqcywO2+WruMk",
+	"WPYkWPzZnCTL/iSLVeNTDy4XWW+mJR6OupKGR0wYPpjtUdh4w0QOoC7SCYMpOON1mgTQZ+hEh9RM5xOf",
+	"ezRngWgO1oLJO+ENdDLlwrng56P9bfJazJtFuUF8/D4/DFhM8zLSRZKLcfuSYD0+7SysYJ34fRasLo/g",
+	"L2bRZ+YcJcAHftBOwErBujgsvtcDDwOCjh/eXRJuZXh9geqv1lHJ1M0S29djSq89zX0rxlnjdacn2Xsy",
+	"6g5B9H6EvmGShHS8pZyNGb3fZxXrLfjf+oyLYdrrG0wqz8lH9N5+Z++cE2yl8mpENWEiYiBulrkHl5pp",
+	"gf8MJwS4JxHhmGq2of0GO/yN2G9pW6CT/bZb+83e5KVdmb59KROzgTmJmL2JGNcNAMya1MjzZ7K5vIGQ",
+	"yZlMDtGLWEuG1HEmpsXBQhqWJTW5WmH76h4Uz/WC+RymQjZvUVq5tinQzb2+9IH9hkv5LjFHhubwid7Z",
+	"85GpTSwFjclI6gk3kHyX1raOWcRDGncZGJoinK0poD7YXbIbdApLVUufnNA8fukjExPKMevWvWr++SVX",
+	"brVIw7x9e2DJSbTt0XpiIspkmoRz952Z7aXh4ZZGVVYvsCcJ98FnWoBLkQpfY1gIcTk3pH2wWIuEiRDa",
+	"V2rPOyTtScdS3rGIJBPEadm1XbaF+YUrPir7a50ik6A1Gc00cKIJ5ZAA5FjaW4AJmFLjMM4pCUeUqzUl",
+	"4ye8yie5ePLsnWTTA5pdSHbbSaFEiTM6pfuMob11pZia2NmwiNj5kERoxkTHSyNXhcKVNtj8ES2mVEIj",
+	"6mihrgUMK1e5SXOgTVaEMBpBmS0AM8cRoZr0sGwE59C1c+hVi6ztk0mK9h9imabTT4NkYAumhiDVxTwT",
+	"kKval+SUZZlsZhDaPQBqubU347gMwt+hvNcqAnIqbvB0M+tay5BDn1DQ4AjXeQtRJkbziHXHVABiwppS",
+	"MFEC9uskB79P+3D9m7dgMM7fwNXSOMeuThJ5bxLZ0n4mi/xhbC6W99wK7rUhEJHSefAJEQFUQgZQkHsk",
+	"n3hyU5bTIgf2QLWBXJWqVP36LeVKZJZ9wVFZcOV95FyTbCL4cGSIHvGBOZjWcidj7OCMMWAUh8L3A5hO",
+	"dxcX+1sRFK4LHhoRYxqBV40pBdiXywTGiIohqwZkvNWkVyVY3G97AZH3TEFhlXsMI3e5PneK0XDkWozB",
+	"YTEzleruB4ANJBFXLDRSzcASGVBl/zEj9kXgz3/Q/geuU9mYzqA0P4fS6CEJjWuLI6SwTP7inPTwmy77",
+	"OgEjKW1/ZtIOOpLIOKoq2X+LQ79wO7V52f5cdVquxLiXArPZTUQr74bQvmbCdLLUVhlHTBuC+55O/45N",
+	"qhD/XAFznhrG9OvvTAzNqNW5OD8/r4Ej1xNy2usQId3AOkCgTZgvbrrDauDhiBjpXLikEgoR8lBLASEt",
+	"sdXGfnSzcVunQVkAwFgdEM3sCUCKLABNjKkGtu1Ezt/moGahLdgfwNdjkDOAHlCJooh4tfkFcMPGem57",
+	"nyxubmC/f43PPs6+pkpRjBqaGcDXDqQaV+Mx2LXaX9ZZp0dralsZOzHYma7OMmGAlWu8ON92kQ1iBVa0",
+	"TG1fXF5dP34CMMqeedWXVPj6f/0ZtIZS5LbMvuLpxeMmAYzPrzMsxdyb2k5Y5kXild23EbU6k8omVQAt",
+	"aP3fl8Pkzcfrq7cvXyfvXr66+P3vr67e/j28fPPydvrm5W19IYmc76HRDBzHP3NkXlqS/AtyGuBEBW5g",
+	"TYU4FTP5RrCOi0Otsv+6iJTj8EmqZeKre6ZmxD7jR/PSiQsQLFToKVMAp2epaQmW8A258snyHlMZFxKV",
+	"d1R9kU5uQQyVsAp4MoOnpSqdsJ1tB3oWBU5mByR0PRD+///n/62CTZETHlZJkxJ21yBx21PRrc51sV2j",
+	"4vquG7N7BmhI3ABfeUGtLOD6jqTfwLzxN3kqaj2jF+H5dZ/9/HOEOvfmsB/+ZKrI5DaOiT+5nDb5Arfi",
+	"7Pe0qnm5ZumeTx//M1gL5OqvQDfLn4VnGldeU7KqxuIEMpYRS/cpJdrswz8WyPTRv+w/1Tginwrqpn02",
+	"QO5QLFTxECM5urZ/0zFbh0aHLCXR9RVF2mexbkAiWnrmDMfsU83BnmMKalWsEERL2vkX4KPYDg0BoOyz",
+	"VKhNFB8zJWFiA/7VW/0ZSPBkoqQ10VOEbU+Jt+4bkn1TRYmPL8LLwTl9xq761621ia4KWsOdw4neKrA8",
+	"UmqrIra1wTvcqG/t1UghgGIu7oBOxV01nb5P+jEPMS/EPumBTpW169tAg765td3dBRNzRPUNUDSag/CK",
+	"vDGIif2AIDamd2yxgx81hoajsRWBVMzIGGwwa0B6byKkk6ARmYYKxfxPpxR9ji7pxGjiCJdELGYGC9Ge",
+	"+LicFcnZJA0yokW2ghbVbTrK71ys38Llg+VZtZyRgzUefSsFyyOD1GZck2hgPypBFe9zgQr0gh3YoknE",
+	"5aP/Y/0f8jEdMvxhyimxK8nMzNk5q19Xymv8Mgvs5hasrrMPqZNlXimY0pkumcPiAjzjesn1RGruYVNK",
+	"39fL7mMPI8KEgihbMcZ6rq3L8yeHeLxbH2RGlHBsaQeRckGCpFICm8nDEb4K/IhLd97O4/pifjcN+2oe",
+	"TWLKRXFZdRaRajM6cdNowjwriJB3E+aqhh2zjRmNNIFWAV6WZByrov+t/Uwbxei4Ci2qRKhTbQrGjB39",
+	"B03+48Pv3m6ZUDPKzJYYuWUxaFFhxVyWucS8HBuzpVpm6qykoUPaBhmBYoorYuQdE4RCfqM3u8BvA/9r",
+	"k1/QQrx9/5qEMQfIJys/7CqCYnK+fbEO5YTpUhX0Ddsa/Y6NKbcaIeVa0/9hX8VV239fOzZxcZ41hko0",
+	"tJnIwTcN7N/Y8VeP+ATP27lonJJ6+5cN3TbuJ+4GYACTRIwYRYXmhtwOacT+6RpGwV21Kqk1EpiyVxV3",
+	"Fz5HlzaqUXa+uf/lXPFupNv//l9aU/JGJlpTewXR8uj6Yf7IPkqH+CNoScG6ho9x3drf0PyZ1179RdFP",
+	"VFeVfsMqBRtc60MJgvj9n1NoP48koWPy+v/KcZ+PfCjOuHBqbClEnNVTgZr8tWyvChHnwAMoGXAWR6Sv",
+	"GL0D9LgkLlHe0H33hu0fci1He3SNXNw3rGHYtG1u5CEG5oqcIAdSgoEaKZgLdDnBUHpHnYyBtz5S7F7e",
+	"YRJ/eY79Ly/Iz+fnz9rklYjQTtJMW5rP7CLFBorpkRM7fRZLMbTyuU1uMzckfsm181myiFyenxMjJTot",
+	"e4nQyWQilYEuQHdMdK1w7HlvJkbu8S03JNEMo4WwBm2XJhPTa5cUhtnlfbK/atW921/PptPpmdXpzhIV",
+	"M2E5ZTR3wWEerU5rqlUX3ZjZnLsjLhB0GrYFV1OfCD6wewf87pwka5DDQhKMs/buacyx4FxIYo+HAVVe",
+	"46+WX8t3t4kZvYIAb9OanetXPXd/aHhXdm+tBjdMqIpYTqUrdazjzXZHtOxiP/n5+lmb9FAH6oaKATQI",
+	"jbUL3WKtzEwbNtaBCztOlLwHM36sWXzPrE1Ffv306T15TjUPoSfKLH0lj3qW6X8R/gPNQsVMz5d59GU0",
+	"uyE9ENDY5kZQpeQ0VeZmxNIKGSoqABigV7hUOE1t6GDQIYyGo+JWfhF2b7RrueMj4kh/pG9VTu2CCl9N",
+	"m9x6LFBLXGyO2APSZyG130DTWFSHzVTah5VGaBsz4mzQ/iLgrmjo/oI46nJA/G53kNi5gBvZdQTZC7KP",
+	"YKn5D3BzgiKHgKeQQwRfRC8R9sil4v9kURe3undDrs8vste4T6s7xjTPJNJLUEufujyH9qu5awL8RTv+",
+	"kq3YznjhxracJgk2iTKCqY6PyOo1WtfaPVif7TQihXH/K1TDlIduwLKusY9MjZ+8gG3dEa9j1n417pJt",
+	"w91yuvqq0GGx0LoQQly372hplPBdYS5H1XzUmlE77jrqHGFn7t9cImDQOsv99cdaXTDto1gRke19qzq1",
+	"on6TjIIRCE9WzYOGxkpuyG6KZ4QL/4EA72J5U077xEP1wXCjOUICVRiI8O2rD+UZmYU8jjUaUoMR7G1/",
+	"JbnWVBgS/fAK/BiZI1AMZXky4sLATTVBzJPmQ2dUFFhUdRhWznEPzxSLXAWM6gqEi1xVkz2EtGne+rYz",
+	"3ol3RZraX/O4+SvrvWT2DTQ0i36ymndwo+vTdMu29WdQap9H0XF34SpSSaldfxtFVjzPsfoqOilTELZv",
+	"fVLm952jk22T8r8FZh00dK2ttjt33gfhelrN0zHUX/u2rs1el7bgWCxznRcIKwpySA/vYY9AjiNRzHAF",
+	"ul+Vo3U7YdG0yzWNo4Rhwng8LyE21Bv24I1dyfcP0C9bg5U7F+3a3NxZ848gqYNLceZuS7Xp98Hb/S4J",
+	"xeM0czOKFJu6GKFLwmzEDHzp5vbBT+2oLMFMwuzYHtzeAAylGHA1xpQfsL3khIlldlf6i4cxvbYyWeau",
+	"0UNbLYt+szKjJYUvL/hWplQTqu9YRIx0+Vc50n6Pb14k6myo6nC/JWFIl3a4XQvxebgCRmJDJ3Dy2p9A",
+	"GhlAEnHRJm8lmUoVEdq3Qi9DO+9AUpq97mn9RhMMwS045UTHxRDOVnKEnq9q7JFJYjTx8GjcI3w8ANMo",
+	"aKhB66zwV66N6ln6/9psJr2WGKfgGvJqWdXUfc5t7Was+Hafxls1i7ScoF5L2A0mkP50ZR9YjVESEjEa",
+	"xVwwSNGcUK0djnNapwYxoypmLO+ZipIVXrCqI0HUaPJjTyamLxMR9XIFe5g78lM6lZT0yY89LvDxqh61",
+	"WBSJysji/fOjwY/xf3/ssv6ChpblxCwasm6UsLnC3SuAB/ZF15uk62DkxBV5Y9RmSY12Dos426ZOflMG",
+	"jEV9Gt51pxCi82Zs3aAPmKTJuM+U1dzOfv7l6rdn//6fbyxXVXyIGXm4zOXZRcU0poIN/WeQXjxfv5Ve",
+	"/E4LW2ynIDIgr0aMxmbUFYlR3DdctCKodH/8YThckNwL2lbHTGLXeu+PXNG3xiEri7Nzr01N7Mvt/KFz",
+	"IukwlYt5+f6DznhxqT5R5Rr9lAV6XXa7tubwdMQgpp2xDOhyrvP9TyBJwGAL9dBfuJBHTJOYQiXZghai",
+	"mUPRADHRJr2cK/TsNzbrYYdztCDJj9fn5z+185CIXs3wBWL5smnsGwMd1d1G5FLiazp3ddIfO/hbBTin",
+	"S1M/38CIlCg2YdQQTQfsBhL1E8H/kTBi2FeTr31tPR5csJ/p40vPX9HWzBjs3G7UzhB9/DhojblIS2Ar",
+	"2O6mLuay/Ec0CkEbtZqOn19Zi8wLh+LAAPW+07odKob6b99rk/hn7rLJgedYf3o4Cmj7wpUZdQEvqNO6",
+	"ePbsKbja7ADZN92JYiF3RTwzRu3+DuiYxzOfe/mS0ziWaUNPnyc55sLKlhzkxUr+p0fM6rvI9jKuRsNQ",
+	"jscycvxsU9azH3f63CTKeN+vXmk4Zq/6SkYLO5B2WgJUXHc917LYljvWnyN+HtbCUxEyZzeyOAZm5gan",
+	"9rWBVdN6E8XuOZv2brBZ75Qql4EzUPKfTJCeuwW9NnmFmT404mJoOStzKCUuqSjiOoylThQjoEapYsOu",
+	"dq52ya8G4smguSJzlXbGLuUuxbbtEAnNgBNN44CoNE0twFqlWUAGlMeJcrlGWo4ZiehMu+7D9kDRvi8N",
+	"Kczfz+2jCic98gH0SLi0sN+VsEPulb/9/O+XZ2+e/efLtVjxgaqiQXNc99Moc74cij+7BhOFss7cvBc4",
+	"ZyM92iHos5QFP0Ieuz7W3FL8uHcTJrSrEweO0ya3sZYkx1UgIxSxER02q5AG8Flz+HBcZJjrVldaHYda",
+	"7IwL66tWXg8TG45OJpILM14k1etNGiz55WOZo6tk21kIqgbVHmIUaiXV4u6toNs/V5FbSgEN09xHIyeO",
+	"5mIZ3nmtJTfg2AWsmiSu9OV7o7CTlnPylh22inKkzC4lje04njNcmmZ3nzHJihFPE2mFRkRnrvYCkZat",
+	"buFD0WiTQXlGZmCBX24bxphrUIKjS4CrL0mTdHtxbOpIxGJ+z9QCQOvjHE+CnjlMINjnDTGWywHShh2G",
+	"i4RpQg0ZyTFbX2954e/QAyfTfKvE7fdzW8qG5Igzn1vTMIXfQkLAANBgXFLa0lycmxQhxk+I+GSfNvkA",
+	"3mjw+JgUg87BRKUAUxCpRuSoNCOhjIhh2f5S+LSLZhKet9Fm0mSVORn3pKBalCsAaVB3HV0ihaZaHPDp",
+	"2jbKXPpKta0PXxOap7uHpx/Y6Ry2kcMOgh4jiB+0AUFFLIy52ImkpK6XSEEGNmsMuNkfm2xzzRt+SeKY",
+	"JMLwmNxOFC90jhSyG9IJDSHXYV3Z9dId6kl0NUJ6bju3k1xjpjVdBqf9nJkpc0LHBd+8epkP3QaYrmQV",
+	"vpjqzLheyACrke31xs/plP25bfZnc+k0fWAnrc+MhFSk+oUP9QvyKWE6orP2ErP+4nztSovHEBzmUa4c",
+	"eUvUU88G3CU73PQNT5lEDh7MQV4lON/HlAvIV7gBrZEKIQ3pewzjKBdqBMqvKosrEvheC+Nq3+dNb9Z+",
+	"ovNzkyi72p8VNwaL4B/0ZttxWTGPYwOBJaQ5S43wXXlSdq4hDiiPj009TJVAJJJuxKOukKZL7W2K1qeT",
+	"t9K8TA/ypBM2Y47FUuc1wvQq5tyAGxBdDtypOWp7nvUt9g7KEdWkz4aJaJbacPqLiSHHRXa/ykSziLBY",
+	"M9Av16e4D3iMJ1prhNY+0TtG0N+e0Vsawx/lcuDWJTdtqGo8EWHg0c8mBsu+XPfiQsFOczQHaziFQk+h",
+	"0FMo9Nthec/Z0OWGbq5LWLaD9VON8rcmeZef4ol9ndjXiX19O+zrfWIKSlCWtY5MzWtEc/1FFjibPQau",
+	"DQ/1ozDpL3Gef7baYEgF6TOMoUK7SHciLCIRNTTwKDmFhPuJkgMes3yXRQRqTyLORAipoVcF6w67jpT3",
+	"4IJJNlWZX7/XTdJnv1f0urmNY4J71/AlsGezBCosdFuR4iamR1l9vI/+Zf+prtF4ycdM2BPV6VFCLN53",
+	"pQnImFF7qjrwZ28/MiMZyVgOZxmk6poX4HoxuNJn5S2ekv72CPtp59W/ZbFCCPq4RbUXUOfSxk1Dro1K",
+	"8dmidMPSTmnA0746PuzKq/EDB8ZPjVG8n0DxuEPgt+d33gpaVgRY0fSsBcIzZlSndu0f9mnc/PxY8zPi",
+	"IrILhy6EH179pfv21WfLXgU3qb+rhe9KT83yE+yD7Pv5jqUwI6t/uL6iKepu1v27DSX1cLKw4e4w7SFZ",
+	"ESPGyNfZuE/VUHYjOtOtztU5NKjs5rftGir6uiGL41bncfZHd8yFtFtzcZ77UDFtFA9BvNov5jYp63/l",
+	"V5TNeDNwKrhvVej88N1DUb3vG5X02Q+aRGzABZ8DzCnwgLX7RyV99sJeqrS8oIJ9PHJ9OZd044CiLgj3",
+	"2F9gj2JkCymDoT4V6IYwRGYFTTd9wiEoS2PteWgxoO90WncLadCegXwRX8RHQwcDKAHD8IdigBAy4ENL",
+	"MSnzcT2Si1d7JOOI9LKd7wVpV0lAks5Am2kc3+DqvggvsqiY9WU0A3TnmA0MkYlpk4+IkW1/lBEENmF2",
+	"0l3jbF0xm6H9GNv7MuCFgF3ttDcEzA5pzEREFZkxqgLLVg0LwQMCxXSQERLHjmePqRpyoTvg0cHsGkBB",
+	"0CxmodEpTMI4cEgmGr8HiDDHlYIvwk4XUbTltBDtdTNrk1vPLOxykBZxQna7HfXbL+0eBISSfyRUGaZg",
+	"IygsxZXWxfEX4eZuXwho2W3yK48iJtyFGtF7RoQkvXsaJ6yXChtUJklPJxN77ppFvTZ5g4tAP5aQcETO",
+	"5HOTx+XBFEYU0bmFNCDpWASXqmfVu559/8xeWMCJd/2x05sVyRvSez04eysFQzOs5+rMNbk6v24TBP/u",
+	"pCkEXsRltJCdAR60jBj0U7uC5/M0I6L0UViXn3O69S4o5Unjpkq2AlwNEMPNF3F9eUl6RsrumIpZjjn3",
+	"AtIT0nSlYN0JU1xGvbTAByKMXEau15E9oBQE3V1l+K2fWc+11oZDXrwYPXxb187C7jLiuI/RrU4FMUzA",
+	"SekytHKnFrzEouY5rgc9f16NJ2b2V3trvFVWot4qOcVb0FcAux/ZzerPbgg1ZCyBgoAJwP0MCjfZTq1N",
+	"evBNadLEDWF2CthGz/I07BW9uhd0TlSuagh9tbwf9NO5dtCgFfwjYe5rJz9XtMFGNQnWeUP+JxUJVbO0",
+	"FxTVBsmpZAMqckMsH2rVboZihy3Dg/md+kkFhGOeS+S6GVLDAKKq7oSgh9aW08n1CkdWw1nd4/b2+sqz",
+	"Xq/190ZnnV8Gys0bJw+tqKi7IB8eL1lP2iQuSXjUWrqifLPzbZfklQDI8+SavAckpLm1leIqgc5dgU1x",
+	"fb4KmmL5PYkyLQXa4KLNUGeL8ckVzeJX7G7D9wXKntP1wNQYgRpogDJxkqjm+rI66lWrvDx/2GWm1L3B",
+	"qgTILxrP43SVt/pfuq7L5ul94TpO5CSJMyD8DTjB3BtWLvr6IQ6zF+r7TF/rQd9H+xG4tyLJNOlhiWiH",
+	"pN9ViTLkZmWJjuCCCFqhvq+FOJdNw16r3rwzo1eFquNKgSsY1OPzHXeJL6JUgzhGZ+61g8YBiAPokYea",
+	"2PXFpV183V8+a+X9xqmu790ZdJkfAkz1RW8JGl9eJ0QdFCSTVUvyMzDS/3nhMBoOz/UxgS7OvgtKyZH4",
+	"6MKFe1aPch73x2fnl2fnF5/OL7NAB4AKdeyyIVxV6zc5H8taThbQ3u1P/OUv9gt2awlQy9PsawCXKMAL",
+	"8UW8ffUhcMcVXATXF5dB8bNnQZBdmS9ieU/YMmePs/cOJUSwwk+UzXb3vqHU5aiXO4W8G5n00l/00G9h",
+	"WWcS0xTHjIcjJ3zGYJDZSSWGRUTI6VrxgtfZ1BpkdOB4zZyrfnYpXn8Fr8FF+rtMIrt9IjQuVRecr1h6",
+	"kP8l4cJZ2vbmfY3tIdHBADw//8ZF9G8FB2dM+wyhc6EXn3eCCjYFwMzckwOVfi+gbC65Z3EMeAKECTeD",
+	"//7/MKyx6D5Oqbz1mF6E59Ezdtn/eVA/kSs9mGVhldzFetjYCs9fm5oBliL3XUIHI66NRKvZsXAdEPbV",
+	"5J08it1z5xoSbGotWLgZN0RIT9qZixFTvp2HEl1o+dhKBXRxReFKfhUrUAFff3xHri6ePDm7IDSejOjZ",
+	"Vau+UbtUHLjnS1SjF3knaMVw7quCEsTHVhO7hBbTYy7wz4tnOZWIC8OgCWSNVAdXnvPHgwcic8dTRTif",
+	"oKEZ3JnClXxYCpr67MFUaVgiisq7URZpI9JWFwa6cO5/cDMCTJtgeU85uqAGDjHTU0IHpsTuEf4zSlib",
+	"vM37+L8Ia8oEkJRqJUwbmrGmAW0fT8htKZYw++LiEdW+hgSzd3qehrsjFqPj1HXhYFOcrv4i+kzzCN2p",
+	"Mo4AtZ5MZRJHgItnF6e5GMa+nEN30kdx9eiZxhJHcJbmpoF4okUn7BfhJu289s7Cgx3jmliJ6j5y2qvr",
+	"kIprzPv45xzNZW5Zd/S5095nmUylZTDfXadceudU4Q2IdZ0SmgbzlbMJlHGKt7m6+CiBSGaj8JrLR3+f",
+	"Yww5jXr/cJnI2dzlXUy8gY8JRQLcTD1YDpT5GWB8RURG/5u9q9ttI7fCr0L4Zm/GTrMbbAHlKosmXRdN",
+	"nMZe7M0GMs2hNIQ45IDkWBGKAH2HPkgfom/SJynOOeQMx56xZVmOk13fJZI85JDn/+c7ds3UFSk6tADG",
+	"h1Uhz1JNE2l+yqx2rDqKNZld1r3r9u7HadvW8Im+pAKNo10c3CTO5gP/Pndi78v5Uyq6yX/yRV1DVM3K",
+	"MzIGMUnfDG5/Lx5jDlOIE5En6f1kmJrvE4xUKcRWUjYdlvZi8TJpqHVldTe7FSkd25CRsq3ze5na8Yun",
+	"0QVPU1wfaorr609chDTIlZelk35qVgTN85qEBn+xbcblyqzWUuIHnEop7jWudXy9GCmPszu2GFI7GDur",
+	"hnOKbsmZPdzE2C2GDnYD15T3/PpAzsrWcr5DofaWv33+JwyAmGXLl5Rahv9bsQJTK+YlUqD8v//xnrO3",
+	"tvWew7mTEJk7q7G67mNxYI2cB1UTGrzvHnD1arYesujV0vi5MnNwKajG1/u1dTg75EtOwQWR9qWxAlAB",
+	"TDuLyCCZ4iGp+3Ew7/ugE+wHN494EBRd4xpkHwg+GpWgllV4yXBkPOMMLhr7KxISCDp6589i5dP5EcMO",
+	"6vMA/ofjbjNP13Wed9fjpTJlwHkUBCdSt4R6YJiorPUyBmTs2rxMQcuCqs7gj6kiydl2WeEcvDagP6i8",
+	"bwm+LpveGIUjU/43c3WkL+4p7hDHW1jL1pKvQMjBd8B66VUVwfLiVNNbdO2YV0eCAK7oUd25W2TNVTkw",
+	"wfjX7xfz6ZfSsNJtmFPAdQd34q3HQUvA+/g9jgQm0TE9CjgWK2Ko5I5iJLdOtx8KvGGlRQZCs/NWDhpz",
+	"tiLz7HVG8JN6/mrUc3FPnj0OX0uScVpvx2L03Zlv37OOqVaWTO11ZalWGLW+74EGQC/OUoqkU6cd9k/s",
+	"foj7/S5zJgt8JtfekgnxmzkfEOU5+9+//p2qjCk0WnupL6U/Ymd8pcyS8TXfMN75q2iBYFgbY9l2Rej6",
+	"2GXl3IapsIX6z9tBu+H+NTclxwxTcFyZGLitlffKLCcaR0f0PBH9bnp+35Ocx+QCO/betgvbHtzR9H2E",
+	"Ac6T2vkr7D28QeGmgc371LnPevd7z33Ur4G5uNbMS4+5VKoIRn5lDpShYRdtoFwMSo8MO3ZrcUIlCzHb",
+	"5KVeZDPX6W6Fth6TQs+/R+4bQ9lMR3A/dnuUHm2yQqL+fTJDvqwZknqkn3+/e4/070U4EWCUSRGAewkl",
+	"91BC6Q6S5ZogsU1U+hNixH37YuTJmfm6pMgPfzQpctJg8rUPIy75APhqF1HiZTjsw0sPa+OgNaLVInjG",
+	"GRAkTa2N8UoMTl6NS/aBwwh8jmO9gYYOlbm3LUTS6pYw5aRA8zK8Tyf3jaDc7TmkmF7/A5zFk9+yE1Of",
+	"ysA46y6mI8E98HWwodkzT78BZrO1xFgC8Ju2PrBSIq4kFYcKix3zqC6O2DUhsDcHhtqAUpOxMqz18mYL",
+	"xMtwdnL2/sn4eDI+nlyYu8opxOG0Rh7CfSTmW2Nr2+5yKgUB/Y3ZDU61YqCg4W9f7qN45qxb+ZsqoDlM",
+	"E73KuTUPPQEhWwqLZ/L/f9y+hRhsqXjaU33t/dej9TM/PnBzYPZemVh9cbCdwN1WMoIU7d6UQP3mdjEX",
+	"1pStmMCZu7YYMMD8LrL4kmtVzrEKm576Z3zqD3us2ki89JVVbmDuIrE51RJ++ZTQqBX19loWxJP7cyEZ",
+	"3lfEI+mKQTxldrBuPlpP1sjvPJVuEChn7scAHfmUC16oMDUp4qxnvMerlriJ/27kl0nSvjPlPk5dRHf6",
+	"f7DaiA9SoEefq4U92BDP/pn+Od+2XqKvSx+thcjY476T8p5UTLEHrviGqg92oO1ddEwxVmfY5dYdclqy",
+	"uhoequtGFxXxDqXeHYt6byl8uKaqRkoDxrTWhCNPNLy76tp3AcA18v/x8Pn3hz88P9jBgHqE/P+NWugb",
+	"S7NZ56QIO2qWzwQOPd5PfAZuDH0NItLBVT9DGorPv/oHPyO2dAF+GwW+axk4+BxH7KeusbKeYV1vcEog",
+	"oN0z20jDG3W04bUefIDYKvBBaYU/P+rZmBqtRwTBr5XFMkCfkAXjW8/YL++KDPexYO/+elIwoS6VZt4K",
+	"JcOmYI3DZB3zUgTrCkYY2cCgBSPYbLbgQmkVlPTZdk6y0Iwf2dUrVisqdKYY1Ay907BprLZLBCvSaiGZ",
+	"2AgtC1Zzw5fU94/BxVYPFiOg8bFlzqhmqQ8zdnFEgqyn7vSiF00pqVJ0gcriSrQjP3PKP4y56rDYLD3M",
+	"F72B38EPKxfLPLIS7+zZRKYjznS+cSrGqvkGKztnCbWT8aU0Ak+xv1/WN/ply7x6f8wIZN5PKBEK8eBC",
+	"CyV16VngKxlxtAnLAV7htVlq5auCvXHSiKpgrxy/UALf9rQBWqgScgYPfU17zVcdiFOdX2mH53yDbtOz",
+	"CMsqYtGPKeMHoJBB8dlFTCtxHeG/veQaJ8XAHiquzBE7Dh24EsF6xPeMJXcFMzJiwyrHENFlcIJtGeNA",
+	"Y2jk6RHKMOtK6WZEfYsFDhOlgLkvWK0QgBPfwAsnu0K7lZRNVqnHROucNOGIHZf064iCZfQmP72IHT3G",
+	"d/HgCe5W1XKGnHaInMaaitrZ15WNTAeSny4OGNQHcFldGasO4YgbZ4UssdfzKkcSo47twgN39WizCqsF",
+	"Eb4UbmnG/nZ68o6domYqmOYb2wZWqfTzID8FJDoPF8M1S4HmHvIbXOSzXtgxX6mGZu+/7ImPl2UXFcs2",
+	"/8a6eorsGmkbnWNMs4yaMwKn7olGCrVQwJsbZiQBUsdFfpJGLpRQHIEXx8U2dw57Q+iI6MFIRfR47kAu",
+	"S4NS+dKCflkg2Cdz0os2bicNOqCwYFdWyRFGN9vQBylkE1s9r02kpLcmqtiwi8EB4OD9GX6J26JfFD28",
+	"AuEhl0WXGHJlpO4LKXiN4eRsI39pyYSRU3eA0zYweoNLxCvhSyex579gTi5weBfSirUrnBt1xP6uTMwU",
+	"YU8dMjUH/3ogd3Cm+9SNBMcvQeBRBhvuJtilBJGcPQNHh1VWl5NPQWIXuBPEn66ULgvCO15XBHpMHzK0",
+	"NsBqDekAK7tmC+5gK4LqZgeMr3TppJmSR13OruKwdTCyLzZoeWcPOeN+Nbb1Dznkj+CuROhmhEzC29SS",
+	"lz7vJOzaeYJlPOX3iYG19qkUGdEsuNlQXWP2LrDCGDFWNtil403lC+YFBxXt1dLwgFjHPZGRukUVQBRi",
+	"SvifABE3Yz44yWs4VWmE2zTdAYOphW2WOpZJW9+TfhpdulA6p9lXIXBR1ROUkx9chLXm+IQIkJyOCfsy",
+	"Zlge3TRwt55vfOyFRjxr3dbGs1pyUzBOqfrWICP7qPjQvi5o7LrGbxOn+jhr04ds38d1Y93ont+i9C/T",
+	"aZHywxE/YM1IDlYTbxpnL7n2BWs03oOxIV7Bwmpt14dt44/YK9bjwuEDiaylAeJDu0/ymrrhih4CheiC",
+	"Ip/YIzegDT8qHt77jagsWK9cM9828HazvvAEbZZIDdZIWJ7WRIAvXiut4vbxE0IILViDTz2UZSvi+O2h",
+	"nBe2RhqPBvaLX/Otvv35/enpFD/2qsiv0AwiuzRPbPori3G/gh+CW9xLWJpkASLvAoQ7CJGBaE8jWkbA",
+	"kmNGzfdY8MmKHOxilhXjdCNf6CAS9ApcWLZqGuRy26tHqldkia8UmMs+WBzgoW2Ii/Ak9kOEBrgiw1mw",
+	"R+wfLTcBXREU86B4aiAEjFEMLPdgxWoUOnpJk0PI5CNSmbGF+gSU217AVz2oPZhy68rSJvxquECHS/D5",
+	"4+f/BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

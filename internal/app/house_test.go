@@ -34,6 +34,7 @@ var domains = map[string][]string{
 	"family":      {"beneficiary", "centre", "task"},     // who comes of age is a task
 	"identity":    {"beneficiary", "centre", "referral"}, // a no of either record ends what is shared of the other
 	"intake":      {"beneficiary", "casework", "centre"},
+	"mhpss":       {"beneficiary", "casework", "centre"},
 	"privacy":     {"audit", "beneficiary", "casework", "referral"},
 	"reception":   {"beneficiary", "centre"},
 	"referral":    {"beneficiary", "casework", "centre"},
@@ -55,6 +56,7 @@ var layers = map[string][]string{
 	"internal/fault":            {},
 	"internal/fold":             {},
 	"internal/formula":          {},
+	"internal/headcount":        {"api", "internal/fault", "internal/wire"},
 	"internal/memo":             {},
 	"internal/print":            {},
 	"internal/tenant":           {},

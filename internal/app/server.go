@@ -18,6 +18,7 @@ import (
 	"github.com/waystation/waystation/internal/form"
 	"github.com/waystation/waystation/internal/identity"
 	"github.com/waystation/waystation/internal/intake"
+	"github.com/waystation/waystation/internal/mhpss"
 	"github.com/waystation/waystation/internal/privacy"
 	"github.com/waystation/waystation/internal/reception"
 	"github.com/waystation/waystation/internal/referral"
@@ -52,6 +53,7 @@ type (
 	timelines     = timeline.Handlers
 	tasks         = task.Handlers
 	worklists     = worklist.Handlers
+	support       = mhpss.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -80,6 +82,7 @@ type server struct {
 	timelines
 	tasks
 	worklists
+	support
 }
 
 var _ api.StrictServerInterface = server{}

@@ -27,6 +27,7 @@ var readScopes = map[string]string{
 	"rescue_event":            "rescue_events:read",
 	"rescue_event_person":     "rescue_events:read",
 	"service_contact":         "service_contacts:read",
+	"mhpss_session":           "mhpss:read",
 	"beneficiary_name":        "beneficiaries:read",
 	"identity_document":       "beneficiaries:read",
 	"contact":                 "beneficiaries:read",

@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/headcount"
 	"github.com/waystation/waystation/internal/tenant"
 	"github.com/waystation/waystation/internal/wire"
 )
@@ -19,14 +20,14 @@ import (
 // arrival is a visit with those it counts.
 type arrival struct {
 	visit   *Visit
-	tallies []Tally
+	tallies []headcount.Tally
 	triage  *Triage // of one that begins
 }
 
 // judge fills in what follows from an arrival and checks it; pointer says where it stands in the body.
 func (d desk) judge(a arrival, pointer string) error {
 	v, rules := a.visit, fault.Rules()
-	if persons := add(rules, pointer+"/headcounts", a.tallies); persons > 0 {
+	if persons := headcount.Sum(rules, pointer+"/headcounts", a.tallies); persons > 0 {
 		v.Headcount = &persons
 	}
 	if v.BeneficiaryID != nil && len(a.tallies) > 0 {
@@ -215,7 +216,7 @@ func identify(ctx context.Context, id uuid.UUID, ifMatch string, person uuid.UUI
 }
 
 // correct applies what changed in a visit, judges it and ranks it again.
-func (a *arrival) correct(ctx context.Context, d desk, edit func(), tallies []Tally) error {
+func (a *arrival) correct(ctx context.Context, d desk, edit func(), tallies []headcount.Tally) error {
 	v, event, referral := a.visit, a.visit.RescueEventID, wire.Value(a.visit.ReferralID)
 	if err := v.kept(); err != nil {
 		return err
@@ -273,9 +274,9 @@ func (v *Visit) brought(ctx context.Context) error {
 }
 
 // recount counts those who came anew.
-func (a *arrival) recount(ctx context.Context, tallies []Tally) error {
+func (a *arrival) recount(ctx context.Context, tallies []headcount.Tally) error {
 	rules := fault.Rules()
-	persons := add(rules, "/headcounts", tallies)
+	persons := headcount.Sum(rules, "/headcounts", tallies)
 	if a.visit.BeneficiaryID != nil {
 		rules.Add("/headcounts", "person_or_headcount", "The visit is that of a registered person.")
 	}

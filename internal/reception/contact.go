@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/headcount"
 )
 
 // ServiceContact is something given or told to people who are counted and not named: the way in for
@@ -32,14 +33,14 @@ var _ = db.Constraint("service_contacts_pkey", idTaken)
 // contact is a service contact with those it counts.
 type contact struct {
 	*ServiceContact
-	tallies []Tally
+	tallies []headcount.Tally
 }
 
 // judge fills in what follows from a contact and checks it.
 func (c *contact) judge(d desk) error {
 	rules := fault.Rules()
 	past(rules, "/occurred_at", "The contact", c.OccurredAt, d.now)
-	c.Persons, c.OccurredOn = add(rules, "/headcounts", c.tallies), d.day(c.OccurredAt)
+	c.Persons, c.OccurredOn = headcount.Sum(rules, "/headcounts", c.tallies), d.day(c.OccurredAt)
 	return rules.Err()
 }
 
@@ -82,7 +83,7 @@ func changeContact(ctx context.Context, id uuid.UUID, ifMatch string, act func(*
 }
 
 // correct applies what changed in a contact and judges it; tallies are nil where they stay.
-func (c *contact) correct(ctx context.Context, edit func(), tallies []Tally) error {
+func (c *contact) correct(ctx context.Context, edit func(), tallies []headcount.Tally) error {
 	d, err := deskOf(ctx)
 	if err != nil {
 		return err

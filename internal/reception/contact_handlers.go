@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/headcount"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -56,7 +57,7 @@ func (Handlers) GetServiceContact(ctx context.Context, req api.GetServiceContact
 // UpdateServiceContact applies a merge patch to a service contact.
 func (Handlers) UpdateServiceContact(ctx context.Context, req api.UpdateServiceContactRequestObject) (api.UpdateServiceContactResponseObject, error) {
 	c, err := changeContact(ctx, req.ID, req.Params.IfMatch, func(c *contact) error {
-		return c.correct(ctx, func() { c.patch(*req.Body) }, fromHeadcounts(req.Body.Headcounts))
+		return c.correct(ctx, func() { c.patch(*req.Body) }, headcount.From(req.Body.Headcounts))
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/headcount"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -18,10 +19,10 @@ func toVisit(a *arrival) api.Visit {
 
 // toListed leaves out what was found at triage and what was said: whoever needs it opens the visit, and that
 // is logged visit by visit (handbook 9.3).
-func toListed(v *Visit, tallies []Tally) api.Visit {
+func toListed(v *Visit, tallies []headcount.Tally) api.Visit {
 	out := api.Visit{
 		ID: v.ID, Version: v.Version, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt, BeneficiaryID: v.BeneficiaryID, Headcount: v.Headcount,
-		Headcounts: wire.Each(tallies, toHeadcount), RescueEventID: v.RescueEventID, ReferralID: v.ReferralID, ArrivedAt: v.ArrivedAt,
+		Headcounts: wire.Each(tallies, headcount.To), RescueEventID: v.RescueEventID, ReferralID: v.ReferralID, ArrivedAt: v.ArrivedAt,
 		ArrivedOn: wire.ToDate(v.ArrivedOn), AccessMode: v.AccessMode, ArrivalMode: wire.Opt(v.ArrivalMode), ExpelledFrom: wire.Opt(v.ExpelledFrom),
 		Status: api.VisitStatus(v.Status), PriorityBand: v.PriorityBand, Eligibility: wire.Opt(v.Eligibility), TriagedAt: v.TriagedAt, TriagedBy: v.TriagedBy,
 		AdmittedAt: v.AdmittedAt, AdmittedBy: v.AdmittedBy, EndedAt: v.EndedAt, EndedBy: v.EndedBy, OutcomeReason: wire.Opt(v.OutcomeReason),
@@ -33,17 +34,6 @@ func toListed(v *Visit, tallies []Tally) api.Visit {
 	return out
 }
 
-func toHeadcount(t *Tally) api.Headcount {
-	return api.Headcount{Sex: t.Sex, AgeGroup: t.AgeGroup, Persons: t.Persons}
-}
-
-func fromHeadcounts(counts []api.Headcount) []Tally {
-	if counts == nil {
-		return nil
-	}
-	return wire.Each(counts, func(c *api.Headcount) Tally { return Tally{Sex: c.Sex, AgeGroup: c.AgeGroup, Persons: c.Persons} })
-}
-
 func fromVisitCreate(b api.VisitCreate) arrival {
 	v := &Visit{
 		Record: db.NewRecord(b.ID), BeneficiaryID: b.BeneficiaryID, RescueEventID: b.RescueEventID, ReferralID: b.ReferralID, ArrivedAt: wire.Moment(b.ArrivedAt),
@@ -51,7 +41,7 @@ func fromVisitCreate(b api.VisitCreate) arrival {
 		ExceptionReason: wire.Value(b.ExceptionReason), Note: wire.Value(b.Note),
 	}
 	v.oriented(b.Orientation)
-	return arrival{visit: v, tallies: fromHeadcounts(b.Headcounts), triage: fromTriage(b.Triage)}
+	return arrival{visit: v, tallies: headcount.From(b.Headcounts), triage: fromTriage(b.Triage)}
 }
 
 func fromGroup(g *api.RescueGroup) arrival {
@@ -59,7 +49,7 @@ func fromGroup(g *api.RescueGroup) arrival {
 		Record: db.NewRecord(g.ID), ArrivedAt: wire.Moment(g.ArrivedAt), AccessMode: g.AccessMode, ArrivalMode: wire.Value(g.ArrivalMode),
 		ExpelledFrom: wire.Value(g.ExpelledFrom), Note: wire.Value(g.Note),
 	}
-	return arrival{visit: v, tallies: fromHeadcounts(g.Headcounts), triage: fromTriage(g.Triage)}
+	return arrival{visit: v, tallies: headcount.From(g.Headcounts), triage: fromTriage(g.Triage)}
 }
 
 func fromTriage(t *api.VisitTriage) *Triage {
@@ -98,7 +88,7 @@ func toRescueEvent(e *Convoy) api.RescueEvent {
 	return api.RescueEvent{
 		ID: e.ID, Version: e.Version, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt, Kind: e.Kind, OccurredAt: e.OccurredAt, Place: wire.Opt(e.Place),
 		OrganisationID: e.OrganisationID, Note: wire.Opt(e.Note), Status: api.RescueEventStatus(e.Status), VoidReason: wire.Opt(e.VoidReason),
-		Headcount: e.Headcount, Headcounts: wire.Each(e.Tallies.V, toHeadcount), Registered: e.Registered,
+		Headcount: e.Headcount, Headcounts: wire.Each(e.Tallies.V, headcount.To), Registered: e.Registered,
 		ToRegister: max(0, e.Headcount-e.Registered), Surplus: max(0, e.Registered-e.Headcount), VisitIds: wire.List([]uuid.UUID(e.VisitIDs)),
 	}
 }
@@ -129,7 +119,7 @@ func toContact(c *contact) api.ServiceContact {
 	return api.ServiceContact{
 		ID: c.ID, Version: c.Version, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, OccurredAt: c.OccurredAt, OccurredOn: wire.ToDate(c.OccurredOn),
 		ServiceType: c.ServiceType, AccessMode: wire.Opt(c.AccessMode), Reason: wire.Opt(c.Reason), Place: wire.Opt(c.Place), Persons: c.Persons,
-		Headcounts: wire.Each(c.tallies, toHeadcount), Note: wire.Opt(c.Note), Status: api.ServiceContactStatus(c.Status), VoidReason: wire.Opt(c.VoidReason),
+		Headcounts: wire.Each(c.tallies, headcount.To), Note: wire.Opt(c.Note), Status: api.ServiceContactStatus(c.Status), VoidReason: wire.Opt(c.VoidReason),
 	}
 }
 
@@ -137,7 +127,7 @@ func fromContactCreate(b api.ServiceContactCreate) *contact {
 	return &contact{&ServiceContact{
 		Record: db.NewRecord(b.ID), OccurredAt: wire.Moment(b.OccurredAt), ServiceType: b.ServiceType, AccessMode: wire.Value(b.AccessMode),
 		Reason: wire.Value(b.Reason), Place: wire.Value(b.Place), Note: wire.Value(b.Note),
-	}, fromHeadcounts(b.Headcounts)}
+	}, headcount.From(b.Headcounts)}
 }
 
 func (c *ServiceContact) patch(p api.ServiceContactPatch) {

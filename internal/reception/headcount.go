@@ -2,47 +2,24 @@ package reception
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/db"
-	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/headcount"
 )
-
-// Tally counts people of one sex and age group without a name.
-type Tally struct {
-	Sex      string `json:"sex"`       // code list sex
-	AgeGroup string `json:"age_group"` // code list age_group
-	Persons  int    `json:"persons"`
-}
 
 // Headcount is a tally of a visit or of a service contact, of exactly one of them.
 type Headcount struct {
 	db.Record
 	VisitID   *uuid.UUID
 	ContactID *uuid.UUID
-	Tally
-}
-
-// add returns how many people tallies count; a 422 where the same people may have been counted twice.
-func add(rules *fault.Error, pointer string, tallies []Tally) (persons int) {
-	type group struct{ sex, age string }
-	seen := map[group]bool{}
-	for i, t := range tallies {
-		g := group{t.Sex, t.AgeGroup}
-		if seen[g] {
-			rules.Add(fmt.Sprintf("%s/%d", pointer, i), "repeated", "This sex and age group is counted already. Add the two up.")
-		}
-		seen[g] = true
-		persons += t.Persons
-	}
-	return persons
+	headcount.Tally
 }
 
 // headcounts returns the rows of tallies that belong to what own says.
-func headcounts(tallies []Tally, own Headcount) []Headcount {
+func headcounts(tallies []headcount.Tally, own Headcount) []Headcount {
 	rows := make([]Headcount, len(tallies))
 	for i, t := range tallies {
 		rows[i] = own
@@ -60,8 +37,8 @@ const (
 )
 
 // talliesOf returns the tallies of several owners in one statement.
-func talliesOf(ctx context.Context, column owner, ids ...uuid.UUID) (map[uuid.UUID][]Tally, error) {
-	out := map[uuid.UUID][]Tally{}
+func talliesOf(ctx context.Context, column owner, ids ...uuid.UUID) (map[uuid.UUID][]headcount.Tally, error) {
+	out := map[uuid.UUID][]headcount.Tally{}
 	if len(ids) == 0 {
 		return out, nil
 	}

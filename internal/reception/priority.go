@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/codelist"
+	"github.com/waystation/waystation/internal/headcount"
 )
 
 // The priority groups of the toolkit that the register or a headcount can tell of (code list
@@ -84,7 +85,7 @@ func groupsOfPerson(p centre.ReceptionPolicy, b *beneficiary.Beneficiary, kin []
 }
 
 // groupsOfTallies returns the priority groups that a headcount tells of; see groupsOfPerson.
-func groupsOfTallies(p centre.ReceptionPolicy, tallies []Tally) (groups []string) {
+func groupsOfTallies(p centre.ReceptionPolicy, tallies []headcount.Tally) (groups []string) {
 	ages, _ := codelist.Get("age_group")
 	var children, older, others bool
 	for _, t := range tallies {

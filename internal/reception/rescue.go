@@ -11,6 +11,7 @@ import (
 
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/headcount"
 )
 
 // RescueEvent is a rescue and the convoy that it brought. Its headcount is that of its visits.
@@ -46,10 +47,10 @@ func (RescueEventPerson) TableName() string { return "rescue_event_people" }
 // once, none is lost.
 type Convoy struct {
 	RescueEvent
-	Headcount  int              `gorm:"->"` // people counted on arrival
-	Tallies    db.JSON[[]Tally] `gorm:"->"` // the same by sex and age group
-	Registered int              `gorm:"->"` // people linked; a merged record once, a void one never
-	VisitIDs   db.UUIDs         `gorm:"->"` // of its groups
+	Headcount  int                        `gorm:"->"` // people counted on arrival
+	Tallies    db.JSON[[]headcount.Tally] `gorm:"->"` // the same by sex and age group
+	Registered int                        `gorm:"->"` // people linked; a merged record once, a void one never
+	VisitIDs   db.UUIDs                   `gorm:"->"` // of its groups
 }
 
 // TableName implements schema.Tabler.

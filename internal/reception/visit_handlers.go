@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/headcount"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -105,7 +106,7 @@ func (Handlers) UpdateVisit(ctx context.Context, req api.UpdateVisitRequestObjec
 		}
 	}
 	a, err := change(ctx, req.ID, req.Params.IfMatch, func(a *arrival, d desk) error {
-		return a.correct(ctx, d, func() { a.visit.patch(*req.Body) }, fromHeadcounts(req.Body.Headcounts))
+		return a.correct(ctx, d, func() { a.visit.patch(*req.Body) }, headcount.From(req.Body.Headcounts))
 	})
 	if err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ func Scopes() map[string]string {
 	all["case_contact_attempt"] = "case_files:read"
 	all["referral_message"] = "referrals:read"
 	all["disclosure"] = "disclosures:read"
+	all["mhpss_participant"] = "mhpss:read"
 	return all
 }
 
