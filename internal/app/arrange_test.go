@@ -117,7 +117,7 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	post("supervision-sessions", "/supervision-sessions", map[string]any{"kind": "individual", "participant_ids": []uuid.UUID{colleague.ID}, "held_at": "2026-03-01T07:30:00Z", "minutes": 60})
 	session := post("mhpss/sessions", "/mhpss/sessions", map[string]any{"kind": "individual", "activity": "7.1", "pyramid_level": "3", "starts_at": "2026-03-01T07:30:00Z", "minutes": 30,
 		"participants": []any{map[string]any{"beneficiary_id": person}}})
-	post("", "/mhpss/sessions/"+session.ID().String()+"/notes", map[string]any{"text": "Calmer at the end"})
+	post("mhpss/sessions/notes", "/mhpss/sessions/"+session.ID().String()+"/notes", map[string]any{"text": "Calmer at the end"})
 	glass := h.Call(colleague, "POST", c+"/cases", map[string]any{"beneficiary_id": other, "source": "walk_in", "risk_level": "low", "sensitivity": "restricted"}).Want(201)
 	a.ids["break-glass-reviews"] = post("", "/cases/"+glass.ID().String()+"/break-glass", map[string]any{"reason": "In hospital, unconscious"}).ID()
 

@@ -17,7 +17,7 @@ const module = "github.com/waystation/waystation/"
 
 // ground is what every domain may stand on.
 var ground = []string{"api", "internal/auth", "internal/codelist", "internal/db", "internal/events", "internal/export", "internal/fault",
-	"internal/files", "internal/fold", "internal/formula", "internal/jobs", "internal/memo", "internal/print", "internal/tenant", "internal/wire"}
+	"internal/files", "internal/fold", "internal/formula", "internal/headcount", "internal/jobs", "internal/memo", "internal/print", "internal/tenant", "internal/wire"}
 
 // domains lists each domain and the other domains whose functions it may call. No edge leads back:
 // what happens in one domain because of another is called by the one that causes it.

@@ -159,7 +159,17 @@ func (Handlers) CreateMhpssNote(ctx context.Context, req api.CreateMhpssNoteRequ
 	if err := db.Insert(ctx, n); err != nil {
 		return nil, err
 	}
-	return api.CreateMhpssNote201JSONResponse(toNote(n)), nil
+	return api.CreateMhpssNote201JSONResponse{Body: toNote(n), Headers: api.CreateMhpssNote201ResponseHeaders{ETag: wire.ETag(n.Version),
+		Location: wire.Path(req.CentreID, "mhpss", "sessions", s.ID, "notes", n.ID)}}, nil
+}
+
+// GetMhpssNote returns a note that the caller may read.
+func (Handlers) GetMhpssNote(ctx context.Context, req api.GetMhpssNoteRequestObject) (api.GetMhpssNoteResponseObject, error) {
+	n, err := db.One[Note](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("session_id = ? and id = ?", req.ID, req.NoteID) })
+	if err != nil {
+		return nil, err
+	}
+	return api.GetMhpssNote200JSONResponse{Body: toNote(n), Headers: api.GetMhpssNote200ResponseHeaders{ETag: wire.ETag(n.Version)}}, nil
 }
 
 // counted is one line of the counts.

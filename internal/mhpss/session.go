@@ -47,7 +47,7 @@ type Session struct {
 	Reason          string                     // why it was cancelled or voided
 	CreatedBy       *uuid.UUID
 
-	participants []Participant
+	participants []Participant `gorm:"-"`
 }
 
 // TableName implements schema.Tabler.

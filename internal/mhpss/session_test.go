@@ -162,7 +162,9 @@ func TestNotes_AreReadByWhoLeadsAndWhoSupervises(t *testing.T) {
 	colleague := r.Staff(r.CentreA, "mhpss_specialist", "caseworker")
 	made := r.Call(r.worker, "POST", r.sessions, r.session(obj{"participants": among(r.person("Binta")), "supervisor_id": r.specialist.ID})).Want(201)
 	notes := r.sessions + "/" + made.ID().String() + "/notes"
-	r.Call(r.worker, "POST", notes, obj{"text": "Wept for her brother"}).Want(201)
+	written := r.Call(r.worker, "POST", notes, obj{"text": "Wept for her brother"}).Want(201)
+	r.Call(r.specialist, "GET", written.Header.Get("Location"), nil).Want(200)
+	r.Call(colleague, "GET", written.Header.Get("Location"), nil).WantCode(404, "not_found")
 	r.Call(colleague, "POST", notes, obj{"text": "Came by at night"}).Want(201)
 	for p, want := range map[*apptest.Person]int{&r.worker: 2, &r.specialist: 2, &colleague: 1} {
 		if got := r.Call(*p, "GET", notes, nil).Want(200); got.Len("data") != want {
