@@ -587,6 +587,27 @@ func (e CaseTeamMemberRole) Valid() bool {
 	}
 }
 
+// Defines values for CaseloadState.
+const (
+	CaseloadStateFull    CaseloadState = "full"
+	CaseloadStateOk      CaseloadState = "ok"
+	CaseloadStateWarning CaseloadState = "warning"
+)
+
+// Valid indicates whether the value is a known member of the CaseloadState enum.
+func (e CaseloadState) Valid() bool {
+	switch e {
+	case CaseloadStateFull:
+		return true
+	case CaseloadStateOk:
+		return true
+	case CaseloadStateWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContactSafe.
 const (
 	ContactSafeNo      ContactSafe = "no"
@@ -2168,6 +2189,33 @@ func (e RescueEventStatus) Valid() bool {
 	}
 }
 
+// Defines values for SOPClockEffectClock.
+const (
+	SOPClockEffectClockAssessment    SOPClockEffectClock = "assessment"
+	SOPClockEffectClockAssignment    SOPClockEffectClock = "assignment"
+	SOPClockEffectClockFirstResponse SOPClockEffectClock = "first_response"
+	SOPClockEffectClockFollowUp      SOPClockEffectClock = "follow_up"
+	SOPClockEffectClockPlan          SOPClockEffectClock = "plan"
+)
+
+// Valid indicates whether the value is a known member of the SOPClockEffectClock enum.
+func (e SOPClockEffectClock) Valid() bool {
+	switch e {
+	case SOPClockEffectClockAssessment:
+		return true
+	case SOPClockEffectClockAssignment:
+		return true
+	case SOPClockEffectClockFirstResponse:
+		return true
+	case SOPClockEffectClockFollowUp:
+		return true
+	case SOPClockEffectClockPlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SOPStatus.
 const (
 	SOPStatusActive     SOPStatus = "active"
@@ -2795,6 +2843,75 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	}
 }
 
+// Defines values for WorklistEntryKind.
+const (
+	WorklistEntryKindApproval         WorklistEntryKind = "approval"
+	WorklistEntryKindAssessment       WorklistEntryKind = "assessment"
+	WorklistEntryKindAssignment       WorklistEntryKind = "assignment"
+	WorklistEntryKindBreakGlassReview WorklistEntryKind = "break_glass_review"
+	WorklistEntryKindFirstResponse    WorklistEntryKind = "first_response"
+	WorklistEntryKindFollowUp         WorklistEntryKind = "follow_up"
+	WorklistEntryKindHoldReview       WorklistEntryKind = "hold_review"
+	WorklistEntryKindInboundReferral  WorklistEntryKind = "inbound_referral"
+	WorklistEntryKindPlan             WorklistEntryKind = "plan"
+	WorklistEntryKindReferral         WorklistEntryKind = "referral"
+	WorklistEntryKindTask             WorklistEntryKind = "task"
+	WorklistEntryKindTurning18        WorklistEntryKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the WorklistEntryKind enum.
+func (e WorklistEntryKind) Valid() bool {
+	switch e {
+	case WorklistEntryKindApproval:
+		return true
+	case WorklistEntryKindAssessment:
+		return true
+	case WorklistEntryKindAssignment:
+		return true
+	case WorklistEntryKindBreakGlassReview:
+		return true
+	case WorklistEntryKindFirstResponse:
+		return true
+	case WorklistEntryKindFollowUp:
+		return true
+	case WorklistEntryKindHoldReview:
+		return true
+	case WorklistEntryKindInboundReferral:
+		return true
+	case WorklistEntryKindPlan:
+		return true
+	case WorklistEntryKindReferral:
+		return true
+	case WorklistEntryKindTask:
+		return true
+	case WorklistEntryKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorklistEntryState.
+const (
+	WorklistEntryStateDueToday WorklistEntryState = "due_today"
+	WorklistEntryStateOverdue  WorklistEntryState = "overdue"
+	WorklistEntryStateUpcoming WorklistEntryState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the WorklistEntryState enum.
+func (e WorklistEntryState) Valid() bool {
+	switch e {
+	case WorklistEntryStateDueToday:
+		return true
+	case WorklistEntryStateOverdue:
+		return true
+	case WorklistEntryStateUpcoming:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Labels.
 const (
 	LabelsAll Labels = "all"
@@ -3296,6 +3413,30 @@ func (e ListBreakGlassReviewsParamsSort) Valid() bool {
 	case ListBreakGlassReviewsParamsSortCreatedAt:
 		return true
 	case ListBreakGlassReviewsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseloadsParamsSort.
+const (
+	ListCaseloadsParamsSortLoad      ListCaseloadsParamsSort = "load"
+	ListCaseloadsParamsSortMinusLoad ListCaseloadsParamsSort = "-load"
+	ListCaseloadsParamsSortMinusName ListCaseloadsParamsSort = "-name"
+	ListCaseloadsParamsSortName      ListCaseloadsParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseloadsParamsSort enum.
+func (e ListCaseloadsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseloadsParamsSortLoad:
+		return true
+	case ListCaseloadsParamsSortMinusLoad:
+		return true
+	case ListCaseloadsParamsSortMinusName:
+		return true
+	case ListCaseloadsParamsSortName:
 		return true
 	default:
 		return false
@@ -4733,6 +4874,114 @@ func (e ListVisitsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListWorklistParamsSort.
+const (
+	ListWorklistParamsSortDueAt      ListWorklistParamsSort = "due_at"
+	ListWorklistParamsSortMinusDueAt ListWorklistParamsSort = "-due_at"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsSort enum.
+func (e ListWorklistParamsSort) Valid() bool {
+	switch e {
+	case ListWorklistParamsSortDueAt:
+		return true
+	case ListWorklistParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsWhose.
+const (
+	ListWorklistParamsWhoseCentre ListWorklistParamsWhose = "centre"
+	ListWorklistParamsWhoseMine   ListWorklistParamsWhose = "mine"
+	ListWorklistParamsWhoseTeam   ListWorklistParamsWhose = "team"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsWhose enum.
+func (e ListWorklistParamsWhose) Valid() bool {
+	switch e {
+	case ListWorklistParamsWhoseCentre:
+		return true
+	case ListWorklistParamsWhoseMine:
+		return true
+	case ListWorklistParamsWhoseTeam:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsKind.
+const (
+	ListWorklistParamsKindApproval         ListWorklistParamsKind = "approval"
+	ListWorklistParamsKindAssessment       ListWorklistParamsKind = "assessment"
+	ListWorklistParamsKindAssignment       ListWorklistParamsKind = "assignment"
+	ListWorklistParamsKindBreakGlassReview ListWorklistParamsKind = "break_glass_review"
+	ListWorklistParamsKindFirstResponse    ListWorklistParamsKind = "first_response"
+	ListWorklistParamsKindFollowUp         ListWorklistParamsKind = "follow_up"
+	ListWorklistParamsKindHoldReview       ListWorklistParamsKind = "hold_review"
+	ListWorklistParamsKindInboundReferral  ListWorklistParamsKind = "inbound_referral"
+	ListWorklistParamsKindPlan             ListWorklistParamsKind = "plan"
+	ListWorklistParamsKindReferral         ListWorklistParamsKind = "referral"
+	ListWorklistParamsKindTask             ListWorklistParamsKind = "task"
+	ListWorklistParamsKindTurning18        ListWorklistParamsKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsKind enum.
+func (e ListWorklistParamsKind) Valid() bool {
+	switch e {
+	case ListWorklistParamsKindApproval:
+		return true
+	case ListWorklistParamsKindAssessment:
+		return true
+	case ListWorklistParamsKindAssignment:
+		return true
+	case ListWorklistParamsKindBreakGlassReview:
+		return true
+	case ListWorklistParamsKindFirstResponse:
+		return true
+	case ListWorklistParamsKindFollowUp:
+		return true
+	case ListWorklistParamsKindHoldReview:
+		return true
+	case ListWorklistParamsKindInboundReferral:
+		return true
+	case ListWorklistParamsKindPlan:
+		return true
+	case ListWorklistParamsKindReferral:
+		return true
+	case ListWorklistParamsKindTask:
+		return true
+	case ListWorklistParamsKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsState.
+const (
+	ListWorklistParamsStateDueToday ListWorklistParamsState = "due_today"
+	ListWorklistParamsStateOverdue  ListWorklistParamsState = "overdue"
+	ListWorklistParamsStateUpcoming ListWorklistParamsState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsState enum.
+func (e ListWorklistParamsState) Valid() bool {
+	switch e {
+	case ListWorklistParamsStateDueToday:
+		return true
+	case ListWorklistParamsStateOverdue:
+		return true
+	case ListWorklistParamsStateUpcoming:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListNetworkChangesParamsSince.
 const (
 	ListNetworkChangesParamsSinceNow ListNetworkChangesParamsSince = "now"
@@ -4925,6 +5174,114 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsSort.
+const (
+	ListNetworkWorklistParamsSortDueAt      ListNetworkWorklistParamsSort = "due_at"
+	ListNetworkWorklistParamsSortMinusDueAt ListNetworkWorklistParamsSort = "-due_at"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsSort enum.
+func (e ListNetworkWorklistParamsSort) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsSortDueAt:
+		return true
+	case ListNetworkWorklistParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsWhose.
+const (
+	ListNetworkWorklistParamsWhoseCentre ListNetworkWorklistParamsWhose = "centre"
+	ListNetworkWorklistParamsWhoseMine   ListNetworkWorklistParamsWhose = "mine"
+	ListNetworkWorklistParamsWhoseTeam   ListNetworkWorklistParamsWhose = "team"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsWhose enum.
+func (e ListNetworkWorklistParamsWhose) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsWhoseCentre:
+		return true
+	case ListNetworkWorklistParamsWhoseMine:
+		return true
+	case ListNetworkWorklistParamsWhoseTeam:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsKind.
+const (
+	ListNetworkWorklistParamsKindApproval         ListNetworkWorklistParamsKind = "approval"
+	ListNetworkWorklistParamsKindAssessment       ListNetworkWorklistParamsKind = "assessment"
+	ListNetworkWorklistParamsKindAssignment       ListNetworkWorklistParamsKind = "assignment"
+	ListNetworkWorklistParamsKindBreakGlassReview ListNetworkWorklistParamsKind = "break_glass_review"
+	ListNetworkWorklistParamsKindFirstResponse    ListNetworkWorklistParamsKind = "first_response"
+	ListNetworkWorklistParamsKindFollowUp         ListNetworkWorklistParamsKind = "follow_up"
+	ListNetworkWorklistParamsKindHoldReview       ListNetworkWorklistParamsKind = "hold_review"
+	ListNetworkWorklistParamsKindInboundReferral  ListNetworkWorklistParamsKind = "inbound_referral"
+	ListNetworkWorklistParamsKindPlan             ListNetworkWorklistParamsKind = "plan"
+	ListNetworkWorklistParamsKindReferral         ListNetworkWorklistParamsKind = "referral"
+	ListNetworkWorklistParamsKindTask             ListNetworkWorklistParamsKind = "task"
+	ListNetworkWorklistParamsKindTurning18        ListNetworkWorklistParamsKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsKind enum.
+func (e ListNetworkWorklistParamsKind) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsKindApproval:
+		return true
+	case ListNetworkWorklistParamsKindAssessment:
+		return true
+	case ListNetworkWorklistParamsKindAssignment:
+		return true
+	case ListNetworkWorklistParamsKindBreakGlassReview:
+		return true
+	case ListNetworkWorklistParamsKindFirstResponse:
+		return true
+	case ListNetworkWorklistParamsKindFollowUp:
+		return true
+	case ListNetworkWorklistParamsKindHoldReview:
+		return true
+	case ListNetworkWorklistParamsKindInboundReferral:
+		return true
+	case ListNetworkWorklistParamsKindPlan:
+		return true
+	case ListNetworkWorklistParamsKindReferral:
+		return true
+	case ListNetworkWorklistParamsKindTask:
+		return true
+	case ListNetworkWorklistParamsKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsState.
+const (
+	ListNetworkWorklistParamsStateDueToday ListNetworkWorklistParamsState = "due_today"
+	ListNetworkWorklistParamsStateOverdue  ListNetworkWorklistParamsState = "overdue"
+	ListNetworkWorklistParamsStateUpcoming ListNetworkWorklistParamsState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsState enum.
+func (e ListNetworkWorklistParamsState) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsStateDueToday:
+		return true
+	case ListNetworkWorklistParamsStateOverdue:
+		return true
+	case ListNetworkWorklistParamsStateUpcoming:
 		return true
 	default:
 		return false
@@ -5690,7 +6047,10 @@ type Case struct {
 	// AssignedAt To the present owner
 	AssignedAt    *time.Time         `json:"assigned_at,omitempty"`
 	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	ClosedAt      *time.Time         `json:"closed_at,omitempty"`
+
+	// CaseloadOverriddenAt A supervisor let the present owner have it above the limit of the SOP; the history has the reason
+	CaseloadOverriddenAt *time.Time `json:"caseload_overridden_at,omitempty"`
+	ClosedAt             *time.Time `json:"closed_at,omitempty"`
 
 	// ClosureReason From the request on
 	ClosureReason *string `json:"closure_reason,omitempty"`
@@ -6026,8 +6386,10 @@ type CaseAssessmentPatch struct {
 
 // CaseAssign defines model for CaseAssign.
 type CaseAssign struct {
-	OwnerID openapi_types.UUID `json:"owner_id"`
-	Reason  *string            `json:"reason,omitempty"`
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string            `json:"caseload_override,omitempty"`
+	OwnerID          openapi_types.UUID `json:"owner_id"`
+	Reason           *string            `json:"reason,omitempty"`
 }
 
 // CaseAttachmentPatch defines model for CaseAttachmentPatch.
@@ -6137,13 +6499,16 @@ type CaseConferencePatch struct {
 
 // CaseCreate defines model for CaseCreate.
 type CaseCreate struct {
-	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
-	ID            *openapi_types.UUID    `json:"id,omitempty"`
-	OwnerID       *openapi_types.UUID    `json:"owner_id,omitempty"`
-	RiskLevel     *string                `json:"risk_level,omitempty"`
-	Sensitivity   *CaseCreateSensitivity `json:"sensitivity,omitempty"`
-	Source        string                 `json:"source"`
-	Summary       *string                `json:"summary,omitempty"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string                `json:"caseload_override,omitempty"`
+	ID               *openapi_types.UUID    `json:"id,omitempty"`
+	OwnerID          *openapi_types.UUID    `json:"owner_id,omitempty"`
+	RiskLevel        *string                `json:"risk_level,omitempty"`
+	Sensitivity      *CaseCreateSensitivity `json:"sensitivity,omitempty"`
+	Source           string                 `json:"source"`
+	Summary          *string                `json:"summary,omitempty"`
 }
 
 // CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
@@ -6433,6 +6798,12 @@ type CaseNoteVersionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CaseOpening defines model for CaseOpening.
+type CaseOpening struct {
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string `json:"caseload_override,omitempty"`
+}
+
 // CasePage defines model for CasePage.
 type CasePage struct {
 	Data []Case `json:"data"`
@@ -6667,10 +7038,21 @@ type CaseReason struct {
 
 // CaseReopen defines model for CaseReopen.
 type CaseReopen struct {
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string `json:"caseload_override,omitempty"`
+
 	// OwnerID The owner before where none is named
 	OwnerID   *openapi_types.UUID `json:"owner_id,omitempty"`
 	Reason    string              `json:"reason"`
 	RiskLevel string              `json:"risk_level"`
+}
+
+// CaseSOP defines model for CaseSOP.
+type CaseSOP struct {
+	Reason *string `json:"reason,omitempty"`
+
+	// SopID The version in force
+	SopID openapi_types.UUID `json:"sop_id"`
 }
 
 // CaseTeamMember defines model for CaseTeamMember.
@@ -6712,6 +7094,9 @@ type CaseTransition struct {
 	// ByID Absent where the system did it
 	ByID   *openapi_types.UUID `json:"by_id,omitempty"`
 	CaseID openapi_types.UUID  `json:"case_id"`
+
+	// CaseloadOverride Why the owner got more than the SOP allows
+	CaseloadOverride *string `json:"caseload_override,omitempty"`
 
 	// FromStatus Absent on the first
 	FromStatus *string            `json:"from_status,omitempty"`
@@ -6774,6 +7159,35 @@ type CaseWallEnd struct {
 // CaseWallPage defines model for CaseWallPage.
 type CaseWallPage struct {
 	Data []CaseWall `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// Caseload defines model for Caseload.
+type Caseload struct {
+	// Limit By the SOP in force
+	Limit int `json:"limit"`
+
+	// Load Weighted cases under way, restricted ones included
+	Load float64 `json:"load"`
+	Name string  `json:"name"`
+
+	// Ratio Of load to limit
+	Ratio  float64            `json:"ratio"`
+	State  CaseloadState      `json:"state"`
+	UserID openapi_types.UUID `json:"user_id"`
+}
+
+// CaseloadState defines model for Caseload.State.
+type CaseloadState string
+
+// CaseloadPage defines model for CaseloadPage.
+type CaseloadPage struct {
+	Data []Caseload `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -10289,6 +10703,27 @@ type SOP struct {
 	Version      int64      `json:"version"`
 }
 
+// SOPAdoption defines model for SOPAdoption.
+type SOPAdoption struct {
+	Moved int `json:"moved"`
+
+	// Note What the figure leaves out
+	Note  string             `json:"note"`
+	SopID openapi_types.UUID `json:"sop_id"`
+}
+
+// SOPAlerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+type SOPAlerts struct {
+	// ApprovalHours Within which an approval is to be decided
+	ApprovalHours int `json:"approval_hours"`
+
+	// ManagerAfterHours To the centre's manager, too
+	ManagerAfterHours int `json:"manager_after_hours"`
+
+	// SupervisorAfterHours From the owner of the case to the supervisors
+	SupervisorAfterHours int `json:"supervisor_after_hours"`
+}
+
 // SOPApproval defines model for SOPApproval.
 type SOPApproval struct {
 	Required bool `json:"required"`
@@ -10390,6 +10825,22 @@ type SOPChange struct {
 	Pointer string `json:"pointer"`
 }
 
+// SOPClockEffect defines model for SOPClockEffect.
+type SOPClockEffect struct {
+	Clock SOPClockEffectClock `json:"clock"`
+
+	// Earlier Cases in which it would run out earlier or begin to run
+	Earlier int `json:"earlier"`
+
+	// Later Cases in which it would run out later or stop
+	Later         int `json:"later"`
+	OverdueAfter  int `json:"overdue_after"`
+	OverdueBefore int `json:"overdue_before"`
+}
+
+// SOPClockEffectClock defines model for SOPClockEffect.Clock.
+type SOPClockEffectClock string
+
 // SOPConsentStatement The text that is read to a person
 type SOPConsentStatement struct {
 	// Language BCP 47
@@ -10452,6 +10903,23 @@ type SOPDuplicates struct {
 	Weights SOPDuplicateWeights `json:"weights"`
 }
 
+// SOPEffect defines model for SOPEffect.
+type SOPEffect struct {
+	// BecomeOverdue Of those, the ones with no overdue clock now and with one then
+	BecomeOverdue int `json:"become_overdue"`
+
+	// Cases Cases under way that were tried
+	Cases  int              `json:"cases"`
+	Clocks []SOPClockEffect `json:"clocks"`
+
+	// DueEarlier Of those, the ones with a clock that would run out earlier
+	DueEarlier int `json:"due_earlier"`
+
+	// Note What the figures leave out
+	Note  string             `json:"note"`
+	SopID openapi_types.UUID `json:"sop_id"`
+}
+
 // SOPPage defines model for SOPPage.
 type SOPPage struct {
 	Data []SOP `json:"data"`
@@ -10490,6 +10958,9 @@ type SOPPeople struct {
 
 // SOPPolicy What the procedures lay down. Every number is the centre's to set.
 type SOPPolicy struct {
+	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+	Alerts SOPAlerts `json:"alerts"`
+
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
 	Attachments       SOPAttachments        `json:"attachments"`
@@ -10520,6 +10991,9 @@ type SOPPolicy struct {
 
 // SOPPolicyPatch The parts to replace; each is given whole.
 type SOPPolicyPatch struct {
+	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+	Alerts *SOPAlerts `json:"alerts,omitempty"`
+
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
 	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
@@ -11721,6 +12195,9 @@ type Task struct {
 	ID        openapi_types.UUID  `json:"id"`
 	Kind      string              `json:"kind"`
 
+	// Level Of an alert: how often it has climbed
+	Level *int `json:"level,omitempty"`
+
 	// Reason Why it was dismissed, or what was done
 	Reason *string `json:"reason,omitempty"`
 
@@ -12209,6 +12686,53 @@ type VulnerabilityScreeningCreate struct {
 // VulnerabilityScreeningPage defines model for VulnerabilityScreeningPage.
 type VulnerabilityScreeningPage struct {
 	Data []VulnerabilityScreening `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
+type WorklistEntry struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	CaseNumber    *string             `json:"case_number,omitempty"`
+	CentreID      openapi_types.UUID  `json:"centre_id"`
+
+	// Code What of its kind: the kind of the approval or task, the type of the follow-up, the status of the referral
+	Code  *string   `json:"code,omitempty"`
+	DueAt time.Time `json:"due_at"`
+
+	// ID Of the resource; a case with several clocks has several entries
+	ID   openapi_types.UUID `json:"id"`
+	Kind WorklistEntryKind  `json:"kind"`
+
+	// Resource What waits, as the change feed calls it
+	Resource   string             `json:"resource"`
+	ResourceID openapi_types.UUID `json:"resource_id"`
+
+	// RiskLevel Of the case
+	RiskLevel *string `json:"risk_level,omitempty"`
+
+	// Roles For whom it waits where it is for nobody by name: anybody with one of these roles
+	Roles []string           `json:"roles"`
+	State WorklistEntryState `json:"state"`
+
+	// UserID For whom it waits
+	UserID *openapi_types.UUID `json:"user_id,omitempty"`
+}
+
+// WorklistEntryKind defines model for WorklistEntry.Kind.
+type WorklistEntryKind string
+
+// WorklistEntryState defines model for WorklistEntry.State.
+type WorklistEntryState string
+
+// WorklistPage defines model for WorklistPage.
+type WorklistPage struct {
+	Data []WorklistEntry `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -13345,6 +13869,27 @@ type CreateBundleParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListCaseloadsParams defines parameters for ListCaseloads.
+type ListCaseloadsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-load` where none is given. A cursor carries its own
+	Sort *ListCaseloadsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// UserID Only of this member of staff
+	UserID *openapi_types.UUID `form:"user_id,omitempty" json:"user_id,omitempty"`
+}
+
+// ListCaseloadsParamsSort defines parameters for ListCaseloads.
+type ListCaseloadsParamsSort string
+
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
 	// Limit Rows a page
@@ -14142,6 +14687,15 @@ type ResumeCaseParams struct {
 
 // ScreenOutCaseParams defines parameters for ScreenOutCase.
 type ScreenOutCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ChangeCaseSOPParams defines parameters for ChangeCaseSOP.
+type ChangeCaseSOPParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -15436,6 +15990,15 @@ type ActivateSOPParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// AdoptSOPParams defines parameters for AdoptSOP.
+type AdoptSOPParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // DiffSOPParams defines parameters for DiffSOP.
 type DiffSOPParams struct {
 	// Against The version to compare with
@@ -16063,6 +16626,45 @@ type VoidVisitParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListWorklistParams defines parameters for ListWorklist.
+type ListWorklistParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
+	Whose *ListWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
+
+	// Kind Only of these kinds, separated by commas
+	Kind []ListWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// State Only what is overdue, due by the end of the centre's day, or due later
+	State *ListWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// RiskLevel Only of cases of this risk
+	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
+}
+
+// ListWorklistParamsSort defines parameters for ListWorklist.
+type ListWorklistParamsSort string
+
+// ListWorklistParamsWhose defines parameters for ListWorklist.
+type ListWorklistParamsWhose string
+
+// ListWorklistParamsKind defines parameters for ListWorklist.
+type ListWorklistParamsKind string
+
+// ListWorklistParamsState defines parameters for ListWorklist.
+type ListWorklistParamsState string
+
 // ListNetworkChangesParams defines parameters for ListNetworkChanges.
 type ListNetworkChangesParams struct {
 	// Limit Rows a page
@@ -16483,6 +17085,45 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListNetworkWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
+	Whose *ListNetworkWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
+
+	// Kind Only of these kinds, separated by commas
+	Kind []ListNetworkWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// State Only what is overdue, due by the end of the centre's day, or due later
+	State *ListNetworkWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// RiskLevel Only of cases of this risk
+	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
+}
+
+// ListNetworkWorklistParamsSort defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsSort string
+
+// ListNetworkWorklistParamsWhose defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsWhose string
+
+// ListNetworkWorklistParamsKind defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsKind string
+
+// ListNetworkWorklistParamsState defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsState string
+
 // CreateAPIClientJSONRequestBody defines body for CreateAPIClient for application/json ContentType.
 type CreateAPIClientJSONRequestBody = APIClientCreate
 
@@ -16756,6 +17397,9 @@ type UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody = CaseNotePatch
 // VoidCaseNoteJSONRequestBody defines body for VoidCaseNote for application/json ContentType.
 type VoidCaseNoteJSONRequestBody = CaseReason
 
+// OpenCaseJSONRequestBody defines body for OpenCase for application/json ContentType.
+type OpenCaseJSONRequestBody = CaseOpening
+
 // CreateCasePlanJSONRequestBody defines body for CreateCasePlan for application/json ContentType.
 type CreateCasePlanJSONRequestBody = CasePlanCreate
 
@@ -16788,6 +17432,9 @@ type RequestCaseClosureJSONRequestBody = CaseClosureRequest
 
 // ScreenOutCaseJSONRequestBody defines body for ScreenOutCase for application/json ContentType.
 type ScreenOutCaseJSONRequestBody = CaseReason
+
+// ChangeCaseSOPJSONRequestBody defines body for ChangeCaseSOP for application/json ContentType.
+type ChangeCaseSOPJSONRequestBody = CaseSOP
 
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
@@ -16947,6 +17594,9 @@ type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
+
+// AdoptSOPJSONRequestBody defines body for AdoptSOP for application/json ContentType.
+type AdoptSOPJSONRequestBody = CaseReason
 
 // CreateStockAdjustmentJSONRequestBody defines body for CreateStockAdjustment for application/json ContentType.
 type CreateStockAdjustmentJSONRequestBody = StockAdjustmentCreate
@@ -17593,6 +18243,9 @@ type ServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error
+	// ListCaseloads List what each caseworker carries
+	// (GET /v1/centres/{centre_id}/caseloads)
+	ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
@@ -17851,6 +18504,9 @@ type ServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx echo.Context, centreID CentreID, id ID, params ScreenOutCaseParams) error
+	// ChangeCaseSOP Let a case live by the SOP in force
+	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
+	ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx echo.Context, centreID CentreID, id ID, params ListCaseTeamParams) error
@@ -18217,9 +18873,15 @@ type ServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx echo.Context, centreID CentreID, id ID, params ActivateSOPParams) error
+	// AdoptSOP Let all opened cases live by the SOP in force
+	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
+	AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// GetSOPEffect Try a SOP on the cases under way
+	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
+	GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error
@@ -18391,6 +19053,9 @@ type ServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx echo.Context, centreID CentreID, id ID, params VoidVisitParams) error
+	// ListWorklist List what is due and overdue
+	// (GET /v1/centres/{centre_id}/worklist)
+	ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error
@@ -18529,6 +19194,9 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
+	// ListNetworkWorklist List what is due and overdue in all of one's centres
+	// (GET /v1/worklist)
+	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -24024,6 +24692,59 @@ func (w *ServerInterfaceWrapper) ResolveRegistrationCard(ctx echo.Context) error
 	return err
 }
 
+// ListCaseloads converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseloads(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseloadsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "user_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", ctx.QueryParams(), &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseloads(ctx, centreID, params)
+	return err
+}
+
 // ListCases converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCases(ctx echo.Context) error {
 	var err error
@@ -28771,6 +29492,67 @@ func (w *ServerInterfaceWrapper) ScreenOutCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ScreenOutCase(ctx, centreID, id, params)
+	return err
+}
+
+// ChangeCaseSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeCaseSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeCaseSOPParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeCaseSOP(ctx, centreID, id, params)
 	return err
 }
 
@@ -34915,6 +35697,67 @@ func (w *ServerInterfaceWrapper) ActivateSOP(ctx echo.Context) error {
 	return err
 }
 
+// AdoptSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) AdoptSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdoptSOPParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdoptSOP(ctx, centreID, id, params)
+	return err
+}
+
 // DiffSOP converts echo context to params.
 func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	var err error
@@ -34945,6 +35788,30 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DiffSOP(ctx, centreID, id, params)
+	return err
+}
+
+// GetSOPEffect converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSOPEffect(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSOPEffect(ctx, centreID, id)
 	return err
 }
 
@@ -37745,6 +38612,80 @@ func (w *ServerInterfaceWrapper) VoidVisit(ctx echo.Context) error {
 	return err
 }
 
+// ListWorklist converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWorklist(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWorklistParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "whose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "risk_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWorklist(ctx, centreID, params)
+	return err
+}
+
 // ListNetworkChanges converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkChanges(ctx echo.Context) error {
 	var err error
@@ -39533,6 +40474,73 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
+// ListNetworkWorklist converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNetworkWorklistParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "whose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "risk_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNetworkWorklist(ctx, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -39655,6 +40663,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.GetSOP, options.OperationMiddlewares["getSOP"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/effect", wrapper.GetSOPEffect, options.OperationMiddlewares["getSOPEffect"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/adopt", wrapper.AdoptSOP, options.OperationMiddlewares["adoptSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.ListForms, options.OperationMiddlewares["listForms"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.CreateForm, options.OperationMiddlewares["createForm"]...)
@@ -39778,6 +40788,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/worklist", wrapper.ListWorklist, options.OperationMiddlewares["listWorklist"]...)
+	router.GET(options.BaseURL+"/v1/worklist", wrapper.ListNetworkWorklist, options.OperationMiddlewares["listNetworkWorklist"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.GetRegistrationCard, options.OperationMiddlewares["getRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.IssueRegistrationCard, options.OperationMiddlewares["issueRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/reprint", wrapper.ReprintRegistrationCard, options.OperationMiddlewares["reprintRegistrationCard"]...)
@@ -39824,6 +40836,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/open", wrapper.OpenCase, options.OperationMiddlewares["openCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/screen-out", wrapper.ScreenOutCase, options.OperationMiddlewares["screenOutCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assign", wrapper.AssignCase, options.OperationMiddlewares["assignCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/sop", wrapper.ChangeCaseSOP, options.OperationMiddlewares["changeCaseSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/hold", wrapper.HoldCase, options.OperationMiddlewares["holdCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/resume", wrapper.ResumeCase, options.OperationMiddlewares["resumeCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/request-closure", wrapper.RequestCaseClosure, options.OperationMiddlewares["requestCaseClosure"]...)
@@ -39922,6 +40935,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -45749,6 +46763,46 @@ func (response ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse)
 	return err
 }
 
+type ListCaseloadsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListCaseloadsParams
+}
+
+type ListCaseloadsResponseObject interface {
+	VisitListCaseloadsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseloads200JSONResponse CaseloadPage
+
+func (response ListCaseloads200JSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseloadsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseloadsdefaultApplicationProblemPlusJSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCasesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListCasesParams
@@ -49276,6 +50330,7 @@ type OpenCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
 	Params   OpenCaseParams
+	Body     *OpenCaseJSONRequestBody
 }
 
 type OpenCaseResponseObject interface {
@@ -50344,6 +51399,56 @@ type ScreenOutCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ScreenOutCasedefaultApplicationProblemPlusJSONResponse) VisitScreenOutCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCaseSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ChangeCaseSOPParams
+	Body     *ChangeCaseSOPJSONRequestBody
+}
+
+type ChangeCaseSOPResponseObject interface {
+	VisitChangeCaseSOPResponse(w http.ResponseWriter) error
+}
+
+type ChangeCaseSOP200ResponseHeaders struct {
+	ETag string
+}
+
+type ChangeCaseSOP200JSONResponse struct {
+	Body    Case
+	Headers ChangeCaseSOP200ResponseHeaders
+}
+
+func (response ChangeCaseSOP200JSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -56300,6 +57405,48 @@ func (response ActivateSOPdefaultApplicationProblemPlusJSONResponse) VisitActiva
 	return err
 }
 
+type AdoptSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AdoptSOPParams
+	Body     *AdoptSOPJSONRequestBody
+}
+
+type AdoptSOPResponseObject interface {
+	VisitAdoptSOPResponse(w http.ResponseWriter) error
+}
+
+type AdoptSOP200JSONResponse SOPAdoption
+
+func (response AdoptSOP200JSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdoptSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AdoptSOPdefaultApplicationProblemPlusJSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DiffSOPRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -56330,6 +57477,46 @@ type DiffSOPdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSOPEffectRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetSOPEffectResponseObject interface {
+	VisitGetSOPEffectResponse(w http.ResponseWriter) error
+}
+
+type GetSOPEffect200JSONResponse SOPEffect
+
+func (response GetSOPEffect200JSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSOPEffectdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSOPEffectdefaultApplicationProblemPlusJSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -59047,6 +60234,46 @@ func (response VoidVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidVisi
 	return err
 }
 
+type ListWorklistRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListWorklistParams
+}
+
+type ListWorklistResponseObject interface {
+	VisitListWorklistResponse(w http.ResponseWriter) error
+}
+
+type ListWorklist200JSONResponse WorklistPage
+
+func (response ListWorklist200JSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWorklistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWorklistdefaultApplicationProblemPlusJSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNetworkChangesRequestObject struct {
 	Params ListNetworkChangesParams
 }
@@ -61367,6 +62594,45 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
+type ListNetworkWorklistRequestObject struct {
+	Params ListNetworkWorklistParams
+}
+
+type ListNetworkWorklistResponseObject interface {
+	VisitListNetworkWorklistResponse(w http.ResponseWriter) error
+}
+
+type ListNetworkWorklist200JSONResponse WorklistPage
+
+func (response ListNetworkWorklist200JSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetIndex Name, version and links
@@ -61714,6 +62980,9 @@ type StrictServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx context.Context, request ResolveRegistrationCardRequestObject) (ResolveRegistrationCardResponseObject, error)
+	// ListCaseloads List what each caseworker carries
+	// (GET /v1/centres/{centre_id}/caseloads)
+	ListCaseloads(ctx context.Context, request ListCaseloadsRequestObject) (ListCaseloadsResponseObject, error)
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -61972,6 +63241,9 @@ type StrictServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx context.Context, request ScreenOutCaseRequestObject) (ScreenOutCaseResponseObject, error)
+	// ChangeCaseSOP Let a case live by the SOP in force
+	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
+	ChangeCaseSOP(ctx context.Context, request ChangeCaseSOPRequestObject) (ChangeCaseSOPResponseObject, error)
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx context.Context, request ListCaseTeamRequestObject) (ListCaseTeamResponseObject, error)
@@ -62338,9 +63610,15 @@ type StrictServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx context.Context, request ActivateSOPRequestObject) (ActivateSOPResponseObject, error)
+	// AdoptSOP Let all opened cases live by the SOP in force
+	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
+	AdoptSOP(ctx context.Context, request AdoptSOPRequestObject) (AdoptSOPResponseObject, error)
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// GetSOPEffect Try a SOP on the cases under way
+	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
+	GetSOPEffect(ctx context.Context, request GetSOPEffectRequestObject) (GetSOPEffectResponseObject, error)
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx context.Context, request CreateStockAdjustmentRequestObject) (CreateStockAdjustmentResponseObject, error)
@@ -62512,6 +63790,9 @@ type StrictServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx context.Context, request VoidVisitRequestObject) (VoidVisitResponseObject, error)
+	// ListWorklist List what is due and overdue
+	// (GET /v1/centres/{centre_id}/worklist)
+	ListWorklist(ctx context.Context, request ListWorklistRequestObject) (ListWorklistResponseObject, error)
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx context.Context, request ListNetworkChangesRequestObject) (ListNetworkChangesResponseObject, error)
@@ -62650,6 +63931,9 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
+	// ListNetworkWorklist List what is due and overdue in all of one's centres
+	// (GET /v1/worklist)
+	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -66968,6 +68252,32 @@ func (sh *strictHandler) ResolveRegistrationCard(ctx echo.Context, centreID Cent
 	return nil
 }
 
+// ListCaseloads operation middleware
+func (sh *strictHandler) ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error {
+	var request ListCaseloadsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseloads(ctx.Request().Context(), request.(ListCaseloadsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseloads")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseloadsResponseObject); ok {
+		return validResponse.VisitListCaseloadsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCases operation middleware
 func (sh *strictHandler) ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error {
 	var request ListCasesRequestObject
@@ -69539,6 +70849,32 @@ func (sh *strictHandler) OpenCase(ctx echo.Context, centreID CentreID, id ID, pa
 	request.ID = id
 	request.Params = params
 
+	var body OpenCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.OpenCase(ctx.Request().Context(), request.(OpenCaseRequestObject))
 	}
@@ -70382,6 +71718,56 @@ func (sh *strictHandler) ScreenOutCase(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(ScreenOutCaseResponseObject); ok {
 		return validResponse.VisitScreenOutCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeCaseSOP operation middleware
+func (sh *strictHandler) ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error {
+	var request ChangeCaseSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ChangeCaseSOPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeCaseSOP(ctx.Request().Context(), request.(ChangeCaseSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeCaseSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeCaseSOPResponseObject); ok {
+		return validResponse.VisitChangeCaseSOPResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -74847,6 +76233,56 @@ func (sh *strictHandler) ActivateSOP(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
+// AdoptSOP operation middleware
+func (sh *strictHandler) AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error {
+	var request AdoptSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AdoptSOPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdoptSOP(ctx.Request().Context(), request.(AdoptSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdoptSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdoptSOPResponseObject); ok {
+		return validResponse.VisitAdoptSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DiffSOP operation middleware
 func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error {
 	var request DiffSOPRequestObject
@@ -74868,6 +76304,32 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 		return err
 	} else if validResponse, ok := response.(DiffSOPResponseObject); ok {
 		return validResponse.VisitDiffSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSOPEffect operation middleware
+func (sh *strictHandler) GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetSOPEffectRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSOPEffect(ctx.Request().Context(), request.(GetSOPEffectRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSOPEffect")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSOPEffectResponseObject); ok {
+		return validResponse.VisitGetSOPEffectResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -77114,6 +78576,32 @@ func (sh *strictHandler) VoidVisit(ctx echo.Context, centreID CentreID, id ID, p
 	return nil
 }
 
+// ListWorklist operation middleware
+func (sh *strictHandler) ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error {
+	var request ListWorklistRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWorklist(ctx.Request().Context(), request.(ListWorklistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWorklist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWorklistResponseObject); ok {
+		return validResponse.VisitListWorklistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListNetworkChanges operation middleware
 func (sh *strictHandler) ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error {
 	var request ListNetworkChangesRequestObject
@@ -78670,1806 +80158,1884 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
+// ListNetworkWorklist operation middleware
+func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
+	var request ListNetworkWorklistRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNetworkWorklist(ctx.Request().Context(), request.(ListNetworkWorklistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNetworkWorklist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNetworkWorklistResponseObject); ok {
+		return validResponse.VisitListNetworkWorklistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6nXd93Tke3YZ2xLR/LEZ02sqUaRqCqkWQANgF0q++jf+wD3Ee+T",
-	"3IUNgARJkARZbEmdeP7IWF0kCGxsbOyfn/3rKuWHgjPClFw9+3W1JzgjAv7zOWeKMPUtZrsS74j+U0Zk",
-	"KmihKGerZ6sf9gTl9lfEt0jBvzckl6tkRd7iQ5GT1bPVVqySlSA/l1SQbPVMiZIkK5nuyQHrMdWp0E9J",
-	"JSjbrd69S1Zf/oB34a/dEiEpZwnacoG+2T74Dqt03/jYT6uHP60mfu9bnmLzkfY3f9wTQWBdjByRIJKX",
-	"IiWIyolf+BsWp9DoWCGSS/MFzOSRCJSRgrBMIs4a67pKU1KoB9VmTPn+u2RVYIEPRNmdNYP1b+y33qYe",
-	"iJR4R+QzRDTdRYKwQFwgomlA9dOGZVbJiuFDeKr11A747beE7dR+9ezRxUUSINVzwpQg33wRZoAUfnVf",
-	"LrDa1981v61pNkicLRcHrFbPVmUJTwZmwDOSU6m+h2GDTE+lShCWiDJ0/fZBal+4Ds9L/zQ4JY8on1/o",
-	"vVKKCD3Of/8dP/jljf6fiwdP12/+7Xfh+ZYboufcQ7FyQz6RSM+xh2zlhkyZXmgCQnLR/fw1I2/VOoVf",
-	"r52AKDRfbciW19v4c0nEyZ8QDNczhYcXYb7p4xh3aMOLP5tZvsnIoeCKsPT0HyRwxr/DN0QijAQpCFZI",
-	"4i25RJidUMnozyVBirxVfQfJG/uBHrzvID15kqwOlFUUCs5za2RlkEZa4CKlpdERSyQIzloy9TOQqeFJ",
-	"1lI4ioUe9mzf9nvOSNQcNRelOM+JQHssB+alR6wmN42Ztq8w67vyCiwU4iw/oeOe5kZ4p+au1BNCak8l",
-	"TPfSCHec55r5qRqYqvncRJKxNC8z8gNXOO/O9DkvmYJvC36USHHec9yoGWatYBx/ChnZ4jJXq2dbnEtS",
-	"TWHDeU4wM1enue67Rx/n+TXCWSY9rUCLS3JLxKnSGnqmVCkR9VwIKw+rZ39f4TxfvQlR41t6oKo7kVd6",
-	"8RikTt/H4MXgup9cJHof6EF/G+6rA2XmX/Uho0yRHREwiTGuAf6lEh0xUyRLkCzTvb5HrjcnReT//+LB",
-	"50+efPbkuo9RBrkkeJ++06dSFpxJArv04qpU++c5JUx9KYQR2pZ39X/iosipUYb++A9pNKJKDvy6IuaV",
-	"FWW3OKfZOoWBtKzQP6wDlw88oFfMuEI3jB8ZApWKC5TRDP5aCH5LEFWS5NtPV+/81f1OkO3q2er/98da",
-	"R/2j+VX+EVZi1gDLbG37V8/R5396/BRJkuo/oSefPlolvnb7448/PtBDEKb0igO79jU/2gVIO0m1JwdJ",
-	"8lsyTf/T0/OmexbJdwIPUlyQrSByjxS/IcwRHl69W9q+S1YvBd/k5DCwvsI88e+BdYJ+Ui1zpb+pMM2r",
-	"Vf1cEqnQRhB8o3Vj4KADFwSJMifyEklCENBEfuqoI1fP/l4NXO1WY2Qq0ZaSPNOEck/o9wuuT7Wm+x/h",
-	"6L17o0+kVJilerBSsGdaI3h28fDpo4uLi4sH8D9/0v/zZ/dP+39Yn1eFVSlXzx4/epSsFFVwqwbWhWE1",
-	"tZ7hCCb/6OgSvYVuMwL795ofiNpTtgNJJDjbGfLZe+xWnwjOJNhYRzBRcLpHZg3oQDCTIOvsl8CeePmN",
-	"kSn6H4XgBRGKGoGTCoIVydZYNfSpDCvyQNED6SpVren+2v2dZhG6WbLKsVTrUlYf75h2DFGF9FNoxxXC",
-	"5swkSHEgxYGyUun5xU2aWWuh+wNRRy5uApfk82++eIWElulSz+SAT6DXwNfN+SUsA1ZEW8EPl4gcCnV6",
-	"ptVHfUMocpDBL9o/YCHwSf+bix1mVMIZXEcSrxDklvJSriVJBVHrkimah2VkztkO5mwetco9gkUbMzaO",
-	"goLc8puJrCJTXhhGiyeHmWZ3LS+0SkeZb4zDfb2jt2aDeKmtPmauLcpqrd5pd51Pl0U2mfutj6PxAmXq",
-	"88eroMpRX0N/N9aMez/xz15jKl2OsOxb0dPj2lrZ4pt/kFTpKVbn/Tl8AcR8llE9Gs5feuffKo5NkdA6",
-	"3k0V5iKZfd7dCWzrRIOmUfN8VkzkjfEkNKUDfvuNedb72XBYsjKmnf1dKwczz2CAuYdt8fa8DpTZfz2M",
-	"mGSLmcZ4ZJAxXlq/UmvnscKN5QzdYPWlEjjDnmdhbJzvyVtlPRR6IGctDb1iTKo2QWD2zU+P0MAas4Nn",
-	"40CZ/9eHU08LK/Mcb7RGYdTQ+3Us3j+Ld/er0Mo9zr8gKdWCU04UZxsi1RrURf0fjIdMiRdblOZcloJI",
-	"fVmke5pngrBPJEqxBHnb2deR7Un54WAVrqmvZnahDbMaiGD8gECYNyE57LYo7vxaumr6N/ft4cXgxnXO",
-	"nZuvm8GbgV2Er03bwEhp7N3LvYGJjhOtc4OPOBB6b/OhNb8iEtwVbXGL7e9jO/UcS+LGMryVhXkY/LfG",
-	"sLg0So+2n4RUxvRK0BGMe6qQFjrSKqoBBjQGWCfsQG/IkcqgVhS5SbxUKTfyzrG2Zp+MGD/vVpsDYf9R",
-	"h/JuqHHKyy7pRf3DpMNit/LdyJFwwwfnphRO9044dPYQo4IIyRn6/fWGMLKlKcXitKbZ9R+0Tc31E1oo",
-	"od9f6/8HP4BJ3BJ6/qtRW2NHi3vW+A/WGcmJ6jHgfvDcrs7BRAoFzvWDiS7EKdxzTNQtzcmaBQNEV2Ar",
-	"aBkgCVMJOlK156UypjSGk4EOpVQw4z3PgwTYE7rbK8+cqYRE9FG4oSzr2kPJqo5XafaqmGUNz4PZvCF5",
-	"0JA6kIzitflzj3RwG4KBCFTCloSNvZTQW5Kt5R4/evJ574Ca0HY0R9KgqkyYpIreUnXq4XrNfs+MfLaR",
-	"KODylJdMQbzaigum6Qp+cDukuRT1p1IVFB7JamQNQaIk2oLck7dYyyfzxe649JcAqf9yUkaNGCL4qOmY",
-	"rNS+PGxYUBL/uCdqD/YvyHPwuK26AYB5Bm5Z5BxnJFtvTrEXL93SITcORjLFDBhEy1YsSAbHDiiU8bQ8",
-	"GLaJNsDN9+LnF22wJ6tbTrO1IFj2OLf071M9BuaVyOkeaaYCMbaX9C3JZQIXAEP0YAImSzkcQLg0j6kv",
-	"RBuyxfJ9day6wsLn3SY/DV+I31J2072ryduCCiInkbwoRcElGb3WG59+aV/SZ0Dk4UwRn7r6ofpTiT/R",
-	"8XXOcs2ct6zW9N1g43N9WX82kCFDFeIFYb6QdvEFnxFCgrn+zBIOiVqxumceCY8KS7gkztYs2q6IUR9G",
-	"63qff1e/GyTP37jRrSacmFqSN3wjjTSen356vRozOew4we0rM6qu0nCG2rUgGU7V9TN0i/Oy1guUwDS3",
-	"UVV01Lc4EViSDNKW9H+WAtK7jDGAc6R5CWXkgFnmnzTKJBG1OIfwmdbJgdDYyHQsbBJewYXJdNJTCh9I",
-	"vZa/CIJvwgq9sSZzym6MqpZxIn1Fue0bc4ZkN/hDmbM2QvlbjDQIFdZQ3c46WhyolIbTca6ICSYa+ljz",
-	"kovM/tmQgHK2tur/WpCUC/1TuifpDUR11vUw3h9LBnHy9Q1k/DCu1mpPwK+UrdM9piysgpKfu2v9vjxs",
-	"iKhSM/Xtl0wOKlg6VGZ7L4s+r9bQlyoqFZJ0x7AC5rs1CiYyi2rv7R7LfXBnb8gpuLHXNzS7hoy8P356",
-	"JHn+AMj4x38cb+Sn/5CcXa/6yRaht1UT7375y+zRkycPnyZogyX5/HEp8qReneY1ia6P+CQV+NLt0Xx4",
-	"ndhsxgRJ8nOC9IIhuqS/BHpTYiKvhGUkQ5sTwoZxt4SEwwXuvVg1prXRmhaJoXtFZX/d/hd6meDL22AY",
-	"GFfia/CG9STdu0S/xEVwr/9TEkhCvXr5jU3RuER4o41DiFpDMPIkFTn4/N6nEJvPuEutxVSlJOI6Qdfm",
-	"K9f6o9dm6CA/TdEh0z1mO5KtIQMhEB7+HnxonOXTor0henUEAdEHhSppmPES7XAhERYEVVdq17VWENGT",
-	"Jl399E2WIEt/8HOAN+kffBMcrxsRa476FeQf8IMJyOpNMjHlmD0t+jXKk3NT6mGrmSMsb0zKA+3xV2iB",
-	"PmSE6uHsHbwhe8qyigzSv4AnhMMhN6T3Ert2CSlVaq0JWlc70EP3KiG2O6rWwWoX9lFQpQjTw+mrvhq3",
-	"phk8atWArjgqQTKsaYi3f+z5iM/po5s86CKFV8D29M534gSRR4bmTDvHcljSLWFW1GJzObNipqGgp+KM",
-	"5L4LnOCcZCBDOnf24NkAqeNtefRBcJpAK4vp66sHj5583rxo4f50uo5LRKEqGXO0edribBVh6DZ14wNH",
-	"9lL+b+B4qmtRWi53wW9I3BVqFGx9FzClNfF6WZ7rDhSTAF3r/ZVWFmjhBQoqyeI8i05Y9nlEJUnsB457",
-	"Liux6UnJS6P67MGtKZGzchzbxehrsI4ocgHHVwpU1CuervsuWZWs/lo7pFWTEdNKO6ECzlGCJD9A3hSH",
-	"kp88m6Gf2z12G+pR35tYmOfUngv6C/DbayJuifiOKOyEV5P7IO8U/HNyLctCW3pmvRMUEylLIoKPaiV9",
-	"XQoa/NElMJ/3dUFubZnX2mXV9Xyt89wal2q/PhC159ns75tMh9lvE3FLU7J2zmzcmxwJiYPDS2w+ssDq",
-	"2hxpNrozl/AmeLvft84A9QbYIulh1tiFT+KB0MH6Sx0cDVhCoKSNagXeGFf2jXfJaoMlDWpTJ7j1jI8B",
-	"Ekk3JBx6a3npCsFTAl6NtRnbfWQoRLGhQu3XGe7JdCmETdhAB87UXqt2J4KFDecJqVCGT6FQlXUwDXxv",
-	"XY0dMNUyfLq2qj3jDMJWO3oLisYgDYLDQxC6ZEqc1ny75oLu6Ojd+9y8MDem7Hh+zcBaC5K+esZFYQdX",
-	"1nz6XbIiWWn5Oie3oShva4D28++S1RYfaH5a96Y77wjLiLbaCVPWXdt9Rm9LT/j8O8O81tdWGx0sPyEb",
-	"K5qbHKJvUJaRbJ0RqSjrl6GQzVUIooiABPKwAgVP3VJyXOdeJe0Qg1QlseAMN/8dnyPiv92+Hw5YUIXz",
-	"tas0GNnX1uMQ2xfa6KFM8ShaHujOGIFWUAzlYLc/3no1uJ7qmdgVtV+AzEfjxKfBXErP30xNldoBU2Yj",
-	"3VEb4p33Tsq92hMBHB748FelgOi6LEieU7aTxu0HT8hJvp5ir6cberLgRZkbgkSJivbzNkUDprwOidsr",
-	"IegtzpEryHSF2aPSXJAtEYSFHBCv91woIMa+PGD2zBvZljDDjxhZCRkcfUcleNXXrZB8/3z0G2KKWAy8",
-	"AgMdsE2YDaVyi54SsyOxJR82L+uAVbonEl3/fJ2gskCKo4eXiDJkAi21S7BeGS83ftmQpQ6ojW+7H/3m",
-	"9Ys/fvPlc/Tk0cM/j92NegA9To/HCBc0QfSgdSHjwdkSIXpyWapzXOWcpjZiZ2TPyiQyBKMbd11HMZaW",
-	"MTftoeb1IJ+12bV15ppixOxm92S35Zx/tTiNsdrBah9G9NarWksNB0PrbbTxKggQpdoGDW9hk3H+V6mv",
-	"YM58FwOWNySDA77jCjFu3AIJ2pys6kjy7BMJSsAzv0jHry6t9AV7mNyU9CnSWofx7np1h74u6y3FCtZ6",
-	"SSaB2afA44thEs5KwMCpnkFOMn0ZZ6UpnQzdIV9CHXWKWUb15A0ZMXp88RRd5/SG5Kf69WugWZYgzlIC",
-	"LocNz07gXMk5vyHZM59kUArpuNLUO4EvpsBUgBPDuMkF0arPJH9tnQH+6KJ7lwWRSJ5zvVGKZGBCSAT+",
-	"ZntEEkSZVARnJswAO4k0MS4RZkjz10GfRO8Hz+ioyrofPvLLui9CsuEskw1LaSNiQ+++8oTDc23VGsdS",
-	"j713nZpHnLlj/1lZPK5IDYo8AYOASiRxYFdmmIOtYmArFoEnTHE/vIA2pXLzCpU3/OsalewMfjjHJA2Y",
-	"l2OlNh+dtTkCdxC0PkeANM62RkfndKZ1Oj7+R2+tDgj+cFnY+ebssuapV7v0WdwC7pn96hdnxdWzLmLg",
-	"TqxJHFYgKmPYG/Vx6MDcS9sYihg2OU9v/CIzScStvXwh153c0pRcNu1mRt4qgMwIX2Mtao1sQce+bvEk",
-	"z/ApcVX01RS0jYZ+4YwkPZP4IFZ6Y+VB0bqM/dxJqAsagg3DL2zqjRhtDrDu/FKtORVRY37hgVv2B/9K",
-	"1dr8cc/BPGmUnUy+UaPylPUnvQzl6Vejq/gNlThxURdmdJd8IC4rSyq8Nat2LxlDNQIiQA8Z5FH08MnT",
-	"R4+foSuBNwn6Uu1pgr7FCqxbD2Hw6sF/AcLgm18/e/e71Ufoe7nzkpi5zp3WwbL8FnFGZ3kGJmvC88/b",
-	"Uhrt+z1/4ybmvMPi3xKTjk6Lr2K5Y4GUsvadcL/KVTr0WKJmZeT4jFagLHicRr913rlpD9/iWODXR8ln",
-	"737/wP7z4sFT/Zc/v/vDvwUvgN4DNl62s8CBG1nOyAEcYq5lD9r9PWTLHDA8HjEY2MrfW9f7/3EO9z/8",
-	"bhQZbvUdxI3Q5mRiA5dIfwApg7jLXHhgg9ObVZz3/o59kKPn5Xyf5PAnzkl8GTuHwSPY+mA6xRs5Sq2O",
-	"d3LS4mO8lZMGnO69HL90xr2ZZ11cM7ybo9+LdWNGDdR2a/a8NOrmXPxO/OD+0EmseT/8o9OW9Ju/9K78",
-	"paMn8w78p5H+vw+d19PxGEZUri/kQexqcILgm7/mWMq7wTvri/heKZQTLBVShKF0jwVOoa9I0gXWb5TA",
-	"f/rrn5N3Z5bC12t+ZdIPunjDk1CmKgy9RVygsRhlBWHxcC0BRLN/lFIBQo2tD6///WZwH0O1DvqmzEoy",
-	"aZ3mtYnEqV6KXDcADvcCfwEsFJUADILgUS3R42vKPlZgXse+PpckdQl+RZT23sUcFpdLM1FcDCFNLs2t",
-	"bQjaAQi+9uqWsObb0uWemfQly/IADQhTgk7QVM04X4ZTm1tTc2P3z2eWs/uMKdvvTQIcjRTdk9duaNgt",
-	"AZJnwdp73coGi7vD9DZ6SgeysFUMb5w5iCq0OVkUmVVgmcuJxGpV3hpGCDsvwbLHMNCbebLZpTacziVx",
-	"lfwQjPOMxp9++l2zNdevF8lnT8Pxsw3PTmduh3FpjW0GdLbqogWSnB+baQieGP+sqab99+//WBvAv1s/",
-	"ePPvf/j38ciGbakFCw3t2XMsyJWARgeHMDrIDlMm1TrFWgPXTLE+0jwPJzLh5kjDDicsyNp/4V0yJx4e",
-	"A/H8NT/qHYKEDGlxbSgkLOu3kXtbhqFR7bqDYA9XLjO3toGgiU5MfLgeOewBstCY9iEIXNh06u7HFtGR",
-	"jW8o0oSLBf7vi8AXOU4/YGyeBhN57ixF5rdAfWyg3pcIbp+SXikUIdLmXUXvV+otKsLGU6fuh0xbKtUh",
-	"Pgmhkkmjn36/8qN1uHz2iTgAC1hfbS3hfhlfz7EkIU1fEikHAMyNP9o8plcN+MWm4AW23+FeG29AtHuj",
-	"HnCycwdLSXds5mt9K+W2dQCBMhV+ZFC8GTfynPzFnMuJ95Btz9Fb5/KVsEBkrmUbHy0BAV9Oa9y6AmTd",
-	"U9tjf66CcaaaxqAy2y4dGYAeCZqROfU87vtujKELfY6G596J9PNVVWprvu0B+cfS1rfJUtxSvX6I3hCx",
-	"i7ovtjzP+ZFk67LoPYcAbVWfPfPKg7KI5lLzRll4B6d14xl4Qq9lLORyS4VZJpFU+uaPRsQi+bQ92fN8",
-	"UHGzv4NHcVnd3OIKTJlsnREwWB3e51pfuypkGW6fYB2rU2YEAqsXiE/z55GLG6trON9JhSU4DlaY4+kC",
-	"V7/EhkHx9SNwe+CdID4kvtG9JiARGoJWIiOMQONaGGrhi3Cu9rzc7auacAMvqYkf/kRjW3oOqJ1g7Kzt",
-	"kJB1EuYFgyGUjV7QWr3TArmSC2fdzhVy0eTAC5U3kaFMuHy858d6ZFyhGjfbSFwqkSSEWZ8TUgQfEM5N",
-	"uPysZhm86D1Kr1+8tJBwmgTCxMF3JRaZdAjQ42Z35QAdJ5B91sAThOqPvyACLpytvv6Ptnuz8wNEKQBm",
-	"4AYAQtRLNqdBloeDxZG6N0GsCp2jY3jbdTlytxtCVCAFrbPbVpo6gr5PI69R08+JEheUZGvNAWGmlfgA",
-	"+LSUM2eVuXZgBoEyyqjlcrQo+DvOyHx0qZGmuhlnJPbu13Ir8tFtyTKtfvadynfJasdxHrsZ09uAhW/b",
-	"6BwIkNR0k5MhaEL9e3RTT4twF5U503g4CKJi1QBAol8Xgu8EkfqAZEZQZ4IXBfkwoCrnx8DdVlUcNwhf",
-	"Uh/4We64SSdwrCvnWAvGcw5QW/PiqMAn+UwrfIJrYiQIo4wzLpKmtjcxe+wOzuUZZ6+7apJL4iOX6GUX",
-	"WCjjXJi42O5JbhkfEAVwTbc6Bb13cNrbQbb2WRg+Al8IvFWjJ6ClAzJ3jYG1rSWoNEaDVgD1BC7BP4xP",
-	"EnQh8FEc9zTdIzv11W+HKp7PfuPqv8fx8iLO5UoZvH9+ZUeFJcp03IHEef5iu3r296ij+aad6BpxWCPK",
-	"N3oVzvF3zznq08sw+i/C0Xc9TXQ6iVrCYvLEx9XTiPzl5lGflKR/h+rru76zciAsc1HSc/t4RVw78bnL",
-	"jS7LPZEiiNjQMG4+Zl6cKEZK9wQYTHjUIoadE0iIbHxufd2u4Riugspazz+/UfCyKdy2WfSsd0KpJA2v",
-	"PzVNAKTVm1wPmtcvXtbdZxiHNKqI7dVSSa4PRK0LItL+ds+W9s+qLjEAuwnq3CcSwShxYKKRW2Lze9Oe",
-	"XkH+nIxyiRkq2ZYyKvckg3kNgQlULSDNEKtuQMsajis/DBo0gI2CtaZMr6mnW0U112D7W8+eCTXaNrOY",
-	"XWlhnepUWmjMLReX9giZOSWgmDsXYe/I696G7oHVTYplRkQGuvsNOfu1766/9dHYmXIHyPTjMkSKUl/j",
-	"PLGufb7njf34XSau0e6Im8QubWYK7b27qiYClnhtZmdKloXlwlk6iWWJSNXkC6/ufKEqkbHJDs5nKePP",
-	"aV730Pyrea2rNmp1dyiyDw/I3oCbC1Qo22g55UKQVEX12BtFfAjltv/FgjlzcQjlsJtzVXV9jMgFnKQr",
-	"mvSOaeks1VuRCS2zwNO4OIzukdXf9LMW7jn2woPhayiHKnpL1JGLG31/GNfPm/PQS+eCkM4DwIFFOQCc",
-	"oYBPM2oe6EMIWrFlPGS1+SiFqBVfV1hM3fiuRZyB49bjO2hQqFVVkvVF1MvdzqhLekIDuWuZ3p4DZZgp",
-	"SCm7LXNGBN7QnKrTpb6ZKtR0mhE5hwb3MFzdUZ7caWweHC967SRfU141OGBcmNtyzOlXbdil9CTGRT50",
-	"FH7wTsEnEnhAk8411jVub02rTySSCp/OZI9WsfhEncYNFEHmWSpu3NXWwhR66Gd81/PxhPtScbRzpG3r",
-	"Pn7+Ej3+U6so7EljMx6F5Zbo64b7PT9a48wYr4yrcBJ6XFtqR77xrV5KVaz1rfusLL4nWK+QkmeBuWy+",
-	"IXfpu9jY64JMQurqOVVLwgMN8v6Ii/xd/0bQ3WTR7iWavi/zsPpmL0sphdP9ciwVpd3h6qMeyOHG3FsT",
-	"4yB9O/TcOKV8n/yErYotqEpzLinbTa2qirrOFze6LUleEf3H9+sE8FnSjfNmbJrgJryHGzfiI7eOX8ik",
-	"lgNO8qkZEqMO7x/3BICovHZAN4wfbZcmpwDaiQU94n2uiMX8yQHadBzKU+niqaU9beoFwekebLFpWx0O",
-	"Dyaj+utzzrxOAO3kVZaSfLBsB57Ip3o6JvlS2O0UFKO5sThtgYTRMibXwExPHW25br2Ef/3xuJBJtY9r",
-	"NzAgNQhFU1poO7z7oZeEFzkxKee8VJJm5NJWoWsNirJbatwC0RptzU0v6y8H+0mWouCS9LQw3JOsnMpU",
-	"H7/R31hXTYLWLo0f1Odw6JZIOwiAp63OTDzwpjnHHo5N72zx9fkMWmP4PLkYZNfJIn8GN7d9EGHGGd+C",
-	"r3meTdyAhizsuk6GpGOfcT5YH95fCtfnaI2VfhMgvtqcsYh1792s98+6D5+TaazUh0Y8cmC42GFGZWxb",
-	"stYa4aMxq1rCwPznF0NhMs6R7DOq62MVqUm+jCUrG8+rTpxVPRj0a0+3D7oFc/1IaHrLv7zFeYkXqHGb",
-	"g+Rkvh1vA9QvRKbufuAClCodNYoZYLLVK1G4q2HTn5gSQj2evp7/UWY7kkETt48BBGrJoi63vx6pPazT",
-	"BruMH4B5OJMtlgwg7TRCGTnZKm2TxezEXXDvUhw59ZqaAg3R4pChTR7f1YWUPk9O3j+l7ysLLRLI/lGK",
-	"HIopSg5nCqfqyrwXosVd3xpQ9TH5hWgsGXIXLiFGSBZ35CoUGHhlLC9levFwVMFVcyau9uIeogOef9fA",
-	"gBVfJPWBGTtrs5MzPP7uM7xNPkW0xb0M952llsJ4oySbcwFPFwcf8xGfnI7zHiVAa0t7+8n6W7rQ7Vtd",
-	"YPf37l3GMTG90cLZ9Xvn8EuQIn/lofK15QFVjP0zG07lDhBS7sbE3OSkP/XX/l6lZ9eJh3dtK7j/7gmQ",
-	"/wBIiPqqR3wLVUgA0EVqPTuZbvYCyoD97gzTV2GxIyrWuXCv0E88Wnk7+2bgiM67jc8DYLhfB2QKu/Rj",
-	"cXgzGtqOWXAcRgb2YXF0sDYMdoecgYlgZtdtmdG+rM/kj49zM2O3cCFlCO7P+6cIGQosogR9LEw0rjsN",
-	"MdXMpMMZsd8P4rar3LD1GH2s8Q27pWqJIEQdLb7LsEUv3KfVQSDBR+EbwlxCcmQNl+CHuzBNbb7PnL5p",
-	"d5eiU8oeQNwfoU8GzqTtipxHqevvV7FqMlq9mHoPPTKOc/0sVcvjlmUTNCK5qr+93pXW5RVBWNboFNoy",
-	"lGdNy2OYaV0+3Ivj+7DQBe2Js/t3TUPlxXu7XwweO5+3sf7LoxGh760V2tJ4S7W/o1rhOTdLRu+oY2ge",
-	"7Ej/o6BKEYZyznZEILxVNnN7i1Ol9R/WOsDBhG2epqUQE+ettEneB8zBWUqQcfb/1qZo1gVV83Vzfywn",
-	"DB2Su0zvbLHKQvENx0st4TMxRAGjDBFmodsBBNH9uxcMBZYw386SF9P3uHc1f6tFQiu/katoMd/XaiIA",
-	"uwAtAEwXEkwzJLnP4P2y6CxydX44GpE/P4bqiOOBtCvjXm3KGe9Db8Y3YcGz5bb1/h2xhYhwL1e+hGA5",
-	"LwUU/jUEpAa9m6i8Qekesx3JLtENKZSLMO2pVBww1Dp1GGM68MecezrTSfUyxwHBOt+/HOJpgCGcrAjW",
-	"b0W6Q0zrmwDuwakJ4xzouAhvxoaTJgZAT2tjPoddmKbyco8lwJ8Vp+D86lGii/DqN2JXpd/wK+WHk8uK",
-	"07fuWdvSQvbUVFIlLda4RPq5xMcJOGot0kK/VimXzxBnBMnyADCZBKd7BBcWS0+xpXAV0Hgn6e3u25z1",
-	"ux1fV+A+iAvkw/5MysOmnPX6xOtHDIFzkiHFkdpTiWrLJA5xdJFgx/LqWRM2tNHiaUpXM/20JON4adZN",
-	"bFIZoFQzDtDvFqq4hozTfkQoA9zahIPycaLeDFc238MIeKWj1shLRpw3ZKiTNI5Bk+qmejNwvz0HNSBw",
-	"y21ViOXaoKOCWGibPWU7hNkJHbggBhYZklRiRtAsZIeACAIleRZ0yDoOT+rSANse0jZsYPgAHeLH0XTg",
-	"G4OEmQWYVOsGrclbIW8sJyJutSWFJGW73CxkSh1zb7T6UShaXV/9517u8wRfYJ6h6rFotJcpcuycgqRe",
-	"zviCbrfLqIV6tJdYKBgxdCHD4ZS9eOLQ2ZAqSfLtFP7xzn3goxCSidwNeLa+nrrXznSWGaOJ4tE5onxg",
-	"am15YBfdXJL7mj9WvSvTBO3XmGUvbs1kJkiUuVrn0oU8LXpV0xpa8kKuADDD7qE7wGfkbkZAde86/QZn",
-	"RpMR5MBvzeVuTPSgRuOJhoXOfUjX+8a4BXKsiHBKH2CvH2tEGJht1YidYJHTZlvrqPCApUdi9CO3umHa",
-	"LgLsNvd2jOg6MnBTjTccuRt3xiures8rEIw0rgCb32hnW2NdwUXVtLkIYuQ4xex6P61JXpq8qcmdSX7Q",
-	"i9vykmWR3Y6neUqySH+YTfv6wLnfrjNsrFdAEMnzsver8PNtvJ66pC+SWuyp8Y92DNbKUHXzv6ftJ4H7",
-	"Oj1qhzsr2GO0TGOFuzkf7yfLe7jbtJaH0NFbSw/Xf45nJLH9BI2W1oci+z4YuwNJmJGxTV9K7au36r5p",
-	"fo4Oy3SquwPejuh3dvcidK4aY5b5qnFnTMrz8l+cnkvcuIvGDKxe0Od4PJtXld7z0fVxewX9yc8A9+2q",
-	"kfCrrXBrZVoyfIjr83BGpvgZwdfezPH6mT46/kDw4TviXBXvGb+GZXeTrSd43rBvYWdXyepgFvpm+RTs",
-	"jyy/us6nBlKMb/5dJq3dWeJxPf2F7n3vMNy/q/8HgeFiDGVkTeHqzSkoIft6vmX0LsxOcIXWdk1Plqut",
-	"cBBSRUHB1l3kZgCodSJCrk5lTyb6EN5/j8CBniOdhUxN+1F8HdnNr7UHt0RsuvMx0i1xwTWoaS6wqEwU",
-	"zdXg6vlEogKr/aXBoU5sUtEDSDDCzLQ+yAQ+PnDd61J+IAhveKnQBlJPDpLkt4EeO0H5W8tWmLe/7mQ1",
-	"kKNXn8qlZFR9zO+fjPoR5/kH0TOG4v13p4ZgKqd4onpnuHh92KGUCgwESUik9P5gCsywHaA56i6Vl/nw",
-	"0AsoPlGr/5JlHynktZ7dQlIPBMc9k3emo18gWp8SKdcHnrViaMOXJ4y29l4OY8cVOA36+15CRqMMJmiF",
-	"FY+/kB1lEpFbIk6mtwNhKalchTCfZ+jqr//14OLi4uGjz8Le0ZIpE0oajiCbx2bK9+gaLhM4lmHzH/RI",
-	"beybPn1bXOYqNrXBD3+39yTHiqoya/mhent85/SWst0aC4LXh0fh1Iacs92UMQ+Y4R0Bt7bmnDyW2zrv",
-	"6ROHe8D0fHjq/sLkkmmF89IQGStoLqwEz/OYwG2yKnqU5OdfX6GXD4z/mhf45zLIKMUeSxK7+JxuSXpK",
-	"c7I2rwHyAT1gcVqrU8FzvjvFDlU9D+5NcUvTKUffvlHhCLYZTO65axDWZRVJFRlmJn2q1r9wFt5VxWlO",
-	"VM/gdl10hiDzSdJe0N3XJx6xImKdUyWIXBdErDN8ikjViVdkTNwKzkotBX1a++KoQcikeUF4DOP4N3Ce",
-	"+++f5/a8dDPGbgPn6CutLng2vtksJI9UpXuSVUEixLfbnpT4LMxH5K0SuF9P+bUPN81bUNV9LJgokmIt",
-	"Qz6RyNE18VbwiUT8yGr3+B5LZHYhcEtsSB4B45qRb82TpuuGbboV0B9hwJz0OJ0thU2lATzq4Lz4MVQV",
-	"EQqKOdIkfty3+uwwbyyUylLxU5clphLUzCgck6imbYRJm631z3RKZlJ9RELZiPRtX3pO7yVoOGHtptdl",
-	"aqryPkFb0DRcLF2LtmAqpm0irVmfyvH8YyuUzEzcd32xZtadVNR8M7oTcUzUDS7KIYEQt3GWW5JgV2lu",
-	"vUIJ2pyQPSqt3pZPbGimxd6tBQdO3SBd5iVwL2cX+HnZLcZOViWjP5fE/q5ESVqGwwG/pYfyYFvbGPKY",
-	"P1wMWQ+16fjff7968F9vfn2UPHn3u2Wsgjka/mTFvUm0A2UOiC2KgsNqfkXTpz49Hzy9iLIAWjsyvicj",
-	"BkI93p8b04F/vhfrod27ZtSXErAu4o0F72uPL/5p7YIh6MAwz3qWQ5PFxvirbVVMZtCG0dHS566+v0L2",
-	"kvI27vOLZNA6mbaAhSyXmuSfT5cYfUbIRGKGNcJ5pscMA2MJB5/xlN1H995S6vN9uPp7kqb8a+c+3r89",
-	"yzrjPo4g1Bn38+h8Z9+xffflaMpe6P4bfule34fj+zvxfhwfsHFfLnQrRnz1/t6SY4vrdy+8dMpgy16d",
-	"g1AA8Agq6LPacpESpHiGw+ASsQX6FpZvcZ1WKiyUDOaaOo+bc63p5SOrWnxw1PeJ4HMxALQIS4QZIkJw",
-	"EQkKMddx7BSwmvo1F70ZZtm7jII7Lusktb5PtrtCmlBoQ9SREIYePr24gEyfRw+fPp1cRdol9Ah5F9Nz",
-	"X+7vIcZUH1TDFGFo9nwgt3Brk75qhyY/MpRRQVILDTXef8zuR/gImKugFfIohdoTgWgmgZtSG3bp0GAX",
-	"tFZNGw6DBQViIyOABZJY/E3EBToQsdN/4cLk5Tu8ULNeKm3s4hkg7tgYSzF0K7RwH0HzqwLzrpo1WD8Q",
-	"hrfyfpzaBak5leufyouLz1I3GPyLfGrF3XWCrj+10g7+25IK/ttQC/7TkOsa6AXFvntcFISRzBX6AoKG",
-	"vneIOMhn6BqSEwTOP9VcdD1ygQRd6NUO1hCuFR1nZTvZtmcVyZsEhoxBy1GWZ/tP3RKCp7fyeo+15Sh6",
-	"GFuLBVTgnUNaQeRQqDBjtoRX63znR3ySqBBE79ClCzBytOMo1KhmXEh5Mw9Srg7PhXDHKgiBjiEuejIE",
-	"w38OBy63oUFaSzI5w3odWP9PXzShFRQ7288gQnZhW1UetRMJW2YYucgw2yUW9a6H+gvFGe1IX7p4Rm+o",
-	"scmqr8qcSCSVvpe46c4E19Mlwi5wnGKGbLAXcprRprSZnRCzN3/ri9bHhjG7kkH/YkpHzaMSbYi+1ZDi",
-	"wdvChT3jQvdhSJXJ8VEj9qCIlSHMTgYpyl4isIKMR+R/LxMwbbBAh6M2WNKArLolgm5pffOZKyRBggDN",
-	"DO4ZogruSj0ilyRDWroO1Sq31AdySwSqkWUWSN0I84vV57ZW4Up5Xh6YhNisI/GZKR9L5XOEO659yXY5",
-	"lfvE6m0cMmU4OuCiYqigVw2HfQBXLpMGXXvHLai+1Hpbx1x1iTp6qNpqtXB4EQXVde5IpakYXhxi4iVU",
-	"EjvUaws2Mm4PBVUKLeYvK/JLU+RBGSBVmr5DUdW+c0yi1gK6DiPnzW9O/Gt+RAfMTD6CtMlIQT9Gr3T+",
-	"55amA8kVFmiR2aaKLRFKGNnSlGJxii4m2dM8G0SApRJE6wGf0IYkqGQZEejhnwf8dg4NMoTPb0km0YFK",
-	"CaiFyhiAppoqNJx9MvpcfWee/wpABgOHyo633nKx3pZ53oMOi5H+EQmyo1KZgit05GWeIUZIhjZE0sxW",
-	"jiwyLf9DkVXQgVfavNZiieBnHBd4O1dTPUCvMGNCidkyPKnf1nf+NE9z9dbmFM68rp5AGN0SscE5ykhK",
-	"DZYqQ0dBlVnxQp1c0wrsadgTaEi3rl4APF2aeU3IuocTK4XT/QGKQLceirTFuNzzo8viN4M+q0HDJN0x",
-	"64sxhn/KRWbmNY4g/DbNy4xka5qFgBG9DBVZNb+jpmfknuQVSG11YCKdLPUpgQkMwte2qEuZ+YZ+BabB",
-	"c71YrzbUgFGP+cI1ITOSXSJ2Zm8s/bSIZgrztHtt7S7ELnPLguAbWTkQDTckdSLzCWUcrKKhss8J/eAU",
-	"EYUgioh1KftyRGPhExshcKL2PIumj318KAwkSEoLagCN4pjWPzgA1EgPVAF02iVs+jPXl0ymvCBI4pM8",
-	"i6lbiF3d025QG/RJlwpvt6B0u5ciixdhqtFkNU9bYC2TBdOrFf2tCYJdxcRc1XE1xGKxMJzTbA3N4wIq",
-	"oGsDbbST0WDc+yjq7FzChrzeHeHEQsX/bbZtiV5Pag3cxrPiYR/89m37sd7jzXrFei/W+3qBDuA+h7MN",
-	"frthF71hR7n5/t+44yHxj+8KnnwsPo77cyzvacGrsd0pc/TKGriIFvGWGQPznmUNcKZwGnR9HvEJKehT",
-	"nO4RtuLkU3Qt8ZZca5a/LtkN40d2XQnDDc9OCMsbkn3aidvNsbMts4Z9vT+6Y2gNS4PH3BPduMOa9RvK",
-	"ooSTpvMaHvYch10pbluxJx2gwFAnppgkMxN67xPI70O1FyQ3onNPi2B8/1iv28E/96y0RdY9LyXR9/m6",
-	"8Q0t1/A2FDHnyO5E0yWhNRiQOQ6O7gR3I+MgbIHLw+iVeEvWx32oR9XXvBQuXYUZ5VYuaGCUffkAkGmS",
-	"IJxlgkipdcA9Zln+r9sxtmPcwBl0RLSc4p+TATl5pRQ5FGoh9LZxJaDSfBxfFnuTkHIgUpq4wS2V5hTi",
-	"A801CxdYKIOlyNW+B0qxR1q0SAzkq+w9M+1x4syrrFyyWe6dk+0s1NRhbUQTcp5ZPPuyHFePP+abcNR+",
-	"mZAYO3ZV/naNuWtslOozr6j2uFMOVkOuDxyvZZR9UJvvpbK/FPL4YvJmtHjpoxAso7PsFTQRxVl3J3gm",
-	"FXndf0E0Suv3JJgCh89rwRUwt51nzLiXoGemRFgQVAitg2eI+k0dhpJT67U+r1EcWp6W1y/QZw8///zB",
-	"Q4TzYo8ffAYOfHwoNOVW33/5apV00SI+C2BFdA5hBQjxvNyQvs5WE/Iyyw3pz43uxTLK6IEwOa3lXrkh",
-	"X7jXgnkZBMtSTJz7d+al8HhaEexBIwCpwLc0H3WVfkGlxRN+aV8YBLHpdfNd2QRDberX5DPFEXqiWkhi",
-	"vy1TghjkJZo/HghmlO2gvRNDPM+a6E0jtfC1IeeyjipqNzazSTW/256jVvDiq5mow5C9jhOPUCNrqCcP",
-	"g/XN4AurYZyjd5Qb8oofe7gJR7E4Vvg7/WyPEgHjDC3hOxJaBi4zSmwrDyekICTAoCPIjt8SwayTuDa1",
-	"inKT0zTcws6KjxDu+C+hC+IrwQ8IBpSAg6ZvAela5TjWZvkJbU6WZc3X4ZoLJnYVRFBjR44R9aV58sxD",
-	"681nmpB5XfW5b3NFRY9gdKtCpzoSqQzFXLZglZk5ufxz7MDrffUPfMU5NfGqTW7RpJctK7EdTPEMslHq",
-	"lQ70JM9TJa3702athnN2a/3UMb6lUpFjWBZWStBN2RANvrcCvjCQOnwCPcClsPfUeAfTNnKCJQnifBJI",
-	"8Ha0l4iXCvIFDxg8+BBF9Dslj6DbWdur+mLfTn0bLNaYLAO7qw0Js75JuDs5nlkoyzQTchERbHZPvoM4",
-	"nRp3s1kSwsP+p/qm/7ISSz02lzm7KNUyV16ikrltQQfO1N6ola65azdSA1w+liyqBzJWa+SjgZa6kFvc",
-	"u0x9zwXPpqecQKxJ82oCloFJsy9ZYFF4R9Y7wctidAfrJ6uK2Mho1VTINNiNaEozbGz1IHZ0V6GH9A9n",
-	"a4VsTl6UxsRbu0LRQbK0n3+XrH4usbB94Gvb4dHFo8cP/tfDcLe7txEIIW/D/RJlWRTaKuvpI9Zj1llM",
-	"7UvrQrYWvzdWEhP5OBEcWGVkiVp9PwfkzVSWGeqm3b7r425ut7ZRPd2hVMEL1Uxanw0d5i9ITvR2vCI/",
-	"lyQk/lPOtlQcJk68Qwo/4GiqjdfRHQRgZpMm0MHZrz/pEacxcgRxFvBNtsl9v3yUVjEmmalDCFipW5wq",
-	"2yTGT3Pi2hBV5K1KjAdlx41W4zlNTJqXrW4xgR/3L4j5wD8MnvNbbbMQlkGTB8KUaWtaXw3JakOF2q9d",
-	"s8JKNhuQNnta1ny75oLuwHXjI7odsKAK53V7GpKVabPk4UB3tgiieshFsTKeltaU2uD0Rs8ItC+Hx7Qu",
-	"BL+lWY+krE2PIOh0Q+YS41Gn5Aj+oYILFRwTp4r3d+0rJRF6f9KcGhnMJ7Sk6im7vLb+5+sqzREedO6H",
-	"WyIEzUa7MRWCp8RUj5jvvEvOSVS5wwY5AKgwhPHU27N9vIXWWFeAH7jes0NcqscUyRvs4uQH8jux+/Zc",
-	"gfVWFXmGKiM9k3sBIVsfonspXz3Hw4AdYa1DMAolIQGtemmvDzlssNjxdYZPgUP/BT5Ji/+hbXMCKj+U",
-	"woEqjahElQUa0uMO+O266RlujV9bFjCuqSlEqeBaV7xEF2AWY3YKj07ZOiWhej1Q4Ez9/RFRBfbXnmYZ",
-	"YQn6hQguEXmbkkL1TdsOvD5QxkVPbxSJDwSmBxeUrOogh0f0uvMOj1o/iBru2O7YEV6HqjK13i+keNjf",
-	"kKzgerMimvQSV9P0UOaKFjmRBqB/3Pvs+Z48xqk2Mkyo7oZ0OKvFyMGDWBbg2Arewtpqy0m2m3hJNF7s",
-	"q3MwBZZE2F4RkqScZQjnas/L3b7u12hKCfbGfLyTO80m1M96J7Jj21bzjn3YCSi/wrQKIZiClj1Jb1bJ",
-	"ih56NZ1YmPNwK8e/QFdDpPaCyD3PM2mTqv3QXsGlpAZkNKc3JD8F58FZf+2lSc+EmgxT+c2PgJ4Vs49G",
-	"EZ7Uea1PICnB2Y5IVbX/jLtZ3bl4VZVndP2aWiMNAtC5eg0qUc75DcmQvh52mGoLYYswKjAVqCiVBVwZ",
-	"Lb+SaRB6qe7JCbX2YIjokfVfgOcSVBZapj1sfKS3/VPX31EQZmt2cqwMRgJX66ySGsnKgHAt1ir5fRSa",
-	"Wa712MxR2B2Zmqm8w1vRZ1CQPscso1lQos7Q6asTPO1cfrAjYZu/BQ2DHib+z3gOHa/ad9/v39C4zZPn",
-	"auZddpgdLKjHgothLGUqoEZTicADC/nz/EA2PDt9ir7HByIRzjnTdy3LXOmE4SsDlnLgAkrLFM8z0ydJ",
-	"K+3Cc/B/uoqAE9sFNSaDopChE8GQMpThU4Iok4rgzMhJcG8gKxVrIN9Ho7D9nl+kLXqC5n31+LoQXt1k",
-	"y9rP8Om6p+Zu0MAPDv+udqGsay/iWOmS7zAKoJkFq/xY/ON16lVPY76DCQWmWiPXV3vMbd70S8VnN9Yh",
-	"Cg+gO6oMzXekdUP0FldKFiTPKduZfC7zRKM8blK21SCg/jvnNovoMRIdn3g3JCu+8Lj4fHzqifquX3rs",
-	"Li7QE2C73H+1NQmjYYSus+qp2Gtzcs/ewE+edjetBrDrQGrM3yPPm5gdnJWHP7QDc+g+hIt6DQNfPzNt",
-	"1+FoGd3/ExkKbFWC+2HYbg+0HA6VN4zCPQ7o53rSsOrrZ0ZzDurqUYp5KW7pbY/X2aeNSQCyxavqyG1k",
-	"IMqqrT4SuQtYVRtQZ8nhylYQBGdTN6atq9TlrQOtnTusvITLsyPgxj2fo9m4lcNzqskR6+50k16SAPdq",
-	"4a+qY91iXEaQw5oADx8X5vBJBafE8LFEG2KzOrXaVWWVt7VMQUwFeDgr72FielQbrx88LROUab1YcfQg",
-	"0kZ2s/Ulq4vYNaJxJnzn50sEY2eVxhWUwEdCd3s1jL1WrdtkncgZllS1qMSjYvX10M5+ud0S6OXZC2nW",
-	"DEeFktuYTTM32oWMgm2f4ayrYBVkDx2ND0zxI9asBpXmfoSnnqRxyttgbdRpbZPpB/ORYHfm+dAJZWBl",
-	"FkjP69FbrwAwOvRp0kvJGouVkJ3aDlcb27o0jmmt9mcCg0eWvC2o6E+G8VEW5gApxHDeAsl8HWaebav3",
-	"7ffI6ZgTHR1XGzrevLl72Vp9N/xZJQd4ywqRB9IpvoT2KPFpjxlRmObh4gQOcb4u9//P1y++R/ZXRJkt",
-	"R9rw7GRzNAos8IEowD9tggr39QGxn6p6dttpBZfJxSEI3UyyoD6qxaHezgrLSKtpUHxTQRndSejDvRNt",
-	"1nmTDqLf97XLeV3qO5vYNheCKKBqsiwEBmVr6JUUQq4+IiwlkfIAEOTQy8VBYgejfTfk1HNZSIVPFlMH",
-	"HwjkeDglW84uR9Zrq0oG8976rBem4bcib5VM0F+ev0SP/9QomSJstNttm/MMw6WYoQ0xgTZEWeIai3dd",
-	"xKP5HrUvq8vkt00QH73sYPTWpiv5KpZp9bKqkmFDN8683MP6rchzYK6Nad1jQCC9hhfRo4tHFw8ePkrM",
-	"RlbNSrg4BMGYrVzRLLPjD+wf/yE5+/QVPn5nsQSC8j4TeKv85EgtqqujCBeB6r2+BzqQC8xkXleI9MG9",
-	"z+/g36SdK1hE/+///f8AzawxC/0OGvQzT9TTC0HFl3Q9ZwO/xSdeKrSnWoDwLSASqQd6G8xoD5rMHLtp",
-	"H2uMTAtAL4PUVlZUaYTVhV8J3bpmzuNgP9vQEt3fgBYr9V2lszxg/bftc16cTHUwsAwU85rCrKMNloCe",
-	"5LojTL0Wp8FyxMNazLqRLo1Kwbfo2hHkulNw7tTCVuzBr7zFD355o//n4sHT9Zt/+92HuOguEWExU//s",
-	"SYPkj+5OgJvvNiJfPqRHrAioBO3EeMO5YrgRiAhGg1qrexRY3YLC+lP0ikCxWgZ9FNFxz13Re3MW71+o",
-	"n7/N73pk2wIeQT1MfHeMjykN1BBgCRyQMRm8DLhHr/T6Tfz8Jn7upfh5BdUltm/I4JE6U29Z+MCN12H5",
-	"TbbPO2+r+UeqmxI3j1FKOm8qIe0/rNn7ZqfV4wMKe58Q7+1ttBAT/bO5diaW0Nw7l8pduSKCfawqzCLu",
-	"erTiDFj7Dg3nBczjHnu3ZKmRCVcG+2KgHVzVT2tbvbTO6HZL0zJXJ1PDZ5vjQsa3sO1ZIQTpNubhKllp",
-	"VeKzVbJ67AFjQawtp6xnS7x5VqcvzKA/YrmnbKc4Q38VvCyQ3HOhkCQKcVZNnbKd7R3gEhQhJ1GiakGf",
-	"om8qsw+jjOId45LKQDkQEI60E+4lybfm2bfhpFkjRno82N+fibY/p55vjke/VGu+3a4zfsCUDXWVs0+g",
-	"Pc5qgO1gtUo9ak89AURz9U9G7ppUF2y/YILSBPqSmkCq3w+tR2b28/PU6odx66n61rfm+eEmOTjdE7m2",
-	"BOnrkemxZ7iW6D3AXd+1Y/GfB4nZ8knSEBxNcdA+At2D1uWNEeleSc15SMUfo4x7b+dyDES3xRrBDY7d",
-	"niUcNKG78p55atq7Ma0K4S/uvjF5iGxMdTEPr7por4dDyQCIy1iskVQ3mtS7ZLUnWMx8VRAjlGe+LgmZ",
-	"/Wa+XadYkDkvH3F+M+u77XQcM/2agvXQTdL4801aGxZirK8JzkBDmMhRLwkvclIpF0eq9rzUiiHDB7IY",
-	"8JLJNHTuKpsde+GiOgNpzFOS+Jt0fttC+HBT6CFebrCbmqvtml/8ZjytZ6C67esqSXGpcoIcazks6S/h",
-	"skYtH6rMSOhblFQgeIAzDJeU8suIKTM9w4K6yp7grDcT0aFDG6w9/ehl1Xj3uKd51VTG1VHF6F+Rl+GA",
-	"qunV0rXo89f/evD1A82Gj58Ere8gVb+z5NOGY7Mpsc+3Hc7BkM62MrrZBynzHNM05yqCjWpBTbIk6gjM",
-	"rcdocnxDnIxJk+hGHT0YjprJtUZ3hF70Pqg2dFDSHH+NNiTlB2g0bs5AbIprRRjDYJY8w83Dpuly/Xth",
-	"PrlMO+UZcqxdLbeUUPgHp6xKXhitQcnJVsU+Owzi/oNJk7S7PxOj/WPNaGlsVhIqHvbW4e/Bm3EOnJeh",
-	"Mp1J5/BPe4szfIqx8j4I94wXeHtPR+zLl8ZBP2FTvMO0GOEiRNgCVmZbKN4vA7Oa/ZKUuL80WCYnIl7n",
-	"6MmPiNGgrzxvpVMs2xLqzrqWhI7WNxYq8QtXZPWh1ANTUCFj7+bYO0DKMl450E9TtlvPAHnts0z6opHN",
-	"iiOTVK5ttA1xJaeh0qw7d4RH4QpXSAwOVXimFjO9JXj1Uh9SlsRHU75lp6gVdOPmHV36v6Y/H8Z9EyEY",
-	"Zmlt/xyHerwN3fxTPgZhMudAtpgjeosX0CY618n9Uiq6FFlCtxg+BaPX/SC7R73dYv/2O2d2jZrfRG2x",
-	"YzNeuz/vGHUZxMAMBprJ8gNNLc5/jQcn1oIfV8kK5/maizXjUE4fbp5jytHHzhd83+BnvqdCRiKERTAd",
-	"KVHybsduGgXfKsJMuTgMWMPuhcqOtpjm5XgQx1DjG30+DOByHvnKV7Z9z5ay6flasQ5GXBT64E183KFP",
-	"dR+wJb/jq/tOP2kPZsDBeVUBscs9IcpL4E2QLNM9gnravDw4TN06fhDv6GxtTQfgSfCdIFI2qe7wF2rb",
-	"Kwhd5mEwQpeGtTxJRQ5hHD2FhZqdkDe+wtfm2ffi2T9iwSjbLXkW7ZBDp3Guqnkwld+1ZPQy/Zr7Zk9u",
-	"JQM99qjEj7d6x9hveuXzc+DeyVGHLS7zQKbHK4IzRBmCfHeLVk8OhTohhzjsFTQE1UNZNRPpGm17SMC8",
-	"RJrDsPCisymWJEE4TSFVF7MMFSVLVelqNdtfHatAwGJHVKx4JMYfBC1aYgsTwmvvASo3okfik4TSAtzI",
-	"0wRo+E8kJD0kmty2QQ48VHUPgIIFk40H+0OVRK5/V0w1RDuiazapotQQe5VBfJRrvVmFItk1Evwo0Q0h",
-	"hUmyLXMC1YVcWhSXI7Ey1eAWkwxtyJYLArL22h6q68Q0vhME50iUARAf+73wwTd1mn0/mk/0tKUxPRb6",
-	"fhZE06P3V36UvenH9qAHYqk3tChIGBfMwKSZvOswgHnJBherj9Tal54jYRJYgk+GpCZ1TTr/szW166V4",
-	"hGpPoZ+3enqoWAgjcy0DAMHOBJqrZDYjUQ2cnslQT1Z1wH8NImOgm4rJpWhgMpkChyYmk1f50IZnMlpz",
-	"F6fTR21K+oIZiVYN6K2bKPwD52t7hwQaq9R/sk4YkDSKMiceb8ucEYE31OvwYvBqauAV29dfU0yoyrEE",
-	"OTpY3EBK+o7xnmR/T5MMVHLk9ECDYCsvtgij56//BkfhEpFcEnObBHVvlvLMpiR10j6cy1rLw4wo4LQE",
-	"YfTj11c//PhXyO25rHrGmTYISBZaWoLwDWOvGyWktmFSeavNpFwCPlf2jyZ8nV+5VKgavqhVueXmwFlK",
-	"KjGAqF4CgNpGJ032Ksdyjx89+bznJ0J6su3NJQTguR5hLLCM7HXEhlNG/nJSRMY0J2u31TPP12kVZimJ",
-	"x0T94sIo2EGkONBmoA4AENcM4DmoMK7vnr6W4B+mKbAgBcFKmsICDMoNXNCBzMIs8M3X0Iz0EhgN9Dd8",
-	"kOHOO04561OGtAFS6whHQRVkWvT22AmbS7asq+8mSnGeA6BRF0PEh5e9JSLYvc8YsfqGN3MVWq8uVVJp",
-	"1BknUH7hdwAHLKdKkx1PMrPgSdUs6lX1c8R3xo4MNorSV0awXf28vDRtPbtitQir1Ezsi/q1CYlfvee+",
-	"bQD29GM1ClnVEfYSFVgop27ekJP+T20Qre4RMr+7uVu2VJWD5m3QKLvMzNN6/xzg2RsPI6yeDn+0cDou",
-	"Hjx1UB2frh+8+fUiefI04Pxs71EP6adQ/IsG8SZQXQsu49DNBoDiJQL9DBklTIIU1Va/sy5tXVsFhvXv",
-	"jx79adVwBf/007///aEmj6bRrxdJyClctVuNtREfRdiI1c1s0ebMBW2+A8aiNvSMuSjMAzZH3qm7n6If",
-	"PeQTg09jcp2rqx1MLwdlrO15K5pbduOTYBG9dY7FB0V8p0QL+9ywsANs7zrKtKqqsDU3FzLCwcYASsJV",
-	"DzivcIGZ1GHwB8Ltf+RlnnWp8lkQWQArsuYiC+m8X/MjuvjsjxeP//jo4tHnTrW6RNnh1AtSU9XCHuDe",
-	"y6CP6SGcVDuA2Wb7pQM/JV6nJK2l2MtU2taUNLq7h8NNGIHb1zOjUq0lKbBwrajbygi08Db0vkTXl1GA",
-	"Q09G5F5HjTD8OiqTvmE5ZWRiccEVsq5rA0nMiPVpOGzUO7gz7kiqnyPOl4idNvS3exY4bdJiiajpkL66",
-	"CBfNUin6g4Lf2fu4LuI/rY3TLuWHA1UDToTvuVqizf5gzCUWlNcMshg730s+1nzJpfnUHYivKi63/K7W",
-	"3xmPkthu/efnWeupLbQefWMyMmLIoQ3ZUVbjE/X5lEc6bFUe0564YXQM8BU/ujBgu5iWMtJAuDCkGtyT",
-	"xY6e3t/7ePpqcnbYwHnhnyGMMq20lswoqZXuj6i6RNZmvkSVg/5ZO9Byifp+MU0YTczBxL8S0MP4LRHW",
-	"irpE1sf/zIQD/QDFJfK8/nVd2DnRg/6L43WnAu3nkpTm7ZIxk+OSut5hK5NYYT6ImVY5B0f/gRyKPNic",
-	"b9H7t6VO5tKURpjziYw2punsAEer/YKNCvkFw9Z6lDrn1rzYdVwRcf6NzDb87RVw0ETV/EsKjHmETmR1",
-	"G1mDcsONjbEar7TpptmCBVcVk+Jcm3OnqF6lBWHrtGoKbCPuwcl/IfAW/NBYEqQ47wEH8RrDju2HpuMr",
-	"/4WwNqcf8xp1TKB3XR/7iUQ2yFQT3nw0cd5t69BQnN8YJm65eaqQFA7mJBjGsWGdWyI2OEd1hCsyE8wP",
-	"e03+RlQ7PRHdpMM87V6L78LnI91FG+0m8Bc7Nfu4VQug4YvfXmq4SV3rmJtlVlPoPfDfONO2r8/0OivJ",
-	"/FbTk14soJ8DLHvKexuc3uygFXhQxYoRNKquOKcSQKYvTRTRu1HHy1GwjG6Gl+ZcTs2nzLmEzD2bB9ty",
-	"thGSaUJYbDFsm3RjCiBPpmNwT3ArrYXQEGO/0mquwLnXjyXlTOF0ypvw+BlNwfVZmMyRFjStt46idRyF",
-	"ne669d47Eyu9dYkOMVUBLic7JFx/dPgYDHlnBspJNoANB45jO0K0sCVvixwz3IvuuLWMMpmKW57n/Lgu",
-	"i4XLLKD1YUXXyD0KvjSQ6v0fzLYU23C1R9K2topp6RMIGtjTVGChGAjZcX3klois7EnN0+YKygjOoPvW",
-	"HktUYJsO1NVEbJ+1yBP30jwNuVaUuxBzHPdXbzR7V/cgZPaNIgYaU8uCs+mNw275jX+Ua5gtltlWQOY2",
-	"rdsovQmG3CfeMpKIW5qGfP+v7S8IyxujxvT3ZunAzcCrVYVbp/+YHXpdCH5LM5LdQfJx3D7K95aAPDtO",
-	"7fLAKjdIxcFJoD1W3Uy+2tnqdPlJXO7oDmpQSzhTKm3snjlTOubOjGbouGG7IEYI9JeEoNXR5fJaeQt9",
-	"zz9F7va8tlt1XTlINlhSk8lMFYQAg40pfS216qkbON1fQtgydS3jbakCenzxFF2bruz169emeV9idMcK",
-	"NFWLdNPH1hcMEaUaQ72ro/q3m66zpDAWoQNK8Fq4g5aouAu/2nKIz8Z7uWsaj0oPm9mqtVbzgntzPdBS",
-	"eK5+2jCooQ9dUZrUz3VUWVb7eVMKbWgXRJ+4MtmjyLJnlQ47rali4xvdWYePXGagzFowGZTdnNnjqTcB",
-	"yhPgUU6wWmCbWfUsQ5+aSX0H9b6XigTNOAKnH6O03Bg1iirEoC4ukIlWbsIf0JtX5jj42/5tIOv06//9",
-	"rf7YXuEdyByslKCbUoUVzBxvBpEafx1LqvjLqb8bGWSoUzW+STbhz06mXrR93yPz4L4t4byseCBw6/W2",
-	"1n4ObmxpPLMOtnL0pNU82esD/Z8//sfr7opuyKmp+rauknwX5lVx29NlIazG3ahwV4ZShln17fhG34Dy",
-	"oyeiHzefNgMmMO0QDQa9x0CKIOV4KRg5fUtCKaF1zn0ocaYQ1rBHB87UHnEBt5eXRZNhg/NHChUDieS+",
-	"Vw0cqKHJ8Om6Bzlo8JaoSxe84d8flnhGCqPrvy9aVh98n8TcCn6YAaQArxXhhMWXD6zQ60p8eAsKus7o",
-	"hnEI3lit9UJnm4ILZSpOhgBdCi5py4fTCDm/B4wWPmMLFJ++AfqdXvL/BpkeC7FSccyweJ4Hbf4vIMF/",
-	"E63nitbhAFVb0o5G3N6P5B23P31RPAki9q4k6BidfYE6QuV3g7JiAbeWpxfeL7+WT4VF8kzvVoSOQtOc",
-	"KVKHx/9IROwoEc4VuYtQoS2CF8ZJmiOqRwk3LLpHX3cyehL9Jsjs0QksJMMX3qrpsn4cgYrP3qbQXfBt",
-	"bzto0wC6Udy1Fd2uzy0K4Qe/vPn1UfLZu98/sP+Esq9HyZ/f/SHcwvo7zLCJin+nabhMs4O0FCLYHO0b",
-	"hqA3XBuO33MdTlBL8vHUH3Aarw/VItfmvSHTcDRI/aM29krm539dmv/mTAme58YypEoiexmOrgZCjDIo",
-	"t12hM3znE4k0zdEvpvBvVAf+yMy7jksZUjAgRoJvCEMbnN5A4Vpdyhcz53OwjfKVT/2adUM6S+uszDL1",
-	"3jd7j+vfHxm/X5nA2YaoIyEMPXx6cQGO/0cPnz6dHP1xO9yNT9cziNjpBRT1tpy9X9r6d4HlkwMOwYQA",
-	"Mkopw91IYxso2y6zLvnEDpfmtHk0w+mjPfNJUHWn9rUR2dMivgLmu+qd4Gb2hfpsC9q14DmZkPEDfkZ4",
-	"Kcw6ZlCZ8iIUZf+a5BnipTJlquwEBZ7mKD9Dai94udsjOwiCmUGiI+BWWaonE5r3ckbWWlRDdbsc2JNn",
-	"SNIdAG1QhrC8kTZLmTMj61HTqempCQGptSg29EgvXNP81kZjfe5pb3Bnb8LHaxkjeKA//9mKYl8m9+Q6",
-	"y74GNvYyu9NOsT1q6Q9QkWbAjPb6qIB6mtg80Vr3SnFOWIZFkCMreRjAf8rOgtEPtJ7F0nWVXSpP1Hb/",
-	"WiuBaYWw1gL0xSzDiosTqh4y+TpefneO0xtpsP2wQnt8S2yKbXYJpeRwwI97jg74ZDD/TAQFpxVs5IQm",
-	"4X1CFuTkNJHaUEnuRLHWAu/9i6p+9bc+cPXcKplmuNlScoKKPL830N2gzJ/LCQu2Eorf/9aO1psDU+yn",
-	"+xJ66n3spONW/xHAvE8RI/23o+s2Fbwh+7O3pt2g5ulBGbqYgtqnmFZIsgbIDW6FjJvO/ROugnYClifZ",
-	"fKI1F+2WWM0uzFoidKZmJZe4PNbe0geTQmCuTlAaFuy6edALiYaLH/DoyFLc0lsefZWVLONDHiL4vcKc",
-	"jLxKWaZtjEm3r3lldtJA4x5tbGWTJBXtGivrZa3nnG1zmgYS/dpGsDrydYW7ClyLD2Tto7JWZbmy29vP",
-	"ZfmGjGdR5mTgaALnABJios20L9kupzKIsdd3yl9sXcHpM3t56rtTG6OfSMQ4ciuKkzSuAgW+Np5SZ0w1",
-	"WGP/LsxRWAaSrJtGUW17/fTT6yDdmkdqWDDsOJGIRzXkrcbtTfW8ks4Da2FSO9rmUPymjbzUOAadj1cn",
-	"o3cbXgpyS8kxlLBsTskU74x/uAI3Uka3FlckwLCArSYdsqRPffMamIb2Eok3V9oXwOj+1S9Mc8pPFdEh",
-	"PplqdgyKxO5Cgvzh70nibfoYw7wiP5dEqonn925O3cCZ6F3Gf7KMfyDh0ymX6D+h+0LKq1TRW1vn2O6d",
-	"owjLcPg8mUJJmZh2Fa6DvSkBR5JIu/9dTt4KfogyBw+UlaqveYYDs4+THP46IXMoXDoIk+75oOJx6n8D",
-	"QVovFV71Rk8adK2Xadc0uk9m/mEU4Zhy1YMebO0eryp3WpvdJYBTXkYJ/dqs9D/082PbWMhTuudrkpVp",
-	"uwDbL+E9CXyg2TontxEhNLPA5jsj29vat4qW7U9XbuLOvCM2uHdnv+dqIXsk9nIwU429SxR5qz5QqrHF",
-	"dbrbxGCPHI0v2pUP7ttdRowd3b3r4M9wHUy7AMYXsYSTqWLke+Zn0vN+iYWiKS0wm6pwmJPe0x4Fm8iD",
-	"ZS+wk6DgzvOtp9AL4kRk5YGERnSIGiSSYFRiRuGMc5m28vaKet19+XtVyzyPRFWLEhMlG4fLb824dx9e",
-	"VRrQuWrTk+nHZExPstfa8jfvJBScGZfCFqc0pwqreOthT3CW9jRTekl4kRMI+GjuNSWcgngqIKALx/U4",
-	"d98JSY1YlEumiCgECTZ1cTWumqv3JC96MELm6jb5eLJfoEhdEUFxPuSIDVDDU6O6GN45B6wibfUHr9ED",
-	"z0yjIM/5RNm6Am8Q5KBFd8iT5B38wMe/N3DtmsFl7KZ3RG6oDaGxLsKZS5rtEgMcANxnOe8SXSBwzTn/",
-	"h5a+QXL0F08VOWYDfjPvKKEDwUwixVHGLxHjpplLaMNDOm6YS6lCSptTRCKMFC9oGka0WUIdrsVmey4n",
-	"R78KihJxgUzW30Dm10Qsld54nB+dz/DJ5KHFBOPikGH9Y1z3iJRlQcQtlfEi0mzPh9CK56q51nSpwF4G",
-	"rJyQeVPtcjN0XImWzkXTuEbqIz12wc4rt1vuDg62KdD3hycJ9YHgW/ir64wIGlGMB/fs63j6zVrjonx+",
-	"8c96z7aSoyKv3dGSumFImQmXcl1D8fjxaA3Fgvf17Cu51Qylc0NHVyUucKc2ajrCH/koL9l5V2MQYfta",
-	"azOjVlqOGSNG9OZhBOkzbrrxyshAlG7glqmpM3YnfM1NM7kJN8Idy8ymMOyyz0De5pCje5KUeF9HvcHF",
-	"4YKPDdlhliC6BUR2DP1+LSfOKPcY9Zj610NDRGb0lmYlzisfxSpZ7QQvi+BZ8Mdaygfm3AT30A1WUWKx",
-	"LjFnaGQfn5o0Wf/pySzrkRJxes144ehves770XPGK2jvQO8Z/+g/jR40pqdEFPb26C0zqnoDXgOPZVtq",
-	"l9/Ew5RLhm8fk55fNRZvys9tuN/4lenB78xOc1JqCHPo/2BBiywaKFXPUIoFAXz7BLku4DJBFoxchrMF",
-	"zR3Si5dU+WgAsjIrhS0wMk0L0z3NM4tKSlWjHTqkrumfx+MGhgbNyQRvL87IaarH4ODi6J1iRZLSA85R",
-	"BY9b12s/fnJx0TyWDx83C3Gg5uZh8vTd73/66VP3r8fv/vB//a6/fCUNkPib1y/Q40cPm+Xi//vFV60b",
-	"IbKgvhPgNov3JtBDVrUPUcgVzRjQicYUH108evzg4mFzmn8K0Ojxuwe/v4A+pv/n4d8vHjx684cghTxF",
-	"qAtqCH93RwFAwQu8I5dIH3DETZV1jqWKkRYvrkq1/xJKlLt1ke7P9R11i3OokjZZSkn1l7q0zv5hJ3Dj",
-	"3ybFMVmVDJdqzwX9hXhvlUyWhemiY950zfv9HxS/IR2wU6/SSM923SDVGOqhWWCIB154RXkTW1dPBvKZ",
-	"B+83tMyhEq5zO1xDG9+B0M3ITdmodnRK73tIqCAbSYMwCWd2u7Z8ajlijJVmOXmnc1SLO8Yr5yt28R99",
-	"0pLx//0/fvpJvvn3/+H+43fn9HKYU4PpMd8ostVsXvQ4pR1YjwI07gVj9vlgAau7IaHul9XdpMRd92a9",
-	"O1SesWM2evn2HruhiUYdw4XP17jRcRfnbYbB8kJojWJOe4GveSkJEmVObEsAZoQY5cy2bFccqT2XJgfE",
-	"oqR12gU4yTdKimqea/uK7TTGYstGp/cZC3T+smDyHlK4/W7o3L40fRVcz5iQXpQSKesSqCaF/xOSFI57",
-	"6H5fNYFErnMISjFDG9Ip34jtIfbx9x+bWNW419Z1Ht95xb3wzuGLrKMQL+v3vZc+vs5jc/uHcaam9SxT",
-	"rmfZv0jnsYwKkoZ9Zte8VBtesuz6GZJ1u7EKOumaMvfzHjNAjGbuGV/Ye44QNyKYhua/3nwU7dDmtztz",
-	"Lx4xU43GS54S0u6J1joZ8OuDstCzhh67aLMkIsbH1TmN7mh0X7IX5ullO6PVtXkTRcJvvdHuZW+037qe",
-	"rXwxP9IBzYccCPY+awu84dZnLaVxlgek2bi1UxfSp2g5eImOmfcoefLud6MaWp/zH/QXqqSD9BrX5D5A",
-	"39RWd8/xTKLANVb1w+6L407u9Hl/m1I2A8UHyuy/HrbkDXRG+rkk9mdNuZbcmyfUlvl+oz3kGE+0JI0n",
-	"IuJaIkZIgwX8YG2j9H65wl5iKY9cZKZR1VTHsIGvWhd2kNamPryI8Pgwcjzj/TZaTXtCrfGHKPBScL6d",
-	"SIDFJh41w1dEkqmFcoocCi6wOC1H5MCQwVnznKanb9hXXKSkJ4R1V4W2tYkQyN6DeY0dqtcvXpoFgDLG",
-	"S7uGNgC/uaCubf0Lthc0covzo/QO2JcffXPUXXEJROhDOq6iKo+IG9k5VusLbongm9x00Q+zkLlnm4t8",
-	"9dVz9PTxkz/ppei3UUYUprn8FH1VCshosaCdKCMFYZkLAOu7JEGyTPcIS3TtjqbW+Mi11mCuU5A52RrS",
-	"DeT1p6ukp7liS1NXeJOTS4A/LATfCXyQYZeGCsLqAh5FmdsGqUcs0UbwG8IScLvqqR/xCfEy6AiCiG18",
-	"4hMkmZjodqjSjkmFWUr6MDMgyP2JRDS7RD+XXBFIHuLIhqSj7AYfSsFxUhgWHWDDPpGBro1dN3trhIww",
-	"RbeUGGDrG8ogUcYyzHihtAlhmul5NoFVbysqBVm63AAcSjhMXmaUWPrWKQRaFYdM1Z02G9jBZADUPdIL",
-	"GDJ4FmfE1vvad07Eb24SnLxVhJni5gMXxOSDyAThPEfQWlibsXovTuhIBLlEgtxS83zKhTAenqpCyJEG",
-	"GpdAVokdHTQt82KQHH2emK8EP6CHBtl8T3d7IiFDitqWBeHaQE11uZ/sSMgJlpCbMZqDCDkzQ806bc0R",
-	"bFloiieCRQSKhcE4M4PUhnHFizUX2RE9c9ghbHmralFm5AzMK+IKHJP3eTY8beTzkGXo6F6luD561GyH",
-	"8vTiYtRPYTekfxtGKLtAC1lfVo1hrfU2fn1FUr01p+dhPPBvyVbpu8uFuQQpwCHjbhMEDcellgoZ2upz",
-	"eiAHLk5aRDBy1AfgAC7s7m0s7Jf7oMi/xOkeHbm4kQBHBAh3kMWr74IuEPkEQMoAESy41V9ynt4sg+HS",
-	"9Pgvqo5C++IwMqg76dOEnrZ64xEoJf2FhDWCuNLdJrXr4t2SlTIEwdFXnD5aaz8TCnrRKejNSF2KaqBJ",
-	"y3vwlBp28RQh2MDG3N6MHoqzgKNDUS+41CG4ZRV84b4nAYdCkK2e4CViBBKeI6CdFztXXeU5I7dUyyAs",
-	"UWGAM7R+a6K7Tet31EPhjk91/TwZa8bV2vhqP/VA4zu3gE+qJR/vl0sqKG481YQXpvbSYOF76lJQLZmb",
-	"LAIVdpDqb5SfTyQyLyDCMoDl78AKf4SJImlvKyKn7GIJxQQ5joJBnZt50gygdH+e0ZN8CnrP+Zksva4I",
-	"zQxb7oNLXdqyIocpRXJJjhaFO5Cx8k+XKANB2XD3K6wcxglkc8RB756RezOns4l9J1K3+jgSbggc85Sz",
-	"LRWHySlD9nVrIUx//U7Sfeo0H9PNCKPaCp2Yy5NRaY+I8TRGX6NfuBdNrVjgGn3/aUKtuOq/VhoRIdma",
-	"ZqHsjYKkdEtTW/pmcYa1IZzYnFkVaI8gScMQHUdk6ChRJNN7rwgLM/QroxMnaIupxXMqmTO/jb+Z8Q3P",
-	"TpAylBGcK3Skat8Qrh75P648qpFmhz/UylOMmF8uv0qPJGhGonO83PMuN4uXcgDJ2mYLW4aiEorPBQFX",
-	"h4xZ6UeZxcXzslemwM+3070U9yszjKloh8oHySILpVCEEd5+yzWLzTXrdjMNppY4eyCUe9bRLrx7qpZq",
-	"3cui1/QVOL9KU1JMxsSdZZu9G5jGc1sjMXEik1VCR9RgUtCU1IRqoJZe+mZwkVVy3IRqnQpOQlpzCO8I",
-	"S09I4pNsggR8Il3HllU3rVDS8XMHKQSmo6B5wRXq9Fy5BuEY7wQhGVzj7tLquS4nFf1A+P4QbP34ozMU",
-	"oRchwNPCHBJkzWOYPeg3Wi2uiTLSdmF4y51jsZ7YyGY7W3LCZv9g9xm8QFue4hzBUets6HJlrH31c/Mr",
-	"UgsuabhScKJMqOpZQta9RIq3YTI+RQ49o8q4YFyhVOvlDAJSm+DxwDuyNiBSY0ekfjLC10SF2q8z6xwf",
-	"Zfj68XUhrLE/Op/gS++S1QQv0qo/xLrm23VcFYNfkm3xR9ad3CjPUHbPRFVTNp/WpqkDv4kErWk/H2Pd",
-	"GgD0XnCAHZzSNYWElJCGXcm73iFc+stUnGgsqKqVo1HAnubjgPW0E4YasUO0XwCxYUQarVoexPg5PDYJ",
-	"mrjT4g4C598TEnSXQG7K2qAsTaJuP+hDpFpM3kYo4G9HRN9chNz4lh9N2dWKaYJrQ9+r9VOXtpuSCfgL",
-	"gq7r365BtKJKP0UO1ieifmGec73K11/hgo7Vsd9Z2ehsd3HIT9hyUFYXzTVsxLUkbxvYoFiQKtQ508U4",
-	"gAgXzq1vyczwrezbox9JLcYMp1+8q66m4mdxVJzTBf+3qpAPXxXiRFXIlh+rGPElx5DV8IWJuUyU/C62",
-	"No5+c24MKL6jilvRdw71pGWQTo/DTlSnRxW4YeXMOzMBOQf25rR8nyqJJaw2pFyQnlSYC21bP2xEN3i5",
-	"yb1VW017ovox0MDHn64Z1E2xpszori+QyNjkojNSGe0wRMpgzotBagu64l/vbZDCixPaDjjjLMuzsGVw",
-	"l63faEbCXVWOwiT2e3FNsx4v8fbN9L7K8EG71gjizyuLtYSc5rOLpFn7KEQuZKnsKY8v72H6lJ49vw2X",
-	"XcUDO8/qeiX4YT0/ohDbWK2ni86Vyy7uPYC9ZyxZyZNU5BAuwuKz1zR6Uuux7SzHdnVJFtdMcj/5G3wM",
-	"gfbWWfgq1z+s7Q57bABOFKbWt2XOiMAbanvqSJtQsAbzo2T7VITjjNTqDtM61PqzsW7BwbVy9YWLZ3xo",
-	"LTScTjBdBX1ReTDDznbKdnUCkEsbwwp+61YKmtPct/E9P0wtWCnC/tsXz7++Qi+BRq7IE5IBTBITFgSP",
-	"84OTRlZ8ubkNEtBLc2hHoQ35OEOYgc/Nxl7UHrM7iEZlJKXZDKSqLD7Pro85LR2n563Vb8UG/TuJyNUQ",
-	"K0iMFfzWpiP/A3KfxrW2SuwbSlarbM2utcQYnpjXxn0+B0T3UB9R8pp0GFrpgpfgPb0Al0Mu7fV4jcJu",
-	"jgDjjL7/wTEGF3UWfyCP7/RuFbNyPdsazuhXfvPc/ot7bmfg57agl6blaVxVyS9evjgyz2wMOMGhm2WQ",
-	"ZYJIGYG3vVjuQDtJ2FwBJvMXI3gLBceMTDMIxPrbNW9Lx/5bft3RtJWmn3f08XBQPg512Of1h3Ei5eww",
-	"+uQv9kXGJ+JnD3x3Sq7QXH+1/tugylIjX7bstwXu8on3cGtOvSUeW8F/CeXafVMXMl2iHCsikAG0aeX/",
-	"oYxDupPc82Mg/66dwWi+1tRuqrVF0HasrVE3774grFlfydbWxuZsjSETtQW/4iXz4jyUsn8lbYVwSugt",
-	"EZARKKEjEkaKvIU+vhiqs3t7D5mR3fSGFv6KwHSnmTqj1QtX1nB2azBoJhIfyFhlc687e2gFPL+d6n1v",
-	"Ju2fZXd5Qw1T+pbfTJ/mIqbhoEm4o1KZXKjnWGSLxDXvMBZEpSzj/Q45lkprn2zqbOCdnt6BfKtM+ZkW",
-	"YXbwIOZNpx6jp2JjTpXHGa4X22+jGikonD7W6oROVLfyA9WcUW1flwFijsDXPM+I+BAB/mXzZbHIYud5",
-	"ZmbBgYidNleZQZIKFX6lXGStsi99fMybSL+ZoOOepvsaWivCrzmYfzBTD3N0S8YzCGK46aVmvoDSNmF3",
-	"ZguwOS7iDtIB4CAJk7E/lk7kKOfNuDGVaIIt4qEMbcR9c1c21/Cq2qZzlQiw0evKip9+er1aUIv4gd+Q",
-	"qdNU7p2eYiEIEUl8kp2ql4kQrPCd0VVEVja1Q2kCsBwnwiZUb4Ual/6456h6AmF0S8QG58iBJyDK0FFQ",
-	"ZaTbqDMg866VCq/OauEWhSioD5gbYKid+hGqsCEwdYkYP54FYgSNX0fFtytnNU+716p7qktHWRB8064W",
-	"cXBLAPloDU61JwdJ8lsiY4jqtdleO0yt4cbZ0d4XovY8iyaEfdxUu0eGrqvir3UvuOPfzA/ONq/a6NrP",
-	"orp+LBkFJDQdRXuAg75REpqfogxHYB+0Zapjbcc+FfnChz2Hgy73tAjr+erIHf6VwejKtRoKsFiSEGYQ",
-	"AD1fhfNcYLV/hq5vqK0iODoBZmxiqPKqlKAuUuAsOJ9QouW1tb4dIIj5vMI3REJvZTNfKivknWs4ovB0",
-	"9dfO83YcL+HOfWblKivfLGQRAkbUwgnxYUjYH3u3qKeerONVq3lpDZ/wTmBINTvo3a0aXAdlFblt7hY1",
-	"biH7ct0dO1iW6vpp93bCNrDTekulwtstdMWrmnBDPmWEyqgXfdvfcMMQs6JgRJpnXDrQbON0+s1cvRSp",
-	"Rk/ra3vLaTbkHdC/T50wj08MWcwE9zmhwuHtcvmYFJ7XX/fjl30fr2gaVw7ei6z6QHKkY950uHiMY7+c",
-	"7Dr377TWSnmGTzE6c6x7vJ7mIsa0py3dNxvap8QSaT8fn8wZTyfpO/Gjb74HCdB7YGflQMi0JF/ekqDT",
-	"bYYWuic4qzCNm+t+acFx9a8E4B2hsTDOE0DtBshciaDkVQYVgGps2ZPKiw8EbU5IkrcWE4SY4WIrZL+u",
-	"Jh/qoDHtXhq5ZjTZ10TTfVwD5il0NMmC/gQLrmpGjHYYjMYktfm/Ebzc7ZXLZRl3vOY47aul21GpXEp5",
-	"kC3qR2DvcspuDKYMVZcIO8+39YwbLrDY7xhpNQ585IAHHeSdgbiOfjuccF+KIi9lKI2mmuuGnLht5VKx",
-	"pxFo2h627hEoFgxOS/G1W3j3M8/tSTHYfcon0Ymo4Hh3HYdKVrdUUhVGRtRnEH6uGhCZw5wggkVOiVTu",
-	"xCPX/2M+IOKwNTBXWbfauH/ivJhZLdwaLN3cxppvGhLLp9ybYUk8E089JYUFVw0HJ37cn2yVgNmDFDPN",
-	"VUdMFcK52uvD7tc42ptTOtxIyky9wR5LcgkMeUMKBwZBVf288QJNRlt6jyJ2HJbg3sncUa+rOZkTVFi9",
-	"uL86pKM62+vxYA5n++QFD5SdysgxWEQPr9Wb+6aGe3RYQgu/g0Mzqgy3DtHsYzK5VqD3VJynIteZwh9z",
-	"zo9RneJD2d6WR37hPWgZS/v65ioEbfJ0/HlvYlhmXsn7dK6aVe0+Yz3Liua69/G9E9B/dZiBkyAeuSQQ",
-	"QgBNDKycHbFui2DfkKhcZdvP23/lXbKyyl7cEI2H3cvTe1uRPCfZeiv4YUIae9O4n26u1wrK58MKSjwa",
-	"VLSyqASNCFT/TWs9P5hH20znUTpp7HqDMGE+vOUG2tArxOxJFWnp48Gl6Geh1GK9t5lYI/Uc0fkir1+8",
-	"XKo3b/1WKGL3PbjXOLM+QXfaDPqJ7SiVCbyNitvNuahh8PgreHKn4YCbQFYdgT+RyF5s0sTcH4abYM7o",
-	"TRzVwu31i5d13zZZFkRIMjUu19eI+ONNtK2gvzutZQeaJL9+8fIKirnNXTUpSc3NMZQ6I3hOZNi+POAT",
-	"sgXk8XDxCm+3az3ojBLSTtjI/reb5Qhd5GSwbJruEU6VhP4cCCNJUs6yGh+YIde0QYsHl5OD8yM+SZRx",
-	"IrtJJlhKIqWDoh5h/mpHbe+jUpCpb9n0pNjmEq3XocHWlFfaeal20nakxF9+YHJ9G6gUTvf6JTmRt7X9",
-	"sj5QVirSU1KQc7aDoh52gxSHrjfV10xbUON8Ml3zPh9poZesDlwGvDzeCjSn6PvEpS4JaGbmf6TqbT/w",
-	"GZlitr4hpFhn+BRY2heaA7fQBwuYGOkXEJXGz6avFOEyB/WW4qqQEy40WybpT+qzz5/4k7ros7RINmFa",
-	"JrkUkLlNt1Uzgr8FdsqtqQzPpN3I0GeCDukC07a72MONrlZnAhtCHvb6SFnGj/3s+BUXaF+xJGwR7Jks",
-	"iWYTmwtuseptwpBpDSSyKmYNoLoGPr8ukKlZ6/Hjcdba86PszeQE4wIy0+uMXTMDeK/ZQUAPgihDaW46",
-	"Ro9UEXpfTsI0690SORPg2La32Aky1B6AmlaDjACdN2RXMggY+TmIdecC+GOO2aVFiH+GGA9GXzeC4Jv1",
-	"LsdSrve8FEMiyjT7R/AwgupC2AR9y5q26OBJv4CuBe6zjx439v7zP48dYH9Cpi6zb17/yRTNtQQxaTHQ",
-	"rEE/T7L2JP70yJ/Enx6NShF7Z9itqeAcQqhpW8pwjrZV/65DKZWZizkeQaqnnNlakrUgOOuRVF+3DiKq",
-	"X7N2AGW31LSoxuYcbmne2YI/+Yt/Orr2Pd3t14LKm/UG59jG5lsBQypvJMqJlKjQVgjwsUyMfm6lPUP1",
-	"PasFawMmDMlytyMS1Hz9PaS/1563i372dI8NT57n2fqA31YUrXf9s1Gpk2NFoK9jH8ddIf0rJNwrwmzp",
-	"MiBDQRKH2SbYBpwCWx6wuOmyo03w8Zf25z99Prq2nEu1trAr0A3nUIRSB76wN6e5w+AhtCFbLojmICwJ",
-	"AhAVibBEekjkkFwalB6llT+ZA2U9LPyaOhEFid12Qo3T+Nnowg8ko+VhhCe/pTfkSCWB4Lp+/v9j79+a",
-	"20ayfFH8q2Qw5h91GUiiLnbZUuyYrbJd3e6qst22u2umLW8yCSTJLIGZaCQgml3hiHn4n4gd5/U8nS+w",
-	"9+P+OjOv80lO5FqZiQQIkAAvstStjuiySOKSl3XLdfktoKmO5KNFppXHJSO5EuPXgphricgmXCgLPxGa",
-	"pj+RR/prBXDKtCSFnlxcDGZSZNMy4R6frB93LiI5gJwC+6Du9F9RhGVOahhnE1E20UfjSJtF7gp1G0sa",
-	"dTbGZ7xOwzI+mVoVpgyfaMu7LIDaWMVzmopBwtKQOXeTu3ntvTCMNi6JX8yVy3bmDPK3S6MoHty0mIC+",
-	"UOPNGtcmclwCRRd1MwQQB8D8k4JhV+JxLfxz6c4hnVAuVDaEroRCEpWHU3wWenSgsGb5IX949/oVMb9C",
-	"7ShaO+iXWOfPs09tWgk8Dr7zezV1bHcEKA2ZMdlQMUtCiwzWCkFuUBak31Dv/1xT0lfyHVWQTLpVAxY+",
-	"JDcBM66mhd0oZERVU76spjpTl5RJAr37wPxo4wNtW3jbzaX4xkF6W29fNVrbbYnxMQ3L+ZyPxzUZjoii",
-	"0jriULD+OiRy++Sm4eRJzEOasV8KCda1JRwl4zyOiTsHFaXgFaJoqKq3EPKFwK3VmgW0vHMxbPeYqcwV",
-	"09pyy+c4BKOtnmHRlxZbPskBHm3xDFODv/ETKjSIC1SCVbBQ/v687di9DfY3aR0Fd6VdfUjz6gTHMheR",
-	"iYaWs0BjrQsWh+QFDaeE3fAIznGmJtW0LlYENbWBzAmlS6bmKVH5LCA0IzNttB8fXolhzK9ZvIA6w5kE",
-	"XUwFGSZSKT6K2fDwalnfhFOG3SJbOVViKU3BbFSsT50Vy1TGZ/r41HySHVPwJdkrIw+tDdz4I0bkeFx2",
-	"srU4FMESNDSagFMZrqIU1bmpTCaKQCkqUXLGXDNpPWk4t7cl3MPTJnam1/WBC23+wI4ZylFTTS3gqjKZ",
-	"3gGcoCdY8w5H7Yohus6WFIymDbvxvVt4hUukr7V7oGKeeDhcorIha09Qhvha7khCeQopm0hlBuRsy6Vv",
-	"b0Yv6a1lvcegJ6qblqM4f4Wr9O/v/lrjewfJJ+9ev7ln6SYw713kAX4BI612Mpgj3F11zN1BwXjT6Ujm",
-	"mZUL5gSxHMIb5yLEtwzCPBvI8XgQyZk+TtUL3xkVC2KuQBdlyrQe4iVfzON1QqXmta5h5bKBHvHxmId5",
-	"nC1KnkEzDmPfoar7haopF5NMCgI5SLAesxkTkSKn66ocvVEVryw6Y87or4A/OxAy4yFb52w1vjKnErI8",
-	"FYocPyGUZFRdo0BW8sKlXtCFw4qPJFMdnVsqTBkTXEwG4Hi1aUbLq2k8X/5SOtepJhTjUi0HW07ahPHs",
-	"AIyfbf0Q5JgodsNSAPkMYAQVd/AN+kBlWvYKe565zYdckTi127uCVINVzNO0HPX71CTZnExqqOYFHPgo",
-	"T5kiMdV8OReH5MUNSxcEtZitoHMpMPqMy7KaUL6fV9AyQg6ZLLQcz153q3e1ARdrc7bUl5memK0uV8xe",
-	"bl17LW6BS700AwdH0u0cXHX81LVSdUJ+na7BCxGKgSUWaHLNXW/dtRbdLF2vheG+Aozft3Bb3epdDreb",
-	"HvueI3rtI2xbfn0/V9dt7tGXQQaWDK9bJWDp65Zzb7zBu90xgzBU51FT4DGLt77+HtUSUc2qlNnH8MNK",
-	"YdDO2KlpSU/TDLg/ZVAEcEFQbdtI+3wqY4CRWdus4EFQ7E9Q+NjR/Qe5cQflRi1nmr4Ev7fB3g68+f2C",
-	"2LYGh+QSz/J5OmFCG9a4rBi/NodbbVmydFl/MwiFiXBRChVVosH153t9Qo4734aD7HhbRfAWg3bPc+Np",
-	"kIJvfXrueETCV8QL8IiYYk+OKFxYmmwO2NZpgVW6JgSTkRHTiw9ClEYRyZPlXVhheV8Slc98EzYDO1hA",
-	"Fo6+rxofXLsDgC8LbxuYk/+y2KeTkp3vziKmUJwqvRbwoCKu1OAcOus3k8Emc3Yb3m3W7X0yjlSafDL2",
-	"UeVZBN4uLi3yOqrcLGzx/YLYzmVOXrtuJ9js/IL0z4mQxOunXPHzcGVb51WCxWtPjga2d86z6SCc8jhK",
-	"XVlE+4doFUbjwZTROJtC8L3zI3CtE1dM2O1m6N5Q7iHY9RnJdKF4SONBQnn3ESQpmwi6HKxfn3RBVdjx",
-	"pipif90Omgd7A6ssceATTXX2tTtav8yNTFFYEJ2SGaHKZ41zpdTbQDEG7Qkxb8pkz3Apuub80vBayHnM",
-	"oomXubXO1Copfw8adfMnsE8JTxcD9HvUSVVnGegNl3kGCk2oOUsJ3MuKFDLIHRMLkvGZ/nZpgt1iAa5p",
-	"Vf3uXGJ6YdGvItg8bahuqJWlrY6nunJBiZYaqbRssHaPNpeCQeASndIbZhFQHG7n5ZuXhGeKxWNCFQbD",
-	"AjJaEOi2gSEbSBv36k4PaxtEhgOzTo1tamoRU8tIBS364ZjealwMANqiZr/fwPdlPFcAEgZlb+ExFClh",
-	"grSrrTFVmzEfs3ARxgzHsFFfn6gUkW0byFHopo7jW1ntmiaM3jZXB1KzN43UbQ9H3Uj7Zzh9oemLEQUF",
-	"cehrlmRAtWFM1XJKhT5ID3BsTdKhqKJpSkyslTxhAaTd6T6fOQdGXA6se6DTk+CsOLCpAKrj/UsY98VC",
-	"rRpkMfHlATRtuTkCd3QQhbEMrxWKIEjuHS3QvQ7Obn021WYxS/HLNkdSONS0O4u/5zOGui+W8873oH+9",
-	"423VLFVzAsNH4ThWLLB5SrdlRgseFvqQ/GBhn2UC0QAnRaliQVEGoAp8aEh8Npmwq2rxCsOjU1Y4VYpP",
-	"xIY3A27VIGUq0eS66UNct8s1ScfNKdfdb6yaHf4qNMwrWF5s//VLE2mgo3dL0Gu2+NpBsBVlwrVAbM4z",
-	"tYHdwpUrP3CpryBhCNhcaXOIaDCus0pttYBRGpX6UgPprw4J9nFReWyq5MATYctMoZbB6Vi7LLEEVRNx",
-	"lUgFnnYa/ZqrDLymH1f3L21lIWgTMqIZF5M1aUf6Qog741xtqkuEiO5cKB4xx9R66lxGnfJeluyA8sCC",
-	"8iY0ENYWuZNSMFPaAQ6ioKwFGkX8qiybhqNskWVjRP5WzyhUwBaP2VQl2IDuD+7AVsmxcN+vaeg5u7FH",
-	"F70sNh9i/U0uQ6EZLF7G1DbbdQiwGN4qIu2QbpNnacn76ndCgki937DXN49kntaiXFYLC2zs3J7R3NC8",
-	"N7RY5o3ywDfbiQ441zte5pr8mxySbdBVrS5Ivw7rOYDkv7FMiX2RL4PWJpK4nVyGSYBqZ5rZ3JX1XU2W",
-	"HFXVXa/dapbQ4kT+RTDF9tE1opE7b6PPgkNHrsEL16qrkibCZ4z8TQoWbIYl7oOirGmdZrd6oBw6SpbS",
-	"UOu8ls+oXH4/gdi+UNMFB8eC9LGaGzeSuZujSjV1GvrHoeQqpgB+vXqTdpEGXMjfe5YNjD3xn5lC5BpU",
-	"rW1x47bCft8Qwm1LnLYdwY/am5qq6BzHRXSBONdtmAuPh6replwFnF4veavAfUKKxUzmylUQmxvBzgJa",
-	"addsv3TxhrDpX1opbaozyhjFPh1UFrHYzQrC90q55XPsRgpme6a+uxiLFQA/SWztWmek7pb9XlvDZq9C",
-	"UzeRHwT38eHgvwCvVqi+gmBfJt81kJJlWt2Jni2pq/usa3dThFNh5dWo1HeNtW8ZD3xTLG+fdTst8P4Y",
-	"tIa2lKo9/dMoSplqLIWELL0JFbvyAsC21AG3vMxsZYXCobq2TFB8gWCvtfWtmJ9R2z7hTwJKXxCIKlfQ",
-	"RQXgL4LdAqHrR6/qwWuap8IkQIg7MLbWI8kVSwfUZoi2METK5oeyf3nLVezGx2aK2YlQVuoennymjGVa",
-	"ciHQSQfzaepuWrbpIfxFUjm30UmlX+PHaDzhc9pfnQjhstpatsgwA6udLZ+Il107g4dGq1R6lgikYpeB",
-	"Ca1g8mzKRMZDmsmU0CRB2C3wuQGDh4hBXYE+WfYiziiPqzL60dnahi+CzQcJVWou06iuzRLIfgVlz3iR",
-	"CboJQqMZF5hMIFOiWKWX8nGD39p719LVXbqi44S9B9buXsJCPubhK5Mkur2Dt9b0Nz8M1EJlrKEQETZd",
-	"qyUXfseNtae6GZ+kVGSVhMegp8wUIC1ykItpmNY3LC4G0NwXWw9Ej6FAqCZzLYldu3otgzN6bZtF86x+",
-	"EcQYsSD8Y6li8XiQskSmWB0pR1r7wp8YxG4ILd8Vn7me0Yqu9jtyjq/wzANwZMs5KSYUz/hNJQJkKhqK",
-	"3xk20DBwl/VRoH13Md478veSq9lnRsOz5SUr0fA6wbFZm18jKNZl790BubFLZt55Y4eObLFZJ91aeulA",
-	"IXe4ra4/zF2YrL5CvWd2a2kldtJWd6ess/mhfiWPrL17l81sIUfs0qVM7TOKF3PRBTauPLCfuFjqpLCB",
-	"0+Vkg86Fv1h7ayJlpMhM3rDoggjAVTGOBa6gt2Mt17drroWL83H9DsFCdNufiKeInuwTvem2OeOi5H33",
-	"FIO2S9turWmn0/761n3T/ppTkRmjaS29/NFeXPJkefv/qBWAZS7q8FsRnEQxon9ukPdreoLI8HoAD1+S",
-	"iG6LioUvL6tbNG9J3CSb6WZm+0p3S/Bni8D2b3BTXk76dA9nn+gMqs97Z4ePKqfKM3/B/8eH/sHTj78d",
-	"B08/f311dWg/nX3+5l/+qdnJVodz8vLda3J2cvwdOILs21/86W357afll18e/OXjb6ef/2ktO5qpeQNo",
-	"XmKl2GyE8HB7EJodOWtHMu/VltKtzLdLuWIxI9c8q8SqHpf36vjg6Uekj37wqMWWlZnFvb5x374vQL4r",
-	"ZH1DuVGjHUVO23Pr3ZCsUgymVEQbCFZjHnW7se6suFbU2TGu28VdGMo+UdwzQ1kP3bZr2XYJ9HNe2A6D",
-	"O1sEU8myGvLLoKJlzrvM9DgcTqQBgF4pBex7gs5rh3NedjkWYqITl2gzsVX3K33jz/biJdwx+0PgBrJi",
-	"EhmN5SRnbiZ1YTC9kpoYiMqoiJTNiRMsm8v0+itFQvuYXpOHZKWRI8Z8oJ+/MkRmkWAtgnnmIW3r3dYn",
-	"6toQ2Uo/qcPq1k8t/KISO3ysdyiUnVerAkqw3HYvuyr+DtJ/Q+O3KmqdlF2vFZ+bMuqOk2prdjQeQZ+b",
-	"Ap47dgD9SW508pyxbCqjDZA/7/ihNejNeSZMkL1bdr9ZkmDdSfe5B5heLSDOVUMoZ5N+o1B0ttk9LXuU",
-	"OkiCxhBClPIbltb+1NaWFCphYdE4dekC28N+Lanbhf/RtLB33FLbXYMLcHGXavLWc5NhpWZ2WQ4RGwW4",
-	"45EUCrfZbbSimezdTpuVMYeeX6aNV1NZCU94fQ4GMi5gprYldcVoXPuk5WRY92xEvM5MlfuvrDnelYOI",
-	"MEpzeZmueRZgUWJAspQKNWYpkWlRirmM0tWqKiZPkpg3bPhGkTXoOtPK7zmzOWY3bMrDhr6+3RKA53Qx",
-	"4nE8WEHFnnDfUX4wSB+v068rKWlOHF6rGX40Eq0gqJBx6PeVspghMsLKsmB064PPBmGOik+hcfuYxepB",
-	"lQYQ1KB4jWJZFluzPOJ6jUa5cd6lTC9LQ/leaRq7OrI6hXkPz6zPUz6u0/R6F1gDt6t8Zk+EhXLY0ssC",
-	"nVfrOGJv7pdGE73BEWJ6w9qVaVzRl0rlbIMYwe34pOoOpCUX+rk9+ANYU2A+VbIL9xgqWM5Xt6jrscxs",
-	"F0brncikgdQq+zEf1Vrrtx9TaKKp9YfAlya3YbmT7A2r755eOA3auZhKngq8n01kumjRV13PF6bm7lmZ",
-	"5bXB0aCtq910Dm6fMQQulzZoxXqS7+zFplTweoBMUb8B9eQFuA1mvzkrYJoI70RY+PiOR+c/mVurOun2",
-	"LKdO1hHgYgwmKW05vdWO7Ta2kXE5mTbQjprNXto1r2y+A4BZybybJUBZrhx0d/TtiH0ruVd+OIge/K1/",
-	"8PSj+XdwePDx23/aAfPu0T9zC9x+Oxzse76W+XkT3tyO25rpflc29UtD1/fNnsY12E211UplvxW37573",
-	"1qdMebxI4/j1uHf+oRNXfqy+pDWf7pfpOkzGsl/dVKoM6SdwnC6v79qEjtP6hI5G5v2RZx0NTjfJjtFN",
-	"F7WpYe89Gotdzld3NWu7OFB4q7/eIPmRZxsmZO9giytdM3ZRf91+KxsPZN7UVi3brtTZj/xeeodgBfau",
-	"zG6XyholoPXZVLLc0N8A3gEX1jZOoAAbumKFgVgKflPwXkd1MNFssLGrJKIzOmHdk4aa0NXuWtZUXYhp",
-	"K6eUTCNAOOi6YIlU3ObsLh9Xd+DqWhppu/psMOms49VhnnQ+kNTpIDdlM5bm/DBzQvYSYR14XJm8G2XL",
-	"T+Z5Xa2O23cz2QBumTKHEJfg2dCmz6SSRmTEsjljgmRzSbAO1Ks7mtOUQYtqxIsGt+UIHUH4rPoih85e",
-	"roSmmjTuubFT9s6YONY6U8dS1a4K0M7anIo60tE6cvj4ZbwlXaimPnfL36q1O7Qr08rJkXtoXxVrsW8j",
-	"69ZP/M1mllRqQ+9oruqHsisGvb30tDueY1aXwFJGHgiarRcfGHyA1qrJBxhkUwYQ6vDBuG0+7iTaUGFC",
-	"Y70gyazNePtJZnVpx4Yna8p/VdbR3bpRfpwUDfa6xV1phCugKsOMJdvthTs0dK5UDmeStVlMWCPdaHDt",
-	"4dAgUz7hYtB0FoCpSUSmNzFh09XGpheFdIYd9VqdC+aCpWrKE59o5VyAwZaluUmMCqVQfCIa4exNn6vW",
-	"0Ap337fkz8hfplX8c2cTHr5EeeMdTj1YLmFctau7s9HupfvrZ6+CpGKLbCTPMU1s0BpcZfdeGS7YXah7",
-	"u1O5ul2ybJtrKo2f0PHzBQG4OEhY+htLJZkzYV1WdWgELFVMNao9LMPKsFsdV1AWbG9qo+u28izdUYXl",
-	"81NB2ms9V3VF3BvkwlrZsCsRuTIf/o7LyTfYSmdZSmIfvJa8tc9EsSZPWTZNZT6ZrrekbZ2c6wp3b+08",
-	"b8prNvRuNBQob1E3kKL2c90VGxtWuIdM/MdG1XYJ/cFmNCZYRRCAR6Gs3kogEMcnSxgUp5unLJjxvcXs",
-	"/30SZbWUay3M9gYOIzONv0OnkV+ts3blqs4iU9sxSPI0nGIFif0qkoK62o4sTwU2fPcQ7Hquun2wXKPt",
-	"Fdcs1d+sRpqr9ymt8SX5+9uNSJ3Daa2nbQMH1KZRY+eEWrujZadUR+/S2inv01mwaYC45ECK2JjmsX6N",
-	"dSFt6lDa2CFxnwoc3rLQQhfVoj00tHmEbulzPQVbhxO0yS3f6LhuK6M6FILBLZv2hFkLvO2Wxg5u3eru",
-	"yqixm3UPrZq3UNbaHU6h1rnXKtpUGew6fLC3WDF5x1AXiiK2vy8bpVR03dlIgdjJQMuVVEBJq7FHMjlw",
-	"xs/HXZkRWMW6T7rYGJ+vI4m/81O/N2h5yxVhWp3ELCKZxPaZo4WJbLm88posO14qe79hKUBVo2lJ49il",
-	"5skmfNEEzcTiZGP6JScsJTMpsukSfvtuAwxJzARX0+XG2aePH69vie86ha5tA5DRdMJq2PAd+wSrTSdF",
-	"jI0rMmNUZGQM2V5rpl8hFc/nlrAVYvtPxpTpQC6vBXNtPsDU4YoMMSltaMuVnR203D+7SI8sdvuk3Sn2",
-	"cekU+7jpFLtthp5JuTMDrV26PGHpDSCeNPdoAW2o6gPbVLEBj1RDGeOcKqIS6DsixwGhCrpuU2U648ex",
-	"5gq6INcCW1LwTIvsbMrFhLBYMWyPRajpOu7DhbR0YG9XKDBl8V7zA52aEBG/4VEOKmKSyjyp74PORZ6x",
-	"puZ6NM14yBMK/u2y9u68WMrQhUzbHokymfCw/Na1b7mHbV23BNUor+vyphUkV+y2W1uP3drx8obt9xy7",
-	"l5V8rV/B4//21FaYh4/6rRr6310+LJrRn52t1a9bsWh50ZpN6voVrGHPqjG7pofNquK2ClcYYm9D3O0I",
-	"eRfH0mVNd88OpzWrsqsc0CZ+X1uj2ZkxN2WdvdPv0nq/f/3+zTMpxlxPq7s7oNZPWRrk41Y50h8bhvZC",
-	"pDKe1SJ1fi+zqemig/ARMRtDIgG2IaIkZQnoKWJwvbThS4Was5RF2JJoxmYyXVwQpt9CqGBzbbKJZSNY",
-	"sTCtOwd8TxU7Pak1atN4+XKZJTTPpudHR8S0BAz0aYFQ8se3thdLi3RhvTBv2UzeIC9un8i/crt22GfL",
-	"PShYsetUXTfY2UrOGLRonWrbWpJIHpKXkQqIlsQKDmSaIRWRIl6cIxwODTOkjnmBMRspkkguMlz8+VSy",
-	"G2Ohp4xG+prZMgls0uALzYaGrBx95BrzmG2IAWdyCDr1hdx72kGUs30aMKu70FN1Pbg2EJGrcJM4ntgi",
-	"rmZcKRZBl7y5PchFUjR4yAq/QQ1t4rmajmSeBe7oN6ViwsiYsQiOgaqhB5p9dFu6SmVcM4wfPFoGBtEH",
-	"frh0bRyDjscDuLIWFlEm4Eg0C+OWbWfdwqHrZh2b6BnBLCq90tqwx21kjBgD0FFGeScdN6zsJK7F3aVy",
-	"ca9tzRxLGh023Fv+6qpuUMqi5/NMzpKYZZtjNTf4WAwFboLkrIf1HCm3s9JcEfLoovxWeIP16HZg/IPq",
-	"vF/m/ns+YzEXrAHifkW7XzKlScIEiy6g7oFEdBFAF+AZjwSfTAF+90/vn7UOgazX1t11tIxcA+gaaquD",
-	"XV56sxUpXymwEFVAchEBQD3jKRlzFkfqK9dgf2mBW6qUmZw1wOHTYqXPvb74ATGQ0wEGoQIyT3mWMREA",
-	"m5L/+vf/VUp9Mr9uplntADDK4ToDePq19C7YSZAlO1C26Dur7aWtZVLRslMQlqYyrWkOUKdfaLZKc5jt",
-	"sBTkRrGKhXYhQErceM8kCTQvX+46/MMz8vi7s6dEYbibPDo87jU08M/qH/GHX96Tr/VznvYfP/nmgsiE",
-	"/jVn+gCixc1UxlFdF4dq0/SWzWjNPVzUBZ1CKSJV6wFO2ThlajrY5J323obpvzZW1wWZy/RaH65CFhCa",
-	"keHRzfGR1AfaI7h1WJv8FsqE1T40jLne/XM0vTU/Y+t2GsdyruqhvMEhVCukX3ewDeE9g2oQ+3tG0zZx",
-	"6hKxlB5W2r7S/jcS7Ft0TdSliPOiJGZ94hteXbgp1obwMc3MrkF5Lc3TwpRBG2MaK31CKpNJi/juEl2t",
-	"HVQDsbxLaMgOFEtoqo3vC0zToupaofckjgtsGZgX6IMWZqK/rd6C1O+WEWCVFOA4JqmcqwvwOSDszZCL",
-	"MM4jNgCh99+06Txsl471PqXc9iJaRpyKWda+mnKPRQOZN8oK4ciIDeR4oOVUHmbYfl4siCxa6ngdfdwO",
-	"9nZ/kFyv1mnMo0EuMh6vrnC4gE2VORgiGSbZKCIkYaJVucNtHETtxL29CcokU0vS5tqNIdA6EeQGxLUa",
-	"c9UBrjbArVZ2uGOBxAbruAsDzL72ntlebgV20wq5I2mt2ekNvBh/Upjg1AF/aQN5y2aU1/cmmcoZG2Dd",
-	"ZgM+vVSM0GjGBVdZSjOZkmvGEvQ70tA2i9hVLW1MxSQ35F2JgDx7Q86+a8g2v67tlCAlpiuPKY9ZRBSf",
-	"iAMutApNmFCETigXZLTQ1jWLx7XN1pqhn1C1gHOrLlWaxXhSu2HpwhTG+uk2HdxmVfaUgg30Rg/cob9i",
-	"xPCJZhH99sJyIVIgeVSiP95UZTqhgqtOift6SbUROtCqqyR8XI/lIhKTsVkiU5ouBt6XMs8Uj9gAMjvr",
-	"m/3fdprLpsoRucyBMDlSdphZVaqprt/S3jra/tggOjbSqE4a+Ibro0qP4v/x36+u1Md//u/2j1rNt156",
-	"2FCYSU4rRIc56RlMlHJE1ZZ6auPb4Itoo9flnZabNeqpabmk9iaGbF1J9TRy+miptbI2F347CU4/f31g",
-	"PkJS4knw5PM39dZDEy7UmvD7Jtxaw4DbBlpLNN9EpTuwV0BP3i9bBWe+Cztldwzr0/UdIeQlRbqJjvTB",
-	"Z1vlb7Vgnw2suT9zVQ/iDY6cWZuWEkaa+rd8DnraAMuyhlKNZ5BJr/U95Jpo6fjXnEHz2nbK0T29ZcCe",
-	"pim/oXG7CZUutjd31N72nrbAI2Cb4nvbnJw3ybjYxAqP+YSPeGwqEVauWspCBjMc+Hfph4iuHTvxjpZb",
-	"yz7Z965KbPDW18YmAK8KbE6STKkyySbmB0WEHMloAdnofrfKOrc009QMFcbrxPMzffjA+MGU0cjVM5YH",
-	"/IbJJGZkPpWAThYUCTrlQsYLwjNtliwUWiHa+tA3eXDT2ijh4Ko0ZSzLnjU3kPb1Xr93Y/+8MSD7tZBz",
-	"MYAU25ojwQ9aLszthsC3pToBAM81ETfwpTlBUkxnae/ayemCkJOUy5RnCxzlqq6j5cG/WkMycoS9+Btn",
-	"/44xQWhGspTTCbuFeciUM5G5LMdVe//au/QznIZCbVNvuBLm7qYE/cqUbrS2GlRu+qyNDzPBEa2DXf4e",
-	"+R/bZShLPk4EJ6kMWZSnTAXIRyYLCtycsZTXLCI0W5cqVLPcMBr09rM0pXFjCN1egCJoBAAk6A92ZS8t",
-	"KvP0M1g0yGT9S3wDot0DVZizAbspgi11nhbHb0VmFWyT3neeHZJLLzJupvOVu0QROpNiQjJ4lJVZNE4Z",
-	"jRat2r26lKxVNAtWzju8FBypmq02JFm8uZtCs/e0VGlfuipmU3eCp0lKVlPJHApKxqXXXLbMNh+bjNUN",
-	"S1q2tmdv24LcwMTrbgqFVGjdMqc8IzTOplrweMKxag0hTyu0l1AtQWNCV2Dtrk/AhKkLNa45XG1tTm1o",
-	"xRTnscc76jhTU9Z+1lDWvrH2rWiWTWR6i7ATN+fvtSL2PV66lBZQEgUeXzUy+Us0WRdd4XC68kxloJX7",
-	"G4f3s2yVkVoe3ErwglcOpqCKs9KyJrF+oDvwY6GH4H45sszcd1MctWvNsdpLswdNsiRSVzWGuzz4y8ff",
-	"Tj//0zpzN/wiordRpq6tU9ubjF375u4yt5md8TRQZ4nPSCYhZlGDUjDj8WLQGBcEQdP8cwnQf10at720",
-	"kSn/mLO8KaM5cbNbK4/MQmhL1jowW8kwbehwMRkoky9YE4oUIWvyxrUMv1VfYge5elF2Jaq9Fb6HQvut",
-	"JqHXebZhdUQLW2t/WnizENdWro/2dRT+EbjUTwhotVe41HtBL8aOG86jYBCo81TodZtDiEKfIGtj374h",
-	"2DHKuwtvc+FS295LtqJguD5GcyfIcCl5Exak7MxvpJD3eSou9Q7fS/67LV6SPHrrXrVRuVT9sRwh2+dU",
-	"kXkqYdx7Q9n6cx4LllKkh3dhylh93upzlrF0xgUV6DmdccgGJjf+/eck5eoay4zBaZ+kMmNQXjyhXCjw",
-	"Zc4CIgUZyzwlMbthsdpNITEW6A8a4brNBV3rgd1dbUuC3Q0wufVnBarYQK+auX7DCB0iO3VA6rM7/QNC",
-	"Qm0evwFIuyTV5DHIFYvqc//gqhvO5gM/kL9qhD/Z61ZhsNvSIrM7y87uSlkshMWKeqRW+X8KlmpPkkox",
-	"oXjGb4yus+pY6Ju1zWl/N/VPWcrDrKGuWOWTCYOGFBtT3j2EYXK3tOLPTT3aFYFU8FuZPMr7ubwl7QWw",
-	"wRvZXv02IGh6+96ZTqrKpfipw/w28d5vKeTMO/fi5L1NKbjeuNqjyKpsvt2S9ju/i/Ntvc1yn465IPrD",
-	"PIUJTNnMuIZpnk1PavoFX+bZVKb8b3CiPCdYh0f+69//1/CQvAPFNmEZoaY8EHIgoPQQKg9N9vjQpUdQ",
-	"QUzyMnmdMPHyOXkmhWAh2Gs3PGJpcCXUQum98B7m1zEekssl3To1mB5QombD6zwFgI2iINlkxWLsPaHZ",
-	"9Ep8Pfx0ABcNMdxq4FnxvqmMI0Lxod9c6L9gYNW38VJt2+EV0DNUSbpKwWdFsR4AFsGNWEKf0XA6g1LL",
-	"lNGod957y6gxYbki+DvUVhcBLf+meco1a/Yu4TuArFHli/OIZ6VnaxMZUGUXhBYpCFmKSamFvuFMnc9Y",
-	"qnmm9xzKyTXzYrHY3NoyCN8jx5D5g+6zCwJ3gcENL8tFJNHiKT/cH1QpQm+GXr7azvStudJcB28wteZm",
-	"03Fg+gEpo9eDSUyVfpmWfr3z3h/yaIJJShLL1gvjBoAEgF6oIAxmIcIFYB6mkRvvO2YTf1JgCgK/mpOH",
-	"VCZLiqbM3WiHDvjUAUlSLjK4PmU38rruaRZnEfaztFBJTIWCXiYM3zmWcSznB3jC9m6yL/1F/1t7/YVZ",
-	"Ks17k5Qp+wB1ThPNjt7Gh7FUmJ6CP9EYHwZrVNznD9StpV73wOzNlKtMpouAZIzO8BHuge4pduTfswkX",
-	"gd1ceJ28QbQHdUGilI4zXA59J9CxOh/LXESATpNrusBvvd8n8gYPr29x6jEfs4NwEcYMQ8pmWlTQCTS2",
-	"IjNtjihEsXAlKfZppfkuvcvO45mZQCnfB8ClgAZyLGvAabpn/gDb5N9kLgj0WFxVtgdgCzfq5/A4Spmo",
-	"yBNJMnrNlCYv4Fd7GdIE5rph/hrQLnEFvf4jCx6ExYNnaY0ncLFUYG/ThAyIXykNTaGeKSj3R3X55qUt",
-	"NPeucCItikqbb5ilcpOxFit7ISPm8meKS+yT3815Fk5LaysjQCaDF8nxODBvjOmIxSDJTAuMpTnAJuAP",
-	"JGbRBNAG3JWVBYtYCOCJ8CpzEaI2WQZb1gIGDQvhwRDDygcjjvIk5iHNilt/kvIaCpiSIomTpswXsSa9",
-	"yc7STAMSoDVtJJS7yhB1nuSjmKtp77z3Bv8yd2U8ZQQucZdWFwa+Bd5RiikFNAJ3cwHU6G606/QcmNo+",
-	"FNrMay1cfnLxdfka+5AfZDrz1ULpej5LZJpV2cx8W1oPrtkqSbiY+Pc5WQ6fjcLVt10zlpRuECP5qaLj",
-	"MIynMMkuoWkmWKrIlArEKHF3ueVA6StFq3tnrPQ6KTRly7nwSg5nrCqV6q8C3EZf4UFSLyBMQLqyk4T2",
-	"UvvU34FrTq8H00tp7S//jmmi1PmYTzS563FA5l6iFuFUKhlyGhMDJaHc1SUFWHel1b4k08SvV8fda0f2",
-	"JqYiMDadiEAhNr5VMFahOeSlrxRRCQv5mIcErgnIOBchHiJJxMdjHuaxPlnAO5Q9IICqdVaGFAYFUW8s",
-	"EhogGGmd6F5ekRybvbaonjtYaQcCvoc2AK117FWKzQWJeMr0YWvhPa9eXRXAPy7JdT6VsXtgrxyhKq9x",
-	"6ZelKz214DN39SbDGeeOYfzpIsAoDMu/z0yzuKUIudfYQlIQxUTExcSBDxSivLivlvNLV5SEXgAPLVuF",
-	"/k1FBL/6aP0LwV8cG+Daz/QRohD7S8/xaIzxG9BjN3KBT4m5uF62yvXRwmhDxdIbHrJBKEVGw8qozI/m",
-	"gO/WiRJT57l0c5Xc190vE3UOFaIUmTvPXE8NU9yo96fIq9YaR2rFErrbS+Ndda+9oayk1t6S0axOeVrJ",
-	"Z6/wh+H/JsPrWtqLpdalAaHRr7nKCpVqKw5Mg12I5FiJAMaDthm4jIqn+28G70dAYqmNONuyCU24KTOG",
-	"TYAIKtBczb4TTSx8nl2fH7UmhAeiOMpkyvCwoakswGb+AQ64MOvhGR48PZeiQZ15V/hC27+xSk71d2RU",
-	"XVeMFv2N+8WpSoN5EFhYUhQmAAzpbsmVpzItUY3HVq0WlzQIsqWrIUZYfiJ+5bbFVqyZK6vsbPJHjFSQ",
-	"6TUxnUW9my3g0p/SuHfeq/haSnlA6CACDy1Y3wfWi/HBGR61wn3JRq+T0SVm+Khf4kobl10kH3r2wJya",
-	"M6OeHLMfBkWDA8wIj7PpwF0BRsEA1CkFN3PQi9mExgOptShW09c4WPb/Tk8/f+hFibS+G3Ti1bplPiy9",
-	"+2O9j2W/o7cn3gEem2tGsW4RP9b7aj7UjE6vzMeyR2bfs4v0s/kohxwNb8tKzp1Vc1ty5XzYBwUt+372",
-	"9hrPKqrbo2Vy8N1Da0dVuX2bYbZbiI9L/qMPvSSmmT6HDixUgn+V9SJ96GVMUJENAOzFw6rwB1LyFX3o",
-	"AbqJFMz/zQ2z8riahSyZ3ZWnlT0/exdZVbfQShYouX+alrfsAWq6quLyqSxC1dtTWdSPS36c/a9TxRu0",
-	"ap2WXUFr2cVIxCVHUId5fVzy9bQgRd/lU96Dkk9n3ZNqR7Pk+bl9DbbsWFq1b2W30vKVayRclUQr3qbK",
-	"89be7bme9k7dJY9VN5pzDqsPAOrDogGOv/BSLf3gO6bKRFfxRC2RXa0sqTijdqEwl3ZnxgZU0HihsuKN",
-	"uzIDPla8XJUntrnf93XtnVhKvq0Vb2s38GXP1gdnMzdseL376sOS4m64vc55VSbDWqfVWjuh4XU1zqwP",
-	"H2udU+3MsKp36sOtSNIlj9de7NI6F9nta41aB9sqxdHgRtv3yMF3xrPFYExDHvOMIs/UHnXWyrQmb942",
-	"DL7dkD8uuQhbGDSeV7DM0773byNzpuIL/OCvX2th4LsLP6x/bbD6JR+XfIwfTBtX80U9ffueQ7ghZdeM",
-	"JXD10u3tqOljxX9YfuzHOo/gXgRIjf+w1sHiew33zablBW5Yz6V1b+AUy6YzmgyY1ZKrjcnAeKLGjEUj",
-	"Gl4PxjKk8QAadBVrcSs+sru/GL4HeL2YKLv4WkuBkg+5nZFbciTv3cQrO6O3svE+f/4MqavjBjyZKaNR",
-	"zJSCnBCvMsS6VVyKWCn7IfBirsqk+kQBsbVmkD1nwuuQIHElLCoMJFXImIcLF5GChl4jxsWEqKmci8Mr",
-	"cSW+/fYHnqqMqIwl6vDbbzFR8pwM37x+954sZUfCgAQZ/u4F/jhjQ3hVkbRo47qY3SgYmVJ1gQFDrzWD",
-	"uhIr0zUvBUK9YxqjPxw/vxKDPDxTJsuGeJ0GDgmCr49sSlQc69WJ9Fq74TsPzNFv+p/P/4LX/zcax0Oz",
-	"PM+k0AaSNpG//VZ/dUC+fa8pOVwcfkugsQx1+ZpzoUgMkB7YWwcyQs26HP3mkFQ/D3F0uBgKIcl4OC0t",
-	"ISYkZFN2JYjNnZpSMy8ewZzMKpnXY8hYkbP+mYl/QeonnTECeCRUP1jfCnkZkQSkkoywT1xlhzCxl5H6",
-	"FkjwT396+VwFxGT9k+8OyaVd4xld4HbqdZdzQYY8GkKSEGSOXxQv1TaWvgOBmO3oTEbqWJOdnlrGZyww",
-	"yP72DteZCB/EI29uT3GoP+lt+9aGyYe/RTSjAfHyiT8PMfRFhj9xcX1OUhb/tytIOL7qDYEfWXpIhnjx",
-	"EPBooR+LJj6SC0BcI2MeZywlMiVKpjDca7aAbFdy1u/r92mm4hMhU8inPSDfvmVUr6LJM7XteOxA9aIN",
-	"X7ynkyEwRUa0dCZckOHL8cErKdjBzzQLp0OT3YY3nfbPNIHEzHV7xzNhpLcFOjfBQmKLJegpcEPjnGEj",
-	"Qf0WSMIkIo9jHCMkWqrDb8nwzeX7Z78f4oz+8O71K/IzJMQCHMQheWbyI0x+HFRtSKEgswNGbAbriA2n",
-	"VnTR0IL8XA8Ox0HOTp4ERGU0ZuTs+KS4DxvXmzQM7EVlqJSPxyy1K5swmulhvwDYbRAKQ5MsSPUSRmyW",
-	"yIyJcHHwI1sMz5F8rmElI2CCwKATS8gtg+W9MMQHPHJ2cnJBVMa1tCAkzQVgbWuqI5eWgFOGQD5a8J2c",
-	"kanMU4UjfJGmMjUsNKQJejm5FEdJKkcxm/3zr0qK4bmmHdgRoHOVSRkF5Kx/bHZOc6iWDPq7UwTvwz5k",
-	"isy4UlxMAuBxPcKz/iP94akFXc4gk23EI0j2/hr7iEARqcgG8Pvwm4CcHev3k1iKCaA2J5n+7kT/51T/",
-	"Rz/z5IRQyPjU7x2lIKrM86A/lRoGhNFwCpsIW4wEBDYGS/Vb9GafnTyFxX/UPzVdTd6yLF0cXI4zlkKG",
-	"/KN+H2WgJe4R9MhQhBuOsuUdml4vw5Al2YH9aki+1us0TgNC04Aw9Q1RLIZiSiP69bvN6pOMZzFTFyaF",
-	"EnkXOUmPYxixjPJYM4OeDhfkhZjoUxC2d43YDYu1raLOQX9ajb2QeQpyMGOfkCaAx/U7hjj+Z/p1h99a",
-	"XiUzml5r/ikKiBwRYzoo8AHNIC2UfN2orYbfXGiyt7IKbkXRdHKCuf0xD5lQCKQCkBW9y4SGU3Zwctjv",
-	"md7CvWmWJer86Gg+nx9S+PlQppMjc686+unlsxev3r2Aez4HPVjE3nnvF7pQmcXHc/Vtvf7hMV4nEyZo",
-	"wnvnvdPD/uEpxNKzKcTJj/R/JixrQhSHAy3SAleHBNJRwguzYWPKY2XEIRA9S/XXaS6gRtakuEjxMuqd",
-	"65e8FBH7hPlEidQT0m896fexQwToG4jde9z6qym8c53gfuvFXFxjDY4M81kBjtI7imSonImov8C//tYL",
-	"etdsofQ3h3MWxwewS0e/zq/V4a+YEDtjWQptuntH9k8oy464YAq+htxX/SibVOdea5b3cEFncQHPvHZX",
-	"sCpnXc0OrhmYtMumLMcfgwI5vf5hbsGP3iD/lQp60D2o8tmMpoveee8VYLdag8OmdWGCywT83e/AFtSm",
-	"dtC0pE1khRR0SN7+8Ix89+gYzBnB5laZa25iERmxsURkNsDtr6WmP/zy47utiQnp4sNvPRpPeue9F9Hz",
-	"d5dQWXkDn04ePTp+Cm1h9Uuv36Q/Dv46+/TnX+i//fny6Xz+/Q+PX+by9ObPf/vbd+8//f7Z+/m/fr+Y",
-	"pO/OrvU9emV7r398gzk8vfOe4lCs2DvvHR//9d8u/+3HT8/S8Z/fDb57v/jlj79/PfluGt68oQn/OU7n",
-	"Lyl9E/7+T29l7/PH1sQCS9JAKzDTXZOKfTDYWHmKyrJEKXhaqSEVOD0cUP/kcYACpBXtPDk7Pqsli9JZ",
-	"5h088GeWUVPlth21FA3FlD7yJjLNTMP7pfZqvWqztI9Bz3TeKOS8lhrm8VrQ94KeZqBBnvLmixpFmJ1a",
-	"zfjAxXwjcWIDJiL0PjS/w53uMKu0V3v/QF8xmLFsKqPKegjrA4XDZ/m39Xlc1stSFfBNozVyH9v2dZld",
-	"ueFfi3mVmvINRlTxsFdp1TdIJLpOYQlas+4qsm3g6Jn7fcdc/Xs5J5n0SzQbOdpq2HUs+9wecTOZh3jQ",
-	"0EMfAR6nYowMjYId1jL171Glb8u/FnW3J6/ba2Dz7ppNuIz5Ddv56r/EUzmkBStFqH7JvzQpX2OVrFt+",
-	"MPmdnWZXvnA8mNOtsZhx5tgTLzPQyGgNfFWvit86Q+mO7dBbwGPe9Q49o6K8Rbh6KTb+VI2bdXOsRdGB",
-	"rUNr2rTvG/vuHMJxFdpMVR0jAbhFwIySKUFXyvJeafPq8s3LZ64SLqEpnbGMpWgF1a1NccnRT3wGeHRr",
-	"L3SF6WuvfImNNU1perCEa2cmdUGG2qwe1iEBgEcMXkhCmkL6unGIQWlU77z315xhGQpa5nqlej5xORgT",
-	"rBM4MP+W8DUOvE91DWWXuteKeGFLDvEYyVUVy7xucFUsNn+ca9FCageBOjzSdIH1Q+BjkYKphiGYG0qv",
-	"XmqA/XFbVkcIhQ+/lfCDeif9k8cH/eOD/qP3/Sfn/f55v/+XHsJa9PrHT0/6/X7/AP7znf7PE/sR/3fS",
-	"L2bxTEs4U3wvx+RZKrlSVGQk+uqFSiT3wifAqsdPTw77hyeH/aOTs2pOxqDl+/vHvaBXpLgvmzofy6A1",
-	"TdN1x8Xjzx8rqBAij+P2VoXl9TeIb7wkIF8LRhKD17GtjCzwID6UMzc/fi6Jz5+4yioFuVZc+t9CQr+t",
-	"ALNIdWBc1YZ10PqCviECmc2IZajbA38FeL8PwZ8G/RIMSoNVdFqmgLPHcu2MLqD0LyDUNbg113JBnr18",
-	"/lb/DQQCvTyqFWL2YpTTMkVVCx3qlkUzcoHbsM6y2fO4/sgWPeRPUEjfy2jRjTXvNAd1J34LpFNGPjEU",
-	"VRFixy1WquPra03HKAIBi8EPePeL93TS9Exz2RFc8zno/STDlZDA9np3nRnC7hkcI7YVDsciJY/HW7O4",
-	"/gJCogcSoHs/9EwD9DoL6ug3Hn1uNKPOIFQDTQ5dh2fB6n0GHtdtp9QedNkqXRbsgnVeZpvyzedbVHKm",
-	"engTHvjcWfQ/B3GfWOD4JUe+cFkAqVVkFhkkAFsZod+N+85kPoxzxQzIBzSvEtC2a8yycArxEcH0l+wQ",
-	"Yl62/xCUDoP1eAFhRQgwXmAIS/mh6bOTJ8usiOS0hQ4cQxS0g/KDmrgDWLl/rlOEJZ56cvjo+PC43zds",
-	"tYkVBqNro4f6t6SHlNk1Ied3ja1qVYuFxdmMsxp0iHVznv+2IefVWqWX2qQMmcFPSslEyqiJWyy4CnBN",
-	"A3fgpTvgjmAzY/JBLxZ60WybP5/Tg/7J+/7T8+MTM59VunOpIK1emS490ynTk90o03vH/++meVbmfmJg",
-	"3reUAPogxw6MtblbQfAevHmgLdefTzFrS8YRtsUEVQ340ymhkKGlCX2S0tDXvJD0h6tR0cBNsgSm60jj",
-	"HU77QaLcTUu7TlpYSu3NlRr8/MPb3/3uL89/+Pkv73/548lPP7569cvvTk7fv3n9/b/964uz0z/1HqRL",
-	"K+nyO37DiMGMYXPjU9rl4TWPeHaAdT6NB9dXbM5UhmmZh+QFDack5oLZ7FRJIm5Q3jJpoUcBsSRwUB34",
-	"rWN5g/DDRGD+4oD6Cbl9Jn+R/Ne//z8ohq4EZjpD4iIkuXLMHuRiQmJGb8D6hxHxTLF4vCIqUcQiLiCD",
-	"Tl9kgM0dOE8qY0bkjckyNQuKSVPLwYtX+POlXscXN7cWxKjxqhswRa5IrsxEUQBH4Jqv86sD9vBufPp6",
-	"+U1eZqiJLTU6BQmhKe6RA5rvLkeAyILw6oyOYgZ+UIOFZ1FjuCoosTHigLm5pXF5uNHHNbDRDeNC1Rqu",
-	"eJn7sW1kPuLZZWjcaKsWw0V5CrLVy/GrHDXFerxl2WLer2RmM6bg/VyojMIBoe6l0E2tdv9XwmgvRSlb",
-	"vzCT3V+3u+iS2W3rXMDaHmTDVrr51N1xzQEkVrM74CnX2x2HxyenZ48e/8WBs0YDlLSg2qcmMQbefvbd",
-	"8bEv5dwgvy/g+3tbHVLABdL6HpMghZx4XkbjAagsKz5gLi0eeIb6dYv4lZPztx3AqqkTr/PwlQP1Fg7b",
-	"mQv6ZjQUUPNjNZW1FepPJp6JcIRIi805ujS+VhY+kYtlHEaEZwQfHs8UGbEJhzT6ovX8UHERsoFifx0G",
-	"BliMhdcKE39Ry9teOJAawmiMQJ3wu+ITQbM8ZYdX4r0tJbEp6gAGqI0/OmPRIQGAN+hQB+eerxQZ6qex",
-	"CKtDEqrAWtTEAuecc33egfG7GoYwz4gcjwnFwTARGX2jjbmMCTJaXAklZwwKCADCNlYSYngGfJ1PoIrg",
-	"mi0CPTQA7sGo+GhBSnemzGBDHJL3mBGOqo4JYhrkmTPZjMextrFAB1xgmZA52oVypm/MTJOkyBhTsKtG",
-	"dq2wqOBkZxA/4dTn7RUsmfk8pWo6dNkQHQ2tiytxdvLUJAdRqGwzGQLK4b1j9ZjJ7qZxLOeqzj7Dy30L",
-	"7b3hh4qBVlUkEy4IHWcwMMgBFteBMVJpebFwXVlEGE1jrkfjUZFM9YpMBIuGTQaQXb96hWTbwMy44LN8",
-	"5vfX8Hom1tYUUjX1agXE9SG59Im3qPBIANTYWUfcI2yPkFeOX7+sNAG/D2r/4Ck9GH/87fFZTS/UHehV",
-	"DsX6VoYBzffOtSLTD44odPs572uxqjcFofjWKkqY0XnvcXg8fjLqjx6Nz8In9GTcj56Mz8Zn0Wl4Mjqm",
-	"/afjJ+y76HH4aHRGT5+ePDn+rv+4/6h/1j/tn/SP+/1+Dwc08JWr3mwYnxb1QBx6TLt74TXDll+97/7t",
-	"k/86fBvIxt55LzyJxWj2Qz/61z9AlySEp6lfmeP+IWrwv0CLI2FXst9Na/7Z45s6xfmLFaoIXnbr6vPP",
-	"BYhwKwW6fNLOUkZnVeWZTY80i831KUizRq1D7oWW3jSOTSqUBff0UkNAp2KtFrHP0yIW+tuRr02NKIBu",
-	"QjEn1MKwiJjq3G9sOoh1+2VSkjmj1xfgsxsKObBPHdqTswHxRIEBZQ+EC8JixSDnrSZjBMzLN3a2XzJh",
-	"xJa1FUvfC2WasjAjU5kqRkYgohAKeu5fprSlQ6J0QVJ+o0femsrtxDEi1C6qdrZMC3j7zhnAoVHVx68K",
-	"XNqk2L+lFGtN5pOcppGbkU/nDpO2yTx8bxqL0Az7rSRMYNFlTDPPw1TjvWmbS/qugMW9R5mkXirnnhNK",
-	"u2SQ7vDIG0UpVq1Z7/R35WzWRoe54WMrZNmnhKdM+becHPTP3vefnp919LGDMs5V3fu9h+mz9YBOYAi9",
-	"n+XfeBzTo0eH/d52x0hDprd9hrRIdXX5jx4wtQ8tXVdjUeV3DFgxEe04TPUyW5cBckheIIQ9t1ACFrbf",
-	"FAxrYXLmh7exgMB2nKkrH2AiMtuzGw22Tt6/ENHtSfsXIrKHt0023HzbaMfA0UlbH+aRh1C6PuQCStf9",
-	"crRhVcIbGREQamwaq4eKb6CKGYEbYhles+hKWBuFxvxaH9Dh0KZVeEpjMIFyxMxwxow+zsG95rAM58zA",
-	"HoagaF2f9WHgV2IoBRvozwP97oHV5sPCJvNtMSzFt7Dmbmjq2p7MYQJfw58pCyV4LPR332iTbc7iWL/2",
-	"9EoM7VMHSM4rX6xNZsUyMlrAPCN9WIQ2XDI9L8BVjCVluATr8oe+6TOsGJvaUPQn5xmMJ08R2EVKPJ1r",
-	"U2qWZKbVnSYvs5l1h3JNQy9FbxvbTkZaT+FprRf02Ezb6Oc9ypWi/51BUNSW1wELrzEB20ttHPotp0u9",
-	"Nxj2S1riHRzaCBc7ryfSTyaGTLaxB/VlMs+a5cV75BOX6oddlTJFTKmq/bZe+gea5o3fD3xBh+QXPWLb",
-	"xhFgcFynRix2DcwNeAWYojwjE3rDiJJkTFPMV4B3HdYS7+s8ux3FYPZXL+AtagfweCmnAFsoBJmDezhd",
-	"gOW64pALC2+2GzvE+JtsfMUGzqjYhfKOYzxL28ZoXTdv0otiSH/H2wVOA6vMWyvyTGZJ80ZZNJusqGKx",
-	"LoE8m2oFHmrtQmiSHJJ3xoPNRaHpbB868BSHjAyPTFf3IYAQKQZ+ZD9fCO/QfM4FyRUrervJtOyduCir",
-	"qSVfSJ1Bl8r4/ev3b76oR2J3asj6Gd6kUo5vXRu9fv/mhV7QWUOKTVH6FCCWHJDAbbEE+u4zCTQkBYZz",
-	"kbpa6a/GjBlExFnmIkvZzdz0JpU3TKEupSYgBYZgZrtf0iTBvLrAa++ljNnmmYnKYxgLiKStPyDwGAsq",
-	"mxgJ2cbYvM6arvHh4XS+OLuUjbzWvKHHbVq/e47m22OPt2a/ANeptlgEduWiZnO/BLu8z1NRYRNSr/Zb",
-	"cIqdzgDZrYZXIq7oKF5hImBgsyTX8bzXeHKq1SGmIBIW2mkLxsG33qwnzOjuGOnv8gCjp/aWzeQNdF3f",
-	"zD39ykUOcYVvi1TfZTIhudIybwO5vkyLlowO8CErjygm+VkRpQehRbVxLbWjvJZ2SsoEm5cFyIPBsn+J",
-	"/P5OSOK3LIlpaOMw5fHsWB7bFt/NUZoCsNc7kdm+uRf2zOFFSsGwsH9DmsdOkEGeuWbkD7Ag+4IFefnu",
-	"NTk9fvz44JjQOJnSg9OG0YA3E75ox3jPzPWNUCSGxGz1CTSub3i3/W0J/sPMC/o5mooEPVREU475mEFT",
-	"/AHev24kNl02WyQylpNFU/po8XO38bgbawbyhqaZYyrAO7R5Uimb0BTwvKG9MthDYYh96mXq3CbaaKgf",
-	"719XJvPOuHCf9xcD3CpahmLg1hFD/I53dREzP4xkacgT1VZ4fWxECVmFq/QyU+asCLSLDWYB5H0GSNua",
-	"uLSkTTOSyYguNBtpaQJ20d/KzhVLH+DGp9eQkldAjiDwLDSuVAbWtwkM5Jntfv7FjePL30F02IiY896r",
-	"F297QS820L+w/mNsjeXWbABr1jvvcTkzDQwir8wKcdIjZsGsyeWERuxverIgPM69R+ld5jM20OusBzNO",
-	"eUiPXnE6YwvMcdN8znEcasq01usFvVkeZ7xoed6hYBtH92VgQ8ym13DeDzIX9x01pNQws8LlMD+/6f8S",
-	"azcmTdcA+7fCBbHGlgPCMw2Pa/OtJixzHLmdlEanPHCIac61ks92WOrYP7ldvrUt2XGW3bl4fxgjzXxW",
-	"GOR3pmZxhW5EoJEVTNMZTgTvXA0q8kZvdrCsIrXeLEFgmT7lNt95eARkokwC+1HxgAN4gBoelnFDnjjD",
-	"zPY46K5NkYI21aa7xhQJaUJD2OOzfr+zUfYFAESaOeVO1veWuiM3oIcYdvlKkSSVYx7XM06zcjnCVlHQ",
-	"W7FBzby28VWFh64bzuYXpu9CxEIe0VHMhoGtIy1UEY8QJ05dm/N8BEB0cA8jowXUcewGCdRN4l6d+O9k",
-	"9mZTMapUzPZW4YoYeNuGcdgfWx5zLQ0OzI1Ng3C06k7cUMlYPwjzU81iYIPpnutMPZA3LE05nIOTmOrV",
-	"hdoWBaq/9RIVddQJS5WEsDamizXWCoMQZtFgtNhBHXOV/zxe+1pL1m/g2K+/1Vz59ZjGin3TMDTH17cG",
-	"nUoVa1veGR7v1pSMTqExAtTEFsSRMqoM9HIueMYipH4os4BWaloWOqMPrx4Y63dMZzxeDFJ955iD2Vna",
-	"7DajoscGTh5QpN3tvdvFXX1GFbPS9dYdKVrj1JqKpuRHS0OMTGMho2G8AGsDaRyj0vJVInyurWPdxrps",
-	"o1+PkBe7pzqXrdj6DCkaTrVCxaLLAF2jjMg0YinqknMPFJYKAXX2RjoUiQN6PW1fIzqTYoJPgRrKr0jK",
-	"VB5nmIGVC3PQFKazEJsdkmemcz8EtEwLygirAX9loeOgov1gJXMUKlbXWMA45M31/W5dSrMZJvi/Y0zY",
-	"Rc8YnZEZYxkqOj1g0zDHtpoNejxjMxxuFxHl83T7EjqzVM/NONTujG5vKQxtYNGGeSMeEfYg1g3Zthak",
-	"J39fqsByVldNcPK52zLIPAtlYQ1ArYHzo45lng7YAoQr9jgDsSwR/ssaPvpQZcSNsUR4VjTiNGbSLFfZ",
-	"YYctOiuNzSR79jZgibeGaJtqSkcspIhSxihgg+1Bu1mZUFFwz3G1bEEC9eRdRZWtPNv9w4I0NaEuPcAt",
-	"PcAtPcAtPcAtPcAtPcAt7efQugZmyXPYdsBY2tfZdDuEpupcHuCZ/qHgmXaNt/QAtPQAtPQAtPQPC7S0",
-	"FmCpneosgSntR22W7ZsmhXkJ7bHMwUqRXMRMadEDbpwhHq9BXM65YocEFndGF2Sk79HcBx7Tr4cTJiKm",
-	"zU4mMp4thgEZzvgEpacJmA2DK+F9iQ4oNfzGYLRT42kxqA04IhD4h1fiSgz/OtTqNoVuKKOFySKdyjn4",
-	"cjAsbvWeTInSm49eYC7gNAvXga8ZNftoQdgnGmYEcL+ZCFlAbAfcKyFyre0AVorFDAzbQ/IyK1WvjZjS",
-	"i4ENWjyn8VCFMmXagMjITKqMDGN9KB8GREI5Elh052SINiMsi5JpZrSYqfwdZDKj8ZBEEgJhE4lv4Nkh",
-	"eWFqwvViVBWm8e5qyitybLV1MNf7CysJReTDyzBkSXYOvfuPQnWjd8wXkZ8ORKTF5BChtWiGtpRKNO2r",
-	"KWMZhC5SOVeg2PWrQY0CZQdagWVTtiAqkzLSK6F/nEm9urD+V8KsSpEMBnlYF/ol8Ax8q/G0azuH28u0",
-	"zM7YIbkUhH1KZOpHC0I5G3FhnZ9Dbcd5C61VaXmBYUk6BffRWpRa5VmWxKEWW5XJCdNMc+F3grV4Ejhk",
-	"RdJcNDmAvq+cTR7AnrqkC2iNPQGPN4sG4H04qH7heB5/LD4YR7gtQfA/tgmxXxq5VCNTSI1I6ZrSflJJ",
-	"aT9t7zZiipGEySRmAVFMby00/l9ohplRdQ4Dd8AFOHhr02t5pdkfk2vAnjOtEizXhzTWmo59SmLwvEPY",
-	"vn5yFfecCTKt9dMFeh1e4sV2GczHwpqlaUr1q3LB/5oz87PRsSpbxBgTSGc1JPzWUYiW0mCvRxS4PqaY",
-	"31zv2XN0tdrx1Mbn1DwEcypYP4hVzqh2QwgZv+m6BlqTaJW+iyWof/+6BbAj2Hb+hY9VsU9NAgl+aZk0",
-	"pC+uec8vUwlYEfAqQTFjnmeLIqDN06a8Je/ynVUrgfMDBlPUQa2okhrI8UCmfMLFzkaAKUkyyWM8EcOq",
-	"NpRLuasG5qqWm1G9ceVYYnbD4pUcZwxZe2HLQdTcuzJXSh9l0Bg2EAgmNmXjM2hTrWNSG4OFk/YO/OOm",
-	"0zWeGmyNm7bz2QUZYs/dWvXfPhfPqnl8WC/oQZ6v1gw3kkd7RnREKx98EFPMn49YqC1sOFCOqOIK0SQU",
-	"5t2PeJpNByBlznvHT58+hZPvcemXQZIWWRYLRtP6RIKlLkG+DXLee85pHGspB8tpv/2Zzmgk8474kOXC",
-	"hLF+F5QAFBLGlAf87uUraLakbVp4JXz7n//Xf/xv/f//+D//+T/Jf/yf//y//+N//+f//z//Zw8SgMqc",
-	"dt6Dg5/p+GqlNayEm/VxyS6D4gw94OOT0yWLzl8r92OJpc5hk0LwXHzSe6L/sq5/mvBSqoKlsE49m7ZM",
-	"WfOCIMb5H5TI80ZEhzJh4tMsRg5VB3I85iGz9uShdxSbxYfwbznJvAa5hs6YDW2q8mnOIoeFLI7h8MY+",
-	"6c1y0mHEBcZrlkRDr+7YWOKs3m9XPR5d9c6vWlHmVS+4KigBbito4ar3+aqsdZYjJt7amoNx7bjt0bc8",
-	"Vh4FhfVeMNmVaDP0oBhoYHhy7WgxqmDzTHIRsdQe57XNLeN8JtA6vyDQkwwy136VcModLcjwwsQqhMTd",
-	"S3NhUbJlOstjWjP7xkhTsOTacL3W51MZMxiCoR50Yu3Yw1byWzWWpwbW/6GNQ/QBAA4FnHBIIS0891v5",
-	"UN3YJQSftr1rrikL8pU0W01j6+TiilyzJPN6R9h8PGjhi1qGgH8Cc5JAAR2Sd0xEZGh+HwZmBYwTzXvE",
-	"lfAlJIKOwSOGxksCH4xHbggn9CmPo6+UezeGbsBKpPrczjRjwFkWUBo4FYHzgNmbr8SQKhiZJidMq3K0",
-	"BG+Eit3iBqQ6mZIbntGYcKF3UGWH5BUcTY3bccaV4mJyQSiB+C8Yi9ZQgpyuK2EXcsKyjIsJoZi4Q1wX",
-	"SACWJEOj59EJ9N6tHsKoSgejamxyqXzKsi6uUm1LyCLILVV0Qb4e+qt+GOUoJZkafqOXOObXLF5cCfe9",
-	"8y0CZD3+PHC/2q0KqYh4BI8JENDVbGEh8wY8GgZk6KSY/mBdkkNQj8MrAb5G64MNLO5s1Yd4QSZS0yC8",
-	"w0ujhX0E9FUax8btydESHNLwWsh5zKIJiwberA/JG6kUH8XMm7SyXjPAnqHEX7JzAy3DU5NFjbJxeOQ/",
-	"FN13Xik4jyyNeSvgasPtb8WmQf15BjFNIclMpqw0CIX1b4LONCHBgkPCw/mVsJw3MNl9Q/K1YWgqNKuK",
-	"xUzmipiaTM1LGQ0zSCdhNPoGtgjzWwejxUDJRO8DuWHpiMaO80yYDQKxIUszSM8MrgSfJWY1CVCDvtWf",
-	"sA3PTaSMyCiW4TUGfutcjmiFltMyvlzCsraGzk++C9ZZ4db6BgnrDGt7ygABBQHOiN/wKKexZ/BCnhAc",
-	"KbKp1Ctgw5Ofu5rbd9GEbmEMb2Km7ro+39/yf+zz1lJQTP/OQinkjIcPB7LWB7INiLrOFH7rW4/3Fvuh",
-	"bEc3oHLhRN3pY7W1PMpFpPl1DRJEOfIM3RNagUOkDCN8wq/g5BEBdAhySW4klAEZFQuRaSXB4jDx5Qun",
-	"/8eEEnQXIV67MaxO+08KK3VOFySTmAeVpzf8RqYBvMsGjfE8nNBsSkYslvM6zTlhWVltbglU8SAHH+Tg",
-	"nZGDxYHoroANrPcNmPRVdwp2FQMdvABbnPqD1i1h6nE+Ls1BFZH7sfNFVqDGIobi2MsbJVc9k7Fw1dNn",
-	"mysnMK56h2S4TIBDMpH2KA+UqIXgOI/j4Eq4M5Qpg3EQznVHXAeYAGnyIKPP+mcXZVyuwsFhxXEKcvzC",
-	"Qx25EqsBRuphSeqkcV16+ZdGH1kKmJ2D0AqcgP/nk5PvyNM+OT4hp2ekCxp0yYW8U6CSB5X0oJLupEq6",
-	"iwg4LQxth4PTWi91s6+PaJbRcDpbWUL5tsjXBLRnLbhjTSjo5Sycx//17/+vQjROqBKHFMxu+DcXpM6w",
-	"JyoPp9bFWo/5BtWP3lweUt/2hpTTEZdmNTSO2zIsI6vLjIuVND509Nbr5cEjXcMQbJ6mu8gPohn2NXlm",
-	"e4R8KfvV2yuUFersxBa9j3nMrNpKqFKJTLPDX5MJSDY+mWa98+Pj035rTcaOC1wAGyYeqBCwgmI6AlH/",
-	"xrwHvJ8Rp1bn8BmdsKNfEzYxaoffsGigpvTk0ePeee9x/7R/StnJyejp0ydPHh+PQnY6OnkyPj1lLDwe",
-	"se8ePaEnx6fhk8fh09Ow/93jaMSejh89ehIeH4ffPToB5SIUz/gNSNCekOkMfLLuFU/HTx5H/SfHT56c",
-	"hd9Fjx89pSdjRmk/fPSIRv3jR/R0ND4bH49ORv3Rk5OTMDp+FD0Ojx+N+uN+n/afQP3B31jv/AwKMIJe",
-	"Ns1nIwFF/xjcW6Gz3J7kSSxp1BH1oFB0QW/OI6htfdzvb1kd6Jjq1qsDCwncDGzDFcHrGKA317iQfEH+",
-	"5Q5a9T2gIDRO5iCPYqoyktAU5jTUTGlcSaYkDHIkoAcn/jdN+Q1TphgCj0sxSHlEj0CpbkRNgD0TMqz7",
-	"O78Sf3jz4ncBefPqd+Bm+oWN3hBgPRWQN89/wEDcz29OA/Lz2WVAXk8mAfnl8s+BvvJn+PHy57dY3YAn",
-	"L3rNhA0EgsrRA9IywFSyQdDVNG28EnqWXynyDAd38H6RMEC2IHSSMnZIXsJQ4MkQkU7ZARNa0GO4Uw9e",
-	"a/k3r353TvIEOkIa+ARzPHPH1IBEDMJe8G4+Y1fC4PrMWEqxVoMRLtAFN7uwx9qxKdQzBWQY+dYaa1gR",
-	"SkMbNj+009FfMBGmiwTAT9DwyEjMGRY+XJKUJYxmhQ8Q8mGG3NTYeUGsgx/ZYuh6XcJlZkOdM9FEf7HG",
-	"0zbVNDYSUlcFxwhwA2Tql262tJMuKiHOplM1boWx0mBaMIQpNTU8dg769H1qRwq1CYahMylJTNMJI18f",
-	"9/vkZ/59YKiTnDzCj3oClu4Nf1g/hfxGD/T4kRnBAls4jSChQS+I36Sp9Fo2S7JFgA0NcaBaKQWumy0M",
-	"wXUzBM8vnAICb8BckIR/YrGBjcenTCnChg8NyQRXotra00qo8totkYKpRZE59kDF5+tJ2BIPvTX2sahD",
-	"oMIDK19CVu+u0JcVUnK/UVeA59b8f6T34gANnJLNA8Cc573/35vnPxwcQw/rtrZESaclqZ5mZqrO8KF1",
-	"yWhO7Aa2tKkimCCnCQsx1qahoY3UoooAp9TVnnVzXi7HWHpDyc6pTnyIdo89H9CRAn6cG07wauq46SQ4",
-	"WpTzeoqDGY2xhMT1zXAmlRmBQc42T6w5HBTWVwOcqieNOQpjgG2bsk9UK7sZjc99SaDJlELXCyNk59gM",
-	"XyvMCMi7dUGv78j6YI8jQEzFNCQgNuwlIv1g9j+Y/Rub/d0t/Fpfl7Gu73MQ2j9J1HrGcJLOIGh3jpjR",
-	"Twcj0HDH/UdP+4+Pv3u8VFS9sf/s6DdP+m8ZuwZbRDhMywrsrWL1XQ9KFsF2bowHMfYgxr6wGIMm6D5F",
-	"3wmn/ToXB8SRrVWG7m7st16ayt3xdNSit5TGCi7WhGZTDyrOF3S9qg3VBUSvOaIN3T3M0VlldKGqYWJz",
-	"0DfZPSYQ0SZu7J0mwd9havANmEBGr5nrdwZBczyt1caSGyLJ2xzNdh1IrkrAAKuyT3ob+RO/QFuLNcbO",
-	"HQzsrTVenpnGoRmcZkcsDpASMTfeqovWgmN3NsuRt2P1sC9F/Y4ryQAPKDDRW4xWmn73h+S0f+ZChHqp",
-	"l6yZKVX1rizB1ppAmqX7DaLAc6TCLxGLWcZACjx22AR21AYepKGbVCTnYkt3CyxLK4E87nDpKymYLyta",
-	"s18Sjcvc16pWL4+4PPq2+41oYX1brpXTwn20yJiqryhufFx9DygzzRL3I0zNAaynqqHjeE4XqmYMyxOw",
-	"rqXnXCVS8yYKr9rnDQt2Gga2t71xRa16RzdZddJ/fBe3d+uNbBIk5Z21+4GssozkCDB5GJXRvL1y5fU4",
-	"zo6rqwn1nUlMeUVLtZlExRdP0cl5mxbocyOwNjc6dwg0dj+M0N3pz5iLa7VNE4x7Y7XXhkd/sFEeE72C",
-	"Sj9Q5sAOJvQ1VGk4NNYNyA9ASJMJEwbYpBipMR+4IkmeJlIxkouMx5q12aeEp1BlLMiITWk81o+c14D0",
-	"Y4gGQp25YiuQzy7guSJSRcjMGwqvWhgzes2KlkOKQdSQigUUA1q4NW20wJXKhX9MG9qzzSwYd3hxB32c",
-	"t7VkzJI2FOsVzP8TF9e9bRrh44ZgDifcs8GJQg+iS31YRzeWoZFa18cj4/pYnkfQy1N9ZJpmWaLOj45o",
-	"wg/NQw9lOtGiAvj86PIvLy/1/8LLZ5fF/zZdhya1qN91Qa4ZS0wugWJhyuCvuQltAu/ctqK5RGhiLBhl",
-	"LALiy+Q1W+mDLTfj1wu9y/OL5/xqOsEYbMXTk74J/JI5jzBoOOWTKXAmcFiVpUyxs3JHGi8q3pGN17hv",
-	"37tZPBw17tRRI/M25uGw8XDY+Ic/bFwSNdMGTsLDLE+Zb9Q9nDhu5cRRNDb4Bz1yIAIhYPxjSklIxVeF",
-	"1rUYOWAzK0Cdt+eQd6/fYFLY10/7JEIRTQz3fIPa3pndSyEdviYsAWjjRQCCLYcg7OWGhUNq2k7YGGbb",
-	"mIPpL7CDmEOwWebYQ6D5IdB8n/Nl7mcISYy5zRWmKD0gQRgz6YpmpE6c3EL0CAA2/2E10UvvrAdQEBm2",
-	"brHYYRaNaexprAtDekbPgJYC5CVs/2Ibz4ByWtJap31fYa2Mj1eUTyu1Inn0BZXKhl4p18z0e6ZVvSKZ",
-	"LBoSsVixTbwzf9Z0/RD23lZm6WUsRyXIjEbggmVpCkevXUiokKZRc6Ovqh2HgeUUkFtyxQLjsokgqXCE",
-	"5qSAViWowhMxGX7jYt9wZyZJknKRka+HlbOxvnK0sE0zhocE45URQ0y1K0EJtr5Bv5lB48T6B9tD0qZw",
-	"FzYovAyRCMOY0dTCIb57/eYrJHi6OPdEg8mMcZ0FCmQG08HUxdfT6EpwE7x/Jo1XDOZIU4bFqESPqsGY",
-	"NpVDRnYJwpXKGeBPkpThEpVQqb+mgkxlnpbtbqj3NEOK5URvEtwLsI+AJWrA+1pUwNiNWpApvWGAdFrs",
-	"NQrLITx8IGQ2sAMbei6+iJX2mhZVHFC7U4/t89Yrln9G02hdy6/X42VquiCUJDFVGQ/xhw6o2NpOq617",
-	"7YXpk76X+m8+0sd7wcXep3Hftp+yfh7QYTeTUy/8wDDaynEgaYJp2gns4KS/OdjBEnlV0ZQ3css5+bYT",
-	"/1qIZH8nNJMeS5P/ykNWKBbVjr7oRp1Gd64WVdubWEWIopV7ktX1fGpXJ1gC3zGykvqiknxt3pFhH0vT",
-	"MPJGXkPQE4bxTeBaY6/MxVw2NYE/18vMrX0Txw/i646KryUR8hLmfJ9LWFDo1BrCMLkKaHGDyNnA9j2y",
-	"e9pgAr9eMnqBb8EWlorZntkoPZbAW3YM2lKlhTc49gf8lq3xW3YHZaIpZdBFYLUWPB2lmjvcF02Si1OF",
-	"muXRhEW97cAzaunxtnE0mu0VzCnCSUOwwCvv1fLijpgsGwgtc0Dcv/uw0Z5yjU70eIIK2IM+CAIfwxHN",
-	"tg2IpTJ21w2g/huIdpMpUqR74Uk4cllfHV1xZm22t5C+sE9uJdtuyqFv8en7SB97MAC/nAF4Fz2cK0w6",
-	"0BP2zARHpN3YcihZvqBULMXXnW80BmijTJqYxuaCTc/u3su1n7QaMOkHHjx4GHPBwwfJ9iDZ7rNke4te",
-	"HrqzAyo7oGlKxYSthh0FJ2KepgjkxQCNSkgyZCICgNrhbWKLPqMpu/RHfb8OqNC9c89nU9shFF/WClH0",
-	"fS2sJ/lai7hvsP4zI18jVqf1LVYn8E3DOGvQP/eI9gkaX2UD1+JMDeY8jh3QqEfxCJKqpjyBq3vB5sLY",
-	"vswmOf2epYTmIiM/0ojTDMCsdyix6RPMXQIXc1uZ3X8EiUMIN13Coe4ogrc61lf499YP9FMeRykTjW0J",
-	"yXwqDWC/3lU828NdAZE3JtjoC1/zwLsWk3ghItPczpPcxjKKtGU0te2H9Q8jNuFCYd9ATMJGNrL+SaTu",
-	"rxTRvIRJL1M5h9RLlt6wmiaAtvef2ijysQIg0cSAeeQ6wvmlWOaJetcmjHw9FDIb0AGMbPhNYC6C2Qou",
-	"JrbmbJxjznRqXa6VhftK2VuLzomaTkzBegHXju1nZFrqi1hnbevZVVjhy7ZsWyUWW4m3GsmyqVDYZ5+y",
-	"B/Wwb/Ww4abX9/HCOdzr6JPVOA02PbabRGVDS9KgXsVs3sNr2eQ/+s37NNhJm6+6JJxlQbdlR5MHJr5H",
-	"TAxJwaXdvxsH7VWWoGlC1Zop7whaWGmkdbnXJW6/zcKp9aLni+as3+bCNVnsvzfI85iWDn3iL1xxE2CP",
-	"01HMyGgBfgEe1aSZG2AEQmN9+YKUmsK4njX6sjCWauNk9K0N13ufkf5nyffpFH5QcPdJwd1JN/JKqxPz",
-	"/5fUW5G1WFMIUCi8rlan1GSdMcGUWl0NsLZRofFYQNMzfcb307YCA1UOrRDBqTGXeRwBIAYZMcUj5hBo",
-	"4ErsDgsLhagZ5/75Xj+OmR4EbAFZ94ppwZShMyIXNIQSL8GhtcbSYh6SSwKCikth6o4YgFZYB7lMie3D",
-	"Zx0JM64UF5PDTR3k2tb2V/uLBaf0olrVaPffSS8zS6BY6BbZOwfhM6CVM4Jrra8vgEd+/uhuH4xlOtB7",
-	"XXpO0QWw+gAlE6M+GtvntRcK/iLXSARb22JneutNVH9BViilNaqMxzGJaXit7lo31a4CBTpVrg5YxSya",
-	"aC5GZM+MqQya+2jxj5kvewpa1ZShQNjKjvl+hauwL+fesynta3pBz72yfSc8u68K/dtcERXKhDUNwvzW",
-	"sjGeIbYB3nbH+9K5vp1R0ZzVliexT7Dr0YBHmvA+BsWqLz3G2kugCaGRX8RveJRDHXvLsZ74TVl7571x",
-	"CpX42VTq+7VZksG4UhbyhOPBygwM1/q8JKq7NyzdLkyF237r4SkjJprDU16iqaN730qzcuautWuLIgv0",
-	"Z8onS/WHJuxicDwuC1GNYSoMx+HUyIiG1+RrfVKNUjoXAUnZOFfMtGpg83gBx9gpiyM4Sl8Jqo2tCRVc",
-	"ASl9ow/T4dS25Pbb8ihMwE+YwDLNlMbKBokg+3Qm0bbbadcvP4B1w9IRjSsLYOrVQ5ZmiGXy9dD9PRgt",
-	"hgHxPtPMRbquBJq32CWviF3JlExymkacigJvHXvf2UCXG0ApRFan3kwwy7WP/nJBLH8NlkWEhRn0V05T",
-	"5iH5WeZK0VZis4Xge/pUMx/cp4q201oCYpvseqEqMpYmqV6TgSZmazz7AnTsC1Ckk4GbTK8Qm2qqjWmf",
-	"4lWvq+DbYwjuQe/tV+913Om/27ibVaWr425OzklBihb49ep0m9CbedARG48Zpj42nV5+kClC5AI5FCUO",
-	"KJ8jIkX9qcYinQwxx3II5rnRmQlV2MMUWvZFdAFNGwGTNTokv2hldSUKO1qbyiWVqQLo3okEq4YkY3Fs",
-	"QE8BP4Fkck7TSMHAzwkFAFLQXHTGlCm8IDLPYn4DU4gXZLQglCyYMm1F8crWlbJNB60Xdn2bT1xL3jso",
-	"uNNaWSLal5DzDjX+NKsHtNRMe2CzhfZXEmbOJ22l04mRktEaLVns9sav8Qmo7Y1Pn/a8JGFj2YFVsEq7",
-	"ebfgToFLoZ0YrBKMtrKbTH7N4gsAeYLD4C3a/sahs2z7k1DOGMnkHToDbCgZfytobAd5CPVwIIWVeuey",
-	"9h9smN3aMO+nzHHJnYnKrGJxyDnQxOyN+o6wdG3Q3BtmTcTcUxi3mWYgRUbDVa5hFrNkKgVTAaFRlDJl",
-	"D/0Jkwk2sMzyVJBM3mpVgx33Q7n91uX2f8fFDRurHcOMQmZ6aO9+fucyPWSeWqjyXcb2TwuAVmA3qAID",
-	"j1ohBTaL/dOxnsICAdzpmA00y/XOey/RTzWTqUA3fquEABrn+nH/fHLyHXnaJ8cn5PSMPHq8W0+yZu3b",
-	"9iSvjxGCO3kq50XWfEgFGTHjHY3uWpCwybX8jtEUvLljLvSJXuSzEUsJ+0TDLF4Y+ACZOorH0tlcm/KQ",
-	"ZsDG/NMhuVTXLuJveqXTMTuHNH8WK1gVU1GRWR3yL7dZ2iAIO5hRHlu1BYILp1o0zxPGf6vJVR9rr7lw",
-	"88aWBNa/67iRGJ1ZasGn537Y7OnV139ZT28rgbZOALWXJY1yoqsYuIt+1QflsI1y6EgAf6/u1rK+WVPr",
-	"4CTICgWznbMVrGlwKei/9lja4KbyhRwKD8z7hZnXNj5FKrgTbob1tp+tb2jDiHfD21AMtd7ZYNh8Tz3Q",
-	"WzQ8b5tkf0IoJCrhZVxMunU039j62nU7c4/pTV6nYWAhe90PRzttZ/4gV/8O5OpdzKpvYeQ8M/Xz62Xr",
-	"LoyaL1k0dVsS+b4XS20rsB+KpB5E+4NovwOi3VZNGX/ZqmKp7UR9xJUWOXnK2tQ4nJtsISa0NRngp1jK",
-	"a9uSKqFpJlhKMimvzc/sUyLT7ILMoW0mFM+oQLP6fCpn0MgbcnsmqcxFITs7RMPqw1zPvYk9RLp2H+mC",
-	"cgjAPOSqlL/VMIpqhk5H1bwryK5Qv+aGMy0MRlRxVcSPt6ln7Zay9N2a/Iz+I9fMUHML9FmasIFmkQTe",
-	"FkFVCfukd6rlOx8fb5gm1UcQbsxQH7TP6tgulFWw721HszyJuAq5y2ZK4tUsMq2bbIDLE9BvbXb//UiS",
-	"sq0Dm/XBZRx7IW6rmwKb5Emk0DIJBV50m6kNLyMmMp4tnrspPEj+hxyHWy2LcxYuMoMawJLZa06PO5jy",
-	"JwVUrn3I8UH/DCEI9A9cTAYmutw77/3u5Su9jhCm1eKR9I9PTskZ2NQbWfxm4ZOiue1tgjdWefmOJjV4",
-	"ebLcjJhEnvi5h2kNWqZUExumcs5uXLpCkoswyzUpHJJ39sBuD7Zu9ga8VzCQ2Oe2IerQXTC0BV9InreJ",
-	"3gi5FYuEkaEe4NBVotEFtPmGVj1LgI1UoIpbeN1yGhIXqtT7RTMYVoii3YiXqqTYmMnvVynYg6zv7qpZ",
-	"YoyHHAWxrDn2lq7gZO/Rb66Z/d4SFmqE4N1tYPDAwzvl4fflJvT3KlehM0PekSKJYqw1UTKP3feUuOAA",
-	"veUYbKvAWpH6vIpkb+AVAHqAjw2nA8rCykb23fMetDmnaV/hOTWkQh9KR6xbAsT2VtyuMyEqUur02Eip",
-	"LY5Vdy4d4kFY37awvuf5D53k9W4MpiMQYIsvlA5xe5K+sWdiSOOYpXDEV8wcxe2LCc8Ui8e7FOmVXArQ",
-	"HszlU7TOkYBN251UD3bQnvpBqt4FqVoP5QMFztWLuozHyeuTB3l93vszsN8XktdfLnntC0vr+5O+9sUF",
-	"80Me24P2eLDJd5C4ViPh95jDNs5FqFeNxgcRH495mMcZX5fPhohW+4TnrU1R+MGN9VIpptR9TFOgMPLb",
-	"yFPw3tQLev6L/9FaTRpQd4MvzuJxLyitTqN42qfID/NsIMfjQSRnlAvsumu/s3Dnpx0UgBbCcJ/CZZrN",
-	"cgGrIya9894xisG0+JSyGdPSH7+xCPeQGseKq/RqYcOK855WMXMaX+Ovpz3QqADQOjAD3ypJ+jYTJOok",
-	"yW0nSWAvgzbJEYWMJrQk+O5FgsRlHBPFP7kmCwqaNFimvHBKQ8sQ12ihuEQdkmGFzIYEWN+2s8yzAzke",
-	"206Z9a0pFMswT0FlNOMq4yGiCWUSu1bkqVZHt9sDE2EMK8C9DTkRdQT7ZRtR1gnVW5Y/W7H7PptXPiic",
-	"v0OFsw2x/b1maqAOW40iUau99pak0XCeOfqtePf+kjYapPSWTcYepMmDNFkrTaA9ok90d8Lp0WzjGmSL",
-	"DYTDHenh6Y+2rhOlL25uE1qzpQD8om08b2/t7r9jfzeW/4Nz/0HJPijZbZXsXYwrrDDBTSF8rY7dY0jh",
-	"V5mngi0aTWwDeqDfnmJPB0bMPbcZTfgDvvInNrlnMYREKq6/3XP8wL6mF/QO3N8PNY67ku0RS2iaeeHa",
-	"RwfHxxiudT8ladFjYCYF2EjaYFkK5MKXSUyh3fIzKeg1LFpbvXDWC3ozGcEy5sANdr+1xtksHiy9Qf78",
-	"00v8KgnxLT//1H9qvjGD/p7O6LW85TBAIQLuaIUk9A9iE2h94wUErIS9JxEAT2KB0FduXhfwF6Ag18qy",
-	"23HHw62CcQCVpgRIUq848mEOwwJNpQXqDY1hHHTGosDLlS+58QOrw+wdpugRMj3tU5t8/QVVflEP/20I",
-	"qJLQ2VBkbMDt97RU8kFl7ERldKeXh0JLqsV1xVjfmw/fPP/ot5hN9uesL4nZu5sa+MD0d4jpEc1tcu8A",
-	"pLsy793wseNK1ziIUS783WNIb2MI7rp4EgzZqhQ66fc2Omvdx7LJBzl8h+TwfQed7iKPtzSevmSgb98C",
-	"/J6H9nYh3x8Ceg+q4EEV3FuQ6mVFsMfAHJh4+1cFK2vfjeg0c9ZagTARqQvCbli6yKZcTDB0pFUlGM88",
-	"IzN5wxQCJjOi8vSG38g0IKmcazGu/4EjPwS6Uj7hAuNKpk+ivjtCoJQr8YNWCpmW8/BocBGYRHNy2n+y",
-	"/BK9C3poONYRi+Ucut9fEuh6TmPbszBK6Vx/Grtu/lIQ41RWPGJXAlrwnxOLB6zsKkh3jYECTxnJRcRS",
-	"MqcLQieUC5XpdaAAGXsjr1mE2etTxlO9pIxrviJU6V8ySSIWs8x4oSdSRodkaFXREJzfU0YMJ9pBmI2B",
-	"AegdCcjQLsLAXPr/sfeuO24kWZrgqxiIWUia9WCQcVFKDAwGkZIyU1Wly0jq0nZV5IYb3Y2kZbibcd3c",
-	"SbGFBPrHDNCYv/MG+2Mb86sfol+i6m8/ycLOMTN3J90ZvAZJiQVUKkj6xW7nfs53/Hy0j1STQCoPLN0j",
-	"dSM0JdlHM6HPLz7xkbJvwuH4mYBz6E/LXbNUde77Spgaai+nIrwRCJ0Afn7qdhA6Q5p2idjsmiUstIGD",
-	"Klld0ZIchpIT3+Tg5PWHfObpmAdMn00Tm2hotmQ2ehlJOX06Gp3zhVn6G72ey3jhl5T+dVK8CEoQZvgI",
-	"tvCszxaXy6wNndj1AV5U9lLMuNnehmUilLeZSHnkFuXipNUuLMpy+1cljeGHcD/lMIq/KTkMA875CBep",
-	"JFQgRzacUdGYzSKTv7THZ0U5fDpMGGDp704ev5Uob7UdA5aplhMh7/VYwkTAlA8CB6KagKWvZSF2osgF",
-	"hiJ4Q6ckNh8pMLeaxA+k6EU8SM3DxgVEMcXjYTS5ESrVsgzEX3cC/5ruF8aPz0iSRcz1vb1jw7RJPrtq",
-	"LwTTiekEO+IyZtQFCkjrZvv0G7RwklGoFUUICjj5cyMWFEAVUocsK3SqxIs5CkhVu4z5rsBXluMZ73Gm",
-	"H3CA2+H99sTB4pl+PulY3g5kphjoYJrRZvpqUElNKgH6B0wYv3CQ3W1XBWUN8yLVgA9BWSKpDOmkCYtf",
-	"ICDNJyCT4dZ0K8K2Qr+uKnzyu3IzalfS2+xklRAA2hzLLAq1+h3qKT88Y/+MTXXgNzOYUG6Gf+vNrEdI",
-	"+DhkUcRFX3kEv8ZKU7iJdJlR87VAZ2UM7wL010PlQBZU2rcwqWPPh2PPh93kQ/ZozKPJrZnX3/7t7//z",
-	"b//69//+939peEUW2mn8/X/87V/1///2b/Dbon6ydt7bTdCUj9gtblHDa0RU9DPah8qTZFX8G/O0TuM6",
-	"od0HTmOcouL97/Zgyu2RJx4MjoEgNOJUeYQSPEJEGVaPX8XMpvnFmtvQPuuAvgvNH5yXXCuq0PWtJ5Mm",
-	"me4egUEL45/S/Etx0Y8YPp0rQomfU4P/oHgFgjCAIbb+EiomMKy6NMapU7lTvXZF5rIgwyjT/qpke6BJ",
-	"id83315xr48JhbQkBLaWSggS5vSr/md7mYSznG5/Y5dHct0QuX4aMHt0DysXcHG6248sQDPOiiwSQ9WH",
-	"kAc4V4NaLitwbb1q06mBpkH3tXOeLd/LasaCOcQMwSNr3RBrPfTsvsU47HqazC7T+rbPkQ88sW9jLPqY",
-	"3Xdk40c2vpPMvCIT32JOHsB31JqlH5hmi0HKQgIXQgxdcz4WulasjnkFVDGSMhoTKaLJFRHSES6JGE2E",
-	"IgM5JrFWO9HMpRgF30K0qSLIrYf9ccgC3uPBW5j1Mdi0+WDTOxHp3XURpwEd2Xw8DDFBxAm+hbATBKFq",
-	"RkgDzZ/2PriEeckqTahA95n+5lZNVMriRqcR835CRXo7yiLBEtrlkWYLHuQJ8JAJyGEGDKOEaasFH7GA",
-	"oFhwkOeIkSQUT/kIOFJDaBUI8rg4vh7fcHZy1nrg0FGRIPcXAFuZUSITPJSAkVaVC/tOAhkzlSc16VPa",
-	"JJ8HEuJDPS5CRcArQJIy14eQkUsRuAJNF9K2Ukhqdn0hDW6FqJEKmw0WFbOh9Exy+G3N50koGWY/Aacx",
-	"/cHTqb7gVVIC31c8ljsNHG2FuVRQ/UoEu48Ro++cGa+yjd8zOHSJs28vCqRHcvpV/7NuFMjDhB1RYHiF",
-	"DFTFKplan6VTHG1H5u+ROjdCneAEY/uT534vzPISZLYnQR8cZ5WLEYl4S0GfT0YxQ6diR1tOSPmgiFER",
-	"5qnf0nUMKfsYB1ShwVVTsTSrBy1eh4TnfT3taNPhnxJzsJC5sD0jzsbFlnZPT1rtxoqmyd4FhI6sdCOs",
-	"9MAgdV2MZ0GOup6icsrEzmI8W2fAlTZzPTct9Kuu5qoTm33JU0W6rM+F0FayTFZltkyEm+G0DxvFgdUq",
-	"st3LldnuKxEeme6R6e6a6b4S4dY4bsIiOKZqwIf1cRiDGsBVwScJdYpj475zAaJ0wOImwZIP2cO6MJKJ",
-	"iClFfHSo/xfww/uEqjtlojjOXQ/E+5AVQB9K8z9GZLZa/rNIMGbpEqBFojTHmqRZWYINKwx4xoYFAf0h",
-	"j/IPaWJatiRcMzRolaEXMFmrFQYyrtFyBaQPGVoqcpaHDi3lpb4LxZeSKSZoRcsvecXwnsWW9MJhMqli",
-	"yYgp0pXpoFMoUHZzg3CMGsgxyHwXfeJC7zMj+pAWIkOavg3sQTqeg5tSC9qCeVOeewJNjLODl5fZpWA9",
-	"9s1ft/AzC/0nNi1LD0YTC+Y6aEuAEkNExBEReezPENYt1C75T4oGgpGEdgFixaIRU54NYfEkiGDqSK7u",
-	"h9yQWKhPa/HQ7zZwNcPelmBHS3OWlZjCPoavjkJhY0ZIiRS+0RBXQc7Mj3MlZb5QJ2DWiHGVZNjp1+LH",
-	"7VU+TbG7HXkFjkT7YESLEH6lTd8L78E9Cp8Jgy1IhfsRApsabIUndorGtxgS05rckMlhxCzuICiOECXD",
-	"IJlJC0KWoRnIQrGylUuqqjzErn59Vkfkyg5iA7Ds6+l4Gw+/zXC/Gu60ouG2d4G3I7d/MG6/j37i+1Qu",
-	"F6FbgNlvVsXaYbTu4WXFYtG7jfL3QgRwY2G/qqDfZvj7QQX9ilPeu6DfkeEfGf4cho/RwYfn9iOW8N7k",
-	"+2b4n/L0V82mgwEL7lhIeNohoQyyGD2pXZkOIF5qEcrpkCbplswBDnjjvMfLAmOh0l3Y0Z2y/yODPTLY",
-	"fWOwfway2A2P3R3IwZ5w2MMBPThEtfk7QDw4Mvcjc5/H3BHtoBSan4d2sAazV0HCmDbO6/PsoGkcTZlK",
-	"SY8nKrWZdBCNKhXG9miQymQJPISHTKr7czH/9GM+7cNKr8P9eoj8usKbGl6j+OIjwPYGcW00xeC5w78b",
-	"nQYXIR/xMKNRcziYKB7Q6HbAaAR6TsRGLCpdpNcF0d4+ywx8cj0pgenLiCL3aSRc3UEatDan9Ddnesfc",
-	"Gx1DukWgnabB2wkngsY8UIX3Tl9afs8wkSlzuY/ubZC1tqj8egq7nrJkmGjyuM1UrrzB91DCVMDl6fXW",
-	"wOVxh7p2j8q54/YTTDDr95nmc7d2dSIQMg+Z0VfN1vYXNqJUBkBUkQ8fBICEP7XpPhkz3h8ooklMucZw",
-	"OSEYqai0OQCVyTCSR0pfErAwS5hqktcpAombh0NjNjlkAttUgAkAWX8DBDbX38lMaMYuApZrx+DvkaLH",
-	"k5hhJ8MRi7Ap3BzQCzPABwUuJ5Y5ENkjlAiWpQmNzFA8pzdAnyCjVmDLLRi1FhKW63iu/Y/TQxyXcFaS",
-	"loGWY1hpA0mSVJACrwFnl+Y3damE1dS2Yxj1ZUXIA0iLRUXCkmx+Ta54sGjuRyXhu1cS1jv53zOcSY3G",
-	"sTVgk1ynOf3q/t4+xElVKmituNpnpM8jszsyu40zO1CBCwRwGBAxK7Gu/ciULQ62Ik5TZIzrBWk2xJxP",
-	"jd20o8jWgy1XnV1rWjMaQy8G+ELba9cZpRDliiG9yzXkNTbm5vMGjPkKDyoYtculD5gbN2W37SYiZoSZ",
-	"PidjLdD0ynHRYwGCJWhR5vhtzEKexWtbSoYY9gtoAsZ0e89quKMyt9F4ftUy0jG/a2q5j7rNUbdZSLc5",
-	"24Juc2hwTUhEhILLFJn8xqBD6uX7DtNWdi7cDydh5bAF9bFZx1HMHcXclkz4AxNzJomnxoTfYvcSxTR3",
-	"g8ShuTk9QZYkTKQQTBtQiPX5tmTFf8jMnI+FAR9YNg4XAdt2Hg5g1HkNfNkx92ZjYmpR1v18ZUZcQhc8",
-	"P2kBEmFK00xpHU7QQB9AKjhC5yU00Dqgu0AOmXjoziOOEh86gSQY8ChMmKjPIcnZGpa743Jh+gDc7RE5",
-	"YglJeanB3wvz4H3LI/lsEhAgkqPHqCkPIj6ogiBhDuSY9GjiZstVk7wSocLbDANHzCnTYySkExsiMkX/",
-	"UH/5wNkd5ol6c/qMPPaFTG/pLczTf3IPjJN+tCkfTcti6pFDgLLrATPtSwbQAQY1ChZzPJBTC1qX0pGf",
-	"+Z2mcWyCWaxA5weaEvFt8u7lt+9bjes7cTAvtI9ai6V4lVJR6kNV5vzrBPRz/fT0a/5hewhOJZa0v3b+",
-	"kQjriVAbWCCX98VSnatgQbh5KXLajyCzXeEqp2qRTh80wlzPLXbpg36YpTp8B/Q66uDR6XwURvsojPbR",
-	"czpfwwPnaZVAmus3zUXUkhpeymMWccFq1bl3wvTQ5ILo1yeQG8Nj5iFHS1jA4FpNfNBwk6qUCJmyjr6S",
-	"0WBAEqZklgSMjMsZnI8UUYEcaht2yIQHRvONKJQzQM2kTLDdlRTRBJ+gOSVUUsZ0Qu6EHDfJtbAA1Jqt",
-	"jhHefjhkwvTJwhVNJXBcIoVHuLgRgQyZusLLx1QRRblJqjA+ADNunioW9Zrks73Q+BWBiXskpskdC4mP",
-	"3/rNG3EjHrKP9Se7iYflQ956ISfWby7TqlqfIe7yv1R+BJRn3XAs1MI6kHFMVYcEmuxF6umTivk5XoN9",
-	"GUbQGgb9zJVjts8tjZunLAbmFNMvf2Kinw4anaetmbF7+vfXeO1ly2vEXJhPbXctTRI6AfGXTiKIqskk",
-	"btTMGs5/N5ehYKbpGdUsOEyWl13hCyhIG/KMVyQ3nbvkJjOyRWRbYHv4wHhSOSOxRizpFhxM8Nhn3Xbv",
-	"adBiJ5dn4cXJOW11T54H7fDkstfqnfWedn+g7VbDa8Qyhlk1YjmyHTZxv83qpQmFwKM1dOHHRUce6pGb",
-	"cAQeMr2xM4K1lPRlponY+UbntWHOLlU80Ltph0iH3M34LGjRi2737KQVnl+enPcuzk7oecBO2r0Wfd5r",
-	"0csANBU34xydvzztggq0wpTbs1Ney99vWeZDe/tLIrjSIn01YskEyh1tlxYjxgzqAMqDfSsaXU7ryAQ4",
-	"1bdvENYHIbheYuwLweNibclskSqIJfLY14TbzEQob2H0t2N4xm1IJ8p/0iTTG6efBhcSYALorIcW6VRL",
-	"tBsxpkXdw6l3Wu4BamhIQPM2pqIrWlVZMuIjmWCchJKE9ViS0Gj6rQkbyTurpNhP0+ZlOdQhZGrCHS7M",
-	"Yd8GY7ShEIEj69wIvRz4YkDImGmHV7BhUykBTWOJ/qJ4TH4scY7Dskw/DdgEYEECmSku1OIW6Rs99X8Q",
-	"odyKQVpnWBYzhcMMH7Ec2s2C17I2SAGzTB/yli5Y7CwF0brfCJvVmTO4lLAAQq3fB3NBJlIeuSW4OGm1",
-	"S0ugrxFsapUuP7We2UuW2846fykcc4/g266A7rTtCVTjCPQRQAkqVBn2wpItCzNk6VPSTB9gQnGCBZn1",
-	"0h4tI7CQsawUo3gYz+I9/r0CG13Lz1eONdc2GR0PeMRuRO4FNO2IEGMITGRk5ugQBPhhsGopcQl/i7Nh",
-	"PZRD5sGvRJGzGDAKwfuDlKgB76V74yWkQo0NUQ8HUmitOWSBVlNDPUatpius7FEIbtblSTq4DSmki7af",
-	"P39+0mqjey7/5XaYsICjW60xYTSZ71Zsn7lcVsgZNSbfS06jSDa8Bpjo9ts3NKahzBbn+sCZba4ncALI",
-	"9uwlmg1Av1QwTHDr4HcWSCFjHugLBPxKI55yvPnn12/191COBWOCb//+P/72r/r/f/u3v/8L+du//f1/",
-	"/u1f//7f//4vDaDhYYbQYrfGQDVNWtE3ip6sInC18XaCjmU6tl7//JcTEHbn8IMVXFN3nbkf64wt9kVv",
-	"2rTZVfCsulaKc1ynbrtWcJ0WafpAfKdliTMfQg64cUxDtm6iacLo3Uk/okqdYBf5+uzSzwMJvkxtrg04",
-	"uj4dRhyPoEXrBPR2UDyA9QMGTsqiyOHc2PJDfUfB6Qiuy5hRAey/4KdME8qjDvFP0e5jI72wvuZ0PqSE",
-	"3/LQx9QxHtdkov6oJ/mznuMHM8Vj89XNN1/NvW24n3qlXXoqmFyydIWAxP9q/yHeu2Sj1XwAaiCzKMRu",
-	"r13GRD6a7kRTfHFQNIownFY9FjliSZixh8qMXd7HNyvt2mUtfnGr5QKpRyweQqNnRUPnx0RmWvHggmRC",
-	"C/KAy0yhyj+QashTGuWtmAcsITELzarAc6BaIszY1GyelWYDzGXqiqflK2ZFysyabCq3dpq3PLjPTb//",
-	"Fhh4BxdwWmbA4EzaOFWkm8g7VnSxvaBqC661X5cTOmDu3Jd2hamjed5VZZbV9IasnWt1JMmHJ8lVqe9g",
-	"VL17qfYDhnKZoVcC126dajfgEK+hbXhcxNJd+sV/nJQzaDRTFJBTDousj8nji9b5kyaBzPbfMpVCcwvf",
-	"QjVavdWkA8SEpgDV2JyByHAKR7WXYzGMC1ywCoZ2EC6KQMYmavapyGxyzA+u9T+ZpYEETcstd2Nl8n9h",
-	"z9hWvMpHOXCUAzuQA4B4Su+RA3NtfMiRV+sw3vvwhUI24gEjfQr6WUiMEY+8UPZ6ERes4+K70LKeJ7m7",
-	"1rOpJoiBSxW4NbAnfRTBl4CRl1ChaKBf3SSvaDC4EZgXBSC7/vt3Hz/5mjVT4g9pOvAh7WNciHxinFEb",
-	"x74WAj5EJVgBk9ZkbEFD1SyCJkrgeY4i49xmUa9zI/yyr973iF/lvTeTqv0dyozhx7x1gO/px+ef8cqY",
-	"xV2W4LV6efCvEVfcPD1hKsiY9Y7MfINPwbay8Ktiid6xE83+aJAqv5Blpi3fEB0syieP/f8Ugw/Sf6LX",
-	"GbO9uqYaTV9qc+NMetGN6LIBF9iZCpT2kQHktcl+Hjrr9RaBAa6XeDyQWqyyLyn+qLcHUs3eGq8RV0TR",
-	"EQtJJiKmFGF5QJorxEJGDzPGlbRg7rlhTYzDqkd5pDw8BUMJBfoKE9Go0stupnB6dqrff5q7g/0OuWid",
-	"GwArs042wQ9CG1wpwHC+aF3o/zz3MJSRYzFnUQqZV+BuwNc8uhFdGXJ9yqwaoaeB5PoIHDjE56FvYLso",
-	"SdiQ0ZQo2mOeXjZYg3Fd8hyKnx+xQGaXNXBmupjfpBqdhjlQDa/RNQ8DcITztufc/8BonGcfNsL455Np",
-	"QImYpQOpJzxOeJpiOlPJkf8TFSltrOMfv9fTfdYApTsdNDqNMqWD1mWnufKUtByUQ5dgFVNB+wy0q7r3",
-	"nppFdkyoNBDDT6qLsfPtKTVm6oDIRO3fvjLnU/j9gtIazuQyNYqtjZ24pWI5rmCuJFsXyCxvT23Ggi/M",
-	"M8q+LjXQmgjO72U315L7U6VDFdKAAL8PNVzP+urzHOpcHjQePkqCJwux6CF1iIu+Y7IOcne1gElAkxBG",
-	"LKMR24pK9ZNMtDgEsakCKlADSUJiksNxMFeYfZ4pRiJGRyAftJZVCps0UR5Z9caWWQcyzCPpPYkpUSaR",
-	"23OpVRJ20uJB4lurqq1hJT4UeOQLmth6o5XkRQoOyk7j88cX7eabnz78/PNfXv705i+fPv+3sz/98e3b",
-	"zz+fnX96/+7Hf/y/Xl2c/8O7P5//8u7py7+8/8N/+/zqH89fvfnzp5/fLdONtzzuT/DufaqSWTkMTpNw",
-	"qZzb5WLitUFjG/pdeQt+kVHIkrpsIqQEUC8VGZhLN1zDokm8Mn31MyCwwBBAy+Tqv5ZMsSSsc8nN5Sjm",
-	"SFW6vj9mQ62qK5mgWVJK40Q9ICGKMVQGTVFJr3CZB9+NZXKnld3UYMiwCaiXmtXI5I5Y9I0cYUZIcJPJ",
-	"sVBkwlKPGDagn5/IiNlHjfEWRmN8Kk0YkRCSnC514cq0Dyt0OtEfNE9yRS80koItiVIEdsJnrWr714FW",
-	"4zpgSJwGaqRtnSJdfjkRoaZNHzNA0UqgRA31VqkBYyko6IkcK2inYs1QlSaMxqB0wyxVKmWIEoXdCEwP",
-	"v9IPguvwyWDbg/XrEpaMewptrS9DPRNInLXOQB8nhPFsn2OE+DaVKY38JrkECwTdj/JGxFRMzFMUSTJR",
-	"V0CDHoJjxHu5iHfJVeU1TkqfRKbVZ/21+6sno0iOs6H1kXmNk+mvVgmiz6ZNWwwYPHT6l4imqNpWTNwO",
-	"28JNVdS06AtOLLzOQuMDjoWKhjbLMaWnZuHtjzPRc/MOzS21PqJPqjVvzE11r4e3Ioi07BEDF1iZR5Aj",
-	"KC83gMKN89cAOC2Hk1e7BfDbshVFi7zUFUtUvXVK3Vj/3YBC5DJbbTInFwuUVOW51rK3sVUo9MoAITWd",
-	"Z4LiSfZQcKHwNEINMdLqoNBiLDZcJvPEoj5REkQyuIOE1SQTRPN0LVrLuasgi0MiRYdQpXhfaEL2sMaA",
-	"WE3FI8OICi0dNRM5yYa2ZgHdxCi3tP6zH3krK2i3XYP+rZhIb2fTPxeJnkxz2PzC9tkqYRYI2xiWjmrt",
-	"C/j14tKEX25tPYpqdFouIjNviI76F4rZoDFvHgsaErynBAU/4P3BDNSn0JQUFfMtxzS6u+UCcy4Be5Qq",
-	"xZSKcXkXqGDfWs6M1khMnoxXOmEjETb1eL7EEbIGdSJ7PR6wUAaZHnizoKnFURP+BZgt994KmGYaMzCN",
-	"jTe/8AjPas0sikC3Y19SOFaGLXW5wJzwGcbUqNIqS8TR+HrT4OFNo3OzwMZftG8av9+IErXO5g/pdTNm",
-	"fuWYrNZbHgcPPTzSHu75jViEELzi6ff0ptw7PHA/UK08m7CK8UjIHglklMUCwgXqCgsIwFL4TXJhYg1X",
-	"vmd4NG5HkgmzYXo7sohWTPnhcAy1yKkHMURZZJQiE6NfIFFDf4cK/PrpVnXepGsSJrSXdkzs0+TvQn9J",
-	"kCZc3bmwjt4AVGWMYDL4AjY4Z9XRJvls/FMIQmifLZwd18zr4wp1HMYMytPKofDfVePhm81FmB+ulcte",
-	"z/WklhFYZCBNcx94syb08QI1kt0FPlYVilWdP6o5uzuGnxI6YpFC+xk2LZIqhUD+kOrlbyzFnTeNH7j4",
-	"m6uo+kfWz8RB494B+6j0Vf+oKchoiNVcY1GIO3jJQnmUkKUUSuw9S9gXzcKwigoU1l4ZxUTzMzC4nQ5b",
-	"qJY1VT3kvPUsj3aO6cQGhV1rOyxzrGrB2mepodQHd7AeVdADVkG9NbnKpvKBzlvPZintTcE8diEUPOWF",
-	"F+0LZ5rTq66eL+0EdBkSGSuUHPSOWX8QUSw16REkzBjR54pQwcYYOVDkjg1TGykbcJXKZNIkzs3h4Jdi",
-	"eses9Z67s6tgBuASbfYD1H41UgCFnCL9eszlWjQRFOliNW3Gpn4urMYAXz+Bdf4/q+pOK9gAfOcyDT+D",
-	"jxw4p9YfETGL9wdpY0n7EMa9qUDcfrCKB9IpXiAx1BHvYkrEKSba1Uem3vUMhRmebBWHYUQFwpIbbQIU",
-	"iNrQxHVwgC0itLCXYsuxCXxJw2ucuL/WL9CzzuOKTasZn/5pMy5kc6IKcMnLxg7s0ugxCYa+z9thIvsJ",
-	"g6zYEPM6wkQOhyysWpU9L9Wb4jtDyFKEQI+F8JFCZREFLDZzLIoqZ8Nr9CWNFh0XWwbU5FzTqDkMC6Og",
-	"OCUv37KHdjUih3nw1hf6ePR4VKNeQcKqoQdsdrFfilalM6mk8ugNNViO4GLyyti9hPYTxkJtCPJ0jhY0",
-	"z3uDO7dTH84GCHJJmlnhbO/OXWN26FvtV1CvY12HIaHCkDAWHQAVWEm6ls51+hX/uLcXwVwNyzhWHBHt",
-	"YfnTUdyt5daop759tVjmSER0OFiS2hNRWAm670ZYgbrvCHdtxP1qV8dnxIhGKGiuXFoQOJGBAzXJa2HX",
-	"cWTFNKb68i8sJN0shdw6A4wbyBhzSnjaMfq4B+2moOoKqzNtOzkeDAiWDugbMDajGFMo5JtkVj8Ad4hV",
-	"DHqcYUMsGMi2nCSrKg2bdpUAuF6ZX7VLBa/vqVKQA0jVHXRCTYoMBEyZlfTcHTlODpYZzfWh1POjRUX6",
-	"cJjIEbjrawT5i0iqLGEKU34wUwmycu2pt/HXvPWjOzFeHnWxxUVqGeeLG9wxP3RLiEgmTXpll8fcbEV7",
-	"uPKUyW8DiijUytcdF2AOInnoEwqG5S0XWnzmYrUAtJoJnlo06QFLiIJEAy0c33Ias4krib8NAMTeFj0k",
-	"+s4eZ4W6lSUq7UuKn7t9F54Ocxx24euoq5igKXS4YCGhRLFAinAW5XsvnR2+DQzLEUsSHjK/UyiWwJAe",
-	"xIwRRsQ2S8DD58MvfpP4mqf7HetnRRvRN3aF/j0PieZX2UKBsPgzXn9NDD1A0bsVA6Q7IebgnZjfm9Pw",
-	"q/nFU72WZmJXK7lqzNHbbcKNCeGPeKqNQoBGVWmBlUztaBEh4x+KsBhQmQ+V3iMaZMa7sAol7tAzYzek",
-	"UiHLFc5v0jmj7mz5EM3P5Zr62+lXJ2034pbJB3a4uDTfp5z2NkaG+xpWntNNct/lebXHJie2Kp9NTtdb",
-	"ayl5P0cx37MddZJ8oCWqzVO2rJrl+cZWTINRp3JdRdtyIOqb5MeJ08VM2AmUMZt6OB5Io/c8vjg7e+KV",
-	"MoldS5GP795jarqFf5vSnLRlHZq2IQA1ZFhdx5X0mCtst3ZoprI84ptZgPXUqV2DvV1j2C93S8gghZos",
-	"EmbpZDUt6qWtbt+FW+sgGbjlJdOKEX6dV5gWXY8b1Y9OE/YbC9LvlJkR1F5c3zlTJgmWHZQsfFuMC/f6",
-	"yLeOfGtLfOsDHLDNsy1mvSU7RKX9KZEx8YdMhFz0b814fI90t8IhrrHv7iMs2LaODtJlKj2xDhPocIuP",
-	"RZbCBaFiYiBAtAXFrtbSbl7kpuJhMYnPLIqILUZdBqm2MOsyYR6Tm1dWYkBguZO0Ihtw7tX6+Nyr6Sxn",
-	"RoOBl2OJmhqoZcJuhbceVuBNpTR5kMBb/qKG1yi8dvHAW2FrXdYzuKqqR2J+WjDwplXDW7hlW3E/lwWe",
-	"0B4Uo9mYANR9aonAwm2nOBd6djnn3QsqhEyJihgbmh6eQIiJBAhUzRJx5eVyNWdbcWPCNtmHPjun80Eb",
-	"7Q0y4X3YJcHSsUzuFveHQkEhiNFhomnrNlO5YQHfA462bRLW6DQGNPegdrkcqkkwkEoGHEvp8nNfO8c8",
-	"Y8SclAePOjpC28cc6zIXOIw863eAj5x1I64GqOfGZVA3G7ozB7RJrk0dbkwnCFxmpFMHdWZupRQLSZyp",
-	"lHQZSaBJ4GOHU0wtJLKBzfZPDfn7Wrk0TzFAx/CeMcWcr5LQm1sXNysR4YCXD9FOI4grcryl+cyyPGJF",
-	"gtxh+DHfz2+1on9e+pgp6xekVPG8to56+rWUD7CBKGRxeBtr8LmHyoLVnmal4vNcKuZXLRNSPCoiU4pI",
-	"WVW1JPFRHwJFujSMJldEpYkUfdKjPB1clWLAighEsF1KjzlfkUN+a8nzc9jNHoVji6OsctAXmdyWEul9",
-	"q90AEJWFM1HkDx/fvSUA30AglRoy7U2j0lo1ap6CdI2QBAhYqb/uMqKyfh+SD7CjNqbvpiyJuaBGUx1l",
-	"kWAJ7fKIpxN0wwFqE55MR2KzWfRlXa4nE0QKHwO94fBXSKpfQz3bdGJ9QdCoNGGinw6UIQGTPK0lMqIQ",
-	"MJI3ZP59ZatmVxn1h8ylKtWij3TEbJ3KNvShUxozEe4q6PigXK0miwLNQMMETF0uJYEcmo49KfSS4aki",
-	"w4gGDHlKgZtg6+YU7TcAdWMAM6pmgotFRGvbhb/LNO+DTZhhTQvFCPSdm+I3O+rI/3HASCqj0ECLY4qU",
-	"m+aSlpxej5wBHNnPeuwHlhPIwR7b7ZpnD9j0cl850k8yIX0pw47TdAQCRRIBCJJYv6i0muTn4EI+4CTb",
-	"IKY1EfN8Bv0T3D6mKlemsEzRljRa99OjKtaFrHFh5clqdTIp6VH4Qii9nOqF73ids7WcImLucabZsv1A",
-	"D5Q9VmNarmodruoPwzXcVUrGN8dQbcPVzXm6eF/sMBfjM7bXcImmBbB2bM4n2Njg1P4muVAOLu6qgGDb",
-	"ZT2ZuLZM4CMvguGuCnN7tcFUDFjn9RDlHpZ9rIJhafWxIfRh+YVmank/uj6OxzyN1Wpw9OJpial3AhZy",
-	"ZbaQpjQYzE/SWKpj0NUSqRqFdx9rpLdWI73J3Iz8uNRmaFxHSha7XUFR/UjykNUNwTZjchcVkfANQUFb",
-	"EW+bbTY2kSRxftI6+9R63jlzsQkeMdvgbWgwKZq/DfvAZAC5s9Nun7cWR85p55EEmyt3qwKARYpoFzRA",
-	"i30BzU5DTm1HVh7TPjv9bcj6pikrH7HwVg3o2eXTRqfxtHXeOqfs7Kz7/PmzZ0/b3YCdd8+e9c7PGQva",
-	"XfbD5TN61j4Pnj0Nnp8HrR+ehl32vHd5+Sxot4MfLs/mgBbbVzzvPXsatp61nz27CH4In14+p2c9Rmkr",
-	"uLykYat9Sc+7vYteu3vWbXWfnZ0FYfsyfBq0L7utXqtFW8/0s/g/sUbnon12fnHpNdJBFncF5ZG1qiri",
-	"GjN7kg0jScMlA1F5UofXGPMwHTQ67aet1noZHjkD3LPsDueRhwEi0txMekeRfe9Zksc15nVgAz2AyR3S",
-	"BGbk60n7qFIqlmg7F1qWaPlP8b9JwkfMhiUQWwcrtdFERl5uGIwHmqb+QhN550b84f2rnz3y/u3PYIp+",
-	"Zt33BOhOeeT9y5/QqH3z/twjby6uPfKu3/fI5+s/e/rKN/Dj9ZsPRMlMhBA7SekdE56JMoCg0QPSDIDQ",
-	"KJJjPRjPNi+8EXqWjxR5gYM7+TQZMgymAGBgk7yGocCTAaY5YSdMaPYeQv89PXgtyd+//blDsqEJv4Db",
-	"3+i9BnwoYJ7tSw/v5jG7EcDtAxqzhCqME7jajPjK5tjAWuJCg38BatG0nPKnOJJvsaSbdjr6CyaCZDKE",
-	"+lZYDZ6SiDMFbQqvbRNvV2cA7WmgzbdMiF/QmU/+yCa+6/kIl5kNdaj72I7QdI7SEyx0TsTTZeYLUfgu",
-	"g2METgyqSADqT29GF7q6EXNSeHCpjaYFw4ZX6N8NyjmOUVsl53YkPMq7X6VSkogmfUYet1st8ob/6JnT",
-	"R84u8aMFpyqcf663ISWpfKKH1740IzC9iLtZaiaMbpyK17J4mE68YkdbLXGQNPR7YAjmaouupW/0CgPm",
-	"ggz5FxYp7DKGTxlQbHvimyPh3Qj9en0XdGgsKK/ltZvZatM1Umb9QepGqSdxZVo/6g2xj0UBgW3GbPv4",
-	"igaQeFlZkd1uglWcRSnXNH6q9+MEVZeSNqOn1Og0/o/3L386aTd/WEJZKAmtYaKnmnLUqfChVU5Qx1oL",
-	"Kdsl5gNdhyj0P7y38xMqQff6Q+2UltVU3Zy/NmL65U8Q22x0zlqtijdYjaUCl3uKiXHkYdCme8C+UC0j",
-	"Yhp1igSmd54mDJmeXiagQJQzIZyYNGWJfv7//dfWyXN60vv169OL3/9TZSOq3Fj+q9XdYX9yg0B2oTpw",
-	"Y4lpG8ZDOOrI35uOvLw6XOmjMbrot5zaiHN08nURpTumX066ICrarcvnraftH57qr7Fb8jKdjYquoNOv",
-	"Bfa5UNejFNUxhY6QvDSDY4WscM2KCr1FYzohirH6BMqiWN09kMuRcR0Z1yqMC6LFxaN8MEmPNvEOfb6g",
-	"35dnsj+ugOoYfXGsVTH6IpPbUi7kp0FuW6oU8h3LLY6MJYzOz1rcuHIsHY0wcAMAU3UN51J6x5Dx6hHq",
-	"LUMjZ+mcxDUsmk3nJE6zPg88YuRsyYBTwde2g5zDe3Sbg4xPJwkLUKDDFnl4IGVCCqJiYa6xvpJyWtio",
-	"SmXlGloUg2KUN9SgiQH//YCgxOpOafJqkvPWBdCZvkqv8Iz6MqAKHTyzCtC9Oo+m6FYN/Rfci/BLyFw2",
-	"8lND+fmoTawb3j5L0KEciw04KWBpFuLEvSUufSsFK7KKhSlvGPbKhLdQU+ks5PL0Py9/I2pW/7nc+Flz",
-	"9e4kZaq6dVPt4yqVAzvNEuFfBwEbpiewnqriLEdjOlEVY5idgHXIvORqKDVdIt+qfJ6fk5TvYC+MA2fe",
-	"O5ZjU2etp/u4vWtvZB0zKe+s3Q8klao8mWBg4hWavueuvB7HRXt6NaFZ+TCifEpALTIJy8SIyswwHjj2",
-	"9NLwrNWVzRn791tXPtcXnREXd2pXmbQPqqXXZtKOC+EcxbQio+U4UIGJBfkqCXyj0ADbaJLXKbR9V6hz",
-	"5yM1mgNXZJglQ6mYSf7nKWFfhhw6EgCG2YBGPf3Isen6niNJ28AexP4y5ZLeTOd/02E1TSiPruC5IlR5",
-	"ZKkwFD6tXMT0zmgiOFcIo1ExIbFMWJMgJovWV+BK5eIlUjBrvKygvDizxdn1OG+rxJglnYeD7eb0Jy7u",
-	"GmukvJlNQdhquGcFW18PYpki8CVdVuacVHo7Lo23Y3YeXiNLoH9smg5V5/SUDnnTPLQpk75mE0Drp9d/",
-	"eX2t/xdcv7jO/7fqOtRJRP2uK3LH2NAE2BULEgZ/jU08EOjngWXMNQwMRTXCdAlJUnnHxDw5owZyLE6k",
-	"CJj+Wa/zJqyWgpurzm5JSSxVSs7PWiZISsY8xODagPcHCBTh+g4VqAk5CFXOkClEkJek4AW8tJ/cTI4G",
-	"xl4ZGGlhY44mxtHE+N5NjGuiYq3eDHmQZgkrqnRHO2OrdsaIJbw3+Y4NjWKhHqSIBFQ8ygWuyXlDTVmR",
-	"COrhlIMbhdypx89bJETOTAzRPEFB75TtmcANvyf4oLeFo/xHTaC6g6Ar8dPDxiJcG6hcNMaAJ2BTMYYV",
-	"K2WOoeRjKPkgc2AOMk4ketymy1LkHJAji1lxZVjwbMshIs3cvl/p87pg2kGldKrAELbQO0TIrgwnpXLy",
-	"K4d3j1X9PVN0TmgvBX8V5syCQJqRVOetopCaG/leodRS37hjQbIuoMWPpolBKomSMYPVZ5Fiq/hh/qzP",
-	"9jGsvSa70qtYDj2QmIbgb2VJUkLFX4U5dRNG7076EVVqh7XY2MWaQeKFCCadPKvZeLNlMWZtnUcDmSWq",
-	"jH+PZH52kZdjwDdCQvHAE48wcCZDbQRXJae1RwBqecSVTJSrxQhpSk+GiUwZdv+XvR4PWEIiRhOryZqc",
-	"fNR5S2SDxS4JA1AIi6Dq6mac3VkAlIBEmy4bYCqNSVi0pQRYxcgLanki4xkUVlgjaNWtx4b9HzULe25Z",
-	"JOmxMUkTztQsD4Pz8DMch11is+YMydRIcEGyYtdG3H815CmNnNMB0CO07hgsib/zYz7rB8ZPzd/8AU5J",
-	"Fdv6wAKZhN9MpnGVBwSWATYVWBGaclNkUY1y2M8orM0ymcWBFD2WMBEwtTqqqq0af1F42IEB/AcDFmbR",
-	"g0D8F14FIP/Fz1vFtV8BPlaMmNgCLuyipvIZHqOUB3xIAQfhr1/tAl83yRv67//Wp/o4Jn0quKK2tXwi",
-	"+ZeTDzLrMyJ4/9//d8KZEAylrovLfYZdViAoBIkAkIT2WDQx2+Y2pTCN5yXg3IeGnM/pa8+KkguED32i",
-	"DwJufh5iO/kI0DRU6yVixMFzN2RyGDG0wGSWKojzaT5BY8RQLZ7UecHyfLV2qljsLWGtSBO7Q30vbOi3",
-	"r7PUeZK0pACQwcLhXg34pqCTnH7NP2wE+b1Eew/tbT6K002KU29jFHqwyOdzqW1/in1Ko6zwr5ZofEvF",
-	"Pohxxw0YA3SL6ZTgxcdUkQGLINAWUBGwKNKKwD2uz0IEjpIe1/eD30Bpoy2L2LxKnnX0gE1X8tRQaLu1",
-	"vlzeGZD4QRN9tZgdYGbJlqXsKZ7/HUVjHpZb1EZjQO+HowdGgUXRaN7PNFaIl+C9m2IKO4QAj1gPUyTe",
-	"chqzycq6PB7AbSTvHtW2o9q2Qw4OB3v7HHwgo/D75d/rs+hSVQSPmdUZm+QtBtAwqNWTCPXWnRCeKhb1",
-	"OtCb14CmpwkVqscSPdwSvDIVhAYpxszAiTwrEfQGHqY8CE37d2XOwwcWkheJVIpEUproFCU9GvNoohfu",
-	"p4SHVLMbmaV6iaGzfky5uJVDJlaVIL9oAjjKj6P8+LbkBzoTDUxZgdXaJhFbESYFVXj9IOHrwsMOKki4",
-	"l8jSu40OFuT4wpxoob6RiYw3wvrOYe0hgLMU+4WS0ClXyNOluVamlkDvP9twsDCns71DMJaYcATbYqDU",
-	"jn7MxTTbTwNmcrZsXphXasJDA3BdAE8LPQxW+oacfFPp7NvT7WM+lamsxp5EzsVhQ6OTYhTUJlGRvGjR",
-	"CiCuiBxhX58zkomIKZXfvkTDDy8Pylp0Z5fgBYDFBTxZVM0jKfoWk9ZmvxkI5sd+YU/0yG9DOlG+Sf8q",
-	"z+DJrMzCWX+SexS1XZKnrMgydhdLzcfwvcZSYQUYZE8CTJHcvregoOCdfs0/bCTiWtjQXZheRxVlayqK",
-	"tzGyPuDW07x4vI+aS/XrS4tU8foSy3mIQtgVmeHp7trsfj87OEf1dRphEEmFtoPWCF0rgJkCJmjSQbo0",
-	"uCuk/y8bnDPNeUuC7Fsuij0KzaPQ3JJu+4nesbLUBOJcWallIxplm/JMvio87Nj0bktN76DZEAdcA4VV",
-	"ZLZzUd1g9E8oVNaQYaV39yUUtVe9TP+07Mv2q9Hd2TS3MjSyJKfM74L1y5/d8NwiLSwbFr1WP9xu98JY",
-	"CsNE9hOmFGght+5ToReq0Z9UFtE0x+UhlHR5kg5IwJKU9/T+YFKw5hLFWZ/jrCskw9k2qz1ydrRnDtxf",
-	"5Bjr0ySNTH0a+PCgneRvWdivCkPtV+3H65Qolio3jUeK2IPjkTFgMIFzMJIqS9gjRdSAIhoRTjpmIHkD",
-	"mQlwuyYyNl3ptNaJa4CwLleEEn3sEpLLKqzEBeTGMVes7G9144m0nFSEYtN2AO/OhixRLLSgjSbtNMlQ",
-	"Ke4m8o6JDqHwCOjbZeYElS1YwzuxWQf6cJp6XM/5Q2lqGXI+2nmlLPkZ3alTdGmG9DA8Y0Vy353ztbCd",
-	"36nz9Q+adMlAjkmPJo6SFEmY7XC0tqJ6+jX/sBEPa4kId4+gdFRA9kMB8TZG+NeuKaiT7ofkomVF+thb",
-	"F21plBUethLTeAgfKeY2nmTDetP6s+s9W9VTvLl4v/mf4F36VQdleIcZ277NjS/R9rb7axO9592OpVLe",
-	"Yedg8lgfpSda1dTarkp5FJEwY+Qx9Hh/UjPyUIpKhNhttIKnacriIeQw/uptRFzNePfMKhc8hGer+Ch7",
-	"ZznpDWTMbkdc8XQHqAGWtvbMigR3vmMxuRm576bjy4xNwQZw5dmEF8cRpi08zSmJrykFfqYiJL5gLPSN",
-	"DzcxujUx8HsGLVQx5j6imZhn1rhscjlkAnoWDGRk+lxrVtOziOFoxM4xGedZePb07NS+u48kZ8lsJQrZ",
-	"neHlVvk7NbveR1Tok4tkAF3NDWdY2eLKecvp155Z3o2YWwWKWE+ofX+yzNsQSRxuwf6cc70/pkhxkBWW",
-	"SIGatlSsX6zfKqinINrWQCXNS+9Xl2qbLryfpdDzAvWsqOjtqOD+gEl2frn9MKJCAMLutqTSaS4Mvn7j",
-	"JF+b3MNGPIRUcgP6Sa3qCqpsJFUKEMk0SJvk2iwXInC57PVwKpbipjWPjVQWeq7AXmgYvsDxmdEdSsVm",
-	"mf+0P7Uvc+kds3Qg9eyGAzTzhUxtFxyRxV2WaKJWY54GAxYS2estwbRKq7Xphl3fL98yRYIIlayXVh9q",
-	"iGBgrgVLVJUvdF0WZg3V75SFfWRpocsfhFeNQzDMmEe6E1uc8kiRgCKns/jNCVd3V3hzlvSh3YhIWTJi",
-	"AuLF+vgxBhU95jE9ngCcMp4aLBIY8P4AnlTOg3wAzmd3fjOq1QOXq6NPpp4D6pVvdBpS9CUX/dtYCp5K",
-	"OAzFkvWPLE0jFhIuyJhF0YoOCFxHZ4If2eAG2KDpblGlCmyeB+6wi8U+qHBBJIM7kmQCOk5wwIQf0BA0",
-	"tC5jorn5FhOHxm9cUPiV5vAsJOmYB2w5fvEBn3HkERvqKVFgDszsSkVTieVYBCSK1Tob3/VM/4WKPNgl",
-	"4qY/w0uOMAqHnKu8X+nDsy7k0rr8QpVWFxM6YlGxK9RSyXdrJNgImd6qlCYpxEMeOpSqyW0Pw6hTibgH",
-	"Bbxu01yFxDxXz0ILoJVKaD9hWOnF03lxyp8xp3+HMcqF6GTJs7/06dxdCBM24BsOX9YoENdhaNNEwQjH",
-	"ZG0jItbQHE6/miTH9QOWhjR2nxn6LcsWbwOkcrhhTVNRtbcRzWLFV9kszgu+thHIfC0cS3DN2YxgG1Bo",
-	"xpYLuCb5xaSd25QgSDlHwPIoJN1JIUdUGRxim2E00xQY/XpD3GBsow0Xg4awfMB0NfG68WBpBb+wPXkb",
-	"K2hyO4qTHij9z4+RVrOABUXegKtUJpP6ROOBJLEcsTBPfNMapAG4GmMaK/yL6FDjwaRJPsixiQ9qU7sY",
-	"IVzQuv7FjOpoX+8PTOE8cdydLFyVDxrKsioNwBeolKaZVhcAnXZh7STUD5BjsQRyQLtYQvJa5E0eEcYN",
-	"qvREaL0SsRQg1xKu7m4jNoJG4jELeRZrspSFgYtbgIcG/aVrsIYb61vHnxIKzcN3U7BarZ+8Aidb6ka2",
-	"f1byggzyQfC8a032nwBHUJ94v0lKwQbj8lcpFaEyJQOFHGV9GjXvGfD+oJlnIMNPphesMvWxFfh92NCV",
-	"C0LFBHUd/aJ0lRClxdM+uDBBgfAri8PaJ2et5XSfzUJjL/7eQ1J56vKUtdqAifYr6zqg4+4HLROZEB+x",
-	"lPwm+VGmA2CNqDXJHuQvoLkCbjktacayUOcFUwkLle960VImsPQdgT6h7DzDc8OuALuUi77e9YjR0DW0",
-	"Vlky4iOZFJgET0koGVpJPY6ewYT1WJLQyAxxyMQGeQRM5yCZxAfW56oQToQunEnCR8A07NourOwsiRv6",
-	"Bk70kaPcw1HocJjI0QxPgdUjNCcSwkUqS/b6yrxGyJQ9QPnmW3jNYWEmySDIkuQhDKXCm7SlVP64VpTy",
-	"OlKyZvc8x+/SAeMJSdmXtGbgBi76Fm8sTcERARSAelut7MzSgUy2a8BtsKtGTz9PK65ubYr7Wvt02AZN",
-	"8yl06DcuwYQFDPb0CjppqIgNU0gja+4gyKmJeQ+DnMDKDifI+YYmdywE08ZpMzxXkAxmeY5D3qNBWmUC",
-	"TSW0l/tU13YpmhMo1du700BpPZ380DlfmU6WPuK7i5TCDnynhZ6f9ZeEAjWvp9WcftX/LBUgJddGOMLr",
-	"gVKUE5NauOtTVxtGNYSzZs3nUcptRMp5G6C3ww23VlPP/oRbzfgqwq2GZrcUbv0R2vARJDLy+KJ1/sQ4",
-	"J3hKFOUh6bKeBGgTOlGExhI8ES7DT9XlJ7t+J9Pid/US1NXk8KYjqktQasTTNGIrSNqdxVkPlPArBeer",
-	"kKcblpun9tTXZykLRvSTJqBjQgEZC7FB0BKegT/b1xyUgwCLG7fsGsCXaMvf/LXV2KllvgtLfjOoTnsl",
-	"ua9PhbF35ty1GYPVnLG9a3VGLdEWxc93LLpXZFS7q6ravipT6T4oazJg4AP674irXLOxrYi5IiEDxKgt",
-	"1Fetp6fsKB7yI4uk6ENwqeRHP5Aqq29JcTEVVsADrfdr7eIqyL3ZdQgV8jr95lTDQ5fycCfkWHjwFeT9",
-	"AJj3Mn0QqQiLCaOB3hJhWmZOXUz+45//F3AJc9ht8QRGnPT6h7wHXV1S0qWKK/LYP8VfaaR8j9xxEdo3",
-	"3MoRSxIesidN8jJjRFssiiSZwGw7IceuDN3M5+O79yXYdD24O8aGxp7aSHBWb/lOYrPrqF5dJliPB5wm",
-	"C6emdU0PHtgJ2Cvs7qQwGX6hNju21HdD8F9BURdsXP/8l5MX8OvFJe6SuHVh+UanhV/dM8RVMuHMYwF0",
-	"H95TSnUb8L4WzopBptcIGFVDaPkLIXCZJYEWvWMa3d1yrairVCuEnQZViillag2ms/u26Jb6BtJh3g2Z",
-	"S3BfmZcPIyrmx6hNCBPL3DRX1GzHeGsWtEPfw0sOK0K9NxZodXWs9R7YNB+uiKGemiHYHysgjs0BQnEC",
-	"GSu20wUwQ4OHuuXM4sD0kXqYStrr4VBykYL0Nm43BxFvkBtLWX7ts20C35+vUjvlmKXBR1spWI31Ly6+",
-	"sEK7uuHkFogif4ZUDlVzgX0xlfrHAupFtmuZ1xbcR7N5q6aVgztDlgc8dLqDlgx7mO7guGsZdGCvcx5+",
-	"nhbQJKYTCLOijOBpk7xz7aIgY8nAV0N2KebVugTQhLlUCFARIKcxB8cmud5mLaWEoeokWMHuKFgdtjaI",
-	"R8yV5bEvXKVqXsLEe1z53XY3UjMiam1pose0CG/CsVeS79KEtrukC9jFChJ/qU/BN1udDrMzAKbrKein",
-	"X43UWb8e3RDUmokUR23tqK0dtbUD09a8DXDsQ03b0fZ7NZLU3gYD5wBflWNhOe7VtuHgnRO9AwWESn+J",
-	"JUA0UhLyFMYu4Wei8L4aPCGv6LZXNGamRhzaxuO3cHmMbvPgrlmJsiAKVxWzCUM6gZol4+cP6aQAsbpk",
-	"ttBqSuims4Us98etxU9ludd62ljB+tpRftChcZj7IBg2gD00peudAq3RnWE6PzgDqgYs0wZpXk1jWMkj",
-	"VaB7bVgizYOZaYubQ+j3qA1iKHdUCAmtVRjHGexDbTQuB4rRlq82oKm604wGC6/tiphERq4KXYGtfWuK",
-	"MQ2r4wKds8Z/3ONfWNhBZ7pnDXWPjAcSonoIq6GfoB+jdbNqW3oVfHxzltbnZzuI5B3tjaO9cbQ3jvbG",
-	"QUAUFFUBAEaSyd3GVIIdt3nYI5UAHcnG1Y1AUxwkZKhlrZAJCRM5HNq0vA2I0GKjhaMIPYrQowg9itCj",
-	"CN24QW24bDHFcaNWtSap2jDKtTu1aLoV7M2Iin5G+8yER3FNtawxwvD6/etHyiMsUszeiwN6pK6Ib+/2",
-	"tUWpjO8K5FGT/IKwPMojiiUjHjCV25JFmG4t5QBNTXPR8OpGzCRlIRQYoeA/myAkhcn7bZLXKekymqjy",
-	"tCB7EPoh6TutEMWkLy3MQZSCWWzmaSdlEmm7bCIhAiwBF1LiKCUJJVEyZpAk37wR19qOhr5J4wGDV+AC",
-	"KtrLOzEZNyGk2CbJhFRUO6G7EavuF8V2vREzsnyYcJHWC/KZfhEowIaTmvQqu7uNxbuvDSd/sjctm0g1",
-	"DHsl6Q6qWXeCMDAV+lWXCwqjndawZnjFp3yah+Da/2SJI5UEdnTqJB3d+8uV/kyzypD3erWsEvLw08JM",
-	"/F4iYx98a8AEIfleMEugXIFjLJBDzkLIZvcQfwzZaJPMZrBoVhJTbG4I7jGkdMPYCk9qEnOYVM4OAhpF",
-	"LAEnnmYHd0KOAcEkYSRivVQzlSruUkBJtCktboYYQRjqR2hzAaZq5EAZ43nWeNBLOScXdvZ8cAcuWvt2",
-	"RpOIM6hQAhTHGuakF+hhm6LkxoZWUsFDbnJoeimksaPmc45KkqnLm1KdepxFeuFy3UqPC1Bgl9HS4IaC",
-	"qlZQh2Fc2DoUU10rBvpaQewJw0j6pPZozKNJYXzFndOUbu8sq6L2aqerLqNt/gBXp3LhiT9F0Fk77bOl",
-	"9ciXmvAr5APUVGI1i9pFOad5NemydMw0kY7lPifrHSzjH1ARnsiRPjzfsZ/px0lBkGhhFdKJjVr7Uvgm",
-	"yG3bAGCMKLKBJiiVUVfwiDShPMKqLKMpI9NrLq/N1jQbWCHArTf53YglO/NnrZiS6ZRtLdqWj3j/Yqa9",
-	"uaD30c22L262ubkRa7rf8Nn5N7fdyRI4UvltFcPSP5ZP9dHNd5BuPldDVT2mp59azyvGdP49pObd2yW4",
-	"IPS0nQjEAjUH4I7YjO8Ps9a+a6XmWqgxM05Awca28R8uNNo55fQUW+DBE2JJ8KronLXTQlivvD0G6jM2",
-	"ZZACQMbrFO1xGqN7IO+phGcgct0GDZbGbLXIVU0aYOFRBWNcL+Wi+hAejkPThvJ5L8xNL4u9TX5hZExF",
-	"CnAdfUkGMmaEC5VqK2lpvvRBL+GOOqh/I/GPH1mfa76naXOKY2wkGmL8ZLVuvQ9M85AgZaFtYKacVxVL",
-	"xxiNCY2kYB5YJgz4tFYIUFQuUxhuB3Ns8rSdJspuB9cvE3eqTcKUjEbVBeH3jCL3BBfqB3syE2HNePLL",
-	"DqmxswxBiwdP4a1i+pDBcqykarOEDDLV1UJYS1gWki4bcMxq1TTZlUmIrt8FIU7O5gB1LKjHbrEgGI/K",
-	"fkLJAfvTh7crs3Tf64GvFbG7zDR71jxIn0wIWsTG91QRWp2Ldg4/UpJkESxEN5F3TMyt3zVrv8sS3jn0",
-	"uBqtrXKid1h8647/DDm9pfG3jXiuJ5h3Yl1baTr9av7aTCmuG9VDd4f+fgWUtxnCOVz08lpS2J8AWT7E",
-	"Kt+II8CHqXe02u4WQMhXlo1b7uxcIGiuCBfkOol42lhNj9tVdeHB0u78KsOtSLJThPfbkVv0oci9upSg",
-	"gNjrqptXoGpcwY1Q9Q6KA44axKIaxPl3okFUcqFP9I5Bea2SUQae9i4N7jbOi0DgHpmRUz02l/FhnrhL",
-	"NrUyuLg9cxiygP6qWisT5I0UIZ2spJ58yJ961FHWj+XC4dqAkpKw31iQngSRVFmy+27NQyZCLvq3Zjw+",
-	"ZoSm0vRxhsr9Kexv10tQClMUoe5YSB5fnJ098UrY4yXAAc1nlG0wUOrXPpbJnckFMxjiVEycG29DKN+4",
-	"7nqvXpilPxDuEMgYMlCQh1s8bL1FEevTiFAeIjGlpMcFVwO2ZGzTrMcHWKAdsYtvot8yriBa0u6Mrcol",
-	"9qIRgengjlTNXQfRRwqagmJOKAZGMUPiyk4+uFOki8HePuWCZCJkCSaZPlL6EYYFGLKlwsZ/Ab7dIxSb",
-	"HEDLA8+2Dyj2IQA+cbVJ9rCzNgDrtiR5QWOWJ/LraQ64IkOq2XVjCss+ZiHP4mW7lcBZPHKFVTIecPEI",
-	"JUhK6zVdN2dlb5QHUBGsMC9CFhSywKAmKRNWNJHHJsf8t0ylvMdZ+MRzQg2LomDB7GWmY0jIhNMs4Nw/",
-	"sT7LHhc0ItiY4iQb6pMRc6W46F+BLRFJld7qE0mDFJHc8iwuZGU0TVk8TPHlNuGThZgaxmP0iA6pUixs",
-	"ks8l+GBX7ipkEWbJeFJhy/Xzwee6UV0GzsEBKjOoQt5yoe3I3L50vMw4XRKWCTgcjTItZYLrncGCJb2A",
-	"XKUs0Yv6ltOYTVZUfGAyRwa3EoO7VmAuwFlfg7GpLN4DfiZuBzIKfVRsQI0hfckAINwVxqtUynCjxKzn",
-	"fmxAdGxAdGxAtE96G3CkVRmaChLGxInM0j1pJneFitIG+RZO8V2WHqTRBLmbgrEQcCzRqw3ZyGjkdjPI",
-	"GV9Fq9hdc8dvgOxesoCH0BtVL7/cRBewlNG4vgnYADHslN34Ho9cNw+JuRIhD5dI+/6kX3dM+d5OyncZ",
-	"iMdsGeTsCzkmjzWRPfGw5UvpasDE4GnNgKH/tCiP2YynK2XEoPRilznXCyhGCz4vPNP6hgRgHVBUFlQE",
-	"MrWkTrPJvGlNUm+Y1tF2kTpdj84DB0/atkP7njP9acAmRDHm2Jxrukqk8EiSl8b0aJAqwpGBFDs/AzyN",
-	"oTye1maNlbrW4g1LtKetgHcOw/Ix2GnG9ZKksOJJ311KdWGZq/QJgyfzLfY0ug5DgHUDXCfpZMtamsfp",
-	"1xjWciNJ1SUKeOisqMMWQt7mKGBvNep5mdERDUoK0x7nSPOkcrgVOUuOtB4CRmiamk+ZCHeTyPXgC3Rv",
-	"ThfIeVCyaaRPzyTP5XJd6qETxEwhvSs7U4r3BVbImxgvmmH2GQ56CJo1FrQVgKRb3n3BxNpKxUEltR7Z",
-	"90E6RCAt1SolstdbXyvJRChPoGhi967JDA85q8sw6ZR5BKSS2CZcY6oKeWS4p6mUgBapTRObNMIV6UvB",
-	"NpgroldQr/kbWMRD83x+sjZZOpYGc1AvE5wQAgCPhEbR0ef5gIlj/yBCSSiJzXlaja7HNIrUXEdnnKmU",
-	"CDbSR7/gB5hydw4o4EqTT9Z7FpvVvGPDFH0GPS5CIiRRWTCw8ndR/+hnGObRQbpNBynk3SJaerVPNKV3",
-	"TJCwfojfkUsUgNASyhULl0K9cwz1mgQyUzzHvrLw3BtXis427FjVtLg/LlXQCYDf5GgUmufsPRiFVjV6",
-	"EQ+A+3GRMm2ddEBRAWaL+GJaY/bQUqrjwUKSfkQVdq4HIYZuqLhJDFwr6NuQB4vd+UZcsx2bVF8uscn5",
-	"tX7ErGWmtcquDCdFMzK3uVSaUNFnSUUHeyAWe3526otdgAaXo6+lyWd3flpY/ArCRdjBb9ZJ+0fGhpZB",
-	"wOE2xtF6etPpV/3PRpy0higO174/XIHobYB8DtK9O8Yzt7eoF2Z8FR5KQ3YP4cCdIvTd+W+3vRz3QL4v",
-	"rEOMqSpYCgUFYkVf62rqwj64S4QkkdTakKlVZAlbXlV4JcKtwLIfZcVRVizuS0ZhYW3/ZVQm20GmRj96",
-	"F4VMpdgHzbNN4gDcgoDXlgeDUn+jOOZpysKOJi58tl5JtIzu+HDIQo8M5Bi+0MQHThXoEIdVRiSV8q5J",
-	"EFJW86Ab4SsuAvZfhBz7HtHMCiNHXKUGnjOmaQrdLjSHC/Q6oE8Z+jKhdxmxRE28yS/Y1/6VdTKDC0gK",
-	"AGaOh+kE7GTwPVMR3ohYjmzJAI8gl3HARZ8M6FBbdU3iD6i6jWXCTI8NVyWtX4bPCqggXXTFueqha7tK",
-	"KYsiZfpFSZwmjP2K+H0pzFNvRCqhSazr7tYk4CFKGCaMVzeTwqcNh4wm1iTF0cteKUOIR0w1b4QWZorG",
-	"zA5NPyKQMSPpmAfGqFV6B2lkLsFuUiRBbHR9fZeZ6i3sgyUFg1Fw0W+SF+YemjBjzsqEPG+REGb4WNvd",
-	"vJ8ltBuxJx1y0W4RHzfrln0ZahbrWwRtGemDaNx0//HP/6tUnQqbXjg8Wgy2DBKFuQUWCyhdsKqee+De",
-	"NBSyunOzTFGl0+c6FOpTiw1WrgjtKibSjrPyYZoqdSfFDNp4UWocfUomJT9fTL/8iYl+Omh02q1WawHX",
-	"o68XrUDIyrPORmbXr4fOHWAC0mw4kbUeUr0VlS5SzWkX9oYWjlw6YIrlh98jBtcHD53mRlRvnBOrfy0W",
-	"uJjuGvrF7MswAnwg07C2avT2LaUJ8NQAUxeW9+ns4nr699d47WX+M00SAwOSTiDwqpXARq0TWM9V37nI",
-	"PG2BS5MGARumiH28yDThBffOsd1ad5KbczPX6RLN9tn5xeVTrVI4gbeQUtHSSgU+/uvvXkOz33zJ9COe",
-	"tS8NqrQp0imfKvvDwu+7yPX9wpOaRlkqgzn96jWspHGDKvmLG/941s/efLw4f/vydfbu5av2n357df72",
-	"t+Dszcvr8ZuX10uouEBoD+5KRvKudiYjh6F5R9fAcWen9Jhvfl3DKJ5re8qQgfJx+lX/U+9aAhgFlmrb",
-	"4hECGatcEXET0DZYRLssUlfEx4Ran8C+QnAc7isIdbiNqDHHFpOy18Mo3UwDSD02ZJH6M43ZFTm311nx",
-	"j4sXVju94E0vzGSXl34wpTpehosBs6Kl6YipkFZxonWA6xYVbZsxLb0Y3DZaxBe67kqAK8diyrUZDFvZ",
-	"6DRenZgvEgZfRa6lOvSE5F8KLdadgEGWfau3RTBw/fAUWOYHiw9T+EkOeVC4q8glGq3webd9FpzTC3a5",
-	"BL2Xt7ym2a45DgWz6AUu44nrDnyPiWSuz5sJe0s5sv8MvGD+tXDN5q0wS/rzvHZAsEB90GHCUGymIIBc",
-	"5FP2uvVY1QLBczPqt/qYzYGRvS7wGq5KpIfYbr1Mmea1aGpJARahtgQm0LOblRtuA3gU8blAirnVj/ef",
-	"XKGRM6bK2Au29B+qsOlEWyDXyBL140SmNWOtYdgGQJajdmlwtzjzu8e9VWrMkwnAqbkRiD4PgTNYDbSZ",
-	"eoZ/gc3jAy378EoP7UPNuPCKJIuY6XBeiMGVHuWsUn1HlQ1i0HfXY8cbB+CF+cF3wOc6OVtEJvf7ilxn",
-	"N/C79zK+ep/Qd8j8Kt1QH+FUW8pA54vs9fDYGyEIIes6FjhH5XIZhfV+qveUJwr9GZqnKANZB6xGDRk1",
-	"iC7OJaRSwmgwsNAvQhIfS+l9lwHkFfNuxpSnHWJw9YgU2gjDLmP6kmGW3ghNzUj8IZ1A6VQgY3DxDClP",
-	"cqCbvH+c5oEjyYEDUp4C67IAea0pZkR6PAIvlzIpTJANCTp/nefiZb5sB5WZdaIC8KNtNSsL3tHwGif2",
-	"jw20LoIzCD5S07WILd+0yBwxUCWxQbqQ6a2jgIbXAM4cLjssKw0RfqJ6WPa3ilFJpXg30q+P+B2LJsu+",
-	"Hk9/SiKmZR0ukFn4ygXSv93Wt4EPZYajiekXHusxtr1GzAX+nTsfDAjIAmODISFx1oxpChtlR62dZqM8",
-	"5yets0+t5532mYNTyYQJ3CSsz1XqkK4XrQVo6302OCVmv72GFAt7NNr6AZCOvfAdZy5+ZKysfsIYQmS2",
-	"ms9/eOo12IiHTIC/BVBHG15jzHh/AFdcQiP7/J526fouT9LBbYj0k990PnVTq3lZuk2xL6Xr2/dcL2Cd",
-	"aaSFZ/k+LSrhuHdazWfPnhV7CDt6r4iNzWztpvIEnWh4aO9OLsprC7D/n4xlYEkMmRxGWOpvQgp4nFnC",
-	"QoxFFHSJgrDbdIrErwupJqfBgAV36+Qe1Ib4TTOvIjGTscyikMSMpZ4JHOQWEBRGWCePzRnsZvoZERfM",
-	"hvGgxbunzVRoPzohitFE60R6F7pM8+kxE+mEBFSEXB9ObZtZO4nHVigQ+AlzD4DS4Av9BB4yQAHtV1o2",
-	"sGBrKCmbzAwocIhOo/38+XNAn/pBc1MErzNC4A2NaZg1vAZ2xjbf/oFGERgGOQdAb1Hj59dv9XnUnKTT",
-	"WKJu3C3LCzhV28gwcDJlBdCvdqWEeHj+DVsOtS5w3fXPfzkBYXLeKDNcoOFlV96d+jpXWE4XnolJ37GI",
-	"u3j5A/POzwOJWp5UJU5peCcoOC4Ro4ptLmaCQdrVXKc3LDxYR1o3N4cCASNUIVnAIYWjeUQV9tUEl06l",
-	"S/plQQleM7nmqEVtmAo3rd0sTa11NKoP175k8dxDwLaqH0f8AIrNgiUSi7OF0xCQvnZYguqDdex3IOME",
-	"ud0VCSUzqTX+aS7suB003oJXgU+H3jFFfJUlIz6Smvh821He9rcGlakr04H1NzVvhF8y1P0OlGKiDtsk",
-	"PljzfocMIdm855lqeT9hI87Gt1L4ORhp0duhVxQ6aldk1ZiS+itCo8i43uMboVI6sSqePkuPFBlwlcpk",
-	"Aqy10DPVeaM080W3gtbi0CVVcJl7CLFcyPGZ7uriXgdOcP1tj7MoLPa1txOpSS+t0A/xMBW5/kEkmdqJ",
-	"Apxn2XXjEiR/TGBR1BUeIpCHBoOaKxLLRJiUiiW54Evz7mUKWLYgO3HnZq9pt4odtfCaZRJMv0+ZXC9e",
-	"p89XnZAtrrsTsmebEbL7mC5bYvIdrMCuxqQE3JE5Evf3JYUfCIc51UZLuPWvqhXhkmf/pXvlsfZ63drr",
-	"7Ttp12V/cySL+/t2GU64FDbMkrJrM/5Je8D3zE/52YbvzDbmfATDgt0J1DwfihrPRvqOuUZ9Iseg9Pq2",
-	"ZMDX1rxiyYglJwDJgg/xCO1C8x+iWCBFaMBHsFoa6wM6xIdrOyYBzfeIr2nHB6Ud8/c84mu1W5O9CXKS",
-	"z6gy3gj/T1SlJ6/0I05ev/TJY5nYDHH/iRZGkAUOAunKppZ4hs9A3BXebiH/r4X5bFVSPRST1NK+NLNQ",
-	"5I6xoTJp90JgT60bYc0CHhIa8ZFpnqTShNGYMH2f83Kk8o4Jghns4CyFeNNI3rFCbgg0QoGmSnqcYJEI",
-	"mcLLSTbs2HdPlTXcCMggAUTj9lSKO6bIQ3e3cSFxXGvhz+HKGF3HVIuikR07bLXeDawiqNLO8cJXeHJm",
-	"Du+UVab3UhaSXXDF00IiEOMj5iJvqB3k/L204WumtdvqBszrCSKuJ4BDCajQq61YSox+AsbMTMZ+TgPb",
-	"zL8/Jrt/R8nuKfuSIhs+QcIq6RYNHnbIPXndN6LEVG+E5mMd8vWmwcObRuem8ax9edPwbmCo8EVFrjlc",
-	"YDd/+qLSj7fmqYukt8ONxu64aXTOvZsGTeHuOWn7cFNfCj0M3MIb0LBuGp2vv/9+I4AlzeT8OnKqdAaa",
-	"pd2HjHXnC8cKsqoEdq0m2MOwxRCmPqL1sv81Kt6FZKdCZRukYhI14EPlEUhWVtYVhHLskSKRyXQDpb6Y",
-	"9W4OBLqV9DOGDIRgbBxw8B4p9OUAjLlsVlSl5fQTTPagjKU7NtmylXTH9FUn+M+SeVD3TPMaOHIh27GS",
-	"3cMRdClKd1zU5eCYn+rIXlOMzVM0zPcWbqlH1iq7dOH9wLNr3g9LVCnVny4s03G2edaRywZbMlXMdtAY",
-	"Zt0IO8RqzjNkiWKIFJOwFBx/SwCNFRKsi/Bi5YKVmqHKhPe5qC7ww4e6UqzlhuR2CFiCYGOS90CC5UsQ",
-	"EqlmXFzc9uS0MrNF3LMFreoeWOB2bKacRB+wTkNFjA0bHh73TqPL5VBNgoFUMuAUy0yQoEBggPToJXpN",
-	"bdOrtmd3o2NXvBiVKxwYW2LyUcYx49EGc4w0q31osx1IqzazCAkPy45sjUKPi7BYPoYCYq3isXpIMaDY",
-	"JvG7VLEQYj6BHHIIO2GQRI/Qm6pzsA0ZDAF2iKITpEsw6Iw+YSxPWHstIv7w8d1b8hE/nrXOWiftM2uB",
-	"3bHJWCahsoiCMrhDuRvxbgIuU5IwEbIEin/9/4QP9T39SWYpZPVoocOTIItoQlwGhkeCgeQBKje+FOxd",
-	"D+2lQAqVYhDNhwNn+oti93BGgwGBM6AVfC3DhhIA167IRfuc0K4cMdImb/iPszId5dNPyLF3lz60JNkC",
-	"ekqJHQ0TPS/MGvpqHqS5lKHOX+SYhDwkE5kR+BElx5ixu/9akW/qvpHd31gAiSiOzs0YAXMhggnBK3uJ",
-	"/u/c93QaL7BrOaEj9k8nI5kpEsok5iRgacqIYjHlghE9InxNzlb0mDJ+m0/YTTHjnTEPQfcEK4gmjDbg",
-	"6g7gTECyNlz86+9L8Z7dgLjBUazgeD+yfiYOGb0NWWtl7QeidVDDvQy/AtyLgo5fRnMzbFYrbLDLbmvu",
-	"M1Tmpx/9JBPCQp7KRF1plUCkJ+CF0xaFMUs0YwMYimLlWEkaOBBc/cLKTCTDbzYeSF0VsGcTqoTlSaup",
-	"Fg/HyOZrMYfM3Zbs3nm2FDesc4kYY2cvwrb12ptJjUIGg7UkUQSqQn5cN6nDLZ6FVF1L6zudyXfnwuo/",
-	"haPpQ1ZkwsC/EWLB8HggI/B1nBtHPqhmRnUzWuFVnsgD6N4G1s1RxFS566yitTAoPhzI1dSrTZeclmjc",
-	"lBViku0y9sgOykvryG8fMyfmSHn0S1Z07lxPlp+aU7vrvhWmpF1vCSI5G8PqquiCsKUWXJHc02IbVvBI",
-	"rw6cdI5IFmgOQS2okOggNelxWhaQiAZ3KkdAQ6awOOkXUKGFxF1ZAcbRLP96NL6LZjlH9emoPu1UfXpf",
-	"WME9Yt6Wn06xbzPaev69ILt2FlStEeaX9J2C/tOXBtswSE80ReP3J85stF4w9EOBo7zkx4JReC5yRhOT",
-	"b2FpDnEcaWpZpr7+kXVzsWTEFMF4hENrgDK3Kxs3KUZZQsnU6jYiLtJKPHU6YrI2o1yGCS7P9HqQppEz",
-	"t4VZ2eLsYhnvlvNiP7Cz6YOjijl2FuECkmrc8n2fSCL1Zt515TJ5aBjNOKonJlDM013Yfotyy5QnuyyI",
-	"cZmKVKgx1AOijotQSwb+hJtsOFfHgY0opwPznovJa07LBQGFCZPRVlJbTeeFTLE1cMhxiY/6q9NfTcLT",
-	"t67A2uj2UX1dTX1954jvIPRXg3OOvKU49CXU2IHMFBvIKKzPd7rGnvZSMGX73TtkKAD2BhV1zNUKKE03",
-	"4jNgUqOK1wEnwGmgRr5H/CK3+HIiQs0xfGIxqpEVDzWLVAPGUnB/Qko2AHMbgYnJYrmCjDwdOfaNiKU+",
-	"31cgSSE/GZ7cTQAcy4D8CZnqJw4jljJMjf4y1DPpSwNeqlfe5lqjfs8xkek2lSmN/Ca5bJ0bX0gq5Y2I",
-	"qZiYpyiSZKIOrOqXfGsOC6xq97UsRQwEr3GSf/h1wXRoRxb6nFlMf4cWgDi02HTauCo3DI9UnfmTE2sZ",
-	"U6uAk1ux3sunUTkA2ZHk4W4Kg1rPO+eFwqCIJiy8VfyfWKNzgbx5qfrEBa+9aDdm4TN+gQsuLvVSwQDO",
-	"CiLXLdWcav7z9qyoWiuPyHEGk0zklZZ7JMKmHDLxJY7wmKkT2evxgIUyyDTDaxbYZhw14d+y7766PgCg",
-	"cpQxPfJHeKY0JGBRBIyWfUmhMtUc8S4XmG4/q8pUsfhymneerL3I7t00fp9Kgp5NsnKLZ7B/qnUsI4em",
-	"c869PLNHn4UbsciovOIp8s7uHSEgElEtzEimbWgLUiR7JJBRFgsMXl2Zjh80YeQ3yQVWA/hXvmuyCDuS",
-	"ZMLsmd6RLKIVE36wbLScg1Vau3/iKi1wuYIqUxCGlcVi+juUqetnhtcZjiAYGHX4MUJCW8kJS5vER2mg",
-	"fPsjsN68q4lzmzm5YXSLAiyNZt0FgzA3Kq0XMJdKj30ubs3Xt+5r/4lNNeEheP7oHRNXefNwhMOyPbH1",
-	"VFQlChXwZLfiO00jm+X9ZqHXwmlKmLGFBnxoiqtAp1nleWezzxvzHmssAbDklnrTCVqLgRR804J26T2o",
-	"YofakDrsTqMFxlsZytYzJDTnMHNYbzcTYcTuD2jnr5yfoVaFVy5YoRqAI2usYlV9lhb51NZwPI4kch+J",
-	"lKymfXGf3KNumByqRQ79TtpwV2dSVbmNtaE2k+LkwnSgtBh9w+ofi4MO4WlaQx3YdNrTFA1ermI3bTTp",
-	"6chDNsND9jH96z7B6XLA7uMiS4jKU6fj1sJPSIWtRWRIJ84ri5v3XyDa4ROqDMQ/FqmOB5JErJcu6aS9",
-	"qu4nApH+3B6pk88lP+YbM6sjMM+6wDwzAzZLmx+Jx5qbgTlo9508hnPxZJdNo9YG2J3HXi1Xcqfydhku",
-	"uei12txDb8strHw+iBq7cklW2t6QaxBPxENXGy7i3ymwykeKxI4p7JXqVekAKuU+FUIESaGls9Wzppw5",
-	"5QugNih/gIn0z/XqMA4uIANPmat8Zd8OBCZA3TPPrGLKNAynjslugcY36XRZkU626Hg5srp6VrfiblXq",
-	"jmH4bXtorsPQGW+b985YlfP0K/5x+xAeG8d81tMqjhT2IBT2acCstNYjOigXT2nce6NoVKYelIYKmvqQ",
-	"poNcUXf02ZgWVUv1X1qPNZwyEW4/hXOX61OfPYqgicarFjE6ss0uCuYwNSwRIc1t/M603gynUcdTNy24",
-	"E6y16uzPIsJ43uPG3myiwDKxWau9LM0Strirj4n1NcPdQIzrNSvy0MuTVntlbfCVCLfiHDwKqodRBQ/Q",
-	"jXhtaRgZygZ8iJC7tbss+1ciVCYxKOfY6JxqkroQxuI57xXMSz9gA1GKh+VbDkMaQ8ymidvC1PBnycMP",
-	"+IhjNOMYzVibDf0ZiLCgycQ0hGRqliQyWYEr8Xgok/QkpsMhF/35gNr2ohxP09QXAtL0VRFsE3K8Ldiz",
-	"wdyGxCZMmPPte1MWDyOaMuVvBCvzNTz1jZ3MQQUytOa55RAG/O41Tsy/6/cPdieCCyiJsvCLptAFahL2",
-	"Ip5hW72jmbFIIVPIelxw63LCvE48RAZnGlr1skQC0SVYMeOAhmGr3YWmAZm7LM8p1Npa6VLFvpQuxYau",
-	"IxpluAQ/6RE3vMYv2JyxdC/WZ7pbLXqp+z3QCylS7ORSuNB8D4IScO+ogdY3P9zGLB1ITWOaJ6VMQFSC",
-	"puzWlAQ1wngyXYeFJViaKG8NGrbUV17pexeVPa38uHzA5jmMXPdpyP5JnxtcazVRKYvz9jrshNorlqpO",
-	"WjOuU+I8Dx3VQWY6J6RTgkONc/ZopQWOfksgkiUzWm9nZerrWJrkaeR6KDf0xdCWy4M+A6g7mUZd1oY3",
-	"8CRAIjdCPzpLtJXNRSoJhfb+KJNM4AeKSRXkZjeJXzpFPlYNwZ0GdpLIntGSEzm2z7kRuOIszJs1KJmL",
-	"RRi3vt406O4LrpgrVQWYuR7XqjN3CP4I3UKg51p9zm/plK0dFPJWq+xfOVP4yFDXZai/r8EPV2Nlu4Gk",
-	"LJ/zCk76RzZMDzmYZDl2pZL/R0ALs3y6kk0vrtEvnttb0uZnI0aVsJLTDGk9de2opR21tPu0NG9TLKRg",
-	"0e6L9T9Pj7OBsjlMYXcpz9ckJ0RUembwIa+ImR2qSQkV2CNKMx7NaqD8W3+reU4zL5iFpDhjUGrDtyo2",
-	"M61UzvdNotZJldYEkcfUoUiuqW4t7rFcWc+6JxO7miyJprLGqqbNDuAo76XlfXTlzRXxLit5g0L+NBiw",
-	"4G6HIYVrwOsxfavHMotC0mVknEjRNwi4YPa4riW4/p4jUPzZEvh0gQRLLPIDJUkWVRAtzP+QTSTTRK7z",
-	"11xpMUqJUThQd5jSEAKZRSxD62Axevo4YCz9BV+2E1J+K1P2J67SKlp+BdZ2j0Mb/ivnCqXGx+26Ijrp",
-	"TXo8VQ/pUnkh4yFNCtSbe7rNQTU4VIylKxL2MJFDqWik1iHne9Fjbc9AFMk/JUwEA6hNfyX6gLwIU1Ak",
-	"UxmNogkZ0BE0xRoUOj4arwr667lJjpBZ6plMCJNUm8oCSstbmQ70sgE+hkxyPNqlyB3XiH0bBI/5MJra",
-	"SfiICasmGxIX0ClomPz7/8a/DDv49/93lh8cEBd4bw55nXZuiQCOJLYCTYlKeRQhDvFD0jyOtUjzeLxd",
-	"389VqNxFv+rDbtKozUaA5jiiHulOQPHF9hUStWlqHIkhCeRwQmSvSd4CNHSP8kiZMZtMBgN3h8OaF0/7",
-	"5Ia5sXjM0W7fpDNQ8D5LTs5aZxfLoBqUN7dOHF9HkTkp8U7CFuWgc1VcedNxjHvpdkPd8ueR3H7Grtft",
-	"nLhfIGQLR7mt46KE6bU4atf9NPgRb6p7f5hMECUoD69TxA2qGUQsQ7bkEN7oWzYacU9lzAMg+saQJbcJ",
-	"WOaBzAz3c42PO2eXP7Q905I2bHRazvMLfw8TGTCl9Ken0IU6Yb+xAH49f/6D10jkWNmf1B0gvzY6563z",
-	"M6+RieJDNde4HVPo9a/v+H0xDzMYHTjivmbJt12epIPbmCsFiOLt87bTwG4T1stgqO3WD797DW3OIpOI",
-	"NHUydK16DSYCGcLdjSztnTwronEFagSo1sP0FpKT3cjOTloXpZGpAT27fNroNJ73nj0NW8/az55dBD+E",
-	"Ty+f07Meo7QVXF7SsNW+pOfd3kWv3T3rtrrPzs6CsH0ZPg3al91Wr9WirWcuNavdvrhsPWvByAXgxNct",
-	"zcUSWK+QQmbY+O2sxPLwuHYaYTK5TaDjmJCgE/31V9j+fsKUQqTuKWdy6SnQVLN+xO2/FPtJWlskvN8B",
-	"fVFyQJ97jfwMYZp6FtFbwFTrPP19E0kEe5c9wJ1IepB8gY8MGjczdBZR49rDML/CQk2apMTXP/toahe7",
-	"LDkFXfYcSr4FiYb7zO8+IvGDcxpfxdWN0ItQzNxHDOqOdV25/v8B4Ln2PJKJIfRESSVJpSRxFgwgwd8A",
-	"gzk9wNI8gr/lo4QnhpKpG8gD6OnJprlvDP0M4LBGqDIvV3+wAaWZW0CjqNy9+kbciBPiO8jWDvmHTz+d",
-	"PPPgn/ZTPcrPXIRyrE7aZ5dn8KqQpcBczVtkUnDOdScpI6CTkpgmd1e4A007MQM2C2CcTXItbgRxk87X",
-	"rZ8BMzduAxY29RivS0Cxj5tfIvXlSQcBYhHBEI9DotIc4Vb/4Js2UaaAo0leajMFZoKr3oV2vDwhiAVN",
-	"kM1eWag9vBSa5+jhJpnwzPXolyAJU7DGCrqDw2CrcW9xtIj5TKTAxlURF6bfwx2bQPE/1bYrojSaA2Zs",
-	"nyuiOYU9HFpPNE1fAVkQk87RrQK+MFjceJgiqqOXW8hUEOjob7AHtbWBaKR6eIA36I6POYGPMBeGuPif",
-	"vrrL0jFjAs7QBzl2wxVFPDxz8ro0uOsnMhOhWW6T/5JFpq3q+3cfP5H/+Of/7zSvr+BM+XoXoNW8b+Ps",
-	"vjmz8Ea9WqYuxwSm9RiMiPdMxyNFRwaYr0N8rMvGi31zsFzWjj58LmvHEDjKfziJ4I967DuVwX/iGTJO",
-	"mLnpse9+MwCOKZEjlhizbfqFJe8VeMb0uoV4Kwx+QKMezgAPCXAYhI9FrxmNiNanOia4ETIQWRan0GqB",
-	"hIlQwRHQp4L2UkCkNEojXoyUmisVPmRPDakmRVjzi9bFtOFijkexo+3TC/KG/6i/uTRX4/7ccQFAvJjU",
-	"5Kqg8mcZKjbf+gWn28kf2cR3O3QjtPpUerZ+Jp5v/a1Po0grYWbHfDzNsd5MwJZOB1QUU45NuwU8/gCy",
-	"TgNoWXVPitUO/IiVxXQ8RAFXkGmFTA3bt1STG1xmHUpXcDhT2WewhlOC0Raf1TeNz6NSlY3j21rZjrlw",
-	"nxewpK7diVTAyyzN6Z0NqOY42riPNSmFmAa3qHHjdKGCBpk3nLff4MMXMvp8Y6/4ZqhT+X+YHwOtWTWL",
-	"82YPJebOgFFrbFpntNQkQztjqXpiuQFlJ5Z/U375QhP8/Mv1p88/G+8hIAVRRcYFXaBJXhpFwEyDO0f/",
-	"PMhqZ9fUnJuL1gKDW+nNuYVV5QJQLOaBjKQ9BwCxS7uayPlwcdBxVE9mgO1NB3A9kquCorIE0rcJFG2M",
-	"1j7JPO0UFhAJXgsgzRnK0qVmUJrv3ppCgcqBnbVaNcDjiwRDtgKCDfb2BpGt0QV90+i0f/BuwCcLSNe5",
-	"jXjT8G7AqQzf/wQfaV9/OrvwbkouYbhCZvw+COzCPGZHHWdRyrUVAw17TtDZ8rW2l0nuf6h6gzZqXnz8",
-	"s5GwRq+2ZtIjRWx3p0+ToRM1DAW9Pe9GV/dIE1fwyVTDiUU2w/kGlsoCeS0AG7wctvorzvjXmR4stYjh",
-	"uMNXemuv9D5e0T67Km2baP9w1bo8bbVP/3/23nVJjSRbF3wVN/5U1exIlDepJNLG5qQu1aVTpcuWtFt7",
-	"dqsMnAgHvDNwp909EtFtZTZPM2bz6zzEfpN5kmO+lntcIAICCBKQ+CUlBOHXdV/rW/bYb365uby+sce4",
-	"4RnWCLNdNhxmK/XqO+8bMqypVHeY+i7Folb/zebZ4vY4077MuxG0vp6N6dezPvCyJz9fnD99+uTafor9",
-	"SFajuLjxlyfhvjbOpxwgYSWIFWc1o5GckgFVKAXLm/ulWAY1k3X3397v5Bo+uYa/Q9dwsDXXBovQE/HB",
-	"Zyz/gt4dKrI57yFnuSZzfhRSEbL4ENoeok9LS2D80PTwJnOHZ26gNnnLGLZ19ZnNvo9W2vt7LO9dFyzs",
-	"OgEL/kETTzo3RLEJMDorepyzW6c+vHYxzdploliBw0TEMgzDRVcKbObeXCknCXWSUN+yhALqig9RQn00",
-	"Ei7xMeTg27mukE61hQc6F/cnPD5l1dIxcy2lhpSLgAhrQUhFhlJG2DYcHOUQhXCGRp8NIVbJpu150B8h",
-	"iaem1H8rFbwGRrLyysmj8vYG+Jqij9IFuZScwu89T6zbPRc3e1PhsjmM0EkOneTQwcshx4keQgz9I2HJ",
-	"Icqgz5QbyDmQBCXy4YuiT4kS4IeaY7UOw8JHereSUbCU6tTVtLGhFRaQvcC1TiCuCH8pOQ2wikMpFjqc",
-	"Cxf/CLzTELNDXJAS03dElLJ0oN82eesaH4ZUwCLzvQ+XubgwUoVrWpQK2FwQt+UXXOruHV3lTmW7jUGa",
-	"rB4gwQSa3TN7L4JQRixAVBNM/gjGTGs6ZF/ExXVw/fT8/OIy8Aw6ANYZpLniyDH930HeVR28wOaT+c86",
-	"0GYSPyARC7lOg98LuEvV3SZhQSRbEXFLIumaAGYl8FgtblnEreshE9Zc9RhkRsHFMrRf7dwt61JZcO0e",
-	"jHsCJXSVA7mC+trktaVhF6uB0E5MQyRKH7/O5aOgL8DlESGNajrTS5DZqtrQrEO4WdL7B7vGbzzv3ZLS",
-	"jhPeXdPcM/i3dpI7WAVZCEEmJpTjRrPcP8jpikT3uTkAFWcJCnM8sGJq4Xx6SC5k/eR8l62yQV7inQ29",
-	"MjY/Y+SMi9VCwDhzxUJBy/POTqs2W4fCQGTIViACIuSfAO8hrF56HeQqqDotFDR5hS41CprIYv4gp4eU",
-	"yAze1T4LXaqUV2nqCoa9CoIxFXQI535mtfx4OUpnivM24tpINctVT2rL/4XA9Mkp0wZTVdrklTDAcQpo",
-	"olhrAuTY48gSu/eSR/+n3ZBm8DrfpCt7gws7KsTOMzCXdFeKHXP0dBzL1rM/6vD28pM1UlbMIX/Q5clo",
-	"AMgS7BKss45HIUyUgtei2lbTij6/cpZybJcqx10kLbtSqYZUcA2zqwuOfH7hbWadh123k31g+Mk5Qnpo",
-	"zuu4VnUJScbCyNhTume8yCoxmXI3FSWAd9DLqDWw6i2NmYioIlBzz0URI9PwMSP/BHRJ1Kyzy4He1ZyS",
-	"a/krd59IYZSMY1TDLbXbS53zqvr6bI8MqSKX7oxlIHYqGcR6HhKhMAOuU44L6fqIleSAMBEdcxVUCpDY",
-	"3K3Za5cxT5VDec+UGIPalBKnkIZBamioGAP4orOLi+sGqfZnoM01OlLMbd1+YBLnz6+E4j+4S3bMSVye",
-	"u+DVWARGg457KWXJQY7bVLOZdfSt9TEU84av/WRWmpC1SH+NtwP4DgRn0By1fIIUVwMK0UF4jZcJ1hQR",
-	"sChadyFZd2DDHEQTlPS8Mc/GozlDtZ+WAotTINpmqXksFVu7N4qT4T70yWLNMmw0LqzwD5nru1LaMmVr",
-	"Ib3nximvBFYLDlwKOeLB4dXYbyOVxtjGIcIPLhean+gdpniXMBBLEb6+c76tyBpCdEWLdGuKIOmlAScl",
-	"Y1fHhgUqG3RCv8IqQaMoF1wMveetl8agIGwVygkjvUQzhZy1V+GdOMZ+6McErAJeXjzrisHtGXXnPBGr",
-	"WgMuGcvesIqR3FdVUbGg9fUstNTBtUEH+GDQhd9UO7Nj5lCLqNUIrVUGbD5IcVygTqYKxMUraks7pJQP",
-	"PWFyEjPsLJ/SeETBG+hJw7We1yz7BBI7v04sW72pN8d5Onuodi4pn6mnbV62gk10YzamkDpCudb0f9iZ",
-	"c9X20wlauFV5Bfbi8uxqjX5ZF1fZTt7+9//SmpI3MtGaWkNAQig5pJpNpbrDwsZtFGZPSbUhvRtzTe2l",
-	"0b0TP9UeKUscdmdds3enj2SS7j+sdHiAhigOHxPL/iEoa6VguROo2MEe5aHl8EHqfwIQEPKjkH0ZzchQ",
-	"UWH0F2FGbKxZfM/AISRj9lOQDcU1QlcMXHMSY3flB4e3UsY4uCaO3KHvPTKM6oL6A+hgX02pZWS2JqWs",
-	"SQh78hR9u33ZPaWXJlb9xVKAu/SLxG2FurvwrY67vFJBfHqVXlvfJZQ1YC/3ATXTY/0kER9UIgZb093r",
-	"g6nhWiYqnY9p3jJrVE5u23wi74tJa5NK+3JLwX4AUydA7RcCMkslHOSkV7WH2LYDd1NdHhbJ7vzJ2dXa",
-	"kmkvrR2Oq0v0UlnjejqM5JTEUgw92UCjA2h43LD0eZge/0t9p4oPR3BGQ6tCOoS6DqFhCFgS8o4J7TVL",
-	"p7xaW9hl+GOFO71nxEjSh48V0yPsv19F0xUUycS+GuIfstR2uRpri+3zq7PzAxHbvg30xeXWYvuyAbF9",
-	"dFzplYia1X9HE60fQcYBzKRCA/6VxRHRTNud16nqwCVgBPpfkx+vP2tIHf8pIDG7Zwj1f8dF1CGUDJVM",
-	"Jj9ob6G6t2H1mLZye0aoMUxEVIQINegcXyEAW9kLGYF7WCYCoSY/+glxQRTTRnFAmhrwmGl8LA1T2Av7",
-	"gyaG0TGhsdXeF2xxuxomIu3hBLnBUjpdZgxbVd9u3a3fuQU+NZezAiBSEZ1V4TMp6ARRlNSlblKPj7/K",
-	"Tfo7XTqgkVsN10AtXHrUrc7FeYA7MMewxlwkUPf05NxXtfnuz5gVe9G2THThXfbK2UOyN27+NRM9C0ey",
-	"y6LEm7q49slM0TGPunBxXeMAf+Od1yz3Z2A3MJvt1Tq5JoV7UxG2dkWBTbMWO3RnwIeJgoDPXB8cSzAp",
-	"kWOeqQTqy/GaN7++//hxZ4j8yI6yfa6KNvkuvoCzQ/qJgZhtm3weAW7vHWIDc6u0xBmOqeM43GgWD27A",
-	"1+YhVa2aZ1lQm9xmzyEsZ4Gv5JA/B1KBL66Ut6yVTFvCXyBgZTfD87jjzKXdedQqHSeXS7tOzErnREjT",
-	"3QDy57eiVCIvWmEawMHKZ+G+Wn8Ov9kfLg2o0UyaVTb5n4e1XBpYA3ru+t914dmVe4CNtxkNRzVjawss",
-	"fYMg29zodjeyxjoQHyQxo1HVFAY05DE3VuFqJsC5cCOWBlYzKObZjoa3TK4qtEk1a2BUHCeis0VY3GUA",
-	"sk5z2kJTWjo0oyrmlYODFvWAWlPWj2NeByoxJK/Ozq8+XTzpXHhDcu6S1jG56IUzizxKwd+w6B9Vq04r",
-	"EaNQdS+edh8/sxIK7qhudZ5BUzPQouyiaw42ACNVGKYmigE0gLN45/Q5j4kPpw+F9IYpDu31/tZ6z0OT",
-	"KCuVVQRGUUH7G8uIxrhvXHRTmkonfrGuhpiKnOKuP85hEiyYx/aRfKWWdyjJCQ+tHI2h95fVv6RSMyLR",
-	"RPm7TJRgs0q7unjWjcV7cwLkwaO+oK5WxnzxnLQMOY1ThrWoqjZcALakXyrhIuL3PEqy+YC7SwpEYeUh",
-	"n1BhbgglAzrm8ewHDd9b3cdZ/YiNHo54HCkmQAGninmbF2ThTc6Wtr+ejiTU+3LtbGSnufsPM3v5PWzY",
-	"WXqxXbsFOzzcvTa5DQ2wfHfVnRV/DXOIGVr7ZMyEoTEZMRqbEdETZg/AHohU/kP0DbXJZ5en1Suynl4+",
-	"vA1ilXDTzuHWg7gpdKTkgtxzNp1rFc2jfKNoj1SP2Tk5NR4qqBPLFrL2tHbVMVSSFvpiiBnE2r3lgyj3",
-	"2igqhoDiqVEZSDHsv4hceg60n5Am31XBKr9Louk56tprTH1BnmzP83fKx3PkhBOc04BqgrAANTfL7mty",
-	"8Y0YcNPZBssuwEmh2EqhmL+f6KPKXG2b3dfUAZ97P17ib1mB2YRUvtXqKdSJSmMD72MqCPVyD2xnLErE",
-	"dikekHQufLlMS6rtqVueP2O1AJCPqWuuCAyU5dQUUK+xZY8hMWcurS9r2pXTH8Z0BkJXs4qUnKKM3dJt",
-	"fWKTJzb5jbPJT5mv/GBiopWWoEtpyua7W+tv2+ymXv7G9+DwexmZ94hiDtMp7dPMlS6pUoOmhR441vLJ",
-	"e8nL8qTA+nSd0SoQOUuME5cQtZVx0nRaVIFqWhv6LxpNiTqJhZNY+I7EwkHmylRrwy5/jwJIUoCJI4h1",
-	"OfWasMrsgea14f23ILDywvWB4nm4KC9O8pKiFlIzLKgZqbCn6uW3WEkTQsU2IOKtRx5N1yyfRMhJhDQh",
-	"QvI9BE5ypFk5Alvr5Ihg0ZqmxppCYyTjfWaBz5knzhrRWF6J9cSAKYkp3WXCBc2OuZiLL89whYyha0az",
-	"iRCyG3SMImhrjrub8MdGVP2rvaQnGXiSgScz6psXfw6PDYEv5mXgbuMJj1zTi4qowi8IeQFpDphDkEvy",
-	"DYhOJkzdcw0JDiCBlDQIm27fe0OMdFmFaTdleypsPDGzAGxEeDN44KDgYgP8muu0/sBNa2mq71tY7lHl",
-	"+R4kOs1OoWs9i7j0LKKuFMjVE3TXkRzYSqX1aSoJ1Xcssvd2KC07szvdt4yNLedml4vcLGhZYjdMdPuz",
-	"uhKzgTwye8P3k0RWytsgi8wzBHCUH2IgoVRRf20cxh314sQdaLuM7SzGDjBc0F6WlmQPa685SbVu/voX",
-	"cIdJNCd+kecXa59MafsnHPcbTdmwq2OEAgPahP9solA9+pf9p7sK8GSQU68E41ZTKlOzhFRFVQs/Kipb",
-	"1XkZjsk0DpR7IrvtyO6TO7mjsFAgA2BTEtq1CA/+hZruhJpRpug6EqxXg1tRQ/PHmtS/Z3TechUk7Tq9",
-	"oT8QMHWPOSTlAXXNlId7RtA9eeJOnrgmPHGu28zJE9eonPsroJKnrre030gJrvOGKqNgLKr2t7213wL2",
-	"Rxx7aA5wCwLmD/Xlk4rdczbNwICENIj3gyCVY6kNSdSQCdeu6iZfYi8F06nxipf4B+2KgRgdQ/1TI62q",
-	"YDGf5AeY7HH53HCDd9+mKh2nFbTOsj/qlNa/TBhSua+qXVVH616/ZjlteelyKCOW1S1DIXp1b0HfObls",
-	"A8YcEFe790ksmKJ9Hrva9wkL+YCHXUsvXZBQu3VDbiocXN9CqF7DNKf8kjuVCwylGPCIiRB+zeJBV7GJ",
-	"VAZfUaoIAKjTusYWYElqJjRPlQ1hjzyG7ts4vG/0fXm+HFDqsunC14/ulC2neGifJTDi6sJX+NrBfTt2",
-	"awktyeO0PE/vDGfNd0FcZnpMRlSzb6epIS76PS7q1NDw1NBw132ZgH4sd863vTqItoQ5Uji4loQxH7Cz",
-	"cBbGjEw8rR5RS0IHOMIzICJYBUmE4bGDcv9qEDgPRrkBjdswQq1BYn+I0XnsBk7vmCZsMGChIf2ZQ7wq",
-	"NC7E1+O7UFer7li4VhfC3CXZa/TINRn8lYroTN4zRehQMRb5CkNGxlxwjc3BPMnBv12ZlFPcs7VaCub2",
-	"YT8g8fmD+L5bCc7zho06ICFX2VXvwCLVHHTfwJ3Kp6CZy32Mnf9WXM19tvvL3f1Tj7/VPf62EoGn/n67",
-	"lHrH3dsPlbZGGvopNmCKiZCd9WMZ3lXb659HPByRiN3zkLm+Rh4sFUGQ/F+uXnkMKEiJxiKBrc3vD36e",
-	"z3Gap+59O+reh9dgFzioxSNMkVB3naZ5+en850zH8Kj4uWeuz84vPsED67ktLy8gRtiHoNkn2o+ZIVcB",
-	"udWajukdJUpS8E3wf7JW5/F5LjAmJ5DJVOnG/LnQzibqgiBrdS4um7Phi4fx0GZ8P++VrDbmreBx9xEi",
-	"Sm7Kutq/uROjHrDkHOdD+Bwexym4m4+BycEg5oK1CbTQSOcKbLBg8nsLHrG1XS0UaBdDZiCtahx8EUJO",
-	"U8hTfKebgQZweujMoUkvHQiboWLLVd9RLkOg0+0cLB74HOQAm7zNvEtiQrWpRqgr3peD6PvmyOaqjITr",
-	"kuXlhgTz4MmjS7nY1UNxscsSJiYsi7KkePuX/7Lvvbi01mH6x7UVPXU5Xavztz+KPO98I7Nw7raWuj00",
-	"U/fH7fYoctGKpDhYJqHIR2uz0TU0xuWukNs4dmaZHzUgaZcgvDu1QMAQQLPMZbLAmXaRRHpM5LcuxeUJ",
-	"d476LnZEfZ+8YD8U22u1QuK8M+uR0T6dNaV0+kixmIHfbm+emxJ1imoSSwQODuWYabRzrbIylBLaeWBI",
-	"OIenC16fG1BckATmVS4BGetgXhFA9B1SLioQtNymVDmC6uSfuldsqybts2vZQTI+fzRz03pWmNYid/Q/",
-	"W5tDPtuCQ142yCEP0UFVQ98AL1UplwQilAMr/LfQOxSNz7joy69L/FTUALaoYEqTEWQ8ES6CLODnWxaC",
-	"qTUj+PM+i8Dyas5ZpWj8Gmb6jbmqehPFpb0dPTJJjCYMAPtEyJn2OTo792YVqDdonRX+8vOzX6T/r+3/",
-	"8tdsYxfY0kY4/u1dvbwRUNrtJVtLaceb7Ot1J5D+tLoTkNTMZZeByyJiNIq5wFDmhGrNoqwxjyWspc15",
-	"5D1TmJq2dk+egZJjtx1I11VDqCEVXAMtrtuIpikv5FZOOeAXrw0bP7Q/DlhqtR8uownFQsbvWYRn4tls",
-	"jqF71vewuYZF2bBJF/eCsVltZ3qm/hqThbfUuOxP8UngrT4KD3+U9G0FRgSB9k7rFrNY0ha7TCn8M9+2",
-	"aEBuhzRi/7TXZUm+7tqq26WluQSaqXZaH84unz/9dP35v/7d7tocCdbKJrBr8+zB5+25khlLudAipeto",
-	"/CWncSxbfpN8e9oxF5b+cuVAOTnQaWGhARwYxYKYv7X0iFmp3oKGjspaI/AxDUM5HssIfTZ/5HRKja9Y",
-	"kny8TSZDdq0q7GV/xw9FG6zmGb69vJvwHNOgOS6+e67RkB1d5C2PaBiyidmjEf3B+/VzGi0I45iLO8Rp",
-	"K9rLzrIlP/aKVQS9n25IT06Y6IZUsx6hsZYkUnRgtGu/M9chF9+JrLGYCUgK9TowEwYZiU6NRrubC0IF",
-	"aAqoWG1ga+PuW4JJRPQhI4ujyLBI99pz+/yGlkgFBdnOvp9UK2iNmRlJuw2uJhxYnZwkMTJdp9i4mg5g",
-	"eXa37FdFiXKJxF2fOd3ipX/gRI6lfPEQrWTki6XWMe5gjjWWs8A/1+ZGlr5iFg3ZnjOyHGcnmjHXQTP1",
-	"sFEHFtkI/afr3TcTOKl/J/Vv9+rf0bG5lD4b53V2ujEz+2R0n70jccBYhBl5ApyHUOOKqDhwoYDzOa/Z",
-	"Rqwv38sQ3i0hPlJScuF25Uh1oojFVtNh0RzXe9wKWn6TW53WrxICPdCJkX8lgg9H2Bt/Dae7ovELf4VO",
-	"mszGJO73sHH6jlgYc3FgegxDeg0AxACNICtHGlNo3KKPlHrTnHEhuyGd0BC8yutS5Ut38Cei3Jgo3RY2",
-	"TpNje6tWIPBia3wjyd+TaMg6pD+DrsIOl1Lbe60D0ufKjFx5oYiIZl8D0s8Vd+dpL2ZUCZ2WX8gB4dgv",
-	"sEbM7Y2b8d6hF9bTXnPqKXyH+izQpguj2sfzaXY6lIq1OuftAhLS2sQH+/U716bK+RjzOxYDeJ1+uNjD",
-	"L1xEPrsWfPXTkYQ2j33MqJUis32O2JkopDlLNaBD0Gsblm4DyuNjF21oj3YjHnWFNF2E7VpfyL2V5mV6",
-	"0idJt7n6GUudl3PpLcxZX83IPiho3SNRvhsQKgh6vLHD45RyYwWin21jdApLPTnUTg61k0PtwNjdczZ0",
-	"RTqN8jbLSTAtaK9gsA2wLr+SE/c6ca8T9zow7vU+MQUdJlXaHACsV2gcROOGjE0vzwjOEYI9OXA/+LyU",
-	"gFBNBlS5lGAS0jhmCizNOyjDHLiPNdPr5gd/EV8EGFY9DP52iGFfzaNQ3/cC0suzhK9nIrJsoYd5FBSy",
-	"pSnRE2u66hFjBhBXlZxqiAJYvok4UIrRcZDmM2sjZUQolJh+EWNpWcSNfRE8h292eRtyMMBrZIiPILTJ",
-	"rSDs68SuZCiZTplvDxfkepV7/DUjDY17bfL4/IpMRzxmxEj5RQAOAL5FE5VU9jvKzviUJH1Kkj4lSW+R",
-	"JA1czQ+UZtyBw658rIgrFhqEyl+8VTIxoErBj/F/tW+HP5cQgW9KMXepZuumaJcPluXt7i45vJIIEjje",
-	"AeUx2uaJoEJPIeEOCvyB2boKf3shIkZjA1Ne41IAzCu6nBaOa2fwltuDSygauzT2oDDmvYjacsLE13GM",
-	"+67P5GDAQxbJMLHCqp0TeeO4Df8W3VyL/mlNx4xYuoNOWAWpGRB2z9SMhCyOQUiyr5YBpmfe54LCdi+c",
-	"eqtMPBe2q/WvLy0efWl1vtTQbK8vvrT+/CLm4Ern0/v93gFenSiFu255FaI4Fx4FqIYHyDe/iNVzYhfB",
-	"h7Off7n67dm//+ebwPKQlRP0ISY5JYmImHITtVQfyjgZCwj86BvQ57AW8++SCxaR/oz0bnqBg73AA1GJ",
-	"cEdmDySJacmCH6wMIhVrNUoh6gcc7GeoC21fA7EUeJQ6hPxU30U9diqV1fVEm7x1sbSY0XsX2HY6cZ8N",
-	"pGLOrLDXIIcXkum59vUBoSA1Ai9klOVklkcFLlMFQUKzWcTciqaxjBiJrEZp1U1rtk0dD2QFnXQ5qujm",
-	"ln2DUQEvvGpjm+MWdMeIw24VDStlIq7DWGoWdWHH0N5Me56g8Zo1IYHLxb5OYipcqnDrhRQ6iQ2mYlui",
-	"Gki7rWfJBE2HcKSk4CHhcSyY1tsY5Cus55GVa6OuSIziqaWcM6Px+3aYm3Br/SjlfvBT0ytXwoheKjow",
-	"xw0ikvG88pwCu8JGMgr0RmVZ88wsZ5QvrdLaOvS/cbOFtZnDiAoBVfB0wiuZRR2HXabRd/L6ex0+80eW",
-	"aNedUmGyjkTrlPNDIwwOI/wRLOit3pmX8xV6zaNRX+EOWFXO7we1Mbtz/C3jNodYBbZcZZqrBDukJA07",
-	"gAlH5SEJKULmSxdQG7ollk6HjAD6GhXEXjvFoxyECfZ7tDqQVYMmEyXvWdTxr0FVCsMcudBtnQTgdcDX",
-	"8VpuHwCprR+BY+sM9vLfStgoqiTdZDIXwXhWVCq8f2yDxMH3OOGHTaZYRqaH6J5fIeVf4N2mxHO3rWT8",
-	"I9fOZYlHXpKxpQ67UVAUOgV0WXAiEiPxzwA9pfbvmGqTYvcsuN/rQHH86qZ0aqt/KG31G/EwvZH3D96D",
-	"pIaXADvc3WP/scOUf/Wpecy0BgO0ipyfMzNlxW4HviLG+WQbJeU3fj4nWj4UWv5Xqw9aQuuzNdQE0Yzl",
-	"S8GlIJ8Sph1QfpUpc7E+iNhjSITgke99Kphq/dkMY8FLdqi8xZHA4bKXKkfl+5hyAT74Gyv8QyqENKTP",
-	"nHodETowTE2pirTvUwRR5VxhgOukQsOQae2TXHIqdaYxu20itA8IgNASEuI0VEgxG8tEZ8kI4LTOXdpV",
-	"Hkh3QfbqiHRE9ymjND0B6+BXmmh6QyYAgkeoUqjeCZLretxubUoU+/XD+Y0vocrPGSLCAyrPdlTm7+FS",
-	"bJM1VGhvXu4z9TjLy+tTzSGaKYhLU8vh6flygVv3sLuKEQt5xHSbvBt4wwICnjeEEsGmxN16otgkpqGj",
-	"PSsSMRaxVclsilaCE+faT7sMuBOm4U/pnd/3I6lQgAW2Oq17bmjcBfJmOnN5tTqt/xB27SG33E4Kywz4",
-	"PY1vXPfQ1PAmOlFDq2GszRX8ln3ANZxM8a24ya2+s7xEMxGll9unhjbFVB4579QemcvzGdFyzLLeB8Bc",
-	"piOJbrQAKJ8oGedCABMlQxYlimmsLbS2Azfkx+vzq5+QXSQitjoBnnnqj9sEYgQ3aO9c4RTBOEUwvqEI",
-	"xmHzY88V5zkyfgwsmYvh7riyYn9n4T6rMW61i1twMWysrAxXdeKkJ0564qTfOSf9ABmzO2OkE8XuOZtW",
-	"41RgAHWGkdQOmXrFMs1kg6RRayW5KWKuIjwHubrgnHKVLFSEzBm3qRMpjQWjiQwgUUr+kwmiBZ3okTRt",
-	"8oFpo3hoWORMMD2S07RWCxL4GB3DeBVwF26djaW6lHOZlEH8C/9rmVKOU8gJE9CHRnTtZtkbTmNLeq1E",
-	"jELVvXjaffwMuLX/NeazVf/usvB0lvdW+E2299kv/9YaKLxquNmO/NePJLv7U5F64Xhnoh7Y6/uRMcK+",
-	"0tDEM7yKaRPalJsfZ2BJMbgBe9R3wBGFrqnUnQWp5I54Ao9iC+TJoe1egFTOoLFECe5Ahzg4pwjxolJo",
-	"j4Aodi/v0AONnVQixMQFBWvKNasgeNyog8h93Ug0X63vVPqAd+NP50w65XbuLLczHz3BLklbC2LFtIzv",
-	"999kalEuV5AmIGczxwWkq1eFSh7I3zLQBxyEtZAk1WIJFbO0tXhDthJs3PHB5GgZJ3n8PAwB2B039I4J",
-	"r95EHHUfMpJ6wg2NCRfaWOG0CYOAO3byNm/DAt5Kw5xSYakDusq6YCmUt22f8P0Ihd4eeQGABemCov+D",
-	"9uFj0OytIv9W4v8KAK4jqkmfDRPRIIXb3ThaHKwccdu9AZ45kIq85XTMZptQMVyOExFvQ8S4iQ0WaTza",
-	"s17+i2Lsn0wjY+I6s3MCAqZgFS0L6AupsIl2WoqtPYBDLn7Ehb22oevWDVb3ONGQiGJHwMI0MpJxRH68",
-	"Pn/2U1D0E9DQ8HsWZGluSBLwihG9Z96lgZYDvp4KOgS8FvyVJHpElXeDoHXh338z7xoBfcRllKeZ55jq",
-	"gnkrfqfGXGvwW2BaHY+spjKYwTBSRb7Xt4EW5IPlKTGW512lfTINi2PYyQENjatsTuuXM7fFmM6IZs1p",
-	"RNsZPief8clnfPIZH7Fo+8hEtKVg02HCzti9nVp1l3Lg54jZ4HIIenhiPaLpTBc9NOvh/1TkMttpvcJZ",
-	"HRf2jQzDRKmHyGTOjdQKWvmB62OR4MEXYWpuSA8FeOn864PY+Hniyyy9Sr4GTApM6I47jJXFEd1XtTFr",
-	"7I3qwnq78NMm07srxceTjFtZRuG6Il9f5v7EO51JjGKEwIO76Vbn+twjtl3AHazxk8s87HVtYfOz5fuw",
-	"Rx17MEyZLm6fpdXcLcsj7n26yC0VMhaBo853q/YN14rtqNMbohM1ie1H50HLyK5/Hte+pGf/xYJIuApa",
-	"91xz4+RljVU/uUTuuk1yfMq1Hj4xPrveS+E57GOO6gvSwjVB26op/9KeETBmahHA2WhErdcEbrEOAMBN",
-	"Ko9p34F0V/gOJAqj4YjcsxEPsZmeS9UMCJARAqho9hXGoEP3yzZ5jwjpVLFCw780jx6ez+IYiKLvGuCD",
-	"jWBZH7jpwGxIc2ddKY8zSrTHMeICljQZQWo5Qrn02FffZA5VJSc2pyPH5txSfL7/lHKTr20V4AekwpCY",
-	"M+2tlEFiEmWtLLdHyE2yIM3CXhAz5SELfCPCvEqY60NYJpN9bn96v/caZNkFa8ILiawYzGVvIdB4Sme6",
-	"a83eVtByB+W/xLEj/0UZc3rcebwgAR6M5a/V6yA93KYLGPKx9JOgXFdQnq8nKC/XFJQXmwnKDa5VmTz8",
-	"4JD4jjuMmJe9FS5IWCY4lMS9nJWLXquy9hMRxa75aW3DbTl0DOCrjuSUAOyoE7kpVc0JxiB70n6hDY9j",
-	"Kxb9E+jUS58ZS7UgWjFV3RoOTjBD2H5lU/ESsQOANXmZs2Uiz4n5fBtaekPMJ1VLD8fbs0qLTxFjMj2+",
-	"cTV+W4SY1wX2AsVlSjHI6IOOt9pp/2mZ+7PUi841uZc8mnOEp0B7XgsuKMCk6GzKa7UVXvQSTuNxYbZQ",
-	"cJuGhvHk+duYXFwGpEilm9mkjSLBnBjribFWMNbD9KSv1NJeIJ+qx1/X0s0eYZu2ShXtXRwxbcALgVAg",
-	"N8AH4QPEiIVUApmYUgf7omP9plTlIjoJR84TYz+t4X5H78kJS+SQsEQ2DZ1WcekcA6nLIi9bQQt9Zt3+",
-	"rF4w8RL198wLvw47Xs+kbc6NC5LkQJ25mHKRml2uE6SDPFnFvw4L9uSNNSPdAhbMR9/TEu9bB9aNPAwS",
-	"T/VITjWhpOekZ69obrpHnc/TZaK4rh6WN+QU0OIDziVMY7tBM/Jjz/2vi1/0XNILvt4prqlvVbEQ8knw",
-	"Y/spaHtROccVdwt3br/AKRtxmM0JbIcOxxOzXMksNz62Mp74O6zzG3fn2UUCl80xX2AbRtZmvps7+pwy",
-	"+ehfruvqBrDR6zneUo60p5SvEyluRIrYmFrcHZ13C8wg0GPWJ6sH12mCf1VvOxgTE2pGuW5LnmZb86Ju",
-	"nY47f2zLMB5BLs7OU5j3sznL0hDcjRKSxFIMmfJRczqWYjivUrvEaNjKam+lVxFXp++WcFr7ggaUvz3X",
-	"PbygYydUfEKzi3PV5mh/hX2gKStr2EN5kj01wsCSR93VR4oPlr33qXeBNivHjtSb+FdgDSjMxjSChpRM",
-	"KakacSg+DP+uZKWv06ytH3wuF1UM2SFcGr4+w7x0YKaLPg1wgOYytMiPPfwmtcU3ZrhHWWLma/Dv5QwK",
-	"E5nA7erPiJlKEjF9pw+G9Z6CQ1sFh4DQ9x8amhcPzV/DbzOm5KRA3njZVhq4cpozS4I0PKSyjY84sxd+",
-	"YqfKjd1VbvjTP9zaDXdPqwbFb7vwwtplHIVflY6OY0d0lvYld/39FYmpqe5/689goOS4vPtthC2ca+zA",
-	"kjkwqmK+ehZGrjWH5oKLxeRnmRjFaDiq2ZZgqdwGppIXwBeXy2T2wuObyeunF9WCGaoJr/zk04eKnZgu",
-	"C1O+zgT48wRpjjvXqBOMY6p1F8jG9dTO39hOiws8Sy5Fe8yHyhVkZp+2yhJDqgR8fvObCn8WmfhDxz79",
-	"dnn2Vh3+9CAUYSZtHqicxVWULCs7CVL2i0UhOmfVdNKydas0pW2yofAFmbVgLGJRm7yF4vVIEmwCEUsx",
-	"hJhl4DPghDSMMG7FeJu8Fq6VM9aeFFhPuxjlzBW1rE6wS4Oay6pKqqtGivdpr3HNSub2kIyrFjPaNZPZ",
-	"kBvsMFB7EjzfgODZ7FZVFIZIFR13JHlBllXVhkhlbUQv0EBVz6DWAMJk+zjyvNW4UbvhGnHjBXa/nWJ6",
-	"YgsntjAXwgvTq3UQTqBaGquLbM/prAdXutHLKKaXdR6CsmzQJscN1WzUUinXrd7YVtHcVQEHHA+NST9H",
-	"oBtbY7sq4Tjx2ROfPXBvez11KiviqMds11WZ9h153VkWSlPsc09x0efgHoGGlz5hIaKHk4By4q8HxF9d",
-	"THU97jofAd32wn3LTNhFPec48NaBTzmpDna+AtenO66ACDZl2mAx3brRzfLY5rv3xxbQRCTIHccyHdxk",
-	"0DpL/7dOWdyy+KEPS9aMWS4ltnfvP+IvDqRD/8d37x88tCIny8IphoqIqoi4qy+GOUDgHK2+cLBXScz0",
-	"7tDCsOmIQyseKDkmvT7VIER6AXbEhE8rcIvnH3HbqG/SJsTwbG8iYx7OUlPXfsuVbn8RKfZWNmwOIiut",
-	"JoMX2YujaMRDgxBlIAuWxEPevd9rEATXDL+hmsWSgjYbA6fqXJ4HrSlVojthKoT3PbWfMD4cYaLJiA9H",
-	"oDPEctrqnLcfB60xi7jlBRdwlw03dpzWx3fviZWprXVIYj+ts+2JfJsdToDklzQ32ZDoV8joR85+rRLV",
-	"lsDxkdxoNwVCDciYqjsWkZ6WiQpZz38T5KXZlGp8kRUwZMZK+lcPmcE0KCS77Rh/RjqINk5jeA/Vmmk9",
-	"du/I7q1DTFYyBuxjyyx9h6zCc1jg4B9DiGudTKzyZAUL/A4jxt183/O1XjCJqVgxuz+DFjWGhqOxBwOO",
-	"ubjrjrlIjH3Ekjow7Mvzc0vTVHTvGJt0IzrTrc6z8zQxPPfp1bmdPFVoMSsuTHfKRSSn2Wuf2JeN5FR3",
-	"UbT75mR2Fdh+Dbasi3jXAxnHctq1xgyueiTjqDumX9MBLWvSxiuoAJA9ntj1XM19M+bC/ciaH4rJCRNd",
-	"ay1z0R1LYUZucomIZBd8ff7bwtoWeejjrXhodtiQ0eUOw2obGYjEIBGARE7jbpiYrhwMupEcUw62VFD2",
-	"dczuAQT9qhW0xvTvAOHdFdJYXT47QB0qxgQXw66dI+ZCdZ7kP8eJum+ugCt73d2tzH1nJYmMI6bg767V",
-	"Z3A3ATTcv7q4MRHXtM9j4GPX50FrQMc8nsGud8MRjyPFBB6x3RUadz3aOLMX+jodEe1KfBKkcfc+iQVT",
-	"6cvt5CajmeYhjbsTahVMO5WJYkNBIQvZzpTq0H6OwsghbGemfHbfaGi1gphFQ9YdyQQFRdo5vtW5DlrC",
-	"mqFxq3P91O9Aq3N5Ddw+5NZiKf3hZe6XV1dPsp/+fPln0IIeabPugIbGqp+XOYx5f63/9HnFKhVEfap5",
-	"2HVswF0sh1/PRRdSR4CJwP+6MgGtfZDEcf43LUHxfnHDnRqomAOiT2kHFYyua8EHG+xbWXYu7Ankp9Z1",
-	"bqoukr1duTbSLkWGiaOBp7Aeru8yIsozX7+F9rdUaz5MN9WShDUEu5795x9NOYrbtZ+RWfrz/dORadlI",
-	"F0+ezg91VTUUPDs/lr09ucHgwDwrKBvw58va49lH54dzbhY/3M+gb6CAhXR2VDxqK2zvQRy+Fr9YlbtM",
-	"g/rs2m54tfxgnBhVlhCE6UCzh6XlJ968/bNKi6odoPfppSOagfw4R0ipQtSEKlTitrw4O3+cKwKr7Uo8",
-	"v25lXSsugpOWddKyTlrWScs6aVknLesb0rLmGxwt+MlK41ELMnWTaH+5e+vTiHkt4Tj0sgf3UG+bTfWK",
-	"hiPwEacd9lCrNE4txkTPNM0KPraP55KsoOUmN0VPV0ndNBPLnNF1u8m5PKpNHNRNJ0/Nkwf5UbNQiojY",
-	"68HF8KfWeqGWRvOmtqK7g4zqVvqJX4yoGDJCScq3NnMJQ+qMv8F77XydKMJmTHfIdCTZPVNkqqRhRKIp",
-	"hYEn14fFzxcgB64vL39qk8++GbA3De1JghWgWWRJ00pWTaxyjo1ukMPa/88A1fCLsBowi0giIqbK8ymF",
-	"xHm4PpUuucDNbMwIF0a60anJ8ijH0kqxHHcoC0L5NW1F5XtoGHkyOE8G58ngPBmcJ4PzZHCeDM41DM40",
-	"mXzvFufrQwwDpDrpnOL7HmrvUOnK9K0tFeCIDwbVfZqsammfYMrnPNGhZf6mkPI0nQuqBOSexgkj/Rn+",
-	"Zw7+ep3YgB28VC+s9BxA/3Y5nlCFxYEV2XpuHa01YRy31BjBdHEp0wMAS7Lsqc8G0qpqVp5PJBfwReuR",
-	"l/iPUNyv0Tnv47v3L+25VvhY8ESZCJl+sIy+F+5IzFSi04Hv1UOyjDasNHhEo78n2qQKauMphe8So3mE",
-	"/dcSYTo+GRgSkdHxYm26gUxE1CafKTcaHgFcO2cTuMQjS1OWg1J9559pgxOmx4VOBgO716DkyfCu187c",
-	"Mw5cnkuAXkDpiQjy1b09rfk3SBSYf1YBQGz8dAZWCuiAUJIIbjyFh1KkSdBSES3HDLqpQhlxRCLJEPue",
-	"feXa3FTCQizJX7Qru00PbK+5jDEXjsDzzfmtDQJ5w4aNayJmXkKv+9gl4tX+0WP4kan9vJW5/0ioMNhA",
-	"/ypf4PCcYveGy2vYEyENm/u0NkMqntAe2nnmKyjq7s3PGbAezd+u7Iz7Vu+c2z6vJrcu1hjq6cFejonU",
-	"3Ph6k7mlOgGZbU7XX3RL/61Oa8JZyODyjOV93sL0vo7W7cv/eYbHdH5+vqqC57xGBU+qZToSZtEOqxbt",
-	"tX7p7IYyaYsX/bgTdu0ayz2xqJD2aUxFyIiy1nVOpMPmrFBDQdS6F1QX0jyfkVhip24ITLRJj95THtN+",
-	"zCAJXgoygp7ZTGuimGbqnlmpyc2I9KjuykEPlVQrUv3D4Ke0iisKuxvf5BsEjowBaxvfBTsLbaxFm7wa",
-	"T8wMEQzzXbBSOENmv4dZWX7WFIyh3ajnfp9Ora+2bX21pMbHcuGKoT2DXsdmWDISlheWD5Vn7Q0NF0tT",
-	"OZjZehyMIUFQ0LiNRLqqsr8sVVYjCp4ZPq4FbfhxJKcEaM4zIku9smJUeLAwasoqnZfaDdiXMmZUNAtk",
-	"6HlWq9N6er6GckAPVjmQomt5qVV2zs8xgw94L0jZ1paofzme9+CFaSD0KuP+/YwTz0u7HWVfgqAMqYqW",
-	"lJsKo5y9JlXEFIT4+ZgFGHZ3QEksldfggCDcBKTPhlwIK/oWHkLXhCstGy4TZzkhRm4FsFGUr0X7DoxC",
-	"a+cCydoVVaE22SW/oCp6EHG36CSpJQc2bwmySi5gU7k+F7BH34qU+AXLHzPpQKTYDv62tqB47m/yStFU",
-	"C/K2atwGm2oiCaa81VtQda1cH8/ormPu1n322UYiiQvWXccifhgZtqXBmbOJ8aDclVAsZHxiupNEhSOq",
-	"NwDPKZWfwCots7YrXNMDA+x0iRhNEVrhuQcVqZAyYh+BwaHXFgqRFJjL80L7HQf0LmtHeCX6IeVwxPVE",
-	"apeT0bhn+OTrXenrfekO4EA8vUfg1QUXHDMjGQGejQLhN+VGMK2t9dYmr7WWyUAma7IUfxTH59KNskt0",
-	"cugWHbq5rantyH35+uPJkXukjlwkYhD/QykjvYkXN5c+U2Gg/opLJFLEsw4BmgOfbnqjwKFqNYTMDvVv",
-	"bdKP+jKd6akbzO66wYChBay2fHD31Qb0+Zv9ZdWw6TUsdqFZv89MnutYRY2hvf93Ftr//nEydhs1dpuW",
-	"8VzoCZwUNrbM6zepAuAMtFzmdesvH96mQuziskkhll4hndgtgdHe8iFT5BP7anjMNkD/m9JZn8dxN53+",
-	"5+dnT59eNOF39bR2OI5XgASLcqz7QS0+P+7OMOoLCsiuGhw+DDVVa9PoH0n16cvH34RCDd52iHlcL1Gv",
-	"r5d7hlDN7tN4Ucs+ufu+D3ffH9+eIGrM/vIligeTqL3cm0lTSeV7D+syg6dRKdZU5mtR1j1CB+Q+CySf",
-	"z9KKQ9crP3VEgnQdSUL1HYvmKxd9Ps+UcqMXKpR7A5moLpsx3QtKvaf1scrdFs3L8KNAK3dJnR8ZE977",
-	"q41UbF3addVFD9qvuSD+WFjaAv7icvGZer3uL8+jVq5sqnKjNnI+xlLrk+NxwfFot6Ub0bG1LFb4Hk9a",
-	"0YFqRWfV57m5PvT7u4a9y6l7pzY3CEu1qH05pA8SswGUIq8wzOlFt/gxZvFKbXI60lbuZtRS0DG3RyXl",
-	"bZY8jHejTXaut9TXUHB7jlJBKfT3h+gEgFZgZdSaWsoH2IZ9qiknVWEPqsJOBUkuTOliAyehUFsoIEFu",
-	"KQrsFdbLa5hzZcd3jE00JKfcsUmjccXXMI/jKs6QEdt1WYaMGBRk4L/bV2nAcVsTLNHYtVFiuFFqhgnH",
-	"FBZTWXjgwQeyqS7k/C+JaIbUsKGEF5a9Pff1wvvduoLWV9gMe2/gUxnedYENpz9utOrAdT7ABOWQGhrL",
-	"YYICC1t/9WMq7pjdL2By9vX4cMqiWo+ji8F5eEn7zxhUfaYz7bT6LIpwWYuva1AgXmR7/DwdwOPvebgR",
-	"6KTFFB9wDNsCx3cYLUXPbSuHMv1xYu+/XZZRNLzrItxJWhFSEC34JxJ2MY4x78HfwNjZLmRn2c+Bheu4",
-	"44gNhuqq9O9eerO7yNQMvQN3K1YiyHumsuY7gpmpVHc/ADnjr8iP9mfEEiXpiQEHiuwFmfvWndVPnRTu",
-	"QkhDNOUR8cE+qjHwh5WHVifnKHpgClznxNAPwEsDaw19EciGA9KzF9z+68mrB9ZSz16tHrI1xiJrMLyg",
-	"euRg2eAI2mA99FzDxS5kV+peDnLDrs3l0aZL/kFnE6N3TBSa5HpZaH+JoG+Y54kIkdANd0WS5mssoNhf",
-	"gmbxRhQ4Uz0iXp/+dpgFeeLjR8HH174y31+24W0Ueb68sbq/0zwMx7m2ba96otfvhV6PLTpdSXz7Q6b+",
-	"BEWnmqGWoQ2d6U5W0U3BcJ9A1Q83bVSJdC9DqqZx7IqXxje5HNAU9DarS0EbMQW/xQ6wljN4N2zR3Too",
-	"VX3qe14dgPXmClHTMNaIgtkdKjq2ZPvs8bpFZGhn7K7r/4ltfm9s8/DclUuBx5tQXR4pNlBMj/YYsfoE",
-	"GQyugYG/bAHYunjXfH2gYeqexmCKTkcM4ll45xDkhoZ3LAqc8VtqWo/wuzExMqKz+XDXMgN5jh3XDXbB",
-	"1jbAc/cAKn7ifyf+d6D87xO9Y+hIm6YxlZTGNZ35dazNFu/4kqqx5zyOtdXtxtQwxWmsm4zZ/MbNCU9r",
-	"V3ha9lx3G6jZWZgkPaTNCrwLvMvuzlpvuC6+4fIxQik1yZ8v1w39X7X2ENL4jR9aAdIdNw8U0LDq2R2K",
-	"Bx/E4EazeHBDsncCCWE2KleZ/axXxQPgdVYtsxTa52g8pwy2EAioAnIKALrYTSRvG6eAHXb22MfCzXxF",
-	"wOA3vl/o3maJ/o+1CWxt2ni4aMOJHW7PDtc93e8vMPCRzlC1pJ7zgXMOcCI3Uip3GiVAdtWotXcis8Mg",
-	"s6OrNrvj5qC8+b3sR1VOejAOsM+BpT6qNRv3Yxahz36aOump99HLQbmHHiGd8Zpu5JffSO9o2i3vOYFv",
-	"SraulvxA/vgThzosDnVkrvMKRlVfmD/yfGKfjnPILMOoov9xQKA5lneMwx8BFvvC01axiCW03c0YHzzM",
-	"dIZ2hO9wLLJNcjUlsbRfKDKkXCxWjJjMVrT2Gbpcbr4TXEB/Iw7ChtyoOqIAKbBuUxVc/eyomqn4OS/H",
-	"Cvl+yloucjgSd9x0/QZ1uTiVwR4tOMjSM928FPa31592VMG096LWbzzv0QmqKifySi3Ik0B1sOw9GloY",
-	"F0I4ZSu/m4yY/Z5O4lTptKTSqXaQzNnGe6hn6nOBeDSAY6FR71zRl2ZClRMjD9o4szJMBykMtxcNZy88",
-	"znQVj/Hh1v+GcpHifjx4PMzT3oEFxdz9sVfJ3qmHiY/dAiC8t04oTgILVaZUsZEEcvKfj+nMPouPpt/X",
-	"KpspKY9BEkHqDKmwhstIxhHhZkWIK5U7+41zZVSz8pZvdkEfMDJ1TBxgo738TgtE8gTdB515c31pp3Gg",
-	"HE0362r9Lm/20YVeVl7T/UVhUidhT0jTdY0p4aajr9BI0mfO6QfS2woxjXbDRpm3uaDK5pKu6ciKu91v",
-	"pTKjrYTawwVZvmvKP7aQRhNySrubs/dmQuTHHhaU+0e7A6l6P90QFmvmzgfdRIQaIkXIvsP2Q78jItM+",
-	"K9sTzeB0DVMkpGO7jwVv+pG0JCrBclqXoWh9fK2HTpBexwLpdeo8tFsp+oFNpDKEEkcSG8hOswL7y7FH",
-	"YuQQitc6pG8VucDF6gMSSSFVQIaKChOQELApRUTkVDDVJrcQtxfs3nJakPkNu9OPrg8RIN3fA+Xs2KOe",
-	"G6kVtPID1/ev2wuSurYfpLk7jJhL8MiaKHNNIloFHeayQbr4dHUznh03nQVLsvX87OefoUYQlUo6lol9",
-	"Ueu6/TgtPAwtAb/6jw9QYVgrCC1Anr168eu7VpCu1/Pfn8/On5xdnbeCFlCiB+15++qD4+7ryMEn68rB",
-	"a0uiluL1iE9anRbe1vyNmxMSe3D+H1oxTCwfvBGPHXLH3rzts7pPRLQjIlqXXr4JByN2ZD+8PiEpKT6K",
-	"uD6AtMx3A9wsl1ROdS6n3LIC7Kh/z9QsX0AXyjED90JAuDASnskEOGSggwI5UHKcS7vEMGBhNCHN3IjV",
-	"GZgB6SHlRt+YlyR3Fb6JfMzL7yAdMzuz5RmZl9+PU+KyIndPJuaUkHmsfUlWHOrmGZn/8fa3U0bmMXqf",
-	"ANHkDiMjVBlCh3SzCE6OAVSYJa9A8bC/mwVegqf1+jckZlqj6P4nU5JMmTBEJo3C07/JdZ07tb3eadvr",
-	"B3EzrczVzDPohoaLK9NQHWNvaJxcO4iywfLSs6ER4dHy0dxXa+H5e4bQhWdPzcF33hz8pFB9C+1vt/OQ",
-	"egl3OG5ScOGAS4FFQ6Ye2FmaaiU79Zj6XX+QruUnMj92Mt+Ior8N0G3Q/g/Sl1vkFI8Uswe2T2fue6kN",
-	"1tjLCThpmLedYi7uWETAVcuhsP6GyAFCCxguhh5lhBtrIaF71t9mcKvaA1X3LGqTz951qyALgUWEapeK",
-	"EBBKIq4nUtOYoPlFo78n2kBPb25/AlsUkX7NLo8uwW7eh+xuBS7BKCr0gCnMJgxlIkzgXM04Ho0RVGAA",
-	"ZWIscz776dTsbZ35c31HRVBAwR1c6Youx9qFcecFwf4cvmm7yFfCMGUvypSHbO0+kbjZx5dZ5q/JitL6",
-	"76q2viC+0u05OXGP0omLx+nYjq49DVZ+Bzb3+X549deTz/fAfb6VTUfh8izTyFYqTCgbq929n6zNRzMw",
-	"H8THNiMlk+GITEc8HJGIztANLOUdIrk6Odug0/e9m+dxuXzdPu0+wTAbqBW0csOW+Xsb9GfBMa/VeL5J",
-	"daFvN0Yau7hfWF8lFEkgW7wf4fLs8uk+/Dh4aQ8s2c2VyU1SgnqAGnfnJGaCyKwtfFaB45sZWUYilU8z",
-	"tTbGC5wschZt6MxNv0MmiSFMKak0UXw4QoTmnH2R9uhIa92RTWUtL6EDgItgIV8EsyE1E4grp3elh2kz",
-	"pu6UcmugWZLmMcs1fUYmSQ0xfMyw7f1CyVJpSY4dL3dj9mp41KeoTYhhl5bIN82NNtjr71EnAoaR00a8",
-	"pkJdwvqmCtJOPc8p1W/pdz4RwGoCOLq02YK8Pkinq/Ol76bwFx2o1Pn3fAq2FeCsTV7RcERiLphDJ4VM",
-	"1huCpXeR+42DnXLQAFbyQ9Ynpsm6rtO3+BY5KHaK8MCmVv1GL26qU3yD5cAf8Bz3qn1woScsNJ6N3bbJ",
-	"a61lMpBJwRNYuxRhrszgYVx+UkUM9JrWHNLzdUnDrlr+Fp3YbQOHzVs+ZIp8Yl8Nj9nSgNaUzvo8jrup",
-	"r+fz87OnTy/W9iHDi4/Ihbz0DqX+ZX/Xa7uXod3a8fuXi5ezytt8vTxUOneHTy7n7zPNxTOWv3x4mzqR",
-	"Ly534kRewgHXm3hTfPF7rnUHJQzVq01sKsUgJLwkydjqdQLcOphfnGufDT8FZY5NoZoJHkk5UJv0IsUH",
-	"pkdibjVHaMAR8cGAKd3xviff2gttNUpg24iRZMBFo27rD36lx+W3PsjejE0Wh+N9anWuLy6rjeDzi5y8",
-	"sncK8Trqsu9BqwEXsrtAB5gJCOQZz8hESTl46PJpxWJGd4Y1lTf9sJXF0FpYMjG+IQbwnay8ckTvmTPA",
-	"oBgSLE1ndxLFME/nxpqnaKvOwHBL821iiUgdGvqGzdp1yi0DBMOD+bjWwb1v2DKF495vBeYDY1LNNdOA",
-	"qYd8wmG2rd+4CUdMZAod1zphXWhyLoC/r8dlYH+PMU3IX4xTA475Zg1zN+KUKXS0mULLznSbzJ/fs8yf",
-	"q1PmzxHZX8D0nHvbGiqJZiWRbJThklCSGs/rGWvJhKl7bk/nTDOtl3bs+JT1ecCG+nHMFBmxOAJbS8o7",
-	"AqWpXLTLzaVssI9+rOMymuxad28xuVGsueT/W7um0x9iCiM2ZpYX2D+1oYNBda8Mw0M+oQ0UKt7GWqJN",
-	"jtneoVQRi+zlhWSOqmJTPIXuveQRK84gpTloOBnssrV+aBULHgH5rJQD5+FFq7yn48XZ+eNP508zDujP",
-	"sfDAxfW6itE5ywEjcxHxex4lICTGXCTGrv7JeTB3mjUXQy9bwIKQRqWqKQzPqRXRRk54CAN9luoultSe",
-	"4Gsrw+45m1pjIRzxOFIM0tVKZMbCjjWWpbXAdB7c0M5mUGpu52aYkm+Oi78AI3hHffsXWXnWyhEjotSV",
-	"inSIpQ30zxkZQzEJtvLnkc5ysLRRVAyZ0lgMgr+xVrUcEHsVfI0IpE8ZCZhGWZ0IFSS71X4zMMdCs3um",
-	"aExyd1u3qwzKhTPfMwTy+kxlJcPYJRNYh5q3IMSmbdFN51HGDD44sXXU+mWO8VR5+aWKUHmcZ0ElHGhN",
-	"PXJ1PtUAXPRWqZyOJIl4lroBZN4uzaYqo+0tk6pOQv/whH7QKDkfZMOGFXqBb9pSizb317nl+QzsnOwO",
-	"kR+vz69+wn5lUoTQisFaAqjZr2zWcpN5uCkZcGtd9hWjd1YVUUnM2lWtXBoQ+k33c0kJ9PrxVgpro81c",
-	"vie6Km+HIpViodmp3Htkb/sei9KXUqXvq5RRZa4QYkUrpQXqsy9okvaCo6rB/qvk0Qd8xy66LZ1Uk5Nq",
-	"cogs1F77Jvinofqu2uH8bsIEgUdIIgB2sIcBiB7WqEJofco1C1yCkDYkUUMmXBC/46wLtDNSN4f3NqD7",
-	"QsmY6Zscp8TusGMq6JApTTRjHqcjc763yS1MjEgBBWnaKB4aFoHDg3B0/RpGxz9oQmMpWJt8gnWEVKkZ",
-	"4REOYviY6YAISQY0NGs36yj1ssM4x+VXjxK2e686DtIKWmfp/9ZJTarC41u8Xx1CteZD4ZFf2BhCNR4H",
-	"Be+Rv3iuYKEvoxmZMUN+tGLjp4q1jbnYqHs2zo9rGLLi3e6r2siBdDDowm+qBoVgFYeSTsNuSE9OWHmJ",
-	"dNVBYqixFPxyAr+KJGxHxPWYa82i+sfmgyMgucqHd1/V3A/LC7rwk5IhXybFvipjuQwvMmEr26rUhk+E",
-	"xdK+VeAQghNcuRUj95lgAx5yqmbNgFX6XQ4xfaNsTKff7KlD+9yK62gXF8s6XZ4/61ymaRTIZPz3VqX4",
-	"dL52Jsx5P9f52iRKcDHsXjxFl5dMVDh3cLkv1loRULI7jkwS5gP+juaqwv35pTcVurGS7KGDNaBtVFfW",
-	"T11xObajdQzI6zsoef+wrIEmETdn8BpvCOwiUxJmu3XdKogn+DQVFCjJSh2wdpXbt505Ud6OKW8dIisj",
-	"sE8jBhruoZgk1YTp/KRusrslxu3raTOSfYRq4h6dRJ8kaKRzKSKB5W7TkYQ2giOAGbSXtJBvZLVd+2GH",
-	"9BLNrG3eIZa393KYgXkvUwSaryKprjbnaPIAHvZlGAzyWcVTqe6gQ439OaRVSwM2GSrcurafCnfbca+j",
-	"8E25na3FS84ft9Yi+VvYjSy5rmG/1Ym/74S/r3kjcgLhcmuBcIh+KhQKpR6qv/B75qSCZVhajpk1shcl",
-	"xJ/1mLWdYszMPoFmN+KsdVijX9sxMUcHQ/LC3hVhiJbJcOS7oqx111/g4vmOPPgbc0JEeslxg8dnl+cF",
-	"l/RaYDDIDw6Dv7qQS+nZPTz/dVbcWvr1d8dOHZWwSkW7Jht1bOrYuOhlykUpwftbl7e6Nx4Ta00J1NqA",
-	"fa7MiFjSgI2aKimG6zHYl7gDND7x14flr5XHtwcem/roT4x2OaN11JKqriNqiGAs0imoZrnXcRn/veea",
-	"L4FieMumTBtCleL3NPb10GnEVSozH2+9gbQRIgXTRIp45sI6aXQWQp0uKjZ2zQuM4nTIyEAmIsKuBDQi",
-	"MDPSn+F/GoJl+Csu97hKi2D3HwKPIRuoFbRyw9aPnuF1Kgb46gfxlmbT2Dd/xN+sGN0Hlx42pDU3uGI6",
-	"TBhh99XxPHykC4802ANuSiG+Fsox4OxWbQANQ6Z1dyyjNYK7jnPkf7u8sZ/iEphcRW2Z+7rbp+uEVBUL",
-	"GYzVLb6grOIMLzGCDHONIMP5dA3LM2JqWFXxmaeC5V3rahW/1ZkKo8qVai6bzLJGdjsNi+YPvtOi8ZTO",
-	"dNd5qXL8oii8n3TOHzvh7Z9ZLB+uVI+edC4u3a9ZzIe8z2Msjca/IDXBiuQQsQAvcn8hb6dD1h0qmUws",
-	"NYlRqLoXT7uPn1khAAxCw480+4qNsmtjvJw/sQpO8QZ2WiM+HOXVGwcXbU8FpNzyFVYqQLlnmoqhAkd9",
-	"6CAqcsnqKOq9F9Beh/ngab356OnSFvyKDbnGvE+8JhDkkAMyYXISu45IBUAqLFFB5JMZMx3SK8qYnn1B",
-	"L7ucvTZ5bayIFFEKxfKPhCWMUAPZ8YHVfqY5BcnlEvmpgeZ1Q3r4bQ9CIH2GSoFVaVPW1v4ibhcXhM2a",
-	"8nIKF6MJHUsrOYzO/whAbzDaItpfRD547F/ooNVzP7LPz+G+ZM/Cy1x2Mfmx5/7XtR/3fgrcUqEMiWun",
-	"VSoCafUezCaDkPGYXp6VOqhY7ROouID1TEYUWmbYsyI99tXLETSMnC47HTnp5dReElIB8SbKDfmxhzCj",
-	"pgvKTQ9mYJdl3/zTzReRligIxgFMRyrSl2aEdwfWbsdP7wHcIjizAIscqwB6guz8syMLiGIDphT295Jq",
-	"SAXXwMftxJyiXI2vAzxgrxWQKyUKjf2X7OuExTEYinVkjX8cRXen9fK/blsNCAekNlhFlTiCFwL3mig2",
-	"FFQYNMLW4Ms7BOPZ3Y7vSLqvOMiHl/lAVN30lP8IWrKPKF/dsqNvWknwz9T1Pl2ur1isdVcrimQBqvuY",
-	"i2SdrrIUBZMKLyWqdZZ+IiJLekC9K30xj0AHqPTIfB5J7C1SkdgOwmXKzYgLQlP7C55F2yJz57TJJyu4",
-	"/COhHDONYj6vdGg6xbT49IvU/AKN4w40jUFBM7kpZr4LxiLA6PTiGEv9hQRPD1Nt8nk0S+OwXiVCV4cZ",
-	"MfdJlWfI6iIVrqGaDqF/hx0/fKfQAdnVuRR3qwmPaOTvC6apQwtOqy9hBxzyIwC0VGWvO462PIG9OSsW",
-	"7k0tUXgyZx/SnA3867uahVJEdimXT84bMHOBwg/I1k1xVP/hWM8DmLurJc+Outx4I2M76j2prSe1dedq",
-	"q1WI7t11PYhw4CoeQtPp7p6DbAsHkfd9EcUmMQVU97SActwmt065+7vkQs97p6QIWUkSsXMOlaYNZyN6",
-	"b9eCVy/T4AkdGMgxplZtiWM5ZRE0YKcE5dGc56WocYIfhomwKrWuhDfi7d7QB9M0IIVUnAmTmlxpTAH5",
-	"UdACF1UJj4ypGCbgEWmNaOvPdd3PjeJXnMTFSVw8pLg4xASSZV6LDN5kidT4s56i+IhGY7SiDiJbz3jJ",
-	"nasPodwsSAVfbeuMVRc86Xru0/spcO/L56Tk4hYAZ++olvwIKPz+T/tbV82dc+Sn5b0slTNSFT379SUG",
-	"7PmWAuNhMwarYaWfdK4xp2s9Onwjd1aaslRm2J03S9dxEix7Eiz+bE6SZX+SxarxqQeXi6w30xIPR11J",
-	"wyMmDB/M9ihsvGEiB1AX6YTBFJzxOk0C6DN0okNqpvOJzz2as0A0B2vB5J3wBjqZcuFc8PPR/jZ5LebN",
-	"otwgPn6fHwYspnkZ6SLJxbh9SbAen3YWVrBO/D4LVpdH8Bez6DNzjhLgAz9oJ2ClYF0cFt/rgYcBQccP",
-	"7y4JtzK8vkD1V+uoZOpmie3rMaXXnua+FeOs8brTk+w9GXWHIHo/Qt8wSUI63lLOxoze77OK9Rb8b33G",
-	"xTDt9Q0mlefkI3pvv7N3zgm2Unk1opowETEQN8vcg0vNtMB/hhMC3JOIcEw129B+gx3+Ruy3tC3QyX7b",
-	"rf1mb/LSrkzfvpSJ2cCcRMzeRIzrBgBmTWrk+TPZXN5AyORMJofoRawlQ+o4E9PiYCENy5KaXK2wfXUP",
-	"iud6wXwOUyGbtyitXNsU6OZeX/rAfsOlfJeYI0Nz+ETv7PnI1CaWgsZkJPWEG0i+S2tbxyziIY27DAxN",
-	"Ec7WFFAf7C7ZDTqFpaqlT05oHr/0kYkJ5Zh16141//ySK7dapGHevj2w5CTa9mg9MRFlMk3CufvOzPbS",
-	"8HBLoyqrF9iThPvgMy3ApUiFrzEshLicG9I+WKxFwkQI7Su15x2S9qRjKe9YRJIJ4rTs2i7bwvzCFR+V",
-	"/bVOkUnQmoxmGjjRhHJIAHIs7S3ABEypcRjnlIQjytWakvETXuWTXDx59k6y6QHNLiS77aRQosQZndJ9",
-	"xtDeulJMTexsWETsfEgiNGOi46WRq0LhShts/ogWUyqhEXW0UNcChpWr3KQ50CYrQhiNoMwWgJnjiFBN",
-	"elg2gnPo2jn0qkXW9skkRfsPsUzT6adBMrAFU0OQ6mKeCchV7UtyyrJMNjMI7R4Atdzam3FcBuHvUN5r",
-	"FQE5FTd4upl1rWXIoU8oaHCE67yFKBOjecS6YyoAMWFNKZgoAft1koPfp324/s1bMBjnb+BqaZxjVyeJ",
-	"vDeJbGk/k0X+MDYXy3tuBffaEIhI6Tz4hIgAKiEDKMg9kk88uSnLaZEDe6DaQK5KVap+/ZZyJTLLvuCo",
-	"LLjyPnKuSTYRfDgyRI/4wBxMa7mTMXZwxhgwikPh+wFMp7uLi/2tCArXBQ+NiDGNwKvGlALsy2UCY0TF",
-	"kFUDMt5q0qsSLO63vYDIe6agsMo9hpG7XJ87xWg4ci3G4LCYmUp19wPABpKIKxYaqWZgiQyosv+YEfsi",
-	"8Oc/aP8D16lsTGdQmp9DafSQhMa1xRFSWCZ/cU56+E2XfZ2AkZS2PzNpBx1JZBxVley/xaFfuJ3avGx/",
-	"rjotV2LcS4HZ7CailXdDaF8zYTpZaquMI6YNwX1Pp3/HJlWIf66AOU8NY/r1dyaGZtTqXJyfn9fAkesJ",
-	"Oe11iJBuYB0g0CbMFzfdYTXwcESMdC5cUgmFCHmopYCQlthqYz+62bit06AsAGCsDohm9gQgRRaAJsZU",
-	"A9t2Iudvc1Cz0BbsD+DrMcgZQA+oRFFEvNr8ArhhYz23vU8WNzew37/GZx9nX1OlKEYNzQzgawdSjavx",
-	"GOxa7S/rrNOjNbWtjJ0Y7ExXZ5kwwMo1Xpxvu8gGsQIrWqa2Ly6vrh8/ARhlz7zqSyp8/b/+DFpDKXJb",
-	"Zl/x9OJxkwDG59cZlmLuTW0nLPMi8cru24hanUllkyqAFrT+78th8ubj9dXbl6+Tdy9fXfz+91dXb/8e",
-	"Xr55eTt98/K2vpBEzvfQaAaO4585Mi8tSf4FOQ1wogI3sKZCnIqZfCNYx8WhVtl/XUTKcfgk1TLx1T1T",
-	"M2Kf8aN56cQFCBYq9JQpgNOz1LQES/iGXPlkeY+pjAuJyjuqvkgntyCGSlgFPJnB01KVTtjOtgM9iwIn",
-	"swMSuh4I////8/9WwabICQ+rpEkJu2uQuO2p6FbnutiuUXF9143ZPQM0JG6Ar7ygVhZwfUfSb2De+Js8",
-	"FbWe0Yvw/LrPfv45Qp17c9gPfzJVZHIbx8SfXE6bfIFbcfZ7WtW8XLN0z6eP/xmsBXL1V6Cb5c/CM40r",
-	"rylZVWNxAhnLiKX7lBJt9uEfC2T66F/2n2ockU8FddM+GyB3KBaqeIiRHF3bv+mYrUOjQ5aS6PqKIu2z",
-	"WDcgES09c4Zj9qnmYM8xBbUqVgiiJe38C/BRbIeGAFD2WSrUJoqPmZIwsQH/6q3+DCR4MlHSmugpwran",
-	"xFv3Dcm+qaLExxfh5eCcPmNX/evW2kRXBa3hzuFEbxVYHim1VRHb2uAdbtS39mqkEEAxF3dAp+Kumk7f",
-	"J/2Yh5gXYp/0QKfK2vVtoEHf3Nru7oKJOaL6BigazUF4Rd4YxMR+QBAb0zu22MGPGkPD0diKQCpmZAw2",
-	"mDUgvTcR0knQiExDhWL+p1OKPkeXdGI0cYRLIhYzg4VoT3xczorkbJIGGdEiW0GL6jYd5Xcu1m/h8sHy",
-	"rFrOyMEaj76VguWRQWozrkk0sB+VoIr3uUAFesEObNEk4vLR/7H+D/mYDhn+MOWU2JVkZubsnNWvK+U1",
-	"fpkFdnMLVtfZh9TJMq8UTOlMl8xhcQGecb3keiI197Appe/rZfexhxFhQkGUrRhjPdfW5fmTQzzerQ8y",
-	"I0o4trSDSLkgQVIpgc3k4QhfBX7EpTtv53F9Mb+bhn01jyYx5aK4rDqLSLUZnbhpNGGeFUTIuwlzVcOO",
-	"2caMRppAqwAvSzKOVdH/1n6mjWJ0XIUWVSLUqTYFY8aO/oMm//Hhd2+3TKgZZWZLjNyyGLSosGIuy1xi",
-	"Xo6N2VItM3VW0tAhbYOMQDHFFTHyjglCIb/Rm13gt4H/tckvaCHevn9NwpgD5JOVH3YVQTE5375Yh3LC",
-	"dKkK+oZtjX7HxpRbjZByren/sK/iqu2/rx2buDjPGkMlGtpM5OCbBvZv7PirR3yC5+1cNE5Jvf3Lhm4b",
-	"9xN3AzCASSJGjKJCc0NuhzRi/3QNo+CuWpXUGglM2auKuwufo0sb1Sg739z/cq54N9Ltf/8vrSl5IxOt",
-	"qb2CaHl0/TB/ZB+lQ/wRtKRgXcPHuG7tb2j+zGuv/qLoJ6qrSr9hlYINrvWhBEH8/s8ptJ9HktAxef1/",
-	"5bjPRz4UZ1w4NbYUIs7qqUBN/lq2V4WIc+ABlAw4iyPSV4zeAXpcEpcob+i+e8P2D7mWoz26Ri7uG9Yw",
-	"bNo2N/IQA3NFTpADKcFAjRTMBbqcYCi9o07GwFsfKXYv7zCJvzzH/pcX5Ofz82dt8kpEaCdppi3NZ3aR",
-	"YgPF9MiJnT6LpRha+dwmt5kbEr/k2vksWUQuz8+JkRKdlr1E6GQykcpAF6A7JrpWOPa8NxMj9/iWG5Jo",
-	"htFCWIO2S5OJ6bVLCsPs8j7ZX7Xq3u2vZ9Pp9MzqdGeJipmwnDKau+Awj1anNdWqi27MbM7dERcIOg3b",
-	"gqupTwQf2L0DfndOkjXIYSEJxll79zTmWHAuJLHHw4Aqr/FXy6/lu9vEjF5BgLdpzc71q567PzS8K7u3",
-	"VoMbJlRFLKfSlTrW8Wa7I1p2sZ/8fP2sTXqoA3VDxQAahMbahW6xVmamDRvrwIUdJ0regxk/1iy+Z9am",
-	"Ir9++vSePKeah9ATZZa+kkc9y/S/CP+BZqFipufLPPoymt2QHghobHMjqFJymipzM2JphQwVFQAM0Ctc",
-	"KpymNnQw6BBGw1FxK78IuzfatdzxEXGkP9K3Kqd2QYWvpk1uPRaoJS42R+wB6bOQ2m+gaSyqw2Yq7cNK",
-	"I7SNGXE2aH8RcFc0dH9BHHU5IH63O0jsXMCN7DqC7AXZR7DU/Ae4OUGRQ8BTyCGCL6KXCHvkUvF/sqiL",
-	"W927IdfnF9lr3KfVHWOaZxLpJailT12eQ/vV3DUB/qIdf8lWbGe8cGNbTpMEm0QZwVTHR2T1Gq1r7R6s",
-	"z3YakcK4/xWqYcpDN2BZ19hHpsZPXsC27ojXMWu/GnfJtuFuOV19VeiwWGhdCCGu23e0NEr4rjCXo2o+",
-	"as2oHXcddY6wM/dvLhEwaJ3l/vpjrS6Y9lGsiMj2vlWdWlG/SUbBCIQnq+ZBQ2MlN2Q3xTPChf9AgHex",
-	"vCmnfeKh+mC40RwhgSoMRPj21YfyjMxCHscaDanBCPa2v5JcayoMiX54BX6MzBEohrI8GXFh4KaaIOZJ",
-	"86EzKgosqjoMK+e4h2eKRa4CRnUFwkWuqskeQto0b33bGe/EuyJN7a953PyV9V4y+wYamkU/Wc07uNH1",
-	"abpl2/ozKLXPo+i4u3AVqaTUrr+NIiue51h9FZ2UKQjbtz4p8/vO0cm2SfnfArMOGrrWVtudO++DcD2t",
-	"5ukY6q99W9dmr0tbcCyWuc4LhBUFOaSH97BHIMeRKGa4At2vytG6nbBo2uWaxlHCMGE8npcQG+oNe/DG",
-	"ruT7B+iXrcHKnYt2bW7urPlHkNTBpThzt6Xa9Pvg7X6XhOJxmrkZRYpNXYzQJWE2Yga+dHP74Kd2VJZg",
-	"JmF2bA9ubwCGUgy4GmPKD9hecsLEMrsr/cXDmF5bmSxz1+ihrZZFv1mZ0ZLClxd8K1OqCdV3LCJGuvyr",
-	"HGm/xzcvEnU2VHW435IwpEs73K6F+DxcASOxoRM4ee1PII0MIIm4aJO3kkyligjtW6GXoZ13ICnNXve0",
-	"fqMJhuAWnHKi42IIZys5Qs9XNfbIJDGaeHg07hE+HoBpFDTUoHVW+CvXRvUs/X9tNpNeS4xTcA15taxq",
-	"6j7ntnYzVny7T+OtmkVaTlCvJewGE0h/urIPrMYoCYkYjWIuGKRoTqjWDsc5rVODmFEVM5b3TEXJCi9Y",
-	"1ZEgajT5sScT05eJiHq5gj3MHfkpnUpK+uTHHhf4eFWPWiyKRGVk8f750eDH+L8/dll/QUPLcmIWDVk3",
-	"Sthc4e4VwAP7outN0nUwcuKKvDFqs6RGO4dFnG1TJ78pA8aiPg3vulMI0Xkztm7QB0zSZNxnympuZz//",
-	"cvXbs3//zzeWqyo+xIw8XOby7KJiGlPBhv4zSC+er99KL36nhS22UxAZkFcjRmMz6orEKO4bLloRVLo/",
-	"/jAcLkjuBW2rYyaxa733R67oW+OQlcXZudemJvbldv7QOZF0mMrFvHz/QWe8uFSfqHKNfsoCvS67XVtz",
-	"eDpiENPOWAZ0Odf5/ieQJGCwhXroL1zII6ZJTKGSbEEL0cyhaICYaJNezhV69hub9bDDOVqQ5Mfr8/Of",
-	"2nlIRK9m+AKxfNk09o2BjupuI3Ip8TWduzrpjx38rQKc06Wpn29gREoUmzBqiKYDdgOJ+ong/0gYMeyr",
-	"yde+th4PLtjP9PGl569oa2YMdm43ameIPn4ctMZcpCWwFWx3UxdzWf4jGoWgjVpNx8+vrEXmhUNxYIB6",
-	"32ndDhVD/bfvtUn8M3fZ5MBzrD89HAW0feHKjLqAF9RpXTx79hRcbXaA7JvuRLGQuyKeGaN2fwd0zOOZ",
-	"z718yWkcy7Shp8+THHNhZUsO8mIl/9MjZvVdZHsZV6NhKMdjGTl+tinr2Y87fW4SZbzvV680HLNXfSWj",
-	"hR1IOy0BKq67nmtZbMsd688RPw9r4akImbMbWRwDM3ODU/vawKppvYli95xNezfYrHdKlcvAGSj5TyZI",
-	"z92CXpu8wkwfGnExtJyVOZQSl1QUcR3GUieKEVCjVLFhVztXu+RXA/Fk0FyRuUo7Y5dyl2LbdoiEZsCJ",
-	"pnFAVJqmFmCt0iwgA8rjRLlcIy3HjER0pl33YXugaN+XhhTm7+f2UYWTHvkAeiRcWtjvStgh98rffv73",
-	"y7M3z/7z5Vqs+EBV0aA5rvtplDlfDsWfXYOJQllnbt4LnLORHu0Q9FnKgh8hj10fa24pfty7CRPa1YkD",
-	"x2mT21hLkuMqkBGK2IgOm1VIA/isOXw4LjLMdasrrY5DLXbGhfVVK6+HiQ1HJxPJhRkvkur1Jg2W/PKx",
-	"zNFVsu0sBFWDag8xCrWSanH3VtDtn6vILaWAhmnuo5ETR3OxDO+81pIbcOwCVk0SV/ryvVHYScs5ecsO",
-	"W0U5UmaXksZ2HM8ZLk2zu8+YZMWIp4m0QiOiM1d7gUjLVrfwoWi0yaA8IzOwwC+3DWPMNSjB0SXA1Zek",
-	"Sbq9ODZ1JGIxv2dqAaD1cY4nQc8cJhDs84YYy+UAacMOw0XCNKGGjOSYra+3vPB36IGTab5V4vb7uS1l",
-	"Q3LEmc+taZjCbyEhYABoMC4pbWkuzk2KEOMnRHyyT5t8AG80eHxMikHnYKJSgCmIVCNyVJqRUEbEsGx/",
-	"KXzaRTMJz9toM2myypyMe1JQLcoVgDSou44ukUJTLQ74dG0bZS59pdrWh68JzdPdw9MP7HQO28hhB0GP",
-	"EcQP2oCgIhbGXOxEUlLXS6QgA5s1Btzsj022ueYNvyRxTBJheExuJ4oXOkcK2Q3phIaQ67Cu7HrpDvUk",
-	"uhohPbed20muMdOaLoPTfs7MlDmh44JvXr3Mh24DTFeyCl9MdWZcL2SA1cj2euPndMr+3Db7s7l0mj6w",
-	"k9ZnRkIqUv3Ch/oF+ZQwHdFZe4lZf3G+dqXFYwgO8yhXjrwl6qlnA+6SHW76hqdMIgcP5iCvEpzvY8oF",
-	"5CvcgNZIhZCG9D2GcZQLNQLlV5XFFQl8r4Vxte/zpjdrP9H5uUmUXe3PihuDRfAPerPtuKyYx7GBwBLS",
-	"nKVG+K48KTvXEAeUx8emHqZKIBJJN+JRV0jTpfY2RevTyVtpXqYHedIJmzHHYqnzGmF6FXNuwA2ILgfu",
-	"1By1Pc/6FnsH5Yhq0mfDRDRLbTj9xcSQ4yK7X2WiWURYrBnol+tT3Ac8xhOtNUJrn+gdI+hvz+gtjeGP",
-	"cjlw65KbNlQ1nogw8OhnE4NlX657caFgpzmagzWcQqGnUOgpFPrtsLznbOhyQzfXJSzbwfqpRvlbk7zL",
-	"T/HEvk7s68S+vh329T4xBSUoy1pHpuY1orn+IguczR4D14aH+lGY9Jc4zz9bbTCkgvQZxlChXaQ7ERaR",
-	"iBoaeJScQsL9RMkBj1m+yyICtScRZyKE1NCrgnWHXUfKe3DBJJuqzK/f6ybps98ret3cxjHBvWv4Etiz",
-	"WQIVFrqtSHET06OsPt5H/7L/VNdovORjJuyJ6vQoIRbvu9IEZMyoPVUd+LO3H5mRjGQsh7MMUnXNC3C9",
-	"GFzps/IWT0l/e4T9tPPq37JYIQR93KLaC6hzaeOmIddGpfhsUbphaac04GlfHR925dX4gQPjp8Yo3k+g",
-	"eNwh8NvzO28FLSsCrGh61gLhGTOqU7v2D/s0bn5+rPkZcRHZhUMXwg+v/tJ9++qzZa+Cm9Tf1cJ3padm",
-	"+Qn2Qfb9fMdSmJHVP1xf0RR1N+v+3YaSejhZ2HB3mPaQrIgRY+TrbNynaii7EZ3pVufqHBpUdvPbdg0V",
-	"fd2QxXGr8zj7ozvmQtqtuTjPfaiYNoqHIF7tF3OblPW/8ivKZrwZOBXctyp0fvjuoaje941K+uwHTSI2",
-	"4ILPAeYUeMDa/aOSPnthL1VaXlDBPh65vpxLunFAUReEe+wvsEcxsoWUwVCfCnRDGCKzgqabPuEQlKWx",
-	"9jy0GNB3Oq27hTRoz0C+iC/io6GDAZSAYfhDMUAIGfChpZiU+bgeycWrPZJxRHrZzveCtKskIElnoM00",
-	"jm9wdV+EF1lUzPoymgG6c8wGhsjEtMlHxMi2P8oIApswO+mucbaumM3QfoztfRnwQsCudtobAmaHNGYi",
-	"oorMGFWBZauGheABgWI6yAiJY8ezx1QNudAd8Ohgdg2gIGgWs9DoFCZhHDgkE43fA0SY40rBF2Gniyja",
-	"clqI9rqZtcmtZxZ2OUiLOCG73Y767Zd2DwJCyT8SqgxTsBEUluJK6+L4i3Bzty8EtOw2+ZVHERPuQo3o",
-	"PSNCkt49jRPWS4UNKpOkp5OJPXfNol6bvMFFoB9LSDgiZ/K5yePyYAojiujcQhqQdCyCS9Wz6l3Pvn9m",
-	"LyzgxLv+2OnNiuQN6b0enL2VgqEZ1nN15ppcnV+3CYJ/d9IUAi/iMlrIzgAPWkYM+qldwfN5mhFR+iis",
-	"y8853XoXlPKkcVMlWwGuBojh5ou4vrwkPSNld0zFLMecewHpCWm6UrDuhCkuo15a4AMRRi4j1+vIHlAK",
-	"gu6uMvzWz6znWmvDIS9ejB6+rWtnYXcZcdzH6Fanghgm4KR0GVq5UwteYlHzHNeDnj+vxhMz+6u9Nd4q",
-	"K1FvlZziLegrgN2P7Gb1ZzeEGjKWQEHABOB+BoWbbKfWJj34pjRp4oYwOwVso2d5GvaKXt0LOicqVzWE",
-	"vlreD/rpXDto0Ar+kTD3tZOfK9pgo5oE67wh/5OKhKpZ2guKaoPkVLIBFbkhlg+1ajdDscOW4cH8Tv2k",
-	"AsIxzyVy3QypYQBRVXdC0ENry+nkeoUjq+Gs7nF7e33lWa/X+nujs84vA+XmjZOHVlTUXZAPj5esJ20S",
-	"lyQ8ai1dUb7Z+bZL8koA5HlyTd4DEtLc2kpxlUDnrsCmuD5fBU2x/J5EmZYCbXDRZqizxfjkimbxK3a3",
-	"4fsCZc/pemBqjEANNECZOElUc31ZHfWqVV6eP+wyU+reYFUC5BeN53G6ylv9L13XZfP0vnAdJ3KSxBkQ",
-	"/gacYO4NKxd9/RCH2Qv1faav9aDvo/0I3FuRZJr0sES0Q9LvqkQZcrOyREdwQQStUN/XQpzLpmGvVW/e",
-	"mdGrQtVxpcAVDOrx+Y67xBdRqkEcozP32kHjAMQB9MhDTez64tIuvu4vn7XyfuNU1/fuDLrMDwGm+qK3",
-	"BI0vrxOiDgqSyaol+RkY6f+8cBgNh+f6mEAXZ98FpeRIfHThwj2rRzmP++Oz88uz84tP55dZoANAhTp2",
-	"2RCuqvWbnI9lLScLaO/2J/7yF/sFu7UEqOVp9jWASxTghfgi3r76ELjjCi6C64vLoPjZsyDIrswXsbwn",
-	"bJmzx9l7hxIiWOEnyma7e99Q6nLUy51C3o1Meukveui3sKwziWmKY8bDkRM+YzDI7KQSwyIi5HSteMHr",
-	"bGoNMjpwvGbOVT+7FK+/gtfgIv1dJpHdPhEal6oLzlcsPcj/knDhLG17877G9pDoYACen3/jIvq3goMz",
-	"pn2G0LnQi887QQWbAmBm7smBSr8XUDaX3LM4BjwBwoSbwX//fxjWWHQfp1TeekwvwvPoGbvs/zyon8iV",
-	"HsyysEruYj1sbIXnr03NAEuR+y6hgxHXRqLV7Fi4Dgj7avJOHsXuuXMNCTa1FizcjBsipCftzMWIKd/O",
-	"Q4kutHxspQK6uKJwJb+KFaiArz++I1cXT56cXRAaT0b07KpV36hdKg7c8yWq0Yu8E7RiOPdVQQniY6uJ",
-	"XUKL6TEX+OfFs5xKxIVh0ASyRqqDK8/548EDkbnjqSKcT9DQDO5M4Uo+LAVNffZgqjQsEUXl3SiLtBFp",
-	"qwsDXTj3P7gZAaZNsLynHF1QA4eY6SmhA1Ni9wj/GSWsTd7mffxfhDVlAkhKtRKmDc1Y04C2jyfkthRL",
-	"mH1x8YhqX0OC2Ts9T8PdEYvRceq6cLApTld/EX2meYTuVBlHgFpPpjKJI8DFs4vTXAxjX87xv9m7ut02",
-	"civ8KoRv9masNLvBFlCusmjSddHEbuxFbhLI9AylIcQhByTHilAE6Dv0QfoQfZM+SXHOIWc40owty3Kc",
-	"7PoukeQhhzz/P99x0/an9PYUmaYWRwyWJtsgPNF+EPajDpsOUfvg4eGJScdAo4aPgvUaJqTSO6Yx/o1A",
-	"81BYNlx9ctuP2SYz6hlsTtcZ1t6JKbwHs96lheaA9crdBoYkxbukL75oMJN5UHjNm1c/SwRDYlE/Plwm",
-	"SbZAvNuFN/gx48SA+5kHNwNlfkAYX12w0qyY3JCifQtgeFgV8izVNJHmp8xqy6qDWJPJZd27bu9+nLZr",
-	"DV/elVSgcbSPgxvF2azn36dO7H05f0xF1+lPvqpriKpZOkbGICbp697tH8RjTGEKcSLyKL2f9lPzXYKR",
-	"KoXYUoi6xdKez19GDbUqjWpntyKlYxsyUrax7iBTO35zNLrgaYrrQ01xff2Z5z4OcuVFYYUbmxVB87xG",
-	"ocFf7Jpx2ZjVWgj8gFMpxb3GtQ6vFyLlYXbHDkNqe2NnZX9O0S05s4ebGLvD0MF24Jp0jm8P5CxNJWZ7",
-	"FGrv+Nvnf8IAiF40fEGpZfi/yZdgaoW8RAyU//c/znH21jTOcTh3EiIzaxRW133KjowWMy8rQoN37QM2",
-	"r2bnIYtOLrSbST0Dl4JqfJ1bGYuzQ77mFFwQaV8bKwAVwLiziAySKB6Sup96876PWsF+dPOIh5yia1yB",
-	"7APBR6MS5KL0LxmOjGecwUVjf0VEAkFH7/JZqHy6nDDsoL704H9YbtezeF2XaXc9XiqTGpzHnOBEqoZQ",
-	"DzTLS2OcCAEZs9IvY9Ayo6oz+GOqSLKmWZQ4B6/x6A9K5xqCr0umNwbhyKT7qDdH+uKewg5xvIUxbCX4",
-	"EoQcfAesF19VEiwvTjW9RdcOeXUkCOCKHtWdu0XWbMqBEcbfvl/Mp18LzQq7ZlYC1x3dibceBy0B7+P3",
-	"OBKYRMf4KOBQrIihkjuKkdQ63X0o8JoVBhkIzc5bOWjI2QrMc9AZwU/q+ZtRz9k9efbEfytJxnG9HYrR",
-	"92e+Q886plpZMrVXpaFaYdT6rgMaAL04jSmSVp222D+h+yHs94fEmczwmVw5QybER33ZI8pL9r9//TtW",
-	"GVNotHJCXQs3YRd8KfWC8RVfM976q2iBYFgbY9lmSej62GVl7ZpJv4P6T9tB2+H+FdcFxwyTt1zqELit",
-	"pHNSL0YaRwf0PBH9fnr+0JOch+QCO3HONHPTHN3R9H2EAc6j2vkb7D28QeHGgc2H1LnPOvf7wH3Ur4G5",
-	"uFLMCYe5VKoIRn5lFpShZleNp1wMSo8EO3ZncUIlCyHb5ISaJzPX6W5zZRwmhZ7/iNw3hLIZj+B+7PYo",
-	"PdpkhQT9+2SGfF0zJPZIP/9x/x7p34twIsAoHSMA9xJK9qGE0h0ky5YgMXVQ+iNixH7/YuTJmfm2pMhP",
-	"fzQpclpj8rULIy54D/hqH1HihD/uwksPa+OgNaLk3DvGGRAkTa0N8UoMTm7GJbvAYQA+x7HeQEPHUt/b",
-	"FiJpdUuYclSgOeHP4sl9Jyh3Bw4pxtd/D2fx5LfsxdTnwjPO2otpSfAAfO2Nrw/M02+A2UwlMJYA/KaM",
-	"86wQiCtJxaG5wY55VBcTtiUEDubAUBtQbDKWmjVO3GyBOOEvTi/OnoyPJ+PjyYW5q5xCHE6jxTHcR2S+",
-	"Fba27S+nYhDQ3Zjd4FQrBgoa/vblIYpnLtqVv6sCmuM40auYGf3QExCSpbB4Jv3/p91biMGWCqc91tfe",
-	"fT1YP/PzAzcHJu+ViNUXR7sJ3F0lI0jR9k0J1G9m5rPc6KLJR3DmthYDBpjdRRZfcyWLGVZh01P/jE/9",
-	"6YBVG5GXvrHKDcxdRDanWsKvnxIatKLebmVBHLk/V4LhfQU8krYYxFFmB+vmg/VktPjBUekGgXKmfgzQ",
-	"kYu54Ln0Y5MiLjrGe7xqiZv470Z+GSXtO1Pu49RFtKf/B6uNeC9y9OhTtXAAG+LZP+M/Z7vWS3R16YO1",
-	"EAl73HdS3pOKyQ7AFd9R9cEetL2PjsmG6gzb3LpFTotWV819uW10URFvX+rdsaj3lsKHLVU1UBowpLVG",
-	"HHmi4f1V16ELALbI/+fj5z8e//T8aA8D6hHy/zdqoe8szWasFbnfU7N8IXDo4X7iC3Bj6GsQkRau+hnS",
-	"UHj+5h/8itjSGfhtFPiuhOfgc0zYL21jZTXFul5vZY6Ads9MLTSv5WTNK9X7ALFV4IPC5O5y0rExNVoP",
-	"CIIPpcEyQBeRBcNbT9lv77IE9zFj7/56mrFcXkvFnMml8OuM1RaTdcyJ3BubMcLIBgbNGMFmsznPpZJe",
-	"Cpds5zQJzbiBXb1ilaRCZ4pBTdE79evaKLNAsCIl54Ll61yJjFVc8wX1/WNwsVG9xQhofGiZC6pZ6sKM",
-	"bRyRIOupOz3rRFNMqmRtoDLbiHakZ075hyFXHRabxoe5rDPwW/hhaUOZR1LinTybyHTAmU43TsVYFV9j",
-	"Zec0onYyvhA6x1Ps7pd1jX7JMq/OThiBzLsRJUIhHlxoLoUqHPN8KQKONmE5wCu81gslXZmxN1bovMzY",
-	"K8uvZI5ve14DLZQROYP7rqa94ssWxKlKr7TFc75Bt6lpgGXNQ9GPLsIHoJBB8Zl5SCtxFeC/neAKJ8XA",
-	"Hkou9YSd+BZciWA9wnuGkruMaRGwYaVliOjSO8GmCHGgITTy+AipmbGFsFOivvkch4lSwNxlrJIIwIlv",
-	"4HIr2kK7pRB1UqnH8sZaof2EnRT064CCpdU6Pb2AHT3Ed+HgCe5WVmKKnHaMnMbqktrZV6UJTAeSny4O",
-	"GNR5cFltEaoO4Yhra3JRYK/nJkcSow7twgF3dWizEqsFEb4UbmnK/nZ++o6do2bKmOJr03hWyvhzLz57",
-	"JDoHF8MVi4HmDvIbXOSLTtgxV8qaZu+/7IiPF0UbFUs2/8bYaozsamFqlWJMs4SaEwKn7ola5HIugTfX",
-	"TAsCpA6L/CK0mMtccgReHBbb3FrsDaEjogcjFdHjuQW5LDRK5WsD+mWOYJ/MCpc3YTtx0AGFBduySo4w",
-	"usmG3otc1KHVc2siJb01UcWaXfUOAAfvT/FL3Bb9IuvgFQgPucjaxJAtAnVfiZxXGE5ONvKXhkwYMXYH",
-	"OG0Doze4RLgSvrACe/4zZsUch3chrRizxLlRE/Z3qUOmCHvqkKk5+Nc9uYMz3cduxFt+DQKPMthwN94s",
-	"BIjk5Bk4Oqw0qhh9ChJ7jjtB/OlSqiIjvONVSaDH9CFDawOsVh8PsDQrNucWtpJT3WyP8aUqrNBj8qjN",
-	"2ZUctg5G9tUaLe/kIRfcLYe2/j6F/Mm5LRC6GSGT8DaV4IVLOwnbdh5vGI/5fWJgpVwsRUY0C67XVNeY",
-	"vAusMESMpfFmYXlduoy5nIOKdnKhuUes447ISN2iCiAK0QX8LwcRN2XOW8ErOFWhc7uu2wMGUwvbLFUo",
-	"kzauI/04unQuVUqzr7zneVmNUE56cAHWmuMTAkByPCbsy5hieXRdw906vnahFxrxrFVTaccqwXXGOKXq",
-	"G42M7ILiQ/s6o7HrCr+NnOrCrE3nk32fVLWxg3t+i9K/iKdFyg9H/IA1IzhYTbyurbnmymWsVngP2vhw",
-	"BXOjlFkdN7WbsFesw4XDBxJZCw3Eh3af4BV1w2UdBArRBUU+sUeuRxtuUDycuXVeGrBeuWKuqeHtpl3h",
-	"CdosgRqMFrA8rYkAX7ySSobt4yeEEJqxGp96LIomD+O3+3I+NxXSeDCwX3xIt/r217Pz8zF+7FSRW6IZ",
-	"RHZpmth0G4txt4QfglvcSViaZAEi7wqEOwiRnmiPI1oGwJJDRs11WPDRiuztYpoU47QjX+ggIvQKXFiy",
-	"ahzkcturB6qXZIkvJZjLzhsc4KGMD4vwKPZ9gAbYkOHMmwn7R8O1R1cExTwongoIAWMUPcvdm3w5CB29",
-	"oMkhZPIRqUzZXH4Gym2u4KsO1B5MuVVpaBNu2V+gxSX48unL/wMAAP//",
+	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6vXd92jyHLsM7alI3nisybWVKNIVBXSLIAGwC6VffTvfYD7iPdJ",
+	"7sIGQIIkSIIsdkudeP7IWF0kCGxsbOyfn/3rKuWHgjPClFw9/XW1JzgjAv7zOWeKMPUtZrsS74j+U0Zk",
+	"KmihKGerp6sf9gTl9lfEt0jBvzckl6tkRd7hQ5GT1dPVVqySlSA/l1SQbPVUiZIkK5nuyQHrMdWp0E9J",
+	"JSjbrd6/T1YvfsC78NduiJCUswRtuUDfbB98h1W6b3zsp9XDn1YTv/ctT7H5SPubP+6JILAuRo5IEMlL",
+	"kRJE5cQv/A2LU2h0rBDJpfkCZvJIBMpIQVgmEWeNdT1LU1KoB9VmTPn++2RVYIEPRNmdNYP1b+y33qYe",
+	"iJR4R+RTRDTdRYKwQFwgomlA9dOGZVbJiuFDeKr11A743beE7dR+9fTRxUUSINVzwpQg33wZZoAUfnVf",
+	"LrDa1981v61pNkicLRcHrFZPV2UJTwZmwDOSU6m+h2GDTE+lShCWiDJ09e5Bal+4Cs9L/zQ4JY8on1/o",
+	"vVKKCD3Of/8dP/jlrf6fiwdfrN/+2+/C8y03RM+5h2LlhnwikZ5jD9nKDZkyvdAEhOSi+/krRt6pdQq/",
+	"XjkBUWi+2pAtr7fx55KIkz8hGK5nCg8vwnzTxzHu0IYXfzazfJORQ8EVYenpP0jgjH+Hr4lEGAlSEKyQ",
+	"xFtyiTA7oZLRn0uCFHmn+g6SN/YDPXjfQXryJFkdKKsoFJzn1sjKII20wEVKS6MjlkgQnLVk6mcgU8OT",
+	"rKVwFAs97Nm+7feckag5ai5KcZ4TgfZYDsxLj1hNbhozbV9j1nflFVgoxFl+Qsc9zY3wTs1dqSeE1J5K",
+	"mO6lEe44zzXzUzUwVfO5iSRjaV5m5AeucN6d6XNeMgXfFvwokeK857hRM8xawTj+FDKyxWWuVk+3OJek",
+	"msKG85xgZq5Oc913jz7O8yuEs0x6WoEWl+SGiFOlNfRMqVIi6rkQVh5WT/++wnm+ehuixrf0QFV3Iq/1",
+	"4jFInb6PwYvBdT+5SPQ+0IP+NtxXB8rMv+pDRpkiOyJgEmNcA/xLJTpipkiWIFmme32PXG1Oisj//8WD",
+	"z588+ezJVR+jDHJJ8D59r0+lLDiTBHbp5bNS7Z/nlDD1QggjtC3v6v/ERZFTowz98R/SaESVHPh1Rcwr",
+	"K8pucE6zdQoDaVmhf1gHLh94QK+YcYWuGT8yBCoVFyijGfy1EPyGIKokybefrt77q/udINvV09X/74+1",
+	"jvpH86v8I6zErAGW2dr2r56jz//0+AskSar/hJ58+miV+Nrtjz/++EAPQZjSKw7s2tf8aBcg7STVnhwk",
+	"yW/INP1PT8+b7lkk3wk8SHFBtoLIPVL8mjBHeHj1dmn7Plm9EnyTk8PA+grzxL8H1gn6SbXMlf6mwjSv",
+	"VvVzSaRCG0HwtdaNgYMOXBAkypzISyQJQUAT+amjjlw9/Xs1cLVbjZGpRFtK8kwTyj2h3y+4PtWa7n+E",
+	"o/f+rT6RUmGW6sFKwZ5qjeDpxcMvHl1cXFw8gP/5k/6fP7t/2v/D+rwqrEq5evr40aNkpaiCWzWwLgyr",
+	"qfUMRzD5R0eX6C10mxHYvzf8QNSesh1IIsHZzpDP3mM3+kRwJsHGOoKJgtM9MmtAB4KZBFlnvwT2xKtv",
+	"jEzR/ygEL4hQ1AicVBCsSLbGqqFPZViRB4oeSFepak331+7vNIvQzZJVjqVal7L6eMe0Y4gqpJ9CO64Q",
+	"NmcmQYoDKQ6UlUrPL27SzFoL3R+IOnJxHbgkn3/z5WsktEyXeiYHfAK9Br5uzi9hGbAi2gp+uETkUKjT",
+	"U60+6htCkYMMftH+AQuBT/rfXOwwoxLO4DqSeIUgN5SXci1JKohal0zRPCwjc852MGfzqFXuESzamLFx",
+	"FBTkhl9PZBWZ8sIwWjw5zDS7a3mpVTrKfGMc7usdvTEbxEtt9TFzbVFWa/VOu+t8uiyyydxvfRyNFyhT",
+	"nz9eBVWO+hr6u7Fm3PuJf/YaU+lyhGXfip4e19bKFt/8g6RKT7E678/hCyDms4zq0XD+yjv/VnFsioTW",
+	"8W6qMBfJ7PPuTmBbJxo0jZrns2Iib4wnoSkd8LtvzLPez4bDkpUx7ezvWjmYeQYDzD1si7fndaDM/uth",
+	"xCRbzDTGI4OM8cr6lVo7jxVuLGfoBqsvlcAZ9jwLY+N8T94p66HQAzlraegVY1K1CQKzb356hAbWmB08",
+	"GwfK/L8+nHpaWJnneKM1CqOG3q9jcfcs3t2vQiv3OP+SpFQLTjlRnG2IVGtQF/V/MB4yJV5uUZpzWQoi",
+	"9WWR7mmeCcI+kSjFEuRtZ19Htiflh4NVuKa+mtmFNsxqIILxAwJh3obksNuiuPNr6arp39y3hxeDG9c5",
+	"d26+bgZvB3YRvjZtAyOlsXcv9wYmOk60zg0+4kDovc2H1vyaSHBXtMUttr+P7dRzLIkby/BWFuZh8N8a",
+	"w+LSKD3afhJSGdMrQUcw7qlCWuhIq6gGGNAYYJ2wA70mRyqDWlHkJvFSpdzIO8famn0yYvy8W20OhP1H",
+	"Hcq7ocYpL7ukF/UPkw6L3cr3I0fCDR+cm1I43Tvh0NlDjAoiJGfo91cbwsiWphSL05pmV3/QNjXXT2ih",
+	"hH5/pf8f/AAmcUvo+a9GbY0dLe5Z4z9YZyQnqseA+8FzuzoHEykUONcPJroQp3DPMVG3NCdrFgwQPQNb",
+	"QcsASZhK0JGqPS+VMaUxnAx0KKWCGe95HiTAntDdXnnmTCUkoo/CNWVZ1x5KVnW8SrNXxSxreB7M5g3J",
+	"g4bUgWQUr82fe6SD2xAMRKAStiRs7KWE3pBsLff40ZPPewfUhLajOZIGVWXCJFX0hqpTD9dr9ntq5LON",
+	"RAGXp7xkCuLVVlwwTVfwg9shzaWoP5WqoPBIViNrCBIl0RbknrzDWj6ZL3bHpb8ESP2XkzJqxBDBR03H",
+	"ZKX25WHDgpL4xz1Re7B/QZ6Dx23VDQDMM3DLIuc4I9l6c4q9eOmWDrlxMJIpZsAgWrZiQTI4dkChjKfl",
+	"wbBNtAFuvhc/v2iDPVndcJqtBcGyx7mlf5/qMTCvRE73SDMViLG9ou9ILhO4ABiiBxMwWcrhAMKleUx9",
+	"IdqQLZbvq2PVFRY+7zb5afhC/Jay6+5dTd4VVBA5ieRFKQouyei13vj0K/uSPgMiD2eK+NTVD9WfSvyJ",
+	"jq9zlmvmvGW1pu8GG5/rq/qzgQwZqhAvCPOFtIsv+IwQEsz1Z5ZwSNSK1T3zSHhUWMIlcbZm0XZFjPow",
+	"Wtf7/Lv6/SB5/saNbjXhxNSSvOEbaaTx/PTTm9WYyWHHCW5fmVH1LA1nqF0JkuFUXT1FNzgva71ACUxz",
+	"G1VFR32LE4ElySBtSf9nKSC9yxgDOEeal1BGDphl/kmjTBJRi3MIn2mdHAiNjUzHwibhFVyYTCc9pfCB",
+	"1Gv5iyD4OqzQG2syp+zaqGoZJ9JXlNu+MWdIdoM/lDlrI5S/xUiDUGEN1e2so8WBSmk4HeeKmGCioY81",
+	"L7nI7J8NCShna6v+rwVJudA/pXuSXkNUZ10P4/2xZBAnX19Dxg/jaq32BPxK2TrdY8rCKij5ubvW78vD",
+	"hogqNVPffsnkoIKlQ2W297Lo82oNfamiUiFJdwwrYL4bo2Ais6j23u6x3Ad39pqcght7dU2zK8jI++On",
+	"R5LnD4CMf/zH8Vp++g/J2dWqn2wRels18e6XX2SPnjx5+EWCNliSzx+XIk/q1Wlek+jqiE9SgS/dHs2H",
+	"V4nNZkyQJD8nSC8Yokv6S6A3JSbySlhGMrQ5IWwYd0tIOFzg3otVY1obrWmRGLpXVPbX7X+hlwle3ATD",
+	"wLgSX4M3rCfp3if6JS6Ce/2fkkAS6rNX39gUjUuEN9o4hKg1BCNPUpGDz+99CrH5jLvUWkxVSiKuEnRl",
+	"vnKlP3plhg7y0xQdMt1jtiPZGjIQAuHh78GHxlk+LdoboldHEBB9UKiShhkv0Q4XEmFBUHWldl1rBRE9",
+	"adLVT99kCbL0Bz8HeJP+wTfB8boRseaoX0H+AT+YgKzeJBNTjtnTol+jPDk3pR62mjnC8tqkPNAef4UW",
+	"6ENGqB7O3sEbsqcsq8gg/Qt4QjgcckN6L7Erl5BSpdaaoHW1Az10rxJiu6NqHax2YR8FVYowPZy+6qtx",
+	"a5rBo1YN6IqjEiTDmoZ4+8eej/icPrrJgy5SeAVsT+98J04QeWRozrRzLIcl3RJmRS02lzMrZhoKeirO",
+	"SO67wAnOSQYypHNnD54NkDrelkcfBKcJtLKYvn724NGTz5sXLdyfTtdxiShUJWOONk9bnK0iDN2mbnzg",
+	"yF7K/w0cT3UtSsvlLvg1ibtCjYKt7wKmtCZeL8tz3YFiEqBrvb/SygItvEBBJVmcZ9EJyz6PqCSJ/cBx",
+	"z2UlNj0peWlUnz24NSVyVo5juxh9DdYRRS7g+EqBinrF03XfJ6uS1V9rh7RqMmJaaSdUwDlKkOQHyJvi",
+	"UPKTZzP0c7vHbkM96nsTC/Oc2nNBfwF+e0PEDRHfEYWd8GpyH+Sdgn9OrmVZaEvPrHeCYiJlSUTwUa2k",
+	"r0tBgz+6BObzvi7IjS3zWrusup6vdZ5b41Lt1wei9jyb/X2T6TD7bSJuaErWzpmNe5MjIXFweInNRxZY",
+	"XZsjzUZ35hLeBG/3+9YZoN4AWyQ9zBq78Ek8EDpYf6mDowFLCJS0Ua3AG+OZfeN9stpgSYPa1AluPeNj",
+	"gETSDQmH3lpeukLwlIBXY23Gdh8ZClFsqFD7dYZ7Ml0KYRM20IEztdeq3YlgYcN5QiqU4VMoVGUdTAPf",
+	"W1djB0y1DJ+urGrPOIOw1Y7egKIxSIPg8BCELpkSpzXfrrmgOzp69z43L8yNKTueXzOw1oKkr55xUdjB",
+	"lTWffp+sSFZavs7JTSjK2xqg/fz7ZLXFB5qf1r3pzjvCMqKtdsKUddd2n9Hb0hM+/84wr/W11UYHy0/I",
+	"xormJofoG5RlJFtnRCrK+mUoZHMVgigiIIE8rEDBUzeUHNe5V0k7xCBVSSw4w81/x+eI+G+374cDFlTh",
+	"fO0qDUb2tfU4xPaFNnooUzyKlge6M0agFRRDOdjtj7deDa6neiZ2Re0XIPPROPFpMJfS8zdTU6V2wJTZ",
+	"SHfUhnjnvZNyr/ZEAIcHPvxVKSC6LguS55TtpHH7wRNykq+n2Ovphp4seFHmhiBRoqL9vE3RgCmvQ+L2",
+	"mRD0BufIFWS6wuxRaS7IlgjCQg6IN3suFBBjXx4we+qNbEuY4UeMrIQMjr6jErzq61ZIvn8++g0xRSwG",
+	"XoGBDtgmzIZSuUVPidmR2JIPm5d1wCrdE4mufr5KUFkgxdHDS0QZMoGW2iVYr4yXG79syFIH1MZ33Y9+",
+	"8+blH7958Rw9efTwz2N3ox5Aj9PjMcIFTRA9aF3IeHC2RIieXJbqHFc5p6mN2BnZszKJDMHoxm3XUYyl",
+	"ZcxNe6h5PchnbXZtnbmmGDG72T3ZbTnnXy1OY6x2sNqHEb31Wa2lhoOh9TbaeBUEiFJtg4a3sMk4/6vU",
+	"VzBnvosBy2uSwQHfcYUYN26BBG1OVnUkefaJBCXgqV+k41eXVvqCPUxuSvoUaa3DeHe9ukNfl/WWYgVr",
+	"vSSTwOxT4PHFMAlnJWDgVM8gJ5m+jLPSlE6G7pAXUEedYpZRPXlDRoweX3yBrnJ6TfJT/foV0CxLEGcp",
+	"AZfDhmcncK7knF+T7KlPMiiFdFxp6p3AF1NgKsCJYdzkgmjVZ5K/ts4Af3TRvcuCSCTPud4oRTIwISQC",
+	"f7M9IgmiTCqCMxNmgJ1EmhiXCDOk+eugT6L3g2d0VGXdDx/5Zd0XIdlwlsmGpbQRsaF3X3vC4bm2ao1j",
+	"qcfeu0rNI87csf+sLB5XpAZFnoBBQCWSOLArM8zBVjGwFYvAE6a4H15Am1K5eYXKG/51jUp2Bj+cY5IG",
+	"zMuxUpuPztocgTsIWp8jQBpnW6OjczrTOh0f/6O3VgcEf7gs7Hxzdlnz1Ktd+ixuAffMfvWLs+LqWRcx",
+	"cCfWJA4rEJUx7I36OHRg7qVtDEUMm5yn136RmSTixl6+kOtObmhKLpt2MyPvFEBmhK+xFrVGtqBjX7d4",
+	"kmf4lLgq+moK2kZDv3BGkp5JfBArvbHyoGhdxn7uJNQFDcGG4Rc29UaMNgdYd36p1pyKqDG/8MAt+4N/",
+	"pWpt/rjnYJ40yk4m36hRecr6k16G8vSr0VX8hkqcuKgLM7pLPhCXlSUV3ppVu5eMoRoBEaCHDPIoevjk",
+	"i0ePn6JnAm8S9ELtaYK+xQqsWw9h8NmD/wKEwbe/fvb+d6uP0Pdy6yUxc507rYNl+S3ijM7yDEzWhOef",
+	"t6U02rs9f+Mm5rzD4t8Sk45Oi69iuWOBlLL2nXC/ylU69FiiZmXk+IxWoCx4nEa/dd65aQ/f4ljg10fJ",
+	"Z+9//8D+8+LBF/ovf37/h38LXgC9B2y8bGeBAzeynJEDOMRcyx60+3vIljlgeDxiMLCVv7eu9//jHO5/",
+	"+N0oMtzqO4gboc3JxAYukf4AUgZxl7nwwAan16s47/0t+yBHz8v5PsnhT5yT+DJ2DoNHsPXBdIo3cpRa",
+	"He/kpMXHeCsnDTjdezl+6Yx7M8+6uGZ4N0e/F+vGjBqo7dbseWnUzbn4nfjB/aGTWPN++EenLek3f+lt",
+	"+UtHT+Yt+E8j/X8fOq+n4zGMqFxfyIPY1eAEwdd/zbGUt4N31hfxfaZQTrBUSBGG0j0WOIW+IkkXWL9R",
+	"Av/pr39O3p9ZCl+v+bVJP+jiDU9Cmaow9BZxgcZilBWExcO1BBDN/lFKBQg1tj68/vfbwX0M1TromzIr",
+	"yaR1mtcmEqd6KXLdADjcC/wFsFBUAjAIgke1RI+vKftYgXkd+/pcktQl+BVR2nsXc1hcLs1EcTGENLk0",
+	"t7YhaAcg+NqrW8Kab0uXe2bSlyzLAzQgTAk6QVM147wIpza3pubG7p/PLGf3GVO235sEOBopuiev3dCw",
+	"WwIkz4K197qVDRZ3h+lt9JQOZGGrGN44cxBVaHOyKDKrwDKXE4nVqrw1jBB2XoJlj2GgN/Nks0ttOJ1L",
+	"4ir5IRjnGY0//fS7ZmuuXy+Sz74Ix882PDuduR3GpTW2GdDZqosWSHJ+bKYheGL8s6aa9t+//2NtAP9u",
+	"/eDtv//h38cjG7alFiw0tGfPsSDPBDQ6OITRQXaYMqnWKdYauGaK9ZHmeTiRCTdHGnY4YUHW/gvvkznx",
+	"8BiI56/5Ue8QJGRIi2tDIWFZv43c2zIMjWrXHQR7eOYyc2sbCJroxMSH65HDHiALjWkfgsCFTafufmwR",
+	"Hdn4hiJNuFjg/74IfJHj9APG5mkwkefWUmR+C9THBup9ieD2KemVQhEibd5VdLdSb1ERNp46dT9k2lKp",
+	"DvFJCJVMGv303cqP1uHy2SfiACxgfbW1hPtlfD3HkoQ0fUmkHAAwN/5o85heNeAXm4IX2H6He228AdHu",
+	"jXrAyc4dLCXdsZmv9a2U29YBBMpU+JFB8WbcyDOh5nOOszW/IULQLCMsOK9nSJYFETdUcoFyorqzRHsM",
+	"RWMIb2wDQAT9Ih3k1puXr0y27Z5KxcXJNgAlqHLZRGLB5VxOvDltQ5HeypyvhIVOc03m+GjRCnifWuPW",
+	"NSvrnmok+3MVPjT1PwZH2vYVyZDdCTKnAsl9340xpILM0UndO5Geyaqubs23PW0JsLQVebIUN1SvH+JN",
+	"ROyibrgtz3N+JNm6LHolB4Bx1dLCvPKgLKJZzrxRFt5Rb50OA6joNbmF7HOpMMskkkrrKtEYXiSftid7",
+	"ng+qmvZ38IEua01YJIQpk61zGAbr2fuCAWtXNy3DDR+sK3jKjEB49UIHav48cnFttSPn7anQD8fhFXM8",
+	"/YrQL7FhGH/9CNx3eCeID+JvtMUJ2ImGoJXICGPmuKaLWvginKs9L3f7qordAGJq4oc/0diWngNqJxg7",
+	"azsk5MmEecGgHmWjKoVWSLVAruTCWfpEhbU0OVRE5XVk8BUuH+/5sa4ez1CN9G0kLpVIEsKslwwpgg8I",
+	"5ybAf1Z7D170HqU3L19ZEDtNAmEi97sSi0w6zOpxR0Hlsh0nkH3WACqEKqa/JAIunK2+/o+237TzXEQp",
+	"AGbgBmRD1Es2C0OWh4NFvro3YbcKT6TjKrDrcuRut7CoYBVaZ7etNHUEfZ8NUeO8nxPXLijJ1poDwkwr",
+	"8QEQdSlnzo50DcwMZmaUGc7laBnzd5yR+XhYI22AM85I7N2v5Vbko9uSZVr97DuV75PVjuM8djOmNy4L",
+	"37bRWRsgqekmJ0Ngivr36DakFpMvKten8XAQ9sWqAYCdvy4E3wki9QHJjKDOBC8K8mFgYM6P2rutqjhu",
+	"EHClPvCzHIiTTuBYH9GxppHnHKC25sVRgU/yqVb4BNfESBBGGWdcJE1tb2K+2y2cyzPOXnfVJJfEx1rR",
+	"yy6wUMYdMnGx3ZPcMj4gbuHahHVKkG/htLfDgu2zMHwEvhR4q0ZPQEsHZO4aA2tbS1BpjAatAOoJXIJH",
+	"G58k6ELgozjuabpHduqr3w5VPJ/9xtV/j+PlRdzhlTJ4/zzhjgpLFBa5A4nz/OV29fTvUUfzbTs1N+Kw",
+	"RhSc9Cqc4++ec9SnF470X4Sj73qa6HQStYTF5ImPq6cRGdfNoz6prOAW1df3fWflQFjm4rrndh6LuHbi",
+	"s60bfaF7YlsQY6JhpH/MvMhWjJTuCTCYgK7FODsnkBDZqt36ul2LNFyFwbWef35r42WTzm1761nvhJJf",
+	"Gl5/atoWSKs3ua45b16+qvvlMA6JXxHbq6WSXB+IWhdEpP0Nqi3tn1Z9bQAoFNS5TySCUeLgTyO3xGYk",
+	"pz3djfw5GeUSM1SyLWVU7kkG8xqCP6iaVpohVt2AljUcV37gNmgAGwVrTZleU09/jWquwYa9nj0Tag1u",
+	"ZjG7NsQ61am0YJ5bLi7tETJzSkAxdy7C3pHXvS3oA6ubFMuMiAx09xuqDGrfXX+zprEz5Q6Q6SBmiBSl",
+	"vsZ5Yl3Df88b+/G7TFxr4BE3iV3azKTfe3dVTYRY8RrjzpQsC8uFs3QSyxKRqsmXXqX8QnUtY5MdnM9S",
+	"xp/TvO6h+VfzWldt1OruUGQfHpC9ATcXqFC2NXTKhSCpiuoKOIpREcrG/4uFn+biEMq6N+eq6lMZlZs0",
+	"QVc06R3T0lmqtyITWmbBvXFxGN0jq7/pZy1AdeyFB8PX4BNV9JaoIxfX+v4wrp+35+GtzoVNnQfZA4ty",
+	"kD1DAZ9m1DzQORG0Yst4yGrzUQpRK76usJi68V2LOAPHrcd30FJRq6ok64uol7udUZf0hAZy1zK9PQfK",
+	"MFOQUnZT5owIvKE5VadLfTNVOO80I3IODe5huLqjPLnT2Dw4XvTaSb6mvGpwwLgwtwWk06/asEvpSYyL",
+	"fOgo/OCdgk8k8IAmnWsFbNzemlafSCQVPp3JHq3y9ok6jRsogsyzVNy4q62FgvTQz1Gv5+MJ96XiaOdI",
+	"29Z9/PwVevynVhnbk8ZmPArLLdHXv/d7frTGmTFeGVfhtPm4RtqOfONbvZSqWOtb91lZvCMgspCSZ6HE",
+	"bL4hd+m72NjrgkzCFus5VUsCGg3y/oiL/H3/RtDdZCuqlWpP+rsTmoT6FAtBiUQHDrTFrPYo5jk/ykvT",
+	"6b5OzA91jxi5NPzs17uyWatv9vK5UjjdL8fnUSonrj7qYUVuzGU6MTjTxzbPjafMDxRM4J/YurQ055Ky",
+	"3dTitCgdY3FPgCXJa6L/eLeeCZ8l3Thvx6YJvst7uHEjjnvrjYb0bjnguZ8qXka98D/uCeB5eV2Vrhk/",
+	"2mZXTiu1Ewu66fv8I4s5uQO06Xi5p9LF05V7uv0LgtM9GIjTtjocs0xGlernnHkNFdo3F0tJPlhLBE/k",
+	"U90vkxw87GYKGNTcAKE2i8KgI5MLc6bns7b8yV4Vgv54XByn2se1GxgAL4SiKS0wUwFX/CvCi5yYPHhe",
+	"KkkzcmmL+bVaR9kNNb6KaDW75qZX9ZeDbTlLUXBJejpB7klWTmWqj98T0VhXTYLWLo0f1Odw6JbIhQhg",
+	"0K3OzIbwpjnHSI/NOW3x9fkMWkMhPbkYZNfJIn8GN7cdI2HGGd+Cr3meTdyAhizs+nOGpGOfx2CwzL6/",
+	"Pq/P+xsr/SYgpbU5YxGXg3ez3j+XQ/icTGOlPlDnMdNU7DCjMra7W2uN8NGYVS1hYP7zi6EwGedI9gVA",
+	"Cj4Kz0msdjfJwbJkDeh5dZyz6iyDEYDpRku3tLAf5U7z4YsbnJd4gWrAOShd5tvxhkn9QmSS8wcu1akS",
+	"d6OYASZbvRKFqRv2RxBzZvV4Wmf4R5ntSAYN+j4GgK8ly9/c/nqk9nBsG+wyfgDmYYi2WDKAotQI+uRk",
+	"q7ShGLMTt8G9S3HkVJE/BUSjxSFDmzy+qwtpop6cvH+a6FcWhCWQJ6UUORRTNC/OFE7VM/NeiBa3fWtA",
+	"fczkF6JRd8ht+KkYIVnckavwcuCVsQye6WXWUaVpzZm4KpV7iPx4/l0DA1Z8kdQHZuyszU5j8fi7zxtg",
+	"Mk+i3QDLcN9ZaimMN0qyORfwdHHwMR/xyYlLdygBWlva2yvY39KFbt/qAru/d+8y3pLpTTTOrnQ8h1+C",
+	"FPkrDxX6LQ89Y+yf2cAzt4Alczsm5iYn/UnS9vcqkb1O0bxtW8H9d0/U/ocKvhLxLdRrAZQZqfXsZLrZ",
+	"C3gM9rszTF+FxY6oWOfCvcKJ8Wjl7ezbgSM67zY+D6rifh2QKezSj1rizWhoO2YBlxgZ2Ida0kElMSgn",
+	"cgZ6hJldtx1K+7I+kz8+zs2M3cKFlCG4P++fImQosIgS9LEw0bjuNMRUMzMhZwSkP4jbrnLD1mP0scY3",
+	"7IaqJYIQdQj7NsMWvcCoVgeBrCOFrwlzqduR1W6CH27DNLVJSHN64t1e3lApe6CDf4QeKDiTtuN1HqWu",
+	"361i1WS0ejH1HnpkHOf6WaqWxy3LZo1EclV/68RnWpdXBFmQ+jp2fNa0PIaZ1sHFvTi+Dwtd0J44u3/X",
+	"NNSo3Nn9YpDr+byN9V8ejQh9b63QlsZbqv0tVVXPuVkyekvdYHMcssF/FFQpwlDO2Y4IhLfKppNvcapC",
+	"yR/BLHKepqUQE+ettEneB2HCWUqQcfb/1oJq1gVV83VzfywnDB2S28w5bbHKQvENx0st4TMxRAGjDBFm",
+	"odsBBNH9uxcMBZYw386SF9P3uHc1f6tFQivpkqtoMd/XlCMAUAHNEky/FkwzJLnP4P2y6CxydX44GpE/",
+	"P4bqiOPB2SvjXm3KGe9Db8c3YcGz5bb1/h2xlwVhmuT3vja279QttMv3cGuXkZzn5bjCv4Yw9aCNF5XX",
+	"KN1jtiPZJbomhXIhNNt7rMkMD6OU/I85uXamF+5VjgM3x3wHeoinAZFysqZbvxXp7zFdkAIQGKcmoneg",
+	"XSi8GRsvmxjhPa2NfyDsozX1rnssAQmvOAXnV48SXfpYvxG7Kv2GD5ownD1XnL51z9ruJrKnkpUqaWHn",
+	"JdLPJT5kxFGryRYFuMopfYo4I0iWB0BMJTjdI7iRWXqKLUCsMOc7WX233/Gu36/6psJ5QlwgHwFqUqI5",
+	"5azX6V8/YgickwwpjtSeSlSbXnHgs4tEc5bXP5sIso1uX1Ma3OmnJRmHzrN+cJOrAQWycdiON1A7N2R9",
+	"94ODGQzfJjKYDxn2drie/B6G+CslvAbhMuK8IUOdpHEMmlQ31duB++05qAGBW26rQizXxp8VxKIc7Snb",
+	"IcxOoHEahGzIwokZQbOQHQJCJJTkWdDj7Dg8qWsfbKdQ27uD4QORpvPgCLASfGOQMLOws2rdoDV5K+SN",
+	"aUjEjTYVkaRsl5uFTKke7w3HPwqF4+ur/9zLfZ7gC8wzVLMXjbEzRY6dU3HVyxlf0u12GbVQj/YKCwUj",
+	"hi5kOJyyF1oemlxSJUm+ncI/3rkPfBRiTpG7Ac/W11P32pnOMmM0UTw6CZYPTK0tD+yim0tyX/PHqndl",
+	"mqD9GrPs5Y2ZzASJMlfrXLpSqUWvalpDS17IFQBm2D10B/iM3E15qO5dp9/gzGgyghz4jbncjYke1Gg8",
+	"0bDQuQ/pet8Yt0COFRFO6QMY/mONwwOzTZwHgWCR02ZP9qj4h6VHYvQjt7ph2i6C8Tf3doxoQDNwU433",
+	"nrkdd8Zrq3rPq4CMNK6gTYPRzrbGuoKLqmlzEcTIcYrZdTddal6ZxLDJTWp+0Ivb8pJlkY2vp3lKskh/",
+	"mM1r+8DJ7a5JcKxXQBDJ87L3q/DzTbyeuqQvklrEr/GPdgzWylB187+nnUiB+zrtioebbNhjtEyPjds5",
+	"H3eTxj7ceFzLQ2jurqWHa0XIM5LY1pJGS+sDFL4Lxu4AQWZkbNOXUvvqrbpvmp+jwzJNC2+BtyNa392+",
+	"CJ2rxphlvm7cGZMS2fwXpydLN+6iMQOrF/87HkXodaX3fHQt/V5Dq/p/Npznrm5r5mE8mq38VoYPcX1I",
+	"zsjPPyMi3JuvXz/Tt7lvXr66uxRRXozHGhjacpGSyaalHbxvnT8QfPiOOD/RHaMjsex2ckEFzxvOBeBg",
+	"fS7MQt8un+D/kWXv19n6QIrxzb/NlMhbS2uvp7+Q0uUdhvund/0gMGgloXy/KVy9OQWFUV/vxYzeis0/",
+	"9ZrccdV7Rfb67murtSdJ2xboCKmi4JXrdpEz8P868T5XZrUnEz1Ed98MdKC5UGchU5O6FF9Htu1s7cEN",
+	"EZvufIz4TFzoFEryCywqA1QfG3DkfSJRgdX+0mC7JzZl7AGkj2FmepxkAh8fuDaVKT8QhDe8VFolU3ty",
+	"kCS/CTTTCgr4WnjDvP11J6uBFNP62C8lBGs5cv+E4I84zz+IIjOUzXF7eg6mcoqfsXeGi5c3HkqpwPyT",
+	"hEReDx9MQxq28jRH3aZ2NB9yfQHNKmr1L1j2kcLI69ktJPVAcNw/ead1pO7qc3qgqjfdVStGnjnZTVtw",
+	"g7aONaG7vSIZ9FyRqGQZEeiITwmqXWCIMyIRZWleZq3sxd7m8g4APCDdFOVBfUVPECmOzDqjvqKv0qZN",
+	"eL1KVkcsmFEktmWehw3D888YrNCSNVm5SZvluZkNbfBCLA7fv2csbrrTBtKNUiLl+sCzVhLAsH4Io629",
+	"l8PongVOgwGLV5CSLYNnJqxb/4XsKJOI3BBxMi2BCEtJFeuA+TxFz/76Xw8uLi4ePvosHN4pmTKx8OEU",
+	"GPPYTBUmusrWZL7IsLcKTCVEpe05u8VlrmJzs/z8nfae5FhRVWYtR3rvYc/pDWW7NRYErw+PwrlZOWe7",
+	"KWMeMMM7AnE5zTl5LLd13hsSeX5Xg37oiJJpm+rSEBkraJSvBM/zmMyTZFX02IHPv36GXj0wAThe4J/L",
+	"IKMUeyxJ7OJzuiXpKc3J2rwG2DT0gMVprU4Fz/nuFDtU9TzEZ8QNTaccfftGhfTaZjC5567ZZZdVJFVk",
+	"mJn0qVr/wll4VxWnOVE9g9t10RmCzCdJe0G3X0F+xIqIdU6VIHJdELHO8Cki1zBeVzeBd3t5Oino09oX",
+	"Rw1CJs0LwmMYx7+B89x//zy356Wb8noTOEdfaY3Y85OZzULySFW6J1kV5UZ8u+2p6cnCfETeKYH7VfFf",
+	"+5AtvQVVTSuDmW4p1jLkE4kcXRNvBZ9IxI+sju/tsURmFwK3xIbkEUDbGfnWPGmaNdlejQETCQbMSU+M",
+	"xFLYlErBow5wkR9DZV2hqL4jTeInrlSfHeaNhXLxKn7qssRUgpoZhYOq1bSNMGmztf6ZTkmtrI9IKJ2a",
+	"vuvLL+y9BA0nrN30ukxNVd4naAuahuEsatEWzCVnRB25uNasT+V4AYUVSmYm7ru+WDPrTipqvh3diTgm",
+	"6mZHyCGBELdxlluSUI2e4tbxmaDNCdmj0urT/MTGOFvs3Vpw4NQN0mVeBcpydoFfWNJi7GRVMvpzSezv",
+	"SpSkZTgc8Dt60IYmdEQz5DF/uBiyHmrvyH///dmD/3r766PkyfvfLWMVzNHwJyvuTaIdKHNQmVEUHFbz",
+	"K5p+4dPzwRcXURZAa0fG92TEQKjH+3NjOvDPO7Ee2i3PRt2FAesi3ljwvvb44p/WLhgCdw3zrGc5NFls",
+	"jL/aVsVkBm0YHS197tn3z5C9pLyN+/wiGbROpi1gIculJvnn0yVGnxEykZhhjXCe6THDwFjCwWc8ZffR",
+	"vbeU+nwfrv6erE//2rmP92/Pss64jyMIdcb9PDrf2Xds3305mnMcuv+GX7rX9+H4/k68H8cHbNyXC92K",
+	"EV+9v7fk2OL63QuvnDLYslfnQKwAvosK+qwghIkUz3AYHScWYcQCpy6u00qFhZLBZHnncXOuNb18ZFWL",
+	"D96XYyI8aAxEOMISYYaIEFxEotrMdRw7Baymfs1Fb4dZ9jYTPRyXdbLD75LtniFNKLQh6kgIQw+/uLiA",
+	"ZLZHD7/4YnIZfJfQI+RdTM99tb+HIHl9WDNThKHZ84H83K3Na6wdmvzIUEYFSS223XiHSLsf4SNgroJW",
+	"yKMUak8EopkEbkpt2KVDg13QWjWNkgyYHYiNjACYUWIRkhEX6EDETv+FC1NY5BCdzXqptLGLpwAZZmMs",
+	"xdCt0ELmBc2vCsy7cvxgAVQYn8/7cWqfuuZUrn4qLy4+S91g8C/yqRV3Vwm6+tRKO/hvSyr4b0Mt+E9D",
+	"riugF6AV7HFREEYyh1QAEED63iHiIJ+iK0hOEDj/VHPR1cgFEnShVztYg2xXdJyV0GcbU1YkbxIYkmIt",
+	"R1me7T91SwieXuiIPdaWo+hhbC0WUIF3DioKkUOhwozZEl6t850f8UmiQhC9Q5cuwMjRjqNQK7FxIeXN",
+	"PEi5OjwXyiSrMFA6hrjoSYIN/zkcuNyGBmktyaTF63Vg/T990YRWUOxsP4MI2YVtVXnUTiRsmWHkIsNs",
+	"l1jU+x7qLxRntCO9cPGM3lBjk1VflzmRSCp9L3HTPw+up0uEXeA4xQzZYC+k7aNNaZOXIWZv/tYXrY8N",
+	"Y3Ylg/7F1L6bRyXaEH2rIcWDt4ULe8aF7sOYUJPjo0bsQRU+Q5idDNSdvURgBRmPKHFYJmDaYIEOR22w",
+	"pAFZdUME3dL65jNXSIIEAZoZ4EZEFdyVekQuSYa0dB0CW2ipD+SGCFRDYy2QuhHmF6vPba3ClfK8PDAJ",
+	"sVlH4jNTPpbK5wj3xHzBdjmV+8TqbRwyZTg64KJiqKBXDYd9AM9cJg268o5bUH2p9baOueoSdfRQtdVq",
+	"8TwjECHq3JFKUzG8OMTES6gkdqg3Fi1p3B4KqhRazF9W5JemjokygNo1neGi4ArmmEStBXQdRs6b35z4",
+	"1/yIDpiZfARpk5GCfoxe6fzPLU0HkissUiyzbW9bIpQwsqUpxeIUXS+1p3k2CGFNJYjWAz6hDUls4cDD",
+	"Pw/47RycbaiDiiWZRAcqJcCuKmMAmoLB0HD2yehz9Z15/itASQ0cKjveesvFGuoGwvDWGOkfkSA7KpWp",
+	"KURHXuYZYoRkaEMkzWxx1CLT8j8UiZgQeKXNay2WCH7GcYG3czXVA/QKMyZUUS7Dk/ptfedP8zRXb21O",
+	"4czr6gmE0Q0RG5yjjKTUATQcBVVmxQv12k4rtLphT6Ah3bp6AQDBaea1ieweTqwUTvcHqHPeejD4FqR3",
+	"z48ui98M+rRGPZR0x6wvxhj+KReZLaMZhUB/Z2qD1jQLIbt6GSqyak9KTVffPckrlO3qwEQ6WepTAhMY",
+	"xN9uUZcy8w39CkyD53qxXvmzQdMf84VrQmYku0TszO6F+mkRzRTmaffa2l2IXeaWBcHXsnIgGm5I6kTm",
+	"E8o4WEVDlc0TOnYqIgpBFBHrUvbliMbivzZC4ETteRZNH/v4UBhIkJQW1CCyxTGtf3AAaZYeqALsx0vY",
+	"9Keuc6RMeUGQxCd5FlO3IAe7p90gn+iTLhXebkHpdi9F1ufCVKPJap52hXeQBdOrFf2tieJfxcRcYX01",
+	"xGKxMJzTbA3tPQMqoGvUb7ST0WDcXdQtdy5hQ17vjnBioeL/Ntu2RK8ntQZu41nxsA9++7b9WHd4sz5j",
+	"vRfrfb1AB4Drw9kGv92wi96wo9x8/2/c8ZD4x3cFTz4WH8f9OZb3tODV2AaiG72yBi6iRbxlxsC8Z1kD",
+	"nCmcBl2fR3xCCjrJp3uErTj5FF1JvCVXmuWvSnbN+JFdVcJww7MTwvKaZJ924nZz7GzLrGFf74/uGFrD",
+	"0gDK90Q3brFm/ZqyKOGk6byGhz3HYVeKG5eoTDpIp6FWcjFJZib03ieQ70K1FyQ3onNPi2B8/1iv2+HX",
+	"96y0RdY9LyXR9/m68Q0t1/A2FDHnyO5E0yWhNRiQOQ6+4wR3I+MgbIHLw/C7eEvWx32oyd7XvBQuXYUZ",
+	"5VYuaGCUffkAkGmSIJxlgkipdcA9Zln+r9vTu2PcwBl0RLSc4p+TATn5TClyKNRCCIjjSkCl+Ti+LPYm",
+	"IeVApDRxgxsqzSnEB5prFi6wUAaPlKt9Dxxpj7RokRjIV9l7ZtrjxJlXWblkO/NbJ9tZsM/D2ogm5Dyz",
+	"ePZlOa4ef8w34aj9MiExduyq/O0ac9fYKNVnXlHtcaccrIZcHzheyyj7oDbfS2V/qdYJi8mb0eKlj0Kw",
+	"jM6yV9BEFGfdnuCZVOR1/wXRKK3vSDAFDp/XQzBgbjvPmHEvQdNfibAgqBBaB88Q9bvSDCWn1mt9XqM4",
+	"tDwtb16izx5+/vmDhwjnxR4/+Awc+PhQaMqtvn/xepV00SI+C2BFdA5hBQjxvNyQvtZ8E/Iyyw3pz43u",
+	"xTLK6IEwOa1naLkhX7rXgnkZBMtSTJz7d+al8HhaEexBIwCpwLc0H3WVfkmlhcx+ZV8YBLHpdfM9swmG",
+	"2tSvyWeKI/REtZDEfl+5BDHISzR/PBDMKNtBfzqGeJ410ZtGauFrQ85lHVXUbmxmk2p+u1BHreDFVzNR",
+	"hyF7HSceoUbWUE8eBuubwZdWwzhH7yg35DU/9nATjmJxrPB3+tkeJQLGGVrCdyS0DFxmlNheRE5IQUiA",
+	"QUujHb8hglkncW1qFeUmp2m4B6cVHyFo/V9CF8RXgh8QDCgBB03fAtL1+nKszfKTaWijWdZ8Ha65YGJX",
+	"QQQ1duQYUV+ZJ888tN58pgmZNyYvNMAVFT2C0a0KnepIpDIUc9mCVWbm5PLPsQOv99U/8BXn1MSrNrlF",
+	"k162rMR2MMUzyEapVzrQkzxPlbTuT5u1Gs7ZrfVTx/iWSkWOYVlYKUE3ZUM0+N4K+MJA6vAJ9ACXwt5T",
+	"4x1M28gJliSI80kgwdvRXiJeKsgXPGDw4EMU0W/1PoJuZ22v6ot9O/VtsFhjsgzsrjYkzPom4e7keGah",
+	"LNNMyEVEsNk9+R7idGrczWZJCA/7n+qb/qtKLPXYXObsolTLXHmJSua2BR04U3ujVrru1N1IDXD5WLKo",
+	"HshYrZGPBnqCQ25x7zL1PRc8m55yArEmzasJWAYmzb5kgUXhHVnvBC+L0R2sn6wqYiOjVVMh02A3oinN",
+	"sLHVg9jRXYUe0j+crRWyOXlRGhNv7QpFB8nSfv59svq5xEKZTIbadnh08ejxg//1MNyu810EQsi7cMNX",
+	"WRaFtsp6GiH2mHUWU/vSupCtxe+NlcREPk4EB1YZWaJW388BeTOVZfp77nfv+rib261tVE93KFXwQjWT",
+	"1mdDh/lLkhO9Ha/JzyUJif+Usy0Vh4kT75DCDziaauN1dJMMmNmkCXRaSdSf9IjTGDmCOAv4Jtvkvl8+",
+	"SqsYk8zUIQSs1C1Ole2D5Kc5cW2IKvJOJcaDsuNGq/GcJibNy1a3mMCP+xfEfOAfBs/5nbZZCMugxwJh",
+	"yvRlrq+GZLWhQu3XrttqJZsNSJs9LWu+XXNBd+C68RHdDlhQhfO6AxPJyrRZ8nCgO1sEUT3kolgZT0tr",
+	"Sm1weq1nBNqXw2NaF4Lf0KxHUtamRxB0uiFzifGoU3IE/1DBhQqOiVPF+zt8lpIIvT9pTo0M5hPauvWU",
+	"XV5Z//NVleYIDzr3g2vrNuKuKgRPiakeMd95n5yTqHKLPaAAUGEI4ylwzGO7xI11BfiB6z07xKV6TJG8",
+	"wUZlfiC/E7tvzxVYb1WRZ6gy0jO5FxCy9SG6l/LVczwM2BHWOgSjUBIS0KqX9vqQwwaLHV9n+BQ49F/i",
+	"k7T4H9o2J6DyQykcqNKISlRZoCE97oDfrZue4db4tWUB45qaQpQKrnXFS3QBZjFmp/DolK1TEqrXAwXO",
+	"1N8fEVVgf+1plhGWoF+I4BKRdykpVN+07cDrA2Vc9PRGkfhAYHpwQcmqDnJ4RK+9+PCoXhOmhju2O3aE",
+	"16GqTK33Cyke9jckK7jerIgmvcTVND2UuaJFTqQB6B/3Pnu+J49xqo0ME6q7IR3OajFy8CCWBTi2grew",
+	"ttpyku0mXhKNF/vqHEyBJRG2V4QkKWcZwrna83K3r1uSmlKCvTEfb+VOswn1s96JbEq41bxjH3YCyq8w",
+	"rUIIpqBlT9LrVbKih15NJxbmPNyt1LZIU3tB5J7nmbRJ1X5or+BSUgMymtNrkp+C8+Csv/bSpGdCTYap",
+	"/OZHQM+K2UejCE9qLtgnkJTgbEekqjrcxt2s7ly8rsozun5NrZEGAehcvQaVKOf8mmRIXw87TLWFsEUY",
+	"FZgKVJTKAq6Mll/JNAi9VLedhVp7MET0yPovwHMJKgst0x7G949r+jsKwmzNTo6VwUjgap1VUiNZGRCu",
+	"xdqN30WhmeVaj80chd2RqZnKO7wVfQYF6XPMMpoFJeoMnb46wdPO5Qc7Erb5W9Aw6GHi/4zn0PGqfff9",
+	"/g2N2zx5rmbeZYfZwYJ6LLgYxlKmAmo0lQg8sJA/zw9kw7PTp+h7fCAS4ZwzfdeyzJVOGL4yYCnQbZxK",
+	"pHiemT5JWmkXnoP/01UEnNguqDEZFIUMnQiGlKEMnxJEmVQEZ0ZOgnsDWalYA/k+GoXt9/wibdETNO+r",
+	"x9eF8OomW9Z+hk9XPTV3gwZ+cPj3tQtlXXsRx0qXfIdRAM0sWOXH4h+vU696GvMdTCgw1Rq5vtpjbvOm",
+	"Xyo+u7EOUXgA3VFlaL4jrRuit7hSsiB5TtnO5HOZJxrlcZOyrQYB9d87t1lEj5Ho+MT7IVnxpcfF5+NT",
+	"T9R3/dJjd3GBngDb5f6rrUkYDSN0nVVPxV6bk9tSB37ytLtpNYBdB1Jj/h553sbs4Kw8/KEdmEP3IVzU",
+	"Kxj46ilcCnDyrO7/iQwFtirB/TBstwe6aofKG0bhHgf0cz1pWPXVU6M5B3X1KMW8FDf0psfr7NPGJADZ",
+	"4lV15DYyEGXVVh+J3AWsqg2os+RwZSsIgrOpG9PWVery1oHu5R1WXsLl2RFw457P0WzcyuE51eSIdXe6",
+	"SS9JgHu18NfVsW4xLiPIYU2Ah48Lc/ikglNi+FiiDbFZnVrtqrLK21qmIKYCPJyV9zAxPaqN1w+elgnK",
+	"tF6sOHoQaSO72fqS1UXsGtE4E77z8yWCsbNK4wpK4CP0ox/GXqvWbbJO5AxLqlpU4lGx+npoZ19stwR6",
+	"efZCmjXDUaHkNmbTzI12IaNg22c46ypYBdlDR+MDU/yINatBpbkf4aknaZzyNlgbdVrbZPrBfCTYnXk+",
+	"dEIZWJkF0vN69NYrAIwOfZr0UrLGYiVkp7bD1ca2Lo1jWqv9mcDgkSXvCir6k2F8lIU5QAoxnLdAMl+H",
+	"mWfb6n37PXI65kRHx9WGjjdv7l62Vt8Nf1bJAd6yQuSBdIoX0B4lPu0xIwrTPFycwCHO1+X+//nm5ffI",
+	"/ooos+VIG56dbI5GgQU+EAX4p01Q4b4+IPZTVc9uO63gMrk4BKGbSRbUR7U41NtZYRlpNQ2Kbyooo1sJ",
+	"fbh3os06b9JB9Pu+djlvSn1nE9vmQhAFVE2WhcCgbA29kkLI1UeEpSRSHgCCHHq5OEjsYLTvmpx6Lgup",
+	"8Mli6uADgRwPp2TL2eXIem1VyWDeW5/10jT8VuSdkgn6y/NX6PGfGiVThI12u21znmG4FDO0ISbQhihL",
+	"XGPxrot4NN+j9mV1mfymCeKjlx2M3tp0JV/FMq1eVlUybOjGmZd7WL8VeQ7MtTGtewwIpDfwInp08eji",
+	"wcNHidnIqlkJF4cgGLOVK5pldvyB/eM/JGefvsbH7yyWQFDeZwJvlZ8cqUV1dRThIlC91/dAB3KBmczr",
+	"CpE+uPf5HfybtHMFi+j//b//H6CZNWah30GDfuaJenohqPiSruds4Lf4xEuF9lQLEL4FRCL1QG+DGe1B",
+	"k5ljN+1jjZFpAehlkNrKiiqNsLrwK6Fb18x5HOxnG1qi+xvQYqW+q3SWB6z/tn3Oi5OpDgaWgWJeU5h1",
+	"tMES0JNcd4Sp1+I0WI54WItZN9KlUSn4Fl05glx1Cs6dWtiKPfiVt/jBL2/1/1w8+GL99t9+9yEuuktE",
+	"WMzUP3vSIPmj2xPg5ruNyJcP6RErAipBOzHecK4YbgQigtGg1uoeBVa3oLD+FL0mUKyWQR9FdNxzV/Te",
+	"nMXdC/Xzt/l9j2xbwCOoh4nvjvExpYEaAiyBAzImg5cB9+iVXr+Jn9/Ez70UP6+husT2DRk8UmfqLQsf",
+	"uPE6LL/J9nnnbTX/SHVT4uYxSknnTSWk/Yc1e9/stHp8QGHvE+K9vY0WYqJ/NtfOxBKae+dSuS1XRLCP",
+	"VYVZxF2PVpwBa9+i4byAedxj75YsNTLhmcG+GGgHV/XT2lYvrTO63dK0zNXJ1PDZ5riQ8S1se1YIQbqN",
+	"ebhKVlqV+GyVrB57wFgQa8sp69kSb57V6Qsz6I9Y7inbKc7QXwUvCyT3XCgkiUKcVVOnbGd7B7gERchJ",
+	"lKha0Kfom8rswyijeMe4pDJQDgSEI+2Ee0nyrXn2XThp1oiRHg/292ei7c+p55vj0S/Vmm+364wfMGVD",
+	"XeXsE2iPsxpgO1itUo/aU08A0Vz9k5G7JtUF2y+YoDSBvqQmkOr3Q+uRmf38PLX6Ydx6qr71rXl+uEkO",
+	"TvdEri1B+npkeuwZriW6A7jr23Ys/vMgMVs+SRqCoykO2kege9C6vDEi3SupOQ+p+GOUcXd2LsdAdFus",
+	"Edzg2O1ZwkETuivvmaemvRvTqhD+4u4bk4fIxlQX8/Cqi/Z6OJQMgLiMxRpJdaNJvU9We4LFzFcFMUJ5",
+	"5uuSkNlv5tt1igWZ8/IR59ezvttOxzHTrylYD90kjT/fpLVhIcb6muAMNISJHPWK8CInlXJxpGrPS60Y",
+	"MnwgiwEvmUxD566y2bEXLqozkMY8JYm/Sed3LYQPN4Ue4uUGu6m52q75xa/H03oGqtu+rpIUlyonyLGW",
+	"w5L+Ei5r1PKhyoyEvkVJBYIHOMNwSSm/jJgy0zMsqKvsCc56MxEdOrTB2tOPXlaNd497mldNZVwdVYz+",
+	"FXkZDqiaXi1diz5//a8HXz/QbPj4SdD6DlL1O0s+bTg2mxL7fNvhHAzpbCujm32QMs8xTXOuItioFtQk",
+	"S6KOwNx6jCbHN8TJmDSJbtTRg+GomVxrdEfoRe+DakMHJc3xV2hDUn6ARuPmDMSmuFaEMQxmyTPcPGya",
+	"Lte/F+aTy7RTniHH2tVySwmFf3DKquSF0RqUnGxV7LPDIO4/mDRJu/szMdo/1oyWxmYloeJhbx3+Hrwd",
+	"58B5GSrTmXQO/7S3OMOnGCvvg3DPeIG393TEvrwwDvoJm+IdpsUIFyHCFrAy20LxfhmY1eyXpMT9pcEy",
+	"ORHxOkdPfkSMBv3M81Y6xbItoW6ta0noaH1joRK/dEVWH0o9MAUVMvZujr0DpCzjlQP9NGW79QyQ1z7L",
+	"pC8a2aw4Mknl2kbbEFdyGirNunVHeBSucIXE4FCFZ2ox01uCVy/1IWVJfDTlW3aKWkE3bt7Rpf9r+vNh",
+	"3LcRgmGW1vbPcajH29DNP+VjECZzDmSLOaK3eAFtonOd3C+lokuRJXSL4VMwet0PsnvU2y32b79zZteo",
+	"+U3UFjs247X7845Rl0EMzGCgmSw/0NTi/Nd4cGIt+HGVrHCer7lYMw7l9OHmOaYcfex8wfcNfuYdFTIS",
+	"ISyC6UiJknc7dtMo+FYRZsrFYcAadi9UdrTFNC/HgziGGt/o82EAl/PIV76y7Xu2lE3P14p1MOKi0Adv",
+	"4uMOfar7gC35HV/dd/pJezADDs5nFRC73BOivATeBMky3SOop83Lg8PUreMH8Y7O1tZ0AJ4E3wkiZZPq",
+	"Dn+htr2C0GUeBiN0aVjLk1TkEMbRU1io2Ql54yt8Y569E8/+EQtG2W7Js2iHHDqNc1XNg6n8riWjl+nX",
+	"3Dd7cisZ6LFHJX681TvGftsrn58D906OOmxxmQcyPV4TnCHKEOS7W7R6cijUCTnEYa+gIageyqqZSNdo",
+	"20MC5iXSHIaFF51NsSQJwmkKqbqYZagoWapKV6vZ/upYBQIWO6JixSMx/iBo0RJbmBBeew9QuRE9Ep8k",
+	"lBbgRp4mQMN/IiHpIdHktg1y4KGqewAULJhsPNgfqiRy/btiqiHaEV2zSRWlhtirDOKjXOnNKhTJrpDg",
+	"R4muCSlMkm2ZE6gu5NKiuByJlakGt5hkaEO2XBCQtVf2UF0lpvGdIDhHogyA+NjvhQ++qdPs+9F8oqct",
+	"jemx0PezIJoevb/yo+xNP7YHPRBLvaZFQcK4YAYmzeRdhwHMSza4WH2k1r70HAmTwBJ8MiQ1qWvS+Z+t",
+	"qV0vxSNUewr9vNXTQ8VCGJlrGQAIdibQXCWzGYlq4PRMhnqyqgP+axAZA91UTC5FA5PJFDg0MZm8yoc2",
+	"PJPRmrs4nT5qU9IXzEi0akBv3EThHzhf2zsk0Fil/pN1woCkUZQ58XhT5owIvKFehxeDV1MDr9i+/ppi",
+	"QlWOJcjRweIaUtJ3jPck+3uaZKCSI6cHGgRbeblFGD1/8zc4CpeI5JKY2ySoe7OUZzYlqZP24VzWWh5m",
+	"RAGnJQijH79+9sOPf4XcnsuqZ5xpg4BkoaUlCN8w9rpRQmobJpU32kzKJeBzZf9owtf5lUuFquGLWpVb",
+	"bg6cpaQSA4jqJQCobXTSZK9yLPf40ZPPe34ipCfb3lxCAJ7rEcYCy8heR2w4ZeQvJ0VkTHOydls983yd",
+	"VmGWknhM1C8ujIIdRIoDbQbqAABxzQCegwrj+u7pawn+YZoCC1IQrKQpLMCg3MAFHcgszALffAPNSC+B",
+	"0UB/wwcZ7rzjlLM+ZUgbILWOcBRUQaZFb4+dsLlky7r6bqIU5zkAGnUxRHx42Rsigt37jBGrb3gzV6H1",
+	"6lIllUadcQLlF34HcMByqjTZ8SQzC55UzaJeVT9HfGfsyGCjKH1lBNvVz8tL09azK1aLsErNxL6sX5uQ",
+	"+NV77tsGYE8/VqOQVR1hL1GBhXLq5jU56f/UBtHqHiHzu5u7ZUtVOWjeBo2yy8w8rbvnAM/eeBhh9XT4",
+	"o4XTcfHgCwfV8en6wdtfL5InXwScn+096iH9FIp/2SDeBKprwWUcutkAULxEoJ8ho4RJkKLa6nfWpa1r",
+	"q8Cw/v3Roz+tGq7gn376978/1OTRNPr1Igk5hat2q7E24qMIG7G6mS3anLmgzXfAWNSGnjEXhXnA5sg7",
+	"dfdT9KOHfGLwaUyuc3W1g+nloIy1PW9Fc8tufBIsorfOsfigiO+UaGGfGxZ2gO1dR5lWVRW25uZCRjjY",
+	"GEBJuOoB5xUuMJM6DP5AuP2PvMyzLlU+CyILYEXWXGQhnfdrfkQXn/3x4vEfH108+typVpcoO5x6QWqq",
+	"WtgD3HsZ9DE9hJNqBzDbbL904KfE65SktRR7mUrbmpJGd/dwuAkjcPt6ZlSqtSQFFq4VdVsZgRbeht6X",
+	"6OoyCnDoyYjc66gRhl9HZdI3LKeMTCwueIas69pAEjNifRoOG/UW7oxbkurniPMlYqcN/e2eBU6btFgi",
+	"ajqkry7CRbNUiv6g4Hf2Pq6L+E9r47RL+eFA1YAT4XuulmizPxhziQXlNYMsxs73ko81X3JpPnUL4quK",
+	"yy2/q/V3xqMktlv/+XnWemoLrUffmIyMGHJoQ3aU1fhEfT7lkQ5blce0J24YHQN8zY8uDNgupqWMNBAu",
+	"DKkG92Sxo6f39z6evpqcHTZwXvinCKNMK60lM0pqpfsjqi6RtZkvUeWgf9oOtFyivl9ME0YTczDxrwT0",
+	"MH5DhLWiLpH18T814UA/QHGJPK9/XRd2TvSg/+J406lA+7kkpXm7ZMzkuKSud9jKJFaYD2KmVc7B0X8g",
+	"hyIPNudb9P5tqZO5NKUR5nwio41pOjvA0Wq/YKNCfsGwtR6lzrk1L3YdV0ScfyOzDX/3DDhoomr+ggJj",
+	"HqETWd1G1qDccGNjrMYrbbpptmDBVcWkONfm3CmqV2lB2DqtmgLbiHtw8l8KvAU/NJYEKc57wEG8xrBj",
+	"+6Hp+Np/IazN6ce8Rh0T6F3Xx34ikQ0y1YQ3H02cd9s6NBTn14aJW26eKiSFgzkJhnFsWOeGiA3OUR3h",
+	"iswE88Nek78R1U5PRDfpME+71+K78PlId9FGuwn8xU7NPm7VAmj44reXGm5S1zrmZpnVFHoP/DfOtO3r",
+	"M73OSjK/1fSkFwvo5wDLnvLeBqfXO2gFHlSxYgSNqivOqQSQ6UsTRfRu1PFyFCyjm+GlOZdT8ylzLiFz",
+	"z+bBtpxthGSaEBZbDNsm3ZgCyJPpGNwT3EprITTE2K+1mitw7vVjSTlTOJ3yJjx+RlNwfRYmc6QFTeut",
+	"o2gdR2Gnu269997ESm9cokNMVYDLyQ4J1x8dPgZD3pmBcpINYMOB49iOEC1sybsixwz3ojtuLaNMpuKW",
+	"5zk/rsti4TILaH1Y0TVyj4IvDaR6/wezLcU2XO2RtK2tYlr6BIIG9jQVWCgGQnZcH7khIit7UvO0uYIy",
+	"gjPovrXHEhXYpgN1NRHbZy3yxL0yT0OuFeUuxBzH/dUbzd7VPQiZfaOIgcbUsuBseuOwG37tH+UaZotl",
+	"thWQuU3rNkpvgyH3ibeMJOKGpiHf/xv7C8Ly2qgx/b1ZOnAz8GpV4dbpP2aHXheC39CMZLeQfBy3j/LO",
+	"EpBnx6ldHljlBqk4OAm0x6qbyVc7W50uP4nLHd1BDWoJZ0qljd0zZ0rH3JnRDB03bBfECIH+khC0Orpc",
+	"Xitvoe/5p8jdnld2q64qB8kGS2oymamCEGCwMaWvpVY9dQOn+wWELVPXMt6WKqDHF1+gK9OVvX79yjTv",
+	"S4zuWIGmapFu+tj6giGiVGOod3VU/3bTdZYUxiJ0QAleC3fQEhV34VdbDvHZeC93TeNR6WEzW7XWal5w",
+	"b64HWgrP1U8bBjX0oStKk/q5jirLaj9vSqEN7YLoE89M9iiy7Fmlw05rqtj4RnfW4SOXGSizFkwGZddn",
+	"9njqTYDyBHiUE6wW2GZWPcvQp2ZS30G976UiQTOOwOnHKC03Ro2iCjGoiwtkopWb8Af05pU5Dv62fxfI",
+	"Ov36f3+rP7ZXeAcyBysl6KZUYQUzx5tBpMZfx5Iq/nLq70YGGepUjW+STfizk6kXbd/3yDy4b0s4Lyse",
+	"CNx6va21n4MbWxrPrIOtHD1pNU/2+kD/54//8aa7omtyaqq+rask34V5Vdz0dFkIq3HXKtyVoZRhVn03",
+	"vtHXoPzoiejHzafNgAlMO0SDQe8xkCJIOV4KRk7fklBKaJ1zH0qcKYQ17NGBM7VHXMDt5WXRZNjg/JFC",
+	"xUAiue9VAwdqaDJ8uupBDhq8JerSBW/4u8MSz0hhdP27omX1wbsk5lbwwwwgBXitCCcsvnpghV5X4sNb",
+	"UNB1RjeMQ/DGaq0XOtsUXChTcTIE6FJwSVs+nEbI+Q4wWviMLVB8+gbod3rJ/xtkeizESsUxw+J5HrT5",
+	"v4AE/020nitahwNUbUk7GnG7G8k7bn/6ongSROxtSdAxOvsCdYTK7wdlxQJuLU8vvF9+LZ8Ki+SZ3q4I",
+	"HYWmOVOkDo//kYjYUSKcK3IXoUJbBC+MkzRHVI8Sblh0j77uZPQk+k2Q2aMTWEiGL7xV02X9OAIVn71N",
+	"obvg29520KYBdKO4ayu6XZ9bFMIPfnn766Pks/e/f2D/CWVfj5I/v/9DuIX1d5hhExX/TtNwmWYHaSlE",
+	"sDnaNwxBb7g2HL/nOpygluTjqT/gNF4fqkWuzXtDpuFokPpHbeyVzM//ujT/zZkSPM+NZUiVRPYyHF0N",
+	"hBhlUG67Qmf4zicSaZqjX0zh36gO/JGZdx2XMqRgQIwEXxOGNji9hsK1upQvZs7nYBvlK5/6NeuGdJbW",
+	"WZll6t01e4/r3x8Zvz8zgbMNUUdCGHr4xcUFOP4fPfzii8nRH7fD3fh0PYOInV5AUW/L2fulrX8XWD45",
+	"4BBMCCCjlDLcjTS2gbLtMuuST+xwaU6bRzOcPtoznwRVd2pfG5E9LeIrYL6r3gluZl+oz7agXQuekwkZ",
+	"P+BnhJfCrGMGlSkvQlH2r0meIV4qU6bKTlDgaY7yU6T2gpe7PbKDIJgZJDoCbpWlejKheS9nZK1FNVS3",
+	"y4E9eYok3QHQBmUIy2tps5Q5M7IeNZ2anpoQkFqLYkOP9MI1zW9tNNbnnvYGd/YmfLyWMYIH+vOfrSj2",
+	"ZXJPrrPsa2BjL7Nb7RTbo5b+ABVpBsxor48KqKeJzROtda8U54RlWAQ5spKHAfyn7CwY/UDrWSxdV9ml",
+	"8kRt96+1EphWCGstQF/MMqy4OKHqIZOv4+V35zi9lgbbDyu0xzfEpthml1BKDgf8uOfogE8G889EUHBa",
+	"wUZOaBLeJ2RBTk4TqQ2V5FYUay3w7l5U9au/9YGr51bJNMPNlpITVOT5vYFuB2X+XE5YsJVQ/P63drTe",
+	"HJhiP92X0FPvYycdt/qPAOZ9ihjpvx1dt6ngDdmfvTXtBjVPD8rQxRTUPsW0QpI1QG5wK2TcdO6fcBW0",
+	"E7A8yeYTrblot8RqdmHWEqEzNSu5xOWx9pY+mBQCc3WC0rBg182DXkg0XPyAR0eW4obe8OirrGQZH/IQ",
+	"we8V5mTkVcoybWNMun3NK7OTBhr3aGMrmySpaNdYWS9rPedsm9M0kOjXNoLVka8r3FXgWnwgax+VtSrL",
+	"ld3efi7LN2Q8izInA0cTOAeQEBNtpr1gu5zKIMZe3yl/uXUFp0/t5anvTm2MfiIR48itKE7SuAoU+Np4",
+	"Sp0x1WCN/bswR2EZSLJuGkW17fXTT2+CdGseqWHBsONEIh7VkLcatzfV85l0HlgLk9rRNofiN23kpcYx",
+	"6Hy8Ohm92/BKkBtKjqGEZXNKpnhn/MMVuJEyurW4IgGGBWw16ZAlfeqb18A0tJdIvLnSvgBG969+YZpT",
+	"fqqIDvHJVLNjUCR2FxLkD39PEm/TxxjmNfm5JFJNPL+3c+oGzkTvMv6TZfwDCZ9OuUT/Cd0XUj5LFb2x",
+	"dY7t3jmKsAyHz5MplJSJaVfhOtibEnAkibT73+XkreCHKHPwQFmp+ppnODD7OMnhrxMyh8KlgzDpng8q",
+	"Hqf+NxCk9VLhVW/0pEHXepl2TaP7ZOYfRhGOKVc96MHW7vGqcqe12V0COOVllNBvzEr/Qz8/to2FPKV7",
+	"viZZmbYLsP0S3pPAB5qtc3ITEUIzC2y+M7K9rX2raNn+dOUm7sw7YoN7d/Z7rhayR2IvBzPV2LtEkXfq",
+	"A6UaW1yn200M9sjR+KJd+eC+3WbE2NHduw7+DNfBtAtgfBFLOJkqRr5nfiY971dYKJrSArOpCoc56T3t",
+	"UbCJPFj2AjsJCu4833oKvSBORFYeSGhEh6hBIglGJWYUzjiXaStvr6jX3Ze/V7XM80hUtSgxUbJxuPzW",
+	"jHv34XWlAZ2rNj2ZfkzG9CR7rS1/805CwZlxKWxxSnOqsIq3HvYEZ2lPM6VXhBc5gYCP5l5TwimIpwIC",
+	"unBcj3P3nZDUiEW5ZIqIQpBgUxdX46q5ek/yogcjZK5uk48n+wWK1BURFOdDjtgANTw1qovhnXPAKtJW",
+	"f/AaPfDMNArynE+UrSvwBkEOWnSHPEnewQ98/HsD164ZXMZuekfkhtoQGusinLmk2S4xwAHAfZbzLtEF",
+	"Atec839o6RskR3/xVJFjNuA3844SOhDMJFIcZfwSMW6auYQ2PKTjhrmUKqS0OUUkwkjxgqZhRJsl1OFa",
+	"bLbncnL0q6AoERfIZP0NZH5NxFLpjcf50fkMn0weWkwwLg4Z1j/GdY9IWRZE3FAZLyLN9nwIrXiummtN",
+	"lwrsZcDKCZk31S43Q8eVaOlcNI1rpD7SYxfsvHK75e7gYJsCfX94klAfCL6Fv7rOiKARxXhwz76Op9+s",
+	"NS7K5xf/rPdsKzkq8todLakbhpSZcCnXNRSPH4/WUCx4X8++klvNUDo3dHRV4gJ3aqOmI/yRj/KSnXc1",
+	"BhG2r7Q2M2ql5ZgxYkRvHkaQPuOmG6+MDETpBm6Zmjpjd8LX3DSTm3Aj3LLMbArDLvsM5G0OObonSYm7",
+	"OuoNLg4XfGzIDrME0S0gsmPo92s5cUa5x6jH1L8eGiIyozc0K3Fe+ShWyWoneFkEz4I/1lI+MOcmuIdu",
+	"sIoSi3WJOUMj+/jUpMn6T09mWY+UiNNrxgtHf9Nz7kbPGa+gvQW9Z/yj/zR60JieElHY26O3zKjqDXgN",
+	"PJZtqV1+Ew9TLhm+fUx6ftVYvCk/t+F+489MD35ndpqTUkOYQ/8HC1pk0UCpeopSLAjg2yfIdQGXCbJg",
+	"5DKcLWjukF68pMpHA5CVWSlsgZFpWpjuaZ5ZVFKqGu3QIXVN/zweNzA0aE4meHtxRk5TPQYHF0fvFCuS",
+	"lB5wjip43Lpe+/GTi4vmsXz4uFmIAzU3D5Mv3v/+p58+df96/P4P/9fv+stX0gCJv3nzEj1+9LBZLv6/",
+	"X37VuhEiC+o7AW6zeG8CPWRV+xCFXNGMAZ1oTPHRxaPHDy4eNqf5pwCNHr9/8PsL6GP6fx7+/eLBo7d/",
+	"CFLIU4S6oIbwd3cUABS8wDtyifQBR9xUWedYqhhp8fJZqfYvoES5Wxfp/lzfUTc4hyppk6WUVH+pS+vs",
+	"H3YCN/5tUhyTVclwqfZc0F+I91bJZFmYLjrmTde83/9B8WvSATv1Ko30bNcNUo2hHpoFhnjgpVeUN7F1",
+	"9WQgn3nwfkPLHCrhOrfDNbTxHQjdjNyUjWpHp/TeQUIF2UgahEk4s9u15VPLEWOsNMvJO52jWtwxXjlf",
+	"sYv/6JOWjP/v//HTT/Ltv/8P9x+/O6eXw5waTI/5RpGtZvOixyntwHoUoHEvGLPPBwtY3Q0Jdb+s7iYl",
+	"brs36+2h8owds9HLt/fYDU006hgufL7GjY7bOG8zDJaXQmsUc9oLfM1LSZAoc2JbAjAjxChntmW74kjt",
+	"uTQ5IBYlrdMuwEm+UVJU81zbV2ynMRZbNjq9z1ig85cFk/eQwu13Q+f2lemr4HrGhPSilEhZl0A1Kfyf",
+	"kKRw3EP3+6oJJHKdQ1CKGdqQTvlGbA+xj7//2MSqxr22rvP4zivuhfcOX2QdhXhZv++99PF1HpvbP4wz",
+	"Na1nmXI9y/5FOo9lVJA07DO74qXa8JJlV0+RrNuNVdBJV5S5n/eYAWI0c8/4wt5zhLgRwTQ0//X2o2iH",
+	"Nr/dmXvxiJlqNF7ylJB2T7TWyYBfH5SFnjX02EWbJRExPq7OaXRHo/uSvTRPL9sZra7NmygSfuuNdi97",
+	"o/3W9Wzli/mRDmg+5ECw91lb4A23PmspjbM8IM3GrZ26kD5Fy8FLdMy8R8mT978b1dD6nP+gv1AlHaTX",
+	"uCb3Afqmtrp7jmcSBa6xqh92Xxx3cqfP+9uUshkoPlBm//WwJW+gM9LPJbE/a8q15N48obbM9xvtIcd4",
+	"oiVpPBER1xIxQhos4AdrG6X3yxX2Ckt55CIzjaqmOoYNfNW6sIO0NvXhRYTHh5HjGe+30WraE2qNP0SB",
+	"V4Lz7UQCLDbxqBm+JpJMLZRT5FBwgcVpOSIHhgzOmuc0PX3DvuIiJT0hrNsqtK1NhED2Hsxr7FC9efnK",
+	"LACUMV7aNbQB+M0FdWXrX7C9oJFbnB+ld8C+/Oibo+6KSyBCH9JxFVV5RNzIzrFaX3BLBN/kpot+mIXM",
+	"Pdtc5OuvnqMvHj/5k16KfhtlRGGay0/RV6WAjBYL2okyUhCWuQCwvksSJMt0j7BEV+5oao2PXGkN5ioF",
+	"mZOtId1AXn26SnqaK7Y0dYU3ObkE+MNC8J3ABxl2aaggrC7gUZS5bZB6xBJtBL8mLAG3q576EZ8QL4OO",
+	"IIjYxic+QZKJiW6HKu2YVJilpA8zA4Lcn0hEs0v0c8kVgeQhjmxIOspu8KEUHCeFYdEBNuwTGeja2HWz",
+	"t0bICFN0S4kBtr6mDBJlLMOMF0qbEKaZnmcTWPW2olKQpcsNwKGEw+RlRomlb51CoFVxyFTdabOBHUwG",
+	"QN0jvYAhg2dxRmy9r33nRPzmJsHJO0WYKW4+cEFMPohMEM5zBK2FtRmr9+KEjkSQSyTIDTXPp1wI4+Gp",
+	"KoQcaaBxCWSV2NFB0zIvBsnR54n5SvADemiQzfd0tycSMqSobVkQrg3UVJf7yY6EnGAJuRmjOYiQMzPU",
+	"rNPWHMGWhaZ4IlhEoFgYjDMzSG0YV7xYc5Ed0TOHHcKWt6oWZUbOwLwirsAxucuz4Wkjn4csQ0f3KsX1",
+	"0aNmO5QvLi5G/RR2Q/q3YYSyC7SQ9WXVGNZab+PX1yTVW3N6HsYD/5Zslb67XJhLkAIcMu42QdBwXGqp",
+	"kKGtPqcHcuDipEUEI0d9AA7gwu7exsJ+uQ+K/AVO9+jIxbUEOCJAuIMsXn0XdIHIJwBSBohgwa3+kvP0",
+	"ehkMl6bHf1F1FNoXh5FB3UmfJvS01RuPQCnpLySsEcSV7japXRfvlqyUIQiOvuL00Vr7mVDQi05Bb0bq",
+	"UlQDTVruwFNq2MVThGADG3N7O3oozgKODkW94FKH4JZV8IX7ngQcCkG2eoKXiBFIeI6Adl7sXHWV54zc",
+	"UC2DsESFAc7Q+q2J7jat31EPhTs+1fXzZKwZV2vjq/3UA43v3AI+qZZ8vF8uqaC48VQTXpjaS4OF76lL",
+	"QbVkbrIIVNhBqr9Rfj6RyLyACMsAlr8DK/wRJoqkva2InLKLJRQT5DgKBnVu5kkzgNL9eUZP8inoPedn",
+	"svS6IjQzbLkPLnVpy4ocphTJJTlaFO5Axso/XaIMBGXD3a+wchgnkM0RB717Ru7NnM4m9p1I3erjSLgh",
+	"cMxTzrZUHCanDNnXrYUw/fVbSfep03xMNyOMait0Yi5PRqU9IsbTGH2NfuleNLVigWv07tOEWnHVf600",
+	"IkKyNc1C2RsFSemWprb0zeIMa0M4sTmzKtAeQZKGITqOyNBRokim914RFmbo10YnTtAWU4vnVDJnfht/",
+	"M+Mbnp0gZSgjOFfoSNW+IVw98n9ceVQjzQ5/qJWnGDG/XH6VHknQjETneLnnXW4WL+UAkrXNFrYMRSUU",
+	"nwsCrg4Zs9KPMouL52WvTIGfb6Z7Ke5XZhhT0Q6VD5JFFkqhCCO8/ZZrFptr1u1mGkwtcfZAKPeso114",
+	"91Qt1bqXRa/pK3D+LE1JMRkTd5Zt9n5gGs9tjcTEiUxWCR1Rg0lBU1ITqoFaeunbwUVWyXETqnUqOAlp",
+	"zSG8Iyw9IYlPsgkS8Il0HVtW3bRCScfPHaQQmI6C5gVXqNNz5RqEY7wThGRwjbtLq+e6nFT0A+H7Q7D1",
+	"44/OUIRehABPC3NIkDWPYfag32i1uCbKSNuF4S13jsV6YiOb7WzJCZv9g91n8AJteYpzBEets6HLlbH2",
+	"1c/Nr0gtuKThSsGJMqGqZwlZ9xIp3obJ+BQ59Iwq44JxhVKtlzMISG2CxwPvyNqASI0dkfrJCF8TFWq/",
+	"zqxzfJTh68fXhbDG/uh8gi+9T1YTvEir/hDrmm/XcVUMfkm2xR9Zd3KjPEPZPRNVTdl8WpumDvwmErSm",
+	"/XyMdWsA0HvBAXZwStcUElJCGnYl73qHcOkvU3GisaCqVo5GAXuajwPW004YasQO0X4BxIYRabRqeRDj",
+	"5/DYJGjiTos7CJx/T0jQXQK5KWuDsjSJuv2gD5FqMXkXoYC/GxF9cxFy41t+NGVXK6YJrg19r9ZPXdpu",
+	"SibgLwi6qn+7AtGKKv0UOVifiPqFec71Kl9/hQs6Vsd+a2Wjs93FIT9hy0FZXTRXsBFXkrxrYINiQapQ",
+	"50wX4wAiXDi3viUzw7eyb49+JLUYM5x+8a66moqfxVFxThf836pCPnxViBNVIVt+rGLElxxDVsOXJuYy",
+	"UfK72No4+s25MaD4jipuRd851JOWQTo9DjtRnR5V4IaVM+/MBOQc2JvT8n2qJJaw2pByQXpSYS60bf2w",
+	"Ed3g5Sb3Vm017Ynqx0ADH3+6ZlA3xZoyo7u+QCJjk4vOSGW0wxApgzkvBqkt6Ip/s7dBCi9OaDvgjLMs",
+	"z8KWwW22fqMZCXdVOQqT2O/FNc16vMTbt9P7KsMH7VojiD+vLNYScprPLpJm7aMQuZClsqc8vryH6VN6",
+	"9vwmXHYVD+w8q+uV4If1/IhCbGO1ni46z1x2ce8B7D1jyUqepCKHcBEWn72m0ZNaj21nObarS7K4ZpL7",
+	"yd/gYwi0t87CV7n+YW132GMDcKIwtb4pc0YE3lDbU0fahII1mB8l26ciHGekVneY1qHWn411Cw6ulasv",
+	"XTzjQ2uh4XSC6Sroy8qDGXa2U7arE4Bc2hhW8Fu3UtCc5r6N7/lhasFKEfbfvnz+9TP0CmjkijwhGcAk",
+	"MWFB8Dg/OGlkxZeb2yABvTSHdhTakI8zhBn43GzsRe0xu4VoVEZSms1Aqsri8+z6mNPScXreWv1WbNC/",
+	"k4hcDbGCxFjBb2w68j8g92lca6vEvqFktcrW7FpLjOGJeW3c53NAdA/1ESWvSYehlS54Cd7TC3A55NJe",
+	"j9co7OYIMM7o+x8cY3BRZ/EH8vhO71YxK9ezreGMfuU3z+2/uOd2Bn5uC3ppWp7Gsyr5xcsXR+aZjQEn",
+	"OHSzDLJMECkj8LYXyx1oJwmbK8Bk/mIEb6HgmJFpBoFYf7vmbenYf8uvO5q20vTzjj4eDsrHoQ77vP4w",
+	"TqScHUaf/MW+yPhE/OyB707JFZrrr9Z/G1RZauTLlv22wF0+8R5uzam3xGMr+C+hXLtv6kKmS5RjRQQy",
+	"gDat/D+UcUh3knt+DOTftTMYzdea2k21tgjajrU16ubdF4Q16yvZ2trYnK0xZKK24Fe8ZF6ch1L2n0lb",
+	"IZwSekMEZARK6IiEkSLvoI8vhurs3t5DZmQ3vaGFvyYw3Wmmzmj1wjNrOLs1GDQTiQ9krLK51509tAKe",
+	"30z1vjeT9s+yu7yhhil9w6+nT3MR03DQJNxRqUwu1HMsskXimrcYC6JSlvF+hxxLpbVPNnU28E5P70C+",
+	"Vab8TIswO3gQ86ZTj9FTsTGnyuMM14vtt1GNFBROH2t1QieqW/mBas6otq/LADFH4GueZ0R8iAD/svmy",
+	"WGSx8zwzs+BAxE6bq8wgSYUKv1IuslbZlz4+5k2k30zQcU/TfQ2tFeHXHMw/mKmHObol4xkEMdz0SjNf",
+	"QGmbsDuzBdgcF3EH6QBwkITJ2B9LJ3KU82bcmEo0wRbxUIY24r65K5treF1t07lKBNjodWXFTz+9WS2o",
+	"RfzAr8nUaSr3Tk+xEISIJD7JTtXLRAhW+M7oKiIrm9qhNAFYjhNhE6q3Qo1Lf9xzVD2BMLohYoNz5MAT",
+	"EGXoKKgy0m3UGZB510qFV2e1cItCFNQHzA0w1E79CFXYEJi6RIwfzwIxgsavo+LblbOap91r1T3VpaMs",
+	"CL5uV4s4uCWAfLQGp9qTgyT5DZExRPXabK8dptZw4+xo7wtRe55FE8I+bqrdI0PXVfHXuhfc8W/mB2eb",
+	"V2107WdRXT+WjAISmo6iPcBB3ygJzU9RhiOwD9oy1bG2Y5+KfOHDnsNBl3tahPV8deQO/8pgdOVaDQVY",
+	"LEkIMwiAnq/CeS6w2j9FV9fUVhEcnQAzNjFUeVVKUBcpcBacTyjR8spa3w4QxHxe4WsiobeymS+VFfLO",
+	"FRxReLr6a+d5O46XcOc+s3KVlW8XsggBI2rhhPgwJOyPvVvUU0/W8arVvLSGT3gnMKSaHfTuVg2ug7KK",
+	"3DR3ixq3kH257o4dLEt1/bR7O2Eb2Gm9pVLh7Ra64lVNuCGfMkJl1Iu+6W+4YYhZUTAizTMuHWi2cTr9",
+	"Zq5eilSjp/W1veE0G/IO6N+nTpjHJ4YsZoL7nFDh8Ha5fEwKz+uv+/HLvo9XNI0rB3ciqz6QHOmYNx0u",
+	"HuPYF5Nd5/6d1lopz/ApRmeOdY/X01zEmPa0pftmQ/uUWCLt5+OTOePpJH0nfvTNO5AAvQd2Vg6ETEvy",
+	"4oYEnW4ztNA9wVmFadxc9ysLjqt/JQDvCI2FcZ4AajdA5koEJa8yqABUY8ueVF58IGhzQpK8s5ggxAwX",
+	"WyH7dTX5UAeNaffSyDWjyb4mmu7jGjBPoaNJFvQnWHBVM2K0w2A0JqnN/43g5W6vXC7LuOM1x2lfLd2O",
+	"SuVSyoNsUT8Ce5dTdm0wZai6RNh5vq1n3HCBxX7HSKtx4CMHPOgg7wzEdfTb4YT7UhR5KUNpNNVcN+TE",
+	"bSuXij2NQNP2sHWPQLFgcFqKr93Cu595bk+Kwe5TPolORAXHu+04VLK6oZKqMDKiPoPwc9WAyBzmBBEs",
+	"ckqkciceuf4f8wERh62Bucq61cb9E+fFzGrh1mDp5jbWfNOQWD7l3g5L4pl46ikpLLhqODjx4/5kqwTM",
+	"HqSYaa46YqoQztVeH3a/xtHenNLhRlJm6g32WJJLYMhrUjgwCKrq540XaDLa0h2K2HFYgnsnc0e9ruZk",
+	"TlBh9eL+6pCO6myvx4M5nO2TFzxQdiojx2ARPbxWb+6bGu7RYQkt/BYOzagy3DpEs4/J5FqB3lNxnopc",
+	"Zwp/zDk/RnWKD2V7Wx75hTvQMpb29c1VCNrk6fjz3sawzLyS9+lcNavafcZ6lhXNde/jeyeg/+owAydB",
+	"PHJJIIQAmhhYOTti3RbBviFRucq2n7f/yvtkZZW9uCEaD7uXp/e2InlOsvVW8MOENPamcT/dXK8VlM+H",
+	"FZR4NKhoZVEJGhGo/pvWen4wj7aZzqN00tj1BmHCfHjDDbShV4jZkyrS0seDS9HPQqnFem8zsUbqOaLz",
+	"Rd68fLVUb976rVDE7ntwr3FmfYLutBn0E9tRKhN4GxW3m3NRw+DxV/DkTsMBN4GsOgJ/IpG92KSJuT8M",
+	"N8Gc0Zs4qoXbm5ev6r5tsiyIkGRqXK6vEfHHm2hbQX93WssONEl+8/LVs4wX4Y6yB6jxDnaGC7fSqWJf",
+	"W7orBUE5wTcGsDEY9uHFeo66YN9L7PzsZPpWlxOh5MT78Wt+hEYm+l2EN9DXBKU5T69NRqzADFAo05we",
+	"NtL2w6YAPSiJUjnJoB/knpdCInCWQweUS3TxVD9mX2McbU1T6W5Siamwx/kaxgi3W6HMJuDqqdrnbbxx",
+	"Q1xml/GBmOZtf/7T5yO93PTDDO+IWGvxIfq+/gNvphXZlxKkOB/44EXQLarP5w2VfOSbriMf4kdmEiFc",
+	"Ry8HjFWPJKdNos1f4RmFaZO0t6qPD+1Tk1NB3bxCCWqC50SGvTgHfLJMQeKbMii83a71oDMKtTvBWfvf",
+	"bpYjdJGTIemB81MloQsOwkiSlLOsRuFmyLVG0cziMt9wfsQniTJOZODUSUmkdIDvI1dMtaO2w1gpyNS3",
+	"bBJgbAuX1uvQxm7KK+3sbztpO1LiLz8wub4NVAqne/2SnMjbOWXX6wNlpSI9hTs5ZzsonWPX+pBrOVd9",
+	"zTTf9Q96hHDjMuBL9VagOUVrbS5BUICA8T/y8OJi9DMyxWx9TUixzvApsLQvNQduodscMDHSL2jJDd5s",
+	"kC4uP1dvKa7KpUFttMXI/qQ++/zJqJy1/or4aZkUbsC/Nz2NzQj+Ftgpt6YySdg2mKBDusC07S72cKOr",
+	"iJvAhlDtsD5SlvFjPzt+xQXaVywJWwR7Jkui2cRWXNiOEDYtz1xQIqsyQ0BpMNdzXYZWs9bjx+OstedH",
+	"2ZsvDSY81H/UefFmBvDe/8fevy25bax5ovirZDD6H5bdKBbroFNVTPSUJdlLy7akJcl291JpyCSQJNMF",
+	"ZmIhgaJohyL64r8jJvbtvtovMHM5r9N920+yI78vM5EAARJgsUpVa9VEzGqriEMi8zsffl95Tod+iLZS",
+	"whjnsm/o1fXeHNTvWeORqC1hxM0QmWnK1g3h4DjQUzDY5zGb5gLSsn6lbzEfBP4YU3Fq5jCcECFraxzG",
+	"KaMXw2lMlWoySZyIGqfa5SRwMYEeXjgErWVhLlwI+aoBzAaxrz08Lp39oyebGNhfEHY/N63rZ88etSNR",
+	"9PUsqi7i8aG/iMeHG6WI0RnmaBxoSh024YQLGpOJm5I3z1WGa0H2qN31UArTsTVMGY0aJNWfKoxIituM",
+	"t83FJcdB8DQyHkm8cgSP/Y9/uvHbZ3w6G6ZcXQzHNKamAqaSlufqQpGYKUUS7esDHasAveDCWHd6VgvW",
+	"EhgfUfl0yhQ40/p9RL+vum5bY9Awo7l+8TKOhnP6ye1ocepHG6VOTDMG01ObKO6M6F+hrSVjwgAEAP4a",
+	"lErhMcEx0BDIck7Ti1VyNGV0XV2IWKpsaMCNYObUPKkr0HluNCfqMLiIjNlEpkxTkHYkAKpIEaqIfiSx",
+	"eEmlnd64V/5i5lw0kPA76xVi+4RZUIkbjzZ++JxFPJ9voMkf+QVbcMWghEVfDzTVkXy0yLTyuGQkVypp",
+	"tCDmWiKyKRfKgryEZrRW5JH+RgGcMi1JYfIdF8O5FNmsTLgHh5vXnYtIDqFyxz6oO/1XFGGZkxrW2USU",
+	"TfTRuNJmkbtG3caSRp2N8Tmv07CMT2dWhSnDJ9ryLgugNlbxgqZimLA0ZC6o627eeC8so03g71dz5aqd",
+	"OYcuidIqigc3bSZgnNTEjCe15VJnQNFFdxoBXA8w/6RgOPt7UguyXrpzRKeUC5WNYPankETl4QyfhXFT",
+	"aF9bfcif371+Rcyv0KGN1g5G/zZF1exTm3YiluHFi8mEhXVlmjB4369sU4pPhXFToNJqiBMywZkq+Zlu",
+	"GPsqXXspHajeqos8A1m6SJj2mmQeRyTN0dg2N2olAyJJ20NpLnpNWm6LV6CykylRmUxqH2zGIg4d1TRf",
+	"UtDHBimEW75yY/VlxdbZ72s6X3T33/kT7zoOjQOsm8yY5Gh4SUKLPoCKwNmiuVK/oT6LtKExuhSBr+BB",
+	"deupLiLx7gPMupo2dqvEO1VNXQdaqpjuzkwSmIAK5mWbTFJb+IJuiZk3bjCCzZlUa166bTE+pmE7n/PJ",
+	"pEYAIRZV67xtIdo3zXOwT25aTp7EPKQZ+7XQUF0Ha1IyyeOYOD+3ANSoEEUDNokdxFEo1FqrqBjQ4UJI",
+	"V3vMTOaKaWvois9xOHBXeobFsFte8UkONu4KzzBIJls/oUKDuEElcBo7EMX/brt274D9Q9pEwdskybxu",
+	"64nMRWRqSsq19LHWBcs+eUHDGWGXPAI/3XT2mwHwiqAlZoDHQulaUnhKVD4PCM3IXDtlB/1zMYr5BYuX",
+	"0K09l2BrUUFGiVSKj2M26p+v6ptwxtBGaRU0i6U0sANRsT91XgpTGZ9r97g5UjGhECu0V0Ye5iWkacaM",
+	"yMmkHERt4fTCFjTmybgyuyhF9du0nWKTlkrOmRvJrz8a4jJtCbd/1MTO9KI+MaXNWzgxQzlqpqkFQpGm",
+	"XyaACMkUkUMglFJxNDb5CoLRtOE0vnUbr3CL9LX2DFTMEw/NUFQOZKOHbIiv5YkklKdQ+I5UZqAir7j1",
+	"7d2kFb21qvcY2JfusxzF+TtcpX//9Dc6V03exJiFcs6Gdph4fe27VCzAdLBgRooIScw9JlcvII1vcidS",
+	"YBK+1kIH77bJ9M9FxPRZLc1EX3DuUt6AIQev7maJeK5VTQWiNuYb/Z+mvSiVK9S6RLWLb1XWobCu49rK",
+	"OvAwgiodlHfCbfT68o8dlIm+e/3mjhWGwnfvomL/CzgCtR+D3TzdzZOFc0ZNRg5reYzuMV7qahnAJBch",
+	"vmUY5tlQTibDSM4pFw0Kfk7FkpgrMM2RMgqhglJ6epPiqnmtGy296gRGfDLhYR5ny1J2wazD+BBoTv1K",
+	"1YyLaSYFgWph2I/5nIlIkaNNeATeqopXFjOs5/Q3QIofCpnxkG1K2Jh4uzM7sjwVihw8IZRkVF2g0lfy",
+	"1BVJ0qWb6hJJpjoGyFWYMia4mA4heWMLgld300TP/a106Rco68K0TDlhe9imFMAuwMTqNy9BTohilywF",
+	"OO4AVlBJKV1iHkWm5cySF93ffskViVN7vGtINVjHPE3bUX9OTZLNyaQGJQUTWyLUU1Tz5UL0yYtLli4J",
+	"Wkq2192Vr2WSKJbVlAO52sFNJTZ44eeiGEx1KMzBG8tlNJtu9a42yKFtDA19mbF2Wl2umL3cZhRa3AKX",
+	"etVNDmusm1FUjUfWzUl3emGTesILEWeJuWrXDXe9ddda6NJ0s+KG+4pJO77j1epW73K4PWMCaiGK/NfG",
+	"R5hb4H6uLtrcoy+D8moTx99YXa2vWy358xbvTscswlCdR02B5S+fa7yN9g+rlppqtqfMR4Yx1gqSdobS",
+	"qrROaJqB5EgZtPqdElT5ttJnMZMxgMVtHEl0L2RulZDxh0oM7mXOLZQ5tcxsBhb9ydandGDnb5fEzjvq",
+	"kzMMT+XplAltx+O2YsmNiddoQ7auZp9B9l6Ey1J2u03RvdCOctz5Nlxkx9sqQrtYtHueW0+D4Hzr03NH",
+	"jwxfES8hyGdQIDjCcyJmiYkZ2TgcwneYrGJGxkxvPshdGkUkT1ZPYY2hf0ZUPvct5gzMbgGFg/q+aknD",
+	"xhMA4Hl429AEGlY1BZ2W3Arn+hgEGar0XsCDilRpQ7zzeNBMBtt8szvwbl/dPszoSKUpzGgfVf6KwDvF",
+	"lU3eRJXbZeK+XRI70tTJazcGbQhkCO07QjphsUJ6EVd2pm6lvmWjo2rw/Bc8mw3DGY+j1PVLtn+IVmE0",
+	"Hs4YjbMZ1At1fgTudeJQBrrdDGOdysOFuz4jmS0VD2k8TCjvvoIkZVNBV+uLNteJURV2vKk6yqfuBM2D",
+	"vYVVtjjwiab69bUnWr/NjUxRWBCd6q+h/XdDLKc09EgxBnOLsdTTFPxxKbq2KdDwQshFzKKpV2y6ydQq",
+	"KX8PM337J7BPCU+XQwyz1ElVZxnoA4cGQUGoUAuWEriXFVWvUO4qliTjc/3XlQ/slt5y0yzrT+cMK6KL",
+	"QVbB9pWOdUutbG11PdWdC0q01EilZYO1ewFFKb8JEdgZvWQWGs0Bep+9eUl4plg8IVRhfjcg4yWBMVyY",
+	"hYROFw+Qol87OTocmn1qnF9XC6VehjBqMSjPDF3lYgiYVzXn/Qb+XgZ6L4rVLG6WIiWwsHbtgAbOIeYT",
+	"Fi7DmOEathr4F5WKDNrmJhVGxeP4Rna7Zjqzd8zVhdScTSN1W+eoG2n/BN6XaTiGBIaC0ooLlmRAtWFM",
+	"1WqVkHakh7i2JulQNP411VLXSp6wmLDR6T6fOYdGXA5teKDTk8BXHNrqFtXx/pXhN8VGrVtk8eGrC2g6",
+	"cuMCd4wpYUYTRRD0I4yXGM2H2Lr2TbVZzFL8YxuXFJyadr74ez5nqPtiueh8D4bzO95WLaw3Hhg+Ctex",
+	"ZoPNU7ptM1rwsNF9UrSUJ5B88JvKg6JzSRWDI6BXwxTvr2sfLgyPTo0sWDa95c3lMuttH+LGYG/ok2ju",
+	"Eul+Y9Xs8Heh4buC1c32X7/yIQ109G4Fk9Wisjhs1gI/pLYy3UWmtrBbuHIdU65aHyQMAZtrHSzEpM4q",
+	"tQ1ORmlUWuINIoTqExzwpvLYNPZCJMJ2xkP7ldOxdltiCaom4iqRCoLzNPotVxlETT+uH2zeykLQJmRE",
+	"My6mGyrp9IWQ5sZvtdVbEY564ULxiDmm1p/OZdSplGvFDigvLCgfQgNhXaEcWAoDa4EBoqCsBRpF/LrC",
+	"sQZXtigcMyL/Ss8oVMAVHrOtSrD54++cw1Yp6XB/3zDpe35pXRe9Lbb8YvNNriCieYqMjKmdwu+g4TE1",
+	"ViT2obonz9JS9NUfkQiFAcv6JhIl87QW/rraC2VT9dZHc0vz3tBim7dqbdjuJDoMwNjxNteU++SmDUjz",
+	"uDolg7ohEAFUHk5kSuyLfBm0sW7FneQqsgsANNDMlspsHne2EqiqnnrtUbOEFh75FwEbvY5xUo3ceRMD",
+	"mNzYhJpBIgAYVa5K4XNGfpeCBdsNGfHR0jbMVLVHPVQONi1Laah1XstnVC6/mwitX2gak8NpQ/pYz41b",
+	"ydzt4SabRhD+41BytUoZ/7z+kHZRdVzI3ztWfMzSSx6yZwY7oQZu86qAslcaCrMltusVAVx3hEtub2pq",
+	"DHUcF9ElDsBow1zoHqp6m3LdRJV6yVtF9BVSLOcyVw70wNwIdhbQyhAfsJG5vYu3nKfypZXStjqjPLzA",
+	"p4PKJhanWRn9sVZu+Ry7lYK5OlPfXvDlCrKvJLYds/MIj5aD4FvP01g3ZsVkfhCPzJ8T8wV4tUL1ldE2",
+	"ZfLdgDVdptWd6NmSurrLunY3PT8VVl4/ruK2sfYNDwrZdsiHz7qdNvj6GLSGtpSq9f5pFKVMNXb3QpXe",
+	"lIpdRQHgWOqwpl5mtpFD4VLdvEbo9UAU+NqWbazPqJ2r9LOAThvEzssVjFczwCo7nZCiH71uOL+Zqg4f",
+	"AULc4Ue2XkmuWDqktkK0hSFSNj+U/S9vu4rT+NhMMTsRykh7d0wazxjLtOTCRt0O5tPM3bRq00P6i6Ry",
+	"YbOTSr/Gz9F4wudosL4QwlW1tZydZRZW+7V8Kl6KrsOfjVapNDELpGJXgQkz4vJsxkTGQ5rJlNAkQaRA",
+	"iLkBg4c4nKKC5rMaRZxTHldl9MPjjZPgBFsME6rUQqZR3fxFkP0KOvnxIpN0E4RGcy6wmECmRLGsvMqD",
+	"hri1966Vq9eudaWiW3+w98Da00tYyCc8fGWKRK8e4K01/c0PQ7VUGWvoe4RD12rJpd/xYK1XN+fTlIqs",
+	"UvAY9JT5BCiLHOZiFqa1Pp+3gKHny60uRK+hGF1BFloS2/WADM6olsZQDMCz+k0QE4Q38d1SxeLJMGWJ",
+	"TLEZU4619oX/xCR2Q2r5tsTM9Rdl/lT9awmOr4nMA9Zty29STCie8ctKBsh0NBS/M5ysZRB667NALceS",
+	"396RICuhZp8ZDc+Wt6xEw5sEx3bz/42g2FS9dwvkxi6ZeecTnzqyxXYj9mvppQOF3OJ5+/4yd2Gy+gr1",
+	"jtmtpZ3Yybz9nbLO9k79Wh7ZePcup9xDjdiZK5m6zixezEUXJMTywn7kYmX4yxZBl8MtRhr/au2tqZSR",
+	"IjDc6RQwnNx8Z65g6HMt17ebuomb83HzCcFGdDufiKcI+O4TvRnDPeeiFH33FIO2S9serZmz1/761gNV",
+	"/5ZTkRmjaSO9/MVeXIpkeef/sBUmay7qIKcRC0Uxon9ukPcbxhjJ8GIID1+RiO6Iio0vb6vbNG9L3Ec2",
+	"080cgpWdC/zZMrAjZ9wnrxZ9uoezT3QO3ee94/7Dild57G/4//gw2Hv68Y+D4OnnB+fnffuv489f/8s/",
+	"NQfZ6mBVXr57TY4PDx5DIMi+/cXPb8tvPyq//Gzvrx//OPr8TxvZ0Xyat4DmLVaKzceIeHgNQrMjZ+1I",
+	"5r26onQr8+1KrVjMyAXPKrmqR+WzOth7+hHpYxA8bHFkZWZxr288t2+LuQQVsr6k3KjRjiKnrd96OySr",
+	"FMMZFdEWgtWYR91urPMVN4o6u8ZNp7gLQ9knijtmKOul2wlTV90C/ZwXdvTwzjbBdLKsRxgzIGyZiy4z",
+	"vQ4HfWowzddKAfueoPPe4TevhhwLMdGJS7SZ2Gpgn77xJ3vxCsyZ/SFwC1nzERmN5TRn7kvq0mB6JzUx",
+	"EJVRESlbEydYtpDpxVeKhPYxvaYIyVojR0z4UD9/bYrMghtbUP7MA4/Xp6096toU2do4qYOfB2xRFxeV",
+	"lz6o6JqAQjl4tS6hBNttz7Kr4u8g/bc0fqui1knZzVrxuWmj7vhRbc2ORhf0uWnguWUO6I9yK89zzrKZ",
+	"jLYAGr3lTmvQW/BMmCR7t+p+syXBJk/3uTcDoNpAnKuGVM42g8hxDPFW97QcXu4gCRpTCFHKL1la+1Nb",
+	"W1KohIXFRPWVCy54SxPPbvwP+gafW2oHAnEBIe5ST95mbjKs1MwuqyliowB3vJJC4TaHjdZMmb/dZbMy",
+	"5jCm0EwebGor4Qmvr8FAxgWI1rakrhiNa5+0Wgzrno0g7pnpcv+NNee7chARRmmubtMFzwJsSgxIllKh",
+	"Jjj3yLVirqJ0teqKyZPEgpvvJrMGg7JaxT3ntsbsks142DDwv1sB8IIuxzyOh2uo2BPuO6oPBunjOMdr",
+	"KWkuHN6oGX4wEq0gqJBxGFGYspghMsLatmAM60PMBmGOin+FJuxjNqsHXRpAUMPiNThK3zwq4nqPxrkJ",
+	"3qVMb0tD+17pM3blsjqFeQd91ucpn9Rpen0KrIHbVT63HmGhHK4YZYFh0XUccW3hl0YTvSEQYsZZ251p",
+	"3NGXSuVsixzBzcSk6hzSUgj9xDr+ANYUmH9VqguvMVWwWq9uQd5jmdnBsTY6kUkDqVWOYz6stdZvPqfQ",
+	"RFObncCXprZhdfj1pa+J/PHILmjQLsRUilTg/Wwq0+Xm+mD4Xvg0d8/aKq8tXIO2oXYz7Lx9xRCEXNqg",
+	"FeuPfGcvNq2CF0NkivoDqCcvwG0w581ZAdNEeCfCwsd3dJ1/NrdWddLNWU6drCPAxRhOU9ry89YHttvY",
+	"RibkZCbXO2o2Z2n3vHL4DgBmLfNuVwBluXLYPdC3I/at1F756SC69/tg7+lH83+H/b2P3/zTDpj3GuMz",
+	"N8DtN8PBfuRrlZ+34c2rcVsz3e/Kpn5p6Pqu2dO4B7vptlqr7K/E7bvnvc0lUx4v0jh+PemdfOjElR+r",
+	"L2nNp9fLdB0+xrJf3adUGdIv4Dha3d+NBR1H9QUdjcz7A886GpzuIztmN13Wpoa9r9FY7OJf3daq7cKh",
+	"8HZ/s0HyA8+2LMjewRFXpmbsov+6/VE2OmTep63btl2psx/4nYwOwQ5cuzK7WSprlIA2ZlOpcsN4A0QH",
+	"XFrbBIECnKiJHQZiJflNIXod1cFEs+HWoZKIzumUdS8aakJXu21VU3UppisFpWQaAcJB1w1LpOK2ZnfV",
+	"Xd1BqGtlpe36s8Gks4FXh3nS2SGp00Huk81amuvDjIfsFcI68LgyeTfKlh/N87paHTcfZrIJ3DJljiAv",
+	"wbORLZ9JJY3ImGULxgTJFpJgH6jXd7SgKYOp64gXDWHLMQaC8Fn1TQ6do1wJTTVp3HFjpxydMXmsTaaO",
+	"papdNaAdt/GKOtLRJnL4+GWiJV2opr52yz+qjSe0K9PKyZE7aF8Ve3HdRtaNe/zNZpZUasvoaK7ql7Ir",
+	"Br258rRbXmNWV8BSRh4Imq0XHxh8iNaqqQcYZjMGEOrwDxO2+biTbEOFCY31giSzseLtR5nVlR0bnqxp",
+	"/1VZx3DrVvVxUjTY6xZ3pRGugKoMK5bstBfu0NC5Ujn4JBurmLBHutHguganQaZ8ysWwyReAT5OITG9y",
+	"wmaqjS0vCukcJ+q18gsWgqVqxhOfaOVCgMGWpbkpjAqlUHwqGuHszZyr1tAKtz+25H+Rv03r+OfWFjx8",
+	"ifbGW1x6sNrCuO5Ud2ej3cnw109eB0nFFtlKnmOZ2LA1uMruozJcsNvQ93aranW7VNk291SaOKHj51MC",
+	"cHFQsPQ7SyVZMGFDVnVoBCxVTDWqPWzDynBaHVfQFmxvaqPrrhRZuqUKy+engrQ3Rq7qmri3qIW1smFX",
+	"InJtPfwtl5NvcJTOqpTEOXgtees6C8WaImXZLJX5dLbZkrZ9cm4q3J2187xP3nCgt2OgQPmIuoEUtf/W",
+	"XbGxYYU7yMR/aVRtZzAfbE5jgl0EAUQUyuqtBAJxcLiCQXG0fcmCWd9brP6/TqKstnJthNneImBkPuPv",
+	"MGjkd+ts3LlqsMj0dgyTPA1n2EFi/xRJQV1vR5anAge+ewh2PdfdPlzt0faaa1b6b9YjzdXHlDbEkvzz",
+	"7UakLuC0MdK2RQBq26yxC0JtPNFyUKpjdGnjJ19nsGDbBHEpgBSxCc1j/RobQto2oLR1QOIuNTi8ZaGF",
+	"LqpFe2gY8wjT0hf6E2wfTtCmtnwrd912RnVoBINbtp0JsxF4222NXdym3d2VUWMP6w5aNW+hrbU7nEJt",
+	"cK9Vtqmy2E34YG+xY/KWoS4UTWx/XzZKqem6s5ECuZOhliupgJZWY49kcuiMn4+7MiOwi/U66WJrfL6O",
+	"JP7OL/3eYuQtV4RpdRKziGQSx2eOlyaz5erKa6rseKnt/ZKlAFWNpiWNY1eaJ5vwRRM0EwvPxsxLTlhK",
+	"5lJksxX89t0mGJKYCa5mq4Ozjx492jwS300K3TgGIKPplNWw4Tv2CXabToscG1dkzqjIyASqvTZ8foVU",
+	"vJhbwtaI7Z+NKdOBXF4L5sZ8gKnDFRlhUdrItis7O2h1fnZRHlmc9mE7L/ZRyYt91OTFXrVCz5TcmYXW",
+	"bl2esPQSEE+aZ7SANlT1iW2q2JBHqqGNcUEVUQnMHZGTgFAFU7epMpPx41hzBV2SC4EjKXimRXY242JK",
+	"WKwYjsci1Ewd9+FCWgawr9YoMGPxtdYHOjUhIn7JoxxUxDSVeVI/B52LPGNNw/VomvGQJxTi22Xt3Xmz",
+	"lKELmbZ1iTKZ8LD81o1vuYNjXa8IqlHe19VDK0iuOG23tx67tePlLcfvOXYvK/nauILH/+2prTAPHw5a",
+	"DfS/vXxYDKM/Pt6oX6/EouVNazap63ewhj2rxuyGGTbrmtsqXGGIvQ1xtyPkXbilq5rujjmnNbuyqxrQ",
+	"Jn7f2KPZmTG3ZZ1rp9+V/X7/+v2bZ1JMuP6s7uGA2jhlaZGPWtVIf2xY2guRynhei9T5rcxmZooOwkfE",
+	"bAKFBDiGiJKUJaCniMH10oYvFWrBUhbhSKI5m8t0eUqYfguhgi20ySZWjWDFwrTOD/iWKnZ0WGvUpvHq",
+	"5TJLaJ7NTvb3iRkJGGhvgVDyl7d2FkuLcmG9MW/ZXF4iL169kH/tce1wzpZ7ULDm1Km6aLCzlZwzGNE6",
+	"07a1JJHsk5eRCoiWxAocMs2QikgRL08QDoeGGVLHosCYjRRJJBcZbv5iJtmlsdBTRiN9zXyVBLYZ8IVm",
+	"Q0NVjna5JjxmW2LAmRqCTnMhr73sIMrZdRow66fQU3UxvLAQkeyS1TDg6wlMm4tZmp2QGXhjGQyPBJIK",
+	"Yz4f+yN/Pcm8DoiJowsYcTXnSrEIxu4trGcYSdEQcisCETXEjo46Hcs8C5wvOaNiysiEsQj8StUwVM0+",
+	"ui2hpjKuWcZ3HnMAx824InDpxsQInUyGcGUtzqJMIDJpNsZt287Gj8MYzzq+018EX1EZvtaG326iBMVY",
+	"lI4yyifp2GvtaHItP8+US6Rd1W6ypNHhwL3tr+7qFr0x+nueyXkSs2x78OeGoI2hwG2gofWyniPldtbC",
+	"a3IoXbTpmvCyXt0OvAnQxXfLf3jP5yzmgjVg5q+ZH0xmNEmYYNEpNFKQiC4DGCs855Hg0xng+f78/lnr",
+	"nMpm9d9d6cvITZSuobY6HOeVN1uR8pUCk1MFJBcRIN4znpIJZ3GkvnIT+1c2uKVKmct5A74+LXb6xBu0",
+	"HxCDYR1gVisgi5RnGRMBsCn5r3//X6VaKvPrdprVLgDTJm7UgKdfS++CkwRZsgNli8G42uHcWiYVM0AF",
+	"YWkq05ppA3X6hWbrNIc5DktBbhXrWGgXAqTEjXdMksA09NUxxt89I48eHz8lCvPn5GH/YHX+FI7zz+of",
+	"8edf35MH+jlPB4+efH1KZEL/ljPt0WhxM5NxVDcWojqFveV0W3MPF3VZrFCKSDXYu5OUqdlwm3faexs+",
+	"/7Wxuk7JQqYX2lsLWUBoRkb7lwf7UnvI+3DrqLaaLpQJq31oGHN9+idoemt+xlnwNI7lQtVjg0OEqVZI",
+	"v+5gG8J7htWs+LeMpm0S3yViKT2sdHyl828k2LcY66irOedFj83mSjq8uoh7bKwJwLo1uwflvTRPC1MG",
+	"c5FprLSHVCaTFgnjFbrauKgGYnmX0JDtKZbQVBvfp1j3RdWFwnBMHBdgNfBdoA9amIn+sXobUn9aRoBV",
+	"aorjmKRyoU4hiIE4OiMuwjiP2BCE3n/TpvOoXX3X+5RyO9xoFcIqZln79sxr7ELIvFVWCEdGbCgnQy2n",
+	"8jDDefZiSWQxo8cbEeROsLd7R3KzWqcxj4a5yHi8vmXiFA5V5mCIZFi1o4iQhIlW/RM34YjaD/fOJiiT",
+	"TC1Jm2u3xlTrRJBbENd6EFeH4NqA31o54Y4dF1vs4y4MMPvaO2Z7uR3YzWzljqS14aS3iGL8rLBiqgOg",
+	"0xbyls0prx92MpNzNsRG0AbAe6kYodGcC66ylGYyJReMJRh3pKGdPrGr5tyYimluyLuSUnn2hhw/bihf",
+	"v6gdvSAl1j9PKI9ZRBSfij0utApNmFCETikXZLzU1jWLJ7XT25qxpFC1QHCrrvaaxeipXbJ0aTpt/fqd",
+	"DmGzKntKwYb6oIfO6a8YMXyqWUS/vbBciBRIHpV0kvepMp1SwVWnTgC9pdoIHWrVVRI+bmhzkdrJ2DyR",
+	"KU2XQ++PMs8Uj9gQSkXT2lDvTdfNbKsckcscqpMjZQfCVaWa6v6tnK2j7Y8NomMrjeqkgW+4PqwMPf4f",
+	"//38XH385/9u/6NW822WHja3ZqrdCtFhPD0DslJO0dreUW18G8ASbfS6Qtby9Ef9aVouqWsTQ7ZRpeqN",
+	"HD1cmdWszYU/DoOjzw/2zD+hyvEwePL563rroQloakM+fxturWHAq2ZuSzTfRKU7sFdAT94tWwW/fBd2",
+	"yu4Y1qfrW0LIK4p0Gx3po9m2KghrwT5bWHO/cFWPCg6BnHmbGRVGmvq3fA562gDLsobej2dQmq/1PRSv",
+	"aOn4t5zBNNx2ytE9vWUFAE1Tfknjdh9Uutje3FF723vaIpmAbYrvbeM5b1PCsY0VHvMpH/PYtDas3bWU",
+	"hQy+cOjfpR8iuo4AxTtaHi37ZN+7rrDB21+bmwAALLA5STKjylSvmB8UEXIsoyWUt/vjL+vC0kxTM7Qs",
+	"bxLPz7TzgfmDGaORa5AsL/gNk0nMyGImAe4sKCp+yp2Rp4Rn2ixZKrRCtPWhb/Lwq7VRwiFUafpiViNr",
+	"biHtG8j+5Nb+eWuE9wshF2IINbs1LsF3Wi4s7IHAX0uNB4DGazJuEEtzgqT4nJWzayenC0JOUi5Tni1x",
+	"levGmJYX/2oDycgxDvdv/Pp3jAlCM5KlnE7ZDXyHTDkTmSubXHf2r71LP4M3FGqbesudMHc3VfxXPulS",
+	"a6th5abP2vgwHzimdTjO3yL/4/wNZcnHieAklSGL8pSpAPnIVEFBmDOW8oJFhGabSoVqthtWg9F+lqY0",
+	"bkyh2wtQBI0B0QTjwa6PpkWrn34Gi4aZrH+Jb0C0e6AKczZkl0WypS7S4vitqKyCY9LnzrM+OfMy4+Zz",
+	"vnKXKELnUkxJBo+yMovGKaPRstX8WFeStY5mwcp5h5dCIFWz1ZYkizd3U2j2npYq7Uu32WwbTvA0Sclq",
+	"KplDQcm49KbVltnmY5OxumWPzJXt2Zu2ILcw8bqbQiEVWrcsKM8IjbOZFjyecKxaQ8jTCu0lVEsw6dB1",
+	"bLvrEzBh6lKNG5yrK5tTW1oxhT/2aEcjbGr65I8b+uS31r4VzbKNTG+RduLG/94oYt/jpStlASVR4PFV",
+	"I5O/RJN12RVfpyvPVBZaub9xeT/JVhWp5cWtRUN45XAPqsAtLZsc6xe6gzgWRgjuViDLfPtuuq12rTnW",
+	"R2muQZOsiNR1k+bO9v768Y+jz/+0ydwNv4jobZSpGxvfrk3Gbnxzd5nbzM7oDdRZ4nOSSchZ1MAezHm8",
+	"HDbmBUHQNP9cmhCwqYzbXtrIlH/JWd5U0Zy4r9soj8xGaEvWBjBbyTBt6HAxHSpTL1iTihQha4rGtUy/",
+	"VV9iF7l+U3Ylqr0dvoNC+60modd5tmV3RAtb6/q08HYpriuFPtr3UfgucGlAEdBqrwip94JejCM8XETB",
+	"QFrnqdD7toAUhfYga3PfviHYMcu7i2hzEVK7epRsTQdyfY7mVpDhSvEmbEg5mN9IIe/zVJzpE76T/HdT",
+	"vCR59Na9aqt2qXq3HDHgF1SRRSph3dcG2/VLHguWUqSHd2HKWH3d6nOWsXTOBRUYOZ1zqAYml/79JyTl",
+	"6gL7liFon6QyY9CvPKVcKIhlzgMiBZnIPCXQ06p205mMHf/DRvxvc0HXBmN3V9seY3eDa9hdbz9TxYZ6",
+	"18z1W2boECqqA/SfPenvEGNq+/wNYOQlqSaPYa5YVF/7B1ddcrYY+on8dSv80V63DtTdthaZ01kNdlfa",
+	"YiEtVvQjtar/U7BV1ySpFBOKZ/zS6DqrjoW+Wduc9nfT/5SlPMwa+opVPp0ymHCxNeXdQVwnd0sr/tw2",
+	"ol0RSAW/lcmjfJ6rR9JeABsAk6ur3wZITu/cO9NJVbkUP3X4vm2i91cUcuad1xLkvUkpuNm4ukaRVTl8",
+	"eyTtT34X/m29zXK33NxfZXqhOcwFQSoBCDlniKdo+rZ4hgXRFjLGAMVAue0GoBjTU2T7Z3eNBNPu2gKK",
+	"f/V3vw63Vcd4Qx80IFEqAM/BPdD/5cqqkiSVlzQmMiUZVRcBNlQuE2avmMg4lou9PAlsoW+Wq6LKBMN/",
+	"uwOJWenO9A/plFDsqId+OcUuWUpjEsYyvFCQYbd/0nvH242GqqLm0QJUI+jBoPVhylQiBQxloEoxpcyv",
+	"SUxRQugdGuZJL+jNZKxVuRZn+mqzu70iUNrTAm8scxEN/c2j6sJEEbiYDg+eaPWaMnoxnMZUKfvEj927",
+	"4IFHrh9ZpqQ5a88wxKkWXa2vhoYMA1ozx3IUTd8+MLYWCSYpO14CxsEJoWIJfwDSkRYslylGbPV+e6hP",
+	"zQSlHmB5ydIISjQ11WcywihIEsq5fsTHrug1pU/bTMW10PlOfhR4nRlWTDp8mUYcAdySdRJ6BxqrLOzv",
+	"kqICHyXMU9C0MzY3OUyaZ7PDmkn5Z3k2kyn/HUKfJwQbxsl//fv/GvXJO/DApiwj1PSxQ7Ee9MhDi7xp",
+	"cxq5Oj4qiOmyIa8TJl4+J8+kECyEwMIlj1ganAu1VPoIvIf5Dfd9crbiBM6MiIBeaivgeYrc4ZAzTPsG",
+	"snRCs9m5eDD6tAcXjbAuyACT431aHhKKD/1ai29cWPVtvNSE3T8HsQrt/K6l/VnRVQ5QfXAjYr1kNJzN",
+	"ARMgZTTqnfTeMmpiLVwR/B1AQIrKC/+mRco1N/fO4G8A1qbKF+cRz0rP1qYF4KkvtUaytXJZit0TheXA",
+	"mTqZs1SzSu854J5oOYVdzQvrdKM9IicglTDPc0rgLogMwctyEUmU1eWH+4sqlZKZpZevtl/61lxproM3",
+	"GNVgDh0XVtZCJ0YLnfT+nEdTrKaViK9SeOEg54FeqCAMvkKES0D7TSO33nfMVqimwBQEfjUhMqlMOS9N",
+	"mbvRLh0mMwQkSbnI4PqUXcqLuqdZhGE4z9JGab2tYIqXsRKdjVO5yb70V/1/a68/NVuleW+aMmUfEEta",
+	"/lqgRqbpS/+8kOkFS/U6jZkCu3aC9oJHLGEsFdZeWlMCFwD7Wtznf5zbf31WgTnPGVeZTJcByRid4yPc",
+	"A91T7Nd+y6ZcBJYg4HXyEhW4OiVRSicZbqHTMupkoi0aUF65piX8q/f7VGtIwFXB7Yr5hO2FyzBmWC9l",
+	"PosKOoUxkGSurQKFEE2u39I+rfS9K++y3/HMfECpmBWgGIFuctT6+Jnumd/B0fo3mQsCvRYHOeLBvcON",
+	"+jk8jlImKjJIkoxeMKWPGnjcXoZ0hIXcWJwN9E4cWoX/yIJvYfPgWVpLCtwsFdjbNPGD25PS0HShG7QU",
+	"f1Vnb15aFBXvCicGo6h0+IbBKjcZo61yFjJirji0uMQ++d2CZ+GstLfgqJlFy8kkMG+M6ZjFIP3MwKiV",
+	"b4BDwB9IzKIpQOm4KysbFrEQoIbhVeYihCS0DLaqOQzUI4JpIkCjD90f5UnMQ5oVt/4o5QVYnknRoUBT",
+	"5otlU7trv9J8BnT3aNpIKHdtj+okyccxV7PeSe8N/pe5K+Op9srSeXFpdWPgr8A7zl1BBuMCqNHdaPfp",
+	"OTC1fehM5oppzV1+cvHn8jX2Id/JdO6rktL1fJ7INKuymflraT+4Zqsk4WLq3+fkP/zbKGl92wVjSekG",
+	"MZafKnoR/SyFUYOEpplgqXYYBQJwubvcdqD0laLVvXNWep0UmrLlQnj99HNWlUr1VwHKcVltSAOfBL04",
+	"ThLaS+1Tv4e8k94PprfS2mz+HbNEqZMJn2py1+uAsvRELcOZVDLkNCYGJ0m5q0tKs+5Kq7FJpolf7467",
+	"167sTUxFYOxAEYESbXyrYKxCc8hLXymiEhbyCQ8JXBOQSS5CjJCSiE8mPMxj7YTAO5SNfoF6dpaJFCYU",
+	"pA8WCQ2CCVonupdXJMd2ry1aw/fW2o4Qa9FGo7WovTbohSART1mo9bb3vHp1Vfj2LjSzmMnYPbBXLr8o",
+	"73Hpl5UrPbXgM3f1JsMZJ45h/M9FOG5Yln+f+cziliJMUmMLSUEUExEXU4esU4jy4r5azi9dURJ6ATy0",
+	"bEn6NxXladVH618I/uLYAPd+rt2OQuyvPMejMcYvQY9dyiU+JebiYtWS1+6I0YaKpZc8ZMNQioyGlVWZ",
+	"H0302u0TJQbEYOXmKrlvul8m6gTgDygyd565CVSmc1+fT9E0pDWO1IoldLeX1rvuXntDWUltvCWjWZ3y",
+	"tJLPXuEvw/9Nhhe1tBdLrUsDQqPfcpUVKtW205lx9Db0iL9p40HbDFxGxdP9N0OgJCCx1EacHXCIJtyM",
+	"GcMmwJgVjCK170QTC59n9+cHrQnhgSiOMpkydFA0lQWEo+uE/UjOrIdneMNcuBQN6sy7whfa/o1Vcqq/",
+	"I6PqomK06L+4X5yqNIA+gcXcRmECAVp3S648lWmJajKxarW4pEGQrVwNBTDlJ+Kf3LHYdmxzZZWdTXGk",
+	"kQoyvSBmDnfp5oWJftXGLKIcbW8bV7Tggz+nce+kVwnnlGpiMQYFcVUw1vdsoOSDs1NqdcGKSV8n0ku8",
+	"81G/xIVnV6MwH3rWJ0+Ni4ler3Wxi+lB2B0VZ7OhuwJsiCFoXwrB4aAXsymNh1IrXUSWqYnhXP87PXX+",
+	"oRcl0oaHME5YG/n5sPLuj/VhnOtdvQsJo5dds4pNm/ixPhz0oWZ1emc+loM+1/11kX42H+dQr+gdWSl+",
+	"tO7bVqJFH66DglbDS9f2Gj8IVXdIq/RQCUN1uanlllVu3/7j2m7fx5Ug1YdeEtNMO7tDCzbkX2VDVR96",
+	"GRNUZEOAS/PQnvyFlAJSH3qADyYF839zy6w8rmYjS7Z95Wnl8NK1C7pq7Gkt45RiTE3bWw4zNV1ViStV",
+	"NqEaUqps6seVYNH171Ml5LRun1bjTRvZxcjRlWhTh+/6uBJQakGKflypfAalwNGmJ9WuZiW8dPN6bzV6",
+	"te7cyrGr1Ss3SLgqiVZCWpXnbbzbi29dO3WXwmLdaM5FxT4ALB6Lhrj+IhS28oMf/SoTXSXctUJ2tbKk",
+	"EvHahZpdOZ05G1JB46XKijfuynj4WAmlVZ7Y5n4/oHbtxFIKoK15W7uFr4bPPjhLu+HA62NkH1YUd8Pt",
+	"dRGyMhnWRsY22gkNr6uJmH34WBsBa2eGVUNgH25Ekq6E1a7Fmq2Lw9281qiN4q1THA2xuuteOQToeLYc",
+	"TmjIY55R5JlaB2mjTGsKGV6Fwa+25I8rccgWBo0XeizztB9i3MqcqQQcP/j711oY+DHJD5tfG6x/yceV",
+	"QOYHM1nd/KGevv3wJNyQsgvGErh65fZ21PSxEqQsP/ZjXdjxWgRITZCyNizjhyavm03LG9ywnyv73sAp",
+	"lk3nNBkyqyXXG5OBiV9NGIvGNLwYTmRI4yHMzCz24kYia7d/M/ww82YxUQ4MtpYCpUB1OyO3FK2+dhOv",
+	"HPG+oo1XiYD/Y1PY58+foRdm0gBQN2M0iplSUIfjtZraKJMr5StVnARenluZ8qooILZ5HaocTUkDFKWc",
+	"CwszB4UsMubh0mUBYULomHExJWomF6J/Ls7FN998x1OVEZWxRPW/+QYLWk/I6M3rd+/JShUrLEiQ0fcv",
+	"8Mc5G8GriuJSm0vHKlTByIyqU0zSerOe1LlYW1Z7JnB2DJab+svx62AxscYzZSqbiDe6qE9wmsvYlqHF",
+	"sd6dSO+1W74LSO3/of/P53/B6/8bjeOR2Z5nUmh7UXsM33yj/7RHvnmv6SJc9r8hUKNPXV3tQigSA0YY",
+	"DuuDyl2zL/t/uJLuzyNcHW6GQoxTHs5KW4hFINmMnQti69Vm1HwXhw4QanbJvB7T9IocD45NzhFKdOmc",
+	"ESidp/rB+laohYkkQJ9lhH3iKuvDh72M1DdAgj///PK5CohpIySP++TM7vGcLvE49b7LhSAjHo2gMAta",
+	"0U6Ll2qTU9+Bkx3s6kzlMLRm6E/L+JwFZlSQvcONOsQH8cj7tqe41B/1sX1jSxNGf0Q0owHx6r4/jzDd",
+	"SEY/cnFxQlIW/7dzKAw/742AH1naJyO8eAQA9zDgTRMfyQVAuJIJjzOWEmhRSmG5F2wJVcnkeDDQ79NM",
+	"xadCplD3vEe+ecuo3kVTD2zr8u1C9aaNXryn0xEwRUa0KCFckNHLyd4rKdjeTzQLZyNTUYg3HQ2ONYHE",
+	"UMMK/VPoIkf6WGAUJGwkzmyEIUWXNM4ZTibWb4FiWSLyOMY1QkGs6n9DRm/O3j/70wi/6M/vXr8iP0Hh",
+	"MuBL9ckzU5NiahKhDVQKBdU0sGKzWEds+GnFWC6tGk704nAd5PjwSUBURmNGjg8Oi/tgjqVrWYLhloZK",
+	"+WTCUruzCaOZXvYLmOMBQmFkCjSp3sKIzROZMREu935gy9EJks8F7GQETGC7oCTU88H2nhriAx45Pjw8",
+	"JSrjWloQkuYChndoqiNnloBThsiAWvAdHpOZzFOFK3yRpjI1LDSiCQZ9uRT7SSrHMZv/829KitGJph04",
+	"EaBzlUkZBeR4cGBOTnOolgz6b0fYQIWDTRWZc6W4mAbA43qFx4OH+h9PXXMXVA+OeQRF+Q9wMBmgUohs",
+	"CL+Pvg7I8YF+P4mlmMIYiCTTfzvU/3Ok/0c/8/CQUKiy1e8dpyCqzPNg4KUaBVgQrf8GR4wEBAqRpfot",
+	"+rCPD5/C5j8cHJkxaW9Zli73ziYZS6GT4eFggDLQEvcYhm4pwg1H2X5RTa9nYciSbM/+aUQe6H2apAGh",
+	"aUCY+pooFgM6gxH9+t1m90nGs5ipU1O2iryLnKTXMYpYRnmsmUF/DhfkhZhqpxAH0EfsksXadFMnoD+t",
+	"xl7KPAU5mLFPSBPA4/odI1z/M/26/jeWV8mcpheaf4reKUfEWIILfEAzKMUlDxq11ejrU032VlbBrSia",
+	"Dg+xByPmIRMKkdkAA6t3ltBwxvYO+4Ne0MuhHGGWZYk62d9fLBZ9Cj/3ZTrdN/eq/R9fPnvx6t0LuOdz",
+	"0INN7J30fqVLlVnAXdcw3xv0D/A6mTBBE9476R31B/0jKEjIZlBssK//Z8qyphEl4N8jLXDVJ1ACFJ6a",
+	"A5tQHisjDoHoWar/nOYCQDdMWZEUL6PeiX7JSxGxT1jDBV2AsILDwQBHToG+gQIIj1t/M538brTsH72Y",
+	"iwtskZJhPi/Q1nr7kQyVs2j1H/C/fu8FvQu2VPov/QWL4z04pf3fFheq/xsWIc9ZlvIQLrH/CTgvERdM",
+	"wZ+h3lg/yhYyutea7e0v6Twu5j1sPBXsntrUW4V7BibtqinL8cegGMVS/zC34ftvkP9KjVcYLVX5fE7T",
+	"Ze+k9wrA4K3BYUvpsKhoCuH/d2ALalM7aNrSJrJCCuqTt989I48fHoA5I9jCKnPNTSwiYzaR2IMIg4Bq",
+	"qenPv/7w7srEhHTx4Y8ejae9k96L6Pm7M4BquIR/HT58ePAU2v70Sy/epD8M/zb/9Muv9N9+OXu6WHz7",
+	"3aOXuTy6/OX33x+///SnZ+8X//rtcpq+O77Q9+id7b3+4Q3WTfVOeopDn2bvpHdw8Ld/O/u3Hz49Sye/",
+	"vBs+fr/89S9/ej19PAsv39CE/xSni5eUvgn/9PNb2fv8sTWxwJY00Ap86a5JxT4YbKw8RWVZohT0VmpI",
+	"BbyHPep7HnsoQFrRzpPjg+Nasij5Mu/ggT+xjJpuxKtRSzGhVGknOpFphr2Oq/Nae9Xpqx+DnhnlVch5",
+	"LTXM47Wg7wU9zUDDPOXNFzWKMPtpNeuDiPulxA8bMhGhq9z8DufdYSVvr/b+ob5iOGfZTEaV/RA2JAzO",
+	"Z/m3zcVwNiRQFfBNqzVyH+cAd/m68gThFt9VmvI7HFPFw15l9u8wkRhJhi1ozbrryLaBo+fu9x1z9Z/k",
+	"gmTSb6Vt5GirYTex7HPr4mYyD9HR0EsfA8C3YoyMjIId1TL1n1ClX5V/LYx/T16018Dm3TWHcBbzS7bz",
+	"3X+JXjmUYitFqH7JvzQpX2OVbNp+MPmdnWZ3vgg8GO/WWMz45ThkNzOzFtAa+KpeFb91htItO6G3MOBh",
+	"1yf0jIryEeHupThJXDUe1uWBFkV7tvev6dC+bRzk1wd3FeZWVgMjAYRFwIySKcFQyupZafPq7M3LZ677",
+	"MKEpnbOMpWgF1e1Nccn+j3wOALcbL3QAAhuvfImTug2EQLCKU4MfdUpG2qwe1UELQUQMXmjbgG1ADNrR",
+	"eie9v+UMW3/QMtc71fOJy+GiYW/Gnvm/JcCuPe9fdRPqV8A6RLy0bZ7oRnJVHY5St7gquKu/zo3gFbWL",
+	"QB0eabrAni2IsUiBUB01SzA3lF5dRZv6/PGqrI4IFx/+KAES9g4Hh4/2Bgd7g4fvB09OBoOTweCvPYS0",
+	"6Q0Onh4OBoPBHvzPY/0/T+w/8f8dDoqveKYlnAFJkBPyLJVcKSoyEn31QiWSe9kkYNWDp4f9Qf+wP9g/",
+	"PK6WqAxbvn9w0At6RZ/AqqnzsYyC1/S5zl08+Pyxgt4h8jhub1VYXn+DAxNWBORrwUhiAMCuKiML3I4P",
+	"5ULWj59L4vNHrrJKE7QVl/5foSvCdt1Z6FswrmrTOmh9wSAygcxmxDL0SkK8AqLffYinwQAmg6ZhFZ2W",
+	"KRDssVw7p0totwwIdRPzzbVckGcvn7/V/w0EAsPBql159mKU04CkkxEcebsqmpEL3IF1ls1exPUHtuwh",
+	"f4JC+lZGy26seas5qDvxW2S+MkKNoaiKEDtosVMdX19rOkYRCFhMfsC7X7yn06Znmsv24ZrPQe9HGa6d",
+	"MWCvd9eZJeyewTGBXeFwbAzzeLw1i+s/QEp0T8IsgA895OtaC2r/Dx59bjSjjiFVA1OTAc9KgdVQHzPw",
+	"uO5qSu1el63TZcEuWOdlti3ffL5BJWc6trfhgc+dRf9zEPeJnUSzEsgXrgogtYrMorEEYCvjLBkTvjOV",
+	"D5NcMQOsAtMwBcwBnbAsnEF+RDD9R9aHnJcdaAjt2mA9nkJaERKMp5jCUn5q+vjwySorIjldQQdOIAva",
+	"QflBY+Ee7Nw/1ynCEk896T886B8MBoattrHCYHVt9NDghvSQMqcm5OK2sVWtarFQRNtxVoMOsWHOkz+2",
+	"5Lxaq/RMm5QhMzhXKZlKGTVxiwW0Aa5p4A68dAfcEWxnTN7rxUIvmmPzv+dob3D4fvD05ODQfM863bnS",
+	"n1evTFee6ZTp4W6U6Z3j/3ezPCtzPzFzY64oAbQjx/aMtblbQfAeonmgLTf7p1i1JeMI52yDqoaBFimh",
+	"UKGlCX2a0tDXvFD0h7tR0cBNsgQ+15HGO/zse4lyOy3tOmlhKbW3UGr403dvv//+r8+/++mv73/9y+GP",
+	"P7x69ev3h0fv37z+9t/+9cXx0c+9e+nSSrp8zy8ZMTg9bGFiSrt0XvOIZ3vY9tTouL5iC6YyLMvskxc0",
+	"nJGYC2arUyWJuME3yaSFiAWUmMDBo+BfHcsbVCUmAvNfHNBZobbP1C+S//r3/wfF0LnASmcoXIQiV47V",
+	"g1xMSczoJVj/sCKeKRZP1mQlilzEKVTQAcI8TkpxgEipjBnAs/hZDyyaWk1evMKfz/Q+vri8sSRGTVTd",
+	"AFhyRXJlPhQFcASh+bq4Ogwz2E1MX2+/qcsMNbGlRqcgITTlPXJAXd7lChDNEV6d0XHMIA5q8ActUg9X",
+	"BSU2ZhwcfHaxLm8QxUHNHIqGdaFqDde8zP3YNjMf8ewsNGG0dZvhsjwF2ert+E2Om3I93rZc4btfycxW",
+	"TMH7uVAZBQeh7qUwnrX2/NfO5VjJUrZ+YSa7v2532SVz2ja4gI0oyIatdPORuwPnG0BrEeBe19sd/YPD",
+	"o+OHj/7qAHGjIUpaUO0zUxgDbz9+fHDgSzm3yG+LgRm9KzkpEAJpfQ/1gexPypBGAE9mxQd8S4sHHqN+",
+	"vUL+ysn5m05g1bTN10X4yol6C1vuzAV9MxoKqPmxP8vaCvWeiWci7CO6ZXONLo0v3DgKLlaxLxESE2J4",
+	"PFNkzKYcyugDh4E/UlyEbKjY30aBAXNj4YXCwl/U8na4HpSGMBojOCr8rvhU0CxPWf9cvLetJLZEHQAY",
+	"tfFH5yzqEwDVg0kp4Pd8pchIP41F2B2SUAXWoiYW8HNOtL8D63c9DGGeETmZEIqLYSIy+kYbcxkTZLw8",
+	"F3aCDcIGx0pCDs+A5PMpdBFcsGWA4y1yEWFWfLwkpTtTZqAy+uQ9VoSjqmOCmIm7xieb8zjWNhbogFNs",
+	"EzKuXSjn+sbMTF2MjDEFp2pk1xqLCjw7g7IKXp93VrBl5t8zqmYjVw3R0dA6PRfHh09NcRCFzjZTIaAc",
+	"Lj92j5nqbhrHcqHq7DO83LfQ3ht+qBhoVUUy5YLQSQYLgxpgcREYI5WWNwv3lUWE0TTmejUeFclU78hU",
+	"sGjUZADZ/atXSHau3JwLPs/n/sAubwhzbU8hVTOvV0Bc9MmZT7xFh0cCQNLOOuIeYXuEvHb9+mWlD/AH",
+	"qw/2ntK9ycc/Hh3XDFffgV7lgF1gZRjQfO9EKzL94IjC+MCTgRar+lAQz3CjooQvOuk9Cg8mT8aD8cPJ",
+	"cfiEHk4G0ZPJ8eQ4OgoPxwd08HTyhD2OHoUPx8f06Onhk4PHg0eDh4PjwdHgcHAwGAx6uKChr1z1YcP6",
+	"tKgH4tBr2t0LLxjOtOo9/rdP/uvwbSAbeye98DAW4/l3g+hf/wxjFxGtp35nDgZ91OB/heE2wu7koJvW",
+	"/MXjmzrF+asVqojlduPq85cCuLmVAl31tLOU0XlVeWazfc1iC+0FadaoDci90NKbxrEphbKAql5pCOhU",
+	"7NUi9nlaxMLAXPLA9IgC0Ck0c0IvDIuI6c792paD2LBfJiVZMHpxCjG7kZBD+9SR9ZwNcCoKDGh7IFwQ",
+	"FisGNW81FSNgXr6xX/slC0ZsW1ux9b1QpikLMzKTqWJkDCIK4bcX/mVKWzokSpck5Zd65a2p3H44ZoTa",
+	"ZdWOV2kBb985Azhwrvr8VYEFnBTnt1Jircl8mtM0cl/k07nDAW4yD9+bATA0w7k4CRPYdBnTzIsw1URv",
+	"2taSviugiO9QJalXynnNBaVdKkh36PJGUYpdazY6/bhczdoYMDd8bIUs+5TwlCn/lsO9wfH7wdOT444x",
+	"dlDGuap7v/cwGOVGp7CE3k/ydx7HdP9hf9C7mhtpyPSmfUgL3FdX/+iBgftw3nU9FlV+x4QVw2GLO0xT",
+	"vcw2VYD0yQscG8AtlIAdlWAahrUwOfbT29hAYKf81LUPMBGZ49mNBtsk71+I6Oak/QsRWedtmwM3f220",
+	"Y8B10taHeWQfWtdHXEDrut+ONqpKeCMjAkKNTWP1UPEX6GJG4IZYhhcsOhfWRqExv9AOOjhtdlSoNoFy",
+	"xMxwxox25+Be4yyDnxlYZwia1rWvDws/FyMp2FD/e6jfPbTafFTYZL4thq34FkreLU1dWM8cPuAB/GfK",
+	"QgkRC/23r7XJtmBxrF97dC5G9qlDJOe1L17AcNSMjJfwnZF2FmFcmkxPCnAVY0kZLsG+/JFv+owqxqY2",
+	"FP2P8wzGw6cI7CIleufalJonmRlJqMnLHGadU65p6KXoXcW2g4G4PfTWekGPzbWNftKjXCn63xkkRW17",
+	"HbDwBhOwvdTGpd9wudR7MwhgRUu8A6eNcLHzfiL9ZGLI5Cr2oL5M5lmzvHiPfOJK/XCSVaaIaVW1f62X",
+	"/oGmeRP3g1hQn/yqV2zHbQIMjpuoic2ugbkBrwBTlGdkSi8ZUZJMaIr1CvCufi3xvs6zm1EM5nz1Bt6g",
+	"doCIl3IKsIVCkDmEh9MlWK5rnFzYeHPcOJXHP2Q58cfvFadQPnHMZ2nbGK3r5kN6USzp7/i4IGhglXlr",
+	"RZ7JLGk+KItmkxVdLDYkkGczrcBDrV0ITZI+eWci2FwUms7O/oNIccjIaD+UYsLT+ciM8oY4sl8vZMa6",
+	"p/pcSa5YMU9PpuXoxGlZTa3EQuoMulTG71+/f/NFIxK7U0M2zvAmlXJy49ro9fs3L/SGzhtKbIrWpwCx",
+	"5IAEboolMHafSaAhKTCdi9TVSn81VswgIs4qF1nKbuamN6m8ZAp1KTUJKTAEMztxlCYJ1tUF3kg1Zcw2",
+	"z0xUHsNYQCRt/QGBx9hQ2cRIyDbG5nXWdE0MDz/ni7NL2chrzRt63c/wE7xA882xx1tzXoDrVNssAqdy",
+	"WnO4X4Jd3uepqLAJqVf7LTjFfs4Q2a2GVyKu6DheYyJgYrMk19Hfa/ScanWIaYiEjXbagnGIrTfrCbO6",
+	"W0b6u3Rg9Ke9ZXN5CdPxtwtPv3KZQ9zhmyLVd5lMSK60zNtCrq/SoiWjPXzIWhfFFD8rovQitKg2oaV2",
+	"lNfSTkmZYIuyALk3WK5fIr+/FZL4LUtiGto8THk9O5bHdqx6c5amAOz1PDI7q/jU+hxephQMC/vfUOax",
+	"E2SQZ24A/D0syHXBgrx895ocHTx6tHdAaJzM6N5Rw2ogmgl/aMd4z8z1jVAkhsRs90kyo4o1vNv+tgL/",
+	"Yb4LhmKajgS9VERTjvmEhcswZkO8f9NKbLlstkxkLKfLpvLR4udu63E31izkDU0zx1SAd2jrpFI2pSng",
+	"ecNIa7CHQv1EBc6xDZtoo6F+vX9bW8w758L9+/pygFfKlqEYuHHEEH8AYF3GzE8jWRryRLUVXh8bUULW",
+	"4Sq9zJTxFYF2cagvgLzPAWlbE5eWtGlGMhnRpWYjLU3ALvq9HFyx9AFhfHoBJXkF5AgCz8L0T2VgfZvA",
+	"QJ7ZifNf3Dg++x6yw0bEnPRevXjbC3qxgf6F/Z/gpDC3Z0PYs95Jj8u5AfKPvDYrxEmPmAWzJmdTGrHf",
+	"9ceC8DjxHqVPmc/ZUO+zXswk5SHdf8XpnC2xxk3zOcd1qBnTWq8X9OZ5nPFizHyHhm1c3ZeBDTGHXsN5",
+	"38lc3HXUkNL80AqXw/c5CP861m4smq4B9m+FC2KNLQeEZ4ZM19ZbTVnmOPJqUhqD8sAhZlbZWj7bYavj",
+	"4PBm+daOwcev7M7F14cx0sxnhUF+a3oW1+hGBBpZwzSd4UTwzvWgIm/0YQerKhJGrfsQWGY2vK13Hu0D",
+	"mShTwL5fPGAPHqBG/TJuyBNnmNkZB921KVLQttp015giIU1oCGd8PBh0Nsq+AIBIM6fcyv7e0rDoBvQQ",
+	"wy5fKZKkcsLjesZpVi77ONcIRk02qJnXNr+q0Om65GxxauYuRCzkER3HbBTYPtJCFfEIceLUhfHnIwCi",
+	"g3sYGS+hj2M3SKDuI+6Ux38rqzebmlGlYna2ClfEwNs2rMP+2NLNtTQ4NDc2LcLRqvO4oZOxfhHmp5rN",
+	"wHnbPTeoeygvWZpy8IOTmOrdhd4WBaq/9RYVfdQJS5WEtDaWizX2CoMQZtFwvNxBH3OV/zxee6Al69fg",
+	"9uu/aq58MKGxYl83LM3x9Y1Bp1LF2rZ3hge7NSWjIxiMAD2xBXGkjCoDvZwLnrEIqR/aLGCUmpaFzujD",
+	"q4fG+p3QOY+Xw1TfOeFgdpYOu82q6IGBkwcUaXd772ZxV59Rxax0vfFAitY4taaiafnR0hAz09jIaBgv",
+	"wN5AGseotHyVCP+u7WO9inXZRr/uIy92L3UuW7H1FVI0nGmFik2XAYZGGZFpxFLUJSceKCwVAvrsjXQo",
+	"Cgf0ftq5RnQuxRSfAj2UX5GUqTzOsAIrF8bRFGayEJv3yTPkHUxomXmJEXYD/sZCx0HF+MFK5Sh0rG6w",
+	"gHHJ2+v73YaU5nMs8H/HmLCbnjE6J3PGMlR0esFmYI6dvBv0eMbmuNwuIsrn6fYtdGarnpt1qN0Z3d5W",
+	"GNrApg3zRnQRrkGsG7JtLUgP/75UgeWsrprg8HO3bZB5FsrCGoBeAxdHncg8HbIlCFeccQZiWSL8lzV8",
+	"tFNlxI2xRHhWDOI0ZtI8V1m/wxEdl9Zmij17W7DEW0O0TT2lYxZSRCljFLDBrkG7WZlQUXDPcbdsQwL1",
+	"5F1Fla317f5hQZqaUJfu4Zbu4Zbu4Zbu4Zbu4Zbu4Zaux2ndALPkBWw7YCxdl296NYSm6rfcwzP9Q8Ez",
+	"7Rpv6R5o6R5o6R5o6R8WaGkjwFI71VkCU7oetVm2b5oU5hmMxzKOlSK5iJnSogfCOCN0r0FcLrhifQKb",
+	"O6dLMtb3aO6DiOmD0ZSJiGmzk4mMZ8tRQEZzPkXpaRJmo+BceH/EAJQafW0w2qmJtBjUBlwRCPz+uTgX",
+	"o7+NtLpNYRrKeGmqSGdyAbEcTItbvSdTovThYxSYC/Bm4TqINaNmHy8J+0TDjADuNxMhC4idgHsuRK61",
+	"HcBKsZiBYdsnL7NS99qYKb0ZOKDFCxqPVChTpg2IjMylysgo1k75KCAS2pHAojshI7QZYVuUTDOjxUzn",
+	"7zCTGY1HJJKQCJtKfAPP+uSF6QnXm1FVmCa6qymvqLHV1sFCny/sJDSRj87CkCXZCczu3w/VpT4xX0R+",
+	"2hORFpMjhNaiGdpSKtG0r2aMZZC6SOVCgWLXrwY1CpQdaAWWzdiSqEzKSO+E/nEu9e7C/p8LsytFMRjU",
+	"YZ3ql8Az8K0m0q7tHG4v0zI7Y31yJgj7lMjUzxaEcj7mwgY/R9qO8zZaq9LyBsOWdEruo7UotcqzLIlL",
+	"LY4qk1OmmebUnwRr8SRwyYqkuWgKAH1b8U3uwZ66lAtojT2FiDeLhhB92Kv+wfE8/lj8wwTCbQuC/882",
+	"KfYzI5dqZAqpESldS9oPKyXtR+3DRkwxkjCZxCwgiumjhcH/S80wc6pOYOEOuAAXb216La80+2NxDdhz",
+	"ZlSC5fqQxlrTsU9JDJF3SNvXf1wlPGeSTBvjdIHeh5d4sd0G88/CmqVpSvWrcsH/ljPzs9GxKlvGmBNI",
+	"5zUk/NZRiJbSYK9HFLg+pljfXB/Zc3S1PvDUJubUvATjFWxexLpgVLslhIxfdt0DrUm0St/FFtS/f9MG",
+	"2BVc9fuLGKtin5oEEvzSsmhIX1zznl9nErAi4FWCYsU8z5ZFQpunTXVL3uU761aC4AcspuiDWtMlNZST",
+	"oUz5lIudrQBLkmSSx+gRw642tEu5q4bmqpaHUb1x7VpidsnitRxnDFl7YctF1Ny7tlZKuzJoDBsIBJOb",
+	"svkZtKk2ManNwYKnvYP4uJl0jV6D7XHTdj47JSOcuVur/tvX4lk1jw/rBT2o89Wa4VLy6JoRHdHKhxjE",
+	"DOvnIxZqCxscyjFVXCGahMK6+zFPs9kQpMxJ7+Dp06fg+R6UfhkmaVFlsWQ0rS8kWJkS5NsgJ73nnMax",
+	"lnKwnfavP9E5jWTeER+y3Jgw0e+CFoBCwpj2gO9fvoJhS9qmhVfCX//z//qP/63//3/8n//8n+Q//s9/",
+	"/t//8b//8///n/+zBwVAZU476YHjZya+WmkNO+G++qBkl0Fzhl7wweHRikXn75X7scRSJ3BIIUQuPukz",
+	"0f9lQ/804aVSBUthnWY2XbFkzUuCmOB/UCLPSxH1ZcLEp3mMHKr25GTCQ2btyb7nis3jPvzfcpF5DXIN",
+	"nTOb2lRlb84ih4UsjsF5Y5/0YTnpMOYC8zUroqFX5zaWOKv3x3mPR+e9k/NWlHneC84LSoDbClo4730+",
+	"L2ud1YyJt7fGMa5dt3V9y2vlUVBY7wWTnYs2Sw+KhQaGJzeuFrMKts4kFxFLrTuvbW4Z53OB1vkpgZlk",
+	"ULn2mwQvd7wko1OTqxASTy/NhUXJluk8j2nN1zdmmoKV0Iabtb6YyZjBEgz1YBBrxxG2UtyqsT01sPEP",
+	"bRxiDABwKMDDIYW08MJvZae6cUoIPu3qobmmKshX0hw1jW2QiytywZLMmx1h6/FghC9qGQLxCaxJAgXU",
+	"J++YiMjI/D4KzA6YIJr3iHPhS0gEHYNHjEyUBP5hInIj8NBnPI6+Uu7dmLoBK5Fqv51pxgBfFlAaOBWB",
+	"i4DZm8/FiCpYmSYnLKtytARvhI7d4gakOpmSS57RmHChT1BlffIKXFMTdpxzpbiYnhJKIP8LxqI1lKCm",
+	"61zYjZyyLONiSigW7hA3BRKAJcnI6HkMAr13u4cwqtLBqBqbXCqfsmyIq9TbErIIaksVXZIHI3/X+1GO",
+	"UpKp0dd6i2N+weLluXB/d7FFgKzHn4fuV3tUIRURj+AxAQK6miMsZN6QR6OAjJwU0/+wIckRqMfRuYBY",
+	"o43BBhZ3thpDPCVTqWkQ3uGV0cI5AvoqjWMT9uRoCY5oeCHkImbRlEVD76v75I1Uio9j5n20slEzwJ6h",
+	"xN+yEwMtw1NTRY2ycbTvPxTDd14rOI8sjXk74HrD7W/FoUH/eQY5TSHJXKastAiF/W+CzjUhwYZDwcPJ",
+	"ubCcNzTVfSPywDA0FZpVxXIuc0VMT6bmpYyGGZSTMBp9DUeE9a3D8XKoZKLPgVyydExjx3kmzQaJ2JCl",
+	"GZRnBueCzxOzmwSoQd/qf7BNz02ljMg4luEFJn7rQo5ohZbLMr5cwbK2hk4OHwebrHBrfYOEdYa19TJA",
+	"QEGCM+KXPMpp7Bm8UCcELkU2k3oHbHryc1dz+zaa0C2M4W3M1F335/tH/o/tb60kxfTvLJRCznl475C1",
+	"dsi2IOo6U/itbz3eWeyHsh3dgMqFH+q8j/XW8jgXkebXDUgQ5cwzTE9oBQ6RMszwCb+Dk0cE0CHIGbmU",
+	"0AZkVCxkppUEi8Pkl0+d/p8QSjBchHjtxrA6GjwprNQFXZJMYh1Unl7yS5kG8C6bNEZ/OKHZjIxZLBd1",
+	"mnPKsrLavCJQxb0cvJeDt0YOFg7RbQEb2BwbMOWrzgt2HQMdogBX8PqD1iNh6nE+zoyjisj9OPkiK1Bj",
+	"EUNx4tWNkvOeqVg472nf5twJjPNen4xWCXBEptK68kCJWghO8jgOzoXzoUwbjINwrnNxHWAClMmDjD4e",
+	"HJ+WcbmKAIcVxynI8VMPdeRcrAcYqYclqZPGdeXlXxp9ZCVhdgJCK3AC/p8PDx+TpwNycEiOjkkXNOhS",
+	"CHmnQCX3KuleJd1KlXQbEXBaGNoOB6e1XupmX+/TLKPhbL62hfJtUa8JaM9acMeaUDDKWQSP/+vf/1+F",
+	"aJzQJQ4lmN3wb05JnWFPVB7ObIi1HvMNuh+9b7kvfbs2pJyOuDTroXHckWEbWV1lXKykiaFjtF5vD7p0",
+	"DUuwdZruIj+JZtjX1JldI+RLOa7eXqGsUWeHtul9wmNm1VZClUpkmvV/S6Yg2fh0lvVODg6OBq01GTso",
+	"cAFsmnioQsAKiukYRP0b8x6IfkacWp3D53TK9n9L2NSoHX7JoqGa0cOHj3onvUeDo8ERZYeH46dPnzx5",
+	"dDAO2dH48Mnk6Iix8GDMHj98Qg8PjsInj8KnR+Hg8aNozJ5OHj58Eh4chI8fHoJyEYpn/BIkaE/IdA4x",
+	"WfeKp5Mnj6LBk4MnT47Dx9Gjh0/p4YRROggfPqTR4OAhPRpPjicH48PxYPzk8DCMDh5Gj8KDh+PBZDCg",
+	"gyfQf/A7650cQwNG0Mtm+XwsoOkfk3trdJY7kzyJJY06oh4Uii7oLXgEva2PBoMrdgc6prrx7sBCAjcD",
+	"23BF8DoG6M01ISRfkH85R6t+BhSkxskC5FFMVUYSmsI3jTRTmlCSaQmDGgmYwYn/m6b8kinTDIHuUgxS",
+	"HtEjUKobURPgzIQM+/5OzsWf37z4PiBvXn0PYaZf2fgNAdZTAXnz/DtMxP305iggPx2fBeT1dBqQX89+",
+	"CfSVP8GPZz+9xe4G9LzoBRM2EQgqRy9IywDTyQZJVzO08Vzor/xKkWe4uL33y4QBsgWh05SxPnkJS4En",
+	"Q0Y6ZXtMaEGP6U69eK3l37z6/oTkCUyENPAJxj1zbmpAIgZpL3g3n7NzYXB95iyl2KvBCBcYgpufWrd2",
+	"Yhr1TAMZZr61xhpVhNLIps379nP0H5gI02UC4CdoeGQk5gwbH85IyhJGsyIGCPUwI2567Lwk1t4PbDly",
+	"sy7hMnOgLphosr/Y42mHahobCamrgmMEuAEy9Vs3W9pJp5UUZ5NXjUdhrDT4LFjCjJoeHvsN2vs+siuF",
+	"3gTD0JmUJKbplJEHB4MB+Yl/GxjqJIcP8Z/6AyzdG/6wcQr5tV7owUOzgiWOcBpDQYPeEH9IU+m1bJ5k",
+	"ywAHGuJCtVIK3DRbWIKbZgiRX/ACAm/BXJCEf2KxgY3Hp8wowoaPDMkE56I62tNKqPLerZCC6UWROc5A",
+	"xefrj7AtHvpo7GNRh0CHB3a+hKw+XKEvK6Tk9WZdAZ5b8/++Pos9NHBKNg8Ac570/n9vnn+3dwAzrNva",
+	"EiWdlqT6MzPTdYYPrStGc2I3sK1NFcEENU3YiLGxDA1tpBZdBPhJXe1Z982r7RgrbyjZOdUPH6HdY/0D",
+	"OlbAjwvDCV5PHTeTBMfLcl1P4ZjRGFtI3NwMZ1KZFRjkbPPEGuegsL4a4FQ9acxRGANs24x9olrZzWl8",
+	"4ksCTaYUpl4YIbvAYfhaYUZA3q0bev1A1gfrjgAxFZ8hAbHhWjLS92b/vdm/tdnf3cKvjXUZ6/ouJ6F9",
+	"T6I2MoYf6QyCdn7EnH7aG4OGOxg8fDp4dPD40UpT9dbxs/0/POl/xdw12CLCYVpWYG8Vq596ULIIrhbG",
+	"uBdj92LsC4sxGILuU/StCNpvCnFAHtlaZRjuxnnrpU+5PZGOWvSW0lohxJrQbOZBxfmCrle1obqA6DVn",
+	"tGG6h3GdVUaXqpomNo6+qe4xiYg2eWPPm4R4h+nBN2ACGb1gbt4ZJM3RW6vNJTdkkq/imu06kVyVgAF2",
+	"ZR/2toonfoGxFhuMnVuY2NtovDwzg0Mz8GbHLA6QErE23qqL1oJjdzbLvndi9bAvRf+Oa8mACCgw0VvM",
+	"Vpp5931yNDh2KUK91SvWzIyq+lCWYBtNIM3SgwZR4AVS4ZeIxSxjIAUeOWwCu2oDD9IwTSqSC3HFcAts",
+	"SyuBPOlw6SspmC8rWrNfEk3K3NeqVy+PuNz/pvuNaGF9U+6V08J9vMyYqu8obnxc/Qwo85kl7keYmj3Y",
+	"T1VDx/GCLlXNGlY/wIaWnnOVSM2bKLxqnzcq2GkU2Nn2JhS17h3dZNXh4NFtPN4rH2STICmfrD0PZJVV",
+	"JEeAycOsjObttTuv13F8UN1N6O9MYsorWqrNR1Ri8RSDnDdpgT43Amt7o3OHQGN3wwjdnf6MubhQVxmC",
+	"cWes9tr06Hc2y2OyV9DpB8oc2MGkvkYqDUfGugH5AQhpMmHCAJsUKzXmA1ckydNEKkZykfFYszb7lPAU",
+	"uowFGbMZjSf6kYsakH5M0UCqM1dsDfLZKTxXRKpImXlL4VULY04vWDFySDHIGlKxhGZAC7emjRa4Urn0",
+	"jxlDe7ydBeOcF+fo43dbS8ZsaUOzXsH8P3Jx0bvKIHw8EKzhhHu28Cj0Irr0h3UMYxkaqQ19PDShj9Xv",
+	"CHp5ql2mWZYl6mR/nya8bx7al+lUiwrg8/2zv7480/8vPHt2Vvy/bfehSS3qd52SC8YSU0ugWJgy+K+F",
+	"SW0C79y0ojlDaGJsGGUsAuLL5AVbG4MtD+PXG71L/8ULfjV5MAZb8ehwYBK/ZMEjTBrO+HQGnAkcVmUp",
+	"0+ysnEvjZcU7svGG8O179xX3rsatcjUy72DunY17Z+Mf3tk4I2quDZyEh1meMt+ou/c4bsTjKAYb/IO6",
+	"HIhACBj/WFISUvFVoXUtRg7YzApQ560f8u71GywKe/B0QCIU0cRwz9eo7Z3ZvZLS4RvSEoA2XiQg2GoK",
+	"wl5uWDikZuyEzWG2zTmY+QI7yDkE21WO3Sea7xPNd7le5m6mkMSE21phitIDCoSxkq4YRurEyQ1kjwBg",
+	"8x9WE730fD2AgshwdIvFDrNoTBNPY50a0jN6BrQUIC/h+Bc7eAaU04rWOhr4CmttfryifFqpFcmjL6hU",
+	"toxKuWGm3zKt6hXJZDGQiMWKbROd+UXT9X3a+6oyS29jOStB5jSCECxLU3C9diGhQppGzYO+qnYcJpZT",
+	"QG7JFQtMyCaCosIxmpMCRpWgCk/EdPS1y33DnZkkScpFRh6MKr6xvnK8tEMzRn2C+cqIIabauaAER99g",
+	"3MygcWL/g50haUu4CxsUXoZIhGHMaGrhEN+9fvMVEjxdnniiwVTGuMkCBTKDmWDq8utpdC64Sd4/kyYq",
+	"Bt9IU4bNqESvqsGYNp1DRnYJwpXKGeBPkpThFpVQqR9QQWYyT8t2N/R7miXFcqoPCe4F2EfAEjXgfS06",
+	"YOxBLcmMXjJAOi3OGoXlCB4+FDIb2oWNvBBfxEpnTYsuDujdqcf2ees1yz+jabRp5NfrySo1nRJKkpiq",
+	"jIf4QwdUbG2n1fa99sL0ycAr/Tf/pI+uBRf7Oo37tvOU9fOADruZnHrjh4bR1q4DSRNM005gB4eD7cEO",
+	"Vsiriqa8VVjOybedxNdCJPtboZn0WpriVx6yQrGpdvXFNOo0unW9qNrexC5CFK3ck6xu5lO7PsES+I6R",
+	"ldQXleSBeUeGcyzNwMhLeQFJT1jG14Ebjb22FnPV1AT+3CwzrxybOLgXX7dUfK2IkJfwzXe5hQWFTq0h",
+	"DB9XAS1uEDlb2L779kwbTODXK0Yv8C3YwlIxOzMbpccKeMuOQVuqtPAG136P33Jl/JbdQZloShl2EVit",
+	"BU9Hqeac+2JIcuFVqHkeTVnUuxp4Ri093jSORrO9gjVF+NGQLPDae7W8uCUmyxZCyziI1x8+bLSn3KAT",
+	"vZ6gAvagHUHgY3DR7NiAWCpjd10C6r+BaDeVIkW5F3rCkav66hiKM3tzdQvpC8fk1rLtthz6Fp9+HeVj",
+	"9wbglzMAb2OEc41JB3rC+kzgIu3GlkPJ8gWlYim/7mKjMUAbZdLkNLYXbPrr7rxc+1GrAVN+4MGDhzEX",
+	"PLyXbPeS7S5LtrcY5aE7c1DZHk1TKqZsPewoBBHzNEUgLwZoVEKSERMRANSObhJb9BlN2Zm/6rvloML0",
+	"zmv2Te2EUHxZK0TR97WwnuSBFnFfY/9nRh4gVqeNLVY/4OuGddagf14j2idofJUN3YgzNVzwOHZAox7F",
+	"I0iqmvEEru4F2wtj+zJb5PQnlhKai4z8QCNOMwCz3qHEpk+wdglCzG1l9uAhFA4h3HQJh7qjCL6SW1/h",
+	"3xt36Gc8jlImGscSksVMGsB+faro28NdAZGXJtnoC1/zwNuWk3ghIjPczpPcxjKKtGU0s+OH9Q9jNuVC",
+	"4dxALMJGNrLxSaTurxTRvIRFLzO5gNJLll6ymiGAdvaf2irzsQYg0eSAeeQmwvmtWOaJ+tSmjDwYCZkN",
+	"6RBWNvo6MBfB1wouprbnbJJjzXRqQ66VjftK2VuLyYmaTkzDegHXjuNnZFqai1hnbeuvq7DClx3Ztk4s",
+	"thJvNZJlW6FwnXPK7tXDdauHLQ+9fo4XfsOdzj5ZjdNg0+O4SVQ2tCQN6lXM9jO8Vk3+/T+8fw13Muar",
+	"rghnVdBdcaLJPRPfISaGouDS6d8OR3udJWiGULVmyluCFlZaaV3tdYnbb7JxarPo+aI16ze5cU0W+58M",
+	"8jyWpcOc+FPX3ATY43QcMzJeQlyARzVl5gYYgdBYX74kpaEwbmaNviyMpdq6GP3Khuudr0j/RfLrDArf",
+	"K7i7pOBuZRh5rdWJ9f8r6q2oWqxpBCgUXlerU2qyzphgSq3vBtg4qNBELGDomfbx/bKtwECVwyhECGos",
+	"ZB5HAIhBxkzxiDkEGrgSp8PCRiFqxonv3+vHMTODgC2h6l4xLZgyDEbkgobQ4iU4jNZY2cw+OSMgqLgU",
+	"pu+IAWiFDZDLlNg5fDaQMOdKcTHtbxsg17a2v9tfLDmlN9WqRnv+TnqZrwSKhWmRvRMQPkNa8RHcaH19",
+	"ATzy80d3+3Ai06E+69JziimA1QcomRj10Tg+r71Q8De5RiLY3hb7pTc+RPVXZIVSWaPKeByTmIYX6rZN",
+	"U+0qUGBS5fqEVcyiqeZiRPbMmMpguI8W/1j5ck1Jq5o2FEhb2TXfrXQVzuW89mpK+5pe0HOvbD8Jz56r",
+	"wvg2V0SFMmFNizC/tRyMZ4htiLfd8rl0bm5nVAxnte1J7BOcejTkkSa8j0Gx6yuPsfYSaEIY5BfxSx7l",
+	"0Mfecq2H/lDW3klvkkInfjaT+n5tlmSwrpSFPOHoWJmF4V6flER194GlV0tT4bHfeHrKiInm9JRXaOro",
+	"3rfSrJy5bePaosgC/Zn2yVL/oUm7GByPs0JUY5oK03H4aWRMwwvyQHuqUUoXIiApm+SKmVENbBEvwY2d",
+	"sTgCV/pcUG1sTangCkjpa+1MhzM7ktsfy6OwAD9hAts0UxormySC6tO5RNtup1O//ATWJUvHNK5sgOlX",
+	"D1maIZbJg5H77+F4OQqI92+auUzXuUDzFqfkFbkrmZJpTtOIU1HgrePsO5vocgsopcjq1JtJZrnx0V8u",
+	"ieXvwaqIsDCD/s5pyuyTn2SuFG0lNlsIvqdPNfPBfaoYO60lII7JrheqImNpkuo9GWpitsazL0AnvgBF",
+	"Ohm6j+kVYlPNtDHtU7zqdRV815iCu9d716v3Op70323ezarS9Xk3J+ekIMUI/Hp1epXUm3nQPptMGJY+",
+	"Nnkv38kUIXKBHIoWB5TPEZGi3quxSCcjrLEcgXludGZCFc4whZF9EV3C0EbAZI365FetrM5FYUdrU7mk",
+	"MlUA0zuRYNWIZCyODegp4CeQTC5oGilY+AmhAEAKmovOmTKNF0TmWcwv4RPiJRkvCSVLpsxYUbyydads",
+	"k6P1wu5vs8e1Er2DhjutlSWifQm56NDjT7N6QEvNtHu2Wuj6WsKMf9JWOh0aKRlt0JLFaW/9Gp+A2t74",
+	"9GnPKxI2lh1YBeu0m3cLnhSEFNqJwSrBaCu7yeTXLL4EkCdwBm/Q9jcBnVXbn4Ryzkgmb5EPsKVk/KOg",
+	"sR3UIdTDgRRW6q2r2r+3YXZrw7yfMccltyYrs47FoeZAE7O36lvC0rVJc2+ZNRlzT2HcZJmBFBkN14WG",
+	"WcySmRRMBYRGUcqUdfoTJhMcYJnlqSCZvNGuBrvu+3b7K7fb/x03N2ytdgwzCpnppb376Z2r9JB5aqHK",
+	"d5nbPyoAWoHdoAsMImqFFNgu908n+hOWCOBOJ2yoWa530nuJcaq5TAWG8VsVBNA414/758PDx+TpgBwc",
+	"kqNj8vDRbiPJmrVvOpK8OUcI4eSZXBRV8yEVZMxMdDS6bUnCptDyO0ZTiOZOuNAevcjnY5YS9omGWbw0",
+	"8AEydRSPrbO5NuWhzIBN+Kc+OVMXLuNvZqXTCTuBMn8WK9gV01GRWR3yLzfZ2iAI25tTHlu1BYILP7UY",
+	"nidM/FaTq3ZrL7hw340jCWx813EjMTqzNIJPf3u/OdKrr/+ykd5WAm2TAGovSxrlRFcxcBvjqvfK4SrK",
+	"oSMB/L2GW8v6ZkOvg5MgaxTM1YKtYE1DSEH/1zW2NrhP+UIBhXvm/cLMawefIhXcijDDZtvP9je0YcTb",
+	"EW0ollofbDBsfk0z0FsMPG9bZH9IKBQq4WVcTLtNNN/a+tr1OHOP6U1dp2FgIXvdnaOdjjO/l6t/B3L1",
+	"NlbVtzBynpn++c2ydRdGzZdsmropiXzXm6WuKrDvm6TuRfu9aL8Fot12TZl42bpmqauJ+ogrLXLylLXp",
+	"cTgx1UJMaGsywH/FUl7YkVQJTTPBUpJJeWF+Zp8SmWanZAFjM6F5RgWa1RczOYdB3lDbM01lLgrZ2SEb",
+	"Vp/meu592H2ma/eZLmiHAMxDrkr1Ww2rqFbodFTNu4LsCvVrLjnTwmBMFVdF/vgq/azdSpYeb6jPGDx0",
+	"www1t8CcpSkbahZJ4G0RdJWwT/qkWr7z0cGWZVIDBOHGCvVh+6qOq6WyCva96WyWJxHXIXfZSkm8mkVm",
+	"dJNNcHkC+q2t7r8bRVJ2dGCzPjiLYy/FbXVTYIs8iRRaJqHAi26ytOFlxETGs+Vz9wn3kv++xuFG2+Kc",
+	"hYvMoIawZfaao4MOpvxhAZVrH3KwNzhGCAL9AxfTocku90563798pfcR0rRaPJLBweEROQabeiuL32x8",
+	"Ugy3vUnwxiov39KiBq9OlpsVk8gTP3ewrEHLlGphw0wu2KUrV0hyEWa5JoU+eWcdduvYuq834L2CgcQ+",
+	"sQNRR+6CkW34QvK8SfRGqK1YJoyM9AJHrhONLmHMN4zqWQFspAJV3NKbltNQuFCl3i9awbBGFO1GvFQl",
+	"xdZMfrdawe5lffdQzQpj3NcoiFXNcW3lCk727v/hhtlfW8FCjRC8vQMM7nl4pzz8vjyE/k7VKnRmyFvS",
+	"JFGstSZL5rH7NRUuOEBvOQHbKrBWpPZXkewNvAJAD/CJ4XRAWVg7yL573YM25zTtK/RTQyq0Uzpm3Qog",
+	"rm7F7boSoiKljg6MlLqCW3XryiHuhfVNC+s7Xv/QSV7vxmDaBwG2/ELlEDcn6RtnJoY0jlkKLr5ixhW3",
+	"LyY8Uyye7FKkV2opQHswV0/RukYCDm13Uj3YwXjqe6l6G6RqPZQPNDhXL+qyHievD+/l9UnvF2C/LySv",
+	"v1zx2heW1nenfO2LC+b7OrZ77XFvk++gcK1Gwl9jDdskF6HeNRrvRXwy4WEeZ3xTPRsiWl0nPG9ticJ3",
+	"/x9777bjNrKmib5KQOgN27OZypPtspVoDLJsV5VXlw9ju8u7V+faqRAZkqKSitBmkJLVRgFzMQM05nbe",
+	"YN805qofol9irdt5ksH//xFBUqKUOh9sNdCrnBJFBuPw/efv92O9NkYYc4hpChxHvo08hcKTakGt+ODv",
+	"rdWkJXW3/OIibteC0uxMhadNQn6Ypbe63b6NdI9LRV133WeO7vxyAQEAIIy/MzRNvV6mcHZUp9aonRMM",
+	"JvlfiegJQH/6xDHcY2qcyK+C2aKGFY0aiJghj+/o28saSlQkaL21A18pSXqbCRJVSLLtJAnqZTBPckSO",
+	"0YyXgO8gEiSu45gZ+cU3WTDYpMEdyisvNABDfKOF/BJTZ82xbdZkePRdO8ssPdHttuuUWd2awoiU8hRM",
+	"ylNpUhkSm1CqqWtFloA42m4PTKIxHCPunZITUbVhd9uIsgpUt4w/Kx33TTavPAqcb1DgrLLZvtVMDZJh",
+	"s1kkKqXXxpI0ptgzp1/zZ28uaWMKSq/YZOyIJkc0uRdNsD1icdPthdNjuo5rmS2WAIc96eFZHG1VJ8oi",
+	"3GyTWnNOANxpG8/tzd3hO/bXo/kfnftHIXsUsqsK2X2MK8xQwW0hfKWM3WBI4XedJUqMpqrYlvQAnp5Q",
+	"TwfB7G+2GU34Ez3yV9E5sBhCXxsJn244fuAeUwtqJ/7fxxrHdWF7JPo8SQvh2icn5+cUrvVf9ZO8x0BP",
+	"K9SRQGGZCOTih/2YY7vlF1rxO5y0eeXC41pQ6+kIpzHD0+DWGyTOcvFgXRjkm19f00f9kJ7y5tez5/YT",
+	"O+gfeY/f6S2HAXII2NMKSewfJDrY+qYQEHAIeyARgAJiIegb/15X+C9kQa7Esu244/GnSkgkleYMtyTM",
+	"OJ3DDIeFkgoAdcBjHAfviSgo5MqX3PiBk2HuF7boETM93V2n+frzXblTD/82AKoEOktCxhKn/UBLJY8i",
+	"Yy0iY/H9ciy05ADXY8r6xnz49v6nX2PR2ZyzvgSz+5saeDz0e3Toic2tc3AE0ose3v3wsdNMVziICRe+",
+	"eQ7pVRTBdRdPoiI7jkIXZ7WlbK1DLJs84vAe4fChk04vgscrKk+7DPRtGsAPPLS3Dnw/BvSOouAoCg6W",
+	"pHpSEGwwMIcq3uZFwczadwud9p1BKjChInPFxEAko7QrVYdCRyAqUXmWKevpgTBEmCyYyZKBHOgkYIke",
+	"AozDf9Dkx0BXIjtSUVzJ9kmEX0dElHKjfgKhkALO463RRWATzdnl2bPJh8AqwNBorC0R6yF2v79m2PWc",
+	"x65nYZTwIfzV9t38tWLWqWxkJG4UtuBvMMcHbNwsaH+NpQJPBMtUJBI25CPGO1wqk8I8cKSMHeg7EVH2",
+	"elfIBKZUSDhXjBv4JtUsErFIrRe6o3VUZ00nipro/O4KZk+iG4RdGBwArEjAmm4Sbu2lzXy0D0ydYSoP",
+	"Tt0Dc6PgJLlbCwX7l+74wLgn0XCamcJ92ByXu3aqprnvK2lquLucq+hGEXUC+vm5X0HsDGnbJVKza5GI",
+	"yAUOqmR1RUtyHEp++EYHJ68/5G+eDmUoYG/a2EQNYMku9CKScnx31BqXc0P6G5jPRbzwC0r/aVK8SEoQ",
+	"ZXQLMfdbX8wvl8U5dmKHDTyv7OWUcbO5BctUpG8zlcrYT8rjk7PzwqQstn5V0hi/iPZTDpP4G5PDOOAc",
+	"R6RKNeOKENkio+E9MclM/tJtnyXl8Gk/Ecilvzt5/FaTvAU7Bi1TkBORbLdFIlQoTBMFDkY1kUsfZCF1",
+	"osgFhmH0g0ZJbD4waG7VWTPUqh3LMLU3GxYYxYzs9ePRjTIpyDIUf60R/td2v7B+fMGSLBa+7+2d6Kd1",
+	"9tlXexGZTo+PqCOuEFZd4Mi0bpcPngDCSccRKIoYFPDy50bNKYAqpA5bVOhUiRe7FehU7TLmuwSuLIYZ",
+	"7+lNP9AAN4P9bsfh5Nl+PulQ33Z1ZgTqYAC0GVyNKqlNJSD/gA3jFzay/9lVQVmjvEjTlX1UlliqIz6q",
+	"4+QXDhDgBGYy3NpuRdRW6C/LCp/8V7kZtSvpbVeySgjg2RzqLI5A/Y7glbcP7J+pqQ5+ZwcT6fXgNyzm",
+	"dIaEj30Rx1J1TMDoY6o0xR+xlrBqPgh0UebwLlB/bSsHsqDSvsWXOvZ8OPZ82E0+ZJv3ZDy6te/113//",
+	"2//467/97b/97V9rQRFCG7W//fe//hv8/1//Hb+b1092nvd2UzyVA3FLS1QLajFXnYx3sPIkWZb/xt6t",
+	"UbtOeGvLaYxjp3j/uz3YcnvCxIPhMVCMx5KbgHFGW4gZC/X0UU+4NL8eoA3viAbqu9j8wXvJQVHFrm9t",
+	"ndTZePcIClpY/xTgl5GqEwu6uzSMs2Z+Gppb5StQTCANsfOXcDXCYU1LYxzblTvVa5cElzkBo3z2lz22",
+	"B5qU+H3j9pJrfUwo5CUhsLFUQpQwp1/hP5vLJJxEuv2NXR6P65qO66eucFv3sHIB5z93+5EFaMdZkUVi",
+	"T/Uh5AHO1KAWywpcWa9ad2qgbdB97Z1ni/eymrBgDjFD8Aita4LWQ8/umw9hV9NkdpnWt3lEPvDEvrVB",
+	"9DG77wjjRxjfSWZeEcQ3mJOH9B1TzdIPAmAxTEXE8EKMoQPyici3YvXgFXIjWCp4j2kVj66Y0v7gsljw",
+	"RBnW1UPWA7WTzFxOUfANRJsqgtww7I99Ecq2DN/iWx+DTesPNr1TMayujzh1+cDl41GICSNO+CmGnTAI",
+	"NWWEPAR82vvgEuUlmzThitxn8MmtGZlU9GqNWk92Eq7S20EWK5HwlowBFgLME5CRUJjDjBxGiQCrhW4x",
+	"h6CYc5CXxJGkjEzlABGppkAFwjwuSY+nJ1ycXJxtOXRUPJD7S4Bt7CgJBA8lYASqcmHdWah7wuRJTbBL",
+	"6+xzV2N8qC1VZBh6BVhSRn0MGfkUgSvUdDFtK8WkZt8X0vJWqClSYb3BomI2FLxJTr8NOM8iLSj7CZHG",
+	"9gdPx/qCV0kJel5xW+40cLQRcKk49Usd2H2MGH3nYLzMMn7P5NAlZN9cFAhGcvoV/rNqFCighB1VALxC",
+	"BqoRlaDWEekYou3I/D2ezrWcTnSCif3Jc7+XZnmBY7YnQR8aZ5WLkQ7xhoI+n6xiRk7FBlhOdPJREeMq",
+	"ylO/te8YUvYxdrkhg2tKxdKkHjR/HRLt99W0o3WHf0rg4ChzcXkGUgyLLe2enpyd15Y0TfYuIHSE0rVA",
+	"6YFR6voYz5yIupqicirUzmI8GwfgSpt5OpoW+lVXo+rIZV/K1LCW6EilwErWybJgK1S0HqTdbhQHZ6sI",
+	"u0+Wht1XKjqC7hF0dw26r1S0McRNRIzb1HRlf3ocxrIGSFPwSWKd4tC673yAKO2KXp1RyYduU10Yy1Qs",
+	"jGFNcqj/Pfrhm4ybO2OjON5dj4d3mxVAH0rvf4zIbLT8Z55gzMIlQPNEaY41SZOyhBpWWPKMNQsC/kMe",
+	"5e/zxLZsSSQAGrbKgAlMVmqFQcA1WKyAdJuhpSKybDu0lJf6zhVfSsZA0ImWX/KK4T2LLcHEUTKpEclA",
+	"GNbSabdRKFD274bhGNPVQ5T5PvokFayzYLBJC5EhON+W9iAdzuBNmUraQnlTgb8DT6yzQ5an2adgPWza",
+	"f93i1yJqPnJpWTAYOCyU6wCWAGf2EDF/iNjD5sTBusXapeajooFgJaGbgJ4R8UCYwIWwZBLG+Op0XP0X",
+	"uSExV5/W4qbfbeBqAt4WgKOFkWUpUNjH8NVRKKzNCCkdhW80xFWQM7PjXEkZF6YJmBViXCUZdvq1+Ofm",
+	"Kp/G4G5HXoHjod3aoSUKv9Ki74X34B6Fz4bB5jyF+xECGxtshSd27IxvMCQGmlxf6H4sHO8gKo4YJaMg",
+	"mU0LIsgAAJkrVrZ0SVWVh9jXr0/qiNK4QayBln01HW/t4bcJ9JuCTksabnsXeDui/dbQfh/9xPepXD5C",
+	"NwfYr1fF2mG0bvuyYr7o3VrxvRABXFvYryrotx58P6igX/GV9y7odwT8I+DPAHyKDm4f7Qcike3R9w34",
+	"n/L0V4DpsCvCOxExmTZYpMOsR57Ulk67GC91DOW8z5N0Q+aARL5x2ZZlgTFX6S6u6E7h/wiwR4DdN4D9",
+	"DY/FbjB2dyQHe4Kwh0N6cIhq83fAeHAE9yO4zwJ3YjsoheZnsR2sAPYmTIQA43x6nh02jeOpMClry8Sk",
+	"LpMOo1Glwtg2D1OdLMCHsM2kut+K+acf89c+rPQ6Wq9t5NcVnlQLasUHHwm218hrAyeG9h39u9aoSRXJ",
+	"gYwyHtf73ZGRIY9vu4LHqOfEYiDi0kUwL8T29lln6JNra42gr2NO6FNLpLnDNGgwp+CTC1gx/0QPSLdE",
+	"tFO3fDvRSPGeDE3hueOXlp/TT3QqfO6jfxpmrc0rv57iqqci6SdwPG4zkytv+DmWMBV4edrtFXh5/Kae",
+	"ukbl3HH3F75g1ukIwLlbNzsxCpltZvRVw9r+0kaUygCYKeLwQRBINMcWvcmGQna6hsERM74xXH4QrFQ0",
+	"YA5gZTKO5IGBS0IRZYkwdfY6JSJxe3NszKb7QlGbCjQBMOuvS8Tm8JnOFAC7CkWuHaO/R6u2THqCOhkO",
+	"RExN4WaQXtgBbpW4nDlwYLrNOFMiSxMe26EEXm/APkFWraCWWzhqEBIOdQLf/sfrIR4lvJUEMtAhhpM2",
+	"mCTJFStgDTq7AG+mpRJWn7Yd06gvKkK2IC3mFQkLwvyKqHiwbO5HJeG7VxJW2/nfM53JFI1jY8QmuU5z",
+	"+tX/e/MUJ1WpoFPF1T4zfR7B7gh2awc7VIELB+AwKGKWgq79yJQtDrYiTlMExtWCNGsC51NrN+0osrW1",
+	"6Zpm19rWjNbQ6yF9oeu1641SjHL1ML3LN+S1Nub68was+Yo3Khi1i6UP2B+uy27bTUTMCjPYJ0MQaDBz",
+	"UrVFSGQJIMo83vZEJLPeypaSPQz7RTSBY7q9Zzb8VpnZaDy/ahHpmP9qbLqPus1Rt5lLt7nYgG5zaHRN",
+	"dIgYR5cpgfzaqEOmy/cdpq3sXLgfTsLKYQvqY7OOo5g7irkNmfAHJuZsEs8UE36D3UuMAHTDxKGZOT1h",
+	"liRCpRhM63KM9TVdyUpzm5k5HwsDPrBsHKlCsek8HOSoC2r0sGPuzdrE1LzQ/XxpIC6xC16enCETYcrT",
+	"zIAOp3gIG5ArSdR5CQ9BB/QX6L5Q2+484k/ithNIwq6Mo0So6TkkOaxRuTtNF6UP4K8DpgciYaksNfh7",
+	"YW+8b3kkn20CAkZyYIxw8jDiQyoIHcyuHrI2T/zbSlNnr1Rk6GcWwIlzyvYYifjIhYhs0T/WX245u8Pe",
+	"ERanI9jDptLpLb/F92w+uofGCW5ty0fTsph64Bmg3Hzgm3a0QOoAyxqFkzns6rEJnZbSke/5naZxrAMs",
+	"ljjnB5oS8W1i9+LL963G9b04mBXaJ63FnXiTclXqQ1VG/lUC+rl+evo1/2NzDE4lSNpfO/94CKcfQjCw",
+	"UC7vi6U6U8HCcPNCx2k/gsxuhqucqsVzutUI83S02KUPejtTdfgO6FXUwaPT+SiM9lEY7aPndLaGh87T",
+	"KoE002+ai6gFNbxU9kQslZiqzr1TtoemVAwen2BujOyJgBAtEaHAa+HwYcNNblKmdCoacKXgYZclwugs",
+	"CQUbljM4HxhmQt0HG7YvVIBG840qlDNgzaROqN2VVvGI7gBIiZWUPT5id0oP6+xaOQJqgNUh0dv3+0LZ",
+	"Plk0o6lGxGVaBUyqGxXqSJgrunzIDTNc2qQK6wOw45apEXG7zj67C61fEUE8YD2e3ImINenTZv1G3aht",
+	"9rH+5BbxsHzIGy/kpPrNRVpVwx6SPv/L5FvABM4NJyIQ1qHu9bhpsBCOvUoD2KmUnxPUxJd+jK1hyM9c",
+	"OWZ339K4ZSp6CE49/uVXoTppt9Z4ejYx9gC+f03XPjkLaj2p7F/n/lqeJHyE4i8dxRhV00mvNuWtcf+3",
+	"chmKZhq80ZQJx5eVZVf4HArSmjzjFclNlz65yY5sHtkWuh4+OJ5UT0isgUhaBQcT3vZZ67z9NDwTJ08u",
+	"oscnl/ysdfI8PI9OnrTP2hftp60f+PlZLaj1dA/fqtbTA9dhk9bbzl6acAw8OkMXv5x35BGM3IYjaJPB",
+	"wk4I1lLSl31N4s63Oq8Lc7a4kSGsphsi70v/xhfhGX/cal2cnEWXT04u248vTvhlKE7O22f8efuMPwlR",
+	"U/FvnLPzl1+7oAIt8crnk6+8kr/fQea2vf0lEVxpkb4aiGSE5Y6uS4sVY5Z1gOTBvhWNLqZ1ZAqd6ps3",
+	"CKcHISRMMfWFkL1ibclkkSqKJfawCQe3nqlI3+Lob4d4j9uIj0zzUZ2NLxzcDS9kCALkrMcW6Rwk2o0a",
+	"8qLu4dU7kHvIGhox1LytqeiLVk2WDORAJxQn4SwRbZEkPB5/aiIG+s4pKe6vcfOyHOpQOrXhDh/mcE/D",
+	"MbpQiKKRNW4UTAc9GBkyJtrhFWzYVGtk01igvyhtkx9LyHFYlumnrhghLUioMyOVmd8ifQOv/o8q0hsx",
+	"SKcZlsVM4SijWyzGdjPnteIcpYCdpg95SxcqdtaKge43oGZ1dg8uJCzwoE5fB3tBplIZ+yl4fHJ2XpoC",
+	"uEaJsVl68unsmbtkseWc5i/FbR4wetoVnjuwPfHU+AP6AKkEDakMe2HJloUZQfqYNIMNzDi9YEFmvXRb",
+	"ywosApalYhTb8Sze498rwOhKfr5yrHlqk9FhV8biRuVeQNuOiDiG0EQmMCeHINIPo1XLmU/4mx+GYSiH",
+	"jMGvVBFZLBmFkp1uykxXttO98RJyZYb2UPe7WoHWHIkQ1NQIxghquqHKHkPkZi2ZpN3biGO66Pnz589P",
+	"zs7JPZd/c9tPRCjJrVYbCZ7MdiueX/hcVswZtSbfS8njWNeCGpro7tM3vMcjnc2P+ojMLtcTkQCzPdsJ",
+	"wAD2S0XDhJYOvxehVronQ7hA4bc8lqmkH//8+i18juVYOCb89G///a//Bv//13//27+yv/773/7HX//t",
+	"b//tb/9awzPcz4ha7NYaqLZJK/lGyZNVJK623k7UsWzH1uuf/3yCwu4Sv3CCa+xXF/7LacaW+AKLNm52",
+	"FTyrvpXiDNepX64lXKfFM30gvtOyxJlNIYdo3OORWDXRNBH87qQTc2NOqIv89OzSz12Nvkww17qSXJ+e",
+	"I07G2KJ1hHo7Kh4I/ciBk4o49jw3rvwQflFwOqLrsie4Qvgv+CnThMu4wZqnZPeJAUxsE5CuiSnhtzJq",
+	"UuqY7E3JRP0RXvJneMcP9hWPzVfX33w197bResJM+/RUNLl06QqFif/V/kP67YKNVvMBmK7O4oi6vbaE",
+	"UPloWiM48cVB8TimcFr1WPRAJFEmtpUZu7iPb1LanZe1+Pmtlsd0etT8ITR+UTR0fkx0BoqHVCxTIMhD",
+	"qTNDKn9Xm75MeZy3Yu6KhPVEZGcF74PVElEmxt7mWeltEFzGrnhavmJSpEzMybpya8exZes+N3j+LQJ4",
+	"gyZwXGbg4GzaODesleg7UXSxveBmA661vywmdNDcuS/tilJH87yryiyr8QVZOdfqeCS3fySXPX0Ho+rd",
+	"e2o/UChX2PPK8NqNn9o1OMSnnG28XSzSXfrFfxyVM2gAFBXmlOMkwzZ5+Pjs8lGdYWb775lJsblF01E1",
+	"Or3VpgP0GE+RqrE+QZHhFY5qL8d8HBc0YRWAdhAuilD3bNTsUxFscs4PCfqfztJQo6blp7u29PF/4fbY",
+	"RrzKRzlwlAM7kAPIeMrvkQMzbXzMkTerAO99/EKRGMhQsA5H/Sxi1ognLNTtdiyVaPj4Lrasl0nurg1c",
+	"qglx4HKDbg3qSR/H+CFy5CVcGR7Co+vsFQ+7N4ryopBkt/n+3cdPTYBmzpp9nnabmPYxLEQ+Kc4IxnET",
+	"hEAToxKiwElrM7awoWoWYxMl9DzHsXVui7jduFHNsq++GbBmlffevtTU77HMGL/MWwc0A7h9/jdd2RO9",
+	"lkjoWpge+tdAGmnvnggTZsJ5RyY+obtQW1n81ogEVuwE4I+HqWkWsszA8o3IwWKa7GHz73rog2w+gnmm",
+	"bK+WrUaDS11unE0vulEt0ZWKOlOh0j6whLwu2S8gZz0sERrgMMXDrgaxKr6k9CUsD6aavbVeI2mY4QMR",
+	"sUzFwhgm8oC0NMSFTB5miiuBYG77YY2sw6rNZWwC2gV9jQX6hhLRuIFpt69wenEKzz/N3cHNBnt8dmkJ",
+	"rOw8uQQ/DG1IY5DD+fHZY/if5wGFMnIu5ixOMfMK3Q30mAc3qqUjCbvMqRHwGnRcH6ADhzVl1LS0XZwl",
+	"oi94ygxviwCmDedgOC15jsTPj1Qgs8saOPu6lN9kao2a3VC1oNayN0NyhMvzwLv/EWi8Zx8Xwvrnk3FC",
+	"iZ5IuxpeeJjINKV0ppIj/yeuUl5bxT9+r6f7ooZKd9qtNWrlk45al3vNpV8J5KDu+wSrHle8I1C7mvbc",
+	"UzvJHoRKA7F4Ul2MnS9PqTFTA0Umaf/ukTlO0edzSmvck4vUKJ6tbcctFMvxBXMl2TpHZvn52GLM+cA8",
+	"o+zrQgOdEsH5o+zmWnB9qnSoQhoQ8veRhhs4X32eQ53Lg9r2oyS0s4iLHlOHpOp4kPWUu8sFTEKeRDhi",
+	"HQ/ERlSqn3QC4hDFpgm5Ig0kiZhNDqfBXFH2eWYEiwUfoHwALasUNqmTPHLqjSuzDnWUR9LbmlKibCJ3",
+	"4FOrNK6k44Okp1ZVW+NMfChg5AueuHqjpeRFig7KRu3zxxfn9Tc/ffj55z+//OnNnz99/i8Xv/7D27ef",
+	"f764/PT+3Y//9P+8enz5j+9+u/zl3dOXf37/p//y+dU/Xb5689unn98t0o23PO5P+Ox9qpJZOgzOk2ih",
+	"nNvFYuJTg8Yu9Lv0Evyi40gk07KJ6CSgemlY11665hoWOOKV6aufkYEFh4BapjT/uWSKJdE0l9xMRDEi",
+	"1jyaTeuD7Uhc2YixdsuQY6MN1APRqzXsaqwbAdURLwwsA0Mc+0ZfDZclQrckaweLW2RPerX547v3ACVt",
+	"nYSgXTaHPFFSdZqUAmSveGDAooN34R2BhSdNeFQzT7+ke0qM74ZdEdXZh3IFjKGWJ1c+PNzKUmse0vgo",
+	"uzKOitRFN+r+spNp9SQv/HQfVhAYxrzh8C88ohbUTux/8fKgdoL/nTsCjPsHs71AxYQ/TcoxEaZqLJkR",
+	"ye6qLXB31hoXTwJ698bFef2JH9sbnkje4+y1MWA+4D6qNc7qz55SHgtcY49FLfBvMpdv7ry2WtTRbeKt",
+	"8/m4wzOd0AcD8KibwMVDndwJvzEr/FabiTAiskzF049ZXyQDaXSSg59PjSfbKmFGCAJWW6jXLlwWFN4N",
+	"5ADxcgnCXVDfdHLHHKNRztqlNIK0HirDRiINmFWt4P6JjoW71ZB+IniP7soTAFc45+Plg9LYloyF7lHw",
+	"B8CkLyTksVZiQeY39L18lmmXNa9DMI0b6Jw5Dc2gGbBm8YB9OVERHLImZdWT54Uz04ctYrpCpOj0SPTQ",
+	"YIsq59ozaSJ4Dx0Z+JYm1ToiLV3cKCq5uYIb4XV0Z/SXokfRJ4Falz/5r7704U2wGMEFWJr0QpQj1JQE",
+	"uLcpIG6zzp6gV4dCOvpG9bga2bsYlmRqlhA5ZhEtmkVUcv8HtZPSXyoDeYHyxv2rreNYD7O+izsEtZPx",
+	"j5ZJTJosRXG8WrTp4JuYp+QuqJJZdtiOwq9CcsEFJ46ybK7xkS6Exps0zKZJTpl49+VERpJ9BmigYOPB",
+	"TnUuI/ujaY/HpxIxv24zS8FamZuVs9IvNoDCD2fPgVMg9FBNXQL8blG9YZ6H+gK0qqeOmXCrPxuZ3Xy1",
+	"gEuQl2qOMtW8fkW31zYLhf5DKKTGc/dIPOk2CS4SnlaoEe/kNHrJHhVwL5LN55j0OAtjHd5hEUCSKQaY",
+	"DqK1XA+AsjhiWjUYN0Z2FBzkgAwe5lScgPVjrkA6AoicZH1XB0ahN5JbYFPuRy7gEh6Dlu2oYIRKbydT",
+	"6ueJSI8jbH7h+cUyoWsMhVtIJ1fBC/z28RMb0r51NX6m1jjzUe5ZQ/Snf05dG1bE3hY1JHxOqb1GV3a6",
+	"E/TJCk5SXMxhH/L47lYqymNHPmdujDCmR9M7ByvIxvIQQSOx1kBQ2mEDFdVhPF96MUGDOdHttgxFpMMM",
+	"Bl4vaGq9uI7/RepC/9wK6nveE+hutBHSwi0CpzWLOEbdTnxJcVtZWGpJRXU2E8BUq9IqS4ej9vWmJqOb",
+	"WuNmjoV/fH5T++NGlU7rpJUE82Zdp5VjclpveRwyCmhLB7TmN2qegxAUd38Ai3Lv8NCly0F5ti4f6+XV",
+	"bRbqOOspDMGaKyrKQkvhdy2Vjd9eNQOL0bQcSabsgsFyZDGveOWt2pIz7EiSRVYpsnlPcyS/wWekwK+e",
+	"wjrNQ3/NooS304bNJ7E1EdizF6WJNHc+VA4LQKqMFUyWs8UlPDh1tM4+W58/Ebu6eytvx9XzmuNCbZw1",
+	"g/JSHSRT8RXO9GR7EdXckD/G9/nXMVpkKE3zuCI9rOns/dsxtx7ddohZ9mAtjFiPiF258t5DDnLEBC5g",
+	"z5nxZrcjshnBk/OHgHxNZCSa9SnB7BekD+0ulL2sSK7q5VQtV/wh+JTwgYgNWe+4ZWJtUkzN6nNY/NpC",
+	"smHdjLDzP7kKU34UnUwdNJMpgldl9PFHOL9WP63GrHlJS/Ehc2XGY95ppKmbOBNfAECpLhbV5XaZlwrQ",
+	"FM19r0EX+A9snSa7PHuW568M+cil+fhmpVS4XtVUuyNSe1K3HjI7KsAHrAAHK6LKujI8L8+eTZ60NwXj",
+	"3AfFaZcXHrQvyDSj++h0XNoJjT6mpleoWOSbc94oZkRqE95YlAkG+4pxJYYUCzbsTvRTl/vQlSbVyajO",
+	"vJPFE+r1+J1wvoPcmV5FHIOXdLlh2DylmvuFY5YoPJ6yc+dN7adzsZw245L551ZjENdPcJ7/7yomgQoY",
+	"wM987vhn9NAjcoL2ShyIstNNawtapzjudaVW7AdUbEmneEGHYdrhnU+JOKXU6elxsXc2lcBRsTjFoR9z",
+	"RY0mrDaBCsTUwMh1eIBNf0DYa7XhyAg9pBbUTvy/Vi+5dq7rikWbMj74aj0ObLujCgT4i0Yu3NTAmJQg",
+	"z+ttP9GdRGCdQ0SZelGi+30RVc3Knhdfj+FOH/POMczkSNm0MlnMkV3TbouiylkLah3N43nHJRahqbqE",
+	"M2o3w9y8Vl7Jy5ds245OQphdJD/ctmU8Rb3CEgR7Hqh90X4pWpWurJLKAwtq2XnRwRWU2dgZ7yRCRGAI",
+	"ynSGFjTLe0Mrt1MfzhoO5IJnZom9vTt3jV2hb7UDzXQd6zqKGFf2CFMZGZ4CJ0lX0rlOv9I/7u0uM1PD",
+	"so4Vf4j2sKD1KO5WcmtMP337arHMkIjkcHBHak9EYWUbFT/Cij4q/uCu3EOl2tXxmVj/KSYijU9KQicy",
+	"IlCdvVZuHgdOTFPxhvwiIkyZbmPVCFKdh7pHGS0ybVh9PMAGglhHS/X2rkGoDLvjmbrMCGFIyNfZpH6A",
+	"7hCnGLSloBaHOJBNOUmWVRrW7SpButQyXp2XKAzec2MwA5GbO+xtnRQBBE2ZpfTcHTlODhaMZvpQpuPR",
+	"vCK930/0AN31UwT5i1ibLBGGEo4oTwpzgt2ud9HfvJmv3zFBHnVx5aJmEeeLH9wxO3VDHHc2SXtpl8fM",
+	"XEm3ufKEzW+DXC4C5etOKjQH6XjADkXD8lYqEJ+5WC1QZ2dKpq4/QFckzGCaAwjHt5L3xMiTnNyG2JbE",
+	"lbEl8Mu2FIVKxAW4U0qKn//5LjwddjvswtcxrQaOp9izSESMMyNCraLJvg176exousCwTzRpFEo1KKSH",
+	"MWNKZHHtb2jzNfGbZp01AdObDednJRuxae0K+D4PieZXuTKFqPg1XX/N7HlAGhMnBlhrxOzGO7Hf18cJ",
+	"tfOLx7rnTcSulnLV2K2324QbG8IfyBSMQiS7NmkBSsZWtMh59I9FoiPkWkHujgEPM+tdWOYk7tAz4xak",
+	"UiHLFc5v0jlj7lzxEs/35Yr62+lXL23X4pbJB3a4TGPfp5wO1nYM9zWsPKM/8L7L82qPTX7Yqnw2+bne",
+	"WJPg+xHFfi521Bt4S1M0NUvaQbXIs52dmEajzuS6CthyKOrr7MeR18Vs2MlnFWOr9a62es/DxxcXj4JS",
+	"HrNvEvXx3XtKjHeEnmOaE1jWkW0EheRxFuoavqDIXsF0ng1UX5zD007AaurUruk7rynsl7sldJhiRRiL",
+	"snS0nBb10vGV7MKtdZAA7rBkXDGij/P61qLrca360Wkifhdh+p2CGSPtxXcStUWaaNlRwcQ3BVy01kfc",
+	"OuLWhnDrA26w9cOWcN6SHfKM/5ToHmv2hYqk6tza8TQD1toIQlxTJ/UHVC7uHB2sJUx64hwm2LOcbkuQ",
+	"IhXjamQJSJDM5mol7eZFbioeFkh8FnHMXCnsItzjhbcuH8xjcvPSSgwKLL+TloQB716dHp97NZ7lLHjY",
+	"DXJ2aFsDtUjYrfDUwwq8mZQnWwm85Q+qBbXCY+cPvBWW1mc9o6uqeiT2qzkDb6Aa3uJPNhX381ngCW9j",
+	"MZqLCWDdJ0gEEW06xbnQhdE7715wpXTKTCxE33ZlxoOYaCS1BkikmdeL1ZxtxI2Jy+Ru+uySz6bhdT/Q",
+	"iezgKimRDnVyN78/FAsKUYz2Ezhbt5nJDQv8HDsjuLaPtUaty3MPakvqvhmFXW10KKmULt/3U98xzxix",
+	"O2XrUUd/0PYxx7qMAoeRZ/0OGe+zVixNl/TcXplSzoXu7Aats2tbh9vjI6JNs9KpQTqzdFJKRKyXmZS1",
+	"BEuQL/OhZ57njuTeNkJontrj3wTl0t7FUtfjc4accr5KQm9mXdykRMQNXt5EO40gLol4C+PMohix5IHc",
+	"YfgxX89vtaJ/VvqYLetXrFTxvLKOevq1lA+whihkcXhra9m8h8qC054mpeLzXCrmVy0SUjwqImOKSFlV",
+	"dUfiI2wCw1o8ikdXzKSJVh3W5jLtXpViwIYp4iRfSI+5XBIhv7Xk+Rlws0fh2OIoqxz0RZDbUCJ902k3",
+	"SIPl6EwM+9PHd28Z0jcwTKXGTHvbenqqGjVLQbomSgKiy4SPW4KZrNPB5IOcID2COetJxa2mOshiJRLe",
+	"krFMR+SGQ84o2pn+iE1m0Zd1ubZOiF95iOeNhr9EUv0K6tm6E+sLgsakiVCdtGvsEbDJ0yCRiYVAsLzF",
+	"/h9LWzW7yqg/ZJSqVIs+8oFwdSqb0IdOeU+ABPv67aPalCwKMgMtCNi6XM5C3bc92FLsDiZTw/oxDwVh",
+	"SgFNqBl/SvYbUsoJJDk1E8HFIp92ZCOMLQHYh4swAU1zxQjgl+vCm+0GCbzO+7ErsAWFJTanFCn/mgta",
+	"cjAfOQAc4Wc1+MHpxOPgtu1mzbMttjHeV0T6SSeso3XU8JqOIppKppC/kuoXDahJzZxcqIkszS6I6UzE",
+	"PJ8BvsKfD7nJlSkqU3Qljc799KAKugga51aenFank5IeRQ/E0stCrwXs+eywzttaXhGxv/Gm2aIdng8U",
+	"Hqs5LZe1Dpf1h9Ec7iol45sDVNdCe32eLtlRO8zF+EzNPXyiaYEqntqtKjG0dLa/a6mMp4u7KhDdtkRb",
+	"J77RnkzHqHgPlGR3jYkguMqr8dltF7yWYdB02mAfe9D8wjOzuBcfDsMxS2S5CiCYPJDXsBI4kUuDUpry",
+	"sDs7RWShbklXCySKFJ59rNDeWIX2OjND8u0yNT/kOja62OkLS/oHWkZi2hBcIyp/UbELgD1Q2FIl2GSL",
+	"kXWkaFyenF18OnveuPCRERkL1zC0bxkx6r/3OwgyyBvaOD+/PJuft+c8j2O4TL1bEyIpU8xbqH865g1s",
+	"nh1J7jp8yx7viNPf+6Jjm3zLgYhuTZdfPHlaa9Senl2eXXJxcdF6/vzZs6fnrVBcti6etS8vhQjPW+KH",
+	"J8/4xfll+Oxp+PwyPPvhadQSz9tPnjwLz8/DH55czKBMdo943n72NDp7dv7s2ePwh+jpk+f8oi04Pwuf",
+	"POHR2fkTftlqP26fty5aZ61nFxdhdP4kehqeP2mdtc/O+NkzuJf8F1FrPD6/uHz8JKil3azXUlzGzqar",
+	"iKpMrEnWB+G/YBgsTykJakMZpd1a4/zp2dlq+SU5AO5ZbomPB+AAieduIrmkCN97lmJyTVkl1DwQSXr7",
+	"PME3asJLN0mhNSIBKxvbtYD85/S/SSIHwgVFiNmH6sTJQCcstwAToJ4LH8Ahb9yoP71/9XPA3r/9GQ3h",
+	"z6L1nuG5MwF7//InMqnfvL8M2JvH1wF71+kE7PP1bwFc+Qa/vH7zgRmdqQgjNym/EyqwMQ4UNDAgAACr",
+	"7jKZBq5x442Ct3xg2Asa3MmnUV9QKAfpCuvsNQ4F74wk0Yk4EQrgPcLegzB4kOTv3/7cYFnfBn8w6GD1",
+	"Xkt9FIqARWIgQ7L3U9kTNwrRPuQ9kXBDUQpfGdK7chk+OJc00ejdwEo4kFPNMURqOibrunsd+ECoMBn1",
+	"sboWZ0OmLJbCYIvGa5aIvgCJ46ocsDVPU0bYjrFZ0JlP/kGMmr7fJV5mF9Rz/lMrRts1C16w0DWSdpd9",
+	"X8wBaAncRuhC4YaFqP60J3Shqxs1I4GIptpqWjhsfAR8bznWaYxglVy6kcg47/yVas1innQEe3h+dsbe",
+	"yB8Du/vYxRP601FjFfa/hGVIWaofwfDOn9gRjPIexPTC5ESqeKzo9dNRUOyQDhKHjgY8B4dgr3bcXvDD",
+	"oDBgqVhffhGxoQ5rdJcup5YvTbslghsFj4dfYXfKgvJanruJpbYdM3XW6aZ+lPASV7btJSyIuy0JCGqx",
+	"ZjvlVzW/pMvKiuxm07t6WZxKOOOnsB4npLqUtBl4pVqj9n+9f/nTyXn9hwWUhZLQ6ifwqqkknYpuWuWC",
+	"9dBaSBgvgQ92XKLeyfd2vSIl6F5vrHulRTVV/85faz3+5VeMrNYaF2dnFU9wGksFK/gYiEnCsAA2cFd8",
+	"4SAjejxuFA8YrDxPBIEeTBOeQJIzEe6YNBUJ3P///eezk+f8pP2Xr08f//F3lU24cmP5n53ujuuTGwS6",
+	"hbWJa0uLWzMbw1FH/t505MXV4UofjdVFv+XESnpHL1/nUbp7/MtJC0XF+dmT52dPz394Ch9Tp+hF+ioV",
+	"XUGnXwvwOVfPpZTUMUOOkLwwRFJ9rvKtkgp9VXt8xIwQ09M3i2J19zQyR+A6AtcywIWx6uJWPpiUS5f2",
+	"Rz5f1O/Lb7I/roDqDIHiWKsyBIogt6FMzE/d3LY0KWZblhssWUuYnJ9TWevKkXwywtANgKDq292l/E4Q",
+	"8MIIYcnIyFk4I3IFi2bdGZHj0BegR4xdLBhwKvjadpDxeI9uc5DR8SQRIQl0XKKANqROWEFUzI0aqysp",
+	"p4WFqlRWrjEojIpR3s6DJ5Z6+ANRIps7A8erzi7PHuM5g6tghifUly435OCZVIDu1XngRJ9NOf8F9yJ+",
+	"EwmfC/3Unvx81DbSjk+fPNCRHqo1OClwauZC4vYCl77VShShYu6T14/a5YM3V0PtLJL69D8t/kPSrP5T",
+	"uek1oHprlApT3Thq6u0qlQP3mqWDfx2Gop+e4Hyair0cD/nIVIxh8gWcQ+alNH0N55Jwq/J+zfxINT3p",
+	"hnXgzHrGYjB1cfZ0H5d35YWcBibllXXrQUelKksn7Np4BZzvmTMP43h8Pj6b2Ki9H3M5JqDmeQkHYsxk",
+	"dhhbjj29tJi1vLI5Yf9+68rn6qIzlurO7CqPd6ta+tQ83mEhnGMEKDIgx/EU2FhQ0yRh0yo0CBt19jrF",
+	"lveGdO58pFZzkIb1s6SvjbClBzJl4ktfYj8EZFDr8rgNtxzajvc5j7UL7GHsLzM+5Y6zWCrh+rumCZfx",
+	"Fd5XRSaPLBWGIseVix6/s5oIvSuG0biinLo6I0YY0FfwSuPjJVoJZ7wsobx4s8Xb9fTeTomxUzqLhdu/",
+	"069S3dVWSHmzi0Kk2fibJWx9GMQiJegLuqzsPqn0djyx3o7J9whqWYLda9O0bxqnp7wv6/amdZ10ACbw",
+	"rJ9e//n1NfxfeP3iOv+/ZedhmkSEZ12xOyH6NsBuRJgI/NfQxgPx/GxZxlzjwEhUE0mY0izVd0LNkjOm",
+	"q4fqRKtQwNcwz+uwWgpurml2S8p62qTs8uLMBknZUEYUXOvKTpdoKnzXo8JpIgThxhsyhQjygid4Di/t",
+	"J/8mRwNjrwyMtLAwRxPjaGJ87ybGNTM9UG/6MkyzRBRVuqOdsVE7YyAS2R59x4ZGsUwQU0RCrh7kAtfm",
+	"vJGmbFiM1XjGl7hg7tTD52csImRm9tA8IkHvle2JwI28J/gAyyJJ/pMmUN2/0BcYwrCpBNgFKueNMdAO",
+	"WFeMYclKmWMo+RhKPsgcmIOME6m2dOmynJADc2QpK65MSp5tOEQE4Pb9Sp/XBdMO67RTg4awI/5hSrd0",
+	"NCoVs195tn3iFGjbknfG2yn6qyhnFgXShKS6PCsKqZmR7yVKLeGHOxYkq9Jp/GhbKKSaGd0TOPsiNmIZ",
+	"P8xvsLePYe0V4QpmsRx6YD0eob9VJEmJk38ZcGolgt+ddGJuzA4rwamHtsDECxWOGnlWs/Vm62LM2jmP",
+	"ujpLTJl9n475xeO8HAM/URqLBx4FTKAzGWsjpCk5rYNCfbbxtRgRT/lJP9GpwMbETLfbMhQJiwVPnCZr",
+	"c/JJ5y0dGyp2SQRSUjj+Vl834+3OAp0FJtq0RJdSaWzCoisloCpGWVDLE92b4IDFOcJG4TA26j4JEPbc",
+	"QSRriyFLEynMJIbhfvgZt8MumWFzQLI1ElKxrNgzktbf9GXKY+90QO4K0B3DBdl/fszfesvsrfmTP+Au",
+	"qYKtDyLUSfTNZBpXeUBwGnBREYrIlBs7FtUci52M49wsklkcatUWiVChMMtzurqq8ReFmx1Ye4GwK6Is",
+	"3kqDgcKjsMVA8e+NsuovQV6rBkJtgJV2XlP5grZRKkPZ58iD8M9f3QRf19kb/h//3uGwHZMOV9Jw19g+",
+	"0fLLyQeddQRTsvMf/yuRQilBUtfH5T7jKhsUFIrFSIfC2yIe2WXzi1J4jecl2t5tE97n52vPipILBx+7",
+	"VB8E2f0svnj2EYlxOOglaiDRc9cXuh8LssB0lhqM8wFO8B4xuBZ36qxgeT5bO1Us9vZgLXkmdsc5X1jQ",
+	"b19nmeZJAkmBFIeFzb0c8U1BJzn9mv+xFt750tnbtrf5KE7XKU6DtZ3Qg+Vdn3na9qfYpzTKCv9q6Yxv",
+	"qNiHGPakJWPAXjWNErn5kBvWFTEG2kKuQhHHoAjc4/osROA4a0v4PfoNDBhtWSxmVfKsogesu5Jnygk9",
+	"P1tdLu+MxvygD321mO1SZsmGpewp7f8dRWO2ixZTozGo9+PWQ6PAsWjU7weNJeIl9Nt1gcIOCchj0aYU",
+	"ibeS98RoaV2eNuAmknePattRbdshguPG3jyCd3Ucfb/4vTpEl6oiZE84nbHO3lIAjYJabU1Ub60Rk6kR",
+	"cbuBnYEtZXuacGXaIoHhlsiduWI8TClmhk7kSYkAC3iY8iCyzeeN3Q8fRMReJNoYFmtto1OctXlPxiOY",
+	"uJ8SGXGAG52lMMXY17/HpbrVfaGWlSC/wAE4yo+j/Pi25Ac5Ey1NWQFqXYuKjQiTgiq8epDwdeFmBxUk",
+	"3Etm6d1GBwtyfG4kmqtrZaJ7a4G+S5x7DOAsBL9YEjrmCnm6MGplZgH2/os1Bwvzc7Z3DMaaEo5wWSyV",
+	"2tGPOZ9m+6krbM6WywsLSi2AeIiuC8S0KKBgZdMep6atdG663d2kfCpbWU0dkbyLw4VGR8UoqEuiYnnR",
+	"ohNA0jA9oK5CF67Rh//5Au1Ggjwo69idfYIXEhYX+GRJNY+16jhO2nLHEfawWVgTGPltxEemadO/ym/w",
+	"aFJm0Vt/0nsUtV0QU5aEjN3FUvMxfK+xVJwBgdmTSFOkN+8tKCh4p1/zP9YScS0s6C5Mr6OKsjEVJVjb",
+	"sT7gxteyuL2Pmkv140uTVPH4EuRsoxB2STA83V2T3+9nBWeovl4jDGNtyHYAjdC3ApgoYMImHazFw7tC",
+	"+v+iwTnbGrgkyL7lotij0DwKzQ3ptp/4nShLTTycSyu1YsDjbF2eyVeFmx2b3m2o6R02G5LIa2Coisx1",
+	"Lpo2GPiKhMoKMqz07I7Govaqh8FXiz5svxrdXYyjlT0jCyJl/iucv/zetcBP0tyyYd5r4eZuuefmUugn",
+	"upMIY1ALufV/FXqhWv3JZDFPc14exllLJmmXhSJJZRvWh5KCASWKb31Jb10hGS42We2Rw9GeOXB/0UOq",
+	"T9M8tvVp6MPDdpK/Z1GnKgy1X7Ufr1NmRGr8azwwzG2cgA2Rgwmdg7E2WSIeGGa6nNiI6KV7AiVvqDOF",
+	"btdE92xXOtA6aQ6I1uWKcQbbLmG5rKJKXGRuHEojyv5WP54Y5KRhnFrGI3l31heJEZEjbbRpp0lGSnEr",
+	"0XdCNRjHW2DfLvtOWNlCNbwjl3UAm9PW4wbeH8pTB8j5aGeVsuR7dKdO0YUBaTuYseRx353ztbCc36nz",
+	"9U9wdFlXD1mbJ/4kGZYI1+FoZUX19Gv+x1o8rKVDuHsGpaMCsh8KSLC2g3/tm4J66X5ILlpRPB9766It",
+	"jbLCw1YCjW34SCm38STrTzetP/ves1U9xevz95v/CZ8FjzoowzvKxOZtbnoI2Nv+X+voPe9XLNX6jjoH",
+	"s4ewlR6BqgnarkllHLMoE+wh9nh/NGXkkVaVDLGbaAXP01T0+pjD+JdgLeJqwrtnZ7ngIbxYxkfZvsiP",
+	"Xlf3xO1AGpnugDXAna09syLRne8hJjcj9910fJmJMdoAaQKX8OIRYdzCA6RkTTgp+DVXEWsqIaKm9eEm",
+	"Vrdmln7PsoUaIfyfZCbmmTU+m1z3hcKeBV0d2z7XADVtxxhORuwMk3GWhed2z07tu/uO5OQxW+qE7M7w",
+	"8rP8nZpd72OuYOfSMcCu5hYZlra4cmw5/dq207sWc6twIlYTat+fLAvWdCQOt2B/xr7eH1OkOMgKS6Rw",
+	"mjZUrF+s3yqopyjaVmAlzUvvl5dq6y68nzyhl4XTs6Sit6OC+wM+srPL7fsxVwoZdjcllU5zYfD1Gz/y",
+	"U5N7xEBGmEpuST+5U11RlY21SZEimYdpnV3b6SIGLp+9Ho3FUvxrzYKRykLPJeCFR9ELGp8d3aFUbJbx",
+	"5/zT+ZNcevdE2tXwdv0umflKp64Ljsp6LZHAoTZDmYZdETHdbi8AWqXZWnfDru8Xt2yRIFElw9TCpsYI",
+	"BuVaiMRU+UJXhTBnqH6nEPZRpIUufxhetQ7BKBMBa41cccoDw0JOSOf4mxNp7q7ox1nSwXYjKhXJQCiM",
+	"F8P2EwIreuxt2jJBOmXaNVQk0JWdLt6pnAe5BeRzK78e1WrL5erkk5mOgDDztUZNq46WqnPb00qmGjdD",
+	"sWT9o0jTWERMKjYUcbykA4Lm0ZvgRxhcAwza7hZVqsD6MXCHXSz2QYULYx3esSRT2HFCIid8l0eoobWE",
+	"UPX1t5g4NLzxQeFXgPAiYulQhmIxvPhA9zhixJp6ShTAQdhVqWgqsRhEYKLYVGfju7btv1CRB7tA3PRn",
+	"fMiRRuGQc5X3K3140oVcmpdfuAF1MeEDERe7Qi2UfLdCgo3S6a1JeZJiPGTboVQ4bnsYRh1LxD0o4nWX",
+	"5qo05bkGjlqArFTGO4mgSi+ZzopT/kw5/TuMUc51Thbc+wvvzt2FMHEBvuHw5RQF4jqKXJooGuGUrG1F",
+	"xAqaw+lXm+S4esDSHo3dZ4Z+y7IlWMNROdywpq2o2tuIZrHiq2wW5wVfmwhkvlYeEnxzNivYuhybseUC",
+	"rs5+sWnnLiUIU86JsDyOWGtUyBE1lofYZRhNNAUmv16fFpjaaOPFqCEsHjBdTryuPVhagReuJ29tCU1u",
+	"R3HSAz3/s2Ok1RAwp8jrSpPqZDQ90birWU8PRJQnvoEGaQmuhpTGiv8ldqhhd1RnH/TQxgfB1C5GCOe0",
+	"rn+xozra1/tDUzhLHLdGc1flo4ayqEqD9AUm5WkG6gKy086tnURwAz1UCzAHnBdLSF6rvMkj0bhhlZ6K",
+	"nFeipxXKtUSau9tYDLCReE9EMuvBsdSFgatbpIdG/aVluYZrq1vHnxKOzcN3U7BarZ+8Qidb6ke2f1by",
+	"nAC5FT7vqSb7T8gjCDu+WWelYIN1+ZuUq8jYkoFCjjLsRsCerux063kGMn5le8EaWx9bwd9HDV2lYlyN",
+	"SNeBB6XLhCgdn/bBhQkKB7+yOOz85OJsMd1nvdTY8z/3kFSeaXnKoDZQov3Sug7quPtxlplOWJO4lJp1",
+	"9qNOuwiNpDXpNuYvkLmCbjmQNENdqPPCV4kKle8waalQVPpORJ9Ydp7RvhFXyF0qVQdWPRY88g2tTZYM",
+	"5EAnBZCQKYu0ICupLckzmIi2SBIe2yH2hVojRuDrHCRIfBAdaQrhROzCmSRygKDh5nZuZWdB3tA3uKOP",
+	"iHIPovB+P9GDCUzB2WM8PyRMqlSX7PWlsUbpVGyhfPMtPuawOJN0GGZJsg1DqfAksJTKf64UpbyOjZ6y",
+	"eoHHu7QrZMJS8SWdMnBLF31LPyy9gj8EWAAabLSyM0u7OtmsAbfGrhptuB8orn5uius69e64DHDmU+zQ",
+	"b12CiQgFrukVdtIwseinmEZW30GQEw7zHgY5EcoOJ8j5hid3IkLTxmszMleQLGd5zkPe5mFaZQKNJbSX",
+	"+1RP7VI0I1AKy7vTQOn0c/JD43Lpc7LwFt9dpBRX4Dst9PwMHzKOp3k1reb0K/xnoQApu7bCER+PJ8V4",
+	"MQnCHXbd1DCqPTgr1nwepdxapFywhvN2uOHW6tOzP+FWO76KcKs9sxsKt/6IbfgYHTL28PHZ5SPrnJAp",
+	"M1xGrCXaGqlN+Mgw3tPoifAZfmZafrLvdzIufpcvQV1ODq87orrASY1lmsZiCUm7szjrgR78SsH5KpLp",
+	"muXmqdv107OUlWBwpxHqmFhAJiJqELSAZ+A395iDchBQceOGXQP0ELD87b82Gjt14Du35LeDapwvJfdh",
+	"V1h7Z8av1mOw2j22d63OuDu0RfHzHYvuJYFqd1VVm1dlKt0HZU0GDXxk/x1Ik2s2rhWxNCwSyBi1gfqq",
+	"1fSUHcVDfhSxVh0MLpX86AdSZfUtKS62wgox0Hm/Vi6uwtybXYdQMa+zWR9reOhTHu6UHqoAP8K8HyTz",
+	"XqQPIldRMWE0hCVRtmXm2MXsf//X/4koYTe7K56giBPMfyTb2NUlZS1upGEPm6f0LY9NM2B3UkXuCbd6",
+	"IJJERuJRnb3MBAOLxbAkU5Rtp/TQl6Hb9/n47n2JNh0GdydE39DkNOGDWPPotp3FcTP3ZtK8DHUWR6hJ",
+	"jVgPrLMKN6hn2CvhILLsDbsjmL78IW74zfr6QsOw4Q4pMjwxGYAeLNRxLHgnc74vbIykFXujVcRHtOH4",
+	"naBOnouB5bu+UCTT/li5xXpLKNGWoeTJ3Al9Ldu5CPcv7nDqiWWohGCu5kSuQHpNpGlhUYOuXf/855MX",
+	"+O3jJ7S71K1PZqg1zuije4a4TP6gvS22KsDnlBIEu7IDKo0RmB83QHivKdBaMHFAZ0kIW2fI47tbCeaN",
+	"SUGNbtS4McIYW6ExnhO5QWfeN5BEBEfFlQUsLQH7MVezI/s28EvFgXC0Aaytj2tO6/09PuSw4vp7Y7dX",
+	"1xQ7n4tLjpKG2dMzZQjuywpiaLuBSAhjno/rD4JgaFlkN5yPHdruW9upP77u97VUKeo81lnpifUt32Up",
+	"N/L8YpPtAi6XqTjzYGlZ5ZYK8VPVkI/KLNHkrz+6xUOR30Mbz0U6x7pYfoNj2fk8y7XIYwtOt8lsX9sA",
+	"w+8hhwHbThIBybCHSSIeXctUDXudKfLzuIBmPT5CBZ1khEzr7J1vsoV5Xpb0G3NyKRvZp82i+USWE6oI",
+	"mAmaU4qzXG9z9mUiSHVSomAvFawlV1ElY+GLGcUXaVIzK83kPc38bntCmQkRtbI0gTHNg0009srju/BB",
+	"212qCq5ixRF/Cbvgm63px7eztK+rKeinX63UWb2K3x6oFdNPjtraUVs7amsHpq0Fa0DsQ012Avu9mn9r",
+	"b0OoM+jCyhHEnC1s0yT6PvTQwLJLAx9S4RSPjcbsjqFPkxoZ+t0UFqagGOwwvCdsZb11HWNYAC7vUbAh",
+	"vKtXclOowlXFHMyIj7DSy0ZHIj4qENMumGO1nBK67hwrh/60tPRXWe6dPa0tYX3tKKvq0BDmPuKKNTA2",
+	"jel6p3jW+M6YsLcOQNU0b2CQ5jVIFkoemMK5B8OSzjyama4kPMIumWAQY5GoISJtUGE8MribuhhmTq8D",
+	"li8Y0NzcAdBQubqbEZv+KU2hl7Kzb20Jq4U6qcg5a/3HbflFRA1ypgfOUA/YsKsxFkpkJHAHuA3oZtW2",
+	"9DJdBexeWh3PloxAHu2No71xtDeO9sY3rQ28z9KSKoB0Ujq5W5tKsOPmGHukEpAj2bq6iZ5LooSMQNYq",
+	"nbAo0f2+S2Zcgwgttqc4itCjCD2K0KMIPYrQtRvUFmWLiaFrtarhSE0No1z7XUumW8HejLnqZLwjbHiU",
+	"5hRkjRWG1+9fPzABE7ER7rc0oAfmijXdr5tgURrru0J5VGe/EJmRCZgRyUCGwuS2ZJHcHKQcctABikZX",
+	"N2oiKYsI1BhH/9mIiDxstnSdvU5ZS/DElF8LswexixT80glRSvoCYY6iFM1i+57upWz6cUuMNEaANbJp",
+	"ahqlZpFmRvcElhbUb9Q12NHYbWrYFfgImkDD23n/KusmxMTkJBmxihoxcjcSV8G8jLg3akKW9xOp0umC",
+	"fKLLBgmw/mhKepVb3dr8Pev6o1/djxZNpOpH7ZJ0R9WsNSLynAr9qiUVx9GOa1gTWPEpf81DcO1/cocj",
+	"1QxXdGwnHd37ixVMjUNlJNvtqVCJ1Qtp4U2a7UT3muhbQxDE1Hwl3AGVBh1joe5LEWENQECsbQSjdTaZ",
+	"wQJQ0uPUEhLdY3TSLbAV7lRndjOZHA5CHsciQScewMGd0kPkfUkEi0U7BVCpQpcCt6RLafFvSBGEPtwC",
+	"zAV8VSsHyszYk8YDTOWMXNjJ/SE9JevUpwuexFJgXRdyX04BJ5ig7baSyY0NUFLRQ25zaNopprGT5nNJ",
+	"SpKtZhxTndpSxDBxuW4F40Lu3EW0NPxBQVUrqMM4Lmq4SqmuFQN9basbMIwEO7XNezIeFcZXXDk46e6X",
+	"ZVXUXe111UW0zR/w6lTP/eJPiarXvfbFwnrkSzj4FfIBK1GpBsjsogjWPpq1RDoUcEiHep+T9Q4W+Ltc",
+	"RSdYvfM9+5l+HBUECQiriI9c1LqpVdMGuV3zBIoRxS7QhKUy5gpvkSZcxlTLZjVlAr364trslBYNSwS4",
+	"YZHfDUSyM3/WkimZXtkG0bZ4xPsX+9rrC3of3Wz74mabmRuxovuN7p1/ctsaLcC+lf+sYljwZXlXH918",
+	"B+nm8zVU1WN6+unsecWYLr+H1Lx7eysXhB7YiXhYsOYA3RHr8f1R1tp3rdRcKzMU1gmoxNC1S6SJJjun",
+	"nJ7iCjxkwtwRvCo6Z91rERla3lSE9BmXMsiRVuR1SvY475F7IO9ERXsg9j0aLQPJZLXI1ZQ0wMKtCsY4",
+	"TOW8+hBtjkPThvL3nhtNnxQ7wvwi2JCrFElOOpp1dU8wqUwKVtLCuPQBpnBHfee/kfjHj6IjAffgbI4h",
+	"xlqiIdZPNtWt90EAhoSpiFzbN+O9qlQ6JniP8VgrEaBlIhCnQSEgUblIYbgbzLE11mZaT/sVXL1M3Ks2",
+	"iTA6HlQXhN8zitwTXKgfbOtMRVPGk192SO2wNfKkkKfw1gjYZDgdS6naImHdzLRACIOEFRFria6krFY4",
+	"ky2dROT6nZPi5GIGUceceuwGC4Jpq+wnAR/CH2zels7Sfa8HvjbMrbIAeAYMgp2JQYue9T1VhFZncsTj",
+	"l5wlWYwT0Ur0nVAz63ft3O+yhHfGeVzurC2zo3dYfOu3/8Rxest73zZPPLxg3r92ZaXp9Kv913pKcf2o",
+	"tt1T+/sVUMF6Ds7hcr5PPQr7EyDLh1jlG/EHcDv1jk7b3QB1+9KyccP9sAsHWhomFbtOYpnWltPjdlVd",
+	"eLBnd3aV4UYk2SnR++3ILbqt415dSlDgOfbVzUucaprBtZzqHRQHHDWIeTWIy+9Eg6hEoU/8TmB5rdFx",
+	"hp72Fg/v1o5FKHCPYORVj/VlfNg77hKmlqZkd3uOQhbYlRa0Msc6vJR68iG/61FHWT2Wi5trDUpKIn4X",
+	"YXoSxtpkye57XPeFiqTq3NrxNCkjNNW2+zVW7o8xpnvqca1sUYS5ExF7+Pji4lFQYmwvEQ4AzhjXlqHU",
+	"5X6okzubC2aZ17kaeTfemtjJad5hrV7YqT8UmnLdwwwUwnDHhw1LFIsOjxmXER2mlLWlkqYrFoxt2vn4",
+	"gBO0I7j4JrpU0wySJe332LIosRftG2zfezrV0jcceGCwlSrlhFJglDIkrtzLh3eGtSjY2+FSsUxFIqEk",
+	"0wcGbmEhwB5brlz8F+nbA8apNQQ2ighc04Vi9wbEiat1wsOhtS/wSQ4veE/kifzwml1pWJ8DXNfGuOx7",
+	"IpJZb9EeL7gXj6iwTMYDTR7jjI7Saq3q7V7ZG+UBVQQnzIuUBYUsMKxJypQTTeyhzTH/PTOpbEsRPQq8",
+	"UKOiKJwwd5ntzREJ5TUL3PePnM+yLRWPGTWmOMn6sDN60hipOldoS8TapLewI3mYEpNbnsVFUMbTVPT6",
+	"KT3cJXyKiFLDZI88on1ujIjq7HOJPtiXuypdpFmynlRccrg/+lzXqsvgPjhAZYZUyFupwI7M7UuPZdbp",
+	"kohM4eaolc9SpiSsDBUswQRKk4oEJvWt5D0xWlLxwZc5AtxSAHdt0FzAvb4CsJmstwd4pm67Oo6apNig",
+	"GsM6WiBBuC+MN6nW0VoPM7z7TjSPYwOiYwOiYwOiaQ4fQKRlAc2EiRDqRGfpnrTguyJFaY24Ra/4LksP",
+	"0mjC3E0lRIQ8luTVxmxkMnJbGeaML6NV7K4l5jdw7F6KUEbYURamX6+jC5jR/R2ewetCp0dvNqSWR3rI",
+	"qUmJiKyDhEwTWrCeHoDBcR3HLPIdJsFESUR4pxUaKGI45kp1SfXWISgVWCch5UV6uySWA2FYawQP4nEi",
+	"eDQiT4q1ucojAzPIFeoumxdC7AOwbh/fvT8UrDC6P68YP3u8GEbALBwBYjkv66/CpyvDRnZtVuFcue2+",
+	"NFakgvemNwzsEt+lcUKiLWPf+UdTXlUkowVKRD7B447lIZspDymTdtklw/oepYfsIZy3RwG1hypdjfw5",
+	"Mp0yYOzwr8pjtuNpaR0LLNPaZX3GHEbUnPeLLsA20UjChUbNnEZDZha0f9ZZYwFH6o0Ae24XZRbTmbxw",
+	"42nXomzf6ys+dcWIGSE8zPm21kyrgCV5GV2bh6lhkgCk2FsfqazsyZPp1AzTUl9w+sECDcArqOCjqLwN",
+	"dlqdseBRWHKn7678ojDNVaqF5Z76FvufXUcRUkAiB5z2smUlzeP0aw/nci0FGKUTsO0MysMWQsH6TsDe",
+	"KtezqihiHpYUpj2up5BJ5XAr8hv90doG5dj4aT4VKtpN0ufWJ+je/E+U86hk574Hm/eJSWWUAAKa+Djp",
+	"hi9RNUZ2FLFp2HwQMsPcPTxNGTZ2LWgrSF+5uPtCqJWVioNKgD/C90E6TzGF3Sklut1eXSvJVKRPsMBq",
+	"92GMjDa5mJaN1ihjBKadDXNHa8FRSmuaao3MsmCauAQzaVhHK7HGvDKYQZjzNziJhxYl+eRssnSoLT8p",
+	"TBPuEIZksIzH8TE+skX35z+qSDPOenY/LXeuhzyOzUxHZy8zKVNiAFu/4AcYc3d2OXLQs0/Oe9azs3kn",
+	"+in5DNpSRUxpZrKw6+TvvP7RzzjMo4N0kw5SjEVRZ4Vqn2jK74Ri0fQhfkcuUSRNTLg0IlqIIdMD6jUL",
+	"dWZkzpPnqPzXrhRdrNmxCmdxf1yqqBMg3uTMNYA5e09cA6pGO5Yhop9UqQDrpIGKCoItcRGCxhyQpTQN",
+	"g5VmnZgbCtOiECM3VK/OLLUz6tuYM0+dPAcSYMcV4JTL8XK8hltMWmagVbZ0NCqakbnNZdKEq45ITEV2",
+	"G7e0g7B/duqLneMMLna+Fj4+u/PT4uRXHFyiKP1mnbT/IETfAQRubmscraY3nX6F/6zFSWsPxeHa94cr",
+	"EIM1HJ+DdO8Oac/tLUOOHV+Fh9Ieu204cMcO+u78t5uejnvaQ8ytQwy5KVgKBQViSV/rcurCPrhLlGax",
+	"Bm3I1jWLRCyuKrxS0UZaOBxlxVFWzO9LJmHhbP9FVCbXbWqKfvQujoRJqWdi4BpKIhEOQ6+tDLulXmi9",
+	"nkxTETXgcNG9YSbJMrqT/b6IAtbVQ/wADh86VbCbJFUkslTruzoj+mnAoBvVNFKF4u+VHjYDBmBFkSNp",
+	"Ukvl2+Npip1xAOFCmAfyKWMPN/IuE++wjTc1C/Z188o5mdEFpBWSuPf66QjtZPQ9cxXdqJ4euPIiGWPe",
+	"c1eqDuvyPlh1ddbscnPb04mw/Xg8owI8jO4VcsVa5IrzlYbXbpZSEcfG9pbT9Jo49ivW7Ghl73qjUo0N",
+	"pX0nyDpDD1EiqLikuvEc3a3fFzxxJimNXrdLGUIyFqZ+o0CYGd4Tbmhwi1D3BEuHMrRGrYEV5LG9hDrP",
+	"sYT6KMD1LWErPalnnlYCRyFVp85e2N/wRFhzVifs+RmL8A0fgt0tO1nCW7F41GCPz89YkxbrVnzpA8Q2",
+	"Hdu+jmEjWjfd//6v/7NUyY6LXtg8IAbPLGuN/Qmldxv0/FX150T3pj0hyzs3yyeqtPt8N1PYtdSM6Yrx",
+	"lhEqbXgrH1/TpH6n2EFbL8oUR5/RScnP1+NffhWqk3ZrjfOzs7M5XI9NmLTCQTaBczYKN39tcu4gCGi7",
+	"4ExP9ZDCUlS6SAFp5/aGFrZc2hVG5Js/YJYDjDYdoBGHhfNi9Z+LxXC2Ew88WHzpx8glZptbV43ePaX0",
+	"AjK1JPaF6X06ObkBfP+arn2Sf82TxFIGpSMMvIISWJvqBIZ3hV/O856uGK7Ow1D0U+JJn+c18QH3vuP5",
+	"2aovuT438zRdon5+cfn4yVNQKbzAm69GAJQKuv3XP4IawG8+ZXCLZ+dPLAO9Legr7yr3xQI1CX62Cneq",
+	"W2WpTPz2l6DmJI0fVMlfXPuni0725uPjy7cvX2fvXr46//X3V5dvfw8v3ry8Hr55eb2AiosHbeuuZDre",
+	"1c5kQhied38OPTp7pcd+8pcVjOKZtqeOBCofp1/hP9NdS0i5IlKwLR4Q6bnJFRH/AmCDxbwlYnPFmpRQ",
+	"22S4rhgcx98VhDr+jJmhpHa0ut2mKN1Es1gYG0Ek/M174opduuuc+KfJi6qdXvikF/ZlF5d++ErTsIwm",
+	"A9+Kl15HjYW0ii86rTmDY1DcZEwLJkO6pqz0QN+JDTkoRY9LMINxKWuN2qsT+0Ei8KMYDENcVuwfK7/4",
+	"vwsChiD7FpZFCXT9yBQh84Pjkip8pfsyLPyqiBK1s+h56/wivOSPxZMFznt5yac05rbboWAWvaBpPPGd",
+	"xO8xkez1eePxYCFH9m+IBbOvxWvWb4W5oz/La4cHFk8fdqOxJzYzGEAu4pS7bjWomiN4bkf9FrbZDMrp",
+	"6wLWSFM6esQD2c6MbXRNppZWaBGCJTDC/v6i3JwfieZYUyo6Mbdw++ajKzJyhtxYe8HRhCBjAx+BBXJN",
+	"kAi3UxloxqBhuGZhDlFbPLybH/zucW+VmnhlCjmtbhR1qsDAGc4G2Uxti19o8zTxLDfxkQHZhwBcdEWS",
+	"xcJQzL4Qgyvdylul8IsqG8Qyda8Gx2sn68b3w88Q5xo5LBLI/bEk6uyGqvte4JvuE/oOwa/SDfURd7U7",
+	"GeR80e02bXsrBDFkPQ0CZ6hcPqNwup/qPZeJIX8GYIqx9JYINaYvuGV/8i4hkzLBw66jiVKaNYl2o+kz",
+	"gIJi3s2Qy7TBLAcn0wqMMOpICJf0s/RGwWmmwx/xEZZOhbqHLp4+l0lOipX3mgQMHGiJCMhlitDlyDTP",
+	"xsCItWWMXi5jU5gwGxJ1/mmei5f5tB1UZtaJCdGPttGsLHxGLaiduH+soc0Z7kH0kdoOZ2LxBmd2i6Eq",
+	"mWIWttLprT8BtaCGyBwtOiwnDYmqpnpY7ruKUWljZCuGx8fyTsSjRR9Puz9lsQBZRxNkJ75yguC7W1A1",
+	"qtutRTqj0fT4F9mDMZ4HtZ5U9O/c+WAJg+YYGw6JDueUMY3xKO2oDdxklOfy5Ozi09nzxvmFp17KlA3c",
+	"JKIjTepZ8eetBTiHdbacRna9g5pWc3s0zuEGmI499y8ufPzIWlmdRAii0z2rP//haVATAxkJhf4WZCiu",
+	"BbWhkJ0uXvEEVrjwm/PS9S2ZpN3biM5P/qPLsR+d1Z+UfmbEl9L15/dcr3CeeQzCs/w7EJW43Rtn9WfP",
+	"nhX7jfvzXhEbm1jadeUJetGwbe9OLsqnFmD/f5nI0JLoC92PqdTfhhRoO4tERBSLKOgSBWG37hSJv8yl",
+	"mpyGXRHerZJ7MDXEbxv/FQ8zG+osjlhPiDSwgYPcAsLCCOfkcTmDrQzuEUslXBgvTbiMAzBTsVXxiBnB",
+	"E9CJYBVaAnB6KFQ6YiFXkURam/qNcnaS7DmhYBlvMLCCJw0/gDvISCBjcKfSssEJW0FJWWdmQAEhGrXz",
+	"58+fI1PdD4CmRHRphcAb3uNRVgtq1EXffvonHsdoGOQIQN6i2s+v38J+BCRp1BaoG/fT8gJ31SYyDLxM",
+	"WYIg8LxSQmwfv3HJsdYFr7v++c8nKEwua2XAxTO86Mz7XT/NFZafi8DGpO9ELH28fMvY+bmrScvTpoSU",
+	"FjtRwfGJGFWwOZ8JhmlXM53eOPFoHYFubjcFEUaYQrKAp8Ii84gb6sGLLp1Kl/TLghK8YnLNUYta8ylc",
+	"t3az8GmddkZhc+1LFs89B9hV9dOIt6DYzFkiMT8snEbICrjDEtQmWsfNBmacENpdsUgLm1rTPM2FnXSD",
+	"pp/QVejT4XfCsKbJkoEcaDh8Tevr8bR9qDK1dNp1/qb6jWqWDPVmA0sxSYetsyZa880G62OyeTuw1fLN",
+	"RAykGN5q1cyJi4veDphRJAqsyKqxJfVXjMexdb33bpRJ+cipeLCXHhjWlSbVyQihtdBf2XujAHzJrQBa",
+	"HLmkCi7zgOjYCzk+4x2g/OPQCQ6ftqWII1IsqS7XvciU9NIK/ZA2UxH1DyLJ1L0oUv+WXTc+QfLHBCfF",
+	"XNEmQnlo+eqRUDJRNqViQRR8aZ+9SAHLBmQnrdzkNednxe57dM0iCabfp0yeLl7H99c0IVucdy9kL9Yj",
+	"ZPcxXbYE8g2qwK7mr0XekRkS948FhR8KhxnVRgu49a+qFeGSZ/+lf+Sx9nrV2uvNO2lXhb8ZksX/+3YR",
+	"JFyIG2ZB2bUe/6Tb4Hvmp/zswnd2GXMcobBga4Q1z4eixosB/GKmUZ/oISq9TVcy0ARr3ohkIJITpGSh",
+	"mwSMt7BRGDMi1Cqy5CNULU31AQ3WxGsbNgGtGbAmnJ0mKu2UvxewJqjdcOxtkJN9JpXxRjV/5SY9eQW3",
+	"OHn9sske6sRliDcfgTDCLHAUSFcutSSwOINxV3y6aw9yrezfTiWFodiklvMn9i1MgRc81EpR/70b5cwC",
+	"GTEey4FttGbSRPAeE/A77+VI9Z1QjDLY0VmK8aaBvhOF3BBsmoQN2GCcaJEoneLDWdZvuGePlTXcKMwg",
+	"QUbj87EUd0qRx06Qw0LiOGjhz/HKHrmOOYiigRs7LjWsBlURVGnndOEr2jkTm3fMKoO11IVkF5rxtJAI",
+	"JORA+MgbaQc5vpcWfMW0dlfdQHk9YSzhBWgoIVcw20akzOonaMxMZOznZ2CT+ffHZPfvKNk9FV9SguET",
+	"Olgl3aImowa7J6/7RpVA9UYBjjXY15uajG5qjZvas/MnN7XgBoeKH1TkmuMFbvHHLyp9eWvvOk96O/7Q",
+	"2h03tcZlcFPjKf56Rto+/qijFQyDlvAGNaybWuPrH3/cKISkiZxff5wqnYF2avchY937wqmCrCqBHdQE",
+	"txk2GMKELTpd9r8mxbuQ7FSobMNUTGa6sm8ChsnKxrmCSI49MCy2mW6o1Bez3l0HDHQrwT36AoVgzzrg",
+	"8DlaweVIjLloVlSl5fQTvuxBGUt3YrRhK+lOwFUn9J8F86Duec1rRORCtmMl3OMW9ClKd1JNy8GxX007",
+	"9nBiXJ6iBd9b/Ml0Zq2ySxefj5g95fk4RZVS/encMp3eNs868tlgC6aKuW47/awVUzdpQJ6+SIwgpphE",
+	"pOj4W4BorJBgXaQXKxesTBmqTmRHquoCP7qpL8VabEh+hRASlBiyvF8aTl9ClEhTxiXVrWs2shXeszmt",
+	"6jZa4G5stpwENlijZmIh+rWAtnuj1pK6b0ZhVxsdSk5lJnSgUGCg9GgnMKeuQd554Faj4Wa8GJUrbBhX",
+	"YvJR93pCxmvMMQKo3bbZjkdramYRHTwqO3I1Cm2pomL5GAmIlYrHplOK4Ymts2aLGxFhzCfUfYlhJwqS",
+	"wAiDsToH15DBHsAGM3xE5xINOqtPWMsT5x5ExJ8+vnvLPtKfF2cXZyfnF84CuxOjoU4i4xgFdXhHcjeW",
+	"rQRdpiwRKhIJFv82/45u2gzgL52lmNUDQkcmYRbzhPkMjICFXS1DUm6aWol3bbKXQq1MSkG0Jm4424sY",
+	"vd2YiM1wD1CrK8P6GgnXrtjj80vGW3og2Dl7I3+s6FeF8uknQuzdpQ8teGyRPaUER/0E3ouyhr7aGwFK",
+	"2dP5ix6ySEZspDOGX5LkGApx958r8k39J7r1uwgxEcWfcztG5FyI8YXwke0E/nfmcxq1FwASKmV8IP7l",
+	"ZKAzwyKd9CQLRZoKZkSPSyUYjIgek8MKjCmTt/kL+1fMZGMoI9Q90QriieA1vLqBPBOYrI0X/+WPhbBn",
+	"NyRuuBUrEO9H0cnUIbO3EbRW1n4QWwe36GXxCnkvCjp+mc3NwiwobLjKfmnuM1Rmpx/9pBMmIpnqxFyB",
+	"SqDSE/TCgUVhzRIANqShKFaOlaSBJ8GFB1ZmIlm8WXsgdVnCnnWoEg6TllMttgdks7WYQ0a3BTv9XiyE",
+	"htNcItbY2Yuw7XTtzaZGEcBQLUkco6qQb9d16nDzZyFV19I2vc7U9PvC6T+Frdm0bULRvxFRwfCwq2P0",
+	"dVxaRz6qZlZ1s1rhVZ7Ig+zeltbNn4ixctdJRWtuUnzckMupV+suOS2dcVtWSEm2i9gjOygvnXb89jFz",
+	"YoaUJ79kRZff1WT5qd21u+5bYUvaYUmIydkaVleldr221EIalntaXMMKGcPs4E6XxGRB5pBtyksOUpse",
+	"B7KAxTy8MzkDGoHC/Ee/wAqtNK3KEjSOdvpXO+O7aJZzVJ+O6tNO1af3hRncI/B2eDoG33a00/F7Trj2",
+	"FtRUI6xZ0ncK+k9HW27DMD2BE02fn3iz0XnByA+FjvKSHwtHEfjIGU9svoU7c8TjyFMHmXD9A+fmEslA",
+	"GEbxCM/WgGVuVy5uUoyyRFqY5W1EmqSlMHU8YrIyUC4CgouDXhvTNHJwmxvK5oeLRbxb3ou9ZWfTB38q",
+	"ZthZTCpMqvHT930yiUw3864rpykgw2jCUT2ygWKZ7sL2mxctU5nssiDGZypyZYZYD0g6LlEtWfoTabPh",
+	"fB0HNaIcD8wHPiYPSOt6+FMy2lJqq+28kBmxAg85TfFRf/X6q014+tYVWBfdPqqvy6mv7/zhOwj91fKc",
+	"E7YUh76AGtvVmRFdHUfT852uqae9VsK4fveeGQqJvVFFHUqzBEvTjfqMnNSk4jXQCXAamkEzYM0iWnw5",
+	"UREgRpM5jmqC4j5ApOkKkaL7E1OykZjbCkxKFssVZMJ0Quwb1dOwv69QkmJ+Mt65lSA5liX5UzqFO/Zj",
+	"kQpKjf7ShzfpaEteCjPvcq1Jv5eUyHSb6pTHzTp7cnZpfSGp1jeqx9XI3sWwJFPTyKp+yZfmsMiqdl/L",
+	"UuRACGon+R9/mTMd2h8L2GeO09+zBRAPLTWdtq7KNdMjVWf+5Ie1zKlV4MmtmO/F06g8gexAy2g3hUFn",
+	"zxuXhcKgmCciujXyX0St8ZiweaH6xDmvfXxem6TP+AUvePwEpgoHcFEQuX6qZlTzX55PiqqV8og8Mthk",
+	"oqA03QMV1XVfqC+9mLaZOdHttgxFpMMMAK9egM1eXMf/ln331fUBSJVjrOmR3yKwpSGhiGMEWvElxcpU",
+	"u8VbUlG6/aQqUwXx5TTvPFl7ntW7qf0xlgQ9mWTlJ89y/1TrWFYOjeecB3lmD+yFGzXPqILiLgou7h0h",
+	"MhJxEGYsAxvakRTpNgt1nPUUBa+ubMcPngj2u5aKqgGaV03fZBFXJMmUXTNYkSzmFS+8tWy0HMEqrd1f",
+	"pUkLKFdQZQrCsLJYDD4jmbp6Zvg0wxEFg+CeP0ZpbCs5EmmdNUkamKb7EqE372ri3WZebljdokBLA9Bd",
+	"MAhzo9J5AXOp9LAp1a39+NZ/3HzkUk1khJ4/fifUVd48nOiwXE9seBVTyUKFmOxnfKdpZJPYbyd6JZ6m",
+	"RFhbqCv7trgKdZpl7ncxeb+hbIvaAgRLfqrXnaA1H0nBNy1oF16DKjgEQ+qwO40WgLcylA1vyHiOMDOg",
+	"t5WpKBb3B7TzR87OUKviK1eiUA0gCRqroKoj0iJObYzH43hE7jsiJatpX9wn96gbNodqnk2/kzbc1ZlU",
+	"VW5jMNQmUpx8mA6VFqtvOP1jftIh2k0rqAPrTnsaO4NPlrGb1pr0dMSQ9WDIPqZ/3Sc4fQ7YfSiygKg8",
+	"9TruVPoJbai1iI74yHtlafH+HqMdTcaNpfinItVhV7NYtNMFnbRX1f1EMNKf2yPT5HPJj/nGvtWRmGdV",
+	"Yp6JAdupzbfEQ0AzNAfdurOHuC8e7bJp1MoEu7Pg1aGS35W3i6DkvNeCuUfelluc+XwQU+zKBaH0fE2u",
+	"QdoR2642nMe/U4DKB4b1PCjslepV6QAq5T4VQgRJoaWz07PGnDnlC7A2KL+BjfTP9OoIiS4gS0+Zq3xl",
+	"3w4GJlDds/esAmUeRWPbZLdE4+t0uix5TjboeDlC3XSoW3K1KnXHKPq2PTTXUeSNt/V7Z5zKefqV/nG7",
+	"DY+NB5/VtIrjCdvKCfvUFU5aw4gOysVTGvfeKBqVqQeloaKm3udpN1fU/fmsjYuqhfovrQYNp0JFm0/h",
+	"3OX8TM8eJdJE61WLBR+4ZhcFc5hbSCRKcxe/s603o3HW8dS/Fv4SrbXq7M8iw3je48b92EaBdeKyVttZ",
+	"miViflefUKtrhruhGIc5K2Lok5Oz86W1wVcq2ohz8CiotqMKHqAb8dqdYQKUNfgQMXdrd1n2r1RkbGJQ",
+	"jtjknKqzaSGM+XPeK8ALbrCGKMV2cctzSFOI2TZxm/s0/KZl9IFucYxmHKMZK8PQb3gIC5pMj0eYTC2S",
+	"RCdLoJLs9XWSnvR4vy9VZzahtrso59O09YXINH1VJNvEHG9H9mw5tzGxiRLmmu65qej1Y54K01wLV+Zr",
+	"vOsb9zIHFcgAzXPDIQz8Pqid2P+u3j/Y7wipsCTK0S/aQhesSdiLeIZr9U5mxjyFTJFoSyWdy4nyOmkT",
+	"WZ5pbNUrEo2HLqGKGU80jEvtL7QNyPxleU4haGulS434UrqUGroOeJzRFPwEI64FtV+oOWPpt1Sf6X/q",
+	"2Ev99yFMpEqpk0vhQvs5CkrkveOWWt9+cdsTaVfDGQNMSoXCqARPxa0tCapFvdF4HRaVYMGhvLVs2Bqu",
+	"vILfzit7zvLt8oGa5wh23eGR+BfYNzTXZmRS0cvb64gT7q5YqDppxbhOCXm2HdUhMJ0R0inRofZyeHTS",
+	"gka/IRLJkhkNy1mZ+jrUNnmaUI/kBlyMbbkC7DNAupNt1OVseEtPgkfkRsGtswSsbKlSzTi29yeZZAM/",
+	"WExqMDe7zpqlXdSkqiH8paWdZLptteRED919bhTNuIjyZg1G52IRxw3X2wbdHSWN8KWqSDPXlqA6S8/g",
+	"T9QtDHuuTc/5Le2ylYNCwXKV/UtnCh8BdVVA/WMFPFwOynZDSVne5xVI+g+inx5yMMkhdqWS/w/IFuZw",
+	"uhKm59fo58/tLWnzkxGjSlrJcUBaTV07amlHLe0+LS1YF4QULNp9sf5n6XEuUDYDFHaX8nzN8oNISs8E",
+	"P+QVs29HalLCFfWIAuABqMHyb/gUMKeeF8xiUpw1KMHwrYrNjCuVs32TpHVyA5ogYcw0FskV1a35PZZL",
+	"61n3ZGJXH0sGp6y2rGmzAzrKe8/yPrryZop4n5W8RiF/GnZFeLfDkMI18vXYvtVDncURawk2TLTqWAZc",
+	"NHt81xKa/8AfUPraHfDxAgmROOYHzpIsrji0+P6HbCLZJnKNf86VFquUWIWDdIcxDSHUWSwysg7mO08f",
+	"u0Kkv9DDdnKU3+pU/CpNWnWWX6G13ZbYhv/Ku0K59XH7roheerO2TM02XSovdK/Pk8LpzT3ddqNaHioh",
+	"0iUPdj/RfW14bFY5zveyx7qegSSSf0qECrtYm/5KdZB5EV/BsMxkPI5HrMsH2BSrW+j4aL0q5K+XNjlC",
+	"Z2lgMyFsUm2qCywtb3XahWlDfgyd5Hy0Cx13miPxbRx4yoeB086iB0I5NdkecYWdgvrJf/wv+peFg//4",
+	"/yfx4IBQ4L3d5NO0c3cIcEtSK9CUmVTGMfEQb/PM01iLZ562t+/7ucwp99Gv6WE3bdVmK0BzHtGAtUao",
+	"+FL7Ck3aNLeOxIiFuj9iul1nb5Eaus1lbOyYbSaDpbujYc2Kp33yw1xbPOZot6/TGahkRyQnF2cXjxdh",
+	"NSgv7jRxfB3Hdqf0dhK2KAedq+LK645j3Htu19Qtf9aR28/Y9aqdE/eLhGzuKLdzXJQ4veZn7br/DH6k",
+	"H017fpSMiCUoD69z4g2aMoiejsSCQ3gDP1lrxD3VPRnioa/1RXKboGUe6syin2983Lh48sN5YFvSRrXG",
+	"mff84r/7iQ6FMfDXU+xCnYjfRYjfXj7/IaglemjcV+YOmV9rjcuzy4uglqniTQE1bv8Pe++2pEaStYm+",
+	"ihs3Je0diSCVqQNpY3uyJFWXdpUOv5Td+ne3ysCJcMA7A3d+d49EdFuZzdPM7TzEvMk8yTZfyz0OEEEG",
+	"pwQkrqSEIPy4zmt9a0qh17/9xZ/1PMxgdOCMh5Yld/tcmVF3zLUGRPH203aqgXUVGyQw1Xbr+Z9Bw5qz",
+	"yCRiS50MXatBg4lQRvDrRmIGZy/yaFyhvgNU64npQnJyOrPzs9ZFYWZ6RM8vnzU6jZeDF8+i1ov2ixcX",
+	"4fPo2eVLej5glLbCy0satdqX9Gl/cDFo98/7rf6L8/Mwal9Gz8L2Zb81aLVo60WamtVuX1y2XrRg5gJw",
+	"4qu25mIFrFdIIXNsvLsosQK8rp1GpGZdBR3HhASd6B9/wPEPFdMakbrnnMmFt0BTzeoZt/+e7yfpbZHo",
+	"fgf0RcEB/TRoZHcI09STmHYBU63z7M9tJBEcXPYAT0XSg+QLfGbQuJmhs4g61x6G+TUWalJlSM9+3UNT",
+	"O99lKVXQ5SBFyfcg0fA7930PkfjBOY1Dcf1V2E3IZ+4jBnXHu67S/v8h4LkOApKICfREMZIYKck4CUeQ",
+	"4O+AwVI9wNM8gr9ls4Q3RpLpr5AHMLCLNZlvDP0M4LBGqLIgU3+wAaVbW0jjuNi9+qv4Ks5IL4Vs7ZC/",
+	"3vxy9iKAf9rP7Cy/cBHJqT5rn1+ew1ARM8Bc3ShS5Zxz/ZlhBHRSMqbq9gpPoOkX5sBmAYyzSa7FV0HS",
+	"RWf7NkyAmTu3AYuado7XBaDYR81vsf72uIMAsYhgiNdBaZMh3Noveq5NlCvgaJLX1kyBleCu96EdL1cE",
+	"saAJstkrD7WHj0LzHDtdlYjAPY9+CaKYhj3W0B0cJluOe4uzRcxnIgU2roq5cP0ebtkMiv+ptV0RpdFd",
+	"MGf7XBHLKfzlsHqia/oKyIKYdI5uFfCFweaOJwZRHYPMQqaCQEd/hz1orQ1EI7XTA7zB9Pq4G/gT5sKQ",
+	"NP5nn+4zM2VMwB36JKfpdEUeD8/dvD4Nb4dKJiJy2+3yX5LYtVX9+OHzDfk//+N/PsnqKzjTPXsK0Gq+",
+	"5+PsPXdnYUS7W64uxwWm7RyciA9cxyNN7xwwX4f0sC4bH+65i5Vm7djLl2btOAJH+Q83EfxRj3qpytB7",
+	"HDgyVsz96FEv/c4BOBoi75hyZtv8gAXvFXjG7L5F+FOY/IjGA1wBXhLgMAgfi14zGhOrT3VccCNiILI8",
+	"TqHXAgkTkYYrYG8FHRhApHRKIz6MlJopFT3InppQS4qw5xeti3nDxV2PfEfbZxfkHf/ZfnLpnsbzueUC",
+	"gHgxqSmtgsre5ajYfdrLOd3OfmOzXnpCX4VVnwrvtu/E+20/7dE4tkqYO7Ee3uaxPUzAljYjKvIpx67d",
+	"Al5/AFmnIbSsuifFag9+xNJiOh6hgMvJtFymhu9baskNHvMOpSu4nEYOGezhnGD0xWfVTeOzqFRp4/i2",
+	"VbbHXKR/17CkrtMbqYGXeZqzJxtSy3GscT+2pBRhGlxd4ybVhXIaZNZw3n+CL69l9PWcvdJzU53L/8P8",
+	"GGjNallcsHgpMXcGjFpn06ZGS0UydGoslS8sM6D8wrJPioPXWuCXX69vvvzFeQ8BKYhqMs3pAk3y2ikC",
+	"bhk8dfQvg6xO7ZqKe3PRqjG5tUbOLKwyF4BmYx7KWPp7ABC7tG+JnE/qg46jerIAbO86gNuZXOUUlRWQ",
+	"vl2gaGu0diOztFPYQCR4K4AsZyhKl4pJWb7bdYUCpRM7b7UqgMfrBEN2AoIN9vYWka3RBf210Wk/D76C",
+	"TxaQrjMb8Wsj+ApOZfj8F/iTDu1f5xfB14JLGJ6QCb8PAju3jsVZj5PYcGvFQMOeM3S2/Luyl0nmfygb",
+	"wRo1rz7/zUlYp1d7M+knTXx3p5vZJBU1DAW9v+9OVw9IE3fw8VzDiTqHkfoGVsoCeSsAG7wYtvoHrviP",
+	"hR4slYjheMJX9miv7Dle0SG7KhybaD+/al0+abWf2GO/+uXq/OLKHuOaZ1gjzHa+5TBbqVffed+QYU2l",
+	"usXUdykWtfrvNs8Wt8eZ9mXejaDx7WxMv531gZc9e95uvXjx7MJ+iv1I7kdxceMvT8J9a5xPOUDCShAr",
+	"zmpGIzklA6pQCpY390uxDGom6+6/vd/JNXxyDf+AruFgY64NFqEn4oPPWP4FvTtUZHPeQ85yTeb8JKQi",
+	"ZPEhtD1En5aWwPih6eFV5g7P3EBN8p4xbOvqM5t9H6209/dY3rkuWNh1Ahb8kyaedK6IYhNgdFb0OGe3",
+	"Tn14zWKatctEsQKHiYhlGIaLrhTYzL25Uk4S6iShvmcJBdQVH6KE+mwkXOJjyMG3c71HOtUWHuhc3J/w",
+	"uMmqpWPmWkoNKRcBEdaCkIoMpYywbTg4yiEK4QyNPhtCrJJNm/OgP0IST02p/1YqeA2MZOWVk0fl7Q3w",
+	"NUUfpQtyKTmF33ueWLd7Lm72usJlfRihkxw6yaGDl0OOEz2EGPqvhCWHKIO+UG4g50ASlMiHL4puEiXA",
+	"DzXHah2GhY/0biSjYCnVqatpY0MrLCB7gWudQFwR/lJyGmAVh1IsdDgXLv4ReKchZoe4ICWm74goZelA",
+	"v03y3jU+DKmAReZ7Hy5zcWGkCte0KBWwuSBuyy+41N07usqdynYbgzRZPUCCCTS7Y/ZeBKGMWICoJpj8",
+	"EYyZ1nTIvor2RXDxotVqnweeQQfAOoM0Vxw5pv87yLuqg1fYfDL/WQfaTOIHJGIh12nwewF3qbrbJCyI",
+	"ZCsibkkkXRPArAQeq8Uti7h1PWTCmqseg8wouFiG9qudu2VdKguu3YNxT6CErnIgV1Bfk7y1NOxiNRDa",
+	"iWmIROnj17l8FPQFuDwipFFNZ3oJMltVG5pVCDdLev9k1/id571bUtpxwrtrmnsG/9ZOcgerIAshyMSE",
+	"crzVLPdPcnpPovvcHICKswSFOR5YMbVwPj0kF7J+1tplq2yQl3hnQ6+Mzc8YOeNitRAwzlyxUNDwvLPT",
+	"qM3WoTAQGbIViIAI+SfAewirl14EuQqqTgMFTV6hS42CbWQxf5LTQ0pkBu9qn4UuVcqrNHUFw14FwZgK",
+	"OoRzP7NafrwcpTPFeRtxbaSa5aonteX/QmD65JRpg6kqTfJGGOA4BTRRrDUBcuxxZIndO8mj/2Y3ZDt4",
+	"ne/Slb3DhR0VYucZmEu6K8WOOXo6jmXr2R91eHv5yRopK+aQP+jyZDQAZAl2CdZZx6MQJkrBa1Ftq2lF",
+	"t546Szm2S5XjLpKWXalUQyq4htnVBUdutb3NrPOw63ayDww/OUdID815HdeqLiHJWBgZe0r3jBdZJSZT",
+	"7qaiBPAOehm1Bla9pTETEVUEau65KGJkGj5m5F+ALomadXY50LuaU3Itf+XuEymMknGMarildnupc15V",
+	"X5/tkSFV5NKdsQzETiWDWM9DIhRmwHXKcSFdH7GSHBAmomPeB5UCJDZ3a/baZcxT5VDeMSXGoDalxCmk",
+	"YZAaGirGAL7orN2+2CLVPgfaXKEjxdzW7Qcmcf78Sij+k7tkx5zE5bkLXo1FYDTouJdSlhzkuE01m1lF",
+	"31odQzFv+NpPZqUJWYv0t/V2AD+A4Ay2Ry03kOJqQCE6CK/xMsGaIgIWResuJOsObJiDaIKSnjfm2Xg0",
+	"Z6j201JgcQpE2yw1j6ViK/dGcTLchz5ZrFmGjcaFFf4hc31XSlumbCyk99w45Y3AasGBSyFHPDi8Gvtt",
+	"pLI1tnGI8IPLheYNvcUU7xIGYinC13fOtxVZQYje0yLdmiJIemnAScnY1bFhgcoandCfYpWgUZQLLobe",
+	"89ZLY1AQtgrlhJFeoplCztqr8E4cYz/0YwJWAS8vnnXF4PaMunOeiPtaAy4Zy96wipHcV1VRsaDx7Sy0",
+	"1MG1QQf4YNCF31Q7s2PmUIuo1QitVQZsPkhxXKBOpgrExStqSzuklA89YXISM+wsn9J4RMEb6EnDtZ7X",
+	"LPsEEju/TSxbvao3x3k6e6h2LimfqadtnjeCdXRjNqaQOkK51vS/25lz1fTTCRq4VXkFtn1+9nSFflnt",
+	"p9lOXv/v/6U1Je9kojW1hoCEUHJINZtKdYuFjZsozJ6SakN6b801tZdG9078VHukLHHYnXXN3p0+kkm6",
+	"v1rp8AANURw+Jpb9Q1DWSsFyJ1Cxgz3KQ8vhg9T/BCAg5JGQfRnNyFBRYfRXYUZsrFl8x8AhJGP2OMiG",
+	"4hqhKwauOYmxu/KTw1spYxxcE0fu0PceGUZ1Qf0BdLCvptQyMluRUlYkhD15ir7fvuye0ksTq/5iKcBd",
+	"+kXitkLdXfhGx11eqSA+fZ9eW98llDVgL/cBbafH+kkiPqhEDDamu7cHU8O1TFQ6H9O8ZbZVOblp84m8",
+	"LyatTSrtyy0F+wlMnQC1XwjILJVwkJNe1R5i0w7c2+rysEh2rWdnT1eWTHtp7XBcXaKXyhrX02EkpySW",
+	"YujJBhodQMPjLUufh+nxv9R3qvhwBGc0tCqkQ6jrEBqGgCUhb5nQXrN0yqu1hV2GP1a40ztGjCR9+Fgx",
+	"PcL++1U0XUGRTOyrIf4hS22Xq7Gy2G49PWsdiNj2baDb5xuL7fMtiO2j40pvRLRd/Xc00foJZBzATCo0",
+	"4F9ZHBHNtN15naoOXAJGoP81eXTxRUPq+OOAxOyOIdT/LRdRh1AyVDKZ/KS9herehtVj2srtGaHGMBFR",
+	"ESLUoHN8hQBsZS9kBO5hmQiEmvzsJ8QFUUwbxQFpasBjpvGxNExhL+xPmhhGx4TGVntfsMXtapiItIcT",
+	"5AZL6XSZMWxVfbt1137nFvjUXM4KgEhFdFaFz6SgE0RRUpe6ST0+/n1u0t/p0gGN3Gi4LdTCpUfd6LRb",
+	"Ae7AHMMac5FA3dOzlq9q892fMSu23bRMdOFd9srZQ7I3bv41Ez0LR7LLosSburj2yUzRMY+6cHFd4wB/",
+	"453XLPdnYDcwm+3TVXJNCvemImztigK3zVrs0J0BHyYKAj5zfXAswaREjnmmEqgvx2ve/frx8+edIfIj",
+	"O8r2uSra5Lv4As4O6ScGYrZN8mUEuL23iA3MrdISZzimjuNwo1k8uAJfm4dUtWqeZUFNcp09h7CcBb6S",
+	"Q/4cSAW+uFLeslIybQl/gYCV3QzP444zl3bnUat0nFwu7SoxK50TIdvuBpA/v3tKJfKiFaYBHKx8Fu6r",
+	"1efwm/3h0oAazaRZZZP/eVjLpYE1oOeu/10Xnr13D7DxNqPhqGZsbYGlrxFkmxvd7kbWWAfigyRmNKqa",
+	"woCGPObGKlzbCXAu3IilgdUMinm2o+Etk6sKbVLNtjAqjhPR2SIs7jIAWac5baApLR2aURXzysFBi3pA",
+	"rSnrxzGvA5UYkk/PWk9v2s86bW9Izl3SOiYXbTuzyKMU/AOL/lG16jQSMQpVt/2ie/nSSii4o7rReQlN",
+	"zUCLsouuOdgAjFRhmJooBtAAzuKd0+c8Jj6cPhTSG6Y4tNf7R+MjD02irFRWERhFBe1vLCMa475x0U1p",
+	"Kp14e1UNMRU5xV2/zGESLJjH9pF8pZZ3KMkJD60cjaH3l9W/pFIzItFE+adMlGCzSru6eNZbi/fmBMiD",
+	"R31BXa2M+eI5aRlyGqcMa1FV3XIB2JJ+qYSLiN/xKMnmA+4uKRCFlYd8QoW5IpQM6JjHs580fG91H2f1",
+	"IzZ6OOJxpJgABZwq5m1ekIVXOVva/no6klDvy7WzkZ3m7j/M7OWPsGFn6cV27Rbs8HD3muQ6NMDy3VV3",
+	"VvwFzCFmaO2TMROGxmTEaGxGRE+YPQB7IFL5D9E31CRfXJ5Wr8h6evnwNohVwk0zh1sP4qbQkZILcsfZ",
+	"dK5VNI/yjaI9Uj1m5+TUeKigTixbyNrT2lXHUEla6IshZhBr95YPotxro6gYAoqnRmUgxbD/KnLpOdB+",
+	"Qpp8VwWr/C6Jpueoa68x9QV5sjnP3ykfz5ETTnBOA6oJwgLUvF12X5OLr8WAt51tsOwCnBSKjRSK+fuJ",
+	"PqrM1bbefU0d8Ln34yX+nhWYdUjle62eQp2oNDbwMaaCUC/3wHbGokRsl+IBSefCl8u0pNqeuuX5M1YL",
+	"APmYuuaKwEBZTk0B9Rpb9hgSc+bS+rKmXTn9YUxnIHQ1q0jJKcrYDd3WJzZ5YpPfOZu8yXzlBxMTrbQE",
+	"XUpTNt/dWn+bZjf18je+B4ffy8i8RxRzmE5pn2audEmVGjQt9MCxlk/eSV6WJwXWp+uMVoHIWWKcuISo",
+	"jYyTbadFFaimsab/YqspUSexcBILP5BYOMhcmWpt2OXvUQBJCjBxBLEup14TVpk9sH1teP8tCKy8cH2g",
+	"eB4uyouTvKSohdQMC9qOVNhT9fJ7rKQJoWIbEPFWI49t1yyfRMhJhGxDhOR7CJzkyHblCGytkyOCRSua",
+	"GisKjZGM95kFPmeeOGtEY3kl1hMDpiSmdJcJFzQ75mIuvjzDFTKGrhnNOkLIbtAxiqCNOe5uwh9rUfWv",
+	"9pKeZOBJBp7MqO9e/Dk8NgS+mJeBu40nPHFNLyqiCr8g5AWkOWAOQS7JNyA6mTB1xzUkOIAEUtIgbLp9",
+	"7xUx0mUVpt2U7amw8cTMArAR4c3ggYOCizXway7S+gM3raWpvu9huUeV53uQ6DQ7ha71LOLcs4i6UiBX",
+	"T9BdRXJgK5XGzVQSqm9ZZO/tUFp2Zne6bxkbW87Nzhe5WdCwxG6Y6PZndSXmFvLI7A3fTxJZKW+DLDLP",
+	"EMBRfoiBhFJF/a1xGHfUixN3oM0ytrMYO8BwQXNZWpI9rL3mJNW6+atfwB0m0Zz4RZ5frHwype2fcNzv",
+	"NGXDro4RCgxoHf6zjkL15N/2n+59gCeDnHolGLeaUpmaJaQqqlr4UVHZqs7LcExm60C5J7LbjOxu3Mkd",
+	"hYUCGQDrktCuRXjwb9R0J9SMMkXXkWC9GtyKGpo/VqT+PaPzlqsgadfpNf2BgKl7zCEpD6hrpjzcM4Lu",
+	"yRN38sRtwxPnus2cPHFblXN/A1Ty1PWW9hspwXVeU2UUjEXV/rb39lvA/ohjD80BbkHA/KG+fFKxO86m",
+	"GRiQkAbxfhCkciy1IYkaMuHaVV3lS+ylYDo1XvES/6RdMRCjY6h/2kqrKljMjfwEkz0unxtu8O7bVKXj",
+	"NILGWfZHndL61wlDKvdVtffV0brXr1hOW166HMqIZXXLUIhe3VvQd04u24AxB8TV7l0SC6Zon8eu9n3C",
+	"Qj7gYdfSSxck1G7dkOsKB9e3EKrXMM0pv+RO5QJDKQY8YiKEX7N40FVsIpXBV5QqAgDqtKqxBViSmgnN",
+	"U2VD2COPofs2Du8bfZ+3lgNKnW+78PWzO2XLKR7aZwmMuLrwFb52cN+O3VpCS/I4LT+nd4az7XdBXGZ6",
+	"TEZUs++nqSEu+iMu6tTQ8NTQcNd9mYB+LHfOt706iLaEOVI4uJaEMR+ws3AWxoxMPK0eUUtCBzjCMyAi",
+	"WAVJhOGxg3L/ZhA4D0a5Ao3bMEKtQWJ/iNF57AZOb5kmbDBgoSH9mUO8KjQuxNfju1BXq+5YuFIXwtwl",
+	"2Wv0yDUZ/JWK6EzeMUXoUDEW+QpDRsZccI3NwTzJwb9dmZRT3MuVWgrm9mE/IPH5g/ixWwnO84a1OiAh",
+	"V9lV78Ai1Rx038CdyqdgO5f7GDv/3XM199nuL3f3Tz3+7u/xt5EIPPX326XUO+7efqi0baWhn2IDppgI",
+	"2Vk/luFttb3+ZcTDEYnYHQ+Z62vkwVIRBMn/5eqVx4CClGgsEtjY/P7k5/kzTvPUvW9H3fvwGuwCB7V4",
+	"hCkS6q7TNM9vWs8zHcOj4ueeuThrtW/ggdXcludtiBH2IWh2Q/sxM+RpQK61pmN6S4mSFHwT/F+s0bls",
+	"5QJjcgKZTJVuzOeFdjZRFwRZo9M+354NXzyMhzbj+3mvZLUxbwWPu48QUXJT1tX+zZ0Y9YAl5zgfwufw",
+	"OE7B3XwMTA4GMResSaCFRjpXYIMFk99b8Iit7WqhQLsYMgNpVePgqxBymkKe4jvdDDSA00NnDk166UDY",
+	"DBVbrvqOchkCnW7mYPHA5yAH2ORt5l0SE6pNNUJd8b4cRN83RzZPy0i4Llmer0kwD548upSLPX0oLnZe",
+	"wsSEZVGWFK//8nf73va5tQ7TPy6s6KnL6Rqdf/xR5HmttczCudta6vbQTN0dt9ujyEUrkuJgmYQiH63N",
+	"RlfQGJe7Qq7j2JllftSApF2C8O7UAgFDAM0yl8kCZ9pFEukxkd+qFJcn3Dnqa++I+m68YD8U2+t+hcR5",
+	"Z1Yjo306a0rp9IliMQO/3d48NyXqFNUklggcHMox02jnWmVlKCW088CQcA5PF7w+V6C4IAnMq1wCMtbB",
+	"vCKA6DukXFQgaLlNqXIE1ck/da/YVE3aZ9eyg2R8/mjmpvWyMK1F7uh/tjKHfLkBhzzfIoc8RAdVDX0D",
+	"vFSlXBKIUA6s8N9A71A0PuOiL78t8VNRA9iigilNRpDxRLgIsoCfb1kIptaM4M/7LALLa3vOKkXjtzDT",
+	"78xV1ZsoLu3t6JFJYjRhANgnQs60z9HZuTerQL1B46zwl5+f/SL9f23/l79ma7vAljbC8W/v6uWNgNJu",
+	"L9laSjveZF+vOoH0p9WdgKRmLrsMXBYRo1HMBYYyJ1RrFmWNeSxhLW3OI++YwtS0lXvyDJQcu+1Auq4a",
+	"Qg2p4BpocdVGNNvyQm7klAN+8daw8UP744ClVvvhMppQLGT8jkV4Jp7N5hi6Z30Pm2tYlA3rdHEvGJvV",
+	"dqZn6m8xWXhDjcv+FJ8E3uqj8PBHSd9WYEQQaO80rjGLJW2xy5TCP/Ntiwbkekgj9i97XZbk666sup1b",
+	"mkugmWqn8ens/OcXNxdf/v4fdtfmSLBWNoFdm2cPPm/PlcxYyoUWKV1H4685jWPZ8Jvk29OOubD0lysH",
+	"ysmBTgMLDeDAKBbE/KOhR8xK9QY0dFTWGoGPaRjK8VhG6LP5I6dTanzFkuTjTTIZsmtVYS/7O34o2mA1",
+	"z/Dt5d2E55gGzXHx3XONLdnRRd7yhIYhm5g9GtGfvF8/p9GCMI65uEWctqK97Cxb8qhXrCLoPb4iPTlh",
+	"ohtSzXqExlqSSNGB0a79zlyHXHwnssZiJiAp1OvATBhkJDo1Gu1uLggVoCmgYrWGrY27bwkmEdGnjCyO",
+	"IsMi3WvP7fMbWiIVFGQ7+35SjaAxZmYk7Ta4mnBgdXKSxMh0nWLjajqA5dndsl8VJco5End95nSNl/6B",
+	"EzmW8sVDtJKRL5Zax7iDOdZYzgL/XJkbWfqKWTRke87IcpydaMZcB83Uw0YdWORW6D9d776ZwEn9O6l/",
+	"u1f/jo7NpfS5dV5npxszs09G98U7EgeMRZiRJ8B5CDWuiIoDFwo4n/OarcX68r0M4d0S4iMlJRduV45U",
+	"J4pYbDUdFs1xvctG0PCb3Og0fpUQ6IFOjPwbEXw4wt74KzjdFY1f+St00mTWJnG/h1un74iFMRcHpscw",
+	"pNcAQAzQCLJyZGsKjVv0kVJvmjMuZDekExqCV3lVqnztDv5ElGsTpdvCrdPk2N6qexB4sTW+keSfSTRk",
+	"HdKfQVdhh0up7b3WAelzZUauvFBERLNvAennirvztBczqoROyy/kgHDsF1gj5vbOzXjv0Auraa859RS+",
+	"Q30WaNOFUe3j+TQ7HUrFGp1Ws4CEtDLxwX79zrWpcj7G/JbFAF6nHy728AsXkc+uBV/9dCShzWMfM2ql",
+	"yGyfI3YmCmnOUg3oEPTaLUu3AeXxsYs2tEe7EY+6QpouwnatLuTeS/M6PemTpFtf/Yylzsu59BbmrK/t",
+	"yD4oaN0jUX4YECoIeryxw+OUcmMFop/t1ugUlnpyqJ0caieH2oGxu5/Z0BXpbJW3WU6CaUF7BYPdAuvy",
+	"KzlxrxP3OnGvA+NeHxNT0GFSpc0BwHqFxkE0rsnY9PKM4Bwh2JMD94PPSwkI1WRAlUsJJiGNY6bA0ryF",
+	"MsyB+1gzvWp+8FfxVYBh1cPgb4cY9s08CfVdLyC9PEv4diYiyxZ6mEdBIVuaEj2xpqseMWYAcVXJqYYo",
+	"gOWbiAOlGB0HaT6zNlJGhEKJ6VcxlpZFXNkXwXP4Zpe3IQcDvEaG+AhCk1wLwr5N7EqGkumU+fZwQa5X",
+	"ucdfM9LQuNckl62nZDriMSNGyq8CcADwLZqopLLfUXbGpyTpU5L0KUl6gyRp4Gp+oDTjDhx25WNFXLHQ",
+	"IFT+4q2SiQFVCn6M/6t9O/y5hAh8U4q5SzVbNUW7fLAsb3d3yeGVRJDA8Q4oj9E2TwQVegoJd1DgD8zW",
+	"VfjbCxExGhuY8gqXAmBe0eW0cFw7g7fcHFxC0dilsQeFMe9E1JQTJr6NY9x3fSYHAx6ySIaJFVbNnMgb",
+	"x034t+jmWvRPazpmxNIddMIqSM2AsDumZiRkcQxCkn2zDDA98z4XFLZ74dQbZeK5sF2Nf39t8Ohro/O1",
+	"hmZ70f7a+POrmIMrnU/v93sHeHWiFO664VWI4lx4FKAaHiDf/CrunxNrB5/Onv/y9LeX//Gf7wLLQ+6d",
+	"oA8xySlJRMSUm6il+lDGyVhA4EdfgT6HtZj/lFywiPRnpHfVCxzsBR6ISoQ7MnsgSUxLFvxgZRCpWKtR",
+	"ClE/4GA/Q11o8xqIpcCj1CHkp/ou6rFTqayuJ5rkvYulxYzeucC204n7bCAVc2aFvQY5vJBMz7WvDwgF",
+	"qRF4IaMsJ7M8KnCZKggSms0i5lY0jWXESGQ1SqtuWrNt6nggK+iky1FF17fstxgV8MKrNrY5bkF3jDjs",
+	"VtGwUibiOoylZlEXdgztzbTnCRqvWRMSuFzs2ySmwqUKN15JoZPYYCq2JaqBtNt6lkzQdAhHSgoeEh7H",
+	"gmm9iUF+j/U8snJt1BWJUTy1lHNmNH7fDHMTbqwepdwPfmp65UoY0WtFB+a4QUQynleeU2BXuJWMAr1W",
+	"WdY8M8sZ5UurtDYO/a/dbGFl5jCiQkAVPJ3wSmZRx2GXafSdvP5eh8/8kSXadadUmKwj0Srl/NAIg8MI",
+	"fwQLeqt35uV8hV7z2KqvcAesKuf3g9qY3Tn+lnGbQ6wCW64yzVWCHVKShh3AhKPykIQUIfOlC6gNXRNL",
+	"p0NGAH2NCmKvneJRDsIE+z1aHciqQZOJkncs6vjXoCqFYY5c6LZOAvAq4Ot4LTcPgNTWj8CxdQZ7+X+X",
+	"sFFUSbrJZC6C8bKoVHj/2BqJgx9xwg+bTLGMTA/RPX+PlH+Fd5sSz902kvFPXDuXJR55ScaWOuxGQVHo",
+	"FNBlwYlIjMQ/A/SU2r9jqk2K3bPgfq8DxfGrm9Kprf6htNXfiofpnbx78B4kNbwE2OHuDvuPHab8q0/N",
+	"Y6Y1GKBV5PwzM1NW7HbgK2KcT3arpPzOz+dEy4dCy/9u9EFLaHyxhpogmrF8KbgU5CZh2gHlV5ky7dVB",
+	"xC4hEYJHvvepYKrx53YYC16yQ+UtjgQOl71UOSo/xpQL8MFfWeEfUiGkIX3m1OuI0IFhakpVpH2fIogq",
+	"5woDXCcVGoZMa5/kklOpM43ZbROhfUAAhJaQEKehQorZWCY6S0YAp3Xu0t7ngXQXZK+OSEd0Nxml6QlY",
+	"B7/SRNMrMgEQPEKVQvVOkFzX42ZjXaLYrx/Ob3wJVX7JEBEeUHm2ozJ/D5dim6ygQnvzcp+px1leXp9q",
+	"DtFMQVyaWg5Pz5cLXLuH3VWMWMgjppvkw8AbFhDwvCKUCDYl7tYTxSYxDR3tWZGIsYiNSmZTtBKcONd+",
+	"2mXAnTANf0of/L4fSYUCLLDRadxxQ+MukDfTmcur0Wn8Vdi1h9xyOyksM+B3NL5y3UNTw5voRA2thrEy",
+	"V/Bb9gnXcDLFN+Im1/rW8hLNRJRebp8aui2m8sR5p/bIXH6eES3HLOt9AMxlOpLoRguA8omScS4EMFEy",
+	"ZFGimMbaQms7cEMeXbSePkZ2kYjY6gR45qk/bh2IEdygvXOFUwTjFMH4jiIYh82PPVec58j4MbBkLoa7",
+	"48qK/ZOF+6zGuNYubsHFcGtlZbiqEyc9cdITJ/3BOeknyJjdGSOdKHbH2bQapwIDqDOMpHbI1CuWaSYb",
+	"JI1aK8lNEXMV4TnI1QXnlKtkoSJkzrhNnUhpLBhNZACJUvJfTBAt6ESPpGmST0wbxUPDImeC6ZGcprVa",
+	"kMDH6BjGq4C7cOvcWqpLOZdJGcS/8b+WKeU4hZwwAX1oRNdulr3hNLak10jEKFTd9ovu5Uvg1v7XmM9W",
+	"/bvzwtNZ3lvhN9neZ7/8R2Og8KrhZjvyXz2S7O5PReqF452JemCv72fGCPtGQxPP8CqmTWhTbn6cgSXF",
+	"4AbsUd8BRxS6plJ3FqSSO+IJPIotkCeHtnsBUjmDxhIluAMd4uCcIsSLSqE9AqLYnbxFDzR2UokQExcU",
+	"rCnXrILgcaMOIvd1LdH8dHWn0ie8G386Z9Ipt3NnuZ356Al2SdpYECumZXy3/yZTi3K5gjQBOZs5LiBd",
+	"vSpU8kD+loE+4CCshSSpFkuomKWtxbdkK8HGHR9MjpZxksfPwxCA3XFDb5nw6k3EUfchI6kn3NCYcKGN",
+	"FU7rMAi4Yydv8yYs4L00zCkVljqgq6wLlkJ52+YJ309Q6O2RFwBYkC4o+j9pHz4Gzd4q8u8l/q8A4Dqi",
+	"mvTZMBFbpHC7G0eLg5Ujbrs3wDMHUpH3nI7ZbB0qhstxIuJNiBg3cYtFGk/2rJf/ohj7F9PImLjO7JyA",
+	"gClYRcsC+kIqbKKdlmJrD+CQix9xYa9t6Lp1g9U9TjQkotgRsDCNjGQckUcXrZePg6KfgIaG37EgS3ND",
+	"koBXjOgd8y4NtBzw9VTQIeC14K8k0SOqvBsErQv//qt51wjoIy6jPM08x1QXzFvxOzXmWoPfAtPqeGQ1",
+	"lcEMhpEq8r2+DbQgHyxPibE872naJ9OwOIadHNDQuMrmtH45c1uM6Yxotj2NaDPD5+QzPvmMTz7jIxZt",
+	"n5mINhRsOkzYGbuzU6vuUg78HDEbXA5BD0+sRzSd6aKHZjX8n4pcZjutNzir48K+kWGYKPUQmcy5kRpB",
+	"Iz9wfSwSPPgiTM0V6aEAL51/fRAbP098maVXyVeASYEJ3XKHsbI4ovuqNmaNvVFdWG8XfrrN9O5K8fEs",
+	"41aWUbiuyBfnuT/xTmcSoxgh8OBuutG5aHnEtjbcwRo/Oc/DXtcWNs8t34c96tiDYcp0cfssreZuWR5x",
+	"76adWypkLAJHne9W7RuuFdtRpzdEJ2oS249aQcPIrn8e176kZ397QSQ8DRp3XHPj5GWNVT87R+66SXJ8",
+	"yrUePjE+u95L4TnsY47qC9LCNUHbqCn/0p4RMGZqEcDZaESt1wRusQ4AwE0qj2nfgXRX+A4kCqPhiNyx",
+	"EQ+xmZ5L1QwIkBECqGj2DcagQ/fLJvmICOlUsULDvzSPHp7P4hiIou8a4IONYFkfuOnAbEhzZ10pjzNK",
+	"tMcx4gKWNBlBajlCufTYN99kDlUlJzanI8fm3FJ8vv+UcpOvbRXgB6TCkJgz7a2UQWISZa0st0fITbIg",
+	"zcJeEDPlIQt8I8K8SpjrQ1gmk31uf3q/9xpk2QVrwguJrBjMZW8h0HhKZ7przd5G0HAH5b/EsSP/RRlz",
+	"uuxcLkiAB2P5K/U6SA932wUM+Vj6SVCuKihbqwnK8xUFZXs9QbnGtSqTh58cEt9xhxHzsrfCBQnLBIeS",
+	"uJOzctFrVdZ+IqLYNT+tbbgth44BfNWRnBKAHXUiN6WqOcEYZE/aL7ThcWzFon8CnXrpM2OpFkQrpqpb",
+	"w8EJZgjb39tUvETsAGBNXuZsmMhzYj7fh5a+JeaTqqWH4+25T4tPEWMyPX7ravymCDFvC+wFisuUYpDR",
+	"Bx1vtdP+0zL3l6kXnWtyJ3k05whPgfa8FlxQgEnR2ZTXaiu86CWcxuPCbKDgbhsaxpPnb2PSPg9IkUrX",
+	"s0m3igRzYqwnxlrBWA/Tk36vlvYK+VQ9/rqSbvYE27RVqmgf4ohpA14IhAK5Aj4IHyBGLKQSyMSUOtgX",
+	"HetXpSoX0Uk4cp4Y+2kN9zt6T05YIoeEJbJu6LSKS+cYSF0Wed4IGugz6/Zn9YKJ56i/Z174Vdjxaibt",
+	"9ty4IEkO1JmLKRep2eU6QTrIk/v412HBnryzZqRbwIL56Hta4n3rwLqRh0HiqR7JqSaU9Jz07BXNTfeo",
+	"83m6TBTX1cPyhpwCWnzAuYRpbDdoRh713P+6+EXPJb3g653imvpWFQshnwQ/tp+CtheVc1xxu3Dn9guc",
+	"shaHWZ/AduhwPDHLe5nl2sdWxhN/h3V+5+48u0jgsjnmC2zDyNrMd31Hn1Mmn/zbdV1dAzZ6NcdbypH2",
+	"lPJ1IsW1SBEbU4vbo/NugRkEeszqZPXgOk3w7+ptB2NiQs0o123J02xjXtSt0nHnj00ZxhPIxdl5CvN+",
+	"NmdZGoK7UUKSWIohUz5qTsdSDOdVapcYDVtZ7a30KuL96bslnNa+YAvK357rHl7RsRMqPqHZxblqc7S/",
+	"wT7QlJVt2UN5kj01wsCSR937jxQfLHvvC+8C3a4cO1Jv4t+ANaAwG9MIGlIypaTaikPxYfh3JSt9m2Zt",
+	"/eRzuahiyA7h0vDVGea5AzNd9GmAAzSXoUUe9fCb1BZfm+EeZYmZr8G/kzMoTGQCt6s/I2YqScT0rT4Y",
+	"1nsKDm0UHAJC339oaF48bP8afp8xJScF8sbLptLAldOcWRKk4SGVbXzGmb3yEztVbuyucsOf/uHWbrh7",
+	"WjUoftuFF9Yu4yj8qnR0HDuis7Qvuevvr0hMTXX/W38GAyXH5d1vI2zhXGMHlsyBURXz+2dh5Epz2F5w",
+	"sZj8LBOjGA1HNdsSLJXbwFTyArh9vkxmLzy+nrx+0a4WzFBN+NRPPn2o2InpvDDli0yA/5wgzXHnGnWC",
+	"cUy17gLZuJ7a+RvbaXCBZ8mlaI75ULmCzOzTRlliSJWAz2/+tsKfRSb+0LFPv12evVWHPz0IRZhJmwcq",
+	"Z3EVJcvKToKU/WJRiM5ZNZ20bN0qTWmbbCh8QWYtGItY1CTvoXg9kgSbQMRSDCFmGfgMOCENI4xbMd4k",
+	"b4Vr5Yy1JwXW0yxGOXNFLfcn2KVBzWVVJdVVI8X7tNe4ZiVze0jGVYsZ7ZrJrMkNdhioPQme70DwrHer",
+	"KgpDpIqOO5K8IMuqakOksjaiF2igqmdQawBhsnkced5qXKvdcI248QK730wxPbGFE1uYC+GF6dU6CCdQ",
+	"LY3VRbbndNaDK93oZRTTyzoPQVk2aJPjLdVs1FIpV63e2FTR3FUBBxwPjUk/R6BrW2O7KuE48dkTnz1w",
+	"b3s9dSor4qjHbFdVmfYded1ZFsq22Oee4qI/g3sEGl76hIWIHk4Cyom/HhB/dTHV1bjrfAR00wv3PTNh",
+	"F/Wc48AbBz7lpDrY+QZcn+64AiLYlGmDxXSrRjfLY5sfPh5bQBORIHccy3Rwk0HjLP3fKmVxy+KHPixZ",
+	"M2a5lNg+fPyMvziQDv2fP3x88NCKnCwLpxgqIqoi4q6+GOYAgXO0+srBXiUx07tDC8OmIw6teKDkmPT6",
+	"VIMQ6QXYERM+rcAtnn/EbaO+SpsQw7O9iYx5OEtNXfstV7r5VaTYW9mwOYistJoMXmQvjqIRDw1ClIEs",
+	"WBIP+fBxr0EQXDP8hmoWSwrabAycqnPeChpTqkR3wlQI73thP2F8OMJEkxEfjkBniOW00Wk1L4PGmEXc",
+	"8oI23GXDjR2n8fnDR2JlamMVkthP62x7It9nhxMg+SXNTdYk+ntk9BNnv1aJakvg+EhutKsCoQZkTNUt",
+	"i0hPy0SFrOe/CfLSbEo1vsgKGDJjJf2rh8xgGhSS3WaMPyMdGjOFBIG44zTujmRir8jFi6CBYOaqCyCD",
+	"/ovnVtFOJlYl0nLuu/OLP4P0TfharZnWYzevjBYcCrOSMeApWwbsu24VnsOiCf8YwmZnowPjdlHobr6X",
+	"+kovmMRU3DM7uyxjaDgae4DhmIvb7piLxNhHLPsAIXDealk+QUX3lrFJN6Iz3ei8bKXJ5rlPn7bs5KlC",
+	"K1xxYbpTLiI5zV77zL5sJKe6i+qCb3hmV4Et3WDLuoihPZBxLKddayDhqkcyjrpj+i0d0LI7bbzSC6Db",
+	"44ldz9O5b8ZcuB9Zk0YxOWGiay1wLrpjKczITS4RkeyC/9B/W1jbIl++3IgvZ4cNWWLuMKwGkwFTDBIB",
+	"6OY07oaJ6crBoBvJMeVgnwVlX8fsDoDVnzbslf8nwIJ3hTTWPsgOUIeKMcHFsGvniPlVnWf5z3Gi7pun",
+	"wOm9PeBW5r6z0knGEVPwd9fqSLibAETuX13cmIhr2ucx8MaLVtAY0DGPZ7Dr3XDE40gxgUdsd8XSsUMw",
+	"Z/ZCX6Qjoq2KT4KE794lsWAqfbmd3GQ00zykcXdCrdJqpzJRbCgoZDbbmVId2s9RwDnU7sw9kN03GlpN",
+	"I2bRkHkm8e9G2o2+0bkIGsKatjFyHAfFjowkYiG3VlDpD89zv3z69Fn20+fnfwYN6Ls26w5oaKxKe57D",
+	"rffX+k+fq6xS4danmoddxwbcxXKY+Fx0IR0FmAj8rysTsAQGSRznf9MQFO8XN9yploo5cPuUdlBp6bq2",
+	"frDBvj1mp21PID+1rnN9dZHs7cq1kXYpMkwcDbyA9XB9mxFRnvlmDDqwn/JhuqmWJKxx2fUiJf9oylHc",
+	"rj1HZunP909HpmUjtZ+9mB/qadVQ8Oz8WPb25AaDA/OsoGxAK5dqjmcfnR/OuW78cM9Bh0GhDSnyqMzU",
+	"VgI/goh9K36xanyZVvbFtfLwqv7BOEaqrCsI/YG1AEvLT3z7NtV9mlntoL9PWR3RDDjIOVdKlaxtqFcl",
+	"rtD2WesyV1hW2z3ZumhknTDawUlzO2luJ83tpLmdNLeT5nbS3JZqbvONmBb8eaVxswU5vU5WQrkb7mbE",
+	"vOZxHLreg3vSN836ekPDEfiy006AqKkap2pjQmqaDgYf28dzyWDQGpSbokeupL6biWVO87pd71y+1zqO",
+	"9G0nec2TB3mkWShFROz14GL4uLFaSGir+V0b0d1BRp8r/dmvRlQMGaEk5Vvrua4hxcff4L126E4UYTOm",
+	"O2Q6kuyOKTJV0jAi0TzDAJnrF+PnC9AIF+fnj5vki29a7M1Ne5JgBWgWWdK0klUTq5xjQx7ksPb/M0Bf",
+	"/CqsBswikoiIqfK8TyFxHq6fpkuCcDMbM8KFkW50arJ8z7G0UizHHcqCZX5NG1H5HhpbnozYkxF7MmJP",
+	"RuzJiD0ZsScjds9GbJpIv3cr9u0hhitSPXdOmf4IdYeoyGU63KZKdSQnZo8aNSaIYit2rxw7FRdaWlHE",
+	"BGciYhEZyzumEWwscCh4cUyihBF7aaAV/a3En7IpFi+RmAvm2z+OuDZSza5wEzWJ+R0j/Rnh5qugYjal",
+	"syqN2hTUca+9l5vSFJdjp06J5SKQ5Dod8dBVadrr7iI4YSzDW12/JACOax/K91YA0kZSGWuLMBrZY9HE",
+	"6lTYRdReAwBlwOxAuVLS9iuq2Q6rBOy1ixqddvuFlZLWAG18YtooDt2T0GSzzwTESHlFzEhqZu1De6cZ",
+	"HZOZTAAsz14jKdL/+j5sjcDSfbe++bEK17u2F4aXQzi+g3U9JAv7nRmsW0QKx63zVGgpzJLG/aHYWpwt",
+	"4oNBdfc9y2vsE0z5TFY6tGqtKSSyTufC2gG5o3ECs4X/zDU1WCU6awcvJeRKP6tlfPZU7P2xvKIiB9ut",
+	"o7EiOO+G9jU4elwhzAAg8Kzi1WcDaY1Qa6lMJBfwReOJt2WeoCGzQj/Uzx8+vrbnWuGRxhNlImT6wfK0",
+	"X7kjMVOJLlq+V39yLdpggwELTTVEHYnUjKhEdLKekkirU5nEEemzUI4ZkXdMRQmWDVsh7FC0AsIHjgmC",
+	"l4pM6QyIHDEIrQRMC0Kw8zQ19huQhU3yHvtMfxXuTl15RxoXQxJJhuLY8luofXZAO+RRD3WZHkynB3fM",
+	"rVbLSe9xk/zCh5COLkU8uyJqnoPn+zmRfmJALpkR+ypCGsdM/QSFGPUpvgKI4cPHN7j5m4Mn20PoukNA",
+	"nTtEowqMHlQtsBG+/W+jg76ZoOHRzjpP20ED4dc61oDFN3Ud/bafZx95On5qr779oPCKKplYsaMV0hGZ",
+	"5O4kodv2qo6T7tuH8ozfqBmhIO6c6xi3LCWYA+Ug1lJ+QqN/Jtqkzrutl5p8SIzmEfblTYTp+CIxKFDL",
+	"zISBTETUJF+oVe3tI4B37PylLiHd6xRU3/pnmqCp97jQyWBguTU4wGR422tmOrxrOsQlQHKhZwE7C1X3",
+	"fLd8Z5Ao4EZ9Gt5iz6R0BtZC1gGhJBHcpPq/FCkvlIpoOWbA/QBeJsrYHfvGtbmqhAtbUtdiV3adHthe",
+	"a1xA50cdhysWutMec4H1ZIaNa5L+eavdCBqxK9Co/aNL+JGp/fyzRtD4r4QKA4QNHs2szpRiV6/zC9gT",
+	"xwLzn9ZmTcUT2kOb93xlbd29eZ4BLtP87crOuE81685tn3chNtorDPXiYC/HRGpufB3y3FKdip1tTtdf",
+	"dEv/VhhzFjK4PFaXyXnffWypcf36/z3DY2q1WvdVdrdqVHanHjhHwizaIZqFvdavnU+1TOriRT/uQi67",
+	"xnL5js66Po2pCBlRfDjKh79hc+4xZEHUuhdUF1j/PCOxNKBHQyJIk/ToHeUx7ccMiiOlICP7LQBNK6aZ",
+	"umNWanIzIj2qu3LQQzMXPG/uYYgLW9MXhd2VlUEglqzAkTH0YMF3wc5q6PnXJG/GEzNDZOuC7udhrpn9",
+	"HmZl+dm24K3tRv3s9+nUEnXTlqhLar8tF64Y2jPoVbwOS0ZC2InyofKsfUvDxdJUDmY2HgdzdiAJy7iN",
+	"RLqq8uBYqqxGmj4zfFwL8vqzNd6B5jwjstQrK0aFBwujpqzSRfDdgH0pY0bFdgGuPc9qdBovWisoB/Rg",
+	"lQMpupaXWmWn1UJrH3gvSNnGhmjQOZ734IAFIPQq8yz7GSeel3Y7qqABQRlSFS2BIRFGOXtNKmthywGx",
+	"VBRgmqMD0GSpvAYXCESZ+mzIhbCib+EhdIo4yIHhMnGWE2LkWgAbRflatO8wZCQcydoVVTmR7JJfURU9",
+	"iLhbdJbUkgPrt4q7Ty5gs+E+F7BH34uU+AVhMTLpQKTYrC1CbUHxs7/J94qmWq0QqsbdYrN1JMGUt3oL",
+	"qq6V63M9uquYu3WffbmWSOKCdVexiB9Ghm1ocOZsYjwodyUUCxmfmO4kUeGI6jVAFUvlJ7BKy6ztClf0",
+	"wAA7XSJGU+R+eO5BRSqk6NpHYHDowYpCJAVs9bzQfscB1dXaEV6Jfkg5HHE9kdrlq27dM3zy9d7r633t",
+	"DuBAPL1H4NUFFxwzIxkBzqEC4TflRjCtrfXWJG+1lslAJiuyFH8Ux+fSjbJLdHLoFh26ua2p7ch9/fbz",
+	"yZF7pI5cJGIQ/0MpI72OFzeXWlxhoP6KS4TchA7B5DgqMOMRfgkOVashZHaof+s2/aiv05meugTurksg",
+	"GFrAassHd1+tQZ+/2V9WDZtew2J3wtX7D+a5jlXUGNr7/2Sh/e8fJ2N3q8butmU8F3oCJ4UNz/P6TaoA",
+	"OAMtV+nW+Mun96kQa59vU4ilV0gndktgtPd8yBS5Yd8Mj9kaqNBTOuvzOO6m0//y89mLF+1t+F09rR2O",
+	"4xWgYqMc635Qi8+Pu7PeRQUFZFeNrx+Gmqq1afSPpPr0+eV3oVCDtx1iHhdL1OuL5Z4hVLP7NF7Usk/u",
+	"vh/D3ffH9yeItmZ/eUiIgyliW+7NpKmkQubPoRBrweDZqhTbVuZrUdY9QQfkPgEpfp6lCA9Yi5w5IkG6",
+	"jiSh+pZF83VtPp9nSrnRC2VsvYFMVJfNmO4Fpd7TFQrWcIvmZfhRFK+5pM7PjAnv/dVGKrYq7brK653U",
+	"ptUSfywEuISFZ84XnwElpoa4iBq5kvLKjVrL+RhLrU+OxwXHo92WbkTH1rK4x/d40ooOVCs6qz7P9fWh",
+	"3z9s2bucundqc4OwVIval0P6IDGyQCnyCsOcXnSNH2MWr9QmpyNt5G5GLQUdc3tUUt5nycN4N5pk53pL",
+	"fQ0Ft+coFZRCdT1EJwAkDCujVtRSPsE27FNNOakKe1AVdipIcmFKFxs4CYXaQgEJckNRYK+wXo6CkCtj",
+	"vmVsoiE55ZZNthpXfAvzOK7iDBmxXZdlyIhBQQb+u3mVBhy3NcESjWX5EsON0sPrOOyRqsIDD8yUTXUh",
+	"539JRDOkhg0lvLDs7bmvF97v1hU0vsFm2HsDn8rwtgtsOP3xVqsOXEcsTFAOqaGxHCYosLAlbD+m4pbZ",
+	"/QImZ1+PD6csqnEZtQet8Jz2XzKo+kxn2mn0WRThshZft0WB2M72+Od0AI937KHYoMMqU3zAMWwLHN/h",
+	"1xU9t41cp5DPE3v/7bKMouFtF6Hg0oqQgmjBP5Gwi3GMeQ/+GsbOZiE7y34OLFzHHUfcYqiuSv/upTe7",
+	"i0zN0Ftwt2IlgrxjKmvKKJiZSnX7E5Az/oo8sj8jlihJTww4UGQvyNy37qwed1LAHCEN0ZRHxAf7qMbA",
+	"H1YeWp2co+iBKXCdE0MItAHYIF8FsuGA9OwFt/968uqBtdSzV6uHbI2xyBoMr6geORhcOIImWA8914i7",
+	"C9mVupeD8LBrc3m06ZJ/0tnE6C0TaF/MyUL7SwTZxTxPROQ2Ux6ye5I032IBxf4SNIs3osCZ6hHx6vS3",
+	"wyzIEx8/Cj6+8pX58bINr6PI8+W11f2d5mE4zrVp2/0Tvf4o9Hps0elK4ttfJ5AbKDoFODUO3YFnupNV",
+	"dFMw3CcGQU6bqBLpXtYZBAAXoXhpfJXLAU2bDGR1KWgjps0GyJhGyBm8G7bobh2Uqj71Pa+uYcj6CtG2",
+	"24YgQnh3qOjYku3Ly1WLyNDO2Gq3kBPb/KHZ5uG5K5c2etmG6vJEsYFierTHiBWgFfuGUf6yBWDr4l3z",
+	"9YGGqTsagyk6HTGIZ+GdQ5AbGt6yKHDGb6lpPcLvHOTxfLhrmYE8x47rBrtga7fAc/fQxOXE/07870D5",
+	"3w29RTxc9IAVfElE05lfx8ps8ZYvqRr7mcextrrdmBqmOI31NmM2v3FzwtPaFZ6WPdfdBmp2FiZJD2m9",
+	"Au8C77K7s9IbLopvOL9EKKVt8ufzVUP/Txt7CGn8xg+tAOmWmwcKaFj17BbFgw9icKNZPLgi2TuBhDAb",
+	"lavMftb3xQPgdVYtsxTa52g8pwy2EAioAnIKALrYTSRvG6eAHXb22OPLzfyegMFvfL/Qvdsl+j9WJrCV",
+	"aePhog0ndrg5O1z1dH+8wMBnOkPVknrOB845wIlcS6ncaZQA2dVWrb0TmR0GmR1dtdktNwflze9lP6py",
+	"0oNxgH0OLPVRrdm4H7MIffbT1ElPvY9eDso99AjpjNd0Lb/8WnrHtt3ynhP4hq2raskP5I8/cajD4lBH",
+	"5jqvYFT1hfkTzyf26TiHzDKMKvofBwQah3rHOPyBnZ/G8LRVLGJpLPvLGB88zHSGdoTvcCwy7RJFAJbV",
+	"fqHIkHKxWDFiMlvR2mfocrn6QXAB/Y04CBtyreqIAqTAqk1VcPWzo2qm4ue8HCvkxylraedwJG656foN",
+	"6nJxKoM9WnCQpWe6finsb29vdlTBtPei1u8879EJqion8r1akCeB6mDZRzS0MC6EcMpWfm8zYvZ7OolT",
+	"pdOSSqfaQTJnG++hnqnPBeLRAI6FRr3znr40E6qcGHnQ1ruVYTpIYbhubzl74TLTVTzGh1v/O8pFivvx",
+	"4PEwT3sHFhRz98deJXunHiY+dg2A8N46oTgJLFSZUsVGEsjJfz6G9rwMH02/r1U2U1IegySC1BlSYQ0X",
+	"6PLOzT0hrlTu7DfOlVHNvbd8vQv6gJGpY+IAa+3lD1ogkifoPujM6+tLO40D5Wh6u67WH/JmH13o5d5r",
+	"ur8oTOok7Alpuq4xJdx09BUaSfrMOf1AelshptFuWCvzNhdUWV/SbTuy4m73e6nMaCOh9nBBlh+a8o8t",
+	"pLENOaXdzdl7MyHyqIcF5f7R7kCq3uMrwmLN3Pmgm4hQQ6QI2Q/Yfuh3RGTaZ2V7ohmcrmGKhHRs97Hg",
+	"TT+SlkQlWE6rMhStj6/10AnS61ggvU6dh3YrRT+xiVSGUOJIYg3Zae7B/nLskRg5hOK1DulbRS5wsfqA",
+	"RFJIFZChosIEJARsShERORVMNck1xO0Fu7OcFmT+lt3pR9eHCJDu74ByduxRz43UCBr5gev71+0FSV3b",
+	"D9LcHUbMJXhkTZS5JhGtgg5z2SBdfLq6Gc+Om86CJdn4+ez5c6gRRKWSjmViX9S4aF6mhYehJeA3f/0E",
+	"FYa1gtAC5NmbV79+aATpej3/fX7Wenb2tNUIGkCJHrTn/ZtPjruvIgefrSoHLyyJWorXIz5pdBp4W/M3",
+	"bk5I7MH5f2jFMLF88EY8dsgde/M2z+o+EdGOiGhVevkuHIzYkf3w+oSkpPgk4voA0jI/DHCzXFI51bmc",
+	"cssKsKP+HVOzfAFdKMcM3AsB4cJIeCYT4JCBDgrkQMlxLu0Sw4CF0YQ0cyNWZ2AGpIeUG31nXpLcVfgu",
+	"8jHPf4B0zOzMlmdknv84Tonzitw9mZhTQuax9iW551DXz8j86/vfThmZx+h9AkSTW4yMUGUIHdL1Ijg5",
+	"BlBhlrwBxcP+bhZ4CZ7W61+RmGmNovtfTEkyZcIQmWwVnv5druvcqe31TtteP4ib6d5czTyD3tJwcWUa",
+	"qmPsWxon1w6ibLC89NzSiPBo+Wjuq5Xw/D1D6MKzp+bgO28OflKovof2t5t5SL2EOxw3KbhwwKXAoiFT",
+	"D+wsTbWSnXpM/a4/SNfyE5kfO5mvRdHfB+g2aP8H6cstcoonitkD26cz96PUBmvs5QScNMzbTjEXtywi",
+	"4KrlUFh/ReQAoQUMF0OPMsKNtZDQPetvM7hV7YGqOxY1yRfvulWQhcAiQrVLRQgIJRHXE6lpTND8otE/",
+	"E22gpze3P4Etiki/ZpdHl2A370N2twKXYBQVesAUZhOGMhEmcK5mHI/GCCowgDIxljmf/XRq9rbO/Lm+",
+	"oyIooOAOrnRFl2PtwrjzgmB/Dt+0XeQbYZiyF2XKQ7Zyn0jc7OPLLPPX5J7S+h+qtr4gvtLtOTlxj9KJ",
+	"i8fp2I6uPQ1WfgfW9/l+evO3k8/3wH2+lU1H4fIs08juVZhQNla7e2+szUczMB/ExzYjJZPhiExHPByR",
+	"iM7QDSzlLSK5Ojm7RafvRzfP43L5un3afYJhNlAjaOSGLfP3btGfBce8UuP5baoLfbsx0tjF/cL6KqFI",
+	"Atni/QjnZ+cv9uHHwUt7YMlurkxukhLUA9S4OycxE0RmbeGzChzfzMgyEql8mqm1MV7hZJGzaENnbvod",
+	"MkkMYUpJpYniwxEiNOfsi7RHR1rrjmwqa3kJHQBcBAv5IpgNqZlAXDm9Kz1MmzF1p5RbA82SNI9Zrukz",
+	"MklqiOFjhm3vF0qWSkty7Hi5G7NXw6M+Ra1DDLu0RL5rbrTGXv+IOhEwjJw24jUV6hLW11WQdup5Tql+",
+	"Q7/ziQDuJ4CjS5styOuDdLo6X/puCn/RgUqdf8+nYFsBzprkDQ1HJOaCOXRSyGS9Ilh6F7nfONgpBw1g",
+	"JT9kfWKarOs6fY1vkYNipwgPbGrVb/TipjrFd1gO/AnPca/aBxd6wkLj2dh1k7zVWiYDmRQ8gbVLEebK",
+	"DB7G5SdVxECvacwhPV+UNOyq5W/Rid02cNi850OmyA37ZnjMlga0pnTW53HcTX09X34+e/GivbIPGV58",
+	"RC7kpXco9S/7u17bvQzt1o7fv1y8nFXe5ovlodK5O3xyOf+YaS6esfzl0/vUidw+34kTeQkHXG3i2+KL",
+	"P3KtOyhhqF6tY1MpBiHhJUnGVq8T4NbB/OJc+2z4KShzbArVTPBIyoGapBcpPjA9EnOrOUIDjogPBkzp",
+	"jvc9+dZeaKtRAttGjCQDLrbqtv7kV3pcfuuD7M24zeJwvE+NzkX7vNoIbrVz8sreKcTrqMu+B40tuJDd",
+	"BTrATEAgz3hGJkrKwUOXTysWM7ozrKm86YetLIbWwpKJ8Q0xgO9k5ZUjesecAQbFkGBpOruTKIZ5OlfW",
+	"PEVbdQaGW5pvE0tE6tDQN2zWrFNuGSAYHszHtQ7ufceWKRz3fiswHxiTaq6ZBkw95BMOs238xk04YiJT",
+	"6LjWCetCk3MB/H01LgP7e4xpQv5inBpwzDdrmLsRp0yho80UWnamm2T+/J5l/jw9Zf4ckf0FTM+5t62h",
+	"kmhWEslGGS4JJanxvJqxlkyYuuP2dM4003ppx46brM8DNtSPY6bIiMUR2FpS3hIoTeWiWW4uZYN99mMd",
+	"l9Fk17p7i8mNYs0l/9/aNZ3+EFMYsTGzvMD+qQ0dDKp7ZRge8gndQqHidawl2uSY7R1KFbHIXl5I5qgq",
+	"NsVT6N5JHrHiDFKag4aTwS5b64dWseARkM+9cqAVthvlPR3bZ63Lm9aLjAP6cyw80L5YVTFqsRwwMhcR",
+	"v+NRAkJizEVi7OqftYK506y5GHreABaENCpVTWHYolZEGznhIQz0RarbWFJ7gm+tDLvjbGqNhXDE40gx",
+	"SFcrkRkLO7a1LK0FpvPghnY2g1JzOzfDlHxzXPwVGME76tu/yMqzVo4YEaWuVKRDLG2gf87IGIpJsJU/",
+	"j3SWg6WNomLIlMZiEPyNtarlgNir4GtEIH3KSMA0yupEqCDZrfabgTkWmt0xRWOSu9u6WWVQLpz5niGQ",
+	"V2cq9zKMXTKBVah5A0Lcti267jzKmMEnJ7aOWr/MMZ4qL79UESqP8yyohAOtqEfen081ABe9VSqnI0ki",
+	"nqVuAJk3S7Opymh7w6Sqk9A/PKEfbJWcD7Jhwz16gW/aUos299e55ecZ2DnZHSKPLlpPH2O/MilCaMVg",
+	"LQHU7O9t1nKVebgpGXBrXfYVo7dWFVFJzJpVrVy2IPS33c8lJdCLy40U1q02c/mR6Kq8HYpUioVmp3Lv",
+	"ib3teyxKX0qVvq9SRpW5Qoh7WiktUJ99wTZpLziqGuy/SR59wnfsotvSSTU5qSaHyELttd8G/zRU31Y7",
+	"nD9MmCDwCEkEwA72MADRwxpVCK1PuWaBSxDShiRqyIQL4necdYF2Rurm8N4GdF8oGTN9leOU2B12TAUd",
+	"MqWJZszjdGTO9ya5hokRKaAgTRvFQ8MicHgQjq5fw+j4J01oLAVrkhtYR0iVmhEe4SCGj5kOiJBkQEOz",
+	"crOOUi87jHNcfvUoYbv3quMgjaBxlv5vldSkKjy+xfvVIVRrPhQe+YWNIVTjcVDwHvmL5woW+jKakRkz",
+	"5JEVG48r1jbmYq3u2Tg/rmHIine7r2ojB9LBoAu/qRoUglUcSjoNuyI9OWHlJdJVB4mhxlLwywn8KpKw",
+	"HRHXY641i+ofmw+OgOQqH959VXM/LC/owk9KhnydFPuqjOUyvMiE3dtWpTZ8IiyW9q0ChxCc4MqtGLnP",
+	"BBvwkFM12w5Ypd/lENM3ysZ0+s2eOrTPrbiOdtFe1umy9bJznqZRIJPx31uV4qa1ciZMq5/rfG0SJbgY",
+	"dtsv0OUlExXOHVzui5VWBJTsjiOThPmAv6O5qnB/funbCt1YSfbQwRrQNqor66euuBzb0ToG5PUdlLx/",
+	"WNZAk4ibM3iNNwR2kSkJs924bhXEE3yaCgqUZKUOWLvKzdvOnChvx5S3CpGVEdjNiIGGeygmSTVhOj+p",
+	"m+xuiXHzetqMZJ+gmrhHJ9GNBI10LkUksNxtOpLQRnAEMIP2khbyjay2az/skF6imbXNO8Ty9l4OMzDv",
+	"ZYpA81Uk1dXmHE0ewMO+DINBPqt4KtUtdKixP4e0amnAJkOFW9f2U+FuO+51FL4pt7O1eEnrsrESyV/D",
+	"bmTJdVv2W534+074+4o3IicQzjcWCIfop0KhUOqh+gu/Y04qWIal5ZhZI3tRQvxZj1nbKcbM7BNodi3O",
+	"Woc1+rUdE3N0MCSv7F0RhmiZDEe+K8pKd/0VLp7vyIO/NidEpJccN7g8O28VXNIrgcEgPzgM/upCLqVn",
+	"9/D811lxK+nXPxw7dVTCKhXtmmzUsalj46LnKRelBO9vXd7q3nhMrDUlUGsD9rkyI2JJAzZqqqQYrsZg",
+	"X+MO0PjEXx+Wv1Ye3x54bOqjPzHa5YzWUUuquo6oIYKxSKegmuVex2X8945rvgSK4T2bMm0IVYrf0djX",
+	"Q6cRV6nMfLz1CtJGiBRMEynimQvrpNFZCHW6qNjYNS8witMhIwOZiAi7EtCIwMxIf4b/2RIsw99wucdV",
+	"WgS7/xB4DNlAjaCRG7Z+9AyvUzHAVz+ItzSbxr75M/7mntF9cOlhQ1pzgyumw4QRdlcdz8NHuvDIFnvA",
+	"TSnE10I5Bpzdqg2gYci07o5ltEJw13GO/G+XN/ZTXAKTq6gtc193+3SVkKpiIYOxusUXlFWc4SVGkGGu",
+	"EWQ4n65heUZMDasqPvNUsLxrXa3itzpTYVS5Us1lk1nWyG6nYdH8wXcaNJ7Sme46L1WOXxSF97NO69IJ",
+	"b//MYvlwpXr0rNM+d79mMR/yPo+xNBr/gtQEK5JDxAJs5/5C3k6HrDtUMplYahKjUHXbL7qXL60QAAah",
+	"4UeafcNG2bUxXlrPrIJTvIGdxogPR3n1xsFF21MBKbd8hZUKUO6ZbcVQgaM+dBAVuWR1FPXOC2ivw3zy",
+	"tL796OnSFvyKDbnGvE+8JhDkkAMyYXISu45IBUAqLFFB5JMZMx3SK8qYnn1BL7ucvSZ5a6yIFFEKxfJf",
+	"CUsYoQay4wOr/UxzCpLLJfJTA83rivTw2x6EQPoMlQKr0qasrflVXC8uCJs15eUULkYTOpZWchid/xGA",
+	"3mC0RTS/inzw2L/QQavnfmSfn8N9yZ6Fl7nsYvKo5/7XtR/3HgduqVCGxLXTKhWBtHoPZpNByHhML89K",
+	"HVSs9glUXMB6JiMKLTPsWZEe++blCBpGTpedjpz0cmovCamAeBPlhjzqIcyo6YJy04MZ2GXZNz+++irS",
+	"EgXBOIDpSEX60ozw7sDa7fjpPYBbBGcWYJFjFUBPkJ1/dmQBUWzAlML+XlINqeAa+LidmFOUq/F1gAfs",
+	"tQLyXolCY/8l+zZhcQyGYh1Z4x9H0d1pvP77dWMLwgGpDVZRJY7ghcC9JooNBRUGjbAV+PIOwXh2t+M7",
+	"ku73HOTDy3wgqm56yn8EDdlHlK9u2dFvW0nwz9T1Pp2vrlisdFcrimQBqvuYi2SdrrIUBZMKLyWqdZZ+",
+	"IiJLekC99/pinoAOUOmR+TKS2FukIrEdhMuUmxEXhKb2FzyLtkXmzmmSGyu4/COhHDONYj6vdGg6xbT4",
+	"9IvU/AKN4xY0jUFBM7kqZr4LxiLA6PTiGEv9hQRPD1NN8mU0S+OwXiVCV4cZMfdJlWfI6iIVrqGaDqH/",
+	"gB0/fKfQAdnVuRR3qwmPaOTvC6apQwtOqy9hBxzyCABaqrLXHUdbnsC+PSsW7k0tUXgyZx/SnA3867ua",
+	"hVJEdinnz1pbMHOBwg/I1k1xVP/LsZ4HMHfvlzw76nLjjYzNqPektp7U1p2rrVYhunPX9SDCgffxEJpO",
+	"d/ccZFM4iLzviyg2iSmguqcFlOMmuXbK3T8lF3reOyVFyEqSiJ1zqDRtOBvRe7sWvHqZBk/owECOMbVq",
+	"SxzLKYugATslKI/mPC9FjRP8MEyEVal1JbwRb/eaPphtA1JIxZkwqcmVxhSQHwUNcFGV8MiYimECHpHG",
+	"iDb+XNX9vFX8ipO4OImLhxQXh5hAssxrkcGbLJEaf9ZTFJ/QaIxW1EFk6xkvuXP1IZSbBangq22dseqC",
+	"J13PfXqPA/e+fE5KLm4BcPaOaskjQOH3f9rfumrunCM/Le9lqZyRqujZry8xYM83FBgPmzFYDSv9rHOB",
+	"OV2r0eE7ubPSlKUyw+68WbqOk2DZk2DxZ3OSLPuTLFaNTz24XGS9mZZ4OOpKGh4xYfhgtkdh4w0TOYC6",
+	"SCcMpuCM12kSQJ+hEx1SM51PfO7RnAWiOVgLJu+EN9DJlAvngp+P9jfJWzFvFuUG8fH7/DBgMc3LSBdJ",
+	"LsbtS4L1+LSzsIJV4vdZsLo8gr+YRZ+Zc5QAH/hJOwErBevisPheDzwMCDp+eHdJuJXh9QWqv1pHJVPX",
+	"S2xfjSm99TT3vRhnW687Pcnek1F3CKL3M/QNkySk4w3lbMzo3T6rWK/B/9ZnXAzTXt9gUnlOPqJ39jt7",
+	"55xgK5VXI6oJExEDcbPMPbjUTAv8ZzghwD2JCMdUszXtN9jh78R+S9sCney33dpv9iYv7cr0/UuZmA3M",
+	"ScTsTcS4bgBg1qRGnj+T9eUNhEzOZHKIXsRaMqSOMzEtDhbSsCypydUK21f3oHiuF8znMBWyeYvSyrVN",
+	"gW7u9aUP7Ddcyg+JOTI0hxt6a89HpjaxFDQmI6kn3EDyXVrbOmYRD2ncZWBoinC2ooD6ZHfJbtApLFUt",
+	"fXJC8/ilj0xMKMesW/eq+eeXXLn7RRrm7dsDS06ibY/WExNRJtMknLvvzGwvDQ83NKqyeoE9SbhPPtMC",
+	"XIpU+BrDQojLuSHtg8VaJEyE0L5Se94haU86lvKWRSSZIE7Lru2yDcwvXPFR2V+rFJkEjclopoETTSiH",
+	"BCDH0t4DTMCUGodxTkk4olytKBlv8Cqf5OLJs3eSTQ9odiHZbSaFEiXO6JTuM4b23pViamJnwyJi50MS",
+	"oRkTHS+NXBUKV9pg80e0mFIJjaijhboWMKxc5SbNgTZZEcJoBGW2AMwcR4Rq0sOyEZxD186hVy2yNk8m",
+	"Kdp/iGWaTj8NkoEtmBqCVBfzTECual+SU5Zlsp5BaPcAqOXa3ozjMgh/h/JeqwjIqbjC082say1DDn1C",
+	"QYMjXOctRJkYzSPWHVMBiAkrSsFECdivkxz8Me3D1W/egsE4fwPvl8Y5dnWSyHuTyJb2M1nkD2N9sbzn",
+	"VnBvDYGIlM6DT4gIoBIygILcI/nEk6uynBY5sAeqDeSqVKXq128pVyKz7AuOyoIr7yPnmmQTwYcjQ/SI",
+	"D8zBtJY7GWMHZ4wBozgUvh/AdLq7uNjfi6BwXfDQiBjTCLxqTCnAvlxRYEylusUK7UpMAIoGCiIrevlU",
+	"gRAQ+BMKYxneap+n+PnDR9/IP7VZBJFTwRR5BFWePcX1bTdmdyz+b/Z+9lwBOIQFESPnq7DTeBw4LIJ0",
+	"O61Jo5nWY7vLAZnEVOjA+RbPkgn2OlPsjrMpTGgk48ilUVLFSJSwK0InEyUBhdL49TpzylVnIeFepYg4",
+	"+qvIrYQKPWXoOeRjBrg5iUZXJPs2sdwT7c3cmiZUGcGUJiMKXksurtLmkCD8rFJG2i+uXCdC+/Mw5uM+",
+	"dE1lyugrYtkmi76KuUaA0CcIFwz4jVQzMG2t3WpPHjuzMRqO8JhwQioRukk+IKymc8diP56fNFGW4DQM",
+	"CF5ZK5KjDqELY7uafOxC6HsQfm3cyIjOvjY8oNECPN2WIDi/+Nt86kN4bx/COribvTEXrNfxvg/PBLKr",
+	"UbPFYH8G2GVXpGevRa/jqE9EhRaXeHXd3ZthCxZLcz28I72gbIc68AouiL3uFZsytWRXuiuutaGdldUT",
+	"YJwV+/kxzaChnw6IZvb8IVkbIE/GVIMC4ZSffzQyRmVvaEzBjc6+TWJQeADGomZbQG7YWBfwVbPOKkED",
+	"OGTXc0irGy0MHDSQQ3ahANPyxC6yDPu044bg10B+Bzvbl4mwj6UfeUz2PA40dE3vDmOqtX/j4oYGjTH9",
+	"9hbX0D5Pv6ZKUQypmxlgOw+kGleBlfimaPKOqShhgeXkXvwwERUZzE+AiQnX1T62DJXTA8uWNIDEkRyY",
+	"trE8DfQbhENd6d7gZU8BXTnsYymQayoXV0BSpZp1cz/cc/NCgAz3LRc79RpKux+IZNxnyupof/n72St4",
+	"5OIypdTaPWnOF/HP22etZwXY9VXm5vDPC1SVwzZ3nSdXBTWHV+eOLdXUgZ+iqo+Xs5O7iqs056HtxmaA",
+	"J17APjTciVdT72+RGDk3Q7ZBD9QncUTFkFWjnV9r0qtSwt1vewHMGgSaeywVh76JtLJqmxOuYAkxY/fm",
+	"J9AJSMQVC41UM3DzD6iy/5gR+ypSTc79wMnoMZ0B7lVO//L6hnEbaqXtFblot0gPv+k6lbaXCn6TtqeU",
+	"RMZRlXb2Hod+5XZqfR1tTknJXedepkzEsQuhXBHa10yYTlY3JuOIaUNw39Pp37JJFZy2I5Y8mYzpt9+Z",
+	"GJpRo9NutVp1tCkhp70OEdINrANEsYf54qY7IDQejqwOjxKaVOKMQ5FXqaSylmxtceRmk6kznnHVUWmK",
+	"fRyA89XUaVKGWarX5Lb3WWup/nDZWk9/wLXaX9ZZp9d6mjS0hjW2fa6zTBjg3jW2W5sucotA3AUpeZlK",
+	"yWb7/OnF5bO/ryl/4fX//jNoDKXIbZl9xYv25Ta7g7QuMqDy3JuazhOV9zc9tfs2oro7liqbVEFANv6/",
+	"82Hy7vPF0/ev3yYfXr9p//7PN0/f/zM8f/f6evru9XV9DxRyvoeWnY7jnzkyLxWhvyCnAU5U4AZkOpJx",
+	"KmZy0tRzcZCn/usiDKVTSKtl4ps7pmbgTPCjeenEBQgW9KsE3n5c4iW4Ik99JapvWIILiZqlsuhVOrkF",
+	"MVTCKuDJrPcDVemE7WzRtRU4mR2Q0DUY+z//439WYRLKCQ+rpEkJu9sicdtT0Y3ORbEXesHKMNwAX3lF",
+	"rSzg+pak38C8UwU3paLGS9oOWxd99vx5dL6hiulPpopMruOY+JPLuWpf4Vac/Z5CBi1327rn08f/DFZC",
+	"kP0b0M3yZ+GZrXuGU7Kq1oWBjGXE0n1KiTb78I8FMn3yb/tPNUjfTUHdtM8GyB2KVeAevy9H1/ZvcP/U",
+	"p9EhS0l0dUWR9lmstyARLT1zhmP2qeYQLGEKCsGtEMQwlQvewUexHRqyq7LPUqE2UXzMlISJDfg3H1LL",
+	"OnA4t0s3bV/jKfHafUOyb6oo8bIdng9a9CV72r9orEx0Vbh17hxO9FYBlJdSWxWxrWxgulHf26uRGpkx",
+	"F7dAp+K2mk4/Jv2Yh5h0bZ/0Tnfw4TeBBr0T1+7ugok5ovoKKBrNQXhF3hjEqlmIZIzpLVtsj02NoeFo",
+	"bEUgFTMyBhvMGpA+VA+52vm4SJoYl/vplGJA32V0G00c4ZKIxcwgysMzn/RmRXI2SYOMaJGtoEV1nY7y",
+	"Oxer90f8ZHlWrRDAYIVH30vB8rB7tRnXJBrYj0pa9vS5QAV6wQ5s0CTi8sn/tfoP+ZgOGf4w5ZTY8m9m",
+	"5uyc+19Xymv8Mgvs5hqsrrNPqZNlXimY0pkumcPiAjzjes31RGruMQlL39fL7mMP0y0JBVF2zxirxY3P",
+	"W88O8Xg3PsiMKOHY0vZ85YIESaUk/szDEb4KgvRLd97O46I9v5uGfTNPJjHlorisOotItRmduGlswzwr",
+	"iJAPE+YgeRyzjRmNNIE+XF6WZByrwoNpP9NGMTqu8miWCHWqTcGYsaP/pMlfP/3u7ZYJNaPMbImRWxYz",
+	"giqsmPMyl5iXY2O2VMtMnZU0dG1sQEagmOKKGHnLBKFQPOTNLvDbuFjyL2ghXn98S8KYA56qlR92FUGx",
+	"8tW+WIdywnSpCvqObQwtzcaUW42Qcq3pf7ev4qrpv68ddWi3sqhDoiF0lcNGHdi/x2zcZ0qP+ATP27lo",
+	"nJJ6/Zc13TbuJ+4GoN+bRIwYRYXmhlwPacT+lQtSgEpqjQSm7FXF3YXP0aWNapSdb+5/uTwXN9L1//5f",
+	"WlPyTiZaU3sF0fLo5mIh/qN0iD+ChhSsa/gY1639Dc2fee3Vt4t+orqq9DtWKdjgWh9KhpHf/zmF9stI",
+	"Ejomb/+fHPf5zIfijAunxpbiL1s9FajJX8vmffmXOWQuSgacxRGB0DFAMydxifKG7rt3bP94xjnaoysU",
+	"ur1jW8Yk3uRGHmLWW5ET5BAAMVAjBXOBLicYSu+okzHw1ieK3clbrJAtL2D95RV53mq9bJI3IkI7STNt",
+	"aT6zixQbKKZHTuz0WSzF0MrnJrnO3JD4JdfOZ8kict5qESMlOi17idDJZCKVgRabt0x0rXDseW8mpsXi",
+	"W65IohlGC2EN2i5NJqbXLEFdsMu7sb9q1L3b386m0+mZ1enOEhUzYTllNHfBYR6NTmOqVRfdmNmcuyMu",
+	"sKMLbAuupj4RfGJ3rquSc5KsQA4LGebO2rujMUc0JyGJPR4GVHmBv1p+LT9cJ2b0BrInt63Z/QW6OM3f",
+	"Hxrelt1bq8ENE6oillPpSh3reLPdES272M+eX7xskh7qQN1QMcDdo7F2oVssRJ9pw8Y6cGHHiZJ3YMaP",
+	"NYvvmLWpyK83Nx/Jz1TzEBoOztJX8qhnmf5X4T/QLFTM9HwNdV9GsyvSAwGNPSQFVUpOU2VuRiytkKGi",
+	"AlC3eoVLhdPUhg4GHcxXLGzlV2H3Rrt+lj4i7nIx+1bl1C6o8M00ybVP5bTExeaIPSB9FlL7TZbIRsxU",
+	"2oeVRtxIM+Js0Pwq4K5oyB3FfE45IH63O0jsXMCN7DqC7AXZR7DU/Ae4OUGRQ8BTyCGCr6KXCHvkUvF/",
+	"saiLW927IhetdvYa92l1O8btM4n0EtTSp86tClu4JsBftOMv2YrtjBdubMNpkmCTQOZsJ03Frc97YA9W",
+	"ZztbkcK4/xWqYcpD12BZF9ikscZPXsG27ojXMWu/GnfJNuFuOV39vtBhEcWoEEJcNaO4NEr4oTCXo0oq",
+	"tmbUjlOKnSPszP2bq7IJGme5v/5YqcW8fRTLjbO9b1SnVtTPiiwYgfBk1TxoaKzkhuymeEa48B8I8C6W",
+	"d7y3TzxUkzk3miMkUIWBCN+/+VRe7lTI41gh2xGMYG/7K8m1psKQ6Kc34MfIHIFiKMsrfRYG3laH8Txp",
+	"PnRGRYFFVYdh5Rz38EyxyFXAqK6Aj8tBBthDSDtSr2474534UKSp/XVmnr+y3ktm30BDs+gnq3kH17o+",
+	"2+6HvPoMSu3zKDruFrdFKim166+jCArBiteyik7KFITN+wqW+X3n6GTTitfvgVkHW7rWVtudO++DcD3d",
+	"z9Mx1F/7tq7MXpf2t1vEkJkXCPdUu5Me3sMegRxHopjhCnS/KkfrZsJi2y7XNI4Shgnj8byEWFNv2IM3",
+	"9l6+f4B+2Rqs3LloV+bmzpp/AkkdXIozd1uqTb9P3u53SSi+CQo3o0ixqYsRuiTMrZiBr93cPvmpHZUl",
+	"mEmYHduDmxuAoRQDrsaY8gO2F1QcL7G70l88jOm1kckyd40e2mpZ9JtV1lGZOSENyVhU37KIGOnyr3Kk",
+	"/RHfvEjU2VDV4X5LwpAu7UBxF+LzcAWMxG6paRE9pJG5yvkmeS/JVKqI0L4VelkroQ4kpdnrntZvbIMh",
+	"uAWnnOi4GMLZvRyh5yFDemSSGE089jD38HkPwDQKGmrQOCv85ednv0j/X5vNpNcS4xRcE1/zW1UPnOj6",
+	"fib/dp/Gu7R6nGuSW0vZ8LmvV51A+tNqh5slJRSjlq+RiNEo5gLxIiZUa9ckJa1Tg5hRFTPOai6XsOKq",
+	"I8GWLORRTyYGCs17uYI9zB15nE4lJX3yqOfq0nuPK2aFRZGojJTUdLvRsgL3snu0TdedZTkxi4asO1eS",
+	"/PSs9RR6b3hEo3XSdTBy4hCUMGqzBAAp1+gj26ZOflMGjEV9Gt52pxCi82Zs3aAPmKS+iPvT2fNfnv72",
+	"8j/+853lqooPMSPPwS4szS4qpjEVbOg/g/Ti+fqt9OJ3GohOkyI0grwaMRqbUVckRnHfzdyKoNL98Yfh",
+	"QPdyL2haHTOJXV/rP3KIShqHrEQ+yr02NbHPN/OHzomkw1Qu5uX7TzrjxaX6RJVr9CYL9Lrsdm3N4emI",
+	"QUw7YxnEUpvONxeEJAHTJDfZMxELecQ0okJcLWohmjmIOhATTdLLuULPfmOznp2EtyDJo4tW63Ezjzfu",
+	"1QxfIJYvm8amjEJmG5FLia/p3NVJf+x6SyAux9LUz3cwIiWKTRg1RNMBu4JE/UTw/0oYMeybyde+Ni4H",
+	"bfacXp57/oq2ZsZg53ajdobo5WXQGHORlsBWsN11Xcxl+Y9oFII2ajUdP7+y/vNtB5HGAN+h07geKob6",
+	"b99rk/hn7rLJgedYf3qsN+ipyJUZdSNEbmi/fPkCXG12gOyb7kSxkLsinhmjdn8HdMzjmc+9fM1pHMu0",
+	"W77PkxxzYWVLDk/uXv6nR8zqu8j2Mq5Gw1COxzJy/Gxd1rMfd/rcJMp4369eaThmr/q9jBZ2IG1jCi0n",
+	"3PVcyWJb7lj/GcGpsRaeipA5u5HFMTAzNzi1rw2smtabIBZQ74rQgWFqSpXLwBko+S8mSM/dgl6TvMFM",
+	"HxpxMbSclTkIQJdUFHEdxlInihFQo1SxG24zV7vkVwPxZNBckblKO2OXcpc2jugQKRC5jcYBUWmaWoC1",
+	"SrOADCiPE+VyjbQcA5CZxgURe6Bo35eGFObv5+ZRhZMe+QB6JAJYdZZherpX/vb8P87P3r38z9crseID",
+	"VUWD7XHdm1HmfDkUf3YNJgplnQWosznOuRUcoTyCUDkLfoI8dnUg56XgzB8mTGhXJw4cp0muYy1Jjqvo",
+	"IAUed40PhDTQ/CAHvsxF1tDI6kr3x6EWeCOur1p5PUzgZTqZSC7MeJFUL9bpXuqXj2WOrpJtZyGoGlR7",
+	"iFGoe6kWd+8euv3zPnJLKWDLNPfZyInOwHG91pIbcOwCVtskrvTle6Owk5Zz8pYdtopypMwuJY3NOJ4z",
+	"XLbN7r5gkhUjnibSCo2IzlztBbYxsbqFD0WjTQblGZmBBX65TRhjrvsfji6hF1RJmqTbi2NTRyIW8zum",
+	"/n/2vm65bRzL/1VQupmLoRXbcXqm5St3Ot2dqc7HP/H8U7XjlASRkIgyCHAI0Iqqq6v2HfYp9mofYt5k",
+	"n2QL5wAgKJGyJMt20uOr7lgSiY/zhYNzfr819oMXkU0CQkomEUn/nBhr5QBpw76Gy5ppQg3JVcF2j1te",
+	"ehl64GKaP6py+/W8q2ZDccSRr605sIZfQEHADNBgXFHaxlqc84AQ4wdEfLHPkHyAbDRkfEzAoHMwUQFg",
+	"Cm6qETkqVCR0KTFM2wuFL7s4TMHzXaKZUKyy4uO+a4UW3QFAuNTdJZYI0FTrL/zrzmeUlfKV/rM+fExo",
+	"rHcPrz+w0hG2kcMOAgI/xA/aQ6Eylgou78VTUkfU1/KBhz0MuNF/a77NMaP9VAtBamm4IBdlxVu07FKN",
+	"U1rSFGoddvVdP7pNfXJdB1E9t5x381wF05pugtP+gZkFc07HXb758DK+uvVkMUYB2k3Qp7UKsC2qvd74",
+	"MT1Vf961+vOAdARgTgafGEmpDPGFv+qX5LJmOqPL4YZj/cnxzp0WL+BymGdRO/IdUU+9GXBC9vWWb3jN",
+	"JGr2YAnyPsf5XlAuoV7hHKJGoIkiU49hnEVXjaD5fW1xbQV/1Ma4reV5X8l6nNv5lUF0ifanihuDTfAP",
+	"Ktn2vaxdx7GHw5LKHIVD+H1lUu49QpxRLr618DAEgagk44xnY6nMmFppynbXk7fK/Bg28ikmPMxxTCgd",
+	"R4RBFKM04B5KF4E7HU7bXGlLnKDMqSZTNq/lYbUNh79eGPJtqd0vCqgOmdAM4svdNe4DbuOTrh1E1y7p",
+	"NSOYb2/0Ldzh51EN3K7qpg2tDl6IMPPoZ6XBtq8F5ZAGjBt2DqdzMIenq9Cnq9Cnq9A/jsn7gc1dbej+",
+	"sYQ1O54I+YD27ZC2yw/xyXw9ma8n8/XHMV/vHYm4D4KaqnU0aj4iWuEXWbNsdhu4NjzVz9J6uiF5/smR",
+	"qpMpwztUoIt0O8IyklFDE4+S0yq4Lys144LFLIsI1F5nnMkUSkOft053yDrSzcEFgzxUZ/72XDf1lP3a",
+	"w3VzIQTBtTuwENi92QAVlrqlCLiJYSv7t/fZb/Y//T0aP/KCSbujOmwl3MV7VpqEFIzaXdWJ33v7J5Or",
+	"TAk1XzaQqjsKwNn65cqUdVM81dO7I+wH5tV/NHeFcOnjJjVcQ50LxE1zrk0V8NmysGCBKQ1s2hdnh117",
+	"Nf7BUwAbU/FpDc3jDoHf7t/xIBlYF2Bd0/cDcJ6CUR3OtZ/tt3Hx43etjojLzE4cWAg/vPp5/PbVJ2te",
+	"JTch3zXAZ4Vds/YEPtCeC7tQ0uQ2/nC8ogF1F9/GKqyhcDsLC+42026SdTGeVpwVU1rN1TijSz0YPT8G",
+	"gspxvGxn0NE3TpkQg9GL5h/jgktll+bkOPpjxbSpeAru1X6wskgN/5WfUTPi/cCpQN760Pnhs4fSes8b",
+	"VU+BmpzNuOQrgDktG7Azf1Q9ZS+tUIX2gh7z8czxcm5g44CmLrjusb9AjmI0C8HAUF8KdE4YIrNCpBu+",
+	"4RCUlbHneaAY0Nc69N1CGbQ3IFfySn40dDaDFjC8/qgYIITM+NxqTJvZXa+Idq5ERibNyk+SwCoJSNIN",
+	"aDMV4hxndyW9y6JyOVXZEtCdBZsZomozJB8RI9v+qFEIJGF23l3jaF0zm6FTgfS+DGwhYFe76A0Bs1Mq",
+	"mMxoRZaMVok1q4alkAGBZjqoCBHC2eyCVnMu9QgyOlhdAygImgmWGh1gEorEIZlo/BwgwpxVSq6kHS6i",
+	"aKtF67bXjWxILryxsNNBXcQBAac+ar+n3E8IJf+saWVYBQtBYSqutU6IK+nGbh8IaNlD8gvPMiadQOX0",
+	"hhGpyOSGippNgrPBYJJMdF3afdcsmwzJG5wE5rGkgi1yRz43eJweDCGniM4tlQFPxzIQqokN7yb2+Usr",
+	"sIAT7/ixg2Rl6pxMXs+O3irJ8Bg2cX3mmjw/PhsSBP8ehRIC7+IaXWj2ADdaZQz41J7D92OdkVn4KszL",
+	"jzksvbuU8qpx3udbAa4GlOH8Sp6dnpKJUWpcULmMjPMkIROpzFhJNi5ZxVU2CQ0+cMPIVea4juwGBRB0",
+	"J8rwWz+yiaPWhk1eF4wJPm1sR2FXGXHcC0yrU0kMk7BTugut3IUFP2JT84rVA86fV0Vplv/fSo0/lXWE",
+	"t5VaoBRMK4Ddz+xiTZfnhBpSKNAgMAIgn0lLku3QhmQCn3QWTZwTZoeANHrWpiFX9O1c0JGrvI0Q+vlm",
+	"Pui/rtBBQ1Twz5q5j53/vIUGG8MkmOc5+RuVNa2WgQuKaoPq1LEAPbUh1g4NtiZDsa/twoP5lfpBJYRj",
+	"nUvm2AypYQBRte2AgEPrjsOJuMLR1HC27Xb78/qte70b9fdeex1PA/3mufOH1lVsOyF/Pd4xn0ASV9c8",
+	"G2ycUUx2ftcp+SAA6jy5Ju8BCWllbp24ShBz92BTnB3fBk2xWU6yJkoBGlw8M2yzxPjNW8jib1ndA8sL",
+	"tD2H+cDQGIEeaIAycZ5oy/k1fdS3zfL0+GGnGbR7j1lJ8F9UrOJ0dVP9b5zX6eH1fU0cS1XWogHC38MS",
+	"rDzh1kmfPcRmTlJ908RrE+B9tH+C9FammCYTbBEdkfBZnytDa9ZV6AgpiGSQ6putEOeaYVixmqwmMyZ9",
+	"qDquFbjHQL04vmeW+DZKNbhjTOaeOWgcgDgAjjyMxM5OTu3kt/3l94M4bxxifZ/OoJvyEHBUX8+W4OHL",
+	"x4QYg4JnsmFJPAKj/D9PHEbD15f6KIHF2bOgdGyJv104cd/VeZRxf3F0fHp0fHJ5fNpcdACo0MhOG66r",
+	"tvpNlGPZKckC0bv9iRf+Nl+wm0uCUZ5mXxIQogQF4kq+ffUhcduVnCRnJ6dJ+2/fJ0kjMldyMydsV7LH",
+	"nfe+liuCW/JEzWjvPzcUUo56c1LIp5HJJPxignkLazprQQOOGU9z53wKOJDZQdWGZUSqxU73Ba+boR3Q",
+	"0EHitUmu+tEFvP4eW4OT9LJMMrt8MjWuVBeSr9h6EP+ScOlO2lbyvgi7SXQ2g8zPn7nM/txKcAo6ZQid",
+	"C1x8Pgkq2QIAM6NvzqrwuYS2ufqGCQF4AoRJN4J//Tdea6ynj4OWD17Qk/Q4+56dTv8y276QK2zMpmuV",
+	"SLAe9m6Fx2Kz5QVL2/pu0IOca6Pw1OxMuE4I+2LiJE/FbrhLDUm2sCdYkIxzIpVX7SbFiCXfLkOJKbT4",
+	"bqUHurincSWexS2ogK8/viPPT7777uiEUFHm9Oj5YPtD7UZ34L7fERq9jJOgPa9zH7WCIF7YSOwUKKYL",
+	"LvGfJ99HIRGXhgEJ5BalDq495/ODX0RG29OnOJdAaAYy0xLJh9Wgha8eDEHDBlfUzUbZ1o1M21gY9MKl",
+	"/yHNCDBtksWZckxBzRxipteEEQyJ3SD8Z1azIXkb5/ivpD3KJFCUaj3MEMhYw4W2v0+IlhRbmH1zcU61",
+	"7yHB6p2J1+FxzgQmTh0LB1vgcPWVnDLNM0ynKpEBaj1ZqFpkgItnJ6e5nAvfzqFH4as4e8xMY4sjJEuj",
+	"YSCeaDsJeyXdoF3W3p3wYMW4Jtajuj+56NUxpOIc4xz/SqK5Ky3rtj7a7cdsk+k9Gayy63R77ygU3kNZ",
+	"d2mhOWC9cjOALkvxNuqLz2q4yTwovObmt7+PDEMUUT8+XCZaNie864U38GdCUQH3Cw82A2V+AhhfmZFc",
+	"LQhfsaLtCKCbrAp0Fmua0PPjzWpQ1U6syWiz7ly3dzdN27aGL21KKiA42ueA683ZuHW+jw+xd9X8Phdd",
+	"xl950KMhuGauCQaDcElftnb/ICfGGKYQGJF75f1d+2q+uWDESiFyzVgZsLRns3PvoRa5EoG7FSQd2pBB",
+	"slWlD8La8XeN1AVPLK73xeL66gtNjSdypVlWMd3HFYF8Xr3Q4Gfb3riscLVmDP5AsZTiTnSt3e9zmXLH",
+	"3bEFSW2Ldpa3eYpuuTO7P8bYLUgHA+Ea15quE3LmqmDjPQq1t/zuyTEkQOS8pnO8Wrb/Vum1DbXcvYRP",
+	"lP/rf7Sm5I2qtaZ23dGIjCsloLruczJQko0NLxANXocHrG7N1iSLms+lHnM5tkcKrPHVeqEq4A55SBZc",
+	"a9IeGisAHED/YREUJHI8aHU/t/i+B8GwDzZTPKSYXaPC2j5r+JAqgc9zc06AMp5QYjca+is8Eggc9CbP",
+	"XOXTZEigg3pi7PmjotVy7LdrEnfXw6YSLu3hMUU4kaJG1ANJ0lwpzVxCRi3kuU9aJlh1Zn+MFUmVquc5",
+	"8ODVBs6DXOsa4esi9kZnHAnXV3KV0hfG5EYI9BZKkQWj19bI2c+s6vmpcoTlBVbTW3xt16kODYHdokc9",
+	"zt1ia1btQI/ir+8v3KffMEmyakkqbrVusJNuPQ5aAuzHH5ESGE1HPxWwK1aEVMmOZiSOTrcnBV6STIEC",
+	"Qdh5qwZ1Hbac8hyUI/jJPX817jm5o86+Nl/LJWO/33bF6Psr36G5jrFWFkPtRa6wVhi8vm6ABqxfHPkr",
+	"kuBOA/aP635w4/1TdJhM4JlUaIUhxJWctIRyQv73P//LVxljarTQTNwwPSSX9JrLOaELuiQ0nFchAoG0",
+	"NuSy1TWi60OXVVUtCTdbuP+4HTSQ+xdUZhRumExFuXSJ24JrzeW8p3G0w8+j0O/n5w/N5NxlF8hrrVU9",
+	"U/Vgx9D3EQice73zV9h7uMHhesLmQ/rcZ83x+8B91K+sclEhiGYa7lKxIhj0lVTWGUoyrQ3exYD1iLBj",
+	"tzYnWLLgbps0E7OIcx33NhVKw6XQySloXxfKpl+Cu6nbo/RoYxTi/O9TGPKwYYjvkT453b9H+o9inBAw",
+	"SvoMwJ2MUnVfRmkHy7JmSFTpnH6PGam+fTPydJj5uqzI8383K/KuhMvXJo04py3gq31MiWbmqEkv3W+M",
+	"A9GI4DOjCSVWIJG11uUrITm5mpdsEocO+Bxova0MHXF551gIrdUtacpeg6aZee9X7htBuTtwStFP/4Nd",
+	"i6dzy15K/ZEZQknYmCCCB9Bro0x5YJ3+ySqbKhjkEqy+CaUNyRjgSmJxaKqgYx7cxZCsGYGDHWCwDcg3",
+	"GXNJas02RyCamct3l++fgo+n4OPpCLOrnQIcTiXZkd0Pr3wLaG3b3075JKDeeLtBsVbMOmj72/NDFM9c",
+	"hjd/UwU0R57RKxsred8MCNGroHgm/vfn7VuIbSzlVruvr735uLN+5rt7bg6M5hWZ1bPBdgZ3W8torWiY",
+	"KYL6jdVsnCqZ1WkPztzay6wCjHexxTdU8GwMVdj41L/AU58fsGrD69JXVrkBdxdezbGW8OGvhDqjqDdr",
+	"tyAajz9TRmC/HB5JKAbReLMDdfMuelKS/Ulj6QaCcsbnGCtH2t8Fz7jpY4q4bBTv8aolNunfRn3pFe2d",
+	"Jfdx6iLC6v+b1UZ8YCmc6GO3cIAY4tlv/n/H29ZLNHXpnbUQkXrclSnvycUkB9CKb6j6YA/Z3sfHJF11",
+	"huFuvQJN81FXSU2+HnRhEW/b6u1Y1HtL4cOaq+ooDejyWj0HeZTh/V3XoQsA1sT/u6OT06PnJ4M9AqhH",
+	"uP/f6IW+sWs2VVUsNXfyLPYDD5ze6T8uNJnYL7qekGe/hWTK7+HHkwRhJakQnbCOviCvoEsEWrTCziXC",
+	"GbpKn4BFi0UB4K127RvpKJ2xw3PNpZ/8VL+pIzCird/z2ddBuieDI/d/W0HjFFyyycj3F9tX+7wFbiY0",
+	"v/nm39APj/tLZeZrtKYIdXlOJobRYjJycIoyA3kKUMXYa4z3Ikus+FTynExQ4CZJ1wqN4BFckhvOFj2L",
+	"ssiVZp2rYucHhcm0CLD222cCcOCakWsuM50Qzez+G6xtS1VRUASic4b1HwOqNdPaNeiVgkLWYRs0J+i8",
+	"64Rw8jOhWvO57/2DDr2xN0KDpOPFyWCmhFCLMQB95Upk44q5NaRlWakbKiJWY1hZgN4ftygF9bX9T12B",
+	"3z356yAZTCtGr8dzQbX2T/y8GVrqdAVaakvsLN9Z5zD2E5LVzJsaJrM2CO2fNMnoEsTVfg0I6/tUyFDT",
+	"LS0ezT8BbTIqQxysMlWFndUucoPC7ruUKg7r2DUa+9FYsBsmNoDoWBcQAWDbh4+jHx6Uz5NJNuMpp9Vy",
+	"25B6emJ1y45pyx+k4QeBoeHi5/84eglfOXuxHwHFCqfFSZtke+sTCYzNY4vHWlUxreoK+nDt0KO/7DTt",
+	"aNtGg5zPbXwb3R+gcI4iUdzlcENP7siC6h3sQyfGfBhyCwQGYk2AY3ELBG1H6GMwaHfBSxRGXVJ9rXvY",
+	"UHFI1U03JMul1V382G5EZbfsGaywe/bqD34Beo7E+n30jwUz1KrWkPwQsCmKEbRGmYqngAn8TJVM0pIP",
+	"l7QQrT8APJ39Q6ZSPRk2RgOxajoM56dcgV/VHpzZBY4j8ve3SQSdnZC3P79LSMpvuCBapZyZZULKCuqd",
+	"iGapUVVCkGbEnnESgswjZEZTLrjhTEfDeRfdbumOUV2QgmOvGO7OCIIcsyyVUHPAexR8xki6TAVLSEEl",
+	"nSN0EtzP1qL1spdugzsOklj23dzUhqtYZP1BgJ+kOd35upQk3PUmKxdG8ZpjCUdXqGdfNvIP00mTIw0M",
+	"DiFoirrkomdjpN/hTeKBY+hkA3Abm4088DmhcyZTWMVmf0mDlRC95uL9a4I8PbrnHI63ZPCiGWci08TQ",
+	"a+aoSBAOy07hlZwLrvOE/FQxmeYJuajolKcw24+llYXcg4/ZOND3yhX0OuBgFvGWBkqMDekBMXLI9qmr",
+	"m5aZ+4PVZy7n9sFYmUOFY1DRjAog27NjyCmXQ/LaBHxKPNy4ebquhYRI5uD1eUUAFK+1gtaAdOodNc0j",
+	"uCSqylg1QumbzYCPHWsOdEIKDhjmMAOdViz0KlwzVkbNDvZkUDFphuR1ht92QKJSLOPVc/QbXXrnFh4Z",
+	"A3jBRqBpR6BppMwREWiRK6d09vSBG2cVVBsqM1plrnHDLnFZqZRlAJexqpGoqF2jCF4UJ8Gh4QIQ4O0u",
+	"jcjfPr57Sz6CB0qIoEtVG5Jz/3XDvhgQOm03hgri7+ob1hSWYV1WoBnIeamh6uO8ET6aZeFwFQ3+J1UV",
+	"fWJXMlWKmKaDRNIcCTg2oJYs5TNudXNJJENOD/eSH0JQxTuXCAgZqgraa3GJ8MEgRfh4Wlm7zCRY5Rtl",
+	"/csM8NJJxXRau+F4rig8O4XOFArHs2hAH1jKSoeWsUbqjbNGqViSaWsBzIIj+pPCYeE3kgahCiklsiTU",
+	"1lSZk+4pS2kBN/LRQH6sMSxlfXsAhGVwAQavcFtC5xUD2KSEVGwG/KcgK0pdA/XmkPzKpSu2AVgCUGqa",
+	"Za1teWnjk25jaHfEVPTGGjwsArR7Y9ScWZMcPQPYV+3xqvcpIOwpjAQoPHIusgQpIxY58kbgHwlEG+6I",
+	"mQTQmhmt7FBSbD1qKT4XWcVknz0KZU85tUMnmbLHp0XOYvnH6Gj9CR9i1MSUVhmwXwDqJOymYDTTMRhD",
+	"6Ig2ilBfIokKLIT2mQIABKNyia0h0VzsG7qEMVdGzSta5vb8nVLrou1BmBqgi2iEDN0tuACUEDwhwjls",
+	"RLSpGC3sqjKZVssyLLANtQCpQrhOM6Ub0ffs7zMuYpm9MIamedEjOfHCOWYQCk9wSRG/TNDaOoIOs7K0",
+	"e6vpUrswFyhBRF1ITQpGZUIoVjvWEhRZO8cH8XcCJoAK+NRrqnZ05dpE435dlKrqHPMbsP6ZXy10fnAU",
+	"sdEMozZq8kkDnZBSwD5IZdwWYKrhqC71kFyQBloXHohizaQVPoj7GC0QUCBpUORQLvDyGGAGWrKhO83D",
+	"e71Mc2WjVyqIrks7u1FTuwsxi5MGJSF1gO8EjFRacMHd8OEvCLKekBKeesSyGk/Lq3Y+VQXIuAuwzz7F",
+	"Q33zy/uPH/v0sXFF+hrCIIxL49owvfIyqq/tF7k5jywskoFZkze1xt0akZZp9yx3HXwTLrmnGzodH0W2",
+	"RjGK6pkDa17iMn4Ic2Y3LHqr58K7bepO6jlG4tfchsvaKOBAE8q4l1Bv9o3PAbVtODFqSP5fTaWBowiY",
+	"eet4CisIkDJpRe5Gpded7BtzJF/DkA9FZURm/IuV3HpqP2p4gWwot8gVDkJft18QoJ1+//z7/wUAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
