@@ -467,27 +467,6 @@ func (e CasePlanStatus) Valid() bool {
 	}
 }
 
-// Defines values for CasePlanPartDiffChange.
-const (
-	CasePlanPartDiffChangeAdded   CasePlanPartDiffChange = "added"
-	CasePlanPartDiffChangeChanged CasePlanPartDiffChange = "changed"
-	CasePlanPartDiffChangeRemoved CasePlanPartDiffChange = "removed"
-)
-
-// Valid indicates whether the value is a known member of the CasePlanPartDiffChange enum.
-func (e CasePlanPartDiffChange) Valid() bool {
-	switch e {
-	case CasePlanPartDiffChangeAdded:
-		return true
-	case CasePlanPartDiffChangeChanged:
-		return true
-	case CasePlanPartDiffChangeRemoved:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for CaseProblemSensitivity.
 const (
 	CaseProblemSensitivityNormal     CaseProblemSensitivity = "normal"
@@ -581,27 +560,6 @@ func (e CaseTeamMemberRole) Valid() bool {
 	case CaseTeamMemberRoleMember:
 		return true
 	case CaseTeamMemberRoleOwner:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseloadState.
-const (
-	CaseloadStateFull    CaseloadState = "full"
-	CaseloadStateOk      CaseloadState = "ok"
-	CaseloadStateWarning CaseloadState = "warning"
-)
-
-// Valid indicates whether the value is a known member of the CaseloadState enum.
-func (e CaseloadState) Valid() bool {
-	switch e {
-	case CaseloadStateFull:
-		return true
-	case CaseloadStateOk:
-		return true
-	case CaseloadStateWarning:
 		return true
 	default:
 		return false
@@ -725,30 +683,6 @@ func (e ContactPatchSafe) Valid() bool {
 	case ContactPatchSafeUnknown:
 		return true
 	case ContactPatchSafeYes:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CopyLanguage.
-const (
-	CopyLanguageAr CopyLanguage = "ar"
-	CopyLanguageEn CopyLanguage = "en"
-	CopyLanguageEs CopyLanguage = "es"
-	CopyLanguageFr CopyLanguage = "fr"
-)
-
-// Valid indicates whether the value is a known member of the CopyLanguage enum.
-func (e CopyLanguage) Valid() bool {
-	switch e {
-	case CopyLanguageAr:
-		return true
-	case CopyLanguageEn:
-		return true
-	case CopyLanguageEs:
-		return true
-	case CopyLanguageFr:
 		return true
 	default:
 		return false
@@ -1046,6 +980,81 @@ func (e DuplicateDecisionCreateDecision) Valid() bool {
 	case DuplicateDecisionCreateDecisionMerge:
 		return true
 	case DuplicateDecisionCreateDecisionNotDuplicate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateDecisionCreateTake.
+const (
+	DuplicateDecisionCreateTakeBirthDate           DuplicateDecisionCreateTake = "birth_date"
+	DuplicateDecisionCreateTakeCountryOfOrigin     DuplicateDecisionCreateTake = "country_of_origin"
+	DuplicateDecisionCreateTakeDocumentNumber      DuplicateDecisionCreateTake = "document_number"
+	DuplicateDecisionCreateTakeDocumentType        DuplicateDecisionCreateTake = "document_type"
+	DuplicateDecisionCreateTakeEducationLevel      DuplicateDecisionCreateTake = "education_level"
+	DuplicateDecisionCreateTakeFamilyName          DuplicateDecisionCreateTake = "family_name"
+	DuplicateDecisionCreateTakeGenderIdentity      DuplicateDecisionCreateTake = "gender_identity"
+	DuplicateDecisionCreateTakeGivenName           DuplicateDecisionCreateTake = "given_name"
+	DuplicateDecisionCreateTakeIntendedDestination DuplicateDecisionCreateTake = "intended_destination"
+	DuplicateDecisionCreateTakeInterpreterUsed     DuplicateDecisionCreateTake = "interpreter_used"
+	DuplicateDecisionCreateTakeInterviewLanguage   DuplicateDecisionCreateTake = "interview_language"
+	DuplicateDecisionCreateTakeLanguages           DuplicateDecisionCreateTake = "languages"
+	DuplicateDecisionCreateTakeMaritalStatus       DuplicateDecisionCreateTake = "marital_status"
+	DuplicateDecisionCreateTakeMigrationReasons    DuplicateDecisionCreateTake = "migration_reasons"
+	DuplicateDecisionCreateTakeMigrationStatus     DuplicateDecisionCreateTake = "migration_status"
+	DuplicateDecisionCreateTakeNationalities       DuplicateDecisionCreateTake = "nationalities"
+	DuplicateDecisionCreateTakeOtherNames          DuplicateDecisionCreateTake = "other_names"
+	DuplicateDecisionCreateTakePhone               DuplicateDecisionCreateTake = "phone"
+	DuplicateDecisionCreateTakePopulationType      DuplicateDecisionCreateTake = "population_type"
+	DuplicateDecisionCreateTakeRemarks             DuplicateDecisionCreateTake = "remarks"
+	DuplicateDecisionCreateTakeSex                 DuplicateDecisionCreateTake = "sex"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateDecisionCreateTake enum.
+func (e DuplicateDecisionCreateTake) Valid() bool {
+	switch e {
+	case DuplicateDecisionCreateTakeBirthDate:
+		return true
+	case DuplicateDecisionCreateTakeCountryOfOrigin:
+		return true
+	case DuplicateDecisionCreateTakeDocumentNumber:
+		return true
+	case DuplicateDecisionCreateTakeDocumentType:
+		return true
+	case DuplicateDecisionCreateTakeEducationLevel:
+		return true
+	case DuplicateDecisionCreateTakeFamilyName:
+		return true
+	case DuplicateDecisionCreateTakeGenderIdentity:
+		return true
+	case DuplicateDecisionCreateTakeGivenName:
+		return true
+	case DuplicateDecisionCreateTakeIntendedDestination:
+		return true
+	case DuplicateDecisionCreateTakeInterpreterUsed:
+		return true
+	case DuplicateDecisionCreateTakeInterviewLanguage:
+		return true
+	case DuplicateDecisionCreateTakeLanguages:
+		return true
+	case DuplicateDecisionCreateTakeMaritalStatus:
+		return true
+	case DuplicateDecisionCreateTakeMigrationReasons:
+		return true
+	case DuplicateDecisionCreateTakeMigrationStatus:
+		return true
+	case DuplicateDecisionCreateTakeNationalities:
+		return true
+	case DuplicateDecisionCreateTakeOtherNames:
+		return true
+	case DuplicateDecisionCreateTakePhone:
+		return true
+	case DuplicateDecisionCreateTakePopulationType:
+		return true
+	case DuplicateDecisionCreateTakeRemarks:
+		return true
+	case DuplicateDecisionCreateTakeSex:
 		return true
 	default:
 		return false
@@ -1622,135 +1631,99 @@ func (e MergeConflictKind) Valid() bool {
 	}
 }
 
-// Defines values for MhpssParticipantRole.
+// Defines values for MergeCreateTake.
 const (
-	MhpssParticipantRoleFamilyMember MhpssParticipantRole = "family_member"
-	MhpssParticipantRoleParticipant  MhpssParticipantRole = "participant"
+	MergeCreateTakeBirthDate           MergeCreateTake = "birth_date"
+	MergeCreateTakeCountryOfOrigin     MergeCreateTake = "country_of_origin"
+	MergeCreateTakeDocumentNumber      MergeCreateTake = "document_number"
+	MergeCreateTakeDocumentType        MergeCreateTake = "document_type"
+	MergeCreateTakeEducationLevel      MergeCreateTake = "education_level"
+	MergeCreateTakeFamilyName          MergeCreateTake = "family_name"
+	MergeCreateTakeGenderIdentity      MergeCreateTake = "gender_identity"
+	MergeCreateTakeGivenName           MergeCreateTake = "given_name"
+	MergeCreateTakeIntendedDestination MergeCreateTake = "intended_destination"
+	MergeCreateTakeInterpreterUsed     MergeCreateTake = "interpreter_used"
+	MergeCreateTakeInterviewLanguage   MergeCreateTake = "interview_language"
+	MergeCreateTakeLanguages           MergeCreateTake = "languages"
+	MergeCreateTakeMaritalStatus       MergeCreateTake = "marital_status"
+	MergeCreateTakeMigrationReasons    MergeCreateTake = "migration_reasons"
+	MergeCreateTakeMigrationStatus     MergeCreateTake = "migration_status"
+	MergeCreateTakeNationalities       MergeCreateTake = "nationalities"
+	MergeCreateTakeOtherNames          MergeCreateTake = "other_names"
+	MergeCreateTakePhone               MergeCreateTake = "phone"
+	MergeCreateTakePopulationType      MergeCreateTake = "population_type"
+	MergeCreateTakeRemarks             MergeCreateTake = "remarks"
+	MergeCreateTakeSex                 MergeCreateTake = "sex"
 )
 
-// Valid indicates whether the value is a known member of the MhpssParticipantRole enum.
-func (e MhpssParticipantRole) Valid() bool {
+// Valid indicates whether the value is a known member of the MergeCreateTake enum.
+func (e MergeCreateTake) Valid() bool {
 	switch e {
-	case MhpssParticipantRoleFamilyMember:
+	case MergeCreateTakeBirthDate:
 		return true
-	case MhpssParticipantRoleParticipant:
+	case MergeCreateTakeCountryOfOrigin:
+		return true
+	case MergeCreateTakeDocumentNumber:
+		return true
+	case MergeCreateTakeDocumentType:
+		return true
+	case MergeCreateTakeEducationLevel:
+		return true
+	case MergeCreateTakeFamilyName:
+		return true
+	case MergeCreateTakeGenderIdentity:
+		return true
+	case MergeCreateTakeGivenName:
+		return true
+	case MergeCreateTakeIntendedDestination:
+		return true
+	case MergeCreateTakeInterpreterUsed:
+		return true
+	case MergeCreateTakeInterviewLanguage:
+		return true
+	case MergeCreateTakeLanguages:
+		return true
+	case MergeCreateTakeMaritalStatus:
+		return true
+	case MergeCreateTakeMigrationReasons:
+		return true
+	case MergeCreateTakeMigrationStatus:
+		return true
+	case MergeCreateTakeNationalities:
+		return true
+	case MergeCreateTakeOtherNames:
+		return true
+	case MergeCreateTakePhone:
+		return true
+	case MergeCreateTakePopulationType:
+		return true
+	case MergeCreateTakeRemarks:
+		return true
+	case MergeCreateTakeSex:
 		return true
 	default:
 		return false
 	}
 }
 
-// Defines values for MhpssSessionModality.
+// Defines values for MergeRowFate.
 const (
-	MhpssSessionModalityInPerson MhpssSessionModality = "in_person"
-	MhpssSessionModalityRemote   MhpssSessionModality = "remote"
+	MergeRowFateChanged MergeRowFate = "changed"
+	MergeRowFateMade    MergeRowFate = "made"
+	MergeRowFateMoved   MergeRowFate = "moved"
+	MergeRowFateStayed  MergeRowFate = "stayed"
 )
 
-// Valid indicates whether the value is a known member of the MhpssSessionModality enum.
-func (e MhpssSessionModality) Valid() bool {
+// Valid indicates whether the value is a known member of the MergeRowFate enum.
+func (e MergeRowFate) Valid() bool {
 	switch e {
-	case MhpssSessionModalityInPerson:
+	case MergeRowFateChanged:
 		return true
-	case MhpssSessionModalityRemote:
+	case MergeRowFateMade:
 		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionCreateModality.
-const (
-	MhpssSessionCreateModalityInPerson MhpssSessionCreateModality = "in_person"
-	MhpssSessionCreateModalityRemote   MhpssSessionCreateModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionCreateModality enum.
-func (e MhpssSessionCreateModality) Valid() bool {
-	switch e {
-	case MhpssSessionCreateModalityInPerson:
+	case MergeRowFateMoved:
 		return true
-	case MhpssSessionCreateModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionCreateStatus.
-const (
-	MhpssSessionCreateStatusHeld    MhpssSessionCreateStatus = "held"
-	MhpssSessionCreateStatusPlanned MhpssSessionCreateStatus = "planned"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionCreateStatus enum.
-func (e MhpssSessionCreateStatus) Valid() bool {
-	switch e {
-	case MhpssSessionCreateStatusHeld:
-		return true
-	case MhpssSessionCreateStatusPlanned:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionKind.
-const (
-	MhpssSessionKindFamily     MhpssSessionKind = "family"
-	MhpssSessionKindGroup      MhpssSessionKind = "group"
-	MhpssSessionKindIndividual MhpssSessionKind = "individual"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionKind enum.
-func (e MhpssSessionKind) Valid() bool {
-	switch e {
-	case MhpssSessionKindFamily:
-		return true
-	case MhpssSessionKindGroup:
-		return true
-	case MhpssSessionKindIndividual:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionPatchModality.
-const (
-	MhpssSessionPatchModalityInPerson MhpssSessionPatchModality = "in_person"
-	MhpssSessionPatchModalityRemote   MhpssSessionPatchModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionPatchModality enum.
-func (e MhpssSessionPatchModality) Valid() bool {
-	switch e {
-	case MhpssSessionPatchModalityInPerson:
-		return true
-	case MhpssSessionPatchModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionStatus.
-const (
-	MhpssSessionStatusCancelled MhpssSessionStatus = "cancelled"
-	MhpssSessionStatusHeld      MhpssSessionStatus = "held"
-	MhpssSessionStatusPlanned   MhpssSessionStatus = "planned"
-	MhpssSessionStatusVoid      MhpssSessionStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionStatus enum.
-func (e MhpssSessionStatus) Valid() bool {
-	switch e {
-	case MhpssSessionStatusCancelled:
-		return true
-	case MhpssSessionStatusHeld:
-		return true
-	case MhpssSessionStatusPlanned:
-		return true
-	case MhpssSessionStatusVoid:
+	case MergeRowFateStayed:
 		return true
 	default:
 		return false
@@ -2183,33 +2156,6 @@ func (e RescueEventStatus) Valid() bool {
 	case RescueEventStatusActive:
 		return true
 	case RescueEventStatusVoid:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for SOPClockEffectClock.
-const (
-	SOPClockEffectClockAssessment    SOPClockEffectClock = "assessment"
-	SOPClockEffectClockAssignment    SOPClockEffectClock = "assignment"
-	SOPClockEffectClockFirstResponse SOPClockEffectClock = "first_response"
-	SOPClockEffectClockFollowUp      SOPClockEffectClock = "follow_up"
-	SOPClockEffectClockPlan          SOPClockEffectClock = "plan"
-)
-
-// Valid indicates whether the value is a known member of the SOPClockEffectClock enum.
-func (e SOPClockEffectClock) Valid() bool {
-	switch e {
-	case SOPClockEffectClockAssessment:
-		return true
-	case SOPClockEffectClockAssignment:
-		return true
-	case SOPClockEffectClockFirstResponse:
-		return true
-	case SOPClockEffectClockFollowUp:
-		return true
-	case SOPClockEffectClockPlan:
 		return true
 	default:
 		return false
@@ -2843,75 +2789,6 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	}
 }
 
-// Defines values for WorklistEntryKind.
-const (
-	WorklistEntryKindApproval         WorklistEntryKind = "approval"
-	WorklistEntryKindAssessment       WorklistEntryKind = "assessment"
-	WorklistEntryKindAssignment       WorklistEntryKind = "assignment"
-	WorklistEntryKindBreakGlassReview WorklistEntryKind = "break_glass_review"
-	WorklistEntryKindFirstResponse    WorklistEntryKind = "first_response"
-	WorklistEntryKindFollowUp         WorklistEntryKind = "follow_up"
-	WorklistEntryKindHoldReview       WorklistEntryKind = "hold_review"
-	WorklistEntryKindInboundReferral  WorklistEntryKind = "inbound_referral"
-	WorklistEntryKindPlan             WorklistEntryKind = "plan"
-	WorklistEntryKindReferral         WorklistEntryKind = "referral"
-	WorklistEntryKindTask             WorklistEntryKind = "task"
-	WorklistEntryKindTurning18        WorklistEntryKind = "turning_18"
-)
-
-// Valid indicates whether the value is a known member of the WorklistEntryKind enum.
-func (e WorklistEntryKind) Valid() bool {
-	switch e {
-	case WorklistEntryKindApproval:
-		return true
-	case WorklistEntryKindAssessment:
-		return true
-	case WorklistEntryKindAssignment:
-		return true
-	case WorklistEntryKindBreakGlassReview:
-		return true
-	case WorklistEntryKindFirstResponse:
-		return true
-	case WorklistEntryKindFollowUp:
-		return true
-	case WorklistEntryKindHoldReview:
-		return true
-	case WorklistEntryKindInboundReferral:
-		return true
-	case WorklistEntryKindPlan:
-		return true
-	case WorklistEntryKindReferral:
-		return true
-	case WorklistEntryKindTask:
-		return true
-	case WorklistEntryKindTurning18:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WorklistEntryState.
-const (
-	WorklistEntryStateDueToday WorklistEntryState = "due_today"
-	WorklistEntryStateOverdue  WorklistEntryState = "overdue"
-	WorklistEntryStateUpcoming WorklistEntryState = "upcoming"
-)
-
-// Valid indicates whether the value is a known member of the WorklistEntryState enum.
-func (e WorklistEntryState) Valid() bool {
-	switch e {
-	case WorklistEntryStateDueToday:
-		return true
-	case WorklistEntryStateOverdue:
-		return true
-	case WorklistEntryStateUpcoming:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for Labels.
 const (
 	LabelsAll Labels = "all"
@@ -3293,6 +3170,42 @@ func (e ListJourneyLegsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListMergesParamsSort.
+const (
+	ListMergesParamsSortCreatedAt      ListMergesParamsSort = "created_at"
+	ListMergesParamsSortMinusCreatedAt ListMergesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMergesParamsSort enum.
+func (e ListMergesParamsSort) Valid() bool {
+	switch e {
+	case ListMergesParamsSortCreatedAt:
+		return true
+	case ListMergesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMergeRowsParamsSort.
+const (
+	ListMergeRowsParamsSortMinusResource ListMergeRowsParamsSort = "-resource"
+	ListMergeRowsParamsSortResource      ListMergeRowsParamsSort = "resource"
+)
+
+// Valid indicates whether the value is a known member of the ListMergeRowsParamsSort enum.
+func (e ListMergeRowsParamsSort) Valid() bool {
+	switch e {
+	case ListMergeRowsParamsSortMinusResource:
+		return true
+	case ListMergeRowsParamsSortResource:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListBeneficiaryNamesParamsSort.
 const (
 	ListBeneficiaryNamesParamsSortCreatedAt      ListBeneficiaryNamesParamsSort = "created_at"
@@ -3413,30 +3326,6 @@ func (e ListBreakGlassReviewsParamsSort) Valid() bool {
 	case ListBreakGlassReviewsParamsSortCreatedAt:
 		return true
 	case ListBreakGlassReviewsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseloadsParamsSort.
-const (
-	ListCaseloadsParamsSortLoad      ListCaseloadsParamsSort = "load"
-	ListCaseloadsParamsSortMinusLoad ListCaseloadsParamsSort = "-load"
-	ListCaseloadsParamsSortMinusName ListCaseloadsParamsSort = "-name"
-	ListCaseloadsParamsSortName      ListCaseloadsParamsSort = "name"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseloadsParamsSort enum.
-func (e ListCaseloadsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseloadsParamsSortLoad:
-		return true
-	case ListCaseloadsParamsSortMinusLoad:
-		return true
-	case ListCaseloadsParamsSortMinusName:
-		return true
-	case ListCaseloadsParamsSortName:
 		return true
 	default:
 		return false
@@ -3632,24 +3521,6 @@ func (e ListCaseInvitationsParamsSort) Valid() bool {
 	case ListCaseInvitationsParamsSortCreatedAt:
 		return true
 	case ListCaseInvitationsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseEvaluationsParamsSort.
-const (
-	ListCaseEvaluationsParamsSortCreatedAt      ListCaseEvaluationsParamsSort = "created_at"
-	ListCaseEvaluationsParamsSortMinusCreatedAt ListCaseEvaluationsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseEvaluationsParamsSort enum.
-func (e ListCaseEvaluationsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseEvaluationsParamsSortCreatedAt:
-		return true
-	case ListCaseEvaluationsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -4268,42 +4139,6 @@ func (e ListMembersParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListMhpssSessionsParamsSort.
-const (
-	ListMhpssSessionsParamsSortMinusStartsAt ListMhpssSessionsParamsSort = "-starts_at"
-	ListMhpssSessionsParamsSortStartsAt      ListMhpssSessionsParamsSort = "starts_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMhpssSessionsParamsSort enum.
-func (e ListMhpssSessionsParamsSort) Valid() bool {
-	switch e {
-	case ListMhpssSessionsParamsSortMinusStartsAt:
-		return true
-	case ListMhpssSessionsParamsSortStartsAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMhpssNotesParamsSort.
-const (
-	ListMhpssNotesParamsSortCreatedAt      ListMhpssNotesParamsSort = "created_at"
-	ListMhpssNotesParamsSortMinusCreatedAt ListMhpssNotesParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMhpssNotesParamsSort enum.
-func (e ListMhpssNotesParamsSort) Valid() bool {
-	switch e {
-	case ListMhpssNotesParamsSortCreatedAt:
-		return true
-	case ListMhpssNotesParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListNeedsToReviewParamsSort.
 const (
 	ListNeedsToReviewParamsSortMinusReviewOn ListNeedsToReviewParamsSort = "-review_on"
@@ -4874,114 +4709,6 @@ func (e ListVisitsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListWorklistParamsSort.
-const (
-	ListWorklistParamsSortDueAt      ListWorklistParamsSort = "due_at"
-	ListWorklistParamsSortMinusDueAt ListWorklistParamsSort = "-due_at"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsSort enum.
-func (e ListWorklistParamsSort) Valid() bool {
-	switch e {
-	case ListWorklistParamsSortDueAt:
-		return true
-	case ListWorklistParamsSortMinusDueAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsWhose.
-const (
-	ListWorklistParamsWhoseCentre ListWorklistParamsWhose = "centre"
-	ListWorklistParamsWhoseMine   ListWorklistParamsWhose = "mine"
-	ListWorklistParamsWhoseTeam   ListWorklistParamsWhose = "team"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsWhose enum.
-func (e ListWorklistParamsWhose) Valid() bool {
-	switch e {
-	case ListWorklistParamsWhoseCentre:
-		return true
-	case ListWorklistParamsWhoseMine:
-		return true
-	case ListWorklistParamsWhoseTeam:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsKind.
-const (
-	ListWorklistParamsKindApproval         ListWorklistParamsKind = "approval"
-	ListWorklistParamsKindAssessment       ListWorklistParamsKind = "assessment"
-	ListWorklistParamsKindAssignment       ListWorklistParamsKind = "assignment"
-	ListWorklistParamsKindBreakGlassReview ListWorklistParamsKind = "break_glass_review"
-	ListWorklistParamsKindFirstResponse    ListWorklistParamsKind = "first_response"
-	ListWorklistParamsKindFollowUp         ListWorklistParamsKind = "follow_up"
-	ListWorklistParamsKindHoldReview       ListWorklistParamsKind = "hold_review"
-	ListWorklistParamsKindInboundReferral  ListWorklistParamsKind = "inbound_referral"
-	ListWorklistParamsKindPlan             ListWorklistParamsKind = "plan"
-	ListWorklistParamsKindReferral         ListWorklistParamsKind = "referral"
-	ListWorklistParamsKindTask             ListWorklistParamsKind = "task"
-	ListWorklistParamsKindTurning18        ListWorklistParamsKind = "turning_18"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsKind enum.
-func (e ListWorklistParamsKind) Valid() bool {
-	switch e {
-	case ListWorklistParamsKindApproval:
-		return true
-	case ListWorklistParamsKindAssessment:
-		return true
-	case ListWorklistParamsKindAssignment:
-		return true
-	case ListWorklistParamsKindBreakGlassReview:
-		return true
-	case ListWorklistParamsKindFirstResponse:
-		return true
-	case ListWorklistParamsKindFollowUp:
-		return true
-	case ListWorklistParamsKindHoldReview:
-		return true
-	case ListWorklistParamsKindInboundReferral:
-		return true
-	case ListWorklistParamsKindPlan:
-		return true
-	case ListWorklistParamsKindReferral:
-		return true
-	case ListWorklistParamsKindTask:
-		return true
-	case ListWorklistParamsKindTurning18:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsState.
-const (
-	ListWorklistParamsStateDueToday ListWorklistParamsState = "due_today"
-	ListWorklistParamsStateOverdue  ListWorklistParamsState = "overdue"
-	ListWorklistParamsStateUpcoming ListWorklistParamsState = "upcoming"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsState enum.
-func (e ListWorklistParamsState) Valid() bool {
-	switch e {
-	case ListWorklistParamsStateDueToday:
-		return true
-	case ListWorklistParamsStateOverdue:
-		return true
-	case ListWorklistParamsStateUpcoming:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListNetworkChangesParamsSince.
 const (
 	ListNetworkChangesParamsSinceNow ListNetworkChangesParamsSince = "now"
@@ -5174,114 +4901,6 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsSort.
-const (
-	ListNetworkWorklistParamsSortDueAt      ListNetworkWorklistParamsSort = "due_at"
-	ListNetworkWorklistParamsSortMinusDueAt ListNetworkWorklistParamsSort = "-due_at"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsSort enum.
-func (e ListNetworkWorklistParamsSort) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsSortDueAt:
-		return true
-	case ListNetworkWorklistParamsSortMinusDueAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsWhose.
-const (
-	ListNetworkWorklistParamsWhoseCentre ListNetworkWorklistParamsWhose = "centre"
-	ListNetworkWorklistParamsWhoseMine   ListNetworkWorklistParamsWhose = "mine"
-	ListNetworkWorklistParamsWhoseTeam   ListNetworkWorklistParamsWhose = "team"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsWhose enum.
-func (e ListNetworkWorklistParamsWhose) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsWhoseCentre:
-		return true
-	case ListNetworkWorklistParamsWhoseMine:
-		return true
-	case ListNetworkWorklistParamsWhoseTeam:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsKind.
-const (
-	ListNetworkWorklistParamsKindApproval         ListNetworkWorklistParamsKind = "approval"
-	ListNetworkWorklistParamsKindAssessment       ListNetworkWorklistParamsKind = "assessment"
-	ListNetworkWorklistParamsKindAssignment       ListNetworkWorklistParamsKind = "assignment"
-	ListNetworkWorklistParamsKindBreakGlassReview ListNetworkWorklistParamsKind = "break_glass_review"
-	ListNetworkWorklistParamsKindFirstResponse    ListNetworkWorklistParamsKind = "first_response"
-	ListNetworkWorklistParamsKindFollowUp         ListNetworkWorklistParamsKind = "follow_up"
-	ListNetworkWorklistParamsKindHoldReview       ListNetworkWorklistParamsKind = "hold_review"
-	ListNetworkWorklistParamsKindInboundReferral  ListNetworkWorklistParamsKind = "inbound_referral"
-	ListNetworkWorklistParamsKindPlan             ListNetworkWorklistParamsKind = "plan"
-	ListNetworkWorklistParamsKindReferral         ListNetworkWorklistParamsKind = "referral"
-	ListNetworkWorklistParamsKindTask             ListNetworkWorklistParamsKind = "task"
-	ListNetworkWorklistParamsKindTurning18        ListNetworkWorklistParamsKind = "turning_18"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsKind enum.
-func (e ListNetworkWorklistParamsKind) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsKindApproval:
-		return true
-	case ListNetworkWorklistParamsKindAssessment:
-		return true
-	case ListNetworkWorklistParamsKindAssignment:
-		return true
-	case ListNetworkWorklistParamsKindBreakGlassReview:
-		return true
-	case ListNetworkWorklistParamsKindFirstResponse:
-		return true
-	case ListNetworkWorklistParamsKindFollowUp:
-		return true
-	case ListNetworkWorklistParamsKindHoldReview:
-		return true
-	case ListNetworkWorklistParamsKindInboundReferral:
-		return true
-	case ListNetworkWorklistParamsKindPlan:
-		return true
-	case ListNetworkWorklistParamsKindReferral:
-		return true
-	case ListNetworkWorklistParamsKindTask:
-		return true
-	case ListNetworkWorklistParamsKindTurning18:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsState.
-const (
-	ListNetworkWorklistParamsStateDueToday ListNetworkWorklistParamsState = "due_today"
-	ListNetworkWorklistParamsStateOverdue  ListNetworkWorklistParamsState = "overdue"
-	ListNetworkWorklistParamsStateUpcoming ListNetworkWorklistParamsState = "upcoming"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsState enum.
-func (e ListNetworkWorklistParamsState) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsStateDueToday:
-		return true
-	case ListNetworkWorklistParamsStateOverdue:
-		return true
-	case ListNetworkWorklistParamsStateUpcoming:
 		return true
 	default:
 		return false
@@ -6047,10 +5666,7 @@ type Case struct {
 	// AssignedAt To the present owner
 	AssignedAt    *time.Time         `json:"assigned_at,omitempty"`
 	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// CaseloadOverriddenAt A supervisor let the present owner have it above the limit of the SOP; the history has the reason
-	CaseloadOverriddenAt *time.Time `json:"caseload_overridden_at,omitempty"`
-	ClosedAt             *time.Time `json:"closed_at,omitempty"`
+	ClosedAt      *time.Time         `json:"closed_at,omitempty"`
 
 	// ClosureReason From the request on
 	ClosureReason *string `json:"closure_reason,omitempty"`
@@ -6123,12 +5739,10 @@ type CaseAction struct {
 
 	// CopiedFrom The same action in the version before
 	CopiedFrom    *openapi_types.UUID `json:"copied_from,omitempty"`
-	Cost          *Money              `json:"cost,omitempty"`
 	CreatedAt     time.Time           `json:"created_at"`
 	Description   *string             `json:"description,omitempty"`
 	DoneOn        *openapi_types.Date `json:"done_on,omitempty"`
 	DueOn         openapi_types.Date  `json:"due_on"`
-	FundingSource *string             `json:"funding_source,omitempty"`
 	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
 	ID            openapi_types.UUID  `json:"id"`
 	Outcome       *string             `json:"outcome,omitempty"`
@@ -6146,15 +5760,11 @@ type CaseActionStatus string
 
 // CaseActionCreate defines model for CaseActionCreate.
 type CaseActionCreate struct {
-	Cost        *Money             `json:"cost,omitempty"`
-	Description *string            `json:"description,omitempty"`
-	DueOn       openapi_types.Date `json:"due_on"`
-
-	// FundingSource Who pays: a project, a donor, the person
-	FundingSource *string             `json:"funding_source,omitempty"`
-	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
-	ID            *openapi_types.UUID `json:"id,omitempty"`
-	PlanID        openapi_types.UUID  `json:"plan_id"`
+	Description *string             `json:"description,omitempty"`
+	DueOn       openapi_types.Date  `json:"due_on"`
+	GoalID      *openapi_types.UUID `json:"goal_id,omitempty"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -6166,12 +5776,8 @@ type CaseActionCreate struct {
 
 // CaseActionDraft An action that comes with its plan; it says what, or which service
 type CaseActionDraft struct {
-	Cost        *Money             `json:"cost,omitempty"`
 	Description *string            `json:"description,omitempty"`
 	DueOn       openapi_types.Date `json:"due_on"`
-
-	// FundingSource Who pays: a project, a donor, the person
-	FundingSource *string `json:"funding_source,omitempty"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -6194,11 +5800,9 @@ type CaseActionPage struct {
 
 // CaseActionPatch defines model for CaseActionPatch.
 type CaseActionPatch struct {
-	Cost          nullable.Nullable[Money]              `json:"cost,omitempty"`
 	Description   nullable.Nullable[string]             `json:"description,omitempty"`
 	DoneOn        nullable.Nullable[openapi_types.Date] `json:"done_on,omitempty"`
 	DueOn         *openapi_types.Date                   `json:"due_on,omitempty"`
-	FundingSource nullable.Nullable[string]             `json:"funding_source,omitempty"`
 	GoalID        nullable.Nullable[openapi_types.UUID] `json:"goal_id,omitempty"`
 	Outcome       nullable.Nullable[string]             `json:"outcome,omitempty"`
 	Responsible   nullable.Nullable[string]             `json:"responsible,omitempty"`
@@ -6386,10 +5990,8 @@ type CaseAssessmentPatch struct {
 
 // CaseAssign defines model for CaseAssign.
 type CaseAssign struct {
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string            `json:"caseload_override,omitempty"`
-	OwnerID          openapi_types.UUID `json:"owner_id"`
-	Reason           *string            `json:"reason,omitempty"`
+	OwnerID openapi_types.UUID `json:"owner_id"`
+	Reason  *string            `json:"reason,omitempty"`
 }
 
 // CaseAttachmentPatch defines model for CaseAttachmentPatch.
@@ -6499,60 +6101,17 @@ type CaseConferencePatch struct {
 
 // CaseCreate defines model for CaseCreate.
 type CaseCreate struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string                `json:"caseload_override,omitempty"`
-	ID               *openapi_types.UUID    `json:"id,omitempty"`
-	OwnerID          *openapi_types.UUID    `json:"owner_id,omitempty"`
-	RiskLevel        *string                `json:"risk_level,omitempty"`
-	Sensitivity      *CaseCreateSensitivity `json:"sensitivity,omitempty"`
-	Source           string                 `json:"source"`
-	Summary          *string                `json:"summary,omitempty"`
+	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
+	ID            *openapi_types.UUID    `json:"id,omitempty"`
+	OwnerID       *openapi_types.UUID    `json:"owner_id,omitempty"`
+	RiskLevel     *string                `json:"risk_level,omitempty"`
+	Sensitivity   *CaseCreateSensitivity `json:"sensitivity,omitempty"`
+	Source        string                 `json:"source"`
+	Summary       *string                `json:"summary,omitempty"`
 }
 
 // CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
 type CaseCreateSensitivity string
-
-// CaseEvaluation defines model for CaseEvaluation.
-type CaseEvaluation struct {
-	CaseID      openapi_types.UUID  `json:"case_id"`
-	CreatedAt   time.Time           `json:"created_at"`
-	EvaluatedBy *openapi_types.UUID `json:"evaluated_by,omitempty"`
-	EvaluatedOn openapi_types.Date  `json:"evaluated_on"`
-	GoalID      openapi_types.UUID  `json:"goal_id"`
-	ID          openapi_types.UUID  `json:"id"`
-	PlanID      openapi_types.UUID  `json:"plan_id"`
-	Progress    string              `json:"progress"`
-	Reason      string              `json:"reason"`
-
-	// ReviewOn When the goal is judged next
-	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
-	UpdatedAt time.Time           `json:"updated_at"`
-	Version   int64               `json:"version"`
-}
-
-// CaseEvaluationCreate defines model for CaseEvaluationCreate.
-type CaseEvaluationCreate struct {
-	// EvaluatedOn Today where it is left out
-	EvaluatedOn *openapi_types.Date `json:"evaluated_on,omitempty"`
-	GoalID      openapi_types.UUID  `json:"goal_id"`
-	ID          *openapi_types.UUID `json:"id,omitempty"`
-	Progress    string              `json:"progress"`
-	Reason      string              `json:"reason"`
-	ReviewOn    *openapi_types.Date `json:"review_on,omitempty"`
-}
-
-// CaseEvaluationPage defines model for CaseEvaluationPage.
-type CaseEvaluationPage struct {
-	Data []CaseEvaluation `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
 
 // CaseFollowup defines model for CaseFollowup.
 type CaseFollowup struct {
@@ -6622,17 +6181,12 @@ type CaseGoal struct {
 	PlanID      openapi_types.UUID  `json:"plan_id"`
 
 	// ProblemID The problem that it answers
-	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
-	Progress  string              `json:"progress"`
-
-	// ProgressNote The reason of its last evaluation
-	ProgressNote *string `json:"progress_note,omitempty"`
-
-	// ReviewOn When its progress is judged next
-	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
-	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
-	UpdatedAt time.Time           `json:"updated_at"`
-	Version   int64               `json:"version"`
+	ProblemID    *openapi_types.UUID `json:"problem_id,omitempty"`
+	Progress     string              `json:"progress"`
+	ProgressNote *string             `json:"progress_note,omitempty"`
+	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
+	UpdatedAt    time.Time           `json:"updated_at"`
+	Version      int64               `json:"version"`
 }
 
 // CaseGoalCreate defines model for CaseGoalCreate.
@@ -6672,8 +6226,10 @@ type CaseGoalPatch struct {
 	Description *string `json:"description,omitempty"`
 
 	// ProblemID The problem that it answers
-	ProblemID nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
-	TargetOn  nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
+	ProblemID    nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
+	Progress     *string                               `json:"progress,omitempty"`
+	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
+	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
 }
 
 // CaseHold defines model for CaseHold.
@@ -6798,12 +6354,6 @@ type CaseNoteVersionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// CaseOpening defines model for CaseOpening.
-type CaseOpening struct {
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string `json:"caseload_override,omitempty"`
-}
-
 // CasePage defines model for CasePage.
 type CasePage struct {
 	Data []Case `json:"data"`
@@ -6841,25 +6391,14 @@ type CasePlan struct {
 	CaseID   openapi_types.UUID  `json:"case_id"`
 
 	// CopyGiven The person has a copy
-	CopyGiven   bool                `json:"copy_given"`
-	CopyGivenBy *openapi_types.UUID `json:"copy_given_by,omitempty"`
-	CopyGivenOn *openapi_types.Date `json:"copy_given_on,omitempty"`
-
-	// CopyLanguage A language that copies are printed in
-	CopyLanguage *CopyLanguage `json:"copy_language,omitempty"`
-
-	// Costs What its actions cost, those that were dropped left out: one sum for each currency
-	Costs     []Money             `json:"costs"`
+	CopyGiven bool                `json:"copy_given"`
 	CreatedAt time.Time           `json:"created_at"`
 	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
 
 	// EndedAt Superseded or completed
-	EndedAt *time.Time `json:"ended_at,omitempty"`
-
-	// EvaluationID The evaluation that led to this version
-	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
-	Goals        []CaseGoal          `json:"goals"`
-	ID           openapi_types.UUID  `json:"id"`
+	EndedAt *time.Time         `json:"ended_at,omitempty"`
+	Goals   []CaseGoal         `json:"goals"`
+	ID      openapi_types.UUID `json:"id"`
 
 	// Number The version of the plan
 	Number   int                 `json:"number"`
@@ -6877,50 +6416,17 @@ type CasePlan struct {
 // CasePlanStatus defines model for CasePlan.Status.
 type CasePlanStatus string
 
-// CasePlanChange defines model for CasePlanChange.
-type CasePlanChange struct {
-	// After Absent where there is nothing any more
-	After interface{} `json:"after,omitempty"`
-
-	// Before Absent where there was nothing
-	Before interface{} `json:"before,omitempty"`
-
-	// Field As the plan, the goal or the action names it
-	Field string `json:"field"`
-}
-
 // CasePlanCreate defines model for CasePlanCreate.
 type CasePlanCreate struct {
 	// Actions Actions that serve no single goal
-	Actions  []CaseActionDraft   `json:"actions,omitempty"`
-	Agreed   *bool               `json:"agreed,omitempty"`
-	AgreedOn *openapi_types.Date `json:"agreed_on,omitempty"`
-	Goals    []CaseGoalDraft     `json:"goals,omitempty"`
-	ID       *openapi_types.UUID `json:"id,omitempty"`
-	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
-	Summary  *string             `json:"summary,omitempty"`
-}
-
-// CasePlanDiff defines model for CasePlanDiff.
-type CasePlanDiff struct {
-	Actions []CasePlanPartDiff `json:"actions"`
-
-	// Changes Of the plan itself
-	Changes    []CasePlanChange   `json:"changes"`
-	FromID     openapi_types.UUID `json:"from_id"`
-	FromNumber int                `json:"from_number"`
-	Goals      []CasePlanPartDiff `json:"goals"`
-	ToID       openapi_types.UUID `json:"to_id"`
-	ToNumber   int                `json:"to_number"`
-}
-
-// CasePlanHandOver defines model for CasePlanHandOver.
-type CasePlanHandOver struct {
-	// Language A language that copies are printed in
-	Language CopyLanguage `json:"language"`
-
-	// On Today where it is left out
-	On *openapi_types.Date `json:"on,omitempty"`
+	Actions   []CaseActionDraft   `json:"actions,omitempty"`
+	Agreed    *bool               `json:"agreed,omitempty"`
+	AgreedOn  *openapi_types.Date `json:"agreed_on,omitempty"`
+	CopyGiven *bool               `json:"copy_given,omitempty"`
+	Goals     []CaseGoalDraft     `json:"goals,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
+	Summary   *string             `json:"summary,omitempty"`
 }
 
 // CasePlanPage defines model for CasePlanPage.
@@ -6934,31 +6440,13 @@ type CasePlanPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// CasePlanPartDiff defines model for CasePlanPartDiff.
-type CasePlanPartDiff struct {
-	Change  CasePlanPartDiffChange `json:"change"`
-	Changes []CasePlanChange       `json:"changes"`
-
-	// ID In the later version; of what was removed, in the earlier
-	ID openapi_types.UUID `json:"id"`
-}
-
-// CasePlanPartDiffChange defines model for CasePlanPartDiff.Change.
-type CasePlanPartDiffChange string
-
 // CasePlanPatch defines model for CasePlanPatch.
 type CasePlanPatch struct {
-	Agreed   *bool                                 `json:"agreed,omitempty"`
-	AgreedOn nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
-	ReviewOn nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
-	Summary  nullable.Nullable[string]             `json:"summary,omitempty"`
-}
-
-// CasePlanRevision defines model for CasePlanRevision.
-type CasePlanRevision struct {
-	// EvaluationID The evaluation of a goal of this plan that led to the new version
-	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
-	Reason       string              `json:"reason"`
+	Agreed    *bool                                 `json:"agreed,omitempty"`
+	AgreedOn  nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
+	CopyGiven *bool                                 `json:"copy_given,omitempty"`
+	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
+	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
 }
 
 // CaseProblem defines model for CaseProblem.
@@ -7038,21 +6526,10 @@ type CaseReason struct {
 
 // CaseReopen defines model for CaseReopen.
 type CaseReopen struct {
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string `json:"caseload_override,omitempty"`
-
 	// OwnerID The owner before where none is named
 	OwnerID   *openapi_types.UUID `json:"owner_id,omitempty"`
 	Reason    string              `json:"reason"`
 	RiskLevel string              `json:"risk_level"`
-}
-
-// CaseSOP defines model for CaseSOP.
-type CaseSOP struct {
-	Reason *string `json:"reason,omitempty"`
-
-	// SopID The version in force
-	SopID openapi_types.UUID `json:"sop_id"`
 }
 
 // CaseTeamMember defines model for CaseTeamMember.
@@ -7094,9 +6571,6 @@ type CaseTransition struct {
 	// ByID Absent where the system did it
 	ByID   *openapi_types.UUID `json:"by_id,omitempty"`
 	CaseID openapi_types.UUID  `json:"case_id"`
-
-	// CaseloadOverride Why the owner got more than the SOP allows
-	CaseloadOverride *string `json:"caseload_override,omitempty"`
 
 	// FromStatus Absent on the first
 	FromStatus *string            `json:"from_status,omitempty"`
@@ -7159,35 +6633,6 @@ type CaseWallEnd struct {
 // CaseWallPage defines model for CaseWallPage.
 type CaseWallPage struct {
 	Data []CaseWall `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// Caseload defines model for Caseload.
-type Caseload struct {
-	// Limit By the SOP in force
-	Limit int `json:"limit"`
-
-	// Load Weighted cases under way, restricted ones included
-	Load float64 `json:"load"`
-	Name string  `json:"name"`
-
-	// Ratio Of load to limit
-	Ratio  float64            `json:"ratio"`
-	State  CaseloadState      `json:"state"`
-	UserID openapi_types.UUID `json:"user_id"`
-}
-
-// CaseloadState defines model for Caseload.State.
-type CaseloadState string
-
-// CaseloadPage defines model for CaseloadPage.
-type CaseloadPage struct {
-	Data []Caseload `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -7751,9 +7196,6 @@ type ContactPatch struct {
 // ContactPatchSafe To contact the person this way
 type ContactPatchSafe string
 
-// CopyLanguage A language that copies are printed in
-type CopyLanguage string
-
 // Country ISO 3166-1 alpha-3
 //
 // Example: NER
@@ -8097,10 +7539,16 @@ type DuplicateDecisionCreate struct {
 
 	// SurvivorVersion Of `merge`: that record's version, as it was read
 	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
+
+	// Take Of `merge`: fields that the survivor takes over from the other
+	Take []DuplicateDecisionCreateTake `json:"take,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
 type DuplicateDecisionCreateDecision string
+
+// DuplicateDecisionCreateTake defines model for DuplicateDecisionCreate.Take.
+type DuplicateDecisionCreateTake string
 
 // DuplicateDecisionPage defines model for DuplicateDecisionPage.
 type DuplicateDecisionPage struct {
@@ -9297,10 +8745,13 @@ type Merge struct {
 	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
 	Reason      string              `json:"reason"`
 	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
-	UndoReason  *string             `json:"undo_reason,omitempty"`
-	UndoUntil   time.Time           `json:"undo_until"`
-	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
-	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
+
+	// Taken Fields that the survivor took over, by name
+	Taken      []string            `json:"taken"`
+	UndoReason *string             `json:"undo_reason,omitempty"`
+	UndoUntil  time.Time           `json:"undo_until"`
+	UndoneAt   *time.Time          `json:"undone_at,omitempty"`
+	UndoneBy   *openapi_types.UUID `json:"undone_by,omitempty"`
 }
 
 // MergeConflict defines model for MergeConflict.
@@ -9326,14 +8777,39 @@ type MergeCreate struct {
 
 	// SurvivorVersion As it was read
 	SurvivorVersion int64 `json:"survivor_version"`
+
+	// Take Fields that the survivor takes over from the record that ends, even where that has no value; birth_date with its precision
+	Take []MergeCreateTake `json:"take,omitempty"`
+}
+
+// MergeCreateTake defines model for MergeCreate.Take.
+type MergeCreateTake string
+
+// MergeDifference A field in which two records differ, each with its value as in the record: a text, a list or true and false; of birth_date its date and precision. Absent: no value
+type MergeDifference struct {
+	// Duplicate Of the record that ends
+	Duplicate interface{} `json:"duplicate,omitempty"`
+	Field     string      `json:"field"`
+
+	// Survivor Of the record that goes on
+	Survivor interface{} `json:"survivor,omitempty"`
+}
+
+// MergePage defines model for MergePage.
+type MergePage struct {
+	Data []Merge `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
 }
 
 // MergePreview defines model for MergePreview.
 type MergePreview struct {
-	Conflicts []MergeConflict `json:"conflicts"`
-
-	// Differences Fields of the record that differ, by name
-	Differences      []string           `json:"differences"`
+	Conflicts        []MergeConflict    `json:"conflicts"`
+	Differences      []MergeDifference  `json:"differences"`
 	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
 	DuplicateVersion int64              `json:"duplicate_version"`
 	SurvivorID       openapi_types.UUID `json:"survivor_id"`
@@ -9346,237 +8822,39 @@ type MergePreviewRequest struct {
 	SurvivorID openapi_types.UUID `json:"survivor_id"`
 }
 
+// MergeRow defines model for MergeRow.
+type MergeRow struct {
+	Fate MergeRowFate `json:"fate"`
+
+	// Fields Columns that were changed
+	Fields []string           `json:"fields"`
+	ID     openapi_types.UUID `json:"id"`
+
+	// Resource What the row is, named as in the audit trail
+	Resource string `json:"resource"`
+
+	// ResourceID Absent for lines of an import
+	ResourceID *openapi_types.UUID `json:"resource_id,omitempty"`
+}
+
+// MergeRowFate defines model for MergeRow.Fate.
+type MergeRowFate string
+
+// MergeRowPage defines model for MergeRowPage.
+type MergeRowPage struct {
+	Data []MergeRow `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // MergeUndo defines model for MergeUndo.
 type MergeUndo struct {
 	Reason string `json:"reason"`
 }
-
-// MhpssActivity defines model for MhpssActivity.
-type MhpssActivity struct {
-	// Attendances Persons, each counted once a session
-	Attendances int                  `json:"attendances"`
-	From        openapi_types.Date   `json:"from"`
-	Minutes     int                  `json:"minutes"`
-	Rows        []MhpssActivityCount `json:"rows"`
-	Sessions    int                  `json:"sessions"`
-	To          openapi_types.Date   `json:"to"`
-}
-
-// MhpssActivityCount defines model for MhpssActivityCount.
-type MhpssActivityCount struct {
-	Activity        string           `json:"activity"`
-	Attendances     int              `json:"attendances"`
-	Kind            MhpssSessionKind `json:"kind"`
-	Minutes         int              `json:"minutes"`
-	PsychoEducation bool             `json:"psycho_education"`
-	PyramidLevel    string           `json:"pyramid_level"`
-	Sessions        int              `json:"sessions"`
-}
-
-// MhpssNote defines model for MhpssNote.
-type MhpssNote struct {
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	SessionID openapi_types.UUID `json:"session_id"`
-	Text      string             `json:"text"`
-	UpdatedAt time.Time          `json:"updated_at"`
-	Version   int64              `json:"version"`
-	WrittenBy openapi_types.UUID `json:"written_by"`
-}
-
-// MhpssNoteCreate defines model for MhpssNoteCreate.
-type MhpssNoteCreate struct {
-	ID   *openapi_types.UUID `json:"id,omitempty"`
-	Text string              `json:"text"`
-}
-
-// MhpssNotePage defines model for MhpssNotePage.
-type MhpssNotePage struct {
-	Data []MhpssNote `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// MhpssParticipant defines model for MhpssParticipant.
-type MhpssParticipant struct {
-	// Attended Of a held session: whether the person came; yes where nothing is said
-	Attended      *bool              `json:"attended,omitempty"`
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// Role `participant` where none is given
-	Role *MhpssParticipantRole `json:"role,omitempty"`
-}
-
-// MhpssParticipantRole `participant` where none is given
-type MhpssParticipantRole string
-
-// MhpssReason defines model for MhpssReason.
-type MhpssReason struct {
-	Reason string `json:"reason"`
-}
-
-// MhpssSession defines model for MhpssSession.
-type MhpssSession struct {
-	Activity      string              `json:"activity"`
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	CreatedAt     time.Time           `json:"created_at"`
-	FacilitatorID openapi_types.UUID  `json:"facilitator_id"`
-
-	// Headcounts People who came and are counted only
-	Headcounts []Headcount        `json:"headcounts"`
-	ID         openapi_types.UUID `json:"id"`
-
-	// Interpreter Whether one helped
-	Interpreter *bool            `json:"interpreter,omitempty"`
-	Kind        MhpssSessionKind `json:"kind"`
-
-	// Language BCP 47
-	Language  *string  `json:"language,omitempty"`
-	Materials []string `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes  *int                 `json:"minutes,omitempty"`
-	Modality MhpssSessionModality `json:"modality"`
-
-	// Participants Not in lists
-	Participants []MhpssParticipant `json:"participants,omitempty"`
-
-	// Persons Who came, named and counted; 0 until it was held
-	Persons int     `json:"persons"`
-	Place   *string `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan *string `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation bool   `json:"psycho_education"`
-	PyramidLevel    string `json:"pyramid_level"`
-
-	// Reason Why it was cancelled or voided
-	Reason   *string   `json:"reason,omitempty"`
-	StartsAt time.Time `json:"starts_at"`
-
-	// StartsOn The centre's day of it
-	StartsOn     openapi_types.Date  `json:"starts_on"`
-	Status       MhpssSessionStatus  `json:"status"`
-	SupervisorID *openapi_types.UUID `json:"supervisor_id,omitempty"`
-	Topic        *string             `json:"topic,omitempty"`
-	UpdatedAt    time.Time           `json:"updated_at"`
-	Version      int64               `json:"version"`
-}
-
-// MhpssSessionModality defines model for MhpssSession.Modality.
-type MhpssSessionModality string
-
-// MhpssSessionCreate defines model for MhpssSessionCreate.
-type MhpssSessionCreate struct {
-	Activity string `json:"activity"`
-
-	// CaseID Of the one participant or of one of the family
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-	ID            *openapi_types.UUID `json:"id,omitempty"`
-
-	// Interpreter Whether one helped
-	Interpreter *bool            `json:"interpreter,omitempty"`
-	Kind        MhpssSessionKind `json:"kind"`
-
-	// Language BCP 47
-	Language  *string  `json:"language,omitempty"`
-	Materials []string `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes      *int                        `json:"minutes,omitempty"`
-	Modality     *MhpssSessionCreateModality `json:"modality,omitempty"`
-	Participants []MhpssParticipant          `json:"participants,omitempty"`
-	Place        *string                     `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan *string `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation *bool     `json:"psycho_education,omitempty"`
-	PyramidLevel    string    `json:"pyramid_level"`
-	StartsAt        time.Time `json:"starts_at"`
-
-	// Status `held` where none is given
-	Status       *MhpssSessionCreateStatus `json:"status,omitempty"`
-	SupervisorID *openapi_types.UUID       `json:"supervisor_id,omitempty"`
-	Topic        *string                   `json:"topic,omitempty"`
-}
-
-// MhpssSessionCreateModality defines model for MhpssSessionCreate.Modality.
-type MhpssSessionCreateModality string
-
-// MhpssSessionCreateStatus `held` where none is given
-type MhpssSessionCreateStatus string
-
-// MhpssSessionHold defines model for MhpssSessionHold.
-type MhpssSessionHold struct {
-	Headcounts   []Headcount        `json:"headcounts,omitempty"`
-	Interpreter  *bool              `json:"interpreter,omitempty"`
-	Language     *string            `json:"language,omitempty"`
-	Minutes      int                `json:"minutes"`
-	Participants []MhpssParticipant `json:"participants,omitempty"`
-
-	// StartsAt When it began, if not as planned
-	StartsAt *time.Time `json:"starts_at,omitempty"`
-}
-
-// MhpssSessionKind defines model for MhpssSessionKind.
-type MhpssSessionKind string
-
-// MhpssSessionPage defines model for MhpssSessionPage.
-type MhpssSessionPage struct {
-	Data []MhpssSession `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// MhpssSessionPatch defines model for MhpssSessionPatch.
-type MhpssSessionPatch struct {
-	Activity      *string             `json:"activity,omitempty"`
-	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-
-	// Interpreter Whether one helped
-	Interpreter nullable.Nullable[bool] `json:"interpreter,omitempty"`
-
-	// Language BCP 47
-	Language  nullable.Nullable[string] `json:"language,omitempty"`
-	Materials []string                  `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes      *int                       `json:"minutes,omitempty"`
-	Modality     *MhpssSessionPatchModality `json:"modality,omitempty"`
-	Participants []MhpssParticipant         `json:"participants,omitempty"`
-	Place        nullable.Nullable[string]  `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan nullable.Nullable[string] `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation *bool                                 `json:"psycho_education,omitempty"`
-	PyramidLevel    *string                               `json:"pyramid_level,omitempty"`
-	StartsAt        *time.Time                            `json:"starts_at,omitempty"`
-	SupervisorID    nullable.Nullable[openapi_types.UUID] `json:"supervisor_id,omitempty"`
-	Topic           nullable.Nullable[string]             `json:"topic,omitempty"`
-}
-
-// MhpssSessionPatchModality defines model for MhpssSessionPatch.Modality.
-type MhpssSessionPatchModality string
-
-// MhpssSessionStatus defines model for MhpssSessionStatus.
-type MhpssSessionStatus string
 
 // MissingField defines model for MissingField.
 type MissingField struct {
@@ -9589,19 +8867,6 @@ type MissingField struct {
 
 // MissingFieldRequiredBy The centre's procedures, or every child needs it
 type MissingFieldRequiredBy string
-
-// Money defines model for Money.
-type Money struct {
-	// Amount A decimal number
-	//
-	// Example: 4500
-	Amount string `json:"amount"`
-
-	// Currency ISO 4217
-	//
-	// Example: XOF
-	Currency string `json:"currency"`
-}
 
 // Month A calendar month
 //
@@ -10703,27 +9968,6 @@ type SOP struct {
 	Version      int64      `json:"version"`
 }
 
-// SOPAdoption defines model for SOPAdoption.
-type SOPAdoption struct {
-	Moved int `json:"moved"`
-
-	// Note What the figure leaves out
-	Note  string             `json:"note"`
-	SopID openapi_types.UUID `json:"sop_id"`
-}
-
-// SOPAlerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
-type SOPAlerts struct {
-	// ApprovalHours Within which an approval is to be decided
-	ApprovalHours int `json:"approval_hours"`
-
-	// ManagerAfterHours To the centre's manager, too
-	ManagerAfterHours int `json:"manager_after_hours"`
-
-	// SupervisorAfterHours From the owner of the case to the supervisors
-	SupervisorAfterHours int `json:"supervisor_after_hours"`
-}
-
 // SOPApproval defines model for SOPApproval.
 type SOPApproval struct {
 	Required bool `json:"required"`
@@ -10825,22 +10069,6 @@ type SOPChange struct {
 	Pointer string `json:"pointer"`
 }
 
-// SOPClockEffect defines model for SOPClockEffect.
-type SOPClockEffect struct {
-	Clock SOPClockEffectClock `json:"clock"`
-
-	// Earlier Cases in which it would run out earlier or begin to run
-	Earlier int `json:"earlier"`
-
-	// Later Cases in which it would run out later or stop
-	Later         int `json:"later"`
-	OverdueAfter  int `json:"overdue_after"`
-	OverdueBefore int `json:"overdue_before"`
-}
-
-// SOPClockEffectClock defines model for SOPClockEffect.Clock.
-type SOPClockEffectClock string
-
 // SOPConsentStatement The text that is read to a person
 type SOPConsentStatement struct {
 	// Language BCP 47
@@ -10903,23 +10131,6 @@ type SOPDuplicates struct {
 	Weights SOPDuplicateWeights `json:"weights"`
 }
 
-// SOPEffect defines model for SOPEffect.
-type SOPEffect struct {
-	// BecomeOverdue Of those, the ones with no overdue clock now and with one then
-	BecomeOverdue int `json:"become_overdue"`
-
-	// Cases Cases under way that were tried
-	Cases  int              `json:"cases"`
-	Clocks []SOPClockEffect `json:"clocks"`
-
-	// DueEarlier Of those, the ones with a clock that would run out earlier
-	DueEarlier int `json:"due_earlier"`
-
-	// Note What the figures leave out
-	Note  string             `json:"note"`
-	SopID openapi_types.UUID `json:"sop_id"`
-}
-
 // SOPPage defines model for SOPPage.
 type SOPPage struct {
 	Data []SOP `json:"data"`
@@ -10958,9 +10169,6 @@ type SOPPeople struct {
 
 // SOPPolicy What the procedures lay down. Every number is the centre's to set.
 type SOPPolicy struct {
-	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
-	Alerts SOPAlerts `json:"alerts"`
-
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
 	Attachments       SOPAttachments        `json:"attachments"`
@@ -10991,9 +10199,6 @@ type SOPPolicy struct {
 
 // SOPPolicyPatch The parts to replace; each is given whole.
 type SOPPolicyPatch struct {
-	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
-	Alerts *SOPAlerts `json:"alerts,omitempty"`
-
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
 	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
@@ -12195,9 +11400,6 @@ type Task struct {
 	ID        openapi_types.UUID  `json:"id"`
 	Kind      string              `json:"kind"`
 
-	// Level Of an alert: how often it has climbed
-	Level *int `json:"level,omitempty"`
-
 	// Reason Why it was dismissed, or what was done
 	Reason *string `json:"reason,omitempty"`
 
@@ -12686,53 +11888,6 @@ type VulnerabilityScreeningCreate struct {
 // VulnerabilityScreeningPage defines model for VulnerabilityScreeningPage.
 type VulnerabilityScreeningPage struct {
 	Data []VulnerabilityScreening `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
-type WorklistEntry struct {
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	CaseNumber    *string             `json:"case_number,omitempty"`
-	CentreID      openapi_types.UUID  `json:"centre_id"`
-
-	// Code What of its kind: the kind of the approval or task, the type of the follow-up, the status of the referral
-	Code  *string   `json:"code,omitempty"`
-	DueAt time.Time `json:"due_at"`
-
-	// ID Of the resource; a case with several clocks has several entries
-	ID   openapi_types.UUID `json:"id"`
-	Kind WorklistEntryKind  `json:"kind"`
-
-	// Resource What waits, as the change feed calls it
-	Resource   string             `json:"resource"`
-	ResourceID openapi_types.UUID `json:"resource_id"`
-
-	// RiskLevel Of the case
-	RiskLevel *string `json:"risk_level,omitempty"`
-
-	// Roles For whom it waits where it is for nobody by name: anybody with one of these roles
-	Roles []string           `json:"roles"`
-	State WorklistEntryState `json:"state"`
-
-	// UserID For whom it waits
-	UserID *openapi_types.UUID `json:"user_id,omitempty"`
-}
-
-// WorklistEntryKind defines model for WorklistEntry.Kind.
-type WorklistEntryKind string
-
-// WorklistEntryState defines model for WorklistEntry.State.
-type WorklistEntryState string
-
-// WorklistPage defines model for WorklistPage.
-type WorklistPage struct {
-	Data []WorklistEntry `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -13560,6 +12715,45 @@ type PreviewMergeParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListMergesParams defines parameters for ListMerges.
+type ListMergesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListMergesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListMergesParamsSort defines parameters for ListMerges.
+type ListMergesParamsSort string
+
+// ListMergeRowsParams defines parameters for ListMergeRows.
+type ListMergeRowsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `resource` where none is given. A cursor carries its own
+	Sort *ListMergeRowsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Resource Only rows of this resource, named as in the audit trail
+	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
+}
+
+// ListMergeRowsParamsSort defines parameters for ListMergeRows.
+type ListMergeRowsParamsSort string
+
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
 	// Limit Rows a page
@@ -13868,27 +13062,6 @@ type CreateBundleParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
-
-// ListCaseloadsParams defines parameters for ListCaseloads.
-type ListCaseloadsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-load` where none is given. A cursor carries its own
-	Sort *ListCaseloadsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// UserID Only of this member of staff
-	UserID *openapi_types.UUID `form:"user_id,omitempty" json:"user_id,omitempty"`
-}
-
-// ListCaseloadsParamsSort defines parameters for ListCaseloads.
-type ListCaseloadsParamsSort string
 
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
@@ -14280,36 +13453,6 @@ type EndCaseInvitationParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListCaseEvaluationsParams defines parameters for ListCaseEvaluations.
-type ListCaseEvaluationsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListCaseEvaluationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// PlanID Only of this version of the plan
-	PlanID *openapi_types.UUID `form:"plan_id,omitempty" json:"plan_id,omitempty"`
-
-	// GoalID Only of this goal
-	GoalID *openapi_types.UUID `form:"goal_id,omitempty" json:"goal_id,omitempty"`
-}
-
-// ListCaseEvaluationsParamsSort defines parameters for ListCaseEvaluations.
-type ListCaseEvaluationsParamsSort string
-
-// CreateCaseEvaluationParams defines parameters for CreateCaseEvaluation.
-type CreateCaseEvaluationParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListCaseFollowupsParams defines parameters for ListCaseFollowups.
 type ListCaseFollowupsParams struct {
 	// Limit Rows a page
@@ -14562,27 +13705,6 @@ type CompleteCasePlanParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// PrintCasePlanParams defines parameters for PrintCasePlan.
-type PrintCasePlanParams struct {
-	// Language Of the copy
-	Language *CopyLanguage `form:"language,omitempty" json:"language,omitempty"`
-}
-
-// DiffCasePlansParams defines parameters for DiffCasePlans.
-type DiffCasePlansParams struct {
-	// From The id of the version to compare with, earlier or later
-	From *openapi_types.UUID `form:"from,omitempty" json:"from,omitempty"`
-}
-
-// HandOverCasePlanParams defines parameters for HandOverCasePlan.
-type HandOverCasePlanParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ReviseCasePlanParams defines parameters for ReviseCasePlan.
 type ReviseCasePlanParams struct {
 	// IfMatch The ETag that was read
@@ -14687,15 +13809,6 @@ type ResumeCaseParams struct {
 
 // ScreenOutCaseParams defines parameters for ScreenOutCase.
 type ScreenOutCaseParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ChangeCaseSOPParams defines parameters for ChangeCaseSOP.
-type ChangeCaseSOPParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -15348,123 +14461,6 @@ type EndMemberParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// GetMhpssActivityParams defines parameters for GetMhpssActivity.
-type GetMhpssActivityParams struct {
-	// From First day
-	From openapi_types.Date `form:"from" json:"from"`
-
-	// To Last day
-	To openapi_types.Date `form:"to" json:"to"`
-}
-
-// ListMhpssSessionsParams defines parameters for ListMhpssSessions.
-type ListMhpssSessionsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-starts_at` where none is given. A cursor carries its own
-	Sort *ListMhpssSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only sessions in this state
-	Status *MhpssSessionStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// Kind Only sessions of this kind
-	Kind *MhpssSessionKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// Activity Only this activity
-	Activity *string `form:"activity,omitempty" json:"activity,omitempty"`
-
-	// PsychoEducation Only sessions that teach, or only others
-	PsychoEducation *bool `form:"psycho_education,omitempty" json:"psycho_education,omitempty"`
-
-	// FacilitatorID Only sessions that this member of staff leads
-	FacilitatorID *openapi_types.UUID `form:"facilitator_id,omitempty" json:"facilitator_id,omitempty"`
-
-	// BeneficiaryID Only sessions of this person
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-
-	// CaseID Only sessions of this case
-	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
-
-	// From On this day of the centre or later
-	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
-
-	// To On this day of the centre or earlier
-	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
-}
-
-// ListMhpssSessionsParamsSort defines parameters for ListMhpssSessions.
-type ListMhpssSessionsParamsSort string
-
-// CreateMhpssSessionParams defines parameters for CreateMhpssSession.
-type CreateMhpssSessionParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateMhpssSessionParams defines parameters for UpdateMhpssSession.
-type UpdateMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// CancelMhpssSessionParams defines parameters for CancelMhpssSession.
-type CancelMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// HoldMhpssSessionParams defines parameters for HoldMhpssSession.
-type HoldMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListMhpssNotesParams defines parameters for ListMhpssNotes.
-type ListMhpssNotesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListMhpssNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListMhpssNotesParamsSort defines parameters for ListMhpssNotes.
-type ListMhpssNotesParamsSort string
-
-// CreateMhpssNoteParams defines parameters for CreateMhpssNote.
-type CreateMhpssNoteParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidMhpssSessionParams defines parameters for VoidMhpssSession.
-type VoidMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListNeedsToReviewParams defines parameters for ListNeedsToReview.
 type ListNeedsToReviewParams struct {
 	// Limit Rows a page
@@ -15983,15 +14979,6 @@ type UpdateSOPParams struct {
 
 // ActivateSOPParams defines parameters for ActivateSOP.
 type ActivateSOPParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// AdoptSOPParams defines parameters for AdoptSOP.
-type AdoptSOPParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -16626,45 +15613,6 @@ type VoidVisitParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListWorklistParams defines parameters for ListWorklist.
-type ListWorklistParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `due_at` where none is given. A cursor carries its own
-	Sort *ListWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
-	Whose *ListWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
-
-	// Kind Only of these kinds, separated by commas
-	Kind []ListWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// State Only what is overdue, due by the end of the centre's day, or due later
-	State *ListWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
-
-	// RiskLevel Only of cases of this risk
-	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
-}
-
-// ListWorklistParamsSort defines parameters for ListWorklist.
-type ListWorklistParamsSort string
-
-// ListWorklistParamsWhose defines parameters for ListWorklist.
-type ListWorklistParamsWhose string
-
-// ListWorklistParamsKind defines parameters for ListWorklist.
-type ListWorklistParamsKind string
-
-// ListWorklistParamsState defines parameters for ListWorklist.
-type ListWorklistParamsState string
-
 // ListNetworkChangesParams defines parameters for ListNetworkChanges.
 type ListNetworkChangesParams struct {
 	// Limit Rows a page
@@ -17085,45 +16033,6 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
-// ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `due_at` where none is given. A cursor carries its own
-	Sort *ListNetworkWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
-	Whose *ListNetworkWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
-
-	// Kind Only of these kinds, separated by commas
-	Kind []ListNetworkWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// State Only what is overdue, due by the end of the centre's day, or due later
-	State *ListNetworkWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
-
-	// RiskLevel Only of cases of this risk
-	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
-}
-
-// ListNetworkWorklistParamsSort defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsSort string
-
-// ListNetworkWorklistParamsWhose defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsWhose string
-
-// ListNetworkWorklistParamsKind defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsKind string
-
-// ListNetworkWorklistParamsState defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsState string
-
 // CreateAPIClientJSONRequestBody defines body for CreateAPIClient for application/json ContentType.
 type CreateAPIClientJSONRequestBody = APIClientCreate
 
@@ -17358,9 +16267,6 @@ type HoldCaseConferenceJSONRequestBody = CaseConferenceHold
 // InviteToCaseConferenceJSONRequestBody defines body for InviteToCaseConference for application/json ContentType.
 type InviteToCaseConferenceJSONRequestBody = CaseInvitationCreate
 
-// CreateCaseEvaluationJSONRequestBody defines body for CreateCaseEvaluation for application/json ContentType.
-type CreateCaseEvaluationJSONRequestBody = CaseEvaluationCreate
-
 // CreateCaseFollowupJSONRequestBody defines body for CreateCaseFollowup for application/json ContentType.
 type CreateCaseFollowupJSONRequestBody = CaseFollowupCreate
 
@@ -17397,20 +16303,14 @@ type UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody = CaseNotePatch
 // VoidCaseNoteJSONRequestBody defines body for VoidCaseNote for application/json ContentType.
 type VoidCaseNoteJSONRequestBody = CaseReason
 
-// OpenCaseJSONRequestBody defines body for OpenCase for application/json ContentType.
-type OpenCaseJSONRequestBody = CaseOpening
-
 // CreateCasePlanJSONRequestBody defines body for CreateCasePlan for application/json ContentType.
 type CreateCasePlanJSONRequestBody = CasePlanCreate
 
 // UpdateCasePlanApplicationMergePatchPlusJSONRequestBody defines body for UpdateCasePlan for application/merge-patch+json ContentType.
 type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
 
-// HandOverCasePlanJSONRequestBody defines body for HandOverCasePlan for application/json ContentType.
-type HandOverCasePlanJSONRequestBody = CasePlanHandOver
-
 // ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
-type ReviseCasePlanJSONRequestBody = CasePlanRevision
+type ReviseCasePlanJSONRequestBody = CaseReason
 
 // CreateCaseProblemJSONRequestBody defines body for CreateCaseProblem for application/json ContentType.
 type CreateCaseProblemJSONRequestBody = CaseProblemCreate
@@ -17432,9 +16332,6 @@ type RequestCaseClosureJSONRequestBody = CaseClosureRequest
 
 // ScreenOutCaseJSONRequestBody defines body for ScreenOutCase for application/json ContentType.
 type ScreenOutCaseJSONRequestBody = CaseReason
-
-// ChangeCaseSOPJSONRequestBody defines body for ChangeCaseSOP for application/json ContentType.
-type ChangeCaseSOPJSONRequestBody = CaseSOP
 
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
@@ -17504,24 +16401,6 @@ type CreateMemberJSONRequestBody = MemberCreate
 
 // UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
 type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
-
-// CreateMhpssSessionJSONRequestBody defines body for CreateMhpssSession for application/json ContentType.
-type CreateMhpssSessionJSONRequestBody = MhpssSessionCreate
-
-// UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateMhpssSession for application/merge-patch+json ContentType.
-type UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody = MhpssSessionPatch
-
-// CancelMhpssSessionJSONRequestBody defines body for CancelMhpssSession for application/json ContentType.
-type CancelMhpssSessionJSONRequestBody = MhpssReason
-
-// HoldMhpssSessionJSONRequestBody defines body for HoldMhpssSession for application/json ContentType.
-type HoldMhpssSessionJSONRequestBody = MhpssSessionHold
-
-// CreateMhpssNoteJSONRequestBody defines body for CreateMhpssNote for application/json ContentType.
-type CreateMhpssNoteJSONRequestBody = MhpssNoteCreate
-
-// VoidMhpssSessionJSONRequestBody defines body for VoidMhpssSession for application/json ContentType.
-type VoidMhpssSessionJSONRequestBody = VoidReason
 
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
@@ -17594,9 +16473,6 @@ type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
-
-// AdoptSOPJSONRequestBody defines body for AdoptSOP for application/json ContentType.
-type AdoptSOPJSONRequestBody = CaseReason
 
 // CreateStockAdjustmentJSONRequestBody defines body for CreateStockAdjustment for application/json ContentType.
 type CreateStockAdjustmentJSONRequestBody = StockAdjustmentCreate
@@ -18141,6 +17017,12 @@ type ServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
+	// ListMerges What was merged into a record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
+	ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error
+	// ListMergeRows What a merge did to which row
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
+	ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -18243,9 +17125,6 @@ type ServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error
-	// ListCaseloads List what each caseworker carries
-	// (GET /v1/centres/{centre_id}/caseloads)
-	ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
@@ -18369,15 +17248,6 @@ type ServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error
-	// ListCaseEvaluations How the goals of a case were judged
-	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
-	ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error
-	// CreateCaseEvaluation Judge how far a goal is reached
-	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
-	CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error
-	// GetCaseEvaluation Read an evaluation
-	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
-	GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error
@@ -18459,15 +17329,6 @@ type ServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params CompleteCasePlanParams) error
-	// PrintCasePlan The plan to print for the person
-	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
-	PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error
-	// DiffCasePlans What differs between two versions of the plan
-	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
-	DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error
-	// HandOverCasePlan Record that the person was given a copy
-	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
-	HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
@@ -18504,9 +17365,6 @@ type ServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx echo.Context, centreID CentreID, id ID, params ScreenOutCaseParams) error
-	// ChangeCaseSOP Let a case live by the SOP in force
-	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
-	ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx echo.Context, centreID CentreID, id ID, params ListCaseTeamParams) error
@@ -18678,39 +17536,6 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
-	// GetMhpssActivity Count sessions and who came
-	// (GET /v1/centres/{centre_id}/mhpss/activity)
-	GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error
-	// ListMhpssSessions List psychosocial sessions
-	// (GET /v1/centres/{centre_id}/mhpss/sessions)
-	ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error
-	// CreateMhpssSession Plan a session, or record one that was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions)
-	CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error
-	// GetMhpssSession Read a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
-	GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateMhpssSession Change a plan, or correct what was recorded
-	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
-	UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error
-	// CancelMhpssSession Cancel a planned session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
-	CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error
-	// HoldMhpssSession Record that a planned session was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
-	HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error
-	// ListMhpssNotes List the notes on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error
-	// CreateMhpssNote Write a note on a session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error
-	// GetMhpssNote Read a note on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
-	GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error
-	// VoidMhpssSession Void a session recorded in error
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
-	VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
@@ -18873,15 +17698,9 @@ type ServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx echo.Context, centreID CentreID, id ID, params ActivateSOPParams) error
-	// AdoptSOP Let all opened cases live by the SOP in force
-	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
-	AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
-	// GetSOPEffect Try a SOP on the cases under way
-	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
-	GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error
@@ -19053,9 +17872,6 @@ type ServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx echo.Context, centreID CentreID, id ID, params VoidVisitParams) error
-	// ListWorklist List what is due and overdue
-	// (GET /v1/centres/{centre_id}/worklist)
-	ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error
@@ -19194,9 +18010,6 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
-	// ListNetworkWorklist List what is due and overdue in all of one's centres
-	// (GET /v1/worklist)
-	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -22899,6 +21712,129 @@ func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
 	return err
 }
 
+// ListMerges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMerges(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMergesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMerges(ctx, centreID, id, params)
+	return err
+}
+
+// ListMergeRows converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMergeRows(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "merge_id" -------------
+	var mergeID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "merge_id", ctx.Param("merge_id"), &mergeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter merge_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMergeRowsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMergeRows(ctx, centreID, id, mergeID, params)
+	return err
+}
+
 // ListBeneficiaryNames converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBeneficiaryNames(ctx echo.Context) error {
 	var err error
@@ -24689,59 +23625,6 @@ func (w *ServerInterfaceWrapper) ResolveRegistrationCard(ctx echo.Context) error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ResolveRegistrationCard(ctx, centreID)
-	return err
-}
-
-// ListCaseloads converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseloads(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseloadsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "user_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", ctx.QueryParams(), &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseloads(ctx, centreID, params)
 	return err
 }
 
@@ -27013,150 +25896,6 @@ func (w *ServerInterfaceWrapper) EndCaseInvitation(ctx echo.Context) error {
 	return err
 }
 
-// ListCaseEvaluations converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseEvaluations(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseEvaluationsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "plan_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan_id", ctx.QueryParams(), &params.PlanID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "goal_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "goal_id", ctx.QueryParams(), &params.GoalID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter goal_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseEvaluations(ctx, centreID, id, params)
-	return err
-}
-
-// CreateCaseEvaluation converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateCaseEvaluation(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateCaseEvaluationParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateCaseEvaluation(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseEvaluation converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseEvaluation(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "evaluation_id" -------------
-	var evaluationID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "evaluation_id", ctx.Param("evaluation_id"), &evaluationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter evaluation_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseEvaluation(ctx, centreID, id, evaluationID)
-	return err
-}
-
 // ListCaseFollowups converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCaseFollowups(ctx echo.Context) error {
 	var err error
@@ -28634,157 +27373,6 @@ func (w *ServerInterfaceWrapper) CompleteCasePlan(ctx echo.Context) error {
 	return err
 }
 
-// PrintCasePlan converts echo context to params.
-func (w *ServerInterfaceWrapper) PrintCasePlan(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "plan_id" -------------
-	var planID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PrintCasePlanParams
-	// ------------- Optional query parameter "language" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", ctx.QueryParams(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter language: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PrintCasePlan(ctx, centreID, id, planID, params)
-	return err
-}
-
-// DiffCasePlans converts echo context to params.
-func (w *ServerInterfaceWrapper) DiffCasePlans(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "plan_id" -------------
-	var planID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DiffCasePlansParams
-	// ------------- Optional query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DiffCasePlans(ctx, centreID, id, planID, params)
-	return err
-}
-
-// HandOverCasePlan converts echo context to params.
-func (w *ServerInterfaceWrapper) HandOverCasePlan(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "plan_id" -------------
-	var planID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params HandOverCasePlanParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.HandOverCasePlan(ctx, centreID, id, planID, params)
-	return err
-}
-
 // ReviseCasePlan converts echo context to params.
 func (w *ServerInterfaceWrapper) ReviseCasePlan(ctx echo.Context) error {
 	var err error
@@ -29492,67 +28080,6 @@ func (w *ServerInterfaceWrapper) ScreenOutCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ScreenOutCase(ctx, centreID, id, params)
-	return err
-}
-
-// ChangeCaseSOP converts echo context to params.
-func (w *ServerInterfaceWrapper) ChangeCaseSOP(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ChangeCaseSOPParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ChangeCaseSOP(ctx, centreID, id, params)
 	return err
 }
 
@@ -32490,566 +31017,6 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 	return err
 }
 
-// GetMhpssActivity converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssActivity(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetMhpssActivityParams
-	// ------------- Required query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// ------------- Required query parameter "to" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssActivity(ctx, centreID, params)
-	return err
-}
-
-// ListMhpssSessions converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMhpssSessions(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMhpssSessionsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "activity" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "activity", ctx.QueryParams(), &params.Activity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter activity: %s", err))
-	}
-
-	// ------------- Optional query parameter "psycho_education" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "psycho_education", ctx.QueryParams(), &params.PsychoEducation, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter psycho_education: %s", err))
-	}
-
-	// ------------- Optional query parameter "facilitator_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "facilitator_id", ctx.QueryParams(), &params.FacilitatorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter facilitator_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "case_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// ------------- Optional query parameter "to" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMhpssSessions(ctx, centreID, params)
-	return err
-}
-
-// CreateMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateMhpssSession(ctx, centreID, params)
-	return err
-}
-
-// GetMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssSession(ctx, centreID, id)
-	return err
-}
-
-// UpdateMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// CancelMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) CancelMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CancelMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CancelMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// HoldMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) HoldMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params HoldMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.HoldMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// ListMhpssNotes converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMhpssNotes(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMhpssNotesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMhpssNotes(ctx, centreID, id, params)
-	return err
-}
-
-// CreateMhpssNote converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateMhpssNote(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateMhpssNoteParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateMhpssNote(ctx, centreID, id, params)
-	return err
-}
-
-// GetMhpssNote converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssNote(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "note_id" -------------
-	var noteID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssNote(ctx, centreID, id, noteID)
-	return err
-}
-
-// VoidMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
 // ListNeedsToReview converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNeedsToReview(ctx echo.Context) error {
 	var err error
@@ -35697,67 +33664,6 @@ func (w *ServerInterfaceWrapper) ActivateSOP(ctx echo.Context) error {
 	return err
 }
 
-// AdoptSOP converts echo context to params.
-func (w *ServerInterfaceWrapper) AdoptSOP(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params AdoptSOPParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.AdoptSOP(ctx, centreID, id, params)
-	return err
-}
-
 // DiffSOP converts echo context to params.
 func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	var err error
@@ -35788,30 +33694,6 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DiffSOP(ctx, centreID, id, params)
-	return err
-}
-
-// GetSOPEffect converts echo context to params.
-func (w *ServerInterfaceWrapper) GetSOPEffect(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetSOPEffect(ctx, centreID, id)
 	return err
 }
 
@@ -38612,80 +36494,6 @@ func (w *ServerInterfaceWrapper) VoidVisit(ctx echo.Context) error {
 	return err
 }
 
-// ListWorklist converts echo context to params.
-func (w *ServerInterfaceWrapper) ListWorklist(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListWorklistParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "whose" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "state" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
-	}
-
-	// ------------- Optional query parameter "risk_level" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListWorklist(ctx, centreID, params)
-	return err
-}
-
 // ListNetworkChanges converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkChanges(ctx echo.Context) error {
 	var err error
@@ -40474,73 +38282,6 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
-// ListNetworkWorklist converts echo context to params.
-func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListNetworkWorklistParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "whose" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "state" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
-	}
-
-	// ------------- Optional query parameter "risk_level" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListNetworkWorklist(ctx, params)
-	return err
-}
-
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -40663,8 +38404,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.GetSOP, options.OperationMiddlewares["getSOP"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/effect", wrapper.GetSOPEffect, options.OperationMiddlewares["getSOPEffect"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/adopt", wrapper.AdoptSOP, options.OperationMiddlewares["adoptSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.ListForms, options.OperationMiddlewares["listForms"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.CreateForm, options.OperationMiddlewares["createForm"]...)
@@ -40681,6 +38420,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges", wrapper.ListMerges, options.OperationMiddlewares["listMerges"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges/:merge_id/rows", wrapper.ListMergeRows, options.OperationMiddlewares["listMergeRows"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -40788,8 +38529,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/worklist", wrapper.ListWorklist, options.OperationMiddlewares["listWorklist"]...)
-	router.GET(options.BaseURL+"/v1/worklist", wrapper.ListNetworkWorklist, options.OperationMiddlewares["listNetworkWorklist"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.GetRegistrationCard, options.OperationMiddlewares["getRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.IssueRegistrationCard, options.OperationMiddlewares["issueRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/reprint", wrapper.ReprintRegistrationCard, options.OperationMiddlewares["reprintRegistrationCard"]...)
@@ -40836,7 +38575,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/open", wrapper.OpenCase, options.OperationMiddlewares["openCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/screen-out", wrapper.ScreenOutCase, options.OperationMiddlewares["screenOutCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assign", wrapper.AssignCase, options.OperationMiddlewares["assignCase"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/sop", wrapper.ChangeCaseSOP, options.OperationMiddlewares["changeCaseSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/hold", wrapper.HoldCase, options.OperationMiddlewares["holdCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/resume", wrapper.ResumeCase, options.OperationMiddlewares["resumeCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/request-closure", wrapper.RequestCaseClosure, options.OperationMiddlewares["requestCaseClosure"]...)
@@ -40873,17 +38611,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.ListMhpssSessions, options.OperationMiddlewares["listMhpssSessions"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.CreateMhpssSession, options.OperationMiddlewares["createMhpssSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.GetMhpssSession, options.OperationMiddlewares["getMhpssSession"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.UpdateMhpssSession, options.OperationMiddlewares["updateMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/hold", wrapper.HoldMhpssSession, options.OperationMiddlewares["holdMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/cancel", wrapper.CancelMhpssSession, options.OperationMiddlewares["cancelMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/void", wrapper.VoidMhpssSession, options.OperationMiddlewares["voidMhpssSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.ListMhpssNotes, options.OperationMiddlewares["listMhpssNotes"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.CreateMhpssNote, options.OperationMiddlewares["createMhpssNote"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes/:note_id", wrapper.GetMhpssNote, options.OperationMiddlewares["getMhpssNote"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/activity", wrapper.GetMhpssActivity, options.OperationMiddlewares["getMhpssActivity"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -40896,9 +38623,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/activate", wrapper.ActivateCasePlan, options.OperationMiddlewares["activateCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/complete", wrapper.CompleteCasePlan, options.OperationMiddlewares["completeCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/revise", wrapper.ReviseCasePlan, options.OperationMiddlewares["reviseCasePlan"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/diff", wrapper.DiffCasePlans, options.OperationMiddlewares["diffCasePlans"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/copy", wrapper.PrintCasePlan, options.OperationMiddlewares["printCasePlan"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/hand-over", wrapper.HandOverCasePlan, options.OperationMiddlewares["handOverCasePlan"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.ListCaseGoals, options.OperationMiddlewares["listCaseGoals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.CreateCaseGoal, options.OperationMiddlewares["createCaseGoal"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals/:goal_id", wrapper.GetCaseGoal, options.OperationMiddlewares["getCaseGoal"]...)
@@ -40907,9 +38631,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions", wrapper.CreateCaseAction, options.OperationMiddlewares["createCaseAction"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.GetCaseAction, options.OperationMiddlewares["getCaseAction"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.UpdateCaseAction, options.OperationMiddlewares["updateCaseAction"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.ListCaseEvaluations, options.OperationMiddlewares["listCaseEvaluations"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.CreateCaseEvaluation, options.OperationMiddlewares["createCaseEvaluation"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations/:evaluation_id", wrapper.GetCaseEvaluation, options.OperationMiddlewares["getCaseEvaluation"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.ListCaseNotes, options.OperationMiddlewares["listCaseNotes"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.CreateCaseNote, options.OperationMiddlewares["createCaseNote"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes/:note_id", wrapper.GetCaseNote, options.OperationMiddlewares["getCaseNote"]...)
@@ -40935,7 +38656,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -45133,6 +42853,89 @@ func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPrevi
 	return err
 }
 
+type ListMergesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListMergesParams
+}
+
+type ListMergesResponseObject interface {
+	VisitListMergesResponse(w http.ResponseWriter) error
+}
+
+type ListMerges200JSONResponse MergePage
+
+func (response ListMerges200JSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMergesdefaultApplicationProblemPlusJSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergeRowsRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	MergeID  openapi_types.UUID `json:"merge_id"`
+	Params   ListMergeRowsParams
+}
+
+type ListMergeRowsResponseObject interface {
+	VisitListMergeRowsResponse(w http.ResponseWriter) error
+}
+
+type ListMergeRows200JSONResponse MergeRowPage
+
+func (response ListMergeRows200JSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergeRowsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMergeRowsdefaultApplicationProblemPlusJSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBeneficiaryNamesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -46752,46 +44555,6 @@ type ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitResolveRegistrationCardResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseloadsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListCaseloadsParams
-}
-
-type ListCaseloadsResponseObject interface {
-	VisitListCaseloadsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseloads200JSONResponse CaseloadPage
-
-func (response ListCaseloads200JSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseloadsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseloadsdefaultApplicationProblemPlusJSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -49218,148 +46981,6 @@ func (response EndCaseInvitationdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
-type ListCaseEvaluationsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseEvaluationsParams
-}
-
-type ListCaseEvaluationsResponseObject interface {
-	VisitListCaseEvaluationsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseEvaluations200JSONResponse CaseEvaluationPage
-
-func (response ListCaseEvaluations200JSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseEvaluationRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CreateCaseEvaluationParams
-	Body     *CreateCaseEvaluationJSONRequestBody
-}
-
-type CreateCaseEvaluationResponseObject interface {
-	VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error
-}
-
-type CreateCaseEvaluation201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateCaseEvaluation201JSONResponse struct {
-	Body    CaseEvaluation
-	Headers CreateCaseEvaluation201ResponseHeaders
-}
-
-func (response CreateCaseEvaluation201JSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseEvaluationRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	EvaluationID openapi_types.UUID `json:"evaluation_id"`
-}
-
-type GetCaseEvaluationResponseObject interface {
-	VisitGetCaseEvaluationResponse(w http.ResponseWriter) error
-}
-
-type GetCaseEvaluation200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseEvaluation200JSONResponse struct {
-	Body    CaseEvaluation
-	Headers GetCaseEvaluation200ResponseHeaders
-}
-
-func (response GetCaseEvaluation200JSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListCaseFollowupsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -50330,7 +47951,6 @@ type OpenCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
 	Params   OpenCaseParams
-	Body     *OpenCaseJSONRequestBody
 }
 
 type OpenCaseResponseObject interface {
@@ -50658,153 +48278,6 @@ type CompleteCasePlandefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CompleteCasePlandefaultApplicationProblemPlusJSONResponse) VisitCompleteCasePlanResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PrintCasePlanRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	PlanID   openapi_types.UUID `json:"plan_id"`
-	Params   PrintCasePlanParams
-}
-
-type PrintCasePlanResponseObject interface {
-	VisitPrintCasePlanResponse(w http.ResponseWriter) error
-}
-
-type PrintCasePlan200ResponseHeaders struct {
-	ETag string
-}
-
-type PrintCasePlan200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       PrintCasePlan200ResponseHeaders
-	ContentLength int64
-}
-
-func (response PrintCasePlan200ApplicationPdfResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type PrintCasePlandefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PrintCasePlandefaultApplicationProblemPlusJSONResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DiffCasePlansRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	PlanID   openapi_types.UUID `json:"plan_id"`
-	Params   DiffCasePlansParams
-}
-
-type DiffCasePlansResponseObject interface {
-	VisitDiffCasePlansResponse(w http.ResponseWriter) error
-}
-
-type DiffCasePlans200JSONResponse CasePlanDiff
-
-func (response DiffCasePlans200JSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DiffCasePlansdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DiffCasePlansdefaultApplicationProblemPlusJSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HandOverCasePlanRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	PlanID   openapi_types.UUID `json:"plan_id"`
-	Params   HandOverCasePlanParams
-	Body     *HandOverCasePlanJSONRequestBody
-}
-
-type HandOverCasePlanResponseObject interface {
-	VisitHandOverCasePlanResponse(w http.ResponseWriter) error
-}
-
-type HandOverCasePlan200ResponseHeaders struct {
-	ETag string
-}
-
-type HandOverCasePlan200JSONResponse struct {
-	Body    CasePlan
-	Headers HandOverCasePlan200ResponseHeaders
-}
-
-func (response HandOverCasePlan200JSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HandOverCasePlandefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response HandOverCasePlandefaultApplicationProblemPlusJSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -51399,56 +48872,6 @@ type ScreenOutCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ScreenOutCasedefaultApplicationProblemPlusJSONResponse) VisitScreenOutCaseResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ChangeCaseSOPRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ChangeCaseSOPParams
-	Body     *ChangeCaseSOPJSONRequestBody
-}
-
-type ChangeCaseSOPResponseObject interface {
-	VisitChangeCaseSOPResponse(w http.ResponseWriter) error
-}
-
-type ChangeCaseSOP200ResponseHeaders struct {
-	ETag string
-}
-
-type ChangeCaseSOP200JSONResponse struct {
-	Body    Case
-	Headers ChangeCaseSOP200ResponseHeaders
-}
-
-func (response ChangeCaseSOP200JSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -54251,527 +51674,6 @@ func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMembe
 	return err
 }
 
-type GetMhpssActivityRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   GetMhpssActivityParams
-}
-
-type GetMhpssActivityResponseObject interface {
-	VisitGetMhpssActivityResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssActivity200JSONResponse MhpssActivity
-
-func (response GetMhpssActivity200JSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssActivitydefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssActivitydefaultApplicationProblemPlusJSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssSessionsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListMhpssSessionsParams
-}
-
-type ListMhpssSessionsResponseObject interface {
-	VisitListMhpssSessionsResponse(w http.ResponseWriter) error
-}
-
-type ListMhpssSessions200JSONResponse MhpssSessionPage
-
-func (response ListMhpssSessions200JSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateMhpssSessionParams
-	Body     *CreateMhpssSessionJSONRequestBody
-}
-
-type CreateMhpssSessionResponseObject interface {
-	VisitCreateMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type CreateMhpssSession201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateMhpssSession201JSONResponse struct {
-	Body    MhpssSession
-	Headers CreateMhpssSession201ResponseHeaders
-}
-
-func (response CreateMhpssSession201JSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetMhpssSessionResponseObject interface {
-	VisitGetMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type GetMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers GetMhpssSession200ResponseHeaders
-}
-
-func (response GetMhpssSession200JSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UpdateMhpssSessionParams
-	Body     *UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateMhpssSessionResponseObject interface {
-	VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type UpdateMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers UpdateMhpssSession200ResponseHeaders
-}
-
-func (response UpdateMhpssSession200JSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CancelMhpssSessionParams
-	Body     *CancelMhpssSessionJSONRequestBody
-}
-
-type CancelMhpssSessionResponseObject interface {
-	VisitCancelMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type CancelMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type CancelMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers CancelMhpssSession200ResponseHeaders
-}
-
-func (response CancelMhpssSession200JSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   HoldMhpssSessionParams
-	Body     *HoldMhpssSessionJSONRequestBody
-}
-
-type HoldMhpssSessionResponseObject interface {
-	VisitHoldMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type HoldMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type HoldMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers HoldMhpssSession200ResponseHeaders
-}
-
-func (response HoldMhpssSession200JSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssNotesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListMhpssNotesParams
-}
-
-type ListMhpssNotesResponseObject interface {
-	VisitListMhpssNotesResponse(w http.ResponseWriter) error
-}
-
-type ListMhpssNotes200JSONResponse MhpssNotePage
-
-func (response ListMhpssNotes200JSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssNotesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMhpssNotesdefaultApplicationProblemPlusJSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssNoteRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CreateMhpssNoteParams
-	Body     *CreateMhpssNoteJSONRequestBody
-}
-
-type CreateMhpssNoteResponseObject interface {
-	VisitCreateMhpssNoteResponse(w http.ResponseWriter) error
-}
-
-type CreateMhpssNote201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateMhpssNote201JSONResponse struct {
-	Body    MhpssNote
-	Headers CreateMhpssNote201ResponseHeaders
-}
-
-func (response CreateMhpssNote201JSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssNoteRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	NoteID   openapi_types.UUID `json:"note_id"`
-}
-
-type GetMhpssNoteResponseObject interface {
-	VisitGetMhpssNoteResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssNote200ResponseHeaders struct {
-	ETag string
-}
-
-type GetMhpssNote200JSONResponse struct {
-	Body    MhpssNote
-	Headers GetMhpssNote200ResponseHeaders
-}
-
-func (response GetMhpssNote200JSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   VoidMhpssSessionParams
-	Body     *VoidMhpssSessionJSONRequestBody
-}
-
-type VoidMhpssSessionResponseObject interface {
-	VisitVoidMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type VoidMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers VoidMhpssSession200ResponseHeaders
-}
-
-func (response VoidMhpssSession200JSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListNeedsToReviewRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListNeedsToReviewParams
@@ -57405,48 +54307,6 @@ func (response ActivateSOPdefaultApplicationProblemPlusJSONResponse) VisitActiva
 	return err
 }
 
-type AdoptSOPRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   AdoptSOPParams
-	Body     *AdoptSOPJSONRequestBody
-}
-
-type AdoptSOPResponseObject interface {
-	VisitAdoptSOPResponse(w http.ResponseWriter) error
-}
-
-type AdoptSOP200JSONResponse SOPAdoption
-
-func (response AdoptSOP200JSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AdoptSOPdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response AdoptSOPdefaultApplicationProblemPlusJSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type DiffSOPRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -57477,46 +54337,6 @@ type DiffSOPdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetSOPEffectRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetSOPEffectResponseObject interface {
-	VisitGetSOPEffectResponse(w http.ResponseWriter) error
-}
-
-type GetSOPEffect200JSONResponse SOPEffect
-
-func (response GetSOPEffect200JSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetSOPEffectdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetSOPEffectdefaultApplicationProblemPlusJSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -60234,46 +57054,6 @@ func (response VoidVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidVisi
 	return err
 }
 
-type ListWorklistRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListWorklistParams
-}
-
-type ListWorklistResponseObject interface {
-	VisitListWorklistResponse(w http.ResponseWriter) error
-}
-
-type ListWorklist200JSONResponse WorklistPage
-
-func (response ListWorklist200JSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWorklistdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListWorklistdefaultApplicationProblemPlusJSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListNetworkChangesRequestObject struct {
 	Params ListNetworkChangesParams
 }
@@ -62594,45 +59374,6 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
-type ListNetworkWorklistRequestObject struct {
-	Params ListNetworkWorklistParams
-}
-
-type ListNetworkWorklistResponseObject interface {
-	VisitListNetworkWorklistResponse(w http.ResponseWriter) error
-}
-
-type ListNetworkWorklist200JSONResponse WorklistPage
-
-func (response ListNetworkWorklist200JSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetIndex Name, version and links
@@ -62878,6 +59619,12 @@ type StrictServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
+	// ListMerges What was merged into a record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
+	ListMerges(ctx context.Context, request ListMergesRequestObject) (ListMergesResponseObject, error)
+	// ListMergeRows What a merge did to which row
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
+	ListMergeRows(ctx context.Context, request ListMergeRowsRequestObject) (ListMergeRowsResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -62980,9 +59727,6 @@ type StrictServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx context.Context, request ResolveRegistrationCardRequestObject) (ResolveRegistrationCardResponseObject, error)
-	// ListCaseloads List what each caseworker carries
-	// (GET /v1/centres/{centre_id}/caseloads)
-	ListCaseloads(ctx context.Context, request ListCaseloadsRequestObject) (ListCaseloadsResponseObject, error)
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -63106,15 +59850,6 @@ type StrictServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx context.Context, request EndCaseInvitationRequestObject) (EndCaseInvitationResponseObject, error)
-	// ListCaseEvaluations How the goals of a case were judged
-	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
-	ListCaseEvaluations(ctx context.Context, request ListCaseEvaluationsRequestObject) (ListCaseEvaluationsResponseObject, error)
-	// CreateCaseEvaluation Judge how far a goal is reached
-	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
-	CreateCaseEvaluation(ctx context.Context, request CreateCaseEvaluationRequestObject) (CreateCaseEvaluationResponseObject, error)
-	// GetCaseEvaluation Read an evaluation
-	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
-	GetCaseEvaluation(ctx context.Context, request GetCaseEvaluationRequestObject) (GetCaseEvaluationResponseObject, error)
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx context.Context, request ListCaseFollowupsRequestObject) (ListCaseFollowupsResponseObject, error)
@@ -63196,15 +59931,6 @@ type StrictServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx context.Context, request CompleteCasePlanRequestObject) (CompleteCasePlanResponseObject, error)
-	// PrintCasePlan The plan to print for the person
-	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
-	PrintCasePlan(ctx context.Context, request PrintCasePlanRequestObject) (PrintCasePlanResponseObject, error)
-	// DiffCasePlans What differs between two versions of the plan
-	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
-	DiffCasePlans(ctx context.Context, request DiffCasePlansRequestObject) (DiffCasePlansResponseObject, error)
-	// HandOverCasePlan Record that the person was given a copy
-	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
-	HandOverCasePlan(ctx context.Context, request HandOverCasePlanRequestObject) (HandOverCasePlanResponseObject, error)
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
@@ -63241,9 +59967,6 @@ type StrictServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx context.Context, request ScreenOutCaseRequestObject) (ScreenOutCaseResponseObject, error)
-	// ChangeCaseSOP Let a case live by the SOP in force
-	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
-	ChangeCaseSOP(ctx context.Context, request ChangeCaseSOPRequestObject) (ChangeCaseSOPResponseObject, error)
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx context.Context, request ListCaseTeamRequestObject) (ListCaseTeamResponseObject, error)
@@ -63415,39 +60138,6 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
-	// GetMhpssActivity Count sessions and who came
-	// (GET /v1/centres/{centre_id}/mhpss/activity)
-	GetMhpssActivity(ctx context.Context, request GetMhpssActivityRequestObject) (GetMhpssActivityResponseObject, error)
-	// ListMhpssSessions List psychosocial sessions
-	// (GET /v1/centres/{centre_id}/mhpss/sessions)
-	ListMhpssSessions(ctx context.Context, request ListMhpssSessionsRequestObject) (ListMhpssSessionsResponseObject, error)
-	// CreateMhpssSession Plan a session, or record one that was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions)
-	CreateMhpssSession(ctx context.Context, request CreateMhpssSessionRequestObject) (CreateMhpssSessionResponseObject, error)
-	// GetMhpssSession Read a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
-	GetMhpssSession(ctx context.Context, request GetMhpssSessionRequestObject) (GetMhpssSessionResponseObject, error)
-	// UpdateMhpssSession Change a plan, or correct what was recorded
-	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
-	UpdateMhpssSession(ctx context.Context, request UpdateMhpssSessionRequestObject) (UpdateMhpssSessionResponseObject, error)
-	// CancelMhpssSession Cancel a planned session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
-	CancelMhpssSession(ctx context.Context, request CancelMhpssSessionRequestObject) (CancelMhpssSessionResponseObject, error)
-	// HoldMhpssSession Record that a planned session was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
-	HoldMhpssSession(ctx context.Context, request HoldMhpssSessionRequestObject) (HoldMhpssSessionResponseObject, error)
-	// ListMhpssNotes List the notes on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	ListMhpssNotes(ctx context.Context, request ListMhpssNotesRequestObject) (ListMhpssNotesResponseObject, error)
-	// CreateMhpssNote Write a note on a session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	CreateMhpssNote(ctx context.Context, request CreateMhpssNoteRequestObject) (CreateMhpssNoteResponseObject, error)
-	// GetMhpssNote Read a note on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
-	GetMhpssNote(ctx context.Context, request GetMhpssNoteRequestObject) (GetMhpssNoteResponseObject, error)
-	// VoidMhpssSession Void a session recorded in error
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
-	VoidMhpssSession(ctx context.Context, request VoidMhpssSessionRequestObject) (VoidMhpssSessionResponseObject, error)
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
@@ -63610,15 +60300,9 @@ type StrictServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx context.Context, request ActivateSOPRequestObject) (ActivateSOPResponseObject, error)
-	// AdoptSOP Let all opened cases live by the SOP in force
-	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
-	AdoptSOP(ctx context.Context, request AdoptSOPRequestObject) (AdoptSOPResponseObject, error)
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
-	// GetSOPEffect Try a SOP on the cases under way
-	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
-	GetSOPEffect(ctx context.Context, request GetSOPEffectRequestObject) (GetSOPEffectResponseObject, error)
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx context.Context, request CreateStockAdjustmentRequestObject) (CreateStockAdjustmentResponseObject, error)
@@ -63790,9 +60474,6 @@ type StrictServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx context.Context, request VoidVisitRequestObject) (VoidVisitResponseObject, error)
-	// ListWorklist List what is due and overdue
-	// (GET /v1/centres/{centre_id}/worklist)
-	ListWorklist(ctx context.Context, request ListWorklistRequestObject) (ListWorklistResponseObject, error)
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx context.Context, request ListNetworkChangesRequestObject) (ListNetworkChangesResponseObject, error)
@@ -63931,9 +60612,6 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
-	// ListNetworkWorklist List what is due and overdue in all of one's centres
-	// (GET /v1/worklist)
-	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -66868,6 +63546,61 @@ func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
+// ListMerges operation middleware
+func (sh *strictHandler) ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error {
+	var request ListMergesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMerges(ctx.Request().Context(), request.(ListMergesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMerges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMergesResponseObject); ok {
+		return validResponse.VisitListMergesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMergeRows operation middleware
+func (sh *strictHandler) ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error {
+	var request ListMergeRowsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.MergeID = mergeID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMergeRows(ctx.Request().Context(), request.(ListMergeRowsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMergeRows")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMergeRowsResponseObject); ok {
+		return validResponse.VisitListMergeRowsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListBeneficiaryNames operation middleware
 func (sh *strictHandler) ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error {
 	var request ListBeneficiaryNamesRequestObject
@@ -68246,32 +64979,6 @@ func (sh *strictHandler) ResolveRegistrationCard(ctx echo.Context, centreID Cent
 		return err
 	} else if validResponse, ok := response.(ResolveRegistrationCardResponseObject); ok {
 		return validResponse.VisitResolveRegistrationCardResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListCaseloads operation middleware
-func (sh *strictHandler) ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error {
-	var request ListCaseloadsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseloads(ctx.Request().Context(), request.(ListCaseloadsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseloads")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseloadsResponseObject); ok {
-		return validResponse.VisitListCaseloadsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -69913,110 +66620,6 @@ func (sh *strictHandler) EndCaseInvitation(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
-// ListCaseEvaluations operation middleware
-func (sh *strictHandler) ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error {
-	var request ListCaseEvaluationsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseEvaluations(ctx.Request().Context(), request.(ListCaseEvaluationsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseEvaluations")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseEvaluationsResponseObject); ok {
-		return validResponse.VisitListCaseEvaluationsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateCaseEvaluation operation middleware
-func (sh *strictHandler) CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error {
-	var request CreateCaseEvaluationRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CreateCaseEvaluationJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateCaseEvaluation(ctx.Request().Context(), request.(CreateCaseEvaluationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateCaseEvaluation")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateCaseEvaluationResponseObject); ok {
-		return validResponse.VisitCreateCaseEvaluationResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseEvaluation operation middleware
-func (sh *strictHandler) GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error {
-	var request GetCaseEvaluationRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.EvaluationID = evaluationID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseEvaluation(ctx.Request().Context(), request.(GetCaseEvaluationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseEvaluation")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseEvaluationResponseObject); ok {
-		return validResponse.VisitGetCaseEvaluationResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListCaseFollowups operation middleware
 func (sh *strictHandler) ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error {
 	var request ListCaseFollowupsRequestObject
@@ -70849,32 +67452,6 @@ func (sh *strictHandler) OpenCase(ctx echo.Context, centreID CentreID, id ID, pa
 	request.ID = id
 	request.Params = params
 
-	var body OpenCaseJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		if !errors.Is(err, io.EOF) {
-			return err
-		}
-	} else {
-		request.Body = &body
-	}
-
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.OpenCase(ctx.Request().Context(), request.(OpenCaseRequestObject))
 	}
@@ -71099,113 +67676,6 @@ func (sh *strictHandler) CompleteCasePlan(ctx echo.Context, centreID CentreID, i
 		return err
 	} else if validResponse, ok := response.(CompleteCasePlanResponseObject); ok {
 		return validResponse.VisitCompleteCasePlanResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PrintCasePlan operation middleware
-func (sh *strictHandler) PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error {
-	var request PrintCasePlanRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.PlanID = planID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PrintCasePlan(ctx.Request().Context(), request.(PrintCasePlanRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PrintCasePlan")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(PrintCasePlanResponseObject); ok {
-		return validResponse.VisitPrintCasePlanResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DiffCasePlans operation middleware
-func (sh *strictHandler) DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error {
-	var request DiffCasePlansRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.PlanID = planID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DiffCasePlans(ctx.Request().Context(), request.(DiffCasePlansRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DiffCasePlans")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DiffCasePlansResponseObject); ok {
-		return validResponse.VisitDiffCasePlansResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// HandOverCasePlan operation middleware
-func (sh *strictHandler) HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error {
-	var request HandOverCasePlanRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.PlanID = planID
-	request.Params = params
-
-	var body HandOverCasePlanJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.HandOverCasePlan(ctx.Request().Context(), request.(HandOverCasePlanRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "HandOverCasePlan")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(HandOverCasePlanResponseObject); ok {
-		return validResponse.VisitHandOverCasePlanResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -71718,56 +68188,6 @@ func (sh *strictHandler) ScreenOutCase(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(ScreenOutCaseResponseObject); ok {
 		return validResponse.VisitScreenOutCaseResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ChangeCaseSOP operation middleware
-func (sh *strictHandler) ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error {
-	var request ChangeCaseSOPRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body ChangeCaseSOPJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ChangeCaseSOP(ctx.Request().Context(), request.(ChangeCaseSOPRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ChangeCaseSOP")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ChangeCaseSOPResponseObject); ok {
-		return validResponse.VisitChangeCaseSOPResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -73813,437 +70233,6 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 	return nil
 }
 
-// GetMhpssActivity operation middleware
-func (sh *strictHandler) GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error {
-	var request GetMhpssActivityRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssActivity(ctx.Request().Context(), request.(GetMhpssActivityRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssActivity")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssActivityResponseObject); ok {
-		return validResponse.VisitGetMhpssActivityResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMhpssSessions operation middleware
-func (sh *strictHandler) ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error {
-	var request ListMhpssSessionsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMhpssSessions(ctx.Request().Context(), request.(ListMhpssSessionsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMhpssSessions")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMhpssSessionsResponseObject); ok {
-		return validResponse.VisitListMhpssSessionsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateMhpssSession operation middleware
-func (sh *strictHandler) CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error {
-	var request CreateMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CreateMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateMhpssSession(ctx.Request().Context(), request.(CreateMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateMhpssSessionResponseObject); ok {
-		return validResponse.VisitCreateMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssSession operation middleware
-func (sh *strictHandler) GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssSession(ctx.Request().Context(), request.(GetMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssSessionResponseObject); ok {
-		return validResponse.VisitGetMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateMhpssSession operation middleware
-func (sh *strictHandler) UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error {
-	var request UpdateMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateMhpssSession(ctx.Request().Context(), request.(UpdateMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateMhpssSessionResponseObject); ok {
-		return validResponse.VisitUpdateMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CancelMhpssSession operation middleware
-func (sh *strictHandler) CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error {
-	var request CancelMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CancelMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CancelMhpssSession(ctx.Request().Context(), request.(CancelMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CancelMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CancelMhpssSessionResponseObject); ok {
-		return validResponse.VisitCancelMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// HoldMhpssSession operation middleware
-func (sh *strictHandler) HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error {
-	var request HoldMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body HoldMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.HoldMhpssSession(ctx.Request().Context(), request.(HoldMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "HoldMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(HoldMhpssSessionResponseObject); ok {
-		return validResponse.VisitHoldMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMhpssNotes operation middleware
-func (sh *strictHandler) ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error {
-	var request ListMhpssNotesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMhpssNotes(ctx.Request().Context(), request.(ListMhpssNotesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMhpssNotes")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMhpssNotesResponseObject); ok {
-		return validResponse.VisitListMhpssNotesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateMhpssNote operation middleware
-func (sh *strictHandler) CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error {
-	var request CreateMhpssNoteRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CreateMhpssNoteJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateMhpssNote(ctx.Request().Context(), request.(CreateMhpssNoteRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateMhpssNote")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateMhpssNoteResponseObject); ok {
-		return validResponse.VisitCreateMhpssNoteResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssNote operation middleware
-func (sh *strictHandler) GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error {
-	var request GetMhpssNoteRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.NoteID = noteID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssNote(ctx.Request().Context(), request.(GetMhpssNoteRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssNote")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssNoteResponseObject); ok {
-		return validResponse.VisitGetMhpssNoteResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidMhpssSession operation middleware
-func (sh *strictHandler) VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error {
-	var request VoidMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body VoidMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidMhpssSession(ctx.Request().Context(), request.(VoidMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidMhpssSessionResponseObject); ok {
-		return validResponse.VisitVoidMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListNeedsToReview operation middleware
 func (sh *strictHandler) ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error {
 	var request ListNeedsToReviewRequestObject
@@ -76233,56 +72222,6 @@ func (sh *strictHandler) ActivateSOP(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
-// AdoptSOP operation middleware
-func (sh *strictHandler) AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error {
-	var request AdoptSOPRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body AdoptSOPJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.AdoptSOP(ctx.Request().Context(), request.(AdoptSOPRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AdoptSOP")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(AdoptSOPResponseObject); ok {
-		return validResponse.VisitAdoptSOPResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // DiffSOP operation middleware
 func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error {
 	var request DiffSOPRequestObject
@@ -76304,32 +72243,6 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 		return err
 	} else if validResponse, ok := response.(DiffSOPResponseObject); ok {
 		return validResponse.VisitDiffSOPResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetSOPEffect operation middleware
-func (sh *strictHandler) GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetSOPEffectRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetSOPEffect(ctx.Request().Context(), request.(GetSOPEffectRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetSOPEffect")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetSOPEffectResponseObject); ok {
-		return validResponse.VisitGetSOPEffectResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -78576,32 +74489,6 @@ func (sh *strictHandler) VoidVisit(ctx echo.Context, centreID CentreID, id ID, p
 	return nil
 }
 
-// ListWorklist operation middleware
-func (sh *strictHandler) ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error {
-	var request ListWorklistRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWorklist(ctx.Request().Context(), request.(ListWorklistRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWorklist")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListWorklistResponseObject); ok {
-		return validResponse.VisitListWorklistResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListNetworkChanges operation middleware
 func (sh *strictHandler) ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error {
 	var request ListNetworkChangesRequestObject
@@ -80158,1884 +76045,1741 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
-// ListNetworkWorklist operation middleware
-func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
-	var request ListNetworkWorklistRequestObject
-
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListNetworkWorklist(ctx.Request().Context(), request.(ListNetworkWorklistRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListNetworkWorklist")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListNetworkWorklistResponseObject); ok {
-		return validResponse.VisitListNetworkWorklistResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6vXd92jyHLsM7alI3nisybWVKNIVBXSLIAGwC6VffTvfYD7iPdJ",
-	"7sIGQIIkSIIsdkudeP7IWF0kCGxsbOyfn/3rKuWHgjPClFw9/XW1JzgjAv7zOWeKMPUtZrsS74j+U0Zk",
-	"KmihKGerp6sf9gTl9lfEt0jBvzckl6tkRd7hQ5GT1dPVVqySlSA/l1SQbPVUiZIkK5nuyQHrMdWp0E9J",
-	"JSjbrd6/T1YvfsC78NduiJCUswRtuUDfbB98h1W6b3zsp9XDn1YTv/ctT7H5SPubP+6JILAuRo5IEMlL",
-	"kRJE5cQv/A2LU2h0rBDJpfkCZvJIBMpIQVgmEWeNdT1LU1KoB9VmTPn++2RVYIEPRNmdNYP1b+y33qYe",
-	"iJR4R+RTRDTdRYKwQFwgomlA9dOGZVbJiuFDeKr11A743beE7dR+9fTRxUUSINVzwpQg33wZZoAUfnVf",
-	"LrDa1981v61pNkicLRcHrFZPV2UJTwZmwDOSU6m+h2GDTE+lShCWiDJ09e5Bal+4Cs9L/zQ4JY8on1/o",
-	"vVKKCD3Of/8dP/jlrf6fiwdfrN/+2+/C8y03RM+5h2LlhnwikZ5jD9nKDZkyvdAEhOSi+/krRt6pdQq/",
-	"XjkBUWi+2pAtr7fx55KIkz8hGK5nCg8vwnzTxzHu0IYXfzazfJORQ8EVYenpP0jgjH+Hr4lEGAlSEKyQ",
-	"xFtyiTA7oZLRn0uCFHmn+g6SN/YDPXjfQXryJFkdKKsoFJzn1sjKII20wEVKS6MjlkgQnLVk6mcgU8OT",
-	"rKVwFAs97Nm+7feckag5ai5KcZ4TgfZYDsxLj1hNbhozbV9j1nflFVgoxFl+Qsc9zY3wTs1dqSeE1J5K",
-	"mO6lEe44zzXzUzUwVfO5iSRjaV5m5AeucN6d6XNeMgXfFvwokeK857hRM8xawTj+FDKyxWWuVk+3OJek",
-	"msKG85xgZq5Oc913jz7O8yuEs0x6WoEWl+SGiFOlNfRMqVIi6rkQVh5WT/++wnm+ehuixrf0QFV3Iq/1",
-	"4jFInb6PwYvBdT+5SPQ+0IP+NtxXB8rMv+pDRpkiOyJgEmNcA/xLJTpipkiWIFmme32PXG1Oisj//8WD",
-	"z588+ezJVR+jDHJJ8D59r0+lLDiTBHbp5bNS7Z/nlDD1QggjtC3v6v/ERZFTowz98R/SaESVHPh1Rcwr",
-	"K8pucE6zdQoDaVmhf1gHLh94QK+YcYWuGT8yBCoVFyijGfy1EPyGIKokybefrt77q/udINvV09X/74+1",
-	"jvpH86v8I6zErAGW2dr2r56jz//0+AskSar/hJ58+miV+Nrtjz/++EAPQZjSKw7s2tf8aBcg7STVnhwk",
-	"yW/INP1PT8+b7lkk3wk8SHFBtoLIPVL8mjBHeHj1dmn7Plm9EnyTk8PA+grzxL8H1gn6SbXMlf6mwjSv",
-	"VvVzSaRCG0HwtdaNgYMOXBAkypzISyQJQUAT+amjjlw9/Xs1cLVbjZGpRFtK8kwTyj2h3y+4PtWa7n+E",
-	"o/f+rT6RUmGW6sFKwZ5qjeDpxcMvHl1cXFw8gP/5k/6fP7t/2v/D+rwqrEq5evr40aNkpaiCWzWwLgyr",
-	"qfUMRzD5R0eX6C10mxHYvzf8QNSesh1IIsHZzpDP3mM3+kRwJsHGOoKJgtM9MmtAB4KZBFlnvwT2xKtv",
-	"jEzR/ygEL4hQ1AicVBCsSLbGqqFPZViRB4oeSFepak331+7vNIvQzZJVjqVal7L6eMe0Y4gqpJ9CO64Q",
-	"NmcmQYoDKQ6UlUrPL27SzFoL3R+IOnJxHbgkn3/z5WsktEyXeiYHfAK9Br5uzi9hGbAi2gp+uETkUKjT",
-	"U60+6htCkYMMftH+AQuBT/rfXOwwoxLO4DqSeIUgN5SXci1JKohal0zRPCwjc852MGfzqFXuESzamLFx",
-	"FBTkhl9PZBWZ8sIwWjw5zDS7a3mpVTrKfGMc7usdvTEbxEtt9TFzbVFWa/VOu+t8uiyyydxvfRyNFyhT",
-	"nz9eBVWO+hr6u7Fm3PuJf/YaU+lyhGXfip4e19bKFt/8g6RKT7E678/hCyDms4zq0XD+yjv/VnFsioTW",
-	"8W6qMBfJ7PPuTmBbJxo0jZrns2Iib4wnoSkd8LtvzLPez4bDkpUx7ezvWjmYeQYDzD1si7fndaDM/uth",
-	"xCRbzDTGI4OM8cr6lVo7jxVuLGfoBqsvlcAZ9jwLY+N8T94p66HQAzlraegVY1K1CQKzb356hAbWmB08",
-	"GwfK/L8+nHpaWJnneKM1CqOG3q9jcfcs3t2vQiv3OP+SpFQLTjlRnG2IVGtQF/V/MB4yJV5uUZpzWQoi",
-	"9WWR7mmeCcI+kSjFEuRtZ19Htiflh4NVuKa+mtmFNsxqIILxAwJh3obksNuiuPNr6arp39y3hxeDG9c5",
-	"d26+bgZvB3YRvjZtAyOlsXcv9wYmOk60zg0+4kDovc2H1vyaSHBXtMUttr+P7dRzLIkby/BWFuZh8N8a",
-	"w+LSKD3afhJSGdMrQUcw7qlCWuhIq6gGGNAYYJ2wA70mRyqDWlHkJvFSpdzIO8famn0yYvy8W20OhP1H",
-	"Hcq7ocYpL7ukF/UPkw6L3cr3I0fCDR+cm1I43Tvh0NlDjAoiJGfo91cbwsiWphSL05pmV3/QNjXXT2ih",
-	"hH5/pf8f/AAmcUvo+a9GbY0dLe5Z4z9YZyQnqseA+8FzuzoHEykUONcPJroQp3DPMVG3NCdrFgwQPQNb",
-	"QcsASZhK0JGqPS+VMaUxnAx0KKWCGe95HiTAntDdXnnmTCUkoo/CNWVZ1x5KVnW8SrNXxSxreB7M5g3J",
-	"g4bUgWQUr82fe6SD2xAMRKAStiRs7KWE3pBsLff40ZPPewfUhLajOZIGVWXCJFX0hqpTD9dr9ntq5LON",
-	"RAGXp7xkCuLVVlwwTVfwg9shzaWoP5WqoPBIViNrCBIl0RbknrzDWj6ZL3bHpb8ESP2XkzJqxBDBR03H",
-	"ZKX25WHDgpL4xz1Re7B/QZ6Dx23VDQDMM3DLIuc4I9l6c4q9eOmWDrlxMJIpZsAgWrZiQTI4dkChjKfl",
-	"wbBNtAFuvhc/v2iDPVndcJqtBcGyx7mlf5/qMTCvRE73SDMViLG9ou9ILhO4ABiiBxMwWcrhAMKleUx9",
-	"IdqQLZbvq2PVFRY+7zb5afhC/Jay6+5dTd4VVBA5ieRFKQouyei13vj0K/uSPgMiD2eK+NTVD9WfSvyJ",
-	"jq9zlmvmvGW1pu8GG5/rq/qzgQwZqhAvCPOFtIsv+IwQEsz1Z5ZwSNSK1T3zSHhUWMIlcbZm0XZFjPow",
-	"Wtf7/Lv6/SB5/saNbjXhxNSSvOEbaaTx/PTTm9WYyWHHCW5fmVH1LA1nqF0JkuFUXT1FNzgva71ACUxz",
-	"G1VFR32LE4ElySBtSf9nKSC9yxgDOEeal1BGDphl/kmjTBJRi3MIn2mdHAiNjUzHwibhFVyYTCc9pfCB",
-	"1Gv5iyD4OqzQG2syp+zaqGoZJ9JXlNu+MWdIdoM/lDlrI5S/xUiDUGEN1e2so8WBSmk4HeeKmGCioY81",
-	"L7nI7J8NCShna6v+rwVJudA/pXuSXkNUZ10P4/2xZBAnX19Dxg/jaq32BPxK2TrdY8rCKij5ubvW78vD",
-	"hogqNVPffsnkoIKlQ2W297Lo82oNfamiUiFJdwwrYL4bo2Ais6j23u6x3Ad39pqcght7dU2zK8jI++On",
-	"R5LnD4CMf/zH8Vp++g/J2dWqn2wRels18e6XX2SPnjx5+EWCNliSzx+XIk/q1Wlek+jqiE9SgS/dHs2H",
-	"V4nNZkyQJD8nSC8Yokv6S6A3JSbySlhGMrQ5IWwYd0tIOFzg3otVY1obrWmRGLpXVPbX7X+hlwle3ATD",
-	"wLgSX4M3rCfp3if6JS6Ce/2fkkAS6rNX39gUjUuEN9o4hKg1BCNPUpGDz+99CrH5jLvUWkxVSiKuEnRl",
-	"vnKlP3plhg7y0xQdMt1jtiPZGjIQAuHh78GHxlk+LdoboldHEBB9UKiShhkv0Q4XEmFBUHWldl1rBRE9",
-	"adLVT99kCbL0Bz8HeJP+wTfB8boRseaoX0H+AT+YgKzeJBNTjtnTol+jPDk3pR62mjnC8tqkPNAef4UW",
-	"6ENGqB7O3sEbsqcsq8gg/Qt4QjgcckN6L7Erl5BSpdaaoHW1Az10rxJiu6NqHax2YR8FVYowPZy+6qtx",
-	"a5rBo1YN6IqjEiTDmoZ4+8eej/icPrrJgy5SeAVsT+98J04QeWRozrRzLIcl3RJmRS02lzMrZhoKeirO",
-	"SO67wAnOSQYypHNnD54NkDrelkcfBKcJtLKYvn724NGTz5sXLdyfTtdxiShUJWOONk9bnK0iDN2mbnzg",
-	"yF7K/w0cT3UtSsvlLvg1ibtCjYKt7wKmtCZeL8tz3YFiEqBrvb/SygItvEBBJVmcZ9EJyz6PqCSJ/cBx",
-	"z2UlNj0peWlUnz24NSVyVo5juxh9DdYRRS7g+EqBinrF03XfJ6uS1V9rh7RqMmJaaSdUwDlKkOQHyJvi",
-	"UPKTZzP0c7vHbkM96nsTC/Oc2nNBfwF+e0PEDRHfEYWd8GpyH+Sdgn9OrmVZaEvPrHeCYiJlSUTwUa2k",
-	"r0tBgz+6BObzvi7IjS3zWrusup6vdZ5b41Lt1wei9jyb/X2T6TD7bSJuaErWzpmNe5MjIXFweInNRxZY",
-	"XZsjzUZ35hLeBG/3+9YZoN4AWyQ9zBq78Ek8EDpYf6mDowFLCJS0Ua3AG+OZfeN9stpgSYPa1AluPeNj",
-	"gETSDQmH3lpeukLwlIBXY23Gdh8ZClFsqFD7dYZ7Ml0KYRM20IEztdeq3YlgYcN5QiqU4VMoVGUdTAPf",
-	"W1djB0y1DJ+urGrPOIOw1Y7egKIxSIPg8BCELpkSpzXfrrmgOzp69z43L8yNKTueXzOw1oKkr55xUdjB",
-	"lTWffp+sSFZavs7JTSjK2xqg/fz7ZLXFB5qf1r3pzjvCMqKtdsKUddd2n9Hb0hM+/84wr/W11UYHy0/I",
-	"xormJofoG5RlJFtnRCrK+mUoZHMVgigiIIE8rEDBUzeUHNe5V0k7xCBVSSw4w81/x+eI+G+374cDFlTh",
-	"fO0qDUb2tfU4xPaFNnooUzyKlge6M0agFRRDOdjtj7deDa6neiZ2Re0XIPPROPFpMJfS8zdTU6V2wJTZ",
-	"SHfUhnjnvZNyr/ZEAIcHPvxVKSC6LguS55TtpHH7wRNykq+n2Ovphp4seFHmhiBRoqL9vE3RgCmvQ+L2",
-	"mRD0BufIFWS6wuxRaS7IlgjCQg6IN3suFBBjXx4we+qNbEuY4UeMrIQMjr6jErzq61ZIvn8++g0xRSwG",
-	"XoGBDtgmzIZSuUVPidmR2JIPm5d1wCrdE4mufr5KUFkgxdHDS0QZMoGW2iVYr4yXG79syFIH1MZ33Y9+",
-	"8+blH7958Rw9efTwz2N3ox5Aj9PjMcIFTRA9aF3IeHC2RIieXJbqHFc5p6mN2BnZszKJDMHoxm3XUYyl",
-	"ZcxNe6h5PchnbXZtnbmmGDG72T3ZbTnnXy1OY6x2sNqHEb31Wa2lhoOh9TbaeBUEiFJtg4a3sMk4/6vU",
-	"VzBnvosBy2uSwQHfcYUYN26BBG1OVnUkefaJBCXgqV+k41eXVvqCPUxuSvoUaa3DeHe9ukNfl/WWYgVr",
-	"vSSTwOxT4PHFMAlnJWDgVM8gJ5m+jLPSlE6G7pAXUEedYpZRPXlDRoweX3yBrnJ6TfJT/foV0CxLEGcp",
-	"AZfDhmcncK7knF+T7KlPMiiFdFxp6p3AF1NgKsCJYdzkgmjVZ5K/ts4Af3TRvcuCSCTPud4oRTIwISQC",
-	"f7M9IgmiTCqCMxNmgJ1EmhiXCDOk+eugT6L3g2d0VGXdDx/5Zd0XIdlwlsmGpbQRsaF3X3vC4bm2ao1j",
-	"qcfeu0rNI87csf+sLB5XpAZFnoBBQCWSOLArM8zBVjGwFYvAE6a4H15Am1K5eYXKG/51jUp2Bj+cY5IG",
-	"zMuxUpuPztocgTsIWp8jQBpnW6OjczrTOh0f/6O3VgcEf7gs7Hxzdlnz1Ktd+ixuAffMfvWLs+LqWRcx",
-	"cCfWJA4rEJUx7I36OHRg7qVtDEUMm5yn136RmSTixl6+kOtObmhKLpt2MyPvFEBmhK+xFrVGtqBjX7d4",
-	"kmf4lLgq+moK2kZDv3BGkp5JfBArvbHyoGhdxn7uJNQFDcGG4Rc29UaMNgdYd36p1pyKqDG/8MAt+4N/",
-	"pWpt/rjnYJ40yk4m36hRecr6k16G8vSr0VX8hkqcuKgLM7pLPhCXlSUV3ppVu5eMoRoBEaCHDPIoevjk",
-	"i0ePn6JnAm8S9ELtaYK+xQqsWw9h8NmD/wKEwbe/fvb+d6uP0Pdy6yUxc507rYNl+S3ijM7yDEzWhOef",
-	"t6U02rs9f+Mm5rzD4t8Sk45Oi69iuWOBlLL2nXC/ylU69FiiZmXk+IxWoCx4nEa/dd65aQ/f4ljg10fJ",
-	"Z+9//8D+8+LBF/ovf37/h38LXgC9B2y8bGeBAzeynJEDOMRcyx60+3vIljlgeDxiMLCVv7eu9//jHO5/",
-	"+N0oMtzqO4gboc3JxAYukf4AUgZxl7nwwAan16s47/0t+yBHz8v5PsnhT5yT+DJ2DoNHsPXBdIo3cpRa",
-	"He/kpMXHeCsnDTjdezl+6Yx7M8+6uGZ4N0e/F+vGjBqo7dbseWnUzbn4nfjB/aGTWPN++EenLek3f+lt",
-	"+UtHT+Yt+E8j/X8fOq+n4zGMqFxfyIPY1eAEwdd/zbGUt4N31hfxfaZQTrBUSBGG0j0WOIW+IkkXWL9R",
-	"Av/pr39O3p9ZCl+v+bVJP+jiDU9Cmaow9BZxgcZilBWExcO1BBDN/lFKBQg1tj68/vfbwX0M1TromzIr",
-	"yaR1mtcmEqd6KXLdADjcC/wFsFBUAjAIgke1RI+vKftYgXkd+/pcktQl+BVR2nsXc1hcLs1EcTGENLk0",
-	"t7YhaAcg+NqrW8Kab0uXe2bSlyzLAzQgTAk6QVM147wIpza3pubG7p/PLGf3GVO235sEOBopuiev3dCw",
-	"WwIkz4K197qVDRZ3h+lt9JQOZGGrGN44cxBVaHOyKDKrwDKXE4nVqrw1jBB2XoJlj2GgN/Nks0ttOJ1L",
-	"4ir5IRjnGY0//fS7ZmuuXy+Sz74Ix882PDuduR3GpTW2GdDZqosWSHJ+bKYheGL8s6aa9t+//2NtAP9u",
-	"/eDtv//h38cjG7alFiw0tGfPsSDPBDQ6OITRQXaYMqnWKdYauGaK9ZHmeTiRCTdHGnY4YUHW/gvvkznx",
-	"8BiI56/5Ue8QJGRIi2tDIWFZv43c2zIMjWrXHQR7eOYyc2sbCJroxMSH65HDHiALjWkfgsCFTafufmwR",
-	"Hdn4hiJNuFjg/74IfJHj9APG5mkwkefWUmR+C9THBup9ieD2KemVQhEibd5VdLdSb1ERNp46dT9k2lKp",
-	"DvFJCJVMGv303cqP1uHy2SfiACxgfbW1hPtlfD3HkoQ0fUmkHAAwN/5o85heNeAXm4IX2H6He228AdHu",
-	"jXrAyc4dLCXdsZmv9a2U29YBBMpU+JFB8WbcyDOh5nOOszW/IULQLCMsOK9nSJYFETdUcoFyorqzRHsM",
-	"RWMIb2wDQAT9Ih3k1puXr0y27Z5KxcXJNgAlqHLZRGLB5VxOvDltQ5HeypyvhIVOc03m+GjRCnifWuPW",
-	"NSvrnmok+3MVPjT1PwZH2vYVyZDdCTKnAsl9340xpILM0UndO5Geyaqubs23PW0JsLQVebIUN1SvH+JN",
-	"ROyibrgtz3N+JNm6LHolB4Bx1dLCvPKgLKJZzrxRFt5Rb50OA6joNbmF7HOpMMskkkrrKtEYXiSftid7",
-	"ng+qmvZ38IEua01YJIQpk61zGAbr2fuCAWtXNy3DDR+sK3jKjEB49UIHav48cnFttSPn7anQD8fhFXM8",
-	"/YrQL7FhGH/9CNx3eCeID+JvtMUJ2ImGoJXICGPmuKaLWvginKs9L3f7qordAGJq4oc/0diWngNqJxg7",
-	"azsk5MmEecGgHmWjKoVWSLVAruTCWfpEhbU0OVRE5XVk8BUuH+/5sa4ez1CN9G0kLpVIEsKslwwpgg8I",
-	"5ybAf1Z7D170HqU3L19ZEDtNAmEi97sSi0w6zOpxR0Hlsh0nkH3WACqEKqa/JAIunK2+/o+237TzXEQp",
-	"AGbgBmRD1Es2C0OWh4NFvro3YbcKT6TjKrDrcuRut7CoYBVaZ7etNHUEfZ8NUeO8nxPXLijJ1poDwkwr",
-	"8QEQdSlnzo50DcwMZmaUGc7laBnzd5yR+XhYI22AM85I7N2v5Vbko9uSZVr97DuV75PVjuM8djOmNy4L",
-	"37bRWRsgqekmJ0Ngivr36DakFpMvKten8XAQ9sWqAYCdvy4E3wki9QHJjKDOBC8K8mFgYM6P2rutqjhu",
-	"EHClPvCzHIiTTuBYH9GxppHnHKC25sVRgU/yqVb4BNfESBBGGWdcJE1tb2K+2y2cyzPOXnfVJJfEx1rR",
-	"yy6wUMYdMnGx3ZPcMj4gbuHahHVKkG/htLfDgu2zMHwEvhR4q0ZPQEsHZO4aA2tbS1BpjAatAOoJXIJH",
-	"G58k6ELgozjuabpHduqr3w5VPJ/9xtV/j+PlRdzhlTJ4/zzhjgpLFBa5A4nz/OV29fTvUUfzbTs1N+Kw",
-	"RhSc9Cqc4++ec9SnF470X4Sj73qa6HQStYTF5ImPq6cRGdfNoz6prOAW1df3fWflQFjm4rrndh6LuHbi",
-	"s60bfaF7YlsQY6JhpH/MvMhWjJTuCTCYgK7FODsnkBDZqt36ul2LNFyFwbWef35r42WTzm1761nvhJJf",
-	"Gl5/atoWSKs3ua45b16+qvvlMA6JXxHbq6WSXB+IWhdEpP0Nqi3tn1Z9bQAoFNS5TySCUeLgTyO3xGYk",
-	"pz3djfw5GeUSM1SyLWVU7kkG8xqCP6iaVpohVt2AljUcV37gNmgAGwVrTZleU09/jWquwYa9nj0Tag1u",
-	"ZjG7NsQ61am0YJ5bLi7tETJzSkAxdy7C3pHXvS3oA6ubFMuMiAx09xuqDGrfXX+zprEz5Q6Q6SBmiBSl",
-	"vsZ5Yl3Df88b+/G7TFxr4BE3iV3azKTfe3dVTYRY8RrjzpQsC8uFs3QSyxKRqsmXXqX8QnUtY5MdnM9S",
-	"xp/TvO6h+VfzWldt1OruUGQfHpC9ATcXqFC2NXTKhSCpiuoKOIpREcrG/4uFn+biEMq6N+eq6lMZlZs0",
-	"QVc06R3T0lmqtyITWmbBvXFxGN0jq7/pZy1AdeyFB8PX4BNV9JaoIxfX+v4wrp+35+GtzoVNnQfZA4ty",
-	"kD1DAZ9m1DzQORG0Yst4yGrzUQpRK76usJi68V2LOAPHrcd30FJRq6ok64uol7udUZf0hAZy1zK9PQfK",
-	"MFOQUnZT5owIvKE5VadLfTNVOO80I3IODe5huLqjPLnT2Dw4XvTaSb6mvGpwwLgwtwWk06/asEvpSYyL",
-	"fOgo/OCdgk8k8IAmnWsFbNzemlafSCQVPp3JHq3y9ok6jRsogsyzVNy4q62FgvTQz1Gv5+MJ96XiaOdI",
-	"29Z9/PwVevynVhnbk8ZmPArLLdHXv/d7frTGmTFeGVfhtPm4RtqOfONbvZSqWOtb91lZvCMgspCSZ6HE",
-	"bL4hd+m72NjrgkzCFus5VUsCGg3y/oiL/H3/RtDdZCuqlWpP+rsTmoT6FAtBiUQHDrTFrPYo5jk/ykvT",
-	"6b5OzA91jxi5NPzs17uyWatv9vK5UjjdL8fnUSonrj7qYUVuzGU6MTjTxzbPjafMDxRM4J/YurQ055Ky",
-	"3dTitCgdY3FPgCXJa6L/eLeeCZ8l3Thvx6YJvst7uHEjjnvrjYb0bjnguZ8qXka98D/uCeB5eV2Vrhk/",
-	"2mZXTiu1Ewu66fv8I4s5uQO06Xi5p9LF05V7uv0LgtM9GIjTtjocs0xGlernnHkNFdo3F0tJPlhLBE/k",
-	"U90vkxw87GYKGNTcAKE2i8KgI5MLc6bns7b8yV4Vgv54XByn2se1GxgAL4SiKS0wUwFX/CvCi5yYPHhe",
-	"KkkzcmmL+bVaR9kNNb6KaDW75qZX9ZeDbTlLUXBJejpB7klWTmWqj98T0VhXTYLWLo0f1Odw6JbIhQhg",
-	"0K3OzIbwpjnHSI/NOW3x9fkMWkMhPbkYZNfJIn8GN7cdI2HGGd+Cr3meTdyAhizs+nOGpGOfx2CwzL6/",
-	"Pq/P+xsr/SYgpbU5YxGXg3ez3j+XQ/icTGOlPlDnMdNU7DCjMra7W2uN8NGYVS1hYP7zi6EwGedI9gVA",
-	"Cj4Kz0msdjfJwbJkDeh5dZyz6iyDEYDpRku3tLAf5U7z4YsbnJd4gWrAOShd5tvxhkn9QmSS8wcu1akS",
-	"d6OYASZbvRKFqRv2RxBzZvV4Wmf4R5ntSAYN+j4GgK8ly9/c/nqk9nBsG+wyfgDmYYi2WDKAotQI+uRk",
-	"q7ShGLMTt8G9S3HkVJE/BUSjxSFDmzy+qwtpop6cvH+a6FcWhCWQJ6UUORRTNC/OFE7VM/NeiBa3fWtA",
-	"fczkF6JRd8ht+KkYIVnckavwcuCVsQye6WXWUaVpzZm4KpV7iPx4/l0DA1Z8kdQHZuyszU5j8fi7zxtg",
-	"Mk+i3QDLcN9ZaimMN0qyORfwdHHwMR/xyYlLdygBWlva2yvY39KFbt/qAru/d+8y3pLpTTTOrnQ8h1+C",
-	"FPkrDxX6LQ89Y+yf2cAzt4Alczsm5iYn/UnS9vcqkb1O0bxtW8H9d0/U/ocKvhLxLdRrAZQZqfXsZLrZ",
-	"C3gM9rszTF+FxY6oWOfCvcKJ8Wjl7ezbgSM67zY+D6rifh2QKezSj1rizWhoO2YBlxgZ2Ida0kElMSgn",
-	"cgZ6hJldtx1K+7I+kz8+zs2M3cKFlCG4P++fImQosIgS9LEw0bjuNMRUMzMhZwSkP4jbrnLD1mP0scY3",
-	"7IaqJYIQdQj7NsMWvcCoVgeBrCOFrwlzqduR1W6CH27DNLVJSHN64t1e3lApe6CDf4QeKDiTtuN1HqWu",
-	"361i1WS0ejH1HnpkHOf6WaqWxy3LZo1EclV/68RnWpdXBFmQ+jp2fNa0PIaZ1sHFvTi+Dwtd0J44u3/X",
-	"NNSo3Nn9YpDr+byN9V8ejQh9b63QlsZbqv0tVVXPuVkyekvdYHMcssF/FFQpwlDO2Y4IhLfKppNvcapC",
-	"yR/BLHKepqUQE+ettEneB2HCWUqQcfb/1oJq1gVV83VzfywnDB2S28w5bbHKQvENx0st4TMxRAGjDBFm",
-	"odsBBNH9uxcMBZYw386SF9P3uHc1f6tFQivpkqtoMd/XlCMAUAHNEky/FkwzJLnP4P2y6CxydX44GpE/",
-	"P4bqiOPB2SvjXm3KGe9Db8c3YcGz5bb1/h2xlwVhmuT3vja279QttMv3cGuXkZzn5bjCv4Yw9aCNF5XX",
-	"KN1jtiPZJbomhXIhNNt7rMkMD6OU/I85uXamF+5VjgM3x3wHeoinAZFysqZbvxXp7zFdkAIQGKcmoneg",
-	"XSi8GRsvmxjhPa2NfyDsozX1rnssAQmvOAXnV48SXfpYvxG7Kv2GD5ownD1XnL51z9ruJrKnkpUqaWHn",
-	"JdLPJT5kxFGryRYFuMopfYo4I0iWB0BMJTjdI7iRWXqKLUCsMOc7WX233/Gu36/6psJ5QlwgHwFqUqI5",
-	"5azX6V8/YgickwwpjtSeSlSbXnHgs4tEc5bXP5sIso1uX1Ma3OmnJRmHzrN+cJOrAQWycdiON1A7N2R9",
-	"94ODGQzfJjKYDxn2drie/B6G+CslvAbhMuK8IUOdpHEMmlQ31duB++05qAGBW26rQizXxp8VxKIc7Snb",
-	"IcxOoHEahGzIwokZQbOQHQJCJJTkWdDj7Dg8qWsfbKdQ27uD4QORpvPgCLASfGOQMLOws2rdoDV5K+SN",
-	"aUjEjTYVkaRsl5uFTKke7w3HPwqF4+ur/9zLfZ7gC8wzVLMXjbEzRY6dU3HVyxlf0u12GbVQj/YKCwUj",
-	"hi5kOJyyF1oemlxSJUm+ncI/3rkPfBRiTpG7Ac/W11P32pnOMmM0UTw6CZYPTK0tD+yim0tyX/PHqndl",
-	"mqD9GrPs5Y2ZzASJMlfrXLpSqUWvalpDS17IFQBm2D10B/iM3E15qO5dp9/gzGgyghz4jbncjYke1Gg8",
-	"0bDQuQ/pet8Yt0COFRFO6QMY/mONwwOzTZwHgWCR02ZP9qj4h6VHYvQjt7ph2i6C8Tf3doxoQDNwU433",
-	"nrkdd8Zrq3rPq4CMNK6gTYPRzrbGuoKLqmlzEcTIcYrZdTddal6ZxLDJTWp+0Ivb8pJlkY2vp3lKskh/",
-	"mM1r+8DJ7a5JcKxXQBDJ87L3q/DzTbyeuqQvklrEr/GPdgzWylB187+nnUiB+zrtioebbNhjtEyPjds5",
-	"H3eTxj7ceFzLQ2jurqWHa0XIM5LY1pJGS+sDFL4Lxu4AQWZkbNOXUvvqrbpvmp+jwzJNC2+BtyNa392+",
-	"CJ2rxphlvm7cGZMS2fwXpydLN+6iMQOrF/87HkXodaX3fHQt/V5Dq/p/Npznrm5r5mE8mq38VoYPcX1I",
-	"zsjPPyMi3JuvXz/Tt7lvXr66uxRRXozHGhjacpGSyaalHbxvnT8QfPiOOD/RHaMjsex2ckEFzxvOBeBg",
-	"fS7MQt8un+D/kWXv19n6QIrxzb/NlMhbS2uvp7+Q0uUdhvund/0gMGgloXy/KVy9OQWFUV/vxYzeis0/",
-	"9ZrccdV7Rfb67murtSdJ2xboCKmi4JXrdpEz8P868T5XZrUnEz1Ed98MdKC5UGchU5O6FF9Htu1s7cEN",
-	"EZvufIz4TFzoFEryCywqA1QfG3DkfSJRgdX+0mC7JzZl7AGkj2FmepxkAh8fuDaVKT8QhDe8VFolU3ty",
-	"kCS/CTTTCgr4WnjDvP11J6uBFNP62C8lBGs5cv+E4I84zz+IIjOUzXF7eg6mcoqfsXeGi5c3HkqpwPyT",
-	"hEReDx9MQxq28jRH3aZ2NB9yfQHNKmr1L1j2kcLI69ktJPVAcNw/ead1pO7qc3qgqjfdVStGnjnZTVtw",
-	"g7aONaG7vSIZ9FyRqGQZEeiITwmqXWCIMyIRZWleZq3sxd7m8g4APCDdFOVBfUVPECmOzDqjvqKv0qZN",
-	"eL1KVkcsmFEktmWehw3D888YrNCSNVm5SZvluZkNbfBCLA7fv2csbrrTBtKNUiLl+sCzVhLAsH4Io629",
-	"l8PongVOgwGLV5CSLYNnJqxb/4XsKJOI3BBxMi2BCEtJFeuA+TxFz/76Xw8uLi4ePvosHN4pmTKx8OEU",
-	"GPPYTBUmusrWZL7IsLcKTCVEpe05u8VlrmJzs/z8nfae5FhRVWYtR3rvYc/pDWW7NRYErw+PwrlZOWe7",
-	"KWMeMMM7AnE5zTl5LLd13hsSeX5Xg37oiJJpm+rSEBkraJSvBM/zmMyTZFX02IHPv36GXj0wAThe4J/L",
-	"IKMUeyxJ7OJzuiXpKc3J2rwG2DT0gMVprU4Fz/nuFDtU9TzEZ8QNTaccfftGhfTaZjC5567ZZZdVJFVk",
-	"mJn0qVr/wll4VxWnOVE9g9t10RmCzCdJe0G3X0F+xIqIdU6VIHJdELHO8Cki1zBeVzeBd3t5Oino09oX",
-	"Rw1CJs0LwmMYx7+B89x//zy356Wb8noTOEdfaY3Y85OZzULySFW6J1kV5UZ8u+2p6cnCfETeKYH7VfFf",
-	"+5AtvQVVTSuDmW4p1jLkE4kcXRNvBZ9IxI+sju/tsURmFwK3xIbkEUDbGfnWPGmaNdlejQETCQbMSU+M",
-	"xFLYlErBow5wkR9DZV2hqL4jTeInrlSfHeaNhXLxKn7qssRUgpoZhYOq1bSNMGmztf6ZTkmtrI9IKJ2a",
-	"vuvLL+y9BA0nrN30ukxNVd4naAuahuEsatEWzCVnRB25uNasT+V4AYUVSmYm7ru+WDPrTipqvh3diTgm",
-	"6mZHyCGBELdxlluSUI2e4tbxmaDNCdmj0urT/MTGOFvs3Vpw4NQN0mVeBcpydoFfWNJi7GRVMvpzSezv",
-	"SpSkZTgc8Dt60IYmdEQz5DF/uBiyHmrvyH///dmD/3r766PkyfvfLWMVzNHwJyvuTaIdKHNQmVEUHFbz",
-	"K5p+4dPzwRcXURZAa0fG92TEQKjH+3NjOvDPO7Ee2i3PRt2FAesi3ljwvvb44p/WLhgCdw3zrGc5NFls",
-	"jL/aVsVkBm0YHS197tn3z5C9pLyN+/wiGbROpi1gIculJvnn0yVGnxEykZhhjXCe6THDwFjCwWc8ZffR",
-	"vbeU+nwfrv6erE//2rmP92/Pss64jyMIdcb9PDrf2Xds3305mnMcuv+GX7rX9+H4/k68H8cHbNyXC92K",
-	"EV+9v7fk2OL63QuvnDLYslfnQKwAvosK+qwghIkUz3AYHScWYcQCpy6u00qFhZLBZHnncXOuNb18ZFWL",
-	"D96XYyI8aAxEOMISYYaIEFxEotrMdRw7Baymfs1Fb4dZ9jYTPRyXdbLD75LtniFNKLQh6kgIQw+/uLiA",
-	"ZLZHD7/4YnIZfJfQI+RdTM99tb+HIHl9WDNThKHZ84H83K3Na6wdmvzIUEYFSS223XiHSLsf4SNgroJW",
-	"yKMUak8EopkEbkpt2KVDg13QWjWNkgyYHYiNjACYUWIRkhEX6EDETv+FC1NY5BCdzXqptLGLpwAZZmMs",
-	"xdCt0ELmBc2vCsy7cvxgAVQYn8/7cWqfuuZUrn4qLy4+S91g8C/yqRV3Vwm6+tRKO/hvSyr4b0Mt+E9D",
-	"riugF6AV7HFREEYyh1QAEED63iHiIJ+iK0hOEDj/VHPR1cgFEnShVztYg2xXdJyV0GcbU1YkbxIYkmIt",
-	"R1me7T91SwieXuiIPdaWo+hhbC0WUIF3DioKkUOhwozZEl6t850f8UmiQhC9Q5cuwMjRjqNQK7FxIeXN",
-	"PEi5OjwXyiSrMFA6hrjoSYIN/zkcuNyGBmktyaTF63Vg/T990YRWUOxsP4MI2YVtVXnUTiRsmWHkIsNs",
-	"l1jU+x7qLxRntCO9cPGM3lBjk1VflzmRSCp9L3HTPw+up0uEXeA4xQzZYC+k7aNNaZOXIWZv/tYXrY8N",
-	"Y3Ylg/7F1L6bRyXaEH2rIcWDt4ULe8aF7sOYUJPjo0bsQRU+Q5idDNSdvURgBRmPKHFYJmDaYIEOR22w",
-	"pAFZdUME3dL65jNXSIIEAZoZ4EZEFdyVekQuSYa0dB0CW2ipD+SGCFRDYy2QuhHmF6vPba3ClfK8PDAJ",
-	"sVlH4jNTPpbK5wj3xHzBdjmV+8TqbRwyZTg64KJiqKBXDYd9AM9cJg268o5bUH2p9baOueoSdfRQtdVq",
-	"8TwjECHq3JFKUzG8OMTES6gkdqg3Fi1p3B4KqhRazF9W5JemjokygNo1neGi4ArmmEStBXQdRs6b35z4",
-	"1/yIDpiZfARpk5GCfoxe6fzPLU0HkissUiyzbW9bIpQwsqUpxeIUXS+1p3k2CGFNJYjWAz6hDUls4cDD",
-	"Pw/47RycbaiDiiWZRAcqJcCuKmMAmoLB0HD2yehz9Z15/itASQ0cKjveesvFGuoGwvDWGOkfkSA7KpWp",
-	"KURHXuYZYoRkaEMkzWxx1CLT8j8UiZgQeKXNay2WCH7GcYG3czXVA/QKMyZUUS7Dk/ptfedP8zRXb21O",
-	"4czr6gmE0Q0RG5yjjKTUATQcBVVmxQv12k4rtLphT6Ah3bp6AQDBaea1ieweTqwUTvcHqHPeejD4FqR3",
-	"z48ui98M+rRGPZR0x6wvxhj+KReZLaMZhUB/Z2qD1jQLIbt6GSqyak9KTVffPckrlO3qwEQ6WepTAhMY",
-	"xN9uUZcy8w39CkyD53qxXvmzQdMf84VrQmYku0TszO6F+mkRzRTmaffa2l2IXeaWBcHXsnIgGm5I6kTm",
-	"E8o4WEVDlc0TOnYqIgpBFBHrUvbliMbivzZC4ETteRZNH/v4UBhIkJQW1CCyxTGtf3AAaZYeqALsx0vY",
-	"9Keuc6RMeUGQxCd5FlO3IAe7p90gn+iTLhXebkHpdi9F1ufCVKPJap52hXeQBdOrFf2tieJfxcRcYX01",
-	"xGKxMJzTbA3tPQMqoGvUb7ST0WDcXdQtdy5hQ17vjnBioeL/Ntu2RK8ntQZu41nxsA9++7b9WHd4sz5j",
-	"vRfrfb1AB4Drw9kGv92wi96wo9x8/2/c8ZD4x3cFTz4WH8f9OZb3tODV2AaiG72yBi6iRbxlxsC8Z1kD",
-	"nCmcBl2fR3xCCjrJp3uErTj5FF1JvCVXmuWvSnbN+JFdVcJww7MTwvKaZJ924nZz7GzLrGFf74/uGFrD",
-	"0gDK90Q3brFm/ZqyKOGk6byGhz3HYVeKG5eoTDpIp6FWcjFJZib03ieQ70K1FyQ3onNPi2B8/1iv2+HX",
-	"96y0RdY9LyXR9/m68Q0t1/A2FDHnyO5E0yWhNRiQOQ6+4wR3I+MgbIHLw/C7eEvWx32oyd7XvBQuXYUZ",
-	"5VYuaGCUffkAkGmSIJxlgkipdcA9Zln+r9vTu2PcwBl0RLSc4p+TATn5TClyKNRCCIjjSkCl+Ti+LPYm",
-	"IeVApDRxgxsqzSnEB5prFi6wUAaPlKt9Dxxpj7RokRjIV9l7ZtrjxJlXWblkO/NbJ9tZsM/D2ogm5Dyz",
-	"ePZlOa4ef8w34aj9MiExduyq/O0ac9fYKNVnXlHtcaccrIZcHzheyyj7oDbfS2V/qdYJi8mb0eKlj0Kw",
-	"jM6yV9BEFGfdnuCZVOR1/wXRKK3vSDAFDp/XQzBgbjvPmHEvQdNfibAgqBBaB88Q9bvSDCWn1mt9XqM4",
-	"tDwtb16izx5+/vmDhwjnxR4/+Awc+PhQaMqtvn/xepV00SI+C2BFdA5hBQjxvNyQvtZ8E/Iyyw3pz43u",
-	"xTLK6IEwOa1naLkhX7rXgnkZBMtSTJz7d+al8HhaEexBIwCpwLc0H3WVfkmlhcx+ZV8YBLHpdfM9swmG",
-	"2tSvyWeKI/REtZDEfl+5BDHISzR/PBDMKNtBfzqGeJ410ZtGauFrQ85lHVXUbmxmk2p+u1BHreDFVzNR",
-	"hyF7HSceoUbWUE8eBuubwZdWwzhH7yg35DU/9nATjmJxrPB3+tkeJQLGGVrCdyS0DFxmlNheRE5IQUiA",
-	"QUujHb8hglkncW1qFeUmp2m4B6cVHyFo/V9CF8RXgh8QDCgBB03fAtL1+nKszfKTaWijWdZ8Ha65YGJX",
-	"QQQ1duQYUV+ZJ888tN58pgmZNyYvNMAVFT2C0a0KnepIpDIUc9mCVWbm5PLPsQOv99U/8BXn1MSrNrlF",
-	"k162rMR2MMUzyEapVzrQkzxPlbTuT5u1Gs7ZrfVTx/iWSkWOYVlYKUE3ZUM0+N4K+MJA6vAJ9ACXwt5T",
-	"4x1M28gJliSI80kgwdvRXiJeKsgXPGDw4EMU0W/1PoJuZ22v6ot9O/VtsFhjsgzsrjYkzPom4e7keGah",
-	"LNNMyEVEsNk9+R7idGrczWZJCA/7n+qb/qtKLPXYXObsolTLXHmJSua2BR04U3ujVrru1N1IDXD5WLKo",
-	"HshYrZGPBnqCQ25x7zL1PRc8m55yArEmzasJWAYmzb5kgUXhHVnvBC+L0R2sn6wqYiOjVVMh02A3oinN",
-	"sLHVg9jRXYUe0j+crRWyOXlRGhNv7QpFB8nSfv59svq5xEKZTIbadnh08ejxg//1MNyu810EQsi7cMNX",
-	"WRaFtsp6GiH2mHUWU/vSupCtxe+NlcREPk4EB1YZWaJW388BeTOVZfp77nfv+rib261tVE93KFXwQjWT",
-	"1mdDh/lLkhO9Ha/JzyUJif+Usy0Vh4kT75DCDziaauN1dJMMmNmkCXRaSdSf9IjTGDmCOAv4Jtvkvl8+",
-	"SqsYk8zUIQSs1C1Ole2D5Kc5cW2IKvJOJcaDsuNGq/GcJibNy1a3mMCP+xfEfOAfBs/5nbZZCMugxwJh",
-	"yvRlrq+GZLWhQu3XrttqJZsNSJs9LWu+XXNBd+C68RHdDlhQhfO6AxPJyrRZ8nCgO1sEUT3kolgZT0tr",
-	"Sm1weq1nBNqXw2NaF4Lf0KxHUtamRxB0uiFzifGoU3IE/1DBhQqOiVPF+zt8lpIIvT9pTo0M5hPauvWU",
-	"XV5Z//NVleYIDzr3g2vrNuKuKgRPiakeMd95n5yTqHKLPaAAUGEI4ylwzGO7xI11BfiB6z07xKV6TJG8",
-	"wUZlfiC/E7tvzxVYb1WRZ6gy0jO5FxCy9SG6l/LVczwM2BHWOgSjUBIS0KqX9vqQwwaLHV9n+BQ49F/i",
-	"k7T4H9o2J6DyQykcqNKISlRZoCE97oDfrZue4db4tWUB45qaQpQKrnXFS3QBZjFmp/DolK1TEqrXAwXO",
-	"1N8fEVVgf+1plhGWoF+I4BKRdykpVN+07cDrA2Vc9PRGkfhAYHpwQcmqDnJ4RK+9+PCoXhOmhju2O3aE",
-	"16GqTK33Cyke9jckK7jerIgmvcTVND2UuaJFTqQB6B/3Pnu+J49xqo0ME6q7IR3OajFy8CCWBTi2grew",
-	"ttpyku0mXhKNF/vqHEyBJRG2V4QkKWcZwrna83K3r1uSmlKCvTEfb+VOswn1s96JbEq41bxjH3YCyq8w",
-	"rUIIpqBlT9LrVbKih15NJxbmPNyt1LZIU3tB5J7nmbRJ1X5or+BSUgMymtNrkp+C8+Csv/bSpGdCTYap",
-	"/OZHQM+K2UejCE9qLtgnkJTgbEekqjrcxt2s7ly8rsozun5NrZEGAehcvQaVKOf8mmRIXw87TLWFsEUY",
-	"FZgKVJTKAq6Mll/JNAi9VLedhVp7MET0yPovwHMJKgst0x7G949r+jsKwmzNTo6VwUjgap1VUiNZGRCu",
-	"xdqN30WhmeVaj80chd2RqZnKO7wVfQYF6XPMMpoFJeoMnb46wdPO5Qc7Erb5W9Aw6GHi/4zn0PGqfff9",
-	"/g2N2zx5rmbeZYfZwYJ6LLgYxlKmAmo0lQg8sJA/zw9kw7PTp+h7fCAS4ZwzfdeyzJVOGL4yYCnQbZxK",
-	"pHiemT5JWmkXnoP/01UEnNguqDEZFIUMnQiGlKEMnxJEmVQEZ0ZOgnsDWalYA/k+GoXt9/wibdETNO+r",
-	"x9eF8OomW9Z+hk9XPTV3gwZ+cPj3tQtlXXsRx0qXfIdRAM0sWOXH4h+vU696GvMdTCgw1Rq5vtpjbvOm",
-	"Xyo+u7EOUXgA3VFlaL4jrRuit7hSsiB5TtnO5HOZJxrlcZOyrQYB9d87t1lEj5Ho+MT7IVnxpcfF5+NT",
-	"T9R3/dJjd3GBngDb5f6rrUkYDSN0nVVPxV6bk9tSB37ytLtpNYBdB1Jj/h553sbs4Kw8/KEdmEP3IVzU",
-	"Kxj46ilcCnDyrO7/iQwFtirB/TBstwe6aofKG0bhHgf0cz1pWPXVU6M5B3X1KMW8FDf0psfr7NPGJADZ",
-	"4lV15DYyEGXVVh+J3AWsqg2os+RwZSsIgrOpG9PWVery1oHu5R1WXsLl2RFw457P0WzcyuE51eSIdXe6",
-	"SS9JgHu18NfVsW4xLiPIYU2Ah48Lc/ikglNi+FiiDbFZnVrtqrLK21qmIKYCPJyV9zAxPaqN1w+elgnK",
-	"tF6sOHoQaSO72fqS1UXsGtE4E77z8yWCsbNK4wpK4CP0ox/GXqvWbbJO5AxLqlpU4lGx+npoZ19stwR6",
-	"efZCmjXDUaHkNmbTzI12IaNg22c46ypYBdlDR+MDU/yINatBpbkf4aknaZzyNlgbdVrbZPrBfCTYnXk+",
-	"dEIZWJkF0vN69NYrAIwOfZr0UrLGYiVkp7bD1ca2Lo1jWqv9mcDgkSXvCir6k2F8lIU5QAoxnLdAMl+H",
-	"mWfb6n37PXI65kRHx9WGjjdv7l62Vt8Nf1bJAd6yQuSBdIoX0B4lPu0xIwrTPFycwCHO1+X+//nm5ffI",
-	"/ooos+VIG56dbI5GgQU+EAX4p01Q4b4+IPZTVc9uO63gMrk4BKGbSRbUR7U41NtZYRlpNQ2Kbyooo1sJ",
-	"fbh3os06b9JB9Pu+djlvSn1nE9vmQhAFVE2WhcCgbA29kkLI1UeEpSRSHgCCHHq5OEjsYLTvmpx6Lgup",
-	"8Mli6uADgRwPp2TL2eXIem1VyWDeW5/10jT8VuSdkgn6y/NX6PGfGiVThI12u21znmG4FDO0ISbQhihL",
-	"XGPxrot4NN+j9mV1mfymCeKjlx2M3tp0JV/FMq1eVlUybOjGmZd7WL8VeQ7MtTGtewwIpDfwInp08eji",
-	"wcNHidnIqlkJF4cgGLOVK5pldvyB/eM/JGefvsbH7yyWQFDeZwJvlZ8cqUV1dRThIlC91/dAB3KBmczr",
-	"CpE+uPf5HfybtHMFi+j//b//H6CZNWah30GDfuaJenohqPiSruds4Lf4xEuF9lQLEL4FRCL1QG+DGe1B",
-	"k5ljN+1jjZFpAehlkNrKiiqNsLrwK6Fb18x5HOxnG1qi+xvQYqW+q3SWB6z/tn3Oi5OpDgaWgWJeU5h1",
-	"tMES0JNcd4Sp1+I0WI54WItZN9KlUSn4Fl05glx1Cs6dWtiKPfiVt/jBL2/1/1w8+GL99t9+9yEuuktE",
-	"WMzUP3vSIPmj2xPg5ruNyJcP6RErAipBOzHecK4YbgQigtGg1uoeBVa3oLD+FL0mUKyWQR9FdNxzV/Te",
-	"nMXdC/Xzt/l9j2xbwCOoh4nvjvExpYEaAiyBAzImg5cB9+iVXr+Jn9/Ez70UP6+husT2DRk8UmfqLQsf",
-	"uPE6LL/J9nnnbTX/SHVT4uYxSknnTSWk/Yc1e9/stHp8QGHvE+K9vY0WYqJ/NtfOxBKae+dSuS1XRLCP",
-	"VYVZxF2PVpwBa9+i4byAedxj75YsNTLhmcG+GGgHV/XT2lYvrTO63dK0zNXJ1PDZ5riQ8S1se1YIQbqN",
-	"ebhKVlqV+GyVrB57wFgQa8sp69kSb57V6Qsz6I9Y7inbKc7QXwUvCyT3XCgkiUKcVVOnbGd7B7gERchJ",
-	"lKha0Kfom8rswyijeMe4pDJQDgSEI+2Ee0nyrXn2XThp1oiRHg/292ei7c+p55vj0S/Vmm+364wfMGVD",
-	"XeXsE2iPsxpgO1itUo/aU08A0Vz9k5G7JtUF2y+YoDSBvqQmkOr3Q+uRmf38PLX6Ydx6qr71rXl+uEkO",
-	"TvdEri1B+npkeuwZriW6A7jr23Ys/vMgMVs+SRqCoykO2kege9C6vDEi3SupOQ+p+GOUcXd2LsdAdFus",
-	"Edzg2O1ZwkETuivvmaemvRvTqhD+4u4bk4fIxlQX8/Cqi/Z6OJQMgLiMxRpJdaNJvU9We4LFzFcFMUJ5",
-	"5uuSkNlv5tt1igWZ8/IR59ezvttOxzHTrylYD90kjT/fpLVhIcb6muAMNISJHPWK8CInlXJxpGrPS60Y",
-	"MnwgiwEvmUxD566y2bEXLqozkMY8JYm/Sed3LYQPN4Ue4uUGu6m52q75xa/H03oGqtu+rpIUlyonyLGW",
-	"w5L+Ei5r1PKhyoyEvkVJBYIHOMNwSSm/jJgy0zMsqKvsCc56MxEdOrTB2tOPXlaNd497mldNZVwdVYz+",
-	"FXkZDqiaXi1diz5//a8HXz/QbPj4SdD6DlL1O0s+bTg2mxL7fNvhHAzpbCujm32QMs8xTXOuItioFtQk",
-	"S6KOwNx6jCbHN8TJmDSJbtTRg+GomVxrdEfoRe+DakMHJc3xV2hDUn6ARuPmDMSmuFaEMQxmyTPcPGya",
-	"Lte/F+aTy7RTniHH2tVySwmFf3DKquSF0RqUnGxV7LPDIO4/mDRJu/szMdo/1oyWxmYloeJhbx3+Hrwd",
-	"58B5GSrTmXQO/7S3OMOnGCvvg3DPeIG393TEvrwwDvoJm+IdpsUIFyHCFrAy20LxfhmY1eyXpMT9pcEy",
-	"ORHxOkdPfkSMBv3M81Y6xbItoW6ta0noaH1joRK/dEVWH0o9MAUVMvZujr0DpCzjlQP9NGW79QyQ1z7L",
-	"pC8a2aw4Mknl2kbbEFdyGirNunVHeBSucIXE4FCFZ2ox01uCVy/1IWVJfDTlW3aKWkE3bt7Rpf9r+vNh",
-	"3LcRgmGW1vbPcajH29DNP+VjECZzDmSLOaK3eAFtonOd3C+lokuRJXSL4VMwet0PsnvU2y32b79zZteo",
-	"+U3UFjs247X7845Rl0EMzGCgmSw/0NTi/Nd4cGIt+HGVrHCer7lYMw7l9OHmOaYcfex8wfcNfuYdFTIS",
-	"ISyC6UiJknc7dtMo+FYRZsrFYcAadi9UdrTFNC/HgziGGt/o82EAl/PIV76y7Xu2lE3P14p1MOKi0Adv",
-	"4uMOfar7gC35HV/dd/pJezADDs5nFRC73BOivATeBMky3SOop83Lg8PUreMH8Y7O1tZ0AJ4E3wkiZZPq",
-	"Dn+htr2C0GUeBiN0aVjLk1TkEMbRU1io2Ql54yt8Y569E8/+EQtG2W7Js2iHHDqNc1XNg6n8riWjl+nX",
-	"3Dd7cisZ6LFHJX681TvGftsrn58D906OOmxxmQcyPV4TnCHKEOS7W7R6cijUCTnEYa+gIageyqqZSNdo",
-	"20MC5iXSHIaFF51NsSQJwmkKqbqYZagoWapKV6vZ/upYBQIWO6JixSMx/iBo0RJbmBBeew9QuRE9Ep8k",
-	"lBbgRp4mQMN/IiHpIdHktg1y4KGqewAULJhsPNgfqiRy/btiqiHaEV2zSRWlhtirDOKjXOnNKhTJrpDg",
-	"R4muCSlMkm2ZE6gu5NKiuByJlakGt5hkaEO2XBCQtVf2UF0lpvGdIDhHogyA+NjvhQ++qdPs+9F8oqct",
-	"jemx0PezIJoevb/yo+xNP7YHPRBLvaZFQcK4YAYmzeRdhwHMSza4WH2k1r70HAmTwBJ8MiQ1qWvS+Z+t",
-	"qV0vxSNUewr9vNXTQ8VCGJlrGQAIdibQXCWzGYlq4PRMhnqyqgP+axAZA91UTC5FA5PJFDg0MZm8yoc2",
-	"PJPRmrs4nT5qU9IXzEi0akBv3EThHzhf2zsk0Fil/pN1woCkUZQ58XhT5owIvKFehxeDV1MDr9i+/ppi",
-	"QlWOJcjRweIaUtJ3jPck+3uaZKCSI6cHGgRbeblFGD1/8zc4CpeI5JKY2ySoe7OUZzYlqZP24VzWWh5m",
-	"RAGnJQijH79+9sOPf4XcnsuqZ5xpg4BkoaUlCN8w9rpRQmobJpU32kzKJeBzZf9owtf5lUuFquGLWpVb",
-	"bg6cpaQSA4jqJQCobXTSZK9yLPf40ZPPe34ipCfb3lxCAJ7rEcYCy8heR2w4ZeQvJ0VkTHOydls983yd",
-	"VmGWknhM1C8ujIIdRIoDbQbqAABxzQCegwrj+u7pawn+YZoCC1IQrKQpLMCg3MAFHcgszALffAPNSC+B",
-	"0UB/wwcZ7rzjlLM+ZUgbILWOcBRUQaZFb4+dsLlky7r6bqIU5zkAGnUxRHx42Rsigt37jBGrb3gzV6H1",
-	"6lIllUadcQLlF34HcMByqjTZ8SQzC55UzaJeVT9HfGfsyGCjKH1lBNvVz8tL09azK1aLsErNxL6sX5uQ",
-	"+NV77tsGYE8/VqOQVR1hL1GBhXLq5jU56f/UBtHqHiHzu5u7ZUtVOWjeBo2yy8w8rbvnAM/eeBhh9XT4",
-	"o4XTcfHgCwfV8en6wdtfL5InXwScn+096iH9FIp/2SDeBKprwWUcutkAULxEoJ8ho4RJkKLa6nfWpa1r",
-	"q8Cw/v3Roz+tGq7gn376978/1OTRNPr1Igk5hat2q7E24qMIG7G6mS3anLmgzXfAWNSGnjEXhXnA5sg7",
-	"dfdT9KOHfGLwaUyuc3W1g+nloIy1PW9Fc8tufBIsorfOsfigiO+UaGGfGxZ2gO1dR5lWVRW25uZCRjjY",
-	"GEBJuOoB5xUuMJM6DP5AuP2PvMyzLlU+CyILYEXWXGQhnfdrfkQXn/3x4vEfH108+typVpcoO5x6QWqq",
-	"WtgD3HsZ9DE9hJNqBzDbbL904KfE65SktRR7mUrbmpJGd/dwuAkjcPt6ZlSqtSQFFq4VdVsZgRbeht6X",
-	"6OoyCnDoyYjc66gRhl9HZdI3LKeMTCwueIas69pAEjNifRoOG/UW7oxbkurniPMlYqcN/e2eBU6btFgi",
-	"ajqkry7CRbNUiv6g4Hf2Pq6L+E9r47RL+eFA1YAT4XuulmizPxhziQXlNYMsxs73ko81X3JpPnUL4quK",
-	"yy2/q/V3xqMktlv/+XnWemoLrUffmIyMGHJoQ3aU1fhEfT7lkQ5blce0J24YHQN8zY8uDNgupqWMNBAu",
-	"DKkG92Sxo6f39z6evpqcHTZwXvinCKNMK60lM0pqpfsjqi6RtZkvUeWgf9oOtFyivl9ME0YTczDxrwT0",
-	"MH5DhLWiLpH18T814UA/QHGJPK9/XRd2TvSg/+J406lA+7kkpXm7ZMzkuKSud9jKJFaYD2KmVc7B0X8g",
-	"hyIPNudb9P5tqZO5NKUR5nwio41pOjvA0Wq/YKNCfsGwtR6lzrk1L3YdV0ScfyOzDX/3DDhoomr+ggJj",
-	"HqETWd1G1qDccGNjrMYrbbpptmDBVcWkONfm3CmqV2lB2DqtmgLbiHtw8l8KvAU/NJYEKc57wEG8xrBj",
-	"+6Hp+Np/IazN6ce8Rh0T6F3Xx34ikQ0y1YQ3H02cd9s6NBTn14aJW26eKiSFgzkJhnFsWOeGiA3OUR3h",
-	"iswE88Nek78R1U5PRDfpME+71+K78PlId9FGuwn8xU7NPm7VAmj44reXGm5S1zrmZpnVFHoP/DfOtO3r",
-	"M73OSjK/1fSkFwvo5wDLnvLeBqfXO2gFHlSxYgSNqivOqQSQ6UsTRfRu1PFyFCyjm+GlOZdT8ylzLiFz",
-	"z+bBtpxthGSaEBZbDNsm3ZgCyJPpGNwT3EprITTE2K+1mitw7vVjSTlTOJ3yJjx+RlNwfRYmc6QFTeut",
-	"o2gdR2Gnu269997ESm9cokNMVYDLyQ4J1x8dPgZD3pmBcpINYMOB49iOEC1sybsixwz3ojtuLaNMpuKW",
-	"5zk/rsti4TILaH1Y0TVyj4IvDaR6/wezLcU2XO2RtK2tYlr6BIIG9jQVWCgGQnZcH7khIit7UvO0uYIy",
-	"gjPovrXHEhXYpgN1NRHbZy3yxL0yT0OuFeUuxBzH/dUbzd7VPQiZfaOIgcbUsuBseuOwG37tH+UaZotl",
-	"thWQuU3rNkpvgyH3ibeMJOKGpiHf/xv7C8Ly2qgx/b1ZOnAz8GpV4dbpP2aHXheC39CMZLeQfBy3j/LO",
-	"EpBnx6ldHljlBqk4OAm0x6qbyVc7W50uP4nLHd1BDWoJZ0qljd0zZ0rH3JnRDB03bBfECIH+khC0Orpc",
-	"Xitvoe/5p8jdnld2q64qB8kGS2oymamCEGCwMaWvpVY9dQOn+wWELVPXMt6WKqDHF1+gK9OVvX79yjTv",
-	"S4zuWIGmapFu+tj6giGiVGOod3VU/3bTdZYUxiJ0QAleC3fQEhV34VdbDvHZeC93TeNR6WEzW7XWal5w",
-	"b64HWgrP1U8bBjX0oStKk/q5jirLaj9vSqEN7YLoE89M9iiy7Fmlw05rqtj4RnfW4SOXGSizFkwGZddn",
-	"9njqTYDyBHiUE6wW2GZWPcvQp2ZS30G976UiQTOOwOnHKC03Ro2iCjGoiwtkopWb8Af05pU5Dv62fxfI",
-	"Ov36f3+rP7ZXeAcyBysl6KZUYQUzx5tBpMZfx5Iq/nLq70YGGepUjW+STfizk6kXbd/3yDy4b0s4Lyse",
-	"CNx6va21n4MbWxrPrIOtHD1pNU/2+kD/54//8aa7omtyaqq+rask34V5Vdz0dFkIq3HXKtyVoZRhVn03",
-	"vtHXoPzoiejHzafNgAlMO0SDQe8xkCJIOV4KRk7fklBKaJ1zH0qcKYQ17NGBM7VHXMDt5WXRZNjg/JFC",
-	"xUAiue9VAwdqaDJ8uupBDhq8JerSBW/4u8MSz0hhdP27omX1wbsk5lbwwwwgBXitCCcsvnpghV5X4sNb",
-	"UNB1RjeMQ/DGaq0XOtsUXChTcTIE6FJwSVs+nEbI+Q4wWviMLVB8+gbod3rJ/xtkeizESsUxw+J5HrT5",
-	"v4AE/020nitahwNUbUk7GnG7G8k7bn/6ongSROxtSdAxOvsCdYTK7wdlxQJuLU8vvF9+LZ8Ki+SZ3q4I",
-	"HYWmOVOkDo//kYjYUSKcK3IXoUJbBC+MkzRHVI8Sblh0j77uZPQk+k2Q2aMTWEiGL7xV02X9OAIVn71N",
-	"obvg29520KYBdKO4ayu6XZ9bFMIPfnn766Pks/e/f2D/CWVfj5I/v/9DuIX1d5hhExX/TtNwmWYHaSlE",
-	"sDnaNwxBb7g2HL/nOpygluTjqT/gNF4fqkWuzXtDpuFokPpHbeyVzM//ujT/zZkSPM+NZUiVRPYyHF0N",
-	"hBhlUG67Qmf4zicSaZqjX0zh36gO/JGZdx2XMqRgQIwEXxOGNji9hsK1upQvZs7nYBvlK5/6NeuGdJbW",
-	"WZll6t01e4/r3x8Zvz8zgbMNUUdCGHr4xcUFOP4fPfzii8nRH7fD3fh0PYOInV5AUW/L2fulrX8XWD45",
-	"4BBMCCCjlDLcjTS2gbLtMuuST+xwaU6bRzOcPtoznwRVd2pfG5E9LeIrYL6r3gluZl+oz7agXQuekwkZ",
-	"P+BnhJfCrGMGlSkvQlH2r0meIV4qU6bKTlDgaY7yU6T2gpe7PbKDIJgZJDoCbpWlejKheS9nZK1FNVS3",
-	"y4E9eYok3QHQBmUIy2tps5Q5M7IeNZ2anpoQkFqLYkOP9MI1zW9tNNbnnvYGd/YmfLyWMYIH+vOfrSj2",
-	"ZXJPrrPsa2BjL7Nb7RTbo5b+ABVpBsxor48KqKeJzROtda8U54RlWAQ5spKHAfyn7CwY/UDrWSxdV9ml",
-	"8kRt96+1EphWCGstQF/MMqy4OKHqIZOv4+V35zi9lgbbDyu0xzfEpthml1BKDgf8uOfogE8G889EUHBa",
-	"wUZOaBLeJ2RBTk4TqQ2V5FYUay3w7l5U9au/9YGr51bJNMPNlpITVOT5vYFuB2X+XE5YsJVQ/P63drTe",
-	"HJhiP92X0FPvYycdt/qPAOZ9ihjpvx1dt6ngDdmfvTXtBjVPD8rQxRTUPsW0QpI1QG5wK2TcdO6fcBW0",
-	"E7A8yeYTrblot8RqdmHWEqEzNSu5xOWx9pY+mBQCc3WC0rBg182DXkg0XPyAR0eW4obe8OirrGQZH/IQ",
-	"we8V5mTkVcoybWNMun3NK7OTBhr3aGMrmySpaNdYWS9rPedsm9M0kOjXNoLVka8r3FXgWnwgax+VtSrL",
-	"ld3efi7LN2Q8izInA0cTOAeQEBNtpr1gu5zKIMZe3yl/uXUFp0/t5anvTm2MfiIR48itKE7SuAoU+Np4",
-	"Sp0x1WCN/bswR2EZSLJuGkW17fXTT2+CdGseqWHBsONEIh7VkLcatzfV85l0HlgLk9rRNofiN23kpcYx",
-	"6Hy8Ohm92/BKkBtKjqGEZXNKpnhn/MMVuJEyurW4IgGGBWw16ZAlfeqb18A0tJdIvLnSvgBG969+YZpT",
-	"fqqIDvHJVLNjUCR2FxLkD39PEm/TxxjmNfm5JFJNPL+3c+oGzkTvMv6TZfwDCZ9OuUT/Cd0XUj5LFb2x",
-	"dY7t3jmKsAyHz5MplJSJaVfhOtibEnAkibT73+XkreCHKHPwQFmp+ppnODD7OMnhrxMyh8KlgzDpng8q",
-	"Hqf+NxCk9VLhVW/0pEHXepl2TaP7ZOYfRhGOKVc96MHW7vGqcqe12V0COOVllNBvzEr/Qz8/to2FPKV7",
-	"viZZmbYLsP0S3pPAB5qtc3ITEUIzC2y+M7K9rX2raNn+dOUm7sw7YoN7d/Z7rhayR2IvBzPV2LtEkXfq",
-	"A6UaW1yn200M9sjR+KJd+eC+3WbE2NHduw7+DNfBtAtgfBFLOJkqRr5nfiY971dYKJrSArOpCoc56T3t",
-	"UbCJPFj2AjsJCu4833oKvSBORFYeSGhEh6hBIglGJWYUzjiXaStvr6jX3Ze/V7XM80hUtSgxUbJxuPzW",
-	"jHv34XWlAZ2rNj2ZfkzG9CR7rS1/805CwZlxKWxxSnOqsIq3HvYEZ2lPM6VXhBc5gYCP5l5TwimIpwIC",
-	"unBcj3P3nZDUiEW5ZIqIQpBgUxdX46q5ek/yogcjZK5uk48n+wWK1BURFOdDjtgANTw1qovhnXPAKtJW",
-	"f/AaPfDMNArynE+UrSvwBkEOWnSHPEnewQ98/HsD164ZXMZuekfkhtoQGusinLmk2S4xwAHAfZbzLtEF",
-	"Atec839o6RskR3/xVJFjNuA3844SOhDMJFIcZfwSMW6auYQ2PKTjhrmUKqS0OUUkwkjxgqZhRJsl1OFa",
-	"bLbncnL0q6AoERfIZP0NZH5NxFLpjcf50fkMn0weWkwwLg4Z1j/GdY9IWRZE3FAZLyLN9nwIrXiummtN",
-	"lwrsZcDKCZk31S43Q8eVaOlcNI1rpD7SYxfsvHK75e7gYJsCfX94klAfCL6Fv7rOiKARxXhwz76Op9+s",
-	"NS7K5xf/rPdsKzkq8todLakbhpSZcCnXNRSPH4/WUCx4X8++klvNUDo3dHRV4gJ3aqOmI/yRj/KSnXc1",
-	"BhG2r7Q2M2ql5ZgxYkRvHkaQPuOmG6+MDETpBm6Zmjpjd8LX3DSTm3Aj3LLMbArDLvsM5G0OObonSYm7",
-	"OuoNLg4XfGzIDrME0S0gsmPo92s5cUa5x6jH1L8eGiIyozc0K3Fe+ShWyWoneFkEz4I/1lI+MOcmuIdu",
-	"sIoSi3WJOUMj+/jUpMn6T09mWY+UiNNrxgtHf9Nz7kbPGa+gvQW9Z/yj/zR60JieElHY26O3zKjqDXgN",
-	"PJZtqV1+Ew9TLhm+fUx6ftVYvCk/t+F+489MD35ndpqTUkOYQ/8HC1pk0UCpeopSLAjg2yfIdQGXCbJg",
-	"5DKcLWjukF68pMpHA5CVWSlsgZFpWpjuaZ5ZVFKqGu3QIXVN/zweNzA0aE4meHtxRk5TPQYHF0fvFCuS",
-	"lB5wjip43Lpe+/GTi4vmsXz4uFmIAzU3D5Mv3v/+p58+df96/P4P/9fv+stX0gCJv3nzEj1+9LBZLv6/",
-	"X37VuhEiC+o7AW6zeG8CPWRV+xCFXNGMAZ1oTPHRxaPHDy4eNqf5pwCNHr9/8PsL6GP6fx7+/eLBo7d/",
-	"CFLIU4S6oIbwd3cUABS8wDtyifQBR9xUWedYqhhp8fJZqfYvoES5Wxfp/lzfUTc4hyppk6WUVH+pS+vs",
-	"H3YCN/5tUhyTVclwqfZc0F+I91bJZFmYLjrmTde83/9B8WvSATv1Ko30bNcNUo2hHpoFhnjgpVeUN7F1",
-	"9WQgn3nwfkPLHCrhOrfDNbTxHQjdjNyUjWpHp/TeQUIF2UgahEk4s9u15VPLEWOsNMvJO52jWtwxXjlf",
-	"sYv/6JOWjP/v//HTT/Ltv/8P9x+/O6eXw5waTI/5RpGtZvOixyntwHoUoHEvGLPPBwtY3Q0Jdb+s7iYl",
-	"brs36+2h8owds9HLt/fYDU006hgufL7GjY7bOG8zDJaXQmsUc9oLfM1LSZAoc2JbAjAjxChntmW74kjt",
-	"uTQ5IBYlrdMuwEm+UVJU81zbV2ynMRZbNjq9z1ig85cFk/eQwu13Q+f2lemr4HrGhPSilEhZl0A1Kfyf",
-	"kKRw3EP3+6oJJHKdQ1CKGdqQTvlGbA+xj7//2MSqxr22rvP4zivuhfcOX2QdhXhZv++99PF1HpvbP4wz",
-	"Na1nmXI9y/5FOo9lVJA07DO74qXa8JJlV0+RrNuNVdBJV5S5n/eYAWI0c8/4wt5zhLgRwTQ0//X2o2iH",
-	"Nr/dmXvxiJlqNF7ylJB2T7TWyYBfH5SFnjX02EWbJRExPq7OaXRHo/uSvTRPL9sZra7NmygSfuuNdi97",
-	"o/3W9Wzli/mRDmg+5ECw91lb4A23PmspjbM8IM3GrZ26kD5Fy8FLdMy8R8mT978b1dD6nP+gv1AlHaTX",
-	"uCb3Afqmtrp7jmcSBa6xqh92Xxx3cqfP+9uUshkoPlBm//WwJW+gM9LPJbE/a8q15N48obbM9xvtIcd4",
-	"oiVpPBER1xIxQhos4AdrG6X3yxX2Ckt55CIzjaqmOoYNfNW6sIO0NvXhRYTHh5HjGe+30WraE2qNP0SB",
-	"V4Lz7UQCLDbxqBm+JpJMLZRT5FBwgcVpOSIHhgzOmuc0PX3DvuIiJT0hrNsqtK1NhED2Hsxr7FC9efnK",
-	"LACUMV7aNbQB+M0FdWXrX7C9oJFbnB+ld8C+/Oibo+6KSyBCH9JxFVV5RNzIzrFaX3BLBN/kpot+mIXM",
-	"Pdtc5OuvnqMvHj/5k16KfhtlRGGay0/RV6WAjBYL2okyUhCWuQCwvksSJMt0j7BEV+5oao2PXGkN5ioF",
-	"mZOtId1AXn26SnqaK7Y0dYU3ObkE+MNC8J3ABxl2aaggrC7gUZS5bZB6xBJtBL8mLAG3q576EZ8QL4OO",
-	"IIjYxic+QZKJiW6HKu2YVJilpA8zA4Lcn0hEs0v0c8kVgeQhjmxIOspu8KEUHCeFYdEBNuwTGeja2HWz",
-	"t0bICFN0S4kBtr6mDBJlLMOMF0qbEKaZnmcTWPW2olKQpcsNwKGEw+RlRomlb51CoFVxyFTdabOBHUwG",
-	"QN0jvYAhg2dxRmy9r33nRPzmJsHJO0WYKW4+cEFMPohMEM5zBK2FtRmr9+KEjkSQSyTIDTXPp1wI4+Gp",
-	"KoQcaaBxCWSV2NFB0zIvBsnR54n5SvADemiQzfd0tycSMqSobVkQrg3UVJf7yY6EnGAJuRmjOYiQMzPU",
-	"rNPWHMGWhaZ4IlhEoFgYjDMzSG0YV7xYc5Ed0TOHHcKWt6oWZUbOwLwirsAxucuz4Wkjn4csQ0f3KsX1",
-	"0aNmO5QvLi5G/RR2Q/q3YYSyC7SQ9WXVGNZab+PX1yTVW3N6HsYD/5Zslb67XJhLkAIcMu42QdBwXGqp",
-	"kKGtPqcHcuDipEUEI0d9AA7gwu7exsJ+uQ+K/AVO9+jIxbUEOCJAuIMsXn0XdIHIJwBSBohgwa3+kvP0",
-	"ehkMl6bHf1F1FNoXh5FB3UmfJvS01RuPQCnpLySsEcSV7japXRfvlqyUIQiOvuL00Vr7mVDQi05Bb0bq",
-	"UlQDTVruwFNq2MVThGADG3N7O3oozgKODkW94FKH4JZV8IX7ngQcCkG2eoKXiBFIeI6Adl7sXHWV54zc",
-	"UC2DsESFAc7Q+q2J7jat31EPhTs+1fXzZKwZV2vjq/3UA43v3AI+qZZ8vF8uqaC48VQTXpjaS4OF76lL",
-	"QbVkbrIIVNhBqr9Rfj6RyLyACMsAlr8DK/wRJoqkva2InLKLJRQT5DgKBnVu5kkzgNL9eUZP8inoPedn",
-	"svS6IjQzbLkPLnVpy4ocphTJJTlaFO5Axso/XaIMBGXD3a+wchgnkM0RB717Ru7NnM4m9p1I3erjSLgh",
-	"cMxTzrZUHCanDNnXrYUw/fVbSfep03xMNyOMait0Yi5PRqU9IsbTGH2NfuleNLVigWv07tOEWnHVf600",
-	"IkKyNc1C2RsFSemWprb0zeIMa0M4sTmzKtAeQZKGITqOyNBRokim914RFmbo10YnTtAWU4vnVDJnfht/",
-	"M+Mbnp0gZSgjOFfoSNW+IVw98n9ceVQjzQ5/qJWnGDG/XH6VHknQjETneLnnXW4WL+UAkrXNFrYMRSUU",
-	"nwsCrg4Zs9KPMouL52WvTIGfb6Z7Ke5XZhhT0Q6VD5JFFkqhCCO8/ZZrFptr1u1mGkwtcfZAKPeso114",
-	"91Qt1bqXRa/pK3D+LE1JMRkTd5Zt9n5gGs9tjcTEiUxWCR1Rg0lBU1ITqoFaeunbwUVWyXETqnUqOAlp",
-	"zSG8Iyw9IYlPsgkS8Il0HVtW3bRCScfPHaQQmI6C5gVXqNNz5RqEY7wThGRwjbtLq+e6nFT0A+H7Q7D1",
-	"44/OUIRehABPC3NIkDWPYfag32i1uCbKSNuF4S13jsV6YiOb7WzJCZv9g91n8AJteYpzBEets6HLlbH2",
-	"1c/Nr0gtuKThSsGJMqGqZwlZ9xIp3obJ+BQ59Iwq44JxhVKtlzMISG2CxwPvyNqASI0dkfrJCF8TFWq/",
-	"zqxzfJTh68fXhbDG/uh8gi+9T1YTvEir/hDrmm/XcVUMfkm2xR9Zd3KjPEPZPRNVTdl8WpumDvwmErSm",
-	"/XyMdWsA0HvBAXZwStcUElJCGnYl73qHcOkvU3GisaCqVo5GAXuajwPW004YasQO0X4BxIYRabRqeRDj",
-	"5/DYJGjiTos7CJx/T0jQXQK5KWuDsjSJuv2gD5FqMXkXoYC/GxF9cxFy41t+NGVXK6YJrg19r9ZPXdpu",
-	"SibgLwi6qn+7AtGKKv0UOVifiPqFec71Kl9/hQs6Vsd+a2Wjs93FIT9hy0FZXTRXsBFXkrxrYINiQapQ",
-	"50wX4wAiXDi3viUzw7eyb49+JLUYM5x+8a66moqfxVFxThf836pCPnxViBNVIVt+rGLElxxDVsOXJuYy",
-	"UfK72No4+s25MaD4jipuRd851JOWQTo9DjtRnR5V4IaVM+/MBOQc2JvT8n2qJJaw2pByQXpSYS60bf2w",
-	"Ed3g5Sb3Vm017Ynqx0ADH3+6ZlA3xZoyo7u+QCJjk4vOSGW0wxApgzkvBqkt6Ip/s7dBCi9OaDvgjLMs",
-	"z8KWwW22fqMZCXdVOQqT2O/FNc16vMTbt9P7KsMH7VojiD+vLNYScprPLpJm7aMQuZClsqc8vryH6VN6",
-	"9vwmXHYVD+w8q+uV4If1/IhCbGO1ni46z1x2ce8B7D1jyUqepCKHcBEWn72m0ZNaj21nObarS7K4ZpL7",
-	"yd/gYwi0t87CV7n+YW132GMDcKIwtb4pc0YE3lDbU0fahII1mB8l26ciHGekVneY1qHWn411Cw6ulasv",
-	"XTzjQ2uh4XSC6Sroy8qDGXa2U7arE4Bc2hhW8Fu3UtCc5r6N7/lhasFKEfbfvnz+9TP0CmjkijwhGcAk",
-	"MWFB8Dg/OGlkxZeb2yABvTSHdhTakI8zhBn43GzsRe0xu4VoVEZSms1Aqsri8+z6mNPScXreWv1WbNC/",
-	"k4hcDbGCxFjBb2w68j8g92lca6vEvqFktcrW7FpLjOGJeW3c53NAdA/1ESWvSYehlS54Cd7TC3A55NJe",
-	"j9co7OYIMM7o+x8cY3BRZ/EH8vhO71YxK9ezreGMfuU3z+2/uOd2Bn5uC3ppWp7Gsyr5xcsXR+aZjQEn",
-	"OHSzDLJMECkj8LYXyx1oJwmbK8Bk/mIEb6HgmJFpBoFYf7vmbenYf8uvO5q20vTzjj4eDsrHoQ77vP4w",
-	"TqScHUaf/MW+yPhE/OyB707JFZrrr9Z/G1RZauTLlv22wF0+8R5uzam3xGMr+C+hXLtv6kKmS5RjRQQy",
-	"gDat/D+UcUh3knt+DOTftTMYzdea2k21tgjajrU16ubdF4Q16yvZ2trYnK0xZKK24Fe8ZF6ch1L2n0lb",
-	"IZwSekMEZARK6IiEkSLvoI8vhurs3t5DZmQ3vaGFvyYw3Wmmzmj1wjNrOLs1GDQTiQ9krLK51509tAKe",
-	"30z1vjeT9s+yu7yhhil9w6+nT3MR03DQJNxRqUwu1HMsskXimrcYC6JSlvF+hxxLpbVPNnU28E5P70C+",
-	"Vab8TIswO3gQ86ZTj9FTsTGnyuMM14vtt1GNFBROH2t1QieqW/mBas6otq/LADFH4GueZ0R8iAD/svmy",
-	"WGSx8zwzs+BAxE6bq8wgSYUKv1IuslbZlz4+5k2k30zQcU/TfQ2tFeHXHMw/mKmHObol4xkEMdz0SjNf",
-	"QGmbsDuzBdgcF3EH6QBwkITJ2B9LJ3KU82bcmEo0wRbxUIY24r65K5treF1t07lKBNjodWXFTz+9WS2o",
-	"RfzAr8nUaSr3Tk+xEISIJD7JTtXLRAhW+M7oKiIrm9qhNAFYjhNhE6q3Qo1Lf9xzVD2BMLohYoNz5MAT",
-	"EGXoKKgy0m3UGZB510qFV2e1cItCFNQHzA0w1E79CFXYEJi6RIwfzwIxgsavo+LblbOap91r1T3VpaMs",
-	"CL5uV4s4uCWAfLQGp9qTgyT5DZExRPXabK8dptZw4+xo7wtRe55FE8I+bqrdI0PXVfHXuhfc8W/mB2eb",
-	"V2107WdRXT+WjAISmo6iPcBB3ygJzU9RhiOwD9oy1bG2Y5+KfOHDnsNBl3tahPV8deQO/8pgdOVaDQVY",
-	"LEkIMwiAnq/CeS6w2j9FV9fUVhEcnQAzNjFUeVVKUBcpcBacTyjR8spa3w4QxHxe4WsiobeymS+VFfLO",
-	"FRxReLr6a+d5O46XcOc+s3KVlW8XsggBI2rhhPgwJOyPvVvUU0/W8arVvLSGT3gnMKSaHfTuVg2ug7KK",
-	"3DR3ixq3kH257o4dLEt1/bR7O2Eb2Gm9pVLh7Ra64lVNuCGfMkJl1Iu+6W+4YYhZUTAizTMuHWi2cTr9",
-	"Zq5eilSjp/W1veE0G/IO6N+nTpjHJ4YsZoL7nFDh8Ha5fEwKz+uv+/HLvo9XNI0rB3ciqz6QHOmYNx0u",
-	"HuPYF5Nd5/6d1lopz/ApRmeOdY/X01zEmPa0pftmQ/uUWCLt5+OTOePpJH0nfvTNO5AAvQd2Vg6ETEvy",
-	"4oYEnW4ztNA9wVmFadxc9ysLjqt/JQDvCI2FcZ4AajdA5koEJa8yqABUY8ueVF58IGhzQpK8s5ggxAwX",
-	"WyH7dTX5UAeNaffSyDWjyb4mmu7jGjBPoaNJFvQnWHBVM2K0w2A0JqnN/43g5W6vXC7LuOM1x2lfLd2O",
-	"SuVSyoNsUT8Ce5dTdm0wZai6RNh5vq1n3HCBxX7HSKtx4CMHPOgg7wzEdfTb4YT7UhR5KUNpNNVcN+TE",
-	"bSuXij2NQNP2sHWPQLFgcFqKr93Cu595bk+Kwe5TPolORAXHu+04VLK6oZKqMDKiPoPwc9WAyBzmBBEs",
-	"ckqkciceuf4f8wERh62Bucq61cb9E+fFzGrh1mDp5jbWfNOQWD7l3g5L4pl46ikpLLhqODjx4/5kqwTM",
-	"HqSYaa46YqoQztVeH3a/xtHenNLhRlJm6g32WJJLYMhrUjgwCKrq540XaDLa0h2K2HFYgnsnc0e9ruZk",
-	"TlBh9eL+6pCO6myvx4M5nO2TFzxQdiojx2ARPbxWb+6bGu7RYQkt/BYOzagy3DpEs4/J5FqB3lNxnopc",
-	"Zwp/zDk/RnWKD2V7Wx75hTvQMpb29c1VCNrk6fjz3sawzLyS9+lcNavafcZ6lhXNde/jeyeg/+owAydB",
-	"PHJJIIQAmhhYOTti3RbBviFRucq2n7f/yvtkZZW9uCEaD7uXp/e2InlOsvVW8MOENPamcT/dXK8VlM+H",
-	"FZR4NKhoZVEJGhGo/pvWen4wj7aZzqN00tj1BmHCfHjDDbShV4jZkyrS0seDS9HPQqnFem8zsUbqOaLz",
-	"Rd68fLVUb976rVDE7ntwr3FmfYLutBn0E9tRKhN4GxW3m3NRw+DxV/DkTsMBN4GsOgJ/IpG92KSJuT8M",
-	"N8Gc0Zs4qoXbm5ev6r5tsiyIkGRqXK6vEfHHm2hbQX93WssONEl+8/LVs4wX4Y6yB6jxDnaGC7fSqWJf",
-	"W7orBUE5wTcGsDEY9uHFeo66YN9L7PzsZPpWlxOh5MT78Wt+hEYm+l2EN9DXBKU5T69NRqzADFAo05we",
-	"NtL2w6YAPSiJUjnJoB/knpdCInCWQweUS3TxVD9mX2McbU1T6W5Siamwx/kaxgi3W6HMJuDqqdrnbbxx",
-	"Q1xml/GBmOZtf/7T5yO93PTDDO+IWGvxIfq+/gNvphXZlxKkOB/44EXQLarP5w2VfOSbriMf4kdmEiFc",
-	"Ry8HjFWPJKdNos1f4RmFaZO0t6qPD+1Tk1NB3bxCCWqC50SGvTgHfLJMQeKbMii83a71oDMKtTvBWfvf",
-	"bpYjdJGTIemB81MloQsOwkiSlLOsRuFmyLVG0cziMt9wfsQniTJOZODUSUmkdIDvI1dMtaO2w1gpyNS3",
-	"bBJgbAuX1uvQxm7KK+3sbztpO1LiLz8wub4NVAqne/2SnMjbOWXX6wNlpSI9hTs5ZzsonWPX+pBrOVd9",
-	"zTTf9Q96hHDjMuBL9VagOUVrbS5BUICA8T/y8OJi9DMyxWx9TUixzvApsLQvNQduodscMDHSL2jJDd5s",
-	"kC4uP1dvKa7KpUFttMXI/qQ++/zJqJy1/or4aZkUbsC/Nz2NzQj+Ftgpt6YySdg2mKBDusC07S72cKOr",
-	"iJvAhlDtsD5SlvFjPzt+xQXaVywJWwR7Jkui2cRWXNiOEDYtz1xQIqsyQ0BpMNdzXYZWs9bjx+OstedH",
-	"2ZsvDSY81H/UefFmBvDe/8fevy25bax5ovirZDD6H5bdKBbroFNVTPSUJdlLy7akJcl291JpyCSQJNMF",
-	"ZmIhgaJohyL64r8jJvbtvtovMHM5r9N920+yI78vM5EAARJgsUpVa9VEzGqriEMi8zsffl95Tod+iLZS",
-	"whjnsm/o1fXeHNTvWeORqC1hxM0QmWnK1g3h4DjQUzDY5zGb5gLSsn6lbzEfBP4YU3Fq5jCcECFraxzG",
-	"KaMXw2lMlWoySZyIGqfa5SRwMYEeXjgErWVhLlwI+aoBzAaxrz08Lp39oyebGNhfEHY/N63rZ88etSNR",
-	"9PUsqi7i8aG/iMeHG6WI0RnmaBxoSh024YQLGpOJm5I3z1WGa0H2qN31UArTsTVMGY0aJNWfKoxIituM",
-	"t83FJcdB8DQyHkm8cgSP/Y9/uvHbZ3w6G6ZcXQzHNKamAqaSlufqQpGYKUUS7esDHasAveDCWHd6VgvW",
-	"EhgfUfl0yhQ40/p9RL+vum5bY9Awo7l+8TKOhnP6ye1ocepHG6VOTDMG01ObKO6M6F+hrSVjwgAEAP4a",
-	"lErhMcEx0BDIck7Ti1VyNGV0XV2IWKpsaMCNYObUPKkr0HluNCfqMLiIjNlEpkxTkHYkAKpIEaqIfiSx",
-	"eEmlnd64V/5i5lw0kPA76xVi+4RZUIkbjzZ++JxFPJ9voMkf+QVbcMWghEVfDzTVkXy0yLTyuGQkVypp",
-	"tCDmWiKyKRfKgryEZrRW5JH+RgGcMi1JYfIdF8O5FNmsTLgHh5vXnYtIDqFyxz6oO/1XFGGZkxrW2USU",
-	"TfTRuNJmkbtG3caSRp2N8Tmv07CMT2dWhSnDJ9ryLgugNlbxgqZimLA0ZC6o627eeC8so03g71dz5aqd",
-	"OYcuidIqigc3bSZgnNTEjCe15VJnQNFFdxoBXA8w/6RgOPt7UguyXrpzRKeUC5WNYPankETl4QyfhXFT",
-	"aF9bfcif371+Rcyv0KGN1g5G/zZF1exTm3YiluHFi8mEhXVlmjB4369sU4pPhXFToNJqiBMywZkq+Zlu",
-	"GPsqXXspHajeqos8A1m6SJj2mmQeRyTN0dg2N2olAyJJ20NpLnpNWm6LV6CykylRmUxqH2zGIg4d1TRf",
-	"UtDHBimEW75yY/VlxdbZ72s6X3T33/kT7zoOjQOsm8yY5Gh4SUKLPoCKwNmiuVK/oT6LtKExuhSBr+BB",
-	"deupLiLx7gPMupo2dqvEO1VNXQdaqpjuzkwSmIAK5mWbTFJb+IJuiZk3bjCCzZlUa166bTE+pmE7n/PJ",
-	"pEYAIRZV67xtIdo3zXOwT25aTp7EPKQZ+7XQUF0Ha1IyyeOYOD+3ANSoEEUDNokdxFEo1FqrqBjQ4UJI",
-	"V3vMTOaKaWvois9xOHBXeobFsFte8UkONu4KzzBIJls/oUKDuEElcBo7EMX/brt274D9Q9pEwdskybxu",
-	"64nMRWRqSsq19LHWBcs+eUHDGWGXPAI/3XT2mwHwiqAlZoDHQulaUnhKVD4PCM3IXDtlB/1zMYr5BYuX",
-	"0K09l2BrUUFGiVSKj2M26p+v6ptwxtBGaRU0i6U0sANRsT91XgpTGZ9r97g5UjGhECu0V0Ye5iWkacaM",
-	"yMmkHERt4fTCFjTmybgyuyhF9du0nWKTlkrOmRvJrz8a4jJtCbd/1MTO9KI+MaXNWzgxQzlqpqkFQpGm",
-	"XyaACMkUkUMglFJxNDb5CoLRtOE0vnUbr3CL9LX2DFTMEw/NUFQOZKOHbIiv5YkklKdQ+I5UZqAir7j1",
-	"7d2kFb21qvcY2JfusxzF+TtcpX//9Dc6V03exJiFcs6Gdph4fe27VCzAdLBgRooIScw9JlcvII1vcidS",
-	"YBK+1kIH77bJ9M9FxPRZLc1EX3DuUt6AIQev7maJeK5VTQWiNuYb/Z+mvSiVK9S6RLWLb1XWobCu49rK",
-	"OvAwgiodlHfCbfT68o8dlIm+e/3mjhWGwnfvomL/CzgCtR+D3TzdzZOFc0ZNRg5reYzuMV7qahnAJBch",
-	"vmUY5tlQTibDSM4pFw0Kfk7FkpgrMM2RMgqhglJ6epPiqnmtGy296gRGfDLhYR5ny1J2wazD+BBoTv1K",
-	"1YyLaSYFgWph2I/5nIlIkaNNeATeqopXFjOs5/Q3QIofCpnxkG1K2Jh4uzM7sjwVihw8IZRkVF2g0lfy",
-	"1BVJ0qWb6hJJpjoGyFWYMia4mA4heWMLgld300TP/a106Rco68K0TDlhe9imFMAuwMTqNy9BTohilywF",
-	"OO4AVlBJKV1iHkWm5cySF93ffskViVN7vGtINVjHPE3bUX9OTZLNyaQGJQUTWyLUU1Tz5UL0yYtLli4J",
-	"Wkq2192Vr2WSKJbVlAO52sFNJTZ44eeiGEx1KMzBG8tlNJtu9a42yKFtDA19mbF2Wl2umL3cZhRa3AKX",
-	"etVNDmusm1FUjUfWzUl3emGTesILEWeJuWrXDXe9ddda6NJ0s+KG+4pJO77j1epW73K4PWMCaiGK/NfG",
-	"R5hb4H6uLtrcoy+D8moTx99YXa2vWy358xbvTscswlCdR02B5S+fa7yN9g+rlppqtqfMR4Yx1gqSdobS",
-	"qrROaJqB5EgZtPqdElT5ttJnMZMxgMVtHEl0L2RulZDxh0oM7mXOLZQ5tcxsBhb9ydandGDnb5fEzjvq",
-	"kzMMT+XplAltx+O2YsmNiddoQ7auZp9B9l6Ey1J2u03RvdCOctz5Nlxkx9sqQrtYtHueW0+D4Hzr03NH",
-	"jwxfES8hyGdQIDjCcyJmiYkZ2TgcwneYrGJGxkxvPshdGkUkT1ZPYY2hf0ZUPvct5gzMbgGFg/q+aknD",
-	"xhMA4Hl429AEGlY1BZ2W3Arn+hgEGar0XsCDilRpQ7zzeNBMBtt8szvwbl/dPszoSKUpzGgfVf6KwDvF",
-	"lU3eRJXbZeK+XRI70tTJazcGbQhkCO07QjphsUJ6EVd2pm6lvmWjo2rw/Bc8mw3DGY+j1PVLtn+IVmE0",
-	"Hs4YjbMZ1At1fgTudeJQBrrdDGOdysOFuz4jmS0VD2k8TCjvvoIkZVNBV+uLNteJURV2vKk6yqfuBM2D",
-	"vYVVtjjwiab69bUnWr/NjUxRWBCd6q+h/XdDLKc09EgxBnOLsdTTFPxxKbq2KdDwQshFzKKpV2y6ydQq",
-	"KX8PM337J7BPCU+XQwyz1ElVZxnoA4cGQUGoUAuWEriXFVWvUO4qliTjc/3XlQ/slt5y0yzrT+cMK6KL",
-	"QVbB9pWOdUutbG11PdWdC0q01EilZYO1ewFFKb8JEdgZvWQWGs0Bep+9eUl4plg8IVRhfjcg4yWBMVyY",
-	"hYROFw+Qol87OTocmn1qnF9XC6VehjBqMSjPDF3lYgiYVzXn/Qb+XgZ6L4rVLG6WIiWwsHbtgAbOIeYT",
-	"Fi7DmOEathr4F5WKDNrmJhVGxeP4Rna7Zjqzd8zVhdScTSN1W+eoG2n/BN6XaTiGBIaC0ooLlmRAtWFM",
-	"1WqVkHakh7i2JulQNP411VLXSp6wmLDR6T6fOYdGXA5teKDTk8BXHNrqFtXx/pXhN8VGrVtk8eGrC2g6",
-	"cuMCd4wpYUYTRRD0I4yXGM2H2Lr2TbVZzFL8YxuXFJyadr74ez5nqPtiueh8D4bzO95WLaw3Hhg+Ctex",
-	"ZoPNU7ptM1rwsNF9UrSUJ5B88JvKg6JzSRWDI6BXwxTvr2sfLgyPTo0sWDa95c3lMuttH+LGYG/ok2ju",
-	"Eul+Y9Xs8Heh4buC1c32X7/yIQ109G4Fk9Wisjhs1gI/pLYy3UWmtrBbuHIdU65aHyQMAZtrHSzEpM4q",
-	"tQ1ORmlUWuINIoTqExzwpvLYNPZCJMJ2xkP7ldOxdltiCaom4iqRCoLzNPotVxlETT+uH2zeykLQJmRE",
-	"My6mGyrp9IWQ5sZvtdVbEY564ULxiDmm1p/OZdSplGvFDigvLCgfQgNhXaEcWAoDa4EBoqCsBRpF/LrC",
-	"sQZXtigcMyL/Ss8oVMAVHrOtSrD54++cw1Yp6XB/3zDpe35pXRe9Lbb8YvNNriCieYqMjKmdwu+g4TE1",
-	"ViT2obonz9JS9NUfkQiFAcv6JhIl87QW/rraC2VT9dZHc0vz3tBim7dqbdjuJDoMwNjxNteU++SmDUjz",
-	"uDolg7ohEAFUHk5kSuyLfBm0sW7FneQqsgsANNDMlspsHne2EqiqnnrtUbOEFh75FwEbvY5xUo3ceRMD",
-	"mNzYhJpBIgAYVa5K4XNGfpeCBdsNGfHR0jbMVLVHPVQONi1Laah1XstnVC6/mwitX2gak8NpQ/pYz41b",
-	"ydzt4SabRhD+41BytUoZ/7z+kHZRdVzI3ztWfMzSSx6yZwY7oQZu86qAslcaCrMltusVAVx3hEtub2pq",
-	"DHUcF9ElDsBow1zoHqp6m3LdRJV6yVtF9BVSLOcyVw70wNwIdhbQyhAfsJG5vYu3nKfypZXStjqjPLzA",
-	"p4PKJhanWRn9sVZu+Ry7lYK5OlPfXvDlCrKvJLYds/MIj5aD4FvP01g3ZsVkfhCPzJ8T8wV4tUL1ldE2",
-	"ZfLdgDVdptWd6NmSurrLunY3PT8VVl4/ruK2sfYNDwrZdsiHz7qdNvj6GLSGtpSq9f5pFKVMNXb3QpXe",
-	"lIpdRQHgWOqwpl5mtpFD4VLdvEbo9UAU+NqWbazPqJ2r9LOAThvEzssVjFczwCo7nZCiH71uOL+Zqg4f",
-	"AULc4Ue2XkmuWDqktkK0hSFSNj+U/S9vu4rT+NhMMTsRykh7d0wazxjLtOTCRt0O5tPM3bRq00P6i6Ry",
-	"YbOTSr/Gz9F4wudosL4QwlW1tZydZRZW+7V8Kl6KrsOfjVapNDELpGJXgQkz4vJsxkTGQ5rJlNAkQaRA",
-	"iLkBg4c4nKKC5rMaRZxTHldl9MPjjZPgBFsME6rUQqZR3fxFkP0KOvnxIpN0E4RGcy6wmECmRLGsvMqD",
-	"hri1966Vq9eudaWiW3+w98Da00tYyCc8fGWKRK8e4K01/c0PQ7VUGWvoe4RD12rJpd/xYK1XN+fTlIqs",
-	"UvAY9JT5BCiLHOZiFqa1Pp+3gKHny60uRK+hGF1BFloS2/WADM6olsZQDMCz+k0QE4Q38d1SxeLJMGWJ",
-	"TLEZU4619oX/xCR2Q2r5tsTM9Rdl/lT9awmOr4nMA9Zty29STCie8ctKBsh0NBS/M5ysZRB667NALceS",
-	"396RICuhZp8ZDc+Wt6xEw5sEx3bz/42g2FS9dwvkxi6ZeecTnzqyxXYj9mvppQOF3OJ5+/4yd2Gy+gr1",
-	"jtmtpZ3Yybz9nbLO9k79Wh7ZePcup9xDjdiZK5m6zixezEUXJMTywn7kYmX4yxZBl8MtRhr/au2tqZSR",
-	"IjDc6RQwnNx8Z65g6HMt17ebuomb83HzCcFGdDufiKcI+O4TvRnDPeeiFH33FIO2S9serZmz1/761gNV",
-	"/5ZTkRmjaSO9/MVeXIpkeef/sBUmay7qIKcRC0Uxon9ukPcbxhjJ8GIID1+RiO6Iio0vb6vbNG9L3Ec2",
-	"080cgpWdC/zZMrAjZ9wnrxZ9uoezT3QO3ee94/7Dild57G/4//gw2Hv68Y+D4OnnB+fnffuv489f/8s/",
-	"NQfZ6mBVXr57TY4PDx5DIMi+/cXPb8tvPyq//Gzvrx//OPr8TxvZ0Xyat4DmLVaKzceIeHgNQrMjZ+1I",
-	"5r26onQr8+1KrVjMyAXPKrmqR+WzOth7+hHpYxA8bHFkZWZxr288t2+LuQQVsr6k3KjRjiKnrd96OySr",
-	"FMMZFdEWgtWYR91urPMVN4o6u8ZNp7gLQ9knijtmKOul2wlTV90C/ZwXdvTwzjbBdLKsRxgzIGyZiy4z",
-	"vQ4HfWowzddKAfueoPPe4TevhhwLMdGJS7SZ2Gpgn77xJ3vxCsyZ/SFwC1nzERmN5TRn7kvq0mB6JzUx",
-	"EJVRESlbEydYtpDpxVeKhPYxvaYIyVojR0z4UD9/bYrMghtbUP7MA4/Xp6096toU2do4qYOfB2xRFxeV",
-	"lz6o6JqAQjl4tS6hBNttz7Kr4u8g/bc0fqui1knZzVrxuWmj7vhRbc2ORhf0uWnguWUO6I9yK89zzrKZ",
-	"jLYAGr3lTmvQW/BMmCR7t+p+syXBJk/3uTcDoNpAnKuGVM42g8hxDPFW97QcXu4gCRpTCFHKL1la+1Nb",
-	"W1KohIXFRPWVCy54SxPPbvwP+gafW2oHAnEBIe5ST95mbjKs1MwuqyliowB3vJJC4TaHjdZMmb/dZbMy",
-	"5jCm0EwebGor4Qmvr8FAxgWI1rakrhiNa5+0Wgzrno0g7pnpcv+NNee7chARRmmubtMFzwJsSgxIllKh",
-	"Jjj3yLVirqJ0teqKyZPEgpvvJrMGg7JaxT3ntsbsks142DDwv1sB8IIuxzyOh2uo2BPuO6oPBunjOMdr",
-	"KWkuHN6oGX4wEq0gqJBxGFGYspghMsLatmAM60PMBmGOin+FJuxjNqsHXRpAUMPiNThK3zwq4nqPxrkJ",
-	"3qVMb0tD+17pM3blsjqFeQd91ucpn9Rpen0KrIHbVT63HmGhHK4YZYFh0XUccW3hl0YTvSEQYsZZ251p",
-	"3NGXSuVsixzBzcSk6hzSUgj9xDr+ANYUmH9VqguvMVWwWq9uQd5jmdnBsTY6kUkDqVWOYz6stdZvPqfQ",
-	"RFObncCXprZhdfj1pa+J/PHILmjQLsRUilTg/Wwq0+Xm+mD4Xvg0d8/aKq8tXIO2oXYz7Lx9xRCEXNqg",
-	"FeuPfGcvNq2CF0NkivoDqCcvwG0w581ZAdNEeCfCwsd3dJ1/NrdWddLNWU6drCPAxRhOU9ry89YHttvY",
-	"RibkZCbXO2o2Z2n3vHL4DgBmLfNuVwBluXLYPdC3I/at1F756SC69/tg7+lH83+H/b2P3/zTDpj3GuMz",
-	"N8DtN8PBfuRrlZ+34c2rcVsz3e/Kpn5p6Pqu2dO4B7vptlqr7K/E7bvnvc0lUx4v0jh+PemdfOjElR+r",
-	"L2nNp9fLdB0+xrJf3adUGdIv4Dha3d+NBR1H9QUdjcz7A886GpzuIztmN13Wpoa9r9FY7OJf3daq7cKh",
-	"8HZ/s0HyA8+2LMjewRFXpmbsov+6/VE2OmTep63btl2psx/4nYwOwQ5cuzK7WSprlIA2ZlOpcsN4A0QH",
-	"XFrbBIECnKiJHQZiJflNIXod1cFEs+HWoZKIzumUdS8aakJXu21VU3UppisFpWQaAcJB1w1LpOK2ZnfV",
-	"Xd1BqGtlpe36s8Gks4FXh3nS2SGp00Huk81amuvDjIfsFcI68LgyeTfKlh/N87paHTcfZrIJ3DJljiAv",
-	"wbORLZ9JJY3ImGULxgTJFpJgH6jXd7SgKYOp64gXDWHLMQaC8Fn1TQ6do1wJTTVp3HFjpxydMXmsTaaO",
-	"papdNaAdt/GKOtLRJnL4+GWiJV2opr52yz+qjSe0K9PKyZE7aF8Ve3HdRtaNe/zNZpZUasvoaK7ql7Ir",
-	"Br258rRbXmNWV8BSRh4Imq0XHxh8iNaqqQcYZjMGEOrwDxO2+biTbEOFCY31giSzseLtR5nVlR0bnqxp",
-	"/1VZx3DrVvVxUjTY6xZ3pRGugKoMK5bstBfu0NC5Ujn4JBurmLBHutHguganQaZ8ysWwyReAT5OITG9y",
-	"wmaqjS0vCukcJ+q18gsWgqVqxhOfaOVCgMGWpbkpjAqlUHwqGuHszZyr1tAKtz+25H+Rv03r+OfWFjx8",
-	"ifbGW1x6sNrCuO5Ud2ej3cnw109eB0nFFtlKnmOZ2LA1uMruozJcsNvQ93aranW7VNk291SaOKHj51MC",
-	"cHFQsPQ7SyVZMGFDVnVoBCxVTDWqPWzDynBaHVfQFmxvaqPrrhRZuqUKy+engrQ3Rq7qmri3qIW1smFX",
-	"InJtPfwtl5NvcJTOqpTEOXgtees6C8WaImXZLJX5dLbZkrZ9cm4q3J2187xP3nCgt2OgQPmIuoEUtf/W",
-	"XbGxYYU7yMR/aVRtZzAfbE5jgl0EAUQUyuqtBAJxcLiCQXG0fcmCWd9brP6/TqKstnJthNneImBkPuPv",
-	"MGjkd+ts3LlqsMj0dgyTPA1n2EFi/xRJQV1vR5anAge+ewh2PdfdPlzt0faaa1b6b9YjzdXHlDbEkvzz",
-	"7UakLuC0MdK2RQBq26yxC0JtPNFyUKpjdGnjJ19nsGDbBHEpgBSxCc1j/RobQto2oLR1QOIuNTi8ZaGF",
-	"LqpFe2gY8wjT0hf6E2wfTtCmtnwrd912RnVoBINbtp0JsxF4222NXdym3d2VUWMP6w5aNW+hrbU7nEJt",
-	"cK9Vtqmy2E34YG+xY/KWoS4UTWx/XzZKqem6s5ECuZOhliupgJZWY49kcuiMn4+7MiOwi/U66WJrfL6O",
-	"JP7OL/3eYuQtV4RpdRKziGQSx2eOlyaz5erKa6rseKnt/ZKlAFWNpiWNY1eaJ5vwRRM0EwvPxsxLTlhK",
-	"5lJksxX89t0mGJKYCa5mq4Ozjx492jwS300K3TgGIKPplNWw4Tv2CXabToscG1dkzqjIyASqvTZ8foVU",
-	"vJhbwtaI7Z+NKdOBXF4L5sZ8gKnDFRlhUdrItis7O2h1fnZRHlmc9mE7L/ZRyYt91OTFXrVCz5TcmYXW",
-	"bl2esPQSEE+aZ7SANlT1iW2q2JBHqqGNcUEVUQnMHZGTgFAFU7epMpPx41hzBV2SC4EjKXimRXY242JK",
-	"WKwYjsci1Ewd9+FCWgawr9YoMGPxtdYHOjUhIn7JoxxUxDSVeVI/B52LPGNNw/VomvGQJxTi22Xt3Xmz",
-	"lKELmbZ1iTKZ8LD81o1vuYNjXa8IqlHe19VDK0iuOG23tx67tePlLcfvOXYvK/nauILH/+2prTAPHw5a",
-	"DfS/vXxYDKM/Pt6oX6/EouVNazap63ewhj2rxuyGGTbrmtsqXGGIvQ1xtyPkXbilq5rujjmnNbuyqxrQ",
-	"Jn7f2KPZmTG3ZZ1rp9+V/X7/+v2bZ1JMuP6s7uGA2jhlaZGPWtVIf2xY2guRynhei9T5rcxmZooOwkfE",
-	"bAKFBDiGiJKUJaCniMH10oYvFWrBUhbhSKI5m8t0eUqYfguhgi20ySZWjWDFwrTOD/iWKnZ0WGvUpvHq",
-	"5TJLaJ7NTvb3iRkJGGhvgVDyl7d2FkuLcmG9MW/ZXF4iL169kH/tce1wzpZ7ULDm1Km6aLCzlZwzGNE6",
-	"07a1JJHsk5eRCoiWxAocMs2QikgRL08QDoeGGVLHosCYjRRJJBcZbv5iJtmlsdBTRiN9zXyVBLYZ8IVm",
-	"Q0NVjna5JjxmW2LAmRqCTnMhr73sIMrZdRow66fQU3UxvLAQkeyS1TDg6wlMm4tZmp2QGXhjGQyPBJIK",
-	"Yz4f+yN/Pcm8DoiJowsYcTXnSrEIxu4trGcYSdEQcisCETXEjo46Hcs8C5wvOaNiysiEsQj8StUwVM0+",
-	"ui2hpjKuWcZ3HnMAx824InDpxsQInUyGcGUtzqJMIDJpNsZt287Gj8MYzzq+018EX1EZvtaG326iBMVY",
-	"lI4yyifp2GvtaHItP8+US6Rd1W6ypNHhwL3tr+7qFr0x+nueyXkSs2x78OeGoI2hwG2gofWyniPldtbC",
-	"a3IoXbTpmvCyXt0OvAnQxXfLf3jP5yzmgjVg5q+ZH0xmNEmYYNEpNFKQiC4DGCs855Hg0xng+f78/lnr",
-	"nMpm9d9d6cvITZSuobY6HOeVN1uR8pUCk1MFJBcRIN4znpIJZ3GkvnIT+1c2uKVKmct5A74+LXb6xBu0",
-	"HxCDYR1gVisgi5RnGRMBsCn5r3//X6VaKvPrdprVLgDTJm7UgKdfS++CkwRZsgNli8G42uHcWiYVM0AF",
-	"YWkq05ppA3X6hWbrNIc5DktBbhXrWGgXAqTEjXdMksA09NUxxt89I48eHz8lCvPn5GH/YHX+FI7zz+of",
-	"8edf35MH+jlPB4+efH1KZEL/ljPt0WhxM5NxVDcWojqFveV0W3MPF3VZrFCKSDXYu5OUqdlwm3faexs+",
-	"/7Wxuk7JQqYX2lsLWUBoRkb7lwf7UnvI+3DrqLaaLpQJq31oGHN9+idoemt+xlnwNI7lQtVjg0OEqVZI",
-	"v+5gG8J7htWs+LeMpm0S3yViKT2sdHyl828k2LcY66irOedFj83mSjq8uoh7bKwJwLo1uwflvTRPC1MG",
-	"c5FprLSHVCaTFgnjFbrauKgGYnmX0JDtKZbQVBvfp1j3RdWFwnBMHBdgNfBdoA9amIn+sXobUn9aRoBV",
-	"aorjmKRyoU4hiIE4OiMuwjiP2BCE3n/TpvOoXX3X+5RyO9xoFcIqZln79sxr7ELIvFVWCEdGbCgnQy2n",
-	"8jDDefZiSWQxo8cbEeROsLd7R3KzWqcxj4a5yHi8vmXiFA5V5mCIZFi1o4iQhIlW/RM34YjaD/fOJiiT",
-	"TC1Jm2u3xlTrRJBbENd6EFeH4NqA31o54Y4dF1vs4y4MMPvaO2Z7uR3YzWzljqS14aS3iGL8rLBiqgOg",
-	"0xbyls0prx92MpNzNsRG0AbAe6kYodGcC66ylGYyJReMJRh3pKGdPrGr5tyYimluyLuSUnn2hhw/bihf",
-	"v6gdvSAl1j9PKI9ZRBSfij0utApNmFCETikXZLzU1jWLJ7XT25qxpFC1QHCrrvaaxeipXbJ0aTpt/fqd",
-	"DmGzKntKwYb6oIfO6a8YMXyqWUS/vbBciBRIHpV0kvepMp1SwVWnTgC9pdoIHWrVVRI+bmhzkdrJ2DyR",
-	"KU2XQ++PMs8Uj9gQSkXT2lDvTdfNbKsckcscqpMjZQfCVaWa6v6tnK2j7Y8NomMrjeqkgW+4PqwMPf4f",
-	"//38XH385/9u/6NW822WHja3ZqrdCtFhPD0DslJO0dreUW18G8ASbfS6Qtby9Ef9aVouqWsTQ7ZRpeqN",
-	"HD1cmdWszYU/DoOjzw/2zD+hyvEwePL563rroQloakM+fxturWHAq2ZuSzTfRKU7sFdAT94tWwW/fBd2",
-	"yu4Y1qfrW0LIK4p0Gx3po9m2KghrwT5bWHO/cFWPCg6BnHmbGRVGmvq3fA562gDLsobej2dQmq/1PRSv",
-	"aOn4t5zBNNx2ytE9vWUFAE1Tfknjdh9Uutje3FF723vaIpmAbYrvbeM5b1PCsY0VHvMpH/PYtDas3bWU",
-	"hQy+cOjfpR8iuo4AxTtaHi37ZN+7rrDB21+bmwAALLA5STKjylSvmB8UEXIsoyWUt/vjL+vC0kxTM7Qs",
-	"bxLPz7TzgfmDGaORa5AsL/gNk0nMyGImAe4sKCp+yp2Rp4Rn2ixZKrRCtPWhb/Lwq7VRwiFUafpiViNr",
-	"biHtG8j+5Nb+eWuE9wshF2IINbs1LsF3Wi4s7IHAX0uNB4DGazJuEEtzgqT4nJWzayenC0JOUi5Tni1x",
-	"levGmJYX/2oDycgxDvdv/Pp3jAlCM5KlnE7ZDXyHTDkTmSubXHf2r71LP4M3FGqbesudMHc3VfxXPulS",
-	"a6th5abP2vgwHzimdTjO3yL/4/wNZcnHieAklSGL8pSpAPnIVEFBmDOW8oJFhGabSoVqthtWg9F+lqY0",
-	"bkyh2wtQBI0B0QTjwa6PpkWrn34Gi4aZrH+Jb0C0e6AKczZkl0WypS7S4vitqKyCY9LnzrM+OfMy4+Zz",
-	"vnKXKELnUkxJBo+yMovGKaPRstX8WFeStY5mwcp5h5dCIFWz1ZYkizd3U2j2npYq7Uu32WwbTvA0Sclq",
-	"KplDQcm49KbVltnmY5OxumWPzJXt2Zu2ILcw8bqbQiEVWrcsKM8IjbOZFjyecKxaQ8jTCu0lVEsw6dB1",
-	"bLvrEzBh6lKNG5yrK5tTW1oxhT/2aEcjbGr65I8b+uS31r4VzbKNTG+RduLG/94oYt/jpStlASVR4PFV",
-	"I5O/RJN12RVfpyvPVBZaub9xeT/JVhWp5cWtRUN45XAPqsAtLZsc6xe6gzgWRgjuViDLfPtuuq12rTnW",
-	"R2muQZOsiNR1k+bO9v768Y+jz/+0ydwNv4jobZSpGxvfrk3Gbnxzd5nbzM7oDdRZ4nOSSchZ1MAezHm8",
-	"HDbmBUHQNP9cmhCwqYzbXtrIlH/JWd5U0Zy4r9soj8xGaEvWBjBbyTBt6HAxHSpTL1iTihQha4rGtUy/",
-	"VV9iF7l+U3Ylqr0dvoNC+60modd5tmV3RAtb6/q08HYpriuFPtr3UfgucGlAEdBqrwip94JejCM8XETB",
-	"QFrnqdD7toAUhfYga3PfviHYMcu7i2hzEVK7epRsTQdyfY7mVpDhSvEmbEg5mN9IIe/zVJzpE76T/HdT",
-	"vCR59Na9aqt2qXq3HDHgF1SRRSph3dcG2/VLHguWUqSHd2HKWH3d6nOWsXTOBRUYOZ1zqAYml/79JyTl",
-	"6gL7liFon6QyY9CvPKVcKIhlzgMiBZnIPCXQ06p205mMHf/DRvxvc0HXBmN3V9seY3eDa9hdbz9TxYZ6",
-	"18z1W2boECqqA/SfPenvEGNq+/wNYOQlqSaPYa5YVF/7B1ddcrYY+on8dSv80V63DtTdthaZ01kNdlfa",
-	"YiEtVvQjtar/U7BV1ySpFBOKZ/zS6DqrjoW+Wduc9nfT/5SlPMwa+opVPp0ymHCxNeXdQVwnd0sr/tw2",
-	"ol0RSAW/lcmjfJ6rR9JeABsAk6ur3wZITu/cO9NJVbkUP3X4vm2i91cUcuad1xLkvUkpuNm4ukaRVTl8",
-	"eyTtT34X/m29zXK33NxfZXqhOcwFQSoBCDlniKdo+rZ4hgXRFjLGAMVAue0GoBjTU2T7Z3eNBNPu2gKK",
-	"f/V3vw63Vcd4Qx80IFEqAM/BPdD/5cqqkiSVlzQmMiUZVRcBNlQuE2avmMg4lou9PAlsoW+Wq6LKBMN/",
-	"uwOJWenO9A/plFDsqId+OcUuWUpjEsYyvFCQYbd/0nvH242GqqLm0QJUI+jBoPVhylQiBQxloEoxpcyv",
-	"SUxRQugdGuZJL+jNZKxVuRZn+mqzu70iUNrTAm8scxEN/c2j6sJEEbiYDg+eaPWaMnoxnMZUKfvEj927",
-	"4IFHrh9ZpqQ5a88wxKkWXa2vhoYMA1ozx3IUTd8+MLYWCSYpO14CxsEJoWIJfwDSkRYslylGbPV+e6hP",
-	"zQSlHmB5ydIISjQ11WcywihIEsq5fsTHrug1pU/bTMW10PlOfhR4nRlWTDp8mUYcAdySdRJ6BxqrLOzv",
-	"kqICHyXMU9C0MzY3OUyaZ7PDmkn5Z3k2kyn/HUKfJwQbxsl//fv/GvXJO/DApiwj1PSxQ7Ee9MhDi7xp",
-	"cxq5Oj4qiOmyIa8TJl4+J8+kECyEwMIlj1ganAu1VPoIvIf5Dfd9crbiBM6MiIBeaivgeYrc4ZAzTPsG",
-	"snRCs9m5eDD6tAcXjbAuyACT431aHhKKD/1ai29cWPVtvNSE3T8HsQrt/K6l/VnRVQ5QfXAjYr1kNJzN",
-	"ARMgZTTqnfTeMmpiLVwR/B1AQIrKC/+mRco1N/fO4G8A1qbKF+cRz0rP1qYF4KkvtUaytXJZit0TheXA",
-	"mTqZs1SzSu854J5oOYVdzQvrdKM9IicglTDPc0rgLogMwctyEUmU1eWH+4sqlZKZpZevtl/61lxproM3",
-	"GNVgDh0XVtZCJ0YLnfT+nEdTrKaViK9SeOEg54FeqCAMvkKES0D7TSO33nfMVqimwBQEfjUhMqlMOS9N",
-	"mbvRLh0mMwQkSbnI4PqUXcqLuqdZhGE4z9JGab2tYIqXsRKdjVO5yb70V/1/a68/NVuleW+aMmUfEEta",
-	"/lqgRqbpS/+8kOkFS/U6jZkCu3aC9oJHLGEsFdZeWlMCFwD7Wtznf5zbf31WgTnPGVeZTJcByRid4yPc",
-	"A91T7Nd+y6ZcBJYg4HXyEhW4OiVRSicZbqHTMupkoi0aUF65piX8q/f7VGtIwFXB7Yr5hO2FyzBmWC9l",
-	"PosKOoUxkGSurQKFEE2u39I+rfS9K++y3/HMfECpmBWgGIFuctT6+Jnumd/B0fo3mQsCvRYHOeLBvcON",
-	"+jk8jlImKjJIkoxeMKWPGnjcXoZ0hIXcWJwN9E4cWoX/yIJvYfPgWVpLCtwsFdjbNPGD25PS0HShG7QU",
-	"f1Vnb15aFBXvCicGo6h0+IbBKjcZo61yFjJirji0uMQ++d2CZ+GstLfgqJlFy8kkMG+M6ZjFIP3MwKiV",
-	"b4BDwB9IzKIpQOm4KysbFrEQoIbhVeYihCS0DLaqOQzUI4JpIkCjD90f5UnMQ5oVt/4o5QVYnknRoUBT",
-	"5otlU7trv9J8BnT3aNpIKHdtj+okyccxV7PeSe8N/pe5K+Op9srSeXFpdWPgr8A7zl1BBuMCqNHdaPfp",
-	"OTC1fehM5oppzV1+cvHn8jX2Id/JdO6rktL1fJ7INKuymflraT+4Zqsk4WLq3+fkP/zbKGl92wVjSekG",
-	"MZafKnoR/SyFUYOEpplgqXYYBQJwubvcdqD0laLVvXNWep0UmrLlQnj99HNWlUr1VwHKcVltSAOfBL04",
-	"ThLaS+1Tv4e8k94PprfS2mz+HbNEqZMJn2py1+uAsvRELcOZVDLkNCYGJ0m5q0tKs+5Kq7FJpolf7467",
-	"167sTUxFYOxAEYESbXyrYKxCc8hLXymiEhbyCQ8JXBOQSS5CjJCSiE8mPMxj7YTAO5SNfoF6dpaJFCYU",
-	"pA8WCQ2CCVonupdXJMd2ry1aw/fW2o4Qa9FGo7WovTbohSART1mo9bb3vHp1Vfj2LjSzmMnYPbBXLr8o",
-	"73Hpl5UrPbXgM3f1JsMZJ45h/M9FOG5Yln+f+cziliJMUmMLSUEUExEXU4esU4jy4r5azi9dURJ6ATy0",
-	"bEn6NxXladVH618I/uLYAPd+rt2OQuyvPMejMcYvQY9dyiU+JebiYtWS1+6I0YaKpZc8ZMNQioyGlVWZ",
-	"H0302u0TJQbEYOXmKrlvul8m6gTgDygyd565CVSmc1+fT9E0pDWO1IoldLeX1rvuXntDWUltvCWjWZ3y",
-	"tJLPXuEvw/9Nhhe1tBdLrUsDQqPfcpUVKtW205lx9Db0iL9p40HbDFxGxdP9N0OgJCCx1EacHXCIJtyM",
-	"GcMmwJgVjCK170QTC59n9+cHrQnhgSiOMpkydFA0lQWEo+uE/UjOrIdneMNcuBQN6sy7whfa/o1Vcqq/",
-	"I6PqomK06L+4X5yqNIA+gcXcRmECAVp3S648lWmJajKxarW4pEGQrVwNBTDlJ+Kf3LHYdmxzZZWdTXGk",
-	"kQoyvSBmDnfp5oWJftXGLKIcbW8bV7Tggz+nce+kVwnnlGpiMQYFcVUw1vdsoOSDs1NqdcGKSV8n0ku8",
-	"81G/xIVnV6MwH3rWJ0+Ni4ler3Wxi+lB2B0VZ7OhuwJsiCFoXwrB4aAXsymNh1IrXUSWqYnhXP87PXX+",
-	"oRcl0oaHME5YG/n5sPLuj/VhnOtdvQsJo5dds4pNm/ixPhz0oWZ1emc+loM+1/11kX42H+dQr+gdWSl+",
-	"tO7bVqJFH66DglbDS9f2Gj8IVXdIq/RQCUN1uanlllVu3/7j2m7fx5Ug1YdeEtNMO7tDCzbkX2VDVR96",
-	"GRNUZEOAS/PQnvyFlAJSH3qADyYF839zy6w8rmYjS7Z95Wnl8NK1C7pq7Gkt45RiTE3bWw4zNV1ViStV",
-	"NqEaUqps6seVYNH171Ml5LRun1bjTRvZxcjRlWhTh+/6uBJQakGKflypfAalwNGmJ9WuZiW8dPN6bzV6",
-	"te7cyrGr1Ss3SLgqiVZCWpXnbbzbi29dO3WXwmLdaM5FxT4ALB6Lhrj+IhS28oMf/SoTXSXctUJ2tbKk",
-	"EvHahZpdOZ05G1JB46XKijfuynj4WAmlVZ7Y5n4/oHbtxFIKoK15W7uFr4bPPjhLu+HA62NkH1YUd8Pt",
-	"dRGyMhnWRsY22gkNr6uJmH34WBsBa2eGVUNgH25Ekq6E1a7Fmq2Lw9281qiN4q1THA2xuuteOQToeLYc",
-	"TmjIY55R5JlaB2mjTGsKGV6Fwa+25I8rccgWBo0XeizztB9i3MqcqQQcP/j711oY+DHJD5tfG6x/yceV",
-	"QOYHM1nd/KGevv3wJNyQsgvGErh65fZ21PSxEqQsP/ZjXdjxWgRITZCyNizjhyavm03LG9ywnyv73sAp",
-	"lk3nNBkyqyXXG5OBiV9NGIvGNLwYTmRI4yHMzCz24kYia7d/M/ww82YxUQ4MtpYCpUB1OyO3FK2+dhOv",
-	"HPG+oo1XiYD/Y1PY58+foRdm0gBQN2M0iplSUIfjtZraKJMr5StVnARenluZ8qooILZ5HaocTUkDFKWc",
-	"CwszB4UsMubh0mUBYULomHExJWomF6J/Ls7FN998x1OVEZWxRPW/+QYLWk/I6M3rd+/JShUrLEiQ0fcv",
-	"8Mc5G8GriuJSm0vHKlTByIyqU0zSerOe1LlYW1Z7JnB2DJab+svx62AxscYzZSqbiDe6qE9wmsvYlqHF",
-	"sd6dSO+1W74LSO3/of/P53/B6/8bjeOR2Z5nUmh7UXsM33yj/7RHvnmv6SJc9r8hUKNPXV3tQigSA0YY",
-	"DuuDyl2zL/t/uJLuzyNcHW6GQoxTHs5KW4hFINmMnQti69Vm1HwXhw4QanbJvB7T9IocD45NzhFKdOmc",
-	"ESidp/rB+laohYkkQJ9lhH3iKuvDh72M1DdAgj///PK5CohpIySP++TM7vGcLvE49b7LhSAjHo2gMAta",
-	"0U6Ll2qTU9+Bkx3s6kzlMLRm6E/L+JwFZlSQvcONOsQH8cj7tqe41B/1sX1jSxNGf0Q0owHx6r4/jzDd",
-	"SEY/cnFxQlIW/7dzKAw/742AH1naJyO8eAQA9zDgTRMfyQVAuJIJjzOWEmhRSmG5F2wJVcnkeDDQ79NM",
-	"xadCplD3vEe+ecuo3kVTD2zr8u1C9aaNXryn0xEwRUa0KCFckNHLyd4rKdjeTzQLZyNTUYg3HQ2ONYHE",
-	"UMMK/VPoIkf6WGAUJGwkzmyEIUWXNM4ZTibWb4FiWSLyOMY1QkGs6n9DRm/O3j/70wi/6M/vXr8iP0Hh",
-	"MuBL9ckzU5NiahKhDVQKBdU0sGKzWEds+GnFWC6tGk704nAd5PjwSUBURmNGjg8Oi/tgjqVrWYLhloZK",
-	"+WTCUruzCaOZXvYLmOMBQmFkCjSp3sKIzROZMREu935gy9EJks8F7GQETGC7oCTU88H2nhriAx45Pjw8",
-	"JSrjWloQkuYChndoqiNnloBThsiAWvAdHpOZzFOFK3yRpjI1LDSiCQZ9uRT7SSrHMZv/829KitGJph04",
-	"EaBzlUkZBeR4cGBOTnOolgz6b0fYQIWDTRWZc6W4mAbA43qFx4OH+h9PXXMXVA+OeQRF+Q9wMBmgUohs",
-	"CL+Pvg7I8YF+P4mlmMIYiCTTfzvU/3Ok/0c/8/CQUKiy1e8dpyCqzPNg4KUaBVgQrf8GR4wEBAqRpfot",
-	"+rCPD5/C5j8cHJkxaW9Zli73ziYZS6GT4eFggDLQEvcYhm4pwg1H2X5RTa9nYciSbM/+aUQe6H2apAGh",
-	"aUCY+pooFgM6gxH9+t1m90nGs5ipU1O2iryLnKTXMYpYRnmsmUF/DhfkhZhqpxAH0EfsksXadFMnoD+t",
-	"xl7KPAU5mLFPSBPA4/odI1z/M/26/jeWV8mcpheaf4reKUfEWIILfEAzKMUlDxq11ejrU032VlbBrSia",
-	"Dg+xByPmIRMKkdkAA6t3ltBwxvYO+4Ne0MuhHGGWZYk62d9fLBZ9Cj/3ZTrdN/eq/R9fPnvx6t0LuOdz",
-	"0INN7J30fqVLlVnAXdcw3xv0D/A6mTBBE9476R31B/0jKEjIZlBssK//Z8qyphEl4N8jLXDVJ1ACFJ6a",
-	"A5tQHisjDoHoWar/nOYCQDdMWZEUL6PeiX7JSxGxT1jDBV2AsILDwQBHToG+gQIIj1t/M538brTsH72Y",
-	"iwtskZJhPi/Q1nr7kQyVs2j1H/C/fu8FvQu2VPov/QWL4z04pf3fFheq/xsWIc9ZlvIQLrH/CTgvERdM",
-	"wZ+h3lg/yhYyutea7e0v6Twu5j1sPBXsntrUW4V7BibtqinL8cegGMVS/zC34ftvkP9KjVcYLVX5fE7T",
-	"Ze+k9wrA4K3BYUvpsKhoCuH/d2ALalM7aNrSJrJCCuqTt989I48fHoA5I9jCKnPNTSwiYzaR2IMIg4Bq",
-	"qenPv/7w7srEhHTx4Y8ejae9k96L6Pm7M4BquIR/HT58ePAU2v70Sy/epD8M/zb/9Muv9N9+OXu6WHz7",
-	"3aOXuTy6/OX33x+///SnZ+8X//rtcpq+O77Q9+id7b3+4Q3WTfVOeopDn2bvpHdw8Ld/O/u3Hz49Sye/",
-	"vBs+fr/89S9/ej19PAsv39CE/xSni5eUvgn/9PNb2fv8sTWxwJY00Ap86a5JxT4YbKw8RWVZohT0VmpI",
-	"BbyHPep7HnsoQFrRzpPjg+Nasij5Mu/ggT+xjJpuxKtRSzGhVGknOpFphr2Oq/Nae9Xpqx+DnhnlVch5",
-	"LTXM47Wg7wU9zUDDPOXNFzWKMPtpNeuDiPulxA8bMhGhq9z8DufdYSVvr/b+ob5iOGfZTEaV/RA2JAzO",
-	"Z/m3zcVwNiRQFfBNqzVyH+cAd/m68gThFt9VmvI7HFPFw15l9u8wkRhJhi1ozbrryLaBo+fu9x1z9Z/k",
-	"gmTSb6Vt5GirYTex7HPr4mYyD9HR0EsfA8C3YoyMjIId1TL1n1ClX5V/LYx/T16018Dm3TWHcBbzS7bz",
-	"3X+JXjmUYitFqH7JvzQpX2OVbNp+MPmdnWZ3vgg8GO/WWMz45ThkNzOzFtAa+KpeFb91htItO6G3MOBh",
-	"1yf0jIryEeHupThJXDUe1uWBFkV7tvev6dC+bRzk1wd3FeZWVgMjAYRFwIySKcFQyupZafPq7M3LZ677",
-	"MKEpnbOMpWgF1e1Nccn+j3wOALcbL3QAAhuvfImTug2EQLCKU4MfdUpG2qwe1UELQUQMXmjbgG1ADNrR",
-	"eie9v+UMW3/QMtc71fOJy+GiYW/Gnvm/JcCuPe9fdRPqV8A6RLy0bZ7oRnJVHY5St7gquKu/zo3gFbWL",
-	"QB0eabrAni2IsUiBUB01SzA3lF5dRZv6/PGqrI4IFx/+KAES9g4Hh4/2Bgd7g4fvB09OBoOTweCvPYS0",
-	"6Q0Onh4OBoPBHvzPY/0/T+w/8f8dDoqveKYlnAFJkBPyLJVcKSoyEn31QiWSe9kkYNWDp4f9Qf+wP9g/",
-	"PK6WqAxbvn9w0At6RZ/AqqnzsYyC1/S5zl08+Pyxgt4h8jhub1VYXn+DAxNWBORrwUhiAMCuKiML3I4P",
-	"5ULWj59L4vNHrrJKE7QVl/5foSvCdt1Z6FswrmrTOmh9wSAygcxmxDL0SkK8AqLffYinwQAmg6ZhFZ2W",
-	"KRDssVw7p0totwwIdRPzzbVckGcvn7/V/w0EAsPBql159mKU04CkkxEcebsqmpEL3IF1ls1exPUHtuwh",
-	"f4JC+lZGy26seas5qDvxW2S+MkKNoaiKEDtosVMdX19rOkYRCFhMfsC7X7yn06Znmsv24ZrPQe9HGa6d",
-	"MWCvd9eZJeyewTGBXeFwbAzzeLw1i+s/QEp0T8IsgA895OtaC2r/Dx59bjSjjiFVA1OTAc9KgdVQHzPw",
-	"uO5qSu1el63TZcEuWOdlti3ffL5BJWc6trfhgc+dRf9zEPeJnUSzEsgXrgogtYrMorEEYCvjLBkTvjOV",
-	"D5NcMQOsAtMwBcwBnbAsnEF+RDD9R9aHnJcdaAjt2mA9nkJaERKMp5jCUn5q+vjwySorIjldQQdOIAva",
-	"QflBY+Ee7Nw/1ynCEk896T886B8MBoattrHCYHVt9NDghvSQMqcm5OK2sVWtarFQRNtxVoMOsWHOkz+2",
-	"5Lxaq/RMm5QhMzhXKZlKGTVxiwW0Aa5p4A68dAfcEWxnTN7rxUIvmmPzv+dob3D4fvD05ODQfM863bnS",
-	"n1evTFee6ZTp4W6U6Z3j/3ezPCtzPzFzY64oAbQjx/aMtblbQfAeonmgLTf7p1i1JeMI52yDqoaBFimh",
-	"UKGlCX2a0tDXvFD0h7tR0cBNsgQ+15HGO/zse4lyOy3tOmlhKbW3UGr403dvv//+r8+/++mv73/9y+GP",
-	"P7x69ev3h0fv37z+9t/+9cXx0c+9e+nSSrp8zy8ZMTg9bGFiSrt0XvOIZ3vY9tTouL5iC6YyLMvskxc0",
-	"nJGYC2arUyWJuME3yaSFiAWUmMDBo+BfHcsbVCUmAvNfHNBZobbP1C+S//r3/wfF0LnASmcoXIQiV47V",
-	"g1xMSczoJVj/sCKeKRZP1mQlilzEKVTQAcI8TkpxgEipjBnAs/hZDyyaWk1evMKfz/Q+vri8sSRGTVTd",
-	"AFhyRXJlPhQFcASh+bq4Ogwz2E1MX2+/qcsMNbGlRqcgITTlPXJAXd7lChDNEV6d0XHMIA5q8ActUg9X",
-	"BSU2ZhwcfHaxLm8QxUHNHIqGdaFqDde8zP3YNjMf8ewsNGG0dZvhsjwF2ert+E2Om3I93rZc4btfycxW",
-	"TMH7uVAZBQeh7qUwnrX2/NfO5VjJUrZ+YSa7v2532SVz2ja4gI0oyIatdPORuwPnG0BrEeBe19sd/YPD",
-	"o+OHj/7qAHGjIUpaUO0zUxgDbz9+fHDgSzm3yG+LgRm9KzkpEAJpfQ/1gexPypBGAE9mxQd8S4sHHqN+",
-	"vUL+ysn5m05g1bTN10X4yol6C1vuzAV9MxoKqPmxP8vaCvWeiWci7CO6ZXONLo0v3DgKLlaxLxESE2J4",
-	"PFNkzKYcyugDh4E/UlyEbKjY30aBAXNj4YXCwl/U8na4HpSGMBojOCr8rvhU0CxPWf9cvLetJLZEHQAY",
-	"tfFH5yzqEwDVg0kp4Pd8pchIP41F2B2SUAXWoiYW8HNOtL8D63c9DGGeETmZEIqLYSIy+kYbcxkTZLw8",
-	"F3aCDcIGx0pCDs+A5PMpdBFcsGWA4y1yEWFWfLwkpTtTZqAy+uQ9VoSjqmOCmIm7xieb8zjWNhbogFNs",
-	"EzKuXSjn+sbMTF2MjDEFp2pk1xqLCjw7g7IKXp93VrBl5t8zqmYjVw3R0dA6PRfHh09NcRCFzjZTIaAc",
-	"Lj92j5nqbhrHcqHq7DO83LfQ3ht+qBhoVUUy5YLQSQYLgxpgcREYI5WWNwv3lUWE0TTmejUeFclU78hU",
-	"sGjUZADZ/atXSHau3JwLPs/n/sAubwhzbU8hVTOvV0Bc9MmZT7xFh0cCQNLOOuIeYXuEvHb9+mWlD/AH",
-	"qw/2ntK9ycc/Hh3XDFffgV7lgF1gZRjQfO9EKzL94IjC+MCTgRar+lAQz3CjooQvOuk9Cg8mT8aD8cPJ",
-	"cfiEHk4G0ZPJ8eQ4OgoPxwd08HTyhD2OHoUPx8f06Onhk4PHg0eDh4PjwdHgcHAwGAx6uKChr1z1YcP6",
-	"tKgH4tBr2t0LLxjOtOo9/rdP/uvwbSAbeye98DAW4/l3g+hf/wxjFxGtp35nDgZ91OB/heE2wu7koJvW",
-	"/MXjmzrF+asVqojlduPq85cCuLmVAl31tLOU0XlVeWazfc1iC+0FadaoDci90NKbxrEphbKAql5pCOhU",
-	"7NUi9nlaxMLAXPLA9IgC0Ck0c0IvDIuI6c792paD2LBfJiVZMHpxCjG7kZBD+9SR9ZwNcCoKDGh7IFwQ",
-	"FisGNW81FSNgXr6xX/slC0ZsW1ux9b1QpikLMzKTqWJkDCIK4bcX/mVKWzokSpck5Zd65a2p3H44ZoTa",
-	"ZdWOV2kBb985Azhwrvr8VYEFnBTnt1Jircl8mtM0cl/k07nDAW4yD9+bATA0w7k4CRPYdBnTzIsw1URv",
-	"2taSviugiO9QJalXynnNBaVdKkh36PJGUYpdazY6/bhczdoYMDd8bIUs+5TwlCn/lsO9wfH7wdOT444x",
-	"dlDGuap7v/cwGOVGp7CE3k/ydx7HdP9hf9C7mhtpyPSmfUgL3FdX/+iBgftw3nU9FlV+x4QVw2GLO0xT",
-	"vcw2VYD0yQscG8AtlIAdlWAahrUwOfbT29hAYKf81LUPMBGZ49mNBtsk71+I6Oak/QsRWedtmwM3f220",
-	"Y8B10taHeWQfWtdHXEDrut+ONqpKeCMjAkKNTWP1UPEX6GJG4IZYhhcsOhfWRqExv9AOOjhtdlSoNoFy",
-	"xMxwxox25+Be4yyDnxlYZwia1rWvDws/FyMp2FD/e6jfPbTafFTYZL4thq34FkreLU1dWM8cPuAB/GfK",
-	"QgkRC/23r7XJtmBxrF97dC5G9qlDJOe1L17AcNSMjJfwnZF2FmFcmkxPCnAVY0kZLsG+/JFv+owqxqY2",
-	"FP2P8wzGw6cI7CIleufalJonmRlJqMnLHGadU65p6KXoXcW2g4G4PfTWekGPzbWNftKjXCn63xkkRW17",
-	"HbDwBhOwvdTGpd9wudR7MwhgRUu8A6eNcLHzfiL9ZGLI5Cr2oL5M5lmzvHiPfOJK/XCSVaaIaVW1f62X",
-	"/oGmeRP3g1hQn/yqV2zHbQIMjpuoic2ugbkBrwBTlGdkSi8ZUZJMaIr1CvCufi3xvs6zm1EM5nz1Bt6g",
-	"doCIl3IKsIVCkDmEh9MlWK5rnFzYeHPcOJXHP2Q58cfvFadQPnHMZ2nbGK3r5kN6USzp7/i4IGhglXlr",
-	"RZ7JLGk+KItmkxVdLDYkkGczrcBDrV0ITZI+eWci2FwUms7O/oNIccjIaD+UYsLT+ciM8oY4sl8vZMa6",
-	"p/pcSa5YMU9PpuXoxGlZTa3EQuoMulTG71+/f/NFIxK7U0M2zvAmlXJy49ro9fs3L/SGzhtKbIrWpwCx",
-	"5IAEboolMHafSaAhKTCdi9TVSn81VswgIs4qF1nKbuamN6m8ZAp1KTUJKTAEMztxlCYJ1tUF3kg1Zcw2",
-	"z0xUHsNYQCRt/QGBx9hQ2cRIyDbG5nXWdE0MDz/ni7NL2chrzRt63c/wE7xA882xx1tzXoDrVNssAqdy",
-	"WnO4X4Jd3uepqLAJqVf7LTjFfs4Q2a2GVyKu6DheYyJgYrMk19Hfa/ScanWIaYiEjXbagnGIrTfrCbO6",
-	"W0b6u3Rg9Ke9ZXN5CdPxtwtPv3KZQ9zhmyLVd5lMSK60zNtCrq/SoiWjPXzIWhfFFD8rovQitKg2oaV2",
-	"lNfSTkmZYIuyALk3WK5fIr+/FZL4LUtiGto8THk9O5bHdqx6c5amAOz1PDI7q/jU+hxephQMC/vfUOax",
-	"E2SQZ24A/D0syHXBgrx895ocHTx6tHdAaJzM6N5Rw2ogmgl/aMd4z8z1jVAkhsRs90kyo4o1vNv+tgL/",
-	"Yb4LhmKajgS9VERTjvmEhcswZkO8f9NKbLlstkxkLKfLpvLR4udu63E31izkDU0zx1SAd2jrpFI2pSng",
-	"ecNIa7CHQv1EBc6xDZtoo6F+vX9bW8w758L9+/pygFfKlqEYuHHEEH8AYF3GzE8jWRryRLUVXh8bUULW",
-	"4Sq9zJTxFYF2cagvgLzPAWlbE5eWtGlGMhnRpWYjLU3ALvq9HFyx9AFhfHoBJXkF5AgCz8L0T2VgfZvA",
-	"QJ7ZifNf3Dg++x6yw0bEnPRevXjbC3qxgf6F/Z/gpDC3Z0PYs95Jj8u5AfKPvDYrxEmPmAWzJmdTGrHf",
-	"9ceC8DjxHqVPmc/ZUO+zXswk5SHdf8XpnC2xxk3zOcd1qBnTWq8X9OZ5nPFizHyHhm1c3ZeBDTGHXsN5",
-	"38lc3HXUkNL80AqXw/c5CP861m4smq4B9m+FC2KNLQeEZ4ZM19ZbTVnmOPJqUhqD8sAhZlbZWj7bYavj",
-	"4PBm+daOwcev7M7F14cx0sxnhUF+a3oW1+hGBBpZwzSd4UTwzvWgIm/0YQerKhJGrfsQWGY2vK13Hu0D",
-	"mShTwL5fPGAPHqBG/TJuyBNnmNkZB921KVLQttp015giIU1oCGd8PBh0Nsq+AIBIM6fcyv7e0rDoBvQQ",
-	"wy5fKZKkcsLjesZpVi77ONcIRk02qJnXNr+q0Om65GxxauYuRCzkER3HbBTYPtJCFfEIceLUhfHnIwCi",
-	"g3sYGS+hj2M3SKDuI+6Ux38rqzebmlGlYna2ClfEwNs2rMP+2NLNtTQ4NDc2LcLRqvO4oZOxfhHmp5rN",
-	"wHnbPTeoeygvWZpy8IOTmOrdhd4WBaq/9RYVfdQJS5WEtDaWizX2CoMQZtFwvNxBH3OV/zxee6Al69fg",
-	"9uu/aq58MKGxYl83LM3x9Y1Bp1LF2rZ3hge7NSWjIxiMAD2xBXGkjCoDvZwLnrEIqR/aLGCUmpaFzujD",
-	"q4fG+p3QOY+Xw1TfOeFgdpYOu82q6IGBkwcUaXd772ZxV59Rxax0vfFAitY4taaiafnR0hAz09jIaBgv",
-	"wN5AGseotHyVCP+u7WO9inXZRr/uIy92L3UuW7H1FVI0nGmFik2XAYZGGZFpxFLUJSceKCwVAvrsjXQo",
-	"Cgf0ftq5RnQuxRSfAj2UX5GUqTzOsAIrF8bRFGayEJv3yTPkHUxomXmJEXYD/sZCx0HF+MFK5Sh0rG6w",
-	"gHHJ2+v73YaU5nMs8H/HmLCbnjE6J3PGMlR0esFmYI6dvBv0eMbmuNwuIsrn6fYtdGarnpt1qN0Z3d5W",
-	"GNrApg3zRnQRrkGsG7JtLUgP/75UgeWsrprg8HO3bZB5FsrCGoBeAxdHncg8HbIlCFeccQZiWSL8lzV8",
-	"tFNlxI2xRHhWDOI0ZtI8V1m/wxEdl9Zmij17W7DEW0O0TT2lYxZSRCljFLDBrkG7WZlQUXDPcbdsQwL1",
-	"5F1Fla317f5hQZqaUJfu4Zbu4Zbu4Zbu4Zbu4Zbu4Zaux2ndALPkBWw7YCxdl296NYSm6rfcwzP9Q8Ez",
-	"7Rpv6R5o6R5o6R5o6R8WaGkjwFI71VkCU7oetVm2b5oU5hmMxzKOlSK5iJnSogfCOCN0r0FcLrhifQKb",
-	"O6dLMtb3aO6DiOmD0ZSJiGmzk4mMZ8tRQEZzPkXpaRJmo+BceH/EAJQafW0w2qmJtBjUBlwRCPz+uTgX",
-	"o7+NtLpNYRrKeGmqSGdyAbEcTItbvSdTovThYxSYC/Bm4TqINaNmHy8J+0TDjADuNxMhC4idgHsuRK61",
-	"HcBKsZiBYdsnL7NS99qYKb0ZOKDFCxqPVChTpg2IjMylysgo1k75KCAS2pHAojshI7QZYVuUTDOjxUzn",
-	"7zCTGY1HJJKQCJtKfAPP+uSF6QnXm1FVmCa6qymvqLHV1sFCny/sJDSRj87CkCXZCczu3w/VpT4xX0R+",
-	"2hORFpMjhNaiGdpSKtG0r2aMZZC6SOVCgWLXrwY1CpQdaAWWzdiSqEzKSO+E/nEu9e7C/p8LsytFMRjU",
-	"YZ3ql8Az8K0m0q7tHG4v0zI7Y31yJgj7lMjUzxaEcj7mwgY/R9qO8zZaq9LyBsOWdEruo7UotcqzLIlL",
-	"LY4qk1OmmebUnwRr8SRwyYqkuWgKAH1b8U3uwZ66lAtojT2FiDeLhhB92Kv+wfE8/lj8wwTCbQuC/882",
-	"KfYzI5dqZAqpESldS9oPKyXtR+3DRkwxkjCZxCwgiumjhcH/S80wc6pOYOEOuAAXb216La80+2NxDdhz",
-	"ZlSC5fqQxlrTsU9JDJF3SNvXf1wlPGeSTBvjdIHeh5d4sd0G88/CmqVpSvWrcsH/ljPzs9GxKlvGmBNI",
-	"5zUk/NZRiJbSYK9HFLg+pljfXB/Zc3S1PvDUJubUvATjFWxexLpgVLslhIxfdt0DrUm0St/FFtS/f9MG",
-	"2BVc9fuLGKtin5oEEvzSsmhIX1zznl9nErAi4FWCYsU8z5ZFQpunTXVL3uU761aC4AcspuiDWtMlNZST",
-	"oUz5lIudrQBLkmSSx+gRw642tEu5q4bmqpaHUb1x7VpidsnitRxnDFl7YctF1Ny7tlZKuzJoDBsIBJOb",
-	"svkZtKk2ManNwYKnvYP4uJl0jV6D7XHTdj47JSOcuVur/tvX4lk1jw/rBT2o89Wa4VLy6JoRHdHKhxjE",
-	"DOvnIxZqCxscyjFVXCGahMK6+zFPs9kQpMxJ7+Dp06fg+R6UfhkmaVFlsWQ0rS8kWJkS5NsgJ73nnMax",
-	"lnKwnfavP9E5jWTeER+y3Jgw0e+CFoBCwpj2gO9fvoJhS9qmhVfCX//z//qP/63//3/8n//8n+Q//s9/",
-	"/t//8b//8///n/+zBwVAZU476YHjZya+WmkNO+G++qBkl0Fzhl7wweHRikXn75X7scRSJ3BIIUQuPukz",
-	"0f9lQ/804aVSBUthnWY2XbFkzUuCmOB/UCLPSxH1ZcLEp3mMHKr25GTCQ2btyb7nis3jPvzfcpF5DXIN",
-	"nTOb2lRlb84ih4UsjsF5Y5/0YTnpMOYC8zUroqFX5zaWOKv3x3mPR+e9k/NWlHneC84LSoDbClo4730+",
-	"L2ud1YyJt7fGMa5dt3V9y2vlUVBY7wWTnYs2Sw+KhQaGJzeuFrMKts4kFxFLrTuvbW4Z53OB1vkpgZlk",
-	"ULn2mwQvd7wko1OTqxASTy/NhUXJluk8j2nN1zdmmoKV0Iabtb6YyZjBEgz1YBBrxxG2UtyqsT01sPEP",
-	"bRxiDABwKMDDIYW08MJvZae6cUoIPu3qobmmKshX0hw1jW2QiytywZLMmx1h6/FghC9qGQLxCaxJAgXU",
-	"J++YiMjI/D4KzA6YIJr3iHPhS0gEHYNHjEyUBP5hInIj8NBnPI6+Uu7dmLoBK5Fqv51pxgBfFlAaOBWB",
-	"i4DZm8/FiCpYmSYnLKtytARvhI7d4gakOpmSS57RmHChT1BlffIKXFMTdpxzpbiYnhJKIP8LxqI1lKCm",
-	"61zYjZyyLONiSigW7hA3BRKAJcnI6HkMAr13u4cwqtLBqBqbXCqfsmyIq9TbErIIaksVXZIHI3/X+1GO",
-	"UpKp0dd6i2N+weLluXB/d7FFgKzHn4fuV3tUIRURj+AxAQK6miMsZN6QR6OAjJwU0/+wIckRqMfRuYBY",
-	"o43BBhZ3thpDPCVTqWkQ3uGV0cI5AvoqjWMT9uRoCY5oeCHkImbRlEVD76v75I1Uio9j5n20slEzwJ6h",
-	"xN+yEwMtw1NTRY2ycbTvPxTDd14rOI8sjXk74HrD7W/FoUH/eQY5TSHJXKastAiF/W+CzjUhwYZDwcPJ",
-	"ubCcNzTVfSPywDA0FZpVxXIuc0VMT6bmpYyGGZSTMBp9DUeE9a3D8XKoZKLPgVyydExjx3kmzQaJ2JCl",
-	"GZRnBueCzxOzmwSoQd/qf7BNz02ljMg4luEFJn7rQo5ohZbLMr5cwbK2hk4OHwebrHBrfYOEdYa19TJA",
-	"QEGCM+KXPMpp7Bm8UCcELkU2k3oHbHryc1dz+zaa0C2M4W3M1F335/tH/o/tb60kxfTvLJRCznl475C1",
-	"dsi2IOo6U/itbz3eWeyHsh3dgMqFH+q8j/XW8jgXkebXDUgQ5cwzTE9oBQ6RMszwCb+Dk0cE0CHIGbmU",
-	"0AZkVCxkppUEi8Pkl0+d/p8QSjBchHjtxrA6GjwprNQFXZJMYh1Unl7yS5kG8C6bNEZ/OKHZjIxZLBd1",
-	"mnPKsrLavCJQxb0cvJeDt0YOFg7RbQEb2BwbMOWrzgt2HQMdogBX8PqD1iNh6nE+zoyjisj9OPkiK1Bj",
-	"EUNx4tWNkvOeqVg472nf5twJjPNen4xWCXBEptK68kCJWghO8jgOzoXzoUwbjINwrnNxHWAClMmDjD4e",
-	"HJ+WcbmKAIcVxynI8VMPdeRcrAcYqYclqZPGdeXlXxp9ZCVhdgJCK3AC/p8PDx+TpwNycEiOjkkXNOhS",
-	"CHmnQCX3KuleJd1KlXQbEXBaGNoOB6e1XupmX+/TLKPhbL62hfJtUa8JaM9acMeaUDDKWQSP/+vf/1+F",
-	"aJzQJQ4lmN3wb05JnWFPVB7ObIi1HvMNuh+9b7kvfbs2pJyOuDTroXHckWEbWV1lXKykiaFjtF5vD7p0",
-	"DUuwdZruIj+JZtjX1JldI+RLOa7eXqGsUWeHtul9wmNm1VZClUpkmvV/S6Yg2fh0lvVODg6OBq01GTso",
-	"cAFsmnioQsAKiukYRP0b8x6IfkacWp3D53TK9n9L2NSoHX7JoqGa0cOHj3onvUeDo8ERZYeH46dPnzx5",
-	"dDAO2dH48Mnk6Iix8GDMHj98Qg8PjsInj8KnR+Hg8aNozJ5OHj58Eh4chI8fHoJyEYpn/BIkaE/IdA4x",
-	"WfeKp5Mnj6LBk4MnT47Dx9Gjh0/p4YRROggfPqTR4OAhPRpPjicH48PxYPzk8DCMDh5Gj8KDh+PBZDCg",
-	"gyfQf/A7650cQwNG0Mtm+XwsoOkfk3trdJY7kzyJJY06oh4Uii7oLXgEva2PBoMrdgc6prrx7sBCAjcD",
-	"23BF8DoG6M01ISRfkH85R6t+BhSkxskC5FFMVUYSmsI3jTRTmlCSaQmDGgmYwYn/m6b8kinTDIHuUgxS",
-	"HtEjUKobURPgzIQM+/5OzsWf37z4PiBvXn0PYaZf2fgNAdZTAXnz/DtMxP305iggPx2fBeT1dBqQX89+",
-	"CfSVP8GPZz+9xe4G9LzoBRM2EQgqRy9IywDTyQZJVzO08Vzor/xKkWe4uL33y4QBsgWh05SxPnkJS4En",
-	"Q0Y6ZXtMaEGP6U69eK3l37z6/oTkCUyENPAJxj1zbmpAIgZpL3g3n7NzYXB95iyl2KvBCBcYgpufWrd2",
-	"Yhr1TAMZZr61xhpVhNLIps379nP0H5gI02UC4CdoeGQk5gwbH85IyhJGsyIGCPUwI2567Lwk1t4PbDly",
-	"sy7hMnOgLphosr/Y42mHahobCamrgmMEuAEy9Vs3W9pJp5UUZ5NXjUdhrDT4LFjCjJoeHvsN2vs+siuF",
-	"3gTD0JmUJKbplJEHB4MB+Yl/GxjqJIcP8Z/6AyzdG/6wcQr5tV7owUOzgiWOcBpDQYPeEH9IU+m1bJ5k",
-	"ywAHGuJCtVIK3DRbWIKbZgiRX/ACAm/BXJCEf2KxgY3Hp8wowoaPDMkE56I62tNKqPLerZCC6UWROc5A",
-	"xefrj7AtHvpo7GNRh0CHB3a+hKw+XKEvK6Tk9WZdAZ5b8/++Pos9NHBKNg8Ac570/n9vnn+3dwAzrNva",
-	"EiWdlqT6MzPTdYYPrStGc2I3sK1NFcEENU3YiLGxDA1tpBZdBPhJXe1Z982r7RgrbyjZOdUPH6HdY/0D",
-	"OlbAjwvDCV5PHTeTBMfLcl1P4ZjRGFtI3NwMZ1KZFRjkbPPEGuegsL4a4FQ9acxRGANs24x9olrZzWl8",
-	"4ksCTaYUpl4YIbvAYfhaYUZA3q0bev1A1gfrjgAxFZ8hAbHhWjLS92b/vdm/tdnf3cKvjXUZ6/ouJ6F9",
-	"T6I2MoYf6QyCdn7EnH7aG4OGOxg8fDp4dPD40UpT9dbxs/0/POl/xdw12CLCYVpWYG8Vq596ULIIrhbG",
-	"uBdj92LsC4sxGILuU/StCNpvCnFAHtlaZRjuxnnrpU+5PZGOWvSW0lohxJrQbOZBxfmCrle1obqA6DVn",
-	"tGG6h3GdVUaXqpomNo6+qe4xiYg2eWPPm4R4h+nBN2ACGb1gbt4ZJM3RW6vNJTdkkq/imu06kVyVgAF2",
-	"ZR/2toonfoGxFhuMnVuY2NtovDwzg0Mz8GbHLA6QErE23qqL1oJjdzbLvndi9bAvRf+Oa8mACCgw0VvM",
-	"Vpp5931yNDh2KUK91SvWzIyq+lCWYBtNIM3SgwZR4AVS4ZeIxSxjIAUeOWwCu2oDD9IwTSqSC3HFcAts",
-	"SyuBPOlw6SspmC8rWrNfEk3K3NeqVy+PuNz/pvuNaGF9U+6V08J9vMyYqu8obnxc/Qwo85kl7keYmj3Y",
-	"T1VDx/GCLlXNGlY/wIaWnnOVSM2bKLxqnzcq2GkU2Nn2JhS17h3dZNXh4NFtPN4rH2STICmfrD0PZJVV",
-	"JEeAycOsjObttTuv13F8UN1N6O9MYsorWqrNR1Ri8RSDnDdpgT43Amt7o3OHQGN3wwjdnf6MubhQVxmC",
-	"cWes9tr06Hc2y2OyV9DpB8oc2MGkvkYqDUfGugH5AQhpMmHCAJsUKzXmA1ckydNEKkZykfFYszb7lPAU",
-	"uowFGbMZjSf6kYsakH5M0UCqM1dsDfLZKTxXRKpImXlL4VULY04vWDFySDHIGlKxhGZAC7emjRa4Urn0",
-	"jxlDe7ydBeOcF+fo43dbS8ZsaUOzXsH8P3Jx0bvKIHw8EKzhhHu28Cj0Irr0h3UMYxkaqQ19PDShj9Xv",
-	"CHp5ql2mWZYl6mR/nya8bx7al+lUiwrg8/2zv7480/8vPHt2Vvy/bfehSS3qd52SC8YSU0ugWJgy+K+F",
-	"SW0C79y0ojlDaGJsGGUsAuLL5AVbG4MtD+PXG71L/8ULfjV5MAZb8ehwYBK/ZMEjTBrO+HQGnAkcVmUp",
-	"0+ysnEvjZcU7svGG8O179xX3rsatcjUy72DunY17Z+Mf3tk4I2quDZyEh1meMt+ou/c4bsTjKAYb/IO6",
-	"HIhACBj/WFISUvFVoXUtRg7YzApQ560f8u71GywKe/B0QCIU0cRwz9eo7Z3ZvZLS4RvSEoA2XiQg2GoK",
-	"wl5uWDikZuyEzWG2zTmY+QI7yDkE21WO3Sea7xPNd7le5m6mkMSE21phitIDCoSxkq4YRurEyQ1kjwBg",
-	"8x9WE730fD2AgshwdIvFDrNoTBNPY50a0jN6BrQUIC/h+Bc7eAaU04rWOhr4CmttfryifFqpFcmjL6hU",
-	"toxKuWGm3zKt6hXJZDGQiMWKbROd+UXT9X3a+6oyS29jOStB5jSCECxLU3C9diGhQppGzYO+qnYcJpZT",
-	"QG7JFQtMyCaCosIxmpMCRpWgCk/EdPS1y33DnZkkScpFRh6MKr6xvnK8tEMzRn2C+cqIIabauaAER99g",
-	"3MygcWL/g50haUu4CxsUXoZIhGHMaGrhEN+9fvMVEjxdnniiwVTGuMkCBTKDmWDq8utpdC64Sd4/kyYq",
-	"Bt9IU4bNqESvqsGYNp1DRnYJwpXKGeBPkpThFpVQqR9QQWYyT8t2N/R7miXFcqoPCe4F2EfAEjXgfS06",
-	"YOxBLcmMXjJAOi3OGoXlCB4+FDIb2oWNvBBfxEpnTYsuDujdqcf2ees1yz+jabRp5NfrySo1nRJKkpiq",
-	"jIf4QwdUbG2n1fa99sL0ycAr/Tf/pI+uBRf7Oo37tvOU9fOADruZnHrjh4bR1q4DSRNM005gB4eD7cEO",
-	"Vsiriqa8VVjOybedxNdCJPtboZn0WpriVx6yQrGpdvXFNOo0unW9qNrexC5CFK3ck6xu5lO7PsES+I6R",
-	"ldQXleSBeUeGcyzNwMhLeQFJT1jG14Ebjb22FnPV1AT+3CwzrxybOLgXX7dUfK2IkJfwzXe5hQWFTq0h",
-	"DB9XAS1uEDlb2L779kwbTODXK0Yv8C3YwlIxOzMbpccKeMuOQVuqtPAG136P33Jl/JbdQZloShl2EVit",
-	"BU9Hqeac+2JIcuFVqHkeTVnUuxp4Ri093jSORrO9gjVF+NGQLPDae7W8uCUmyxZCyziI1x8+bLSn3KAT",
-	"vZ6gAvagHUHgY3DR7NiAWCpjd10C6r+BaDeVIkW5F3rCkav66hiKM3tzdQvpC8fk1rLtthz6Fp9+HeVj",
-	"9wbglzMAb2OEc41JB3rC+kzgIu3GlkPJ8gWlYim/7mKjMUAbZdLkNLYXbPrr7rxc+1GrAVN+4MGDhzEX",
-	"PLyXbPeS7S5LtrcY5aE7c1DZHk1TKqZsPewoBBHzNEUgLwZoVEKSERMRANSObhJb9BlN2Zm/6rvloML0",
-	"zmv2Te2EUHxZK0TR97WwnuSBFnFfY/9nRh4gVqeNLVY/4OuGddagf14j2idofJUN3YgzNVzwOHZAox7F",
-	"I0iqmvEEru4F2wtj+zJb5PQnlhKai4z8QCNOMwCz3qHEpk+wdglCzG1l9uAhFA4h3HQJh7qjCL6SW1/h",
-	"3xt36Gc8jlImGscSksVMGsB+faro28NdAZGXJtnoC1/zwNuWk3ghIjPczpPcxjKKtGU0s+OH9Q9jNuVC",
-	"4dxALMJGNrLxSaTurxTRvIRFLzO5gNJLll6ymiGAdvaf2irzsQYg0eSAeeQmwvmtWOaJ+tSmjDwYCZkN",
-	"6RBWNvo6MBfB1wouprbnbJJjzXRqQ66VjftK2VuLyYmaTkzDegHXjuNnZFqai1hnbeuvq7DClx3Ztk4s",
-	"thJvNZJlW6FwnXPK7tXDdauHLQ+9fo4XfsOdzj5ZjdNg0+O4SVQ2tCQN6lXM9jO8Vk3+/T+8fw13Muar",
-	"rghnVdBdcaLJPRPfISaGouDS6d8OR3udJWiGULVmyluCFlZaaV3tdYnbb7JxarPo+aI16ze5cU0W+58M",
-	"8jyWpcOc+FPX3ATY43QcMzJeQlyARzVl5gYYgdBYX74kpaEwbmaNviyMpdq6GP3Khuudr0j/RfLrDArf",
-	"K7i7pOBuZRh5rdWJ9f8r6q2oWqxpBCgUXlerU2qyzphgSq3vBtg4qNBELGDomfbx/bKtwECVwyhECGos",
-	"ZB5HAIhBxkzxiDkEGrgSp8PCRiFqxonv3+vHMTODgC2h6l4xLZgyDEbkgobQ4iU4jNZY2cw+OSMgqLgU",
-	"pu+IAWiFDZDLlNg5fDaQMOdKcTHtbxsg17a2v9tfLDmlN9WqRnv+TnqZrwSKhWmRvRMQPkNa8RHcaH19",
-	"ATzy80d3+3Ai06E+69JziimA1QcomRj10Tg+r71Q8De5RiLY3hb7pTc+RPVXZIVSWaPKeByTmIYX6rZN",
-	"U+0qUGBS5fqEVcyiqeZiRPbMmMpguI8W/1j5ck1Jq5o2FEhb2TXfrXQVzuW89mpK+5pe0HOvbD8Jz56r",
-	"wvg2V0SFMmFNizC/tRyMZ4htiLfd8rl0bm5nVAxnte1J7BOcejTkkSa8j0Gx6yuPsfYSaEIY5BfxSx7l",
-	"0Mfecq2H/lDW3klvkkInfjaT+n5tlmSwrpSFPOHoWJmF4V6flER194GlV0tT4bHfeHrKiInm9JRXaOro",
-	"3rfSrJy5bePaosgC/Zn2yVL/oUm7GByPs0JUY5oK03H4aWRMwwvyQHuqUUoXIiApm+SKmVENbBEvwY2d",
-	"sTgCV/pcUG1sTangCkjpa+1MhzM7ktsfy6OwAD9hAts0UxormySC6tO5RNtup1O//ATWJUvHNK5sgOlX",
-	"D1maIZbJg5H77+F4OQqI92+auUzXuUDzFqfkFbkrmZJpTtOIU1HgrePsO5vocgsopcjq1JtJZrnx0V8u",
-	"ieXvwaqIsDCD/s5pyuyTn2SuFG0lNlsIvqdPNfPBfaoYO60lII7JrheqImNpkuo9GWpitsazL0AnvgBF",
-	"Ohm6j+kVYlPNtDHtU7zqdRV815iCu9d716v3Op70323ezarS9Xk3J+ekIMUI/Hp1epXUm3nQPptMGJY+",
-	"Nnkv38kUIXKBHIoWB5TPEZGi3quxSCcjrLEcgXludGZCFc4whZF9EV3C0EbAZI365FetrM5FYUdrU7mk",
-	"MlUA0zuRYNWIZCyODegp4CeQTC5oGilY+AmhAEAKmovOmTKNF0TmWcwv4RPiJRkvCSVLpsxYUbyydads",
-	"k6P1wu5vs8e1Er2DhjutlSWifQm56NDjT7N6QEvNtHu2Wuj6WsKMf9JWOh0aKRlt0JLFaW/9Gp+A2t74",
-	"9GnPKxI2lh1YBeu0m3cLnhSEFNqJwSrBaCu7yeTXLL4EkCdwBm/Q9jcBnVXbn4Ryzkgmb5EPsKVk/KOg",
-	"sR3UIdTDgRRW6q2r2r+3YXZrw7yfMccltyYrs47FoeZAE7O36lvC0rVJc2+ZNRlzT2HcZJmBFBkN14WG",
-	"WcySmRRMBYRGUcqUdfoTJhMcYJnlqSCZvNGuBrvu+3b7K7fb/x03N2ytdgwzCpnppb376Z2r9JB5aqHK",
-	"d5nbPyoAWoHdoAsMImqFFNgu908n+hOWCOBOJ2yoWa530nuJcaq5TAWG8VsVBNA414/758PDx+TpgBwc",
-	"kqNj8vDRbiPJmrVvOpK8OUcI4eSZXBRV8yEVZMxMdDS6bUnCptDyO0ZTiOZOuNAevcjnY5YS9omGWbw0",
-	"8AEydRSPrbO5NuWhzIBN+Kc+OVMXLuNvZqXTCTuBMn8WK9gV01GRWR3yLzfZ2iAI25tTHlu1BYILP7UY",
-	"nidM/FaTq3ZrL7hw340jCWx813EjMTqzNIJPf3u/OdKrr/+ykd5WAm2TAGovSxrlRFcxcBvjqvfK4SrK",
-	"oSMB/L2GW8v6ZkOvg5MgaxTM1YKtYE1DSEH/1zW2NrhP+UIBhXvm/cLMawefIhXcijDDZtvP9je0YcTb",
-	"EW0ollofbDBsfk0z0FsMPG9bZH9IKBQq4WVcTLtNNN/a+tr1OHOP6U1dp2FgIXvdnaOdjjO/l6t/B3L1",
-	"NlbVtzBynpn++c2ydRdGzZdsmropiXzXm6WuKrDvm6TuRfu9aL8Fot12TZl42bpmqauJ+ogrLXLylLXp",
-	"cTgx1UJMaGsywH/FUl7YkVQJTTPBUpJJeWF+Zp8SmWanZAFjM6F5RgWa1RczOYdB3lDbM01lLgrZ2SEb",
-	"Vp/meu592H2ma/eZLmiHAMxDrkr1Ww2rqFbodFTNu4LsCvVrLjnTwmBMFVdF/vgq/azdSpYeb6jPGDx0",
-	"www1t8CcpSkbahZJ4G0RdJWwT/qkWr7z0cGWZVIDBOHGCvVh+6qOq6WyCva96WyWJxHXIXfZSkm8mkVm",
-	"dJNNcHkC+q2t7r8bRVJ2dGCzPjiLYy/FbXVTYIs8iRRaJqHAi26ytOFlxETGs+Vz9wn3kv++xuFG2+Kc",
-	"hYvMoIawZfaao4MOpvxhAZVrH3KwNzhGCAL9AxfTocku90563798pfcR0rRaPJLBweEROQabeiuL32x8",
-	"Ugy3vUnwxiov39KiBq9OlpsVk8gTP3ewrEHLlGphw0wu2KUrV0hyEWa5JoU+eWcdduvYuq834L2CgcQ+",
-	"sQNRR+6CkW34QvK8SfRGqK1YJoyM9AJHrhONLmHMN4zqWQFspAJV3NKbltNQuFCl3i9awbBGFO1GvFQl",
-	"xdZMfrdawe5lffdQzQpj3NcoiFXNcW3lCk727v/hhtlfW8FCjRC8vQMM7nl4pzz8vjyE/k7VKnRmyFvS",
-	"JFGstSZL5rH7NRUuOEBvOQHbKrBWpPZXkewNvAJAD/CJ4XRAWVg7yL573YM25zTtK/RTQyq0Uzpm3Qog",
-	"rm7F7boSoiKljg6MlLqCW3XryiHuhfVNC+s7Xv/QSV7vxmDaBwG2/ELlEDcn6RtnJoY0jlkKLr5ixhW3",
-	"LyY8Uyye7FKkV2opQHswV0/RukYCDm13Uj3YwXjqe6l6G6RqPZQPNDhXL+qyHievD+/l9UnvF2C/LySv",
-	"v1zx2heW1nenfO2LC+b7OrZ77XFvk++gcK1Gwl9jDdskF6HeNRrvRXwy4WEeZ3xTPRsiWl0nPG9ticJ3",
-	"/x9777bjNrKmib5KQOgN27OZypPtspVoDLJsV5VXlw9ju8u7V+faqRAZkqKSitBmkJLVRgFzMQM05nbe",
-	"YN805qofol9irdt5ksH//xFBUqKUOh9sNdCrnBJFBuPw/efv92O9NkYYc4hpChxHvo08hcKTakGt+ODv",
-	"rdWkJXW3/OIibteC0uxMhadNQn6Ypbe63b6NdI9LRV133WeO7vxyAQEAIIy/MzRNvV6mcHZUp9aonRMM",
-	"JvlfiegJQH/6xDHcY2qcyK+C2aKGFY0aiJghj+/o28saSlQkaL21A18pSXqbCRJVSLLtJAnqZTBPckSO",
-	"0YyXgO8gEiSu45gZ+cU3WTDYpMEdyisvNABDfKOF/BJTZ82xbdZkePRdO8ssPdHttuuUWd2awoiU8hRM",
-	"ylNpUhkSm1CqqWtFloA42m4PTKIxHCPunZITUbVhd9uIsgpUt4w/Kx33TTavPAqcb1DgrLLZvtVMDZJh",
-	"s1kkKqXXxpI0ptgzp1/zZ28uaWMKSq/YZOyIJkc0uRdNsD1icdPthdNjuo5rmS2WAIc96eFZHG1VJ8oi",
-	"3GyTWnNOANxpG8/tzd3hO/bXo/kfnftHIXsUsqsK2X2MK8xQwW0hfKWM3WBI4XedJUqMpqrYlvQAnp5Q",
-	"TwfB7G+2GU34Ez3yV9E5sBhCXxsJn244fuAeUwtqJ/7fxxrHdWF7JPo8SQvh2icn5+cUrvVf9ZO8x0BP",
-	"K9SRQGGZCOTih/2YY7vlF1rxO5y0eeXC41pQ6+kIpzHD0+DWGyTOcvFgXRjkm19f00f9kJ7y5tez5/YT",
-	"O+gfeY/f6S2HAXII2NMKSewfJDrY+qYQEHAIeyARgAJiIegb/15X+C9kQa7Esu244/GnSkgkleYMtyTM",
-	"OJ3DDIeFkgoAdcBjHAfviSgo5MqX3PiBk2HuF7boETM93V2n+frzXblTD/82AKoEOktCxhKn/UBLJY8i",
-	"Yy0iY/H9ciy05ADXY8r6xnz49v6nX2PR2ZyzvgSz+5saeDz0e3Toic2tc3AE0ose3v3wsdNMVziICRe+",
-	"eQ7pVRTBdRdPoiI7jkIXZ7WlbK1DLJs84vAe4fChk04vgscrKk+7DPRtGsAPPLS3Dnw/BvSOouAoCg6W",
-	"pHpSEGwwMIcq3uZFwczadwud9p1BKjChInPFxEAko7QrVYdCRyAqUXmWKevpgTBEmCyYyZKBHOgkYIke",
-	"AozDf9Dkx0BXIjtSUVzJ9kmEX0dElHKjfgKhkALO463RRWATzdnl2bPJh8AqwNBorC0R6yF2v79m2PWc",
-	"x65nYZTwIfzV9t38tWLWqWxkJG4UtuBvMMcHbNwsaH+NpQJPBMtUJBI25CPGO1wqk8I8cKSMHeg7EVH2",
-	"elfIBKZUSDhXjBv4JtUsErFIrRe6o3VUZ00nipro/O4KZk+iG4RdGBwArEjAmm4Sbu2lzXy0D0ydYSoP",
-	"Tt0Dc6PgJLlbCwX7l+74wLgn0XCamcJ92ByXu3aqprnvK2lquLucq+hGEXUC+vm5X0HsDGnbJVKza5GI",
-	"yAUOqmR1RUtyHEp++EYHJ68/5G+eDmUoYG/a2EQNYMku9CKScnx31BqXc0P6G5jPRbzwC0r/aVK8SEoQ",
-	"ZXQLMfdbX8wvl8U5dmKHDTyv7OWUcbO5BctUpG8zlcrYT8rjk7PzwqQstn5V0hi/iPZTDpP4G5PDOOAc",
-	"R6RKNeOKENkio+E9MclM/tJtnyXl8Gk/Ecilvzt5/FaTvAU7Bi1TkBORbLdFIlQoTBMFDkY1kUsfZCF1",
-	"osgFhmH0g0ZJbD4waG7VWTPUqh3LMLU3GxYYxYzs9ePRjTIpyDIUf60R/td2v7B+fMGSLBa+7+2d6Kd1",
-	"9tlXexGZTo+PqCOuEFZd4Mi0bpcPngDCSccRKIoYFPDy50bNKYAqpA5bVOhUiRe7FehU7TLmuwSuLIYZ",
-	"7+lNP9AAN4P9bsfh5Nl+PulQ33Z1ZgTqYAC0GVyNKqlNJSD/gA3jFzay/9lVQVmjvEjTlX1UlliqIz6q",
-	"4+QXDhDgBGYy3NpuRdRW6C/LCp/8V7kZtSvpbVeySgjg2RzqLI5A/Y7glbcP7J+pqQ5+ZwcT6fXgNyzm",
-	"dIaEj30Rx1J1TMDoY6o0xR+xlrBqPgh0UebwLlB/bSsHsqDSvsWXOvZ8OPZ82E0+ZJv3ZDy6te/113//",
-	"2//467/97b/97V9rQRFCG7W//fe//hv8/1//Hb+b1092nvd2UzyVA3FLS1QLajFXnYx3sPIkWZb/xt6t",
-	"UbtOeGvLaYxjp3j/uz3YcnvCxIPhMVCMx5KbgHFGW4gZC/X0UU+4NL8eoA3viAbqu9j8wXvJQVHFrm9t",
-	"ndTZePcIClpY/xTgl5GqEwu6uzSMs2Z+Gppb5StQTCANsfOXcDXCYU1LYxzblTvVa5cElzkBo3z2lz22",
-	"B5qU+H3j9pJrfUwo5CUhsLFUQpQwp1/hP5vLJJxEuv2NXR6P65qO66eucFv3sHIB5z93+5EFaMdZkUVi",
-	"T/Uh5AHO1KAWywpcWa9ad2qgbdB97Z1ni/eymrBgDjFD8Aita4LWQ8/umw9hV9NkdpnWt3lEPvDEvrVB",
-	"9DG77wjjRxjfSWZeEcQ3mJOH9B1TzdIPAmAxTEXE8EKMoQPyici3YvXgFXIjWCp4j2kVj66Y0v7gsljw",
-	"RBnW1UPWA7WTzFxOUfANRJsqgtww7I99Ecq2DN/iWx+DTesPNr1TMayujzh1+cDl41GICSNO+CmGnTAI",
-	"NWWEPAR82vvgEuUlmzThitxn8MmtGZlU9GqNWk92Eq7S20EWK5HwlowBFgLME5CRUJjDjBxGiQCrhW4x",
-	"h6CYc5CXxJGkjEzlABGppkAFwjwuSY+nJ1ycXJxtOXRUPJD7S4Bt7CgJBA8lYASqcmHdWah7wuRJTbBL",
-	"6+xzV2N8qC1VZBh6BVhSRn0MGfkUgSvUdDFtK8WkZt8X0vJWqClSYb3BomI2FLxJTr8NOM8iLSj7CZHG",
-	"9gdPx/qCV0kJel5xW+40cLQRcKk49Usd2H2MGH3nYLzMMn7P5NAlZN9cFAhGcvoV/rNqFCighB1VALxC",
-	"BqoRlaDWEekYou3I/D2ezrWcTnSCif3Jc7+XZnmBY7YnQR8aZ5WLkQ7xhoI+n6xiRk7FBlhOdPJREeMq",
-	"ylO/te8YUvYxdrkhg2tKxdKkHjR/HRLt99W0o3WHf0rg4ChzcXkGUgyLLe2enpyd15Y0TfYuIHSE0rVA",
-	"6YFR6voYz5yIupqicirUzmI8GwfgSpt5OpoW+lVXo+rIZV/K1LCW6EilwErWybJgK1S0HqTdbhQHZ6sI",
-	"u0+Wht1XKjqC7hF0dw26r1S0McRNRIzb1HRlf3ocxrIGSFPwSWKd4tC673yAKO2KXp1RyYduU10Yy1Qs",
-	"jGFNcqj/Pfrhm4ybO2OjON5dj4d3mxVAH0rvf4zIbLT8Z55gzMIlQPNEaY41SZOyhBpWWPKMNQsC/kMe",
-	"5e/zxLZsSSQAGrbKgAlMVmqFQcA1WKyAdJuhpSKybDu0lJf6zhVfSsZA0ImWX/KK4T2LLcHEUTKpEclA",
-	"GNbSabdRKFD274bhGNPVQ5T5PvokFayzYLBJC5EhON+W9iAdzuBNmUraQnlTgb8DT6yzQ5an2adgPWza",
-	"f93i1yJqPnJpWTAYOCyU6wCWAGf2EDF/iNjD5sTBusXapeajooFgJaGbgJ4R8UCYwIWwZBLG+Op0XP0X",
-	"uSExV5/W4qbfbeBqAt4WgKOFkWUpUNjH8NVRKKzNCCkdhW80xFWQM7PjXEkZF6YJmBViXCUZdvq1+Ofm",
-	"Kp/G4G5HXoHjod3aoSUKv9Ki74X34B6Fz4bB5jyF+xECGxtshSd27IxvMCQGmlxf6H4sHO8gKo4YJaMg",
-	"mU0LIsgAAJkrVrZ0SVWVh9jXr0/qiNK4QayBln01HW/t4bcJ9JuCTksabnsXeDui/dbQfh/9xPepXD5C",
-	"NwfYr1fF2mG0bvuyYr7o3VrxvRABXFvYryrotx58P6igX/GV9y7odwT8I+DPAHyKDm4f7Qcike3R9w34",
-	"n/L0V4DpsCvCOxExmTZYpMOsR57Ulk67GC91DOW8z5N0Q+aARL5x2ZZlgTFX6S6u6E7h/wiwR4DdN4D9",
-	"DY/FbjB2dyQHe4Kwh0N6cIhq83fAeHAE9yO4zwJ3YjsoheZnsR2sAPYmTIQA43x6nh02jeOpMClry8Sk",
-	"LpMOo1Glwtg2D1OdLMCHsM2kut+K+acf89c+rPQ6Wq9t5NcVnlQLasUHHwm218hrAyeG9h39u9aoSRXJ",
-	"gYwyHtf73ZGRIY9vu4LHqOfEYiDi0kUwL8T29lln6JNra42gr2NO6FNLpLnDNGgwp+CTC1gx/0QPSLdE",
-	"tFO3fDvRSPGeDE3hueOXlp/TT3QqfO6jfxpmrc0rv57iqqci6SdwPG4zkytv+DmWMBV4edrtFXh5/Kae",
-	"ukbl3HH3F75g1ukIwLlbNzsxCpltZvRVw9r+0kaUygCYKeLwQRBINMcWvcmGQna6hsERM74xXH4QrFQ0",
-	"YA5gZTKO5IGBS0IRZYkwdfY6JSJxe3NszKb7QlGbCjQBMOuvS8Tm8JnOFAC7CkWuHaO/R6u2THqCOhkO",
-	"RExN4WaQXtgBbpW4nDlwYLrNOFMiSxMe26EEXm/APkFWraCWWzhqEBIOdQLf/sfrIR4lvJUEMtAhhpM2",
-	"mCTJFStgDTq7AG+mpRJWn7Yd06gvKkK2IC3mFQkLwvyKqHiwbO5HJeG7VxJW2/nfM53JFI1jY8QmuU5z",
-	"+tX/e/MUJ1WpoFPF1T4zfR7B7gh2awc7VIELB+AwKGKWgq79yJQtDrYiTlMExtWCNGsC51NrN+0osrW1",
-	"6Zpm19rWjNbQ6yF9oeu1641SjHL1ML3LN+S1Nub68was+Yo3Khi1i6UP2B+uy27bTUTMCjPYJ0MQaDBz",
-	"UrVFSGQJIMo83vZEJLPeypaSPQz7RTSBY7q9Zzb8VpnZaDy/ahHpmP9qbLqPus1Rt5lLt7nYgG5zaHRN",
-	"dIgYR5cpgfzaqEOmy/cdpq3sXLgfTsLKYQvqY7OOo5g7irkNmfAHJuZsEs8UE36D3UuMAHTDxKGZOT1h",
-	"liRCpRhM63KM9TVdyUpzm5k5HwsDPrBsHKlCsek8HOSoC2r0sGPuzdrE1LzQ/XxpIC6xC16enCETYcrT",
-	"zIAOp3gIG5ArSdR5CQ9BB/QX6L5Q2+484k/ithNIwq6Mo0So6TkkOaxRuTtNF6UP4K8DpgciYaksNfh7",
-	"YW+8b3kkn20CAkZyYIxw8jDiQyoIHcyuHrI2T/zbSlNnr1Rk6GcWwIlzyvYYifjIhYhs0T/WX245u8Pe",
-	"ERanI9jDptLpLb/F92w+uofGCW5ty0fTsph64Bmg3Hzgm3a0QOoAyxqFkzns6rEJnZbSke/5naZxrAMs",
-	"ljjnB5oS8W1i9+LL963G9b04mBXaJ63FnXiTclXqQ1VG/lUC+rl+evo1/2NzDE4lSNpfO/94CKcfQjCw",
-	"UC7vi6U6U8HCcPNCx2k/gsxuhqucqsVzutUI83S02KUPejtTdfgO6FXUwaPT+SiM9lEY7aPndLaGh87T",
-	"KoE002+ai6gFNbxU9kQslZiqzr1TtoemVAwen2BujOyJgBAtEaHAa+HwYcNNblKmdCoacKXgYZclwugs",
-	"CQUbljM4HxhmQt0HG7YvVIBG840qlDNgzaROqN2VVvGI7gBIiZWUPT5id0oP6+xaOQJqgNUh0dv3+0LZ",
-	"Plk0o6lGxGVaBUyqGxXqSJgrunzIDTNc2qQK6wOw45apEXG7zj67C61fEUE8YD2e3ImINenTZv1G3aht",
-	"9rH+5BbxsHzIGy/kpPrNRVpVwx6SPv/L5FvABM4NJyIQ1qHu9bhpsBCOvUoD2KmUnxPUxJd+jK1hyM9c",
-	"OWZ339K4ZSp6CE49/uVXoTppt9Z4ejYx9gC+f03XPjkLaj2p7F/n/lqeJHyE4i8dxRhV00mvNuWtcf+3",
-	"chmKZhq80ZQJx5eVZVf4HArSmjzjFclNlz65yY5sHtkWuh4+OJ5UT0isgUhaBQcT3vZZ67z9NDwTJ08u",
-	"oscnl/ysdfI8PI9OnrTP2hftp60f+PlZLaj1dA/fqtbTA9dhk9bbzl6acAw8OkMXv5x35BGM3IYjaJPB",
-	"wk4I1lLSl31N4s63Oq8Lc7a4kSGsphsi70v/xhfhGX/cal2cnEWXT04u248vTvhlKE7O22f8efuMPwlR",
-	"U/FvnLPzl1+7oAIt8crnk6+8kr/fQea2vf0lEVxpkb4aiGSE5Y6uS4sVY5Z1gOTBvhWNLqZ1ZAqd6ps3",
-	"CKcHISRMMfWFkL1ibclkkSqKJfawCQe3nqlI3+Lob4d4j9uIj0zzUZ2NLxzcDS9kCALkrMcW6Rwk2o0a",
-	"8qLu4dU7kHvIGhox1LytqeiLVk2WDORAJxQn4SwRbZEkPB5/aiIG+s4pKe6vcfOyHOpQOrXhDh/mcE/D",
-	"MbpQiKKRNW4UTAc9GBkyJtrhFWzYVGtk01igvyhtkx9LyHFYlumnrhghLUioMyOVmd8ifQOv/o8q0hsx",
-	"SKcZlsVM4SijWyzGdjPnteIcpYCdpg95SxcqdtaKge43oGZ1dg8uJCzwoE5fB3tBplIZ+yl4fHJ2XpoC",
-	"uEaJsVl68unsmbtkseWc5i/FbR4wetoVnjuwPfHU+AP6AKkEDakMe2HJloUZQfqYNIMNzDi9YEFmvXRb",
-	"ywosApalYhTb8Sze498rwOhKfr5yrHlqk9FhV8biRuVeQNuOiDiG0EQmMCeHINIPo1XLmU/4mx+GYSiH",
-	"jMGvVBFZLBmFkp1uykxXttO98RJyZYb2UPe7WoHWHIkQ1NQIxghquqHKHkPkZi2ZpN3biGO66Pnz589P",
-	"zs7JPZd/c9tPRCjJrVYbCZ7MdiueX/hcVswZtSbfS8njWNeCGpro7tM3vMcjnc2P+ojMLtcTkQCzPdsJ",
-	"wAD2S0XDhJYOvxehVronQ7hA4bc8lqmkH//8+i18juVYOCb89G///a//Bv//13//27+yv/773/7HX//t",
-	"b//tb/9awzPcz4ha7NYaqLZJK/lGyZNVJK623k7UsWzH1uuf/3yCwu4Sv3CCa+xXF/7LacaW+AKLNm52",
-	"FTyrvpXiDNepX64lXKfFM30gvtOyxJlNIYdo3OORWDXRNBH87qQTc2NOqIv89OzSz12Nvkww17qSXJ+e",
-	"I07G2KJ1hHo7Kh4I/ciBk4o49jw3rvwQflFwOqLrsie4Qvgv+CnThMu4wZqnZPeJAUxsE5CuiSnhtzJq",
-	"UuqY7E3JRP0RXvJneMcP9hWPzVfX33w197bResJM+/RUNLl06QqFif/V/kP67YKNVvMBmK7O4oi6vbaE",
-	"UPloWiM48cVB8TimcFr1WPRAJFEmtpUZu7iPb1LanZe1+Pmtlsd0etT8ITR+UTR0fkx0BoqHVCxTIMhD",
-	"qTNDKn9Xm75MeZy3Yu6KhPVEZGcF74PVElEmxt7mWeltEFzGrnhavmJSpEzMybpya8exZes+N3j+LQJ4",
-	"gyZwXGbg4GzaODesleg7UXSxveBmA661vywmdNDcuS/tilJH87yryiyr8QVZOdfqeCS3fySXPX0Ho+rd",
-	"e2o/UChX2PPK8NqNn9o1OMSnnG28XSzSXfrFfxyVM2gAFBXmlOMkwzZ5+Pjs8lGdYWb775lJsblF01E1",
-	"Or3VpgP0GE+RqrE+QZHhFY5qL8d8HBc0YRWAdhAuilD3bNTsUxFscs4PCfqfztJQo6blp7u29PF/4fbY",
-	"RrzKRzlwlAM7kAPIeMrvkQMzbXzMkTerAO99/EKRGMhQsA5H/Sxi1ognLNTtdiyVaPj4Lrasl0nurg1c",
-	"qglx4HKDbg3qSR/H+CFy5CVcGR7Co+vsFQ+7N4ryopBkt/n+3cdPTYBmzpp9nnabmPYxLEQ+Kc4IxnET",
-	"hEAToxKiwElrM7awoWoWYxMl9DzHsXVui7jduFHNsq++GbBmlffevtTU77HMGL/MWwc0A7h9/jdd2RO9",
-	"lkjoWpge+tdAGmnvnggTZsJ5RyY+obtQW1n81ogEVuwE4I+HqWkWsszA8o3IwWKa7GHz73rog2w+gnmm",
-	"bK+WrUaDS11unE0vulEt0ZWKOlOh0j6whLwu2S8gZz0sERrgMMXDrgaxKr6k9CUsD6aavbVeI2mY4QMR",
-	"sUzFwhgm8oC0NMSFTB5miiuBYG77YY2sw6rNZWwC2gV9jQX6hhLRuIFpt69wenEKzz/N3cHNBnt8dmkJ",
-	"rOw8uQQ/DG1IY5DD+fHZY/if5wGFMnIu5ixOMfMK3Q30mAc3qqUjCbvMqRHwGnRcH6ADhzVl1LS0XZwl",
-	"oi94ygxviwCmDedgOC15jsTPj1Qgs8saOPu6lN9kao2a3VC1oNayN0NyhMvzwLv/EWi8Zx8Xwvrnk3FC",
-	"iZ5IuxpeeJjINKV0ppIj/yeuUl5bxT9+r6f7ooZKd9qtNWrlk45al3vNpV8J5KDu+wSrHle8I1C7mvbc",
-	"UzvJHoRKA7F4Ul2MnS9PqTFTA0Umaf/ukTlO0edzSmvck4vUKJ6tbcctFMvxBXMl2TpHZvn52GLM+cA8",
-	"o+zrQgOdEsH5o+zmWnB9qnSoQhoQ8veRhhs4X32eQ53Lg9r2oyS0s4iLHlOHpOp4kPWUu8sFTEKeRDhi",
-	"HQ/ERlSqn3QC4hDFpgm5Ig0kiZhNDqfBXFH2eWYEiwUfoHwALasUNqmTPHLqjSuzDnWUR9LbmlKibCJ3",
-	"4FOrNK6k44Okp1ZVW+NMfChg5AueuHqjpeRFig7KRu3zxxfn9Tc/ffj55z+//OnNnz99/i8Xv/7D27ef",
-	"f764/PT+3Y//9P+8enz5j+9+u/zl3dOXf37/p//y+dU/Xb5689unn98t0o23PO5P+Ox9qpJZOgzOk2ih",
-	"nNvFYuJTg8Yu9Lv0Evyi40gk07KJ6CSgemlY11665hoWOOKV6aufkYEFh4BapjT/uWSKJdE0l9xMRDEi",
-	"1jyaTeuD7Uhc2YixdsuQY6MN1APRqzXsaqwbAdURLwwsA0Mc+0ZfDZclQrckaweLW2RPerX547v3ACVt",
-	"nYSgXTaHPFFSdZqUAmSveGDAooN34R2BhSdNeFQzT7+ke0qM74ZdEdXZh3IFjKGWJ1c+PNzKUmse0vgo",
-	"uzKOitRFN+r+spNp9SQv/HQfVhAYxrzh8C88ohbUTux/8fKgdoL/nTsCjPsHs71AxYQ/TcoxEaZqLJkR",
-	"ye6qLXB31hoXTwJ698bFef2JH9sbnkje4+y1MWA+4D6qNc7qz55SHgtcY49FLfBvMpdv7ry2WtTRbeKt",
-	"8/m4wzOd0AcD8KibwMVDndwJvzEr/FabiTAiskzF049ZXyQDaXSSg59PjSfbKmFGCAJWW6jXLlwWFN4N",
-	"5ADxcgnCXVDfdHLHHKNRztqlNIK0HirDRiINmFWt4P6JjoW71ZB+IniP7soTAFc45+Plg9LYloyF7lHw",
-	"B8CkLyTksVZiQeY39L18lmmXNa9DMI0b6Jw5Dc2gGbBm8YB9OVERHLImZdWT54Uz04ctYrpCpOj0SPTQ",
-	"YIsq59ozaSJ4Dx0Z+JYm1ToiLV3cKCq5uYIb4XV0Z/SXokfRJ4Falz/5r7704U2wGMEFWJr0QpQj1JQE",
-	"uLcpIG6zzp6gV4dCOvpG9bga2bsYlmRqlhA5ZhEtmkVUcv8HtZPSXyoDeYHyxv2rreNYD7O+izsEtZPx",
-	"j5ZJTJosRXG8WrTp4JuYp+QuqJJZdtiOwq9CcsEFJ46ybK7xkS6Exps0zKZJTpl49+VERpJ9BmigYOPB",
-	"TnUuI/ujaY/HpxIxv24zS8FamZuVs9IvNoDCD2fPgVMg9FBNXQL8blG9YZ6H+gK0qqeOmXCrPxuZ3Xy1",
-	"gEuQl2qOMtW8fkW31zYLhf5DKKTGc/dIPOk2CS4SnlaoEe/kNHrJHhVwL5LN55j0OAtjHd5hEUCSKQaY",
-	"DqK1XA+AsjhiWjUYN0Z2FBzkgAwe5lScgPVjrkA6AoicZH1XB0ahN5JbYFPuRy7gEh6Dlu2oYIRKbydT",
-	"6ueJSI8jbH7h+cUyoWsMhVtIJ1fBC/z28RMb0r51NX6m1jjzUe5ZQ/Snf05dG1bE3hY1JHxOqb1GV3a6",
-	"E/TJCk5SXMxhH/L47lYqymNHPmdujDCmR9M7ByvIxvIQQSOx1kBQ2mEDFdVhPF96MUGDOdHttgxFpMMM",
-	"Bl4vaGq9uI7/RepC/9wK6nveE+hutBHSwi0CpzWLOEbdTnxJcVtZWGpJRXU2E8BUq9IqS4ej9vWmJqOb",
-	"WuNmjoV/fH5T++NGlU7rpJUE82Zdp5VjclpveRwyCmhLB7TmN2qegxAUd38Ai3Lv8NCly0F5ti4f6+XV",
-	"bRbqOOspDMGaKyrKQkvhdy2Vjd9eNQOL0bQcSabsgsFyZDGveOWt2pIz7EiSRVYpsnlPcyS/wWekwK+e",
-	"wjrNQ3/NooS304bNJ7E1EdizF6WJNHc+VA4LQKqMFUyWs8UlPDh1tM4+W58/Ebu6eytvx9XzmuNCbZw1",
-	"g/JSHSRT8RXO9GR7EdXckD/G9/nXMVpkKE3zuCI9rOns/dsxtx7ddohZ9mAtjFiPiF258t5DDnLEBC5g",
-	"z5nxZrcjshnBk/OHgHxNZCSa9SnB7BekD+0ulL2sSK7q5VQtV/wh+JTwgYgNWe+4ZWJtUkzN6nNY/NpC",
-	"smHdjLDzP7kKU34UnUwdNJMpgldl9PFHOL9WP63GrHlJS/Ehc2XGY95ppKmbOBNfAECpLhbV5XaZlwrQ",
-	"FM19r0EX+A9snSa7PHuW568M+cil+fhmpVS4XtVUuyNSe1K3HjI7KsAHrAAHK6LKujI8L8+eTZ60NwXj",
-	"3AfFaZcXHrQvyDSj++h0XNoJjT6mpleoWOSbc94oZkRqE95YlAkG+4pxJYYUCzbsTvRTl/vQlSbVyajO",
-	"vJPFE+r1+J1wvoPcmV5FHIOXdLlh2DylmvuFY5YoPJ6yc+dN7adzsZw245L551ZjENdPcJ7/7yomgQoY",
-	"wM987vhn9NAjcoL2ShyIstNNawtapzjudaVW7AdUbEmneEGHYdrhnU+JOKXU6elxsXc2lcBRsTjFoR9z",
-	"RY0mrDaBCsTUwMh1eIBNf0DYa7XhyAg9pBbUTvy/Vi+5dq7rikWbMj74aj0ObLujCgT4i0Yu3NTAmJQg",
-	"z+ttP9GdRGCdQ0SZelGi+30RVc3Knhdfj+FOH/POMczkSNm0MlnMkV3TbouiylkLah3N43nHJRahqbqE",
-	"M2o3w9y8Vl7Jy5ds245OQphdJD/ctmU8Rb3CEgR7Hqh90X4pWpWurJLKAwtq2XnRwRWU2dgZ7yRCRGAI",
-	"ynSGFjTLe0Mrt1MfzhoO5IJnZom9vTt3jV2hb7UDzXQd6zqKGFf2CFMZGZ4CJ0lX0rlOv9I/7u0uM1PD",
-	"so4Vf4j2sKD1KO5WcmtMP337arHMkIjkcHBHak9EYWUbFT/Cij4q/uCu3EOl2tXxmVj/KSYijU9KQicy",
-	"IlCdvVZuHgdOTFPxhvwiIkyZbmPVCFKdh7pHGS0ybVh9PMAGglhHS/X2rkGoDLvjmbrMCGFIyNfZpH6A",
-	"7hCnGLSloBaHOJBNOUmWVRrW7SpButQyXp2XKAzec2MwA5GbO+xtnRQBBE2ZpfTcHTlODhaMZvpQpuPR",
-	"vCK930/0AN31UwT5i1ibLBGGEo4oTwpzgt2ud9HfvJmv3zFBHnVx5aJmEeeLH9wxO3VDHHc2SXtpl8fM",
-	"XEm3ufKEzW+DXC4C5etOKjQH6XjADkXD8lYqEJ+5WC1QZ2dKpq4/QFckzGCaAwjHt5L3xMiTnNyG2JbE",
-	"lbEl8Mu2FIVKxAW4U0qKn//5LjwddjvswtcxrQaOp9izSESMMyNCraLJvg176exousCwTzRpFEo1KKSH",
-	"MWNKZHHtb2jzNfGbZp01AdObDednJRuxae0K+D4PieZXuTKFqPg1XX/N7HlAGhMnBlhrxOzGO7Hf18cJ",
-	"tfOLx7rnTcSulnLV2K2324QbG8IfyBSMQiS7NmkBSsZWtMh59I9FoiPkWkHujgEPM+tdWOYk7tAz4xak",
-	"UiHLFc5v0jlj7lzxEs/35Yr62+lXL23X4pbJB3a4TGPfp5wO1nYM9zWsPKM/8L7L82qPTX7Yqnw2+bne",
-	"WJPg+xHFfi521Bt4S1M0NUvaQbXIs52dmEajzuS6CthyKOrr7MeR18Vs2MlnFWOr9a62es/DxxcXj4JS",
-	"HrNvEvXx3XtKjHeEnmOaE1jWkW0EheRxFuoavqDIXsF0ng1UX5zD007AaurUruk7rynsl7sldJhiRRiL",
-	"snS0nBb10vGV7MKtdZAA7rBkXDGij/P61qLrca360Wkifhdh+p2CGSPtxXcStUWaaNlRwcQ3BVy01kfc",
-	"OuLWhnDrA26w9cOWcN6SHfKM/5ToHmv2hYqk6tza8TQD1toIQlxTJ/UHVC7uHB2sJUx64hwm2LOcbkuQ",
-	"IhXjamQJSJDM5mol7eZFbioeFkh8FnHMXCnsItzjhbcuH8xjcvPSSgwKLL+TloQB716dHp97NZ7lLHjY",
-	"DXJ2aFsDtUjYrfDUwwq8mZQnWwm85Q+qBbXCY+cPvBWW1mc9o6uqeiT2qzkDb6Aa3uJPNhX381ngCW9j",
-	"MZqLCWDdJ0gEEW06xbnQhdE7715wpXTKTCxE33ZlxoOYaCS1BkikmdeL1ZxtxI2Jy+Ru+uySz6bhdT/Q",
-	"iezgKimRDnVyN78/FAsKUYz2Ezhbt5nJDQv8HDsjuLaPtUaty3MPakvqvhmFXW10KKmULt/3U98xzxix",
-	"O2XrUUd/0PYxx7qMAoeRZ/0OGe+zVixNl/TcXplSzoXu7Aats2tbh9vjI6JNs9KpQTqzdFJKRKyXmZS1",
-	"BEuQL/OhZ57njuTeNkJontrj3wTl0t7FUtfjc4accr5KQm9mXdykRMQNXt5EO40gLol4C+PMohix5IHc",
-	"YfgxX89vtaJ/VvqYLetXrFTxvLKOevq1lA+whihkcXhra9m8h8qC054mpeLzXCrmVy0SUjwqImOKSFlV",
-	"dUfiI2wCw1o8ikdXzKSJVh3W5jLtXpViwIYp4iRfSI+5XBIhv7Xk+Rlws0fh2OIoqxz0RZDbUCJ902k3",
-	"SIPl6EwM+9PHd28Z0jcwTKXGTHvbenqqGjVLQbomSgKiy4SPW4KZrNPB5IOcID2COetJxa2mOshiJRLe",
-	"krFMR+SGQ84o2pn+iE1m0Zd1ubZOiF95iOeNhr9EUv0K6tm6E+sLgsakiVCdtGvsEbDJ0yCRiYVAsLzF",
-	"/h9LWzW7yqg/ZJSqVIs+8oFwdSqb0IdOeU+ABPv67aPalCwKMgMtCNi6XM5C3bc92FLsDiZTw/oxDwVh",
-	"SgFNqBl/SvYbUsoJJDk1E8HFIp92ZCOMLQHYh4swAU1zxQjgl+vCm+0GCbzO+7ErsAWFJTanFCn/mgta",
-	"cjAfOQAc4Wc1+MHpxOPgtu1mzbMttjHeV0T6SSeso3XU8JqOIppKppC/kuoXDahJzZxcqIkszS6I6UzE",
-	"PJ8BvsKfD7nJlSkqU3Qljc799KAKugga51aenFank5IeRQ/E0stCrwXs+eywzttaXhGxv/Gm2aIdng8U",
-	"Hqs5LZe1Dpf1h9Ec7iol45sDVNdCe32eLtlRO8zF+EzNPXyiaYEqntqtKjG0dLa/a6mMp4u7KhDdtkRb",
-	"J77RnkzHqHgPlGR3jYkguMqr8dltF7yWYdB02mAfe9D8wjOzuBcfDsMxS2S5CiCYPJDXsBI4kUuDUpry",
-	"sDs7RWShbklXCySKFJ59rNDeWIX2OjND8u0yNT/kOja62OkLS/oHWkZi2hBcIyp/UbELgD1Q2FIl2GSL",
-	"kXWkaFyenF18OnveuPCRERkL1zC0bxkx6r/3OwgyyBvaOD+/PJuft+c8j2O4TL1bEyIpU8xbqH865g1s",
-	"nh1J7jp8yx7viNPf+6Jjm3zLgYhuTZdfPHlaa9Senl2eXXJxcdF6/vzZs6fnrVBcti6etS8vhQjPW+KH",
-	"J8/4xfll+Oxp+PwyPPvhadQSz9tPnjwLz8/DH55czKBMdo943n72NDp7dv7s2ePwh+jpk+f8oi04Pwuf",
-	"POHR2fkTftlqP26fty5aZ61nFxdhdP4kehqeP2mdtc/O+NkzuJf8F1FrPD6/uHz8JKil3azXUlzGzqar",
-	"iKpMrEnWB+G/YBgsTykJakMZpd1a4/zp2dlq+SU5AO5ZbomPB+AAieduIrmkCN97lmJyTVkl1DwQSXr7",
-	"PME3asJLN0mhNSIBKxvbtYD85/S/SSIHwgVFiNmH6sTJQCcstwAToJ4LH8Ahb9yoP71/9XPA3r/9GQ3h",
-	"z6L1nuG5MwF7//InMqnfvL8M2JvH1wF71+kE7PP1bwFc+Qa/vH7zgRmdqQgjNym/EyqwMQ4UNDAgAACr",
-	"7jKZBq5x442Ct3xg2Asa3MmnUV9QKAfpCuvsNQ4F74wk0Yk4EQrgPcLegzB4kOTv3/7cYFnfBn8w6GD1",
-	"Xkt9FIqARWIgQ7L3U9kTNwrRPuQ9kXBDUQpfGdK7chk+OJc00ejdwEo4kFPNMURqOibrunsd+ECoMBn1",
-	"sboWZ0OmLJbCYIvGa5aIvgCJ46ocsDVPU0bYjrFZ0JlP/kGMmr7fJV5mF9Rz/lMrRts1C16w0DWSdpd9",
-	"X8wBaAncRuhC4YaFqP60J3Shqxs1I4GIptpqWjhsfAR8bznWaYxglVy6kcg47/yVas1innQEe3h+dsbe",
-	"yB8Du/vYxRP601FjFfa/hGVIWaofwfDOn9gRjPIexPTC5ESqeKzo9dNRUOyQDhKHjgY8B4dgr3bcXvDD",
-	"oDBgqVhffhGxoQ5rdJcup5YvTbslghsFj4dfYXfKgvJanruJpbYdM3XW6aZ+lPASV7btJSyIuy0JCGqx",
-	"ZjvlVzW/pMvKiuxm07t6WZxKOOOnsB4npLqUtBl4pVqj9n+9f/nTyXn9hwWUhZLQ6ifwqqkknYpuWuWC",
-	"9dBaSBgvgQ92XKLeyfd2vSIl6F5vrHulRTVV/85faz3+5VeMrNYaF2dnFU9wGksFK/gYiEnCsAA2cFd8",
-	"4SAjejxuFA8YrDxPBIEeTBOeQJIzEe6YNBUJ3P///eezk+f8pP2Xr08f//F3lU24cmP5n53ujuuTGwS6",
-	"hbWJa0uLWzMbw1FH/t505MXV4UofjdVFv+XESnpHL1/nUbp7/MtJC0XF+dmT52dPz394Ch9Tp+hF+ioV",
-	"XUGnXwvwOVfPpZTUMUOOkLwwRFJ9rvKtkgp9VXt8xIwQ09M3i2J19zQyR+A6AtcywIWx6uJWPpiUS5f2",
-	"Rz5f1O/Lb7I/roDqDIHiWKsyBIogt6FMzE/d3LY0KWZblhssWUuYnJ9TWevKkXwywtANgKDq292l/E4Q",
-	"8MIIYcnIyFk4I3IFi2bdGZHj0BegR4xdLBhwKvjadpDxeI9uc5DR8SQRIQl0XKKANqROWEFUzI0aqysp",
-	"p4WFqlRWrjEojIpR3s6DJ5Z6+ANRIps7A8erzi7PHuM5g6tghifUly435OCZVIDu1XngRJ9NOf8F9yJ+",
-	"EwmfC/3Unvx81DbSjk+fPNCRHqo1OClwauZC4vYCl77VShShYu6T14/a5YM3V0PtLJL69D8t/kPSrP5T",
-	"uek1oHprlApT3Thq6u0qlQP3mqWDfx2Gop+e4Hyair0cD/nIVIxh8gWcQ+alNH0N55Jwq/J+zfxINT3p",
-	"hnXgzHrGYjB1cfZ0H5d35YWcBibllXXrQUelKksn7Np4BZzvmTMP43h8Pj6b2Ki9H3M5JqDmeQkHYsxk",
-	"dhhbjj29tJi1vLI5Yf9+68rn6qIzlurO7CqPd6ta+tQ83mEhnGMEKDIgx/EU2FhQ0yRh0yo0CBt19jrF",
-	"lveGdO58pFZzkIb1s6SvjbClBzJl4ktfYj8EZFDr8rgNtxzajvc5j7UL7GHsLzM+5Y6zWCrh+rumCZfx",
-	"Fd5XRSaPLBWGIseVix6/s5oIvSuG0biinLo6I0YY0FfwSuPjJVoJZ7wsobx4s8Xb9fTeTomxUzqLhdu/",
-	"069S3dVWSHmzi0Kk2fibJWx9GMQiJegLuqzsPqn0djyx3o7J9whqWYLda9O0bxqnp7wv6/amdZ10ACbw",
-	"rJ9e//n1NfxfeP3iOv+/ZedhmkSEZ12xOyH6NsBuRJgI/NfQxgPx/GxZxlzjwEhUE0mY0izVd0LNkjOm",
-	"q4fqRKtQwNcwz+uwWgpurml2S8p62qTs8uLMBknZUEYUXOvKTpdoKnzXo8JpIgThxhsyhQjygid4Di/t",
-	"J/8mRwNjrwyMtLAwRxPjaGJ87ybGNTM9UG/6MkyzRBRVuqOdsVE7YyAS2R59x4ZGsUwQU0RCrh7kAtfm",
-	"vJGmbFiM1XjGl7hg7tTD52csImRm9tA8IkHvle2JwI28J/gAyyJJ/pMmUN2/0BcYwrCpBNgFKueNMdAO",
-	"WFeMYclKmWMo+RhKPsgcmIOME6m2dOmynJADc2QpK65MSp5tOEQE4Pb9Sp/XBdMO67RTg4awI/5hSrd0",
-	"NCoVs195tn3iFGjbknfG2yn6qyhnFgXShKS6PCsKqZmR7yVKLeGHOxYkq9Jp/GhbKKSaGd0TOPsiNmIZ",
-	"P8xvsLePYe0V4QpmsRx6YD0eob9VJEmJk38ZcGolgt+ddGJuzA4rwamHtsDECxWOGnlWs/Vm62LM2jmP",
-	"ujpLTJl9n475xeO8HAM/URqLBx4FTKAzGWsjpCk5rYNCfbbxtRgRT/lJP9GpwMbETLfbMhQJiwVPnCZr",
-	"c/JJ5y0dGyp2SQRSUjj+Vl834+3OAp0FJtq0RJdSaWzCoisloCpGWVDLE92b4IDFOcJG4TA26j4JEPbc",
-	"QSRriyFLEynMJIbhfvgZt8MumWFzQLI1ElKxrNgzktbf9GXKY+90QO4K0B3DBdl/fszfesvsrfmTP+Au",
-	"qYKtDyLUSfTNZBpXeUBwGnBREYrIlBs7FtUci52M49wsklkcatUWiVChMMtzurqq8ReFmx1Ye4GwK6Is",
-	"3kqDgcKjsMVA8e+NsuovQV6rBkJtgJV2XlP5grZRKkPZ58iD8M9f3QRf19kb/h//3uGwHZMOV9Jw19g+",
-	"0fLLyQeddQRTsvMf/yuRQilBUtfH5T7jKhsUFIrFSIfC2yIe2WXzi1J4jecl2t5tE97n52vPipILBx+7",
-	"VB8E2f0svnj2EYlxOOglaiDRc9cXuh8LssB0lhqM8wFO8B4xuBZ36qxgeT5bO1Us9vZgLXkmdsc5X1jQ",
-	"b19nmeZJAkmBFIeFzb0c8U1BJzn9mv+xFt750tnbtrf5KE7XKU6DtZ3Qg+Vdn3na9qfYpzTKCv9q6Yxv",
-	"qNiHGPakJWPAXjWNErn5kBvWFTEG2kKuQhHHoAjc4/osROA4a0v4PfoNDBhtWSxmVfKsogesu5Jnygk9",
-	"P1tdLu+MxvygD321mO1SZsmGpewp7f8dRWO2ixZTozGo9+PWQ6PAsWjU7weNJeIl9Nt1gcIOCchj0aYU",
-	"ibeS98RoaV2eNuAmknePattRbdshguPG3jyCd3Ucfb/4vTpEl6oiZE84nbHO3lIAjYJabU1Ub60Rk6kR",
-	"cbuBnYEtZXuacGXaIoHhlsiduWI8TClmhk7kSYkAC3iY8iCyzeeN3Q8fRMReJNoYFmtto1OctXlPxiOY",
-	"uJ8SGXGAG52lMMXY17/HpbrVfaGWlSC/wAE4yo+j/Pi25Ac5Ey1NWQFqXYuKjQiTgiq8epDwdeFmBxUk",
-	"3Etm6d1GBwtyfG4kmqtrZaJ7a4G+S5x7DOAsBL9YEjrmCnm6MGplZgH2/os1Bwvzc7Z3DMaaEo5wWSyV",
-	"2tGPOZ9m+6krbM6WywsLSi2AeIiuC8S0KKBgZdMep6atdG663d2kfCpbWU0dkbyLw4VGR8UoqEuiYnnR",
-	"ohNA0jA9oK5CF67Rh//5Au1Ggjwo69idfYIXEhYX+GRJNY+16jhO2nLHEfawWVgTGPltxEemadO/ym/w",
-	"aFJm0Vt/0nsUtV0QU5aEjN3FUvMxfK+xVJwBgdmTSFOkN+8tKCh4p1/zP9YScS0s6C5Mr6OKsjEVJVjb",
-	"sT7gxteyuL2Pmkv140uTVPH4EuRsoxB2STA83V2T3+9nBWeovl4jDGNtyHYAjdC3ApgoYMImHazFw7tC",
-	"+v+iwTnbGrgkyL7lotij0DwKzQ3ptp/4nShLTTycSyu1YsDjbF2eyVeFmx2b3m2o6R02G5LIa2Coisx1",
-	"Lpo2GPiKhMoKMqz07I7Govaqh8FXiz5svxrdXYyjlT0jCyJl/iucv/zetcBP0tyyYd5r4eZuuefmUugn",
-	"upMIY1ALufV/FXqhWv3JZDFPc14exllLJmmXhSJJZRvWh5KCASWKb31Jb10hGS42We2Rw9GeOXB/0UOq",
-	"T9M8tvVp6MPDdpK/Z1GnKgy1X7Ufr1NmRGr8azwwzG2cgA2Rgwmdg7E2WSIeGGa6nNiI6KV7AiVvqDOF",
-	"btdE92xXOtA6aQ6I1uWKcQbbLmG5rKJKXGRuHEojyv5WP54Y5KRhnFrGI3l31heJEZEjbbRpp0lGSnEr",
-	"0XdCNRjHW2DfLvtOWNlCNbwjl3UAm9PW4wbeH8pTB8j5aGeVsuR7dKdO0YUBaTuYseRx353ztbCc36nz",
-	"9U9wdFlXD1mbJ/4kGZYI1+FoZUX19Gv+x1o8rKVDuHsGpaMCsh8KSLC2g3/tm4J66X5ILlpRPB9766It",
-	"jbLCw1YCjW34SCm38STrTzetP/ves1U9xevz95v/CZ8FjzoowzvKxOZtbnoI2Nv+X+voPe9XLNX6jjoH",
-	"s4ewlR6BqgnarkllHLMoE+wh9nh/NGXkkVaVDLGbaAXP01T0+pjD+JdgLeJqwrtnZ7ngIbxYxkfZvsiP",
-	"Xlf3xO1AGpnugDXAna09syLRne8hJjcj9910fJmJMdoAaQKX8OIRYdzCA6RkTTgp+DVXEWsqIaKm9eEm",
-	"Vrdmln7PsoUaIfyfZCbmmTU+m1z3hcKeBV0d2z7XADVtxxhORuwMk3GWhed2z07tu/uO5OQxW+qE7M7w",
-	"8rP8nZpd72OuYOfSMcCu5hYZlra4cmw5/dq207sWc6twIlYTat+fLAvWdCQOt2B/xr7eH1OkOMgKS6Rw",
-	"mjZUrF+s3yqopyjaVmAlzUvvl5dq6y68nzyhl4XTs6Sit6OC+wM+srPL7fsxVwoZdjcllU5zYfD1Gz/y",
-	"U5N7xEBGmEpuST+5U11RlY21SZEimYdpnV3b6SIGLp+9Ho3FUvxrzYKRykLPJeCFR9ELGp8d3aFUbJbx",
-	"5/zT+ZNcevdE2tXwdv0umflKp64Ljsp6LZHAoTZDmYZdETHdbi8AWqXZWnfDru8Xt2yRIFElw9TCpsYI",
-	"BuVaiMRU+UJXhTBnqH6nEPZRpIUufxhetQ7BKBMBa41cccoDw0JOSOf4mxNp7q7ox1nSwXYjKhXJQCiM",
-	"F8P2EwIreuxt2jJBOmXaNVQk0JWdLt6pnAe5BeRzK78e1WrL5erkk5mOgDDztUZNq46WqnPb00qmGjdD",
-	"sWT9o0jTWERMKjYUcbykA4Lm0ZvgRxhcAwza7hZVqsD6MXCHXSz2QYULYx3esSRT2HFCIid8l0eoobWE",
-	"UPX1t5g4NLzxQeFXgPAiYulQhmIxvPhA9zhixJp6ShTAQdhVqWgqsRhEYKLYVGfju7btv1CRB7tA3PRn",
-	"fMiRRuGQc5X3K3140oVcmpdfuAF1MeEDERe7Qi2UfLdCgo3S6a1JeZJiPGTboVQ4bnsYRh1LxD0o4nWX",
-	"5qo05bkGjlqArFTGO4mgSi+ZzopT/kw5/TuMUc51Thbc+wvvzt2FMHEBvuHw5RQF4jqKXJooGuGUrG1F",
-	"xAqaw+lXm+S4esDSHo3dZ4Z+y7IlWMNROdywpq2o2tuIZrHiq2wW5wVfmwhkvlYeEnxzNivYuhybseUC",
-	"rs5+sWnnLiUIU86JsDyOWGtUyBE1lofYZRhNNAUmv16fFpjaaOPFqCEsHjBdTryuPVhagReuJ29tCU1u",
-	"R3HSAz3/s2Ok1RAwp8jrSpPqZDQ90birWU8PRJQnvoEGaQmuhpTGiv8ldqhhd1RnH/TQxgfB1C5GCOe0",
-	"rn+xozra1/tDUzhLHLdGc1flo4ayqEqD9AUm5WkG6gKy086tnURwAz1UCzAHnBdLSF6rvMkj0bhhlZ6K",
-	"nFeipxXKtUSau9tYDLCReE9EMuvBsdSFgatbpIdG/aVluYZrq1vHnxKOzcN3U7BarZ+8Qidb6ke2f1by",
-	"nAC5FT7vqSb7T8gjCDu+WWelYIN1+ZuUq8jYkoFCjjLsRsCerux063kGMn5le8EaWx9bwd9HDV2lYlyN",
-	"SNeBB6XLhCgdn/bBhQkKB7+yOOz85OJsMd1nvdTY8z/3kFSeaXnKoDZQov3Sug7quPtxlplOWJO4lJp1",
-	"9qNOuwiNpDXpNuYvkLmCbjmQNENdqPPCV4kKle8waalQVPpORJ9Ydp7RvhFXyF0qVQdWPRY88g2tTZYM",
-	"5EAnBZCQKYu0ICupLckzmIi2SBIe2yH2hVojRuDrHCRIfBAdaQrhROzCmSRygKDh5nZuZWdB3tA3uKOP",
-	"iHIPovB+P9GDCUzB2WM8PyRMqlSX7PWlsUbpVGyhfPMtPuawOJN0GGZJsg1DqfAksJTKf64UpbyOjZ6y",
-	"eoHHu7QrZMJS8SWdMnBLF31LPyy9gj8EWAAabLSyM0u7OtmsAbfGrhptuB8orn5uius69e64DHDmU+zQ",
-	"b12CiQgFrukVdtIwseinmEZW30GQEw7zHgY5EcoOJ8j5hid3IkLTxmszMleQLGd5zkPe5mFaZQKNJbSX",
-	"+1RP7VI0I1AKy7vTQOn0c/JD43Lpc7LwFt9dpBRX4Dst9PwMHzKOp3k1reb0K/xnoQApu7bCER+PJ8V4",
-	"MQnCHXbd1DCqPTgr1nwepdxapFywhvN2uOHW6tOzP+FWO76KcKs9sxsKt/6IbfgYHTL28PHZ5SPrnJAp",
-	"M1xGrCXaGqlN+Mgw3tPoifAZfmZafrLvdzIufpcvQV1ODq87orrASY1lmsZiCUm7szjrgR78SsH5KpLp",
-	"muXmqdv107OUlWBwpxHqmFhAJiJqELSAZ+A395iDchBQceOGXQP0ELD87b82Gjt14Du35LeDapwvJfdh",
-	"V1h7Z8av1mOw2j22d63OuDu0RfHzHYvuJYFqd1VVm1dlKt0HZU0GDXxk/x1Ik2s2rhWxNCwSyBi1gfqq",
-	"1fSUHcVDfhSxVh0MLpX86AdSZfUtKS62wgox0Hm/Vi6uwtybXYdQMa+zWR9reOhTHu6UHqoAP8K8HyTz",
-	"XqQPIldRMWE0hCVRtmXm2MXsf//X/4koYTe7K56giBPMfyTb2NUlZS1upGEPm6f0LY9NM2B3UkXuCbd6",
-	"IJJERuJRnb3MBAOLxbAkU5Rtp/TQl6Hb9/n47n2JNh0GdydE39DkNOGDWPPotp3FcTP3ZtK8DHUWR6hJ",
-	"jVgPrLMKN6hn2CvhILLsDbsjmL78IW74zfr6QsOw4Q4pMjwxGYAeLNRxLHgnc74vbIykFXujVcRHtOH4",
-	"naBOnouB5bu+UCTT/li5xXpLKNGWoeTJ3Al9Ldu5CPcv7nDqiWWohGCu5kSuQHpNpGlhUYOuXf/855MX",
-	"+O3jJ7S71K1PZqg1zuije4a4TP6gvS22KsDnlBIEu7IDKo0RmB83QHivKdBaMHFAZ0kIW2fI47tbCeaN",
-	"SUGNbtS4McIYW6ExnhO5QWfeN5BEBEfFlQUsLQH7MVezI/s28EvFgXC0Aaytj2tO6/09PuSw4vp7Y7dX",
-	"1xQ7n4tLjpKG2dMzZQjuywpiaLuBSAhjno/rD4JgaFlkN5yPHdruW9upP77u97VUKeo81lnpifUt32Up",
-	"N/L8YpPtAi6XqTjzYGlZ5ZYK8VPVkI/KLNHkrz+6xUOR30Mbz0U6x7pYfoNj2fk8y7XIYwtOt8lsX9sA",
-	"w+8hhwHbThIBybCHSSIeXctUDXudKfLzuIBmPT5CBZ1khEzr7J1vsoV5Xpb0G3NyKRvZp82i+USWE6oI",
-	"mAmaU4qzXG9z9mUiSHVSomAvFawlV1ElY+GLGcUXaVIzK83kPc38bntCmQkRtbI0gTHNg0009srju/BB",
-	"212qCq5ixRF/Cbvgm63px7eztK+rKeinX63UWb2K3x6oFdNPjtraUVs7amsHpq0Fa0DsQ012Avu9mn9r",
-	"b0OoM+jCyhHEnC1s0yT6PvTQwLJLAx9S4RSPjcbsjqFPkxoZ+t0UFqagGOwwvCdsZb11HWNYAC7vUbAh",
-	"vKtXclOowlXFHMyIj7DSy0ZHIj4qENMumGO1nBK67hwrh/60tPRXWe6dPa0tYX3tKKvq0BDmPuKKNTA2",
-	"jel6p3jW+M6YsLcOQNU0b2CQ5jVIFkoemMK5B8OSzjyama4kPMIumWAQY5GoISJtUGE8MribuhhmTq8D",
-	"li8Y0NzcAdBQubqbEZv+KU2hl7Kzb20Jq4U6qcg5a/3HbflFRA1ypgfOUA/YsKsxFkpkJHAHuA3oZtW2",
-	"9DJdBexeWh3PloxAHu2No71xtDeO9sY3rQ28z9KSKoB0Ujq5W5tKsOPmGHukEpAj2bq6iZ5LooSMQNYq",
-	"nbAo0f2+S2Zcgwgttqc4itCjCD2K0KMIPYrQtRvUFmWLiaFrtarhSE0No1z7XUumW8HejLnqZLwjbHiU",
-	"5hRkjRWG1+9fPzABE7ER7rc0oAfmijXdr5tgURrru0J5VGe/EJmRCZgRyUCGwuS2ZJHcHKQcctABikZX",
-	"N2oiKYsI1BhH/9mIiDxstnSdvU5ZS/DElF8LswexixT80glRSvoCYY6iFM1i+57upWz6cUuMNEaANbJp",
-	"ahqlZpFmRvcElhbUb9Q12NHYbWrYFfgImkDD23n/KusmxMTkJBmxihoxcjcSV8G8jLg3akKW9xOp0umC",
-	"fKLLBgmw/mhKepVb3dr8Pev6o1/djxZNpOpH7ZJ0R9WsNSLynAr9qiUVx9GOa1gTWPEpf81DcO1/cocj",
-	"1QxXdGwnHd37ixVMjUNlJNvtqVCJ1Qtp4U2a7UT3muhbQxDE1Hwl3AGVBh1joe5LEWENQECsbQSjdTaZ",
-	"wQJQ0uPUEhLdY3TSLbAV7lRndjOZHA5CHsciQScewMGd0kPkfUkEi0U7BVCpQpcCt6RLafFvSBGEPtwC",
-	"zAV8VSsHyszYk8YDTOWMXNjJ/SE9JevUpwuexFJgXRdyX04BJ5ig7baSyY0NUFLRQ25zaNopprGT5nNJ",
-	"SpKtZhxTndpSxDBxuW4F40Lu3EW0NPxBQVUrqMM4Lmq4SqmuFQN9basbMIwEO7XNezIeFcZXXDk46e6X",
-	"ZVXUXe111UW0zR/w6lTP/eJPiarXvfbFwnrkSzj4FfIBK1GpBsjsogjWPpq1RDoUcEiHep+T9Q4W+Ltc",
-	"RSdYvfM9+5l+HBUECQiriI9c1LqpVdMGuV3zBIoRxS7QhKUy5gpvkSZcxlTLZjVlAr364trslBYNSwS4",
-	"YZHfDUSyM3/WkimZXtkG0bZ4xPsX+9rrC3of3Wz74mabmRuxovuN7p1/ctsaLcC+lf+sYljwZXlXH918",
-	"B+nm8zVU1WN6+unsecWYLr+H1Lx7eysXhB7YiXhYsOYA3RHr8f1R1tp3rdRcKzMU1gmoxNC1S6SJJjun",
-	"nJ7iCjxkwtwRvCo6Z91rERla3lSE9BmXMsiRVuR1SvY475F7IO9ERXsg9j0aLQPJZLXI1ZQ0wMKtCsY4",
-	"TOW8+hBtjkPThvL3nhtNnxQ7wvwi2JCrFElOOpp1dU8wqUwKVtLCuPQBpnBHfee/kfjHj6IjAffgbI4h",
-	"xlqiIdZPNtWt90EAhoSpiFzbN+O9qlQ6JniP8VgrEaBlIhCnQSEgUblIYbgbzLE11mZaT/sVXL1M3Ks2",
-	"iTA6HlQXhN8zitwTXKgfbOtMRVPGk192SO2wNfKkkKfw1gjYZDgdS6naImHdzLRACIOEFRFria6krFY4",
-	"ky2dROT6nZPi5GIGUceceuwGC4Jpq+wnAR/CH2zels7Sfa8HvjbMrbIAeAYMgp2JQYue9T1VhFZncsTj",
-	"l5wlWYwT0Ur0nVAz63ft3O+yhHfGeVzurC2zo3dYfOu3/8Rxest73zZPPLxg3r92ZaXp9Kv913pKcf2o",
-	"tt1T+/sVUMF6Ds7hcr5PPQr7EyDLh1jlG/EHcDv1jk7b3QB1+9KyccP9sAsHWhomFbtOYpnWltPjdlVd",
-	"eLBnd3aV4UYk2SnR++3ILbqt415dSlDgOfbVzUucaprBtZzqHRQHHDWIeTWIy+9Eg6hEoU/8TmB5rdFx",
-	"hp72Fg/v1o5FKHCPYORVj/VlfNg77hKmlqZkd3uOQhbYlRa0Msc6vJR68iG/61FHWT2Wi5trDUpKIn4X",
-	"YXoSxtpkye57XPeFiqTq3NrxNCkjNNW2+zVW7o8xpnvqca1sUYS5ExF7+Pji4lFQYmwvEQ4AzhjXlqHU",
-	"5X6okzubC2aZ17kaeTfemtjJad5hrV7YqT8UmnLdwwwUwnDHhw1LFIsOjxmXER2mlLWlkqYrFoxt2vn4",
-	"gBO0I7j4JrpU0wySJe332LIosRftG2zfezrV0jcceGCwlSrlhFJglDIkrtzLh3eGtSjY2+FSsUxFIqEk",
-	"0wcGbmEhwB5brlz8F+nbA8apNQQ2ighc04Vi9wbEiat1wsOhtS/wSQ4veE/kifzwml1pWJ8DXNfGuOx7",
-	"IpJZb9EeL7gXj6iwTMYDTR7jjI7Saq3q7V7ZG+UBVQQnzIuUBYUsMKxJypQTTeyhzTH/PTOpbEsRPQq8",
-	"UKOiKJwwd5ntzREJ5TUL3PePnM+yLRWPGTWmOMn6sDN60hipOldoS8TapLewI3mYEpNbnsVFUMbTVPT6",
-	"KT3cJXyKiFLDZI88on1ujIjq7HOJPtiXuypdpFmynlRccrg/+lzXqsvgPjhAZYZUyFupwI7M7UuPZdbp",
-	"kohM4eaolc9SpiSsDBUswQRKk4oEJvWt5D0xWlLxwZc5AtxSAHdt0FzAvb4CsJmstwd4pm67Oo6apNig",
-	"GsM6WiBBuC+MN6nW0VoPM7z7TjSPYwOiYwOiYwOiaQ4fQKRlAc2EiRDqRGfpnrTguyJFaY24Ra/4LksP",
-	"0mjC3E0lRIQ8luTVxmxkMnJbGeaML6NV7K4l5jdw7F6KUEbYURamX6+jC5jR/R2ewetCp0dvNqSWR3rI",
-	"qUmJiKyDhEwTWrCeHoDBcR3HLPIdJsFESUR4pxUaKGI45kp1SfXWISgVWCch5UV6uySWA2FYawQP4nEi",
-	"eDQiT4q1ucojAzPIFeoumxdC7AOwbh/fvT8UrDC6P68YP3u8GEbALBwBYjkv66/CpyvDRnZtVuFcue2+",
-	"NFakgvemNwzsEt+lcUKiLWPf+UdTXlUkowVKRD7B447lIZspDymTdtklw/oepYfsIZy3RwG1hypdjfw5",
-	"Mp0yYOzwr8pjtuNpaR0LLNPaZX3GHEbUnPeLLsA20UjChUbNnEZDZha0f9ZZYwFH6o0Ae24XZRbTmbxw",
-	"42nXomzf6ys+dcWIGSE8zPm21kyrgCV5GV2bh6lhkgCk2FsfqazsyZPp1AzTUl9w+sECDcArqOCjqLwN",
-	"dlqdseBRWHKn7678ojDNVaqF5Z76FvufXUcRUkAiB5z2smUlzeP0aw/nci0FGKUTsO0MysMWQsH6TsDe",
-	"KtezqihiHpYUpj2up5BJ5XAr8hv90doG5dj4aT4VKtpN0ufWJ+je/E+U86hk574Hm/eJSWWUAAKa+Djp",
-	"hi9RNUZ2FLFp2HwQMsPcPTxNGTZ2LWgrSF+5uPtCqJWVioNKgD/C90E6TzGF3Sklut1eXSvJVKRPsMBq",
-	"92GMjDa5mJaN1ihjBKadDXNHa8FRSmuaao3MsmCauAQzaVhHK7HGvDKYQZjzNziJhxYl+eRssnSoLT8p",
-	"TBPuEIZksIzH8TE+skX35z+qSDPOenY/LXeuhzyOzUxHZy8zKVNiAFu/4AcYc3d2OXLQs0/Oe9azs3kn",
-	"+in5DNpSRUxpZrKw6+TvvP7RzzjMo4N0kw5SjEVRZ4Vqn2jK74Ri0fQhfkcuUSRNTLg0IlqIIdMD6jUL",
-	"dWZkzpPnqPzXrhRdrNmxCmdxf1yqqBMg3uTMNYA5e09cA6pGO5Yhop9UqQDrpIGKCoItcRGCxhyQpTQN",
-	"g5VmnZgbCtOiECM3VK/OLLUz6tuYM0+dPAcSYMcV4JTL8XK8hltMWmagVbZ0NCqakbnNZdKEq45ITEV2",
-	"G7e0g7B/duqLneMMLna+Fj4+u/PT4uRXHFyiKP1mnbT/IETfAQRubmscraY3nX6F/6zFSWsPxeHa94cr",
-	"EIM1HJ+DdO8Oac/tLUOOHV+Fh9Ieu204cMcO+u78t5uejnvaQ8ytQwy5KVgKBQViSV/rcurCPrhLlGax",
-	"Bm3I1jWLRCyuKrxS0UZaOBxlxVFWzO9LJmHhbP9FVCbXbWqKfvQujoRJqWdi4BpKIhEOQ6+tDLulXmi9",
-	"nkxTETXgcNG9YSbJMrqT/b6IAtbVQ/wADh86VbCbJFUkslTruzoj+mnAoBvVNFKF4u+VHjYDBmBFkSNp",
-	"Ukvl2+Npip1xAOFCmAfyKWMPN/IuE++wjTc1C/Z188o5mdEFpBWSuPf66QjtZPQ9cxXdqJ4euPIiGWPe",
-	"c1eqDuvyPlh1ddbscnPb04mw/Xg8owI8jO4VcsVa5IrzlYbXbpZSEcfG9pbT9Jo49ivW7Ghl73qjUo0N",
-	"pX0nyDpDD1EiqLikuvEc3a3fFzxxJimNXrdLGUIyFqZ+o0CYGd4Tbmhwi1D3BEuHMrRGrYEV5LG9hDrP",
-	"sYT6KMD1LWErPalnnlYCRyFVp85e2N/wRFhzVifs+RmL8A0fgt0tO1nCW7F41GCPz89YkxbrVnzpA8Q2",
-	"Hdu+jmEjWjfd//6v/7NUyY6LXtg8IAbPLGuN/Qmldxv0/FX150T3pj0hyzs3yyeqtPt8N1PYtdSM6Yrx",
-	"lhEqbXgrH1/TpH6n2EFbL8oUR5/RScnP1+NffhWqk3ZrjfOzs7M5XI9NmLTCQTaBczYKN39tcu4gCGi7",
-	"4ExP9ZDCUlS6SAFp5/aGFrZc2hVG5Js/YJYDjDYdoBGHhfNi9Z+LxXC2Ew88WHzpx8glZptbV43ePaX0",
-	"AjK1JPaF6X06ObkBfP+arn2Sf82TxFIGpSMMvIISWJvqBIZ3hV/O856uGK7Ow1D0U+JJn+c18QH3vuP5",
-	"2aovuT438zRdon5+cfn4yVNQKbzAm69GAJQKuv3XP4IawG8+ZXCLZ+dPLAO9Legr7yr3xQI1CX62Cneq",
-	"W2WpTPz2l6DmJI0fVMlfXPuni0725uPjy7cvX2fvXr46//X3V5dvfw8v3ry8Hr55eb2AiosHbeuuZDre",
-	"1c5kQhied38OPTp7pcd+8pcVjOKZtqeOBCofp1/hP9NdS0i5IlKwLR4Q6bnJFRH/AmCDxbwlYnPFmpRQ",
-	"22S4rhgcx98VhDr+jJmhpHa0ut2mKN1Es1gYG0Ek/M174opduuuc+KfJi6qdXvikF/ZlF5d++ErTsIwm",
-	"A9+Kl15HjYW0ii86rTmDY1DcZEwLJkO6pqz0QN+JDTkoRY9LMINxKWuN2qsT+0Ei8KMYDENcVuwfK7/4",
-	"vwsChiD7FpZFCXT9yBQh84Pjkip8pfsyLPyqiBK1s+h56/wivOSPxZMFznt5yac05rbboWAWvaBpPPGd",
-	"xO8xkez1eePxYCFH9m+IBbOvxWvWb4W5oz/La4cHFk8fdqOxJzYzGEAu4pS7bjWomiN4bkf9FrbZDMrp",
-	"6wLWSFM6esQD2c6MbXRNppZWaBGCJTDC/v6i3JwfieZYUyo6Mbdw++ajKzJyhtxYe8HRhCBjAx+BBXJN",
-	"kAi3UxloxqBhuGZhDlFbPLybH/zucW+VmnhlCjmtbhR1qsDAGc4G2Uxti19o8zTxLDfxkQHZhwBcdEWS",
-	"xcJQzL4Qgyvdylul8IsqG8Qyda8Gx2sn68b3w88Q5xo5LBLI/bEk6uyGqvte4JvuE/oOwa/SDfURd7U7",
-	"GeR80e02bXsrBDFkPQ0CZ6hcPqNwup/qPZeJIX8GYIqx9JYINaYvuGV/8i4hkzLBw66jiVKaNYl2o+kz",
-	"gIJi3s2Qy7TBLAcn0wqMMOpICJf0s/RGwWmmwx/xEZZOhbqHLp4+l0lOipX3mgQMHGiJCMhlitDlyDTP",
-	"xsCItWWMXi5jU5gwGxJ1/mmei5f5tB1UZtaJCdGPttGsLHxGLaiduH+soc0Z7kH0kdoOZ2LxBmd2i6Eq",
-	"mWIWttLprT8BtaCGyBwtOiwnDYmqpnpY7ruKUWljZCuGx8fyTsSjRR9Puz9lsQBZRxNkJ75yguC7W1A1",
-	"qtutRTqj0fT4F9mDMZ4HtZ5U9O/c+WAJg+YYGw6JDueUMY3xKO2oDdxklOfy5Ozi09nzxvmFp17KlA3c",
-	"JKIjTepZ8eetBTiHdbacRna9g5pWc3s0zuEGmI499y8ufPzIWlmdRAii0z2rP//haVATAxkJhf4WZCiu",
-	"BbWhkJ0uXvEEVrjwm/PS9S2ZpN3biM5P/qPLsR+d1Z+UfmbEl9L15/dcr3CeeQzCs/w7EJW43Rtn9WfP",
-	"nhX7jfvzXhEbm1jadeUJetGwbe9OLsqnFmD/f5nI0JLoC92PqdTfhhRoO4tERBSLKOgSBWG37hSJv8yl",
-	"mpyGXRHerZJ7MDXEbxv/FQ8zG+osjlhPiDSwgYPcAsLCCOfkcTmDrQzuEUslXBgvTbiMAzBTsVXxiBnB",
-	"E9CJYBVaAnB6KFQ6YiFXkURam/qNcnaS7DmhYBlvMLCCJw0/gDvISCBjcKfSssEJW0FJWWdmQAEhGrXz",
-	"58+fI1PdD4CmRHRphcAb3uNRVgtq1EXffvonHsdoGOQIQN6i2s+v38J+BCRp1BaoG/fT8gJ31SYyDLxM",
-	"WYIg8LxSQmwfv3HJsdYFr7v++c8nKEwua2XAxTO86Mz7XT/NFZafi8DGpO9ELH28fMvY+bmrScvTpoSU",
-	"FjtRwfGJGFWwOZ8JhmlXM53eOPFoHYFubjcFEUaYQrKAp8Ii84gb6sGLLp1Kl/TLghK8YnLNUYta8ylc",
-	"t3az8GmddkZhc+1LFs89B9hV9dOIt6DYzFkiMT8snEbICrjDEtQmWsfNBmacENpdsUgLm1rTPM2FnXSD",
-	"pp/QVejT4XfCsKbJkoEcaDh8Tevr8bR9qDK1dNp1/qb6jWqWDPVmA0sxSYetsyZa880G62OyeTuw1fLN",
-	"RAykGN5q1cyJi4veDphRJAqsyKqxJfVXjMexdb33bpRJ+cipeLCXHhjWlSbVyQihtdBf2XujAHzJrQBa",
-	"HLmkCi7zgOjYCzk+4x2g/OPQCQ6ftqWII1IsqS7XvciU9NIK/ZA2UxH1DyLJ1L0oUv+WXTc+QfLHBCfF",
-	"XNEmQnlo+eqRUDJRNqViQRR8aZ+9SAHLBmQnrdzkNednxe57dM0iCabfp0yeLl7H99c0IVucdy9kL9Yj",
-	"ZPcxXbYE8g2qwK7mr0XekRkS948FhR8KhxnVRgu49a+qFeGSZ/+lf+Sx9nrV2uvNO2lXhb8ZksX/+3YR",
-	"JFyIG2ZB2bUe/6Tb4Hvmp/zswnd2GXMcobBga4Q1z4eixosB/GKmUZ/oISq9TVcy0ARr3ohkIJITpGSh",
-	"mwSMt7BRGDMi1Cqy5CNULU31AQ3WxGsbNgGtGbAmnJ0mKu2UvxewJqjdcOxtkJN9JpXxRjV/5SY9eQW3",
-	"OHn9sske6sRliDcfgTDCLHAUSFcutSSwOINxV3y6aw9yrezfTiWFodiklvMn9i1MgRc81EpR/70b5cwC",
-	"GTEey4FttGbSRPAeE/A77+VI9Z1QjDLY0VmK8aaBvhOF3BBsmoQN2GCcaJEoneLDWdZvuGePlTXcKMwg",
-	"QUbj87EUd0qRx06Qw0LiOGjhz/HKHrmOOYiigRs7LjWsBlURVGnndOEr2jkTm3fMKoO11IVkF5rxtJAI",
-	"JORA+MgbaQc5vpcWfMW0dlfdQHk9YSzhBWgoIVcw20akzOonaMxMZOznZ2CT+ffHZPfvKNk9FV9SguET",
-	"Olgl3aImowa7J6/7RpVA9UYBjjXY15uajG5qjZvas/MnN7XgBoeKH1TkmuMFbvHHLyp9eWvvOk96O/7Q",
-	"2h03tcZlcFPjKf56Rto+/qijFQyDlvAGNaybWuPrH3/cKISkiZxff5wqnYF2avchY937wqmCrCqBHdQE",
-	"txk2GMKELTpd9r8mxbuQ7FSobMNUTGa6sm8ChsnKxrmCSI49MCy2mW6o1Bez3l0HDHQrwT36AoVgzzrg",
-	"8DlaweVIjLloVlSl5fQTvuxBGUt3YrRhK+lOwFUn9J8F86Duec1rRORCtmMl3OMW9ClKd1JNy8GxX007",
-	"9nBiXJ6iBd9b/Ml0Zq2ySxefj5g95fk4RZVS/encMp3eNs868tlgC6aKuW47/awVUzdpQJ6+SIwgpphE",
-	"pOj4W4BorJBgXaQXKxesTBmqTmRHquoCP7qpL8VabEh+hRASlBiyvF8aTl9ClEhTxiXVrWs2shXeszmt",
-	"6jZa4G5stpwENlijZmIh+rWAtnuj1pK6b0ZhVxsdSk5lJnSgUGCg9GgnMKeuQd554Faj4Wa8GJUrbBhX",
-	"YvJR93pCxmvMMQKo3bbZjkdramYRHTwqO3I1Cm2pomL5GAmIlYrHplOK4Ymts2aLGxFhzCfUfYlhJwqS",
-	"wAiDsToH15DBHsAGM3xE5xINOqtPWMsT5x5ExJ8+vnvLPtKfF2cXZyfnF84CuxOjoU4i4xgFdXhHcjeW",
-	"rQRdpiwRKhIJFv82/45u2gzgL52lmNUDQkcmYRbzhPkMjICFXS1DUm6aWol3bbKXQq1MSkG0Jm4424sY",
-	"vd2YiM1wD1CrK8P6GgnXrtjj80vGW3og2Dl7I3+s6FeF8uknQuzdpQ8teGyRPaUER/0E3ouyhr7aGwFK",
-	"2dP5ix6ySEZspDOGX5LkGApx958r8k39J7r1uwgxEcWfcztG5FyI8YXwke0E/nfmcxq1FwASKmV8IP7l",
-	"ZKAzwyKd9CQLRZoKZkSPSyUYjIgek8MKjCmTt/kL+1fMZGMoI9Q90QriieA1vLqBPBOYrI0X/+WPhbBn",
-	"NyRuuBUrEO9H0cnUIbO3EbRW1n4QWwe36GXxCnkvCjp+mc3NwiwobLjKfmnuM1Rmpx/9pBMmIpnqxFyB",
-	"SqDSE/TCgUVhzRIANqShKFaOlaSBJ8GFB1ZmIlm8WXsgdVnCnnWoEg6TllMttgdks7WYQ0a3BTv9XiyE",
-	"htNcItbY2Yuw7XTtzaZGEcBQLUkco6qQb9d16nDzZyFV19I2vc7U9PvC6T+Frdm0bULRvxFRwfCwq2P0",
-	"dVxaRz6qZlZ1s1rhVZ7Ig+zeltbNn4ixctdJRWtuUnzckMupV+suOS2dcVtWSEm2i9gjOygvnXb89jFz",
-	"YoaUJ79kRZff1WT5qd21u+5bYUvaYUmIydkaVleldr221EIalntaXMMKGcPs4E6XxGRB5pBtyksOUpse",
-	"B7KAxTy8MzkDGoHC/Ee/wAqtNK3KEjSOdvpXO+O7aJZzVJ+O6tNO1af3hRncI/B2eDoG33a00/F7Trj2",
-	"FtRUI6xZ0ncK+k9HW27DMD2BE02fn3iz0XnByA+FjvKSHwtHEfjIGU9svoU7c8TjyFMHmXD9A+fmEslA",
-	"GEbxCM/WgGVuVy5uUoyyRFqY5W1EmqSlMHU8YrIyUC4CgouDXhvTNHJwmxvK5oeLRbxb3ou9ZWfTB38q",
-	"ZthZTCpMqvHT930yiUw3864rpykgw2jCUT2ygWKZ7sL2mxctU5nssiDGZypyZYZYD0g6LlEtWfoTabPh",
-	"fB0HNaIcD8wHPiYPSOt6+FMy2lJqq+28kBmxAg85TfFRf/X6q014+tYVWBfdPqqvy6mv7/zhOwj91fKc",
-	"E7YUh76AGtvVmRFdHUfT852uqae9VsK4fveeGQqJvVFFHUqzBEvTjfqMnNSk4jXQCXAamkEzYM0iWnw5",
-	"UREgRpM5jmqC4j5ApOkKkaL7E1OykZjbCkxKFssVZMJ0Quwb1dOwv69QkmJ+Mt65lSA5liX5UzqFO/Zj",
-	"kQpKjf7ShzfpaEteCjPvcq1Jv5eUyHSb6pTHzTp7cnZpfSGp1jeqx9XI3sWwJFPTyKp+yZfmsMiqdl/L",
-	"UuRACGon+R9/mTMd2h8L2GeO09+zBRAPLTWdtq7KNdMjVWf+5Ie1zKlV4MmtmO/F06g8gexAy2g3hUFn",
-	"zxuXhcKgmCciujXyX0St8ZiweaH6xDmvfXxem6TP+AUvePwEpgoHcFEQuX6qZlTzX55PiqqV8og8Mthk",
-	"oqA03QMV1XVfqC+9mLaZOdHttgxFpMMMAK9egM1eXMf/ln331fUBSJVjrOmR3yKwpSGhiGMEWvElxcpU",
-	"u8VbUlG6/aQqUwXx5TTvPFl7ntW7qf0xlgQ9mWTlJ89y/1TrWFYOjeecB3lmD+yFGzXPqILiLgou7h0h",
-	"MhJxEGYsAxvakRTpNgt1nPUUBa+ubMcPngj2u5aKqgGaV03fZBFXJMmUXTNYkSzmFS+8tWy0HMEqrd1f",
-	"pUkLKFdQZQrCsLJYDD4jmbp6Zvg0wxEFg+CeP0ZpbCs5EmmdNUkamKb7EqE372ri3WZebljdokBLA9Bd",
-	"MAhzo9J5AXOp9LAp1a39+NZ/3HzkUk1khJ4/fifUVd48nOiwXE9seBVTyUKFmOxnfKdpZJPYbyd6JZ6m",
-	"RFhbqCv7trgKdZpl7ncxeb+hbIvaAgRLfqrXnaA1H0nBNy1oF16DKjgEQ+qwO40WgLcylA1vyHiOMDOg",
-	"t5WpKBb3B7TzR87OUKviK1eiUA0gCRqroKoj0iJObYzH43hE7jsiJatpX9wn96gbNodqnk2/kzbc1ZlU",
-	"VW5jMNQmUpx8mA6VFqtvOP1jftIh2k0rqAPrTnsaO4NPlrGb1pr0dMSQ9WDIPqZ/3Sc4fQ7YfSiygKg8",
-	"9TruVPoJbai1iI74yHtlafH+HqMdTcaNpfinItVhV7NYtNMFnbRX1f1EMNKf2yPT5HPJj/nGvtWRmGdV",
-	"Yp6JAdupzbfEQ0AzNAfdurOHuC8e7bJp1MoEu7Pg1aGS35W3i6DkvNeCuUfelluc+XwQU+zKBaH0fE2u",
-	"QdoR2642nMe/U4DKB4b1PCjslepV6QAq5T4VQgRJoaWz07PGnDnlC7A2KL+BjfTP9OoIiS4gS0+Zq3xl",
-	"3w4GJlDds/esAmUeRWPbZLdE4+t0uix5TjboeDlC3XSoW3K1KnXHKPq2PTTXUeSNt/V7Z5zKefqV/nG7",
-	"DY+NB5/VtIrjCdvKCfvUFU5aw4gOysVTGvfeKBqVqQeloaKm3udpN1fU/fmsjYuqhfovrQYNp0JFm0/h",
-	"3OX8TM8eJdJE61WLBR+4ZhcFc5hbSCRKcxe/s603o3HW8dS/Fv4SrbXq7M8iw3je48b92EaBdeKyVttZ",
-	"miViflefUKtrhruhGIc5K2Lok5Oz86W1wVcq2ohz8CiotqMKHqAb8dqdYQKUNfgQMXdrd1n2r1RkbGJQ",
-	"jtjknKqzaSGM+XPeK8ALbrCGKMV2cctzSFOI2TZxm/s0/KZl9IFucYxmHKMZK8PQb3gIC5pMj0eYTC2S",
-	"RCdLoJLs9XWSnvR4vy9VZzahtrso59O09YXINH1VJNvEHG9H9mw5tzGxiRLmmu65qej1Y54K01wLV+Zr",
-	"vOsb9zIHFcgAzXPDIQz8Pqid2P+u3j/Y7wipsCTK0S/aQhesSdiLeIZr9U5mxjyFTJFoSyWdy4nyOmkT",
-	"WZ5pbNUrEo2HLqGKGU80jEvtL7QNyPxleU4haGulS434UrqUGroOeJzRFPwEI64FtV+oOWPpt1Sf6X/q",
-	"2Ev99yFMpEqpk0vhQvs5CkrkveOWWt9+cdsTaVfDGQNMSoXCqARPxa0tCapFvdF4HRaVYMGhvLVs2Bqu",
-	"vILfzit7zvLt8oGa5wh23eGR+BfYNzTXZmRS0cvb64gT7q5YqDppxbhOCXm2HdUhMJ0R0inRofZyeHTS",
-	"gka/IRLJkhkNy1mZ+jrUNnmaUI/kBlyMbbkC7DNAupNt1OVseEtPgkfkRsGtswSsbKlSzTi29yeZZAM/",
-	"WExqMDe7zpqlXdSkqiH8paWdZLptteRED919bhTNuIjyZg1G52IRxw3X2wbdHSWN8KWqSDPXlqA6S8/g",
-	"T9QtDHuuTc/5Le2ylYNCwXKV/UtnCh8BdVVA/WMFPFwOynZDSVne5xVI+g+inx5yMMkhdqWS/w/IFuZw",
-	"uhKm59fo58/tLWnzkxGjSlrJcUBaTV07amlHLe0+LS1YF4QULNp9sf5n6XEuUDYDFHaX8nzN8oNISs8E",
-	"P+QVs29HalLCFfWIAuABqMHyb/gUMKeeF8xiUpw1KMHwrYrNjCuVs32TpHVyA5ogYcw0FskV1a35PZZL",
-	"61n3ZGJXH0sGp6y2rGmzAzrKe8/yPrryZop4n5W8RiF/GnZFeLfDkMI18vXYvtVDncURawk2TLTqWAZc",
-	"NHt81xKa/8AfUPraHfDxAgmROOYHzpIsrji0+P6HbCLZJnKNf86VFquUWIWDdIcxDSHUWSwysg7mO08f",
-	"u0Kkv9DDdnKU3+pU/CpNWnWWX6G13ZbYhv/Ku0K59XH7roheerO2TM02XSovdK/Pk8LpzT3ddqNaHioh",
-	"0iUPdj/RfW14bFY5zveyx7qegSSSf0qECrtYm/5KdZB5EV/BsMxkPI5HrMsH2BSrW+j4aL0q5K+XNjlC",
-	"Z2lgMyFsUm2qCywtb3XahWlDfgyd5Hy0Cx13miPxbRx4yoeB086iB0I5NdkecYWdgvrJf/wv+peFg//4",
-	"/yfx4IBQ4L3d5NO0c3cIcEtSK9CUmVTGMfEQb/PM01iLZ562t+/7ucwp99Gv6WE3bdVmK0BzHtGAtUao",
-	"+FL7Ck3aNLeOxIiFuj9iul1nb5Eaus1lbOyYbSaDpbujYc2Kp33yw1xbPOZot6/TGahkRyQnF2cXjxdh",
-	"NSgv7jRxfB3Hdqf0dhK2KAedq+LK645j3Htu19Qtf9aR28/Y9aqdE/eLhGzuKLdzXJQ4veZn7br/DH6k",
-	"H017fpSMiCUoD69z4g2aMoiejsSCQ3gDP1lrxD3VPRnioa/1RXKboGUe6syin2983Lh48sN5YFvSRrXG",
-	"mff84r/7iQ6FMfDXU+xCnYjfRYjfXj7/IaglemjcV+YOmV9rjcuzy4uglqniTQE1bv8Pe++2pEaStYm+",
-	"ihs3Je0diSCVqQNpY3uyJFWXdpUOv5Td+ne3ysCJcMA7A3d+d49EdFuZzdPM7TzEvMk8yTZfyz0OEEEG",
-	"pwQkrqSEIPy4zmt9a0qh17/9xZ/1PMxgdOCMh5Yld/tcmVF3zLUGRPH203aqgXUVGyQw1Xbr+Z9Bw5qz",
-	"yCRiS50MXatBg4lQRvDrRmIGZy/yaFyhvgNU64npQnJyOrPzs9ZFYWZ6RM8vnzU6jZeDF8+i1ov2ixcX",
-	"4fPo2eVLej5glLbCy0satdqX9Gl/cDFo98/7rf6L8/Mwal9Gz8L2Zb81aLVo60WamtVuX1y2XrRg5gJw",
-	"4qu25mIFrFdIIXNsvLsosQK8rp1GpGZdBR3HhASd6B9/wPEPFdMakbrnnMmFt0BTzeoZt/+e7yfpbZHo",
-	"fgf0RcEB/TRoZHcI09STmHYBU63z7M9tJBEcXPYAT0XSg+QLfGbQuJmhs4g61x6G+TUWalJlSM9+3UNT",
-	"O99lKVXQ5SBFyfcg0fA7930PkfjBOY1Dcf1V2E3IZ+4jBnXHu67S/v8h4LkOApKICfREMZIYKck4CUeQ",
-	"4O+AwVI9wNM8gr9ls4Q3RpLpr5AHMLCLNZlvDP0M4LBGqLIgU3+wAaVbW0jjuNi9+qv4Ks5IL4Vs7ZC/",
-	"3vxy9iKAf9rP7Cy/cBHJqT5rn1+ew1ARM8Bc3ShS5Zxz/ZlhBHRSMqbq9gpPoOkX5sBmAYyzSa7FV0HS",
-	"RWf7NkyAmTu3AYuado7XBaDYR81vsf72uIMAsYhgiNdBaZMh3Noveq5NlCvgaJLX1kyBleCu96EdL1cE",
-	"saAJstkrD7WHj0LzHDtdlYjAPY9+CaKYhj3W0B0cJluOe4uzRcxnIgU2roq5cP0ebtkMiv+ptV0RpdFd",
-	"MGf7XBHLKfzlsHqia/oKyIKYdI5uFfCFweaOJwZRHYPMQqaCQEd/hz1orQ1EI7XTA7zB9Pq4G/gT5sKQ",
-	"NP5nn+4zM2VMwB36JKfpdEUeD8/dvD4Nb4dKJiJy2+3yX5LYtVX9+OHzDfk//+N/PsnqKzjTPXsK0Gq+",
-	"5+PsPXdnYUS7W64uxwWm7RyciA9cxyNN7xwwX4f0sC4bH+65i5Vm7djLl2btOAJH+Q83EfxRj3qpytB7",
-	"HDgyVsz96FEv/c4BOBoi75hyZtv8gAXvFXjG7L5F+FOY/IjGA1wBXhLgMAgfi14zGhOrT3VccCNiILI8",
-	"TqHXAgkTkYYrYG8FHRhApHRKIz6MlJopFT3InppQS4qw5xeti3nDxV2PfEfbZxfkHf/ZfnLpnsbzueUC",
-	"gHgxqSmtgsre5ajYfdrLOd3OfmOzXnpCX4VVnwrvtu/E+20/7dE4tkqYO7Ee3uaxPUzAljYjKvIpx67d",
-	"Al5/AFmnIbSsuifFag9+xNJiOh6hgMvJtFymhu9baskNHvMOpSu4nEYOGezhnGD0xWfVTeOzqFRp4/i2",
-	"VbbHXKR/17CkrtMbqYGXeZqzJxtSy3GscT+2pBRhGlxd4ybVhXIaZNZw3n+CL69l9PWcvdJzU53L/8P8",
-	"GGjNallcsHgpMXcGjFpn06ZGS0UydGoslS8sM6D8wrJPioPXWuCXX69vvvzFeQ8BKYhqMs3pAk3y2ikC",
-	"bhk8dfQvg6xO7ZqKe3PRqjG5tUbOLKwyF4BmYx7KWPp7ABC7tG+JnE/qg46jerIAbO86gNuZXOUUlRWQ",
-	"vl2gaGu0diOztFPYQCR4K4AsZyhKl4pJWb7bdYUCpRM7b7UqgMfrBEN2AoIN9vYWka3RBf210Wk/D76C",
-	"TxaQrjMb8Wsj+ApOZfj8F/iTDu1f5xfB14JLGJ6QCb8PAju3jsVZj5PYcGvFQMOeM3S2/Luyl0nmfygb",
-	"wRo1rz7/zUlYp1d7M+knTXx3p5vZJBU1DAW9v+9OVw9IE3fw8VzDiTqHkfoGVsoCeSsAG7wYtvoHrviP",
-	"hR4slYjheMJX9miv7Dle0SG7KhybaD+/al0+abWf2GO/+uXq/OLKHuOaZ1gjzHa+5TBbqVffed+QYU2l",
-	"usXUdykWtfrvNs8Wt8eZ9mXejaDx7WxMv531gZc9e95uvXjx7MJ+iv1I7kdxceMvT8J9a5xPOUDCShAr",
-	"zmpGIzklA6pQCpY390uxDGom6+6/vd/JNXxyDf+AruFgY64NFqEn4oPPWP4FvTtUZHPeQ85yTeb8JKQi",
-	"ZPEhtD1En5aWwPih6eFV5g7P3EBN8p4xbOvqM5t9H6209/dY3rkuWNh1Ahb8kyaedK6IYhNgdFb0OGe3",
-	"Tn14zWKatctEsQKHiYhlGIaLrhTYzL25Uk4S6iShvmcJBdQVH6KE+mwkXOJjyMG3c71HOtUWHuhc3J/w",
-	"uMmqpWPmWkoNKRcBEdaCkIoMpYywbTg4yiEK4QyNPhtCrJJNm/OgP0IST02p/1YqeA2MZOWVk0fl7Q3w",
-	"NUUfpQtyKTmF33ueWLd7Lm72usJlfRihkxw6yaGDl0OOEz2EGPqvhCWHKIO+UG4g50ASlMiHL4puEiXA",
-	"DzXHah2GhY/0biSjYCnVqatpY0MrLCB7gWudQFwR/lJyGmAVh1IsdDgXLv4ReKchZoe4ICWm74goZelA",
-	"v03y3jU+DKmAReZ7Hy5zcWGkCte0KBWwuSBuyy+41N07usqdynYbgzRZPUCCCTS7Y/ZeBKGMWICoJpj8",
-	"EYyZ1nTIvor2RXDxotVqnweeQQfAOoM0Vxw5pv87yLuqg1fYfDL/WQfaTOIHJGIh12nwewF3qbrbJCyI",
-	"ZCsibkkkXRPArAQeq8Uti7h1PWTCmqseg8wouFiG9qudu2VdKguu3YNxT6CErnIgV1Bfk7y1NOxiNRDa",
-	"iWmIROnj17l8FPQFuDwipFFNZ3oJMltVG5pVCDdLev9k1/id571bUtpxwrtrmnsG/9ZOcgerIAshyMSE",
-	"crzVLPdPcnpPovvcHICKswSFOR5YMbVwPj0kF7J+1tplq2yQl3hnQ6+Mzc8YOeNitRAwzlyxUNDwvLPT",
-	"qM3WoTAQGbIViIAI+SfAewirl14EuQqqTgMFTV6hS42CbWQxf5LTQ0pkBu9qn4UuVcqrNHUFw14FwZgK",
-	"OoRzP7NafrwcpTPFeRtxbaSa5aonteX/QmD65JRpg6kqTfJGGOA4BTRRrDUBcuxxZIndO8mj/2Y3ZDt4",
-	"ne/Slb3DhR0VYucZmEu6K8WOOXo6jmXr2R91eHv5yRopK+aQP+jyZDQAZAl2CdZZx6MQJkrBa1Ftq2lF",
-	"t546Szm2S5XjLpKWXalUQyq4htnVBUdutb3NrPOw63ayDww/OUdID815HdeqLiHJWBgZe0r3jBdZJSZT",
-	"7qaiBPAOehm1Bla9pTETEVUEau65KGJkGj5m5F+ALomadXY50LuaU3Itf+XuEymMknGMarildnupc15V",
-	"X5/tkSFV5NKdsQzETiWDWM9DIhRmwHXKcSFdH7GSHBAmomPeB5UCJDZ3a/baZcxT5VDeMSXGoDalxCmk",
-	"YZAaGirGAL7orN2+2CLVPgfaXKEjxdzW7Qcmcf78Sij+k7tkx5zE5bkLXo1FYDTouJdSlhzkuE01m1lF",
-	"31odQzFv+NpPZqUJWYv0t/V2AD+A4Ay2Ry03kOJqQCE6CK/xMsGaIgIWResuJOsObJiDaIKSnjfm2Xg0",
-	"Z6j201JgcQpE2yw1j6ViK/dGcTLchz5ZrFmGjcaFFf4hc31XSlumbCyk99w45Y3AasGBSyFHPDi8Gvtt",
-	"pLI1tnGI8IPLheYNvcUU7xIGYinC13fOtxVZQYje0yLdmiJIemnAScnY1bFhgcoandCfYpWgUZQLLobe",
-	"89ZLY1AQtgrlhJFeoplCztqr8E4cYz/0YwJWAS8vnnXF4PaMunOeiPtaAy4Zy96wipHcV1VRsaDx7Sy0",
-	"1MG1QQf4YNCF31Q7s2PmUIuo1QitVQZsPkhxXKBOpgrExStqSzuklA89YXISM+wsn9J4RMEb6EnDtZ7X",
-	"LPsEEju/TSxbvao3x3k6e6h2LimfqadtnjeCdXRjNqaQOkK51vS/25lz1fTTCRq4VXkFtn1+9nSFflnt",
-	"p9lOXv/v/6U1Je9kojW1hoCEUHJINZtKdYuFjZsozJ6SakN6b801tZdG9078VHukLHHYnXXN3p0+kkm6",
-	"v1rp8AANURw+Jpb9Q1DWSsFyJ1Cxgz3KQ8vhg9T/BCAg5JGQfRnNyFBRYfRXYUZsrFl8x8AhJGP2OMiG",
-	"4hqhKwauOYmxu/KTw1spYxxcE0fu0PceGUZ1Qf0BdLCvptQyMluRUlYkhD15ir7fvuye0ksTq/5iKcBd",
-	"+kXitkLdXfhGx11eqSA+fZ9eW98llDVgL/cBbafH+kkiPqhEDDamu7cHU8O1TFQ6H9O8ZbZVOblp84m8",
-	"LyatTSrtyy0F+wlMnQC1XwjILJVwkJNe1R5i0w7c2+rysEh2rWdnT1eWTHtp7XBcXaKXyhrX02EkpySW",
-	"YujJBhodQMPjLUufh+nxv9R3qvhwBGc0tCqkQ6jrEBqGgCUhb5nQXrN0yqu1hV2GP1a40ztGjCR9+Fgx",
-	"PcL++1U0XUGRTOyrIf4hS22Xq7Gy2G49PWsdiNj2baDb5xuL7fMtiO2j40pvRLRd/Xc00foJZBzATCo0",
-	"4F9ZHBHNtN15naoOXAJGoP81eXTxRUPq+OOAxOyOIdT/LRdRh1AyVDKZ/KS9herehtVj2srtGaHGMBFR",
-	"ESLUoHN8hQBsZS9kBO5hmQiEmvzsJ8QFUUwbxQFpasBjpvGxNExhL+xPmhhGx4TGVntfsMXtapiItIcT",
-	"5AZL6XSZMWxVfbt1137nFvjUXM4KgEhFdFaFz6SgE0RRUpe6ST0+/n1u0t/p0gGN3Gi4LdTCpUfd6LRb",
-	"Ae7AHMMac5FA3dOzlq9q892fMSu23bRMdOFd9srZQ7I3bv41Ez0LR7LLosSburj2yUzRMY+6cHFd4wB/",
-	"453XLPdnYDcwm+3TVXJNCvemImztigK3zVrs0J0BHyYKAj5zfXAswaREjnmmEqgvx2ve/frx8+edIfIj",
-	"O8r2uSra5Lv4As4O6ScGYrZN8mUEuL23iA3MrdISZzimjuNwo1k8uAJfm4dUtWqeZUFNcp09h7CcBb6S",
-	"Q/4cSAW+uFLeslIybQl/gYCV3QzP444zl3bnUat0nFwu7SoxK50TIdvuBpA/v3tKJfKiFaYBHKx8Fu6r",
-	"1efwm/3h0oAazaRZZZP/eVjLpYE1oOeu/10Xnr13D7DxNqPhqGZsbYGlrxFkmxvd7kbWWAfigyRmNKqa",
-	"woCGPObGKlzbCXAu3IilgdUMinm2o+Etk6sKbVLNtjAqjhPR2SIs7jIAWac5baApLR2aURXzysFBi3pA",
-	"rSnrxzGvA5UYkk/PWk9v2s86bW9Izl3SOiYXbTuzyKMU/AOL/lG16jQSMQpVt/2ie/nSSii4o7rReQlN",
-	"zUCLsouuOdgAjFRhmJooBtAAzuKd0+c8Jj6cPhTSG6Y4tNf7R+MjD02irFRWERhFBe1vLCMa475x0U1p",
-	"Kp14e1UNMRU5xV2/zGESLJjH9pF8pZZ3KMkJD60cjaH3l9W/pFIzItFE+adMlGCzSru6eNZbi/fmBMiD",
-	"R31BXa2M+eI5aRlyGqcMa1FV3XIB2JJ+qYSLiN/xKMnmA+4uKRCFlYd8QoW5IpQM6JjHs580fG91H2f1",
-	"IzZ6OOJxpJgABZwq5m1ekIVXOVva/no6klDvy7WzkZ3m7j/M7OWPsGFn6cV27Rbs8HD3muQ6NMDy3VV3",
-	"VvwFzCFmaO2TMROGxmTEaGxGRE+YPQB7IFL5D9E31CRfXJ5Wr8h6evnwNohVwk0zh1sP4qbQkZILcsfZ",
-	"dK5VNI/yjaI9Uj1m5+TUeKigTixbyNrT2lXHUEla6IshZhBr95YPotxro6gYAoqnRmUgxbD/KnLpOdB+",
-	"Qpp8VwWr/C6Jpueoa68x9QV5sjnP3ykfz5ETTnBOA6oJwgLUvF12X5OLr8WAt51tsOwCnBSKjRSK+fuJ",
-	"PqrM1bbefU0d8Ln34yX+nhWYdUjle62eQp2oNDbwMaaCUC/3wHbGokRsl+IBSefCl8u0pNqeuuX5M1YL",
-	"APmYuuaKwEBZTk0B9Rpb9hgSc+bS+rKmXTn9YUxnIHQ1q0jJKcrYDd3WJzZ5YpPfOZu8yXzlBxMTrbQE",
-	"XUpTNt/dWn+bZjf18je+B4ffy8i8RxRzmE5pn2audEmVGjQt9MCxlk/eSV6WJwXWp+uMVoHIWWKcuISo",
-	"jYyTbadFFaimsab/YqspUSexcBILP5BYOMhcmWpt2OXvUQBJCjBxBLEup14TVpk9sH1teP8tCKy8cH2g",
-	"eB4uyouTvKSohdQMC9qOVNhT9fJ7rKQJoWIbEPFWI49t1yyfRMhJhGxDhOR7CJzkyHblCGytkyOCRSua",
-	"GisKjZGM95kFPmeeOGtEY3kl1hMDpiSmdJcJFzQ75mIuvjzDFTKGrhnNOkLIbtAxiqCNOe5uwh9rUfWv",
-	"9pKeZOBJBp7MqO9e/Dk8NgS+mJeBu40nPHFNLyqiCr8g5AWkOWAOQS7JNyA6mTB1xzUkOIAEUtIgbLp9",
-	"7xUx0mUVpt2U7amw8cTMArAR4c3ggYOCizXway7S+gM3raWpvu9huUeV53uQ6DQ7ha71LOLcs4i6UiBX",
-	"T9BdRXJgK5XGzVQSqm9ZZO/tUFp2Zne6bxkbW87Nzhe5WdCwxG6Y6PZndSXmFvLI7A3fTxJZKW+DLDLP",
-	"EMBRfoiBhFJF/a1xGHfUixN3oM0ytrMYO8BwQXNZWpI9rL3mJNW6+atfwB0m0Zz4RZ5frHwype2fcNzv",
-	"NGXDro4RCgxoHf6zjkL15N/2n+59gCeDnHolGLeaUpmaJaQqqlr4UVHZqs7LcExm60C5J7LbjOxu3Mkd",
-	"hYUCGQDrktCuRXjwb9R0J9SMMkXXkWC9GtyKGpo/VqT+PaPzlqsgadfpNf2BgKl7zCEpD6hrpjzcM4Lu",
-	"yRN38sRtwxPnus2cPHFblXN/A1Ty1PWW9hspwXVeU2UUjEXV/rb39lvA/ohjD80BbkHA/KG+fFKxO86m",
-	"GRiQkAbxfhCkciy1IYkaMuHaVV3lS+ylYDo1XvES/6RdMRCjY6h/2kqrKljMjfwEkz0unxtu8O7bVKXj",
-	"NILGWfZHndL61wlDKvdVtffV0brXr1hOW166HMqIZXXLUIhe3VvQd04u24AxB8TV7l0SC6Zon8eu9n3C",
-	"Qj7gYdfSSxck1G7dkOsKB9e3EKrXMM0pv+RO5QJDKQY8YiKEX7N40FVsIpXBV5QqAgDqtKqxBViSmgnN",
-	"U2VD2COPofs2Du8bfZ+3lgNKnW+78PWzO2XLKR7aZwmMuLrwFb52cN+O3VpCS/I4LT+nd4az7XdBXGZ6",
-	"TEZUs++nqSEu+iMu6tTQ8NTQcNd9mYB+LHfOt706iLaEOVI4uJaEMR+ws3AWxoxMPK0eUUtCBzjCMyAi",
-	"WAVJhOGxg3L/ZhA4D0a5Ao3bMEKtQWJ/iNF57AZOb5kmbDBgoSH9mUO8KjQuxNfju1BXq+5YuFIXwtwl",
-	"2Wv0yDUZ/JWK6EzeMUXoUDEW+QpDRsZccI3NwTzJwb9dmZRT3MuVWgrm9mE/IPH5g/ixWwnO84a1OiAh",
-	"V9lV78Ai1Rx038CdyqdgO5f7GDv/3XM199nuL3f3Tz3+7u/xt5EIPPX326XUO+7efqi0baWhn2IDppgI",
-	"2Vk/luFttb3+ZcTDEYnYHQ+Z62vkwVIRBMn/5eqVx4CClGgsEtjY/P7k5/kzTvPUvW9H3fvwGuwCB7V4",
-	"hCkS6q7TNM9vWs8zHcOj4ueeuThrtW/ggdXcludtiBH2IWh2Q/sxM+RpQK61pmN6S4mSFHwT/F+s0bls",
-	"5QJjcgKZTJVuzOeFdjZRFwRZo9M+354NXzyMhzbj+3mvZLUxbwWPu48QUXJT1tX+zZ0Y9YAl5zgfwufw",
-	"OE7B3XwMTA4GMResSaCFRjpXYIMFk99b8Iit7WqhQLsYMgNpVePgqxBymkKe4jvdDDSA00NnDk166UDY",
-	"DBVbrvqOchkCnW7mYPHA5yAH2ORt5l0SE6pNNUJd8b4cRN83RzZPy0i4Llmer0kwD548upSLPX0oLnZe",
-	"wsSEZVGWFK//8nf73va5tQ7TPy6s6KnL6Rqdf/xR5HmttczCudta6vbQTN0dt9ujyEUrkuJgmYQiH63N",
-	"RlfQGJe7Qq7j2JllftSApF2C8O7UAgFDAM0yl8kCZ9pFEukxkd+qFJcn3Dnqa++I+m68YD8U2+t+hcR5",
-	"Z1Yjo306a0rp9IliMQO/3d48NyXqFNUklggcHMox02jnWmVlKCW088CQcA5PF7w+V6C4IAnMq1wCMtbB",
-	"vCKA6DukXFQgaLlNqXIE1ck/da/YVE3aZ9eyg2R8/mjmpvWyMK1F7uh/tjKHfLkBhzzfIoc8RAdVDX0D",
-	"vFSlXBKIUA6s8N9A71A0PuOiL78t8VNRA9iigilNRpDxRLgIsoCfb1kIptaM4M/7LALLa3vOKkXjtzDT",
-	"78xV1ZsoLu3t6JFJYjRhANgnQs60z9HZuTerQL1B46zwl5+f/SL9f23/l79ma7vAljbC8W/v6uWNgNJu",
-	"L9laSjveZF+vOoH0p9WdgKRmLrsMXBYRo1HMBYYyJ1RrFmWNeSxhLW3OI++YwtS0lXvyDJQcu+1Auq4a",
-	"Qg2p4BpocdVGNNvyQm7klAN+8daw8UP744ClVvvhMppQLGT8jkV4Jp7N5hi6Z30Pm2tYlA3rdHEvGJvV",
-	"dqZn6m8xWXhDjcv+FJ8E3uqj8PBHSd9WYEQQaO80rjGLJW2xy5TCP/Ntiwbkekgj9i97XZbk666sup1b",
-	"mkugmWqn8ens/OcXNxdf/v4fdtfmSLBWNoFdm2cPPm/PlcxYyoUWKV1H4685jWPZ8Jvk29OOubD0lysH",
-	"ysmBTgMLDeDAKBbE/KOhR8xK9QY0dFTWGoGPaRjK8VhG6LP5I6dTanzFkuTjTTIZsmtVYS/7O34o2mA1",
-	"z/Dt5d2E55gGzXHx3XONLdnRRd7yhIYhm5g9GtGfvF8/p9GCMI65uEWctqK97Cxb8qhXrCLoPb4iPTlh",
-	"ohtSzXqExlqSSNGB0a79zlyHXHwnssZiJiAp1OvATBhkJDo1Gu1uLggVoCmgYrWGrY27bwkmEdGnjCyO",
-	"IsMi3WvP7fMbWiIVFGQ7+35SjaAxZmYk7Ta4mnBgdXKSxMh0nWLjajqA5dndsl8VJco5End95nSNl/6B",
-	"EzmW8sVDtJKRL5Zax7iDOdZYzgL/XJkbWfqKWTRke87IcpydaMZcB83Uw0YdWORW6D9d776ZwEn9O6l/",
-	"u1f/jo7NpfS5dV5npxszs09G98U7EgeMRZiRJ8B5CDWuiIoDFwo4n/OarcX68r0M4d0S4iMlJRduV45U",
-	"J4pYbDUdFs1xvctG0PCb3Og0fpUQ6IFOjPwbEXw4wt74KzjdFY1f+St00mTWJnG/h1un74iFMRcHpscw",
-	"pNcAQAzQCLJyZGsKjVv0kVJvmjMuZDekExqCV3lVqnztDv5ElGsTpdvCrdPk2N6qexB4sTW+keSfSTRk",
-	"HdKfQVdhh0up7b3WAelzZUauvFBERLNvAennirvztBczqoROyy/kgHDsF1gj5vbOzXjv0Auraa859RS+",
-	"Q30WaNOFUe3j+TQ7HUrFGp1Ws4CEtDLxwX79zrWpcj7G/JbFAF6nHy728AsXkc+uBV/9dCShzWMfM2ql",
-	"yGyfI3YmCmnOUg3oEPTaLUu3AeXxsYs2tEe7EY+6QpouwnatLuTeS/M6PemTpFtf/Yylzsu59BbmrK/t",
-	"yD4oaN0jUX4YECoIeryxw+OUcmMFop/t1ugUlnpyqJ0caieH2oGxu5/Z0BXpbJW3WU6CaUF7BYPdAuvy",
-	"KzlxrxP3OnGvA+NeHxNT0GFSpc0BwHqFxkE0rsnY9PKM4Bwh2JMD94PPSwkI1WRAlUsJJiGNY6bA0ryF",
-	"MsyB+1gzvWp+8FfxVYBh1cPgb4cY9s08CfVdLyC9PEv4diYiyxZ6mEdBIVuaEj2xpqseMWYAcVXJqYYo",
-	"gOWbiAOlGB0HaT6zNlJGhEKJ6VcxlpZFXNkXwXP4Zpe3IQcDvEaG+AhCk1wLwr5N7EqGkumU+fZwQa5X",
-	"ucdfM9LQuNckl62nZDriMSNGyq8CcADwLZqopLLfUXbGpyTpU5L0KUl6gyRp4Gp+oDTjDhx25WNFXLHQ",
-	"IFT+4q2SiQFVCn6M/6t9O/y5hAh8U4q5SzVbNUW7fLAsb3d3yeGVRJDA8Q4oj9E2TwQVegoJd1DgD8zW",
-	"VfjbCxExGhuY8gqXAmBe0eW0cFw7g7fcHFxC0dilsQeFMe9E1JQTJr6NY9x3fSYHAx6ySIaJFVbNnMgb",
-	"x034t+jmWvRPazpmxNIddMIqSM2AsDumZiRkcQxCkn2zDDA98z4XFLZ74dQbZeK5sF2Nf39t8Ohro/O1",
-	"hmZ70f7a+POrmIMrnU/v93sHeHWiFO664VWI4lx4FKAaHiDf/CrunxNrB5/Onv/y9LeX//Gf7wLLQ+6d",
-	"oA8xySlJRMSUm6il+lDGyVhA4EdfgT6HtZj/lFywiPRnpHfVCxzsBR6ISoQ7MnsgSUxLFvxgZRCpWKtR",
-	"ClE/4GA/Q11o8xqIpcCj1CHkp/ou6rFTqayuJ5rkvYulxYzeucC204n7bCAVc2aFvQY5vJBMz7WvDwgF",
-	"qRF4IaMsJ7M8KnCZKggSms0i5lY0jWXESGQ1SqtuWrNt6nggK+iky1FF17fstxgV8MKrNrY5bkF3jDjs",
-	"VtGwUibiOoylZlEXdgztzbTnCRqvWRMSuFzs2ySmwqUKN15JoZPYYCq2JaqBtNt6lkzQdAhHSgoeEh7H",
-	"gmm9iUF+j/U8snJt1BWJUTy1lHNmNH7fDHMTbqwepdwPfmp65UoY0WtFB+a4QUQynleeU2BXuJWMAr1W",
-	"WdY8M8sZ5UurtDYO/a/dbGFl5jCiQkAVPJ3wSmZRx2GXafSdvP5eh8/8kSXadadUmKwj0Srl/NAIg8MI",
-	"fwQLeqt35uV8hV7z2KqvcAesKuf3g9qY3Tn+lnGbQ6wCW64yzVWCHVKShh3AhKPykIQUIfOlC6gNXRNL",
-	"p0NGAH2NCmKvneJRDsIE+z1aHciqQZOJkncs6vjXoCqFYY5c6LZOAvAq4Ot4LTcPgNTWj8CxdQZ7+X+X",
-	"sFFUSbrJZC6C8bKoVHj/2BqJgx9xwg+bTLGMTA/RPX+PlH+Fd5sSz902kvFPXDuXJR55ScaWOuxGQVHo",
-	"FNBlwYlIjMQ/A/SU2r9jqk2K3bPgfq8DxfGrm9Kprf6htNXfiofpnbx78B4kNbwE2OHuDvuPHab8q0/N",
-	"Y6Y1GKBV5PwzM1NW7HbgK2KcT3arpPzOz+dEy4dCy/9u9EFLaHyxhpogmrF8KbgU5CZh2gHlV5ky7dVB",
-	"xC4hEYJHvvepYKrx53YYC16yQ+UtjgQOl71UOSo/xpQL8MFfWeEfUiGkIX3m1OuI0IFhakpVpH2fIogq",
-	"5woDXCcVGoZMa5/kklOpM43ZbROhfUAAhJaQEKehQorZWCY6S0YAp3Xu0t7ngXQXZK+OSEd0Nxml6QlY",
-	"B7/SRNMrMgEQPEKVQvVOkFzX42ZjXaLYrx/Ob3wJVX7JEBEeUHm2ozJ/D5dim6ygQnvzcp+px1leXp9q",
-	"DtFMQVyaWg5Pz5cLXLuH3VWMWMgjppvkw8AbFhDwvCKUCDYl7tYTxSYxDR3tWZGIsYiNSmZTtBKcONd+",
-	"2mXAnTANf0of/L4fSYUCLLDRadxxQ+MukDfTmcur0Wn8Vdi1h9xyOyksM+B3NL5y3UNTw5voRA2thrEy",
-	"V/Bb9gnXcDLFN+Im1/rW8hLNRJRebp8aui2m8sR5p/bIXH6eES3HLOt9AMxlOpLoRguA8omScS4EMFEy",
-	"ZFGimMbaQms7cEMeXbSePkZ2kYjY6gR45qk/bh2IEdygvXOFUwTjFMH4jiIYh82PPVec58j4MbBkLoa7",
-	"48qK/ZOF+6zGuNYubsHFcGtlZbiqEyc9cdITJ/3BOeknyJjdGSOdKHbH2bQapwIDqDOMpHbI1CuWaSYb",
-	"JI1aK8lNEXMV4TnI1QXnlKtkoSJkzrhNnUhpLBhNZACJUvJfTBAt6ESPpGmST0wbxUPDImeC6ZGcprVa",
-	"kMDH6BjGq4C7cOvcWqpLOZdJGcS/8b+WKeU4hZwwAX1oRNdulr3hNLak10jEKFTd9ovu5Uvg1v7XmM9W",
-	"/bvzwtNZ3lvhN9neZ7/8R2Og8KrhZjvyXz2S7O5PReqF452JemCv72fGCPtGQxPP8CqmTWhTbn6cgSXF",
-	"4AbsUd8BRxS6plJ3FqSSO+IJPIotkCeHtnsBUjmDxhIluAMd4uCcIsSLSqE9AqLYnbxFDzR2UokQExcU",
-	"rCnXrILgcaMOIvd1LdH8dHWn0ie8G386Z9Ipt3NnuZ356Al2SdpYECumZXy3/yZTi3K5gjQBOZs5LiBd",
-	"vSpU8kD+loE+4CCshSSpFkuomKWtxbdkK8HGHR9MjpZxksfPwxCA3XFDb5nw6k3EUfchI6kn3NCYcKGN",
-	"FU7rMAi4Yydv8yYs4L00zCkVljqgq6wLlkJ52+YJ309Q6O2RFwBYkC4o+j9pHz4Gzd4q8u8l/q8A4Dqi",
-	"mvTZMBFbpHC7G0eLg5Ujbrs3wDMHUpH3nI7ZbB0qhstxIuJNiBg3cYtFGk/2rJf/ohj7F9PImLjO7JyA",
-	"gClYRcsC+kIqbKKdlmJrD+CQix9xYa9t6Lp1g9U9TjQkotgRsDCNjGQckUcXrZePg6KfgIaG37EgS3ND",
-	"koBXjOgd8y4NtBzw9VTQIeC14K8k0SOqvBsErQv//qt51wjoIy6jPM08x1QXzFvxOzXmWoPfAtPqeGQ1",
-	"lcEMhpEq8r2+DbQgHyxPibE872naJ9OwOIadHNDQuMrmtH45c1uM6Yxotj2NaDPD5+QzPvmMTz7jIxZt",
-	"n5mINhRsOkzYGbuzU6vuUg78HDEbXA5BD0+sRzSd6aKHZjX8n4pcZjutNzir48K+kWGYKPUQmcy5kRpB",
-	"Iz9wfSwSPPgiTM0V6aEAL51/fRAbP098maVXyVeASYEJ3XKHsbI4ovuqNmaNvVFdWG8XfrrN9O5K8fEs",
-	"41aWUbiuyBfnuT/xTmcSoxgh8OBuutG5aHnEtjbcwRo/Oc/DXtcWNs8t34c96tiDYcp0cfssreZuWR5x",
-	"76adWypkLAJHne9W7RuuFdtRpzdEJ2oS249aQcPIrn8e176kZ397QSQ8DRp3XHPj5GWNVT87R+66SXJ8",
-	"yrUePjE+u95L4TnsY47qC9LCNUHbqCn/0p4RMGZqEcDZaESt1wRusQ4AwE0qj2nfgXRX+A4kCqPhiNyx",
-	"EQ+xmZ5L1QwIkBECqGj2DcagQ/fLJvmICOlUsULDvzSPHp7P4hiIou8a4IONYFkfuOnAbEhzZ10pjzNK",
-	"tMcx4gKWNBlBajlCufTYN99kDlUlJzanI8fm3FJ8vv+UcpOvbRXgB6TCkJgz7a2UQWISZa0st0fITbIg",
-	"zcJeEDPlIQt8I8K8SpjrQ1gmk31uf3q/9xpk2QVrwguJrBjMZW8h0HhKZ7przd5G0HAH5b/EsSP/RRlz",
-	"uuxcLkiAB2P5K/U6SA932wUM+Vj6SVCuKihbqwnK8xUFZXs9QbnGtSqTh58cEt9xhxHzsrfCBQnLBIeS",
-	"uJOzctFrVdZ+IqLYNT+tbbgth44BfNWRnBKAHXUiN6WqOcEYZE/aL7ThcWzFon8CnXrpM2OpFkQrpqpb",
-	"w8EJZgjb39tUvETsAGBNXuZsmMhzYj7fh5a+JeaTqqWH4+25T4tPEWMyPX7ravymCDFvC+wFisuUYpDR",
-	"Bx1vtdP+0zL3l6kXnWtyJ3k05whPgfa8FlxQgEnR2ZTXaiu86CWcxuPCbKDgbhsaxpPnb2PSPg9IkUrX",
-	"s0m3igRzYqwnxlrBWA/Tk36vlvYK+VQ9/rqSbvYE27RVqmgf4ohpA14IhAK5Aj4IHyBGLKQSyMSUOtgX",
-	"HetXpSoX0Uk4cp4Y+2kN9zt6T05YIoeEJbJu6LSKS+cYSF0Wed4IGugz6/Zn9YKJ56i/Z174Vdjxaibt",
-	"9ty4IEkO1JmLKRep2eU6QTrIk/v412HBnryzZqRbwIL56Hta4n3rwLqRh0HiqR7JqSaU9Jz07BXNTfeo",
-	"83m6TBTX1cPyhpwCWnzAuYRpbDdoRh713P+6+EXPJb3g653imvpWFQshnwQ/tp+CtheVc1xxu3Dn9guc",
-	"shaHWZ/AduhwPDHLe5nl2sdWxhN/h3V+5+48u0jgsjnmC2zDyNrMd31Hn1Mmn/zbdV1dAzZ6NcdbypH2",
-	"lPJ1IsW1SBEbU4vbo/NugRkEeszqZPXgOk3w7+ptB2NiQs0o123J02xjXtSt0nHnj00ZxhPIxdl5CvN+",
-	"NmdZGoK7UUKSWIohUz5qTsdSDOdVapcYDVtZ7a30KuL96bslnNa+YAvK357rHl7RsRMqPqHZxblqc7S/",
-	"wT7QlJVt2UN5kj01wsCSR937jxQfLHvvC+8C3a4cO1Jv4t+ANaAwG9MIGlIypaTaikPxYfh3JSt9m2Zt",
-	"/eRzuahiyA7h0vDVGea5AzNd9GmAAzSXoUUe9fCb1BZfm+EeZYmZr8G/kzMoTGQCt6s/I2YqScT0rT4Y",
-	"1nsKDm0UHAJC339oaF48bP8afp8xJScF8sbLptLAldOcWRKk4SGVbXzGmb3yEztVbuyucsOf/uHWbrh7",
-	"WjUoftuFF9Yu4yj8qnR0HDuis7Qvuevvr0hMTXX/W38GAyXH5d1vI2zhXGMHlsyBURXz+2dh5Epz2F5w",
-	"sZj8LBOjGA1HNdsSLJXbwFTyArh9vkxmLzy+nrx+0a4WzFBN+NRPPn2o2InpvDDli0yA/5wgzXHnGnWC",
-	"cUy17gLZuJ7a+RvbaXCBZ8mlaI75ULmCzOzTRlliSJWAz2/+tsKfRSb+0LFPv12evVWHPz0IRZhJmwcq",
-	"Z3EVJcvKToKU/WJRiM5ZNZ20bN0qTWmbbCh8QWYtGItY1CTvoXg9kgSbQMRSDCFmGfgMOCENI4xbMd4k",
-	"b4Vr5Yy1JwXW0yxGOXNFLfcn2KVBzWVVJdVVI8X7tNe4ZiVze0jGVYsZ7ZrJrMkNdhioPQme70DwrHer",
-	"KgpDpIqOO5K8IMuqakOksjaiF2igqmdQawBhsnkced5qXKvdcI248QK730wxPbGFE1uYC+GF6dU6CCdQ",
-	"LY3VRbbndNaDK93oZRTTyzoPQVk2aJPjLdVs1FIpV63e2FTR3FUBBxwPjUk/R6BrW2O7KuE48dkTnz1w",
-	"b3s9dSor4qjHbFdVmfYded1ZFsq22Oee4qI/g3sEGl76hIWIHk4Cyom/HhB/dTHV1bjrfAR00wv3PTNh",
-	"F/Wc48AbBz7lpDrY+QZcn+64AiLYlGmDxXSrRjfLY5sfPh5bQBORIHccy3Rwk0HjLP3fKmVxy+KHPixZ",
-	"M2a5lNg+fPyMvziQDv2fP3x88NCKnCwLpxgqIqoi4q6+GOYAgXO0+srBXiUx07tDC8OmIw6teKDkmPT6",
-	"VIMQ6QXYERM+rcAtnn/EbaO+SpsQw7O9iYx5OEtNXfstV7r5VaTYW9mwOYistJoMXmQvjqIRDw1ClIEs",
-	"WBIP+fBxr0EQXDP8hmoWSwrabAycqnPeChpTqkR3wlQI73thP2F8OMJEkxEfjkBniOW00Wk1L4PGmEXc",
-	"8oI23GXDjR2n8fnDR2JlamMVkthP62x7It9nhxMg+SXNTdYk+ntk9BNnv1aJakvg+EhutKsCoQZkTNUt",
-	"i0hPy0SFrOe/CfLSbEo1vsgKGDJjJf2rh8xgGhSS3WaMPyMdGjOFBIG44zTujmRir8jFi6CBYOaqCyCD",
-	"/ovnVtFOJlYl0nLuu/OLP4P0TfharZnWYzevjBYcCrOSMeApWwbsu24VnsOiCf8YwmZnowPjdlHobr6X",
-	"+kovmMRU3DM7uyxjaDgae4DhmIvb7piLxNhHLPsAIXDealk+QUX3lrFJN6Iz3ei8bKXJ5rlPn7bs5KlC",
-	"K1xxYbpTLiI5zV77zL5sJKe6i+qCb3hmV4Et3WDLuoihPZBxLKddayDhqkcyjrpj+i0d0LI7bbzSC6Db",
-	"44ldz9O5b8ZcuB9Zk0YxOWGiay1wLrpjKczITS4RkeyC/9B/W1jbIl++3IgvZ4cNWWLuMKwGkwFTDBIB",
-	"6OY07oaJ6crBoBvJMeVgnwVlX8fsDoDVnzbslf8nwIJ3hTTWPsgOUIeKMcHFsGvniPlVnWf5z3Gi7pun",
-	"wOm9PeBW5r6z0knGEVPwd9fqSLibAETuX13cmIhr2ucx8MaLVtAY0DGPZ7Dr3XDE40gxgUdsd8XSsUMw",
-	"Z/ZCX6Qjoq2KT4KE794lsWAqfbmd3GQ00zykcXdCrdJqpzJRbCgoZDbbmVId2s9RwDnU7sw9kN03GlpN",
-	"I2bRkHkm8e9G2o2+0bkIGsKatjFyHAfFjowkYiG3VlDpD89zv3z69Fn20+fnfwYN6Ls26w5oaKxKe57D",
-	"rffX+k+fq6xS4danmoddxwbcxXKY+Fx0IR0FmAj8rysTsAQGSRznf9MQFO8XN9yploo5cPuUdlBp6bq2",
-	"frDBvj1mp21PID+1rnN9dZHs7cq1kXYpMkwcDbyA9XB9mxFRnvlmDDqwn/JhuqmWJKxx2fUiJf9oylHc",
-	"rj1HZunP909HpmUjtZ+9mB/qadVQ8Oz8WPb25AaDA/OsoGxAK5dqjmcfnR/OuW78cM9Bh0GhDSnyqMzU",
-	"VgI/goh9K36xanyZVvbFtfLwqv7BOEaqrCsI/YG1AEvLT3z7NtV9mlntoL9PWR3RDDjIOVdKlaxtqFcl",
-	"rtD2WesyV1hW2z3ZumhknTDawUlzO2luJ83tpLmdNLeT5nbS3JZqbvONmBb8eaVxswU5vU5WQrkb7mbE",
-	"vOZxHLreg3vSN836ekPDEfiy006AqKkap2pjQmqaDgYf28dzyWDQGpSbokeupL6biWVO87pd71y+1zqO",
-	"9G0nec2TB3mkWShFROz14GL4uLFaSGir+V0b0d1BRp8r/dmvRlQMGaEk5Vvrua4hxcff4L126E4UYTOm",
-	"O2Q6kuyOKTJV0jAi0TzDAJnrF+PnC9AIF+fnj5vki29a7M1Ne5JgBWgWWdK0klUTq5xjQx7ksPb/M0Bf",
-	"/CqsBswikoiIqfK8TyFxHq6fpkuCcDMbM8KFkW50arJ8z7G0UizHHcqCZX5NG1H5HhpbnozYkxF7MmJP",
-	"RuzJiD0ZsScjds9GbJpIv3cr9u0hhitSPXdOmf4IdYeoyGU63KZKdSQnZo8aNSaIYit2rxw7FRdaWlHE",
-	"BGciYhEZyzumEWwscCh4cUyihBF7aaAV/a3En7IpFi+RmAvm2z+OuDZSza5wEzWJ+R0j/Rnh5qugYjal",
-	"syqN2hTUca+9l5vSFJdjp06J5SKQ5Dod8dBVadrr7iI4YSzDW12/JACOax/K91YA0kZSGWuLMBrZY9HE",
-	"6lTYRdReAwBlwOxAuVLS9iuq2Q6rBOy1ixqddvuFlZLWAG18YtooDt2T0GSzzwTESHlFzEhqZu1De6cZ",
-	"HZOZTAAsz14jKdL/+j5sjcDSfbe++bEK17u2F4aXQzi+g3U9JAv7nRmsW0QKx63zVGgpzJLG/aHYWpwt",
-	"4oNBdfc9y2vsE0z5TFY6tGqtKSSyTufC2gG5o3ECs4X/zDU1WCU6awcvJeRKP6tlfPZU7P2xvKIiB9ut",
-	"o7EiOO+G9jU4elwhzAAg8Kzi1WcDaY1Qa6lMJBfwReOJt2WeoCGzQj/Uzx8+vrbnWuGRxhNlImT6wfK0",
-	"X7kjMVOJLlq+V39yLdpggwELTTVEHYnUjKhEdLKekkirU5nEEemzUI4ZkXdMRQmWDVsh7FC0AsIHjgmC",
-	"l4pM6QyIHDEIrQRMC0Kw8zQ19huQhU3yHvtMfxXuTl15RxoXQxJJhuLY8luofXZAO+RRD3WZHkynB3fM",
-	"rVbLSe9xk/zCh5COLkU8uyJqnoPn+zmRfmJALpkR+ypCGsdM/QSFGPUpvgKI4cPHN7j5m4Mn20PoukNA",
-	"nTtEowqMHlQtsBG+/W+jg76ZoOHRzjpP20ED4dc61oDFN3Ud/bafZx95On5qr779oPCKKplYsaMV0hGZ",
-	"5O4kodv2qo6T7tuH8ozfqBmhIO6c6xi3LCWYA+Ug1lJ+QqN/Jtqkzrutl5p8SIzmEfblTYTp+CIxKFDL",
-	"zISBTETUJF+oVe3tI4B37PylLiHd6xRU3/pnmqCp97jQyWBguTU4wGR422tmOrxrOsQlQHKhZwE7C1X3",
-	"fLd8Z5Ao4EZ9Gt5iz6R0BtZC1gGhJBHcpPq/FCkvlIpoOWbA/QBeJsrYHfvGtbmqhAtbUtdiV3adHthe",
-	"a1xA50cdhysWutMec4H1ZIaNa5L+eavdCBqxK9Co/aNL+JGp/fyzRtD4r4QKA4QNHs2szpRiV6/zC9gT",
-	"xwLzn9ZmTcUT2kOb93xlbd29eZ4BLtP87crOuE81685tn3chNtorDPXiYC/HRGpufB3y3FKdip1tTtdf",
-	"dEv/VhhzFjK4PFaXyXnffWypcf36/z3DY2q1WvdVdrdqVHanHjhHwizaIZqFvdavnU+1TOriRT/uQi67",
-	"xnL5js66Po2pCBlRfDjKh79hc+4xZEHUuhdUF1j/PCOxNKBHQyJIk/ToHeUx7ccMiiOlICP7LQBNK6aZ",
-	"umNWanIzIj2qu3LQQzMXPG/uYYgLW9MXhd2VlUEglqzAkTH0YMF3wc5q6PnXJG/GEzNDZOuC7udhrpn9",
-	"HmZl+dm24K3tRv3s9+nUEnXTlqhLar8tF64Y2jPoVbwOS0ZC2InyofKsfUvDxdJUDmY2HgdzdiAJy7iN",
-	"RLqq8uBYqqxGmj4zfFwL8vqzNd6B5jwjstQrK0aFBwujpqzSRfDdgH0pY0bFdgGuPc9qdBovWisoB/Rg",
-	"lQMpupaXWmWn1UJrH3gvSNnGhmjQOZ734IAFIPQq8yz7GSeel3Y7qqABQRlSFS2BIRFGOXtNKmthywGx",
-	"VBRgmqMD0GSpvAYXCESZ+mzIhbCib+EhdIo4yIHhMnGWE2LkWgAbRflatO8wZCQcydoVVTmR7JJfURU9",
-	"iLhbdJbUkgPrt4q7Ty5gs+E+F7BH34uU+AVhMTLpQKTYrC1CbUHxs7/J94qmWq0QqsbdYrN1JMGUt3oL",
-	"qq6V63M9uquYu3WffbmWSOKCdVexiB9Ghm1ocOZsYjwodyUUCxmfmO4kUeGI6jVAFUvlJ7BKy6ztClf0",
-	"wAA7XSJGU+R+eO5BRSqk6NpHYHDowYpCJAVs9bzQfscB1dXaEV6Jfkg5HHE9kdrlq27dM3zy9d7r633t",
-	"DuBAPL1H4NUFFxwzIxkBzqEC4TflRjCtrfXWJG+1lslAJiuyFH8Ux+fSjbJLdHLoFh26ua2p7ch9/fbz",
-	"yZF7pI5cJGIQ/0MpI72OFzeXWlxhoP6KS4TchA7B5DgqMOMRfgkOVashZHaof+s2/aiv05meugTurksg",
-	"GFrAassHd1+tQZ+/2V9WDZtew2J3wtX7D+a5jlXUGNr7/2Sh/e8fJ2N3q8butmU8F3oCJ4UNz/P6TaoA",
-	"OAMtV+nW+Mun96kQa59vU4ilV0gndktgtPd8yBS5Yd8Mj9kaqNBTOuvzOO6m0//y89mLF+1t+F09rR2O",
-	"4xWgYqMc635Qi8+Pu7PeRQUFZFeNrx+Gmqq1afSPpPr0+eV3oVCDtx1iHhdL1OuL5Z4hVLP7NF7Usk/u",
-	"vh/D3ffH9yeItmZ/eUiIgyliW+7NpKmkQubPoRBrweDZqhTbVuZrUdY9QQfkPgEpfp6lCA9Yi5w5IkG6",
-	"jiSh+pZF83VtPp9nSrnRC2VsvYFMVJfNmO4Fpd7TFQrWcIvmZfhRFK+5pM7PjAnv/dVGKrYq7brK653U",
-	"ptUSfywEuISFZ84XnwElpoa4iBq5kvLKjVrL+RhLrU+OxwXHo92WbkTH1rK4x/d40ooOVCs6qz7P9fWh",
-	"3z9s2bucundqc4OwVIval0P6IDGyQCnyCsOcXnSNH2MWr9QmpyNt5G5GLQUdc3tUUt5nycN4N5pk53pL",
-	"fQ0Ft+coFZRCdT1EJwAkDCujVtRSPsE27FNNOakKe1AVdipIcmFKFxs4CYXaQgEJckNRYK+wXo6CkCtj",
-	"vmVsoiE55ZZNthpXfAvzOK7iDBmxXZdlyIhBQQb+u3mVBhy3NcESjWX5EsON0sPrOOyRqsIDD8yUTXUh",
-	"539JRDOkhg0lvLDs7bmvF97v1hU0vsFm2HsDn8rwtgtsOP3xVqsOXEcsTFAOqaGxHCYosLAlbD+m4pbZ",
-	"/QImZ1+PD6csqnEZtQet8Jz2XzKo+kxn2mn0WRThshZft0WB2M72+Od0AI937KHYoMMqU3zAMWwLHN/h",
-	"1xU9t41cp5DPE3v/7bKMouFtF6Hg0oqQgmjBP5Gwi3GMeQ/+GsbOZiE7y34OLFzHHUfcYqiuSv/upTe7",
-	"i0zN0Ftwt2IlgrxjKmvKKJiZSnX7E5Az/oo8sj8jlihJTww4UGQvyNy37qwed1LAHCEN0ZRHxAf7qMbA",
-	"H1YeWp2co+iBKXCdE0MItAHYIF8FsuGA9OwFt/968uqBtdSzV6uHbI2xyBoMr6geORhcOIImWA8914i7",
-	"C9mVupeD8LBrc3m06ZJ/0tnE6C0TaF/MyUL7SwTZxTxPROQ2Ux6ye5I032IBxf4SNIs3osCZ6hHx6vS3",
-	"wyzIEx8/Cj6+8pX58bINr6PI8+W11f2d5mE4zrVp2/0Tvf4o9Hps0elK4ttfJ5AbKDoFODUO3YFnupNV",
-	"dFMw3CcGQU6bqBLpXtYZBAAXoXhpfJXLAU2bDGR1KWgjps0GyJhGyBm8G7bobh2Uqj71Pa+uYcj6CtG2",
-	"24YgQnh3qOjYku3Ly1WLyNDO2Gq3kBPb/KHZ5uG5K5c2etmG6vJEsYFierTHiBWgFfuGUf6yBWDr4l3z",
-	"9YGGqTsagyk6HTGIZ+GdQ5AbGt6yKHDGb6lpPcLvHOTxfLhrmYE8x47rBrtga7fAc/fQxOXE/07870D5",
-	"3w29RTxc9IAVfElE05lfx8ps8ZYvqRr7mcextrrdmBqmOI31NmM2v3FzwtPaFZ6WPdfdBmp2FiZJD2m9",
-	"Au8C77K7s9IbLopvOL9EKKVt8ufzVUP/Txt7CGn8xg+tAOmWmwcKaFj17BbFgw9icKNZPLgi2TuBhDAb",
-	"lavMftb3xQPgdVYtsxTa52g8pwy2EAioAnIKALrYTSRvG6eAHXb22OPLzfyegMFvfL/Qvdsl+j9WJrCV",
-	"aePhog0ndrg5O1z1dH+8wMBnOkPVknrOB845wIlcS6ncaZQA2dVWrb0TmR0GmR1dtdktNwflze9lP6py",
-	"0oNxgH0OLPVRrdm4H7MIffbT1ElPvY9eDso99AjpjNd0Lb/8WnrHtt3ynhP4hq2raskP5I8/cajD4lBH",
-	"5jqvYFT1hfkTzyf26TiHzDKMKvofBwQah3rHOPyBnZ/G8LRVLGJpLPvLGB88zHSGdoTvcCwy7RJFAJbV",
-	"fqHIkHKxWDFiMlvR2mfocrn6QXAB/Y04CBtyreqIAqTAqk1VcPWzo2qm4ue8HCvkxylraedwJG656foN",
-	"6nJxKoM9WnCQpWe6finsb29vdlTBtPei1u8879EJqion8r1akCeB6mDZRzS0MC6EcMpWfm8zYvZ7OolT",
-	"pdOSSqfaQTJnG++hnqnPBeLRAI6FRr3znr40E6qcGHnQ1ruVYTpIYbhubzl74TLTVTzGh1v/O8pFivvx",
-	"4PEwT3sHFhRz98deJXunHiY+dg2A8N46oTgJLFSZUsVGEsjJfz6G9rwMH02/r1U2U1IegySC1BlSYQ0X",
-	"6PLOzT0hrlTu7DfOlVHNvbd8vQv6gJGpY+IAa+3lD1ogkifoPujM6+tLO40D5Wh6u67WH/JmH13o5d5r",
-	"ur8oTOok7Alpuq4xJdx09BUaSfrMOf1AelshptFuWCvzNhdUWV/SbTuy4m73e6nMaCOh9nBBlh+a8o8t",
-	"pLENOaXdzdl7MyHyqIcF5f7R7kCq3uMrwmLN3Pmgm4hQQ6QI2Q/Yfuh3RGTaZ2V7ohmcrmGKhHRs97Hg",
-	"TT+SlkQlWE6rMhStj6/10AnS61ggvU6dh3YrRT+xiVSGUOJIYg3Zae7B/nLskRg5hOK1DulbRS5wsfqA",
-	"RFJIFZChosIEJARsShERORVMNck1xO0Fu7OcFmT+lt3pR9eHCJDu74ByduxRz43UCBr5gev71+0FSV3b",
-	"D9LcHUbMJXhkTZS5JhGtgg5z2SBdfLq6Gc+Om86CJdn4+ez5c6gRRKWSjmViX9S4aF6mhYehJeA3f/0E",
-	"FYa1gtAC5NmbV79+aATpej3/fX7Wenb2tNUIGkCJHrTn/ZtPjruvIgefrSoHLyyJWorXIz5pdBp4W/M3",
-	"bk5I7MH5f2jFMLF88EY8dsgde/M2z+o+EdGOiGhVevkuHIzYkf3w+oSkpPgk4voA0jI/DHCzXFI51bmc",
-	"cssKsKP+HVOzfAFdKMcM3AsB4cJIeCYT4JCBDgrkQMlxLu0Sw4CF0YQ0cyNWZ2AGpIeUG31nXpLcVfgu",
-	"8jHPf4B0zOzMlmdknv84Tonzitw9mZhTQuax9iW551DXz8j86/vfThmZx+h9AkSTW4yMUGUIHdL1Ijg5",
-	"BlBhlrwBxcP+bhZ4CZ7W61+RmGmNovtfTEkyZcIQmWwVnv5druvcqe31TtteP4ib6d5czTyD3tJwcWUa",
-	"qmPsWxon1w6ibLC89NzSiPBo+Wjuq5Xw/D1D6MKzp+bgO28OflKovof2t5t5SL2EOxw3KbhwwKXAoiFT",
-	"D+wsTbWSnXpM/a4/SNfyE5kfO5mvRdHfB+g2aP8H6cstcoonitkD26cz96PUBmvs5QScNMzbTjEXtywi",
-	"4KrlUFh/ReQAoQUMF0OPMsKNtZDQPetvM7hV7YGqOxY1yRfvulWQhcAiQrVLRQgIJRHXE6lpTND8otE/",
-	"E22gpze3P4Etiki/ZpdHl2A370N2twKXYBQVesAUZhOGMhEmcK5mHI/GCCowgDIxljmf/XRq9rbO/Lm+",
-	"oyIooOAOrnRFl2PtwrjzgmB/Dt+0XeQbYZiyF2XKQ7Zyn0jc7OPLLPPX5J7S+h+qtr4gvtLtOTlxj9KJ",
-	"i8fp2I6uPQ1WfgfW9/l+evO3k8/3wH2+lU1H4fIs08juVZhQNla7e2+szUczMB/ExzYjJZPhiExHPByR",
-	"iM7QDSzlLSK5Ojm7RafvRzfP43L5un3afYJhNlAjaOSGLfP3btGfBce8UuP5baoLfbsx0tjF/cL6KqFI",
-	"Atni/QjnZ+cv9uHHwUt7YMlurkxukhLUA9S4OycxE0RmbeGzChzfzMgyEql8mqm1MV7hZJGzaENnbvod",
-	"MkkMYUpJpYniwxEiNOfsi7RHR1rrjmwqa3kJHQBcBAv5IpgNqZlAXDm9Kz1MmzF1p5RbA82SNI9Zrukz",
-	"MklqiOFjhm3vF0qWSkty7Hi5G7NXw6M+Ra1DDLu0RL5rbrTGXv+IOhEwjJw24jUV6hLW11WQdup5Tql+",
-	"Q7/ziQDuJ4CjS5styOuDdLo6X/puCn/RgUqdf8+nYFsBzprkDQ1HJOaCOXRSyGS9Ilh6F7nfONgpBw1g",
-	"JT9kfWKarOs6fY1vkYNipwgPbGrVb/TipjrFd1gO/AnPca/aBxd6wkLj2dh1k7zVWiYDmRQ8gbVLEebK",
-	"DB7G5SdVxECvacwhPV+UNOyq5W/Rid02cNi850OmyA37ZnjMlga0pnTW53HcTX09X34+e/GivbIPGV58",
-	"RC7kpXco9S/7u17bvQzt1o7fv1y8nFXe5ovlodK5O3xyOf+YaS6esfzl0/vUidw+34kTeQkHXG3i2+KL",
-	"P3KtOyhhqF6tY1MpBiHhJUnGVq8T4NbB/OJc+2z4KShzbArVTPBIyoGapBcpPjA9EnOrOUIDjogPBkzp",
-	"jvc9+dZeaKtRAttGjCQDLrbqtv7kV3pcfuuD7M24zeJwvE+NzkX7vNoIbrVz8sreKcTrqMu+B40tuJDd",
-	"BTrATEAgz3hGJkrKwUOXTysWM7ozrKm86YetLIbWwpKJ8Q0xgO9k5ZUjesecAQbFkGBpOruTKIZ5OlfW",
-	"PEVbdQaGW5pvE0tE6tDQN2zWrFNuGSAYHszHtQ7ufceWKRz3fiswHxiTaq6ZBkw95BMOs238xk04YiJT",
-	"6LjWCetCk3MB/H01LgP7e4xpQv5inBpwzDdrmLsRp0yho80UWnamm2T+/J5l/jw9Zf4ckf0FTM+5t62h",
-	"kmhWEslGGS4JJanxvJqxlkyYuuP2dM4003ppx46brM8DNtSPY6bIiMUR2FpS3hIoTeWiWW4uZYN99mMd",
-	"l9Fk17p7i8mNYs0l/9/aNZ3+EFMYsTGzvMD+qQ0dDKp7ZRge8gndQqHidawl2uSY7R1KFbHIXl5I5qgq",
-	"NsVT6N5JHrHiDFKag4aTwS5b64dWseARkM+9cqAVthvlPR3bZ63Lm9aLjAP6cyw80L5YVTFqsRwwMhcR",
-	"v+NRAkJizEVi7OqftYK506y5GHreABaENCpVTWHYolZEGznhIQz0RarbWFJ7gm+tDLvjbGqNhXDE40gx",
-	"SFcrkRkLO7a1LK0FpvPghnY2g1JzOzfDlHxzXPwVGME76tu/yMqzVo4YEaWuVKRDLG2gf87IGIpJsJU/",
-	"j3SWg6WNomLIlMZiEPyNtarlgNir4GtEIH3KSMA0yupEqCDZrfabgTkWmt0xRWOSu9u6WWVQLpz5niGQ",
-	"V2cq9zKMXTKBVah5A0Lcti267jzKmMEnJ7aOWr/MMZ4qL79UESqP8yyohAOtqEfen081ABe9VSqnI0ki",
-	"nqVuAJk3S7Opymh7w6Sqk9A/PKEfbJWcD7Jhwz16gW/aUos299e55ecZ2DnZHSKPLlpPH2O/MilCaMVg",
-	"LQHU7O9t1nKVebgpGXBrXfYVo7dWFVFJzJpVrVy2IPS33c8lJdCLy40U1q02c/mR6Kq8HYpUioVmp3Lv",
-	"ib3teyxKX0qVvq9SRpW5Qoh7WiktUJ99wTZpLziqGuy/SR59wnfsotvSSTU5qSaHyELttd8G/zRU31Y7",
-	"nD9MmCDwCEkEwA72MADRwxpVCK1PuWaBSxDShiRqyIQL4necdYF2Rurm8N4GdF8oGTN9leOU2B12TAUd",
-	"MqWJZszjdGTO9ya5hokRKaAgTRvFQ8MicHgQjq5fw+j4J01oLAVrkhtYR0iVmhEe4SCGj5kOiJBkQEOz",
-	"crOOUi87jHNcfvUoYbv3quMgjaBxlv5vldSkKjy+xfvVIVRrPhQe+YWNIVTjcVDwHvmL5woW+jKakRkz",
-	"5JEVG48r1jbmYq3u2Tg/rmHIine7r2ojB9LBoAu/qRoUglUcSjoNuyI9OWHlJdJVB4mhxlLwywn8KpKw",
-	"HRHXY641i+ofmw+OgOQqH959VXM/LC/owk9KhnydFPuqjOUyvMiE3dtWpTZ8IiyW9q0ChxCc4MqtGLnP",
-	"BBvwkFM12w5Ypd/lENM3ysZ0+s2eOrTPrbiOdtFe1umy9bJznqZRIJPx31uV4qa1ciZMq5/rfG0SJbgY",
-	"dtsv0OUlExXOHVzui5VWBJTsjiOThPmAv6O5qnB/funbCt1YSfbQwRrQNqor66euuBzb0ToG5PUdlLx/",
-	"WNZAk4ibM3iNNwR2kSkJs924bhXEE3yaCgqUZKUOWLvKzdvOnChvx5S3CpGVEdjNiIGGeygmSTVhOj+p",
-	"m+xuiXHzetqMZJ+gmrhHJ9GNBI10LkUksNxtOpLQRnAEMIP2khbyjay2az/skF6imbXNO8Ty9l4OMzDv",
-	"ZYpA81Uk1dXmHE0ewMO+DINBPqt4KtUtdKixP4e0amnAJkOFW9f2U+FuO+51FL4pt7O1eEnrsrESyV/D",
-	"bmTJdVv2W534+074+4o3IicQzjcWCIfop0KhUOqh+gu/Y04qWIal5ZhZI3tRQvxZj1nbKcbM7BNodi3O",
-	"Woc1+rUdE3N0MCSv7F0RhmiZDEe+K8pKd/0VLp7vyIO/NidEpJccN7g8O28VXNIrgcEgPzgM/upCLqVn",
-	"9/D811lxK+nXPxw7dVTCKhXtmmzUsalj46LnKRelBO9vXd7q3nhMrDUlUGsD9rkyI2JJAzZqqqQYrsZg",
-	"X+MO0PjEXx+Wv1Ye3x54bOqjPzHa5YzWUUuquo6oIYKxSKegmuVex2X8945rvgSK4T2bMm0IVYrf0djX",
-	"Q6cRV6nMfLz1CtJGiBRMEynimQvrpNFZCHW6qNjYNS8witMhIwOZiAi7EtCIwMxIf4b/2RIsw99wucdV",
-	"WgS7/xB4DNlAjaCRG7Z+9AyvUzHAVz+ItzSbxr75M/7mntF9cOlhQ1pzgyumw4QRdlcdz8NHuvDIFnvA",
-	"TSnE10I5Bpzdqg2gYci07o5ltEJw13GO/G+XN/ZTXAKTq6gtc193+3SVkKpiIYOxusUXlFWc4SVGkGGu",
-	"EWQ4n65heUZMDasqPvNUsLxrXa3itzpTYVS5Us1lk1nWyG6nYdH8wXcaNJ7Sme46L1WOXxSF97NO69IJ",
-	"b//MYvlwpXr0rNM+d79mMR/yPo+xNBr/gtQEK5JDxAJs5/5C3k6HrDtUMplYahKjUHXbL7qXL60QAAah",
-	"4UeafcNG2bUxXlrPrIJTvIGdxogPR3n1xsFF21MBKbd8hZUKUO6ZbcVQgaM+dBAVuWR1FPXOC2ivw3zy",
-	"tL796OnSFvyKDbnGvE+8JhDkkAMyYXISu45IBUAqLFFB5JMZMx3SK8qYnn1BL7ucvSZ5a6yIFFEKxfJf",
-	"CUsYoQay4wOr/UxzCpLLJfJTA83rivTw2x6EQPoMlQKr0qasrflVXC8uCJs15eUULkYTOpZWchid/xGA",
-	"3mC0RTS/inzw2L/QQavnfmSfn8N9yZ6Fl7nsYvKo5/7XtR/3HgduqVCGxLXTKhWBtHoPZpNByHhML89K",
-	"HVSs9glUXMB6JiMKLTPsWZEe++blCBpGTpedjpz0cmovCamAeBPlhjzqIcyo6YJy04MZ2GXZNz+++irS",
-	"EgXBOIDpSEX60ozw7sDa7fjpPYBbBGcWYJFjFUBPkJ1/dmQBUWzAlML+XlINqeAa+LidmFOUq/F1gAfs",
-	"tQLyXolCY/8l+zZhcQyGYh1Z4x9H0d1pvP77dWMLwgGpDVZRJY7ghcC9JooNBRUGjbAV+PIOwXh2t+M7",
-	"ku73HOTDy3wgqm56yn8EDdlHlK9u2dFvW0nwz9T1Pp2vrlisdFcrimQBqvuYi2SdrrIUBZMKLyWqdZZ+",
-	"IiJLekC99/pinoAOUOmR+TKS2FukIrEdhMuUmxEXhKb2FzyLtkXmzmmSGyu4/COhHDONYj6vdGg6xbT4",
-	"9IvU/AKN4xY0jUFBM7kqZr4LxiLA6PTiGEv9hQRPD1NN8mU0S+OwXiVCV4cZMfdJlWfI6iIVrqGaDqH/",
-	"gB0/fKfQAdnVuRR3qwmPaOTvC6apQwtOqy9hBxzyCABaqrLXHUdbnsC+PSsW7k0tUXgyZx/SnA3867ua",
-	"hVJEdinnz1pbMHOBwg/I1k1xVP/LsZ4HMHfvlzw76nLjjYzNqPektp7U1p2rrVYhunPX9SDCgffxEJpO",
-	"d/ccZFM4iLzviyg2iSmguqcFlOMmuXbK3T8lF3reOyVFyEqSiJ1zqDRtOBvRe7sWvHqZBk/owECOMbVq",
-	"SxzLKYugATslKI/mPC9FjRP8MEyEVal1JbwRb/eaPphtA1JIxZkwqcmVxhSQHwUNcFGV8MiYimECHpHG",
-	"iDb+XNX9vFX8ipO4OImLhxQXh5hAssxrkcGbLJEaf9ZTFJ/QaIxW1EFk6xkvuXP1IZSbBangq22dseqC",
-	"J13PfXqPA/e+fE5KLm4BcPaOaskjQOH3f9rfumrunCM/Le9lqZyRqujZry8xYM83FBgPmzFYDSv9rHOB",
-	"OV2r0eE7ubPSlKUyw+68WbqOk2DZk2DxZ3OSLPuTLFaNTz24XGS9mZZ4OOpKGh4xYfhgtkdh4w0TOYC6",
-	"SCcMpuCM12kSQJ+hEx1SM51PfO7RnAWiOVgLJu+EN9DJlAvngp+P9jfJWzFvFuUG8fH7/DBgMc3LSBdJ",
-	"LsbtS4L1+LSzsIJV4vdZsLo8gr+YRZ+Zc5QAH/hJOwErBevisPheDzwMCDp+eHdJuJXh9QWqv1pHJVPX",
-	"S2xfjSm99TT3vRhnW687Pcnek1F3CKL3M/QNkySk4w3lbMzo3T6rWK/B/9ZnXAzTXt9gUnlOPqJ39jt7",
-	"55xgK5VXI6oJExEDcbPMPbjUTAv8ZzghwD2JCMdUszXtN9jh78R+S9sCney33dpv9iYv7cr0/UuZmA3M",
-	"ScTsTcS4bgBg1qRGnj+T9eUNhEzOZHKIXsRaMqSOMzEtDhbSsCypydUK21f3oHiuF8znMBWyeYvSyrVN",
-	"gW7u9aUP7Ddcyg+JOTI0hxt6a89HpjaxFDQmI6kn3EDyXVrbOmYRD2ncZWBoinC2ooD6ZHfJbtApLFUt",
-	"fXJC8/ilj0xMKMesW/eq+eeXXLn7RRrm7dsDS06ibY/WExNRJtMknLvvzGwvDQ83NKqyeoE9SbhPPtMC",
-	"XIpU+BrDQojLuSHtg8VaJEyE0L5Se94haU86lvKWRSSZIE7Lru2yDcwvXPFR2V+rFJkEjclopoETTSiH",
-	"BCDH0t4DTMCUGodxTkk4olytKBlv8Cqf5OLJs3eSTQ9odiHZbSaFEiXO6JTuM4b23pViamJnwyJi50MS",
-	"oRkTHS+NXBUKV9pg80e0mFIJjaijhboWMKxc5SbNgTZZEcJoBGW2AMwcR4Rq0sOyEZxD186hVy2yNk8m",
-	"Kdp/iGWaTj8NkoEtmBqCVBfzTECual+SU5Zlsp5BaPcAqOXa3ozjMgh/h/JeqwjIqbjC082say1DDn1C",
-	"QYMjXOctRJkYzSPWHVMBiAkrSsFECdivkxz8Me3D1W/egsE4fwPvl8Y5dnWSyHuTyJb2M1nkD2N9sbzn",
-	"VnBvDYGIlM6DT4gIoBIygILcI/nEk6uynBY5sAeqDeSqVKXq128pVyKz7AuOyoIr7yPnmmQTwYcjQ/SI",
-	"D8zBtJY7GWMHZ4wBozgUvh/AdLq7uNjfi6BwXfDQiBjTCLxqTCnAvlxRYEylusUK7UpMAIoGCiIrevlU",
-	"gRAQ+BMKYxneap+n+PnDR9/IP7VZBJFTwRR5BFWePcX1bTdmdyz+b/Z+9lwBOIQFESPnq7DTeBw4LIJ0",
-	"O61Jo5nWY7vLAZnEVOjA+RbPkgn2OlPsjrMpTGgk48ilUVLFSJSwK0InEyUBhdL49TpzylVnIeFepYg4",
-	"+qvIrYQKPWXoOeRjBrg5iUZXJPs2sdwT7c3cmiZUGcGUJiMKXksurtLmkCD8rFJG2i+uXCdC+/Mw5uM+",
-	"dE1lyugrYtkmi76KuUaA0CcIFwz4jVQzMG2t3WpPHjuzMRqO8JhwQioRukk+IKymc8diP56fNFGW4DQM",
-	"CF5ZK5KjDqELY7uafOxC6HsQfm3cyIjOvjY8oNECPN2WIDi/+Nt86kN4bx/COribvTEXrNfxvg/PBLKr",
-	"UbPFYH8G2GVXpGevRa/jqE9EhRaXeHXd3ZthCxZLcz28I72gbIc68AouiL3uFZsytWRXuiuutaGdldUT",
-	"YJwV+/kxzaChnw6IZvb8IVkbIE/GVIMC4ZSffzQyRmVvaEzBjc6+TWJQeADGomZbQG7YWBfwVbPOKkED",
-	"OGTXc0irGy0MHDSQQ3ahANPyxC6yDPu044bg10B+Bzvbl4mwj6UfeUz2PA40dE3vDmOqtX/j4oYGjTH9",
-	"9hbX0D5Pv6ZKUQypmxlgOw+kGleBlfimaPKOqShhgeXkXvwwERUZzE+AiQnX1T62DJXTA8uWNIDEkRyY",
-	"trE8DfQbhENd6d7gZU8BXTnsYymQayoXV0BSpZp1cz/cc/NCgAz3LRc79RpKux+IZNxnyupof/n72St4",
-	"5OIypdTaPWnOF/HP22etZwXY9VXm5vDPC1SVwzZ3nSdXBTWHV+eOLdXUgZ+iqo+Xs5O7iqs056HtxmaA",
-	"J17APjTciVdT72+RGDk3Q7ZBD9QncUTFkFWjnV9r0qtSwt1vewHMGgSaeywVh76JtLJqmxOuYAkxY/fm",
-	"J9AJSMQVC41UM3DzD6iy/5gR+ypSTc79wMnoMZ0B7lVO//L6hnEbaqXtFblot0gPv+k6lbaXCn6TtqeU",
-	"RMZRlXb2Hod+5XZqfR1tTknJXedepkzEsQuhXBHa10yYTlY3JuOIaUNw39Pp37JJFZy2I5Y8mYzpt9+Z",
-	"GJpRo9NutVp1tCkhp70OEdINrANEsYf54qY7IDQejqwOjxKaVOKMQ5FXqaSylmxtceRmk6kznnHVUWmK",
-	"fRyA89XUaVKGWarX5Lb3WWup/nDZWk9/wLXaX9ZZp9d6mjS0hjW2fa6zTBjg3jW2W5sucotA3AUpeZlK",
-	"yWb7/OnF5bO/ryl/4fX//jNoDKXIbZl9xYv25Ta7g7QuMqDy3JuazhOV9zc9tfs2oro7liqbVEFANv6/",
-	"82Hy7vPF0/ev3yYfXr9p//7PN0/f/zM8f/f6evru9XV9DxRyvoeWnY7jnzkyLxWhvyCnAU5U4AZkOpJx",
-	"KmZy0tRzcZCn/usiDKVTSKtl4ps7pmbgTPCjeenEBQgW9KsE3n5c4iW4Ik99JapvWIILiZqlsuhVOrkF",
-	"MVTCKuDJrPcDVemE7WzRtRU4mR2Q0DUY+z//439WYRLKCQ+rpEkJu9sicdtT0Y3ORbEXesHKMNwAX3lF",
-	"rSzg+pak38C8UwU3paLGS9oOWxd99vx5dL6hiulPpopMruOY+JPLuWpf4Vac/Z5CBi1327rn08f/DFZC",
-	"kP0b0M3yZ+GZrXuGU7Kq1oWBjGXE0n1KiTb78I8FMn3yb/tPNUjfTUHdtM8GyB2KVeAevy9H1/ZvcP/U",
-	"p9EhS0l0dUWR9lmstyARLT1zhmP2qeYQLGEKCsGtEMQwlQvewUexHRqyq7LPUqE2UXzMlISJDfg3H1LL",
-	"OnA4t0s3bV/jKfHafUOyb6oo8bIdng9a9CV72r9orEx0Vbh17hxO9FYBlJdSWxWxrWxgulHf26uRGpkx",
-	"F7dAp+K2mk4/Jv2Yh5h0bZ/0Tnfw4TeBBr0T1+7ugok5ovoKKBrNQXhF3hjEqlmIZIzpLVtsj02NoeFo",
-	"bEUgFTMyBhvMGpA+VA+52vm4SJoYl/vplGJA32V0G00c4ZKIxcwgysMzn/RmRXI2SYOMaJGtoEV1nY7y",
-	"Oxer90f8ZHlWrRDAYIVH30vB8rB7tRnXJBrYj0pa9vS5QAV6wQ5s0CTi8sn/tfoP+ZgOGf4w5ZTY8m9m",
-	"5uyc+19Xymv8Mgvs5hqsrrNPqZNlXimY0pkumcPiAjzjes31RGruMQlL39fL7mMP0y0JBVF2zxirxY3P",
-	"W88O8Xg3PsiMKOHY0vZ85YIESaUk/szDEb4KgvRLd97O46I9v5uGfTNPJjHlorisOotItRmduGlswzwr",
-	"iJAPE+YgeRyzjRmNNIE+XF6WZByrwoNpP9NGMTqu8miWCHWqTcGYsaP/pMlfP/3u7ZYJNaPMbImRWxYz",
-	"giqsmPMyl5iXY2O2VMtMnZU0dG1sQEagmOKKGHnLBKFQPOTNLvDbuFjyL2ghXn98S8KYA56qlR92FUGx",
-	"8tW+WIdywnSpCvqObQwtzcaUW42Qcq3pf7ev4qrpv68ddWi3sqhDoiF0lcNGHdi/x2zcZ0qP+ATP27lo",
-	"nJJ6/Zc13TbuJ+4GoN+bRIwYRYXmhlwPacT+lQtSgEpqjQSm7FXF3YXP0aWNapSdb+5/uTwXN9L1//5f",
-	"WlPyTiZaU3sF0fLo5mIh/qN0iD+ChhSsa/gY1639Dc2fee3Vt4t+orqq9DtWKdjgWh9KhpHf/zmF9stI",
-	"Ejomb/+fHPf5zIfijAunxpbiL1s9FajJX8vmffmXOWQuSgacxRGB0DFAMydxifKG7rt3bP94xjnaoysU",
-	"ur1jW8Yk3uRGHmLWW5ET5BAAMVAjBXOBLicYSu+okzHw1ieK3clbrJAtL2D95RV53mq9bJI3IkI7STNt",
-	"aT6zixQbKKZHTuz0WSzF0MrnJrnO3JD4JdfOZ8kict5qESMlOi17idDJZCKVgRabt0x0rXDseW8mpsXi",
-	"W65IohlGC2EN2i5NJqbXLEFdsMu7sb9q1L3b386m0+mZ1enOEhUzYTllNHfBYR6NTmOqVRfdmNmcuyMu",
-	"sKMLbAuupj4RfGJ3rquSc5KsQA4LGebO2rujMUc0JyGJPR4GVHmBv1p+LT9cJ2b0BrInt63Z/QW6OM3f",
-	"Hxrelt1bq8ENE6oillPpSh3reLPdES272M+eX7xskh7qQN1QMcDdo7F2oVssRJ9pw8Y6cGHHiZJ3YMaP",
-	"NYvvmLWpyK83Nx/Jz1TzEBoOztJX8qhnmf5X4T/QLFTM9HwNdV9GsyvSAwGNPSQFVUpOU2VuRiytkKGi",
-	"AlC3eoVLhdPUhg4GHcxXLGzlV2H3Rrt+lj4i7nIx+1bl1C6o8M00ybVP5bTExeaIPSB9FlL7TZbIRsxU",
-	"2oeVRtxIM+Js0Pwq4K5oyB3FfE45IH63O0jsXMCN7DqC7AXZR7DU/Ae4OUGRQ8BTyCGCr6KXCHvkUvF/",
-	"saiLW927IhetdvYa92l1O8btM4n0EtTSp86tClu4JsBftOMv2YrtjBdubMNpkmCTQOZsJ03Frc97YA9W",
-	"ZztbkcK4/xWqYcpD12BZF9ikscZPXsG27ojXMWu/GnfJNuFuOV39vtBhEcWoEEJcNaO4NEr4oTCXo0oq",
-	"tmbUjlOKnSPszP2bq7IJGme5v/5YqcW8fRTLjbO9b1SnVtTPiiwYgfBk1TxoaKzkhuymeEa48B8I8C6W",
-	"d7y3TzxUkzk3miMkUIWBCN+/+VRe7lTI41gh2xGMYG/7K8m1psKQ6Kc34MfIHIFiKMsrfRYG3laH8Txp",
-	"PnRGRYFFVYdh5Rz38EyxyFXAqK6Aj8tBBthDSDtSr2474534UKSp/XVmnr+y3ktm30BDs+gnq3kH17o+",
-	"2+6HvPoMSu3zKDruFrdFKim166+jCArBiteyik7KFITN+wqW+X3n6GTTitfvgVkHW7rWVtudO++DcD3d",
-	"z9Mx1F/7tq7MXpf2t1vEkJkXCPdUu5Me3sMegRxHopjhCnS/KkfrZsJi2y7XNI4Shgnj8byEWFNv2IM3",
-	"9l6+f4B+2Rqs3LloV+bmzpp/AkkdXIozd1uqTb9P3u53SSi+CQo3o0ixqYsRuiTMrZiBr93cPvmpHZUl",
-	"mEmYHduDmxuAoRQDrsaY8gO2F1QcL7G70l88jOm1kckyd40e2mpZ9JtV1lGZOSENyVhU37KIGOnyr3Kk",
-	"/RHfvEjU2VDV4X5LwpAu7UBxF+LzcAWMxG6paRE9pJG5yvkmeS/JVKqI0L4VelkroQ4kpdnrntZvbIMh",
-	"uAWnnOi4GMLZvRyh5yFDemSSGE089jD38HkPwDQKGmrQOCv85ednv0j/X5vNpNcS4xRcE1/zW1UPnOj6",
-	"fib/dp/Gu7R6nGuSW0vZ8LmvV51A+tNqh5slJRSjlq+RiNEo5gLxIiZUa9ckJa1Tg5hRFTPOai6XsOKq",
-	"I8GWLORRTyYGCs17uYI9zB15nE4lJX3yqOfq0nuPK2aFRZGojJTUdLvRsgL3snu0TdedZTkxi4asO1eS",
-	"/PSs9RR6b3hEo3XSdTBy4hCUMGqzBAAp1+gj26ZOflMGjEV9Gt52pxCi82Zs3aAPmKS+iPvT2fNfnv72",
-	"8j/+853lqooPMSPPwS4szS4qpjEVbOg/g/Ti+fqt9OJ3GohOkyI0grwaMRqbUVckRnHfzdyKoNL98Yfh",
-	"QPdyL2haHTOJXV/rP3KIShqHrEQ+yr02NbHPN/OHzomkw1Qu5uX7TzrjxaX6RJVr9CYL9Lrsdm3N4emI",
-	"QUw7YxnEUpvONxeEJAHTJDfZMxELecQ0okJcLWohmjmIOhATTdLLuULPfmOznp2EtyDJo4tW63Ezjzfu",
-	"1QxfIJYvm8amjEJmG5FLia/p3NVJf+x6SyAux9LUz3cwIiWKTRg1RNMBu4JE/UTw/0oYMeybyde+Ni4H",
-	"bfacXp57/oq2ZsZg53ajdobo5WXQGHORlsBWsN11Xcxl+Y9oFII2ajUdP7+y/vNtB5HGAN+h07geKob6",
-	"b99rk/hn7rLJgedYf3qsN+ipyJUZdSNEbmi/fPkCXG12gOyb7kSxkLsinhmjdn8HdMzjmc+9fM1pHMu0",
-	"W77PkxxzYWVLDk/uXv6nR8zqu8j2Mq5Gw1COxzJy/Gxd1rMfd/rcJMp4369eaThmr/q9jBZ2IG1jCi0n",
-	"3PVcyWJb7lj/GcGpsRaeipA5u5HFMTAzNzi1rw2smtabIBZQ74rQgWFqSpXLwBko+S8mSM/dgl6TvMFM",
-	"HxpxMbSclTkIQJdUFHEdxlInihFQo1SxG24zV7vkVwPxZNBckblKO2OXcpc2jugQKRC5jcYBUWmaWoC1",
-	"SrOADCiPE+VyjbQcA5CZxgURe6Bo35eGFObv5+ZRhZMe+QB6JAJYdZZherpX/vb8P87P3r38z9crseID",
-	"VUWD7XHdm1HmfDkUf3YNJgplnQWosznOuRUcoTyCUDkLfoI8dnUg56XgzB8mTGhXJw4cp0muYy1Jjqvo",
-	"IAUed40PhDTQ/CAHvsxF1tDI6kr3x6EWeCOur1p5PUzgZTqZSC7MeJFUL9bpXuqXj2WOrpJtZyGoGlR7",
-	"iFGoe6kWd+8euv3zPnJLKWDLNPfZyInOwHG91pIbcOwCVtskrvTle6Owk5Zz8pYdtopypMwuJY3NOJ4z",
-	"XLbN7r5gkhUjnibSCo2IzlztBbYxsbqFD0WjTQblGZmBBX65TRhjrvsfji6hF1RJmqTbi2NTRyIW8zum",
-	"/n/2vm65bRzL/1VQupmLoRXbcXqm5St3Ot2dqc7HP/H8U7XjlASRkIgyCHAI0Iqqq6v2HfYp9mofYt5k",
-	"n2QL5wAgKJGyJMt20uOr7lgSiY/zhYNzfr819oMXkU0CQkomEUn/nBhr5QBpw76Gy5ppQg3JVcF2j1te",
-	"ehl64GKaP6py+/W8q2ZDccSRr605sIZfQEHADNBgXFHaxlqc84AQ4wdEfLHPkHyAbDRkfEzAoHMwUQFg",
-	"Cm6qETkqVCR0KTFM2wuFL7s4TMHzXaKZUKyy4uO+a4UW3QFAuNTdJZYI0FTrL/zrzmeUlfKV/rM+fExo",
-	"rHcPrz+w0hG2kcMOAgI/xA/aQ6Eylgou78VTUkfU1/KBhz0MuNF/a77NMaP9VAtBamm4IBdlxVu07FKN",
-	"U1rSFGoddvVdP7pNfXJdB1E9t5x381wF05pugtP+gZkFc07HXb758DK+uvVkMUYB2k3Qp7UKsC2qvd74",
-	"MT1Vf961+vOAdARgTgafGEmpDPGFv+qX5LJmOqPL4YZj/cnxzp0WL+BymGdRO/IdUU+9GXBC9vWWb3jN",
-	"JGr2YAnyPsf5XlAuoV7hHKJGoIkiU49hnEVXjaD5fW1xbQV/1Ma4reV5X8l6nNv5lUF0ifanihuDTfAP",
-	"Ktn2vaxdx7GHw5LKHIVD+H1lUu49QpxRLr618DAEgagk44xnY6nMmFppynbXk7fK/Bg28ikmPMxxTCgd",
-	"R4RBFKM04B5KF4E7HU7bXGlLnKDMqSZTNq/lYbUNh79eGPJtqd0vCqgOmdAM4svdNe4DbuOTrh1E1y7p",
-	"NSOYb2/0Ldzh51EN3K7qpg2tDl6IMPPoZ6XBtq8F5ZAGjBt2DqdzMIenq9Cnq9Cnq9A/jsn7gc1dbej+",
-	"sYQ1O54I+YD27ZC2yw/xyXw9ma8n8/XHMV/vHYm4D4KaqnU0aj4iWuEXWbNsdhu4NjzVz9J6uiF5/smR",
-	"qpMpwztUoIt0O8IyklFDE4+S0yq4Lys144LFLIsI1F5nnMkUSkOft053yDrSzcEFgzxUZ/72XDf1lP3a",
-	"w3VzIQTBtTuwENi92QAVlrqlCLiJYSv7t/fZb/Y//T0aP/KCSbujOmwl3MV7VpqEFIzaXdWJ33v7J5Or",
-	"TAk1XzaQqjsKwNn65cqUdVM81dO7I+wH5tV/NHeFcOnjJjVcQ50LxE1zrk0V8NmysGCBKQ1s2hdnh117",
-	"Nf7BUwAbU/FpDc3jDoHf7t/xIBlYF2Bd0/cDcJ6CUR3OtZ/tt3Hx43etjojLzE4cWAg/vPp5/PbVJ2te",
-	"JTch3zXAZ4Vds/YEPtCeC7tQ0uQ2/nC8ogF1F9/GKqyhcDsLC+42026SdTGeVpwVU1rN1TijSz0YPT8G",
-	"gspxvGxn0NE3TpkQg9GL5h/jgktll+bkOPpjxbSpeAru1X6wskgN/5WfUTPi/cCpQN760Pnhs4fSes8b",
-	"VU+BmpzNuOQrgDktG7Azf1Q9ZS+tUIX2gh7z8czxcm5g44CmLrjusb9AjmI0C8HAUF8KdE4YIrNCpBu+",
-	"4RCUlbHneaAY0Nc69N1CGbQ3IFfySn40dDaDFjC8/qgYIITM+NxqTJvZXa+Idq5ERibNyk+SwCoJSNIN",
-	"aDMV4hxndyW9y6JyOVXZEtCdBZsZomozJB8RI9v+qFEIJGF23l3jaF0zm6FTgfS+DGwhYFe76A0Bs1Mq",
-	"mMxoRZaMVok1q4alkAGBZjqoCBHC2eyCVnMu9QgyOlhdAygImgmWGh1gEorEIZlo/BwgwpxVSq6kHS6i",
-	"aKtF67bXjWxILryxsNNBXcQBAac+ar+n3E8IJf+saWVYBQtBYSqutU6IK+nGbh8IaNlD8gvPMiadQOX0",
-	"hhGpyOSGippNgrPBYJJMdF3afdcsmwzJG5wE5rGkgi1yRz43eJweDCGniM4tlQFPxzIQqokN7yb2+Usr",
-	"sIAT7/ixg2Rl6pxMXs+O3irJ8Bg2cX3mmjw/PhsSBP8ehRIC7+IaXWj2ADdaZQz41J7D92OdkVn4KszL",
-	"jzksvbuU8qpx3udbAa4GlOH8Sp6dnpKJUWpcULmMjPMkIROpzFhJNi5ZxVU2CQ0+cMPIVea4juwGBRB0",
-	"J8rwWz+yiaPWhk1eF4wJPm1sR2FXGXHcC0yrU0kMk7BTugut3IUFP2JT84rVA86fV0Vplv/fSo0/lXWE",
-	"t5VaoBRMK4Ddz+xiTZfnhBpSKNAgMAIgn0lLku3QhmQCn3QWTZwTZoeANHrWpiFX9O1c0JGrvI0Q+vlm",
-	"Pui/rtBBQ1Twz5q5j53/vIUGG8MkmOc5+RuVNa2WgQuKaoPq1LEAPbUh1g4NtiZDsa/twoP5lfpBJYRj",
-	"nUvm2AypYQBRte2AgEPrjsOJuMLR1HC27Xb78/qte70b9fdeex1PA/3mufOH1lVsOyF/Pd4xn0ASV9c8",
-	"G2ycUUx2ftcp+SAA6jy5Ju8BCWllbp24ShBz92BTnB3fBk2xWU6yJkoBGlw8M2yzxPjNW8jib1ndA8sL",
-	"tD2H+cDQGIEeaIAycZ5oy/k1fdS3zfL0+GGnGbR7j1lJ8F9UrOJ0dVP9b5zX6eH1fU0cS1XWogHC38MS",
-	"rDzh1kmfPcRmTlJ908RrE+B9tH+C9FammCYTbBEdkfBZnytDa9ZV6AgpiGSQ6putEOeaYVixmqwmMyZ9",
-	"qDquFbjHQL04vmeW+DZKNbhjTOaeOWgcgDgAjjyMxM5OTu3kt/3l94M4bxxifZ/OoJvyEHBUX8+W4OHL",
-	"x4QYg4JnsmFJPAKj/D9PHEbD15f6KIHF2bOgdGyJv104cd/VeZRxf3F0fHp0fHJ5fNpcdACo0MhOG66r",
-	"tvpNlGPZKckC0bv9iRf+Nl+wm0uCUZ5mXxIQogQF4kq+ffUhcduVnCRnJ6dJ+2/fJ0kjMldyMydsV7LH",
-	"nfe+liuCW/JEzWjvPzcUUo56c1LIp5HJJPxignkLazprQQOOGU9z53wKOJDZQdWGZUSqxU73Ba+boR3Q",
-	"0EHitUmu+tEFvP4eW4OT9LJMMrt8MjWuVBeSr9h6EP+ScOlO2lbyvgi7SXQ2g8zPn7nM/txKcAo6ZQid",
-	"C1x8Pgkq2QIAM6NvzqrwuYS2ufqGCQF4AoRJN4J//Tdea6ynj4OWD17Qk/Q4+56dTv8y276QK2zMpmuV",
-	"SLAe9m6Fx2Kz5QVL2/pu0IOca6Pw1OxMuE4I+2LiJE/FbrhLDUm2sCdYkIxzIpVX7SbFiCXfLkOJKbT4",
-	"bqUHurincSWexS2ogK8/viPPT7777uiEUFHm9Oj5YPtD7UZ34L7fERq9jJOgPa9zH7WCIF7YSOwUKKYL",
-	"LvGfJ99HIRGXhgEJ5BalDq495/ODX0RG29OnOJdAaAYy0xLJh9Wgha8eDEHDBlfUzUbZ1o1M21gY9MKl",
-	"/yHNCDBtksWZckxBzRxipteEEQyJ3SD8Z1azIXkb5/ivpD3KJFCUaj3MEMhYw4W2v0+IlhRbmH1zcU61",
-	"7yHB6p2J1+FxzgQmTh0LB1vgcPWVnDLNM0ynKpEBaj1ZqFpkgItnJ6e5nAvfzqFH4as4e8xMY4sjJEuj",
-	"YSCeaDsJeyXdoF3W3p3wYMW4Jtajuj+56NUxpOIc4xz/SqK5Ky3rtj7a7cdsk+k9Gayy63R77ygU3kNZ",
-	"d2mhOWC9cjOALkvxNuqLz2q4yTwovObmt7+PDEMUUT8+XCZaNie864U38GdCUQH3Cw82A2V+AhhfmZFc",
-	"LQhfsaLtCKCbrAp0Fmua0PPjzWpQ1U6syWiz7ly3dzdN27aGL21KKiA42ueA683ZuHW+jw+xd9X8Phdd",
-	"xl950KMhuGauCQaDcElftnb/ICfGGKYQGJF75f1d+2q+uWDESiFyzVgZsLRns3PvoRa5EoG7FSQd2pBB",
-	"slWlD8La8XeN1AVPLK73xeL66gtNjSdypVlWMd3HFYF8Xr3Q4Gfb3riscLVmDP5AsZTiTnSt3e9zmXLH",
-	"3bEFSW2Ldpa3eYpuuTO7P8bYLUgHA+Ea15quE3LmqmDjPQq1t/zuyTEkQOS8pnO8Wrb/Vum1DbXcvYRP",
-	"lP/rf7Sm5I2qtaZ23dGIjCsloLruczJQko0NLxANXocHrG7N1iSLms+lHnM5tkcKrPHVeqEq4A55SBZc",
-	"a9IeGisAHED/YREUJHI8aHU/t/i+B8GwDzZTPKSYXaPC2j5r+JAqgc9zc06AMp5QYjca+is8Eggc9CbP",
-	"XOXTZEigg3pi7PmjotVy7LdrEnfXw6YSLu3hMUU4kaJG1ANJ0lwpzVxCRi3kuU9aJlh1Zn+MFUmVquc5",
-	"8ODVBs6DXOsa4esi9kZnHAnXV3KV0hfG5EYI9BZKkQWj19bI2c+s6vmpcoTlBVbTW3xt16kODYHdokc9",
-	"zt1ia1btQI/ir+8v3KffMEmyakkqbrVusJNuPQ5aAuzHH5ESGE1HPxWwK1aEVMmOZiSOTrcnBV6STIEC",
-	"Qdh5qwZ1Hbac8hyUI/jJPX817jm5o86+Nl/LJWO/33bF6Psr36G5jrFWFkPtRa6wVhi8vm6ABqxfHPkr",
-	"kuBOA/aP635w4/1TdJhM4JlUaIUhxJWctIRyQv73P//LVxljarTQTNwwPSSX9JrLOaELuiQ0nFchAoG0",
-	"NuSy1TWi60OXVVUtCTdbuP+4HTSQ+xdUZhRumExFuXSJ24JrzeW8p3G0w8+j0O/n5w/N5NxlF8hrrVU9",
-	"U/Vgx9D3EQice73zV9h7uMHhesLmQ/rcZ83x+8B91K+sclEhiGYa7lKxIhj0lVTWGUoyrQ3exYD1iLBj",
-	"tzYnWLLgbps0E7OIcx33NhVKw6XQySloXxfKpl+Cu6nbo/RoYxTi/O9TGPKwYYjvkT453b9H+o9inBAw",
-	"SvoMwJ2MUnVfRmkHy7JmSFTpnH6PGam+fTPydJj5uqzI8383K/KuhMvXJo04py3gq31MiWbmqEkv3W+M",
-	"A9GI4DOjCSVWIJG11uUrITm5mpdsEocO+Bxova0MHXF551gIrdUtacpeg6aZee9X7htBuTtwStFP/4Nd",
-	"i6dzy15K/ZEZQknYmCCCB9Bro0x5YJ3+ySqbKhjkEqy+CaUNyRjgSmJxaKqgYx7cxZCsGYGDHWCwDcg3",
-	"GXNJas02RyCamct3l++fgo+n4OPpCLOrnQIcTiXZkd0Pr3wLaG3b3075JKDeeLtBsVbMOmj72/NDFM9c",
-	"hjd/UwU0R57RKxsred8MCNGroHgm/vfn7VuIbSzlVruvr735uLN+5rt7bg6M5hWZ1bPBdgZ3W8torWiY",
-	"KYL6jdVsnCqZ1WkPztzay6wCjHexxTdU8GwMVdj41L/AU58fsGrD69JXVrkBdxdezbGW8OGvhDqjqDdr",
-	"tyAajz9TRmC/HB5JKAbReLMDdfMuelKS/Ulj6QaCcsbnGCtH2t8Fz7jpY4q4bBTv8aolNunfRn3pFe2d",
-	"Jfdx6iLC6v+b1UZ8YCmc6GO3cIAY4tlv/n/H29ZLNHXpnbUQkXrclSnvycUkB9CKb6j6YA/Z3sfHJF11",
-	"huFuvQJN81FXSU2+HnRhEW/b6u1Y1HtL4cOaq+ooDejyWj0HeZTh/V3XoQsA1sT/u6OT06PnJ4M9AqhH",
-	"uP/f6IW+sWs2VVUsNXfyLPYDD5ze6T8uNJnYL7qekGe/hWTK7+HHkwRhJakQnbCOviCvoEsEWrTCziXC",
-	"GbpKn4BFi0UB4K127RvpKJ2xw3PNpZ/8VL+pIzCird/z2ddBuieDI/d/W0HjFFyyycj3F9tX+7wFbiY0",
-	"v/nm39APj/tLZeZrtKYIdXlOJobRYjJycIoyA3kKUMXYa4z3Ikus+FTynExQ4CZJ1wqN4BFckhvOFj2L",
-	"ssiVZp2rYucHhcm0CLD222cCcOCakWsuM50Qzez+G6xtS1VRUASic4b1HwOqNdPaNeiVgkLWYRs0J+i8",
-	"64Rw8jOhWvO57/2DDr2xN0KDpOPFyWCmhFCLMQB95Upk44q5NaRlWakbKiJWY1hZgN4ftygF9bX9T12B",
-	"3z356yAZTCtGr8dzQbX2T/y8GVrqdAVaakvsLN9Z5zD2E5LVzJsaJrM2CO2fNMnoEsTVfg0I6/tUyFDT",
-	"LS0ezT8BbTIqQxysMlWFndUucoPC7ruUKg7r2DUa+9FYsBsmNoDoWBcQAWDbh4+jHx6Uz5NJNuMpp9Vy",
-	"25B6emJ1y45pyx+k4QeBoeHi5/84eglfOXuxHwHFCqfFSZtke+sTCYzNY4vHWlUxreoK+nDt0KO/7DTt",
-	"aNtGg5zPbXwb3R+gcI4iUdzlcENP7siC6h3sQyfGfBhyCwQGYk2AY3ELBG1H6GMwaHfBSxRGXVJ9rXvY",
-	"UHFI1U03JMul1V382G5EZbfsGaywe/bqD34Beo7E+n30jwUz1KrWkPwQsCmKEbRGmYqngAn8TJVM0pIP",
-	"l7QQrT8APJ39Q6ZSPRk2RgOxajoM56dcgV/VHpzZBY4j8ve3SQSdnZC3P79LSMpvuCBapZyZZULKCuqd",
-	"iGapUVVCkGbEnnESgswjZEZTLrjhTEfDeRfdbumOUV2QgmOvGO7OCIIcsyyVUHPAexR8xki6TAVLSEEl",
-	"nSN0EtzP1qL1spdugzsOklj23dzUhqtYZP1BgJ+kOd35upQk3PUmKxdG8ZpjCUdXqGdfNvIP00mTIw0M",
-	"DiFoirrkomdjpN/hTeKBY+hkA3Abm4088DmhcyZTWMVmf0mDlRC95uL9a4I8PbrnHI63ZPCiGWci08TQ",
-	"a+aoSBAOy07hlZwLrvOE/FQxmeYJuajolKcw24+llYXcg4/ZOND3yhX0OuBgFvGWBkqMDekBMXLI9qmr",
-	"m5aZ+4PVZy7n9sFYmUOFY1DRjAog27NjyCmXQ/LaBHxKPNy4ebquhYRI5uD1eUUAFK+1gtaAdOodNc0j",
-	"uCSqylg1QumbzYCPHWsOdEIKDhjmMAOdViz0KlwzVkbNDvZkUDFphuR1ht92QKJSLOPVc/QbXXrnFh4Z",
-	"A3jBRqBpR6BppMwREWiRK6d09vSBG2cVVBsqM1plrnHDLnFZqZRlAJexqpGoqF2jCF4UJ8Gh4QIQ4O0u",
-	"jcjfPr57Sz6CB0qIoEtVG5Jz/3XDvhgQOm03hgri7+ob1hSWYV1WoBnIeamh6uO8ET6aZeFwFQ3+J1UV",
-	"fWJXMlWKmKaDRNIcCTg2oJYs5TNudXNJJENOD/eSH0JQxTuXCAgZqgraa3GJ8MEgRfh4Wlm7zCRY5Rtl",
-	"/csM8NJJxXRau+F4rig8O4XOFArHs2hAH1jKSoeWsUbqjbNGqViSaWsBzIIj+pPCYeE3kgahCiklsiTU",
-	"1lSZk+4pS2kBN/LRQH6sMSxlfXsAhGVwAQavcFtC5xUD2KSEVGwG/KcgK0pdA/XmkPzKpSu2AVgCUGqa",
-	"Za1teWnjk25jaHfEVPTGGjwsArR7Y9ScWZMcPQPYV+3xqvcpIOwpjAQoPHIusgQpIxY58kbgHwlEG+6I",
-	"mQTQmhmt7FBSbD1qKT4XWcVknz0KZU85tUMnmbLHp0XOYvnH6Gj9CR9i1MSUVhmwXwDqJOymYDTTMRhD",
-	"6Ig2ilBfIokKLIT2mQIABKNyia0h0VzsG7qEMVdGzSta5vb8nVLrou1BmBqgi2iEDN0tuACUEDwhwjls",
-	"RLSpGC3sqjKZVssyLLANtQCpQrhOM6Ub0ffs7zMuYpm9MIamedEjOfHCOWYQCk9wSRG/TNDaOoIOs7K0",
-	"e6vpUrswFyhBRF1ITQpGZUIoVjvWEhRZO8cH8XcCJoAK+NRrqnZ05dpE435dlKrqHPMbsP6ZXy10fnAU",
-	"sdEMozZq8kkDnZBSwD5IZdwWYKrhqC71kFyQBloXHohizaQVPoj7GC0QUCBpUORQLvDyGGAGWrKhO83D",
-	"e71Mc2WjVyqIrks7u1FTuwsxi5MGJSF1gO8EjFRacMHd8OEvCLKekBKeesSyGk/Lq3Y+VQXIuAuwzz7F",
-	"Q33zy/uPH/v0sXFF+hrCIIxL49owvfIyqq/tF7k5jywskoFZkze1xt0akZZp9yx3HXwTLrmnGzodH0W2",
-	"RjGK6pkDa17iMn4Ic2Y3LHqr58K7bepO6jlG4tfchsvaKOBAE8q4l1Bv9o3PAbVtODFqSP5fTaWBowiY",
-	"eet4CisIkDJpRe5Gpded7BtzJF/DkA9FZURm/IuV3HpqP2p4gWwot8gVDkJft18QoJ1+//z7/wUAAP//",
+	"7P3rktw2li+Kvwoi/x3hnj0pdenmbqviH7FlWW57jy/akqd1YtqaLCSJzEQXE0gDYKXS3vp6HuA84nmS",
+	"E1gASJAESJDJklTdng89ViUJAgsLC+v6W78tMr4/cEaYkounvy12BOdEwH8+50wRpr7DbFviLdF/yonM",
+	"BD0oytni6eKnHUGF/RXxDVLw7zUp5GK5IO/w/lCQxdPFRiyWC0F+Kakg+eKpEiVZLmS2I3usx1Sng35K",
+	"KkHZdvH+/XLx4ie8DX/thghJOVuiDRfo282977HKdo2P/bx48PNi5Pe+4xk2H2l/882OCALrYuSIBJG8",
+	"FBlBVI78wt+wOIVGxwqRQpovYCaPRKCcHAjLJeKssa5nWUYO6l61GWO+/365OGCB90TZnTWDxTf2O29T",
+	"90RKvCXyKSKa7mKJsEBcIKJpQPXThmUWywXD+/BU66nt8bvvCNuq3eLpw4uLZYBUzwlTgnz7VZgBMvjV",
+	"ffmA1a7+rvltRfNe4my42GO1eLooS3gyMAOek4JK9QMMG2R6KtUSYYkoQ1fv7mX2havwvPRPvVPyiPL5",
+	"hd4rpYjQ4/z33/G9X9/q/7m498Xq7f/4Q3i+5ZroOUcoVq7JZxLpOUbIVq7JmOmFJiAkF93PXzHyTq0y",
+	"+PXKCYiD5qs12fB6G38piTj5E4LhIlN4cBHmmxjHuEMbXvzZzPJtTvYHrgjLTv9BAmf8e3xNJMJIkAPB",
+	"Ckm8IZcIsxMqGf2lJEiRdyp2kLyx7+nBYwfpyZPlYk9ZRaHgPDdGVgZppAUuUloaHbFEguC8JVMfgUwN",
+	"T7KWwkks9CCyfZsfOCNJc9RclOGiIALtsOyZlx6xmtw4Ztq8wix25R2wUIiz4oSOO1oY4Z2Zu1JPCKkd",
+	"lTDdSyPccVFo5qeqZ6rmcyNJxrKizMlPXOGiO9PnvGQKvi34USLFeeS4UTPMSsE4/hRyssFloRZPN7iQ",
+	"pJrCmvOCYGauTnPdd48+LoorhPNcelqBFpfkhohTpTVEplQpEfVcCCv3i6d/X+CiWLwNUeM7uqeqO5FX",
+	"evEYpE7sY/BicN1PLpZ6H+hefxvuqz1l5l/1IaNMkS0RMIkhrgH+pRIdMVMkXyJZZjt9j1ytT4rI///F",
+	"vc+fPHn05CrGKL1cErxP3+tTKQ+cSQK79OOzUu2eF5Qw9UIII7Qt7+r/xIdDQY0y9Kd/SKMRVXLgtwUx",
+	"rywou8EFzVcZDKRlhf5hFbh84AG9YsYVumb8yBCoVFygnObw14PgNwRRJUmxub9476/uD4JsFk8X/78/",
+	"1Trqn8yv8k+wErMGWGZr279+jj7/8+MvkCSZ/hN6cv/hYulrt2/evLmnhyBM6RUHdu0bfrQLkHaSakf2",
+	"khQ3ZJz+p6fnTfcskm8F7qW4IBtB5A4pfk2YIzy8eru0fb9cvBR8XZB9z/oO5ol/D6wT9JNqmQv9TYVp",
+	"Ua3ql5JIhdaC4GutGwMH7bkgSJQFkZdIEoKAJvK+o45cPP17NXC1W42RqUQbSopcE8o9od8/cH2qNd3/",
+	"BEfv/Vt9IqXCLNODlYI91RrB04sHXzy8uLi4uAf/82f9P39x/7T/h/V5VViVcvH08cOHy4WiCm7VwLow",
+	"rKbWMxzB5J8cXZK30G1GYP9e8z1RO8q2IIkEZ1tDPnuP3egTwZkEG+sIJgrOdsisAe0JZhJknf0S2BMv",
+	"vzUyRf/jIPiBCEWNwMkEwYrkK6wa+lSOFbmn6J50larWdH/r/k7zBN1suSiwVKtSVh/vmHYMUYX0U2jL",
+	"FcLmzCyR4kCKPWWl0vNLmzSz1kL3B6KOXFwHLsnn3371Cgkt06WeyR6fQK+Br5vzS1gOrIg2gu8vEdkf",
+	"1OmpVh/1DaHIXga/aP+AhcAn/W8utphRCWdwlUi8gyA3lJdyJUkmiFqVTNEiLCMLzrYwZ/OoVe4RLNqY",
+	"sWkUFOSGX49kFZnxg2G0dHKYaXbX8qNW6SjzjXG4r7f0xmwQL7XVx8y1RVmt1TvtrvPp8pCP5n7r42i8",
+	"QJn6/PEiqHLU19DfjTXj3l/6Z68xlS5HWPat6Olxba1s8fU/SKb0FKvz/hy+AGI+z6keDRcvvfNvFcem",
+	"SGgd76YKc7GcfN7dCWzrRL2mUfN8VkzkjfEkNKU9fvetedb72XDYcmFMO/u7Vg4mnsEAc/fb4u157Smz",
+	"/3qQMMkWMw3xSC9jvLR+pdbOY4Uby+m7wepLJXCGPc/C0Dg/kHfKeij0QM5a6nvFmFRtgsDsm58eoIE1",
+	"ZnvPxp4y/68Pxp4WVhYFXmuNwqihd+tYfHgW7+7XQSv3uPiKZFQLTjlSnK2JVCtQF/V/MB4yJX7coKzg",
+	"shRE6ssi29EiF4R9JlGGJcjbzr4ObE/G93urcI19NbcLbZjVQATjBwTCvA3JYbdFaefX0lXTv7lvDy56",
+	"N65z7tx83Qze9uwifG3cBiZKY+9ejgYmOk60zg0+4ECI3uZ9a35FJLgr2uIW29+Hduo5lsSNZXgrD/Mw",
+	"+G+NYXFplB5tPwmpjOm1REcw7qlCWuhIq6gGGNAYYJ2wA70mRyqDWlHiJvFSZdzIO8famn1yYvy8G20O",
+	"hP1HHcq7oYYpL7ukF/UPow6L3cr3A0fCDR+cm1I42znh0NlDjA5ESM7QH6/WhJENzSgWpxXNr/5N29Rc",
+	"P6GFEvrjlf5/8AOYxC2h57+atDV2tLRnjf9glZOCqIgB95PndnUOJnJQ4Fzfm+hCmsI9xUTd0IKsWDBA",
+	"9AxsBS0DJGFqiY5U7XipjCmN4WSgfSkVzHjHiyABdoRud8ozZyohkXwUrinLu/bQclHHqzR7VcyygufB",
+	"bF6TImhI7UlO8cr8OSId3IZgIAKVsCVhYy8j9IbkK7nDD598Hh1QE9qO5kgaVJUJk1TRG6pOEa7X7PfU",
+	"yGcbiQIuz3jJFMSrrbhgmq7gB7dDmktRfypTQeGxXAysIUiUpbYgd+Qd1vLJfLE7Lv01QOovT8qoEX0E",
+	"HzQdlwu1K/drFpTEb3ZE7cD+BXkOHrdFNwAwzcAtDwXHOclX61PqxUs3tM+Ng5HMMAMG0bIVC5LDsQMK",
+	"5Twr94Ztkg1w8730+SUb7MvFDaf5ShAsI84t/ftYj4F5JXG6R5qrQIztJX1HCrmEC4AhujcBk7kcDiBc",
+	"msfUF6IN2WL5vjpWXWHh826Tn/ovxO8ou+7e1eTdgQoiR5H8UIoDl2TwWm98+qV9SZ8BUYQzRXzq6ofq",
+	"Ty39iQ6vc5Jr5rxltabvBhue68v6s4EMGaoQPxDmC2kXX/AZISSY68/M4ZCoFas75pHwqDCHS+JszaLt",
+	"ihj0YbSu9+l39fte8vyNG91qxImpJXnDN9JI4/n559eLIZPDjhPcvjKn6lkWzlC7EiTHmbp6im5wUdZ6",
+	"gRKYFjaqio76FicCS5JD2pL+z1JAepcxBnCBNC+hnOwxy/2TRpkkohbnED7TOjkQGhuZjoVNwjtwYTKd",
+	"9JTCB1Kv5UtB8HVYoTfWZEHZtVHVck6kryi3fWPOkOwGfyhz1kYof4uRBqHCGqrbWUeLPZXScDouFDHB",
+	"REMfa15ykds/GxJQzlZW/V8JknGhf8p2JLuGqM6qHsb7Y8kgTr66howfxtVK7Qj4lfJVtsOUhVVQ8kt3",
+	"rT+U+zURVWqmvv2Wo4MKlg6V2R5l0efVGmKpolIhSbcMK2C+G6NgIrOo9t7usNwFd/aanIIbe3VN8yvI",
+	"yPvT/SMpintAxj/943gt7/9Dcna1iJMtQW+rJt798ov84ZMnD75YojWW5PPHpSiW9eo0r0l0dcQnqcCX",
+	"bo/mg6ulzWZcIkl+WSK9YIgu6S+B3rQ0kVfCcpKj9Qlhw7gbQsLhAvdeqhrT2mhNi6Whe0Vlf93+F6JM",
+	"8OImGAbGlfjqvWE9Sfd+qV/iIrjX/ykJJKE+e/mtTdG4RHitjUOIWkMw8iQV2fv8HlOIzWfcpdZiqlIS",
+	"cbVEV+YrV/qjV2boID+N0SGzHWZbkq8gAyEQHv4BfGicFeOivSF6dQQB0QeFKmmY8RJt8UEiLAiqrtSu",
+	"a+1ARCRNuvrp23yJLP3BzwHepH/wdXC8bkSsOerXkH/A9yYgqzfJxJRT9vQQ1yhPzk2ph61mjrC8NikP",
+	"NOKv0AK9zwjVw9k7eE12lOUVGaR/AY8Ih0NuSPQSu3IJKVVqrQlaVzsQoXuVENsdVetgtQv7KKhShOnh",
+	"9FVfjVvTDB61akBXHJUgGVY0xNtvIh/xOX1wk3tdpPAK2J7e+V46QeSRoTnTzrHsl3RzmBW12JzPrJho",
+	"KOipOCM5doETXJAcZEjnzu49GyB1vC1PPghOE2hlMX3z7N7DJ583L1q4P52u4xJRqFoOOdo8bXGyitB3",
+	"m7rxgSOjlP8bOJ7qWpSWy13wa5J2hRoFW98FTGlNvF6W57oDxSRA13p/pZUFWniBgkryNM+iE5Yxj6gk",
+	"S/uB447LSmx6UvLSqD47cGtK5Kwcx3Yp+hqsI4lcwPGVApX0iqfrvl8uSlZ/rR3SqsmIaaWdUAHnaIkk",
+	"30PeFIeSnyKfoJ/bPXYb6lHfm1iY59SOC/or8NtrIm6I+J4o7IRXk/sg7xT8c3Ily4O29Mx6RygmUpZE",
+	"BB/VSvqqFDT4o0tgPu/rgtzYMq+Vy6qLfK3z3AqXarfaE7Xj+eTvm0yHyW8TcUMzsnLObBxNjoTEwf4l",
+	"Nh+ZYXVtjjQb3ZlLeBO83Y+tM0C9HrZYRpg1deGjeCB0sL6sg6MBSwiUtEGtwBvjmX3j/XKxxpIGtakT",
+	"3HrGxwCJpGsSDr21vHQHwTMCXo2VGdt9pC9EsaZC7VY5jmS6HIRN2EB7ztROq3YngoUN5wmpUI5PoVCV",
+	"dTD1fG9VjR0w1XJ8urKqPeMMwlZbegOKRi8NgsNDELpkSpxWfLPigm7p4N373LwwNabseH7FwFoLkr56",
+	"xkVhe1fWfPr9ckHy0vJ1QW5CUd7WAO3n3y8XG7ynxWkVTXfeEpYTbbUTpqy7tvuM3pZI+Px7w7zW11Yb",
+	"Haw4IRsrmpocom9QlpN8lROpKIvLUMjmOgiiiIAE8rACBU/dUHJcFV4lbR+DVCWx4Aw3/52eI+K/3b4f",
+	"9lhQhYuVqzQY2NfW4xDbF9rooUzxJFru6dYYgVZQ9OVgtz/eejW4nuqZ1BW1X4DMR+PEp8FcSs/fTE2V",
+	"2h5TZiPdSRvinfdOyr3aEQEcHvjw16WA6Lo8kKKgbCuN2w+ekKN8PYednm7oyQM/lIUhSJKoaD9vUzRg",
+	"yquQuH0mBL3BBXIFma4we1CaC7IhgrCQA+L1jgsFxNiVe8yeeiPbEmb4ESMrIYOjb6kEr/qqFZKPz0e/",
+	"IcaIxcArMNAe24TZUCq3iJSYHYkt+bB5WXussh2R6OqXqyUqD0hx9OASUYZMoKV2CdYr4+XaLxuy1AG1",
+	"8V33o9++/vFP3754jp48fPCXobtRD6DHiXiM8IEuEd1rXch4cDZEiEguS3WOq5zTzEbsjOxZmESGYHTj",
+	"tusohtIypqY91Lwe5LM2u7bOXFOMmN3snuy2nPOvFqcxVjtY7cOA3vqs1lLDwdB6G228CgJEmbZBw1vY",
+	"ZJz/XeormDPfxYDlNcnhgG+5Qowbt8ASrU9WdSRF/pkEJeCpX6TjV5dW+oI9TG5K+hRprcN4d726Q1+X",
+	"9ZZiBWu9JJPA7FPg8UU/CSclYOBMz6Agub6M89KUTobukBdQR51hllM9eUNGjB5ffIGuCnpNilP9+hXQ",
+	"LF8izjICLoc1z0/gXCk4vyb5U59kUArpuNLUO4Ev5oCpACeGcZMLolWfUf7aOgP84UX3LgsikTzneqMU",
+	"ycGEkAj8zfaILBFlUhGcmzAD7CTSxLhEmCHNX3t9Er0fPKOjKut+8NAv674IyYazTDYspY2I9b37yhMO",
+	"z7VVaxxLEXvvKjOPOHPH/rOyeFyRGhR5AgYBlUjiwK5MMAdbxcBWLAJPmOJ+eAGtS+XmFSpv+Nc1KtkZ",
+	"/HCOSRowL4dKbT45a3MA7iBofQ4AaZxtjQ7O6UzrdHj8T95a7RH84bKw883Zec1Tr3bpUdoC7pj96hdn",
+	"pdWzzmLgjqxJ7FcgKmPYG/Vx6MDcSdsYihjWBc+u/SIzScSNvXwh153c0IxcNu1mRt4pgMwIX2Mtag1s",
+	"Qce+bvEkz/Fp6aroqyloGw39yhlZRibxUaz0xsqDonUe+7mTUBc0BBuGX9jUGzDaHGDd+aVaUyqihvzC",
+	"PbfsT/6VqrX5446DedIoOxl9oyblKetPehnK469GV/EbKnHioi7M6C55T1xWllR4Y1btXjKGagJEgB4y",
+	"yKPowZMvHj5+ip4JvF6iF2pHl+g7rMC69RAGn937L0AYfPvbo/d/WHyCvpdbL4mZ6txpHSzLbwlndJJn",
+	"YLQmPP28zaXRftjzN2xiTjss/i0x6ui0+CqVO2ZIKWvfCXerXKVDjzlqVgaOz2AFyozHafBb552b9vAt",
+	"jgV+fbh89P6P9+w/L+59of/yl/f/9j+CF0D0gA2X7cxw4AaWM3AA+5hr3oN2dw/ZPAcMD0cMerbyj9b1",
+	"/n+cw/3f/jCIDLf4HuJGaH0ysYFLpD+AlEHcZS48sMbZ9SLNe3/LPsjB83K+T7L/E+ckvgydw+ARbH0w",
+	"G+ONHKRWxzs5avEp3spRA473Xg5fOsPezLMurgnezcHvpboxkwZquzUjLw26OWe/Ez+6P3QUa94N/+i4",
+	"Jf3uL70tf+ngybwF/2mi/+9j5/V0PIYJleszeRC7Gpwg+PqvBZbydvDOYhHfZwoVBEuFFGEo22GBM+gr",
+	"suwC6zdK4O//9pfl+zNL4es1vzLpB1284VEoUxWG3iwu0FSMsgNh6XAtAUSzf5RSAUKNrQ+v//22dx9D",
+	"tQ76psxLMmqd5rWRxKleSlw3AA5Hgb8AFopKAAZB8KiW6Ok1ZZ8qMK9jX59LlnUJfkWU9t6lHBaXSzNS",
+	"XPQhTc7NrW0I2h4Ivvbq5rDm29Lljpn0JcuLAA0IU4KO0FTNOC/Cqc2tqbmx4/OZ5Ow+Y8r2e6MARxNF",
+	"9+i1Gxp2S4DkWbD2Xrey3uLuML2NntKBLGwVwxtnDqIKrU8WRWYRWOZ8IrFalbeGAcJOS7CMGAZ6M082",
+	"u9SG07kkrpIfgnGe0fjzz39otub67WL56Itw/GzN89OZ22FcWkObAZ2tumiBpODHZhqCJ8YfNdW0//7j",
+	"n2oD+A+re2///d/+fTiyYVtqwUJDe/YcC/JMQKODfRgdZIspk2qVYa2Ba6ZYHWlRhBOZcHOkfocTFmTl",
+	"v/B+OSUengLx/A0/6h2ChAxpcW0oJCzrt5F7W4ahUe26g2APz1xmbm0DQROdlPhwPXLYA2ShMe1DELiw",
+	"6dTdj82iIxvfUKIJlwr8H4vAHwqcfcTYPA0m8txaiszvgfrUQL0vEdw+LaNSKEGkTbuKPqzUm1WEDadO",
+	"3Q2ZNleqQ3oSQiWTBj/9YeVH63D57JNwAGawvtpawt0yvp5jSUKaviRS9gCYG3+0eUyvGvCLTcELbL/D",
+	"vTbegGT3Rj3gaOcOlpJu2cTXYivltnUAgTIVfmRQvJk28pT8xYLLkfeQbc8RrXP5WlggMteyjQ+WgIAv",
+	"pzVuXQGyitT22J+rYJyppjGozLZLRw6gR4LmZEo9j/u+G6PvQp+i4bl3Ev18VZXaim8iIP9Y2vo2WYob",
+	"qtcP0Rsitkn3xYYXBT+SfFUeoucQoK3qs2deuVcekrnUvFEevIPTuvEMPKHXMhZyuaXCLJdIKn3zJyNi",
+	"kWLcnux40au42d/Bozivbm5xBcZMts4I6K0Oj7nWV64KWYbbJ1jH6pgZgcCKAvFp/jxycW11Dec7qbAE",
+	"h8EKCzxe4OqXWD8ovn4Ebg+8FcSHxDe61wgkQkPQSmSEEWhcC0MtfBEu1I6X211VE27gJTXxw59obEvk",
+	"gNoJps7aDglZJ2FeMBhC+eAFrdU7LZAruXDW7VwhF40OvFB5nRjKhMvHe36oR8YzVONmG4lLJZKEMOtz",
+	"QorgPcKFCZef1SyDH6JH6fWPLy0knCaBMHHwbYlFLh0C9LDZXTlAhwlknzXwBKH646+IgAtno6//o+3e",
+	"7PwASQqAGbgBgJD0ks1pkOV+b3Gk7kwQq0Ln6Bjedl2O3O2GEBVIQevstpWmjqCPaeQ1avo5UeIDJflK",
+	"c0CYaSXeAz4t5cxZZa4dmEGgTDJqb6FPbs4ZSb3OtShKfHTLcZFKvPFtu8K3Y3LOAkhWui5IH5Sg/j25",
+	"CadFpEvKdGk8HAQ9sdc2IMevDoJvBZGaoXMjWHPBDwfycUBQzo9Zu62q2KkXbqQ+oLfSRnaoC+JHZfgz",
+	"mLqteHFAePAhPJZa98NCGSt7ZM5Y94i0tHBwh7vuU53K1ls4Ru1oU5vJ+nnrK4E3apC1WsoQc/IczE4t",
+	"mqTRnrUmpCdwCY5SfJKgFICxftzRbIfs1Bcfj1t/Z5em/y6FSWZxX1bqxt3zXDoqfBINi3vUluF3Z5Hq",
+	"g5/x9JXx62sd0NGJ8cNKTEJWavN4jUq9vkUl532MP/eE5S72dW53pgSBm56R2uidG/H/gx+ehtHQMfO8",
+	"/ymSMeI2NkEviwN1jns4sZ219WC6NlK4ChVqbfD89q/zJubaFsCT3gklCDR8udRAu0urBLjOIq9/fFn3",
+	"FGEckmMStldLJbnaE7U6EJHFm/ha2j+ten8AmCLoJp9JBKOkQUQmbonN2swiHWD8ORlNCTNUsg1lVO5I",
+	"DvPqKxGvGvuZIRbdMIU1LxZ+cCtoJhmlZkWZXlOkB0E112BTU085D7VPNrOYnD9vXaVUWsDDDReX9giZ",
+	"OS1By3SOn+jIq2ib7sDqRkWoEvy93f2GTOzaIxNvaDN0ptwBMl2WDJGSVMY0/5priu752D59w9q1Tx0w",
+	"pu3SJiZG3rmraiQMhdc8dKJkmVkunKWTWJZIVE2+8qqJZ8r9H5ps73zmMric5nUHTa6a17pqo1Z3++K1",
+	"8ICMhlGc+1nZ9rkZF4JkKqlz2mAdfyhj+UsL0cvFPpSZbM5V1csvIcNrlK5ogvbjkhSqtxLTFCZBYnGx",
+	"H9wjq7/pZy2Ib+qFB8PXBfpVTI6oIxfX+v4w7pa352FSToWWnAZrAotysCZ9YYFmLDTQXQ60Yst4yGrz",
+	"SQpRK2qqsBi78V2LOAcvpMd30HZOq6okj8VJy+3WqEt6Qj0ZSbnenj1lmClIFLopC0YEXtOCqtOlvpkq",
+	"LGyaEzmFBncwCNlRntxpbB4cLybpJF9TXjU4YFiY2yK78Vdt2KX0JMU53HcUfvJOwWcSeECTzrVLXRpD",
+	"HkvymURS4dOZ7NEqAR6p07iBEsg8ScVNu9paSDEP/Dzeej6ecJ8rKHSOtG3dx89fosd/bpX6PGlsxsOw",
+	"3BKxHqc/8KM1zozxyrgKpxanNRt25Bve6rlUxVrfusvK4gcCawopeRZuyWaRcZeUiY29Lsgo/KXIqZoT",
+	"9KWX9wdc5O/jG0G3o0W7lz74oczD6ptRllIKZ7v5WCpJu8PVRz3ourW5t0bGQWI79Nw4pXyf/IitSi2T",
+	"yQouKduOrZVJus5nN7otSV4R/ccP6wTwWdKN83ZomuAmvIMbN+Ajt45fyI+VPU7ysbkBgw7vNzsC8EJe",
+	"k5drxo+2945TAO3Egh7xmCtiNn9ygDYdh/JYunhqaaT5uCA424EtNm6rw+HB5aD++pwzD9+9nZLIMlL0",
+	"FmPAE8VYT8coXwq7GYNNMzUWpy2QMAbC6MqG8QmGLdetl8atP54WMqn2ceUGhvp7oWhGD9oO737oJeGH",
+	"gphEYl4qSXNyaWuLtQZF2Q01boFkjbbmppf1l4NdAktx4JJEGtPtSF6OZapP3+hvrKsmQWuXhg/qczh0",
+	"c6QdBCCxFmcmHnjTnGIPp+Yqtvj6fAatkVmeXPSy62iRP4Gb2z6IMOMMb8E3vMhHp7B6srDrOumTjjHj",
+	"vLfqN17gFHO0pkq/EcBNbc6Yxbr3bta7Z92Hz8k4VophzA4cGC62mFGZ2myqtUb4aMqq5jAw//nFUJiM",
+	"UyT7hJrpVEVqlC9jznq182rOJtWEBf3a4+2DbhlUHN9Kb/nXtpY4EBhWiuwPY/ifM4Uz9cy8F5KNo+yD",
+	"SV3tGRn/QnLxOLkNa4ERkqcxS1X2Da8MhSzHVx8l5b83Z+LScu8gHND5ar/tiGz5YlkfmKGzNjlu5/F3",
+	"TCczobZkZWwe7jtLYsF4gySbVLU1Whx8ykd8dKT2A0qA1pZGG8j5WzqTNl5dYHdPF68pMUstzGhk5bNL",
+	"O87hlyBF/spDlQ3zV1BvOS4+rfrpW6jlPAi+Lkg8K8z+XmXu1TkpKUObOpukzYfqp+oV7/VVFE1RYbEl",
+	"KrW86k5VK3v74BHybc+J+Bgly3eLH8ewS7zE15tR33ZMqvI1IidW4tsp4TUlwXJCRaiZXReSun03nskf",
+	"n+Zmpm7hTLoHXFd3T+8wFPgQ9bcfjImG+8jMfGONL8XtZeuJCSgT4gBTc36qLhBTzmUVta7HiDHnt+yG",
+	"KjwHlE4VObhFjxOJAnoBLpoN9ip8TZhLTkvM5xd8fxu2qI39TumMcnvh2lJGIO/eABI2zqXte1gk6ecf",
+	"VrVrMlq9mHoPPTIOc/20hs01t8wbrEvkqngDnWcSFVgRhGVdqaxNQXnWtDyGGYfj7V4c3oeZVARPnN09",
+	"RQGycD/Y/WIQV/m0jfVfHqxU/MFe4i2du1S7W6obm3Kz5PSWeoIVwZ6zbwRVijBUcLYlAuGNsll8G5wp",
+	"rYGx1gEOJu/xLCuFGDlvRd7FQWw5ywgy3v3fGxFMuqBqvm7uj+WEvkNym6k+LVaZKaDheKklfEbGJGCU",
+	"PsLMdDuAILp794KhwBwG5FnyYvweR1fzt1oktHJduEoW8zEw6UAJLoD8GpxxTHMkuc/gcVl0Frk6PxyN",
+	"yJ8eNHXE8WBY4WNtOeN96O3wJsx4tty23r0jNhMR7uTK5xAs56UDwb/6QHWgOwOV1yjbYbYl+SX04Xch",
+	"pR2VigOeTicnd0gH/pTzkCY6qV4WOCBYp3u4QzwNkFSjFcH6rUR3iAG3D9TAnppY94GeSvBmakBrZMTz",
+	"tDLmc9iJaqpwdlgCFM7hFJzfB+i+EfeVva7QCRAXyMctSJuIgSCbw3M//03fRCNr9AMY0wJDPy3JMAyL",
+	"9TiaMDhUgKThBN1AcnifnRMHmjB4cE2UCR9+4m1/wdQdDOdW6k4N6GAkQ+M4OsZcVsLubY+InAYzUEvR",
+	"lvVsfrA6JhE3WudEkrJtYdIfxlT/RCOLD0ORxVpIni0GG6KtO9q0cx9YRygnO7mGeswxPifNN8o5M+mK",
+	"cE/fQX0RKDALUsFUxh2M/Q0xci8TDSPs3oLOZiKvo1Fmf9LiZsNLltq4dJymkyfqszZw/JGTtVqNX1PA",
+	"93lR9vbbLm7SpeectoRrDzn80Y6WUGkHbv53tOEEcF+ni0w/SqY9RvOAZN7O+fgweWL9/aAUKgj03NLS",
+	"w+H38xzai9JsZ1GAYohAH4KxO/ASORna9Llu5Xqr7trF7Ogwx918K7ydgF1/+yL0vBv6VePOGBWn9V8c",
+	"nwvUuIsCXYPTALzSaxNfVZbpJ4fJ/wo6iJ0B1NQ15+FXm5LeypRgeJ+G2XlGptcZztNo5lf9TIyOPxG8",
+	"/544z8oZqV9nJnLNGm0X3LTecLLDNSQ2Tf9n04XSM2I+tN5U50MBKYY3/zaDzreWOFRPf6Z73zsMd+/q",
+	"/0lguBhDEdUxXL0+hTv6R/D7c3obZick19V2TSRLxWYoCqlSW3XajgATiuE7KXYuz3RHRsLCf/h+Dz34",
+	"sZ2FjA3bKb6a1vn0hoh1oD06CKKqOzq0BT5gUZkomqshte8ziQ5Y7S4NptjSBgXvQYAQMwNjmQt8vOc6",
+	"EWR8TxBe81KhNYSO9pIUNwG85KD8rWUrzNtf93LRE2OvT+VcMqo+5ndPRr3BRfFR9Iy+IMvtqSGYyjGe",
+	"qOgMZ8/v3pem6TWShCRK74+mwPTbAZqjblN5mQ71NYPik7T6Fyz/ROHL9OxmknogOO6YvDPdGQJJGBmR",
+	"crXnOWnG0fovTxht5b0cBns54Czo73sJGQkyGBUPKx5fki1lEpEbIk4Gp5OwjDRbfT5Fz/76X/cuLi4e",
+	"PHwU9o6WTJkoST+KjXlsonxPzsE22NEybP6DHqmNfdNzYYPLQqUGbL9zsNSBPSmwoqrMW36oaL+2gt5Q",
+	"tl1hQfBq/9DjC2/DCs62Y8bcY4a3BNzamnOKVG7rvKdPHI6g3/hQY/HCopJphfPSEBkraBSlBC8KMNCH",
+	"65kjSvLzb56hl/eM/5of8C9lkFEOOyxJ6uILuiHZKSvIyrwGFYl0j8VppU4HXvDtKXWo6vm6NeeIo9/u",
+	"x9lmMLnjDuy9yyqSKtLPTPpUrX7lLAIKwGlBVGRwuy46QZD5JGkv6PbrC45YEbEqqBJErg5ErHJ8Ci1x",
+	"siJj4lZwVmop6NPaF0cNQi6bF4THMI5/A+c5fv88t+elm8JyEzhHX2t1wbPxzWYheaQq25G8ChIhvtmE",
+	"U9qCIQOtZL9TAsf1lN9iQCfegiok+eacv2UW4lrLkM8kcnRdeiv4TCJ+ZLV7fIclMrsQuCXWpEjAXcvJ",
+	"d+ZJg6Aaa2cqCAxYkIjT2VLYZArCo/qGpQomHCBxKCjmSLP0477VZ/t5Y6YsjoqfuiwxlqBmRuGYRDVt",
+	"I0zabK1/bguj3o/WRyQghjb0XSwzJXoJGk5Yuel1mZqqIiZoDzQLFzvVoi3Yptc2BNOsTwOesCCop5uJ",
+	"+64v1sy6lxU13w7uRBoTdYOLsk8gpG2c5ZZlsEMYt16hJVqfkD0qrT4lT2xopsXerQUHTl0vXaalFc5n",
+	"F/jZgi3GXi5KRn8pif1diZK0DIc9fkf35d7CFBvymD9c9FkPten4339/du+/3v72cPnk/R/msQqmaPij",
+	"Ffcm0faUOSiXJAr2q/kVTb/w6Xnvi4skC6C1I8N7MmAg1OP9pTEd+OcHsR7aOMSDvpSAdZFuLHhfe3zx",
+	"T2sX9IEPhXnWsxyaLDbEX22rYjSDNoyOlj737IdnyF5S3sZ9Hto4zzoZt4CZLJea5J+PlxgxI2QkMcMa",
+	"4TTTY4KBMYeDz3jK7qJ7by71+S5c/ZGkKf/auYv3b2RZZ9zHCYQ6434enO/kOzZ2XyYAfXXvv/6X7vR9",
+	"OLy/I+/H4QEb9+VMt2LCV+/uLTm0uLh74aVTBlv26pRizVI4x1DHZ7XhIiNI8RyHi0NTqyJjaK7n6rTQ",
+	"K1YGc02dx8251vTykVUtPjpu7EjwmBQAOYSh3ykRgotp3XCTHcdOAaupX3PR236Wvc0oeBSB8UOy3TOk",
+	"CYXWRB0JYejBFxcXkOnz8MEXXyTlODcgaDuEHiDvbHruy90dxIgAN9p5eYV2z3tyCzc26at2aPIjQzkV",
+	"JLPQDsMNQ+x+pHc9/roU0DyT5hK4KeONHvo1DbZBa/WnHUGCGCwHEBs5gQLspcXPQlygPTRWhpw2yMt3",
+	"eF9mvVTa2MVTlAt+sDGWQ9+t0MJtAs2vCsybrYrUD4ThKbwfx7YtaE7l6ufy4uJR5gaDf5H7VtxdLdHV",
+	"fSvt4L8tqeC/DbXgPw25roBexx1WaIcPB8JI7qA+NpRAQ1dFxF4+RVeuieh9zUVXAxdI0IVe7WANwVbR",
+	"cVK2k+1TUpG8SWDIGLQcZXk2furmEDxmLQGZs8PachQRxtZiAR3wlrh6ErI/qDBjtoRX63wXR3yS6CCI",
+	"3qFLF2DkaMsRZ8MI010h5c08SLk6PBfCDam6iHcMcRHJEAz/ORy43IQGaS3J5AzrdWD9P7FoQisodraf",
+	"QaQ04h60EwmbZxg5yzCbORb1PkL9meKMdqQXLp4RDTU2WfVVWRCJpNL3EuCMSHM9XSLsAscZZsgGeyGn",
+	"Ga1Lm9kJMXvzt1i0PjWM2ZUM+hdTOmoelWhN9K2GFA/eFi7smRa6Dw4xPj5qxB4UsTKE2UntKNu6SwRW",
+	"kPOE/O95AqYNFuhw1BpLGpBVN0TQDa1vPnOFLJEgQDMDNoOogrtSj8glyZGWrn21yi31gdwQYa87GTyn",
+	"o1M3wvxi9bmNVbgyXpR7JiE260h8ZsrHXPkc4fbyL9i2oHK3tHobh0wZjvb4UDFUpL1u0AfwzGXSoCvv",
+	"uAXVl1pv65irLlFHD1VbrRaDKKGgus4dqTQVw4t9TDyHSmKHem1xNIbtoaBKocX8ZUV+aYo8KEOcEdu5",
+	"IKnad4pJ1FpA12HkvPnNiX/Dj2iPmclHkDYZKejHiErnf25p2pNcYdGtmO0pcXZP1GxHi7wXwY1KEK17",
+	"fEJrskQly4lAD/7S47dzEFwhfF1LMon2VEr9n1gZA9BUU4WGs08mn6vvzfNfaxMpdKjseKsNF6tNWRQh",
+	"oYIVwkj/iATZUqlMwRU68rLIESMkR2siaW4rR2aZlv+hxCrowCuDjVkD7zgu8HaupnqAXmHGhBKzeXhS",
+	"v63v/HGe5uqt9SmceV09gTC6IWKNC+Tak+tDfBRUmRXP1HrNDD3sCTSkW1UvaIXjhuZeE5Hu4cRK4Wy3",
+	"hyLQjYcCaZHXdvzosvjNoE+NH0Hfj5JumfXFGMM/4yI38xoGU3yXFWVO8hXNA4L9Ry9DRVbtc6jpOrUj",
+	"RYUMWB2YRCdLfUpgAr2YgS3qUma+oV+BafBCL9arDQWEiEFfuCZkTvJLxM7sbaGfFslMYZ52r63chdhl",
+	"bnkg+FpWDkTDDcs6kfmEcg5WUV/Z54h+LoqIgyCKiFUpYzmi1fU7JgRO1I7nyfSxj/eFgQTJ6IEaQKM0",
+	"pvUPjt7ggu6pIjlS/BI2/anrKyIzfiBI4pM8i6lbiF3d025QG/RJlwpvNqB0u5cSixdhqslkNU9bYC2T",
+	"BRPViv7WRB6tYmKu6rgaYrZYGC5ovoLmLwEVUElTMm20k8Fg3Ico6ux2RwfyeneEEwsV/7fZtiV6PanV",
+	"cxtPiod99Nu37cf6gDfrMxa9WO/qBdqDNhrONvj9hp31hh3k5rt/4w6HxD+9K3j0sfg07s+hvKcZr8Z2",
+	"p6vBK6vnIprFW2YMzDuWNcCZwlnQ9XnEJ6Sgz2C2Q9iKk/voSuINudIsf1Wya8aP7KoShmuenxCW1yS/",
+	"34nbTbGzLbOGfb1v3DG0hqWBIo5EN26xZv2asiThpOm8goc9x2FXittmrssOUGCok0JKkpkJvccE8odQ",
+	"7QUpjOjc0UMwvn+s161ZrmelLbLueCmJvs9XjW9ouYY3oYg5R3Ynmi4JrcGAzHFwdCe4GxkHYQtcHkav",
+	"xBuyOu5CPSa+4aVw6SrMKLdyRgOjjOUDQKbJEuE8F0RKrQPuMMuLf92Obx3jBs6gI6LlFP+c9MjJZ0qR",
+	"/UHNhN42rARUmo/jy8POJKTsiZQmbnBDpTmFeE8LzcIHLJTBUuRqF4FSjEiLFomBfJW9Z6Y9TJxplZVz",
+	"Nru7dbKdhZrar41oQk4ziydflsPq8ad8Ew7aLyMSY4euyt+vMXeNDVJ94hXVHnfMwWrI9Z7jNY+yD2rz",
+	"nVT250Ien03eDBYvfRKCZXCWUUGTUJx1e4JnVJHX3RdEg7T+QIIpcPgqRIWW1+P1j+jRg88/v/cA4eKw",
+	"w/cegTMd7w96FYsfXrxaLLvIDY8CuA2dA1GBMzwv16F6KZtQliz1yjWJ5ylHcYVyuidMjutqWK7JV+61",
+	"YI4EwbIUI+f+vXkpPJ5WyiLIAHBC+YYWg27Lr6i02L4v7Qu9gDJRl9szm+ynze6afKZQQU9UCyyMGDm6",
+	"BndLxCBH0PxxTzCjbKvfxgzxIm8iKQ3UpddGlcsAqqjd2Mwm1ZaLOj/RUSt4CdVMFOwqPESogTXUk4fB",
+	"YjP4yt725+gA5Zq84scIN+EkFscKf6+fjVzoME7fEr4noWXgMqfEttVwAhjc8wy6c2z5DRHMOmxrs+dQ",
+	"rguaBcVyZsVHCAP815Cw/lrwPYIBJWCSaYksXdsax9qsOKH1ybKs+TpcOcEkqwMR1Nh0Q0R9aZ4889B6",
+	"8xknZF5XPWPbXFHRIxhpqpCijkQqQzGXuVdlSY4uxRw68Hpf/QNfcU5NvGqTWzSJsmUltoPplkE2yrw0",
+	"/kgiO1XSuiJtBmk4f7bWFR3jWyodCgzLwkoJui4bosH3HMAXetJ4TwgLglw6eaTeOphCURAsSRBzk0Cy",
+	"taO9RLxUkLu3x+BNh4geVclIc9YOqr4Y26nvgoUTo2Vgd7UhYRabhLuT05mFslwzIRcJgV/35HuImalh",
+	"l5clITzsfyo2/ZeVWIrYP+bsokzLXHmJSua2Be05UzsJ7FSQjdK73o2aAJcPJW7qgYwFmfhoa9HuKPHo",
+	"MvU9FzybnnICcR/Nq0vQ0k3Ke8kCi8JbstoKXh4Gd7B+sqpOTYwcjYUvg91IpjTDxm4O4jh3FXpIxXB2",
+	"T8j+44fSmFsrV7TZS5b28++Xi19KLJTJKqhth4cXDx/f+98Pwp3n3iWgdbwL9y6U5eGgLaRIT6+IiWXx",
+	"rS+tO9da395Yy5QoxIngwCoTy8Xq+zkgb8ayTN3tujvL9l2fdnO7tQ3q6Q4xCl7w+i43Phs6zF+Rgujt",
+	"eEV+KUlI/GecbajYj5x4hxR+8M9U/q6S0fxhZqMm0MG8rz/pEacxcgJxZvATtsl9t/yFVjEmuakJCFip",
+	"G5wp27DFTzni2hBV5J1ammSZLTdajecQMilXttLEBGHcvyD+Av8w2MrvtM1CWA4NFwhTpsVofTUsF2sq",
+	"1G7lGgdWstkAptnTsuKbFRd0S1kLXW2PBVW4qFvFkLzMmuUHe7q1BQnVQy6ilPOstKbUGmfXekagfTls",
+	"pNVB8BuaRyRlbXoEAaAbMpcY7zYlR/APHbhQwTFxpni8g14pidD7kxXUyGA+oj1UpATyyvqCr6qUQ3jQ",
+	"uR9uiBA0H+yMdBA8I6aSw3zn/fKcpJFbbFYD4AZ9eEvvJ7dNH0To/4nrPdunpV2MkbzBjkp+UL0TR2/P",
+	"FVhvUZGnr0rRM7lnELL1IbqT8tVzPPTYEdY6BKNQEhLQquf2+pD9GostX+X4FDj0X+GTtFgc2jYnoPJD",
+	"WRqo0ohKVFmgIT1uj9+tmp7h1vi1ZQHjmvo+lAmudcVLdAFmMWan8OiUrTISqp0DBc7Uwh8RVWB/7Wie",
+	"E7ZEvxLBJSLvMnJQsWnbgVd7yriI9CmReE9genBByaomsX9Er1Nu/6j1g6jhju2OneB1qKpE6/1Ciof9",
+	"DcsFXG9WRJMocTVN92Wh6KEg0oDlD3ufPd+TxzjVRoYJ1d2QDme1GDl4EMsDOLaCt7C22gqSb0deEo0X",
+	"YzUHptiRCNu3QZKMsxzhQu14ud3VvRNNWv/OmI+3cqfZ5PZJ7yR2T9to3rEPOwHlV3tWIQRTXLIj2fVi",
+	"uaD7qKaTCjkebqv4JXQYRGoniNzxIpc2wdnvnX7gUlID+FnQa1KcgvPgLF4HaVIloT7CVGHzIyBZpeyj",
+	"UYRHdUGLCSQlONsSqapWnGk3qzsXr6pSia5fU2ukQTA4VztBJSo4vyY50tfDFlNtIWwQRgdMBTqUyoKf",
+	"DJZCySwIg1T3x4S6dzBE9Mj6L8BzS1QetEx70PhItBVT199xIMzWzxRYGbwCrlZ5JTWWCwOINVvb4g9R",
+	"9GW51mMzR2F3ZGqm8g5vRZ9eQfocs5zmQYk6QaevTvC4c/nRjoRtxBY0DCJM/J/pHDpcQe++H9/QtM2T",
+	"52rmXXaYHCyox4KLYSh9KaBGU4nAAwu57HxP1jw/3Uc/4D2RCBec6buW5a6MwfCVAS7ZcwFlXooXuelZ",
+	"pJV24Tn47y8SoL22QY3JIBrk6EQwpO/k+LRElElFcG7kJLg3kJWKNajuw0EIfc8v0hY9QfO+enx1EF4N",
+	"Y8vaz/HpKlL/1mvgB4d/X7tQVrUXcaiMyHcYBZDFghV3LP3xOg0q0iRvb0KBmdbI9dWecps3/VLpmYZ1",
+	"iMIDy04qCfMdad0QvcV4kgdSFJRtTW6VeaJRqjYq86kX3P69c5sl9PtIjk+875MVX3lcfD5W9Eh91y8D",
+	"dhcX6AmwXe6/2pqE0TBC11n1VOq1Obp/buAnT7sbV4/XdSA15u+R523KDk7Kie/bgSl078MovYKBr56a",
+	"FuhwtIzu/5kMBbYqwf0gbLcH2v+GSg0GoRd79HM9aVj11VOjOQd19STFvBQ39CbidfZpYxKAbCGpOnIb",
+	"GUiyaquPJO4CVtUG1FlyuLIVBMH5+I1R+Jr0f9h4P+siYTdtgH2T4A03kIAVn/jCdrbwSCMk0o4Xjw+S",
+	"gCMROMmDLOuUfE8NptR/qg0OPTh0fc+JVJQ5D0E77uIW1FYiNOfvsbiW4Tyf+pJKaXHQ1lHrEuOe9tod",
+	"ETaHq7tzsQ17vAczoitH91hTM9XN7SY9JwHu1MJfVeK8JTcYQQ7vAzy7XBihKxVIRyO/JFoTm82r1e0q",
+	"s79tXQhiqvDD2ZgPlqZPuPH2wtNyiXJtDymO7iX6RtxsfVnlRFFD5Bi55OfJBGOmlaYdPKZHQrc71Y9/",
+	"V63bZBvJCRZ0tailR8Xq66GdfbHZEOinGoWVa4YhQ0mNjJhLwmiVMgk6f4KTtoK2kBE6Gt+n4kesWQ2q",
+	"/f3IXj1JE4yxt1DSaW2T6SfzkWCH7OnwFWVgZRbM0OuTXK8AcFL0adJLyRuLlZCV3E5TMD4Ve8Npcy8X",
+	"GDzx5N2BingSlI90MQXMIoXzZkji7DDzZB9NbL8HTseUqPiwutjx4k7dy9bqu2HvSo/xlhUiD6TRvIAW",
+	"NenprjlRmBbhohQOGliX+//X6x9/QPZXRJktCVvz/GRzcw5Y4L3W2z6TLWDnWC8W+6mqb7qdVnCZXOyD",
+	"8NkkD9ohWhzq7azwpLR6nvEDJRWc1K2EvNw7yea8N+lgB4JYy6LXpb6ziW01IogCqi7nhSGhbAX9qkLo",
+	"4UeEpSRS7gEGHvrpOFjyYJT3mpwil4VU+GRxjfCeGGvGGldyckm4XltVtukjRHWsLKok5JXJJfry+Uv0",
+	"+M+NUjnCBjsOtznPMFyGGVoTE2BFlC1dc/duaGAwz6f2YXaZ/KYJpKSXHYzaWwvMV7FMu51FlQQdunGm",
+	"5ZzWbyWeA3NtjOvgAwLpNbyIHl48vLj34OHSbGTVMIaLfRAQ28oVzTJbfs/+8R+Ss/uv8PF7i+cQlPe5",
+	"wBvlJ8VqUV0dRbgIVPT67ukCLzCTRV0ZFIPcT4bi7wjQJu0cFBr6f//v/wdoZp0Y0HOiQT/zRD29EFx/",
+	"SVdTNvA7fOKlQjuqBQjfACqUuqe3wYx2r8nMqZv2qcZGtQD0ModtRU3lGaku/Ero1rWSHgf7DhRLdH8D",
+	"WqwUu0oneT7jt+1zfjiZCm1gGSioNgV5RxskAz3JdagYey2Og0ZJhxaZdCNdGpWCb9CVI8hVp+jfqYWt",
+	"mJNfcY3v/fpW/8/FvS9Wb//HHz7GRXeJCEuZ+qMnDZI/vD0Bbr7biHj6sCqpIqAStCPjTOeK4UYAKhgF",
+	"bK3uYWB1Mwrr++gVgSLFHHpZouOOO+CB5iw+vFA/f5vfR2TbDB5BPUx6h5JPKf3XEGAOLJYhGTwPwEpU",
+	"ev0ufn4XP3dS/LyCsJnt3dJ7pM7UW2Y+cMP1d36j8/PO22L6keqmQk5jlJJOm0pI+w9r9r7ZafX4gMIe",
+	"E+LR/lIzMdE/m2tnZOnUnXOp3JYrIthLzBHVkUAQnANr36LhPIN5HLF3S5YZmfDMYJ70tOSrepptqpdW",
+	"Od1saFYW6mTSDWyDYsj0F7ZFLoQg3cY8WCwXWpV4tFguHnvgZBBrKyiLbIk3z+r0hRn0DZY7yraKM/RX",
+	"wcsDkjsuFJJEIc6qqVO2tf0bXGIq5KJKVC3oPvq2MvswyineMi6pDJSBAeFIu9BCkmJjnn0XTpY2YiTi",
+	"wf7hzI4HU+o4p3j0S7Xim80q53tMWV9nP/sE2uG8BjkPVinVo0bqSCCaq38yctekOGH7BROUJtAb1gRS",
+	"/Z50EZkZ5+exVS/D1lP1re/M8/2NinC2I3JlCRLrU+qxZ7iG7ANAjt+2Y/GfBw3b8smyITia4qB9BLoH",
+	"rcsbA9K9kprT0KI/RRn3wc7lEJBxizWCG5y6PXM4aEJ35R3z1LR3Y1z1yZfuvjH5p2xIdTEPL7qIu/t9",
+	"yQCAzVisiVQ3mtT75WJHsJj4qiBGKE98XRIy+c1is8qwIFNePuLietJ32+k4Zvo1Beuhm6Tx57tsbViI",
+	"sb4hOAcNYSRHvST8UJBKuThSteOlVgwZ3pPZALdMpqFzV9ms6AsX1enJkh5TvNGk87sWsoubQoR4hcHs",
+	"aq62a37x6+G0np6qxm+qJMW5ykgKrOWwpL+Gy1m1fKgyI6F31LICPwSsZ7iklF8+Tpnp2xbUVXYE59FM",
+	"RIfQbTAW9aOXVfPj444WVWMfVz+Xon8lXoY9qqZXQ9miz1//69439zQbPn4StL6DVP3ekk8bjs3G0D7f",
+	"djgHQzrbwuhmH6W8d0jTnKoINqpENcmWSUdgah1Ok+Mb4mRImiQ3S4lgd2om1xrdccclQT6wOXSx0hx/",
+	"hdYk43to9m7OQGqKa0UYw2CWPP0N3MbpcvG9MJ+cp6X1BDnWrpKcSyj8g1NWJS8M1h4VZKNSn+0H0v/J",
+	"pEna3Z+Ik/+pZrQ0NmsZKhr31uHvwdthDpyWoTKeSafwT3uLc3xKsfI+CvcMF/Z7TyfsywvjoB+xKd5h",
+	"mo1wCSJsBiuzLRTvloFZzX5OStxdGsyTE5Guc0TyI1I06Geet9Iplm0JdWudY0JH61tbA/qVK7L6WOqB",
+	"KaiQqXdz6h0gZZmuHOinKduuJoD7xiyTWDSyWXFkksq1jbYmrtQ4VJp1647wJDzpZjHtdC1mfFv26qUY",
+	"QprER1O+ZaeoFXTj5h1c+r+mPx/GfZsgGCZpbf8ch3q4FeD0Uz4EXTPlQLaYI3mLZ9AmOtfJ3VIquhSZ",
+	"Q7foPwWD130vuye93WL/9jtndgub3shutmMzXLs/7Rh1GcTASwYa+vI9zWx/hxoHUKwEPy6WC1wUKy5W",
+	"jEM5fbhpkilHHzpf8H2Dm/qBChmJEBa5dqBEybsdu2kUfKMIM+XiMGANtxgqO9pgWpTDQRxDjW/1+TBA",
+	"20XiK1/btk0bysbna6U6GPHhoA/eyMcd6lj3AVvyO7y67/WT9mAGHJzPKgB+uSNEeQm8SyTLbIegnrYo",
+	"9w5LuY4fpDs6W1vTAfYSfCuIlE2qO/yF2vYKQtZ52JvQnWMlT1KRfRg/UWGhJifkDa/wtXn2g3j2j1gw",
+	"yrZznkU7ZN9pnKpq7k3ldy0ZvUy/5r7Zk1vJQI89KvHjrd4x9tuofH4O3Ds66rDBZRHI9HhFcI4oQ5Dv",
+	"brsUkP1BnZBDmvYKGoLqoayayHSNth0kYF4izWFYeNHZDEuyRDjLIFUXsxwdSpap0tVqtr86VIGAxZao",
+	"VPFIjD8IWvOkFiaE1x4BqDeiR+KThNIC3MjTBFCszyQkPSw1uW1jJHio6hoBBQsmGw/2hyqJXN+2lGqI",
+	"dkTXbFJFqT72KoP4KFd6sw6K5FdI8KNE14QcTJJtWRCoLuTSorgciZWpBq+a5GhNNlwQkLVX9lBdLU3D",
+	"Q0FwgUQZAPGx3wsffFOnGfvRfCLSjsj01oj9LIimR/RXfpTR9GN70AOx1Gt6OJAwHpyBxzN512Hg+pL1",
+	"LlYfqZUvPQfCJLAEnwzLmtQ16fzP1tSul+IRqj2FOG9FeudYCCNzLQMAwdYEmqtkNiNRDYyiyVBfLuqA",
+	"/wpERg9MnMmlaGAymQKHJiaTV/mQDq1WozYtY8GMpVYN6I2bKPwDFyt7hyRgwEEKto/8dlMWjAi8ph5o",
+	"ncGrqYFXTENaoJhQlWOpxoJbLuiW8Uiyv6dJBio5CrqnQbCVHzcIo+ev/wZH4RKRQhJzmwR1b5bx3KYk",
+	"ddI+nMtay8OcKOC0JcLozTfPfnrzV8jtuax6BZr2F0getLQE4RvG3DdKSG3DZPJGm0mFBHyu/B9N+Dq/",
+	"cumgaviiVuWWmwNnGanEAKJ6CQBmnJw0GVWO5Q4/fPJ55CdCItn25hIC0GSPMBZYRkYdseGUkS9PisiU",
+	"pnTtdorm+Tqtwixl6TFRXFwYBTuIFAfaDNQBAOKaAboHFcb1W9TXEvzDNIMW5ECwkqawAINyAxd0ILMw",
+	"D3zzNTShvQRGA/0N72W445JTzmLKkDZAah3hKKiCTItob6WwuWTLumI3UYaLAgCNuhgiPqzwDRHBro3G",
+	"iNU3vJmr0Hp1qZaVRp1zAuUXnoyGd2pNdjjJzIInVbOoVxXniO+NHRlsEKavjJpWXo79tLw0bT27YrUE",
+	"q9RM7Kv6tRGJX9Fz3zYAI314jUJWdQK+RAcslFM3r8lJ/6c2iBZ3qCODu7lbtlSVg+Zt0CC7TMzT+vAc",
+	"4NkbDxKsng5/tHA6Lu594aA67q/uvf3tYvnki4Dzs71HEdKPofhXDeKNoLoWXMahm/c0CJAI9DNklDAJ",
+	"UlRb/c66tHVtFRjWvz98+OdFwxX888///vcHmjyaRr9dLENO4arNbqqN+DDBRqxuZos2Zy5o8x0wFrWh",
+	"Z8xFYR6wOfJO3b2P3njIJwafxuQ6V1c7mF4Owlrb81Y0t+zGJ8EieuscSw+K+E6JFua9YWEH1N91lGlV",
+	"VWFrbs5khIONAZSEqx5wXuECM6nD4A+E2//IyyLvUuVREFkAK7LiIg/pvN/wI7p49KeLx396ePHwc6da",
+	"XaJ8f4qC1FS1sHu493LoX7sPJ9X2YLbZPvnAT0uvQ5bWUuxlKm1LUprc1cXhJgy0WdAzo1KtJDlg4VqQ",
+	"t5URaN1u6H2Jri6TAIeeDMi9jhph+HVQJn3LCsrIyOKCZ8i6rg0kMSPWp+GwUW/hzrglqX6OOJ8jdtrQ",
+	"3+5Y4LRJizmipn366ixcNEmliAcFv7f3cV3Ef1oZp13G93uqepwIP3BFZkDm7Y25pILymkFmY+c7ycea",
+	"L7k0n7oF8VXF5ebf1fo7w1GSV/w4S7Yf5CfMtB59YzIyYMihNdlSVuMTxXzKA53VKo9pJG6YHAN8xY8u",
+	"DNgupqWMNBAuDKl692S2o6f39y6evpqcHTZwXvinCKNcK60lM0pqpfsjqi6RtZkvUeWgf9oOtFyi2C+m",
+	"+aaJOZj41xL0MH5DhLWiLpH18T814UA/QHGJPK9/XRd2TvQgfnG87lSg/VKS0rxdMmZyXDLXM25hEivM",
+	"BzHTKmfv6D+R/aEINmWc9f5tqZOFNKUR5nwio41pOjvA0Wq/YKNCfsGwtZ6kzrk1z3YdV0ScfiOzNX/3",
+	"DDhopGr+ggJjHqEDXd0+2KDccGNjLIYrbbpptmDBVcWkuNDm3CmpR+2BsFVWNYO2Effg5L8SeAN+aCwJ",
+	"UpxHwEG8hsBD+6Hp+Mp/IazN6ce8Rh0j6F3Xx34mkQ0y1YQ3H10677Z1aCjOrw0Tt9w8VUgKB3MSDOPY",
+	"sM4NEWtcoDrClZgJ5oe9Rn8jqY2iSG7SYZ52r6V3X/SR7pKNdhP4S52afdyqBdDwxW8r1t+csHXMzTKr",
+	"KUQP/LfOtI31F1/lJZneYnzUiwfo5wDLHvPeGmfXW2gBH1SxUgSNqivOqQSQ6UsTRfRu1OFyFCyTmyBm",
+	"BZdj8ykLLiFzz+bBtpxthOSaEBZbDNvm7JgCyJPpFB0JbmW1EOpj7FdazRW48PqxZJwpnI15Ex4/oxm8",
+	"PgujOdKCpkXrKFrHUdjprlrvvTex0huX6JBSFeByskPC9Y3Dx2DIOzNQTrIGbDhwHNsRkoUteXcoMMNR",
+	"dMeNZZTRVNzwouDHVXmYucwCWl5WdE3co+BLPane/8FsS7E1VzskbWurlJY+gaCBPU0HLBQDITusj9wQ",
+	"kZeR1DxtrqCc4By6b+2wRAds04G6mojts5Z44l6apyHXinIXYk7j/uqNZs/yCEJmbBTR05BcHjgb3zjs",
+	"hl/7R7mG2WK5bQVkbtO6jdLbYMh95C0jibihWcj3/9r+grC8NmpMvDdLB24GXq0q3Dr9x+zQq4PgNzQn",
+	"+S0kH6fto/xgCciT49QuD6xyg1QcvAy0x6p7elY7W50uP4nLHd1eDWoOZ0qljd0xZ0rH3JnQBB83bBfE",
+	"CIH+khC0OrpcXitvod/9feRuzyu7VVeVg2SNJTWZzFRBCDDYmNLXUqteyoHT/QLClhlmOdXMZksV0OOL",
+	"L9CV6cZfv35lmvctje5YgaZqkW76F/uCIaFUo69neVLfftNtmByMReiAErzW/aAlKu7Cr7Yc4tFwD39N",
+	"40HpYTNbtdZqXnBvrnpaSU/VTxsG9ftue+HBybaeN6XQhnZB9IlnJnsUWfas0mHHNVVsfKM76/CRyw2U",
+	"WQsmg7LrM3s8RROgPAGe5ASrBbaZVWQZ+tSM6juo971UJGjGETj9GGXl2qhRVCEGdXGBTLRyHf6A3ryy",
+	"wMHfdu8CWaff/F/f6Y/tFN6CzMFKCbouVVjBLPC6F6nxt6Gkii9P8W5kkKFO1fAm2YQ/O5l60fZ9j8y9",
+	"+zaH87LigcCtF22p/hzc2NJ4Zh1s5eBJq3ky6gP9X2/+43V3Rdfk1FR9W1dJsQ3zqriJdFkIq3HXKtyV",
+	"oZRhVn03vNHXoPzoiejHzafNgEuYdogGvd5jIEWQcrwUjJy+I6GU0DrnPpQ4cxDWsEd7ztQOcQG3l5dF",
+	"k2OD80cOKgUSyX2vGjhQQ5Pj01UEOaj3lqhLF7zhPxyWeE4ORtf/ULSsPvghibkRfD8BSAFeO4QTFl/e",
+	"s0KvK/HhLSjoOqMbxj54Y7XWC51tDlwoU3HSB+hy4JK2fDiNkPMHwGjhE7ZA8fEboN+Jkv93yPRUiJWK",
+	"Y/rF8zRo838BCf67aD1XtPYHqNqSdjDi9mEk77D96YviURCxtyVBh+jsC9QBKr/vlRUzuLU8vfBu+bV8",
+	"KsySZ3q7InQQmuZMkdo//iciYgeJcK7InYUKbRE8M07SFFE9SLh+0T34upPRo+g3QmYPTmAmGT7zVo2X",
+	"9cMIVHzyNoXugu+i7aBNA+hGcddGdLs+tyiE7/369reHy0fv/3jP/hPKvh4u//L+38ItrL/HDJuo+Pea",
+	"hvM0O8hKIYLN0b5lCHrDteH4PdfhCLWkGE79Aafxal8tcmXe6zMNB4PUb7SxVzI//+vS/DdnSvCiMJYh",
+	"VRLZy3BwNRBilEG57Qqd4TufSaRpjn41hX+DOvAnZt51XMqQggExEnxNGFrj7BoK1+pSvpQ5n4NtVCx8",
+	"6tesG9JZWmdlkqn3odl7WP/+xPj9mQmcrYk6EsLQgy8uLsDx//DBF1+Mjv64He7Gp+sZJOz0DIp6W87e",
+	"LW39+8DyyR6HYEIAGaWU4W6kqQ2UbZdZl3xih8sK2jya4fTRyHyWqLpTY21EdvSQXgHzffVOcDNjoT7b",
+	"gnYleEFGZPyAnxFeCrOOGVRm/BCKsn9DihzxUpkyVXaCAk9zlJ8itRO83O6QHQTBzCDREXCrLNWXI5r3",
+	"ckZWWlRDdbvs2ZOnSNItAG1QhrC8ljZLmTMj61HTqempCQGpNSs29EAvXNP81kZjfe5pb3Bnb8LHax4j",
+	"uKc//9mKYiyTe3SdZayBjb3MbrVTbEQt/Qkq0gyY0U4fFVBPlzZPtNa9MlwQlmMR5MhKHgbwn/KzYPQD",
+	"rWexdF1l58oTtd2/VkpgWiGstQB9Mcux4uKEqodMvo6X313g7FoabD+s0A7fEJtim19CKTkc8OOOoz0+",
+	"Gcw/E0HBWQUbOaJJeEzIgpwcJ1IbKsmtKNZa4H14URVXf+sDV8+tkmmGmy0lR6jI03sD3Q7K/LmcMGMr",
+	"ofT9b+1ovTkwxTjd59BT72InHbf6TwDmfYwYid+OrttU8IaMZ2+Nu0HN070ydDYFNaaYVkiyBsgNboWc",
+	"m879I66CdgKWJ9l8ojUX7ZZYzS7MWiJ0piYll7g81mjpg0khMFcnKA0zdt3c64Ukw8X3eHRkKW7oDU++",
+	"ysC1E6iooqTIPf3BDWtKKfmNNtjWJ2R3Kl0nKFnO+xxS8HsFcZl4c7NcmzSjLnvzyuQchca13eCc5g5U",
+	"W+UI3VhhlKOfc7YpaBbIL2zb3urIVxXcKxwWvCcrHwy2qgaW3ZaCLrk4ZLOLsiA9EgEYFgAYl9o6fMG2",
+	"BZVBaL+YcPlx4+pcn9o7W1/Z2gb+TCLGkVtRmoBzhS/wteFMPmMhwhrjuzBFT+rJ7W7aYrXJ9/PPr4N0",
+	"a57kfnm05UQintQHuBo3mmH6TDrHr0Vn7Si5A2EjfE3GiBR8rSd/QwTgRlqYuYaslUtEbgizfGKNF+AS",
+	"QI+4RHW40SEWyDqg6jOROzg9MM1QSAH/kBVo8xYKrFbU9q5pwzi3E9d9SGcHjAyBrxXfrLigW+glX0Oq",
+	"LYF84oaS48rLcIY/HgRRRKxKUxS3x4KquiRpuSB5mZkvF+QG3KkJSM7ui2D6NjGd0yGnHYLz2/7yjTbg",
+	"HuRZ/1IS+7vW1DogYQ0R2mHYSqpGj+5XdBNvVm2g77XUOu5otkPq6NIDJcrhxaVt3OA4CZgMYVmDIOqn",
+	"nyIM+PhLhCEHG+xqURq4XxAOl4hvfNa0TnjzRMWe99GztRGDjp+7iG7uiomC77UPTD9wryNp0nBOtnRA",
+	"lWH46B7MYu6ILblz1o5euyD6LIdqO8zNLsfRoFIIArTIK14fOah3SELDtvThwXulfmFcjHKsxhq6v8Z6",
+	"YXpVtu5CgjLIp/vS29ghpnhFfimJVCP1itvRBnrkbnQZQUizjZVN7nrd8xtiA3mnFvjSHudhsH+QJzJU",
+	"1+f1SYKmHvVg6ZZHqkeKxBrJVKqv4EdE5dKUO3q3Ai5zqsD5WvSNHO5ZCzcAuF8LyvTuQQscA8M0eh+t",
+	"5VF1W9kYLcUSuG9n5xLadw8XDab9nyznH0nh71RGxjUcEwuoupi0TmK4uYnTeiwcu4kH1HgpADZlKyRs",
+	"6TFVT1GGBQEwnWXV7VUukUU+kWEuN2uIFmdU4Rqoj81LYaOZBiE529EityXQVDV6r4DBqn8exvQ3NGhO",
+	"JkhJztQuRCsXSjKpmI08r4cXDx/fu3jQTPb6czOEB9G6x+/v/fEC0L3/z4O/X9x7+PbfgpE7j8+7kg/+",
+	"7vYMoDIOeEsuESuLAnEjdgosVYrv88dnpdq9gMSdbraA+7MjN2U3uIDcIXNZLau/1AFn+4etwI1/Gwtc",
+	"a/m4VDsu6K/Ee6tksjwYbDnzprMv/B8UvyadEuBWt8RVg1RDtYBmgSEe+NELVY9s6DA6vX1a0VvfMvsC",
+	"m+f2fTCWYPxuHfDINHIAzuxiPaaBH1lLGkwePLMHhOVTyxFDrDTJeTSeo1rcMZxPVrGL/+iTx0359d//",
+	"8+ef5dt//5/uP/5wDsLRlMwEj/kG6z0m86LHKT7u+8VFItZlFKLA54MZFKqGhLpbSlWTEreNWH57uepD",
+	"x2zw8o0eu76JJh3Dmc/XPF2ex563Ccn5PwqtUUwB3fmGl9L2izRAOcwIMcqZbWSiuO0jedxxZGuHOj65",
+	"uo/bACmqea7sK+9dl8DEZIrx6JsBPEwLseJ5l+13Q+f2pUEbckhqIb0oI1LGmtH9p/4zOu6gJ0wFjYwc",
+	"nhb0Vqz7jI9G1vz0UTlHxvp3mLGEhPIKj8y98N5l3a6S6kDr972XPj08zqmompypcUieyiF5/ovgceZU",
+	"kEyF6/54qda8ZPnVUyRrEM6qoOCKMvfzDjPAUWDuGV/Yexa7GxFMQ/Nfbz8JkNDpIKDuxSNmzda8nhLS",
+	"RgptnQz49V550LMG5Hm0njNP9NPCE4U4Z+J5/NE8PS9eaB2GGSkSfkcMvZOIob9jgS58MT+AC+on4gUR",
+	"QdsCrx8QtKU0TvKANOHMPTPhLxF4xGbSZcfMe7h80tdSMRpNMz+D/uI6ISahoH8ENPEW5nXDngvSLHCN",
+	"VV0iGuZXz602eF/dXajmJvJovHFkKI+lKfemCbV5vt8ATR7iiZak8UREGlBwgjSYwQ/WNkrvlivsJZby",
+	"yEVu4BvHOoZNUcfqYAfpttQb9vgwcjzj/XYOd3tCrfH7KPBScL4ZSYDZJp40w1dEkrEJGorsD1xgcZqP",
+	"yIEhg7PmBc1O37Kvuc1bCHhMRysqqfZGZSJ0IzEHmNfQoXr940uzgLpfXAiWxlxQVwg8TnWrYrc4P5zs",
+	"yt35sdHj1l5xSwglh3RcRVWREDeqsirs+oJbIvi6ML1lwixk7tlWL6Cvn6MvHj/5s16KfhvlRGFayPvo",
+	"61IAvK8tZUU5ORCWuwCwvkuWSJbZDmGJrtzRhDY6V1qDubL5MiuTAHJ1v9sIKYjD8lrhdUEuISvlIPhW",
+	"4L0MuzRUsNgc0pLKwibsHrFEa8GvCVuC21VP/YhPiJdBRxBEbNMz2iAbwkS3Q8k/0OA5I7HUKQhyfyYR",
+	"zS/RLyWHVE1t4NqQdJLd4CdAO04Kg4VAMc1nMoBl3HWzt0aA/OMNJQbu4ZoyyOiwDDOYVGJDmGZ6nk1g",
+	"1duKSkGWLteQFRcOk5c5ddm2dQqBVsVxsVguttpsYHuTAVB3DjnAkMGzOCG2HgO1Holq0CQ4eacI0xbX",
+	"U7Tngph8ELlEuChM+0JpW42dIDPtEglyQ83zGRfCeHiq2llHGoDzgqwSOzpoWubFIDlinpivBd+jBwbv",
+	"Y0e3OyJN9z4L5BMMkAPV5W60I6EgWEJuxmACGOTM9EFY2yRj2LLQFE8EB++UYCmOGaQ2jCterLnIjuiZ",
+	"w64AxFtVizIDZ2AakmjgmHzIs+FpI5+HLENH9wok7OHDJkjYFxcXg34KuyHxbRig7AzA6r6smtwS8hXJ",
+	"9NacnodRMr4jG6XvLhfmEuQADhl3myBowyGP0L0R6lr2ZM/FSYsIRo76AECpC+vexsJ+OQbQ8QKKE7i4",
+	"ltBrAwqwAPcMskY78BwjyjQDRLA5zl8WPLuep9Ky6fGfVR0FUP9wvaw76eOEnrZ60+syJf2VhDWCtFbH",
+	"TWq/rj2NDKp/OozwA1d67wsqR0IzTARImHUKejNAMoQp9iE8pYZdPEUINrAxt7eDh+IsOIVQ1OtrWwTH",
+	"nIJf9diWCAv4p57gJWIEMnMTAA9mO1dd5TknN1TLICzRgfBDYfRbE90d1fW/Pj7V9fNkCKKy3Qrc7ace",
+	"aHjnZvBJteTj3XJJBcWNp5rwA3CSRYjx1KWgWjI1WQSABr0WV59JZF6AOjZIDW8X23+CiSJZFKDPKbtY",
+	"QtZ7gZOqdD9YP9h5O7uen8kSdUVoZthw4ZUvXKI9wUwixtWOsi0ihSRHi00RyFj5p0uUgaBsGBMSK1fC",
+	"DdkcaZXhH7ajrXsnUbf6NBJuCBzzjLMNFfvRKUP2dWshjH/9VtJ9vD7pgPGHvd6uI3N5cirtEalr+ZKu",
+	"0a/ci6aoKXCN/jP1Er4DaUSE5CsaKsZ8fSAZ3dDM1mjZclNtCC9tzqwKgAZJQkZ1f+wqUSTXe68ICzP0",
+	"K6MTL9EG04LkWpyWzJnfxt/MeNWPMie4UK68P5g5dOf6Mn+Ufsx6JEFzkpzj5Z53uVm8lD0FzTZb2DIU",
+	"lQAQIwi4OmTKSj/JLC5elFGZAj/fjPdS3K3MMKaSHSq/953+J8k1S+xB7eyBUO5ZR7vw7qlaqnUvi6jp",
+	"K3DxLMvIYWyof5pt9r5nGq518ciJjFYJHVGDSUFjUhOqgVp66dveRVbJcWNbZANelDWH8Jaw7IQkPslm",
+	"NftnEtWdy9tphVM7Nht3WvjKNZi6eCsIyeEad5dW5LocVfQD4ft9EBD5jTMUAaEX+u7CHJbImsemCfjR",
+	"qsU1UQYQCvq33DkW64kNbLazJUds9k92n8ELtOEZLhActc6GzlfGGqufm16R2mq3M7YDWTsbPWLdm87l",
+	"zRNwHzmYhyrjgnGFMq2XMwhIrYPHA2/Jait4eRg8IvWTCb6mGiEtheGDHaOG5hNrMzXCi7SIh1g9tLYR",
+	"JdktoLRgW+sGuNrQIptPv+9ivg0N0H4+xbr1IPFCv7cB8YLP1Bh7oZ9r+Lu4hh1Qz1oIeENrbz3+PoCP",
+	"NzhE+4X3bXy/VD+H3+owZOKOizsIXPxASNBd4mMYjqJuHPQhUS0m7xIU8HcDom9SckU2pttEU3a1Yprg",
+	"2tD3av3UpQXVMgF/QdBV/dsViFZU6afI4c8k1C9Mc65X+foLfKBDdey3VjY62V0c8hO2HJTVRXMFG3El",
+	"ybtGX0IsSBXqnOhibCbaJ+TWt2Rm+Fb27dFPpBZjgtMv3VVXU/FRGhWn9Ib5vSrk41eFOFEVsuWHKkZ8",
+	"ydFnNXxlYi4jJX96N7VzY0DpIG1uRd871JOWQTo+DjtSnR5U4PqVM+/MBOQc2Jvj8n2qJJaw2pBxQSKp",
+	"MBfatn7QiG7wcl14q7aa9kj1w9/JTkP5eroOAtpMsabM4K7PkMjY5KIzUhntMETKYM6LQWoLuuJf72yQ",
+	"wosTclacUvzva56HLYMp8eJUeFiak3CXxKMwif1eXNOsx0u8fTse/h8+aNeaQPxpZbGWkON8dok0ax+F",
+	"xIXMlT3l8eUdTJ/Ss+c34bKrdEzjKecBulJPjygk4+G6G7ODkdlo/tc9gNEztlzIk1RkHy7C4pPXNHhS",
+	"67HtLId2dU4W10xyN/kbfAwBJPNYnyOek5XdYR8Rmhq4z5uyYETgNS2MvihtQsEKzI+S7TIRjjNSqzuM",
+	"6zHrz8a6BXvXytVXLp7xsbXQcDrBeBX0x8qDGXa2U7atE4Bc2hhW8Fu3UtCc5tjGR34YW7ASaQz/4/Nv",
+	"niHTHd4VeUIygEliwoLgYX5w0si1nLIf7SWgl+bQjkIb8nGGMAOfm429qB1mtxCNyklG8wlIVfksvaWm",
+	"5a3Vb6UG/TuJyNUQC0iMFRZcXpB/QO7TsNZWiX1DSa8tU2N2rSWm8MQ0NP/pHJAMNz6g5DXp0LfSGS/B",
+	"O3oBzodcGvV4DcJuDgDjDL7/0TEGZ3UWfySPb8f8GiT7pFzP0W0tf/fc/ot7bifg57agl8blaTyrkl+8",
+	"fHFknlkbcIJ9N8sgzwWRMgFve7bcgXaSsLkCTOYvNp25UHDMxDSDQKy/XfM2d+y/5dcdTFtp+nkHHw8H",
+	"5dNQh31ef5AmUs4Oo4/+YiwyPhI/u+e7Y3KFpvqr9d96VZZoA7IZ7vKR93BrTtESj43gv4Zy7b6tC5ku",
+	"UYEVEbYBVCv/D+Uc0p3kjh8D+XftDEbztaZ209sjKbiOeP+dbt79gbBmfSVbWRubsxWGTNQW/IqXzAt9",
+	"AUOtOm27PkJviICMQAmte0xvQsSF7U4YbZLjOg6a6fUt/BWB6Y4zdQarF55Zw9mtwaCZSLwnQ5XNUXd2",
+	"3wp4cTO+p6uftH+W3eUN1U/pG359a61nJ3eeekW2VCqTC/Uci3yWuOYtxoKolGW636HAUmntk42dDbwT",
+	"CJV+w4+Ib5QpP9MizA4exLzp1GNEKjamVHmc4Xqx/TaqkYLC6VOtTuhEdSs/UM0Z1fZ1GSDlCHzDi5yI",
+	"jxHgnzdfFos8dZ5nZhbYVveUGSSp/k6WVdmXPj7mTaTfXNrevRW0VoJfszf/YKIe5ui2HM4gSOGml5r5",
+	"AkrbiN2ZLMCmuIg7SAeAgyRMxv5QOpGjnDfjxlSSCTaLhzK0EXfNXdlcw6tqm85VIsBGn61/ZXueP/Fr",
+	"Mnaayr0TKRaCEJHEJ9mpehkJwQrfGVxFYmVTO5QmAMtxJGxC9Vaow+abHUfVEwijGyLWuEAOPAGanguq",
+	"jHQbdAbk3rXSaJxvxFsZg4IxN0CwVH9Xa0M2MHWJGD+eBWIEHUoHxbcrZzVPu9eqe6pLR3kg+LpdLeLg",
+	"lgDy0Rqcakf2khQ3RKYQtdPUP+gTHt/zSd+sasfzZELYx021e2Louir+WkXBHf9mfnC2edXv1X4W1fVj",
+	"y0FAQtNRNAIc9K2S0PwU5TgB+6AtUx1rO/apyBc+7AUcdLmjh7Cer47c4V8ZjK5Cq6EAiyUJYQYB0PNV",
+	"OM8FVrun6Oqa2iqCoxNgxiaGKq9KCeoiBU6C8wklWl5Z69sBgpjPK3xNJDQBNvOlskLeuYIjCk9Xf+08",
+	"b8fxEu7cZxausvLtTBYhYETNnBAfhoR9E92iSD1Zx6tW89IKPuGdwJBqtte7W3ViDsoqctPcLWrcQvbl",
+	"uo1zsCzVNX6Otmw2sNN6S6XCmw10xau6RVOVpn3rRd/EG24YYlYUTEjzTEsHmmycjr+Zq5cS1ehxfW1v",
+	"OM37vAP697ET5umJIbOZ4D4nVDi8XS4fksLT+ut++rLv0xVNw8rBB5FVH0mOdMybDhcPceyL0a5z/05r",
+	"rZTn+JSiM6e6x+tpzmJMe9rSXbOhfUrMkfbz6cmc4XSS2IkffPMDSIDogZ2UAyGzkry4IUGn2wQtdEdw",
+	"XmEaN9f90oLj6l8JwDtCY2FcLAG1GyBzJYKSVxlUAKqxZSSVF+8JWp+QJO8sJggxw6VWyH5TTT7UQWPc",
+	"vTRwzWiyr4im+7AGzDPoaJIH/QkWXNWMmOwwGIxJavN/LXi53SmXyzLseC1wFqul21KpXEp5kC3qR2Dv",
+	"CsquDaYMVZcIO8+39YwbLrDY7xhpNQ585IAHHeSdnriOfjuccF+KQ1HKUBpNNdc1OXHbyqViTyPQtD1s",
+	"3SNQLBicluIrt/DuZ57bk2Kw+5RPohNRwfFuOw61XNxQSVUYGVGfQfi5akBkDvMSESwKSqRyJx65/h/T",
+	"ARH7rYGpyrrVxv0T58XMauHWYOnmNtZ805BYPuXe9kviiXjqGTlYcNVwcOLN7mSrBMweZJhprjpiqhAu",
+	"1E4fdr/G0d6c0uFGUmbqDXZYkktgyGtycGAQVNXPGy/QaLSlDyhih2EJ7pzMHfS6mpM5QoXVi/urQzqq",
+	"s70e9+Zwtk9e8EDZqQwcg1n08Fq9uWtquEeHObTwWzg0g8pw6xBNPiajawWip+I8FbnOFP6Uc36M6pQe",
+	"yva2PPELH0DLmNvXN1UhaJOn4897m8Iy00rex3PVpGr3CeuZVzTXvY/vnID+q8MMHAXxyCWBEAJoYmDl",
+	"bIl1WwT7hiTlKtt+3v4r75cLq+ylDdF42L08vrcVKQqSrzaC70eksTeN+/Hmeq2gfN6voKSjQSUri0rQ",
+	"hED137TW85N5tM10HqWXjV1vECbMhzfcQBt6hZiRVJGWPh5cin4WSi1WO5uJNVDPkZwv8vrHl3P15q3f",
+	"CkXsfgD3GmfWJ+hOm0E/sR2lcoE3SXG7KRc1DJ5+BY/uNBxwE8iqI/BnEtmLTZqY+4NwE8wJvYmTWri9",
+	"/vFl3bdNlgciJBkbl4s1Iv50E20r6O9Oa9meJsmvf3z5DIq5zV01KknNzTGUOiN4QWTYvtzjE7IF5Olw",
+	"8QpvNis96IQS0k7YyP63m+UAXeRosGya7RDOlIT+HAgjSTLO8hofmCHXtEGLB5eTg4sjPkmUcyK7SSZY",
+	"SiKlg6IeYP5qR23vo1KQsW/Z9KTU5hKt16HB1phX2nmpdtJ2pKW//MDkYhuoFM52+iU5kre1/bLaU1Yq",
+	"EikpKDjbQlEPu0aKQ9eb6mumLahxPpmueZ8PtNBbLvZcBrw83go0p+j7xKUuCWhm5n+k6m3f8xmZYba6",
+	"JuSwyvEpsLSvNAduoA8WMDHSLyAqjZ9NXynCZQ7qLcVVISdcaLZM0p/Uo8+f+JO6iFlaJB8xLZNcCsjc",
+	"ptuqGcHfAjvl1lT6Z9JuZOgzQYd0gWnbXYxwo6vVGcGGkIe9OlKW82OcHb/mAu0qloQtgj2TJdFsYnPB",
+	"LVa9TRgyrYFEXsWsAVTXwOfXBTI1az1+PMxaO36U0UxOMC4gM73O2DUzgPeaHQT0IIgylBWmY/RAFaH3",
+	"5WWYZtEtkRMBjm17i60gfe0BqGk1yAjQeU22JYOAkZ+DWHcugD8WmF1ahPiniPFg9HUtCL5ebQss5WrH",
+	"S9EnokyzfwQPI6guhE3Qt6xpiw6e9AvoWuA++/BxY+8//8vQAfYnZOoyY/P6T6ZooSWISYuBZg36eZK3",
+	"J/Hnh/4k/vxwUIrYO8NuTQXnEEJN21CGC7Sp+nftS6nMXMzxCFI948zWkqwEwXlEUn3TOoiofs3aAZTd",
+	"UNOiGptzuKFFZwv+7C/+i8G17+h2txJUXq/WuMA2Nt8KGFJ5LVFBpEQHbYUAH8ul0c+ttGeovme1YG3A",
+	"hCFZbrdEgpqvv4f099rzdtHPSPfY8OR5ka/2+F1F0XrXHw1KnQIrAn0dYxz3DOlfIeFeEWZLlwEZCpI4",
+	"zDbBNuAM2HKPxXWXHW2Cj7+0v/z588G1FVyqlYVdgW44+0ModeAre3OaOwweQmuy4YJoDsKSIABRkQhL",
+	"pIdEDsmlQelBWvmT2VMWYeHX1IkoSOy2E2qcxkeDC9+TnJb7AZ78jl6TI5UEguv6eeCpkeyjRaaTxw0l",
+	"uRXj14KYaolItpRJBz+R2aY/ucf6gwJYEC1JoScXZas9Z2rXZNwHD4fnXbKcryCnwA00nv9bF2HzJEXm",
+	"GWPKGH9EZxoXuT3XbcFxPloZ39PQDUvodueuMGnPida8mwIoRSs+YsFWByIyUrmbqpcH34VppLgk3tgn",
+	"u3rmHvK3G7OoB44RE9AXAt6sTTCR4xlwdF03gwBxANQ/zojpSrwJwj833rzCW0yZVFfQlZBxJMtsZ8Yy",
+	"Hh0orOkO8r9e//gDsr9C7ajRdoxfYsif50aNUcKYg6/9Xk0j2x0BSoOyKpu5mDnCdQZriyEnlAXpL4T9",
+	"nwMlfQ3fUQvJZFw1YO1DqhZg5xUj7KSQEZaxfFnNdbYuSXEEvftA/UjxgaYW3o5zKb6sIL2dt68drR1H",
+	"YjNMhJxf0c0mkOFoUFSSIw710R9CIncjx6ZTHgqaYUXe1BJsbEs4jDZlUaDKDqpLwVtMEamqdxDytcAN",
+	"3po1tHzlYjhvmB0vJdG35ZnjVAhGZ43h0JdOZ45UAR6dMYatwZ88QosHDYEasAoOyt9ft5u7t8H+Jg1x",
+	"8Fje1UaaVye44SXLbTS0mQVa6LvgdB+9wNkOkRuagx1na1Jt62KJzE1tIXMyXiVTU4FkuV8irNBeK+0P",
+	"7v/Mrgp6TYoT1BnuOdzFmKGrA5eSrgtydf/n7n2T7YjpFpnkVCk4twWzeU2fkBZLpKJ7bT7FLdkNBl+S",
+	"ezL30NrAjb8miG82TSdbglEEJIg0mgCrzFCRs/bapOIHiaAUFUm+J1Uzab1osNtTGff+o9hxxtfhwIVW",
+	"f2DHLOfIneYWcFXZTO8lWNBbU/MOpnZLER3SJRnBIrIbX1aEl4ZE+lm3B7KgBw+Hi7U2ZNCCssyXuCMH",
+	"TAWkbBousyBnZ5I+XY3u3Fvde49AT9RqWRXH+RRu87+/+4PK9wzJJ69/fHnH0k1g3XPkAX4EJS24GJMj",
+	"PP7qOFaGgvWm4zUvlZML1oLohvA2JcvMV1ZZqVZ8s1nlfK/NqbDw3WN2QvYJ46IURN9DtOGL+XxIqAQ+",
+	"WzWs7CroOd1saFYW6tTwDNp5WP3OXHVvsNxRtlWcIchBAnrs94TlEj0aqnL0ZlV/su6Mucf/APzZFeOK",
+	"ZmTI2Wp9ZdWVoErBJHrwF4SRwvLaCGTJL6vUC3yqsOJzTuRI55bMBCGMsu0KHK8uzahLTev58klZuU41",
+	"o1iXajPY8jAljOcmYP1sw1PgGyTJDREA8rmEGbTcwTfGB8pF0yvseeamT7klcYLb28Oqy77DEyNHeJ9i",
+	"kq2SSZFqXsCBz0tBJCqwPpdHdh+9uCHihMwt5iroqhQYbeMSFQjl+3kFiRFyyGTBzXj20Kve0xZcLMW2",
+	"1I/ZnphJj0viHneuvYRX4FEvzaCCIxlnB7cdP6FWqpWQH7przIMGioEcHNDkwFuvqmcdupkYvoXhvRqM",
+	"39dwk171HofXbY99zxE9OIRry6/fp/I65R39GGRg8ew6KQFLP9fNvfEmX+2OnYTlOo+blt5h8ejr71GQ",
+	"iQJUaR4fex56hUGashNoSY+FgtMvCBQBXCJzbbtI+3HHC4CRGWxW8P+x92ZLbiNZmvCruNH6t5SyEQzG",
+	"oo1hYz2RkrJKlamlJGXmdCk0pBNwkp4BuqPgQFCsNJn1xYxZ29z+V/8LTF/261Td9pP85ue4Aw4QIAEu",
+	"sVRFmVUqSGLx5Wx+lu/cC4r9CQoXO7p3Lzduodyo5EzTl+D3Ntjbgje/WxDb1qBLzvEsn8YTJrRhjcuK",
+	"8WtzuNWWJYuX9TeDUJjwF4VQUSkaXH2+1yfksPVtOMiWt5UEbz7o7HnZeGqk4HuXnlsekfAV4QI8IqbY",
+	"kyMKF5YmmwO2dVpgla4JwSRkxPTigxClQUDSaHkXVlje50SlM9eETcAOFpCFo+8rxwfX7gDgy8LbBubk",
+	"vyz26aRg52dnEVMoTpVeC3hQHleqcQ6d9urJYJM5ZxvebtbNfTIZqdT5ZOyjirPwnF1cWuR1VLlZ2OK7",
+	"BbGdyzJ5nXU7wWbnZ6TXJ0ISp59yyc/DlW2dVwoWrz05GtjeOU+mA3/KwyDOyiKaP0SrMBoOpoyGyRSC",
+	"760fgWsdZcWE7W6G7g3FHoJtnxFNF4r7NBxElLcfQRSziaDLwfr1SRdU+S1vKiP2V+2gebAzsNISey7R",
+	"lGdfuaPVy1zLFLkF0SqZEap81jhXCr0NFGPQnhDzpkz2DJeibc4v9S+FnIcsmDiZW+tMrYLyd6BRN38C",
+	"+xLxeDFAv0eVVM0sA73hMk1AoQk1ZzGBe1meQga5Y2JBEj7T3y5NsF0sIGtaVb0755hemPer8DZPG6oa",
+	"amlpy+Mpr5xXoKVaKi0arO2jzYVgELhEp/SKWQSUDLfz/N0rwhPFwjGhCoNhHhktCHTbwJANpI07dafd",
+	"ygaR/sCsU22bmkrE1CJSQYN+OKa3GhcDgLao2O938H0RzxWAhEHZW3gMRQqYIM1qa0zVZsjHzF/4IcMx",
+	"bNTXJyhEZJsGchS6qcPwWla7ogmjs83lgVTsTS1128NRO9J+DacvNH0xoqAgDn3JogSo1g+pWk6p0Afp",
+	"AY6tTjrkVTR1iYmVksfPgbRb3ecy58CIy4F1D7R6EpwVBzYVQLW8fwnjPl+oVYPMJ748gLotN0fglg4i",
+	"P5T+pUIRBMm9owW618HZrc+m2ixmMX7Z5EgKh5pmZ/GPfMZQ94Vy3voe9K+3vK2cpWpOYPgoHMeKBTZP",
+	"abfMaMHDQnfJ9xb2WUYQDcikKFXMy8sAVI4PDYnPJhN2VS1ebni0ygqnSvGJ2PBmwK0axExFmlw3fUjW",
+	"7XJN0nF9ynX7G8tmh7sKNfPylhfbff3SRGro6MMS9Jotvs4g2PIy4UogtswztYHdwlVWfpClvoKEIWBz",
+	"xfUhosG4yiq11QJGaZTqSw2kv+oS7OOi0tBUyYEnwpaZQi1DpmPtsoQSVE3AVSQVeNpp8GuqEvCafl7d",
+	"v7SRhaBNyIAmXEzWpB3pCyHujHO1qS4BIrpzoXjAMqbWU+cyaJX3smQHFAfmFTehhrC2yJ2UgpnSDnAQ",
+	"eUUtUCviV2XZ1Bxl8ywbI/K3ekauArZ4zKYqwQZ0v88ObKUci+z7NQ09Z1f26KKXxeZDrL8py1CoB4uX",
+	"IbXNdjMEWAxv5ZF2SLdJk7jgfXU7IUGk3m3Y65pHMo0rUS7LhQU2dm7PaNnQnDc0WOaN8sA324kWONc7",
+	"XuaK/JsUkm3QVa3OSK8K69mD5L+xjIl9kSuD1iaSZDu5DJMA1c40sbkr67uaLDmqyrteudUsovmJ/EYw",
+	"xfbRNaKWO6+jz0KGjlyBF65VVylNhM8Y+YsUzNsMS9wFRVnTOs1u9UBl6ChJTH2t8xo+o3T53QRiu6Gm",
+	"CxkcC9LHam7cSOZujipV12noH4eSy5gC+PXqTdpFGnAuf+9YNjD2xH9uCpErULW2xY3bCvt9Qwi3LXHa",
+	"dgQ/am+qq6LLOC6gC8S5bsJceDxU1TblKuD0aslbBu4TUixmMlVZBbG5EewsoJVmzfYLF28Im37TSmlT",
+	"nVHEKHbpoLSI+W6WEL5Xyi2XYzdSMNsz9e3FWCwB+Elia9daI3U37PfaGDZ7FZq6ifwguI8LB38DvFqi",
+	"+hKCfZF810BKFml1J3q2oK7usq7dTRFOiZVXo1LfNta+ZjzwTbG8XdZttcD7Y9AK2lKq8vRPgyBmqrYU",
+	"ErL0JlTsygsA21IF3PIqsZUVCoeatWWC4gsEe62sb8X8jMr2CT8JKH1BIKpUQRcVgL/wdguErh+9qgev",
+	"aZ4KkwAhnoGxNR5Jqlg8oDZDtIEhUjQ/lP3LWa58Nz7XU8xOhLJSd/DkM2Us0ZILgU5amE/T7KZlmx7C",
+	"XySWcxudVPo1bozGET4nvdWJEFlWW8MWGWZglbPlE/GqbWdw32iVUs8SgVScZWBCK5g0mTKRcJ8mMiY0",
+	"ihB2C3xuwOA+YlCXoE+WvYgzysOyjH50urbhi2DzQUSVmss4qGqzBLJfQdkzXmSCboLQYMYFJhPImChW",
+	"6qV8VOO3dt61dHWbrug4YeeBlbsXMZ+Puf/GJIlu7+CtNP3NDwO1UAmrKUSETddqKQu/48baU92MT2Iq",
+	"klLCo9dRZgqQFjlIxdSPqxsW5wOo74utB6LHkCNUk7mWxFm7ei2DE3ppm0XzpHoRxBixINxjqWLheBCz",
+	"SMZYHSlHWvvCnxjErgkt3xafuZ7Riq72O3KOr/DMA3BkwzkpJhRP+FUpAmQqGvLfGTbQMHCX1VGgfXcx",
+	"3jvy95Kr2WVGw7PFJSvQ8DrBsVmbXyMo1mXv3QK5sUtm3nljh5ZssVkn3Up6aUEht7itrjvMXZisrkK9",
+	"Y3ZrYSV20lZ3p6yz+aF+JY+svXuXzWwhR+w8S5naZxQv5KINbFxxYD9ysdRJYQOny/EGnQt/sfbWRMpA",
+	"kZm8YsEZEYCrYhwLXEFvx0qub9ZcCxfn8/odgoVotz8BjxE92SV6021zxkXB++4oBm2XNt1a006n+fWN",
+	"+6b9OaUiMUbTWnr5o7244Mly9v9RIwDLVFThtyI4iWJE/1wj79f0BJH+5QAeviQRsy3KF764rNmiOUuS",
+	"TbKebma2r3S7BH+28Gz/hmzKy0mf2cPZFzqD6vPOafdR6VR56i74//zUO3j2+bcj79nXBxcXXfvp9OvD",
+	"f/mneidbFc7Jqw9vyenx0RNwBNm3v/zpffHtJ8WXnx/86fNvJ1//aS07mqk5A6hfYqXYbITwcHsQmi05",
+	"a0cy782W0q3It0u5YiEjlzwpxaoeF/fq6ODZZ6SPnveowZYVmSV7fe2+fZeDfJfI+opyo0Zbipym59bb",
+	"IVmlGEypCDYQrMY8andj1VlxraizY1y3i7swlF2iuGOGsh66bdey7RLo57y0HQZ3tgimkmU15JdBRUsy",
+	"7zLT48hwIg0A9EopYN/jtV47nPOyyzEXE624RJuJjbpf6Rtf24uXcMfsD142kBWTSGgoJynLZlIVBtMr",
+	"qYmBqISKQNmcOMGSuYwvv1HEt4/p1HlIVho5YswH+vkrQ2QWCdYimCcO0rbebX2irgyRrfSTZljd+qm5",
+	"X1Rih4/1DoWi82pVQAmW2+5lW8XfQvpvaPyWRW0mZddrxRemjLrlpJqaHbVH0BemgOeWHUB/lBudPGcs",
+	"mcpgA+TPW35o9TpznggTZG+X3W+WxFt30n3hAKaXC4hTVRPK2aTfKBSdbXZPwx6lGSRBbQghiPkViyt/",
+	"ampLChUxP2+cunSB7WG/ltTtwv9gWthn3FLZXYMLcHEXavLWc5NhpXp2WQ4RGwW445HkCrfebbSimezt",
+	"TpuVIYeeX6aNV11ZCY94dQ4GMi5gpjYldcVoWPmk5WTY7NmIeJ2YKvdfWX28KwURYZTm8jJd8sTDokSP",
+	"JDEVasxiIuO8FHMZpatRVUwaRSGv2fCNImvQdaaR33Nmc8yu2JT7NX192yUAz+lixMNwsIKKHeG+o/xg",
+	"kD5Op9+spKQ+cXitZvjBSLScoHzGod9XzEKGyAgry4LRrQ8+G4Q5yj/5xu1jFqsDVRpAUIP8NYolSWjN",
+	"8oDrNRqlxnkXM70sNeV7hWns6siaKcw7eGZ9EfNxlabXu8BquF2lM3sizJXDll4W6LxaxRF7c7/Umug1",
+	"jhDTG9auTO2KvlIqZRvECK7HJ1V1IC240Pv24A9gTZ75VMou3GOoYDlf3aKuhzKxXRitdyKRBlKr6Md8",
+	"VGmtX39MoY6m1h8CX5nchuVOslesunt67jRo5mIqeCrwfjaR8aJBX3U9X5hads/KLK8NjgZNXe2mc3Dz",
+	"jCFwuTRBK9aT/GAvNqWClwNkiuoNqCYvwG0w+81ZDtNEeCvCwse3PDr/ZG4t66Trs5xaWUeAizGYxLTh",
+	"9FY7tpvYRsblZNpAZ9Rs9tKueWnzMwCYlcy7WQKU5cpBe0ffjti3lHvlhoPowV96B88+m38H3YPP3/7T",
+	"Dph3j/6Za+D26+Fg1/O1zM+b8OZ23FZP97uyqV8Zur5r9jSuwW6qrVYq+624ffe8tz5lyuFFGoZvx53+",
+	"p1Zc+bn8ksZ8ul+mazEZy35VUykzpJvAcbK8vmsTOk6qEzpqmfcHnrQ0OLNJtoxuZlGbCvbeo7HY5nx1",
+	"W7O28wOFs/rrDZIfeLJhQvYOtrjUNWMX9dfNt7L2QOZMbdWy7Uqd/cDvpHcIVmDvyux6qaxWAlqfTSnL",
+	"Df0N4B3IwtrGCeRhQ1esMBBLwW8K3uugCiaaDTZ2lQR0RiesfdJQHbrabcuaqgoxbeWUknEACAdtFyyS",
+	"ituc3eXj6g5cXUsjbVafDSaddbxmmCetDyRVOiibshlLfX6YOSE7ibAZeFyRvGtly4/meW2tjut3M9kA",
+	"bpEyhxCX4MnQps/EkgZkxJI5Y4Ikc0mwDtSpO5rTmEGLasSLBrflCB1B+KzqIofWXq6Ixpo07rixU/TO",
+	"mDjWOlPHUtWuCtBOm5yKWtLROnL4fDPekjZUU5275W7V2h3alWmVyZE7aF/la7FvI+vaT/z1ZpZUakPv",
+	"aKqqh7IrBr2+9LRbnmNWlcBSRB7w6q0XFxh8gNaqyQcYJFMGEOrwwbhtPu8k2lBiQmO9IMmszXj7USZV",
+	"aceGJyvKf1XS0t26UX6cFDX2usVdqYUroCrBjCXb7YVnaOhcqRTOJGuzmLBGutbg2sOhQcZ8wsWg7iwA",
+	"U5OITG9iwqarjU0v8ukMO+o1OhfMBYvVlEcu0cq5AIMtiVOTGOVLofhE1MLZmz5XjaEVbr9vyZ2Ru0yr",
+	"+OfWJjzcRHnjLU49WC5hXLWru7PR7qT767VTQVKyRTaS55gmNmgMrrJ7rwwX7DbUvd2qXN02Wbb1NZXG",
+	"T5jx8xkBuDhIWPoLiyWZM2FdVlVoBCxWTNWqPSzDSrBbHVdQFmxvaqLrtvIs3VKF5fJTTtprPVdVRdwb",
+	"5MJa2bArEbkyH/6Wy8l32EpnWUpiH7yGvLXPRLE6T1kyjWU6ma63pG2dXNYV7s7aec6U12zo7WgoUNyi",
+	"diBFzee6KzY2rHAHmfiPtartHPqDzWhIsIrAA49CUb0VQCCOjpcwKE42T1kw43uP2f/7JMpyKddamO0N",
+	"HEZmGn+HTiO3WmftypWdRaa2YxClsT/FChL7VSAFzWo7kjQW2PDdQbDrZNXtg+Uabae4Zqn+ZjXSXLVP",
+	"aY0vyd3fdkSaOZzWeto2cEBtGjXOnFBrd7TolGrpXVo75X06CzYNEBccSAEb0zTUr7EupE0dShs7JO5S",
+	"gcN75lvookq0h5o2j9Atfa6nYOtwvCa55Rsd121lVItCMLhl054wa4G3s6Wxg1u3ursyauxm3UGr5j2U",
+	"tbaHU6h07jWKNpUGuw4f7D1WTN4y1IW8iO3vy0YpFF23NlIgdjLQciUWUNJq7JFEDjLj5/OuzAisYt0n",
+	"XWyMz9eSxD+4qd8btLzlijCtTkIWkERi+8zRwkS2srzyiiw7Xih7v2IxQFWjaUnDMEvNk3X4ohGaifnJ",
+	"xvRLjlhMZlIk0yX89t0GGKKQCa6my42zTx4/Xt8SP+sUurYNQELjCatgww/sC6w2neQxNq7IjFGRkDFk",
+	"e62ZfolUHJ9bxFaI7Z+MKdOCXN4KlrX5AFOHKzLEpLShLVfO7KDl/tl5emS+28fNTrGPC6fYx3Wn2G0z",
+	"9EzKnRlo5dKlEYuvAPGkvkcLaENVHdimig14oGrKGOdUERVB3xE59ghV0HWbKtMZPww1V9AFuRTYkoIn",
+	"WmQnUy4mhIWKYXssQk3XcRcupKEDe7tCgSkL95ofmKkJEfArHqSgIiaxTKPqPuhcpAmra65H44T7PKLg",
+	"3y5q79aLpQxdyLjpkSiREfeLb137ljvY1nVLUI3iui5vWk5y+W5na+uwWzNe3rD9XsbuRSVf6Vdw+L85",
+	"teXm4aNynRQIvT+nzPxuSp1uLx/mzehPT9fq161YtLho9SZ19QpWsGfZmF3Tw2ZVcVuJKwyxNyHuZoS8",
+	"i2Ppsqa7Y4fTilXZVQ5oHb+vrdFszZibss7e6XdpvT++/fjuuRRjrqfV3h1Q6acsDPJxoxzpzzVDeyli",
+	"Gc4qkTq/k8nUdNFB+IiQjSGRANsQURKzCPQUMbhe2vClQs1ZzAJsSTRjMxkvzgjTbyFUsLk22cSyEayY",
+	"H1edA76jip0cVxq1cbh8uUwimibT/uEhMS0BPX1aIJT88b3txdIgXVgvzHs2k1fIi9sn8q/crh322coe",
+	"5K3Ydaoua+xsJWcMWrROtW0tSSC75FWgPKIlsYIDmWZIRaQIF32Ew6F+gtQxzzFmA0UiyUWCiz+fSnZl",
+	"LPSY0UBfM1smgU0afKHZUJOVo49cYx6yDTHgTA5Bq76Qe087CFK2TwNmdRd6qi4HlwYichVuEscTW8DV",
+	"jCvFAuiSN7cHuUCKGg9Z7jeooE08V9ORTBMvO/pNqZgwMmYsgGOgqumBZh/dlK5iGVYM43uHloFB9IEf",
+	"Ll0bx6Dj8QCurIRFlBE4Es3CZMu2s27h0HWzik30jGAWpV5pTdjjOjJGjAGYUUZxJzNuWNlJXIu7c5XF",
+	"vbY1cyxptNhwZ/nLq7pBKYuez3M5i0KWbI7VXONjMRS4CZKzHtYLpNzWSnNFyKON8lvhDdaj24HxD6rz",
+	"bpn7H/mMhVywGoj7Fe1+yZRGERMsOIO6BxLQhQddgGc8EHwyBfjdnz4+bxwCWa+t2+toGWQNoCuorQp2",
+	"eenNVqR8o8BCVB5JRQAA9YzHZMxZGKhvsgb7SwvcUKXM5KwGDp/mK913+uJ7xEBOexiE8sg85knChAds",
+	"Sv7r3/5vIfXJ/LqZZrUDwChH1hnA0a+Fd8FOgizZgbJF31llL20tk/KWnYKwOJZxRXOAKv1Ck1Waw2yH",
+	"paBsFKtYaBcCpMCNd0ySQPPy5a7D3z8nj5+cPiMKw93kUfeoU9PAP6l+xB9++Uge6Oc86z1++vCMyIj+",
+	"OWX6AKLFzVSGQVUXh3LT9IbNaM09XFQFnXwpAlXpAY7ZOGZqOtjknfbemum/NVbXGZnL+FIfrnzmEZqQ",
+	"4eHV0aHUB9pDuHVYmfzmy4hVPtQPud79Ppremp+xdTsNQzlX1VDe4BCqFNJvW9iG8J5BOYj9HaNxkzh1",
+	"gVgKDytsX2H/awn2PbomqlLEeV4Ssz7xDa/O3RRrQ/iYZmbXoLiW5ml+zKCNMQ2VPiEVyaRBfHeJrtYO",
+	"qoZYPkTUZweKRTTWxvcZpmlRdanQexKGObYMzAv0QQMz0d1WZ0Gqd8sIsFIKcBiSWM7VGfgcEPZmyIUf",
+	"pgEbgND7b9p0HjZLx/oYU257ES0jToUsaV5NuceigcQZZYlwZMAGcjzQcir1E2w/LxZE5i11nI4+2Q52",
+	"dn+QXK/WaciDQSoSHq6ucDiDTZUpGCIJJtkoIiRholG5w3UcRO3Enb3xiiRTSdLm2o0h0FoR5AbEtRpz",
+	"NQNcrYFbLe1wywKJDdZxFwaYfe0ds72yFdhNK+SWpLVmpzfwYvykMMGpBf7SBvKWzSiv7k0ylTM2wLrN",
+	"Gnx6qRihwYwLrpKYJjIml4xF6Hekvm0Wsata2pCKSWrIuxQBef6OnD6pyTa/rOyUICWmK48pD1lAFJ+I",
+	"Ay60Co2YUIROKBdktNDWNQvHlc3W6qGfULWAc6sqVZqFeFK7YvHCFMa66TYt3GZl9pSCDfRGD7JDf8mI",
+	"4RPNIvrtueVCpEDyKEV/nKnKeEIFV60S9/WSaiN0oFVXQfhkPZbzSEzCZpGMabwYOF/KNFE8YAPI7Kxu",
+	"9n/daS6bKkfksgyEKSPlDDOrTDXl9Vva24y2P9eIjo00aiYNXMP1UalH8f/87xcX6vM//3f7R6XmWy89",
+	"bCjMJKflosOc9AwmSjGiaks9tfFt8EW00ZvlnRabNeqpabmk9iaGbF1J+TRy8miptbI2F3479k6+Pjgw",
+	"HyEp8dh7+vVhtfVQhwu1Jvy+CbdWMOC2gdYCzddR6Q7sFdCTd8tWwZnvwk7ZHcO6dH1LCHlJkW6iI13w",
+	"2Ub5Ww3YZwNr7meuqkG8wZEza9JSwkhT95avXkcbYElSU6rxHDLptb6HXBMtHf+cMmhe20w5Zk9vGLCn",
+	"ccyvaNhsQoWL7c0ttbe9pynwCNim+N4mJ+dNMi42scJDPuEjHppKhJWrFjOfwQwH7l36IaJtx068o+HW",
+	"si/2vasSG5z1tbEJwKsCm5NEU6pMson5QREhRzJYQDa6262yyi3NNDVDhfE68fxcHz4wfjBlNMjqGYsD",
+	"fsdkFDIyn0pAJ/PyBJ1iIeMZ4Yk2SxYKrRBtfeibHLhpbZRwcFWaMpZlz1o2kOb1Xr/Pxv51Y0D2SyHn",
+	"YgApthVHgu+1XJjbDYFvC3UCAJ5rIm7gS8sEST6dpb1rJqdzQo5iLmOeLHCUq7qOFgf/Zg3JyBH24q+d",
+	"/QfGBKEJSWJOJ+wa5iFjzkSSZTmu2vu3zqVf4TTka5t6w5Uwd9cl6JemdKW11aB001dtfJgJjmgV7PJ3",
+	"yP/YLkNZ8slEcBRLnwVpzJSHfGSyoMDNGUp5yQJCk3WpQhXLDaNBbz+LYxrWhtDtBSiCRgBAgv7grOyl",
+	"QWWefgYLBomsfolrQDR7oPJTNmBXebClytOS8VueWQXbpPedJ11y7kTGzXS+yS5RhM6kmJAEHmVlFg1j",
+	"RoNFo3avWUrWKpoFK+cDXgqOVM1WG5Is3txOodl7Gqq0m66K2dSd4GiSgtVUMIe8gnHpNJctss3nOmN1",
+	"w5KWre3Z67YgNzDx2ptCPhVat8wpTwgNk6kWPI5wLFtDyNMK7SVUS9CYMCuwzq6PwISpCjWuOVxtbU5t",
+	"aMXk57HHO+o4U1HWflpT1r6x9i1plk1keoOwEzfn77Ui9iNeupQWUBAFDl/VMvkrNFkXbeFw2vJMaaCl",
+	"+2uH91o2ykgtDm4leMGbDKagjLPSsCaxeqA78GOhh+BuObLM3HdTHLVrzbHaS7MHTbIkUlc1hjs/+NPn",
+	"306+/tM6c9e/EdFbK1PX1qntTcaufXN7mVvPzngaqLLEZySRELOoQCmY8XAxqI0LgqCp/7kA6L8ujdte",
+	"WsuUf0xZWpfRHGWzWyuPzEJoS9Y6MBvJMG3ocDEZKJMvWBGKFD6r88Y1DL+VX2IHuXpRdiWqnRW+g0L7",
+	"vSaht2myYXVEA1trf1p4sxDXVq6P5nUU7hG40E8IaLWTu9Q7XifEjhuZR8EgUKex0Os2hxCFPkFWxr5d",
+	"Q7BllHcX3ubcpba9l2xFwXB1jOZWkOFS8iYsSNGZX0shH9NYnOsdvpP8d128JHnwPnvVRuVS1cdyhGyf",
+	"U0XmsYRx7w1l6+c0FCymSA8f/Jix6rzVFyxh8YwLKtBzOuOQDUyu3Pv7JObqEsuMwWkfxTJhUF48oVwo",
+	"8GXOPCIFGcs0JiG7YqHaTSExFugPauG6zQVt64Gzu5qWBGc3wOTWnxWoYgO9aub6DSN0iOzUAqnP7vT3",
+	"CAm1efwGIO2iWJPHIFUsqM79g6uuOJsP3ED+qhH+aK9bhcFuS4vM7iw7u0tlsRAWy+uRGuX/KViqPUkq",
+	"xYTiCb8yus6qY6Fv1jan/d3UPyUx95OaumKVTiYMGlJsTHl3EIYpu6URf27q0S4JpJzfiuRR3M/lLWku",
+	"gA3eyPbqtwZB09n31nRSVi75Ty3mt4n3fkshZ965FyfvdUrB9cbVHkVWafPtljTf+V2cb6ttlrt0zAXR",
+	"76cxTGDKZsY1TNNkelzRL/g8TaYy5n+BE2WfYB0e+a9/+7/DLvkAim3CEkJNeSDkQEDpIVQemuzxYZYe",
+	"QQUxycvkbcTEqxfkuRSC+WCvXfGAxd6FUAul98J5mFvH2CXnS7p1ajA9oETNhtd5DAAbeUGyyYrF2HtE",
+	"k+mFeDD8cgAXDTHcauBZ8b6pDANC8aEPz/RfMLDy23ihtq17AfQMVZJZpeDzvFgPAIvgRiyhT6g/nUGp",
+	"Zcxo0Ol33jNqTFiuCP4OtdV5QMu9aR5zzZqdc/gOIGtU8eI04Enh2dpEBlTZBaF5CkISY1Jqrm84U/0Z",
+	"izXPdF5AOblmXiwWm1tbBuF75Bgyf9B9dkbgLjC44WWpCCRaPMWHu4MqROjN0ItX25m+N1ea6+ANptbc",
+	"bDoOTD8gZvRyMAmp0i/T0q/T7/whDSaYpCSxbD03bgBIAOiFCsJgFsJfAOZhHGTj/cBs4k8MTEHgV3Py",
+	"kMpkSdGYZTfaoQM+tUeimIsEro/ZlbyseprFWYT9LCxUFFKhoJcJw3eOZRjK+QGesJ2b7Et/0f9WXn9m",
+	"lkrz3iRmyj5A9Wmk2dHZeD+UCtNT8Cca4sNgjfL73IFma6nX3TN7M+UqkfHCIwmjM3xE9sDsKXbk37EJ",
+	"F57dXHidvEK0B3VGgpiOE1wOfSfQseqPZSoCQKdJNV3gt87vE3mFh9f3OPWQj9mBv/BDhiFlMy0q6AQa",
+	"W5GZNkcUolhkJSn2aYX5Lr3LzuO5mUAh3wfApYAGUixrwGlmz/wetsm9yVzg6bFkVdkOgC3cqJ/DwyBm",
+	"oiRPJEnoJVOavIBf7WVIE5jrhvlrQLskK+h1H5nzICwePEtrPIGLpTx7myZkQPyKqW8K9UxBuTuq83ev",
+	"bKG5c0Um0oKgsPmGWUo3GWuxtBcyYFn+TH6JffKHOU/8aWFtZQDIZPAiOR575o0hHbEQJJlpgbE0B9gE",
+	"/IGELJgA2kB2ZWnBAuYDeCK8ylyEqE2WwZa1gEHDQngwxLBywYiDNAq5T5P81h+lvIQCpihP4qQxc0Ws",
+	"SW+yszTTgARoTRsR5VlliOpH6Sjkatrpd97hX+auhMeMwCXZpeWFgW+Bd5RiSgGNwN1cADVmN9p1egFM",
+	"bR8Kbea1Fi4+Of+6eI19yPcynrlqoXA9n0UyTspsZr4trAfXbBVFXEzc+zJZDp+NwtW3XTIWFW4QI/ml",
+	"pOMwjKcwyS6icSJYrMiUCsQoye7KlgOlrxSN7p2xwuuk0JQt58IpOZyxslSqvgpwG12FB0m9gDAB6cqZ",
+	"JLSX2qf+Dlxzej2YXkprfzl3CMZK+4l0+o0iKmI+H3OfwDUeGafCxwMaCfh4zP001FY7PF5Z4xvUWKbB",
+	"pTAIg3rRcBMBHUjrm+zlJa7c7LV5ZdrBShsLsDO0cWUtT6cKay5IwGOmDzIL53nVqiAH1ckSSOdTGWYP",
+	"7BSjP8U1LvyydKUjcl3GKd9kqK6fEaM7XQTvhGG595lp5rfk4ewKO0MKopgIuJhkhf25mMzvq+SqwhUF",
+	"geLBQ4sWl3tTHh0vP1r/QvAXa+CZtZ9p8zwXqUvPcWiM8SvQEVdygU8Jubhctni12W40jdJndZ8NfCkS",
+	"6pdGZX40h+dsnSgxNZRLN5fJfd39MlJ9qL4EP0nnXZpk/SpM4aDenzxnWUtzqYW2n91eGO+qe+0NRQWw",
+	"9paEJlWKacwnhSvcYbi/Sf+ykvZCqfWUR2jwa6qSXF3ZbH7TvBaiJFYigGLW+pjLIH+6+2bwLHgklNpA",
+	"su2Q0DyaMmM0eIhOAo3L7DvRfMHn2fX5QWsZeCCKo0TGDA15TWUeNsr3cMC5yQzPcKDf9VG+WlU4VxCD",
+	"6KNKN5bJqfqOhKrLkkGgv8l+ydSQwRPwLOQnChMAXcxuSZWjjixRjcdWZeWX1Aiypash/lZ8In6VbYut",
+	"BjNXltnZ5GYYqSDjS2K6djo3WzCjn+Kw0++U/BiFHBt0voD3EyzbA+sh+JQp9UrhvmT/VsnoAjN81i/J",
+	"ygaX3Q+fOvYwGpvzmJ4csx8GefMAzLYOk+kgu2I2jZQagDql4ML1OiGb0HAgtRbFSvUK58X+3+no50+d",
+	"IJLWL4IOskqXx6eld3+u9l/sd/T2NDnAI2nFKNYt4udqP8initHplflc9Hbse3aBfjYfpZD/4GxZwXGy",
+	"am5LbpJP+6CgZb/K3l7jWEVVe7RMDq7rZe2oSrdvM8xmC/F5yTfzqROFNNFnvIGFIXCvsh6aT52ECSqS",
+	"AQCpODgQ7kAKfphPHUAOkYK5v2XDLD2uYiELZnfpaUWvyt5FVtnlspIFCq6VuuUtelfqriq5U0qLUPak",
+	"lBb185KPZP/rVPK0rFqnZTfLWnYxEnHJydJiXp+X/CgNSNF1pxT3oOAvWfekytEseVWuX4MtO21W7VvR",
+	"ZbN85RoJVybRkien9Ly1dztunb1Td8Eb1I7mMmfQJwDMYcEAx597gJZ+cJ0+RaIreXmWyK5SlriOnr2v",
+	"VMGxs+Jta5/9udqt8ykzGGtnW+W7+bSktWpur/LcFPeg0mOzVknWvK7Ck/Ppc6VnppkNUnbNfLoWMbLk",
+	"7tmLUVblH7p+kVnpXVolNWt8SPseOTiOeLIYjKnPQ55Q5JlKO79C3M7YgAoaLpAT61xZ2zD4dkP+vOQf",
+	"a6DNHZdYkadd19dGurzkCPvkrl9jYeD6yj6tf623+iWflxxsn0x/UPNFNX27bjO4IWaXjEVw9dLtzajp",
+	"c8l5Vnzs5yp32F4ESIXzrNK74LrM9s2mxQWuWc+lda/hFMumMxoNmNWSqy0pz7hhxowFI+pfDsbSp+EA",
+	"Oj/la3EtDqLbvxiu+3O9mCj6txpLgYIDtZmFV/Ci7t3EK3pit7Lxvn79CjmR4xqgkimjQciUgmQDp+TA",
+	"+hSy3KNCWN1zAo7K5JAEHrFFTJCWZeK2EHm/EBZuBKL1MuT+IgvHQKeoEeNiQtRUzkX3QlyIb7/9nscq",
+	"ISphkep++y1m4PXJ8N3bDx/JUtodDEiQ4e9e4o8zNoRX5dlwNqiJaXOCkSlVZxgtczD/1YVYmQd4LhBD",
+	"HPPj3OG4iXsY4eCJMukbxIGw7xJE9R7ZXJsw1KsT6LXOhp+5Hw5/0/98/Re8/r/RMBya5XkuhTaQtIn8",
+	"7bf6qwPy7UdNyf6i+y2BjiU0SwScC0VCwIrApi2QamjW5fC3DKLz6xBHh4uhEOuK+9PCEmKkO5myC0Fs",
+	"Us6UmnnxAOZkVsm8HuOlipz2Tk3wB3IK6YwRALqg+sH6Vgj4BxIgMBLCvnCVdGFirwL1LZDgTz+9eqE8",
+	"YtLJyZMuObdrPKML3E697nIuyJAHQ8g+gZTks/yl2sbSdyDCrx2dSXUca7LTU0v4jHkGMt7ekbW8wQfx",
+	"wJnbMxzqj3rbvrUx4uFvAU2oR5xE1a9DjPuQ4Y9cXPZJzML/dgGZrBedIfAji7tkiBcPAegUGn1o4iOp",
+	"ACgvMuZhwmIiY6JkDMO9ZAtIoySnvZ5+n2YqPhEyhkTNA/Lte0b1KpoERtvnxQ5UL9rw5Uc6GQJTJERL",
+	"Z8IFGb4aH7yRgh28pok/HZq0KbzppHeqCSRkWRtxPBMGelugJRAsJPbuAbD6KxqmDDvU6bdAdh8RaRji",
+	"GCGDT3W/JcN35x+f/36IM/rDh7dvyGvItAScgS55bpIDTOIVlANIoSCtAUZsBpsRG04tb8+gBXlfDw7H",
+	"QU6Pn3pEJTRk5PToOL8PO6KbHARscmSolI/HLLYrGzGa6GG/BDxnEApDk4VG9RIGbBbJhAl/cfADWwz7",
+	"SD6XsJIBMIFnYG8lJC3B8p4Z4gMeOT0+PiMq4VpaEBKnAkCcNdWRc0vAMUOEGC34jk/JVKaxwhG+jGMZ",
+	"GxYa0ghdfFyKwyiWo5DN/vlXJcWwr2kHdgToXCVSBh457R2ZndMcqiWD/u4EUeGwwZUiM64UFxMPeFyP",
+	"8LT3SH94ZtF8E0iRGvEAsogfYIMKqE4UyQB+Hz70yOmRfj8JpZgAHHCU6O+O9X9O9H/0M4+PCYVUQv3e",
+	"UQyiyjwPGh+poUcY9aewibDFSEBgY7BYv0Vv9unxM1j8R70T0y7jPUvixcH5OGExpF4/6vVQBlriHkHz",
+	"BUW44ShbN6Dp9dz3WZQc2K+G5IFep3HsERp7hKmHRLEQqvSM6NfvNqtPEp6ETJ2Z3DzkXeQkPY5hwBLK",
+	"Q80MejpckJdiok9B2Dc0YFcs1LaK6oP+tBp7IdMY5GDCviBNAI/rdwxx/M/167rfWl4lMxpfav7JK1My",
+	"IsY8Q+ADmkC+IXlQq62GD8802VtZBbeiaDo+xqTxkPtMKEToACyEznlE/Sk7OO72OqZpbWeaJJHqHx7O",
+	"5/MuhZ+7Mp4cmnvV4Y+vnr988+El3PPV68AidvqdX+hCJRZ4LSuc6vS6R3idjJigEe/0OyfdXvcEAsnJ",
+	"FILEh/o/E5bUQVXDgRZpgasugVwM/8xs2JjyUBlxCETPYv11nAoovjT5HVK8Cjp9/ZJXImBfMJkmknpC",
+	"+q3HvR62HgB9A4Frh1t/NRVdWYux3zohF5dY3CH9dJajbnQOA+mrzETUX+Bff+l4nUu2UPqb7pyF4QHs",
+	"0uGv80vV/RUzLWcsiaH/c+fQ/gn1vgEXTMHXkFSpH2UzyrLXmuXtLugszHF/1+4KlnusKwbBNQOTdtmU",
+	"5fijl0NyVz8sW/DDd8h/hUoRdA+qdDaj8aLT77wBUFBrcNicJszumEDewgewBbWp7dUtaR1ZIQV1yfvv",
+	"n5Mnj47AnBFsbpW55iYWkBEbS4T8AkD4Smr6wy8/fNiamJAuPv3WoeGk0++8DF58OIeSvSv4dPzo0dEz",
+	"6DeqX3r5Lv5h8OfZl59/of/68/mz+fy77x+/SuXJ1c9/+cuTj19+//zj/H98t5jEH04v9T16ZTtvf3iH",
+	"CSydfkdxqILr9DtHR3/+1/N//eHL83j884fBk4+LX/74+7eTJ1P/6h2N+Oswnr+i9J3/+5/ey87Xz42J",
+	"BZakhlZgprsmFftgsLHSGJVlgVLwtFJBKnB6OKDuyeMABUgj2nl6enRaSRaFs8wHeOBrllBTPrUdteSd",
+	"qpQ+8kYyTkwn9aW+XZ1yF67PXse0dMjlvJYa5vFa0He8jmagQRrz+otqRZidWsX4wMV8JXFiAyYC9D7U",
+	"vyM73WFKZafy/oG+YjBjyVQGpfUQ1gcKh8/ib+uTmKyXpSzg60Zr5D72g2szu2InuQbzKnR7G4yo4n6n",
+	"1ANuEEl0ncISNGbdVWRbw9Gz7Pcdc/Xv5Zwk0q39q+Voq2HXsewLe8RNZOrjQUMPfQRAj4oxMjQKdljJ",
+	"1L9Hlb4t/1o41468bK6BzbsrNuE85Fds56v/Ck/lkBOrFKH6Jf9Sp3yNVbJu+cHkz+w0u/K548Gcbo3F",
+	"jDPHZmuJwdxFa+CbalX8PjOUbtkOvQeg313v0HMqiluEqxdjR0lVu1lXR1oUHdgCp7pN+662oUsXjqvQ",
+	"v6jsGPHALQJmlIwJulKW90qbV+fvXj3PSqwiGtMZS1iMVlDV2uSXHP7IZwB0tvbCrOJ57ZWvsGOjqXn2",
+	"lgDTzKTOyFCb1cOqEnPwiMELiU9jyN02DjGouen0O39OGdZgoGWuV6rjEleGj4FJ8gfm3wJww4HzqapT",
+	"6VJbVBEubC0bHiO5KoNkVw2uDPLljnMtDEXlIFCHB5ousHgGfCxSMFUzBHND4dVLnZU/b8vqWJv/6bcC",
+	"ME3nuHf8+KB3dNB79LH3tN/r9Xu9P3UQL6HTO3p23Ov1egfwnyf6P0/tR/zfcS+fxXMt4UxVtxyT57Hk",
+	"SlGRkOCblyqS3AmfAKsePTvu9rrH3d7h8Wk5J2PQ8P29o47XyfO7l02dz0U0lLrpZsfFo6+fS3ADIg3D",
+	"5laF5fV3CJy7JCDfCkYiAwSxrYzMgQY+FdMWP38tiM8fuUpKlZ5WXLrfQja7LX+yEGhgXFWGddD6goYU",
+	"ApnNiGV9gEV/BXi/u+BPAyB+U/5vFZ2WKeDssVw7owvACfAIzTqnmmu5IM9fvXiv/wYCgSYR5fIoezHK",
+	"aRmjqoXWZ8uiGbkg27DWstnxuP7AFh3kT1BI38lg0Y41bzUHtSd+i9BShNQwFFUSYkcNVqrl6ytNxyAA",
+	"AYvBD3j3y490UvdMc9khXPPV6/wo/ZVYs/b67DozhN0zOEZsSxyOFToOjzdmcf0FhEQPJGDCfuqYztpV",
+	"FtThbzz4WmtGnUKoBrrnZa2DBav2GThct51Su9dlq3SZtwvWeZVsyjdfr1HJmdLZTXjga2vR/wLEfWQR",
+	"yZcc+SLLAoitIrOQEx7Yyogpbtx3JvNhnCpm0COgK5KAflBjlvhTiI8Ipr9kXYh52cY2UDcL1uMZhBUh",
+	"wHiGISzlhqZPj58usyKS0xY6cAxR0BbKDwrCDmDl/rlKERZ46mn30VH3qNczbLWJFQaja6KHetekh5TZ",
+	"NSHnt42tKlWLxVvZjLNqdIh1c/Z/25DzKq3Sc21S+swA88RkImVQxy0WtQO4poY78NIdcIe3mTF5rxdz",
+	"vWi2zZ3PyUHv+GPvWf/o2Mxnle5cqsaqVqZLz8yU6fFulOmd4/8P0zQpcj8x+OFbSgB9kGMHxtrcrSD4",
+	"CN480Jbrz6eYtSXDAPstgqoGYOOYUMjQ0oQ+ianval5I+sPVKGngOlkC081I4wNO+16i3E5Lu0paWErt",
+	"zJUavP7+/e9+96cX37/+08df/nj84w9v3vzyu+OTj+/efvev/+Pl6clPnXvp0ki6/I5fMWIAU9jc+JR2",
+	"eXhNA54cYJ1P7cH1DZszlWBaZpe8pP6UhFwwm50qScANfFgiLaYlwHV4GU4FfpuxvIG3YcIzf3GAk4Tc",
+	"PpO/SP7r3/5fFEMXAjOdIXERklw5Zg9yMSEho1dg/cOIeKJYOF4RlchjEWeQQacvMojZGTJNLENG5JXJ",
+	"MjULiklTy8GLN/jzuV7Hl1fXFsSo8KoblD6uSKrMRFEAB+Car/KrA6jtbnz6evlNXqaviS02OgUJoS7u",
+	"kQJM7C5HgJB18OqEjkIGflADsmYhU7jKKbE24oC5uYVxFfvwNx0XqlZ/xcuyH5tG5gOenPvGjbZqMbIo",
+	"T062ejl+laO6WI+zLFvM+41MbMYUvJ8LlVA4IFS9FNp0Ve7/SnzmpShl4xcmsv3rdhddMrttnQtY24Ns",
+	"2Eg3n2R3XHJAH9XsDkC91XZH9+j45PTR4z9lqJ/BACUtqPapSYyBt58+OTpypVw2yO9yXPjOVocUcIE0",
+	"vsckSCEn9otQNIATZcUHzKXBA09Rv24Rv8rk/HUHsCrqxKs8fMVAvcVZzswFfTMaCqj5sZrK2grVJxPH",
+	"RDhEmMH6HF0aXiqLHcjFMgghYhOCD48niozYhEMafd7TfKi48NlAsT8PPYOqxfxLhYm/qOVtkxVIDWE0",
+	"RARI+F3xiaBJGrPuhfhoS0lsijog4Wnjj85Y0CWAbgatz+Dc840iQ/00FmB1SEQVWIuaWOCc09fnHRh/",
+	"VsPgpwmR4zGhOBgmAqNvtDGXMEFGiwuh5IxBAQFgo4ZKQgzPoHrzCVQRXLKFp4cGqDUYFR8tSOHOmBlg",
+	"hC75iBnhqOqYIKbzmjmTzXgYahsLdMAZlgmZo50vZ/rGxHTfCYwxBbtqZNcKi8o03Qe4Szj1OXsFS2Y+",
+	"T6maDrNsiJaG1tmFOD1+ZpKDKFS2mQwBlQGJY/WYye6mYSjnqso+w8tdC+2j4YeSgVZWJBMuCB0nMDDI",
+	"ARaXnjFSaXGxcF1ZQBiNQ65H41CRjPWKTAQLhnUGkF2/aoVk+4vMuOCzdOY2bnCa8VXWFFI1dWoFxGWX",
+	"nLvEm1d4RICWm1lH3CFsh5BXjl+/rDABt8Fm7+AZPRh//u3xaUWTzR3oVQ7F+laGAc13+lqR6QcHFNrI",
+	"9HtarOpNQRy6tYoSZtTvPPaPxk9HvdGj8an/lB6Pe8HT8en4NDjxj0dHtPds/JQ9CR77j0an9OTZ8dOj",
+	"J73HvUe9095J77h31Ov1Ojiggatc9WbD+LSoB+LQY9rdCy8Z9pLqPPnXL+7r8G0gGzv9jn8citHs+17w",
+	"P/4A7XcQm6V6ZY56XdTgf4LeOcKuZK+d1vzZ4ZsqxfmLFaqI3HXt6vPnHEG3kQJdPmknMaOzsvJMpoea",
+	"xeb6FKRZo9Ih91JLbxqGJhXKIls6qSGgU7FWi9jnaRELjdPIA1MjCoiTUMwJtTAsIKY696FNB7Fuv0RK",
+	"Mmf08gx8dkMhB/apQ3tyNgiWKDCg7IFwQVioGOS8VWSMgHn5zs72JhNGbFlbvvQdX8Yx8xMylbFiZAQi",
+	"CnGQ5+5lSls6JIgXJOZXeuSNqdxOHCNCzaJqp8u0gLfvnAEyKKbq+FUOyhrl+7eUYq3JfJLSOMhm5NJ5",
+	"BshaZx5+NB0raIKNPCImsOgypInjYarw3jTNJf2QY8LeoUxSJ5VzzwmlbTJId3jkDYIYq9asd/pJMZu1",
+	"1mFu+NgKWfYl4jFT7i3HB73Tj71n/dOWPnZQxqmqer/zMH22HtAJDKHzWv6FhyE9fNTtdbY7Rhoyve4z",
+	"pIVpq8p/dFCZXVzlqhqLMr9jwIqJYMdhqlfJugyQLnmJ+O3cQglYzHpTMKyFyakb3sYCAtvKpKp8gInA",
+	"bM9uNNg6ef9SBNcn7V+KwB7eNtlw822tHQNHJ219mEd2oXR9yAWUrrvlaMOyhDcywiPU2DRWD+XfQBUz",
+	"AjeE0r9kwYWwNgoN+aU+oMOhTavwmIZgAqWImZEZM/o4B/eawzKcMz17GIKidX3Wh4FfiKEUbKA/D/S7",
+	"B1abD3ObzLXFsBTfYnpnQ1OX9mQOE3gAf8bMl+Cx0N891CbbnIWhfu3JhRjapw6QnFe+WJvMiiVktIB5",
+	"BvqwCP2dZNzPwVWMJWW4BOvyh67pMywZm9pQdCfnGIzHzxDYRUo8nWtTahYlpoeaJi+zmVWHck1Dr0Rn",
+	"G9tOBlpP4Wmt43XYTNvo/Q7lStH/ziAoasvrgIXXmIDNpTYO/ZrTpT4aAPclLfEBDm2Ei53XE+knE0Mm",
+	"29iD+jKJze3rExHcVD9s15MoYkpV7bfV0t/TNG/8fuAL6pJf9Ihtf0CAwclaAGKxq2duwCvAFOUJmdAr",
+	"RpQkYxpjvgK8q1tJvG/T5HoUg9lfvYDXqB3A46UyBdhAIcgU3MPxAizXFYdcWHiz3dgexd1k4ys2cEb5",
+	"LhR3HONZ2jZG67p+k17mQ/o73i5wGlhl3liRJzKJ6jfKotkkeRWLdQmkyVQrcF9rF0KjqEs+GA82F7mm",
+	"sw3OwFPsMzI8NO3ChwBCpBj4kd18IbxD8zkXJFUsbxom46J34qyoppZ8IVUGXSzDj28/vrtRj8Tu1JD1",
+	"M7yLpRxfuzZ6+/HdS72gs5oUm7z0yUMsOSCB62IJ9N0nEmhICgznInU10l+1GTOIiLPMRZay67npXSyv",
+	"mEJdSk1ACgzBxLZVpFGEeXWe09tKGbPNMROVwzAWEElbf0DgIRZU1jESso2xeTNrusKHh9O5cXYpGnmN",
+	"eUOP2/QUdxzN18ce781+Aa5TZbEI7MpZxebeBLt8TGNRYhNSrfYbcIqdzgDZrYJXAq7oKFxhImBgsyDX",
+	"8bxXe3Kq1CGmIBIWOtMWjINvvV5PmNHdMtLf5QFGT+09m8kraOe9mXv6TRY5xBW+LlL9kMiIpErLvA3k",
+	"+jItWjI6wIesPKKY5GdFlB6EFtXGtdSM8hraKTETbF4UIPcGy/4l8sdbIYnfsyikvo3DFMezY3lse0fX",
+	"R2lywF7nRGYbsp7ZM4cTKQXDwv4NaR47QQZ5nnW5vocF2RcsyKsPb8nJ0ePHB0eEhtGUHpzUjAa8mfBF",
+	"M8Z7bq6vhSIxJGarT6Ajes277W9L8B9mXtDM0FQk6KEimnLIxwy6rQ/w/nUjsemyySKSoZws6tJH85/b",
+	"jSe7sWIg72icZEwFeIc2TypmExoDnjf0FgZ7yPexAbqMM7eJNhqqx/vnlcm8My6yz/uLAW4VLUMxcO2I",
+	"IW67t6qImRtGchryW1FthdfnWpSQVbhKrxJlzopAu9hdFUDeZ4C0rYlLS9o4IYkM6EKzkZYmYBf9pehc",
+	"sfQBbnx6CSl5OeQIAs9C10ZlYH3rwECe27baN24cn/8OosNGxPQ7b16+73id0ED/wvqPsTNVtmYDWLNO",
+	"v8PlzDQwCJwyK8RJD5gFsybnExqwv+jJgvDoO4/Su8xnbKDXWQ9mHHOfHr7hdMYWmOOm+ZzjONSUaa3X",
+	"8TqzNEx43u+7RcE2ju5mYEPMpldw3vcyFXcdNaTQLbLE5TA/t5v8EmvXJk1XAPs3wgWxxlYGhGe6/Vbm",
+	"W01YknHkdlIanfLAIaY510o+22GpY+/4evnW9iPHWbbn4v1hjNTzWW6Q35qaxRW6EYFGVjBNazgRvHM1",
+	"qMg7vdnesorUerMAgWWadNt85+EhkIkyCeyH+QMO4AFq2C3ihjzNDDPb46C9NkUK2lSb7hpTxKcR9WGP",
+	"T3u91kbZDQCI1HPKrazvLbQGrkEPMezyjSJRLMc8rGaceuVyiK2ioLdijZp5a+OrCg9dV5zNz0zfhYD5",
+	"PKCjkA09W0eaqyIeIE6cujTn+QCA6OAeRkYLqOPYDRJoNok7deK/ldmbdcWoUjHbW4UrYuBta8Zhf2x4",
+	"zLU0ODA31g0io9XsxA2VjNWDMD9VLAZ2V+5kbZkH8orFMYdzcBRSvbpQ26JA9TdeoryOOmKxkhDWxnSx",
+	"2lphEMIsGIwWO6hjLvOfw2sPtGR9CMd+/a3mygdjGir2sGZoGV9fG3QqVaxpead/tFtTMjiBxghQE5sT",
+	"R8yoMtDLqeAJC5D6ocwCWqlpWZgZfXj1wFi/Yzrj4WIQ6zvHHMzOwmY3GRU9MnDygCKd3d65XtzV51Qx",
+	"K12v3ZECDfyrTEVT8qOlIUamsZDRMJ6HtYE0DFFpuSoRPlfWsW5jXTbRr4fIi+1TnYtWbHWGFPWnWqFi",
+	"0aWHrlFGZBywGHVJ3wGFpUJAnb2RDnnigF5P29eIzqSY4FOghvIbEjOVhglmYKXCHDSF6SzEZl3y3LSt",
+	"h4CWaUEZYDXgr8zPOChvP1jKHIWK1TUWMA55c32/W5fSbIYJ/h8YE3bRE0ZnZMZYgopOD9g0zLGtZr0O",
+	"T9gMh9tGRLk83byEzizVCzMOtTuj21kKQxtYtGHeiEeEPYh1Q7aNBenx35cqsJzVVhMcf223DDJNfJlb",
+	"A1BrkPlRxzKNB2wBwhV7nIFYlgj/ZQ0ffagy4sZYIjzJG3EaM2mWqqTbYotOC2MzyZ6dDVjivSHauprS",
+	"EfMpopQxCthge9BuViaUFNwLXC1bkEAdeVdSZSvPdv+wIE11qEv3cEv3cEv3cEv3cEv3cEv3cEv7ObSu",
+	"gVlyHLYtMJb2dTbdDqGpPJd7eKZ/KHimXeMt3QMt3QMt3QMt/cMCLa0FWGqmOgtgSvtRm0X7pk5hnkN7",
+	"LHOwUiQVIVNa9IAbZ4jHaxCXc65Yl8DizuiCjPQ9mvvAY/pgOGEiYNrsZCLhyWLokeGMT1B6moDZ0LsQ",
+	"zpfogFLDhwajnRpPi0FtwBGBwO9eiAsx/PNQq9sYuqGMFiaLdCrn4MvBsLjVezImSm8+eoG5gNMsXAe+",
+	"ZtTsowVhX6ifEMD9ZsJnHrEdcC+ESLW2A1gpFjIwbLvkVVKoXhsxpRcDG7Q4TuOh8mXMtAGRkJlUCRmG",
+	"+lA+9IiEciSw6PpkiDYjLIuScWK0mKn8HSQyoeGQBBICYROJb+BJl7w0NeF6McoK03h3NeXlObbaOpjr",
+	"/YWVhCLy4bnvsyjpQ+/+Q19d6R1zReSXAxFoMTlEaC2aoC2lIk37aspYAqGLWM4VKHb9alCjQNmeVmDJ",
+	"lC2ISqQM9EroH2dSry6s/4Uwq5Ing0Ee1pl+CTwD32o87drO4fYyLbMT1iXngrAvkYzdaIEvZyMurPNz",
+	"qO04Z6G1Ki0uMCxJq+A+WotSqzzLkjjUfKsSOWGaac7cTrAWTwKHrEicijoH0Hels8k92FObdAGtsSfg",
+	"8WbBALwPB+UvMp7HH/MPxhFuSxDcj01C7OdGLlXIFFIhUtqmtB+XUtpPmruNmGIkYjIKmUcU01urBfdo",
+	"oRlmRlUfBp4BF+DgrU2v5ZVmf0yuAXvOtEqwXO/TUGs69iUKwfMOYfvqyZXccybItNZP5+l1eIUX22Uw",
+	"H3NrlsYx1a9KBf9zyszPRseqZBFiTCCeVZDw+4xCtJQGez2gwPUhxfzmas9eRlerHU9NfE71QzCngvWD",
+	"WOWMajYEn/GrtmugNYlW6btYgur3r1sAO4Jt55/7WBX7UieQ4JeGSUP64or3/DKVgBUBrxIUM+Z5ssgD",
+	"2jyuy1tyLt9ZtRI4P2AweR3UiiqpgRwPZMwnXOxsBJiSJKM0xBMxrGpNuVR21cBc1XAzyjeuHEvIrli4",
+	"kuOMIWsvbDiIintX5krpowwawwYCwcSmbHwGbap1TGpjsHDS3oF/3HS6xlODrXHTdj47I0PsuVup/pvn",
+	"4lk1jw/reB3I89Wa4UryYM+Ijmjlgw9iivnzAfO1hQ0HyhFVXCGahMK8+xGPk+kApEy/c/Ts2TM4+R4V",
+	"fhlEcZ5lsWA0rk4kWOoS5Nog/c4LTsNQSzlYTvvtazqjgUxb4kMWCxPG+l1QApBLGFMe8LtXb6DZkrZp",
+	"4ZXw7d/+91//Q///r//5t38nf/3Pv/2fv/7H3/7X3/69AwlARU7rd+DgZzq+WmkNK5HN+qhgl0Fxhh7w",
+	"0fHJkkXnrlX2Y4Gl+rBJPnguvug90X9Z1z+NeCFVwVJYq55NW6asOUEQ4/z3CuR5JYKujJj4MguRQ9WB",
+	"HI+5z6w92XWOYrOwC/8Wk8wrkGvojNnQpiqe5ixymM/CEA5v7IverEw6jLjAeM2SaOhUHRsLnNX57aLD",
+	"g4tO/6IRZV50vIucEuC2nBYuOl8vilpnOWLirK05GFeO2x59i2PlgZdb7zmTXYgmQ/fygXqGJ9eOFqMK",
+	"Ns8kFQGL7XFe29wyTGcCrfMzAj3JIHPtVwmn3NGCDM9MrEJI3L04FRYlW8azNKQVs6+NNHlLro2s1/p8",
+	"KkMGQzDUg06sHXvYCn6r2vJUz/o/tHGIPgDAoYATDsmlheN+Kx6qa7uE4NO2d83VZUG+kWaraWidXFyR",
+	"SxYlTu8Im48HLXxRyxDwT2BOEiigLvnARECG5vehZ1bAONGcR1wIV0Ii6Bg8Ymi8JPDBeOSGcEKf8jD4",
+	"RmXvxtANWIlUn9uZZgw4ywJKA6fCyzxg9uYLMaQKRqbJCdOqMlqCN0LFbn4DUp2MyRVPaEi40Duoki55",
+	"A0dT43accaW4mJwRSiD+C8aiNZQgp+tC2IWcsCThYkIoJu6QrAskAEuSodHz6AT6mK0ewqjKDEbV2ORS",
+	"uZRlXVyF2hafBZBbquiCPBi6q94NUpSSTA0f6iUO+SULFxci+z7zLQJkPf48yH61W+VTEfAAHuMhoKvZ",
+	"wlzmDXgw9Mgwk2L6g3VJDkE9Di8E+BqtD9azuLNlH+IZmUhNg/AOJ40W9hHQV2kYGrcnR0twSP1LIech",
+	"CyYsGDiz7pJ3Uik+CpkzaWW9ZoA9Q4m7ZH0DLcNjk0WNsnF46D4U3XdOKTgPLI05K5DVhtvf8k2D+vME",
+	"YppCkpmMWWEQCuvfBJ1pQoIFh4SH/oWwnDcw2X1D8sAwNBWaVcViJlNFTE2m5qWE+gmkkzAaPIQtwvzW",
+	"wWgxUDLS+0CuWDyiYcZ5JswGgVifxQmkZ3oXgs8is5oEqEHf6k7YhucmUgZkFEr/EgO/VS5HtEKLaRk3",
+	"l7CsraH+8RNvnRVurW+QsJlhbU8ZIKAgwBnwKx6kNHQMXsgTgiNFMpV6BWx48mtbc/s2mtANjOFNzNRd",
+	"1+e7W/6Pfd5aCorp35kvhZxx//5A1vhAtgFRV5nC713r8c5iPxTt6BpULpxodvpYbS2PUhFofl2DBFGM",
+	"PEP3hEbgEDHDCJ9wKzh5QAAdgpyTKwllQEbFQmRaSbA4THz5LNP/Y0IJuosQr90YVie9p7mVOqcLkkjM",
+	"g0rjK34lYw/eZYPGeB6OaDIlIxbKeZXmnLCkqDa3BKq4l4P3cvDWyMH8QHRbwAbW+wZM+mp2Cs4qBlp4",
+	"AbY49XuNW8JU43ycm4MqIvdj54skR41FDMWxkzdKLjomY+Gio882F5nAuOh0yXCZAIdkIu1RHihRC8Fx",
+	"GobehcjOUKYMJoNwrjriZoAJkCYPMvq0d3pWxOXKHRxWHMcgx88c1JELsRpgpBqWpEoaV6WX3zT6yFLA",
+	"rA9Cy8sE/D8fHz8hz3rk6JicnJI2aNAFF/JOgUruVdK9SrqVKuk2IuA0MLQzHJzGeqmdfX1Ik4T609nK",
+	"Esr3eb4moD1rwR1qQkEvZ+48/q9/+/8UonFClTikYLbDvzkjVYY9Uak/tS7Wasw3qH505nKf+rY3pJyW",
+	"uDSroXGyLcMysqrMuFBJ40NHb71eHjzS1QzB5mlmF7lBNMO+Js9sj5AvRb96c4WyQp0d26L3MQ+ZVVsR",
+	"VSqScdL9NZqAZOOTadLpHx2d9BprMnaU4wLYMPFA+YAVFNIRiPp35j3g/Qw4tTqHz+iEHf4asYlRO/yK",
+	"BQM1pcePHnf6nce9k94JZcfHo2fPnj59fDTy2cno+On45IQx/2jEnjx6So+PTvynj/1nJ37vyeNgxJ6N",
+	"Hz166h8d+U8eHYNyEYon/AokaEfIeAY+2ewVz8ZPHwe9p0dPn576T4LHj57R4zGjtOc/ekSD3tEjejIa",
+	"n46PRsej3ujp8bEfHD0KHvtHj0a9ca9He0+h/uAvrNM/hQIMr5NM09lIQNE/BvdW6KxsT9IolDRoiXqQ",
+	"KzqvM+cB1LY+7vW2rA7MmOraqwNzCVwPbMMVwesYoDdXuJBcQX5zB63qHlAQGidzkEchVQmJaAxzGmqm",
+	"NK4kUxIGORLQgxP/G8f8iilTDIHHpRCkPKJHoFQ3osbDngkJ1v31L8Qf3r38nUfevfkduJl+YaN3BFhP",
+	"eeTdi+8xEPf63YlHXp+ee+TtZOKRX85/9vSVr+HH89fvsboBT170kgkbCASVowekZYCpZIOgq2naeCH0",
+	"LL9R5DkO7uDjImKAbEHoJGasS17BUODJEJGO2QETWtBjuFMPXmv5d29+1ydpBB0hDXyCOZ5lx1SPBAzC",
+	"XvBuPmMXwuD6zFhMsVaDES7QBTc7s8fasSnUMwVkGPnWGmtYEkpDGzbv2unoL5jw40UE4CdoeCQk5AwL",
+	"H85JzCJGk9wHCPkwQ25q7Jwg1sEPbDHMel3CZWZDM2eiif5ijadtqmlsJKSuEo4R4AbI2C3dbGgnnZVC",
+	"nHWnatwKY6XBtGAIU2pqeOwc9On7xI4UahMMQydSkpDGE0YeHPV65DX/zjPUSY4f4Uc9AUv3hj+sn0I+",
+	"1AM9emRGsMAWTiNIaNAL4jZpKryWzaJk4WFDQxyoVkpe1s0WhpB1MwTPL5wCPGfAXJCIf2GhgY3Hp0wp",
+	"woYPDcl4F6Lc2tNKqOLaLZGCqUWRKfZAxefrSdgSD7019rGoQ6DCAytffFbtrtCX5VJyv1FXgOfW/H+o",
+	"9+IADZyCzQPAnP3O//PuxfcHR9DDuqktUdBpUaynmZiqM3xoVTJaJnY9W9pUEkyQ04SFGGvT0NBGalBF",
+	"gFNqa89mc14ux1h6Q8HOKU98iHaPPR/QkQJ+nBtOcGrquOkkOFoU83rygxkNsYQk65uRmVRmBAY52zyx",
+	"4nCQW181cKqONOYojAG2bcq+UK3sZjTsu5JAkymFrhdGyM6xGb5WmAGQd+OCXteR9ckeR4CY8mlIQGzY",
+	"S0T63uy/N/s3NvvbW/iVvi5jXd/lILR7kqj0jOEkM4Og2TliRr8cjEDDHfUePes9PnryeKmoemP/2eFv",
+	"jvTfMnYNtojIMC1LsLeKVXc9KFgE27kx7sXYvRi7YTEGTdBdir4VTvt1Lg6II1urDN3d2G+9MJXb4+mo",
+	"RG8pjBVcrBFNpg5UnCvoOmUbqg2IXn1EG7p7mKOzSuhClcPE5qBvsntMIKJJ3Ng5TYK/w9TgGzCBhF6y",
+	"rN8ZBM3xtFYZS66JJG9zNNt1ILksAT2syj7ubORPvIG2FmuMnVsY2FtrvDw3jUMTOM2OWOghJWJuvFUX",
+	"jQXH7myWQ2fHqmFf8vqdrCQDPKDARO8xWmn63XfJSe80CxHqpV6yZqZUVbuyBFtrAmmW7tWIAseRCr8E",
+	"LGQJAynwOMMmsKM28CA13aQCORdbultgWRoJ5HGLS99IwVxZ0Zj9omBc5L5GtXppwOXht+1vRAvr22Kt",
+	"nBbuo0XCVHVFce3jqntAmWkWuB9hag5gPVUFHYdzulAVY1iegHUtveAqkpo3UXhVPm+Ys9PQs73tjStq",
+	"1Tvayarj3uPbuL1bb2SdICnurN0PZJVlJEeAycOojObtlSuvx3F6VF5NqO+MQspLWqrJJEq+eIpOzuu0",
+	"QF8YgbW50blDoLG7YYTuTn+GXFyqbZpg3BmrvTI8+r2N8pjoFVT6gTIHdjChr6GK/aGxbkB+AEKajJgw",
+	"wCb5SI35wBWJ0jiSipFUJDzUrM2+RDyGKmNBRmxKw7F+5LwCpB9DNBDqTBVbgXx2Bs8VgcpDZs5QeNnC",
+	"mNFLlrccUgyihlQsoBjQwq1powWuVFn4x7ShPd3MgskOL9lBH+dtLRmzpDXFejnz/8jFZWebRvi4IZjD",
+	"CfdscKLQg2hTH9bSjWVopNL18ci4Ppbn4XXSWB+ZpkkSqf7hIY141zy0K+OJFhXA54fnf3p1rv/nnz8/",
+	"z/+36TrUqUX9rjNyyVhkcgkU82MGf81NaBN457oVzTlCE2PBKGMBEF8iL9lKH2yxGb9e6F2eXxznV90J",
+	"xmArnhz3TOCXzHmAQcMpn0yBM4HDyixlip1VdqRxouIt2XiN+/ZjNov7o8atOmokzsbcHzbuDxv/8IeN",
+	"c6Jm2sCJuJ+kMXONuvsTx7WcOPLGBv+gRw5EIASMf0wp8an4Jte6FiMHbGYFqPP2HPLh7TtMCnvwrEcC",
+	"FNHEcM9D1PaZ2b0U0uFrwhKANp4HINhyCMJebljYp6bthI1hNo05mP4CO4g5eJtljt0Hmu8DzXc5X+Zu",
+	"hpDEmNtcYYrSAxKEMZMub0aaiZNriB4BwOY/rCZ65Zz1AAoiwdYtFjvMojGNHY11ZkjP6BnQUoC8hO1f",
+	"bOMZUE5LWuuk5yqslfHxkvJppFYkD25QqWzolcqamX7HtKpXJJF5QyIWKraJd+ZnTdf3Ye9tZZZexmJU",
+	"gsxoAC5YFsdw9NqFhPJpHNQ3+irbcRhYjgG5JVXMMy6bAJIKR2hOCmhVgio8EpPhwyz2DXcmkkQxFwl5",
+	"MCydjfWVo4VtmjHsEoxXBgwx1S4EJdj6Bv1mBo0T6x9sD0mbwp3boPAyRCL0Q0ZjC4f44e27b5Dg6aLv",
+	"iAaTGZN1FsiRGUwH0yy+HgcXgpvg/XNpvGIwRxozLEYlelQ1xrSpHDKySxCuVMoAf5LEDJeogEr9gAoy",
+	"lWlctLuh3tMMKZQTvUlwL8A+ApaoAe9rUAFjN2pBpvSKAdJpvtcoLIfw8IGQycAObOi4+AJW2GuaV3FA",
+	"7U41ts97p1j+OY2DdS2/3o6XqemMUBKFVCXcxx9aoGJrO62y7rXjx097Tuq/+Ugf7wUXe5/GfdN+yvp5",
+	"QIftTE698APDaCvHgaQJpmkrsIPj3uZgB0vkVUZT3sgtl8m3nfjXfCT7W6GZ9Fjq/FcOskK+qHb0eTfq",
+	"OLh1taja3sQqQhSt3JGsWc+nZnWCBfAdIyupKyrJA/OOBPtYmoaRV/ISgp4wjIde1hp7ZS7msqkJ/Lle",
+	"Zm7tmzi6F1+3VHwtiZBXMOe7XMKCQqfSEIbJlUCLa0TOBrbvod3TGhP47ZLRC3wLtrBUzPbMRumxBN6y",
+	"Y9CWMi28w7Hf47dsjd+yOygTTSmDNgKrseBpKdWyw33eJDk/VahZGkxY0NkOPKOSHq8bR6PeXsGcIpw0",
+	"BAuc8l4tL26JybKB0DIHxP27D2vtqazRiR6PVwJ70AdB4GM4otm2AaFUxu66AtR/A9FuMkXydC88CQdZ",
+	"1ldLV5xZm+0tpBv2ya1k20059D0+fR/pY/cG4M0ZgLfRw7nCpAM9Yc9McETajS2HkuUGpWIhvp75RkOA",
+	"NkqkiWlsLtj07O68XPtRqwGTfuDAg/shF9y/l2z3ku0uS7b36OWhOzugsgMax1RM2GrYUXAipnGMQF4M",
+	"0KiEJEMmAgCoHV4ntuhzGrNzd9R364AK3Tv3fDa1HULxZY0QRT9WwnqSB1rEPcT6z4Q8QKxO61ssT+Bh",
+	"zTgr0D/3iPYJGl8lg6zFmRrMeRhmQKMOxSNIqpryCK7ueJsLY/sym+T0exYTmoqE/EADThMAs96hxKZP",
+	"MXcJXMxNZXbvESQOIdx0AYe6pQje6lhf4t9rP9BPeRjETNS2JSTzqTSA/XpX8WwPd3lEXplgoyt8zQNv",
+	"W0zipQhMcztHchvLKNCW0dS2H9Y/jNiEC4V9AzEJG9nI+ieRur9RRPMSJr1M5RxSL1l8xSqaANref2qj",
+	"yMcKgEQTA+ZB1hHOLcUyT9S7NmHkwVDIZEAHMLLhQ89cBLMVXExszdk4xZzp2LpcSwv3jbK35p0TNZ2Y",
+	"gvUcrh3bz8i40BexytrWsyuxws22bFslFhuJtwrJsqlQ2Gefsnv1sG/1sOGmV/fxwjnc6eiT1Tg1Nj22",
+	"m0RlQwvSoFrFbN7Da9nkP/zN+TTYSZuvqiScZUG3ZUeTeya+Q0wMScGF3b8dB+1VlqBpQtWYKW8JWlhh",
+	"pFW51wVuv87CqfWi50Zz1q9z4eos9t8b5HlMS4c+8WdZcRNgj9NRyMhoAX4BHlSkmRtgBEJDffmCFJrC",
+	"ZD1r9GV+KNXGyehbG653PiP9Z8n36RS+V3B3ScHdSjfySqsT8/+X1FuetVhRCJArvLZWp9RknTDBlFpd",
+	"DbC2UaHxWEDTM33Gd9O2PANVDq0Qwakxl2kYACAGGTHFA5Yh0MCV2B0WFgpRM/ru+V4/jpkeBGwBWfeK",
+	"acGUoDMiFdSHEi/BobXG0mJ2yTkBQcWlMHVHDEArrINcxsT24bOOhBlXiotJd1MHuba13dW+seCUXlSr",
+	"Gu3+Z9LLzBIoFrpFdvogfAa0dEbIWuvrC+CRXz9ntw/GMh7ovS48J+8CWH6AkpFRH7Xt85oLBXeRKySC",
+	"rW2xM732Jqq/ICsU0hpVwsOQhNS/VLetm2pbgQKdKlcHrEIWTDQXI7JnwlQCzX20+MfMlz0FrSrKUCBs",
+	"Zcd8t8JV2Jdz79mU9jUdr5O9snknPLuvCv3bXBHly4jVDcL81rAxniG2Ad52y/vSZX07g7w5qy1PYl9g",
+	"14MBDzThffbyVV96jLWXQBNCI7+AX/EghTr2hmM9dpuydvqdcQyV+MlU6vu1WZLAuGLm84jjwcoMDNe6",
+	"XxDV7RuWbhemwm2/9vCUERP14Skn0TSje9dKs3LmtrVrCwIL9GfKJwv1hybsYnA8znNRjWEqDMfh1MiI",
+	"+pfkgT6pBjGdC4/EbJwqZlo1sHm4gGPslIUBHKUvBNXG1oQKroCUHurDtD+1LbndtjwKE/AjJrBMM6ah",
+	"skEiyD6dSbTtdtr1yw1gXbF4RMPSAph6dZ/FCWKZPBhmfw9Gi6FHnM80ySJdFwLNW+ySl8euZEwmKY0D",
+	"TkWOt46972ygKxtAIURWpd5MMCtrH31zQSx3DZZFhIUZdFdOU2aXvJapUrSR2Gwg+J4908wH96m87bSW",
+	"gNgmu1qoioTFUazXZKCJ2RrPrgAduwIU6WSQTaaTi0011ca0S/Gq01bw7TEEd6/39qv3Wu70323czarS",
+	"1XG3TM5JQfIW+NXqdJvQm3nQIRuPGaY+1p1evpcxQuQCOeQlDiifAyJF9anGIp0MMcdyCOa50ZkRVdjD",
+	"FFr2BXQBTRsBkzXokl+0sroQuR2tTeWCylQedO9EglVDkrAwNKCngJ9AEjmncaBg4H1CAYAUNBedMWUK",
+	"L4hMk5BfwRTCBRktCCULpkxbUbyycaVs3UHrpV3f+hPXkvcOCu60VpaI9iXkvEWNP02qAS010x7YbKH9",
+	"lYSZ80lT6XRspGSwRkvmu73xa1wCanrjs2cdJ0nYWHZgFazSbs4tuFPgUmgmBssEo63sOpNfs/gCQJ7g",
+	"MHiNtr9x6Czb/sSXM0YSeYvOABtKxt9yGttBHkI1HEhupd66rP17G2a3NszHKcu45NZEZVaxOOQcaGJ2",
+	"Rn1LWLoyaO4MsyJi7iiM60wzkCKh/irXMAtZNJWCKY/QIIiZsof+iMkIG1gmaSxIIq+1qsGO+77cfuty",
+	"+7/j4oaN1Y5hRiETPbQPrz9kmR4yjS1U+S5j+yc5QCuwG1SBgUctlwKbxf7pWE9hgQDudMwGmuU6/c4r",
+	"9FPNZCzQjd8oIYCGqX7cPx8fPyHPeuTomJyckkePd+tJ1qx93Z7k9TFCcCdP5TzPmvepICNmvKPBbQsS",
+	"1rmWPzAagzd3zIU+0Yt0NmIxYV+on4QLAx8g44zisXQ21aY8pBmwMf/SJefqMov4m17pdMz6kObPQgWr",
+	"YioqEqtD/uU6SxsEYQczykOrtkBw4VTz5nnC+G81uepj7SUX2byxJYH172bcSIzOLLTg03Pv1nt69fU3",
+	"6+ltJNDWCaDmsqRWTrQVA7fRr3qvHLZRDi0J4O/V3VrUN2tqHTIJskLBbOdsBWsaXAr6rz2WNmRTuSGH",
+	"wj3z3jDz2sanSAW3ws2w3vaz9Q1NGPF2eBvyoVY7Gwyb76kHeoOG502T7I8JhUQlvIyLSbuO5htbX7tu",
+	"Z+4wvcnrNAwsZKf94Win7czv5erfgVy9jVn1DYyc56Z+fr1s3YVRc5NFU9clke96sdS2Avu+SOpetN+L",
+	"9lsg2m3VlPGXrSqW2k7UB1xpkZPGrEmNQ99kCzGhrUkPP4VSXtqWVBGNE8Fikkh5aX5mXyIZJ2dkDm0z",
+	"oXhGeZrV51M5g0bekNsziWUqctnZIhpWHeZ64UzsPtK1+0gXlEMA5iFXhfytmlGUM3RaquZdQXb5+jVX",
+	"nGlhMKKKqzx+vE09a7uUpSdr8jN6j7JmhppboM/ShA00i0TwtgCqStgXvVMN3/n4aMM0qR6CcGOG+qB5",
+	"Vsd2oaycfa87muVIxFXIXTZTEq9mgWndZANcjoB+b7P770aSlG0dWK8PzsPQCXFb3eTZJE8ihZZJKPCC",
+	"60xteBUwkfBk8SKbwr3kv89xuNayuMzCRWZQA1gye83JUQtT/jiHyrUPOTronSIEgf6Bi8nARJc7/c7v",
+	"Xr3R6whhWi0eSe/o+IScgk29kcVvFj7Km9teJ3hjmZdvaVKDkyfLzYhJ4IifO5jWoGVKObFhKufsKktX",
+	"iFLhJ6kmhS75YA/s9mCbzd6A9woGErtvG6IOswuGtuALyfM60Rsht2IRMTLUAxxmlWh0AW2+oVXPEmAj",
+	"FajiFk63nJrEhTL13mgGwwpRtBvxUpYUGzP53SoFu5f17V01S4xxn6MgljXH3tIVMtl7+FvWzH5vCQsV",
+	"QvD2NjC45+Gd8vDHYhP6O5Wr0Johb0mRRD7WiiiZw+57SlzIAL3lGGwrz1qR+ryKZG/gFQB6gI8NpwPK",
+	"wspG9u3zHrQ5p2lf4TnVp0IfSkesXQLE9lbcrjMhSlLq5MhIqS2OVbcuHeJeWF+3sL7j+Q+t5PVuDKZD",
+	"EGCLG0qHuD5JX9sz0adhyGI44itmjuL2xYQnioXjXYr0Ui4FaA+W5VM0zpGATdudVPd20J76XqreBqla",
+	"DeUDBc7li9qMJ5PXx/fyut/5GdjvhuT1zSWv3bC0vjvpazcumO/z2O61x71NvoPEtQoJv8cctnEqfL1q",
+	"NDwI+HjM/TRM+Lp8NkS02ic8b2WKwvfZWM+VYkrdxTQFCiO/jjwF500dr+O++B+t1aQBdTf44iwcd7zC",
+	"6tSKp32KfD9NBnI8HgRyRrnArrv2Owt3ftJCAWghDPcpXKbZLBWwOmLS6XeOUAzG+aeYzZiW/viNRbiH",
+	"1DiWX6VXCxtW9DtaxcxpeIm/nnRAowJA68AMfKsk6etMkKiSJNedJIG9DJokR+QymtCC4LsTCRLnYUgU",
+	"/5I1WVDQpMEy5VmmNLQMyRot5JeoLhmWyGxIgPVtO8s0OZDjse2UWd2aQrEE8xRUQhOuEu4jmlAisWtF",
+	"Gmt1dL09MBHGsATcW5MTUUWwN9uIskqoXrP82Yrd99m88l7h/B0qnG2I7e81UwN12GoUiUrttbckjZrz",
+	"zOFv+bv3l7RRI6W3bDJ2L03upclaaQLtEV2iuxVOj3ob1yBbbCAcbkkPT3e0VZ0oXXFzndCaDQXgjbbx",
+	"vL61u/uO/d1Y/vfO/Xsle69kt1WytzGusMIEN4XwlTp2jyGFX2UaC7aoNbEN6IF+e4w9HRgx91xnNOEP",
+	"+Mof2eSOxRAiqbj+ds/xA/uajtc5yP6+r3HclWwPWETjxAnXPjo4OsJwbfZTFOc9BmZSgI2kDZalQC58",
+	"GYUU2i0/l4JewqI11QunHa8zkwEsYwrcYPdba5zN4sHSGeTrH1/hV5GPb3n9Y++Z+cYM+js6o5fymsMA",
+	"uQi4pRWS0D+ITaD1jRMQsBL2jkQAHIkFQl9l8zqDvwAFuVKWXY87Hm4VjAOoNCVAknrFkQ9TGBZoKi1Q",
+	"r2gI46AzFnhOrnzBje9ZHWbvMEWPkOlpn1rn68+p8kY9/NchoApCZ0ORsQG339FSyXuVsROV0Z5e7gst",
+	"qRbXJWN9bz588/zD30I22Z+zviBmb29q4D3T3yKmRzS3yZ0DkG7LvLfDx44rXeEgRrnwd48hvY0huOvi",
+	"STBky1LouNfZ6Kx1F8sm7+XwLZLDdx10uo083tJ4uslA374F+B0P7e1Cvt8H9O5Vwb0quLMg1cuKYI+B",
+	"OTDx9q8KVta+G9Fp5qy1AmEiUGeEXbF4kUy5mGDoSKtKMJ55QmbyiikETGZEpfEVv5KxR2I512Jc/wNH",
+	"fgh0xXzCBcaVTJ9EfXeAQCkX4nutFBIt5+HR4CIwiebkpPd0+SV6F/TQcKwjFso5dL8/J9D1nIa2Z2EQ",
+	"07n+NM66+UtBjFNZ8YBdCGjB3ycWD1jZVZDZNQYKPGYkFQGLyZwuCJ1QLlSi14ECZOyVvGQBZq9PGY/1",
+	"kjKu+YpQpX9JJAlYyBLjhZ5IGXTJW3jVhbCqC1AGClP9RhFAllegKckoTTK0P4RS1ksxTOglG3oGkJwn",
+	"BpRGXrFYn3W4ABxzrfHI0Cq/Ibjbp4wY3rfTNkOBKWsa8MjQjmVgLh3m6/ON6hJIHoLN+kZdCM279tFM",
+	"aI7BJ36j7JtwAYapAMofljW92Zy6gEElMA61l1MRXAhcRo/QbBWhEaXpzoi9tVnM0AuFAQh6yYRdaJj6",
+	"KGb0Uj83rbUeKpqkw1BzcbC4cxbE+3xxkjn3meYWEy3paEFpCKGN7i5TT6d/okXnJYNwNnR0+NxY67zW",
+	"C9wmUNDSQKkzNFzchCDFR7DGy3Dc3HRgR9AsXlN8U/OAYlLQ/nYQuMPZLa+TikAOUpHwMFum04PekbNM",
+	"7Xa0yoSAH4LbaTygzi4ZDzDgXBRxkUhCBaoRI1wVnbFlOPUXlqA2NB4Oo5hBA4CbMyLeSDQS9OELjtNB",
+	"lwwDPh6zmAmfqSFoyaLWQm2V6xxF8AbTdHgkk6kRyf2ySnR14YVI8tQW6NsC+6BVkAxB76J67JKhL8U4",
+	"5H5ihjN3gNQUn0Xh4kKoRKtw0PqjBfxrmn6Y8AUDjZC1+71kUdIlv2RFboghNKMLbATMmLGSKADMGwLQ",
+	"b7DDExJC7LkSvBANtWCF6iNW88H3DZRflQ4zxIR8eZOh7g1kVTup8w5n+h4HuB99YikOFs+0MUrmcjCV",
+	"qWJgemrhneqrwRI3GRToFjHZCw7hZ7edOTYqpoOqKY/AYiOJDOiiC4vvsCCMINNdWl7RGQ1S25Oj0+9A",
+	"esfAtHCyL7UXyhTdSc4DslZHR+T4mJycOI9CTQEj2Ehb5nflR9Pd2R8bkUmVjgLGn8s0DPSRJoA5X7ve",
+	"+QUbFaHYw8EEcofqpR524iUcwYy8FeaQZijYPUuCaNK/W0GfpyEasWbvnvW12MU+SloO4pERLI3MD4gH",
+	"yAuhjRDBuuQn+Bd7dGi+MfpjiL8PaDKsTGDdPHG1QmiGXCWvcbHuG3Rs3aBjd7mi9/b8ruz5rVI6UY7e",
+	"aDZnveicU1UQQ9aiqhGhd6HjEcrtw9/gX7golvN6Of4LMP684OBzDQ/ia7N1HGupnLv3+saHNzbOu7Lr",
+	"iAUeCdk4sW5AMmI+TRXTfwaSoUE6hu/RE1eydeRcePY0QR5Q18zJX/EQjN0ZRXs9N/8fUNf9h75LbW09",
+	"BB+hnDvAFAWb/UJoo10LfmOBa8nOAsg1Bf97Tf+njbSJHrke7UqN8l7v3J1SKjFTMo19tmeNYl+j9Un2",
+	"d+NGf5oh0EjhitjbPcwgNk5TTR3A6SSJKQ9rxucMIx/jjH75kYlJMu30H/f2qeDGaIoDJxba65VCbbat",
+	"3uPxUXA07tGDk1HPPzj1Hz05eBb02EFv/HjcGx/5x/QI1Y+ZVL+jIubzMfcHUNPk/NZU5wRPdqE93sv5",
+	"bVUg1vYOeIBdQLk/1fR1mxSI91tVxN/qh+sshdavrldFHyIWhlxMlEfwa0QEgpuMosCTr2DFXksORPN1",
+	"1ao5jv43MKl70/++N9/N1K2N6YyHi4GZ11//82//56//8bf/9bd/73iuV6ff+dv//ut/6P//9T/ht6b5",
+	"DEd5D25BE37FBrhFHa8TUjFJtfDtd2i8KU6peVq/cx7T0f/P3tstuZFjaYKvAqP1mqRZDwYZP0qJYW2z",
+	"kZLyp6ukzJFUpe2qqA2C7iCJDCfAAdxJsWVp1he7ZmN7O2+wFzs2V/0Q/RLdt/0kYzgHgLuT7gz+/0hs",
+	"s65UkE53OIDzg3O+850dl5tNSfHhd+WztGioE4+Gb04QGnOqA0IJbiGirarHjwbMlWMNjLahPdaCEwk0",
+	"6fNoJuOlQ3furlR1Mt3lzx9FBJGgvzQXvZjh3bkmlLQzaWjvlFdOEAbtYlwWmYoJDKuq3GxqV+41EL+i",
+	"cllQYRRlf1WxPdLisW9bb6+41qfCL1owAlsr+QILc/7F/Gd7FV+zmu5wMaYncd2QuH7sM7d1j6tma3G5",
+	"O4xqLTvOkrO/lepjqNea60EtV721tl+16RIuISGAd+sjjsv3HJ45wRxjJddJtW5ItR57FdZiGnY9T2af",
+	"5Vfb18hHXoC1MRV9qsI6qfGTGt9LBVVeiW+xdgpTklXH0vfMqMUQ0vfmQgD92nx+d1p5hVQzkjA6IFLE",
+	"kxsipBdcEjOqhCZ9OSYD43biMZcibHcL2aYKOMAHm4l9ZxOxp2TTppNNgAzIwcn7dOSqmDDFBBkn+BTS",
+	"TpCEqhghDY1+OvjkEtaP6kRRgeEz88m9nuiEDWqt2oD3FBXJ/SiNBVO0w2OjFgIANvOICYQIsLh7r5g5",
+	"teAtFjAUCw7yErlsheYJH4FGqgnjAgH4jePj8QkXZxeNHaeO8gJ5uI2KHICDOADHUSSMjKucW3cSygHT",
+	"WRWG2aV18qkvIT/U5SLSBKICRBW1PqSMPETgBjxdqFRJoPjU9++3/IKiwipsNlmUL98wb5Kh0Yyez9Bx",
+	"oGngKrOpp5oSlVgJfF5+W+41cbQV5VIi9SsJ7CFmjL5xZbzKMn7LTXwKmn17WSAzkvMv5j/rZoECBOwI",
+	"Vgq/1axUqfVYMqXR9nT8PUnnRqQTgmDscEp7H22Hs4SYHUjSB8dZFmJEId5S0uejdcwwqNgyJyeUfHDE",
+	"qIiyWlXpOzsWY4x9qvHAVcHzMOsHLc7OgPt9Pe9o0+mfgnJwrU1geUacjfOtx5+fNZq1FY8mB5cQOqnS",
+	"jajSI2t94nM8C2rU9RyVcyb2luPZugIuPTNXa1OXs6nUqhOHvuSJJh3W40KYU7JUqypbJqLNaNrdZnFg",
+	"tvJq93pltftGRCele1K6+1a6b0S0NY2rWAzbVPf5sDoPY9nduM7FJIFYZWzDdz5BlPTZoE6w5EN2kciC",
+	"pCJmWpM2BtT/HuLwbUL1g7ZZHB+uB+HdZQXQ+8L7nzIyWy3/WSQZs3QJ0CJZmlNN0qwtwcaCluRww4aA",
+	"fpdl+YdU2daaihuFBi0NzQSqtVoWouIaLUf5sMvUUl6z7Dq1lHETLZRfUlNK0JmWnzKKowPLLZmJQzCp",
+	"ZmrENHCNtXKMSv7dIB2j+3IMNt9nn7gw68yI2aS5zBDQ0CDvTTKu4tyaR3WJuKnA34EqG+zgxWn2EKyn",
+	"bfuve/iaRe1nDpZlBmOEBbEO5iRAiRUi4oWIPG3PCNY91C61n+UPCNYSugkYaBaPmA5cCourMIZXR3H1",
+	"X2QHiWLqqiJxld/0+01czai3JdTR0pplJaVwiOmrk1HY2CGkIApfaYorZ2fm57lUUS9UGZg1clwFG3b+",
+	"Jf/n9iqfptTdnqICJ6HdmdAi1Xph0Q8ievCIw2fTYAtK4WGkwKYGWxKJnZLxLabEjCc3ZHIYM8cPD44j",
+	"ZMkwSWZhQagyjAJZKFe2cklVWYTY16/P+ohcu0FsoH3Wej7extNvM9qvQjuteHA7uMTbSdvvTNsfYpz4",
+	"MZfLZ+gWUPabdbH2mK3bva1YLHu3Uf2eywBuLO1XlvTbjH4/qqRf/pUPLul3UvgnhT9H4WN2cPfafsQU",
+	"706+bYX/MYO/GjUd9ln4wCLCkxaJZJgOMJIKfTA0VO9iJyk6pCrZ0nGAQ5cm3uVFg7FQ6S6s6F7V/0nB",
+	"nhTsoSnYP4NY7EfH7o/k4EA07PGQHhyj2/wNMB6clPtJuc9T7sh2UEjNz2M7WEPZ61AxZg7n1Tg7aO5N",
+	"E6YT0uVKJw5JB9moQmFsl4aJVEvwIewSVPfnPP70Q/baxwWvw/XaBb4u96RaUMs/+ESwvUFeGyMx2vZc",
+	"MP+utWpcRHzEo5TG9WF/onlI4/s+ozH4OTEbsbhwkZkXZHv7JFOIyXWlBKUvY4rap6a4fgAYtDlOmU8u",
+	"zIr5J3qFdI9EO3XLtxNNBB3wUOeeO31p8TlDJRPmsY/+aYBaW9R+PYdVT5gaKiMe96nOnDf4HEqYcrw8",
+	"3e4avDx+U1euURE77v7CZna9HjN67t7NTgxGZpeIvnK1dri0EYUyAKLzevgoCCTaU4veJmPGe31NjIhp",
+	"38A7EwRrFbVrJIT2+Ik2l4QsShXTdfJzgkTi9ubQzloOmcA2FXAEANRfH4nNzWcyFUaxi5Bl3jHEe6To",
+	"cgXtZgiMEFtpzyG9sAPcKXE5ccqByC6hRLA0UTS2Qwm83wCNTa1bgX3KYNTGSDitE/h+pd4P8VrCn5KM",
+	"DXQaw1kbAElSQXK6BoJdRt9UQQnLpW3PNOrLmpAdWItFTcKSan5NrXi0bO4nJ+GbdxLW2/nfMp1Jhcex",
+	"NWKTzKc5/+L/vX2KkzIoaKW5OmSmz5OyOym7jSs7cIFzAnAcFDErqa7DQMrmB1uSp8krxl22CaxUzuf2",
+	"3LSnzNbOpqvqXGtbTtqD3gDoC23RWXYohSzXAOBdDrvrzpibxw3Y4yvcKHeoXQ4+YH+4qXPbfjJi1piZ",
+	"fTI2Bs3MHBddFiJZgjFlXt8OWMTTwdonJSsMh0U0AWO6f2Q2/FaZ2509u2oZ65j9amq6T77NybdZyLe5",
+	"2IJvc2x0TShEhELIFJX8xqhDqu37HmErezfuxwNYOW5DfWrWcTJzJzO3pSP8kZk5C+KpOMJvsXuJZka7",
+	"AXBoLqYnTJViIoFkWp9Crq/tSlbau0TmfMgN+MjQOFyEbNs4HOCoC2r4sBP2ZmNmalHV/XJlRVxgF7w8",
+	"awATYUKTVBsfTtDQbEAqOFLnKRoaH9BfIIdM7LrziJfEXQNIwj6PI8VENYYkU2tY7o7ThfAB+HVA5Igp",
+	"kvBCg79X9saHhiP5ZAEIkMkxYzSSBxkfdEFQMPtyTLpU+bfluk7eiEjjz6wCR84p22MkohOXIrJF/1B/",
+	"uWN0h72jWZweI0/bQib39B7es/3sERonc2tbPpoUzdQTzwDl5gPetCcZUAdY1iiYzHFfTk1oFaQj2/N7",
+	"hXFsQlmsIOdHCon4OnX38sv3teb1vTmYl9pHr8VJvE6oKPShKmr+dRL6mX96/iX7Y3sMTgWVdLjn/JMQ",
+	"VguhOWCBXT6Uk+pcBwvSzUuJ02Ekmd0MlwVV83K60wxztbbYZwx6N1N1/AHoddzBU9D5ZIwO0RgdYuR0",
+	"vocHwdMygzQ3bpqZqCU9vIQPWMwFq3TnfhG2hyYXxDxeATaGD1iAGk2xkMG1Rvig4SbVCREyYS1zJaNh",
+	"nyimZapCRsZFBOcTTXQoh+YMO2QigEPznciVM0DNpFTY7kqKeIJ3MJoSKikHdEIehBzXya1wBNRGrY6R",
+	"3n44ZML2ycIZTSRoXCJFQLi4E6GMmL7By8dUE025BVXYGIAdN080i7t18sldaOOKoMQDMqDqgUWkjZ+2",
+	"63fiTuyyj/VHt4jHFUPeeiEn1m8u06ra7CHu8V862wI6cGE4FhljHcrBgOoWCY3YiyQwOxXxOUGNfR7G",
+	"0BoG48ylY3b3LYybJ2wAymlAP/+RiV7Sr7WeN2bGHpjvf8ZrrxtBbcCF/avpr6VK0QmYv2QSQ1ZNqkGt",
+	"4q1h/3cyGwrHNPNGFRMOL8uLofAFHKQNRcZLwE2XHtxkR7aIbQtdDx8YTyJnLNaIqU4uwAS3fdFpdp+H",
+	"DXZ2fRFdnV3SRufsZdiMzq67je5F93nnO9ps1ILaQA7grWoDOXIdNnG97ewlikLi0R104ctFRx6Zkdt0",
+	"BG4ys7AzhrUA+rKvidz51ud1ac4O1Tw0q+mGSIfcv/FF2KBXnc7FWSO6vD677F5dnNHLkJ01uw36stug",
+	"1yF4Kv6NM3b+4mvnXKAVXrk5+8prxfudytx1tL9ggktPpG9GTE2g3NF1abFmzLIOoD04tKLR5byOVEBQ",
+	"ffsHwuokBDdTjH0h+CBfWzJbpApmiTxtG8GtpyKS9zD6+zHc4z6iE91+VifTC2fuBhcSUAIYrIcW6dRY",
+	"tDsxpnnfw7t3xu4Ba2hEwPO2R0VftKpTNeIjqTBPQoliXaYUjaefqthIPjgnxf01fbwspjqETGy6w6c5",
+	"3NNgjC4VInBkrTthpgMfDAwZM+3wcmfYREpg01iivyhuk+8LmuO4TqYf+2wCtCChTDUXevET6Vvz6n8S",
+	"kdzKgbTqYJlHCkcp3mI5tpsFr2VNsAJ2mt5nLV2w2FkKYny/ETars3twKWMBmTmjH4d9KQA9AKJbvTL2",
+	"glQkPPaTcnXWaBYmxVwj2NS8XX9svHCXLLfAVRFU2PgBwafdgCSa0yjIkRfZJ0AuqNGJOIizbdG8oZKf",
+	"sm9mSxOKL5izYq/dZrMmDFXNSlmL3cQaH4n45RTrWpG/Yva5su3ouM9jdieyuKBtUISsQ3BoRvWOIUIg",
+	"JIZzLiUeAri4YjZDOWat/EbkdY2lpxC810+I7vNucjBxQyr02Ao1qrFWLWKhcVwjM0bjuGus9dFId9bh",
+	"KunfRxQApM2XL1+eNZoYsMu+uR8qFnIMtNUmjKr5gcbmhUe3AorUHgJfcxrHshbU4NDuPn1LBzSS6eJ2",
+	"AHS1Q3+CJgD8Z1cZNQAdVOGogksH37NQCjngoblAwLc05gnHH//48zvzORRowZjg03//f/7tf5j//7d/",
+	"+ff/Rv7tX/79//23//Hv//e//7cayPAwRbKxe3tktW1bMVqKsa08lbWNf4LXZXu43v74lzMwf5fwhTNl",
+	"U7+68F9WHb/YZ7No0wexXKzVN1ecE0z1y7VCMDUv00cSTS1anPmkcqCNBzRi60JPFaMPZ72Yan2GfeWr",
+	"8aaf+hKim+YA1+cYDPWscTyGpq0T8OTB8QDVD6w4CYtjz3zjChLNL3JhSAhmDhgVoP5zkctEUR63SPsc",
+	"T4JsZCa2bTRdG0Di9zxqI5iMDyqwqd+bl/zRvON7+4qndqybb8eaxd9wPc1Me8AqHMJk4QoBpQDlEUX8",
+	"7ZKtV7MB6L5M4wj7v3YYE9loOhMj8flB0TjGBFv5WOSIqShlu8LKLh/1m7V2zaIXv/g55gqlRyyeVKMX",
+	"+aPP90qmxvHggqTCGPKQy1Sjy9+XesgTGmfNmftMkQGL7KzAfaB+IkrZ1Nu8KLwNKJepK54Xr5g1KTNz",
+	"sim07bRu2XkUzjz/HhR4Cydw2mbA4CyQnGrSUfKB5YNur6jeQrDtb8sZHTjuPAbEQjBphsQqxV1NL8ja",
+	"6KuTSO5eJFeVvqNx9R6V2veY3GVWXglcu3Wp3UCIvEK24XYxS/YZKf9+UsTUGKUoAGUOk2y2ydOrxuWz",
+	"OgGs+2+pTqDdRduRNzq/1QIEBoQmQN5YnyHN8A5HeZRjMdYLnLAShXYUIYpQDmwe7WNe2WQsINz4fzJN",
+	"Qgmelp/u2sri/8rtsa3EmU924GQH9mAHgAOVPmIH5p7xATWv11G8jzEORWzEQ0Z6FPyziNhDPOpC2e3G",
+	"XLCWz/hCE3uusnBt4MAnyIpLNYQ1sEt9HMOHwJqnqNA0NI+ukzc07N8JREoB7W77118+fGwb1UxJe0iT",
+	"fhuAIONcLhQzj+Zw3DZGoA1ZCZZjqbUYLmixmsbQVgkiz3Fsg9ss7rbuRLsYq28HpF0WvbcvVfk9FB7D",
+	"l1kzgXZgbp/9jVcO2KDDFF5rpgf/NeKa27srpsOUuejIzCd4F2w0C99qpsyKnRn1R8NEt3O4M3PyjTDA",
+	"otvkafvvBhCDbD8z84z4r46tTzOXOrScBRzdiQ7rc4G9qsBpH1mKXgf/CzBYb5YIDuBmisd9acwq+5zg",
+	"l2Z5AHz2zkaNuCaajlhEUhEzrQnLUtRcIzsyRpgxr2QMc9cPa2IDVl3KYx3gLhhKKNnXCE2j2ky7fYXz",
+	"i3Pz/PMsHNxukavGpaW0svPkIH+Q2uBaA6vzVePK/M/LAFMZGTtzGieAxYJwAz7myZ3oyIibXebcCPMa",
+	"KK5PIIBD2jxqWyIvShQbMpoQTbssMNMGczCugtOh+fkeS2b2WRVnXxcRT7rWqtkNVQtqHXszoEu4bAY+",
+	"/A+Kxkf2YSFsfF5NU0wMWNKX5oXHiicJApwKgfwfqEhobZ34+KOR7osaON1Jv9aqFSUdvC73miu/krGD",
+	"cughVwMqaI+Bd1X13HM7yV4JFQZi9Ul5eXa2PIVWTS0wmej9u0dmego/X9Baw55cpmqxsbEdt1Qux5fQ",
+	"FWzrAljz5tRiLPjADGP2ZamBVmRwfi+GuZZcnzIfKgcMAkY/9HADF6vPUNWZPajtPkuCOwvZ6QFMxEXP",
+	"K1lPwrtawiSkKoIRy3jEtuJS/SCVMYdgNnVIBXogKiIWLo6DuUE8eqoZiRkdgX0wXlYhbVJHe+TcG1d4",
+	"Hcooy6R3JYKkLLQ78GArCSvpGCLxqWX11zAT73M68hVVrgJpJXuRQICyVfv04VWz/vaH9z/++JfXP7z9",
+	"y8dP/+Xij3949+7TjxeXH3/95ft//D/fXF3+6Zc/X/70y/PXf/n1H/7Lpzf/ePnm7Z8//vjLMv15i+P+",
+	"CM8+pLqZldPgVEVLoXCXy4lXJo1d6nflJfhJxhFTVWgilARwLzXp20s3XNViRLwU0PoJOFlgCOBlcv2f",
+	"C0cxFVWF5OZqFLulSkPfH9KhcdW1VHgsKQA70Q9QRDOGzqAtM+nmLgvgs7FUD8bZTSyrDJuAe2lUjVQP",
+	"xPFxZJwzQkKYTI6FJhOWBMSqAXN/JWPmbjXGnzA6wLtSxYiElOR08QvXtqFYrveJ+cPoJF8GQ2Mp2JK8",
+	"RXBO+GRc7fZtaNy4FhwkzkM9MmedvFx+PhORkc02YkLxlECJHpql0n3GEnDQlRxraLDijqE6UYwOwOmG",
+	"t9SJlBFaFHYnEDB+Y24E1+Gd4WwPp18PWLLhKTxrfR6aNwEorQsGtvGFMJ/d5pghvk9kQuN2nVzDCQTD",
+	"j/JODKiY2LtoolJRVVKDEYJTxnu5jHchVBXUzgp/idS4z+Zj/6+ujGM5TocuRhbUzqY/WiWJPgukdqww",
+	"uOnMNzFN0LUteXE3bEdAVVLlYi44c4Q7C40PNBY6GuZYjpCeiol3X85kz+0zjLY0/ojZqe54Y39U9Xh4",
+	"KtJKyy6xBIKlOIKMU3m5AeR+OH8OQNNy2HmVSwDfLVtjtMhDfflE2VOn3I31nw28RB7Z6sCcXCxQZJWh",
+	"r2V3Y7OQ654BRmoaZ4LmSXbRcKHxtEYNWdOqyNEGWH64DPLE8UBREsYyfADAqkoFMTrdmNYidhVscUSk",
+	"aBGqNe8JI8gBVh0Q56kEZBhTYayjUSJn6dBVMWCYGO2W8X8OA7eygnfbsXzgmonkfhb+uUj2ZFrDZhc2",
+	"L1ZJs0Daxqp0dGtfwbdX1zb9cu8qVHSt1fAZmXlD9NK/UM4GD/P2tuAhwXMK5PB93uvPkH8KI0lxHm85",
+	"pvHDPReIuQQ2Uqo103qA07tATfvWMDPGI7E4maCww0YiqpvxfB7EqBr0mex2ecgiGaZm4PWcpzaI6/Bf",
+	"IN7yzy0hbqYDBkdjG83P3SJwXjOLY/Dt2OcEtpVVSx0uEBM+o5hqZV5lQThqX+5qPLqrte4WWPir5l3t",
+	"9ztRkNZZ/JCZN3vMLx2T83qL4+BRgFs6wDW/E4sIQpDf/YFZlEeHB+EHapxnm1axEQnZJaGM04GAdIG+",
+	"wQICOCn8JrmwuYabdmB1NC6HSoVdMLMcaUxLXnl3zIbG5FTTGqItsk6RzdEvANQwn6EDvz7cqiqadEsi",
+	"RbtJy+Y+LX4XOk6CNeH6wad1zAKgK2MNk2UccMk5547WyScbn0JaQndv4c9x9axiLlfHYY9BGawcqAB8",
+	"fR4+2V6E+HDjXHa7vku1jOFEBtY0i4HXK1Ifr9Aj2V/iY1WjWNYLpFyz+234UdERizWen2HRYqkTSOQP",
+	"qZn+2lLaedOMgos/uUyqv2e9VBw1Ex6oj9JY9fdGgqyHWK41FiW9g4cshKMElFIksRstYZ+NCsMqKnBY",
+	"u0VeE6PP4MDtfdhc/ayt6iGXjRdZtnNMJy4p7JvdYeFjWVPWHkuspO48wHpyQY/YBQ3W1CqbwgNdNl7M",
+	"Strb3PHYp1Bwl+cedCiaaU73umq9tBcaZgAyljg5GB1z8SCiWWLhESRKGTH7ilDBxpg50OSBDROXKetz",
+	"nUg1qRMf5vCETAP6wNzpPQtnlxEPwCXm2A/k++XcARQwRebxiOVaFAiKcrGaN+Ognwu7MaDXz2Ce//ey",
+	"utMSNQCfeaThJ4iRg+Y0/iNyaPFeP6kteT6EcW8qEXcYqmJHPsUrFIYq4V3MiThHoF11ZuqXrpUwq5Od",
+	"4zCMqUCicutNgANRmZq4DY+waYQx9lJsOTeBD6kFtTP/r/UL9FzwuGTRKsZnvtpMCNnuqByB8rK5Azc1",
+	"ZkyCYezzfqhkTzFAxUaI64iUHA5ZVDYrB16qN6V3hoBShESPI/WRQqcxBXY2uy3yLmctqPUkjRcdF1uG",
+	"5uTSyKjdDAvzongnL1uyXYcaUcPsvBmG2R5dHle4VwBYtfKA7S8Oy9EqDSYVXB6zoJbdEUJMczydeREa",
+	"XJ29xmk2IHRLysUK+3d/IRm7Ql9rl4JqP+o2iggVVkyxsAB2urOWa/lV51/wH492IJjrRdngiReiAyxx",
+	"Opm0tUIX1dJ3qKeSOVYPgwpOpA7E3JVS7fsRlnDte8Fdm2e/PJzxCZmhkQCaaw/9gUCxtbVcuHkcOVOc",
+	"OH86gICHDhyYgHdizAnYYktCVb5k1RtziF24bEyXM+xn1eWftxfRWNX6bzquAUx4RcXTLFSn/kq1BsAe",
+	"1Q/QyFTlNQGcO1ZySvcU5TharTI34FGtWBa1zcOhkiOIrVdY5Fex1KkywmVEBmFFAKF1u94lS7POjX7H",
+	"BFmKxFUC6WUiJX5wJzDnluiLLKZ55fjEXGih21wZvvHr4A2KjBf1wAWc61A8zA6FnP89F8YOZvYxx5Oa",
+	"Cp44Mug+U0QDKsBYtnecDtjE16/fh8BB7yoUlPlll7NckckSZfEFD87/fB9hCbsd9hGYqCpvoAk0qGAR",
+	"oUSzUIpolqT7ICMTbZfFlSOmFI9Yu5WrbMD8GyR4kfPD9TrAzdeGb9p10jY6vd1yQVE87LXtAcF8n+Uv",
+	"s6scqj/Kf43X3xIrD1Ch7swA6UyI3Xhn9vv6NFdqdvFUq6SZRNNKMRe79faLjrH59hFPzOkOeEx1klMl",
+	"Uyuap7P4U57DAsrooSx7RMPUhglWkcQ9hljcgpQ6ZJnD+VVGWfSDq/Wh2b5c0387/+Kt7UbiK9nAjpdE",
+	"5tu008HGxPBQc8BzmkEeuj0vD71kwlYWfMnkemsdIR/XKPZztqdGkDuaokpQsVPVLAMHOzMNhzqd+Srm",
+	"LAemvk6+n3hfzCKCwRlzOMFxX1q/5+nVxcWzoAD79R1BPvzyK+LIHVfblOdkTtaR7foBvEBW1bV8/Y29",
+	"wjVbh14oy9Oz2QlYz53aNzPbbU8xp9rB45VhAgVUJEqTyWpe1GtXir6PsNZRKnCnS6YdI/w4KwfNhx43",
+	"6h+dK/YbC5NvVJkR9F582zhb0wgnO6gv+LoUF671SW+d9NaW9NZ72GCbV1vMRUv2SCH7g5ID0h4yEXHR",
+	"u7fjaQeksxUNcYttc59gdbULdJAO08mZC5hAg1q8LaoUyAxOLF+HOUGxm7W8m1fZUfG4lMQnFsfEVY4u",
+	"Qyube+uiYJ6QyCs7MWCw/E5aUQ348Gp1fu7NNCSZ0bAfZMSftmBpmbRb7qnHlXjTCVU7SbxlD6oFtdxj",
+	"F0+85ZbWQ5QhVFU+EvvVgok34xrew0+2lffzkG1Fu1A55nICUKRpLAKLto1HzjXY8sG7V1QImRAdMza0",
+	"LThBEJUEvlKjEnHm5XIFYlsJY8IyuZu+uKTzGRbdD6TiPVglwZKxVA+Lx0Oh+g/M6FAZ2bpPdXawgM+B",
+	"9Np19Kq1an2aRVA7XA71JOxLLUOOdW/Zvq98xwwxYnfKzrOOXtAOERBd1ALHAYr+BciM007MdR/93EGR",
+	"gc2l7uwGrZNbWzQ7oBNkGbPWqYU+M3dWikVkkOqEdBhR0NHvqScVpo6/2HJct8+t+LeNc2nvYlmJ4Tlj",
+	"ypMZoze3iG3WIsIGL26ivWYQV9R4S+uZZXXEigK5x/Rjtp5fa/n9PPiYrcEXpFCevLaPev6lgAfYQBYy",
+	"P7yNdeM8QGfBeU+zVvFlZhWzq5ZJKZ4ckSlHpOiqOpH4YDaBJh0axZMbohMlRY90KU/6N4UcsCYC6WaX",
+	"8mMuV9SQXxsKfo66OaB0bH6UZQH6vJLbEiK+7bwbYI1y3COa/MOHX94R4FogAKUGyLztKlrpRs1zkG6R",
+	"PwDZJc3HHUZ02usB+ADbXyN8N2FqwAW1nuoojQVTtMNjnkwwDAcUS7gzvYjNouiLvlxXKqT1HoO84fBX",
+	"ANWv4Z5tGlifMzQ6UUz0kr62ImDB08YiI2UAI1n35N9XPtXsC1F/zFqq1C36QEfMFZxswx86pwMmon0l",
+	"HXeq1SpQFHgMtEoA5jkAev6hba+TQOMXnmgyjGnIUKfktAn2WU7w/AYMbAw4QfVMcjFPP+1a5neY0X2w",
+	"CDOqaaEcgfnlpvTNntrnf+gzksg4sjzgCJHyr7nkSc7MR6YATupnPfUD0wni4Lbtdo9nO+xQeaga6Qep",
+	"SE/KqOU9HYGsjkQA3SMWImrjJrUzJqA2kBq7JKY7ImZ4BvMV/HxMdeZMIdtnh4VykIOLPSlTXZ5fYDHn",
+	"yXl1UhX8KHwg1FBONa73us6ftbwjYn/jj2bLNu88UvVYTkC56ulw1XgYzuG+IBlfnUJ13VE3F+niPbFH",
+	"LMYn7IXhgaY5ZnXspCfY2JLK/ia50J7b7SZHN9thXal8DyWIkeeZa1flpL3ZIBQD5nk9+rfdqo9VCCed",
+	"PzaEpik/0VQvH0c32/GE01itBsdMnrGYZiVgIldWC0lCw/58kMZS7X1uloBq5J59qpHeWo30JrEZ2Xap",
+	"RGjcxlrmW1NBUf1I8ohVDcF1TvIX5WnrrUBBD5Bgmz0xNgGSuDxrXHxsvGxd+NwEj5nrxja0nBT134Y9",
+	"UDJAs9lqNi8bi1PgNLNMgsPK3esQ+I1i2gEP0HFfQGfSiFPXPpUPaI+d/zZkPdtBlY9YdK/79OL6ea1V",
+	"e964bFxSdnHRefnyxYvnzU7ILjsXL7qXl4yFzQ777voFvWhehi+ehy8vw8Z3z6MOe9m9vn4RNpvhd9cX",
+	"cxiG3SNedl88jxovmi9eXIXfRc+vX9KLLqO0EV5f06jRvKaXne5Vt9m56DQ6Ly4uwqh5HT0Pm9edRrfR",
+	"oI0X5l78n1itddW8uLy6DmpJPx10BOWxO1WV5DVm1iQdxpJGSyaiMlBHUBvzKOnXWs3njcZ6CI9MAR4Y",
+	"usNH5GGALEI2rSl4R159HxjI4xZxHdjtDjhth1TBG7XNS7fRpdRMmXMu9Bcx9p/i/yrFR8ylJZBbByu1",
+	"8YiMutwqmAA8TfOBEfLWnfiHX9/8GJBf3/0IR9FPrPMrAbnTAfn19Q94qH3762VA3l7dBuSXXi8gn27/",
+	"HJgr38KXt2/fEy1TEUHuJKEPTAQ2ywCGxgzIKABC41iOzWAC12nwTpi3fKLJKxzc2cfJkGEyhfYUY3Xy",
+	"MwwF7gycyoqdMWHUewTN8szgjSX/9d2PLZIObfoFwv7W77XkQyELXBN5eDYfsDsB2j6kA6aoxjyBr80Y",
+	"3DiMDcwlTjTEF6AWzdip9pRGajvi57p7HfMBE6GaDKG+FWaDJyTmTENPwVvXcdvXGUAvGejJLRVp53zm",
+	"sz+wSds3aITL7IJ6inzsHWjbPJkXzLU5xN1l3xey8B0G2wiCGFSTENyf7owvdHMn5kB4cKqtpwXDhkeY",
+	"7y0lOY7RnEou3Uh4nLWqSqQkMVU9Rp42Gw3yln8f2N1HLq7xT+hWa/e13f/cLENCEvnMDK95bUdgGwd3",
+	"0sS+MIZxSh7LBsNkEuTbzxqLg6JhngNDsFc7mizzwyA3YC7IkH9mscaWYHiXvuXJatstEdwJ83jzK2in",
+	"mHNei3M3s9S2xaNMe/3Ej9K8xI3t02gWxN0WDQT2BHO93ku6NeJlRUd2uwCrQRon3Mj4uVmPM3RdCt6M",
+	"eaVaq/a//fr6h7Nm/bslnIWC0Roq86oJR58Kb1oWBPWqNQfZLigfaBFEoVnho22a0Al6NB7qXmlZT9W/",
+	"85fagH7+I+Q2a62LRqPkCc5jKSHRnlJiHHUY9NTus8/U2IgBjVt5ATMrTxVDpWemCSQQ7UwEOyZJmDL3",
+	"/7/+2jh7Sc+6f/vy/Or3vyvtGpUdlv/qfHdYn+xAIDtQHbgxYNqG+RBOPvK35iMv7w6XxmisL/o1Qxvx",
+	"Hb19XcTpHtDPZx0wFc3G9cvG8+Z3z83H2Np4mTZE+VDQ+Zec+lyoRVGC7pjGQEhWmsEj38E/q5yzjUAH",
+	"dEI0Y9UAyrxZ3T+Ry0lxnRTXKooLssX5rXw0oEcHvMOYL/j3xTc5nFBAeY4+P9ayHH1eyW0JC/mxn50t",
+	"dQJ4x2I/InsSxuBnJW9cMZeOhzAIA4BS9d3hEvrAUPGaEZolw0PO0pjENU40m8YkTqu+ACJi5GLJhFMu",
+	"1rYHzOEjvs1R5qeVYiEadFiiADekVCRnKhbWGus7Kee5hSp1Vm6hnzA4Rr6LKcQFQYbeIymxftBGvOrk",
+	"snEFcmauMjM84770qcYAz6wD9KjPYyS6USH/ufAifBMxj0Z+biU/G7XNdcPTZwU6kmOxgSAFTM1Cmri7",
+	"xKXvpGB5VbGw5A2jblHwFuoAnUZcnv+n5X+IntV/KnZpNlq9M0mYLu+zVHm7UufAvWZB8G/DkA2TM5hP",
+	"XbKX4zGd6JIxzL6AC8i85noojVyi3iq9XzsTqbanvbABnHnPWE5NXTSeH+Lyrr2QVcqkuLJuPVBUynAy",
+	"Yd/mK4x8z515M46r5vRsQmfxYUz5lIFa5CWcEiM6tcPYce7ptdVZqzubM+ffr935XN90xlw86H0haXfq",
+	"pVciace5dI5mxpExdhykwOaC2lqFbevQgNqok58T6NGu0efORmo9B67JMFVDqZkF//OEsM9DDh0JgMOs",
+	"T+OuueXYtmjPmKRdYg9yf6n2oDfbpt+2Q00U5fEN3FdEOsss5YbCp52LAX2wngi+K6TRqJiQgVSsTpCT",
+	"xfgrcKX2+RIpmDu8rOC8+GOLP9fjezsnxk7pPB5s/05/5OKhtgbkzS4K0lbDb1Y465tBLFMEvmTIyu6T",
+	"0mjHtY12zL5HUEsVNHtNkqFunZ/TIa/bm9al6hk1AbJ+fvuXn2/N/4W3r26z/1t1HqosonnWDXlgbGgT",
+	"7JqFisG/xjYfCPKzYxtzCwNDU400XUKSRD4wMc/O6L4cizMpQma+NvO8iVNLLsxVdW5JyEDqhFxeNGyS",
+	"lIx5hMm1Pu/1kSii63RYTppQg1DtDzK5DPKSErxAlPajf5PTAeOgDhhJbmFOR4zTEeNbP2LcEj0w7s2Q",
+	"h0mqWN6lO50ztnrOGDHFu5Nv+KCRL9QDiEhIxZPM4FrMG3rKmsRQD6c93Shgp56+bJAINTOxQvMMDb13",
+	"tmcSN/yR5INZFo72Hz2B8g6CvsTPDBuLcF2ictEcA+6ATeUYVqyUOaWST6nko8TAHGWeSHS5g8tS1ByA",
+	"kUVUXJEWPN1yisgot2/X+vycO9pBpXSi4SDsqHeIkB0ZTQrl5Dee7x6r+ru26JzQbgLxKsTMgkGasVSX",
+	"jbyRmpv5XqHU0vxwz4ZkXUKL720Tg0QSLQcMZp/Fmq0Sh/mz2duntPaa6srMYjH1QAY0gngrU6rAir+K",
+	"cuooRh/OejHVeo+12D8DfyID4IUIJ60M1Wyj2TKfs3bBo75MlS7y36OYX1xl5RjwiZBQPPAsIAyCyVAb",
+	"wXUhaB0QoFoecS2V9rUYEU3o2VDJhGEbf9nt8pApEjOqnCdrMfno8xbEBotdFANSCMeg6utm/LkzRygB",
+	"QJsO6yOUxgIWXSkBVjHynFuu5GCGhRXmSDPEd9v+j0aFvXQqknTZmCSKMz2rw2A//AjbYZ/crJlCsjUS",
+	"XJA037UR118PeUJjH3QA9gjjO4ZL8u98n731jvlTsye/h11Sprbes1Cq6KtBGpdFQGAaYFFBFeFRbkos",
+	"ylkOeymFuVkGWRxK0WWKiZDp1VlVXdX4q9zNjozgP+yzKI13QvGfexSQ/Of/3iqv/Qr0sWLExBZ4YRc9",
+	"Kl/gNkp4yIcUeBD++sVN8G2dvKX/+i89araj6lHBNXWt5ZXkn8/ey7THiOC9f/2fijMhGFpdn5f7BKus",
+	"wVAIEgMhCe2yeGKXzS9K7jVeFohzd005n8nXgRUl5wQf+kQfBd38PMZ28gGoaajxS8SIQ+RuyOQwZngC",
+	"k2miIc9n9AQdIIdqfqfOS5Zns7VXx+JgBWtFmdgf63tuQb9+n6UqkmQsBZAM5jb3asQ3OZ/k/Ev2x0aY",
+	"3wuyt+to88mcbtKcBhuT0KNlPp8rbYdT7FMYZUl8tSDjWyr2QY47bskYoFtMq0AvPqaa9FkMibaQipDF",
+	"sXEEHgl95jJwlHS5+T3EDbQ5tKUxm1fJs44fsOlKngoJbTbWt8t7IxI/aqEvN7N9RJZs2cqe4/7fUzZm",
+	"t9qiMhsDfj9sPTgUOBaN+uNKY4V8Cf52U0phjxTgMesiROIdpwM2WdmXxw24DfDuyW07uW171OCwsbev",
+	"wfsyjr5d/b2+ii5URfABcz5jnbzDBBomtboSqd46E8ITzeJuC3rzWtL0RFGhu0yZ4RbolakgNEwwZwZB",
+	"5FmLYBbwOO1BZNu/a7sf3rOIvFJSaxJLabNTlHTpgMcTM3E/KB5Ro25kmpgphs76A8rFvRwysaoF+ckI",
+	"wMl+nOzH12U/MJhoacpyqtY1idiKMcm5wusnCX/O3eyokoQHySy93+xgzo4vrIkW6hup5GAjqu8S5h4S",
+	"OEupXygJnQqFPF9aa6V6Cfb+iw0nCzM5OzgGY4mAI1gWS6V2imMu5tl+7DOL2XK4sKDQhIeGELoAnRYF",
+	"mKxsW3Fq20rnttvdbcRT2cpq7EnkQxwuNTrJZ0EdiIpkRYvOAHFN5Aj7+lyQVMRM6+znSzT8CLKkrGN3",
+	"9gAvICzO8cmiax5L0XOctA79ZimYn7Zza2JGfh/RiW5b+FfxDZ7N2ix864/ygLK2S+qUFVXG/nKp2Ri+",
+	"1VwqzAAD9CTQFMntRwtyDt75l+yPjWRccwu6j6PXyUXZmosSbEysj7j1NM9v75PnUv74wiSVPL6gcnZR",
+	"CLuiMjzfX5vdb2cF57i+3iMMY6nx7GA8Qt8KYKaACZp0kA4NH3Lw/2WTc7Y5b8GQfc1FsSejeTKaW/Jt",
+	"P9IHVrSaIJwrO7WYfzlLh9WByU++P05Z37P64j3xfoBnmUcdVdgyStn2Q5b4kFpQO/P/2kR/PL9iiZQP",
+	"tnX7U2NQnhFz/FeM6ITHMYlSRp5CH7pnFSOPpChlsdlGuzqaJGwwhDzL34KNkBLMaCA7yzktdrGKHu1e",
+	"ZAa4LwfsfsQ1T/ZQ2eBk68BCleByeBWDpVjHUNrwOmVTpQ1cBy4o5zUC1IMCf+CYa1YnRlOStpEU+JqK",
+	"iLQFY1Hb2hllgy/EUgRYRhPNmP8TPbAs+ucz3nLIBPAq9mVse3EZVdN1rGax1KliBTSlStHX6yj5wMS8",
+	"ggq3e/YamHtMJGfFbCUJ2V9kzs/yNxqX+zWmtrEvpGBpphk24L6cf+na6d1I0C0nEesZtW/PlgUbEonj",
+	"LSqYs68PJ6KVH2RJPCInTVsqKMhjzHLuqW0zuTJzSlYesLpV23RxwKyEXuakZ0VHb09FAUcssvNLAoYx",
+	"FQJYgLZllc4zY/DlKxf5ygAkG/EI0t2WmIQ61xVc2VjqBGicaJjUya2dLqwS9hn2qJhfz15rnhopBaOu",
+	"oF5oFL3C8dnRHQuqtKh/mh+b15n1HrCkL83bDft4zBcycUy9Ih10bCfdMU+gY7bsdpdQWoXZ2jSp+Ler",
+	"tyyQEemczNSaTa2AUR+a/zCly1Jq66owd1D9RlXYB5bkOhEI9jkhNiAYpSwgnYkD0DzRJKSo6RzHlOL6",
+	"4QZ/nKoeUKKKhKkRExDHNduPMUAd2dtgg263axDI0Oe9PtypmKvZgeZzK78Z12rHkHqMyVRrQDPztVZN",
+	"ip7konc/kIIn0vZezmD1H1iSxCwiXJAxi+MVAxA4j/4IflKDG1CDloGzzBXYvA7cI9PmIbhwYSzDB6JS",
+	"AayYHHjr+jQCD63DmKhvngbz2PSNL+l8YzQ8i0gy5iFbTl+8x3ucdMSGeC9zyoHZVSkhvlxORfQkjasz",
+	"p790LUekjY4RiT32zUlzibzpj/CQU6nHuqUe5UlSWBOuy9aoYjDmK1SwSynUvZWZLBJCLszLT1Qbd1HR",
+	"EYvzzNVL1cvZSVqY0X2oZE8xrYE1PbnXCVUJ5EN2nUo14naAaVRQNceTQS1EaMxmsPy0kaLdZF4u0kz/",
+	"fvOQC8nCkvt76R24vzQlLMBXnKKscBJuI+MjGCnDgzZsVGcG1vAOzr+Y/2wkKWlFY/89Pr5m+xFsQFSO",
+	"N3XZwy12sFlLO76So6+Vsq2xn2FHR4D8cO0yEeYEYVXFDfxbuEo9NHmJJm5f5gFAUwkMuBZ4U11ZIBKh",
+	"cU26/POaWdDV7OmmM6A56RywJCeu9zbV4Dr2ENeVp7aC07anlOiRqoH56dByTbCg5etznUg1qcYU9yUZ",
+	"yBGLMoybkQZbbztGxCr8F4tVx/1JnbyXY5sKhHbCuWTgggfpn+yoTkfpw2FNmGeVO5OFiwTAUVnWs4Fq",
+	"Cp3QJDV6CchyFnZSInMDORZLFDI0wTbZwODPIus5gVXlRhKgNzcGIAZSgHlTXD/cx2wEfc0GLOLpwIil",
+	"zA1c3ANbFbgxHUt9VFv/IPxRUYENT/dxHC53U7CBd+JHdngH4gUV5E7oxeb3amybHd+uk0JewUb3dUJF",
+	"pG11QA6ObHaj0T22N7MDG8NXtjWNJjFNyukEsL8M+EkTBE6bByWrZCMdvdfRZQRygg/6wEzaPXzjtOBF",
+	"YznfZ7NMXYs/95hcnipIsnEbEFO/sq8Dnu9hyLI5PrSxtLNdJ9/LpA+qEb0m2QWoAgJDAnOpsTRjmSvp",
+	"gleJ6gROO2OqiZm0hAlssJrrZpjivmE3QKXCRc+sesxo5Ptr6VSN+EiqeqHDaiQZdNAiXZ4EiAXvMqVo",
+	"bIc4ZGKDOgJe5yiVxHvW4zqXOYSmIErxETYTtXO7sLOzJI3JW9jRJ43yiEahw6GSoxmdArNHaCYkhItE",
+	"EipwM5f7KgvqGnNY3kGl5juZHF0HKhmGqVK7OCjlnmROSsU/10pI3sZaVqxe4PVd0mdckYR9TioGbtmr",
+	"7vGHhVfwQgC1nsFWizjTpC/Vdg9wGyT57DahfXTC/Nzk17Xy7rAMRuYTaBho20cqFjJY0xsg9tQxGyaA",
+	"GKvvIZ9phPkA85mgyo4nn/mWqgcWwdEm3y/eOUiWQi2jRevSMCk7AtXJnLZZlaTJc/KlZnn3mi+tlpPv",
+	"Wpcry8nSW3x/CVNYgW+0pvOT+ZBQkOb1vJrzL+Y/S+VJya01jvB4kBTtzaQx7mbXVWZTreCsWd55snIb",
+	"sXLBBuTteLOu5dJzOFlXO76SrKuV2S1lXb+HrgAEhYw8vWpcPrPBCUjF8oh0WFcCiwn06B9IiER4MJ+u",
+	"giJ7+tVp87t6nnU1O7zpPOsSkhrzJInZCpZ2b3nWIxX8UsP5JuLJhu3mudv11YBkwYi50wR8TKgVY5Hr",
+	"Jb9wZODP7jFHFSDAOsYthwbwIebkb/+11dypU74LW347qFZzJbtvdoU978z51WYOrHaPHRzzOnVCmzc/",
+	"37DpXlFR7a+AavuuTGn4oOjJwAFfp0OmRlxnno3rjMQ1iRiQQ22hlGo9P2VP+ZDvWSxFD5JLhTj6kRRU",
+	"fU2Oiy2mAh3ool9r11EB9mbfKVSAcbbrU/0XPOThQcixCOAjwP1AH7Jl2jJQEeVK80lolkTYDh5TF5P/",
+	"+Of/DlrCbnb7E5txMvMf8S6QzCakQzXX5Gn7HL+lsW4H5IGLyD3hXo6YUjxiz+rkdcqIObFoolKBaDsh",
+	"x77i3L7Ph19+Dci4zy2XAAzugbGhPU9tJDlrlnwvudl1XK8OE6zLQ07VwtC0jqUEhpWAtUKyaY2Y+IVY",
+	"f11V74aYvsK8L1i7/fEvZ6/g26trXCVx79PytVYDP3pkiKsg4extQ5mauW9MQd36vGeMs2aA9BqBoqoJ",
+	"Y38hBS5TFRrTO6bxwz03jrpOjEPYqlGtmda25GAa3bfFsNRXAIf5Zcg8nn1lXT6MqZifo7YpTKxoM1rR",
+	"qB0brVnwHPorPOS4MtQHcwItL4R10QMH8+GaWOmpGIL7soTN2G4gNCeAWDEWjGEyxFOfbhlZHNqGe7sp",
+	"mr0dDiUXCVhvG3YzWj6FaDuSNBZQfs2LWuCLVhYui1qG333pEiqvLC0V2krJatpTwKVi8wsrsOcPJ/cg",
+	"FNk9FlgMW4l/KpBeZI2WeWwuZjQLVr04a1znN44T/F1jHIw5OECMg1epRVKBgwY6/DhtlcmATiC3mnXw",
+	"/8WhNhCmZOmpAVKKYFqP+lTM4x/ALwAgY0Z+TTJnzR2PFEN/SbDcYSN31HAFQTxmvkqXfeY60fNQEr/i",
+	"zO8PJZHpp7xdWtuEmDEtoptw7KXiu7Sg7Q9pAatYIuKvzS74aivT4e0sQel6Xvn5F2t11q9FtwK1Jnri",
+	"5KKdXLSTi3YMLlqwATV9rAAdc1Ivp4c62LTfHDarYtYrI7PaNse7D5e3oFRQ207JqyNuVvPpNo24ccoU",
+	"Jw3/KpqRxvMpnWm3xbLHmz2hbo5Nmh8jNtgAsc+UM3UO+5rujRR558JezvhlTnxZjYrNWT3RBGTCH/F4",
+	"oiEDFRDqSobNn3jihCJCjZzKxl2AGsH8TV2Oy3Y1s0dLc0Kl+oF0pcJyZjcjFh7INckikOXHylWo4O2q",
+	"r6+L9pDJOrneJ9f75HqfXO/DrcvPW2pgA5LqYWMWe89tDA7IYmMg1YZ6kV2Jg1mMjBEWUpFIyeFwg3Yz",
+	"30jgZDdPdvNkN09282Q3N3PItao1D+bb6EkXIzfftNW8FXrMlLYNgMbopQSQ1RxOMEcKaiPIrCpmNrny",
+	"ZKA3+QVyr4VFbBkZHLo/LmxGc3Dw2dznCmYYl3JvRnhdSPhPjIypSAAT3pOkLweMcKETRqNjgYV/JUrn",
+	"e9YDGlwjDFMiuhEVhIOrhhS+Z0Zow4RFxF3re24hSIHRAaGxFCwA8ik2YoKAsUUztAzu0A3mxCG6nXYc",
+	"fgXXRyF69KFiWsajcrzhI6OwYUajhDOkSlemIqoYT3bZMbUIkRF0j6IDHk/uNTObDKZjJTeWKdJPdcdY",
+	"PWPSWOR7feIBpiNVBBDVRRH0F3Nw4M5H9Iu9c+gZbpXDrFQE9Wc2b0emyaEjz241cavMoLNYoonZmZAE",
+	"GEjFZvT0zeNkOvAlJSqNYSI6Sj4wMRcpZud+n2CxOfK4mqytsqP3CPPy239GnN7RwddNqGNekFBngNZ2",
+	"ms6/2H9tBvTlR7XrHiTfroEKNiM4x0uOUykKh4O2yYZYFozwArgbkI3zdrfAcbOybdw06KZaoLkmXJBb",
+	"FcNpaxU/bl8wm6OV3flwm61YsnOsHt1THHJX4j6/sV4eUrdS+M9VYK8t1XtIw508iEU9iMtvxIMo1UIf",
+	"6QMDnJmWcQr9Qjo0fNi4LgKDe1JG3vWYUkeO0jaiE8dou7iWgjvuU02tnKhwew6TFUDfb7wyQd5KEdHJ",
+	"Su7J++yuJx9lXe3wHjfXBpwUxX5jYXIWxlKnav/NQIZMRFz07u142qD1jOhhmxCge5milvFU1VIwMu5L",
+	"QvUDi8jTq4uLZ0GB2qaAvDV6Rjv+qkI7oLFUD3DsENJS1FAx8WG8DZHI4LybtXplp/5ItEMoB4DuQB3u",
+	"6FbMEsWsR2NCeYTClJAuF1z3l22IaOfjPUzQntTFV9HOA2cQT9J+j62qJQ6C58o2CEKp5p6g/okGznkE",
+	"0GNiFCEJN+7lwwdNOpjs7VEuSCoipkgiIzp5os0trAqwYps1QwV2oIBQ5NACRq3AsVPlaa5AT9xsUj3s",
+	"jWVqXXjDKzpgqLbda/a5JkNq1HVFV8AlUQ+wF09aYRXEA04eoQRFab2ePnavHIzzYLsCzoKDc7ArAAqn",
+	"wpkm8tTy5f2W6oR3OYueBSWtvfxllpAuYsJ7FrDvn2X9jwWNc00JuSYDrjUXvRs4S8RSJ/dmR9IwITTW",
+	"MgebQlVGk4QNhgk+3IEpWYRYLD7AiOiQao39zvJEFVQ/IIBEyHy9kY2kwpKb+0PMdaO+DOyDI3Rm0IW8",
+	"58KcI7PzpddlNuiiWCpgc9SKspQKblYGdgJMILQ+M5P6jtMBm6zo+MDLnBTcSgruVsNxAfb6GopNp4MD",
+	"0GfYHtc2OsX2pj3JgIoGwVA8ITqRMtqoMJt3P/FbnvgtT/yWh+S3gUZaVaHpUDEmzmSaHAhX8Q06ShvU",
+	"W/iKv6TJUR6aALspGItYRNAbodgkHA+5nRTQ4qt4FfsDiX8FYveahTwC6n0z/XITJLMJo4Nqjtk+Votq",
+	"t/BdHnveOIlYiYgv0xD1o3ncCfK9Hcg3NjyFmLNibskAsy/kmDw1QvYM+1UXr45ZNyG8qgsqtDcRxTFv",
+	"sd3pPru6RRfG35BmROioLOgIpHpJn2aTuGkjUm+Z8dH2AZ2u5uyEjXc0bUk/9tmEaMa8mvOc/kSKgKis",
+	"NKZLw0QT2xs4KrYhnTjJ40klaqzQFAF/sET3gxL2lCgqboO9Iq6XFIUVd/r+INW5aS7zJ6Loq2XPvI0i",
+	"ouWAGeuXSG9b1vI8zr8MYC43AqouSMCuUVHHbYSCzUnAwXrU85DRMQ0LDtMBY6S5Kh1uCWbJi9YuOpNN",
+	"S/M5E3vqTLbzCXoU0wV2HpxsGpvdM8mwXL4JUgCe+HTlui8705r3BHY4sjlePIa5e8SO7A1owXPeirnD",
+	"CuSQTKztVBwVqPWkvo8yIAKwVOeUyG53fa8kFZE8g6KJ/YcmU9zkrAph0irqCICSjG1T5zHVORwZrmki",
+	"JYlpwszRxIFGuCY9KdgGsSJmBs2cv4VJPLbI50d3JkvGMtcbDnYIod2EKULj+BTz3CFw7E8ikoSSgd1P",
+	"q8n1mMaxnhvoHKQ6IYKNzNbPxQGmwp19aoxwnXx00bOBnc0HNkwwZtDlIiJCEp2GfWd/F42PfoJhngKk",
+	"2wyQAu5WJ2ZZy2OiCX1ggkTVQ/yGQqJAMqYo1yy670yWydpahXpLQplqnpFNAcZlG07RxYYDq0YWDyek",
+	"Cj4B6JuMjcLonIMnozCuRjfmIWg/LhJmTictcFRA2SKhl/GYAzwpVelgIUkvphp7JIERwzDUoE6+n+Ta",
+	"yVY0hZ4qscn0tbnF7MnMeJUdGU3yx8jszKUTRUWPqZJeSSAsbv/sNRa7gAwuJ19Li8/+4rQw+SWC+56F",
+	"Un29Qdo/MDZ0CgI2tz0crec3nX8x/9lIkNYKxfGe74/XIAYbEJ+jDO+Occ8dLOuFHV9JhNKK3S4CuFOC",
+	"vr/47bano8pRWdaHGFOdOynkHIgVY62ruQuHEC4RksTSeEO2VpEptryr8EZEm4uQnGzFyVasFEtGY+HO",
+	"/su4TEDTUh1h+iWOmE5IlyudBMSGcoHcgkDUlod9PP2MmWIklIMBTxIWtYxw4b3NTOLJ6IEPhywKSF+O",
+	"4QMjfBBUMYcSjVVGJJHyoU6QUtbooDvR1lyE7O+FHLcDYpQVZo64Tiw954AmCVNwChMkNPOAMWXoKITR",
+	"Zdt0HvNN7dz5un3jgswQApLmV4QNhskEzskQe6YiuhMDOXIlAzwGLGOfix7p06E51dVJu0/1/UAq1iaa",
+	"TnRWJW0ehvcKqSAdDMX56qFbN0sJi2ONYfBE4mvC2G9IuyeFveudSCS0Y7CNAIaTOoEIkWIIGM8910wE",
+	"U9AaCe82HDKq3JEURy+7BYQQj5mu3wljzDQdMDc03/83GfPQHmq1WUEa20s0AqYUHFLg+g6z1VssIp0J",
+	"pPjMKLjo1ckr+xuqmD3OSkVeNkgEb/jUnLt5L1W0E7NnLXLVbJA2LtY9+zw0KraNfBKCyNhsRBum+49/",
+	"/u+F6lRY9NzmMWawYZko7E9c92LoNnwnysObVkJWD24WJaqw+5yChF2LzapuCO1oJpKWP+XDa+rE7xQ7",
+	"aBtFqQj0aakKcb4B/fxHJnpJv9ZqNhqNBUKPbTNpOUHWgQs2Mjd/XQzugBKQdsGJrIyQmqUoDZEaTbtw",
+	"NDS35ZI+0yzb/AGxvD646Yw2ombhvFn9a77ApYZtJMyD2edhDPxAtjVE2ejdUwovwBNLTJ2b3uezkxuY",
+	"73/Ga6+zr6lSlgYkmUDi1TiBtcogsHlX88tF3tMVuNRpGLJhgtzHi7wmPODRd2w21n3JzYWZq3yJevPi",
+	"8ur6uXEpvMFbyKloGKcCb//l96Bm1G82ZeYWL5rXllXaFukUd5X7YuHnXWX+fu5OdessFcmc/hbUnKXx",
+	"gyrEi2v/eNFL3364unz3+uf0l9dvmn/87c3lu9/Ci7evb8dvX98u4eKCoO08lIziXR5MRg1DCS7oE+2U",
+	"Qd7psZ/8bY1D8dyzp4wYOB/nX8x/qkNLQKPAEnO2eIJExjpzRPwLmDNYTDss1jekjYDaNoF1heQ4/C5n",
+	"1OFnRI95EvZZRGS3i1k6B9hx3fPBP0IVaf6mA3ZDLt11zvzj5EXlQS940iv7sstbP3ilKl2GkwFvRQuv",
+	"I6ZSWvkXrSJcd6xo28xpmcngLOvfP2LuBG955diAcnMMhqWstWpvzuwHisFHsW9eZAbT5Z9zzYy8gUGV",
+	"fW+WRTAI/fAEVOZ7xw+T+0oOeZj7VV5L1BrRy07zIrykV2yZ/v7FJS+R+Y/W8S4ei17hNJ79kYpeShGB",
+	"Mu+IZK/3l/8eLBXI/jPogvnXwjWbP4U50Z8XtQOBBemDDhNWYlMNCeS8nnLXraeqFkie21G/M9tsDo3s",
+	"bU7XcF0QPeR266banBKsVyqgwIALONxNCJxNvTuLL/306uKCtLlAibk3t28/u8FDzphqe15wpf9QhU0n",
+	"5gRyiyrR3E6kxjM2HobruOM0aoeGD4srv0fCWzmaOkFSATw1dwLZ5yFxBrOBZ6au1V9w5mmDLLfhkQGe",
+	"D43iwitUGjONOftcDq5wK38qNb8oO4NY9t311PHGCXjh/eAz0HOtTC2ikvt9Ra2zH/rdRxVfdUzoG1R+",
+	"pWGoD7CrnWRg8EV2u7jtrRGElHWVCpzjcnlEYXWc6lfKlcZ4htEp2lLWgarRQ0Yto4sPCemEMBr2HfWL",
+	"kKSNpfRtjwAK8ribMeVJi1hePSKFOYRhWy9zyTBN7oSRZhT+iE6gdCqUAwjxDClXGdENxEgSpwNHkoMG",
+	"pDwB1eUI8hpTyoh0eQxRLm0hTICGBJ+/KnLxOpu2o0JmnekQ4mhbRWXBM2pB7cz9YwOti2APQozUdi1i",
+	"yzctslsMXMkEUNhCJvdeAmpBDTRztOywnDVE+onyYbnvSkYltead2Dw+5g8sniz7eNz9rr07TpCd+NIJ",
+	"Mt/dG1ejvIVSJFMczYB+5gMzxmZQG3CB/86CD5YEZIGxwZBQOCvGNMWNsqfWTrNZnsuzxsXHxstW88LT",
+	"qaTCJm4U63GdeKbrRWsBmmadLU+JXe+gJsXCEY2muQHAsRf+xYXPH9lTVk8xhhSZjfrL754HNTbiERMQ",
+	"bwHW0VpQGzPe68MV12aFc79pFq7vcJX07yOUn+xHl1M/atSvCz/T7HPh+uYj1wuYZxob41n8nTGVsN1b",
+	"jfqLFy/yTXG9vJfkxmaWdlM4QW8adh3dyUx5ZQH2f01ZCieJIZPDGEv9bUoBtzNTLMJcRM6XyBm7TUMk",
+	"/raQa3Ie9ln4sA72oDLFb5t55YWZjGUaR2TAWBLYxEF2AoLCCBfkcZjBDrRUj7lgLo2XKMrjwBxTzUlG",
+	"TIhmVBmfyKxChxk9PWYimZCQioibzWnOZu6cxAfOKBD4CrEHIGnwgbkDjxiwgPZKTzYwYWs4KZtEBuQ0",
+	"RKvWfPnyJbBPfWe0KZLXWSPwlg5olNaCGrgj7tN/oHEMB4NMA2C0qPbjz+/MfjSapFVbom7cT8sr2FXb",
+	"QBh4m7IC6Vez1ELsXn/DkkOtC1x3++NfzsCYXNaKChdkeNmZ97u+KhSWyUVgc9IPLOY+X75j3fmpL9HL",
+	"k7qgKa3uBAfHAzHK1OZiRzCAXc0NesPEw+nI+OZ2UyBhhM6BBTxTOB6PqMa+mhDSKQ1Jv845wWuCa05e",
+	"1IalcNPezdLSWiWjZnMdCornEQF2Vf044h04NguWSCyuFs4jYPraYwlqG07H7RYgTlDb3ZBIMgutaZ9n",
+	"xo67QeNP8CqI6dAHpklbp2rER9IIX9u1cHf9rcFl6sik7+JN9TvRLhzU2y0oxUQftk7acJpvt8gQwObd",
+	"wFbLtxUbcTa+l6KdkZHmox1mRqGjdgmqxpbU3xAaxzb0PrgTOqET5+KZvfREkz7XiVQTUK25nqk+GmWU",
+	"L4YVjBeHIalcyDxAiuUcxme6q4t/HATBzaddzuIIHUusy3UvUgEvLfEPcTPltf5RgEzdiwKdZzF04wGS",
+	"3yuYFH2DmwjsoeWg5poMpBIWUrGkFnxtn71MAcsWbCeu3Ow1zUa+oxZeswzA9Nu0ydXmdXp/VRnZ/Lx7",
+	"I3uxGSN7iHDZgpJvYQV2OScl8I7Msbi/L2n8wDjMqTZaIqx/U+4IFyL7r/0jT7XX69Zebz9Iu676m2NZ",
+	"/L/vl9GES3HDLGm7NhOfdBv8wOKUn1z6zi5jpkcwLdiZQM3zsbjxbGR+MfdQr+QYnN62Kxlom9O8ZmrE",
+	"1BlQsuBNAkI70PyHaBZKEVnyEayWxvqAFmnDtS0LQGsHpG1kpw1OO+L3AtI2brcRe5vkJJ/QZbwT7T9S",
+	"nZy9Mbc4+/l1mzyVyiHE28+MMQIUOBikGwctCayegbwrPN1R/t8K+7dzSc1QLKileW3fQpMHxobawu6F",
+	"wJ5ad8IdC3hEaMxHtnmSThSjA8LM73yUI5EPTBBEsEOwFPJNI/nActgQaIQCTZXMOOFEImQCDyfpsOWe",
+	"PVXWcCcAQQKMxs0piDtC5KG72zgHHDde+Eu4coChY2pM0ciNHZbarAZWEZR553jhG9w5M5t36lRm1lLm",
+	"wC4440kOCMT4iPnMG3oHmX4vLPiasHZX3YC4njDm5gVwKCEVZrY1S4j1T+AwM4PYz2Rgm/j7E9j9GwK7",
+	"J+xzgmr4DAWr4FvUeNQij+C670RBqd4Jo8da5MtdjUd3tdZd7UXz+q4W3MFQ4YMSrDlc4BZ/+qLCl/f2",
+	"rovA2+GH9txxV2tdBnc1msCv58D24Uc9KcwwcAnvwMO6q7W+/P77nQCVNIP59eJUGgy0U3sIiHUfC8cK",
+	"sjIAu3ET3GbYYgrTbNFq2/8zOt45sFOusg2gmET3+VAHBMDK2oWC0I490SS2SDdw6vOod7shMKxk7jFk",
+	"YAQHNgAHz5HCXA7EmMuiokpPTj/Ayx7VYemBTbZ8Snpg5qoz/M+SOKhHXvMWNHIO7Viq7mELeojSAxdV",
+	"GBz7VZXYG4lxOEWrfO/hJ9XMWsWQLjwfdHbF82GKSq3684VtOr5thjryaLAloWKug8Yw7cTYIdZoniFT",
+	"miFTjGIJBP6WIBrLAazz9GLFgpWKoUrFe1yUF/jhTX0p1nJD8isEKkGwMcl6IMH0KaREqhgXF/ddOe3M",
+	"bJH3bMFTdRdO4G5stpzEbLBWTceMDWsBbvdWrcPlUE/CvtQy5BTLTFCgwGCA9egqM6eu6VUzcKvRcjOe",
+	"z8rlNowrMfkgBwPG4w1ijIyq3fWxHUSrElmEgodlR65GoctFlC8fQwOxVvFYNaUYSGydtDtUswhyPqEc",
+	"ckg7YZLEjDCYqnNwDRmsALaIphOUSzjQWX/Cnjxh7o2J+IcPv7wjH/DPi8ZF46x54U5gD2wylirSjlFQ",
+	"hg9od2PeURAyJYqJiCko/m3/Hd60HZi/ZJoAqscYHa7CNKaKeARGQMK+5CE6N20p2C9dPC+FUugEk2ht",
+	"2HC2vyh2D2c07BPYA8bBNzZsKIFw7YZcNS8J7cgRI03yln8/a9PRPv2AGnt/8KElxRbYUwrqaKjMeyFq",
+	"6Iu9kdFSVjp/kmMS8YhMZErgS7QcY8Ye/nMJ3tR/Iju/sRCAKF7O7RiBcyGGF4JHdpX537nPadVeYddy",
+	"Qkfsn85GMtUkkmrASciShBHNBpQLRsyI8DGZWjFjSvl99sL+FVPeGvMIfE84BVHFaA2ubgHPBIC14eK/",
+	"/b6U7tkPiRtsxRKN9z3rpeKY2dtQtZbWfiBbB7Xay+or4L3I+fhFNjerZo3DBqvsl+axg8p8+NEPUhEW",
+	"8UQqfWNcApGcQRTOnCjsscQoNqChyFeOFayBJ8E1DyxFIll9s/FE6qqEPZtwJZxOWs212J0im+/FHLN2",
+	"W7J758VS2rAqJGIPOweRtq323iw0ChUM1pLEMbgK2XbdpA+3OAqpvJa27X2mtt8Xzv/Jbc02oCIVg/hG",
+	"hAXD476MIdZxaQP54JpZ1816hTcZkAfYvS2tm5eIqXLXWUdrYVJ82JCruVebLjktyLgtK0SQ7TLnkT2U",
+	"l1aJ3yEiJ+ZYeYxLlnTuXM+Wn9tdu+++Fbak3SwJMjnbg9VNPgThSi24JlmkxTWs4LGZHdjpHJks8DgE",
+	"taBCYoDUwuOMLSAxDR90xoCGSmFx0c+xQguJq7ICjaOd/vVkfB/Nck7u08l92qv79GtuBg9IeTt9OqW+",
+	"7Wir9feC6tqfoCoPYe2Cv5Pzf3rSchuGyZmRaPz8zB8bXRQM41AQKC/EsWAUgc+cUWXxFk7mkMeRJk5l",
+	"muufuDAXUyOmCeYjPFsDlLnduLxJPssSSaZXPyPiJK2kU6czJmsrymWU4PJKrwswjUy5LazKFlcXy0S3",
+	"fBR7x8Gm914q5pyzCBcAqvHT920yiVQf825LpynAg9FMoHpiE8U82cfZb1FtmXC1z4IYj1SkQo+hHhB9",
+	"XKRasvQn3KLhfB0HNqKcTswHPidvNC0XBBwmBKOt5LbazgupZmvwkOMUn/xX779awNPX7sC67PbJfV3N",
+	"ff3FC99R+K+W5xx1S37oS7ixfZlq1pdxVI13usWe9lIw7frde2YoIPYGF3XM9QosTXfiE3BSo4vXgiDA",
+	"eahH7YC089ri85mIjMZoE8dRjap4aFSk7jOWQPgTINlAzG0NJoLFMgcZdTpq7DsxkGZ/34AlBXwy3Lmj",
+	"gBzLkvwJmZg7DmOWMIRGfx6aN+lJS15qZt5hrdG/5whkuk9kQuN2nVw3Lm0sJJHyTgyomNi7aKJSUUVW",
+	"9VO2NMdFVrX/WpY8B0JQO8v++NuCcGgvFmafOU5/zxaAPLTYdNqGKjdMj1SO/MmEtciplePJLZnv5WFU",
+	"nkB2JHm0n8KgxsvWZa4wKKaKRfea/xOrta5QNy9Vn7jgtVfN2ix9xk9wwdW1mSoYwEXO5PqpmlPNf9mc",
+	"NVVr4Yi8ZrBgoqAw3SMR1eWQic+DGLeZPpPdLg9ZJMPUKLx6Tm0O4jr8txi7L68PAKocbY8e2S0CWxoS",
+	"sjgGRcs+J1CZard4hwuE28+6MmUqvgjzzsDai6zeXe33KRD0LMjKT57l/in3sawdmsacBxmyx+yFO7HI",
+	"qIL8LgouHh0hMBJRY8xIas7QjqRIdkko43QgMHl1Yzt+UMXIb5ILrAZo37R9k0VYEZUKu2ZmRdKYlrzw",
+	"ztBomQYrPe3+keskp+VyrkzOGJYWi5nP0KaujwyvOjiCYWDU88cICW0lJyypkzZaA912X4Lqzbqa+LCZ",
+	"txvWt8jR0hjVnTsQZodKFwXMrNLTNhf39uN7/3H7mYOa8Agif/SBiZuseTjSYbme2OZVdCkLFehkP+N7",
+	"hZHN6n470WvxNClmz0J9PrTFVeDTrHK/i9n7jXmX1ZYgWPJTvWmA1mIkBV+1oV16DcrUoTlIHXen0Zzi",
+	"LU1lmzckNNMwc1RvJxVRzB5PaGePnI9QK+MrFyxXDcBRNZapqh5L8npqazweJxF5TEQKp6ZDCZ884m5Y",
+	"DNUim34vbbjLkVRlYWNzUJuBOPk0HTgt1t9w/sfipEO4m9ZwBzYNe5qSwetVzk0bBT2ddMhmdMghwr8e",
+	"M5weA/aYFlnCVJ57H7eSfkJqbC0iIzrxUVlcvL+HbEebUG0p/rFIddyXJGbdZMkg7U15PxHI9GfnkSr7",
+	"XIhjvrVvdSLmWZeYZ2bAdmqzLfHUaDM4Drp1J09hXzzbZ9OotQl256lXp5X8rrxfRksueq057mG05R5m",
+	"PhtExblySVXa3FBoEHfErqsNF4nv5FTlE00GXikclOtVGgAqYJ9yKQKVa+ns/KypYE7xAqgNym5gM/1z",
+	"ozqMQwjI0lNmLl8xtgOJCXD37D3LlDKNoqltsl+i8U0GXVaUky0GXk6qrlrVrbhapb5jFH3dEZrbKPKH",
+	"t81HZ5zLef4F/3G/i4iNVz7reRUnCduJhH3sM2etzYiOKsRTGPfBOBql0IPCUMFTH9KknznqXj5r06Zq",
+	"qf5L66mGcyai7UM49zk/1ehRJE20UbWY0ZFrdpE7DlOrEpHS3OXvbOvNaJp1PPGvBb+E01o5+jPPMJ71",
+	"uHE/tllgqRxqtZsmqWKLh/qYWN8z3A/FuJmzvA69Pms0V/YG34hoK8HBk6HajSt4hGHEWyfDqFA2EEME",
+	"7Nb+UPZvRKQtMCjT2BicqpOqFMbimPcS5WVusIEsxW71lueQxhSzbeK2sDT8WfLoPd7ilM04ZTPWVkN/",
+	"BiHMeTIDGgGYmikl1QpaiQ+GUiVnAzocctGbT6jtLsr4NG19ITBN3+TJNgHj7cieLec2AJsQMNd2z03Y",
+	"YBjThOn2Rrgyf4a7vnUvc1SJDON5bjmFAd8HtTP73/X7B/sdwQWURDn6RVvoAjUJB5HPcK3e8ZixSCFT",
+	"xLpccBdyQlwnbiLLMw2tepmSIHQKK2Y80TAstb/QNiDzl2WYQuOtFS7V7HPhUmzoOqJxilPwgxlxLaj9",
+	"hM0ZC7/F+kz/U8de6r8PzUSKBDu55C60n4OhBN47aqn17Rf3A5b0pZExo5MSJiArQRN2b0uCatFgMl2H",
+	"hSVYRijvLRu2NFfemN8uansa2XZ5j81zGLnt0Yj9k9k3ONd6ohM2yNrrsDPqrliqOmnNvE5B8+w6q4PK",
+	"dE5Kp0CHOsjUo7MWOPotkUgWjtFmOUuhr2NpwdOo9dBumIuhLVcAfQbQd7KNutwZ3tKTgIjcCXPrVJlT",
+	"NheJJBTa+6NNsokfKCbVgM2uk3ZhF7Wxagh+aWkniexaL1nJsbvPncAZZ1HWrEHLzCzCuM31tkF3T3DN",
+	"fKkq0Mx1uXGduWfwR+oWAj3XqjG/hV22dlIoWK2yf2Wk8EmhrqtQf19DH66myvZDSVnc5yWa9A9smBxz",
+	"Mslp7FIn/w/AFub0dKmaXtyjXxzbW/DmZzNGpbSS0wppPXft5KWdvLTHvLRgUyokd6I9lNP/PD/OJcrm",
+	"KIX9QZ5vSSaI6PTM8EPeEPt26CYpKrBHlFE8RtVA+bf51OicelYwC6A4e6A0B9+y3My0Uzk/NoleJ9XG",
+	"E0QdU8Uiuaa7tXjEcmU/6xEkdrlYEiNltVWPNnugo3xUlg8xlDfXxHtU8gaN/HnYZ+HDHlMKt8DXY/tW",
+	"j2UaR6TDyFhJ0bMMuHDs8V1LcP4DL6D4tRPw6QIJphzzAyUqjUuEFt7/mI9Itolc66+Z02KdEutwoO8w",
+	"5SGEMo1ZiqeDxeTpQ5+x5Cd82F5E+Z1M2B+5Tspk+Q2ctrsc2vDf+FAotTFu3xXRW2/S5YneZUjllRwM",
+	"qcpJbxbpthvV8lAxlqwo2EMlh1LTWK8jzo+yx7qegWiSf1BMhH2oTX8jesC8CK+gSapTGscT0qcjaIrV",
+	"z3V8tFEVjNdzC46QaRJYJIQF1SYyx9LyTiZ9M23AjyFVxke7lLjjHLGvQ+ARD2OknURPmHBushVxAZ2C",
+	"hupf/yf+y6qDf/3/ZvXBEWmBX+0mr/LOnRDAlsRWoAnRCY9j5CHepczjWPMyj9vb9/1cRcp99qs67Sat",
+	"22wNaMYjGpDOBBxfbF8h0ZumNpAYkVAOJ0R26+QdUEN3KY+1HbNFMli6OxzWvHzaRz/MjeVjTuf2TQYD",
+	"Be8xdXbRuLhahtWguLhV5vg2ju1OGewlbVFMOpfllTedx3hUbjfULX+eyB1m7nrdzomHRUK2cJbbBS4K",
+	"nF6Ls3Y9LoMf8EdVz4/UBFmCsvQ6Rd6gikEMZMSWHMJb85ONZtwTOeAhCH1tyNS9gpN5KFOr/Xzj49bF",
+	"9XfNwLakjWqtho/8wr+HSoZMa/PXc+hCrdhvLIRvL19+F9SUHGv3lX4A5tda67JxeRHUUpG/qdEa92MK",
+	"vf7NL35fLMIMhw4ccc+o5PsOV0n/fsC1Bkbx5mXTe2D3inVTGGqz8d3vQc0cZ1FJxEY6GYZWgxoToYzg",
+	"17U06Z69yLNxhXoErNbD5B7AyX5kF2eNq8LIdJ9eXD+vtWovuy+eR40XzRcvrsLvoufXL+lFl1HaCK+v",
+	"adRoXtPLTveq2+xcdBqdFxcXYdS8jp6HzetOo9to0MYLD81qNq+uGy8aMHIBPPFVU3O1BNcrQMisGr+f",
+	"tVgBbtdWLVKTewUdx4QEn+ivf4Pl7ymmNTJ1TwWTC3eBpprVI27+Jd9P0p1FoscD0FeFAPRlUMv2EMLU",
+	"05jeA6da6/nvmwARHBx6gHuTtBO8wAcGjZsZBouoDe1hml9joSZVCWmbr9t41M53WfIOuux6lnxHEg2/",
+	"s9+3kYkfgtP4KK7vhJmEPHIfOahbLnTl+/+HwOfaDUgqhtATJZEkkZIM0rAPAH9LDOb9ACfzSP6WjRLu",
+	"GEmm7wAH0DUvm2SxMYwzQMAaqcqCzP3BBpT23UIax8Xu1XfiTpyRtqdsbZE/ffzh7EUA/2k+N6P8xEUk",
+	"x/qseXF9AY+KWALK1T5FqlxwrjNJGAGflAyoerjBFai7F7Nks0DGWSe34k4Q/9LZvPVSUOY2bMCiuhnj",
+	"bYEo9mn9c6w/P2shQSwyGOJ2UDrJGG7NF23bJsoWcNTJa3NMgTfBWe9AO16uCHJBE1SzN45qDy+F5jlm",
+	"uCoVgb0e4xJEMQ1zrKE7OAy2nPcWR4ucz0QKbFwVc2H7PTywCRT/U3N2RZZGu8Hs2eeGGE3hNofxE23T",
+	"V2AWRNA5hlUgFgaTOxgmyOoYZCdkKgh09Lfcg+a0gWykZnjAN+i3j92BTxALQ3z+z1zdYcmYMQF76L0c",
+	"++GKPB+e3XkdGj70lExFZKfb4l/S2LZV/fWXDx/Jf/zz/3+e1VdwpttmFaDVfNvl2dt2z8ITzWzZuhyb",
+	"mDZjsCY+sB2PNB1ZYr4WaWNdNl7cthvLo3bM5vOoHSvgaP9hJ0I86mnbuwztZ4EVY8Xsj562/XeWwDEh",
+	"csSUPbZNP7AQvYLImJm3CH8Kg+/TuItvgJsENAzSx2LUjMbE+FMtm9yIGJgsx1PovEDCRKRhC5hdQbsJ",
+	"MFJapxEvRknNnIo2oKeG1IgizPlV42r64GK3R76j7fMr8pZ/bz65tlfj+jxwAUS8CGryVVDZvawU20/b",
+	"uaDb2R/YpO1X6E4Y96lwb3NP3N/m0zaNY+OE2RVr424emMUEbumkT0UecmzbLeD2B5J1GkLLqkcgVnuI",
+	"I5YW0/EIDVzOpuWQGq5vqRE3uMwFlG5gcyayx2AOpwyjKz6rbhqfZaVKG8c3jbM94ML/vcBJ6tbvSA26",
+	"zMmcWdmQGo1jDvcDI0oRwuAWPdx4XyjnQWYN590nePOFDn1te15p26FO4f8QHwOtWY2KC2Y3JWJn4FBr",
+	"z7T+0FIBhvaHpfIXyw5Q7sWyT4oPX+gFP/10+/HTjzZ6CExBVJNxzheok9fWEbCvwX2gfx5ltT/XVOyb",
+	"q8YCg1vpydkJqywEoNmAhzKWbh8AxS7tGCHnw8VJx9E9mSG2tx3AzUhuco7KEkzfNlG0MVn7KDPYKUwg",
+	"CrwxQEYzFK1LxaCM3r23hQKlA7toNCqIxxdJhmyFBBvO2xtktsYQ9F2t1fwuuIOYLDBdZ2fEu1pwB0Fl",
+	"+PwH+JP2zF8XV8FdISQMV8iUP0aBnXuP2VEP0jjh5hQDDXvOMNjypbKXSRZ/KHuCOdS8+vBna2GtX+2O",
+	"SU80cd2dPk6G3tQwNPRuv1tfPSB1nMFnUw0nFlkMHxtYCgXyswBu8GLa6q/4xn+b6cFSyRiOK3xjlvbG",
+	"rOMN7bGbwrKJ5nc3jevzRvPcLPvNDzcXVzdmGVdcwwXSbBcbTrOVRvVt9A0V1liqB4S+SzHr1X+1OFuc",
+	"Hnu0L4tuBLXPZwP6+awDuuz5d83GixfPr8yn2I/kcRYX+/z5INyfExtTDlCwUuSKM55RX45Jlyq0guXN",
+	"/TyXwYJg3f239zuFhk+h4W8wNBysrbXhROiE+OARyz9gdIeKbMx7wCwvqJzPQypCFh9C20OMaWkJih+a",
+	"Ht5k4fAsDFQn7xjDtq4O2ez6aPne3wM5sl2wsOsEvPATTZzo3BDFhqDojOmxwW7tY3j1IszaIlGMwWEi",
+	"YhmH4WwoBSZzb6GUk4U6Waiv2UKBdMWHaKE+JBI28TFg8M1YH7FOCxsPDC7uz3h8zKqlY2ZbSvUoFwER",
+	"5gQhFelJGWHbcAiUQxbCHjQ6rAe5SjauT5P+CEmcNPn4rVRwG3iSsVfWHpW3N8DbFGOUNsml5Bh+73Ti",
+	"ot1zcbJXNS6r0wid7NDJDh28HbKaaBdm6L+mLD1EG/SJ8gQwB5KgRT58U/QxVQLiUFOq1nJYuEzvWjYK",
+	"XqUauuobGxpjAegFrnUKeUX4S8lxgFUcSrHQ8lzY/EfggoaIDrFJSoTviMirdJDfOnlnGx+GVMBL5nsf",
+	"zgtxYaYK32nWKmBzQZyWH/BVtx/oKg8qm2kMPFg9QIEJNBsxsy+CUEYsQFYTBH8EA6Y17bE70bwKrl40",
+	"Gs2LwCnoAFRn4LHiqDHd30E+VB28wuaT+c9a0GYSPyARC7n2ye8Z3qXqbpPwQiR7I2Jfifh3ApqVwHG1",
+	"2Nci9r12CViz1WOAjIKNldBOdXC3rEtlIbR7MOEJtNBVAeQK6auTn40M21wNpHZiGqJQuvx1Do+CsQCL",
+	"I0IZ1XSi5zCzVbWhWUZwM9D7e/OOXznu3YjSlgHvtmnuGfx3YZA7nAqyFIJMk1AONopyfy/HjwDdp8YA",
+	"UpwBFKZ0YMXQwml4SC5l/byxzVbZYC9xz4bOGZseMWrG2WohUJy5YqGg5nRnq7awWofCQFTIxiACI+Tv",
+	"QO8hjF96FeQqqFo1NDR5h84fCjaBYn4vx4cEZIboaoeFFirlXJpFDcNeDcGACtqDdT8zXn48n6XT87z1",
+	"uU6kmuSqJ7XR/0IgfHLMdIJQlTp5IxLQOAU2Uaw1AXFsc1SJ9yPJo783E7IZvs63/s3e4osdFWPnGRyX",
+	"9L0UW9bo/jlGrWd/LKLby1c2kbJiDPmFLgejASFLsE2yzkUiCmGqFNwW3bYFT9GNS3tSjs2rysE9ipZ5",
+	"U6l6VHANo1uUHLnRdGdmnaddN4PdMf3klCDtWvNarVVdQpKpMDJwku4UL6pKBFNup6IE+A7ambQGxr2l",
+	"MRMRVQRq7rkocmQmfMDIPwG7JHrW2ebA6GrOyTX6ldtPpEiUjGN0w420m02di6q6+mzHDKkiC3fGMhAz",
+	"lIxiPU+JUBgB117jAlwfuZIsESayYz5GlQIiNrVr9tplzEllT46YEgNwm7xwCpkwgIaGijGgLzprNq82",
+	"KLXfgWwu0ZFiaur2Q5M4vX4lEv/ebrJjBnE57YJbY5YYDTruecmS3Zy2qVYzy/hby3Mo5g++5pNJKSBr",
+	"Vv423g7gGzCcweak5SNAXBNwiA4iajzPsHpGwKJp3YZl3cIZ5iCaoPj1RpyNY3OGaj8tBRanQLbNSPNA",
+	"KrZ0bxRrw13qk8WaZdxoXBjjHzLbd6W0ZcraRnrPjVPeCKwW7FoIOfLB4dbYbyOVjamNQ6QfnG80P9IH",
+	"hHiXKBAjEa6+c7qtyBJG9JEW6eYogqLnE05KxraODQtUVuiEfolVgomiXHDRc5G3ts9BQdoqlENG2qlm",
+	"CjVruyI6cYz90I+JWAWivLjWFQ83a3Q/FYl4rDXgnGeZHVbxJPtVVVYsqH0+C410cJ1gALzbvYffVAez",
+	"Y2ZZi6jxCM2pDNR84HlcoE6misTFOWpzO6SUP3rI5DBm2Fney3hEIRroRMO2ntcs+wSAnZ+HRq3eLDbG",
+	"aTnbVTsXr2cW8zYvasEqvjEbUICOUK41/T/MyLmqu+EENZyqvAPbvDi7XKJfVvMym8nbf/0XrSl5K1Ot",
+	"qTkISEglh1SzsVQPWNi4jsPsJGlhSu+Nhab20ujemp/qiJQRDjOzttm79UcyS/cnYx120BDF8mNi2T8k",
+	"ZY0VLA8CFTvYoz00Gj7w8ScgASFPhezIaEJ6iopE34mkzwaaxSMGASEZs2dB9iiukbqia5uTJGZWnli+",
+	"lTLFwTWx4g5971FhVBfUH0AH+2pJLROzJSVlSUHYU6To6+3L7iS9FFj1o5EAu+lnhdsYdbvhay27eaWC",
+	"/PRjfu3iIaGsAXt5DGgzPdZPFnGnFjFYW+5+Ppgarnmm0saYpk9mG7WT6zafyMdifG1SaV9uKdgTOOoE",
+	"6P1CQmauhQNMelV7iHU7cG+qy8Os2DWen10ubZn20trhuLpEz7U1tqdDX45JLEXPiQ00OoCGxxu2Prvp",
+	"8T83dqp4rw9r1DMupGWoa/0v9t51yW0c+xN8FYS+VNUOU85Mp11l5Yfd9KW6PVW+/G131+z87ZAgEpLQ",
+	"SQFqAExZ3VER8w77Dhuxn+Yh5k3mSTZwDgCSSlJXKiXZ+mSnRBHXcz/ndwiNY8CSkLdMaK9ZOuXV2sIu",
+	"wx8r3OkdI0aSPnysmB5h//06mq6hSCb21RD/kKW2y9VYW2yfPz47PxCx7dtAX1xuLbYvGxDbR8eVXomk",
+	"Uf1XMJbUe3WxJNkBHTo3FLjAgMwpSSh01FTsjrNpTv/WnAUSR7t0LLUhmRoy4TLUroli2igOuFBSMB2i",
+	"CchVftDEXjBiGB2D26qR7DRYzCf5ASZ7XF5g3ODdZ6aFcVpR6yz/YxUP8MuMEekQteFaKMKoSnkt8Jt7",
+	"vZHV3mDfBmAlb3AsE6ZDIyJw6tanE/tiqaoNGHNwsnTvslQwRfs8dShuExbzAY+7ll66mRjFqmpXmnOJ",
+	"5tias7V6+7tUZW0UFegJKC65U7vAWIoBT1yjf83SQdcDZVYLKc/HL72QWnGSYD5qJjQ3/A4zm4U98hQK",
+	"7nB4X9t3eb5Yhlw2nXb30Z2y5RQP7eEERlzv34SvnYffsVtLaFlRDDwv4rE2nvi8KB1gMqKafTt5zLjo",
+	"97ioUw7zKYd516lYQD8A1FrIdDuITOQCKRxcFnLKB+wsnsUpIxNPq0eUhexyC3neiQRWQaDEPW8tD7Dp",
+	"MMo1aNyGEWoNEABiAM6JBYAAjcwGAxZ7DFOWDkq5yvh6fBfqavVJymslHhcuyV4DQy6v+K9UJGfyjilC",
+	"h4r5rv5giXDBNeYDepKDf7syq6a4Z2tlERf2YT9xoeJBfN/Zw/O8YaOkJ+Qqu0oXLlPNQacK71Q+Rc1c",
+	"7mNM9l1yNfeZ4Vu4+6e03uVpvVuJwFNK7y6l3nGn86LS1kgOr2IDppiI2Vk/lfFtvb3+x4jHI5KwOx77",
+	"DiYjOSVjKmZRwDG2f/lWkhAGyjSGerY2vz/4eT7HaZ4SdneUsIvXYBeNEMtHGHAidmqQo1vw5wJMmQuE",
+	"FZ65Oju/+AQPrOe2vLyAlq19KJj6RPspM+RxRG60pmN6S4mSNAmQYU/OCygMcgKNImrdmD+XMliSLgiy",
+	"VufisjkbvnwYD23Gl7pELW4O6+4jRJTclHW9f3MnRj1kSTrOh22MeJqGLlk+BiYHg7wZWD7XvAuYN/m9",
+	"Be8QGjGPE7SLITOQ5DmOPgshp5YnQpscfKebgWYiwXxOqkkvDOT6JEGVhU8iNWGSup33bEKfgxxgXucs",
+	"75ynTX2KZ/m+HESqpyObx1UkvCpZXm5IME2b8ovNtmVc7PFDcbHLCiYmEMnxP1s3f/nv9r0Xl9Y6DH9c",
+	"WdGzKqdDMMMizzvfyCycu62Vbg9oH3bUbo8yF61MDXDLJBT56MpsdA2NcbEr5CZNnVnmR41ISAzCu1MG",
+	"BMxzaUvdLiAJvtJlco8zNe41OTLyW5fiioQ7R30XO6K+T16wH4rttVwhcd6Z9chon86aSjp9pFjKwG+3",
+	"N89NhTpFNUmlNmADyjHTaOd6SOs2+cOFhAuNSQtNE5AE5lUuxDsE84pAc9sh5aLCB4Tw1LApdY6gVRCr",
+	"3Su2VZP2mah4kIzPH83ctJ6VpnWfO/qfrc0hn23BIS8b5JCH6KBaQd8AL1UllwQilAMr/LfQOxRNz7jo",
+	"y68L/FTUQHs7wZQmI8h4IlwUemr7LGUwtWYEf95ngJc6bs5ZpWj6Gmb6jbmqehPFpb0dPTLJjCYMShdE",
+	"zJn2OTo792aVqDdqnZX+8vOzX4T/rw6S6s5uYxfYwqJy//auXgyT6tMWC2upGr7w9boTCD+tr6aXmrns",
+	"MnBZJIwmAB+eN5bO69wBwGxRHbm8YwpT09audR8oOXbbgXRdN8QcTNE6iAJNeSG3g1W1/OK1YeMHh1W1",
+	"A9f74XKaUCxm/I4leCaezRYYumd9D5trWJYNmxRuLm+tWGLqrzFZeEuNyyEB25lC72AXhYc/Kko1gBFB",
+	"oL3TusEsllBVw5TCP4u9wwfkZkgT9q/WnwvzdddW3S4tzUFnGWsYnV0+/+XT1R///T+2QQrz7MHn7bki",
+	"REu5dMzTmW+I8ZLTNJUtv0m+ImXMBfY51uyrXZ9dceBwnRYWGsCBUS0F3FQ9Ylaq23uqmbLWCHxM41iO",
+	"xzJBn82Xgk7pUJsXJB9vk8mQX6sae9nf8YPpdlHLM3xFqZvwHNOgBS6+e67RkB1d5i2PsCnPHo3oD96v",
+	"X9BoQRinXNxCTvicvewsW/Jjr1xF0PvpmvTkhIluTDXrEZpqSRJFB0ZD7qJm7TJABb4TWWM5E5CU6nVg",
+	"JiwpAJmi3Q1tqEBTQMVqA1sbd98STCaSDzlZHEWGRdhrz+2LG1ohFRRkOyf8jicZrHLMzEjabbAGmGEC",
+	"WJ2cZCkyXafYuJoOYHl2t+xXZYly2fpzPeaEPRAeOpFjIV88RCsZ+WKldYw7WGCN1Szwz7W5kaWvlCVD",
+	"tueMLMfZiWYeFyt42Kgr+W2E/sN6980ETurfSf3bvfp3dGwu0GfjvM637t5nF2fvSBwwlmBGnmu2lFB0",
+	"hLgLBZzPec02Yn3XhaQNeLeE+Ehlv0zYlSPViRKWWk2HJXNc70kravlNbnVaf5UQ6LH7oflXIvhwZHRr",
+	"Pae7oukLf4VOmszGJO73sHH6TliMvYwOSY9hSK8RgBigEUQdeG0jCo1b9JFSb8gZF7Ib0wmFZrZrU+VL",
+	"d/AnotyYKN0WNk6TY3urFpRy/yrh6g8GVkD9I0uGrEP6M+xISGELtb3XOiLQE9iVF4qEaPY1Iv1CcXeR",
+	"9lJGldCh/AKarUD8foWY2xs3471DL6ynvRbUU/gO9VmgTRdGtY8X0+x0LBVrdc7bzwq675e1iQ/263eu",
+	"TZ3zMeW3LJ1B1urDxR5+5SLx2bXgq5+OJBnTmbV5IN4kctvniJ2JQpqzoAEdgl7bsHQbUJ4eu2hDe7Sb",
+	"8KQrpOlSY5hI1hdyb6V5GU76JOk2Vz9TqYtyroz9j9ZXM7IPClr3SJTvBoQKgh5vlgCmpet97mfbGJ3C",
+	"Uk8OtZND7eRQOzB295wNXZFOo7zNchJMC9obe2uIdfmVnLjXiXuduNeBca/3mSnpMEFpk8jTvELjIBo3",
+	"ZGx6cUZwgRCgozoVSchLiQjVZECVSwn2LTaspXkLZZgD97Fmet384M/iswDDqofB3w4x7Kt5FOu7XkR6",
+	"RZbw9Uwkli30iO8VC2jsemJNVz1izADiKjTQj+UYICgQB0oxOo5CPrM2UiYI1Mw+i7G0LOLavgiewze7",
+	"vA05GPhOIz6C0CY3grCvE7uSoWQ6MN8eLqgHOxdA9ow0NO21yZPzx2Q64ikjRsrPAnAA8C2aqExU1ZUW",
+	"nTb6lCR9SpI+JUlvkyQNXM0PFDLuwGFXPVbCFYvhDVW3SmYGVCn4Mf5v5dvhzyVG4JtKzF2qWTNN3/K8",
+	"3d0lh9cSQQbHO6A8Rds8E1ToKSTcQYE/MFtX4W8vRMJoamDKa1wKgHlFl9O949oZvOX24BKK+h71UWnM",
+	"O5G05YSJr+MU912fycGAxyyRcWaFVbsg8sZpG/4tu7nu+6c1HTNi6U5bOViSmhFhd0zNSMzSFIQk+2oZ",
+	"YDjzPhcUtvveqbeqxHNpu1r//tziyedW5/MKmu3VxefWn5/FHFzpfHq/3zvAqxOVcNctr0KU58KTCNXw",
+	"CPnmZ7F8Tuwi+nD286+Pf3v2H//tTWR5yNIJ+hCTnJJMJEy5iVqqj2WajQUEfvQ16HNYi/kPyQVLSH9G",
+	"ete9yMFe4IFAp304MnsgWUorFvxgZRBBrK1QCrF6wMF+hrrQ9jUQC4FHqUPID/ou6rHYAk+KNnnrYmkp",
+	"o3cusO104j4bSMWcWWGvQQEvJNdz7esjQkFqRF7IKMvJLI+KXKYKgoTms0i57ztLEqtRWnXTmm1TxwNZ",
+	"SSddjCq6uWXfYFTAC6+Vsc1xC7pjxGG3ioaVMgnXcSo1S7qwY2hvDll3qGQ2ccZr1EqpGGZ0iODd7Osk",
+	"pcKlCrdeSKGz1GAqtiWqgbTbepZN0HSIR0oKHhOepoJpvY1BvsR6Hlm5NuqKzCgeLOWCGY3ft+PChFvr",
+	"Ryn3g58arlwFI3qp6MAcN4hIzvOqcwrsChvJKNion949ZlYwyhdWaW0d+t+42cLazGFEhYAqeDrhtcxi",
+	"FYddrtF3ivr7KnzmS55o151SYViyJiQslPNDIwwOI3yJ7umt3plX8BV6zaNRX+EOWFXB7we1Mbtz/C3i",
+	"NodYBbZYZZqrBDukJI2FvQaliJkvXUBt6IbE2PsN0NeoIPbaKZ4UIEyovnXZqVYNmkyUvGNJx78GVSkM",
+	"cxRCt6skAK8Dvo7XcvsASFONC1El6WaTuQjGs7JS4f1jGyQO7qWn4SIyPUT3/BIp7/oaUuK521Yy/pFr",
+	"57LAIy/J2FKH3SgoCp0Cuiw4EYmR+GeEnlL7d0q1Cdg999zvq0Bx/NVN6aj8zAcJG3tQHqY38u7Be5Cs",
+	"4CXADnd32H/sMOXf6tQ8ZlqDAVpHzs+ZmbJytwNfEeN8so2S8hs/nxMtHwot/7vVBy2h9Yc11ATRjBVL",
+	"waUgnzKmHVB+nSlzsT6I2BNIhOBgKXn3/5/NMBa8ZIfKWxwJHC57qXNUvk8pF+CDv7bCP6ZCSEP6zKnX",
+	"CaEDw9SUqkT7PkUQVS4UBrhOKqEDsctZDip1rjG7bSK0DwiA0BIS4jRUSDEby0znyQjgtC5c2mUeSHdB",
+	"9uqIdET3Kac0PQHr4K800/SaTAAEj1ClUL0ThAvD1ETZqbRbmxLFfv1wfuMrqPKPHBHhAZVnOyrz93Ah",
+	"tskaKrQ3L/eZepzn5fWp5hDNFMSlqRXw9Hy5wI172F3FhMU8YbpN3g28YQEBz2tCiWBT4m49UWyS0tjR",
+	"nhWJGIvYqmQ2oJXgxLn2064C7oRp+FN65/f9SCoUYIGtTuuOG5p2gbyZzl1erU7rb8KuPeaW20FzdsXv",
+	"aHrtuocGw5voTA2thrE2V/Bb9gHXcDLFt+ImN/rW8hLNRBIut08NbYqpPHLeqT0yl+czouWY5b0PgLlM",
+	"RxLdaBFQPvQ0z0MAEyVjlmSKaawttLYDN+THq/PHPyG7yERqdQI88+CP2wRiBDdo71zhFME4RTC+oQjG",
+	"YfNjzxXnOTJ+DCyZi+HuuLJi/2DxPqsxbrSLW3AxbKysDFd14qQnTnripN85J/0AGbM7Y6QTxe44m9bj",
+	"VGAAdYaR1A6ZesUyZLJB0qi1ktwUMVcRnoNcXXBOuUoWKmLmjNvgRAqxYDSRASRKyX8xQbSgEz2Spk0+",
+	"MG0Ujw1LnAmmR3IaarUggY/RMYxXA3fh1tlYqks1lwkM4t/4X8uUCpxCTpiAPjSiazfL3nCaWtJrZWIU",
+	"q+7FL90nz4Bb+19jPlv97y5LT+d5b6Xf5Huf//I/WwOFVw0325H/+pFkd39qUi8c78zUA3t9PzJG2Fca",
+	"m3SGVzE0oQ3c/DgDS4rBDdijvgOOKHRNBXcWpJI74ok8ii2QJ4e2exFSOYPGEhW4Ax3i4JwSxIsK0B4R",
+	"UexO3qIHGjupJIiJCwrWlGtWQ/C4UQeR+7qRaH68vlPpA96NP50z6ZTbubPczmL0BLskbS2IFdMyvdt/",
+	"k6n7crmGNAE5mzkuIF29KlTyQP6WgT7gIKyFJEGLJVTMQmvxhmwl2Ljjg8nRMs2K+HkYArA7bugtE169",
+	"STjqPmQk9YQbmhIutLHCaRMGAXfs5G3ehgW8lYY5pcJSB3SVdcFSKG/bPuH7EQq9PfICAAvSJUX/B+3D",
+	"x6DZW0X+rcT/lQBcR1STPhtmokEKt7txtDhYBeK2ewM8cyAVecvpmM02oWK4HCci3oaIcRMbLNJ4tGe9",
+	"/FfF2L+YRsbEdW7nRARMwTpaFtAXUmET7VCKrT2AQyF+xIW9trHr1g1W9zjTkIhiR8DCNDKSaUJ+vDp/",
+	"9lNU9hPQ2PA7FuVpbkgS8IoRvWPepYGWA76eCjoEvBb8lSR6RJV3g6B14d9/Pe8aAX3EZZSHzHNMdcG8",
+	"Fb9TY641+C0wrY4nVlMZzGAYqRLf69tAC/LB4pQYy/Mehz6ZhqUp7OSAxsZVNof65dxtMaYzollzGtF2",
+	"hs/JZ3zyGZ98xkcs2j4ykWwp2HScsTN2Z6dW36Uc+DliNrgcgh6eWI9oOtNlD816+D81ucx2Wq9wVseF",
+	"fSPjOFPqITKZCyO1olZx4NWxSPDgyzA116SHArxy/quD2Ph54sssvUq+BkwKTOiWO4yV+yO6r1bGrLE3",
+	"qgvr7cJPm0zvrhUfT3NuZRmF64p8dVn4E+90LjHKEQIP7qZbnatzj9h2AXdwhZ9cFmGvVxY2P1u+D3vU",
+	"sQfDlOni9llaLdyyIuLep4vCUiFjETjqfLdq33Ct3I463BCdqUlqPzqPWkZ2/fO49gU9+y/uiYTHUeuO",
+	"a26cvFxh1U8vkbtukxwfuNbDJ8bn13shPId9zFF9SVq4JmhbNeVf2DMCxgwWAZyNRtR6TeAW6wgA3KTy",
+	"mPYdSHeF70CiMBqPyB0b8Rib6blUzYgAGSGAimZfYQw6dL9sk/eIkE4VKzX8C3n08Hwex0AUfdcAH2wE",
+	"y/rATQdmQ8iddaU8zijRHseIC1jSZASp5Qjl0mNffZM5VJWc2JyOHJtzS/H5/lPKTbG2VYAfkApDUs60",
+	"t1IGmcmUtbLcHiE3yYM09/aCmCmPWeQbERZVwkIfwiqZ7HP7w/3ea5BlF6wJLySyYjCXvYVA0ymd6a41",
+	"e1tRyx2U/xLHTvwXVczpSefJPQnwYCx/rV4H4XCbLmAoxtJPgnJdQXm+nqC8XFNQXmwmKDe4VlXy8IND",
+	"4jvuMGJR9ta4IGGZ4FASd3JWLXqtytrPRJK65qcrG26LoWMAX3UkpwRgR53IDVQ1Jxij/En7hTY8Ta1Y",
+	"9E+gUy88M5bqnmjFVHVrODjBDGH7pU3FK8QOANYUZc6WiTwn5vNtaOkNMZ+glh6Ot2eZFh8QY3I9vnE1",
+	"fluEmNcl9gLFZUoxyOiDjrfaaf+hzP1Z8KJzTe4kT+Yc4QFoz2vBJQWYlJ1NRa22xotewWk8LswWCm7T",
+	"0DCePH8bk4vLiJSpdDObtFEkmBNjPTHWGsZ6mJ70pVraC+RTq/HXtXSzR9imrVZFe5cmTBvwQiAUyDXw",
+	"QfgAMWIhlUBmptLBft+xfl2pchGdxSPnibGfruB+R+/JCUvkkLBENg2d1nHpAgNZlUVetqIW+sy6/dlq",
+	"wcRL1N9zL/w67Hg9k7Y5Ny5IkgN15mLKRTC7XCdIB3myjH8dFuzJG2tGugXcMx99T0u8bx1YN/IwSDzV",
+	"IznVhJKek569srnpHnU+T5eJ4rp6WN5QUEDLDziXME3tBs3Ijz33vy5+0XNJL/h6p7gG36piMeST4Mf2",
+	"U9D2kmqOK27v3bn9AqdsxGE2J7AdOhxPzHIps9z42Kp44u+wzm/cnWcXCVy2wHyBbRi5MvPd3NHnlMlH",
+	"/3ZdVzeAjV7P8RY40p5Svk6kuBEpYmNqcXt03i0wg0CPWZ+sHlynif5dv+1gTEyoGRW6LXmabc2LunU6",
+	"7nzZlmE8glycnacw72dzFqUhuBslJEmlGDLlo+Z0LMVwXqV2idGwlfXeSq8iLk/freC09gUNKH97rnt4",
+	"QcdOqPiEZhfnWpmj/R32gQZW1rCH8iR7VggDS550lx8pPlj13l+8C7RZOXak3sS/A2tAYTamCTSkZEpJ",
+	"1YhD8WH4dy0rfR2ytn7wuVxUMWSHcGn4+gzz0oGZ3vdpgAO0kKFFfuzhN8EW35jhHmWJma/Bv5MzKExk",
+	"ArerPyNmKknC9K0+GNZ7Cg5tFRwCQt9/aGhePDR/Db/NmJKTAkXjZVtp4MppziwJ0viQyjY+4sxe+Imd",
+	"Kjd2V7nhT/9wazfcPa0bFL/twgtXLuMo/apydBw7obPQl9z191ckpaa+/60/g4GS4+rutwm2cF5hBxbM",
+	"gVGV8uWzMHKtOTQXXCwnP8vMKEbj0YptCRbKbWAqRQF8cblIZt97fDN5/ctFvWCGasLHfvLhoXInpsvS",
+	"lK9yAf48Q5rjzjXqBOOYat0FsnE9tYs3ttPiAs+SS9Ee86FyBZn5p62qxJA6AV/c/KbCn2Um/tCxT79d",
+	"nr3Vhz89CEWcS5sHKmdxFSWLyk6iwH6xKEQXrJpOKFu3SlNokw2FL8isBWMJS9rkLRSvJ5JgE4hUiiHE",
+	"LCOfASekYYRxK8bb5LVwrZyx9qTEetrlKGehqGV5gl0Iai6qKqmvGinfp73GNWuZ20MyrpWY0a6ZzIbc",
+	"YIeB2pPg+QYEz2a3qqYwRKrkuCPJ92RZXW2IVNZG9AINVPUcag0gTLaPI89bjRu1G14hbnyP3W+nmJ7Y",
+	"woktzIXw4nC1DsIJtJLG6iLbczrrwZVu9HKK6eWdh6AsG7TJcUM1GyuplOtWb2yraO6qgAOOh6akXyDQ",
+	"ja2xXZVwnPjsic8euLd9NXUqL+JYjdmuqzLtO/K6syyUptjnnuKiz8E9Ag0vfcJCQg8nAeXEXw+Iv7qY",
+	"6nrcdT4Cuu2F+5aZsIt6znHgrQOfclIf7HwFrk93XBERbMq0wWK6daOb1bHNd++PLaCJSJA7jmU6uMmo",
+	"dRb+t05Z3KL4oQ9LrhizXEhs795/xF8cSIf+j+/eP3hoRU4WhVMMFQlVCXFXXwwLgMAFWn3hYK+ylOnd",
+	"oYVh0xGHVjxQckx6fapBiPQi7IgJn9bgFs8/4rZRX4cmxPBsbyJTHs+CqWu/5Uq3P4uAvZUPW4DICtVk",
+	"8CJ7cRRNeGwQogxkwYJ4yLv3ew2C4JrhN1SzVFLQZlPgVJ3L86g1pUp0J0zF8L5f7CeMD0eYaDLiwxHo",
+	"DKmctjrn7SdRa8wSbnnBBdxlw40dp/Xx3XtiZWprHZLYT+tseyLfZocTIPkFzU02JPolMvqRs1/rRLUl",
+	"cHykMNp1iVAjMqbqliWkp2WmYtbz30RFaTalGl9kBQyZsYr+1UNmMA0KyW47xp+TDqKN0xTeQ7VmWo/d",
+	"O/J76xCTlUwB+9gyS98hq/QcFjj4xxDiWmcTqzxZwQK/w4hxt9j3fK0XTFIqlszuz6hFjaHxaOzBgFMu",
+	"brtjLjJjH7GkDgz78vzc0jQV3VvGJt2EznSr8+w8JIYXPn18bidPFVrMigvTnXKRyGn+2qf2ZSM51V0U",
+	"7b45mV0Ftl+DLesi3vVApqmcdq0xg6seyTTpjunXMKBlTdp4BRUAsscTu57Hc9+MuXA/suaHYnLCRNda",
+	"y1x0x1KYkZtcJhLZBV+f/7a0tvs89MlWPDQ/bMjocodhtY0cRGKQCUAip2k3zkxXDgbdRI4pB1sqqvo6",
+	"ZXcAgv64FbXG9B8A4d0V0lhdPj9AHSvGBBfDrp0j5kJ1nhY/x4m6bx4DV/a6u1uZ+85KEpkmTMHfXavP",
+	"4G4CaLh/dXljEq5pn6fAx67Oo9aAjnk6g13vxiOeJooJPGK7KzTterRxZi/0VRgR7Up8EqRx9y5LBVPh",
+	"5XZyk9FM85im3Qm1CqadykSxoaCQhWxnSnVsP0dh5BC2c1M+v280tlpBypIh645khoIidI5vda6ilrBm",
+	"aNrqXP3id6DVubwCbh9za7FU/vCy8MvHj5/mP/358s+oBT3SZt0BjY1VPy8LGPP+Wv/p84pVEER9qnnc",
+	"dWzAXSyHX89FF1JHgInA/7oyA619kKVp8TctQfF+ccOdGqiYA6IPtIMKRte14IMN9q0sOxf2BIpT6zo3",
+	"VRfJ3q5cG2mXIuPM0cAvsB6ub3MiKjJfv4X2t1RrPgybaknCGoJdz/6LjwaO4nbtZ2SW/nz/dGRaNdLF",
+	"01/mh3pcNxQ8Oz+WvT2FweDAPCuoGvDny5XHs4/OD+fcLH64n0HfQAEL6eyoeKyssL0Hcfha/GpV7ioN",
+	"6g/XdsOr5QfjxKizhCBMB5o9LK048ebtn2Va1MoBep9eOqI5yI9zhFQqRE2oQhVuy4uz8yeFIrCVXYnn",
+	"V628a8VFdNKyTlrWScs6aVknLeukZX1DWtZ8g6N7frLKeNQ9mbpJtL/avfVpxLyWcBx62YN7qLfNpnpF",
+	"4xH4iEOHPdQqjVOLMdEzpFnBx/bxQpIVtNzkpuzpqqibZmKRM3rVbnIuj2oTB3XTyVPz5EF+1CyWIiH2",
+	"enAx/Km1Xqil0byprejuIKO6tX7iFyMqhoxQEvjWZi5hSJ3xN3ivna8zRdiM6Q6ZjiS7Y4pMlTSMSDSl",
+	"MPDk+rD4+QLkwNXl5U9t8odvBuxNQ3uSYAVolljStJJVE6ucY6Mb5LD2/zNANfwsrAbMEpKJhKnqfEoh",
+	"cR6uT6VLLnAzGzPChZFudGryPMqxtFKswB2qglB+TVtR+R4aRp4MzpPBeTI4TwbnyeA8GZwng3MNgzMk",
+	"k+/d4nx9iGGAoJPOKb7vofYOla5c39pSAU74YFDfp8mqlvYJpnzOEx1a5m9KKU/TuaBKRO5omjHSn+F/",
+	"5uCv14kN2MEr9cJazwH0b5fjCVVYHFiTrefW0VoTxnFLjRFMF5cyPQCwJMue+mwgrapm5flEcgFftB55",
+	"if8Ixf0anfM+vnv/0p5rjY8FT5SJmOkHy+h74Y7ETCU6HfhePSSLaMNKg0c0+UemTVBQG08pfJcZzRPs",
+	"v5YJ0/HJwJCIjI4Xa9MNZCaSNvmDcqPhEcC1czaBSzyyNGU5KNW3/pk2OGF6XOhsMLB7DUqejG977dw9",
+	"48DluQToBZSeiCBf39vTmn+DTIH5ZxUAxMYPM7BSQEeEkkxw4yk8liIkQUtFtBwz6KYKZcQJSSRD7Hv2",
+	"lWtzXQsLsSB/0a7sJhzYXnMZUy4cgReb81sbBPKGDRuviJh5Cb3uU5eIt/KPnsCPzMrPW5n7z4wKgw30",
+	"HxcLHJ5T7N5weQV7IqRhc5+uzJDKJ7SHdp7FCopV9+bnHFiPFm9XfsZ9q3fObZ9Xk1sXawz1y8FejonU",
+	"3Ph6k7mlOgGZb07XX3RL/61Oa8JZzODyjOVd0cL0vo7Wzcv/eobHdH5+vqyC53yFCp6gZToSZskOqxbt",
+	"tX7p7IYqaYsX/bgTdu0aqz2xqJD2aUpFzIiy1nVBpMPmLFFDQdS6F9QX0jyfkVRip24ITLRJj95RntJ+",
+	"yiAJXgoygp7ZTGuimGbqjlmpyc2I9KjuykEPlVQrUv3D4Ke0iisKu2vf5BsEjkwBaxvfBTsLbaxFm7wa",
+	"T8wMEQyLXbACnCGz38OsLD9rCsbQbtRzv0+n1lfbtr5aUONjuXDN0J5Br2MzLBgJywurhyqy9oaGS6Wp",
+	"HcxsPQ7GkCAoaNxGIl3V2V+WKusRBc8MH68EbfhxJKcEaM4zIku9smZUeLA0amCVzkvtBuxLmTIqmgUy",
+	"9Dyr1Wn9cr6GckAPVjmQomt5qVV2zs8xgw94L0jZ1paofwWe9+CFaSD0auP+/ZwTz0u7HWVfgqCMqUoW",
+	"lJsKo5y9JlXCFIT4+ZhFGHZ3QEksyGtwQBBuItJnQy6EFX33HkLXhCstGy4SZwUhRm4EsFGUr2X7DoxC",
+	"a+cCydoV1aE22SW/oCp5EHF330mykhzYvCXIMrmATeX6XMAefStS4lcsf8ylA5FiO/jblQXFc3+Tl4qm",
+	"lSBv68ZtsKkmkmDgrd6CWtXK9fGM7jrm7qrPPttIJHHBuutYxA8jw7Y0OAs2MR6UuxKKxYxPTHeSqXhE",
+	"9QbgOZXyE1ilZdZ2hWt6YICdLhCjAaEVnntQkQopI/YRGBx6baEQCcBcnhfa7zigd1k7wivRDymHE64n",
+	"UrucjMY9wydf71Jf70t3AAfi6T0Cry644JgZyQTwbBQIvyk3gmltrbc2ea21zAYyW5Ol+KM4Ppdukl+i",
+	"k0O37NAtbM3KjtyXrz+eHLlH6shFIgbxP5Qy0Zt4cQvpMzUG6l9xiUSKdNYhQHPg0w03ChyqVkPI7VD/",
+	"1ib9qC/DTE/dYHbXDQYMLWC11YO7rzagz9/sL+uGDdew3IVm/T4zRa5jFTWG9v4/WGz/++Vk7DZq7DYt",
+	"47nQEzgpbGxZ1G+CAuAMtELmdesvH94GIXZx2aQQC1dIZ3ZLYLS3fMgU+cS+Gp6yDdD/pnTW52naDdP/",
+	"4/nZL79cNOF39bR2OI5XgARLCqz7QS0+P+7OMOpLCsiuGhw+DDXVa9PoHwn69OWTb0KhBm87xDyuFqjX",
+	"V4s9Q6hm92l6X8s+ufu+D3ffl29PEDVmf/kSxYNJ1F7szaRBUvnew7rK4GlUijWV+VqWdY/QAbnPAsnn",
+	"s1Bx6HrlB0ckSNeRJFTfsmS+ctHn80wpN/pehXJvIDPVZTOme1Gl93R1rHK3RfMy/CjQyl1S50fGhPf+",
+	"aiMVW5d2XXXRg/ZrLok/Fle2gL+4vP/Mar3uL8+TVqFsqnajNnI+plLrk+PxnuPRbks3oWNrWSzxPZ60",
+	"ogPVis7qz3Nzfej3dw17l4N7Z2VuEFdqUftySB8kZgMoRV5hmNOLbvBjzOKV2hR0pK3czailoGNuj0rK",
+	"2zx5GO9Gm+xcb1ldQ8HtOUoFpdTfH6ITAFqBlVFraikfYBv2qaacVIU9qAo7FSSFMKWLDZyEwspCAQly",
+	"S1Fgr7BeXMNcKDu+ZWyiITnllk0ajSu+hnkcV3GGTNiuyzJkwqAgA//dvkoDjtuaYJnGro0Sw41SM0w4",
+	"prCY2sIDDz6QT/Vezv+CiGZMDRtKeGHV2wtf33u/W1fU+gqbYe8NfCrj2y6w4fDjRqsOXOcDTFCOqaGp",
+	"HGYosLD1Vz+l4pbZ/QImZ1+PDwcW1XqSXAzO40vaf8ag6jPMtNPqsyTBZd1/XYMC8SLf4+dhAI+/5+FG",
+	"oJMWU3zAMWwLHN9htJQ9t60CyvTHib3/dllG0fi2i3AnoSKkJFrwTyTschxj3oO/gbGzXcjOsp8DC9dx",
+	"xxEbDNXV6d+9cLO7yNQMvQV3K1YiyDum8uY7gpmpVLc/ADnjr8iP9mfEEiXpiQEHiuxFufvWndVPnQB3",
+	"IaQhmvKE+GAf1Rj4w8pDq5NzFD0wBa4LYugH4KWRtYY+C2TDEenZC27/9eTVA2upZ69WD9kaY4k1GF5Q",
+	"PXKwbHAEbbAeeq7hYheyK3WvALlh1+byaMOSf9D5xOgtE6UmuV4W2l8i6BvmeSJCJHTDXZKk+RoLKPaX",
+	"oFm+ESXOtBoRr09/O8yCPPHxo+Dja1+Z7y/b8CZJPF/eWN3faR6G41zbtlc90ev3Qq/HFp2uJb79IVN/",
+	"gqJTzVDL0IbOdCev6KZguE+g6oebNqpEupcjVdM0dcVL4+tCDmgAvc3rUtBGDOC32AHWcgbvhi27WweV",
+	"qs/qnlcHYL25QtQ0jDWiYHaHio4t2T57sm4RGdoZu+v6f2Kb3xvbPDx35ULg8SZUl0eKDRTToz1GrD5B",
+	"BoNrYOAvWwS2Lt41Xx9omLqjKZii0xGDeBbeOQS5ofEtSyJn/Faa1iP8bkyMTOhsPty1yECeY8erBrtg",
+	"axvguXsAFT/xvxP/O1D+94neMnSkTUNMJdC4pjO/jrXZ4i1fUDX2nKeptrrdmBqmOE11kzGb37g54Wnt",
+	"Ck/LnutuAzU7C5OEQ9qswLvEu+zurPWGq/IbLp8glFKT/Ply3dD/49YeQhq/8UMrQLrl5oECGlY9u0Xx",
+	"4IMY3GiWDq5J/k4gIcxG5Sq3n/WyeAC8zqpllkL7HI3nwGBLgYA6IKcIoIvdRIq2cQDssLPHPhZu5ksC",
+	"Br/x/UL3Nkv0X9YmsLVp4+GiDSd2uD07XPd0v7/AwEc6Q9WSes4HzjnAidxIqdxplADZVaPW3onMDoPM",
+	"jq7a7Jabg/Lm9/If1TnpwTjAPgeW+qjWbNxPWYI++2lw0lPvo5eDag89QjrjNd3IL7+R3tG0W95zAt+U",
+	"bF0t+YH88ScOdVgc6shc5zWManVh/sjziX06ziGzDKOK/scRgeZY3jEOf0RY7AtPW8UildB2N2d88DDT",
+	"OdoRvsOxyDYp1JSk0n6hyJBycb9ixOS2orXP0OVy/Z3gAvobcRA25EbVESVIgXWbquDqZ0fVTMXPeTFW",
+	"yPdT1nJRwJG45abrN6jLxakM9mjBQRae6ealsL+9/rSjCqa9F7V+43mPTlDVOZGXakGeBOqDZe/R0MK4",
+	"EMIpW/ndZMTs9zCJU6XTgkqnlYNkzjbeQz1TnwvEowEcC41655K+NBOqnBh50MaZtWE6SGG4uWg4e+FJ",
+	"rqt4jA+3/jeUi4D78eDxME97BxYUc/fHXiV7px4mPnYDgPDeOqE4CSxUmVLFRhLIyX8+pjP7LD4avl+p",
+	"bKaiPAZJBKkzpsIaLiOZJoSbJSGuIHf2G+fKqWbpLd/sgj5gZOqYOMBGe/mdFogUCboPOvPm+tJO40AF",
+	"mm7W1fpd3uyjC70svab7i8IEJ2FPSNN1jSnhpqOv0EjSZ87pB9LbCjGNdsNGmbeFoMrmkq7pyIq73W+l",
+	"MqOthNrDBVm+a8o/tpBGE3JKu5uz92ZC5MceFpT7R7sDqXo/XROWaubOB91EhBoiRcy+w/ZDvyMi0z4r",
+	"2zPN4HQNUySmY7uPJW/6kbQkqsByWpehaH18rYdOkF7HAul16jy0Wyn6gU2kMoQSRxIbyE6zBPvLsUdi",
+	"5BCK1zqkbxW5yMXqI5JIIVVEhooKE5EYsClFQuRUMNUmNxC3F+zOclqQ+Q2704+uDxEg3d8B5ezYo14Y",
+	"qRW1igOv7l+3FyS4th+kuTuMWEjwyJsoc00SWgcd5rJBuvh0fTOeHTedBUuy9fzs55+hRhCVSjqWmX1R",
+	"66r9JBQexpaAX/3tA1QYrhSEFiDPXr3467tWFNbr+e/PZ+dPzx6ft6IWUKIH7Xn76oPj7uvIwafrysEr",
+	"S6KW4vWIT1qdFt7W4o2bExJ7cP4fWjFMKh+8EY8dcsfevO2zuk9EtCMiWpdevgkHI3ZkP7w+IYEUHyVc",
+	"H0Ba5rsBbpZLKqe6kFNuWQF21L9jalYsoIvlmIF7ISJcGAnP5AIcMtBBgRwoOS6kXWIYsDSakGZuxPoM",
+	"zIj0kHKTb8xLUrgK30Q+5uV3kI6Zn9nijMzL78cpcVmTuyczc0rIPNa+JEsOdfOMzL+9/e2UkXmM3idA",
+	"NLnFyAhVhtAh3SyCU2AANWbJK1A87O9mkZfgoV7/mqRMaxTd/2JKkikThsisUXj6N4Wuc6e21ztte/0g",
+	"bqaluZpFBt3QcGltGqpj7A2NU2gHUTVYUXo2NCI8Wj2a+2otPH/PELrw7Kk5+M6bg58Uqm+h/e12HlIv",
+	"4Q7HTQouHHApsGTI1AM7S4NWslOPqd/1B+lafiLzYyfzjSj62wDdBu3/IH25ZU7xSDF7YPt05r6X2mCN",
+	"vZyAk4Z52ynl4pYlBFy1HArrr4kcILSA4WLoUUa4sRYSumf9bQa3qj1QdceSNvnDu24VZCGwhFDtUhEi",
+	"QknC9URqmhI0v2jyj0wb6OnN7U9gixLSX7HLo0uwm/chu1uBSzCKCj1gCrMJY5kJEzlXM45HUwQVGECZ",
+	"GMudz346K/a2zv25vqMiKKDgDq51RVdj7cK484Jgfw7f0C7ylTBM2Ysy5TFbu08kbvbxZZb5a7KktP67",
+	"qq0via+wPScn7lE6cfE4HdvRK0+DVd+BzX2+H179/eTzPXCfb23TUbg8izSypQoTysZ6d+8na/PRHMwH",
+	"8bHNSMlsOCLTEY9HJKEzdANLeYtIrk7ONuj0fe/meVwuX7dPu08wzAdqRa3CsFX+3gb9WXDMazWeb1Jd",
+	"6NuNkcYu7lfWVxlFEsgX70e4PLv8ZR9+HLy0B5bs5srkJoGgHqDG3TmJmSAybwufV+D4ZkaWkUjl00yt",
+	"jfECJ4ucRRs6c9PvkElmCFNKKk0UH44QoblgX4QeHaHWHdlU3vISOgC4CBbyRTAbgplAXDm9Kz0MzZi6",
+	"U8qtgWZJmqes0PQZmSQ1xPAxw7b390qWKkty7HiFG7NXw2N1itqEGHZpiXzT3GiDvf4edSJgGAVtxGsq",
+	"1CWsb6og7dTzHKh+S7/ziQCWE8DRpc2W5PVBOl2dL303hb/oQKXOv+dTsK0AZ23yisYjknLBHDopZLJe",
+	"Eyy9S9xvHOyUgwawkh+yPjFN1nWdvsG3yEG5U4QHNrXqN3pxg07xDZYDf8Bz3Kv2wYWesNh4NnbTJq+1",
+	"ltlAZiVP4MqlCHNlBg/j8pMqYaDXtOaQnq8qGnat5G/Rmd02cNi85UOmyCf21fCULQxoTemsz9O0G3w9",
+	"fzw/++WXi7V9yPDiI3IhL7xDwb/s7/rK7mVot3b8/uXy5azzNl8tDpXO3eGTy/n7THPxjOUvH94GJ/LF",
+	"5U6cyAs44HoTb4ovfs+17qCEoXq1iU2lGISEFyQZW71OgFsH84sL7bPhp6DMsSlUM8EjgQO1SS9RfGB6",
+	"JOVWc4QGHAkfDJjSHe978q290FajBLaNGEkGXDTqtv7gV3pcfuuD7M3YZHE43qdW5+rist4IPr8oyCt7",
+	"pxCvY1X2PWg14EJ2F+gAMwGBPNMZmSgpBw9dPq1YyujOsKaKph+2shhaC0tmxjfEAL6Tl1eO6B1zBhgU",
+	"Q4Kl6exOohjm6Vxb8xRt1RkYbiHfJpWI1KGhb9isvUq5ZYRgeDAf1zq49w1bpnDc+63AfGBMqrlmGjD1",
+	"mE84zLb1GzfxiIlcoeNaZ6wLTc4F8Pf1uAzs7zGmCfmLcWrAMd+sYe5GnDKFjjZTaNGZbpP583ue+fP4",
+	"lPlzRPYXMD3n3raGSqZZRSQbZbgklATjeT1jLZswdcft6ZxppvXCjh2f8j4P2FA/TZkiI5YmYGtJeUug",
+	"NJWLdrW5lA/20Y91XEaTXevuLSY3ijWX/H9Xrun0hxhgxMbM8gL7pzZ0MKjvlWF4zCe0gULFm1RLtMkx",
+	"2zuWKmGJvbyQzFFXbIqn0L2TPGHlGQSag4aT0S5b68dWseAJkM9SOXAeX7SqezpenJ0/+XT+S84B/TmW",
+	"Hri4WlcxOmcFYGQuEn7HkwyExJiLzNjVPz2P5k5zxcXQyxawIKRRqVYUhufUimgjJzyGgf6Q6jaV1J7g",
+	"ayvD7jibWmMhHvE0UQzS1Spkxr0dayxL6x7TeXBDO59BpbldmGEg3wIXfwFG8I769t9n5XkrR4yIUlcq",
+	"0iGWNtA/Z2QKxSTYyp8nOs/B0kZRMWRKYzEI/sZa1XJA7FXwNSKQPmUkYBrldSJUkPxW+83AHAvN7pii",
+	"KSncbd2uMyjvnfmeIZDXZypLGcYumcA61LwFITZti246jypm8MGJraPWLwuMp87LL1WCyuM8C6rgQGvq",
+	"kcvzqQbgordK5XQkScLz1A0g83ZlNlUVbW+ZVHUS+ocn9KNGyfkgGzYs0Qt805aVaHN/nVuez8DOye8Q",
+	"+fHq/PFP2K9MihhaMVhLADX7pc1arnMPNyUDbq3LvmL01qoiKktZu66VSwNCv+l+LoFAr55spbA22szl",
+	"e6Kr6nYoUikWm53KvUf2tu+xKH0hVfq+SjlVFgohlrRSukd99gVN0l50VDXYf5c8+YDv2EW3pZNqclJN",
+	"DpGF2mvfBP80VN/WO5zfTZgg8AjJBMAO9jAA0cMaVQitT7lmkUsQ0oZkasiEC+J3nHWBdkZwc3hvA7ov",
+	"lEyZvi5wSuwOO6aCDpnSRDPmcTpy53ub3MDEiBRQkKaN4rFhCTg8CEfXr2F0/IMmNJWCtcknWEdMlZoR",
+	"nuAgho+ZjoiQZEBjs3azjkovO4xzXH71JGO796rjIK2odRb+t05qUh0e3/371SFUaz4UHvmFjSFU43FQ",
+	"8B75i+cKFvoymZEZM+RHKzZ+qlnbmIuNumfj/LiGIWve7b5aGTmQDgZd+E3doBCs4lDSadg16ckJqy6R",
+	"rjtIDDVWgl9O4FeJhO1IuB5zrVmy+rH54AhIrurh3Vcr7oflBV34ScWQL7NyX5WxXIQXmbGlbVVWhk+E",
+	"xdK+VeAQghNcuTUj95lgAx5zqmbNgFX6XY4xfaNqTKff7KlD+9yKV9EuLhZ1ujx/1rkMaRTIZPz3VqX4",
+	"dL52Jsx5v9D52mRKcDHsXvyCLi+ZqXju4ApfrLUioGR3HLkkLAb8Hc3VhfuLS28qdGMl2UMHa0DbqK+s",
+	"n7ricmxH6xiQ13dQ8n6xrIFmCTdn8BpvCOwiUxJmu3XdKogn+DQICpRklQ5Yu8rt286cKG/HlLcOkVUR",
+	"2KcRAw33UEySesJ0flI32d0S4/b1tDnJPkI1cY9Ook8SNNK5FJHIcrfpSEIbwRHADNpLWso3stqu/bBD",
+	"eplm1jbvEMvbewXMwKKXKQHNV5Ggq805mjyAh30ZBoN8VvFUqlvoUGN/DmnV0oBNhgq3XtlPhbvtuNdR",
+	"+Kbczq7ES86ftNYi+RvYjTy5rmG/1Ym/74S/r3kjCgLhcmuBcIh+KhQKlR6qv/A75qSCZVhajpk1su9L",
+	"iD9XY9Z2iikz+wSa3YizrsIa/dqOiTk6GJIX9q4IQ7TMhiPfFWWtu/4CF8935MHfmBMi0kuBGzw5uzwv",
+	"uaTXAoNBfnAY/NWFXCrP7uH5r7Pi1tKvvzt26qiE1SraK7JRx6aOjYteBi5KCd7fVXmre+MxsdZAoNYG",
+	"7HNlRsSSBmzUVEkxXI/BvsQdoOmJvz4sf609vj3w2OCjPzHaxYzWUUtQXUfUEMFYogOoZrXXcRH/veOa",
+	"L4BieMumTBtCleJ3NPX10CHiKpWZj7deQ9oIkYJpIkU6c2GdEJ2FUKeLio1d8wKjOB0yMpCZSLArAU0I",
+	"zIz0Z/ifhmAZ/o7LPa7SItj9h8BjyAdqRa3CsKtHz/A6lQN8qwfxFmbT2Dd/xN8sGd0Hlx42pDU3uGI6",
+	"zhhhd/XxPHykC4802ANuSiG+Fssx4OzWbQCNY6Z1dyyTNYK7jnMUf7u4sZ/iEphcTW2Z+7rbp+uEVBWL",
+	"GYzVLb+gquIMLzGCDHONIMPFdA3LM1JqWF3xmaeCxV3rVip+W2UqjCpXqrloMosa2e00LFo8+E6LplM6",
+	"013npSrwi7Lwfto5f+KEt3/mfvlwrXr0tHNx6X7NUj7kfZ5iaTT+BakJViTHiAV4UfgLeTsdsu5QyWxi",
+	"qUmMYtW9+KX75JkVAsAgNPxIs6/YKHtljJfzp1bBKd/ATmvEh6OieuPgou2pgJRbvMJaBajwTFMxVOCo",
+	"Dx1ERS5ZH0W98wLa6zAfPK03Hz1d2IJfsSHXmPeJ1wSCHHJAJkxOUtcRqQRIhSUqiHwyY6ZDemUZ07Mv",
+	"6OWXs9cmr40VkSIJUCz/zFjGCDWQHR9Z7WdaUJBcLpGfGmhe16SH3/YgBNJnqBRYlTawtvZncXN/Qdis",
+	"qSincDGa0LG0ksPo4o8A9AajLaL9WRSDx/6FDlq98CP7/BzuS/4svMxlF5Mfe+5/Xftx76fILRXKkLh2",
+	"WqUikFbvwWxyCBmP6eVZqYOK1T6BigtYz2REoWWGPSvSY1+9HEHDyOmy05GTXk7tJTEVEG+i3JAfewgz",
+	"arqg3PRgBnZZ9s0/XX8WoURBMA5gOlKRvjQjvDuwdjt+uAdwi+DMIixyrAPoifLzz48sIooNmFLY30uq",
+	"IRVcAx+3E3OKcj2+DvCAvVZALpUoNPVfsq8TlqZgKK4ia/zjKLo7rZf//abVgHBAaoNV1IkjeCFwr4li",
+	"Q0GFQSNsDb68QzCe3e34jqT7koN8eJkPRNUNp/wlask+onx1q46+aSXBP7Oq9+lyfcVirbtaUyQLUN3H",
+	"XCTrdJWFKJhUeClRr7P0M5FY0gPqXeqLeQQ6QK1H5o+RxN4iNYntIFym3Iy4IDTYX/As2ha5O6dNPlnB",
+	"5R+J5ZhpFPNFpUPTKabFhy+C+QUaxy1oGoOSZnJdznwXjCWA0enFMZb6CwmeHqba5I/RLMRhvUqErg4z",
+	"Yu6TOs+Q1UVqXEMrOoT+A3b88J1CB2RXF1LcrSY8oom/L5imDi04rb6EHXDIjwDQUpe97jja4gT25qxY",
+	"uDcricKTOfuQ5mzkX9/VLJYisUu5fHregJkLFH5Atm7AUf2nYz0PYO4ulzw76nLjjYztqPektp7U1p2r",
+	"rVYhunPX9SDCgct4CA3T3T0H2RYOouj7IopNUgqo7qGActwmN065+4fkQs97p6SIWUUSsXMOVaYN5yN6",
+	"b9c9r16uwRM6MJBjTK3akqZyyhJowE4JyqM5z0tZ4wQ/DBNxXWpdBW/E272hD6ZpQAqpOBMmmFwhpoD8",
+	"KGqBi6qCR6ZUDDPwiLRGtPXnuu7nRvErTuLiJC4eUlwcYgLJIq9FDm+yQGr8uZqi+IgmY7SiDiJbz3jJ",
+	"XagPodzckwq+2tYZqy540vXcp/dT5N5XzEkpxC0Azt5RLfkRUPj9n/a3rpq74MgP5b0syBmpyp791SUG",
+	"7PmWAuNhMwbrYaWfdq4wp2s9Onwjd1aaslBm2J03C9dxEix7Eiz+bE6SZX+SxarxwYPLRd6baYGHY1VJ",
+	"wxMmDB/M9ihsvGEiB1AX6YTBFJzxOiQB9Bk60SE10/nE5x4tWCCag7Vgik54A51MuXAu+Plof5u8FvNm",
+	"UWEQH78vDgMW07yMdJHkcty+IliPTzsLK1onfp8Hq6sj+Pez6HNzjhLgAz9oJ2ClYF0cFt/rgYcBQccP",
+	"7y4JtzJ8dYHqr9ZRydTNEtvXY0qvPc19K8ZZ43WnJ9l7MuoOQfR+hL5hksR0vKWcTRm922cV6w343/qM",
+	"i2Ho9Q0mlefkI3pnv7N3zgm2Snk1opowkTAQN4vcgwvNtMh/hhMC3JOEcEw129B+gx3+Ruy30BboZL/t",
+	"1n6zN3lhV6ZvX8qkbGBOImZvIsZ1AwCzJhh5/kw2lzcQMjmT2SF6EVeSIas4E0NxsJCG5UlNrlbYvroH",
+	"xXO9aD6HqZTNW5ZWrm0KdHNfXfrAfsOlfJeZI0Nz+ERv7fnIYBNLQVMyknrCDSTfhdrWMUt4TNMuA0NT",
+	"xLM1BdQHu0t2g05hqXrpUxCaxy99ZGZiOWbdVa+af37BlVsu0jBv3x5YdhJte7SemEhymSbh3H1nZntp",
+	"eLylUZXXC+xJwn3wmRbgUqTC1xiWQlzODWkfLNciYSKE9pXa8w5Je9KplLcsIdkEcVp2bZdtYX7hio/K",
+	"/lqnyCRqTUYzDZxoQjkkADmW9hZgAqbUOIxzSuIR5WpNyfgJr/JJLp48eyfZ9IBmF5LddlIoU+KMTuk+",
+	"Y2hvXSmmJnY2LCF2PiQTmjHR8dLIVaFwpQ02f0SLKUhoRB0t1bWAYeUqN2kBtMmKEEYTKLMFYOY0IVST",
+	"HpaN4By6dg69epG1fTJJ2f5DLNMw/RAkA1swGIJUl/NMQK5qX5JTlWWymUFo9wCo5cbejOMyCH+H8l6r",
+	"CMipuMbTza1rLWMOfUJBgyNcFy1EmRnNE9YdUwGICWtKwUwJ2K+THPw+7cP1b949g3H+Bi6XxgV2dZLI",
+	"e5PIlvZzWeQPY3OxvOdWcK8NgYiULoJPiASgEnKAgsIjxcST66qcFjmwB6oN5KrUpeqv3lKuQmbZFxyV",
+	"BVfdR841ySaCD0eG6BEfmINpLXcyxg7OGANGcSh8P4LpdHdxsb8VQeG64KERMaYJeNWYUoB9uUhgjKgY",
+	"snpAxhtNenWCxf22FxF5xxQUVrnHMHJX6HOnGI1HrsUYHBYzU6lufwDYQJJwxWIj1QwskQFV9h8zYp8F",
+	"/vwH7X/gOpWN6QxK8wsojR6S0Li2OEIKy+QvzkkPv+myrxMwkkL7MxM66Egi06SuZP8tDv3C7dTmZftz",
+	"1WmFEuNeAGazm4hW3jWhfc2E6eSprTJNmDYE9z1M/5ZN6hD/XAFzkRrG9OvvTAzNqNW5OD8/XwFHrifk",
+	"tNchQrqBdYRAmzBf3HSH1cDjETHSuXBJLRQi5KFWAkJaYlsZ+9HNxm2dBmUBAGN1RDSzJwApsgA0MaYa",
+	"2LYTOf85BzULbcG+AF9PQc4AekAtiiLi1RYXwA0b67ntfXp/cyP7/Wt89kn+NVWKYtTQzAC+diDVuB6P",
+	"wa7V/nKVdXq0praVsRODnelWWSYMsHSNF+fbLrJBrMCalqnti8vHV0+eAoyyZ16rSyp8/b//jFpDKQpb",
+	"Zl/xy8WTJgGMz69yLMXCm9pOWBZF4mO7byNqdSaVT6oEWtD6vy+H2ZuPV4/fvnydvXv56uL3f7x6/PYf",
+	"8eWblzfTNy9vVheSyPkeGs3AcfwzR+aVJcm/IqcBTlTiBtZUSIOYKTaCdVwcapX912WkHIdPUi8TX90x",
+	"NSP2GT+al05cgGChQk+ZAjg9S00LsISvyWOfLO8xlXEhSXVH1RdhcvfEUAWrgCdzeFqqwoTtbDvQsyhy",
+	"MjsiseuB8L//x/9bB5siJzyukyYV7K5B4ranoludq3K7RsX1bTdldwzQkLgBvvKCWlnA9S0J38C88TdF",
+	"Kmo9oxfx+VWf/fxzgjr35rAf/mTqyOQmTYk/uYI2+QK34uz3UNW8WLN0z4fH/4zWArn6O9DN4mfhmcaV",
+	"10BW9VicQMYyYWGfAtHmH365R6aP/m3/qccR+VRSN+2zEXKHcqGKhxgp0LX9m47ZOjQ6ZIFE11cUaZ+l",
+	"ugGJaOmZMxyzTzUHe44pqFWxQhAtaedfgI9SOzQEgPLPglCbKD5mSsLEBvyrt/pzkODJRElrogeEbU+J",
+	"N+4bkn9TR4lPLuLLwTl9xh73r1prE10dtIY7hxO91WB5BGqrI7a1wTvcqG/t1QgQQCkXt0Cn4raeTt9n",
+	"/ZTHmBdin/RAp8ra9W2gQd/c2u7uPRNzRPU1UDSag/CKojGIif2AIDamt+x+Bz9qDI1HYysCqZiRMdhg",
+	"1oD03kRIJ0EjMoQKxfxPpxR9ji7pxGjiCJckLGUGC9Ge+ricFcn5JA0yovtsBS2qmzDK71ys38Llg+VZ",
+	"KzkjB2s8+lYKVkQGWZlxTZKB/agCVbzPBSrQ9+zAFs0SLh/9H+v/kI/pkOEPA6fEriQzM2fnLH9dJa/x",
+	"yyyxmxuwus4+BCfLvFIwpTNdMYf7C/CM6yXXE6m5h02pfF8vv489jAgTCqJsyRjrubYuz58e4vFufZA5",
+	"UcKxhQ4i1YIESaUCNpPHI3wV+BEX7rydx9XF/G4a9tU8mqSUi/KyVllE0GZ05qbRhHlWEiHvJsxVDTtm",
+	"mzKaaAKtArwsyTlWTf9b+5k2itFxHVpUhVCn2pSMGTv6D5r87cPv3m6ZUDPKzZYUuWU5aFFjxVxWucS8",
+	"HBuzhVpmcFbS2CFtg4xAMcUVMfKWCUIhv9GbXeC3gf+1ya9oId68f03ilAPkk5UfdhVROTnfvljHcsJ0",
+	"pQr6hm2NfsfGlFuNkHKt6f9lX8VV23+/cmzi4jxvDJVpaDNRgG8a2L+x468e8Qmet3PROCX15i8bum3c",
+	"T9wNwAAmSRgxigrNDbkZ0oT9yzWMgrtqVVJrJDBlryruLnyOLm1Uo+x8C/8ruOLdSDf/639qTckbmWlN",
+	"7RVEy6Prh/mSfxSG+BK1pGBdw8e4bu1vaPHMV179RdlPtKoq/YbVCja41ocSBPH7P6fQ/jGShI7J6/+z",
+	"wH0+8qE448KpsZUQcVZPBWry17K9LERcAA+gZMBZmpC+YvQW0OOytEJ5Q/fdG7Z/yLUC7dE1cnHfsIZh",
+	"07a5kYcYmCtzggJICQZqpGAu0OUEQ+UddTIG3vpIsTt5i0n81Tn2v74gP5+fP2uTVyJBO0kzbWk+t4sU",
+	"GyimR07s9FkqxdDK5za5yd2Q+CXXzmfJEnJ5fk6MlOi07GVCZ5OJVAa6AN0y0bXCsee9mRi5x7dck0wz",
+	"jBbCGrRdmsxMr11RGGaX98n+qrXq3f56Np1Oz6xOd5aplAnLKZO5Cw7zaHVaU6266MbM59wdcYGg07At",
+	"uJrVieADu3PA785JsgY53EuCcdbeHU05FpwLSezxMKDKK/zV4mv57iYzo1cQ4G1as3P9qufuD41vq+6t",
+	"1eCGGVUJK6h0lY51vNnuiBZd7Kc/Xz1rkx7qQN1YMYAGoal2oVuslZlpw8Y6cmHHiZJ3YMaPNUvvmLWp",
+	"yF8/fXpPnlPNY+iJMguv5EnPMv3Pwn+gWayY6fkyj75MZtekBwIa29wIqpScBmVuRiytkKGiAoABeqVL",
+	"hdPUhg4GHcJoPCpv5Wdh90a7ljs+Io70R/pW5dQuqPDVtMmNxwK1xMXmiD0ifRZT+w00jUV12EylfVhp",
+	"hLYxI84G7c8C7oqG7i+Ioy4HxO92B4mdC7iRXUeQvSj/CJZa/AA3JypzCHgKOUT0WfQyYY9cKv4vlnRx",
+	"q3vX5Or8In+N+7S+Y0zzTCJcgpX0qctzaL9auCbAX7TjL/mK7Yzv3diW0yTBJlFGMNXxEVm9Rutauwfr",
+	"s51GpDDuf41qGHjoBizrCvvIrPCTF7CtO+J1zNqvxl2ybbhbQVdfFjosF1qXQojr9h2tjBK+K83lqJqP",
+	"WjNqx11HnSPszP1bSASMWmeFv76s1QXTPooVEfnet+pTK1ZvklEyAuHJunnQ2FjJDdlN6Yxw4T8Q4F2s",
+	"bsppn3ioPhhuNEdIoAoDEb599aE6I7OUx7FGQ2owgr3tryTXmgpDkh9egR8jdwSKoaxORrw3cFNNEIuk",
+	"+dAZFSUWVR+GlXPcwzPFMlcBo7oG4aJQ1WQPITTNW992xjvxrkxT+2seN39lvZfMvoHG5r6fbMU7uNH1",
+	"abpl2/ozqLTPk+S4u3CVqaTSrr9JEiue51h9HZ1UKQjbtz6p8vvO0cm2SfnfArOOGrrWVtudO++DcD0t",
+	"5+kY6l/5tq7NXhe24Lhf5jovEJYU5JAe3sMegRxHopjhCnS/OkfrdsKiaZdriKPEccZ4Oi8hNtQb9uCN",
+	"Xcr3D9AvuwIrdy7atbm5s+YfQVIHl+LM3ZZ60++Dt/tdEorHaeZmlCg2dTFCl4TZiBn40s3tg5/aUVmC",
+	"uYTZsT24vQEYSzHgaowpP2B7yQkTi+yu8IuHMb22MlnmrtFDWy33/WZVRkuALy/5VqZUE6pvWUKMdPlX",
+	"BdJ+j2++T9T5UPXhfkvCkC7tcLvuxefhChiJDZ3AyWt/AmlkAEnERZu8lWQqVUJo3wq9HO28A0lp9rqH",
+	"+o0mGIJbcOBEx8UQzpZyhJ6vauyRSWY08fBo3CN8PADTKGmoUeus9FehjepZ+P/KbCZcS4xTcA15taxu",
+	"6j7nduVmrPh2n8ZbN4tQTrBaS9gNJhB+urQPrMYoCUkYTVIuGKRoTqjWDsc51KlBzKiOGcs7ppJsiRes",
+	"7kgQNZr82JOZ6ctMJL1CwR7mjvwUphJIn/zY4wIfr+tRi0WRqIzcv39+NPgx/u/LLusvaGxZTsqSIesm",
+	"GZsr3H0M8MC+6HqTdB2MnLgib4zaLKjRLmAR59vUKW7KgLGkT+Pb7hRCdN6MXTXoAyZpNu4zZTW3s59/",
+	"ffzbs//4b28sV1V8iBl5uMzF2UXlNKaSDf1nFC6er98KF7/TwhbbAUQG5NWI0dSMuiIzivuGi1YEVe6P",
+	"PwyHC1J4QdvqmFnqWu99KRR9axyytji78NpgYl9u5w+dE0mHqVzMy/cfdM6LK/WJOtfopzzQ67LbtTWH",
+	"pyMGMe2cZUCXc13sfwJJAgZbqMf+wsU8YZqkFCrJ7mkhmjkUDRATbdIruELPfmOzHnY4RwuS/Hh1fv5T",
+	"uwiJ6NUMXyBWLJvGvjHQUd1tRCElfkXnrs76Ywd/qwDndGHq5xsYkRLFJowaoumAXUOifib4PzNGDPtq",
+	"irWvrSeDC/YzfXLp+SvamjmDnduNlTNEnzyJWmMuQglsDdvd1MVclf+IRiFoo1bT8fOrapF54VAcGKDe",
+	"d1o3Q8VQ/+17bRL/LFw2OfAc608PRwFtX7gyoy7gBXVaF8+e/QKuNjtA/k13oljMXRHPjFG7vwM65unM",
+	"516+5DRNZWjo6fMkx1xY2VKAvFjK//SIWX0X2V7O1Wgcy/FYJo6fbcp69uNOn5tEFe/7q1cajtmrvpTR",
+	"wg6ETkuAiuuu51oW22LH+nPEz8NaeCpi5uxGlqbAzNzg1L42smpab6LYHWfT3jU2651S5TJwBkr+iwnS",
+	"c7eg1yavMNOHJlwMLWdlDqXEJRUlXMep1JliBNQoVW7Y1S7ULvnVQDwZNFdkrtLO2KXcBWzbDpHQDDjT",
+	"NI2ICmlqEdYqzSIyoDzNlMs10nLMSEJn2nUftgeK9n1lSGH+fm4fVTjpkQ+gR8Klhf2uhR1yr/zt5/+4",
+	"PHvz7L+9XIsVH6gqGjXHdT+NcufLofizV2CiUNZZmPc9ztlIj3YI+ixkwY+Qx66PNbcQP+7dhAnt6sSB",
+	"47TJTaolKXAVyAhFbESHzSqkAXzWAj4cFznmutWVlseh7nfGhfXVK6+HiQ1HJxPJhRnfJ9WrTRos+eVj",
+	"maOrZNtZCGoFqj3EKNRSqsXdW0K3fy4jt0ABDdPcRyMnjuZSGd96raUw4NgFrJokrvDyvVHYScs5ecsO",
+	"W0U5UmYXSGM7jucMl6bZ3R+YZMWIp4lQoZHQmau9QKRlq1v4UDTaZFCekRtY4JfbhjEWGpTg6BLg6ivS",
+	"JN1eHJs6krCU3zF1D6D1SYEnQc8cJhDs85oYy+UAacMOw0XGNKGGjOSYra+3vPB36IGTab5V4vb7uS1l",
+	"Q3LEmc+taZjCbyAhYABoMC4pbWEuznVAiPETIj7Zp00+gDcaPD4mYNA5mKgAMAWRakSOChkJVUQMy/aX",
+	"wqddNJPwvI02E5JV5mTc05JqUa0AhKDuOrpEgKa6P+Ava9soc+kr9bY+fE1oke4enn5gpwvYRg47CHqM",
+	"IH7QBgSVsDjlYieSkrpeIiUZ2Kwx4GZ/bLLNNW/4NUtTkgnDU3IzUbzUOVLIbkwnNIZch3Vl10t3qCfR",
+	"1Qjpue3cTnKNmdZ0EZz2c2amzAkdF3zz6mUxdBthupJV+FKqc+P6XgbYCtleb/ycTtmf22Z/NpdO0wd2",
+	"0vqDkZiKoF/4UL8gnzKmEzprLzDrL87XrrR4AsFhnhTKkbdEPfVswF2yw03f8JRJ5ODBHOR1gvN9SrmA",
+	"fIVr0BqpENKQvscwTgqhRqD8urK4MoHvtTBu5fu86c3aT3R+bhJVV/sPxY3BIvgHvdl2XFbO49hAYAlp",
+	"zoIRvitPys41xAHl6bGph0EJRCLpJjzpCmm61N6mZH06eSvNy3CQJ52wGXMslbqoEYarWHADbkB0BXCn",
+	"5qjted632DsoR1STPhtmollqw+nfTww5LrL7q8w0SwhLNQP9cn2K+4DHeKK1RmjtE71lBP3tOb2FGP6o",
+	"kAO3LrlpQ1XjiQgDj342MVj25boXlwp2mqM5WMMpFHoKhZ5Cod8Oy3vOhi43dHNdwrIdrJ9qlL81ybv8",
+	"FE/s68S+Tuzr22Ff7zNTUoLyrHVkal4jmusvco+z2WPg2vBYP4qz/gLn+R9WG4ypIH2GMVRoF+lOhCUk",
+	"oYZGHiWnlHA/UXLAU1bssohA7VnCmYghNfRxybrDriPVPbhgkk1V5q/e6ybrs99ret3cpCnBvWv4Etiz",
+	"WQAVFrutCLiJ4Sjrj/fRv+0/9TUaL/mYCXuiOhwlxOJ9V5qIjBm1p6ojf/b2IzOSiUzlcJZDqq55Aa7u",
+	"B1f6rLrFU9bfHmE/dF79zzxWCEEft6j2PdS50LhpyLVRAZ8tCRsWOqUBT/vq+LArr8YPHBg/NUbxfgbF",
+	"4w6B357feStqWRFgRdOzFgjPlFEd7Nov9mnc/OJY8zPiIrELhy6EH179pfv21R+WvQpugr+rhe8Kp2b5",
+	"CfZB9v18x1KYkdU/XF/RgLqbd/9uQ0k9nCxsuDtMe0hWxIgx8nU27lM1lN2EznSr8/gcGlR2i9t2BRV9",
+	"3ZilaavzJP+jO+ZC2q25OC98qJg2iscgXu0Xc5uU97/yK8pnvBk4Fdy3OnR++O6hqN73jcr67AdNEjbg",
+	"gs8B5pR4wNr9o7I+e2EvVSgvqGEfj1xfzgXdOKCoC8I99hfYoxjZQmAw1KcCXROGyKyg6YYnHIKyNNae",
+	"hxYD+laHultIg/YM5LP4LD4aOhhACRiGPxQDhJABH1qKCczH9UguX+2RTBPSy3e+F4WukoAknYM20zS9",
+	"xtV9Fl5kUTHry2QG6M4pGxgiM9MmHxEj2/4oJwhswuyku8bZumI2Q/sptvdlwAsBu9ppbwiYHdOUiYQq",
+	"MmNURZatGhaDBwSK6SAjJE0dzx5TNeRCd8Cjg9k1gIKgWcpiowNMwjhySCYavweIMMeVos/CThdRtOW0",
+	"FO11M2uTG88s7HKQFnFCdrsd9dsv7R5EhJJ/ZlQZpmAjKCzFldal6Wfh5m5fCGjZbfJXniRMuAs1oneM",
+	"CEl6dzTNWC8IG1QmSU9nE3vumiW9NnmDi0A/lpBwRM7kc5PH5cEURhTRuYU0IOlYApeqZ9W7nn3/zF5Y",
+	"wIl3/bHDzUrkNem9Hpy9lYKhGdZzdeaaPD6/ahME/+6EFAIv4nJayM8AD1omDPqpPYbnizQjkvAorMvP",
+	"OWy9C0p50riuk60AVwPEcP1ZXF1ekp6RsjumYlZgzr2I9IQ0XSlYd8IUl0kvFPhAhJHLxPU6sgcUQNDd",
+	"VYbf+pn1XGttOOT7F6OHb+vaWdhdRhz3MbrVqSCGCTgpXYVW7tSCl1jUPMf1oOfPq/HEzP5ub423yirU",
+	"WyWneAv6CmD3E7tZ/dk1oYaMJVAQMAG4n1HpJtuptUkPvqlMmrgmzE4B2+hZnoa9opf3gi6IymUNoR8v",
+	"7gf9y1w7aNAK/pkx97WTn0vaYKOaBOu8Jv+VioyqWegFRbVBcqrYgJrcEMuHWis3Q7HDVuHB/E79pCLC",
+	"Mc8lcd0MqWEAUbXqhKCH1pbTKfQKR1bD2arH7e31pWe9Xuvvjc66uAyUm9dOHlpRseqCfHi8Yj2hSVyW",
+	"8aS1cEXFZufbLskrAZDnyTV5D0hIc2urxFUCnbsGm+LqfBk0xeJ7kuRaCrTBRZthlS3GJ5c0i1+yuw3f",
+	"Fyh7DuuBqTECNdAAZeIk0Yrry+uol63y8vxhlxmoe4NVCZBfNJ3H6apu9b9wXZfN0/u96ziRkyzNgfA3",
+	"4ARzb1i66KuHOMxerO9yfa0HfR/tR+DeSiTTpIcloh0SvqsTZcjNqhIdwQURtWJ9txLiXD4Ne616886M",
+	"Xh2qjisFrmFQT8533CW+jFIN4hiduVcOGgcgDqBHHmpiVxeXdvGr/vJZq+g3Drq+d2fQRX4IMNXve0vQ",
+	"+PI6IeqgIJmsWlKcgZH+zwuH0XB4ro8JdHH2XVAqjsRHFy7cs3pU8Lg/OTu/PDu/+HR+mQc6AFSoY5cN",
+	"4aqVflPwsazlZAHt3f7EX/5yv2C3lgi1PM2+RnCJIrwQn8XbVx8id1zRRXR1cRmVP3sWRfmV+SwW94St",
+	"cvY4e+9QQgRL/ET5bHfvGwouR73YKeTdyKQXftFDv4VlnVlKA44Zj0dO+IzBILOTygxLiJDTteIFr/Op",
+	"NcjowPGaO1f97AJefw2vwUX6u0wSu30iNi5VF5yvWHpQ/CXhwlna9uZ9Te0h0cEAPD//hYvkv5QcnCnt",
+	"M4TOhV583gkq2BQAMwtPDlT4XkDZXHbH0hTwBAgTbgb/6//DsMZ993Gg8tYTehGfJ8/YZf/nweqJXOFg",
+	"FoVVChfrYWMrvHhtVgywlLnvAjoYcW0kWs2OheuIsK+m6ORR7I4715BgU2vBws24JkJ60s5djJjy7TyU",
+	"6EIrxlZqoItrCleKq1iCCvj64zvy+OLp07MLQtPJiJ49bq1u1C4UB+75CtXoRdEJWjOc+6qkBPGx1cQu",
+	"ocX0mAv88+JZQSXiwjBoArlCqoMrz/ny4IHIwvHUEc4naGgGd6Z0JR+WgqY+ezAoDQtEUXU3yjJtJNrq",
+	"wkAXzv0PbkaAaROs6ClHF9TAIWZ6SujAlNgdwn8mGWuTt0Uf/2dhTZkIklKthGlDM9YQ0PbxhMKWYgmz",
+	"Ly4eUe1rSDB7p+dpuDtiKTpOXRcONsXp6s+izzRP0J0q0wRQ68lUZmkCuHh2cZqLYerLOXQnPIqrR880",
+	"ljiCs7QwDcQTLTthPws3aee1dxYe7BjXxEpU95HTXl2HVFxj0cc/52iucsu6oy+c9j7LZGotg/nuOtXS",
+	"u6AKb0Cs65TQNJivnE+gilO8LdTFJxlEMhuF11w8+vsCYyho1PuHy0TO5i7v/cQb+JhQJMDN1IPFQJl/",
+	"AIyvSMhITgmf46JlDaC6WRXQLOY0oeTHyGog1UqsycJhbZ23tx2lrZrDF+cpFaAcbWLgenbWLdn3RSN2",
+	"W8qvE9GT4iMPahqCaOaaoDIIQfpJ6fQbsRiLMIXQEbn2vr8rh+bzACNmCpFbxiYBS3swuPYSajqSaejd",
+	"CjcdypDhZkulG+na8TeNrQtOXVx31cX11VcaG9/IlSaJYrquVwT286qFBr9aNeIy16s1YfABxVSKrdq1",
+	"Vo/nPOWud8cKTWpLbWd5uU/RkpjZ7jrGrtB0MDRc41rT+w05R3LMuhskaq/47MU5OEDEMKNDDC3bv2V8",
+	"a1UtF5fwjvL/9T+1puSNzLSmdt+RiXSVTCG77kvUkoJ1DR8jGrwOL5g/mpWbLGo+FLrLRdeaFJjjq/VU",
+	"Kugd8pBdcC1Le2isABAA9cYiEEhB8CDX/VLq990KjL21uMVDjN41mlreZxkftkrgw5G5JtAynlBiDxrq",
+	"KzwSCBh6vUcu86nXJlBB3TPW/lBUzbr+uHrF6no4VMKFNR5jhBMZZ4h6IEg8klIz55CRU3HtnZYRZp3Z",
+	"H2NGkpLZcAR98DID9iDXOkP4ukL3RsccCdefxXxLX5iTmyG0t5CSTBm9tUzOfmdJzy+VIywvdDVdImur",
+	"rDpkBPaI9mrOLeE183yghvDvny/E0++YIImaEcUt1bXWoq39oCXAeXyLLYGRddS3AnbJiuAqWZONFLXT",
+	"1ZsCz0gigYBA7VxKQVXGliOeRnsEn8TzwYjnaEuafW0OJchYL7ddMvrmxNd0r2PMlUVVezqSmCsMUl/n",
+	"QANWLnZ8iCSI04D946of3Hx/KBiTEbyTplqiCvFZ9EqXskf+9//4f3yWMbpGx5qld0y3ySd6y8WQ0Cmd",
+	"ERrsVdBAwK0Nvmx5i+j6UGWl1Ixws4L4L5aDhub+YyoSChEmoygXznE75lpzMawpHK2Q83jpN5PzTXdy",
+	"ruIL5LXWMhvIrLWm6ruHBs610vkAaw8XCFzfsLlJmfsoN78brqN+ZYmLpinRTEMsFTOCgV6JssJQkH5m",
+	"MBYD3KOAHbsyO8GUBRdt0iwdFHqu49nGqdQQFLq4BOqrQtn0W7Adue2lRhu1ECd/T2rIw6ohvkb64nLz",
+	"GulvhTkhYJTwHoCtmJLaFVNag7PcYyRy4oR+DRtRx89GTsbMYXGRx98bF3k3geBr7kYc0hLw1SasRDNz",
+	"lruXdqvjgDaS8oHRhBJ7IbFrrfNXgnNy3i+ZOw4d8Dm09bZ36IyLrXUh5FZL3JS1DE0z897v3JGg3DXs",
+	"UvTL/2D34mS3bETUH5khlISDCVewAbo20kwapulfLbHJMQNfgqW3VGpDEga4kpgcGkuomAdx0Sb3mEBj",
+	"BgyWAfkiYy5IptliDUQz8+ndp/cn5eOkfJxMmHX5FOBwSsHO7Hl44ptCadvmfMo7AfXC6AbFXDEroO1v",
+	"r5tInvkURj6qBJoz39Er6Uqx6w4IhaEgeab495fVS4itLuV2u66uPf+6Mn/m6Y6LAwvrKrDVq9ZqDHdV",
+	"zmi5aFgpgvp15aAbS5FkcQ3O3L3BLAF01+HFdzTlSReysPGtP8NbHzeYteFp6cAyNyB24ckccwkfPiRU",
+	"qUW9uRcF0Wj+9BmB83J4JCEZRGNkB/LmnfYkBftBY+oGgnIW7Rh7j7SPBQ+4qesU8SknvP1lSyyiv4X0",
+	"Unu11765+8mLCLv/neVGfGAxWPRFsdCADvHo3/6/3VXzJfK89MpciAJ5bNsp7yRiogao4oiyDza425vI",
+	"mKgqzzDE1hVQmte6JtSM7itdmMRb5nprJvUuSXy4J6oqUgOqpFaNIY93eHPR1XQCwL3r//Ts4vLs8UVr",
+	"AwVqD/H/hVLoyMJsUikWmw0ly58IDl1dT/zJmjH4tWWRyh71I7hD7v3zP/grYEtH1m5Dx/eYGWptjjZ5",
+	"Hgorxx3I6zWKxwBo90hOmKAT3p7RcVr6ALBV7AeJjHWvnZMxFlpXMII/RhLSALVHFnSr7pC/vY0KuI8R",
+	"efuXdxGJ+R1PiZYxZ2YWkYmCYB3RLDZSRQQxsi2BRgRhs8mAxjzlhjNdmM67gmtGV8zqhow5JjqjD6oD",
+	"1qmZTWQqhwBWlPIBI/EsTllExlTQIdb9g3MxS0uDIdB41TCfMGcpdzMGPyJC1mN1epSzJh9UiYKjMprz",
+	"dhT3HOMPVaa6HazjX6ajXMEP8MNcuTSPQop34d14TSuM6eLEMRlrTGeQ2dnxqJ2EDpmIYRfz8yV5oV9h",
+	"mJv3rwmCzOsaIYIuHhhowFmaaGLoLXM42ojlYJfwSgxTrkcR+VUxEY8icqNon8ew2o8TexdGHjmDmjyn",
+	"fUxvA4jTuHikAc95gWxLOw6WNXZJPyJxH1iBbAWfHLiwEk0d/LdmNIVOMXYOI8pFm7w2AVwJYT3cOl3K",
+	"XUQEc9iwXBFAdCntYJY4P1AVGrl/BRdEqoSpDt6+wQCaiaLDXEdkzAGAE1agY8VCot0tY5NCph6JM6WY",
+	"MG3yOsGnHQqWSGfF3XPY0VV05zYe4W75mHWA0s6A0shkhOXs05F0RGc5Px6cJVBtrMmqEpd1aLd4omTM",
+	"Eqj1nKdIJNSqWWhLXTnaLIdsQYAvtafUIf/147u35CNIpoikdCYzQ0bcP27YVwOXTtuDoSnxjuYc8tua",
+	"yJ9yZkf0iE+w9/51fvlokgSvWGHyv0o1rrt2EyYnaRFjmhRuc+GCY/XEhMV8wC1tzohgCEjtBnnOBBvw",
+	"mFMAXqxm21QpqA3BLcIXwy3C11Nl+TITwJXvpJUvAwD7JIrpOHPT8Y0O0C0Y0iopwOgWJvSBxWziSj3v",
+	"daTEVeOtmJF+aQOg8X4HvoRp4RNRDq+AeMhJFAJDKnG3u89iOgZ3cmEiLzNUYVjdGUC3DfDewBDuSOhQ",
+	"Maj5j4hiA2jeBXdFylvoG9Umv3PhIkVQUwdETa19XeI70NO97kSMoneW4WEE256NkUNmWXLhHdA6bCTT",
+	"pPYtcNljmAngT494mkSIdzwdIegxfkhA27Baq/EbOJJTMqDKTiXGvNkS4fM0UUzU8aMQsxtRO3WrZPdn",
+	"oHkXXvKJ6tuqqX8oQv7EVCUA3QyQSXCaKaOJLlYShnIeIwn18X0k4DTVPhUZ0CyomGFeY2EtdoSqyziS",
+	"Rg4VnYx0RHRMrYjWfCioAazj/JKhuAURgDdEJPav2LK4DtFGMTq2u8pErGaTsMFW1YIyy9SlSUudX33f",
+	"unTA0+KdvTGGxqNxzc0pbpyDtabwBgeQ7LcJ6jI6kB49mdiz1XSmXS004Fmn2VhoMmZURIRiqD4TQMja",
+	"CT7QryNsu57Ct55Steu1qU1h3q/HE6kq5/wGuH/idwuFH7T4sdoMo1ZropOJknc01RGZpHAOQhp3BAOZ",
+	"pnJ6lk10m9yQHBcOXojXmgl7+UDvY3SM1XBRDoGC9wI9n1AjV7obuoZrFvcT0NjlwCl7xWihnuPUVN/a",
+	"B62tmbMtbA9h+UjfckxLmSV+6fueVCAQuzCVzgHWvWpWmkWnkOES+qjgLfR4JnYXCqP67ijLlu6uEkf1",
+	"9pZbHVQbCV0xUmncINTzUuPq7ecYIzGyTf4jo8KAfg+803LzMU0JGv4lddjI+LYSj3mI7ThQj0Jq7JAB",
+	"/2qvQ9a3X+VI8VY/mo4kTkLflgcIxf5/fvnz/w8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

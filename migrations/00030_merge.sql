@@ -13,6 +13,7 @@ create table merges (
   survivor_id  uuid not null,
   reason       text not null,
   merged_by    uuid,
+  taken        jsonb not null default '[]',  -- fields that the survivor took over, with what it held before
   undone_at    timestamptz,
   undone_by    uuid,
   undo_reason  text not null default '',
@@ -23,13 +24,14 @@ create table merges (
 );
 create unique index merges_standing_key on merges (centre_id, duplicate_id) where undone_at is null;
 create index merges_survivor on merges (centre_id, survivor_id);
-select protect('merges', null, array['reason', 'undo_reason']);
+create index beneficiaries_merged_into on beneficiaries (centre_id, merged_into) where merged_into is not null;
+select protect('merges', null, array['reason', 'taken', 'undo_reason']);
 
 -- What a merge did to which row: the provenance of everything that a survivor took over, and what an
--- undo puts back. Rows of restricted files are among them, so nobody reads it but the functions here.
+-- undo puts back. Rows of restricted files are among them: it is read by whoever reads the row itself.
 create table merge_rows (
   centre_id uuid not null,
-  id        bigint generated always as identity,
+  id        uuid not null default gen_random_uuid(),
   merge_id  uuid not null,
   relation  text not null,
   row_key   jsonb not null,
@@ -42,6 +44,17 @@ create index merge_rows_merge on merge_rows (centre_id, merge_id, relation);
 alter table merge_rows enable row level security;
 alter table merge_rows force row level security;
 create policy tenant on merge_rows using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+grant select on merge_rows to waystation_app;
+-- +goose StatementBegin
+create function row_seen(centre uuid, relation regclass, key jsonb) returns boolean language plpgsql stable as $$
+declare seen boolean;
+begin
+  execute format('select exists (select from %1$s t, jsonb_populate_record(null::%1$s, $2) k where t.centre_id = $1 and %2$s)',
+    relation, (select string_agg(format('t.%1$I = k.%1$I', col), ' and ') from jsonb_object_keys(key) col)) into seen using centre, key;
+  return seen;
+end $$;
+-- +goose StatementEnd
+create policy need_to_know on merge_rows as restrictive for select using ((select need_to_know_lifted()) or row_seen(centre_id, relation::regclass, row_key));
 
 -- The walls around what refers to a person open for the system's own work.
 -- +goose StatementBegin
@@ -164,3 +177,5 @@ grant execute on function merge_move(merges), merge_households(merges, date), me
 -- +goose Down
 drop function merge_undo, merge_made, merge_households, merge_move, person_references;
 drop table merge_rows, merges;
+drop function row_seen;
+drop index beneficiaries_merged_into;

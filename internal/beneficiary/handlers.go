@@ -8,7 +8,6 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 
 	"github.com/waystation/waystation/api"
-	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/export"
 	"github.com/waystation/waystation/internal/fault"
@@ -128,24 +127,8 @@ func (Handlers) UpdateBeneficiary(ctx context.Context, req api.UpdateBeneficiary
 	if err != nil {
 		return nil, err
 	}
-	policy, _, err := centre.ActivePolicy(ctx) // a record is kept true in every phase
-	if err != nil {
+	if err := Correct(ctx, b, func() { b.patch(*req.Body) }); err != nil {
 		return nil, err
-	}
-	if err := b.recallAll(ctx); err != nil {
-		return nil, err
-	}
-	was := *b
-	if err := (Terms{Policy: policy.Registration}).Amend(b, func() { b.patch(*req.Body) }); err != nil {
-		return nil, err
-	}
-	if err := db.Save(ctx, b); err != nil {
-		return nil, err
-	}
-	if b.foundOtherwise(&was) {
-		if err := Queue(ctx, policy.Registration.DuplicateRules(), "change", *b); err != nil {
-			return nil, err
-		}
 	}
 	return api.UpdateBeneficiary200JSONResponse{Body: toBeneficiary(b), Headers: api.UpdateBeneficiary200ResponseHeaders{ETag: wire.ETag(b.Version)}}, nil
 }

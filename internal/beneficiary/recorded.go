@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 )
 
@@ -59,6 +60,26 @@ func Reindex(ctx context.Context, b *Beneficiary) error {
 	}
 	name, keys := b.index()
 	return db.Tx(ctx).Exec("update beneficiaries set search_name = ?, search_keys = ? where centre_id = any (scope_centres()) and id = ?", name, db.Strings(keys), b.ID).Error
+}
+
+// Correct changes a person who is held, as a merge patch does: 409 when the record is closed, 422 when the change
+// breaks a rule. Searches find what is new, and so do those who keep the queue of duplicates.
+func Correct(ctx context.Context, b *Beneficiary, change func()) error {
+	policy, _, err := centre.ActivePolicy(ctx) // a record is kept true in every phase
+	if err != nil {
+		return err
+	}
+	if err := b.recallAll(ctx); err != nil {
+		return err
+	}
+	was := *b
+	if err := (Terms{Policy: policy.Registration}).Amend(b, change); err != nil {
+		return err
+	}
+	if err := db.Save(ctx, b); err != nil || !b.foundOtherwise(&was) {
+		return err
+	}
+	return Queue(ctx, policy.Registration.DuplicateRules(), "change", *b)
 }
 
 // Completeness is what a registration still lacks, by names of fields.

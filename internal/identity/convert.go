@@ -1,8 +1,12 @@
 package identity
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/wire"
@@ -47,7 +51,7 @@ func toDecision(d *DuplicateDecision) api.DuplicateDecision {
 
 func toPreview(p preview) api.MergePreview {
 	out := api.MergePreview{DuplicateID: p.duplicate.ID, SurvivorID: p.survivor.ID, DuplicateVersion: p.duplicate.Version, SurvivorVersion: p.survivor.Version,
-		Differences: p.differences, Conflicts: make([]api.MergeConflict, len(p.conflicts))}
+		Differences: wire.Each(p.differences, toDifference), Conflicts: make([]api.MergeConflict, len(p.conflicts))}
 	for i, c := range p.conflicts {
 		out.Conflicts[i] = api.MergeConflict{Kind: api.MergeConflictKind(c.kind), Rule: c.rule, Scopes: c.scopes}
 	}
@@ -55,6 +59,18 @@ func toPreview(p preview) api.MergePreview {
 }
 
 func toMerge(m *Merge, undoUntil time.Time) api.Merge {
-	return api.Merge{ID: m.ID, CreatedAt: m.CreatedAt, DuplicateID: m.DuplicateID, SurvivorID: m.SurvivorID, Reason: m.Reason, MergedBy: m.MergedBy,
+	return api.Merge{ID: m.ID, CreatedAt: m.CreatedAt, DuplicateID: m.DuplicateID, SurvivorID: m.SurvivorID, Reason: m.Reason, MergedBy: m.MergedBy, Taken: wire.Each(m.Taken.V, func(t *taken) string { return t.Field }),
 		UndoUntil: undoUntil, UndoneAt: m.UndoneAt, UndoneBy: m.UndoneBy, UndoReason: wire.Opt(m.UndoReason)}
+}
+
+func toDifference(d *difference) api.MergeDifference {
+	return api.MergeDifference{Field: d.field, Duplicate: d.duplicate, Survivor: d.survivor}
+}
+
+func toMergeRow(m *Merge, r *MergeRow) api.MergeRow {
+	out := api.MergeRow{ID: r.ID, Resource: r.Relation, Fate: api.MergeRowFate(r.fate(m)), Fields: slices.Sorted(maps.Keys(r.Before.V))}
+	if id, err := uuid.Parse(fmt.Sprint(r.RowKey.V["id"])); err == nil {
+		out.ResourceID = &id
+	}
+	return out
 }

@@ -65,7 +65,7 @@ func (Handlers) DecideDuplicate(ctx context.Context, req api.DecideDuplicateRequ
 
 func decidedMerge(ctx context.Context, req api.DecideDuplicateRequestObject) (api.DecideDuplicateResponseObject, error) {
 	b := req.Body
-	d, err := decideMerge(ctx, req.ID, req.Params.IfMatch, request{survivorID: wire.Value(b.SurvivorID), survivorVersion: wire.Value(b.SurvivorVersion), reason: b.Reason}, wire.Value(b.DuplicateVersion))
+	d, err := decideMerge(ctx, req.ID, req.Params.IfMatch, request{survivorID: wire.Value(b.SurvivorID), survivorVersion: wire.Value(b.SurvivorVersion), reason: b.Reason, take: names(b.Take)}, wire.Value(b.DuplicateVersion))
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type Merge struct {
 	SurvivorID  uuid.UUID
 	Reason      string
 	MergedBy    *uuid.UUID
+	Taken       db.JSON[[]taken] // fields that the survivor took over
 	UndoneAt    *time.Time
 	UndoneBy    *uuid.UUID
 	UndoReason  string
@@ -39,6 +40,7 @@ type request struct {
 	duplicateTag            string // If-Match
 	survivorVersion         int64
 	reason                  string
+	take                    []string // names of fields that the survivor takes over
 }
 
 // two are the records of a merge, both held until the transaction ends.
@@ -108,7 +110,7 @@ func merge(ctx context.Context, r request) (*Merge, two, error) {
 	if err := endSharing(ctx, t, noes); err != nil { // while each record still has what is its own
 		return nil, t, err
 	}
-	m := &Merge{Record: db.NewRecord(nil), DuplicateID: t.duplicate.ID, SurvivorID: t.survivor.ID, Reason: r.reason, MergedBy: actor(ctx)}
+	m := &Merge{Record: db.NewRecord(nil), DuplicateID: t.duplicate.ID, SurvivorID: t.survivor.ID, Reason: r.reason, MergedBy: actor(ctx), Taken: db.JSON[[]taken]{V: []taken{}}}
 	if err := db.InsertAll(ctx, m); err != nil {
 		return nil, t, err
 	}
@@ -117,6 +119,9 @@ func merge(ctx context.Context, r request) (*Merge, two, error) {
 		return nil, t, err
 	}
 	if err := move(ctx, m); err != nil {
+		return nil, t, err
+	}
+	if err := take(ctx, m, t, r.take); err != nil {
 		return nil, t, err
 	}
 	if err := holdNoes(ctx, m, noes); err != nil {
@@ -193,6 +198,13 @@ func undo(ctx context.Context, t two, reason string) (*Merge, error) {
 	}
 	if err := moveBack(ctx, m); err != nil {
 		return nil, err
+	}
+	if changed, err := giveBack(m, t.survivor); err != nil {
+		return nil, err
+	} else if changed {
+		if err := db.Save(ctx, t.survivor); err != nil {
+			return nil, err
+		}
 	}
 	if err := decidePair(ctx, m, "unmerge", reason, Pending); err != nil {
 		return nil, err

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"pgregory.net/rapid"
 
 	"github.com/waystation/waystation/internal/app/apptest"
 )
@@ -322,54 +321,5 @@ func TestMerge_Races(t *testing.T) {
 	}
 	if got := statuses(into, begin); got[0] != 200 || d.count("cases where beneficiary_id = '"+a.String()+"'") != 0 {
 		t.Errorf("a case begun meanwhile: %v, and it hangs on the record that ended", got)
-	}
-}
-
-// TestMerge_UndoneIsAsIfItHadNotBeen is the property unmerge(merge(x)) = x over random files: needs, consents of
-// every decision, households shared and not, open and restricted cases, disclosures.
-func TestMerge_UndoneIsAsIfItHadNotBeen(t *testing.T) {
-	d := open(t)
-	round := 0
-	rapid.Check(t, func(r *rapid.T) {
-		if round++; round > 12 { // each costs some thirty calls
-			return
-		}
-		born := fmt.Sprintf("%d-03-1%d", 1940+round, round%9)
-		a := d.register(obj{"birth_date": born}).Want(201).ID()
-		b := d.register(obj{"birth_date": born, "given_name": "Mamadu", "acknowledged_duplicates": []uuid.UUID{a}}).Want(201).ID()
-		c := d.register(obj{"birth_date": born, "given_name": "Emeka", "family_name": "Okafor"}).Want(201).ID()
-		people := rapid.SampledFrom([]uuid.UUID{a, b, c})
-		for range rapid.IntRange(1, 12).Draw(r, "things that happen") {
-			d.happens(r, people.Draw(r, "who"), people.Draw(r, "and who"))
-		}
-		if rapid.Bool().Draw(r, "the other way") {
-			a, b = b, a
-		}
-		before := dump(t, d.House, d.CentreA)
-		d.merge(a, b).Want(200)
-		d.unmerge(a).Want(200)
-		same(r, before, dump(t, d.House, d.CentreA))
-	})
-}
-
-// happens lets something happen to one or two people; what a rule forbids does not.
-func (d desk) happens(r *rapid.T, who, other uuid.UUID) {
-	pick := func(list ...string) string { return rapid.SampledFrom(list).Draw(r, "which") }
-	post := func(path string, body obj) { d.Call(d.registrar, "POST", path, body) }
-	switch rapid.IntRange(0, 5).Draw(r, "what") {
-	case 0:
-		post(d.path(who)+"/needs", obj{"code_system": "migrant_vulnerability", "code": "stranded", "confidence": "self_reported"})
-	case 1:
-		post(d.path(who)+"/consents", obj{"scope": pick("case_management", "share_organisations"), "decision": pick("given", "refused", "withdrawn"), "giver": "individual", "method": "written"})
-	case 2:
-		post(d.at+"/households", obj{"members": []any{obj{"beneficiary_id": who, "relationship": pick("head", "other_relative")}}})
-	case 3:
-		if who != other {
-			post(d.at+"/households", obj{"members": []any{obj{"beneficiary_id": who, "relationship": "head"}, obj{"beneficiary_id": other, "relationship": "other_relative"}}})
-		}
-	case 4:
-		post(d.at+"/cases", obj{"beneficiary_id": who, "source": "walk_in", "risk_level": "low", "owner_id": d.registrar.ID, "sensitivity": pick("normal", "restricted")})
-	case 5:
-		d.Exec("insert into disclosures (centre_id, beneficiary_id, organisation_id, act, fields, basis) values ($1, $2, $3, 'export', '{}', 'vital_interest')", d.CentreA, who, d.IOM)
 	}
 }

@@ -2,11 +2,8 @@ package identity
 
 import (
 	"context"
-	"reflect"
 
 	"github.com/google/uuid"
-
-	"github.com/waystation/waystation/internal/beneficiary"
 )
 
 // conflict is something of two records that cannot simply stand side by side, and what a merge does.
@@ -18,7 +15,7 @@ type conflict struct {
 // preview is what a merge would do, as far as the caller may know.
 type preview struct {
 	two
-	differences []string
+	differences []difference
 	conflicts   []conflict
 }
 
@@ -55,36 +52,4 @@ func previewOf(ctx context.Context, duplicate, survivor uuid.UUID) (preview, err
 		}
 	}
 	return p, err
-}
-
-// compared are the fields of a record that a preview compares, by their names in the API.
-var compared = []struct {
-	name string
-	of   func(*beneficiary.Beneficiary) any
-}{
-	{"given_name", func(b *beneficiary.Beneficiary) any { return b.GivenName }},
-	{"family_name", func(b *beneficiary.Beneficiary) any { return b.FamilyName }},
-	{"other_names", func(b *beneficiary.Beneficiary) any { return b.OtherNames }},
-	{"sex", func(b *beneficiary.Beneficiary) any { return b.Sex }},
-	{"birth_date", func(b *beneficiary.Beneficiary) any { return b.BirthDate }},
-	{"birth_date_precision", func(b *beneficiary.Beneficiary) any { return b.BirthDatePrecision }},
-	{"population_type", func(b *beneficiary.Beneficiary) any { return b.PopulationType }},
-	{"nationalities", func(b *beneficiary.Beneficiary) any { return b.Nationalities }},
-	{"country_of_origin", func(b *beneficiary.Beneficiary) any { return b.CountryOfOrigin }},
-	{"languages", func(b *beneficiary.Beneficiary) any { return b.Languages }},
-	{"marital_status", func(b *beneficiary.Beneficiary) any { return b.MaritalStatus }},
-	{"education_level", func(b *beneficiary.Beneficiary) any { return b.EducationLevel }},
-	{"phone", func(b *beneficiary.Beneficiary) any { return b.Phone }},
-	{"document_type", func(b *beneficiary.Beneficiary) any { return b.DocumentType }},
-	{"document_number", func(b *beneficiary.Beneficiary) any { return b.DocumentNumber }},
-}
-
-func differences(a, b *beneficiary.Beneficiary) []string {
-	names := []string{}
-	for _, f := range compared {
-		if !reflect.DeepEqual(f.of(a), f.of(b)) {
-			names = append(names, f.name)
-		}
-	}
-	return names
 }
