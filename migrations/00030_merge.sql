@@ -161,6 +161,10 @@ begin
       case when r.by_id then 't.id = (m.row_key->>''id'')::uuid' else format('t.%I = (m.after->>%L)::%s and to_jsonb(t) @> m.row_key', r.col, r.col, kind) end)
       using merge.centre_id, merge.id;
   end loop;
+  -- A document that was recorded since with a scan that went back shows it no more.
+  update identity_documents d set attachment_id = null, version = version + 1, updated_at = now() from attachments a
+    where d.centre_id = merge.centre_id and d.beneficiary_id in (merge.duplicate_id, merge.survivor_id)
+      and a.centre_id = d.centre_id and a.id = d.attachment_id and a.beneficiary_id <> d.beneficiary_id;
   update household_members hm set left_on = greatest(joined_on, current_date) from households h
     where hm.centre_id = merge.centre_id and hm.beneficiary_id = merge.duplicate_id and hm.left_on is null
       and h.centre_id = hm.centre_id and h.id = hm.household_id and h.status = 'void';

@@ -81,6 +81,7 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	a.ids["duplicates"] = h.Call(a.staff, "GET", c+"/duplicates", nil).Want(200).ID("data", 0, "id")
 	a.ids["beneficiaries/merges"] = h.Call(a.staff, "POST", c+"/beneficiaries/"+register("Kadi").String()+"/merge", map[string]any{"survivor_id": register("Binta"), "survivor_version": 1, "reason": "One person"},
 		apptest.IfMatch(`"1"`)).Want(200).ID()
+	post("legal-holds", "/legal-holds", map[string]any{"beneficiary_id": other, "reason": "Named in an inquiry"})
 	household := post("households", "/households", map[string]any{"declared_size": 2, "members": []any{map[string]any{"beneficiary_id": person, "relationship": "head"}}})
 	post("households/members", "/households/"+household.ID().String()+"/members", map[string]any{"beneficiary_id": other, "relationship": "sister"})
 

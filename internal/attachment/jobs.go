@@ -23,7 +23,7 @@ func Jobs(r *jobs.Registry) {
 const retainBatch = 500
 
 // retain deletes the content of what was voided, and of scans that were compared with the document,
-// once the centre's SOP keeps it no longer (handbook 9.5). What is known of it stays.
+// once the centre's SOP keeps it no longer (handbook 9.5), unless a legal hold keeps it. What is known of it stays.
 func retain(ctx context.Context, _ uuid.UUID) error {
 	policy, _, err := centre.ActivePolicy(ctx)
 	if err != nil {
@@ -35,6 +35,7 @@ func retain(ctx context.Context, _ uuid.UUID) error {
 		err := db.Tx(ctx).Clauses(clause.Locking{Strength: "UPDATE", Options: "SKIP LOCKED"}).Limit(retainBatch).
 			Where("content_deleted_at is null and coalesce(voided_at, verified_at) is not null").
 			Where("voided_at < ? or kind = ? and verified_at < ?", before(policy.Attachments.VoidedKeepDays), scan, before(policy.Attachments.ScanKeepDays)).
+			Where("not on_legal_hold(centre_id, beneficiary_id, case_id)").
 			Find(&due).Error
 		for i := range due {
 			if err == nil {

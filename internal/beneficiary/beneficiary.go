@@ -302,24 +302,18 @@ func (b *Beneficiary) open() error {
 	return f
 }
 
-// void hides a record made in error. What still hangs on it must be settled first.
+// void hides a record made in error. What still hangs on it must be settled first; the refusal is one and the same
+// whatever it is, so that nobody learns from it of a case that is kept from them.
 func (b *Beneficiary) void(ctx context.Context, reason string) error {
 	if err := b.open(); err != nil {
 		return err
 	}
-	open, err := hasOpenCase(ctx, b.ID)
-	if err != nil {
+	var depended bool
+	if err := db.Tx(ctx).Raw("select depended_upon(?)", b.ID).Scan(&depended).Error; err != nil {
 		return err
 	}
-	member, err := memberNow(ctx, b.ID)
-	if err != nil {
-		return err
-	}
-	switch {
-	case open:
-		return fault.New(fault.Invalid, "open_case", "The person has a case that is not closed. Close it, or mark it as a duplicate, then void the record.")
-	case member != nil:
-		return fault.New(fault.Invalid, "in_household", "The person is in a household. End the membership, then void the record.")
+	if depended {
+		return fault.New(fault.Invalid, "has_dependents", "The record has others that depend on it: a household, a visit or a case. Settle what you know of and ask the supervisor, then void the record.")
 	}
 	b.Status, b.VoidReason = Void, reason
 	return nil

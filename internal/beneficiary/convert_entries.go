@@ -33,14 +33,14 @@ func toDocument(d *IdentityDocument) api.IdentityDocument {
 	return api.IdentityDocument{
 		ID: d.ID, Version: d.Version, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, BeneficiaryID: d.BeneficiaryID, Type: d.Type,
 		Number: wire.Opt(d.Number), IssuingCountry: wire.Opt(d.IssuingCountry), IssuedOn: wire.ToOptDate(d.IssuedOn), ExpiresOn: wire.ToOptDate(d.ExpiresOn),
-		Note: wire.Opt(d.Note), VerifiedAt: d.VerifiedAt, VerifiedBy: d.VerifiedBy,
+		Note: wire.Opt(d.Note), AttachmentID: d.AttachmentID, VerifiedAt: d.VerifiedAt, VerifiedBy: d.VerifiedBy,
 		RecordedBy: d.RecordedBy, VoidedAt: d.VoidedAt, VoidedBy: d.VoidedBy, VoidReason: wire.Opt(d.VoidReason),
 	}
 }
 
 func fromDocumentCreate(b api.IdentityDocumentCreate) IdentityDocument {
 	return IdentityDocument{Record: db.NewRecord(b.ID), Type: b.Type, Number: wire.Value(b.Number), IssuingCountry: wire.Value(b.IssuingCountry),
-		IssuedOn: wire.OptDate(b.IssuedOn), ExpiresOn: wire.OptDate(b.ExpiresOn), Note: wire.Value(b.Note)}
+		IssuedOn: wire.OptDate(b.IssuedOn), ExpiresOn: wire.OptDate(b.ExpiresOn), Note: wire.Value(b.Note), AttachmentID: b.AttachmentID}
 }
 
 func (d *IdentityDocument) patch(p api.IdentityDocumentPatch) {
@@ -50,6 +50,7 @@ func (d *IdentityDocument) patch(p api.IdentityDocumentPatch) {
 	setNullDate(&d.IssuedOn, p.IssuedOn)
 	setNullDate(&d.ExpiresOn, p.ExpiresOn)
 	wire.Clear(&d.Note, p.Note)
+	wire.SetNull(&d.AttachmentID, p.AttachmentID)
 }
 
 func toContact(c *Contact) api.Contact {

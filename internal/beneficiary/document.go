@@ -1,6 +1,7 @@
 package beneficiary
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,7 @@ type IdentityDocument struct {
 	IssuedOn       *db.Date
 	ExpiresOn      *db.Date
 	Note           string
+	AttachmentID   *uuid.UUID // the scan that shows it
 	VerifiedAt     *time.Time
 	VerifiedBy     *uuid.UUID // who saw the document itself
 }
@@ -52,6 +54,20 @@ func (d *IdentityDocument) amend(change func()) {
 	if d.Type != before.Type || d.Number != before.Number || d.IssuingCountry != before.IssuingCountry {
 		d.VerifiedAt, d.VerifiedBy = nil, nil
 	}
+}
+
+// shown wants the scan to be one of the same person, as far as the caller sees it.
+func (d *IdentityDocument) shown(ctx context.Context) error {
+	if d.AttachmentID == nil {
+		return nil
+	}
+	var there bool
+	err := db.Tx(ctx).Raw(`select exists (select 1 from attachments where centre_id = any (scope_centres()) and id = ? and beneficiary_id = ?
+		and kind = 'document_scan' and voided_at is null)`, *d.AttachmentID, d.BeneficiaryID).Scan(&there).Error
+	if err == nil && !there {
+		return fault.InvalidField("/attachment_id", "unknown_scan", "No scan of a document is attached to the person under this id.")
+	}
+	return err
 }
 
 // verify records who saw the document itself: 409 when somebody did before.

@@ -21,7 +21,7 @@ func (Handlers) ListIdentityDocuments(ctx context.Context, req api.ListIdentityD
 // RecordIdentityDocument adds one.
 func (Handlers) RecordIdentityDocument(ctx context.Context, req api.RecordIdentityDocumentRequestObject) (api.RecordIdentityDocumentResponseObject, error) {
 	e := fromDocumentCreate(*req.Body)
-	if err := Record(ctx, req.ID, &e); err != nil {
+	if err := Record(ctx, req.ID, &e, func(*Beneficiary) error { return e.shown(ctx) }); err != nil {
 		return nil, err
 	}
 	return api.RecordIdentityDocument201JSONResponse{Body: toDocument(&e), Headers: api.RecordIdentityDocument201ResponseHeaders{
@@ -42,7 +42,10 @@ func (Handlers) GetIdentityDocument(ctx context.Context, req api.GetIdentityDocu
 func (Handlers) UpdateIdentityDocument(ctx context.Context, req api.UpdateIdentityDocumentRequestObject) (api.UpdateIdentityDocumentResponseObject, error) {
 	e, err := Change(ctx, req.ID, req.DocumentID, req.Params.IfMatch, func(d *IdentityDocument) error {
 		d.amend(func() { d.patch(*req.Body) })
-		return nil
+		if !req.Body.AttachmentID.IsSpecified() { // what is voided since stays named
+			return nil
+		}
+		return d.shown(ctx)
 	})
 	if err != nil {
 		return nil, err

@@ -355,3 +355,35 @@ func TestPerson_RefusesImpossibleDaysAndChangesOfWhatIsOver(t *testing.T) {
 	h.Call(p, "PATCH", need, body{"note": "x"}, apptest.IfMatch(`"1"`)).WantCode(409, "state_conflict")
 	h.Call(p, "POST", need+"/end", body{}, apptest.IfMatch(`"1"`)).WantCode(409, "state_conflict")
 }
+
+func TestDocument_PointsToAScanOfTheSamePerson(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "caseworker", "registrar")
+	person := people(h) + "/" + register(h, p, nil).ID().String()
+	other := people(h) + "/" + register(h, p, body{"given_name": "Emeka"}).ID().String()
+	attach := func(path, kind string) uuid.UUID {
+		form, contentType := h.Form(apptest.Part{Name: "kind", Content: []byte(kind)}, apptest.Part{Name: "file", FileName: "p.pdf", Type: "application/pdf", Content: []byte("%PDF-1.7")})
+		return h.Call(p, "POST", path+"/attachments", form, contentType).Want(201).ID()
+	}
+	scan, second := attach(person, "document_scan"), attach(person, "document_scan")
+	for name, wrong := range map[string]uuid.UUID{"of somebody else": attach(other, "document_scan"), "no scan": attach(person, "other"), "nothing": uuid.New()} {
+		r := h.Call(p, "POST", person+"/documents", body{"type": "passport", "attachment_id": wrong}).WantCode(422, "invalid")
+		if r.Text("errors", 0, "code") != "unknown_scan" || r.Text("errors", 0, "pointer") != "/attachment_id" {
+			t.Errorf("%s: %s", name, r.Raw)
+		}
+	}
+	made := h.Call(p, "POST", person+"/documents", body{"type": "passport", "number": "O0123456", "attachment_id": scan}).Want(201)
+	at := person + "/documents/" + made.ID().String()
+	if got := h.Call(p, "GET", at, nil).Want(200); got.ID("attachment_id") != scan {
+		t.Errorf("read %s", got.Raw)
+	}
+	h.Call(p, "POST", person+"/attachments/"+scan.String()+"/void", body{"reason": "Blurred"}, apptest.IfMatch(`"1"`)).Want(200)
+	h.Call(p, "PATCH", at, body{"note": "Renewed"}, apptest.IfMatch(`"1"`)).Want(200) // what is voided since stays named
+	h.Call(p, "PATCH", at, body{"attachment_id": scan}, apptest.IfMatch(`"2"`)).WantCode(422, "invalid")
+	if got := h.Call(p, "PATCH", at, body{"attachment_id": second}, apptest.IfMatch(`"2"`)).Want(200); got.ID("attachment_id") != second {
+		t.Errorf("changed to %s", got.Raw)
+	}
+	if got := h.Call(p, "PATCH", at, body{"attachment_id": nil}, apptest.IfMatch(`"3"`)).Want(200); got.Value("attachment_id") != nil {
+		t.Errorf("cleared to %s", got.Raw)
+	}
+}

@@ -2,6 +2,7 @@ package beneficiary_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
@@ -94,10 +95,44 @@ func TestBeneficiary_VoidWaitsForWhatHangsOnIt(t *testing.T) {
 	id := register(h, p, nil).ID()
 	at := people(h) + "/" + id.String() + "/void"
 	caseID := openCase(h, id, apptest.Person{})
-	h.Call(p, "POST", at, body{"reason": "x"}, apptest.IfMatch(`"1"`)).WantCode(422, "open_case")
+	h.Call(p, "POST", at, body{"reason": "x"}, apptest.IfMatch(`"1"`)).WantCode(422, "has_dependents")
 	h.Exec("update cases set status = 'closed' where id = $1", caseID)
 	h.Call(p, "POST", households(h), body{"members": []body{{"beneficiary_id": id, "relationship": "head"}}}).Want(201)
-	h.Call(p, "POST", at, body{"reason": "x"}, apptest.IfMatch(`"1"`)).WantCode(422, "in_household")
+	h.Call(p, "POST", at, body{"reason": "x"}, apptest.IfMatch(`"1"`)).WantCode(422, "has_dependents")
+}
+
+// rule 26
+func TestBeneficiary_VoidTellsNothingOfACaseThatIsKeptFromTheCaller(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "registrar", "caseworker")
+	refusal := func(arrange func(id uuid.UUID)) string {
+		id := register(h, p, body{"given_name": uuid.NewString()}).ID()
+		arrange(id)
+		var doc map[string]any
+		if err := json.Unmarshal(h.Call(p, "POST", people(h)+"/"+id.String()+"/void", body{"reason": "x"}, apptest.IfMatch(`"1"`)).WantCode(422, "has_dependents").Raw, &doc); err != nil {
+			t.Fatal(err)
+		}
+		delete(doc, "instance")
+		return fmt.Sprint(doc)
+	}
+	file := func(id uuid.UUID) uuid.UUID { return openCase(h, id, h.Staff(h.CentreA, "caseworker")) }
+	normal := refusal(func(id uuid.UUID) { file(id) })
+	for name, arrange := range map[string]func(uuid.UUID){
+		"restricted": func(id uuid.UUID) { h.Exec("update cases set sensitivity = 'restricted' where id = $1", file(id)) },
+		"walled": func(id uuid.UUID) {
+			h.Exec("insert into case_walls (centre_id, id, version, created_at, updated_at, case_id, user_id, reason) values ($1, gen_random_uuid(), 1, now(), now(), $2, $3, 'x')", h.CentreA, file(id), p.ID)
+		},
+		"a household": func(id uuid.UUID) {
+			h.Call(p, "POST", households(h), body{"members": []body{{"beneficiary_id": id, "relationship": "head"}}}).Want(201)
+		},
+		"a visit": func(id uuid.UUID) {
+			h.Call(h.Staff(h.CentreA, "registrar", "centre_manager"), "POST", "/v1/centres/"+h.CentreA.String()+"/visits", body{"beneficiary_id": id, "arrived_at": "2026-03-01T06:00:00Z", "access_mode": "always_open"}).Want(201)
+		},
+	} {
+		if got := refusal(arrange); got != normal {
+			t.Errorf("%s: refused with %s, otherwise with %s", name, got, normal)
+		}
+	}
 }
 
 // openCase opens a case of a person; team is a member of its team, or nobody.

@@ -104,13 +104,6 @@ func search(ctx context.Context, words string, limit int, f Filter) ([]Match, er
 	})
 }
 
-// hasOpenCase tells whether a case of the person is still being worked on.
-func hasOpenCase(ctx context.Context, id uuid.UUID) (open bool, err error) {
-	err = db.Tx(ctx).Raw(`select exists (select 1 from cases where centre_id = any (scope_centres()) and beneficiary_id = ?
-		and status in ('draft', 'open', 'on_hold', 'pending_closure'))`, id).Scan(&open).Error
-	return open, err
-}
-
 // Here answers the 404 of a person who is not registered here, or is somebody else now. It reads nothing about them.
 func Here(ctx context.Context, id uuid.UUID) error {
 	tx, err := db.Pgx(ctx)

@@ -303,6 +303,40 @@ func TestMajority_RaisesATaskBeforeAndOnTheDay(t *testing.T) {
 	}
 }
 
+func TestMajority_EndsACareArrangement(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "caseworker")
+	child, at := person(h, p, body{"age": 9})
+	younger, below := person(h, p, body{"age": 9, "given_name": "Issa", "family_name": "Moussa"})
+	for _, path := range []string{at, below} {
+		h.Call(p, "POST", path+"/care-arrangements", body{"arrangement": "kinship_care", "since": "2026-03-01"}).Want(201)
+		h.Call(p, "POST", path+"/separations", body{"status": "separated", "since": "2026-03-01"}).Want(201)
+	}
+	turns := func(id uuid.UUID, on string) {
+		h.Exec("update beneficiaries set birth_date = $2::date - interval '18 years', birth_date_precision = 'day' where id = $1", id, on)
+	}
+	turns(child, "2026-06-15")
+	turns(younger, "2999-01-01")
+	for range 2 {
+		h.Tick("family.majority")
+	}
+	ended := h.Call(p, "GET", at+"/care-arrangements", nil).Want(200)
+	if ended.Text("data", 0, "ended_on") != "2026-06-15" || ended.Text("data", 0, "version") != "2" {
+		t.Errorf("of who came of age: %s", ended.Raw)
+	}
+	if still := h.Call(p, "GET", below+"/care-arrangements", nil).Want(200); still.Value("data", 0, "ended_on") != nil {
+		t.Errorf("of a child: %s", still.Raw)
+	}
+	if apart := h.Call(p, "GET", at+"/separations", nil).Want(200); apart.Value("data", 0, "ended_on") != nil {
+		t.Errorf("who is separated is still looked for: %s", apart.Raw)
+	}
+	turns(younger, "2026-01-05") // the birth date is corrected: they were of age when it began
+	h.Tick("family.majority")
+	if r := h.Call(p, "GET", below+"/care-arrangements", nil).Want(200); r.Text("data", 0, "ended_on") != "2026-03-01" {
+		t.Errorf("ended before it began: %s", r.Raw)
+	}
+}
+
 func TestCompleteness_TellsWhatIsMissingAndTheSOPRequiresIt(t *testing.T) {
 	h := apptest.New(t)
 	p := h.Staff(h.CentreA, "caseworker")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
 
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/centre"
@@ -21,7 +22,7 @@ func Jobs(r *jobs.Registry) { r.Every(time.Hour, "family.majority", RaiseMajorit
 const caughtUp = 31 * 24 * time.Hour
 
 // RaiseMajority raises the tasks of children who come of age, in every centre: so many days before
-// as the SOP says, and on the day (handbook 3.7). It runs every hour, so that each centre has its
+// as the SOP says, and on the day (handbook 3.7), when care arrangements end too. It runs every hour, so that each centre has its
 // tasks soon after its midnight; a task is raised once.
 func RaiseMajority(ctx context.Context) error { return centre.Each(ctx, raiseMajority) }
 
@@ -68,7 +69,46 @@ func raiseMajority(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return endCare(ctx)
+}
+
+// endCare ends the care arrangements of who is of age by the centre's day, however long ago they came: a care
+// arrangement is a child's. Whether somebody is separated, and is looked for, goes on.
+func endCare(ctx context.Context) error {
+	today, err := beneficiary.Today(ctx)
+	if err != nil {
+		return err
+	}
+	var grown []uuid.UUID
+	err = db.Tx(ctx).Raw(`select b.id from care_arrangements a join beneficiaries b on b.centre_id = a.centre_id and b.id = a.beneficiary_id
+		where a.centre_id = any (scope_centres()) and a.ended_on is null and a.voided_at is null and b.birth_date <= ?::date - interval '18 years' order by b.id`, today).Scan(&grown).Error
+	for i := 0; i < len(grown) && err == nil; i++ {
+		err = endCareOf(ctx, grown[i], today)
+	}
+	return err
+}
+
+// endCareOf holds the person first, as whoever records an arrangement does.
+func endCareOf(ctx context.Context, person uuid.UUID, today db.Date) error {
+	b, err := db.LockAny[beneficiary.Beneficiary](ctx, person)
+	if err != nil {
+		return err
+	}
+	day := b.Majority()
+	if day == nil || today.Before(day.Time) {
+		return nil
+	}
+	var current []CareArrangement
+	err = db.Tx(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("beneficiary_id = ? and ended_on is null and voided_at is null", person).Find(&current).Error
+	for i := 0; i < len(current) && err == nil; i++ {
+		on := *day
+		if on.Before(current[i].Since.Time) { // the birth date was corrected
+			on = current[i].Since
+		}
+		current[i].EndedOn = &on
+		err = db.Save(ctx, &current[i])
+	}
+	return err
 }
 
 // raise raises what is due for one person and case. Where no case is known to everybody, caseworkers

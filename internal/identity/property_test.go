@@ -21,12 +21,13 @@ import (
 type scene struct {
 	desk
 	worker apptest.Person
+	dpo    apptest.Person
 	clinic uuid.UUID
 	pick   func(list ...string) string
 }
 
 func (d desk) scene(pick func(...string) string) scene {
-	return scene{d, d.Staff(d.CentreA, "registrar", "caseworker", "centre_manager"), d.Organisation("Clinique", "health_facility"), pick}
+	return scene{d, d.Staff(d.CentreA, "registrar", "caseworker", "centre_manager"), d.Staff(d.CentreA, "dpo"), d.Organisation("Clinique", "health_facility"), pick}
 }
 
 // first picks what happens most.
@@ -119,6 +120,9 @@ var happenings = map[string]func(s scene, who, other uuid.UUID){
 		if err != nil {
 			s.T.Fatal(err)
 		}
+	},
+	"legal_holds.beneficiary_id": func(s scene, who, _ uuid.UUID) {
+		s.Call(s.dpo, "POST", s.at+"/legal-holds", obj{"beneficiary_id": who, "reason": "Named in an inquiry"})
 	},
 	"attachments.beneficiary_id":        func(s scene, who, _ uuid.UUID) { s.attach(who) },
 	"registration_cards.beneficiary_id": func(s scene, who, _ uuid.UUID) { s.post(s.path(who)+"/card", nil) },

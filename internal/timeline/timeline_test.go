@@ -236,6 +236,7 @@ var unchronicled = map[string]string{
 	"case_problems":            "what an assessment found; the assessment is told",
 	"case_team":                "who works on a file happens to the file, not to the person",
 	"duplicates":               "a question about two records; merging them is told by what it moves",
+	"legal_holds":              "what must be kept is between the data protection officer and the law",
 	"households":               "that somebody is its head; joining is told",
 	"import_rows":              "how the record came; registering is told",
 	"import_sources":           "how the record came; registering is told",
