@@ -162,7 +162,7 @@ begin
       using merge.centre_id, merge.id;
   end loop;
   -- A document that was recorded since with a scan that went back shows it no more.
-  update identity_documents d set attachment_id = null, version = version + 1, updated_at = now() from attachments a
+  update identity_documents d set attachment_id = null, version = d.version + 1, updated_at = now() from attachments a
     where d.centre_id = merge.centre_id and d.beneficiary_id in (merge.duplicate_id, merge.survivor_id)
       and a.centre_id = d.centre_id and a.id = d.attachment_id and a.beneficiary_id <> d.beneficiary_id;
   update household_members hm set left_on = greatest(joined_on, current_date) from households h

@@ -87,3 +87,18 @@ func TestDuplicates_AMergeTakesValuesToo(t *testing.T) {
 		t.Errorf("the survivor is %s", now.Raw)
 	}
 }
+
+func TestMerge_AScanThatGoesBackLeavesTheDocumentRecordedSince(t *testing.T) {
+	d := open(t)
+	duplicate, survivor := d.two()
+	s := d.scene(first)
+	s.attach(duplicate)
+	var scan uuid.UUID
+	d.Scan("select id from attachments", nil, &scan)
+	d.merge(duplicate, survivor).Want(200)
+	made := d.Call(d.registrar, "POST", d.path(survivor)+"/documents", obj{"type": "passport", "attachment_id": scan}).Want(201)
+	d.unmerge(duplicate).Want(200)
+	if now := d.Call(d.registrar, "GET", d.path(survivor)+"/documents/"+made.ID().String(), nil).Want(200); now.Value("attachment_id") != nil {
+		t.Errorf("the document shows the scan of somebody else: %s", now.Raw)
+	}
+}
