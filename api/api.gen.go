@@ -467,6 +467,27 @@ func (e CasePlanStatus) Valid() bool {
 	}
 }
 
+// Defines values for CasePlanPartDiffChange.
+const (
+	CasePlanPartDiffChangeAdded   CasePlanPartDiffChange = "added"
+	CasePlanPartDiffChangeChanged CasePlanPartDiffChange = "changed"
+	CasePlanPartDiffChangeRemoved CasePlanPartDiffChange = "removed"
+)
+
+// Valid indicates whether the value is a known member of the CasePlanPartDiffChange enum.
+func (e CasePlanPartDiffChange) Valid() bool {
+	switch e {
+	case CasePlanPartDiffChangeAdded:
+		return true
+	case CasePlanPartDiffChangeChanged:
+		return true
+	case CasePlanPartDiffChangeRemoved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseProblemSensitivity.
 const (
 	CaseProblemSensitivityNormal     CaseProblemSensitivity = "normal"
@@ -560,6 +581,27 @@ func (e CaseTeamMemberRole) Valid() bool {
 	case CaseTeamMemberRoleMember:
 		return true
 	case CaseTeamMemberRoleOwner:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseloadState.
+const (
+	CaseloadStateFull    CaseloadState = "full"
+	CaseloadStateOk      CaseloadState = "ok"
+	CaseloadStateWarning CaseloadState = "warning"
+)
+
+// Valid indicates whether the value is a known member of the CaseloadState enum.
+func (e CaseloadState) Valid() bool {
+	switch e {
+	case CaseloadStateFull:
+		return true
+	case CaseloadStateOk:
+		return true
+	case CaseloadStateWarning:
 		return true
 	default:
 		return false
@@ -683,6 +725,30 @@ func (e ContactPatchSafe) Valid() bool {
 	case ContactPatchSafeUnknown:
 		return true
 	case ContactPatchSafeYes:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CopyLanguage.
+const (
+	CopyLanguageAr CopyLanguage = "ar"
+	CopyLanguageEn CopyLanguage = "en"
+	CopyLanguageEs CopyLanguage = "es"
+	CopyLanguageFr CopyLanguage = "fr"
+)
+
+// Valid indicates whether the value is a known member of the CopyLanguage enum.
+func (e CopyLanguage) Valid() bool {
+	switch e {
+	case CopyLanguageAr:
+		return true
+	case CopyLanguageEn:
+		return true
+	case CopyLanguageEs:
+		return true
+	case CopyLanguageFr:
 		return true
 	default:
 		return false
@@ -1730,6 +1796,141 @@ func (e MergeRowFate) Valid() bool {
 	}
 }
 
+// Defines values for MhpssParticipantRole.
+const (
+	MhpssParticipantRoleFamilyMember MhpssParticipantRole = "family_member"
+	MhpssParticipantRoleParticipant  MhpssParticipantRole = "participant"
+)
+
+// Valid indicates whether the value is a known member of the MhpssParticipantRole enum.
+func (e MhpssParticipantRole) Valid() bool {
+	switch e {
+	case MhpssParticipantRoleFamilyMember:
+		return true
+	case MhpssParticipantRoleParticipant:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionModality.
+const (
+	MhpssSessionModalityInPerson MhpssSessionModality = "in_person"
+	MhpssSessionModalityRemote   MhpssSessionModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionModality enum.
+func (e MhpssSessionModality) Valid() bool {
+	switch e {
+	case MhpssSessionModalityInPerson:
+		return true
+	case MhpssSessionModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateModality.
+const (
+	MhpssSessionCreateModalityInPerson MhpssSessionCreateModality = "in_person"
+	MhpssSessionCreateModalityRemote   MhpssSessionCreateModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateModality enum.
+func (e MhpssSessionCreateModality) Valid() bool {
+	switch e {
+	case MhpssSessionCreateModalityInPerson:
+		return true
+	case MhpssSessionCreateModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateStatus.
+const (
+	MhpssSessionCreateStatusHeld    MhpssSessionCreateStatus = "held"
+	MhpssSessionCreateStatusPlanned MhpssSessionCreateStatus = "planned"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateStatus enum.
+func (e MhpssSessionCreateStatus) Valid() bool {
+	switch e {
+	case MhpssSessionCreateStatusHeld:
+		return true
+	case MhpssSessionCreateStatusPlanned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionKind.
+const (
+	MhpssSessionKindFamily     MhpssSessionKind = "family"
+	MhpssSessionKindGroup      MhpssSessionKind = "group"
+	MhpssSessionKindIndividual MhpssSessionKind = "individual"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionKind enum.
+func (e MhpssSessionKind) Valid() bool {
+	switch e {
+	case MhpssSessionKindFamily:
+		return true
+	case MhpssSessionKindGroup:
+		return true
+	case MhpssSessionKindIndividual:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionPatchModality.
+const (
+	MhpssSessionPatchModalityInPerson MhpssSessionPatchModality = "in_person"
+	MhpssSessionPatchModalityRemote   MhpssSessionPatchModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionPatchModality enum.
+func (e MhpssSessionPatchModality) Valid() bool {
+	switch e {
+	case MhpssSessionPatchModalityInPerson:
+		return true
+	case MhpssSessionPatchModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionStatus.
+const (
+	MhpssSessionStatusCancelled MhpssSessionStatus = "cancelled"
+	MhpssSessionStatusHeld      MhpssSessionStatus = "held"
+	MhpssSessionStatusPlanned   MhpssSessionStatus = "planned"
+	MhpssSessionStatusVoid      MhpssSessionStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionStatus enum.
+func (e MhpssSessionStatus) Valid() bool {
+	switch e {
+	case MhpssSessionStatusCancelled:
+		return true
+	case MhpssSessionStatusHeld:
+		return true
+	case MhpssSessionStatusPlanned:
+		return true
+	case MhpssSessionStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MissingFieldRequiredBy.
 const (
 	MissingFieldRequiredByChild MissingFieldRequiredBy = "child"
@@ -2156,6 +2357,33 @@ func (e RescueEventStatus) Valid() bool {
 	case RescueEventStatusActive:
 		return true
 	case RescueEventStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SOPClockEffectClock.
+const (
+	SOPClockEffectClockAssessment    SOPClockEffectClock = "assessment"
+	SOPClockEffectClockAssignment    SOPClockEffectClock = "assignment"
+	SOPClockEffectClockFirstResponse SOPClockEffectClock = "first_response"
+	SOPClockEffectClockFollowUp      SOPClockEffectClock = "follow_up"
+	SOPClockEffectClockPlan          SOPClockEffectClock = "plan"
+)
+
+// Valid indicates whether the value is a known member of the SOPClockEffectClock enum.
+func (e SOPClockEffectClock) Valid() bool {
+	switch e {
+	case SOPClockEffectClockAssessment:
+		return true
+	case SOPClockEffectClockAssignment:
+		return true
+	case SOPClockEffectClockFirstResponse:
+		return true
+	case SOPClockEffectClockFollowUp:
+		return true
+	case SOPClockEffectClockPlan:
 		return true
 	default:
 		return false
@@ -2789,6 +3017,75 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	}
 }
 
+// Defines values for WorklistEntryKind.
+const (
+	WorklistEntryKindApproval         WorklistEntryKind = "approval"
+	WorklistEntryKindAssessment       WorklistEntryKind = "assessment"
+	WorklistEntryKindAssignment       WorklistEntryKind = "assignment"
+	WorklistEntryKindBreakGlassReview WorklistEntryKind = "break_glass_review"
+	WorklistEntryKindFirstResponse    WorklistEntryKind = "first_response"
+	WorklistEntryKindFollowUp         WorklistEntryKind = "follow_up"
+	WorklistEntryKindHoldReview       WorklistEntryKind = "hold_review"
+	WorklistEntryKindInboundReferral  WorklistEntryKind = "inbound_referral"
+	WorklistEntryKindPlan             WorklistEntryKind = "plan"
+	WorklistEntryKindReferral         WorklistEntryKind = "referral"
+	WorklistEntryKindTask             WorklistEntryKind = "task"
+	WorklistEntryKindTurning18        WorklistEntryKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the WorklistEntryKind enum.
+func (e WorklistEntryKind) Valid() bool {
+	switch e {
+	case WorklistEntryKindApproval:
+		return true
+	case WorklistEntryKindAssessment:
+		return true
+	case WorklistEntryKindAssignment:
+		return true
+	case WorklistEntryKindBreakGlassReview:
+		return true
+	case WorklistEntryKindFirstResponse:
+		return true
+	case WorklistEntryKindFollowUp:
+		return true
+	case WorklistEntryKindHoldReview:
+		return true
+	case WorklistEntryKindInboundReferral:
+		return true
+	case WorklistEntryKindPlan:
+		return true
+	case WorklistEntryKindReferral:
+		return true
+	case WorklistEntryKindTask:
+		return true
+	case WorklistEntryKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorklistEntryState.
+const (
+	WorklistEntryStateDueToday WorklistEntryState = "due_today"
+	WorklistEntryStateOverdue  WorklistEntryState = "overdue"
+	WorklistEntryStateUpcoming WorklistEntryState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the WorklistEntryState enum.
+func (e WorklistEntryState) Valid() bool {
+	switch e {
+	case WorklistEntryStateDueToday:
+		return true
+	case WorklistEntryStateOverdue:
+		return true
+	case WorklistEntryStateUpcoming:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Labels.
 const (
 	LabelsAll Labels = "all"
@@ -3332,6 +3629,30 @@ func (e ListBreakGlassReviewsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListCaseloadsParamsSort.
+const (
+	ListCaseloadsParamsSortLoad      ListCaseloadsParamsSort = "load"
+	ListCaseloadsParamsSortMinusLoad ListCaseloadsParamsSort = "-load"
+	ListCaseloadsParamsSortMinusName ListCaseloadsParamsSort = "-name"
+	ListCaseloadsParamsSortName      ListCaseloadsParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseloadsParamsSort enum.
+func (e ListCaseloadsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseloadsParamsSortLoad:
+		return true
+	case ListCaseloadsParamsSortMinusLoad:
+		return true
+	case ListCaseloadsParamsSortMinusName:
+		return true
+	case ListCaseloadsParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCasesParamsSort.
 const (
 	ListCasesParamsSortCreatedAt          ListCasesParamsSort = "created_at"
@@ -3521,6 +3842,24 @@ func (e ListCaseInvitationsParamsSort) Valid() bool {
 	case ListCaseInvitationsParamsSortCreatedAt:
 		return true
 	case ListCaseInvitationsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseEvaluationsParamsSort.
+const (
+	ListCaseEvaluationsParamsSortCreatedAt      ListCaseEvaluationsParamsSort = "created_at"
+	ListCaseEvaluationsParamsSortMinusCreatedAt ListCaseEvaluationsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseEvaluationsParamsSort enum.
+func (e ListCaseEvaluationsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseEvaluationsParamsSortCreatedAt:
+		return true
+	case ListCaseEvaluationsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -4157,6 +4496,42 @@ func (e ListMembersParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListMhpssSessionsParamsSort.
+const (
+	ListMhpssSessionsParamsSortMinusStartsAt ListMhpssSessionsParamsSort = "-starts_at"
+	ListMhpssSessionsParamsSortStartsAt      ListMhpssSessionsParamsSort = "starts_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssSessionsParamsSort enum.
+func (e ListMhpssSessionsParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssSessionsParamsSortMinusStartsAt:
+		return true
+	case ListMhpssSessionsParamsSortStartsAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMhpssNotesParamsSort.
+const (
+	ListMhpssNotesParamsSortCreatedAt      ListMhpssNotesParamsSort = "created_at"
+	ListMhpssNotesParamsSortMinusCreatedAt ListMhpssNotesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssNotesParamsSort enum.
+func (e ListMhpssNotesParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssNotesParamsSortCreatedAt:
+		return true
+	case ListMhpssNotesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListNeedsToReviewParamsSort.
 const (
 	ListNeedsToReviewParamsSortMinusReviewOn ListNeedsToReviewParamsSort = "-review_on"
@@ -4727,6 +5102,114 @@ func (e ListVisitsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListWorklistParamsSort.
+const (
+	ListWorklistParamsSortDueAt      ListWorklistParamsSort = "due_at"
+	ListWorklistParamsSortMinusDueAt ListWorklistParamsSort = "-due_at"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsSort enum.
+func (e ListWorklistParamsSort) Valid() bool {
+	switch e {
+	case ListWorklistParamsSortDueAt:
+		return true
+	case ListWorklistParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsWhose.
+const (
+	ListWorklistParamsWhoseCentre ListWorklistParamsWhose = "centre"
+	ListWorklistParamsWhoseMine   ListWorklistParamsWhose = "mine"
+	ListWorklistParamsWhoseTeam   ListWorklistParamsWhose = "team"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsWhose enum.
+func (e ListWorklistParamsWhose) Valid() bool {
+	switch e {
+	case ListWorklistParamsWhoseCentre:
+		return true
+	case ListWorklistParamsWhoseMine:
+		return true
+	case ListWorklistParamsWhoseTeam:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsKind.
+const (
+	ListWorklistParamsKindApproval         ListWorklistParamsKind = "approval"
+	ListWorklistParamsKindAssessment       ListWorklistParamsKind = "assessment"
+	ListWorklistParamsKindAssignment       ListWorklistParamsKind = "assignment"
+	ListWorklistParamsKindBreakGlassReview ListWorklistParamsKind = "break_glass_review"
+	ListWorklistParamsKindFirstResponse    ListWorklistParamsKind = "first_response"
+	ListWorklistParamsKindFollowUp         ListWorklistParamsKind = "follow_up"
+	ListWorklistParamsKindHoldReview       ListWorklistParamsKind = "hold_review"
+	ListWorklistParamsKindInboundReferral  ListWorklistParamsKind = "inbound_referral"
+	ListWorklistParamsKindPlan             ListWorklistParamsKind = "plan"
+	ListWorklistParamsKindReferral         ListWorklistParamsKind = "referral"
+	ListWorklistParamsKindTask             ListWorklistParamsKind = "task"
+	ListWorklistParamsKindTurning18        ListWorklistParamsKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsKind enum.
+func (e ListWorklistParamsKind) Valid() bool {
+	switch e {
+	case ListWorklistParamsKindApproval:
+		return true
+	case ListWorklistParamsKindAssessment:
+		return true
+	case ListWorklistParamsKindAssignment:
+		return true
+	case ListWorklistParamsKindBreakGlassReview:
+		return true
+	case ListWorklistParamsKindFirstResponse:
+		return true
+	case ListWorklistParamsKindFollowUp:
+		return true
+	case ListWorklistParamsKindHoldReview:
+		return true
+	case ListWorklistParamsKindInboundReferral:
+		return true
+	case ListWorklistParamsKindPlan:
+		return true
+	case ListWorklistParamsKindReferral:
+		return true
+	case ListWorklistParamsKindTask:
+		return true
+	case ListWorklistParamsKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsState.
+const (
+	ListWorklistParamsStateDueToday ListWorklistParamsState = "due_today"
+	ListWorklistParamsStateOverdue  ListWorklistParamsState = "overdue"
+	ListWorklistParamsStateUpcoming ListWorklistParamsState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsState enum.
+func (e ListWorklistParamsState) Valid() bool {
+	switch e {
+	case ListWorklistParamsStateDueToday:
+		return true
+	case ListWorklistParamsStateOverdue:
+		return true
+	case ListWorklistParamsStateUpcoming:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListNetworkChangesParamsSince.
 const (
 	ListNetworkChangesParamsSinceNow ListNetworkChangesParamsSince = "now"
@@ -4919,6 +5402,114 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsSort.
+const (
+	ListNetworkWorklistParamsSortDueAt      ListNetworkWorklistParamsSort = "due_at"
+	ListNetworkWorklistParamsSortMinusDueAt ListNetworkWorklistParamsSort = "-due_at"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsSort enum.
+func (e ListNetworkWorklistParamsSort) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsSortDueAt:
+		return true
+	case ListNetworkWorklistParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsWhose.
+const (
+	ListNetworkWorklistParamsWhoseCentre ListNetworkWorklistParamsWhose = "centre"
+	ListNetworkWorklistParamsWhoseMine   ListNetworkWorklistParamsWhose = "mine"
+	ListNetworkWorklistParamsWhoseTeam   ListNetworkWorklistParamsWhose = "team"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsWhose enum.
+func (e ListNetworkWorklistParamsWhose) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsWhoseCentre:
+		return true
+	case ListNetworkWorklistParamsWhoseMine:
+		return true
+	case ListNetworkWorklistParamsWhoseTeam:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsKind.
+const (
+	ListNetworkWorklistParamsKindApproval         ListNetworkWorklistParamsKind = "approval"
+	ListNetworkWorklistParamsKindAssessment       ListNetworkWorklistParamsKind = "assessment"
+	ListNetworkWorklistParamsKindAssignment       ListNetworkWorklistParamsKind = "assignment"
+	ListNetworkWorklistParamsKindBreakGlassReview ListNetworkWorklistParamsKind = "break_glass_review"
+	ListNetworkWorklistParamsKindFirstResponse    ListNetworkWorklistParamsKind = "first_response"
+	ListNetworkWorklistParamsKindFollowUp         ListNetworkWorklistParamsKind = "follow_up"
+	ListNetworkWorklistParamsKindHoldReview       ListNetworkWorklistParamsKind = "hold_review"
+	ListNetworkWorklistParamsKindInboundReferral  ListNetworkWorklistParamsKind = "inbound_referral"
+	ListNetworkWorklistParamsKindPlan             ListNetworkWorklistParamsKind = "plan"
+	ListNetworkWorklistParamsKindReferral         ListNetworkWorklistParamsKind = "referral"
+	ListNetworkWorklistParamsKindTask             ListNetworkWorklistParamsKind = "task"
+	ListNetworkWorklistParamsKindTurning18        ListNetworkWorklistParamsKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsKind enum.
+func (e ListNetworkWorklistParamsKind) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsKindApproval:
+		return true
+	case ListNetworkWorklistParamsKindAssessment:
+		return true
+	case ListNetworkWorklistParamsKindAssignment:
+		return true
+	case ListNetworkWorklistParamsKindBreakGlassReview:
+		return true
+	case ListNetworkWorklistParamsKindFirstResponse:
+		return true
+	case ListNetworkWorklistParamsKindFollowUp:
+		return true
+	case ListNetworkWorklistParamsKindHoldReview:
+		return true
+	case ListNetworkWorklistParamsKindInboundReferral:
+		return true
+	case ListNetworkWorklistParamsKindPlan:
+		return true
+	case ListNetworkWorklistParamsKindReferral:
+		return true
+	case ListNetworkWorklistParamsKindTask:
+		return true
+	case ListNetworkWorklistParamsKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsState.
+const (
+	ListNetworkWorklistParamsStateDueToday ListNetworkWorklistParamsState = "due_today"
+	ListNetworkWorklistParamsStateOverdue  ListNetworkWorklistParamsState = "overdue"
+	ListNetworkWorklistParamsStateUpcoming ListNetworkWorklistParamsState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsState enum.
+func (e ListNetworkWorklistParamsState) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsStateDueToday:
+		return true
+	case ListNetworkWorklistParamsStateOverdue:
+		return true
+	case ListNetworkWorklistParamsStateUpcoming:
 		return true
 	default:
 		return false
@@ -5684,7 +6275,10 @@ type Case struct {
 	// AssignedAt To the present owner
 	AssignedAt    *time.Time         `json:"assigned_at,omitempty"`
 	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	ClosedAt      *time.Time         `json:"closed_at,omitempty"`
+
+	// CaseloadOverriddenAt A supervisor let the present owner have it above the limit of the SOP; the history has the reason
+	CaseloadOverriddenAt *time.Time `json:"caseload_overridden_at,omitempty"`
+	ClosedAt             *time.Time `json:"closed_at,omitempty"`
 
 	// ClosureReason From the request on
 	ClosureReason *string `json:"closure_reason,omitempty"`
@@ -5757,10 +6351,12 @@ type CaseAction struct {
 
 	// CopiedFrom The same action in the version before
 	CopiedFrom    *openapi_types.UUID `json:"copied_from,omitempty"`
+	Cost          *Money              `json:"cost,omitempty"`
 	CreatedAt     time.Time           `json:"created_at"`
 	Description   *string             `json:"description,omitempty"`
 	DoneOn        *openapi_types.Date `json:"done_on,omitempty"`
 	DueOn         openapi_types.Date  `json:"due_on"`
+	FundingSource *string             `json:"funding_source,omitempty"`
 	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
 	ID            openapi_types.UUID  `json:"id"`
 	Outcome       *string             `json:"outcome,omitempty"`
@@ -5778,11 +6374,15 @@ type CaseActionStatus string
 
 // CaseActionCreate defines model for CaseActionCreate.
 type CaseActionCreate struct {
-	Description *string             `json:"description,omitempty"`
-	DueOn       openapi_types.Date  `json:"due_on"`
-	GoalID      *openapi_types.UUID `json:"goal_id,omitempty"`
-	ID          *openapi_types.UUID `json:"id,omitempty"`
-	PlanID      openapi_types.UUID  `json:"plan_id"`
+	Cost        *Money             `json:"cost,omitempty"`
+	Description *string            `json:"description,omitempty"`
+	DueOn       openapi_types.Date `json:"due_on"`
+
+	// FundingSource Who pays: a project, a donor, the person
+	FundingSource *string             `json:"funding_source,omitempty"`
+	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+	PlanID        openapi_types.UUID  `json:"plan_id"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -5794,8 +6394,12 @@ type CaseActionCreate struct {
 
 // CaseActionDraft An action that comes with its plan; it says what, or which service
 type CaseActionDraft struct {
+	Cost        *Money             `json:"cost,omitempty"`
 	Description *string            `json:"description,omitempty"`
 	DueOn       openapi_types.Date `json:"due_on"`
+
+	// FundingSource Who pays: a project, a donor, the person
+	FundingSource *string `json:"funding_source,omitempty"`
 
 	// Responsible Who else: the person, a partner
 	Responsible *string `json:"responsible,omitempty"`
@@ -5818,9 +6422,11 @@ type CaseActionPage struct {
 
 // CaseActionPatch defines model for CaseActionPatch.
 type CaseActionPatch struct {
+	Cost          nullable.Nullable[Money]              `json:"cost,omitempty"`
 	Description   nullable.Nullable[string]             `json:"description,omitempty"`
 	DoneOn        nullable.Nullable[openapi_types.Date] `json:"done_on,omitempty"`
 	DueOn         *openapi_types.Date                   `json:"due_on,omitempty"`
+	FundingSource nullable.Nullable[string]             `json:"funding_source,omitempty"`
 	GoalID        nullable.Nullable[openapi_types.UUID] `json:"goal_id,omitempty"`
 	Outcome       nullable.Nullable[string]             `json:"outcome,omitempty"`
 	Responsible   nullable.Nullable[string]             `json:"responsible,omitempty"`
@@ -6008,8 +6614,10 @@ type CaseAssessmentPatch struct {
 
 // CaseAssign defines model for CaseAssign.
 type CaseAssign struct {
-	OwnerID openapi_types.UUID `json:"owner_id"`
-	Reason  *string            `json:"reason,omitempty"`
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string            `json:"caseload_override,omitempty"`
+	OwnerID          openapi_types.UUID `json:"owner_id"`
+	Reason           *string            `json:"reason,omitempty"`
 }
 
 // CaseAttachmentPatch defines model for CaseAttachmentPatch.
@@ -6119,17 +6727,60 @@ type CaseConferencePatch struct {
 
 // CaseCreate defines model for CaseCreate.
 type CaseCreate struct {
-	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
-	ID            *openapi_types.UUID    `json:"id,omitempty"`
-	OwnerID       *openapi_types.UUID    `json:"owner_id,omitempty"`
-	RiskLevel     *string                `json:"risk_level,omitempty"`
-	Sensitivity   *CaseCreateSensitivity `json:"sensitivity,omitempty"`
-	Source        string                 `json:"source"`
-	Summary       *string                `json:"summary,omitempty"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string                `json:"caseload_override,omitempty"`
+	ID               *openapi_types.UUID    `json:"id,omitempty"`
+	OwnerID          *openapi_types.UUID    `json:"owner_id,omitempty"`
+	RiskLevel        *string                `json:"risk_level,omitempty"`
+	Sensitivity      *CaseCreateSensitivity `json:"sensitivity,omitempty"`
+	Source           string                 `json:"source"`
+	Summary          *string                `json:"summary,omitempty"`
 }
 
 // CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
 type CaseCreateSensitivity string
+
+// CaseEvaluation defines model for CaseEvaluation.
+type CaseEvaluation struct {
+	CaseID      openapi_types.UUID  `json:"case_id"`
+	CreatedAt   time.Time           `json:"created_at"`
+	EvaluatedBy *openapi_types.UUID `json:"evaluated_by,omitempty"`
+	EvaluatedOn openapi_types.Date  `json:"evaluated_on"`
+	GoalID      openapi_types.UUID  `json:"goal_id"`
+	ID          openapi_types.UUID  `json:"id"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
+	Progress    string              `json:"progress"`
+	Reason      string              `json:"reason"`
+
+	// ReviewOn When the goal is judged next
+	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
+}
+
+// CaseEvaluationCreate defines model for CaseEvaluationCreate.
+type CaseEvaluationCreate struct {
+	// EvaluatedOn Today where it is left out
+	EvaluatedOn *openapi_types.Date `json:"evaluated_on,omitempty"`
+	GoalID      openapi_types.UUID  `json:"goal_id"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	Progress    string              `json:"progress"`
+	Reason      string              `json:"reason"`
+	ReviewOn    *openapi_types.Date `json:"review_on,omitempty"`
+}
+
+// CaseEvaluationPage defines model for CaseEvaluationPage.
+type CaseEvaluationPage struct {
+	Data []CaseEvaluation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
 
 // CaseFollowup defines model for CaseFollowup.
 type CaseFollowup struct {
@@ -6199,12 +6850,17 @@ type CaseGoal struct {
 	PlanID      openapi_types.UUID  `json:"plan_id"`
 
 	// ProblemID The problem that it answers
-	ProblemID    *openapi_types.UUID `json:"problem_id,omitempty"`
-	Progress     string              `json:"progress"`
-	ProgressNote *string             `json:"progress_note,omitempty"`
-	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
-	UpdatedAt    time.Time           `json:"updated_at"`
-	Version      int64               `json:"version"`
+	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
+	Progress  string              `json:"progress"`
+
+	// ProgressNote The reason of its last evaluation
+	ProgressNote *string `json:"progress_note,omitempty"`
+
+	// ReviewOn When its progress is judged next
+	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
+	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
 }
 
 // CaseGoalCreate defines model for CaseGoalCreate.
@@ -6244,10 +6900,8 @@ type CaseGoalPatch struct {
 	Description *string `json:"description,omitempty"`
 
 	// ProblemID The problem that it answers
-	ProblemID    nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
-	Progress     *string                               `json:"progress,omitempty"`
-	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
-	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
+	ProblemID nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
+	TargetOn  nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
 }
 
 // CaseHold defines model for CaseHold.
@@ -6372,6 +7026,12 @@ type CaseNoteVersionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CaseOpening defines model for CaseOpening.
+type CaseOpening struct {
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string `json:"caseload_override,omitempty"`
+}
+
 // CasePage defines model for CasePage.
 type CasePage struct {
 	Data []Case `json:"data"`
@@ -6409,14 +7069,25 @@ type CasePlan struct {
 	CaseID   openapi_types.UUID  `json:"case_id"`
 
 	// CopyGiven The person has a copy
-	CopyGiven bool                `json:"copy_given"`
+	CopyGiven   bool                `json:"copy_given"`
+	CopyGivenBy *openapi_types.UUID `json:"copy_given_by,omitempty"`
+	CopyGivenOn *openapi_types.Date `json:"copy_given_on,omitempty"`
+
+	// CopyLanguage A language that copies are printed in
+	CopyLanguage *CopyLanguage `json:"copy_language,omitempty"`
+
+	// Costs What its actions cost, those that were dropped left out: one sum for each currency
+	Costs     []Money             `json:"costs"`
 	CreatedAt time.Time           `json:"created_at"`
 	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
 
 	// EndedAt Superseded or completed
-	EndedAt *time.Time         `json:"ended_at,omitempty"`
-	Goals   []CaseGoal         `json:"goals"`
-	ID      openapi_types.UUID `json:"id"`
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// EvaluationID The evaluation that led to this version
+	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
+	Goals        []CaseGoal          `json:"goals"`
+	ID           openapi_types.UUID  `json:"id"`
 
 	// Number The version of the plan
 	Number   int                 `json:"number"`
@@ -6434,17 +7105,50 @@ type CasePlan struct {
 // CasePlanStatus defines model for CasePlan.Status.
 type CasePlanStatus string
 
+// CasePlanChange defines model for CasePlanChange.
+type CasePlanChange struct {
+	// After Absent where there is nothing any more
+	After interface{} `json:"after,omitempty"`
+
+	// Before Absent where there was nothing
+	Before interface{} `json:"before,omitempty"`
+
+	// Field As the plan, the goal or the action names it
+	Field string `json:"field"`
+}
+
 // CasePlanCreate defines model for CasePlanCreate.
 type CasePlanCreate struct {
 	// Actions Actions that serve no single goal
-	Actions   []CaseActionDraft   `json:"actions,omitempty"`
-	Agreed    *bool               `json:"agreed,omitempty"`
-	AgreedOn  *openapi_types.Date `json:"agreed_on,omitempty"`
-	CopyGiven *bool               `json:"copy_given,omitempty"`
-	Goals     []CaseGoalDraft     `json:"goals,omitempty"`
-	ID        *openapi_types.UUID `json:"id,omitempty"`
-	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
-	Summary   *string             `json:"summary,omitempty"`
+	Actions  []CaseActionDraft   `json:"actions,omitempty"`
+	Agreed   *bool               `json:"agreed,omitempty"`
+	AgreedOn *openapi_types.Date `json:"agreed_on,omitempty"`
+	Goals    []CaseGoalDraft     `json:"goals,omitempty"`
+	ID       *openapi_types.UUID `json:"id,omitempty"`
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+	Summary  *string             `json:"summary,omitempty"`
+}
+
+// CasePlanDiff defines model for CasePlanDiff.
+type CasePlanDiff struct {
+	Actions []CasePlanPartDiff `json:"actions"`
+
+	// Changes Of the plan itself
+	Changes    []CasePlanChange   `json:"changes"`
+	FromID     openapi_types.UUID `json:"from_id"`
+	FromNumber int                `json:"from_number"`
+	Goals      []CasePlanPartDiff `json:"goals"`
+	ToID       openapi_types.UUID `json:"to_id"`
+	ToNumber   int                `json:"to_number"`
+}
+
+// CasePlanHandOver defines model for CasePlanHandOver.
+type CasePlanHandOver struct {
+	// Language A language that copies are printed in
+	Language CopyLanguage `json:"language"`
+
+	// On Today where it is left out
+	On *openapi_types.Date `json:"on,omitempty"`
 }
 
 // CasePlanPage defines model for CasePlanPage.
@@ -6458,13 +7162,31 @@ type CasePlanPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CasePlanPartDiff defines model for CasePlanPartDiff.
+type CasePlanPartDiff struct {
+	Change  CasePlanPartDiffChange `json:"change"`
+	Changes []CasePlanChange       `json:"changes"`
+
+	// ID In the later version; of what was removed, in the earlier
+	ID openapi_types.UUID `json:"id"`
+}
+
+// CasePlanPartDiffChange defines model for CasePlanPartDiff.Change.
+type CasePlanPartDiffChange string
+
 // CasePlanPatch defines model for CasePlanPatch.
 type CasePlanPatch struct {
-	Agreed    *bool                                 `json:"agreed,omitempty"`
-	AgreedOn  nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
-	CopyGiven *bool                                 `json:"copy_given,omitempty"`
-	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
-	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
+	Agreed   *bool                                 `json:"agreed,omitempty"`
+	AgreedOn nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
+	ReviewOn nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
+	Summary  nullable.Nullable[string]             `json:"summary,omitempty"`
+}
+
+// CasePlanRevision defines model for CasePlanRevision.
+type CasePlanRevision struct {
+	// EvaluationID The evaluation of a goal of this plan that led to the new version
+	EvaluationID *openapi_types.UUID `json:"evaluation_id,omitempty"`
+	Reason       string              `json:"reason"`
 }
 
 // CaseProblem defines model for CaseProblem.
@@ -6544,10 +7266,21 @@ type CaseReason struct {
 
 // CaseReopen defines model for CaseReopen.
 type CaseReopen struct {
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string `json:"caseload_override,omitempty"`
+
 	// OwnerID The owner before where none is named
 	OwnerID   *openapi_types.UUID `json:"owner_id,omitempty"`
 	Reason    string              `json:"reason"`
 	RiskLevel string              `json:"risk_level"`
+}
+
+// CaseSOP defines model for CaseSOP.
+type CaseSOP struct {
+	Reason *string `json:"reason,omitempty"`
+
+	// SopID The version in force
+	SopID openapi_types.UUID `json:"sop_id"`
 }
 
 // CaseTeamMember defines model for CaseTeamMember.
@@ -6589,6 +7322,9 @@ type CaseTransition struct {
 	// ByID Absent where the system did it
 	ByID   *openapi_types.UUID `json:"by_id,omitempty"`
 	CaseID openapi_types.UUID  `json:"case_id"`
+
+	// CaseloadOverride Why the owner got more than the SOP allows
+	CaseloadOverride *string `json:"caseload_override,omitempty"`
 
 	// FromStatus Absent on the first
 	FromStatus *string            `json:"from_status,omitempty"`
@@ -6651,6 +7387,35 @@ type CaseWallEnd struct {
 // CaseWallPage defines model for CaseWallPage.
 type CaseWallPage struct {
 	Data []CaseWall `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// Caseload defines model for Caseload.
+type Caseload struct {
+	// Limit By the SOP in force
+	Limit int `json:"limit"`
+
+	// Load Weighted cases under way, restricted ones included
+	Load float64 `json:"load"`
+	Name string  `json:"name"`
+
+	// Ratio Of load to limit
+	Ratio  float64            `json:"ratio"`
+	State  CaseloadState      `json:"state"`
+	UserID openapi_types.UUID `json:"user_id"`
+}
+
+// CaseloadState defines model for Caseload.State.
+type CaseloadState string
+
+// CaseloadPage defines model for CaseloadPage.
+type CaseloadPage struct {
+	Data []Caseload `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -7213,6 +7978,9 @@ type ContactPatch struct {
 
 // ContactPatchSafe To contact the person this way
 type ContactPatchSafe string
+
+// CopyLanguage A language that copies are printed in
+type CopyLanguage string
 
 // Country ISO 3166-1 alpha-3
 //
@@ -8931,6 +9699,233 @@ type MergeUndo struct {
 	Reason string `json:"reason"`
 }
 
+// MhpssActivity defines model for MhpssActivity.
+type MhpssActivity struct {
+	// Attendances Persons, each counted once a session
+	Attendances int                  `json:"attendances"`
+	From        openapi_types.Date   `json:"from"`
+	Minutes     int                  `json:"minutes"`
+	Rows        []MhpssActivityCount `json:"rows"`
+	Sessions    int                  `json:"sessions"`
+	To          openapi_types.Date   `json:"to"`
+}
+
+// MhpssActivityCount defines model for MhpssActivityCount.
+type MhpssActivityCount struct {
+	Activity        string           `json:"activity"`
+	Attendances     int              `json:"attendances"`
+	Kind            MhpssSessionKind `json:"kind"`
+	Minutes         int              `json:"minutes"`
+	PsychoEducation bool             `json:"psycho_education"`
+	PyramidLevel    string           `json:"pyramid_level"`
+	Sessions        int              `json:"sessions"`
+}
+
+// MhpssNote defines model for MhpssNote.
+type MhpssNote struct {
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+	SessionID openapi_types.UUID `json:"session_id"`
+	Text      string             `json:"text"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+	WrittenBy openapi_types.UUID `json:"written_by"`
+}
+
+// MhpssNoteCreate defines model for MhpssNoteCreate.
+type MhpssNoteCreate struct {
+	ID   *openapi_types.UUID `json:"id,omitempty"`
+	Text string              `json:"text"`
+}
+
+// MhpssNotePage defines model for MhpssNotePage.
+type MhpssNotePage struct {
+	Data []MhpssNote `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssParticipant defines model for MhpssParticipant.
+type MhpssParticipant struct {
+	// Attended Of a held session: whether the person came; yes where nothing is said
+	Attended      *bool              `json:"attended,omitempty"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// Role `participant` where none is given
+	Role *MhpssParticipantRole `json:"role,omitempty"`
+}
+
+// MhpssParticipantRole `participant` where none is given
+type MhpssParticipantRole string
+
+// MhpssReason defines model for MhpssReason.
+type MhpssReason struct {
+	Reason string `json:"reason"`
+}
+
+// MhpssSession defines model for MhpssSession.
+type MhpssSession struct {
+	Activity      string              `json:"activity"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	FacilitatorID openapi_types.UUID  `json:"facilitator_id"`
+
+	// Headcounts People who came and are counted only
+	Headcounts []Headcount        `json:"headcounts"`
+	ID         openapi_types.UUID `json:"id"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes  *int                 `json:"minutes,omitempty"`
+	Modality MhpssSessionModality `json:"modality"`
+
+	// Participants Not in lists
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// Persons Who came, named and counted; 0 until it was held
+	Persons int     `json:"persons"`
+	Place   *string `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation bool   `json:"psycho_education"`
+	PyramidLevel    string `json:"pyramid_level"`
+
+	// Reason Why it was cancelled or voided
+	Reason   *string   `json:"reason,omitempty"`
+	StartsAt time.Time `json:"starts_at"`
+
+	// StartsOn The centre's day of it
+	StartsOn     openapi_types.Date  `json:"starts_on"`
+	Status       MhpssSessionStatus  `json:"status"`
+	SupervisorID *openapi_types.UUID `json:"supervisor_id,omitempty"`
+	Topic        *string             `json:"topic,omitempty"`
+	UpdatedAt    time.Time           `json:"updated_at"`
+	Version      int64               `json:"version"`
+}
+
+// MhpssSessionModality defines model for MhpssSession.Modality.
+type MhpssSessionModality string
+
+// MhpssSessionCreate defines model for MhpssSessionCreate.
+type MhpssSessionCreate struct {
+	Activity string `json:"activity"`
+
+	// CaseID Of the one participant or of one of the family
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                        `json:"minutes,omitempty"`
+	Modality     *MhpssSessionCreateModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant          `json:"participants,omitempty"`
+	Place        *string                     `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool     `json:"psycho_education,omitempty"`
+	PyramidLevel    string    `json:"pyramid_level"`
+	StartsAt        time.Time `json:"starts_at"`
+
+	// Status `held` where none is given
+	Status       *MhpssSessionCreateStatus `json:"status,omitempty"`
+	SupervisorID *openapi_types.UUID       `json:"supervisor_id,omitempty"`
+	Topic        *string                   `json:"topic,omitempty"`
+}
+
+// MhpssSessionCreateModality defines model for MhpssSessionCreate.Modality.
+type MhpssSessionCreateModality string
+
+// MhpssSessionCreateStatus `held` where none is given
+type MhpssSessionCreateStatus string
+
+// MhpssSessionHold defines model for MhpssSessionHold.
+type MhpssSessionHold struct {
+	Headcounts   []Headcount        `json:"headcounts,omitempty"`
+	Interpreter  *bool              `json:"interpreter,omitempty"`
+	Language     *string            `json:"language,omitempty"`
+	Minutes      int                `json:"minutes"`
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// StartsAt When it began, if not as planned
+	StartsAt *time.Time `json:"starts_at,omitempty"`
+}
+
+// MhpssSessionKind defines model for MhpssSessionKind.
+type MhpssSessionKind string
+
+// MhpssSessionPage defines model for MhpssSessionPage.
+type MhpssSessionPage struct {
+	Data []MhpssSession `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssSessionPatch defines model for MhpssSessionPatch.
+type MhpssSessionPatch struct {
+	Activity      *string             `json:"activity,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter nullable.Nullable[bool] `json:"interpreter,omitempty"`
+
+	// Language BCP 47
+	Language  nullable.Nullable[string] `json:"language,omitempty"`
+	Materials []string                  `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                       `json:"minutes,omitempty"`
+	Modality     *MhpssSessionPatchModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant         `json:"participants,omitempty"`
+	Place        nullable.Nullable[string]  `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool                                 `json:"psycho_education,omitempty"`
+	PyramidLevel    *string                               `json:"pyramid_level,omitempty"`
+	StartsAt        *time.Time                            `json:"starts_at,omitempty"`
+	SupervisorID    nullable.Nullable[openapi_types.UUID] `json:"supervisor_id,omitempty"`
+	Topic           nullable.Nullable[string]             `json:"topic,omitempty"`
+}
+
+// MhpssSessionPatchModality defines model for MhpssSessionPatch.Modality.
+type MhpssSessionPatchModality string
+
+// MhpssSessionStatus defines model for MhpssSessionStatus.
+type MhpssSessionStatus string
+
 // MissingField defines model for MissingField.
 type MissingField struct {
 	// Field A field of the person, or what is recorded beside it: caregiver, documents, contacts
@@ -8942,6 +9937,19 @@ type MissingField struct {
 
 // MissingFieldRequiredBy The centre's procedures, or every child needs it
 type MissingFieldRequiredBy string
+
+// Money defines model for Money.
+type Money struct {
+	// Amount A decimal number
+	//
+	// Example: 4500
+	Amount string `json:"amount"`
+
+	// Currency ISO 4217
+	//
+	// Example: XOF
+	Currency string `json:"currency"`
+}
 
 // Month A calendar month
 //
@@ -10043,6 +11051,27 @@ type SOP struct {
 	Version      int64      `json:"version"`
 }
 
+// SOPAdoption defines model for SOPAdoption.
+type SOPAdoption struct {
+	Moved int `json:"moved"`
+
+	// Note What the figure leaves out
+	Note  string             `json:"note"`
+	SopID openapi_types.UUID `json:"sop_id"`
+}
+
+// SOPAlerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+type SOPAlerts struct {
+	// ApprovalHours Within which an approval is to be decided
+	ApprovalHours int `json:"approval_hours"`
+
+	// ManagerAfterHours To the centre's manager, too
+	ManagerAfterHours int `json:"manager_after_hours"`
+
+	// SupervisorAfterHours From the owner of the case to the supervisors
+	SupervisorAfterHours int `json:"supervisor_after_hours"`
+}
+
 // SOPApproval defines model for SOPApproval.
 type SOPApproval struct {
 	Required bool `json:"required"`
@@ -10144,6 +11173,22 @@ type SOPChange struct {
 	Pointer string `json:"pointer"`
 }
 
+// SOPClockEffect defines model for SOPClockEffect.
+type SOPClockEffect struct {
+	Clock SOPClockEffectClock `json:"clock"`
+
+	// Earlier Cases in which it would run out earlier or begin to run
+	Earlier int `json:"earlier"`
+
+	// Later Cases in which it would run out later or stop
+	Later         int `json:"later"`
+	OverdueAfter  int `json:"overdue_after"`
+	OverdueBefore int `json:"overdue_before"`
+}
+
+// SOPClockEffectClock defines model for SOPClockEffect.Clock.
+type SOPClockEffectClock string
+
 // SOPConsentStatement The text that is read to a person
 type SOPConsentStatement struct {
 	// Language BCP 47
@@ -10206,6 +11251,23 @@ type SOPDuplicates struct {
 	Weights SOPDuplicateWeights `json:"weights"`
 }
 
+// SOPEffect defines model for SOPEffect.
+type SOPEffect struct {
+	// BecomeOverdue Of those, the ones with no overdue clock now and with one then
+	BecomeOverdue int `json:"become_overdue"`
+
+	// Cases Cases under way that were tried
+	Cases  int              `json:"cases"`
+	Clocks []SOPClockEffect `json:"clocks"`
+
+	// DueEarlier Of those, the ones with a clock that would run out earlier
+	DueEarlier int `json:"due_earlier"`
+
+	// Note What the figures leave out
+	Note  string             `json:"note"`
+	SopID openapi_types.UUID `json:"sop_id"`
+}
+
 // SOPPage defines model for SOPPage.
 type SOPPage struct {
 	Data []SOP `json:"data"`
@@ -10244,6 +11306,9 @@ type SOPPeople struct {
 
 // SOPPolicy What the procedures lay down. Every number is the centre's to set.
 type SOPPolicy struct {
+	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+	Alerts SOPAlerts `json:"alerts"`
+
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
 	Attachments       SOPAttachments        `json:"attachments"`
@@ -10274,6 +11339,9 @@ type SOPPolicy struct {
 
 // SOPPolicyPatch The parts to replace; each is given whole.
 type SOPPolicyPatch struct {
+	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+	Alerts *SOPAlerts `json:"alerts,omitempty"`
+
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
 	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
@@ -11475,6 +12543,9 @@ type Task struct {
 	ID        openapi_types.UUID  `json:"id"`
 	Kind      string              `json:"kind"`
 
+	// Level Of an alert: how often it has climbed
+	Level *int `json:"level,omitempty"`
+
 	// Reason Why it was dismissed, or what was done
 	Reason *string `json:"reason,omitempty"`
 
@@ -11963,6 +13034,53 @@ type VulnerabilityScreeningCreate struct {
 // VulnerabilityScreeningPage defines model for VulnerabilityScreeningPage.
 type VulnerabilityScreeningPage struct {
 	Data []VulnerabilityScreening `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
+type WorklistEntry struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	CaseNumber    *string             `json:"case_number,omitempty"`
+	CentreID      openapi_types.UUID  `json:"centre_id"`
+
+	// Code What of its kind: the kind of the approval or task, the type of the follow-up, the status of the referral
+	Code  *string   `json:"code,omitempty"`
+	DueAt time.Time `json:"due_at"`
+
+	// ID Of the resource; a case with several clocks has several entries
+	ID   openapi_types.UUID `json:"id"`
+	Kind WorklistEntryKind  `json:"kind"`
+
+	// Resource What waits, as the change feed calls it
+	Resource   string             `json:"resource"`
+	ResourceID openapi_types.UUID `json:"resource_id"`
+
+	// RiskLevel Of the case
+	RiskLevel *string `json:"risk_level,omitempty"`
+
+	// Roles For whom it waits where it is for nobody by name: anybody with one of these roles
+	Roles []string           `json:"roles"`
+	State WorklistEntryState `json:"state"`
+
+	// UserID For whom it waits
+	UserID *openapi_types.UUID `json:"user_id,omitempty"`
+}
+
+// WorklistEntryKind defines model for WorklistEntry.Kind.
+type WorklistEntryKind string
+
+// WorklistEntryState defines model for WorklistEntry.State.
+type WorklistEntryState string
+
+// WorklistPage defines model for WorklistPage.
+type WorklistPage struct {
+	Data []WorklistEntry `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -13138,6 +14256,27 @@ type CreateBundleParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListCaseloadsParams defines parameters for ListCaseloads.
+type ListCaseloadsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-load` where none is given. A cursor carries its own
+	Sort *ListCaseloadsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// UserID Only of this member of staff
+	UserID *openapi_types.UUID `form:"user_id,omitempty" json:"user_id,omitempty"`
+}
+
+// ListCaseloadsParamsSort defines parameters for ListCaseloads.
+type ListCaseloadsParamsSort string
+
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
 	// Limit Rows a page
@@ -13528,6 +14667,36 @@ type EndCaseInvitationParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListCaseEvaluationsParams defines parameters for ListCaseEvaluations.
+type ListCaseEvaluationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListCaseEvaluationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// PlanID Only of this version of the plan
+	PlanID *openapi_types.UUID `form:"plan_id,omitempty" json:"plan_id,omitempty"`
+
+	// GoalID Only of this goal
+	GoalID *openapi_types.UUID `form:"goal_id,omitempty" json:"goal_id,omitempty"`
+}
+
+// ListCaseEvaluationsParamsSort defines parameters for ListCaseEvaluations.
+type ListCaseEvaluationsParamsSort string
+
+// CreateCaseEvaluationParams defines parameters for CreateCaseEvaluation.
+type CreateCaseEvaluationParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListCaseFollowupsParams defines parameters for ListCaseFollowups.
 type ListCaseFollowupsParams struct {
 	// Limit Rows a page
@@ -13780,6 +14949,27 @@ type CompleteCasePlanParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// PrintCasePlanParams defines parameters for PrintCasePlan.
+type PrintCasePlanParams struct {
+	// Language Of the copy
+	Language *CopyLanguage `form:"language,omitempty" json:"language,omitempty"`
+}
+
+// DiffCasePlansParams defines parameters for DiffCasePlans.
+type DiffCasePlansParams struct {
+	// From The id of the version to compare with, earlier or later
+	From *openapi_types.UUID `form:"from,omitempty" json:"from,omitempty"`
+}
+
+// HandOverCasePlanParams defines parameters for HandOverCasePlan.
+type HandOverCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ReviseCasePlanParams defines parameters for ReviseCasePlan.
 type ReviseCasePlanParams struct {
 	// IfMatch The ETag that was read
@@ -13884,6 +15074,15 @@ type ResumeCaseParams struct {
 
 // ScreenOutCaseParams defines parameters for ScreenOutCase.
 type ScreenOutCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ChangeCaseSOPParams defines parameters for ChangeCaseSOP.
+type ChangeCaseSOPParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -14578,6 +15777,123 @@ type EndMemberParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetMhpssActivityParams defines parameters for GetMhpssActivity.
+type GetMhpssActivityParams struct {
+	// From First day
+	From openapi_types.Date `form:"from" json:"from"`
+
+	// To Last day
+	To openapi_types.Date `form:"to" json:"to"`
+}
+
+// ListMhpssSessionsParams defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-starts_at` where none is given. A cursor carries its own
+	Sort *ListMhpssSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only sessions in this state
+	Status *MhpssSessionStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only sessions of this kind
+	Kind *MhpssSessionKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Activity Only this activity
+	Activity *string `form:"activity,omitempty" json:"activity,omitempty"`
+
+	// PsychoEducation Only sessions that teach, or only others
+	PsychoEducation *bool `form:"psycho_education,omitempty" json:"psycho_education,omitempty"`
+
+	// FacilitatorID Only sessions that this member of staff leads
+	FacilitatorID *openapi_types.UUID `form:"facilitator_id,omitempty" json:"facilitator_id,omitempty"`
+
+	// BeneficiaryID Only sessions of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// CaseID Only sessions of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+
+	// From On this day of the centre or later
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To On this day of the centre or earlier
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// ListMhpssSessionsParamsSort defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParamsSort string
+
+// CreateMhpssSessionParams defines parameters for CreateMhpssSession.
+type CreateMhpssSessionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateMhpssSessionParams defines parameters for UpdateMhpssSession.
+type UpdateMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelMhpssSessionParams defines parameters for CancelMhpssSession.
+type CancelMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// HoldMhpssSessionParams defines parameters for HoldMhpssSession.
+type HoldMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListMhpssNotesParams defines parameters for ListMhpssNotes.
+type ListMhpssNotesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListMhpssNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListMhpssNotesParamsSort defines parameters for ListMhpssNotes.
+type ListMhpssNotesParamsSort string
+
+// CreateMhpssNoteParams defines parameters for CreateMhpssNote.
+type CreateMhpssNoteParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidMhpssSessionParams defines parameters for VoidMhpssSession.
+type VoidMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListNeedsToReviewParams defines parameters for ListNeedsToReview.
 type ListNeedsToReviewParams struct {
 	// Limit Rows a page
@@ -15096,6 +16412,15 @@ type UpdateSOPParams struct {
 
 // ActivateSOPParams defines parameters for ActivateSOP.
 type ActivateSOPParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// AdoptSOPParams defines parameters for AdoptSOP.
+type AdoptSOPParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -15730,6 +17055,45 @@ type VoidVisitParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListWorklistParams defines parameters for ListWorklist.
+type ListWorklistParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
+	Whose *ListWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
+
+	// Kind Only of these kinds, separated by commas
+	Kind []ListWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// State Only what is overdue, due by the end of the centre's day, or due later
+	State *ListWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// RiskLevel Only of cases of this risk
+	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
+}
+
+// ListWorklistParamsSort defines parameters for ListWorklist.
+type ListWorklistParamsSort string
+
+// ListWorklistParamsWhose defines parameters for ListWorklist.
+type ListWorklistParamsWhose string
+
+// ListWorklistParamsKind defines parameters for ListWorklist.
+type ListWorklistParamsKind string
+
+// ListWorklistParamsState defines parameters for ListWorklist.
+type ListWorklistParamsState string
+
 // ListNetworkChangesParams defines parameters for ListNetworkChanges.
 type ListNetworkChangesParams struct {
 	// Limit Rows a page
@@ -16150,6 +17514,45 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListNetworkWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
+	Whose *ListNetworkWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
+
+	// Kind Only of these kinds, separated by commas
+	Kind []ListNetworkWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// State Only what is overdue, due by the end of the centre's day, or due later
+	State *ListNetworkWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// RiskLevel Only of cases of this risk
+	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
+}
+
+// ListNetworkWorklistParamsSort defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsSort string
+
+// ListNetworkWorklistParamsWhose defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsWhose string
+
+// ListNetworkWorklistParamsKind defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsKind string
+
+// ListNetworkWorklistParamsState defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsState string
+
 // CreateAPIClientJSONRequestBody defines body for CreateAPIClient for application/json ContentType.
 type CreateAPIClientJSONRequestBody = APIClientCreate
 
@@ -16384,6 +17787,9 @@ type HoldCaseConferenceJSONRequestBody = CaseConferenceHold
 // InviteToCaseConferenceJSONRequestBody defines body for InviteToCaseConference for application/json ContentType.
 type InviteToCaseConferenceJSONRequestBody = CaseInvitationCreate
 
+// CreateCaseEvaluationJSONRequestBody defines body for CreateCaseEvaluation for application/json ContentType.
+type CreateCaseEvaluationJSONRequestBody = CaseEvaluationCreate
+
 // CreateCaseFollowupJSONRequestBody defines body for CreateCaseFollowup for application/json ContentType.
 type CreateCaseFollowupJSONRequestBody = CaseFollowupCreate
 
@@ -16420,14 +17826,20 @@ type UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody = CaseNotePatch
 // VoidCaseNoteJSONRequestBody defines body for VoidCaseNote for application/json ContentType.
 type VoidCaseNoteJSONRequestBody = CaseReason
 
+// OpenCaseJSONRequestBody defines body for OpenCase for application/json ContentType.
+type OpenCaseJSONRequestBody = CaseOpening
+
 // CreateCasePlanJSONRequestBody defines body for CreateCasePlan for application/json ContentType.
 type CreateCasePlanJSONRequestBody = CasePlanCreate
 
 // UpdateCasePlanApplicationMergePatchPlusJSONRequestBody defines body for UpdateCasePlan for application/merge-patch+json ContentType.
 type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
 
+// HandOverCasePlanJSONRequestBody defines body for HandOverCasePlan for application/json ContentType.
+type HandOverCasePlanJSONRequestBody = CasePlanHandOver
+
 // ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
-type ReviseCasePlanJSONRequestBody = CaseReason
+type ReviseCasePlanJSONRequestBody = CasePlanRevision
 
 // CreateCaseProblemJSONRequestBody defines body for CreateCaseProblem for application/json ContentType.
 type CreateCaseProblemJSONRequestBody = CaseProblemCreate
@@ -16449,6 +17861,9 @@ type RequestCaseClosureJSONRequestBody = CaseClosureRequest
 
 // ScreenOutCaseJSONRequestBody defines body for ScreenOutCase for application/json ContentType.
 type ScreenOutCaseJSONRequestBody = CaseReason
+
+// ChangeCaseSOPJSONRequestBody defines body for ChangeCaseSOP for application/json ContentType.
+type ChangeCaseSOPJSONRequestBody = CaseSOP
 
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
@@ -16525,6 +17940,24 @@ type CreateMemberJSONRequestBody = MemberCreate
 // UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
 type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
 
+// CreateMhpssSessionJSONRequestBody defines body for CreateMhpssSession for application/json ContentType.
+type CreateMhpssSessionJSONRequestBody = MhpssSessionCreate
+
+// UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateMhpssSession for application/merge-patch+json ContentType.
+type UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody = MhpssSessionPatch
+
+// CancelMhpssSessionJSONRequestBody defines body for CancelMhpssSession for application/json ContentType.
+type CancelMhpssSessionJSONRequestBody = MhpssReason
+
+// HoldMhpssSessionJSONRequestBody defines body for HoldMhpssSession for application/json ContentType.
+type HoldMhpssSessionJSONRequestBody = MhpssSessionHold
+
+// CreateMhpssNoteJSONRequestBody defines body for CreateMhpssNote for application/json ContentType.
+type CreateMhpssNoteJSONRequestBody = MhpssNoteCreate
+
+// VoidMhpssSessionJSONRequestBody defines body for VoidMhpssSession for application/json ContentType.
+type VoidMhpssSessionJSONRequestBody = VoidReason
+
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
 
@@ -16596,6 +18029,9 @@ type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
+
+// AdoptSOPJSONRequestBody defines body for AdoptSOP for application/json ContentType.
+type AdoptSOPJSONRequestBody = CaseReason
 
 // CreateStockAdjustmentJSONRequestBody defines body for CreateStockAdjustment for application/json ContentType.
 type CreateStockAdjustmentJSONRequestBody = StockAdjustmentCreate
@@ -17248,6 +18684,9 @@ type ServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error
+	// ListCaseloads List what each caseworker carries
+	// (GET /v1/centres/{centre_id}/caseloads)
+	ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
@@ -17371,6 +18810,15 @@ type ServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error
+	// ListCaseEvaluations How the goals of a case were judged
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
+	ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error
+	// CreateCaseEvaluation Judge how far a goal is reached
+	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
+	CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error
+	// GetCaseEvaluation Read an evaluation
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
+	GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error
@@ -17452,6 +18900,15 @@ type ServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params CompleteCasePlanParams) error
+	// PrintCasePlan The plan to print for the person
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
+	PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error
+	// DiffCasePlans What differs between two versions of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
+	DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error
+	// HandOverCasePlan Record that the person was given a copy
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
+	HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
@@ -17488,6 +18945,9 @@ type ServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx echo.Context, centreID CentreID, id ID, params ScreenOutCaseParams) error
+	// ChangeCaseSOP Let a case live by the SOP in force
+	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
+	ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx echo.Context, centreID CentreID, id ID, params ListCaseTeamParams) error
@@ -17671,6 +19131,39 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error
+	// GetMhpssNote Read a note on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
+	GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
@@ -17833,9 +19326,15 @@ type ServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx echo.Context, centreID CentreID, id ID, params ActivateSOPParams) error
+	// AdoptSOP Let all opened cases live by the SOP in force
+	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
+	AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// GetSOPEffect Try a SOP on the cases under way
+	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
+	GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error
@@ -18007,6 +19506,9 @@ type ServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx echo.Context, centreID CentreID, id ID, params VoidVisitParams) error
+	// ListWorklist List what is due and overdue
+	// (GET /v1/centres/{centre_id}/worklist)
+	ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error
@@ -18145,6 +19647,9 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
+	// ListNetworkWorklist List what is due and overdue in all of one's centres
+	// (GET /v1/worklist)
+	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -23763,6 +25268,59 @@ func (w *ServerInterfaceWrapper) ResolveRegistrationCard(ctx echo.Context) error
 	return err
 }
 
+// ListCaseloads converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseloads(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseloadsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "user_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", ctx.QueryParams(), &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseloads(ctx, centreID, params)
+	return err
+}
+
 // ListCases converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCases(ctx echo.Context) error {
 	var err error
@@ -26031,6 +27589,150 @@ func (w *ServerInterfaceWrapper) EndCaseInvitation(ctx echo.Context) error {
 	return err
 }
 
+// ListCaseEvaluations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseEvaluations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseEvaluationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "plan_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan_id", ctx.QueryParams(), &params.PlanID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "goal_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "goal_id", ctx.QueryParams(), &params.GoalID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter goal_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseEvaluations(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseEvaluation converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseEvaluation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseEvaluationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseEvaluation(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseEvaluation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseEvaluation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "evaluation_id" -------------
+	var evaluationID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "evaluation_id", ctx.Param("evaluation_id"), &evaluationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter evaluation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseEvaluation(ctx, centreID, id, evaluationID)
+	return err
+}
+
 // ListCaseFollowups converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCaseFollowups(ctx echo.Context) error {
 	var err error
@@ -27508,6 +29210,157 @@ func (w *ServerInterfaceWrapper) CompleteCasePlan(ctx echo.Context) error {
 	return err
 }
 
+// PrintCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) PrintCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PrintCasePlanParams
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", ctx.QueryParams(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter language: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PrintCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// DiffCasePlans converts echo context to params.
+func (w *ServerInterfaceWrapper) DiffCasePlans(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DiffCasePlansParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DiffCasePlans(ctx, centreID, id, planID, params)
+	return err
+}
+
+// HandOverCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) HandOverCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HandOverCasePlanParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HandOverCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
 // ReviseCasePlan converts echo context to params.
 func (w *ServerInterfaceWrapper) ReviseCasePlan(ctx echo.Context) error {
 	var err error
@@ -28215,6 +30068,67 @@ func (w *ServerInterfaceWrapper) ScreenOutCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ScreenOutCase(ctx, centreID, id, params)
+	return err
+}
+
+// ChangeCaseSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeCaseSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeCaseSOPParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeCaseSOP(ctx, centreID, id, params)
 	return err
 }
 
@@ -31340,6 +33254,566 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 	return err
 }
 
+// GetMhpssActivity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssActivity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMhpssActivityParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssActivity(ctx, centreID, params)
+	return err
+}
+
+// ListMhpssSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssSessionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "activity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "activity", ctx.QueryParams(), &params.Activity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter activity: %s", err))
+	}
+
+	// ------------- Optional query parameter "psycho_education" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "psycho_education", ctx.QueryParams(), &params.PsychoEducation, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter psycho_education: %s", err))
+	}
+
+	// ------------- Optional query parameter "facilitator_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "facilitator_id", ctx.QueryParams(), &params.FacilitatorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter facilitator_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssSessions(ctx, centreID, params)
+	return err
+}
+
+// CreateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssSession(ctx, centreID, params)
+	return err
+}
+
+// GetMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssSession(ctx, centreID, id)
+	return err
+}
+
+// UpdateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// CancelMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// HoldMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) HoldMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HoldMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// ListMhpssNotes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssNotes(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssNotesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssNotes(ctx, centreID, id, params)
+	return err
+}
+
+// CreateMhpssNote converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssNote(ctx, centreID, id, params)
+	return err
+}
+
+// GetMhpssNote converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "note_id" -------------
+	var noteID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssNote(ctx, centreID, id, noteID)
+	return err
+}
+
+// VoidMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
 // ListNeedsToReview converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNeedsToReview(ctx echo.Context) error {
 	var err error
@@ -33987,6 +36461,67 @@ func (w *ServerInterfaceWrapper) ActivateSOP(ctx echo.Context) error {
 	return err
 }
 
+// AdoptSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) AdoptSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdoptSOPParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdoptSOP(ctx, centreID, id, params)
+	return err
+}
+
 // DiffSOP converts echo context to params.
 func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	var err error
@@ -34017,6 +36552,30 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DiffSOP(ctx, centreID, id, params)
+	return err
+}
+
+// GetSOPEffect converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSOPEffect(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSOPEffect(ctx, centreID, id)
 	return err
 }
 
@@ -36817,6 +39376,80 @@ func (w *ServerInterfaceWrapper) VoidVisit(ctx echo.Context) error {
 	return err
 }
 
+// ListWorklist converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWorklist(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWorklistParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "whose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "risk_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWorklist(ctx, centreID, params)
+	return err
+}
+
 // ListNetworkChanges converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkChanges(ctx echo.Context) error {
 	var err error
@@ -38605,6 +41238,73 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
+// ListNetworkWorklist converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNetworkWorklistParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "whose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "risk_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNetworkWorklist(ctx, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -38727,6 +41427,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.GetSOP, options.OperationMiddlewares["getSOP"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/effect", wrapper.GetSOPEffect, options.OperationMiddlewares["getSOPEffect"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/adopt", wrapper.AdoptSOP, options.OperationMiddlewares["adoptSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.ListForms, options.OperationMiddlewares["listForms"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.CreateForm, options.OperationMiddlewares["createForm"]...)
@@ -38852,6 +41554,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/worklist", wrapper.ListWorklist, options.OperationMiddlewares["listWorklist"]...)
+	router.GET(options.BaseURL+"/v1/worklist", wrapper.ListNetworkWorklist, options.OperationMiddlewares["listNetworkWorklist"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.GetRegistrationCard, options.OperationMiddlewares["getRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.IssueRegistrationCard, options.OperationMiddlewares["issueRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/reprint", wrapper.ReprintRegistrationCard, options.OperationMiddlewares["reprintRegistrationCard"]...)
@@ -38898,6 +41602,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/open", wrapper.OpenCase, options.OperationMiddlewares["openCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/screen-out", wrapper.ScreenOutCase, options.OperationMiddlewares["screenOutCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assign", wrapper.AssignCase, options.OperationMiddlewares["assignCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/sop", wrapper.ChangeCaseSOP, options.OperationMiddlewares["changeCaseSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/hold", wrapper.HoldCase, options.OperationMiddlewares["holdCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/resume", wrapper.ResumeCase, options.OperationMiddlewares["resumeCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/request-closure", wrapper.RequestCaseClosure, options.OperationMiddlewares["requestCaseClosure"]...)
@@ -38934,6 +41639,17 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.ListMhpssSessions, options.OperationMiddlewares["listMhpssSessions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.CreateMhpssSession, options.OperationMiddlewares["createMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.GetMhpssSession, options.OperationMiddlewares["getMhpssSession"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.UpdateMhpssSession, options.OperationMiddlewares["updateMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/hold", wrapper.HoldMhpssSession, options.OperationMiddlewares["holdMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/cancel", wrapper.CancelMhpssSession, options.OperationMiddlewares["cancelMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/void", wrapper.VoidMhpssSession, options.OperationMiddlewares["voidMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.ListMhpssNotes, options.OperationMiddlewares["listMhpssNotes"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.CreateMhpssNote, options.OperationMiddlewares["createMhpssNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes/:note_id", wrapper.GetMhpssNote, options.OperationMiddlewares["getMhpssNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/activity", wrapper.GetMhpssActivity, options.OperationMiddlewares["getMhpssActivity"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -38946,6 +41662,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/activate", wrapper.ActivateCasePlan, options.OperationMiddlewares["activateCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/complete", wrapper.CompleteCasePlan, options.OperationMiddlewares["completeCasePlan"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/revise", wrapper.ReviseCasePlan, options.OperationMiddlewares["reviseCasePlan"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/diff", wrapper.DiffCasePlans, options.OperationMiddlewares["diffCasePlans"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/copy", wrapper.PrintCasePlan, options.OperationMiddlewares["printCasePlan"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/hand-over", wrapper.HandOverCasePlan, options.OperationMiddlewares["handOverCasePlan"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.ListCaseGoals, options.OperationMiddlewares["listCaseGoals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.CreateCaseGoal, options.OperationMiddlewares["createCaseGoal"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals/:goal_id", wrapper.GetCaseGoal, options.OperationMiddlewares["getCaseGoal"]...)
@@ -38954,6 +41673,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions", wrapper.CreateCaseAction, options.OperationMiddlewares["createCaseAction"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.GetCaseAction, options.OperationMiddlewares["getCaseAction"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.UpdateCaseAction, options.OperationMiddlewares["updateCaseAction"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.ListCaseEvaluations, options.OperationMiddlewares["listCaseEvaluations"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations", wrapper.CreateCaseEvaluation, options.OperationMiddlewares["createCaseEvaluation"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/evaluations/:evaluation_id", wrapper.GetCaseEvaluation, options.OperationMiddlewares["getCaseEvaluation"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.ListCaseNotes, options.OperationMiddlewares["listCaseNotes"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.CreateCaseNote, options.OperationMiddlewares["createCaseNote"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes/:note_id", wrapper.GetCaseNote, options.OperationMiddlewares["getCaseNote"]...)
@@ -38979,6 +41701,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -44893,6 +47616,46 @@ func (response ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse)
 	return err
 }
 
+type ListCaseloadsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListCaseloadsParams
+}
+
+type ListCaseloadsResponseObject interface {
+	VisitListCaseloadsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseloads200JSONResponse CaseloadPage
+
+func (response ListCaseloads200JSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseloadsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseloadsdefaultApplicationProblemPlusJSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCasesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListCasesParams
@@ -47308,6 +50071,148 @@ func (response EndCaseInvitationdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ListCaseEvaluationsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseEvaluationsParams
+}
+
+type ListCaseEvaluationsResponseObject interface {
+	VisitListCaseEvaluationsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseEvaluations200JSONResponse CaseEvaluationPage
+
+func (response ListCaseEvaluations200JSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseEvaluationsdefaultApplicationProblemPlusJSONResponse) VisitListCaseEvaluationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseEvaluationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseEvaluationParams
+	Body     *CreateCaseEvaluationJSONRequestBody
+}
+
+type CreateCaseEvaluationResponseObject interface {
+	VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseEvaluation201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseEvaluation201JSONResponse struct {
+	Body    CaseEvaluation
+	Headers CreateCaseEvaluation201ResponseHeaders
+}
+
+func (response CreateCaseEvaluation201JSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseEvaluationRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	EvaluationID openapi_types.UUID `json:"evaluation_id"`
+}
+
+type GetCaseEvaluationResponseObject interface {
+	VisitGetCaseEvaluationResponse(w http.ResponseWriter) error
+}
+
+type GetCaseEvaluation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseEvaluation200JSONResponse struct {
+	Body    CaseEvaluation
+	Headers GetCaseEvaluation200ResponseHeaders
+}
+
+func (response GetCaseEvaluation200JSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseEvaluationdefaultApplicationProblemPlusJSONResponse) VisitGetCaseEvaluationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCaseFollowupsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -48278,6 +51183,7 @@ type OpenCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
 	Params   OpenCaseParams
+	Body     *OpenCaseJSONRequestBody
 }
 
 type OpenCaseResponseObject interface {
@@ -48605,6 +51511,153 @@ type CompleteCasePlandefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CompleteCasePlandefaultApplicationProblemPlusJSONResponse) VisitCompleteCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PrintCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   PrintCasePlanParams
+}
+
+type PrintCasePlanResponseObject interface {
+	VisitPrintCasePlanResponse(w http.ResponseWriter) error
+}
+
+type PrintCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type PrintCasePlan200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       PrintCasePlan200ResponseHeaders
+	ContentLength int64
+}
+
+func (response PrintCasePlan200ApplicationPdfResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type PrintCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PrintCasePlandefaultApplicationProblemPlusJSONResponse) VisitPrintCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffCasePlansRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   DiffCasePlansParams
+}
+
+type DiffCasePlansResponseObject interface {
+	VisitDiffCasePlansResponse(w http.ResponseWriter) error
+}
+
+type DiffCasePlans200JSONResponse CasePlanDiff
+
+func (response DiffCasePlans200JSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffCasePlansdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DiffCasePlansdefaultApplicationProblemPlusJSONResponse) VisitDiffCasePlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOverCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   HandOverCasePlanParams
+	Body     *HandOverCasePlanJSONRequestBody
+}
+
+type HandOverCasePlanResponseObject interface {
+	VisitHandOverCasePlanResponse(w http.ResponseWriter) error
+}
+
+type HandOverCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type HandOverCasePlan200JSONResponse struct {
+	Body    CasePlan
+	Headers HandOverCasePlan200ResponseHeaders
+}
+
+func (response HandOverCasePlan200JSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOverCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HandOverCasePlandefaultApplicationProblemPlusJSONResponse) VisitHandOverCasePlanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -49199,6 +52252,56 @@ type ScreenOutCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ScreenOutCasedefaultApplicationProblemPlusJSONResponse) VisitScreenOutCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCaseSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ChangeCaseSOPParams
+	Body     *ChangeCaseSOPJSONRequestBody
+}
+
+type ChangeCaseSOPResponseObject interface {
+	VisitChangeCaseSOPResponse(w http.ResponseWriter) error
+}
+
+type ChangeCaseSOP200ResponseHeaders struct {
+	ETag string
+}
+
+type ChangeCaseSOP200JSONResponse struct {
+	Body    Case
+	Headers ChangeCaseSOP200ResponseHeaders
+}
+
+func (response ChangeCaseSOP200JSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -52190,6 +55293,527 @@ func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMembe
 	return err
 }
 
+type GetMhpssActivityRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetMhpssActivityParams
+}
+
+type GetMhpssActivityResponseObject interface {
+	VisitGetMhpssActivityResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssActivity200JSONResponse MhpssActivity
+
+func (response GetMhpssActivity200JSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssActivitydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssActivitydefaultApplicationProblemPlusJSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListMhpssSessionsParams
+}
+
+type ListMhpssSessionsResponseObject interface {
+	VisitListMhpssSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssSessions200JSONResponse MhpssSessionPage
+
+func (response ListMhpssSessions200JSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateMhpssSessionParams
+	Body     *CreateMhpssSessionJSONRequestBody
+}
+
+type CreateMhpssSessionResponseObject interface {
+	VisitCreateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssSession201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMhpssSession201JSONResponse struct {
+	Body    MhpssSession
+	Headers CreateMhpssSession201ResponseHeaders
+}
+
+func (response CreateMhpssSession201JSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetMhpssSessionResponseObject interface {
+	VisitGetMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers GetMhpssSession200ResponseHeaders
+}
+
+func (response GetMhpssSession200JSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateMhpssSessionParams
+	Body     *UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateMhpssSessionResponseObject interface {
+	VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type UpdateMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers UpdateMhpssSession200ResponseHeaders
+}
+
+func (response UpdateMhpssSession200JSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CancelMhpssSessionParams
+	Body     *CancelMhpssSessionJSONRequestBody
+}
+
+type CancelMhpssSessionResponseObject interface {
+	VisitCancelMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CancelMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers CancelMhpssSession200ResponseHeaders
+}
+
+func (response CancelMhpssSession200JSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   HoldMhpssSessionParams
+	Body     *HoldMhpssSessionJSONRequestBody
+}
+
+type HoldMhpssSessionResponseObject interface {
+	VisitHoldMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type HoldMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type HoldMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers HoldMhpssSession200ResponseHeaders
+}
+
+func (response HoldMhpssSession200JSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListMhpssNotesParams
+}
+
+type ListMhpssNotesResponseObject interface {
+	VisitListMhpssNotesResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssNotes200JSONResponse MhpssNotePage
+
+func (response ListMhpssNotes200JSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssNotesdefaultApplicationProblemPlusJSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNoteRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateMhpssNoteParams
+	Body     *CreateMhpssNoteJSONRequestBody
+}
+
+type CreateMhpssNoteResponseObject interface {
+	VisitCreateMhpssNoteResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssNote201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMhpssNote201JSONResponse struct {
+	Body    MhpssNote
+	Headers CreateMhpssNote201ResponseHeaders
+}
+
+func (response CreateMhpssNote201JSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssNoteRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NoteID   openapi_types.UUID `json:"note_id"`
+}
+
+type GetMhpssNoteResponseObject interface {
+	VisitGetMhpssNoteResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssNote200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMhpssNote200JSONResponse struct {
+	Body    MhpssNote
+	Headers GetMhpssNote200ResponseHeaders
+}
+
+func (response GetMhpssNote200JSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidMhpssSessionParams
+	Body     *VoidMhpssSessionJSONRequestBody
+}
+
+type VoidMhpssSessionResponseObject interface {
+	VisitVoidMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type VoidMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers VoidMhpssSession200ResponseHeaders
+}
+
+func (response VoidMhpssSession200JSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNeedsToReviewRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListNeedsToReviewParams
@@ -54823,6 +58447,48 @@ func (response ActivateSOPdefaultApplicationProblemPlusJSONResponse) VisitActiva
 	return err
 }
 
+type AdoptSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AdoptSOPParams
+	Body     *AdoptSOPJSONRequestBody
+}
+
+type AdoptSOPResponseObject interface {
+	VisitAdoptSOPResponse(w http.ResponseWriter) error
+}
+
+type AdoptSOP200JSONResponse SOPAdoption
+
+func (response AdoptSOP200JSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdoptSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AdoptSOPdefaultApplicationProblemPlusJSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DiffSOPRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -54853,6 +58519,46 @@ type DiffSOPdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSOPEffectRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetSOPEffectResponseObject interface {
+	VisitGetSOPEffectResponse(w http.ResponseWriter) error
+}
+
+type GetSOPEffect200JSONResponse SOPEffect
+
+func (response GetSOPEffect200JSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSOPEffectdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSOPEffectdefaultApplicationProblemPlusJSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -57570,6 +61276,46 @@ func (response VoidVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidVisi
 	return err
 }
 
+type ListWorklistRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListWorklistParams
+}
+
+type ListWorklistResponseObject interface {
+	VisitListWorklistResponse(w http.ResponseWriter) error
+}
+
+type ListWorklist200JSONResponse WorklistPage
+
+func (response ListWorklist200JSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWorklistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWorklistdefaultApplicationProblemPlusJSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNetworkChangesRequestObject struct {
 	Params ListNetworkChangesParams
 }
@@ -59890,6 +63636,45 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
+type ListNetworkWorklistRequestObject struct {
+	Params ListNetworkWorklistParams
+}
+
+type ListNetworkWorklistResponseObject interface {
+	VisitListNetworkWorklistResponse(w http.ResponseWriter) error
+}
+
+type ListNetworkWorklist200JSONResponse WorklistPage
+
+func (response ListNetworkWorklist200JSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetIndex Name, version and links
@@ -60243,6 +64028,9 @@ type StrictServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx context.Context, request ResolveRegistrationCardRequestObject) (ResolveRegistrationCardResponseObject, error)
+	// ListCaseloads List what each caseworker carries
+	// (GET /v1/centres/{centre_id}/caseloads)
+	ListCaseloads(ctx context.Context, request ListCaseloadsRequestObject) (ListCaseloadsResponseObject, error)
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -60366,6 +64154,15 @@ type StrictServerInterface interface {
 	// EndCaseInvitation Take an invitation back
 	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
 	EndCaseInvitation(ctx context.Context, request EndCaseInvitationRequestObject) (EndCaseInvitationResponseObject, error)
+	// ListCaseEvaluations How the goals of a case were judged
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations)
+	ListCaseEvaluations(ctx context.Context, request ListCaseEvaluationsRequestObject) (ListCaseEvaluationsResponseObject, error)
+	// CreateCaseEvaluation Judge how far a goal is reached
+	// (POST /v1/centres/{centre_id}/cases/{id}/evaluations)
+	CreateCaseEvaluation(ctx context.Context, request CreateCaseEvaluationRequestObject) (CreateCaseEvaluationResponseObject, error)
+	// GetCaseEvaluation Read an evaluation
+	// (GET /v1/centres/{centre_id}/cases/{id}/evaluations/{evaluation_id})
+	GetCaseEvaluation(ctx context.Context, request GetCaseEvaluationRequestObject) (GetCaseEvaluationResponseObject, error)
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx context.Context, request ListCaseFollowupsRequestObject) (ListCaseFollowupsResponseObject, error)
@@ -60447,6 +64244,15 @@ type StrictServerInterface interface {
 	// CompleteCasePlan Complete the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
 	CompleteCasePlan(ctx context.Context, request CompleteCasePlanRequestObject) (CompleteCasePlanResponseObject, error)
+	// PrintCasePlan The plan to print for the person
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/copy)
+	PrintCasePlan(ctx context.Context, request PrintCasePlanRequestObject) (PrintCasePlanResponseObject, error)
+	// DiffCasePlans What differs between two versions of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/diff)
+	DiffCasePlans(ctx context.Context, request DiffCasePlansRequestObject) (DiffCasePlansResponseObject, error)
+	// HandOverCasePlan Record that the person was given a copy
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/hand-over)
+	HandOverCasePlan(ctx context.Context, request HandOverCasePlanRequestObject) (HandOverCasePlanResponseObject, error)
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
@@ -60483,6 +64289,9 @@ type StrictServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx context.Context, request ScreenOutCaseRequestObject) (ScreenOutCaseResponseObject, error)
+	// ChangeCaseSOP Let a case live by the SOP in force
+	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
+	ChangeCaseSOP(ctx context.Context, request ChangeCaseSOPRequestObject) (ChangeCaseSOPResponseObject, error)
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx context.Context, request ListCaseTeamRequestObject) (ListCaseTeamResponseObject, error)
@@ -60666,6 +64475,39 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx context.Context, request GetMhpssActivityRequestObject) (GetMhpssActivityResponseObject, error)
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx context.Context, request ListMhpssSessionsRequestObject) (ListMhpssSessionsResponseObject, error)
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx context.Context, request CreateMhpssSessionRequestObject) (CreateMhpssSessionResponseObject, error)
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx context.Context, request GetMhpssSessionRequestObject) (GetMhpssSessionResponseObject, error)
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx context.Context, request UpdateMhpssSessionRequestObject) (UpdateMhpssSessionResponseObject, error)
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx context.Context, request CancelMhpssSessionRequestObject) (CancelMhpssSessionResponseObject, error)
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx context.Context, request HoldMhpssSessionRequestObject) (HoldMhpssSessionResponseObject, error)
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx context.Context, request ListMhpssNotesRequestObject) (ListMhpssNotesResponseObject, error)
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx context.Context, request CreateMhpssNoteRequestObject) (CreateMhpssNoteResponseObject, error)
+	// GetMhpssNote Read a note on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
+	GetMhpssNote(ctx context.Context, request GetMhpssNoteRequestObject) (GetMhpssNoteResponseObject, error)
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx context.Context, request VoidMhpssSessionRequestObject) (VoidMhpssSessionResponseObject, error)
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
@@ -60828,9 +64670,15 @@ type StrictServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx context.Context, request ActivateSOPRequestObject) (ActivateSOPResponseObject, error)
+	// AdoptSOP Let all opened cases live by the SOP in force
+	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
+	AdoptSOP(ctx context.Context, request AdoptSOPRequestObject) (AdoptSOPResponseObject, error)
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// GetSOPEffect Try a SOP on the cases under way
+	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
+	GetSOPEffect(ctx context.Context, request GetSOPEffectRequestObject) (GetSOPEffectResponseObject, error)
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx context.Context, request CreateStockAdjustmentRequestObject) (CreateStockAdjustmentResponseObject, error)
@@ -61002,6 +64850,9 @@ type StrictServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx context.Context, request VoidVisitRequestObject) (VoidVisitResponseObject, error)
+	// ListWorklist List what is due and overdue
+	// (GET /v1/centres/{centre_id}/worklist)
+	ListWorklist(ctx context.Context, request ListWorklistRequestObject) (ListWorklistResponseObject, error)
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx context.Context, request ListNetworkChangesRequestObject) (ListNetworkChangesResponseObject, error)
@@ -61140,6 +64991,9 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
+	// ListNetworkWorklist List what is due and overdue in all of one's centres
+	// (GET /v1/worklist)
+	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -65513,6 +69367,32 @@ func (sh *strictHandler) ResolveRegistrationCard(ctx echo.Context, centreID Cent
 	return nil
 }
 
+// ListCaseloads operation middleware
+func (sh *strictHandler) ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error {
+	var request ListCaseloadsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseloads(ctx.Request().Context(), request.(ListCaseloadsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseloads")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseloadsResponseObject); ok {
+		return validResponse.VisitListCaseloadsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCases operation middleware
 func (sh *strictHandler) ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error {
 	var request ListCasesRequestObject
@@ -67148,6 +71028,110 @@ func (sh *strictHandler) EndCaseInvitation(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
+// ListCaseEvaluations operation middleware
+func (sh *strictHandler) ListCaseEvaluations(ctx echo.Context, centreID CentreID, id ID, params ListCaseEvaluationsParams) error {
+	var request ListCaseEvaluationsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseEvaluations(ctx.Request().Context(), request.(ListCaseEvaluationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseEvaluations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseEvaluationsResponseObject); ok {
+		return validResponse.VisitListCaseEvaluationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseEvaluation operation middleware
+func (sh *strictHandler) CreateCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, params CreateCaseEvaluationParams) error {
+	var request CreateCaseEvaluationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseEvaluationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseEvaluation(ctx.Request().Context(), request.(CreateCaseEvaluationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseEvaluation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseEvaluationResponseObject); ok {
+		return validResponse.VisitCreateCaseEvaluationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseEvaluation operation middleware
+func (sh *strictHandler) GetCaseEvaluation(ctx echo.Context, centreID CentreID, id ID, evaluationID openapi_types.UUID) error {
+	var request GetCaseEvaluationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.EvaluationID = evaluationID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseEvaluation(ctx.Request().Context(), request.(GetCaseEvaluationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseEvaluation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseEvaluationResponseObject); ok {
+		return validResponse.VisitGetCaseEvaluationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCaseFollowups operation middleware
 func (sh *strictHandler) ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error {
 	var request ListCaseFollowupsRequestObject
@@ -67980,6 +71964,32 @@ func (sh *strictHandler) OpenCase(ctx echo.Context, centreID CentreID, id ID, pa
 	request.ID = id
 	request.Params = params
 
+	var body OpenCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.OpenCase(ctx.Request().Context(), request.(OpenCaseRequestObject))
 	}
@@ -68204,6 +72214,113 @@ func (sh *strictHandler) CompleteCasePlan(ctx echo.Context, centreID CentreID, i
 		return err
 	} else if validResponse, ok := response.(CompleteCasePlanResponseObject); ok {
 		return validResponse.VisitCompleteCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PrintCasePlan operation middleware
+func (sh *strictHandler) PrintCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params PrintCasePlanParams) error {
+	var request PrintCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PrintCasePlan(ctx.Request().Context(), request.(PrintCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PrintCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PrintCasePlanResponseObject); ok {
+		return validResponse.VisitPrintCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DiffCasePlans operation middleware
+func (sh *strictHandler) DiffCasePlans(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params DiffCasePlansParams) error {
+	var request DiffCasePlansRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DiffCasePlans(ctx.Request().Context(), request.(DiffCasePlansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DiffCasePlans")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DiffCasePlansResponseObject); ok {
+		return validResponse.VisitDiffCasePlansResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HandOverCasePlan operation middleware
+func (sh *strictHandler) HandOverCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params HandOverCasePlanParams) error {
+	var request HandOverCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	var body HandOverCasePlanJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HandOverCasePlan(ctx.Request().Context(), request.(HandOverCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HandOverCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HandOverCasePlanResponseObject); ok {
+		return validResponse.VisitHandOverCasePlanResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -68716,6 +72833,56 @@ func (sh *strictHandler) ScreenOutCase(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(ScreenOutCaseResponseObject); ok {
 		return validResponse.VisitScreenOutCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeCaseSOP operation middleware
+func (sh *strictHandler) ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error {
+	var request ChangeCaseSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ChangeCaseSOPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeCaseSOP(ctx.Request().Context(), request.(ChangeCaseSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeCaseSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeCaseSOPResponseObject); ok {
+		return validResponse.VisitChangeCaseSOPResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -70912,6 +75079,437 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 	return nil
 }
 
+// GetMhpssActivity operation middleware
+func (sh *strictHandler) GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error {
+	var request GetMhpssActivityRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssActivity(ctx.Request().Context(), request.(GetMhpssActivityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssActivity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssActivityResponseObject); ok {
+		return validResponse.VisitGetMhpssActivityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssSessions operation middleware
+func (sh *strictHandler) ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error {
+	var request ListMhpssSessionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssSessions(ctx.Request().Context(), request.(ListMhpssSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssSessionsResponseObject); ok {
+		return validResponse.VisitListMhpssSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssSession operation middleware
+func (sh *strictHandler) CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error {
+	var request CreateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssSession(ctx.Request().Context(), request.(CreateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssSessionResponseObject); ok {
+		return validResponse.VisitCreateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssSession operation middleware
+func (sh *strictHandler) GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssSession(ctx.Request().Context(), request.(GetMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssSessionResponseObject); ok {
+		return validResponse.VisitGetMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMhpssSession operation middleware
+func (sh *strictHandler) UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error {
+	var request UpdateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMhpssSession(ctx.Request().Context(), request.(UpdateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMhpssSessionResponseObject); ok {
+		return validResponse.VisitUpdateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelMhpssSession operation middleware
+func (sh *strictHandler) CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error {
+	var request CancelMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CancelMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelMhpssSession(ctx.Request().Context(), request.(CancelMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelMhpssSessionResponseObject); ok {
+		return validResponse.VisitCancelMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HoldMhpssSession operation middleware
+func (sh *strictHandler) HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error {
+	var request HoldMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body HoldMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldMhpssSession(ctx.Request().Context(), request.(HoldMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HoldMhpssSessionResponseObject); ok {
+		return validResponse.VisitHoldMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssNotes operation middleware
+func (sh *strictHandler) ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error {
+	var request ListMhpssNotesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssNotes(ctx.Request().Context(), request.(ListMhpssNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssNotesResponseObject); ok {
+		return validResponse.VisitListMhpssNotesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssNote operation middleware
+func (sh *strictHandler) CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error {
+	var request CreateMhpssNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateMhpssNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssNote(ctx.Request().Context(), request.(CreateMhpssNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssNoteResponseObject); ok {
+		return validResponse.VisitCreateMhpssNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssNote operation middleware
+func (sh *strictHandler) GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error {
+	var request GetMhpssNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NoteID = noteID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssNote(ctx.Request().Context(), request.(GetMhpssNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssNoteResponseObject); ok {
+		return validResponse.VisitGetMhpssNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidMhpssSession operation middleware
+func (sh *strictHandler) VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error {
+	var request VoidMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidMhpssSession(ctx.Request().Context(), request.(VoidMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidMhpssSessionResponseObject); ok {
+		return validResponse.VisitVoidMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListNeedsToReview operation middleware
 func (sh *strictHandler) ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error {
 	var request ListNeedsToReviewRequestObject
@@ -72901,6 +77499,56 @@ func (sh *strictHandler) ActivateSOP(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
+// AdoptSOP operation middleware
+func (sh *strictHandler) AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error {
+	var request AdoptSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AdoptSOPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdoptSOP(ctx.Request().Context(), request.(AdoptSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdoptSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdoptSOPResponseObject); ok {
+		return validResponse.VisitAdoptSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DiffSOP operation middleware
 func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error {
 	var request DiffSOPRequestObject
@@ -72922,6 +77570,32 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 		return err
 	} else if validResponse, ok := response.(DiffSOPResponseObject); ok {
 		return validResponse.VisitDiffSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSOPEffect operation middleware
+func (sh *strictHandler) GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetSOPEffectRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSOPEffect(ctx.Request().Context(), request.(GetSOPEffectRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSOPEffect")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSOPEffectResponseObject); ok {
+		return validResponse.VisitGetSOPEffectResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -75168,6 +79842,32 @@ func (sh *strictHandler) VoidVisit(ctx echo.Context, centreID CentreID, id ID, p
 	return nil
 }
 
+// ListWorklist operation middleware
+func (sh *strictHandler) ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error {
+	var request ListWorklistRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWorklist(ctx.Request().Context(), request.(ListWorklistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWorklist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWorklistResponseObject); ok {
+		return validResponse.VisitListWorklistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListNetworkChanges operation middleware
 func (sh *strictHandler) ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error {
 	var request ListNetworkChangesRequestObject
@@ -76724,1756 +81424,1915 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
+// ListNetworkWorklist operation middleware
+func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
+	var request ListNetworkWorklistRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNetworkWorklist(ctx.Request().Context(), request.(ListNetworkWorklistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNetworkWorklist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNetworkWorklistResponseObject); ok {
+		return validResponse.VisitListNetworkWorklistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/kty2tS+Kvwqqv6lyctKSRyPJiTT1rTqyJMc+27Z0JO/o1o61e9AkuhsZEmgD4LTaPvr3PsB9xPsk",
-	"t7AAkCAJkiCbM9Ik3n9kW9MkCCwsLKyfn/XbIuH5njPClFw8/W2xIzglAv7zOWeKMPU9ZtsCb4n+U0pk",
-	"IuheUc4WTxc/7QjK7K+Ib5CCf69JJhfLBfmA831GFk8XG7FYLgT5paCCpIunShRkuZDJjuRYj6mOe/2U",
-	"VIKy7eLjx+Xi5U94G/7aNRGScrZEGy7Qd5t7P2CV7Gof+3nx4OfFyO99zxNsPtL85rsdEQTWxcgBCSJ5",
-	"IRKCqBz5hb9jcQyNjhUimTRfwEweiEAp2ROWSsRZbV3PkoTs1b1yM8Z8/+NysccC50TZnTWDdW/s996m",
-	"5kRKvCXyKSKa7mKJsEBcIKJpQPXThmUWywXDeXiq1dRy/OF7wrZqt3h6fna2DJDqOWFKkO9ehBkggV/d",
-	"l/dY7arvmt9WNO0lzoaLHKvF00VRwJOBGfCUZFSqH2HYINNTqZYIS0QZuvxwL7EvXIbnpX/qnZJHlK/O",
-	"9F4pRYQe57//ge/9+l7/z9m9J6v3/+MP4fkWa6Ln3EGxYk2+kEjPsYNsxZqMmV5oAkJy0f78JSMf1CqB",
-	"Xy+dgNhrvlqTDa+28ZeCiKM/IRiuYwoPzsJ808Ux7tCGF38ys3yXknzPFWHJ8T9I4Iz/gK+IRBgJsidY",
-	"IYk35AJhdkQFo78UBCnyQXUdJG/se3rwroP0+PFykVNWUig4z42RlUEaaYGLlJZGByyRIDhtyNSHIFPD",
-	"k6ykcBQLPejYvs2PnJGoOWouSnCWEYF2WPbMS49YTm4cM23eYNZ15e2xUIiz7IgOO5oZ4Z2Yu1JPCKkd",
-	"lTDdCyPccZZp5qeqZ6rmcyNJxpKsSMlPXOGsPdPnvGAKvi34QSLFecdxo2aYlYJx/CmkZIOLTC2ebnAm",
-	"STmFNecZwcxcnea6bx99nGWXCKep9LQCLS7JNRHHUmvomFKpRFRzIazIF0//scBZtngfosb3NKeqPZE3",
-	"evEYpE7Xx+DF4Lofny31PtBcfxvuq5wy86/qkFGmyJYImMQQ1wD/UokOmCmSLpEskp2+Ry7XR0Xk///s",
-	"3lePHz98fNnFKL1cErxPP+pTKfecSQK79OpZoXbPM0qYeimEEdqWd/V/4v0+o0YZ+vKf0mhEpRz4bUHM",
-	"KwvKrnFG01UCA2lZoX9YBS4feECvmHGFrhg/MAQqFRcopSn8dS/4NUFUSZJt7i8++qv7gyCbxdPF/+/L",
-	"Skf90vwqv4SVmDXAMhvb/s1z9NVfHj1BkiT6T+jx/fPF0tdu3717d08PQZjSKw7s2rf8YBcg7STVjuSS",
-	"ZNdknP6np+dN9ySSbwXupbggG0HkDil+RZgjPLx6s7T9uFy8FnydkbxnfXvzxJ8D6wT9pFzmQn9TYZqV",
-	"q/qlIFKhtSD4SuvGwEE5FwSJIiPyAklCENBE3nfUkYun/ygHLnerNjKVaENJlmpCuSf0+3uuT7Wm+5dw",
-	"9D6+1ydSKswSPVgh2FOtETw9e/Dk/Ozs7Owe/M9f9P/81f3T/h/W51VhVcjF00fn58uFogpu1cC6MKym",
-	"0jMcweSXji7RW+g2I7B/b3lO1I6yLUgiwdnWkM/eY9f6RHAmwcY6gImCkx0ya0A5wUyCrLNfAnvi9XdG",
-	"puh/7AXfE6GoETiJIFiRdIVVTZ9KsSL3FM1JW6lqTPe39u80jdDNlosMS7UqZPnxlmnHEFVIP4W2XCFs",
-	"zswSKQ6kyCkrlJ5f3KSZtRbaPxB14OIqcEk+/+7FGyS0TJd6Jjk+gl4DXzfnl7AUWBFtBM8vEMn36vhU",
-	"q4/6hlAkl8Ev2j9gIfBR/5uLLWZUwhlcRRJvL8g15YVcSZIIolYFUzQLy8iMsy3M2TxqlXsEizZmbBwF",
-	"BbnmVyNZRSZ8bxgtnhxmmu21vNIqHWW+MQ739ZZemw3ihbb6mLm2KKu0eqfdtT5d7NPR3G99HLUXKFNf",
-	"PVoEVY7qGvqHsWbc+0v/7NWm0uYIy74lPT2urZQtvv4nSZSeYnnen8MXQMynKdWj4ey1d/6t4lgXCY3j",
-	"XVdhzpaTz7s7gU2dqNc0qp/Pkom8MR6HppTjD9+ZZ72fDYctF8a0s79r5WDiGQwwd78t3pxXTpn914OI",
-	"STaYaYhHehnjtfUrNXYeK1xbTt8NVl0qgTPseRaGxvmRfFDWQ6EHctZS3yvGpGoSBGZf//QADawx23s2",
-	"csr8vz4Ye1pYkWV4rTUKo4berWNx+yze3q+9Vu5x9oIkVAtOOVKcrYlUK1AX9X8wHjIlXm1QknFZCCL1",
-	"ZZHsaJYKwr6QKMES5G1rXwe2J+F5bhWusa+mdqE1sxqIYPyAQJj3ITnstiju/Fq6avrX9+3BWe/Gtc6d",
-	"m6+bwfueXYSvjdvASGns3cudgYmWE611gw84EDpv8741vyES3BVNcYvt70M79RxL4sYyvJWGeRj8t8aw",
-	"uDBKj7afhFTG9FqiAxj3VCEtdKRVVAMMaAywVtiBXpEDlUGtKHKTeKESbuSdY23NPikxft6NNgfC/qMW",
-	"5d1Qw5SXbdKL6odRh8Vu5ceBI+GGD85NKZzsnHBo7SFGeyIkZ+iPl2vCyIYmFIvjiqaXf9I2NddPaKGE",
-	"/nip/x/8ACZxQ+j5r0ZtjR0t7lnjP1ilJCOqw4D7yXO7OgcT2StwrucmuhCncE8xUTc0IysWDBA9A1tB",
-	"ywBJmFqiA1U7XihjSmM4GSgvpIIZ73gWJMCO0O1OeeZMKSSij8IVZWnbHlouqniVZq+SWVbwPJjNa5IF",
-	"DamcpBSvzJ87pIPbEAxEoBK2JGzsJYRek3Qld/j88VedA2pC29EcSYOqMmGSKnpN1bGD6zX7PTXy2Uai",
-	"gMsTXjAF8WorLpimK/jB7ZDmUtSfSlRQeCwXA2sIEmWpLcgd+YC1fDJfbI9Lfw2Q+uujMmpEH8EHTcfl",
-	"Qu2KfM2Ckvjdjqgd2L8gz8HjtmgHAKYZuMU+4zgl6Wp9jL146Yb2uXEwkglmwCBatmJBUjh2QKGUJ0Vu",
-	"2CbaADffi59ftMG+XFxzmq4EwbLDuaV/H+sxMK9ETvdAUxWIsb2mH0gml3ABMERzEzCZy+EAwqV+TH0h",
-	"WpMtlu/LY9UWFj7v1vmp/0L8nrKr9l1NPuypIHIUyfeF2HNJBq/12qdf25f0GRBZOFPEp65+qPrU0p/o",
-	"8DonuWZOW1Zj+m6w4bm+rj4byJChCvE9Yb6QdvEFnxFCgrn6zBwOiUqxumMeCY8Kc7gkTtYsmq6IQR9G",
-	"43qffld/7CXP37nRrUacmEqS13wjtTSen39+uxgyOew4we0rUqqeJeEMtUtBUpyoy6foGmdFpRcogWlm",
-	"o6rooG9xIrAkKaQt6f8sBKR3GWMAZ0jzEkpJjlnqnzTKJBGVOIfwmdbJgdDYyHQsbBLenguT6aSnFD6Q",
-	"ei1fC4Kvwgq9sSYzyq6MqpZyIn1Fuekbc4ZkO/hDmbM2QvlbjNQIFdZQ3c46WuRUSsPpOFPEBBMNfax5",
-	"yUVq/2xIQDlbWfV/JUjChf4p2ZHkCqI6q2oY748Fgzj56goyfhhXK7Uj4FdKV8kOUxZWQckv7bX+WORr",
-	"IsrUTH37LUcHFSwdSrO9k0Wfl2voShWVCkm6ZVgB810bBROZRTX3doflLrizV+QY3NjLK5peQkbel/cP",
-	"JMvuARm//OfhSt7/p+TsctFNtgi9rZx4+8sv0/PHjx88WaI1luSrR4XIltXqNK9JdHnAR6nAl26P5oPL",
-	"pc1mXCJJflkivWCILukvgd60NJFXwlKSovURYcO4G0LC4QL3Xqwa09hoTYuloXtJZX/d/hc6meDldTAM",
-	"jEvx1XvDepLu41K/xEVwr/9TEkhCffb6O5uicYHwWhuHELWGYORRKpL7/N6lEJvPuEutwVSFJOJyiS7N",
-	"Vy71Ry/N0EF+GqNDJjvMtiRdQQZCIDz8I/jQOMvGRXtD9GoJAqIPClXSMOMF2uK9RFgQVF6pbdfanoiO",
-	"NOnyp+/SJbL0Bz8HeJP+ydfB8doRsfqo30D+Ac9NQFZvkokpx+zpvlujPDo3pR62nDnC8sqkPNAOf4UW",
-	"6H1GqB7O3sFrsqMsLckg/Qt4RDgcckM6L7FLl5BSptaaoHW5Ax10LxNi26NqHaxyYR8EVYowPZy+6stx",
-	"K5rBo1YNaIujAiTDioZ4+13HR3xOH9zkXhcpvAK2p3e+l04QeWSoz7R1LPsl3RxmRSU25zMrJhoKeirO",
-	"SO66wAnOSAoypHVn954NkDrelkcfBKcJNLKYvn127/zxV/WLFu5Pp+u4RBSqlkOONk9bnKwi9N2mbnzg",
-	"yE7K/x0cT1UtSsPlLvgVibtCjYKt7wKmtCZeLctz3YFiEqBrtb/SygItvEBBJWmcZ9EJyy6PqCRL+4HD",
-	"jstSbHpS8sKoPjtwa0rkrBzHdjH6GqwjilzA8aUCFfWKp+t+XC4KVn2tGdKqyIhpqZ1QAedoiSTPIW+K",
-	"Q8lPlk7Qz+0euw31qO9NLMxzascF/RX47S0R10T8QBR2wqvOfZB3Cv45uZLFXlt6Zr0jFBMpCyKCj2ol",
-	"fVUIGvzRJTCf9nVBrm2Z18pl1XV8rfXcChdqt8qJ2vF08vdNpsPkt4m4pglZOWc27kyOhMTB/iXWH5lh",
-	"dU2ONBvdmkt4E7zd71pngHo9bLHsYNbYhY/igdDB+roKjgYsIVDSBrUCb4xn9o2Py8UaSxrUpo5w6xkf",
-	"AySSrkk49Nbw0u0FTwh4NVZmbPeRvhDFmgq1W6W4I9NlL2zCBso5Uzut2h0JFjacJ6RCKT6GQlXWwdTz",
-	"vVU5dsBUS/Hx0qr2jDMIW23pNSgavTQIDg9B6IIpcVzxzYoLuqWDd+9z88LUmLLj+RUDay1I+vIZF4Xt",
-	"XVn96Y/LBUkLy9cZuQ5FeRsDNJ//uFxscE6z46oz3XlLWEq01U6Ysu7a9jN6WzrC5z8Y5rW+tsroYNkR",
-	"2VjR1OQQfYOylKSrlEhFWbcMhWyuvSCKCEggDytQ8NQ1JYdV5lXS9jFIWRILznDz3/E5Iv7bzfshx4Iq",
-	"nK1cpcHAvjYeh9i+0EYPZYpH0TKnW2MEWkHRl4Pd/Hjj1eB6ymdiV9R8ATIfjROfBnMpPX8zNVVqOabM",
-	"RrqjNsQ7762Ue7UjAjg88OFvCgHRdbknWUbZVhq3HzwhR/l69js93dCTe74vMkOQKFHRfN6maMCUVyFx",
-	"+0wIeo0z5AoyXWH2oDQXZEMEYSEHxNsdFwqIsStyzJ56I9sSZvgRIyshg6NvqQSv+qoRku+ej35DjBGL",
-	"gVdgoBzbhNlQKrfoKDE7EFvyYfOycqySHZHo8pfLJSr2SHH04AJRhkygpXIJVivjxdovG7LUAbXxQ/uj",
-	"37199eV3L5+jx+cP/jp0N+oB9DgdHiO8p0tEc60LGQ/OhgjRkctSnuMy5zSxETsjexYmkSEY3bjpOoqh",
-	"tIypaQ8Vrwf5rMmujTNXFyNmN9snuynn/KvFaYzlDpb7MKC3Pqu01HAwtNpGG6+CAFGibdDwFtYZ538X",
-	"+grmzHcxYHlFUjjgW64Q48YtsETro1UdSZZ+IUEJeOoX6fjVpaW+YA+Tm5I+RVrrMN5dr+7Q12W9pVjB",
-	"Wi3JJDD7FHh01k/CSQkYONEzyEiqL+O0MKWToTvkJdRRJ5ilVE/ekBGjR2dP0GVGr0h2rF6/BJqlS8RZ",
-	"QsDlsObpEZwrGedXJH3qkwxKIR1Xmnon8MXsMRXgxDBuckG06jPKX1tlgJ+fte+yIBLJc643SpEUTAiJ",
-	"wN9sj8gSUSYVwakJM8BOIk2MC4QZ0vyV65Po/eAZHWVZ94Nzv6z7LCQbTjLZsJQ2Itb37htPODzXVq1x",
-	"LHXYe5eJecSZO/afpcXjitSgyBMwCKhEEgd2ZYI52CgGtmIReMIU98MLaF0oN69QecO/r1HJTuCHU0zS",
-	"gHk5VGrz2VmbA3AHQetzAEjjZGt0cE4nWqfD43/21mqP4A+XhZ1uzs5rnnq1Sw/jFnDH7Fe/OCuunnUW",
-	"A3dkTWK/AlEaw96oj0IH5k7axlDEsM54cuUXmUkiru3lC7nu5Jom5KJuNzPyQQFkRvgaa1BrYAta9nWD",
-	"J3mKj0tXRV9OQdto6FfOyLJjEp/ESq+tPCha57GfWwl1QUOwZviFTb0Bo80B1p1eqjWlImrIL9xzy/7k",
-	"X6lamz/sOJgntbKT0TdqVJ6y/qSXoTz+anQVv6ESJy6qwoz2knPisrKkwhuzaveSMVQjIAL0kEEeRQ8e",
-	"Pzl/9BQ9E3i9RC/Vji7R91iBdeshDD6791+AMPj+t4cf/7D4DH0vN14SM9W50zhYlt8izugkz8BoTXj6",
-	"eZtLo73d8zdsYk47LP4tMeroNPgqljtmSClr3gl3q1ylRY85alYGjs9gBcqMx2nwW6edm+bwDY4Ffj1f",
-	"Pvz4x3v2n2f3nui//PXjn/5H8ALoPGDDZTszHLiB5QwcwD7mmveg3d1DNs8Bw8MRg56t/KN1vf8f53D/",
-	"0x8GkeEWP0DcCK2PJjZwgfQHkDKIu8yFB9Y4uVrEee9v2Ac5eF5O90n2f+KUxJehcxg8go0PJmO8kYPU",
-	"anknRy0+xls5asDx3svhS2fYm3nSxTXBuzn4vVg3ZtRATbdmx0uDbs7Z78RP7g8dxZp3wz86bkm/+0tv",
-	"yl86eDJvwH8a6f/71Hk9LY9hROX6TB7EtgYnCL76W4alvBm8s66I7zOFMoKlQoowlOywwAn0FVm2gfVr",
-	"JfD3f/vr8uOJpfDVmt+Y9IM23vAolKkSQ28WF2gsRtmesHi4lgCi2T8LqQChxtaHV/9+37uPoVoHfVOm",
-	"BRm1TvPaSOKUL0WuGwCHO4G/ABaKSgAGQfColujxNWWfKzCvY1+fS5ZVCX5JlObexRwWl0szUlz0IU3O",
-	"za1NCNoeCL7m6uaw5pvS5Y6Z9AVLswANCFOCjtBUzTgvw6nNjam5sbvnM8nZfcKU7fdGAY5Giu7Razc0",
-	"bJcAyZNg7b1uZb3F3WF6Gz2lBVnYKIY3zhxEFVofLYrMIrDM+URiuSpvDQOEnZZg2WEY6M082uxSG07n",
-	"krhKfgjGeUbjzz//od6a67ez5cMn4fjZmqfHE7fDuLSGNgM6W7XRAknGD/U0BE+MP6yraf/9xy8rA/gP",
-	"q3vv//ynPw9HNmxLLVhoaM+eY0GeCWh0kIfRQbaYMqlWCdYauGaK1YFmWTiRCddH6nc4YUFW/gsfl1Pi",
-	"4TEQz9/yg94hSMiQFteGQsKyfhu5t2UYGtWuOwj28Mxl5lY2EDTRiYkPVyOHPUAWGtM+BIELm07d/tgs",
-	"OrLxDUWacLHA/10R+H2Gk08Ym6fBRJ4bS5H5PVAfG6j3JYLbp2WnFIoQadOuotuVerOKsOHUqbsh0+ZK",
-	"dYhPQihl0uCnb1d+NA6Xzz4RB2AG66upJdwt4+s5liSk6UsiZQ+AufFHm8f0qgG/2BS8wPY73GvjDYh2",
-	"b1QDjnbuYCnplk18rWul3LYOIFCmwg8MijfjRp6Sv5hxOfIesu05OutcvhEWiMy1bOODJSDgy2mMW1WA",
-	"rDpqe+zPZTDOVNMYVGbbpSMF0CNBUzKlnsd9343Rd6FP0fDcO5F+vrJKbcU3HSD/WNr6NlmIa6rXD9Eb",
-	"IrZR98WGZxk/kHRV7DvPIUBbVWfPvHKv2EdzqXmj2HsHp3HjGXhCr2Us5HJLhVkqkVT65o9GxCLZuD3Z",
-	"8axXcbO/g0dxXt3c4gqMmWyVEdBbHd7lWl+5KmQZbp9gHatjZgQCqxOIT/PngYsrq2s430mJJTgMVpjh",
-	"8QJXv8T6QfH1I3B74K0gPiS+0b1GIBEagpYiI4xA41oYauGLcKZ2vNjuyppwAy+piR/+RG1bOg6onWDs",
-	"rO2QkHUS5gWDIZQOXtBavdMCuZQLJ93OJXLR6MALlVeRoUy4fLznh3pkPEMVbraRuFQiSQizPiekCM4R",
-	"zky4/KRmGXzfeZTevnptIeE0CYSJg28LLFLpEKCHze7SATpMIPusgScI1R+/IAIunI2+/g+2e7PzA0Qp",
-	"AGbgGgBC1Es2p0EWeW5xpO5MEKtE52gZ3nZdjtzNhhAlSEHj7DaVppag79LIK9T0U6LEe0rSleaAMNNK",
-	"nAM+LeXMWWWuHZhBoIwyam+gT27KGYm9zrUoinx0y3EWS7zxbbvCt2N0zgJIVrrOSB+UoP49ugmnRaSL",
-	"ynSpPRwEPbHXNiDHr/aCbwWRmqFTI1hTwfd78mlAUE6PWbutKtmpF26kOqA30kZ2qAviJ2X4E5i6qXhx",
-	"QHjwITyWWvfDQhkre2TOWPuINLRwcIe77lOtytYbOEbNaFOTyfp564XAGzXIWg1liDl5DmanFk3SaM9a",
-	"E9ITuABHKT5KUArAWD/saLJDduqLT8etv7NL3X8XwySzuC9LdePueS4dFT6LhsU9asvwu7NI9cHPePrK",
-	"+PU1DujoxPhhJSYiK7V+vEalXt+gkvOxiz9zwlIX+zq1O1OEwI3PSK31zu3w/4MfnobR0DHzvP8xkrHD",
-	"bWyCXhYH6hT3cGQ7a+vBdG2kcBkq1Nrg6e1f503MtS2AJ70TShCo+XKpgXaXVglwnUXevnpd9RRhHJJj",
-	"IrZXSyW5yola7YlIupv4Wto/LXt/AJgi6CZfSASjxEFERm6JzdpMOjrA+HMymhJmqGAbyqjckRTm1Vci",
-	"Xjb2M0Ms2mEKa14s/OBW0EwySs2KMr2mjh4E5VyDTU095TzUPtnMYnL+vHWVUmkBDzdcXNgjZOa0BC3T",
-	"OX46R151tukOrG5UhCrC39veb8jErjwy3Q1ths6UO0Cmy5IhUpTKGOdfc03RPR/b529Yu/apA8a0XdrE",
-	"xMg7d1WNhKHwmodOlCwzy4WTdBLLEpGqyQuvmnim3P+hyfbOZy6Dy2led9DkqnitrTZqdbcvXgsPyM4w",
-	"inM/K9s+N+FCkERFdU4brOMPZSx/bSF6uchDmcnmXJW9/CIyvEbpiiZoPy5JoXwrMk1hEiQWF/ngHln9",
-	"TT9rQXxjLzwYvirQL2NyRB24uNL3h3G3vD8Nk3IqtOQ0WBNYlIM16QsL1GOhge5yoBVbxkNWm49SiBpR",
-	"U4XF2I1vW8QpeCE9voO2c1pVJWlXnLTYbo26pCfUk5GU6u3JKcNMQaLQdZExIvCaZlQdL/TNVGJh05TI",
-	"KTS4g0HIlvLkTmP94HgxSSf56vKqxgHDwtwW2Y2/asMupccxzuG+o/CTdwq+kMADmnSuXerSGPJYki8k",
-	"kgofT2SPRgnwSJ3GDRRB5kkqbtzV1kCKeeDn8Vbz8YT7XEGhU6Rt4z5+/ho9+kuj1OdxbTPOw3JLdPU4",
-	"/ZEfrHFmjFfGVTi1OK7ZsCPf8FbPpSpW+tZdVhZvCawppORZuCWbRcZdUiY29rogo/CXOk7VnKAvvbw/",
-	"4CL/2L0RdDtatHvpg7dlHpbf7GQppXCym4+lorQ7XH7Ug65bm3trZByka4eeG6eU75MfsVWxZTJJxiVl",
-	"27G1MlHX+exGtyXJG6L/eLtOAJ8l3Tjvh6YJbsI7uHEDPnLr+IX8WNnjJB+bGzDo8H63IwAv5DV5uWL8",
-	"YHvvOAXQTizoEe9yRczmTw7QpuVQHksXTy3taD4uCE52YIuN2+pweHA5qL8+58zDd2+mJLKEZL3FGPBE",
-	"NtbTMcqXwq7HYNNMjcVpCySMgTC6smF8gmHDdeulceuPx4VMyn1cuYGh/l4omtC9tsPbH3pN+D4jJpGY",
-	"F0rSlFzY2mKtQVF2TY1bIFqjrbjpdfXlYJfAQuy5JB2N6XYkLcYy1edv9NfWVZGgsUvDB/U5HLo50g4C",
-	"kFiLExMPvGlOsYdjcxUbfH06g1bILI/Petl1tMifwM1NH0SYcYa34FuepaNTWD1Z2Had9EnHLuO8t+q3",
-	"u8Cpy9EaK/1GADc1OWMW6967We+edR8+J+NYqQtjduDAcLHFjMrYZlONNcJHY1Y1h4H5ry+GwmScItkn",
-	"1EzHKlKjfBlz1qudVnM2qSYs6Ncebx+0y6C68a30ln9ja4kDgWGlSL4fw/+cKZyoZ+a9kGwcZR9M6mrP",
-	"yPgXoovHyU1YC4yQNI5ZyrJveGUoZDm++igq/70+E5eWewfhgE5X+21HZMsXy+rADJ21yXE7j7+7dDIT",
-	"aotWxubhvpMkFow3SLJJVVujxcHnfMRHR2pvUQI0trSzgZy/pTNp4+UFdvd08YoSs9TCjEZWPrm04xR+",
-	"CVLkbzxU2TB/BfWW4+zzqp++gVrOveDrjHRnhdnfy8y9KiclZmhTZxO1+VD9VL7ivb7qRFNUWGyJii2v",
-	"ulPVyt4+eIR833MiPkXJ8t3ixzHs0l3i682obzsmVfkakdNV4tsq4TUlwXJCRaiZXRuSunk3nsgfn+dm",
-	"xm7hTLoHXFd3T+8wFLiN+ttbY6LhPjIz31jjS3F72XpiAsqEOMDUnJ+yC8SUc1lGrasxupjzO3ZNFZ4D",
-	"SqeMHNygx4l0AnoBLpoN9ip8RZhLTovM5xc8vwlb1MZ+p3RGublwbSE7IO/eARI2TqXte5hF6ee3q9rV",
-	"Ga1aTLWHHhmHuX5aw+aKW+YN1kVyVXcDnWcSZVgRhGVVqaxNQXnStDyGGYfj7V4c3oeZVARPnN09RQGy",
-	"cG/tfjGIq3zaxvovD1Yq/mgv8YbOXajdDdWNTblZUnpDPcGyYM/Zd4IqRRjKONsSgfBG2Sy+DU6U1sBY",
-	"4wAHk/d4khRCjJy3Ih+6QWw5Swgy3v3fGxFMuqAqvq7vj+WEvkNyk6k+DVaZKaDheKkhfEbGJGCUPsLM",
-	"dDuAILp794KhwBwG5EnyYvwed67m75VIaOS6cBUt5rvApAMluADya3DGMU2R5D6Dd8uik8jV+uFgRP70",
-	"oKkjjgfDCh9ryhnvQ++HN2HGs+W29e4dsZmIcCdXPodgOS0dCP7VB6oD3RmovELJDrMtSS+gD78LKe2o",
-	"VBzwdFo5uUM68OechzTRSfU6wwHBOt3DHeJpgKQarQhWb0W6Qwy4faAG9ljHug/0VII3YwNaIyOex5Ux",
-	"n8NOVFOFs8MSoHD2x+D8bqH7Rrev7G2JToC4QD5uQdxEDATZHJ77+W/6OhpZrR/AmBYY+mlJhmFYrMfR",
-	"hMGhAiQOJ+gaksP77JxuoAmDB1dHmfDhJ973F0zdwXBuqe5UgA5GMtSOo2PMZSns3veIyGkwA5UUbVjP",
-	"5gerYxJxrXVOJCnbZib9YUz1T2dk8TwUWayE5MlisCba2qNNO/eBdYRysqNrqMcc41PSfDs5ZyZdEe7p",
-	"O6gvAgVmQSqYyriDsb8hRu5lomGE3RvQ2UzkdTTK7E9a3Gx4wWIbl47TdNJIfdYGjj9xslaj8WsM+D7P",
-	"it5+29l1vPSc05Zw7SGHP9rSEkrtwM3/jjacAO5rdZHpR8m0x2gekMybOR+3kyfW3w9KoYxAzy0tPRx+",
-	"P0+hvShNdhYFqAsR6DYYuwUvkZKhTZ/rVq626q5dzI4Oc9zNN8LbEdj1Ny9CT7uh39TujFFxWv/F8blA",
-	"tbso0DU4DsArvjbxTWmZfnaY/G+gg9gJQE1tcx5+tSnpjUwJhvM4zM4TMr1OcJ52Zn5Vz3TR8SeC8x+I",
-	"86yckPp1YiLXrNF2wU3rDSc7XENi0/R/Nl0oPiPmtvWmKh8KSDG8+TcZdL6xxKFq+jPd+95huHtX/08C",
-	"w8UYiqiO4er1MdzRvwO/P6U3YXZCcl1l13RkqdgMRSFVbKtO2xFgQjF8K8XO5ZnuyEhY+Nvv99CDH9ta",
-	"yNiwneKraZ1Pr4lYB9qjgyAqu6NDW+A9FqWJorkaUvu+kGiP1e7CYIotbVDwHgQIMTMwlqnAh3uuE0HC",
-	"c4LwmhcKrSF0lEuSXQfwkoPyt5KtMG9/3ctFT4y9OpVzyajqmN89GfUOZ9kn0TP6giw3p4ZgKsd4ojpn",
-	"OHt+d16YptdIEhIpvT+ZAtNvB2iOuknlZTrU1wyKT9TqX7L0M4Uv07ObSeqB4Lhj8s50ZwgkYSREylXO",
-	"U1KPo/VfnjDayns5DPayx0nQ3/caMhJkMCoeVjy+JlvKJCLXRBwNTidhCam3+nyKnv3tv+6dnZ09OH8Y",
-	"9o4WTJkoST+KjXlsonyPzsE22NEybP6DHqmNfdNzYYOLTMUGbL93sNSBPcmwoqpIG36ozn5tGb2mbLvC",
-	"guBVfu7xhbdhGWfbMWPmmOEtAbe25pwsltta7+kThzvQb3yose7CooJphfPCEBkraBSlBM8yMNCH65k7",
-	"lOTn3z5Dr+8Z/zXf41+KIKPsd1iS2MVndEOSY5KRlXkNKhJpjsVxpY57nvHtMXao8vmqNeeIo9/sx9lk",
-	"MLnjDuy9zSqSKtLPTPpUrX7lrAMUgNOMqI7B7broBEHmk6S5oJuvLzhgRcQqo0oQudoTsUrxMbTEyYqM",
-	"iVvBWamkoE9rXxzVCLmsXxAewzj+DZzn7vvnuT0v7RSW68A5+karC56NbzYLyQNVyY6kZZAI8c0mnNIW",
-	"DBloJfuDErhbT/mtC+jEW1CJJF+f83fMQlxrGfKFRI6uS28FX0jED6xyj++wRGYXArfEmmQRuGsp+d48",
-	"aRBUu9qZCgIDZqTD6WwpbDIF4VF9w1IFEw6QOBQUc6RZ+nHf8rP9vDFTFkfJT22WGEtQM6NwTKKcthEm",
-	"TbbWPzeFUe9HqyMSEEMb+qErM6XzEjScsHLTazM1VVmXoN3TJFzsVIm2YJte2xBMsz4NeMKCoJ5uJu67",
-	"vlgz616W1Hw/uBNxTNQOLso+gRC3cZZblsEOYdx6hZZofUT2qDT6lDy2oZkGezcWHDh1vXSZllY4n13g",
-	"Zws2GHu5KBj9pSD2dyUK0jAccvyB5kVuYYoNecwfzvqsh8p0/O9/PLv3X+9/O18+/viHeayCKRr+aMW9",
-	"TrScMgflEkXBfjW/pOkTn573npxFWQCNHRnekwEDoRrvr7XpwD9vxXpo4hAP+lIC1kW8seB97dHZv6xd",
-	"0Ac+FOZZz3Kos9gQfzWtitEMWjM6Gvrcsx+fIXtJeRv3VWjjPOtk3AJmslwqkn81XmJ0GSEjiRnWCKeZ",
-	"HhMMjDkcfMZTdhfde3Opz3fh6u9ImvKvnbt4/3Ys64T7OIJQJ9zPg/OdfMd23ZcRQF/t+6//pTt9Hw7v",
-	"78j7cXjA2n05060Y8dW7e0sOLa7bvfDaKYMNe3VKsWYhnGOo5bPacJEQpHiKw8WhsVWRXWiup+q00CtW",
-	"BnNNncfNudb08pFVLT45buxI8JgYADmEod8pEYKLad1wox3HTgGrqF9x0ft+lr3JKHgnAuNtst0zpAmF",
-	"1kQdCGHowZOzM8j0OX/w5ElUjnMNgrZF6AHyzqbnvt7dQYwIcKOdlldo97wnt3Bjk74qhyY/MJRSQRIL",
-	"7TDcMMTuR3zX428KAc0zaSqBmxJe66Ff0WAbtFZ/2hEkiMFyALGREijAXlr8LMQFyqGxMuS0QV6+w/sy",
-	"66XSxi6eolTwvY2x7PtuhQZuE2h+ZWDebFVH/UAYnsL7cWzbgvpULn8uzs4eJm4w+Be5b8Xd5RJd3rfS",
-	"Dv7bkgr+21AL/tOQ6xLoddhhhXZ4vyeMpA7qY0MJNHRVROTyKbp0TUTvay66HLhAgi70cgcrCLaSjpOy",
-	"nWyfkpLkdQJDxqDlKMuz3aduDsFj1hKQOTusLUfRwdhaLKA93hJXT0LyvQozZkN4Nc53dsBHifaC6B26",
-	"cAFGjrYccTaMMN0WUt7Mg5SrwnMh3JCyi3jLEBcdGYLhP4cDl5vQII0lmZxhvQ6s/6crmtAIip3sZxAx",
-	"jbgH7UTC5hlGzjLMZo5Ffeyg/kxxRjvSSxfP6Aw11ln1TZERiaTS9xLgjEhzPV0g7ALHCWbIBnshpxmt",
-	"C5vZCTF787euaH1sGLMtGfQvpnTUPCrRmuhbDSkevC1c2DMudB8cYnx81Ig9KGJlCLOj2lG2dZcIrCDl",
-	"Efnf8wRMayzQ4qg1ljQgq66JoBta3XzmClkiQYBmBmwGUQV3pR6RS5IiLV37apUb6gO5JsJedzJ4Tken",
-	"boT5xepzG6twJTwrciYhNutIfGLKx1z5HOH28i/ZNqNyt7R6G4dMGY5yvC8ZqqO9btAH8Mxl0qBL77gF",
-	"1ZdKb2uZqy5RRw9VWa0WgyiioLrKHSk1FcOLfUw8h0pih3prcTSG7aGgSqHF/EVJfmmKPChDnBHbuSCq",
-	"2neKSdRYQNth5Lz59Yl/yw8ox8zkI0ibjBT0Y3RK539tadqTXGHRrZjtKXFyT9RkR7O0F8GNShCtOT6i",
-	"NVmigqVEoAd/7fHbOQiuEL6uJZlEOZVS/ydWxgA01VSh4eyT0efqB/P8N9pECh0qO95qw8VqU2RZSKhg",
-	"hTDSPyJBtlQqU3CFDrzIUsQISdGaSJraypFZpuV/KLIKOvDKYGPWwDuOC7ydq6geoFeYMaHEbB6e1G/r",
-	"O3+cp7l8a30MZ16XTyCMrolY4wy59uT6EB8EVWbFM7VeM0MPewIN6VblC1rhuKap10SkfTixUjjZ5VAE",
-	"uvFQIC3y2o4fXBa/GfSp8SPo+1HSLbO+GGP4J1ykZl7DYIofkqxISbqiaUCwv/IyVGTZPoearlM7kpXI",
-	"gOWBiXSyVKcEJtCLGdigLmXmG/oVmAbP9GK92lBAiBj0hWtCpiS9QOzE3hb6aRHNFOZp99rKXYht5pZ7",
-	"gq9k6UA03LCsEpmPKOVgFfWVfY7o56KI2AuiiFgVsitHtLx+x4TAidrxNJo+9vG+MJAgCd1TA2gUx7T+",
-	"wdEbnNGcKpIixS9g05+6viIy4XuCJD7Kk5i6gdjVPu0GtUGfdKnwZgNKt3spsngRphpNVvO0BdYyWTCd",
-	"WtHf68ijZUzMVR2XQ8wWC8MZTVfQ/CWgAippSqaNdjIYjLuNos52d3Qgr3dHOLFQ8n+TbRui15NaPbfx",
-	"pHjYJ799m36sW7xZn7HOi/WuXqA9aKPhbIPfb9hZb9hBbr77N+5wSPzzu4JHH4vP4/4cynua8Wpsdroa",
-	"vLJ6LqJZvGXGwLxjWQOcKZwEXZ8HfEQK+gwmO4StOLmPLiXekEvN8pcFu2L8wC5LYbjm6RFheUXS+624",
-	"3RQ72zJr2Nf7zh1Da1gaKOKO6MYN1qxfURYlnDSdV/Cw5zhsS3HbzHXZAgoMdVKISTIzofcugXwbqr0g",
-	"mRGdO7oPxvcP1bo1y/WstEHWHS8k0ff5qvYNLdfwJhQx58juRN0loTUYkDkOju4IdyPjIGyBy8PolXhD",
-	"VoddqMfEt7wQLl2FGeVWzmhgFF35AJBpskQ4TQWRUuuAO8zS7N+341vLuIEz6IhoOcU/Jz1y8plSJN+r",
-	"mdDbhpWAUvNxfLnfmYSUnEhp4gbXVJpTiHOaaRbeY6EMliJXuw4oxQ5p0SAxkK+098y0h4kzrbJyzmZ3",
-	"N062k1BT+7URTchpZvHky3JYPf6cb8JB+2VEYuzQVfn7NeausUGqT7yimuOOOVg1ud5zvOZR9kFtvpPK",
-	"/lzI47PJm8Hipc9CsAzOslPQRBRn3ZzgGVXkdfcF0SCtb0kwBQ5fiajQ8Hq8fYUePvjqq3sPEM72O3zv",
-	"ITjTcb7Xq1j8+PLNYtlGbngYwG1oHYgSnOF5sQ7VS9mEsmipV6xJd55yJ65QSnPC5LiuhsWavHCvBXMk",
-	"CJaFGDn3H8xL4fG0UtaBDAAnlG9oNui2fEGlxfZ9bV/oBZTpdLk9s8l+2uyuyGcKFfREtcDCiJGDa3C3",
-	"RAxyBM0fc4IZZVv9NmaIZ2kdSWmgLr0yqlwGUEnt2mbWqbZcVPmJjlrBS6hiomBX4SFCDayhmjwM1jWD",
-	"F/a2P0UHKNbkDT90cBOOYnGs8A/62Y4LHcbpW8IPJLQMXKSU2LYaTgCDe55Bd44tvyaCWYdtZfbsi3VG",
-	"k6BYTqz4CGGA/xoS1t8IniMYUAImmZbI0rWtcazNsiNaHy3Lmq/DlRNMstoTQY1NN0TU1+bJEw+tN59x",
-	"QuZt2TO2yRUlPYKRphIp6kCkMhRzmXtlluToUsyhA6/31T/wJedUxCs3uUGTTrYsxXYw3TLIRomXxt+R",
-	"yE6VtK5Im0Eazp+tdEXH+JZK+wzDsrBSgq6LmmjwPQfwhZ403iPCgiCXTt5Rbx1MocgIliSIuUkg2drR",
-	"XiJeKMjdyzF40yGiR1U00py1g8ovdu3U98HCidEysL3akDDrmoS7k+OZhbJUMyEXEYFf9+RHiJmpYZeX",
-	"JSE87H+qa/qvS7HUYf+Ys4sSLXPlBSqY2xaUc6Z2EtgpIxuld70dNQEuH0rc1AMZCzLy0cai3VHincvU",
-	"91zwbHrKCcR9NK8uQUs3Ke8FCywKb8lqK3ixH9zB6smyOjUycjQWvgx2I5rSDBu7OYjj3FboIRXD2T0h",
-	"+4/vC2NurVzRZi9Zms9/XC5+KbBQJqugsh3Oz84f3fvfD8Kd5z5EoHV8CPculMV+ry2kjp5eHSaWxbe+",
-	"sO5ca317Yy1johBHggOrjCwXq+7ngLwZyzJVt+v2LJt3fdzN7dY2qKc7xCh4weu7XPts6DC/IBnR2/GG",
-	"/FKQkPhPONtQkY+ceIsUfvDPVP6uotH8YWajJtDCvK8+6RGnNnIEcWbwEzbJfbf8hVYxJqmpCQhYqRuc",
-	"KNuwxU854toQVeSDWppkmS03Wo3nEDIpV7bSxARh3L8g/gL/MNjKH7TNQlgKDRcIU6bFaHU1LBdrKtRu",
-	"5RoHlrLZAKbZ07LimxUXdEtZA10tx4IqnFWtYkhaJPXyg5xubUFC+ZCLKKU8KawptcbJlZ4RaF8OG2m1",
-	"F/yaph2SsjI9ggDQNZlLjHebkgP4h/ZcqOCYOFG8u4NeIYnQ+5Nk1MhgPqI9VEcJ5KX1BV+WKYfwoHM/",
-	"XBMhaDrYGWkveEJMJYf5zsflKUkjN9isBsAN+vCWPk5umz6I0P8T13uWx6VdjJG8wY5KflC9FUdvzhVY",
-	"b1GSp69K0TO5ZxCy1SG6k/LVczz02BHWOgSjUBIS0Krn9vqQfI3Flq9SfAwc+hf4KC0Wh7bNCaj8UJYG",
-	"qjSiEpUWaEiPy/GHVd0z3Bi/sixgXFPfhxLBta54gc7ALMbsGB6dslVCQrVzoMCZWvgDogrsrx1NU8KW",
-	"6FciuETkQ0L2qmvaduBVThkXHX1KJM4JTA8uKFnWJPaP6HXK7R+1ehDV3LHtsSO8DmWVaLVfSPGwv2G5",
-	"gOvNimjSSVxN07zIFN1nRBqw/GHvs+d78hin3Mgwodob0uKsBiMHD2KxB8dW8BbWVltG0u3IS6L2YlfN",
-	"gSl2JML2bZAk4SxFOFM7Xmx3Ve9Ek9a/M+bjjdxpNrl90juR3dM2mnfsw05A+dWeZQjBFJfsSHK1WC5o",
-	"3qnpxEKOh9sqfg0dBpHaCSJ3PEulTXD2e6fvuZTUAH5m9Ipkx+A8OOuugzSpklAfYaqw+QGQrGL20SjC",
-	"o7qgdQkkJTjbEqnKVpxxN6s7F2/KUom2X1NrpEEwOFc7QSXKOL8iKdLXwxZTbSFsEEZ7TAXaF8qCnwyW",
-	"QskkCINU9ceEuncwRPTI+i/Ac0tU7LVMe1D7SGcrpra/Y0+YrZ/JsDJ4BVyt0lJqLBcGEGu2tsW3UfRl",
-	"udZjM0dhd2QqpvIOb0mfXkH6HLOUpkGJOkGnL0/wuHP5yY6EbcQWNAw6mPg/4zl0uILefb97Q+M2T56q",
-	"mbfZYXKwoBoLLoah9KWAGk0lAg8s5LLznKx5eryPfsQ5kQhnnOm7lqWujMHwlQEuybmAMi/Fs9T0LNJK",
-	"u/Ac/PcXEdBe26DGZBANUnQkGNJ3UnxcIsqkIjg1chLcG8hKxQpU93wQQt/zizRFT9C8Lx9f7YVXw9iw",
-	"9lN8vOyof+s18IPDf6xcKKvKizhURuQ7jALIYsGKOxb/eJUG1dEkLzehwERr5Ppqj7nN636p+EzDKkTh",
-	"gWVHlYT5jrR2iN5iPMk9yTLKtia3yjxRK1UblfnUC27/0bnNIvp9RMcnPvbJihceF5+OFT1S3/XLgN3F",
-	"BXoCbJf7r6YmYTSM0HVWPhV7bY7unxv4ydPuxtXjtR1Itfl75Hkfs4OTcuL7dmAK3fswSi9h4MunpgU6",
-	"HC2j+38hQ4GtUnA/CNvtgfa/oVKDQejFHv1cTxpWffnUaM5BXT1KMS/ENb3u8Dr7tDEJQLaQVB24jQxE",
-	"WbXlRyJ3AatyA6osOVzaCoLgdPzGKHxF+j9svJ9VkbCbNsC+SfCGG0jAkk98YTtbeKQWEmnGi8cHScCR",
-	"CJzkQZa1Sr6nBlOqP1UGhx4cur6nRCrKnIegGXdxC2oqEZrzcyyuZDjPp7qkYlocNHXUqsS4p712S4TN",
-	"4epuXWzDHu/BjOjS0T3W1Ix1c7tJz0mAO7XwN6U4b8gNRpDD+wDPLhdG6EoF0tHIL4nWxGbzanW7zOxv",
-	"WheCmCr8cDbmg6XpE268vfC0XKJU20OKo3uRvhE3W19WOVFUEzlGLvl5MsGYaalpB4/pgdDtTvXj35Xr",
-	"NtlGcoIFXS5q6VGx/HpoZ19uNgT6qXbCytXDkKGkRkbMJWG0ShkFnT/BSVtCW8gOOhrfp+IHrFkNqv39",
-	"yF41SROMsbdQ1Gltkukn85Fgh+zp8BVFYGUWzNDrk1ytAHBS9GnSS0lri5WQldxMUzA+FXvDaXMvFRg8",
-	"8eTDnoruJCgf6WIKmEUM582QxNli5sk+mq79HjgdU6Liw+piy4s7dS8bq2+HvUs9xltWiDyQRvMSWtTE",
-	"p7umRGGahYtSOGhgbe7/X29f/Yjsr4gyWxK25unR5ubsscC51tu+kA1g565eLPZTZd90O63gMrnIg/DZ",
-	"JA3aIVoc6u0s8aS0ep7wPSUlnNSNhLzcO9HmvDfpYAeCrpZFbwt9ZxPbakQQBVRdzgtDQtkK+lWF0MMP",
-	"CEtJpMwBBh766ThY8mCU94ocOy4LqfDR4hrhnBhrxhpXcnJJuF5bWbbpI0S1rCyqJOSVySX6+vlr9Ogv",
-	"tVI5wgY7Djc5zzBcghlaExNgRZQtXXP3dmhgMM+n8mG2mfy6DqSklx2M2lsLzFexTLudRZkEHbpxpuWc",
-	"Vm9FngNzbYzr4AMC6S28iM7Pzs/uPThfmo0sG8ZwkQcBsa1c0Syz5ffsH/8pObv/Bh9+sHgOQXmfCrxR",
-	"flKsFtXlUYSLQHVe3z1d4AVmMqsqg7og96Oh+FsCtE47B4WG/t//+/8BmlknBvScqNHPPFFNLwTXX9DV",
-	"lA38Hh95odCOagHCN4AKpe7pbTCj3aszc+ymfa6xUS0AvcxhW1FTekbKC78UulWtpMfBvgPFEt3fgAYr",
-	"dV2lkzyf3bftc74/mgptYBkoqDYFeQcbJAM9yXWoGHstjoNGiYcWmXQjXRiVgm/QpSPIZavo36mFjZiT",
-	"X3GN7/36Xv/P2b0nq/f/4w+f4qK7QITFTP3h4xrJz29OgJvv1iKePqxKrAgoBe3IONOpYrgWgApGARur",
-	"Ow+sbkZhfR+9IVCkmEIvS3TYcQc8UJ/F7Qv107f5Y4dsm8EjqIeJ71DyOaX/GgLMgcUyJIPnAVjplF6/",
-	"i5/fxc+dFD9vIGxme7f0HqkT9ZaZD9xw/Z3f6Py087aYfqTaqZDTGKWg06YS0v7Dmr1vdlo9PqCwdwnx",
-	"zv5SMzHRv5prZ2Tp1J1zqdyUKyLYS8wR1ZFAEJwCa9+g4TyDedxh7xYsMTLhmcE86WnJV/Y025QvrVK6",
-	"2dCkyNTRpBvYBsWQ6S9si1wIQbqNebBYLrQq8XCxXDzywMkg1pZR1rEl3jzL0xdm0HdY7ijbKs7Q3wQv",
-	"9kjuuFBIEoU4K6dO2db2b3CJqZCLKlG5oPvou9LswyileMu4pDJQBgaEI81CC0myjXn2QzhZ2oiRDg/2",
-	"jyd2PJhSxznFo1+oFd9sVinPMWV9nf3sE2iH0wrkPFilVI3aUUcC0Vz9k5G7JsUJ2y+YoDSB3rAmkOr3",
-	"pOuQmd38PLbqZdh6Kr/1vXm+v1ERTnZErixBuvqUeuwZriG7Bcjxm3Ys/uugYVs+WdYER10cNI9A+6C1",
-	"eWNAupdScxpa9Oco427tXA4BGTdYI7jBsdszh4MmdFfeMU9NczfGVZ987e4bk3/KhlQX8/Cijbib5wUD",
-	"ADZjsUZS3WhSH5eLHcFi4quCGKE88XVJyOQ3s80qwYJMefmAs6tJ322m45jpVxSshq6Txp/vsrFhIcb6",
-	"luAUNISRHPWa8H1GSuXiQNWOF1oxZDgnswFumUxD566yWdFnLqrTkyU9pnijTucPDWQXN4UO4mUGs6u+",
-	"2rb5xa+G03p6qhq/LZMU5yojybCWw5L+Gi5n1fKhzIyE3lHLEvwQsJ7hklJ++Thlpm9bUFfZEZx2ZiI6",
-	"hG6DsagfvSibHx92NCsb+7j6uRj9K/Iy7FE1vRrKBn3+9l/3vr2n2fDR46D1HaTqD5Z82nCsN4b2+bbF",
-	"ORjS2RZGN/sk5b1DmuZURbBWJapJtow6AlPrcOocXxMnQ9IkullKB3anZnKt0R12XBLkA5tDFyvN8Zdo",
-	"TRKeQ7N3cwZiU1xLwhgGs+Tpb+A2Tpfr3gvzyXlaWk+QY80qybmEwj85ZWXywmDtUUY2KvbZfiD9n0ya",
-	"pN39iTj5n2tGS22zlqGicW8d/h68H+bAaRkq45l0Cv80tzjFxxgr75Nwz3Bhv/d0xL68NA76EZviHabZ",
-	"CBchwmawMptC8W4ZmOXs56TE3aXBPDkR8TpHR35EjAb9zPNWOsWyKaFurHNM6Gh9Z2tAX7giq0CvOtdB",
-	"utMmkAm2/mq54wcZCw95O3qHqdSQsZd+7OUiZRGvdeinKduuJqAGd5k8XWHOeimTyVbXxt+auBrmUM3X",
-	"jXvYo4Cq61W609Wj8f3ey5e6oNckPpi6MDtFrfkb//Hg0v89AwUw7vsIiTOxAeQEofQU4VBDfMhfKLGI",
-	"N+iKsrTc55UeJq4T/r+CmBnuejhd7gyh9EwREQ12jWa6GRSn1s15t/SnNkXmUKM++bkcVJ76z+ng670H",
-	"MurtxgFtvnNi67bpXQVnO9jDQArTDnqbhQ3WZ0Bj5TlNbLONCpRRrAQ/LJYLnGUrLlaMA7ZBuIOVwQYY",
-	"kgDwfQNie0tVpUQICyM8UC/maRTtnBa+UYSZ2n0YsMK+DNWAbTDNiuGImqHGd/p8GNTzLPKVb2wPrQ1l",
-	"45PnYr29eL/XB2/k4w4Crv2Arb8eXt0P+kl7MAPe5mdlNwS5I0R52dRLJItkh6C4OStyB2xdBXPivc6N",
-	"rWmhrAm+FUTKOtUdGEZlCAfxAz0gVGiVspJHqUgeBrNUWKjJ2ZHDK3xrnr2VMMsBC0bZds6zaIfsO41T",
-	"1fPclOFXktFLu6zvmz25pQz02KMUP97qHWO/75TPz4F7R4eANrjIAmk3bwhOEWUIig9sywiS79UROdhv",
-	"r7okqMDKsqNPWzfZQTbsBdIchoUXKk+wJEuEkwTypjFL0b5giSpc4Wzzq0PlIFhsiYoVj8Q456BPUmyV",
-	"SHjtHd0CjOiR+CihzgPXkmYBoewLCRkoS9DUTJcqeKhs4QHVIyY1EvaHKolcE72Y0pRmeN1sUkmpPvYq",
-	"gmA1l3qz9oqkl0hoNfOKkL3JeC4yAqWeXFpInQOxMtWAh5MUrcmGCwKy9tIeqsul6T4pCM6QKAKISvZ7",
-	"4YNvima7fjSf6OgNZRqddP0siKZH56/8IDtzwe1BDwS2r+h+T8LgfAar0CTBh7sIFKx3sfpIrXzpORCz",
-	"giX4ZFhWpK5I53+2ona1FI9QzSl081ZHIyOLJ2WuZUCD2Jqof5lZaCSqwbQ05QLLRZV9sQKR0YPZZxJb",
-	"agBZptqkDpDllaHE49xVEFrLrsjSUqsG9NpNFP6Bs5W9QyIA+SAf3ofhuy4yRgReUw9B0IAHVSg4pjsw",
-	"UEyo0hlXAfMtF3TLeEflhadJBspqMprTIPLNqw3C6Pnbv8NRuEAkk8TcJkHdmyU8tflhrRwcFz/Q8jAl",
-	"CjhtiTB69+2zn979DRKtLsrGjaYXCZJ7LS1B+IYbIBglpLJhEnmtzaRMAlha+s86lqBfRrZXFZZUo4zO",
-	"zYGzhJRiAFG9BECWjs5g7VSO5Q6fP/6q4ydCOkofzCUECNYeYSzKj+x0Xofzd74+KiJjOgQ2e1ua56sc",
-	"F7OUpcdE3eLCKNhB2D7QZqAoA+DvTNcBUGFc80t9LcE/TGduQfYEK2mqPDAoN3BBB9I808A330JH4Atg",
-	"NNDfcC7D7a+cctalDGkDpNIRDoIqImulD41GV2FzydbYdd1ECc4yQJdqA7r4GM/XRARbaBojVt/wZq5C",
-	"69WFWpYadcoJ1MJ4MhreqTTZ4Yw/i2RVzqJaVTdH/GDsyGC3Nn1lVLTyCh6mJQlq69lVDkZYpWZiL6rX",
-	"RmThdZ77pgHY0RTZKGRlW+YLtMei9PpdkaP+T20QLe5Qewx3czdsqTIh0NugQXaZmDR3+xzg2RsPIqye",
-	"Fn80QFPO7j1xuCn3V/fe/3a2fPwk4Pxs7lEH6cdQ/EWNeCOorgWXceimPd0aJAL9DBklTIIU1Va/sy5t",
-	"kWGJTPbn8/O/LGqu4J9//vM/HmjyaBr9drYMOYXLnsexNuJ5hI1Y3swW+s9c0OY7YCxqQ8+Yi8I8YAsW",
-	"nLp7H73zYGgMWJBJPC+vdjC9HJ64tuetaG7YjY+DiAbWORYftvGdEo0GBIaFXdeEtqNMq6oKW3NzJiMc",
-	"bAygJFz1ALoLF5jJ4wZ/INz+B15kaZsqD4MwD1iRFRdpSOf9lh/Q2cMvzx59eX52/pVTrS5Qmh87EYPK",
-	"wuQc7r0Umgnn4QznHgC9V5tKlVh67cq0lmIvU2n7w9LoFjsOxGKg54WeGZVqJckeC9cPvqmMQB99Q+8L",
-	"dHkRhf70eEDutdQIw6+DMuk7llFGRlZ6PEPWdW3woRmxPg0HVHsDd8YNSfVTxPkc0d2a/nbHQrt1WswS",
-	"1+3RV2fhokkqRXdQ8Ad7H1eICseVcdolPM+p6nEi/MgVmQEmuTfmEouQbAaZjZ3vJB9rvuTSfOoGxFcZ",
-	"l5t/V6vvDEdJ3vDDLJUZkJ8w03r0jcnIgCGH1mRLWQUW1eVTHmhzV3pMO+KG0THAN/zgwoDNymbKSA1u",
-	"xJCqd09mO3p6f+/i6avI2WID54V/ijBKtdJaMKOklro/ouoCWZv5ApUO+qfNQMsF6vrFdEI1MQcT/1qC",
-	"HsavibBW1AWyPv6nJhzoBygukOf1r4r0TokedF8cb1vlgL8UpDBvF4yZHJfENfBbmMQK80HMtMrZO/pP",
-	"JN9nwQ6Zs96/DXUyk6ZOxZxPZLQxTWeH/lruF2xUyC8Yttaj1Dm35tmu45KI029ktuYfngEHjVTNX1Jg",
-	"zAO0A6x6ORvIIW5sjMVw2VM7NRksuLKyF2fanDtGNQzeE7ZKys7cNuIenPwLgTfgh8aSIMV5B1KL1515",
-	"aD80Hd/4L4S1Of2Y1zVlBL2rYuUvJLJBporw5qNL5922Dg3F+ZVh4oabpwxJ4WBOgmEcG9a5JmKNM1RF",
-	"uCIzwfyw1+hvRPW0FNEdU8zT7rX4Vpg+7GC00W4Cf7FTs49btQC67/g93vo7RTaOuVlmOYXOA/+dM227",
-	"mr2v0oJM7/c+6sU9NNeAZY95b42Tqy304w+qWDGCRlXl/1QC4veFiSJ6N+pwCQ+W0R0pk4zLsfmUGZeQ",
-	"uWfzYBvONkJSTQgL9IZtp3xMAXHLtO3uCG4llRDqY+w3Ws0VOPOa4yScKZyMeRMeP6Ezvz4LoznSIth1",
-	"1p40jqOw01013vtoYqXXLtEhpm7B5WSHhOs7B1bCkHdmIE98DUB94Di2I0QLW/Jhn2GGO6E2N5ZRRlNx",
-	"w7OMH1bFfuZCEOg/WtI1co+CL/Wkev8Hs/3d1lztkLR9xmL6KwWCBvY07bFQDITssD5yTURadKTmaXMF",
-	"pQSn0ApthyXaY5sO1NZEbNO7yBP32jwNuVaUuxBzHPeXb9QbyHfAlXaNInq6w8s9Z+O7uF3zK/8oV5hn",
-	"LLV9mcxtWvW0eh8MuY+8ZSQR1zQJ+f7f2l8QlldGjelulNPC/oFXy6rAVjM4O/RqL/g1TUl6A8nHcfso",
-	"by0BeXKc2uWBlW6QkoOXgV5lVYPVcmfL0+Uncbmj26tBzeFMKbWxO+ZMaZk744wZm3Lo2y6IEQLNPiFo",
-	"dXC5vFbeIsWz9D5yt+el3arL0kGyxpKaTGaqIAQY7BLqa6llY+vA6X4JYcsEs5RqZrOlCujR2RN0mdEr",
-	"kh2r1y9NJ8Wl0R1LBFst0k0zaV8wRJRq9DWQDyYdubB8io4EC4lM62eyNxahQ61AkH+JYDlaS1TchV9t",
-	"OcTDs2BBhOfzBBoPSg+b2aq1VvOCe3PV09d7qn5aM6g/tns9D0628bwpHze0C0KBPDPZo8iyZ5kOO67D",
-	"Ze0b7VmHj1xqcOUamCWUXZ3YcKszAcoT4FFOsEpgm1l1LEOfmlFNIPW+F4oEzTgCpx+jpFgbNYoqxKAu",
-	"LpCJVqzDH9CbV2Q4+NvuQyDr9Nv/63v9sZ3CW5A5WClB14UKK5gZXvfCZv42lFTx9bG7NRxkqFM1vEk2",
-	"4c9Oplq0fd8jc+++zeG8LHkgcOt19rd/Dm5saTyzDkN08KRVPNnpA/1f7/7jbXtFV+RYV30bV0m2DfOq",
-	"uO5oeRFW465UuEVGIcOs+mF4o69A+dET0Y+bT5sBlzDtEA16vcdAiiDleCEYOX5PQimhVc59KHFmL6xh",
-	"j3LO1A5xAbeXl0WTYgO6SPYqBp/Kfa8cOFBDk+LjZQeMU+8tUZUueMPfHuRLSvZG178tWpYfvE1ibgTP",
-	"J0A9wGv7cMLi63tW6LUlPrwFBV0ntCbJgzdWY73QZmjPhTIVJ30gOHsuacOHUws53wKuDZ+wBYqP3wD9",
-	"Tif5f8evj4WlKTmmXzxPA6X5N5Dgv4vWU0Vrf4CqKWkHI263I3mH7U9fFI/C670pCTpEZ1+gDlD5Y6+s",
-	"mMGt5emFd8uv5VNhljzTmxWhg9A0J4rU/vE/ExE7SIRTRe4sVGiK4JlxkqaI6kHC9YvuwdedjB5FvxEy",
-	"e3ACM8nwmbdqvKwfRqDik7cpdBd839mb23TjrhV3bUS7BXeDQvjer+9/O18+/PjHe/afUPZ1vvzrxz+F",
-	"+4l/T7Y4+zbYc2Ios6PKk1oaVxHOMi1LqIBsLzkyqaMhrkwRCiSZLW8I35X1GiZkdPDUvBEJyBWpfple",
-	"ubGD9iwHqvqDN8N3SqIMG+l/gfBaEqaeIni+CrIQ6OsbpXh/rhFMS5yQNlKegpkg5j/fgxLJdj0BpHph",
-	"TSWAfv75bZAbbonvWnGf4c0ej1s/F1kmTHYGY6GS9XfLVvgBM2wyt37Q9/w83ZGSQohgN9XvGIJmss3+",
-	"PV54a4TpnA2np0Jgc5WXi1yZ9/rcl4OJVO92HImC+TnKF+a/OVOCZ5nxXlIlkd2EwdVAGowMn2TmfecL",
-	"iTTN0a+mOP2TXxcjXZCtsCekCUIcH18RhtY4uYLi6qrcPGbOp+DvZQuf+hXrRpyVSffZbbP3sI/oM+P3",
-	"Zya5Y03UgRCGHjw5O4Pg9PmDJ09G31Ruh9s5VNUMInZ6hvuhKWfv2C0RWD7JcQjKCtC7ChluXx7J/a4t",
-	"vUuQtMMlGa0fzXCJQ8d8lqi0+7r6ju3oPr5K84fyneBmdqWj2J71K8EzMiIrFWJh8FKYdcygMuH7UCbY",
-	"tyRLES+UgVJgR6PWwlF+itRO8GK7Q3YQBDODZHzAVrRUX47o9s8ZWWlRDQgssmdPniJJtwAGRRnC8kra",
-	"ShrOjKxH9cCbpyYEpNasPR8Gmuebbvk2Y8jnnuYGt/YmfLzmcdT6p2BuZ0ZXtdFoLICujnf2MrvR1vId",
-	"aulPUDVtAPd2+qiAerq0tQyV7pXgjLAUiyBHlvJwDm9HDQ8/0KvemnYxOmCsxmEQ5VdKYFqigDZA5zFL",
-	"seLiiMqHTE6pV4OU4eRKGvxZrNAOXxNbBpJeANwJHPDDjqMcHw0urYny46SENo6XM51CFuTkOJFaU0lu",
-	"RLHWAu/2RVW3+lsduGpupUwz3GwpOUJFnt5M8GZ6tZzKCTP2Hozf/8aOVpsDU+ym+xx66l1svedWP8cd",
-	"emIrkjFipPt2dO0pgzdkd4bxuBvUPN0rQ2dTULsU0xLt3ICNwq2QQlEr5KPHXgXNJGFPsvlEqy/aLbGc",
-	"XZi1ROhMTUqAdLUWnY5sk+Zmrk5QGmb0Oud6IXMEO2Qhruk1j77KwLUTqPqlJEs9/cENa8r9+bU22NZH",
-	"ZHcqXicoWMpXvbGalFcwzJE3N0u1STPqsjevTM6jq13bNc6p70C5VY7QtRV2cvRzzjYZTQI58E3bWx34",
-	"qoQkh8OCc7LyActLxArZ7kHsCmBCNrsoMtIjEYBhASR4qa3Dl2ybURmEn+0SLq82Dovhqb2z9ZWtbeAv",
-	"JGIcuRXFCThXnAlfG842NxYirLF7F6boSfOFjxonuV8ebTmRiEd13SvH7ayCeCad49ciiLeU3IHUBnxF",
-	"xogUfKUnf00EYBtbKNSarJVLRK4Js3xijRfgEkA4ukBVSoxD1ZFV0o/PRO7g9LQSgGI/+IcsGwtsoQh4",
-	"RW0HuGargWZxld92wIH3Q3LGim9WXNAtZQsf9nMJ5BPXlBxWXhUO/HEviCJiVZjC7RwLqqqy2eWCpEVi",
-	"vpyRa3CnRnQbcF8E07fedyC+LYLrMvC+v8SwCQoLtUC/FMT+rjW1FpBlTYS2GLY3oA1H9wXdeNBpTRc2",
-	"gK5rqXXY0WSH1MGlsEuUwotL21zIcRIwGcKyAurVTz9FGHq4LBGGOiGwq0VhIOlBOFwgvvFZ0zrhzRMl",
-	"e95Hz2wE2PFzG3XUXTGdALHNA9MPLu9IGjWcky0t4H8YvnMPZjF3xJbcOWtHr10QfZZD9YfmZpfjaFAq",
-	"BAFapCWvjxzUOyShYRv68OC9Ur0wLkY5VmMN3V9jvTC9Klt7IUEZ5NN96W3sEFO8Ib8URKqResXNaAM9",
-	"crdzGUHYzY2VTe56zfk1sYG8YwMgMMdpuCENyBMZqj33evlB46lqsHjLIzr9p6vZWan6Cn5AVC5NSb53",
-	"K+AipQqcr1nfyOEm93ADgPs1o0zvHrRpM1CBo/fRWh5lR7CN0VIsgft2di6hffewO2Ha/8lS/tknRtnu",
-	"smWnrcZJDDfgclqPbRlS9ggWJSxlWcVn4TGoeooSLAgAvi3LLsJyiSw6lwxzuVlDZwFhGa4BDIe0EDaa",
-	"aVD8kx3NUgvTQVWtPxgYrPrn4b4zhgb1yQQpyZnahWjlQkmmXKCWi3x+dv7o3tmDekLyX+ohPIjWPfp4",
-	"749n0IHi/zz4x9m98/d/CkbuPD5vSz74u9szgHPa4y25QKzIMsSN2MmwVDG+z1fPCrV7CYk77WwB92dH",
-	"bsqucQa5Q+ayWpZ/qQLO9g9bgWv/Nha41vJxoXZc0F+J91bBZLE3+KfmTWdf+D8ofkVaMBWNjr6rGqmG",
-	"6tXNAkM88MoLVY9sOjS6BGtaYXbfMvsCm6f2JjKWYPfdOuCRqeUAOOCTW2gyS9aSBpMHT+xTZPnUcsQQ",
-	"K01yHo3nqAZ3DOeTleziP/r4UV1+/ff//Pln+f7P/9P9xx9OQeGbkpngMd9gTeJkXvQ4xe9NcnYWicfc",
-	"CaPj88EMClVNQt0tpapOiZvuqnFz9VRDx2zw8u08dn0TjTqGM5+v4TqwmzhvEwrIXgmtUUwBhvuWF9L2",
-	"NDZgbswIMcqZbbaluO11fNhxZOtbWz65qtfoACnKea7sKx9dJ9vIZIrxCNEBzGYLA+Z5l+13Q+f2tUHE",
-	"c2ifIb0oIVJ2NUz9T6hkOeygb1kJ348c5iP0/12TVnQhFv3580eOHhnr32HGIhLKS8xM98JHl3W7isIq",
-	"qN73Xvr8MKOnIj9zpsahTSuHNv1vghmdUkESFa5N54Va84Kll0+RrICiy4KCS8rczzvMAOuHuWd8Ye9Z",
-	"7G5EMA3Nf73/LICspwNVuxcPmNXbx3tKSBPNunEy4Nd7xV7PGrqjoPWceaKfF+Y1xDkjz+Mr8/S8mNZV",
-	"GGakSPgd1fpOolr/jle98MX8AHa1n4gXRK1uCrx+0OqG0jitoLzWcsMzE/7aAeFbT7psmXnny8d9bX87",
-	"o2nmZ9BfXLfeqFr1T9DxotGXoWbPBWkWuMbKTkY186vnVhu8r+5uO4E6OnZ3c+NQHktd7k0TavN8vwbs",
-	"P8QTDUnjiYg4MPsIaTCDH6xplN4tV9hrLOWBi9RADI91DJuijtXeDtJu+zrs8WHkcML7zRzu5oQa4/dR",
-	"4LXgfDOSALNNPGqGb4gkYxM0FMn3XGBxnI/IgSGDs+YZTY7fsW+4zVsIeExHKyqx9kZpIrQjMXuY19Ch",
-	"evvqtVlA1dM0BJ1mLqhLC5JSttN3i/PDya7cnR9qfdjtFbeEUHJIx1VUZRFxozKrwq4vuCWCrzPT/yzM",
-	"QuaebfSr++Y5evLo8V/0UvTbKCUK00zeR98UAiDobSkrSsmesNQFgPVdskSySHYIS3Tpjia0ervUGsyl",
-	"zZdZmQSQy/vtZn1BrLC3Cq8zcgFZKXvBtwLnMuzSUMFic0hLKjKbsHvAEq0FvyJsCW5XPfUDPiJeBB1B",
-	"ELGNz2iDbAgT3Q4l/zCpcDAb1KROQZD7C4loeoF+KTikamoD14ako+wGPwHacVIYLASKab6QAbz9tpu9",
-	"MQLkH28oMXAPV5RBRodlmMGkEhvCNNPzbAKr3pZUCrJ0sYasuHCYvEipy7atUgi0Ko6zxXKx1WYDy00G",
-	"QNXdag9DBs/ihNh6V+OFkagGdYKTD4owbXE9RTkXxOSDyCXgWEGeuLTtMI+QmXaBBLmm5vmEC2E8PGXt",
-	"rCMNQE5CVokdHTQt82KQHF2emG8Ez9EDg/exo9sdkabDrAXyCQbIgepyN9qRkBEsITdjMAEMcmb62izY",
-	"JGPYstAUjwQH75RgKY4ZpDKMS16suMiO6JnDrgDEW1WDMgNnYBradeCY3ObZ8LSRr0KWoaN7CWR5fl4H",
-	"snxydjbop7Ab0r0NA5SdofmHL6smty1+QxK9NcfnYZSM78lG6bvLhbkE2YNDxt0mCFpFyQN0GIa6lpzk",
-	"XBy1iGDkoA8AlLqw9m0s7Je7ADpeQnECF1cS+kFBARagJULWaAueY0SZZoAINsf564wnV/NUWtY9/rOq",
-	"o9B4Jlwv6076OKGnrd74ukxJfyVhjSCuHX+d2m8rTyOD6p8WI/zIld77jMqR0AwTARJmnYLeDJAMYYrd",
-	"hqfUsIunCMEG1ub2fvBQnASnEIp6fWOL4JhT8IX7nkRYwD/1BC8QI5CZGwF4MNu5aivPKbmmWgZhifaE",
-	"7zOj35robt36HfRQuONTXj+Ph2CUGxtf7qceaHjnZvBJNeTj3XJJBcWNp5rwPXCSRYjx1KWgWjI1WQSA",
-	"Br02jF9IZF4wCKhctIvtP8NEkaQToM8pu1hC1nuGo6p0b61n+bzdx0/PZOl0RWhm2HDhlS9coJxgJhHj",
-	"akfZFpFMkoPFpghkrPzLJcpAUDaMCYmVK+GGbI64yvDb7bru3onUrT6PhBsCxzzhbENFPjplyL5uLYTx",
-	"r99Iuk+V5mMw/rDXf3xkLk9KpT0iVS1f1DX6wr1oipoC1+i/Ur/7O5BGREi6oqFizLd7ktANTWyNli03",
-	"1Ybw0ubMqgBokCRkVIfithJFUr33irAwQ78xOvESbTDNSKrFacGc+W38zYyXPZNTgjPlyvuDmUOfVx7V",
-	"AATwT5XyFCPm58uv0iMJmpLoHC/3vMvN4oXsKWi22cKWoagEgBhBwNUR1Trgs8zi4lnRKVPg5+vxXoq7",
-	"lRnGVLRD5ZNkkYVSKMJQcr/nmsXmmrUxvoOpJc4eCOWetbQL756qpFr7sug0fQXOniUJ2Y8N9U+zzT72",
-	"TMO11x85kdEqoSNqMCloTGpCOVBDL33fu8gyOW5EtU4JuyCtOYS3hCVHJPFR1qvZv5AOUGzRTiuUdPjc",
-	"QQqBwdk1L7hCnb7GNghvBSEpXOPu0uq4LkcV/UD4Pg8CIr9zhiIg9EJveJjDElnzGGYP+o1WiyuiDCAU",
-	"9G+5cyxWExvYbGdLjtjsn+w+gxdowxOcIThqrQ2dr4y1q35uekVqoyXc2C6ZzWz0DuteIsWbeA73kYN5",
-	"KDMuGFco0Xo5g4DUOng88JastoIX+8EjUj0Z4WuqENJiGD7Y1XBoPl2tEEd4kRbdIVYPrW1ESXYDKC1E",
-	"mjq42tAi609/bGO+DQ3QfD7GuvUg8UK/NwHxgs9UGHuhnyv4u24NO6CeNRDwhtbeePxjAB9vcIjmCx+b",
-	"+H6xfg6/HW/IxB0XdxA4+5GQoLvExzAcRd1u0IdItZh8iFDAPwyIvknJFcmYbhN12dWIaYJrQ9+r1VMX",
-	"FlTLBPwFQZfVb5cgWlGpnyKHPxNRvzDNuV7m6y/wng7Vsd9Y2ehkd3HIT9hwUJYXzSVsxKUkH2q9c7Eg",
-	"ZahzoouxnmgfkVvfkJnhW9m3Rz+TWowJTr94V11FxYdxVJzSG+b3qpBPXxXiRFXIlh+qGPElR5/V8MLE",
-	"XEZK/vhuaqfGgOJB2tyKfnCoJ0ONU4dvrHHq9KAC16+ceWcmIOfA3hyX71MmsYTVhoQL0pEKc6Zt6we1",
-	"6AYv1pm3aqtpj1Q//J1s7Ic/XQcBbaZYUWZw12dIZKxz0QmpjHYYImUw58UgtQVd8W93NkjhxQk5y44x",
-	"/vc1T8OWwZR4cSw8LE1JuEviQZjEfi+uadbjJd6+Hw//Dx+0a40g/rSyWEvIcT67SJo1j0LkQubKnvL4",
-	"8g6mT+nZ8+tw2VU8pvGU87ARPF9NjyiMbofdwsisNf9rH8DOM7ZcyKNUJA8XYfHJaxo8qdXYdpZDuzon",
-	"i2smuZv8DT6GAJJ5V58jnpKV3WEfEZoauM/rImNE4DXNjL4obULBCsyPgu0SEY4zUqs7jOsx68/GugV7",
-	"18rVCxfP+NRaaDidYLwK+qr0YIad7ZRtqwQglzaGFfzWrhQ0p7lr4zt+GFuwsg/7b189//YZeg00ckWe",
-	"kAxgkpiwIHiYH5w0ci2n7Ed7CeilOTSj0IZ8nCHMwOdmYy9qh9kNRKNSktB0AlJVOktvqWl5a9VbsUH/",
-	"ViJyOcQCEmOFBZcX5J+Q+zSstZVi31DSa8tUm11jiTE8MQ3NfzoHRMONDyh5dTr0rXTGS/COXoDzIZd2",
-	"erwGYTcHgHEG3//kGIOzOos/kce3ZX4Nkn1Srufotpa/e27/zT23E/BzG9BL4/I0npXJL16+ODLPrA04",
-	"Qd7OMkhTQaSMwNueLXegmSRsrgCT+YtNZy4UHDMyzSAQ62/WvM0d+2/4dQfTVup+3sHHw0H5ONRhn9cf",
-	"xImUk8Poo7/YFRkfiZ/d890xuUJT/dX6b70qS2cDshnu8pH3cGNOnSUeG8F/DeXafVcVMl2gDCsibAOo",
-	"Rv4fSjmkO8kdPwTy75oZjOZrde2mt0dScB3d/Xfaefd7wur1lWxlbWzOVhgyURvwK14yL/QFDLXqtO36",
-	"CL0mAjICJbTuMb0JERe2O2FnkxzXcdBMr2/hbwhMd5ypM1i98Mwazm4NBs1E4pwMVTZ3urP7VsCz6/E9",
-	"Xf2k/ZPsLm+ofkpf86sbaz07ufPUG7KlUplcqOdYpLPENW8wFkSlLOL9DhmWSmufbOxs4J1AqPRbfkB8",
-	"o0z5mRZhdvAg5k2rHqOjYmNKlccJrhfbb6McKSicPtfqhFZUt/QDVZxRbl+bAWKOwLc8S4n4FAH+efNl",
-	"sUhj53liZoFtdU+ZQZLq72RZln3p42PeRPrNpe3dW0JrRfg1e/MPJuphjm7L4QyCGG56rZkvoLSN2J3J",
-	"AmyKi7iFdAA4SMJk7A+lEznKeTOuTSWaYLN4KEMbcdfclfU1vCm36VQlAmz02fpXNuf5E78iY6ep3Dsd",
-	"xUIQIpL4KFtVLyMhWOE7g6uIrGxqhtIEYDmOhE0o3wp12Hy346h8AmF0TcQaZ8iBJ0DTc0GVkW6DzoDU",
-	"u1ZqjfONeCu6oGDMDRAs1d9V2pANTF0gxg8ngRhBh9JB8e3KWc3T7rXynmrTUe4JvmpWizi4JYB8tAan",
-	"2pFckuyayBiitpr6B33C43s+6ZtV7XgaTQj7uKl2jwxdl8Vfq05wx7+bH5xtXvZ7tZ9FVf3YchCQ0HQU",
-	"7QAO+k5JaH6KUhyBfdCUqY61HfuU5Asf9gwOutzRfVjPVwfu8K8MRlem1VCAxZKEMIMA6PkqnOcCq91T",
-	"dHlFbRXBwQkwYxNDlVepBLWRAifB+YQSLS+t9e0AQcznFb4iEpoAm/lSWSLvXMIRhafLv7aet+N4CXfu",
-	"MwtXWfl+JosQMKJmTogPQ8K+69yijnqyllet4qUVfMI7gSHVLNe7W3ZiDsoqcl3fLWrcQvblqo1zsCzV",
-	"NX7ubNlsYKf1lkqFNxvoild2i6YqTvvWi77ubrhhiFlSMCLNMy4daLJxOv5mLl+KVKPH9bW95jTt8w7o",
-	"38dOmMcnhsxmgvucUOLwtrl8SApP66/7+cu+z1c0DSsHtyKrPpEcaZk3LS4e4tiXo13n/p3WWClP8TFG",
-	"Z451j1fTnMWY9rSlu2ZD+5SYI+3n85M5w+kkXSd+8M1bkACdB3ZSDoRMCvLymgSdbhO00B3BaYlpXF/3",
-	"awuOq38lAO8IjYVxtgTUboDMlQhKXmVQASjHlh2pvDgnaH1EknywmCDEDBdbIfttOflQB41x99LANaPJ",
-	"viKa7sMaME+go0ka9CdYcFUzYrTDYDAmqc3/teDFdqdcLsuw4zXDSVct3ZZK5VLKg2xRPQJ7l1F2ZTBl",
-	"qLpA2Hm+rWfccIHFfsdIq3HgIwc86CDv9MR19NvhhPtC7LNChtJoyrmuyZHbVi4lexqBpu1h6x6BYsHg",
-	"tBRfuYW3P/PcnhSD3ad8Eh2JCo5303Go5eKaSqrCyIj6DMLPZQMic5iXiGCRUSKVO/HI9f+YDojYbw1M",
-	"VdatNu6fOC9mVgm3GkvXt7Him5rE8in3vl8ST8RTT8jegquGgxPvdkdbJWD2IMFMc9UBU4Vwpnb6sPs1",
-	"jvbmlA43kjJTb7DDklwAQ16RvQODoKp63niBRqMt3aKIHYYluHMyd9Drak7mCBVWL+5vDumoyvZ61JvD",
-	"2Tx5wQNlpzJwDGbRwyv15q6p4R4d5tDCb+DQDCrDjUM0+ZiMrhXoPBWnqchVpvDnnPNjVKf4ULa35ZFf",
-	"uAUtY25f31SFoEmelj/vfQzLTCt5H89Vk6rdJ6xnXtFc9T6+cwL6bw4zcBTEI5cEQgigiYGVsyXWbRHs",
-	"GxKVq2z7efuvfFwurLIXN0TtYffy+N5WJMtIutoIno9IY68b9+PN9UpB+apfQYlHg4pWFpWgEYHqv2ut",
-	"5yfzaJPpPEova7teI0yYD6+5gTb0CjE7UkUa+nhwKfpZKLVY7Wwm1kA9R3S+yNtXr+fqzVu9FYrY/Qju",
-	"Nc6sT9CdNoN+YjtKpQJvouJ2Uy5qGDz+Ch7daTjgJpBlR+AvJLIXmzQx9wfhJpgTehNHtXB7++p11bdN",
-	"FnsiJBkbl+tqRPz5JtqW0N+t1rI9TZLfvnr9DIq5zV01KknNzTGUOiN4RmTYvszxEdkC8ni4eIU3m5Ue",
-	"dEIJaStsZP/bzXKALnI0WDZNdggnSkJ/DoSRJAlnaYUPzJBr2qDFg8vJwdkBHyVKOZHtJBMsJZHSQVEP",
-	"MH+5o7b3USHI2LdselJsc4nG69Bga8wrzbxUO2k70tJffmByXRuoFE52+iU5kre1/bLKKSsU6SgpyDjb",
-	"QlEPu0KKQ9eb8mumLahxPpmueV8NtNBbLnIuA14ebwWaU/R94lKXBDQz8z9S9rbv+YxMMFtdEbJfpfgY",
-	"WNoLzYEb6IMFTIz0C4hK42fTV4pwmYN6S3FZyAkXmi2T9Cf18KvH/qTOuiwtko6YlkkuBWRu023VjOBv",
-	"gZ1yYyr9M2k2MvSZoEW6wLTtLnZwo6vVGcGGkIe9OlCW8kM3O37DBdqVLAlbBHsmC6LZxOaCW6x6mzBk",
-	"WgOJtIxZA6iugc+vCmQq1nr0aJi1dvwgOzM5wbiAzPQqY9fMAN6rdxDQgyDKUJKZjtEDVYTel5dhmnVu",
-	"iZwIcGzbW2wF6WsPQE2rQUaAzmuyLRgEjPwcxKpzAfwxw+zCIsQ/RYwHo69rQfDVapthKVc7Xog+EWWa",
-	"/SN4GEF1IWyCvmVNW3TwpJ9B1wL32fNHtb3/6q9DB9ifkKnL7JrXfzJFMy1BTFoMNGvQz5O0OYm/nPuT",
-	"+Mv5oBSxd4bdmhLOIYSatqEMZ2hT9u/KC6nMXMzxCFI94czWkqwEwWmHpPq2cRBR9Zq1Ayi7pqZFNTbn",
-	"cEOz1hb8xV/8k8G17+h2txJUXq3WOMM2Nt8IGFJ5JVFGpER7bYUAH8ul0c+ttGeoume1YK3BhCFZbLdE",
-	"gpqvv4f095rzdtHPju6x4cnzLF3l+ENJ0WrXHw5KnQwrAn0duzjuGdK/QsK9IsyWLgMyFCRxmG2CbcAJ",
-	"sGWOxVWbHW2Cj7+0v/7lq8G1ZVyqlYVdgW44+T6UOvDC3pzmDoOH0JpsuCCag7AkCEBUJMIS6SGRQ3Kp",
-	"UXqQVv5kcso6WPgtdSIKErvthGqn8eHgwnOS0iIf4Mnv6RU5UEkguK6fB54ayT5aZDp5XFOSGzF+LYip",
-	"lohkS5l08BOJbfqTeqw/KIAF0ZIUenJRtso5U7s64z44H553wVK+gpwCN9B4/m9chPWT1DHPLqbs4o/O",
-	"mXaL3J7rNuM4Ha2M5zR0wxK63bkrTNpzojXvugCK0YoPWLDVnoiElO6m8uXBd2EaMS6Jd/bJtp6ZQ/52",
-	"bRbVwF3EBPSFgDdrE0zkeAYcXdXNIEAcAPWPM2K6Em+C8M+1Ny/xFlMm1SV0JWQcySLZmbGMRwcKa9qD",
-	"/K+3r35E9leoHTXajvFLDPnz3KhdlDDm4Fu/V9PIdkeA0qCsymYuZo5wlcHaYMgJZUH6C2H/50BJX813",
-	"1EAyGVcNWPmQygXYeXURdlLICMuufFnNdbYuSXEEvftA/YjxgcYW3o5zKb4uIb2dt68ZrR1HYjNMBzlf",
-	"0M0mkOFoUFSiIw7V0R9CIncjd02n2Gc0wYq8qyTY2JZwGG2KLEOlHVSVgjeYoqOq3kHIVwI3eGtW0PKl",
-	"i+G0YXa8kETflieOUyIYnTSGQ186njhSCXh0whi2Bn/yCA0eNASqwSo4KH9/3W7u3gb7mzTEwWN5Vxtp",
-	"Xp3ghhcstdHQehZopu+C4330Eic7RK5pCnacrUm1rYslMje1hcxJeJlMTQWSRb5EWKFcK+0P7v/MLjN6",
-	"RbIj1BnmHO5izNDlnktJ1xm5vP9z+75JdsR0i4xyqmSc24LZtKJPSIslUtFcm0/dluwGgy/JPZl6aG3g",
-	"xl8TxDebupMtwigCEnQ0mgCrzFCRs+bapOJ7iaAUFUmek7KZtF402O2xjHv/YddxxlfhwIVWf2DHLOfI",
-	"neYWcFXZTO8lWNBbU/MOpnZDER3SJRnBomM3vi4JLw2J9LNuD2RG9x4OF2tsyKAFZZkvckf2mApI2TRc",
-	"ZkHOTiR9vBrdurfa9x6BnqjlskqO8ync5H9/9weV7xmST96+en3H0k1g3XPkAX4CJS24GJMjPP7qOJSG",
-	"gvWm4zUvlJML1oJoh/A2BUvMV1ZJoVZ8s1mlPNfmVFj45pgdkX3CuCgF0fcQrflivhoSKoHPlg0r2wp6",
-	"SjcbmhSZOtY8g3YeVr8zV907LHeUbRVnCHKQgB55Tlgq0cOhKkdvVtUnq86YOf4n4M+uGFc0IUPOVusr",
-	"K68EVQgm0YO/IowUlldGIEt+UaZe4GOJFZ9yIkc6t2QiCGGUbVfgeHVpRm1qWs+XT8rSdaoZxbpU68GW",
-	"/4+9f2tuG8nyRfGvksGYf5RdA1HUxS5bih2zVbar213lS9uuqpm2vMkkkCSzBGaykYBodoUj5uF/Inac",
-	"1/N0vsDej/vrzLzOJzmRa2UmEiBAArzIUrc6ossiiUte1i3X5beOm4Tx7ACMn239EOSIKHbNEgD5DGAE",
-	"JXfwNfpAZVL0Cnueuc2HXJI4ldu7glSDVcxTtxzV+1Qn2ZxMqqnmBRz4KEuYIjHVfDkXXfLimiULglrM",
-	"VtC5FBh9xmVpRSjfzytoGCGHTBZajGevu9W72oCLNTlb6stMT8xGlytmL7euvQa3wKVemoGDI2l3Di47",
-	"fqpaqTohv07X4IUIxcBmFmhyzV3v3LUW3SxZr4XhvhyM37dwG93qXQ63mx77niN67SNsW359P1dXTe7R",
-	"l0EGlgyvGiVg6euWc2+8wbvdMYMwVOdRU+Axi7e+/h5VElHFqhTZx/DDSmHQzNipaElPkxS4P2FQBHBO",
-	"UG3bSPt8ImOAkVnbrOBeUOxPUPjY0b17uXEL5UYlZ5q+BH+0wd4WvPn9gti2Bl1ygWf5LBkzoQ1rXFaM",
-	"X5vDrbYsWbKsvxmEwkS4KISKStHg6vO9PiHHrW/DQba8rSR480G757nx1EjBdz49tzwi4SviBXhETLEn",
-	"RxQuLE02B2zrtMAqXROCScmQ6cUHIUqjiGSz5V1YYXlfEJVNfRM2BTtYQBaOvq8cH1y7A4AvC2/rm5P/",
-	"stin44Kd784iplCcKr0W8KA8rlTjHDrt1ZPBJnN2G95u1s19Mo5U6nwy9lHFWQTeLi4t8jqq3Cxs8f2C",
-	"2M5lTl67bifY7Pyc9M6IkMTrp1zy83BlW+eVgsVrT44GtnfO00k/nPA4SlxZRPOHaBVG4/6E0TidQPC9",
-	"9SNwrWeumLDdzdC9odhDsO0zZpOF4iGN+zPK249glrCxoMvB+vVJF1SFLW8qI/ZX7aB5sDew0hIHPtGU",
-	"Z1+5o9XLXMsUuQXRKpkRqnzWOFcKvQ0UY9CeEPOmTPYMl6Jtzi8Nr4Scxywae5lb60ytgvL3oFE3fwL7",
-	"POPJoo9+jyqp6iwDveEyS0GhCTVnCYF7WZ5CBrljYkFSPtXfLk2wXSzANa2q3p0LTC/M+1UEm6cNVQ21",
-	"tLTl8ZRXLijQUi2VFg3W9tHmQjAIXKITes0sAorD7bx4+5LwVLF4RKjCYFhAhgsC3TYwZANp417dabey",
-	"QWTYN+tU26amEjG1iFTQoB+O6a3GRR+gLSr2+y18X8RzBSBhUPYWHkORAiZIs9oaU7UZ8xELF2HMcAwb",
-	"9fWJChHZpoEchW7qOL6R1a5owuhtc3kgFXtTS932cNSOtF/B6QtNX4woKIhDX7FZClQbxlQtp1Tog3Qf",
-	"x1YnHfIqmrrExErJE+ZA2q3u85mzb8Rl37oHWj0Jzop9mwqgWt6/hHGfL9SqQeYTXx5A3ZabI3BLB1EY",
-	"y/BKoQiC5N7hAt3r4OzWZ1NtFrMEv2xyJIVDTbOz+Ac+Zaj7YjlvfQ/611veVs5SNScwfBSOY8UCm6e0",
-	"W2a04GGhu+QHC/ssZxANcFKUKhbkZQAqx4eGxGeTCbuqFi83PFplhVOl+FhseDPgVvUTpmaaXDd9iOt2",
-	"uSbpuD7luv2NZbPDX4WaeQXLi+2/fmkiNXT0fgl6zRZfOwi2vEy4EojNeaY2sFu4cuUHLvUVJAwBmyup",
-	"DxH1R1VWqa0WMEqjVF9qIP1Vl2AfF5XFpkoOPBG2zBRqGZyOtcsSS1A1EVczqcDTTqPfMpWC1/TT6v6l",
-	"jSwEbUJGNOVivCbtSF8IcWecq011iRDRnQvFI+aYWk+dy6hV3suSHVAcWFDchBrC2iJ3UgpmSjvAQRQU",
-	"tUCtiF+VZVNzlM2zbIzI3+oZuQrY4jGbqgQb0P3BHdhKORbu+zUNPafX9uiil8XmQ6y/yWUo1IPFy5ja",
-	"ZrsOARbDW3mkHdJtsjQpeF/9TkgQqfcb9vrmkcySSpTLcmGBjZ3bM5obmveGBsu8UR74ZjvRAud6x8tc",
-	"kX+TQbINuqrVOelVYT0HkPw3kgmxL/Jl0NpEEreTyzAJUO1MU5u7sr6ryZKjqrzrlVvNZjQ/kX8VTLF9",
-	"dI2o5c6b6LPg0JEr8MK16iqlifApI3+TggWbYYn7oChrWqfZre4rh46SJjTUOq/hM0qX300gtq/UdMHB",
-	"sSB9rObGjWTu5qhSdZ2G/nEouYwpgF+v3qRdpAHn8veOZQNjT/xnphC5AlVrW9y4rbDfN4Rw2xKnbUfw",
-	"o/amuio6x3ERXSDOdRPmwuOhqrYpVwGnV0veMnCfkGIxlZlyFcTmRrCzgFaaNdsvXLwhbPrXVkqb6owi",
-	"RrFPB6VFzHezhPC9Um75HLuRgtmeqW8vxmIJwE8SW7vWGqm7Yb/XxrDZq9DUTeQHwX18OPivwKslqi8h",
-	"2BfJdw2kZJFWd6JnC+rqLuva3RThlFh5NSr1bWPtG8YD3xTL22fdVgu8PwatoC2lKk//NIoSpmpLISFL",
-	"b0zFrrwAsC1VwC0vU1tZoXCori0TFF8g2GtlfSvmZ1S2T/hZQOkLAlFlCrqoAPxFsFsgdP3oVT14TfNU",
-	"mAQIcQfG1ngkmWJJn9oM0QaGSNH8UPYvb7ny3fhUTzE7EcpK3cGTz4SxVEsuBDppYT5N3E3LNj2Ev0gi",
-	"5zY6qfRr/BiNJ3xOeqsTIVxWW8MWGWZglbPlY/GybWfw0GiVUs8SgVTsMjChFUyWTphIeUhTmRA6myHs",
-	"FvjcgMFDxKAuQZ8sexGnlMdlGf3odG3DF8Hm/RlVai6TqKrNEsh+BWXPeJEJuglCoykXmEwgE6JYqZfy",
-	"UY3f2nvX0tVtuqLjhL0HVu7ejIV8xMPXJkl0ewdvpelvfuirhUpZTSEibLpWSy78jhtrT3VTPk6oSEsJ",
-	"j0FHmSlAWmQ/E5MwqW5YnA+gvi+2HogeQ45QTeZaErt29VoGp/TKNovmafUiiBFiQfjHUsXiUT9hM5lg",
-	"daQcau0Lf2IQuya0fFt85npGK7ra78g5vsIzD8CRDeekmFA85delCJCpaMh/Z9hAw8BdVkeB9t3FeO/I",
-	"30uuZp8ZDc8Wl6xAw+sEx2Ztfo2gWJe9dwvkxi6ZeeeNHVqyxWaddCvppQWF3OK2uv4wd2Gy+gr1jtmt",
-	"hZXYSVvdnbLO5of6lTyy9u5dNrOFHLELlzK1zyhezEUb2LjiwH7iYqmTwgZOl+MNOhf+au2tsZSRIlN5",
-	"zaJzIgBXxTgWuILejpVc36y5Fi7Op/U7BAvRbn8iniB6sk/0ptvmlIuC991TDNoubbq1pp1O8+sb9037",
-	"a0ZFaoymtfTyZ3txwZPl7f+jRgCWmajCb0VwEsWI/rlG3q/pCSLDqz48fEkiui3KF764rG7RvCVxk6yn",
-	"m6ntK90uwZ8tAtu/wU15OenTPZx9plOoPu+cdh+VTpWn/oL/j4+9g6effj8Knn55cHnZtZ9Ovzz8l3+q",
-	"d7JV4Zy8fP+GnB4ffQeOIPv2Fz+/K779pPjyi4O/fPr95Ms/rWVHMzVvAPVLrBSbDhEebg9CsyVn7Ujm",
-	"vd5SuhX5dilXLGbkiqelWNXj4l4dHTz9hPTRCx412LIis7jX1+7b9znId4msryk3arSlyGl6br0dklWK",
-	"/oSKaAPBasyjdjdWnRXXijo7xnW7uAtD2SeKO2Yo66Hbdi3bLoF+zgvbYXBni2AqWVZDfhlUtNR5l5ke",
-	"h8OJNADQK6WAfU/Qeu1wzssux1xMtOISbSY26n6lb3xlL17CHbM/BG4gKyaR0liOM+ZmUhUG0yupiYGo",
-	"lIpI2Zw4wdK5TK6+USS0j+nUeUhWGjlixPv6+StDZBYJ1iKYpx7Stt5tfaKuDJGt9JM6rG791NwvKrHD",
-	"x3qHQtF5tSqgBMtt97Kt4m8h/Tc0fsui1knZ9VrxuSmjbjmppmZH7RH0uSnguWUH0J/kRifPKUsnMtoA",
-	"+fOWH1qDzpynwgTZ22X3myUJ1p10n3uA6eUC4kzVhHI26TcKRWeb3dOwR6mDJKgNIUQJv2ZJ5U9NbUmh",
-	"ZizMG6cuXWB72K8ldbvwP5oW9o5bKrtrcAEu7kJN3npuMqxUzy7LIWKjAHc8klzh1ruNVjSTvd1pszLm",
-	"0PPLtPGqKyvhM16dg4GMC5ipTUldMRpXPmk5GdY9GxGvU1Pl/hurj3dlICKM0lxepiueBliUGJA0oUKN",
-	"WEJkkpdiLqN0NaqKyWazmNds+EaRNeg608jvObU5ZtdswsOavr7tEoDndDHkcdxfQcWecN9RfjBIH6/T",
-	"ryspqU8cXqsZfjQSLSeokHHo95WwmCEywsqyYHTrg88GYY7yT6Fx+5jF6kCVBhBUP3+NYmkaW7M84nqN",
-	"hplx3iVML0tN+V5hGrs6sjqFeQfPrM8TPqrS9HoXWA23q2xqT4S5ctjSywKdV6s4Ym/ul1oTvcYRYnrD",
-	"2pWpXdGXSmVsgxjBzfikqg6kBRf6mT34A1hTYD6Vsgv3GCpYzle3qOuxTG0XRuudSKWB1Cr6MR9VWus3",
-	"H1Ooo6n1h8CXJrdhuZPsNavunp47DZq5mAqeCryfjWWyaNBXXc8XpubuWZnltcHRoKmr3XQObp4xBC6X",
-	"JmjFepLv7cWmVPCqj0xRvQHV5AW4DWa/OcthmghvRVj4+JZH55/NrWWddHOWUyvrCHAx+uOENpzeasd2",
-	"E9vIuJxMG2hHzWYv7ZqXNt8BwKxk3s0SoCxX9ts7+nbEvqXcKz8cRA/+1jt4+sn82+8efPr2n3bAvHv0",
-	"z9wAt98MB/uer2V+3oQ3t+O2errflU390tD1XbOncQ12U221Utlvxe275731KVMeL9I4fjPqnH1sxZWf",
-	"yi9pzKf7ZboWk7HsVzWVMkP6CRwny+u7NqHjpDqho5Z5f+RpS4PTTbJldNNFbSrYe4/GYpvz1W3N2s4P",
-	"FN7qrzdIfuTphgnZO9jiUteMXdRfN9/K2gOZN7VVy7YrdfYjv5PeIViBvSuzm6WyWglofTalLDf0N4B3",
-	"wIW1jRMowIauWGEgloLfFLzXURVMNOtv7CqJ6JSOWfukoTp0tduWNVUVYtrKKSWTCBAO2i7YTCpuc3aX",
-	"j6s7cHUtjbRZfTaYdNbx6jBPWh9IqnSQm7IZS31+mDkhe4mwDjyuSN61suUn87y2VsfNu5lsALdImQOI",
-	"S/B0YNNnEkkjMmTpnDFB0rkkWAfq1R3NacKgRTXiRYPbcoiOIHxWdZFDay/XjCaaNO64sVP0zpg41jpT",
-	"x1LVrgrQTpucilrS0Tpy+PR1vCVtqKY6d8vfqrU7tCvTysmRO2hf5WuxbyPrxk/89WaWVGpD72imqoey",
-	"Kwa9ufS0W55jVpXAUkQeCOqtFx8YvI/WqskH6KcTBhDq8MG4bT7tJNpQYkJjvSDJrM14+0mmVWnHhicr",
-	"yn9V2tLdulF+nBQ19rrFXamFK6AqxYwl2+2FOzR0rlQGZ5K1WUxYI11rcO3h0CATPuaiX3cWgKlJRKY3",
-	"MWHT1camF4V0ih31Gp0L5oIlasJnPtHKuQCDLU0ykxgVSqH4WNTC2Zs+V42hFW6/b8mfkb9Mq/jn1iY8",
-	"fI3yxlucerBcwrhqV3dno91J99crr4KkZItsJM8xTazfGFxl914ZLthtqHu7Vbm6bbJs62sqjZ/Q8fM5",
-	"Abg4SFj6G0skmTNhXVZVaAQsUUzVqj0sw0qxWx1XUBZsb2qi67byLN1SheXzU07aaz1XVUXcG+TCWtmw",
-	"KxG5Mh/+lsvJt9hKZ1lKYh+8hry1z0SxOk9ZOklkNp6st6RtnZzrCndn7Txvyms29HY0FChuUTuQouZz",
-	"3RUbG1a4g0z851rVdgH9waY0JlhFEIBHoajeCiAQR8dLGBQnm6csmPG9w+z/fRJluZRrLcz2Bg4jM42/",
-	"Q6eRX62zduXKziJT29GfZUk4wQoS+1UkBXW1HWmWCGz47iHYdVx1e3+5Rtsrrlmqv1mNNFftU1rjS/L3",
-	"tx2ROofTWk/bBg6oTaPGzgm1dkeLTqmW3qW1U96ns2DTAHHBgRSxEc1i/RrrQtrUobSxQ+IuFTi8Y6GF",
-	"LqpEe6hp8wjd0ud6CrYOJ2iSW77Rcd1WRrUoBINbNu0JsxZ42y2NHdy61d2VUWM36w5aNe+grLU9nEKl",
-	"c69RtKk02HX4YO+wYvKWoS7kRWx/XzZKoei6tZECsZO+liuJgJJWY4+ksu+Mn0+7MiOwinWfdLExPl9L",
-	"En/vp35v0PKWK8K0OolZRFKJ7TOHCxPZcnnlFVl2vFD2fs0SgKpG05LGsUvNk3X4ojM0E/OTjemXPGMJ",
-	"mUqRTpbw23cbYJjFTHA1WW6cffL48fqW+K5T6No2AClNxqyCDd+zz7DadJzH2LgiU0ZFSkaQ7bVm+iVS",
-	"8XxuM7ZCbP9sTJkW5PJGMNfmA0wdrsgAk9IGtlzZ2UHL/bPz9Mh8t4+bnWIfF06xj+tOsdtm6JmUOzPQ",
-	"yqXLZiy5BsST+h4toA1VdWCbKtbnkaopY5xTRdQM+o7IUUCogq7bVJnO+HGsuYIuyJXAlhQ81SI7nXAx",
-	"JixWDNtjEWq6jvtwIQ0d2NsVCkxYvNf8QKcmRMSveZSBihgnMptV90HnIktZXXM9mqQ85DMK/u2i9m69",
-	"WMrQhUyaHolSOeNh8a1r33IH27puCapRXNflTctJLt9tt7YeuzXj5Q3b7zl2Lyr5Sr+Cx//NqS03Dx/1",
-	"GjX0v718mDejPz1dq1+3YtHiotWb1NUrWMGeZWN2TQ+bVcVtJa4wxN6EuJsR8i6Opcua7o4dTitWZVc5",
-	"oHX8vrZGszVjbso6e6ffpfX+8ObD22dSjLieVnt3QKWfsjDIx41ypD/VDO2FSGQ8rUTq/F6mE9NFB+Ej",
-	"YjaCRAJsQ0RJwmagp4jB9dKGLxVqzhIWYUuiKZvKZHFOmH4LoYLNtckmlo1gxcKk6hzwPVXs5LjSqE3i",
-	"5ctlOqNZOjk7PCSmJWCgTwuEkj+/s71YGqQL64V5x6byGnlx+0T+ldu1wz5b7kHBil2n6qrGzlZyyqBF",
-	"60Tb1pJEskteRiogWhIrOJBphlREinhxhnA4NEyROuY5xmykyExykeLizyeSXRsLPWE00tdMl0lgkwZf",
-	"aDbUZOXoI9eIx2xDDDiTQ9CqL+Te0w6ijO3TgFndhZ6qq/6VgYhchZvE8cQWcTXlSrEIuuTN7UEukqLG",
-	"Q5b7DSpoE8/VdCizNHBHvwkVY0ZGjEVwDFQ1PdDso5vSVSLjimH84NEyMIg+8MOla+MYdDTqw5WVsIhy",
-	"Bo5EszBu2XbWLRy6blaxiZ4RzKLUK60Je9xExogxAB1lFHfSccPKTuJa3F0oF/fa1syxpNFiw73lL6/q",
-	"BqUsej7P5HQWs3RzrOYaH4uhwE2QnPWwniPltlaaK0IebZTfCm+wHt0OjH9QnXfL3P/ApyzmgtVA3K9o",
-	"90smdDZjgkXnUPdAIroIoAvwlEeCjycAv/vzh2eNQyDrtXV7HS0j1wC6gtqqYJeX3mxFyjcKLEQVkExE",
-	"AFDPeEJGnMWR+sY12F9a4IYqZSqnNXD4NF/pM68vfkAM5HSAQaiAzBOepkwEwKbkv/79fxVSn8yvm2lW",
-	"OwCMcrjOAJ5+LbwLdhJkyQ6ULfrOKntpa5mUt+wUhCWJTCqaA1TpF5qu0hxmOywFuVGsYqFdCJACN94x",
-	"SQLNy5e7Dv/wjDz+7vQpURjuJo+6R52aBv5p9SP+9OsH8kA/52nv8ZOH50TO6F8zpg8gWtxMZBxVdXEo",
-	"N01v2IzW3MNFVdAplCJSlR7ghI0Spib9Td5p762Z/htjdZ2TuUyu9OEqZAGhKRkcXh8dSn2gPYRbB5XJ",
-	"b6GcscqHhjHXu3+GprfmZ2zdTuNYzlU1lDc4hCqF9JsWtiG8p18OYn/PaNIkTl0glsLDCttX2P9agn2H",
-	"romqFHGel8SsT3zDq3M3xdoQPqaZ2TUorqV5WpgwaGNMY6VPSEUyaRDfXaKrtYOqIZb3MxqyA8VmNNHG",
-	"9zmmaVF1pdB7Esc5tgzMC/RBAzPR31ZvQap3ywiwUgpwHJNEztU5+BwQ9mbARRhnEeuD0Ptv2nQeNEvH",
-	"+pBQbnsRLSNOxSxtXk25x6KB1BtliXBkxPpy1NdyKgtTbD8vFkTmLXW8jj5uBzu7P0iuV+s05lE/EymP",
-	"V1c4nMOmygwMkRSTbBQRkjDRqNzhJg6iduLe3gRFkqkkaXPtxhBorQhyA+JajbnqAFdr4FZLO9yyQGKD",
-	"ddyFAWZfe8dsL7cCu2mF3JK01uz0Bl6MnxUmOLXAX9pA3rIp5dW9SSZyyvpYt1mDTy8VIzSacsFVmtBU",
-	"JuSKsRn6HWlom0XsqpY2pmKcGfIuRUCevSWn39Vkm19VdkqQEtOVR5THLCKKj8UBF1qFzphQhI4pF2S4",
-	"0NY1i0eVzdbqoZ9QtYBzqypVmsV4UrtmycIUxvrpNi3cZmX2lIL19Ub33aG/ZMTwsWYR/fbcciFSIHmU",
-	"oj/eVGUypoKrVon7ekm1EdrXqqsgfFyP5TwSk7LpTCY0WfS9L2WWKh6xPmR2Vjf7v+k0l02VI3KZA2Fy",
-	"pOwws8pUU16/pb11tP2pRnRspFGdNPAN10elHsX/479fXqpP//zf7R+Vmm+99LChMJOclosOc9IzmCjF",
-	"iKot9dTGt8EX0UavyzstNmvUU9NySe1NDNm6kvJp5OTRUmtlbS78fhycfHlwYD5CUuJx8OTLw2rroQ4X",
-	"ak34fRNurWDAbQOtBZqvo9Id2CugJ++WrYIz34WdsjuG9en6lhDykiLdREf64LON8rcasM8G1twvXFWD",
-	"eIMjZ9qkpYSRpv4tX4KONsDStKZU4xlk0mt9D7kmWjr+NWPQvLaZcnRPbxiwp0nCr2ncbEKFi+3NLbW3",
-	"vacp8AjYpvjeJifnTTIuNrHCYz7mQx6bSoSVq5awkMEM+/5d+iGibcdOvKPh1rLP9r2rEhu89bWxCcCr",
-	"ApuTzCZUmWQT84MiQg5ltIBsdL9bZZVbmmlqhgrjdeL5mT58YPxgwmjk6hmLA37L5CxmZD6RgE4W5Ak6",
-	"xULGc8JTbZYsFFoh2vrQN3lw09oo4eCqNGUsy541N5Dm9V5/dGP/sjEg+5WQc9GHFNuKI8EPWi7M7YbA",
-	"t4U6AQDPNRE38KU5QZJPZ2nvmsnpnJBnCZcJTxc4ylVdR4uDf72GZOQQe/HXzv49Y4LQlKQJp2N2A/OQ",
-	"CWcidVmOq/b+jXfpFzgNhdqm3nAlzN11CfqlKV1rbdUv3fRFGx9mgkNaBbv8PfI/tstQlnycCJ4lMmRR",
-	"ljAVIB+ZLChwc8ZSXrGI0HRdqlDFcsNo0NvPkoTGtSF0ewGKoCEAkKA/2JW9NKjM089gUT+V1S/xDYhm",
-	"D1RhxvrsOg+2VHlaHL/lmVWwTXrfedolF15k3EznG3eJInQqxZik8Cgrs2icMBotGrV7dSlZq2gWrJz3",
-	"eCk4UjVbbUiyeHM7hWbvaajSvnZVzKbuBE+TFKymgjkUFIxLr7lskW0+1RmrG5a0bG3P3rQFuYGJ194U",
-	"CqnQumVOeUponE604PGEY9kaQp5WaC+hWoLGhK7A2l0/AxOmKtS45nC1tTm1oRWTn8ce76jjTEVZ+2lN",
-	"WfvG2rekWTaR6Q3CTtycv9eK2A946VJaQEEUeHxVy+Qv0WRdtIXDacszpYGW7q8d3ivZKCO1OLiV4AWv",
-	"HUxBGWelYU1i9UB34MdCD8HdcmSZue+mOGrXmmO1l2YPmmRJpK5qDHdx8JdPv598+ad15m74VURvrUxd",
-	"W6e2Nxm79s3tZW49O+NpoMoSn5JUQsyiAqVgyuNFvzYuCIKm/ucCoP+6NG57aS1T/jljWV1G88zNbq08",
-	"MguhLVnrwGwkw7Shw8W4r0y+YEUoUoSszhvXMPxWfokd5OpF2ZWo9lb4Dgrtd5qE3mTphtURDWyt/Wnh",
-	"zUJcW7k+mtdR+EfgQj8hoNVO7lLvBJ0YO244j4JBoM4SoddtDiEKfYKsjH37hmDLKO8uvM25S217L9mK",
-	"guHqGM2tIMOl5E1YkKIzv5ZCPmSJuNA7fCf576Z4SfLonXvVRuVS1cdyhGyfU0XmiYRx7w1l65csFiyh",
-	"SA/vw4Sx6rzV5yxlyZQLKtBzOuWQDUyu/fvPSMLVFZYZg9N+lsiUQXnxmHKhwJc5DYgUZCSzhMTsmsVq",
-	"N4XEWKDfr4XrNhe0rQd2dzUtCXY3wOTWnxWoYn29aub6DSN0iOzUAqnP7vQPCAm1efwGIO1miSaPfqZY",
-	"VJ37B1ddczbv+4H8VSP8yV63CoPdlhaZ3Vl2dpfKYiEsltcjNcr/U7BUe5JUignFU35tdJ1Vx0LfrG1O",
-	"+7upf0oTHqY1dcUqG48ZNKTYmPLuIAyTu6URf27q0S4JpJzfiuRR3M/lLWkugA3eyPbqtwZB09v31nRS",
-	"Vi75Ty3mt4n3fkshZ965FyfvTUrB9cbVHkVWafPtljTf+V2cb6ttlrt0zAXRH2YJTGDCpsY1TLN0clzR",
-	"L/giSycy4X+DE+UZwTo88l///r8GXfIeFNuYpYSa8kDIgYDSQ6g8NNnjA5ceQQUxycvkzYyJl8/JMykE",
-	"C8Feu+YRS4JLoRZK74X3ML+OsUsulnTrxGB6QImaDa/zBAA28oJkkxWLsfcZTSeX4sHg8wFcNMBwq4Fn",
-	"xfsmMo4IxYc+PNd/wcDKb+OF2rbuJdAzVEm6SsFnebEeABbBjVhCn9JwMoVSy4TRqHPWeceoMWG5Ivg7",
-	"1FbnAS3/pnnCNWt2LuA7gKxRxYuziKeFZ2sTGVBlF4TmKQhpgkmpub7hTJ1NWaJ5pvMcysk182Kx2Nza",
-	"MgjfI0eQ+YPus3MCd4HBDS/LRCTR4ik+3B9UIUJvhl682s70nbnSXAdvMLXmZtNxYPoBCaNX/XFMlX6Z",
-	"ln6ds86fsmiMSUoSy9Zz4waABIBeqCAMZiHCBWAeJpEb73tmE38SYAoCv5qTh1QmS4omzN1ohw741AGZ",
-	"JVykcH3CruVV1dMsziLsZ2GhZjEVCnqZMHznSMaxnB/gCdu7yb70V/1v5fXnZqk0740TpuwD1BmdaXb0",
-	"Nj6MpcL0FPyJxvgwWKP8Pn+gbi31ugdmbyZcpTJZBCRldIqPcA90T7Ej/56NuQjs5sLr5DWiPahzEiV0",
-	"lOJy6DuBjtXZSGYiAnSaTNMFfuv9PpbXeHh9h1OP+YgdhIswZhhSNtOigo6hsRWZanNEIYqFK0mxTyvM",
-	"d+lddh7PzAQK+T4ALgU0kGFZA07TPfMH2Cb/JnNBoMfiqrI9AFu4UT+Hx1HCREmeSJLSK6Y0eQG/2suQ",
-	"JjDXDfPXgHaJK+j1H5nzICwePEtrPIGLpQJ7myZkQPxKaGgK9UxBuT+qi7cvbaG5d4UTaVFU2HzDLKWb",
-	"jLVY2gsZMZc/k19in/x+ztNwUlhbGQEyGbxIjkaBeWNMhywGSWZaYCzNATYBfyAxi8aANuCuLC1YxEIA",
-	"T4RXmYsQtcky2LIWMGhYCA+GGFY+GHGUzWIe0jS/9Scpr6CAaZYncdKE+SLWpDfZWZppQAK0po0Z5a4y",
-	"RJ3NsmHM1aRz1nmLf5m7Up4wApe4S8sLA98C7yjFlAIagbu5AGp0N9p1eg5MbR8Kbea1Fi4+Of+6eI19",
-	"yA8ymfpqoXA9n85kkpbZzHxbWA+u2Wo242Ls3+dkOXw2ClffdsXYrHCDGMrPJR2HYTyFSXYzmqSCJYpM",
-	"qECMEneXWw6UvlI0ujdmYxr3l9cLyGiaqZQMGWbLuEQbnipA5YPKoWugXf8pdhw/6rlZm2TC4gjlocGV",
-	"h1o5LZWRnmIG1dhjia63TtCZssJ4pNAsJ+fCq4WcsrK4rL4KACV9TQzZxgB9AXnUTkTbS+1T/wA+Qz0+",
-	"pvfYGobeHYKx0sIhA32jiJqxkI94SOCagIwyEeLJkUR8NOJhFuvjBDxe2VMB6FdnWkhhoA/1biJ1AWyR",
-	"VoTu5SVxsdlr85K5g5XGH4B6aKvPmsReedhckIgnTJ+wFt7zqnVUjvbjMlvnExm7B3aKYaniGhd+WbrS",
-	"0wU+R5dvMuxw5rjEny6iisKw/PvMNPNb8jh7hQEkBVFMRFyMHeJALr/z+yrZvXBFQdIF8NCiKejflIft",
-	"y4/WvxD8xVqeZu2nmkdzWb/0HI/GGL8G5XUtF/iUmIurZVNcnyeMClQsueYh64dSpDQsjcr8aE71bp0o",
-	"McWdSzeXyX3d/XKmzqAsFBw4nbdZ6hppmIpGvT95MrVWM1Jrk9DdXhjvqnvtDUXNtPaWlKZVGnPEx4Ur",
-	"/GH4v8nwqpL2YqkVaEBo9Fum0lyP2jID01UXwjdWIoDFoGU0l1H+dP/N4PIISCy15Wb7NKHdNmHGmgkQ",
-	"NgU6qtl3ol2FzyuoCHggiqNUJgxPGJrKAuzgH+CAc1senuFh0nMpalSFdwUxUEOqdGOZnKrvSKm6Klkq",
-	"+hv3i1NDBuggsFikKEwADdLdkilPHVmiGo2sysovqRFkS1dDYLD4RPzKbYstUzNXltnZJI0YqSCTK2La",
-	"iXo3W5Sln5O4c9YpOVgKyT/oFQK3LJjcB9Z18dEp9UrhvmSYV8noAjN80i9x9YzLfpGPHXtKTsxBUU+O",
-	"2Q/9vKsBpoHH6aTvrphOZkr1QZ1S8C1bM0dqLYol9BVelf2/09PPHzvRTFqHDXruKn0xH5fe/anasbLf",
-	"0dtjbh/PyhWjWLeIn6odNB8rRqdX5lPRDbPv2UX62XyYQWKGt2UFj86quS35bz7ug4KWHT57e41nFVXt",
-	"0TI5+D6htaMq3b7NMJstxKclp9HHziymqT589i0+gn+VdR197KRMUJH2AeHFA6jwB1JwEH3sAKSJFMz/",
-	"zQ2z9LiKhSyY3aWnFd09exdZZV/QShYo+Hzqlrfo9qm7quTnKS1C2cVTWtRPS86b/a9TyQW0ap2W/T9r",
-	"2cVIxCXvT4t5fVpy8DQgRd/PU9yDgiNn3ZMqR7Pk7rl5DbbsTVq1b0Vf0vKVayRcmURLLqbS89be7fmb",
-	"9k7dBTdVO5pb9lJ9tNRc4Xpyvzkf0kcAAGJRH6edO46WfvB9RUVaLTmHlqi1UgT5/qG9L3DBH7TibWuf",
-	"/anaG/TR2Zm1s61y+XxcUnY1t1c5fIp7UOnoWatba15X4QD6+KnSodPMdCl7dD7eiPRZ8hLtxZarcivd",
-	"vKStdEqtErY1rqd9jxz8TTxd9Ec05DFPKfJM5fGgQkpPWZ8KGi+QE+s8YNsw+HZD/rTkVmtgBHietCJP",
-	"+x6zjUyAkv/so79+jYWB72L7uP61weqXfFryy300/U7NF9X07Xvb4IaEXTE2g6uXbm9GTZ9KPrfiYz9V",
-	"edH2IkAqfG6VTgnf07ZvNi0ucM16Lq17DadYNp3SWZ9ZLbnaAAuM92bEWDSk4VV/JEMa96GTVb4WN+JX",
-	"uv2L4XtN14uJolussRQo+F2bWXgF5+veTbyiA3crG+/Lly+Q4zmqAV6ZMBrFTClInvBKKKwrwuVSFdIE",
-	"Ai9OqUxOTBQQW5QFaWYmDg2R30th4VMg+0DGPFy4KA50vhoyLsZETeRcdC/Fpfj22x94olKiUjZT3W+/",
-	"xYzCMzJ4++b9B7KURggDEmTwhxf445QN4FV5dp+NhWIaoGBkQtU5Btm8HgbqUqzMa7wQiImO+X7+cPxE",
-	"RAyM8FSZdBTiQfJ3CaKUD23uUBzr1Yn0WrvhO6/F4e/6ny//gtf/NxrHA7M8z6TQBpI2kb/9Vn91QL79",
-	"oCk5XHS/JdCBhbrExrlQJAbsC2xCA6mTZl0Of3eQo18GODpcDIXYXTycFJYQA+TphF0KYpOMJtTMi2P8",
-	"36ySeT2GWRU57Z2amBHkSNIpIwDcQfWD9a2QwBBJgPRICfvMVdqFib2M1LdAgj///PK5CohJjyffdcmF",
-	"XeMpXeB26nWXc0EGPBpANg2kWJ/nL9U2lr4DEYvt6Ezq5kiTnZ5ayqcsMBD49g7XwgcfxCNvbk9xqD/p",
-	"bfvWhpYHv0c0pQHxEm+/DDBcRAY/cXF1RhIW/7dLyMy97AyAH1nSJQO8eADpF9C4RBMfyQRAk5ERj1OW",
-	"EJkQJRMY7hVbQFooOe319Ps0U/GxkAkknh6Qb98xqlfRJGTavjV2oHrRBi8+0PEAmCIlWjoTLsjg5ejg",
-	"tRTs4BVNw8nApIHhTSe9U00gMXNt0fFMGOltgRZHsJDYiwjA969pnDHsuKffAtmKRGRxjGOEjETV/ZYM",
-	"3l58ePbHAc7oT+/fvCavIHMUcBO65JnJKTCJZFDeIIWCbAgYsRmsIzacWt5uQgvyMz04HAc5PX4SEJXS",
-	"mJHTo+P8PuzwblIXsGmToVI+GrHEruyM0VQP+wXgU4NQGJisOqqXMGLTmUyZCBcHP7LF4AzJ5wpWMgIm",
-	"CAyMr4QkLFjec0N8wCOnx8fnRKVcSwtCkkwAKLWmOnJhCTgxOTxa8B2fkonMEoUjfJEkMjEsNKAz9Axy",
-	"KQ5niRzGbPrPvykpBmeadmBHgM5VKmUUkNPekdk5zaFaMujvThDlDht2KTLlSnExDoDH9QhPe4/0h6cW",
-	"nTiFlK8hjyAr+gE23IBqS5H24ffBw4CcHun3k1iKMcAbz1L93bH+z4n+j37m8TGhkBqp3ztMQFSZ50Ej",
-	"JzUICKPhBDYRthgJCGwMlui36M0+PX4Ki/+od2Laf7xjabI4uBilLIFU8ke9HspAS9xDaCahCDccZesg",
-	"NL1ehCGbpQf2qwF5oNdplASEJgFh6iFRLIaqQyP69bvN6pOUpzFT5ybXEHkXOUmPYxCxlPJYM4OeDhfk",
-	"hRjrUxD2QY3YNYu1raLOQH9ajb2QWQJyMGWfkSaAx/U7Bjj+Z/p13W8tr5IpTa40/+SVNo6IMW8S+ICm",
-	"kD9JHtRqq8HDc032VlbBrSiajo8xCT7mIRMKEUcA26FzMaPhhB0cd3sd04S3M0nTmTo7PJzP510KP3dl",
-	"Mj4096rDn14+e/H6/Qu450vQgUXsnHV+pQuVWiA5VwjW6XWP8Do5Y4LOeOesc9LtdU8g/pxOILZ8qP8z",
-	"Zmkd9DYcaJEWuOoSSOEIz82GjSiPlRGHQPQs0V8nmYBiUpMWIsXLqHOmX/JSROwz5uDMpJ6Qfutxr4et",
-	"FEDfQLzb49bfTIWaa5n2eyfm4gqLVWSYTXMUkc5hJEPlTET9Bf71t07QuWILpb/pzlkcH8AuHf42v1Ld",
-	"3zBzdMrSBPpZdw7tn1C/HHHBFHwNSaL6UTYRzb3WLG93QadxjmO8dlewfGVdcQuuGZi0y6Ysxx+DHGK8",
-	"+mFuwQ/fIv8VKl/QPaiy6ZQmi85Z5zWAnFqDw6ZCYVLIGNId3oMtqE3toG5J68gKKahL3v3wjHz36AjM",
-	"GcHmVplrbmIRGbKRRAgzALivpKY//frj+62JCeni4+8dGo87Z50X0fP3F1CCeA2fjh89OnoK/VP1S6/e",
-	"Jj/2/zr9/Muv9N9+uXg6n3//w+OXmTy5/uVvf/vuw+c/Pvsw/9fvF+Pk/emVvkevbOfNj28x76Vz1lEc",
-	"qvo6Z52jo7/+28W//fj5WTL65X3/uw+LX//8xzfj7ybh9Vs646/iZP6S0rfhH39+JztfPjUmFliSGlqB",
-	"me6aVOyDwcbKElSWBUrB00oFqcDp4YD6J48DFCCNaOfJ6dFpJVkUzjLv4YGvWEpNOdh21JJ33lL6yDuT",
-	"SWo6wy/1IeuUu4p9CjqmRUUu57XUMI/Xgr4TdDQD9bOE119UK8Ls1CrGBy7ma4kT6zMRofeh/h3udIeZ",
-	"mJ3K+/v6iv6UpRMZldZDWB8oHD6Lv63PfbJelrKArxutkfvY367N7Iqd8RrMq9C9rj+kioedUk+7/kyi",
-	"6xSWoDHrriLbGo6eut93zNV/lHOSSr+WsZajrYZdx7LP7RE3lVmIBw099CEAVyrGyMAo2EElU/8RVfq2",
-	"/GvhaTvyqrkGNu+u2ISLmF+zna/+SzyVQyqtUoTql/xLnfI1Vsm65QeT39lpduVzx4M53RqLGWeOzeNS",
-	"gyGM1sA31ar4nTOUbtkOvQPg4l3v0DMqiluEq5dgh0xVu1nXR1oUHdiCrbpN+762QU0XjqvQj6nsGAnA",
-	"LQJmlEwIulKW90qbVxdvXz5zJWMzmtApS1mCVlDV2uSXHP7EpwDctvZCV8G99sqX2IHS1HAHSwBwZlLn",
-	"ZKDN6kFVyTx4xOCFJKQJpHwbhxjUEHXOOn/NGJZuoGWuV6rjE5fD+8Dc+gPzbwGI4sD7VNV5danNq4gX",
-	"tjYPj5FclUG/qwZXBi3zx7kWVqNyEKjDI00XWHMDPhYpmKoZgrmh8OqlTtGftmV1xBr4+HsBaKdz3Dt+",
-	"fNA7Oug9+tB7ctbrnfV6f+kg/kOnd/T0uNfr9Q7gP9/p/zyxH/F/x718Fs+0hDNV6nJEniWSK0VFSqJv",
-	"XqiZ5F74BFj16Olxt9c97vYOj0/LORn9hu/vHXWCTp4WvmzqfCqiu9RN1x0Xj758KsEniCyOm1sVltff",
-	"IhDwkoB8IxiZGWCLbWVkDpzwsZjt+OlLQXz+xFVaqly14tL/FpLgbdWUhXQD46oyrIPWFzTYEMhsRizr",
-	"Ayz6K8D73QV/GjQWMHAGVtFpmQLOHsu1U7oA3IOAUNcJ1lzLBXn28vk7/TcQCDS9KFdV2YtRTssEVS20",
-	"clsWzcgFbsNay2bP4/ojW3SQP0EhfS+jRTvWvNUc1J74LeJMESLEUFRJiB01WKmWr680HaMIBCwGP+Dd",
-	"Lz7Qcd0zzWWHcM2XoPOTDFdi59rr3XVmCLtncIzYljgcC3s8Hm/M4voLCIkeSMC4/dgxncKrLKjD33n0",
-	"pdaMOoVQDXQDdK2QBav2GXhct51Su9dlq3RZsAvWeZluyjdfblDJmYrbTXjgS2vR/xzE/cwirC858oXL",
-	"AkisIrMQGgHYyoiRbtx3JvNhlClm0DCgy5OA/lYjloYTiI8Ipr9kXYh52UY9UG4L1uM5hBUhwHiOISzl",
-	"h6ZPj58ssyKS0xY6cARR0BbKD+rIDmDl/rlKERZ46kn30VH3qNczbLWJFQaja6KHejekh5TZNSHnt42t",
-	"KlWLxY/ZjLNqdIh1c579viHnVVqlF9qkDJkBGkrIWMqojlssCglwTQ134KU74I5gM2PyXi/metFsmz+f",
-	"k4Pe8Yfe07OjYzOfVbpzqYirWpkuPdMp0+PdKNM7x//vJ1la5H5i8NC3lAD6IMcOjLW5W0HwAbx5oC3X",
-	"n08xa0vGEfaPBFUNQM0JoQhPI0dknNDQ17yQ9IerUdLAdbIEputI4z1O+16i3E5Lu0paWErtzJXqv/rh",
-	"3R/+8JfnP7z6y4df/3z804+vX//6h+OTD2/ffP9v//ri9OTnzr10aSRd/sCvGTE4K2xufEq7PLxmEU8P",
-	"sM6n9uD6ms2ZSjEts0te0HBCYi6YzU6VJOIGxyqVFqMTUD4CB2+B3zqWN6g4TATmLw7wmJDbZ/IXyX/9",
-	"+/+DYuhSYKYzJC5CkivH7EEuxiRm9BqsfxgRTxWLRyuiEnks4hwy6PRFBgHcAdokMmaAt+VHPTBpajl4",
-	"8Rp/vtDr+OL6xoIYFV51gzrIFcmUmSgK4Ahc81V+dQDp3Y1PXy+/ycsMNbElRqcgIdTFPTKAvd3lCBCC",
-	"D16d0mHMwA9qQOMs0gpXOSXWRhwwN7cwLg9g+agCX7lmXKhawxUvcz82jcxHPL0IjRtt1WK4KE9Otno5",
-	"fpPDuliPtyxbzPu1TG3GFLyfC5VSOCBUvRTajlXu/0q86aUoZeMXprL963YXXTK7bZ0LWNuDbNhIN5+4",
-	"O644oKlqdgfg4Wq7o3t0fHL66PFfHIpp1EdJC6p9YhJj4O2n3x0d+VLODfL7HOe+s9UhBVwgje8xCVLI",
-	"iWdFBBuAl7LiA+bS4IGnqF+3iF85OX/TAayKOvEqD18xUG9xo525oG9GQwE1P1ZTWVuh+mTimQiHiE5Y",
-	"n6NL4ytlIQe5WMYuREhD8OHxVJEhG3NIo897tA8UFyHrK/bXQWDAuFh4pTDxF7W8bRoDqSGMxggcCb8r",
-	"PhY0zRLWvRQfbCmJTVEHAD1t/NEpi7oEQNGglRuce75RZKCfxiKsDplRBdaiJhY455zp8w6M39UwhFlK",
-	"5GhEKA6GicjoG23MpUyQ4eJSKDllUEAAWK+xkhDDMyjlfAxVBFdsEeihAdgNRsWHC1K4M2EGGKFLPmBG",
-	"OKo6JojpJGfOZFMex9rGAh1wjmVC5mgXyqm+MTXdhCJjTMGuGtm1wqKCk51ByYRTn7dXsGTm84SqycBl",
-	"Q7Q0tM4vxenxU5McRKGyzWQIKAeMjtVjJrubxrGcqyr7DC/3LbQPhh9KBlpZkYy5IHSUwsAgB1hcBcZI",
-	"pcXFwnVlEWE0ibkejUdFMtErMhYsGtQZQHb9qhWS7Zcy5YJPs6nfiMJrLlhZU0jVxKsVEFddcuETb17h",
-	"MQP0X2cdcY+wPUJeOX79ssIE/IahvYOn9GD06ffHpxVNQ3egVzkU61sZBjTfOdOKTD84otAW56ynxare",
-	"FISvW6soYUZnncfh0ejJsDd8NDoNn9DjUS96MjodnUYn4fHwiPaejp6w76LH4aPhKT15evzk6Lve496j",
-	"3mnvpHfcO+r1eh0cUN9XrnqzYXxa1ANx6DHt7oVXDHtjdb77t8/+6/BtIBs7Z53wOBbD6Q+96F//BO2E",
-	"EJulemWOel3U4H+BXkDCrmSvndb8xeObKsX5qxWqCPh14+rzlxx4t5ECXT5ppwmj07LyTCeHmsXm+hSk",
-	"WaPSIfdCS28axyYVygJieqkhoFOxVovY52kRC43gyANTIwpAlVDMCbUwLCKmOvehTQexbr9USjJn9Ooc",
-	"fHYDIfv2qQN7cjbAlygwoOyBcEFYrBjkvFVkjIB5+dbO9msmjNiytnzpO6FMEhamZCITxcgQRBTCJ8/9",
-	"y5S2dEiULEjCr/XIG1O5nThGhJpF1U6XaQFv3zkDOCim6vhVjuU6y/dvKcVak/k4o0nkZuTTucNxrTMP",
-	"P5gOHDTFxiQzJrDoMqap52Gq8N40zSV9n0PJ3qFMUi+Vc88JpW0ySHd45I2iBKvWrHf6u2I2a63D3PCx",
-	"FbLs84wnTPm3HB/0Tj/0np6dtvSxgzLOVNX7vYfps3WfjmEInVfybzyO6eGjbq+z3THSkOlNnyEtTFtV",
-	"/qMH5uzDMVfVWJT5HQNWTEQ7DlO9TNdlgHTJC4R95xZKwELdm4JhLUxO/fA2FhDY1ixV5QNMRGZ7dqPB",
-	"1sn7FyK6OWn/QkT28LbJhptva+0YODpp68M8sgul6wMuoHTdL0cblCW8kREBocamsXoo/waqmBG4IZbh",
-	"FYsuhbVRaMyv9AEdDm1ahSc0BhMoQ8wMZ8zo4xzcaw7LcM4M7GEIitb1WR8GfikGUrC+/tzX7+5bbT7I",
-	"bTLfFsNSfAsF7oamruzJHCbwAP5MWCjBY6G/e6hNtjmLY/3ak0sxsE/tIzmvfLE2mRVLyXAB84z0YRH6",
-	"VcnkLAdXMZaU4RKsyx/4ps+gZGxqQ9GfnGcwHj9FYBcp8XSuTanpLDU94TR5mc2sOpRrGnopOtvYdjLS",
-	"egpPa52gw6baRj/rUK4U/e8MgqK2vA5YeI0J2Fxq49BvOF3qg8F9X9IS7+HQRrjYeT2RfjIxZLKNPagv",
-	"k9isvz4RwU/1w/ZDqSKmVNV+Wy39A03zxu8HvqAu+VWP2PY7BBgc19IQi10DcwNeAaYoT8mYXjOiJBnR",
-	"BPMV4F3dSuJ9k6U3oxjM/uoFvEHtAB4v5RRgA4UgM3APJwuwXFcccmHhzXZjVxV/k42v2MAZ5btQ3HGM",
-	"Z2nbGK3r+k16kQ/p73i7wGlglXljRZ7KdFa/URbNJs2rWKxLIEsnWoGHWrsQOpt1yXvjweYi13S2YRt4",
-	"ikNGBoem/fkAQIgUAz+yny+Ed2g+54JkiuVN0GRS9E6cF9XUki+kyqBLZPzhzYe3X9UjsTs1ZP0MbxMp",
-	"Rzeujd58ePtCL+i0JsUmL30KEEsOSOCmWAJ996kEGpICw7lIXY30V23GDCLiLHORpex6bnqbyGumUJdS",
-	"E5ACQzC1bSLpbIZ5dYHXEksZs80zE5XHMBYQSVt/QOAxFlTWMRKyjbF5nTVd4cPD6Xx1dikaeY15Q4/b",
-	"9Ej3HM03xx7vzH4BrlNlsQjsynnF5n4NdvmQJaLEJqRa7TfgFDudPrJbBa9EXNFhvMJEwMBmQa7jea/2",
-	"5FSpQ0xBJCy00xaMg2+9Xk+Y0d0y0t/lAUZP7R2bymtoT76Ze/q1ixziCt8Uqb5P5YxkSsu8DeT6Mi1a",
-	"MjrAh6w8opjkZ0WUHoQW1ca11IzyGtopCRNsXhQg9wbL/iXyh1shid+xWUxDG4cpjmfH8tj2wq6P0uSA",
-	"vd6JzPZxPbdnDi9SCoaF/RvSPHaCDPLMde2+hwXZFyzIy/dvyMnR48cHR4TGswk9OKkZDXgz4YtmjPfM",
-	"XF8LRWJIzFafQIf3mnfb35bgP8y8oAeiqUjQQ0U05ZiPGHSP7+P960Zi02XTxUzGcryoSx/Nf243Hndj",
-	"xUDe0iR1TAV4hzZPKmFjmgCeN7QkBnsoDLGhu0yc20QbDdXj/evKZN4pF+7z/mKAW0XLUAzcOGKI3yWu",
-	"KmLmh5EsDXmi2gqvT7UoIatwlV6mypwVgXaxKSuAvE8BaVsTl5a0SUpSGdGFZiPXL/xvReeKpQ9w49Mr",
-	"SMnLIUcQeBaaPSoD61sHBvLMduP+6sbxxR8gOmxEzFnn9Yt3naATG+hfWP8R4Pjna9aHNeucdbicmgYG",
-	"kVdmhTjpEbNg1uRiTCP2Nz1ZEB5n3qP0LvMp6+t11oMZJTykh685nbIF5rhpPuc4DjVhWut1gs40i1Oe",
-	"twlvUbCNo/s6sCFm0ys47weZibuOGlJoMlnicpif34R+ibVrk6YrgP0b4YJYY8sB4ZkmwZX5VmOWOo7c",
-	"TkqjUx44xDTnWslnOyx17B3fLN/aNuY4y/ZcvD+MkXo+yw3yW1OzuEI3ItDICqZpDSeCd64GFXmrNztY",
-	"VpFabxYgsExvb5vvPDgEMlEmgf0wf8ABPEANukXckCfOMLM9DtprU6SgTbXprjFFQjqjIezxaa/X2ij7",
-	"CgAi9ZxyK+t7Cx2Fa9BDDLt8o8gskSMeVzNOvXI5xFZR0FuxRs28sfFVhYeua87m56bvQsRCHtFhzAaB",
-	"rSPNVRGPECdOXZnzfARAdHAPI8MF1HHsBgnUTeJOnfhvZfZmXTGqVMz2VuGKGHjbmnHYHxsecy0N9s2N",
-	"dYNwtOpO3FDJWD0I81PFYmBT5o7r5tyX1yxJOJyDZzHVqwu1LQpUf+MlyuuoZyxREsLamC5WWysMQphF",
-	"/eFiB3XMZf7zeO2BlqwP4divv9Vc+WBEY8Ue1gzN8fWNQadSxZqWd4ZHuzUloxNojAA1sTlxJIwqA72c",
-	"CZ6yCKkfyiyglZqWhc7ow6v7xvod0SmPF/1E3zniYHYWNrvJqOiRgZMHFGl3e+dmcVefUcWsdL1xRwr0",
-	"/a8yFU3Jj5aGGJnGQkbDeAHWBtI4RqXlq0T4XFnHuo112US/HiIvtk91Llqx1RlSNJxohYpFlwG6RhmR",
-	"ScQS1CVnHigsFQLq7I10yBMH9HravkZ0KsUYnwI1lN+QhKksTjEDKxPmoClMZyE27ZJnpts9BLRMC8oI",
-	"qwF/Y6HjoLz9YClzFCpW11jAOOTN9f1uXUrTKSb4v2dM2EVPGZ2SKWMpKjo9YNMwx7aaDTo8ZVMcbhsR",
-	"5fN08xI6s1TPzTjU7oxubykMbWDRhnkjHhH2INYN2TYWpMd/X6rAclZbTXD8pd0yyCwNZW4NQK2B86OO",
-	"ZJb02QKEK/Y4A7EsEf7LGj76UGXEjbFEeJo34jRm0jRTabfFFp0WxmaSPTsbsMQ7Q7R1NaVDFlJEKWMU",
-	"sMH2oN2sTCgpuOe4WrYggXryrqTKVp7t/mFBmupQl+7hlu7hlu7hlu7hlu7hlu7hlvZzaF0Ds+Q5bFtg",
-	"LO3rbLodQlN5LvfwTP9Q8Ey7xlu6B1q6B1q6B1r6hwVaWguw1Ex1FsCU9qM2i/ZNncK8gPZY5mClSCZi",
-	"prToATfOAI/XIC7nXLEugcWd0gUZ6ns094HH9MFgzETEtNnJRMrTxSAggykfo/Q0AbNBcCm8L9EBpQYP",
-	"DUY7NZ4Wg9qAIwKB370Ul2Lw14FWtwl0QxkuTBbpRM7Bl4Nhcav3ZEKU3nz0AnMBp1m4DnzNqNmHC8I+",
-	"0zAlgPvNRMgCYjvgXgqRaW0HsFIsZmDYdsnLtFC9NmRKLwY2aPGcxgMVyoRpAyIlU6lSMoj1oXwQEAnl",
-	"SGDRnZEB2oywLEomqdFipvK3n8qUxgMSSQiEjSW+gadd8sLUhOvFKCtM493VlJfn2GrrYK73F1YSisgH",
-	"F2HIZukZ9O4/DNW13jFfRH4+EJEWkwOE1qIp2lJqpmlfTRhLIXSRyLkCxa5fDWoUKDvQCiydsAVRqZSR",
-	"Xgn941Tq1YX1vxRmVfJkMMjDOtcvgWfgW42nXds53F6mZXbKuuRCEPZ5JhM/WhDK6ZAL6/wcaDvOW2it",
-	"SosLDEvSKriP1qLUKs+yJA4136pUjplmmnO/E6zFk8AhK5Jkos4B9H3pbHIP9tQmXUBr7DF4vFnUB+/D",
-	"QfkLx/P4Y/7BOMJtCYL/sUmI/cLIpQqZQipEStuU9uNSSvtJc7cRU4zMmJzFLCCK6a2Fxv8LzTBTqs5g",
-	"4A64AAdvbXotrzT7Y3IN2HOmVYLl+pDGWtOxz7MYPO8Qtq+eXMk9Z4JMa/10gV6Hl3ixXQbzMbdmaZJQ",
-	"/apM8L9mzPxsdKxKFzHGBJJpBQm/cxSipTTY6xEFro8p5jdXe/YcXa12PDXxOdUPwZwK1g9ilTOq2RBC",
-	"xq/broHWJFql72IJqt+/bgHsCLadf+5jVexznUCCXxomDemLK97z60QCVgS8SlDMmOfpIg9o86Qub8m7",
-	"fGfVSuD8gMHkdVArqqT6ctSXCR9zsbMRYEqSnGUxnohhVWvKpdxVfXNVw80o37hyLDG7ZvFKjjOGrL2w",
-	"4SAq7l2ZK6WPMmgMGwgEE5uy8Rm0qdYxqY3Bwkl7B/5x0+kaTw22xk3b+eycDLDnbqX6b56LZ9U8PqwT",
-	"dCDPV2uGa8mjPSM6opUPPogJ5s9HLNQWNhwoh1RxhWgSCvPuhzxJJ32QMmedo6dPn8LJ96jwS3+W5FkW",
-	"C0aT6kSCpS5Bvg1y1nnOaRxrKQfLab99Rac0kllLfMhiYcJIvwtKAHIJY8oD/vDyNTRb0jYtvBK+/c//",
-	"6z/+t/7/f/yf//yf5D/+z3/+3//xv//z//+f/7MDCUBFTjvrwMHPdHy10hpWws36qGCXQXGGHvDR8cmS",
-	"ReevlfuxwFJnsEkheC4+6z3Rf1nXP53xQqqCpbBWPZu2TFnzgiDG+R8UyPNaRF05Y+LzNEYOVQdyNOIh",
-	"s/Zk1zuKTeMu/FtMMq9ArqFTZkObqnias8hhIYtjOLyxz3qznHQYcoHxmiXR0Kk6NhY4q/P7ZYdHl52z",
-	"y0aUedkJLnNKgNtyWrjsfLksap3liIm3tuZgXDlue/QtjpVHQW6950x2KZoMPcgHGhieXDtajCrYPJNM",
-	"RCyxx3ltc8s4mwq0zs8J9CSDzLXfJJxyhwsyODexCiFx95JMWJRsmUyzmFbMvjbSFCy5Nlyv9flExgyG",
-	"YKgHnVg79rAV/Fa15amB9X9o4xB9AIBDAScckksLz/1WPFTXdgnBp23vmqvLgnwtzVbT2Dq5uCJXbJZ6",
-	"vSNsPh608EUtQ8A/gTlJoIC65D0TERmY3weBWQHjRPMecSl8CYmgY/CIgfGSwAfjkRvACX3C4+gb5d6N",
-	"oRuwEqk+tzPNGHCWBZQGTkXgPGD25ksxoApGpskJ06ocLcEboWI3vwGpTibkmqc0JlzoHVRpl7yGo6lx",
-	"O065UlyMzwklEP8FY9EaSpDTdSnsQo5ZmnIxJhQTd4jrAgnAkmRg9Dw6gT641UMYVelgVI1NLpVPWdbF",
-	"VahtCVkEuaWKLsiDgb/q3ShDKcnU4KFe4phfsXhxKdz3zrcIkPX4c9/9arcqpCLiETwmQEBXs4W5zOvz",
-	"aBCQgZNi+oN1SQ5APQ4uBfgarQ82sLizZR/iORlLTYPwDi+NFvYR0FdpHBu3J0dLcEDDKyHnMYvGLOp7",
-	"s+6St1IpPoyZN2llvWaAPUOJv2RnBlqGJyaLGmXj4NB/KLrvvFJwHlka81bA1Ybb3/JNg/rzFGKaQpKp",
-	"TFhhEArr3wSdakKCBYeEh7NLYTmvb7L7BuSBYWgqNKuKxVRmipiaTM1LKQ1TSCdhNHoIW4T5rf3hoq/k",
-	"TO8DuWbJkMaO80yYDQKxIUtSSM8MLgWfzsxqEqAGfas/YRueG0sZkWEswysM/Fa5HNEKLaZlfL2EZW0N",
-	"nR1/F6yzwq31DRLWGdb2lAECCgKcEb/mUUZjz+CFPCE4UqQTqVfAhie/tDW3b6MJ3cAY3sRM3XV9vr/l",
-	"/9jnraWgmP6dhVLIKQ/vD2SND2QbEHWVKfzOtx7vLPZD0Y6uQeXCibrTx2preZiJSPPrGiSIYuQZuic0",
-	"AodIGEb4hF/BySMC6BDkglxLKAMyKhYi00qCxWHiy+dO/48IJeguQrx2Y1id9J7kVuqcLkgqMQ8qS675",
-	"tUwCeJcNGuN5eEbTCRmyWM6rNOeYpUW1uSVQxb0cvJeDt0YO5gei2wI2sN43YNJX3SnYVQy08AJsceoP",
-	"GreEqcb5uDAHVUTux84XaY4aixiKIy9vlFx2TMbCZUefbS6dwLjsdMlgmQAHZCztUR4oUQvBURbHwaVw",
-	"ZyhTBuMgnKuOuA4wAdLkQUaf9k7Pi7hcuYPDiuME5Pi5hzpyKVYDjFTDklRJ46r08q+NPrIUMDsDoRU4",
-	"Af/Px8ffkac9cnRMTk5JGzToggt5p0Al9yrpXiXdSpV0GxFwGhjaDgensV5qZ18f0jSl4WS6soTyXZ6v",
-	"CWjPWnDHmlDQy5k7j//r3/9fhWicUCUOKZjt8G/OSZVhT1QWTqyLtRrzDaofvbncp77tDSmnJS7Namgc",
-	"t2VYRlaVGRcraXzo6K3Xy4NHupoh2DxNd5EfRDPsa/LM9gj5UvSrN1coK9TZsS16H/GYWbU1o0rNZJJ2",
-	"f5uNQbLx8STtnB0dnfQaazJ2lOMC2DBxX4WAFRTTIYj6t+Y94P2MOLU6h0/pmB3+NmNjo3b4NYv6akKP",
-	"Hz3unHUe9056J5QdHw+fPn3y5PHRMGQnw+Mno5MTxsKjIfvu0RN6fHQSPnkcPj0Je989jobs6ejRoyfh",
-	"0VH43aNjUC5C8ZRfgwTtCJlMwSfrXvF09ORx1Hty9OTJafhd9PjRU3o8YpT2wkePaNQ7ekRPhqPT0dHw",
-	"eNgbPjk+DqOjR9Hj8OjRsDfq9WjvCdQf/I11zk6hACPopJNsOhRQ9I/BvRU6y+1JNosljVqiHuSKLujM",
-	"eQS1rY97vS2rAx1T3Xh1YC6B64FtuCJ4HQP05goXki/Iv95Bq7oHFITGyRzkUUxVSmY0gTkNNFMaV5Ip",
-	"CYMcCejBif9NEn7NlCmGwONSDFIe0SNQqhtRE2DPhBTr/s4uxZ/evvhDQN6+/gO4mX5lw7cEWE8F5O3z",
-	"HzAQ9+rtSUBenV4E5M14HJBfL34J9JWv4MeLV++wugFPXvSKCRsIBJWjB6RlgKlkg6Cradp4KfQsv1Hk",
-	"GQ7u4MNixgDZgtBxwliXvIShwJMhIp2wAya0oMdwpx681vJvX//hjGQz6Ahp4BPM8cwdUwMSMQh7wbv5",
-	"lF0Kg+szZQnFWg1GuEAX3PTcHmtHplDPFJBh5FtrrEFJKA1s2Lxrp6O/YCJMFjMAP0HDIyUxZ1j4cEES",
-	"NmM0zX2AkA8z4KbGzgtiHfzIFgPX6xIuMxvqnIkm+os1nrapprGRkLpKOEaAGyATv3SzoZ10Xgpx1p2q",
-	"cSuMlQbTgiFMqKnhsXPQp+8TO1KoTTAMnUpJYpqMGXlw1OuRV/z7wFAnOX6EH/UELN0b/rB+CvlQD/To",
-	"kRnBAls4DSGhQS+I36Sp8Fo2naWLABsa4kC1UgpcN1sYgutmCJ5fOAUE3oC5IDP+mcUGNh6fMqEIGz4w",
-	"JBNcinJrTyuhimu3RAqmFkVm2AMVn68nYUs89NbYx6IOgQoPrHwJWbW7Ql+WS8n9Rl0Bnlvz/6HeiwM0",
-	"cAo2DwBznnX+f2+f/3BwBD2sm9oSBZ02S/Q0U1N1hg+tSkZzYjewpU0lwQQ5TViIsTYNDW2kBlUEOKW2",
-	"9qyb83I5xtIbCnZOeeIDtHvs+YAOFfDj3HCCV1PHTSfB4aKY15MfzGiMJSSub4YzqcwIDHK2eWLF4SC3",
-	"vmrgVD1pzFEYA2zbhH2mWtlNaXzmSwJNphS6XhghO8dm+FphRkDejQt6fUfWR3scAWLKpyEBsWEvEel7",
-	"s//e7N/Y7G9v4Vf6uox1fZeD0P5JotIzhpN0BkGzc8SUfj4YgoY76j162nt89N3jpaLqjf1nh7970n/L",
-	"2DXYIsJhWpZgbxWr7npQsAi2c2Pci7F7MfaVxRg0Qfcp+lY47de5OCCObK0ydHdjv/XCVG6Pp6MSvaUw",
-	"VnCxzmg68aDifEHXKdtQbUD06iPa0N3DHJ1VSheqHCY2B32T3WMCEU3ixt5pEvwdpgbfgAmk9Iq5fmcQ",
-	"NMfTWmUsuSaSvM3RbNeB5LIEDLAq+7izkT/xK7S1WGPs3MLA3lrj5ZlpHJrCaXbI4gApEXPjrbpoLDh2",
-	"Z7McejtWDfuS1++4kgzwgAITvcNopel33yUnvVMXItRLvWTNTKiqdmUJttYE0izdqxEFniMVfolYzFIG",
-	"UuCxwyawozbwIDXdpCI5F1u6W2BZGgnkUYtLX0vBfFnRmP1m0ajIfY1q9bKIy8Nv29+IFta3xVo5LdyH",
-	"i5Sp6ori2sdV94Ay0yxwP8LUHMB6qgo6jud0oSrGsDwB61p6ztVMat5E4VX5vEHOToPA9rY3rqhV72gn",
-	"q457j2/j9m69kXWCpLizdj+QVZaRHAEmD6MymrdXrrwex+lReTWhvnMWU17SUk0mUfLFU3Ry3qQF+twI",
-	"rM2Nzh0Cjd0NI3R3+jPm4kpt0wTjzljtleHRH2yUx0SvoNIPlDmwgwl9DVQSDox1A/IDENLkjAkDbJKP",
-	"1JgPXJFZlsykYiQTKY81a7PPM55AlbEgQzah8Ug/cl4B0o8hGgh1ZoqtQD47h+eKSOUhM28ovGxhTOkV",
-	"y1sOKQZRQyoWUAxo4da00QJXKhf+MW1oTzezYNzhxR30cd7WkjFLWlOslzP/T1xcdbZphI8bgjmccM8G",
-	"Jwo9iDb1YS3dWIZGKl0fj4zrY3keQSdL9JFpkqYzdXZ4SGe8ax7alclYiwrg88OLv7y80P8LL55d5P/b",
-	"dB3q1KJ+1zm5YmxmcgkUCxMGf81NaBN456YVzQVCE2PBKGMREF8qr9hKH2yxGb9e6F2eXzznV90JxmAr",
-	"nhz3TOCXzHmEQcMJH0+AM4HDyixlip2VO9J4UfGWbLzGffvBzeL+qHGrjhqptzH3h437w8Y//GHjgqip",
-	"NnBmPEyzhPlG3f2J40ZOHHljg3/QIwciEALGP6aUhFR8k2tdi5EDNrMC1Hl7Dnn/5i0mhT142iMRimhi",
-	"uOchantndi+FdPiasASgjecBCLYcgrCXGxYOqWk7YWOYTWMOpr/ADmIOwWaZY/eB5vtA813Ol7mbISQx",
-	"4jZXmKL0gARhzKTLm5E6cXID0SMA2PyH1UQvvbMeQEGk2LrFYodZNKaRp7HODekZPQNaCpCXsP2LbTwD",
-	"ymlJa530fIW1Mj5eUj6N1Irk0VdUKht6pVwz0++ZVvWKpDJvSMRixTbxzvyi6fo+7L2tzNLLWIxKkCmN",
-	"wAXLkgSOXruQUCFNovpGX2U7DgPLCSC3ZIoFxmUTQVLhEM1JAa1KUIXPxHjw0MW+4c5UklnCRUoeDEpn",
-	"Y33lcGGbZgy6BOOVEUNMtUtBCba+Qb+ZQePE+gfbQ9KmcOc2KLwMkQjDmNHEwiG+f/P2GyR4ujjzRIPJ",
-	"jHGdBXJkBtPB1MXXk+hScBO8fyaNVwzmSBOGxahEj6rGmDaVQ0Z2CcKVyhjgT5KE4RIVUKkfUEEmMkuK",
-	"djfUe5ohxXKsNwnuBdhHwBI14H0NKmDsRi3IhF4zQDrN9xqF5QAe3hcy7duBDTwXX8QKe03zKg6o3anG",
-	"9nnnFcs/o0m0ruXXm9EyNZ0TSmYxVSkP8YcWqNjaTquse+2EyZOel/pvPtLHe8HF3qdx37Sfsn4e0GE7",
-	"k1MvfN8w2spxIGmCadoK7OC4tznYwRJ5ldGUN3LLOfm2E/9aiGR/KzSTHkud/8pDVsgX1Y4+70adRLeu",
-	"FlXbm1hFiKKVe5LV9XxqVidYAN8xspL6opI8MO9IsY+laRh5La8g6AnDeBi41tgrczGXTU3gz/Uyc2vf",
-	"xNG9+Lql4mtJhLyEOd/lEhYUOpWGMEyuBFpcI3I2sH0P7Z7WmMBvloxe4FuwhaVitmc2So8l8JYdg7aU",
-	"aeEtjv0ev2Vr/JbdQZloSum3EViNBU9LqeYO93mT5PxUoaZZNGZRZzvwjEp6vGkcjXp7BXOKcNIQLPDK",
-	"e7W8uCUmywZCyxwQ9+8+rLWnXKMTPZ6gBPagD4LAx3BEs20DYqmM3XUNqP8Got1kiuTpXngSjlzWV0tX",
-	"nFmb7S2kr+yTW8m2m3LoO3z6PtLH7g3Ar2cA3kYP5wqTDvSEPTPBEWk3thxKlq8oFQvxdecbjQHaKJUm",
-	"prG5YNOzu/Ny7SetBkz6gQcPHsZc8PBest1Ltrss2d6hl4fu7IDKDmiSUDFmq2FHwYmYJQkCeTFAoxKS",
-	"DJiIAKB2cJPYos9owi78Ud+tAyp079zz2dR2CMWXNUIU/VAJ60keaBH3EOs/U/IAsTqtb7E8gYc146xA",
-	"/9wj2idofJX2XYsz1Z/zOHZAox7FI0iqmvAZXN0JNhfG9mU2yemPLCE0Eyn5kUacpgBmvUOJTZ9g7hK4",
-	"mJvK7N4jSBxCuOkCDnVLEbzVsb7Evzd+oJ/wOEqYqG1LSOYTaQD79a7i2R7uCoi8NsFGX/iaB962mMQL",
-	"EZnmdp7kNpZRpC2jiW0/rH8YsjEXCvsGYhI2spH1TyJ1f6OI5iVMepnIOaResuSaVTQBtL3/1EaRjxUA",
-	"iSYGzCPXEc4vxTJP1Ls2ZuTBQMi0T/swssHDwFwEsxVcjG3N2SjDnOnEulxLC/eNsrfmnRM1nZiC9Ryu",
-	"HdvPyKTQF7HK2tazK7HC123ZtkosNhJvFZJlU6Gwzz5l9+ph3+phw02v7uOFc7jT0SercWpsemw3icqG",
-	"FqRBtYrZvIfXssl/+Lv3qb+TNl9VSTjLgm7Ljib3THyHmBiSggu7fzsO2qssQdOEqjFT3hK0sMJIq3Kv",
-	"C9x+k4VT60XPV81Zv8mFq7PY/2iQ5zEtHfrEn7viJsAep8OYkeEC/AI8qkgzN8AIhMb68gUpNIVxPWv0",
-	"ZWEs1cbJ6Fsbrnc+I/0XyffpFL5XcHdJwd1KN/JKqxPz/5fUW561WFEIkCu8tlan1GSdMsGUWl0NsLZR",
-	"ofFYQNMzfcb307YCA1UOrRDBqTGXWRwBIAYZMsUj5hBo4ErsDgsLhagZZ/75Xj+OmR4EbAFZ94ppwZSi",
-	"MyITNIQSL8GhtcbSYnbJBQFBxaUwdUcMQCusg1wmxPbhs46EKVeKi3F3Uwe5trX91f5qwSm9qFY12v13",
-	"0svMEigWukV2zkD49GnpjOBa6+sL4JFfPrnb+yOZ9PVeF56TdwEsP0DJmVEfte3zmgsFf5ErJIKtbbEz",
-	"vfEmqr8iKxTSGlXK45jENLxSt62baluBAp0qVwesYhaNNRcjsmfKVArNfbT4x8yXPQWtKspQIGxlx3y3",
-	"wlXYl3Pv2ZT2NZ2g417ZvBOe3VeF/m2uiArljNUNwvzWsDGeIbY+3nbL+9K5vp1R3pzVliexz7DrUZ9H",
-	"mvA+BfmqLz3G2kugCaGRX8SveZRBHXvDsR77TVk7Z51RApX46UTq+7VZksK4EhbyGceDlRkYrvVZQVS3",
-	"b1i6XZgKt/3Gw1NGTNSHp7xEU0f3vpVm5cxta9cWRRboz5RPFuoPTdjF4Hhc5KIaw1QYjsOpkSENr8gD",
-	"fVKNEjoXAUnYKFPMtGpg83gBx9gJiyM4Sl8Kqo2tMRVcASk91IfpcGJbcvtteRQm4M+YwDLNhMbKBokg",
-	"+3Qq0bbbadcvP4B1zZIhjUsLYOrVQ5akiGXyYOD+7g8Xg4B4n2nqIl2XAs1b7JKXx65kQsYZTSJORY63",
-	"jr3vbKDLDaAQIqtSbyaY5dpHf70glr8GyyLCwgz6K6cps0teyUwp2khsNhB8T59q5oP7VN52WktAbJNd",
-	"LVRFypJZotekr4nZGs++AB35AhTppO8m08nFpppoY9qneNVpK/j2GIK713v71Xstd/rvNu5mVenquJuT",
-	"c1KQvAV+tTrdJvRmHnTIRiOGqY91p5cfZIIQuUAOeYkDyueISFF9qrFIJwPMsRyAeW505owq7GEKLfsi",
-	"uoCmjYDJGnXJr1pZXYrcjtamckFlqgC6dyLBqgFJWRwb0FPATyCpnNMkUjDwM0IBgBQ0F50yZQoviMzS",
-	"mF/DFOIFGS4IJQumTFtRvLJxpWzdQeuFXd/6E9eS9w4K7rRWloj2JeS8RY0/TasBLTXTHthsof2VhJnz",
-	"SVPpdGykZLRGS+a7vfFrfAJqeuPTpx0vSdhYdmAVrNJu3i24U+BSaCYGywSjrew6k1+z+AJAnuAweIO2",
-	"v3HoLNv+JJRTRlJ5i84AG0rG33Ma20EeQjUcSG6l3rqs/XsbZrc2zIcJc1xya6Iyq1gccg40MXujviUs",
-	"XRk094ZZETH3FMZNphlIkdJwlWuYxWw2kYKpgNAoSpiyh/4ZkzNsYJlmiSCpvNGqBjvu+3L7rcvt/46L",
-	"GzZWO4YZhUz10N6/eu8yPWSWWKjyXcb2T3KAVmA3qAIDj1ouBTaL/dORnsICAdzpiPU1y3XOOi/RTzWV",
-	"iUA3fqOEABpn+nH/fHz8HXnaI0fH5OSUPHq8W0+yZu2b9iSvjxGCO3ki53nWfEgFGTLjHY1uW5CwzrX8",
-	"ntEEvLkjLvSJXmTTIUsI+0zDNF4Y+ACZOIrH0tlMm/KQZsBG/HOXXKgrF/E3vdLpiJ1Bmj+LFayKqahI",
-	"rQ75l5ssbRCEHUwpj63aAsGFU82b5wnjv9Xkqo+1V1y4eWNLAuvfddxIjM4stODTc+/We3r19V/X09tI",
-	"oK0TQM1lSa2caCsGbqNf9V45bKMcWhLA36u7tahv1tQ6OAmyQsFs52wFaxpcCvqvPZY2uKl8JYfCPfN+",
-	"Zea1jU+RCm6Fm2G97WfrG5ow4u3wNuRDrXY2GDbfUw/0Bg3PmybZHxMKiUp4GRfjdh3NN7a+dt3O3GN6",
-	"k9dpGFjITvvD0U7bmd/L1b8DuXobs+obGDnPTP38etm6C6PmaxZN3ZREvuvFUtsK7PsiqXvRfi/ab4Fo",
-	"t1VTxl+2qlhqO1EfcaVFTpawJjUOZyZbiAltTQb4KZbyyrakmtEkFSwhqZRX5mf2eSaT9JzMoW0mFM+o",
-	"QLP6fCKn0MgbcnvGicxELjtbRMOqw1zPvYndR7p2H+mCcgjAPOSqkL9VM4pyhk5L1bwryK5Qv+aaMy0M",
-	"hlRxlcePt6lnbZey9N2a/IzeI9fMUHML9Fkas75mkRm8LYKqEvZZ71TDdz4+2jBNqocg3Jih3m+e1bFd",
-	"KCtn35uOZnkScRVyl82UxKtZZFo32QCXJ6Df2ez+u5EkZVsH1uuDizj2QtxWNwU2yZNIoWUSCrzoJlMb",
-	"XkZMpDxdPHdTuJf89zkON1oW5yxcZAbVhyWz15wctTDlj3OoXPuQo4PeKUIQ6B+4GPdNdLlz1vnDy9d6",
-	"HSFMq8Uj6R0dn5BTsKk3svjNws/y5rY3Cd5Y5uVbmtTg5clyM2ISeeLnDqY1aJlSTmyYyDm7dukKs0yE",
-	"aaZJoUve2wO7Pdi62RvwXsFAYp/ZhqgDd8HAFnwhed4keiPkVixmjAz0AAeuEo0uoM03tOpZAmykAlXc",
-	"Iu+WE2CjQ+jE6yc1YLdLaPHoeXrq0hzKtP5V8x1WCK7dCKOyXNlYJNytwrF7zdDesbPEGPcZDWJZz+wt",
-	"ucFJ6sPfXev7vaU3VAjB29vu4J6Hd8rDH4ot6+9UZkNrhrwlJRX5WCtiah677ynNwcF/yxFYYoG1OfXp",
-	"FsnegDEAUAEfGU4HTIaVbe/bZ0lo40/TvkIbLqRC23BD1s66a5dcsb3Nt+ssi5JMOzkyMm2LI9utS7W4",
-	"F+03LdrveG5FK+m+G/PqEMTd4iulWtycXqjtxxjSOGYJuA8UM8d8+2LCU8Xi0S4VQClPA3QNc7kajfMv",
-	"YNN2J9WDHbS+vpeqt0GqVsMEQfF0+aI243Hy+vheXp91fgH2+0ry+uslxn1laX13UuO+umC+z5G71x73",
-	"NvkOkuIqJPwe8+NGmQj1qtH4IOKjEQ+zOOXrcuUQLWuf0L+V6Q8/uLFeKMWUuospEBRGfhM5EN6bOkHH",
-	"f/E/WhtLAxhvsMtZPOoEhdWpFU/7FPlhlvblaNSP5JRygR197XcWSv2khQLQQhjuU7hM02kmYHXEuHPW",
-	"OUIxmOSfEjZlWvrjNxY9H9LuWH6VXi1shnHW0SpmTuMr/PWkAxoVwF/7ZuBbJWDfZPJFlSS56QQM7JPQ",
-	"JPEil9GEFgTfnUi+uIhjovhn18BBQQMIy5TnTmloGeKaOOSXqC4ZlMhsQID1bavMLD2Qo5Htwlnd9kKx",
-	"FHMgVEpTrlIeIlJRKrEjRpZodXSz/TURIrEEClyTQVFFsF+3yWWVUL1h+bMVu++zMea9wvk7VDjbENvf",
-	"a14H6rDVCBWV2mtvKR0155nD3/N37y/Fo0ZKb9nA7F6a3EuTtdIEWi/6RHcrnB71Nq5BzdhAONyS/qD+",
-	"aKu6XPri5iZhOxsKwK/aIvTm1u7uO/Z3Y/nfO/fvley9kt1Wyd7GuMIKE9wU2Vfq2D2GFH6TWSLYotbE",
-	"NoAK+u0J9otgxNxzk9GEP+Erf2LjOxZDmEnF9bd7jh/Y13SCzoH7+75+cleyPWIzmqReuPbRwdERhmvd",
-	"T7Mk718wlQJsJG2wLAVy4ctZTKGV8zMp6BUsWlO9cNoJOlMZwTJmwA12v7XG2SweLL1BvvrpJX41C/Et",
-	"r37qPTXfmEF/T6f0St5wGCAXAbe0+hJ6E7ExtNXxAgJWwt6RCIAnsUDoKzevc/gLEJYrZdnNuOPhVsE4",
-	"AFZTAiSpVxz5MINhgabSAvWaxjAOOmVR4GXWF9z4gdVh9g5TUAmZnvapdb7+nCq/qof/JgRUQehsKDI2",
-	"4PY7Wlh5rzJ2ojLa08t9WSbV4rpkrO/Nh2+ef/h7zMb7c9YXxOztTQ28Z/pbxPSIFDe+c+DUbZn3dvjY",
-	"caUrHMQoF/7u8am3MQR3XTwJhmxZCh33Ohudte5i2eS9HL5FcviuA1q3kcdbGk9fM9C3bwF+x0N7u5Dv",
-	"9wG9e1VwrwruLAD2siLYY2AOTLz9q4KVte9GdJo5a61AmIjUOWHXLFmkEy7GGDrSqhKMZ56SqbxmyoKR",
-	"qCy55tcyCUgi51qM63/gyA+BroSPucC4kunBqO+OEFblUvyglUKq5Tw8GlwEJtGcnPSeLL9E74IeGo51",
-	"yGI5h876FwQ6qtPY9kOMEjrXn0bEoCXrNxinsuIRuxTQ3v+MWKxhZVdBumsMzHjCSCYilpA5XRA6plyo",
-	"VK8DBTjaa3nFIsxenzCe6CVlXPMVoeoKQVsiFrPUeKHHUkZd8gZedSms6gKUgcJUv1EEUOsVaEoyzFKH",
-	"JIgwzXopBim9YoPAgJ3z1EDYyGuW6LMOF4CRrjUeGVjlNwB3+4QRw/t22mYoMGVNAwEZ2LH0zaWDfH2+",
-	"UV0CyUOwWd+oS6F51z6aCc0x+MRvlH0TLsAgE0D5g7KmN5tTFzCohNGh9nIqokuByxgQ6lYRmlwaGB3s",
-	"280Shl4oDEDQKybsQsPUhwmjV/q5Wa31UNGAHYaai4PFnbMg3uWLk855yDS3mGhJRwtKQwhtdHeZejpn",
-	"J1p0XjEIZ0O3iE+Ntc4rvcBtAgUtDZQ6Q8PHTYgyfARrvAzHzU0HdgSN6DXFNzUPKCYF7W8HgTu83Qo6",
-	"mYhkPxMpj90ynR70jrxlarejVSYE/BDdTuMBdXbJeIAB56KIi1QSKlCNGOGq6JQtQ7U/twS1ofFwOEsY",
-	"NBf4ekbEa4lGgj58wXE66pJBxEcjljARMjUALVnUWqitcp2jCN5gGhoPZToxIvmsrBJ9XXgp0jy1BXrC",
-	"wD5oFSRj0LuoHrtkEEoxinmYmuHMPdg1xaezeHEpVKpVOGj94QL+NQ1FTPiCgUZwuGxXbJZ2ya+uyA0x",
-	"hKZ0gU2GGTNWEgXwekMA+g12eEJCiD1XgpeioRasUH3Eaj4EkFuv/Kp0mCEm5MuvGereQFa1kzpvcabv",
-	"cID70SeW4mDxTIukdC77E5kpBqanFt6ZvhoscZNBgW4Rk73gEb677dyzUTEdVE34DCw2ksqILrqw+B4L",
-	"wgic7tLyik5plNl+H52zDqR39E17KPtSe6HM0J3kPcC1UToix8fk5MR7FGoKGMFG2jK/Kz+a7s7+2IhM",
-	"qnQUMP5cZnGkjzQRzPnG9c6v2AQJxR4OJpI7VC/1sBMv4Ahm5K0owFIWzpIgmvTvVtDnaYhGrNm7p2da",
-	"7GKPJi0H8cgIlobzA+IB8lJoI0SwLvkZ/sX+H5pvjP4Y4O99mg4qE1g3T1ytEJoxV+krXKz75h9bN//Y",
-	"Xa7ovT2/K3t+q5ROlKNfNZuzXnTOqSqIIWtR1YjQu9BNCeX24e/wL1yUyHm9HP8VGH9ecPD5hgcJtdk6",
-	"SrRUzt17Z8aHNzLOu7LriEUBidkotW5AMmQhzRTTf0aSoUE6gu/RE1eydeRcBPY0QR5Q38zJX/EQjN0p",
-	"RXs9N/8fUN/9h75LbW09BB+hnHvAFAWb/VJoo10LfmOBa8nOIsg1Bf97TW+pjbSJHrke7UqN8k7v3J1S",
-	"KglTMktCtmeNYl+j9Yn7u3ETQc0QaKRwReztAWYQG6eppo7/j71/23EjydJE4VcxEPND0vxOBhkHpcRA",
-	"YxApKQ9dJWWOpC7tqYrapNHdSFqGuxnHzZ0UW0hgLmaAwdzOG+yL3Zirfoh+iarbfpINW8vM3J10Z/B8",
-	"kFhApYKkH+y0zmt9CyidJDHlYcX4csPIxhjRz39kYpAMa+3nzV0KuD6q4kCJhdZ9M6E227Lveb8VtPpN",
-	"Wr/qNf36tX/zXf1l0GT1Zv95v9lv+Ze0heLHTKpdUyPm8z73O1DTlPttWZkTfLcN6fFeTo5VgFjdO+AB",
-	"dhjl/lCfr2MSIN6Xsoi/lQ/7LIXWr64WRR9GLAy5GCiP4NeICAQ3GUGBlq9gxT5OOYjmfdWq5Rz972BS",
-	"Z9X/3PfvMHVrfRrxcNox8/rbv/79f/3tX/7+3//+P2te3qvTrv39f/ztX/T///av8Nuy+QytrL+3oAkf",
-	"sw5uUc2rhVQMUs182zUar4tTap7Wrt3FtLfncrMZKj7+jn8GFg154sngzQlCQ06VRyjBI0SUYfX4VcRs",
-	"OVakuQ0dsDZYJNAA0GUzaS0dOn/3Zdwgsx0EnSkiiAT+pbgYhAyfzhWhpJtRQ3evuHKCMGguY6PIVExh",
-	"WFXlZjOn8qCO+DWZy5IMo0j765LtiRaPfdt8e829Phd+0YIQ2FnJF0iYiy/6n91VfM1zuuPNMT2T65bI",
-	"9eOQ2aN7WjVby9PdcVRrmXGW2P6Gqk+hXmuhBrVa9dbGetW2S7iEBAfenfM4rt6heM6COcVKrjNr3RJr",
-	"PfUqrOU47GaazCHLr3bPkU+8AGtrLPpchXVm42c2fpAKqjwT32HtFIYkq8zS90yzRR/C9/pCSPo18fz+",
-	"LPPyqWIkYTQiUoTTWyKkI1wSMhoLRYZyQiKtdqKZSzFtdwfRpop0gA8mEvvOBGLPwaZtB5sgMyCXTj6k",
-	"Y1vFhCEmiDjBtxB2giBUxQipr/nT0QeXsH5UJTEV6D7T33TUVCUsqrVrER/EVCSdcRoKFtMeDzVb8CCx",
-	"mQdMYIoAC/udmGmrBR+xhKBYcpBXiGUrFE/4GDhSTWgVCJLfOL4e33BZv2zuOXSUJ8jjbVRkEziITeA4",
-	"iYCRVpVz+058GTGVVWHoU9ogn4YS4kN9LgJFwCtA4iLXh5CRSxG4BU0XKlUSKD513f4NvqCokArbDRbl",
-	"yzf0TLJsNM3ns+w44DRwlT7UM02JSqQEvi9/LA8aONoJcymh+rUI9hgjRt84M15nG7/lJj4Fzr67KJAe",
-	"ycUX/c+mUSAPE3YEK02/VayUqQ1YMsPRDmT+nqlzK9QJTjB2PKW9j7bDWYHMjiTog+MsczEiEe8o6PPR",
-	"KGboVGxrywkpHxQxKoKsVlW6zo5FH+OQKjS4KnAe5vWg5dEZ8Lxvph1tO/xTYA62tQlsz5izSb71+PN6",
-	"s1Vb0zQ5uoDQmZVuhZWeWOsTF+NZkqNupqhcMHGwGM/OGXCpzVzNTW3MppKrTm32JU8U6bEBF0JbyTJe",
-	"l9kyEWyH0+43igOrlWe7N2uz3TciODPdM9M9NNN9I4KdcdyYhXBM1ZCPquMwBt2Nq5xPEoBVJsZ95wJE",
-	"yZBFDYIlH7KPQBYkFSFTinTRof4P4IfvEqoelIniOHc9EO8+K4DeF+Z/jsjstPxnmWDMyiVAy0RpzjVJ",
-	"87IEGwsakMMtCwL6XRblH9HYtNaMuWZo0NJQL2C8UctCZFzj1SAf9hlaynOWfYeWMmyipeJL8QwTtKLl",
-	"pwzi6MhiS3rhMJlUsXjMFGCNtXOISm5uEI5RQzkBme+iT1zofWZEH9JcZAhgaBD3JplUYW4tgrrEvCnP",
-	"PYHGxtnBi8vsUrCeds1fHfiZBd1nNi1LD0YTC+Y6aEuAEkNExBERedqdI6wO1C51n+UNBCMJ7QJEioVj",
-	"pjwbwuKxH8LUkVzdD5khUQxdVQSu8of+sIGrOfa2AjtambOsxRSOMXx1FgpbM0IKpPCVhrhycmZxnCsu",
-	"8oUqAbNBjKsgwy6+5D/urvJpht0dyCtwJtq9ES1CrRc2/Si8B48ofCYMtiQVHkcIbGawJZ7YGRrfYUhM",
-	"a3IjJkchs/jwoDhClAyDZCYtCFmGZiBLxcrWLqkq8xC7+vV5HZErO4gttM/aTMfbevhtjvtVcKc1Dbej",
-	"C7yduf3euP0x+okfU7lchG4JZr9dFeuA0br9y4rlondb5e+5CODWwn5lQb/t8PeTCvrlp3x0Qb8zwz8z",
-	"/AUMH6OD++f2Yxbz/vTbZvgfs/RXzab9IfMfWEB40iaB9NMIPanQB0NB9S52kqIjGic7Mgc4dGnifV4U",
-	"GEuV7sKOHpT9nxnsmcEeG4P9E5DFYXjs4UAOjoTDng7owSmqzd8A4sGZuZ+Z+yLmjmgHhdD8IrSDDZi9",
-	"8mPGtHFenWcHzb1pwlRC+jxWic2kg2hUoTC2T/1ExivgIewzqe5P+fzTD9m0Tyu9DvdrH/l1uTfVvFr+",
-	"xWeA7S3i2miKUabngv671q5xEfAxD1IaNkbDqeI+DTtDRkPQc0I2ZmHhIr0uiPb2Sabgk+tLCUxfhhS5",
-	"Ty3m6gHSoLU5pb+51Dvm3ugYUgeBdhoGbyeYChpxX+XeO3tp8T2jWCbM5T66t0HW2rLy6znsesLiUazJ",
-	"o5OqTHmD76GEKYfL0+9vgMvjDnXlHhVzx+0nbGY3GDDN5zp2dUIQMvvM6Ctna8cLG1EoAyAqz4dPAkCi",
-	"O7PpXTJhfDBURJOYcg28M0IwUlHZRkIoj58ofYnPgjRmqkF+ThBI3Dwc2lnLERPYpgJMAMj6GyKwuf5O",
-	"pkIzduGzTDsGf48UfR5DuxkCI8RW2gtAL8wA9wpcTixzILJPKBEsTWIamqF4Tm+AxqZGrcA+ZTBqLSQs",
-	"1/Fcv1Knhzgu4awkLQMtx7DSBpIkqSA5XgPOLs1vqlIJy6ntwDDqq4qQPUiLZUXCimx+Q654smjuZyXh",
-	"m1cSNjv53zKcSYXGsTNgk0ynufji/t49xElZKmiluDpmpM8zszszu60zO1CBcwRwGhAxa7Gu48iUzQ+2",
-	"JE6TZ4z7bBNYyZwvjN10oMjW3paryq41LSeNoRcBfKEpOsuMUohyRZDeZXN3rY25/bwBY77Cg3JG7Wrp",
-	"A+bGbdlth4mIGWGmz8lECzS9clz0mY9gCVqUOX4bsYCn0caWkiGG4wKagDF1HlkNd1QWdmfPrlpFOmZ3",
-	"zSz3Wbc56zZL6TaXO9BtTg2uCYmIUHCZIpPfGnRItXw/YNrKwYX76SSsnLagPjfrOIu5s5jbkQl/YmLO",
-	"JPFUmPA77F6imOZukDi0MKfHT+OYiQSCaUMKsb6uLVnp7jMz50NuwCeWjcOFz3adhwMYdV4NX3bOvdma",
-	"mFqWdb9cmxEX0AWv6k1AIkxokiqtwwnq6wNIBUfovJj6Wgd0F8gRE/vuPOIocd8JJP6Qh0HMRHUOScbW",
-	"sNwdlwvTB+Buj8gxi0nCCw3+XpkHH1seySeTgACRHD1GTXkQ8UEVBAlzKCekT2M3W64a5I0IFN5mGDhi",
-	"TpkeIwGd2hCRKfqH+ss9Z3eYJ+rNGTDytCtk0qEdmGf32SMwTvrRpnw0KYqpJw4Byq4HzHQgGUAHGNQo",
-	"WMzJUM4saFVKR3bmD5rGsQ1msQadn2hKxNfJu1ffvq81ru/EwaLQPmotluJVQkWhD1WR828S0M/004sv",
-	"2YfdITgVWNLx2vlnIqwmQm1ggVw+Fkt1oYIF4eaVyOk4gsx2hcucqnk63WuEuZpbHNIHvZ+lOn0H9Cbq",
-	"4NnpfBZGxyiMjtFzuljDA+dpmUBa6DfNRNSKGl7CIxZywSrVuV+E6aHJBdGvjyE3hkfMQ44WM5/BtZr4",
-	"oOEmVQkRMmFtfSWj/pDETMk09hmZFDM4nyiifDnSNuyICQ+M5nuRK2eAmkkZY7srKcIpPkFzSqikjOiU",
-	"PAg5aZA7YQGoNVudILz9aMSE6ZOFK5pI4LhECo9wcS98GTB1i5dPqCKKcpNUYXwAZtw8USzsN8gne6Hx",
-	"KwIT90hE4wcWkC5+223ci3uxzz7WH+0mnpYPeeeFnFi/uUqran2GuMv/UtkRUJ51w7FAC2tfRhFVbeJr",
-	"sheJp08q5ud4NfZ5FEJrGPQzl47ZPrcwbp6wCJhTRD//kYlBMqy1nzfnxu7p33/Ga2+aXi3iwnxquWtp",
-	"HNMpiL9kGkJUTcZRrWLWcP57mQwFM03PqGLBYbK86ApfQkHakme8JLnpyiU3mZEtI9t828MHxpPIOYk1",
-	"ZnEv52CCx77otfrP/Sar31wG1/Ur2uzVX/qtoH7Tb/Yv+89739FWs+bVIhnBrGqRHNsOm7jfZvWSmELg",
-	"0Rq68OOyIw/0yE04Ag+Z3tg5wVpI+jLTROx8o/PaMGePKu7r3bRDpCPuZnzpN+l1r3dZbwZXN/Wr/vVl",
-	"nV75rN7qN+nLfpPe+KCpuBln6PzFaedUoDWm3Jqf8kb+fssy9+3tL4jgUov0zZjFUyh3tF1ajBgzqAMo",
-	"D46taHQ1rSMV4FTfvUFYHYTgeomxLwSP8rUl80WqIJbI064m3EYqAtmB0Xcm8IxOQKeq+6xBZjdOPw0u",
-	"JMAE0FkPLdKplmj3YkLzuodT77TcA9TQgIDmbUxFV7Sq0njMxzLGOAklMeuzOKbh7FtjNpYPVkmxn2bN",
-	"y2KoQ8jEhDtcmMO+DcZoQyECR9a+F3o58MWAkDHXDi9nwyZSAprGCv1F8Zh8X+Acp2WZfhyyKcCC+DJV",
-	"XKjlLdK3eur/JAK5E4O0yrDMZwoHKT5iNbSbJa9lLZACZpneZy1dsNhZCqJ1vzE2qzNncCVhAZE5zR9H",
-	"QykgewBIt3pnzAWpSHjoFuW63mwVFkVfI9jMut18bL6wl6y2wVUeVDj4HsG33QIlamsU6MiR7BMAF1So",
-	"RByFbVsUb8jkZ+SbPtKE4gRzUuy1PWxGhCGrWStqsR9f4yMevxxj3cjzV4w+V7YdnQx5yO6FkhFDEZSK",
-	"AKr6pyRgIyYCZcPkZlB1QolL/vMIJWOueKL/0GKubS7tp4qGJJCIwUASFob6Vf5weSauh33KHPyNyPMl",
-	"A2Uh+GCYEDXk/eRofIxUqIlhAMjy2rWA+VrJDfQYtZKvsC5IITRaj8fJsBNQSDZtvXz5st5soXMv+6Uz",
-	"ipnP0SlXmzIaL3ZKti5dJixknBqD8TWnYShrXg0MfPvtWxrRQKbLywzg6zZTFLgG5Ir2Y80yoNsqmDW4",
-	"dfA786WQEff1BQJ+pSFPON7848/v9PdQzAVjgm///j/+9i/6/3/717//T/K3f/37//rbv/z9v//9f9aA",
-	"3kcpApN1jHlrWryiZxX9YHnYa+MrBQ3N9Hu9+/HPdRCVV/CDFXszd126H6tMNfZZb9qs0Zbzy7pGjAsc",
-	"r2671nC85mn6RDyvRem0GIAOmGREA7ZpmmrM6EN9EFKl6tiDvjo39dNQgidUG3uayRYQ5ngIDV6noPWD",
-	"kgJiAhB0NF92KDm2eFHfkXNZguMzYlSAqMh5OZOY8rBNuhdoNbKxXtiu5nRdSCjv8KCLiWc8qshj/V5P",
-	"8kc9x/dmiufWrdtv3Zr56nA/9Uq75FYw2GThCgFlA+XeR7x3xTat2QDUUKZhgL1ie4yJbDS9qab4/KBo",
-	"GGIwrnwscsziIGX7yqtd3UM4L+1aRY1/eZvnGqlHLB+Ao5d5M+n7WKZa8eCCpEILcp/LVKF5MJRqxBMa",
-	"Zo2chywmEQvMqsBzoNYiSNnMbF4UZgPMZeaK58Ur5kXK3JpsKzN3lrfs3WOn398BBt7GBZyVGTA4k3RO",
-	"FenF8oHlHXSvqNqBY+6vqwkdMI0eS9rCxNMsa6s0R2t2QzbO1DqT5P5Jcl3qOxlV71GqfY+BYGbolcC1",
-	"O6faLbjTK2gbHhey5JBe9e+nxfwbzRQFZKTDIutj8vS6efWsQSAv/rdUJdAao2uBHq3eapIJIkITAHps",
-	"zAFsOIWj3COyHEIGLlgJQzsJF4UvIxNz+5hnNhliCNf6n0wTX4Km5Za7tjb5v7JnbCc+6bMcOMuBA8gB",
-	"wEulj8iBhTY+ZNirTRjvY+hEARtzn5EBBf0sIMaIR14o+/2QC9Z20WFoeM/jvIPXuP0QQZcqcGtgR/sw",
-	"hC8BYS+mQlFfv7pB3lB/eC8wqwogeru//vLhY1ezZkq6I5oMu5A0MsnFTTFKqY3jrhYCXc/4oR2ircn3",
-	"gnasaQgtmMDlHIbGEc7CfvtedIt+/a5HumWefjOpyt+hSBl+zBoPdD39+OwzXhmxqMdivFYvD/4FPnH8",
-	"M2bKT5n1jsx9g0/BprTwq2Kx3rG6Zn/UT1Q3l6OmLd8AHSyqS552/0MEPsjuM73OmCvWM7Vs+lKbWWeS",
-	"k+5Fjw25wL5WoLSPDZyvTRX09OZSorcIDHC9xJOh1GKVfU7wR709kKj2zniNuCKKjllAUhEypQjLwtlc",
-	"IZIyepgxBqUFc98Na2ocVn3KQ+XhKRhJKO9XmMZGlV52M4WLywv9/ovMHdxtk+vmlYG/Mutk0wMhDMKV",
-	"AgTo6+a1/s9LD8MeGZJzGiaQtwXuBnzNk3vRkwHXp8yqEXoaSK5PwIFDujzoGtAvSmI2YjQhivaZp5cN",
-	"1mBSlXqH4ud7LK85ZAWdmS5mR6lau2YOVM2r9czDAFrhquU59z8wGufZh40w/vl4Fo4iYslQ6glPYp4k",
-	"mAxVcOT/QEVCa5v4xx/1dF/WQOlOhrV2rUjpoHXZaa49JS0H5cilZ0VU0AED7arqvRdmkR0TKgzE8JPy",
-	"Uu5sewptndogMlH7t6/M+BR+v6S0hjO5SoVjc2snbqVYjiu3K8jWJfLSWzObseQLs3y0LysNtCKC83vR",
-	"zbXi/pTpULkkIkD/Qw3Xs776LAM7kwe1/UdJ8GQhkj0kHnExcEzWAfauFzDxaRzAiGU4ZjtRqX6QsRaH",
-	"IDaVTwVqIHFATGo5DuYWc9dTxUjI6Bjkg9ayCmGTBsojq97YIm1fBialjIO+DwlVJg3cc4lZEnbSokni",
-	"W8tqtWEl3ud45Csa22qlteRFAg7Kdu3Th1etxtsf3v/4459f//D2zx8//efLP/7h3btPP15effz1l+//",
-	"y//15vrqn37509VPvzx//edf//E/f3rzX67evP3Txx9/WaWXb3HcH+Hdx1Rjs3YYnMbBShm7q8XEK4PG",
-	"NvS79hb8JMOAxVWZR0gJoF4qMjSXbrkCRpN4afLrJ8BvgSGAlsnVfyqYYnFQ5ZJbyFHMkSp1fX9IR1pV",
-	"VzJGs6SQBIp6QEwUY6gMmpKUfu4yD76byPhBK7uJQaBhU1AvNauR8QOx2B0ZPo2Q4CaTE6HIlCUeMWxA",
-	"Pz+WIbOPmuAtjEb4VBozIiEkOVsow5VpPpbrk6I/aJ7kSmZoKAVbEeMI7IRPWtXu3vlajWuDIXHhq7G2",
-	"dfJ0+bkuAk2bXcwfRSuBEjXSW6WGjCWgoMdyoqAZizVDVRIzGoHSDbNUiZQBShR2LzC5/FY/CK7DJ4Nt",
-	"D9avzV21Hj20tT6P9Ewg7dY6A7s4IYxndzlGiDuJTGjYbZAbsEDQ/SjvRUTF1DxFkTgVVeU36CE4R7xX",
-	"i3gXXFVerV74JFKtPuuv3V99GYZyko6sj8yr1We/WieIPp90bRFk8NDpX0KaoGpbMnE7bAtWVVIRoy+o",
-	"W3CepcYHHAsVDW2WY0pPxcLbH+ei5+YdmltqfUSfVGvemJuqXg9vRQhq2ScGbLA0jyDDX15tALkbF68B",
-	"cFoOJ69yC+C3VeuRlnmpK7Uoe+uMurH5uwHDyGXB2sRPLpYoyMoytWV/a6uQ67QBQmo2zwTFk+yj4ELh",
-	"aYQaIqxVAalFWKq4SuaJxYyixA+l/wCofXEqiObpWrSa7ppG4wZZHBAp2oQqxQdCE7KHFQrEaioeGYVU",
-	"aOmomUg9HdmKB3QTo9zS+s9x5K2sod32DHa4YiLpzKd/LhM9meWw2YWty3XCLBC2MSwd1dpX8Ov1jQm/",
-	"dGw1i6q1my4is2iIjvqXitmgMW8eCxoSvKcAJD/kg+EcUKjQlBTm8y0nNHzocIE5l4BcSpViSkW4vEvU",
-	"v+8sZ0ZrJCZPxiucsLEIGno8n6MQWYOqy36f+yyQfqoH3shpalHYgH8BpMu9twTkmUYMTGPjzc89wrNa",
-	"MwtD0O3Y5wSOlWFLPS4wJ3yOMdXKtMoCcdS+3Nd4cF9r3y+x8det+9rv96JArfP5Q3rdjJlfOiar9RbH",
-	"wQMPj7SHe34vliEEL3/6Pb0pjw4P3A9UK88mrGI8ErJPfBmmkYBwgbrFYgOwFH6TXJhYw23XMzwatyNO",
-	"hdkwvR1pSEumvD8URC1yqiEQURYZpcjE6JdI1NDfoQK/ebpVlTfpjgQx7SdtE/s0+bvQnRKkCVcPLqyj",
-	"NwBVGSOYDDqBDc5ZdbRBPhn/FEIY2mcLZ8c1suq6DAvGmkFZWjnABrhaPnyzuQjzw7Vy2e+7jtYyBIsM",
-	"pGnmA29UhD5eoUZyuMDHukKxrG9IOWd3x/BjTMcsVGg/w6aFUiUQyB9Rvfy1lbjzttEHl39zGVV/zwap",
-	"OGnUPGAfpb7q7zUFGQ2xnGssC5AHL1kqjxKylFzVFPusWZgEygOFtV/EQNH8DAxup8Pmam1NVQ+5ar7I",
-	"op0TOrVBYdcYD4skyxq4DlhiKHXvDtazCnrCKqi3IVfZVj7QVfPFPKW9zZnHLoSCpzz3omPhTAs63VXz",
-	"pYNANkMiY4mSg94x6w8iiiUmPYIEKSP6XBEq2AQjB4o8sFFiI2VDrhIZTxvEuTkceFNEH5i13jN3dhlI",
-	"AVyizX4A6i/HGaCQU6Rfj7lcyyaCIl2sp83Y1M+l1Rjg63VY5/9/Wd1pCRuA71ym4SfwkQPn1Poj4m3x",
-	"wTCprWgfwri3FYg7DlaxJ53iFRJDFfEup0RcYKJddWTql76hMMOTreIwCqlAUHOjTYACURmauPNPsMGE",
-	"FvZS7Dg2gS+pebW6+2vzAj3rPC7ZtIrx6Z+240I2JyoHtrxq7MAujR6TYOj77IxiOYgZZMUGmNcRxHI0",
-	"YkHZqhx5qd4M3xlBliIEeiwAkBQqDSkguZljkVc5a15tIGm47LjYKpAoV5pGzWFYGkPFKXnZlu3b1Ygc",
-	"Zu+NM/Tx6POwQr2ChFVDD9gq47gUrVJnUkHl0RtqkCDBxbRA01nkocHdOaifZgtEtyJdrHF+D+eSMTv0",
-	"tXY0qNaj7oKAUGHIFAsL4KRbabmRXnXxBf94tFvBQi3KOE8cER1hidNZpG3kuqimvmO1ShZIPXQqWJI6",
-	"EnFXCsvvRliCy+8Id2NM/nJ3xidEkUawaK5c6g84io2s5cKu49iK4sTq0x44PJRnkwl4L8SYgCm2JDTO",
-	"l6w6YQ6+CxuN6XOGva/6/PPuPBrrSv9t+zUANa/IeFqF6tRfqVKQsEfVAzQ9jfOcAOyOtZTSA3k5Tpar",
-	"LHR4VDOWZWXzaBTLMfjWKyTyq1CqNNbEpUkG04oghdaeehsszbo8uhPjZSESWwmkVvGUuMGdkzl3BF9k",
-	"cprX9k8sTC20hyvLb/w6cIMCrUU9cAF2HZKHPqEQ8+9woeVgJh9zmKqp4IkFjh6ymCjICtCS7R2nEZu6",
-	"+vWOD3j1tkIh1nf2OcsVmaxQFl/Q4Nzth3BLmONwCMdEVXkDTaCZBQsIJYr5UgTzgN5H6Zno2iiuHLM4",
-	"5gHrtnOVDRh/gwAvYn7Yvgh4+LrwS7dBupqnd9vWKYrGXtcYCPr3LH6ZXWWz+oP8z3j9HTH0ABXqVgyQ",
-	"3pSYg1c3vzdmcVWzi2faKs0FmtbyuZijd9jsGBNvH/NEW3eAY6qSHCuZ2dE8nMU/5TEsoIweyrLH1E+N",
-	"m2AdSjygi8VuSKlClimcX6WXRT3YWh+ancsN9beLL07absW/kg3sdEFkvk057W2NDI81BrygceSxy/Ny",
-	"10tGbGXOl4yud9Y98nGOYr5nB2oauaclqkwqtqyaZcnBVkyDUacyXUXbciDqG+T7qdPFTEYwKGM2T3Ay",
-	"lEbveXp9efnMK6T9uu4hH375FfPILVbbjOakLevAdAgBXCDD6tqu/sZcYRHnoW/K6vBsZgE2U6cOjcx2",
-	"N4iZZe2g8Uo/gQIqEqTJdD0t6rUtRT+EW+skGbjlJbOKEX6dlYPmXY9b1Y8uYvYb85NvlJkR1F5cizlT",
-	"0wiWHdQXfF2MC/f6zLfOfGtHfOs9HLDtsy1mvSUHhJD9IZYR6Y6YCLgYdMx4uh7p7YRD3GGL3SdYXW0d",
-	"HaTHVFK3DhNoZouPRZYCkcGpwevQFhS73Ui7eZWZiqfFJD6xMCS2cnQVWNncrIuEec5EXluJAYHlTtKa",
-	"bMC5V6vjc29mU5IZ9YdeBvxpCpZWCbvl3npagTeV0HgvgbfsRTWvlnvt8oG33Na6FGVwVZWPxPy0ZOBN",
-	"q4YduGVXcT+Xsh3TPlSO2ZgAFGlqicCCXecj5xpsOefdKyqETIgKGRuZdp1AiLEEvFLNEnHl5WoFYjtx",
-	"Y8I22Ye+uKKLERbtDTLmA9glwZKJjB+W94dC9R+I0VGsaauTqsywgO8B9Np29Kq1a0OaeVB7XI7U1B9K",
-	"JX2OdW/Zua+cY5YxYk7K3qOOjtCOMSG6yAVOIyn6FwAzTnshV0PUc6MiApsN3ZkD2iB3pmg2olNEGTPS",
-	"qY06M7dSigUkSlVCeozE0NHvqQMVpha/2GBcdy8M+Xe1cmmeYlCJ4T0TypM5obewiG1eIsIBLx6ig0YQ",
-	"1+R4K/OZVXnEmgR5wPBjtp9fa/n9ovQxU4MvSKE8eWMd9eJLIR9gC1HI/PC21o3zCJUFqz3NS8WXmVTM",
-	"rlolpHhWRGYUkaKqaknigz4EivRoEE5viUpiKQakT3kyvC3EgBURCDe7kh5ztSaH/Nqy4BewmyMKx+ZH",
-	"WeagzzO5HWXEd612A6hRFntEkX/88Ms7AlgLBFKpIWXedBWtVKMWKUh3iB+A6JL66x4jKh0MIPkAW2Vj",
-	"+m7C4ogLajTVcRoKFtMeD3kyRTccQCzhyXQkNp9FX9Tl+jJGWO8J0BsOf42k+g3Us20n1ucEjUpiJgbJ",
-	"UBkSMMnTWiIjZAAjWffk39e2ag6VUX/KXKpULfpAx8wWnOxCH7qgERPBoYKOe+VqFVkUaAYaJgDrDB3u",
-	"5ci010mg8QtPFBmF1GfIU3LcBPssJ2i/AQIbA0xQNRdczMNPBybC2GOa98EmzLGmpWIE+s5t8ZsDtc//",
-	"MGQkkWFgcMAxRcpNc0VLTq9HxgDO7Gcz9gPLCeRgj+1uzbM9dqg8Vo70g4zJQMqg7TQdgaiORADcIxYi",
-	"Kq0mdTMkoC6AGtsgpjURs3wG/RPcPqEqU6YQ7bPHfBnl0sWelLEuhy+wnPJktToZF/QofCHUUM40rne8",
-	"ztlaThEx9zjTbNXmnSfKHssBKNe1Dtf1h+EaHiol46tjqLY76vY8XXwgDpiL8Ql7YbhE0xyyOnbSE2xi",
-	"QGV/k1woh+12m4Ob7bG+jF0PJfCR55Fr18Wkvd1iKgas82bwb/tlH+sATlp9bARNU36iqVrdj66P4zlP",
-	"Y70aHL14WmLqnYCFXJstJAn1h4uTNFZq73O7QqpG7t3nGumd1UhvMzcjOy6VGRp3oZL51lRQVD+WPGBV",
-	"Q7Cdk9xFedh6Q1DQA8TbZU+MbSRJXNWblx+bL9uXLjbBQ2a7sY0MJkXjt9EAmAzAbLZbravm8hA4rSyS",
-	"YHPlOsoHfKOQ9kADtNgX0Jk04NS2T+URHbCL30ZsYDqo8jELOmpIL2+e19q1582r5hVll5e9ly9fvHje",
-	"6vnsqnf5on91xZjf6rHvbl7Qy9aV/+K5//LKb373POixl/2bmxd+q+V/d3O5AGHYvuJl/8XzoPmi9eLF",
-	"tf9d8PzmJb3sM0qb/s0NDZqtG3rV61/3W73LXrP34vLSD1o3wXO/ddNr9ptN2nyhn8X/mdXa163Lq+sb",
-	"r5YM06gnKA+tVVUS15jbk3QUShqsGIjKkjq82oQHybDWbj1vNjfL8MgY4JFldziPPAyQBYimNZPekWff",
-	"R5bkcYd5HdjtDjBtRzSGGXX1pLuoUioWazsX+oto+U/xv3HMx8yGJRBbByu10URGXm4YjAeapv5CE3n7",
-	"Xvzjr29+9Miv734EU/QT6/1KgO6UR359/QMatW9/vfLI2+s7j/wyGHjk092fPH3lW/jx7u17omQqAoid",
-	"JPSBCc9EGUDQ6AFpBkBoGMqJHoxnOw3eCz3LJ4q8wsHVP05HDIMpdBAz1iA/w1DgyYCpHLM6E5q9B9As",
-	"Tw9eS/Jf3/3YJunIhF/A7W/0XgM+5DPPNpGHd/OI3Qvg9j6NWEwVxglcbUZ0a3NsYC1xocG/ALVoWk51",
-	"ZzhS1wI/N+x09BdM+PF0BPWtsBo8ISFnCnoK3tmO267OAHrJQE9uGZNuTmeu/4FNu65BI1xmNtRB5GPv",
-	"QNPmSU8w1+YQT5eZL0ThewyOETgxqCI+qD/9OV3o9l4sSOHBpTaaFgwbXqF/N5DkOEZtlVzZkfAwa1WV",
-	"SElCGg8YedpqNslb/r1nTh+5vMGP0K3WnGtz/rnehoQk8pkeXuvGjMA0Du6liZkwunFKXsuiUTL18u1n",
-	"tcRB0tDvgSGYqy1Mlr7Ryw2YCzLin1mosCUYPmVocLK65kh490K/Xt8F7RRzymtx7ea22rR4lOlgmLhR",
-	"6kncmj6NekPsY1FAYE8w2+u9pFsjXlZUZHebYBWlYcI1jV/o/aij6lLQZvSUau3a/+/X1z/UW43vVlAW",
-	"CkJrFOupJhx1KnxomRPUsdZcynaB+UCLIArNCh9t04RK0KP+UDulVTVVN+cvtYh+/iPENmvty2az5A1W",
-	"YykB0Z5hYhx5GPTUHrLPVMuIiIbtPIHpnacxQ6anlwkoEOVMACcmSVisn/9//6VZf0nr/b9+eX79+38o",
-	"7RqVGct/sbo77E9mEMgeVAduLTFty3gIZx35W9ORV1eHS300Rhf9mlMbcY5Ovi6jdEf0c70HoqLVvHnZ",
-	"fN767rn+Glsbr9KGKO8KuviSY59LtShKUB1T6AjJSjN44Dr4Z5VzphFoRKdEMVadQJkXq4cHcjkzrjPj",
-	"WodxQbQ4f5RPJunRJt6hzxf0++JMjscVUB6jz4+1LEafZ3I7yoX8OMxsS5VAvmOxH5GxhNH5WYkbV4yl",
-	"oxEGbgBgqq47XEIfGDJePUK9ZWjkrJyTuIFFs+2cxFnW54FHjFyuGHDK+doOkHP4iG5zkvHpOGY+CnTY",
-	"Ig8PpIxJTlQszTU2V1IuchtVqqzcQT9hUIxcF1PwCwINvUdQYvWgNHk1yFXzGuhMX6VXeE59GVKFDp55",
-	"BehRnUdTdLOC/nPuRfglYC4b+bmh/GzUJtYNb58n6EBOxBacFLA0S3Hi/gqXvpOC5VnF0pQ3CvpFwluq",
-	"A3QacHnxH1e/ETWr/1js0qy5em+aMFXeZ6nycaXKgZ1mgfDvfJ+Nkjqspyo5y+GETlXJGOYnYB0yr7ka",
-	"SU2XyLdKn9fNSKrrYC+MA2fRO1ZjU5fN58e4vRtvZBUzKe6s3Q8klbI8GX9o4hWavheuvB7HdWt2NaGz",
-	"+CikfEZALTMJy8SISs0w9hx7em141vrK5pz9+7Urn5uLzpCLB3WoTNq9aumVmbSTXDhHMa3IaDkOVGBi",
-	"QV0V+12j0ADbaJCfE+jRrlDnzkZqNAeuyCiNR1Ixk/zPE8I+jzh0JAAMsyEN+/qRE9OiPUOStoE9iP2l",
-	"yiW9mTb9ph1qElMe3sJzRaCyyFJuKHxWuYjog9FEcK4QRqNiSiIZswZBTBatr8CVysVLpGDWeFlDeXFm",
-	"i7Prcd5WiTFLuggH283pj1w81DZIeTObgrDVcM8atr4exCpF4Cu6rMw5KfV23Bhvx/w8vFoaQ7PXJBmp",
-	"9sUFHfGGeWhDxgPNJoDWL+7+/POd/p9/9+ou+9+661AlEfW7bskDYyMTYFfMjxn8NTHxQKCfPcuYOxgY",
-	"imqE6RKSJPKBiUVyRg3lRNSl8Jn+Wa/zNqyWnJurym5JSCRVQq4umyZISiY8wODakA+GCBTRtzwsR03I",
-	"QahyhkwugrwiBS/hpf3oZnI2MI7KwEhyG3M2Mc4mxrduYtwRFWn1ZsT9JI1ZXqU72xk7tTPGLOb96Tds",
-	"aOQL9SBFxKfiSSZwTc4basqKhFAPpxzcKOROPX3ZJAFyZmKI5hkKeqdszwVu+CPBB70tHOU/agLlHQRd",
-	"iZ8eNhbh2kDlsjEGPAHbijGsWSlzDiWfQ8knmQNzknEi0ec2XZYi54AcWcyKK8KCpzsOEWnm9u1Kn59z",
-	"ph1USicKDGELvUOE7MlgWignv3V491jV3zdF54T2E/BXYc4sCKQ5SXXVzAuphZHvNUot9Y0HFiSbAlp8",
-	"b5oYJJIoGTFYfRYqto4f5k/6bJ/D2huyK72KxdADiWgA/lYWxwVU/HWYUy9m9KE+CKlSB6zF/hnwExkk",
-	"Xgh/2s6ymo03W+Zj1tZ5NJRprIr490jml9dZOQZ8IyQUDzzzCANnMtRGcFVwWnsEoJbHXMlYuVqMgCa0",
-	"PoplwrCNv+z3uc9iEjIaW03W5OSjzlsgGyx2iRmAQlgEVVc34+zOHKAEJNr02BBTaUzCoi0lwCpGnlPL",
-	"YxnNobDCGimG+d2m/6NmYS8tiyR9NiFJzJma52FwHn6E43BIbNaMIZkaCS5Imu/aiPuvRjyhoXM6AHqE",
-	"1h39FfF3vs9mvWf81OzN7+GUlLGt98yXcfDVZBqXeUBgGWBTgRWhKTdDFuUoh4OUwtqsklnsS9FnMRM+",
-	"U+ujqtqq8Ve5h50YwL8/ZEEa7gXiP/cqAPnPf94prv0a8LFizMQOcGGXNZUv8Rgl3OcjCjgIf/liF/iu",
-	"Qd7Sf/vXAdXHMR5QwRW1reVjyT/X38t0wIjgg3/7PzFnQjCUui4u9wl2WYGgECQEQBLaZ+HUbJvblNw0",
-	"XhaAc/cNOZ/R15EVJecIH/pEnwTc/CLEdvIBoGmo1kvEmIPnbsTkKGRogck0URDn03yCRoihmj+pi4Ll",
-	"2WodVLE4WsJakyYOh/qe29CvX2ep8iRpSQEgg7nDvR7wTU4nufiSfdgK8nuB9vbtbT6L022KU29rFHqy",
-	"yOcLqe14in0KoyzxrxZofEfFPohxxw0YA3SLaRfgxSdUkSELIdDmU+GzMNSKwCOuz1wEjpI+1/eD30Bp",
-	"oy0N2aJKnk30gG1X8lRQaKu5uVw+GJD4SRN9uZgdYmbJjqXsBZ7/A0Vj9sstKqMxoPfD0QOjwKJoNB5n",
-	"GmvES/DebTGFA0KAh6yPKRLvOI3YdG1dHg/gLpJ3z2rbWW07IAeHg717Dj6UYfDt8u/NWXShKoJHzOqM",
-	"DfIOA2gY1OpLhHrrTQlPFAv7bejNa0DTk5gK1WexHm4BXpkKQv0EY2bgRJ6XCHoDT1MeBKb9uzLn4T0L",
-	"yKtYKkVCKU10ipI+jXg41Qv3Q8wDqtmNTBO9xNBZP6JcdOSIiXUlyE+aAM7y4yw/vi75gc5EA1OWY7W2",
-	"ScROhElOFd48SPhz7mEnFSQ8SmTpw0YHc3J8aU60VN/IWEZbYX1XsPYQwFmJ/UJJ6Iwr5PnKXCtVK6D3",
-	"X245WJjR2dEhGEtMOIJtMVBqZz/mcprtxyEzOVs2L8wrNOGhPrgugKcFHgYru4acuqbSuWtPdxfzqUxl",
-	"NfYkci4OGxqd5qOgNomKZEWLVgBxReQY+/pcklSETKns9hUafnhZUNaiO7sELwAszuHJomoeSjGwmLQ2",
-	"+81AMD/t5vZEj7wT0KnqmvSv4gyezcssnPVHeURR2xV5ypos43Cx1GwM32osFVaAQfYkwBTJ3XsLcgre",
-	"xZfsw1YirrkNPYTpdVZRdqaieFsj6xNuPc3zx/usuZS/vrBIJa8vsJx9FMKuyQwvDtdm99vZwQWqr9MI",
-	"/VAqtB20RuhaAcwVMEGTDtKj/kMu/X/V4JxpzlsQZF9zUexZaJ6F5o5024/0gRWlJhDn2kotxl/q6aja",
-	"MfnJ9ccp63vWWL4n3g/wLv2qk3JbBinbvcsSX1LzanX31zb647kdS6R8MK3bn2qB8oxo8z9mRCU8DEmQ",
-	"MvIU+tA9qxh5IEUpis0u2tXRJGHRCOIsf/W2Akowx4HMKue42OU6fLR/mQngoYxYZ8wVTw5Q2WBp68hc",
-	"laByOBaDpVinUNrwOmUzpQ1cedYp5zgC1IMCfuCEK9YgmlOSrqYU+JmKgHQFY0HXyJnYOF+IgQgwiCaK",
-	"MfcRNbDM++ci3nLEBOAqDmVoenFpVtO3qGahVGnMCtmUcYq6Xi+WD0wsKqiwp+egjrnHSHKezNaikMN5",
-	"5twqf6N+uV9Dahr7QgiWZpxhC+rLxZe+Wd6tON1yFLGZUPv2ZJm3JZI43aKCBef6eDxa+UGW+CNy1LSj",
-	"goJ8jllOPTVtJtdGTsnKA9aXatsuDpin0Ksc9ayp6B2oKOCESXZxScAopEIACtCupNJFJgy+fOUkX+mA",
-	"ZGMeQLjbAJNQq7qCKhtKlQCME/WTBrkzy4VVwi7CHhTj69m0FrGR0mTUNdgLDYJXOD4zulPJKi3yn9bH",
-	"1k0mvSOWDKWe3WiIZr6QiUXqFWnUM510JzyBjtmy31+BaRVWa9ug4t8u3zKJjAjnpJdWH+oYEPWh+Q+L",
-	"VVlIbVMWZg3Vb5SFfWBJrhOBYJ8TYhyCQco80pvaBJonivgUOZ3FmIq5erjFm9N4AJCoImHxmAnw4+rj",
-	"xxhkHZnHYINue2owkWHIB0N4UjFWswfOZ3d+O6rVnlPq0SdTzQH1ytfaNSkGkotBJ5KCJ9L0Xs7S6j+w",
-	"JAlZQLggExaGazogcB2dCX5mg1tggwaBs0wV2D4PPCDS5jGocH4o/QcSpwJQMTng1g1pABpajzHR2D4M",
-	"5qnxG1fS+UZzeBaQZMJ9thq/eI/POPOILeFe5pgDM7tSAny5GosYSBpWR05/6RuMSOMdIxJ77GtLc4W4",
-	"6Y/wknOpx6alHuVBUtgTrsr2qGIw+idksCsx1IOVmSzjQi6sy09UaXUxpmMW5pGrV6qXM4u0NKL7KJaD",
-	"mCkFqOlJRyU0TiAesu9Qqia3IwyjAqs5nQhqwUOjD4PBpw1i2k8WxSL18h82DrkULax4vlc+gYcLU8IG",
-	"fMUhygol4S7QOoKmMjS04aBaMbCBdnDxRf+zlaCkIY3D9/j4muWHtwVSOd3Q5QCP2NFGLc34SkxfQ2U7",
-	"Qz/Djo6Q8sOVjURoC8Kwilv4W9hKPRR5iSL2XOYTgGYCGHAt4KbaskAEQuOK9PnnDaOg68nTbUdAc9QZ",
-	"sSRHrh0TarAde4jtylNbQ2k7UEj0RNnA4nBoOSdYUvINuUpkPK3OKR5KEskxC7IcN00Npt52ghmr8C8W",
-	"q06G0wZ5LycmFAjthHPBwCUN6Z/MqM6m9PGgJiySyr3p0kUCoKisqtlANYVKaJJqvgRgOUsrKYF+gJyI",
-	"FQoZWiCbjGPwZ5H1nMCqck0J0JsbHRCRFCDeYq4eOiEbQ1+ziAU8jTRZytzARQfQqkCN6Rnoo9rmhvDH",
-	"mApseHoIc7hcTcEG3okb2fEZxEsyyL3Aiy3u1djVJ77bIIW4gvHuq4SKQJnqgFw6sj6NmveY3sw22Rh+",
-	"Mq1pFAlpUg4ngP1lQE+aYuK0flGyTjTSwnudXEQgR/jAD/SideAXywUvm6vpPttF6lr+vaek8lSlJGu1",
-	"AXPq19Z1QPM9DlrW5kMXSzu7DfK9TIbAGlFrkn1IVcDEEE9fqiXNROZKumAqQYOAtTOhiuhFS5jABqu5",
-	"boYpnht2C1AqXAz0roeMBq6/lkrjMR/LuFHosBpIBh20SJ8nHuaC91kc09AMccTEFnkETOckmcR7NuAq",
-	"FzmEpiBxzMfYTNSs7dLKzoowJm/hRJ85yiMchY5GsRzP8RRYPUIzIiFcJJJQgYe5XFdZktdoY3kPlZrv",
-	"ZHJyHaik76dxvA9DKfcmbSkVP24UkLwLlazYPc/xu2TIeEwS9jmpGLhBr+rgjYUpOCKAWk9vp0WcaTKU",
-	"8W4NuC2CfPZb0D46YW5t8vta+XTYBk3zCTQMNO0jY+Yz2NNbAPZUIRslkDHWOEA8UxPzEcYzgZWdTjzz",
-	"LY0fWACmTb5fvFWQDIRaBovWp35SZgI1yIK2WZWgyQvipXp7DxovraaT79pXa9PJykf8cAFT2IFvtKbz",
-	"k/6SUKDmzbSaiy/6n5XipOTOCEd4PVCKcmJSC3d96iqjqYZwNizvPEu5rUg5bwv0drpR13LqOZ6oqxlf",
-	"SdTV0OyOoq7fQ1cAgkRGnl43r54Z5wSEYnlAeqwvAcUEevRHEjwRLplPVaUiO/jVWfG7fpx1PTm87Tjr",
-	"CpQa8iQJ2RqS9mBx1hMl/FLB+SbgyZbl5oU99dUJyYIR/aQp6JhQK8YC20t+ac/An+xrTspBgHWMO3YN",
-	"4Eu05W/+2mns1DLfpSW/GVS7tZbc16fC2DsL7tqOwWrO2NEhr1NLtHnx8w2L7jUZ1eEKqHavypS6D4qa",
-	"DBj4Kh2xeMxVptnYzkhckYABONQOSqk201MOFA/5noVSDCC4VPCjn0hB1dekuJhiKuCB1vu1cR0V5N4c",
-	"OoQKaZzdxkz/BZfy8CDkRHjwFeT9QB+yVdoyUBHkSvOJr7dEmA4eMxeTf/9v/xu4hDns5hYTcdLrH/A+",
-	"gMwmpEcVV+Rp9wJ/paHqeuSBi8C+oSPHLI55wJ41yOuUEW2xKBKnArPthJy4inMznw+//OqRyZAbLAEY",
-	"3ANjI2NPbSU4q7f8ILHZTVSvHhOsz31O46VT03oGEhh2AvYKwaYV5sQvhfprq3q3hPTl53XB2t2Pf66/",
-	"gl+vb3CXRMeF5WvtJn71yBDXyYQzj/Vlqte+OZPqNuQDLZwVg0yvMTCqmtDyF0LgMo19LXonNHzocK2o",
-	"q0QrhO0aVYopZUoOZrP7duiW+grSYX4ZMZfPvjYvH4VULI5RmxAmVrRprqjZjvHWLGmH/govOa0I9dFY",
-	"oOWFsNZ7YNN8uCKGeiqGYH8sQTM2BwjFCWSsaAnGMBjioE93nFnsm4Z7+ymavRuNJBcJSG/jdtNcPgVv",
-	"O4I0FrL8Wpc1zxWtLF0WtQq++8olVI5ZGii0tYLVdBADloqJL6yBnj+adoAosmcssRmmEv9cIL3MHq3y",
-	"2pzPaD5Z9bLevMkfHEv4+85x0OLgCHMcHEstggocdaLDj7NSmUR0CrHVrIP/LzZrA9OUDDw1pJRiMq3L",
-	"+oyZy38AvQASGTPwa5Ipa9Y8ihnqS4LljI2cqWELgnjIXJUu+8xVohZlSfyKK3+4LImMP+Xl0sYiRI9p",
-	"Gd6EYy8l35UJ7XCZFrCLJST+Wp+Cr7YyHWZnAEo308ovvhips3ktuiGoDbMnziraWUU7q2inoKJ5W2DT",
-	"p5qgoy31cnioow37LUCzKka9MjCrXWO8O3d5G0oFlemUvH7GzXo63bYzbiwzxUXDT0Ux0nw+wzPNsVjV",
-	"vDlQ1s2pUfNjwAZbAPaZUaYu4FzTg4Ei753YyxG/tMWX1aiYmNUTRYAmnInHEwURKI9QWzKsP6LFCUWE",
-	"CjGVtboANYL5h9oYl+lqZkxLbaFS9UD6MsZyZrsiJj2QK5J5IMvNynWg4M2ub86LDhDJOqveZ9X7rHqf",
-	"Ve/jrcvPS2pAA5Lxw9Yk9oHbGByRxEZHqnH1IroSB7EYaCEsZEyCWI5GW5Sb+UYCZ7l5lptnuXmWm2e5",
-	"uR0j17DWfDLfVi1d9Nx801LzTqgJi5VpADRBLcWDqOZoijFSYBteJlUxssljBwZ6m98gOy0sYsvA4FD9",
-	"sW4zmksHn499riGGcSsPJoQ3TQn/iZEJFQnkhA8kGcqIES5UwmhwKmnhXwnT+Z4NAAZXE8MMiW6FBeHg",
-	"qlMK3zNNtH7CAmKvdT23MEmB0YjQUArmAfgUGzNBQNiiGFol79AO5owhupt2HG4HN89CdNmHMVMyHJfn",
-	"Gz4yCuNm1Ew4y1Tpy1QEFePJLjulFiEygO5RNOLhtKOYPmSwHGupsSwmw1T1tNTTIo0FrtcnGjA9GQeQ",
-	"orpsBv3lgjxwqyO6zd576hkeleOsVAT2pw9vT6bJsWee3Slid5lBZ7FEEX0yIQgQyZjN8enbx8F04EdK",
-	"4jSEhejF8oGJhZliZu0PmSy2gB7Xo7V1TvQB07zc8Z8jp3c0+roBdfQECbUCaGOl6eKL+Ws7SV9uVPvu",
-	"QfLtCihvO4RzuuA4laRwPNk22RDLnBGOAPeTZGO13R1g3KwtG7eddFNN0FwRLshdHIK1tY4ed6g0m5Ol",
-	"3cXpNjuRZBdYPXogP+S+yH1xY718St1a7j9bgb0xVR8gDHfWIJbVIK6+EQ2ilAt9pA8M8syUDFPoF9Kj",
-	"/sPWeREI3DMzcqrHDDuykLYBnVpE2+W5FDzxkGxq7UCFPXMYrAD4fq2VCfJWioBO11JP3mdPPesom3KH",
-	"93i4tqCkxOw35id1P5QqjQ/fDGTERMDFoGPG0wWup0kP24QA3MsMtIyDqpaCkclQEqoeWECeXl9ePvMK",
-	"0DaFzFvNZ5TFryq0A5rI+AHMDiENRA0VU+fG2xKIDK673qtXZulPhDv4MoLsDuThFm5Fb1HIBjQklAdI",
-	"TAnpc8HVcNWGiGY93sMCHYhdfBXtPHAF0ZJ2Z2xdLnEUOFemQRBSNXcA9U8UYM5jAj0GRjEl4dZO3n9Q",
-	"pIfB3gHlgqQiYDFJZECnT5R+hGEBhmyzZqiADuQRihhagKjlWXSqPMwV8InbbbKHg6FMbZre8IpGDNm2",
-	"neaQKzKiml1XdAVcMesBzuKZK6yT8YCLRyhBUtqsp485K0ejPJiugPPJwbm0K0gUToUVTeSpwcv7LVUJ",
-	"73MWPPNKWnu5ywwgXcCE0yzg3D/L+h8LGuaaEnJFIq4UF4NbsCVCqZKOPpHUTwgNlcylTSEro0nColGC",
-	"L7fJlCzAXCweoUd0RJXCfmd5oAqqHjCBRMh8vZHxpMKW6+eDz3WrugycgxNUZlCF7HCh7cjMvnS8zDhd",
-	"YpYKOBy1Ii2lguudgZMACwitz/SivuM0YtM1FR+YzJnBrcXg7hSYC3DWN2BsKo2OgJ9he1zT6BTbmw4k",
-	"AygaTIbiCVGJlMFWiVnP/Yxveca3PONbHpPeBhxpXYam/JgxUZdpciRYxbeoKG2Rb+EUf0mTkzSaIHdT",
-	"MBawgKA2QrFJOBq5vRSyxdfRKg6XJP4VkN1r5vMAoPf18sttgMwmjEbVGLNDrBZVduP7PHS4cRJzJQK+",
-	"SkPUj/p155Tv3aR8Y8NT8DnHzG4Z5OwLOSFPNZE9w37VxatD1k8Ir+qCCu1NRHHMO2x3esiubsGl1jek",
-	"HhEqKksqAqlaUafZZt60Jqm3TOtoh0idrsbshIN3Mm1JPw7ZlCjGHJtzmP5ECo/EWWlMn/qJIqY3cFBs",
-	"Qzq1lMeTyqyxQlMEvGGF7gcl6ClBUDwGB824XpEU1jzph0upzi1zmT4RBF8teuZdEBAlI6alXyKdbNlI",
-	"87j4EsFabiWpukAB+86KOm0h5G2PAo5Wo16UGR1Sv6AwHXGONI9Lh1uSs+RIax+dyWap+YKJA3Um2/sC",
-	"PZrTBXIelGwa6tMzzXK5XBMkDzTx2cp1V3amFB8I7HBkYrxohtlnhBbsDWDBc9qKfsIa4JBMbKxUnFRS",
-	"65l9n6RDBNJSrVIi+/3NtZJUBLIORROHd02meMhZVYZJu8gjIJVkYpo6T6jK5ZHhniZSkpAmTJsmNmmE",
-	"KzKQgm0xV0SvoF7zt7CIp+b5/GhtsmQic73h4IQQ2k9YTGgYnn2ee0wc+ycRSEJJZM7TenQ9oWGoFjo6",
-	"o1QlRLCxPvo5P8CMu3NItRBukI/WexaZ1XxgowR9Bn0uAiIkUak/tPJ3Wf/oJxjm2UG6Swcp5N2qRG9r",
-	"uU80oQ9MkKB6iN+QSxRAxmLKFQs6vekqUVvDUO+IL1PFM7ApyHHZhVJ0uWXHqqbF43Gpgk4A/CZDo9A8",
-	"5+jBKLSq0Q+5D9yPi4Rp66QNigowWwT00hqzh5ZSFQ8WkgxCqrBHEggxdENFDfL9NNdOtqIp9EyJTcav",
-	"9SPmLTOtVfZkMM2bkZnNpZKYigGLS3olAbHY83NQX+wSNLgafa1MPofz08LilxDue+bL+Ot10v6BsZFl",
-	"EHC4jXG0md508UX/sxUnrSGK07XvT1cgelsgn5N0707wzB0t6oUZX4mH0pDdPhy4M4R+OP/trpejSlFZ",
-	"VYeYUJWzFHIKxJq+1vXUhWNwlwhJQqm1IVOryGK2uqrwRgTb85CcZcVZVqzlS0ZhYW3/VVQmgGmp9jD9",
-	"EgZMJaTPY5V4xLhyAdyCgNeW+0O0fiYsZsSXUcSThAVtTVz4bL2SaBk98NGIBR4Zygl8oYkPnCraKFFY",
-	"ZUQSKR8aBCFlNQ+6F13Fhc/+QchJ1yOaWWHkiKvEwHNGNElYDFaYIL5eB/QpQ0ch9C6bpvMYb+rm7Ovu",
-	"rXUygwtI6rsIi0bJFOxk8D1TEdyLSI5tyQAPIZdxyMWADOlIW3UN0h1S1YlkzLpE0anKqqT1y/BZPhWk",
-	"h644Vz10Z1cpYWGo0A2eSJwmjP2WdAdSmKfei0RCOwbTCGA0bRDwEMUME8Zz79ULwWJojYRPG40Yja1J",
-	"iqOX/UKGEA+ZatwLLcwUjZgdmuv/m0y4b4xapXeQhuYShQlTMRgpcH2PmeotFpDeFEJ8ehRcDBrklbmH",
-	"xsyYszImL5skgBk+1XY3H6Qx7YXsWZtct5qki5vVYZ9HmsV2EU9CEBnqg2jcdP/+3/53oToVNj13eLQY",
-	"bBokCnOL7V4M3YbvRbl701DI+s7NIkUVTp9lkHBqsVnVLaE9xUTSdlY+TFMl7qSYQRsvSoWjT8m44OeL",
-	"6Oc/MjFIhrV2q9lsLuF67OpFyxGy8qyzkdn166NzB5iANBtOZKWHVG9FqYtUc9qlvaG5I5cMmWLZ4feI",
-	"wfXBQ6e5EdUb58TqX/IFLjVsI6FfzD6PQsAHMq0hykZv31KYAE8MMHVueZ/PL66nf/8Zr73JfqZxbGBA",
-	"kikEXrUSWKt0Auu56juXmactcGlQ32ejBLGPl5kmvODRObaam05ye27mKl2i0bq8ur55rlUKJ/CWUiqa",
-	"WqnAx3/53atp9pstmX7Ei9aNQZU2RTrFU2V/WPp915m+n3tSwyhLRTCnv3o1K2ncoAr+4tp/uRykbz9c",
-	"X717/XP6y+s3rT/+9ubq3W/+5dvXd5O3r+9WUHGB0PbuSkbyLncmI4ehBDf0ibLMIK/0mG/+uoFRvND2",
-	"lAED5ePii/6n2rUEMAos0bbFEwQyVpki4iagbbCQ9liobkkXE2q7BPYVguNwX06ow21ETXjiD1lAZL+P",
-	"UTqbsGO754N+hCxSf6YRuyVX9jor/nHxgnKnF7zplZns6tIPplTFy3AxYFa0MB0xE9LKT7QKcN2iou0y",
-	"pqUXg7Osf/+YWQve4MqxiHJtBsNW1tq1N3XzRczgq9A1L9KD6fPPuWZGTsAgy+7obREMXD88AZb53uLD",
-	"5H6SI+7n7spziVozeNlrXfpX9Jqt0t+/uOUlNP/RKN5Fs+gVLmP9j1QMUooZKItMJHO9u/x3byVH9p+A",
-	"Fyy+Fq7ZvhVmSX+R1w4IFqgPOkwYik0VBJDzfMpetxmrWiJ4bkb9Th+zBTCydzlew1WB9BDbrZ8qbSUY",
-	"rVRAgQEXYNxNCdimTp3FST+9vrwkXS6QYjr68d1nt2jkTKgy9oIt/YcqbDrVFsgdskT9OJFqzVhrGLbj",
-	"juWoPeo/LM/8HnFv5WDqBEkF4NTcC0Sfh8AZrAbaTH3Dv8Dm6QItd+GVHtqHmnHhFXEaMoUx+1wMrvAo",
-	"Z5XqO8psEIO+uxk73joAL8wPvgM+187YIjK539fkOoeB332U8VX7hL5B5lfqhvoAp9pSBjpfZL+Px94I",
-	"QQhZV7HABSqXyyis9lP9Snms0J+heYoykHXAatSIUYPo4lxCKiGM+kML/SIk6WIpfddlAHn5vJsJ5Umb",
-	"GFw9IoU2wrCtl75klCb3QlMzEn9Ap1A65csIXDwjyuMM6AZ8JInlgWPJgQNSngDrsgB5zRlmRPo8BC+X",
-	"MilMkA0JOn+V5+J1tmwnlZlVVz740XaalQXvqHm1uv1jC62L4AyCj9R0LWKrNy0yRwxUyQSysIVMOo4C",
-	"al4NOHOw6rCsNET4ifJh2d9KRiWV4r1Qvz7kDyycrvp6PP22vTsukFn40gXSv3W0qlHeQimQKY4mop95",
-	"pMfY8moRF/h35nwwICBLjA2GhMRZMaYZbJQDtXaaj/Jc1ZuXH5sv261LB6eSChO4idmAq8QhXS9bC9DS",
-	"+2xwSsx+ezUplvZotPQDIB176TsuXfzIWFmDmDGEyGw2Xn733KuxMQ+YAH8LoI7WvNqE8cEQrrjRO5y7",
-	"p1W4vsfjZNgJkH6ym65mbmo2bgq3Kfa5cH3rkesFrDMNtfAs3qdFJRz3drPx4sWLfFNcR+8lsbG5rd1W",
-	"nqATDfv27mSivLIA+7+mLAVLYsTkKMRSfxNSwOPMYhZgLCKnS+SE3bZTJP66lGpy4Q+Z/7BJ7kFliN80",
-	"88oTM5nINAxIxFjimcBBZgFBYYR18ticwR60VA+5YDaMl8SUh542U7UlI6ZEMRprnUjvQo9pPj1hIpkS",
-	"n4qA68OpbTNrJ/HICgUCP2HuAVAafKGfwAMGKKCDUssGFmwDJWWbmQE5DtGutV6+fAnoU99pborgdUYI",
-	"vKURDdKaVwN1xH77jzQMwTDIOAB6i2o//vxOn0fNSdq1FerG3bK8glO1iwwDJ1PWAP1qlUqI/fNv2HKo",
-	"dYHr7n78cx2EyVWtyHCBhlddeXfqq1xhGV14Jib9wELu4uV75p2fhhK1PKkKnNLwTlBwXCJGGdtczgSD",
-	"tKuFTm9YeLCOtG5uDgUCRqhcsoBDCkfziCrsqwkunVKX9OucErxhcs1Zi9oyFW5bu1mZWqtoVB+uY8ni",
-	"eYSAbVU/jngPis2SJRLLs4WLAJC+DliC2gXruNuGjBPkdrckkMyk1nQvMmHH7aDxFrwKfDr0gSnSVWk8",
-	"5mOpia9rW7jb/tagMvVkMrT+psa96BYM9W4bSjFRh22QLljz3TYZQbJ53zPV8t2YjTmbdKToZmCkeW+H",
-	"XlHoqF2SVWNK6m8JDUPjeo/uhUro1Kp4+iw9UWTIVSLjKbDWXM9U543SzBfdClqLQ5dUzmXuIcRyLsdn",
-	"tquLex04wfW3fc7CABVLrMu1E6lILy3RD/Ew5bn+SSSZ2okCnGfRdeMSJL+PYVHULR4ikIcGg5orEslY",
-	"mJSKFbnga/PuVQpYdiA7cefmr2k18x218JpVEky/TZlcLV5nz1eVkM2vuxOyl9sRsseYLltg8m2swC7H",
-	"pATckQUS9/cVhR8IhwXVRiu49W/LFeGCZ/+1e+W59nrT2uvdO2k3ZX8LJIv7u7MKJ1wJG2ZF2bUd/6Q9",
-	"4Efmp/xkw3dmGzM+gmHB3hRqnk9FjWdjfcdCoz6WE1B6u7ZkoKutecXiMYvrAMmCD/EI7UHzH6KYL0Vg",
-	"wEewWhrrA9qkC9e2TQJa1yNdTTtdUNoxf88jXa12a7I3QU7yCVXGe9H9I1VJ/Y1+RP3n113yVMY2Q7z7",
-	"TAsjyAIHgXRrU0s8w2cg7gpvt5D/d8J8tiqpHopJamndmFko8sDYSJm0eyGwp9a9sGYBDwgN+dg0T1JJ",
-	"zGhEmL7PeTkS+cAEwQx2cJZCvGksH1guNwQaoUBTJT1OsEiETODlJB217btnyhruBWSQAKJxaybFHVPk",
-	"obvbJJc4rrXwl3BlhK5jqkXR2I4dtlrvBlYRlGnneOEbPDlzh3fGKtN7KXPJLrjiSS4RiPExc5E31A4y",
-	"/l7Y8A3T2m11A+b1+CHXE8Ch+FTo1VYsIUY/AWNmLmM/o4Fd5t+fk92/oWT3hH1OkA3XkbAKukWNB23y",
-	"SF73vSgw1Xuh+VibfLmv8eC+1r6vvWjd3Ne8exgqfFGSaw4X2M2fvajwY8c8dZn0drjR2B33tfaVd1+j",
-	"Cdy9IG0fbhpIoYeBW3gPGtZ9rf3l99/vBbCkuZxfR06lzkCztMeQse584VhBVpbArtUEexh2GMLUR7Ra",
-	"9v+Mincu2SlX2QapmEQN+Uh5BJKVlXUFoRx7okhoMt1Aqc9nvZsDgW4l/YwRAyEYGQccvEcKfTkAY66a",
-	"FVVqOf0Akz0pY+mBTXdsJT0wfVUd/1kxD+qRad4BR85lO5ayeziCLkXpgYuqHBzzUxXZa4qxeYqG+Xbg",
-	"lmpkraJLF94PPLvi/bBEpVL9+dIyHWebZR25bLAVU8VsB41R2guxQ6zmPCMWK4ZIMTFLwPG3AtBYLsE6",
-	"Dy9WLFipGKqM+YCL8gI/fKgrxVptSG6HgCUINiFZDyRYvhghkSrGxUWnL2eVmR3ini1pVffBArdjM+Uk",
-	"+oC1aypkbFTz8Li3az0uR2rqD6WSPqdYZoIEBQIDpEc/1mtqm161PLsbbbvi+ahc7sDYEpMPMooYD7eY",
-	"Y6RZ7b7NdiCtyswiJDwsO7I1Cn0ugnz5GAqIjYrHqiHFgGIbpNujigUQ8/HliEPYCYMkeoTeTJ2Dbchg",
-	"CLBNFJ0iXYJBZ/QJY3nC2msR8Y8ffnlHPuDHy+Zls966tBbYA5tOZBwoiygo/QeUuyHvxeAyJTETAYuh",
-	"+Lf7H/ChXU9/kmkCWT1a6PDYT0MaE5eB4RF/KLmPyk1XCvZLH+0lXwqVYBCtCwfO9BfF7uGM+kMCZ0Ar",
-	"+FqGjSQArt2S69YVoT05ZqRF3vLv52U6yqcfkGMfLn1oRbIF9JQCOxrFel6YNfTFPEhzKUOdP8kJCXhA",
-	"pjIl8CNKjgljD/+pJN/UfSN7vzEfElEcnZsxAuZCCBOCV/Zj/d+F72nXXmHXckLH7J/rY5kqEsg44sRn",
-	"ScKIYhHlghE9InxNxlb0mFLeySbsppjy9oQHoHuCFURjRmtwdRtwJiBZGy7+6+8r8Z7DgLjBUSzheN+z",
-	"QSpOGb0NWWtp7QeidVDDvQy/AtyLnI5fRHMzbFYrbLDLbmseM1QWpx/9IGPCAp7IWN1qlUAkdfDCaYvC",
-	"mCWasQEMRb5yrCANHAiufmFpJpLhN1sPpK4L2LMNVcLypPVUi/0xssVazClztxW7d16uxA2rXCLG2DmK",
-	"sG219mZSo5DBYC1JGIKqkB3Xbepwy2chldfSdp3O1HXnwuo/uaPZhazImIF/I8CC4clQhuDruDKOfFDN",
-	"jOpmtMLbLJEH0L0NrJujiJly13lFa2lQfDiQ66lX2y45LdC4KSvEJNtV7JEDlJdWkd8xZk4skPLolyzp",
-	"3LmZLL8wp/bQfStMSbveEkRyNobVbd4FYUstuCKZp8U2rOChXh046RyRLNAcglpQIdFBatLjtCwgIfUf",
-	"VIaAhkxhedLPoUILibuyBoyjWf7NaPwQzXLO6tNZfTqo+vRrbgWPiHlbfjrDvs1oq/n3kuzaWVCVRli3",
-	"oO/k9J+BNNiGflLXFI3f153ZaL1g6IcCR3nBjwWj8FzkjMYm38LSHOI40sSyTH39E+vmYvGYKYLxCIfW",
-	"AGVutzZuko+yBJKp9W1EXKS1eOpsxGRjRrkKE1yd6fUhTSNjbkuzsuXZxSreLefF3rOz6b2jigV2FuEC",
-	"kmrc8n2bSCLVZt5d6TJ5aBjNOaqnJlDMk0PYfstyy4THhyyIcZmKVKgJ1AOijotQSwb+hJtsOFfHgY0o",
-	"ZwPznovJa07LBQGFCZPR1lJbTeeFVLENcMhxic/6q9NfTcLT167A2uj2WX1dT339xRHfSeivBucceUt+",
-	"6CuosUOZKjaUYVCd73SHPe2lYMr2u3fIUADsDSrqhKs1UJruxSfApEYVrw1OgAtfjbse6ea5xee6CDTH",
-	"6BKLUY2seKRZpBoyloD7E1KyAZjbCExMFssUZOTpyLHvRST1+b4FSQr5yfDkXgzgWAbkT8hEP3EUsoRh",
-	"avTnkZ7JQBrwUr3yNtca9XuOiUydRCY07DbITfPK+EISKe9FRMXUPEWROBVVYFU/ZVtzWmBVh69lyWMg",
-	"eLV69uGvS6ZDO7LQ58xi+ju0AMShxabTxlW5ZXik8syfjFiLmFo5nNyS9V49jcoByI4lDw5TGNR82b7K",
-	"FQaFNGZBR/F/ZrX2NfLmleoTl7z2ulWbh8/4CS64vtFLBQO4zIlct1QLqvmvWvOiaqM8IscZTDKRV1ju",
-	"sQgacsTE5yjEY6bqst/nPgukn2qG18ixzShswL9F3315fQBA5ShjemSP8ExpiM/CEBgt+5xAZao54j0u",
-	"MN1+XpUpY/HFNO8sWXuZ3buv/T6TBD2fZOUWz2D/lOtYRg7N5px7WWaPPgv3YplReflT5F0+OkJAJKJa",
-	"mJFU29AWpEj2iS/DNBIYvLo1HT9ozMhvkgusBujedl2TRdiROBVmz/SOpCEtmfDestEyDlZq7f6RqyTH",
-	"5XKqTE4YlhaL6e9Qpm6eGV5lOIJgYNThxwgJbSWnLGmQLkoD1bU/AuvNupo4t5mTG0a3yMHSaNadMwgz",
-	"o9J6ATOp9LTLRcd83XFfd5/ZVBMegOePPjBxmzUPRzgs2xNbT0WVolABT3YrftA0snnebxZ6I5ymmBlb",
-	"aMhHprgKdJp1nnc5/7wJ77PaCgBLbqm3naC1HEjBVy1oV96DMnaoDanT7jSaY7yloWw9Q0IzDrOA9fZS",
-	"EYTs8YB29srFGWpleOWC5aoBOLLGMlY1YEmeT+0Mx+NMIo+RSMFqOhb3ySPqhsmhWubQH6QNd3kmVZnb",
-	"WBtqcylOLkwHSovRN6z+sTzoEJ6mDdSBbac9zdDgzTp201aTns48ZDs85BjTvx4TnC4H7DEusoKovHA6",
-	"biX8hFTYWkQGdOq8srh5/wDRji6hykD8Y5HqZChJyPrJik7a2/J+IhDpz+yRKvlc8GO+NbM6A/NsCswz",
-	"N2CztNmReKq5GZiDdt/JUzgXzw7ZNGpjgN1F7NVyJXcqO6twyWWv1eYeels6sPLZICrsyhVZaWtLrkE8",
-	"EfuuNlzGv5NjlU8UiRxTOCrVq9QBVMh9yoUI4lxLZ6tnzThzihdAbVD2ABPpX+jVYRxcQAaeMlP5ir4d",
-	"CEyAumeeWcaUaRDMHJPDAo1v0+myJp3s0PFyZnXVrG7N3SrVHYPg6/bQ3AWBM962752xKufFF/yjsw+P",
-	"jWM+m2kVZwrbC4V9HDIrrfWITsrFUxj30SgapakHhaGCpj6iyTBT1B191mZF1Ur9lzZjDRdMBLtP4Tzk",
-	"+lRnjyJoovGqhYyObbOLnDlMDUtESHMbvzOtN4NZ1PHETQvuBGutPPszjzCe9bixN5sosIxt1mo/TdKY",
-	"Le/qY2JzzfAwEON6zfI89KbebK2tDb4RwU6cg2dBtR9V8ATdiHeWhpGhbMGHCLlbh8uyfyMCZRKDMo6N",
-	"zqkGqQphLJ/zXsK89AO2EKXYL99yGNIYYjZN3Jamhj9JHrzHR5yjGedoxsZs6E9AhDlNJqIBJFOzOJbx",
-	"GlyJRyMZJ/WIjkZcDBYDatuLMjxNU18ISNO3ebBNyPG2YM8GcxsSmzBhrmvfm7BoFNKEqe5WsDJ/hqe+",
-	"tZM5qUCG1jx3HMKA371a3fy7ef9gdyK4gJIoC79oCl2gJuEo4hm21TuaGcsUMgWszwW3LifM68RDZHCm",
-	"oVUviyUQXYwVMw5oGLbaXWgakLnLspxCra0VLlXsc+FSbOg6pmGKS/CDHnHNq/2EzRkL92J9prvVope6",
-	"3329kCLBTi65C833ICgB944aaH3zQydiyVBqGtM8KWECohI0YR1TElQLoulsHRaWYGmi7Bg0bKmvvNX3",
-	"Lit7mtlxeY/Ncxi5G9CA/bM+N7jWaqoSFmXtdVid2itWqk7aMK5T4Dz7juogM10Q0inAoUYZe7TSAke/",
-	"IxDJghmtt7M09XUiTfI0cj2UG/piaMvlQZ8B1J1Moy5rwxt4EiCRe6EfncbayuYikYRCe3+USSbwA8Wk",
-	"CnKzG6RbOEVdrBqCOw3sJJF9oyXHcmKfcy9wxVmQNWtQMhOLMG59vWnQPRBcMVeqCjBzfa5VZ+4Q/BG6",
-	"hUDPteqc38Ip2zgo5K1X2b92pvCZoW7KUH/fgB+ux8oOA0lZPOclnPQPbJSccjDJcuxSJf8PgBZm+XQp",
-	"m15eo18+t7egzc9HjEphJWcZ0mbq2llLO2tpj2lp3rZYSM6iPRbrf5EeZwNlC5jC4VKe70hGiKj0zOFD",
-	"3hIzO1STYiqwR5RmPJrVQPm3/lbznEZWMAtJccag1IZvWWxmVqlc7JtErZMqrQkij6lCkdxQ3VreY7m2",
-	"nvVIJnY5WRJNZbV1TZsDwFE+SsvH6MpbKOJdVvIWhfyFP2T+wwFDCneA12P6Vk9kGgakx8gklmJgEHDB",
-	"7HFdS3D9PUeg+LMl8NkCCRZb5AdK4jQsIVqY/ymbSKaJXPsvmdJilBKjcKDuMKMh+DINWYrWwXL09GHI",
-	"WPITvuwgpPxOJuyPXCVltPwGrO0+hzb8t84VSo2P23VFdNKb9Hmi9ulSeSWjEY1z1Jt5us1BNThUjCVr",
-	"EvYoliOpaKg2IedH0WNtz0AUyT/ETPhDqE1/IwaAvAhTUCRVKQ3DKRnSMTTFGuY6PhqvCvrruUmOkGni",
-	"mUwIk1SbyBxKyzuZDPWyAT6GjDM82pXIHdeIfR0Ej/kwmtpJ8IQJqyYbEhfQKWgU/9v/wb8MO/i3/2ee",
-	"H5wQF/jVHPIq7dwSARxJbAWaEJXwMEQc4n3SPI41T/N4vF3fz3Wo3EW/qsNu0qjNRoBmOKIe6U1B8cX2",
-	"FRK1aWociQHx5WhKZL9B3gE0dJ/yUJkxm0wGA3eHw1oUT/vohrm1eMzZbt+mM1DwAYvrl83L61VQDYqb",
-	"WyWO78LQnJToIGGLYtC5LK687TjGo3S7pW75i0juOGPXm3ZOPC4QsqWj3NZxUcD0Wh6163Ea/IA3Vb0/",
-	"iKeIEpSF1yniBlUMIpIBW3EIb/UtW424JzLiPhB9bcTiTgyWuS9Tw/1c4+P25c13Lc+0pA1q7abz/MLf",
-	"o1j6TCn96Tl0oY7Zb8yHX69efufVYjlR9if1AMivtfZV8+rSq6Ui/1DNNToTCr3+9R2/L+dhBqMDRzzQ",
-	"LLnT43Ey7ERcKUAUb121nAbWiVk/haG2mt/97tW0OYtMItTUydC16tWY8GUAd9fSpF9/kUfj8tUYUK1H",
-	"SQeSk93ILuvN68LI1JBe3jyvtWsv+y+eB80XrRcvrv3vguc3L+lln1Ha9G9uaNBs3dCrXv+63+pd9pq9",
-	"F5eXftC6CZ77rZtes99s0uYLl5rVal3fNF80YeQCcOKrluZ6BaxXSCEzbLwzL7E8PK7tWhBPOzF0HBMS",
-	"dKK//BW2fxAzpRCpe8aZXHgKNNWsHnHrz/l+ktYWCR53QF8XHNBXXi07Q5imnoa0A5hq7ee/byOJ4Oiy",
-	"B7gTSXvJF/jAoHEzQ2cRNa49DPMrLNSkcUK6+ucumtr5LktOQZd9h5JvQaLhPvN7F5H4wTmNr+LqXuhF",
-	"yGfuIwZ127quXP9/H/Bc+x5JxQh6oiSSJFKSKPWHkOBvgMGcHmBpHsHfslHCEwPJ1D3kAfT1ZJPMN4Z+",
-	"BnBYI1SZl6k/2IDSzM2nYVjsXn0v7kWddB1ka5v808cf6i88+Kf1XI/yExeBnKh66/LmEl4VsASYq3mL",
-	"jHPOud40YQR0UhLR+OEWd6BhJ2bAZgGMs0HuxL0gbtLZug1SYObGbcCChh7jXQEo9mnjc6g+P2sjQCwi",
-	"GOJxiFWSIdzqH7qmTZQp4GiQ19pMgZngqvegHS+PCWJBE2SztxZqDy+F5jl6uHEqPHM9+iVIzBSssYLu",
-	"4DDYctxbHC1iPhMpsHFVyIXp9/DAplD8T7XtiiiN5oAZ2+eWaE5hD4fWE03TV0AWxKRzdKuALwwWNxol",
-	"iOroZRYyFQQ6+hvsQW1tIBqpHh7gDbrjY07gE8yFIS7+p6/usWTCmIAz9F5O3HBFHg/PnLwe9R8GsUxF",
-	"YJbb5L+koWmr+usvHz6Sf/9v/+9FVl/BmerqXYBW810bZ++aMwtv1Ktl6nJMYFqPwYh4z3Q8UnRsgPna",
-	"pIt12Xhx1xwsl7WjD5/L2jEEjvIfTiL4o552ncrQfeYZMo6Zuelp1/1mABwTIscsNmbb7AsL3ivwjOl1",
-	"C/BWGPyQhn2cAR4S4DAIH4teMxoSrU+1TXAjYCCyLE6h1QIJE4GCI6BPBe0ngEhplEa8GCk1Uyq6kD01",
-	"opoUYc2vm9ezhos5HvmOts+vyVv+vf7mxlyN+/PABQDxYlKTq4LKnmWo2HzbzTnd6n9g067boXuh1afC",
-	"s/Uz8Xzrb7s0DLUSZnasi6c50psJ2NLJkIp8yrFpt4DHH0DWqQ8tqx5JsTqAH7G0mI4HKOByMi2XqWH7",
-	"lmpyg8usQ+kWDmciBwzWcEYw2uKz6qbxWVSqtHF8SyvbERfu8xKW1J07kQp4maU5vbM+1RxHG/eRJqUA",
-	"0+CWNW6cLpTTILOG8/YbfPhSRl/X2CtdM9SZ/D/Mj4HWrJrFefOHEnNnwKg1Nq0zWiqSoZ2xVD6xzICy",
-	"E8u+Kb58qQl++unu46cfjfcQkIKoIpOcLtAgr40iYKbBnaN/EWS1s2sqzs11c4nBrfXmzMIqcwEoFnFf",
-	"htKeA4DYpT1N5Hy0POg4qidzwPamA7geyW1OUVkB6dsEirZGax9llnYKC4gErwWQ5gxF6VIxKM13O6ZQ",
-	"oHRgl81mBfD4MsGQnYBgg729RWRrdEHf19qt77x78MkC0nVmI97XvHtwKsP3P8BHOtCfLq+9+4JLGK6Q",
-	"KX8MAjs3j/lRR2mYcG3FQMOeOjpbvlT2Msn8D2Vv0EbNqw9/MhLW6NXWTHqiiO3u9HE6cqKGoaC3593o",
-	"6h5p4Ao+m2k4scxmON/ASlkgPwvABi+Grf6CM/7rXA+WSsRw3OFbvbW3eh9v6YDdFrZNtL67bd5cNFsX",
-	"ettvf7i9vL7V27jmHi4RZrvccpit1KtvvG/IsCYyfsDUdynmtfqvNs8Wl8eY9mXeDa/2uR7Rz/Ue8LLn",
-	"37WaL148v9bfYj+Sx1FczPsXJ+H+nBifsoeElSJWnNaMhnJC+jRGKVje3M9hGSyZrHv49n5n1/DZNfwN",
-	"uoa9jbk2WISWiI8+Y/kH9O5QkY35ADnLSzLnC58Kn4XH0PYQfVpKAuOHpoe3mTs8cwM1yDvGsK2rzWy2",
-	"fbRc7+9Ijk0XLOw6ARN+ooglnVsSsxEwOi16jLNbOR9eo5hmbTJRtMBhImAZhuG8KwUW82CulLOEOkuo",
-	"r1lCAXWFxyihPiQSDvEp5ODrsT4inZYWHuhcPJzw+JhVS4fMtJQaUC48IrQFIWMykDLAtuHgKIcohDE0",
-	"emwAsUo2acyC/ghJLDU5/62M4THwJi2vjDwqb2+Ajyn6KE2QK5YTuN/yxGW75+Jirytc1ocROsuhsxw6",
-	"ejlkONE+xNB/TVl6jDLoE+UJ5BxIghL5+EXRxzQW4IeaYbUGw8JGejeSUTCV6tRV19hQCwvIXuBKpRBX",
-	"hE+xnHhYxRHHzDc4Fyb+4VmnIWaHmCAlpu+IwLF0oN8GeWcaH/pUwCTzvQ8XubgwUoVzmpcK2FwQl+UH",
-	"nOruHV3lTmW9jJ5LVveQYDzFxkyfC8+XAfMQ1QSTP7yIKUUH7F60rr3rF81m69KzDNoD1um5XHHkmPaz",
-	"l3dVe6+w+WT+uza0mcQvSMB8rlzwew53qbrbJEyIZDMiZkrEzQlgVjyL1WKmRcy89pmwZqrHIDMKDlZC",
-	"e9XO3bIulQXX7tG4J1BCVzmQK6ivQX7WNGxiNRDaCamPRGnj17l8FPQFmDwipFFFp2oBMltVG5pVCDdL",
-	"en+v5/iV571rUtpxwrtpmluHf5dOcgerIAshyDTxZbTVLPf3cvJIovvMGICKswSFGR5YMTR/Nj0kF7J+",
-	"3txlq2yQl3hmfauMzY4YOeN8tRAwzlyxkFezvLNdW5qtQ2EgMmQtEAER8neA9xBaL732chVU7RoKmrxC",
-	"54yCbWQxv5eTY0pkBu9qj/kmVcqqNMsKhoMKgpANaFhHMM8qEQDzi1KlJ0m04UNoqLWuwRDYSMIRIUOO",
-	"IanYZosKSUIpBiyGW7cCwflHPdifTHfoE4LfPKWCJAuggHk8Fe+fATNfBVx/8Vt9qqrkgv5p45d9zGBk",
-	"lYwY9PDGeEPWNE3Ix/qlwR2n2i6t1cw8FEs+r6+fh6g7nd50qVso4jUbgOt3NMKcbqrtzv+aclhNcJ84",
-	"TPnv6q3L+lVrAWBzfuTbwtZ0LGXfAgUYb+eRdmlwEZnth/8KhfP2xUmlC9iCKhj9H3mDLWfQhKkIR24Y",
-	"QGq7TSWmihWTy7HOBTPRTQGBVy1N2qaHBk/UvQipSkhAp/AC/D5Pwha/KRdTNP3SJlQRwDLCsZW2yO8D",
-	"3QvMRZtIPQEDLgGp73oinoGSynApNCM3CKF2cPh7IQF+HltCE5I7dyfXfm1twl6dJk+oM9tXx1VX3qwy",
-	"5vkrzO6Uk/zybLoaUHNiuMKQhaaownAPYA5GqZln378vp5hvqYV+Wdpeng0dV3+bM0FVd9o/nib7j2kx",
-	"Blky02P2ocZs1SpGF+leWp49nr4FxjckU0NqNZ1aTStmKiF9A70liBQlfXZcbtXjHXbKmoNtoLEcuL0O",
-	"pDYiOWv26IdSsWANdeRUWoPlGRATQeeRhfDQns0/5nnJY1Zkql8Bz77cDs8+RgDRR9WaN2IJvr1If4mo",
-	"oANwKNcjGbBwcfsf10BiyFUi42kOlk2RUUiFwLrsCfA5HqukQd6IBFxlhTZFCGIDyk/XmKSdseTBP2hK",
-	"3U4joLduZm9xYqfli4Q8DNWRYseuSPeemlfLXrqUI7J8ZxMpK8aQ3+jyKldw53m7dNMtk6rkp3EMj8V4",
-	"8JIssnllUnBCPVUZdZC09ExlPKCCKxjdsqLj/2Pv75bbyLE9UfxVELypqv+kaEmWXWXq4j9y2dXtqfLH",
-	"ttVdc2a7ggQzQRKtJMANIEWzOypi3uG8w4k4V/sh9pvMk5zAWgAyk8yk+JEUSZtXtshk4nN9r/Vb5xc+",
-	"GUcX+znayT5yX5s5QnpsD5zjWvXet5yFkbGn9MAEMQgNVdq7gaoBINVeTq0RWJIpEwlVBMA8uSg33wHX",
-	"2T+hbQ2G7PPLgWmbhei55a/cfSKFUTJNMb5vqd1e6oIvzQM/+pYzKnE4CogvY6eS924sYq2WZsB14LiA",
-	"A4Ig7M5/hm13HsJgBhKbuzV79Z95qhzKe6bEGOKxgTiFNAxqzmPFGOCin11cXDVItT8Cba7hWJvbuv30",
-	"X5k/vwqK/+gu2TE7jjx3wauxaBeDazpQlhwUuE09m1lH31q/OUsxo8Z+Mqt0GS3SX+N9Rr8BwRk1Ry23",
-	"UDtvQCE6CONimWANrUbKonUXknV7N1A1Te27u3I4byzg823iAEbMRawIpvFbah5LxdZuuuxkuK+pYKlm",
-	"edMFLqzwj5lr6FzZi3lrIb1nl9FrgTBkAxcwxEYTeDX226G5MbZxiG6J5ULzlt4hdkQFA7EU4YHj5vsV",
-	"ryFEsVv50kR2JL2Qya5kyoohnzVdDJYqnyL8mFGUCy6GPqWvF/yykA8fywkjvUwzhZy1V+OdcEs4JUjt",
-	"KEHq4ewoe0bNpEXBWPaG1YzkvqpLt49aX85iSx1cG8ysHQy68Jv6LNmUOTh0ajVCa5UBm48CQDQA8NSh",
-	"Q3tFbWluVPXQEyYnKWCmQgcGpPGEgjfQkwaAhmIKl/8EohpfJpatXq82x3k6e6xErsBnVtM2L1vRJrox",
-	"G1OoSaNca/rf7cy5avvpRC3cqqIC613jq0YenuY7efNf/6k1JW9lpjW1hoBMfabeVKo7REzbRmH2lLRy",
-	"r8DGXFPARR/bI+XET71HyhKH3VkEAPb6SC7p/malwyN0WnbZDYgnCvFHKwWrnUDu2VIvH8yc8v4nQBcm",
-	"3wsJuVxDRYXRn4UZsbFm6T0Dh5BM2Q9RPhTXiIk7cF2Pjd2V7xyQcxXj4Jo4crePOIZRj9SJ579X31I9",
-	"pVaR2ZqUsiYh7MlThIdQpbsmR+4d8pReGXv7i6UAd+kXidsKdXfhWx13eaWCwpeH9NpNEomqfUCePLZ0",
-	"/Zwk4mNKxGhruntzMOBQy0Sl8zHNW2aNysltu9qukpiDaclSsO/A1IlQ+4WAzFIJB0k9dX1nN5Vs3iHT",
-	"VPvYRbI7f372dG3JtJeesUsE0wE6VZbKGtcsdiSnUK3lycblsjYvffacSXdrFUg+HMEZDa0K6VpfdAiN",
-	"YwCplXdM6HKlA9jCDjoEoTPpPSNGkj58rJgeQZ/JWpquoUgmkm3JcUP/6CFLbZersbbYPn96dn4gYhty",
-	"ys5fdC4utxbblw2I7aPjSq9F0qj+KxhbUt+KWIeug4pzQ7k6nntGKNT1yAFR7J6zaU7/1pwFEke7dCy1",
-	"IZkaMuEy1K4hK1dxAJyXgukQTUCu8h2WOxLD6BjcVo1kp8FibuVHmOxxeYFxg3efmRbGaUWts/yPVTzA",
-	"rzJGpGvVB9dCEUZVyms7SrjXG1ntDfb9RVfyBscyYTqUyoJTtx6nwKMwVW3AmIOTpXufpYIp2uepaw8x",
-	"YTEf8Lhr6aWbiVGsqnblAGpbEQNBG0VdKW5xyZ3aBcZSDHjChGvYmg66vgPPknTq8xedyzUrUcB81Exo",
-	"bvg9QiYIe+QpIHnh8B407PJ8uQy5bDrt7pM7ZcspHtvDCYy43r8JXzsPv2O3ltCyohh4WWz01HwJ7BIp",
-	"MhlRzb6ePGZc9Adc1CmH+ZTDvOtULKAf6ABVyHQ7iEzkAikcXBZyygfsLJ7FKSMTT6tHlIXscgt53uIY",
-	"VuEq+DF688VgP0YY5Ro0bsMItQYIILwC50RkMei5xgYDFvvmSCwdlHKV8fX4LtTV6pOU10o8LlySvQaG",
-	"XF7xX6lIzuQ9U4QOFWNJofkiF1xjPqAnOfi3K7NqinuxVhZxYR/2ExcqHsS3nT08zxs2SnpCrrKrdOEy",
-	"1Rx0qvBO5VPUzOU+xmTfB67mPjN8C3f/lNb7cFrvViLwlNK7S6l33Om8qLQ1ksOr2IApJmJ21k9lfLcM",
-	"1pDHI5Kwex771sgjOSVjKmZRaJBm/3LBoDGEgTKNoZ6tze+Pfp4vcZqnhN0dJeziNQjmB3TDawZ7tnyE",
-	"AYB2pwY5ugV/LEAzuEBY4Zmrs/OL2/P1AXQuL1pRK6V9KJi6pf2UGfI0Ijda0zG9o0RJmoReBM/OC/Cu",
-	"cgIdaGvdmD+WMliSLgiyVufisjkbvnwYj23Gl9rP1xvz0P0S7yNElNyUdb1/cydGPWRJOs6H/dF5mob2",
-	"+z4GJgeDlAuGDeTzufp+/bnJ7y141/oF8zhBuxgyA0me4+izEHJqeSL038Z3uhlogO+DYLwmvTCQa8AO",
-	"VRY+idSESep23gwefQ5ygHmdM++SmFBt6lM8y/flIFI9Hdk8rSLhVcnyckOC2SHW3gZc7OljcbHLCiYm",
-	"sEXMv7du/vK/7HsvLq11GP64sqJnVU6HXVKKPO98I7Nw7rZWuj00U/fH7fYoc9HK1AC3TEKRj67MRtfQ",
-	"GJe7Qm7S1JllftSIhMQgvDvlTiNrg/ItcKbGvSZHRn7rUlyRcOeo72JH1HfrBfuh2F4PKyTOO7MeGe3T",
-	"WVNJp08USxn47fbmualQp6gmqdQGbEA5ZhrtXN8rr01+dyFhr82wpNiNFUlgXuXCRipgXhGZGWzCV+ED",
-	"wr53sCl1jqBVIP/cK7ZVk/aZqHiQjM8fzdy0XpSmtcgd/c/W5pAvtuCQlw1yyEN0UK2gb4CXqpJLAhHK",
-	"gRX+W+gdiqZnXPTll+XtNyZUGcGUJiPIeCJcRHnAz2cpg6k1I/jzPoNGTOPmnFWKpm9gpl+Zq6o3UVza",
-	"29Ejk8xowqB0QcScaZ+js3NvVol6o9ZZ6S8/P/tF+P/q3Zfc2W3sAltaVO7f3tXL+y+FviL5WqqGL3y9",
-	"7gTCT+ur6aVmLrsMXBYJown0JcwB+/M6dwAwW1ZHLu+ZwtS0tWvdHVKv3Q6k67oh5mCK1kEUaMoLuV2/",
-	"Jssv3hg2fvR+TXbgej9cThOKxYzfswTPxLPZAkP3rO9xcw3LsmFrBPh6O9Mz9TeYLLylxuVajNmZWt7q",
-	"o/DwR0WpBjAiCLR3WjeYxRKqaphS+Gch5UAOyM2QJuyfrT+X5uuurbpdWpqDltXWMDq7fPnT7dXv/+vf",
-	"tkEK8+zB5+25IkRLuXTM05nvtPuK0zSVLb9JviJlzIWlP3vBv9j12RUHDtdpYaFBAEKGm6pHzEp1e081",
-	"U9YagY9pHMvxWCbos/mjoFO6dnBLko+3yWTIr1WNvezv+MG00a3lGb6i1E14jmnQAhffPddoyI4u85Yn",
-	"2O17j0b0R+/XL3UYkoqkXNxBTvicvewsW/J9r1xF0PvhmvTkhIluTDXrEZpqSRJFB0a7XhztMkAFvhNZ",
-	"YzkTkJTqdWAmLCkAmaLdDdjjoCmgYrWBrY27bwkmE8nHnCyOIsMi7LXn9sUNrZAKCrKdE37PkwxWOWZm",
-	"JO02WAPMMAGsTk6yFJmuU2xcTQewPLtb9quyRLls/bkec8Lmqo+dyLGULx6ilYx8sdI6xh0ssMZqFvjn",
-	"2tzI0lfKkiHbc0aW4+xEM4+LFTxs1JX8NkL/Yb37ZgIn9e+k/u1e/Ts6Nhfos3FeZ6ebMrNPRve7dyQO",
-	"GEswI891cceWhoy4CwWcz3nNNmJ914WkDXi3hPhIRcmF25Uj1YkSllpNhyVzXO9ZK2r5TW51Wn+VEOix",
-	"+6H5FyL4cGR0az2nu6Lpz/4KnTSZjUnc72Hj9J2wGJukH5Iew5BeIwAxQCOIOvDaRhQat+gjpd6QMy5k",
-	"N6YTGoNXeV2qfOUO/kSUGxOl28LGaXJsb9WSUu5fJFz9wcAKqH9kyZB1SH9GrHJGKGyhtvdaR6TPlRm5",
-	"8kKREM2+RKRfKO4u0l7KqBI6lF9AsxWI368Qc3vrZrx36IX1tNeCegrfoT4LtOnCqPbxYpqdjqVirc55",
-	"+0VB9/1jbeKD/fqNa1PnfEz5HUtnkLX6eLGHX7hIfHYt+OqnI0nGdGZtHog3idz2OWJnopDmLGhAh6DX",
-	"NizdBpSnxy7a0B7tJjzpCmm61BgmkvWF3DtpXoWTPkm6zdXPVOqinCtj/6P11Yzsg4LWPRLl+wGhgqDH",
-	"myWAaUm5sQLRz7YxOoWlnhxqJ4fayaF2YOzuJRu6Ip1GeZvlJJgWtDf21hDr8is5ca8T9zpxrwPjXh8y",
-	"U9JhgtImhWvMjwqNg2jckLHp5RnBBUKwJwfuB5+XEhGqyYAqlxLsW2xYS/MOyjAH7mPN9Lr5wZ/FZwGG",
-	"VQ+Dvx1i2BfzJNb3vYj0iizhy5lILFvoEd8rFtDY9cSarnrEmAHEVSWnGqIAlm8iDpRidByFfGZtpEwQ",
-	"qJl9FmNpWcS1fRE8h292eRtyMPCdRnwEoU1uBGFfJnYlQ8l0YL49XFAPdi6A7BlpaNprk2fnT8l0xFNG",
-	"jJSfBeAA4Fs0UZmoqistOm30KUn6lCR9SpLeJkkauJofKGTcgcOueqyEKxbDG6pulcwMqFLwY/zfyrfD",
-	"n0uMwDeVmLtUs2aavuV5u7tLDq8lggyOd0B5irZ5JqjQU0i4gwJ/YLauwt9eiITR1MCU17gUAPOKLqeF",
-	"49oZvOX24BKK+h71UWnMe5G05YSJL+MU912fycGAxyyRcWaFVbsg8sZpG/4tu7kW/dOajhmxdKetHCxJ",
-	"zYiwe6ZmJGZpCkKSfbEMMJx5nwsK271w6q0q8Vzarta/Prd48rnV+byCZnt18bn152cxB1c6n97v9w7w",
-	"6kQl3HXLqxDlufAkQjU8Qr75WTw8J3YRfTz78Zenv774t//5NrI85MEJ+hCTnJJMJEy5iVqqj2WajQUE",
-	"fvQ16HNYi/kPyQVLSH9Gete9yMFe4IFAp304MnsgWUorFvxoZRBBrK1QCrF6wMF+hrrQ9jUQS4FHqUPI",
-	"D/ou6rHYAk+KNnnnYmkpo/cusO104j4bSMWcWWGvQQEvJNdz7esjQkFqRF7IKMvJLI+KXKYKgoTms0i5",
-	"7ztLEqtRWnXTmm1TxwNZSSddjiq6uWXfYFTAC6+Vsc1xC7pjxGG3ioaVMgnXcSo1S7qwY2hvDll3qGQ2",
-	"ccZr1EqpGGZ0iODd7MskpcKlCrd+lkJnqcFUbEtUA2m39SyboOkQj5QUPCY8TQXTehuD/AHreWTl2qgr",
-	"MqN4sJQLZjR+344LE26tH6XcD35quHIVjOiVogNz3CAiOc+rzimwK2wko2CjfnoLzKxglC+t0to69L9x",
-	"s4W1mcOICgFV8HTCa5nFKg67XKPvFPX3VfjMH3miXXdKhWHJmpCwUM4PjTA4jPBHtKC3emdewVfoNY9G",
-	"fYU7YFUFvx/UxuzO8beM2xxiFdhylWmuEuyQkjSW9hqUIma+dAG1oRsSY+83QF+jgthrp3hSgDCh+s5l",
-	"p1o1aDJR8p4lHf8aVKUwzFEI3a6SALwO+Dpey+0DIE01LkSVpJtN5iIYL8pKhfePbZA4uJeehsvI9BDd",
-	"8w9IedfXkBLP3baS8U9cO5clHnlJxpY67EZBUegU0GXBiUiMxD8j9JTav1OqTcDuWXC/rwLF8Vc3paPy",
-	"Mx8kbOxBeZjeyvtH70GygpcAO9zdY/+xw5R/q1PzmGkNBmgdOb9kZsrK3Q58RYzzyTZKym/9fE60fCi0",
-	"/K9WH7SE1u/WUBNEM1YsBZeC3GZMO6D8OlPmYn0QsWeQCMHBUvLu/z+bYSx4yQ6VtzgSOFz2Uueo/JBS",
-	"LsAHf22Ff0yFkIb0mVOvE0IHhqkpVYn2fYogqlwoDHCdVEIHYpezHFTqXGN220RoHxAAoSUkxGmokGI2",
-	"lpnOkxHAaV24tA95IN0F2asj0hHdbU5pegLWwV9ppuk1mQAIHqFKoXonCBeGqYmyU2m3NiWK/frh/MZX",
-	"UOXvOSLCIyrPdlTm7+FSbJM1VGhvXu4z9TjPy+tTzSGaKYhLUyvg6flygRv3sLuKCYt5wnSbvB94wwIC",
-	"nteEEsGmxN16otgkpbGjPSsSMRaxVclsQCvBiXPtp10F3AnT8Kf03u/7kVQowAJbndY9NzTtAnkznbu8",
-	"Wp3W34Rde8wtt4Pm7Irf0/TadQ8NhjfRmRpaDWNtruC37COu4WSKb8VNbvSd5SWaiSRcbp8a2hRTeeK8",
-	"U3tkLi9nRMsxy3sfAHOZjiS60SKgfOhpnocAJkrGLMkU01hbaG0Hbsj3V+dPf0B2kYnU6gR45sEftwnE",
-	"CG7Q3rnCKYJximB8RRGMw+bHnivOc2T8GFgyF8PdcWXF/sHifVZj3GgXt+Bi2FhZGa7qxElPnPTESb9x",
-	"TvoRMmZ3xkgnit1zNq3HqcAA6gwjqR0y9YplyGSDpFFrJbkpYq4iPAe5uuCccpUsVMTMGbfBiRRiwWgi",
-	"A0iUkv9kgmhBJ3okTZt8ZNooHhuWOBNMj+Q01GpBAh+jYxivBu7CrbOxVJdqLhMYxL/wv5YpFTiFnDAB",
-	"fWhE126WveE0taTXysQoVt2Ln7rPXgC39r/GfLb6312Wns7z3kq/yfc+/+W/twYKrxputiP/9SPJ7v7U",
-	"pF443pmpR/b6fmKMsC80NukMr2JoQhu4+XEGlhSDG7BHfQccUeiaCu4sSCV3xBN5FFsgTw5t9yKkcgaN",
-	"JSpwBzrEwTkliBcVoD0ioti9vEMPNHZSSRATFxSsKdeshuBxow4i93Uj0fx0fafSR7wbfzpn0im3c2e5",
-	"ncXoCXZJ2loQK6Zler//JlOLcrmGNAE5mzkuIF29KlTyQP6WgT7gIKyFJEGLJVTMQmvxhmwl2Ljjg8nR",
-	"Ms2K+HkYArA7bugdE169STjqPmQk9YQbmhIutLHCaRMGAXfs5G3ehgW8k4Y5pcJSB3SVdcFSKG/bPuH7",
-	"CQq9PfICAAvSJUX/O+3Dx6DZW0X+ncT/lQBcR1STPhtmokEKt7txtDhYBeK2ewM8cyAVecfpmM02oWK4",
-	"HCci3oaIcRMbLNJ4sme9/BfF2D+ZRsbEdW7nRARMwTpaFtAXUmET7VCKrT2AQyF+xIW9trHr1g1W9zjT",
-	"kIhiR8DCNDKSaUK+vzp/8UNU9hPQ2PB7FuVpbkgS8IoRvWfepYGWA76eCjoEvBb8lSR6RJV3g6B14d9/",
-	"Pe8aAX3EZZSHzHNMdcG8Fb9TY641+C0wrY4nVlMZzGAYqRLf69tAC/LB8pQYy/Oehj6ZhqUp7OSAxsZV",
-	"Nof65dxtMaYzollzGtF2hs/JZ3zyGZ98xkcs2j4xkWwp2HScsTN2b6dW36Uc+DliNrgcgh6eWI9oOtNl",
-	"D816+D81ucx2Wq9xVseFfSPjOFPqMTKZCyO1olZx4NWxSPDgyzA116SHArxy/quD2Ph54sssvUq+BkwK",
-	"TOiOO4yVxRHdVytj1tgb1YX1duGnTaZ314qP5zm3sozCdUW+uiz8iXc6lxjlCIEHd9OtztW5R2y7gDu4",
-	"wk8ui7DXKwubHy3fhz3q2INhynRx+yytFm5ZEXHv9qKwVMhYBI46363aN1wrt6MON0RnapLaj86jlpFd",
-	"/zyufUnP/osFkfA0at1zzY2Tlyus+vklctdtkuMD13r8xPj8ei+F57CPOaovSQvXBG2rpvxLe0bAmMEi",
-	"gLPRiFqvCdxiHQGAm1Qe074D6a7wHUgURuMRuWcjHmMzPZeqGREgIwRQ0ewLjEGH7pdt8gER0qlipYZ/",
-	"IY8ens/jGIii7xrgg41gWR+46cBsCLmzrpTHGSXa4xhxAUuajCC1HKFceuyLbzKHqpITm9ORY3NuKT7f",
-	"f0q5Kda2CvADUmFIypn2VsogM5myVpbbI+QmeZBmYS+ImfKYRb4RYVElLPQhrJLJPrc/3O+9Bll2wZrw",
-	"QiIrBnPZWwg0ndKZ7lqztxW13EH5L3HsxH9RxZyedZ4tSIBHY/lr9ToIh9t0AUMxln4SlOsKyvP1BOXl",
-	"moLyYjNBucG1qpKHHx0S33GHEYuyt8YFCcsEh5K4l7Nq0WtV1n4mktQ1P13ZcFsOHQP4qiM5JQA76kRu",
-	"oKo5wRjlT9ovtOFpasWifwKdeuGZsVQLohVT1a3h4AQzhO0fbCpeIXYAsKYoc7ZM5Dkxn69DS2+I+QS1",
-	"9HC8PQ9p8QExJtfjG1fjt0WIeVNiL1BcphSDjD7oeKud9h/K3F8ELzrX5F7yZM4RHoD2vBZcUoBJ2dlU",
-	"1GprvOgVnMbjwmyh4DYNDePJ89cxubiMSJlKN7NJG0WCOTHWE2OtYayH6Ul/UEv7GfnUavx1Ld3sCbZp",
-	"q1XR3qcJ0wa8EAgFcg18ED5AjFhIJZCZqXSwLzrWrytVLqKzeOQ8MfbTFdzv6D05YYkcEpbIpqHTOi5d",
-	"YCCrssjLVtRCn1m3P1stmHiJ+nvuhV+HHa9n0jbnxgVJcqDOXEy5CGaX6wTpIE8e4l+HBXvy1pqRbgEL",
-	"5qPvaYn3rQPrRh4Giad6JKeaUNJz0rNXNjfdo87n6TJRXFcPyxsKCmj5AecSpqndoBn5vuf+18Uvei7p",
-	"BV/vFNfgW1UshnwS/Nh+CtpeUs1xxd3CndsvcMpGHGZzAtuhw/HELB9klhsfWxVP/A3W+ZW78+wigcsW",
-	"mC+wDSNXZr6bO/qcMvnkX67r6gaw0es53gJH2lPK14kUNyJFbEwt7o7OuwVmEOgx65PVo+s00b/qtx2M",
-	"iQk1o0K3JU+zrXlRt07HnT+2ZRhPIBdn5ynM+9mcZWkI7kYJSVIphkz5qDkdSzGcV6ldYjRsZb230quI",
-	"D6fvVnBa+4IGlL891z38TMdOqPiEZhfnWpmj/R32gQZW1rCH8iR7VggDS550Hz5SfLDqvT95F2izcuxI",
-	"vYl/B9aAwmxME2hIyZSSqhGH4uPw71pW+iZkbX3nc7moYsgO4dLw9RnmpQMzXfRpgAO0kKFFvu/hN8EW",
-	"35jhHmWJma/Bv5czKExkArerPyNmKknC9J0+GNZ7Cg5tFRwCQt9/aGhePDR/Db/OmJKTAkXjZVtp4Mpp",
-	"ziwJ0viQyjY+4cx+9hM7VW7srnLDn/7h1m64e1o3KH7bhReuXMZR+lXl6Dh2QmehL7nr769ISk19/1t/",
-	"BgMlx9XdbxNs4bzCDiyZA6Mq5Q/Pwsi15tBccLGc/CwzoxiNRyu2JVgqt4GpFAXwxeUymb3w+Gby+qeL",
-	"esEM1YRP/eTDQ+VOTJelKV/lAvxlhjTHnWvUCcYx1boLZON6ahdvbKfFBZ4ll6I95kPlCjLzT1tViSF1",
-	"Ar64+U2FP8tM/LFjn367PHurD396EIo4lzaPVM7iKkqWlZ1Egf1iUYguWDWdULZulabQJhsKX5BZC8YS",
-	"lrTJOyheTyTBJhCpFEOIWUY+A05IwwjjVoy3yRvhWjlj7UmJ9bTLUc5CUcvDCXYhqLmsqqS+aqR8n/Ya",
-	"16xlbo/JuFZiRrtmMhtygx0Gak+C5ysQPJvdqprCEKmS444kL8iyutoQqayN6AUaqOo51BpAmGwfR563",
-	"GjdqN7xC3HiB3W+nmJ7YwoktzIXw4nC1DsIJtJLG6iLbczrrwZVu9HKK6eWdh6AsG7TJcUM1GyuplOtW",
-	"b2yraO6qgAOOh6akXyDQja2xXZVwnPjsic8euLd9NXUqL+JYjdmuqzLtO/K6syyUptjnnuKiL8E9Ag0v",
-	"fcJCQg8nAeXEXw+Iv7qY6nrcdT4Cuu2F+5qZsIt6znHgrQOfclIf7HwNrk93XBERbMq0wWK6daOb1bHN",
-	"9x+OLaCJSJA7jmU6uMmodRb+t05Z3LL4oQ9LrhizXEps7z98wl8cSIf+T+8/PHpoRU6WhVMMFQlVCXFX",
-	"XwwLgMAFWv3ZwV5lKdO7QwvDpiMOrXig5Jj0+lSDEOlF2BETPq3BLZ5/xG2jvg5NiOHZ3kSmPJ4FU9d+",
-	"y5VufxYBeysftgCRFarJ4EX24iia8NggRBnIgiXxkPcf9hoEwTXDb6hmqaSgzabAqTqX51FrSpXoTpiK",
-	"4X0/2U8YH44w0WTEhyPQGVI5bXXO28+i1pgl3PKCC7jLhhs7TuvT+w/EytTWOiSxn9bZ9kS+zg4nQPJL",
-	"mptsSPQPyOgnzn6tE9WWwPGRwmjXJUKNyJiqO5aQnpaZilnPfxMVpdmUanyRFTBkxir6Vw+ZwTQoJLvt",
-	"GH9OOog2TlN4D9WaaT1278jvrUNMVjIF7GPLLH2HrNJzWODgH0OIa51NrPJkBQv8DiPG3WLf87VeMEmp",
-	"eGB2f0YtagyNR2MPBpxycdcdc5EZ+4gldWDYl+fnlqap6N4xNukmdKZbnRfnITG88OnTczt5qtBiVlyY",
-	"7pSLRE7z1z63LxvJqe6iaPfNyewqsP0abFkX8a4HMk3ltGuNGVz1SKZJd0y/hAEta9LGK6gAkD2e2PU8",
-	"nftmzIX7kTU/FJMTJrrWWuaiO5bCjNzkMpHILvj6/LeltS3y0Gdb8dD8sCGjyx2G1TZyEIlBJgCJnKbd",
-	"ODNdORh0EzmmHGypqOrrlN0DCPrTVtQa038AhHdXSGN1+fwAdawYE1wMu3aOmAvVeV78HCfqvnkKXNnr",
-	"7m5l7jsrSWSaMAV/d60+g7sJoOH+1eWNSbimfZ4CH7s6j1oDOubpDHa9G494migm8IjtrtC069HGmb3Q",
-	"V2FEtCvxSZDG3fssFUyFl9vJTUYzzWOadifUKph2KhPFhoJCFrKdKdWx/RyFkUPYzk35/L7R2GoFKUuG",
-	"rDuSGQqK0Dm+1bmKWsKaoWmrc/WT34FW5/IKuH3MrcVS+cPLwi+fPn2e//THyz+jFvRIm3UHNDZW/bws",
-	"YMz7a/2nzytWQRD1qeZx17EBd7Ecfj0XXUgdASYC/+vKDLT2QZamxd+0BMX7xQ13aqBiDog+0A4qGF3X",
-	"gg822Ley7FzYEyhOrevcVF0ke7tybaRdiowzRwM/wXq4vsuJqMh8/Rba31Kt+TBsqiUJawh2PfsvPho4",
-	"itu1H5FZ+vP905Fp1UgXz3+aH+pp3VDw7PxY9vYUBoMD86ygasAfL1cezz46P5xzs/jhfgR9AwUspLOj",
-	"4rGywvYBxOEb8YtVuas0qN9d2w2vlh+ME6POEoIwHWj2sLTixJu3fx7SolYO0Pv00hHNQX6cI6RSIWpC",
-	"FapwW16cnT8rFIGt7Eo8v2rlXSsuopOWddKyTlrWScs6aVknLesr0rLmGxwt+Mkq41ELMnWTaH+1e+t2",
-	"xLyWcBx62aN7qLfNpnpN4xH4iEOHPdQqjVOLMdEzpFnBx/bxQpIVtNzkpuzpqqibZmKZM3rVbnIuj2oT",
-	"B3XTyVPz5EG+1yyWIiH2enAx/KG1Xqil0byprejuIKO6tX7in0dUDBmhJPCtzVzCkDrjb/BeO19nirAZ",
-	"0x0yHUl2zxSZKmkYkWhKYeDJ9WHx8wXIgavLyx/a5HffDNibhvYkwQrQLLGkaSWrJlY5x0Y3yGHt/2eA",
-	"avhZWA2YJSQTCVPV+ZRC4jxcn0qXXOBmNmaECyPd6NTkeZRjaaVYgTtUBaH8mrai8j00jDwZnCeD82Rw",
-	"ngzOk8F5MjhPBucaBmdIJt+7xfnmEMMAQSedU3w/QO0dKl25vrWlApzwwaC+T5NVLe0TTPmcJzq0zN+U",
-	"Up6mc0GViNzTNGOkP8P/zMFfrxMbsINX6oW1ngPo3y7HE6qwOLAmW8+to7UmjOOWGiOYLi5legBgSZY9",
-	"9dlAWlXNyvOJ5AK+aD3xEv8Jivs1Oud9ev/hlT3XGh8LnigTMdOPltH3szsSM5XodOB79ZAsow0rDZ7Q",
-	"5B+ZNkFBbTyl8H1mNE+w/1omTMcnA0MiMjperE03kJlI2uR3yo2GRwDXztkELvHI0pTloFTf+Wfa4ITp",
-	"caGzwcDuNSh5Mr7rtXP3jAOX5xKgF1B6IoJ8fW9Pa/4NMgXmn1UAEBs/zMBKAR0RSjLBjafwWIqQBC0V",
-	"0XLMoJsqlBEnJJEMse/ZF67NdS0sxJL8Rbuym3Bge81lTLlwBF5szm9tEMgbNmy8ImLmJfS6T10i3so/",
-	"egY/Mis/b2Xuf2RUGGyg/7RY4PCSYveGyyvYEyENm/t0ZYZUPqE9tPMsVlCsujc/5sB6tHi78jPuW71z",
-	"bvu8mty6WGOonw72ckyk5sbXm8wt1QnIfHO6/qJb+m91WhPOYgaXZyzvixam93W0bl79jzM8pvPz84cq",
-	"eM5XqOAJWqYjYZbssGrRXutXzm6okrZ40Y87YdeusdoTiwppn6ZUxIwoa10XRDpszgNqKIha94L6QpqX",
-	"M5JK7NQNgYk26dF7ylPaTxkkwUtBRtAzm2lNFNNM3TMrNbkZkR7VXTnooZJqRap/GPyUVnFFYXftm3yD",
-	"wJEpYG3ju2BnoY21aJPX44mZIYJhsQtWgDNk9nuYleVnTcEY2o166ffp1Ppq29ZXS2p8LBeuGdoz6HVs",
-	"hiUjYXlh9VBF1t7QcKk0tYOZrcfBGBIEBY3bSKSrOvvLUmU9ouCZ4eOVoA0/jeSUAM15RmSpV9aMCg+W",
-	"Rg2s0nmp3YB9KVNGRbNAhp5ntTqtn87XUA7owSoHUnQtL7XKzvk5ZvAB7wUp29oS9a/A8x69MA2EXm3c",
-	"v59z4nlpt6PsSxCUMVXJknJTYZSz16RKmIIQPx+zCMPuDiiJBXkNDgjCTUT6bMiFsKJv4SF0TbjSsuEy",
-	"cVYQYuRGABtF+Vq278AotHYukKxdUR1qk13yz1QljyLuFp0kK8mBzVuCPCQXsKlcnwvYo69FSvyC5Y+5",
-	"dCBSbAd/u7KgeOlv8oOiaSXI27pxG2yqiSQYeKu3oFa1cn08o7uOubvqsy82EklcsO46FvHjyLAtDc6C",
-	"TYwH5a6EYjHjE9OdZCoeUb0BeE6l/ARWaZm1XeGaHhhgp0vEaEBoheceVaRCyoh9BAaHXlsoRAIwl+eF",
-	"9jsO6F3WjvBK9GPK4YTridQuJ6Nxz/DJ1/ugr/eVO4AD8fQegVcXXHDMjGQCeDYKhN+UG8G0ttZbm7zR",
-	"WmYDma3JUvxRHJ9LN8kv0cmhW3boFrZmZUfuqzefTo7cI3XkIhGD+B9KmehNvLiF9JkaA/WvuEQiRTrr",
-	"EKA58OmGGwUOVash5Haof2uTftRXYaanbjC76wYDhhaw2urB3Vcb0Oev9pd1w4ZrWO5Cs36fmSLXsYoa",
-	"Q3v/Hyy2//3jZOw2auw2LeO50BM4KWxsWdRvggLgDLRC5nXrLx/fBSF2cdmkEAtXSGd2S2C0d3zIFLll",
-	"XwxP2Qbof1M66/M07Ybp//7y7KefLprwu3paOxzHK0CCJQXW/agWnx93Zxj1JQVkVw0OH4ea6rVp9I8E",
-	"ffry2VehUIO3HWIeV0vU66vlniFUs/s0XdSyT+6+b8Pd98fXJ4gas798ieLBJGov92bSIKl872FdZfA0",
-	"KsWaynwty7on6IDcZ4Hky1moOHS98oMjEqTrSBKq71gyX7no83mmlBu9UKHcG8hMddmM6V5U6T1dHavc",
-	"bdG8DD8KtHKX1PmJMeG9v9pIxdalXVdd9Kj9mkvij8WVLeAvLhefWa3X/eV50iqUTdVu1EbOx1RqfXI8",
-	"Ljge7bZ0Ezq2lsUDvseTVnSgWtFZ/Xlurg/99r5h73Jw76zMDeJKLWpfDumDxGwApcgrDHN60Q1+jFm8",
-	"UpuCjrSVuxm1FHTM7VFJeZcnD+PdaJOd6y2rayi4PUepoJT6+0N0AkArsDJqTS3lI2zDPtWUk6qwB1Vh",
-	"p4KkEKZ0sYGTUFhZKCBBbikK7BXWy2uYC2XHd4xNNCSn3LFJo3HFNzCP4yrOkAnbdVmGTBgUZOC/21dp",
-	"wHFbEyzT2LVRYrhRaoYJxxQWU1t44MEH8qku5PwviWjG1LChhBdWvb3w9cL73bqi1hfYDHtv4FMZ33WB",
-	"DYcfN1p14DofYIJyTA1N5TBDgYWtv/opFXfM7hcwOft6fDiwqNaz5GJwHl/S/gsGVZ9hpp1WnyUJLmvx",
-	"dQ0KxIt8j1+GATz+nocbgU5aTPEBx7AtcHyH0VL23LYKKNOfJvb+22UZReO7LsKdhIqQkmjBP5Gwy3GM",
-	"eQ/+BsbOdiE7y34OLFzHHUdsMFRXp3/3ws3uIlMz9A7crViJIO+ZypvvCGamUt19B+SMvyLf258RS5Sk",
-	"JwYcKLIX5e5bd1Y/dALchZCGaMoT4oN9VGPgDysPrU7OUfTAFLguiKHvgJdG1hr6LJANR6RnL7j915NX",
-	"D6ylnr1aPWRrjCXWYPiZ6pGDZYMjaIP10HMNF7uQXal7BcgNuzaXRxuW/J3OJ0bvmCg1yfWy0P4SQd8w",
-	"zxMRIqEb7gNJmm+wgGJ/CZrlG1HiTKsR8fr0t8MsyBMfPwo+vvaV+fayDW+SxPPljdX9neZhOM61bXvV",
-	"E71+K/R6bNHpWuLbHzL1LRSdaoZahjZ0pjt5RTcFw30CVT/ctFEl0r0cqZqmqSteGl8XckAD6G1el4I2",
-	"YgC/xQ6wljN4N2zZ3TqoVH1W97w6AOvNFaKmYawRBbM7VHRsyfbFs3WLyNDO2F3X/xPb/NbY5uG5K5cC",
-	"jzehujxRbKCYHu0xYnULGQyugYG/bBHYunjXfH2gYeqepmCKTkcM4ll45xDkhsZ3LImc8VtpWo/wuzEx",
-	"MqGz+XDXMgN5jh2vGuyCrW2A5+4BVPzE/07870D53y29Y+hIm4aYSqBxTWd+HWuzxTu+pGrsJU9TbXW7",
-	"MTVMcZrqJmM2v3JzwtPaFZ6WPdfdBmp2FiYJh7RZgXeJd9ndWesNV+U3XD5DKKUm+fPluqH/p609hDR+",
-	"5YdWgHTHzSMFNKx6dofiwQcxuNEsHVyT/J1AQpiNylVuP+uH4gHwOquWWQrtczSeA4MtBQLqgJwigC52",
-	"EynaxgGww84e+1i4mT8QMPiV7xe6t1mi/2NtAlubNh4v2nBih9uzw3VP99sLDHyiM1Qtqed84JwDnMiN",
-	"lMqdRgmQXTVq7Z3I7DDI7Oiqze64OShvfi//UZ2THowD7HNgqY9qzcb9lCXos58GJz31Pno5qPbQI6Qz",
-	"XtON/PIb6R1Nu+U9J/BNydbVkh/JH3/iUIfFoY7MdV7DqFYX5k88n9in4xwyyzCq6H8cEWiO5R3j8EeE",
-	"xb7wtFUsUgltd3PGBw8znaMd4Tsci2yTQk1JKu0XigwpF4sVIya3Fa19hi6X628EF9DfiIOwITeqjihB",
-	"CqzbVAVXPzuqZip+zsuxQr6dspaLAo7EHTddv0FdLk5lsEcLDrL0TDcvhf31ze2OKpj2XtT6lec9OkFV",
-	"50R+UAvyJFAfLPuAhhbGhRBO2crvJiNmv4VJnCqdllQ6rRwkc7bxHuqZ+lwgHg3gWGjUOx/oSzOhyomR",
-	"R22cWRumgxSGm4uGsxee5bqKx/hw639LuQi4H48eD/O0d2BBMXd/7FWyd+px4mM3AAjvrROKk8BClSlV",
-	"bCSBnPznYzqzz+Kj4fuVymYqymOQRJA6Yyqs4TKSaUK4eSDEFeTOfuNcOdU8eMs3u6CPGJk6Jg6w0V5+",
-	"owUiRYLug868ub600zhQgaabdbV+kzf76EIvD17T/UVhgpOwJ6TpusaUcNPRV2gk6TPn9APpbYWYRrth",
-	"o8zbQlBlc0nXdGTF3e53UpnRVkLt8YIs3zTlH1tIowk5pd3N2XszIfJ9DwvK/aPdgVS9H64JSzVz54Nu",
-	"IkINkSJm32D7od8QkWmfle2ZZnC6hikS07Hdx5I3/UhaElVgOa3LULQ+vtZDJ0ivY4H0OnUe2q0U/cgm",
-	"UhlCiSOJDWSneQD7y7FHYuQQitc6pG8VucjF6iOSSCFVRIaKChORGLApRULkVDDVJjcQtxfs3nJakPkN",
-	"u9OPrg8RIN3fA+Xs2KNeGKkVtYoDr+5ftxckuLYfpbk7jFhI8MibKHNNEloHHeayQbr4dH0znh03nQVL",
-	"svXy7McfoUYQlUo6lpl9Ueuq/SwUHsaWgF//7SNUGK4UhBYgz17//Nf3rSis1/PfH8/On589PW9FLaBE",
-	"D9rz7vVHx93XkYPP15WDV5ZELcXrEZ+0Oi28rcUbNyck9uD8P7RimFQ+eiMeO+SOvXnbZ3WfiGhHRLQu",
-	"vXwVDkbsyH54fUICKT5JuD6AtMz3A9wsl1ROdSGn3LIC7Kh/z9SsWEAXyzED90JEuDASnskFOGSggwI5",
-	"UHJcSLvEMGBpNCHN3Ij1GZgR6SHlJl+Zl6RwFb6KfMzLbyAdMz+z5RmZl9+OU+KyJndPZuaUkHmsfUke",
-	"ONTNMzL/9u7XU0bmMXqfANHkDiMjVBlCh3SzCE6BAdSYJa9B8bC/m0Vegod6/WuSMq1RdP+TKUmmTBgi",
-	"s0bh6d8Wus6d2l7vtO31o7iZHszVLDLohoZLa9NQHWNvaJxCO4iqwYrSs6ER4dHq0dxXa+H5e4bQhWdP",
-	"zcF33hz8pFB9De1vt/OQegl3OG5ScOGAS4ElQ6Ye2VkatJKdekz9rj9K1/ITmR87mW9E0V8H6DZo/wfp",
-	"yy1ziieK2QPbpzP3g9QGa+zlBJw0zNtOKRd3LCHgquVQWH9N5AChBQwXQ48ywo21kNA9628zuFXtgap7",
-	"lrTJ7951qyALgSWEapeKEBFKEq4nUtOUoPlFk39k2kBPb25/AluUkP6KXR5dgt28D9ndClyCUVToAVOY",
-	"TRjLTJjIuZpxPJoiqMAAysRY7nz201mxt3Xuz/UdFUEBBXdwrSu6GmsXxp0XBPtz+IZ2ka+FYcpelCmP",
-	"2dp9InGzjy+zzF+TB0rrv6na+pL4CttzcuIepRMXj9OxHb3yNFj1Hdjc5/vx9d9PPt8D9/nWNh2Fy7NM",
-	"I3tQYULZWO/uvbU2H83BfBAf24yUzIYjMh3xeEQSOkM3sJR3iOTq5GyDTt8Pbp7H5fJ1+7T7BMN8oFbU",
-	"Kgxb5e9t0J8Fx7xW4/km1YW+3Rhp7OJ+YX2VUSSBfPF+hMuzy5/24cfBS3tgyW6uTG4SCOoRatydk5gJ",
-	"IvO28HkFjm9mZBmJVD7N1NoYP+NkkbNoQ2du+h0yyQxhSkmlieLDESI0F+yL0KMj1Lojm8pbXkIHABfB",
-	"Qr4IZkMwE4grp3elh6EZU3dKuTXQLEnzlBWaPiOTpIYYPmbY9n6hZKmyJMeOV7gxezU8VqeoTYhhl5bI",
-	"V82NNtjrb1EnAoZR0Ea8pkJdwvqmCtJOPc+B6rf0O58I4GECOLq02ZK8Pkinq/Ol76bwFx2o1Pn3fAq2",
-	"FeCsTV7TeERSLphDJ4VM1muCpXeJ+42DnXLQAFbyQ9Ynpsm6rtM3+BY5KHeK8MCmVv1GL27QKb7CcuCP",
-	"eI571T640BMWG8/GbtrkjdYyG8is5AlcuRRhrszgcVx+UiUM9JrWHNLzVUXDrpX8LTqz2wYOm3d8yBS5",
-	"ZV8MT9nSgNaUzvo8TbvB1/P7y7OffrpY24cMLz4iF/LSOxT8y/6ur+xehnZrx+9fLl/OOm/z1fJQ6dwd",
-	"Prmcv800F89Y/vLxXXAiX1zuxIm8hAOuN/Gm+OK3XOsOShiqV5vYVIpBSHhJkrHV6wS4dTC/uNA+G34K",
-	"yhybQjUTPBI4UJv0EsUHpkdSbjVHaMCR8MGAKd3xviff2gttNUpg24iRZMBFo27rj36lx+W3PsjejE0W",
-	"h+N9anWuLi7rjeDzi4K8sncK8TpWZd+DVgMuZHeBDjATEMgznZGJknLw2OXTiqWM7gxrqmj6YSuLobWw",
-	"ZGZ8QwzgO3l55YjeM2eAQTEkWJrO7iSKYZ7OtTVP0VadgeEW8m1SiUgdGvqGzdqrlFtGCIYH83Gtg3tf",
-	"sWUKx73fCsxHxqSaa6YBU4/5hMNsW79yE4+YyBU6rnXGutDkXAB/X4/LwP4eY5qQvxinBhzzzRrmbsQp",
-	"U+hoM4WWnek2mT+/5Zk/T0+ZP0dkfwHTc+5ta6hkmlVEslGGS0JJMJ7XM9ayCVP33J7OmWZaL+3YcZv3",
-	"ecCG+mnKFBmxNAFbS8o7AqWpXLSrzaV8sE9+rOMymuxad28xuVGsueT/u3JNpz/EACM2ZpYX2D+1oYNB",
-	"fa8Mw2M+oQ0UKt6kWqJNjtnesVQJS+zlhWSOumJTPIXuveQJK88g0Bw0nIx22Vo/tooFT4B8HpQD5/FF",
-	"q7qn48XZ+bPb859yDujPsfTAxdW6itE5KwAjc5Hwe55kICTGXGTGrv75eTR3misuhl62gAUhjUq1ojA8",
-	"p1ZEGznhMQz0u1R3qaT2BN9YGXbP2dQaC/GIp4likK5WITMWdqyxLK0FpvPohnY+g0pzuzDDQL4FLv4z",
-	"GME76tu/yMrzVo4YEaWuVKRDLG2gf87IFIpJsJU/T3Seg6WNomLIlMZiEPyNtarlgNir4GtEIH3KSMA0",
-	"yutEqCD5rfabgTkWmt0zRVNSuNu6XWdQLpz5niGQ12cqDzKMXTKBdah5C0Js2hbddB5VzOCjE1tHrV8W",
-	"GE+dl1+qBJXHeRZUwYHW1CMfzqcagIveKpXTkSQJz1M3gMzbldlUVbS9ZVLVSegfntCPGiXng2zY8IBe",
-	"4Ju2rESb++vc8nIGdk5+h8j3V+dPf8B+ZVLE0IrBWgKo2T/YrOU693BTMuDWuuwrRu+sKqKylLXrWrk0",
-	"IPSb7ucSCPTq2VYKa6PNXL4luqpuhyKVYrHZqdx7Ym/7HovSl1Kl76uUU2WhEOKBVkoL1Gdf0CTtRUdV",
-	"g/13yZOP+I5ddFs6qSYn1eQQWai99k3wT0P1Xb3D+f2ECQKPkEwA7GAPAxA9rFGF0PqUaxa5BCFtSKaG",
-	"TLggfsdZF2hnBDeH9zag+0LJlOnrAqfE7rBjKuiQKU00Yx6nI3e+t8kNTIxIAQVp2igeG5aAw4NwdP0a",
-	"RsffaUJTKVib3MI6YqrUjPAEBzF8zHREhCQDGpu1m3VUetlhnOPyqycZ271XHQdpRa2z8L91UpPq8PgW",
-	"71eHUK35UHjkFzaGUI3HQcF75C+eK1joy2RGZsyQ763Y+KFmbWMuNuqejfPjGoasebf7amXkQDoYdOE3",
-	"dYNCsIpDSadh16QnJ6y6RLruIDHUWAl+OYFfJRK2I+F6zLVmyerH5oMjILmqh3dfrbgflhd04ScVQ77K",
-	"yn1VxnIZXmTGHmyrsjJ8IiyW9q0ChxCc4MqtGbnPBBvwmFM1awas0u9yjOkbVWM6/WZPHdrnVryKdnGx",
-	"rNPl+YvOZUijQCbjv7cqxe352pkw5/1C52uTKcHFsHvxE7q8ZKbiuYMrfLHWioCS3XHkkrAY8Hc0Vxfu",
-	"Ly69qdCNlWSPHawBbaO+sn7qisuxHa1jQF7fQcn7h2UNNEu4OYPXeENgF5mSMNut61ZBPMGnQVCgJKt0",
-	"wNpVbt925kR5O6a8dYisisBuRww03EMxSeoJ0/lJ3WR3S4zb19PmJPsE1cQ9OoluJWikcykikeVu05GE",
-	"NoIjgBm0l7SUb2S1Xfthh/Qyzaxt3iGWt/cKmIFFL1MCmq8iQVebczR5AA/7MgwG+aziqVR30KHG/hzS",
-	"qqUBmwwVbr2ynwp323Gvo/BNuZ1diZecP2utRfI3sBt5cl3DfqsTf98Jf1/zRhQEwuXWAuEQ/VQoFCo9",
-	"VH/h98xJBcuwtBwza2QvSog/V2PWdoopM/sEmt2Is67CGv3ajok5OhiSn+1dEYZomQ1HvivKWnf9Z1w8",
-	"35EHf2NOiEgvBW7w7OzyvOSSXgsMBvnBYfBXF3KpPLvH57/OiltLv/7m2KmjElaraK/IRh2bOjYuehm4",
-	"KCV4f1flre6Nx8RaA4FaG7DPlRkRSxqwUVMlxXA9BvsKd4CmJ/76uPy19vj2wGODj/7EaJczWkctQXUd",
-	"UUMEY4kOoJrVXsdl/Peea74EiuEdmzJtCFWK39PU10OHiKtUZj7eeg1pI0QKpokU6cyFdUJ0FkKdLio2",
-	"ds0LjOJ0yMhAZiLBrgQ0ITAz0p/hfxqCZfg7Lve4Sotg9x8DjyEfqBW1CsOuHj3D61QO8K0exFuaTWPf",
-	"/Al/88DoPrj0uCGtucEV03HGCLuvj+fhI114pMEecFMK8bVYjgFnt24DaBwzrbtjmawR3HWco/jb5Y39",
-	"FJfA5Gpqy9zX3T5dJ6SqWMxgrG75BVUVZ3iJEWSYawQZLqZrWJ6RUsPqis88FSzvWrdS8dsqU2FUuVLN",
-	"ZZNZ1shup2HR4sF3WjSd0pnuOi9VgV+UhffzzvkzJ7z9M4vlw7Xq0fPOxaX7NUv5kPd5iqXR+BekJliR",
-	"HCMW4EXhL+TtdMi6QyWziaUmMYpV9+Kn7rMXVggAg9DwI82+YKPslTFezp9bBad8AzutER+OiuqNg4u2",
-	"pwJSbvkKaxWgwjNNxVCBoz52EBW5ZH0U9d4LaK/DfPS03nz0dGkLfsWGXGPeJ14TCHLIAZkwOUldR6QS",
-	"IBWWqCDyyYyZDumVZUzPvqCXX85em7wxVkSKJECx/EfGMkaogez4yGo/04KC5HKJ/NRA87omPfy2ByGQ",
-	"PkOlwKq0gbW1P4ubxQVhs6ainMLFaELH0koOo4s/AtAbjLaI9mdRDB77Fzpo9cKP7PNzuC/5s/Ayl11M",
-	"vu+5/3Xtx70fIrdUKEPi2mmVikBavQezySFkPKaXZ6UOKlb7BCouYD2TEYWWGfasSI998XIEDSOny05H",
-	"Tno5tZfEVEC8iXJDvu8hzKjpgnLTgxnYZdk3/3D9WYQSBcE4gOlIRfrSjPDuwNrt+OEewC2CM4uwyLEO",
-	"oCfKzz8/sogoNmBKYX8vqYZUcA183E7MKcr1+DrAA/ZaAfmgRKGp/5J9mbA0BUNxFVnjH0fR3Wm9+l83",
-	"rQaEA1IbrKJOHMELgXtNFBsKKgwaYWvw5R2C8exux3ck3R84yMeX+UBU3XDKf0Qt2UeUr27V0TetJPhn",
-	"VvU+Xa6vWKx1V2uKZAGq+5iLZJ2ushQFkwovJep1ln4mEkt6QL0P+mKegA5Q65H5fSSxt0hNYjsIlyk3",
-	"Iy4IDfYXPIu2Re7OaZNbK7j8I7EcM41ivqh0aDrFtPjwRTC/QOO4A01jUNJMrsuZ74KxBDA6vTjGUn8h",
-	"wdPDVJv8PpqFOKxXidDVYUbMfVLnGbK6SI1raEWH0L/Bjh++U+iA7OpCirvVhEc08fcF09ShBafVl7AD",
-	"DvkeAFrqstcdR1uewN6cFQv3ZiVReDJnH9Ocjfzru5rFUiR2KZfPzxswc4HCD8jWDTiq/+FYzyOYuw9L",
-	"nh11ufFGxnbUe1JbT2rrztVWqxDdu+t6EOHAh3gIDdPdPQfZFg6i6Psiik1SCqjuoYBy3CY3Trn7h+RC",
-	"z3unpIhZRRKxcw5Vpg3nI3pv14JXL9fgCR0YyDGmVm1JUzllCTRgpwTl0Zznpaxxgh+Gibguta6CN+Lt",
-	"3tAH0zQghVScCRNMrhBTQH4UtcBFVcEjUyqGGXhEWiPa+nNd93Oj+BUncXESF48pLg4xgWSZ1yKHN1ki",
-	"Nf5cTVF8QpMxWlEHka1nvOQu1IdQbhakgq+2dcaqC550Pffp/RC59xVzUgpxC4Czd1RLvgcUfv+n/a2r",
-	"5i448kN5LwtyRqqyZ391iQF7vqXAeNyMwXpY6eedK8zpWo8O38qdlaYslRl2583SdZwEy54Eiz+bk2TZ",
-	"n2Sxanzw4HKR92Za4uFYVdLwhAnDB7M9ChtvmMgB1EU6YTAFZ7wOSQB9hk50SM10PvG5RwsWiOZgLZii",
-	"E95AJ1MunAt+PtrfJm/EvFlUGMTH74vDgMU0LyNdJLkct68I1uPTzsKK1onf58Hq6gj+YhZ9bs5RAnzg",
-	"O+0ErBSsi8Piez3wMCDo+OHdJeFWhq8uUP3VOiqZulli+3pM6Y2nua/FOGu87vQke09G3SGI3k/QN0yS",
-	"mI63lLMpo/f7rGK9Af9bn3ExDL2+waTynHxE7+139s45wVYpr0ZUEyYSBuJmmXtwqZkW+c9wQoB7khCO",
-	"qWYb2m+ww1+J/RbaAp3st93ab/YmL+3K9PVLmZQNzEnE7E3EuG4AYNYEI8+fyebyBkImZzI7RC/iSjJk",
-	"FWdiKA4W0rA8qcnVCttX96B4rhfN5zCVsnnL0sq1TYFu7qtLH9hvuJTvM3NkaA639M6ejww2sRQ0JSOp",
-	"J9xA8l2obR2zhMc07TIwNEU8W1NAfbS7ZDfoFJaqlz4FoXn80kdmJpZj1l31qvnnl1y5h0Ua5u3bA8tO",
-	"om2P1hMTSS7TJJy778xsLw2PtzSq8nqBPUm4jz7TAlyKVPgaw1KIy7kh7YPlWiRMhNC+UnveIWlPOpXy",
-	"jiUkmyBOy67tsi3ML1zxUdlf6xSZRK3JaKaBE00ohwQgx9LeAUzAlBqHcU5JPKJcrSkZb/Eqn+TiybN3",
-	"kk2PaHYh2W0nhTIlzuiU7jOG9s6VYmpiZ8MSYudDMqEZEx0vjVwVClfaYPNHtJiChEbU0VJdCxhWrnKT",
-	"FkCbrAhhNIEyWwBmThNCNelh2QjOoWvn0KsXWdsnk5TtP8QyDdMPQTKwBYMhSHU5zwTkqvYlOVVZJpsZ",
-	"hHYPgFpu7M04LoPwNyjvtYqAnIprPN3cutYy5tAnFDQ4wnXRQpSZ0Txh3TEVgJiwphTMlID9OsnBb9M+",
-	"XP/mLRiM8zfwYWlcYFcnibw3iWxpP5dF/jA2F8t7bgX3xhCISOki+IRIACohBygoPFJMPLmuymmRA3ug",
-	"2kCuSl2q/uot5Spkln3BUVlw1X3kXJNsIvhwZIge8YE5mNZyJ2Ps4IwxYBSHwvcjmE53Fxf7axEUrgse",
-	"GhFjmoBXjSkF2JfLBMaIiiGrB2S80aRXJ1jcb3sRkfdMQWGVewwjd4U+d4rReORajMFhMTOV6u47gA0k",
-	"CVcsNlLNwBIZUGX/MSP2WeDPv9P+B65T2ZjOoDS/gNLoIQmNa4sjpLBM/uKc9PCbLvsyASMptD8zoYOO",
-	"JDJN6kr23+HQP7ud2rxsf646rVBi3AvAbHYT0cq7JrSvmTCdPLVVpgnThuC+h+nfsUkd4p8rYC5Sw5h+",
-	"+Y2JoRm1Ohfn5+cr4Mj1hJz2OkRIN7COEGgT5oub7rAaeDwiRjoXLqmFQoQ81EpASEtsK2M/utm4rdOg",
-	"LABgrI6IZvYEIEUWgCbGVAPbdiLn3+egZqEt2B/A11OQM4AeUIuiiHi1xQVww8Z6bnufL25uZL9/g88+",
-	"y7+mSlGMGpoZwNcOpBrX4zHYtdpfrrJOj9bUtjJ2YrAz3SrLhAEeXOPF+baLbBArsKZlavvi8unVs+cA",
-	"o+yZ1+qSCl//rz+j1lCKwpbZV/x08axJAOPzqxxLsfCmthOWRZH41O7biFqdSeWTKoEWtP6vy2H29tPV",
-	"03ev3mTvX72++O0fr5+++0d8+fbVzfTtq5vVhSRyvsdGM3Ac/8yReWVJ8i/IaYATlbiBNRXSIGaKjWAd",
-	"F4daZf91GSnH4ZPUy8TX90zNiH3Gj+alExcgWKjQU6YATs9S0xIs4Wvy1CfLe0xlXEhS3VH15zC5BTFU",
-	"wSrgyRyelqowYTvbDvQsipzMjkjseiD8n//9/9TBpsgJj+ukSQW7a5C47anoVueq3K5RcX3XTdk9AzQk",
-	"boCv/EytLOD6joRvYN74myIVtV7Qi/j8qs9+/DFBnXtz2A9/MnVkcpOmxJ9cQZv8Gbfi7LdQ1bxcs3TP",
-	"h8f/jNYCufo70M3yZ+GZxpXXQFb1WJxAxjJhYZ8C0eYf/rFApk/+Zf+pxxG5Lamb9tkIuUO5UMVDjBTo",
-	"2v5Nx2wdGh2yQKLrK4q0z1LdgES09MwZjtmnmoM9xxTUqlghiJa08y/AR6kdGgJA+WdBqE0UHzMlYWID",
-	"/sVb/TlI8GSipDXRA8K2p8Qb9w3Jv6mjxGcX8eXgnL5gT/tXrbWJrg5aw53Did5qsDwCtdUR29rgHW7U",
-	"d/ZqBAiglIs7oFNxV0+nH7J+ymPMC7FPeqBTZe36NtCgb25td3fBxBxRfQ0UjeYgvKJoDGJiPyCIjekd",
-	"W+zgR42h8WhsRSAVMzIGG8wakN6bCOkkaESGUKGY/+mUos/RJZ0YTRzhkoSlzGAh2nMfl7MiOZ+kQUa0",
-	"yFbQoroJo/zGxfotXD5anrWSM3KwxqPvpGBFZJCVGdckGdiPKlDF+1ygAr1gB7ZolnD55P+3/g/5mA4Z",
-	"/jBwSuxKMjNzds7Dr6vkNX6ZJXZzA1bX2cfgZJlXCqZ0pivmsLgAz7hecT2RmnvYlMr39fL72MOIMKEg",
-	"yh4YYz3X1uX580M83q0PMidKOLbQQaRakCCpVMBm8niErwI/4tKdt/O4upjfTcO+mCeTlHJRXtYqiwja",
-	"jM7cNJowz0oi5P2Euaphx2xTRhNNoFWAlyU5x6rpf2s/00YxOq5Di6oQ6lSbkjFjR/9Ok799/M3bLRNq",
-	"RrnZkiK3LActaqyYyyqXmJdjY7ZUywzOSho7pG2QESimuCJG3jFBKOQ3erML/Dbwvzb5BS3Emw9vSJxy",
-	"gHyy8sOuIion59sX61hOmK5UQd+yrdHv2JhyqxFSrjX97/ZVXLX99yvHJi7O88ZQmYY2EwX4poH9Gzv+",
-	"6hGf4Hk7F41TUm/+sqHbxv3E3QAMYJKEEaOo0NyQmyFN2D9dwyi4q1YltUYCU/aq4u7C5+jSRjXKzrfw",
-	"v4Ir3o1081//qTUlb2WmNbVXEC2Prh/mj/yjMMQfUUsK1jV8jOvW/oYWz3zl1V+U/USrqtJvWa1gg2t9",
-	"KEEQv/9zCu3vI0nomLz5/xe4zyc+FGdcODW2EiLO6qlATf5ath8KERfAAygZcJYmpK8YvQP0uCytUN7Q",
-	"ffeW7R9yrUB7dI1c3LesYdi0bW7kIQbmypygAFKCgRopmAt0OcFQeUedjIG3PlHsXt5hEn91jv0vP5Mf",
-	"z89ftMlrkaCdpJm2NJ/bRYoNFNMjJ3b6LJViaOVzm9zkbkj8kmvns2QJuTw/J0ZKdFr2MqGzyUQqA12A",
-	"7pjoWuHY895MjNzjW65JphlGC2EN2i5NZqbXrigMs8u7tb9qrXq3v5xNp9Mzq9OdZSplwnLKZO6Cwzxa",
-	"ndZUqy66MfM5d0dcIOg0bAuuZnUi+MjuHfC7c5KsQQ4LSTDO2runKceCcyGJPR4GVHmFv1p+Ld/fZGb0",
-	"GgK8TWt2rl/13P2h8V3VvbUa3DCjKmEFla7SsY432x3Rsov9/MerF23SQx2oGysG0CA01S50i7UyM23Y",
-	"WEcu7DhR8h7M+LFm6T2zNhX56+3tB/KSah5DT5RZeCVPepbpfxb+A81ixUzPl3n0ZTK7Jj0Q0NjmRlCl",
-	"5DQoczNiaYUMFRUADNArXSqcpjZ0MOgQRuNReSs/C7s32rXc8RFxpD/StyqndkGFL6ZNbjwWqCUuNkfs",
-	"EemzmNpvoGksqsNmKu3DSiO0jRlxNmh/FnBXNHR/QRx1OSB+tztI7FzAjew6guxF+Uew1OIHuDlRmUPA",
-	"U8ghos+ilwl75FLxf7Kki1vduyZX5xf5a9yn9R1jmmcS4RKspE9dnkP71cI1Af6iHX/JV2xnvHBjW06T",
-	"BJtEGcFUx0dk9Rqta+0erM92GpHCuP81qmHgoRuwrCvsI7PCT36Gbd0Rr2PWfjXukm3D3Qq6+kOhw3Kh",
-	"dSmEuG7f0coo4fvSXI6q+ag1o3bcddQ5ws7cv4VEwKh1Vvjrj7W6YNpHsSIi3/tWfWrF6k0ySkYgPFk3",
-	"DxobK7khuymdES78BwK8i9VNOe0Tj9UHw43mCAlUYSDCd68/VmdklvI41mhIDUawt/2V5FpTYUjy3Wvw",
-	"Y+SOQDGU1cmICwM31QSxSJqPnVFRYlH1YVg5xz08UyxzFTCqaxAuClVN9hBC07z1bWe8E+/LNLW/5nHz",
-	"V9Z7yewbaGwW/WQr3sGNrk/TLdvWn0GlfZ4kx92Fq0wllXb9TZJY8TzH6uvopEpB2L71SZXfd45Otk3K",
-	"/xqYddTQtbba7tx5H4Tr6WGejqH+lW/r2ux1aQuOxTLXeYHwQEEO6eE97BHIcSSKGa5A96tztG4nLJp2",
-	"uYY4ShxnjKfzEmJDvWEP3tgH+f4B+mVXYOXORbs2N3fW/BNI6uBSnLnbUm/6ffR2v0tC8TjN3IwSxaYu",
-	"RuiSMBsxA1+5uX30UzsqSzCXMDu2B7c3AGMpBlyNMeUHbC85YWKZ3RV+8Tim11Ymy9w1emyrZdFvVmW0",
-	"BPjykm9lSjWh+o4lxEiXf1Ug7Q/45kWizoeqD/dbEoZ0aYfbtRCfhytgJDZ0Aiev/QmkkQEkERdt8k6S",
-	"qVQJoX0r9HK08w4kpdnrHuo3mmAIbsGBEx0XQzh7kCP0fFVjj0wyo4mHR+Me4eMRmEZJQ41aZ6W/Cm1U",
-	"z8L/V2Yz4VpinIJryKtldVP3ObcrN2PFt/s03rpZhHKC1VrCbjCB8NMH+8BqjJKQhNEk5YJBiuaEau1w",
-	"nEOdGsSM6pixvGcqyR7wgtUdCaJGk+97MjN9mYmkVyjYw9yRH8JUAumT73tc4ON1PWqxKBKVkcX750eD",
-	"H+P//thl/QWNLctJWTJk3SRjc4W7TwEe2Bddb5Kug5ETV+SNUZslNdoFLOJ8mzrFTRkwlvRpfNedQojO",
-	"m7GrBn3AJM3Gfaas5nb24y9Pf33xb//zreWqig8xIw+XuTy7qJzGVLKh/4zCxfP1W+Hid1rYYjuAyIC8",
-	"GjGamlFXZEZx33DRiqDK/fGH4XBBCi9oWx0zS13rvT8KRd8ah6wtzi68NpjYl9v5Q+dE0mEqF/Py/Tud",
-	"8+JKfaLONXqbB3pddru25vB0xCCmnbMM6HKui/1PIEnAYAv12F+4mCdMk5RCJdmCFqKZQ9EAMdEmvYIr",
-	"9OxXNuthh3O0IMn3V+fnP7SLkIhezfAFYsWyaewbAx3V3UYUUuJXdO7qrD928LcKcE6Xpn6+hREpUWzC",
-	"qCGaDtg1JOpngv9HxohhX0yx9rX1bHDBfqTPLj1/RVszZ7Bzu7FyhuizZ1FrzEUoga1hu5u6mKvyH9Eo",
-	"BG3Uajp+flUtMi8cigMD1PtO62aoGOq/fa9N4p+FyyYHnmP96eEooO0LV2bUBbygTuvixYufwNVmB8i/",
-	"6U4Ui7kr4pkxavd3QMc8nfncy1ecpqkMDT19nuSYCytbCpAXD/I/PWJW30W2l3M1GsdyPJaJ42ebsp79",
-	"uNPnJlHF+/7qlYZj9qo/yGhhB0KnJUDFdddzLYttuWP9JeLnYS08FTFzdiNLU2BmbnBqXxtZNa03Ueye",
-	"s2nvGpv1TqlyGTgDJf/JBOm5W9Brk9eY6UMTLoaWszKHUuKSihKu41TqTDECapQqN+xqF2qX/Gogngya",
-	"KzJXaWfsUu4Ctm2HSGgGnGmaRkSFNLUIa5VmERlQnmbK5RppOWYkoTPtug/bA0X7vjKkMH8/t48qnPTI",
-	"R9Aj4dLCftfCDrlX/vrjv12evX3xP1+txYoPVBWNmuO6t6Pc+XIo/uwVmCiUdRbmvcA5G+nRDkGfpSz4",
-	"CfLY9bHmluLHvZ8woV2dOHCcNrlJtSQFrgIZoYiN6LBZhTSAz1rAh+Mix1y3utLDcajFzriwvnrl9TCx",
-	"4ehkIrkw40VSvdqkwZJfPpY5ukq2nYWgVqDaQ4xCPUi1uHsP0O2fD5FboICGae6TkRNHc6mM77zWUhhw",
-	"7AJWTRJXePneKOyk5Zy8ZYetohwpswuksR3Hc4ZL0+zud0yyYsTTRKjQSOjM1V4g0rLVLXwoGm0yKM/I",
-	"DSzwy23DGAsNSnB0CXD1FWmSbi+OTR1JWMrvmVoAaH1W4EnQM4cJBPu8JsZyOUDasMNwkTFNqCEjOWbr",
-	"6y0/+zv0yMk0Xytx+/3clrIhOeLM59Y0TOE3kBAwADQYl5S2NBfnOiDE+AkRn+zTJh/BGw0eHxMw6BxM",
-	"VACYgkg1IkeFjIQqIoZl+0vh0y6aSXjeRpsJySpzMu55SbWoVgBCUHcdXSJAUy0O+NPaNspc+kq9rQ9f",
-	"E1qku8enH9jpAraRww6CHiOIH7QBQSUsTrnYiaSkrpdISQY2awy42R+bbHPNG37J0pRkwvCU3EwUL3WO",
-	"FLIb0wmNIddhXdn1yh3qSXQ1QnpuO7eTXGOmNV0Gp/2SmSlzQscF37x6WQzdRpiuZBW+lOrcuF7IAFsh",
-	"2+utn9Mp+3Pb7M/m0mn6wE5avzMSUxH0Cx/qF+Q2Yzqhs/YSs/7ifO1Ki2cQHOZJoRx5S9RTzwbcJTvc",
-	"9A1PmUQOHs1BXic4P6SUC8hXuAatkQohDel7DOOkEGoEyq8riysT+F4L41a+z5verP1E5+cmUXW1f1fc",
-	"GCyCf9Sbbcdl5TyODQSWkOYsGOG78qTsXEMcUJ4em3oYlEAkkm7Ck66QpkvtbUrWp5N30rwKB3nSCZsx",
-	"x1KpixphuIoFN+AGRFcAd2qO2l7mfYu9g3JENemzYSaapTac/mJiyHGR3V9lpllCWKoZ6JfrU9xHPMYT",
-	"rTVCa7f0jhH0t+f0FmL4o0IO3Lrkpg1VjSciDDz62cRg2ZfrXlwq2GmO5mANp1DoKRR6CoV+PSzvJRu6",
-	"3NDNdQnLdrB+qlH+1iTv8lM8sa8T+zqxr6+HfX3ITEkJyrPWkal5jWiuv8gCZ7PHwLXhsX4SZ/0lzvPf",
-	"rTYYU0H6DGOo0C7SnQhLSEINjTxKTinhfqLkgKes2GURgdqzhDMRQ2ro05J1h11HqntwwSSbqsxfvddN",
-	"1me/1fS6uUlTgnvX8CWwZ7MEKix2WxFwE8NR1h/vk3/Zf+prNF7xMRP2RHU4SojF+640ERkzak9VR/7s",
-	"7UdmJBOZyuEsh1Rd8wJcLQZX+qy6xVPW3x5hP3Re/fc8VghBH7eo9gLqXGjcNOTaqIDPloQNC53SgKd9",
-	"cXzYlVfjBw6MnxqjeD+D4nGHwG/P77wVtawIsKLpRQuEZ8qoDnbtH/Zp3PziWPMz4iKxC4cuhB9f/6X7",
-	"7vXvlr0KboK/q4XvCqdm+Qn2Qfb9fMdSmJHVP1xf0YC6m3f/bkNJPZwsbLg7THtIVsSIMfJ1Nu5TNZTd",
-	"hM50q/P0HBpUdovbdgUVfd2YpWmr8yz/ozvmQtqtuTgvfKiYNorHIF7tF3OblPe/8ivKZ7wZOBXctzp0",
-	"fvjusaje943K+uw7TRI24ILPAeaUeMDa/aOyPvvZXqpQXlDDPp64vpxLunFAUReEe+wvsEcxsoXAYKhP",
-	"BbomDJFZQdMNTzgEZWmsPQ8tBvSdDnW3kAbtGchn8Vl8MnQwgBIwDH8oBgghAz60FBOYj+uRXL7aI5km",
-	"pJfvfC8KXSUBSToHbaZpeo2r+yy8yKJi1pfJDNCdUzYwRGamTT4hRrb9UU4Q2ITZSXeNs3XFbIb2U2zv",
-	"y4AXAna1094QMDumKRMJVWTGqIosWzUsBg8IFNNBRkiaOp49pmrIhe6ARwezawAFQbOUxUYHmIRx5JBM",
-	"NH4PEGGOK0WfhZ0uomjLaSna62bWJjeeWdjlIC3ihOx2O+q3X9o9iAgl/5FRZZiCjaCwFFdal6afhZu7",
-	"fSGgZbfJX3mSMOEu1IjeMyIk6d3TNGO9IGxQmSQ9nU3suWuW9NrkLS4C/VhCwhE5k89NHpcHUxhRROcW",
-	"0oCkYwlcqp5V73r2/TN7YQEn3vXHDjcrkdek92Zw9k4KhmZYz9WZa/L0/KpNEPy7E1IIvIjLaSE/Azxo",
-	"mTDop/YUni/SjEjCo7AuP+ew9S4o5Unjuk62AlwNEMP1Z3F1eUl6RsrumIpZgTn3ItIT0nSlYN0JU1wm",
-	"vVDgAxFGLhPX68geUABBd1cZfutn1nOtteGQFy9GD9/WtbOwu4w47mN0q1NBDBNwUroKrdypBa+wqHmO",
-	"60HPn9fjiZn93d4ab5VVqLdKTvEW9BXA7id2s/qza0INGUugIGACcD+j0k22U2uTHnxTmTRxTZidArbR",
-	"szwNe0U/3Au6ICofagj9dHk/6J/m2kGDVvAfGXNfO/n5QBtsVJNgndfkf1CRUTULvaCoNkhOFRtQkxti",
-	"+VBr5WYodtgqPJjfqJ9URDjmuSSumyE1DCCqVp0Q9NDacjqFXuHIajhb9bi9vf7gWa/X+nujsy4uA+Xm",
-	"tZOHVlSsuiAfHq9YT2gSl2U8aS1dUbHZ+bZL8koA5HlyTT4AEtLc2ipxlUDnrsGmuDp/CJpi+T1Jci0F",
-	"2uCizbDKFuOTDzSLf2B3G74vUPYc1gNTYwRqoAHKxEmiFdeX11E/tMrL88ddZqDuDVYlQH7RdB6nq7rV",
-	"/9J1XTZP7wvXcSInWZoD4W/ACebe8OCirx7jMHuxvs/1tR70fbQfgXsrkUyTHpaIdkj4rk6UITerSnQE",
-	"F0TUivX9Sohz+TTsterNOzN6dag6rhS4hkE9O99xl/gySjWIY3TmXjloHIA4gB55qIldXVzaxa/6yxet",
-	"ot846PrenUGX+SHAVF/0lqDx5XVC1EFBMlm1pDgDI/2fFw6j4fBcHxPo4uy7oFQciY8uXLhn9ajgcX92",
-	"dn55dn5xe36ZBzoAVKhjlw3hqpV+U/CxrOVkAe3d/sRf/nK/YLeWCLU8zb5EcIkivBCfxbvXHyN3XNFF",
-	"dHVxGZU/exFF+ZX5LJb3hK1y9jh771BCBA/4ifLZ7t43FFyOerlTyLuRSS/8ood+C8s6s5QGHDMej5zw",
-	"GYNBZieVGZYQIadrxQve5FNrkNGB4zV3rvrZBbz+Gl6Di/R3mSR2+0RsXKouOF+x9KD4S8KFs7TtzfuS",
-	"2kOigwF4fv4bF8l/Kzk4U9pnCJ0Lvfi8E1SwKQBmFp4cqPC9gLK57J6lKeAJECbcDP7r/8WwxqL7OFB5",
-	"6xm9iM+TF+yy/+Ng9USucDDLwiqFi/W4sRVevDYrBljK3HcJHYy4NhKtZsfCdUTYF1N08ih2z51rSLCp",
-	"tWDhZlwTIT1p5y5GTPl2Hkp0oRVjKzXQxTWFK8VVPIAK+ObTe/L04vnzswtC08mInj1trW7ULhUH7vkK",
-	"1ejnohO0Zjj3VUkJ4mOriV1Ci+kxF/jnxYuCSsSFYdAEcoVUB1ee88ejByILx1NHOLfQ0AzuTOlKPi4F",
-	"TX32YFAaloii6m6UZdpItNWFgS6c+x/cjADTJljRU44uqIFDzPSU0IEpsXuE/0wy1ibvij7+z8KaMhEk",
-	"pVoJ04ZmrCGg7eMJhS3FEmZfXDyi2teQYPZOz9Nwd8RSdJy6LhxsitPVn0WfaZ6gO1WmCaDWk6nM0gRw",
-	"8eziNBfD1Jdz6E54FFePnmkscQRnaWEaiCdadsJ+Fm7SzmvvLDzYMa6JlajuI6e9ug6puMaij3/O0Vzl",
-	"lnVHXzjtfZbJ1FoG8911qqV3QRXegFjXKaFpMF85n0AVp3hXqItPMohkNgqvuXz0DwXGUNCo9w+XiZzN",
-	"Xd7FxBv4mFAkwM3Ug+VAmb8DjK9IyEhOCZ/jomUNoLpZFdAs5jSh5MfIaiDVSqzJwmFtnbe3HaWtmsMX",
-	"5ykVoBxtYuB6dtYt2fdFI3Zbyq8T0ZPiI49qGoJo5pqgMghB+knp9BuxGIswhdARufa+vy+H5vMAI2YK",
-	"kTvGJgFLezC49hJqOpJp6N0KNx3KkOFmS6Ub6drxN42tC05dXHfVxfX1Fxob38iVJoliuq5XBPbzqoUG",
-	"v1o14jLXqzVh8AHFVIqt2rVWj+c85a53xwpNakttZ3m5T9EDMbPddYxdoelgaLjGtaaLDTlHcsy6GyRq",
-	"r/jsxTk4QMQwo0MMLdu/ZXxnVS0Xl/CO8v/6T60peSszrandd2QiXSVTyK77I2pJwbqGjxENXocXzB/N",
-	"yk0WNR8K3eWia00KzPHVeioV9A55zC64lqU9NlYACIB6YxEIpCB4kOv+Uer33QqMvbW8xUOM3jWaWt5n",
-	"GR+2SuDDkbkm0DKeUGIPGuorPBIIGHq9Jy7zqdcmUEHdM9b+UFTNuv64esXqejhUwoU1HmOEExlniHog",
-	"SDySUjPnkJFTce2dlhFmndkfY0aSktlwBH3wMgP2INc6Q/i6QvdGxxwJ15/FfEtfmJObIbS3kJJMGb2z",
-	"TM5+Z0nPL5UjLC90NX1A1lZZdcgI7BHt1Zx7gNfM84Eawl88X4in3zNBEjUjiluqa61FW/tBS4Dz+Bpb",
-	"AiPrqG8F7JIVwVWyJhspaqerNwWekUQCAYHa+SAFVRlbjnga7RF8Es8HI56jLWn2jTmUIGO93HbJ6JsT",
-	"X9O9jjFXFlXt6UhirjBIfZ0DDVi52PEhkiBOA/aPq35w8/2uYExG8E6aaokqxGfRK13KHvk///v/9lnG",
-	"6Boda5beM90mt/SOiyGhUzojNNiroIGAWxt82fIO0fWhykqpGeFmBfFfLAcNzf3HVCQUIkxGUS6c43bM",
-	"teZiWFM4WiHn8dJvJueb7uRcxRfIG61lNpBZa03Vdw8NnGul8wHWHi4RuL5hc5My90lufjdcR/3aEhdN",
-	"U6KZhlgqZgQDvRJlhaEg/cxgLAa4RwE7dmV2gikLLtqkWToo9FzHs41TqSEodHEJ1FeFsum3YDty20uN",
-	"NmohTv6e1JDHVUN8jfTF5eY10l8Lc0LAKOE9AFsxJbUrprQGZ1lgJHLihH4NG1HHz0ZOxsxhcZGn3xoX",
-	"eT+B4GvuRhzSEvDVJqxEM3OWu5d2q+OANpLygdGEEnshsWut81eCc3LeL5k7Dh3wObT1tnfojIutdSHk",
-	"Vg+4KWsZmmbmg9+5I0G5a9il6Jf/0e7FyW7ZiKg/MUMoCQcTrmADdG2kmTRM079YYpNjBr4ES2+p1IYk",
-	"DHAlMTk0llAxD+KiTRaYQGMGDJYB+SJjLkim2XINRDNz+/72w0n5OCkfJxNmXT4FOJxSsDN7Hp74plDa",
-	"tjmf8k5AvTS6QTFXzApo+9vrJpJnbsPIR5VAc+Y7eiVdKXbdAaEwFCTPFP/+Y/USYqtLud2uq2vPv67M",
-	"n3m+4+LAwroKbPWqtRrDXZUzWi4aVoqgfl056MZSJFlcgzO3MJglgO46vPiepjzpQhY2vvVHeOvTBrM2",
-	"PC0dWOYGxC48mWMu4eOHhCq1qLcLURCN5k+fETgvh0cSkkE0RnYgb95pT1Kw7zSmbiAoZ9GOsfdI+1jw",
-	"gJu6ThG3OeHtL1tiGf0tpZfaq732zd1PXkTY/W8sN+Iji8GiL4qFBnSIJ//y/+2umi+R56VX5kIUyGPb",
-	"TnknERM1QBVHlH2wwd3eRMZEVXmGIbaugNK81jWhZrSodGESb5nrrZnU+0Diw4KoqkgNqJJaNYY83uHN",
-	"RVfTCQAL1//52cXl2dOL1gYK1B7i/0ul0JGF2aRSLDYbSpY/ERy6up741pox+LVlkcoe9RO4Q+798z/4",
-	"K2BLR9ZuQ8f3mBlqbY42eRkKK8cdyOs1iscAaPdETpigE96e0XFa+gCwVewHiYx1r52TMRZaVzCC30cS",
-	"0gC1RxZ0q+6Qv72LCriPEXn3l/cRifk9T4mWMWdmFpGJgmAd0Sw2UkUEMbItgUYEYbPJgMY85YYzXZjO",
-	"+4JrRlfM6oaMOSY6ow+qA9apmU1kKocAVpTyASPxLE5ZRMZU0CHW/YNzMUtLgyHQeNUwt5izlLsZgx8R",
-	"IeuxOj3KWZMPqkTBURnNeTuKe47xhypT3Q7W8S/TUa7gB/hhrlyaRyHFu/BuvKYVxnRx4piMNaYzyOzs",
-	"eNROQodMxLCL+fmSvNCvMMzNhzcEQeZ1jRBBFw8MNOAsTTQx9I45HG3EcrBLeC2GKdejiPyimIhHEblR",
-	"tM9jWO2nib0LI4+cQU2e0z6mdwHEaVw80oDnvES2pR0Hyxq7pB+RuA+sQLaCTw5cWImmDv5bM5pCpxg7",
-	"hxHlok3emACuhLAebp0u5S4igjlsWK4IILqUdjBLnB+oCo3cv4ILIlXCVAdv32AAzUTRYa4jMuYAwAkr",
-	"0LFiIdHujrFJIVOPxJlSTJg2eZPg0w4FS6Sz4u457OgqunMbj3C3fMw6QGlnQGlkMsJy9ulIOqKznB8P",
-	"zhKoNtZkVYnLOrRbPFEyZgnUes5TJBJq1Sy0pa4cbZZDtiDAl9pT6pD/8en9O/IJJFNEUjqTmSEj7h83",
-	"7IuBS6ftwdCUeEdzDvltTeTbnNkRPeIT7L1/nV8+miTBK1aY/C9Sjeuu3YTJSVrEmCaF21y44Fg9MWEx",
-	"H3BLmzMiGAJSu0FeMsEGPOYUgBer2TZVCmpDcIvwxXCL8PVUWb7MBHDle2nlywDAPoliOs7cdHyjA3QL",
-	"hrRKCjC6hQl9ZDGbuFLPhY6UuGq8FTPSL20ANN7vwJcwLXwiyuEVEA85iUJgSCXudvdZTMfgTi5M5FWG",
-	"KgyrOwPotgHeGxjCHQkdKgY1/xFRbADNu+CuSHkHfaPa5DcuXKQIauqAqKm1r0t8B3q6152IUfTeMjyM",
-	"YNuzMXLILEsuvANah41kmtS+BS57DDMB/OkRT5MI8Y6nIwQ9xg8JaBtWazV+A0dySgZU2anEmDdbInye",
-	"JoqJOn4UYnYjaqdulez+DDTvwktuqb6rmvrHIuRPTFUC0M0AmQSnmTKa6GIlYSjnMZJQH99HAk5T7VOR",
-	"Ac2CihnmNRbWYkeouowjaeRQ0clIR0TH1IpozYeCGsA6zi8ZilsQAXhDRGL/ii2L6xBtFKNju6tMxGr2",
-	"/xF27cgNwkD0KjoA8QHoXKZIkQOkWDsQM0hajVfESeG7Z/YjJDx4UpMBZfX0eFja99JaYJZa0mbp7Zg0",
-	"UoV+iS4dJ99i9pgznC/hCXLawpmtNcgdzCC5lEn6Mno5Hp0Szy3BL1kvtPhZ+yVEcmGA2DnQrfolykIm",
-	"e/GJvu40dt3L1bJSybI2KTfjfg0Jr7tjfhP2/yzV0pefRPywmhmAVROkdMVv8NS55GUeImabghG9x9vL",
-	"kujgjq76wskNFdZDZPCJ7hsgaDdcVy1QFBf6y6f0yG2wQU9Ys62nuLHjaGKv3S2kB6YGmvkP+Vuz0pbG",
-	"QzCPnJgxeWVu+LLknuw4ENs2FVWD9SLNNqPomxMua46KorD4mXAVmqeWdJT//nWD0qTydp5Yg1JGScXw",
-	"mO0hULg0W7/9AzG6jAf3vkDMou+FO5nNA3inH/4bOZzxPO/6MX9pHIfqKF2NvRunH4bDcuJL1Sme9dHt",
-	"gjoImrcPWJv97x/3vwAAAP//",
+	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6nXd92jyHbsM7alI3nisybWVKNIVBXSLIAGwC6VffTvfYD7iPdJ",
+	"7sIGQIIkSIIsdkudeP7IWF0kCGxsbOyfn/3rKuWHgjPClFw9+3W1JzgjAv7zBWeKMPUtZrsS74j+U0Zk",
+	"KmihKGerZ6sf9gTl9lfEt0jBvzckl6tkRd7hQ5GT1bPVVqySlSA/l1SQbPVMiZIkK5nuyQHrMdWp0E9J",
+	"JSjbrd6/T1Zf/oB34a/dECEpZwnacoG+2T74Dqt03/jYT6uHP60mfu9bnmLzkfY3f9wTQWBdjByRIJKX",
+	"IiWIyolf+BsWp9DoWCGSS/MFzOSRCJSRgrBMIs4a63qepqRQD6rNmPL998mqwAIfiLI7awbr39hvvU09",
+	"ECnxjshniGi6iwRhgbhARNOA6qcNy6ySFcOH8FTrqR3wu28J26n96tmji4skQKoXhClBvvkizAAp/Oq+",
+	"XGC1r79rflvTbJA4Wy4OWK2ercoSngzMgGckp1J9D8MGmZ5KlSAsEWXo6t2D1L5wFZ6X/mlwSh5RPr/Q",
+	"e6UUEXqc//47fvDLW/0/Fw+ert/+2+/C8y03RM+5h2LlhnwikZ5jD9nKDZkyvdAEhOSi+/krRt6pdQq/",
+	"XjkBUWi+2pAtr7fx55KIkz8hGK5nCg8vwnzTxzHu0IYXfzazfJORQ8EVYenpP0jgjH+Hr4lEGAlSEKyQ",
+	"xFtyiTA7oZLRn0uCFHmn+g6SN/YDPXjfQXryJFkdKKsoFJzn1sjKII20wEVKS6MjlkgQnLVk6mcgU8OT",
+	"rKVwFAs97Nm+7feckag5ai5KcZ4TgfZYDsxLj1hNbhozbV9j1nflFVgoxFl+Qsc9zY3wTs1dqSeE1J5K",
+	"mO6lEe44zzXzUzUwVfO5iSRjaV5m5AeucN6d6QteMgXfFvwokeK857hRM8xawTj+FDKyxWWuVs+2OJek",
+	"msKG85xgZq5Oc913jz7O8yuEs0x6WoEWl+SGiFOlNfRMqVIi6rkQVh5Wz/6+wnm+ehuixrf0QFV3Iq/1",
+	"4jFInb6PwYvBdT+5SPQ+0IP+NtxXB8rMv+pDRpkiOyJgEmNcA/xLJTpipkiWIFmme32PXG1Oisj//8WD",
+	"z588+ezJVR+jDHJJ8D59r0+lLDiTBHbp5fNS7V/klDD1pRBGaFve1f+JiyKnRhn64z+k0YgqOfDriphX",
+	"VpTd4Jxm6xQG0rJC/7AOXD7wgF4x4wpdM35kCFQqLlBGM/hrIfgNQVRJkm8/Xb33V/c7QbarZ6v/3x9r",
+	"HfWP5lf5R1iJWQMss7XtX71An//p8VMkSar/hJ58+miV+Nrtjz/++EAPQZjSKw7s2tf8aBcg7STVnhwk",
+	"yW/INP1PT8+b7lkk3wk8SHFBtoLIPVL8mjBHeHj1dmn7Plm9EnyTk8PA+grzxL8H1gn6SbXMlf6mwjSv",
+	"VvVzSaRCG0HwtdaNgYMOXBAkypzISyQJQUAT+amjjlw9+3s1cLVbjZGpRFtK8kwTyj2h3y+4PtWa7n+E",
+	"o/f+rT6RUmGW6sFKwZ5pjeDZxcOnjy4uLi4ewP/8Sf/Pn90/7f9hfV4VVqVcPXv86FGyUlTBrRpYF4bV",
+	"1HqGI5j8o6NL9Ba6zQjs3xt+IGpP2Q4kkeBsZ8hn77EbfSI4k2BjHcFEwekemTWgA8FMgqyzXwJ74tU3",
+	"RqbofxSCF0QoagROKghWJFtj1dCnMqzIA0UPpKtUtab7a/d3mkXoZskqx1KtS1l9vGPaMUQV0k+hHVcI",
+	"mzOTIMWBFAfKSqXnFzdpZq2F7g9EHbm4DlySL7754jUSWqZLPZMDPoFeA18355ewDFgRbQU/XCJyKNTp",
+	"mVYf9Q2hyEEGv2j/gIXAJ/1vLnaYUQlncB1JvEKQG8pLuZYkFUStS6ZoHpaROWc7mLN51Cr3CBZtzNg4",
+	"Cgpyw68nsopMeWEYLZ4cZprdtbzUKh1lvjEO9/WO3pgN4qW2+pi5tiirtXqn3XU+XRbZZO63Po7GC5Sp",
+	"zx+vgipHfQ393Vgz7v3EP3uNqXQ5wrJvRU+Pa2tli2/+QVKlp1id9xfwBRDzWUb1aDh/5Z1/qzg2RULr",
+	"eDdVmItk9nl3J7CtEw2aRs3zWTGRN8aT0JQO+N035lnvZ8NhycqYdvZ3rRzMPIMB5h62xdvzOlBm//Uw",
+	"YpItZhrjkUHGeGX9Sq2dxwo3ljN0g9WXSuAMe56FsXG+J++U9VDogZy1NPSKManaBIHZNz89QgNrzA6e",
+	"jQNl/l8fTj0trMxzvNEahVFD79exuHsW7+5XoZV7nH9BUqoFp5wozjZEqjWoi/o/GA+ZEi+3KM25LAWR",
+	"+rJI9zTPBGGfSJRiCfK2s68j25Pyw8EqXFNfzexCG2Y1EMH4AYEwb0Ny2G1R3Pm1dNX0b+7bw4vBjeuc",
+	"OzdfN4O3A7sIX5u2gZHS2LuXewMTHSda5wYfcSD03uZDa35NJLgr2uIW29/HduoFlsSNZXgrC/Mw+G+N",
+	"YXFplB5tPwmpjOmVoCMY91QhLXSkVVQDDGgMsE7YgV6TI5VBrShyk3ipUm7knWNtzT4ZMX7erTYHwv6j",
+	"DuXdUOOUl13Si/qHSYfFbuX7kSPhhg/OTSmc7p1w6OwhRgURkjP0+6sNYWRLU4rFaU2zqz9om5rrJ7RQ",
+	"Qr+/0v8PfgCTuCX0/FejtsaOFves8R+sM5IT1WPA/eC5XZ2DiRQKnOsHE12IU7jnmKhbmpM1CwaInoOt",
+	"oGWAJEwl6EjVnpfKmNIYTgY6lFLBjPc8DxJgT+hurzxzphIS0UfhmrKsaw8lqzpepdmrYpY1PA9m84bk",
+	"QUPqQDKK1+bPPdLBbQgGIlAJWxI29lJCb0i2lnv86MnnvQNqQtvRHEmDqjJhkip6Q9Wph+s1+z0z8tlG",
+	"ooDLU14yBfFqKy6Ypiv4we2Q5lLUn0pVUHgkq5E1BImSaAtyT95hLZ/MF7vj0l8CpP7LSRk1Yojgo6Zj",
+	"slL78rBhQUn8456oPdi/IM/B47bqBgDmGbhlkXOckWy9OcVevHRLh9w4GMkUM2AQLVuxIBkcO6BQxtPy",
+	"YNgm2gA334ufX7TBnqxuOM3WgmDZ49zSv0/1GJhXIqd7pJkKxNhe0XcklwlcAAzRgwmYLOVwAOHSPKa+",
+	"EG3IFsv31bHqCgufd5v8NHwhfkvZdfeuJu8KKoicRPKiFAWXZPRab3z6lX1JnwGRhzNFfOrqh+pPJf5E",
+	"x9c5yzVz3rJa03eDjc/1Vf3ZQIYMVYgXhPlC2sUXfEYICeb6M0s4JGrF6p55JDwqLOGSOFuzaLsiRn0Y",
+	"ret9/l39fpA8f+NGt5pwYmpJ3vCNNNJ4fvrpzWrM5LDjBLevzKh6noYz1K4EyXCqrp6hG5yXtV6gBKa5",
+	"jaqio77FicCSZJC2pP+zFJDeZYwBnCPNSygjB8wy/6RRJomoxTmEz7RODoTGRqZjYZPwCi5MppOeUvhA",
+	"6rX8RRB8HVbojTWZU3ZtVLWME+krym3fmDMku8Efypy1EcrfYqRBqLCG6nbW0eJApTScjnNFTDDR0Mea",
+	"l1xk9s+GBJSztVX/14KkXOif0j1JryGqs66H8f5YMoiTr68h44dxtVZ7An6lbJ3uMWVhFZT83F3r9+Vh",
+	"Q0SVmqlvv2RyUMHSoTLbe1n0RbWGvlRRqZCkO4YVMN+NUTCRWVR7b/dY7oM7e01OwY29uqbZFWTk/fHT",
+	"I8nzB0DGP/7jeC0//Yfk7GrVT7YIva2aePfLX2aPnjx5+DRBGyzJ549LkSf16jSvSXR1xCepwJduj+bD",
+	"q8RmMyZIkp8TpBcM0SX9JdCbEhN5JSwjGdqcEDaMuyUkHC5w78WqMa2N1rRIDN0rKvvr9r/QywRf3gTD",
+	"wLgSX4M3rCfp3if6JS6Ce/2fkkAS6vNX39gUjUuEN9o4hKg1BCNPUpGDz+99CrH5jLvUWkxVSiKuEnRl",
+	"vnKlP3plhg7y0xQdMt1jtiPZGjIQAuHh78GHxlk+LdoboldHEBB9UKiShhkv0Q4XEmFBUHWldl1rBRE9",
+	"adLVT99kCbL0Bz8HeJP+wTfB8boRseaoX0H+AT+YgKzeJBNTjtnTol+jPDk3pR62mjnC8tqkPNAef4UW",
+	"6ENGqB7O3sEbsqcsq8gg/Qt4QjgcckN6L7Erl5BSpdaaoHW1Az10rxJiu6NqHax2YR8FVYowPZy+6qtx",
+	"a5rBo1YN6IqjEiTDmoZ4+8eej/icPrrJgy5SeAVsT+98J04QeWRozrRzLIcl3RJmRS02lzMrZhoKeirO",
+	"SO67wAnOSQYypHNnD54NkDrelkcfBKcJtLKYvn7+4NGTz5sXLdyfTtdxiShUJWOONk9bnK0iDN2mbnzg",
+	"yF7K/w0cT3UtSsvlLvg1ibtCjYKt7wKmtCZeL8tz3YFiEqBrvb/SygItvEBBJVmcZ9EJyz6PqCSJ/cBx",
+	"z2UlNj0peWlUnz24NSVyVo5juxh9DdYRRS7g+EqBinrF03XfJ6uS1V9rh7RqMmJaaSdUwDlKkOQHyJvi",
+	"UPKTZzP0c7vHbkM96nsTC/Oc2nNBfwF+e0PEDRHfEYWd8GpyH+Sdgn9OrmVZaEvPrHeCYiJlSUTwUa2k",
+	"r0tBgz+6BObzvi7IjS3zWrusup6vdZ5b41Lt1wei9jyb/X2T6TD7bSJuaErWzpmNe5MjIXFweInNRxZY",
+	"XZsjzUZ35hLeBG/3+9YZoN4AWyQ9zBq78Ek8EDpYf6mDowFLCJS0Ua3AG+O5feN9stpgSYPa1AluPeNj",
+	"gETSDQmH3lpeukLwlIBXY23Gdh8ZClFsqFD7dYZ7Ml0KYRM20IEztdeq3YlgYcN5QiqU4VMoVGUdTAPf",
+	"W1djB0y1DJ+urGrPOIOw1Y7egKIxSIPg8BCELpkSpzXfrrmgOzp6974wL8yNKTueXzOw1oKkr55xUdjB",
+	"lTWffp+sSFZavs7JTSjK2xqg/fz7ZLXFB5qf1r3pzjvCMqKtdsKUddd2n9Hb0hM+/84wr/W11UYHy0/I",
+	"xormJofoG5RlJFtnRCrK+mUoZHMVgigiIIE8rEDBUzeUHNe5V0k7xCBVSSw4w81/x+eI+G+374cDFlTh",
+	"fO0qDUb2tfU4xPaFNnooUzyKlge6M0agFRRDOdjtj7deDa6neiZ2Re0XIPPROPFpMJfS8zdTU6V2wJTZ",
+	"SHfUhnjnvZNyr/ZEAIcHPvxVKSC6LguS55TtpHH7wRNykq+n2Ovphp4seFHmhiBRoqL9vE3RgCmvQ+L2",
+	"uRD0BufIFWS6wuxRaS7IlgjCQg6IN3suFBBjXx4we+aNbEuY4UeMrIQMjr6jErzq61ZIvn8++g0xRSwG",
+	"XoGBDtgmzIZSuUVPidmR2JIPm5d1wCrdE4mufr5KUFkgxdHDS0QZMoGW2iVYr4yXG79syFIH1MZ33Y9+",
+	"8+blH7/58gV68ujhn8fuRj2AHqfHY4QLmiB60LqQ8eBsiRA9uSzVOa5yTlMbsTOyZ2USGYLRjduuoxhL",
+	"y5ib9lDzepDP2uzaOnNNMWJ2s3uy23LOv1qcxljtYLUPI3rr81pLDQdD62208SoIEKXaBg1vYZNx/lep",
+	"r2DOfBcDltckgwO+4woxbtwCCdqcrOpI8uwTCUrAM79Ix68urfQFe5jclPQp0lqH8e56dYe+LustxQrW",
+	"ekkmgdmnwOOLYRLOSsDAqZ5BTjJ9GWelKZ0M3SFfQh11illG9eQNGTF6fPEUXeX0muSn+vUroFmWIM5S",
+	"Ai6HDc9O4FzJOb8m2TOfZFAK6bjS1DuBL6bAVIATw7jJBdGqzyR/bZ0B/uiie5cFkUhecL1RimRgQkgE",
+	"/mZ7RBJEmVQEZybMADuJNDEuEWZI89dBn0TvB8/oqMq6Hz7yy7ovQrLhLJMNS2kjYkPvvvaEwwtt1RrH",
+	"Uo+9d5WaR5y5Y/9ZWTyuSA2KPAGDgEokcWBXZpiDrWJgKxaBJ0xxP7yANqVy8wqVN/zrGpXsDH44xyQN",
+	"mJdjpTYfnbU5AncQtD5HgDTOtkZH53SmdTo+/kdvrQ4I/nBZ2Pnm7LLmqVe79FncAu6Z/eoXZ8XVsy5i",
+	"4E6sSRxWICpj2Bv1cejA3EvbGIoYNjlPr/0iM0nEjb18Ided3NCUXDbtZkbeKYDMCF9jLWqNbEHHvm7x",
+	"JM/wKXFV9NUUtI2GfuGMJD2T+CBWemPlQdG6jP3cSagLGoINwy9s6o0YbQ6w7vxSrTkVUWN+4YFb9gf/",
+	"StXa/HHPwTxplJ1MvlGj8pT1J70M5elXo6v4DZU4cVEXZnSXfCAuK0sqvDWrdi8ZQzUCIkAPGeRR9PDJ",
+	"00ePn6HnAm8S9KXa0wR9ixVYtx7C4PMH/wUIg29//ez971Yfoe/l1kti5jp3WgfL8lvEGZ3lGZisCc8/",
+	"b0tptHd7/sZNzHmHxb8lJh2dFl/FcscCKWXtO+F+lat06LFEzcrI8RmtQFnwOI1+67xz0x6+xbHAr4+S",
+	"z97//oH958WDp/ovf37/h38LXgC9B2y8bGeBAzeynJEDOMRcyx60+3vIljlgeDxiMLCVv7eu9//jHO5/",
+	"+N0oMtzqO4gboc3JxAYukf4AUgZxl7nwwAan16s47/0t+yBHz8v5PsnhT5yT+DJ2DoNHsPXBdIo3cpRa",
+	"He/kpMXHeCsnDTjdezl+6Yx7M8+6uGZ4N0e/F+vGjBqo7dbseWnUzbn4nfjB/aGTWPN++EenLek3f+lt",
+	"+UtHT+Yt+E8j/X8fOq+n4zGMqFxfyIPY1eAEwdd/zbGUt4N31hfxfa5QTrBUSBGG0j0WOIW+IkkXWL9R",
+	"Av/pr39O3p9ZCl+v+bVJP+jiDU9Cmaow9BZxgcZilBWExcO1BBDN/lFKBQg1tj68/vfbwX0M1TromzIr",
+	"yaR1mtcmEqd6KXLdADjcC/wFsFBUAjAIgke1RI+vKftYgXkd+/pcktQl+BVR2nsXc1hcLs1EcTGENLk0",
+	"t7YhaAcg+NqrW8Kab0uXe2bSlyzLAzQgTAk6QVM143wZTm1uTc2N3T+fWc7uM6ZsvzcJcDRSdE9eu6Fh",
+	"twRIngVr73UrGyzuDtPb6CkdyMJWMbxx5iCq0OZkUWRWgWUuJxKrVXlrGCHsvATLHsNAb+bJZpfacDqX",
+	"xFXyQzDOMxp/+ul3zdZcv14knz0Nx882PDuduR3GpTW2GdDZqosWSHJ+bKYheGL8s6aa9t+//2NtAP9u",
+	"/eDtv//h38cjG7alFiw0tGcvsCDPBTQ6OITRQXaYMqnWKdYauGaK9ZHmeTiRCTdHGnY4YUHW/gvvkznx",
+	"8BiI56/5Ue8QJGRIi2tDIWFZv43c2zIMjWrXHQR7eO4yc2sbCJroxMSH65HDHiALjWkfgsCFTafufmwR",
+	"Hdn4hiJNuFjg/74IfJHj9APG5mkwkefWUmR+C9THBup9ieD2KemVQhEibd5VdLdSb1ERNp46dT9k2lKp",
+	"DvFJCJVMGv303cqP1uHy2SfiACxgfbW1hPtlfL3AkoQ0fUmkHAAwN/5o85heNeAXm4IX2H6He228AdHu",
+	"jXrAyc4dLCXdsZmv9a2U29YBBMpU+JFB8WbcyDOh5nOOszW/IULQLCMsOK/nSJYFETdUcoFyorqzRHsM",
+	"RWMIb2wDQAT9Ih3k1puXr0y27Z5KxcXJNgAlqHLZRGLB5VxOvDltQ5HeypyvhIVOc03m+GjRCnifWuPW",
+	"NSvrnmok+3MVPjT1PwZH2vYVyZDdCTKnAsl9340xpILM0UndO5Geyaqubs23PW0JsLQVebIUN1SvH+JN",
+	"ROyibrgtz3N+JNm6LHolB4Bx1dLCvPKgLKJZzrxRFt5Rb50OA6joNbmF7HOpMMskkkrrKtEYXiSftid7",
+	"ng+qmvZ38IEua01YJIQpk61zGAbr2fuCAWtXNy3DDR+sK3jKjEB49UIHav48cnFttSPn7anQD8fhFXM8",
+	"/YrQL7FhGH/9CNx3eCeID+JvtMUJ2ImGoJXICGPmuKaLWvginKs9L3f7qordAGJq4oc/0diWngNqJxg7",
+	"azsk5MmEecGgHmWjKoVWSLVAruTCWfpEhbU0OVRE5XVk8BUuH+/5sa4ez1GN9G0kLpVIEsKslwwpgg8I",
+	"5ybAf1Z7D170HqU3L19ZEDtNAmEi97sSi0w6zOpxR0Hlsh0nkH3WACqEKqa/IAIunK2+/o+237TzXEQp",
+	"AGbgBmRD1Es2C0OWh4NFvro3YbcKT6TjKrDrcuRut7CoYBVaZ7etNHUEfZ8NUeO8nxPXLijJ1poDwkwr",
+	"8QEQdSlnzo50DcwMZmaUGc7laBnzd5yR+XhYI22AM85I7N2v5Vbko9uSZVr97DuV75PVjuM8djOmNy4L",
+	"37bRWRsgqekmJ0Ngivr36DakFpMvKten8XAQ9sWqAYCdvy4E3wki9QHJjKDOBC8K8mFgYM6P2rutqjhu",
+	"EHClPvCzHIiTTuBYH9GxppHnHKC25sVRgU/ymVb4BNfESBBGGWdcJE1tb2K+2y2cyzPOXnfVJJfEx1rR",
+	"yy6wUMYdMnGx3ZPcMj4gbuHahHVKkG/htLfDgu2zMHwEvhB4q0ZPQEsHZO4aA2tbS1BpjAatAOoJXIJH",
+	"G58k6ELgozjuabpHduqr3w5VPJ/9xtV/j+PlRdzhlTJ4/zzhjgpLFBa5A4nz/OV29ezvUUfzbTs1N+Kw",
+	"RhSc9Cqc4++ec9SnF470X4Sj73qa6HQStYTF5ImPq6cRGdfNoz6prOAW1df3fWflQFjm4rrndh6LuHbi",
+	"s60bfaF7YlsQY6JhpH/MvMhWjJTuCTCYgK7FODsnkBDZqt36ul2LNFyFwbWef35r42WTzm1761nvhJJf",
+	"Gl5/atoWSKs3ua45b16+qvvlMA6JXxHbq6WSXB+IWhdEpP0Nqi3tn1V9bQAoFNS5TySCUeLgTyO3xGYk",
+	"pz3djfw5GeUSM1SyLWVU7kkG8xqCP6iaVpohVt2AljUcV37gNmgAGwVrTZleU09/jWquwYa9nj0Tag1u",
+	"ZjG7NsQ61am0YJ5bLi7tETJzSkAxdy7C3pHXvS3oA6ubFMuMiAx09xuqDGrfXX+zprEz5Q6Q6SBmiBSl",
+	"vsZ5Yl3Df88b+/G7TFxr4BE3iV3azKTfe3dVTYRY8RrjzpQsC8uFs3QSyxKRqskXXqX8QnUtY5MdnM9S",
+	"xp/TvO6h+VfzWldt1OruUGQfHpC9ATcXqFC2NXTKhSCpiuoKOIpREcrG/4uFn+biEMq6N+eq6lMZlZs0",
+	"QVc06R3T0lmqtyITWmbBvXFxGN0jq7/pZy1AdeyFB8PX4BNV9JaoIxfX+v4wrp+35+GtzoVNnQfZA4ty",
+	"kD1DAZ9m1DzQORG0Yst4yGrzUQpRK76usJi68V2LOAPHrcd30FJRq6ok64uol7udUZf0hAZy1zK9PQfK",
+	"MFOQUnZT5owIvKE5VadLfTNVOO80I3IODe5huLqjPLnT2Dw4XvTaSb6mvGpwwLgwtwWk06/asEvpSYyL",
+	"fOgo/OCdgk8k8IAmnWsFbNzemlafSCQVPp3JHq3y9ok6jRsogsyzVNy4q62FgvTQz1Gv5+MJ96XiaOdI",
+	"29Z9/OIVevynVhnbk8ZmPArLLdHXv/d7frTGmTFeGVfhtPm4RtqOfONbvZSqWOtb91lZvCMgspCSZ6HE",
+	"bL4hd+m72NjrgkzCFus5VUsCGg3y/oiL/H3/RtDdZCuqlWpP+rsTmoT6FAtBiUQHDrTFrPYo5jk/ykvT",
+	"6b5OzA91jxi5NPzs17uyWatv9vK5UjjdL8fnUSonrj7qYUVuzGU6MTjTxzYvjKfMDxRM4J/YurQ055Ky",
+	"3dTitCgdY3FPgCXJa6L/eLeeCZ8l3Thvx6YJvst7uHEjjnvrjYb0bjnguZ8qXka98D/uCeB5eV2Vrhk/",
+	"2mZXTiu1Ewu66fv8I4s5uQO06Xi5p9LF05V7uv0LgtM9GIjTtjocs0xGleoXnHkNFdo3F0tJPlhLBE/k",
+	"U90vkxw87GYKGNTcAKE2i8KgI5MLc6bns7b8yV4Vgv54XByn2se1GxgAL4SiKS0wUwFX/CvCi5yYPHhe",
+	"KkkzcmmL+bVaR9kNNb6KaDW75qZX9ZeDbTlLUXBJejpB7klWTmWqj98T0VhXTYLWLo0f1Bdw6JbIhQhg",
+	"0K3OzIbwpjnHSI/NOW3x9fkMWkMhPbkYZNfJIn8GN7cdI2HGGd+Cr3meTdyAhizs+nOGpGOfx2CwzL6/",
+	"Pq/P+xsr/SYgpbU5YxGXg3ez3j+XQ/icTGOlPlDnMdNU7DCjMra7W2uN8NGYVS1hYP7zi6EwGedI9gVA",
+	"Cj4Kz0msdjfJwbJkDeh5dZyz6iyDEYDpRku3tLAf5U7z4Zc3OC/xAtWAc1C6zLfjDZP6hcgk5w9cqlMl",
+	"7kYxA0y2eiUKUzfsjyDmzOrxtM7wjzLbkQwa9H0MAF9Llr+5/fVI7eHYNthl/ADMwxBtsWQARakR9MnJ",
+	"VmlDMWYnboN7l+LIqSJ/CohGi0OGNnl8VxfSRD05ef800a8sCEsgT0opciimaF6cKZyq5+a9EC1u+9aA",
+	"+pjJL0Sj7pDb8FMxQrK4I1fh5cArYxk808uso0rTmjNxVSr3EPnx/LsGBqz4IqkPzNhZm53G4vF3nzfA",
+	"ZJ5EuwGW4b6z1FIYb5Rkcy7g6eLgYz7ikxOX7lACtLa0t1ewv6UL3b7VBXZ/795lvCXTm2icXel4Dr8E",
+	"KfJXHir0Wx56xtg/s4FnbgFL5nZMzE1O+pOk7e9VInudonnbtoL7756o/Q8VfCXiW6jXAigzUuvZyXSz",
+	"F/AY7HdnmL4Kix1Rsc6Fe4UT49HK29m3A0d03m18HlTF/TogU9ilH7XEm9HQdswCLjEysA+1pINKYlBO",
+	"5Az0CDO7bjuU9mV9Jn98nJsZu4ULKUNwf94/RchQYBEl6GNhonHdaYipZmZCzghIfxC3XeWGrcfoY41v",
+	"2A1VSwQh6hD2bYYteoFRrQ4CWUcKXxPmUrcjq90EP9yGaWqTkOb0xLu9vKFS9kAH/wg9UHAmbcfrPEpd",
+	"v1vFqslo9WLqPfTIOM71s1Qtj1uWzRqJ5Kr+1onPtS6vCLIg9XXs+KxpeQwzrYOLe3F8Hxa6oD1xdv+u",
+	"aahRubP7xSDX83kb6788GhH63lqhLY23VPtbqqqec7Nk9Ja6weY4ZIP/KKhShKGcsx0RCG+VTSff4lSF",
+	"kj+CWeQ8TUshJs5baZO8D8KEs5Qg4+z/rQXVrAuq5uvm/lhOGDokt5lz2mKVheIbjpdawmdiiAJGGSLM",
+	"QrcDCKL7dy8YCixhvp0lL6bvce9q/laLhFbSJVfRYr6vKUcAoAKaJZh+LZhmSHKfwftl0Vnk6vxwNCJ/",
+	"fgzVEceDs1fGvdqUM96H3o5vwoJny23r/TtiLwvCNMnvfW1s36lbaJfv4dYuIznPy3GFfw1h6kEbLyqv",
+	"UbrHbEeyS3RNCuVCaLb3WJMZHkYp+R9zcu1ML9yrHAdujvkO9BBPAyLlZE23fivS32O6IAUgME5NRO9A",
+	"u1B4MzZeNjHCe1ob/0DYR2vqXfdYAhJecQrOrx4luvSxfiN2VfoNHzRhOHuuOH3rnrXdTWRPJStV0sLO",
+	"S6SfS3zIiKNWky0KcJVT+gxxRpAsD4CYSnC6R3Ajs/QUW4BYYc53svpuv+Ndv1/1TYXzhLhAPgLUpERz",
+	"ylmv079+xBA4JxlSHKk9lag2veLAZxeJ5iyvfzYRZBvdvqY0uNNPSzIOnWf94CZXAwpk47Adb6B2bsj6",
+	"7gcHMxi+TWQwHzLs7XA9+T0M8VdKeA3CZcR5Q4Y6SeMYNKluqrcD99sLUAMCt9xWhViujT8riEU52lO2",
+	"Q5idQOM0CNmQhRMzgmYhOwSESCjJs6DH2XF4Utc+2E6htncHwwciTefBEWAl+MYgYWZhZ9W6QWvyVsgb",
+	"05CIG20qIknZLjcLmVI93huOfxQKx9dX/7mX+zzBF5hnqGYvGmNnihw7p+KqlzO+oNvtMmqhHu0VFgpG",
+	"DF3IcDhlL7Q8NLmkSpJ8O4V/vHMf+CjEnCJ3A56tr6futTOdZcZoonh0EiwfmFpbHthFN5fkvuaPVe/K",
+	"NEH7NWbZyxszmQkSZa7WuXSlUote1bSGlryQKwDMsHvoDvAZuZvyUN27Tr/BmdFkBDnwG3O5GxM9qNF4",
+	"omGhcx/S9b4xboEcKyKc0gcw/McahwdmmzgPAsEip82e7FHxD0uPxOhHbnXDtF0E42/u7RjRgGbgphrv",
+	"PXM77ozXVvWeVwEZaVxBmwajnW2NdQUXVdPmIoiR4xSz62661LwyiWGTm9T8oBe35SXLIhtfT/OUZJH+",
+	"MJvX9oGT212T4FivgCCS52XvV+Hnm3g9dUlfJLWIX+Mf7RislaHq5n9PO5EC93XaFQ832bDHaJkeG7dz",
+	"Pu4mjX248biWh9DcXUsP14qQZySxrSWNltYHKHwXjN0BgszI2KYvpfbVW3XfND9Hh2WaFt4Cb0e0vrt9",
+	"ETpXjTHLfN24MyYlsvkvTk+WbtxFYwZWL/53PIrQ60rv+eha+r2GVvX/bDjPXd3WzMN4NFv5rQwf4vqQ",
+	"nJGff0ZEuDdfv36mb3PfvHx1dymivBiPNTC05SIlk01LO3jfOn8g+PAdcX6iO0ZHYtnt5IIKnjecC8DB",
+	"+lyYhb5dPsH/I8ver7P1gRTjm3+bKZG3ltZeT38hpcs7DPdP7/pBYNBKQvl+U7h6cwoKo77eixm9FZt/",
+	"6jW546r3iuz13ddWa0+Sti3QEVJFwSvX7SJn4P914n2uzGpPJnqI7r4Z6EBzoc5CpiZ1Kb6ObNvZ2oMb",
+	"Ijbd+RjxmbjQKZTkF1hUBqg+NuDI+0SiAqv9pcF2T2zK2ANIH8PM9DjJBD4+cG0qU34gCG94qbRKpvbk",
+	"IEl+E2imFRTwtfCGefvrTlYDKab1sV9KCNZy5P4JwR9xnn8QRWYom+P29BxM5RQ/Y+8MFy9vPJRSgfkn",
+	"CYm8Hj6YhjRs5WmOuk3taD7k+gKaVdTqv2TZRwojr2e3kNQDwXH/5J3Wkbqrz+mBqt50V60YeeZkN23B",
+	"Ddo61oTu9opk0HNFopJlRKAjPiWodoEhzohElKV5mbWyF3ubyzsA8IB0U5QH9RU9QaQ4MuuM+oq+Sps2",
+	"4fUqWR2xYEaR2JZ5HjYMzz9jsEJL1mTlJm2W52Y2tMELsTh8/56xuOlOG0g3SomU6wPPWkkAw/ohjLb2",
+	"Xg6jexY4DQYsXkFKtgyembBu/Reyo0wickPEybQEIiwlVawD5vMMPf/rfz24uLh4+OizcHinZMrEwodT",
+	"YMxjM1WY6Cpbk/kiw94qMJUQlbbn7BaXuYrNzfLzd9p7kmNFVZm1HOm9hz2nN5Tt1lgQvD48Cudm5Zzt",
+	"pox5wAzvCMTlNOfksdzWeW9I5PldDfqhI0qmbapLQ2SsoFG+EjzPYzJPklXRYwe++Po5evXABOB4gX8u",
+	"g4xS7LEksYvP6ZakpzQna/MaYNPQAxantToVPOe7U+xQ1fMQnxE3NJ1y9O0bFdJrm8Hknrtml11WkVSR",
+	"YWbSp2r9C2fhXVWc5kT1DG7XRWcIMp8k7QXdfgX5ESsi1jlVgsh1QcQ6w6eIXMN4Xd0E3u3l6aSgT2tf",
+	"HDUImTQvCI9hHP8GznP//fPCnpduyutN4Bx9pTViz09mNgvJI1XpnmRVlBvx7banpicL8xF5pwTuV8V/",
+	"7UO29BZUNa0MZrqlWMuQTyRydE28FXwiET+yOr63xxKZXQjcEhuSRwBtZ+Rb86Rp1mR7NQZMJBgwJz0x",
+	"EkthUyoFjzrARX4MlXWFovqONImfuFJ9dpg3FsrFq/ipyxJTCWpmFA6qVtM2wqTN1vpnOiW1sj4ioXRq",
+	"+q4vv7D3EjScsHbT6zI1VXmfoC1oGoazqEVbMJecEXXk4lqzPpXjBRRWKJmZuO/6Ys2sO6mo+XZ0J+KY",
+	"qJsdIYcEQtzGWW5JQjV6ilvHZ4I2J2SPSqtP8xMb42yxd2vBgVM3SJd5FSjL2QV+YUmLsZNVyejPJbG/",
+	"K1GSluFwwO/oQRua0BHNkMf84WLIeqi9I//99+cP/uvtr4+SJ+9/t4xVMEfDn6y4N4l2oMxBZUZRcFjN",
+	"r2j61Kfng6cXURZAa0fG92TEQKjH+3NjOvDPO7Ee2i3PRt2FAesi3ljwvvb44p/WLhgCdw3zrGc5NFls",
+	"jL/aVsVkBm0YHS197vn3z5G9pLyN+/wiGbROpi1gIculJvnn0yVGnxEykZhhjXCe6THDwFjCwWc8ZffR",
+	"vbeU+nwfrv6erE//2rmP92/Pss64jyMIdcb9PDrf2Xds3305mnMcuv+GX7rX9+H4/k68H8cHbNyXC92K",
+	"EV+9v7fk2OL63QuvnDLYslfnQKwAvosK+qwghIkUz3AYHScWYcQCpy6u00qFhZLBZHnncXOuNb18ZFWL",
+	"D96XYyI8aAxEOMISYYaIEFxEotrMdRw7Baymfs1Fb4dZ9jYTPRyXdbLD75LtniNNKLQh6kgIQw+fXlxA",
+	"Mtujh0+fTi6D7xJ6hLyL6bmv9vcQJK8Pa2aKMDR7PpCfu7V5jbVDkx8ZyqggqcW2G+8QafcjfATMVdAK",
+	"eZRC7YlANJPATakNu3RosAtaq6ZRkgGzA7GREQAzSixCMuICHYjY6b9wYQqLHKKzWS+VNnbxDCDDbIyl",
+	"GLoVWsi8oPlVgXlXjh8sgArj83k/Tu1T15zK1U/lxcVnqRsM/kU+teLuKkFXn1ppB/9tSQX/bagF/2nI",
+	"dQX0ArSCPS4KwkjmkAoAAkjfO0Qc5DN0BckJAuefai66GrlAgi70agdrkO2KjrMS+mxjyorkTQJDUqzl",
+	"KMuz/aduCcHTCx2xx9pyFD2MrcUCKvDOQUUhcihUmDFbwqt1vvMjPklUCKJ36NIFGDnacRRqJTYupLyZ",
+	"BylXh+dCmWQVBkrHEBc9SbDhP4cDl9vQIK0lmbR4vQ6s/6cvmtAKip3tZxAhu7CtKo/aiYQtM4xcZJjt",
+	"Eot630P9heKMdqQvXTyjN9TYZNXXZU4kkkrfS9z0z4Pr6RJhFzhOMUM22Atp+2hT2uRliNmbv/VF62PD",
+	"mF3JoH8xte/mUYk2RN9qSPHgbeHCnnGh+zAm1OT4qBF7UIXPEGYnA3VnLxFYQcYjShyWCZg2WKDDURss",
+	"aUBW3RBBt7S++cwVkiBBgGYGuBFRBXelHpFLkiEtXYfAFlrqA7khAtXQWAukboT5xepzW6twpTwvD0xC",
+	"bNaR+MyUj6XyOcI9Mb9ku5zKfWL1Ng6ZMhwdcFExVNCrhsM+gOcukwZdecctqL7UelvHXHWJOnqo2mq1",
+	"eJ4RiBB17kilqRheHGLiJVQSO9Qbi5Y0bg8FVQot5i8r8ktTx0QZQO2aznBRcAVzTKLWAroOI+fNb078",
+	"a35EB8xMPoK0yUhBP0avdP7nlqYDyRUWKZbZtrctEUoY2dKUYnGKrpfa0zwbhLCmEkTrAZ/QhiS2cODh",
+	"nwf8dg7ONtRBxZJMogOVEmBXlTEATcFgaDj7ZPS5+s48/xWgpAYOlR1vveViDXUDYXhrjPSPSJAdlcrU",
+	"FKIjL/MMMUIytCGSZrY4apFp+R+KREwIvNLmtRZLBD/juMDbuZrqAXqFGROqKJfhSf22vvOneZqrtzan",
+	"cOZ19QTC6IaIDc5RRlLqABqOgiqz4oV6bacVWt2wJ9CQbl29AIDgNPPaRHYPJ1YKp/sD1DlvPRh8C9K7",
+	"50eXxW8GfVajHkq6Y9YXYwz/lIvMltGMQqC/M7VBa5qFkF29DBVZtSelpqvvnuQVynZ1YCKdLPUpgQkM",
+	"4m+3qEuZ+YZ+BabBc71Yr/zZoOmP+cI1ITOSXSJ2ZvdC/bSIZgrztHtt7S7ELnPLguBrWTkQDTckdSLz",
+	"CWUcrKKhyuYJHTsVEYUgioh1KftyRGPxXxshcKL2PIumj318KAwkSEoLahDZ4pjWPziANEsPVAH24yVs",
+	"+jPXOVKmvCBI4pM8i6lbkIPd026QT/RJlwpvt6B0u5ci63NhqtFkNU+7wjvIgunViv7WRPGvYmKusL4a",
+	"YrFYGM5ptob2ngEV0DXqN9rJaDDuLuqWO5ewIa93RzixUPF/m21boteTWgO38ax42Ae/fdt+rDu8WZ+z",
+	"3ov1vl6gA8D14WyD327YRW/YUW6+/zfueEj847uCJx+Lj+P+HMt7WvBqbAPRjV5ZAxfRIt4yY2Des6wB",
+	"zhROg67PIz4hBZ3k0z3CVpx8iq4k3pIrzfJXJbtm/MiuKmG44dkJYXlNsk87cbs5drZl1rCv90d3DK1h",
+	"aQDle6Ibt1izfk1ZlHDSdF7Dw57jsCvFjUtUJh2k01AruZgkMxN67xPId6HaC5Ib0bmnRTC+f6zX7fDr",
+	"e1baIuuel5Lo+3zd+IaWa3gbiphzZHei6ZLQGgzIHAffcYK7kXEQtsDlYfhdvCXr4z7UZO9rXgqXrsKM",
+	"cisXNDDKvnwAyDRJEM4yQaTUOuAesyz/1+3p3TFu4Aw6IlpO8c/JgJx8rhQ5FGohBMRxJaDSfBxfFnuT",
+	"kHIgUpq4wQ2V5hTiA801CxdYKINHytW+B460R1q0SAzkq+w9M+1x4syrrFyynfmtk+0s2OdhbUQTcp5Z",
+	"PPuyHFePP+abcNR+mZAYO3ZV/naNuWtslOozr6j2uFMOVkOuDxyvZZR9UJvvpbK/VOuExeTNaPHSRyFY",
+	"RmfZK2giirNuT/BMKvK6/4JolNZ3JJgCh8/rIRgwt51nzLiXoOmvRFgQVAitg2eI+l1phpJT67W+qFEc",
+	"Wp6WNy/RZw8///zBQ4TzYo8ffAYOfHwoNOVW33/5epV00SI+C2BFdA5hBQjxotyQvtZ8E/Iyyw3pz43u",
+	"xTLK6IEwOa1naLkhX7jXgnkZBMtSTJz7d+al8HhaEexBIwCpwLc0H3WVfkGlhcx+ZV8YBLHpdfM9twmG",
+	"2tSvyWeKI/REtZDEfl+5BDHISzR/PBDMKNtBfzqGeJ410ZtGauFrQ85lHVXUbmxmk2p+u1BHreDFVzNR",
+	"hyF7HSceoUbWUE8eBuubwRdWwzhH7yg35DU/9nATjmJxrPB3+tkeJQLGGVrCdyS0DFxmlNheRE5IQUiA",
+	"QUujHb8hglkncW1qFeUmp2m4B6cVHyFo/V9CF8RXgh8QDCgBB03fAtL1+nKszfKTaWijWdZ8Ha65YGJX",
+	"QQQ1duQYUV+ZJ888tN58pgmZNyYvNMAVFT2C0a0KnepIpDIUc9mCVWbm5PLPsQOv99U/8BXn1MSrNrlF",
+	"k162rMR2MMUzyEapVzrQkzxPlbTuT5u1Gs7ZrfVTx/iWSkWOYVlYKUE3ZUM0+N4K+MJA6vAJ9ACXwt5T",
+	"4x1M28gJliSI80kgwdvRXiJeKsgXPGDw4EMU0W/1PoJuZ22v6ot9O/VtsFhjsgzsrjYkzPom4e7keGah",
+	"LNNMyEVEsNk9+R7idGrczWZJCA/7n+qb/qtKLPXYXObsolTLXHmJSua2BR04U3ujVrru1N1IDXD5WLKo",
+	"HshYrZGPBnqCQ25x7zL1PRc8m55yArEmzasJWAYmzb5kgUXhHVnvBC+L0R2sn6wqYiOjVVMh02A3oinN",
+	"sLHVg9jRXYUe0j+crRWyOXlRGhNv7QpFB8nSfv59svq5xEKZTIbadnh08ejxg//1MNyu810EQsi7cMNX",
+	"WRaFtsp6GiH2mHUWU/vSupCtxe+NlcREPk4EB1YZWaJW388BeTOVZfp77nfv+rib261tVE93KFXwQjWT",
+	"1mdDh/kLkhO9Ha/JzyUJif+Usy0Vh4kT75DCDziaauN1dJMMmNmkCXRaSdSf9IjTGDmCOAv4Jtvkvl8+",
+	"SqsYk8zUIQSs1C1Ole2D5Kc5cW2IKvJOJcaDsuNGq/GcJibNy1a3mMCP+xfEfOAfBs/5nbZZCMugxwJh",
+	"yvRlrq+GZLWhQu3XrttqJZsNSJs9LWu+XXNBd+C68RHdDlhQhfO6AxPJyrRZ8nCgO1sEUT3kolgZT0tr",
+	"Sm1weq1nBNqXw2NaF4Lf0KxHUtamRxB0uiFzifGoU3IE/1DBhQqOiVPF+zt8lpIIvT9pTo0M5hPauvWU",
+	"XV5Z//NVleYIDzr3g2vrNuKuKgRPiakeMd95n5yTqHKLPaAAUGEI4ylwzGO7xI11BfiB6z07xKV6TJG8",
+	"wUZlfiC/E7tvzxVYb1WRZ6gy0jO5FxCy9SG6l/LVczwM2BHWOgSjUBIS0KqX9vqQwwaLHV9n+BQ49F/g",
+	"k7T4H9o2J6DyQykcqNKISlRZoCE97oDfrZue4db4tWUB45qaQpQKrnXFS3QBZjFmp/DolK1TEqrXAwXO",
+	"1N8fEVVgf+1plhGWoF+I4BKRdykpVN+07cDrA2Vc9PRGkfhAYHpwQcmqDnJ4RK+9+PCoXhOmhju2O3aE",
+	"16GqTK33Cyke9jckK7jerIgmvcTVND2UuaJFTqQB6B/3Pnu+J49xqo0ME6q7IR3OajFy8CCWBTi2grew",
+	"ttpyku0mXhKNF/vqHEyBJRG2V4QkKWcZwrna83K3r1uSmlKCvTEfb+VOswn1s96JbEq41bxjH3YCyq8w",
+	"rUIIpqBlT9LrVbKih15NJxbmPNyt1LZIU3tB5J7nmbRJ1X5or+BSUgMymtNrkp+C8+Csv/bSpGdCTYap",
+	"/OZHQM+K2UejCE9qLtgnkJTgbEekqjrcxt2s7ly8rsozun5NrZEGAehcvQaVKOf8mmRIXw87TLWFsEUY",
+	"FZgKVJTKAq6Mll/JNAi9VLedhVp7MET0yPovwHMJKgst0x7G949r+jsKwmzNTo6VwUjgap1VUiNZGRCu",
+	"xdqN30WhmeVaj80chd2RqZnKO7wVfQYF6QvMMpoFJeoMnb46wdPO5Qc7Erb5W9Aw6GHi/4zn0PGqfff9",
+	"/g2N2zx5rmbeZYfZwYJ6LLgYxlKmAmo0lQg8sJA/zw9kw7PTp+h7fCAS4ZwzfdeyzJVOGL4yYCnQbZxK",
+	"pHiemT5JWmkXnoP/01UEnNguqDEZFIUMnQiGlKEMnxJEmVQEZ0ZOgnsDWalYA/k+GoXt9/wibdETNO+r",
+	"x9eF8OomW9Z+hk9XPTV3gwZ+cPj3tQtlXXsRx0qXfIdRAM0sWOXH4h+vU696GvMdTCgw1Rq5vtpjbvOm",
+	"Xyo+u7EOUXgA3VFlaL4jrRuit7hSsiB5TtnO5HOZJxrlcZOyrQYB9d87t1lEj5Ho+MT7IVnxhcfF5+NT",
+	"T9R3/dJjd3GBngDb5f6rrUkYDSN0nVVPxV6bk9tSB37ytLtpNYBdB1Jj/h553sbs4Kw8/KEdmEP3IVzU",
+	"Kxj46hlcCnDyrO7/iQwFtirB/TBstwe6aofKG0bhHgf0cz1pWPXVM6M5B3X1KMW8FDf0psfr7NPGJADZ",
+	"4lV15DYyEGXVVh+J3AWsqg2os+RwZSsIgrPpG6PwNRn+sPF+1oXJbtoANSfBG25gCCs+8YXtYuGRRkik",
+	"HS+eHiQBRyJwkgeT1ikznxtMqf9UGxx6cKalbUakosx5CNpxF7egthKhOf+AxXU4Gde7pGLaKrR11Lqs",
+	"eaBrfUeELeHq7lxs4x7v0SzsytE91dSMdXO7SS9JgHu18NeVOG/JDUaQwxgBzy4XRuhKBdLRyC+JNsRm",
+	"82p1u6omaFsXgpjK/3A25sPE9CY33l54WiYo0/aQ4uhBpG/EzdaXVU4UNUSOkUt+nkwwZlpp2sFjeiR0",
+	"t1fDmHvVuk22kZxhQVeLSjwqVl8P7eyX2y2BHq69UHbNMGQoqZHZ8gKjVcoouP4ZTtoKTkP20NH4PhU/",
+	"Ys1qgDDgR/bqSZpgjL2Fok5rm0w/mI8Eu3LPh8woAyuzAIpeb+Z6BYDNok+TXkrWWKyErOR2moLxqdgb",
+	"Tpt7mcDgiSfvCir6k6B8dI05ABoxnLdAEmeHmWf7aPr2e+R0zImKj6uLHS/u3L1srb4b9q70GG9ZIfJA",
+	"Gs2X0BYnPt01IwrTPFyUwkED63L//3zz8ntkf0WU2TK0Dc9ONjenwAIftN72iWyBSff1f7Gfqnq122kF",
+	"l8nFIQjZTbKgHaLFod7OCsNKq+dQdFVBWN1KyMu9E23Oe5MOdj3oa5P0ptR3NrHtTQRRQNVkWegTytbQ",
+	"IyuEWH5EWEoi5QGg56GHj4NCD0Z5r8mp57KQCp8slhI+EGPNWONKzi5D12urSkXz3rq8l6bRuyLvlEzQ",
+	"X168Qo//1CiVI2y0y3Gb8wzDpZihDTEBVkRZ4hrKd0MDo3k+tQ+zy+Q3TfAmvexg1N5aYL6KZVr8rKok",
+	"6NCNMy/ntH4r8hyYa2Na1yAQSG/gRfTo4tHFg4ePErORVZMaLg5BEG4rVzTL7PgD+8d/SM4+fY2P31kM",
+	"iaC8zwTeKj8pVovq6ijCRaB6r++BzvMCM5nXlUF9MP/R8P8dAdqknStURf/v//3/AM2sEwP6XDToZ56o",
+	"pxdqEVDS9ZwN/BafeKnQnmoBwreARKUe6G0woz1oMnPspn2ssVEtAL3MYVtRU3lGqgu/Erp1raTHwb4D",
+	"xRLd34AWK/VdpbM8n/237QtenExVOLAMFHGbgryjDZKBnuS6Yky9FqfBscTDmcy6kS6NSsG36MoR5KoD",
+	"NODUwlbMya+4xg9+eav/5+LB0/Xbf/vdh7joLhFhMVP/7EmD5I9uT4Cb7zYinj6US6wIqATtxDjTuWK4",
+	"EYAKRgFbq3sUWN2CwvpT9JpAkWIG/TPRcc8d2EFzFncv1M/f5vc9sm0Bj6AeJr4ryseU/msIsAT+y5gM",
+	"XgbUpVd6/SZ+fhM/91L8vIawme0XM3ikztRbFj5w4/V3fnP1887bav6R6qZCzmOUks6bSkj7D2v2vtlp",
+	"9fiAwt4nxHt7Wi3ERP9srp2JpVP3zqVyW66IYP+yCquKu968OAPWvkXDeQHzuMfeLVlqZMJzg3ky0Aaw",
+	"6qO2rV5aZ3S7pWmZq5NJN7BNkSHTX9i2vBCCdBvzcJWstCrx2SpZPfYA0SDWllPWsyXePKvTF2bQH7Hc",
+	"U7ZTnKG/Cl4WSO65UEgShTirpk7ZzvaMcImpkIsqUbWgT9E3ldmHUUbxjnFJZaAMDAhH2oUWkuRb8+y7",
+	"cLK0ESM9Huzvz+yyMKeOc45Hv1Rrvt2uM37AlA11E7RPoD3OamD1YJVSPWpPHQlEc/VPRu6aFCdsv2CC",
+	"0gT60ZpAqt8Hr0dm9vPz1KqXceup+ta35vnh5kg43RO5tgTp643qsWe4huwOYM5v27H4z4PAbfkkaQiO",
+	"pjhoH4HuQevyxoh0r6TmPITqj1HG3dm5HANPbrFGcINjt2cJB03orrxnnpr2bkyrPvmLu29M/ikbU13M",
+	"w6suyu/hUDIAYDMWayTVjSb1PlntCRYzXxXECOWZr0tCZr+Zb9cpFmTOy0ecX8/6bjsdx0y/pmA9dJM0",
+	"/nyT1oaFGOtrgjPQECZy1CvCi5xUysWRqj0vtWLI8IEsBrhlMg2du8pmRV+4qM5AlvSU4o0mnd+1kF3c",
+	"FHqIlxvMruZqu+YXvx5P6xmoavy6SlJcqowkx1oOS/pLuJxVy4cqMxL6VSUV+CHgS8MlpfzyccpMr7ig",
+	"rrInOOvNRHSo4AZjUT96WTVcPu5pXjUTcvVzMfpX5GU4oGp6NZQt+vz1vx58/UCz4eMnQes7SNXvLPm0",
+	"4dhsRu3zbYdzMKSzrYxu9kHKe8c0zbmKYKNKVJMsiToCc+twmhzfECdj0iS6QUsPdqdmcq3RHfdcEuSD",
+	"qUPnLM3xV2hDUn6ABvPmDMSmuFaEMQxmyTPcNG6aLte/F+aTy7TRniHH2lWSSwmFf3DKquSF0dqjnGxV",
+	"7LPD4P0/mDRJu/szsfk/1oyWxmYloaJxbx3+Hrwd58B5GSrTmXQO/7S3OMOnGCvvg3DPeGG/93TEvnxp",
+	"HPQTNsU7TIsRLkKELWBltoXi/TIwq9kvSYn7S4NlciLidY6e/IgYDfq55610imVbQt1at5rQ0frG1oB+",
+	"4YqsAv3xXNfqXptAptj6q+WeH2UsPOTd6B2mUkPGXvqxl4uUZbzWoZ+mbLeegRrcZ/L0hTmbpUwmW10b",
+	"fxviaphDNV+37mGPAqpuVunOV4+m95ivXuqDXpP4aOrC7BS15m/8x6NL/9cMFMC4byMkzsymkzOE0jOE",
+	"Q034IX+hwiLeomvKsmqf13qYuO77/wxiZrzT4ny5M4bSM0dEtNg1mukWUJw6N+f90p+6FFlCjfrg53JU",
+	"eRo+p6OvDx7IqLdbB7T9zpmt2+Z3MlzsYI8DKcw76F0WNlifAY2VH2hqm23UoIxiLfhxlaxwnq+5WDMO",
+	"2AbhDlYGG2BMAsD3DYjtHVWVEiEsjPBIvZinUXRzWvhWEWZq92HAGvsyVAO2xTQvxyNqhhrf6PNhUM/z",
+	"yFe+sj20tpRNT56L9fbiotAHb+LjDgKu+4Ctvx5f3Xf6SXswA97m51U3BLknRHnZ1AmSZbpHUNyclwcH",
+	"bF0Hc+K9zq2t6aCsCb4TRMom1R0YRm0IB/EDPSBUaJWyliepyCEMZqmwULOzI8dX+MY8eydhliMWjLLd",
+	"kmfRDjl0Gueq5wdThl9LRi/tsrlv9uRWMtBjj0r8eKt3jP22Vz6/AO6dHALa4jIPpN28JjhDlCEoPrAt",
+	"I8ihUCfkYL+96pKgAiurjj5d3WQP2bCXSHMYFl6oPMWSJAinKeRNY5ahomSpKl3hbPurY+UgWOyIihWP",
+	"xDjnoE9SbJVIeO093QKM6JH4JKHOAzeSZgGh7BMJGSgJaGqmSxU8VLXwgOoRkxoJ+0OVRK6JXkxpSju8",
+	"bjapotQQe5VBsJorvVmFItkVElrNvCakMBnPZU6g1JNLC6lzJFamGvBwkqEN2XJBQNZe2UN1lZjuk4Lg",
+	"HIkygKhkvxc++KZotu9H84me3lCm0Unfz4JoevT+yo+yNxfcHvRAYPuaFgUJg/MZrEKTBB/uIlCywcXq",
+	"I7X2pedIzAqW4JMhqUldk87/bE3teikeodpT6OetnkZGFk/KXMuABrEzUf8qs9BIVINpacoFklWdfbEG",
+	"kTGA2WcSWxoAWabapAmQ5ZWhxOPc1RBaSV9kKdGqAb1xE4V/4Hxt75AIQD7Ih/dh+G7KnBGBN9RDEDTg",
+	"QTUKjukODBQTqnLG1cB8yYruGO+pvPA0yUBZTU4PNIh883KLMHrx5m9wFC4RySUxt0lQ92Ypz2x+WCcH",
+	"x8UPtDzMiAJOSxBGP379/Icf/wqJVpdV40bTiwTJQktLEL7hBghGCaltmFTeaDMplwCWlv2jiSXol5EV",
+	"qsaSapXRuTlwlpJKDCCqlwDI0tEZrL3KsdzjR08+7/mJkJ7SB3MJAYK1RxiL8iN7ndfh/J2/nBSRMR0C",
+	"270tzfN1jotZSuIxUb+4MAp2ELYPtBkoygD4O9N1AFQY1/xSX0vwD9OZW5CCYCVNlQcG5QYu6ECaZxb4",
+	"5hvoCHwJjAb6Gz7IcPsrp5z1KUPaAKl1hKOgishG6UOr0VXYXLI1dn03UYrzHNCluoAuPsbzDRHBFprG",
+	"iNU3vJmr0Hp1qZJKo844gVoYvw0/AGtVmux4xp9FsqpmUa+qnyO+M3ZksFubvjJqWnkFD/OSBLX17CoH",
+	"I6xSM7Ev6tcmZOH1nvu2AdjTFNkoZFVb5ktUYFF5/a7JSf+nNohW96g9hru5W7ZUlRDobdAou8xMmrt7",
+	"DvDsjYcRVk+HP1qgKRcPnjrclE/XD97+epE8eRpwfrb3qIf0Uyj+RYN4E6iuBZdx6GYD3RokAv0MGSVM",
+	"ghTVVr+zLm2RYYVM9u+PHv1p1XAF//TTv//9oSaPptGvF0nIKVz1PI61ER9F2IjVzWyh/8wFbb4DxqI2",
+	"9Iy5KMwDtmDBqbufoh89GBoDFmQSz6urHUwvhyeu7Xkrmlt245MgooF1jsWHbXynRKsBgWFh1zWh6yjT",
+	"qqrC1txcyAgHGwMoCVc9gO7CBWbyuMEfCLf/kZd51qXKZ0GYB6zImosspPN+zY/o4rM/Xjz+46OLR587",
+	"1eoSZYdTL2JQVZh8gHsvg2bCh3CG8wCA3sttrUokXrsyraXYy1Ta/rA0usWOA7EY6XmhZ0alWktSYOH6",
+	"wbeVEeijb+h9ia4uo9CfnozIvY4aYfh1VCZ9w3LKyMRKj+fIuq4NPjQj1qfhgGpv4c64Jal+jjhfIrrb",
+	"0N/uWWi3SYtF4roD+uoiXDRLpegPCn5n7+MaUeG0Nk67lB8OVA04Eb7niiwAkzwYc4lFSDaDLMbO95KP",
+	"NV9yaT51C+Krisstv6v1d8ajJK/5cZHKDMhPWGg9+sZkZMSQQxuyo6wGi+rzKY+0uas8pj1xw+gY4Gt+",
+	"dGHAdmUzZaQBN2JINbgnix09vb/38fTV5OywgfPCP0MYZVppLZlRUivdH1F1iazNfIkqB/2zdqDlEvX9",
+	"YjqhmpiDiX8loIfxGyKsFXWJrI//mQkH+gGKS+R5/esivXOiB/0Xx5tOOeDPJSnN2yVjJscldQ38Viax",
+	"wnwQM61yDo7+AzkUebBD5qL3b0udzKWpUzHnExltTNPZob9W+wUbFfILhq31KHXOrXmx67gi4vwbmW34",
+	"u+fAQRNV8y8pMOYR2gHWvZwN5BA3NsZqvOypm5oMFlxV2Ytzbc6dohoGF4St06ozt424Byf/hcBb8ENj",
+	"SZDivAepxevOPLYfmo6v/RfC2px+zOuaMoHedbHyJxLZIFNNePPRxHm3rUNDcX5tmLjl5qlCUjiYk2AY",
+	"x4Z1bojY4BzVEa7ITDA/7DX5G1E9LUV0xxTztHstvhWmDzsYbbSbwF/s1OzjVi2A7jt+j7fhTpGtY26W",
+	"WU2h98B/40zbvmbv66wk8/u9T3qxgOYasOwp721wer2DfvxBFStG0Ki6/J9KQPy+NFFE70YdL+HBMroj",
+	"ZZpzOTWfMucSMvdsHmzL2UZIpglhgd6w7ZSPKSBumbbdPcGttBZCQ4z9Wqu5Audec5yUM4XTKW/C42d0",
+	"5tdnYTJHWgS73tqT1nEUdrrr1nvvTaz0xiU6xNQtuJzskHD90YGVMOSdGcgT3wBQHziO7QjRwpa8K3LM",
+	"cC/U5tYyymQqbnme8+O6LBYuBIH+oxVdI/co+NJAqvd/MNvfbcPVHknbZyymv1IgaGBPU4GFYiBkx/WR",
+	"GyKysic1T5srKCM4g1ZoeyxRgW06UFcTsU3vIk/cK/M05FpR7kLMcdxfvdFsIN8DV9o3ihjoDi8LzqZ3",
+	"cbvh1/5RrjHPWGb7MpnbtO5p9TYYcp94y0gibmga8v2/sb8gLK+NGtPfKKeD/QOvVlWBnWZwduh1IfgN",
+	"zUh2C8nHcfso7ywBeXac2uWBVW6QioOTQK+yusFqtbPV6fKTuNzRHdSglnCmVNrYPXOmdMydacaMTTn0",
+	"bRfECIFmnxC0OrpcXitvkeJ59ilyt+eV3aqrykGywZKaTGaqIAQY7BLqa6lVY+vA6f4SwpYpZhnVzGZL",
+	"FdDji6foKqfXJD/Vr1+ZToqJ0R0rBFst0k0zaV8wRJRqDDWQDyYdubB8hk4EC4lM62dSGIvQoVYgyL9E",
+	"sBytJSruwq+2HOKzi2BBhOfzBBqPSg+b2aq1VvOCe3M90Nd7rn7aMKjfd3s9j0629bwpHze0C0KBPDfZ",
+	"o8iyZ5UOO63DZeMb3VmHj1xmcOVamCWUXZ/ZcKs3AcoT4FFOsFpgm1n1LEOfmklNIPW+l4oEzTgCpx+j",
+	"tNwYNYoqxKAuLpCJVm7CH9CbV+Y4+Nv+XSDr9Ov//a3+2F7hHcgcrJSgm1KFFcwcbwZhM38dS6r4y6m/",
+	"NRxkqFM1vkk24c9Opl60fd8j8+C+LeG8rHggcOv19rd/AW5saTyzDkN09KTVPNnrA/2fP/7Hm+6Krsmp",
+	"qfq2rpJ8F+ZVcdPT8iKsxl2rcIuMUoZZ9d34Rl+D8qMnoh83nzYDJjDtEA0GvcdAiiDleCkYOX1LQimh",
+	"dc59KHGmENawRwfO1B5xAbeXl0WTYQO6SAoVg0/lvlcNHKihyfDpqgfGafCWqEsXvOHvDvIlI4XR9e+K",
+	"ltUH75KYW8EPM6Ae4LUinLD46oEVel2JD29BQdcZrUkOwRurtV5oM1RwoUzFyRAITsElbflwGiHnO8C1",
+	"4TO2QPHpG6Df6SX/b/j1sbA0FccMi+d5oDT/AhL8N9F6rmgdDlC1Je1oxO1uJO+4/emL4kl4vbclQcfo",
+	"7AvUESq/H5QVC7i1PL3wfvm1fCoskmd6uyJ0FJrmTJE6PP5HImJHiXCuyF2ECm0RvDBO0hxRPUq4YdE9",
+	"+rqT0ZPoN0Fmj05gIRm+8FZNl/XjCFR89jaF7oJve3tzm27cjeKurei24G5RCD/45e2vj5LP3v/+gf0n",
+	"lH09Sv78/g/hfuLfkh3Ovw72nBjL7KjzpBLjKsJ5rmUJFZDtJScmdbTElSlCgSSz5JbwXdmgYUImB0/N",
+	"G5GAXJHql+mVGzvowHKgqj94M3yjJMqxkf6XCG8kYeoZgufrIAuBvr5RivfHGsG0xAlpI9UpWAhi/uM9",
+	"KJFsNxBAahbW1ALop5/eBLnhjviuE/cZ3+zpuPVLkWXGZBcwFmpZf79she8wwyZz6zt9zy/THSkthQh2",
+	"U/2GIWgm2+7f44W3JpjO+Xh6KgQ214dqkWvz3pD7cjSR6sc9R6Jkfo7ypflvzpTgeW68l1RJZDdhdDWQ",
+	"BiPDJ5l53/lEIk1z9IspTv/g18VEF2Qn7AlpghDHx9eEoQ1Or6G4ui43j5nzOfh7+cqnfs26EWdl1n12",
+	"1+w97iP6yPj9uUnu2BB1JIShh08vLiA4/ejh06eTbyq3w90cqnoGETu9wP3QlrP37JYILJ8ccAjKCtC7",
+	"ShluXx7J/a4tvUuQtMOlOW0ezXCJQ898ElTZfX19x/a0iK/S/K56J7iZfekotmf9WvCcTMhKhVgYvBRm",
+	"HTOoTHkRygT7muQZ4qUyUArsZNRaOMrPkNoLXu72yA6CYGaQjA/YipbqyYRu/5yRtRbVgMAiB/bkGZJ0",
+	"B2BQlCEsr6WtpOHMyHrUDLx5akJAai3a82Gkeb7plm8zhnzuaW9wZ2/Cx2sZR61/CpZ2ZvRVG03GAujr",
+	"eGcvs1ttLd+jlv4AVdMGcG+vjwqop4mtZah1rxTnhGVYBDmykodLeDsaePiBXvXWtIvRAWM1DoMov1YC",
+	"0woFtAU6j1mGFRcnVD1kckq9GqQcp9fS4M9ihfb4htgykOwS4E7ggB/3HB3wyeDSmig/Tito43g50ytk",
+	"QU5OE6kNleRWFGst8O5eVPWrv/WBq+dWyTTDzZaSE1Tk+c0Eb6dXy7mcsGDvwfj9b+1ovTkwxX66L6Gn",
+	"3sfWe271S9yhZ7YimSJG+m9H154yeEP2ZxhPu0HN04MydDEFtU8xrdDODdgo3AoZFLVCPnrsVdBOEvYk",
+	"m0+05qLdEqvZhVlLhM7UrARIV2vR68g2aW7m6gSlYUGv80EvZIlghyzFDb3h0VcZuHYCVb+U5JmnP7hh",
+	"Tbk/v9EG2+aE7E7F6wQly/h6MFaT8RqGOfLmZpk2aSZd9uaV2Xl0jWu7wTnNHai2yhG6scJejn7B2Tan",
+	"aSAHvm17qyNfV5DkcFjwgax9wPIKsUJ2exC7ApiQzS7KnAxIBGBYAAlOtHX4JdvlVAbhZ/uEy8utw2J4",
+	"Zu9sfWVrG/gTiRhHbkVxAs4VZ8LXxrPNjYUIa+zfhTl60nLho9ZJHpZHO04k4lFd96pxe6sgnkvn+LUI",
+	"4h0ldyS1AV+TKSIFX+vJ3xAB2MYWCrUha2WCyA1hlk+s8QJcAghHl6hOiXGoOrJO+vGZyB2cgVYCUOwH",
+	"/5BVY4EdFAGvqe0A12410C6u8tsOOPB+SM5Y8+2aC7qjbOXDfiZAPnFDyXHtVeHAHwtBFBHr0hRuH7Cg",
+	"qi6bTVYkK1Pz5ZzcgDs1otuA+yKYvs2+A/FtEVyXgbfDJYZtUFioBfq5JPZ3ral1gCwbIrTDsIMBbTi6",
+	"X9CtB53WdmED6LqWWsc9TfdIHV0Ku0QZvJjY5kKOk4DJEJY1UK9++hnC0MMlQRjqhMCuFqWBpAfhcIn4",
+	"1mdN64Q3T1Ts+Sl6biPAjp+7qKPuiukFiG0fmGFweUfSqOGcbOkA/8PwvXuwiLkjduTeWTt67YLosxyq",
+	"PzQ3u5xGg0ohCNAiq3h94qDeIQkN29KHR++V+oVpMcqpGmvo/prqhRlU2boLCcogn+6Jt7FjTPGa/FwS",
+	"qSbqFbejDQzI3d5lBGE3t1Y2uev1wG+IDeSdWgCBB5yFG9KAPJGh2nOvlx80nqoHi7c8otN/+pqdVaqv",
+	"4EdEZWJK8r1bAZcZVeB8zYdGDje5hxsA3K85ZXr3oE2bgQqcvI/W8qg6gm2NlmIJPLSzSwnt+4fdCdP+",
+	"T5bxjz4x6rt9IeXzVNEbC7vT6SdMWIZZEFLG4PZIq+CAUkoyi0iGJJFWtnWltNbMozy/B8pK1dfL0fVW",
+	"i2Mkf51QyBJGsoFJ93xQ8ThPX0Ov0UuFV73RkwZd62XaNY3uk5l/uKlNDHrSQQ+2do9XQBKtze4SwDkM",
+	"Rgn9xqz0P/TzY9tYyFO65+vK9AiDnBcngQ80s3ZJ3AKb74xsb2vfKlq2P11FhDvzjtjg3p39nquFXI+x",
+	"io+ZarRnj7xTH6jy1cIM326dqkeOxhftygf37TaTwxzdvevgz3AdTLsAxhexxF1dMfI9u6z1vF9hoWhK",
+	"C8ymKtPmpPd068QmycCyF/gmAf/FC6On0JrwRGQVbIS+6IgaYMxgAsIMHAcXHW2VkRX1uvvKyaoO7h6J",
+	"KjeXSYgZ797WmnHvPryuNKBz1aYn04/JmJ5kr7Xlb95JoKwzLoUtTmlOFVbxlvGe4Czt6e37ivAiJ5Db",
+	"obnXIAppU6pSAaHZTZTU+Np95ww7y3Nt9kMuaa7ek7zogaycq9vk47VnAYemIoLifCjmGqCGp0Z1W0rl",
+	"HKBz0RGHuwIfeGb61nqGNWXrCktQkIMW3SFb2jv4gY9/b7qHaQaXsZveEbmhrvjGuggnKWu2q4xmljnO",
+	"u0QXtvLFxhy09A2Sox/Lo8gxGzDYvaOEDgQziRRHGb9EjCPn5u+OGdBxw1yqjX5tThGJMFK8oGkYYHUJ",
+	"dbgWm+25nBz9qs4IiAtkEvwHkrwnQnv2pt74iXgZPpmU85i8m7hGJf4xflMhhsqyIOKGygnhbtieD6EV",
+	"z1VzrelShXIGrJyQeVPtcjNLrBItnYumcY3UR3rsgp2H/rLcHRyMYuj7w5OE+kDwLfzVNeoHjSgmanr2",
+	"dTz9Zq1jaJ9f/LPes6086MhrdxThZRjhdMKlXJf0P348WtK/4H09+0pu9ebs3NDRIDkL3KkNiIHwRz7K",
+	"S3be1Rhs+HSltZlRKy3HjBEjevNwQ6MzbrpxoJ5AZszALVNTZ+xOcOAKE26EW5aZTWHYZZ+BEo0hR/ck",
+	"KXFXR73BxeHazg3ZYZYguoUGYViimhNnVHaOekz966EhIjN6Q7MS55WPYpWsdoKXRfAs+GMt5QNzboJ7",
+	"6AarKLFY09IzNLKPT02arP/0JJH3SIk4vWYcx+g3Pedu9JxxQKdb0HvGP/pPoweN6SkROFM9essMkKmA",
+	"18Bj2Zba5feUNMgI4dvHVOJ95XLrWnkw7s/hnENrdjpIHNdRC9oRWgxd25yCqmcoxYJAu7UEuexLmSDb",
+	"G0uGc0zMHdIL31v5aKCDQlYKW0tseuine5pntkkGeG+qHjgc0sX1z+NxA0OD5mSCtxdn5DTVY3BwcfQO",
+	"LgFJ6QHnqEpPreHDHj+5uGgey4ePmzW3UF77MHn6/vc//fSp+9fj93/4v37XX6maBkj8zZuX6PGjh030",
+	"sv/98qvWjRCJ79YJcJvFexPoIavahyjk6mMNBmJjio8uHj1+cPGwOc0/BWj0+P2D31/8/eGDp2//z8O/",
+	"Xzx49PYPQQp5ilA3nQv+7o4C9Kgq8I5cIn3AETe5VDmWKkZavHxeqv2XgEbShUBwf67vqBucAyCKycBL",
+	"qr/UVfT2DzuBG/82ZQXJqmS4VHsu6C/Ee6tksixMU1fzpkua9n9Q/Jp0em94RcV6tusGqcZA+M0CQzzw",
+	"0qu/7wl99XSmn44rOw9tfmiZQ9Xasb3f+urmTHp7f+hm5KZsABs4pfcOEirIRtIgItLspla4nlfiOGKM",
+	"lWY5eadzVIs7xkFyKnbxH33SkvH//T9++km+/ff/4f7jd+e0FpwDt+Ax3yjQ8mxe9DilHViP6q/T2xvI",
+	"54MFrO6GhLpfVneTEotZ3eMCeWGQ2LFjNnr59h67oYlGHcOFz9e40XEb522GwfJSaI1iTre7r3kpCRJl",
+	"TmyHOmaEGOXM+Ju1nar2XJocEAva3Sk0cpJvlBTVPNf2Fdv4msUiRExvex1oRG17m3klc/a7oXP7yrT5",
+	"cy1MQ3pRSqSsy4+bFP5PSFI47glDGKVVPzzXyBKlmKEN6ZRMxra0/vjbYU8EMNhr6zqPbwTqXnjvoMTW",
+	"UQ0Y6ve9lz6+Rthz21lzpqa10Fauhfa/SCPsjAqShn1mV7xUG16y7OoZknX36wol8Yoy9/MeM2hgxNwz",
+	"vrD3HCFuRDANzX+9/Si6c8/vvu1ePGKmGn2APSWk3aK7dTLg1wdloWdNUi0VN0uCX31cjbyheDvyPL40",
+	"Ty/bqLuuLZ0oEn5r1X0vW3X/1oR75Yv5kYbcPrpQsBV3W+ANd+JuKY3zUPJxer0TcFmE6kL6FC2HJNUx",
+	"8x4lT97/blRD63P+g/5ClXToneOaXFybZE/guE7J8/Ue8q7IMcMB27QnkyhwjWVki8tc9cdx27fa6H1l",
+	"I5yRyzG1lh+H4G0Gig+U2X/FgHM05d48obbM99eF4DfUFu6M8URL0ngiIq5Df4Q0WMAP1jZK75cr7BWW",
+	"8shFZvomT3UMG6TKdWEHaW3qw4sIjw8jxzPebwPTtSfUGn+IAq8E59uJBFhs4lEzfE0kmVoop8ih4AKL",
+	"03JEDgwZnDXPaXr6hn3FLRhDwGN6W4W2tYkQyN6DeY0dqjcvX5kFgDLWAyhxZS+oK1v/gu0Fjdzi/Ci9",
+	"w/DnR98cdVdcAhH6kI6rqMoj4kYVVIRdX3BLBN/k5NDPQuaebS7y9Vcv0NPHT/6kl6LfRhlRmObyU/RV",
+	"KSCjxeJzo4wUhGUuAKzvkgTJMt0jLNGVO5pa4yNXWoO5siAga4NqcfXpKunp9d/S1BXe5OQSoDYKwXcC",
+	"H2TYpaGCCPqAtVLmFoXsiCXaCH5NWAJuVz31Iz4hXgYdQRCxjU98giQTE90OVdoxqXAQ4srgwUCQ+xOJ",
+	"aHaJfi454E9pA9eGpKPsBh9KwXFSuAMKIIR+IpHni+11s7dGAFC1LSWmh8U1ZZAoYxlmvFDahDDN9Dyb",
+	"wKq3FZWCLF1uAOonHCYvM+ogxOoUAq2KQ6bqTpsN7GAyAApzjev/giGDZ3FGbL3cnNU83FVuNAlO3inC",
+	"THHzgQti8kFkAs25APxOm7F6L04At3OJBLmh5vmUC2E8PFWFkCMN9NGErBI7Omha5sUgOfo8MV8JfkAP",
+	"TROTPd3tiYQMKWq7E4VrAzXV5X6yIyEnWEJuxmgOIuTMNI3dYM0RbFloiieCRQSKhcEXNYPUhnHFizUX",
+	"2RE9c9ihWnqralFm5AzMK+IKHJO7PBueNvJ5yDJ0dK9SXB89anbnfOoZD327YjekfxtGKPstlepcS8GT",
+	"VWP4pjBwaEqvSaq35vQi3PrjW7JV+u5yYS5BCnDIuNtEn0PMpJYKmQHrPJADFyctIhg56gMA+J2sexsL",
+	"++W+riNfAuIiF9cS4IgAVRayeAEKq9NzZAL2dIAIFrjtLzlPr5fBcGl6/BdVR3O8IeFkqOqkTxN62uqN",
+	"B5uW9BcS1gjiSneb1K6Ld0sGkKbRxenj2NLzuj4sOgW9GalLUQ30Y7sDT6lhF08Rgg1szO3t6KE4q0dE",
+	"KOr1lUX2ZU7BF+57EnAoBNnqCV4iRiDhOaKLw2Lnqqs8Z+SGahmEJSoMcIbWb010t2n9jnoo3PGprp8n",
+	"Y72hWxtf7aceaHznFvBJteTj/XJJBcWNp5rwwtRemrY3nroUVEvmJotAhR2k+hvl5xOJzAumrSsX3Q4C",
+	"H2GiSNrbddApu1hCMUGOo6DH52aeNAMo3Z+nQytNQu85P5Ol1xWhmWHLfXCpS1tW5DClSC7J0TbcCGSs",
+	"/NMlykBQNtzoEiuHcQLZHHFw92fk3sxpYmbfidStPo6EGwLHPOVsS8VhcsqQfd1aCNNfv5V0nzrNxzQu",
+	"xKi2Qifm8mRU2iNSAxRHXaNfuBdNrVjgGr37NKFWXPVfK42IkGxNQwjTbwqS0i1NbembxdDWhnBic2ZV",
+	"oBOSJA1DdByRoaNEkUzvvSIszNCvjU6coC2mFs+pZM78Nv5mxqFX/B5LlBGcK9ezIJg59HHlUY30Nf6h",
+	"Vp5ixPxy+VV6JEEzEp3j5Z53uVm8lAMo7TZb2DIUlVB8Lgi4OmTMSj/KLC6el70yBX6+me6luF+ZYUxF",
+	"O1Q+SBZZKIUijPD2W65ZbK5Zt3F5MLXE2QOh3LOOduHdU7VU614WvaavwPnzNCXFZEzcWbbZ+4FpvLA1",
+	"EhMnMlkldEQNJgVNSU2oBmrppW8HF1klx02o1qngJKQ1h/COsPSEJD7JJkjAJ9J1SVt10wolHT93kEJg",
+	"mgebF1yhTs+VaxCO8U4QksE17i6tnutyUtEPhO8PwS7PPzpDEdoOAzwtzCFB1jyG2YN+o9XimigjbReG",
+	"t9w5FuuJjWy2syUnbPYPdp/BC7TlKc4RHLXOhi5XxtpXPze/IrXgkoYrBSfKhKqeJWTdS6R4GybjU+TQ",
+	"M6qMC8YVSrVeziAgtQkeD7wjawMiNXZE6icjfE1127cYhq8fX9ft6MbmE3zpfbKa4EVa9YdYvRZ0E0qy",
+	"W93fQqRpdowbW2Tz6ffdRnZjA7Sfj7FuvT5/od/bXf6Cz9SNA0M/1z39puFEN9v6jQL2NB9/H2j6NzpE",
+	"+4X37aaFsX4Oj02CJu60uIPA+feEBN0lfmPGSdTtB32IVIvJuwgF/N2I6JuLkBvf8qMpu1oxTXBt6Hu1",
+	"furSdgozAX9B0FX92xWIVlTpp8jB+kTUL8xzrlf5+itc0LE69lsrG53tLg75CVsOyuqiuYKNuJLkXQMb",
+	"FAtShTpnuhgHEOHCufUtmRm+lX179COpxZjh9It31dVU/CyOigF31j1w5PxWFeJEVciWH6sY8SXHkNXw",
+	"hYm5TJT8LrY2jn5zbgwovqOKW9F3DvWkZZBOj8NOVKdHFbhh5cw7MwE5B/bmtHyfKoklrDakXJCeVJgL",
+	"bVs/bEQ3eLnJvVVbTXui+jHQwMefrutrbaZYU2Z01xdIZGxy0RmpjHYYImUw58UgtQVd8W/2NkjhxQlt",
+	"B5xxluVZ2DK4zdZvNCPhripHYRL7vbimWY+XePs2qudawx8KH7RrjSD+vLJYS8hpPrtImrWPQuRClsqe",
+	"8vjyHqZP6dnzm3DZVTyw86yuV4If1vMjCtFNfsNddJ677OLeA9h7xpKVPElFDuEiLD57TaMntR7bznJs",
+	"V5dkcc0k95O/wccQaM+eha9y/cPa7rDf5poauM+bMmdE4A21PXWkTShYg/lRsn0qwnFGanWHaR1q/dlY",
+	"t+DgWrn6wsUzPrQWGk4nmK6Cvqw8mGFnO2W7OgHIpY1hBb91KwXNae7b+J4fphasFGH/7csXXz9Hr4BG",
+	"rsgTkgFMEhMWBI/zg5NGVny5uQ0S0EtzaEehDfk4Q5iBz83GXtQes1uIRmUkpdkMpKosPs+ujzktHafn",
+	"rdVvxQb9O4nI1RArSIwVtmO+IP+A3Kdxra0S+4aS1Spbs2stMYYnXluA5KkwJ3M5ILqH+oiS16TD0EoX",
+	"vATv6QW4HHJpr8drFHZzBBhn9P0PjjG4qLP4A3l8p3ermJXr2dZwRr/ym+f2X9xzOwM/twW9NC1P43mV",
+	"/OLliyPzzMaAExy6WQZZJoiUEXjbi+UOtJOEzRVgMn8xgrdQcMzININArL9d87Z07L/l1x1NW2n6eUcf",
+	"Dwfl41CHfV5/GCdSzg6jT/5iX2R8In72wHen5ArN9Vfrvw2qLDXyZct+W+Aun3gPt+bUW+KxFfyXUK7d",
+	"N3Uh0yXKsSICGUCbVv4fyjikO8k9Pwby79oZjOZrTe2mWlsEbcfaGnXz7gvCmvWVbG1tbM7WGDJRW/Ar",
+	"XjIvzkMp+8+lrRBOCb0hAjICJXREwkiRd9DHF0N1dm/vITOym97Qwl8TmO40U2e0euG5NZzdGgyaicQH",
+	"MlbZ3OvOHloBz2+met+bSftn2V3eUMOUvuHX06e5iGk4aBLuqFQmF+oFFtkicc1bjAVRKct4v0OOpdLa",
+	"J5s6G3inp3cg3ypTfqZFmB08iHnTqcfoqdiYU+VxhuvF9tuoRgoKp4+1OqET1a38QDVnVNvXZYCYI/A1",
+	"zzMiPkSAf9l8WSyy2HmemVlwIGKnzVVmkKRChV8pF1mr7EsfH/Mm0m8m6Lin6b6G1orwaw7mH8zUwxzd",
+	"kvEMghhueqWZL6C0Tdid2QJsjou4g3QAOEjCZOyPpRM5ynkzbkwlmmCLeChDG3Hf3JXNNbyutulcJQJs",
+	"9Lqy4qef3qwW1CJ+4Ndk6jSVe6enWAhCRBKfZKfqZSIEK3xndBWRlU3tUJoALMeJsAnVW6HGpT/uOaqe",
+	"QBjdELHBOXLgCYgydBRUGek26gzIvGulwquzWrhFIQrqA+YGGGqnfoQqbAhMXSLGj2eBGEHj11Hx7cpZ",
+	"zdPuteqe6tJRFgRft6tFHNwSQD5ag1PtyUGS/IbIGKJ6bbbXDlNruHF2tPeFqD3PoglhHzfV7pGh66r4",
+	"a90L7vg384Ozzas2uvazqK4fS0YBCU1H0R7goG+UhOanKMMR2AdtmepY27FPRb7wYc/hoMs9LcJ6vjpy",
+	"h39lMLpyrYYCLJYkhBkEQM9X4TwXWO2foatraqsIjk6AGZsYqrwqJaiLFDgLzieUaHllrW8HCGI+r/A1",
+	"kdBb2cyXygp55wqOKDxd/bXzvB3HS7hzn1m5ysq3C1mEgBG1cEJ8GBL2x94t6qkn63jVal5awye8ExhS",
+	"zQ56d6sG10FZRW6au0WNW8i+XHfHDpalun7avZ2wDey03lKp8HYLXfGqJtyQTxmhMupF3/Q33DDErCgY",
+	"keYZlw402zidfjNXL0Wq0dP62t5wmg15B/TvUyfM4xNDFjPBfU6ocHi7XD4mhef11/34Zd/HK5rGlYM7",
+	"kVUfSI50zJsOF49x7JeTXef+ndZaKc/wKUZnjnWP19NcxJj2tKX7ZkP7lFgi7efjkznj6SR9J370zTuQ",
+	"AL0HdlYOhExL8uUNCTrdZmihe4KzCtO4ue5XFhxX/0oA3hEaC+M8AdRugMyVCEpeZVABqMaWPam8+EDQ",
+	"5oQkeWcxQYgZLrZC9utq8qEOGtPupZFrRpN9TTTdxzVgnkJHkyzoT7DgqmbEaIfBaExSm/8bwcvdXrlc",
+	"lnHHa47Tvlq6HZXKpZQH2aJ+BPYup+zaYMpQdYmw83xbz7jhAov9jpFW48BHDnjQQd4ZiOvot8MJ96Uo",
+	"8lKG0miquW7IidtWLhV7GoGm7WHrHoFiweC0FF+7hXc/88KeFIPdp3wSnYgKjnfbcahkdUMlVWFkRH0G",
+	"4eeqAZE5zAkiWOSUSOVOPHL9P+YDIg5bA3OVdauN+yfOi5nVwq3B0s1trPmmIbF8yr0dlsQz8dRTUlhw",
+	"1XBw4sf9yVYJmD1IMdNcdcRUIZyrvT7sfo2jvTmlw42kzNQb7LEkl8CQ16RwYBBU1c8bL9BktKU7FLHj",
+	"sAT3TuaOel3NyZygwurF/dUhHdXZXo8HczjbJy94oOxURo7BInp4rd7cNzXco8MSWvgtHJpRZbh1iGYf",
+	"k8m1Ar2n4jwVuc4U/phzfozqFB/K9rY88gt3oGUs7eubqxC0ydPx572NYZl5Je/TuWpWtfuM9Swrmuve",
+	"x/dOQP/VYQZOgnjkkkAIATQxsHJ2xLotgn1DonKVbT9v/5X3ycoqe3FDNB52L0/vbUXynGTrreCHCWns",
+	"TeN+urleKyifDyso8WhQ0cqiEjQiUP03rfX8YB5tM51H6aSx6w3ChPnwhhtoQ68QsydVpKWPB5ein4VS",
+	"i/XeZmKN1HNE54u8eflqqd689VuhiN334F7jzPoE3Wkz6Ce2o1Qm8DYqbjfnoobB46/gyZ2GA24CWXUE",
+	"/kQie7FJE3N/GG6COaM3cVQLtzcvX9V922RZECHJ1LhcXyPijzfRtoL+7rSWHWiS/Oblq/+PvX9bbiPJ",
+	"0kThV3GD9W+pzA5S4EEn0sZ6mJKyUpUHqSRlZXeJGsAR4QA8GXCPCo8ghEqTWV/822xs3+6r/QIzl/M6",
+	"3bf9JNt8LXcPjxMQAYIUWcUxm+oUER7hh3X2tb51FsmkuaPsAmq8GzvDNbfScXdfUz7LU0ZiRi8RsLHx",
+	"2kcmo23MBTMuMPMzk2lbXczSTPXUj9/LJTQy0WMJnUBfExLGMrzAjNiUCkChDGO+mCjTD5sD9KBiWRaz",
+	"CPpBzmWeKgLBcuiAckqGJ/oxM0xIMsWm0vWkEqywp/EI3tHcboULk4Crp2qeN/eNE2YzuzAGgs3bnj55",
+	"vKGXm35Y0BlLR1p8pG1ffy/LaUVmUEAyKdd8cNgYFtX8ecmV3PBN25GPyKXARAjb0csCYxVvUv0mUaWv",
+	"5hk1701QPao2OjRP9U4FtfNqSlBLZcxUcxRnQVeGKFj3pgwZnU5H+qVbFGrXLmfNf9tZbtgX1RuSHig/",
+	"zBR0wSGUKBZKERUo3ILY1iiaWGzmG42XdKVIJJlq4DqlmFIW8H2DinEnajqM5SnrO8okAXZt4VIZDm3s",
+	"+gypZn+bSZs3Bf7yGybXdoBZRsO5HqR60nbMxcVowUWesZbCnViKGZTOiQvN5FrOua9h812f0TsIN6ka",
+	"YqneCjSlaKvNJgimIGD8jxwMhxs/o0IqRheMJaOIrhqW9kJT4BS6zQEREz1AS26IZoN0sfm5+kipK5cG",
+	"s9EUI/uTOnr8aKOcNfGK7tPCFG7Av8eexvgG/wjMlCtT6SVsS0RQ27qGaZtTbKFGWxHXgwyh2mG05CKS",
+	"y3Zy/E6mZO5IEo4IzkzlTJOJqbgwHSFMWh4qqDRymSFgNKB6LsrQCtI6Pt5MWnO5VK350uDCQ/1HkReP",
+	"M4Bx5T4d+iXaSglj7Mu+oVbX+3LQvGetR6K2hBE3TWRmKVvXhINjQ0/BYJ8nbJYLuJb1M32L/iDwx5iK",
+	"U9OH4YQI2ZjjMEkZvRjNYqpUm0niRNQk1S4ngYcJ1PDCIWgtC33hQrivGkJvEPvZw+PS2T9+uomB/Qlh",
+	"9XPbvH7x7FHbEkU/z6LqJJ4c+pN4crhRihidYY7GgaY0YRNOuaAxmboueYtcZTgXZI/GXQ+lMBVbo5TR",
+	"qEVSfV9hRFIMM942F5ccG8HTyHgkce0InviLf7Zx7XM+m49Sri5GExpTkwFTuZbn6kKRmClFEu3rAx2r",
+	"AL3gwlh3elYL1hIYH1H5bMYUONP6e0R/rzpvm2PQ0qO5efIyjkYL+sntaHHqRxulTkwzBt1T2yjujOhf",
+	"oawlY8IABAD+GqRK4THBMdAQyHJB04s6OZo0ur4uRCxVNjLgRtBzapE0Jei8MJoTdRg8RCZsKlOmKUg7",
+	"EgBVpAhVRL+SWLyk0k5v3Ct/MgsuWkj4nfUKsXzCTKjEjUcbF75gEc8XG2jyR37BllwxSGHRzwNN9SQf",
+	"LTKtPC4ZyZVMGi2IuZaIbMaFsiAvoWmtFXmkv1EAp0xLUuh8x8VoIUU2LxPuweHmeecikiPI3LEv6k//",
+	"FUVY5qSWebYRZRt9tM60XeSuUbexpFFvY3zBmzQs47O5VWHK8Im2vMsCqItVvKSpGCUsDZkL6rrBG8fC",
+	"NLoE/n41T9btzAVUSZRmUby4bTMB46QhZjxtTJc6A4ouqtMI4HqA+ScFw97f00aQ9dLIMZ1RLlQ2ht6f",
+	"QhKVh3N8F8ZNoXyt/pI/vnv9MzG/QoU2WjsY/dsUVbNvbduJWIYXL6dTFjalaULjfT+zTSk+E8ZNgUyr",
+	"EXbIBGeq5Ge6Zux1uvaudCB7qynyDGTpImHaa5J5HJE0R2PbDNRKBkSStofSXAzatNwWn0BlJ1OiMpk0",
+	"vti0RRw5qml/pKCPDVIIt7w2sPqxYuvs+trOF939d37Hu55N4wDrJjMmORpektCiDqAicLYortRfaL5F",
+	"2lAYXYrAV/Cg+tVUF5F4twAzr7aN3erinaq2qgMtVUx1ZyYJdEAF87LLTVJX+IJ+FzNvXGMEe2dSzXnp",
+	"t8X4mpbtfMGn0wYBhFhUne9tC9G+qZ+DfXPbdPIk5iHN2K+FhurbWJOSaR7HxPm5BaBGhShasElsI45C",
+	"oTZaRUWDDhdCutpr5jJXTFtDV3yPw4G70jssht3qim9ysHFXeIdBMtn6DRUaxA0qgdPYhij+uu3cvQP2",
+	"D2kTBW9zSeZVW09lLiKTU1LOpY+1Lljtk5c0nBN2ySPw001lv2kArwhaYgZ4LJSuJIWnROWLgNCMLLRT",
+	"drB/LsYxv2DxCqq1FxJsLSrIOJFK8UnMxvvndX0TzhnaKJ2CZrGUBnYgKvanyUthKuML7R63RyqmFGKF",
+	"9snIw7yEa5oJI3I6LQdROzi9sAWt92RcmV2Uoro2bafYS0slF8y15NeLhrhMV8LdP2pjZ3rRfDGlzVs4",
+	"MUM5aq6pBUKRpl4mgAjJDJFDIJRScTQ2+QqC0bTlNL51G69wi/Sz9gxUzBMPzVBUDmSjh2yIr+OJJJSn",
+	"kPiOVGagIq+49d3dpJrequs9BvalW5ajOH+Hq/Tvn/5G56rNm5iwUC7YyDYTb859l4oFeB0smJEiQhIz",
+	"xtzVC7jGN3cnUuAlfKOFDt5tm+mfi4jps1qZjr7g3KW8BUMOPt3PEvFcq4YMRG3Mt/o/bXtRSldodIka",
+	"J98prUNhXse1pXXgYQRVOijvhNvo9ekfO0gTfff6zR1LDIV17yJj/ws4Ao2LwWqe/ubJ0jmj5kYOc3mM",
+	"7jFeaj0NYJqLEL8yCvNsJKfTUSQXlIsWBb+gYkXME3jNkTIKoYLS9fQmxdXwWddauu4ERnw65WEeZ6vS",
+	"7YKZh/Eh0Jz6lao5F7NMCgLZwrAfiwUTkSJHm/AIvFkVnyx6WC/ob4AUPxIy4yHbdGFj4u3O7MjyVChy",
+	"8JRQklF1gUpfyVOXJElXrqtLJJnqGSBXYcqY4GI2gssbmxBc300TPfe30l2/QFoXXsuUL2wPu6QC2AmY",
+	"WP3mKcgpUeySpQDHHcAMKldKl3iPItPyzZIX3d9+yhWJ03i8a0g1WMc8bdvRfE5tks3JpBYlBR1bItRT",
+	"VPPlUuyTl5csXRG0lGytu0tfyyRRLGtIB3K5g5tSbPDBz0UymOqRmIMDy2k0m4Z6Txvk0C6Ghn7MWDud",
+	"HlfMPm5vFDoMgUe97CaHNdbPKKrGI5v6pDu9sEk94YOIs8RctuuGUW/dsxa6NN2suGFc0WnHd7w6DfUe",
+	"h+EZE5ALUdx/bXyFGQLjubroMkY/BunVJo6/MbtaP1dP+fMm707HTMJQnUdNgeUvn2u8jfYPq5GaGran",
+	"zEeGMdYKkm6GUl1aJzTNQHKkDEr9TgmqfJvps5zLGMDiNrYkuhcyt0rI+E0lhvcy5xbKnEZmNg2Lvrf5",
+	"KT3Y+dsVsf2O9skZhqfydMaEtuNxWzHlxsRrtCHblLPP4PZehKvS7XaXpHuhHeW49zCcZM9hFaFdTNq9",
+	"z82nRXC+9em5p0eGn4hXEOQzKBAc4TkRs8TEjGwcDuE7zK1iRiZMbz7IXRpFJE/qp7DG0D8jKl/4FnMG",
+	"ZreAxEE9rprSsPEEAHgevjYygYa6pqCzklvhXB+DIEOV3gt4UXFV2hLvPB62k8E2a3YH3m/V3cOMjlTa",
+	"woz2VeVVBN4p1jZ5E1VudxP37YrYlqZOXrs2aCMgQyjfEdIJixrpRVzZnrqV/JaNjqrB81/ybD4K5zyO",
+	"Ulcv2f0lWoXReDRnNM7mkC/U+xW414lDGeg3GNo6lZsL931HMl8pHtJ4lFDefwZJymaC1vOLNueJURX2",
+	"HFRt5dN0gubF3sQqWxz4RFNdfeOJNm9zK1MUFkSv/Gso/90Qyyk1PVKMQd9iTPU0CX9cir5lCjS8EHIZ",
+	"s2jmJZtuMrVKyt/DTN/+DexTwtPVCMMsTVLVWQb6wKFAUBAq1JKlBMayIusV0l3FimR8of9aW2C/6y3X",
+	"zbL5dM4wI7poZBVsn+nYNNXK1lbnU925oERLrVRaNlj7J1CU7jchAjunl8xCozlA77M3rwjPFIunhCq8",
+	"3w3IZEWgDRfeQkKliwdIsd/YOTocmX1q7V/XCKVehjDq0CjPNF3lYgSYVw3n/Qb+XgZ6L5LVLG6WIiWw",
+	"sG7lgAbOIeZTFq7CmOEctmr4F5WSDLreTSqMisfxjex2Q3dm75irE2k4m1bqts5RP9L+CbwvU3AMFxgK",
+	"UisuWJIB1YYxVfUsIe1Ij3BubdKhKPxry6VulDxh0WGj1zifOUdGXI5seKDXm8BXHNnsFtVzfK35TbFR",
+	"6yZZLLw+gbYjNy5wz5gS3miiCIJ6hMkKo/kQW9e+qTaLWYp/7OKSglPTzRd/zxcMdV8sl73HYDi/57Bq",
+	"Yr3xwPBVOI81G2ze0m+b0YKHjd4nRUl5ApcPflF5UFQuqaJxBNRqmOT9deXDheHRq5AF06a3HFxOs972",
+	"Ja4N9oY6ifYqkf4Dq2aHvwst6wrqm+1/vraQFjp6V8NktagsDpu1wA9pzEx3kakt7BauXMWUy9YHCUPA",
+	"5loHCzFtskptgZNRGpWSeIMIofYJNnhTeWwKeyESYSvjofzK6Vi7LbEEVRNxlUgFwXka/ZarDKKmH9c3",
+	"Nu9kIWgTMqIZF7MNmXT6QbjmxrXa7K0IW71woXjEHFPrpXMZ9UrlqtkB5YkF5UNoIawrpANLYWAtMEAU",
+	"lLVAq4hflzjW4soWiWNG5F/pHYUKuMJrtlUJ9v74O+ewVVI63N83dPpeXFrXRW+LTb/YPMglRLR3kZEx",
+	"tV34HTQ8Xo0VF/uQ3ZNnaSn66rdIhMSAVXMRiZJ52gh/Xa2Fslf11kdzU/O+0GGbtypt2O4kejTA2PE2",
+	"N6T75KYMSPO4OiXDpiYQAWQeTmVK7Id8GbQxb8WdZB3ZBQAaaGZTZTa3O6sFqqqn3njULKGFR/5FwEav",
+	"o51UK3feRAMm1zahoZEIAEaVs1L4gpG/ScGC7ZqM+GhpG3qq2qMeKQeblqU01Dqv4zsqj99NhNYv1I3J",
+	"4bQhfaznxq1k7vZwk20tCP9xKLmapYx/Xn9Iu8g6LuTvHUs+ZuklD9lzg53QALd5VUDZKzWF2RLb9YoA",
+	"rjvCJbeD2gpDHcdFdIUNMLowF7qHqtmmXNdRpVnyVhF9hRSrhcyVAz0wA8HOAloZ4Qs2Mrf38Jb9VL60",
+	"UtpWZ5SbF/h0UNnE4jQrrT/Wyi2fY7dSMFdn6tsLvlxB9pXElmP2buHRsRF8534a69qsmJsfxCPz+8R8",
+	"AV6tUH2ltU2ZfDdgTZdpdSd6tqSu7rKu3U3NT4WV17eruG2sfcONQrZt8uGzbq8Nvj4GbaAtpRq9fxpF",
+	"KVOt1b2QpTejYldRADiWJqypV5kt5FA4VdevEWo9EAW+sWQb8zMa+yr9IqDSBrHzcgXt1Qywyk47pOhX",
+	"r2vOb7qqwyJAiDv8yM4zyRVLR9RmiHYwRMrmh7L/5W1XcRof2ylmJ0IZae+OSeM5Y5mWXFio28N8mrtB",
+	"dZserr9IKpf2dlLpz/h3NJ7wORquT4RwWW0de2eZiTWuls/EK9G3+bPRKpUiZoFU7DIwoUdcns2ZyHhI",
+	"M5kSmiSIFAgxN2DwEJtTVNB86lHEBeVxVUY/Ot7YCU6w5SihSi1lGjX1XwTZr6CSHx8yl26C0GjBBSYT",
+	"yJQolpVnedASt/a+VXt67VxrGd16wd4LG08vYSGf8vBnkyR69QBvo+lvfhiplcpYS90jHLpWS+76HQ/W",
+	"enULPkupyCoJj8FAmSVAWuQoF/MwbfT5vAmMPF+uPhE9h6J1BVlqSWznAzI4o1oaQzIAz5o3QUwR3sR3",
+	"SxWLp6OUJTLFYkw50doX/hMvsVuulm9LzFyvKPO76l9LcHxNZB6wbjuuSTGheMYvKzdApqKh+J1hZy2D",
+	"0Nt8C9SxLfntbQlSCzX7zGh4trxlJRreJDi26/9vBMWm7L1bIDd2ycw77/jUky22a7HfSC89KOQW99v3",
+	"p7kLk9VXqHfMbi3txE767e+UdbZ36tfyyMbRu+xyDzliZy5l6jpv8WIu+iAhlif2Ixe15i9bBF0Ot2hp",
+	"/Ku1t2ZSRopAc6dTwHBy/Z25gqbPjVzfresmbs7HzScEG9HvfCKeIuC7T/SmDfeCi1L03VMM2i7terSm",
+	"z1735zs3VP1rTkVmjKaN9PIn+3ApkuWd/6NOmKy5aIKcRiwUxYj+uUXeb2hjJMOLEby8JhHdERUbX95W",
+	"t2nelrhFttPNAoKVvRP82SqwLWfckutJn+7l7BNdQPX54Hj/UcWrPPY3/H98GO49+/j7QfDs84Pz8337",
+	"r+PPX//LP7UH2ZpgVV69e02ODw+eQCDIfv3lL2/LXz8qf/xs7y8ffz/6/E8b2dEszZtA+xYrxRYTRDy8",
+	"BqHZk7N2JPN+vqJ0K/NtLVcsZuSCZ5W7qsflszrYe/YR6WMYPOpwZGVmcZ9vPbdvi74EFbK+pNyo0Z4i",
+	"p6vfejskqxSjORXRFoLVmEf9Bjb5ihtFnZ3jplPchaHsE8UdM5T11G2HqatugX7PS9t6eGebYCpZ1iOM",
+	"GRC2zEWXmZ6Hgz41mOZrpYD9TtB773DN9ZBjISZ6cYk2Ezs17NMDf7IP12DO7A+Bm8iaRWQ0lrOcuZU0",
+	"XYPpndTEQFRGRaRsTpxg2VKmF18pEtrXDNoiJGuNHDHlI/3+tVdkFtzYgvJnHni8Pm3tUTdeka2Nkzr4",
+	"ecAWdXFReemDiq4JKJSDV+sulGC77Vn2Vfw9pP+Wxm9V1Dopu1krvjBl1D0X1dXsaHVBX5gCnlvmgP4o",
+	"t/I8Fyyby2gLoNFb7rQGgyXPhLlk75fdb7Yk2OTpvvB6AFQLiHPVcpWzTSNybEO81ZiOzcsdJEHrFUKU",
+	"8kuWNv7U1ZYUKmFh0VG99sAF72ji2Y3/QQ/wuaWxIRAXEOIu1eRt5ibDSu3sUr8iNgpwxzMpFG572GhN",
+	"l/nbnTYrYw5tCk3nwbayEp7w5hwMZFyAaO1K6orRuPFN9WRY924Ecc9MlftvrP2+KwcRYZRmfZsueBZg",
+	"UWJAspQKNcW+R64Us47S1akqJk8SC26+m5s1aJTVKe65sDlml2zOw5aG//0SgJd0NeFxPFpDxZ5w31F+",
+	"MEgfxzleSUl74vBGzfCDkWgFQYWMQ4vClMUMkRHWlgVjWB9iNghzVPwrNGEfs1kDqNIAghoVn8FW+uZV",
+	"Edd7NMlN8C5leltayvdKy9iVy+oU5h30WV+kfNqk6fUpsBZuV/nCeoSFcrhilAWaRTdxxLWFX1pN9JZA",
+	"iGlnbXemdUdfKZWzLe4IbiYm1eSQlkLoJ9bxB7CmwPyrkl14jVcF9Xx1C/Iey8w2jrXRiUwaSK1yHPNR",
+	"o7V+83cKbTS12Ql8ZXIb6s2vL31N5LdHdkGDbiGmUqQCx7OZTFeb84NhvbA0N2ZtltcWrkHXULtpdt49",
+	"YwhCLl3QivUi39mHTangxQiZovkAmskLcBvMeXNWwDQR3ouw8PU9XedfzNCqTro5y6mXdQS4GKNZSjsu",
+	"b31gu4ttZEJOpnO9o2ZzlnbPK4fvAGDWMu92CVCWK0f9A307Yt9K7pV/HUT3/jbce/bR/N/R/t7Hb/5p",
+	"B8x7jfGZG+D2m+FgP/JV5+dtePNq3NZO97uyqV8Zur5r9jTuwW6qrdYq+ytx++55b3PKlMeLNI5fTwcn",
+	"H3px5cfqRzrz6fUyXY/FWPZrWkqVIf0EjqP6/m5M6DhqTuhoZd4feNbT4HSL7Hm76W5tGtj7Go3FPv7V",
+	"bc3aLhwKb/c3GyQ/8GzLhOwdHHGla8Yu6q+7H2WrQ+Ytbd227Uqd/cDvZHQIduDaldnNUlmrBLQxm0qW",
+	"G8YbIDrgrrVNECjAjppYYSBql98UotdRE0w0G20dKonogs5Y/6ShNnS125Y11XTFdKWglEwjQDjou2GJ",
+	"VNzm7Nbd1R2Eumoz7VafDSadDbw6zJPeDkmTDnJLNnNpzw8zHrKXCOvA48rk3SpbfjTv62t13HyYyV7g",
+	"lilzDPcSPBvb9JlU0ohMWLZkTJBsKQnWgXp1R0uaMui6jnjRELacYCAI39Vc5NA7ypXQVJPGHTd2ytEZ",
+	"c4+1ydSxVLWrArTjLl5RTzraRA4fv0y0pA/VNOdu+Ue18YR2ZVo5OXIH7atiL67byLpxj7/dzJJKbRkd",
+	"zVXzVHbFoDeXnnbLc8yaEljKyANBu/XiA4OP0Fo1+QCjbM4AQh3+YcI2H3dy21BhQmO9IMlszHj7UWZN",
+	"aceGJxvKf1XWM9y6VX6cFC32usVdaYUroCrDjCXb7YU7NHSuVA4+ycYsJqyRbjW4rsFpkCmfcTFq8wVg",
+	"aRKR6c2dsOlqY9OLQrrAjnqd/IKlYKma88QnWrkUYLBlaW4So0IpFJ+JVjh70+eqM7TC7Y8t+Svyt2kd",
+	"/9zahIcvUd54i1MP6iWM6051dzbanQx//eRVkFRska3kOaaJjTqDq+w+KsMFuw11b7cqV7dPlm17TaWJ",
+	"Ezp+PiUAFwcJS39jqSRLJmzIqgmNgKWKqVa1h2VYGXar4wrKgu2gLrruSpGlW6qwfH4qSHtj5KqpiHuL",
+	"XFgrG3YlItfmw99yOfkGW+nUpST2wevIW9eZKNYWKcvmqcxn882WtK2Tc13h7qyd5y15w4HejoYC5SPq",
+	"B1LUfa27YmPDCneQif/UqtrOoD/YgsYEqwgCiCiU1VsJBOLgsIZBcbR9yoKZ31vM/r9OoqyWcm2E2d4i",
+	"YGSW8XcYNPKrdTbuXDVYZGo7RkmehnOsILF/iqSgrrYjy1OBDd89BLuBq24f1Wu0veKaWv3NeqS55pjS",
+	"hliSf779iNQFnDZG2rYIQG17a+yCUBtPtByU6hld2rjk6wwWbHtBXAogRWxK81h/xoaQtg0obR2QuEsF",
+	"Dm9ZaKGLGtEeWto8Qrf0pV6CrcMJuuSWb+Wu28qoHoVgMGTbnjAbgbfd1tjJbdrdXRk19rDuoFXzFspa",
+	"+8MpNAb3Ot02VSa7CR/sLVZM3jLUhaKI7e/LRikVXfc2UuDuZKTlSiqgpNXYI5kcOePn467MCKxivU66",
+	"2BqfryeJv/NTv7doecsVYVqdxCwimcT2mZOVudlyeeUNWXa8VPZ+yVKAqkbTksaxS82TbfiiCZqJhWdj",
+	"+iUnLCULKbJ5Db99txcMScwEV/N64+yjx483t8R3nUI3tgHIaDpjDWz4jn2C3aaz4o6NK7JgVGRkCtle",
+	"G5ZfIRUv5pawNWL7F2PK9CCX14K5Nh9g6nBFxpiUNrblys4OqvfPLtIji9M+7ObFPi55sY/bvNirZuiZ",
+	"lDsz0catyxOWXgLiSXuPFtCGqvlimyo24pFqKWNcUkVUAn1H5DQgVEHXbapMZ/w41lxBV+RCYEsKnmmR",
+	"nc25mBEWK4btsQg1Xcd9uJCOAeyrFQrMWXyt+YFOTYiIX/IoBxUxS2WeNPdB5yLPWFtzPZpmPOQJhfh2",
+	"WXv33ixl6EKmXV2iTCY8LH9141fuYFvXK4JqlPe1fmgFyRWn7fbWY7duvLxl+z3H7mUl3xhX8Pi/O7UV",
+	"5uGjYaeG/reXD4tm9MfHG/XrlVi0vGntJnXzDjawZ9WY3dDDZl1xW4UrDLF3Ie5uhLwLt7Su6e6Yc9qw",
+	"K7vKAW3j9401mr0Zc1vWuXb6re33+9fv3zyXYsr1svqHAxrjlKVJPu6UI/2xZWovRSrjRSNS57cym5su",
+	"OggfEbMpJBJgGyJKUpaAniIG10sbvlSoJUtZhC2JFmwh09UpYforhAq21CabqBvBioVpkx/wLVXs6LDR",
+	"qE3j+uMyS2iezU8ePiSmJWCgvQVCyZ/e2l4sHdKF9ca8ZQt5ibx49UT+tce1wz5b7kXBmlOn6qLFzlZy",
+	"waBF61zb1pJEcp+8ilRAtCRW4JBphlREinh1gnA4NMyQOpYFxmykSCK5yHDzl3PJLo2FnjIa6WcWdRLY",
+	"psEXmg0tWTna5ZrymG2JAWdyCHr1hbz2tIMoZ9dpwKzvQk/VxejCQkSyS9bAgK+n0G0uZml2QubgjWXQ",
+	"PBJIKoz5YuK3/PUk8zogJo4uYMTVgivFImi7t7SeYSRFS8itCEQ0EDs66nQi8yxwvuScihkjU8Yi8CtV",
+	"S1M1++quhJrKuGEa33nMARw354rAoxsvRuh0OoInG3EWZQKRSbMxbtt21n4c2ng28Z1eEayi0nytC7/d",
+	"RAqKsSgdZZRP0rHX2tbkWn6eKXeRdlW7yZJGjwP3tr+6q1vUxuj1PJeLJGbZ9uDPLUEbQ4HbQEPrab1A",
+	"yu2thdfcofTRpmvCy3p2O/AmQBffLf/hPV+wmAvWgpm/pn8wmdMkYYJFp1BIQSK6CqCt8IJHgs/mgOf7",
+	"y/vnne9UNqv//kpfRq6jdAO1NeE4175sRcpXCkxOFZBcRIB4z3hKppzFkfrKdeyvbXBHlbKQixZ8fVrs",
+	"9InXaD8gBsM6wFutgCxTnmVMBMCm5L/+/X+VcqnMr9tpVjsBvDZxrQY8/Vr6FpwkyJIdKFsMxjU259Yy",
+	"qegBKghLU5k2dBto0i80W6c5zHFYCnKzWMdCuxAgJW68Y5IEuqHX2xh/95w8fnL8jCi8PyeP9g/q/aew",
+	"nX/W/Io//vqePNDveTZ8/PTrUyIT+tecaY9Gi5u5jKOmthDVLuwdu9uaMVw03WKFUkSqxd6dpkzNR9t8",
+	"045tWf5rY3WdkqVML7S3FrKA0IyMH14ePJTaQ34IQ8eN2XShTFjjS8OY69M/QdNb8zP2gqdxLJeqGRsc",
+	"IkyNQvp1D9sQvjOq3op/y2ja5eK7RCyll5WOr3T+rQT7FmMdTTnnvKix2ZxJh08XcY+NOQGYt2b3oLyX",
+	"5m1hyqAvMo2V9pDKZNLhwrhGVxsn1UIs7xIasj3FEppq4/sU876oulAYjonjAqwG1gX6oIOZ6B+rtyHN",
+	"p2UEWCWnOI5JKpfqFIIYiKMz5iKM84iNQOj9N206j7vld71PKbfNjeoQVjHLupdnXmMVQubNskI4MmIj",
+	"OR1pOZWHGfazFysiix49Xosgd4KD3TuSm9U6jXk0ykXG4/UlE6dwqDIHQyTDrB1FhCRMdKqfuAlH1C7c",
+	"O5ugTDKNJG2e3RpTrRdBbkFc60FcHYJrC35r5YR7VlxssY+7MMDsZ++Y7eV2YDe9lXuS1oaT3iKK8YvC",
+	"jKkegE5byFu2oLy52clcLtgIC0FbAO+lYoRGCy64ylKayZRcMJZg3JGGtvvEropzYypmuSHvypXK8zfk",
+	"+ElL+vpFY+sFKTH/eUp5zCKi+EzscaFVaMKEInRGuSCTlbauWTxt7N7WjiWFqgWCW0251yxGT+2SpStT",
+	"aevn7/QIm1XZUwo20gc9ck5/xYjhM80i+uuF5UKkQPKoXCd5S5XpjAquelUC6C3VRuhIq66S8HFNm4ur",
+	"nYwtEpnSdDXy/ijzTPGIjSBVNG0M9d503sy2yhG5zKE6OVJ2IFxVqqnuX+1sHW1/bBEdW2lUJw18w/VR",
+	"penx//jv5+fq4z//d/sfjZpvs/Swd2sm260QHcbTMyAr5StaWzuqjW8DWKKNXpfIWu7+qJem5ZK6NjFk",
+	"C1Wq3sjRo1qvZm0u/H4YHH1+sGf+CVmOh8HTz183Ww9tQFMb7vO34dYGBrzqzW2J5tuodAf2CujJu2Wr",
+	"4Mp3YafsjmF9ur4lhFxTpNvoSB/NtlNCWAf22cKa+zNXzajgEMhZdOlRYaSpP+RzMNAGWJa11H48h9R8",
+	"re8heUVLx7/mDLrhdlOO7u0dMwBomvJLGndbUOlhO7in9rZjuiKZgG2K3+3iOW+TwrGNFR7zGZ/w2JQ2",
+	"rN21lIUMVjjyR+mXiL4tQHFEx6Nln+x31yU2ePtr7yYAAAtsTpLMqTLZK+YHRYScyGgF6e1++8umsDTT",
+	"1Awly5vE83PtfOD9wZzRyBVIlif8hskkZmQ5lwB3FhQZP+XKyFPCM22WrBRaIdr60IM8/GptlHAIVZq6",
+	"mHpkzU2kewHZ927un7dGeL8QcilGkLPb4BJ8p+XC0h4I/LVUeABovObGDWJpTpAUy6mdXTc5XRByknKZ",
+	"8myFs1zXxrQ8+Z83kIycYHP/1tW/Y0wQmpEs5XTGbmAdMuVMZC5tct3Zv/Ye/QzeUKht6i13woxuy/iv",
+	"LOlSa6tRZdBnbXyYBU5oE47zt8j/2H9DWfJxIjhJZciiPGUqQD4yWVAQ5oylvGARodmmVKGG7YbZYLSf",
+	"pSmNW6/Q7QMogiaAaILxYFdH06HUT7+DRaNMNn/ENyC6vVCFORuxy+KypSnS4vityKyCY9LnzrN9cubd",
+	"jJvlfOUeUYQupJiRDF5lZRaNU0ajVaf+sS4lax3NgpXzDh+FQKpmqy1JFgf3U2h2TEeV9qXLbLYNJ3ia",
+	"pGQ1lcyhoGRcet1qy2zzsc1Y3bJG5sr27E1bkFuYeP1NoZAKrVuWlGeExtlcCx5POFatIeRphfYSqiXo",
+	"dOgqtt3zCZgwTVeNG5yrK5tTW1oxhT/2eEctbBrq5I9b6uS31r4VzbKNTO9w7cSN/71RxL7HR2tpASVR",
+	"4PFVK5O/QpN11Rdfpy/PVCZaGd86vZ9kp4zU8uTWoiH87HAPqsAtHYscmye6gzgWRgjuViDLrH031Va7",
+	"1hzrozTXoElqInVdp7mzvb98/P3o8z9tMnfDLyJ6W2XqxsK3a5OxG7/cX+a2szN6A02W+IJkEu4sGmAP",
+	"FjxejVrvBUHQtP9c6hCwKY3bPtrKlH/KWd6W0Zy41W2UR2YjtCVrA5idZJg2dLiYjZTJF2y4ihQha4vG",
+	"dbx+q37ETnL9puxKVHs7fAeF9ltNQq/zbMvqiA621vVp4e2uuK4U+uheR+G7wKUGRUCrgyKkPggGMbbw",
+	"cBEFA2mdp0Lv2xKuKLQH2Xj37RuCPW95dxFtLkJqV4+SralAbr6juRVkWEvehA0pB/NbKeR9noozfcJ3",
+	"kv9uipckj966T21VLtXsliMG/JIqskwlzPvaYLv+nMeCpRTp4V2YMtact/qCZSxdcEEFRk4XHLKByaU/",
+	"/oSkXF1g3TIE7ZNUZgzqlWeUCwWxzEVApCBTmacEalrVbiqTseJ/1Ir/bR7oW2DsRnWtMXYDXMHuevuZ",
+	"KjbSu2ae3/KGDqGiekD/2ZP+DjGmtr+/AYy8JNXkMcoVi5pz/+CpS86WI/8if90Mf7TPrQN1t6VF5nTq",
+	"we5KWSxcixX1SJ3y/xRs1TVJKsWE4hm/NLrOqmOhB2ub0/5u6p+ylIdZS12xymczBh0utqa8O4jr5IZ0",
+	"4s9tI9oVgVTwW5k8yudZP5LuAtgAmFxd/bZAcnrn3ptOqsql+KnH+raJ3l9RyJlvXkuQ9yal4Gbj6hpF",
+	"VuXw7ZF0P/ld+LfNNsvdcnN/lemF5jAXBKkEIOSCIZ6iqdviGSZEW8gYAxQD6bYbgGJMTZGtn901Eky3",
+	"Zwso/vrvfh5up4rxljpoQKJUAJ6De6D/y6VVJUkqL2lMZEoyqi4CLKhcJcw+MZVxLJd7eRLYRN8sV0WW",
+	"CYb/dgcSU6vO9A/plFCsqId6OcUuWUpjEsYyvFBww27/pPeOd2sNVUXNowWoRjCARuujlKlECmjKQJVi",
+	"Splfk5iihNA7NMqTQTCYy1irci3O9NNmdwdFoHSgBd5E5iIa+ZtH1YWJInAxGx081eo1ZfRiNIupUvaN",
+	"H/tXwQOPXD+yTElzNp5hiF0t+lpfLQUZBrRmgekomr59YGwtEsyl7GQFGAcnhIoV/AFIR1qwXKYYsdn7",
+	"3aE+NROUaoDlJUsjSNHUVJ/JCKMgSSgX+hUf+6LXlJa2mYobofOd/CjwOjPMmHT4Mq04Argl6yT0DjRW",
+	"WdjfJUUFPkqYp6Bp52xh7jBpns0PGzrln+XZXKb8bxD6PCFYME7+69//13ifvAMPbMYyQk0dOyTrQY08",
+	"lMibMqexy+OjgpgqG/I6YeLVC/JcCsFCCCxc8oilwblQK6WPwHuZX3C/T85qTuDciAiopbYCnqfIHQ45",
+	"w5RvIEsnNJufiwfjT3vw0BjzggwwOY7T8pBQfOnXWnzjxKpf46Ui7P1zEKtQzu9K2p8XVeUA1QcDEesl",
+	"o+F8AZgAKaPR4GTwllETa+GK4O8AAlJkXviDlinX3Dw4g78BWJsqP5xHPCu9W5sWgKe+0hrJ5splKVZP",
+	"FJYDZ+pkwVLNKoMXgHui5RRWNS+t0432iJyCVMJ7nlMCoyAyBB/LRSRRVpdf7k+qlEpmpl5+2q70rXnS",
+	"PAdfMKrBHDpOrKyFTowWOhn8MY9mmE0rEV+l8MJBzgO9UEEYrEKEK0D7TSM333fMZqimwBQEfjUhMqlM",
+	"Oi9NmRtopw6dGQKSpFxk8HzKLuVF09sswjCcZ2mjtN5W0MXLWInOxqkMsh/9Vf/fxudPzVZp3pulTNkX",
+	"xJKWVwvUyDR96Z+XMr1gqZ6nMVNg107QXvCIJYylwtxLa0rgBGBfi3H+4tz+67MKzHnOucpkugpIxugC",
+	"X+Fe6N5iV/stm3ERWIKAz8lLVODqlEQpnWa4hU7LqJOptmhAeeWalvCv3u8zrSEBVwW3K+ZTtheuwphh",
+	"vpRZFhV0Bm0gyUJbBQohmly9pX1bab21b9l1PDcLKCWzAhQj0E2OWh+X6d75HRytP8g8EOi5OMgRD+4d",
+	"Bur38DhKmajIIEkyesGUPmrgcfsY0hEmcmNyNtA7cWgV/isLvoXNg3dpLSlws1Rgh2niB7cnpaGpQjdo",
+	"Kf6szt68sigq3hNODEZR6fANg1UGGaOtchYyYi45tHjEvvndkmfhvLS34KiZScvpNDBfjOmExSD9TMOo",
+	"2hrgEPAHErNoBlA67snKhkUsBKhh+JR5CCEJLYPVNYeBekQwTQRo9KH7ozyJeUizYuiPUl6A5ZkUFQo0",
+	"Zb5YNrm7dpVmGVDdo2kjodyVPaqTJJ/EXM0HJ4M3+F9mVMZT7ZWli+LR6sbAX4F3nLuCDMYFUKMbaPfp",
+	"BTC1felc5oppzV1+c/Hn8jP2Jd/JdOGrktLzfJHINKuymflraT+4Zqsk4WLmj3PyH/5tlLQedsFYUhog",
+	"JvJTRS+in6UwapDQNBMs1Q6jQAAuN8ptB0pfKTqNjdmMxqP6fgEZLXKVkQnDVFCXRaodFijf5opoyVh5",
+	"i53HD3pt1o6ZszhCeWi6sEAhuJbKSE8xA6iRmcR7pUEwWLDSfKTQLCeXwiv0X7CquGx+CuCXy/pMGlwn",
+	"KBJyIto+at/6B7gQ0/Nj+oytMemPmCdKnUz5TPOhngfkyydqFc6lkiGnMTEATso9XdLmTU9aU4Jkmiv1",
+	"sbmxdmZvYioCY6CKCLR761cFY5XDRSb/ShGVsJBPeUjgmYBMcxFi6JZEfDrlYR5r7wi+oWxYDuwGZzJJ",
+	"YWJUmuKQAyDKoZW1+3hFpG332aJmfW+tUQtBIG3NWlPfq89eChLxlIXaoPDe16xHi6CDixkt5zJ2LxyU",
+	"80LKe1z6pfakp698qVMdZFj2xHGyv1zECYdp+ePMMoshRfymwUiTgigmIi5mDvKn0DHFuEaRVHqiJI0D",
+	"eGnZxPUHFXlz1VfrXwj+4tgA936h5Uihj2rv8WiM8UtQsJdyhW+JubiouxjaTzJqWrH0kodsFEqR0bAy",
+	"K/OjCau7faLEoCvUBlfJfdN4magTwGWgyNx55lpjGUgBfT5FNZNWhVJrvNANL8133Vg7oKw9Nw7JaNak",
+	"1a3ks0/40/B/k+FFI+3FUiv5gNDot1xlha63dX6mT76NieJv2qrReoTLqHi7/2WI4AQkltq6tJ0X0bac",
+	"M2NxBRhMgx6p9pto++H7SmoMXojiKJMpQ89JU1lAOPp0WCjl/A14h9dlhkvRos68J3yh7Q+sklPziIyq",
+	"i4o1pf/ifnGq0iANBRYMHIUJRI7dkFx5KtMS1XRq1WrxSIsgqz0NmTnlN+Kf3LHYOnHzZJWdTdamkQoy",
+	"vSCmQXhp8NKE5RqDKVGOToENeFpUxF/SeHAyqMSZSsm6GByDgC94EXs2gvPB2SmNuqDmazSJ9BLvfNQf",
+	"cXHjenjow8AGC1Lj+6I7bn3/oq0Rlm3F2XzkngAbYgTal0LU2lpuUitdhLxpCC5d/zc9df5hECXSxq0w",
+	"gNkYkvpQ+/bH5vjS9c7exarR/W+YxaZN/Ngcp/rQMDu9Mx/L0ajrXl2k380nOSRSekdWCmytW1stjPXh",
+	"OiioHve6ts/40bGmQ6rTQyU+1mdQxy2rDN9+cV2372MtevZhkMQ00174yKIg+U/ZGNqHQcYEFdkIcNw8",
+	"GCp/IqVI2YcBAJdJwfzf3DQrr2vYyJJtX3lbOe517YKuGhRbyzil4Ffb9pbjX21PVQJelU2oxroqm/qx",
+	"FsW6/n2qxMLW7VM9ELaRXYwcrYXBeqzrYy3S1YEU/YBX+QxKEa1Nb2qcTS3udfN6rx5WW3du5aBa/ckN",
+	"Eq5KopVYW+V9G0d7gbdrp+5SvK4fzdXDdR8sNTfE4NxvLpj2AWD+WDTCZRcRtNoPftCsTKuVKFmNWhtF",
+	"UCVQtgvtXDvUBRtRQeOVyoov7srm+FiJwFXe2GW8H4e7dhorxd3WfK3bxOtRtw/OQG858ObQ2oeavm8Z",
+	"3hRYK5NhY0Bto3nR8rmGQNuHj42Bs27WWzVy9uFGBHAtGnctRnBT+O7mlU1j8G+dvmkJ8V33zCGux7PV",
+	"aEpDHvOMIs80+lUbZVpbpPEqDH61KX+shS872EFexLLM035kcisrqBKn/ODvX2dh4IcyP2z+bLD+Ix9r",
+	"8c8PplO8+UMzfftRTRiQsgvGEni6NrwbNX2sxDbLr/3YFK28FgHSENtsjOb4Ec3rZtPyBrfsZ23fWzjF",
+	"sumCJiNmteR6GzQwYa8pY9GEhhejqQxpPIIeoMVe3EhA7vZvhh+d3iwmyvHEzlKgFN/uZuSWgtzXbuKV",
+	"A+VXtPEqgfN/bAr7/Pkz1PZMWwD35oxGMVMK8oq80lkbnHKpiaUMmsC7HlcmXSwKiC3Gh6xNk6IBSRHn",
+	"wsLmQWKOjHm4cpeH0PF0wriYETWXS7F/Ls7FN998x1OVEZWxRO1/8w0m6J6Q8ZvX796TWlYuTEiQ8R9e",
+	"4o8LNoZPFcmy9goes2oFI3OqTvFu1+tdpc7F2jThM4G9cDB91p+On9eL93E8UyZTi3itmPYJdqeZ2LS6",
+	"ONa7E+m9dtN3cayHv+v/8/lf8Pn/RuN4bLbnuRTaXtQewzff6D/tkW/ea7oIV/vfEKg5oC5PeCkUiQHz",
+	"DJsPQiay2ZeHv7sU9c9jnB1uhkLMVh7OS1uIuSPZnJ0LYvPv5tSsi2NqjNkl83m83VfkeHhsrioh5Zgu",
+	"GIFSAKpfrIdCbk8kAcotI+wTV9k+LOxVpL4BEvzll1cvVEBMWSR5sk/O7B4v6AqPU++7XAoy5tEYEs2g",
+	"tO60+Kg2OfUI7FRhZ2cyoaHURC8t4wsWmNZHdoRr3Ygv4pG3tmc41R/1sX1jMxrGv0c0owHx8tg/j/GW",
+	"kox/5OLihKQs/m/nkOh+PhgDP7J0n4zx4TFkJkHDOk18JBcASUumPM5YSqDkKoXpXrAVZFmT4+FQf08z",
+	"FZ8JmUIe9x755i2jehdNfrOtM7AT1Zs2fvmezsbAFBnRooRwQcavpns/S8H2fqJZOB+bDEkcdDQ81gQS",
+	"Q04u1IOhixzpY4HWlrCR2IMSmi5d0jhn2GlZfwWSf4nI4xjnCAm+av8bMn5z9v7592Nc0R/fvf6Z/ASJ",
+	"2ICXtU+em1QWk2MJZa1SKEjCgRmbyTpiw6UVbca0ajjRk8N5kOPDpwFRGY0ZOT44LMZBX05XggXNOg2V",
+	"8umUpXZnE0YzPe2X0JcEhMLYJJxSvYURWyQyYyJc7f3AVuMTJJ8L2MkImMBWdUnIT4TtPTXEBzxyfHh4",
+	"SlTGtbQgJM0FNCPRVEfOLAGnJr1NC77DYzKXeapwhi/TVKaGhcY0wVgxl+JhkspJzBb//JuSYnyiaQdO",
+	"BOhcZVJGATkeHpiT0xyqJYP+2xEWhGGjVkUWXCkuZgHwuJ7h8fCR/sczV6wG2ZATHkGRwQNstAYoGyIb",
+	"we/jrwNyfKC/T2IpZtDWIsn03w71/xzp/9HvPDwkFLKG9XcnKYgq8z5o4KnGASZ467/BESMBgUJkqf6K",
+	"Puzjw2ew+Y+GR6bt21uWpau9s2nGUqjMeDQcogy0xD2BJmKKcMNRtv5V0+tZGLIk27N/GpMHep+maUBo",
+	"GhCmviaKxYA2YUS//rbZfZLxLGbq1KThIu8iJ+l5jCOWUR5rZtDL4YK8FDPtFGJD/YhdslibbuoE9KfV",
+	"2CuZpyAHM/YJaQJ4XH9jjPN/rj+3/43lVbKg6YXmn6IWzBExphQDH9AMUovJg1ZtNf76VJO9lVUwFEXT",
+	"4SHWlMQ8ZEIh0hxgeg3OEhrO2d7h/nAQDHLIYphnWaJOHj5cLpf7FH7el+nsoRmrHv746vnLn9+9hDGf",
+	"gwFs4uBk8CtdqcwCCDsAgMFw/wCfkwkTNOGDk8HR/nD/CPIYsjnkKDzU/zNjWVvLFfDvkRa42ieQORSe",
+	"mgObUh4rIw6B6Fmq/5zmAkBETDaSFK+iwYn+yCsRsU+Y+gVVjTCDw+EQW2iBvoG8CY9bfzPIBK5V7u+D",
+	"mIsLLPmSYb4o0OMGDyMZKmfR6j/gf/1tEAwu2Erpv+wvWRzvwSk9/G15ofZ/w6TqBctSHsIj9j8Btybi",
+	"gin4M+RP61fZ/Ef3WbO9+yu6iIv+FRtPBavBNtWK4Z6BSVs3ZTn+GBStZZpf5jb84Rvkv1IhGUZLVb5Y",
+	"0HQ1OBn8DOD21uCwGXiYizSD8P87sAW1qR20bWkbWSEF7ZO33z0nTx4dgDkj2NIqc81NLCITNpVYUwmN",
+	"jRqp6Y+//vDuysSEdPHh9wGNZ4OTwcvoxbszgJ64hH8dPnp08AzKGPVHL96kP4z+uvj051/pv/357Nly",
+	"+e13j1/l8ujyz3/725P3n75//n75r9+uZum74ws9Ru/s4PUPbzDdanAyUBzqTgcng4ODv/7b2b/98Ol5",
+	"Ov3zu9GT96tf//T969mTeXj5hib8pzhdvqL0Tfj9L2/l4PPHzsQCW9JCK7DSXZOKfTHYWHmKyrJEKeit",
+	"NJAKeA971Pc89lCAdKKdp8cHx41kUfJl3sELf2IZNdWVV6OWouOq0k50ItMMazfr/WcH1W6yH4OBaU1W",
+	"yHktNczrtaAfBAPNQKM85e0PtYowu7SG+UHE/VLiwkZMROgqt3/DeXeYADxoHD/ST4wWLJvLqLIfwoaE",
+	"wfks/7Y5h86GBKoCvm22Ru5jX+M+qyt3RO6wrlLX4tGEKh4OKr2MR4nESDJsQWfWXUe2LRy9cL/vmKu/",
+	"l0uSSb80uJWjrYbdxLIvrIubyTxER0NPfQKA5YoxMjYKdtzI1N+jSr8q/9q2BAN50V0Dm283HMJZzC/Z",
+	"znf/FXrlkMGtFKH6I//SpnyNVbJp+8Hkd3aa3fki8GC8W2Mx48qxaXBmekegNfBVsyp+6wylW3ZCb6Fh",
+	"xa5P6DkV5SPC3UuxM7pqPazLAy2K9mwtY9uhfdvamHAf3FXow1kNjAQQFgEzSqYEQyn1s9Lm1dmbV89d",
+	"NWVCU7pgGUvRCmram+KRhz/yBQD2bnzQASJsfPIVdh43kAhBHXcHF3VKxtqsHjdBJUFEDD5oy5ptQAzK",
+	"6wYng7/mDCuG0DLXOzXwicvhvGFJx575vyUAsj3vX00d92vgIyJe2bJVdCO5qjZ7aZpcFazWn+dGMI7G",
+	"SaAOjzRdYKkXxFikQOiRhimYAaVPV9GzPn+8KqsjYseH30sAi4PD4eHjveHB3vDR++HTk+HwZDj8ywAh",
+	"egbDg2eHw+FwuAf/80T/z1P7T/x/h8NiFc+1hDOgD3JKnqeSK0VFRqKvXqpEcu82CVj14Nnh/nD/cH/4",
+	"8PC4mqIy6vj94cEgGBTlBXVT52MZ1a9tuc5dPPj8sYJGIvI47m5VWF5/gw0gagLytWAkMYBmV5WRBQ7J",
+	"h3L+68fPJfH5I1dZpajbikv/r1BMYYv1LJQvGFeN1zpofUFjNYHMZsQylFhCvAKi3/sQT4OGUgYdxCo6",
+	"LVMg2GO5dkFXUKUZEGqlsX2WC/L81Yu3+r+BQKDZWbWYzz6MchqQgTKCLXzrohm5wB1Yb9nsRVx/YKsB",
+	"8icopG9ltOrHmreag/oTv0UaLCPuGIqqCLGDDjvV8/ONpmMUgYDFyw/49sv3dNb2TvPYQ3jmczD4UYZr",
+	"eybY591zZgq7Z3C8wK5wONaTeTzemcX1H+BKdE9Cb4MPA+TrRgvq4e88+txqRh3DVQ10gQZ8LgVWQ3PM",
+	"wOO6qym1e122TpcFu2CdV9m2fPP5BpWcKfTehgc+9xb9L0DcJ7azTi2QL1wWQGoVmUWXCcBWxt44Jnxn",
+	"Mh+muWIGKAa6ewroazplWTiH+xHB9B/ZPtx52QaNUOUN1uMpXCvCBeMpXmEp/2r6+PBpnRWRnK6gA6dw",
+	"C9pD+UE94h7s3D83KcISTz3df3SwfzAcGrbaxgqD2XXRQ8Mb0kPKnJqQy9vGVo2qxUIrbcdZLTrEhjlP",
+	"ft+S8xqt0jNtUobM4HalZCZl1MYtFqAHuKaFO/DRHXBHsJ0xea8XC71ojs1fz9He8PD98NnJwaFZzzrd",
+	"WSvra1amtXc6ZXq4G2V65/j/3TzPytxPTB+cK0oA7cixPWNt7lYQvIdoHmjLzf4pZm3JOMK+4aCqoUFH",
+	"SigiN8kpmaU09DUvJP3hblQ0cJssgeU60niHy76XKLfT0m6SFpZSB0ulRj999/YPf/jLi+9++sv7X/90",
+	"+OMPP//86x8Oj96/ef3tv/3ry+OjXwb30qWTdPkDv2TEwPuwpYkp7dJ5zSOe7WHZU6vj+jNbMpVhWuY+",
+	"eUnDOYm5YDY7VZKIG1iUTFrIWwCXCRyqCv7VsbwBY2IiMP/FAW0WcvtM/iL5r3//f1AMnQvMdIbERUhy",
+	"5Zg9yMWMxIxegvUPM+KZYvF0za1EcRdxChl0gJiPnV8cjlIqYwaoLv6tByZN1S8vfsafz/Q+vry8sUuM",
+	"hqi6AeTkiuTKLBQFcASh+aa4OjRn2E1MX2+/ycsMNbGlRqcgIbTde+SAIr3LGSA6JXw6o5OYQRzU4Cla",
+	"gB+uCkpsvXFwcODFvLzGGgcNfTVa5oWqNVzzMfdj15v5iGdnoQmjrdsMd8tTkK3ejt/kpO2ux9uWK6z7",
+	"Z5nZjCn4Phcqo+AgNH0U2s02nv/aPiO1W8rOH8xk/8/t7nbJnLYNLmAhCrJhJ9185EZgvwYoLQIc72a7",
+	"Y//g8Oj40eO/OIDfaISSFlT73CTGwNePnxwc+FLOTfLbogHI4EpOCoRAOo+hPjD/SRkJCVDNrPiAtXR4",
+	"4THq1yvcXzk5f9MXWA1l800RvvJFvYVhd+aCHoyGAmp+rM+ytkKzZ+KZCA8RFLM9R5fGF669Bhd1yExE",
+	"0oQYHs8UmbAZhzT6wGH6jxUXIRsp9tdxYDDgWHihMPEXtbxtFgipIYzGiKkKvys+EzTLU7Z/Lt7bUhKb",
+	"og64jdr4owsW7RPA4oPOL+D3fKXIWL+NRVgdklAF1qImFvBzTrS/A/N3NQxhnhE5nRKKk2EiMvpGG3MZ",
+	"E2SyOhe2Iw/CIMdKwh2eAf3nM6giuGCrANt15CLCW/HJipRGpsxAZeyT95gRjqqOCWI6CBufbMHjWNtY",
+	"oANOsUzIuHahXOiBmekiGRljCk7VyK41FhV4dgacFbw+76xgy8y/51TNxy4boqehdXoujg+fmeQgCpVt",
+	"JkNAuT4DWD1msrtpHMularLP8HHfQntv+KFioFUVyYwLQqcZTAxygMVFYIxUWt4s3FcWEUbTmOvZeFQk",
+	"U70jM8GicZsBZPevWSHZPnkLLvgiX/gNyLym0o01hVTNvVoBcbFPznziLSo8EgDGdtYR9wjbI+S189cf",
+	"Ky3AbxQ/3HtG96Yff3983NAsfgd6lQN2gZVhQPODE63I9IsjCu0QT4ZarOpDQRjEjYoSVnQyeBweTJ9O",
+	"hpNH0+PwKT2cDqOn0+PpcXQUHk4O6PDZ9Cl7Ej0OH02O6dGzw6cHT4aPh4+Gx8Oj4eHwYDgcDnBCI1+5",
+	"6sOG+WlRD8Sh57S7D14w7NE1ePJvn/zP4ddANg5OBuFhLCaL74bRv/4R2kgiWk/zzhwM91GD/wWa9Qi7",
+	"k8N+WvPPHt80Kc5frVBFCLgbV59/LvCeOynQuqedpYwuqsozmz/ULLbUXpBmjcaA3EstvWkcm1Qoi8Pq",
+	"pYaATsVaLWLfp0UsNAAmD0yNKOCjQjEn1MKwiJjq3K9tOogN+2VSkiWjF6cQsxsLObJvHVvP2eCtosCA",
+	"sgfCBWGxYpDz1pAxAublG7vaL5kwYsvaiq0fhDJNWZiRuUwVIxMQUYjavfQfU9rSIVG6Iim/1DPvTOV2",
+	"4Xgj1O1W7bhOCzh85wzgwLma768KCOGkOL9airUm81lO08ityKdzBx/cZh6+Nw1taIZ9fhImsOgyppkX",
+	"YWqI3nTNJX1XIBjfoUxSL5XzmhNK+2SQ7tDljaIUq9ZsdPpJOZu1NWBu+NgKWfYp4SlT/pDDveHx++Gz",
+	"k+OeMXZQxrlq+r73MmhNR2cwhcFP8m88junDR/vDwdXcSEOmN+1DWuC+pvxHD0PcRwFvqrGo8jteWDFs",
+	"HrnDa6pX2aYMkH3yErsNcAslYDssmIJhLUyO/ettLCCwXYuaygeYiMzx7EaDbZL3L0V0c9L+pYis87bN",
+	"gZu/ttox4Dpp68O8ch9K18dcQOm6X442rkp4IyMCQo1NY/VQ8ReoYkbghliGFyw6F9ZGoTG/0A46OG22",
+	"9ak2gXLEzHDGjHbnYKxxlsHPDKwzBEXr2teHiZ+LsRRspP890t8eWW0+Lmwy3xbDUnyLQO+mpi6sZw4L",
+	"eAD/mbJQQsRC/+1rbbItWRzrzx6di7F96wjJee2Hl9DsNSOTFawz0s4itH+T6UkBrmIsKcMlWJc/9k2f",
+	"ccXY1IaivzjPYDx8hsAuUqJ3rk2pRZKZFouavMxhNjnlmoZeicFVbDto8DtAb20QDNhC2+gnA8qVov+d",
+	"waWoLa8DFt5gAnaX2jj1G06Xem/6B9S0xDtw2ggXO68n0m8mhkyuYg/qx2SetcuL98gnLtUPO3NliphS",
+	"VfvXZukfaJo3cT+IBe2TX/WMbftQgMFxHUKx2DUwA/AJMEV5Rmb0khElyZSmmK8A39pvJN7XeXYzisGc",
+	"r97AG9QOEPFSTgF2UAgyh/BwugLLdY2TCxtvjhub+fiHLKd+O8HiFMonjvdZ2jZG67r9kF4WU/o7Pi4I",
+	"Glhl3lmRZzJL2g/KotlkRRWLDQnk2Vwr8FBrF0KTZJ+8MxFsLgpNZ3sZQqQ4ZGT8MJRiytPF2LQmhziy",
+	"ny9k2tSn+lxJrljRH1Cm5ejEaVlN1WIhTQZdKuP3r9+/+aIRid2pIRtneJNKOb1xbfT6/ZuXekMXLSk2",
+	"RelTgFhyQAI3xRIYu88k0JAUeJ2L1NVJf7VmzCAiTp2LLGW3c9ObVF4yhbqUmgspMAQz20GVJgnm1QVe",
+	"JzZlzDbPTFQew1hAJG39AYHHWFDZxkjINsbmddZ0QwwPl/PF2aVs5HXmDT3v57gEL9B8c+zx1pwX4Do1",
+	"FovAqZw2HO6XYJf3eSoqbEKa1X4HTrHLGSG7NfBKxBWdxGtMBLzYLMl19PdaPadGHWIKImGjnbZgHGLr",
+	"7XrCzO6Wkf4uHRi9tLdsIS+h2/924emf3c0h7vBNkeq7TCYkV1rmbSHX67RoyWgPX7LWRTHJz4ooPQkt",
+	"qk1oqRvldbRTUibYsixA7g2W65fI72+FJH7LkpiG9h6mPJ8dy2PbJr79lqYA7PU8Mtvi+NT6HN5NKRgW",
+	"9r8hzWMnyCDPXUP7e1iQ64IFefXuNTk6ePx474DQOJnTvaOW2UA0E/7QjfGem+dboUgMidnqk2ROFWv5",
+	"tv2tBv9h1gW9NE1Fgp4qoinHfMrCVRizEY7fNBObLputEhnL2aotfbT4ud983MCGibyhaeaYCvAObZ5U",
+	"ymY0BTxv6IQN9lCo36jAObZhE200NM/3r2uTeRdcuH9f3x3glW7LUAzcOGKI3zew6cbMv0ayNOSJaiu8",
+	"PraihKzDVXqVKeMrAu1iL2AAeV8A0rYmLi1p04xkMqIrzUaulf7fysEVSx8QxqcXkJJXQI4g8Cw0DVUG",
+	"1rcNDOS5bVT/xY3jsz/A7bARMSeDn1++HQSD2ED/wv5PsVOY27MR7NngZMDlwgD5R16ZFeKkR8yCWZOz",
+	"GY3Y3/RiQXiceK/Sp8wXbKT3WU9mmvKQPvyZ0wVbYY6b5nOO81BzprXeIBgs8jjjRXf6HgXbOLsvAxti",
+	"Dr2B876TubjrqCGltqMVLof1OQj/JtZuTZpuAPbvhAtijS0HhGd6UzfmW81Y5jjyalIag/LAIaZX2Vo+",
+	"22Gp4/DwZvnWds/HVfbn4uvDGGnns8IgvzU1i2t0IwKNrGGa3nAiOHI9qMgbfdhBXUVCh3YfAsu0lLf5",
+	"zuOHQCbKJLA/LF6wBy9Q4/0ybshTZ5jZHgf9tSlS0LbadNeYIiFNaAhnfDwc9jbKvgCASDun3Mr63lKP",
+	"6Rb0EMMuXymSpHLK42bGaVcuD7GvEbSabFEzr+39qkKn65Kz5anpuxCxkEd0ErNxYOtIC1XEI8SJUxfG",
+	"n48AiA7GMDJZQR3HbpBA3SLulMd/K7M324pRpWK2twpXxMDbtszD/tjRzbU0ODID2ybhaNV53FDJ2DwJ",
+	"81PDZmCb7oHr7z2SlyxNOfjBSUz17kJtiwLV33mLijrqhKVKwrU2pou11gqDEGbRaLLaQR1zlf88Xnug",
+	"JevX4Pbrv2qufDClsWJft0zN8fWNQadSxbqWd4YHuzUloyNojAA1sQVxpIwqA72cC56xCKkfyiyglZqW",
+	"hc7ow6dHxvqd0gWPV6NUj5xyMDtLh91lVvTAwMkDirQbPrhZ3NXnVDErXW88kKI1TqOpaEp+tDTEm2ks",
+	"ZDSMF2BtII1jVFq+SoR/N9axXsW67KJfHyIv9k91LluxzRlSNJxrhYpFlwGGRhmRacRS1CUnHigsFQLq",
+	"7I10KBIH9H7avkZ0IcUM3wI1lF+RlKk8zjADKxfG0RSmsxBb7JPnyDt4oWX6JUZYDfgbCx0HFe0HK5mj",
+	"ULG6wQLGKW+v73cbUlosMMH/HWPCbnrG6IIsGMtQ0ekJm4Y5tvNuMOAZW+B0+4gon6e7l9CZrXph5qF2",
+	"Z3R7W2FoA4s2zBfRRbgGsW7ItrMgPfz7UgWWs/pqgsPP/bZB5lkoC2sAag1cHHUq83TEViBcsccZiGWJ",
+	"8F/W8NFOlRE3xhLhWdGI05hJi1xl+z2O6Lg0N5PsOdiCJd4aom2rKZ2wkCJKGaOADXYN2s3KhIqCe4G7",
+	"ZQsSqCfvKqpsrW/3DwvS1Ia6dA+3dA+3dA+3dA+3dA+3dA+3dD1O6waYJS9g2wNj6bp806shNFXXcg/P",
+	"9A8Fz7RrvKV7oKV7oKV7oKV/WKCljQBL3VRnCUzpetRm2b5pU5hn0B7LOFaK5CJmSoseCOOM0b0Gcbnk",
+	"iu0T2NwFXZGJHqO5DyKmD8YzJiKmzU4mMp6txgEZL/gMpae5MBsH58L7Iwag1Phrg9FOTaTFoDbgjEDg",
+	"75+LczH+61ir2xS6oUxWJot0LpcQy8Frcav3ZEqUPnyMAnMB3iw8B7Fm1OyTFWGfaJgRwP1mImQBsR1w",
+	"z4XItbYDWCkWMzBs98mrrFS9NmFKbwY2aPGCxmMVypRpAyIjC6kyMo61Uz4OiIRyJLDoTsgYbUbYFiXT",
+	"zGgxU/k7ymRG4zGJJFyEzSR+gWf75KWpCdebUVWYJrqrKa/IsdXWwVKfL+wkFJGPz8KQJdkJ9O5/GKpL",
+	"fWK+iPy0JyItJscIrUUztKVUomlfzRnL4OoilUsFil1/GtQoUHagFVg2ZyuiMikjvRP6x4XUuwv7fy7M",
+	"rhTJYJCHdao/Au/Ar5pIu7ZzuH1My+yM7ZMzQdinRKb+bUEoFxMubPBzrO04b6O1Ki1vMGxJr8t9tBal",
+	"VnmWJXGqxVFlcsY005z6nWAtngROWZE0F20BoG8rvsk92FOfdAGtsWcQ8WbRCKIPe9U/OJ7HH4t/mEC4",
+	"LUHw/9nliv3MyKUGmUIaRErflPbDSkr7UfewEVOMJEwmMQuIYvpoofH/SjPMgqoTmLgDLsDJW5teyyvN",
+	"/phcA/acaZVguT6ksdZ07FMSQ+Qdru2bF1cJz5lLpo1xukDvwyt82G6D+WdhzdI0pfpTueB/zZn52ehY",
+	"la1ivBNIFw0k/NZRiJbSYK9HFLg+ppjf3BzZc3S1PvDUJebUPgXjFWyexLpgVLcphIxf9t0DrUm0St/F",
+	"FjR/f9MG2Blcdf1FjFWxT20CCX7pmDSkH274zq9zCVgR8ClBMWOeZ6viQpunbXlL3uM7q1aC4AdMpqiD",
+	"WlMlNZLTkUz5jIudzQBTkmSSx+gRw662lEu5p0bmqY6HUR24di4xu2TxWo4zhqx9sOMkGsauzZXSrgwa",
+	"wwYCwdxN2fsZtKk2Mam9gwVPewfxcdPpGr0GW+Om7Xx2SsbYc7dR/XfPxbNqHl82CAaQ56s1w6Xk0TUj",
+	"OqKVDzGIOebPRyzUFjY4lBOquEI0CYV59xOeZvMRSJmTwcGzZ8/A8z0o/TJK0iLLYsVo2pxIUOsS5Nsg",
+	"J4MXnMaxlnKwnfavP9EFjWTeEx+yXJgw1d+CEoBCwpjygD+8+hmaLWmbFj4Jf/3P/+s//rf+///xf/7z",
+	"f5L/+D//+X//x//+z///f/7PASQAlTntZACOn+n4aqU17IRb9UHJLoPiDD3hg8OjmkXn75X7scRSJ3BI",
+	"IUQuPukz0f9lQ/804aVUBUthvXo2XTFlzbsEMcH/oESelyLalwkTnxYxcqjak9MpD5m1J/c9V2wR78P/",
+	"LSeZNyDX0AWzV5uq7M1Z5LCQxTE4b+yTPiwnHSZc4H1NTTQMmtzGEmcNfj8f8Oh8cHLeiTLPB8F5QQkw",
+	"rKCF88Hn87LWqd+YeHtrHOPGeVvXtzxXHgWF9V4w2bnoMvWgmGhgeHLjbPFWweaZ5CJiqXXntc0t43wh",
+	"0Do/JdCTDDLXfpPg5U5WZHxq7iqExNNLc2FRsmW6yGPasPrWm6agFtpwvdaXcxkzmIKhHgxi7TjCVopb",
+	"tZanBjb+oY1DjAEADgV4OKSQFl74rexUt3YJwbddPTTXlgX5szRHTWMb5OKKXLAk83pH2Hw8aOGLWoZA",
+	"fAJzkkAB7ZN3TERkbH4fB2YHTBDNe8W58CUkgo7BK8YmSgL/MBG5MXjocx5HXyn3bby6ASuRar+dacYA",
+	"XxZQGjgVgYuA2cHnYkwVzEyTE6ZVOVqCL0LFbjEAqU6m5JJnNCZc6BNU2T75GVxTE3ZccKW4mJ0SSuD+",
+	"F4xFayhBTte5sBs5Y1nGxYxQTNwhrgskAEuSsdHzGAR673YPYVSlg1E1NrlUPmXZEFeptiVkEeSWKroi",
+	"D8b+ru9HOUpJpsZf6y2O+QWLV+fC/d3FFgGyHn8euV/tUYVURDyC1wQI6GqOsJB5Ix6NAzJ2Ukz/w4Yk",
+	"x6Aex+cCYo02BhtY3NlqDPGUzKSmQfiGl0YL5wjoqzSOTdiToyU4puGFkMuYRTMWjbxV75M3Uik+iZm3",
+	"aGWjZoA9Q4m/ZScGWoanJosaZeP4of9SDN95peA8sjTm7YCrDbe/FYcG9ecZ3GkKSRYyZaVJKKx/E3Sh",
+	"CQk2HBIeTs6F5byRye4bkweGoanQrCpWC5krYmoyNS9lNMwgnYTR6Gs4IsxvHU1WIyUTfQ7kkqUTGjvO",
+	"M9dscBEbsjSD9MzgXPBFYnaTADXoof6C7fXcTMqITGIZXuDFb1PIEa3QclrGl0tY1tbQyeGTYJMVbq1v",
+	"kLDOsLZeBggouOCM+CWPchp7Bi/kCYFLkc2l3gF7Pfm5r7l9G03oDsbwNmbqruvz/SP/x/a3apdi+ncW",
+	"SiEXPLx3yDo7ZFsQdZMp/Na3Hu8s9kPZjm5B5cKFOu9jvbU8yUWk+XUDEkT55hm6J3QCh0gZ3vAJv4KT",
+	"RwTQIcgZuZRQBmRULNxMKwkWh7lfPnX6f0oowXAR4rUbw+po+LSwUpd0RTKJeVB5eskvZRrAt+ylMfrD",
+	"Cc3mZMJiuWzSnDOWldXmFYEq7uXgvRy8NXKwcIhuC9jA5tiASV91XrCrGOgRBbiC1x90bgnTjPNxZhxV",
+	"RO7HzhdZgRqLGIpTL2+UnA9MxsL5QPs2505gnA/2ybhOgGMyk9aVB0rUQnCax3FwLpwPZcpgHIRzk4vr",
+	"ABMgTR5k9PHw+LSMy1UEOKw4TkGOn3qoI+diPcBIMyxJkzRuSi//0ugjtQuzExBagRPw/3x4+IQ8G5KD",
+	"Q3J0TPqgQZdCyDsFKrlXSfcq6VaqpNuIgNPB0HY4OJ31Uj/7+iHNMhrOF2tLKN8W+ZqA9qwFd6wJBaOc",
+	"RfD4v/79/1WIxglV4pCC2Q//5pQ0GfZE5eHchlibMd+g+tFby33q27Uh5fTEpVkPjeOODMvImjLjYiVN",
+	"DB2j9Xp70KVrmYLN03QP+Zdohn1Nntk1Qr6U4+rdFcoadXZoi96nPGZWbSVUqUSm2f5vyQwkG5/Ns8HJ",
+	"wcHRsLMmYwcFLoC9Jh6pELCCYjoBUf/GfAeinxGnVufwBZ2xh78lbGbUDr9k0UjN6eGjx4OTwePh0fCI",
+	"ssPDybNnT58+PpiE7Ghy+HR6dMRYeDBhTx49pYcHR+HTx+Gzo3D45HE0Yc+mjx49DQ8OwiePDkG5CMUz",
+	"fgkSdCBkuoCYrPvEs+nTx9Hw6cHTp8fhk+jxo2f0cMooHYaPHtFoePCIHk2mx9ODyeFkOHl6eBhGB4+i",
+	"x+HBo8lwOhzS4VOoP/gbG5wcQwFGMMjm+WIioOgfL/fW6Cx3JnkSSxr1RD0oFF0wWPIIalsfD4dXrA50",
+	"THXj1YGFBG4HtuGK4HMM0JsbQki+IP9yjlZzDyi4GidLkEcxVRlJaAprGmumNKEkUxIGORLQgxP/N035",
+	"JVOmGALdpRikPKJHoFQ3oibAngkZ1v2dnIs/vnn5h4C8+fkPEGb6lU3eEGA9FZA3L77Di7if3hwF5Kfj",
+	"s4C8ns0C8uvZnwP95E/w49lPb7G6AT0vesGEvQgElaMnpGWAqWSDS1fTtPFc6FV+pchznNze+1XCANmC",
+	"0FnK2D55BVOBN8ONdMr2mNCCHq879eS1ln/z8x9OSJ5AR0gDn2DcM+emBiRicO0F3+YLdi4Mrs+CpRRr",
+	"NRjhAkNwi1Pr1k5NoZ4pIMObb62xxhWhNLbX5vt2OfoPTITpKgHwEzQ8MhJzhoUPZyRlCaNZEQOEfJgx",
+	"NzV23iXW3g9sNXa9LuExc6AumGhuf7HG0zbVNDYSUlcFxwhwA2Tql252tJNOK1ecbV41HoWx0mBZMIU5",
+	"NTU8dg3a+z6yM4XaBMPQmZQkpumMkQcHwyH5iX8bGOokh4/wn3oBlu4Nf9g4hfxaT/TgkZnBCls4TSCh",
+	"QW+I36Sp9Fm2SLJVgA0NcaJaKQWumy1MwXUzhMgveAGBN2EuSMI/sdjAxuNb5hRhw8eGZIJzUW3taSVU",
+	"ee9qpGBqUWSOPVDx/XoRtsRDH419LeoQqPDAypeQNYcr9GOFlLzeW1eA59b8/1CfxR4aOCWbB4A5Twb/",
+	"vzcvvts7gB7WXW2Jkk5LUr3MzFSd4UubktGc2A1saVNFMEFOExZibExDQxupQxUBLqmvPevWXC/HqH2h",
+	"ZOdUFz5Gu8f6B3SigB+XhhO8mjpuOglOVuW8nsIxozGWkLi+Gc6kMjMwyNnmjQ3OQWF9tcCpetKYozAG",
+	"2LY5+0S1slvQ+MSXBJpMKXS9MEJ2ic3wtcKMgLw7F/T6gawP1h0BYiqWIQGx4VpupO/N/nuzf2uzv7+F",
+	"3xjrMtb1Xb6E9j2JxsgYLtIZBN38iAX9tDcBDXcwfPRs+PjgyeNaUfXW8bOHv3vS/4p312CLCIdpWYG9",
+	"Vay560HJIrhaGONejN2LsS8sxqAJuk/RtyJovynEAffI1irDcDf2Wy8t5fZEOhrRW0pzhRBrQrO5BxXn",
+	"C7pB1YbqA6LXfqMN3T2M66wyulLVa2Lj6JvsHnMR0eXe2PMmId5havANmEBGL5jrdwaX5uitNd4lt9wk",
+	"X8U12/VFclUCBliVfTjYKp74BdpabDB2buHF3kbj5blpHJqBNzthcYCUiLnxVl10Fhy7s1keeifWDPtS",
+	"1O+4kgyIgAITvcXbStPvfp8cDY/dFaHe6po1M6eqOZQl2EYTSLP0sEUUeIFU+CViMcsYSIHHDpvAztrA",
+	"g7R0k4rkUlwx3ALb0kkgT3s8+rMUzJcVndkviaZl7utUq5dHXD78pv9AtLC+KdfKaeE+WWVMNVcUt76u",
+	"uQeUWWaJ+xGmZg/2UzXQcbykK9Uwh/oCbGjpBVeJ1LyJwqvxfeOCncaB7W1vQlHrvtFPVh0OH9/G473y",
+	"QbYJkvLJ2vNAVqkjOQJMHt7KaN5eu/N6HscH1d2E+s4kpryipbosohKLpxjkvEkL9IURWNsbnTsEGrsb",
+	"Ruju9GfMxYW6ShOMO2O1N16PfmdvecztFVT6gTIHdjBXX2OVhmNj3YD8AIQ0mTBhgE2KmRrzgSuS5Gki",
+	"FSO5yHisWZt9SngKVcaCTNicxlP9ymUDSD9e0cBVZ67YGuSzU3iviFRxZeZNhVctjAW9YEXLIcXg1pCK",
+	"FRQDWrg1bbTAk8pd/5g2tMfbWTDOeXGOPq7bWjJmS1uK9Qrm/5GLi8FVGuHjgWAOJ4zZwqPQk+hTH9Yz",
+	"jGVopDH08ciEPurrCAZ5ql2meZYl6uThQ5rwffPSfZnOtKgAPn949pdXZ/r/hWfPz4r/t+0+tKlF/a1T",
+	"csFYYnIJFAtTBv+1NFebwDs3rWjOEJoYC0YZi4D4MnnB1sZgy8349Ubv0n/xgl9tHozBVjw6HJqLX7Lk",
+	"EV4azvlsDpwJHFZlKVPsrJxL492K92TjDeHb924V967GrXI1Mu9g7p2Ne2fjH97ZOCNqoQ2chIdZnjLf",
+	"qLv3OG7E4ygaG/yDuhyIQAgY/5hSElLxVaF1LUYO2MwKUOetH/Lu9RtMCnvwbEgiFNHEcM/XqO2d2V27",
+	"0uEbriUAbby4gGD1Kwj7uGHhkJq2E/YOs+udg+kvsIM7h2C7zLH7i+b7i+a7nC9zN6+QxJTbXGGK0gMS",
+	"hDGTrmhG6sTJDdweAcDmP6wmeuX5egAFkWHrFosdZtGYpp7GOjWkZ/QMaClAXsL2L7bxDCinmtY6GvoK",
+	"a+39eEX5dFIrkkdfUKlsGZVyzUy/ZVrVK5LJoiERixXbJjrzZ03X99feV5VZehvLtxJkQSMIwbI0Bddr",
+	"FxIqpGnU3uirasfhxXIKyC25YoEJ2USQVDhBc1JAqxJU4YmYjb92d98wMpMkSbnIyINxxTfWT05WtmnG",
+	"eJ/gfWXEEFPtXFCCrW8wbmbQOLH+wfaQtCnchQ0KH0MkwjBmNLVwiO9ev/kKCZ6uTjzRYDJjXGeBApnB",
+	"dDB19+tpdC64ubx/Lk1UDNZIU4bFqETPqsWYNpVDRnYJwpXKGeBPkpThFpVQqR9QQeYyT8t2N9R7minF",
+	"cqYPCcYC7CNgiRrwvg4VMPagVmROLxkgnRZnjcJyDC8fCZmN7MTGXogvYqWzpkUVB9TuNGP7vPWK5Z/T",
+	"NNrU8uv1tE5Np4SSJKYq4yH+0AMVW9tpjXWvgzB9OvRS/80/6eNrwcW+TuO+az9l/T6gw34mp974kWG0",
+	"tfNA0gTTtBfYweFwe7CDGnlV0ZS3Css5+baT+FqIZH8rNJOeS1v8ykNWKDbVzr7oRp1Gt64WVdubWEWI",
+	"opV7ktX1fOpWJ1gC3zGykvqikjww38iwj6VpGHkpL+DSE6bxdeBaY6/NxaybmsCfm2XmlWMTB/fi65aK",
+	"r5oIeQVrvsslLCh0Gg1hWFwFtLhF5Gxh+z60Z9piAr+uGb3At2ALS8Vsz2yUHjXwlh2DtlRp4Q3O/R6/",
+	"5cr4LbuDMtGUMuojsDoLnp5SzTn3RZPkwqtQizyasWhwNfCMRnq8aRyNdnsFc4pw0XBZ4JX3anlxS0yW",
+	"LYSWcRCvP3zYak+5Rid6PkEF7EE7gsDH4KLZtgGxVMbuugTUfwPRbjJFinQv9IQjl/XVMxRn9ubqFtIX",
+	"jsmtZdttOfQtvv060sfuDcAvZwDexgjnGpMO9IT1mcBF2o0th5LlC0rF0v26i43GAG2USXOnsb1g06u7",
+	"83LtR60GTPqBBw8exlzw8F6y3Uu2uyzZ3mKUh+7MQWV7NE2pmLH1sKMQRMzTFIG8GKBRCUnGTEQAUDu+",
+	"SWzR5zRlZ/6s75aDCt07r9k3tR1C8WOdEEXfN8J6kgdaxH2N9Z8ZeYBYnTa2WF3A1y3zbED/vEa0T9D4",
+	"Khu5FmdqtORx7IBGPYpHkFQ15wk8PQi2F8b2YzbJ6XuWEpqLjPxAI04zALPeocSmTzF3CULMXWX28BEk",
+	"DiHcdAmHuqcIvpJbX+HfG3fo5zyOUiZa2xKS5VwawH59qujbw6iAyEtz2egLX/PC23Yn8VJEprmdJ7mN",
+	"ZRRpy2hu2w/rHyZsxoXCvoGYhI1sZOOTSN1fKaJ5CZNe5nIJqZcsvWQNTQBt7z+11c3HGoBEcwfMI9cR",
+	"zi/FMm/UpzZj5MFYyGxERzCz8deBeQhWK7iY2ZqzaY4506kNuVY27itlhxadEzWdmIL1Aq4d28/ItNQX",
+	"scna1qursMKXbdm2Tix2Em8NkmVboXCdfcru1cN1q4ctD725jxeu4U7fPlmN02LTY7tJVDa0JA2aVcz2",
+	"PbzqJv/D371/jXbS5qspCacu6K7Y0eSeie8QE0NScOn0b4ejvc4SNE2oOjPlLUELK820Kfe6xO03WTi1",
+	"WfR80Zz1m9y4Nov9e4M8j2np0Cf+1BU3AfY4ncSMTFYQF+BRQ5q5AUYgNNaPr0ipKYzrWaMfC2Optk5G",
+	"v7Lheucz0v8s+XUGhe8V3F1ScLcyjLzW6sT8/5p6K7IWGwoBCoXX1+qUmqwzJphS66sBNjYqNBELaHqm",
+	"fXw/bSswUOXQChGCGkuZxxEAYpAJUzxiDoEGnsTusLBRiJpx4vv3+nXM9CBgK8i6V0wLpgyDEbmgIZR4",
+	"CQ6tNWqbuU/OCAgqLoWpO2IAWmED5DIltg+fDSQsuFJczPa3DZBrW9vf7S92OaU31apGe/5OeplVAsVC",
+	"t8jBCQifEa34CK61vn4AXvn5oxs+msp0pM+69J6iC2D1BUomRn20ts/rLhT8TW6QCLa2xa70xpuo/oqs",
+	"UEprVBmPYxLT8ELdtm6qfQUKdKpcf2EVs2imuRiRPTOmMmjuo8U/Zr5c06VVQxkKXFvZOd+t6yrsy3nt",
+	"2ZT2M4Ng4D7ZvROePVeF8W2uiAplwtomYX7r2BjPENsIh93yvnSub2dUNGe15UnsE5x6NOKRJryPQbHr",
+	"tddYewk0ITTyi/glj3KoY+8410O/KevgZDBNoRI/m0s9XpslGcwrZSFPODpWZmK41yclUd2/YenVrqnw",
+	"2G/8esqIifbrKS/R1NG9b6VZOXPb2rVFkQX6M+WTpfpDc+1icDzOClGN11R4HYdLIxMaXpAH2lONUroU",
+	"AUnZNFfMtGpgy3gFbuycxRG40ueCamNrRgVXQEpfa2c6nNuW3H5bHoUJ+AkTWKaZ0ljZSyLIPl1ItO12",
+	"2vXLv8C6ZOmExpUNMPXqIUszxDJ5MHb/PZqsxgHx/k0zd9N1LtC8xS55xd2VTMksp2nEqSjw1rH3nb3o",
+	"chMoXZE1qTdzmeXaR3+5Syx/D+oiwsIM+junKXOf/CRzpWgnsdlB8D17ppkPxqmi7bSWgNgmu1moioyl",
+	"Sar3ZKSJ2RrPvgCd+gIU6WTkFjMoxKaaa2Pap3g16Cv4rvEK7l7vXa/e63nSf7f3blaVrr93c3JOClK0",
+	"wG9Wp1e5ejMvesimU4apj23ey3cyRYhcIIeixAHlc0SkaPZqLNLJGHMsx2CeG52ZUIU9TKFlX0RX0LQR",
+	"MFmjffKrVlbnorCjtalcUpkqgO6dSLBqTDIWxwb0FPATSCaXNI0UTPyEUAAgBc1FF0yZwgsi8yzml7CE",
+	"eEUmK0LJiinTVhSf7Fwp2+ZovbT72+5x1aJ3UHCntbJEtC8hlz1q/GnWDGipmXbPZgtdX0mY8U+6SqdD",
+	"IyWjDVqyOO2tP+MTUNeBz54NvCRhY9mBVbBOu3lD8KQgpNBNDFYJRlvZbSa/ZvEVgDyBM3iDtr8J6NRt",
+	"fxLKBSOZvEU+wJaS8feCxnaQh9AMB1JYqbcua//ehtmtDfN+zhyX3JpbmXUsDjkHmpi9Wd8Slm68NPem",
+	"2XBj7imMm0wzkCKj4brQMItZMpeCqYDQKEqZsk5/wmSCDSyzPBUkkzda1WDnfV9uf+Vy+7/j4oat1Y5h",
+	"RiEzPbV3P71zmR4yTy1U+S7v9o8KgFZgN6gCg4haIQW2u/unU72EFQK40ykbaZYbnAxeYZxqIVOBYfxO",
+	"CQE0zvXr/vnw8Al5NiQHh+TomDx6vNtIsmbtm44kb74jhHDyXC6LrPmQCjJhJjoa3bZLwrbQ8jtGU4jm",
+	"TrnQHr3IFxOWEvaJhlm8MvABMnUUj6WzuTblIc2ATfmnfXKmLtyNv+mVTqfsBNL8WaxgV0xFRWZ1yL/c",
+	"ZGmDIGxvQXls1RYILlxq0TxPmPitJlft1l5w4daNLQlsfNdxIzE6s9SCT699vz3Sq5//spHeTgJtkwDq",
+	"Lkta5URfMXAb46r3yuEqyqEnAfy9hlvL+mZDrYOTIGsUzNWCrWBNQ0hB/9c1lja4pXyhgMI9835h5rWN",
+	"T5EKbkWYYbPtZ+sbujDi7Yg2FFNtDjYYNr+mHugdGp53TbI/JBQSlfAxLmb9OppvbX3tup25x/Qmr9Mw",
+	"sJCD/s7RTtuZ38vVvwO5ehuz6jsYOc9N/fxm2fr/sfevO24jW54o/ioBYf6wPX+mUplpu2wlGoMsuy7e",
+	"XS7X2O7t07tzn1SIDElRSUXoMEjJaqOA+TADNObrPETjfOqHmJfY++s8ycFaK4IXiVSKustWA73LKVFk",
+	"MC6/df+tTSg1+yya2hUiH3ux1LqAfSqSOkH7CdoPANpd1ZT1ly0qlloP6gNpAHKSSCxT49C22UJCgTbp",
+	"0V+h1veuJdWIR7ESEYu1vrdfi88jHcXXbIJtM7F4xnhw1CcDPcRG3pjb0490ojLsrBENKw9zvc692CnS",
+	"tflIF5ZDIOehNIX8rYpRzGbo1BTNm6Ls8uExYykADLrcSJPFj9epZ62XsvTdA/kZrWdpM0M4LdhnqS/u",
+	"4IiM8GkBVpWIz7BSSz7z+cWKaVItIuGmDPW75bM61gtlZcd319GsHCIuYu5ymZJ0tQhs6yYX4MoB9HuX",
+	"3X8cSVKudWC1PLgJw1yI28kmzyV5Mq0Akwjwgl2mNrwJhIplPH2dvsIJ+U85Djsti0s1XDoM5g6nzF1z",
+	"dVFDlb/MqHLdTS7OWk+JggC+kKp/Z6PLjXbjpze/wjximBbgkbUuLq/YU9SpV9L47cSPsua2uyRvnD3L",
+	"B5rUkMuTlXbELMjBzxGmNQCmzCY2DPREjNN0hVGi/DiBrdBkH5zB7gzb9O0tea8SiNht1xC1k17QcQVf",
+	"tD13yd6IuRXTkWAdGGAnrUTjU2zzja165ggbuSIRN8265XjU6BA78eaTGqjbJbZ4zHl6qtIcZvf6XvMd",
+	"FgDXZsBoFldWhoTjKhw7SYb6jp25g3HKaFDzcmZryQ0pUp9/SVvfby29oQQED7fdwekMb/QMfyy2rD+q",
+	"zIbaB/JASiqysZbE1HLHfUtpDin9t+6hJuY5nROsW9r2lowBiQpkz5505GRY2Pa+fpYEKH+w9w3pcD5X",
+	"oMN1RT3trl5yxfo636azLGYw7erCYtoaJtvBpVqcoH3X0H7kuRW10H0z6tU5wt10T6kWu5MLlf0YfR6G",
+	"IkL3gRHWzHcPZjI2IuxtUgDM5GmgrBFprsbS+Re4aJtDdW8Dra9PqHoIqFpOE4TF07MX1RlPiteXJ7xu",
+	"N/6Mx29PeL2/xLg9o/XxpMbtHZhPOXIn6XHSyTeQFFeC8FvMj+slyodZ4+FZIHs96SdhLB/KlSO2rG1S",
+	"/5amP/yYjvXGGGHMMaZAcBz5LnIgck9qeI38g7+1NpaWMN5yl4uw1/AKs1MJT9uEfD+J73SvdxfoIZeK",
+	"Ovq6zxyV+lUNAQAgjL8zNE3DYaJwdlS/0W5cEAxG2V+RGApAf/rEsedj2p3IroLZomYY7QaImAkP7+nb",
+	"qwZKVCR/vbMDXysBe5fJF2VIsusEDOqTsEziRYbRjBeA7yiSL27CkBn5OW3gYLABhDuU16nQAAxJmzhk",
+	"l5gm68xssw7Do+9aZSbxme71XBfO8rYXRsSUA2FiHksTS5+YimJNHTGSCMTRbvtrEkXiDClwRQZF2Ybd",
+	"b5PLMlDdMf6sddy32RjzJHC+QoGzzmb7WvM6SIYtZqgolV5bS+mosGfOv2TP3l6KRwVKr9nA7IQmJzR5",
+	"EE2w9WJ+0x2E06Nax7WsGSuAw4H0B82PtqzLZR5udknbuSQA7rVF6O7m7vgd+5vR/E/O/ZOQPQnZdYXs",
+	"IcYVFqjgtsi+VMZuMaTwu04iJaaVKrYlVICnR9QvQjD7m11GE/5Ej/xF9I8shjDSRsKnW44fuMc0vMZZ",
+	"+u9T/eSmsD0QIx7FuXDts7OLCwrXpl+Noqx/wVAr1JFAYZkL5OKHo5BjK+dXWvF7nLRl5cLThtcY6gCn",
+	"McHT4NYbJM5q8WCdG+TbX97QRyOfnvL2l9ZL+4kd9Pd8yO/1jsMAGQQcaPUl9iYSfWyrkwsIOIQ9kghA",
+	"DrEQ9E36Xtf4L2RYLsWy3bjj8adKSCSs5gy3JMw4ncMEh4WSCgB1zEMcBx+KwMtl1hfc+J6TYe4XtqAS",
+	"Mz3dXat8/dmu3KuHfxcAVQCdFSFjhdN+pIWVJ5GxEZFRf7+cyjI5wPWMsr41H769//mXUPS356wvwOzh",
+	"pgaeDv0BHXpiiusfHTl13cN7GD52mukSBzHhwlfPT72OIrjp4klUZGdR6LLVWMnWOsayyRMOHxAOHzuh",
+	"dR08XlN52megb9sAfuShvU3g+ymgdxIFJ1FwtATY84Jgi4E5VPG2LwoW1r5b6LTvDFKBCRWYaybGIprG",
+	"A6n6FDoCUYnKs4zZUI+FcWQkJonGcqwjj0V6AjAO/0GTHwNdkexLRXEl24MRfh0Qrcqt+hGEQgw4j7dG",
+	"F4FNNGdXrRfzD4FVgKHRWLsi1BPsrH/DsKM6D10/xCDiE/irxyxbMjzBOpWNDMStwvb+bea4ho2bBZ1e",
+	"Y2nGI8ESFYiITfiU8T6XysQwDxzpaMf6XgSUvT4QMoIpFRLOFePmnkhbAhGK2Hqh+1oHTfYOH3WrnOhC",
+	"loHCqz4yDFnrDUpK1k3ilEmQaJphKjoxvxcdz5Kdy9hS2OixiMDWkQo50kHisY4Tfh10tw8Es2ffvbYd",
+	"Cr4y7AGPddxY7uylnWx+Hpkmw+QhXKxH5lbB2XW3FgpODN3xkXFPognoJAp3fmdW0tvFqQoYlNLocHc5",
+	"V8Gtomn0GE9nEZtcWhod6tstIkFeKApA8Huh3ETjq3cjwe/hvkml9lDSgB2HmsHB9Og0iPfZ5MQT6Qs4",
+	"LTZa0gCgtBuhjuye3T2N9hVA573AcDZ2i/jr0lLnLUxwnUBBTQWlStHI8yYECd1CLD0Nl8urDuICG9HD",
+	"jl9WPeCUFLS9FcTTkVstr5GoQN8lKpZhOk1Pz1oXuWmqt6JlKgR+ERym8kAye0Z5wAFnUCRVrBlXJEYs",
+	"uBo+FPNU7a/dhlpReTgfRQKbC+xPifhVk5IAxhea00GTdQLZ64lIKF+YDkrJotQiaZXJHMPoB7ahcVfH",
+	"AwvJ7VmRmJeFtyrOUluwJwyuA4ggHaLcJfHYZB1fq14o/dgOZ5KjXTNyOAqnt8rEIMJR6nen+F/bUMSG",
+	"LwRKhJSX7V6M4ib7lBa5EYfQkE+pybAQVkviSF5vNwA8wQ1PaQyxZ0LwVi0pBUtEH3OSjwjkHhZ+ZTLM",
+	"biY6l/sMda+AVfVQ5zd60/c0wO3IE7fjcPJsi6R4ou8GOjECVU8A7wSuRk3cZlCQW8RmL+Q2fvqz65yO",
+	"SumgZiBHqLGxWAd82sTJzx1BHEEquwCv+JAHiev30Wg3ML3jzraHcg91F+qE3Em5G6RtlC7Y5SW7usrd",
+	"iiQFjmAlaZn9KjNNN6d/rLRNymQUHvyJTsIATJoA33nncucTNUEi2KPBBHqD4qWaduIHNMEs3qoCLWXB",
+	"lkRogu8d0GdpiBbW3K+HbYBd6tEEOEgmI2oaqR+QDMhbBUqIEk32T/hf6v8B58bKjw59f8fjTmkC6+qJ",
+	"qyWgGUoTv6XJOjX/WLv5x+ZyRU/6/Kb0+bVSOglH95rNWQ2dE24KMOQ0qgoIPYZuSoTb51/wv3hRpCfV",
+	"OP4JD/6k4ODLKx7MB7W1FwEqZ+69tvXh9azzbtZ1JAKPhaIXOzcg6wqfJ0bAPwMtSCHt4efkiZvRdfRE",
+	"ec6aYI95Xs3JHvEEld0hJ309U/8f87z7j3yXoG09QR+hnuSIKQo6+60CpR2A32rggOwiwFxT9L9X9JZa",
+	"SZrAyGG0CyXKe1i5oxIqkTA6iXyxZYniHgPyJP330k0E4UCQkiINcz/3KIPYOk1hd+BJZ3HEZVgxvtww",
+	"sjEO+edfhOrHg0b7eWubAq5HqjiexELrvplQm2vZ97x3EVz0Wvzsqtvyz576z747exm0xFmr97zX6l34",
+	"l/yCxI99qXbDjIQve9K/w5qm3HfLypzgu01Ij/d6cqgCxOnegQyow6j0B7C/DkmAeF/KIv5OPuyyFBoe",
+	"XS2KPoxEGErVNx6jj4kRCH9kBQVZvkoU+zjlKJp3VauWc/T/ii91Uv1Pff/2U7fW40MZTu/se/3tP/7+",
+	"P//273//73//t4aX9+q0G3//H3/7d/j/v/0HfrdsPsNF1t9b8ViOxR0tUcNrhFz1EwDfdoNHq/KU2ru1",
+	"GzcR7+643GzmFB9+xz9Li0aYeDR8c4rxUHLjMc5oCzFjoZ4+GgpXjjUEtOF90UaLBBsAptlMoKVj5++e",
+	"jppstoNgaooophG/jFT9UNDdpWGcdbLT0Nkpr5xiApvLuCgyV1McVlW52cyu3KsjfkVwWRIwimd/1WN7",
+	"pMVj3zZur7jWp8IvXhACWyv5Qglz/gX+s72Kr3mkO9wc09Nx3dBx/TgQbuseV83W8ufuMKq17DhLbH97",
+	"qo+hXmuhBlWvemttvWrTJVxKowPvJvU41u9QPGfBHGMl1wlaNwStx16FtRzCrqfJ7LP8avuIfOQFWBuD",
+	"6FMV1gnGTzC+lwqqPIhvsXaKQpJVZul7AbDoY/geLsSkXxvP782Cl8+NYLHgQ6ZVOL1mSqcHl4WCR8qw",
+	"gZ6wIaidZOZyStvdQrSpIh3gg43E/moDsadg06aDTZgZkEsnH/Cxq2KiEBNGnPBTDDthEKpihNwHfDr4",
+	"4BLVj5o44orcZ/DJnZmaWAwb7cZQ9iOu4rtxEioR8a4MARY8TGyWgVCUIiDC3l0kwGqhWywhKJYc5BVx",
+	"2SojYzlGRGooUIEw+U3S4+kJl2eXrR2HjvIH8nAbFbkEDuYSOI4iYASqcm7dma+HwmRVGLBLm+zTQGN8",
+	"qCdVYBh6BVhURH0MGaUpAteo6WKlSozFp2m3f8svqCqkwmaDRfnyDXiTLBsNcD7LjkOkwatgU880JSqR",
+	"EvS8/Lbca+BoK+BScupXOrCHGDH6xsF4lWX8lpv4FJB9e1EgGMn5F/jPulEgjxJ2lChNvzWiFNT6Ip5B",
+	"tD2Zv6fTuZHTiU4wcTilvQ+2w6lxzA4k6EPjLHMx0iHeUtDno1XMyKnYBsuJTj4qYlwFWa2qTjs7Fn2M",
+	"A27I4KrgeZjXg5ZnZ6D9vp52tOnwTwEcXGsTXJ6xFJN86/HnZ62LxoqmycEFhE5QuhEoPbLWJ2mMZ0lE",
+	"XU9RORdqbzGerQNwqc1cjaYuZlOJqlOXfSljw7qiL5UCK1lHq4KtUMFmkHa3URycrTzsPlsZdn9QwQl0",
+	"T6C7b9D9QQVbQ9xIhLhNzUCOquMwlt1NmpxPEolVJtZ9lwaI4oEYNhmVfOgeEVmwRIXCGNYhh/o/oB++",
+	"w7i5NzaKk7rr8fDusgLofeH9TxGZrZb/LBOMqV0CtEyU5lSTNC9LqLGgJTncsCDg32VR/hGPbGvNSAKg",
+	"YUtDmMBorZaFBFzjepQPuwwt5ZFl16GljJtoqfhSNAOCTrT8nFEcHVhsCSaOkkmNiMbCINdYO8eolL4b",
+	"hmPMQE9Q5qfRJ6lgnQWDTZqLDCENDfHexJMqzq1FVJeUN+Wld+CRdXbI4jSnKViPO/Zfd/i1CDpPXFoW",
+	"DAYOC+U6gCXAmT1ELD1E7HFn7mDdYe1S50neQLCS0E3A0IhwLIznQlgy8kN8dTqu6ReZIVEMXVUErvKb",
+	"fr+Bqzl4qwFHtZFlJVA4xPDVSShszAgpHIWvNMSVkzOL41xREReqBMwaMa6CDDv/kv9ze5VPM3C3J6/A",
+	"6dDu7NAS1Xph0Q/Ce/CAwmfDYEuewsMIgc0MtsQTO3PGtxgSA01uJPQoFI4fHhVHjJJRkMymBRFkAIAs",
+	"FStbuaSqzEOc1q/P64jSuEFsoH3WejrexsNvc+hXgU4rGm4HF3g7of3O0P4Q/cQPqVxphG4JsN+sirXH",
+	"aN3uZcVy0buN4nsuArixsF9Z0G8z+H5UQb/8Kx9c0O8E+CfAXwD4FB3cPdqPRSR7028b8D9m6a8A0/5A",
+	"+PciYDJus0D7yZA8qdgHw2D1LnWS4iMexVsyByR2aZI9WRQYS5Xu4oruFf5PAHsC2EMD2D/jsdgPxu6P",
+	"5OBAEPZ4SA+OUW3+BhgPTuB+AvdF4E5sB4XQ/CK2gzXA3viREGCcV+fZYXNvHgsTs56MTOwy6TAaVSiM",
+	"7XE/1lENPoRdJtX9OZ9/+iF77eNKr6P12kV+Xe5JDa+Rf/CJYHuDvDZwYoztuQD/brQbUgVyLIOEh83R",
+	"YGqkz8O7geAh6jmhGIuwcBHMC7G9fdIJ+uR6WiPo65AT+jQiae4xDRrMKfjkElYsfWIKSHdEtNO0fDvB",
+	"VPGh9E3uubOXFp8zinQs0tzH9GmYtbas/HqOqx6LaBTB8bhLTKa84edYwpTj5en11uDlSTd15RoVc8fd",
+	"X9TMrt8XgHN3bnZCFDK7zOgrh7XDpY0olAEwk8fhoyCQ6MwseodNhOwPDIMjZtIG3tlBsFLRuEZCJI8f",
+	"GbjEF0ESCdNkb2IiErc3x3bWeiQUtalAEwCz/gZEbA6f6UQBsCtfZNox+nu06skI280wHCG10l5AemEH",
+	"uFPicubAgeke40yJJI54aIfipXoDNja1agX1KcNRg5BwqOOl/UpTPSRFidRKAhnoEMNJG0yS5IrlsAad",
+	"XYA3VamE5adtzzTqdUXIDqTFsiKhJsyviYpHy+Z+UhK+eSVhvZ3/LdOZVGgcWyM2yXSa8y/pv7dPcVKW",
+	"Cloprg6Z6fMEdiew2zjYoQqcOwDHQRGzEnQdRqZsfrAlcZo8MO6yTWAlOJ9bu2lPka2dTVeVXWtbTlpD",
+	"b4j0hbboLDNKMco1xPQul7vrbMzN5w1Y8xVvlDNq66UP2B9uym7bT0TMCjPYJxMQaDBzUvWET2QJIMpS",
+	"vB2KQCbDtS0lexgOi2gCx3T3wGykW2Vhd/bsqjrSMfvVzHSfdJuTbrOUbnO5Bd3m2Oia6BAxji5TAvmN",
+	"UYdUy/c9pq3sXbgfT8LKcQvqU7OOk5g7ibktmfBHJuZsEk+FCb/F7iVGALph4tDCnB4/iSKhYgymDTjG",
+	"+jquZKWzy8ycD7kBH1k2jlS+2HYeDnLUeQ162Cn3ZmNialnofrkyEBfYBa/OWshEGPM4MaDDKe7DBuRK",
+	"EnVexH3QAdML9EioXXceSU/irhNI/IEMg0io6hySDNao3J2mi9IH8Nce02MRsVgWGvy9sjc+tDySTzYB",
+	"ASM5MEY4eRjxIRWEDuZAT1iPR+nbStNkP6jA0M8sgBPnlO0xEvCpCxHZon+sv9xxdoe9IyxOX7DHHaXj",
+	"O36H79l58gCNE9zalo/GRTH1KGWAcvOBb9rXAqkDLGsUTuZkoGcmtCqlI9vze03j2ARYrHDOjzQl4uvE",
+	"7vrL97XG9VNxsCi0T1qLO/Em5qrQh6qI/OsE9DP99PxL9sf2GJwKkHS4dv7pEFYfQjCwUC4fiqW6UMHC",
+	"cHOt43QYQWY3w2VO1fw53WmEuRot9umD3s1UHb8Deh118OR0PgmjQxRGh+g5XazhofO0TCAt9JtmIqqm",
+	"hhfLoQilEpXq3Dtle2hKxeDxEebGyKHwCNEi4Qu8Fg4fNtzkJmZKx6INVwruD1gkjE4iX7BJMYPzkWHG",
+	"1yOwYUdCeWg036pcOQPWTOqI2l1pFU7pDoCUWEk55FN2r/SkyW6UI6AGWJ0Qvf1oJJTtk0UzGmtEXKaV",
+	"x6S6Vb4OhLmmyyfcMMOlTaqwPgA7bhkbEfaa7JO70PoVEcQ9NuTRvQhYhz7tNG/VrdplH+uPbhGPy4e8",
+	"9UJOqt+s06oa9pBM879MtgWM59xwIgBh7evhkJs28+HYq9iDnUr5OV5DfB6F2BqG/MylY3b3LYxbxmKI",
+	"4DTkn38Rqh8PGu3nrbmxe/D9G7r2WctrDKWyf12k1/Io4lMUf/E0xKiajoaNirfG/d/NZCiaafBGFROO",
+	"LyuLrvAlFKQNecZLkpuu0uQmO7JlZJvvevjgeGI9J7HGIurmHEx42xfdi95zvyXOnl0GT8+ueKt79tK/",
+	"CM6e9Vq9y97z7nf8otXwGkM9xLdqDPXYddik9bazF0ccA4/O0MUvlx15ACO34QjaZLCwc4K1kPRlX5O4",
+	"863O68KcXW6kD6vphshHMn3jS7/Fn3a7l2et4OrZ2VXv6eUZv/LF2UWvxV/2WvyZj5pK+sYZO3/xtXMq",
+	"0AqvfDH/ymv5+x1k7trbXxDBpRbpD2MRTbHc0XVpsWLMsg6QPDi0otF6Wkei0Km+fYOwOgghYYqpL4Qc",
+	"5mtL5otUUSyxxx04uM1EBfoOR383wXvcBXxqOk+abHbh4G54IUMQIGc9tkjnINFu1YTndY9UvQO5h6yh",
+	"AUPN25qKadGqSaKxHOuI4iScRaInooiHs0+NxFjfOyXF/TVrXhZDHUrHNtyRhjnc03CMLhSiaGTtWwXT",
+	"QQ9Ghoy5dng5GzbWGtk0avQXpW3yfQE5jssy/TgQU6QF8XVipDLLW6Rv4dX/SQV6KwZplWGZzxQOErpF",
+	"PbabJa8VFygF7DS9z1q6ULGzVgx0vzE1q7N7sJawwMgc4ONooBVmD+DRrV4Ze0GiYhmmk/L0rHVRmBS4",
+	"RomZeXv2sfXCXVJvgas8qLjxPUZPu8aTCNYonqP0yD5CckFDSsRB2LZF8UYgPyPfYEszTi+Yk2Kv3Waz",
+	"IoygZqWoxW58jQ94/HLAupbnrxh9rmw7OhnIUNwqo4eCRFCiAqzqn7JAjIQKjAuT20GdMc7S5D+PcTaW",
+	"RsbwDxBzbXtpLzE8ZIEmDgYWizCER/mD5UEchn3MCP6DyuOSpbJQsj+ImRnIXnwwPkauzMQCAEFeuxEI",
+	"H5TcAMYISr6huiBD1GhdGcWDu4BjsunFy5cvz1oX5NzLvrkbRcKX5JRrTAWPFjslLy7TTFjMOLUG42vJ",
+	"w1A3vAYa+O7Tt3zIA50sLzMQ112mKKIG5or2IoAM7LaKZg0tHX4vfK30UPpwgcJveShjST/+6c2v8DkW",
+	"c+GY8NO//4+//Tv8/9/+4+//xv72H3//n3/797//97//WwPP+yghYrI7a97aFq/kWSU/WJ722vpKUUOz",
+	"/V5vfvrLGYrKK/zCib2ZX12mX1aZauIzLNqs0Zbzy6aNGBc4XtPlWsHxmj/TR+J5LUqnxQR0CJJDHoh1",
+	"01Qjwe/P+iE35ox60Ffnpn4aaPSEgrEHIFtgmJMhNnidotaPSgqKCWTQAVxOWXJc8SL8IueyRMfnUHCF",
+	"oiLn5YwjLsM265yT1SjGMLEdQLoOJpTfyaBDiWdyWJHH+j285E/wju/tK55at26+dWvmq6P1hJlOk1vR",
+	"YNOFKxSWDZR7H+m3Ndu0ZgMwA52EAfWK7QqhstF0p3Di84PiYUjBuPKx6LGIgkTsKq+2vodwXtpdFDX+",
+	"5W2ep3R61PIBOH6ZN5O+j3QCiodULFEgyH2pE0PmwUCbkYx5mDVyHoiIDUVgZwXvg7UWQSJm3uZF4W0Q",
+	"XGaueF68Yl6kzM3JpjJzZ7Fl5x47eP4dAnibJnBWZuDgbNI5N6wb6XuRd9C94mYLjrm/1hM6aBo9lLRF",
+	"iadZ1lZpjtbsgqydqXU6krs/kquevqNR9R48te8pECzseWV47dZP7Qbc6RVnG28XinifXvXvp8X8GwBF",
+	"hRnpOMmwTR4/bV09aTLMi/89MTG2xug4okent9pkgiHjMRI9NucINlKFo9wjshxDBk1YCaAdhYvC10Mb",
+	"c/uYB5uMMUSC/qeT2NeoaaXT3Vj5+L9ye2wrPumTHDjJgT3IAeRL5Q/IgYU2PmbYm3WA9yF2okCMpS9Y",
+	"n6N+FjBrxBMW6l4vlEq00+gwNryXUd7Ba91+xKDLDbo1qKN9GOKHyLAXcWW4D49ush+4P7hVlFWFFL2d",
+	"3959+NgBaOasM+LxoINJI5Nc3JSilGAcd0AIdDzrh04ZbW2+F7ZjTUJswYQu5zC0jnAR9tq3qlP063c8",
+	"1inz9NuXqvwei5Txy6zxQMeD22d/05VDMeyKiK6F6aF/oU+c/hkJ4yfCeUfmPqG7UFNa/NaICFbsDOCP",
+	"+7Hp5HLUwPINyMFiOuxx5z8N0QfZeQLzTLliXVvLBpe6zDqbnHSrumIgFfW1QqV9bOl8XaqgB4vLGSwR",
+	"GuAwxZOBBrEqPsf0JSwPJqr9ar1G0jDDxyJgiQqFMUxk4WxpiEmZPMwUgwLB3EuHNbUOqx6XofFoF4w0",
+	"lvcbSmPjBqbdvsL55Tk8/zxzB3fa7GnrytJf2Xly6YEYBpHGIAP009ZT+J+XHoU9MibnJIwxbwvdDfSY",
+	"R7eqqwMJu8ypEfAadFwfoQOHdWTQsaRfnEViJHjMDO8JD6YN52BSlXpH4ud7Kq/ZZwWdfV3KjjKNdsNu",
+	"qIbX6NqbIbXC1YWXuv8RaFLPPi6E9c9Hs3QUQxEPNLzwJJJxTMlQBUf+j1zFvLGOf/xBT/dlA5XueNBo",
+	"N4onHbUu95orvxLIQT1K07OGXPG+QO2q6rnndpJTECoMxOJJeSl3tjyFtk5tFJmk/btHZjhFny8prXFP",
+	"1qlwbG1sx9WK5aTldgXZukRe+sXMYiz5wCwf7UutgVZEcP4ourlqrk+ZDpVLIkL2P9JwPeerzzKwM3nQ",
+	"2H2UhHYWMdlj4pFU/RRkU8Le1QImPo8CHLEOx2IrKtWPOgJxiGLT+FyRBhIFzKaW02CuKXc9MYKFgo9R",
+	"PoCWVQibNEkeOfXGFWn7OrApZRL1fUyosmngXpqYpXElHZskPbWsVhtn4n0OI1/xyFUrrSQvYnRQthuf",
+	"Pry6aL798f1PP/3l9Y9v//Lx03+9/OUff/3100+XVx9/e/f9P/9fPzy9+qd3f776+d3z13/57U//9dMP",
+	"/3z1w9s/f/zpXZ1evsVxf8RnH1KNzcphcB4FtTJ268XEK4PGLvS78hL8rMNARFWZR3QSUL00bGAv3XAF",
+	"DBzx0uTXT8jfgkNALVOa/1IwxaKgyiW3EFGMCDUPFpMCYTMTV3Ricvkzukd6IHq1JgONVSegOuKFnuVv",
+	"CMO0TVjbZYnQLcnawdIYOZSp2vzh3W8AJT0d+aBddiY8UlL1O5QuZK94ZMCig3fhfYFlKx14VCdL3qR7",
+	"Sozv+gMRNNn7Yv2MoYYp12l4uJvE1jyk8VFuZhjkiY9u1cNFK1XVKK/S6T6uIDCMecvhX3hEw2uc2f/i",
+	"5V7jDP+7dAQY9w9mhoGKCX+amGMiTNlYEiOi/dVq4O5stC+fefTu7cuL5rN0bG95JPmQszfGgPmA+6jR",
+	"bjVfPKc8FrjGHouGl77JUr65i8Z6UUe3iXfOBuQOTzUdEAbgUTeBiyc6uhfpxizxW20nwojIUomnH5KR",
+	"iMbS6CgDvzSxnmyriBkhCFhtmV8vd5mXezeQA8TqJQh3QX3T0T1zfEgZ55fSCNJ6ogybithjVrWC+0c6",
+	"FO5WE/qJ4EO6K48AXOGczxYfSmMbOuZ6T8EfAJNpGSIPtRI1eePQ9/JJxgPWufHBNG6jc+bcN+OOxzr5",
+	"A/b5TAVwyDqUk0+eF87MCLaIGQgRo9Mj0hODDa6ca8/EkeBDdGTgW5pY64C0dHGrqGDnGm6E19Gd0V+K",
+	"HkVXD+CiJOS/+jyCN8FSBhdg6dALUY5QRxLg3sWAuJ0me4ZeHQrp6Fs15Gpq72JYlKhFQuSURVQ3i6jg",
+	"/vcaZ4W/VALyAuWN+1dPh6GeJCMXd/AaZ7MfrZKYNF/I4li5aNPBNyGPyV1QJrPssB0BYInkggvOHOHZ",
+	"UuMjXQiNN2mYTZOsmHj35VxGkn0GaKBg48FOdS4j+6Oqx+NTidZf95glcC3Nzco47esNIPfDxXPgFAg9",
+	"UZVLgN/V1RuWeWhavlb21BkTbv1nIy9cWlngkumlWqLINat+0b2NzUKuexEKqdncPRJPukeCi4SnFWrE",
+	"WllFTjmk8u862XyOh48zP9T+PTKhRoligOkgWm3HYuvFQFkcMK3ajBsj+woOskcGD3MqjsdGIVcgHQFE",
+	"zpKRqyKj0BvJLbApDyMXcAWPQdf2YzBCxXfzKfXLRKRnETa78OJyldA1hsItpJOr4BV++/SZDWnfuQpB",
+	"02i30ij3oiGmp39JXRtWxN4WNSR8TqE5x0D2B3PkywpOUpjPYZ/w8P5OKspjRzZobowwZkjTuwSnyNby",
+	"EEEjsdaAV9hhYxU0YTyfhyFBgznTvZ70RaD9BAbezGlqw7CJ/0Xiw/S5JcT5fCjQ3WgjpLlbeE5rFmGI",
+	"up34HOO2srDUlYrqbOaAqVGmVRYOR+PLbUMGt4327RIL//TitvHHrSqc1nkrCebNuk5Lx+S03uI4ZODR",
+	"lvZozW/VMgfBy+9+DxblweGhS5eD8mxdPtbLq3vM12EyVBiCNddUwIWWwu9aKhu/ve54FqNpOaJE2QWD",
+	"5UhCXvLKO7UlF9iRJIusUmTznpZIfoPPSIFfP4W1ykN/w4KI9+K2zSexNRHY8ReliTT3aagcFoBUGSuY",
+	"LOOLS3hw6miTfbI+f6KFdfdWqR3XzCqWM34tZwZlpTpIxZLWR9OT7UVUc0P+GFevD3YnzDBK0yyuSA/r",
+	"OHv/bsatR7edYJY9WAtTNiRaWK5S7yEHOWI8F7DnzKRmt6PBmcKTs4eAfI1kIDrNimD2K9KH9hfKXlUk",
+	"l3WCKpcr6SH4GPGxCA1Z77hlQm1iTM0acVj8Ri3ZsGk+2eWfXIYp34t+oo6aBxXBqzT6+D2cX6uflmPW",
+	"spSn+JClMuMx7zStgxWfAUA1nntUl3tFVitAUzT3Uw06x55g6zTZVetFlr8y4VOX5pO2OqWy97KW3H0R",
+	"25O685DZSQE+YgXYWxNVNpXhedV6MX/S3uaM8zQoTrs896BDQaYFvUurcWkvJPyYml6iYpFvznmjmBGx",
+	"TXhjQSIY7CvGlZhQLNiwezGKXe7DQJpYR9MmS50sKR3fkN8L5zvInOlltDN4yYAbhq1XypljOGaJwuMp",
+	"O3fZ1H46F6tpMy6Zf2k1BnH9DOf5/1/GJFACA/hZmjv+CT30iJygvRKDouwP4kZN6xTHvanUisOAih3p",
+	"FK/oMFQd3uWUiHNKna6Oi72zqQSOtsUpDqOQK2pTYbUJVCAqAyM3/hG2DAJhr9WWIyP0kIbXOEv/tX7J",
+	"tXNdlyxaxfjgq804sO2OytHn141cuKmBMSlBnte7UaT7kcA6h4Ay9YJIj0YiKJuVAy++nsGdEeadY5jJ",
+	"UbppZZKQIzen3RZ5lbPhNfqah8uOS9QhubqCM2o3w9KsWKmSly3Zrh2dhDD7SH6468mwQr3CEgR7Hqj5",
+	"0WEpWqWurILKAwtquX3RweUVudwZ70dCBGAIyniBFrTIe0Mrt1cfzgYOZM0zs8Le3p+7xq7Q19q/plrH",
+	"ugkCxpU9wlRGhqfASdK1dK7zL/SPB3vTLNSwrGMlPUQHWNB6EndruTWqT9+hWiwLJCI5HNyROhBRWNqE",
+	"JR1hSReW9OCu3YGl3NXxiXoGUExEmjQpCZ3IiEBN9ka5eRw7MU3FG/KzCDBluodVI0iU7ushZbTIuG31",
+	"cQ/bD2IdLdXbu/ai0h/MZuoyI4QhId9k8/oBukOcYtCTghok4kC25SRZVWnYtKsEqVWLeHVRoDD4jRuD",
+	"GYjc3GNn7CgPIGjKrKTn7slxcrRgtNCHUo1Hy4r00SjSY3TXVwjyV6E2SSQMJRxRnhTmBLtd76K/WSvg",
+	"dMd4WdTFlYuaOs6XdHCn7NQtcdzZJO2VXR4LcyXd5soSNr8OcrkAlK97qdAcpOMBOxQNyzupQHxmYjVH",
+	"vJ0oGbvuAgMRMYNpDiAcf5V8KKYpycmdj01NXBlbBL/sSZGrRKzBnVJQ/NKf78PTYbfDPnwdVTVwPMaO",
+	"RyJgnBnhaxXMd304SGdHxwWG00STdq5Ug0J6GDOmRBbXPIc2Xwe/6TRZBzC903Z+VrIRO9augO+zkGh2",
+	"lStTCPJf0/U3zJ4HpDFxYoB1p8xuvDP7fXOWfDu7eKb33lzsaiVXjd16+024sSH8sYzBKESyaxPnoGRm",
+	"RfOcR/+UJzpCrhXk7hhzP7HehVVO4h49M25BShWyTOH8Kp0z5t4VL/FsX66pv51/SaXtRtwy2cCOl2ns",
+	"25TT3saO4aGGlRd0Fz50eV7usckOW5nPJjvXW2sx/DCi2M/FnjoL72iKKrOkHVSLLNvZiWk06kymq4At",
+	"h6K+yb6fprqYDTulWcXYqH2grd7z+Onl5ROvkMectpj68O43Sox3hJ4zmhNY1oFtI4XkcRbq2mlBkb3C",
+	"tSXB5lr1OTztBKynTu2bvvOGwn6ZW0L7MVaEsSCJp6tpUa8dX8k+3FpHCeAOS2YVI/o4q2/Nux43qh+d",
+	"R+J34cffKJgx0l7SPqS2SBMtOyqY+KqAi9b6hFsn3NoSbr3HDbZ52BLOW7JHnvEfIz1knZFQgVT9Ozue",
+	"jse6W0GIG+rD/ojKxZ2jg3WFic+cwwQ7ntNtCVKkYlxNLQEJktlcr6XdvMpMxeMCiU8iDJkrha3DPZ57",
+	"6+LBPCU3r6zEoMBKd9KKMJC6V6vjcz/MZjkL7g+8jB3a1kDVCbvlnnpcgTcT82gngbfsQQ2vkXvs8oG3",
+	"3NKmWc/oqiofif1qycAbqIZ3+JNtxf3SLPCI97AYzcUEsO4TJIIItp3inOvCmDrvXnGldMxMKMTI9nTG",
+	"gxhpJLUGSKSZ1/VqzrbixsRlcjd9ccUX0/C6H+hI9nGVlIgnOrpf3h+KBYUoRkcRnK27xGSGBX6OnRFc",
+	"28dGuzHgmQe1K/XITP2BNtqXVEqX7fvKd8wyRuxO2XnUMT1oh5hjXUSB48izfoeM90k3lGZAeu6wSCnn",
+	"Qnd2gzbZja3DHfIp0aZZ6dQmnVk6KSUCNkxMzLqCRciX+ThlnueO5N42Quic2+PfAeXS3sVS1+NzJpxy",
+	"vgpCb2Fd3LxExA1e3ER7jSCuiHi1caYuRqx4IPcYfszW82ut6F+UPmbL+hUrVDyvraOefynkA2wgCpkf",
+	"3sZaNh+gsuC0p3mp+DKTitlVdUKKJ0VkRhEpqqruSHyATWBYlwfh9JqZONKqz3pcxoPrQgzYMEWc5LX0",
+	"mKsVEfJrS55fADcHFI7Nj7LMQZ8HuS0l0necdoM0WI7OxLA/fXj3K0P6Boap1Jhpb1tPV6pRixSkG6Ik",
+	"ILpM+LgrmEn6fUw+yAjSA5izoVTcaqrjJFQi4l0ZynhKbjjkjKKdmR6x+Sz6oi7X0xHxK0/wvNHwV0iq",
+	"X0M923RifU7QmDgSqh8PjD0CNnkaJDKxEAiWtdj/Y2WrZl8Z9ceMUqVq0Qc+Fq5OZRv60DkfCpBgX75+",
+	"VKvIoiAz0IKArcvlzNcj24Mtxu5gMjZsFHJfEKbk0ISa8cdkvyGlnECSUzMXXMzzaQc2wtgVgH24CHPQ",
+	"tFSMAH65KbzZbZAg1Xk/DAS2oLDE5pQilb5mTUsO5iMDgBP8rAc/OJ14HNy23a55tsM2xoeKSD/qiPW1",
+	"DtqppqOIppIp5K+k+kUDalInIxfqIEuzC2I6EzHLZ4Cv8OcTbjJlisoUXUmjcz89KoMugsallSen1emo",
+	"oEfRA7H0MtdrAXs+O6xLba1UEbG/SU2zuh2ejxQeyzktV7UOV/WH0RzuKyXjqwNU10J7c54u2Vd7zMX4",
+	"RM090kTTHFU8tVtVYmLpbH/XUpmULu46R3TbFT0dpY32ZDxDxXukJLsbTATBVV6Pz2634LUKg6bTBkfY",
+	"g+Znnpj6Xnw4DKcskdUqgGDyQF7DSuBErgxKccz9weIUkVrdkq5rJIrknn2q0N5ahfYmM0Oy7VKZH3IT",
+	"Gp3v9IUl/WMtA1E1BNeIKr0o3wXAHihsqeJts8XIJlI0rs5alx9bL9uXaWREhsI1DB1ZRozm76M+ggzy",
+	"hrYvLq5ay/P2XGRxDJepd2d8JGUKeRf1T8e8gc2zA8ldh2855H1x/vtI9G2TbzkWwZ0Z8MtnzxvtxvPW",
+	"VeuKi8vL7suXL148v+j64qp7+aJ3dSWEf9EV3z17wS8vrvwXz/2XV37ru+dBV7zsPXv2wr+48L97drmA",
+	"Mtk94mXvxfOg9eLixYun/nfB82cv+WVPcN7ynz3jQeviGb/q9p72LrqX3Vb3xeWlH1w8C577F8+6rV6r",
+	"xVsv4F7yX0Wj/fTi8urpM68RD5JhV3EZOpuuJKoytybJCIR/zTBYllLiNSYyiAeN9sXzVmu9/JIMAA8s",
+	"tySNB+AAieduLrkkD98HlmJyQ1kl1DwQSXpHPMI36sBLd0ihNSICKxvbtYD85/S/USTHwgVFiNmH6sTJ",
+	"QCcstwDjoZ4LH8Ahb9+qP/32w08e++3Xn9AQ/iS6vzE8d8Zjv73+kUzqt79deezt0xuPvev3Pfbp5s8e",
+	"XPkWv7x5+54ZnagAIzcxvxfKszEOFDQwIAAAq+4yGXuuceOtgrd8ZNgrGtzZx+lIUCgH6Qqb7A0OBe+M",
+	"JNGROBMK4D3A3oMweJDkv/36U5slIxv8waCD1Xst9ZEvPBaIsfTJ3o/lUNwqRHufD0XEDUUp0sqQ4bXL",
+	"8MG5pIlG7wZWwoGc6swgUscxWTfd68AHQvnRdITVtTgbMmahFAZbNN6wSIwESBxX5YCteToywHaMnZzO",
+	"fPaPYtpJ+13iZXZBU85/asVou2bBC+a6RtLusu+LOQBdgdsIXSjcMB/Vn96cLnR9qxYkENFUW00Lh42P",
+	"gO8txzqNEaySKzcSGWadv2KtWcijvmCPL1ot9lZ+79ndxy6f0Z+OGiu3/yUsQ8xi/QSGd/HMjmCa9SCm",
+	"FyYnUsljxXAUT718h3SQOHQ04Dk4BHu14/aCH3q5AUvFRvKzCA11WKO7DDi1fOnYLeHdKng8/Aq7U+aU",
+	"1+LczS217Zipk/4gTkcJL3Ft217CgrjbkoCgFmu2U35Z80u6rKjIbje9a5iEsYQzfg7rcUaqS0GbgVdq",
+	"tBv/v99e/3h20fyuhrJQEFqjCF41lqRT0U3LXLAptOYSxgvggx2XqHfyg12vSAl60BvrXqmuppq+85fG",
+	"kH/+BSOrjfZlq1XyBKexlLCCz4CYJAzzYAMPxGcOMmLIw3b+gMHK80gQ6ME04QkkORPgjoljEcH9/+9/",
+	"aZ295Ge9v355/vSP/1TahCszlv/F6e64PplBoLtYm7ixtLgNszGcdORvTUeurw6X+misLvo1J1bSO6by",
+	"dRmle8g/n3VRVFy0nr1sPb/47jl8TJ2i6/RVyruCzr/k4HOpnksxqWOGHCFZYYik+lyVtkrK9VUd8ikz",
+	"QlSnb+bF6v5pZE7AdQKuVYALY9X5rXw0KZcu7Y98vqjfF9/kcFwB5RkC+bGWZQjkQW5LmZgfB5ltaWLM",
+	"tiw2WLKWMDk/K1nripF8MsLQDYCgmra7i/m9IOCFEcKSkZFTOyNyDYtm0xmRs9DnoUeMXdYMOOV8bXvI",
+	"eHxAtznK6HgUCZ8EOi6RRxtSRywnKpZGjfWVlPPcQpUqKzcYFEbFKGvnwSNLPfyeKJHNvYHj1WRXrad4",
+	"zuAqmOE59WXADTl45hWgB3UeONGtivOfcy/iN4FIc6Gf25OfjdpG2vHp8wc60BO1AScFTs1SSNyrcemv",
+	"Wok8VCx98kZBr3jwlmqonQRSn//n+j8kzeo/F5teA6p3p7Ew5Y2jKm9Xqhy41ywc/BvfF6P4DOfTlOzl",
+	"cMKnpmQM8y/gHDKvpRlpOJeEW6X362RHqpOSblgHzqJn1IOpy9bzQ1zetReyCkyKK+vWg45KWZaOP7Dx",
+	"CjjfC2cexvH0YnY2sVH7KORyRkAt8xIOxJhJ7DB2HHt6bTFrdWVzzv792pXP9UVnKNW92Vce70619Mo8",
+	"3kkunGMEKDIgx/EU2FhQx0R+xyo0CBtN9ibGlveGdO5spFZzkIaNkmikjbClBzJm4vNIYj8EZFAb8LAH",
+	"t5zYjvcZj7UL7GHsLzFpyh1noVTC9XeNIy7Da7yvCkwWWcoNRc4qF0N+bzURelcMo3FFOXVNRowwoK/g",
+	"lSaNl2glnPGygvKSmi2pXU/v7ZQYO6WLWLjTd/pFqvvGGilvdlGINBt/s4KtD4OoU4Je02Vl90mpt+OZ",
+	"9XbMv4fXSCLsXhvHI9M+P+cj2bQ3beqoDzCBZ/385i9vbuD//JtXN9n/rToPVRIRnnXN7oUY2QC7EX4k",
+	"8F8TGw/E87NjGXODAyNRTSRhSrNY3wu1SM6YgZ6oM618AV/DPG/Casm5uarslpgNtYnZ1WXLBknZRAYU",
+	"XBvI/oBoKtKuR7nTRAjCTWrI5CLINU/wEl7aj+mbnAyMgzIw4tzCnEyMk4nxrZsYN8wMQb0ZST9OIpFX",
+	"6U52xlbtjLGIZG/6DRsa+TJBTBHxuXqUCVyb80aasmEhVuOZtMQFc6cev2yxgJCZ2UPzhAR9qmzPBW7k",
+	"A8EHWBZJ8p80gfL+hWmBIQybSoBdoHLZGAPtgE3FGFaslDmFkk+h5KPMgTnKOJHqSZcuywk5MEeWsuKK",
+	"pOTJlkNEAG7frvR5kzPtsE47NmgIO+IfpnRXB9NCMft1yrZPnAI9W/LOeC9GfxXlzKJAmpNUV628kFoY",
+	"+V6h1BJ+uGdBsi6dxve2hUKsmdFDgbMvQiNW8cP8Gfb2Kay9JlzBLBZDD2zIA/S3iigqcPKvAk7dSPD7",
+	"s37IjdljJTj10BaYeKH8aTvLarbebJ2PWTvn0UAnkSmy79Mxv3yalWPgJ0pj8cATjwl0JmNthDQFp7WX",
+	"q882aS1GwGN+Nop0LLAxMdO9nvRFxELBI6fJ2px80nkLx4aKXSKBlBSOvzWtm0ntzhydBSbadMWAUmls",
+	"wqIrJaAqRplTyyM9nOOAxTnCRuEwNuo+CRD20kEk64kJiyMpzDyG4X74CbfDPplhM0CyNRJSsSTfM5LW",
+	"34xkzMPU6YDcFaA7+jXZf77P3nrH7K3Zk9/jLimDrffC11Hw1WQal3lAcBpwURGKyJSbORblHIv9hOPc",
+	"1Mks9rXqiUgoX5jVOV1d1fir3M2OrL2APxBBEu6kwUDuUdhiIP/3Vln1VyCvVWOhtsBKu6ypfEnbKJa+",
+	"HHHkQfiXL26Cb5rsLf/f/9HnsB2jPlfScNfYPtLy89l7nfQFU7L/v//fSAqlBEndNC73CVfZoKBQLEQ6",
+	"FN4T4dQuW7ooudd4WaDt3TXhfXa+DqwoOXfwsUv1UZDdL+KLZx+QGIeDXqLGEj13I6FHoSALTCexwTgf",
+	"4AQfEoNrfqcuCpZns7VXxeJgD9aKZ2J/nPO5Bf36dZYqTxJICqQ4zG3u1YhvcjrJ+Zfsj43wzhfO3q69",
+	"zSdxuklx6m3shB4t7/rC03Y4xT6FUZb4VwtnfEvFPsSwJy0ZA/aqaRfIzSfcsIEIMdDmc+WLMARF4AHX",
+	"Zy4Cx1lPwu/Rb2DAaEtCsaiSZx09YNOVPBUn9KK1vlzeG435UR/6cjE7oMySLUvZc9r/e4rG7BYtKqMx",
+	"qPfj1kOjwLFoNB8GjRXiJfTbTYHCHgnIQ9GjFIlfJR+K6cq6PG3AbSTvntS2k9q2RwTHjb19BB/oMPh2",
+	"8Xt9iC5URcihcDpjk/1KATQKavU0Ub11p0zGRoS9NnYGtpTtccSV6YkIhlsgd+aKcT+mmBk6keclAizg",
+	"ccqDwDafN3Y/vBcBexVpY1iotY1OcdbjQxlOYeJ+jGTAAW50EsMUY1//IZfqTo+EWlWC/AwH4CQ/TvLj",
+	"65If5Ey0NGU5qHUtKrYiTHKq8PpBwje5mx1VkPAgmaX3Gx3MyfGlkWiprpWRHm4E+q5w7jGAUwt+sSR0",
+	"xhXyvDZqJaYGe//lhoOF2Tk7OAZjTQlHuCyWSu3kx1xOs/04EDZny+WFeYUWQNxH1wViWuBRsLJjj1PH",
+	"Vjp33O7uUD6Vraymjkipi8OFRqf5KKhLomJZ0aITQNIwPaauQpeu0Uf68xrtRrwsKOvYndMELyQszvHJ",
+	"kmoeatV3nLTFjiPscSe3JjDyu4BPTcemfxXf4Mm8zKK3/qgPKGpbE1NWhIz9xVKzMXyrsVScAYHZk0hT",
+	"pLfvLcgpeOdfsj82EnHNLeg+TK+TirI1FcXb2LE+4sbXMr+9T5pL+eMLk1Ty+ALk7KIQdkUwPN9fk99v",
+	"ZwUXqL6pRuiH2pDtABph2gpgroAJm3SwLvfvc+n/dYNztjVwQZB9zUWxJ6F5Eppb0m0/8ntRlJp4OFdW",
+	"asWYh8mmPJM/5G52anq3paZ32GxIIq+BoSoy17moajDwFQmVNWRY4dl9jUXtZQ+Dr+o+7LAa3V3OopU9",
+	"IzWRMvsVzl9274aXTtLSsmHZa+HmbrmX5lIYRbofCWNQC7lL/8r1QrX6k0lCHme8PIyzroziAfNFFMse",
+	"rA8lBQNK5N/6it66RDJcbrPaI4OjA3Pg/qwnVJ+meWjr09CHh+0kf0+CflkY6rBqP97EzIjYpK/xyDC3",
+	"cTw2QQ4mdA6G2iSReGSYGXBiI6KXHgqUvL5OFLpdIz20XelA66Q5IFqXa8YZbLuIZbKKKnGRuXEijSj6",
+	"W9PxhCAnDePUMh7Ju5ORiIwIHGmjTTuNElKKu5G+F6rNON4C+3bZd8LKFqrhnbqsA9icth7XS/2hPHaA",
+	"nI12USlLtkf36hStDUi7wYwVj/v+nK+55fxGna9/gqPLBnrCejxKT5JhkXAdjtZWVM+/ZH9sxMNaOIT7",
+	"Z1A6KSCHoYB4Gzv4N2lT0FS6H5OLVuTPx8G6aAujLPGwFUBjFz5Sym08S0bVpvWntPdsWU/x5vL95n/E",
+	"Z8GjjsrwDhKxfZubHgL2dvqvTfSeT1cs1vqeOgezx7CVnoCqCdquiWUYsiAR7DH2eH9SMfJAq1KG2G20",
+	"gudxLIYjzGH8q7cRcTXn3bOznPMQXq7io+xdZkdvoIfibiyNjPfAGuDO1oFZkejOTyEmMyMP3XR8nYgZ",
+	"2gBpPJfwkiLCrIUHSMk6cFLwa64C1lFCBB3rw42sbs0s/Z5lCzVCpH+SmZhl1qTZ5HokFPYsGOjQ9rkG",
+	"qOk5xnAyYheYjIssPLd79mrfPXQk54/ZSidkf4ZXOsvfqNn1W8gV7Fw6BtjV3CLDyhZXhi3nX3p2ejdi",
+	"buVOxHpC7duTZd6GjsTxFuwv2NeHY4rkB1liieRO05aK9fP1Wzn1FEXbGqykWen96lJt04X38yf0Knd6",
+	"VlT09lRwf8RHdnG5/SjkSiHD7rak0nkmDL585Ue+MrlHjGWAqeSW9JM71RVV2VCbGCmSuR832Y2dLmLg",
+	"SrPXg5lYSvpai2CktNBzBXjhQfCKxmdHdywVm0X8ufh48SyT3kMRDzS83WhAZr7SseuCo5JhV0RwqM1E",
+	"xv5ABEz3ejVAqzBbm27Y9e3ili0SJKpkmFrY1BjBoFwLEZkyX+i6EOYM1W8Uwj6IONflD8Or1iEYJMJj",
+	"3akrTnlkmM8J6Rx/cyTN/TX9OIn62G5ExSIaC4XxYth+QmBFj71NT0ZIp0y7hooEBrI/wDsV8yB3gHxu",
+	"5TejWu24XJ18MtUICDPfaDe06mup+ndDrWSscTPkS9Y/iDgORcCkYhMRhis6IGgeUxP8BIMbgEHb3aJM",
+	"Fdg8Bu6xi8UhqHB+qP17FiUKO05I5IQf8AA1tK4Qqrn5FhPHhjdpUPgHQHgRsHgifVEPL97TPU4YsaGe",
+	"EjlwEHZVSppK1IMITBSrdDa+69n+CyV5sDXipj/hQ040Csecq3xY6cPzLuTCvPzMDaiLER+LMN8Vqlby",
+	"3RoJNkrHdybmUYzxkF2HUuG4HWAYdSYR96iI112aq9KU5+o5agGyUhnvR4IqvWS8KE75E+X07zFGudQ5",
+	"qbn3a+/O/YUwcQG+4vBlhQJxEwQuTRSNcErWtiJiDc3h/ItNclw/YGmPxv4zQ79m2eJt4Kgcb1jTVlQd",
+	"bEQzX/FVNIuzgq9tBDLfqBQS0uZsVrANODZjywRck/1s085dShCmnBNheRiw7jSXI2osD7HLMJprCkx+",
+	"vREtMLXRxotRQ6gfMF1NvG48WFqCF64nb2MFTW5PcdIjPf+LY6TlELCkyBtIE+toWp1oPNBsqMciyBLf",
+	"QIO0BFcTSmPF/xI71GQwbbL3emLjg2Bq5yOES1rXP9tRnezrw6EpXCSOu9Olq/JRQ6mr0iB9gYl5nIC6",
+	"gOy0S2snAdxAT1QN5oCLfAnJG5U1eSQaN6zSU4HzSgy1QrkWSXN/F4oxNhIfikAmQziWOjdwdYf00Ki/",
+	"dC3XcGN96/hjxLF5+H4KVsv1kx/QyRanIzs8K3lJgNwJn3elyf4j8gjCju80WSHYYF3+JuYqMLZkIJej",
+	"DLsRsGcg+4NmloGMX9lesMbWx5bw91FDV6kYV1PSdeBB8SohSsenfXRhgtzBLy0Ouzi7bNXTfTZLjb38",
+	"c49J5anKUwa1gRLtV9Z1UMc9jLPMdMQ6xKXUabLvdTxAaCStSfcwf4HMFXTLgaSZ6FydF75KkKt8h0mL",
+	"haLSdyL6xLLzhPaNuEbuUqn6sOqh4EHa0Nok0ViOdZQDCRmzQAuyknqSPIOR6Iko4qEd4kioDWIEvs5R",
+	"gsR70ZcmF07ELpxRJMcIGm5ul1Z2avKGvsUdfUKUBxCFj0aRHs9hCs4e49khYVLFumCvr4w1SsdiB+Wb",
+	"v+JjjoszSft+EkW7MJRyTwJLqfjnWlHKm9DoitXzUryLB0JGLBaf44qBW7roO/ph4RXSQ4AFoN5WKzuT",
+	"eKCj7RpwG+yq0YP7geKazk1+XSvvjssAZz7GDv3WJRgJX+CaXmMnDROKUYxpZM09BDnhMB9gkBOh7HiC",
+	"nG95dC8CNG1SbUZmCpLlLM94yHvcj8tMoJmE9mKf6souRQsCpbC8ew2UVp+T79pXK5+T2lt8f5FSXIFv",
+	"tNDzE3zIOJ7m9bSa8y/wn1oBUnZjhSM+Hk+KScUkCHfYdZVhVHtw1qz5PEm5jUg5bwPn7XjDreWn53DC",
+	"rXZ8JeFWe2a3FG79HtvwMTpk7PHT1tUT65yQMTNcBqwrehqpTfjUMD7U6IlIM/xMVX5y2u9kVvyuXoK6",
+	"mhzedES1xkkNZRyHYgVJu7c465Ee/FLB+UMg4w3LzXO366uzlJVgcKcp6phYQCYCahBUwzPwZ/eYo3IQ",
+	"UHHjll0D9BCw/O2/tho7deC7tOS3g2pfrCT3YVdYe2fBrzZjsNo9dnCtzrg7tHnx8w2L7hWBan9VVdtX",
+	"ZUrdB0VNBg18ZP8dS5NpNq4VsTQsEMgYtYX6qvX0lD3FQ74XoVZ9DC4V/OhHUmX1NSkutsIKMdB5v9Yu",
+	"rsLcm32HUDGvs9OcaXiYpjzcKz1RHn6EeT9I5l2nDyJXQT5h1IclUbZl5szF7P/8t/+FKGE3uyueoIgT",
+	"zH8ge9jVJWZdbqRhjzvn9C0PTcdj91IF7gl3eiyiSAbiSZO9TgQDi8WwKFGUbaf0JC1Dt+/z4d1vBdp0",
+	"GNy9ECNDk9OBD0LNg7teEoadzJtJ8zLRSRigJjVlQ7DOStygKcNeAQeRZW8ymML0ZQ9xw+80Nxcahg13",
+	"TJHhuckA9GC+DkPB+4nzfWFjJK3YW60CPqUNx+8FdfKsB5bvRkKRTPtj7RbrXaFET/qSR0sn9HVt5yLc",
+	"v7jDqSeWoRKCpZoTuQLpDZGm+XkNunHz01/OXuG3T5/R7lJ3aTJDo92ijx4Y4ir5g/a22KoAn1NIEBzI",
+	"Pqg0RmB+3BjhvaFAa8HEAZ1EPmydCQ/v7ySYNyYGNbrd4MYIY2yFxmxO5BadeV9BEhEcFVcWsLIEHIVc",
+	"LY7s28AvFQfC0Qawtj6uJa333/AhxxXXPxi7vbym2PlcXHKUNMyenoohuC9LiKHtBiIhjHk+rj8IgqFl",
+	"kd1yPrZvu2/tpv74ZjTSUsWo81hnZUqsb/kuC7mRF5fbbBdwtUrFWQqWllVupRA/VQ2lUZkVmvyNpnd4",
+	"KLJ7aJNykS6xLpbf4FR2vsxy1Xlszuk2n+1rG2Cke8hhwK6TREAyHGCSSIquRaqGg84U+WlWQLMhn6KC",
+	"TjJCxk32Lm2yhXlelvQbc3IpGzlNm0XziSwnVBEwEzSjFGeZ3ubsy0iQ6qREzl7KWUuuokqGIi1mFJ+l",
+	"ic2iNJPfaOb32xPKzImotaUJjGkZbKKxlx7f2gdtf6kquIolR/w17IKvtqYf387Svq6noJ9/sVJn/Sp+",
+	"e6DWTD85aWsnbe2krR2ZtuZtALGPNdkJ7Pdy/q2DDaEuoAsrRhAztrBtk+inoYc2ll0a+JAKp3hoNGZ3",
+	"TNI0qamh31WwMHn5YIfhQ2Er663rGMMCcPmQgg3+fbOUm0LlrsrnYAZ8ipVeNjoS8GmOmLZmjtVqSuim",
+	"c6wc+tPS0l9Fudd63ljB+tpTVtWxIcxDxBUbYGya0fXO8azxvTFh7xyAymnewCDNapAslDwyuXMPhiWd",
+	"eTQzXUl4gF0ywSDGIlFDRNqgwqTI4G7qYpgZvQ5YvmBAc3MPQEPl6m5GbPqnNLleys6+tSWsFuqkIues",
+	"9R/35GcRtMmZ7jlD3WOTgcZYKJGRwB3gNqCbldvSq3QVsHtpfTxbMQJ5sjdO9sbJ3jjZG1+1NvBbEhdU",
+	"AaST0tH9xlSCPTfHOCCVgBzJ1tVN9FwSJWQAslbpiAWRHo1cMuMGRGi+PcVJhJ5E6EmEnkToSYRu3KC2",
+	"KJtPDN2oVQ1HqjKMcpPuWjLdcvZmyFU/4X1hw6M0pyBrrDC8+e3NI+MxERrhfksDemSuWcf9ugMWpbG+",
+	"K5RHTfYzkRkZjxkRjaUvTGZL5snNQcohBx2gaHB9q+aSsohAjXH0n02JyMNmSzfZm5h1BY9M8bUwexC7",
+	"SMEvnRClpC8Q5ihK0Sy27+leyqYfd8VUYwRYI5umplFqFmhm9FBgaUHzVt2AHY3dpiYDgY+gCTS8l/Wv",
+	"sm5CTEyOoikrqREjdyNxFSzLiHur5mT5KJIqrhbkc102SICNphXpVW51G8v3rBtNf3E/qptINQp6BemO",
+	"qll3SuQ5JfpVVyqOo53VsOaw4mP2msfg2v/oDkesGa7ozE46uffrFUzNQmUge71KqMTqhTj3Jp1epIcd",
+	"9K0hCGJqvhLugEqDjjFfj6QIsAbAI9Y2gtEmm89gASgZcmoJie4xOukW2HJ3ajK7mUwGBz4PQxGhEw/g",
+	"4F7pCfK+RIKFohcDqJShS45b0qW0pG9IEYQR3ALMBXxVKweKzNjzxgNM5YJc2Pn9IVNK1sqnCx6FUmBd",
+	"F3JfVoATTNBuW8lkxgYoqeghtzk0vRjT2EnzuSIlyVYzzqhOPSlCmLhMt4JxIXduHS0Nf5BT1XLqMI6L",
+	"Gq5SqmvJQN/Y6gYMI8FO7fGhDKe58eVXDk66+2VRFXVXp7pqHW3zO7w61ku/+HOi6nWvfVlbj3wNB79E",
+	"PmAlKtUAmX0UwdpHs66IJwIO6UQfcrLe0QL/gKvgDKt3vmU/0/fTnCABYRXwqYtad7Tq2CC3a55AMaLQ",
+	"BZqwVMZc4y3iiMuQatmspkyg16yvzVa0aFghwA2L/G4sor35s1ZMyUyVbRBt9SPeP9vX3lzQ++RmOxQ3",
+	"28LciDXdb3Tv7JO77rQG+1b2s5JhwZfFXX1y8x2lmy+toSof0/OPrZclY7r6FlLzHuytnBN6YCfiYcGa",
+	"A3RHbMb3R1lr37RSc6PMRFgnoBIT1y6RJprsnGJ6iivwkBFzR/A675x1r0VkaFlTEdJnXMogR1qRNzHZ",
+	"43xI7oGsExXtgTDt0WgZSOarRa4r0gBzt8oZ4zCVy+pDtDmOTRvK3ntpNH2W7wjzs2ATrmIkOelrNtBD",
+	"waQyMVhJtXHpPUzhnvrOfyXxj+9FXwLuwdmcQYyNREOsn6zSrfdeAIb4sQhc2zeTelWpdEzwIeOhVsJD",
+	"y0QgToNCQKKyTmG4G8ypNdZ2Wk+nK7h+mXiq2kTC6HBcXhD+wCgyT3CufrCnExVUjCe77JjaYWvkSSFP",
+	"4Z0RsMlwOlZStUXEBonpghAGCSsC1hUDSVmtcCa7OgrI9bskxcnlAqKOJfXYLRYE01Y5TAI+hD/YvF2d",
+	"xIdeD3xjmFtlAfAMGAQ7E4MWQ+t7KgmtLuSIxy85i5IQJ6Ib6XuhFtbv2rnfZwnvgvO42llbZUfvsfg2",
+	"3f5zx+lXPvy6eeLhBbP+tWsrTedf7L82U4qbjmrXPbW/XQHlbebgHC/ne+VROJwAWTbEMt9IegB3U+/o",
+	"tN0tULevLBu33A87d6ClYVKxmyiUcWM1PW5f1YVHe3YXVxluRZKdE73fntyiuzru5aUEOZ7jtLp5hVNN",
+	"M7iRU72H4oCTBrGsBnH1jWgQpSj0kd8LLK81OkzQ097l/v3GsQgF7gmMUtVjcxkf9o77hKmVKdndnqOQ",
+	"BXalBa3MsQ6vpJ68z+560lHWj+Xi5tqAkhKJ34Ufn/mhNkm0/x7XI6ECqfp3djwdygiNte1+jZX7M4zp",
+	"KfW4VrYowtyLgD1+enn5xCswthcIBwBnjGvLUOhyP9HRvc0Fs8zrXE1TN96G2Mlp3mGtXtmpPxaacj3E",
+	"DBTCcMeHDUsUij4PGZcBHaaY9aSSZiBqxjbtfLzHCdoTXHwVXappBsmSTvfYqihxEO0bbN97OtUybTjw",
+	"yGArVcoJpcAoZUhcu5f37w3rUrC3z6ViiQpEREmmjwzcwkKAPbZcufgv0rd7jFNrCGwU4bmmC/nuDYgT",
+	"15uEh2NrX5AmObziQ5El8sNrDqRhIw5w3Zjhsh+KQCbDuj1ecC+eUGGVjAeaPMYZHaX1WtXbvXIwygOq",
+	"CE6Y5ykLcllgWJOUKCea2GObY/57YmLZkyJ44qVCjYqicMLcZbY3RyBUqlngvn/ifJY9qXjIqDHFWTKC",
+	"nTGUxkjVv0ZbItQmvoMdyf2YmNyyLC6CMh7HYjiK6eEu4VMElBomh+QRHXFjRNBknwr0wWm5q9J5miXr",
+	"ScUlh/ujz3WjugzugyNUZkiFvJMK7MjMvkyxzDpdIpEo3ByN4llKlISVoYIlmEBpYhHBpP4q+VBMV1R8",
+	"8GVOALcSwN0YNBdwr68BbCYZHgCeqbuBDoMOKTaoxrC+FkgQnhbGm1jrYKOHGd59L5rHqQHRqQHRqQFR",
+	"lcMHEGlVQDN+JIQ600l8IC34rklR2iBu0Su+S+KjNJowd1MJESCPJXm1MRuZjNxugjnjq2gV+2uJ+RUc",
+	"u9fClwF2lIXp15voAmb0aI9n8CbX6TE1G2LLIz3h1KREBNZBQqYJLdhQj8HguAlDFqQdJsFEiYR/rxUa",
+	"KGIy40p1SfXWISgVWCc+5UWmdkkox8Kw7hQexMNI8GBKnhRrcxVHBmaQK9RdNS+E2Adg3T68++1YsMLo",
+	"0bJivPW0HkbALJwAYjUv6y8iTVeGjezarMK5ctt9ZayIBR9WNwwcEN+lcUKiJ8O084+mvKpABjVKRD7C",
+	"407lIdspDymSdtklw/oepSfsMZy3Jx61hypcjfw5Mq4YMHb4V8Ux2/F0tQ4Flmntsz5jCSNqyfsFl2Cb",
+	"aCThQqNmSaMhMTXtn03WWMCReivAnttHmUU1kxduPO1alB16fcXHgZgyI0QKc2lba6aVx6KsjK7H/dgw",
+	"SQCS762PVFb25Mm4MsO00BecflCjAXgJFXwQFLfBXqszah6FFXf6/sovctNcplpY7qmvsf/ZTRAgBSRy",
+	"wOlUtqyleZx/GeJcbqQAo3ACdp1BedxCyNvcCThY5XpRFUXI/YLCdMD1FDIqHW5JfmN6tHZBOTZ7ms+F",
+	"CvaT9LnzCXow/xPlPCrZme/B5n1iUhklgIAmPku6kZaoGiP7itg0bD4ImWHuHilNGTZ2zWkrSF9Z330h",
+	"1NpKxVElwJ/g+yidp5jC7pQS3eutr5UkKtBnWGC1/zBGQptcVGWjtYsYgWlnk8zRmnOU0prGWiOzLJgm",
+	"LsFMGtbXSmwwrwxmEOb8LU7isUVJPjqbLJ5oy08K04Q7hCEZLONheIqP7ND9+U8q0Iyzod1Pq53rCQ9D",
+	"s9DROUxMzJQYw9bP+QFm3J0Djhz07KPzng3tbN6LUUw+g55UAVOamcQfOPm7rH/0Ew7z5CDdpoMUY1HU",
+	"WaHcJxrze6FYUD3Eb8gliqSJEZdGBLUYMlNAvWG+TozMePIclf/GlaLLDTtW4SwejksVdQLEm4y5BjDn",
+	"4IlrQNXohdJH9JMqFmCdtFFRQbAlLkLQmD2ylKowWGnWD7mhMC0KMXJDDZvMUjujvo0589TJcywBdlwB",
+	"TrEcL8NruMW8ZQZaZVcH07wZmdlcJo646ovIlGS3cUs7CPtnr77YJc5gvfNV+/jsz0+Lk19ycImi9Kt1",
+	"0v6jECMHELi5rXG0nt50/gX+sxEnrT0Ux2vfH69A9DZwfI7SvTuhPXewDDl2fCUeSnvsduHAnTno+/Pf",
+	"bns6HmgPsbQOMeEmZynkFIgVfa2rqQuH4C5RmoUatCFb1ywiUV9V+EEFW2nhcJIVJ1mxvC+ZhIWz/euo",
+	"TK7bVIV+9C4MhImpZ6LnGkoiEQ5Dr630B4VeaMOhjGMRtOFw0b1hJskyupejkQg8NtAT/AAOHzpVsJsk",
+	"VSSyWOv7JiP6acCgW9UxUvniH5SedDwGYEWRI2liS+U75HGMnXEA4XyYB/IpYw838i4T77CNN3Vy9nXn",
+	"2jmZ0QWkFZK4D0fxFO1k9D1zFdyqoR678iIZYt7zQKo+G/ARWHVN1hlwczfUkbD9eFJGBXgY3cvninXJ",
+	"FZdWGt64WYpFGBrbW07Ta+LYr1mnr5W9662KNTaUTjtBNhl6iCJBxSXljefobqOR4JEzSWn0ulfIEJKh",
+	"MM1bBcLM8KFwQ4Nb+HooWDyRvjVqDawgD+0l1HmORdRHAa7vClvpST3ztBI4Cqn6TfbK/oZHwpqzOmIv",
+	"WyzAN3wMdrfsJxHvhuJJmz29aLEOLdad+DwCiO04tn0dwka0brr/89/+V6GSHRc9t3lADLYsa439CaV3",
+	"G/T8lfXnRPemPSGrOzeLJ6qw+9JuprBrqRnTNeNdI1TcTq18fE0TpzvFDtp6USocfUZHBT/fkH/+Rah+",
+	"PGi0L1qt1hKuxw5MWu4gG885G4Wbvx45dxAEtF1wpis9pLAUpS5SQNqlvaG5LRcPhBHZ5veY5QCjTQdo",
+	"xGHhUrH6L/liONuJBx4sPo9C5BKzza3LRu+eUngBGVsS+9z0Pp+fXA++f0PXPsu+5lFkKYPiKQZeQQls",
+	"VDqB4V3hl8u8pyuGa3LfF6OYeNKXeU18wIPveNFa9yU352au0iWaF5dXT589B5UiFXjL1QiAUkG3//KH",
+	"1wD4zaYMbvHi4plloLcFfcVd5b6oUZOQzlbuTk2rLBWJ3/7qNZykSQdV8Bc3/vmyn7z98PTq19dvknev",
+	"f7j45fcfrn793b98+/pm8vb1TQ0VFw/azl3JdLzLncmEMDzr/uyn6JwqPfaTv65hFC+0PXUgUPk4/wL/",
+	"qXYtIeWKiMG2eESk5yZTRNIXABss5F0RmmvWoYTaDsN1xeA4/i4n1PFnzEwktaPVvR5F6eaaxcLYCCLh",
+	"bz4U1+zKXefEP01eUO70wie9si9bX/rhK1VhGU0GvhUvvI6aCWnlX7SqOYNjUNxmTAsmQ7qmrPTAtBMb",
+	"clCKIZdgBuNSNtqNH87sB5HAj0IwDHFZsX+s/Jz+nRMwBNl3sCxKoOtHxgiZ7x2XVO4rPZJ+7ld5lGi0",
+	"gpfdi0v/ij8Vz2qc9+KSVzTmttshZxa9omk8SzuJP2Ai2euzxuNeLUf2nxELFl+L12zeCnNHf5HXDg8s",
+	"nj7sRmNPbGIwgJzHKXfdelC1RPDcjvpX2GYLKKdvclgjTeHoEQ9kLzG20TWZWlqhRQiWwBT7+4tic34k",
+	"mmMdqejE3MHtO0+uyciZcGPtBUcTgowNfAoWyA1BItxOJaAZg4bhmoU5RO1y/3558HvAvVVo4pUo5LS6",
+	"VdSpAgNnOBtkM/UsfqHN08Gz3MFHemQfAnDRFVESCkMx+1wMrnCr1CqFX5TZIJapez043jhZN74ffoY4",
+	"185gkUDujxVRZz9U3Q8CX7VP6BsEv1I31Afc1e5kkPNF93q07a0QxJB1FQQuULnSjMJqP9VvXEaG/BmA",
+	"KcbSWyLUmJHglv0pdQmZmAnuDxxNlNKsQ7QbnTQDyMvn3Uy4jNvMcnAyrcAIo46EcMkoiW8VnGY6/AGf",
+	"YumUr4fo4hlxGWWkWFmvScDAsZaIgFzGCF2OTLM1A0asJ0P0chmbwoTZkKjzV3kuXmfTdlSZWWfGRz/a",
+	"VrOy8BkNr3Hm/rGBNme4B9FHajucifoNzuwWQ1UyxixspeO79AQ0vAYic1B3WE4aElVN+bDcdyWj0sbI",
+	"bgiPD+W9CKd1H0+7P2ahAFlHE2QnvnSC4Ls7UDXK260FOqHRDPlnOYQxXniNoVT078z5YAmDlhgbDokO",
+	"Z8WYZniU9tQGbj7Kc3XWuvzYetm+uEyplxJlAzeR6EsTp6z4y9YCXMA6W04ju95eQ6ulPRoXcANMx176",
+	"F5dp/MhaWf1ICKLTbTVffvfca4ixDIRCfwsyFDe8xkTI/gCveAYrnPvNReH6roziwV1A5yf70dXMj1rN",
+	"Z4WfGfG5cP3FA9crnGcegvAs/g5EJW73dqv54sWLfL/x9LyXxMbmlnZTeYKpaNi1dycT5ZUF2P9PIhK0",
+	"JEZCj0Iq9bchBdrOIhIBxSJyukRO2G06ReKvS6km5/5A+Pfr5B5Uhvht47/8YWYTnYQBGwoRezZwkFlA",
+	"WBjhnDwuZ7CbwD1CqYQL48URl6EHZiq2Kp4yI3gEOhGsQlcATk+EiqfM5yqQSGvTvFXOTpJDJxQs4w0G",
+	"VvCk4QdwBxkIZAzul1o2OGFrKCmbzAzIIUS7cfHy5UtkqvsO0JSILq0QeMuHPEgaXoO66NtP/8TDEA2D",
+	"DAHIW9T46c2vsB8BSdqNGnXj6bS8wl21jQyDVKasQBB4USohdo/fuORY64LX3fz0lzMUJleNIuDiGa47",
+	"8+mur3KFZefCszHpexHKNF6+Y+z8NNCk5WlTQEqLnajgpIkYZbC5nAmGaVcLnd448WgdgW5uNwURRphc",
+	"skBKhUXmETfUgxddOqUu6dc5JXjN5JqTFrXhU7hp7ab2aa06o7C5DiWL54ED7Kr6acQ7UGyWLJFYHhbO",
+	"A2QF3GMJaget404bM04I7a5ZoIVNremcZ8JOukHTT+gq9Onwe2FYxyTRWI41HL6O9fWktH2oMnV1PHD+",
+	"puat6hQM9U4bSzFJh22yDlrznTYbYbJ5z7PV8p1IjKWY3GnVyYiL894OmFEkCizJqrEl9deMh6F1vQ9v",
+	"lYn51Kl4sJceGTaQJtbRFKE111859UYB+JJbAbQ4cknlXOYe0bHncnxmO0Clj0MnOHzakyIMSLGkulz3",
+	"IhXppSX6IW2mPOofRZKpe1Gk/i26btIEye8jnBRzTZsI5aHlq0dCyUjZlIqaKPjaPrtOAcsWZCet3Pw1",
+	"F6189z26pk6C6bcpk6vF6+z+qhKy+XlPhezlZoTsIabLFkC+TRXY5fy1yDuyQOL+UVP4oXBYUG1Uw61/",
+	"Xa4IFzz7r9NHnmqv16293r6Tdl34WyBZ0n/f1UHCWtwwNWXXZvyTboMfmJ/ykwvf2WXMcITCgt0p1jwf",
+	"ixovxvCLhUZ9pCeo9HZcyUAHrHkjorGIzpCShW7iMd7FRmHMCF+rwJKPULU01Qe0WQevbdsEtI7HOnB2",
+	"Oqi0U/6exzqgdsOxt0FO9olUxlvV+YWb+OwHuMXZm9cd9lhHLkO88wSEEWaBo0C6dqklnsUZjLvi0117",
+	"kBtl/3YqKQzFJrVcPLNvYXK84L5Wivrv3SpnFsiA8VCObaM1E0eCD5mA36VejljfC8Uogx2dpRhvGut7",
+	"kcsNwaZJ2IANxokWidIxPpwlo7Z79kxZw63CDBJkNL6YSXGnFHnsBDnJJY6DFv4SrxyS65iDKBq7seNS",
+	"w2pQFUGZdk4X/kA7Z27zzlhlsJY6l+xCMx7nEoGEHIs08kbaQYbvhQVfM63dVTdQXo8fSngBGorPFcy2",
+	"ETGz+gkaM3MZ+9kZ2Gb+/SnZ/RtKdo/F55hg+IwOVkG3aMigzR7I675VBVC9VYBjbfbltiGD20b7tvHi",
+	"4tltw7vFoeIHJbnmeIFb/NmLCl/e2bsuk96OP7R2x22jfeXdNniMv16Qto8/6msFw6AlvEUN67bR/vLH",
+	"H7cKIWku5zc9TqXOQDu1h5CxnvrCqYKsLIEd1AS3GbYYwoQtWi3735DinUt2ylW2YSomMwM5Mh7DZGXj",
+	"XEEkxx4ZFtpMN1Tq81nvrgMGupXgHiOBQnBoHXD4HK3gciTGrJsVVWo5/Ygve1TG0r2YbtlKuhdw1Rn9",
+	"p2Ye1AOveYOInMt2LIV73IJpitK9VFU5OParqmMPJ8blKVrwvcOfVDNrFV26+HzE7Irn4xSVSvXnS8t0",
+	"etss6yjNBquZKua67YySbkjdpAF5RiIygphiIhGj468G0VguwTpPL1YsWKkYqo5kX6ryAj+6aVqKVW9I",
+	"6QohJCgxYVm/NJy+iCiRKsYl1Z1rNrIT3rMlreoeWuBubLacBDZYu2FCIUYNj7Z7u9GVemSm/kAb7UtO",
+	"ZSZ0oFBgoPToRTCnrkHehedWo+1mPB+Vy20YV2LyQQ+HQoYbzDECqN212Y5HqzKziA4elR25GoWeVEG+",
+	"fIwExFrFY9WUYnhim6zT5UYEGPPx9Uhi2ImCJDBCb6bOwTVksAewzQyf0rlEg87qE9byxLkHEfGnD+9+",
+	"ZR/oz8vWZevs4tJZYPdiOtFRYByjoPbvSe6Gshuhy5RFQgUiwuLfzn+im3Y8+EsnMWb1gNCRkZ+EPGJp",
+	"BobH/IGWPik3Ha3Eux7ZS75WJqYgWgc3nO1FjN5uTMRmuAeo1ZVhI42Ea9fs6cUV4109FuyCvZXfl/Sr",
+	"Qvn0IyH2/tKHah5bZE8pwNEogveirKEv9kaAUvZ0/qwnLJABm+qE4ZckOSZC3P+XknzT9BPd/V34mIiS",
+	"nnM7RuRcCPGF8JG9CP534XPajVcAEipmfCz+9WysE8MCHQ0l80UcC2bEkEslGIyIHpPBCowpkXfZC6ev",
+	"mMj2RAaoe6IVxCPBG3h1G3kmMFkbL/7rH7WwZz8kbrgVSxDve9FP1DGztxG0ltZ+EFsHt+hl8Qp5L3I6",
+	"fpHNzcIsKGy4yunSPGSoLE4/+lFHTAQy1pG5BpVAxWfohQOLwpolAGxIQ5GvHCtIg5QEFx5Ymolk8Wbj",
+	"gdRVCXs2oUo4TFpNtdgdkC3WYo4Z3Wp2+r2shYZVLhFr7BxE2LZae7OpUQQwVEsShqgqZNt1kzrc8llI",
+	"5bW0nVRn6qT7wuk/ua3ZsW1C0b8RUMHwZKBD9HVcWUc+qmZWdbNa4XWWyIPs3pbWLT0RM+Wu84rW0qT4",
+	"uCFXU682XXJaOOO2rJCSbOvYI3soL606foeYObFAypNfsqTL73qy/Nzu2n33rbAl7bAkxORsDavrQrte",
+	"W2ohDcs8La5hhQxhdnCnS2KyIHPINuUlB6lNjwNZwELu35uMAY1AYfmjn2OFVppWZQUaRzv9653xfTTL",
+	"OalPJ/Vpr+rTb7kZPCDwdng6A992tNX4vSRcpxZUpRHWKeg7Of2nry23oR+fwYmmz89Ss9F5wcgPhY7y",
+	"gh8LR+GlkTMe2XwLd+aIx5HHDjLh+kfOzSWisTCM4hEpWwOWuV27uEk+yhJoYVa3EWmSVsLU2YjJ2kBZ",
+	"BwTrg14P0zQycFsaypaHizrerdSLvWNn0/v0VCyws5hUmFSTTt+3ySRSbebdlE6TR4bRnKN6agPFMt6H",
+	"7bcsWsYy2mdBTJqpyJWZYD0g6bhEtWTpT6TNhkvrOKgR5Wxg3ktj8oC0roc/JaOtpLbazguJEWvwkNMU",
+	"n/TXVH+1CU9fuwLrotsn9XU19fVdeviOQn+1POeELfmh11BjBzoxYqDDoDrf6YZ62msljOt3nzJDIbE3",
+	"qqgTaVZgabpVn5CTmlS8NjoBzn0z7nisk0eLz2cqAMToMMdRTVA8Aog0AyFidH9iSjYSc1uBSclimYJM",
+	"mE6IfauGGvb3NUpSzE/GO3cjJMeyJH9Kx3DHUShiQanRn0fwJn1tyUth5l2uNen3khKZ7mId87DTZM9a",
+	"V9YXEmt9q4ZcTe1dDIsSVUVW9XO2NMdFVrX/WpY8B4LXOMv++OuS6dDpsYB95jj9U7YA4qGlptPWVblh",
+	"eqTyzJ/ssBY5tXI8uSXzXT+NKiWQHWsZ7KcwqPWyfZUrDAp5JII7I/9VNNpPCZtr1Scuee3Ti8Y8fcbP",
+	"eMHTZzBVOIDLnMhNp2pBNf/VxbyoWiuPKEUGm0zkFaZ7rIKmHgn1eRjSNjNnuteTvgi0nwDgNXOwOQyb",
+	"+N+i7768PgCpcow1PbJbeLY0xBdhiEArPsdYmWq3eFcqSrefV2XKIL6Y5p0lay+zereNP2aSoOeTrNLJ",
+	"s9w/5TqWlUOzOedeltkDe+FWLTMqL7+LvMsHR4iMRByEGUvAhnYkRbrHfB0mQ0XBq2vb8YNHgv2upaJq",
+	"gM51J22yiCsSJcquGaxIEvKSF95ZNlqGYKXW7i/SxDmUy6kyOWFYWiwGn5FMXT8zvMpwRMEgeMofozS2",
+	"lZyKuMk6JA1Mx32J0Jt1NUndZqncsLpFjpYGoDtnEGZGpfMCZlLpcUeqO/vxXfpx54lLNZEBev74vVDX",
+	"WfNwosNyPbHhVUwpCxVicjrje00jm8d+O9Fr8TRFwtpCAzmyxVWo06xyv8v5+01kTzRqECylU73pBK3l",
+	"SAq+akFbew3K4BAMqePuNJoD3tJQNrwh4xnCLIDebqKCUDwc0M4euThDrYyvXIlcNYAkaCyDqr6I8zi1",
+	"NR6P0xF56IgUrKZDcZ88oG7YHKplNv1e2nCXZ1KVuY3BUJtLcUrDdKi0WH3D6R/Lkw7RblpDHdh02tPM",
+	"GXy2it200aSnE4ZsBkMOMf3rIcGZ5oA9hCI1ROV5quNW0k9oQ61FdMCnqVeWFu8fMNrRYdxYin8qUp0M",
+	"NAtFL67ppL0u7yeCkf7MHqmSzwU/5lv7VidinnWJeeYGbKc22xKPAc3QHHTrzh7jvniyz6ZRaxPsLoJX",
+	"h0rprryrg5LLXgvmHnlb7nDms0FU2JU1ofRiQ65B2hG7rjZcxr+Tg8pHhg1TUDgo1avUAVTIfcqFCKJc",
+	"S2enZ804c4oXYG1QdgMb6V/o1RESXUCWnjJT+Yq+HQxMoLpn71kGyjwIZrbJfonGN+l0WfGcbNHxcoK6",
+	"aqhbcbVKdccg+Lo9NDdBkBpvm/fOOJXz/Av9424XHpsUfNbTKk4nbCcn7ONAOGkNIzoqF09h3AejaJSm",
+	"HhSGipr6iMeDTFFPz2djVlTV6r+0HjScCxVsP4Vzn/NTnT1KpIn/H3v/tqTGsfWL4q+SwY3t/7+6Ba3W",
+	"iY4Ve7VleVrb1uGTek7tPacckFQlkO4iky8zqxHT4Yj1LPtiReyr9RDfm6wn2ZFjZNYBqugCigYkrqSm",
+	"Tnka5zF+w3nVYkbvfLOLnDlMHUtESHMfv3OtN6NF1HGTTgueBGutPPszjzCe9bjxD7sosFQ+a3WYmESx",
+	"+q4+JrbXDPcDMW7XLM9Dn5y1Oxtrg69EtBPn4ElQPYwqeIRuxGtPw8hQGvAhQu7W/rLsX4lIu8SgjGOj",
+	"c+qcVIUw6ue8lzAv+4IGohQPy7dSDGkMMbsmbrWp4R+SRx/wFadoximasTUb+gcQYU6TmdAIkqmZUlJt",
+	"wJX4ZCqVOZvQ6ZSL0WpAbX9Thqfp6gsBafoqD7YJOd4e7NlhbkNiEybM9f13DZtMY2qY7jeClfka3vrG",
+	"T+aoAhlW89xxCAOuB60z9+/2/YPTE8EFlER5+EVX6AI1CQcRz/Ct3tHMqFPIFLEhF9y7nDCvEw+Rw5mG",
+	"Vr1MSSA6hRUzKdAwbHV6o2tAlt6W5RRaba1wq2ZfCrdiQ9c7Gie4BD/bEbeC1i/YnLHwLNZnpo969NL0",
+	"emgXUhjs5JK70f0OghJw76iD1ncXehNmxtLSmOVJhgmISlDDeq4kqBVN5ot1WFiCZYmy59Cwpb3zyj5b",
+	"V/a0s+PyAZvnMHI9ohH7tz03uNZ6rg2bZO112Bn1d6xVnbRlXKfAeR46qoPMdEVIpwCHOsnYo5cWOPod",
+	"gUgWzGi7naWprzPpkqeR66HcsDdDW64A+gyg7uQadXkb3sGTAIl8FvbVibJWNhdGEgrt/VEmucAPFJNq",
+	"yM0+J/3CKepj1RA86WAniRw6LVnJmX/PZ4ErzqKsWYOWmViEcdv7XYPukeCapaWqADM35FZ15imCP0K3",
+	"EOi5Vp3zWzhlWweFgs0q+zfOFD4x1G0Z6l9b8MPNWNl+ICmL57yEk/7KpuaYg0meY5cq+b8CWpjn06Vs",
+	"ur5GXz+3t6DNL0eMSmElFxnSduraSUs7aWn3aWlBUywkZ9EeivW/So/zgbIVTGF/Kc/XJCNEVHqW8CGv",
+	"iJsdqkmKCuwRZRmPZTVQ/m1/tTznPCuYhaQ4Z1Baw7csNrOoVK72TaLWSbXVBJHHVKFIbqlu1fdYbqxn",
+	"3ZOJXU6WxFJZa1PTZg9wlPfS8iG68laK+DQruUEh/ygcs/B2jyGFa8DrcX2rZzKJIzJgZKakGDkEXDB7",
+	"0q4luP5BSqB42RP4YoEEUx75gRKVxCVEC/M/ZhPJNZHr/itTWpxS4hQO1B0WNIRQJjFL0DqoR08fx4yZ",
+	"X/BjeyHlt9Kw37g2ZbT8CqztIYc2/FepK5Q6H3faFTGV3mTIjX5Il8pLOZlSlaPezNPtDqrDoWLMbEjY",
+	"UyWnUtNYb0PO96LH+p6BKJJ/VkyEY6hNfyVGgLwIU9Ak0QmN4zkZ0ztoijXOdXx0XhX013OXHCETE7hM",
+	"CJdUa2QOpeWtNGO7bICPIVWGR7sWueMasa+D4DEfxlI7ib5jwqvJjsQFdAqaqv/6f/F/jh381/+zzA+O",
+	"iAu8d4e8Sjv3RABHEluBGqINj2PEIX5Imsex5mkej3fa93MTKk+jX9VhN+nUZidAMxzRgAzmoPhi+wqJ",
+	"2jR1jsSIhHI6J3J4Tt4CNPSQ8li7MbtMBgd3h8NaFU+7SYfZWDzmZLc36QwUfMTU2UX74nIdVIPi5laJ",
+	"4+s4didlspewRTHoXBZXbjqOcS/dNtQtfxXJHWbsetvOiYcFQlY7yu0dFwVMr/qoXffT4Ed8qOr7kZoj",
+	"SlAWXqeIG1QxiImM2JpDeGMfaTTibuSEh0D0rSlTPQWWeSgTx/3SxsfdiyfPOoFrSRu1uu3U8wv/nyoZ",
+	"Mq3tX0+hC7Vif7AQrj5+8SxoKTnT/pK+BeTXVvdx+/FF0EpE/qWWa/RmFHr92yf+qudhBqMDRzyyLLk3",
+	"4MqMexOuNSCKdx53Ug2sp9gwgaF22s/+ClrWnEUmEVvqZOhaDVpMhDKCp1uJGZ49z6NxhfoOUK2npgfJ",
+	"yenILs7al4WR6TG9ePK01W29GD5/GrWfd54/vwyfRU+fvKAXQ0ZpO3zyhEbtzhP6eDC8HHYGF4P24PnF",
+	"RRh1nkRPw86TQXvYbtP28zQ1q9O5fNJ+3oaRC8CJr1qayzWwXiGFzLHx3rLECvC4dluRmvcUdBwTEnSi",
+	"f/0O2z9STGtE6l5wJhfeAk01q0fc+We+n6S3RaL7HdCXBQf046CVnSFMU09i2gNMte7Tv5pIIji47AGe",
+	"iqQHyRf4yKBxM0NnEXWuPQzzayzUpMqQvr3cR1M732UpVdDlMEXJ9yDR8Jy73kckfnBO46e4/izsIuQz",
+	"9xGDuutdV2n//xDwXIcBScQUeqIYSYyUZJKEY0jwd8BgqR7gaR7B37JRwhsjyfRnyAMY2smazDeGfgZw",
+	"WCNUWZCpP9iA0s0tpHFc7F79WXwWZ6SfQrZ2yd9vfj57HsA/nad2lJ+4iORMn3UunlzApyJmgLm6r0iV",
+	"c84N5oYR0EnJhKrbK9yBcz8xBzYLYJzn5Fp8FiSddLZuowSYuXMbsOjcjvG6ABT7/fmXWH/5oYsAsYhg",
+	"iMdBaZMh3NoLfdcmyhVwnJOfrJkCM8FVH0A7Xq4IYkETZLNXHmoPb4XmOXa4KhGBux/9EkQxDWusoTs4",
+	"DLYc9xZHi5jPRApsXBVz4fo93LI5FP9Ta7siSqM7YM72uSKWU/jDYfVE1/QVkAUx6RzdKuALg8WdTA2i",
+	"OgaZhUwFgY7+DnvQWhuIRmqHB3iD6fFxJ/A7zIUhafzP3j1gZsaYgDP0Qc7S4Yo8Hp47eQMa3o6UTETk",
+	"ltvlvySxa6v6/t3HG/K//8f/fJTVV3Cm+3YXoNV838fZ++7Mwhftarm6HBeYtmNwIj5wHY80vXPAfF3S",
+	"x7psvLnvDlaatWMPX5q14wgc5T+cRPBHfd9PVYb+D4EjY8XcQ9/302sOwNEQeceUM9sWP1jwXoFnzK5b",
+	"hI/C4Mc0HuIM8JAAh0H4WPSa0ZhYfarrghsRA5HlcQq9FkiYiDQcAXsq6NAAIqVTGvFmpNRMqehD9tSU",
+	"WlKENb9sXy4aLu545DvaPr0kb/iP9pcn7m7cn1suAIgXk5rSKqjsXY6K3a/9nNPt7Fc276c79FlY9anw",
+	"bvtOPN/21z6NY6uEuR3r42me2M0EbGkzpiKfcuzaLeDxB5B1GkLLqntSrPbgRywtpuMRCricTMtlavi+",
+	"pZbc4DbvULqCw2nkiMEaLghGX3xW3TQ+i0qVNo7vWGV7wkX6dw1L6jo9kRp4mac5u7MhtRzHGvcTS0oR",
+	"psHVNW5SXSinQWYN5/0v+PJaRl/f2St9N9SF/D/Mj4HWrJbFBcuHEnNnwKh1Nm1qtFQkQ6fGUvnEMgPK",
+	"Tyz7pfjxWhP89Mv1zae/Oe8hIAVRTWY5XeCc/OQUATcNnjr6V0FWp3ZNxbm5bNcY3EZfziysMheAZhMe",
+	"ylj6cwAQu3RgiZxP64OOo3qyBGzvOoDbkVzlFJU1kL5doKgxWruRWdopLCASvBVAljMUpUvFoCzf7blC",
+	"gdKBXbTbFcDjdYIhOwHBBnu7QWRrdEF/bnU7z4LP4JMFpOvMRvzcCj6DUxl+/xn+pCP718Vl8LngEoY7",
+	"ZMLvg8DOzWN51JMkNtxaMdCw5wydLX9W9jLJ/A9lX7BGzcuP/3AS1unV3kz6ThPf3elmPk1FDUNB78+7",
+	"09UDco4r+MNCw4k6m5H6BtbKAnktABu8GLb6F87496UeLJWI4bjDV3Zrr+w+XtERuypsm+g8u2o/edTu",
+	"PLLbfvXz1cXlld3GDfewRpjtouEwW6lX33nfkGHNpLrF1HcplrX6rzbPFpfHmfZl3o2g9eVsQr+cDYCX",
+	"PX3WaT9//vTS/or9SO5HcXHfX52E+9o4n3KAhJUgVpzVjMZyRoZUoRQsb+6XYhnUTNbdf3u/k2v45Br+",
+	"Bl3DwdZcGyxCT8QHn7H8M3p3qMjGvIec5ZrM+VFIRcjiQ2h7iD4tLYHxQ9PDq8wdnrmBzslbxrCtq89s",
+	"9n200t7fE3nnumBh1wmY8HeaeNK5IopNgdFZ0eOc3Tr14Z0X06xdJooVOExELMMwXHalwGLuzZVyklAn",
+	"CfU1SyigrvgQJdRHI+EQH0MOvh3rPdKptvBA5+L+hMdNVi0dM9dSakS5CIiwFoRUZCRlhG3DwVEOUQhn",
+	"aAzYCGKVbHa+CPojJPHUlPpvpYLXwJesvHLyqLy9Ab6m6KN0QS4lZ/C854l1u+fiYm8qXDaHETrJoZMc",
+	"Ong55DjRQ4ih/0xYcogy6BPlBnIOJEGJfPii6CZRAvxQC6zWYVj4SO9WMgqmUp26mjY2tMICshe41gnE",
+	"FeEvJWcBVnEoxUKHc+HiH4F3GmJ2iAtSYvqOiFKWDvR7Tt66xochFTDJfO/DVS4ujFThnJalAjYXxGX5",
+	"Gae6e0dXuVPZLmOQJqsHSDCBZnfMnosglBELENUEkz+CCdOajthn0bkMLp+3252LwDPoAFhnkOaKI8f0",
+	"fwd5V3XwEptP5n/rQptJ/IFELOQ6DX4v4S5Vd5uECZFsRsRNiaRzApiVwGO1uGkRN6+HTFhz1WOQGQUH",
+	"y9BBtXO3rEtlwbV7MO4JlNBVDuQK6jsnry0Nu1gNhHZiGiJR+vh1Lh8FfQEujwhpVNO5XoHMVtWGZh3C",
+	"zZLeP9g5fuV575aUdpzw7prmnsG/tZPcwSrIQggyMaGcNJrl/kHO7kl0XxgDUHGWoLDAAyuGFi6mh+RC",
+	"1k/bu2yVDfISz2zolbHFESNnXK4WAsaZKxYKWp53dlu12ToUBiJDtgIRECH/AngPYfXSyyBXQdVtoaDJ",
+	"K3SpUdBEFvMHOTukRGbwrg5Y6FKlvEpTVzDsVRDEbETjMwTzrBIBML9Jou0kiTV8CI2t1jUaAxsxHBEy",
+	"5B0kFftsUSFJLMWIKXi0EQjO3+xgf3HdoY8IfvOYCpI8gALm8VR8fwHMfB1w/dVfDamukgv20tYfu8lg",
+	"ZLWcMOjhjfGGrGmakPf1S4MnjrVdWqedeShqvm9o34eoO73BvNYjFPGaHcD1WzrBnG5q7c7/TDisJrhP",
+	"Ukz5Z2edi7PHnRWAzfmRN4WtmbKUhxYowHh797RLg5vIYj/8lyicmxcnlS5gD6rg9H/kDb6cwRKmJhy5",
+	"YQSp7T6VmGpWTC7HOhfMRHcFBEG1NOm6Hhrc6M8iptqQiM7hA/h7noQ9flMupuj6pc2oJoBlhGMrbZE/",
+	"BLoXmIs2k3YCDlwCUt/tRAIHJZXhUlhG7hBC/eDweiEBfhlbwhJSeu6Orv3axoS9Pk0eUWe2r46rrr1Z",
+	"ZczzPczumJP88my6GlBz5rjCmMWuqMJxD2AOTqlZZt9/1VPMG2qhX5a2l2dDh9Xf5kRQ1Z32D6fJ/n1a",
+	"jEOWzPSYh1BjGrWK0UX6IC3P7k/fAuMbkqkhtZrOvaalmDZk6KC3BJGipM9Omlt1f4edsuZgW2gse26v",
+	"A6mNSM6WPYax1CzaQB05ltZgeQbERNS7ZyECtGfzr3la8po1mepXwLMvmuHZhwggeq9a80rU4Nur9JcJ",
+	"FXQEDuWziYxYvLr9T9pAYsy1kWqeg2XTZBpTIbAuewZ8jittzskrYcBVVmhThCA2oPz0nUnau5M8+m+W",
+	"UptpBPQmndkbnNhx+SIhD0P3pNixKzL9TitoZR+t5Ygs31kjZcUY8htdXuUK7rxgl266OqlKYaIUvBbj",
+	"wTVZZPuxS8GJ7VTlpIekZWcq1YgKrmF0dUVHu+OTcXS+n6Md7AP3tVkgpIf2wDmuVe19y1gYmXhKT5kg",
+	"BqGhSns3UDUApNrPqDUASzJmIqKKAJgnF8XmO+A6+ze0rcGQfXY4MG0zFz23/JW7X6QwSsYxxvcttdtD",
+	"nfOleeBH33JGRQ5HAfFl7FCy3o15rNXCCLhOOS7ggCAIu/OfYdud+zCYgcQWTs1e/WeeKkfyjikxgXhs",
+	"SpxCGgY156FiDHDRzzqdywap9hnQ5hqOtYWl20//lcX9K6H4D+6QHbPjyHMXPBrLdjG4plPKksMct6lm",
+	"M+voW+s3Z8ln1Nhf5qUuo2X6a7zP6DcgOIPmqOUGaucNKEQHYVysEqxpq5GiaN2FZN3eDVROU/vurpzu",
+	"Nxbw+TZxACPmIlYE0/gtNU+kYms3XXYy3NdUsFizrOkCF1b4h8w1dC7txby1kN6zy+iVQBiyoQsYYqMJ",
+	"PBr77dDcGNs4RLfEaqF5Q28RO6KEgViK8MBxi/2K1xCi2K18ZSI7kl6aya5kzPIhnzVdDJYqHyP8mFGU",
+	"Cy5GPqWvn/plIR8+lFNG+olmCjlrv8I74aZwSpDaUYLU/dlRdo+aSYuCb9kTVvEld6kq3T5ofTkLLXVw",
+	"bTCzdjjswTPVWbIxc3Do1GqE1ioDNh+kANEAwFOFDu0VtZW5UeWfnjI5jQEzFTowII1HFLyBnjQANBRT",
+	"uPwvENX4MrVs9areGBfp7KESuVI+U0/bvGgFm+jGbEKhJo1yrel/tyPn6twPJ2jhUuUVWO8arxt5eJyt",
+	"5PV//S+tKXkjE62pNQRk7DP1ZlLdImLaNgqzp6TavQIbc00BF31oj5QTP9UeKUscdmURANjrI5mk+7uV",
+	"Dg/QadllNyCeKMQfrRQsdwK5ewu9fDBzyvufAF2YfC8k5HKNFBVGfxZmzCaaxXcMHEIyZj8E2ae4Rkzc",
+	"oet6bOyqfOeAnMsYB9fEkbu9xTGMaqRO3P+9+paqKbWMzNaklDUJYU+eItyEMt01OnLvkKf00tjb3ywF",
+	"uEO/TNxWqLsD3+q6wysVFL7cp9dukkhU7gPy5LGl6+ckER9SIgZb093rgwGHWiUqnY9p0TJrVE5u29W2",
+	"TmIOpiVLwb4DUydA7RcCMislHCT1VPWd3VSyeYdMU+1jl8mu/fTs8dqSaS89Y1cIpgN0qqyUNa5Z7FjO",
+	"oFrLk43LZW1e+uw5k+7GKpB8NIY9GlkV0rW+6BIahgBSK2+Z0MVKB7CFHXQIQmfSO0aMJAP4WTE9hj6T",
+	"lTRdQZFMRNuS44b+0UOW2i5XY22x3X581j4QsQ05Ze0X3c7F1mL7ogGxfXRc6ZWImtV/x1OtH0HGAYyk",
+	"QgP+hcUR0Uzbldep6sAlNB/xT5PvLz9pwKT4ISAxu2PYQ/SWi6hLKBkpmUy/095CdW9DWCpt5facUGOY",
+	"iKgIsYeJc3yFgJgvIJ1RKozggIn60Q+IC8jzVRwg7Ic8ZhpvS8MU9sB+p4lhdEJobLX3JVvczgbKpVyf",
+	"Em4Qo0uXGcNW1bdLd+1XbolPLeSsADp9ROdVwO8KWswWJXWpm9Q33rzPTfobXflBI7f6XAMgW+lWt7qd",
+	"doArsMCwJlwkAKj0tO3hsv71Zys7ra3OuWWiS++yR85ukj1xi6+Z6nk4lj0WJd7UxblP54pOeNSDg+s6",
+	"kvoT77xmuT8Du4DZaNcp4iqem4qwtUMba5q12E93h3yUKAj4LDTYtgSTEjnmmUqgvhyvefPL+48fd9bq",
+	"E9lRts5V0aahaw8CAN5kkBiI2Z6TT2NoCHaLTce4VVrirEGS4zjcaBYPr8DX5ns1WTXPsqBzcp3dh/1+",
+	"Cnwl11JoKBX44kp5y1rJtCX8BQJWdjE8jzvOXNqdR63S7+RyadeJWemcCGm6zWh+/+7BYMmLVhgGcLDy",
+	"UbhL64/hVw5lGisCajSTZqUNc7LLNQNrQM89/1wP7r13DSDIZhgNxzVja0ssfYMg28LX7WpkHbshPkhi",
+	"RqOqIQxpyGNurMLVTIBz6UQ8LOzE0ud3jT/xztFflJVuZf22VnWmcprTFprSyk8zqmJe+XHQoh5Qa8oa",
+	"/S7qQOUlT49vOk+7HW9ILhzS2iVF1t7x8Kf/QjRRVK26rUSMQ9XrPO89eWElFJxR3eq+CKDLu9Wi7KTX",
+	"KXniwjA1VQwwR53Fu6DP+WabsPuA0GmY4jQGBeU9D02irFRWERhFBe1vIiMa47px0UtpKh14Z10NMRU5",
+	"xVV/kgM7XTKP7S15CCjvUJJTHlo5GjM2Rf1LKjUnEk2UP2SiBJtX2tXFvW4s3psTIA8e9QV1tTLmi/uk",
+	"ZchpnDKsZVX1oaBArq3GGPE7HiXZeMDdJQW2d+Ihn1JhrgglQzrh8fw7Ddet7uOsfoSJCsc8jhQToIBT",
+	"xbzNC7LwKmdL26dnYwlAglw7G9lp7v7HzF5+Dwt2lh5s18cVwEXs2Tsn16EBlu+OurPiL2EMMUNrn0yY",
+	"MDQmY0ZjMyZ6yuwG2A2Ryv+IvqFz8snlafWLrKefD2+DWCXcnOcaYiJASh5ShAtyx9nsaqE5QhlcCcXs",
+	"nJwaD9CMiWULQZo6ZmcdA0RdoeGumEOs3Vs+2D5TG0XFCNoDaVQG0uaYn0UuPQf62kqTb9cKAAPV0fQc",
+	"de01pr4kT7bn+Tvl4zly0luAQQE1N8vua3LxjRjwDmFfTgpFswrF4vlEH1XmatsYYAgd8Ln34yH+mhWY",
+	"TUjla62eQp2oNDbwPqaCUC/3wHZ2QF8pPteMLoUvV2lJtT11q/NnrBYA8jF1zRURxyvAebAXuCExZy6t",
+	"b4goadTk9YcJnYPQ1awiJacoY7d0W5/Y5IlNfuVs8ibzlR9MTLTSEnQpTdl4d2v9bZvd1M+f+D5sfj8j",
+	"8z5RzIHFx7HzRXGlS6rULCNPO1JZPnkneVmeFFifBJlUBaRRiXHiEqK2Mk6aTosqUE1rQ/9FoylRJ7Fw",
+	"EgvfkFg4yFyZam3Y5e9RAEkKMHEEm+jMvCasMnugeW14/71NrbxwDeZ5Hi7Ki5N1oe5wQs1IhT1VL7/F",
+	"SpoQKrah1cZ65NF0zfJJhJxESBMiJN+c9CRHmpUjsLROjggWrWlqrCk0AFFwfyJjwTxx1ojG8kqsJ4Zm",
+	"NZjSXSZc0OxYiLn48gxXyBi6LtebCCG7QMcogrbmuLsJf2xE1Rme50kGnmTgyYz6msWfw2ND4ItFGbjb",
+	"eMIj1023IqrwM0JeQJoD5hDkknwDopMpU3ccOrBAasJMSYM9Vux7r4iRLqsQfoMEBq4Jm0zNPAAbEd6M",
+	"nVzsgd8Av+YyrT9ww1qZ6vsWpntUeb4HiU6zU+hazyIu1m3BkKsn6K0jObBHc+tmJgnVtyyy53YkLTuz",
+	"Kz2wjI2t5mYXy9wsaFliN0ysAS3eQB6ZPeH7SSIr5W2QReYZAjjKDzGQUKqovzYO4456ceI29LyM7SzH",
+	"DjBccL4qLclu1l5zkmqd/PUP4A6TaE78Is8v1t6Z0r7y+N2vNGXDzo4RCgxoE/6ziUL16E/7T+8+wJNh",
+	"Tr0SjFtNqUzNElIVVS38qahsVedlOCbTOFDuiey2I7sbt3NHYaFABsCmJLRrER78iZrulJpxpug6EqxX",
+	"g1tRQ/P7mtS/Z3TechXEY6Nt6g8ETN1jDkl5QF0z4+GeEXRPnriTJ64JT5zrNnPyxDUq5/4BqOSp6y3t",
+	"N1KC67yhyigYW9Hs/q29CtgfceyhOVxT3zurw7ryScXuOJtlYEBCGsT7QZDKidSGJGrEhGtXdZUvsZeC",
+	"6dR4xUP8nXbFQIxOoP6pkVZVMJkb+QEGe1w+N1zg3bepSr/TClpn2R91Sut/ShhSua+qva+O1r1+zXLa",
+	"8tLlUEYsq1uGQvSKumUZsZ6ea8MmpQsw4YC42rtLYsEUHfDY1b5PWciHPOxZeumBhNqtG3LjNogyciOi",
+	"ri9/fsrdygmGUgx5xEQIT7N42FNsKpXBV1T0Vmy/WNvYAixJzYTmqbIh7JbH9meOn8cvXJxdtFcDSl00",
+	"Xfj60e2y5RQP7bMERlxd+AqXHdy3Y7eW0JI8TsuP6ZnhbAf98FdIkemYavb1NDXESb/HSZ0aGp4aGu66",
+	"LxPQj+XO+bZXB9GWMEcKB9eSMOZDdhbOw5iRqafVI2pJ6ABHeAZEBLMg0K7XQbl/MQicB1+5Ao3bMEKt",
+	"QWIfxOg8sFJDb5kmbDhkoSGDuUO8KjQuxNfju1BXq+5YuFYXwtwh2Wv0yDUZ/IWK6EzeMUXoSDEW+QpD",
+	"RiZccI3NwTzJwb89mZRT3Iu1Wgrm1mE/IPH5jfi2Wwku8oaNOiAhV9lV78Ai1Rx038CdyqegmcN9jJ3/",
+	"7jma+2z3lzv7px5/9/f420oEnvr77VLqHXdvP1TaGmnop9iQKSZCdjaIZXhbba9/GvNwTCJ2x0Pm+hp5",
+	"sFQEQfJ/uXrlCaAgJRqLBLY2vz/4cf6Iwzx179tR9z48BrvAQS1uYYqEuus0zYub9rNMx/Co+Ll7Ls/a",
+	"nRu4YT235UUHYoQDCJrd0EHMDHkckGut6YTeUqIkBd8E/zdrdZ+0c4ExOYVMpko35rNCO5uoB4Ks1e1c",
+	"NGfDFzfjoc34Qd4rWW3MW8HjziNElNyQdbV/cydGPWDJOc6H8Dk8jlNwNx8Dk8NhzAU7J9BCIx0rsMGC",
+	"ye8teMTWdrVQoF2MmIG0qknwWQg5SyFP8Z1uBBrA6aEzhyb99EPYDBVbrvqOchkCnT7PweKBz0EOscnb",
+	"3LskplSbaoS64nk5iL5vjmwel5FwXbK82JBgHjx5dCUXe/xQXOyihIkJy6IsKV7/7Z/2vZ0Lax2mf1xa",
+	"0VOX07W6//q9yPPaG5mFC6e11O2hmbo7brdHkYtWJMXBNAlFPlqbja6hMa52hVzHsTPL/FcDknYJwrNT",
+	"CwQMATTLXCZLnGkXSaTHRH7rUlyecBeor7Mj6rvxgv1QbK/7FRLnnVmPjPbprCml00eKxQz8dnvz3JSo",
+	"U1STWCJwcCgnTKOda5WVkZTQzgNDwjk8XfD6XIHigiSwqHIJyFgH84oAou+IclGBoOUWpcoRVCf/1L1i",
+	"WzVpn13LDpLx+a1ZGNaLwrCWuaN/bG0O+WILDnnRIIc8RAdVDX0DvFSlXBKIUA6t8N9C71A0PuNiIL+s",
+	"8FNRA9iigilNxpDxRLgIsoCfb1kIptac4OMDFoHl1ZyzStH4NYz0K3NV9aeKS3s6+mSaGE0YAPaJkDPt",
+	"c3R27s0qUG/QOiv85cdnL6T/r+3/8sdsYxfYykY4/u09vboRUNrtJZtLaceb7PK6A0gfre4EJDVz2WXg",
+	"sogYjWIuMJQ5pVqzKGvMYwlrZXMeeccUpqat3ZNnqOTELQfSddUn1IgKroEW121E05QXciunHPCL14ZN",
+	"HtofByy12g+X0YRiIeN3LMI98Ww2x9A963vYXMOibNiki3vB2Ky2Mz1Tf43JwltqXPZRvBN4q4/Cwx8l",
+	"fVuBEUGgvdu6xiyWtMUuUwr/zLctGpLrEY3Yv+1xWZGvu7bqdmFpLoFmqt3Wh7OLH5/fXH7653/YVVsg",
+	"wVrZBHZunj34vD1XMmMpF1qk9ByN/8RpHMuWXyTfnnbChaW/XDlQTg50W1hoABtGsSDmXy09Zlaqt6Ch",
+	"o7LWCPxMw1BOJjJCn83vOZ1S4ytWJB9vk8mQHasKe9mf8UPRBqt5hm8v7wa8wDRojovvnms0ZEcXecsj",
+	"GoZsavZoRH/wfv2cRgvCOObiFnHaivays2zJ9/1iFUH/hyvSl1MmeiHVrE9orCWJFB0a7drvLHTIxXci",
+	"ayxmApJCvQ6MhEFGolOj0e7mglABmgIqVhvY2rj6lmASEX3IyOIoMizStfbcPr+gJVJBQbaz7yfVCloT",
+	"ZsbSLoOrCQdWJ6dJjEzXKTaupgNYnl0te6koUS6QuOszp2s89A+cyLGSLx6ilYx8sdQ6xhXMscZyFvjX",
+	"2tzI0lfMohHbc0aW4+xEM+Y6aKYeNurAIhuh/3S++2YCJ/XvpP7tXv07OjaX0mfjvM4ON2Zmn4zuk3ck",
+	"DhmLMCNPgPMQalwRFQcOFHA+5zXbiPXlexnCuyXER0pKLtyqHKlOFLHYajosWuB6T1pByy9yq9v6RUKg",
+	"Bzox8i9E8NEYe+Ov4XRXNH7pj9BJk9mYxP0aNk7fEQtjLg5Mj2FIrwGAGKARZOVIYwqNm/SRUm+aMy5k",
+	"L6RTGoJXeV2q/Mlt/IkoNyZKt4SN0+TEnqp7EHixNb6R5I8kGrEuGcyhq7DDpdT2XOuADLgyY1deKCKi",
+	"2ZeADHLF3XnaixlVQqflF3JIOPYLrBFze+NGvHfohfW015x6CtdQnwXadGFUe3s+zU6HUrFWt31eQEJa",
+	"m/hgvX7j2lQ5H2N+y2IAr9MPF3v4mYvIZ9eCr342ltDmcYAZtVJkts8ROxOFNGepBnQIem3D0m1IeXzs",
+	"og3t0V7Eo56QpoewXesLubfS/JTu9EnSba5+xlLn5Vx6CnPWVzOyDwpa90iU74aECoIeb+zwOKPcWIHo",
+	"R9sYncJUTw61k0Pt5FA7MHb3Ixu5Ip1GeZvlJJgWtFcw2AZYl5/JiXuduNeJex0Y93qfmIIOkyptDgDW",
+	"KzQOonFDxqZXZwTnCMHuHLgffF5KQKgmQ6pcSjAJaRwzBZbmLZRhDt3Pmul184M/i88CDKs+Bn+7xLAv",
+	"5lGo7/oB6edZwpczEVm20Mc8CgrZ0pToqTVd9ZgxA4irSs40RAEs30QcKMXoJEjzmbWRMiIUSkw/i4m0",
+	"LOLKvgjuwze7vA05HOIxMsRHEM7JtSDsy9TOZCSZTplvHyfkepV7/DUjDY375+RJ+zGZjXnMiJHyswAc",
+	"AHyLJiqp7HeU7fEpSfqUJH1Kkt4iSRq4mv9QmnEHDrvyb0VcsdAgVP7yqZKJAVUKHsb/1T4dfl9CBL4p",
+	"xdylmq2bol3+sSxvd3fJ4ZVEkMD2DimP0TZPBBV6Bgl3UOAPzNZV+NsDETEaGxjyGocCYF7R5bS0XTuD",
+	"t9weXELR2KWxB4Vv3onoXE6Z+DKJcd31mRwOecgiGSZWWJ3nRN4kPod/i26uZf+0phNGLN1BJ6yC1AwI",
+	"u2NqTkIWxyAk2RfLANM9H3BBYbmXdr1VJp4Ly9X683OLR59b3c81NNvLzufWX5/FAlzpYnq/XzvAqxOl",
+	"cNctr0IUx8KjANXwAPnmZ3H/mFgn+HD27OfHv774j//rTWB5yL0D9CEmOSOJiJhyA7VUH8o4mQgI/Ogr",
+	"0OewFvMPyQWLyGBO+lf9wMFe4IaoRLgtsxuSxLRkwg9WBpGKtRqlEPUDDvY31IW2r4FYCTxKHUJ+qu+i",
+	"HjuTyup64py8dbG0mNE7F9h2OvGADaVizqywxyCHF5Lpufb1AaEgNQIvZJTlZJZHBS5TBUFCs1HE3Iqm",
+	"iYwYiaxGadVNa7bNHA9kBZ10Naro5pZ9g1EBL7xqY5vjEvQmiMNuFQ0rZSKuw1hqFvVgxdDeTHueoPGa",
+	"NSGBw8W+TGMqXKpw66UUOokNpmJbohpKu6xnyRRNh3CspOAh4XEsmNbbGOT3WM9jK9fGPZEYxVNLOWdG",
+	"4/XzMDfg1vpRyv3gp6ZHroQR/aTo0Bw3iEjG88pzCuwMG8ko0BuVZS0ys5xRvrJKa+vQ/8bNFtZmDmMq",
+	"BFTB0ymvZBZ1HHaZRt/N6+91+MzvWaJdb0aFyToSrVPOD40wOHzh92BJb/XOvJyv0GsejfoKd8Cqcn4/",
+	"qI3ZneNvFbc5xCqw1SrTQiXYISVp2A+YcFwekpAiZL50AbWha2LpdMQIoK9RQeyxUzzKQZhgv0erA1k1",
+	"aDpV8o5FXf8aVKUwzJEL3dZJAF4HfB2P5fYBkNr6ETi2zmAt//8lbBRVkl4yXYhgvCgqFd4/tkHi4Hsc",
+	"8MMmU6wi00N0z98j5V/i2abEc7etZPwj185lhUdekomlDrtQUBQ6A3RZcCISI/HPAD2l9u+YapNi9yy5",
+	"3+tAcfzihnRqq38obfUb8TC9kXcP3oOkhpcAO9zdYf+xw5R/9al5wrQGA7SKnH9kZsaK3Q58RYzzyTZK",
+	"ym/8eE60fCi0/GdrAFpC65M11ATRjOVLwaUgNwnTDii/ypTprA8i9gQSIXjke58Kplp/NcNY8JAdKm9x",
+	"JHC47KXKUfk+plyAD/7KCv+QCiENGTCnXkeEDg1TM6oi7fsUQVQ5VxjgOqnQMGRa+ySXnEqdacxumQgd",
+	"AAIgtISEOA0VUswnMtFZMgI4rXOH9j4PpDsge3VEOqK7yShNT8E6+IUmml6RKYDgEaoUqneC5Loen7c2",
+	"JYr9+uH8wpdQ5acMEeEBlWf7VebP4UpskzVUaG9e7jP1OMvLG1DNIZopiEtTy+Hp+XKBa3ezO4oRC3nE",
+	"9Dl5N/SGBQQ8rwglgs2IO/VEsWlMQ0d7ViRiLGKrktkUrQQHzrUfdhlwJwzD79I7v+5HUqEAE2x1W3fc",
+	"0LgH5M105vJqdVt/F3buIbfcTgrLDPgdja9c99DU8CY6USOrYazNFfySfcA5nEzxrbjJtb61vEQzEaWH",
+	"26eGNsVUHjnv1B6Zy49zouWEZb0PgLnMxhLdaAFQPlEyzoUApkqGLEoU01hbaG0Hbsj3l+3HPyC7SERs",
+	"dQLc89QftwnECC7Q3rnCKYJximB8RRGMw+bHnisucmT8GVgyF6PdcWXF/mDhPqsxrrWLW3AxaqysDGd1",
+	"4qQnTnripN84J/0AGbM7Y6RTxe44m1XjVGAAdY6R1C6ZecUyzWSDpFFrJbkhYq4i3Ae5uuCccpUsVITM",
+	"GbepEymNBaOJDCBRSv6bCaIFneqxNOfkA9NG8dCwyJlgeixnaa0WJPAxOoHvVcBduHk2lupSzmVSBvEn",
+	"/tcypRynkFMmoA+N6NnFsiecxpb0WokYh6rXed578gK4tX8a89mqn7so3J3lvRWeydY+e/JfraHCo4aL",
+	"7ch//UiyOz8VqReOdybqgb2+Hxkj7AsNTTzHo5g2oU25+XEGlhSDE7BHfQccUeiaSt1ZkEruiCfwKLZA",
+	"nhza7gVI5QwaS5TgDnSJg3OKEC8qhfYIiGJ38hY90NhJJUJMXFCwZlyzCoLHhTqI3NeNRPPj9Z1KH/Bs",
+	"/OWcSafczp3lduajJ9glaWtBrJiW8d3+m0wty+UK0gTkbOa4gHT1qlDJA/lbBvqAg7AWkqRaLKFinrYW",
+	"b8hWgoU7PpgcLeMkj5+HIQC74obeMuHVm4ij7kPGUk+5oTHhQhsrnDZhEHDGTt7mbVjAW2mYUyosdUBX",
+	"WRcshfK27RO+H6HQ2yMvALAgXVD0v9M+fAyavVXk30r8XwHAdUw1GbBRIhqkcLsaR4uDlSNuuzbAM4dS",
+	"kbecTth8EyqGw3Ei4m2IGBexwSKNR3vWy39WjP2baWRMXGd2TkDAFKyiZQF9IRU20U5LsbUHcMjFj7iw",
+	"xzZ03brB6p4kGhJR7BewMI2MZRyR7y/bL34Iin4CGhp+x4IszQ1JAl4xpnfMuzTQcsDXU0FHgNeCT0mi",
+	"x1R5NwhaF/79V4uuEdBHXEZ5mnmOqS6Yt+JXasK1Br8FptXxyGoqwzl8RqrI9/o20IJ8uDolxvK8x2mf",
+	"TMPiGFZySEPjKpvT+uXMbTGhc6JZcxrRdobPyWd88hmffMZHLNo+MhFtKdh0mLAzdmeHVt2lHPg5Yja4",
+	"HII+7lifaDrXRQ/Nevg/FbnMdlivcFTHhX0jwzBR6iEymXNfagWt/IfrY5Hgxhdhaq5IHwV46fjrg9j4",
+	"ceLLLL1KvgZMCgzoljuMleUvuku1MWvsierBfHvwaJPp3ZXi42nGrSyjcF2RLy9yf+KZziRGMULgwd10",
+	"q3vZ9ohtHTiDNR65yMNe1xY2zyzfhzXq2o1hyvRw+Syt5k5ZHnHvppObKmQsAkdd7FbtG64V21GnJ0Qn",
+	"ahrbn9pBy8ievx/nvqJnf2dJJDwOWndcc+PkZY1ZP71A7rpNcnzKtR4+MT473ivhOextjuoL0sI1Qduq",
+	"Kf/KnhHwzdQigL3RiFqvCZxiHQCAm1Qe074L6a5wDSQKo+GY3LExD7GZnkvVDAiQEQKoaPYFvkFH7slz",
+	"8h4R0qlihYZ/aR493J/FMRBF3zXABxvBsj5w04HZkObOulIeZ5Roj2PEBUxpOobUcoRy6bMvvskcqkpO",
+	"bM7Gjs25qfh8/xnlJl/bKsAPSIUhMWfaWynDxCTKWllujZCbZEGapbUgZsZDFvhGhHmVMNeHsEwm+9z+",
+	"9HzvNciyC9aEBxJZMZjL3kKg8YzOdc+ava2g5TbKX8RvR/5CGXN60n2yJAEejOWv1esg3dymCxjysfST",
+	"oFxXULbXE5QXawrKzmaCcoNjVSYPPzgkvuMOI+Zlb4ULEqYJDiVxJ+floteqrINERLFrflrbcFsNHQP4",
+	"qmM5IwA76kRuSlULgjHI7rQXtOFxbMWivwOdeuk9E6mWRCumqlvDwQlmCNvf21S8ROwAYE1e5myZyHNi",
+	"Pl+Hlt4Q80nV0sPx9tynxaeIMZke37gavy1CzOsCe4HiMqUYZPRBx1vttP+0zP1F6kXnmtxJHi04wlOg",
+	"Pa8FFxRgUnQ25bXaCi96CafxuDBbKLhNQ8N48vx1QjoXASlS6WY2aaNIMCfGemKsFYz1MD3p92ppL5FP",
+	"1eOva+lmj7BNW6WK9i6OmDbghUAokCvgg/ADYsRCKoFMTKmDfdmxflWqchGdhGPnibG/1nC/o/fkhCVy",
+	"SFgim4ZOq7h0joHUZZEXraCFPrPeYF4vmHiB+nvmhV+HHa9n0jbnxgVJcqDOXEy5SM0u1wnSQZ7cx78O",
+	"C/bkjTUj3QSWzEff0xLPWxfmjTwMEk/1WM40oaTvpGe/aG66W53P02WiuK4eljfkFNDiDc4lTGO7QHPy",
+	"fd/9r4cX+i7pBV/vFNfUt6pYCPkk+LP9FbS9qJzjitulM7df4JSNOMzmBLZDh+OJWd7LLDfetjKe+BvM",
+	"8yt359lJApfNMV9gG0bWZr6bO/qcMvnoT9d1dQPY6PUcbylH2lPK14kUNyJFbEwtbo/OuwVmEOgx65PV",
+	"g+s0wZ/Vyw7GxJSaca7bkqfZ1qKoW6fjzu/bMoxHkIuz8xTm/SzOqjQEd6KEJLEUI6Z81JxOpBgtqtQu",
+	"MRqWstpb6VXE+9N3SzitfUEDyt+e6x5e0okTKj6h2cW5anO0f8A60JSVNeyhPMmeGmFgyaPe/VuKN5a9",
+	"97l3gTYrx47Um/gPYA0ozCY0goaUTCmpGnEoPgz/rmSlr9Osre98LhdVDNkhHBq+PsO8cGCmyz4NcIDm",
+	"MrTI9328ktriGzPcoywx8zX4d3IOhYlM4HIN5sTMJImYvtUHw3pPwaGtgkNA6PsPDS2Kh+aP4dcZU3JS",
+	"IG+8bCsNXDnNmSVBGh5S2cZHHNlLP7BT5cbuKjf87h9u7YY7p1Ufxas9eGHtMo7CU6Vfx29HdJ72JXf9",
+	"/RWJqanuf+v3YKjkpLz7bYQtnGuswIoxMKpifv8ojFxrDM0FF4vJzzIxitFwXLMtwUq5DUwlL4A7F6tk",
+	"9tLtm8nr551qwQzVhI/94NObip2YLgpDvswE+I8J0hx3rlEnGCdU6x6QjeupnT+x3RYXuJdcivMJHylX",
+	"kJn92ipLDKkS8PnFbyr8WWTiDx379Mvl2Vt1+NODUISZtHmgchZXUbKq7CRI2S8WheicVdNNy9at0pS2",
+	"yYbCF2TWgrGIRefkLRSvR5JgE4hYihHELAOfASekYYRxK8bPyWvhWjlj7UmB9ZwXo5y5opb7E+zSoOaq",
+	"qpLqqpHiedprXLOSuT0k46rFjHbNZDbkBjsM1J4Ez1cgeDY7VRWFIVJFxx1JXpJlVbUhUlkb0Qs0UNUz",
+	"qDWAMNk+jrxoNW7UbrhG3HiJ3W+nmJ7YwoktLITwwvRoHYQTqJbG6iLbCzrrwZVu9DOK6Wedh6AsG7TJ",
+	"SUM1G7VUynWrN7ZVNHdVwAHbQ2MyyBHoxtbYrko4Tnz2xGcP3NteT53KijjqMdt1VaZ9R153loXSFPvc",
+	"U1z0R3CPQMNLn7AQ0cNJQDnx1wPiry6muh53XYyAbnvgvmYm7KKeCxx468CnnFYHO1+B69NtV0AEmzFt",
+	"sJhu3ehmeWzz3ftjC2giEuSOY5kObjJonaX/W6csblX80Icla8YsVxLbu/cf8YnmgmXbRVnevX/w0Iqc",
+	"rgqnGCoiqiLijr4Y5QCBc7T60sFeJTHTu0MLw6YjDq14qOSE9AdUgxDpB9gRE36twC1evMUto75KmxDD",
+	"vf2pjHk4T01de5Urff5ZpNhb2WdzEFlpNRm8yB4cRSMeGoQoA1mwIh7y7v1egyA4Z3iGahZLCtpsDJyq",
+	"e9EOWjOqRG/KVAjve25/YXw0xkSTMR+NQWeI5azVbZ8/CVoTFnHLCzpwlg039jutj+/eEytTW+uQxH5a",
+	"Z9sd+To7nADJr2husiHR3yOjHzn7tUpUWwLHW3JfuyoQakAmVN2yiPS1TFTI+v5KkJdmM6rxRVbAkDkr",
+	"6V89YgbToJDstmP8GenQmCkkCMQdp3FvLBN7RC6fBy0EM1c9ABn0F55ZRTuZWpVIy4VrF5d/Bemb8LVa",
+	"M60nblwZLTgUZiVjwFO2DNh33Srch0UT/jaEzc6+DozbRaF7+V7qa71gGlNxz+jstIyh4XjiAYZjLm57",
+	"Ey4SY2+x7AOEwEW7bfkEFb1bxqa9iM51q/uinSab53593LaDpwqtcMWF6c24iOQse+1T+7KxnOkeqgu+",
+	"4ZmdBbZ0gyXrIYb2UMaxnPWsgYSzHss46k3ol/SDlt1p45VeAN2eTO18Hi9cmXDhHrImjWJyykTPWuBc",
+	"9CZSmLEbXCIi2QP/ob9amNsyX36yFV/ONhuyxNxmWA0mA6YYJgLQzWncCxPTk8NhL5ITysE+C8oux+wO",
+	"gNUft+yR/wNgwXtCGmsfZBuoQ8WY4GLUs2PE/Kru0/zvOFB35TFwem8PuJm5a1Y6yThiCv7uWR0JVxOA",
+	"yP2riwsTcU0HPAbeeNkOWkM64fEcVr0XjnkcKSZwi+2qWDp2CObMHujL9Itoq+KdIOF7d0ksmEpfbgc3",
+	"Hc81D2ncm1KrtNqhTBUbCQqZzXakVIf2dxRwDrU7cw9k542GVtOIWTRinkn82Uq70be6l0FLWNM2Ro7j",
+	"oNiRkUQs5NYKKn3wIvfk48dPs0efXfwVtKDv2rw3pKGxKu1FDrfeH+u/fK6ySoXbgGoe9hwbcAfLYeJz",
+	"0YN0FGAi8L+eTMASGCZxnH+mJSieL264Uy0Vc+D2Ke2g0tJzbf1ggX17zG7H7kB+aD3n+uoh2duZayPt",
+	"VGSYOBp4DvPh+jYjojzzzRh0YH/lo3RRLUlY47LnRUr+1pSjuFV7hszS7+9fjkzLvtR5+nzxU4+rPgX3",
+	"Ln7Lnp7cx2DDPCso+6CVSzW/Z29d/Jxz3fjPPQMdBoU2pMijMlNbCXwPIva1+Nmq8WVa2SfXysOr+gfj",
+	"GKmyriD0B9YCTC0/8OZtqvs0s9pBf5+yOqYZcJBzrpQqWU2oVyWu0M5Z+0musKy2e7J92co6YXSCk+Z2",
+	"0txOmttJcztpbifN7aS5rdTcFhsxLfnzSuNmS3J6k6yEcjfczZh5zeM4dL0H96Rvm/X1ioZj8GWnnQBR",
+	"UzVO1caE1DQdDH62t+eSwaA1KDdFj1xJfTcTq5zmdbveuXyvTRzpTSd5LZIH+V6zUIqI2OPBxeiH1noh",
+	"oUbzu7aiu4OMPlf6s1+OqRgxQknKtzZzXUOKjz/Be+3QnSjC5kx3yWws2R1TZKakYUSieYYBMtcvxo8X",
+	"oBEuLy5+OCeffNNib27anQQrQLPIkqaVrJpY5Rwb8iCHtf+fA/riZ2E1YBaRRERMled9ConjcP00XRKE",
+	"G9mEES6MdF+nJsv3nEgrxXLcoSxY5ue0FZXvobHlyYg9GbEnI/ZkxJ6M2JMRezJi92zEpon0e7diXx9i",
+	"uCLVcxeU6fdQd4iKXKbDbatUR3Jq9qhRY4IotmL3yrFTcaGlFUVMcCYiFpGJvGMawcYCh4IXxyRKGLGH",
+	"BlrR30p8lM2weInEXDDf/nHMtZFqfoWLqEnM7xgZzAk3nwUV8xmdV2nUpqCOe+293JSmOB07dEosF4Ek",
+	"19mYh65K0x53F8EJYxne6volAbBd+1C+GwFIG0tlrC3CaGS3RROrU2EXUXsMAJQBswPlWknbL6lmO6wS",
+	"sMcuanU7nedWSloDtPWBaaM4dE9Ck83eExAj5RUxY6mZtQ/tmWZ0QuYyAbA8e4ykSP/r+7C1Akv3vfrm",
+	"xzpc79oeGF4O4fgG5vWQLOw3ZrBuESkcl85ToaUwSxr3h2JrcbaID4fV3fcsr7F3MOUzWenIqrWmkMg6",
+	"WwhrB+SOxgmMFv6z0NRgneis/XgpIVf6WS3js7tiz4/lFRU52G4erTXBebe0r8HR4wphhgCBZxWvARtK",
+	"a4RaS2UquYALrUfelnmEhswa/VA/vnv/k93XCo807igTIdMPlqf90m2JmUl00fK9+pNr0QYbDlloqiHq",
+	"SKTmRCWim/WURFqdySSOyICFcsKIvGMqSrBs2Aphh6IVED50TBC8VGRG50DkiEFoJWBaEIKdp6mxV0AW",
+	"npO32Gf6s3Bn6so70rgYkUgyFMeW30LtswPaId/3UZfpw3D6cMbcbLWc9n84Jz/zEaSjSxHPr4ha5OD5",
+	"fk5kkBiQS2bMPouQxjFT30EhRn2KrwBiePf+FS7+9uDJdhN6bhNQ5w7RqAKjB1ULbIRv/9vqom8maHm0",
+	"s+7jTtBC+LWuNWDxTT1Hv51n2U+ejh/bo29/KLyiSiZWrGiFdEQmuTtJ6Ja9quOku/pQnvEbNScUxJ1z",
+	"HeOSpQRzoBzEWsqPaPRHok3qvGu81ORdYjSPsC9vIkzXF4lBgVpmJgxlIqJz8ola1d7eAnjHzl/qEtK9",
+	"TkH1rb/nHDT1Phc6GQ4ttwYHmAxv++eZDu+aDnEJkFzoWcDOQtU93y3fGSYKuNGAhrfYMykdgbWQdUAo",
+	"SQQ3qf4vRcoLpSJaThhwP4CXiTJ2x75wba4q4cJW1LXYmV2nG7bXGhfQ+VHH4YqFbrcnXGA9mWGTmqR/",
+	"0e60glbsCjRqP/QEHjK173/aClr/mVBhgLDBo5nVmVLs6nVxCWviWGD+19qsqbhDe2jznq+srbs2zzLA",
+	"ZZo/XdkeD6hmvYXl8y7EVmeNTz0/2MMxlZobX4e8MFWnYmeL0/MH3dK/FcachQwOj9Vlct53H1tqXf/0",
+	"f57hNrXb7fsqu9s1KrtTD5wjYRbtEM3CHuufnE+1TOriQT/uQi47x3L5js66AY2pCBlRfDTOh79hce4x",
+	"ZEHUuhdUF1j/OCexNKBHQyLIOenTO8pjOogZFEdKQcb2KgBNK6aZumNWanIzJn2qe3LYRzMXPG/uZogL",
+	"W9MXhd2VlUEglqzAkTH0YMF3wcpq6Pl3Tl5NpmaOyNYF3c/DXDN7HUZl+VlT8NZ2oX7063RqibptS9QV",
+	"td+WC1d82jPodbwOK76EsBPln8qz9oY+F0tT+TGz9XcwZweSsIxbSKSrKg+OpcpqpOkzwye1IK8/WuMd",
+	"aM4zIku9suKrcGPhqymrdBF898GBlDGjolmAa8+zWt3W8/YaygE9WOVAip7lpVbZabfR2gfeC1K2tSUa",
+	"dI7nPThgAQi9yjzLQcaJF6XdjipoQFCGVEUrYEiEUc5ek8pa2HJILBUFmOboADRZKq/BBQJRpgEbcSGs",
+	"6Fu6CZ0iDnJgtEqc5YQYuRbARlG+Fu07DBkJR7J2RlVOJDvll1RFDyLulp0lteTA5q3i7pML2Gx4wAWs",
+	"0dciJX5GWIxMOhAptmuLUFtQ/OhP8r2iqVYrhKrvNthsHUkw5a3egqpr5fpcj9465m7de19sJJK4YL11",
+	"LOKHkWFbGpw5mxg3yh0JxULGp6Y3TVQ4pnoDUMVS+Qms0jJrO8M1PTDATleI0RS5H+57UJEKKbr2Fvg4",
+	"9GBFIZICtnpeaK9xQHW1doRXoh9SDkdcT6V2+aqNe4ZPvt57fb0/uQ04EE/vEXh1wQXHzFhGgHOoQPjN",
+	"uBFMa2u9nZPXWstkKJM1WYrfiuNz6UbZITo5dIsO3dzS1Hbk/vT648mRe6SOXCRiEP8jKSO9iRc3l1pc",
+	"YaD+glOE3IQuweQ4KjDjEZ4Eh6rVEDI71L+1ST/qT+lIT10Cd9clEAwtYLXlH3eXNqDPX+2TVZ9Nj2Gx",
+	"O+H6/QfzXMcqagzt/T9YaP/7+8nYbdTYbVrGc6GnsFPY8Dyv36QKgDPQcpVurb99eJsKsc5Fk0IsPUI6",
+	"sUsCX3vLR0yRG/bF8JhtgAo9o/MBj+NeOvxPP549f95pwu/qae1wHK8AFRvlWPeDWnz+uzvrXVRQQHbV",
+	"+PphqKlam0b/SKpPXzz5KhRq8LZDzONyhXp9udozhGr2gMbLWvbJ3fdtuPt+//oEUWP2l4eEOJgittXe",
+	"TJpKKmT+HAqxlgyeRqVYU5mvRVn3CB2Q+wSk+HGeIjxgLXLmiATpOpaE6lsWLda1+XyeGeVGL5Wx9Ycy",
+	"UT02Z7oflHpP1yhYwyValOFHUbzmkjo/Mia891cbqdi6tOsqr3dSm1ZL/LEQ4BKW7rlYvgeUmBriImrl",
+	"SsorF2oj52MstT45Hpccj3ZZehGdWMviHt/jSSs6UK3orHo/N9eHfnvXsHc5de/U5gZhqRa1L4f0QWJk",
+	"gVLkFYYFvegaf8YsXqlNTkfayt2MWgo65vaopLzNkofxbJyTnest9TUUXJ6jVFAK1fUQnQCQMKyMWlNL",
+	"+QDLsE815aQq7EFV2KkgyYUpXWzgJBRqCwUkyC1FgT3CejUKQq6M+ZaxqYbklFs2bTSu+BrGcVzFGTJi",
+	"uy7LkBGDggz8d/sqDdhua4IlGsvyJYYbpYfXcdgjVYUHHpgpG+pSzv+KiGZIDRtJeGHZ23OXl97v5hW0",
+	"vsBi2HMDv8rwtgdsOH240aoD1xELE5RDamgsRwkKLGwJO4ipuGV2vYDJ2dfjzSmLaj2JOsN2eEEHLxhU",
+	"faYj7bYGLIpwWsuva1AgdrI1/jH9gMc79lBs0GGVKT7kGLYFju/w64qe21auU8jHqT3/dlpG0fC2h1Bw",
+	"aUVIQbTgn0jYxTjGogd/A2Nnu5CdZT8HFq7jjiM2GKqr0r/76cnuIVMz9BbcrViJIO+YypoyCmZmUt1+",
+	"B+SMT5Hv7WPEEiXpiyEHiuwHmfvW7dUP3RQwR0hDNOUR8cE+qjHwh5WHVifnKHpgCFznxBACbQA2yGeB",
+	"bDggfXvA7b+evPpgLfXt0eojW2MssgbDS6rHDgYXtuAcrIe+a8Tdg+xK3c9BeNi5uTzadMrf6Wxg9JYJ",
+	"tC8WZKF9EkF2Mc8TEbnNjIfsniTN11hAsb8EzeKJKHCmekS8Pv3tMAvyxMePgo+vfWS+vWzD6yjyfHlj",
+	"dX+neRiOc23bdv9Er98KvR5bdLqS+PbXCeQGik4BTo1Dd+C57mYV3RQM96lBkNNzVIl0P+sMAoCLULw0",
+	"ucrlgKZNBrK6FLQR02YDZEIj5AzeDVt0tw5LVZ/6nlfXMGRzhajptiGIEN4bKTqxZPviybpFZGhnNNot",
+	"5MQ2v2m2eXjuypWNXppQXR4pNlRMj/cYsQK0Yt8wyh+2AGxdPGu+PtAwdUdjMEVnYwbxLDxzCHJDw1sW",
+	"Bc74LTWtx3jNQR4vhrtWGcgL7LhusAuWtgGeu4cmLif+d+J/B8r/bugt4uGiB6zgSyKazv081maLt3xF",
+	"1diPPI611e0m1DDFaaybjNn8ys0JT2tXeFp2X3cbqNlZmCTdpM0KvAu8y67OWm+4LL7h4glCKTXJny/W",
+	"Df0/bu0hpPErP7QCpFtuHiigYdWzWxQPPojBjWbx8Ipk7wQSwmxUrjL7Wd8XD4DXWbXMUuiAo/GcMthC",
+	"IKAKyCkA6GI3kLxtnAJ22NFjjy838nsCBr/y/UL3Nkv0v69NYGvTxsNFG07scHt2uO7ufnuBgY90jqol",
+	"9ZwPnHOAE7mRUrnTKAGyq0atvROZHQaZHV212S03B+XN72cPVTnpwTjAPgeW+qjWbDKIWYQ++1nqpKfe",
+	"Ry+H5R56hHTGY7qRX34jvaNpt7znBL5h67pa8gP5408c6rA41JG5zisYVX1h/sjziX06ziGzDKOK/uGA",
+	"QONQ7xiHP7Dz0wTutopFLI1lfxnjg5uZztCO8B2ORaZdogjAstoLiowoF8sVIyazFa19hi6Xq28EF9Cf",
+	"iIOwITeqjihACqzbVAVnPz+qZip+zKuxQr6dspZODkfilpueX6AeF6cy2KMFB1m5p5uXwv76+mZHFUx7",
+	"L2r9yvMenaCqciLfqwV5EqgOlr1HQwvjQginbOV3kxGz39JBnCqdVlQ61Q6SOdt4D/VMAy4QjwZwLDTq",
+	"nff0pZlS5cTIg7berQzTQQrDdafh7IUnma7iMT7c/N9QLlLcjwePh3naO7CgmDs/9ijZM/Uw8bFrAIT3",
+	"1gnFQWChyowqNpZATv73CbTnZXhrer1W2UxJeQySCFJnSIU1XKDLOzf3hLhSubPfOFdGNfee8s0O6ANG",
+	"po6JA2y0lt9ogUieoAegM2+uL+00DpSj6WZdrd/kyT660Mu9x3R/UZjUSdgX0vRcY0o46egrNJIMmHP6",
+	"gfS2Qkyj3bBR5m0uqLK5pGs6suJO91upzHgrofZwQZZvmvKPLaTRhJzS7uTsvZkQ+b6PBeX+1t5Qqv4P",
+	"V4TFmrn9QTcRoYZIEbJvsP3Qb4jItM/K9kQz2F3DFAnpxK5jwZt+JC2JSrCc1mUoWh9f66ETpNexQHqd",
+	"Og/tVop+YFOpDKHEkcQGstPcg/3l2CMxcgTFa10ysIpc4GL1AYmkkCogI0WFCUgI2JQiInImmDon1xC3",
+	"F+zOclqQ+Q2704+uDxEg3d8B5ezYo577Uito5T9c379uD0jq2n6Q5u7wxVyCR9ZEmWsS0SroMJcN0sO7",
+	"q5vx7LjpLFiSrR/Pnj2DGkFUKulEJvZFrcvzJ2nhYWgJ+NXfP0CFYa0gtAB59urlL+9aQTpfz3+fnbWf",
+	"nj1ut4IWUKIH7Xn76oPj7uvIwafrysFLS6KW4vWYT1vdFp7W/IlbEBJ7cP4fWjFMLB+8EY/95I69edtn",
+	"dZ+IaEdEtC69fBUORuzIfnh9QlJSfBRxfQBpme+GuFguqZzqXE65ZQXYUf+OqXm+gC6UEwbuhYBwYSTc",
+	"kwlwyEAHBXKo5CSXdolhwMLXhDQLX6zOwAxIHyk3+sq8JLmj8FXkY158A+mY2Z6tzsi8+HacEhcVuXsy",
+	"MaeEzGPtS3LPpm6ekfn3t7+eMjKP0fsEiCa3GBmhyhA6optFcHIMoMIseQWKh31uHngJntbrX5GYaY2i",
+	"+99MSTJjwhCZNApP/ybXde7U9nqnba8fxM10b65mnkE39Lm4Mg3VMfaGvpNrB1H2sbz0bOiLcGv519yl",
+	"tfD8PUPowb2n5uA7bw5+Uqi+hva323lIvYQ7HDcpuHDApcCiEVMP7CxNtZKdekz9qj9I1/ITmR87mW9E",
+	"0V8H6DZo/wfpyy1yikeK2Q3bpzP3vdQGa+zlFJw0zNtOMRe3LCLgquVQWH9F5BChBQwXI48ywo21kNA9",
+	"608zuFXthqo7Fp2TT951qyALgUWEapeKEBBKIq6nUtOYoPlFoz8SbaCnN7ePwBJFZFCzy6NLsFv0IbtT",
+	"gVMwigo9ZAqzCUOZCBM4VzN+j8YIKjCEMjGWOZ/9cGr2ts78ub6jIiig4A6udEWXY+3CdxcFwf4cvmm7",
+	"yFfCMGUPyoyHbO0+kbjYx5dZ5o/JPaX131RtfUF8pctzcuIepRMXt9OxHV17GKz8DGzu8/3w6h8nn++B",
+	"+3wrm47C4Vmlkd2rMKFsrHb33libj2ZgPoiPbcZKJqMxmY15OCYRnaMbWMpbRHJ1crZBp+97N87jcvm6",
+	"ddp9gmH2oVbQyn22zN/boD8LtnmtxvNNqgsDuzDS2Mn9zAYqoUgC2eT9Fy7OLp7vw4+Dh/bAkt1cmdw0",
+	"JagHqHF3TmImiMzawmcVOL6ZkWUkUvk0U2tjvMTBImfRhs7d8LtkmhjClJJKE8VHY0RoztkXaY+OtNYd",
+	"2VTW8hI6ALgIFvJFMBtSM4G4cnpXepg2Y+rNKLcGmiVpHrNc02dkktQQwycM294vlSyVluTY7+VOzF4N",
+	"j/oUtQkx7NIS+aq50QZr/S3qRMAwctqI11SoS1jfVEHaqec5pfot/c4nArifAI4ubbYgrw/S6ep86bsp",
+	"/EUHKnX+PZ+CbQU4OyevaDgmMRfMoZNCJusVwdK7yD3jYKccNICV/JD1iWmyruv0Nb5FDoudIjywqVW/",
+	"0Yub6hRfYTnwB9zHvWofXOgpC41nY9fn5LXWMhnKpOAJrF2KsFBm8DAuP6kiBnpNawHp+bKkYVctf4tO",
+	"7LKBw+YtHzFFbtgXw2O2MqA1o/MBj+Ne6uv59OPZ8+edtX3I8OIjciGvPEOpf9mf9druZWi3dvz+5eLh",
+	"rPI2X64OlS6c4ZPL+dtMc/GM5W8f3qZO5M7FTpzIKzjgegNvii9+y7XuoISherWJTaUYhIRXJBlbvU6A",
+	"Wwfzi3Pts+FRUObYDKqZ4JaUA52TfqT40PRJzK3mCA04Ij4cMqW73vfkW3uhrUYJLBsxkgy5aNRt/cHP",
+	"9Lj81gfZm7HJ4nA8T63uZeei2ghud3Lyyp4pxOuoy76HrQZcyO4AHWAmIJBnPCdTJeXwocunFYsZ3RnW",
+	"VN70w1YWI2thycT4hhjAd7LyyjG9Y84Ag2JIsDSd3UkUwzydK2ueoq06B8MtzbeJJSJ1aOgbNj+vU24Z",
+	"IBgejMe1Du5/xZYpbPd+KzAfGJNqoZkGDD3kUw6jbf3KTThmIlPouNYJ60GTcwH8fT0uA+t7jGlC/mCc",
+	"GnAsNmtYOBGnTKGjzRRatafbZP78lmX+PD5l/hyR/QVMz7m3raGSaFYSyUYZLgklqfG8nrGWTJm643Z3",
+	"zjTTemXHjpuszwM21I9jpsiYxRHYWlLeEihN5eK83FzKPvbRf+u4jCY7191bTO4r1lzy/61d0+k3MYUR",
+	"mzDLC+yf2tDhsLpXhuEhn9IGChWvYy3RJsds71CqiEX28EIyR1WxKe5C707yiBVHkNIcNJwMdtlaP7SK",
+	"BY+AfO6VA+2w0yrv6dg5az+5aT/POKDfx8INnct1FaM2ywEjcxHxOx4lICQmXCTGzv5pO1jYzZqToRct",
+	"YEFIo1LVFIZtakW0kVMewoc+SXUbS2p38LWVYXeczayxEI55HCkG6WolMmNpxRrL0lpiOg9uaGcjKDW3",
+	"cyNMyTfHxV+CEbyjvv3LrDxr5YgRUepKRbrE0gb654yMoZgEW/nzSGc5WNooKkZMaSwGwWesVS2HxB4F",
+	"XyMC6VNGAqZRVidCBclOtV8MzLHQ7I4pGpPc2dbnVQbl0p7vGQJ5faZyL8PYJRNYh5q3IMSmbdFNx1HG",
+	"DD44sXXU+mWO8VR5+aWKUHlcZEElHGhNPfL+fKohuOitUjkbSxLxLHUDyPy8NJuqjLa3TKo6Cf3DE/pB",
+	"o+R8kA0b7tELfNOWWrS5v84tP87BzsnOEPn+sv34B+xXJkUIrRisJYCa/b3NWq4yDzclQ26ty4Fi9Naq",
+	"IiqJ2XlVK5cGhH7T/VxSAr18spXC2mgzl2+JrsrboUilWGh2Kvce2dO+x6L0lVTp+yplVJkrhLinldIS",
+	"9dkXNEl7wVHVYP9D8ugDvmMX3ZZOqslJNTlEFmqPfRP801B9W+1wfjdlgsAtJBEAO9jHAEQfa1QhtD7j",
+	"mgUuQUgbkqgREy6I33XWBdoZqZvDexvQfaFkzPRVjlNid9gJFXTElCaaMY/TkTnfz8k1DIxIAQVp2ige",
+	"GhaBw4NwdP0aRiffaUJjKdg5uYF5hFSpOeERfsTwCdMBEZIMaWjWbtZR6mWH7xyXXz1K2O696viRVtA6",
+	"S/+3TmpSFR7f8vnqEqo1HwmP/MImEKrxOCh4jvzBcwULAxnNyZwZ8r0VGz9UzG3CxUbds3F8XMMnK97t",
+	"LtVGDqTDYQ+eqfooBKs4lHQadkX6csrKS6SrNhJDjaXgl1N4KpKwHBHXE641i+pvmw+OgOQq/7y7VHM9",
+	"LC/owSMln/wpKfZVmchVeJEJu7etSm34RJgsHVgFDiE4wZVb8eUBE2zIQ07VvBmwSr/KIaZvlH3T6Td7",
+	"6tC+MOM62kVnVafL9ovuRZpGgUzGX7cqxU177UyY9iDX+dokSnAx6nWeo8tLJipc2LjchbVmBJTstiOT",
+	"hPmAv6O5qnB/fupNhW6sJHvoYA1oG9WV9TNXXI7taB0D8voOSt7fLWugScTNGbzGGwK7yJSE0W5dtwri",
+	"CX5NBQVKslIHrJ3l9m1nTpS3Y8pbh8jKCOxmzEDDPRSTpJownZ/UDXa3xLh9PW1Gso9QTdyjk+hGgka6",
+	"kCISWO42G0toIzgGmEF7SAv5RlbbtT92ST/RzNrmXWJ5ez+HGZj3MkWg+SqS6moLjiYP4GFfhsEgn1U8",
+	"k+oWOtTYxyGtWhqwyVDh1rX9VLjajnsdhW/KrWwtXtJ+0lqL5K9hNbLkuob9Vif+vhP+vuaJyAmEi60F",
+	"wiH6qVAolHqo/sbvmJMKlmFpOWHWyF6WEH/VY9Z2iDEz+wSa3Yiz1mGNfm7HxBwdDMlLe1aEIVomo7Hv",
+	"irLWWX+Jk+c78uBvzAkR6SXHDZ6cXbQLLum1wGCQHxwGf3Uhl9K9e3j+66y4tfTrb46dOiphlYp2TTbq",
+	"2NSxcdGLlItSgue3Lm91bzwm1poSqLUBB1yZMbGkAQs1U1KM1mOwP+EK0PjEXx+Wv1Zu3x54bOqjPzHa",
+	"1YzWUUuquo6pIYKxSKegmuVex1X8945rvgKK4S2bMW0IVYrf0djXQ6cRV6nMYrz1CtJGiBRMEyniuQvr",
+	"pNFZCHW6qNjENS8witMRI0OZiAi7EtCIwMjIYI7/aQiW4R843eMqLYLVfwg8huxDraCV+2z96Bkep2KA",
+	"r34Qb2U2jX3zR3zmnq/74NLDhrQWPq6YDhNG2F11PA9v6cEtDfaAm1GIr4VyAji7VQtAw5Bp3ZvIaI3g",
+	"ruMc+WdXN/ZTXAKTq6gtc5d7A7pOSFWxkMG3esUXlFWc4SFGkGGuEWQ4n65heUZMDasqPvNUsLprXa3i",
+	"tzpDYVS5Us1Vg1nVyG6nYdH8xndbNJ7Rue45L1WOXxSF99Nu+4kT3v6e5fLhSvXoabdz4Z5mMR/xAY+x",
+	"NBr/gtQEK5JDxALs5P5C3k5HrDdSMplaahLjUPU6z3tPXlghAAxCw0OafcFG2bUxXtpPrYJTPIHd1piP",
+	"xnn1xsFF210BKbd6hpUKUO6epmKowFEfOoiKXLI6inrnBbTXYT54Wm8+erqyBb9iI64x7xOPCQQ55JBM",
+	"mZzGriNSAZAKS1QQ+WTOTJf0izKmb1/Qzw5n/5y8NlZEiiiFYvnPhCWMUAPZ8YHVfmY5BcnlEvmhgeZ1",
+	"Rfp4tQ8hkAFDpcCqtClrO/8srpcnhM2a8nIKJ6MJnUgrOYzOPwSgNxhtEeefRT547F/ooNVzD9n7F3Bf",
+	"snvhZS67mHzfd//r2Z/7PwRuqlCGxLXTKhWBtHoPZpNByHhML89KHVSs9glUXMB8pmMKLTPsXpE+++Ll",
+	"CBpGTpedjZ30cmovCamAeBPlhnzfR5hR0wPlpg8jsNOyb/7h6rNISxQE4wCmIxUZSDPGswNzt99PzwGc",
+	"ItizAIscqwB6gmz/sy0LiGJDphT295JqRAXXwMftwJyiXI2vAzxgrxWQ90oUGvuL7MuUxTEYinVkjb8d",
+	"RXe39dM/r1sNCAekNphFlTiCFwL3mio2ElQYNMLW4Ms7BOPZ3YrvSLrfs5EPL/OBqHrpLv8etOQAUb56",
+	"ZVvftJLg76nrfbpYX7FY66xWFMkCVPcxF8k6XWUlCiYVXkpU6yyDRESW9IB67/XFPAIdoNIj82kssbdI",
+	"RWI7CJcZN2MuCE3tL7gXbYvMnXNObqzg8reEcsI0ivm80qHpDNPi0wup+QUaxy1oGsOCZnJVzHwXjEWA",
+	"0enFMZb6CwmeHqbOyafxPI3DepUIXR1mzNwvVZ4hq4tUuIZqOoT+A1b88J1CB2RX51LcrSY8ppE/L5im",
+	"Di04rb6EHXDI9wDQUpW97jja6gT25qxYODe1ROHJnH1Iczbwr+9pFkoR2alcPG03YOYChR+QrZviqP6n",
+	"Yz0PYO7eL3l21OXGGxnbUe9JbT2prTtXW61CdOeO60GEA+/jITQd7u45yLZwEHnfF1FsGlNAdU8LKCfn",
+	"5Nopd39ILvSid0qKkJUkETvnUGnacPZF7+1a8uplGjyhQwM5xtSqLXEsZyyCBuyUoDxa8LwUNU7wwzAR",
+	"VqXWlfBGPN0b+mCaBqSQijNhUpMrjSkgPwpa4KIq4ZExFaMEPCKtMW39ta77uVH8ipO4OImLhxQXh5hA",
+	"ssprkcGbrJAaf9VTFB/RaIJW1EFk6xkvuXP1IZSbJangq22dseqCJz3Pffo/BO59+ZyUXNwC4Owd1ZLv",
+	"AYXf/2mfddXcOUd+Wt7LUjkjVdGzX19iwJpvKTAeNmOwGlb6afcSc7rWo8M3cmelKStlhl15s3IeJ8Gy",
+	"J8Hi9+YkWfYnWawan3pwuch6M63wcNSVNDxiwvDhfI/Cxhsmcgh1kU4YzMAZr9MkgAFDJzqkZjqf+MKt",
+	"OQtEc7AWTN4Jb6CTKRfOBb8Y7T8nr8WiWZT7iI/f5z8DFtOijHSR5GLcviRYj3c7CytYJ36fBavLI/jL",
+	"WfSZOUcJ8IHvtBOwUrAefhbf64GHAUHHf94dEm5leH2B6o/WUcnUzRLb12NKrz3NfS3GWeN1pyfZezLq",
+	"DkH0foS+YZKEdLKlnI0ZvdtnFes1+N8GjItR2usbTCrPycf0zl6zZ84JtlJ5NaaaMBExEDer3IMrzbTA",
+	"/4YDAtyTiHBMNdvQfoMV/krst7Qt0Ml+2639Zk/yyq5MX7+UidnQnETM3kSM6wYAZk1q5Pk92VzeQMjk",
+	"TCaH6EWsJUPqOBPT4mAhDcuSmlytsH11H4rn+sFiDlMhm7corVzbFOjmXl/6wHrDoXyXmCNDc7iht3Z/",
+	"ZGoTS0FjMpZ6yg0k36W1rRMW8ZDGPQaGpgjnawqoD3aV7AKdwlLV0icnNI9f+sjEhHLCenWPmr9/xZG7",
+	"X6Rh3r7dsOQk2vZoPTERZTJNwr77zsz20PBwS6MqqxfYk4T74DMtwKVIha8xLIS4nBvS3lisRcJECO0r",
+	"tRcdknanYylvWUSSKeK07Nou28L8whkflf21TpFJ0JqO5xo40ZRySAByLO0twATMqHEY55SEY8rVmpLx",
+	"Bo/ySS6ePHsn2fSAZheS3XZSKFHijM7oPmNob10ppiZ2NCwidjwkEZox0fXSyFWhcKUNNn9EiymV0Ig6",
+	"WqhrAcPKVW7SHGiTFSGMRlBmC8DMcUSoJn0sG8Ex9OwY+tUia/tkkqL9h1im6fDTIBnYgqkhSHUxzwTk",
+	"qvYlOWVZJpsZhHYNgFqu7ck4LoPwNyjvtYqAnIkr3N3MutYy5NAnFDQ4wnXeQpSJ0TxivQkVgJiwphRM",
+	"lID1OsnBb9M+XP/kLRmMiyfwfmmcY1cnibw3iWxpP5NFfjM2F8t7bgX32hCISOk8+ISIACohAyjI3ZJP",
+	"PLkqy2mRQ7uh2kCuSlWqfv2WciUyy77gqCy48j5yrkk2EXw0NkSP+dAcTGu5kzF2cMYYMIpD4fsBDKe3",
+	"i4P9tQgK1wUPjYgJjcCrxpQC7Ms1BcZMqlus0K7EBKBooCCyopdPFQgBgd+hMJbhrfZ5ih/fvfeN/FOb",
+	"RRA5E0yR76HKs6+4vu3F7I7F/82ez74rAIewIGLkfBZ2GD8EDosgXU5r0mim9cSuckCmMRU6cL7Fs2SK",
+	"vc4Uu+NsBgMayzhyaZRUMRIl7IrQ6VRJQKE0fr7OnHLVWUi4Vykijv4scjOhQs8Yeg75hAFuTqLRFcm+",
+	"TC33RHszN6cpVUYwpcmYgteSi6u0OSQIP6uUkc7zK9eJ0D4exnwygK6pTBl9RSzbZNFnsdAIEPoE4YQB",
+	"v5FqBqattVvtzmNnNkbDMW4TDkglQp+Tdwir6dyx2I/nO02UJTgNHwSvrBXJUZfQpW+7mnzsQuh7EH5u",
+	"3ciIzj+3PKDREjxdQxCcn/xpPvUhvLcPYR3czf6EC9bvet+HZwLZ0ajZYnAwB+yyK9K3x6LfddQnokKL",
+	"Szy67uzNsQWLpbk+npF+ULZCXXgFF8Qe94pFmVmyK10V19rQjsrqCfCdNfv5Mc2goZ8OiGZ2/yFZGyBP",
+	"JlSDAuGUn3+1MkZlT2hMwY3OvkxjUHgAxqJmW0Bu2EQX8FWzzipBCzhkz3NIqxstfThoIYfsQQGm5Yk9",
+	"ZBn2bscNwa+B/A5WdiATYW9Lf/KY7HkcaOia3hvFVGv/xuUFDVoT+uU1zqFzkV6mSlEMqZs5YDsPpZpU",
+	"gZX4pmjyjqkoYYHl5F78MBEVGcx3gIkJx9XetgqV0wPLljSAxC85MG1jeRroNwiHuta5wcOeArpyWMdS",
+	"INdULq6BpEo16+Ue3HPzQoAM9y0Xu/UaSrsHRDIZMGV1tL/98+wl3HL5JKXU2j1pLpbxzztn7acF2PV1",
+	"xubwzwtUlcM2d50n1wU1h1fnti3V1IGfoqqPh7ObO4rrNOehndZ2gCdewD403IlXU+9vkRg5N0O2QA/U",
+	"J3FMxYhVo51fa9KvUsLds/0ARg0Czd2WikPfRFpZtc0JV7CEmLFr8x3oBCTiioVGqjm4+YdU2X/MmH0W",
+	"qSbnHnAyekLngHuV07+8vmHcglppe0UuO23Sxys9p9L2U8Fv0vaUksg4qtLO3uKnX7qV2lxHW1BScse5",
+	"nykTcexCKFeEDjQTppvVjck4YtoQXPd0+LdsWgWn7YglTyYT+uU3JkZm3Op22u12HW1KyFm/S4R0H9YB",
+	"otjDeHHRHRAaD8dWh0cJTSpxxqHIq1RSWUu2tjhyo8nUGc+46qg0xT4OwPlq6jQpwyzVa3LL+7S9Un94",
+	"0t5Mf8C52ifrzNNrPec0tIY1tn2uM034wL1z7LS3nWSDQNwFKfkklZLnnYvHl0+e/nND+Quv//OvoDWS",
+	"Irdk9hXPO0+a7A7SvsyAynNvOneeqLy/6bFdtzHVvYlU2aAKArL1f1+MkjcfLx+//el18u6nV53f/nj1",
+	"+O0f4cWbn65nb366ru+BQs730LLTcfwzR+alIvRn5DTAiQrcgMzGMk7FTE6aei4O8tRfLsJQOoW0Wia+",
+	"umNqDs4E/zUvnbgAwYJ+lcDbjyu8BFfksa9E9Q1LcCLReaksepkObkkMlbAKuDPr/UBVOmA7WnRtBU5m",
+	"ByR0Dcb+9//4n1WYhHLKwyppUsLuGiRuuyu61b0s9kIvWBmGG+ArL6mVBVzfkvQKjDtVcFMqar2gnbB9",
+	"OWDPnkUXW6qYfmeqyOQ6jonfuZyr9iUuxdlvKWTQaretuz+9/a9gLQTZfwDdrL4X7mncM5ySVbUuDGQs",
+	"I5auU0q02Y+/L5Hpoz/tP9UgfTcFddPeGyB3KFaBe/y+HF3bv8H9U59GRywl0fUVRTpgsW5AIlp65gy/",
+	"OaCaQ7CEKSgEt0IQw1QueAc/xfbTkF2V/ZYKtaniE6YkDGzIv/iQWtaBw7ldemn7Gk+J1+4Kya5UUeKT",
+	"TngxbNMX7PHgsrU20VXh1rl9ONFbBVBeSm1VxLa2gem++tYejdTIjLm4BToVt9V0+j4ZxDzEpGt7p3e6",
+	"gw//HGjQO3Ht6i6ZmGOqr4Ci0RyEV+SNQayahUjGhN6y5fbY1BgajidWBFIxJxOwwawB6UP1kKudj4uk",
+	"iXG5R2cUA/ouo9to4giXRCxmBlEenvqkNyuSs0EaZETLbAUtquv0K79xsX5/xA+WZ9UKAQzXuPWtFCwP",
+	"u1ebcU2jof2ppGXPgAtUoJfswBZNIi4f/f/Wf5BP6IjhgymnxJZ/c7Ng59z/ulJe46dZYDfXYHWdfUid",
+	"LItKwYzOdckYlifgGddPXE+l5h6TsPR9/ew89jHdklAQZfd8Y7248UX76SFu79YbmRElbFvanq9ckCCp",
+	"lMSfeTjGV0GQfuXK23FcdhZX07Av5tE0plwUp1VnEqk2oxM3jCbMs4IIeTdlDpLHMduY0UgT6MPlZUnG",
+	"sSo8mPY3bRSjkyqPZolQp9oUjBn79e80+fuH37zdMqVmnJktMXLLYkZQhRVzUeYS83JswlZqmamzkoau",
+	"jQ3ICBRTXBEjb5kgFIqHvNkFfhsXS/4ZLcTr969JGHPAU7Xyw84iKFa+2hfrUE6ZLlVB37CtoaXZhHKr",
+	"EVKuNf3v9lVcnfvrtaMOnXYWdUg0hK5y2KhD+/eETQZM6TGf4n47F41TUq//tqHbxj3iTgD6vUnEiFFU",
+	"aG7I9YhG7N+5IAWopNZIYMoeVVxd+B1d2qhG2fHm/pfLc3Ffuv6v/6U1JW9kojW1RxAtj14uFuJ/Sj/x",
+	"e9CSgvUMn+C8tT+h+T2vPftO0U9UV5V+wyoFGxzrQ8kw8uu/oNB+GktCJ+T1/5HjPh/5SJxx4dTYUvxl",
+	"q6cCNfljeX5f/mUOmYuSIWdxRCB0DNDMSVyivKH77g3bP55xjvboGoVub1jDmMTbnMhDzHorcoIcAiAG",
+	"aqRgLtDlBEPpGXUyBt76SLE7eYsVsuUFrD+/JM/a7Rfn5JWI0E7STFuaz+wixYaK6bETOwMWSzGy8vmc",
+	"XGduSLzItfNZsohctNvESIlOy34idDKdSmWgxeYtEz0rHPvem4lpsfiWK5JohtFCmIO2U5OJ6Z+XoC7Y",
+	"6d3Yp1p1z/aXs9lsdmZ1urNExUxYThktHHAYR6vbmmnVQzdmNubemAvs6ALLgrOpTwQf2J3rquScJGuQ",
+	"w1KGubP27mjMEc1JSGK3hwFVXuJTq4/lu+vEjF9B9mTTmt3foIvT4vmh4W3ZubUa3CihKmI5la7UsY4n",
+	"223RqoP99Nnli3PSRx2oFyoGuHs01i50i4Xoc23YRAcu7DhV8g7M+Ilm8R2zNhX55ebmPfmRah5Cw8F5",
+	"+koe9S3T/yz8D5qFipm+r6EeyGh+RfogoLGHpPj/2Lu6JbdxY/0qKN1sUuHIM+Px7lpzNbv2Zp3EP7En",
+	"x6mTcYkQCUmoIQGGAEdWUlt13uE8xbk6D5E3OU9yCt0ACEqk/udvM1e7Hkkkfrob3Y3u76NlKWfemZsT",
+	"oytkUlIBqFtxQ6hwmErT8XiA9YqNpbwSZm2U5bN0N+K2FnNkXE5lLxW+6j65cKWcRrnYgrJHZMQSaj6p",
+	"C9mInknz5VIhbqSecjbuXwmQFQW1o1jPKcfErfYAlZ0LkMihVcg4qv8EUw3/gIsTNS0EfAstRHQl4kqY",
+	"LZcl/wdLh7jU8Tk5Oz6pH2P/2k3HeHgj4YVgI3/q1LiwDTEB+6KsfalnbEa8JLE960lCTAKVswNfiru5",
+	"7YE12N7sHOQUxvXvcA29Dd3BZJ0hSeMGP/kRlvWWbB0z8au2QraPdQt89XVXh00Uo8YV4rYVxa23hO8b",
+	"Y3lURcUmjLrlkmKbCDuy/w26bKLeUfCvL1tRzJuvYrtxvfa97tKKzasiG0EgfLNrHDTR5uSG6qZsTrhw",
+	"fxCQXWxnvDffuCuSOfs2q0jgCoMSvnv9sb3dqVHHsUW1IwTBLvYvJVeKCk3Sb15DHqNOBIqJbO/0WXrx",
+	"oRjGQ9W864qKhonqvoaVC9bDGcWmVYGgugM+LoAMMJvgGam3j51RJt43der+mJkXRdZlycwTaKKX82Qb",
+	"yuBO4nNoPuTtR9Aan6fp46a4bWpJa1x/kabQCNYUyy49aXMQ9ucVbMv7LujJvh2vvwZjHR1IrI23u7Df",
+	"DyL1tN6m41X/xtK6tXldyW+3jCGzeCCs6XYnMcphTKDGkZRM8xJ8v65E636HxaFTrv4eJUkqxrPFE2JH",
+	"v+EesrFr7f4DzMtuYMptinZra26j+WdQ1MGlOLLS0h36fXRxvy1CcSQoXE/Tks3sHaEtwjxIGPjKju2j",
+	"G9qjigTrE+aW48H9A8BEijEvcyz5gdgLOo5XxF3+F3cTeu0VsiyI0V1HLct5s84+Kr1wSEMxFlXXLCVa",
+	"2vqrQLU/4JOXlbp+Vfd1v1FhKJe2oLhL9/MgAloiW6pvoocyMts53yfvJJnJMiV0ZA69mkpoAEVpRtx9",
+	"/8YhDIKdsLdEj8sgHK21CLGDDIlJUWlFHPYwd/B5d2A0Gh5q1Dtq/MuNz3zg/39jM+PFEu8puCKu57er",
+	"H7hSm+eZ3NNdGe/K7nGuSDCXttcHH287AP/T7oSbUSU8Ro1dIymjacYF4kUUVClLkuL71ODOqMsY1z2X",
+	"K0xx15YgJQv5TSwrDY3mcdCwh7Ujv/VD8apPfhPbvvT4tx2jwqZIdEZaerrt2+oG9zY5OmTqzpicjKUT",
+	"NlxoSX5+dPwcuDccotEu5Tp4c2IRlPDWZgUAUkD0US/TIFyUMWPpiCbXwxlc0bkwdtNLHwhJXRP3x6Pv",
+	"fnr+x5d//utbY1VLPsGKPAu7sLK6qFnG1Iihf4m84Ln+LS/4gx6i03iERjivpoxmejoUlS65YzM3R1Dr",
+	"+rjNsKB7wQP6xsesMstr/SVAVFL4yk7ko+CxPsQ+3S8funAkPUznYvF8/0bVtrjVn+hKjV7WF722ul2Z",
+	"cHg2ZXCnXZsMYrRNheSCUCSg++Sy/k7KEp4yhagQ58teiGIWog6OiT6Jg1To0R/ZPDaDcBEk+c3Z8fFv",
+	"+yHeuHMzXINY2DaNpIxC1gsRlMRvmNxV1Si33BKIy7Gy9PMtvJGSkhWMaqLomJ1DoX4l+N8rRjT7qsPe",
+	"196L8Qn7jr44dfYVY83awC6sxsYVoi9eRL2cC98C22F2d00xt9U/YlAI3qjxdNz42vjnTyxEGgN8h0Hv",
+	"YlIy9H9HzpvEfwbCJsfOYv3isN6AU5GXejpMEbnh5OXL7yHVZl5QfzIsSpZw28QzZ9Ss75jmPJu72stX",
+	"nGaZ9Gz5rk4y58KcLQGe3Fr7p6bM+Lto9mqrRpNE5rlMrT3b1fTcTzp9YRBttu9n5zQ85qz6WkMLK+Bp",
+	"TIFywornVhHb6sT6DwhOjb3wVCTMxo0sy8CY2ZdT89jIuGlxgVhA8TmhY83KGS1tBc64lP9ggsRWCuI+",
+	"eY2VPjTlYmIsK7MQgLaoKOUqyaSqSkbAjSqbbLj9oHfJzQbuk8FzReMqzYhtyZ0njhgQKRC5jWYRKX2Z",
+	"WoS9SvOIjCnPqtLWGimZA5CZwgkRs6EY37deKSzK5/63Ck9+5B34kQhgNViF6Wkf+cfv/nx69PblX19t",
+	"ZYofqCsaHc7qXk7r5MtDyWdvYEShrbMBdbZgOQ+CIxQiCLWb4GdoY7cHcl4Jzvy+YELZPnGwOH1ykSlJ",
+	"AquiIg88bokPhNRAfhCAL3NRExoZX2n9PdSSbcT5dTuvDxN4mRaF5ELny6p6tgt7qZs+tjnaTrZbu4La",
+	"QGsf4i3UWq3F1Vujt7+sUzevAQfWuU9aFqoGx3VeS/DC3F5YHVK5/MPvTcOevJynbNnDdlEeqbHzqrGf",
+	"xbOBy6HN3WcssmLE6YTv0Ejp3PZeII2J8S3cVTTGZNCeUQdYkJfbxzAG7H/4dglcUC1lknYtHps7krKM",
+	"37Byif3gRWCTgJCSCUTSPyfaWDlA2jCv4aJiilBNpjJn2/stPzoZuuNiml+rcrv13FezoTjiyNXWHFjD",
+	"L6AgYAxoMLYobWUtzrlHiHEDIq7Yp08+QjYaMj7aY9BZmCgPMAU31Ygc5SsS2pQYpu2EwpVdHKbgeR9v",
+	"xherLJxx3zZci3YHwF/qbuNLeGiq5Rd+v3WMslC+0h3rw8eEhnp39/oDKx1gG1nsICDwQ/ygHRQqZUnG",
+	"xa2clNQS9TXOwMMGA3b0j+1ss8xoP1VZRiqheUYuipI3aNmFHCa0oAnUOmx7dr2ym/p0dB1E9exy7ndy",
+	"5UwpugpO+wemZ8weOvbyzbmX4dWtI4vREtBuvD4tVYBtUO311o3pqfpz3+rPA9IRgDnpfWYkocL7F+6q",
+	"X5DLiqmUzvsrwvqT4607LV7A5TBPg3bkPVFPnRmwQvZwyzecZhI5vrMEedfB+SGjXEC9wjl4jUATRUYO",
+	"wzgNrhpB87va4poKfq+NcRvL866SdT+38wuDaBPtzyXXGpvg71SyzXtZs45jhwNLSH3kg/DbyqTcuoc4",
+	"pjx7bO6hdwJRSYYpT4dC6iE10pRuryfvpH7lN/LJJzxMOJZJFXqEXhSDNOAOSheAOx1O22xpS5ignFJF",
+	"RmxSicNqGw5/uTDkcandzxKoDlmmGPiX22vcR9zGJ107iK5d0mtGMN9e65u/w58GNXDbqpvStDx4IcLY",
+	"oZ8VGtu+ZpRDGjBs2DmczsEcnq5Cn65Cn65Cfz0m7wc2sbWhu/sSxuw4IuQD2rdD2i43xCfz9WS+nszX",
+	"r8d8fbAk4s4JqqvW0ag5j2iBX2TJsplt4ErzRD1LqtGK5PlnS6pORgzvUIEu0u4IS0lKNY0cSk6j4L4o",
+	"5ZhnLGRZRKD2KuVMJFAa+rwR3SHrSDsHFwzyUJ35m3PdVCP2pw6um4ssI7h2BxYCszcroMISuxQeN9Fv",
+	"Zff2Pvun+U93j8YrnjNhdlT5rYS7eMdKE5GcUbOrKnJ7b/6kpzKVmZzMa0jVLQXgbPlyZcTaKZ6q0f4I",
+	"+5559W/1XSFc+thJ9ZdQ5zxx04QrXXp8ttQvmGdKA5v21dph216Nf3AUwFqXfFRB87hF4Df7d9yLeuYI",
+	"MEfTyx4cnhmjyse1X8y3cfHDdy2OiIvUTBxYCD++/v3w3evPxrwKrn2+q4fP8rtm7Al8oBwXdi6Fnhr/",
+	"w/KKetRdfBsrsYbC7iwsuN1Ms0nmiHG04iwf0XIihymdq97g+TEQVA7DZTuDjr5hwrKsN3hR/2OYcyHN",
+	"0pwcB38smdIlT+B4NR8sLFLNf+VmVI94N3AqkLcudH747K603vFGVSOgJmdjLvgCYE7DBmzNH1WN2I9G",
+	"qHx7QYf5eGZ5OVewcUBTF1z3mF8gRzGaBW9gqCsFOicMkVnB0/XfsAjKUpt4HigG1LXyfbdQBu0MyJW4",
+	"Ep80HY+hBQyvP0oGCCFjPjEa02R2VwuiPZVZSuJ65ePIs0oCknQN2kyz7BxndyXckUXFfCTTOaA7Z2ys",
+	"iax0n3xCjGzzo1ohkITZnu4KR2ub2TQdZUjvy8AWAna19d4QMDuhGRMpLcmc0TIyZlWzBDIg0EwHFSFZ",
+	"Zm12TssJF2oAGR2srgEUBMUylmjlYRLyyCKZKPwcIMKsVYquhBkuomjLWeO2146sTy6csTDTQV3EAQGn",
+	"Pmq/o9yPCCV/r2ipWQkLQWEqtrUuy66EHbt5IKBl98nPPE2ZsAI1pTeMCEniG5pVLPaHDTqTJFZVYfZd",
+	"sTTuk7c4CcxjCQlbZEM+O3icHgxhShGdW0gNJx1LQahi497F5vlzI7CAE2/5sb1kpfKcxG/GR++kYBiG",
+	"xbbPXJHnx2d9guDfA19C4I64WhfqPcCNlikDPrXn8P1QZ0TqvwrzcmP2S28vpZxqnHedrQBXA8pwfiXO",
+	"Tk9JrKUc5lTMA+McRyQWUg+lYMOClVymsW/wgRtGLlPLdWQ2yIOgW1GG37qRxZZaGzZ5WTBifNrQjMKs",
+	"MuK455hWp4JoJmCnVBtauXULXmFT84LVA86f13mh5/9hpMZFZS3ubSlnKAWjEmD3U7NYo/k5oZrkEjQI",
+	"jADIZ9SQZDO0Ponhk9aiiXPCzBCQRs/YNOSKXs8FHRyV6wihn6/mg/5+gQ4avIK/V8x+bM/PNTTY6CbB",
+	"PM/JH6ioaDn3XFBUaVSnlgXoqA0xdqi3MRmKeW0bHsyfqBtURDjWuaSWzZBqBhBVmw4IOLT2HE7AFY6m",
+	"hrNNt9vF62v3ejvq7532OpwGnpvn9jw0R8WmE3LX4y3z8SRxVcXT3soZhWTn+07JOQFQ58kV+QBISAtz",
+	"a8VVAp+7A5vi7HgdNMVqOUlrLwVocDFm2GSJ8ZtryOLXrO6B5QXanv18YGiMQA80QJnYk2jD+dV91Otm",
+	"eXp8t9P02r3DrAScXzRbxOlqp/pfOa/Tw+v7kjgWsqiyGgh/B0uw8IS1kz67i82ME3VT+2sx8D6aP0F6",
+	"K5VMkRhbRAfEf9Z1lKE1ayt0hBRE1EvUzUaIc/UwjFjFi8mMuAtVx7YCdxioF8e3zBLfRKmG4xiTuWcW",
+	"GgcgDoAjDz2xs5NTM/lNf/myF+aNva/v0hl0VR4CQvXlbAkGX84nRB8UTibjloQj0NL988RiNDy81EcB",
+	"LM6OBaVlS9ztwon9rpoGGfcXR8enR8cnl8en9UUHgAoNzLThumqj3wQ5lq2SLOC9m5844W/yBdu5ROjl",
+	"KfY1AiGKUCCuxLvXHyO7XdFJdHZyGjX/9jKKapG5Eqs5YduSPTbeeyhXBGvyRPVobz835FOOanVSyKWR",
+	"Sex/EWPewpjOKqMex4wnU3v45BCQmUFVmqVEyNlW9wVv6qEd0NBB4rVOrrrRebz+DluDk3SyTFKzfCLR",
+	"tlQXkq/YehD+knBhI20jeV8zs0l0PIbMz++4SH/XSHBmdMQQOhe4+FwSVLAZAGYG3xyX/nMBbXPVDcsy",
+	"wBMgTNgR/Ot/8FpjOX3stbz3gp4kx+lLdjr6brx5IZffmFXXKoFg3e3dCg/FZsMLlqb1XaEHU660xKjZ",
+	"mnAVEfZVh0mekt1wmxoSbGYiWJCMcyKkU+06xYgl3zZDiSm08G6lA7q4o3ElnMUaVMA3n96T5yfffnt0",
+	"QmhWTOnR897mQe3K48B+v8U1+jFMgna8zn7UcIJ4bjyxU6CYzrnAf568DFwiLjQDEsgNSh1se86XO7+I",
+	"DLanS3EugdAMZKYhknerQTNXPeidhhVHUTsbZVM3UmV8YdALm/6HNCPAtAkWZsoxBTW2iJlOEwYwJHaD",
+	"8J9pxfrkXZjjvxImlImgKNWcMH0gY/UX2u4+IVhSbGF2zcVTqlwPCVbvxE6Hh1OWYeLUsnCwGQ5XXYkR",
+	"UzzFdKrMUkCtJzNZZSng4pnJKS4mmWvnUAP/VZw9ZqaxxRGSpcEwEE+0mYS9EnbQNmtvIzxYMa6IOVHt",
+	"n6z3ahlScY5hjn8h0dyWlrVbH+z2fbbJdEYGi+w67ad34ArvoKzbtNAcsF65HkCbpXgX9MWnFdxkHhRe",
+	"c/XbPwSGIfCo7x8uEy2bFd7lwhv4M6GogLu5B6uBMj8DjK9IyVTOCF+wok0PoJ2sCnQWa5rw5MebVa+q",
+	"rViTwWbtXbe3n6ZtWsOX1CUV4BztEuA6czZsxPdhELuv5ncd0UX4lTsNDeFo5oqgMwiX9EVj9w8SMYYw",
+	"hcCI3Cnv75tX8/UFI1YKkWvGCo+lPR6fuxNqNpWZ524FSYc2ZJBsWaqDsHb8RSF1wROL622xuL7+ShPt",
+	"iFxpmpZMdXFFIJ9XJzT42aY3LgtcrSmDP1AspdiLrrX9fTZTbrk7NiCpbdDO8iZP0Zo7s9tjjN2AdNAT",
+	"rnGl6DIh51TmbLhDofaG3z05hgSImFR0glfL5t8yuTaulr2XcInyf/2vUpS8lZVS1Kw7GpFhKTOorvsS",
+	"9aRgQ81zRINX/gGLW7MxyaLiE6GGXAxNSIE1vkrNZAncIXfJgmtM2l1jBcAB0B0sgoIEBw9a3S8Nvu+e",
+	"N+y91RQPCWbXaGZsnzF8SJXAJ1N9ToAynlBiNhr6KxwSCAR68TNb+RT3CXRQx9rEHyUt50O3XXHYXQ+b",
+	"SrgwwWOCcCJ5hagHgiRTKRWzCRk5E+cuaRlh1Zn5MVYklbKaTIEHr9IQD3KlKoSvC9gbrXEkXF2JRUpf",
+	"GJMdIdBbSElmjF4bI2c+M6rnpsoRlhdYTdectW1RHRoCs0X3Gs6tsTWLdqBD8Zf3F+7Tb5ggaTknJTda",
+	"19tKt+4HLQH249dICYymo5sK2BYrQqpkSzMSeqebkwLPSSpBgcDtXKtBbcGWVZ6DcgQ/Hc8P5niO9tTZ",
+	"N/qhXDJ2n9u2GH135Ts01zHWyqKrPZtKrBWGU1/VQAPmXBy4KxJ/nHrsH9v9YMf7TRBMRvBMmimJLsSV",
+	"iBtCGZP/+6//dlXGmBrNFctumOqTS3rNxYTQGZ0T6uNV8EAgrQ25bHmN6PrQZVWWc8L1Bsd/2A7qyf1z",
+	"KlIKN0y6pFzYxG3OleJi0tE42nLOo9Dvds4fmsm5zS6QN0rJaiyr3pau7z0QOHeezg+w93DFgesImw95",
+	"5j6rw+8D91G/NspFs4wopuAuFSuCQV9JaQ5DQUaVxrsYsB4BduzG5gRLFuxtk2LZOOBcx71NMqngUujk",
+	"FLSvDWXTLcF+6nYvPdrohdjz98kNuVs3xPVIn5zu3iP9azFOCBglXAZgL6NU3pZR2sKyLBkSWdhDv8OM",
+	"lI/fjDwFMw/Lijz/d7Mi7wu4fK3TiBPaAL7axZQopo/q9NLt+jjgjWR8rBWhxAgkstbafCUkJxfzknXi",
+	"0AKfA623kaEjLvb2hdBarUlTdho0xfQHt3KPBOXuwClFN/2PZi2e4padlPoT04QSvzFeBA+g11rq4sA6",
+	"/ZNRNpkzyCUYfcuk0iRlgCuJxaGJhI55OC76ZMkIHCyAwTYg12TMBakUW+2BKKYv319+eHI+npyPpxBm",
+	"WzsFOJxSsCOzH075ZtDatrudcklAtfJ2g2KtmDmgzW/PD1E8c+nf/KgKaI4co1c6lOK2GRCCV0HxTPjv",
+	"L5u3EBtfyq52V197/XFr/cy3t9wcGMwrMKtnvc0M7qaW0VhRP1ME9RvK8TCRIq2SDpy5pZcZBRhuY4tv",
+	"aMbTIVRh41O/g6c+P2DVhtOlB1a5AXcXTs2xlvDur4Ravai3S7cgCsOfESOwXxaPxBeDKLzZgbp56z1J",
+	"wb5RWLqBoJxhHGPkSLm74DHXXUwRl7Xi3V+1xCr9W6kvnaK9teTeT12EX/1/s9qIjyyBiD48Fg7gQzz7",
+	"p/vf4ab1EnVdemstRKAe+zLlPR0x0QG04hFVH+wg27ucMVFbnaG/Wy9B05zXVVA9XXa6sIi3afW2LOpd",
+	"U/iwdFS1lAa0nVodgTzK8O5H16ELAJbE/9ujk9Oj5ye9HRyoe7j/X3kKPbJrNlmWLNF7nSzmAwec3np+",
+	"XCgSmy/anpBn//TJlF/8j+MIYSVplrXCOrqCvJzOEWjRCDsXCGdoK308Fi0WBcBptW3fSEvpjBmebS79",
+	"7Kb6qEJgRFu/5djXQrpHvSP7fxtB4+RcsHjg+ovNq13eAjcTmt9c86/vh8f9pSJ1NVojhLo8J7FmNI8H",
+	"Fk5RpCBPHqoYe43xXmSOFZ9SnJMYBS6O2lZoAI/ggtxwNutYlNlUKta6KmZ+UJhMcw9rv3kmAAeuGLnm",
+	"IlURUczsv8batkTmOUUgOmtY/9ajSjGlbINekVHIOmyC5gSdd60QTm4mVCk+cb1/0KE3dEaoF7W8OOqN",
+	"ZZbJ2RCAvqYyS4cls2tIi6KUNzQLWI1hZQF6f9igFFTX5j9VCefuyfe9qDcqGb0eTjKqlHvil9XQUqcL",
+	"0FIbYme5zjqLsR+RtGLO1DCRNkFov1EkpXMQV/M1IKzvUiFNdbu0ODT/CLRJyxRxsIpE5mZW28gNCrvr",
+	"Uio5rGPbaMxHw4zdsGwFiI45AgIAbPPwYfDDg/J5MsHGPOG0nG/qUo9OjG6ZMW34g8T/wDM0XPz+P49+",
+	"hK+cvdiNgGKB0+KkSbK9cUQCY3PY4qFWlUzJqoQ+XDP04C9bTTvYtkFvyifGvw3uD1A4B4EobhPc0JM9",
+	"WVDdAXvXiTHnhqyBwECsCThY7AJB2xGeMei0W+clcKMuqbpWHWyoOKTyph2S5dLoLn5sNqI0W/YMVtg+",
+	"e/EHPwM9R2TOfTwfc6apUa0++cFjU+QDaI3SJU8AE/iZLJigBe/PaZ41/gDwdOYPqUxU3K+NBmLVtBjO",
+	"z1MJ56py4MzWcRyQv7yLAujsiLz7/fuIJPyGZ0TJhDM9j0hRQr0TUSzRsowI0oyYGCciyDxCxjThGdec",
+	"qWA474PbLdUyqguSc+wVw90ZgJOj54XM5ATwHjM+ZiSZJxmLSE4FnSB0EtzPVlnjZT/aDW4JJLHsu76p",
+	"9VexyPqDAD9RHd25upTI3/VGCxdG4ZpjCUebq2deNnAPU1GdI/UMDt5pCrrkgmejp99ymoQDR9fJOODG",
+	"Nxs44HNCJ0wksIr1/pIaKyF4zcWHNwR5elRHHI63ZPCiMWdZqoim18xSkSAclpnCazHJuJpG5KeSiWQa",
+	"kYuSjngCs/1UGFmYOvAx4we6XrmcXnsczDzcUk+JsSI9kA0ssn1i66ZFav9g9JmLiXkwVubQzDKoKEYz",
+	"INszY5hSLvrkjfb4lBjc2HnaroWICGbh9XlJABSvsYLGgLTqHdX1I7ggskxZOUDpG4+Bjx1rDlREcg4Y",
+	"5jADlZTM9ypcM1YEzQ4mMiiZ0H3yJsVvWyBRkc3D1bP0G216ZxceGQN4zgagaUegaaSYIiLQbCqt0pno",
+	"AzfOKKjSVKS0TG3jhlniopQJSwEuY1EjUVHbRuFPUZwEh4YLQIA3uzQgf/j0/h35BCdQRDI6l5UmU+6+",
+	"rtlXDUKnzMbQjLi7+po1haVYl+VpBqa8UFD1cV4LH01TH1wFg/9JlnmX2BVMFllI00ECaQ4EHBtQC5bw",
+	"MTe6OSeCIaeHfckP3qnirUsEhAxlCe21uET4YJAifDwtjV1mAqzyjTTnyxjw0knJVFLZ4TiuKIydfGcK",
+	"hfAsGNBHlrDComUskXrjrFEq5mTUWAA944j+JHFY+I2oRqhCSok08rU1ZWqle8QSmsONfDCQVxW6paxr",
+	"D4CwDC7A4BV2S+ikZACbFJGSjYH/FGRFymug3uyTP3Fhi20AlgCUmqZpY1t+NP5JuzE0O6JLemMMHhYB",
+	"mr3RcsKMSQ6eAeyrJrzqfAoIewIjAQqPKc/SCCkjZlPkjcA/EvA2bIgZedCaMS3NUBJsPWooPs/Skoku",
+	"e+TLnqbUDJ2k0oRPsykL5R+9o+UnfAxRExNapsB+AaiTsJsZo6kKwRh8R7SWhLoSSVTgLFMuUwCAYFTM",
+	"sTUkmIt5Q5swTqWWk5IWUxN/J9Qc0SYQphroImohw+MWjgCUEIwQIQ4bEKVLRnOzqkwk5bzwC2xcLUCq",
+	"yGynmVS16Dv29zHPQpm90Jom07xDcsKFs8wgFJ5gkyJumaC1dQAdZkVh9lbRubJuLlCCZFUuFMkZFRGh",
+	"WO1YCVBkZQ8+8L8jMAE0g0+dpipLV650MO43eSHL1jG/BeufutXCww9CEePNMGq8Jpc0UBEpMtgHIbXd",
+	"Akw1HFWF6pMLUkPrwgNRrJkwwgd+H6M5AgpENYocygVeHgPMQEM2VKt5+KDmyVQa75VmRFWFmd2grt0F",
+	"n8VKgxSQOsB3AkYqzXnG7fDhLwiyHpECnnrE0gqj5UU7n8gcZNw62Gefw6G+/fnDp09d+lgfReoa3CD0",
+	"S8PaMLXwMqquzRe5Pg8sLJKBGZM3MsbdGJGGaXcsdy18Eza5p2o6HedFNkYxCOqZPWteZDN+CHNmNix4",
+	"q+PCWzd1K/UcPfFrbtxlpSVwoGVS25dQZ/a1ywE1bTjRsk/+XFGhIRQBM28OntwIAqRMGp67lsl1K/vG",
+	"BMnX0OVDURmQMf9qJLcamY9qXiDjys2mEgehrpsv8NBOv3z55f8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
