@@ -880,9 +880,10 @@ func (e DisclosedField) Valid() bool {
 
 // Defines values for DisclosureAct.
 const (
-	DisclosureActExport DisclosureAct = "export"
-	DisclosureActSend   DisclosureAct = "send"
-	DisclosureActView   DisclosureAct = "view"
+	DisclosureActExport   DisclosureAct = "export"
+	DisclosureActSend     DisclosureAct = "send"
+	DisclosureActTransfer DisclosureAct = "transfer"
+	DisclosureActView     DisclosureAct = "view"
 )
 
 // Valid indicates whether the value is a known member of the DisclosureAct enum.
@@ -891,6 +892,8 @@ func (e DisclosureAct) Valid() bool {
 	case DisclosureActExport:
 		return true
 	case DisclosureActSend:
+		return true
+	case DisclosureActTransfer:
 		return true
 	case DisclosureActView:
 		return true
@@ -1046,81 +1049,6 @@ func (e DuplicateDecisionCreateDecision) Valid() bool {
 	case DuplicateDecisionCreateDecisionMerge:
 		return true
 	case DuplicateDecisionCreateDecisionNotDuplicate:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateDecisionCreateTake.
-const (
-	DuplicateDecisionCreateTakeBirthDate           DuplicateDecisionCreateTake = "birth_date"
-	DuplicateDecisionCreateTakeCountryOfOrigin     DuplicateDecisionCreateTake = "country_of_origin"
-	DuplicateDecisionCreateTakeDocumentNumber      DuplicateDecisionCreateTake = "document_number"
-	DuplicateDecisionCreateTakeDocumentType        DuplicateDecisionCreateTake = "document_type"
-	DuplicateDecisionCreateTakeEducationLevel      DuplicateDecisionCreateTake = "education_level"
-	DuplicateDecisionCreateTakeFamilyName          DuplicateDecisionCreateTake = "family_name"
-	DuplicateDecisionCreateTakeGenderIdentity      DuplicateDecisionCreateTake = "gender_identity"
-	DuplicateDecisionCreateTakeGivenName           DuplicateDecisionCreateTake = "given_name"
-	DuplicateDecisionCreateTakeIntendedDestination DuplicateDecisionCreateTake = "intended_destination"
-	DuplicateDecisionCreateTakeInterpreterUsed     DuplicateDecisionCreateTake = "interpreter_used"
-	DuplicateDecisionCreateTakeInterviewLanguage   DuplicateDecisionCreateTake = "interview_language"
-	DuplicateDecisionCreateTakeLanguages           DuplicateDecisionCreateTake = "languages"
-	DuplicateDecisionCreateTakeMaritalStatus       DuplicateDecisionCreateTake = "marital_status"
-	DuplicateDecisionCreateTakeMigrationReasons    DuplicateDecisionCreateTake = "migration_reasons"
-	DuplicateDecisionCreateTakeMigrationStatus     DuplicateDecisionCreateTake = "migration_status"
-	DuplicateDecisionCreateTakeNationalities       DuplicateDecisionCreateTake = "nationalities"
-	DuplicateDecisionCreateTakeOtherNames          DuplicateDecisionCreateTake = "other_names"
-	DuplicateDecisionCreateTakePhone               DuplicateDecisionCreateTake = "phone"
-	DuplicateDecisionCreateTakePopulationType      DuplicateDecisionCreateTake = "population_type"
-	DuplicateDecisionCreateTakeRemarks             DuplicateDecisionCreateTake = "remarks"
-	DuplicateDecisionCreateTakeSex                 DuplicateDecisionCreateTake = "sex"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateDecisionCreateTake enum.
-func (e DuplicateDecisionCreateTake) Valid() bool {
-	switch e {
-	case DuplicateDecisionCreateTakeBirthDate:
-		return true
-	case DuplicateDecisionCreateTakeCountryOfOrigin:
-		return true
-	case DuplicateDecisionCreateTakeDocumentNumber:
-		return true
-	case DuplicateDecisionCreateTakeDocumentType:
-		return true
-	case DuplicateDecisionCreateTakeEducationLevel:
-		return true
-	case DuplicateDecisionCreateTakeFamilyName:
-		return true
-	case DuplicateDecisionCreateTakeGenderIdentity:
-		return true
-	case DuplicateDecisionCreateTakeGivenName:
-		return true
-	case DuplicateDecisionCreateTakeIntendedDestination:
-		return true
-	case DuplicateDecisionCreateTakeInterpreterUsed:
-		return true
-	case DuplicateDecisionCreateTakeInterviewLanguage:
-		return true
-	case DuplicateDecisionCreateTakeLanguages:
-		return true
-	case DuplicateDecisionCreateTakeMaritalStatus:
-		return true
-	case DuplicateDecisionCreateTakeMigrationReasons:
-		return true
-	case DuplicateDecisionCreateTakeMigrationStatus:
-		return true
-	case DuplicateDecisionCreateTakeNationalities:
-		return true
-	case DuplicateDecisionCreateTakeOtherNames:
-		return true
-	case DuplicateDecisionCreateTakePhone:
-		return true
-	case DuplicateDecisionCreateTakePopulationType:
-		return true
-	case DuplicateDecisionCreateTakeRemarks:
-		return true
-	case DuplicateDecisionCreateTakeSex:
 		return true
 	default:
 		return false
@@ -1652,6 +1580,27 @@ func (e InboxItemRevokeReason) Valid() bool {
 	}
 }
 
+// Defines values for IncomingTransferStatus.
+const (
+	IncomingTransferStatusAccepted  IncomingTransferStatus = "accepted"
+	IncomingTransferStatusRefused   IncomingTransferStatus = "refused"
+	IncomingTransferStatusRequested IncomingTransferStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the IncomingTransferStatus enum.
+func (e IncomingTransferStatus) Valid() bool {
+	switch e {
+	case IncomingTransferStatusAccepted:
+		return true
+	case IncomingTransferStatusRefused:
+		return true
+	case IncomingTransferStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MeKind.
 const (
 	MeKindClient MeKind = "client"
@@ -1691,240 +1640,6 @@ func (e MergeConflictKind) Valid() bool {
 	case MergeConflictKindSameHousehold:
 		return true
 	case MergeConflictKindTwoHouseholds:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MergeCreateTake.
-const (
-	MergeCreateTakeBirthDate           MergeCreateTake = "birth_date"
-	MergeCreateTakeCountryOfOrigin     MergeCreateTake = "country_of_origin"
-	MergeCreateTakeDocumentNumber      MergeCreateTake = "document_number"
-	MergeCreateTakeDocumentType        MergeCreateTake = "document_type"
-	MergeCreateTakeEducationLevel      MergeCreateTake = "education_level"
-	MergeCreateTakeFamilyName          MergeCreateTake = "family_name"
-	MergeCreateTakeGenderIdentity      MergeCreateTake = "gender_identity"
-	MergeCreateTakeGivenName           MergeCreateTake = "given_name"
-	MergeCreateTakeIntendedDestination MergeCreateTake = "intended_destination"
-	MergeCreateTakeInterpreterUsed     MergeCreateTake = "interpreter_used"
-	MergeCreateTakeInterviewLanguage   MergeCreateTake = "interview_language"
-	MergeCreateTakeLanguages           MergeCreateTake = "languages"
-	MergeCreateTakeMaritalStatus       MergeCreateTake = "marital_status"
-	MergeCreateTakeMigrationReasons    MergeCreateTake = "migration_reasons"
-	MergeCreateTakeMigrationStatus     MergeCreateTake = "migration_status"
-	MergeCreateTakeNationalities       MergeCreateTake = "nationalities"
-	MergeCreateTakeOtherNames          MergeCreateTake = "other_names"
-	MergeCreateTakePhone               MergeCreateTake = "phone"
-	MergeCreateTakePopulationType      MergeCreateTake = "population_type"
-	MergeCreateTakeRemarks             MergeCreateTake = "remarks"
-	MergeCreateTakeSex                 MergeCreateTake = "sex"
-)
-
-// Valid indicates whether the value is a known member of the MergeCreateTake enum.
-func (e MergeCreateTake) Valid() bool {
-	switch e {
-	case MergeCreateTakeBirthDate:
-		return true
-	case MergeCreateTakeCountryOfOrigin:
-		return true
-	case MergeCreateTakeDocumentNumber:
-		return true
-	case MergeCreateTakeDocumentType:
-		return true
-	case MergeCreateTakeEducationLevel:
-		return true
-	case MergeCreateTakeFamilyName:
-		return true
-	case MergeCreateTakeGenderIdentity:
-		return true
-	case MergeCreateTakeGivenName:
-		return true
-	case MergeCreateTakeIntendedDestination:
-		return true
-	case MergeCreateTakeInterpreterUsed:
-		return true
-	case MergeCreateTakeInterviewLanguage:
-		return true
-	case MergeCreateTakeLanguages:
-		return true
-	case MergeCreateTakeMaritalStatus:
-		return true
-	case MergeCreateTakeMigrationReasons:
-		return true
-	case MergeCreateTakeMigrationStatus:
-		return true
-	case MergeCreateTakeNationalities:
-		return true
-	case MergeCreateTakeOtherNames:
-		return true
-	case MergeCreateTakePhone:
-		return true
-	case MergeCreateTakePopulationType:
-		return true
-	case MergeCreateTakeRemarks:
-		return true
-	case MergeCreateTakeSex:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MergeRowFate.
-const (
-	MergeRowFateChanged MergeRowFate = "changed"
-	MergeRowFateMade    MergeRowFate = "made"
-	MergeRowFateMoved   MergeRowFate = "moved"
-	MergeRowFateStayed  MergeRowFate = "stayed"
-)
-
-// Valid indicates whether the value is a known member of the MergeRowFate enum.
-func (e MergeRowFate) Valid() bool {
-	switch e {
-	case MergeRowFateChanged:
-		return true
-	case MergeRowFateMade:
-		return true
-	case MergeRowFateMoved:
-		return true
-	case MergeRowFateStayed:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssParticipantRole.
-const (
-	MhpssParticipantRoleFamilyMember MhpssParticipantRole = "family_member"
-	MhpssParticipantRoleParticipant  MhpssParticipantRole = "participant"
-)
-
-// Valid indicates whether the value is a known member of the MhpssParticipantRole enum.
-func (e MhpssParticipantRole) Valid() bool {
-	switch e {
-	case MhpssParticipantRoleFamilyMember:
-		return true
-	case MhpssParticipantRoleParticipant:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionModality.
-const (
-	MhpssSessionModalityInPerson MhpssSessionModality = "in_person"
-	MhpssSessionModalityRemote   MhpssSessionModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionModality enum.
-func (e MhpssSessionModality) Valid() bool {
-	switch e {
-	case MhpssSessionModalityInPerson:
-		return true
-	case MhpssSessionModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionCreateModality.
-const (
-	MhpssSessionCreateModalityInPerson MhpssSessionCreateModality = "in_person"
-	MhpssSessionCreateModalityRemote   MhpssSessionCreateModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionCreateModality enum.
-func (e MhpssSessionCreateModality) Valid() bool {
-	switch e {
-	case MhpssSessionCreateModalityInPerson:
-		return true
-	case MhpssSessionCreateModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionCreateStatus.
-const (
-	MhpssSessionCreateStatusHeld    MhpssSessionCreateStatus = "held"
-	MhpssSessionCreateStatusPlanned MhpssSessionCreateStatus = "planned"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionCreateStatus enum.
-func (e MhpssSessionCreateStatus) Valid() bool {
-	switch e {
-	case MhpssSessionCreateStatusHeld:
-		return true
-	case MhpssSessionCreateStatusPlanned:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionKind.
-const (
-	MhpssSessionKindFamily     MhpssSessionKind = "family"
-	MhpssSessionKindGroup      MhpssSessionKind = "group"
-	MhpssSessionKindIndividual MhpssSessionKind = "individual"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionKind enum.
-func (e MhpssSessionKind) Valid() bool {
-	switch e {
-	case MhpssSessionKindFamily:
-		return true
-	case MhpssSessionKindGroup:
-		return true
-	case MhpssSessionKindIndividual:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionPatchModality.
-const (
-	MhpssSessionPatchModalityInPerson MhpssSessionPatchModality = "in_person"
-	MhpssSessionPatchModalityRemote   MhpssSessionPatchModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionPatchModality enum.
-func (e MhpssSessionPatchModality) Valid() bool {
-	switch e {
-	case MhpssSessionPatchModalityInPerson:
-		return true
-	case MhpssSessionPatchModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionStatus.
-const (
-	MhpssSessionStatusCancelled MhpssSessionStatus = "cancelled"
-	MhpssSessionStatusHeld      MhpssSessionStatus = "held"
-	MhpssSessionStatusPlanned   MhpssSessionStatus = "planned"
-	MhpssSessionStatusVoid      MhpssSessionStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionStatus enum.
-func (e MhpssSessionStatus) Valid() bool {
-	switch e {
-	case MhpssSessionStatusCancelled:
-		return true
-	case MhpssSessionStatusHeld:
-		return true
-	case MhpssSessionStatusPlanned:
-		return true
-	case MhpssSessionStatusVoid:
 		return true
 	default:
 		return false
@@ -2945,6 +2660,57 @@ func (e TokenTokenType) Valid() bool {
 	}
 }
 
+// Defines values for TransferStatus.
+const (
+	TransferStatusAccepted         TransferStatus = "accepted"
+	TransferStatusAwaitingOverride TransferStatus = "awaiting_override"
+	TransferStatusRefused          TransferStatus = "refused"
+	TransferStatusRequested        TransferStatus = "requested"
+	TransferStatusWithdrawn        TransferStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the TransferStatus enum.
+func (e TransferStatus) Valid() bool {
+	switch e {
+	case TransferStatusAccepted:
+		return true
+	case TransferStatusAwaitingOverride:
+		return true
+	case TransferStatusRefused:
+		return true
+	case TransferStatusRequested:
+		return true
+	case TransferStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransferPart.
+const (
+	TransferPartAssessments TransferPart = "assessments"
+	TransferPartNeeds       TransferPart = "needs"
+	TransferPartNotes       TransferPart = "notes"
+	TransferPartPlan        TransferPart = "plan"
+)
+
+// Valid indicates whether the value is a known member of the TransferPart enum.
+func (e TransferPart) Valid() bool {
+	switch e {
+	case TransferPartAssessments:
+		return true
+	case TransferPartNeeds:
+		return true
+	case TransferPartNotes:
+		return true
+	case TransferPartPlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UserSignsInWith.
 const (
 	UserSignsInWithOutsideIssuer     UserSignsInWith = "outside_issuer"
@@ -3461,42 +3227,6 @@ func (e ListJourneyLegsParamsSort) Valid() bool {
 	case ListJourneyLegsParamsSortMinusPosition:
 		return true
 	case ListJourneyLegsParamsSortPosition:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMergesParamsSort.
-const (
-	ListMergesParamsSortCreatedAt      ListMergesParamsSort = "created_at"
-	ListMergesParamsSortMinusCreatedAt ListMergesParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMergesParamsSort enum.
-func (e ListMergesParamsSort) Valid() bool {
-	switch e {
-	case ListMergesParamsSortCreatedAt:
-		return true
-	case ListMergesParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMergeRowsParamsSort.
-const (
-	ListMergeRowsParamsSortMinusResource ListMergeRowsParamsSort = "-resource"
-	ListMergeRowsParamsSortResource      ListMergeRowsParamsSort = "resource"
-)
-
-// Valid indicates whether the value is a known member of the ListMergeRowsParamsSort enum.
-func (e ListMergeRowsParamsSort) Valid() bool {
-	switch e {
-	case ListMergeRowsParamsSortMinusResource:
-		return true
-	case ListMergeRowsParamsSortResource:
 		return true
 	default:
 		return false
@@ -4442,24 +4172,6 @@ func (e ListImportRowsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListLegalHoldsParamsSort.
-const (
-	ListLegalHoldsParamsSortCreatedAt      ListLegalHoldsParamsSort = "created_at"
-	ListLegalHoldsParamsSortMinusCreatedAt ListLegalHoldsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListLegalHoldsParamsSort enum.
-func (e ListLegalHoldsParamsSort) Valid() bool {
-	switch e {
-	case ListLegalHoldsParamsSortCreatedAt:
-		return true
-	case ListLegalHoldsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListManagementModelsParamsSort.
 const (
 	ListManagementModelsParamsSortMinusStartsOn ListManagementModelsParamsSort = "-starts_on"
@@ -4490,42 +4202,6 @@ func (e ListMembersParamsSort) Valid() bool {
 	case ListMembersParamsSortCreatedAt:
 		return true
 	case ListMembersParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMhpssSessionsParamsSort.
-const (
-	ListMhpssSessionsParamsSortMinusStartsAt ListMhpssSessionsParamsSort = "-starts_at"
-	ListMhpssSessionsParamsSortStartsAt      ListMhpssSessionsParamsSort = "starts_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMhpssSessionsParamsSort enum.
-func (e ListMhpssSessionsParamsSort) Valid() bool {
-	switch e {
-	case ListMhpssSessionsParamsSortMinusStartsAt:
-		return true
-	case ListMhpssSessionsParamsSortStartsAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMhpssNotesParamsSort.
-const (
-	ListMhpssNotesParamsSortCreatedAt      ListMhpssNotesParamsSort = "created_at"
-	ListMhpssNotesParamsSortMinusCreatedAt ListMhpssNotesParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMhpssNotesParamsSort enum.
-func (e ListMhpssNotesParamsSort) Valid() bool {
-	switch e {
-	case ListMhpssNotesParamsSortCreatedAt:
-		return true
-	case ListMhpssNotesParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -5078,6 +4754,87 @@ func (e ListTasksParamsStatus) Valid() bool {
 	case ListTasksParamsStatusDone:
 		return true
 	case ListTasksParamsStatusOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListIncomingTransfersParamsSort.
+const (
+	ListIncomingTransfersParamsSortCreatedAt      ListIncomingTransfersParamsSort = "created_at"
+	ListIncomingTransfersParamsSortMinusCreatedAt ListIncomingTransfersParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsSort enum.
+func (e ListIncomingTransfersParamsSort) Valid() bool {
+	switch e {
+	case ListIncomingTransfersParamsSortCreatedAt:
+		return true
+	case ListIncomingTransfersParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListIncomingTransfersParamsStatus.
+const (
+	ListIncomingTransfersParamsStatusAccepted  ListIncomingTransfersParamsStatus = "accepted"
+	ListIncomingTransfersParamsStatusRequested ListIncomingTransfersParamsStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsStatus enum.
+func (e ListIncomingTransfersParamsStatus) Valid() bool {
+	switch e {
+	case ListIncomingTransfersParamsStatusAccepted:
+		return true
+	case ListIncomingTransfersParamsStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsSort.
+const (
+	ListTransfersParamsSortCreatedAt      ListTransfersParamsSort = "created_at"
+	ListTransfersParamsSortMinusCreatedAt ListTransfersParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsSort enum.
+func (e ListTransfersParamsSort) Valid() bool {
+	switch e {
+	case ListTransfersParamsSortCreatedAt:
+		return true
+	case ListTransfersParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsStatus.
+const (
+	ListTransfersParamsStatusAccepted         ListTransfersParamsStatus = "accepted"
+	ListTransfersParamsStatusAwaitingOverride ListTransfersParamsStatus = "awaiting_override"
+	ListTransfersParamsStatusRefused          ListTransfersParamsStatus = "refused"
+	ListTransfersParamsStatusRequested        ListTransfersParamsStatus = "requested"
+	ListTransfersParamsStatusWithdrawn        ListTransfersParamsStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsStatus enum.
+func (e ListTransfersParamsStatus) Valid() bool {
+	switch e {
+	case ListTransfersParamsStatusAccepted:
+		return true
+	case ListTransfersParamsStatusAwaitingOverride:
+		return true
+	case ListTransfersParamsStatusRefused:
+		return true
+	case ListTransfersParamsStatusRequested:
+		return true
+	case ListTransfersParamsStatusWithdrawn:
 		return true
 	default:
 		return false
@@ -8325,16 +8082,10 @@ type DuplicateDecisionCreate struct {
 
 	// SurvivorVersion Of `merge`: that record's version, as it was read
 	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
-
-	// Take Of `merge`: fields that the survivor takes over from the other
-	Take []DuplicateDecisionCreateTake `json:"take,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
 type DuplicateDecisionCreateDecision string
-
-// DuplicateDecisionCreateTake defines model for DuplicateDecisionCreate.Take.
-type DuplicateDecisionCreateTake string
 
 // DuplicateDecisionPage defines model for DuplicateDecisionPage.
 type DuplicateDecisionPage struct {
@@ -8761,8 +8512,6 @@ type HouseholdPatch struct {
 
 // IdentityDocument defines model for IdentityDocument.
 type IdentityDocument struct {
-	// AttachmentID The scan that shows it
-	AttachmentID  *openapi_types.UUID `json:"attachment_id,omitempty"`
 	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
 	CreatedAt     time.Time           `json:"created_at"`
 	ExpiresOn     *openapi_types.Date `json:"expires_on,omitempty"`
@@ -8794,11 +8543,9 @@ type IdentityDocument struct {
 
 // IdentityDocumentCreate defines model for IdentityDocumentCreate.
 type IdentityDocumentCreate struct {
-	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
-	AttachmentID *openapi_types.UUID `json:"attachment_id,omitempty"`
-	ExpiresOn    *openapi_types.Date `json:"expires_on,omitempty"`
-	ID           *openapi_types.UUID `json:"id,omitempty"`
-	IssuedOn     *openapi_types.Date `json:"issued_on,omitempty"`
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	IssuedOn  *openapi_types.Date `json:"issued_on,omitempty"`
 
 	// IssuingCountry ISO 3166-1 alpha-3
 	//
@@ -8824,8 +8571,6 @@ type IdentityDocumentPage struct {
 
 // IdentityDocumentPatch defines model for IdentityDocumentPatch.
 type IdentityDocumentPatch struct {
-	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
-	AttachmentID   nullable.Nullable[openapi_types.UUID] `json:"attachment_id,omitempty"`
 	ExpiresOn      nullable.Nullable[openapi_types.Date] `json:"expires_on,omitempty"`
 	IssuedOn       nullable.Nullable[openapi_types.Date] `json:"issued_on,omitempty"`
 	IssuingCountry nullable.Nullable[string]             `json:"issuing_country,omitempty"`
@@ -9214,6 +8959,38 @@ type InboxRegistration struct {
 	ReceptionOn openapi_types.Date `json:"reception_on"`
 }
 
+// IncomingTransfer A case that another centre offers, as the centre that is asked sees it.
+type IncomingTransfer struct {
+	// CaseID The case that it became here
+	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	DecidedAt *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	Parts     []TransferPart      `json:"parts"`
+
+	// Preview Frozen when the transfer was asked for. It identifies nobody.
+	Preview   TransferPreview        `json:"preview"`
+	Source    TransferPlace          `json:"source"`
+	Status    IncomingTransferStatus `json:"status"`
+	UpdatedAt time.Time              `json:"updated_at"`
+	Version   int64                  `json:"version"`
+}
+
+// IncomingTransferStatus defines model for IncomingTransfer.Status.
+type IncomingTransferStatus string
+
+// IncomingTransferPage defines model for IncomingTransferPage.
+type IncomingTransferPage struct {
+	Data []IncomingTransfer `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // Index defines model for Index.
 type Index struct {
 	Links   map[string]string `json:"links"`
@@ -9386,57 +9163,6 @@ type JourneyLegPatch struct {
 // Example: fr
 type Language = string
 
-// LegalHold defines model for LegalHold.
-type LegalHold struct {
-	// BeneficiaryID The person, with all their cases
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-
-	// CaseID Or one case
-	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
-	CreatedAt time.Time           `json:"created_at"`
-	EndReason *string             `json:"end_reason,omitempty"`
-	EndedAt   *time.Time          `json:"ended_at,omitempty"`
-	EndedBy   *openapi_types.UUID `json:"ended_by,omitempty"`
-	ID        openapi_types.UUID  `json:"id"`
-	PlacedBy  *openapi_types.UUID `json:"placed_by,omitempty"`
-	Reason    string              `json:"reason"`
-
-	// UntilOn Its last day; absent: until somebody ends it
-	UntilOn   *openapi_types.Date `json:"until_on,omitempty"`
-	UpdatedAt time.Time           `json:"updated_at"`
-	Version   int64               `json:"version"`
-}
-
-// LegalHoldCreate defines model for LegalHoldCreate.
-type LegalHoldCreate struct {
-	// BeneficiaryID The person, with all their cases
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-
-	// CaseID Or one case
-	CaseID *openapi_types.UUID `json:"case_id,omitempty"`
-	ID     *openapi_types.UUID `json:"id,omitempty"`
-	Reason string              `json:"reason"`
-
-	// UntilOn Its last day; absent: until somebody ends it
-	UntilOn *openapi_types.Date `json:"until_on,omitempty"`
-}
-
-// LegalHoldEnd defines model for LegalHoldEnd.
-type LegalHoldEnd struct {
-	Reason string `json:"reason"`
-}
-
-// LegalHoldPage defines model for LegalHoldPage.
-type LegalHoldPage struct {
-	Data []LegalHold `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // ManagementModel defines model for ManagementModel.
 type ManagementModel struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -9588,13 +9314,10 @@ type Merge struct {
 	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
 	Reason      string              `json:"reason"`
 	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
-
-	// Taken Fields that the survivor took over, by name
-	Taken      []string            `json:"taken"`
-	UndoReason *string             `json:"undo_reason,omitempty"`
-	UndoUntil  time.Time           `json:"undo_until"`
-	UndoneAt   *time.Time          `json:"undone_at,omitempty"`
-	UndoneBy   *openapi_types.UUID `json:"undone_by,omitempty"`
+	UndoReason  *string             `json:"undo_reason,omitempty"`
+	UndoUntil   time.Time           `json:"undo_until"`
+	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
+	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
 }
 
 // MergeConflict defines model for MergeConflict.
@@ -9620,39 +9343,14 @@ type MergeCreate struct {
 
 	// SurvivorVersion As it was read
 	SurvivorVersion int64 `json:"survivor_version"`
-
-	// Take Fields that the survivor takes over from the record that ends, even where that has no value; birth_date with its precision
-	Take []MergeCreateTake `json:"take,omitempty"`
-}
-
-// MergeCreateTake defines model for MergeCreate.Take.
-type MergeCreateTake string
-
-// MergeDifference A field in which two records differ, each with its value as in the record: a text, a list or true and false; of birth_date its date and precision. Absent: no value
-type MergeDifference struct {
-	// Duplicate Of the record that ends
-	Duplicate interface{} `json:"duplicate,omitempty"`
-	Field     string      `json:"field"`
-
-	// Survivor Of the record that goes on
-	Survivor interface{} `json:"survivor,omitempty"`
-}
-
-// MergePage defines model for MergePage.
-type MergePage struct {
-	Data []Merge `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
 }
 
 // MergePreview defines model for MergePreview.
 type MergePreview struct {
-	Conflicts        []MergeConflict    `json:"conflicts"`
-	Differences      []MergeDifference  `json:"differences"`
+	Conflicts []MergeConflict `json:"conflicts"`
+
+	// Differences Fields of the record that differ, by name
+	Differences      []string           `json:"differences"`
 	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
 	DuplicateVersion int64              `json:"duplicate_version"`
 	SurvivorID       openapi_types.UUID `json:"survivor_id"`
@@ -9665,266 +9363,10 @@ type MergePreviewRequest struct {
 	SurvivorID openapi_types.UUID `json:"survivor_id"`
 }
 
-// MergeRow defines model for MergeRow.
-type MergeRow struct {
-	Fate MergeRowFate `json:"fate"`
-
-	// Fields Columns that were changed
-	Fields []string           `json:"fields"`
-	ID     openapi_types.UUID `json:"id"`
-
-	// Resource What the row is, named as in the audit trail
-	Resource string `json:"resource"`
-
-	// ResourceID Absent for lines of an import
-	ResourceID *openapi_types.UUID `json:"resource_id,omitempty"`
-}
-
-// MergeRowFate defines model for MergeRow.Fate.
-type MergeRowFate string
-
-// MergeRowPage defines model for MergeRowPage.
-type MergeRowPage struct {
-	Data []MergeRow `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // MergeUndo defines model for MergeUndo.
 type MergeUndo struct {
 	Reason string `json:"reason"`
 }
-
-// MhpssActivity defines model for MhpssActivity.
-type MhpssActivity struct {
-	// Attendances Persons, each counted once a session
-	Attendances int                  `json:"attendances"`
-	From        openapi_types.Date   `json:"from"`
-	Minutes     int                  `json:"minutes"`
-	Rows        []MhpssActivityCount `json:"rows"`
-	Sessions    int                  `json:"sessions"`
-	To          openapi_types.Date   `json:"to"`
-}
-
-// MhpssActivityCount defines model for MhpssActivityCount.
-type MhpssActivityCount struct {
-	Activity        string           `json:"activity"`
-	Attendances     int              `json:"attendances"`
-	Kind            MhpssSessionKind `json:"kind"`
-	Minutes         int              `json:"minutes"`
-	PsychoEducation bool             `json:"psycho_education"`
-	PyramidLevel    string           `json:"pyramid_level"`
-	Sessions        int              `json:"sessions"`
-}
-
-// MhpssNote defines model for MhpssNote.
-type MhpssNote struct {
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	SessionID openapi_types.UUID `json:"session_id"`
-	Text      string             `json:"text"`
-	UpdatedAt time.Time          `json:"updated_at"`
-	Version   int64              `json:"version"`
-	WrittenBy openapi_types.UUID `json:"written_by"`
-}
-
-// MhpssNoteCreate defines model for MhpssNoteCreate.
-type MhpssNoteCreate struct {
-	ID   *openapi_types.UUID `json:"id,omitempty"`
-	Text string              `json:"text"`
-}
-
-// MhpssNotePage defines model for MhpssNotePage.
-type MhpssNotePage struct {
-	Data []MhpssNote `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// MhpssParticipant defines model for MhpssParticipant.
-type MhpssParticipant struct {
-	// Attended Of a held session: whether the person came; yes where nothing is said
-	Attended      *bool              `json:"attended,omitempty"`
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// Role `participant` where none is given
-	Role *MhpssParticipantRole `json:"role,omitempty"`
-}
-
-// MhpssParticipantRole `participant` where none is given
-type MhpssParticipantRole string
-
-// MhpssReason defines model for MhpssReason.
-type MhpssReason struct {
-	Reason string `json:"reason"`
-}
-
-// MhpssSession defines model for MhpssSession.
-type MhpssSession struct {
-	Activity      string              `json:"activity"`
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	CreatedAt     time.Time           `json:"created_at"`
-	FacilitatorID openapi_types.UUID  `json:"facilitator_id"`
-
-	// Headcounts People who came and are counted only
-	Headcounts []Headcount        `json:"headcounts"`
-	ID         openapi_types.UUID `json:"id"`
-
-	// Interpreter Whether one helped
-	Interpreter *bool            `json:"interpreter,omitempty"`
-	Kind        MhpssSessionKind `json:"kind"`
-
-	// Language BCP 47
-	Language  *string  `json:"language,omitempty"`
-	Materials []string `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes  *int                 `json:"minutes,omitempty"`
-	Modality MhpssSessionModality `json:"modality"`
-
-	// Participants Not in lists
-	Participants []MhpssParticipant `json:"participants,omitempty"`
-
-	// Persons Who came, named and counted; 0 until it was held
-	Persons int     `json:"persons"`
-	Place   *string `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan *string `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation bool   `json:"psycho_education"`
-	PyramidLevel    string `json:"pyramid_level"`
-
-	// Reason Why it was cancelled or voided
-	Reason   *string   `json:"reason,omitempty"`
-	StartsAt time.Time `json:"starts_at"`
-
-	// StartsOn The centre's day of it
-	StartsOn     openapi_types.Date  `json:"starts_on"`
-	Status       MhpssSessionStatus  `json:"status"`
-	SupervisorID *openapi_types.UUID `json:"supervisor_id,omitempty"`
-	Topic        *string             `json:"topic,omitempty"`
-	UpdatedAt    time.Time           `json:"updated_at"`
-	Version      int64               `json:"version"`
-}
-
-// MhpssSessionModality defines model for MhpssSession.Modality.
-type MhpssSessionModality string
-
-// MhpssSessionCreate defines model for MhpssSessionCreate.
-type MhpssSessionCreate struct {
-	Activity string `json:"activity"`
-
-	// CaseID Of the one participant or of one of the family
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-	ID            *openapi_types.UUID `json:"id,omitempty"`
-
-	// Interpreter Whether one helped
-	Interpreter *bool            `json:"interpreter,omitempty"`
-	Kind        MhpssSessionKind `json:"kind"`
-
-	// Language BCP 47
-	Language  *string  `json:"language,omitempty"`
-	Materials []string `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes      *int                        `json:"minutes,omitempty"`
-	Modality     *MhpssSessionCreateModality `json:"modality,omitempty"`
-	Participants []MhpssParticipant          `json:"participants,omitempty"`
-	Place        *string                     `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan *string `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation *bool     `json:"psycho_education,omitempty"`
-	PyramidLevel    string    `json:"pyramid_level"`
-	StartsAt        time.Time `json:"starts_at"`
-
-	// Status `held` where none is given
-	Status       *MhpssSessionCreateStatus `json:"status,omitempty"`
-	SupervisorID *openapi_types.UUID       `json:"supervisor_id,omitempty"`
-	Topic        *string                   `json:"topic,omitempty"`
-}
-
-// MhpssSessionCreateModality defines model for MhpssSessionCreate.Modality.
-type MhpssSessionCreateModality string
-
-// MhpssSessionCreateStatus `held` where none is given
-type MhpssSessionCreateStatus string
-
-// MhpssSessionHold defines model for MhpssSessionHold.
-type MhpssSessionHold struct {
-	Headcounts   []Headcount        `json:"headcounts,omitempty"`
-	Interpreter  *bool              `json:"interpreter,omitempty"`
-	Language     *string            `json:"language,omitempty"`
-	Minutes      int                `json:"minutes"`
-	Participants []MhpssParticipant `json:"participants,omitempty"`
-
-	// StartsAt When it began, if not as planned
-	StartsAt *time.Time `json:"starts_at,omitempty"`
-}
-
-// MhpssSessionKind defines model for MhpssSessionKind.
-type MhpssSessionKind string
-
-// MhpssSessionPage defines model for MhpssSessionPage.
-type MhpssSessionPage struct {
-	Data []MhpssSession `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// MhpssSessionPatch defines model for MhpssSessionPatch.
-type MhpssSessionPatch struct {
-	Activity      *string             `json:"activity,omitempty"`
-	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-
-	// Interpreter Whether one helped
-	Interpreter nullable.Nullable[bool] `json:"interpreter,omitempty"`
-
-	// Language BCP 47
-	Language  nullable.Nullable[string] `json:"language,omitempty"`
-	Materials []string                  `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes      *int                       `json:"minutes,omitempty"`
-	Modality     *MhpssSessionPatchModality `json:"modality,omitempty"`
-	Participants []MhpssParticipant         `json:"participants,omitempty"`
-	Place        nullable.Nullable[string]  `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan nullable.Nullable[string] `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation *bool                                 `json:"psycho_education,omitempty"`
-	PyramidLevel    *string                               `json:"pyramid_level,omitempty"`
-	StartsAt        *time.Time                            `json:"starts_at,omitempty"`
-	SupervisorID    nullable.Nullable[openapi_types.UUID] `json:"supervisor_id,omitempty"`
-	Topic           nullable.Nullable[string]             `json:"topic,omitempty"`
-}
-
-// MhpssSessionPatchModality defines model for MhpssSessionPatch.Modality.
-type MhpssSessionPatchModality string
-
-// MhpssSessionStatus defines model for MhpssSessionStatus.
-type MhpssSessionStatus string
 
 // MissingField defines model for MissingField.
 type MissingField struct {
@@ -12713,6 +12155,95 @@ type TrainingPatch struct {
 	ValidUntil  nullable.Nullable[openapi_types.Date] `json:"valid_until,omitempty"`
 }
 
+// Transfer A case that is handed over, as the centre that hands it over sees it.
+type Transfer struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	CaseID        openapi_types.UUID `json:"case_id"`
+
+	// ConsentID What it rests on
+	ConsentID *openapi_types.UUID `json:"consent_id,omitempty"`
+
+	// ContinuityToken On acceptance: names the transfer to the other centre, which has its own ids
+	ContinuityToken *openapi_types.UUID `json:"continuity_token,omitempty"`
+	CreatedAt       time.Time           `json:"created_at"`
+	DecidedAt       *time.Time          `json:"decided_at,omitempty"`
+
+	// DecisionNote Why it was refused or withdrawn
+	DecisionNote      *string             `json:"decision_note,omitempty"`
+	ID                openapi_types.UUID  `json:"id"`
+	OverrideBasis     *string             `json:"override_basis,omitempty"`
+	OverrideDecidedBy *openapi_types.UUID `json:"override_decided_by,omitempty"`
+	OverrideReason    *string             `json:"override_reason,omitempty"`
+	Parts             []TransferPart      `json:"parts"`
+
+	// Preview Frozen when the transfer was asked for. It identifies nobody.
+	Preview     TransferPreview    `json:"preview"`
+	Reason      string             `json:"reason"`
+	RequestedBy openapi_types.UUID `json:"requested_by"`
+	Status      TransferStatus     `json:"status"`
+	Target      TransferPlace      `json:"target"`
+	UpdatedAt   time.Time          `json:"updated_at"`
+	Version     int64              `json:"version"`
+}
+
+// TransferStatus defines model for Transfer.Status.
+type TransferStatus string
+
+// TransferAcceptance defines model for TransferAcceptance.
+type TransferAcceptance struct {
+	// OwnerID Who is to own the case here
+	OwnerID *openapi_types.UUID `json:"owner_id,omitempty"`
+}
+
+// TransferCreate defines model for TransferCreate.
+type TransferCreate struct {
+	// CentreCode Of the centre that is asked
+	CentreCode string              `json:"centre_code"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	Override   *TransferOverride   `json:"override,omitempty"`
+
+	// Parts What is copied beside the person's basics; absent: all of it
+	Parts  []TransferPart `json:"parts,omitempty"`
+	Reason string         `json:"reason"`
+}
+
+// TransferOverride defines model for TransferOverride.
+type TransferOverride struct {
+	Basis  string `json:"basis"`
+	Reason string `json:"reason"`
+}
+
+// TransferPage defines model for TransferPage.
+type TransferPage struct {
+	Data []Transfer `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// TransferPart defines model for TransferPart.
+type TransferPart string
+
+// TransferPlace defines model for TransferPlace.
+type TransferPlace struct {
+	Code string `json:"code"`
+	Name string `json:"name"`
+}
+
+// TransferPreview Frozen when the transfer was asked for. It identifies nobody.
+type TransferPreview struct {
+	// Child Under 18
+	Child bool `json:"child"`
+
+	// Languages BCP 47
+	Languages []string `json:"languages"`
+	RiskLevel *string  `json:"risk_level,omitempty"`
+	Sex       string   `json:"sex"`
+}
+
 // User defines model for User.
 type User struct {
 	Active    bool      `json:"active"`
@@ -13908,45 +13439,6 @@ type PreviewMergeParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListMergesParams defines parameters for ListMerges.
-type ListMergesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListMergesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListMergesParamsSort defines parameters for ListMerges.
-type ListMergesParamsSort string
-
-// ListMergeRowsParams defines parameters for ListMergeRows.
-type ListMergeRowsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `resource` where none is given. A cursor carries its own
-	Sort *ListMergeRowsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Resource Only rows of this resource, named as in the audit trail
-	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
-}
-
-// ListMergeRowsParamsSort defines parameters for ListMergeRows.
-type ListMergeRowsParamsSort string
-
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
 	// Limit Rows a page
@@ -15126,6 +14618,12 @@ type EndCaseTeamMemberParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// RequestTransferParams defines parameters for RequestTransfer.
+type RequestTransferParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
 	// IfMatch The ETag that was read
@@ -15648,48 +15146,6 @@ type ListImportRowsParams struct {
 // ListImportRowsParamsSort defines parameters for ListImportRows.
 type ListImportRowsParamsSort string
 
-// ListLegalHoldsParams defines parameters for ListLegalHolds.
-type ListLegalHoldsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListLegalHoldsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// BeneficiaryID Only of this person
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-
-	// CaseID Only of this case
-	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
-
-	// Ended Those that somebody ended (true) or not (false)
-	Ended *bool `form:"ended,omitempty" json:"ended,omitempty"`
-}
-
-// ListLegalHoldsParamsSort defines parameters for ListLegalHolds.
-type ListLegalHoldsParamsSort string
-
-// PlaceLegalHoldParams defines parameters for PlaceLegalHold.
-type PlaceLegalHoldParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// EndLegalHoldParams defines parameters for EndLegalHold.
-type EndLegalHoldParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListManagementModelsParams defines parameters for ListManagementModels.
 type ListManagementModelsParams struct {
 	// Limit Rows a page
@@ -15770,123 +15226,6 @@ type UpdateMemberParams struct {
 
 // EndMemberParams defines parameters for EndMember.
 type EndMemberParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// GetMhpssActivityParams defines parameters for GetMhpssActivity.
-type GetMhpssActivityParams struct {
-	// From First day
-	From openapi_types.Date `form:"from" json:"from"`
-
-	// To Last day
-	To openapi_types.Date `form:"to" json:"to"`
-}
-
-// ListMhpssSessionsParams defines parameters for ListMhpssSessions.
-type ListMhpssSessionsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-starts_at` where none is given. A cursor carries its own
-	Sort *ListMhpssSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only sessions in this state
-	Status *MhpssSessionStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// Kind Only sessions of this kind
-	Kind *MhpssSessionKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// Activity Only this activity
-	Activity *string `form:"activity,omitempty" json:"activity,omitempty"`
-
-	// PsychoEducation Only sessions that teach, or only others
-	PsychoEducation *bool `form:"psycho_education,omitempty" json:"psycho_education,omitempty"`
-
-	// FacilitatorID Only sessions that this member of staff leads
-	FacilitatorID *openapi_types.UUID `form:"facilitator_id,omitempty" json:"facilitator_id,omitempty"`
-
-	// BeneficiaryID Only sessions of this person
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-
-	// CaseID Only sessions of this case
-	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
-
-	// From On this day of the centre or later
-	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
-
-	// To On this day of the centre or earlier
-	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
-}
-
-// ListMhpssSessionsParamsSort defines parameters for ListMhpssSessions.
-type ListMhpssSessionsParamsSort string
-
-// CreateMhpssSessionParams defines parameters for CreateMhpssSession.
-type CreateMhpssSessionParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateMhpssSessionParams defines parameters for UpdateMhpssSession.
-type UpdateMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// CancelMhpssSessionParams defines parameters for CancelMhpssSession.
-type CancelMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// HoldMhpssSessionParams defines parameters for HoldMhpssSession.
-type HoldMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListMhpssNotesParams defines parameters for ListMhpssNotes.
-type ListMhpssNotesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListMhpssNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListMhpssNotesParamsSort defines parameters for ListMhpssNotes.
-type ListMhpssNotesParamsSort string
-
-// CreateMhpssNoteParams defines parameters for CreateMhpssNote.
-type CreateMhpssNoteParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidMhpssSessionParams defines parameters for VoidMhpssSession.
-type VoidMhpssSessionParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -16923,6 +16262,102 @@ type DismissTaskParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListIncomingTransfersParams defines parameters for ListIncomingTransfers.
+type ListIncomingTransfersParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListIncomingTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only in this state
+	Status *ListIncomingTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListIncomingTransfersParamsSort defines parameters for ListIncomingTransfers.
+type ListIncomingTransfersParamsSort string
+
+// ListIncomingTransfersParamsStatus defines parameters for ListIncomingTransfers.
+type ListIncomingTransfersParamsStatus string
+
+// AcceptTransferParams defines parameters for AcceptTransfer.
+type AcceptTransferParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RefuseTransferParams defines parameters for RefuseTransfer.
+type RefuseTransferParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTransfersParams defines parameters for ListTransfers.
+type ListTransfersParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only in this state
+	Status *ListTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// CaseID Only of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+}
+
+// ListTransfersParamsSort defines parameters for ListTransfers.
+type ListTransfersParamsSort string
+
+// ListTransfersParamsStatus defines parameters for ListTransfers.
+type ListTransfersParamsStatus string
+
+// ApproveTransferOverrideParams defines parameters for ApproveTransferOverride.
+type ApproveTransferOverrideParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejectTransferOverrideParams defines parameters for RejectTransferOverride.
+type RejectTransferOverrideParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// WithdrawTransferParams defines parameters for WithdrawTransfer.
+type WithdrawTransferParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListVisitsParams defines parameters for ListVisits.
 type ListVisitsParams struct {
 	// Limit Rows a page
@@ -17868,6 +17303,9 @@ type ChangeCaseSOPJSONRequestBody = CaseSOP
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
 
+// RequestTransferJSONRequestBody defines body for RequestTransfer for application/json ContentType.
+type RequestTransferJSONRequestBody = TransferCreate
+
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
 
@@ -17922,12 +17360,6 @@ type ProposeImportMappingJSONRequestBody = SheetHeader
 // CreateImportMultipartRequestBody defines body for CreateImport for multipart/form-data ContentType.
 type CreateImportMultipartRequestBody CreateImportMultipartBody
 
-// PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
-type PlaceLegalHoldJSONRequestBody = LegalHoldCreate
-
-// EndLegalHoldJSONRequestBody defines body for EndLegalHold for application/json ContentType.
-type EndLegalHoldJSONRequestBody = LegalHoldEnd
-
 // CreateManagementModelJSONRequestBody defines body for CreateManagementModel for application/json ContentType.
 type CreateManagementModelJSONRequestBody = ManagementModelCreate
 
@@ -17939,24 +17371,6 @@ type CreateMemberJSONRequestBody = MemberCreate
 
 // UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
 type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
-
-// CreateMhpssSessionJSONRequestBody defines body for CreateMhpssSession for application/json ContentType.
-type CreateMhpssSessionJSONRequestBody = MhpssSessionCreate
-
-// UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateMhpssSession for application/merge-patch+json ContentType.
-type UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody = MhpssSessionPatch
-
-// CancelMhpssSessionJSONRequestBody defines body for CancelMhpssSession for application/json ContentType.
-type CancelMhpssSessionJSONRequestBody = MhpssReason
-
-// HoldMhpssSessionJSONRequestBody defines body for HoldMhpssSession for application/json ContentType.
-type HoldMhpssSessionJSONRequestBody = MhpssSessionHold
-
-// CreateMhpssNoteJSONRequestBody defines body for CreateMhpssNote for application/json ContentType.
-type CreateMhpssNoteJSONRequestBody = MhpssNoteCreate
-
-// VoidMhpssSessionJSONRequestBody defines body for VoidMhpssSession for application/json ContentType.
-type VoidMhpssSessionJSONRequestBody = VoidReason
 
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
@@ -18101,6 +17515,18 @@ type CompleteTaskJSONRequestBody = TaskCompletion
 
 // DismissTaskJSONRequestBody defines body for DismissTask for application/json ContentType.
 type DismissTaskJSONRequestBody = TaskDismissal
+
+// AcceptTransferJSONRequestBody defines body for AcceptTransfer for application/json ContentType.
+type AcceptTransferJSONRequestBody = TransferAcceptance
+
+// RefuseTransferJSONRequestBody defines body for RefuseTransfer for application/json ContentType.
+type RefuseTransferJSONRequestBody = CaseReason
+
+// RejectTransferOverrideJSONRequestBody defines body for RejectTransferOverride for application/json ContentType.
+type RejectTransferOverrideJSONRequestBody = CaseReason
+
+// WithdrawTransferJSONRequestBody defines body for WithdrawTransfer for application/json ContentType.
+type WithdrawTransferJSONRequestBody = CaseReason
 
 // CreateVisitJSONRequestBody defines body for CreateVisit for application/json ContentType.
 type CreateVisitJSONRequestBody = VisitCreate
@@ -18576,12 +18002,6 @@ type ServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
-	// ListMerges What was merged into a record
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
-	ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error
-	// ListMergeRows What a merge did to which row
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
-	ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -18960,6 +18380,9 @@ type ServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID, params EndCaseTeamMemberParams) error
+	// RequestTransfer Ask another centre to take the case
+	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
+	RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
@@ -19092,18 +18515,6 @@ type ServerInterface interface {
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx echo.Context, centreID CentreID, id ID, params ListImportRowsParams) error
-	// ListLegalHolds List legal holds
-	// (GET /v1/centres/{centre_id}/legal-holds)
-	ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error
-	// PlaceLegalHold Keep what is held of a person or a case
-	// (POST /v1/centres/{centre_id}/legal-holds)
-	PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error
-	// GetLegalHold Read a legal hold
-	// (GET /v1/centres/{centre_id}/legal-holds/{id})
-	GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error
-	// EndLegalHold End a legal hold
-	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
-	EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error
@@ -19131,39 +18542,6 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
-	// GetMhpssActivity Count sessions and who came
-	// (GET /v1/centres/{centre_id}/mhpss/activity)
-	GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error
-	// ListMhpssSessions List psychosocial sessions
-	// (GET /v1/centres/{centre_id}/mhpss/sessions)
-	ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error
-	// CreateMhpssSession Plan a session, or record one that was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions)
-	CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error
-	// GetMhpssSession Read a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
-	GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateMhpssSession Change a plan, or correct what was recorded
-	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
-	UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error
-	// CancelMhpssSession Cancel a planned session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
-	CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error
-	// HoldMhpssSession Record that a planned session was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
-	HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error
-	// ListMhpssNotes List the notes on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error
-	// CreateMhpssNote Write a note on a session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error
-	// GetMhpssNote Read a note on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
-	GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error
-	// VoidMhpssSession Void a session recorded in error
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
-	VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
@@ -19470,6 +18848,33 @@ type ServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx echo.Context, centreID CentreID, id ID, params DismissTaskParams) error
+	// ListIncomingTransfers List the cases that other centres offer
+	// (GET /v1/centres/{centre_id}/transfer-inbox)
+	ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error
+	// GetIncomingTransfer Read what another centre offers
+	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
+	GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error
+	// AcceptTransfer Take a case over
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
+	AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error
+	// RefuseTransfer Leave a case where it is
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
+	RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error
+	// ListTransfers List the cases that are handed over
+	// (GET /v1/centres/{centre_id}/transfers)
+	ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error
+	// GetTransfer Read a transfer
+	// (GET /v1/centres/{centre_id}/transfers/{id})
+	GetTransfer(ctx echo.Context, centreID CentreID, id ID) error
+	// ApproveTransferOverride Let a transfer go without consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
+	ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error
+	// RejectTransferOverride Keep a transfer that has no consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
+	RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error
+	// WithdrawTransfer Take a transfer back
+	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
+	WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error
@@ -23349,129 +22754,6 @@ func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PreviewMerge(ctx, centreID, id, params)
-	return err
-}
-
-// ListMerges converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMerges(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMergesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMerges(ctx, centreID, id, params)
-	return err
-}
-
-// ListMergeRows converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMergeRows(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "merge_id" -------------
-	var mergeID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "merge_id", ctx.Param("merge_id"), &mergeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter merge_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMergeRowsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "resource" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMergeRows(ctx, centreID, id, mergeID, params)
 	return err
 }
 
@@ -30338,6 +29620,50 @@ func (w *ServerInterfaceWrapper) EndCaseTeamMember(ctx echo.Context) error {
 	return err
 }
 
+// RequestTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTransfer(ctx, centreID, id, params)
+	return err
+}
+
 // UndoCaseMerge converts echo context to params.
 func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 	var err error
@@ -32651,194 +31977,6 @@ func (w *ServerInterfaceWrapper) ListImportRows(ctx echo.Context) error {
 	return err
 }
 
-// ListLegalHolds converts echo context to params.
-func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListLegalHoldsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "case_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "ended" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "ended", ctx.QueryParams(), &params.Ended, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ended: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListLegalHolds(ctx, centreID, params)
-	return err
-}
-
-// PlaceLegalHold converts echo context to params.
-func (w *ServerInterfaceWrapper) PlaceLegalHold(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PlaceLegalHoldParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PlaceLegalHold(ctx, centreID, params)
-	return err
-}
-
-// GetLegalHold converts echo context to params.
-func (w *ServerInterfaceWrapper) GetLegalHold(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetLegalHold(ctx, centreID, id)
-	return err
-}
-
-// EndLegalHold converts echo context to params.
-func (w *ServerInterfaceWrapper) EndLegalHold(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params EndLegalHoldParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.EndLegalHold(ctx, centreID, id, params)
-	return err
-}
-
 // ListManagementModels converts echo context to params.
 func (w *ServerInterfaceWrapper) ListManagementModels(ctx echo.Context) error {
 	var err error
@@ -33251,566 +32389,6 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndMember(ctx, centreID, id, params)
-	return err
-}
-
-// GetMhpssActivity converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssActivity(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetMhpssActivityParams
-	// ------------- Required query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// ------------- Required query parameter "to" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssActivity(ctx, centreID, params)
-	return err
-}
-
-// ListMhpssSessions converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMhpssSessions(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMhpssSessionsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "activity" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "activity", ctx.QueryParams(), &params.Activity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter activity: %s", err))
-	}
-
-	// ------------- Optional query parameter "psycho_education" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "psycho_education", ctx.QueryParams(), &params.PsychoEducation, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter psycho_education: %s", err))
-	}
-
-	// ------------- Optional query parameter "facilitator_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "facilitator_id", ctx.QueryParams(), &params.FacilitatorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter facilitator_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "case_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// ------------- Optional query parameter "to" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMhpssSessions(ctx, centreID, params)
-	return err
-}
-
-// CreateMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateMhpssSession(ctx, centreID, params)
-	return err
-}
-
-// GetMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssSession(ctx, centreID, id)
-	return err
-}
-
-// UpdateMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// CancelMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) CancelMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CancelMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CancelMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// HoldMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) HoldMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params HoldMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.HoldMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// ListMhpssNotes converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMhpssNotes(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMhpssNotesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMhpssNotes(ctx, centreID, id, params)
-	return err
-}
-
-// CreateMhpssNote converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateMhpssNote(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateMhpssNoteParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateMhpssNote(ctx, centreID, id, params)
-	return err
-}
-
-// GetMhpssNote converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssNote(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "note_id" -------------
-	var noteID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssNote(ctx, centreID, id, noteID)
-	return err
-}
-
-// VoidMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidMhpssSession(ctx, centreID, id, params)
 	return err
 }
 
@@ -38695,6 +37273,472 @@ func (w *ServerInterfaceWrapper) DismissTask(ctx echo.Context) error {
 	return err
 }
 
+// ListIncomingTransfers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListIncomingTransfers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListIncomingTransfersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListIncomingTransfers(ctx, centreID, params)
+	return err
+}
+
+// GetIncomingTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetIncomingTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetIncomingTransfer(ctx, centreID, id)
+	return err
+}
+
+// AcceptTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) AcceptTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcceptTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcceptTransfer(ctx, centreID, id, params)
+	return err
+}
+
+// RefuseTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) RefuseTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RefuseTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefuseTransfer(ctx, centreID, id, params)
+	return err
+}
+
+// ListTransfers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTransfers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTransfersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTransfers(ctx, centreID, params)
+	return err
+}
+
+// GetTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTransfer(ctx, centreID, id)
+	return err
+}
+
+// ApproveTransferOverride converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveTransferOverride(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveTransferOverrideParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveTransferOverride(ctx, centreID, id, params)
+	return err
+}
+
+// RejectTransferOverride converts echo context to params.
+func (w *ServerInterfaceWrapper) RejectTransferOverride(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectTransferOverrideParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejectTransferOverride(ctx, centreID, id, params)
+	return err
+}
+
+// WithdrawTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) WithdrawTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WithdrawTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WithdrawTransfer(ctx, centreID, id, params)
+	return err
+}
+
 // ListVisits converts echo context to params.
 func (w *ServerInterfaceWrapper) ListVisits(ctx echo.Context) error {
 	var err error
@@ -41445,8 +40489,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges", wrapper.ListMerges, options.OperationMiddlewares["listMerges"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges/:merge_id/rows", wrapper.ListMergeRows, options.OperationMiddlewares["listMergeRows"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -41639,17 +40681,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.ListMhpssSessions, options.OperationMiddlewares["listMhpssSessions"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.CreateMhpssSession, options.OperationMiddlewares["createMhpssSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.GetMhpssSession, options.OperationMiddlewares["getMhpssSession"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.UpdateMhpssSession, options.OperationMiddlewares["updateMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/hold", wrapper.HoldMhpssSession, options.OperationMiddlewares["holdMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/cancel", wrapper.CancelMhpssSession, options.OperationMiddlewares["cancelMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/void", wrapper.VoidMhpssSession, options.OperationMiddlewares["voidMhpssSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.ListMhpssNotes, options.OperationMiddlewares["listMhpssNotes"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.CreateMhpssNote, options.OperationMiddlewares["createMhpssNote"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes/:note_id", wrapper.GetMhpssNote, options.OperationMiddlewares["getMhpssNote"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/activity", wrapper.GetMhpssActivity, options.OperationMiddlewares["getMhpssActivity"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -41702,6 +40733,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/transfers", wrapper.RequestTransfer, options.OperationMiddlewares["requestTransfer"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers", wrapper.ListTransfers, options.OperationMiddlewares["listTransfers"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers/:id", wrapper.GetTransfer, options.OperationMiddlewares["getTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/withdraw", wrapper.WithdrawTransfer, options.OperationMiddlewares["withdrawTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/approve", wrapper.ApproveTransferOverride, options.OperationMiddlewares["approveTransferOverride"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/reject", wrapper.RejectTransferOverride, options.OperationMiddlewares["rejectTransferOverride"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox", wrapper.ListIncomingTransfers, options.OperationMiddlewares["listIncomingTransfers"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id", wrapper.GetIncomingTransfer, options.OperationMiddlewares["getIncomingTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/accept", wrapper.AcceptTransfer, options.OperationMiddlewares["acceptTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/refuse", wrapper.RefuseTransfer, options.OperationMiddlewares["refuseTransfer"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -41720,10 +40761,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.ListReferralMessages, options.OperationMiddlewares["listReferralMessages"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.CreateReferralMessage, options.OperationMiddlewares["createReferralMessage"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/disclosures", wrapper.ListDisclosures, options.OperationMiddlewares["listDisclosures"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.ListLegalHolds, options.OperationMiddlewares["listLegalHolds"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id", wrapper.GetLegalHold, options.OperationMiddlewares["getLegalHold"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id/end", wrapper.EndLegalHold, options.OperationMiddlewares["endLegalHold"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox", wrapper.ListReferralInbox, options.OperationMiddlewares["listReferralInbox"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id", wrapper.GetReferralInboxItem, options.OperationMiddlewares["getReferralInboxItem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/matches", wrapper.ListReferralInboxMatches, options.OperationMiddlewares["listReferralInboxMatches"]...)
@@ -45892,89 +44929,6 @@ type PreviewMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPreviewMergeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListMergesParams
-}
-
-type ListMergesResponseObject interface {
-	VisitListMergesResponse(w http.ResponseWriter) error
-}
-
-type ListMerges200JSONResponse MergePage
-
-func (response ListMerges200JSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMergesdefaultApplicationProblemPlusJSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergeRowsRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	MergeID  openapi_types.UUID `json:"merge_id"`
-	Params   ListMergeRowsParams
-}
-
-type ListMergeRowsResponseObject interface {
-	VisitListMergeRowsResponse(w http.ResponseWriter) error
-}
-
-type ListMergeRows200JSONResponse MergeRowPage
-
-func (response ListMergeRows200JSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergeRowsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMergeRowsdefaultApplicationProblemPlusJSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -52505,6 +51459,58 @@ func (response EndCaseTeamMemberdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type RequestTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RequestTransferParams
+	Body     *RequestTransferJSONRequestBody
+}
+
+type RequestTransferResponseObject interface {
+	VisitRequestTransferResponse(w http.ResponseWriter) error
+}
+
+type RequestTransfer201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RequestTransfer201JSONResponse struct {
+	Body    Transfer
+	Headers RequestTransfer201ResponseHeaders
+}
+
+func (response RequestTransfer201JSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RequestTransferdefaultApplicationProblemPlusJSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UndoCaseMergeRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -54677,195 +53683,6 @@ func (response ListImportRowsdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
-type ListLegalHoldsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListLegalHoldsParams
-}
-
-type ListLegalHoldsResponseObject interface {
-	VisitListLegalHoldsResponse(w http.ResponseWriter) error
-}
-
-type ListLegalHolds200JSONResponse LegalHoldPage
-
-func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListLegalHoldsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListLegalHoldsdefaultApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlaceLegalHoldRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   PlaceLegalHoldParams
-	Body     *PlaceLegalHoldJSONRequestBody
-}
-
-type PlaceLegalHoldResponseObject interface {
-	VisitPlaceLegalHoldResponse(w http.ResponseWriter) error
-}
-
-type PlaceLegalHold201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type PlaceLegalHold201JSONResponse struct {
-	Body    LegalHold
-	Headers PlaceLegalHold201ResponseHeaders
-}
-
-func (response PlaceLegalHold201JSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlaceLegalHolddefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PlaceLegalHolddefaultApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLegalHoldRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetLegalHoldResponseObject interface {
-	VisitGetLegalHoldResponse(w http.ResponseWriter) error
-}
-
-type GetLegalHold200ResponseHeaders struct {
-	ETag string
-}
-
-type GetLegalHold200JSONResponse struct {
-	Body    LegalHold
-	Headers GetLegalHold200ResponseHeaders
-}
-
-func (response GetLegalHold200JSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLegalHolddefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetLegalHolddefaultApplicationProblemPlusJSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndLegalHoldRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   EndLegalHoldParams
-	Body     *EndLegalHoldJSONRequestBody
-}
-
-type EndLegalHoldResponseObject interface {
-	VisitEndLegalHoldResponse(w http.ResponseWriter) error
-}
-
-type EndLegalHold200ResponseHeaders struct {
-	ETag string
-}
-
-type EndLegalHold200JSONResponse struct {
-	Body    LegalHold
-	Headers EndLegalHold200ResponseHeaders
-}
-
-func (response EndLegalHold200JSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndLegalHolddefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response EndLegalHolddefaultApplicationProblemPlusJSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListManagementModelsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListManagementModelsParams
@@ -55282,527 +54099,6 @@ type EndMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMemberResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssActivityRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   GetMhpssActivityParams
-}
-
-type GetMhpssActivityResponseObject interface {
-	VisitGetMhpssActivityResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssActivity200JSONResponse MhpssActivity
-
-func (response GetMhpssActivity200JSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssActivitydefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssActivitydefaultApplicationProblemPlusJSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssSessionsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListMhpssSessionsParams
-}
-
-type ListMhpssSessionsResponseObject interface {
-	VisitListMhpssSessionsResponse(w http.ResponseWriter) error
-}
-
-type ListMhpssSessions200JSONResponse MhpssSessionPage
-
-func (response ListMhpssSessions200JSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateMhpssSessionParams
-	Body     *CreateMhpssSessionJSONRequestBody
-}
-
-type CreateMhpssSessionResponseObject interface {
-	VisitCreateMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type CreateMhpssSession201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateMhpssSession201JSONResponse struct {
-	Body    MhpssSession
-	Headers CreateMhpssSession201ResponseHeaders
-}
-
-func (response CreateMhpssSession201JSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetMhpssSessionResponseObject interface {
-	VisitGetMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type GetMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers GetMhpssSession200ResponseHeaders
-}
-
-func (response GetMhpssSession200JSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UpdateMhpssSessionParams
-	Body     *UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateMhpssSessionResponseObject interface {
-	VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type UpdateMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers UpdateMhpssSession200ResponseHeaders
-}
-
-func (response UpdateMhpssSession200JSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CancelMhpssSessionParams
-	Body     *CancelMhpssSessionJSONRequestBody
-}
-
-type CancelMhpssSessionResponseObject interface {
-	VisitCancelMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type CancelMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type CancelMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers CancelMhpssSession200ResponseHeaders
-}
-
-func (response CancelMhpssSession200JSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   HoldMhpssSessionParams
-	Body     *HoldMhpssSessionJSONRequestBody
-}
-
-type HoldMhpssSessionResponseObject interface {
-	VisitHoldMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type HoldMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type HoldMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers HoldMhpssSession200ResponseHeaders
-}
-
-func (response HoldMhpssSession200JSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssNotesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListMhpssNotesParams
-}
-
-type ListMhpssNotesResponseObject interface {
-	VisitListMhpssNotesResponse(w http.ResponseWriter) error
-}
-
-type ListMhpssNotes200JSONResponse MhpssNotePage
-
-func (response ListMhpssNotes200JSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssNotesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMhpssNotesdefaultApplicationProblemPlusJSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssNoteRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CreateMhpssNoteParams
-	Body     *CreateMhpssNoteJSONRequestBody
-}
-
-type CreateMhpssNoteResponseObject interface {
-	VisitCreateMhpssNoteResponse(w http.ResponseWriter) error
-}
-
-type CreateMhpssNote201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateMhpssNote201JSONResponse struct {
-	Body    MhpssNote
-	Headers CreateMhpssNote201ResponseHeaders
-}
-
-func (response CreateMhpssNote201JSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssNoteRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	NoteID   openapi_types.UUID `json:"note_id"`
-}
-
-type GetMhpssNoteResponseObject interface {
-	VisitGetMhpssNoteResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssNote200ResponseHeaders struct {
-	ETag string
-}
-
-type GetMhpssNote200JSONResponse struct {
-	Body    MhpssNote
-	Headers GetMhpssNote200ResponseHeaders
-}
-
-func (response GetMhpssNote200JSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   VoidMhpssSessionParams
-	Body     *VoidMhpssSessionJSONRequestBody
-}
-
-type VoidMhpssSessionResponseObject interface {
-	VisitVoidMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type VoidMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers VoidMhpssSession200ResponseHeaders
-}
-
-func (response VoidMhpssSession200JSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -60697,6 +58993,431 @@ func (response DismissTaskdefaultApplicationProblemPlusJSONResponse) VisitDismis
 	return err
 }
 
+type ListIncomingTransfersRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListIncomingTransfersParams
+}
+
+type ListIncomingTransfersResponseObject interface {
+	VisitListIncomingTransfersResponse(w http.ResponseWriter) error
+}
+
+type ListIncomingTransfers200JSONResponse IncomingTransferPage
+
+func (response ListIncomingTransfers200JSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIncomingTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetIncomingTransferResponseObject interface {
+	VisitGetIncomingTransferResponse(w http.ResponseWriter) error
+}
+
+type GetIncomingTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type GetIncomingTransfer200JSONResponse struct {
+	Body    IncomingTransfer
+	Headers GetIncomingTransfer200ResponseHeaders
+}
+
+func (response GetIncomingTransfer200JSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIncomingTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetIncomingTransferdefaultApplicationProblemPlusJSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AcceptTransferParams
+	Body     *AcceptTransferJSONRequestBody
+}
+
+type AcceptTransferResponseObject interface {
+	VisitAcceptTransferResponse(w http.ResponseWriter) error
+}
+
+type AcceptTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type AcceptTransfer200JSONResponse struct {
+	Body    IncomingTransfer
+	Headers AcceptTransfer200ResponseHeaders
+}
+
+func (response AcceptTransfer200JSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcceptTransferdefaultApplicationProblemPlusJSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RefuseTransferParams
+	Body     *RefuseTransferJSONRequestBody
+}
+
+type RefuseTransferResponseObject interface {
+	VisitRefuseTransferResponse(w http.ResponseWriter) error
+}
+
+type RefuseTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type RefuseTransfer200JSONResponse struct {
+	Body    IncomingTransfer
+	Headers RefuseTransfer200ResponseHeaders
+}
+
+func (response RefuseTransfer200JSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RefuseTransferdefaultApplicationProblemPlusJSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTransfersRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListTransfersParams
+}
+
+type ListTransfersResponseObject interface {
+	VisitListTransfersResponse(w http.ResponseWriter) error
+}
+
+type ListTransfers200JSONResponse TransferPage
+
+func (response ListTransfers200JSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTransfersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTransfersdefaultApplicationProblemPlusJSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetTransferResponseObject interface {
+	VisitGetTransferResponse(w http.ResponseWriter) error
+}
+
+type GetTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type GetTransfer200JSONResponse struct {
+	Body    Transfer
+	Headers GetTransfer200ResponseHeaders
+}
+
+func (response GetTransfer200JSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTransferdefaultApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveTransferOverrideRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveTransferOverrideParams
+}
+
+type ApproveTransferOverrideResponseObject interface {
+	VisitApproveTransferOverrideResponse(w http.ResponseWriter) error
+}
+
+type ApproveTransferOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveTransferOverride200JSONResponse struct {
+	Body    Transfer
+	Headers ApproveTransferOverride200ResponseHeaders
+}
+
+func (response ApproveTransferOverride200JSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTransferOverrideRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RejectTransferOverrideParams
+	Body     *RejectTransferOverrideJSONRequestBody
+}
+
+type RejectTransferOverrideResponseObject interface {
+	VisitRejectTransferOverrideResponse(w http.ResponseWriter) error
+}
+
+type RejectTransferOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type RejectTransferOverride200JSONResponse struct {
+	Body    Transfer
+	Headers RejectTransferOverride200ResponseHeaders
+}
+
+func (response RejectTransferOverride200JSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   WithdrawTransferParams
+	Body     *WithdrawTransferJSONRequestBody
+}
+
+type WithdrawTransferResponseObject interface {
+	VisitWithdrawTransferResponse(w http.ResponseWriter) error
+}
+
+type WithdrawTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type WithdrawTransfer200JSONResponse struct {
+	Body    Transfer
+	Headers WithdrawTransfer200ResponseHeaders
+}
+
+func (response WithdrawTransfer200JSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WithdrawTransferdefaultApplicationProblemPlusJSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVisitsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListVisitsParams
@@ -63920,12 +62641,6 @@ type StrictServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
-	// ListMerges What was merged into a record
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
-	ListMerges(ctx context.Context, request ListMergesRequestObject) (ListMergesResponseObject, error)
-	// ListMergeRows What a merge did to which row
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
-	ListMergeRows(ctx context.Context, request ListMergeRowsRequestObject) (ListMergeRowsResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -64304,6 +63019,9 @@ type StrictServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx context.Context, request EndCaseTeamMemberRequestObject) (EndCaseTeamMemberResponseObject, error)
+	// RequestTransfer Ask another centre to take the case
+	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
+	RequestTransfer(ctx context.Context, request RequestTransferRequestObject) (RequestTransferResponseObject, error)
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
@@ -64436,18 +63154,6 @@ type StrictServerInterface interface {
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx context.Context, request ListImportRowsRequestObject) (ListImportRowsResponseObject, error)
-	// ListLegalHolds List legal holds
-	// (GET /v1/centres/{centre_id}/legal-holds)
-	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
-	// PlaceLegalHold Keep what is held of a person or a case
-	// (POST /v1/centres/{centre_id}/legal-holds)
-	PlaceLegalHold(ctx context.Context, request PlaceLegalHoldRequestObject) (PlaceLegalHoldResponseObject, error)
-	// GetLegalHold Read a legal hold
-	// (GET /v1/centres/{centre_id}/legal-holds/{id})
-	GetLegalHold(ctx context.Context, request GetLegalHoldRequestObject) (GetLegalHoldResponseObject, error)
-	// EndLegalHold End a legal hold
-	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
-	EndLegalHold(ctx context.Context, request EndLegalHoldRequestObject) (EndLegalHoldResponseObject, error)
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx context.Context, request ListManagementModelsRequestObject) (ListManagementModelsResponseObject, error)
@@ -64475,39 +63181,6 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
-	// GetMhpssActivity Count sessions and who came
-	// (GET /v1/centres/{centre_id}/mhpss/activity)
-	GetMhpssActivity(ctx context.Context, request GetMhpssActivityRequestObject) (GetMhpssActivityResponseObject, error)
-	// ListMhpssSessions List psychosocial sessions
-	// (GET /v1/centres/{centre_id}/mhpss/sessions)
-	ListMhpssSessions(ctx context.Context, request ListMhpssSessionsRequestObject) (ListMhpssSessionsResponseObject, error)
-	// CreateMhpssSession Plan a session, or record one that was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions)
-	CreateMhpssSession(ctx context.Context, request CreateMhpssSessionRequestObject) (CreateMhpssSessionResponseObject, error)
-	// GetMhpssSession Read a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
-	GetMhpssSession(ctx context.Context, request GetMhpssSessionRequestObject) (GetMhpssSessionResponseObject, error)
-	// UpdateMhpssSession Change a plan, or correct what was recorded
-	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
-	UpdateMhpssSession(ctx context.Context, request UpdateMhpssSessionRequestObject) (UpdateMhpssSessionResponseObject, error)
-	// CancelMhpssSession Cancel a planned session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
-	CancelMhpssSession(ctx context.Context, request CancelMhpssSessionRequestObject) (CancelMhpssSessionResponseObject, error)
-	// HoldMhpssSession Record that a planned session was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
-	HoldMhpssSession(ctx context.Context, request HoldMhpssSessionRequestObject) (HoldMhpssSessionResponseObject, error)
-	// ListMhpssNotes List the notes on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	ListMhpssNotes(ctx context.Context, request ListMhpssNotesRequestObject) (ListMhpssNotesResponseObject, error)
-	// CreateMhpssNote Write a note on a session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	CreateMhpssNote(ctx context.Context, request CreateMhpssNoteRequestObject) (CreateMhpssNoteResponseObject, error)
-	// GetMhpssNote Read a note on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
-	GetMhpssNote(ctx context.Context, request GetMhpssNoteRequestObject) (GetMhpssNoteResponseObject, error)
-	// VoidMhpssSession Void a session recorded in error
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
-	VoidMhpssSession(ctx context.Context, request VoidMhpssSessionRequestObject) (VoidMhpssSessionResponseObject, error)
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
@@ -64814,6 +63487,33 @@ type StrictServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx context.Context, request DismissTaskRequestObject) (DismissTaskResponseObject, error)
+	// ListIncomingTransfers List the cases that other centres offer
+	// (GET /v1/centres/{centre_id}/transfer-inbox)
+	ListIncomingTransfers(ctx context.Context, request ListIncomingTransfersRequestObject) (ListIncomingTransfersResponseObject, error)
+	// GetIncomingTransfer Read what another centre offers
+	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
+	GetIncomingTransfer(ctx context.Context, request GetIncomingTransferRequestObject) (GetIncomingTransferResponseObject, error)
+	// AcceptTransfer Take a case over
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
+	AcceptTransfer(ctx context.Context, request AcceptTransferRequestObject) (AcceptTransferResponseObject, error)
+	// RefuseTransfer Leave a case where it is
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
+	RefuseTransfer(ctx context.Context, request RefuseTransferRequestObject) (RefuseTransferResponseObject, error)
+	// ListTransfers List the cases that are handed over
+	// (GET /v1/centres/{centre_id}/transfers)
+	ListTransfers(ctx context.Context, request ListTransfersRequestObject) (ListTransfersResponseObject, error)
+	// GetTransfer Read a transfer
+	// (GET /v1/centres/{centre_id}/transfers/{id})
+	GetTransfer(ctx context.Context, request GetTransferRequestObject) (GetTransferResponseObject, error)
+	// ApproveTransferOverride Let a transfer go without consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
+	ApproveTransferOverride(ctx context.Context, request ApproveTransferOverrideRequestObject) (ApproveTransferOverrideResponseObject, error)
+	// RejectTransferOverride Keep a transfer that has no consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
+	RejectTransferOverride(ctx context.Context, request RejectTransferOverrideRequestObject) (RejectTransferOverrideResponseObject, error)
+	// WithdrawTransfer Take a transfer back
+	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
+	WithdrawTransfer(ctx context.Context, request WithdrawTransferRequestObject) (WithdrawTransferResponseObject, error)
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx context.Context, request ListVisitsRequestObject) (ListVisitsResponseObject, error)
@@ -67922,61 +66622,6 @@ func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID
 		return err
 	} else if validResponse, ok := response.(PreviewMergeResponseObject); ok {
 		return validResponse.VisitPreviewMergeResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMerges operation middleware
-func (sh *strictHandler) ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error {
-	var request ListMergesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMerges(ctx.Request().Context(), request.(ListMergesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMerges")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMergesResponseObject); ok {
-		return validResponse.VisitListMergesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMergeRows operation middleware
-func (sh *strictHandler) ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error {
-	var request ListMergeRowsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.MergeID = mergeID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMergeRows(ctx.Request().Context(), request.(ListMergeRowsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMergeRows")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMergeRowsResponseObject); ok {
-		return validResponse.VisitListMergeRowsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -73021,6 +71666,56 @@ func (sh *strictHandler) EndCaseTeamMember(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
+// RequestTransfer operation middleware
+func (sh *strictHandler) RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error {
+	var request RequestTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RequestTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTransfer(ctx.Request().Context(), request.(RequestTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTransferResponseObject); ok {
+		return validResponse.VisitRequestTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // UndoCaseMerge operation middleware
 func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error {
 	var request UndoCaseMergeRequestObject
@@ -74599,157 +73294,6 @@ func (sh *strictHandler) ListImportRows(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
-// ListLegalHolds operation middleware
-func (sh *strictHandler) ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error {
-	var request ListLegalHoldsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListLegalHolds(ctx.Request().Context(), request.(ListLegalHoldsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListLegalHolds")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListLegalHoldsResponseObject); ok {
-		return validResponse.VisitListLegalHoldsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PlaceLegalHold operation middleware
-func (sh *strictHandler) PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error {
-	var request PlaceLegalHoldRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body PlaceLegalHoldJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PlaceLegalHold(ctx.Request().Context(), request.(PlaceLegalHoldRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PlaceLegalHold")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(PlaceLegalHoldResponseObject); ok {
-		return validResponse.VisitPlaceLegalHoldResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetLegalHold operation middleware
-func (sh *strictHandler) GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetLegalHoldRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetLegalHold(ctx.Request().Context(), request.(GetLegalHoldRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetLegalHold")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetLegalHoldResponseObject); ok {
-		return validResponse.VisitGetLegalHoldResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// EndLegalHold operation middleware
-func (sh *strictHandler) EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error {
-	var request EndLegalHoldRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body EndLegalHoldJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.EndLegalHold(ctx.Request().Context(), request.(EndLegalHoldRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "EndLegalHold")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(EndLegalHoldResponseObject); ok {
-		return validResponse.VisitEndLegalHoldResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListManagementModels operation middleware
 func (sh *strictHandler) ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error {
 	var request ListManagementModelsRequestObject
@@ -75073,437 +73617,6 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 		return err
 	} else if validResponse, ok := response.(EndMemberResponseObject); ok {
 		return validResponse.VisitEndMemberResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssActivity operation middleware
-func (sh *strictHandler) GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error {
-	var request GetMhpssActivityRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssActivity(ctx.Request().Context(), request.(GetMhpssActivityRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssActivity")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssActivityResponseObject); ok {
-		return validResponse.VisitGetMhpssActivityResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMhpssSessions operation middleware
-func (sh *strictHandler) ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error {
-	var request ListMhpssSessionsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMhpssSessions(ctx.Request().Context(), request.(ListMhpssSessionsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMhpssSessions")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMhpssSessionsResponseObject); ok {
-		return validResponse.VisitListMhpssSessionsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateMhpssSession operation middleware
-func (sh *strictHandler) CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error {
-	var request CreateMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CreateMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateMhpssSession(ctx.Request().Context(), request.(CreateMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateMhpssSessionResponseObject); ok {
-		return validResponse.VisitCreateMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssSession operation middleware
-func (sh *strictHandler) GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssSession(ctx.Request().Context(), request.(GetMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssSessionResponseObject); ok {
-		return validResponse.VisitGetMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateMhpssSession operation middleware
-func (sh *strictHandler) UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error {
-	var request UpdateMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateMhpssSession(ctx.Request().Context(), request.(UpdateMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateMhpssSessionResponseObject); ok {
-		return validResponse.VisitUpdateMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CancelMhpssSession operation middleware
-func (sh *strictHandler) CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error {
-	var request CancelMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CancelMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CancelMhpssSession(ctx.Request().Context(), request.(CancelMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CancelMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CancelMhpssSessionResponseObject); ok {
-		return validResponse.VisitCancelMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// HoldMhpssSession operation middleware
-func (sh *strictHandler) HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error {
-	var request HoldMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body HoldMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.HoldMhpssSession(ctx.Request().Context(), request.(HoldMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "HoldMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(HoldMhpssSessionResponseObject); ok {
-		return validResponse.VisitHoldMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMhpssNotes operation middleware
-func (sh *strictHandler) ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error {
-	var request ListMhpssNotesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMhpssNotes(ctx.Request().Context(), request.(ListMhpssNotesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMhpssNotes")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMhpssNotesResponseObject); ok {
-		return validResponse.VisitListMhpssNotesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateMhpssNote operation middleware
-func (sh *strictHandler) CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error {
-	var request CreateMhpssNoteRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CreateMhpssNoteJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateMhpssNote(ctx.Request().Context(), request.(CreateMhpssNoteRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateMhpssNote")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateMhpssNoteResponseObject); ok {
-		return validResponse.VisitCreateMhpssNoteResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssNote operation middleware
-func (sh *strictHandler) GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error {
-	var request GetMhpssNoteRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.NoteID = noteID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssNote(ctx.Request().Context(), request.(GetMhpssNoteRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssNote")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssNoteResponseObject); ok {
-		return validResponse.VisitGetMhpssNoteResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidMhpssSession operation middleware
-func (sh *strictHandler) VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error {
-	var request VoidMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body VoidMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidMhpssSession(ctx.Request().Context(), request.(VoidMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidMhpssSessionResponseObject); ok {
-		return validResponse.VisitVoidMhpssSessionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -79315,6 +77428,337 @@ func (sh *strictHandler) DismissTask(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
+// ListIncomingTransfers operation middleware
+func (sh *strictHandler) ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error {
+	var request ListIncomingTransfersRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListIncomingTransfers(ctx.Request().Context(), request.(ListIncomingTransfersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListIncomingTransfers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListIncomingTransfersResponseObject); ok {
+		return validResponse.VisitListIncomingTransfersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetIncomingTransfer operation middleware
+func (sh *strictHandler) GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetIncomingTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIncomingTransfer(ctx.Request().Context(), request.(GetIncomingTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIncomingTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetIncomingTransferResponseObject); ok {
+		return validResponse.VisitGetIncomingTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcceptTransfer operation middleware
+func (sh *strictHandler) AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error {
+	var request AcceptTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AcceptTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptTransfer(ctx.Request().Context(), request.(AcceptTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcceptTransferResponseObject); ok {
+		return validResponse.VisitAcceptTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefuseTransfer operation middleware
+func (sh *strictHandler) RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error {
+	var request RefuseTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RefuseTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefuseTransfer(ctx.Request().Context(), request.(RefuseTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefuseTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefuseTransferResponseObject); ok {
+		return validResponse.VisitRefuseTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTransfers operation middleware
+func (sh *strictHandler) ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error {
+	var request ListTransfersRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTransfers(ctx.Request().Context(), request.(ListTransfersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTransfers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTransfersResponseObject); ok {
+		return validResponse.VisitListTransfersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTransfer operation middleware
+func (sh *strictHandler) GetTransfer(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTransfer(ctx.Request().Context(), request.(GetTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTransferResponseObject); ok {
+		return validResponse.VisitGetTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveTransferOverride operation middleware
+func (sh *strictHandler) ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error {
+	var request ApproveTransferOverrideRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveTransferOverride(ctx.Request().Context(), request.(ApproveTransferOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveTransferOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveTransferOverrideResponseObject); ok {
+		return validResponse.VisitApproveTransferOverrideResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejectTransferOverride operation middleware
+func (sh *strictHandler) RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error {
+	var request RejectTransferOverrideRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RejectTransferOverrideJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectTransferOverride(ctx.Request().Context(), request.(RejectTransferOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectTransferOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejectTransferOverrideResponseObject); ok {
+		return validResponse.VisitRejectTransferOverrideResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// WithdrawTransfer operation middleware
+func (sh *strictHandler) WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error {
+	var request WithdrawTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body WithdrawTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WithdrawTransfer(ctx.Request().Context(), request.(WithdrawTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WithdrawTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(WithdrawTransferResponseObject); ok {
+		return validResponse.VisitWithdrawTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListVisits operation middleware
 func (sh *strictHandler) ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error {
 	var request ListVisitsRequestObject
@@ -81454,1885 +79898,1842 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6nXd92jyHbsM7alI3nisybWVKNIVBXSLIAGwC6VffTvfYD7iPdJ",
-	"7sIGQIIkSIIsdkudeP7IWF0kCGxsbOyfn/3rKuWHgjPClFw9+3W1JzgjAv7zBWeKMPUtZrsS74j+U0Zk",
-	"KmihKGerZ6sf9gTl9lfEt0jBvzckl6tkRd7hQ5GT1bPVVqySlSA/l1SQbPVMiZIkK5nuyQHrMdWp0E9J",
-	"JSjbrd6/T1Zf/oB34a/dECEpZwnacoG+2T74Dqt03/jYT6uHP60mfu9bnmLzkfY3f9wTQWBdjByRIJKX",
-	"IiWIyolf+BsWp9DoWCGSS/MFzOSRCJSRgrBMIs4a63qepqRQD6rNmPL998mqwAIfiLI7awbr39hvvU09",
-	"ECnxjshniGi6iwRhgbhARNOA6qcNy6ySFcOH8FTrqR3wu28J26n96tmji4skQKoXhClBvvkizAAp/Oq+",
-	"XGC1r79rflvTbJA4Wy4OWK2ercoSngzMgGckp1J9D8MGmZ5KlSAsEWXo6t2D1L5wFZ6X/mlwSh5RPr/Q",
-	"e6UUEXqc//47fvDLW/0/Fw+ert/+2+/C8y03RM+5h2LlhnwikZ5jD9nKDZkyvdAEhOSi+/krRt6pdQq/",
-	"XjkBUWi+2pAtr7fx55KIkz8hGK5nCg8vwnzTxzHu0IYXfzazfJORQ8EVYenpP0jgjH+Hr4lEGAlSEKyQ",
-	"xFtyiTA7oZLRn0uCFHmn+g6SN/YDPXjfQXryJFkdKKsoFJzn1sjKII20wEVKS6MjlkgQnLVk6mcgU8OT",
-	"rKVwFAs97Nm+7feckag5ai5KcZ4TgfZYDsxLj1hNbhozbV9j1nflFVgoxFl+Qsc9zY3wTs1dqSeE1J5K",
-	"mO6lEe44zzXzUzUwVfO5iSRjaV5m5AeucN6d6QteMgXfFvwokeK857hRM8xawTj+FDKyxWWuVs+2OJek",
-	"msKG85xgZq5Oc913jz7O8yuEs0x6WoEWl+SGiFOlNfRMqVIi6rkQVh5Wz/6+wnm+ehuixrf0QFV3Iq/1",
-	"4jFInb6PwYvBdT+5SPQ+0IP+NtxXB8rMv+pDRpkiOyJgEmNcA/xLJTpipkiWIFmme32PXG1Oisj//8WD",
-	"z588+ezJVR+jDHJJ8D59r0+lLDiTBHbp5fNS7V/klDD1pRBGaFve1f+JiyKnRhn64z+k0YgqOfDriphX",
-	"VpTd4Jxm6xQG0rJC/7AOXD7wgF4x4wpdM35kCFQqLlBGM/hrIfgNQVRJkm8/Xb33V/c7QbarZ6v/3x9r",
-	"HfWP5lf5R1iJWQMss7XtX71An//p8VMkSar/hJ58+miV+Nrtjz/++EAPQZjSKw7s2tf8aBcg7STVnhwk",
-	"yW/INP1PT8+b7lkk3wk8SHFBtoLIPVL8mjBHeHj1dmn7Plm9EnyTk8PA+grzxL8H1gn6SbXMlf6mwjSv",
-	"VvVzSaRCG0HwtdaNgYMOXBAkypzISyQJQUAT+amjjlw9+3s1cLVbjZGpRFtK8kwTyj2h3y+4PtWa7n+E",
-	"o/f+rT6RUmGW6sFKwZ5pjeDZxcOnjy4uLi4ewP/8Sf/Pn90/7f9hfV4VVqVcPXv86FGyUlTBrRpYF4bV",
-	"1HqGI5j8o6NL9Ba6zQjs3xt+IGpP2Q4kkeBsZ8hn77EbfSI4k2BjHcFEwekemTWgA8FMgqyzXwJ74tU3",
-	"RqbofxSCF0QoagROKghWJFtj1dCnMqzIA0UPpKtUtab7a/d3mkXoZskqx1KtS1l9vGPaMUQV0k+hHVcI",
-	"mzOTIMWBFAfKSqXnFzdpZq2F7g9EHbm4DlySL7754jUSWqZLPZMDPoFeA18355ewDFgRbQU/XCJyKNTp",
-	"mVYf9Q2hyEEGv2j/gIXAJ/1vLnaYUQlncB1JvEKQG8pLuZYkFUStS6ZoHpaROWc7mLN51Cr3CBZtzNg4",
-	"Cgpyw68nsopMeWEYLZ4cZprdtbzUKh1lvjEO9/WO3pgN4qW2+pi5tiirtXqn3XU+XRbZZO63Po7GC5Sp",
-	"zx+vgipHfQ393Vgz7v3EP3uNqXQ5wrJvRU+Pa2tli2/+QVKlp1id9xfwBRDzWUb1aDh/5Z1/qzg2RULr",
-	"eDdVmItk9nl3J7CtEw2aRs3zWTGRN8aT0JQO+N035lnvZ8NhycqYdvZ3rRzMPIMB5h62xdvzOlBm//Uw",
-	"YpItZhrjkUHGeGX9Sq2dxwo3ljN0g9WXSuAMe56FsXG+J++U9VDogZy1NPSKManaBIHZNz89QgNrzA6e",
-	"jQNl/l8fTj0trMxzvNEahVFD79exuHsW7+5XoZV7nH9BUqoFp5wozjZEqjWoi/o/GA+ZEi+3KM25LAWR",
-	"+rJI9zTPBGGfSJRiCfK2s68j25Pyw8EqXFNfzexCG2Y1EMH4AYEwb0Ny2G1R3Pm1dNX0b+7bw4vBjeuc",
-	"OzdfN4O3A7sIX5u2gZHS2LuXewMTHSda5wYfcSD03uZDa35NJLgr2uIW29/HduoFlsSNZXgrC/Mw+G+N",
-	"YXFplB5tPwmpjOmVoCMY91QhLXSkVVQDDGgMsE7YgV6TI5VBrShyk3ipUm7knWNtzT4ZMX7erTYHwv6j",
-	"DuXdUOOUl13Si/qHSYfFbuX7kSPhhg/OTSmc7p1w6OwhRgURkjP0+6sNYWRLU4rFaU2zqz9om5rrJ7RQ",
-	"Qr+/0v8PfgCTuCX0/FejtsaOFves8R+sM5IT1WPA/eC5XZ2DiRQKnOsHE12IU7jnmKhbmpM1CwaInoOt",
-	"oGWAJEwl6EjVnpfKmNIYTgY6lFLBjPc8DxJgT+hurzxzphIS0UfhmrKsaw8lqzpepdmrYpY1PA9m84bk",
-	"QUPqQDKK1+bPPdLBbQgGIlAJWxI29lJCb0i2lnv86MnnvQNqQtvRHEmDqjJhkip6Q9Wph+s1+z0z8tlG",
-	"ooDLU14yBfFqKy6Ypiv4we2Q5lLUn0pVUHgkq5E1BImSaAtyT95hLZ/MF7vj0l8CpP7LSRk1Yojgo6Zj",
-	"slL78rBhQUn8456oPdi/IM/B47bqBgDmGbhlkXOckWy9OcVevHRLh9w4GMkUM2AQLVuxIBkcO6BQxtPy",
-	"YNgm2gA334ufX7TBnqxuOM3WgmDZ49zSv0/1GJhXIqd7pJkKxNhe0XcklwlcAAzRgwmYLOVwAOHSPKa+",
-	"EG3IFsv31bHqCgufd5v8NHwhfkvZdfeuJu8KKoicRPKiFAWXZPRab3z6lX1JnwGRhzNFfOrqh+pPJf5E",
-	"x9c5yzVz3rJa03eDjc/1Vf3ZQIYMVYgXhPlC2sUXfEYICeb6M0s4JGrF6p55JDwqLOGSOFuzaLsiRn0Y",
-	"ret9/l39fpA8f+NGt5pwYmpJ3vCNNNJ4fvrpzWrM5LDjBLevzKh6noYz1K4EyXCqrp6hG5yXtV6gBKa5",
-	"jaqio77FicCSZJC2pP+zFJDeZYwBnCPNSygjB8wy/6RRJomoxTmEz7RODoTGRqZjYZPwCi5MppOeUvhA",
-	"6rX8RRB8HVbojTWZU3ZtVLWME+krym3fmDMku8Efypy1EcrfYqRBqLCG6nbW0eJApTScjnNFTDDR0Mea",
-	"l1xk9s+GBJSztVX/14KkXOif0j1JryGqs66H8f5YMoiTr68h44dxtVZ7An6lbJ3uMWVhFZT83F3r9+Vh",
-	"Q0SVmqlvv2RyUMHSoTLbe1n0RbWGvlRRqZCkO4YVMN+NUTCRWVR7b/dY7oM7e01OwY29uqbZFWTk/fHT",
-	"I8nzB0DGP/7jeC0//Yfk7GrVT7YIva2aePfLX2aPnjx5+DRBGyzJ549LkSf16jSvSXR1xCepwJduj+bD",
-	"q8RmMyZIkp8TpBcM0SX9JdCbEhN5JSwjGdqcEDaMuyUkHC5w78WqMa2N1rRIDN0rKvvr9r/QywRf3gTD",
-	"wLgSX4M3rCfp3if6JS6Ce/2fkkAS6vNX39gUjUuEN9o4hKg1BCNPUpGDz+99CrH5jLvUWkxVSiKuEnRl",
-	"vnKlP3plhg7y0xQdMt1jtiPZGjIQAuHh78GHxlk+LdoboldHEBB9UKiShhkv0Q4XEmFBUHWldl1rBRE9",
-	"adLVT99kCbL0Bz8HeJP+wTfB8boRseaoX0H+AT+YgKzeJBNTjtnTol+jPDk3pR62mjnC8tqkPNAef4UW",
-	"6ENGqB7O3sEbsqcsq8gg/Qt4QjgcckN6L7Erl5BSpdaaoHW1Az10rxJiu6NqHax2YR8FVYowPZy+6qtx",
-	"a5rBo1YN6IqjEiTDmoZ4+8eej/icPrrJgy5SeAVsT+98J04QeWRozrRzLIcl3RJmRS02lzMrZhoKeirO",
-	"SO67wAnOSQYypHNnD54NkDrelkcfBKcJtLKYvn7+4NGTz5sXLdyfTtdxiShUJWOONk9bnK0iDN2mbnzg",
-	"yF7K/w0cT3UtSsvlLvg1ibtCjYKt7wKmtCZeL8tz3YFiEqBrvb/SygItvEBBJVmcZ9EJyz6PqCSJ/cBx",
-	"z2UlNj0peWlUnz24NSVyVo5juxh9DdYRRS7g+EqBinrF03XfJ6uS1V9rh7RqMmJaaSdUwDlKkOQHyJvi",
-	"UPKTZzP0c7vHbkM96nsTC/Oc2nNBfwF+e0PEDRHfEYWd8GpyH+Sdgn9OrmVZaEvPrHeCYiJlSUTwUa2k",
-	"r0tBgz+6BObzvi7IjS3zWrusup6vdZ5b41Lt1wei9jyb/X2T6TD7bSJuaErWzpmNe5MjIXFweInNRxZY",
-	"XZsjzUZ35hLeBG/3+9YZoN4AWyQ9zBq78Ek8EDpYf6mDowFLCJS0Ua3AG+O5feN9stpgSYPa1AluPeNj",
-	"gETSDQmH3lpeukLwlIBXY23Gdh8ZClFsqFD7dYZ7Ml0KYRM20IEztdeq3YlgYcN5QiqU4VMoVGUdTAPf",
-	"W1djB0y1DJ+urGrPOIOw1Y7egKIxSIPg8BCELpkSpzXfrrmgOzp6974wL8yNKTueXzOw1oKkr55xUdjB",
-	"lTWffp+sSFZavs7JTSjK2xqg/fz7ZLXFB5qf1r3pzjvCMqKtdsKUddd2n9Hb0hM+/84wr/W11UYHy0/I",
-	"xormJofoG5RlJFtnRCrK+mUoZHMVgigiIIE8rEDBUzeUHNe5V0k7xCBVSSw4w81/x+eI+G+374cDFlTh",
-	"fO0qDUb2tfU4xPaFNnooUzyKlge6M0agFRRDOdjtj7deDa6neiZ2Re0XIPPROPFpMJfS8zdTU6V2wJTZ",
-	"SHfUhnjnvZNyr/ZEAIcHPvxVKSC6LguS55TtpHH7wRNykq+n2Ovphp4seFHmhiBRoqL9vE3RgCmvQ+L2",
-	"uRD0BufIFWS6wuxRaS7IlgjCQg6IN3suFBBjXx4we+aNbEuY4UeMrIQMjr6jErzq61ZIvn8++g0xRSwG",
-	"XoGBDtgmzIZSuUVPidmR2JIPm5d1wCrdE4mufr5KUFkgxdHDS0QZMoGW2iVYr4yXG79syFIH1MZ33Y9+",
-	"8+blH7/58gV68ujhn8fuRj2AHqfHY4QLmiB60LqQ8eBsiRA9uSzVOa5yTlMbsTOyZ2USGYLRjduuoxhL",
-	"y5ib9lDzepDP2uzaOnNNMWJ2s3uy23LOv1qcxljtYLUPI3rr81pLDQdD62208SoIEKXaBg1vYZNx/lep",
-	"r2DOfBcDltckgwO+4woxbtwCCdqcrOpI8uwTCUrAM79Ix68urfQFe5jclPQp0lqH8e56dYe+LustxQrW",
-	"ekkmgdmnwOOLYRLOSsDAqZ5BTjJ9GWelKZ0M3SFfQh11illG9eQNGTF6fPEUXeX0muSn+vUroFmWIM5S",
-	"Ai6HDc9O4FzJOb8m2TOfZFAK6bjS1DuBL6bAVIATw7jJBdGqzyR/bZ0B/uiie5cFkUhecL1RimRgQkgE",
-	"/mZ7RBJEmVQEZybMADuJNDEuEWZI89dBn0TvB8/oqMq6Hz7yy7ovQrLhLJMNS2kjYkPvvvaEwwtt1RrH",
-	"Uo+9d5WaR5y5Y/9ZWTyuSA2KPAGDgEokcWBXZpiDrWJgKxaBJ0xxP7yANqVy8wqVN/zrGpXsDH44xyQN",
-	"mJdjpTYfnbU5AncQtD5HgDTOtkZH53SmdTo+/kdvrQ4I/nBZ2Pnm7LLmqVe79FncAu6Z/eoXZ8XVsy5i",
-	"4E6sSRxWICpj2Bv1cejA3EvbGIoYNjlPr/0iM0nEjb18Ided3NCUXDbtZkbeKYDMCF9jLWqNbEHHvm7x",
-	"JM/wKXFV9NUUtI2GfuGMJD2T+CBWemPlQdG6jP3cSagLGoINwy9s6o0YbQ6w7vxSrTkVUWN+4YFb9gf/",
-	"StXa/HHPwTxplJ1MvlGj8pT1J70M5elXo6v4DZU4cVEXZnSXfCAuK0sqvDWrdi8ZQzUCIkAPGeRR9PDJ",
-	"00ePn6HnAm8S9KXa0wR9ixVYtx7C4PMH/wUIg29//ez971Yfoe/l1kti5jp3WgfL8lvEGZ3lGZisCc8/",
-	"b0tptHd7/sZNzHmHxb8lJh2dFl/FcscCKWXtO+F+lat06LFEzcrI8RmtQFnwOI1+67xz0x6+xbHAr4+S",
-	"z97//oH958WDp/ovf37/h38LXgC9B2y8bGeBAzeynJEDOMRcyx60+3vIljlgeDxiMLCVv7eu9//jHO5/",
-	"+N0oMtzqO4gboc3JxAYukf4AUgZxl7nwwAan16s47/0t+yBHz8v5PsnhT5yT+DJ2DoNHsPXBdIo3cpRa",
-	"He/kpMXHeCsnDTjdezl+6Yx7M8+6uGZ4N0e/F+vGjBqo7dbseWnUzbn4nfjB/aGTWPN++EenLek3f+lt",
-	"+UtHT+Yt+E8j/X8fOq+n4zGMqFxfyIPY1eAEwdd/zbGUt4N31hfxfa5QTrBUSBGG0j0WOIW+IkkXWL9R",
-	"Av/pr39O3p9ZCl+v+bVJP+jiDU9Cmaow9BZxgcZilBWExcO1BBDN/lFKBQg1tj68/vfbwX0M1TromzIr",
-	"yaR1mtcmEqd6KXLdADjcC/wFsFBUAjAIgke1RI+vKftYgXkd+/pcktQl+BVR2nsXc1hcLs1EcTGENLk0",
-	"t7YhaAcg+NqrW8Kab0uXe2bSlyzLAzQgTAk6QVM143wZTm1uTc2N3T+fWc7uM6ZsvzcJcDRSdE9eu6Fh",
-	"twRIngVr73UrGyzuDtPb6CkdyMJWMbxx5iCq0OZkUWRWgWUuJxKrVXlrGCHsvATLHsNAb+bJZpfacDqX",
-	"xFXyQzDOMxp/+ul3zdZcv14knz0Nx882PDuduR3GpTW2GdDZqosWSHJ+bKYheGL8s6aa9t+//2NtAP9u",
-	"/eDtv//h38cjG7alFiw0tGcvsCDPBTQ6OITRQXaYMqnWKdYauGaK9ZHmeTiRCTdHGnY4YUHW/gvvkznx",
-	"8BiI56/5Ue8QJGRIi2tDIWFZv43c2zIMjWrXHQR7eO4yc2sbCJroxMSH65HDHiALjWkfgsCFTafufmwR",
-	"Hdn4hiJNuFjg/74IfJHj9APG5mkwkefWUmR+C9THBup9ieD2KemVQhEibd5VdLdSb1ERNp46dT9k2lKp",
-	"DvFJCJVMGv303cqP1uHy2SfiACxgfbW1hPtlfL3AkoQ0fUmkHAAwN/5o85heNeAXm4IX2H6He228AdHu",
-	"jXrAyc4dLCXdsZmv9a2U29YBBMpU+JFB8WbcyDOh5nOOszW/IULQLCMsOK/nSJYFETdUcoFyorqzRHsM",
-	"RWMIb2wDQAT9Ih3k1puXr0y27Z5KxcXJNgAlqHLZRGLB5VxOvDltQ5HeypyvhIVOc03m+GjRCnifWuPW",
-	"NSvrnmok+3MVPjT1PwZH2vYVyZDdCTKnAsl9340xpILM0UndO5Geyaqubs23PW0JsLQVebIUN1SvH+JN",
-	"ROyibrgtz3N+JNm6LHolB4Bx1dLCvPKgLKJZzrxRFt5Rb50OA6joNbmF7HOpMMskkkrrKtEYXiSftid7",
-	"ng+qmvZ38IEua01YJIQpk61zGAbr2fuCAWtXNy3DDR+sK3jKjEB49UIHav48cnFttSPn7anQD8fhFXM8",
-	"/YrQL7FhGH/9CNx3eCeID+JvtMUJ2ImGoJXICGPmuKaLWvginKs9L3f7qordAGJq4oc/0diWngNqJxg7",
-	"azsk5MmEecGgHmWjKoVWSLVAruTCWfpEhbU0OVRE5XVk8BUuH+/5sa4ez1GN9G0kLpVIEsKslwwpgg8I",
-	"5ybAf1Z7D170HqU3L19ZEDtNAmEi97sSi0w6zOpxR0Hlsh0nkH3WACqEKqa/IAIunK2+/o+237TzXEQp",
-	"AGbgBmRD1Es2C0OWh4NFvro3YbcKT6TjKrDrcuRut7CoYBVaZ7etNHUEfZ8NUeO8nxPXLijJ1poDwkwr",
-	"8QEQdSlnzo50DcwMZmaUGc7laBnzd5yR+XhYI22AM85I7N2v5Vbko9uSZVr97DuV75PVjuM8djOmNy4L",
-	"37bRWRsgqekmJ0Ngivr36DakFpMvKten8XAQ9sWqAYCdvy4E3wki9QHJjKDOBC8K8mFgYM6P2rutqjhu",
-	"EHClPvCzHIiTTuBYH9GxppHnHKC25sVRgU/ymVb4BNfESBBGGWdcJE1tb2K+2y2cyzPOXnfVJJfEx1rR",
-	"yy6wUMYdMnGx3ZPcMj4gbuHahHVKkG/htLfDgu2zMHwEvhB4q0ZPQEsHZO4aA2tbS1BpjAatAOoJXIJH",
-	"G58k6ELgozjuabpHduqr3w5VPJ/9xtV/j+PlRdzhlTJ4/zzhjgpLFBa5A4nz/OV29ezvUUfzbTs1N+Kw",
-	"RhSc9Cqc4++ec9SnF470X4Sj73qa6HQStYTF5ImPq6cRGdfNoz6prOAW1df3fWflQFjm4rrndh6LuHbi",
-	"s60bfaF7YlsQY6JhpH/MvMhWjJTuCTCYgK7FODsnkBDZqt36ul2LNFyFwbWef35r42WTzm1761nvhJJf",
-	"Gl5/atoWSKs3ua45b16+qvvlMA6JXxHbq6WSXB+IWhdEpP0Nqi3tn1V9bQAoFNS5TySCUeLgTyO3xGYk",
-	"pz3djfw5GeUSM1SyLWVU7kkG8xqCP6iaVpohVt2AljUcV37gNmgAGwVrTZleU09/jWquwYa9nj0Tag1u",
-	"ZjG7NsQ61am0YJ5bLi7tETJzSkAxdy7C3pHXvS3oA6ubFMuMiAx09xuqDGrfXX+zprEz5Q6Q6SBmiBSl",
-	"vsZ5Yl3Df88b+/G7TFxr4BE3iV3azKTfe3dVTYRY8RrjzpQsC8uFs3QSyxKRqskXXqX8QnUtY5MdnM9S",
-	"xp/TvO6h+VfzWldt1OruUGQfHpC9ATcXqFC2NXTKhSCpiuoKOIpREcrG/4uFn+biEMq6N+eq6lMZlZs0",
-	"QVc06R3T0lmqtyITWmbBvXFxGN0jq7/pZy1AdeyFB8PX4BNV9JaoIxfX+v4wrp+35+GtzoVNnQfZA4ty",
-	"kD1DAZ9m1DzQORG0Yst4yGrzUQpRK76usJi68V2LOAPHrcd30FJRq6ok64uol7udUZf0hAZy1zK9PQfK",
-	"MFOQUnZT5owIvKE5VadLfTNVOO80I3IODe5huLqjPLnT2Dw4XvTaSb6mvGpwwLgwtwWk06/asEvpSYyL",
-	"fOgo/OCdgk8k8IAmnWsFbNzemlafSCQVPp3JHq3y9ok6jRsogsyzVNy4q62FgvTQz1Gv5+MJ96XiaOdI",
-	"29Z9/OIVevynVhnbk8ZmPArLLdHXv/d7frTGmTFeGVfhtPm4RtqOfONbvZSqWOtb91lZvCMgspCSZ6HE",
-	"bL4hd+m72NjrgkzCFus5VUsCGg3y/oiL/H3/RtDdZCuqlWpP+rsTmoT6FAtBiUQHDrTFrPYo5jk/ykvT",
-	"6b5OzA91jxi5NPzs17uyWatv9vK5UjjdL8fnUSonrj7qYUVuzGU6MTjTxzYvjKfMDxRM4J/YurQ055Ky",
-	"3dTitCgdY3FPgCXJa6L/eLeeCZ8l3Thvx6YJvst7uHEjjnvrjYb0bjnguZ8qXka98D/uCeB5eV2Vrhk/",
-	"2mZXTiu1Ewu66fv8I4s5uQO06Xi5p9LF05V7uv0LgtM9GIjTtjocs0xGleoXnHkNFdo3F0tJPlhLBE/k",
-	"U90vkxw87GYKGNTcAKE2i8KgI5MLc6bns7b8yV4Vgv54XByn2se1GxgAL4SiKS0wUwFX/CvCi5yYPHhe",
-	"KkkzcmmL+bVaR9kNNb6KaDW75qZX9ZeDbTlLUXBJejpB7klWTmWqj98T0VhXTYLWLo0f1Bdw6JbIhQhg",
-	"0K3OzIbwpjnHSI/NOW3x9fkMWkMhPbkYZNfJIn8GN7cdI2HGGd+Cr3meTdyAhizs+nOGpGOfx2CwzL6/",
-	"Pq/P+xsr/SYgpbU5YxGXg3ez3j+XQ/icTGOlPlDnMdNU7DCjMra7W2uN8NGYVS1hYP7zi6EwGedI9gVA",
-	"Cj4Kz0msdjfJwbJkDeh5dZyz6iyDEYDpRku3tLAf5U7z4Zc3OC/xAtWAc1C6zLfjDZP6hcgk5w9cqlMl",
-	"7kYxA0y2eiUKUzfsjyDmzOrxtM7wjzLbkQwa9H0MAF9Llr+5/fVI7eHYNthl/ADMwxBtsWQARakR9MnJ",
-	"VmlDMWYnboN7l+LIqSJ/CohGi0OGNnl8VxfSRD05ef800a8sCEsgT0opciimaF6cKZyq5+a9EC1u+9aA",
-	"+pjJL0Sj7pDb8FMxQrK4I1fh5cArYxk808uso0rTmjNxVSr3EPnx/LsGBqz4IqkPzNhZm53G4vF3nzfA",
-	"ZJ5EuwGW4b6z1FIYb5Rkcy7g6eLgYz7ikxOX7lACtLa0t1ewv6UL3b7VBXZ/795lvCXTm2icXel4Dr8E",
-	"KfJXHir0Wx56xtg/s4FnbgFL5nZMzE1O+pOk7e9VInudonnbtoL7756o/Q8VfCXiW6jXAigzUuvZyXSz",
-	"F/AY7HdnmL4Kix1Rsc6Fe4UT49HK29m3A0d03m18HlTF/TogU9ilH7XEm9HQdswCLjEysA+1pINKYlBO",
-	"5Az0CDO7bjuU9mV9Jn98nJsZu4ULKUNwf94/RchQYBEl6GNhonHdaYipZmZCzghIfxC3XeWGrcfoY41v",
-	"2A1VSwQh6hD2bYYteoFRrQ4CWUcKXxPmUrcjq90EP9yGaWqTkOb0xLu9vKFS9kAH/wg9UHAmbcfrPEpd",
-	"v1vFqslo9WLqPfTIOM71s1Qtj1uWzRqJ5Kr+1onPtS6vCLIg9XXs+KxpeQwzrYOLe3F8Hxa6oD1xdv+u",
-	"aahRubP7xSDX83kb6788GhH63lqhLY23VPtbqqqec7Nk9Ja6weY4ZIP/KKhShKGcsx0RCG+VTSff4lSF",
-	"kj+CWeQ8TUshJs5baZO8D8KEs5Qg4+z/rQXVrAuq5uvm/lhOGDokt5lz2mKVheIbjpdawmdiiAJGGSLM",
-	"QrcDCKL7dy8YCixhvp0lL6bvce9q/laLhFbSJVfRYr6vKUcAoAKaJZh+LZhmSHKfwftl0Vnk6vxwNCJ/",
-	"fgzVEceDs1fGvdqUM96H3o5vwoJny23r/TtiLwvCNMnvfW1s36lbaJfv4dYuIznPy3GFfw1h6kEbLyqv",
-	"UbrHbEeyS3RNCuVCaLb3WJMZHkYp+R9zcu1ML9yrHAdujvkO9BBPAyLlZE23fivS32O6IAUgME5NRO9A",
-	"u1B4MzZeNjHCe1ob/0DYR2vqXfdYAhJecQrOrx4luvSxfiN2VfoNHzRhOHuuOH3rnrXdTWRPJStV0sLO",
-	"S6SfS3zIiKNWky0KcJVT+gxxRpAsD4CYSnC6R3Ajs/QUW4BYYc53svpuv+Ndv1/1TYXzhLhAPgLUpERz",
-	"ylmv079+xBA4JxlSHKk9lag2veLAZxeJ5iyvfzYRZBvdvqY0uNNPSzIOnWf94CZXAwpk47Adb6B2bsj6",
-	"7gcHMxi+TWQwHzLs7XA9+T0M8VdKeA3CZcR5Q4Y6SeMYNKluqrcD99sLUAMCt9xWhViujT8riEU52lO2",
-	"Q5idQOM0CNmQhRMzgmYhOwSESCjJs6DH2XF4Utc+2E6htncHwwciTefBEWAl+MYgYWZhZ9W6QWvyVsgb",
-	"05CIG20qIknZLjcLmVI93huOfxQKx9dX/7mX+zzBF5hnqGYvGmNnihw7p+KqlzO+oNvtMmqhHu0VFgpG",
-	"DF3IcDhlL7Q8NLmkSpJ8O4V/vHMf+CjEnCJ3A56tr6futTOdZcZoonh0EiwfmFpbHthFN5fkvuaPVe/K",
-	"NEH7NWbZyxszmQkSZa7WuXSlUote1bSGlryQKwDMsHvoDvAZuZvyUN27Tr/BmdFkBDnwG3O5GxM9qNF4",
-	"omGhcx/S9b4xboEcKyKc0gcw/McahwdmmzgPAsEip82e7FHxD0uPxOhHbnXDtF0E42/u7RjRgGbgphrv",
-	"PXM77ozXVvWeVwEZaVxBmwajnW2NdQUXVdPmIoiR4xSz62661LwyiWGTm9T8oBe35SXLIhtfT/OUZJH+",
-	"MJvX9oGT212T4FivgCCS52XvV+Hnm3g9dUlfJLWIX+Mf7RislaHq5n9PO5EC93XaFQ832bDHaJkeG7dz",
-	"Pu4mjX248biWh9DcXUsP14qQZySxrSWNltYHKHwXjN0BgszI2KYvpfbVW3XfND9Hh2WaFt4Cb0e0vrt9",
-	"ETpXjTHLfN24MyYlsvkvTk+WbtxFYwZWL/53PIrQ60rv+eha+r2GVvX/bDjPXd3WzMN4NFv5rQwf4vqQ",
-	"nJGff0ZEuDdfv36mb3PfvHx1dymivBiPNTC05SIlk01LO3jfOn8g+PAdcX6iO0ZHYtnt5IIKnjecC8DB",
-	"+lyYhb5dPsH/I8ver7P1gRTjm3+bKZG3ltZeT38hpcs7DPdP7/pBYNBKQvl+U7h6cwoKo77eixm9FZt/",
-	"6jW546r3iuz13ddWa0+Sti3QEVJFwSvX7SJn4P914n2uzGpPJnqI7r4Z6EBzoc5CpiZ1Kb6ObNvZ2oMb",
-	"Ijbd+RjxmbjQKZTkF1hUBqg+NuDI+0SiAqv9pcF2T2zK2ANIH8PM9DjJBD4+cG0qU34gCG94qbRKpvbk",
-	"IEl+E2imFRTwtfCGefvrTlYDKab1sV9KCNZy5P4JwR9xnn8QRWYom+P29BxM5RQ/Y+8MFy9vPJRSgfkn",
-	"CYm8Hj6YhjRs5WmOuk3taD7k+gKaVdTqv2TZRwojr2e3kNQDwXH/5J3Wkbqrz+mBqt50V60YeeZkN23B",
-	"Ddo61oTu9opk0HNFopJlRKAjPiWodoEhzohElKV5mbWyF3ubyzsA8IB0U5QH9RU9QaQ4MuuM+oq+Sps2",
-	"4fUqWR2xYEaR2JZ5HjYMzz9jsEJL1mTlJm2W52Y2tMELsTh8/56xuOlOG0g3SomU6wPPWkkAw/ohjLb2",
-	"Xg6jexY4DQYsXkFKtgyembBu/Reyo0wickPEybQEIiwlVawD5vMMPf/rfz24uLh4+OizcHinZMrEwodT",
-	"YMxjM1WY6Cpbk/kiw94qMJUQlbbn7BaXuYrNzfLzd9p7kmNFVZm1HOm9hz2nN5Tt1lgQvD48Cudm5Zzt",
-	"pox5wAzvCMTlNOfksdzWeW9I5PldDfqhI0qmbapLQ2SsoFG+EjzPYzJPklXRYwe++Po5evXABOB4gX8u",
-	"g4xS7LEksYvP6ZakpzQna/MaYNPQAxantToVPOe7U+xQ1fMQnxE3NJ1y9O0bFdJrm8Hknrtml11WkVSR",
-	"YWbSp2r9C2fhXVWc5kT1DG7XRWcIMp8k7QXdfgX5ESsi1jlVgsh1QcQ6w6eIXMN4Xd0E3u3l6aSgT2tf",
-	"HDUImTQvCI9hHP8GznP//fPCnpduyutN4Bx9pTViz09mNgvJI1XpnmRVlBvx7banpicL8xF5pwTuV8V/",
-	"7UO29BZUNa0MZrqlWMuQTyRydE28FXwiET+yOr63xxKZXQjcEhuSRwBtZ+Rb86Rp1mR7NQZMJBgwJz0x",
-	"EkthUyoFjzrARX4MlXWFovqONImfuFJ9dpg3FsrFq/ipyxJTCWpmFA6qVtM2wqTN1vpnOiW1sj4ioXRq",
-	"+q4vv7D3EjScsHbT6zI1VXmfoC1oGoazqEVbMJecEXXk4lqzPpXjBRRWKJmZuO/6Ys2sO6mo+XZ0J+KY",
-	"qJsdIYcEQtzGWW5JQjV6ilvHZ4I2J2SPSqtP8xMb42yxd2vBgVM3SJd5FSjL2QV+YUmLsZNVyejPJbG/",
-	"K1GSluFwwO/oQRua0BHNkMf84WLIeqi9I//99+cP/uvtr4+SJ+9/t4xVMEfDn6y4N4l2oMxBZUZRcFjN",
-	"r2j61Kfng6cXURZAa0fG92TEQKjH+3NjOvDPO7Ee2i3PRt2FAesi3ljwvvb44p/WLhgCdw3zrGc5NFls",
-	"jL/aVsVkBm0YHS197vn3z5G9pLyN+/wiGbROpi1gIculJvnn0yVGnxEykZhhjXCe6THDwFjCwWc8ZffR",
-	"vbeU+nwfrv6erE//2rmP92/Pss64jyMIdcb9PDrf2Xds3305mnMcuv+GX7rX9+H4/k68H8cHbNyXC92K",
-	"EV+9v7fk2OL63QuvnDLYslfnQKwAvosK+qwghIkUz3AYHScWYcQCpy6u00qFhZLBZHnncXOuNb18ZFWL",
-	"D96XYyI8aAxEOMISYYaIEFxEotrMdRw7Baymfs1Fb4dZ9jYTPRyXdbLD75LtniNNKLQh6kgIQw+fXlxA",
-	"Mtujh0+fTi6D7xJ6hLyL6bmv9vcQJK8Pa2aKMDR7PpCfu7V5jbVDkx8ZyqggqcW2G+8QafcjfATMVdAK",
-	"eZRC7YlANJPATakNu3RosAtaq6ZRkgGzA7GREQAzSixCMuICHYjY6b9wYQqLHKKzWS+VNnbxDCDDbIyl",
-	"GLoVWsi8oPlVgXlXjh8sgArj83k/Tu1T15zK1U/lxcVnqRsM/kU+teLuKkFXn1ppB/9tSQX/bagF/2nI",
-	"dQX0ArSCPS4KwkjmkAoAAkjfO0Qc5DN0BckJAuefai66GrlAgi70agdrkO2KjrMS+mxjyorkTQJDUqzl",
-	"KMuz/aduCcHTCx2xx9pyFD2MrcUCKvDOQUUhcihUmDFbwqt1vvMjPklUCKJ36NIFGDnacRRqJTYupLyZ",
-	"BylXh+dCmWQVBkrHEBc9SbDhP4cDl9vQIK0lmbR4vQ6s/6cvmtAKip3tZxAhu7CtKo/aiYQtM4xcZJjt",
-	"Eot630P9heKMdqQvXTyjN9TYZNXXZU4kkkrfS9z0z4Pr6RJhFzhOMUM22Atp+2hT2uRliNmbv/VF62PD",
-	"mF3JoH8xte/mUYk2RN9qSPHgbeHCnnGh+zAm1OT4qBF7UIXPEGYnA3VnLxFYQcYjShyWCZg2WKDDURss",
-	"aUBW3RBBt7S++cwVkiBBgGYGuBFRBXelHpFLkiEtXYfAFlrqA7khAtXQWAukboT5xepzW6twpTwvD0xC",
-	"bNaR+MyUj6XyOcI9Mb9ku5zKfWL1Ng6ZMhwdcFExVNCrhsM+gOcukwZdecctqL7UelvHXHWJOnqo2mq1",
-	"eJ4RiBB17kilqRheHGLiJVQSO9Qbi5Y0bg8FVQot5i8r8ktTx0QZQO2aznBRcAVzTKLWAroOI+fNb078",
-	"a35EB8xMPoK0yUhBP0avdP7nlqYDyRUWKZbZtrctEUoY2dKUYnGKrpfa0zwbhLCmEkTrAZ/QhiS2cODh",
-	"nwf8dg7ONtRBxZJMogOVEmBXlTEATcFgaDj7ZPS5+s48/xWgpAYOlR1vveViDXUDYXhrjPSPSJAdlcrU",
-	"FKIjL/MMMUIytCGSZrY4apFp+R+KREwIvNLmtRZLBD/juMDbuZrqAXqFGROqKJfhSf22vvOneZqrtzan",
-	"cOZ19QTC6IaIDc5RRlLqABqOgiqz4oV6bacVWt2wJ9CQbl29AIDgNPPaRHYPJ1YKp/sD1DlvPRh8C9K7",
-	"50eXxW8GfVajHkq6Y9YXYwz/lIvMltGMQqC/M7VBa5qFkF29DBVZtSelpqvvnuQVynZ1YCKdLPUpgQkM",
-	"4m+3qEuZ+YZ+BabBc71Yr/zZoOmP+cI1ITOSXSJ2ZvdC/bSIZgrztHtt7S7ELnPLguBrWTkQDTckdSLz",
-	"CWUcrKKhyuYJHTsVEYUgioh1KftyRGPxXxshcKL2PIumj318KAwkSEoLahDZ4pjWPziANEsPVAH24yVs",
-	"+jPXOVKmvCBI4pM8i6lbkIPd026QT/RJlwpvt6B0u5ci63NhqtFkNU+7wjvIgunViv7WRPGvYmKusL4a",
-	"YrFYGM5ptob2ngEV0DXqN9rJaDDuLuqWO5ewIa93RzixUPF/m21boteTWgO38ax42Ae/fdt+rDu8WZ+z",
-	"3ov1vl6gA8D14WyD327YRW/YUW6+/zfueEj847uCJx+Lj+P+HMt7WvBqbAPRjV5ZAxfRIt4yY2Des6wB",
-	"zhROg67PIz4hBZ3k0z3CVpx8iq4k3pIrzfJXJbtm/MiuKmG44dkJYXlNsk87cbs5drZl1rCv90d3DK1h",
-	"aQDle6Ibt1izfk1ZlHDSdF7Dw57jsCvFjUtUJh2k01AruZgkMxN67xPId6HaC5Ib0bmnRTC+f6zX7fDr",
-	"e1baIuuel5Lo+3zd+IaWa3gbiphzZHei6ZLQGgzIHAffcYK7kXEQtsDlYfhdvCXr4z7UZO9rXgqXrsKM",
-	"cisXNDDKvnwAyDRJEM4yQaTUOuAesyz/1+3p3TFu4Aw6IlpO8c/JgJx8rhQ5FGohBMRxJaDSfBxfFnuT",
-	"kHIgUpq4wQ2V5hTiA801CxdYKINHytW+B460R1q0SAzkq+w9M+1x4syrrFyynfmtk+0s2OdhbUQTcp5Z",
-	"PPuyHFePP+abcNR+mZAYO3ZV/naNuWtslOozr6j2uFMOVkOuDxyvZZR9UJvvpbK/VOuExeTNaPHSRyFY",
-	"RmfZK2giirNuT/BMKvK6/4JolNZ3JJgCh8/rIRgwt51nzLiXoOmvRFgQVAitg2eI+l1phpJT67W+qFEc",
-	"Wp6WNy/RZw8///zBQ4TzYo8ffAYOfHwoNOVW33/5epV00SI+C2BFdA5hBQjxotyQvtZ8E/Iyyw3pz43u",
-	"xTLK6IEwOa1naLkhX7jXgnkZBMtSTJz7d+al8HhaEexBIwCpwLc0H3WVfkGlhcx+ZV8YBLHpdfM9twmG",
-	"2tSvyWeKI/REtZDEfl+5BDHISzR/PBDMKNtBfzqGeJ410ZtGauFrQ85lHVXUbmxmk2p+u1BHreDFVzNR",
-	"hyF7HSceoUbWUE8eBuubwRdWwzhH7yg35DU/9nATjmJxrPB3+tkeJQLGGVrCdyS0DFxmlNheRE5IQUiA",
-	"QUujHb8hglkncW1qFeUmp2m4B6cVHyFo/V9CF8RXgh8QDCgBB03fAtL1+nKszfKTaWijWdZ8Ha65YGJX",
-	"QQQ1duQYUV+ZJ888tN58pgmZNyYvNMAVFT2C0a0KnepIpDIUc9mCVWbm5PLPsQOv99U/8BXn1MSrNrlF",
-	"k162rMR2MMUzyEapVzrQkzxPlbTuT5u1Gs7ZrfVTx/iWSkWOYVlYKUE3ZUM0+N4K+MJA6vAJ9ACXwt5T",
-	"4x1M28gJliSI80kgwdvRXiJeKsgXPGDw4EMU0W/1PoJuZ22v6ot9O/VtsFhjsgzsrjYkzPom4e7keGah",
-	"LNNMyEVEsNk9+R7idGrczWZJCA/7n+qb/qtKLPXYXObsolTLXHmJSua2BR04U3ujVrru1N1IDXD5WLKo",
-	"HshYrZGPBnqCQ25x7zL1PRc8m55yArEmzasJWAYmzb5kgUXhHVnvBC+L0R2sn6wqYiOjVVMh02A3oinN",
-	"sLHVg9jRXYUe0j+crRWyOXlRGhNv7QpFB8nSfv59svq5xEKZTIbadnh08ejxg//1MNyu810EQsi7cMNX",
-	"WRaFtsp6GiH2mHUWU/vSupCtxe+NlcREPk4EB1YZWaJW388BeTOVZfp77nfv+rib261tVE93KFXwQjWT",
-	"1mdDh/kLkhO9Ha/JzyUJif+Usy0Vh4kT75DCDziaauN1dJMMmNmkCXRaSdSf9IjTGDmCOAv4Jtvkvl8+",
-	"SqsYk8zUIQSs1C1Ole2D5Kc5cW2IKvJOJcaDsuNGq/GcJibNy1a3mMCP+xfEfOAfBs/5nbZZCMugxwJh",
-	"yvRlrq+GZLWhQu3XrttqJZsNSJs9LWu+XXNBd+C68RHdDlhQhfO6AxPJyrRZ8nCgO1sEUT3kolgZT0tr",
-	"Sm1weq1nBNqXw2NaF4Lf0KxHUtamRxB0uiFzifGoU3IE/1DBhQqOiVPF+zt8lpIIvT9pTo0M5hPauvWU",
-	"XV5Z//NVleYIDzr3g2vrNuKuKgRPiakeMd95n5yTqHKLPaAAUGEI4ylwzGO7xI11BfiB6z07xKV6TJG8",
-	"wUZlfiC/E7tvzxVYb1WRZ6gy0jO5FxCy9SG6l/LVczwM2BHWOgSjUBIS0KqX9vqQwwaLHV9n+BQ49F/g",
-	"k7T4H9o2J6DyQykcqNKISlRZoCE97oDfrZue4db4tWUB45qaQpQKrnXFS3QBZjFmp/DolK1TEqrXAwXO",
-	"1N8fEVVgf+1plhGWoF+I4BKRdykpVN+07cDrA2Vc9PRGkfhAYHpwQcmqDnJ4RK+9+PCoXhOmhju2O3aE",
-	"16GqTK33Cyke9jckK7jerIgmvcTVND2UuaJFTqQB6B/3Pnu+J49xqo0ME6q7IR3OajFy8CCWBTi2grew",
-	"ttpyku0mXhKNF/vqHEyBJRG2V4QkKWcZwrna83K3r1uSmlKCvTEfb+VOswn1s96JbEq41bxjH3YCyq8w",
-	"rUIIpqBlT9LrVbKih15NJxbmPNyt1LZIU3tB5J7nmbRJ1X5or+BSUgMymtNrkp+C8+Csv/bSpGdCTYap",
-	"/OZHQM+K2UejCE9qLtgnkJTgbEekqjrcxt2s7ly8rsozun5NrZEGAehcvQaVKOf8mmRIXw87TLWFsEUY",
-	"FZgKVJTKAq6Mll/JNAi9VLedhVp7MET0yPovwHMJKgst0x7G949r+jsKwmzNTo6VwUjgap1VUiNZGRCu",
-	"xdqN30WhmeVaj80chd2RqZnKO7wVfQYF6QvMMpoFJeoMnb46wdPO5Qc7Erb5W9Aw6GHi/4zn0PGqfff9",
-	"/g2N2zx5rmbeZYfZwYJ6LLgYxlKmAmo0lQg8sJA/zw9kw7PTp+h7fCAS4ZwzfdeyzJVOGL4yYCnQbZxK",
-	"pHiemT5JWmkXnoP/01UEnNguqDEZFIUMnQiGlKEMnxJEmVQEZ0ZOgnsDWalYA/k+GoXt9/wibdETNO+r",
-	"x9eF8OomW9Z+hk9XPTV3gwZ+cPj3tQtlXXsRx0qXfIdRAM0sWOXH4h+vU696GvMdTCgw1Rq5vtpjbvOm",
-	"Xyo+u7EOUXgA3VFlaL4jrRuit7hSsiB5TtnO5HOZJxrlcZOyrQYB9d87t1lEj5Ho+MT7IVnxhcfF5+NT",
-	"T9R3/dJjd3GBngDb5f6rrUkYDSN0nVVPxV6bk9tSB37ytLtpNYBdB1Jj/h553sbs4Kw8/KEdmEP3IVzU",
-	"Kxj46hlcCnDyrO7/iQwFtirB/TBstwe6aofKG0bhHgf0cz1pWPXVM6M5B3X1KMW8FDf0psfr7NPGJADZ",
-	"4lV15DYyEGXVVh+J3AWsqg2os+RwZSsIgrPpG6PwNRn+sPF+1oXJbtoANSfBG25gCCs+8YXtYuGRRkik",
-	"HS+eHiQBRyJwkgeT1ikznxtMqf9UGxx6cKalbUakosx5CNpxF7egthKhOf+AxXU4Gde7pGLaKrR11Lqs",
-	"eaBrfUeELeHq7lxs4x7v0SzsytE91dSMdXO7SS9JgHu18NeVOG/JDUaQwxgBzy4XRuhKBdLRyC+JNsRm",
-	"82p1u6omaFsXgpjK/3A25sPE9CY33l54WiYo0/aQ4uhBpG/EzdaXVU4UNUSOkUt+nkwwZlpp2sFjeiR0",
-	"t1fDmHvVuk22kZxhQVeLSjwqVl8P7eyX2y2BHq69UHbNMGQoqZHZ8gKjVcoouP4ZTtoKTkP20NH4PhU/",
-	"Ys1qgDDgR/bqSZpgjL2Fok5rm0w/mI8Eu3LPh8woAyuzAIpeb+Z6BYDNok+TXkrWWKyErOR2moLxqdgb",
-	"Tpt7mcDgiSfvCir6k6B8dI05ABoxnLdAEmeHmWf7aPr2e+R0zImKj6uLHS/u3L1srb4b9q70GG9ZIfJA",
-	"Gs2X0BYnPt01IwrTPFyUwkED63L//3zz8ntkf0WU2TK0Dc9ONjenwAIftN72iWyBSff1f7Gfqnq122kF",
-	"l8nFIQjZTbKgHaLFod7OCsNKq+dQdFVBWN1KyMu9E23Oe5MOdj3oa5P0ptR3NrHtTQRRQNVkWegTytbQ",
-	"IyuEWH5EWEoi5QGg56GHj4NCD0Z5r8mp57KQCp8slhI+EGPNWONKzi5D12urSkXz3rq8l6bRuyLvlEzQ",
-	"X168Qo//1CiVI2y0y3Gb8wzDpZihDTEBVkRZ4hrKd0MDo3k+tQ+zy+Q3TfAmvexg1N5aYL6KZVr8rKok",
-	"6NCNMy/ntH4r8hyYa2Na1yAQSG/gRfTo4tHFg4ePErORVZMaLg5BEG4rVzTL7PgD+8d/SM4+fY2P31kM",
-	"iaC8zwTeKj8pVovq6ijCRaB6r++BzvMCM5nXlUF9MP/R8P8dAdqknStURf/v//3/AM2sEwP6XDToZ56o",
-	"pxdqEVDS9ZwN/BafeKnQnmoBwreARKUe6G0woz1oMnPspn2ssVEtAL3MYVtRU3lGqgu/Erp1raTHwb4D",
-	"xRLd34AWK/VdpbM8n/237QtenExVOLAMFHGbgryjDZKBnuS6Yky9FqfBscTDmcy6kS6NSsG36MoR5KoD",
-	"NODUwlbMya+4xg9+eav/5+LB0/Xbf/vdh7joLhFhMVP/7EmD5I9uT4Cb7zYinj6US6wIqATtxDjTuWK4",
-	"EYAKRgFbq3sUWN2CwvpT9JpAkWIG/TPRcc8d2EFzFncv1M/f5vc9sm0Bj6AeJr4ryseU/msIsAT+y5gM",
-	"XgbUpVd6/SZ+fhM/91L8vIawme0XM3ikztRbFj5w4/V3fnP1887bav6R6qZCzmOUks6bSkj7D2v2vtlp",
-	"9fiAwt4nxHt7Wi3ERP9srp2JpVP3zqVyW66IYP+yCquKu968OAPWvkXDeQHzuMfeLVlqZMJzg3ky0Aaw",
-	"6qO2rV5aZ3S7pWmZq5NJN7BNkSHTX9i2vBCCdBvzcJWstCrx2SpZPfYA0SDWllPWsyXePKvTF2bQH7Hc",
-	"U7ZTnKG/Cl4WSO65UEgShTirpk7ZzvaMcImpkIsqUbWgT9E3ldmHUUbxjnFJZaAMDAhH2oUWkuRb8+y7",
-	"cLK0ESM9Huzvz+yyMKeOc45Hv1Rrvt2uM37AlA11E7RPoD3OamD1YJVSPWpPHQlEc/VPRu6aFCdsv2CC",
-	"0gT60ZpAqt8Hr0dm9vPz1KqXceup+ta35vnh5kg43RO5tgTp643qsWe4huwOYM5v27H4z4PAbfkkaQiO",
-	"pjhoH4HuQevyxoh0r6TmPITqj1HG3dm5HANPbrFGcINjt2cJB03orrxnnpr2bkyrPvmLu29M/ikbU13M",
-	"w6suyu/hUDIAYDMWayTVjSb1PlntCRYzXxXECOWZr0tCZr+Zb9cpFmTOy0ecX8/6bjsdx0y/pmA9dJM0",
-	"/nyT1oaFGOtrgjPQECZy1CvCi5xUysWRqj0vtWLI8IEsBrhlMg2du8pmRV+4qM5AlvSU4o0mnd+1kF3c",
-	"FHqIlxvMruZqu+YXvx5P6xmoavy6SlJcqowkx1oOS/pLuJxVy4cqMxL6VSUV+CHgS8MlpfzyccpMr7ig",
-	"rrInOOvNRHSo4AZjUT96WTVcPu5pXjUTcvVzMfpX5GU4oGp6NZQt+vz1vx58/UCz4eMnQes7SNXvLPm0",
-	"4dhsRu3zbYdzMKSzrYxu9kHKe8c0zbmKYKNKVJMsiToCc+twmhzfECdj0iS6QUsPdqdmcq3RHfdcEuSD",
-	"qUPnLM3xV2hDUn6ABvPmDMSmuFaEMQxmyTPcNG6aLte/F+aTy7TRniHH2lWSSwmFf3DKquSF0dqjnGxV",
-	"7LPD4P0/mDRJu/szsfk/1oyWxmYloaJxbx3+Hrwd58B5GSrTmXQO/7S3OMOnGCvvg3DPeGG/93TEvnxp",
-	"HPQTNsU7TIsRLkKELWBltoXi/TIwq9kvSYn7S4NlciLidY6e/IgYDfq55610imVbQt1at5rQ0frG1oB+",
-	"4YqsAv3xXNfqXptAptj6q+WeH2UsPOTd6B2mUkPGXvqxl4uUZbzWoZ+mbLeegRrcZ/L0hTmbpUwmW10b",
-	"fxviaphDNV+37mGPAqpuVunOV4+m95ivXuqDXpP4aOrC7BS15m/8x6NL/9cMFMC4byMkzsymkzOE0jOE",
-	"Q034IX+hwiLeomvKsmqf13qYuO77/wxiZrzT4ny5M4bSM0dEtNg1mukWUJw6N+f90p+6FFlCjfrg53JU",
-	"eRo+p6OvDx7IqLdbB7T9zpmt2+Z3MlzsYI8DKcw76F0WNlifAY2VH2hqm23UoIxiLfhxlaxwnq+5WDMO",
-	"2AbhDlYGG2BMAsD3DYjtHVWVEiEsjPBIvZinUXRzWvhWEWZq92HAGvsyVAO2xTQvxyNqhhrf6PNhUM/z",
-	"yFe+sj20tpRNT56L9fbiotAHb+LjDgKu+4Ctvx5f3Xf6SXswA97m51U3BLknRHnZ1AmSZbpHUNyclwcH",
-	"bF0Hc+K9zq2t6aCsCb4TRMom1R0YRm0IB/EDPSBUaJWyliepyCEMZqmwULOzI8dX+MY8eydhliMWjLLd",
-	"kmfRDjl0Gueq5wdThl9LRi/tsrlv9uRWMtBjj0r8eKt3jP22Vz6/AO6dHALa4jIPpN28JjhDlCEoPrAt",
-	"I8ihUCfkYL+96pKgAiurjj5d3WQP2bCXSHMYFl6oPMWSJAinKeRNY5ahomSpKl3hbPurY+UgWOyIihWP",
-	"xDjnoE9SbJVIeO093QKM6JH4JKHOAzeSZgGh7BMJGSgJaGqmSxU8VLXwgOoRkxoJ+0OVRK6JXkxpSju8",
-	"bjapotQQe5VBsJorvVmFItkVElrNvCakMBnPZU6g1JNLC6lzJFamGvBwkqEN2XJBQNZe2UN1lZjuk4Lg",
-	"HIkygKhkvxc++KZotu9H84me3lCm0Unfz4JoevT+yo+yNxfcHvRAYPuaFgUJg/MZrEKTBB/uIlCywcXq",
-	"I7X2pedIzAqW4JMhqUldk87/bE3teikeodpT6OetnkZGFk/KXMuABrEzUf8qs9BIVINpacoFklWdfbEG",
-	"kTGA2WcSWxoAWabapAmQ5ZWhxOPc1RBaSV9kKdGqAb1xE4V/4Hxt75AIQD7Ih/dh+G7KnBGBN9RDEDTg",
-	"QTUKjukODBQTqnLG1cB8yYruGO+pvPA0yUBZTU4PNIh883KLMHrx5m9wFC4RySUxt0lQ92Ypz2x+WCcH",
-	"x8UPtDzMiAJOSxBGP379/Icf/wqJVpdV40bTiwTJQktLEL7hBghGCaltmFTeaDMplwCWlv2jiSXol5EV",
-	"qsaSapXRuTlwlpJKDCCqlwDI0tEZrL3KsdzjR08+7/mJkJ7SB3MJAYK1RxiL8iN7ndfh/J2/nBSRMR0C",
-	"270tzfN1jotZSuIxUb+4MAp2ELYPtBkoygD4O9N1AFQY1/xSX0vwD9OZW5CCYCVNlQcG5QYu6ECaZxb4",
-	"5hvoCHwJjAb6Gz7IcPsrp5z1KUPaAKl1hKOgishG6UOr0VXYXLI1dn03UYrzHNCluoAuPsbzDRHBFprG",
-	"iNU3vJmr0Hp1qZJKo844gVoYvw0/AGtVmux4xp9FsqpmUa+qnyO+M3ZksFubvjJqWnkFD/OSBLX17CoH",
-	"I6xSM7Ev6tcmZOH1nvu2AdjTFNkoZFVb5ktUYFF5/a7JSf+nNohW96g9hru5W7ZUlRDobdAou8xMmrt7",
-	"DvDsjYcRVk+HP1qgKRcPnjrclE/XD97+epE8eRpwfrb3qIf0Uyj+RYN4E6iuBZdx6GYD3RokAv0MGSVM",
-	"ghTVVr+zLm2RYYVM9u+PHv1p1XAF//TTv//9oSaPptGvF0nIKVz1PI61ER9F2IjVzWyh/8wFbb4DxqI2",
-	"9Iy5KMwDtmDBqbufoh89GBoDFmQSz6urHUwvhyeu7Xkrmlt245MgooF1jsWHbXynRKsBgWFh1zWh6yjT",
-	"qqrC1txcyAgHGwMoCVc9gO7CBWbyuMEfCLf/kZd51qXKZ0GYB6zImosspPN+zY/o4rM/Xjz+46OLR587",
-	"1eoSZYdTL2JQVZh8gHsvg2bCh3CG8wCA3sttrUokXrsyraXYy1Ta/rA0usWOA7EY6XmhZ0alWktSYOH6",
-	"wbeVEeijb+h9ia4uo9CfnozIvY4aYfh1VCZ9w3LKyMRKj+fIuq4NPjQj1qfhgGpv4c64Jal+jjhfIrrb",
-	"0N/uWWi3SYtF4roD+uoiXDRLpegPCn5n7+MaUeG0Nk67lB8OVA04Eb7niiwAkzwYc4lFSDaDLMbO95KP",
-	"NV9yaT51C+Krisstv6v1d8ajJK/5cZHKDMhPWGg9+sZkZMSQQxuyo6wGi+rzKY+0uas8pj1xw+gY4Gt+",
-	"dGHAdmUzZaQBN2JINbgnix09vb/38fTV5OywgfPCP0MYZVppLZlRUivdH1F1iazNfIkqB/2zdqDlEvX9",
-	"YjqhmpiDiX8loIfxGyKsFXWJrI//mQkH+gGKS+R5/esivXOiB/0Xx5tOOeDPJSnN2yVjJscldQ38Viax",
-	"wnwQM61yDo7+AzkUebBD5qL3b0udzKWpUzHnExltTNPZob9W+wUbFfILhq31KHXOrXmx67gi4vwbmW34",
-	"u+fAQRNV8y8pMOYR2gHWvZwN5BA3NsZqvOypm5oMFlxV2Ytzbc6dohoGF4St06ozt424Byf/hcBb8ENj",
-	"SZDivAepxevOPLYfmo6v/RfC2px+zOuaMoHedbHyJxLZIFNNePPRxHm3rUNDcX5tmLjl5qlCUjiYk2AY",
-	"x4Z1bojY4BzVEa7ITDA/7DX5G1E9LUV0xxTztHstvhWmDzsYbbSbwF/s1OzjVi2A7jt+j7fhTpGtY26W",
-	"WU2h98B/40zbvmbv66wk8/u9T3qxgOYasOwp721wer2DfvxBFStG0Ki6/J9KQPy+NFFE70YdL+HBMroj",
-	"ZZpzOTWfMucSMvdsHmzL2UZIpglhgd6w7ZSPKSBumbbdPcGttBZCQ4z9Wqu5Audec5yUM4XTKW/C42d0",
-	"5tdnYTJHWgS73tqT1nEUdrrr1nvvTaz0xiU6xNQtuJzskHD90YGVMOSdGcgT3wBQHziO7QjRwpa8K3LM",
-	"cC/U5tYyymQqbnme8+O6LBYuBIH+oxVdI/co+NJAqvd/MNvfbcPVHknbZyymv1IgaGBPU4GFYiBkx/WR",
-	"GyKysic1T5srKCM4g1ZoeyxRgW06UFcTsU3vIk/cK/M05FpR7kLMcdxfvdFsIN8DV9o3ihjoDi8LzqZ3",
-	"cbvh1/5RrjHPWGb7MpnbtO5p9TYYcp94y0gibmga8v2/sb8gLK+NGtPfKKeD/QOvVlWBnWZwduh1IfgN",
-	"zUh2C8nHcfso7ywBeXac2uWBVW6QioOTQK+yusFqtbPV6fKTuNzRHdSglnCmVNrYPXOmdMydacaMTTn0",
-	"bRfECIFmnxC0OrpcXitvkeJ59ilyt+eV3aqrykGywZKaTGaqIAQY7BLqa6lVY+vA6f4SwpYpZhnVzGZL",
-	"FdDji6foKqfXJD/Vr1+ZToqJ0R0rBFst0k0zaV8wRJRqDDWQDyYdubB8hk4EC4lM62dSGIvQoVYgyL9E",
-	"sBytJSruwq+2HOKzi2BBhOfzBBqPSg+b2aq1VvOCe3M90Nd7rn7aMKjfd3s9j0629bwpHze0C0KBPDfZ",
-	"o8iyZ5UOO63DZeMb3VmHj1xmcOVamCWUXZ/ZcKs3AcoT4FFOsFpgm1n1LEOfmklNIPW+l4oEzTgCpx+j",
-	"tNwYNYoqxKAuLpCJVm7CH9CbV+Y4+Nv+XSDr9Ov//a3+2F7hHcgcrJSgm1KFFcwcbwZhM38dS6r4y6m/",
-	"NRxkqFM1vkk24c9Opl60fd8j8+C+LeG8rHggcOv19rd/AW5saTyzDkN09KTVPNnrA/2fP/7Hm+6Krsmp",
-	"qfq2rpJ8F+ZVcdPT8iKsxl2rcIuMUoZZ9d34Rl+D8qMnoh83nzYDJjDtEA0GvcdAiiDleCkYOX1LQimh",
-	"dc59KHGmENawRwfO1B5xAbeXl0WTYQO6SAoVg0/lvlcNHKihyfDpqgfGafCWqEsXvOHvDvIlI4XR9e+K",
-	"ltUH75KYW8EPM6Ae4LUinLD46oEVel2JD29BQdcZrUkOwRurtV5oM1RwoUzFyRAITsElbflwGiHnO8C1",
-	"4TO2QPHpG6Df6SX/b/j1sbA0FccMi+d5oDT/AhL8N9F6rmgdDlC1Je1oxO1uJO+4/emL4kl4vbclQcfo",
-	"7AvUESq/H5QVC7i1PL3wfvm1fCoskmd6uyJ0FJrmTJE6PP5HImJHiXCuyF2ECm0RvDBO0hxRPUq4YdE9",
-	"+rqT0ZPoN0Fmj05gIRm+8FZNl/XjCFR89jaF7oJve3tzm27cjeKurei24G5RCD/45e2vj5LP3v/+gf0n",
-	"lH09Sv78/g/hfuLfkh3Ovw72nBjL7KjzpBLjKsJ5rmUJFZDtJScmdbTElSlCgSSz5JbwXdmgYUImB0/N",
-	"G5GAXJHql+mVGzvowHKgqj94M3yjJMqxkf6XCG8kYeoZgufrIAuBvr5RivfHGsG0xAlpI9UpWAhi/uM9",
-	"KJFsNxBAahbW1ALop5/eBLnhjviuE/cZ3+zpuPVLkWXGZBcwFmpZf79she8wwyZz6zt9zy/THSkthQh2",
-	"U/2GIWgm2+7f44W3JpjO+Xh6KgQ214dqkWvz3pD7cjSR6sc9R6Jkfo7ypflvzpTgeW68l1RJZDdhdDWQ",
-	"BiPDJ5l53/lEIk1z9IspTv/g18VEF2Qn7AlpghDHx9eEoQ1Or6G4ui43j5nzOfh7+cqnfs26EWdl1n12",
-	"1+w97iP6yPj9uUnu2BB1JIShh08vLiA4/ejh06eTbyq3w90cqnoGETu9wP3QlrP37JYILJ8ccAjKCtC7",
-	"ShluXx7J/a4tvUuQtMOlOW0ezXCJQ898ElTZfX19x/a0iK/S/K56J7iZfekotmf9WvCcTMhKhVgYvBRm",
-	"HTOoTHkRygT7muQZ4qUyUArsZNRaOMrPkNoLXu72yA6CYGaQjA/YipbqyYRu/5yRtRbVgMAiB/bkGZJ0",
-	"B2BQlCEsr6WtpOHMyHrUDLx5akJAai3a82Gkeb7plm8zhnzuaW9wZ2/Cx2sZR61/CpZ2ZvRVG03GAujr",
-	"eGcvs1ttLd+jlv4AVdMGcG+vjwqop4mtZah1rxTnhGVYBDmykodLeDsaePiBXvXWtIvRAWM1DoMov1YC",
-	"0woFtAU6j1mGFRcnVD1kckq9GqQcp9fS4M9ihfb4htgykOwS4E7ggB/3HB3wyeDSmig/Tito43g50ytk",
-	"QU5OE6kNleRWFGst8O5eVPWrv/WBq+dWyTTDzZaSE1Tk+c0Eb6dXy7mcsGDvwfj9b+1ovTkwxX66L6Gn",
-	"3sfWe271S9yhZ7YimSJG+m9H154yeEP2ZxhPu0HN04MydDEFtU8xrdDODdgo3AoZFLVCPnrsVdBOEvYk",
-	"m0+05qLdEqvZhVlLhM7UrARIV2vR68g2aW7m6gSlYUGv80EvZIlghyzFDb3h0VcZuHYCVb+U5JmnP7hh",
-	"Tbk/v9EG2+aE7E7F6wQly/h6MFaT8RqGOfLmZpk2aSZd9uaV2Xl0jWu7wTnNHai2yhG6scJejn7B2Tan",
-	"aSAHvm17qyNfV5DkcFjwgax9wPIKsUJ2exC7ApiQzS7KnAxIBGBYAAlOtHX4JdvlVAbhZ/uEy8utw2J4",
-	"Zu9sfWVrG/gTiRhHbkVxAs4VZ8LXxrPNjYUIa+zfhTl60nLho9ZJHpZHO04k4lFd96pxe6sgnkvn+LUI",
-	"4h0ldyS1AV+TKSIFX+vJ3xAB2MYWCrUha2WCyA1hlk+s8QJcAghHl6hOiXGoOrJO+vGZyB2cgVYCUOwH",
-	"/5BVY4EdFAGvqe0A12410C6u8tsOOPB+SM5Y8+2aC7qjbOXDfiZAPnFDyXHtVeHAHwtBFBHr0hRuH7Cg",
-	"qi6bTVYkK1Pz5ZzcgDs1otuA+yKYvs2+A/FtEVyXgbfDJYZtUFioBfq5JPZ3ral1gCwbIrTDsIMBbTi6",
-	"X9CtB53WdmED6LqWWsc9TfdIHV0Ku0QZvJjY5kKOk4DJEJY1UK9++hnC0MMlQRjqhMCuFqWBpAfhcIn4",
-	"1mdN64Q3T1Ts+Sl6biPAjp+7qKPuiukFiG0fmGFweUfSqOGcbOkA/8PwvXuwiLkjduTeWTt67YLosxyq",
-	"PzQ3u5xGg0ohCNAiq3h94qDeIQkN29KHR++V+oVpMcqpGmvo/prqhRlU2boLCcogn+6Jt7FjTPGa/FwS",
-	"qSbqFbejDQzI3d5lBGE3t1Y2uev1wG+IDeSdWgCBB5yFG9KAPJGh2nOvlx80nqoHi7c8otN/+pqdVaqv",
-	"4EdEZWJK8r1bAZcZVeB8zYdGDje5hxsA3K85ZXr3oE2bgQqcvI/W8qg6gm2NlmIJPLSzSwnt+4fdCdP+",
-	"T5bxjz4x6rt9IeXzVNEbC7vT6SdMWIZZEFLG4PZIq+CAUkoyi0iGJJFWtnWltNbMozy/B8pK1dfL0fVW",
-	"i2Mkf51QyBJGsoFJ93xQ8ThPX0Ov0UuFV73RkwZd62XaNY3uk5l/uKlNDHrSQQ+2do9XQBKtze4SwDkM",
-	"Rgn9xqz0P/TzY9tYyFO65+vK9AiDnBcngQ80s3ZJ3AKb74xsb2vfKlq2P11FhDvzjtjg3p39nquFXI+x",
-	"io+ZarRnj7xTH6jy1cIM326dqkeOxhftygf37TaTwxzdvevgz3AdTLsAxhexxF1dMfI9u6z1vF9hoWhK",
-	"C8ymKtPmpPd068QmycCyF/gmAf/FC6On0JrwRGQVbIS+6IgaYMxgAsIMHAcXHW2VkRX1uvvKyaoO7h6J",
-	"KjeXSYgZ797WmnHvPryuNKBz1aYn04/JmJ5kr7Xlb95JoKwzLoUtTmlOFVbxlvGe4Czt6e37ivAiJ5Db",
-	"obnXIAppU6pSAaHZTZTU+Np95ww7y3Nt9kMuaa7ek7zogaycq9vk47VnAYemIoLifCjmGqCGp0Z1W0rl",
-	"HKBz0RGHuwIfeGb61nqGNWXrCktQkIMW3SFb2jv4gY9/b7qHaQaXsZveEbmhrvjGuggnKWu2q4xmljnO",
-	"u0QXtvLFxhy09A2Sox/Lo8gxGzDYvaOEDgQziRRHGb9EjCPn5u+OGdBxw1yqjX5tThGJMFK8oGkYYHUJ",
-	"dbgWm+25nBz9qs4IiAtkEvwHkrwnQnv2pt74iXgZPpmU85i8m7hGJf4xflMhhsqyIOKGygnhbtieD6EV",
-	"z1VzrelShXIGrJyQeVPtcjNLrBItnYumcY3UR3rsgp2H/rLcHRyMYuj7w5OE+kDwLfzVNeoHjSgmanr2",
-	"dTz9Zq1jaJ9f/LPes6086MhrdxThZRjhdMKlXJf0P348WtK/4H09+0pu9ebs3NDRIDkL3KkNiIHwRz7K",
-	"S3be1Rhs+HSltZlRKy3HjBEjevNwQ6MzbrpxoJ5AZszALVNTZ+xOcOAKE26EW5aZTWHYZZ+BEo0hR/ck",
-	"KXFXR73BxeHazg3ZYZYguoUGYViimhNnVHaOekz966EhIjN6Q7MS55WPYpWsdoKXRfAs+GMt5QNzboJ7",
-	"6AarKLFY09IzNLKPT02arP/0JJH3SIk4vWYcx+g3Pedu9JxxQKdb0HvGP/pPoweN6SkROFM9essMkKmA",
-	"18Bj2Zba5feUNMgI4dvHVOJ95XLrWnkw7s/hnENrdjpIHNdRC9oRWgxd25yCqmcoxYJAu7UEuexLmSDb",
-	"G0uGc0zMHdIL31v5aKCDQlYKW0tseuine5pntkkGeG+qHjgc0sX1z+NxA0OD5mSCtxdn5DTVY3BwcfQO",
-	"LgFJ6QHnqEpPreHDHj+5uGgey4ePmzW3UF77MHn6/vc//fSp+9fj93/4v37XX6maBkj8zZuX6PGjh030",
-	"sv/98qvWjRCJ79YJcJvFexPoIavahyjk6mMNBmJjio8uHj1+cPGwOc0/BWj0+P2D31/8/eGDp2//z8O/",
-	"Xzx49PYPQQp5ilA3nQv+7o4C9Kgq8I5cIn3AETe5VDmWKkZavHxeqv2XgEbShUBwf67vqBucAyCKycBL",
-	"qr/UVfT2DzuBG/82ZQXJqmS4VHsu6C/Ee6tksixMU1fzpkua9n9Q/Jp0em94RcV6tusGqcZA+M0CQzzw",
-	"0qu/7wl99XSmn44rOw9tfmiZQ9Xasb3f+urmTHp7f+hm5KZsABs4pfcOEirIRtIgItLspla4nlfiOGKM",
-	"lWY5eadzVIs7xkFyKnbxH33SkvH//T9++km+/ff/4f7jd+e0FpwDt+Ax3yjQ8mxe9DilHViP6q/T2xvI",
-	"54MFrO6GhLpfVneTEotZ3eMCeWGQ2LFjNnr59h67oYlGHcOFz9e40XEb522GwfJSaI1iTre7r3kpCRJl",
-	"TmyHOmaEGOXM+Ju1nar2XJocEAva3Sk0cpJvlBTVPNf2Fdv4msUiRExvex1oRG17m3klc/a7oXP7yrT5",
-	"cy1MQ3pRSqSsy4+bFP5PSFI47glDGKVVPzzXyBKlmKEN6ZRMxra0/vjbYU8EMNhr6zqPbwTqXnjvoMTW",
-	"UQ0Y6ve9lz6+Rthz21lzpqa10Fauhfa/SCPsjAqShn1mV7xUG16y7OoZknX36wol8Yoy9/MeM2hgxNwz",
-	"vrD3HCFuRDANzX+9/Si6c8/vvu1ePGKmGn2APSWk3aK7dTLg1wdloWdNUi0VN0uCX31cjbyheDvyPL40",
-	"Ty/bqLuuLZ0oEn5r1X0vW3X/1oR75Yv5kYbcPrpQsBV3W+ANd+JuKY3zUPJxer0TcFmE6kL6FC2HJNUx",
-	"8x4lT97/blRD63P+g/5ClXToneOaXFybZE/guE7J8/Ue8q7IMcMB27QnkyhwjWVki8tc9cdx27fa6H1l",
-	"I5yRyzG1lh+H4G0Gig+U2X/FgHM05d48obbM99eF4DfUFu6M8URL0ngiIq5Df4Q0WMAP1jZK75cr7BWW",
-	"8shFZvomT3UMG6TKdWEHaW3qw4sIjw8jxzPebwPTtSfUGn+IAq8E59uJBFhs4lEzfE0kmVoop8ih4AKL",
-	"03JEDgwZnDXPaXr6hn3FLRhDwGN6W4W2tYkQyN6DeY0dqjcvX5kFgDLWAyhxZS+oK1v/gu0Fjdzi/Ci9",
-	"w/DnR98cdVdcAhH6kI6rqMoj4kYVVIRdX3BLBN/k5NDPQuaebS7y9Vcv0NPHT/6kl6LfRhlRmObyU/RV",
-	"KSCjxeJzo4wUhGUuAKzvkgTJMt0jLNGVO5pa4yNXWoO5siAga4NqcfXpKunp9d/S1BXe5OQSoDYKwXcC",
-	"H2TYpaGCCPqAtVLmFoXsiCXaCH5NWAJuVz31Iz4hXgYdQRCxjU98giQTE90OVdoxqXAQ4srgwUCQ+xOJ",
-	"aHaJfi454E9pA9eGpKPsBh9KwXFSuAMKIIR+IpHni+11s7dGAFC1LSWmh8U1ZZAoYxlmvFDahDDN9Dyb",
-	"wKq3FZWCLF1uAOonHCYvM+ogxOoUAq2KQ6bqTpsN7GAyAApzjev/giGDZ3FGbL3cnNU83FVuNAlO3inC",
-	"THHzgQti8kFkAs25APxOm7F6L04At3OJBLmh5vmUC2E8PFWFkCMN9NGErBI7Omha5sUgOfo8MV8JfkAP",
-	"TROTPd3tiYQMKWq7E4VrAzXV5X6yIyEnWEJuxmgOIuTMNI3dYM0RbFloiieCRQSKhcEXNYPUhnHFizUX",
-	"2RE9c9ihWnqralFm5AzMK+IKHJO7PBueNvJ5yDJ0dK9SXB89anbnfOoZD327YjekfxtGKPstlepcS8GT",
-	"VWP4pjBwaEqvSaq35vQi3PrjW7JV+u5yYS5BCnDIuNtEn0PMpJYKmQHrPJADFyctIhg56gMA+J2sexsL",
-	"++W+riNfAuIiF9cS4IgAVRayeAEKq9NzZAL2dIAIFrjtLzlPr5fBcGl6/BdVR3O8IeFkqOqkTxN62uqN",
-	"B5uW9BcS1gjiSneb1K6Ld0sGkKbRxenj2NLzuj4sOgW9GalLUQ30Y7sDT6lhF08Rgg1szO3t6KE4q0dE",
-	"KOr1lUX2ZU7BF+57EnAoBNnqCV4iRiDhOaKLw2Lnqqs8Z+SGahmEJSoMcIbWb010t2n9jnoo3PGprp8n",
-	"Y72hWxtf7aceaHznFvBJteTj/XJJBcWNp5rwwtRemrY3nroUVEvmJotAhR2k+hvl5xOJzAumrSsX3Q4C",
-	"H2GiSNrbddApu1hCMUGOo6DH52aeNAMo3Z+nQytNQu85P5Ol1xWhmWHLfXCpS1tW5DClSC7J0TbcCGSs",
-	"/NMlykBQNtzoEiuHcQLZHHFw92fk3sxpYmbfidStPo6EGwLHPOVsS8VhcsqQfd1aCNNfv5V0nzrNxzQu",
-	"xKi2Qifm8mRU2iNSAxRHXaNfuBdNrVjgGr37NKFWXPVfK42IkGxNQwjTbwqS0i1NbembxdDWhnBic2ZV",
-	"oBOSJA1DdByRoaNEkUzvvSIszNCvjU6coC2mFs+pZM78Nv5mxqFX/B5LlBGcK9ezIJg59HHlUY30Nf6h",
-	"Vp5ixPxy+VV6JEEzEp3j5Z53uVm8lAMo7TZb2DIUlVB8Lgi4OmTMSj/KLC6el70yBX6+me6luF+ZYUxF",
-	"O1Q+SBZZKIUijPD2W65ZbK5Zt3F5MLXE2QOh3LOOduHdU7VU614WvaavwPnzNCXFZEzcWbbZ+4FpvLA1",
-	"EhMnMlkldEQNJgVNSU2oBmrppW8HF1klx02o1qngJKQ1h/COsPSEJD7JJkjAJ9J1SVt10wolHT93kEJg",
-	"mgebF1yhTs+VaxCO8U4QksE17i6tnutyUtEPhO8PwS7PPzpDEdoOAzwtzCFB1jyG2YN+o9XimigjbReG",
-	"t9w5FuuJjWy2syUnbPYPdp/BC7TlKc4RHLXOhi5XxtpXPze/IrXgkoYrBSfKhKqeJWTdS6R4GybjU+TQ",
-	"M6qMC8YVSrVeziAgtQkeD7wjawMiNXZE6icjfE1127cYhq8fX9ft6MbmE3zpfbKa4EVa9YdYvRZ0E0qy",
-	"W93fQqRpdowbW2Tz6ffdRnZjA7Sfj7FuvT5/od/bXf6Cz9SNA0M/1z39puFEN9v6jQL2NB9/H2j6NzpE",
-	"+4X37aaFsX4Oj02CJu60uIPA+feEBN0lfmPGSdTtB32IVIvJuwgF/N2I6JuLkBvf8qMpu1oxTXBt6Hu1",
-	"furSdgozAX9B0FX92xWIVlTpp8jB+kTUL8xzrlf5+itc0LE69lsrG53tLg75CVsOyuqiuYKNuJLkXQMb",
-	"FAtShTpnuhgHEOHCufUtmRm+lX179COpxZjh9It31dVU/CyOigF31j1w5PxWFeJEVciWH6sY8SXHkNXw",
-	"hYm5TJT8LrY2jn5zbgwovqOKW9F3DvWkZZBOj8NOVKdHFbhh5cw7MwE5B/bmtHyfKoklrDakXJCeVJgL",
-	"bVs/bEQ3eLnJvVVbTXui+jHQwMefrutrbaZYU2Z01xdIZGxy0RmpjHYYImUw58UgtQVd8W/2NkjhxQlt",
-	"B5xxluVZ2DK4zdZvNCPhripHYRL7vbimWY+XePs2qudawx8KH7RrjSD+vLJYS8hpPrtImrWPQuRClsqe",
-	"8vjyHqZP6dnzm3DZVTyw86yuV4If1vMjCtFNfsNddJ677OLeA9h7xpKVPElFDuEiLD57TaMntR7bznJs",
-	"V5dkcc0k95O/wccQaM+eha9y/cPa7rDf5poauM+bMmdE4A21PXWkTShYg/lRsn0qwnFGanWHaR1q/dlY",
-	"t+DgWrn6wsUzPrQWGk4nmK6Cvqw8mGFnO2W7OgHIpY1hBb91KwXNae7b+J4fphasFGH/7csXXz9Hr4BG",
-	"rsgTkgFMEhMWBI/zg5NGVny5uQ0S0EtzaEehDfk4Q5iBz83GXtQes1uIRmUkpdkMpKosPs+ujzktHafn",
-	"rdVvxQb9O4nI1RArSIwVtmO+IP+A3Kdxra0S+4aS1Spbs2stMYYnXluA5KkwJ3M5ILqH+oiS16TD0EoX",
-	"vATv6QW4HHJpr8drFHZzBBhn9P0PjjG4qLP4A3l8p3ermJXr2dZwRr/ym+f2X9xzOwM/twW9NC1P43mV",
-	"/OLliyPzzMaAExy6WQZZJoiUEXjbi+UOtJOEzRVgMn8xgrdQcMzININArL9d87Z07L/l1x1NW2n6eUcf",
-	"Dwfl41CHfV5/GCdSzg6jT/5iX2R8In72wHen5ArN9Vfrvw2qLDXyZct+W+Aun3gPt+bUW+KxFfyXUK7d",
-	"N3Uh0yXKsSICGUCbVv4fyjikO8k9Pwby79oZjOZrTe2mWlsEbcfaGnXz7gvCmvWVbG1tbM7WGDJRW/Ar",
-	"XjIvzkMp+8+lrRBOCb0hAjICJXREwkiRd9DHF0N1dm/vITOym97Qwl8TmO40U2e0euG5NZzdGgyaicQH",
-	"MlbZ3OvOHloBz2+met+bSftn2V3eUMOUvuHX06e5iGk4aBLuqFQmF+oFFtkicc1bjAVRKct4v0OOpdLa",
-	"J5s6G3inp3cg3ypTfqZFmB08iHnTqcfoqdiYU+VxhuvF9tuoRgoKp4+1OqET1a38QDVnVNvXZYCYI/A1",
-	"zzMiPkSAf9l8WSyy2HmemVlwIGKnzVVmkKRChV8pF1mr7EsfH/Mm0m8m6Lin6b6G1orwaw7mH8zUwxzd",
-	"kvEMghhueqWZL6C0Tdid2QJsjou4g3QAOEjCZOyPpRM5ynkzbkwlmmCLeChDG3Hf3JXNNbyutulcJQJs",
-	"9Lqy4qef3qwW1CJ+4Ndk6jSVe6enWAhCRBKfZKfqZSIEK3xndBWRlU3tUJoALMeJsAnVW6HGpT/uOaqe",
-	"QBjdELHBOXLgCYgydBRUGek26gzIvGulwquzWrhFIQrqA+YGGGqnfoQqbAhMXSLGj2eBGEHj11Hx7cpZ",
-	"zdPuteqe6tJRFgRft6tFHNwSQD5ag1PtyUGS/IbIGKJ6bbbXDlNruHF2tPeFqD3PoglhHzfV7pGh66r4",
-	"a90L7vg384Ozzas2uvazqK4fS0YBCU1H0R7goG+UhOanKMMR2AdtmepY27FPRb7wYc/hoMs9LcJ6vjpy",
-	"h39lMLpyrYYCLJYkhBkEQM9X4TwXWO2foatraqsIjk6AGZsYqrwqJaiLFDgLzieUaHllrW8HCGI+r/A1",
-	"kdBb2cyXygp55wqOKDxd/bXzvB3HS7hzn1m5ysq3C1mEgBG1cEJ8GBL2x94t6qkn63jVal5awye8ExhS",
-	"zQ56d6sG10FZRW6au0WNW8i+XHfHDpalun7avZ2wDey03lKp8HYLXfGqJtyQTxmhMupF3/Q33DDErCgY",
-	"keYZlw402zidfjNXL0Wq0dP62t5wmg15B/TvUyfM4xNDFjPBfU6ocHi7XD4mhef11/34Zd/HK5rGlYM7",
-	"kVUfSI50zJsOF49x7JeTXef+ndZaKc/wKUZnjnWP19NcxJj2tKX7ZkP7lFgi7efjkznj6SR9J370zTuQ",
-	"AL0HdlYOhExL8uUNCTrdZmihe4KzCtO4ue5XFhxX/0oA3hEaC+M8AdRugMyVCEpeZVABqMaWPam8+EDQ",
-	"5oQkeWcxQYgZLrZC9utq8qEOGtPupZFrRpN9TTTdxzVgnkJHkyzoT7DgqmbEaIfBaExSm/8bwcvdXrlc",
-	"lnHHa47Tvlq6HZXKpZQH2aJ+BPYup+zaYMpQdYmw83xbz7jhAov9jpFW48BHDnjQQd4ZiOvot8MJ96Uo",
-	"8lKG0miquW7IidtWLhV7GoGm7WHrHoFiweC0FF+7hXc/88KeFIPdp3wSnYgKjnfbcahkdUMlVWFkRH0G",
-	"4eeqAZE5zAkiWOSUSOVOPHL9P+YDIg5bA3OVdauN+yfOi5nVwq3B0s1trPmmIbF8yr0dlsQz8dRTUlhw",
-	"1XBw4sf9yVYJmD1IMdNcdcRUIZyrvT7sfo2jvTmlw42kzNQb7LEkl8CQ16RwYBBU1c8bL9BktKU7FLHj",
-	"sAT3TuaOel3NyZygwurF/dUhHdXZXo8HczjbJy94oOxURo7BInp4rd7cNzXco8MSWvgtHJpRZbh1iGYf",
-	"k8m1Ar2n4jwVuc4U/phzfozqFB/K9rY88gt3oGUs7eubqxC0ydPx572NYZl5Je/TuWpWtfuM9Swrmuve",
-	"x/dOQP/VYQZOgnjkkkAIATQxsHJ2xLotgn1DonKVbT9v/5X3ycoqe3FDNB52L0/vbUXynGTrreCHCWns",
-	"TeN+urleKyifDyso8WhQ0cqiEjQiUP03rfX8YB5tM51H6aSx6w3ChPnwhhtoQ68QsydVpKWPB5ein4VS",
-	"i/XeZmKN1HNE54u8eflqqd689VuhiN334F7jzPoE3Wkz6Ce2o1Qm8DYqbjfnoobB46/gyZ2GA24CWXUE",
-	"/kQie7FJE3N/GG6COaM3cVQLtzcvX9V922RZECHJ1LhcXyPijzfRtoL+7rSWHWiS/Oblq/+PvX9bbiPJ",
-	"0kThV3GD9W+pzA5S4EEn0sZ6mJKyUpUHqSRlZXeJGsAR4QA8GXCPCo8ghEqTWV/822xs3+6r/QIzl/M6",
-	"3bf9JNt8LXcPjxMQAYIUWcUxm+oUER7hh3X2tb51FsmkuaPsAmq8GzvDNbfScXdfUz7LU0ZiRi8RsLHx",
-	"2kcmo23MBTMuMPMzk2lbXczSTPXUj9/LJTQy0WMJnUBfExLGMrzAjNiUCkChDGO+mCjTD5sD9KBiWRaz",
-	"CPpBzmWeKgLBcuiAckqGJ/oxM0xIMsWm0vWkEqywp/EI3tHcboULk4Crp2qeN/eNE2YzuzAGgs3bnj55",
-	"vKGXm35Y0BlLR1p8pG1ffy/LaUVmUEAyKdd8cNgYFtX8ecmV3PBN25GPyKXARAjb0csCYxVvUv0mUaWv",
-	"5hk1701QPao2OjRP9U4FtfNqSlBLZcxUcxRnQVeGKFj3pgwZnU5H+qVbFGrXLmfNf9tZbtgX1RuSHig/",
-	"zBR0wSGUKBZKERUo3ILY1iiaWGzmG42XdKVIJJlq4DqlmFIW8H2DinEnajqM5SnrO8okAXZt4VIZDm3s",
-	"+gypZn+bSZs3Bf7yGybXdoBZRsO5HqR60nbMxcVowUWesZbCnViKGZTOiQvN5FrOua9h812f0TsIN6ka",
-	"YqneCjSlaKvNJgimIGD8jxwMhxs/o0IqRheMJaOIrhqW9kJT4BS6zQEREz1AS26IZoN0sfm5+kipK5cG",
-	"s9EUI/uTOnr8aKOcNfGK7tPCFG7Av8eexvgG/wjMlCtT6SVsS0RQ27qGaZtTbKFGWxHXgwyh2mG05CKS",
-	"y3Zy/E6mZO5IEo4IzkzlTJOJqbgwHSFMWh4qqDRymSFgNKB6LsrQCtI6Pt5MWnO5VK350uDCQ/1HkReP",
-	"M4Bx5T4d+iXaSglj7Mu+oVbX+3LQvGetR6K2hBE3TWRmKVvXhINjQ0/BYJ8nbJYLuJb1M32L/iDwx5iK",
-	"U9OH4YQI2ZjjMEkZvRjNYqpUm0niRNQk1S4ngYcJ1PDCIWgtC33hQrivGkJvEPvZw+PS2T9+uomB/Qlh",
-	"9XPbvH7x7FHbEkU/z6LqJJ4c+pN4crhRihidYY7GgaY0YRNOuaAxmboueYtcZTgXZI/GXQ+lMBVbo5TR",
-	"qEVSfV9hRFIMM942F5ccG8HTyHgkce0InviLf7Zx7XM+m49Sri5GExpTkwFTuZbn6kKRmClFEu3rAx2r",
-	"AL3gwlh3elYL1hIYH1H5bMYUONP6e0R/rzpvm2PQ0qO5efIyjkYL+sntaHHqRxulTkwzBt1T2yjujOhf",
-	"oawlY8IABAD+GqRK4THBMdAQyHJB04s6OZo0ur4uRCxVNjLgRtBzapE0Jei8MJoTdRg8RCZsKlOmKUg7",
-	"EgBVpAhVRL+SWLyk0k5v3Ct/MgsuWkj4nfUKsXzCTKjEjUcbF75gEc8XG2jyR37BllwxSGHRzwNN9SQf",
-	"LTKtPC4ZyZVMGi2IuZaIbMaFsiAvoWmtFXmkv1EAp0xLUuh8x8VoIUU2LxPuweHmeecikiPI3LEv6k//",
-	"FUVY5qSWebYRZRt9tM60XeSuUbexpFFvY3zBmzQs47O5VWHK8Im2vMsCqItVvKSpGCUsDZkL6rrBG8fC",
-	"NLoE/n41T9btzAVUSZRmUby4bTMB46QhZjxtTJc6A4ouqtMI4HqA+ScFw97f00aQ9dLIMZ1RLlQ2ht6f",
-	"QhKVh3N8F8ZNoXyt/pI/vnv9MzG/QoU2WjsY/dsUVbNvbduJWIYXL6dTFjalaULjfT+zTSk+E8ZNgUyr",
-	"EXbIBGeq5Ge6Zux1uvaudCB7qynyDGTpImHaa5J5HJE0R2PbDNRKBkSStofSXAzatNwWn0BlJ1OiMpk0",
-	"vti0RRw5qml/pKCPDVIIt7w2sPqxYuvs+trOF939d37Hu55N4wDrJjMmORpektCiDqAicLYortRfaL5F",
-	"2lAYXYrAV/Cg+tVUF5F4twAzr7aN3erinaq2qgMtVUx1ZyYJdEAF87LLTVJX+IJ+FzNvXGMEe2dSzXnp",
-	"t8X4mpbtfMGn0wYBhFhUne9tC9G+qZ+DfXPbdPIk5iHN2K+FhurbWJOSaR7HxPm5BaBGhShasElsI45C",
-	"oTZaRUWDDhdCutpr5jJXTFtDV3yPw4G70jssht3qim9ysHFXeIdBMtn6DRUaxA0qgdPYhij+uu3cvQP2",
-	"D2kTBW9zSeZVW09lLiKTU1LOpY+1Lljtk5c0nBN2ySPw001lv2kArwhaYgZ4LJSuJIWnROWLgNCMLLRT",
-	"drB/LsYxv2DxCqq1FxJsLSrIOJFK8UnMxvvndX0TzhnaKJ2CZrGUBnYgKvanyUthKuML7R63RyqmFGKF",
-	"9snIw7yEa5oJI3I6LQdROzi9sAWt92RcmV2Uoro2bafYS0slF8y15NeLhrhMV8LdP2pjZ3rRfDGlzVs4",
-	"MUM5aq6pBUKRpl4mgAjJDJFDIJRScTQ2+QqC0bTlNL51G69wi/Sz9gxUzBMPzVBUDmSjh2yIr+OJJJSn",
-	"kPiOVGagIq+49d3dpJrequs9BvalW5ajOH+Hq/Tvn/5G56rNm5iwUC7YyDYTb859l4oFeB0smJEiQhIz",
-	"xtzVC7jGN3cnUuAlfKOFDt5tm+mfi4jps1qZjr7g3KW8BUMOPt3PEvFcq4YMRG3Mt/o/bXtRSldodIka",
-	"J98prUNhXse1pXXgYQRVOijvhNvo9ekfO0gTfff6zR1LDIV17yJj/ws4Ao2LwWqe/ubJ0jmj5kYOc3mM",
-	"7jFeaj0NYJqLEL8yCvNsJKfTUSQXlIsWBb+gYkXME3jNkTIKoYLS9fQmxdXwWddauu4ERnw65WEeZ6vS",
-	"7YKZh/Eh0Jz6lao5F7NMCgLZwrAfiwUTkSJHm/AIvFkVnyx6WC/ob4AUPxIy4yHbdGFj4u3O7MjyVChy",
-	"8JRQklF1gUpfyVOXJElXrqtLJJnqGSBXYcqY4GI2gssbmxBc300TPfe30l2/QFoXXsuUL2wPu6QC2AmY",
-	"WP3mKcgpUeySpQDHHcAMKldKl3iPItPyzZIX3d9+yhWJ03i8a0g1WMc8bdvRfE5tks3JpBYlBR1bItRT",
-	"VPPlUuyTl5csXRG0lGytu0tfyyRRLGtIB3K5g5tSbPDBz0UymOqRmIMDy2k0m4Z6Txvk0C6Ghn7MWDud",
-	"HlfMPm5vFDoMgUe97CaHNdbPKKrGI5v6pDu9sEk94YOIs8RctuuGUW/dsxa6NN2suGFc0WnHd7w6DfUe",
-	"h+EZE5ALUdx/bXyFGQLjubroMkY/BunVJo6/MbtaP1dP+fMm707HTMJQnUdNgeUvn2u8jfYPq5GaGran",
-	"zEeGMdYKkm6GUl1aJzTNQHKkDEr9TgmqfJvps5zLGMDiNrYkuhcyt0rI+E0lhvcy5xbKnEZmNg2Lvrf5",
-	"KT3Y+dsVsf2O9skZhqfydMaEtuNxWzHlxsRrtCHblLPP4PZehKvS7XaXpHuhHeW49zCcZM9hFaFdTNq9",
-	"z82nRXC+9em5p0eGn4hXEOQzKBAc4TkRs8TEjGwcDuE7zK1iRiZMbz7IXRpFJE/qp7DG0D8jKl/4FnMG",
-	"ZreAxEE9rprSsPEEAHgevjYygYa6pqCzklvhXB+DIEOV3gt4UXFV2hLvPB62k8E2a3YH3m/V3cOMjlTa",
-	"woz2VeVVBN4p1jZ5E1VudxP37YrYlqZOXrs2aCMgQyjfEdIJixrpRVzZnrqV/JaNjqrB81/ybD4K5zyO",
-	"Ulcv2f0lWoXReDRnNM7mkC/U+xW414lDGeg3GNo6lZsL931HMl8pHtJ4lFDefwZJymaC1vOLNueJURX2",
-	"HFRt5dN0gubF3sQqWxz4RFNdfeOJNm9zK1MUFkSv/Gso/90Qyyk1PVKMQd9iTPU0CX9cir5lCjS8EHIZ",
-	"s2jmJZtuMrVKyt/DTN/+DexTwtPVCMMsTVLVWQb6wKFAUBAq1JKlBMayIusV0l3FimR8of9aW2C/6y3X",
-	"zbL5dM4wI7poZBVsn+nYNNXK1lbnU925oERLrVRaNlj7J1CU7jchAjunl8xCozlA77M3rwjPFIunhCq8",
-	"3w3IZEWgDRfeQkKliwdIsd/YOTocmX1q7V/XCKVehjDq0CjPNF3lYgSYVw3n/Qb+XgZ6L5LVLG6WIiWw",
-	"sG7lgAbOIeZTFq7CmOEctmr4F5WSDLreTSqMisfxjex2Q3dm75irE2k4m1bqts5RP9L+CbwvU3AMFxgK",
-	"UisuWJIB1YYxVfUsIe1Ij3BubdKhKPxry6VulDxh0WGj1zifOUdGXI5seKDXm8BXHNnsFtVzfK35TbFR",
-	"6yZZLLw+gbYjNy5wz5gS3miiCIJ6hMkKo/kQW9e+qTaLWYp/7OKSglPTzRd/zxcMdV8sl73HYDi/57Bq",
-	"Yr3xwPBVOI81G2ze0m+b0YKHjd4nRUl5ApcPflF5UFQuqaJxBNRqmOT9deXDheHRq5AF06a3HFxOs972",
-	"Ja4N9oY6ifYqkf4Dq2aHvwst6wrqm+1/vraQFjp6V8NktagsDpu1wA9pzEx3kakt7BauXMWUy9YHCUPA",
-	"5loHCzFtskptgZNRGpWSeIMIofYJNnhTeWwKeyESYSvjofzK6Vi7LbEEVRNxlUgFwXka/ZarDKKmH9c3",
-	"Nu9kIWgTMqIZF7MNmXT6QbjmxrXa7K0IW71woXjEHFPrpXMZ9UrlqtkB5YkF5UNoIawrpANLYWAtMEAU",
-	"lLVAq4hflzjW4soWiWNG5F/pHYUKuMJrtlUJ9v74O+ewVVI63N83dPpeXFrXRW+LTb/YPMglRLR3kZEx",
-	"tV34HTQ8Xo0VF/uQ3ZNnaSn66rdIhMSAVXMRiZJ52gh/Xa2Fslf11kdzU/O+0GGbtypt2O4kejTA2PE2",
-	"N6T75KYMSPO4OiXDpiYQAWQeTmVK7Id8GbQxb8WdZB3ZBQAaaGZTZTa3O6sFqqqn3njULKGFR/5FwEav",
-	"o51UK3feRAMm1zahoZEIAEaVs1L4gpG/ScGC7ZqM+GhpG3qq2qMeKQeblqU01Dqv4zsqj99NhNYv1I3J",
-	"4bQhfaznxq1k7vZwk20tCP9xKLmapYx/Xn9Iu8g6LuTvHUs+ZuklD9lzg53QALd5VUDZKzWF2RLb9YoA",
-	"rjvCJbeD2gpDHcdFdIUNMLowF7qHqtmmXNdRpVnyVhF9hRSrhcyVAz0wA8HOAloZ4Qs2Mrf38Jb9VL60",
-	"UtpWZ5SbF/h0UNnE4jQrrT/Wyi2fY7dSMFdn6tsLvlxB9pXElmP2buHRsRF8534a69qsmJsfxCPz+8R8",
-	"AV6tUH2ltU2ZfDdgTZdpdSd6tqSu7rKu3U3NT4WV17eruG2sfcONQrZt8uGzbq8Nvj4GbaAtpRq9fxpF",
-	"KVOt1b2QpTejYldRADiWJqypV5kt5FA4VdevEWo9EAW+sWQb8zMa+yr9IqDSBrHzcgXt1Qywyk47pOhX",
-	"r2vOb7qqwyJAiDv8yM4zyRVLR9RmiHYwRMrmh7L/5W1XcRof2ylmJ0IZae+OSeM5Y5mWXFio28N8mrtB",
-	"dZserr9IKpf2dlLpz/h3NJ7wORquT4RwWW0de2eZiTWuls/EK9G3+bPRKpUiZoFU7DIwoUdcns2ZyHhI",
-	"M5kSmiSIFAgxN2DwEJtTVNB86lHEBeVxVUY/Ot7YCU6w5SihSi1lGjX1XwTZr6CSHx8yl26C0GjBBSYT",
-	"yJQolpVnedASt/a+VXt67VxrGd16wd4LG08vYSGf8vBnkyR69QBvo+lvfhiplcpYS90jHLpWS+76HQ/W",
-	"enULPkupyCoJj8FAmSVAWuQoF/MwbfT5vAmMPF+uPhE9h6J1BVlqSWznAzI4o1oaQzIAz5o3QUwR3sR3",
-	"SxWLp6OUJTLFYkw50doX/hMvsVuulm9LzFyvKPO76l9LcHxNZB6wbjuuSTGheMYvKzdApqKh+J1hZy2D",
-	"0Nt8C9SxLfntbQlSCzX7zGh4trxlJRreJDi26/9vBMWm7L1bIDd2ycw77/jUky22a7HfSC89KOQW99v3",
-	"p7kLk9VXqHfMbi3txE767e+UdbZ36tfyyMbRu+xyDzliZy5l6jpv8WIu+iAhlif2Ixe15i9bBF0Ot2hp",
-	"/Ku1t2ZSRopAc6dTwHBy/Z25gqbPjVzfresmbs7HzScEG9HvfCKeIuC7T/SmDfeCi1L03VMM2i7terSm",
-	"z1735zs3VP1rTkVmjKaN9PIn+3ApkuWd/6NOmKy5aIKcRiwUxYj+uUXeb2hjJMOLEby8JhHdERUbX95W",
-	"t2nelrhFttPNAoKVvRP82SqwLWfckutJn+7l7BNdQPX54Hj/UcWrPPY3/H98GO49+/j7QfDs84Pz8337",
-	"r+PPX//LP7UH2ZpgVV69e02ODw+eQCDIfv3lL2/LXz8qf/xs7y8ffz/6/E8b2dEszZtA+xYrxRYTRDy8",
-	"BqHZk7N2JPN+vqJ0K/NtLVcsZuSCZ5W7qsflszrYe/YR6WMYPOpwZGVmcZ9vPbdvi74EFbK+pNyo0Z4i",
-	"p6vfejskqxSjORXRFoLVmEf9Bjb5ihtFnZ3jplPchaHsE8UdM5T11G2HqatugX7PS9t6eGebYCpZ1iOM",
-	"GRC2zEWXmZ6Hgz41mOZrpYD9TtB773DN9ZBjISZ6cYk2Ezs17NMDf7IP12DO7A+Bm8iaRWQ0lrOcuZU0",
-	"XYPpndTEQFRGRaRsTpxg2VKmF18pEtrXDNoiJGuNHDHlI/3+tVdkFtzYgvJnHni8Pm3tUTdeka2Nkzr4",
-	"ecAWdXFReemDiq4JKJSDV+sulGC77Vn2Vfw9pP+Wxm9V1Dopu1krvjBl1D0X1dXsaHVBX5gCnlvmgP4o",
-	"t/I8Fyyby2gLoNFb7rQGgyXPhLlk75fdb7Yk2OTpvvB6AFQLiHPVcpWzTSNybEO81ZiOzcsdJEHrFUKU",
-	"8kuWNv7U1ZYUKmFh0VG99sAF72ji2Y3/QQ/wuaWxIRAXEOIu1eRt5ibDSu3sUr8iNgpwxzMpFG572GhN",
-	"l/nbnTYrYw5tCk3nwbayEp7w5hwMZFyAaO1K6orRuPFN9WRY924Ecc9MlftvrP2+KwcRYZRmfZsueBZg",
-	"UWJAspQKNcW+R64Us47S1akqJk8SC26+m5s1aJTVKe65sDlml2zOw5aG//0SgJd0NeFxPFpDxZ5w31F+",
-	"MEgfxzleSUl74vBGzfCDkWgFQYWMQ4vClMUMkRHWlgVjWB9iNghzVPwrNGEfs1kDqNIAghoVn8FW+uZV",
-	"Edd7NMlN8C5leltayvdKy9iVy+oU5h30WV+kfNqk6fUpsBZuV/nCeoSFcrhilAWaRTdxxLWFX1pN9JZA",
-	"iGlnbXemdUdfKZWzLe4IbiYm1eSQlkLoJ9bxB7CmwPyrkl14jVcF9Xx1C/Iey8w2jrXRiUwaSK1yHPNR",
-	"o7V+83cKbTS12Ql8ZXIb6s2vL31N5LdHdkGDbiGmUqQCx7OZTFeb84NhvbA0N2ZtltcWrkHXULtpdt49",
-	"YwhCLl3QivUi39mHTangxQiZovkAmskLcBvMeXNWwDQR3ouw8PU9XedfzNCqTro5y6mXdQS4GKNZSjsu",
-	"b31gu4ttZEJOpnO9o2ZzlnbPK4fvAGDWMu92CVCWK0f9A307Yt9K7pV/HUT3/jbce/bR/N/R/t7Hb/5p",
-	"B8x7jfGZG+D2m+FgP/JV5+dtePNq3NZO97uyqV8Zur5r9jTuwW6qrdYq+ytx++55b3PKlMeLNI5fTwcn",
-	"H3px5cfqRzrz6fUyXY/FWPZrWkqVIf0EjqP6/m5M6DhqTuhoZd4feNbT4HSL7Hm76W5tGtj7Go3FPv7V",
-	"bc3aLhwKb/c3GyQ/8GzLhOwdHHGla8Yu6q+7H2WrQ+Ytbd227Uqd/cDvZHQIduDaldnNUlmrBLQxm0qW",
-	"G8YbIDrgrrVNECjAjppYYSBql98UotdRE0w0G20dKonogs5Y/6ShNnS125Y11XTFdKWglEwjQDjou2GJ",
-	"VNzm7Nbd1R2Eumoz7VafDSadDbw6zJPeDkmTDnJLNnNpzw8zHrKXCOvA48rk3SpbfjTv62t13HyYyV7g",
-	"lilzDPcSPBvb9JlU0ohMWLZkTJBsKQnWgXp1R0uaMui6jnjRELacYCAI39Vc5NA7ypXQVJPGHTd2ytEZ",
-	"c4+1ydSxVLWrArTjLl5RTzraRA4fv0y0pA/VNOdu+Ue18YR2ZVo5OXIH7atiL67byLpxj7/dzJJKbRkd",
-	"zVXzVHbFoDeXnnbLc8yaEljKyANBu/XiA4OP0Fo1+QCjbM4AQh3+YcI2H3dy21BhQmO9IMlszHj7UWZN",
-	"aceGJxvKf1XWM9y6VX6cFC32usVdaYUroCrDjCXb7YU7NHSuVA4+ycYsJqyRbjW4rsFpkCmfcTFq8wVg",
-	"aRKR6c2dsOlqY9OLQrrAjnqd/IKlYKma88QnWrkUYLBlaW4So0IpFJ+JVjh70+eqM7TC7Y8t+Svyt2kd",
-	"/9zahIcvUd54i1MP6iWM6051dzbanQx//eRVkFRska3kOaaJjTqDq+w+KsMFuw11b7cqV7dPlm17TaWJ",
-	"Ezp+PiUAFwcJS39jqSRLJmzIqgmNgKWKqVa1h2VYGXar4wrKgu2gLrruSpGlW6qwfH4qSHtj5KqpiHuL",
-	"XFgrG3YlItfmw99yOfkGW+nUpST2wevIW9eZKNYWKcvmqcxn882WtK2Tc13h7qyd5y15w4HejoYC5SPq",
-	"B1LUfa27YmPDCneQif/UqtrOoD/YgsYEqwgCiCiU1VsJBOLgsIZBcbR9yoKZ31vM/r9OoqyWcm2E2d4i",
-	"YGSW8XcYNPKrdTbuXDVYZGo7RkmehnOsILF/iqSgrrYjy1OBDd89BLuBq24f1Wu0veKaWv3NeqS55pjS",
-	"hliSf779iNQFnDZG2rYIQG17a+yCUBtPtByU6hld2rjk6wwWbHtBXAogRWxK81h/xoaQtg0obR2QuEsF",
-	"Dm9ZaKGLGtEeWto8Qrf0pV6CrcMJuuSWb+Wu28qoHoVgMGTbnjAbgbfd1tjJbdrdXRk19rDuoFXzFspa",
-	"+8MpNAb3Ot02VSa7CR/sLVZM3jLUhaKI7e/LRikVXfc2UuDuZKTlSiqgpNXYI5kcOePn467MCKxivU66",
-	"2BqfryeJv/NTv7doecsVYVqdxCwimcT2mZOVudlyeeUNWXa8VPZ+yVKAqkbTksaxS82TbfiiCZqJhWdj",
-	"+iUnLCULKbJ5Db99txcMScwEV/N64+yjx483t8R3nUI3tgHIaDpjDWz4jn2C3aaz4o6NK7JgVGRkCtle",
-	"G5ZfIRUv5pawNWL7F2PK9CCX14K5Nh9g6nBFxpiUNrblys4OqvfPLtIji9M+7ObFPi55sY/bvNirZuiZ",
-	"lDsz0catyxOWXgLiSXuPFtCGqvlimyo24pFqKWNcUkVUAn1H5DQgVEHXbapMZ/w41lxBV+RCYEsKnmmR",
-	"nc25mBEWK4btsQg1Xcd9uJCOAeyrFQrMWXyt+YFOTYiIX/IoBxUxS2WeNPdB5yLPWFtzPZpmPOQJhfh2",
-	"WXv33ixl6EKmXV2iTCY8LH9141fuYFvXK4JqlPe1fmgFyRWn7fbWY7duvLxl+z3H7mUl3xhX8Pi/O7UV",
-	"5uGjYaeG/reXD4tm9MfHG/XrlVi0vGntJnXzDjawZ9WY3dDDZl1xW4UrDLF3Ie5uhLwLt7Su6e6Yc9qw",
-	"K7vKAW3j9401mr0Zc1vWuXb6re33+9fv3zyXYsr1svqHAxrjlKVJPu6UI/2xZWovRSrjRSNS57cym5su",
-	"OggfEbMpJBJgGyJKUpaAniIG10sbvlSoJUtZhC2JFmwh09UpYforhAq21CabqBvBioVpkx/wLVXs6LDR",
-	"qE3j+uMyS2iezU8ePiSmJWCgvQVCyZ/e2l4sHdKF9ca8ZQt5ibx49UT+tce1wz5b7kXBmlOn6qLFzlZy",
-	"waBF61zb1pJEcp+8ilRAtCRW4JBphlREinh1gnA4NMyQOpYFxmykSCK5yHDzl3PJLo2FnjIa6WcWdRLY",
-	"psEXmg0tWTna5ZrymG2JAWdyCHr1hbz2tIMoZ9dpwKzvQk/VxejCQkSyS9bAgK+n0G0uZml2QubgjWXQ",
-	"PBJIKoz5YuK3/PUk8zogJo4uYMTVgivFImi7t7SeYSRFS8itCEQ0EDs66nQi8yxwvuScihkjU8Yi8CtV",
-	"S1M1++quhJrKuGEa33nMARw354rAoxsvRuh0OoInG3EWZQKRSbMxbtt21n4c2ng28Z1eEayi0nytC7/d",
-	"RAqKsSgdZZRP0rHX2tbkWn6eKXeRdlW7yZJGjwP3tr+6q1vUxuj1PJeLJGbZ9uDPLUEbQ4HbQEPrab1A",
-	"yu2thdfcofTRpmvCy3p2O/AmQBffLf/hPV+wmAvWgpm/pn8wmdMkYYJFp1BIQSK6CqCt8IJHgs/mgOf7",
-	"y/vnne9UNqv//kpfRq6jdAO1NeE4175sRcpXCkxOFZBcRIB4z3hKppzFkfrKdeyvbXBHlbKQixZ8fVrs",
-	"9InXaD8gBsM6wFutgCxTnmVMBMCm5L/+/X+VcqnMr9tpVjsBvDZxrQY8/Vr6FpwkyJIdKFsMxjU259Yy",
-	"qegBKghLU5k2dBto0i80W6c5zHFYCnKzWMdCuxAgJW68Y5IEuqHX2xh/95w8fnL8jCi8PyeP9g/q/aew",
-	"nX/W/Io//vqePNDveTZ8/PTrUyIT+tecaY9Gi5u5jKOmthDVLuwdu9uaMVw03WKFUkSqxd6dpkzNR9t8",
-	"045tWf5rY3WdkqVML7S3FrKA0IyMH14ePJTaQ34IQ8eN2XShTFjjS8OY69M/QdNb8zP2gqdxLJeqGRsc",
-	"IkyNQvp1D9sQvjOq3op/y2ja5eK7RCyll5WOr3T+rQT7FmMdTTnnvKix2ZxJh08XcY+NOQGYt2b3oLyX",
-	"5m1hyqAvMo2V9pDKZNLhwrhGVxsn1UIs7xIasj3FEppq4/sU876oulAYjonjAqwG1gX6oIOZ6B+rtyHN",
-	"p2UEWCWnOI5JKpfqFIIYiKMz5iKM84iNQOj9N206j7vld71PKbfNjeoQVjHLupdnXmMVQubNskI4MmIj",
-	"OR1pOZWHGfazFysiix49Xosgd4KD3TuSm9U6jXk0ykXG4/UlE6dwqDIHQyTDrB1FhCRMdKqfuAlH1C7c",
-	"O5ugTDKNJG2e3RpTrRdBbkFc60FcHYJrC35r5YR7VlxssY+7MMDsZ++Y7eV2YDe9lXuS1oaT3iKK8YvC",
-	"jKkegE5byFu2oLy52clcLtgIC0FbAO+lYoRGCy64ylKayZRcMJZg3JGGtvvEropzYypmuSHvypXK8zfk",
-	"+ElL+vpFY+sFKTH/eUp5zCKi+EzscaFVaMKEInRGuSCTlbauWTxt7N7WjiWFqgWCW0251yxGT+2SpStT",
-	"aevn7/QIm1XZUwo20gc9ck5/xYjhM80i+uuF5UKkQPKoXCd5S5XpjAquelUC6C3VRuhIq66S8HFNm4ur",
-	"nYwtEpnSdDXy/ijzTPGIjSBVNG0M9d503sy2yhG5zKE6OVJ2IFxVqqnuX+1sHW1/bBEdW2lUJw18w/VR",
-	"penx//jv5+fq4z//d/sfjZpvs/Swd2sm260QHcbTMyAr5StaWzuqjW8DWKKNXpfIWu7+qJem5ZK6NjFk",
-	"C1Wq3sjRo1qvZm0u/H4YHH1+sGf+CVmOh8HTz183Ww9tQFMb7vO34dYGBrzqzW2J5tuodAf2CujJu2Wr",
-	"4Mp3YafsjmF9ur4lhFxTpNvoSB/NtlNCWAf22cKa+zNXzajgEMhZdOlRYaSpP+RzMNAGWJa11H48h9R8",
-	"re8heUVLx7/mDLrhdlOO7u0dMwBomvJLGndbUOlhO7in9rZjuiKZgG2K3+3iOW+TwrGNFR7zGZ/w2JQ2",
-	"rN21lIUMVjjyR+mXiL4tQHFEx6Nln+x31yU2ePtr7yYAAAtsTpLMqTLZK+YHRYScyGgF6e1++8umsDTT",
-	"1Awly5vE83PtfOD9wZzRyBVIlif8hskkZmQ5lwB3FhQZP+XKyFPCM22WrBRaIdr60IM8/GptlHAIVZq6",
-	"mHpkzU2kewHZ927un7dGeL8QcilGkLPb4BJ8p+XC0h4I/LVUeABovObGDWJpTpAUy6mdXTc5XRByknKZ",
-	"8myFs1zXxrQ8+Z83kIycYHP/1tW/Y0wQmpEs5XTGbmAdMuVMZC5tct3Zv/Ye/QzeUKht6i13woxuy/iv",
-	"LOlSa6tRZdBnbXyYBU5oE47zt8j/2H9DWfJxIjhJZciiPGUqQD4yWVAQ5oylvGARodmmVKGG7YbZYLSf",
-	"pSmNW6/Q7QMogiaAaILxYFdH06HUT7+DRaNMNn/ENyC6vVCFORuxy+KypSnS4vityKyCY9LnzrN9cubd",
-	"jJvlfOUeUYQupJiRDF5lZRaNU0ajVaf+sS4lax3NgpXzDh+FQKpmqy1JFgf3U2h2TEeV9qXLbLYNJ3ia",
-	"pGQ1lcyhoGRcet1qy2zzsc1Y3bJG5sr27E1bkFuYeP1NoZAKrVuWlGeExtlcCx5POFatIeRphfYSqiXo",
-	"dOgqtt3zCZgwTVeNG5yrK5tTW1oxhT/2eEctbBrq5I9b6uS31r4VzbKNTO9w7cSN/71RxL7HR2tpASVR",
-	"4PFVK5O/QpN11Rdfpy/PVCZaGd86vZ9kp4zU8uTWoiH87HAPqsAtHYscmye6gzgWRgjuViDLrH031Va7",
-	"1hzrozTXoElqInVdp7mzvb98/P3o8z9tMnfDLyJ6W2XqxsK3a5OxG7/cX+a2szN6A02W+IJkEu4sGmAP",
-	"FjxejVrvBUHQtP9c6hCwKY3bPtrKlH/KWd6W0Zy41W2UR2YjtCVrA5idZJg2dLiYjZTJF2y4ihQha4vG",
-	"dbx+q37ETnL9puxKVHs7fAeF9ltNQq/zbMvqiA621vVp4e2uuK4U+uheR+G7wKUGRUCrgyKkPggGMbbw",
-	"cBEFA2mdp0Lv2xKuKLQH2Xj37RuCPW95dxFtLkJqV4+SralAbr6juRVkWEvehA0pB/NbKeR9noozfcJ3",
-	"kv9uipckj966T21VLtXsliMG/JIqskwlzPvaYLv+nMeCpRTp4V2YMtact/qCZSxdcEEFRk4XHLKByaU/",
-	"/oSkXF1g3TIE7ZNUZgzqlWeUCwWxzEVApCBTmacEalrVbiqTseJ/1Ir/bR7oW2DsRnWtMXYDXMHuevuZ",
-	"KjbSu2ae3/KGDqGiekD/2ZP+DjGmtr+/AYy8JNXkMcoVi5pz/+CpS86WI/8if90Mf7TPrQN1t6VF5nTq",
-	"we5KWSxcixX1SJ3y/xRs1TVJKsWE4hm/NLrOqmOhB2ub0/5u6p+ylIdZS12xymczBh0utqa8O4jr5IZ0",
-	"4s9tI9oVgVTwW5k8yudZP5LuAtgAmFxd/bZAcnrn3ptOqsql+KnH+raJ3l9RyJlvXkuQ9yal4Gbj6hpF",
-	"VuXw7ZF0P/ld+LfNNsvdcnN/lemF5jAXBKkEIOSCIZ6iqdviGSZEW8gYAxQD6bYbgGJMTZGtn901Eky3",
-	"Zwso/vrvfh5up4rxljpoQKJUAJ6De6D/y6VVJUkqL2lMZEoyqi4CLKhcJcw+MZVxLJd7eRLYRN8sV0WW",
-	"CYb/dgcSU6vO9A/plFCsqId6OcUuWUpjEsYyvFBww27/pPeOd2sNVUXNowWoRjCARuujlKlECmjKQJVi",
-	"Splfk5iihNA7NMqTQTCYy1irci3O9NNmdwdFoHSgBd5E5iIa+ZtH1YWJInAxGx081eo1ZfRiNIupUvaN",
-	"H/tXwQOPXD+yTElzNp5hiF0t+lpfLQUZBrRmgekomr59YGwtEsyl7GQFGAcnhIoV/AFIR1qwXKYYsdn7",
-	"3aE+NROUaoDlJUsjSNHUVJ/JCKMgSSgX+hUf+6LXlJa2mYobofOd/CjwOjPMmHT4Mq04Argl6yT0DjRW",
-	"WdjfJUUFPkqYp6Bp52xh7jBpns0PGzrln+XZXKb8bxD6PCFYME7+69//13ifvAMPbMYyQk0dOyTrQY08",
-	"lMibMqexy+OjgpgqG/I6YeLVC/JcCsFCCCxc8oilwblQK6WPwHuZX3C/T85qTuDciAiopbYCnqfIHQ45",
-	"w5RvIEsnNJufiwfjT3vw0BjzggwwOY7T8pBQfOnXWnzjxKpf46Ui7P1zEKtQzu9K2p8XVeUA1QcDEesl",
-	"o+F8AZgAKaPR4GTwllETa+GK4O8AAlJkXviDlinX3Dw4g78BWJsqP5xHPCu9W5sWgKe+0hrJ5splKVZP",
-	"FJYDZ+pkwVLNKoMXgHui5RRWNS+t0432iJyCVMJ7nlMCoyAyBB/LRSRRVpdf7k+qlEpmpl5+2q70rXnS",
-	"PAdfMKrBHDpOrKyFTowWOhn8MY9mmE0rEV+l8MJBzgO9UEEYrEKEK0D7TSM333fMZqimwBQEfjUhMqlM",
-	"Oi9NmRtopw6dGQKSpFxk8HzKLuVF09sswjCcZ2mjtN5W0MXLWInOxqkMsh/9Vf/fxudPzVZp3pulTNkX",
-	"xJKWVwvUyDR96Z+XMr1gqZ6nMVNg107QXvCIJYylwtxLa0rgBGBfi3H+4tz+67MKzHnOucpkugpIxugC",
-	"X+Fe6N5iV/stm3ERWIKAz8lLVODqlEQpnWa4hU7LqJOptmhAeeWalvCv3u8zrSEBVwW3K+ZTtheuwphh",
-	"vpRZFhV0Bm0gyUJbBQohmly9pX1bab21b9l1PDcLKCWzAhQj0E2OWh+X6d75HRytP8g8EOi5OMgRD+4d",
-	"Bur38DhKmajIIEkyesGUPmrgcfsY0hEmcmNyNtA7cWgV/isLvoXNg3dpLSlws1Rgh2niB7cnpaGpQjdo",
-	"Kf6szt68sigq3hNODEZR6fANg1UGGaOtchYyYi45tHjEvvndkmfhvLS34KiZScvpNDBfjOmExSD9TMOo",
-	"2hrgEPAHErNoBlA67snKhkUsBKhh+JR5CCEJLYPVNYeBekQwTQRo9KH7ozyJeUizYuiPUl6A5ZkUFQo0",
-	"Zb5YNrm7dpVmGVDdo2kjodyVPaqTJJ/EXM0HJ4M3+F9mVMZT7ZWli+LR6sbAX4F3nLuCDMYFUKMbaPfp",
-	"BTC1felc5oppzV1+c/Hn8jP2Jd/JdOGrktLzfJHINKuymflraT+4Zqsk4WLmj3PyH/5tlLQedsFYUhog",
-	"JvJTRS+in6UwapDQNBMs1Q6jQAAuN8ptB0pfKTqNjdmMxqP6fgEZLXKVkQnDVFCXRaodFijf5opoyVh5",
-	"i53HD3pt1o6ZszhCeWi6sEAhuJbKSE8xA6iRmcR7pUEwWLDSfKTQLCeXwiv0X7CquGx+CuCXy/pMGlwn",
-	"KBJyIto+at/6B7gQ0/Nj+oytMemPmCdKnUz5TPOhngfkyydqFc6lkiGnMTEATso9XdLmTU9aU4Jkmiv1",
-	"sbmxdmZvYioCY6CKCLR761cFY5XDRSb/ShGVsJBPeUjgmYBMcxFi6JZEfDrlYR5r7wi+oWxYDuwGZzJJ",
-	"YWJUmuKQAyDKoZW1+3hFpG332aJmfW+tUQtBIG3NWlPfq89eChLxlIXaoPDe16xHi6CDixkt5zJ2LxyU",
-	"80LKe1z6pfakp698qVMdZFj2xHGyv1zECYdp+ePMMoshRfymwUiTgigmIi5mDvKn0DHFuEaRVHqiJI0D",
-	"eGnZxPUHFXlz1VfrXwj+4tgA936h5Uihj2rv8WiM8UtQsJdyhW+JubiouxjaTzJqWrH0kodsFEqR0bAy",
-	"K/OjCau7faLEoCvUBlfJfdN4magTwGWgyNx55lpjGUgBfT5FNZNWhVJrvNANL8133Vg7oKw9Nw7JaNak",
-	"1a3ks0/40/B/k+FFI+3FUiv5gNDot1xlha63dX6mT76NieJv2qrReoTLqHi7/2WI4AQkltq6tJ0X0bac",
-	"M2NxBRhMgx6p9pto++H7SmoMXojiKJMpQ89JU1lAOPp0WCjl/A14h9dlhkvRos68J3yh7Q+sklPziIyq",
-	"i4o1pf/ifnGq0iANBRYMHIUJRI7dkFx5KtMS1XRq1WrxSIsgqz0NmTnlN+Kf3LHYOnHzZJWdTdamkQoy",
-	"vSCmQXhp8NKE5RqDKVGOToENeFpUxF/SeHAyqMSZSsm6GByDgC94EXs2gvPB2SmNuqDmazSJ9BLvfNQf",
-	"cXHjenjow8AGC1Lj+6I7bn3/oq0Rlm3F2XzkngAbYgTal0LU2lpuUitdhLxpCC5d/zc9df5hECXSxq0w",
-	"gNkYkvpQ+/bH5vjS9c7exarR/W+YxaZN/Ngcp/rQMDu9Mx/L0ajrXl2k380nOSRSekdWCmytW1stjPXh",
-	"OiioHve6ts/40bGmQ6rTQyU+1mdQxy2rDN9+cV2372MtevZhkMQ00174yKIg+U/ZGNqHQcYEFdkIcNw8",
-	"GCp/IqVI2YcBAJdJwfzf3DQrr2vYyJJtX3lbOe517YKuGhRbyzil4Ffb9pbjX21PVQJelU2oxroqm/qx",
-	"FsW6/n2qxMLW7VM9ELaRXYwcrYXBeqzrYy3S1YEU/YBX+QxKEa1Nb2qcTS3udfN6rx5WW3du5aBa/ckN",
-	"Eq5KopVYW+V9G0d7gbdrp+5SvK4fzdXDdR8sNTfE4NxvLpj2AWD+WDTCZRcRtNoPftCsTKuVKFmNWhtF",
-	"UCVQtgvtXDvUBRtRQeOVyoov7srm+FiJwFXe2GW8H4e7dhorxd3WfK3bxOtRtw/OQG858ObQ2oeavm8Z",
-	"3hRYK5NhY0Bto3nR8rmGQNuHj42Bs27WWzVy9uFGBHAtGnctRnBT+O7mlU1j8G+dvmkJ8V33zCGux7PV",
-	"aEpDHvOMIs80+lUbZVpbpPEqDH61KX+shS872EFexLLM035kcisrqBKn/ODvX2dh4IcyP2z+bLD+Ix9r",
-	"8c8PplO8+UMzfftRTRiQsgvGEni6NrwbNX2sxDbLr/3YFK28FgHSENtsjOb4Ec3rZtPyBrfsZ23fWzjF",
-	"sumCJiNmteR6GzQwYa8pY9GEhhejqQxpPIIeoMVe3EhA7vZvhh+d3iwmyvHEzlKgFN/uZuSWgtzXbuKV",
-	"A+VXtPEqgfN/bAr7/Pkz1PZMWwD35oxGMVMK8oq80lkbnHKpiaUMmsC7HlcmXSwKiC3Gh6xNk6IBSRHn",
-	"wsLmQWKOjHm4cpeH0PF0wriYETWXS7F/Ls7FN998x1OVEZWxRO1/8w0m6J6Q8ZvX796TWlYuTEiQ8R9e",
-	"4o8LNoZPFcmy9goes2oFI3OqTvFu1+tdpc7F2jThM4G9cDB91p+On9eL93E8UyZTi3itmPYJdqeZ2LS6",
-	"ONa7E+m9dtN3cayHv+v/8/lf8Pn/RuN4bLbnuRTaXtQewzff6D/tkW/ea7oIV/vfEKg5oC5PeCkUiQHz",
-	"DJsPQiay2ZeHv7sU9c9jnB1uhkLMVh7OS1uIuSPZnJ0LYvPv5tSsi2NqjNkl83m83VfkeHhsrioh5Zgu",
-	"GIFSAKpfrIdCbk8kAcotI+wTV9k+LOxVpL4BEvzll1cvVEBMWSR5sk/O7B4v6AqPU++7XAoy5tEYEs2g",
-	"tO60+Kg2OfUI7FRhZ2cyoaHURC8t4wsWmNZHdoRr3Ygv4pG3tmc41R/1sX1jMxrGv0c0owHx8tg/j/GW",
-	"kox/5OLihKQs/m/nkOh+PhgDP7J0n4zx4TFkJkHDOk18JBcASUumPM5YSqDkKoXpXrAVZFmT4+FQf08z",
-	"FZ8JmUIe9x755i2jehdNfrOtM7AT1Zs2fvmezsbAFBnRooRwQcavpns/S8H2fqJZOB+bDEkcdDQ81gQS",
-	"Q04u1IOhixzpY4HWlrCR2IMSmi5d0jhn2GlZfwWSf4nI4xjnCAm+av8bMn5z9v7592Nc0R/fvf6Z/ASJ",
-	"2ICXtU+em1QWk2MJZa1SKEjCgRmbyTpiw6UVbca0ajjRk8N5kOPDpwFRGY0ZOT44LMZBX05XggXNOg2V",
-	"8umUpXZnE0YzPe2X0JcEhMLYJJxSvYURWyQyYyJc7f3AVuMTJJ8L2MkImMBWdUnIT4TtPTXEBzxyfHh4",
-	"SlTGtbQgJM0FNCPRVEfOLAGnJr1NC77DYzKXeapwhi/TVKaGhcY0wVgxl+JhkspJzBb//JuSYnyiaQdO",
-	"BOhcZVJGATkeHpiT0xyqJYP+2xEWhGGjVkUWXCkuZgHwuJ7h8fCR/sczV6wG2ZATHkGRwQNstAYoGyIb",
-	"we/jrwNyfKC/T2IpZtDWIsn03w71/xzp/9HvPDwkFLKG9XcnKYgq8z5o4KnGASZ467/BESMBgUJkqf6K",
-	"Puzjw2ew+Y+GR6bt21uWpau9s2nGUqjMeDQcogy0xD2BJmKKcMNRtv5V0+tZGLIk27N/GpMHep+maUBo",
-	"GhCmviaKxYA2YUS//rbZfZLxLGbq1KThIu8iJ+l5jCOWUR5rZtDL4YK8FDPtFGJD/YhdslibbuoE9KfV",
-	"2CuZpyAHM/YJaQJ4XH9jjPN/rj+3/43lVbKg6YXmn6IWzBExphQDH9AMUovJg1ZtNf76VJO9lVUwFEXT",
-	"4SHWlMQ8ZEIh0hxgeg3OEhrO2d7h/nAQDHLIYphnWaJOHj5cLpf7FH7el+nsoRmrHv746vnLn9+9hDGf",
-	"gwFs4uBk8CtdqcwCCDsAgMFw/wCfkwkTNOGDk8HR/nD/CPIYsjnkKDzU/zNjWVvLFfDvkRa42ieQORSe",
-	"mgObUh4rIw6B6Fmq/5zmAkBETDaSFK+iwYn+yCsRsU+Y+gVVjTCDw+EQW2iBvoG8CY9bfzPIBK5V7u+D",
-	"mIsLLPmSYb4o0OMGDyMZKmfR6j/gf/1tEAwu2Erpv+wvWRzvwSk9/G15ofZ/w6TqBctSHsIj9j8Btybi",
-	"gin4M+RP61fZ/Ef3WbO9+yu6iIv+FRtPBavBNtWK4Z6BSVs3ZTn+GBStZZpf5jb84Rvkv1IhGUZLVb5Y",
-	"0HQ1OBn8DOD21uCwGXiYizSD8P87sAW1qR20bWkbWSEF7ZO33z0nTx4dgDkj2NIqc81NLCITNpVYUwmN",
-	"jRqp6Y+//vDuysSEdPHh9wGNZ4OTwcvoxbszgJ64hH8dPnp08AzKGPVHL96kP4z+uvj051/pv/357Nly",
-	"+e13j1/l8ujyz3/725P3n75//n75r9+uZum74ws9Ru/s4PUPbzDdanAyUBzqTgcng4ODv/7b2b/98Ol5",
-	"Ov3zu9GT96tf//T969mTeXj5hib8pzhdvqL0Tfj9L2/l4PPHzsQCW9JCK7DSXZOKfTHYWHmKyrJEKeit",
-	"NJAKeA971Pc89lCAdKKdp8cHx41kUfJl3sELf2IZNdWVV6OWouOq0k50ItMMazfr/WcH1W6yH4OBaU1W",
-	"yHktNczrtaAfBAPNQKM85e0PtYowu7SG+UHE/VLiwkZMROgqt3/DeXeYADxoHD/ST4wWLJvLqLIfwoaE",
-	"wfks/7Y5h86GBKoCvm22Ru5jX+M+qyt3RO6wrlLX4tGEKh4OKr2MR4nESDJsQWfWXUe2LRy9cL/vmKu/",
-	"l0uSSb80uJWjrYbdxLIvrIubyTxER0NPfQKA5YoxMjYKdtzI1N+jSr8q/9q2BAN50V0Dm283HMJZzC/Z",
-	"znf/FXrlkMGtFKH6I//SpnyNVbJp+8Hkd3aa3fki8GC8W2Mx48qxaXBmekegNfBVsyp+6wylW3ZCb6Fh",
-	"xa5P6DkV5SPC3UuxM7pqPazLAy2K9mwtY9uhfdvamHAf3FXow1kNjAQQFgEzSqYEQyn1s9Lm1dmbV89d",
-	"NWVCU7pgGUvRCmram+KRhz/yBQD2bnzQASJsfPIVdh43kAhBHXcHF3VKxtqsHjdBJUFEDD5oy5ptQAzK",
-	"6wYng7/mDCuG0DLXOzXwicvhvGFJx575vyUAsj3vX00d92vgIyJe2bJVdCO5qjZ7aZpcFazWn+dGMI7G",
-	"SaAOjzRdYKkXxFikQOiRhimYAaVPV9GzPn+8KqsjYseH30sAi4PD4eHjveHB3vDR++HTk+HwZDj8ywAh",
-	"egbDg2eHw+FwuAf/80T/z1P7T/x/h8NiFc+1hDOgD3JKnqeSK0VFRqKvXqpEcu82CVj14Nnh/nD/cH/4",
-	"8PC4mqIy6vj94cEgGBTlBXVT52MZ1a9tuc5dPPj8sYJGIvI47m5VWF5/gw0gagLytWAkMYBmV5WRBQ7J",
-	"h3L+68fPJfH5I1dZpajbikv/r1BMYYv1LJQvGFeN1zpofUFjNYHMZsQylFhCvAKi3/sQT4OGUgYdxCo6",
-	"LVMg2GO5dkFXUKUZEGqlsX2WC/L81Yu3+r+BQKDZWbWYzz6MchqQgTKCLXzrohm5wB1Yb9nsRVx/YKsB",
-	"8icopG9ltOrHmreag/oTv0UaLCPuGIqqCLGDDjvV8/ONpmMUgYDFyw/49sv3dNb2TvPYQ3jmczD4UYZr",
-	"eybY591zZgq7Z3C8wK5wONaTeTzemcX1H+BKdE9Cb4MPA+TrRgvq4e88+txqRh3DVQ10gQZ8LgVWQ3PM",
-	"wOO6qym1e122TpcFu2CdV9m2fPP5BpWcKfTehgc+9xb9L0DcJ7azTi2QL1wWQGoVmUWXCcBWxt44Jnxn",
-	"Mh+muWIGKAa6ewroazplWTiH+xHB9B/ZPtx52QaNUOUN1uMpXCvCBeMpXmEp/2r6+PBpnRWRnK6gA6dw",
-	"C9pD+UE94h7s3D83KcISTz3df3SwfzAcGrbaxgqD2XXRQ8Mb0kPKnJqQy9vGVo2qxUIrbcdZLTrEhjlP",
-	"ft+S8xqt0jNtUobM4HalZCZl1MYtFqAHuKaFO/DRHXBHsJ0xea8XC71ojs1fz9He8PD98NnJwaFZzzrd",
-	"WSvra1amtXc6ZXq4G2V65/j/3TzPytxPTB+cK0oA7cixPWNt7lYQvIdoHmjLzf4pZm3JOMK+4aCqoUFH",
-	"SigiN8kpmaU09DUvJP3hblQ0cJssgeU60niHy76XKLfT0m6SFpZSB0ulRj999/YPf/jLi+9++sv7X/90",
-	"+OMPP//86x8Oj96/ef3tv/3ry+OjXwb30qWTdPkDv2TEwPuwpYkp7dJ5zSOe7WHZU6vj+jNbMpVhWuY+",
-	"eUnDOYm5YDY7VZKIG1iUTFrIWwCXCRyqCv7VsbwBY2IiMP/FAW0WcvtM/iL5r3//f1AMnQvMdIbERUhy",
-	"5Zg9yMWMxIxegvUPM+KZYvF0za1EcRdxChl0gJiPnV8cjlIqYwaoLv6tByZN1S8vfsafz/Q+vry8sUuM",
-	"hqi6AeTkiuTKLBQFcASh+aa4OjRn2E1MX2+/ycsMNbGlRqcgIbTde+SAIr3LGSA6JXw6o5OYQRzU4Cla",
-	"gB+uCkpsvXFwcODFvLzGGgcNfTVa5oWqNVzzMfdj15v5iGdnoQmjrdsMd8tTkK3ejt/kpO2ux9uWK6z7",
-	"Z5nZjCn4Phcqo+AgNH0U2s02nv/aPiO1W8rOH8xk/8/t7nbJnLYNLmAhCrJhJ9185EZgvwYoLQIc72a7",
-	"Y//g8Oj40eO/OIDfaISSFlT73CTGwNePnxwc+FLOTfLbogHI4EpOCoRAOo+hPjD/SRkJCVDNrPiAtXR4",
-	"4THq1yvcXzk5f9MXWA1l800RvvJFvYVhd+aCHoyGAmp+rM+ytkKzZ+KZCA8RFLM9R5fGF669Bhd1yExE",
-	"0oQYHs8UmbAZhzT6wGH6jxUXIRsp9tdxYDDgWHihMPEXtbxtFgipIYzGiKkKvys+EzTLU7Z/Lt7bUhKb",
-	"og64jdr4owsW7RPA4oPOL+D3fKXIWL+NRVgdklAF1qImFvBzTrS/A/N3NQxhnhE5nRKKk2EiMvpGG3MZ",
-	"E2SyOhe2Iw/CIMdKwh2eAf3nM6giuGCrANt15CLCW/HJipRGpsxAZeyT95gRjqqOCWI6CBufbMHjWNtY",
-	"oANOsUzIuHahXOiBmekiGRljCk7VyK41FhV4dgacFbw+76xgy8y/51TNxy4boqehdXoujg+fmeQgCpVt",
-	"JkNAuT4DWD1msrtpHMularLP8HHfQntv+KFioFUVyYwLQqcZTAxygMVFYIxUWt4s3FcWEUbTmOvZeFQk",
-	"U70jM8GicZsBZPevWSHZPnkLLvgiX/gNyLym0o01hVTNvVoBcbFPznziLSo8EgDGdtYR9wjbI+S189cf",
-	"Ky3AbxQ/3HtG96Yff3983NAsfgd6lQN2gZVhQPODE63I9IsjCu0QT4ZarOpDQRjEjYoSVnQyeBweTJ9O",
-	"hpNH0+PwKT2cDqOn0+PpcXQUHk4O6PDZ9Cl7Ej0OH02O6dGzw6cHT4aPh4+Gx8Oj4eHwYDgcDnBCI1+5",
-	"6sOG+WlRD8Sh57S7D14w7NE1ePJvn/zP4ddANg5OBuFhLCaL74bRv/4R2kgiWk/zzhwM91GD/wWa9Qi7",
-	"k8N+WvPPHt80Kc5frVBFCLgbV59/LvCeOynQuqedpYwuqsozmz/ULLbUXpBmjcaA3EstvWkcm1Qoi8Pq",
-	"pYaATsVaLWLfp0UsNAAmD0yNKOCjQjEn1MKwiJjq3K9tOogN+2VSkiWjF6cQsxsLObJvHVvP2eCtosCA",
-	"sgfCBWGxYpDz1pAxAublG7vaL5kwYsvaiq0fhDJNWZiRuUwVIxMQUYjavfQfU9rSIVG6Iim/1DPvTOV2",
-	"4Xgj1O1W7bhOCzh85wzgwLma768KCOGkOL9airUm81lO08ityKdzBx/cZh6+Nw1taIZ9fhImsOgyppkX",
-	"YWqI3nTNJX1XIBjfoUxSL5XzmhNK+2SQ7tDljaIUq9ZsdPpJOZu1NWBu+NgKWfYp4SlT/pDDveHx++Gz",
-	"k+OeMXZQxrlq+r73MmhNR2cwhcFP8m88junDR/vDwdXcSEOmN+1DWuC+pvxHD0PcRwFvqrGo8jteWDFs",
-	"HrnDa6pX2aYMkH3yErsNcAslYDssmIJhLUyO/ettLCCwXYuaygeYiMzx7EaDbZL3L0V0c9L+pYis87bN",
-	"gZu/ttox4Dpp68O8ch9K18dcQOm6X442rkp4IyMCQo1NY/VQ8ReoYkbghliGFyw6F9ZGoTG/0A46OG22",
-	"9ak2gXLEzHDGjHbnYKxxlsHPDKwzBEXr2teHiZ+LsRRspP890t8eWW0+Lmwy3xbDUnyLQO+mpi6sZw4L",
-	"eAD/mbJQQsRC/+1rbbItWRzrzx6di7F96wjJee2Hl9DsNSOTFawz0s4itH+T6UkBrmIsKcMlWJc/9k2f",
-	"ccXY1IaivzjPYDx8hsAuUqJ3rk2pRZKZFouavMxhNjnlmoZeicFVbDto8DtAb20QDNhC2+gnA8qVov+d",
-	"waWoLa8DFt5gAnaX2jj1G06Xem/6B9S0xDtw2ggXO68n0m8mhkyuYg/qx2SetcuL98gnLtUPO3NliphS",
-	"VfvXZukfaJo3cT+IBe2TX/WMbftQgMFxHUKx2DUwA/AJMEV5Rmb0khElyZSmmK8A39pvJN7XeXYzisGc",
-	"r97AG9QOEPFSTgF2UAgyh/BwugLLdY2TCxtvjhub+fiHLKd+O8HiFMonjvdZ2jZG67r9kF4WU/o7Pi4I",
-	"Glhl3lmRZzJL2g/KotlkRRWLDQnk2Vwr8FBrF0KTZJ+8MxFsLgpNZ3sZQqQ4ZGT8MJRiytPF2LQmhziy",
-	"ny9k2tSn+lxJrljRH1Cm5ejEaVlN1WIhTQZdKuP3r9+/+aIRid2pIRtneJNKOb1xbfT6/ZuXekMXLSk2",
-	"RelTgFhyQAI3xRIYu88k0JAUeJ2L1NVJf7VmzCAiTp2LLGW3c9ObVF4yhbqUmgspMAQz20GVJgnm1QVe",
-	"JzZlzDbPTFQew1hAJG39AYHHWFDZxkjINsbmddZ0QwwPl/PF2aVs5HXmDT3v57gEL9B8c+zx1pwX4Do1",
-	"FovAqZw2HO6XYJf3eSoqbEKa1X4HTrHLGSG7NfBKxBWdxGtMBLzYLMl19PdaPadGHWIKImGjnbZgHGLr",
-	"7XrCzO6Wkf4uHRi9tLdsIS+h2/924emf3c0h7vBNkeq7TCYkV1rmbSHX67RoyWgPX7LWRTHJz4ooPQkt",
-	"qk1oqRvldbRTUibYsixA7g2W65fI72+FJH7LkpiG9h6mPJ8dy2PbJr79lqYA7PU8Mtvi+NT6HN5NKRgW",
-	"9r8hzWMnyCDPXUP7e1iQ64IFefXuNTk6ePx474DQOJnTvaOW2UA0E/7QjfGem+dboUgMidnqk2ROFWv5",
-	"tv2tBv9h1gW9NE1Fgp4qoinHfMrCVRizEY7fNBObLputEhnL2aotfbT4ud983MCGibyhaeaYCvAObZ5U",
-	"ymY0BTxv6IQN9lCo36jAObZhE200NM/3r2uTeRdcuH9f3x3glW7LUAzcOGKI3zew6cbMv0ayNOSJaiu8",
-	"PraihKzDVXqVKeMrAu1iL2AAeV8A0rYmLi1p04xkMqIrzUaulf7fysEVSx8QxqcXkJJXQI4g8Cw0DVUG",
-	"1rcNDOS5bVT/xY3jsz/A7bARMSeDn1++HQSD2ED/wv5PsVOY27MR7NngZMDlwgD5R16ZFeKkR8yCWZOz",
-	"GY3Y3/RiQXiceK/Sp8wXbKT3WU9mmvKQPvyZ0wVbYY6b5nOO81BzprXeIBgs8jjjRXf6HgXbOLsvAxti",
-	"Dr2B876TubjrqCGltqMVLof1OQj/JtZuTZpuAPbvhAtijS0HhGd6UzfmW81Y5jjyalIag/LAIaZX2Vo+",
-	"22Gp4/DwZvnWds/HVfbn4uvDGGnns8IgvzU1i2t0IwKNrGGa3nAiOHI9qMgbfdhBXUVCh3YfAsu0lLf5",
-	"zuOHQCbKJLA/LF6wBy9Q4/0ybshTZ5jZHgf9tSlS0LbadNeYIiFNaAhnfDwc9jbKvgCASDun3Mr63lKP",
-	"6Rb0EMMuXymSpHLK42bGaVcuD7GvEbSabFEzr+39qkKn65Kz5anpuxCxkEd0ErNxYOtIC1XEI8SJUxfG",
-	"n48AiA7GMDJZQR3HbpBA3SLulMd/K7M324pRpWK2twpXxMDbtszD/tjRzbU0ODID2ybhaNV53FDJ2DwJ",
-	"81PDZmCb7oHr7z2SlyxNOfjBSUz17kJtiwLV33mLijrqhKVKwrU2pou11gqDEGbRaLLaQR1zlf88Xnug",
-	"JevX4Pbrv2qufDClsWJft0zN8fWNQadSxbqWd4YHuzUloyNojAA1sQVxpIwqA72cC56xCKkfyiyglZqW",
-	"hc7ow6dHxvqd0gWPV6NUj5xyMDtLh91lVvTAwMkDirQbPrhZ3NXnVDErXW88kKI1TqOpaEp+tDTEm2ks",
-	"ZDSMF2BtII1jVFq+SoR/N9axXsW67KJfHyIv9k91LluxzRlSNJxrhYpFlwGGRhmRacRS1CUnHigsFQLq",
-	"7I10KBIH9H7avkZ0IcUM3wI1lF+RlKk8zjADKxfG0RSmsxBb7JPnyDt4oWX6JUZYDfgbCx0HFe0HK5mj",
-	"ULG6wQLGKW+v73cbUlosMMH/HWPCbnrG6IIsGMtQ0ekJm4Y5tvNuMOAZW+B0+4gon6e7l9CZrXph5qF2",
-	"Z3R7W2FoA4s2zBfRRbgGsW7ItrMgPfz7UgWWs/pqgsPP/bZB5lkoC2sAag1cHHUq83TEViBcsccZiGWJ",
-	"8F/W8NFOlRE3xhLhWdGI05hJi1xl+z2O6Lg0N5PsOdiCJd4aom2rKZ2wkCJKGaOADXYN2s3KhIqCe4G7",
-	"ZQsSqCfvKqpsrW/3DwvS1Ia6dA+3dA+3dA+3dA+3dA+3dA+3dD1O6waYJS9g2wNj6bp806shNFXXcg/P",
-	"9A8Fz7RrvKV7oKV7oKV7oKV/WKCljQBL3VRnCUzpetRm2b5pU5hn0B7LOFaK5CJmSoseCOOM0b0Gcbnk",
-	"iu0T2NwFXZGJHqO5DyKmD8YzJiKmzU4mMp6txgEZL/gMpae5MBsH58L7Iwag1Phrg9FOTaTFoDbgjEDg",
-	"75+LczH+61ir2xS6oUxWJot0LpcQy8Frcav3ZEqUPnyMAnMB3iw8B7Fm1OyTFWGfaJgRwP1mImQBsR1w",
-	"z4XItbYDWCkWMzBs98mrrFS9NmFKbwY2aPGCxmMVypRpAyIjC6kyMo61Uz4OiIRyJLDoTsgYbUbYFiXT",
-	"zGgxU/k7ymRG4zGJJFyEzSR+gWf75KWpCdebUVWYJrqrKa/IsdXWwVKfL+wkFJGPz8KQJdkJ9O5/GKpL",
-	"fWK+iPy0JyItJscIrUUztKVUomlfzRnL4OoilUsFil1/GtQoUHagFVg2ZyuiMikjvRP6x4XUuwv7fy7M",
-	"rhTJYJCHdao/Au/Ar5pIu7ZzuH1My+yM7ZMzQdinRKb+bUEoFxMubPBzrO04b6O1Ki1vMGxJr8t9tBal",
-	"VnmWJXGqxVFlcsY005z6nWAtngROWZE0F20BoG8rvsk92FOfdAGtsWcQ8WbRCKIPe9U/OJ7HH4t/mEC4",
-	"LUHw/9nliv3MyKUGmUIaRErflPbDSkr7UfewEVOMJEwmMQuIYvpoofH/SjPMgqoTmLgDLsDJW5teyyvN",
-	"/phcA/acaZVguT6ksdZ07FMSQ+Qdru2bF1cJz5lLpo1xukDvwyt82G6D+WdhzdI0pfpTueB/zZn52ehY",
-	"la1ivBNIFw0k/NZRiJbSYK9HFLg+ppjf3BzZc3S1PvDUJebUPgXjFWyexLpgVLcphIxf9t0DrUm0St/F",
-	"FjR/f9MG2Blcdf1FjFWxT20CCX7pmDSkH274zq9zCVgR8ClBMWOeZ6viQpunbXlL3uM7q1aC4AdMpqiD",
-	"WlMlNZLTkUz5jIudzQBTkmSSx+gRw662lEu5p0bmqY6HUR24di4xu2TxWo4zhqx9sOMkGsauzZXSrgwa",
-	"wwYCwdxN2fsZtKk2Mam9gwVPewfxcdPpGr0GW+Om7Xx2SsbYc7dR/XfPxbNqHl82CAaQ56s1w6Xk0TUj",
-	"OqKVDzGIOebPRyzUFjY4lBOquEI0CYV59xOeZvMRSJmTwcGzZ8/A8z0o/TJK0iLLYsVo2pxIUOsS5Nsg",
-	"J4MXnMaxlnKwnfavP9EFjWTeEx+yXJgw1d+CEoBCwpjygD+8+hmaLWmbFj4Jf/3P/+s//rf+///xf/7z",
-	"f5L/+D//+X//x//+z///f/7PASQAlTntZACOn+n4aqU17IRb9UHJLoPiDD3hg8OjmkXn75X7scRSJ3BI",
-	"IUQuPukz0f9lQ/804aVUBUthvXo2XTFlzbsEMcH/oESelyLalwkTnxYxcqjak9MpD5m1J/c9V2wR78P/",
-	"LSeZNyDX0AWzV5uq7M1Z5LCQxTE4b+yTPiwnHSZc4H1NTTQMmtzGEmcNfj8f8Oh8cHLeiTLPB8F5QQkw",
-	"rKCF88Hn87LWqd+YeHtrHOPGeVvXtzxXHgWF9V4w2bnoMvWgmGhgeHLjbPFWweaZ5CJiqXXntc0t43wh",
-	"0Do/JdCTDDLXfpPg5U5WZHxq7iqExNNLc2FRsmW6yGPasPrWm6agFtpwvdaXcxkzmIKhHgxi7TjCVopb",
-	"tZanBjb+oY1DjAEADgV4OKSQFl74rexUt3YJwbddPTTXlgX5szRHTWMb5OKKXLAk83pH2Hw8aOGLWoZA",
-	"fAJzkkAB7ZN3TERkbH4fB2YHTBDNe8W58CUkgo7BK8YmSgL/MBG5MXjocx5HXyn3bby6ASuRar+dacYA",
-	"XxZQGjgVgYuA2cHnYkwVzEyTE6ZVOVqCL0LFbjEAqU6m5JJnNCZc6BNU2T75GVxTE3ZccKW4mJ0SSuD+",
-	"F4xFayhBTte5sBs5Y1nGxYxQTNwhrgskAEuSsdHzGAR673YPYVSlg1E1NrlUPmXZEFeptiVkEeSWKroi",
-	"D8b+ru9HOUpJpsZf6y2O+QWLV+fC/d3FFgGyHn8euV/tUYVURDyC1wQI6GqOsJB5Ix6NAzJ2Ukz/w4Yk",
-	"x6Aex+cCYo02BhtY3NlqDPGUzKSmQfiGl0YL5wjoqzSOTdiToyU4puGFkMuYRTMWjbxV75M3Uik+iZm3",
-	"aGWjZoA9Q4m/ZScGWoanJosaZeP4of9SDN95peA8sjTm7YCrDbe/FYcG9ecZ3GkKSRYyZaVJKKx/E3Sh",
-	"CQk2HBIeTs6F5byRye4bkweGoanQrCpWC5krYmoyNS9lNMwgnYTR6Gs4IsxvHU1WIyUTfQ7kkqUTGjvO",
-	"M9dscBEbsjSD9MzgXPBFYnaTADXoof6C7fXcTMqITGIZXuDFb1PIEa3QclrGl0tY1tbQyeGTYJMVbq1v",
-	"kLDOsLZeBggouOCM+CWPchp7Bi/kCYFLkc2l3gF7Pfm5r7l9G03oDsbwNmbqruvz/SP/x/a3apdi+ncW",
-	"SiEXPLx3yDo7ZFsQdZMp/Na3Hu8s9kPZjm5B5cKFOu9jvbU8yUWk+XUDEkT55hm6J3QCh0gZ3vAJv4KT",
-	"RwTQIcgZuZRQBmRULNxMKwkWh7lfPnX6f0oowXAR4rUbw+po+LSwUpd0RTKJeVB5eskvZRrAt+ylMfrD",
-	"Cc3mZMJiuWzSnDOWldXmFYEq7uXgvRy8NXKwcIhuC9jA5tiASV91XrCrGOgRBbiC1x90bgnTjPNxZhxV",
-	"RO7HzhdZgRqLGIpTL2+UnA9MxsL5QPs2505gnA/2ybhOgGMyk9aVB0rUQnCax3FwLpwPZcpgHIRzk4vr",
-	"ABMgTR5k9PHw+LSMy1UEOKw4TkGOn3qoI+diPcBIMyxJkzRuSi//0ugjtQuzExBagRPw/3x4+IQ8G5KD",
-	"Q3J0TPqgQZdCyDsFKrlXSfcq6VaqpNuIgNPB0HY4OJ31Uj/7+iHNMhrOF2tLKN8W+ZqA9qwFd6wJBaOc",
-	"RfD4v/79/1WIxglV4pCC2Q//5pQ0GfZE5eHchlibMd+g+tFby33q27Uh5fTEpVkPjeOODMvImjLjYiVN",
-	"DB2j9Xp70KVrmYLN03QP+Zdohn1Nntk1Qr6U4+rdFcoadXZoi96nPGZWbSVUqUSm2f5vyQwkG5/Ns8HJ",
-	"wcHRsLMmYwcFLoC9Jh6pELCCYjoBUf/GfAeinxGnVufwBZ2xh78lbGbUDr9k0UjN6eGjx4OTwePh0fCI",
-	"ssPDybNnT58+PpiE7Ghy+HR6dMRYeDBhTx49pYcHR+HTx+Gzo3D45HE0Yc+mjx49DQ8OwiePDkG5CMUz",
-	"fgkSdCBkuoCYrPvEs+nTx9Hw6cHTp8fhk+jxo2f0cMooHYaPHtFoePCIHk2mx9ODyeFkOHl6eBhGB4+i",
-	"x+HBo8lwOhzS4VOoP/gbG5wcQwFGMMjm+WIioOgfL/fW6Cx3JnkSSxr1RD0oFF0wWPIIalsfD4dXrA50",
-	"THXj1YGFBG4HtuGK4HMM0JsbQki+IP9yjlZzDyi4GidLkEcxVRlJaAprGmumNKEkUxIGORLQgxP/N035",
-	"JVOmGALdpRikPKJHoFQ3oibAngkZ1v2dnIs/vnn5h4C8+fkPEGb6lU3eEGA9FZA3L77Di7if3hwF5Kfj",
-	"s4C8ns0C8uvZnwP95E/w49lPb7G6AT0vesGEvQgElaMnpGWAqWSDS1fTtPFc6FV+pchznNze+1XCANmC",
-	"0FnK2D55BVOBN8ONdMr2mNCCHq879eS1ln/z8x9OSJ5AR0gDn2DcM+emBiRicO0F3+YLdi4Mrs+CpRRr",
-	"NRjhAkNwi1Pr1k5NoZ4pIMObb62xxhWhNLbX5vt2OfoPTITpKgHwEzQ8MhJzhoUPZyRlCaNZEQOEfJgx",
-	"NzV23iXW3g9sNXa9LuExc6AumGhuf7HG0zbVNDYSUlcFxwhwA2Tql252tJNOK1ecbV41HoWx0mBZMIU5",
-	"NTU8dg3a+z6yM4XaBMPQmZQkpumMkQcHwyH5iX8bGOokh4/wn3oBlu4Nf9g4hfxaT/TgkZnBCls4TSCh",
-	"QW+I36Sp9Fm2SLJVgA0NcaJaKQWumy1MwXUzhMgveAGBN2EuSMI/sdjAxuNb5hRhw8eGZIJzUW3taSVU",
-	"ee9qpGBqUWSOPVDx/XoRtsRDH419LeoQqPDAypeQNYcr9GOFlLzeW1eA59b8/1CfxR4aOCWbB4A5Twb/",
-	"vzcvvts7gB7WXW2Jkk5LUr3MzFSd4UubktGc2A1saVNFMEFOExZibExDQxupQxUBLqmvPevWXC/HqH2h",
-	"ZOdUFz5Gu8f6B3SigB+XhhO8mjpuOglOVuW8nsIxozGWkLi+Gc6kMjMwyNnmjQ3OQWF9tcCpetKYozAG",
-	"2LY5+0S1slvQ+MSXBJpMKXS9MEJ2ic3wtcKMgLw7F/T6gawP1h0BYiqWIQGx4VpupO/N/nuzf2uzv7+F",
-	"3xjrMtb1Xb6E9j2JxsgYLtIZBN38iAX9tDcBDXcwfPRs+PjgyeNaUfXW8bOHv3vS/4p312CLCIdpWYG9",
-	"Vay560HJIrhaGONejN2LsS8sxqAJuk/RtyJovynEAffI1irDcDf2Wy8t5fZEOhrRW0pzhRBrQrO5BxXn",
-	"C7pB1YbqA6LXfqMN3T2M66wyulLVa2Lj6JvsHnMR0eXe2PMmId5havANmEBGL5jrdwaX5uitNd4lt9wk",
-	"X8U12/VFclUCBliVfTjYKp74BdpabDB2buHF3kbj5blpHJqBNzthcYCUiLnxVl10Fhy7s1keeifWDPtS",
-	"1O+4kgyIgAITvcXbStPvfp8cDY/dFaHe6po1M6eqOZQl2EYTSLP0sEUUeIFU+CViMcsYSIHHDpvAztrA",
-	"g7R0k4rkUlwx3ALb0kkgT3s8+rMUzJcVndkviaZl7utUq5dHXD78pv9AtLC+KdfKaeE+WWVMNVcUt76u",
-	"uQeUWWaJ+xGmZg/2UzXQcbykK9Uwh/oCbGjpBVeJ1LyJwqvxfeOCncaB7W1vQlHrvtFPVh0OH9/G473y",
-	"QbYJkvLJ2vNAVqkjOQJMHt7KaN5eu/N6HscH1d2E+s4kpryipbosohKLpxjkvEkL9IURWNsbnTsEGrsb",
-	"Ruju9GfMxYW6ShOMO2O1N16PfmdvecztFVT6gTIHdjBXX2OVhmNj3YD8AIQ0mTBhgE2KmRrzgSuS5Gki",
-	"FSO5yHisWZt9SngKVcaCTNicxlP9ymUDSD9e0cBVZ67YGuSzU3iviFRxZeZNhVctjAW9YEXLIcXg1pCK",
-	"FRQDWrg1bbTAk8pd/5g2tMfbWTDOeXGOPq7bWjJmS1uK9Qrm/5GLi8FVGuHjgWAOJ4zZwqPQk+hTH9Yz",
-	"jGVopDH08ciEPurrCAZ5ql2meZYl6uThQ5rwffPSfZnOtKgAPn949pdXZ/r/hWfPz4r/t+0+tKlF/a1T",
-	"csFYYnIJFAtTBv+1NFebwDs3rWjOEJoYC0YZi4D4MnnB1sZgy8349Ubv0n/xgl9tHozBVjw6HJqLX7Lk",
-	"EV4azvlsDpwJHFZlKVPsrJxL492K92TjDeHb924V967GrXI1Mu9g7p2Ne2fjH97ZOCNqoQ2chIdZnjLf",
-	"qLv3OG7E4ygaG/yDuhyIQAgY/5hSElLxVaF1LUYO2MwKUOetH/Lu9RtMCnvwbEgiFNHEcM/XqO2d2V27",
-	"0uEbriUAbby4gGD1Kwj7uGHhkJq2E/YOs+udg+kvsIM7h2C7zLH7i+b7i+a7nC9zN6+QxJTbXGGK0gMS",
-	"hDGTrmhG6sTJDdweAcDmP6wmeuX5egAFkWHrFosdZtGYpp7GOjWkZ/QMaClAXsL2L7bxDCinmtY6GvoK",
-	"a+39eEX5dFIrkkdfUKlsGZVyzUy/ZVrVK5LJoiERixXbJjrzZ03X99feV5VZehvLtxJkQSMIwbI0Bddr",
-	"FxIqpGnU3uirasfhxXIKyC25YoEJ2USQVDhBc1JAqxJU4YmYjb92d98wMpMkSbnIyINxxTfWT05WtmnG",
-	"eJ/gfWXEEFPtXFCCrW8wbmbQOLH+wfaQtCnchQ0KH0MkwjBmNLVwiO9ev/kKCZ6uTjzRYDJjXGeBApnB",
-	"dDB19+tpdC64ubx/Lk1UDNZIU4bFqETPqsWYNpVDRnYJwpXKGeBPkpThFpVQqR9QQeYyT8t2N9R7minF",
-	"cqYPCcYC7CNgiRrwvg4VMPagVmROLxkgnRZnjcJyDC8fCZmN7MTGXogvYqWzpkUVB9TuNGP7vPWK5Z/T",
-	"NNrU8uv1tE5Np4SSJKYq4yH+0AMVW9tpjXWvgzB9OvRS/80/6eNrwcW+TuO+az9l/T6gw34mp974kWG0",
-	"tfNA0gTTtBfYweFwe7CDGnlV0ZS3Css5+baT+FqIZH8rNJOeS1v8ykNWKDbVzr7oRp1Gt64WVdubWEWI",
-	"opV7ktX1fOpWJ1gC3zGykvqikjww38iwj6VpGHkpL+DSE6bxdeBaY6/NxaybmsCfm2XmlWMTB/fi65aK",
-	"r5oIeQVrvsslLCh0Gg1hWFwFtLhF5Gxh+z60Z9piAr+uGb3At2ALS8Vsz2yUHjXwlh2DtlRp4Q3O/R6/",
-	"5cr4LbuDMtGUMuojsDoLnp5SzTn3RZPkwqtQizyasWhwNfCMRnq8aRyNdnsFc4pw0XBZ4JX3anlxS0yW",
-	"LYSWcRCvP3zYak+5Rid6PkEF7EE7gsDH4KLZtgGxVMbuugTUfwPRbjJFinQv9IQjl/XVMxRn9ubqFtIX",
-	"jsmtZdttOfQtvv060sfuDcAvZwDexgjnGpMO9IT1mcBF2o0th5LlC0rF0v26i43GAG2USXOnsb1g06u7",
-	"83LtR60GTPqBBw8exlzw8F6y3Uu2uyzZ3mKUh+7MQWV7NE2pmLH1sKMQRMzTFIG8GKBRCUnGTEQAUDu+",
-	"SWzR5zRlZ/6s75aDCt07r9k3tR1C8WOdEEXfN8J6kgdaxH2N9Z8ZeYBYnTa2WF3A1y3zbED/vEa0T9D4",
-	"Khu5FmdqtORx7IBGPYpHkFQ15wk8PQi2F8b2YzbJ6XuWEpqLjPxAI04zALPeocSmTzF3CULMXWX28BEk",
-	"DiHcdAmHuqcIvpJbX+HfG3fo5zyOUiZa2xKS5VwawH59qujbw6iAyEtz2egLX/PC23Yn8VJEprmdJ7mN",
-	"ZRRpy2hu2w/rHyZsxoXCvoGYhI1sZOOTSN1fKaJ5CZNe5nIJqZcsvWQNTQBt7z+11c3HGoBEcwfMI9cR",
-	"zi/FMm/UpzZj5MFYyGxERzCz8deBeQhWK7iY2ZqzaY4506kNuVY27itlhxadEzWdmIL1Aq4d28/ItNQX",
-	"scna1qursMKXbdm2Tix2Em8NkmVboXCdfcru1cN1q4ctD725jxeu4U7fPlmN02LTY7tJVDa0JA2aVcz2",
-	"PbzqJv/D371/jXbS5qspCacu6K7Y0eSeie8QE0NScOn0b4ejvc4SNE2oOjPlLUELK820Kfe6xO03WTi1",
-	"WfR80Zz1m9y4Nov9e4M8j2np0Cf+1BU3AfY4ncSMTFYQF+BRQ5q5AUYgNNaPr0ipKYzrWaMfC2Optk5G",
-	"v7Lheucz0v8s+XUGhe8V3F1ScLcyjLzW6sT8/5p6K7IWGwoBCoXX1+qUmqwzJphS66sBNjYqNBELaHqm",
-	"fXw/bSswUOXQChGCGkuZxxEAYpAJUzxiDoEGnsTusLBRiJpx4vv3+nXM9CBgK8i6V0wLpgyDEbmgIZR4",
-	"CQ6tNWqbuU/OCAgqLoWpO2IAWmED5DIltg+fDSQsuFJczPa3DZBrW9vf7S92OaU31apGe/5OeplVAsVC",
-	"t8jBCQifEa34CK61vn4AXvn5oxs+msp0pM+69J6iC2D1BUomRn20ts/rLhT8TW6QCLa2xa70xpuo/oqs",
-	"UEprVBmPYxLT8ELdtm6qfQUKdKpcf2EVs2imuRiRPTOmMmjuo8U/Zr5c06VVQxkKXFvZOd+t6yrsy3nt",
-	"2ZT2M4Ng4D7ZvROePVeF8W2uiAplwtomYX7r2BjPENsIh93yvnSub2dUNGe15UnsE5x6NOKRJryPQbHr",
-	"tddYewk0ITTyi/glj3KoY+8410O/KevgZDBNoRI/m0s9XpslGcwrZSFPODpWZmK41yclUd2/YenVrqnw",
-	"2G/8esqIifbrKS/R1NG9b6VZOXPb2rVFkQX6M+WTpfpDc+1icDzOClGN11R4HYdLIxMaXpAH2lONUroU",
-	"AUnZNFfMtGpgy3gFbuycxRG40ueCamNrRgVXQEpfa2c6nNuW3H5bHoUJ+AkTWKaZ0ljZSyLIPl1ItO12",
-	"2vXLv8C6ZOmExpUNMPXqIUszxDJ5MHb/PZqsxgHx/k0zd9N1LtC8xS55xd2VTMksp2nEqSjw1rH3nb3o",
-	"chMoXZE1qTdzmeXaR3+5Syx/D+oiwsIM+junKXOf/CRzpWgnsdlB8D17ppkPxqmi7bSWgNgmu1moioyl",
-	"Sar3ZKSJ2RrPvgCd+gIU6WTkFjMoxKaaa2Pap3g16Cv4rvEK7l7vXa/e63nSf7f3blaVrr93c3JOClK0",
-	"wG9Wp1e5ejMvesimU4apj23ey3cyRYhcIIeixAHlc0SkaPZqLNLJGHMsx2CeG52ZUIU9TKFlX0RX0LQR",
-	"MFmjffKrVlbnorCjtalcUpkqgO6dSLBqTDIWxwb0FPATSCaXNI0UTPyEUAAgBc1FF0yZwgsi8yzml7CE",
-	"eEUmK0LJiinTVhSf7Fwp2+ZovbT72+5x1aJ3UHCntbJEtC8hlz1q/GnWDGipmXbPZgtdX0mY8U+6SqdD",
-	"IyWjDVqyOO2tP+MTUNeBz54NvCRhY9mBVbBOu3lD8KQgpNBNDFYJRlvZbSa/ZvEVgDyBM3iDtr8J6NRt",
-	"fxLKBSOZvEU+wJaS8feCxnaQh9AMB1JYqbcua//ehtmtDfN+zhyX3JpbmXUsDjkHmpi9Wd8Slm68NPem",
-	"2XBj7imMm0wzkCKj4brQMItZMpeCqYDQKEqZsk5/wmSCDSyzPBUkkzda1WDnfV9uf+Vy+7/j4oat1Y5h",
-	"RiEzPbV3P71zmR4yTy1U+S7v9o8KgFZgN6gCg4haIQW2u/unU72EFQK40ykbaZYbnAxeYZxqIVOBYfxO",
-	"CQE0zvXr/vnw8Al5NiQHh+TomDx6vNtIsmbtm44kb74jhHDyXC6LrPmQCjJhJjoa3bZLwrbQ8jtGU4jm",
-	"TrnQHr3IFxOWEvaJhlm8MvABMnUUj6WzuTblIc2ATfmnfXKmLtyNv+mVTqfsBNL8WaxgV0xFRWZ1yL/c",
-	"ZGmDIGxvQXls1RYILlxq0TxPmPitJlft1l5w4daNLQlsfNdxIzE6s9SCT699vz3Sq5//spHeTgJtkwDq",
-	"Lkta5URfMXAb46r3yuEqyqEnAfy9hlvL+mZDrYOTIGsUzNWCrWBNQ0hB/9c1lja4pXyhgMI9835h5rWN",
-	"T5EKbkWYYbPtZ+sbujDi7Yg2FFNtDjYYNr+mHugdGp53TbI/JBQSlfAxLmb9OppvbX3tup25x/Qmr9Mw",
-	"sJCD/s7RTtuZ38vVvwO5ehuz6jsYOc9N/fxm2fr/sfevO24jW54o/ioBYf6wPX+mUplpu2wlGoMsuy7e",
-	"XS7X2O7t07tzn1SIDElRSUXoMEjJaqOA+TADNObrPETjfOqHmJfY++s8ycFaK4IXiVSKustWA73LKVFk",
-	"MC6/df+tTSg1+yya2hUiH3ux1LqAfSqSOkH7CdoPANpd1ZT1ly0qlloP6gNpAHKSSCxT49C22UJCgTbp",
-	"0V+h1veuJdWIR7ESEYu1vrdfi88jHcXXbIJtM7F4xnhw1CcDPcRG3pjb0490ojLsrBENKw9zvc692CnS",
-	"tflIF5ZDIOehNIX8rYpRzGbo1BTNm6Ls8uExYykADLrcSJPFj9epZ62XsvTdA/kZrWdpM0M4LdhnqS/u",
-	"4IiM8GkBVpWIz7BSSz7z+cWKaVItIuGmDPW75bM61gtlZcd319GsHCIuYu5ymZJ0tQhs6yYX4MoB9HuX",
-	"3X8cSVKudWC1PLgJw1yI28kmzyV5Mq0Akwjwgl2mNrwJhIplPH2dvsIJ+U85Djsti0s1XDoM5g6nzF1z",
-	"dVFDlb/MqHLdTS7OWk+JggC+kKp/Z6PLjXbjpze/wjximBbgkbUuLq/YU9SpV9L47cSPsua2uyRvnD3L",
-	"B5rUkMuTlXbELMjBzxGmNQCmzCY2DPREjNN0hVGi/DiBrdBkH5zB7gzb9O0tea8SiNht1xC1k17QcQVf",
-	"tD13yd6IuRXTkWAdGGAnrUTjU2zzja165ggbuSIRN8265XjU6BA78eaTGqjbJbZ4zHl6qtIcZvf6XvMd",
-	"FgDXZsBoFldWhoTjKhw7SYb6jp25g3HKaFDzcmZryQ0pUp9/SVvfby29oQQED7fdwekMb/QMfyy2rD+q",
-	"zIbaB/JASiqysZbE1HLHfUtpDin9t+6hJuY5nROsW9r2lowBiQpkz5505GRY2Pa+fpYEKH+w9w3pcD5X",
-	"oMN1RT3trl5yxfo636azLGYw7erCYtoaJtvBpVqcoH3X0H7kuRW10H0z6tU5wt10T6kWu5MLlf0YfR6G",
-	"IkL3gRHWzHcPZjI2IuxtUgDM5GmgrBFprsbS+Re4aJtDdW8Dra9PqHoIqFpOE4TF07MX1RlPiteXJ7xu",
-	"N/6Mx29PeL2/xLg9o/XxpMbtHZhPOXIn6XHSyTeQFFeC8FvMj+slyodZ4+FZIHs96SdhLB/KlSO2rG1S",
-	"/5amP/yYjvXGGGHMMaZAcBz5LnIgck9qeI38g7+1NpaWMN5yl4uw1/AKs1MJT9uEfD+J73SvdxfoIZeK",
-	"Ovq6zxyV+lUNAQAgjL8zNE3DYaJwdlS/0W5cEAxG2V+RGApAf/rEsedj2p3IroLZomYY7QaImAkP7+nb",
-	"qwZKVCR/vbMDXysBe5fJF2VIsusEDOqTsEziRYbRjBeA7yiSL27CkBn5OW3gYLABhDuU16nQAAxJmzhk",
-	"l5gm68xssw7Do+9aZSbxme71XBfO8rYXRsSUA2FiHksTS5+YimJNHTGSCMTRbvtrEkXiDClwRQZF2Ybd",
-	"b5PLMlDdMf6sddy32RjzJHC+QoGzzmb7WvM6SIYtZqgolV5bS+mosGfOv2TP3l6KRwVKr9nA7IQmJzR5",
-	"EE2w9WJ+0x2E06Nax7WsGSuAw4H0B82PtqzLZR5udknbuSQA7rVF6O7m7vgd+5vR/E/O/ZOQPQnZdYXs",
-	"IcYVFqjgtsi+VMZuMaTwu04iJaaVKrYlVICnR9QvQjD7m11GE/5Ej/xF9I8shjDSRsKnW44fuMc0vMZZ",
-	"+u9T/eSmsD0QIx7FuXDts7OLCwrXpl+Noqx/wVAr1JFAYZkL5OKHo5BjK+dXWvF7nLRl5cLThtcY6gCn",
-	"McHT4NYbJM5q8WCdG+TbX97QRyOfnvL2l9ZL+4kd9Pd8yO/1jsMAGQQcaPUl9iYSfWyrkwsIOIQ9kghA",
-	"DrEQ9E36Xtf4L2RYLsWy3bjj8adKSCSs5gy3JMw4ncMEh4WSCgB1zEMcBx+KwMtl1hfc+J6TYe4XtqAS",
-	"Mz3dXat8/dmu3KuHfxcAVQCdFSFjhdN+pIWVJ5GxEZFRf7+cyjI5wPWMsr41H769//mXUPS356wvwOzh",
-	"pgaeDv0BHXpiiusfHTl13cN7GD52mukSBzHhwlfPT72OIrjp4klUZGdR6LLVWMnWOsayyRMOHxAOHzuh",
-	"dR08XlN52megb9sAfuShvU3g+ymgdxIFJ1FwtATY84Jgi4E5VPG2LwoW1r5b6LTvDFKBCRWYaybGIprG",
-	"A6n6FDoCUYnKs4zZUI+FcWQkJonGcqwjj0V6AjAO/0GTHwNdkexLRXEl24MRfh0Qrcqt+hGEQgw4j7dG",
-	"F4FNNGdXrRfzD4FVgKHRWLsi1BPsrH/DsKM6D10/xCDiE/irxyxbMjzBOpWNDMStwvb+bea4ho2bBZ1e",
-	"Y2nGI8ESFYiITfiU8T6XysQwDxzpaMf6XgSUvT4QMoIpFRLOFePmnkhbAhGK2Hqh+1oHTfYOH3WrnOhC",
-	"loHCqz4yDFnrDUpK1k3ilEmQaJphKjoxvxcdz5Kdy9hS2OixiMDWkQo50kHisY4Tfh10tw8Es2ffvbYd",
-	"Cr4y7AGPddxY7uylnWx+Hpkmw+QhXKxH5lbB2XW3FgpODN3xkXFPognoJAp3fmdW0tvFqQoYlNLocHc5",
-	"V8Gtomn0GE9nEZtcWhod6tstIkFeKApA8Huh3ETjq3cjwe/hvkml9lDSgB2HmsHB9Og0iPfZ5MQT6Qs4",
-	"LTZa0gCgtBuhjuye3T2N9hVA573AcDZ2i/jr0lLnLUxwnUBBTQWlStHI8yYECd1CLD0Nl8urDuICG9HD",
-	"jl9WPeCUFLS9FcTTkVstr5GoQN8lKpZhOk1Pz1oXuWmqt6JlKgR+ERym8kAye0Z5wAFnUCRVrBlXJEYs",
-	"uBo+FPNU7a/dhlpReTgfRQKbC+xPifhVk5IAxhea00GTdQLZ64lIKF+YDkrJotQiaZXJHMPoB7ahcVfH",
-	"AwvJ7VmRmJeFtyrOUluwJwyuA4ggHaLcJfHYZB1fq14o/dgOZ5KjXTNyOAqnt8rEIMJR6nen+F/bUMSG",
-	"LwRKhJSX7V6M4ib7lBa5EYfQkE+pybAQVkviSF5vNwA8wQ1PaQyxZ0LwVi0pBUtEH3OSjwjkHhZ+ZTLM",
-	"biY6l/sMda+AVfVQ5zd60/c0wO3IE7fjcPJsi6R4ou8GOjECVU8A7wSuRk3cZlCQW8RmL+Q2fvqz65yO",
-	"SumgZiBHqLGxWAd82sTJzx1BHEEquwCv+JAHiev30Wg3ML3jzraHcg91F+qE3Em5G6RtlC7Y5SW7usrd",
-	"iiQFjmAlaZn9KjNNN6d/rLRNymQUHvyJTsIATJoA33nncucTNUEi2KPBBHqD4qWaduIHNMEs3qoCLWXB",
-	"lkRogu8d0GdpiBbW3K+HbYBd6tEEOEgmI2oaqR+QDMhbBUqIEk32T/hf6v8B58bKjw59f8fjTmkC6+qJ",
-	"qyWgGUoTv6XJOjX/WLv5x+ZyRU/6/Kb0+bVSOglH95rNWQ2dE24KMOQ0qgoIPYZuSoTb51/wv3hRpCfV",
-	"OP4JD/6k4ODLKx7MB7W1FwEqZ+69tvXh9azzbtZ1JAKPhaIXOzcg6wqfJ0bAPwMtSCHt4efkiZvRdfRE",
-	"ec6aYI95Xs3JHvEEld0hJ309U/8f87z7j3yXoG09QR+hnuSIKQo6+60CpR2A32rggOwiwFxT9L9X9JZa",
-	"SZrAyGG0CyXKe1i5oxIqkTA6iXyxZYniHgPyJP330k0E4UCQkiINcz/3KIPYOk1hd+BJZ3HEZVgxvtww",
-	"sjEO+edfhOrHg0b7eWubAq5HqjiexELrvplQm2vZ97x3EVz0Wvzsqtvyz576z747exm0xFmr97zX6l34",
-	"l/yCxI99qXbDjIQve9K/w5qm3HfLypzgu01Ij/d6cqgCxOnegQyow6j0B7C/DkmAeF/KIv5OPuyyFBoe",
-	"XS2KPoxEGErVNx6jj4kRCH9kBQVZvkoU+zjlKJp3VauWc/T/ii91Uv1Pff/2U7fW40MZTu/se/3tP/7+",
-	"P//273//73//t4aX9+q0G3//H3/7d/j/v/0HfrdsPsNF1t9b8ViOxR0tUcNrhFz1EwDfdoNHq/KU2ru1",
-	"GzcR7+643GzmFB9+xz9Li0aYeDR8c4rxUHLjMc5oCzFjoZ4+GgpXjjUEtOF90UaLBBsAptlMoKVj5++e",
-	"jppstoNgaooophG/jFT9UNDdpWGcdbLT0Nkpr5xiApvLuCgyV1McVlW52cyu3KsjfkVwWRIwimd/1WN7",
-	"pMVj3zZur7jWp8IvXhACWyv5Qglz/gX+s72Kr3mkO9wc09Nx3dBx/TgQbuseV83W8ufuMKq17DhLbH97",
-	"qo+hXmuhBlWvemttvWrTJVxKowPvJvU41u9QPGfBHGMl1wlaNwStx16FtRzCrqfJ7LP8avuIfOQFWBuD",
-	"6FMV1gnGTzC+lwqqPIhvsXaKQpJVZul7AbDoY/geLsSkXxvP782Cl8+NYLHgQ6ZVOL1mSqcHl4WCR8qw",
-	"gZ6wIaidZOZyStvdQrSpIh3gg43E/moDsadg06aDTZgZkEsnH/Cxq2KiEBNGnPBTDDthEKpihNwHfDr4",
-	"4BLVj5o44orcZ/DJnZmaWAwb7cZQ9iOu4rtxEioR8a4MARY8TGyWgVCUIiDC3l0kwGqhWywhKJYc5BVx",
-	"2SojYzlGRGooUIEw+U3S4+kJl2eXrR2HjvIH8nAbFbkEDuYSOI4iYASqcm7dma+HwmRVGLBLm+zTQGN8",
-	"qCdVYBh6BVhURH0MGaUpAteo6WKlSozFp2m3f8svqCqkwmaDRfnyDXiTLBsNcD7LjkOkwatgU880JSqR",
-	"EvS8/Lbca+BoK+BScupXOrCHGDH6xsF4lWX8lpv4FJB9e1EgGMn5F/jPulEgjxJ2lChNvzWiFNT6Ip5B",
-	"tD2Zv6fTuZHTiU4wcTilvQ+2w6lxzA4k6EPjLHMx0iHeUtDno1XMyKnYBsuJTj4qYlwFWa2qTjs7Fn2M",
-	"A27I4KrgeZjXg5ZnZ6D9vp52tOnwTwEcXGsTXJ6xFJN86/HnZ62LxoqmycEFhE5QuhEoPbLWJ2mMZ0lE",
-	"XU9RORdqbzGerQNwqc1cjaYuZlOJqlOXfSljw7qiL5UCK1lHq4KtUMFmkHa3URycrTzsPlsZdn9QwQl0",
-	"T6C7b9D9QQVbQ9xIhLhNzUCOquMwlt1NmpxPEolVJtZ9lwaI4oEYNhmVfOgeEVmwRIXCGNYhh/o/oB++",
-	"w7i5NzaKk7rr8fDusgLofeH9TxGZrZb/LBOMqV0CtEyU5lSTNC9LqLGgJTncsCDg32VR/hGPbGvNSAKg",
-	"YUtDmMBorZaFBFzjepQPuwwt5ZFl16GljJtoqfhSNAOCTrT8nFEcHVhsCSaOkkmNiMbCINdYO8eolL4b",
-	"hmPMQE9Q5qfRJ6lgnQWDTZqLDCENDfHexJMqzq1FVJeUN+Wld+CRdXbI4jSnKViPO/Zfd/i1CDpPXFoW",
-	"DAYOC+U6gCXAmT1ELD1E7HFn7mDdYe1S50neQLCS0E3A0IhwLIznQlgy8kN8dTqu6ReZIVEMXVUErvKb",
-	"fr+Bqzl4qwFHtZFlJVA4xPDVSShszAgpHIWvNMSVkzOL41xREReqBMwaMa6CDDv/kv9ze5VPM3C3J6/A",
-	"6dDu7NAS1Xph0Q/Ce/CAwmfDYEuewsMIgc0MtsQTO3PGtxgSA01uJPQoFI4fHhVHjJJRkMymBRFkAIAs",
-	"FStbuaSqzEOc1q/P64jSuEFsoH3WejrexsNvc+hXgU4rGm4HF3g7of3O0P4Q/cQPqVxphG4JsN+sirXH",
-	"aN3uZcVy0buN4nsuArixsF9Z0G8z+H5UQb/8Kx9c0O8E+CfAXwD4FB3cPdqPRSR7028b8D9m6a8A0/5A",
-	"+PciYDJus0D7yZA8qdgHw2D1LnWS4iMexVsyByR2aZI9WRQYS5Xu4oruFf5PAHsC2EMD2D/jsdgPxu6P",
-	"5OBAEPZ4SA+OUW3+BhgPTuB+AvdF4E5sB4XQ/CK2gzXA3viREGCcV+fZYXNvHgsTs56MTOwy6TAaVSiM",
-	"7XE/1lENPoRdJtX9OZ9/+iF77eNKr6P12kV+Xe5JDa+Rf/CJYHuDvDZwYoztuQD/brQbUgVyLIOEh83R",
-	"YGqkz8O7geAh6jmhGIuwcBHMC7G9fdIJ+uR6WiPo65AT+jQiae4xDRrMKfjkElYsfWIKSHdEtNO0fDvB",
-	"VPGh9E3uubOXFp8zinQs0tzH9GmYtbas/HqOqx6LaBTB8bhLTKa84edYwpTj5en11uDlSTd15RoVc8fd",
-	"X9TMrt8XgHN3bnZCFDK7zOgrh7XDpY0olAEwk8fhoyCQ6MwseodNhOwPDIMjZtIG3tlBsFLRuEZCJI8f",
-	"GbjEF0ESCdNkb2IiErc3x3bWeiQUtalAEwCz/gZEbA6f6UQBsCtfZNox+nu06skI280wHCG10l5AemEH",
-	"uFPicubAgeke40yJJI54aIfipXoDNja1agX1KcNRg5BwqOOl/UpTPSRFidRKAhnoEMNJG0yS5IrlsAad",
-	"XYA3VamE5adtzzTqdUXIDqTFsiKhJsyviYpHy+Z+UhK+eSVhvZ3/LdOZVGgcWyM2yXSa8y/pv7dPcVKW",
-	"Cloprg6Z6fMEdiew2zjYoQqcOwDHQRGzEnQdRqZsfrAlcZo8MO6yTWAlOJ9bu2lPka2dTVeVXWtbTlpD",
-	"b4j0hbboLDNKMco1xPQul7vrbMzN5w1Y8xVvlDNq66UP2B9uym7bT0TMCjPYJxMQaDBzUvWET2QJIMpS",
-	"vB2KQCbDtS0lexgOi2gCx3T3wGykW2Vhd/bsqjrSMfvVzHSfdJuTbrOUbnO5Bd3m2Oia6BAxji5TAvmN",
-	"UYdUy/c9pq3sXbgfT8LKcQvqU7OOk5g7ibktmfBHJuZsEk+FCb/F7iVGALph4tDCnB4/iSKhYgymDTjG",
-	"+jquZKWzy8ycD7kBH1k2jlS+2HYeDnLUeQ162Cn3ZmNialnofrkyEBfYBa/OWshEGPM4MaDDKe7DBuRK",
-	"EnVexH3QAdML9EioXXceSU/irhNI/IEMg0io6hySDNao3J2mi9IH8Nce02MRsVgWGvy9sjc+tDySTzYB",
-	"ASM5MEY4eRjxIRWEDuZAT1iPR+nbStNkP6jA0M8sgBPnlO0xEvCpCxHZon+sv9xxdoe9IyxOX7DHHaXj",
-	"O36H79l58gCNE9zalo/GRTH1KGWAcvOBb9rXAqkDLGsUTuZkoGcmtCqlI9vze03j2ARYrHDOjzQl4uvE",
-	"7vrL97XG9VNxsCi0T1qLO/Em5qrQh6qI/OsE9DP99PxL9sf2GJwKkHS4dv7pEFYfQjCwUC4fiqW6UMHC",
-	"cHOt43QYQWY3w2VO1fw53WmEuRot9umD3s1UHb8Deh118OR0PgmjQxRGh+g5XazhofO0TCAt9JtmIqqm",
-	"hhfLoQilEpXq3Dtle2hKxeDxEebGyKHwCNEi4Qu8Fg4fNtzkJmZKx6INVwruD1gkjE4iX7BJMYPzkWHG",
-	"1yOwYUdCeWg036pcOQPWTOqI2l1pFU7pDoCUWEk55FN2r/SkyW6UI6AGWJ0Qvf1oJJTtk0UzGmtEXKaV",
-	"x6S6Vb4OhLmmyyfcMMOlTaqwPgA7bhkbEfaa7JO70PoVEcQ9NuTRvQhYhz7tNG/VrdplH+uPbhGPy4e8",
-	"9UJOqt+s06oa9pBM879MtgWM59xwIgBh7evhkJs28+HYq9iDnUr5OV5DfB6F2BqG/MylY3b3LYxbxmKI",
-	"4DTkn38Rqh8PGu3nrbmxe/D9G7r2WctrDKWyf12k1/Io4lMUf/E0xKiajoaNirfG/d/NZCiaafBGFROO",
-	"LyuLrvAlFKQNecZLkpuu0uQmO7JlZJvvevjgeGI9J7HGIurmHEx42xfdi95zvyXOnl0GT8+ueKt79tK/",
-	"CM6e9Vq9y97z7nf8otXwGkM9xLdqDPXYddik9bazF0ccA4/O0MUvlx15ACO34QjaZLCwc4K1kPRlX5O4",
-	"863O68KcXW6kD6vphshHMn3jS7/Fn3a7l2et4OrZ2VXv6eUZv/LF2UWvxV/2WvyZj5pK+sYZO3/xtXMq",
-	"0AqvfDH/ymv5+x1k7trbXxDBpRbpD2MRTbHc0XVpsWLMsg6QPDi0otF6Wkei0Km+fYOwOgghYYqpL4Qc",
-	"5mtL5otUUSyxxx04uM1EBfoOR383wXvcBXxqOk+abHbh4G54IUMQIGc9tkjnINFu1YTndY9UvQO5h6yh",
-	"AUPN25qKadGqSaKxHOuI4iScRaInooiHs0+NxFjfOyXF/TVrXhZDHUrHNtyRhjnc03CMLhSiaGTtWwXT",
-	"QQ9Ghoy5dng5GzbWGtk0avQXpW3yfQE5jssy/TgQU6QF8XVipDLLW6Rv4dX/SQV6KwZplWGZzxQOErpF",
-	"PbabJa8VFygF7DS9z1q6ULGzVgx0vzE1q7N7sJawwMgc4ONooBVmD+DRrV4Ze0GiYhmmk/L0rHVRmBS4",
-	"RomZeXv2sfXCXVJvgas8qLjxPUZPu8aTCNYonqP0yD5CckFDSsRB2LZF8UYgPyPfYEszTi+Yk2Kv3Waz",
-	"IoygZqWoxW58jQ94/HLAupbnrxh9rmw7OhnIUNwqo4eCRFCiAqzqn7JAjIQKjAuT20GdMc7S5D+PcTaW",
-	"RsbwDxBzbXtpLzE8ZIEmDgYWizCER/mD5UEchn3MCP6DyuOSpbJQsj+ImRnIXnwwPkauzMQCAEFeuxEI",
-	"H5TcAMYISr6huiBD1GhdGcWDu4BjsunFy5cvz1oX5NzLvrkbRcKX5JRrTAWPFjslLy7TTFjMOLUG42vJ",
-	"w1A3vAYa+O7Tt3zIA50sLzMQ112mKKIG5or2IoAM7LaKZg0tHX4vfK30UPpwgcJveShjST/+6c2v8DkW",
-	"c+GY8NO//4+//Tv8/9/+4+//xv72H3//n3/797//97//WwPP+yghYrI7a97aFq/kWSU/WJ722vpKUUOz",
-	"/V5vfvrLGYrKK/zCib2ZX12mX1aZauIzLNqs0Zbzy6aNGBc4XtPlWsHxmj/TR+J5LUqnxQR0CJJDHoh1",
-	"01Qjwe/P+iE35ox60Ffnpn4aaPSEgrEHIFtgmJMhNnidotaPSgqKCWTQAVxOWXJc8SL8IueyRMfnUHCF",
-	"oiLn5YwjLsM265yT1SjGMLEdQLoOJpTfyaBDiWdyWJHH+j285E/wju/tK55at26+dWvmq6P1hJlOk1vR",
-	"YNOFKxSWDZR7H+m3Ndu0ZgMwA52EAfWK7QqhstF0p3Di84PiYUjBuPKx6LGIgkTsKq+2vodwXtpdFDX+",
-	"5W2ep3R61PIBOH6ZN5O+j3QCiodULFEgyH2pE0PmwUCbkYx5mDVyHoiIDUVgZwXvg7UWQSJm3uZF4W0Q",
-	"XGaueF68Yl6kzM3JpjJzZ7Fl5x47eP4dAnibJnBWZuDgbNI5N6wb6XuRd9C94mYLjrm/1hM6aBo9lLRF",
-	"iadZ1lZpjtbsgqydqXU6krs/kquevqNR9R48te8pECzseWV47dZP7Qbc6RVnG28XinifXvXvp8X8GwBF",
-	"hRnpOMmwTR4/bV09aTLMi/89MTG2xug4okent9pkgiHjMRI9NucINlKFo9wjshxDBk1YCaAdhYvC10Mb",
-	"c/uYB5uMMUSC/qeT2NeoaaXT3Vj5+L9ye2wrPumTHDjJgT3IAeRL5Q/IgYU2PmbYm3WA9yF2okCMpS9Y",
-	"n6N+FjBrxBMW6l4vlEq00+gwNryXUd7Ba91+xKDLDbo1qKN9GOKHyLAXcWW4D49ush+4P7hVlFWFFL2d",
-	"3959+NgBaOasM+LxoINJI5Nc3JSilGAcd0AIdDzrh04ZbW2+F7ZjTUJswYQu5zC0jnAR9tq3qlP063c8",
-	"1inz9NuXqvwei5Txy6zxQMeD22d/05VDMeyKiK6F6aF/oU+c/hkJ4yfCeUfmPqG7UFNa/NaICFbsDOCP",
-	"+7Hp5HLUwPINyMFiOuxx5z8N0QfZeQLzTLliXVvLBpe6zDqbnHSrumIgFfW1QqV9bOl8XaqgB4vLGSwR",
-	"GuAwxZOBBrEqPsf0JSwPJqr9ar1G0jDDxyJgiQqFMUxk4WxpiEmZPMwUgwLB3EuHNbUOqx6XofFoF4w0",
-	"lvcbSmPjBqbdvsL55Tk8/zxzB3fa7GnrytJf2Xly6YEYBpHGIAP009ZT+J+XHoU9MibnJIwxbwvdDfSY",
-	"R7eqqwMJu8ypEfAadFwfoQOHdWTQsaRfnEViJHjMDO8JD6YN52BSlXpH4ud7Kq/ZZwWdfV3KjjKNdsNu",
-	"qIbX6NqbIbXC1YWXuv8RaFLPPi6E9c9Hs3QUQxEPNLzwJJJxTMlQBUf+j1zFvLGOf/xBT/dlA5XueNBo",
-	"N4onHbUu95orvxLIQT1K07OGXPG+QO2q6rnndpJTECoMxOJJeSl3tjyFtk5tFJmk/btHZjhFny8prXFP",
-	"1qlwbG1sx9WK5aTldgXZukRe+sXMYiz5wCwf7UutgVZEcP4ourlqrk+ZDpVLIkL2P9JwPeerzzKwM3nQ",
-	"2H2UhHYWMdlj4pFU/RRkU8Le1QImPo8CHLEOx2IrKtWPOgJxiGLT+FyRBhIFzKaW02CuKXc9MYKFgo9R",
-	"PoCWVQibNEkeOfXGFWn7OrApZRL1fUyosmngXpqYpXElHZskPbWsVhtn4n0OI1/xyFUrrSQvYnRQthuf",
-	"Pry6aL798f1PP/3l9Y9v//Lx03+9/OUff/3100+XVx9/e/f9P/9fPzy9+qd3f776+d3z13/57U//9dMP",
-	"/3z1w9s/f/zpXZ1evsVxf8RnH1KNzcphcB4FtTJ268XEK4PGLvS78hL8rMNARFWZR3QSUL00bGAv3XAF",
-	"DBzx0uTXT8jfgkNALVOa/1IwxaKgyiW3EFGMCDUPFpMCYTMTV3Ricvkzukd6IHq1JgONVSegOuKFnuVv",
-	"CMO0TVjbZYnQLcnawdIYOZSp2vzh3W8AJT0d+aBddiY8UlL1O5QuZK94ZMCig3fhfYFlKx14VCdL3qR7",
-	"Sozv+gMRNNn7Yv2MoYYp12l4uJvE1jyk8VFuZhjkiY9u1cNFK1XVKK/S6T6uIDCMecvhX3hEw2uc2f/i",
-	"5V7jDP+7dAQY9w9mhoGKCX+amGMiTNlYEiOi/dVq4O5stC+fefTu7cuL5rN0bG95JPmQszfGgPmA+6jR",
-	"bjVfPKc8FrjGHouGl77JUr65i8Z6UUe3iXfOBuQOTzUdEAbgUTeBiyc6uhfpxizxW20nwojIUomnH5KR",
-	"iMbS6CgDvzSxnmyriBkhCFhtmV8vd5mXezeQA8TqJQh3QX3T0T1zfEgZ55fSCNJ6ogybithjVrWC+0c6",
-	"FO5WE/qJ4EO6K48AXOGczxYfSmMbOuZ6T8EfAJNpGSIPtRI1eePQ9/JJxgPWufHBNG6jc+bcN+OOxzr5",
-	"A/b5TAVwyDqUk0+eF87MCLaIGQgRo9Mj0hODDa6ca8/EkeBDdGTgW5pY64C0dHGrqGDnGm6E19Gd0V+K",
-	"HkVXD+CiJOS/+jyCN8FSBhdg6dALUY5QRxLg3sWAuJ0me4ZeHQrp6Fs15Gpq72JYlKhFQuSURVQ3i6jg",
-	"/vcaZ4W/VALyAuWN+1dPh6GeJCMXd/AaZ7MfrZKYNF/I4li5aNPBNyGPyV1QJrPssB0BYInkggvOHOHZ",
-	"UuMjXQiNN2mYTZOsmHj35VxGkn0GaKBg48FOdS4j+6Oqx+NTidZf95glcC3Nzco47esNIPfDxXPgFAg9",
-	"UZVLgN/V1RuWeWhavlb21BkTbv1nIy9cWlngkumlWqLINat+0b2NzUKuexEKqdncPRJPukeCi4SnFWrE",
-	"WllFTjmk8u862XyOh48zP9T+PTKhRoligOkgWm3HYuvFQFkcMK3ajBsj+woOskcGD3MqjsdGIVcgHQFE",
-	"zpKRqyKj0BvJLbApDyMXcAWPQdf2YzBCxXfzKfXLRKRnETa78OJyldA1hsItpJOr4BV++/SZDWnfuQpB",
-	"02i30ij3oiGmp39JXRtWxN4WNSR8TqE5x0D2B3PkywpOUpjPYZ/w8P5OKspjRzZobowwZkjTuwSnyNby",
-	"EEEjsdaAV9hhYxU0YTyfhyFBgznTvZ70RaD9BAbezGlqw7CJ/0Xiw/S5JcT5fCjQ3WgjpLlbeE5rFmGI",
-	"up34HOO2srDUlYrqbOaAqVGmVRYOR+PLbUMGt4327RIL//TitvHHrSqc1nkrCebNuk5Lx+S03uI4ZODR",
-	"lvZozW/VMgfBy+9+DxblweGhS5eD8mxdPtbLq3vM12EyVBiCNddUwIWWwu9aKhu/ve54FqNpOaJE2QWD",
-	"5UhCXvLKO7UlF9iRJIusUmTznpZIfoPPSIFfP4W1ykN/w4KI9+K2zSexNRHY8ReliTT3aagcFoBUGSuY",
-	"LOOLS3hw6miTfbI+f6KFdfdWqR3XzCqWM34tZwZlpTpIxZLWR9OT7UVUc0P+GFevD3YnzDBK0yyuSA/r",
-	"OHv/bsatR7edYJY9WAtTNiRaWK5S7yEHOWI8F7DnzKRmt6PBmcKTs4eAfI1kIDrNimD2K9KH9hfKXlUk",
-	"l3WCKpcr6SH4GPGxCA1Z77hlQm1iTM0acVj8Ri3ZsGk+2eWfXIYp34t+oo6aBxXBqzT6+D2cX6uflmPW",
-	"spSn+JClMuMx7zStgxWfAUA1nntUl3tFVitAUzT3Uw06x55g6zTZVetFlr8y4VOX5pO2OqWy97KW3H0R",
-	"25O685DZSQE+YgXYWxNVNpXhedV6MX/S3uaM8zQoTrs896BDQaYFvUurcWkvJPyYml6iYpFvznmjmBGx",
-	"TXhjQSIY7CvGlZhQLNiwezGKXe7DQJpYR9MmS50sKR3fkN8L5zvInOlltDN4yYAbhq1XypljOGaJwuMp",
-	"O3fZ1H46F6tpMy6Zf2k1BnH9DOf5/1/GJFACA/hZmjv+CT30iJygvRKDouwP4kZN6xTHvanUisOAih3p",
-	"FK/oMFQd3uWUiHNKna6Oi72zqQSOtsUpDqOQK2pTYbUJVCAqAyM3/hG2DAJhr9WWIyP0kIbXOEv/tX7J",
-	"tXNdlyxaxfjgq804sO2OytHn141cuKmBMSlBnte7UaT7kcA6h4Ay9YJIj0YiKJuVAy++nsGdEeadY5jJ",
-	"UbppZZKQIzen3RZ5lbPhNfqah8uOS9QhubqCM2o3w9KsWKmSly3Zrh2dhDD7SH6468mwQr3CEgR7Hqj5",
-	"0WEpWqWurILKAwtquX3RweUVudwZ70dCBGAIyniBFrTIe0Mrt1cfzgYOZM0zs8Le3p+7xq7Q19q/plrH",
-	"ugkCxpU9wlRGhqfASdK1dK7zL/SPB3vTLNSwrGMlPUQHWNB6EndruTWqT9+hWiwLJCI5HNyROhBRWNqE",
-	"JR1hSReW9OCu3YGl3NXxiXoGUExEmjQpCZ3IiEBN9ka5eRw7MU3FG/KzCDBluodVI0iU7ushZbTIuG31",
-	"cQ/bD2IdLdXbu/ai0h/MZuoyI4QhId9k8/oBukOcYtCTghok4kC25SRZVWnYtKsEqVWLeHVRoDD4jRuD",
-	"GYjc3GNn7CgPIGjKrKTn7slxcrRgtNCHUo1Hy4r00SjSY3TXVwjyV6E2SSQMJRxRnhTmBLtd76K/WSvg",
-	"dMd4WdTFlYuaOs6XdHCn7NQtcdzZJO2VXR4LcyXd5soSNr8OcrkAlK97qdAcpOMBOxQNyzupQHxmYjVH",
-	"vJ0oGbvuAgMRMYNpDiAcf5V8KKYpycmdj01NXBlbBL/sSZGrRKzBnVJQ/NKf78PTYbfDPnwdVTVwPMaO",
-	"RyJgnBnhaxXMd304SGdHxwWG00STdq5Ug0J6GDOmRBbXPIc2Xwe/6TRZBzC903Z+VrIRO9augO+zkGh2",
-	"lStTCPJf0/U3zJ4HpDFxYoB1p8xuvDP7fXOWfDu7eKb33lzsaiVXjd16+024sSH8sYzBKESyaxPnoGRm",
-	"RfOcR/+UJzpCrhXk7hhzP7HehVVO4h49M25BShWyTOH8Kp0z5t4VL/FsX66pv51/SaXtRtwy2cCOl2ns",
-	"25TT3saO4aGGlRd0Fz50eV7usckOW5nPJjvXW2sx/DCi2M/FnjoL72iKKrOkHVSLLNvZiWk06kymq4At",
-	"h6K+yb6fprqYDTulWcXYqH2grd7z+Onl5ROvkMectpj68O43Sox3hJ4zmhNY1oFtI4XkcRbq2mlBkb3C",
-	"tSXB5lr1OTztBKynTu2bvvOGwn6ZW0L7MVaEsSCJp6tpUa8dX8k+3FpHCeAOS2YVI/o4q2/Nux43qh+d",
-	"R+J34cffKJgx0l7SPqS2SBMtOyqY+KqAi9b6hFsn3NoSbr3HDbZ52BLOW7JHnvEfIz1knZFQgVT9Ozue",
-	"jse6W0GIG+rD/ojKxZ2jg3WFic+cwwQ7ntNtCVKkYlxNLQEJktlcr6XdvMpMxeMCiU8iDJkrha3DPZ57",
-	"6+LBPCU3r6zEoMBKd9KKMJC6V6vjcz/MZjkL7g+8jB3a1kDVCbvlnnpcgTcT82gngbfsQQ2vkXvs8oG3",
-	"3NKmWc/oqiofif1qycAbqIZ3+JNtxf3SLPCI97AYzcUEsO4TJIIItp3inOvCmDrvXnGldMxMKMTI9nTG",
-	"gxhpJLUGSKSZ1/VqzrbixsRlcjd9ccUX0/C6H+hI9nGVlIgnOrpf3h+KBYUoRkcRnK27xGSGBX6OnRFc",
-	"28dGuzHgmQe1K/XITP2BNtqXVEqX7fvKd8wyRuxO2XnUMT1oh5hjXUSB48izfoeM90k3lGZAeu6wSCnn",
-	"Qnd2gzbZja3DHfIp0aZZ6dQmnVk6KSUCNkxMzLqCRciX+ThlnueO5N42Quic2+PfAeXS3sVS1+NzJpxy",
-	"vgpCb2Fd3LxExA1e3ER7jSCuiHi1caYuRqx4IPcYfszW82ut6F+UPmbL+hUrVDyvraOefynkA2wgCpkf",
-	"3sZaNh+gsuC0p3mp+DKTitlVdUKKJ0VkRhEpqqruSHyATWBYlwfh9JqZONKqz3pcxoPrQgzYMEWc5LX0",
-	"mKsVEfJrS55fADcHFI7Nj7LMQZ8HuS0l0necdoM0WI7OxLA/fXj3K0P6Boap1Jhpb1tPV6pRixSkG6Ik",
-	"ILpM+LgrmEn6fUw+yAjSA5izoVTcaqrjJFQi4l0ZynhKbjjkjKKdmR6x+Sz6oi7X0xHxK0/wvNHwV0iq",
-	"X0M923RifU7QmDgSqh8PjD0CNnkaJDKxEAiWtdj/Y2WrZl8Z9ceMUqVq0Qc+Fq5OZRv60DkfCpBgX75+",
-	"VKvIoiAz0IKArcvlzNcj24Mtxu5gMjZsFHJfEKbk0ISa8cdkvyGlnECSUzMXXMzzaQc2wtgVgH24CHPQ",
-	"tFSMAH65KbzZbZAg1Xk/DAS2oLDE5pQilb5mTUsO5iMDgBP8rAc/OJ14HNy23a55tsM2xoeKSD/qiPW1",
-	"DtqppqOIppIp5K+k+kUDalInIxfqIEuzC2I6EzHLZ4Cv8OcTbjJlisoUXUmjcz89KoMugsallSen1emo",
-	"oEfRA7H0MtdrAXs+O6xLba1UEbG/SU2zuh2ejxQeyzktV7UOV/WH0RzuKyXjqwNU10J7c54u2Vd7zMX4",
-	"RM090kTTHFU8tVtVYmLpbH/XUpmULu46R3TbFT0dpY32ZDxDxXukJLsbTATBVV6Pz2634LUKg6bTBkfY",
-	"g+Znnpj6Xnw4DKcskdUqgGDyQF7DSuBErgxKccz9weIUkVrdkq5rJIrknn2q0N5ahfYmM0Oy7VKZH3IT",
-	"Gp3v9IUl/WMtA1E1BNeIKr0o3wXAHihsqeJts8XIJlI0rs5alx9bL9uXaWREhsI1DB1ZRozm76M+ggzy",
-	"hrYvLq5ay/P2XGRxDJepd2d8JGUKeRf1T8e8gc2zA8ldh2855H1x/vtI9G2TbzkWwZ0Z8MtnzxvtxvPW",
-	"VeuKi8vL7suXL148v+j64qp7+aJ3dSWEf9EV3z17wS8vrvwXz/2XV37ru+dBV7zsPXv2wr+48L97drmA",
-	"Mtk94mXvxfOg9eLixYun/nfB82cv+WVPcN7ynz3jQeviGb/q9p72LrqX3Vb3xeWlH1w8C577F8+6rV6r",
-	"xVsv4F7yX0Wj/fTi8urpM68RD5JhV3EZOpuuJKoytybJCIR/zTBYllLiNSYyiAeN9sXzVmu9/JIMAA8s",
-	"tySNB+AAieduLrkkD98HlmJyQ1kl1DwQSXpHPMI36sBLd0ihNSICKxvbtYD85/S/USTHwgVFiNmH6sTJ",
-	"QCcstwDjoZ4LH8Ahb9+qP/32w08e++3Xn9AQ/iS6vzE8d8Zjv73+kUzqt79deezt0xuPvev3Pfbp5s8e",
-	"XPkWv7x5+54ZnagAIzcxvxfKszEOFDQwIAAAq+4yGXuuceOtgrd8ZNgrGtzZx+lIUCgH6Qqb7A0OBe+M",
-	"JNGROBMK4D3A3oMweJDkv/36U5slIxv8waCD1Xst9ZEvPBaIsfTJ3o/lUNwqRHufD0XEDUUp0sqQ4bXL",
-	"8MG5pIlG7wZWwoGc6swgUscxWTfd68AHQvnRdITVtTgbMmahFAZbNN6wSIwESBxX5YCteToywHaMnZzO",
-	"fPaPYtpJ+13iZXZBU85/asVou2bBC+a6RtLusu+LOQBdgdsIXSjcMB/Vn96cLnR9qxYkENFUW00Lh42P",
-	"gO8txzqNEaySKzcSGWadv2KtWcijvmCPL1ot9lZ+79ndxy6f0Z+OGiu3/yUsQ8xi/QSGd/HMjmCa9SCm",
-	"FyYnUsljxXAUT718h3SQOHQ04Dk4BHu14/aCH3q5AUvFRvKzCA11WKO7DDi1fOnYLeHdKng8/Aq7U+aU",
-	"1+LczS217Zipk/4gTkcJL3Ft217CgrjbkoCgFmu2U35Z80u6rKjIbje9a5iEsYQzfg7rcUaqS0GbgVdq",
-	"tBv/v99e/3h20fyuhrJQEFqjCF41lqRT0U3LXLAptOYSxgvggx2XqHfyg12vSAl60BvrXqmuppq+85fG",
-	"kH/+BSOrjfZlq1XyBKexlLCCz4CYJAzzYAMPxGcOMmLIw3b+gMHK80gQ6ME04QkkORPgjoljEcH9/+9/",
-	"aZ295Ge9v355/vSP/1TahCszlv/F6e64PplBoLtYm7ixtLgNszGcdORvTUeurw6X+misLvo1J1bSO6by",
-	"dRmle8g/n3VRVFy0nr1sPb/47jl8TJ2i6/RVyruCzr/k4HOpnksxqWOGHCFZYYik+lyVtkrK9VUd8ikz",
-	"QlSnb+bF6v5pZE7AdQKuVYALY9X5rXw0KZcu7Y98vqjfF9/kcFwB5RkC+bGWZQjkQW5LmZgfB5ltaWLM",
-	"tiw2WLKWMDk/K1nripF8MsLQDYCgmra7i/m9IOCFEcKSkZFTOyNyDYtm0xmRs9DnoUeMXdYMOOV8bXvI",
-	"eHxAtznK6HgUCZ8EOi6RRxtSRywnKpZGjfWVlPPcQpUqKzcYFEbFKGvnwSNLPfyeKJHNvYHj1WRXrad4",
-	"zuAqmOE59WXADTl45hWgB3UeONGtivOfcy/iN4FIc6Gf25OfjdpG2vHp8wc60BO1AScFTs1SSNyrcemv",
-	"Wok8VCx98kZBr3jwlmqonQRSn//n+j8kzeo/F5teA6p3p7Ew5Y2jKm9Xqhy41ywc/BvfF6P4DOfTlOzl",
-	"cMKnpmQM8y/gHDKvpRlpOJeEW6X362RHqpOSblgHzqJn1IOpy9bzQ1zetReyCkyKK+vWg45KWZaOP7Dx",
-	"CjjfC2cexvH0YnY2sVH7KORyRkAt8xIOxJhJ7DB2HHt6bTFrdWVzzv792pXP9UVnKNW92Vce70619Mo8",
-	"3kkunGMEKDIgx/EU2FhQx0R+xyo0CBtN9ibGlveGdO5spFZzkIaNkmikjbClBzJm4vNIYj8EZFAb8LAH",
-	"t5zYjvcZj7UL7GHsLzFpyh1noVTC9XeNIy7Da7yvCkwWWcoNRc4qF0N+bzURelcMo3FFOXVNRowwoK/g",
-	"lSaNl2glnPGygvKSmi2pXU/v7ZQYO6WLWLjTd/pFqvvGGilvdlGINBt/s4KtD4OoU4Je02Vl90mpt+OZ",
-	"9XbMv4fXSCLsXhvHI9M+P+cj2bQ3beqoDzCBZ/385i9vbuD//JtXN9n/rToPVRIRnnXN7oUY2QC7EX4k",
-	"8F8TGw/E87NjGXODAyNRTSRhSrNY3wu1SM6YgZ6oM618AV/DPG/Casm5uarslpgNtYnZ1WXLBknZRAYU",
-	"XBvI/oBoKtKuR7nTRAjCTWrI5CLINU/wEl7aj+mbnAyMgzIw4tzCnEyMk4nxrZsYN8wMQb0ZST9OIpFX",
-	"6U52xlbtjLGIZG/6DRsa+TJBTBHxuXqUCVyb80aasmEhVuOZtMQFc6cev2yxgJCZ2UPzhAR9qmzPBW7k",
-	"A8EHWBZJ8p80gfL+hWmBIQybSoBdoHLZGAPtgE3FGFaslDmFkk+h5KPMgTnKOJHqSZcuywk5MEeWsuKK",
-	"pOTJlkNEAG7frvR5kzPtsE47NmgIO+IfpnRXB9NCMft1yrZPnAI9W/LOeC9GfxXlzKJAmpNUV628kFoY",
-	"+V6h1BJ+uGdBsi6dxve2hUKsmdFDgbMvQiNW8cP8Gfb2Kay9JlzBLBZDD2zIA/S3iigqcPKvAk7dSPD7",
-	"s37IjdljJTj10BaYeKH8aTvLarbebJ2PWTvn0UAnkSmy79Mxv3yalWPgJ0pj8cATjwl0JmNthDQFp7WX",
-	"q882aS1GwGN+Nop0LLAxMdO9nvRFxELBI6fJ2px80nkLx4aKXSKBlBSOvzWtm0ntzhydBSbadMWAUmls",
-	"wqIrJaAqRplTyyM9nOOAxTnCRuEwNuo+CRD20kEk64kJiyMpzDyG4X74CbfDPplhM0CyNRJSsSTfM5LW",
-	"34xkzMPU6YDcFaA7+jXZf77P3nrH7K3Zk9/jLimDrffC11Hw1WQal3lAcBpwURGKyJSbORblHIv9hOPc",
-	"1Mks9rXqiUgoX5jVOV1d1fir3M2OrL2APxBBEu6kwUDuUdhiIP/3Vln1VyCvVWOhtsBKu6ypfEnbKJa+",
-	"HHHkQfiXL26Cb5rsLf/f/9HnsB2jPlfScNfYPtLy89l7nfQFU7L/v//fSAqlBEndNC73CVfZoKBQLEQ6",
-	"FN4T4dQuW7ooudd4WaDt3TXhfXa+DqwoOXfwsUv1UZDdL+KLZx+QGIeDXqLGEj13I6FHoSALTCexwTgf",
-	"4AQfEoNrfqcuCpZns7VXxeJgD9aKZ2J/nPO5Bf36dZYqTxJICqQ4zG3u1YhvcjrJ+Zfsj43wzhfO3q69",
-	"zSdxuklx6m3shB4t7/rC03Y4xT6FUZb4VwtnfEvFPsSwJy0ZA/aqaRfIzSfcsIEIMdDmc+WLMARF4AHX",
-	"Zy4Cx1lPwu/Rb2DAaEtCsaiSZx09YNOVPBUn9KK1vlzeG435UR/6cjE7oMySLUvZc9r/e4rG7BYtKqMx",
-	"qPfj1kOjwLFoNB8GjRXiJfTbTYHCHgnIQ9GjFIlfJR+K6cq6PG3AbSTvntS2k9q2RwTHjb19BB/oMPh2",
-	"8Xt9iC5URcihcDpjk/1KATQKavU0Ub11p0zGRoS9NnYGtpTtccSV6YkIhlsgd+aKcT+mmBk6keclAizg",
-	"ccqDwDafN3Y/vBcBexVpY1iotY1OcdbjQxlOYeJ+jGTAAW50EsMUY1//IZfqTo+EWlWC/AwH4CQ/TvLj",
-	"65If5Ey0NGU5qHUtKrYiTHKq8PpBwje5mx1VkPAgmaX3Gx3MyfGlkWiprpWRHm4E+q5w7jGAUwt+sSR0",
-	"xhXyvDZqJaYGe//lhoOF2Tk7OAZjTQlHuCyWSu3kx1xOs/04EDZny+WFeYUWQNxH1wViWuBRsLJjj1PH",
-	"Vjp33O7uUD6Vraymjkipi8OFRqf5KKhLomJZ0aITQNIwPaauQpeu0Uf68xrtRrwsKOvYndMELyQszvHJ",
-	"kmoeatV3nLTFjiPscSe3JjDyu4BPTcemfxXf4Mm8zKK3/qgPKGpbE1NWhIz9xVKzMXyrsVScAYHZk0hT",
-	"pLfvLcgpeOdfsj82EnHNLeg+TK+TirI1FcXb2LE+4sbXMr+9T5pL+eMLk1Ty+ALk7KIQdkUwPN9fk99v",
-	"ZwUXqL6pRuiH2pDtABph2gpgroAJm3SwLvfvc+n/dYNztjVwQZB9zUWxJ6F5Eppb0m0/8ntRlJp4OFdW",
-	"asWYh8mmPJM/5G52anq3paZ32GxIIq+BoSoy17moajDwFQmVNWRY4dl9jUXtZQ+Dr+o+7LAa3V3OopU9",
-	"IzWRMvsVzl9274aXTtLSsmHZa+HmbrmX5lIYRbofCWNQC7lL/8r1QrX6k0lCHme8PIyzroziAfNFFMse",
-	"rA8lBQNK5N/6it66RDJcbrPaI4OjA3Pg/qwnVJ+meWjr09CHh+0kf0+CflkY6rBqP97EzIjYpK/xyDC3",
-	"cTw2QQ4mdA6G2iSReGSYGXBiI6KXHgqUvL5OFLpdIz20XelA66Q5IFqXa8YZbLuIZbKKKnGRuXEijSj6",
-	"W9PxhCAnDePUMh7Ju5ORiIwIHGmjTTuNElKKu5G+F6rNON4C+3bZd8LKFqrhnbqsA9icth7XS/2hPHaA",
-	"nI12USlLtkf36hStDUi7wYwVj/v+nK+55fxGna9/gqPLBnrCejxKT5JhkXAdjtZWVM+/ZH9sxMNaOIT7",
-	"Z1A6KSCHoYB4Gzv4N2lT0FS6H5OLVuTPx8G6aAujLPGwFUBjFz5Sym08S0bVpvWntPdsWU/x5vL95n/E",
-	"Z8GjjsrwDhKxfZubHgL2dvqvTfSeT1cs1vqeOgezx7CVnoCqCdquiWUYsiAR7DH2eH9SMfJAq1KG2G20",
-	"gudxLIYjzGH8q7cRcTXn3bOznPMQXq7io+xdZkdvoIfibiyNjPfAGuDO1oFZkejOTyEmMyMP3XR8nYgZ",
-	"2gBpPJfwkiLCrIUHSMk6cFLwa64C1lFCBB3rw42sbs0s/Z5lCzVCpH+SmZhl1qTZ5HokFPYsGOjQ9rkG",
-	"qOk5xnAyYheYjIssPLd79mrfPXQk54/ZSidkf4ZXOsvfqNn1W8gV7Fw6BtjV3CLDyhZXhi3nX3p2ejdi",
-	"buVOxHpC7duTZd6GjsTxFuwv2NeHY4rkB1liieRO05aK9fP1Wzn1FEXbGqykWen96lJt04X38yf0Knd6",
-	"VlT09lRwf8RHdnG5/SjkSiHD7rak0nkmDL585Ue+MrlHjGWAqeSW9JM71RVV2VCbGCmSuR832Y2dLmLg",
-	"SrPXg5lYSvpai2CktNBzBXjhQfCKxmdHdywVm0X8ufh48SyT3kMRDzS83WhAZr7SseuCo5JhV0RwqM1E",
-	"xv5ABEz3ejVAqzBbm27Y9e3ili0SJKpkmFrY1BjBoFwLEZkyX+i6EOYM1W8Uwj6IONflD8Or1iEYJMJj",
-	"3akrTnlkmM8J6Rx/cyTN/TX9OIn62G5ExSIaC4XxYth+QmBFj71NT0ZIp0y7hooEBrI/wDsV8yB3gHxu",
-	"5TejWu24XJ18MtUICDPfaDe06mup+ndDrWSscTPkS9Y/iDgORcCkYhMRhis6IGgeUxP8BIMbgEHb3aJM",
-	"Fdg8Bu6xi8UhqHB+qP17FiUKO05I5IQf8AA1tK4Qqrn5FhPHhjdpUPgHQHgRsHgifVEPL97TPU4YsaGe",
-	"EjlwEHZVSppK1IMITBSrdDa+69n+CyV5sDXipj/hQ040Csecq3xY6cPzLuTCvPzMDaiLER+LMN8Vqlby",
-	"3RoJNkrHdybmUYzxkF2HUuG4HWAYdSYR96iI112aq9KU5+o5agGyUhnvR4IqvWS8KE75E+X07zFGudQ5",
-	"qbn3a+/O/YUwcQG+4vBlhQJxEwQuTRSNcErWtiJiDc3h/ItNclw/YGmPxv4zQ79m2eJt4Kgcb1jTVlQd",
-	"bEQzX/FVNIuzgq9tBDLfqBQS0uZsVrANODZjywRck/1s085dShCmnBNheRiw7jSXI2osD7HLMJprCkx+",
-	"vREtMLXRxotRQ6gfMF1NvG48WFqCF64nb2MFTW5PcdIjPf+LY6TlELCkyBtIE+toWp1oPNBsqMciyBLf",
-	"QIO0BFcTSmPF/xI71GQwbbL3emLjg2Bq5yOES1rXP9tRnezrw6EpXCSOu9Olq/JRQ6mr0iB9gYl5nIC6",
-	"gOy0S2snAdxAT1QN5oCLfAnJG5U1eSQaN6zSU4HzSgy1QrkWSXN/F4oxNhIfikAmQziWOjdwdYf00Ki/",
-	"dC3XcGN96/hjxLF5+H4KVsv1kx/QyRanIzs8K3lJgNwJn3elyf4j8gjCju80WSHYYF3+JuYqMLZkIJej",
-	"DLsRsGcg+4NmloGMX9lesMbWx5bw91FDV6kYV1PSdeBB8SohSsenfXRhgtzBLy0Ouzi7bNXTfTZLjb38",
-	"c49J5anKUwa1gRLtV9Z1UMc9jLPMdMQ6xKXUabLvdTxAaCStSfcwf4HMFXTLgaSZ6FydF75KkKt8h0mL",
-	"haLSdyL6xLLzhPaNuEbuUqn6sOqh4EHa0Nok0ViOdZQDCRmzQAuyknqSPIOR6Iko4qEd4kioDWIEvs5R",
-	"gsR70ZcmF07ELpxRJMcIGm5ul1Z2avKGvsUdfUKUBxCFj0aRHs9hCs4e49khYVLFumCvr4w1SsdiB+Wb",
-	"v+JjjoszSft+EkW7MJRyTwJLqfjnWlHKm9DoitXzUryLB0JGLBaf44qBW7roO/ph4RXSQ4AFoN5WKzuT",
-	"eKCj7RpwG+yq0YP7geKazk1+XSvvjssAZz7GDv3WJRgJX+CaXmMnDROKUYxpZM09BDnhMB9gkBOh7HiC",
-	"nG95dC8CNG1SbUZmCpLlLM94yHvcj8tMoJmE9mKf6souRQsCpbC8ew2UVp+T79pXK5+T2lt8f5FSXIFv",
-	"tNDzE3zIOJ7m9bSa8y/wn1oBUnZjhSM+Hk+KScUkCHfYdZVhVHtw1qz5PEm5jUg5bwPn7XjDreWn53DC",
-	"rXZ8JeFWe2a3FG79HtvwMTpk7PHT1tUT65yQMTNcBqwrehqpTfjUMD7U6IlIM/xMVX5y2u9kVvyuXoK6",
-	"mhzedES1xkkNZRyHYgVJu7c465Ee/FLB+UMg4w3LzXO366uzlJVgcKcp6phYQCYCahBUwzPwZ/eYo3IQ",
-	"UHHjll0D9BCw/O2/tho7deC7tOS3g2pfrCT3YVdYe2fBrzZjsNo9dnCtzrg7tHnx8w2L7hWBan9VVdtX",
-	"ZUrdB0VNBg18ZP8dS5NpNq4VsTQsEMgYtYX6qvX0lD3FQ74XoVZ9DC4V/OhHUmX1NSkutsIKMdB5v9Yu",
-	"rsLcm32HUDGvs9OcaXiYpjzcKz1RHn6EeT9I5l2nDyJXQT5h1IclUbZl5szF7P/8t/+FKGE3uyueoIgT",
-	"zH8ge9jVJWZdbqRhjzvn9C0PTcdj91IF7gl3eiyiSAbiSZO9TgQDi8WwKFGUbaf0JC1Dt+/z4d1vBdp0",
-	"GNy9ECNDk9OBD0LNg7teEoadzJtJ8zLRSRigJjVlQ7DOStygKcNeAQeRZW8ymML0ZQ9xw+80Nxcahg13",
-	"TJHhuckA9GC+DkPB+4nzfWFjJK3YW60CPqUNx+8FdfKsB5bvRkKRTPtj7RbrXaFET/qSR0sn9HVt5yLc",
-	"v7jDqSeWoRKCpZoTuQLpDZGm+XkNunHz01/OXuG3T5/R7lJ3aTJDo92ijx4Y4ir5g/a22KoAn1NIEBzI",
-	"Pqg0RmB+3BjhvaFAa8HEAZ1EPmydCQ/v7ySYNyYGNbrd4MYIY2yFxmxO5BadeV9BEhEcFVcWsLIEHIVc",
-	"LY7s28AvFQfC0Qawtj6uJa333/AhxxXXPxi7vbym2PlcXHKUNMyenoohuC9LiKHtBiIhjHk+rj8IgqFl",
-	"kd1yPrZvu2/tpv74ZjTSUsWo81hnZUqsb/kuC7mRF5fbbBdwtUrFWQqWllVupRA/VQ2lUZkVmvyNpnd4",
-	"KLJ7aJNykS6xLpbf4FR2vsxy1Xlszuk2n+1rG2Cke8hhwK6TREAyHGCSSIquRaqGg84U+WlWQLMhn6KC",
-	"TjJCxk32Lm2yhXlelvQbc3IpGzlNm0XziSwnVBEwEzSjFGeZ3ubsy0iQ6qREzl7KWUuuokqGIi1mFJ+l",
-	"ic2iNJPfaOb32xPKzImotaUJjGkZbKKxlx7f2gdtf6kquIolR/w17IKvtqYf387Svq6noJ9/sVJn/Sp+",
-	"e6DWTD85aWsnbe2krR2ZtuZtALGPNdkJ7Pdy/q2DDaEuoAsrRhAztrBtk+inoYc2ll0a+JAKp3hoNGZ3",
-	"TNI0qamh31WwMHn5YIfhQ2Er663rGMMCcPmQgg3+fbOUm0LlrsrnYAZ8ipVeNjoS8GmOmLZmjtVqSuim",
-	"c6wc+tPS0l9Fudd63ljB+tpTVtWxIcxDxBUbYGya0fXO8azxvTFh7xyAymnewCDNapAslDwyuXMPhiWd",
-	"eTQzXUl4gF0ywSDGIlFDRNqgwqTI4G7qYpgZvQ5YvmBAc3MPQEPl6m5GbPqnNLleys6+tSWsFuqkIues",
-	"9R/35GcRtMmZ7jlD3WOTgcZYKJGRwB3gNqCbldvSq3QVsHtpfTxbMQJ5sjdO9sbJ3jjZG1+1NvBbEhdU",
-	"AaST0tH9xlSCPTfHOCCVgBzJ1tVN9FwSJWQAslbpiAWRHo1cMuMGRGi+PcVJhJ5E6EmEnkToSYRu3KC2",
-	"KJtPDN2oVQ1HqjKMcpPuWjLdcvZmyFU/4X1hw6M0pyBrrDC8+e3NI+MxERrhfksDemSuWcf9ugMWpbG+",
-	"K5RHTfYzkRkZjxkRjaUvTGZL5snNQcohBx2gaHB9q+aSsohAjXH0n02JyMNmSzfZm5h1BY9M8bUwexC7",
-	"SMEvnRClpC8Q5ihK0Sy27+leyqYfd8VUYwRYI5umplFqFmhm9FBgaUHzVt2AHY3dpiYDgY+gCTS8l/Wv",
-	"sm5CTEyOoikrqREjdyNxFSzLiHur5mT5KJIqrhbkc102SICNphXpVW51G8v3rBtNf3E/qptINQp6BemO",
-	"qll3SuQ5JfpVVyqOo53VsOaw4mP2msfg2v/oDkesGa7ozE46uffrFUzNQmUge71KqMTqhTj3Jp1epIcd",
-	"9K0hCGJqvhLugEqDjjFfj6QIsAbAI9Y2gtEmm89gASgZcmoJie4xOukW2HJ3ajK7mUwGBz4PQxGhEw/g",
-	"4F7pCfK+RIKFohcDqJShS45b0qW0pG9IEYQR3ALMBXxVKweKzNjzxgNM5YJc2Pn9IVNK1sqnCx6FUmBd",
-	"F3JfVoATTNBuW8lkxgYoqeghtzk0vRjT2EnzuSIlyVYzzqhOPSlCmLhMt4JxIXduHS0Nf5BT1XLqMI6L",
-	"Gq5SqmvJQN/Y6gYMI8FO7fGhDKe58eVXDk66+2VRFXVXp7pqHW3zO7w61ku/+HOi6nWvfVlbj3wNB79E",
-	"PmAlKtUAmX0UwdpHs66IJwIO6UQfcrLe0QL/gKvgDKt3vmU/0/fTnCABYRXwqYtad7Tq2CC3a55AMaLQ",
-	"BZqwVMZc4y3iiMuQatmspkyg16yvzVa0aFghwA2L/G4sor35s1ZMyUyVbRBt9SPeP9vX3lzQ++RmOxQ3",
-	"28LciDXdb3Tv7JO77rQG+1b2s5JhwZfFXX1y8x2lmy+toSof0/OPrZclY7r6FlLzHuytnBN6YCfiYcGa",
-	"A3RHbMb3R1lr37RSc6PMRFgnoBIT1y6RJprsnGJ6iivwkBFzR/A675x1r0VkaFlTEdJnXMogR1qRNzHZ",
-	"43xI7oGsExXtgTDt0WgZSOarRa4r0gBzt8oZ4zCVy+pDtDmOTRvK3ntpNH2W7wjzs2ATrmIkOelrNtBD",
-	"waQyMVhJtXHpPUzhnvrOfyXxj+9FXwLuwdmcQYyNREOsn6zSrfdeAIb4sQhc2zeTelWpdEzwIeOhVsJD",
-	"y0QgToNCQKKyTmG4G8ypNdZ2Wk+nK7h+mXiq2kTC6HBcXhD+wCgyT3CufrCnExVUjCe77JjaYWvkSSFP",
-	"4Z0RsMlwOlZStUXEBonpghAGCSsC1hUDSVmtcCa7OgrI9bskxcnlAqKOJfXYLRYE01Y5TAI+hD/YvF2d",
-	"xIdeD3xjmFtlAfAMGAQ7E4MWQ+t7KgmtLuSIxy85i5IQJ6Ib6XuhFtbv2rnfZwnvgvO42llbZUfvsfg2",
-	"3f5zx+lXPvy6eeLhBbP+tWsrTedf7L82U4qbjmrXPbW/XQHlbebgHC/ne+VROJwAWTbEMt9IegB3U+/o",
-	"tN0tULevLBu33A87d6ClYVKxmyiUcWM1PW5f1YVHe3YXVxluRZKdE73fntyiuzru5aUEOZ7jtLp5hVNN",
-	"M7iRU72H4oCTBrGsBnH1jWgQpSj0kd8LLK81OkzQ097l/v3GsQgF7gmMUtVjcxkf9o77hKmVKdndnqOQ",
-	"BXalBa3MsQ6vpJ68z+560lHWj+Xi5tqAkhKJ34Ufn/mhNkm0/x7XI6ECqfp3djwdygiNte1+jZX7M4zp",
-	"KfW4VrYowtyLgD1+enn5xCswthcIBwBnjGvLUOhyP9HRvc0Fs8zrXE1TN96G2Mlp3mGtXtmpPxaacj3E",
-	"DBTCcMeHDUsUij4PGZcBHaaY9aSSZiBqxjbtfLzHCdoTXHwVXappBsmSTvfYqihxEO0bbN97OtUybTjw",
-	"yGArVcoJpcAoZUhcu5f37w3rUrC3z6ViiQpEREmmjwzcwkKAPbZcufgv0rd7jFNrCGwU4bmmC/nuDYgT",
-	"15uEh2NrX5AmObziQ5El8sNrDqRhIw5w3Zjhsh+KQCbDuj1ecC+eUGGVjAeaPMYZHaX1WtXbvXIwygOq",
-	"CE6Y5ykLcllgWJOUKCea2GObY/57YmLZkyJ44qVCjYqicMLcZbY3RyBUqlngvn/ifJY9qXjIqDHFWTKC",
-	"nTGUxkjVv0ZbItQmvoMdyf2YmNyyLC6CMh7HYjiK6eEu4VMElBomh+QRHXFjRNBknwr0wWm5q9J5miXr",
-	"ScUlh/ujz3WjugzugyNUZkiFvJMK7MjMvkyxzDpdIpEo3ByN4llKlISVoYIlmEBpYhHBpP4q+VBMV1R8",
-	"8GVOALcSwN0YNBdwr68BbCYZHgCeqbuBDoMOKTaoxrC+FkgQnhbGm1jrYKOHGd59L5rHqQHRqQHRqQFR",
-	"lcMHEGlVQDN+JIQ600l8IC34rklR2iBu0Su+S+KjNJowd1MJESCPJXm1MRuZjNxugjnjq2gV+2uJ+RUc",
-	"u9fClwF2lIXp15voAmb0aI9n8CbX6TE1G2LLIz3h1KREBNZBQqYJLdhQj8HguAlDFqQdJsFEiYR/rxUa",
-	"KGIy40p1SfXWISgVWCc+5UWmdkkox8Kw7hQexMNI8GBKnhRrcxVHBmaQK9RdNS+E2Adg3T68++1YsMLo",
-	"0bJivPW0HkbALJwAYjUv6y8iTVeGjezarMK5ctt9ZayIBR9WNwwcEN+lcUKiJ8O084+mvKpABjVKRD7C",
-	"407lIdspDymSdtklw/oepSfsMZy3Jx61hypcjfw5Mq4YMHb4V8Ux2/F0tQ4Flmntsz5jCSNqyfsFl2Cb",
-	"aCThQqNmSaMhMTXtn03WWMCReivAnttHmUU1kxduPO1alB16fcXHgZgyI0QKc2lba6aVx6KsjK7H/dgw",
-	"SQCS762PVFb25Mm4MsO00BecflCjAXgJFXwQFLfBXqszah6FFXf6/sovctNcplpY7qmvsf/ZTRAgBSRy",
-	"wOlUtqyleZx/GeJcbqQAo3ACdp1BedxCyNvcCThY5XpRFUXI/YLCdMD1FDIqHW5JfmN6tHZBOTZ7ms+F",
-	"CvaT9LnzCXow/xPlPCrZme/B5n1iUhklgIAmPku6kZaoGiP7itg0bD4ImWHuHilNGTZ2zWkrSF9Z330h",
-	"1NpKxVElwJ/g+yidp5jC7pQS3eutr5UkKtBnWGC1/zBGQptcVGWjtYsYgWlnk8zRmnOU0prGWiOzLJgm",
-	"LsFMGtbXSmwwrwxmEOb8LU7isUVJPjqbLJ5oy08K04Q7hCEZLONheIqP7ND9+U8q0Iyzod1Pq53rCQ9D",
-	"s9DROUxMzJQYw9bP+QFm3J0Djhz07KPzng3tbN6LUUw+g55UAVOamcQfOPm7rH/0Ew7z5CDdpoMUY1HU",
-	"WaHcJxrze6FYUD3Eb8gliqSJEZdGBLUYMlNAvWG+TozMePIclf/GlaLLDTtW4SwejksVdQLEm4y5BjDn",
-	"4IlrQNXohdJH9JMqFmCdtFFRQbAlLkLQmD2ylKowWGnWD7mhMC0KMXJDDZvMUjujvo0589TJcywBdlwB",
-	"TrEcL8NruMW8ZQZaZVcH07wZmdlcJo646ovIlGS3cUs7CPtnr77YJc5gvfNV+/jsz0+Lk19ycImi9Kt1",
-	"0v6jECMHELi5rXG0nt50/gX+sxEnrT0Ux2vfH69A9DZwfI7SvTuhPXewDDl2fCUeSnvsduHAnTno+/Pf",
-	"bns6HmgPsbQOMeEmZynkFIgVfa2rqQuH4C5RmoUatCFb1ywiUV9V+EEFW2nhcJIVJ1mxvC+ZhIWz/euo",
-	"TK7bVIV+9C4MhImpZ6LnGkoiEQ5Dr630B4VeaMOhjGMRtOFw0b1hJskyupejkQg8NtAT/AAOHzpVsJsk",
-	"VSSyWOv7JiP6acCgW9UxUvniH5SedDwGYEWRI2liS+U75HGMnXEA4XyYB/IpYw838i4T77CNN3Vy9nXn",
-	"2jmZ0QWkFZK4D0fxFO1k9D1zFdyqoR678iIZYt7zQKo+G/ARWHVN1hlwczfUkbD9eFJGBXgY3cvninXJ",
-	"FZdWGt64WYpFGBrbW07Ta+LYr1mnr5W9662KNTaUTjtBNhl6iCJBxSXljefobqOR4JEzSWn0ulfIEJKh",
-	"MM1bBcLM8KFwQ4Nb+HooWDyRvjVqDawgD+0l1HmORdRHAa7vClvpST3ztBI4Cqn6TfbK/oZHwpqzOmIv",
-	"WyzAN3wMdrfsJxHvhuJJmz29aLEOLdad+DwCiO04tn0dwka0brr/89/+V6GSHRc9t3lADLYsa439CaV3",
-	"G/T8lfXnRPemPSGrOzeLJ6qw+9JuprBrqRnTNeNdI1TcTq18fE0TpzvFDtp6USocfUZHBT/fkH/+Rah+",
-	"PGi0L1qt1hKuxw5MWu4gG885G4Wbvx45dxAEtF1wpis9pLAUpS5SQNqlvaG5LRcPhBHZ5veY5QCjTQdo",
-	"xGHhUrH6L/liONuJBx4sPo9C5BKzza3LRu+eUngBGVsS+9z0Pp+fXA++f0PXPsu+5lFkKYPiKQZeQQls",
-	"VDqB4V3hl8u8pyuGa3LfF6OYeNKXeU18wIPveNFa9yU352au0iWaF5dXT589B5UiFXjL1QiAUkG3//KH",
-	"1wD4zaYMbvHi4plloLcFfcVd5b6oUZOQzlbuTk2rLBWJ3/7qNZykSQdV8Bc3/vmyn7z98PTq19dvknev",
-	"f7j45fcfrn793b98+/pm8vb1TQ0VFw/azl3JdLzLncmEMDzr/uyn6JwqPfaTv65hFC+0PXUgUPk4/wL/",
-	"qXYtIeWKiMG2eESk5yZTRNIXABss5F0RmmvWoYTaDsN1xeA4/i4n1PFnzEwktaPVvR5F6eaaxcLYCCLh",
-	"bz4U1+zKXefEP01eUO70wie9si9bX/rhK1VhGU0GvhUvvI6aCWnlX7SqOYNjUNxmTAsmQ7qmrPTAtBMb",
-	"clCKIZdgBuNSNtqNH87sB5HAj0IwDHFZsX+s/Jz+nRMwBNl3sCxKoOtHxgiZ7x2XVO4rPZJ+7ld5lGi0",
-	"gpfdi0v/ij8Vz2qc9+KSVzTmttshZxa9omk8SzuJP2Ai2euzxuNeLUf2nxELFl+L12zeCnNHf5HXDg8s",
-	"nj7sRmNPbGIwgJzHKXfdelC1RPDcjvpX2GYLKKdvclgjTeHoEQ9kLzG20TWZWlqhRQiWwBT7+4tic34k",
-	"mmMdqejE3MHtO0+uyciZcGPtBUcTgowNfAoWyA1BItxOJaAZg4bhmoU5RO1y/3558HvAvVVo4pUo5LS6",
-	"VdSpAgNnOBtkM/UsfqHN08Gz3MFHemQfAnDRFVESCkMx+1wMrnCr1CqFX5TZIJapez043jhZN74ffoY4",
-	"185gkUDujxVRZz9U3Q8CX7VP6BsEv1I31Afc1e5kkPNF93q07a0QxJB1FQQuULnSjMJqP9VvXEaG/BmA",
-	"KcbSWyLUmJHglv0pdQmZmAnuDxxNlNKsQ7QbnTQDyMvn3Uy4jNvMcnAyrcAIo46EcMkoiW8VnGY6/AGf",
-	"YumUr4fo4hlxGWWkWFmvScDAsZaIgFzGCF2OTLM1A0asJ0P0chmbwoTZkKjzV3kuXmfTdlSZWWfGRz/a",
-	"VrOy8BkNr3Hm/rGBNme4B9FHajucifoNzuwWQ1UyxixspeO79AQ0vAYic1B3WE4aElVN+bDcdyWj0sbI",
-	"bgiPD+W9CKd1H0+7P2ahAFlHE2QnvnSC4Ls7UDXK260FOqHRDPlnOYQxXniNoVT078z5YAmDlhgbDokO",
-	"Z8WYZniU9tQGbj7Kc3XWuvzYetm+uEyplxJlAzeR6EsTp6z4y9YCXMA6W04ju95eQ6ulPRoXcANMx176",
-	"F5dp/MhaWf1ICKLTbTVffvfca4ixDIRCfwsyFDe8xkTI/gCveAYrnPvNReH6roziwV1A5yf70dXMj1rN",
-	"Z4WfGfG5cP3FA9crnGcegvAs/g5EJW73dqv54sWLfL/x9LyXxMbmlnZTeYKpaNi1dycT5ZUF2P9PIhK0",
-	"JEZCj0Iq9bchBdrOIhIBxSJyukRO2G06ReKvS6km5/5A+Pfr5B5Uhvht47/8YWYTnYQBGwoRezZwkFlA",
-	"WBjhnDwuZ7CbwD1CqYQL48URl6EHZiq2Kp4yI3gEOhGsQlcATk+EiqfM5yqQSGvTvFXOTpJDJxQs4w0G",
-	"VvCk4QdwBxkIZAzul1o2OGFrKCmbzAzIIUS7cfHy5UtkqvsO0JSILq0QeMuHPEgaXoO66NtP/8TDEA2D",
-	"DAHIW9T46c2vsB8BSdqNGnXj6bS8wl21jQyDVKasQBB4USohdo/fuORY64LX3fz0lzMUJleNIuDiGa47",
-	"8+mur3KFZefCszHpexHKNF6+Y+z8NNCk5WlTQEqLnajgpIkYZbC5nAmGaVcLnd448WgdgW5uNwURRphc",
-	"skBKhUXmETfUgxddOqUu6dc5JXjN5JqTFrXhU7hp7ab2aa06o7C5DiWL54ED7Kr6acQ7UGyWLJFYHhbO",
-	"A2QF3GMJaget404bM04I7a5ZoIVNremcZ8JOukHTT+gq9Onwe2FYxyTRWI41HL6O9fWktH2oMnV1PHD+",
-	"puat6hQM9U4bSzFJh22yDlrznTYbYbJ5z7PV8p1IjKWY3GnVyYiL894OmFEkCizJqrEl9deMh6F1vQ9v",
-	"lYn51Kl4sJceGTaQJtbRFKE111859UYB+JJbAbQ4cknlXOYe0bHncnxmO0Clj0MnOHzakyIMSLGkulz3",
-	"IhXppSX6IW2mPOofRZKpe1Gk/i26btIEye8jnBRzTZsI5aHlq0dCyUjZlIqaKPjaPrtOAcsWZCet3Pw1",
-	"F6189z26pk6C6bcpk6vF6+z+qhKy+XlPhezlZoTsIabLFkC+TRXY5fy1yDuyQOL+UVP4oXBYUG1Uw61/",
-	"Xa4IFzz7r9NHnmqv16293r6Tdl34WyBZ0n/f1UHCWtwwNWXXZvyTboMfmJ/ykwvf2WXMcITCgt0p1jwf",
-	"ixovxvCLhUZ9pCeo9HZcyUAHrHkjorGIzpCShW7iMd7FRmHMCF+rwJKPULU01Qe0WQevbdsEtI7HOnB2",
-	"Oqi0U/6exzqgdsOxt0FO9olUxlvV+YWb+OwHuMXZm9cd9lhHLkO88wSEEWaBo0C6dqklnsUZjLvi0117",
-	"kBtl/3YqKQzFJrVcPLNvYXK84L5Wivrv3SpnFsiA8VCObaM1E0eCD5mA36VejljfC8Uogx2dpRhvGut7",
-	"kcsNwaZJ2IANxokWidIxPpwlo7Z79kxZw63CDBJkNL6YSXGnFHnsBDnJJY6DFv4SrxyS65iDKBq7seNS",
-	"w2pQFUGZdk4X/kA7Z27zzlhlsJY6l+xCMx7nEoGEHIs08kbaQYbvhQVfM63dVTdQXo8fSngBGorPFcy2",
-	"ETGz+gkaM3MZ+9kZ2Gb+/SnZ/RtKdo/F55hg+IwOVkG3aMigzR7I675VBVC9VYBjbfbltiGD20b7tvHi",
-	"4tltw7vFoeIHJbnmeIFb/NmLCl/e2bsuk96OP7R2x22jfeXdNniMv16Qto8/6msFw6AlvEUN67bR/vLH",
-	"H7cKIWku5zc9TqXOQDu1h5CxnvrCqYKsLIEd1AS3GbYYwoQtWi3735DinUt2ylW2YSomMwM5Mh7DZGXj",
-	"XEEkxx4ZFtpMN1Tq81nvrgMGupXgHiOBQnBoHXD4HK3gciTGrJsVVWo5/Ygve1TG0r2YbtlKuhdw1Rn9",
-	"p2Ye1AOveYOInMt2LIV73IJpitK9VFU5OParqmMPJ8blKVrwvcOfVDNrFV26+HzE7Irn4xSVSvXnS8t0",
-	"etss6yjNBquZKua67YySbkjdpAF5RiIygphiIhGj468G0VguwTpPL1YsWKkYqo5kX6ryAj+6aVqKVW9I",
-	"6QohJCgxYVm/NJy+iCiRKsYl1Z1rNrIT3rMlreoeWuBubLacBDZYu2FCIUYNj7Z7u9GVemSm/kAb7UtO",
-	"ZSZ0oFBgoPToRTCnrkHehedWo+1mPB+Vy20YV2LyQQ+HQoYbzDECqN212Y5HqzKziA4elR25GoWeVEG+",
-	"fIwExFrFY9WUYnhim6zT5UYEGPPx9Uhi2ImCJDBCb6bOwTVksAewzQyf0rlEg87qE9byxLkHEfGnD+9+",
-	"ZR/oz8vWZevs4tJZYPdiOtFRYByjoPbvSe6Gshuhy5RFQgUiwuLfzn+im3Y8+EsnMWb1gNCRkZ+EPGJp",
-	"BobH/IGWPik3Ha3Eux7ZS75WJqYgWgc3nO1FjN5uTMRmuAeo1ZVhI42Ea9fs6cUV4109FuyCvZXfl/Sr",
-	"Qvn0IyH2/tKHah5bZE8pwNEogveirKEv9kaAUvZ0/qwnLJABm+qE4ZckOSZC3P+XknzT9BPd/V34mIiS",
-	"nnM7RuRcCPGF8JG9CP534XPajVcAEipmfCz+9WysE8MCHQ0l80UcC2bEkEslGIyIHpPBCowpkXfZC6ev",
-	"mMj2RAaoe6IVxCPBG3h1G3kmMFkbL/7rH7WwZz8kbrgVSxDve9FP1DGztxG0ltZ+EFsHt+hl8Qp5L3I6",
-	"fpHNzcIsKGy4yunSPGSoLE4/+lFHTAQy1pG5BpVAxWfohQOLwpolAGxIQ5GvHCtIg5QEFx5Ymolk8Wbj",
-	"gdRVCXs2oUo4TFpNtdgdkC3WYo4Z3Wp2+r2shYZVLhFr7BxE2LZae7OpUQQwVEsShqgqZNt1kzrc8llI",
-	"5bW0nVRn6qT7wuk/ua3ZsW1C0b8RUMHwZKBD9HVcWUc+qmZWdbNa4XWWyIPs3pbWLT0RM+Wu84rW0qT4",
-	"uCFXU682XXJaOOO2rJCSbOvYI3soL606foeYObFAypNfsqTL73qy/Nzu2n33rbAl7bAkxORsDavrQrte",
-	"W2ohDcs8La5hhQxhdnCnS2KyIHPINuUlB6lNjwNZwELu35uMAY1AYfmjn2OFVppWZQUaRzv9653xfTTL",
-	"OalPJ/Vpr+rTb7kZPCDwdng6A992tNX4vSRcpxZUpRHWKeg7Of2nry23oR+fwYmmz89Ss9F5wcgPhY7y",
-	"gh8LR+GlkTMe2XwLd+aIx5HHDjLh+kfOzSWisTCM4hEpWwOWuV27uEk+yhJoYVa3EWmSVsLU2YjJ2kBZ",
-	"BwTrg14P0zQycFsaypaHizrerdSLvWNn0/v0VCyws5hUmFSTTt+3ySRSbebdlE6TR4bRnKN6agPFMt6H",
-	"7bcsWsYy2mdBTJqpyJWZYD0g6bhEtWTpT6TNhkvrOKgR5Wxg3ktj8oC0roc/JaOtpLbazguJEWvwkNMU",
-	"n/TXVH+1CU9fuwLrotsn9XU19fVdeviOQn+1POeELfmh11BjBzoxYqDDoDrf6YZ62msljOt3nzJDIbE3",
-	"qqgTaVZgabpVn5CTmlS8NjoBzn0z7nisk0eLz2cqAMToMMdRTVA8Aog0AyFidH9iSjYSc1uBSclimYJM",
-	"mE6IfauGGvb3NUpSzE/GO3cjJMeyJH9Kx3DHUShiQanRn0fwJn1tyUth5l2uNen3khKZ7mId87DTZM9a",
-	"V9YXEmt9q4ZcTe1dDIsSVUVW9XO2NMdFVrX/WpY8B4LXOMv++OuS6dDpsYB95jj9U7YA4qGlptPWVblh",
-	"eqTyzJ/ssBY5tXI8uSXzXT+NKiWQHWsZ7KcwqPWyfZUrDAp5JII7I/9VNNpPCZtr1Scuee3Ti8Y8fcbP",
-	"eMHTZzBVOIDLnMhNp2pBNf/VxbyoWiuPKEUGm0zkFaZ7rIKmHgn1eRjSNjNnuteTvgi0nwDgNXOwOQyb",
-	"+N+i7768PgCpcow1PbJbeLY0xBdhiEArPsdYmWq3eFcqSrefV2XKIL6Y5p0lay+zereNP2aSoOeTrNLJ",
-	"s9w/5TqWlUOzOedeltkDe+FWLTMqL7+LvMsHR4iMRByEGUvAhnYkRbrHfB0mQ0XBq2vb8YNHgv2upaJq",
-	"gM51J22yiCsSJcquGaxIEvKSF95ZNlqGYKXW7i/SxDmUy6kyOWFYWiwGn5FMXT8zvMpwRMEgeMofozS2",
-	"lZyKuMk6JA1Mx32J0Jt1NUndZqncsLpFjpYGoDtnEGZGpfMCZlLpcUeqO/vxXfpx54lLNZEBev74vVDX",
-	"WfNwosNyPbHhVUwpCxVicjrje00jm8d+O9Fr8TRFwtpCAzmyxVWo06xyv8v5+01kTzRqECylU73pBK3l",
-	"SAq+akFbew3K4BAMqePuNJoD3tJQNrwh4xnCLIDebqKCUDwc0M4euThDrYyvXIlcNYAkaCyDqr6I8zi1",
-	"NR6P0xF56IgUrKZDcZ88oG7YHKplNv1e2nCXZ1KVuY3BUJtLcUrDdKi0WH3D6R/Lkw7RblpDHdh02tPM",
-	"GXy2it200aSnE4ZsBkMOMf3rIcGZ5oA9hCI1ROV5quNW0k9oQ61FdMCnqVeWFu8fMNrRYdxYin8qUp0M",
-	"NAtFL67ppL0u7yeCkf7MHqmSzwU/5lv7VidinnWJeeYGbKc22xKPAc3QHHTrzh7jvniyz6ZRaxPsLoJX",
-	"h0rprryrg5LLXgvmHnlb7nDms0FU2JU1ofRiQ65B2hG7rjZcxr+Tg8pHhg1TUDgo1avUAVTIfcqFCKJc",
-	"S2enZ804c4oXYG1QdgMb6V/o1RESXUCWnjJT+Yq+HQxMoLpn71kGyjwIZrbJfonGN+l0WfGcbNHxcoK6",
-	"aqhbcbVKdccg+Lo9NDdBkBpvm/fOOJXz/Av9424XHpsUfNbTKk4nbCcn7ONAOGkNIzoqF09h3AejaJSm",
-	"HhSGipr6iMeDTFFPz2djVlTV6r+0HjScCxVsP4Vzn/NTnT1KpIn/H3v/tqTGsfWL4q+SwY3t/7+6Ba3W",
-	"iY4Ve7VleVrb1uGTek7tPacckFQlkO4iky8zqxHT4Yj1LPtiReyr9RDfm6wn2ZFjZNYBqugCigYkrqSm",
-	"Tnka5zF+w3nVYkbvfLOLnDlMHUtESHMfv3OtN6NF1HGTTgueBGutPPszjzCe9bjxD7sosFQ+a3WYmESx",
-	"+q4+JrbXDPcDMW7XLM9Dn5y1Oxtrg69EtBPn4ElQPYwqeIRuxGtPw8hQGvAhQu7W/rLsX4lIu8SgjGOj",
-	"c+qcVIUw6ue8lzAv+4IGohQPy7dSDGkMMbsmbrWp4R+SRx/wFadoximasTUb+gcQYU6TmdAIkqmZUlJt",
-	"wJX4ZCqVOZvQ6ZSL0WpAbX9Thqfp6gsBafoqD7YJOd4e7NlhbkNiEybM9f13DZtMY2qY7jeClfka3vrG",
-	"T+aoAhlW89xxCAOuB60z9+/2/YPTE8EFlER5+EVX6AI1CQcRz/Ct3tHMqFPIFLEhF9y7nDCvEw+Rw5mG",
-	"Vr1MSSA6hRUzKdAwbHV6o2tAlt6W5RRaba1wq2ZfCrdiQ9c7Gie4BD/bEbeC1i/YnLHwLNZnpo969NL0",
-	"emgXUhjs5JK70f0OghJw76iD1ncXehNmxtLSmOVJhgmISlDDeq4kqBVN5ot1WFiCZYmy59Cwpb3zyj5b",
-	"V/a0s+PyAZvnMHI9ohH7tz03uNZ6rg2bZO112Bn1d6xVnbRlXKfAeR46qoPMdEVIpwCHOsnYo5cWOPod",
-	"gUgWzGi7naWprzPpkqeR66HcsDdDW64A+gyg7uQadXkb3sGTAIl8FvbVibJWNhdGEgrt/VEmucAPFJNq",
-	"yM0+J/3CKepj1RA86WAniRw6LVnJmX/PZ4ErzqKsWYOWmViEcdv7XYPukeCapaWqADM35FZ15imCP0K3",
-	"EOi5Vp3zWzhlWweFgs0q+zfOFD4x1G0Z6l9b8MPNWNl+ICmL57yEk/7KpuaYg0meY5cq+b8CWpjn06Vs",
-	"ur5GXz+3t6DNL0eMSmElFxnSduraSUs7aWn3aWlBUywkZ9EeivW/So/zgbIVTGF/Kc/XJCNEVHqW8CGv",
-	"iJsdqkmKCuwRZRmPZTVQ/m1/tTznPCuYhaQ4Z1Baw7csNrOoVK72TaLWSbXVBJHHVKFIbqlu1fdYbqxn",
-	"3ZOJXU6WxFJZa1PTZg9wlPfS8iG68laK+DQruUEh/ygcs/B2jyGFa8DrcX2rZzKJIzJgZKakGDkEXDB7",
-	"0q4luP5BSqB42RP4YoEEUx75gRKVxCVEC/M/ZhPJNZHr/itTWpxS4hQO1B0WNIRQJjFL0DqoR08fx4yZ",
-	"X/BjeyHlt9Kw37g2ZbT8CqztIYc2/FepK5Q6H3faFTGV3mTIjX5Il8pLOZlSlaPezNPtDqrDoWLMbEjY",
-	"UyWnUtNYb0PO96LH+p6BKJJ/VkyEY6hNfyVGgLwIU9Ak0QmN4zkZ0ztoijXOdXx0XhX013OXHCETE7hM",
-	"CJdUa2QOpeWtNGO7bICPIVWGR7sWueMasa+D4DEfxlI7ib5jwqvJjsQFdAqaqv/6f/F/jh381/+zzA+O",
-	"iAu8d4e8Sjv3RABHEluBGqINj2PEIX5Imsex5mkej3fa93MTKk+jX9VhN+nUZidAMxzRgAzmoPhi+wqJ",
-	"2jR1jsSIhHI6J3J4Tt4CNPSQ8li7MbtMBgd3h8NaFU+7SYfZWDzmZLc36QwUfMTU2UX74nIdVIPi5laJ",
-	"4+s4didlspewRTHoXBZXbjqOcS/dNtQtfxXJHWbsetvOiYcFQlY7yu0dFwVMr/qoXffT4Ed8qOr7kZoj",
-	"SlAWXqeIG1QxiImM2JpDeGMfaTTibuSEh0D0rSlTPQWWeSgTx/3SxsfdiyfPOoFrSRu1uu3U8wv/nyoZ",
-	"Mq3tX0+hC7Vif7AQrj5+8SxoKTnT/pK+BeTXVvdx+/FF0EpE/qWWa/RmFHr92yf+qudhBqMDRzyyLLk3",
-	"4MqMexOuNSCKdx53Ug2sp9gwgaF22s/+ClrWnEUmEVvqZOhaDVpMhDKCp1uJGZ49z6NxhfoOUK2npgfJ",
-	"yenILs7al4WR6TG9ePK01W29GD5/GrWfd54/vwyfRU+fvKAXQ0ZpO3zyhEbtzhP6eDC8HHYGF4P24PnF",
-	"RRh1nkRPw86TQXvYbtP28zQ1q9O5fNJ+3oaRC8CJr1qayzWwXiGFzLHx3rLECvC4dluRmvcUdBwTEnSi",
-	"f/0O2z9STGtE6l5wJhfeAk01q0fc+We+n6S3RaL7HdCXBQf046CVnSFMU09i2gNMte7Tv5pIIji47AGe",
-	"iqQHyRf4yKBxM0NnEXWuPQzzayzUpMqQvr3cR1M732UpVdDlMEXJ9yDR8Jy73kckfnBO46e4/izsIuQz",
-	"9xGDuutdV2n//xDwXIcBScQUeqIYSYyUZJKEY0jwd8BgqR7gaR7B37JRwhsjyfRnyAMY2smazDeGfgZw",
-	"WCNUWZCpP9iA0s0tpHFc7F79WXwWZ6SfQrZ2yd9vfj57HsA/nad2lJ+4iORMn3UunlzApyJmgLm6r0iV",
-	"c84N5oYR0EnJhKrbK9yBcz8xBzYLYJzn5Fp8FiSddLZuowSYuXMbsOjcjvG6ABT7/fmXWH/5oYsAsYhg",
-	"iMdBaZMh3NoLfdcmyhVwnJOfrJkCM8FVH0A7Xq4IYkETZLNXHmoPb4XmOXa4KhGBux/9EkQxDWusoTs4",
-	"DLYc9xZHi5jPRApsXBVz4fo93LI5FP9Ta7siSqM7YM72uSKWU/jDYfVE1/QVkAUx6RzdKuALg8WdTA2i",
-	"OgaZhUwFgY7+DnvQWhuIRmqHB3iD6fFxJ/A7zIUhafzP3j1gZsaYgDP0Qc7S4Yo8Hp47eQMa3o6UTETk",
-	"ltvlvySxa6v6/t3HG/K//8f/fJTVV3Cm+3YXoNV838fZ++7Mwhftarm6HBeYtmNwIj5wHY80vXPAfF3S",
-	"x7psvLnvDlaatWMPX5q14wgc5T+cRPBHfd9PVYb+D4EjY8XcQ9/302sOwNEQeceUM9sWP1jwXoFnzK5b",
-	"hI/C4Mc0HuIM8JAAh0H4WPSa0ZhYfarrghsRA5HlcQq9FkiYiDQcAXsq6NAAIqVTGvFmpNRMqehD9tSU",
-	"WlKENb9sXy4aLu545DvaPr0kb/iP9pcn7m7cn1suAIgXk5rSKqjsXY6K3a/9nNPt7Fc276c79FlY9anw",
-	"bvtOPN/21z6NY6uEuR3r42me2M0EbGkzpiKfcuzaLeDxB5B1GkLLqntSrPbgRywtpuMRCricTMtlavi+",
-	"pZbc4DbvULqCw2nkiMEaLghGX3xW3TQ+i0qVNo7vWGV7wkX6dw1L6jo9kRp4mac5u7MhtRzHGvcTS0oR",
-	"psHVNW5SXSinQWYN5/0v+PJaRl/f2St9N9SF/D/Mj4HWrJbFBcuHEnNnwKh1Nm1qtFQkQ6fGUvnEMgPK",
-	"Tyz7pfjxWhP89Mv1zae/Oe8hIAVRTWY5XeCc/OQUATcNnjr6V0FWp3ZNxbm5bNcY3EZfziysMheAZhMe",
-	"ylj6cwAQu3RgiZxP64OOo3qyBGzvOoDbkVzlFJU1kL5doKgxWruRWdopLCASvBVAljMUpUvFoCzf7blC",
-	"gdKBXbTbFcDjdYIhOwHBBnu7QWRrdEF/bnU7z4LP4JMFpOvMRvzcCj6DUxl+/xn+pCP718Vl8LngEoY7",
-	"ZMLvg8DOzWN51JMkNtxaMdCw5wydLX9W9jLJ/A9lX7BGzcuP/3AS1unV3kz6ThPf3elmPk1FDUNB78+7",
-	"09UDco4r+MNCw4k6m5H6BtbKAnktABu8GLb6F87496UeLJWI4bjDV3Zrr+w+XtERuypsm+g8u2o/edTu",
-	"PLLbfvXz1cXlld3GDfewRpjtouEwW6lX33nfkGHNpLrF1HcplrX6rzbPFpfHmfZl3o2g9eVsQr+cDYCX",
-	"PX3WaT9//vTS/or9SO5HcXHfX52E+9o4n3KAhJUgVpzVjMZyRoZUoRQsb+6XYhnUTNbdf3u/k2v45Br+",
-	"Bl3DwdZcGyxCT8QHn7H8M3p3qMjGvIec5ZrM+VFIRcjiQ2h7iD4tLYHxQ9PDq8wdnrmBzslbxrCtq89s",
-	"9n200t7fE3nnumBh1wmY8HeaeNK5IopNgdFZ0eOc3Tr14Z0X06xdJooVOExELMMwXHalwGLuzZVyklAn",
-	"CfU1SyigrvgQJdRHI+EQH0MOvh3rPdKptvBA5+L+hMdNVi0dM9dSakS5CIiwFoRUZCRlhG3DwVEOUQhn",
-	"aAzYCGKVbHa+CPojJPHUlPpvpYLXwJesvHLyqLy9Ab6m6KN0QS4lZ/C854l1u+fiYm8qXDaHETrJoZMc",
-	"Ong55DjRQ4ih/0xYcogy6BPlBnIOJEGJfPii6CZRAvxQC6zWYVj4SO9WMgqmUp26mjY2tMICshe41gnE",
-	"FeEvJWcBVnEoxUKHc+HiH4F3GmJ2iAtSYvqOiFKWDvR7Tt66xochFTDJfO/DVS4ujFThnJalAjYXxGX5",
-	"Gae6e0dXuVPZLmOQJqsHSDCBZnfMnosglBELENUEkz+CCdOajthn0bkMLp+3252LwDPoAFhnkOaKI8f0",
-	"fwd5V3XwEptP5n/rQptJ/IFELOQ6DX4v4S5Vd5uECZFsRsRNiaRzApiVwGO1uGkRN6+HTFhz1WOQGQUH",
-	"y9BBtXO3rEtlwbV7MO4JlNBVDuQK6jsnry0Nu1gNhHZiGiJR+vh1Lh8FfQEujwhpVNO5XoHMVtWGZh3C",
-	"zZLeP9g5fuV575aUdpzw7prmnsG/tZPcwSrIQggyMaGcNJrl/kHO7kl0XxgDUHGWoLDAAyuGFi6mh+RC",
-	"1k/bu2yVDfISz2zolbHFESNnXK4WAsaZKxYKWp53dlu12ToUBiJDtgIRECH/AngPYfXSyyBXQdVtoaDJ",
-	"K3SpUdBEFvMHOTukRGbwrg5Y6FKlvEpTVzDsVRDEbETjMwTzrBIBML9Jou0kiTV8CI2t1jUaAxsxHBEy",
-	"5B0kFftsUSFJLMWIKXi0EQjO3+xgf3HdoY8IfvOYCpI8gALm8VR8fwHMfB1w/dVfDamukgv20tYfu8lg",
-	"ZLWcMOjhjfGGrGmakPf1S4MnjrVdWqedeShqvm9o34eoO73BvNYjFPGaHcD1WzrBnG5q7c7/TDisJrhP",
-	"Ukz5Z2edi7PHnRWAzfmRN4WtmbKUhxYowHh797RLg5vIYj/8lyicmxcnlS5gD6rg9H/kDb6cwRKmJhy5",
-	"YQSp7T6VmGpWTC7HOhfMRHcFBEG1NOm6Hhrc6M8iptqQiM7hA/h7noQ9flMupuj6pc2oJoBlhGMrbZE/",
-	"BLoXmIs2k3YCDlwCUt/tRAIHJZXhUlhG7hBC/eDweiEBfhlbwhJSeu6Orv3axoS9Pk0eUWe2r46rrr1Z",
-	"ZczzPczumJP88my6GlBz5rjCmMWuqMJxD2AOTqlZZt9/1VPMG2qhX5a2l2dDh9Xf5kRQ1Z32D6fJ/n1a",
-	"jEOWzPSYh1BjGrWK0UX6IC3P7k/fAuMbkqkhtZrOvaalmDZk6KC3BJGipM9Omlt1f4edsuZgW2gse26v",
-	"A6mNSM6WPYax1CzaQB05ltZgeQbERNS7ZyECtGfzr3la8po1mepXwLMvmuHZhwggeq9a80rU4Nur9JcJ",
-	"FXQEDuWziYxYvLr9T9pAYsy1kWqeg2XTZBpTIbAuewZ8jittzskrYcBVVmhThCA2oPz0nUnau5M8+m+W",
-	"UptpBPQmndkbnNhx+SIhD0P3pNixKzL9TitoZR+t5Ygs31kjZcUY8htdXuUK7rxgl266OqlKYaIUvBbj",
-	"wTVZZPuxS8GJ7VTlpIekZWcq1YgKrmF0dUVHu+OTcXS+n6Md7AP3tVkgpIf2wDmuVe19y1gYmXhKT5kg",
-	"BqGhSns3UDUApNrPqDUASzJmIqKKAJgnF8XmO+A6+ze0rcGQfXY4MG0zFz23/JW7X6QwSsYxxvcttdtD",
-	"nfOleeBH33JGRQ5HAfFl7FCy3o15rNXCCLhOOS7ggCAIu/OfYdud+zCYgcQWTs1e/WeeKkfyjikxgXhs",
-	"SpxCGgY156FiDHDRzzqdywap9hnQ5hqOtYWl20//lcX9K6H4D+6QHbPjyHMXPBrLdjG4plPKksMct6lm",
-	"M+voW+s3Z8ln1Nhf5qUuo2X6a7zP6DcgOIPmqOUGaucNKEQHYVysEqxpq5GiaN2FZN3eDVROU/vurpzu",
-	"Nxbw+TZxACPmIlYE0/gtNU+kYms3XXYy3NdUsFizrOkCF1b4h8w1dC7txby1kN6zy+iVQBiyoQsYYqMJ",
-	"PBr77dDcGNs4RLfEaqF5Q28RO6KEgViK8MBxi/2K1xCi2K18ZSI7kl6aya5kzPIhnzVdDJYqHyP8mFGU",
-	"Cy5GPqWvn/plIR8+lFNG+olmCjlrv8I74aZwSpDaUYLU/dlRdo+aSYuCb9kTVvEld6kq3T5ofTkLLXVw",
-	"bTCzdjjswTPVWbIxc3Do1GqE1ioDNh+kANEAwFOFDu0VtZW5UeWfnjI5jQEzFTowII1HFLyBnjQANBRT",
-	"uPwvENX4MrVs9areGBfp7KESuVI+U0/bvGgFm+jGbEKhJo1yrel/tyPn6twPJ2jhUuUVWO8arxt5eJyt",
-	"5PV//S+tKXkjE62pNQRk7DP1ZlLdImLaNgqzp6TavQIbc00BF31oj5QTP9UeKUscdmURANjrI5mk+7uV",
-	"Dg/QadllNyCeKMQfrRQsdwK5ewu9fDBzyvufAF2YfC8k5HKNFBVGfxZmzCaaxXcMHEIyZj8E2ae4Rkzc",
-	"oet6bOyqfOeAnMsYB9fEkbu9xTGMaqRO3P+9+paqKbWMzNaklDUJYU+eItyEMt01OnLvkKf00tjb3ywF",
-	"uEO/TNxWqLsD3+q6wysVFL7cp9dukkhU7gPy5LGl6+ckER9SIgZb093rgwGHWiUqnY9p0TJrVE5u29W2",
-	"TmIOpiVLwb4DUydA7RcCMislHCT1VPWd3VSyeYdMU+1jl8mu/fTs8dqSaS89Y1cIpgN0qqyUNa5Z7FjO",
-	"oFrLk43LZW1e+uw5k+7GKpB8NIY9GlkV0rW+6BIahgBSK2+Z0MVKB7CFHXQIQmfSO0aMJAP4WTE9hj6T",
-	"lTRdQZFMRNuS44b+0UOW2i5XY22x3X581j4QsQ05Ze0X3c7F1mL7ogGxfXRc6ZWImtV/x1OtH0HGAYyk",
-	"QgP+hcUR0Uzbldep6sAlNB/xT5PvLz9pwKT4ISAxu2PYQ/SWi6hLKBkpmUy/095CdW9DWCpt5facUGOY",
-	"iKgIsYeJc3yFgJgvIJ1RKozggIn60Q+IC8jzVRwg7Ic8ZhpvS8MU9sB+p4lhdEJobLX3JVvczgbKpVyf",
-	"Em4Qo0uXGcNW1bdLd+1XbolPLeSsADp9ROdVwO8KWswWJXWpm9Q33rzPTfobXflBI7f6XAMgW+lWt7qd",
-	"doArsMCwJlwkAKj0tO3hsv71Zys7ra3OuWWiS++yR85ukj1xi6+Z6nk4lj0WJd7UxblP54pOeNSDg+s6",
-	"kvoT77xmuT8Du4DZaNcp4iqem4qwtUMba5q12E93h3yUKAj4LDTYtgSTEjnmmUqgvhyvefPL+48fd9bq",
-	"E9lRts5V0aahaw8CAN5kkBiI2Z6TT2NoCHaLTce4VVrirEGS4zjcaBYPr8DX5ns1WTXPsqBzcp3dh/1+",
-	"Cnwl11JoKBX44kp5y1rJtCX8BQJWdjE8jzvOXNqdR63S7+RyadeJWemcCGm6zWh+/+7BYMmLVhgGcLDy",
-	"UbhL64/hVw5lGisCajSTZqUNc7LLNQNrQM89/1wP7r13DSDIZhgNxzVja0ssfYMg28LX7WpkHbshPkhi",
-	"RqOqIQxpyGNurMLVTIBz6UQ8LOzE0ud3jT/xztFflJVuZf22VnWmcprTFprSyk8zqmJe+XHQoh5Qa8oa",
-	"/S7qQOUlT49vOk+7HW9ILhzS2iVF1t7x8Kf/QjRRVK26rUSMQ9XrPO89eWElFJxR3eq+CKDLu9Wi7KTX",
-	"KXniwjA1VQwwR53Fu6DP+WabsPuA0GmY4jQGBeU9D02irFRWERhFBe1vIiMa47px0UtpKh14Z10NMRU5",
-	"xVV/kgM7XTKP7S15CCjvUJJTHlo5GjM2Rf1LKjUnEk2UP2SiBJtX2tXFvW4s3psTIA8e9QV1tTLmi/uk",
-	"ZchpnDKsZVX1oaBArq3GGPE7HiXZeMDdJQW2d+Ihn1JhrgglQzrh8fw7Ddet7uOsfoSJCsc8jhQToIBT",
-	"xbzNC7LwKmdL26dnYwlAglw7G9lp7v7HzF5+Dwt2lh5s18cVwEXs2Tsn16EBlu+OurPiL2EMMUNrn0yY",
-	"MDQmY0ZjMyZ6yuwG2A2Ryv+IvqFz8snlafWLrKefD2+DWCXcnOcaYiJASh5ShAtyx9nsaqE5QhlcCcXs",
-	"nJwaD9CMiWULQZo6ZmcdA0RdoeGumEOs3Vs+2D5TG0XFCNoDaVQG0uaYn0UuPQf62kqTb9cKAAPV0fQc",
-	"de01pr4kT7bn+Tvl4zly0luAQQE1N8vua3LxjRjwDmFfTgpFswrF4vlEH1XmatsYYAgd8Ln34yH+mhWY",
-	"TUjla62eQp2oNDbwPqaCUC/3wHZ2QF8pPteMLoUvV2lJtT11q/NnrBYA8jF1zRURxyvAebAXuCExZy6t",
-	"b4goadTk9YcJnYPQ1awiJacoY7d0W5/Y5IlNfuVs8ibzlR9MTLTSEnQpTdl4d2v9bZvd1M+f+D5sfj8j",
-	"8z5RzIHFx7HzRXGlS6rULCNPO1JZPnkneVmeFFifBJlUBaRRiXHiEqK2Mk6aTosqUE1rQ/9FoylRJ7Fw",
-	"EgvfkFg4yFyZam3Y5e9RAEkKMHEEm+jMvCasMnugeW14/71NrbxwDeZ5Hi7Ki5N1oe5wQs1IhT1VL7/F",
-	"SpoQKrah1cZ65NF0zfJJhJxESBMiJN+c9CRHmpUjsLROjggWrWlqrCk0AFFwfyJjwTxx1ojG8kqsJ4Zm",
-	"NZjSXSZc0OxYiLn48gxXyBi6LtebCCG7QMcogrbmuLsJf2xE1Rme50kGnmTgyYz6msWfw2ND4ItFGbjb",
-	"eMIj1023IqrwM0JeQJoD5hDkknwDopMpU3ccOrBAasJMSYM9Vux7r4iRLqsQfoMEBq4Jm0zNPAAbEd6M",
-	"nVzsgd8Av+YyrT9ww1qZ6vsWpntUeb4HiU6zU+hazyIu1m3BkKsn6K0jObBHc+tmJgnVtyyy53YkLTuz",
-	"Kz2wjI2t5mYXy9wsaFliN0ysAS3eQB6ZPeH7SSIr5W2QReYZAjjKDzGQUKqovzYO4456ceI29LyM7SzH",
-	"DjBccL4qLclu1l5zkmqd/PUP4A6TaE78Is8v1t6Z0r7y+N2vNGXDzo4RCgxoE/6ziUL16E/7T+8+wJNh",
-	"Tr0SjFtNqUzNElIVVS38qahsVedlOCbTOFDuiey2I7sbt3NHYaFABsCmJLRrER78iZrulJpxpug6EqxX",
-	"g1tRQ/P7mtS/Z3TechXEY6Nt6g8ETN1jDkl5QF0z4+GeEXRPnriTJ64JT5zrNnPyxDUq5/4BqOSp6y3t",
-	"N1KC67yhyigYW9Hs/q29CtgfceyhOVxT3zurw7ryScXuOJtlYEBCGsT7QZDKidSGJGrEhGtXdZUvsZeC",
-	"6dR4xUP8nXbFQIxOoP6pkVZVMJkb+QEGe1w+N1zg3bepSr/TClpn2R91Sut/ShhSua+qva+O1r1+zXLa",
-	"8tLlUEYsq1uGQvSKumUZsZ6ea8MmpQsw4YC42rtLYsEUHfDY1b5PWciHPOxZeumBhNqtG3LjNogyciOi",
-	"ri9/fsrdygmGUgx5xEQIT7N42FNsKpXBV1T0Vmy/WNvYAixJzYTmqbIh7JbH9meOn8cvXJxdtFcDSl00",
-	"Xfj60e2y5RQP7bMERlxd+AqXHdy3Y7eW0JI8TsuP6ZnhbAf98FdIkemYavb1NDXESb/HSZ0aGp4aGu66",
-	"LxPQj+XO+bZXB9GWMEcKB9eSMOZDdhbOw5iRqafVI2pJ6ABHeAZEBLMg0K7XQbl/MQicB1+5Ao3bMEKt",
-	"QWIfxOg8sFJDb5kmbDhkoSGDuUO8KjQuxNfju1BXq+5YuFYXwtwh2Wv0yDUZ/IWK6EzeMUXoSDEW+QpD",
-	"RiZccI3NwTzJwb89mZRT3Iu1Wgrm1mE/IPH5jfi2Wwku8oaNOiAhV9lV78Ai1Rx038CdyqegmcN9jJ3/",
-	"7jma+2z3lzv7px5/9/f420oEnvr77VLqHXdvP1TaGmnop9iQKSZCdjaIZXhbba9/GvNwTCJ2x0Pm+hp5",
-	"sFQEQfJ/uXrlCaAgJRqLBLY2vz/4cf6Iwzx179tR9z48BrvAQS1uYYqEuus0zYub9rNMx/Co+Ll7Ls/a",
-	"nRu4YT235UUHYoQDCJrd0EHMDHkckGut6YTeUqIkBd8E/zdrdZ+0c4ExOYVMpko35rNCO5uoB4Ks1e1c",
-	"NGfDFzfjoc34Qd4rWW3MW8HjziNElNyQdbV/cydGPWDJOc6H8Dk8jlNwNx8Dk8NhzAU7J9BCIx0rsMGC",
-	"ye8teMTWdrVQoF2MmIG0qknwWQg5SyFP8Z1uBBrA6aEzhyb99EPYDBVbrvqOchkCnT7PweKBz0EOscnb",
-	"3LskplSbaoS64nk5iL5vjmwel5FwXbK82JBgHjx5dCUXe/xQXOyihIkJy6IsKV7/7Z/2vZ0Lax2mf1xa",
-	"0VOX07W6//q9yPPaG5mFC6e11O2hmbo7brdHkYtWJMXBNAlFPlqbja6hMa52hVzHsTPL/FcDknYJwrNT",
-	"CwQMATTLXCZLnGkXSaTHRH7rUlyecBeor7Mj6rvxgv1QbK/7FRLnnVmPjPbprCml00eKxQz8dnvz3JSo",
-	"U1STWCJwcCgnTKOda5WVkZTQzgNDwjk8XfD6XIHigiSwqHIJyFgH84oAou+IclGBoOUWpcoRVCf/1L1i",
-	"WzVpn13LDpLx+a1ZGNaLwrCWuaN/bG0O+WILDnnRIIc8RAdVDX0DvFSlXBKIUA6t8N9C71A0PuNiIL+s",
-	"8FNRA9iigilNxpDxRLgIsoCfb1kIptac4OMDFoHl1ZyzStH4NYz0K3NV9aeKS3s6+mSaGE0YAPaJkDPt",
-	"c3R27s0qUG/QOiv85cdnL6T/r+3/8sdsYxfYykY4/u09vboRUNrtJZtLaceb7PK6A0gfre4EJDVz2WXg",
-	"sogYjWIuMJQ5pVqzKGvMYwlrZXMeeccUpqat3ZNnqOTELQfSddUn1IgKroEW121E05QXciunHPCL14ZN",
-	"HtofByy12g+X0YRiIeN3LMI98Ww2x9A963vYXMOibNiki3vB2Ky2Mz1Tf43JwltqXPZRvBN4q4/Cwx8l",
-	"fVuBEUGgvdu6xiyWtMUuUwr/zLctGpLrEY3Yv+1xWZGvu7bqdmFpLoFmqt3Wh7OLH5/fXH7653/YVVsg",
-	"wVrZBHZunj34vD1XMmMpF1qk9ByN/8RpHMuWXyTfnnbChaW/XDlQTg50W1hoABtGsSDmXy09Zlaqt6Ch",
-	"o7LWCPxMw1BOJjJCn83vOZ1S4ytWJB9vk8mQHasKe9mf8UPRBqt5hm8v7wa8wDRojovvnms0ZEcXecsj",
-	"GoZsavZoRH/wfv2cRgvCOObiFnHaivays2zJ9/1iFUH/hyvSl1MmeiHVrE9orCWJFB0a7drvLHTIxXci",
-	"ayxmApJCvQ6MhEFGolOj0e7mglABmgIqVhvY2rj6lmASEX3IyOIoMizStfbcPr+gJVJBQbaz7yfVCloT",
-	"ZsbSLoOrCQdWJ6dJjEzXKTaupgNYnl0te6koUS6QuOszp2s89A+cyLGSLx6ilYx8sdQ6xhXMscZyFvjX",
-	"2tzI0lfMohHbc0aW4+xEM+Y6aKYeNurAIhuh/3S++2YCJ/XvpP7tXv07OjaX0mfjvM4ON2Zmn4zuk3ck",
-	"DhmLMCNPgPMQalwRFQcOFHA+5zXbiPXlexnCuyXER0pKLtyqHKlOFLHYajosWuB6T1pByy9yq9v6RUKg",
-	"Bzox8i9E8NEYe+Ov4XRXNH7pj9BJk9mYxP0aNk7fEQtjLg5Mj2FIrwGAGKARZOVIYwqNm/SRUm+aMy5k",
-	"L6RTGoJXeV2q/Mlt/IkoNyZKt4SN0+TEnqp7EHixNb6R5I8kGrEuGcyhq7DDpdT2XOuADLgyY1deKCKi",
-	"2ZeADHLF3XnaixlVQqflF3JIOPYLrBFze+NGvHfohfW015x6CtdQnwXadGFUe3s+zU6HUrFWt31eQEJa",
-	"m/hgvX7j2lQ5H2N+y2IAr9MPF3v4mYvIZ9eCr342ltDmcYAZtVJkts8ROxOFNGepBnQIem3D0m1IeXzs",
-	"og3t0V7Eo56QpoewXesLubfS/JTu9EnSba5+xlLn5Vx6CnPWVzOyDwpa90iU74aECoIeb+zwOKPcWIHo",
-	"R9sYncJUTw61k0Pt5FA7MHb3Ixu5Ip1GeZvlJJgWtFcw2AZYl5/JiXuduNeJex0Y93qfmIIOkyptDgDW",
-	"KzQOonFDxqZXZwTnCMHuHLgffF5KQKgmQ6pcSjAJaRwzBZbmLZRhDt3Pmul184M/i88CDKs+Bn+7xLAv",
-	"5lGo7/oB6edZwpczEVm20Mc8CgrZ0pToqTVd9ZgxA4irSs40RAEs30QcKMXoJEjzmbWRMiIUSkw/i4m0",
-	"LOLKvgjuwze7vA05HOIxMsRHEM7JtSDsy9TOZCSZTplvHyfkepV7/DUjDY375+RJ+zGZjXnMiJHyswAc",
-	"AHyLJiqp7HeU7fEpSfqUJH1Kkt4iSRq4mv9QmnEHDrvyb0VcsdAgVP7yqZKJAVUKHsb/1T4dfl9CBL4p",
-	"xdylmq2bol3+sSxvd3fJ4ZVEkMD2DimP0TZPBBV6Bgl3UOAPzNZV+NsDETEaGxjyGocCYF7R5bS0XTuD",
-	"t9weXELR2KWxB4Vv3onoXE6Z+DKJcd31mRwOecgiGSZWWJ3nRN4kPod/i26uZf+0phNGLN1BJ6yC1AwI",
-	"u2NqTkIWxyAk2RfLANM9H3BBYbmXdr1VJp4Ly9X683OLR59b3c81NNvLzufWX5/FAlzpYnq/XzvAqxOl",
-	"cNctr0IUx8KjANXwAPnmZ3H/mFgn+HD27OfHv774j//rTWB5yL0D9CEmOSOJiJhyA7VUH8o4mQgI/Ogr",
-	"0OewFvMPyQWLyGBO+lf9wMFe4IaoRLgtsxuSxLRkwg9WBpGKtRqlEPUDDvY31IW2r4FYCTxKHUJ+qu+i",
-	"HjuTyup64py8dbG0mNE7F9h2OvGADaVizqywxyCHF5Lpufb1AaEgNQIvZJTlZJZHBS5TBUFCs1HE3Iqm",
-	"iYwYiaxGadVNa7bNHA9kBZ10Naro5pZ9g1EBL7xqY5vjEvQmiMNuFQ0rZSKuw1hqFvVgxdDeTHueoPGa",
-	"NSGBw8W+TGMqXKpw66UUOokNpmJbohpKu6xnyRRNh3CspOAh4XEsmNbbGOT3WM9jK9fGPZEYxVNLOWdG",
-	"4/XzMDfg1vpRyv3gp6ZHroQR/aTo0Bw3iEjG88pzCuwMG8ko0BuVZS0ys5xRvrJKa+vQ/8bNFtZmDmMq",
-	"BFTB0ymvZBZ1HHaZRt/N6+91+MzvWaJdb0aFyToSrVPOD40wOHzh92BJb/XOvJyv0GsejfoKd8Cqcn4/",
-	"qI3ZneNvFbc5xCqw1SrTQiXYISVp2A+YcFwekpAiZL50AbWha2LpdMQIoK9RQeyxUzzKQZhgv0erA1k1",
-	"aDpV8o5FXf8aVKUwzJEL3dZJAF4HfB2P5fYBkNr6ETi2zmAt//8lbBRVkl4yXYhgvCgqFd4/tkHi4Hsc",
-	"8MMmU6wi00N0z98j5V/i2abEc7etZPwj185lhUdekomlDrtQUBQ6A3RZcCISI/HPAD2l9u+YapNi9yy5",
-	"3+tAcfzihnRqq38obfUb8TC9kXcP3oOkhpcAO9zdYf+xw5R/9al5wrQGA7SKnH9kZsaK3Q58RYzzyTZK",
-	"ym/8eE60fCi0/GdrAFpC65M11ATRjOVLwaUgNwnTDii/ypTprA8i9gQSIXjke58Kplp/NcNY8JAdKm9x",
-	"JHC47KXKUfk+plyAD/7KCv+QCiENGTCnXkeEDg1TM6oi7fsUQVQ5VxjgOqnQMGRa+ySXnEqdacxumQgd",
-	"AAIgtISEOA0VUswnMtFZMgI4rXOH9j4PpDsge3VEOqK7yShNT8E6+IUmml6RKYDgEaoUqneC5Loen7c2",
-	"JYr9+uH8wpdQ5acMEeEBlWf7VebP4UpskzVUaG9e7jP1OMvLG1DNIZopiEtTy+Hp+XKBa3ezO4oRC3nE",
-	"9Dl5N/SGBQQ8rwglgs2IO/VEsWlMQ0d7ViRiLGKrktkUrQQHzrUfdhlwJwzD79I7v+5HUqEAE2x1W3fc",
-	"0LgH5M105vJqdVt/F3buIbfcTgrLDPgdja9c99DU8CY6USOrYazNFfySfcA5nEzxrbjJtb61vEQzEaWH",
-	"26eGNsVUHjnv1B6Zy49zouWEZb0PgLnMxhLdaAFQPlEyzoUApkqGLEoU01hbaG0Hbsj3l+3HPyC7SERs",
-	"dQLc89QftwnECC7Q3rnCKYJximB8RRGMw+bHnisucmT8GVgyF6PdcWXF/mDhPqsxrrWLW3AxaqysDGd1",
-	"4qQnTnripN84J/0AGbM7Y6RTxe44m1XjVGAAdY6R1C6ZecUyzWSDpFFrJbkhYq4i3Ae5uuCccpUsVITM",
-	"GbepEymNBaOJDCBRSv6bCaIFneqxNOfkA9NG8dCwyJlgeixnaa0WJPAxOoHvVcBduHk2lupSzmVSBvEn",
-	"/tcypRynkFMmoA+N6NnFsiecxpb0WokYh6rXed578gK4tX8a89mqn7so3J3lvRWeydY+e/JfraHCo4aL",
-	"7ch//UiyOz8VqReOdybqgb2+Hxkj7AsNTTzHo5g2oU25+XEGlhSDE7BHfQccUeiaSt1ZkEruiCfwKLZA",
-	"nhza7gVI5QwaS5TgDnSJg3OKEC8qhfYIiGJ38hY90NhJJUJMXFCwZlyzCoLHhTqI3NeNRPPj9Z1KH/Bs",
-	"/OWcSafczp3lduajJ9glaWtBrJiW8d3+m0wty+UK0gTkbOa4gHT1qlDJA/lbBvqAg7AWkqRaLKFinrYW",
-	"b8hWgoU7PpgcLeMkj5+HIQC74obeMuHVm4ij7kPGUk+5oTHhQhsrnDZhEHDGTt7mbVjAW2mYUyosdUBX",
-	"WRcshfK27RO+H6HQ2yMvALAgXVD0v9M+fAyavVXk30r8XwHAdUw1GbBRIhqkcLsaR4uDlSNuuzbAM4dS",
-	"kbecTth8EyqGw3Ei4m2IGBexwSKNR3vWy39WjP2baWRMXGd2TkDAFKyiZQF9IRU20U5LsbUHcMjFj7iw",
-	"xzZ03brB6p4kGhJR7BewMI2MZRyR7y/bL34Iin4CGhp+x4IszQ1JAl4xpnfMuzTQcsDXU0FHgNeCT0mi",
-	"x1R5NwhaF/79V4uuEdBHXEZ5mnmOqS6Yt+JXasK1Br8FptXxyGoqwzl8RqrI9/o20IJ8uDolxvK8x2mf",
-	"TMPiGFZySEPjKpvT+uXMbTGhc6JZcxrRdobPyWd88hmffMZHLNo+MhFtKdh0mLAzdmeHVt2lHPg5Yja4",
-	"HII+7lifaDrXRQ/Nevg/FbnMdlivcFTHhX0jwzBR6iEymXNfagWt/IfrY5Hgxhdhaq5IHwV46fjrg9j4",
-	"ceLLLL1KvgZMCgzoljuMleUvuku1MWvsierBfHvwaJPp3ZXi42nGrSyjcF2RLy9yf+KZziRGMULgwd10",
-	"q3vZ9ohtHTiDNR65yMNe1xY2zyzfhzXq2o1hyvRw+Syt5k5ZHnHvppObKmQsAkdd7FbtG64V21GnJ0Qn",
-	"ahrbn9pBy8ievx/nvqJnf2dJJDwOWndcc+PkZY1ZP71A7rpNcnzKtR4+MT473ivhOextjuoL0sI1Qduq",
-	"Kf/KnhHwzdQigL3RiFqvCZxiHQCAm1Qe074L6a5wDSQKo+GY3LExD7GZnkvVDAiQEQKoaPYFvkFH7slz",
-	"8h4R0qlihYZ/aR493J/FMRBF3zXABxvBsj5w04HZkObOulIeZ5Roj2PEBUxpOobUcoRy6bMvvskcqkpO",
-	"bM7Gjs25qfh8/xnlJl/bKsAPSIUhMWfaWynDxCTKWllujZCbZEGapbUgZsZDFvhGhHmVMNeHsEwm+9z+",
-	"9HzvNciyC9aEBxJZMZjL3kKg8YzOdc+ava2g5TbKX8RvR/5CGXN60n2yJAEejOWv1esg3dymCxjysfST",
-	"oFxXULbXE5QXawrKzmaCcoNjVSYPPzgkvuMOI+Zlb4ULEqYJDiVxJ+floteqrINERLFrflrbcFsNHQP4",
-	"qmM5IwA76kRuSlULgjHI7rQXtOFxbMWivwOdeuk9E6mWRCumqlvDwQlmCNvf21S8ROwAYE1e5myZyHNi",
-	"Pl+Hlt4Q80nV0sPx9tynxaeIMZke37gavy1CzOsCe4HiMqUYZPRBx1vttP+0zP1F6kXnmtxJHi04wlOg",
-	"Pa8FFxRgUnQ25bXaCi96CafxuDBbKLhNQ8N48vx1QjoXASlS6WY2aaNIMCfGemKsFYz1MD3p92ppL5FP",
-	"1eOva+lmj7BNW6WK9i6OmDbghUAokCvgg/ADYsRCKoFMTKmDfdmxflWqchGdhGPnibG/1nC/o/fkhCVy",
-	"SFgim4ZOq7h0joHUZZEXraCFPrPeYF4vmHiB+nvmhV+HHa9n0jbnxgVJcqDOXEy5SM0u1wnSQZ7cx78O",
-	"C/bkjTUj3QSWzEff0xLPWxfmjTwMEk/1WM40oaTvpGe/aG66W53P02WiuK4eljfkFNDiDc4lTGO7QHPy",
-	"fd/9r4cX+i7pBV/vFNfUt6pYCPkk+LP9FbS9qJzjitulM7df4JSNOMzmBLZDh+OJWd7LLDfetjKe+BvM",
-	"8yt359lJApfNMV9gG0bWZr6bO/qcMvnoT9d1dQPY6PUcbylH2lPK14kUNyJFbEwtbo/OuwVmEOgx65PV",
-	"g+s0wZ/Vyw7GxJSaca7bkqfZ1qKoW6fjzu/bMoxHkIuz8xTm/SzOqjQEd6KEJLEUI6Z81JxOpBgtqtQu",
-	"MRqWstpb6VXE+9N3SzitfUEDyt+e6x5e0okTKj6h2cW5anO0f8A60JSVNeyhPMmeGmFgyaPe/VuKN5a9",
-	"97l3gTYrx47Um/gPYA0ozCY0goaUTCmpGnEoPgz/rmSlr9Osre98LhdVDNkhHBq+PsO8cGCmyz4NcIDm",
-	"MrTI9328ktriGzPcoywx8zX4d3IOhYlM4HIN5sTMJImYvtUHw3pPwaGtgkNA6PsPDS2Kh+aP4dcZU3JS",
-	"IG+8bCsNXDnNmSVBGh5S2cZHHNlLP7BT5cbuKjf87h9u7YY7p1Ufxas9eGHtMo7CU6Vfx29HdJ72JXf9",
-	"/RWJqanuf+v3YKjkpLz7bYQtnGuswIoxMKpifv8ojFxrDM0FF4vJzzIxitFwXLMtwUq5DUwlL4A7F6tk",
-	"9tLtm8nr551qwQzVhI/94NObip2YLgpDvswE+I8J0hx3rlEnGCdU6x6QjeupnT+x3RYXuJdcivMJHylX",
-	"kJn92ipLDKkS8PnFbyr8WWTiDx379Mvl2Vt1+NODUISZtHmgchZXUbKq7CRI2S8WheicVdNNy9at0pS2",
-	"yYbCF2TWgrGIRefkLRSvR5JgE4hYihHELAOfASekYYRxK8bPyWvhWjlj7UmB9ZwXo5y5opb7E+zSoOaq",
-	"qpLqqpHiedprXLOSuT0k46rFjHbNZDbkBjsM1J4Ez1cgeDY7VRWFIVJFxx1JXpJlVbUhUlkb0Qs0UNUz",
-	"qDWAMNk+jrxoNW7UbrhG3HiJ3W+nmJ7YwoktLITwwvRoHYQTqJbG6iLbCzrrwZVu9DOK6Wedh6AsG7TJ",
-	"SUM1G7VUynWrN7ZVNHdVwAHbQ2MyyBHoxtbYrko4Tnz2xGcP3NteT53KijjqMdt1VaZ9R153loXSFPvc",
-	"U1z0R3CPQMNLn7AQ0cNJQDnx1wPiry6muh53XYyAbnvgvmYm7KKeCxx468CnnFYHO1+B69NtV0AEmzFt",
-	"sJhu3ehmeWzz3ftjC2giEuSOY5kObjJonaX/W6csblX80Icla8YsVxLbu/cf8YnmgmXbRVnevX/w0Iqc",
-	"rgqnGCoiqiLijr4Y5QCBc7T60sFeJTHTu0MLw6YjDq14qOSE9AdUgxDpB9gRE36twC1evMUto75KmxDD",
-	"vf2pjHk4T01de5Urff5ZpNhb2WdzEFlpNRm8yB4cRSMeGoQoA1mwIh7y7v1egyA4Z3iGahZLCtpsDJyq",
-	"e9EOWjOqRG/KVAjve25/YXw0xkSTMR+NQWeI5azVbZ8/CVoTFnHLCzpwlg039jutj+/eEytTW+uQxH5a",
-	"Z9sd+To7nADJr2husiHR3yOjHzn7tUpUWwLHW3JfuyoQakAmVN2yiPS1TFTI+v5KkJdmM6rxRVbAkDkr",
-	"6V89YgbToJDstmP8GenQmCkkCMQdp3FvLBN7RC6fBy0EM1c9ABn0F55ZRTuZWpVIy4VrF5d/Bemb8LVa",
-	"M60nblwZLTgUZiVjwFO2DNh33Srch0UT/jaEzc6+DozbRaF7+V7qa71gGlNxz+jstIyh4XjiAYZjLm57",
-	"Ey4SY2+x7AOEwEW7bfkEFb1bxqa9iM51q/uinSab53593LaDpwqtcMWF6c24iOQse+1T+7KxnOkeqgu+",
-	"4ZmdBbZ0gyXrIYb2UMaxnPWsgYSzHss46k3ol/SDlt1p45VeAN2eTO18Hi9cmXDhHrImjWJyykTPWuBc",
-	"9CZSmLEbXCIi2QP/ob9amNsyX36yFV/ONhuyxNxmWA0mA6YYJgLQzWncCxPTk8NhL5ITysE+C8oux+wO",
-	"gNUft+yR/wNgwXtCGmsfZBuoQ8WY4GLUs2PE/Kru0/zvOFB35TFwem8PuJm5a1Y6yThiCv7uWR0JVxOA",
-	"yP2riwsTcU0HPAbeeNkOWkM64fEcVr0XjnkcKSZwi+2qWDp2CObMHujL9Itoq+KdIOF7d0ksmEpfbgc3",
-	"Hc81D2ncm1KrtNqhTBUbCQqZzXakVIf2dxRwDrU7cw9k542GVtOIWTRinkn82Uq70be6l0FLWNM2Ro7j",
-	"oNiRkUQs5NYKKn3wIvfk48dPs0efXfwVtKDv2rw3pKGxKu1FDrfeH+u/fK6ySoXbgGoe9hwbcAfLYeJz",
-	"0YN0FGAi8L+eTMASGCZxnH+mJSieL264Uy0Vc+D2Ke2g0tJzbf1ggX17zG7H7kB+aD3n+uoh2duZayPt",
-	"VGSYOBp4DvPh+jYjojzzzRh0YH/lo3RRLUlY47LnRUr+1pSjuFV7hszS7+9fjkzLvtR5+nzxU4+rPgX3",
-	"Ln7Lnp7cx2DDPCso+6CVSzW/Z29d/Jxz3fjPPQMdBoU2pMijMlNbCXwPIva1+Nmq8WVa2SfXysOr+gfj",
-	"GKmyriD0B9YCTC0/8OZtqvs0s9pBf5+yOqYZcJBzrpQqWU2oVyWu0M5Z+0musKy2e7J92co6YXSCk+Z2",
-	"0txOmttJcztpbifN7aS5rdTcFhsxLfnzSuNmS3J6k6yEcjfczZh5zeM4dL0H96Rvm/X1ioZj8GWnnQBR",
-	"UzVO1caE1DQdDH62t+eSwaA1KDdFj1xJfTcTq5zmdbveuXyvTRzpTSd5LZIH+V6zUIqI2OPBxeiH1noh",
-	"oUbzu7aiu4OMPlf6s1+OqRgxQknKtzZzXUOKjz/Be+3QnSjC5kx3yWws2R1TZKakYUSieYYBMtcvxo8X",
-	"oBEuLy5+OCeffNNib27anQQrQLPIkqaVrJpY5Rwb8iCHtf+fA/riZ2E1YBaRRERMled9ConjcP00XRKE",
-	"G9mEES6MdF+nJsv3nEgrxXLcoSxY5ue0FZXvobHlyYg9GbEnI/ZkxJ6M2JMRezJi92zEpon0e7diXx9i",
-	"uCLVcxeU6fdQd4iKXKbDbatUR3Jq9qhRY4IotmL3yrFTcaGlFUVMcCYiFpGJvGMawcYCh4IXxyRKGLGH",
-	"BlrR30p8lM2weInEXDDf/nHMtZFqfoWLqEnM7xgZzAk3nwUV8xmdV2nUpqCOe+293JSmOB07dEosF4Ek",
-	"19mYh65K0x53F8EJYxne6volAbBd+1C+GwFIG0tlrC3CaGS3RROrU2EXUXsMAJQBswPlWknbL6lmO6wS",
-	"sMcuanU7nedWSloDtPWBaaM4dE9Ck83eExAj5RUxY6mZtQ/tmWZ0QuYyAbA8e4ykSP/r+7C1Akv3vfrm",
-	"xzpc79oeGF4O4fgG5vWQLOw3ZrBuESkcl85ToaUwSxr3h2JrcbaID4fV3fcsr7F3MOUzWenIqrWmkMg6",
-	"WwhrB+SOxgmMFv6z0NRgneis/XgpIVf6WS3js7tiz4/lFRU52G4erTXBebe0r8HR4wphhgCBZxWvARtK",
-	"a4RaS2UquYALrUfelnmEhswa/VA/vnv/k93XCo807igTIdMPlqf90m2JmUl00fK9+pNr0QYbDlloqiHq",
-	"SKTmRCWim/WURFqdySSOyICFcsKIvGMqSrBs2Aphh6IVED50TBC8VGRG50DkiEFoJWBaEIKdp6mxV0AW",
-	"npO32Gf6s3Bn6so70rgYkUgyFMeW30LtswPaId/3UZfpw3D6cMbcbLWc9n84Jz/zEaSjSxHPr4ha5OD5",
-	"fk5kkBiQS2bMPouQxjFT30EhRn2KrwBiePf+FS7+9uDJdhN6bhNQ5w7RqAKjB1ULbIRv/9vqom8maHm0",
-	"s+7jTtBC+LWuNWDxTT1Hv51n2U+ejh/bo29/KLyiSiZWrGiFdEQmuTtJ6Ja9quOku/pQnvEbNScUxJ1z",
-	"HeOSpQRzoBzEWsqPaPRHok3qvGu81ORdYjSPsC9vIkzXF4lBgVpmJgxlIqJz8ola1d7eAnjHzl/qEtK9",
-	"TkH1rb/nHDT1Phc6GQ4ttwYHmAxv++eZDu+aDnEJkFzoWcDOQtU93y3fGSYKuNGAhrfYMykdgbWQdUAo",
-	"SQQ3qf4vRcoLpSJaThhwP4CXiTJ2x75wba4q4cJW1LXYmV2nG7bXGhfQ+VHH4YqFbrcnXGA9mWGTmqR/",
-	"0e60glbsCjRqP/QEHjK173/aClr/mVBhgLDBo5nVmVLs6nVxCWviWGD+19qsqbhDe2jznq+srbs2zzLA",
-	"ZZo/XdkeD6hmvYXl8y7EVmeNTz0/2MMxlZobX4e8MFWnYmeL0/MH3dK/FcachQwOj9Vlct53H1tqXf/0",
-	"f57hNrXb7fsqu9s1KrtTD5wjYRbtEM3CHuufnE+1TOriQT/uQi47x3L5js66AY2pCBlRfDTOh79hce4x",
-	"ZEHUuhdUF1j/OCexNKBHQyLIOenTO8pjOogZFEdKQcb2KgBNK6aZumNWanIzJn2qe3LYRzMXPG/uZogL",
-	"W9MXhd2VlUEglqzAkTH0YMF3wcpq6Pl3Tl5NpmaOyNYF3c/DXDN7HUZl+VlT8NZ2oX7063RqibptS9QV",
-	"td+WC1d82jPodbwOK76EsBPln8qz9oY+F0tT+TGz9XcwZweSsIxbSKSrKg+OpcpqpOkzwye1IK8/WuMd",
-	"aM4zIku9suKrcGPhqymrdBF898GBlDGjolmAa8+zWt3W8/YaygE9WOVAip7lpVbZabfR2gfeC1K2tSUa",
-	"dI7nPThgAQi9yjzLQcaJF6XdjipoQFCGVEUrYEiEUc5ek8pa2HJILBUFmOboADRZKq/BBQJRpgEbcSGs",
-	"6Fu6CZ0iDnJgtEqc5YQYuRbARlG+Fu07DBkJR7J2RlVOJDvll1RFDyLulp0lteTA5q3i7pML2Gx4wAWs",
-	"0dciJX5GWIxMOhAptmuLUFtQ/OhP8r2iqVYrhKrvNthsHUkw5a3egqpr5fpcj9465m7de19sJJK4YL11",
-	"LOKHkWFbGpw5mxg3yh0JxULGp6Y3TVQ4pnoDUMVS+Qms0jJrO8M1PTDATleI0RS5H+57UJEKKbr2Fvg4",
-	"9GBFIZICtnpeaK9xQHW1doRXoh9SDkdcT6V2+aqNe4ZPvt57fb0/uQ04EE/vEXh1wQXHzFhGgHOoQPjN",
-	"uBFMa2u9nZPXWstkKJM1WYrfiuNz6UbZITo5dIsO3dzS1Hbk/vT648mRe6SOXCRiEP8jKSO9iRc3l1pc",
-	"YaD+glOE3IQuweQ4KjDjEZ4Eh6rVEDI71L+1ST/qT+lIT10Cd9clEAwtYLXlH3eXNqDPX+2TVZ9Nj2Gx",
-	"O+H6/QfzXMcqagzt/T9YaP/7+8nYbdTYbVrGc6GnsFPY8Dyv36QKgDPQcpVurb99eJsKsc5Fk0IsPUI6",
-	"sUsCX3vLR0yRG/bF8JhtgAo9o/MBj+NeOvxPP549f95pwu/qae1wHK8AFRvlWPeDWnz+uzvrXVRQQHbV",
-	"+PphqKlam0b/SKpPXzz5KhRq8LZDzONyhXp9udozhGr2gMbLWvbJ3fdtuPt+//oEUWP2l4eEOJgittXe",
-	"TJpKKmT+HAqxlgyeRqVYU5mvRVn3CB2Q+wSk+HGeIjxgLXLmiATpOpaE6lsWLda1+XyeGeVGL5Wx9Ycy",
-	"UT02Z7oflHpP1yhYwyValOFHUbzmkjo/Mia891cbqdi6tOsqr3dSm1ZL/LEQ4BKW7rlYvgeUmBriImrl",
-	"SsorF2oj52MstT45Hpccj3ZZehGdWMviHt/jSSs6UK3orHo/N9eHfnvXsHc5de/U5gZhqRa1L4f0QWJk",
-	"gVLkFYYFvegaf8YsXqlNTkfayt2MWgo65vaopLzNkofxbJyTnest9TUUXJ6jVFAK1fUQnQCQMKyMWlNL",
-	"+QDLsE815aQq7EFV2KkgyYUpXWzgJBRqCwUkyC1FgT3CejUKQq6M+ZaxqYbklFs2bTSu+BrGcVzFGTJi",
-	"uy7LkBGDggz8d/sqDdhua4IlGsvyJYYbpYfXcdgjVYUHHpgpG+pSzv+KiGZIDRtJeGHZ23OXl97v5hW0",
-	"vsBi2HMDv8rwtgdsOH240aoD1xELE5RDamgsRwkKLGwJO4ipuGV2vYDJ2dfjzSmLaj2JOsN2eEEHLxhU",
-	"faYj7bYGLIpwWsuva1AgdrI1/jH9gMc79lBs0GGVKT7kGLYFju/w64qe21auU8jHqT3/dlpG0fC2h1Bw",
-	"aUVIQbTgn0jYxTjGogd/A2Nnu5CdZT8HFq7jjiM2GKqr0r/76cnuIVMz9BbcrViJIO+YypoyCmZmUt1+",
-	"B+SMT5Hv7WPEEiXpiyEHiuwHmfvW7dUP3RQwR0hDNOUR8cE+qjHwh5WHVifnKHpgCFznxBACbQA2yGeB",
-	"bDggfXvA7b+evPpgLfXt0eojW2MssgbDS6rHDgYXtuAcrIe+a8Tdg+xK3c9BeNi5uTzadMrf6Wxg9JYJ",
-	"tC8WZKF9EkF2Mc8TEbnNjIfsniTN11hAsb8EzeKJKHCmekS8Pv3tMAvyxMePgo+vfWS+vWzD6yjyfHlj",
-	"dX+neRiOc23bdv9Er98KvR5bdLqS+PbXCeQGik4BTo1Dd+C57mYV3RQM96lBkNNzVIl0P+sMAoCLULw0",
-	"ucrlgKZNBrK6FLQR02YDZEIj5AzeDVt0tw5LVZ/6nlfXMGRzhajptiGIEN4bKTqxZPviybpFZGhnNNot",
-	"5MQ2v2m2eXjuypWNXppQXR4pNlRMj/cYsQK0Yt8wyh+2AGxdPGu+PtAwdUdjMEVnYwbxLDxzCHJDw1sW",
-	"Bc74LTWtx3jNQR4vhrtWGcgL7LhusAuWtgGeu4cmLif+d+J/B8r/bugt4uGiB6zgSyKazv081maLt3xF",
-	"1diPPI611e0m1DDFaaybjNn8ys0JT2tXeFp2X3cbqNlZmCTdpM0KvAu8y67OWm+4LL7h4glCKTXJny/W",
-	"Df0/bu0hpPErP7QCpFtuHiigYdWzWxQPPojBjWbx8Ipk7wQSwmxUrjL7Wd8XD4DXWbXMUuiAo/GcMthC",
-	"IKAKyCkA6GI3kLxtnAJ22NFjjy838nsCBr/y/UL3Nkv0v69NYGvTxsNFG07scHt2uO7ufnuBgY90jqol",
-	"9ZwPnHOAE7mRUrnTKAGyq0atvROZHQaZHV212S03B+XN72cPVTnpwTjAPgeW+qjWbDKIWYQ++1nqpKfe",
-	"Ry+H5R56hHTGY7qRX34jvaNpt7znBL5h67pa8gP5408c6rA41JG5zisYVX1h/sjziX06ziGzDKOK/uGA",
-	"QONQ7xiHP7Dz0wTutopFLI1lfxnjg5uZztCO8B2ORaZdogjAstoLiowoF8sVIyazFa19hi6Xq28EF9Cf",
-	"iIOwITeqjihACqzbVAVnPz+qZip+zKuxQr6dspZODkfilpueX6AeF6cy2KMFB1m5p5uXwv76+mZHFUx7",
-	"L2r9yvMenaCqciLfqwV5EqgOlr1HQwvjQginbOV3kxGz39JBnCqdVlQ61Q6SOdt4D/VMAy4QjwZwLDTq",
-	"nff0pZlS5cTIg7berQzTQQrDdafh7IUnma7iMT7c/N9QLlLcjwePh3naO7CgmDs/9ijZM/Uw8bFrAIT3",
-	"1gnFQWChyowqNpZATv73CbTnZXhrer1W2UxJeQySCFJnSIU1XKDLOzf3hLhSubPfOFdGNfee8s0O6ANG",
-	"po6JA2y0lt9ogUieoAegM2+uL+00DpSj6WZdrd/kyT660Mu9x3R/UZjUSdgX0vRcY0o46egrNJIMmHP6",
-	"gfS2Qkyj3bBR5m0uqLK5pGs6suJO91upzHgrofZwQZZvmvKPLaTRhJzS7uTsvZkQ+b6PBeX+1t5Qqv4P",
-	"V4TFmrn9QTcRoYZIEbJvsP3Qb4jItM/K9kQz2F3DFAnpxK5jwZt+JC2JSrCc1mUoWh9f66ETpNexQHqd",
-	"Og/tVop+YFOpDKHEkcQGstPcg/3l2CMxcgTFa10ysIpc4GL1AYmkkCogI0WFCUgI2JQiInImmDon1xC3",
-	"F+zOclqQ+Q2704+uDxEg3d8B5ezYo577Uito5T9c379uD0jq2n6Q5u7wxVyCR9ZEmWsS0SroMJcN0sO7",
-	"q5vx7LjpLFiSrR/Pnj2DGkFUKulEJvZFrcvzJ2nhYWgJ+NXfP0CFYa0gtAB59urlL+9aQTpfz3+fnbWf",
-	"nj1ut4IWUKIH7Xn76oPj7uvIwafrysFLS6KW4vWYT1vdFp7W/IlbEBJ7cP4fWjFMLB+8EY/95I69edtn",
-	"dZ+IaEdEtC69fBUORuzIfnh9QlJSfBRxfQBpme+GuFguqZzqXE65ZQXYUf+OqXm+gC6UEwbuhYBwYSTc",
-	"kwlwyEAHBXKo5CSXdolhwMLXhDQLX6zOwAxIHyk3+sq8JLmj8FXkY158A+mY2Z6tzsi8+HacEhcVuXsy",
-	"MaeEzGPtS3LPpm6ekfn3t7+eMjKP0fsEiCa3GBmhyhA6optFcHIMoMIseQWKh31uHngJntbrX5GYaY2i",
-	"+99MSTJjwhCZNApP/ybXde7U9nqnba8fxM10b65mnkE39Lm4Mg3VMfaGvpNrB1H2sbz0bOiLcGv519yl",
-	"tfD8PUPowb2n5uA7bw5+Uqi+hva323lIvYQ7HDcpuHDApcCiEVMP7CxNtZKdekz9qj9I1/ITmR87mW9E",
-	"0V8H6DZo/wfpyy1yikeK2Q3bpzP3vdQGa+zlFJw0zNtOMRe3LCLgquVQWH9F5BChBQwXI48ywo21kNA9",
-	"608zuFXthqo7Fp2TT951qyALgUWEapeKEBBKIq6nUtOYoPlFoz8SbaCnN7ePwBJFZFCzy6NLsFv0IbtT",
-	"gVMwigo9ZAqzCUOZCBM4VzN+j8YIKjCEMjGWOZ/9cGr2ts78ub6jIiig4A6udEWXY+3CdxcFwf4cvmm7",
-	"yFfCMGUPyoyHbO0+kbjYx5dZ5o/JPaX131RtfUF8pctzcuIepRMXt9OxHV17GKz8DGzu8/3w6h8nn++B",
-	"+3wrm47C4Vmlkd2rMKFsrHb33libj2ZgPoiPbcZKJqMxmY15OCYRnaMbWMpbRHJ1crZBp+97N87jcvm6",
-	"ddp9gmH2oVbQyn22zN/boD8LtnmtxvNNqgsDuzDS2Mn9zAYqoUgC2eT9Fy7OLp7vw4+Dh/bAkt1cmdw0",
-	"JagHqHF3TmImiMzawmcVOL6ZkWUkUvk0U2tjvMTBImfRhs7d8LtkmhjClJJKE8VHY0RoztkXaY+OtNYd",
-	"2VTW8hI6ALgIFvJFMBtSM4G4cnpXepg2Y+rNKLcGmiVpHrNc02dkktQQwycM294vlSyVluTY7+VOzF4N",
-	"j/oUtQkx7NIS+aq50QZr/S3qRMAwctqI11SoS1jfVEHaqec5pfot/c4nArifAI4ubbYgrw/S6ep86bsp",
-	"/EUHKnX+PZ+CbQU4OyevaDgmMRfMoZNCJusVwdK7yD3jYKccNICV/JD1iWmyruv0Nb5FDoudIjywqVW/",
-	"0Yub6hRfYTnwB9zHvWofXOgpC41nY9fn5LXWMhnKpOAJrF2KsFBm8DAuP6kiBnpNawHp+bKkYVctf4tO",
-	"7LKBw+YtHzFFbtgXw2O2MqA1o/MBj+Ne6uv59OPZ8+edtX3I8OIjciGvPEOpf9mf9druZWi3dvz+5eLh",
-	"rPI2X64OlS6c4ZPL+dtMc/GM5W8f3qZO5M7FTpzIKzjgegNvii9+y7XuoISherWJTaUYhIRXJBlbvU6A",
-	"Wwfzi3Pts+FRUObYDKqZ4JaUA52TfqT40PRJzK3mCA04Ij4cMqW73vfkW3uhrUYJLBsxkgy5aNRt/cHP",
-	"9Lj81gfZm7HJ4nA8T63uZeei2ghud3Lyyp4pxOuoy76HrQZcyO4AHWAmIJBnPCdTJeXwocunFYsZ3RnW",
-	"VN70w1YWI2thycT4hhjAd7LyyjG9Y84Ag2JIsDSd3UkUwzydK2ueoq06B8MtzbeJJSJ1aOgbNj+vU24Z",
-	"IBgejMe1Du5/xZYpbPd+KzAfGJNqoZkGDD3kUw6jbf3KTThmIlPouNYJ60GTcwH8fT0uA+t7jGlC/mCc",
-	"GnAsNmtYOBGnTKGjzRRatafbZP78lmX+PD5l/hyR/QVMz7m3raGSaFYSyUYZLgklqfG8nrGWTJm643Z3",
-	"zjTTemXHjpuszwM21I9jpsiYxRHYWlLeEihN5eK83FzKPvbRf+u4jCY7191bTO4r1lzy/61d0+k3MYUR",
-	"mzDLC+yf2tDhsLpXhuEhn9IGChWvYy3RJsds71CqiEX28EIyR1WxKe5C707yiBVHkNIcNJwMdtlaP7SK",
-	"BY+AfO6VA+2w0yrv6dg5az+5aT/POKDfx8INnct1FaM2ywEjcxHxOx4lICQmXCTGzv5pO1jYzZqToRct",
-	"YEFIo1LVFIZtakW0kVMewoc+SXUbS2p38LWVYXeczayxEI55HCkG6WolMmNpxRrL0lpiOg9uaGcjKDW3",
-	"cyNMyTfHxV+CEbyjvv3LrDxr5YgRUepKRbrE0gb654yMoZgEW/nzSGc5WNooKkZMaSwGwWesVS2HxB4F",
-	"XyMC6VNGAqZRVidCBclOtV8MzLHQ7I4pGpPc2dbnVQbl0p7vGQJ5faZyL8PYJRNYh5q3IMSmbdFNx1HG",
-	"DD44sXXU+mWO8VR5+aWKUHlcZEElHGhNPfL+fKohuOitUjkbSxLxLHUDyPy8NJuqjLa3TKo6Cf3DE/pB",
-	"o+R8kA0b7tELfNOWWrS5v84tP87BzsnOEPn+sv34B+xXJkUIrRisJYCa/b3NWq4yDzclQ26ty4Fi9Naq",
-	"IiqJ2XlVK5cGhH7T/VxSAr18spXC2mgzl2+JrsrboUilWGh2Kvce2dO+x6L0lVTp+yplVJkrhLinldIS",
-	"9dkXNEl7wVHVYP9D8ugDvmMX3ZZOqslJNTlEFmqPfRP801B9W+1wfjdlgsAtJBEAO9jHAEQfa1QhtD7j",
-	"mgUuQUgbkqgREy6I33XWBdoZqZvDexvQfaFkzPRVjlNid9gJFXTElCaaMY/TkTnfz8k1DIxIAQVp2ige",
-	"GhaBw4NwdP0aRiffaUJjKdg5uYF5hFSpOeERfsTwCdMBEZIMaWjWbtZR6mWH7xyXXz1K2O696viRVtA6",
-	"S/+3TmpSFR7f8vnqEqo1HwmP/MImEKrxOCh4jvzBcwULAxnNyZwZ8r0VGz9UzG3CxUbds3F8XMMnK97t",
-	"LtVGDqTDYQ+eqfooBKs4lHQadkX6csrKS6SrNhJDjaXgl1N4KpKwHBHXE641i+pvmw+OgOQq/7y7VHM9",
-	"LC/owSMln/wpKfZVmchVeJEJu7etSm34RJgsHVgFDiE4wZVb8eUBE2zIQ07VvBmwSr/KIaZvlH3T6Td7",
-	"6tC+MOM62kVnVafL9ovuRZpGgUzGX7cqxU177UyY9iDX+dokSnAx6nWeo8tLJipc2LjchbVmBJTstiOT",
-	"hPmAv6O5qnB/fupNhW6sJHvoYA1oG9WV9TNXXI7taB0D8voOSt7fLWugScTNGbzGGwK7yJSE0W5dtwri",
-	"CX5NBQVKslIHrJ3l9m1nTpS3Y8pbh8jKCOxmzEDDPRSTpJownZ/UDXa3xLh9PW1Gso9QTdyjk+hGgka6",
-	"kCISWO42G0toIzgGmEF7SAv5RlbbtT92ST/RzNrmXWJ5ez+HGZj3MkWg+SqS6moLjiYP4GFfhsEgn1U8",
-	"k+oWOtTYxyGtWhqwyVDh1rX9VLjajnsdhW/KrWwtXtJ+0lqL5K9hNbLkuob9Vif+vhP+vuaJyAmEi60F",
-	"wiH6qVAolHqo/sbvmJMKlmFpOWHWyF6WEH/VY9Z2iDEz+wSa3Yiz1mGNfm7HxBwdDMlLe1aEIVomo7Hv",
-	"irLWWX+Jk+c78uBvzAkR6SXHDZ6cXbQLLum1wGCQHxwGf3Uhl9K9e3j+66y4tfTrb46dOiphlYp2TTbq",
-	"2NSxcdGLlItSgue3Lm91bzwm1poSqLUBB1yZMbGkAQs1U1KM1mOwP+EK0PjEXx+Wv1Zu3x54bOqjPzHa",
-	"1YzWUUuquo6pIYKxSKegmuVex1X8945rvgKK4S2bMW0IVYrf0djXQ6cRV6nMYrz1CtJGiBRMEyniuQvr",
-	"pNFZCHW6qNjENS8witMRI0OZiAi7EtCIwMjIYI7/aQiW4R843eMqLYLVfwg8huxDraCV+2z96Bkep2KA",
-	"r34Qb2U2jX3zR3zmnq/74NLDhrQWPq6YDhNG2F11PA9v6cEtDfaAm1GIr4VyAji7VQtAw5Bp3ZvIaI3g",
-	"ruMc+WdXN/ZTXAKTq6gtc5d7A7pOSFWxkMG3esUXlFWc4SFGkGGuEWQ4n65heUZMDasqPvNUsLprXa3i",
-	"tzpDYVS5Us1Vg1nVyG6nYdH8xndbNJ7Rue45L1WOXxSF99Nu+4kT3v6e5fLhSvXoabdz4Z5mMR/xAY+x",
-	"NBr/gtQEK5JDxALs5P5C3k5HrDdSMplaahLjUPU6z3tPXlghAAxCw0OafcFG2bUxXtpPrYJTPIHd1piP",
-	"xnn1xsFF210BKbd6hpUKUO6epmKowFEfOoiKXLI6inrnBbTXYT54Wm8+erqyBb9iI64x7xOPCQQ55JBM",
-	"mZzGriNSAZAKS1QQ+WTOTJf0izKmb1/Qzw5n/5y8NlZEiiiFYvnPhCWMUAPZ8YHVfmY5BcnlEvmhgeZ1",
-	"Rfp4tQ8hkAFDpcCqtClrO/8srpcnhM2a8nIKJ6MJnUgrOYzOPwSgNxhtEeefRT547F/ooNVzD9n7F3Bf",
-	"snvhZS67mHzfd//r2Z/7PwRuqlCGxLXTKhWBtHoPZpNByHhML89KHVSs9glUXMB8pmMKLTPsXpE+++Ll",
-	"CBpGTpedjZ30cmovCamAeBPlhnzfR5hR0wPlpg8jsNOyb/7h6rNISxQE4wCmIxUZSDPGswNzt99PzwGc",
-	"ItizAIscqwB6gmz/sy0LiGJDphT295JqRAXXwMftwJyiXI2vAzxgrxWQ90oUGvuL7MuUxTEYinVkjb8d",
-	"RXe39dM/r1sNCAekNphFlTiCFwL3mio2ElQYNMLW4Ms7BOPZ3YrvSLrfs5EPL/OBqHrpLv8etOQAUb56",
-	"ZVvftJLg76nrfbpYX7FY66xWFMkCVPcxF8k6XWUlCiYVXkpU6yyDRESW9IB67/XFPAIdoNIj82kssbdI",
-	"RWI7CJcZN2MuCE3tL7gXbYvMnXNObqzg8reEcsI0ivm80qHpDNPi0wup+QUaxy1oGsOCZnJVzHwXjEWA",
-	"0enFMZb6CwmeHqbOyafxPI3DepUIXR1mzNwvVZ4hq4tUuIZqOoT+A1b88J1CB2RX51LcrSY8ppE/L5im",
-	"Di04rb6EHXDI9wDQUpW97jja6gT25qxYODe1ROHJnH1Iczbwr+9pFkoR2alcPG03YOYChR+QrZviqP6n",
-	"Yz0PYO7eL3l21OXGGxnbUe9JbT2prTtXW61CdOeO60GEA+/jITQd7u45yLZwEHnfF1FsGlNAdU8LKCfn",
-	"5Nopd39ILvSid0qKkJUkETvnUGnacPZF7+1a8uplGjyhQwM5xtSqLXEsZyyCBuyUoDxa8LwUNU7wwzAR",
-	"VqXWlfBGPN0b+mCaBqSQijNhUpMrjSkgPwpa4KIq4ZExFaMEPCKtMW39ta77uVH8ipO4OImLhxQXh5hA",
-	"ssprkcGbrJAaf9VTFB/RaIJW1EFk6xkvuXP1IZSbJangq22dseqCJz3Pffo/BO59+ZyUXNwC4Owd1ZLv",
-	"AYXf/2mfddXcOUd+Wt7LUjkjVdGzX19iwJpvKTAeNmOwGlb6afcSc7rWo8M3cmelKStlhl15s3IeJ8Gy",
-	"J8Hi9+YkWfYnWawan3pwuch6M63wcNSVNDxiwvDhfI/Cxhsmcgh1kU4YzMAZr9MkgAFDJzqkZjqf+MKt",
-	"OQtEc7AWTN4Jb6CTKRfOBb8Y7T8nr8WiWZT7iI/f5z8DFtOijHSR5GLcviRYj3c7CytYJ36fBavLI/jL",
-	"WfSZOUcJ8IHvtBOwUrAefhbf64GHAUHHf94dEm5leH2B6o/WUcnUzRLb12NKrz3NfS3GWeN1pyfZezLq",
-	"DkH0foS+YZKEdLKlnI0ZvdtnFes1+N8GjItR2usbTCrPycf0zl6zZ84JtlJ5NaaaMBExEDer3IMrzbTA",
-	"/4YDAtyTiHBMNdvQfoMV/krst7Qt0Ml+2639Zk/yyq5MX7+UidnQnETM3kSM6wYAZk1q5Pk92VzeQMjk",
-	"TCaH6EWsJUPqOBPT4mAhDcuSmlytsH11H4rn+sFiDlMhm7corVzbFOjmXl/6wHrDoXyXmCNDc7iht3Z/",
-	"ZGoTS0FjMpZ6yg0k36W1rRMW8ZDGPQaGpgjnawqoD3aV7AKdwlLV0icnNI9f+sjEhHLCenWPmr9/xZG7",
-	"X6Rh3r7dsOQk2vZoPTERZTJNwr77zsz20PBwS6MqqxfYk4T74DMtwKVIha8xLIS4nBvS3lisRcJECO0r",
-	"tRcdknanYylvWUSSKeK07Nou28L8whkflf21TpFJ0JqO5xo40ZRySAByLO0twATMqHEY55SEY8rVmpLx",
-	"Bo/ySS6ePHsn2fSAZheS3XZSKFHijM7oPmNob10ppiZ2NCwidjwkEZox0fXSyFWhcKUNNn9EiymV0Ig6",
-	"WqhrAcPKVW7SHGiTFSGMRlBmC8DMcUSoJn0sG8Ex9OwY+tUia/tkkqL9h1im6fDTIBnYgqkhSHUxzwTk",
-	"qvYlOWVZJpsZhHYNgFqu7ck4LoPwNyjvtYqAnIkr3N3MutYy5NAnFDQ4wnXeQpSJ0TxivQkVgJiwphRM",
-	"lID1OsnBb9M+XP/kLRmMiyfwfmmcY1cnibw3iWxpP5NFfjM2F8t7bgX32hCISOk8+ISIACohAyjI3ZJP",
-	"PLkqy2mRQ7uh2kCuSlWqfv2WciUyy77gqCy48j5yrkk2EXw0NkSP+dAcTGu5kzF2cMYYMIpD4fsBDKe3",
-	"i4P9tQgK1wUPjYgJjcCrxpQC7Ms1BcZMqlus0K7EBKBooCCyopdPFQgBgd+hMJbhrfZ5ih/fvfeN/FOb",
-	"RRA5E0yR76HKs6+4vu3F7I7F/82ez74rAIewIGLkfBZ2GD8EDosgXU5r0mim9cSuckCmMRU6cL7Fs2SK",
-	"vc4Uu+NsBgMayzhyaZRUMRIl7IrQ6VRJQKE0fr7OnHLVWUi4Vykijv4scjOhQs8Yeg75hAFuTqLRFcm+",
-	"TC33RHszN6cpVUYwpcmYgteSi6u0OSQIP6uUkc7zK9eJ0D4exnwygK6pTBl9RSzbZNFnsdAIEPoE4YQB",
-	"v5FqBqattVvtzmNnNkbDMW4TDkglQp+Tdwir6dyx2I/nO02UJTgNHwSvrBXJUZfQpW+7mnzsQuh7EH5u",
-	"3ciIzj+3PKDREjxdQxCcn/xpPvUhvLcPYR3czf6EC9bvet+HZwLZ0ajZYnAwB+yyK9K3x6LfddQnokKL",
-	"Szy67uzNsQWLpbk+npF+ULZCXXgFF8Qe94pFmVmyK10V19rQjsrqCfCdNfv5Mc2goZ8OiGZ2/yFZGyBP",
-	"JlSDAuGUn3+1MkZlT2hMwY3OvkxjUHgAxqJmW0Bu2EQX8FWzzipBCzhkz3NIqxstfThoIYfsQQGm5Yk9",
-	"ZBn2bscNwa+B/A5WdiATYW9Lf/KY7HkcaOia3hvFVGv/xuUFDVoT+uU1zqFzkV6mSlEMqZs5YDsPpZpU",
-	"gZX4pmjyjqkoYYHl5F78MBEVGcx3gIkJx9XetgqV0wPLljSAxC85MG1jeRroNwiHuta5wcOeArpyWMdS",
-	"INdULq6BpEo16+Ue3HPzQoAM9y0Xu/UaSrsHRDIZMGV1tL/98+wl3HL5JKXU2j1pLpbxzztn7acF2PV1",
-	"xubwzwtUlcM2d50n1wU1h1fnti3V1IGfoqqPh7ObO4rrNOehndZ2gCdewD403IlXU+9vkRg5N0O2QA/U",
-	"J3FMxYhVo51fa9KvUsLds/0ARg0Czd2WikPfRFpZtc0JV7CEmLFr8x3oBCTiioVGqjm4+YdU2X/MmH0W",
-	"qSbnHnAyekLngHuV07+8vmHcglppe0UuO23Sxys9p9L2U8Fv0vaUksg4qtLO3uKnX7qV2lxHW1BScse5",
-	"nykTcexCKFeEDjQTppvVjck4YtoQXPd0+LdsWgWn7YglTyYT+uU3JkZm3Op22u12HW1KyFm/S4R0H9YB",
-	"otjDeHHRHRAaD8dWh0cJTSpxxqHIq1RSWUu2tjhyo8nUGc+46qg0xT4OwPlq6jQpwyzVa3LL+7S9Un94",
-	"0t5Mf8C52ifrzNNrPec0tIY1tn2uM034wL1z7LS3nWSDQNwFKfkklZLnnYvHl0+e/nND+Quv//OvoDWS",
-	"Irdk9hXPO0+a7A7SvsyAynNvOneeqLy/6bFdtzHVvYlU2aAKArL1f1+MkjcfLx+//el18u6nV53f/nj1",
-	"+O0f4cWbn65nb366ru+BQs730LLTcfwzR+alIvRn5DTAiQrcgMzGMk7FTE6aei4O8tRfLsJQOoW0Wia+",
-	"umNqDs4E/zUvnbgAwYJ+lcDbjyu8BFfksa9E9Q1LcCLReaksepkObkkMlbAKuDPr/UBVOmA7WnRtBU5m",
-	"ByR0Dcb+9//4n1WYhHLKwyppUsLuGiRuuyu61b0s9kIvWBmGG+ArL6mVBVzfkvQKjDtVcFMqar2gnbB9",
-	"OWDPnkUXW6qYfmeqyOQ6jonfuZyr9iUuxdlvKWTQaretuz+9/a9gLQTZfwDdrL4X7mncM5ySVbUuDGQs",
-	"I5auU0q02Y+/L5Hpoz/tP9UgfTcFddPeGyB3KFaBe/y+HF3bv8H9U59GRywl0fUVRTpgsW5AIlp65gy/",
-	"OaCaQ7CEKSgEt0IQw1QueAc/xfbTkF2V/ZYKtaniE6YkDGzIv/iQWtaBw7ldemn7Gk+J1+4Kya5UUeKT",
-	"TngxbNMX7PHgsrU20VXh1rl9ONFbBVBeSm1VxLa2gem++tYejdTIjLm4BToVt9V0+j4ZxDzEpGt7p3e6",
-	"gw//HGjQO3Ht6i6ZmGOqr4Ci0RyEV+SNQayahUjGhN6y5fbY1BgajidWBFIxJxOwwawB6UP1kKudj4uk",
-	"iXG5R2cUA/ouo9to4giXRCxmBlEenvqkNyuSs0EaZETLbAUtquv0K79xsX5/xA+WZ9UKAQzXuPWtFCwP",
-	"u1ebcU2jof2ppGXPgAtUoJfswBZNIi4f/f/Wf5BP6IjhgymnxJZ/c7Ng59z/ulJe46dZYDfXYHWdfUid",
-	"LItKwYzOdckYlifgGddPXE+l5h6TsPR9/ew89jHdklAQZfd8Y7248UX76SFu79YbmRElbFvanq9ckCCp",
-	"lMSfeTjGV0GQfuXK23FcdhZX07Av5tE0plwUp1VnEqk2oxM3jCbMs4IIeTdlDpLHMduY0UgT6MPlZUnG",
-	"sSo8mPY3bRSjkyqPZolQp9oUjBn79e80+fuH37zdMqVmnJktMXLLYkZQhRVzUeYS83JswlZqmamzkoau",
-	"jQ3ICBRTXBEjb5kgFIqHvNkFfhsXS/4ZLcTr969JGHPAU7Xyw84iKFa+2hfrUE6ZLlVB37CtoaXZhHKr",
-	"EVKuNf3v9lVcnfvrtaMOnXYWdUg0hK5y2KhD+/eETQZM6TGf4n47F41TUq//tqHbxj3iTgD6vUnEiFFU",
-	"aG7I9YhG7N+5IAWopNZIYMoeVVxd+B1d2qhG2fHm/pfLc3Ffuv6v/6U1JW9kojW1RxAtj14uFuJ/Sj/x",
-	"e9CSgvUMn+C8tT+h+T2vPftO0U9UV5V+wyoFGxzrQ8kw8uu/oNB+GktCJ+T1/5HjPh/5SJxx4dTYUvxl",
-	"q6cCNfljeX5f/mUOmYuSIWdxRCB0DNDMSVyivKH77g3bP55xjvboGoVub1jDmMTbnMhDzHorcoIcAiAG",
-	"aqRgLtDlBEPpGXUyBt76SLE7eYsVsuUFrD+/JM/a7Rfn5JWI0E7STFuaz+wixYaK6bETOwMWSzGy8vmc",
-	"XGduSLzItfNZsohctNvESIlOy34idDKdSmWgxeYtEz0rHPvem4lpsfiWK5JohtFCmIO2U5OJ6Z+XoC7Y",
-	"6d3Yp1p1z/aXs9lsdmZ1urNExUxYThktHHAYR6vbmmnVQzdmNubemAvs6ALLgrOpTwQf2J3rquScJGuQ",
-	"w1KGubP27mjMEc1JSGK3hwFVXuJTq4/lu+vEjF9B9mTTmt3foIvT4vmh4W3ZubUa3CihKmI5la7UsY4n",
-	"223RqoP99Nnli3PSRx2oFyoGuHs01i50i4Xoc23YRAcu7DhV8g7M+Ilm8R2zNhX55ebmPfmRah5Cw8F5",
-	"+koe9S3T/yz8D5qFipm+r6EeyGh+RfogoLGHpPj/2Lu6JbdxY/0qKN1sUuHIM+Px7lpzNbv2Zp3EP7En",
-	"x6mTcYkQCUmoIQGGAEdWUlt13uE8xbk6D5E3OU9yCt0ACEqk/udvM1e7Hkkkfrob3Y3u76NlKWfemZsT",
-	"oytkUlIBqFtxQ6hwmErT8XiA9YqNpbwSZm2U5bN0N+K2FnNkXE5lLxW+6j65cKWcRrnYgrJHZMQSaj6p",
-	"C9mInknz5VIhbqSecjbuXwmQFQW1o1jPKcfErfYAlZ0LkMihVcg4qv8EUw3/gIsTNS0EfAstRHQl4kqY",
-	"LZcl/wdLh7jU8Tk5Oz6pH2P/2k3HeHgj4YVgI3/q1LiwDTEB+6KsfalnbEa8JLE960lCTAKVswNfiru5",
-	"7YE12N7sHOQUxvXvcA29Dd3BZJ0hSeMGP/kRlvWWbB0z8au2QraPdQt89XVXh00Uo8YV4rYVxa23hO8b",
-	"Y3lURcUmjLrlkmKbCDuy/w26bKLeUfCvL1tRzJuvYrtxvfa97tKKzasiG0EgfLNrHDTR5uSG6qZsTrhw",
-	"fxCQXWxnvDffuCuSOfs2q0jgCoMSvnv9sb3dqVHHsUW1IwTBLvYvJVeKCk3Sb15DHqNOBIqJbO/0WXrx",
-	"oRjGQ9W864qKhonqvoaVC9bDGcWmVYGgugM+LoAMMJvgGam3j51RJt43der+mJkXRdZlycwTaKKX82Qb",
-	"yuBO4nNoPuTtR9Aan6fp46a4bWpJa1x/kabQCNYUyy49aXMQ9ucVbMv7LujJvh2vvwZjHR1IrI23u7Df",
-	"DyL1tN6m41X/xtK6tXldyW+3jCGzeCCs6XYnMcphTKDGkZRM8xJ8v65E636HxaFTrv4eJUkqxrPFE2JH",
-	"v+EesrFr7f4DzMtuYMptinZra26j+WdQ1MGlOLLS0h36fXRxvy1CcSQoXE/Tks3sHaEtwjxIGPjKju2j",
-	"G9qjigTrE+aW48H9A8BEijEvcyz5gdgLOo5XxF3+F3cTeu0VsiyI0V1HLct5s84+Kr1wSEMxFlXXLCVa",
-	"2vqrQLU/4JOXlbp+Vfd1v1FhKJe2oLhL9/MgAloiW6pvoocyMts53yfvJJnJMiV0ZA69mkpoAEVpRtx9",
-	"/8YhDIKdsLdEj8sgHK21CLGDDIlJUWlFHPYwd/B5d2A0Gh5q1Dtq/MuNz3zg/39jM+PFEu8puCKu57er",
-	"H7hSm+eZ3NNdGe/K7nGuSDCXttcHH287AP/T7oSbUSU8Ro1dIymjacYF4kUUVClLkuL71ODOqMsY1z2X",
-	"K0xx15YgJQv5TSwrDY3mcdCwh7Ujv/VD8apPfhPbvvT4tx2jwqZIdEZaerrt2+oG9zY5OmTqzpicjKUT",
-	"NlxoSX5+dPwcuDccotEu5Tp4c2IRlPDWZgUAUkD0US/TIFyUMWPpiCbXwxlc0bkwdtNLHwhJXRP3x6Pv",
-	"fnr+x5d//utbY1VLPsGKPAu7sLK6qFnG1Iihf4m84Ln+LS/4gx6i03iERjivpoxmejoUlS65YzM3R1Dr",
-	"+rjNsKB7wQP6xsesMstr/SVAVFL4yk7ko+CxPsQ+3S8funAkPUznYvF8/0bVtrjVn+hKjV7WF722ul2Z",
-	"cHg2ZXCnXZsMYrRNheSCUCSg++Sy/k7KEp4yhagQ58teiGIWog6OiT6Jg1To0R/ZPDaDcBEk+c3Z8fFv",
-	"+yHeuHMzXINY2DaNpIxC1gsRlMRvmNxV1Si33BKIy7Gy9PMtvJGSkhWMaqLomJ1DoX4l+N8rRjT7qsPe",
-	"196L8Qn7jr44dfYVY83awC6sxsYVoi9eRL2cC98C22F2d00xt9U/YlAI3qjxdNz42vjnTyxEGgN8h0Hv",
-	"YlIy9H9HzpvEfwbCJsfOYv3isN6AU5GXejpMEbnh5OXL7yHVZl5QfzIsSpZw28QzZ9Ss75jmPJu72stX",
-	"nGaZ9Gz5rk4y58KcLQGe3Fr7p6bM+Lto9mqrRpNE5rlMrT3b1fTcTzp9YRBttu9n5zQ85qz6WkMLK+Bp",
-	"TIFywornVhHb6sT6DwhOjb3wVCTMxo0sy8CY2ZdT89jIuGlxgVhA8TmhY83KGS1tBc64lP9ggsRWCuI+",
-	"eY2VPjTlYmIsK7MQgLaoKOUqyaSqSkbAjSqbbLj9oHfJzQbuk8FzReMqzYhtyZ0njhgQKRC5jWYRKX2Z",
-	"WoS9SvOIjCnPqtLWGimZA5CZwgkRs6EY37deKSzK5/63Ck9+5B34kQhgNViF6Wkf+cfv/nx69PblX19t",
-	"ZYofqCsaHc7qXk7r5MtDyWdvYEShrbMBdbZgOQ+CIxQiCLWb4GdoY7cHcl4Jzvy+YELZPnGwOH1ykSlJ",
-	"AquiIg88bokPhNRAfhCAL3NRExoZX2n9PdSSbcT5dTuvDxN4mRaF5ELny6p6tgt7qZs+tjnaTrZbu4La",
-	"QGsf4i3UWq3F1Vujt7+sUzevAQfWuU9aFqoGx3VeS/DC3F5YHVK5/MPvTcOevJynbNnDdlEeqbHzqrGf",
-	"xbOBy6HN3WcssmLE6YTv0Ejp3PZeII2J8S3cVTTGZNCeUQdYkJfbxzAG7H/4dglcUC1lknYtHps7krKM",
-	"37Byif3gRWCTgJCSCUTSPyfaWDlA2jCv4aJiilBNpjJn2/stPzoZuuNiml+rcrv13FezoTjiyNXWHFjD",
-	"L6AgYAxoMLYobWUtzrlHiHEDIq7Yp08+QjYaMj7aY9BZmCgPMAU31Ygc5SsS2pQYpu2EwpVdHKbgeR9v",
-	"xherLJxx3zZci3YHwF/qbuNLeGiq5Rd+v3WMslC+0h3rw8eEhnp39/oDKx1gG1nsICDwQ/ygHRQqZUnG",
-	"xa2clNQS9TXOwMMGA3b0j+1ss8xoP1VZRiqheUYuipI3aNmFHCa0oAnUOmx7dr2ym/p0dB1E9exy7ndy",
-	"5UwpugpO+wemZ8weOvbyzbmX4dWtI4vREtBuvD4tVYBtUO311o3pqfpz3+rPA9IRgDnpfWYkocL7F+6q",
-	"X5DLiqmUzvsrwvqT4607LV7A5TBPg3bkPVFPnRmwQvZwyzecZhI5vrMEedfB+SGjXEC9wjl4jUATRUYO",
-	"wzgNrhpB87va4poKfq+NcRvL866SdT+38wuDaBPtzyXXGpvg71SyzXtZs45jhwNLSH3kg/DbyqTcuoc4",
-	"pjx7bO6hdwJRSYYpT4dC6iE10pRuryfvpH7lN/LJJzxMOJZJFXqEXhSDNOAOSheAOx1O22xpS5ignFJF",
-	"RmxSicNqGw5/uTDkcandzxKoDlmmGPiX22vcR9zGJ107iK5d0mtGMN9e65u/w58GNXDbqpvStDx4IcLY",
-	"oZ8VGtu+ZpRDGjBs2DmczsEcnq5Cn65Cn65Cfz0m7wc2sbWhu/sSxuw4IuQD2rdD2i43xCfz9WS+nszX",
-	"r8d8fbAk4s4JqqvW0ag5j2iBX2TJsplt4ErzRD1LqtGK5PlnS6pORgzvUIEu0u4IS0lKNY0cSk6j4L4o",
-	"5ZhnLGRZRKD2KuVMJFAa+rwR3SHrSDsHFwzyUJ35m3PdVCP2pw6um4ssI7h2BxYCszcroMISuxQeN9Fv",
-	"Zff2Pvun+U93j8YrnjNhdlT5rYS7eMdKE5GcUbOrKnJ7b/6kpzKVmZzMa0jVLQXgbPlyZcTaKZ6q0f4I",
-	"+5559W/1XSFc+thJ9ZdQ5zxx04QrXXp8ttQvmGdKA5v21dph216Nf3AUwFqXfFRB87hF4Df7d9yLeuYI",
-	"MEfTyx4cnhmjyse1X8y3cfHDdy2OiIvUTBxYCD++/v3w3evPxrwKrn2+q4fP8rtm7Al8oBwXdi6Fnhr/",
-	"w/KKetRdfBsrsYbC7iwsuN1Ms0nmiHG04iwf0XIihymdq97g+TEQVA7DZTuDjr5hwrKsN3hR/2OYcyHN",
-	"0pwcB38smdIlT+B4NR8sLFLNf+VmVI94N3AqkLcudH747K603vFGVSOgJmdjLvgCYE7DBmzNH1WN2I9G",
-	"qHx7QYf5eGZ5OVewcUBTF1z3mF8gRzGaBW9gqCsFOicMkVnB0/XfsAjKUpt4HigG1LXyfbdQBu0MyJW4",
-	"Ep80HY+hBQyvP0oGCCFjPjEa02R2VwuiPZVZSuJ65ePIs0oCknQN2kyz7BxndyXckUXFfCTTOaA7Z2ys",
-	"iax0n3xCjGzzo1ohkITZnu4KR2ub2TQdZUjvy8AWAna19d4QMDuhGRMpLcmc0TIyZlWzBDIg0EwHFSFZ",
-	"Zm12TssJF2oAGR2srgEUBMUylmjlYRLyyCKZKPwcIMKsVYquhBkuomjLWeO2146sTy6csTDTQV3EAQGn",
-	"Pmq/o9yPCCV/r2ipWQkLQWEqtrUuy66EHbt5IKBl98nPPE2ZsAI1pTeMCEniG5pVLPaHDTqTJFZVYfZd",
-	"sTTuk7c4CcxjCQlbZEM+O3icHgxhShGdW0gNJx1LQahi497F5vlzI7CAE2/5sb1kpfKcxG/GR++kYBiG",
-	"xbbPXJHnx2d9guDfA19C4I64WhfqPcCNlikDPrXn8P1QZ0TqvwrzcmP2S28vpZxqnHedrQBXA8pwfiXO",
-	"Tk9JrKUc5lTMA+McRyQWUg+lYMOClVymsW/wgRtGLlPLdWQ2yIOgW1GG37qRxZZaGzZ5WTBifNrQjMKs",
-	"MuK455hWp4JoJmCnVBtauXULXmFT84LVA86f13mh5/9hpMZFZS3ubSlnKAWjEmD3U7NYo/k5oZrkEjQI",
-	"jADIZ9SQZDO0Ponhk9aiiXPCzBCQRs/YNOSKXs8FHRyV6wihn6/mg/5+gQ4avIK/V8x+bM/PNTTY6CbB",
-	"PM/JH6ioaDn3XFBUaVSnlgXoqA0xdqi3MRmKeW0bHsyfqBtURDjWuaSWzZBqBhBVmw4IOLT2HE7AFY6m",
-	"hrNNt9vF62v3ejvq7532OpwGnpvn9jw0R8WmE3LX4y3z8SRxVcXT3soZhWTn+07JOQFQ58kV+QBISAtz",
-	"a8VVAp+7A5vi7HgdNMVqOUlrLwVocDFm2GSJ8ZtryOLXrO6B5QXanv18YGiMQA80QJnYk2jD+dV91Otm",
-	"eXp8t9P02r3DrAScXzRbxOlqp/pfOa/Tw+v7kjgWsqiyGgh/B0uw8IS1kz67i82ME3VT+2sx8D6aP0F6",
-	"K5VMkRhbRAfEf9Z1lKE1ayt0hBRE1EvUzUaIc/UwjFjFi8mMuAtVx7YCdxioF8e3zBLfRKmG4xiTuWcW",
-	"GgcgDoAjDz2xs5NTM/lNf/myF+aNva/v0hl0VR4CQvXlbAkGX84nRB8UTibjloQj0NL988RiNDy81EcB",
-	"LM6OBaVlS9ztwon9rpoGGfcXR8enR8cnl8en9UUHgAoNzLThumqj3wQ5lq2SLOC9m5844W/yBdu5ROjl",
-	"KfY1AiGKUCCuxLvXHyO7XdFJdHZyGjX/9jKKapG5Eqs5YduSPTbeeyhXBGvyRPVobz835FOOanVSyKWR",
-	"Sex/EWPewpjOKqMex4wnU3v45BCQmUFVmqVEyNlW9wVv6qEd0NBB4rVOrrrRebz+DluDk3SyTFKzfCLR",
-	"tlQXkq/YehD+knBhI20jeV8zs0l0PIbMz++4SH/XSHBmdMQQOhe4+FwSVLAZAGYG3xyX/nMBbXPVDcsy",
-	"wBMgTNgR/Ot/8FpjOX3stbz3gp4kx+lLdjr6brx5IZffmFXXKoFg3e3dCg/FZsMLlqb1XaEHU660xKjZ",
-	"mnAVEfZVh0mekt1wmxoSbGYiWJCMcyKkU+06xYgl3zZDiSm08G6lA7q4o3ElnMUaVMA3n96T5yfffnt0",
-	"QmhWTOnR897mQe3K48B+v8U1+jFMgna8zn7UcIJ4bjyxU6CYzrnAf568DFwiLjQDEsgNSh1se86XO7+I",
-	"DLanS3EugdAMZKYhknerQTNXPeidhhVHUTsbZVM3UmV8YdALm/6HNCPAtAkWZsoxBTW2iJlOEwYwJHaD",
-	"8J9pxfrkXZjjvxImlImgKNWcMH0gY/UX2u4+IVhSbGF2zcVTqlwPCVbvxE6Hh1OWYeLUsnCwGQ5XXYkR",
-	"UzzFdKrMUkCtJzNZZSng4pnJKS4mmWvnUAP/VZw9ZqaxxRGSpcEwEE+0mYS9EnbQNmtvIzxYMa6IOVHt",
-	"n6z3ahlScY5hjn8h0dyWlrVbH+z2fbbJdEYGi+w67ad34ArvoKzbtNAcsF65HkCbpXgX9MWnFdxkHhRe",
-	"c/XbPwSGIfCo7x8uEy2bFd7lwhv4M6GogLu5B6uBMj8DjK9IyVTOCF+wok0PoJ2sCnQWa5rw5MebVa+q",
-	"rViTwWbtXbe3n6ZtWsOX1CUV4BztEuA6czZsxPdhELuv5ncd0UX4lTsNDeFo5oqgMwiX9EVj9w8SMYYw",
-	"hcCI3Cnv75tX8/UFI1YKkWvGCo+lPR6fuxNqNpWZ524FSYc2ZJBsWaqDsHb8RSF1wROL622xuL7+ShPt",
-	"iFxpmpZMdXFFIJ9XJzT42aY3LgtcrSmDP1AspdiLrrX9fTZTbrk7NiCpbdDO8iZP0Zo7s9tjjN2AdNAT",
-	"rnGl6DIh51TmbLhDofaG3z05hgSImFR0glfL5t8yuTaulr2XcInyf/2vUpS8lZVS1Kw7GpFhKTOorvsS",
-	"9aRgQ81zRINX/gGLW7MxyaLiE6GGXAxNSIE1vkrNZAncIXfJgmtM2l1jBcAB0B0sgoIEBw9a3S8Nvu+e",
-	"N+y91RQPCWbXaGZsnzF8SJXAJ1N9ToAynlBiNhr6KxwSCAR68TNb+RT3CXRQx9rEHyUt50O3XXHYXQ+b",
-	"SrgwwWOCcCJ5hagHgiRTKRWzCRk5E+cuaRlh1Zn5MVYklbKaTIEHr9IQD3KlKoSvC9gbrXEkXF2JRUpf",
-	"GJMdIdBbSElmjF4bI2c+M6rnpsoRlhdYTdectW1RHRoCs0X3Gs6tsTWLdqBD8Zf3F+7Tb5ggaTknJTda",
-	"19tKt+4HLQH249dICYymo5sK2BYrQqpkSzMSeqebkwLPSSpBgcDtXKtBbcGWVZ6DcgQ/Hc8P5niO9tTZ",
-	"N/qhXDJ2n9u2GH135Ts01zHWyqKrPZtKrBWGU1/VQAPmXBy4KxJ/nHrsH9v9YMf7TRBMRvBMmimJLsSV",
-	"iBtCGZP/+6//dlXGmBrNFctumOqTS3rNxYTQGZ0T6uNV8EAgrQ25bHmN6PrQZVWWc8L1Bsd/2A7qyf1z",
-	"KlIKN0y6pFzYxG3OleJi0tE42nLOo9Dvds4fmsm5zS6QN0rJaiyr3pau7z0QOHeezg+w93DFgesImw95",
-	"5j6rw+8D91G/NspFs4wopuAuFSuCQV9JaQ5DQUaVxrsYsB4BduzG5gRLFuxtk2LZOOBcx71NMqngUujk",
-	"FLSvDWXTLcF+6nYvPdrohdjz98kNuVs3xPVIn5zu3iP9azFOCBglXAZgL6NU3pZR2sKyLBkSWdhDv8OM",
-	"lI/fjDwFMw/Lijz/d7Mi7wu4fK3TiBPaAL7axZQopo/q9NLt+jjgjWR8rBWhxAgkstbafCUkJxfzknXi",
-	"0AKfA623kaEjLvb2hdBarUlTdho0xfQHt3KPBOXuwClFN/2PZi2e4padlPoT04QSvzFeBA+g11rq4sA6",
-	"/ZNRNpkzyCUYfcuk0iRlgCuJxaGJhI55OC76ZMkIHCyAwTYg12TMBakUW+2BKKYv319+eHI+npyPpxBm",
-	"WzsFOJxSsCOzH075ZtDatrudcklAtfJ2g2KtmDmgzW/PD1E8c+nf/KgKaI4co1c6lOK2GRCCV0HxTPjv",
-	"L5u3EBtfyq52V197/XFr/cy3t9wcGMwrMKtnvc0M7qaW0VhRP1ME9RvK8TCRIq2SDpy5pZcZBRhuY4tv",
-	"aMbTIVRh41O/g6c+P2DVhtOlB1a5AXcXTs2xlvDur4Ravai3S7cgCsOfESOwXxaPxBeDKLzZgbp56z1J",
-	"wb5RWLqBoJxhHGPkSLm74DHXXUwRl7Xi3V+1xCr9W6kvnaK9teTeT12EX/1/s9qIjyyBiD48Fg7gQzz7",
-	"p/vf4ab1EnVdemstRKAe+zLlPR0x0QG04hFVH+wg27ucMVFbnaG/Wy9B05zXVVA9XXa6sIi3afW2LOpd",
-	"U/iwdFS1lAa0nVodgTzK8O5H16ELAJbE/9ujk9Oj5ye9HRyoe7j/X3kKPbJrNlmWLNF7nSzmAwec3np+",
-	"XCgSmy/anpBn//TJlF/8j+MIYSVplrXCOrqCvJzOEWjRCDsXCGdoK308Fi0WBcBptW3fSEvpjBmebS79",
-	"7Kb6qEJgRFu/5djXQrpHvSP7fxtB4+RcsHjg+ovNq13eAjcTmt9c86/vh8f9pSJ1NVojhLo8J7FmNI8H",
-	"Fk5RpCBPHqoYe43xXmSOFZ9SnJMYBS6O2lZoAI/ggtxwNutYlNlUKta6KmZ+UJhMcw9rv3kmAAeuGLnm",
-	"IlURUczsv8batkTmOUUgOmtY/9ajSjGlbINekVHIOmyC5gSdd60QTm4mVCk+cb1/0KE3dEaoF7W8OOqN",
-	"ZZbJ2RCAvqYyS4cls2tIi6KUNzQLWI1hZQF6f9igFFTX5j9VCefuyfe9qDcqGb0eTjKqlHvil9XQUqcL",
-	"0FIbYme5zjqLsR+RtGLO1DCRNkFov1EkpXMQV/M1IKzvUiFNdbu0ODT/CLRJyxRxsIpE5mZW28gNCrvr",
-	"Uio5rGPbaMxHw4zdsGwFiI45AgIAbPPwYfDDg/J5MsHGPOG0nG/qUo9OjG6ZMW34g8T/wDM0XPz+P49+",
-	"hK+cvdiNgGKB0+KkSbK9cUQCY3PY4qFWlUzJqoQ+XDP04C9bTTvYtkFvyifGvw3uD1A4B4EobhPc0JM9",
-	"WVDdAXvXiTHnhqyBwECsCThY7AJB2xGeMei0W+clcKMuqbpWHWyoOKTyph2S5dLoLn5sNqI0W/YMVtg+",
-	"e/EHPwM9R2TOfTwfc6apUa0++cFjU+QDaI3SJU8AE/iZLJigBe/PaZ41/gDwdOYPqUxU3K+NBmLVtBjO",
-	"z1MJ56py4MzWcRyQv7yLAujsiLz7/fuIJPyGZ0TJhDM9j0hRQr0TUSzRsowI0oyYGCciyDxCxjThGdec",
-	"qWA474PbLdUyqguSc+wVw90ZgJOj54XM5ATwHjM+ZiSZJxmLSE4FnSB0EtzPVlnjZT/aDW4JJLHsu76p",
-	"9VexyPqDAD9RHd25upTI3/VGCxdG4ZpjCUebq2deNnAPU1GdI/UMDt5pCrrkgmejp99ymoQDR9fJOODG",
-	"Nxs44HNCJ0wksIr1/pIaKyF4zcWHNwR5elRHHI63ZPCiMWdZqoim18xSkSAclpnCazHJuJpG5KeSiWQa",
-	"kYuSjngCs/1UGFmYOvAx4we6XrmcXnsczDzcUk+JsSI9kA0ssn1i66ZFav9g9JmLiXkwVubQzDKoKEYz",
-	"INszY5hSLvrkjfb4lBjc2HnaroWICGbh9XlJABSvsYLGgLTqHdX1I7ggskxZOUDpG4+Bjx1rDlREcg4Y",
-	"5jADlZTM9ypcM1YEzQ4mMiiZ0H3yJsVvWyBRkc3D1bP0G216ZxceGQN4zgagaUegaaSYIiLQbCqt0pno",
-	"AzfOKKjSVKS0TG3jhlniopQJSwEuY1EjUVHbRuFPUZwEh4YLQIA3uzQgf/j0/h35BCdQRDI6l5UmU+6+",
-	"rtlXDUKnzMbQjLi7+po1haVYl+VpBqa8UFD1cV4LH01TH1wFg/9JlnmX2BVMFllI00ECaQ4EHBtQC5bw",
-	"MTe6OSeCIaeHfckP3qnirUsEhAxlCe21uET4YJAifDwtjV1mAqzyjTTnyxjw0knJVFLZ4TiuKIydfGcK",
-	"hfAsGNBHlrDComUskXrjrFEq5mTUWAA944j+JHFY+I2oRqhCSok08rU1ZWqle8QSmsONfDCQVxW6paxr",
-	"D4CwDC7A4BV2S+ikZACbFJGSjYH/FGRFymug3uyTP3Fhi20AlgCUmqZpY1t+NP5JuzE0O6JLemMMHhYB",
-	"mr3RcsKMSQ6eAeyrJrzqfAoIewIjAQqPKc/SCCkjZlPkjcA/EvA2bIgZedCaMS3NUBJsPWooPs/Skoku",
-	"e+TLnqbUDJ2k0oRPsykL5R+9o+UnfAxRExNapsB+AaiTsJsZo6kKwRh8R7SWhLoSSVTgLFMuUwCAYFTM",
-	"sTUkmIt5Q5swTqWWk5IWUxN/J9Qc0SYQphroImohw+MWjgCUEIwQIQ4bEKVLRnOzqkwk5bzwC2xcLUCq",
-	"yGynmVS16Dv29zHPQpm90Jom07xDcsKFs8wgFJ5gkyJumaC1dQAdZkVh9lbRubJuLlCCZFUuFMkZFRGh",
-	"WO1YCVBkZQ8+8L8jMAE0g0+dpipLV650MO43eSHL1jG/BeufutXCww9CEePNMGq8Jpc0UBEpMtgHIbXd",
-	"Akw1HFWF6pMLUkPrwgNRrJkwwgd+H6M5AgpENYocygVeHgPMQEM2VKt5+KDmyVQa75VmRFWFmd2grt0F",
-	"n8VKgxSQOsB3AkYqzXnG7fDhLwiyHpECnnrE0gqj5UU7n8gcZNw62Gefw6G+/fnDp09d+lgfReoa3CD0",
-	"S8PaMLXwMqquzRe5Pg8sLJKBGZM3MsbdGJGGaXcsdy18Eza5p2o6HedFNkYxCOqZPWteZDN+CHNmNix4",
-	"q+PCWzd1K/UcPfFrbtxlpSVwoGVS25dQZ/a1ywE1bTjRsk/+XFGhIRQBM28OntwIAqRMGp67lsl1K/vG",
-	"BMnX0OVDURmQMf9qJLcamY9qXiDjys2mEgehrpsv8NBOv3z55f8DAAD//w==",
+	"7P3/ktw2lieKvwoivx3h7p2UXZIld1sV37hbLctt79qWVvK0N6atyUKSyEx0MYE0AFYq7dW/9wHuI94n",
+	"uYEDgARJgASZLEnV4/mjx6okQeDg4OD8/JzfFhnfHzgjTMnF098WO4JzIuA/n3GmCFPfYbYt8ZboP+VE",
+	"ZoIeFOVs8XTx446gwv6K+AYp+PeaFHKxXJC3eH8oyOLpYiMWy4Ugv5RUkHzxVImSLBcy25E91mOq00E/",
+	"JZWgbLt49265eP4j3oa/dkuEpJwt0YYL9O3mwfdYZbvGx35ePPx5MfJ73/EMm4+0v/nTjggC62LkiASR",
+	"vBQZQVSO/MLfsTiFRscKkUKaL2Amj0SgnBwIyyXirLGuqywjB/Wg2owx33+3XBywwHui7M6aweIb+523",
+	"qXsiJd4S+RQRTXexRFggLhDRNKD6acMyi+WC4X14qvXU9vjtd4Rt1W7x9NHFxTJAqmeEKUG+/SrMABn8",
+	"6r58wGpXf9f8tqJ5L3E2XOyxWjxdlCU8GZgBz0lBpfoBhg0yPZVqibBElKHrtw8y+8J1eF76p94peUT5",
+	"4kLvlVJE6HH+8x/4wa9v9P9cPPhy9ea//SE833JN9JwjFCvX5BOJ9BwjZCvXZMz0QhMQkovu568ZeatW",
+	"Gfx67QTEQfPVmmx4vY2/lESc/AnBcJEpPLwI802MY9yhDS/+bGb5Nif7A1eEZaf/SQJn/Ht8QyTCSJAD",
+	"wQpJvCGXCLMTKhn9pSRIkbcqdpC8sR/owWMH6cmT5WJPWUWh4Dw3RlYGaaQFLlJaGh2xRILgvCVTPweZ",
+	"Gp5kLYWTWOhhZPs2P3BGkuaouSjDRUEE2mHZMy89YjW5ccy0eYVZ7Mo7YKEQZ8UJHXe0MMI7M3elnhBS",
+	"OyphupdGuOOi0MxPVc9UzedGkoxlRZmTH7nCRXemz3jJFHxb8KNEivPIcaNmmJWCcfwp5GSDy0Itnm5w",
+	"IUk1hTXnBcHMXJ3muu8efVwU1wjnufS0Ai0uyS0Rp0priEypUiLquRBW7hdP/7HARbF4E6LGd3RPVXci",
+	"r/TiMUid2MfgxeC6n1ws9T7Qvf423Fd7ysy/6kNGmSJbImASQ1wD/EslOmKmSL5Essx2+h65Xp8Ukf//",
+	"iwdfPHny+ZPrGKP0cknwPn2nT6U8cCYJ7NKLq1LtnhWUMPVcCCO0Le/q/8SHQ0GNMvTZP6XRiCo58NuC",
+	"mFcWlN3iguarDAbSskL/sApcPvCAXjHjCt0wfmQIVCouUE5z+OtB8FuCqJKk2Hy6eOev7g+CbBZPF/+/",
+	"z2od9TPzq/wMVmLWAMtsbfvXz9AXf378JZIk039CTz59tFj62u1PP/30QA9BmNIrDuzaN/xoFyDtJNWO",
+	"7CUpbsk4/U9Pz5vuWSTfCtxLcUE2gsgdUvyGMEd4ePVuaftuuXgp+Log+571HcwT/xZYJ+gn1TIX+psK",
+	"06Ja1S8lkQqtBcE3WjcGDtpzQZAoCyIvkSQEAU3kp446cvH0H9XA1W41RqYSbSgpck0o94R+/8D1qdZ0",
+	"/wyO3rs3+kRKhVmmBysFe6o1gqcXD798dHFxcfEA/ufP+n/+4v5p/w/r86qwKuXi6eNHj5YLRRXcqoF1",
+	"YVhNrWc4gsnPHF2St9BtRmD/XvM9UTvKtiCJBGdbQz57j93qE8GZBBvrCCYKznbIrAHtCWYSZJ39EtgT",
+	"L781MkX/4yD4gQhFjcDJBMGK5CusGvpUjhV5oOiedJWq1nR/6/5O8wTdbLkosFSrUlYf75h2DFGF9FNo",
+	"yxXC5swskeJAij1lpdLzS5s0s9ZC9weijlzcBC7JZ99+9QoJLdOlnsken0Cvga+b80tYDqyINoLvLxHZ",
+	"H9TpqVYf9Q2hyF4Gv2j/gIXAJ/1vLraYUQlncJVIvIMgt5SXciVJJohalUzRIiwjC862MGfzqFXuESza",
+	"mLFpFBTklt+MZBWZ8YNhtHRymGl21/JCq3SU+cY43Ndbems2iJfa6mPm2qKs1uqddtf5dHnIR3O/9XE0",
+	"XqBMffF4EVQ56mvoH8aace8v/bPXmEqXIyz7VvT0uLZWtvj6nyRTeorVeX8GXwAxn+dUj4aLl975t4pj",
+	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4EprSHr/91jzr/Ww4bLkwpp39XSsHE89ggLn7bfH2vPaU",
+	"2X89TJhki5mGeKSXMV5av1Jr57HCjeX03WD1pRI4w55nYWicH8hbZT0UeiBnLfW9YkyqNkFg9s1PD9DA",
+	"GrO9Z2NPmf/Xh2NPCyuLAq+1RmHU0Pt1LN4/i3f366CVe1x8RTKqBaccKc7WRKoVqIv6PxgPmRIvNigr",
+	"uCwFkfqyyHa0yAVhn0iUYQnytrOvA9uT8f3eKlxjX83tQhtmNRDB+AGBMG9CcthtUdr5tXTV9G/u28OL",
+	"3o3rnDs3XzeDNz27CF8bt4GJ0ti7l6OBiY4TrXODDzgQord535pfEQnuira4xfb3oZ16hiVxYxneysM8",
+	"DP5bY1hcGqVH209CKmN6LdERjHuqkBY60iqqAQY0Blgn7EBvyJHKoFaUuEm8VBk38s6xtmafnBg/70ab",
+	"A2H/UYfybqhhyssu6UX9w6jDYrfy3cCRcMMH56YUznZOOHT2EKMDEZIz9MfrNWFkQzOKxWlF8+s/aZua",
+	"6ye0UEJ/vNb/D34Ak7gl9PxXk7bGjpb2rPEfrHJSEBUx4H703K7OwUQOCpzrexNdSFO4p5ioG1qQFQsG",
+	"iK7AVtAyQBKmluhI1Y6XypjSGE4G2pdSwYx3vAgSYEfodqc8c6YSEslH4YayvGsPLRd1vEqzV8UsK3ge",
+	"zOY1KYKG1J7kFK/MnyPSwW0IBiJQCVsSNvYyQm9JvpI7/OjJF9EBNaHtaI6kQVWZMEkVvaXqFOF6zX5P",
+	"jXy2kSjg8oyXTEG82ooLpukKfnA7pLkU9acyFRQey8XAGoJEWWoLckfeYi2fzBe749JfA6T+60kZNaKP",
+	"4IOm43KhduV+zYKS+KcdUTuwf0Geg8dt0Q0ATDNwy0PBcU7y1fqUevHSDe1z42AkM8yAQbRsxYLkcOyA",
+	"QjnPyr1hm2QD3HwvfX7JBvtycctpvhIEy4hzS/8+1mNgXkmc7pHmKhBje0nfkkIu4QJgiO5NwGQuhwMI",
+	"l+Yx9YVoQ7ZYvq+OVVdY+Lzb5Kf+C/E7ym66dzV5e6CCyFEkP5TiwCUZvNYbn35pX9JnQBThTBGfuvqh",
+	"+lNLf6LD65zkmjlvWa3pu8GG5/qy/mwgQ4YqxA+E+ULaxRd8RggJ5vozczgkasXqnnkkPCrM4ZI4W7No",
+	"uyIGfRit6336Xf2ulzx/50a3GnFiakne8I000nh+/vn1YsjksOMEt6/MqbrKwhlq14LkOFPXT9EtLspa",
+	"L1AC08JGVdFR3+JEYElySFvS/1kKSO8yxgAukOYllJM9Zrl/0iiTRNTiHMJnWicHQmMj07GwSXgHLkym",
+	"k55S+EDqtfxVEHwTVuiNNVlQdmNUtZwT6SvKbd+YMyS7wR/KnLURyt9ipEGosIbqdtbRYk+lNJyOC0VM",
+	"MNHQx5qXXOT2z4YElLOVVf9XgmRc6J+yHcluIKqzqofx/lgyiJOvbiDjh3G1UjsCfqV8le0wZWEVlPzS",
+	"XesP5X5NRJWaqW+/5eiggqVDZbZHWfRZtYZYqqhUSNItwwqY79YomMgsqr23Oyx3wZ29Iafgxl7f0Pwa",
+	"MvI++/RIiuIBkPGzfx5v5Kf/lJxdL+JkS9Dbqol3v/w8f/TkycMvl2iNJfnicSmKZb06zWsSXR/xSSrw",
+	"pduj+fB6abMZl0iSX5ZILxiiS/pLoDctTeSVsJzkaH1C2DDuhpBwuMC9l6rGtDZa02Jp6F5R2V+3/4Uo",
+	"Ezy/DYaBcSW+em9YT9K9W+qXuAju9b9LAkmoVy+/tSkalwivtXEIUWsIRp6kInuf32MKsfmMu9RaTFVK",
+	"Iq6X6Np85Vp/9NoMHeSnMTpktsNsS/IVZCAEwsM/gA+Ns2JctDdEr44gIPqgUCUNM16iLT5IhAVB1ZXa",
+	"da0diIikSVc/fZsvkaU/+DnAm/RPvg6O142INUf9GvIP+N4EZPUmmZhyyp4e4hrlybkp9bDVzBGWNybl",
+	"gUb8FVqg9xmhejh7B6/JjrK8IoP0L+AR4XDIDYleYtcuIaVKrTVB62oHInSvEmK7o2odrHZhHwVVijA9",
+	"nL7qq3FrmsGjVg3oiqMSJMOKhnj7p8hHfE4f3OReFym8Arand76XThB5ZGjOtHMs+yXdHGZFLTbnMysm",
+	"Ggp6Ks5Ijl3gBBckBxnSubN7zwZIHW/Lkw+C0wRaWUzfXD149OSL5kUL96fTdVwiClXLIUebpy1OVhH6",
+	"blM3PnBklPJ/B8dTXYvScrkLfkPSrlCjYOu7gCmtidfL8lx3oJgE6Frvr7SyQAsvUFBJnuZZdMIy5hGV",
+	"ZGk/cNxxWYlNT0peGtVnB25NiZyV49guRV+DdSSRCzi+UqCSXvF03XfLRcnqr7VDWjUZMa20EyrgHC2R",
+	"5HvIm+JQ8lPkE/Rzu8duQz3qexML85zacUF/BX57TcQtEd8ThZ3wanIf5J2Cf06uZHnQlp5Z7wjFRMqS",
+	"iOCjWklflYIGf3QJzOd9XZBbW+a1cll1ka91nlvhUu1We6J2PJ/8fZPpMPltIm5pRlbOmY2jyZGQONi/",
+	"xOYjM6yuzZFmoztzCW+Ct/uxdQao18MWywizpi58FA+EDtZf6+BowBICJW1QK/DGuLJvvFsu1ljSoDZ1",
+	"glvP+BggkXRNwqG3lpfuIHhGwKuxMmO7j/SFKNZUqN0qx5FMl4OwCRtoz5naadXuRLCw4TwhFcrxKRSq",
+	"sg6mnu+tqrEDplqOT9dWtWecQdhqS29B0eilQXB4CEKXTInTim9WXNAtHbx7n5kXpsaUHc+vGFhrQdJX",
+	"z7gobO/Kmk+/Wy5IXlq+LshtKMrbGqD9/LvlYoP3tDitounOW8Jyoq12wpR113af0dsSCZ9/b5jX+tpq",
+	"o4MVJ2RjRVOTQ/QNynKSr3IiFWVxGQrZXAdBFBGQQB5WoOCpW0qOq8KrpO1jkKokFpzh5r/Tc0T8t9v3",
+	"wx4LqnCxcpUGA/vaehxi+0IbPZQpnkTLPd0aI9AKir4c7PbHW68G11M9k7qi9guQ+Wic+DSYS+n5m6mp",
+	"UttjymykO2lDvPPeSblXOyKAwwMf/roUEF2XB1IUlG2lcfvBE3KUr+ew09MNPXngh7IwBEkSFe3nbYoG",
+	"THkVErdXQtBbXCBXkOkKsweluSAbIggLOSBe77hQQIxducfsqTeyLWGGHzGyEjI4+pZK8KqvWiH5+Hz0",
+	"G2KMWAy8AgPtsU2YDaVyi0iJ2ZHYkg+bl7XHKtsRia5/uV6i8oAURw8vEWXIBFpql2C9Ml6u/bIhSx1Q",
+	"G992P/rt6xefffv8GXry6OFfhu5GPYAeJ+Ixwge6RHSvdSHjwdkQISK5LNU5rnJOMxuxM7JnYRIZgtGN",
+	"u66jGErLmJr2UPN6kM/a7No6c00xYnaze7Lbcs6/WpzGWO1gtQ8DeutVraWGg6H1Ntp4FQSIMm2Dhrew",
+	"yTj/q9RXMGe+iwHLG5LDAd9yhRg3boElWp+s6kiK/BMJSsBTv0jHry6t9AV7mNyU9CnSWofx7np1h74u",
+	"6y3FCtZ6SSaB2afA44t+Ek5KwMCZnkFBcn0Z56UpnQzdIc+hjjrDLKd68oaMGD2++BJdF/SGFKf69Wug",
+	"Wb5EnGUEXA5rnp/AuVJwfkPypz7JoBTScaWpdwJfzAFTAU4M4yYXRKs+o/y1dQb4o4vuXRZEInnG9UYp",
+	"koMJIRH4m+0RWSLKpCI4N2EG2EmkiXGJMEOav/b6JHo/eEZHVdb98JFf1n0Rkg1nmWxYShsR63v3lScc",
+	"nmmr1jiWIvbedWYeceaO/Wdl8bgiNSjyBAwCKpHEgV2ZYA62ioGtWASeMMX98AJal8rNK1Te8F/XqGRn",
+	"8MM5JmnAvBwqtfnorM0BuIOg9TkApHG2NTo4pzOt0+HxP3prtUfwh8vCzjdn5zVPvdqlz9MWcM/sV784",
+	"K62edRYDd2RNYr8CURnD3qiPQwfmXtrGUMSwLnh24xeZSSJu7eULue7klmbksmk3M/JWAWRG+BprUWtg",
+	"Czr2dYsneY5PS1dFX01B22joV87IMjKJD2KlN1YeFK3z2M+dhLqgIdgw/MKm3oDR5gDrzi/VmlIRNeQX",
+	"7rllf/SvVK3NH3cczJNG2cnoGzUpT1l/0stQHn81uorfUIkTF3VhRnfJe+KysqTCG7Nq95IxVBMgAvSQ",
+	"QR5FD598+ejxU3Ql8HqJnqsdXaLvsALr1kMYvHrwH4Aw+Oa3z9/9YfER+l7uvCRmqnOndbAsvyWc0Ume",
+	"gdGa8PTzNpdG+37P37CJOe2w+LfEqKPT4qtU7pghpax9J9yvcpUOPeaoWRk4PoMVKDMep8FvnXdu2sO3",
+	"OBb49dHy83d/fGD/efHgS/2Xv7z7038LXgDRAzZctjPDgRtYzsAB7GOueQ/a/T1k8xwwPBwx6NnKP1rX",
+	"+/9xDvc//WEQGW7xPcSN0PpkYgOXSH8AKYO4y1x4YI2zm0Wa9/6OfZCD5+V8n2T/J85JfBk6h8Ej2Ppg",
+	"NsYbOUitjndy1OJTvJWjBhzvvRy+dIa9mWddXBO8m4PfS3VjJg3UdmtGXhp0c85+J35wf+go1rwf/tFx",
+	"S/rdX3pX/tLBk3kH/tNE/9+HzuvpeAwTKtdn8iB2NThB8M3fCizl3eCdxSK+VwoVBEuFFGEo22GBM+gr",
+	"suwC6zdK4D/97S/Ld2eWwtdrfmXSD7p4w6NQpioMvVlcoKkYZQfC0uFaAohm/yylAoQaWx9e//tN7z6G",
+	"ah30TZmXZNQ6zWsjiVO9lLhuAByOAn8BLBSVAAyC4FEt0dNryj5WYF7Hvj6XLOsS/Ioo7b1LOSwul2ak",
+	"uOhDmpybW9sQtD0QfO3VzWHNt6XLPTPpS5YXARoQpgQdoamacZ6HU5tbU3Njx+czydl9xpTt90YBjiaK",
+	"7tFrNzTslgDJs2DtvW5lvcXdYXobPaUDWdgqhjfOHEQVWp8siswisMz5RGK1Km8NA4SdlmAZMQz0Zp5s",
+	"dqkNp3NJXCU/BOM8o/Hnn//QbM3128Xy8y/D8bM1z09nbodxaQ1tBnS26qIFkoIfm2kInhj/vKmm/ecf",
+	"P6sN4D+sHrz5tz/923Bkw7bUgoWG9uwZFuRKQKODfRgdZIspk2qVYa2Ba6ZYHWlRhBOZcHOkfocTFmTl",
+	"v/BuOSUengLx/A0/6h2ChAxpcW0oJCzrt5F7W4ahUe26g2APVy4zt7aBoIlOSny4HjnsAbLQmPYhCFzY",
+	"dOrux2bRkY1vKNGESwX+j0XgDwXOPmBsngYTee4sReb3QH1qoN6XCG6fllEplCDSpl1F71fqzSrChlOn",
+	"7odMmyvVIT0JoZJJg59+v/Kjdbh89kk4ADNYX20t4X4ZX8+wJCFNXxIpewDMjT/aPKZXDfjFpuAFtt/h",
+	"XhtvQLJ7ox5wtHMHS0m3bOJrsZVy2zqAQJkKPzIo3kwbeSLUfMFxvuK3RAia54QF53WFZHkg4pZKLlBB",
+	"VHeWaIehaAzhtW0AiKBfpIPcev3ipcm23VGpuDjZBqAEVS6bRCy4gsuRN6dtKBKtzPlaWOg012SODxat",
+	"gPepNW5ds7KKVCPZn6vwoan/MTjStq9IjuxOkCkVSO77bow+FWSKTureSfRMVnV1K76JtCXA0lbkyVLc",
+	"Ur1+iDcRsU264Ta8KPiR5KvyEJUcAMZVSwvzyoPykMxy5o3y4B311ukwgIpek1vIPpcKs1wiqbSukozh",
+	"RYpxe7LjRa+qaX8HH+i81oRFQhgz2TqHobeePRYMWLm6aRlu+GBdwWNmBMIrCh2o+fPIxY3Vjpy3p0I/",
+	"HIZXLPD4K0K/xPph/PUjcN/hrSA+iL/RFkdgJxqCViIjjJnjmi5q4YtwoXa83O6qKnYDiKmJH/5EY1si",
+	"B9ROMHXWdkjIkwnzgkE9ygdVCq2QaoFcyYWz9IkKa2l0qIjKm8TgK1w+3vNDXT2uUI30bSQulUgSwqyX",
+	"DCmC9wgXJsB/VnsPfogepdcvXloQO00CYSL32xKLXDrM6mFHQeWyHSaQfdYAKoQqpr8iAi6cjb7+j7bf",
+	"tPNcJCkAZuAGZEPSSzYLQ5b7vUW+ujdhtwpPpOMqsOty5G63sKhgFVpnt600dQR9zIaocd7PiWsfKMlX",
+	"mgPCTCvxHhB1KWfOjnQNzAxmZpIZzuVgGfP3nJHpeFgDbYBzzkjq3a/lVuKjm5LlWv2Mncp3y8WW4yJ1",
+	"M8Y3LgvftslZGyCp6bogfWCK+vfkNqQWky8p16fxcBD2xaoBgJ2/Ogi+FUTqA5IbQZ0LfjiQDwMDc37U",
+	"3m1VxXG9gCv1gZ/kQBx1Aof6iA41jTznALU1L44O+CSfaoVPcE2MJcIo54yLZVPbG5nvdgfn8oyz1101",
+	"KSTxsVb0sg9YKOMOGbnY7kluGR8Qt3BtwjolyHdw2tthwfZZ6D8CXwm8UYMnoKUDMneNgbWtJag0RoNW",
+	"APUELsGjjU8SdCHwURx3NNshO/XF74cqnc9+5+p/pPHyLO7wShm8f55wR4U5CovcgcRF8WKzePqPpKP5",
+	"pp2am3BYEwpOogrn8LvnHPXxhSPxi3DwXU8THU+ilrAYPfFh9TQh47p51EeVFdyh+voudlb2hOUurntu",
+	"57GEayc927rRFzoS24IYEw0j/WPmRbZSpHQkwGACuhbj7JxAQmKrduvrdi3ScBUG13r++a2N5006t+2t",
+	"J70TSn5peP2paVsgrd7kuua8fvGy7pfDOCR+JWyvlkpytSdqdSAiizeotrR/WvW1AaBQUOc+kQhGSYM/",
+	"TdwSm5GcRbob+XMyyiVmqGQbyqjckRzm1Qd/UDWtNEMsugEtazgu/MBt0AA2CtaKMr2mSH+Naq7Bhr2e",
+	"PRNqDW5mMbk2xDrVqbRgnhsuLu0RMnNagmLuXITRkVfRFvSB1Y2KZSZEBrr7DVUGte8u3qxp6Ey5A2Q6",
+	"iBkiJamvaZ5Y1/Df88Z+/C4T1xp4wE1ilzYx6ffeXVUjIVa8xrgTJcvMcuEsncSyRKJq8pVXKT9TXcvQ",
+	"ZHvnM5fx5zSve2j+1bzWVRu1utsX2YcHZDTg5gIVyraGzrgQJFNJXQEHMSpC2fh/tfDTXOxDWffmXFV9",
+	"KpNyk0boiia9Y1w6S/VWYkLLJLg3LvaDe2T1N/2sBahOvfBg+Bp8ooreEnXk4kbfH8b18+Y8vNWpsKnT",
+	"IHtgUQ6ypy/g04yaBzonglZsGQ9ZbT5JIWrF1xUWYze+axHn4Lj1+A5aKmpVleSxiHq53Rp1SU+oJ3ct",
+	"19uzpwwzBSllt2XBiMBrWlB1utQ3U4XzTnMip9DgHoarO8qTO43Ng+NFr53ka8qrBgcMC3NbQDr+qg27",
+	"lJ6kuMj7jsKP3in4RAIPaNK5VsDG7a1p9YlEUuHTmezRKm8fqdO4gRLIPEnFTbvaWihID/0c9Xo+nnCf",
+	"K452jrRt3cfPXqLHf26VsT1pbMajsNwSsf69P/CjNc6M8cq4CqfNpzXSduQb3uq5VMVa37rPyuJ7AiIL",
+	"KXkWSszmG3KXvouNvS7IKGyxyKmaE9Col/cHXOTv4htBt6OtqFaqPYl3JzQJ9RkWghKJ9hxoi1ntUSwK",
+	"fpSXptN9nZgf6h4xcGn42a/vy2atvhnlc6VwtpuPz5NUTlx91MOKXJvLdGRwJsY2z4ynzA8UjOCf1Lq0",
+	"rOCSsu3Y4rQkHWN2T4AlySui//h+PRM+S7px3gxNE3yX93DjBhz31hsN6d2yx3M/VrwMeuF/2hHA8/K6",
+	"Kt0wfrTNrpxWaicWdNPH/COzObkDtOl4ucfSxdOVI93+BcHZDgzEcVsdjlkuB5XqZ5x5DRXaNxfLSNFb",
+	"SwRPFGPdL6McPOx2DBjU1AChNovCoCOjC3PG57O2/MleFYL+eFocp9rHlRsYAC+Eohk9YKYCrviXhB8K",
+	"YvLgeakkzcmlLebXah1lt9T4KpLV7JqbXtZfDrblLMWBSxLpBLkjeTmWqT5+T0RjXTUJWrs0fFCfwaGb",
+	"IxcigEG3ODMbwpvmFCM9Nee0xdfnM2gNhfTkopddR4v8CdzcdoyEGWd4C77hRT5yAxqysOvP6ZOOMY9B",
+	"b5l9vD4v5v1NlX4jkNLanDGLy8G7We+fyyF8TsaxUgzUecg0FVvMqEzt7tZaI3w0ZVVzGJj/+mIoTMYp",
+	"kn0GkIKPwnOSqt2NcrDMWQN6Xh3npDrLYARgvNHSLS2Mo9xpPnx+i4sSz1ANOAWly3w73TCpX0hMcv7A",
+	"pTpV4m4SM8Bkq1eSMHXD/ghizqweT+sM/yzzLcmhQd/HAPA1Z/mb21+P1B6ObYNdhg/ANAzRFksGUJQa",
+	"QZ+CbJQ2FFN24i64dy6OHCvyx4BotDikb5OHd3UmTdSTk/dPE/3agrAE8qSUIvvDGM2LM4UzdWXeC9Hi",
+	"rm8NqI8Z/UIy6g65Cz8VIyRPO3IVXg68MpTBM77MOqk0rTkTV6VyD5Efz79rYMCKL5b1gRk6a5PTWDz+",
+	"jnkDTOZJshtgHu47Sy2F8QZJNuUCHi8OPuYjPjpx6T1KgNaWRnsF+1s60+1bXWD39+6dx1syvonG2ZWO",
+	"5/BLkCJ/46FCv/mhZ4z9Mxl45g6wZO7GxFwXJJ4kbX+vEtnrFM27thXcf0ei9j9W8JWIb6BeC6DMSK1n",
+	"L8ebvYDHYL87wfRVWGyJSnUu3CucGI9W3s6+6Tmi027j86Aq7tcBGcMucdQSb0Z92zEJuMTIwBhqSQeV",
+	"xKCcyAnoEWZ23XYo7cv6TP74ODczdQtnUobg/rx/ipChwCxK0MfCRMO6Ux9TTcyEnBCQ/iBuu8oNW48R",
+	"Y41v2S1VcwQh6hD2XYYtosCoVgeBrCOFbwhzqduJ1W6C7+/CNLVJSFN64t1d3lApI9DBP0EPFJxL2/G6",
+	"SFLX369i1WS0ejH1HnpkHOb6SaqWxy3zZo0kclW8deKV1uUVQRakvo4dnzUtj2HGdXBxLw7vw0wXtCfO",
+	"7t81DTUq7+1+Mcj1fNrG+i8PRoR+sFZoS+Mt1e6Oqqqn3Cw5vaNusAUO2eA/CaoUYajgbEsEwhtl08k3",
+	"OFOh5I9gFjnPslKIkfNW2iSPQZhwlhFknP2/t6CadEHVfN3cH8sJfYfkLnNOW6wyU3zD8VJL+IwMUcAo",
+	"fYSZ6XYAQXT/7gVDgTnMt7Pkxfg9jq7m77VIaCVdcpUs5mNNOQIAFdAswfRrwTRHkvsMHpdFZ5Gr88PR",
+	"iPzpMVRHHA/OXhn3alPOeB96M7wJM54tt63374i9OBCmSX7va2Njp26mXb6HWzuP5DwvxxX+1YepB228",
+	"qLxB2Q6zLckv0Q05KBdCs73HmszwMEnJ/5iTayd64V4WOHBzTHegh3gaEClHa7r1W4n+HtMFKQCBcWoi",
+	"egfahcKbqfGykRHe08r4B8I+WlPvusMSkPAOp+D86lGSSx/rN1JXpd/wQRP6s+cOp+/cs7a7iYxUslIl",
+	"Ley8RPq5pQ8ZcdRqskUBrnJKnyLOCJLlHhBTCc52CG5klp1SCxArzPlOVt/dd7yL+1VfVzhPiAvkI0CN",
+	"SjSnnEWd/vUjhsAFyZHiSO2oRLXplQY+O0s0Z379s4kg2+j2NabBnX5akmHoPOsHN7kaUCCbhu14C7Vz",
+	"fdZ3HBzMYPg2kcF8yLA3/fXk9zDEXynhNQiXEecNGeokjWPQZXVTvem5356BGhC45TYqxHJt/FlBLMrR",
+	"jrItwuwEGqdByIYsnJQRNAvZISBEQkmRBz3OjsOXde2D7RRqe3cwvCfSdB4cAFaCb/QSZhJ2Vq0btCZv",
+	"hbwxDYm41aYikpRtC7OQMdXj0XD8o1A4vr76z73cpwm+wDxDNXvJGDtj5Ng5FVdRzviKbjbzqIV6tJdY",
+	"KBgxdCHD4ZRRaHlockmVJMVmDP945z7wUYg5Je4GPFtfT91rZzzLDNFE8eQkWN4ztbY8sItuLsl9zR+r",
+	"3pVxgvYbzPIXt2YyIyTKVK1z7kqlFr2qafUteSZXAJhh99Ad4DNyN+WhunedfoNzo8kIsue35nI3JnpQ",
+	"o/FEw0znPqTrfWvcAgVWRDilD2D4jzUOD8x26TwIBIuCNnuyJ8U/LD2WRj9yq+un7SwYf1Nvx4QGND03",
+	"1XDvmbtxZ7yyqve0CshE4wraNBjtbGOsK7iomjYXQYwcx5hd76dLzUuTGDa6Sc2PenEbXrI8sfH1OE9J",
+	"nugPs3ltHzi53TUJTvUKCCJ5UUa/Cj/fpuupc/oiqUX8Gv5ox2CtDFU3/3vaiRS4r9OuuL/Jhj1G8/TY",
+	"uJvz8X7S2Psbj2t5CM3dtfRwrQh5Tpa2taTR0mKAwu+DsTtAkDkZ2vS51L56q+6b5ufoME/Twjvg7YTW",
+	"d3cvQqeqMWaZrxp3xqhENv/F8cnSjbtoyMCK4n+nowi9qvSej66l3ytoVf+vhvPc1W3NPIxHs5XfyvA+",
+	"rQ/JGfn5Z0SEo/n69TOxzX394uX7SxHlh+FYA0MbLjIy2rS0g8fW+SPB+++J8xO9Z3Qklt9NLqjgRcO5",
+	"ABysz4VZ6Jv5E/w/suz9OlsfSDG8+XeZEnlnae319GdSurzDcP/0rh8FBq0klO83hqvXp6AwivVezOmd",
+	"2Pxjr8ktV9ErMuq7r63WSJK2LdARUiXBK9ftIifg/3Xifa7MakdGeojefzPQnuZCnYWMTepSfJXYtrO1",
+	"B7dErLvzMeJz6UKnUJJ/wKIyQPWxAUfeJxIdsNpdGmz3pU0ZewDpY5iZHie5wMcHrk1lxvcE4TUvlVbJ",
+	"1I7sJSluA820ggK+Ft4wb3/dy0VPiml97OcSgrUcuX9C8CdcFB9EkenL5rg7PQdTOcbPGJ3h7OWN+1Iq",
+	"MP8kIYnXwwfTkPqtPM1Rd6kdTYdcn0GzSlr9c5Z/pDDyenYzST0QHPdP3mkdqbv6gu6piqa7asXIMye7",
+	"aQtu0NaxJnS7UySHnisSlSwnAh3xaYlqFxjijEhEWVaUeSt7Mdpc3gGAB6Sbojyor+gJIsWRWWfSV/RV",
+	"2rQJbxbLxRELZhSJTVkUYcPw/DMGK7RkXS7cpM3y3Mz6NngmFofv3zMWN91pA+lGGZFyted5KwmgXz+E",
+	"0Vbey2F0zwPOggGLl5CSLYNnJqxb/5VsKZOI3BJxMi2BCMtIFeuA+TxFV3/7jwcXFxcPH30eDu+UTJlY",
+	"eH8KjHlsogqTXGVrMl9k2FsFphKi0vac3eCyUKm5WX7+TntPCqyoKvOWIz162At6S9l2hQXBq/2jcG5W",
+	"wdl2zJh7zPCWQFxOc06Rym2d9/pEnt/VIA4dUTJtU10aImMFjfKV4EWRknmyXBwiduCzb67QywcmAMcP",
+	"+JcyyCiHHZYkdfEF3ZDslBVkZV4DbBq6x+K0UqcDL/j2lDpU9TzEZ8QtzcYcfftGhfTaZjC5467ZZZdV",
+	"JFWkn5n0qVr9yll4VxWnBVGRwe266ARB5pOkvaC7ryA/YkXEqqBKELk6ELHK8Skh1zBdVzeBd3t5Oino",
+	"09oXRw1CLpsXhMcwjn8D5zl+/zyz56Wb8nobOEdfa43Y85OZzULySFW2I3kV5UZ8s4nU9ORhPiJvlcBx",
+	"Vfy3GLKlt6CqaWUw0y3DWoZ8IpGj69JbwScS8SOr43s7LJHZhcAtsSZFAtB2Tr4zT5pmTbZXY8BEggEL",
+	"EomRWAqbUil41AEu8mOorCsU1XekWfqJK9Vn+3ljply8ip+6LDGWoGZG4aBqNW0jTNpsrX+mY1Ir6yMS",
+	"Sqemb2P5hdFL0HDCyk2vy9RUFTFBe6BZGM6iFm3BXHJG1JGLG836VA4XUFihZGbivuuLNbPuZUXNN4M7",
+	"kcZE3ewI2ScQ0jbOcssyVKOnuHV8LtH6hOxRafVpfmJjnC32bi04cOp66TKtAmU+u8AvLGkx9nJRMvpL",
+	"SezvSpSkZTjs8Vu614YmdEQz5DF/uOizHmrvyH/+4+rBf7z57dHyybs/zGMVTNHwRyvuTaLtKXNQmUkU",
+	"7FfzK5p+6dPzwZcXSRZAa0eG92TAQKjH+0tjOvDP92I9tFueDboLA9ZFurHgfe3xxb+sXdAH7hrmWc9y",
+	"aLLYEH+1rYrRDNowOlr63NUPV8heUt7GfXGx7LVOxi1gJsulJvkX4yVGzAgZScywRjjN9JhgYMzh4DOe",
+	"svvo3ptLfb4PV38k69O/du7j/RtZ1hn3cQKhzrifB+c7+Y6N3ZeDOceh+6//pXt9Hw7v78j7cXjAxn05",
+	"062Y8NX7e0sOLS7uXnjplMGWvToFYgXwXVTQZwUhTKR4jsPoOKkIIxY4dXadVioslAwmyzuPm3Ot6eUj",
+	"q1p88L4cI+FBUyDCEZYIM0SE4CIR1Waq49gpYDX1ay5608+yd5no4biskx3+PtnuCmlCoTVRR0IYevjl",
+	"xQUksz16+OWXo8vgu4QeIO9seu7L3T0EyYthzYwRhmbPe/JzNzavsXZo8iNDORUks9h2wx0i7X6Ej4C5",
+	"Clohj1KoHRGI5hK4KbNhlw4NtkFr1TRKMmB2IDZyAmBGS4uQjLhAeyK2+i9cmMIih+hs1kuljV08Bcgw",
+	"G2M59N0KLWRe0PyqwLwrxw8WQIXx+bwfx/apa07l+ufy4uLzzA0G/yKfWnF3vUTXn1ppB/9tSQX/bagF",
+	"/2nIdQ30ArSCHT4cCCO5QyoACCB97xCxl0/RNSQnCFx8qrnoeuACCbrQqx2sQbYrOk5K6LONKSuSNwkM",
+	"SbGWoyzPxk/dHIInCh2xw9pyFBHG1mIBHfDWQUUhsj+oMGO2hFfrfBdHfJLoIIjeoUsXYORoy1Goldiw",
+	"kPJmHqRcHZ4LZZJVGCgdQ1xEkmDDfw4HLjehQVpLMmnxeh1Y/08smtAKip3tZxAhu7CtKg/aiYTNM4yc",
+	"ZZjNHIt6F6H+THFGO9JzF8+IhhqbrPqqLIhEUul7iZv+eXA9XSLsAscZZsgGeyFtH61Lm7wMMXvzt1i0",
+	"PjWM2ZUM+hdT+24elWhN9K2GFA/eFi7smRa6D2NCjY6PGrEHVfgMYXYyUHf2EoEV5DyhxGGegGmDBToc",
+	"tcaSBmTVLRF0Q+ubz1whSyQI0MwANyKq4K7UI3JJcqSlax/YQkt9ILdEoBoaa4bUjTC/WH1uYxWujBfl",
+	"nkmIzToSn5nyMVc+R7gn5nO2LajcLa3exiFThqM9PlQMFfSq4bAP4Mpl0qBr77gF1Zdab+uYqy5RRw9V",
+	"W60WzzMBEaLOHak0FcOLfUw8h0pih3pt0ZKG7aGgSqHF/GVFfmnqmCgDqF3TGS4JrmCKSdRaQNdh5Lz5",
+	"zYl/w49oj5nJR5A2GSnox4hK539tadqTXGGRYplte9sSoYSRDc0oFqfkeqkdLfJeCGsqQbTu8QmtydIW",
+	"Djz8S4/fzsHZhjqoWJJJtKdSAuyqMgagKRgMDWefTD5X35vnvwaU1MChsuOtNlysoG4gDG+Nkf4RCbKl",
+	"UpmaQnTkZZEjRkiO1kTS3BZHzTIt/0OJiAmBV9q81mKJ4GccF3g7V1M9QK8wY0IV5Tw8qd/Wd/44T3P1",
+	"1voUzryunkAY3RKxxgXKSUYdQMNRUGVWPFOv7axCq+v3BBrSraoXABCc5l6byO7hxErhbLeHOueNB4Nv",
+	"QXp3/Oiy+M2gT2vUQ0m3zPpijOGfcZHbMppBCPS3pjZoRfMQsquXoSKr9qTUdPXdkaJC2a4OTKKTpT4l",
+	"MIFe/O0WdSkz39CvwDR4oRfrlT8bNP0hX7gmZE7yS8TO7F6onxbJTGGedq+t3IXYZW55IPhGVg5Eww3L",
+	"OpH5hHIOVlFfZfOIjp2KiIMgiohVKWM5oqn4r40QOFE7nifTxz7eFwYSJKMHahDZ0pjWPziANEv3VAH2",
+	"4yVs+lPXOVJm/ECQxCd5FlO3IAe7p90gn+iTLhXebEDpdi8l1ufCVJPJap52hXeQBRPViv7eRPGvYmKu",
+	"sL4aYrZYGC5ovoL2ngEV0DXqN9rJYDDufdQtdy5hQ17vjnBioeL/Ntu2RK8ntXpu40nxsA9++7b9WO/x",
+	"Zr1i0Yv1vl6gPcD14WyD32/YWW/YQW6+/zfucEj847uCRx+Lj+P+HMp7mvFqbAPRDV5ZPRfRLN4yY2De",
+	"s6wBzhTOgq7PIz4hBZ3ksx3CVpx8iq4l3pBrzfLXJbth/MiuK2G45vkJYXlD8k87cbspdrZl1rCv9yd3",
+	"DK1haQDlI9GNO6xZv6EsSThpOq/gYc9x2JXixiUqlx2k01AruZQkMxN6jwnk96HaC1IY0bmjh2B8/1iv",
+	"2+HXR1baIuuOl5Lo+3zV+IaWa3gTiphzZHei6ZLQGgzIHAffcYK7kXEQtsDlYfhdvCGr4y7UZO8bXgqX",
+	"rsKMcitnNDDKWD4AZJosEc5zQaTUOuAOs7z4r9vTu2PcwBl0RLSc4p+THjl5pRTZH9RMCIjDSkCl+Ti+",
+	"POxMQsqeSGniBrdUmlOI97TQLHzAQhk8Uq52ETjSiLRokRjIV9l7ZtrDxJlWWTlnO/M7J9tZsM/92ogm",
+	"5DSzePJlOawef8w34aD9MiIxduiq/P0ac9fYINUnXlHtccccrIZc7zle8yj7oDbfS2V/rtYJs8mbweKl",
+	"j0KwDM4yKmgSirPuTvCMKvK6/4JokNbvSTAFDp/XQzBgbjvPmHEvQdNfibAg6CC0Dp4j6nel6UtOrdf6",
+	"rEZxaHlaXr9Anz/84osHDxEuDjv84HNw4OP9QVNu8cPzV4tlFy3i8wBWROcQVoAQz8o1ibXmG5GXWa5J",
+	"PDc6imWU0z1hclzP0HJNvnKvBfMyCJalGDn3781L4fG0IhhBIwCpwDe0GHSVfkWlhcx+aV/oBbGJuvmu",
+	"bIKhNvVr8pniCD1RLSSx31duiRjkJZo/7glmlG2hPx1DvMib6E0DtfC1IeeyjipqNzazSTW/XaijVvDi",
+	"q5mow5BRx4lHqIE11JOHwWIz+MpqGOfoHeWavOLHCDfhJBbHCn+vn40oETBO3xK+J6Fl4DKnxPYickIK",
+	"QgIMWhpt+S0RzDqJa1PrUK4LmoV7cFrxEYLW/zV0QXwt+B7BgBJw0PQtIF2vL8farDiZhjaaZc3X4ZoL",
+	"JnYdiKDGjhwi6kvz5JmH1pvPOCHz2uSFBriiokcwulWhUx2JVIZiLluwyswcXf45dOD1vvoHvuKcmnjV",
+	"JrdoEmXLSmwHUzyDbJR5pQOR5HmqpHV/2qzVcM5urZ86xrdUOhQYloWVEnRdNkSD762AL/SkDp9AD3Ap",
+	"7JEa72DaRkGwJEGcTwIJ3o72EvFSQb7gHoMHH6KIfqv3AXQ7a3tVX4zt1HfBYo3RMrC72pAwi03C3cnp",
+	"zEJZrpmQi4Rgs3vyHcTp1LCbzZIQHvY/FZv+y0osRWwuc3ZRpmWuvEQlc9uC9pypnVErXXfqbqQGuHwo",
+	"WVQPZKzWxEcDPcEhtzi6TH3PBc+mp5xArEnz6hIsA5NmX7LAovCWrLaCl4fBHayfrCpiE6NVYyHTYDeS",
+	"Kc2wsdWD2NFdhR7SP5ytFbI5+aE0Jt7KFYr2kqX9/Lvl4pcSC2UyGWrb4dHFo8cP/tfDcLvOtwkIIW/D",
+	"DV9leThoqyzSCDFi1llM7UvrQrYWvzfWMiXycSI4sMrEErX6fg7Im7EsE++5373r025ut7ZBPd2hVMEL",
+	"1Uxanw0d5q9IQfR2vCK/lCQk/jPONlTsR068Qwo/4GiqjVfJTTJgZqMm0GklUX/SI05j5ATizOCbbJP7",
+	"fvkorWJMclOHELBSNzhTtg+Sn+bEtSGqyFu1NB6ULTdajec0MWletrrFBH7cvyDmA/8weM5vtc1CWA49",
+	"FghTpi9zfTUsF2sq1G7luq1WstmAtNnTsuKbFRd0C64bH9FtjwVVuKg7MJG8zJolD3u6tUUQ1UMuipXz",
+	"rLSm1BpnN3pGoH05PKbVQfBbmkckZW16BEGnGzKXGI86JUfwDx24AJVQYCY3kRgZzhSPN/ssJRF6q7KC",
+	"GnHMR3R4i1RgXltX9HWV8QgPOk+E6/A24Lk6CJ4RU0hivvNueU7Oyh22gwJshT64p8CJT20YN9Qg4Eeu",
+	"92yflvUxRggHe5b5Mf1OGL89V2C9RUWeviJJz/qeQd7W5+leilrPB9FjUlhDEexDSUhAwZ7bAUT2ayy2",
+	"fJXjU+DQf4VP0kKBaDOdgPYPVXGgVSMqUWWMhlS6PX67ajqJW+PXRgaMa8oLUSa4Vhsv0QVYyJidwqNT",
+	"tspIqHQPdDlTin9EVIEptqN5TtgS/UoEl4i8zchBxaZtB17tKeMi0iZF4j2B6cFdJauSyP4RvU7j/aN6",
+	"/Zgantnu2AkOiKpItd4vpHjY9bBcwE1nRTSJElfTdF8Wih4KIg1W/7Aj2nNDeYxTbWSYUN0N6XBWi5GD",
+	"B7E8gI8reCFrA64g+XbkJdF4MVbyYGotibBtIyTJOMsRLtSOl9td3Z3UVBXsjCV5J3eaza2f9E5if8KN",
+	"5h37sBNQfrFpFU0wtS07kt0slgu6B6XnzRk9jcKNS223NLUTRO54kUubX+1H+Q5cSmrwRgt6Q4pTcB6c",
+	"xcswTaYmlGeYInB+BCCtlH00OvGoPoMxgaQEZ1siVdXsNu1mdefiVVWp0XVxauU0iEXnSjeoRAXnNyRH",
+	"+nrYYqqNhQ3C6ICpQIdSWeyVwUosmQVRmOoOtFB2DzaJHln/BXhuicqDlmkP01vJNV0fB8Js+U6BlYFL",
+	"4GqVV1JjuTB4XLN1Hn8fNWeWaz02cxR2R6ZmKu/wVvTpFaTPMMtpHpSoE3T66gSPO5cf7EjYPnBBwyDC",
+	"xP+ezqHDBfzu+/ENTds8ea5m3mWHyXGDeiy4GIaypwJqNJUInLGQSs/3ZM3z06foB7wnEuGCM33XstxV",
+	"URi+Mrgp0HicSqR4kZuWSVppF56v/9NFArLYNqgxGUCFHJ0IhuyhHJ+WiDKpCM6NnARPB7JSscb0fTSI",
+	"4O+5SNqiJ2jeV4+vDsIroWxZ+zk+XUfK73oN/ODw72pvyqp2KA5VMfm+owCwWbDgj6U/XmdhRXr07U1U",
+	"MNMaub7aU27zposqPdGxjlZ4WN1JFWm+T60brbcQU/JAioKyrUntMk80KuVGJV71Yuu/cx60hHYjyaGK",
+	"d32y4iuPi8+Hqh6p7/pVyO7iAj0Btsv9V1uTMBpG6Dqrnkq9Nkd3qA785Gl348oBuw6kxvw98rxJ2cFJ",
+	"Kfl9OzCF7n0Qqdcw8PVTuBTg5Fnd/xMZinFVgvth2G4PNNgOVToMIj/26Od60rDq66dGcw7q6kmKeSlu",
+	"6W3E6+zTxuQC2TpWdeQ2SJBk1VYfSdwFrKoNqBPmcGUrCILzsRvT1lXqSteeRuYdVp7D5dkRcMOez8HE",
+	"3MrhOdbkSHV3uknPSYB7tfBX1bFuMS4jyMFOgIePC3P4pIJTYvhYojWxCZ5a7aoSzNtapiCmGDycoPdw",
+	"adpVG68fPC2XKNd6seLoQaKN7GbrS1YXvGsE5kwkz0+dCIbRKo0rKIGP0Jq+H4atWrdJQJETLKlqUUuP",
+	"itXXQzv7fLMh0NYzim7WDEeF8tyYzTg32oVMQnCf4KyrEBZkhI7GB6b4EWtWg6JzP8JTT9I45W3cNum0",
+	"tsn0o/lIsFHzdBSFMrAyi6nnteutVwBwHfo06aXkjcVKSFRtR66NbV0ax7RW+3OBwSNL3h6oiOfF+IAL",
+	"UzAVUjhvhry+DjNPttVj+z1wOqZER4fVho43b+petlbfDX9WeQLeskLkgcyK59ApJT0DMicK0yJcp8Ah",
+	"ztfl/v/x+sUPyP6KKLOVSWuen2y6xgELvCcKoFCb+MKxliD2U1X7bjut4DK52AdRnEke1Ee1ONTbWcEa",
+	"aTUN6nAqVKM7CX24d5LNOm/SQSD8WOec16W+s4nteCGIAqou50XDoGwFbZNCINZHhKUkUu4BjRzaujh0",
+	"7GC074acIpeFVPhk4XXwnkCOh1Oy5eTKZL22qnqwiJZqvTC9vxV5q+QS/fXZS/T4z43qKcIGG9+2Oc8w",
+	"XIYZWhMTaEOULV2P8a6LeDDfo/ZldZn8tonno5cdjN7azCVfxTJdXxZVXmzoxpmWhli/lXgOzLUxrpEM",
+	"CKTX8CJ6dPHo4sHDR0uzkVXfEi72QVxmK1c0y2z5A/vHf0rOPn2Fj99bWIGgvM8F3ig/T1KL6uoowkWg",
+	"otd3TzNygZks6mKRGPL79Gb+Tdq52kX0//7f/w/QzBqz0PqgQT/zRD29EGp8SVdTNvA7fOKlQjuqBQjf",
+	"ADiReqC3wYz2oMnMqZv2scbItAD0kkltkUWVUVhd+JXQrcvnPA72Ew8t0f0NaLFS7Cqd5AGL37bP+OFk",
+	"CoWBZaCu19RoHW2wBPQk1yhh7LU4DqEjHeFi0o10aVQKvkHXjiDXndpzpxa2Yg9+ES5+8Osb/T8XD75c",
+	"vflvf/gQF90lIixl6p8/aZD80d0JcPPdRuTLR/dIFQGVoB0ZbzhXDDcCEcFoUGt1jwKrm1FYf4peEahb",
+	"y6GlIjruuKt/b87i/Qv187f5XUS2zeAR1MOkN8r4mNJADQHmgAQZksHz4HxEpdfv4ud38XMvxc8rKDSx",
+	"LUR6j9SZesvMB264JMvvt33eeVtMP1LdlLhpjFLSaVMJaf9hzd43O60eH1DYY0I82uZoJib6V3PtjCyh",
+	"uXculbtyRQRbWlXwRdy1a8U5sPYdGs4zmMcRe7dkmZEJVwYGo6czXNVaa1O9tMrpZkOzslAnU85n++RC",
+	"xrewnVohBOk25uFiudCqxOeL5eKxh5EFsbaCssiWePOsTl+YQX/CckfZVnGG/iZ4eUByx4VCkijEWTV1",
+	"yra2jYBLUIScRImqBX2Kvq3MPoxyireMSyoD5UBAONJOuJek2Jhn34aTZo0YiXiwfzgTeH9KPd8Uj36p",
+	"VnyzWeV8jynrazBnn0A7nNdY28FqlXrUSD0BRHP1T0bumlQXbL9ggtIEWpSaQKrfGi0iM+P8PLb6Ydh6",
+	"qr71nXm+v18OznZErixBYu0yPfYM1xK9B+Tru3Ys/uuAMls+WTYER1MctI9A96B1eWNAuldScxpo8cco",
+	"497buRzC022xRnCDU7dnDgdN6K68Z56a9m6Mq0L4q7tvTB4iG1JdzMOLLvDrfl8ywOQyFmsi1Y0m9W65",
+	"2BEsJr4qiBHKE1+XhEx+s9isMizIlJePuLiZ9N12Oo6Zfk3Beugmafz5LlsbFmKsbwjOQUMYyVEvCT8U",
+	"pFIujlTteKkVQ4b3ZDYMJpNp6NxVNjv2wkV1etKYxyTxN+n8tgX24aYQIV5hYJyaq+2aX/xmOK2np7rt",
+	"mypJca5yggJrOSzpr+GyRi0fqsxIaGG0rPDwAHIYLinllxFTZtqHBXWVHcF5NBPRAUUb2D396GXVg/e4",
+	"o0XVX8bVUaXoX4mXYY+q6dXStejzt/948M0DzYaPnwSt7yBVv7fk04Zjsz+xz7cdzsGQzrYwutkHKfMc",
+	"0jSnKoKNakFNsmXSEZhaj9Hk+IY4GZImyT07InCOmsm1RneEtvQ+vjY0U9Icf43WJON76DluzkBqimtF",
+	"GMNgljz9fcTG6XLxvTCfnKez8gQ51q6Wm0so/JNTViUvDNagFGSjUp/tx3P/0aRJ2t2fCNf+sWa0NDZr",
+	"GSoe9tbh78GbYQ6clqEynkmn8E97i3N8SrHyPgj3DBd4e08n7Mtz46AfsSneYZqNcAkibAYrsy0U75eB",
+	"Wc1+TkrcXxrMkxORrnNE8iNSNOgrz1vpFMu2hLqzBiaho/WtRU38yhVZfSj1wBRUyNS7OfUOkLJMVw70",
+	"05RtVxPwXmOWSSwa2aw4Mknl2kZbE1dyGirNunNHeBLEcIXE4ACGJ2ox47uDVy/FkLIkPpryLTtFraAb",
+	"N+/g0v9r+vNh3DcJgmGS1vavcaiHO9JNP+VDECZTDmSLOZK3eAZtonOd3C+lokuROXSL/lMweN33snvS",
+	"2y32b79zZgOp6f3UZjs2w7X7045Rl0EMzGCgryzf08xC/td4cGIl+HGxXOCiWHGxYhzK6cN9dEw5+tD5",
+	"gu8b/Mz3VMhIhLAIpgMlSt7t2E2j4BtFmCkXhwFr2L1Q2dEG06IcDuIYanyrz4cBXC4SX/nadvLZUDY+",
+	"XyvVwYgPB33wRj7u0Ke6D9iS3+HVfa+ftAcz4OC8qjDZ5Y4Q5SXwLpEssx2Cetqi3DtM3Tp+kO7obG1N",
+	"B+BJ8K0gUjap7vAXatsrCF3mYTBCw4aVPElF9mEcPYWFmpyQN7zC1+bZ9+LZP2LBKNvOeRbtkH2ncaqq",
+	"uTeV37Vk9DL9mvtmT24lAz32qMSPt3rH2G+i8vkZcO/oqMMGl0Ug0+MVwTmiDEG+u0WrJ/uDOiGHOOwV",
+	"NATVQ1n1FekabTtIwLxEmsOw8KKzGZZkiXCWQaouZjk6lCxTpavVbH91qAIBiy1RqeKRGH8QdGtJLUwI",
+	"rz0CVG5Ej8QnCaUFuJGnCdDwn0hIelhqctteOfBQ1T0AChZMNh7sD1USuVZeKdUQ7Yiu2aSKUn3sVQbx",
+	"Ua71Zh0Uya+R4EeJbgg5mCTbsiBQXcilRXE5EitTDW4xydGabLggIGuv7aG6XpoeeILgAokyAOJjvxc+",
+	"+KZOM/aj+USkQ43psRD7WRBNj+iv/Cij6cf2oAdiqTf0cCBhXDADk2byrsMA5iXrXaw+Uitfeg6ESWAJ",
+	"PhmWNalr0vmfraldL8UjVHsKcd6KtFOxEEbmWgYAgq0JNFfJbEaiGjg9k6G+XNQB/xWIjJ7GKiaXooHJ",
+	"ZAocmphMXuVDG57JaM1dnE4ftWkZC2YstWpAb91E4R+4WNk7JNBjpf6TdcKApFGUOfF4WxaMCLymXrMX",
+	"g1dTA6/YFv+aYkJVjiXI0cHiBlLSt4xHkv09TTJQyVHQPQ2CrbzYIIyevf47HIVLRApJzG0S1L1ZxnOb",
+	"ktRJ+3Auay0Pc6KA05YIo5++ufrxp79Bbs9l1T7OtEFA8qClJQjfMPa6UUJqGyaTt9pMKiTgc+X/bMLX",
+	"+ZVLB1XDF7Uqt9wcOMtIJQYQ1UsAUNvkpMmocix3+NGTLyI/ERLJtjeXEIDneoSxwDIy6ogNp4z89aSI",
+	"TOlT1u6wZ56v0yrMUpYeE8XFhVGwg0hxoM1AHQAgrhnAc1BhXAs+fS3BP0x/YEEOBCtpCgswKDdwQQcy",
+	"C/PAN19DX9JLYDTQ3/BehjvvOOUspgxpA6TWEY6CKsi0iPbYCZtLtqwrdhNluCgA0KiLIeLDy94SEWzk",
+	"Z4xYfcObuQqtV5dqWWnUOSdQfuE3Awcsp0qTHU4ys+BJ1SzqVcU54ntjRwZ7RukrI9i5flpemraeXbFa",
+	"glVqJvZV/dqIxK/ouW8bgJHWrEYhq5rDXqIDFsqpmzfkpP9TG0SLe4TM727uli1V5aB5GzTILhPztN4/",
+	"B3j2xsMEq6fDHy2cjosHXzqojk9XD978drF88mXA+dneowjpx1D8qwbxRlBdCy7j0M17gOIlAv0MGSVM",
+	"ghTVVr+zLm1dWwWG9W+PHv150XAF//zzv/3joSaPptFvF8uQU7jqvJpqIz5KsBGrm9mizZkL2nwHjEVt",
+	"6BlzUZgHbI68U3c/RT95yCcGn8bkOldXO5heDspY2/NWNLfsxifBInrrHEsPivhOiRb2uWFhB9jedZRp",
+	"VVVha27OZISDjQGUhKsecF7hAjOpw+APhNv/yMsi71Ll8yCyAFZkxUUe0nm/4Ud08flnF48/e3Tx6Aun",
+	"Wl2ifH+KgtRUtbB7uPdyaGm6DyfV9mC22dbpwE9Lr1OS1lLsZSptl0qa3N3D4SYMwO3rmVGpVpIcsHBd",
+	"qdvKCHTzNvS+RNeXSYBDTwbkXkeNMPw6KJO+ZQVlZGRxwRWyrmsDScyI9Wk4bNQ7uDPuSKqfI87niJ02",
+	"9Ld7Fjht0mKOqGmfvjoLF01SKeJBwe/tfVwX8Z9WxmmX8f2eqh4nwg9czdFxvzfmkgrKawaZjZ3vJR9r",
+	"vuTSfOoOxFcVl5t/V+vvDEdJbOP+8/Os9dRmWo++MRkZMOTQmmwpq/GJYj7lgQ5blcc0EjdMjgG+4kcX",
+	"BmwX01JGGggXhlS9ezLb0dP7ex9PX03ODhs4L/xThFGuldaSGSW10v0RVZfI2syXqHLQP20HWi5R7BfT",
+	"hNHEHEz8awl6GL8lwlpRl8j6+J+acKAfoLhEnte/rgs7J3oQvzhedyrQfilJad4uGTM5LpnrHbYwiRXm",
+	"g5hplbN39B/J/lAEm/PNev+21MlCmtIIcz6R0cY0nR3gaLVfsFEhv2DYWk9S59yaZ7uOKyJOv5HZmr+9",
+	"Ag4aqZo/p8CYR+hEVreRNSg33NgYi+FKm26aLVhwVTEpLrQ5d0rqVXogbJVVTYFtxD04+a8E3oAfGkuC",
+	"FOcRcBCvMezQfmg6vvJfCGtz+jGvUccIetf1sZ9IZINMNeHNR5fOu20dGorzG8PELTdPFZLCwZwEwzg2",
+	"rHNLxBoXqI5wJWaC+WGv0d9Iaqcnkpt0mKfda+ld+Hyku2Sj3QT+UqdmH7dqATR88dtL9Tepax1zs8xq",
+	"CtED/60zbWN9pld5Saa3mh714gH6OcCyx7y3xtnNFlqBB1WsFEGj6opzKgFk+tJEEb0bdbgcBcvkZnhZ",
+	"weXYfMqCS8jcs3mwLWcbIbkmhMUWw7ZJN6YA8mQ6BkeCW1kthPoY+5VWcwUuvH4sGWcKZ2PehMfPaAqu",
+	"z8JojrSgadE6itZxFHa6q9Z770ys9NYlOqRUBbic7JBw/cnhYzDknRkoJ1kDNhw4ju0IycKWvD0UmOEo",
+	"uuPGMspoKm54UfDjqjzMXGYBrQ8ruibuUfClnlTv/8lsS7E1VzskbWurlJY+gaCBPU0HLBQDITusj9wS",
+	"kZeR1DxtrqCc4By6b+2wRAds04G6mojts5Z44l6apyHXinIXYk7j/uqNZu/qCEJmbBTR05haHjgb3zjs",
+	"lt/4R7mG2WK5bQVkbtO6jdKbYMh95C0jibilWcj3/9r+grC8MWpMvDdLB24GXq0q3Dr9x+zQq4PgtzQn",
+	"+R0kH6fto3xvCciT49QuD6xyg1QcvAy0x6qbyVc7W50uP4nLHd1eDWoOZ0qljd0zZ0rH3JnQDB03bBfE",
+	"CIH+khC0OrpcXitvoe/5p8jdntd2q64rB8kaS2oymamCEGCwMaWvpVY9dQOn+zmELTPXMt6WKqDHF1+i",
+	"a9OVvX792jTvWxrdsQJN1SLd9LH1BUNCqUZf7+qk/u2m6yw5GIvQASV4LdxBS1TchV9tOcTnw73cNY0H",
+	"pYfNbNVaq3nBvbnqaSk8VT9tGNTQh+5QmtTPVVJZVvt5UwptaBdEn7gy2aPIsmeVDjuuqWLjG91Zh49c",
+	"xveUbX8UmMlNBI8Yuxzwpt8Q8c2GCNlxD1inl7nCJIFMuC5km2fidPWY+pNUoTWBdvSp/XrOaYB+h03T",
+	"E1VYLZnSIxNu217icNzqYLpkJw9jH28UgCS9CEUMQYAxzaBEqnZKuutR+eYepa9V9Ra1WgC7VdM55YjN",
+	"csG3Tu19u+dzg5/Ywuah7ObMxnLRrEuPPZI87zU7mFlFlqGv6lHNTjUpS0WCviMCshWjrFwb240qxKAY",
+	"N5D+Wq7DH9DMXxY4+NvubSDV/Zv//Z3+2E7hLSg6WClB16UKW7UFXvfCw/42lMn111O8BSKUxVA1vEk2",
+	"y9hOpl60fd8jc+++zRExqXggcASj/fyfQexMmnCQw8odvN5rnowGXv7HT//zdXdFN+TUvFJa+muxDfOq",
+	"uI20dgnbjjcq3AqmlGFWfTu80TdgcemJ6MfNp82AS5h2iAa9ISsgRZByvBSMnL4joTz0utAnlK13ENab",
+	"iPacqR3iAlRmL3UvxwZclBxUCg6b+141cKBwL8en6whcWa9qWtdLecO/vwYGOTkYB8P7omX1wfdJzI3g",
+	"+wnoLfDaIZwl/fKBFXpdiQ9vgQJ2RgueffDGaq0X2mkduFCmzK0PRerAJW05jht5Lu8BGIpP2ALFx2+A",
+	"fidK/t/7NKTiOlUc0y+ep/VT+C8gwX8XreeK1v6oeFvSDob534/kHXZ6+aJ4FC71XUnQITr7AnWAyu96",
+	"ZcUMpranF94vI9unwizJ7XcrQgfxsM4Uqf3jfyQidpAI54rcWajQFsEzg7NNEdWDhOsX3YOvOxk9in4j",
+	"ZPbgBGaS4TNv1XhZPwx7xydvU+gu+C7ag950nW9UlG5Et9V8i0L4wa9vfnu0/PzdHx/Yf0Kt6aPlX979",
+	"Kdw3/3vMsEnF+V7TcJ4OK1kpRLAj47cMQUPKdg8Qz3U4Qi0phvMNIeaz2leLXJn3+kzDwcyYn7SxVzI/",
+	"qnRp/pszJXhRGMuQKonsZTi4GshrkEG57dAV4DufSKRpjn411caDOvBHZt51XMqQ9wWBWXxDGFrj7Aaq",
+	"Zev64ZQ5nwOoVix86tesG9JZWmdlkqn3vtl7WP/+yPj9ykTr10QdCWHo4ZcXF+D4f/Twyy9Hh5zdDneT",
+	"YuoZJOz0DIp6W87eL239+8DyyR6HsIkAjqmU4RbIqV3bbWtrF6S1w2UFbR7NcM56ZD5LVN2psd5FO3pI",
+	"D25/X70T3MxYqM/2vV4JXpARaYbgZ4SXwqxjBpUZP4RSe74hRY54qUxtPDtBVbk5yk+R2glebnfIDoJg",
+	"ZpBdDWB5lurLER3DOSMrLaoBUkP27MlTJOkW0H0oQ1jeSFsawZmR9ajp1PTUhIDUmhWQfqABt+m4baOx",
+	"Pve0N7izN+HjNY8R7J+CuRXFWPnI6OLuWNcse5ndaXvqiFr6I5TBGgS1nT4qoJ4ubXJ6rXtluCAsxyLI",
+	"kZU8DIDO5Wf17gj0u8bStbKeKzndthxcKYFpBevYQhHHLMeKixOqHjJZUF5RSYGzG2kARbFCO3xLbF5/",
+	"fgn4FXDAjzuO9vhkgEZNBAVnFVZtupyJClmQk+NEakMluRPFWgu89y+q4upvfeDquVUyzXCzpeQIFXl6",
+	"Q7K7aW1xLifM2L8sff9bO1pvDkwxTvc59NT72L7Lrf4j6C0xRozEb0fX4i54Q8azt8bdoObpXhk6m4Ia",
+	"U0wr+GqDHgm3Qg5VipBNm3oVtBOwPMnmE625aLfEanZh1hKhMzUpucQlz0fzik0Kgbk6QWmYsdXvXi8k",
+	"OR24x6MjS3FLb3nyVVaynPd5iOD3Cug28SplubYxRt2+5pXJSQONe7SxlU2SVLRrrCzKWs842xQ0CyT6",
+	"tY1gdeSrCuwZuBbvycqHgq6wAGS3oagrLQgZz6IsSM/RBM4B+NWlNtOes21BZRDYM3bKX2xclftTe3nq",
+	"u1Mbo59IxDhyK0qTNK7sDb42nFJnTDVYY3wXpigsPZUdTaOotr1+/vl1kG7NI9UvGLacSMSTuoBX40ZT",
+	"Pa+k88BabOaOttkXv2nDvTWOQefj1cmIbsPLuh6gnbBsTskY74x/uAI3Uk43FswowLAA6CgdnK1PffMa",
+	"mIb2Ekk3V9oXwOD+1S+Mc8qPFdEhPhlrdvSKxO5Cgvzh78nS2/QhhnllijhGnt+7OXU9ZyK6jH9nOf9A",
+	"wqdToxU/ocZBUPVTaM5nE26zcGVaj7iTZJwENXIDwN7YtElbBEnVU5RhQQDWY1n1nZRLZDEYZFhfMWuI",
+	"ZmxWPhyo1MtLYV2cBqs129Eit8WYVDW6QMDlqX8eRhc3NGhOJkhJzshpbIrgnpch19UVyklG97hAVVVw",
+	"HTF+/OTiohkzfvi46QoEr9/D5Zfv/vjzz5+6fz1+96f/6w9xB1oWIPG3r1+gx48eNgPW//vF162IdWJI",
+	"v01Yu3hvAhGyql24QtC47UzaS2OKjy4ePX5w8bA5zT8HaPT43YM/XgB88/95+I+LB4/e/ClIIc/y7ZZV",
+	"wN/dUQAshAPekkukjUrETZy3wFKl2Jkvrkq1ew5B0m5kxv3ZcTFlt7iAOK2Rk8vqL7Vz3/5hK3Dj30bJ",
+	"0rosLtWOC/or8d4qmSwPBjzMvOl6lvg/KH5DOjWerXZ4qwaphuouzAJDPPDCCwuMROwfnUo4rcCgb5l9",
+	"TuRzgf1Nd5m4mjKgdDfiLWe2KR7ToY2sJQ0mapwJ8m/51HLEECtNsg/Gc1SLO4Zj9xW7+I8+acn4//zv",
+	"P/8s3/zbf3f/8YdzIGymRIE85hvMrZ3Mix6n+MDeFxeJYIbRGnSfD2ZwsDYk1P1yszYpcdeQ1HeXFzh0",
+	"zAYv3+ix65to0jGc+XzN08Z37HmbkAj5QmiNYgqqyje8lLYhoEFCYUaIUc5spwrFbaPA444jm6fdwXuo",
+	"G3UNkKKa58q+8s61gUsMXI2HVwwAHloMDa9W2X43dG5fGjgZB5UV0osyImWs29i/6z+j4w6aflTYt8gB",
+	"JkHzvLqR9GjoxI8fdnFkXGWHGUtI3qsAp9wL71yG0yqp5qZ+33vp4wNcnAqbyJkaB9WoHFTjfxHAxZwK",
+	"kqlwjQUv1ZqXLL9+imSNslglb15T5n7eYQY1q8w94wt7zxHiRgTT0PzXm48CBXI6yqN78YhZs/eqp4S0",
+	"oSBbJwN+fVAe9KwBWhyt58zJ+bgAI+mWJsMxvjBPzwsImYYWFBAJv0NC3ktIyN/BHhe+mB8AfvSTHoKQ",
+	"j22B14/42FIaJ3lAmnjVnpnwlwj+XTPBpWPmPVo+6euZF8drg59Bf3Gt7pKg2j4AXHQL1LhhzwVpFrjG",
+	"qjYADfOr51YbvK/uLxZvE1oy3hkQsJl+KYn9WVOuJfemCbV5vt9AxR3iiZak8UREGhJsgjSYwQ/WNkrv",
+	"lyvsJZbyyEVuoLLGOoZNAu3qYAfp9kwb9vgwcjzj/Xa+XHtCrfH7KPBScL4ZSYDZJp40w1dEkrG5AYrs",
+	"D1xgcZqPyIEhg7PmBc1O37KvuQW4DHhMRysqqfZGZSJ0IzEHmNfQoXr94qVZQBOksw0BYC6oawQep7oX",
+	"rVucH6V3pYX82Ghiaq+4JUToQzquoqpIiBtVoJl2fcEtEXxdmOYhYRYy92yr2cvXz9CXj5/8WS9Fv41y",
+	"ojAt5Kfo61IAlKItG0I5ORCWuwCwvkuWSJbZDmGJrt3RhD4p11qDubatrVaQbiCvP525nbyZZyQjpiws",
+	"8O0RS7QW/IawZdX+/ohPiJdBRxBEbNOztyDJxES3A/cChQ6+GYll7UCQ+xOJaH6Jfim5guaviiMbkk6y",
+	"G3yMAsdJ09veOzd7a4ScMGgXZEprbyiDRBnLMINZETaEaabn2QRWva2oFGTpcg0JWeEweZlT1+WvTiHQ",
+	"qjguFsvFVpsNbG8yAOrWEAcYMngWJ8TWYwCiIytImwQnbxVh2uJ6ivZcEJMPIpcIF4XpTyctWPQJHYnp",
+	"PHdLzfMZF8J4eKo6JUcagE6BrBI7Omha5sUgOWKemK8F36OHprZ6R7c7Ik17NguaEAyQA9XlbrQjoSBY",
+	"Qm7GYCIl5Mz0wYXajtCwZaEpnggO3inBLGszSG0YV7xYc5Ed0TOHXY6vt6oWZQbOwDTUtsAxeZ9nw9NG",
+	"vghZho7uFSDLo0dNQJYvLy4G/RR2Q+LbMEDZGUBsfVk1ueffK5LprTk9C1ckf0c2St9dLswlyAEcMu42",
+	"MV3t5RHa8230Od2TPRcnLSIYOeoDsAcXdvc2FvbLsWLo5zjboSMXNxKaKUCOPWDMmDb97VLoESUxASLY",
+	"9Nq/Fjy7maeqpenxn1UdBQDlcG2SO+njhJ62etNrYCT9lYQ1grRetk1qv649jQyg5TuM8ANXeu8LKkeW",
+	"wU4sRp11CnozMpeiGoCJeQ+eUsMuniIEG9iY25vBQ3FW6Woo6gWXOgS3rIJfNVGWCAv4p57gJWIEEp4T",
+	"iktnO1dd5Tknt1TLICzRgfBDYfRbE90d1da9Pj7V9fNkCA6s3evZ7aceaHjnZvBJteTj/XJJBcWNp5rw",
+	"A3CSrcb31KWgWjI1WQRAnbweRp9IZF5AhOUADNApbPwIE0WyKBiSU3axhGKCAicVYr23hp/ztu48P5Ml",
+	"6orQzLDhwqsKuUR7gplEjKsdZVtECkmOtg44kLHyL5coA0HZMP6WaTQEgxGmEov/3m/LUvdOom71cSTc",
+	"EDjmGWcbKvajU4bs61UHobGv30m6j9fpCvCUsNe8c2QuT06lPSLG05h8jX7lXjS1YoFr9F+pWew9SCMi",
+	"JF/RPJS9cSAZ3dDMlr7ZSkdtCC9tzqwKADRIQka19+sqUSTXe68ICzP0K6MTL9EG04LkWpyWzJnfxt/M",
+	"eNVwMCe4UKZZjS9cPfLfu8a7H6Thrh5J0Jwk53i5511uFi9lTy2tzRa2DEUlYAAIAq4OmbLSjzKLixdl",
+	"VKbAz7fjvRT3KzOMqWSHyu+Nhf9Fcs0Smww7eyCUe9bRLrx7qpZq3csiavoKXFxBA8exbvxJttm7nmm4",
+	"3rQjJzJaJXREDSYFjUlNqAZq6aVvehdZJceN7YGsvNbyeEtYdkISn2QTJOATierW1O20wqkteY07LXzl",
+	"GvxCvBWE5HCNu0srcl2OKvqB8P0+CD75kzMUAQ0RehzCHJbImsemy/PRqsU1UQaAH/q33DkW64kNbLaz",
+	"JUds9o92n8ELtOEZLhActc6GzlfGGqufm16R2mptMLbbSzsbPWLdm9bUzRPwKXLoGVXGBeMKZVovZxCQ",
+	"WgePB96S1Vbw8jB4ROonE3xNVbuNJIYPducYmk+spccIL9IiHmJd8c0qrYrBL8m2+COrTm6UZyi7Z5Kq",
+	"KZtPa9M0L010c1WQ2wR3W/v5FOsW72lximP9beGUrigkpET6ZBp5Fx3Cpb/0adgB9WyPBVW1cjS09tbj",
+	"gFu7Nb30k4dovwBiw4g0WsH0p/g5/LZSIRN3XNxB4OIHQoLuEshNAdKPpG4c9CFRLSZvExTwtwOib1Jy",
+	"RTYG2bspu1oxTXBt6Hu1furS4jmZgL8g6Lr+7RpEK6r0U+RgfRLqF6Y516t8/QU+0KE69jsrG53sLg75",
+	"CVsOyuqiuYaNuJbkbaMHFBakCnVOdDE2E+0TcutbMjN8K/v26EdSizHB6Zfuqqup+HkaFafg8P9eFfLh",
+	"q0KcqArZ8kMVI77k6LMavjIxl5GSP71zzbkxoHTsO7ei7x3qScsgHR+HHalODypw/cqZd2YCcg7szXH5",
+	"PlUSS1htyLggkVSYC21bP2xEN3i5LrxVW017pPrh72SneW89XTOom2JNmcFdnyGRsclFZ6Qy2mGIlMGc",
+	"F4PUFnTFv97ZIIUXJ+SsOKX439c8P0U68ZO7qkiRNCfhjlRHYRL7vbimWY+XePtmPLIzfNCuNYH408pi",
+	"LSHH+ewSadY+CokLmSt7yuPLe5g+pWfPb8NlV+lwulPOA3QAnR5RSO2GUd2YHYzMSPd4dwCjZ2y5kCep",
+	"yD5chMUnr2nwpNZj21kO7eqcLK6Z5H7yN/gYAgDbsZ4SPCcru8MeG4AThanVbVkwIvCaFkZflDahYAXm",
+	"R8l2mQjHGanVHcb18/NnY92CvWvl6isXz/jQWmg4nWC8Cvqi8mCGne2UbesEIJc2hhX81q0UNKc5tvGR",
+	"H8YWrESa8L549s0VMp14XZEnJAOYJCYsCB7mByeNXHsP+9FeAnppDu0otCEfZwgz8LnZ2IvaYXYH0aic",
+	"ZDSfgFSVz9LHY1reWv1WatC/k4hcDbGAxFjBb2068j8h92lYa6vEvqGk13GjMbvWElN4YhqQ/HQOSEZx",
+	"H1DymnToW+mMl+A9vQDnQy6NerwGYTcHgHEG3//gGIOzOos/kMe3Y34Nt+mfkus5uoXY757b/+Ke2wn4",
+	"uS3opXF5GldV8ouXL47MM2sDTrDvZhnkuSBSJuBtz5Y70E4SNleAyfzFCN5CwTET0wwCsf52zdvcsf+W",
+	"X3cwbaXp5x18PByUT0Md9nn9YZpIOTuMPvqLscj4SPzsnu+OyRWa6q/Wf+tVWaJ9sWa4y0few605RUs8",
+	"NoL/Gsq1+7YuZLpEBVZEIANo08r/QzmHdCe548dA/l07g9F8randVGtLoO1QW6Nu3v2BsGZ9JVtZG5uz",
+	"FYZM1Bb8ipfMi4tQyv6VdP3GCL0lAjICJXREwkiRtwpBc3TYz1jvITOym17fwl8RmO44U2eweuHKGs5u",
+	"DQbNROI9Gapsjrqz+1bAi9vxbfv8pP2z7C5vqH5K3/KbO+suOLmh1yuypVKZXKhnWOSzxDXvMBZEpSzT",
+	"/Q4Flkprn2zsbOCdQKj0G35EfKNM+ZkWYXbwIOZNpx4jUrExpcrjDNeL7bdRjRQUTh9rdUInqlv5gWrO",
+	"qLavywApR+AbXuREfIgA/7z5sljkqfM8M7PAthWmzCBJ9TdRrMq+9PExbyL95hIddzTb1dBaCX7N3vyD",
+	"iXqYo9tyOIMghZteauYLKG0jdmeyAJviIu4gHQAOkjAZ+0PpRI5y3owbU0km2CweytBG3Dd3ZXMNr6pt",
+	"OleJABt9trag7Xn+yG/I2Gkq906sOTzPCZQIdapeRkKwwncGV5FY2dQOpQnAchwJm1C9FWpc+tOOo+oJ",
+	"hNEtEWtcIAeegChDR0GVkW6DzoDcu1YqvDqrhVsUoqA+YG6AYKn+rtaGbGDqEjF+PAvECBq/JjcBN0+7",
+	"16p7qktHeSD4pl0t4uCWAPLRGpxqR/aSFLdEphAVcDEPgigiVg5Tq+sTHt/zSd+sasfzZELYx021e2Lo",
+	"uir+ijcI/7v5wdnmVRtd+1lU148tBwEJTUfRCHDQt0pC81OU4wTsg7ZMdazt2KciX/iwe63xg3q+OnKH",
+	"f2UwugqthgIsliSEGQRAz1fhPBdY7Z6i6xtqqwiOToAZmxiqvColqIsUOAnOJ5RoeW2tbwcIYj6v8A2R",
+	"0FvZzJfKCnnnGo4oPF39tfO8HcdLuHOfWbjKyjczWYSAETVzQnwYEvan6BZF6sk6XrWal1bwCe8EhlSz",
+	"vd7dqsF1UFaR2+ZuUeMWsi/X3bGDZamun3a0E7aBndZbKhXebKArXtWEG/IpE1RGvejbeMMNQ8yKgglp",
+	"nmnpQJON0/E3c/VSoho9rq/tLad5n3dA/z52wjw9MWQ2E9znhAqHt8vlQ1J4Wn/dj1/2fbyiaVg5eC+y",
+	"6gPJkY550+HiIY59Ptp17t9prZXyHJ9SdOZU93g9zVmMaU9bum82tE+JOdJ+Pj6ZM5xOEjvxg2++BwkQ",
+	"PbCTciBkVpLntyTodJughe4IzitM4+a6X1pwXP0rAXhHaCyMiyWgdgNkrkRQ8iqDCkA1toyk8uI9QesT",
+	"kuStxQQhZrjUCtlvqsmHOmiMu5cGrhlN9hXRdB/WgHkGHU3yoD/BgquaEZMdBoMxSW3+rwUvtzvlclmG",
+	"Ha8FzmK1dFsqlUspD7JF/QjsXUHZjcGUoeoSYef5tp5xwwUW+x0jrcaBjxzwoIO80xPX0W+HE+5LcShK",
+	"GUqjqea6JiduW7lU7GkEmraHrXsEigWD01J85Rbe/cwze1IMdp/ySXQiKjjeXcehlotbKqkKIyPqMwg/",
+	"Vw2IzGFeIoJFQYlU7sQj1/9jOiBivzUwVVm32rh/4ryYWS3cGizd3MaabxoSy6fcm35JPBFPPSMHC64a",
+	"Dk78tDvZKgGzBxlmmquOmCqEC7XTh92vcbQ3p3S4kZSZeoMdluQSGPKGHBwYBFX188YLNBpt6T2K2GFY",
+	"gnsncwe9ruZkjlBh9eL+5pCO6myvx705nO2TFzxQdioDx2AWPbxWb+6bGu7RYQ4t/A4OzaAy3DpEk4/J",
+	"6FqB6Kk4T0WuM4U/5pwfozqlh7K9LU/8wnvQMub29U1VCNrk6fjz3qSwzLSS9/FcNanafcJ65hXNde/j",
+	"eyeg/+YwA0dBPHJJIIQAmhhYOVti3RbBviFJucq2n7f/yrvlwip7aUM0HnYvj+9tRYqC5KuN4PsRaexN",
+	"4368uV4rKF/0KyjpaFDJyqISNCFQ/Xet9fxoHm0znUfpZWPXG4QJ8+EtN9CGXiFmJFWkpY8Hl6KfhVKL",
+	"1c5mYg3UcyTni7x+8XKu3rz1W6GI3Q/gXuPM+gTdaTPoJ7ajVC7wJiluN+WihsHTr+DRnYYDbgJZdQT+",
+	"RCJ7sUkTc38YboI5oTdxUgu31y9e1n3bZHkgQpKxcblYI+KPN9G2gv7utJbtaZL8+sXLq5wfwh1l91Dj",
+	"HewMF26lU8W+NnRbCoIKgm8NYGMw7MMPqynqgn1vaednJxNbXUGEkiPvx2/4ERqZ6HcRXkNfE5QVPLsx",
+	"GbECM0ChzAq6X0vbD5sC9KAkShUkh36QO14KicBZDh1QLtHFU/2YfY1xtDFNpbtJJabCHhcrGCPcboUy",
+	"m4Crp2qft/HGNXGZXcYHYpq3/eXPXwz0ctMPM7wlYqXFh4h9/UfeTCuyLy2R4rzngxdBt6g+n7dU8oFv",
+	"uo58iB+ZSYRwHb0cMFY9khw3iTZ/hWcUps2yvVUxPrRPjU4FdfMKJagJXhAZ9uLs8ckyBUlvyqDwZrPS",
+	"g04o1O4EZ+1/u1kO0EWOhqQHzs+UhC44CCNJMs7yGoWbIdcaRTOLy3zDxRGfJMo5kYFTJyWR0gG+D1wx",
+	"1Y7aDmOlIGPfskmAqS1cWq9DG7sxr7Szv+2k7UhLf/mBycU2UCmc7fRLciRvF5TdrPaUlYpECncKzrZQ",
+	"Osdu9CHXcq76mmm+6x/0BOHGZcCX6q1Ac4rW2lyCoAAB43/k4cXF4GdkhtnqhpDDKsenwNK+0hy4gW5z",
+	"wMRIv6AlN3izQbq4/Fy9pbgqlwa10RYj+5P6/Isng3LW+ivSp2VSuAH/3vQ0NiP4W2Cn3JrKKGHbYIIO",
+	"6QLTtrsY4UZXETeCDaHaYXWkLOfHODt+zQXaVSwJWwR7Jkui2cRWXNiOEDYtz1xQIq8yQ0BpMNdzXYZW",
+	"s9bjx8OsteNHGc2XBhMe6j/qvHgzA3iv2adDD6K1lKwwfdkHanW9Ly/DNItuiZwII26byGwF6WvCQU1D",
+	"T0aAzmuyLRmEZf1M37o/CPyxwOzS9mF4ihgP5jisBcE3q22BpYypJJWIWgttciJ4GEENL2yCvmWhL1wG",
+	"8aoL6A3iPvvocWPvv/jL0AH2J2Sqn2Pz+ndPH3UtUfTzJG9P4s+P/En8+dGgFLF3ht2aCjQlhE24oQwX",
+	"aFN1yduXUpm5mOMRpHrGma3YWgmC84ik+qZ1EFH9mrW2KbulphE8zq1FUnS24M/+4r8cXPuObncrQeXN",
+	"ao0LbDNgWmF5Km8kKoiU6KBtfeBjuTRWcK2sV/esFqwNMD4ky+2WSDCm9feQ/l573i7HINKjOTx5XuSr",
+	"PX5bUbTe9c8HpU6BFYHuqTGOu0L6VyhrUYRZgADAX4NUKbNNsA04A7bcY3HTZUebRjfWhCi4VCsLbgQ9",
+	"p/aHUILOV/bmNHcYPITWZMMF0RykDQmAKpIIS6SHRA4vqUHpQVr5k9lTFmHh184qNOUTdkKN0/j54ML3",
+	"JKflfoAnv6M35EglgRQW/Tzw1Ej20SLTyeOGktzKpNGCmGqJSLaUSQfyktnWWrnH+oMCWBAtSaHzHWWr",
+	"PWdq12Tch4+G512ynK8gc8cNNJ7/Wxdh8yRF5hljyhh/RGcaF7k9123BcT5aGd/T0A1L6HbnrjBpz4nW",
+	"vJsCKEUrPmLBVgciMlI5dauXB9+FaaQ4/n6yT3b1zD1USTRmUQ8cIyZgnAR8xptgutQVcHRdnYYA1wPU",
+	"P86I6f29CYKsN968xltMmVTX0PuTcSTLbGfGMn5TKF/rDvI/Xr/4AdlfoULbaDvG+zfkVXOjxihR8Ozm",
+	"+WZDslCaJjTe9zPbpKRbZs0UyLRamQ6ZYEw17MyqGXuXr72QDmRvhTzPwJaVJ0xbTbwsciRKo2zbF/Ul",
+	"AyJJ60OiZIvYLTfhE+ay4wJJxQ/BgW1bxFXFNfFHav4YkEKG5J0X2x+rSefWF9tfY+6/9jvejWwaB1g3",
+	"yqrkRvHiCNd1AC2BM6G4Un8hHEUaKIxueOBbeFDjaqprT3y1ADuvGGEnBd7x/8fevzW5bWT5ovhXyWDM",
+	"Pyx7UBTrIlmqih2zy5LsVvsitSTbM63SJpNAkkwXmIlGAkXRDkXMw/9E7Div5+l8gb0f99eZeZ1PciLX",
+	"ykwkQIAESFapqrsmYtwq4pa3dV/rt1RT1YHmKqa6M5MEOqCCetkmktQWvqBbYOa1a4xgYybVnJduS4yv",
+	"aVjO53wyqWFAiEXVOm5bsPZN/Rzsm5uGkycxD2nGfi0kVNfGmpRM8jgmzs4tADUqh6IBm8Q24igEaq1W",
+	"VDTocC6k3V4zk7liWhva8T0OB26nd1gMu+WOb3KwcTu8wyCZbP2GyhnEBSqB09iGKP687di9DfY3adMJ",
+	"3iZI5lVbT2QuIpNTUs6lj7UsWPbJCxrOCLviEdjpprLfNIBXBDUxAzwWSleSwlOi8nlAaEbm2ig77F+I",
+	"UcwvWbyEau25BF2LCjJKpFJ8HLNR/2JV3oQzhjpKK6dZLKWBHYiK9amzUpjK+Fybx82eigkFX6G9M/Iw",
+	"LyFMM2ZETiZlJ2oLoxeWoDFOxpVZRSmqc9N6ig1aKjlnriW/njT4Zdoe3P5xEznTy/rAlFZvYcfMyVEz",
+	"fVrAFWnqZQLwkEwROQRcKRVDY5OtIBhNG3bjG7fwCpdI32v3QMU88dAMRWVDNlrI5vC13JGE8hQS3/GU",
+	"GajIHZe+vZm0IrdW5R4D/dJNy504f4Wr59/f/Y3GVZM1MWahnLOhbSZen/suFQswHCyY4SJCEvOMidUL",
+	"COOb2IkUGISv1dDBum1S/XMRMb1XS9PRF4y7lDdgyMGnu2kinmlVk4GolflG+6dpLUrpCrUmUe3gW6V1",
+	"KMzruLa0DtyMoHoOyivhFnp9+sce0kTfvnp9xxJDYd77yNj/DIZA7WSwmqe7erJwxqiJyGEuj5E9xkpd",
+	"TQOY5CLErwzDPBvKyWQYyTnlokHAz6lYEnMHhjlSRsFVUApPbxJcNZ91raVXjcCITyY8zONsWYoumHEY",
+	"GwLVqV+pmnExzaQgkC0M6zGfMxEpcrwJj8AbVfHJoof1nP4GSPFDITMesk0BG+Nvd2pHlqdCkcMnhJKM",
+	"qksU+kqeuSRJunRdXSLJVEcHuQpTxgQX0yEEb2xC8OpqGu+5v5Qu/AJpXRiWKQdsj9qkAtgBGF/95iHI",
+	"CVHsiqUAxx3ACCohpSuMo8i0HFnyvPvbD7nCcWq3d81RDdYRT9Ny1O9TE2dzPKlBSEHHlgjlFNV0uRB9",
+	"8uKKpUuCmpKtdXfpa5kkimU16UAud3BTig3e+KlIBlMdEnPwwXIazaZHvbsNcmgbRUPfZrSdVrcrZm+3",
+	"EYUWj8CtXnaTwxrrphRV/ZF1fdKdXNgknvBGxFliLtt1w1Nv3L0WujTdLLjhuaLTjm94tXrUux0ez5iA",
+	"XIgi/rXxFeYReJ6ryzbP6Nsgvdr48TdmV+v7VlP+vMG73TGDMKfOO02BpS+faryF9jer9jTVLE+Zjgxh",
+	"rGUk7RSlVW6d0DQDzpEyKPU7IyjybabPYiZjAIvb2JLonsncKibjN5UY3POcW8hzaonZNCz6k81P6UDO",
+	"3yyJ7XfUJ+fonsrTKRNaj8dlxZQb46/Rimxdzj6D6L0Il6Xodpuke6EN5bjzYzjIjo9VmHYxaPc+N54G",
+	"xvnGP88dLTL8RLwEJ59BgeAIz4mYJcZnZP1wCN9hoooZGTO9+MB3aRSRPFndhTWK/jlR+dzXmDNQuwUk",
+	"DurnqikNG3cAgOfha0PjaFiVFHRaMiuc6WMQZKjSawEvKkKlDf7Ok0HzMdhmzm7Du826vZvRHZUmN6N9",
+	"VXkWgbeLK4u86VRuF4n7ZklsS1PHr10btCEcQyjfEdIxi5WjF3Fle+pW8ls2GqoGz3/Bs9kwnPE4Sl29",
+	"ZPuXaBFG4+GM0TibQb5Q51fgWicOZaDbw9DWqdxcuOs7ktlS8ZDGw4Ty7iNIUjYVdDW/aHOeGFVhx4eq",
+	"rXzqdtC82BtYZYkD/9BUZ1+7o/XL3EgUhQbRKf8ayn83+HJKTY8UY9C3GFM9TcIfl6JrmQINL4VcxCya",
+	"esmmm1StkvD3MNO3fwP7mPB0OUQ3Sx1XdZqB3nAoEBSECrVgKYFnWZH1CumuYkkyPte/rkywW3jLdbOs",
+	"351zzIguGlkF22c61g21srTV8VRXLiidpcZTWlZYuydQlOKb4IGd0StmodEcoPf565eEZ4rFE0IVxncD",
+	"Ml4SaMOFUUiodPEAKfq1naPDoVmnxv51tVDqZQijFo3yTNNVLoaAeVWz36/h9zLQe5GsZnGzFCmBhbUr",
+	"BzRwDjGfsHAZxgzHsFXDv6iUZNA2NqnQKx7HN7LaNd2ZvW2uDqRmbxpPtzWOuh3tH8H6MgXHEMBQkFpx",
+	"yZIMTm0YU7WaJaQN6SGOrYk7FIV/TbnUtZwnLDpsdHrOJ86hYZdD6x7o9CawFYc2u0V1fH6l+U2xUOsG",
+	"WUx8dQBNW25M4I4+JYxoIguCeoTxEr354FvXtqlWi1mKP7YxScGoaWeLv+NzhrIvlovOz6A7v+Nj1cR6",
+	"Y4Hhq3AcaxbYvKXbMqMGDwvdJ0VJeQLBB7+oPCgql1TROAJqNUzy/rry4ULx6FTIgmnTWz5cTrPe9iWu",
+	"DfaGOonmKpHuD1bVDn8VGuYVrC62//mViTSco7crmKwWlcVhsxb4IbWZ6c4ztYXewpWrmHLZ+sBhCOhc",
+	"62AhJnVaqS1wMkKjUhJvECFUn2CDN5XHprAXPBG2Mh7Kr5yMtcsSSxA1EVeJVOCcp9FvucrAa/phfWPz",
+	"VhqCViEjmnEx3ZBJp2+EMDfO1WZvRdjqhQvFI+aIWk+dy6hTKteKHlAeWFDehIaDtUM6sBQG1gIdREFZ",
+	"CjSy+HWJYw2mbJE4Zlj+Tu8oRMAOr9lWJNj48bfOYKukdLjfN3T6nl9Z00Uvi02/2PyQS4ho7iIjY2q7",
+	"8DtoeAyNFYF9yO7Js7TkffVbJEJiwLK+iETJPK2Fv67WQtlQvbXR3NC8L7RY5q1KG7bbiQ4NMPa8zDXp",
+	"PrkpA9I0rs7IoK4JRACZhxOZEvshnwdtzFtxO7mK7AIADTSzqTKb252tOKqqu1671SyhhUX+WcBGr6Od",
+	"VCN13kQDJtc2oaaRCABGlbNS+JyR36VgwXZNRny0tA09Ve1WD5WDTctSGmqZ1/IdldvvJkLrZ+rG5HDa",
+	"8Hysp8ateO72cJNNLQj/cU5yNUsZf16/SfvIOi747x1LPmbpFQ/ZM4OdUAO3uSug7E5NYbbEdt0RwHVP",
+	"uOT2oabCUEdxEV1iA4w2xIXmoarXKdd1VKnnvFVEXyHFci5z5UAPzIOgZ8FZGeILNhK3d/OW/VQ+t1Da",
+	"VmaUmxf456CyiMVuVlp/rOVbPsVuJWB2J+rbC75cQfaVxJZjdm7h0bIRfOt+GuvarJjID+KR+X1iPgOt",
+	"Vk59pbVN+fhuwJoun9W9yNmSuLrLsnY/NT8VUl7fruK2kfYNNwrZtsmHT7qdFvj6CLTmbClVa/3TKEqZ",
+	"aqzuhSy9KRX78gLAttRhTb3MbCGHwqG6fo1Q64Eo8LUl25ifUdtX6WcBlTaInZcraK9mgFX22iFFv3pd",
+	"c37TVR0mAUzc4Ue2HkmuWDqkNkO0hSJSVj+U/Ze3XMVufGg+MXthynj27hg3njGWac6Fhbod1KeZe2hV",
+	"p4fwF0nlwkYnlf6MH6PxmM/xYH0ihMtqa9k7ywysdrZ8Kl6Krs2fjVSpFDELPMUuAxN6xOXZjImMhzST",
+	"KaFJgkiB4HMDAg+xOUUFzWfVizinPK7y6EcnGzvBCbYYJlSphUyjuv6LwPsVVPLjTSboJgiN5lxgMoFM",
+	"iWJZeZSHDX5r71srd68d60pGt56w98La3UtYyCc8/Mkkie7u4K1V/c2FoVqqjDXUPcKma7Hkwu+4sdaq",
+	"m/NpSkVWSXgMespMAdIih7mYhWmtzecNYOjZcqsD0WMoWleQhebEdjzAgzOquTEkA/CsfhHEBOFNfLNU",
+	"sXgyTFkiUyzGlGMtfeGfGMRuCC3fFp+5nlHmd9W/Fuf4Gs88YN22nJNiQvGMX1UiQKaiobjOsLOWQeit",
+	"jwK1bEt+e1uCrLiafWI0NFtestIZ3sQ4tuv/bxjFpuy9W8A39knMe+/41JEstmuxX3teOpyQW9xv3x/m",
+	"PlRWX6DeMb21tBJ76be/V9LZ3qhfSyMbn95nl3vIETt3KVPXGcWLueiChFge2A9crDR/2cLpcrRFS+Nf",
+	"rb41lTJSBJo7nQGGk+vvzBU0fa6l+nZdN3FxPmzeIViIbvsT8RQB3/1Db9pwz7koed89waD10rZba/rs",
+	"tb+/dUPVv+VUZEZp2nhe/mJvLnmyvP1/1AqTNRd1kNOIhaIY0Zcb+P2GNkYyvBzCy1c4otuiYuHLy+oW",
+	"zVsSN8nmczMHZ2XnBH+2DGzLGTfl1aRP93L2kc6h+rx30n9UsSpP/AX/H+8HB08//HEYPP304OKib/86",
+	"+fTlv/xTs5OtDlbl5dtX5OTo8GtwBNmvv/j5Tfnrx+WPnx/89cMfx5/+aSM5mql5A2heYqXYfIyIh9fA",
+	"NDtS1p543k87crcy3a7kisWMXPKsEqt6XN6rw4OnH/B8DIJHLbasTCzu84379k3Rl6ByrK8oN2K0I8tp",
+	"a7feDs4qxXBGRbQFYzXqUbcH62zFjazOjnHTLu5DUfYPxR1TlPXQbYepXZdAv+eFbT28t0UwlSzrEcYM",
+	"CFvmvMtMj8NBnxpM87VcwH4n6Lx2OOdVl2PBJjpRiVYTWzXs0w/+aG9egTmzFwI3kDWTyGgspzlzM6kL",
+	"g+mV1IeBqIyKSNmcOMGyhUwvv1AktK/pNXlI1io5YsKH+v1rQ2QW3NiC8mceeLzebW1R14bI1vpJHfw8",
+	"YIs6v6i88kFF1zgUys6rdQElWG67l10Ffwfuv6XyW2W1jstulorPTRl1x0m1VTsaTdDnpoDnlhmgP8it",
+	"LM85y2Yy2gJo9JYbrUFvwTNhguzdsvvNkgSbLN3nXg+AagFxrhpCOds0Isc2xFs907J5uYMkaAwhRCm/",
+	"Ymntpba6pFAJC4uO6is3XPKWKp5d+O/1Az611DYE4gJc3KWavM3UZEipmVxWQ8RGAO55JIXAbXYbreky",
+	"f7vTZmXMoU2h6TzYVFbCE16fg4GECxCtbY+6YjSufdNqMqx7N4K4Z6bK/TfWHO/KgUUYobm6TJc8C7Ao",
+	"MSBZSoWaYN8jV4q5itLVqiomTxILbr6fyBo0ymrl95zbHLMrNuNhQ8P/bgnAC7oc8zgerjnFHnPfU34w",
+	"cB9HOV5JSXPi8EbJ8L3haMWBChmHFoUpixkiI6wtC0a3PvhsEOao+Cs0bh+zWD2o0oADNSw+g630zasi",
+	"rtdonBvnXcr0sjSU75WmsS+T1QnMO2izPk/5pE7S611gDdSu8rm1CAvhsKOXBZpF11HEtblfGlX0BkeI",
+	"aWdtV6ZxRV8qlbMtYgQ345OqM0hLLvRTa/gDWFNg/qpkF15jqGA1X92CvMcys41jrXcikwZSq+zHfFSr",
+	"rd98TKHpTG02Al+a3IbV5tdXviTy2yM7p0E7F1PJU4HPs6lMl5vzg2G+MDX3zNosry1Mg7audtPsvH3G",
+	"ELhc2qAV60m+tTebUsHLIRJF/QbUHy/AbTD7zVkB00R4p4OFr+9oOv9sHq3KpJvTnDppR4CLMZymtOX0",
+	"1ju22+hGxuVkOte702z20q55ZfMdAMxa4t0uAcpS5bC7o29P5FvJvfLDQfTg98HB0w/mf4f9gw9f/dMe",
+	"iPca/TM3QO03Q8G+52uVnrehzd2orfnc70unfmnO9V3Tp3EN9lNttVbY70Tt+6e9zSlTHi3SOH416Z2+",
+	"70SVH6ofaU2n10t0HSZjya9uKlWC9BM4jlfXd2NCx3F9Qkcj8X7Ps44Kp5tkx+imi9rUkPc1Kotd7Kvb",
+	"mrVdGBTe6m9WSL7n2ZYJ2XvY4krXjH3UX7ffykaDzJvaumXblzj7nt9J7xCswLULs5s9ZY0c0PpsKllu",
+	"6G8A74ALaxsnUIAdNbHCQKwEvyl4r6M6mGg23NpVEtE5nbLuSUNN6Gq3LWuqLsS0k1NKphEgHHRdsEQq",
+	"bnN2V83VPbi6Vkbarj4bVDrreHWYJ50NkjoZ5KZsxtKcH2YsZC8R1oHHlY93I2/5wbyvq9Zx824mG8At",
+	"n8wRxCV4NrLpM6mkERmzbMGYINlCEqwD9eqOFjRl0HUd8aLBbTlGRxC+q77IobOXK6GpPhp3XNkpe2dM",
+	"HGuTqmNP1b4K0E7aWEUdz9Gm4/Dh83hLupya+twtf6s27tC+VCvHR+6gflWsxXUrWTdu8TerWVKpLb2j",
+	"uaofyr4I9ObS0255jlldAksZeSBo1l58YPAhaqsmH2CYzRhAqMMfxm3zYS/RhgoRGu0Fj8zGjLcfZFaX",
+	"dmxosqb8V2Ud3a1b5cdJ0aCvW9yVRrgCqjLMWLLdXrhDQ+dK5WCTbMxiwhrpRoXrGowGmfIpF8MmWwCm",
+	"JhGZ3sSETVcbm14U0jl21GtlFywES9WMJ/6hlQsBCluW5iYxKpRC8alohLM3fa5aQyvcft+SPyN/mdbR",
+	"z61NePgc5Y23OPVgtYRx3a7uT0e7k+6vH70KkooushU/xzSxYWtwlf17Zbhgt6Hu7Vbl6nbJsm2uqTR+",
+	"QkfPZwTg4iBh6XeWSrJgwrqs6tAIWKqYahR7WIaVYbc6rqAs2D7URtbt5Fm6pQLLp6fiaG/0XNUVcW+R",
+	"C2t5w75Y5Np8+FvOJ19jK51VLol98FrS1nUmijV5yrJZKvPpbLMmbevkXFe4O6vneVPesKG3o6FAeYu6",
+	"gRS1n+u+yNiQwh0k4r80irZz6A82pzHBKoIAPApl8VYCgTg8WsGgON4+ZcGM7w1m/1/noayWcm2E2d7C",
+	"YWSm8XfoNPKrdTauXNVZZGo7hkmehjOsILE/RVJQV9uR5anAhu8egl3PVbcPV2u0veKalfqb9Uhz9T6l",
+	"Db4kf3+7HVLncNroadvCAbVt1Ng5oTbuaNkp1dG7tHHK1+ks2DZAXHIgRWxC81h/xrqQtnUobe2QuEsF",
+	"Dm9YaKGLatEeGto8Qrf0hZ6CrcMJ2uSWb2Wu28qoDoVg8Mi2PWE2Am+7pbGD27S6+1Jq7GbdQa3mDZS1",
+	"dodTqHXutYo2VQa7CR/sDVZM3jLUhaKI7e9LRykVXXdWUiB2MtR8JRVQ0mr0kUwOnfLzYV9qBFaxXue5",
+	"2Bqfr+MRf+unfm/R8pYrwrQ4iVlEMontM8dLE9lyeeU1WXa8VPZ+xVKAqkbVksaxS82TTfiiCaqJhWVj",
+	"+iUnLCVzKbLZCn77fgMMScwEV7PVxtnHjx9vbonvOoVubAOQ0XTKasjwLfsIq02nRYyNKzJnVGRkAtle",
+	"G6ZfOSqezy1ha9j2z0aV6XBcXgnm2nyAqsMVGWFS2siWKzs9aLV/dpEeWez2UTsr9nHJin3cZMXumqFn",
+	"Uu7MQGuXLk9YegWIJ809WkAaqvrANlVsyCPVUMa4oIqoBPqOyElAqIKu21SZzvhxrKmCLsmlwJYUPNMs",
+	"O5txMSUsVgzbYxFquo77cCEtHdi7FQrMWHyt+YFOTIiIX/EoBxExTWWe1PdB5yLPWFNzPZpmPOQJBf92",
+	"WXp3XixlzoVM25pEmUx4WP7qxq/cwbauO4JqlNd1ddOKI1fstltbj9za0fKW7fccuZeFfK1fwaP/9qet",
+	"UA8fDVo19L+9dFg0oz852ShfdyLR8qI1q9T1K1hDnlVldkMPm3XFbRWqMIe9zeFud5D3YZauSro7ZpzW",
+	"rMq+ckCb6H1jjWZnwtyWdK79/K6s97tX714/k2LC9bS6uwNq/ZSlQT5ulSP9oWFoL0Qq43ktUuc3MpuZ",
+	"LjoIHxGzCSQSYBsiSlKWgJwiBtdLK75UqAVLWYQtieZsLtPlGWH6K4QKttAqm1hVghUL0zo74Buq2PFR",
+	"rVKbxqu3yyyheTY7ffiQmJaAgbYWCCV/eWN7sbRIF9YL84bN5RXS4u6J/Gu3a499ttyLgjW7TtVlg56t",
+	"5JxBi9aZ1q0liWSfvIxUQDQnVmCQaYJURIp4eYpwODTM8HQsCozZSJFEcpHh4i9mkl0ZDT1lNNL3zFeP",
+	"wDYNvlBtaMjK0SbXhMdsSww4k0PQqS/ktacdRDm7TgVmfRd6qi6HlxYikl2xGgJ8NYFuczFLs1MyA2ss",
+	"g+aRcKTCmM/HfstfjzOvA2LiaAJGXM25UiyCtnsLaxlGUjS43ApHRM1hR0OdjmWeBc6WnFExZWTCWAR2",
+	"pWpoqmZf3fagpjKuGca3HnEAxc24InDrxsAInUyGcGctzqJMwDNpFsYt297aj0Mbzzq60zOCWVSar7Wh",
+	"t5tIQTEapTsZ5Z105LW2Nbnmn+fKBdJ21Zvs0eiw4d7yV1d1i9oYPZ9ncp7ELNse/LnBaWNO4DbQ0HpY",
+	"z/HkdpbCa2IoXaTpGveyHt0erAmQxXfLfnjH5yzmgjVg5q/pH0xmNEmYYNEZFFKQiC4DaCs855Hg0xng",
+	"+f787lnrmMpm8d9d6MvIdZSuOW11OM4rX7Ys5QsFKqcKSC4iQLxnPCUTzuJIfeE69q8scEuRMpfzBnx9",
+	"Wqz0qddoPyAGwzrAqFZAFinPMiYCIFPyX//+v0q5VObqdpLVDgDDJq7VgCdfS9+CnQResgdhi8642ubc",
+	"micVPUAFYWkq05puA3XyhWbrJIfZDnuC3CjWkdA+GEiJGu8YJ4Fu6KttjL99Rh5/ffKUKIyfk0f9w9X+",
+	"U9jOP6t/xZ9/fUce6Pc8HTx+8uUZkQn9W860RaPZzUzGUV1biGoX9pbdbc0zXNRFsUIpItWg705SpmbD",
+	"bb5pn22Y/iujdZ2RhUwvtbUWsoDQjIweXh0+lNpCfgiPjmqz6UKZsNqXhjHXu3+KqremZ+wFT+NYLlQ9",
+	"Njh4mGqZ9KsOuiF8Z1iNin/DaNom8F06LKWXlbavtP+NB/YN+jrqcs55UWOzOZMO7y78HhtzAjBvza5B",
+	"eS3N28KUQV9kGittIZWPSYuA8cq52jiohsPyNqEhO1AsoalWvs8w74uqS4XumDguwGpgXiAPWqiJ/rZ6",
+	"C1K/W4aBVXKK45ikcqHOwImBODojLsI4j9gQmN5/06rzqF1+17uUctvcaBXCKmZZ+/LMa6xCyLxRVg6O",
+	"jNhQToaaT+Vhhv3sxZLIokeP1yLI7WBv/4bkZrFOYx4Nc5HxeH3JxBlsqsxBEckwa0cRIQkTreonbsIQ",
+	"tRP39iYoH5naI23u3RpTrdOB3OJwrQdxdQiuDfitlR3uWHGxxTruQwGzn71jupdbgf30Vu54tDbs9DZe",
+	"DNOroa6IBExBW0c1o0Ir//KKpYXbzyvmn2FrtAzuIIox/ce+vdUt7FChCm2i3sZKmcq0ctfOrhUZFznP",
+	"lo1KoyBaT0oyKkJ2ajJmQMezbVUyCX/7+AeByYWbaRNPD2YhCIZor8f7vWXjplInpkb3csomudJHIwUB",
+	"EqV0IXbgi/r8pDxiQ5cPuNbFl6RSa6lYSqIf8F/RsfuUe25NykpC0w64h5a8XtO0Nhs7wbbmrV9jbl+P",
+	"Ste9FdGKJ5wuKM/0mtol6QWlLkR45E1qJmx/D3rhmN3/sDZlsdVMYxre6mJmy5WCKktzM/Va95jNsqen",
+	"2PfKZn1Yw6HPHZfpqMBA1UsDR5SAhSeBAWXW+6dVv82saJ002U7RAtboKoxWrN6qxOFK69VVC+hRyVd9",
+	"tDsfantiX9n7fSZRJ4EUCWXCWUTGTPEIQ7+YYPmFIpqHheqMUAOjqU0+C42wFccp8i5OWmUq7SkG4G/m",
+	"2p7rK8vXtQZvWyGxp4ni+1pNcT9qM6prd05tLg6lJ2YEY6D1UKWYUrYvVRJTzSu14qFqRUlZSNS4EBoQ",
+	"sBqAOStzst1FGhNBKsJ4NZqbyt+ZwGyfkiYIGMOaZZGJTPvkZUY4+J0mnGlDeyyj5arGHM54XMO7f4bY",
+	"yOGT2p6/MRXTnE7rivK+efaanHztc5ONecIpV5dDl7iwltBAKnr3gy/z4+Y4Lfu4sg36t8DM3p9R3Zb8",
+	"rNCC6QBLu4UazeaU17dsnMk5GxqW1yBoFSM0mnPBVZbSTKbkkrEELQUa2h56+4IYsqu1ZvvrinAvaxvI",
+	"SYlVnBPKYxYRxafigAt1RmTChCJ0SrkgY20OKBZPas9jMyIuOsggRF9XQcpijDddsXRphH/z0V0b/K8e",
+	"ainYUG/00IUuK65YPtWGvv564X8lUuDxqCTFeVOV6ZQKrjrVM+slVUMuhlqDLskCyyi9BLWMzROZamXT",
+	"+1HmmdYlhlDwltbr3zec/b+tYo1U5rBp3VF2UMLVU1Ndv5W9dWe7iXVspa46buCrD49Oyt67//HfLy7U",
+	"h3/+7/Yftf67zdzDZgiamp2CdZh4lYGKLCeaWiVZCqc3SxEvXTleuYe9nprmS+ra2JAtt6/GVI4fldfs",
+	"/OCv9OD3D38cBcefHhyYP6FW6yh48unLeh9oE1zuhqzkbai1hgB3zT8tnfmmU7oH9RHk5N1SHXHm+/C2",
+	"7o9g/XN9Sw7yiiDdRkb6PTlaGYstyGcLn/QvXNX3NoJw9LxNpz3DTf1HPgU9rYBlWUMF+zMoMNbyHlLw",
+	"NXf8W85y1jqtyr29pdeNpim/onG7CZVutg93lN72mbZ4jKCb4nfbxP+2ce1vo4XHfMrHPDYF2mtXLWUh",
+	"gxkO/af0S0RXfzg+0XJr2Uf73XXp2d762gwrgPEFnZMkMxd+MResjQhFun4T/7rkGqZPMwAvbWLPz7Tx",
+	"gVlQM0YjB/NSHvBrJpOYkcVMAmhzUNQtlPFdzgjPtFqyVKiFaO1DP+R14dFKiTN867Pa3UDau9r/5Mb+",
+	"aes+VZdCLsQQKg9VrV0/xxwed65K5dPQU8TkDUJGgGMkxXRW9q4dny4OcpJymfJsiaOsFea1AZufNhwZ",
+	"OVYs1dyhafZvGROEZiRLOZ2yG5iHTDkTmSv+Wrf3r7xbP4E1FGqdesuVME83RVgqU7rS0mpYeQhCO2aC",
+	"Y1rXjeYbpH/sIqjs8XEsGDyWUZ4yFSAdmWAbJGvEUl6yiNBsU8FDzXLDaDBniaUpjRsTge0NyILGgMuY",
+	"ec7qNnYCvoNFw0zWf8RXINq9UIU5G7Kr5iCvVB69FfUhsE1633nWJ+defm/heze3KELnUkxJBq+yPIvG",
+	"KaPRss0gi3DaujMLWs5bvBXSQTRZbXlk8eFuAs0+01KkfW6wgG3dCZ4kKWlNJXUoKCmXXuCuTDYfmpTV",
+	"LSv9d9Znb1qD3ELF664KhVRo2bKgPCM0zmaa8fjBv4o2hDStUF9CsQT92h3ulLs/ARWmLmFyg3G1szq1",
+	"pRZT2GOP99SIswbt66QB7Wtr6VuRLNvw9BbJc9zY3xtZ7Du8dSW5ucQKPLpqJPKXqLIuu0You9JMNcBY",
+	"fr5xeD/KVnV1ldyAdZhuPzn0tir8ZEuolvqB7sGPhR6Cu+XIMnPfD2bEviXHei/NNUiSFZa6rl/2+cFf",
+	"P/xx/OmfNqm74WdhvY08dSN8x7Xx2I1f7s5zm8kZrYE6TXxOMgkxixrwtjmPl8PGuCAwmubLpT5nm4pR",
+	"7a2NRPmXnOVNdZmJm91GfmQWQmuy1oHZiofZVDtlqp5qQpEiZE3euJbht+pH7CDXL8q+WLW3wneQab/R",
+	"R+hVnm1Z491C17o+KbxdiGsn10f7anDfBC61WYWz2itc6r2gF2MjQudRMI158lTodVtAiEJbkLWxb18R",
+	"7Bjl3Ye3uXCp7e4lW4OjVB+juRXHcKUEDRak7MxvPCHv8lSc6x2+k/R3U7QkefTGfWor0Id6sxw7WS2o",
+	"IotUwrivDXz4lzwWLKV4Ht6GKWP11XfPWcbSORdUoOd0zqGmkVz5z5+SlKtLRF8Cp32SyowB6tKUcqHA",
+	"lzkPiBRkIvOUQMKa2k/FCuKWDRu7GJkbusIkuafaIiW5B7bO3tsmQoeAtx0AzO1Of4tIudvHbwDpO0n1",
+	"8RhCUUJt7h/cdcXZYugH8teN8Ad737rWVBYgwezOqrO7Au4DYbECVaFV/p+CpbomTqWYUDzjV0bWuSRd",
+	"/bDWOe11g+KQpTzMGtCRVD6dYlXD1ifvDqLTukda0ee2Hu2VehNLb+XjUd7P1S1pz4ANDOPu4rehscAu",
+	"+cVV4VJc6jC/bbz3OzI5881rcfLeJBfcrFxdI8uqbL7dkvY7vw/7tl5nuVtm7q8yvdQU5pwgFQeEnDNE",
+	"hTfoEzzDhGgLfGngLiHddgPcpUFGsChAN18hDJBJrqHY6nU/D7cV7lVDnRdUbSmAAMU10P9yaVVJksor",
+	"GhOZkoyqywALRZYJs3dMZBzLxUGeBDbRN8tVkWWC7r/9QV3WVtvZTTojFCsDAfVDsSuW0piEsQwvFUTY",
+	"7U967Xi7BrdV7G9aQAMGvQlPVTZMmUqkgNZyRYFQUR+EKzTMk17Qm8lYi3JTU2lXt1c4Snua4Y1lLvRt",
+	"xeJRdWm8CFxMh1BNM04ZvRxOY6qUfeOH7lheQCPXj49Zkpz1FZPYm6+r9tVQkGGgN+eYjqLPt9/eR7ME",
+	"E5QdL6EU/pRQsYQf4OhI2/KDKUZs9n77QiRNBCUkI3nF0ghSNPWpz2SEXpAklHP9ig9dMThLU2tVArva",
+	"AMzxj6LrQIYZkw4lsxENDZdkHYfeg8QqM/u7JKjARgnzFCTtjM1NDJPm2exodUNH53k2kyn/HVyfpwRh",
+	"r8h//fv/GvXJW7DApiwj1KBxQbIeIH0B0Jcpcxq5PD4qiKmyIa8SJl4+J8+kECwEx8IVj1gaXAi1VHoL",
+	"vJf5sGF9cr5iBM4MiwBEKMvgeYrU4fD/TPkGknRCs9mFeDD6eAA3jTAvyEBK4HOaHxKKL/1Ss28cWPVr",
+	"vAQl1b8AtgqgZA6Y61mBjQWA4/AgIlZmNJxBzeZpymjUO+29YdT4WrgieB2gDIvMC/+hRco1NffO4TeA",
+	"nFblm/OIZ6V3a9UCukIttUSyuXJZitUThebAmTqds1STSu85YEBoPoXYTAtrdKM+IifAlTDOc0bgKfAM",
+	"wcdyEUnk1eWX+4MqpZKZoZfvtjN9Y+4098EXjGgwm44DK0uhU1tn2vtzHk0xm1YiSmRhhQOfh/NCBWEw",
+	"CxEuAacgjdx43zKboZoCURC4alxkUpl0XgpFdvigHTr0lwtIknKRwf0pu5KXdW+z2Aiwn6WF0nJbQS9i",
+	"oyU6HafykP3or/p/a+8/M0ulaW+aMmVfEEtani2cRqbPl768kOklS/U4jZoCq3aK+oJ3WMJYKsy9tKoE",
+	"DgDWtXjOn5xbf71XgdnPGVeZTJcByRid4yvcC91b7Gy/YVMuAnsg4HPyCgW4OiNRSicZLqGTMup0ojUa",
+	"EF65Pkv4q3d9qiUkoEPicsV8wg7CZRgzzJcy06KCTqGZPZlrrUAh0Kyrt7RvK8135Vt2Hs/MBErJrAAo",
+	"D+cmR6mP03Tv/Ba21n/I3BDosTjgRK9pFTxoCoRTJio8SJKMXjKltxpo3N6G5wgTuTE5G847cZh7/isL",
+	"uoXFg3dpKSlwsVRgH9OHH8yelIYGS8tgPvqjOn/90mJBenc4NhhFpc03BFZ5yChtlb2QEXPJocUt9s1v",
+	"FzwLZ6W1BUPNDFpOJoH5YkzHLAbu13NYSuVPwSbgBRKzaAqAoO7OyoJZDCH4lLkJgdUtga1KDgNYjy0B",
+	"EGbeb0AW5UnMQ5oVj/4g5SVonklRoUBT5rNlk7trZ2mmAdU9+mwklLuyR3Wa5OOYq1nvtPca/2Weyniq",
+	"rbJ0XtxaXRj4FWinwDOAp7mA0+getOv0HIjavnQmc8W05C6/ufi5fI99ybcynfuipHQ/nycyzapkZn4t",
+	"rQfXZJUkXEz95xz/h7+NkNaPXTKWlB4QY/mxIhfRzlLoNUhomgmWOiQxQA7Fp9xyIPeVotWzc1b6nBT6",
+	"ZMuF8Orp56zKlervgl4tZbEhDQgs1OI4TmhvtW/9DuJOej2YXkqrs3lPAMRFWQzCOf1CEZWwkE94SOCe",
+	"gExyEaL3kUR8MuFhHmsFH16vrGcJRJ+T+lIYN4teNNxERG1jdO4+XqHK7T5blF0frNXLDOAFj6226pUY",
+	"LwSJeMpCLRO999WLgsJudm6PxUzG7oW9cmpDeY1LV1bu9FiuTzjVh8ypO3WH0Z8uNuxBZDfvOTPN4pHC",
+	"BVGjZ0hBFBMRF1OHvVmwyeK5Wqoq3VFiKAG8tKyl+Q8VqV/VV+srBK9YpdCs/Vyr9AVLXXmPd8YYvwIZ",
+	"cSWX+JaYi8tVLdng4s0hUJFe8ZANQykyGlZGZS4az7BbJ0oMQMDKw9Xjvul5mahTgBYA50LvdZ65HrWm",
+	"Kl7vT1GQo7m51Ew7dI+XxrvuWftAWQBsfCSjWZ1gmvBp6Q5/GP41GV7Wnr1YajkVEBr9lqusEFe2VC2F",
+	"nsbMuvXwmhbMWh5zGRVv978MToiAxFIrSLYFOqpHM2aUhgD9QZEUMrXfRPUF32fX53stZeCFyI4ymTJU",
+	"/vUpCwhHswRrfZzKDO/w2j1q879eVHh3EAO6rSoPVo9T/RMZVZcVhUD/4q44MWQgPwPblQeZCTg/i0cM",
+	"YFA9x3BXa3hG8eSK0gbaPkhTrR15cJ6A/+aBU6rKe2CpjVz0OB9oa6XntCaJAPHuacdp1WXl3gw1dByX",
+	"QfZdIaTJxIrp4pYG5r1yNyTUlN+IP7mjaMu7zZ1VFmaSLQ0nlOklyWapK0axDy+MN63WBxLluGTWT2kh",
+	"2X9O495pr+IeKuXYok8L/LSg/B9Yx8t7p/fUyr8VE6FOjJX4xQf9EefuXfXqvO9ZGz81Jita0dZkL3qq",
+	"YrVVnM2G7o75LFFqCBoHBWdz0IvZlMZDqRUNRKqp8Qld/zc9FeZ9L0qkdTeh37HWk/R+5dsf6t1C1zt6",
+	"52JGq71mFJsW8UO9e+l9zej0ynwoO5Gue3aRfjcf55D/6G1ZyR+1bm4r3qf313GCVt1V1/YZ36lVt0mr",
+	"56Hi1uryUMslqzy+/eTaLt+HFafX+14S00wbz0MLXuTfZV1f73sZE1RkQ4Bf89Cj/IGUHFzve4A3JgXz",
+	"r7lhVl5Xs5Ale6bytrK76toZXdWXtZZwSj6rpuUtu62a7qr4qSqLUHVRVRb1w4rz6frXqeLCWrdOq/6r",
+	"jeRi+OiK96rDvD6sOKhaHEXfT1Xeg5IjatObakez4q66ebm36g1bt29lX9jqnRs4XPWIVlxklfdtfNrz",
+	"l1376S652bqdOedlew8weywa4vgL19rKBd+bVj50FffZyrGr5SW+B+3aV6rkMVvztY3v/lDvL3vv1MzG",
+	"2dY5xd6vSK2Gx+tcYuU9qHWFbRSSDZ+rcZG9/1Dr8mqng1R9Xu9vhI2s+NGuRZWrc7zdPMusddut45oN",
+	"zrnrHjl45Hi2HE5oyGOeUaSZWuught3O2ZAKGi+REpt8hLsQ+G5D/rDieGwhzT1fY5mmfZ/iVrK84mF8",
+	"769fa2bgOyHfb/5ssP4jH1Y8l+/xh6H5of58+/5IeCBll4wlcPfK4+1O04eKV7L82g91fsZrYSA1Xsla",
+	"n4Tvi7xuMi0vcMN6rqx7A6VYMp3TZMislFyvSQXGeTNhLBrT8HI4kSGNh9BGv1iLG3Er3YHFWPUrtxPL",
+	"VbdyV/fAh1qPcv3hrfqON/sFfNfxZu5Xdva1Zm4l53M7xbXkgb52zbXsxd5Rda14tf+xCefTp09QLzNp",
+	"ALGbMRrFTCnI1fHKUa3nyKX7lbJSAi9er0wKVhQQW+AOmZAm7QESVy6EhaKDZBcZ83DpIkBaGSBjxsWU",
+	"qJlciP6FuBBfffUtT1VGVMYS1f/qK0x6PSWj16/eviMrma4wIEFG373Ai3M2gk8VCag2JwAzVQUjM6rO",
+	"MNjsdbVVF2Jt6u25wEgQpqT6w/FzZTFAyDNlsp+I16S1T7Bv5dimqsWxXp1Ir7UbvnMyPfxD/8+nf8H7",
+	"/xuN45FZnmdSaDVYG0JffaV/OiBfvdPnIlz2vyKQx09d7u1CKBIDjhi2JYfsXrMuD/9wad+fRjg6XAyF",
+	"OKg8nJWWEBNFshm7EMTmtM2omReHKhEq/HiZCbopcjI4MbFTSOOlc0YgvZ7qF+tHIcIXSYBHywj7yFXW",
+	"h4m9jNRXcAR//vnlcxUQU2pIvu6Tc7vGc7rE7bRN6UY8GkHyFpSrnRUf1Zq0fgK7P9jRmexiKN/QU8v4",
+	"nAU28GeecE3d8UU88ub2FIf6g962r2ygcfRHRDMaEC83/NMII5Fk9AMXl6ckZfF/u4Dk8YveCOiRpX0y",
+	"wptHAIIPraz14SO5AJhXMuFxxlICZUwpDPeSLSFzmZwMBvp7mqj4VMgUcqMPyFdvGNWraHKGbe6+Hahe",
+	"tNGLd3Q6AqLIiGYlhAsyejk5+EkKdvAjzcLZyGQd4kPHgxN9QGLIc4UaK7T8I70t0PQeFhJbLEI71isa",
+	"51Aqhz2iIKGWiDyOcYyQNKv6X5HR6/N3z/40whn9+e2rn8iPkNwMGFR98szk1pi8RSgVlUJBVhCM2AzW",
+	"HTacWtGAWIuGUz04HAc5OXoSEJXRmJGTw6PiOWyJaMuaoI2/OaV8MmGpXdmE0UwP+wX0+gCmMDJJnFQv",
+	"YcTmicyYCJcH37Pl6BSPzyWsZAREYCulJOT8wfKemcMHNHJydHRGVMY1tyAkzQU0+NCnjpzbA5wyRA/U",
+	"jO/ohMxknioc4Ys0lakhoRFN0JHLpXiYpHIcs/k//6akGJ3qswM7AudcZVJGATkZHJqd0xSqOYP+7RiL",
+	"rPh0BsHiOYcOVQHQuB7hyeCR/uOpKwCDDMMxxz6bD7AFMyBXiGwI10dfBuTkUH+fxFJMoVVEkunfjvR/",
+	"jvV/9DuPjgiFTFz93XEKrMq8D1r7q1GASdP6N9hiPEAgEFmqv6I3++ToKSz+o8GxaQj9hmXp8uB8krEU",
+	"qh0eDQbIA+3hHkN7YUW4oShbU6rPK3a4O7A/jcgDvU6TNCA0DQhTXxLFYkBwMKxff9usPsl4FjN1ZlJb",
+	"kXaRkvQ4RhHLKI81MejpcEFeiKm2dQPY6YhdsVirbuoU5KeV2EuZp9gbj33EMwE0rr8xwvE/05/rf2Vp",
+	"lcxpeqnpp6ivcocY03SBDmgG6brkQaO0Gn15po+95VXwKLKmoyOs04h5yIRC9DbAyeqdJzScsYOj/qAX",
+	"9HJIMZhlWaJOHz5cLBZ9Cpf7Mp0+NM+qhz+8fPbip7cv4JlPQQ8WsXfa+5UuVWZBeV1RfW/QP8T7ZMIE",
+	"TXjvtHfcH/SPIckgm0ECwUP9H9Posa6NCbgt8Cxw1SeQyhSemQ2bUB4rww7h0LNU/5zmAoA5THqUFC+j",
+	"3qn+yEsRQZcoWykIIzgaDLALGMgbSGrwqPU3U+3PPtJ5EsPyxVxcYhmVDPN5gcjWexjJUDmNVv+A//q9",
+	"F/Qu2VLpX/oLFscHsEsPf1tcqv5vmKg8Z1nKQ7jF/hOwYCIumIKfISdZv8omZLrPmuXtL+k8LnpCbNwV",
+	"rLDaVH+FawYq7aoqy/FiULRrqX+ZW/CHr5H+SsVZ6ARW+XxO02XvtPcTAMZbhcOmBGJy1BRyWt6CLqhV",
+	"7aBpSZuOFZ6gPnnz7TPy9aNDUGcEW1hhrqkJei1OJNYpQrOg2tP051+/f7vzYcJz8f6PHo2nvdPei+j5",
+	"23OAc7iCv44ePTp8CqWB+qOXr9Pvh3+bf/zlV/pvv5w/XSy++fbxy1weX/3y++9fv/v4p2fvFv/6zXKa",
+	"vj251M/ole29+v415kL1TnuKQy1n77R3ePi3fzv/t+8/Pksnv7wdfv1u+etf/vRq+vUsvHpNE/5jnC5e",
+	"Uvo6/NPPb2Tv04fWhwWWpOGswEz3fVTsi0HHylMUlqWTgtZKzVEB6+GA+pbHATKQVmfnycnhSe2xKNky",
+	"b+GFP7KMmorF3U4LGIrDbJkwpY3oRKaZ6Z8JCvnQM3ow3zdlamZaUX8IeqbdV8HnNdcwr9eMvhf0NAEN",
+	"85Q339TIwuzUasYHgYQriRMbMhGhqdz8DWfdYUZyr/b5ob5jOGfZTEaV9RDW0w3GZ/na5gQ36xKoMvim",
+	"0Rq+D+vcaXa4M9Un18zL7LNiYcoyaE4autog+2si0UEOS9CadNcd2waKnrvre6bqP8kFyaRfbttI0VbC",
+	"biLZ59bEzWQeoqGhhz4GEHDFGBkZATuqJeo/oUjflX4t1H9PXraXwObbNZtwHvMrtvfVf4lWuWmCS6j+",
+	"yL80CV+jlWxaflD5nZ5mV75wPBjr1mjMOHMtjmHHoB8DagNf1IviN05RumU79AaaQOx7h55RUd4iXD3T",
+	"G1w1btbVoWZFB7Y+sGnTvmls9tcHcxV6W1YdIwG4RUCNkilBV8rqXmn16vz1y2euQjGhKZ2zjKWoBdWt",
+	"TXHLwx/4HEBwN97oQAY23vlShHEeMQMzEKxi2eCkzshIq9WjOvgh8IjBB22psHWIQcla77T3t5xhCRNq",
+	"5nqlev7hcthpWGNyYHsK+6BeB95fH2qwJVYAPUS8tKWgaEZyVW2gUje4KgCsP86NABe1g0AZHulzgbVn",
+	"4GORAuE8aoZgHih9uopI9enDrqSOKBjv/yiBFvaOBkePDwaHB4NH7wZPTgeD08Hgrz2EvekNDp8eDQaD",
+	"wQH852v9nyf2T/y/o0Exi2eawxkgBTkhz1LJlaIiI9EXL1QiuRdNAlI9fHrUH/SP+oOHRyfVzJthy+8P",
+	"DntBr8j9X1V1PpSR8pqm68zFw08fKggfIo/j9lqFpfXX2FRhhUG+EowkBiRsVx5ZYHu8LyenfvhUYp8/",
+	"cJVVCqUtu/R/hUoHWz1o4XFBuaoN66D2Bc3KBBKbYcvagEV/BXi/++BPgyZNBnHDCjrNU8DZY6l2TpcA",
+	"zREQarmxvZcL8uzl8zf633BAoIFYtbrQ3ox8GtB2MoJtcVdZM1KB27DOvNnzuH7Plj2kTxBI38ho2Y00",
+	"bzUFdT/8Fr2vjGJjTlSFiR22WKmOn69VHaMIGCwGP+DbL97RadM7zW0P4Z5PQe8HGa7tQ2Dvd/eZIeyf",
+	"wDGAXaFwLPbyaLw1iesfICR6IKFfwPse0nWtBvXwDx59alSjTiBUg039U0PkgtX7DDyq202o3cuydbIs",
+	"2AfpvMy2pZtPNyjkTOX5NjTwqTPrfw7sPrHdalYc+cJlAaRWkFnElgB0Zew3Y9x3JvNhkitmwFegY6aA",
+	"XqETloUziI8Ipn9kfYh52aaHUHYO2uMZhBUhwHiGISzlh6ZPjp6skiIepx1k4ASioB2EHxQLHsDK/XOd",
+	"ICzR1JP+o8P+4WBgyGobLQxG10YODW5IDimza0IubhtZ1YoWC1e0HWU1yBDr5jz9Y0vKq9VKz7VKGTKD",
+	"hZWSqZRRE7VY0BugmgbqwFv3QB3BdsrkvVws5KLZNn8+xweDo3eDp6eHR2Y+62TnSs1dvTBdeacTpkf7",
+	"EaZ3jv7fzvKsTP3E9JbZkQNoQ44dGG1zv4zgHXjzQFputk8xa0vGEfbiBlENTS9SQiFDSx/0aUpDX/JC",
+	"0h+uRkUCN/ESmK47Gm9x2vcc5XZq2nXcwp7U3kKp4Y/fvvnuu78+//bHv7779S9HP3z/00+/fnd0/O71",
+	"q2/+7V9fnBz/3LvnLq24y3f8ihGDN8QWxqe0T+M1j3h2gNVcjYbrT2zBVIZpmX3ygoYzEnPBbHaqJBE3",
+	"mCWZtDCygHYTOMgT/NWRvEGHYiIw/+KA4Aq5fSZ/kfzXv/8/yIYuBGY6Q+IiJLlyzB7kYkpiRq9A+4cR",
+	"8UyxeLImKlHEIs4ggw5Q6LGbigN2SmXMDLJNEfXApKnV4MVPePlcr+OLqxsLYtR41Q3IJVckV2aiyIAj",
+	"cM3X+dWh4cF+fPp6+U1eZqgPW2pkCh6EprhHDsjM+xwBIj7CpzM6jhn4QQ1GoUXf4ao4iY0RBwexXYzL",
+	"a1ZxWNOromFcKFrDNR9zF9tG5iOenYfGjbZuMVyUpzi2ejl+k+OmWI+3LDvM+yeZ2Ywp+D4XKqNgINR9",
+	"FFq41u7/2t4dK1HK1h/MZPfP7S+6ZHbbOhewEAXJsJVsPnZPYA8EKC0CbOx6vaN/eHR88ujxXx1objRE",
+	"TguifWYSY+DrJ18fHvpczg3ym6KpRm8nIwVcIK2foT7Y/WkZpghg1iz7gLm0eOEJytcd4leOz990AKsG",
+	"DaDOw1cO1Ftoc6cu6IdRUUDJj/VZVleot0w8FeEhonQ25+jS+NK1rOBiFcMToT3Bh8czRcZsyiGNPnA4",
+	"+SPFRciGiv1tFBiANhZeKkz8RSlvG/BBagijMQKownXFp4Jmecr6F+KdLSWxKeoAJKmVPzpnUZ8AOCB0",
+	"UwG75wtFRvptLMLqkIQq0Bb1YQE751TbOzB+V8MQ5hmRkwmhOBgmIiNvtDKXMUHGywthu9wgtHCsJMTw",
+	"DJA+n0IVwSVbBtgCIxcRRsXHS1J6MmUG/qJP3mFGOIo6JojpymtssjmPY61jgQw4wzIhY9qFcq4fzExn",
+	"xsgoU7Crhnet0ajAsjNosWD1eXsFS2b+nlE1G7lsiI6K1tmFODl6apKDKFS2mQwB5bD7sXrMZHfTOJYL",
+	"Vaef4e2+hvbO0ENFQasKkikXhE4yGBjkAIvLwCiptLxYuK4sIoymMdej8U6RTPWKTAWLRk0KkF2/eoFk",
+	"e8/NueDzfO439fIaNdfWFFI182oFxGWfnPuHt6jwSABs2mlH3DvY3kFeO379sdIE/Obrg4On9GDy4Y/H",
+	"JzUN2PcgVzlAMlgeBme+d6oFmX5xRKHF4OlAs1W9KYhRuFFQwoxOe4/Dw8mT8WD8aHISPqFHk0H0ZHIy",
+	"OYmOw6PxIR08nTxhX0ePw0fjE3r89OjJ4deDx4NHg5PB8eBocDgYDHo4oKEvXPVmw/g0q4fDoce0vw9e",
+	"Mux71fv63z76n8OvAW/snfbCo1iM598Oon/9M7RmRASe+pU5HPRRgv8VGuAIu5KDblLzF49u6gTnr5ap",
+	"Ij7bjYvPXwoA6lYCdNXSzlJG51Xhmc0eahJbaCtIk0atQ+6F5t40jk0qlAWG9VJDQKZirRax79MsFprq",
+	"kgemRhTAS6GYE2phWERMde6XNh3Euv0yKcmC0csz8NmNhBzat46s5WzAUJFhQNkD4YKwWDHIeavJGAH1",
+	"8rWd7edMGLFlbcXS90KZpizMyEymipExsCiEEV/4tymt6ZAoXZKUX+mRtz7lduIYEWoXVTtZPQv4+N4J",
+	"wAFu1cevCkzjpNi/lRRrfcynOU0jNyP/nDs84yb18J1pEmNAhGXCBBZdxjTzPEw13pu2uaRvC0jlO5RJ",
+	"6qVyXnNCaZcM0j2avFGUYtWa9U5/Xc5mbXSYGzq2TJZ9THjKlP/I0cHg5N3g6elJRx87CONc1X3fexm0",
+	"e6NTGELvR/k7j2P68FF/0NvNjDTH9KZtSAvGV5f/6IGa+7DkdTUWVXrHgBXDhox7DFO9zDZlgPTJC2x/",
+	"wC2UgG35YAqGNTM58cPbWEBgOwHVlQ8wEZnt2Y8E28TvX4jo5rj9CxFZ422bDTe/NuoxYDpp7cO8sg+l",
+	"6yMuoHTdL0cbVTm84REBoUansXKo+AWqmBG4IZbhJYsuhNVRaMwvtYEORpttJ6pVoBwxM5wyo805eNYY",
+	"y2BnBtYYgqJ1bevDwC/ESAo21H8P9beHVpqPCp3M18WwFN/Cw7uhqUtrmcMEHsA/UxZK8Fjo377UKtuC",
+	"xbH+7PGFGNm3DvE4r/3wAhqoZmS8hHlG2liElmoyPS3AVYwmZagE6/JHvuozqiibWlH0J+cpjEdPEdhF",
+	"SrTOtSo1TzLTtlAfL7OZdUa5PkMvRW8X3Q6a5vbQWusFPTbXOvppj3Kl6H9nEBS15XVAwhtUwPZcG4d+",
+	"w+lS7wy4/4qUeAtGG+Fi7/VE+s3EHJNd9EF9m8yzZn7xDunEpfpht6tMEVOqan+t5/6BPvPG7we+oD75",
+	"VY/YtuQEGBzXdROLXQPzAN4BqijPyJReMaIkmdAU8xXgW/3aw/sqz25GMJj91Qt4g9IBPF7KCcAWAkHm",
+	"4B5Ol6C5rjFyYeHNdmN3IX+T5cRv0VfsQnnHMZ6ldWPUrps36UUxpL/j7QKngRXmrQV5JrOkeaMsmk1W",
+	"VLFYl0CezbQAD7V0ITRJ+uSt8WBzUUg62x8QPMUhI6OHoRQTns5Hpt03+JH9fCHT+j3V+0pyxYqeezIt",
+	"eyfOymJqxRdSp9ClMn736t3rz+qR2J8Ysn6G16mUkxuXRq/evX6hF3TekGJTlD4FiCUHR+CmSAJ995mE",
+	"MyQFhnPxdLWSX40ZM4iIs0pF9mQ3U9PrVF4xbLZEqAlIgSKY2a6kNEkwry7wGiQpo7Z5aqLyCMYCImnt",
+	"Dw54jAWVTYSEZGN0XqdN1/jwcDqfnVzKSl5r2tDjfoZT8BzNN0ceb8x+Aa5TbbEI7MpZzeZ+DnJ5l6ei",
+	"QiakXuy3oBQ7nSGSWw2tRFzRcbxGRcDAZomvo73XaDnVyhBTEAkL7aQF4+Bbb5YTZnS37Ojv04DRU3vD",
+	"5vIKOuhv557+yUUOcYVv6qi+zWRCcqV53hZ8ffUs2mN0gC9Za6KY5GdFlB6EZtXGtdTu5LXUU1Im2KLM",
+	"QO4VluvnyO9uBSd+w5KYhjYOUx7PnvmxbdPYHKUpAHs9i8z2Mz6zNocXKQXFwv4b0jz2ggzyzDWUvIcF",
+	"uS5YkJdvX5Hjw8ePDw4JjZMZPThuGA14M+GHdoT3zNzfCEVijpitPklmVLGGb9trK/AfZl7Q6NJUJOih",
+	"IppyzCcsXIYxG+Lzm0Zi02WzZSJjOV02pY8Wl7uNxz1YM5DXNM0cUQHeoc2TStmUpoDnDa25QR8K9RsV",
+	"GMfWbaKVhvrx/m1tMu+cC/f39cUAd4qWIRu4ccQQv6lfXcTMDyP5vW8Nq7bM60MjSsg6XKWXmTK2Ipxd",
+	"bE4MIO9zQNrWh0tz2jQjmYzoUpOR5iagF/1edq7Y8wFufHoJKXkF5AgCz0JHT2VgfZvAQJ7ZrvSfXTk+",
+	"/w6iw4bFnPZ+evGmF/RiA/0L6z/B/mNuzYawZr3THpdzA+QfeWVWiJMeMQtmTc6nNGK/68kC8zj1XqV3",
+	"mc/ZUK+zHswk5SF9+BOnc7bEHDdN5xzHoWZMS71e0JvnccaLdvkdCrZxdJ8HNsRseg3lfStzcddRQ0o9",
+	"QStUDvNzEP51pN2YNF0D7N8KF8QqWw4IzzSOrs23mrLMUeRuXBqd8kAhpgXbWjrbY6nj4Ohm6da288dZ",
+	"dqfi68MYaaazQiG/NTWLa2QjAo2sIZrOcCL45HpQkdd6s4NVEQnt030ILNPv3eY7jx7CMVEmgf1h8YID",
+	"eIEa9cu4IU+cYmZ7HHSXpniCtpWm+8YUCWlCQ9jjk8Ggs1L2GQBEminlVtb3lhpAN6CHGHL5QpEklRMe",
+	"1xNOs3B5iH2NoINmg5h5ZeOrCo2uK84WZ6bvQsRCHtFxzEaBrSMtRBGPECdOXRp7PgIgOniGkfES6jj2",
+	"gwTqJnGnLP5bmb3ZVIwqFbO9VbgiBt62YRz2Yksz157BoXmwaRDurDqLGyoZ6wdhLtUsBvbQ7rnm20N5",
+	"xdKUgx2cxFSvLtS2KBD9rZeoqKNOWKokhLUxXayxVhiYMIuG4+Ue6pir9OfR2gPNWb8Es1//qqnywYTG",
+	"in3ZMDRH1zcGnUoVa1veGR7uV5WMjqExAtTEFocjZVQZ6OVc8IxFePqhzAJaqWle6JQ+vHtotN8JnfN4",
+	"OUz1kxMOamdps9uMih4aOHlAkXaP924Wd/UZVcxy1xt3pGiJU6sqmpIfzQ0xMo2FjIbwAqwNpHGMQssX",
+	"ifB3bR3rLtplG/n6EGmxe6pzWYutz5Ci4UwLVCy6DNA1yohMI5aiLDn1QGGpEFBnb7hDkTig19P2NaJz",
+	"Kab4Fqih/IKkTOVxhhlYuTCGpjCdhdi8T54h7WBAy/RLjLAa8DcWOgoq2g9WMkehYnWDBoxD3l7e79el",
+	"NJ9jgv9bxoRd9IzROZkzlqGg0wM2DXNs89OgxzM2x+F2YVE+TbcvoTNL9dyMQ+1P6faWwpwNLNowX0QT",
+	"4RrYujm2rRnp0d+XKLCU1VUSHH3qtgwyz0JZaANQa+D8qBOZp0O2BOaKPc6ALUuE/7KKjzaqDLsxmgjP",
+	"ikacRk2a5yrrd9iik9LYTLJnbwuSeGMObVNN6ZiFFFHKGAVssGuQbpYnVATcc1wtW5BAPX5XEWVrbbt/",
+	"WJCmJtSle7ile7ile7ile7ile7ile7il6zFaN8AseQ7bDhhL12Wb7obQVJ3LPTzTPxQ8077xlu6Blu6B",
+	"lu6Blv5hgZY2Aiy1E50lMKXrEZtl/aZJYJ5DeyxjWCmSi5gpzXrAjTNC8xrY5YIr1iewuHO6JGP9jKY+",
+	"8Jg+GE2ZiJhWO5nIeLYcBWQ051PkniZgNgouhPcjOqDU6EuD0U6Np8WgNuCIgOH3L8SFGP1tpMVtCt1Q",
+	"xkuTRTqTC/DlYFjcyj2ZEqU3H73AXIA1C/eBrxkl+3hJ2EcaZgRwv5kIWUBsB9wLIXIt7QBWisUMFNs+",
+	"eZmVqtfGTOnFwAYtntN4pEKZMq1AZGQuVUZGsTbKRwGRUI4EGt0pGaHOCMuiZJoZKWYqf4eZzGg8IpGE",
+	"QNhU4hd41icvTE24XoyqwDTeXX3yihxbrR0s9P7CSkIR+eg8DFmSnULv/oehutI75rPIjwci0mxyhNBa",
+	"NENdSiX67KsZYxmELlK5UCDY9adBjMLJDrQAy2ZsSVQmZaRXQl+cS726sP4XwqxKkQwGeVhn+iPwDvyq",
+	"8bRrPYfb2zTPzlifnAvCPiYy9aMFoZyPubDOz5HW47yF1qK0vMCwJJ2C+6gtSi3yLEniUIutyuSUaaI5",
+	"8zvBWjwJHLIiaS6aHEDfVGyTe7CnLukCWmJPwePNoiF4Hw6qPziax4vFH8YRbksQ/D/bhNjPDV+q4Smk",
+	"hqV0TWk/qqS0H7d3GzHFSMJkErOAKKa3Fhr/LzXBzKk6hYE74AIcvNXpNb/S5I/JNaDPmVYJlupDGmtJ",
+	"xz4mMXjeIWxfP7mKe84EmTb66QK9Di/xZrsM5s9Cm6VpSvWncsH/ljNz2chYlS1jjAmk85oj/MadEM2l",
+	"QV+PKFB9TDG/ud6z587VesdTG59T8xCMVbB5EOucUe2GEDJ+1XUNtCTRIn0fS1D//U0LYEew6/wLH6ti",
+	"H5sYElxpmTSkb675zq8zCVgR8ClBMWOeZ8sioM3Tprwl7/a9VSuB8wMGU9RBramSGsrJUKZ8ysXeRoAp",
+	"STLJY7SIYVUbyqXcXUNzV8vNqD64diwxu2LxWooziqy9seUgap5dmyulTRlUhg0EgolN2fgM6lSbiNTG",
+	"YMHS3oN/3HS6RqvB1rhpPZ+dkRH23K0V/+1z8ayYx5f1gh7k+WrJcCV5dM2Ijqjlgw9ihvnzEQu1hg0G",
+	"5ZgqrhBNQmHe/Zin2WwIXOa0d/j06VOwfA9LV4ZJWmRZLBlN6xMJVroE+TrIae85p3GsuRwsp/31Rzqn",
+	"kcw74kOWCxMm+ltQAlBwGFMe8N3Ln6DZktZp4ZPw63/+X//xv/X//8f/+c//Sf7j//zn//0f//s/////",
+	"+T97kABUprTTHhh+puOr5dawEm7WhyW9DIoz9IAPj45XNDp/rdzFEkmdwiaF4Ln4qPdE/8u6/mnCS6kK",
+	"9oR16tm0Y8qaFwQxzv+gdDyvRNSXCRMf5zFSqDqQkwkPmdUn+54pNo/78L/lJPMa5Bo6Zza0qcrWnEUO",
+	"C1kcg/HGPurNctxhzAXGa1ZYQ6/ObCxRVu+Pix6PLnqnF61O5kUvuChOAjxWnIWL3qeLstRZjZh4a2sM",
+	"49pxW9O3PFYeBYX2XhDZhWgz9KAYaGBocuNoMapg80xyEbHUmvNa55ZxPheonZ8R6EkGmWu/SbByx0sy",
+	"OjOxCiFx99JcWJRsmc7zmNbMvjHSFKy4Nlyv9cVMxgyGYE4POrH27GEr+a0ay1MD6//QyiH6AACHAiwc",
+	"UnALz/1WNqobu4Tg23Z3zTVlQf4kzVbT2Dq5uCKXLMm83hE2Hw9a+KKUIeCfwJwkEEB98paJiIzM9VFg",
+	"VsA40bxXXAifQyLoGLxiZLwk8IfxyI3AQp/xOPpCuW9j6Aa0RKrtdqYJA2xZQGngVATOA2YfvhAjqmBk",
+	"+jhhWpU7S/BFqNgtHsBTJ1NyxTMaEy70DqqsT34C09S4HedcKS6mZ4QSiP+CsmgVJcjpuhB2Iacsy7iY",
+	"EoqJO8R1gQRgSTIych6dQO/c6iGMqnQwqkYnl8o/WdbFVaptCVkEuaWKLsmDkb/q/ShHLsnU6Eu9xDG/",
+	"ZPHyQrjfnW8RIOvx8tBdtVsVUhHxCF4TIKCr2cKC5w15NArIyHEx/Yd1SY5API4uBPgarQ82sLizVR/i",
+	"GZlKfQbhG14aLewjoK/SODZuT46a4IiGl0IuYhZNWTT0Zt0nr6VSfBwzb9LKes0Ae4YSf8lODbQMT00W",
+	"NfLG0UP/pei+80rBeWTPmLcCrjbcXis2DerPM4hpCknmMmWlQSisfxN0rg8SLDgkPJxeCEt5Q5PdNyIP",
+	"DEFToUlVLOcyV8TUZGpaymiYQToJo9GXsEWY3zocL4dKJnofyBVLxzR2lGfCbBCIDVmaQXpmcCH4PDGr",
+	"SeA06Ef9Cdvw3FTKiIxjGV5i4LfO5YhaaDkt4/MlLGtt6PTo62CTFm61b+CwTrG2VgYwKAhwRvyKRzmN",
+	"PYUX8oTApMhmUq+ADU9+6qpu30YVuoUyvI2auu/6fH/L/7HtrZWgmL7OQinknIf3Bllrg2yLQ12nCr/x",
+	"tcc7i/1Q1qMbULlwos76WK8tj3MRaXrdgARRjjxD94RW4BApwwif8Cs4eUQAHYKckysJZUBGxEJkWknQ",
+	"OEx8+czJ/wmhBN1FiNduFKvjwZNCS13QJckk5kHl6RW/kmkA37JBY7SHE5rNyJjFclEnOacsK4vNHYEq",
+	"7vngPR+8NXywMIhuC9jAZt+ASV91VrCrGOjgBdjB6g9at4Spx/k4N4YqIvdj54usQI1FDMWJlzdKLnom",
+	"Y+Gip22bC8cwLnp9Mlo9gCMyldaUh5OomeAkj+PgQjgbypTBOAjnOhPXASZAmjzw6JPByVkZl6twcFh2",
+	"nAIfP/NQRy7EeoCReliSOm5cl17+udFHVgJmp8C0Asfg//no6GvydEAOj8jxCemCBl1yIe8VqOReJN2L",
+	"pFspkm4jAk4LRdvh4LSWS93064c0y2g4m68toXxT5GsC2rNm3LE+KOjlLJzH//Xv/69CNE6oEocUzG74",
+	"N2ekTrEnKg9n1sVaj/kG1Y/eXO5T364NKacjLs16aBy3ZVhGVpcZFytpfOjordfLgyZdwxBsnqa7yQ+i",
+	"GfI1eWbXCPlS9qu3FyhrxNmRLXqf8JhZsZVQpRKZZv3fkilwNj6dZb3Tw8PjQWtJxg4LXAAbJh6qELCC",
+	"YjoGVv/afAe8nxGnVubwOZ2yh78lbGrEDr9i0VDN6NGjx73T3uPB8eCYsqOj8dOnT548PhyH7Hh89GRy",
+	"fMxYeDhmXz96Qo8Oj8Mnj8Onx+Hg68fRmD2dPHr0JDw8DL9+dATCRSie8SvgoD0h0zn4ZN0nnk6ePI4G",
+	"Tw6fPDkJv44eP3pKjyaM0kH46BGNBoeP6PF4cjI5HB+NB+MnR0dhdPgoehwePhoPJoMBHTyB+oPfWe/0",
+	"BAowgl42y+djAUX/GNxbI7PcnuRJLGnUEfWgEHRBb8EjqG19PBjsWB3oiOrGqwMLDtwMbMMVwfsYoDfX",
+	"uJB8Rv75DK36HlAQGicL4EcxVRlJaApzGmmiNK4kUxIGORLQgxP/m6b8iilTDIHmUgxcHtEjkKsbVhNg",
+	"z4QM6/5OL8SfX7/4LiCvf/oO3Ey/svFrAqSnAvL6+bcYiPvx9XFAfjw5D8ir6TQgv57/Eug7f4SL5z++",
+	"weoGtLzoJRM2EAgiRw9I8wBTyQZBV9O08ULoWX6hyDMc3MG7ZcIA2YLQacpYn7yEocCbISKdsgMmNKPH",
+	"cKcevJbyr3/67pTkCXSENPAJxjxzZmpAIgZhL/g2n7MLYXB95iylWKvBCBfogpufWbN2Ygr1TAEZRr61",
+	"xBpVmNLIhs37djr6BybCdJkA+AkqHhmJOcPCh3OSsoTRrPABQj7MiJsaOy+IdfA9W45cr0u4zWyocyaa",
+	"6C/WeNqmmkZHwtNVwTEC3ACZ+qWbLfWks0qIs8mqxq0wWhpMC4Ywo6aGx85BW9/HdqRQm2AIOpOSxDSd",
+	"MvLgcDAgP/JvAnM6ydEj/FNPwJ57Qx/WTyG/1AM9fGRGsMQWTmNIaNAL4jdpKn2WzZNsGWBDQxyoFkqB",
+	"62YLQ3DdDMHzC1ZA4A2YC5Lwjyw2sPH4lhlF2PCROTLBhai29rQcqrx2K0fB1KLIHHug4vv1JGyJh94a",
+	"+1qUIVDhgZUvIat3V+jbCi55vVFXgOfW9P9Q78UBKjglnQeAOU97/7/Xz789OIQe1m11iZJMS1I9zcxU",
+	"neFL65LRHNsNbGlThTFBThMWYmxMQ0MdqUUVAU6pqz7r5rxajrHyhZKeU534CPUeax/QsQJ6XBhK8Grq",
+	"uOkkOF6W83oKw4zGWELi+mY4lcqMwCBnmzfWGAeF9tUAp+pxY47MGGDbZuwj1cJuTuNTnxPoY0qh64Vh",
+	"sgtshq8FZgTHu3VBr+/Iem/NEThMxTQkIDZcS0T6Xu2/V/u3Vvu7a/i1vi6jXd/lILRvSdR6xnCSTiFo",
+	"Z0fM6ceDMUi4w8Gjp4PHh18/Ximq3tp/9vAPj/vvGLsGXUQ4TMsK7K1i9V0PShrBbm6MezZ2z8Y+MxuD",
+	"Juj+ib4VTvtNLg6II1utDN3d2G+9NJXb4+moRW8pjRVcrAnNZh5UnM/oelUdqguIXnNEG7p7GNNZZXSp",
+	"qmFiY+ib7B4TiGgTN/asSfB3mBp8AyaQ0Uvm+p1B0ByttdpYckMkeRfTbN+B5CoHDLAq+6i3lT/xM7S1",
+	"2KDs3MLA3kbl5ZlpHJqBNTtmcYAnEXPjrbhozTj2p7M89HasHvalqN9xJRngAQUieoPRStPvvk+OBycu",
+	"RKiXekWbmVFV78oSbKMKpEl60MAKPEcqXIlYzDIGXOCxwyawozbwIA3dpCK5EDu6W2BZWjHkSYdbf5KC",
+	"+byiNfkl0aRMfa1q9fKIy4dfdX8QNayvyrVymrmPlxlT9RXFja+r7wFlplmifoSpOYD1VDXnOF7QpaoZ",
+	"w+oErGvpOVeJ1LSJzKv2faOCnEaB7W1vXFHrvtGNVx0NHt/G7d15I5sYSXln7X4gqawiOQJMHkZlNG2v",
+	"XXk9jpPD6mpCfWcSU16RUm0mUfHFU3Ry3qQG+twwrO2Vzj0Cjd0NJXR/8jPm4lLt0gTjzmjtteHRb22U",
+	"x0SvoNIPhDmQgwl9jVQajox2A/wDENJkwoQBNilGatQHrkiSp4lUjOQi47EmbfYx4SlUGQsyZjMaT/Qr",
+	"FzUg/RiigVBnrtga5LMzeK+IVBEy84bCqxrGnF6youWQYhA1pGIJxYAWbk0rLXCncuEf04b2ZDsNxhkv",
+	"ztDHeVtNxixpQ7FeQfw/cHHZ26URPm4I5nDCM1tYFHoQXerDOrqxzBmpdX08Mq6P1XkEvTzVJtMsyxJ1",
+	"+vAhTXjfvLQv06lmFUDnD8//+vJc/194/uy8+L9t16FJLOpvnZFLxhKTS6BYmDL418KENoF2blrQnCM0",
+	"MRaMMhbB4cvkJVvrgy0349cLvU/7xXN+NVkwBlvx+GhgAr9kwSMMGs74dAaUCRRWJSlT7KycSeNFxTuS",
+	"8Qb37Ts3i3tT41aZGpm3MffGxr2x8Q9vbJwTNdcKTsLDLE+Zr9TdWxw3YnEUjQ3+QU0ORCAEjH9MKQmp",
+	"+KKQuhYjB3RmBajz1g55++o1JoU9eDogEbJoYqjnS5T2Tu1eCenwDWEJQBsvAhBsNQRhbzckHFLTdsLG",
+	"MNvGHEx/gT3EHILtMsfuA833gea7nC9zN0NIYsJtrjBF7gEJwphJVzQjdezkBqJHALD5DyuJXnq2HkBB",
+	"ZNi6xWKHWTSmiSexzszRM3IGpBQgL2H7F9t4BoTTitQ6HvgCa218vCJ8WokVyaPPKFS29Eq5ZqbfMC3q",
+	"Fclk0ZCIxYpt4535RZ/r+7D3rjxLL2M5KkHmNAIXLEtTML32waFCmkbNjb6qehwGllNAbskVC4zLJoKk",
+	"wjGqkwJalaAIT8R09KWLfcOTmSRJykVGHowqtrG+c7y0TTNGfYLxyoghptqFoARb36DfzKBxYv2D7SFp",
+	"U7gLHRQ+hkiEYcxoauEQ3756/QUeeLo89ViDyYxxnQUKZAbTwdTF19PoQnATvH8mjVcM5khThsWoRI+q",
+	"QZk2lUOGdwnClcoZ4E+SlOESlVCpH1BBZjJPy3o31HuaIcVyqjcJngXYR8ASNeB9LSpg7EYtyYxeMUA6",
+	"LfYameUIXj4UMhvagY08F1/ESntNiyoOqN2px/Z54xXLP6NptKnl16vJ6mk6I5QkMVUZD/FCB1RsrafV",
+	"1r32wvTJwEv9N3/Sx9eCi32dyn3bfsr6fXAOu6mceuGHhtDWjgOPJqimncAOjgbbgx2sHK8qmvJWbjnH",
+	"3/biXwvx2N8KyaTH0uS/8pAVikW1oy+6UafRratF1fomVhEia+UeZ3U9n9rVCZbAdwyvpD6rJA/MNzLs",
+	"Y2kaRl7JSwh6wjC+DFxr7LW5mKuqJtDnZp65s2/i8J593VL2tcJCXsKc73IJCzKdWkUYJlcBLW5gOVvo",
+	"vg/tnjaowK9WlF6gW9CFpWK2ZzZyjxXwlj2DtlTPwmsc+z1+y874LfuDMtEnZdiFYbVmPB25mjPuiybJ",
+	"hVWh5nk0ZVFvN/CM2vN40zgazfoK5hThpCFY4JX3an5xS1SWLZiWMRCv333YqE+5Rid6PEEF7EEbgkDH",
+	"YKLZtgGxVEbvugLUfwPRbjJFinQvtIQjl/XV0RVn1mZ3Dekz++TWku22FPoG334d6WP3CuDnUwBvo4dz",
+	"jUoHcsLaTGAi7UeXQ87yGbliKb7ufKMxQBtl0sQ0tmdsenZ3nq/9oMWAST/w4MHDmAse3nO2e852lznb",
+	"G/Ty0L0ZqOyApikVU7YedhSciHmaIpAXAzQqIcmIiQgAakc3iS36jKbs3B/13TJQoXvnNdumtkMofqwV",
+	"oui7WlhP8kCzuC+x/jMjDxCr0/oWqxP4smGcNeif14j2CRJfZUPX4kwNFzyOHdCod+IRJFXNeAJ394Lt",
+	"mbH9mE1y+hNLCc1FRr6nEacZgFnvkWPTJ5i7BC7mtjx78AgShxBuuoRD3ZEF72TWV+j3xg36GY+jlInG",
+	"toRkMZMGsF/vKtr28FRA5JUJNvrM17zwtsUkXojINLfzOLfRjCKtGc1s+2F9YcymXCjsG4hJ2EhG1j+J",
+	"p/sLRTQtYdLLTC4g9ZKlV6ymCaDt/ae2inysAUg0MWAeuY5wfimWeaPetSkjD0ZCZkM6hJGNvgzMTTBb",
+	"wcXU1pxNcsyZTq3LtbJwXyj7aNE5UZ8TU7BewLVj+xmZlvoi1mnbenYVUvi8LdvWscVW7K2Gs2zLFK6z",
+	"T9m9eLhu8bDlptf38cI53Onok5U4DTo9tptEYUNL3KBexGzfw2tV5X/4h/fXcC9tvuqScFYZ3Y4dTe6J",
+	"+A4RMSQFl3b/dhja6zRB04SqNVHeErSw0kjrcq9L1H6ThVObWc9nzVm/yYVr0tj/ZJDnMS0d+sSfueIm",
+	"wB6n45iR8RL8AjyqSTM3wAiExvr2JSk1hXE9a/RtYSzV1snoOyuudz4j/RfJr9MpfC/g7pKAu5Vu5LVa",
+	"J+b/r4i3ImuxphCgEHhdtU6pj3XGBFNqfTXAxkaFxmMBTc+0je+nbQUGqhxaIYJTYyHzOAJADDJmikfM",
+	"IdDAndgdFhYKUTNOfftev46ZHgRsCVn3imnGlKEzIhc0hBIvwaG1xspi9sk5AUbFpTB1RwxAK6yDXKbE",
+	"9uGzjoQ5V4qLaX9bB7nWtf3V/mzBKb2oVjTa/Xfcy8wSTix0i+ydAvMZ0oqN4Frr6xvglZ8+uMeHE5kO",
+	"9V6X3lN0Aay+QMnEiI/G9nntmYK/yDUcwda22JneeBPVX5EUSmmNKuNxTGIaXqrb1k21K0OBTpXrA1Yx",
+	"i6aaihHZM2Mqg+Y+mv1j5ss1Ba1qylAgbGXHfLfCVdiX89qzKe1nekHPfbJ9Jzy7rwr921wRFcqENQ3C",
+	"XGvZGM8ctiE+dsv70rm+nVHRnNWWJ7GPsOvRkEf64H0IilVfeY3Vl0ASQiO/iF/xKIc69pZjPfKbsvZO",
+	"e5MUKvGzmdTPa7Ukg3GlLOQJR8PKDAzX+rTEqrs3LN0tTIXbfuPhKcMmmsNTXqKpO/e+lmb5zG1r1xZF",
+	"FujPlE+W6g9N2MXgeJwXrBrDVBiOw6mRMQ0vyQNtqUYpXYiApGySK2ZaNbBFvAQzdsbiCEzpC0G1sjWl",
+	"gis4Sl9qYzqc2ZbcflsehQn4CRNYppnSWNkgEWSfziXqdnvt+uUHsK5YOqZxZQFMvXrI0gyxTB6M3L+H",
+	"4+UoIN7fNHORrguB6i12yStiVzIl05ymEaeiwFvH3nc20OUGUAqR1Yk3E8xy7aM/XxDLX4NVFmFhBv2V",
+	"0yezT36UuVK0FdtswfiePtXEB8+pou205oDYJrueqYqMpUmq12SoD7NVnn0GOvEZKJ6ToZtMr2CbaqaV",
+	"af/Eq15XxneNIbh7uXe9cq/jTv/dxt2sKF0fd3N8TgpStMCvF6e7hN7Mix6yyYRh6mOT9fKtTBEiF45D",
+	"UeKA/DkiUtRbNRbpZIQ5liNQz43MTKjCHqbQsi+iS2jaCJisUZ/8qoXVhSj0aK0ql0SmCqB7Jx5YNSIZ",
+	"i2MDegr4CSSTC5pGCgZ+SigAkILkonOmTOEFkXkW8yuYQrwk4yWhZMmUaSuKd7aulG0ytF7Y9W22uFa8",
+	"d1Bwp6WyRLQvIRcdavxpVg9oqYn2wGYLXV9JmLFP2nKnI8Mlow1SstjtrT/jH6C2Dz592vOShI1mB1rB",
+	"OunmPYI7BS6FdmywemC0lt2k8msSXwLIExiDN6j7G4fOqu5PQjlnJJO3yAbYkjP+UZyxPeQh1MOBFFrq",
+	"rcvav9dh9qvDvJsxRyW3JiqzjsQh50AfZm/Ut4Ska4Pm3jBrIuaewLjJNAMpMhqucw2zmCUzKZgKCI2i",
+	"lClr9CdMJtjAMstTQTJ5o1UNdtz35fY7l9v/HRc3bC12DDEKmemhvf3xrcv0kHlqocr3Gds/LgBagdyg",
+	"Cgw8agUX2C72Tyd6CksEcKcTNtQk1zvtvUQ/1VymAt34rRICaJzr1/3z0dHX5OmAHB6R4xPy6PF+Pcma",
+	"tG/ak7w5Rgju5JlcFFnzIRVkzIx3NLptQcIm1/JbRlPw5k640Ba9yOdjlhL2kYZZvDTwATJ1Jx5LZ3Ot",
+	"ykOaAZvwj31yri5dxN/0SqcTdgpp/ixWsCqmoiKzMuRfbrK0QRB2MKc8tmILGBdOtWieJ4z/Vh9XbdZe",
+	"cuHmjS0JrH/XUSMxMrPUgk/Pvd/s6dX3f15PbyuGtokBtecljXyiKxu4jX7Ve+Gwi3DoeAD+Xt2tZXmz",
+	"odbBcZA1AmY3Zyto0+BS0P+6xtIGN5XP5FC4J97PTLy28SmeglvhZtis+9n6hjaEeDu8DcVQ650Nhsyv",
+	"qQd6i4bnbZPsjwiFRCW8jYtpt47mW2tf+25n7hG9yes0BCxkr7txtNd25vd89e+Ar97GrPoWSs4zUz+/",
+	"mbfuQ6n5nEVTN8WR73qx1K4M+75I6p6137P2W8DabdWU8ZetK5bajdVHXGmWk6esTY3DqckWYkJrkwH+",
+	"FUt5aVtSJTTNBEtJJuWlucw+JjLNzsgC2mZC8YwKNKkvZnIOjbwht2eaylwUvLNDNKw+zPXcm9h9pGv/",
+	"kS4ohwDMQ65K+VsNo6hm6HQUzfuC7Ar1Z64408xgTBVXRfx4l3rWbilLX2/Izxg8cs0MNbVAn6UpG2oS",
+	"SeBrEVSVsI96p1p+8/HhlmlSAwThxgz1Yfusjt1CWQX53nQ0y+OI65C7bKYk3s0i07rJBrg8Bv3GZvff",
+	"jSQp2zqwWR6cx7EX4rayKbBJnkQKzZOQ4UU3mdrwMmIi49nyuZvCPee/z3G40bI4p+EiMaghLJm95/iw",
+	"gyp/VEDl2pccHgxOEIJAX+BiOjTR5d5p77uXP+l1hDCtZo9kcHh0TE5Ap95K4zcLnxTNbW8SvLFKy7c0",
+	"qcHLk+VmxCTy2M8dTGvQPKWa2DCTC3bl0hWSXIRZro9Cn7y1Brs1bN3sDXivYMCxT21D1JG7YWQLvvB4",
+	"3iR6I+RWLBNGRnqAI1eJRpfQ5hta9awANlKBIm7pdctpSFyont7PmsGwhhXth71UOcXWRH63SsHueX13",
+	"V80KYdznKIhVyXFt6QqO9z78wzWzv7aEhRomeHsbGNzT8F5p+F25Cf2dylXoTJC3pEiiGGtNlMwj92tK",
+	"XHCA3nICulVgtUhtr+KxN/AKAD3AJ4bSAWVhbSP77nkPWp3TZ1+hnRpSoY3SMeuWALG7FrfvTIgKlzo+",
+	"NFxqB7Pq1qVD3DPrm2bWdzz/oRO/3o/C9BAY2PIzpUPcHKdv7JkY0jhmKZj4ihlT3H6Y8EyxeLJPll7J",
+	"pQDpwVw+RescCdi0/XH1YA/tqe+56m3gqvVQPlDgXL2py3gcvz6659envV+A/D4Tv/58yWufmVvfnfS1",
+	"z86Y7/PY7qXHvU6+h8S1Gg5/jTlsk1yEetVofBDxyYSHeZzxTflsiGh1nfC8tSkK37qxnivFlLqLaQoU",
+	"Rn4TeQrel3pBz//wP1qrSQPqbvDFWTzpBaXVaWRP18nywzwbyslkGMk55QK77trfLNz5cQcBoJkwPKdw",
+	"mebzXMDqiGnvtHeIbDAt/krZnGnuj79YhHtIjWPFXXq1sGHFaU+LmAWNL/HqcQ8kKgC0Ds3Ad0qSvskE",
+	"iTpOctNJEtjLoE1yRMGjCS0xvjuRIHEex0Txj67JgoImDZYoz5zQ0DzENVooblF9MqocsxEB0rftLPPs",
+	"QE4mtlNmfWsKxTLMU1AZzbjKeIhoQpnErhV5qsXRzfbARBjDCnBvQ05E3YH9vI0o65jqDfOfncj9OptX",
+	"3gucv0OBs8th+3vN1EAZth5FolZ6XVuSRoM98/CP4tvXl7TRwKV3bDJ2z03uuclGbgLtEf1DdyucHs06",
+	"rkG22II53JIenv5o6zpR+uzmJqE1WzLAz9rG8+bW7u479vej+d879++F7L2Q3VXI3sa4whoV3BTC18rY",
+	"awwp/CbzVLBlo4ptQA/011Ps6cCIeeYmowl/xk/+wKZ3LIaQSMX1r9ccP7Cf6QW9A/fv+xrHffH2iCX/",
+	"H3v/tuM2sqWLwq8SEPqH7fUzlSfbZSvRWMiyXVWeXT4s2z29e3bOnQqRISkqyQhtRlCy2iigL9YCGuu2",
+	"32DfNNbVfIh+iTlv+0k2YoyIIClRSlFn2WqgZzkligzGYRy/8Q2a6kK69snJ+Tmma/1XgzTvMZBIATaS",
+	"MVimErnw4SCm0G75hRT0DiZtUb3wuBE0EhnBNGZwGtx6G42zXD5YFgb55tfX+NEgxKe8+fXsuf3EDvpH",
+	"mtA7ueU0QC4C9rRCEvoHsR60vikkBJyEPZAMQEFigdBX/r2u4F/Aglwpy7YTjoefCsaBVJoS2JJmxvEc",
+	"ZjAs0FRGoA5pDOOgCYuCAla+FMYPnA5zv7BFj4D0dHedFevPd+VOI/zbEFAlobOkyFjitB9oqeRRZaxF",
+	"ZdTfL8dCS2rE9YSxvrEYvr3/6deY9TYXrC+J2f2FBh4P/R4demRz6x0cgXTdw7sfMXac6YoAMcqFb55D",
+	"ehVDcN3Fk2DITkqhi7PGUr7WIZZNHuXwHsnhQyedriOPVzSedpno27QAP/DU3jrk+zGhd1QFR1VwsCTV",
+	"04pgg4k5MPE2rwrm1r5b0Wnf2WgFwkSkrggbsnSs+1z0MHVkVCUYz1yTRA6ZQsJkRlSWDvlQpgFJ5ciI",
+	"cfMfcPkh0ZXyHheYV7J9Es2vIyRKuRE/GaWgjZyHW0OIwALNyeXZs+mHmFUwQ8OxdlgsR9D9/ppA13Ma",
+	"u56FUUpH5q+u7+YvBbFBZcUjdiOgBX+LOD5g5WZB+mssFXjKSCYilpIRHRPao1wobeaBAmXsUN6xCNHr",
+	"fcZTM6WMm3NFqDLfaEkiFjNto9A9KaMmaTtV1Ibgd58RexLdIOzCwADMigSk7Sbh1l7azkf7QDUJQHlg",
+	"6h6oG2FOkrs1E2b/4h0fKPckHE47E7AP25N6107VrPB9JU0NdZdTEd0IpE6AOD/1KwidIW27RGx2zVIW",
+	"ucRBla6uaEkOQ8kP3/jg9PWH/M31iIfM7E2bm2gYsWQXuo6mnNwdjdblwiL9jZnPOlH4mtp/lhYvkhJE",
+	"Gd6CLfzWF4vrZXYOndjNBl5U91JE3GxuwTIRydtMaB77SXl8cnZemJR661eljeGLaD/1MKq/CT0MA87l",
+	"CBdaEipQIlvJqGjCppnJX7rts6QePh2kDLj0d6eP30rUt8aPAc/U6ImId7ssZSJkqg0KB7KawKVvdCF2",
+	"osgVhiL4g1ZJbT5Q4G41STuUohvzUNubjQqMYoong3h8I5Q2ugzUX2cM/7XdL2wcn5E0i5nve3vHBrpJ",
+	"PvtqLyTTSegYO+IyZs0FCkzrdvnME4xyknFkDEVICnj9cyMWVEAVWofUVTpV6sVuBTxVu8z5LiFX6smM",
+	"9/imH3CAm5H9bsfB5Nl+Pnokb/syUwxsMCNoM3M1mKQWSoDxAZvGL2xk/7OrgrGGuEjV5wMwloiWER03",
+	"YfILB8jICUAy3NpuRdhW6M/LKp/8V7kbtSvtbVeySgnA2RzJLI6M+R2ZV96+YP+MTXXgOzuYSK5HfpvF",
+	"nM2Q8HHA4piLngoIfoyVpvAj0mHWzDcKnZU5vAvUX9vCQBZM2rfwUseeD8eeD7vBQ3ZpwuPxrX2vv/7l",
+	"b//7r//xt//5t39rBEUR2mr87X/99T/M///1L/DdonGy87y3m6CaD9ktLlEjaMRU9DLag8qTdFn+G3u3",
+	"VuM6pZ0twxgnTvH+d3uw5fYoEw+Gx0AQGnOqAkIJbiGirKjHjxLmYH6JkTa0x1pg70LzBx8lN4YqdH3r",
+	"yrRJJrtHYNLCxqeM/FJc9GKGd+eKUNLOT0N7q3wFgjCgIXbxEirGMKxZMMaJXblTu3ZJ4bKgwCif/WWP",
+	"7YGCEr9vub3kWh8BhbSkBDYGJQQNc/rV/GdzSMJpSbe/ucvjcV3Tcf3UZ27rHhYWcPFztx8oQDvOChSJ",
+	"PdWHgAOca0HVQwWubFetGxpoG3Rf++BZ/V5WUx7MISIEj6J1TaL10NF9i0nY1SyZXcL6Ni+RDxzYtzYR",
+	"fUT3HcX4UYzvBJlXFOIbxOQBfcdMt/QDM2Ix1CwicCHk0I3kY5FvxeqFV0gVI5rRhEgRj6+IkP7gkpjR",
+	"VCjSlyOSGLMT3VyKWfANZJsqktxm2B8HLORdHr6Ftz4mm9afbHonYrO6PuPUp0OHx8MUE2Sc4FNIO0ES",
+	"asYIaWjk094nlxCXrHRKBYbPzCe3aqw0SxqtRsJ7KRX6dpjFgqW0w2MjFgLACfCICcAwA4dRyozXgrdY",
+	"QFEsOMhL5EgSims+BInUEMYEAhwXx8fjEy5OLs62nDoqHsj9JcBWdpQoBA8lYWRM5cK6k1AmTOWgJrNL",
+	"m+RzX0J+qMtFpAhEBUhalvqQMvIQgSuwdAG2pQHU7PtCWt4KMUMrrDdZVERDmTfJ6beNnCeRZIh+Aklj",
+	"+4Prib7gVVoCn1fcljtNHG1EuFSc+qUO7D5mjL5zYbzMMn7P5NAlyb65LJAZyelX859Vs0ABAnZEQeAV",
+	"EKiKVQq1HtMTEm1H7u/xdK7ldEIQjO0Pzv1emuUax2xPkj44zqoQIx7iDSV9PlnDDIOKLeM54ckHQ4yK",
+	"KId+S98xpBxj7FOFDteMiqVpO2jxOiTc76tZR+tO/5SEg6PMheUZcjYqtrR7enJ23ljSNdm7hNBRlK5F",
+	"lB4Ypa7P8SwoUVczVE6Z2FmOZ+MCuNJnni1NC/2qq6Xq2KEvuVakw3pcCOMly3RZYctEtB5Ju90sDsxW",
+	"Uew+WVrsvhLRUegehe6uhe4rEW1M4qYshm2q+nwwOw9jWQO4KsQkoU5xZMN3PkGk+yxpEiz5kF2sCyOZ",
+	"iJlSpI0B9b+HOHybUHWnbBbHh+vh8G6zAuhD6f2PGZmNlv8skoypXQK0SJbmWJM0rUuwYYUlz1izIqA/",
+	"5Fn+AU1ty5aUG4EGrTLMBKYrtcJAwTWsV0C6zdRSUbJsO7WUl/oulF9KJ4SgUy2/5BXDe5ZbMhOHYFLF",
+	"0iFTpCN1v1UoUPbvBukY1Zcj0Pk++8SFWWdGzCYtZIbM+ba0B3o0hzdlJmkL4qYCfwea2mAHL0+zh2A9",
+	"bNt/3cLXLGo/crAsMxhzWBDrYDwBSuwhIv4QkYftqYN1C7VL7UdFB8FqQjcBiWLxkKnApbB4Gsbw6nhc",
+	"/Re5I7FQn9bipt9t4mpKvNUQR7Uly1JCYR/TV0elsDYnpHQUvtEUV0HPzM9zpWW5MEvBrJDjKumw06/F",
+	"PzdX+TQh7nYUFTge2q0dWqTwKy36XkQP7jH4bBpswVO4HymwicFWRGInzvgGU2LGkhswOYiZ4x0EwxGy",
+	"ZJgks7AgFBlGgCyUK1u6pKoqQuzr16dtRK7cINZAy76ajbf29NuU9JshnZZ03PYu8XaU9luT9vsYJ77P",
+	"5PIZugWE/XpNrB1m67avKxbL3q1VvhcygGtL+1Ul/dYj3w8q6Vd85b1L+h0F/lHgzxH4mB3cvrQfspR3",
+	"x9+3wP+Uw1+NmA77LLxjEeG6RSIZZglGUjtS9yFf6hjK6YCmekPuAAe+cd7lZYWxUOkurOhOxf9RwB4F",
+	"7L4J2D/CsdiNjN0dycGeSNjDIT04RLP5O2A8OAr3o3CfJ9yR7aCUmp/HdrCCsFdhyphxzmfj7KBpHNVM",
+	"adLlqdIOSQfZqFJhbJeGWqY1+BC2Car7YxF/+jF/7cOC1+F6bQNfV3hSI2gUH3wk2F4jr405Mbjv8N+N",
+	"VoOLiA95lNG4OeiPFQ9pfNtnNAY7J2ZDFpcuMvOCbG+fZQYxua6UIPRlTFH6NFKu7gAGbdwp88mFWTH/",
+	"RC+QbpFop2n5dqKxoAkPVeG5k5eWnzNIpWYe++ifBqi1RfXXU1h1zdJBao7HbaZy4w0+hxKmAi9Pt7sC",
+	"L4/f1DPXqIwdd3/BC2a9HjNy7tbNTgxKZpuIvmqxtr+0EaUyAKKKcvggCCTaE4veJiPGe31FzBFTvjFc",
+	"fhCsVlTGHYDKZBjJA2UuCVmUpUw1yWuNROL25tCYTQ6YwDYV4AIA6q+PxObmM5kJI9hFyHLrGOI9UnR5",
+	"mjDsZDhkMTaFm0N6YQe4VeJy4oQDkV1CiWCZTmlshxJ4uwH6BFmzAltuwaiNknBSJ/Dtf7wd4qWE95KM",
+	"DnQSw2kbAElSQQqyBoJdRt7MghJWn7Yd06jXVSFb0BaLqoSaYn5FqXiwbO5HI+G7NxJW2/nfM53JDItj",
+	"Y8QmuU1z+tX/e/MUJ1VQ0Jnqap+ZPo/C7ijs1i7swAQuHIDDoIhZSnTtB1K2ONiKPE1RMK6WpFmTcD61",
+	"ftOOMltbm65Zfq1tzWgdvQToC12vXe+UQpYrAXiXb8hrfcz14was+wo3Kji19eAD9ofr8tt2kxGzyszs",
+	"k5FRaGbmuOiyEMkSjCrz8jZhEc+SlT0lexj2i2gCxnR7z2z4rTK30Xh+VR3tmP9qYrqPts3RtlnItrnY",
+	"gG1zaHRNeIgIhZApCvm1UYfM1u87hK3sXLkfDmDlsBX1sVnHUc0d1dyGXPgDU3MWxDPDhd9g9xLFjHQD",
+	"4NBcTE+YpSkTGpJpfQq5vrYrWWlvE5nzsTDgA0PjcBGyTeNwgKMuaODDjtibtampRUX386UFcYld8PLk",
+	"DJgINdWZMjacoKHZgFRwpM5LaWhsQH+BHDCx7c4j/iRuG0AS9nkcpUzMxpDkYg3L3XG6ED4Avw6IHLKU",
+	"aF5q8PfC3njfcCSfLQABMjlmjObkQcYHTRA8mH05Il2a+rflqkleiUjhz6wAR84p22MkomOXIrJF/1B/",
+	"uWV0h72jWZweIw/bQupbegvv2X50D42TubUtH9VlNfXAM0C5+YA37UkG1AGWNQomc9SXExM6C9KR7/md",
+	"wjjWISyWOOcHCon4NmV3/eX7VvP6Xh3MS+2j1eJOvNJUlPpQlSX/Kgn93D49/Zr/sTkGp5JI2l8//3gI",
+	"Zx9C42CBXt4XT3WugQXp5lrHaT+SzG6Gq4KqxXO61QzzbGmxyxj0dqbq8APQq5iDx6DzURntozLax8jp",
+	"fAsPgqdVCmlu3DRXUTUtPM0TFnPBZppz74TtockFMY9PARvDExagREtZyOBac/ig4SZVmgipWctcyWjY",
+	"JylTMktDRkZlBOcDRVQoB8aHHTARgNN8IwrlDFAzKVNsdyVFPMY7GEkJlZQJHZM7IUdNci0cAbURqyOk",
+	"tx8MmLB9snBGtQSJS6QICBc3IpQRU1d4+Ygqoii3oAobA7Dj5lqxuNskn92FNq4IQjwgCU3vWETa+Gm7",
+	"eSNuxDb7WH9yi3hYMeSNF3Ji/WadVtVmD3GP/1L5FlCBC8OxyCjrUCYJVS0SmmMvdGB2KuJzggb7Moih",
+	"NQzGmSvH7O5bGjfXLAHhlNAvvzLR0/1G6+nZ1NgD8/1rvPbJWdBIuLB/nftraZrSMag/PY4hqybTpDHj",
+	"rWH/d3IdCm6aeaMZEw4vy8uh8AUMpDVFxivATZce3GRHtohuC10PHxiPllMaa8jSTiHABLd91jnvPg3P",
+	"2MmTi+jxySU965w8D8+jkyfds+5F92nnB3p+1ggaiUzgrRqJHLoOm7jedvZ0SiHx6Bxd+HLRkUdm5DYd",
+	"gZvMLOyUYi2BvuxrIne+tXldmrNDFQ/Naroh0gH3b3wRntHHnc7FyVl0+eTksvv44oRehuzkvHtGn3fP",
+	"6JMQLBX/xjk7f/m1CybQEq98Pv3KK8X7ncjcdrS/pIIrPdJXQ5aOodzRdWmxasyyDqA+2Lei0XpWRyYg",
+	"qL55h3B2EoKbKca+EDwp1pZMF6mCWiIP2+bgNjMRyVsY/e0I7nEb0bFqP2qSyYUzd4MLCQgBDNZDi3Rq",
+	"NNqNGNGi7eHNO6P3gDU0ImB5W1fRF62qLB3yoUwxT0JJyrosTWk8+dSUDeWdM1LcX5PuZTnVIaS26Q6f",
+	"5nBPgzG6VIjAkbVuhJkOfDAwZEy1wyv4sFpKYNOo0V8Ut8mPJclxWJ7ppz4bAy1IKDPFhVrcI31jXv0f",
+	"RSQ34pDOciyLSOEow1vUY7tZ8Fp2DlrATtOHvKULFjtLQYztN8RmdXYP1lIWcFBnr4O9IBOax34KHp+c",
+	"nZemwFwj2MQsPfl09sxdUm85Z8VLYZsHBJ92BefO+J5wavwBfQBUggpNhr3wZMvKDEX6hDYzG5hQfMGC",
+	"znrptpZVWChYlspRbCeyeE98ryBGV4rzlXPNM5uMjvo8ZjcijwLadkTIMQQuMgpzDAgC/TB4tZR4wN/i",
+	"YtgM5ZBl8CtRlCyWjELwXl8T1eddvTdRQirUyB7qQV8KYzVHLDRmamTGaMx0hZU9CsnNOjzV/duIAlz0",
+	"/Pnz5ydn5xiey7+5HaQs5BhWa4wZTeeHFc8vPJYVMKPW5XvJaRzLRtAAF919+oYmNJLZ4lIfJLPDeoIk",
+	"ALRnNzViAPqlgmOCSwffs1AKmfDQXCDgWxpzzfHHP79+az6HciwYE3z6t//11/8w///Xv/zt38hf//K3",
+	"//3X//jb//zbvzXgDA8ypBa7tQ6qbdKKsVGMZBWJq220E2ws27H1+uc/nYCyu4QvnOKa+NWF/3KWs8W+",
+	"mEWbdLsKkVXfSnFO6NQv1xKh0+KZPpDYaVnjzKeQA2mc0IitCjRNGb076cVUqRPsIj8bXfq5LyGWady1",
+	"PsfQp+eI4zG0aB2D3Q6GB4h+4MDRLI49z40rPzS/KAQdIXSZMCpA/BfilDqlPG6R9in6fWxoJrZtJF0b",
+	"IOG3PGojdIwnM5CoP5qX/Nm84wf7isfmq+tvvppH23A9zUx7eCq4XLJ0hQDgf3X8EH9bs9FqPgDVl1kc",
+	"YbfXDmMiH01nbE58cVA0jjGdVj0WOWRplLFtIWPrx/imtd152Ypf3Gt5jKdHLJ5CoxdFR+fHVGbG8OCC",
+	"ZMIo8pDLTKHJ35dqwDWN81bMfZaShEV2VuA+UC0RZWzibZ6V3gaEy8QVT8tXTKuUqTlZF7Z2UrZsPeZm",
+	"nn8LAryFEzipM2BwFjZOFemk8o4VQ2wvqNpAaO3P9ZQOuDv3wa4QOprjripRVpMLsjLW6ngkt38klz19",
+	"B2Pq3XtqP2Aql9nzSuDajZ/aNQTEZ5xtuF3M9C7j4j+OywgaIxQFYMphks02efj47PJRkwCy/bdMaWhu",
+	"0XZUjc5utXCAhFANVI3NKYoMb3BURzkW47jACasQaAcRoghlYrNmn4rCJuf84Mb+k5kOJVhafrobSx//",
+	"F26PbSSqfNQDRz2wAz0AjKf0Hj0w18cHjLxaRfDexy8UsSEPGelRsM8iYp14lIWy2425YC2f34WW9TzN",
+	"w7WBg5ogBy5VENbAnvRxDB8CR15KhaKheXSTvKJh/0YgLgpIdtvv33381DaimZL2gOp+G2Afo0LmE/OM",
+	"xjluGyXQhqwEK3DSWsQWNFTNYmiiBJHnOLbBbRZ3WzeiXY7VtwPSrore25ea+T2UGcOXeeuAdmBun/+N",
+	"VyYs6bAUrzXTg/8acsXt3VOmwoy56MjUJ3gXbCsL3yqWmhU7MeKPhlq1Cygz4/lGGGBRbfKw/XcJxCDb",
+	"j8w8I9qrY6vRzKUOG2fhRTeiw/pcYGcqMNqHlpDXgf0CDNabJQIH3EzxqC+NWmVfNH5plgegZm9t1Igr",
+	"ouiQRSQTMVOKsDwhzRVyIWOEGfNKRjF3/bDGNmDVpTxWAe6CgYQCfYVANKrMtNtXOL04Nc8/zcPB7RZ5",
+	"fHZpCazsPDmAH6Q2uFLA4fz47LH5n+cBpjJyLuYs1oC8gnADPubBjejIiJtd5swI8xp4XB9AAIe0edS2",
+	"tF2UpGzAqCaKdllgpg3mYDQLPIfq50cskNllDZx9XcQ3qUarYTdUI2h07M2AHOHyPPDhfxA0PrIPC2Hj",
+	"8+kkoUTCdF+aFx6lXGuEM5UC+T9RoWljlfj4vZHuiwYY3brfaDXKJx2sLveaS7+S0YNy4AFWCRW0x8C6",
+	"mvXcUzvJXgiVBmLlSXUxdr48pcZMLVCZaP27R+ZyCj9fUFvDnqxTo3i2th1XK5fjC+ZKunUBZPn5xGIs",
+	"+MAcUfa11kBnZHB+L4e5aq5PlQ1VgAEBfx9auIGL1ecY6lwfNLafJcGdhVz0AB3ioueFrKfcXS5hEtI0",
+	"ghHLeMg2YlL9JFOjDkFtqpAKtEDSiFhwOA7mCtHnmWIkZnQI+sFYWaW0SRP1kTNvXJl1KKM8k96VCImy",
+	"QO7AQ6skrKTjg8SnVlVbw0x8KMjIFzR19UZL6QsNAcpW4/PHF+fNNz99+PnnP7386c2fPn3+Hxe//sPb",
+	"t59/vrj89P7dj//0f716fPmP7/54+cu7py//9P4P/+Pzq3+6fPXmj59+flenG2953J/g2ftUJbN0Gpym",
+	"US3Mbb2c+MyksUv9Lr0Ev8g4YuksNBGeBDAvFenbS9dcw2KOeCV89TMwsMAQwMrk6r+XXLE0mhWSmytR",
+	"FIsljebT+kA7Elc2oqzfMqLQaAPsQIhqjfoS6kaM6QgXBpaBIY59o6+WQ4ngLdHbgeIWnnBvNn98996I",
+	"kq5MQ2Ndtkc0FVz02ggBslc8UMajM+9CewwKT9rmUe0cfon35JDfDfssapIP5QoYhS1Prnx6uJNp6x7i",
+	"+BBdGUdF6qIbcX/Zyax6khd+ug8rCWzGvOH0r3lEI2ic2P/C5UHjBP67cAYY9g+gvYyJaf5UmgIQpmos",
+	"mWLp7qotYHc2WhdPAnz31sV584kf2xuacppQ8lop4z7APmq0zprPniKOxVxjj0Uj8G+yUGzuvLFa1tFt",
+	"4q3z+bjDM5vQBxLwYJuYi0cyvWN+Y1bErTaTYQTJMlOefswGLB1yJdNc+HloPPpWKVGMoWC1hXrdwmVB",
+	"4d2MHkBeLoZy15hvMr0jjtEoZ+0SEoS0HAlFxkwHxJpW5v6pjJm71Qh/wmiCd6WpEa7mnE+WD3JlWzIW",
+	"ukeZP4yY9IWENJaC1WR+g9jLZ677pH0dGte4BcGZ01AN2wFpFw/YlxMRmUPWRlQ9Rl4oUQOzRVSfMQ1B",
+	"j1SOFLSocqE9pVNGEwhkwFsqLWWEVjq7EVhyc2VuBNfhnSFeChFFDwK1IX+MX30ZmDeBYgSXYGnjCyFG",
+	"qM1R4N5qI3HbTfIEojqY0pE3IqFibO+iSJqJeUrkiCKqiyIqhf+DxknpL5EZfQH6xv2rK+NYjrKByzsE",
+	"jZPJj5YBJk2XojheLdx05puYagwXVOksO2xH4VehucwFJ46ybKHxoS0EzhtXxMIkZ0y8+3IKkWSfYSxQ",
+	"4+OZnepCRvZHsx4PT0ViftklloK1EpuVs9LXG0Dhh/PnwBkQciRmLgF8V9duWOShvgCt6qkTLtzqzwZm",
+	"N18t4ADyXCxQpprXr8ju2mah0H8IlNQkdg/Vk+yi4kLlaZUa8k7OopdMsIC7DprPMelREsYyvIMigDQT",
+	"xMh0o1rL9QCgiyMiRYtQpXhPmIMcoMNDnIkTkEFMhdGORoicZANXB4apN9RbxqfcDyzgEhGDju2ooJjQ",
+	"t9OQ+kUy0pMSNr/w/GKZ1DWkwq1Ix1DBC/j28ROb0r51NX6q0TrzWe55Q/Snf0Fb26yIvS1YSPCcUnuN",
+	"Pu/1p+iThTlJcRHDPqLx3S0XiGMHPmeqFFMqweldgBVkYzhEY5FYbyAo7bChiJpmPF+SGEWDOpHdLg9Z",
+	"JMPMDLxZsNSSuAn/BepC/9wK6nuaMAg32gxp4RaBs5pZHINtx75o2FZWLHW4wDqbKcHUqLIqS4ej8fWm",
+	"waObRutmgYV/fH7T+P1GlE7rtJdk5s2GTivH5Kze8jh4FOCWDnDNb8QiByEo7v7ALMq9w4OQLjXGsw35",
+	"2Civ7JJQxlkiIAWrrrAoCzyF3yQXNn971Q6sjMblSDNhF8wsRxbTilfeqi85x49EXWSNIot7WgD8Zj5D",
+	"A351COusCP01iVLa1S2LJ7E1EdCzF7QJV3c+VW4WAE0Zq5gsZ4sDPDhztEk+25g/Eru6ewvvxzXzmuNC",
+	"bZx1g/JSHSBT8RXO+GR7EdbcYDzG9/mXMXhkoE3zvCI+rO38/duJsB7edgQoe+MtjEmCxK5U+OghNXpE",
+	"BS5hT4nybrcjshmbJ+cPMfo15RFrN2cks1+gPbS7VPayKrmql1O1XvGH4FNKhyxW6L3Dloml0gDNGlCz",
+	"+I1aumHdjLCLP7lKpvzIepk4aCZTEF6V2ccfzfm19mm1zFqUtBQeshAyHnCnkcRu4oR9MQIU62LBXO6W",
+	"eamMNAV331vQBf4DW6dJLs+e5fiVER07mI9vVoqF61VNtXtM25O69ZTZ0QA+YAM4WFGqrAvheXn2bPqk",
+	"vSk45z4pjru88KB9kUxzuo/Olks7odEHaHqFiYWxOReNIoppC3gjUcaI2VeECjbCXLAid2ygHfahz5WW",
+	"6bhJfJDFE+ol9I652EEeTK8ijoFL+lQRaJ5Szf1CASVqHo/o3EWh/XgulrNmHJh/YTMG5PoJzPP/v4pJ",
+	"oEIMwGceO/4ZIvQgOY31ihyIvNfXjZreKYx7XdCK/RAVW7IpXuBhmHV4FzMiThE6PTsv9s5CCRwVizMc",
+	"BjEV2GjCWhNgQMxMjFyHB9j0xyh7KTacGcGHNILGif/X6iXXLnRdsWgzxme+Wk8A2+6oAgF+3cyFmxoz",
+	"JsEw8no7SGUvZVDnECFSL0rlYMCiqlnZ8+LrCbkzANw5pJkcKZsUKospsGvabVE0ORtBoydpvOi4WB2a",
+	"qktzRu1mWJjXyht5+ZJtO9CJEmYX4IfbLo9nmFdQgmDPA7Yv2i9DqzKUVTJ5zIJadl4IcAVlNnZCeylj",
+	"kXEEuZ5jBc2L3uDK7TSGs4YDWfPMLLG3dxeusSv0rXagmW1jXUcRocIeYSwjg1PgNOlKNtfpV/zHvd1l",
+	"5lpYNrDiD9EeFrQe1d1KYY3Zp29fPZY5GhEDDu5I7YkqrGyj4kdY0UfFH9yVe6hUhzo+I+s/5kS48qAk",
+	"CCKDBGqS18LN49CpaSze4F9YBJDpLlSNANV5KBNEtHDdsvZ4AA0EoY4W6+1dg1Ae9ieRukQxplDJN8m0",
+	"fQDhEGcYdDnDFocwkE0FSZY1GtYdKgG61LK8Oi9RGLynSgECkao76G2dFgUIuDJL2bk7CpwcrDCaG0OZ",
+	"LY8WVemDQSqHEK6fochfxFJlKVMIOEKcFGCC3a532d+8ma/fMUGedXHloqpO8MUP7ohO3RDHnQVpLx3y",
+	"mIuVdJsrB2x+G+RykTG+7rgAdxCPh9mh4FjecmHUZ65WC9TZmeDa9Qfos5QogDkY5fiW04SNPcnJbQht",
+	"SVwZW2p+2eWsUIlYgzulZPj5n+8i0mG3wy5iHbNq4KiGnkUsIpQoFkoRTfdt2MtgR9slhj3QpFUo1cCU",
+	"HuSMEcji2t/g5mvDN+0maRuZ3m65OCv6iG3rV5jv85RofpUrU4iKX+P118SeB6AxcWqAdMbEbrwT+31z",
+	"klA7v3iie95U7mqpUI3dersF3NgU/pBr4xQC2bXSBVEysaJFzqN/LBIdAdcKcHcMaZjZ6MIyJ3GHkRm3",
+	"IJUGWW5wfpPBGXXnipdovi9XtN9Ov3ptu5awTD6ww2Ua+z71dLC2Y7ivaeU5/YH3XZ9XR2zyw1YVs8nP",
+	"9caaBN8vUeznbEe9gbc0RTNR0k5Usxzt7NQ0OHUqt1WMLweqvkl+HHtbzKadPKoYWq33pbV7Hj6+uHgU",
+	"lHDMvknUx3fvERjvCD0nLCfjWUe2ERSQx1lR1/IFRfYKInM0ULM+h6edgNXMqV3Td15j2i8PS8hQQ0UY",
+	"iTI9Xs6Keun4SnYR1jpIAe5kyaRhhB/n9a3F0ONa7aPTlP3GQv2dCjOC1ovvJGqLNMGzw4KJb0pw4Vof",
+	"5dZRbm1Ibn2ADbZ+scVctGSHPOM/pTIh7QETERe9WzuedkA6G5EQ19hJ/QGWi7tAB+kwpU9cwAR6luNt",
+	"UaRwQagYWwISILO5Wsm6eZG7ioclJD6zOCauFLYO93jhrcsH8whuXtqIAYXld9KSYsCHV2fn515NopwZ",
+	"DftBzg5ta6DqpN0KTz2sxJvSNN1K4i1/UCNoFB67eOKtsLQe9QyhquqR2K8WTLwZ0/AWfrKpvJ9Hgae0",
+	"C8VoLicAdZ9GI7Bo0xDnQhdGH7x7QYWQmqiYsYHtygwHMZVAam1EIs68rFdztpEwJiyTu+mzSzqfhtf9",
+	"QKa8B6skmB7J9G7xeCgUFIIaHaTmbN1mKncs4HPojODaPjZajT7NI6gdLgdqHPalkiHHUrp83898xxwx",
+	"YnfK1rOO/qDtI8a6LAUOA2f9Dhjvs07MVR/t3KRMKedSd3aDNsm1rcNN6Bhp06x2aqHNzJ2WYhFJMqVJ",
+	"h5EU+DIfeuZ56kjubSOE9qk9/m1jXNq7WOp6eM6IIuarpPTm1sVNa0TY4OVNtNMM4pISr7acqSsjljyQ",
+	"O0w/5uv5rVb0z4OP2bJ+QUoVzyvbqKdfS3iANWQhi8NbW8vmPTQWnPU0rRWf51oxv6pOSvFoiEwYImVT",
+	"1R2Jj2YTKNKhUTy+IkqnUvRIl3LdvyrlgBURyEley465XFJCfmvg+TniZo/SscVRVgXoi0JuQ0D6trNu",
+	"gAbL0Zko8oeP794SoG8gAKUGpL1tPT3TjJpnIF0jJQHSZZqPO4yorNcD8EFOkB6ZOUu4oNZSHWaxYCnt",
+	"8JjrMYbhgDMKd6Y/YtMo+rIt15Up8iuP4Lzh8JcA1a9gnq0bWF9QNEqnTPR0X9kjYMHTRiMjCwEjeYv9",
+	"35f2anaFqD9kKVVpFn2kQ+bqVDZhD53ShBkN9vXbl2ozUBToBlohYOtyKQnlwPZg09AdjGtFBjENGcqU",
+	"gjTBZvwa/TeglGNAcqqmkotFPu3IZhg7zMg+WIQp0bRQjsD8cl3yZrtJAm/zfuwzaEFhic0RIuVfs6Yn",
+	"Z+YjFwBH8bOa+IHphOPgtu1m3bMttjHeV4n0k0xJT8qo5S0dgTSVRAB/JdYvKmMmtXNyoTawNLskpnMR",
+	"czyD+Qp+PqIqN6awTNGVNLrw04Mq0YWicWHjyVl1Mi3ZUfhAKL0s9FqAns9O1nlfyxsi9jfeNavb4flA",
+	"xWM1p+Wy3uGy8TCcw11BMr45gepaaK8v0sV7YodYjM/Y3MMDTQtU8dhuVbCRpbP9TXKhPF3cVYHotsO6",
+	"MvWN9rieoOI9UJLdNQJBYJVX47PbrvBahkHTWYMD6EHzC81U/Si+OQxHlMhyFUBm8oy+NisBE7m0UNKa",
+	"hv35EJFa3ZKuagBFCs8+VmhvrEJ7nciQfLvMxIdcx0oWO31BSf9Q8ojNGoJrROUvKnYBsAcKWqoEm2wx",
+	"sg6IxuXJ2cWns+etC58Z4TFzDUMHlhGj+dugB0IGeENb5+eXZ4vz9pzneQyH1LtVIZAyxbQD9qdj3oDm",
+	"2RGnrsM3T2iPnf42YD3b5JsPWXSr+vTiydNGq/H07PLskrKLi87z58+ePT3vhOyyc/Gse3nJWHjeYT88",
+	"eUYvzi/DZ0/D55fh2Q9Pow573n3y5Fl4fh7+8ORiDmWye8Tz7rOn0dmz82fPHoc/RE+fPKcXXUbpWfjk",
+	"CY3Ozp/Qy073cfe8c9E56zy7uAij8yfR0/D8Seese3ZGz56Ze/F/YY3W4/OLy8dPgobuZ0lHUB47n64i",
+	"qzK1JtnAKP+aabAcUhI0RjzS/Ubr/OnZ2Wr4klwA7hm2xOcDYIDIczcFLimK7z2DmFwjqgSbBwJJ74Cm",
+	"8EZt89JtNGgVS42XDe1ajP6n+L9pyofMJUWQ2QfrxNFBR1luBUwAdq75wBzy1o34w/tXPwfk/dufwRH+",
+	"zDrvCZw7FZD3L39Cl/rN+8uAvHl8HZB3vV5APl//MTBXvoEvr998IEpmIoLMjaZ3TAQ2xwGKxgzICABr",
+	"7hKuA9e48UaYt3ygyAsc3Mmn8YBhKgfoCpvkNQwF7gwk0Sk7YcKI9wh6D5rBG03+/u3PLZINbPIHkg7W",
+	"7rXURyELSMSGPER/X/OE3QiQ9iFNWEoVZil8ZUhy5RA+MJc40RDdgEo4o6faExKp7Zism+51zAdMhOl4",
+	"ANW1MBtck5gzBS0ar0nKBsxoHFflAK152jyCdoztgs188g9s3Pb9LuEyu6Ce8x9bMdquWeYFC10jcXfZ",
+	"9wUMQIfBNoIQClUkBPOnO2ULXd2IOQAinGpracGw4RHme8uxjmM0XsmlGwmP885fWkoS07THyMPzszPy",
+	"hv8Y2N1HLp7gn44aq7D/uVkGTbR8ZIZ3/sSOYJz3IMYXxiBSxWNZMtDjoNgh3WgcPBrmOTAEe7Xj9jI/",
+	"DAoD5oIM+BcWK+ywhnfpU2z50rZbIrgR5vHmV9CdsmC8luduaqltx0yZ9fraj9K8xJVte2kWxN0WFQS2",
+	"WLOd8quaX+JlZUN2s/CuJIs1N2f81KzHCZouJWvGvFKj1fj/vX/508l584caxkJJaQ1S86qao02FN60K",
+	"wXrRWgCMl4QPdFzC3sn3dr1CI+jeaKx7pbqWqn/nr42EfvkVMquN1sXZWcUTnMVSwQo+IcQ4yrDAbOA+",
+	"+0KNjkho3CoeMLPyNGUo9Mw0wQlEPRPBjtGapeb+//c/n508pyfdP399+vj3v6tswpU7y//sbHdYn9wh",
+	"kB2oTVwbLG7NbAxHG/l7s5Hrm8OVMRpri37LwEp8R69fFzG6E/rlpAOq4vzsyfOzp+c/PDUfY6foOn2V",
+	"iqGg068F8blQzyWN5pjCQEheGMKxPlf4VkmFvqoJHRPF2Gz4ZlGt7p5G5ii4joJrGcEFueriVj4YyKWD",
+	"/WHMF+z78pvsTyigGiFQHGsVQqAo5DaExPzUz31LpQFtWW6wZD1hDH7OZK0rZ/LRCYMwAAhV3+5O0zuG",
+	"gteM0CwZOjm1EZEreDTrRkROir4AImLkombCqRBr2wHi8R7b5iCz42nKQlTosEQBbkiZkoKqWFhqrG6k",
+	"nBYWqtJYuYakMBhGeTsPmlrq4Q9IiazulDleTXJ59hjOmbnKzPCU+dKnCgM80wbQvTaPOdFnM85/IbwI",
+	"30TMY6Gf2pOfj9pm2uHp0wc6kiOxhiAFTM1Ckrhb49K3UrCiqFj45A2ibvngLdRQO4u4PP1v9X+IltV/",
+	"Kze9NlK9M9ZMVTeOmnm7SuPAvWbp4F+HIRvoE5hPVbGX4xEdq4oxTL+AC8i85GogzblEuVV5v3Z+pNqe",
+	"dMMGcOY9o56Yujh7uo/Lu/JCzhIm5ZV164FHpQqlE/ZtvsKc77kzb8bx+HxyNqFR+yCmfEJBLfISTogR",
+	"ldlhbDn39NLKrOWNzSn/91s3PldXnTEXd2pXON6tWukzcbyjQjpHMWPIGD0Op8DmgtoqDdvWoAGx0SSv",
+	"NbS8V2hz5yO1lgNXZJClA6mYLT3gmrAvAw79EIBBrU/jrrnlyHa8z3msXWIPcn+Z8pA7SmIumOvvqlPK",
+	"4yu4r4hUnlkqDIVPGhcJvbOWCL4rpNGoQExdkyAjjLFX4Erl8yVSMOe8LGG8eLfF+/X43s6IsVM6j4Xb",
+	"v9OvXNw1VoC82UVB0mz4zRK+vhlEnRL0miEru08qox1PbLRj+j2CRpZC91qtB6p1ekoHvGlv2pRpz4gJ",
+	"OOun1396fW3+L7x+cZ3/37LzMEsjmmddkTvGBjbBrliYMvjXyOYD4fxsWcdcw8BQVSNJmJBEyzsm5ukZ",
+	"1ZcjcSJFyMzXZp7X4bUUwlyz/BZNEqk0ubw4s0lSMuIRJtf6vNdHmgrf9ahwmlCCUOUdmUIGueYJXiBK",
+	"+8m/ydHB2CsHQxcW5uhiHF2M793FuCYqMebNgIc6S1nRpDv6GRv1M4Ys5d3xd+xoFMsEASISUvEgV7gW",
+	"84aWsiIxVOMpX+IC2KmHz89IhJKZ2EPzCBW9N7anEjf8nuSDWRaO+h8tger+hb7A0AwbS4BdonLRHAPu",
+	"gHXlGJaslDmmko+p5IPEwBxknkh0uYPLUpQcgJFFVFyZlDzbcIrICLfvV/u8Lrh2UKetFTjCjviHCNmR",
+	"0bhUzH7l2faRU6BrS94J7WqIVyFmFhTSlKa6PCsqqbmZ7yVKLc0Pd6xIVqXT+NG2UNCSKJkwmH0WK7ZM",
+	"HOaPZm8f09oriiszi+XUA0loBPFWlqYlTv5lhFMnZfTupBdTpXZYCY49tBkAL0Q4buWoZhvNlsWctQse",
+	"9WWWqjL7Ph7zi8d5OQZ8IiQUDzwKCINgMtRGcFUKWgeF+mzlazEiqunJIJWaQWNiIrtdHrKUxIymzpK1",
+	"mHy0eUvHBotdUgaUFI6/1dfNeL+zQGcBQJsO6yOUxgIWXSkBVjHyglmeymSKAxbmCBqFm7Fh90kjwp47",
+	"EUm6bER0ypmalmGwH36G7bBLZthcINkaCS5IVuwZieuvBlzT2AcdgLvC2I5hTfafH/O33jJ7a/7kD7BL",
+	"qsTWBxbKNPpmkMZVERCYBlhUEEXoyk0ci2qOxV5GYW7qIItDKbosZSJkanlOV1c1/qJwswNrLxD2WZTF",
+	"W2kwUHgUtBgo/r1RVv0lyGvFkIkNsNIu6ipf4DbSPOQDCjwI//zVTfB1k7yh//mXHjXbMe1RwRV1je1T",
+	"yb+cfJBZjxHBe//5f1LOhGCodX1e7jOssgJFIUgMdCi0y+KxXTa/KIXXeF6i7d024X1+vvasKLlw8KFL",
+	"9UGQ3c/jiycfgRiHGrtEDDlE7gZMDmKGHpjMtII8n5ETNEEG1+JOnZcsz2drp4bF3h6sJc/E7jjnCwv6",
+	"7dsssyJJRlMAxWFhcy9HfFOwSU6/5n+shXe+dPa2HW0+qtN1qtNgbSf0YHnX5562/Sn2KY2yIr5aOuMb",
+	"KvZBhj1uyRigV02rRG4+oor0WQyJtpCKkMWxMQTuCX0WMnCUdLn5PcQNlHHaspjNq+RZxQ5YdyXPjBN6",
+	"fra6Xt4ZjflBH/pqNdtHZMmGtewp7v8dZWO2Ky1mZmPA7oetB06BY9Fo3i80lsiX4G/XJRR2SEAesy5C",
+	"JN5ymrDx0rY8bsBNgHePZtvRbNuhBIeNvXkJ3pdx9P3K79VFdKkqgifM2YxN8hYTaJjU6kqkeuuMCdeK",
+	"xd0WdAa2lO06pUJ1WWqGWyJ3poLQUGPODILI0xrBLOBh6oPINp9Xdj98YBF5kUqlSCylzU5R0qUJj8dm",
+	"4n5KeUSNuJGZNlMMff0TysWtHDCxrAb5xRyAo/446o9vS39gMNHSlBVErWtRsRFlUjCFV08Svi7c7KCS",
+	"hHvJLL3b7GBBjy8siRbqWpnKZC2i7xLmHhI4tcQvlIROhEKe1pZamarB3n+x5mRhfs72jsFYIuAIlsVS",
+	"qR3jmItZtp/6zGK2HC4sKLUAoiGELkCmRQEmK9v2OLVtpXPb7e424qlsZTV2RPIhDpcaHRezoA5ERfKi",
+	"RaeAuCJyiF2FLlyjD//zGu1Ggjwp69idPcALCIsLfLJomsdS9BwnbbnjCHnYLqyJGfltRMeqbeFf5Td4",
+	"NK2z8K0/yT3K2taUKUuKjN3lUvMxfK+5VJgBBuhJoCmSm48WFAy806/5H2vJuBYWdBeu19FE2ZiJEqzt",
+	"WB9w42te3N5Hy6X68aVJqnh8SeRsoxB2SWF4ursmv9/PCs4xfb1FGMZSoe9gLELfCmCqgAmadJAODe8K",
+	"8P+6yTnbGrikyL7lotij0jwqzQ3Ztp/oHStrTTicSxu1bEjjbF2RyVeFmx2b3m2o6R00G+LAa6Cwisx1",
+	"Lpo1GPMVKpUVdFjp2T0JRe1VDzNf1X3YfjW6u5iUVvaM1JSU+a9g/vJ7NwI/SQvrhkWvNTd3y70wl8Ig",
+	"lb2UKQVWyK3/q9AL1dpPKoupznl5CCUdnuo+CVmqedesD4KCjZQovvUlvnWFZrjYZLVHLo72LID7ixxh",
+	"fZqksa1PgxgetJP8LYt6VWmo/ar9eK2JYlr513igiNs4ARkBBxMEB2OpspQ9UET1KbIR4UsnDDRvKDMB",
+	"YddUJrYrnbE6cQ6Q1uWKUGK2XUpyXYWVuMDcOOKKleOtfjyx0ZOKUGwZD+Td2YClikWOtNHCTtMMjeJO",
+	"Ku+YaBEKt4C+XfadoLIFa3jHDnVgNqetxw18PJRqJ5Dz0c4rZcn36E6DorUF0nZkxpLHfXfB18JyfqfB",
+	"1z+Yo0v6ckS6NPUnSZGUuQ5HKxuqp1/zP9YSYS0dwt0zKB0NkP0wQIK1Hfxr3xTUa/dDCtGy4vnY2xBt",
+	"aZQVEbaS0NhGjBSxjSfZYLZr/dn3nq3qKd5cvN/8T/As86iDcryjjG3e58aHGH/b/2sdvef9imkp77Bz",
+	"MHlottIjY2oaa1dpHsckyhh5CD3eH80YeSRFJUPsJlrBU61ZMgAM45+DtairqeieneVChPBimRhl9yI/",
+	"en2ZsNshV1zvgDXAna098yIhnO9FTO5G7rvr+DJjE7QBXAUO8OIlwqSHZyQlaZuTAl9TEZG2YCxq2xhu",
+	"am1rYun3LFuoYsz/iW5ijqzxaHI5YAJ6FvRlbPtcG1HTdYzh6MTOcRnneXhu9+zUv7vvSE4fs6VOyO4c",
+	"Lz/L36nb9T6mwuxcPAbQ1dxKhqU9rly2nH7t2uldi7tVOBGrKbXvT5cFazoSh1uwP2df748rUhxkhSdS",
+	"OE0bKtYv1m8VzFNQbSuwkual98trtXUX3k+f0MvC6VnS0NtRwf0BH9n55faDmAoBDLub0kqnuTL4+o0f",
+	"+ZngHjbkEUDJLekndaYrmLKxVBookmmom+TaThcycHn0ejSRS/GvNU+MVBZ6LiFeaBS9wPHZ0R1KxWZZ",
+	"/px/On+Sa++E6b40bzfoo5svpHZdcESWdFhqDrUacR32WURkt1tDaJVma90Nu75fuWWLBJEq2Uyt2dSQ",
+	"wUCsBUtVVSx0VRHmHNXvVIR9ZLrQ5Q/SqzYgGGUsIJ2xK055oEhIUdI5/uaUq7sr/HGW9qDdiNAsHTIB",
+	"+WKz/RiDih57my5PgU4Zdw0WCfR5rw93KuMgtyD53Mqvx7Tacrk6xmRmS0Az841WQ4qe5KJ3m0jBtYTN",
+	"UCxZ/8i0jllEuCAjFsdLBiBwHr0LfhSDaxCDtrtFlSmwfhm4wy4W+2DChbEM70iaCeg4wYETvk8jsNA6",
+	"jInm+ltMHJq88UnhV0bCs4joEQ9ZPXnxAe9xlBFr6ilREA7MrkpFU4l6IgKAYjODje+6tv9CBQ62Rt70",
+	"Z3jIkUbhkLHK+wUfng4hl+blF6qMuZjSIYuLXaFqge9WANgIqW+VpqmGfMi2U6nmuO1hGnUCiHtQxOsO",
+	"5iok4lwDRy2AXiqhvZRhpRfX8/KUPyOmf4c5yoXOSc29X3t37i6FCQvwDacvZxgQ11HkYKLghCNY26qI",
+	"FSyH068W5Lh6wtIejd0jQ79l3RKs4agcblrTVlTtbUazWPFVdovzgq9NJDJfCy8SfHM2q9j6FJqx5Qqu",
+	"SX6xsHMHCQLIORKWxxHpjAsYUWV5iB3CaKopMMb1BrjA2EYbLgYLoX7CdDn1uvZkaYW8cD15G0tYcjvK",
+	"kx7o+Z+fI60WAQuqvD5XWqbj2UDjviSJHLIoB74ZC9ISXI0Qxgr/RXaoUX/cJB/kyOYHjatdzBAu6F3/",
+	"Ykd19K/3h6ZwnjrujBeuygcLpa5JA/QFSlOdGXMB2GkXtk4icwM5EjWYA86LJSSvRd7kEWncoEpPRC4q",
+	"kUgBei3l6u42ZkNoJJ6wiGeJOZayMHBxC/TQYL90LNdwY3Xv+FNKoXn4bgpWq+2TVxBk035k++clLygg",
+	"t8LnPdNl/wl4BM2ObzdJKdlgQ/5KUxEpWzJQwCib3WhkT5/3+s0cgQxf2V6wytbHVvD3YUNXLggVY7R1",
+	"zIP0MilKx6d9cGmCwsGvLA47P7k4q2f7rJcae/HnHpLJMwunbMwGBNovbeuAjbsfZ5nIlLSRS6ndJD9K",
+	"3QfRiFaT7AJ+Ad0VCMsZTTOShToveJWoUPluJk0zgaXvSPQJZecZ7ht2BdylXPTMqseMRr6htcrSIR/K",
+	"tCAkuCaRZOgldTlGBlPWZWlKYzvEARNrlBHwOgcpJD6wHleFdCJ04UxTPgSh4eZ2YWOnJm/oG9jRR4ly",
+	"j0Shg0Eqh1MyBWaP0PyQEC60LPnrS8saITXbQvnmW3jMYXEmyTDM0nQbjlLhScZTKv+5UpbyOlZyxuoF",
+	"Xt7pPuMp0eyLnjFwSxd9iz8svYI/BFAAGmy0sjPTfZlu1oFbY1eNrrmfMVz93BTXdebdYRnMmdfQod+G",
+	"BFMWMljTK+ikoWI20AAja+4gyWkO8x4mOUGUHU6S8w1N71gEro23ZnhuIFnO8pyHvEtDXeUCTQDay32q",
+	"Z3YpmpMoNcu700Tp7HPyQ+ty6XNSe4vvLlMKK/CdFnp+Nh8SCqd5Navm9Kv5T60EKbm2yhEeDydFeTVp",
+	"lLvZdTPTqPbgrFjzedRya9FywRrO2+GmW6tPz/6kW+34KtKt9sxuKN36I7ThI3jIyMPHZ5ePbHCCa6Io",
+	"j0iHdSVQm9CxIjSREInwCD81C5/s+51Mqt/lS1CX08PrzqjWOKkx1zpmS2janeVZD/TgVyrOVxHXa9ab",
+	"p27Xz0YpC0bMncZgY0IBGYuwQVCNyMAf3WMOKkCAxY0bDg3gQ4znb/+10dypE74La347qNb5Unrf7Arr",
+	"78z51XocVrvH9q7VGXWHtqh+vmPVvaSg2l1V1eZNmcrwQdmSAQcf2H+HXOWWjWtFzBWJGDBGbaC+ajU7",
+	"ZUf5kB9ZLEUPkkulOPqBVFl9S4aLrbACGeiiXysXVwH2ZtcpVMB1tpsTDQ895OFOyJEI4CPA/QCZd50+",
+	"iFRERcBoaJZE2JaZExeT//rXfwcpYTe7K57AjJOZ/4h3oauLJh2quCIP26f4LY1VOyB3XETuCbdyyNKU",
+	"R+xRk7zMGDEeiyJpJhBtJ+TIl6Hb9/n47n2JNt0M7o6xgcLJaZsPYkmj224Wx+08monzMpJZHIElNSaJ",
+	"8c4qwqCeYa8kB4Flb9Qfm+nLH+KG326uLzVsNtwhZYanJsNIDxLKOGa0l7nYFzRGkoK8kSKiY9xw9I5h",
+	"J896wvLdgAnUab+v3GK9wwTr8pDTdGFAX8d2LoL9Czsce2IpLCFYqDmRK5BeE2laWLSgG9c//+nkBXz7",
+	"+AnuLnHrwQyN1hl+dM8Ql8EP2ttCqwJ4Tgkg2Oc9Y9IoBvi4IYj3hjBWCwAHZJaGZuuMaHx3y417o7Qx",
+	"o1sNqhRTylZoTGIiNxjM+wZAROaouLKApTXgIKZifmbfJn6xONAcbSOsbYxrQe/9PTzksPL6e+O3V9cU",
+	"u5iLA0dxRezpmTEE92UFMbTdQKiEAefj+oOAMLQsshvGY4e2+9Z26o+vBwPJhQabxwYrPbG+5bssYSPP",
+	"LzbZLuBymYozLywtq9xSKX6sGvJZmSWa/A3Gt3Ao8ntI5blIF1gXy29wLDtfZLnqPLYQdJtG+9oGGH4P",
+	"ORmwbZCI0Qx7CBLx0rVM1bDXSJGfJxU0SegYDHTUEVw3yTvfZAtwXpb0GzC5iEb2sFlwn9BzAhMBkKA5",
+	"pTjJ7TbnX6YMTSfBCv5SwVtyFVU8Zr6YkX3hSqt5MJP3OPO77QmlplTUytrEjGkR2YRjrzy+tQ/a7qAq",
+	"sIoVR/yl2QXfbE0/vJ2lfV3NQD/9arXO6lX89kCtCD85WmtHa+1orR2YtRasQWIfKtjJ+O/V/Ft7m0Kd",
+	"QxdWziDmbGGbJtH3qYcWlF0q8yEWTtFYSUB3jDxMaqzwdzNYmIJiskPRhNnKehs6hrSAuTzBZEN416zk",
+	"phCFq4oYzIiOodLLZkciOi4Q09bEWC1nhK4bY+WkPy4t/lXWe2dPG0t4XztCVR2ahLmPuGINjE0Ttt4p",
+	"nDW6MybsrQugapo345DmNUhWlDxQhXNvHEs88+BmupLwCLpkGocYikQVEmkbE8ZLBndTl8PM6XWM52sc",
+	"aKrujKDBcnU3Ixb+yVWhl7Lzb20JqxV1XGBw1saPu/wLi1oYTA+cox6QUV9CLhTJSMwdzG2MbVbtSy/T",
+	"VcDupdXl2ZIZyKO/cfQ3jv7G0d/4pq2B95kumQJAJyXTu7WZBDtujrFHJgEGkm2oG+m5OGjIyOhaIVMS",
+	"pXIwcGDGNajQYnuKowo9qtCjCj2q0KMKXbtDbaVsERi6Vq/aHKmZaZRrv2vRdSv4mzEVvYz2mE2P4pwa",
+	"XWOV4fX71w9UQFismPstDuiBuiJt9+u28SiVjV2BPmqSX5DMSAVEsXTIQ6ZyX7JIbm60HHDQGSkaXd2I",
+	"KVAWEqgRCvGzMRJ5WLR0k7zWpMNoqsqvBehB6CJlfumUKIK+jDIHVQpusX1P91IWftxhYwkZYAlsmhJH",
+	"KUkkiZIJg9KC5o24Nn40dJsa9Rk8AidQ0W7ev8qGCQGYnKZjUlEjhuFG5CpYlBH3Rkzp8kHKhZ6tyKe6",
+	"bKACG4xnwKvc6jYW71k3GP/qflQXSDWIuiXtDqZZZ4zkORX2VYcLCqOdtLCmZMWn/DUPIbT/yR0OLQms",
+	"6MROOob36xVMTYrKiHe7M0UlVC/owpu0u6lM2hBbAyEI0HzB3AHlCgJjoRxwFkENQICsbShGm2QawWJE",
+	"SUKxJSSEx/CkW8FWuFOT2M2kcnEQ0jhmKQTxjDi4E3IEvC8pIzHraiNUqqRLgVvSQVr8G2IGYWBuYdwF",
+	"eFWrB8rM2NPOg5nKOVjY6f3BPSXrzKczmsacQV0XcF/OEE5mgrbbSiZ3NoyRChFyi6HpaoCxo+VziUaS",
+	"rWacMJ26nMVm4nLbyowLuHPrWGnwg4KpVjCHYVzYcBWhrhUDfW2rGyCNZHZqlyY8HhfGV1w5c9LdL8um",
+	"qLva26p1rM0f4GotF37xp0jV6177orYd+dIc/Ar9AJWoWAOkdlEEax9NOkyPmDmkI7nPYL2DFfx9KqIT",
+	"qN75nuNMP44LisQoq4iOXda6LUXbJrld8wTMEcUu0QSlMuoKbqFTymOsZbOWMgq9Zn1rdkaLhiUS3GaR",
+	"3w1ZurN41pKQTG9sG9VWP+P9i33t9SW9j2G2fQmzzcVGrBh+w3vnn9x2xjXYt/KfVQzLfFne1ccw30GG",
+	"+XwNVfWYnn46e14xpsvvAZp3b2/lgtIzfiIcFqg5gHDEemJ/iFr7ro2aa6FGzAYBBRu5dok40ejnlOEp",
+	"rsCDp8QdwaticNa9FpKh5U1F0J5xkEEKtCKvNfrjNMHwQN6JCvdA7Hs0WgaS6WqRqxkwwMKtCs64mcpF",
+	"7SHcHIdmDeXvvbA0fVLsCPMLIyMqNJCc9CTpy4QRLpQ2XlJtufTBTOGO+s5/I/mPH1mPG7lnzuaExFhL",
+	"NsTGyWaG9T4wI0NCzSLX9k35qCqWjjGaEBpLwQLwTBjIaWMQoKqsUxjuBnNsjbWZ1tN+BVcvE/emTcqU",
+	"jIfVBeH3jCKPBBfqB7syE9GM8eSXHVI7bAk8KRgpvFXMbDKYjqVMbZaSfqY6RgkbDcsi0mF9jqhWcyY7",
+	"Mo0w9LsgxcnFHKKOBe3YDRYE41bZTwI+EH9m83Zkpve9HvhaEbfKzIhnI4PMzoSkRWJjTxWp1bkc8fAl",
+	"JWkWw0R0UnnHxNz6XTv3uyzhnXMelztry+zoHRbf+u0/dZze0uTb5ok3L5j3r13ZaDr9av+1nlJcP6pt",
+	"99T+fhVUsJ6Dc7ic7zOPwv4kyPIhVsVG/AHcTr2js3Y3QN2+tG7ccD/swoHminBBrtOY68ZydtyuqgsP",
+	"9uzOrzLciCY7RXq/HYVFt3Xcq0sJCjzHvrp5iVONM7iWU72D4oCjBbGoBXH5nVgQlVLoE71jUF6rZJxB",
+	"pL1Dw7u1yyJQuEdh5E2P9SE+7B13KaaWpmR3ew5TFtCV1lhljnV4KfPkQ37Xo42yei4XNtcajJSU/cZC",
+	"fRLGUmXp7ntcD5iIuOjd2vG0ERGqpe1+DZX7E4zpnnpcClsUoe5YRB4+vrh4FJQY20uEA0bOKNeWodTl",
+	"fiTTO4sFs8zrVIx9GG9N7OQ472atXtipPxSacpkAAgVluOPDNksUsx6NCeURHiZNulxw1Wc1c5t2Pj7A",
+	"BO1IXHwTXapxBtGT9ntsWSmxF+0bbN97PNXcNxx4oKCVKmJCMTGKCIkr9/LhnSIdTPb2KBckExFLEWT6",
+	"QJlbWBFgjy0VLv8L9O0BodgaAhpFBK7pQrF7A8iJq3WKh0NrX+BBDi9ownIgv3nNPldkQI24bkxw2Scs",
+	"4llSt8cL7MWjVFgG8YCTRyjBo7Raq3q7V/bGeAATwSnzImVBAQUGNUmZcKqJPLQY898ypXmXs+hR4JUa",
+	"FkXBhLnLbG+OiAlvWcC+f+Rill0uaEywMcVJNjA7I+FKcdG7Al8ilkrfmh1JQ41MbjmKC0UZ1ZolA40P",
+	"d4BPFiE0jCcYER1QpVjUJJ9L9MG+3FXIIs2SjaTCkpv7Q8x1rbYM7IMDNGbQhLzlwviRuX/pZZkNuqQs",
+	"E7A5GuWzlAluVgYLlswEcqVZaib1LacJGy9p+MDLHAXcUgLuWoG7AHt9BcGmsmQP5Jm47cs4aqNhA2YM",
+	"6UkGBOG+MF5pKaO1Hmbz7juxPI4NiI4NiI4NiGYFfIxEWlagqTBlTJzITO9JC74rNJTWKLfwFd9l+iCd",
+	"JsBuCsYi4LHEqDagkdHJ7WSAGV/GqthdS8xv4Ni9ZCGPoKOsmX65ji5gSg52eAavC50evdugLY/0iGKT",
+	"EhbZAAm6JrhgiRwah+M6jknkO0waFyVl4Z0U4KCw0UQo1YHqbUCQC+OdhIiL9H5JzIdMkc7YPIjGKaPR",
+	"GCMp1ucqj8y4Qa5Qd1lcCLIPmHX7+O79ocgKJQeLqvGzx/VkhJmFo4BYLsr6K/NwZbORXZtVc67cdl9a",
+	"VmhGk9kNA/vId6mckujy2Hf+kYirinhUo0Tkk3ncsTxkM+UhZdIuu2RQ3yPkiDw05+1RgO2hSlcDfw7X",
+	"MwYMHf5Fecx2PB0pYwZlWrusz1jAiVrwftGF8U0kkHCBU7Og05Cpmv7POmsszJF6w4w/t4syi9lMXrDx",
+	"pGtRtu/1FZ/6bEwUY17M+bbWRIqApHkZXZeGWhGOAqTYWx+orOzJ43omwrTUFxx/UKMBeAUVfBSVt8FO",
+	"qzNqHoUld/ruyi8K01xlWljuqW+x/9l1FAEFJHDASa9bVrI8Tr8mMJdrKcAonYBtIygPWwkF6zsBe2tc",
+	"z6uiiGlYMpj2uJ6Cp5XDrcA3+qO1DcqxydN8ykS0G9Dn1ifoXvwn6HkwsvPYg8V9AqgMASDGEp8k3fAl",
+	"qkrxnkA2DYsHQTfM3cPTlEFj14K1AvSV9cMXTKxsVBwUAP4ovg8yeAoQdmeUyG53DVZJSoXq2nfenS+C",
+	"Jx/FQZGgPBcNlp0WnkloGLKBVlf595aBx36vGFOA5MVWWqM+D/uER0wAIMWsdkdG4yZ5J+ytqGv1Z8Zx",
+	"I2AEHRbKhCnSdnOUsqhNbF1Zim0Z43HgCIbKI+wDpQi8FVACkxS5ohxuBoG2suuiJ60yrXmHKh6qG0FF",
+	"FBCqSHtAU62AsjEgNkIByQ1LdDRkE2QZeWJQFfpeWxUhmB7J9O4BIFsSFRRo2m18DRlRLKejJB3mGByp",
+	"YCN45RshpGaqSd5KbbmMW4RqTcM+PDXIETsK8H2Wp908jdEkICMaA02TBdWoAkgIrtfgd5rJc4gdRTpM",
+	"8QgW6kakrMeVRhkelN5X2q5lnupdjgS+qU3745FALmUu7pCemcJDuci4HhMt75hASnkJHPDACd28EYUg",
+	"elFhTTQixw5tyDbgdg8uNhlRs+JTipEKkglEROLwAgu4ypFT+HuHn7KLUNlbzqEpgYlesdvcncbNKonq",
+	"05TdyrRHBVcUIV1ajmgaKVDMaSZU6UT917/+u3tvKkjbgraYBY56UHdk1oUqsyKgxs3cdiVoe3MEJ3Dm",
+	"Nv6rqijurUf+yc7ebikYUHTasrHrD7/iaIDgsAGn0DICNv5cQDp9AoJB3I5yAsxUsybVzcJu4gB+DSoV",
+	"6N1hRwC8ApwNfvLU6HgUtIQmr/78L617MxHJEyhu3j2EIMPNwWYhwVtl+xwg36M8yVlIUqLi1lICq7sR",
+	"hE4ccUV6UrA1YrrNDJo5fwOTeGgIhU8uHqpH0nKDm2mCHUKAiJ3QOD5iE7aYevxHEUlCSWL303LnGiyb",
+	"uUnGJFPGfBuarV+IwU+kGvsU+r+QTy5zldjZvGMDjfH6LgcThags7Dvfd9Hc5GcY5jE5ucnkJJhQ2NWo",
+	"Oh9pNIkg0ewhfkfpSCAsTilXLKrFTu0F6jUJZaa4KHtZmwhIXKw5qWnO4v6kM8EmAHmTs8YZmbP3pHHg",
+	"Z8Y8BOnHhWYpU7oFhgoIW+QBTqURtRClnCWDhSS9mCp07ECJYQooaRLbVgFiXVCvhl20h9yIHVf8Wi6F",
+	"z+W1ucW086dkwjoyGhdDuHm80zi5osdSVYEsp5by1+yfnbpIC5zBeuer9vHZXY4UJr/i4CI9+DebIP0H",
+	"xgZOQMDmtoHJ1eym06/mP2tJkNpDcbix9cNViMEajs9BplZHuOf2lp3Ojq8iO2iP3TaSpxMHfXe5001P",
+	"xz2tmRa2IUZUFTyFggGxZJ5zOXNhH8IlQpJYGmvIcoqwlNU3FV6JaCPtk4664qgrFs/jorJwvn8dk8l1",
+	"epxhH72LI6Y09isOXDNnIKEjELXlYb/UhzRJuNYsapnDhfc2M4me0R0fDFgUkL4cwQfm8EFQBeLmyAZA",
+	"tJR3TYKtH4wMuhFtxUXI/l7IUTvAXCmgNrjSNq2UUK2hK52RcKGZB4wpQ7IUo8vI+W+xHu2Cf92+ckFm",
+	"CAFJAQ1UkoEeg58MsWdIRSVy6Ep7ecx8Kq9PB8ara5J2n6rbRKbM9sLzbEbmYXivkArSwVCcr/K/drOk",
+	"WRwr29dV4mvC2K9IuyeFveuN0JJEqRz4LsxNAhGilGFhZ3XTV7zbYMBoGpQSkbJbQufyGPJnRpkpmjA3",
+	"NHOLUCaM6BEPrVOrzArS2F6CXV9dXtpc32E2Z4sJUSkYjIKLXpO8sL+hKbPurEzJ8zMSwRs+NH4372Up",
+	"7cTsUYs8Pj8jbVysW/ZlwCFzbtOcMjYb0Ybp/utf/73EIgOLXtg8Rg2eWcY4+xMsrVIQ+atKHEJ4056Q",
+	"5YOb5RNV2n2+k7jZtdgI8YrQjmJCt7yXD6+ptN8pdtA2ijIj0KdkWorzJfTLr0z0dL/ROj87O1sg9Ng2",
+	"k1Y4yCpwwUbm5q+LwR0QAtIuOJEzI6RmKSpDpEbSLhwNLWw53WeK5Zs/IJZ/EzedkUbULJxXq/9cLES3",
+	"XfDMg9mXQQwJ2S6NFasevXtK6QW4tg1kCtP7dHpyA/P9a7z2Sf41TVNL16fHAHoyRmBjZhDYvKv55SLv",
+	"6VL9TcSkYI+SRV4THnDvO56frfqS6wszz7IlmucXl4+fPDUmhVd4i9XnGaMCb//196BhxG8+ZeYWz86f",
+	"2O4vtpi+vKvcFzXqAf1sFe7UtMZSmXT1z0HDaRo/qFK8uPFPF73szcfHl29fvs7evXx1/utvry7f/hZe",
+	"vHl5PXrz8rqGiQsHbeuhZDze1cFklDA0h+OEXjp7o8d+8ucVnOK5vqeMGBgfp1/Nf2aHlj6V0FHmZyo3",
+	"REp4oph2WKyuSBvhV20C6wrJcfhdQalbTNqIYyt42e1ilm6qUbsZG4pI8zdN2BW5dNc59Y+TF1UHveBJ",
+	"L+zL1td+8EqzZBlOBrwVLb2OmEhpFV90VmMkx168yZyWmQzuGqLjA30XVADysIRy4wbDUjZajVcn9oOU",
+	"wUexcQxhWaF3O//i/y4oGBTZt2ZZBIPQD9cgMj84HsfCV3LAw8KvilKicRY975xfhJf0MXtS47yXl7zi",
+	"zH+yhnfZLXqB03jyq+/bOt9Fstf7y38PagWy/wiyYP61cM36vTB39OdF7eDAwulD2Cae2ExBArkop9x1",
+	"q4mqBZLndtRvzTab0+7huiBruCodPUSpdjNlvARrlQoo7uMCnLsxAd/Um7P40g8fX1yQNhd4YgDz1n50",
+	"hU7OiCrrLziKLmBLomPjgVyjSDS3E5mxjI2FoSbwph0a3i0u/O4Jb1WhJ28EdomCxBnMBvpMXSu/wOdp",
+	"w1luwyMD9A+N4MIr0ixmCnP2hRxc6VbeKzW/qPJBbJeM1cTx2htlwPvBZyDnWrlYRCH3+5JSZzdtMu4V",
+	"fLNjQt+h8KsMQ32EXe1OBgZfZLeL294qQUhZzxKBc0wujyicHad6T3mqMJ5hZIqyWGIQNWrAqGVe9CEh",
+	"pQmjYd9RNApJ2kh51fYIoKCIuxlRrlvE8l8TKYwThmB9c8kg0zfCnGY8/BEdA2g/lAmEeAaUpzkhZd7n",
+	"2cjAoeQgAQHKLaQnsj6bhHJ3eQxRLmUhTICGBJt/VuTiZT5tB4XMOlEhxNE2isqCZzSCxon7xxpajMIe",
+	"5CLvLsrqNxe1WwxMSQ1YdSH1rT8BjaABkjmqOyynDZEmrnpY7ruKUUmleCc2j4/5HYvHdR+Pu1+TmBld",
+	"hxNkJ75ygsx3t8bUqG51GskMR5PQLzwxYzwPGgkX+O88+GDJ+hYYGwwJD+eMMU1wGO6oBet0lufy5Ozi",
+	"09nz1vmFpz3MhE3cFAtbatThnZt1tnyCdr2DhhQLRzTOzQ0Ajr3wLy58/sh6Wb2UMaSyP2s+/+Fp0GBD",
+	"HjEB8RboDtAIGiPGe3244olZ4cJvzkvXd3iq+7cRnp/8R5cTPzprPin9TLEvpevP77lewDzT2CjP8u+M",
+	"qoTt3jprPnv2rMCvmJ/3itzY1NKuCyfoVcO2ozu5Kp9JfvL/ZCwDT2LA5CBGmh2bUsDtzFIWYS6iYEsU",
+	"lN26IRJ/Xsg0OQ37LLxbBXswM8Vvm+4WDzMZySyOSMKYDmziIPeAoDDCBXkcZrCTmXvEXDCXxtMp5TGU",
+	"BBpPRoyJYjQ1NpFZhQ4zcnrEhB6TkIqIA6Vc80Y4P4knTilYtjlIrMBJgw9cgR0VhPYqPRuYsBWMlHUi",
+	"AwoSotU4f/78ObDE/mCkKZJMWyXwhiY0yhpBA8wR9+kfaByDY5BLAIwWNX5+/dbsRyNJWo0anC1+Wl7A",
+	"rtoEwsDrlCXIec8rNcT25Tcsua0GtZS8oEwuG2WBC2e47sz7XT8rFJafi8DmpO9YzH2+fMuy83NfopUn",
+	"VUlSWtkJBo4HYlSJzcVcMIBdzQ16w8RjcbNWloEfs71UFcACnoYS3SOqsP89hHQqQ9IvC0bwiuCaoxW1",
+	"5lO4buum9mmddUbN5toXFM89B9gx6uCIt2DYLFgisbhYOI2AkXeHJaht8I7bLUCcoLS7IpFkFlrTPs2V",
+	"HXeDxp/gVRDToXdMkbbK0iEfSnP42p6YwW5RMJk6UvddvKl5I9olR73dglJMtGGbpA3efLtFBgA27waW",
+	"bqKNtBK3UrRLZBU+2mFmFEh6K1A1tpj4itA4tqH35EYoTcfOxDN76YEifa60TMcgWq9yNKiPRhnhi2EF",
+	"Y8VhSKoQMg+wFUoB4zPZfdE/DoLg5tMuZ3GEhiXW5boXmQEvrbAPcTMVpf5BgEzdiwLtfjl04wGSP6Yw",
+	"KeoKNxHoQ9srBsicU2EhFTWl4Ev77DoFLBvQnbhy09ecnxU73+I1dQCm36dOnq1eJ/fXLCVbnHevZC/W",
+	"o2T3ES5bEvItrMCu5o4Hzq85Gvf3msoPlMOcaqMaYf2rakO4FNl/6R95rL1etfZ680HaVcXfHM3i/31b",
+	"RxLW4mWrqbvWE590G3zP4pSfXfrOLmMuRzAt2BlDzfOhmPFsaH4x16lP5QiM3rYrGWgbb16xdMjSE6Bk",
+	"wZsEhHagSSdRLJQisuQjWC2N9QEt0oZrWxaA1g5I25ydNhjtiN8LSNuY3ebY2yQn+Ywm441o/0qVPnll",
+	"bnHy+mWbPJSpQ4i3HxllBChwUEhXDloSWDkDeVd4umvNdS3s384kNUOxoJbzJ/YtVKEnRyiFwN63wKkG",
+	"n/GI0JgPbZNTpVNGE8IEMGDZKAfSgCGCHYKlkG8ayjtWwIZAw0JofmrGCR6JkBoeTrJByz17oqzhRgCC",
+	"BLoJnE9A3BEiD12YRwXguLHCn8OVCYaOqVFFQzd2WGqzGlhFUGWd44WvcOdMbd4Jr8yspSyAXXDGdQEI",
+	"xPiQ+cwbWge5fC8t+IqwdlfdgLieMObA84b8ZFSY2VZME2ufgDMzhdjPz8Am8fdHsPt3BHbX7ItGMXyC",
+	"B6tkWzR41CL34LpvREmo3ggjx1rk602DRzeN1k3j2fmTm0ZwA0OFDyqw5nCBW/zJi0pf3tq7LgJvhx9a",
+	"v+Om0boMbhpUw6/nwPbhRz0pzDBwCW/AwrpptL7+/vuNAJE0hfn1x6kyGGindh8Q6z4WjhVkVQB2Yya4",
+	"zbDBFCawWc7U/a/R8C6AnQqVbQDFJKrPByogAFZWLhSEeuyBIrFFuoFRX0S9u+5TEFYy9xggwWNiA3Dw",
+	"HCnM5UBKXRcVVek5/QQve1DO0h0bb9hLumPmqhP8T00c1D2veQ0SuYB2rBT3sAU9ROmOi1kYHPvVrGNv",
+	"TozDKVrhews/mc2sVQ7pwvNBZs94PkxRpVZ/urBOx7fNUUceDVYTKuY63Q2yTgztsqH/8YCliiFTTMo0",
+	"BP5qEI0VANZFerFywcqMocqU97ioLvDDm/pSrHpD8isEIkGwUYmiV2maIiXSjHFxcesafW2F92xBr7oL",
+	"Hrgbmy0nMRus1VAxY4NGgNu91ehwOVDjsC+VDDnFMhM8UKAwQHt0UzOnrjnteeBWo+VmvJiVK2wYV2Ly",
+	"USYJ4/EaMUZG1G7bbYejNRNZhAcPy45cjUKXi6hYPoYKYqXisdmUYnBim6TdoYpFkPMBtmvlkyRmhMFE",
+	"nYNrhmQPYIsoOsZzCQ6dtSes5wlzb1TEHz6+e0s+4p8XZxdnJ+cXzgO7Y+ORTCPlGAVleId6N+adFEKm",
+	"JGUiYikU/7b/Dm/aDsxfMtOA6jFKh6dhFtOUeARGQMK+5CEaN20p2Lsu+kuhFEpjEq0NG66NJK8Q7QYg",
+	"NoE9gG0mFRlIIFy7Io/PLwntyCEj5+QN/7GiVyTop59QYu8OPlTz2AJ7SkkcDVLzXoga+mpvZKSUPZ2/",
+	"yBGJeETGMiPwJWqOEWN3/70Cb+o/kZ3fWAhAFH/O7RiBcyFGum6AsKbmf+c+p9V4YYSE0IQO2b+cDGWm",
+	"SCTThJOQac2IYgnlghEzInxMLlbMmDJ+m7+wf8WMt0Y8AtsTvCCaMtqAq1vAMwFgbbj4z7/Xkj27IXGD",
+	"rVgh8X5kvUwcMnsbitbK2g9k66BWell5BbwXBRu/zOZmxawx2GCV/dLc56jMhx/9JFPCIq5lqq6MSSD0",
+	"CUThPMk2CjagoShWjpW0gSfBNQ+sRCJZebP2ROqyhD3rMCWcTFrOtNieIJtvxRyydKvZZf+iljScFRKx",
+	"zs5epG1nW28WGoUCBmtJ4hhMhXy7rtOGWxyFVF1L2/Y2U9vvC2f/FLZm27bohvhGhAXDo76MIdZxaQP5",
+	"YJpZ081ahVc5kAfYvS2tmz8RE+Wu04bWwqT4sCGXM6/WXXJaOuO2rFDVaHyB/sgOyktnHb99RE7M0fIY",
+	"l6zosL+aLj+1u3bXfStsSbtZEmRyto7VValVvi214IrkkRbXsILHZnZgp3NkskB3yDbExwCphccZXUBi",
+	"Gt6pnAENhcLiR7/ACi0krsoSNI52+lc747toVHc0n47m007Np/eFGdwj4e3k6YT4tqOdLb8XFNfeg5rp",
+	"hLVL9k7B/ulJy20Y6hNzovHzE+82uigYxqEgUF6KY9kOczRv/41RL3fmkMeRaicyzfUPXJiLpUOmCOYj",
+	"PFsDlLldubxJMcsSSaaW9xFxkpaSqZMZk5UFZR0hWF/odQGmkQu3hUXZ4uKiTnTLR7G3HGz64E/FHD+L",
+	"cAGgGj993yeTyGw377pymgJ0jKYC1WObKOZ6F77fotJS83SXBTEeqUiFGkE9INq4SLVk6U+4RcP5Og5s",
+	"Aj2ZmA98Tt5I2ry/Z4/y5cxW23khU2wFHnKc4qP96u1XC3j61g1Yl90+mq/Lma/v/OE7CPvV8pyjbCkO",
+	"vYYZ25eZYn0ZR7PxTtfYAVkKplyTWs8MBcTeYKKOuFqCpelGfAZOajTxWhAEOA3VsB2QdlFafDkRkZEY",
+	"beI4qlEUD4yIVH3GNIQ/AZINxNxWYSJYLDeQUaajxL4RiTT7+wo0KeCT4c6dFMixLMmfgAbM2OIZodFf",
+	"BuZNetKSl5qZd1hrtO85AplutdQ0bjfJk7NLGwvRUt6IhIqxvYsiaSZmkVX9ki/NYZFV7b6WpciBEDRO",
+	"8j/+vCAc2h8Ls88cp79nC0Ae2gT63ttQ5ZrpkaqRP/lhLXNqFXhyK+a7PozKE8gOJY92Uxh09rx1WSgM",
+	"imnKolvF/4U1Wo9RNteqT1zw2sfnjWn6jF/ggsdPzFTBAC4KKtdP1Zxq/svzaVW1Eo7ISwYLJgpK0z0U",
+	"UVMOmPiSxLjN1InsdnnIXKf3ZkFsJnET/luO3VfXBwBVjrKuR36LwJaGhCyOQdCyLxoqU+0W73CBcPtp",
+	"U6ZKxJdh3jlYe5HVu2n8PgGCngZZ+cmz3D/VNpbVQ5OY8yBH9pi9cCMWGVVQ3EXBxb0jBEYiapQZyYwP",
+	"7UiKZJeEMs4SgcmrK9vxg6aM/Ca5wGqA9lXbN1mEFYFm87BmZkWymFa88NbQaLkEq/R2f+VKF6RcwZQp",
+	"KMPKYjHzGerU1ZHhsxxHUAyMev4YIaGt5JjpJmmjNlBt9yWI3ryriQ+beb1hbYsCLY0R3QWHMHcqXRQw",
+	"10oP21zc2o9v/cftRw5qwiOI/NE7Jq7y5uFIh+V6YptXUZUsVCCT/YzvFEY2LfvtRK/E05Qy6wv1+cAW",
+	"V4FNs8z9LqbvN+Jd1qhBsOSnet0ArcVICr5pRVt7DarEoXGkDrvTaEHwVqayzRsSmkuYOaK3k4koZvcn",
+	"tPNHzkeoVfGVC1aoBuAoGqtEVY/popzaGI/H8Yjcd0RKXtO+hE/uMTcshmqRTb+TNtzVSKqqsLFx1KYg",
+	"Tj5NB0aLtTec/bE46RDuphXMgXXDnibO4JNl/Ka1gp6OMmQ9MmQf4V/3KU6PAbtPitRQlafexp1JPyEV",
+	"thaRER37qCwu3t9DtqNNqLIU/1ikOupLErOurhmkvaruJwKZ/twfmaWfS3HMN/atjsQ8qxLzTA3YTm2+",
+	"JR4aaQbuoFt38hD2xaNdNo1amWB3nnh1Usnvyts6UnLRa427h9GWW5j5fBAz/MqaovR8TaFB3BHbrjZc",
+	"JL5TEJUPFEm8UNgr06syAFTCPhVSBGmhpbOzsyaCOeULoDYov4HN9M+N6jAOISBLT5mbfOXYDiQmwNyz",
+	"96wSyjSKJrbJbonG1xl0WfKcbDDwchR1s0XdkqtVaTtG0bcdobmOIu+8rT8640zO06/4j9ttRGy88FnN",
+	"qjiesK2csE995rS1GdFBhXhK494bQ6MSelAaKljqA6r7uaHuz2djUlXV6r+0mmg4ZSLaPIRzl/MzGz2K",
+	"pIk2qhYzOnTNLgruMLUiESnNXf7Ott6MJlnHtX8t+CV4a9XozyLDeN7jxv3YZoFl6lCr3UxnKVs81MfE",
+	"6pbhbijGzZwVZeiTk7Pzpa3BVyLaSHDwqKi2YwoeYBjx2p1hFChriCECdmt3KPtXIlIWGJRLbAxONcms",
+	"FMbimPcK4WVusIYsxXbllueQxhSzbeK28Gn4o+TRB7zFMZtxzGasLIb+CIewYMkkNAIwNUtTmS4hlXgy",
+	"kKk+SehgwEVvPqG2uyjn07T1hcA0fVUk2wSMtyN7tpzbAGxCwFzbPVezZBBTzVR7LVyZr+Gub9zLHFQi",
+	"w1ieG05hwPdB48T+d/X+wX5HcAElUY5+0Ra6QE3CXuQzXKt3dDMWKWSKWJcL7kJOiOvETWR5pqFVL0sl",
+	"HLoUK2Y80TAstb/QNiDzl+WYQmOtlS5V7EvpUmzoOqRxhlPwkxlxI2j8gs0ZS7/F+kz/U8de6r8PzUQK",
+	"jZ1cChfaz0FRAu8dtdT69ovbhOm+NGfMyCTNBGQlqGa3tiSoESXjyTosLMEyh/LWsmFLc+WV+e2iuucs",
+	"3y4fsHkOI9c9GrF/MfsG51qNlWZJ3l6HnVB3Ra3qpBXzOiXJs+2sDgrTOSmdEh1qkotHpy1w9BsikSy5",
+	"0WY5K6GvI2nB0yj1UG+Yi6EtVwB9BtB2so26nA9v6UngiNwIc+ssNV42F1oSCu39USfZxA8UkyrAZjdJ",
+	"u7SL2lg1BL+0tJNEdq2VnMqRu8+NwBlnUd6sQclcLcK4zfW2QXdPcMV8qSrQzHW5MZ25Z/BH6hYCPddm",
+	"Y35Lu2zlpFCwXGX/0kjho0BdVaD+voI8XE6U7YaSsrzPKyTpP7CBPuRkkpPYlUb+PwBbmJPTlWJ6cYt+",
+	"cWxvyZqfzhhV0kpOCqTVzLWjlXa00u6z0oJ1iZCCR7sv3v88O84lyuYIhd1Bnq9JfhDR6Jnih7wi9u3Q",
+	"TEqpwB5RRvAYUQPl3+ZTI3OaecEsgOKsQ2kc36rczKRROT82iVYnVcYSRBkzi0VyRXNr8Yjl0nbWPUjs",
+	"6mNJzClrLOva7ICO8t6zvI+hvLkq3qOS16jkT8M+C+92mFK4Br4e27d6JLM4Ih1GRqkUPcuAC26P71qC",
+	"8x/4A4pfuwM+WSDBUsf8QEmaxRWHFt7/kF0k20Su9c+50WKNEmtwoO0wYSGEMotZht7BYufpY58x/Qs+",
+	"bCdH+a3U7FeudNVZfgXedpdDG/4rHwqlNsbtuyJ67U26XKtthlReyGRA08LpzSPddqNaHirG9JIHe5DK",
+	"gVQ0Vqsc53vZY13PQFTJP6VMhH2oTX8lesC8CK+gSKYyGsdj0qdDaIrVL3R8tFEVjNdzC46QmQ4sEsKC",
+	"arUssLS8lbpvpg34MWSa89HWOu44R+zbOPCIhzGnnUQPmHBmsj3iAjoFDdL//D/4LysO/vP/nZYHByQF",
+	"3ttNPss6d4cAtiS2AtVEaR7HyEO8zTOPYy2eedzevu/nMqfcZ79mp92kNZutAs15RAPSGYPhi+0rJFrT",
+	"1AYSIxLKwZjIbpO8BWroLuWxsmO2SAZLd4fDmpdP++SHubZ8zNFvX2cwUPAeS08uzi4e12E1KC/uLHV8",
+	"Hcd2pyQ7SVuUk85VeeV15zHuPbdr6pY/78jtZ+561c6J+0VCtnCW2wUuSpxei7N23X8GP+KPZj0/SsfI",
+	"EpSn1ynyBs0YRCL/P/b+bUmNZNkTxl8ljJvu/ltWCUpVOlA29p9qSb2Wvm4dtqS9NN/eaoMgM4DoSiLY",
+	"EZGFWMtkNk8zt/MQ8ybzJJ+Fe0QeIJNKIClA4koqSDKOfnb/ecTWnMIb+5NGI+5GTngIRN+aMtVTYJmH",
+	"MnHcL2183L24etoJXEvaqNVtp55f+P9UyZBpbf96Al2oFfuLhfDt4+dPg5aSM+2/0reA/NrqPm4/vgha",
+	"ici/1HKN3oxCr3/7i2/1PMxgdOCMR5Yl9wZcmXFvwrUGRPHO406qgfUUGyYw1U776begZc1ZZBKxpU6G",
+	"rtWgxUQoI/h1KzHDs2d5NK5Q3wGq9dT0IDk5ndnFWfuyMDM9phdXT1rd1vPhsydR+1nn2bPL8Gn05Oo5",
+	"vRgyStvh1RWN2p0r+ngwvBx2BheD9uDZxUUYda6iJ2HnatAettu0/SxNzep0Lq/az9owcwE48VVbc7kG",
+	"1iukkDk23luWWAFe124rUvOego5jQoJO9J9/wvGPFNMakboXnMmFt0BTzeoZd/4j30/S2yLR/Q7oy4ID",
+	"+nHQyu4QpqknMe0Bplr3ybcmkggOLnuApyLpQfIFPjJo3MzQWUSdaw/D/BoLNakypG+/7qOpne+ylCro",
+	"cpii5HuQaPid+76PSPzgnMahuP4i7CbkM/cRg7rrXVdp//8Q8FyHAUnEFHqiGEmMlGSShGNI8HfAYKke",
+	"4Gkewd+yWcIbI8n0F8gDGNrFmsw3hn4GcFgjVFmQqT/YgNKtLaRxXOxe/UV8EWekn0K2dsm/f/rt7FkA",
+	"/3Se2Fl+5iKSM33Wubi6gKEiZoC5ulGkyjnnBnPDCOikZELV7TWewLlfmAObBTDOc3IjvgiSLjrbt1EC",
+	"zNy5DVh0bud4UwCK/fn8a6y//tJFgFhEMMTroLTJEG7tF33XJsoVcJyTl9ZMgZXgrg+gHS9XBLGgCbLZ",
+	"aw+1h49C8xw7XZWIwD2PfgmimIY91tAdHCZbjnuLs0XMZyIFNq6KuXD9Hm7ZHIr/qbVdEaXRXTBn+1wT",
+	"yyn85bB6omv6CsiCmHSObhXwhcHmTqYGUR2DzEKmgkBHf4c9aK0NRCO10wO8wfT6uBv4E+bCkDT+Z58e",
+	"MDNjTMAd+iBn6XRFHg/P3bwBDW9HSiYictvt8l+S2LVVff/u4yfyf//n/3qU1Vdwpvv2FKDVfN/H2fvu",
+	"zsKIdrdcXY4LTNs5OBEfuI5Hmt45YL4u6WNdNj7cdxcrzdqxly/N2nEEjvIfbiL4o37upypD/5fAkbFi",
+	"7kc/99PvHICjIfKOKWe2LQ5Y8F6BZ8zuW4Q/hcmPaTzEFeAlAQ6D8LHoNaMxsfpU1wU3IgYiy+MUei2Q",
+	"MBFpuAL2VtChAURKpzTiw0ipmVLRh+ypKbWkCHt+2b5cNFzc9ch3tH1ySd7wX+0nV+5pPJ9bLgCIF5Oa",
+	"0iqo7F2Oit2n/ZzT7ex3Nu+nJ/RFWPWp8G77Trzf9tM+jWOrhLkT6+NtntjDBGxpM6Yin3Ls2i3g9QeQ",
+	"dRpCy6p7Uqz24EcsLabjEQq4nEzLZWr4vqWW3OAx71C6hstp5IjBHi4IRl98Vt00PotKlTaO71hle8JF",
+	"+ncNS+omvZEaeJmnOXuyIbUcxxr3E0tKEabB1TVuUl0op0FmDef9J/jyWkZf39krfTfVhfw/zI+B1qyW",
+	"xQXLlxJzZ8CodTZtarRUJEOnxlL5wjIDyi8s+6Q4eK0Ffv77zafPf3PeQ0AKoprMcrrAOXnpFAG3DJ46",
+	"+ldBVqd2TcW9uWzXmNxGI2cWVpkLQLMJD2Us/T0AiF06sETOp/VBx1E9WQK2dx3A7Uyuc4rKGkjfLlDU",
+	"GK19klnaKWwgErwVQJYzFKVLxaQs3+25QoHSiV202xXA43WCITsBwQZ7u0Fka3RBf2l1O0+DL+CTBaTr",
+	"zEb80gq+gFMZPv8N/qQj+9fFZfCl4BKGJ2TC74PAzq1jedaTJDbcWjHQsOcMnS3/quxlkvkfykawRs2L",
+	"j/9wEtbp1d5M+kkT393p03yaihqGgt7fd6erB+Qcd/CXhYYTdQ4j9Q2slQXyWgA2eDFs9Z+44j+XerBU",
+	"IobjCV/bo72253hNR+y6cGyi8/S6ffWo3Xlkj/36t+uLy2t7jBueYY0w20XDYbZSr77zviHDmkl1i6nv",
+	"Uixr9d9tni1ujzPty7wbQevr2YR+PRsAL3vytNN+9uzJpf0U+5Hcj+Lixl+dhPvaOJ9ygISVIFac1YzG",
+	"ckaGVKEULG/ul2IZ1EzW3X97v5Nr+OQa/gFdw8HWXBssQk/EB5+x/Bt6d6jI5ryHnOWazPlRSEXI4kNo",
+	"e4g+LS2B8UPTw+vMHZ65gc7JW8awravPbPZ9tNLe3xN557pgYdcJWPBPmnjSuSaKTYHRWdHjnN069eGd",
+	"F9OsXSaKFThMRCzDMFx2pcBm7s2VcpJQJwn1PUsooK74ECXURyPhEh9DDr6d6z3SqbbwQOfi/oTHp6xa",
+	"OmaupdSIchEQYS0IqchIygjbhoOjHKIQztAYsBHEKtnsfBH0R0jiqSn130oFr4GRrLxy8qi8vQG+puij",
+	"dEEuJWfwe88T63bPxc3eVLhsDiN0kkMnOXTwcshxoocQQ/+VsOQQZdBnyg3kHEiCEvnwRdGnRAnwQy2w",
+	"Wodh4SO9W8koWEp16mra2NAKC8he4FonEFeEv5ScBVjFoRQLHc6Fi38E3mmI2SEuSInpOyJKWTrQ7zl5",
+	"6xofhlTAIvO9D1e5uDBShWtalgrYXBC35Tdc6u4dXeVOZbuNQZqsHiDBBJrdMXsvglBGLEBUE0z+CCZM",
+	"azpiX0TnMrh81m53LgLPoANgnUGaK44c0/8d5F3VwQtsPpn/rAttJvEDErGQ6zT4vYS7VN1tEhZEshUR",
+	"tySSrglgVgKP1eKWRdy6HjJhzVWPQWYUXCxDB9XO3bIulQXX7sG4J1BCVzmQK6jvnLy2NOxiNRDaiWmI",
+	"ROnj17l8FPQFuDwipFFN53oFMltVG5p1CDdLev9g1/id571bUtpxwrtrmnsG/9ZOcgerIAshyMSEctJo",
+	"lvsHObsn0X1hDkDFWYLCAg+smFq4mB6SC1k/ae+yVTbIS7yzoVfGFmeMnHG5WggYZ65YKGh53tlt1Wbr",
+	"UBiIDNkKRECE/AbwHsLqpZdBroKq20JBk1foUqOgiSzmD3J2SInM4F0dsNClSnmVpq5g2KsgmFBBR3Du",
+	"Z1bLj1ejdKY4b2OujVTzXPWktvxfCEyfnDFtMFXlnLwSBjhOAU0Ua02AHPscWWLvTvLov9kNaQav8026",
+	"sje4sKNC7DwDc0n3pNgxR0/HsWw9+6MOby8/WSNlxRzyB12ejAaALMEuwTrreBTCRCl4LaptNa3o9mNn",
+	"Kcd2qXLSQ9KyK5VqRAXXMLu64MjtjreZdR523U72geEnFwjpoTmv41rVJSQZCyMTT+me8SKrxGTK3VSU",
+	"AN5BP6PWwKq3NGYioopAzT0XRYxMwyeM/BPQJVGzzi4HeldzSq7lr9x9IoVRMo5RDbfUbi91zqvq67M9",
+	"MqSKXLozloHYqWQQ63lIhMIMuE45LqTrI1aSA8JEdMz7oFKAxBZuzV67jHmqHMk7psQE1KaUOIU0DFJD",
+	"Q8UYwBeddTqXDVLtU6DNNTpSLGzdfmASF8+vhOI/uEt2zElcnrvg1VgGRoOOeyllyWGO21SzmXX0rfUx",
+	"FPOGr/1kXpqQtUx/jbcD+AEEZ9ActXyCFFcDCtFBeI1XCdYUEbAoWnchWXdgwxxEE5T0vDHPxqM5Q7Wf",
+	"lgKLUyDaZql5IhVbuzeKk+E+9MlizTJsNC6s8A+Z67tS2jJlayG958YprwRWCw5dCjniweHV2G8jlcbY",
+	"xiHCD64Wmp/oLaZ4lzAQSxG+vnOxrcgaQvSeFunWFEHSSwNOSsaujg0LVDbohP4YqwSNolxwMfKet34a",
+	"g4KwVSinjPQTzRRy1n6Fd+IY+6EfE7AKeHnxrCsGt2fUW/BE3NcacMVY9oZVjOS+qoqKBa2vZ6GlDq4N",
+	"OsCHwx78ptqZHTOHWkStRmitMmDzQYrjAnUyVSAuXlFb2SGlfOgpk9OYYWf5lMYjCt5ATxqu9bxm2SeQ",
+	"2Pl1atnqdb05LtLZQ7VzSflMPW3zohVsohuzCYXUEcq1pv/dzpyrcz+doIVblVdgOxdnj9fol9V5nO3k",
+	"zf/531pT8kYmWlNrCEgIJYdUs5lUt1jYuI3C7CmpNqR3Y66pvTS6d+Kn2iNlicPurGv27vSRTNL9u5UO",
+	"D9AQxeFjYtk/BGWtFCx3AhU72KM8tBw+SP1PAAJCfhZyIKM5GSkqjP4izJhNNIvvGDiEZMx+CbKhuEbo",
+	"iqFrTmLsrvzk8FbKGAfXxJE79L1HhlFdUH8AHeyrKbWMzNaklDUJYU+eou+3L7un9NLEqr9ZCnCXfpm4",
+	"rVB3F77VdZdXKohP36fX1ncJZQ3Yy31AzfRYP0nEB5WIwdZ09/pgarhWiUrnY1q0zBqVk9s2n8j7YtLa",
+	"pNK+3FKwn8DUCVD7hYDMSgkHOelV7SG27cDdVJeHZbJrPzl7vLZk2ktrh+PqEr1S1rieDmM5I7EUI082",
+	"0OgAGh43LH0epsf/St+p4qMxnNHIqpAOoa5LaBgCloS8ZUJ7zdIpr9YWdhn+WOFO7xgxkgzgY8X0GPvv",
+	"V9F0BUUysa+G+IcstV2uxtpiu/34rH0gYtu3ge5cbC22LxoQ20fHlV6JqFH9VzAWVXt1sSTZAR06NxS4",
+	"wIDMKYkodNRU7I6zWUb/1pwFEke7dCK1IYkaMeEy1K6JYtooDrhQUjCdRhOQq/ykib1gxDA6AbdVI9lp",
+	"sJhP8gNM9ri8wLjBu89MS8dpBa2z7I86HuCXCSPSIWrDtVCEURXzSuA393ojy73Bvg1ALW9wKCOm00ZE",
+	"4NStTif2xVJlGzDh4GTp3SWxYIoOeOxQ3KYs5EMe9iy99BIxDlXZrjTnEs2wNedr9fZ3qcraKCrQE5Bf",
+	"crdygaEUQx65Rv+axcOeB8osF1Kej194IVVzkmA+aiY0N/wOM5uFPfIYCu5weF/bd9FeLUMumk67++hO",
+	"2XKKh/ZwAiOu9m/C187D79itJbQkLwZ+zeOxNp74vCodYDqmmn0/ecy46Pe4qFMO8ymHedepWEA/ANSa",
+	"y3Q7iEzkHCkcXBZyzIfsLJyHMSNTT6tHlIXscgt51okEVkGgxD1rLQ+w6TDKNWjchhFqDRAAYgDOiQWA",
+	"AI3MhkMWegxTFg8Lucr4enwX6mrVScprJR7nLsleA0Mur/jvVERn8o4pQkeK+a7+YIlwwTXmA3qSg397",
+	"MimnuOdrZRHn9mE/caH8QfzY2cOLvGGjpCfkKrtKFy5SzUGnCu9UPgXNXO5jTPa952ruM8M3d/dPab33",
+	"p/VuJQJPKb27lHrHnc6LSlsjObyKDZliImRng1iGt9X2+ucxD8ckYnc89B1MxnJGJlTMgxTH2P7lW0lC",
+	"GCjRGOrZ2vz+4Of5K07zlLC7o4RdvAa7aIRYPMIUJ2KnBjm6BZ/mYMpcICz3zOVZu/MJHljPbXnRgZat",
+	"AyiY+kQHMTPkcUButKYTekuJkjRKIcOu2jkUBjmFRhGVbsynhQyWqAeCrNXtXDRnwxcP46HN+EKXqNXN",
+	"Yd19hIiSm7Ku9m/uxKiHLEnH+bCNEY/jtEuWj4HJ4TBrBpbNNesC5k1+b8E7hEbM4wTtYsQMJHlOgi9C",
+	"yJnlidAmB9/pZqCZiDCfk2rSTwdyfZKgysInkZp0kvo869mEPgc5xLzOedY5T5vqFM/ifTmIVE9HNo/L",
+	"SLguWV5sSDBNm/Krzbb7uNjjh+JiFyVMTCCS43+2bv72H/a9nQtrHaZ/XFrRU5fTIZhhnue1NzILF25r",
+	"qdsD2ocdtdujyEVLUwPcMglFPlqbja6hMa52hdzEsTPL/KgBSROD8O4UAQGzXNpCtwtIgi91mSxxpsa9",
+	"JkdGfutSXJ5wF6ivsyPq++QF+6HYXvcrJM47sx4Z7dNZU0qnjxSLGfjt9ua5KVGnqCax1AZsQDlhGu1c",
+	"D2l9Tj67kHCuMWmuaQKSwKLKhXiHYF4RaG47olyU+IAQnho2pcoRVAex2r1iWzVpn4mKB8n4/NEsTOt5",
+	"YVrL3NH/bG0O+XwLDnnRIIc8RAdVDX0DvFSlXBKIUA6t8N9C71A0PuNiIL+u8FNRA+3tBFOajCHjiXCR",
+	"66nts5TB1JoT/PmAAV7qpDlnlaLxa5jpd+aq6k8Vl/Z29Mk0MZowKF0QIWfa5+js3JtVoN6gdVb4y8/P",
+	"fpH+vz5Iqju7jV1gK4vK/dt7ejVMqk9bzK2lbPjc1+tOIP1pdTW91Mxll4HLImI0AvjwrLF0VucOAGar",
+	"6sjlHVOYmrZ2rftQyYnbDqTrqiEWYIrWQRRoygu5Hayq5RevDZs8OKyqHbjaD5fRhGIh43cswjPxbDbH",
+	"0D3re9hcw6Js2KRw8/7WigWm/hqThbfUuBwSsJ0p9A52UXj4o6RUAxgRBNq7rRvMYkmraphS+Ge+d/iQ",
+	"3IxoxP7Z+rYyX3dt1e3C0hx0lrGG0dnFr88+XX7+j3/bBinMsweft+eKEC3l0gmP574hxktO41i2/Cb5",
+	"ipQJF9jnWLOvdn12xSmH67aw0AAOjGop4KbqMbNS3d5TzZS1RuBjGoZyMpER+mz+zOmUDrV5RfLxNpkM",
+	"2bWqsJf9HT+YbheVPMNXlLoJLzANmuPiu+caDdnRRd7yCJvy7NGI/uD9+jmNFoRxzMUt5IQv2MvOsiU/",
+	"94tVBP1frklfTpnohVSzPqGxliRSdGg05C5qdl4EqMB3ImssZgKSQr0OzIRFOSBTtLuhDRVoCqhYbWBr",
+	"4+5bgklE9CEji6PIsEj32nP7/IaWSAUF2c4Rv+NRAqucMDOWdhusAWaYAFYnp0mMTNcpNq6mA1ie3S37",
+	"VVGiXLS+rcecsAfCQydyrOSLh2glI18stY5xB3OssZwFflubG1n6ilk0YnvOyHKcnWjmcbFSDxt1Jb+N",
+	"0H+63n0zgZP6d1L/dq/+HR2bS+mzcV7nW3fvs4uzdyQOGYswI881W4ooOkLchQLO57xmG7G+61zSBrxb",
+	"QnyktF8m7MqR6kQRi62mw6IFrnfVClp+k1vd1t8lBHrsfmj+lQg+GhvdWs/prmj8wl+hkyazMYn7PWyc",
+	"viMWYi+jQ9JjGNJrACAGaARRB17biELjFn2k1JvmjAvZC+mUQjPbtanypTv4E1FuTJRuCxunyYm9VStK",
+	"uX+TcPWHQyug/kqiEeuSwRw7ElLYQm3vtQ4I9AR25YUiIpp9DcggV9ydp72YUSV0Wn4BzVYgfl8j5vbG",
+	"zXjv0Avraa859RS+Q30WaNOFUe3j+TQ7HUrFWt32+fOc7vvn2sQH+/UH16bK+RjzWxbPIWv14WIPv3ER",
+	"+exa8NXPxpJM6NzaPBBvEpntc8TORCHNWaoBHYJe27B0G1IeH7toQ3u0F/GoJ6TpUWOYiNYXcm+leZme",
+	"9EnSba5+xlLn5VwR+x+tr2ZkHxS07pEo3w0JFQQ93iwCTEvX+9zPtjE6haWeHGonh9rJoXZg7O5XNnJF",
+	"Oo3yNstJMC1ob+ytIdblV3LiXifudeJeB8a93iemoMOkSptEnuYVGgfRuCFj06szgnOEAB3VqYjSvJSA",
+	"UE2GVLmUYN9iw1qat1CGOXQfa6bXzQ/+Ir4IMKz6GPztEsO+mkehvusHpJ9nCV/PRGTZQp/4XrGAxq6n",
+	"1nTVY8YMIK5CA/1QTgCCAnGgFKOTIM1n1kbKCIGa2RcxkZZFXNsXwXP4Zpe3IYdD32nERxDOyY0g7OvU",
+	"rmQkmU6Zbx8X1IedS0H2jDQ07p+Tq/ZjMhvzmBEj5RcBOAD4Fk1UIsrqSvNOG31Kkj4lSZ+SpLdJkgau",
+	"5gdKM+7AYVc+VsQVC+ENZbdKJgZUKfgx/q/27fDnEiLwTSnmLtWsmaZvWd7u7pLDK4kggeMdUh6jbZ4I",
+	"KvQMEu6gwB+YravwtxciYjQ2MOU1LgXAvKLLaem4dgZvuT24hKK+R31QGPNOROdyysTXSYz7rs/kcMhD",
+	"FskwscLqPCfyJvE5/Ft0cy37pzWdMGLpTls5WJCaAWF3TM1JyOIYhCT7ahlgeuYDLihs99Kpt8rEc2G7",
+	"Wv/60uLRl1b3Sw3N9rLzpfXti1iAK11M7/d7B3h1ohTuuuVViOJceBSgGh4g3/wi7p8T6wQfzp7+9vj3",
+	"5//2P94ElofcO0EfYpIzkoiIKTdRS/WhjJOJgMCPvgZ9Dmsx/5JcsIgM5qR/3Q8c7AUeCHTahyOzB5LE",
+	"tGTBD1YGkYq1GqUQ9QMO9jPUhbavgVgJPEodQn6q76Ieiy3wpDgnb10sLWb0zgW2nU48YEOpmDMr7DXI",
+	"4YVkeq59fUAoSI3ACxllOZnlUYHLVEGQ0GwWMfd9Z0lkNUqrblqzbeZ4ICvopKtRRTe37BuMCnjhVRvb",
+	"HLegN0EcdqtoWCkTcR3GUrOoBzuG9uaI9UZKJlNnvAatmIpRQkcI3s2+TmMqXKpw64UUOokNpmJbohpK",
+	"u61nyRRNh3CspOAh4XEsmNbbGOT3WM9jK9fGPZEYxVNLOWdG4/fnYW7CrfWjlPvBT02vXAkjeqno0Bw3",
+	"iEjG88pzCuwKG8ko2Kif3hIzyxnlK6u0tg79b9xsYW3mMKZCQBU8nfJKZlHHYZdp9N28/l6Hz/yZJdr1",
+	"ZlQYFq0JCQvl/NAIg8MIfwZLeqt35uV8hV7zaNRXuANWlfP7QW3M7hx/q7jNIVaBrVaZFirBDilJY2Wv",
+	"QSlC5ksXUBu6ISH2fgP0NSqIvXaKRzkIE6pvXXaqVYOmUyXvWNT1r0FVCsMcudBtnQTgdcDX8VpuHwBp",
+	"qnEhqiS9ZLoQwXheVCq8f2yDxMG99DRcRaaH6J6/R8q7voaUeO62lYx/5Nq5rPDISzKx1GE3CopCZ4Au",
+	"C05EYiT+GaCn1P4dU21S7J4l93sdKI6/uykdlZ/5IGFjD8rD9EbePXgPkhpeAuxwd4f9xw5T/tWn5gnT",
+	"GgzQKnL+lZkZK3Y78BUxzifbKCm/8fM50fKh0PK/WgPQElqfraEmiGYsXwouBfmUMO2A8qtMmc76IGJX",
+	"kAjBwVLy7v9vzTAWvGSHylscCRwue6lyVL6PKRfgg7+2wj+kQkhDBsyp1xGhQ8PUjKpI+z5FEFXOFQa4",
+	"TippB2KXs5yq1JnG7LaJ0AEgAEJLSIjTUCHFfCITnSUjgNM6d2nv80C6C7JXR6Qjuk8ZpekpWAd/p4mm",
+	"12QKIHiEKoXqnSBcGKamyk7lvLUpUezXD+c3voQqP2eICA+oPNtRmb+HK7FN1lChvXm5z9TjLC9vQDWH",
+	"aKYgLk0th6fnywVu3MPuKkYs5BHT5+Td0BsWEPC8JpQINiPu1hPFpjENHe1ZkYixiK1KZlO0Epw4137a",
+	"ZcCdMA1/Su/8vh9JhQIssNVt3XFD4x6QN9OZy6vVbf27sGsPueV20Jxd8TsaX7vuoanhTXSiRlbDWJsr",
+	"+C37gGs4meJbcZMbfWt5iWYiSi+3Tw1tiqk8ct6pPTKXX+dEywnLeh8Ac5mNJbrRAqB86GmehQCmSoYs",
+	"ShTTWFtobQduyM+X7ce/ILtIRGx1Ajzz1B+3CcQIbtDeucIpgnGKYHxHEYzD5seeKy5yZPwYWDIXo91x",
+	"ZcX+YuE+qzFutItbcDFqrKwMV3XipCdOeuKkPzgn/QAZsztjpFPF7jibVeNUYAB1jpHULpl5xTLNZIOk",
+	"UWsluSliriI8B7m64JxylSxUhMwZt6kTKY0Fo4kMIFFK/pMJogWd6rE05+QD00bx0LDImWB6LGdprRYk",
+	"8DE6gfEq4C7cOhtLdSnnMimD+Bf+1zKlHKeQUyagD43o2c2yN5zGlvRaiRiHqtd51rt6Dtza/xrz2ap/",
+	"d1F4Ost7K/wm2/vsl//ZGiq8arjZjvzXjyS7+1OReuF4Z6Ie2Ov7kTHCvtLQxHO8imkT2pSbH2dgSTG4",
+	"AXvUd8ARha6p1J0FqeSOeAKPYgvkyaHtXoBUzqCxRAnuQJc4OKcI8aJSaI+AKHYnb9EDjZ1UIsTEBQVr",
+	"xjWrIHjcqIPIfd1IND9e36n0Ae/GN+dMOuV27iy3Mx89wS5JWwtixbSM7/bfZGpZLleQJiBnM8cFpKtX",
+	"hUoeyN8y0AcchLWQJNViCRXztLV4Q7YSbNzxweRoGSd5/DwMAdgdN/SWCa/eRBx1HzKWesoNjQkX2ljh",
+	"tAmDgDt28jZvwwLeSsOcUmGpA7rKumAplLdtn/D9CIXeHnkBgAXpgqL/k/bhY9DsrSL/VuL/CgCuY6rJ",
+	"gI0S0SCF2904WhysHHHbvQGeOZSKvOV0wuabUDFcjhMRb0PEuIkNFmk82rNe/pti7J9MI2PiOrNzAgKm",
+	"YBUtC+gLqbCJdlqKrT2AQy5+xIW9tqHr1g1W9yTRkIhiR8DCNDKWcUR+vmw//yUo+gloaPgdC7I0NyQJ",
+	"eMWY3jHv0kDLAV9PBR0BXgv+ShI9psq7QdC68O+/XnSNgD7iMsrTzHNMdcG8Fb9TE641+C0wrY5HVlMZ",
+	"zmEYqSLf69tAC/Lh6pQYy/Mep30yDYtj2MkhDY2rbE7rlzO3xYTOiWbNaUTbGT4nn/HJZ3zyGR+xaPvI",
+	"RLSlYNNhws7YnZ1adZdy4OeI2eByCPp4Yn2i6VwXPTTr4f9U5DLbab3CWR0X9o0Mw0Sph8hkzo3UClr5",
+	"getjkeDBF2FqrkkfBXjp/OuD2Ph54sssvUq+BkwKTOiWO4yV5RHdV7Uxa+yN6sF6e/DTJtO7K8XHk4xb",
+	"WUbhuiJfXuT+xDudSYxihMCDu+lW97LtEds6cAdr/OQiD3tdW9g8tXwf9qhrD4Yp08Pts7Sau2V5xL1P",
+	"ndxSIWMROOpit2rfcK3Yjjq9ITpR09h+1A5aRvb887j2FT37O0si4XHQuuOaGycva6z6yQVy122S41Ou",
+	"9fCJ8dn1XgnPYR9zVF+QFq4J2lZN+Vf2jIAxU4sAzkYjar0mcIt1AABuUnlM+y6ku8J3IFEYDcfkjo15",
+	"iM30XKpmQICMEEBFs68wBh25X56T94iQThUrNPxL8+jh+SyOgSj6rgE+2AiW9YGbDsyGNHfWlfI4o0R7",
+	"HCMuYEnTMaSWI5RLn331TeZQVXJiczZ2bM4txef7zyg3+dpWAX5AKgyJOdPeShkmJlHWynJ7hNwkC9Is",
+	"7QUxMx6ywDcizKuEuT6EZTLZ5/an93uvQZZdsCa8kMiKwVz2FgKNZ3Sue9bsbQUtd1D+Sxw78l+UMaer",
+	"7tWSBHgwlr9Wr4P0cJsuYMjH0k+Ccl1B2V5PUF6sKSg7mwnKDa5VmTz84JD4jjuMmJe9FS5IWCY4lMSd",
+	"nJeLXquyDhIRxa75aW3DbTV0DOCrjuWMAOyoE7kpVS0IxiB70n6hDY9jKxb9E+jUS5+ZSLUkWjFV3RoO",
+	"TjBD2P7epuIlYgcAa/IyZ8tEnhPz+T609IaYT6qWHo635z4tPkWMyfT4xtX4bRFiXhfYCxSXKcUgow86",
+	"3mqn/adl7s9TLzrX5E7yaMERngLteS24oACTorMpr9VWeNFLOI3HhdlCwW0aGsaT5+8T0rkISJFKN7NJ",
+	"G0WCOTHWE2OtYKyH6Um/V0t7gXyqHn9dSzd7hG3aKlW0d3HEtAEvBEKBXAMfhA8QIxZSCWRiSh3sy471",
+	"61KVi+gkHDtPjP20hvsdvScnLJFDwhLZNHRaxaVzDKQui7xoBS30mfUG83rBxAvU3zMv/DrseD2Ttjk3",
+	"LkiSA3XmYspFana5TpAO8uQ+/nVYsCdvrBnpFrBkPvqelnjfurBu5GGQeKrHcqYJJX0nPftFc9M96nye",
+	"LhPFdfWwvCGngBYfcC5hGtsNmpOf++5/Pfyi75Je8PVOcU19q4qFkE+CH9tPQduLyjmuuF26c/sFTtmI",
+	"w2xOYDt0OJ6Y5b3McuNjK+OJf8A6v3N3nl0kcNkc8wW2YWRt5ru5o88pk4/+5bqubgAbvZ7jLeVIe0r5",
+	"OpHiRqSIjanF7dF5t8AMAj1mfbJ6cJ0m+Ff1toMxMaVmnOu25Gm2tSjq1um48+e2DOMR5OLsPIV5P5uz",
+	"Kg3B3SghSSzFiCkfNacTKUaLKrVLjIatrPZWehXx/vTdEk5rX9CA8rfnuocXdOKEik9odnGu2hztH7AP",
+	"NGVlDXsoT7KnRhhY8qh3/5Hig2XvfeZdoM3KsSP1Jv4DWAMKswmNoCElU0qqRhyKD8O/K1np6zRr6yef",
+	"y0UVQ3YIl4avzzAvHJjpsk8DHKC5DC3ycx+/SW3xjRnuUZaY+Rr8OzmHwkQmcLsGc2JmkkRM3+qDYb2n",
+	"4NBWwSEg9P2HhhbFQ/PX8PuMKTkpkDdetpUGrpzmzJIgDQ+pbOMjzuyFn9ipcmN3lRv+9A+3dsPd06pB",
+	"8dsevLB2GUfhV6Wj49gRnad9yV1/f0Viaqr73/ozGCo5Ke9+G2EL5xo7sGIOjKqY3z8LI9eaQ3PBxWLy",
+	"s0yMYjQc12xLsFJuA1PJC+DOxSqZvfT4ZvL6WadaMEM14WM/+fShYiemi8KULzMB/muCNMeda9QJxgnV",
+	"ugdk43pq529st8UFniWX4nzCR8oVZGaftsoSQ6oEfH7zmwp/Fpn4Q8c+/XZ59lYd/vQgFGEmbR6onMVV",
+	"lKwqOwlS9otFITpn1XTTsnWrNKVtsqHwBZm1YCxi0Tl5C8XrkSTYBCKWYgQxy8BnwAlpGGHcivFz8lq4",
+	"Vs5Ye1JgPefFKGeuqOX+BLs0qLmqqqS6aqR4n/Ya16xkbg/JuGoxo10zmQ25wQ4DtSfB8x0Ins1uVUVh",
+	"iFTRcUeSl2RZVW2IVNZG9AINVPUMag0gTLaPIy9ajRu1G64RN15i99sppie2cGILCyG8ML1aB+EEqqWx",
+	"usj2gs56cKUb/Yxi+lnnISjLBm1y0lDNRi2Vct3qjW0VzV0VcMDx0JgMcgS6sTW2qxKOE5898dkD97bX",
+	"U6eyIo56zHZdlWnfkdedZaE0xT73FBf9Fdwj0PDSJyxE9HASUE789YD4q4uprsddFyOg216475kJu6jn",
+	"AgfeOvApp9XBzlfg+nTHFRDBZkwbLKZbN7pZHtt89/7YApqIBLnjWKaDmwxaZ+n/1imLWxU/9GHJmjHL",
+	"lcT27v1H/EVzwbLtoizv3j94aEVOV4VTDBURVRFxV1+McoDAOVp94WCvkpjp3aGFYdMRh1Y8VHJC+gOq",
+	"QYj0A+yICZ9W4BYvPuK2UV+nTYjh2f5Uxjycp6au/ZYrff5FpNhb2bA5iKy0mgxeZC+OohEPDUKUgSxY",
+	"EQ95936vQRBcM/yGahZLCtpsDJyqe9EOWjOqRG/KVAjve2Y/YXw0xkSTMR+NQWeI5azVbZ9fBa0Ji7jl",
+	"BR24y4YbO07r47v3xMrU1joksZ/W2fZEvs8OJ0DyK5qbbEj098joR85+rRLVlsDxkdxo1wVCDciEqlsW",
+	"kb6WiQpZ338T5KXZjGp8kRUwZM5K+lePmME0KCS77Rh/Rjo0ZgoJAnHHadwby8RekctnQQvBzFUPQAb9",
+	"F0+top1MrUqk5cJ3F5ffgvRN+FqtmdYTN6+MFhwKs5Ix4ClbBuy7bhWew6IJ/xjCZmejA+N2Uehevpf6",
+	"Wi+YxlTcMzu7LGNoOJ54gOGYi9vehIvE2Ecs+wAhcNFuWz5BRe+WsWkvonPd6j5vp8nmuU8ft+3kqUIr",
+	"XHFhejMuIjnLXvvEvmwsZ7qH6oJveGZXgS3dYMt6iKE9lHEsZz1rIOGqxzKOehP6NR3QsjttvNILoNuT",
+	"qV3P44VvJly4H1mTRjE5ZaJnLXAuehMpzNhNLhGR7IH/0H9bWNsyX77aii9nhw1ZYu4wrAaTAVMMEwHo",
+	"5jTuhYnpyeGwF8kJ5WCfBWVfx+wOgNUft+yV/wtgwXtCGmsfZAeoQ8WY4GLUs3PE/Kruk/znOFH3zWPg",
+	"9N4ecCtz31npJOOIKfi7Z3Uk3E0AIvevLm5MxDUd8Bh442U7aA3phMdz2PVeOOZxpJjAI7a7YunYIZgz",
+	"e6Ev0xHRVsUnQcL37pJYMJW+3E5uOp5rHtK4N6VWabVTmSo2EhQym+1MqQ7t5yjgHGp35h7I7hsNraYR",
+	"s2jEPJP4VyvtRt/qXgYtYU3bGDmOg2JHRhKxkFsrqPSHF7lfPn78JPvp04tvQQv6rs17Qxoaq9Je5HDr",
+	"/bX+5nOVVSrcBlTzsOfYgLtYDhOfix6kowATgf/1ZAKWwDCJ4/xvWoLi/eKGO9VSMQdun9IOKi0919YP",
+	"Nti3x+x27Ankp9Zzrq8ekr1duTbSLkWGiaOBZ7Aerm8zIsoz34xBB/ZTPko31ZKENS57XqTkH005itu1",
+	"p8gs/fl+c2RaNlLnybPFoR5XDQXPLo5lb09uMDgwzwrKBrRyqeZ49tHF4Zzrxg/3FHQYFNqQIo/KTG0l",
+	"8D2I2NfiN6vGl2lln10rD6/qH4xjpMq6gtAfWAuwtPzEm7ep7tPMagf9fcrqmGbAQc65UqpkNaFelbhC",
+	"O2ftq1xhWW33ZPuylXXC6AQnze2kuZ00t5PmdtLcTprbSXNbqbktNmJa8ueVxs2W5PQmWQnlbrhPY+Y1",
+	"j+PQ9R7ck75t1tcrGo7Bl512AkRN1ThVGxNS03Qw+Ng+nksGg9ag3BQ9ciX13UyscprX7Xrn8r02caQ3",
+	"neS1SB7kZ81CKSJirwcXo19a64WEGs3v2oruDjL6XOnPfjGmYsQIJSnf2sx1DSk+/gbvtUN3ogibM90l",
+	"s7Fkd0yRmZKGEYnmGQbIXL8YP1+ARri8uPjlnHz2TYu9uWlPEqwAzSJLmlayamKVc2zIgxzW/n8O6Itf",
+	"hNWAWUQSETFVnvcpJM7D9dN0SRBuZhNGuDDSjU5Nlu85kVaK5bhDWbDMr2krKt9DY8uTEXsyYk9G7MmI",
+	"PRmxJyP2ZMTu2YhNE+n3bsW+PsRwRarnLijT76HuEBW5TIfbVqmO5NTsUaPGBFFsxe6VY6fiQksripjg",
+	"TEQsIhN5xzSCjQUOBS+OSZQwYi8NtKK/lfhTNsPiJRJzwXz7xzHXRqr5NW6iJjG/Y2QwJ9x8EVTMZ3Re",
+	"pVGbgjrutfdyU5ricuzUKbFcBJJcZ2MeuipNe91dBCeMZXir65cEwHHtQ/luBCBtLJWxtgijkT0WTaxO",
+	"hV1E7TUAUAbMDpRrJW2/oJrtsErAXruo1e10nlkpaQ3Q1gemjeLQPQlNNvtMQIyU18SMpWbWPrR3mtEJ",
+	"mcsEwPLsNZIi/a/vw9YKLN336psf63C9G3theDmE4xtY10OysD+YwbpFpHDcOk+FlsIsadwfiq3F2SI+",
+	"HFZ337O8xj7BlM9kpSOr1ppCIutsIawdkDsaJzBb+M9CU4N1orN28FJCrvSzWsZnT8XeH8srKnKw3Tpa",
+	"a4Lzbmlfg6PHFcIMAQLPKl4DNpTWCLWWylRyAV+0Hnlb5hEaMmv0Q/347v1Le64VHmk8USZCph8sT/uF",
+	"OxIzk+ii5Xv1J9eiDTYcstBUQ9SRSM2JSkQ36ymJtDqTSRyRAQvlhBF5x1SUYNmwFcIORSsgfOiYIHip",
+	"yIzOgcgRg9BKwLQgBDtPU2O/AVl4Tt5in+kvwt2pa+9I42JEIslQHFt+C7XPDmiH/NxHXaYP0+nDHXOr",
+	"1XLa/+Wc/MZHkI4uRTy/JmqRg+f7OZFBYkAumTH7IkIax0z9BIUY9Sm+Aojh3ftXuPnbgyfbQ+i5Q0Cd",
+	"O0SjCoweVC2wEb79b6uLvpmg5dHOuo87QQvh17rWgMU39Rz9dp5mH3k6fmyvvv2g8IoqmVixoxXSEZnk",
+	"7iSh2/aqjpPu24fyjH9Sc0JB3DnXMW5ZSjAHykGspfyIRn8l2qTOu8ZLTd4lRvMI+/ImwnR9kRgUqGVm",
+	"wlAmIjonn6lV7e0jgHfs/KUuId3rFFTf+mfOQVPvc6GT4dBya3CAyfC2f57p8K7pEJcAyYWeBewsVN3z",
+	"3fKdYaKAGw1oeIs9k9IZWAtZB4SSRHCT6v9SpLxQKqLlhAH3A3iZKGN37CvX5roSLmxFXYtd2U16YHut",
+	"cQGdH3UcrljoTnvCBdaTGTapSfoX7U4raMWuQKP2j67gR6b2809aQeu/EioMEDZ4NLM6U4pdvS4uYU8c",
+	"C8x/Wps1FU9oD23e85W1dffmaQa4TPO3KzvjAdWst7B93oXY6qwx1LODvRxTqbnxdcgLS3UqdrY5PX/R",
+	"Lf1bYcxZyODyWF0m5333saXWzcv/5wyPqd1u31fZ3a5R2Z164BwJs2iHaBb2Wr90PtUyqYsX/bgLuewa",
+	"y+U7OusGNKYiZETx0Tgf/obNuceQBVHrXlBdYP3rnMTSgB4NiSDnpE/vKI/pIGZQHCkFGdtvAWhaMc3U",
+	"HbNSk5sx6VPdk8M+mrngeXMPQ1zYmr4o7K6tDAKxZAWOjKEHC74LdlZDz79z8moyNXNEti7ofh7mmtnv",
+	"YVaWnzUFb2036le/T6eWqNu2RF1R+225cMXQnkGv43VYMRLCTpQPlWftDQ0XS1M5mNl6HMzZgSQs4zYS",
+	"6arKg2Opshpp+szwSS3I64/WeAea84zIUq+sGBUeLIyaskoXwXcDDqSMGRXNAlx7ntXqtp6111AO6MEq",
+	"B1L0LC+1yk67jdY+8F6Qsq0t0aBzPO/BAQtA6FXmWQ4yTrwo7XZUQQOCMqQqWgFDIoxy9ppU1sKWQ2Kp",
+	"KMA0RwegyVJ5DS4QiDIN2IgLYUXf0kPoFHGQA6NV4iwnxMiNADaK8rVo32HISDiStSuqciLZJb+gKnoQ",
+	"cbfsLKklBzZvFXefXMBmwwMuYI++FynxG8JiZNKBSLFdW4TaguJXf5PvFU21WiFUjdtgs3UkwZS3eguq",
+	"rpXrcz1665i7dZ99vpFI4oL11rGIH0aGbWlw5mxiPCh3JRQLGZ+a3jRR4ZjqDUAVS+UnsErLrO0K1/TA",
+	"ADtdIUZT5H547kFFKqTo2kdgcOjBikIkBWz1vNB+xwHV1doRXol+SDkccT2V2uWrNu4ZPvl67/X1vnQH",
+	"cCCe3iPw6oILjpmxjADnUIHwm3EjmNbWejsnr7WWyVAma7IUfxTH59KNskt0cugWHbq5rantyH35+uPJ",
+	"kXukjlwkYhD/IykjvYkXN5daXGGg/h2XCLkJXYLJcVRgxiP8EhyqVkPI7FD/1ib9qC/TmZ66BO6uSyAY",
+	"WsBqywd3X21An7/bX1YNm17DYnfC9fsP5rmOVdQY2vt/sdD+98+Tsduosdu0jOdCT+GksOF5Xr9JFQBn",
+	"oOUq3Vp/+/A2FWKdiyaFWHqFdGK3BEZ7y0dMkU/sq+Ex2wAVekbnAx7HvXT6n389e/as04Tf1dPa4The",
+	"ASo2yrHuB7X4/Lg7611UUEB21fj6YaipWptG/0iqT19cfRcKNXjbIeZxuUK9vlztGUI1e0DjZS375O77",
+	"Mdx9f35/gqgx+8tDQhxMEdtqbyZNJRUyfw6FWEsGT6NSrKnM16Kse4QOyH0CUvw6TxEesBY5c0SCdB1L",
+	"QvUtixbr2nw+z4xyo5fK2PpDmagemzPdD0q9p2sUrOEWLcrwoyhec0mdHxkT3vurjVRsXdp1ldc7qU2r",
+	"Jf5YCHAJS89cLD8DSkwNcRG1ciXllRu1kfMxllqfHI9Ljke7Lb2ITqxlcY/v8aQVHahWdFZ9npvrQ3+8",
+	"a9i7nLp3anODsFSL2pdD+iAxskAp8grDgl50gx9jFq/UJqcjbeVuRi0FHXN7VFLeZsnDeDfOyc71lvoa",
+	"Cm7PUSoohep6iE4ASBhWRq2ppXyAbdinmnJSFfagKuxUkOTClC42cBIKtYUCEuSWosBeYb0aBSFXxnzL",
+	"2FRDcsotmzYaV3wN8ziu4gwZsV2XZciIQUEG/rt9lQYctzXBEo1l+RLDjdLD6zjskarCAw/MlE11Ked/",
+	"RUQzpIaNJLyw7O25r5fe79YVtL7CZth7A5/K8LYHbDj9caNVB64jFiYoh9TQWI4SFFjYEnYQU3HL7H4B",
+	"k7Ovx4dTFtW6ijrDdnhBB88ZVH2mM+22BiyKcFnLr2tQIHayPf41HcDjHXsoNuiwyhQfcgzbAsd3+HVF",
+	"z20r1ynk49Tef7sso2h420MouLQipCBa8E8k7GIcY9GDv4Gxs13IzrKfAwvXcccRGwzVVenf/fRm95Cp",
+	"GXoL7lasRJB3TGVNGQUzM6lufwJyxl+Rn+3PiCVK0hdDDhTZDzL3rTurX7opYI6QhmjKI+KDfVRj4A8r",
+	"D61OzlH0wBS4zokhBNoAbJAvAtlwQPr2gtt/PXn1wVrq26vVR7bGWGQNhhdUjx0MLhzBOVgPfdeIuwfZ",
+	"lbqfg/Cwa3N5tOmSf9LZxOgtE2hfLMhC+0sE2cU8T0TkNjMesnuSNF9jAcX+EjSLN6LAmeoR8fr0t8Ms",
+	"yBMfPwo+vvaV+fGyDW+iyPPljdX9neZhOM61bdv9E73+KPR6bNHpSuLbXyeQT1B0CnBqHLoDz3U3q+im",
+	"YLhPDYKcnqNKpPtZZxAAXITipcl1Lgc0bTKQ1aWgjZg2GyATGiFn8G7Yort1WKr61Pe8uoYhmytETbcN",
+	"QYTw3kjRiSXb51frFpGhndFot5AT2/yh2ebhuStXNnppQnV5pNhQMT3eY8QK0Ip9wyh/2QKwdfGu+fpA",
+	"w9QdjcEUnY0ZxLPwziHIDQ1vWRQ447fUtB7jdw7yeDHctcpAXmDHdYNdsLUN8Nw9NHE58b8T/ztQ/veJ",
+	"3iIeLnrACr4kouncr2NttnjLV1SN/crjWFvdbkINU5zGusmYze/cnPC0doWnZc91t4GanYVJ0kParMC7",
+	"wLvs7qz1hsviGy6uEEqpSf58sW7o/3FrDyGN3/mhFSDdcvNAAQ2rnt2iePBBDG40i4fXJHsnkBBmo3KV",
+	"2c/6vngAvM6qZZZCBxyN55TBFgIBVUBOAUAXu4nkbeMUsMPOHnt8uZnfEzD4ne8XurdZov9zbQJbmzYe",
+	"LtpwYofbs8N1T/fHCwx8pHNULannfOCcA5zIjZTKnUYJkF01au2dyOwwyOzoqs1uuTkob34/+1GVkx6M",
+	"A+xzYKmPas0mg5hF6LOfpU566n30cljuoUdIZ7ymG/nlN9I7mnbLe07gG7auqyU/kD/+xKEOi0Mdmeu8",
+	"glHVF+aPPJ/Yp+McMsswquh/HBBoHOod4/AHdn6awNNWsYilsewvY3zwMNMZ2hG+w7HItEsUAVhW+4Ui",
+	"I8rFcsWIyWxFa5+hy+X6B8EF9DfiIGzIjaojCpAC6zZVwdXPj6qZip/zaqyQH6espZPDkbjlpuc3qMfF",
+	"qQz2aMFBVp7p5qWwv7/+tKMKpr0XtX7neY9OUFU5ke/VgjwJVAfL3qOhhXEhhFO28rvJiNkf6SROlU4r",
+	"Kp1qB8mcbbyHeqYBF4hHAzgWGvXOe/rSTKlyYuRBW+9WhukgheGm03D2wlWmq3iMD7f+N5SLFPfjweNh",
+	"nvYOLCjm7o+9SvZOPUx87AYA4b11QnESWKgyo4qNJZCT/3wC7XkZPpp+X6tspqQ8BkkEqTOkwhou0OWd",
+	"m3tCXKnc2W+cK6Oae2/5Zhf0ASNTx8QBNtrLH7RAJE/QA9CZN9eXdhoHytF0s67WH/JmH13o5d5rur8o",
+	"TOok7Atpeq4xJdx09BUaSQbMOf1AelshptFu2CjzNhdU2VzSNR1Zcbf7rVRmvJVQe7ggyw9N+ccW0mhC",
+	"Tml3c/beTIj83MeCcv9obyhV/5drwmLN3Pmgm4hQQ6QI2Q/YfugPRGTaZ2V7ohmcrmGKhHRi97HgTT+S",
+	"lkQlWE7rMhStj6/10AnS61ggvU6dh3YrRT+wqVSGUOJIYgPZae7B/nLskRg5guK1LhlYRS5wsfqARFJI",
+	"FZCRosIEJARsShERORNMnZMbiNsLdmc5Lcj8ht3pR9eHCJDu74ByduxRz43UClr5gev71+0FSV3bD9Lc",
+	"HUbMJXhkTZS5JhGtgg5z2SA9fLq6Gc+Om86CJdn69ezpU6gRRKWSTmRiX9S6PL9KCw9DS8Cv/v0DVBjW",
+	"CkILkGevXvz9XStI1+v579Oz9pOzx+1W0AJK9KA9b199cNx9HTn4ZF05eGlJ1FK8HvNpq9vC25q/cQtC",
+	"Yg/O/0MrhonlgzfisUPu2Ju3fVb3iYh2RETr0st34WDEjuyH1yckJcVHEdcHkJb5boib5ZLKqc7llFtW",
+	"gB3175ia5wvoQjlh4F4ICBdGwjOZAIcMdFAgh0pOcmmXGAYsjCakWRixOgMzIH2k3Og785LkrsJ3kY95",
+	"8QOkY2Zntjoj8+LHcUpcVOTuycScEjKPtS/JPYe6eUbmv7/9/ZSReYzeJ0A0ucXICFWG0BHdLIKTYwAV",
+	"ZskrUDzs7+aBl+Bpvf41iZnWKLr/yZQkMyYMkUmj8PRvcl3nTm2vd9r2+kHcTPfmauYZdEPDxZVpqI6x",
+	"NzROrh1E2WB56dnQiPBo+Wjuq7Xw/D1D6MGzp+bgO28OflKovof2t9t5SL2EOxw3KbhwwKXAohFTD+ws",
+	"TbWSnXpM/a4/SNfyE5kfO5lvRNHfB+g2aP8H6cstcopHitkD26cz973UBmvs5RScNMzbTjEXtywi4Krl",
+	"UFh/TeQQoQUMFyOPMsKNtZDQPetvM7hV7YGqOxadk8/edasgC4FFhGqXihAQSiKup1LTmKD5RaO/Em2g",
+	"pze3P4EtisigZpdHl2C36EN2twKXYBQVesgUZhOGMhEmcK5mHI/GCCowhDIxljmf/XRq9rbO/Lm+oyIo",
+	"oOAOrnRFl2PtwriLgmB/Dt+0XeQrYZiyF2XGQ7Z2n0jc7OPLLPPX5J7S+h+qtr4gvtLtOTlxj9KJi8fp",
+	"2I6uPQ1Wfgc29/l+ePWPk8/3wH2+lU1H4fKs0sjuVZhQNla7ez9Zm49mYD6Ij23GSiajMZmNeTgmEZ2j",
+	"G1jKW0RydXK2QafvezfP43L5un3afYJhNlAraOWGLfP3NujPgmNeq/F8k+rCwG6MNHZxv7GBSiiSQLZ4",
+	"P8LF2cWzffhx8NIeWLKbK5ObpgT1ADXuzknMBJFZW/isAsc3M7KMRCqfZmptjBc4WeQs2tC5m36XTBND",
+	"mFJSaaL4aIwIzTn7Iu3Rkda6I5vKWl5CBwAXwUK+CGZDaiYQV07vSg/TZky9GeXWQLMkzWOWa/qMTJIa",
+	"YviEYdv7pZKl0pIcO17uxuzV8KhPUZsQwy4tke+aG22w1z+iTgQMI6eNeE2FuoT1TRWknXqeU6rf0u98",
+	"IoD7CeDo0mYL8vogna7Ol76bwl90oFLn3/Mp2FaAs3PyioZjEnPBHDopZLJeEyy9i9xvHOyUgwawkh+y",
+	"PjFN1nWdvsG3yGGxU4QHNrXqN3pxU53iOywH/oDnuFftgws9ZaHxbOzmnLzWWiZDmRQ8gbVLERbKDB7G",
+	"5SdVxECvaS0gPV+WNOyq5W/Rid02cNi85SOmyCf21fCYrQxozeh8wOO4l/p6Pv969uxZZ20fMrz4iFzI",
+	"K+9Q6l/2d722exnarR2/f7l4Oau8zZerQ6ULd/jkcv4x01w8Y/nbh7epE7lzsRMn8goOuN7Em+KLP3Kt",
+	"OyhhqF5tYlMpBiHhFUnGVq8T4NbB/OJc+2z4KShzbAbVTPBIyoHOST9SfGj6JOZWc4QGHBEfDpnSXe97",
+	"8q290FajBLaNGEmGXDTqtv7gV3pcfuuD7M3YZHE43qdW97JzUW0Etzs5eWXvFOJ11GXfw1YDLmR3gQ4w",
+	"ExDIM56TqZJy+NDl04rFjO4Maypv+mEri5G1sGRifEMM4DtZeeWY3jFngEExJFiazu4kimGezrU1T9FW",
+	"nYPhlubbxBKROjT0DZuf1ym3DBAMD+bjWgf3v2PLFI57vxWYD4xJtdBMA6Ye8imH2bZ+5yYcM5EpdFzr",
+	"hPWgybkA/r4el4H9PcY0IX8xTg04Fps1LNyIU6bQ0WYKrTrTbTJ//sgyfx6fMn+OyP4Cpufc29ZQSTQr",
+	"iWSjDJeEktR4Xs9YS6ZM3XF7Omeaab2yY8enrM8DNtSPY6bImMUR2FpS3hIoTeXivNxcygb76Mc6LqPJ",
+	"rnX3FpMbxZpL/r+1azr9IaYwYhNmeYH9Uxs6HFb3yjA85FPaQKHiTawl2uSY7R1KFbHIXl5I5qgqNsVT",
+	"6N1JHrHiDFKag4aTwS5b64dWseARkM+9cqAddlrlPR07Z+2rT+1nGQf051h4oHO5rmLUZjlgZC4ifsej",
+	"BITEhIvE2NU/aQcLp1lzMfSiBSwIaVSqmsKwTa2INnLKQxjos1S3saT2BF9bGXbH2cwaC+GYx5FikK5W",
+	"IjOWdqyxLK0lpvPghnY2g1JzOzfDlHxzXPwFGME76tu/zMqzVo4YEaWuVKRLLG2gf87IGIpJsJU/j3SW",
+	"g6WNomLElMZiEPyNtarlkNir4GtEIH3KSMA0yupEqCDZrfabgTkWmt0xRWOSu9v6vMqgXDrzPUMgr89U",
+	"7mUYu2QC61DzFoTYtC266TzKmMEHJ7aOWr/MMZ4qL79UESqPiyyohAOtqUfen081BBe9VSpnY0kinqVu",
+	"AJmfl2ZTldH2lklVJ6F/eEI/aJScD7Jhwz16gW/aUos299e55dc52DnZHSI/X7Yf/4L9yqQIoRWDtQRQ",
+	"s7+3Wct15uGmZMitdTlQjN5aVUQlMTuvauXSgNBvup9LSqCXV1sprI02c/mR6Kq8HYpUioVmp3Lvkb3t",
+	"eyxKX0mVvq9SRpW5Qoh7WiktUZ99QZO0FxxVDfY/JI8+4Dt20W3ppJqcVJNDZKH22jfBPw3Vt9UO53dT",
+	"Jgg8QhIBsIN9DED0sUYVQuszrlngEoS0IYkaMeGC+F1nXaCdkbo5vLcB3RdKxkxf5zgldoedUEFHTGmi",
+	"GfM4HZnz/ZzcwMSIFFCQpo3ioWERODwIR9evYXTykyY0loKdk0+wjpAqNSc8wkEMnzAdECHJkIZm7WYd",
+	"pV52GOe4/OpRwnbvVcdBWkHrLP3fOqlJVXh8y/erS6jWfCQ88gubQKjG46DgPfIXzxUsDGQ0J3NmyM9W",
+	"bPxSsbYJFxt1z8b5cQ1DVrzbfVUbOZAOhz34TdWgEKziUNJp2DXpyykrL5GuOkgMNZaCX07hV5GE7Yi4",
+	"nnCtWVT/2HxwBCRX+fDuq5r7YXlBD35SMuTLpNhXZSJX4UUm7N62KrXhE2GxdGAVOITgBFduxcgDJtiQ",
+	"h5yqeTNglX6XQ0zfKBvT6Td76tC+sOI62kVnVafL9vPuRZpGgUzGf29Vik/ttTNh2oNc52uTKMHFqNd5",
+	"hi4vmahw4eByX6y1IqBkdxyZJMwH/B3NVYX780tvKnRjJdlDB2tA26iurJ+54nJsR+sYkNd3UPL+aVkD",
+	"TSJuzuA13hDYRaYkzHbrulUQT/BpKihQkpU6YO0qt287c6K8HVPeOkRWRmCfxgw03EMxSaoJ0/lJ3WR3",
+	"S4zb19NmJPsI1cQ9Ook+SdBIF1JEAsvdZmMJbQTHADNoL2kh38hqu/bDLuknmlnbvEssb+/nMAPzXqYI",
+	"NF9FUl1twdHkATzsyzAY5LOKZ1LdQoca+3NIq5YGbDJUuHVtPxXutuNeR+Gbcjtbi5e0r1prkfwN7EaW",
+	"XNew3+rE33fC39e8ETmBcLG1QDhEPxUKhVIP1d/4HXNSwTIsLSfMGtnLEuJbPWZtpxgzs0+g2Y04ax3W",
+	"6Nd2TMzRwZC8sHdFGKJlMhr7rihr3fUXuHi+Iw/+xpwQkV5y3ODq7KJdcEmvBQaD/OAw+KsLuZSe3cPz",
+	"X2fFraVf/3Ds1FEJq1S0a7JRx6aOjYtepFyUEry/dXmre+MxsdaUQK0NOODKjIklDdiomZJitB6DfYk7",
+	"QOMTf31Y/lp5fHvgsamP/sRoVzNaRy2p6jqmhgjGIp2CapZ7HVfyX4fVf8bFQH6tU98zo9z4QCQVesYU",
+	"hlhlHDGdlkhDCDP3I2ul0zBkU7M+MnBpLPO1COWEi9Ent4Aji2seJMZCjWjd+hE5J2uAvv0N2DEwcQ1O",
+	"W5OHRR28VlAk2wJisx/EFJJDpordcTaDaY55HKVlSDEVo4SOoCS5NVT2WcX1bS9mdyxudVtjPhrbzWJf",
+	"0+a8jufaBUOv85u//Ue2vajhkIhhbw1uyM2IRuyf8EvPSPMb/ZCxmEVKfPC4jOcAXYcPWBqe8T5Bh9mA",
+	"0AuOIxI5HBbKI116ykOGawp8eHXcxgpvd/UCkgjD43R1AGiTY7NlAZ6A0FjLQv6tYsNEM6jVtGprpOhM",
+	"lEZ4Fs96Z92yTrS6bfRm6aiORQG6j5whqAPRVo+ggnSEVKx3TsYNBHqWif0RUu0ejd8bEik6NGTARlxo",
+	"D6geyunc57cNecywSK8vZwLczX2MD/scpevyjDfNmCCDeRo5wrW6PDerOtq3VYWHWMgjFgUZcIx/64BB",
+	"siYC5KIOBZcZcdwFoWQ6plgaj50q3Dyh7dWIa0jqLQ82WbV0yA1OjLjsLLcjwySOYQ6xpFHtCBOsOMc1",
+	"j8La96dcN7m2vkHmNuIGtoWKkO0mRfrHFC6pln2SLevKFmilTpHFyLsynfDbmnwdVat9RvLHLOvI55pf",
+	"AEMGjknFnEykYqu57waBI1z3sXG81EH2VpIBA4SyoWJpcqYw4/pMzl6YXdZ//KiaM5gqJ962vhnM6F3K",
+	"3HL60mY87j4sIDl05rZHJoK0wZ80QD00U81wnJ6/sx/H9Uddr6SeFaWKR6wVlLsDgxxZpw6I9XP2v6ds",
+	"cojh+Fl361X4Ba0Q4+Z1f8PqJlYdmiDJAlmK3rFYQxMxaVUaosGys1f3RsXc5K9c3Xgd1AmW+moMVY7n",
+	"eQH24Y+VAgym8O2Bk+MPwBFbkSS/4IWlipExFRGLKrTtPXhg6ybNc7OAb0tcrzfvn3DQRsvCrzR1vimH",
+	"6onVnFjNbqoBjlgfrq4MyMjuWJzGLlvKq1SPfCu8vQJKeE88VhFm0OHgNx1LQvUti8jPlxcXv5R4GrKM",
+	"fp9bYKXDBk4Htxf+qr7L1M6H9T6cGPiJgZ8YeGMMvKLb5x/M5Fg4GcmUQ7irvaFnY4HBKvYXC82Jv8L1",
+	"tluxd/a6rXP3RkPdGOaqHYxD98T4j5jxZ16rE+PfOeP/nbFpnvO7Ljy+Jc3WrN8f5j55vu+CD2E4zLNl",
+	"0TUy/XzSS8rbNYPHdxbQ85tytCG9j2NmVzzXhA4t8dM4PvH+E+8/8f7D5P2lJRAuPyPl/AMa3q7H6u+4",
+	"5it6T75lM6YNoUrxOxr7BnApxJxUZhFg7hpwMq0mbi9ZPHcxvRSODrDdHAzY5JxAezmjOB0xMpSJiDAf",
+	"jUYEZkYGc/xPQ30o/4HLPa4IKez+Q0RIs4FaQSs3bP3QI16nTQOlK+FD7Zs/4m/uGd3HPx8Ww2thcMV0",
+	"mDDC7qoBzPCRHjzSzBxg5BmFEDCmbRBetQE0DJnWvYmM1kCzc5wj/9uVc5kqLoGtVTTTcV/3BnQdDDnF",
+	"QgZj9YovKGuxg5cY5J2dUETnRXxKyzNialhVtx1PBUMlJ9U4c7W6/dSZCqPK9aZaNRkj15pKc5H7/MF3",
+	"WzSe0bnuOViOHL8oiuwn3faVE9n+meV+aZVa1ZNu58L9msV8xAc8xl5w+BdgMVohDK1hoQVg+hfydjpi",
+	"vZGSydRSkxiHqtd51rt6boUAMAgNP0qVpdpNbdtPQHsr3MBM90q1Icz5sKcCUm71CivVntwzTcXFgaM+",
+	"dFAcuWR1RPzOC2ivw3zwtN589LvK2Hw3hLx9nxPv5Ajk0cshmTI5jZ2bsdCBG3tyYKvXOTNd0i/KGCgO",
+	"6GeXs39OXhsrIkWUpoX9V8ISRqiBcqQAiwQyBcmBp/qpgeZ1Tfr4bR8wnwYMlQKrxKas7fyLuFlekF0M",
+	"LcgpXIwmdCKt5DD5ygDs8ovwUuL8i8gXU/kXunTa3I/s8wuNbrNnMeMW4dTJz333v579uP9L4JYKfVe4",
+	"dlqlItBHwHfvzXrm+ibmnpW6pD+dVjkIWA+WQOBZkT776uUI2kdOl52NnfRyai8JqUjdxT/3oeUjdCGm",
+	"hvVhBnZZ9s2/XH8RaU8GwTh4JqQiA2nGeHdg7Xb89B7ALYIzC7CrU1VH4iA7/+zIAqLYkClFY7ieakQF",
+	"18DH7cScolzdUBh4wF5bPt0rUWjsv2RfpyyOMVWuhqzxj6Po7rZe/sdNqwHhgNQGq6gSR/BC4F5TxUaC",
+	"CoNG2Bp8eYfdh3e34zuS7vcc5MPLfCCqXnrKfwYtOcC25r2yo29aSfDP1IXbuFhfsVjrrlZ0BbP896i7",
+	"gjldpaohGAPcNOGlRLXOMkhEZEkPqPdeX8wj0AEqPTKfxxIEka5A8gfhMuNmjCV/7uLBs2hbZO6cc4Kl",
+	"0+6RUE6YRjGfVzo0nWEfgPSL1PwCjeMWNI1hQTNZKHwUjEVkIjNxjGWTQoKnh6lz8nk8T4HnvEqErg4z",
+	"Zu6TKs+Q1UUqXEM1HUL/Bjt++E6hA7Krc5j+VhMe08jfF8Tlh9p5H163ahO4rqvg+h1HW43Y35wVC/em",
+	"lig8mbMPac4G/vU9zUIpIruUiyftBsxcoPADsnUh3zI1+B7G3L1f8mwLj17GZEfMeCNjO+o9qa0ntXXn",
+	"aqtViO7cdT2IAOB9PISm0909B9m2/2Xe90UUm8Y0ZDrXMWpyTm6ccveX5EIveqekCMvyOJxzqBS6IhvR",
+	"e7uWvHqZBu8SIUDHHco4ljMWEW4CQgnKowXPS1HjBD8ME2FVBkkJb8TbvaEPpukOnFJxJkxqcqUxBeRH",
+	"QQtcVCU80icjWP5AW9/WdT832rDzJC5O4uIhxcUhpoys8lpk/VxXSI1v9RTFRzSacHMw8MTGS+5ieveS",
+	"VPDtxZyx6oInPc99+r94aKV8TkoubgH1jY5qyc99IU3P/2l/69rX5Rz5aT8zlsoZBGTKPPv1JQbs+ZYC",
+	"44FBk0KIl5TS5CVmcq1Hh2/kznpxrJQZdufNynWcBMueBIs/m5Nk2Z9ksWp86sHlAt3F93g46koaHjFh",
+	"+HC+VzhAFC5yCEVGThjMwBmv0ySAAUMnOmKqDvNywz+as0A0B2vB5J3wht5i3Bdd8IvR/nPyWiyaRblB",
+	"fPw+P0wR99QvQ5XE7UuC9fi0s7CCdeL3WbC6PIK/3DYgM+coAT7wk3YCVgrWw2HxvdRNAloG++HdJeFW",
+	"htcXqP5qHZVM3QzJfz2m9NrT3PdinDXeaOske09G3SGI3o8UoGRJSCdbytmY0b0iJ9yA/w2BbF0CF7Zc",
+	"9Zx8TO/sd/bOOcFWKq/GVBOGMDpqpXtwpZkW+M8csi61hEy4CLaw32CHvxP77blvxHKy33Zrv9mbvGL7",
+	"fwQpE7OhOYmYvYmYD6jEg1mTGnn+TDaXNxAyOZPJIXoRa8mQOs7EtBuakIZlSU2uOZp9dR+K5/rBYg5T",
+	"IZu3KK0cmJpUEVP1pQ/sN1zKd4k5svaVn+gtE2lDZTbiUtCYjKWecgPJd2mJ64RFPKRxj4GhKcL5mgLq",
+	"g90lu0GnsFS19MkJzeOXPjIxoZywXt2r5p9fceXuF2mYt28PLDmJtj1aT0xEmUzDsngPL2QvDQ+3NKqy",
+	"eoE9SbgPPtPCNYnxNYaFEJdzQ9oHi7VImAihfaX2okPSnnQs5S2LSDLFxrS7tsu2ML9wxUdlf61TZBK0",
+	"puO5Bk40pRwSgBxLewt9EWcUgD5ERCgJx5SrNSXjJ7zKJ7l48uydZNMDml1IdttJoUSJMzqj+4yhvU0b",
+	"TtnZsIjY+ZBEaMZE10sjV4WStU1FiymV0FaGLNS1gGHlKjdprku1FSGMRlBmaweVcUSoJn0sG8E59Owc",
+	"+tUia/tkkqL9N8TwlZ9+GiQDWzA1BKku5pmAXNW+JKcsy2Qzg9DuAVDLjb0Zx2UQ/gHlvVYRkDNxjaeb",
+	"WddahpzGXoPDth6pui4To3nEehMqADFhTSmYKAH7dZKDP6Z9uP7NWzIYF2/g/dI4x65OEnlvEtnSfiaL",
+	"/GFsLpatBbRHifzaEIhI6Tz4hIgAKiEDKMg9kk88uS7LaZFDe6CAK1idqu+zNu6HXSyRWfYFR2XBpUT/",
+	"SuAemZllDAOnvPDR2BA95sM1oHf/IXm0Q/jFkzF2cMYYMIpD4fsBTKe3i4v9vQiKfwCbc0bEhEbgVWNK",
+	"SbW+wJhJdYsV2pWYABQNFERW9PKpAiEg8CcUxjK81T5P8eO7913XjCi1WYRr+fszVHn2M5DR/2bvZ98V",
+	"gENYEDFyvgg7jV8Ch0WQbqc1aTTTemJ3OSDTmAodON/iWTLF3scIdwoTGss4yjVFihJ2TRD9mMbu87S6",
+	"PK3OQsK9ThFx9BeRWwmCBoPaxicsyDd5Z1+nlnsGrgNzuqYpVUYwpX1TJi6uCSCxKoYJnVYpI51n18QA",
+	"rKX9eRjzycDatjFTRl8TyzZZ9EUs9IG25qhbMOA3Us3AtLV2qz35OSyN0XCMx4QTUonQ5+QdwmpSU2ym",
+	"pCzBaRgQvLJWJEddQpfGdjX5mhhGJ4TGUrBz8qX1SUZ0/qXlAY2W4OkaguD87G/zUYFwRgnbPf4mDtIK",
+	"Wmfuf3VwN/sTLli/630fnglkVyN1F9hJ44lyRZSMmXZIWKDMDuaAXXZN+vZa9LuO+kSUq9DMNysDYA7L",
+	"moiluT7ekX5QtkNdeAUX0O+rYlNmluxKd8WuzzJNRidWT4Bx1myGyDQjt1xEOiCa2fOHZG2APJlQDQqE",
+	"U37+s5UxqhwUM/s6jUHhcQjMZSuwAxQWwA2b6AK+qtZ8JNyrgUP2PIe0utHSwEELOWQPCjAtT+w5SOig",
+	"5bkhNosEfgc7O5CJsI+lH1nWZP9JlOBi1Os8awWtgWL0tjeKqdb+jcsbGrQm9OtrXEPnIv2aKkUxpG7m",
+	"dsegUrQKrAQuJdfQzi5KWGA5uRc/TERFBvMTYGLCdbWPrULl9MCyy7fFjdQKgJqM5Wmg3yAc6lr3Bi97",
+	"CujKYR9LgVwz8O36SKpUs17uh8fZX9P+QCSTAVPYvfjsBTxyeZVSat33gRrq2J5XQTtn7Sef2s+yRLd1",
+	"5gbk2C1SlWK+5XLLNUf1n6y17DKwdeCnqOrj5ezmrmKimao7Au20tgM88QL2oeFOvJpaDe7puUHk3AzZ",
+	"BnmN+JPVo3YHfTKmYsSq0c5vNOlXKeHut/0AZg0CzT2WikMnb4myapsTrmAJMWP35ifQCUjEFQuNVHNw",
+	"8w+psv+YMfsiUk3O/cDJ6AmdA+5VTv/y+oZxG2ql7TW57LRJH7/pOZW2nwp+/6iRksg4qtLO3uLQL9xO",
+	"ba6jLSgpuevcz7cBdSGUa0IHmgnTzerGZBwxbQjuezr9WzatgtN2xJInkwn9+gcTIzNudTvtdruONiXk",
+	"rN+Fzim4BQGi2MN8cdMdEBoPx1aHRwlNKnHGocirVFJZS7a2OHKzydQZz7jqqDQ5eeCYdl2dJmWYpXpN",
+	"bnuftFfqD1ftzfQHXKv9ZZ11eq3nPO2kXXOZMMC9a+y0t11kg0DcBSl5lUrJ887F48urJ/+xofyF1//r",
+	"W9AaSZHbMvuKZ52rogQt3qp1BWn7MgMqz73p3Hmi8v6mx3bfxlT3JlJlkyoIyNb/ezFK3ny8fPz25evk",
+	"3ctXnT/+evX47V/hxZuXN7M3L2/W6GwDhPbQstNx/DNH5qUi9DfkNMCJCtyAzMYyTsVMvv+H4+IgT/3X",
+	"RRhKp5BWy8RXd0zNwZngR/PSiQsQLOhXCbz9uMJLcE0e+0pUIc0YimpghtF5qSx6kU5uSQyVsAp4Muv9",
+	"QFU6YTtbdG0FTmYHvi8W+b//839VYRLKKQ+rpEkJu2uQuO2p6Fb3stiuv2BlGG6Ar7ygVhZwfUvSb2De",
+	"qYKbUlHrOe2E7csBe/o0uthSxfQnU0UmN3FM/MnlXLUvcCvO/kghg1a7bd3z6ePfgrUQZP8BdLP6WXim",
+	"cc9wSlb3tH6XEUv3KSXa7MM/l8j00b/sP9UgfZ8K6qZ9NkDuUKwC9/h9Obq2f4P7pz6NjlhKousrinTA",
+	"Yt2ARLT0zBmOOaCaQ7CEKSgEhwZfEVtoRBvboSG7KvssFWpTxSdMSZjYkH/1IbWsA4dzu/TS9jWeEm/c",
+	"NyT7pooSrzrhxbBNn7PHg8vW2kRXhVvnzuFEbxVAeSm1VRHb2gamG/WtvRqpkRlzcQt0Km6r6fR9Moh5",
+	"iEnX9knvdAcf/jnQoHfi2t1dMjHHVF8DRaM5CK/IG4NYNQuRjAm9ZQqMSN8WEXKpjaHheGJFoG+RiAak",
+	"D9VDrnY+LpImxuV+OqMY0HcZ3UYTR7gkYjEziPLwxCe9WZGcTdIgI1pmK2hR3aSj/MHF7dr85YPlWbVC",
+	"AMM1Hn0rBcvD7tVmXNNoaD8qadkz4AIV6CU7sEWTiMtH/7/1f8gndMTwhymnBBYxmJsFO+f+15XyGr/M",
+	"Aru5Aavr7EPqZFlUCmZ0rkvmsLwAz7hecj2VmntMwtL39bP72Md0S0JBlN0zxnpx44v2k0M83q0PMiNK",
+	"OLa0PV+5IEFSKYk/83CMr4Ig/cqdt/O47CzupmFfzaNpTLkoLqvOIlJtRiduGk2YZwUR8m7KHCSPY7Yx",
+	"o5Em0IfLy5KMY1V4MO1n2ihGJ1UezRKhTrUpGDN29J80+Xfoowl2y5SacWa2xMgtixlBFVbMRZlLzMux",
+	"CVupZabOShq6NjYgI1BMcUWMvGWCUCge8mYX+G1cLPk3tBBv3r8mYcwBT9XKD7uKoFj5al+sQzllulQF",
+	"fcO2hpZmE8qtRki51vS/21dxde6/rx116LSzqEOiIXSVw0Yd2r8nbDJgSo/5FM/buWh8b9S/bei2cT+p",
+	"7qo6ohH7Zy5IASqpNRIYNI/F3YXP0aWNapSdb+5/uTwXN9LN//nfWlPyRiZaU3sF0fLo5WIh/qN0iD+D",
+	"lhSsZ/gE1639Dc2fee3Vd4p+orqq9BtWKdjgWh9KhpHf/wWF9vNYEjohr///Oe7zkY/EGRdOjS3FX7Z6",
+	"KlCTv5bn9+Vf5pC5KBlyFkcEQscAzZzEJcobuu/esP3jGedoj65R6PaGNYxJvM2NPMSstyInyCEAYqBG",
+	"CuYCXU4wlN5RJ2PgrY8Uu5O3WCFbXsD62wvytN1+fk5eiQjtJM20pfnMLlJsqJgeO7EzYLEUIyufz8lN",
+	"5obEL3nWQJ5ctNvESIlOy34idDKdSmWgxeYtEz0rHPvem4lpsfiWa5JohtFCWIO2S5OJ6Z+XoC7Y5X2y",
+	"v2rVvdtfz2az2ZnV6c4SFTNhOWW0cMFhHq1ua6ZVD92Y2Zx7Yy6wowtsC66mPhF8YHeuq5JzkqxBDksZ",
+	"5s7au6MxRzQnIYk9HgZUeYm/Wn0t390kZvwKsieb1uz+Bl2cFu9PsY92em+tBjdKqIpYTqUrdazjzXZH",
+	"tOpiP3l6+fyc9FEH6oWKAe4ejbUL3WIh+lwbNtGBCztOlbwDM36iWXzHrE1F/v7p03vyK9U8hIaD8/SV",
+	"POpbpv9F+A80CxUzfV9DPZDR/Jr0QUBjD0lBlZKzVJmbE0srZKSoANStfuFS4TS1ocNhF/MVC1v5Rdi9",
+	"0a6fpY+Iu1zMgVU5tQsqfDXn5ManclriYgvEHpABC6n9JktkI2Ym7cNKI26kGXM2PP8i4K5oyB3FfE45",
+	"JH63u0jsXMCN7DmC7AfZR7DU/Ae4OUGRQ8BTyCGCL6KfCHvkUvF/sqiHW92/JpftTvYa92l1O8bmmUR6",
+	"CWrpUxdWhS1cE+Av2vGXbMV2xks3tuU0SbBJIHO2m6bi1uc9sAfrs51GpDDuf4VqmPLQDVjWJTZprPGT",
+	"F7CtO+J1zNqvxl2ybbhbTle/L3RYRDEqhBDXzSgujRK+K8zlqJKKrRm145Ri5wg7c//mqmyC1lnurz/X",
+	"ajFvH8Vy42zvW9WpFfWzIgtGIDxZNQ8aGiu5IbspnhMu/AcCvIvlHe/tEw/VZM6N5ggJVGEgwrevPpSX",
+	"OxXyONbIdgQj2Nv+SnKtqTAk+ukV+DEyR6AYyfJKn6WBm+ownifNh86oKLCo6jCsXOAenikWuQoY1RXw",
+	"cTnIAHsIaUfq9W1nvBPvijS1v87Mi1fWe8nsG2holv1kNe/gRten6X7I68+g1D6PouNucVukklK7/iaK",
+	"oBCseC2r6KRMQdi+r2CZ33eBTrateP0emHXQ0LW22u7CeR+E6+l+no6h/tq3dW32urK/3TKGzKJAuKfa",
+	"nfTxHvYJ5DgSxQxXoPtVOVq3ExZNu1zTOEoYJozHixJiQ71hD97Ye/n+Afpla7By56Jdm5s7a/4RJHVw",
+	"Kc7cbak2/T54u98lofgmKNyMI8VmLkbokjAbMQNfurl98FM7KkswkzA7tge3NwBDKYZcTTDlB2wvqDhe",
+	"YXelv3gY02srk2XhGj201bLsN6usozILQhqSsai+ZREx0uVf5Uj7Pb55maizoarD/ZaEIV3ageIuxefh",
+	"ChiJ3VLTInpII3OV8+fkrSQzqSJCB1boZa2EupCUZq97Wr/RBENwC0450XExhLN7OULfQ4b0yTQxmnjs",
+	"Ye7h8x6AaRQ01KB1VvjLz89+kf6/NptJryXGKbgmvua3qh440fX9TP7tPo13ZfU41yS3lrLhc1+vO4H0",
+	"p9UON0tKKEYtXyMRo1HMBeJFTKnWrklKWqcGMaMqZpzVXK5gxVVHgi1ZyM99mRgoNO/nCvYwd+SXdCop",
+	"6ZOf+64uvf9LxaywKBKVkZKabjdaVuBedo+adN1ZlhOzaMR6CyXJj8/aj6H3hkc02iRdByMnDkEJozYr",
+	"AJByjT6ybermN2XIWDSg4W1vBiE6b8bWDfqASeqLuD+cPf3t8e/P/+1/vLFcVfERZuQ52IWV2UXFNKaC",
+	"Df0tSC+er99KL363heg0KUIjyKsxo7EZ90RiFPfdzK0IKt0ffxgOdC/3gnOrYyax62v9Zw5RSeOQlchH",
+	"udemJvbFdv7QBZF0mMrFonz/SWe8uFSfqHKNfsoCvS67XVtzeDZmENPOWAax1KbzzQUhScCck0/ZMxEL",
+	"ecQ0okJcL2shmjmIOhAT56Sfc4We/c7mfTsJb0GSny/b7V/O83jjXs3wBWL5smlsyihkthG5lPiazl2d",
+	"DCautwTicqxM/XwDI1Ki2JRRQzQdsmtI1E8E/6+EEcO+mnzta+tq2GFP6dWF569oa2YMdmE3ameIXl0F",
+	"rQkXaQlsBdvd1MVclv+IRiFoo1bT8fMr6z/fcRBpDPAduq2bkWKo/w68Nol/5i6bHHqO9c1jvUFPRa7M",
+	"uBchckPn+fNn4GqzA2Tf9KaKhdwV8cwZtfs7pBMez33u5UtO41im3fJ9nuSECytbcnhy9/I/PWZW30W2",
+	"l3E1GoZyMpGR42ebsp79uNMXJlHG+/7ulYZj9qrfy2hhB9I2ptBywl3PtSy21Y71XxGcGmvhqQiZsxtZ",
+	"HAMzc4NT+9rAqmn9KWIB9a8JHRqmZlS5DJyhkv9kgvTdLeifk1eY6UMjLkaWszIHAeiSiiKuw1jqRDEC",
+	"apQqdsM9z9Uu+dVAPBk0V2Su0s7YpdyljSO6RApEbqNxQFSaphZgrdI8IEPK40S5XCMtJwBkpnFBxB4o",
+	"2velIYXF+7l9VOGkRz6AHokAVt1VmJ7ulb8//beLszfP/8fLtVjxgaqiQXNc99M4c74cij+7BhOFss4C",
+	"1NkC52wERyiPIFTOgh8hj10fyHklOPO7KRPa1YkDxzknN7GWJMdVdJACj7vGB0IaaH6QA1/mImtoZHWl",
+	"++NQS7wR11etvB4m8DKdTiUXZrJMqpebdC/1y8cyR1fJtrMQVA2qPcQo1L1Ui7t3D91+u4/cUgpomOY+",
+	"GjnVGTiu11pyA05cwKpJ4kpfvjcKO2k5J2/ZYasoR8rsUtLYjuM5w6VpdvcZk6wY8TSRVmhEdO5qL7CN",
+	"idUtfCgabTIoz8gMLPDLbcMYc93/cHQJvaBK0iTdXhybOhKxmN8xtdT94CrHk6AhJROIpH9NjOVygLRh",
+	"h+EiYZpQQ8ZywtbXW174O/TAyTTfK3H7/dyWsiE54szn1jRM4TeQEDAENBiXlLYyF+c6RYjxEyI+2eec",
+	"fABvNHh8TIpB52CiUoApiFQjclSakVBGxLBsfyl82kUzCc/baDNpssqCjHtSUC3KFYA0qLuOLpFCUy0P",
+	"+GxtG2UhfaXa1oevCc3T3cPTD+x0DtvIYQdBAz/ED9qAoCIWxlzsRFJS16ivIAObNQbc7I9NtrnOaL8l",
+	"cUwSYXhMbqaKF9qyC9kL6ZSGkOuwrux66Q71JLoaIT23ndtJrgnTmq6C0/6VmRlzQscF37x6mQ/d+mYx",
+	"RgLaTUpPSxlgNbK93vg5nbI/t83+bLAdAbCT1mdGQipS/cKH+gX5lDAd0fn5CrO+01670uIKgsM8ypUj",
+	"b4l66tmAu2SHm77hKZPI4YM5yKsE5/uYcgH5CtegNUKbKDLwGMZRLtQIlF9VFlck8L0WxtW+z5verP1E",
+	"5xcmUXa1PytuDBbBP+jNtuOyYh7HBgJLSHOWGuG78qTsXEMcUh4fm3qYKoFIJL2IRz0hTY/a2xStTydv",
+	"pXmZHuRJJ2zGHIulzmuE6VXMuQE3ILocuFNz1OZSW/IOyjHVZMBGiWiW2nD6y4khx0V2f5fQ6pDFmoF+",
+	"uT7FfcBjPNFaI7T2id4ygv72jN7SGP44lwO3LrlpQ1XjiQhDj342NVj2NaMc3ID5gp3maA7WcAqFnkKh",
+	"p1Do98PyfmUjlxu6uS5h2Y5vhNwgf2uSd/kpntjXiX2d2Nf3w77euybiXgnKstaRqXmNaKG/yBJns8fA",
+	"teGhfhQmgxXO88+uqToZMIyhQrtIdyIsIhE1NPAoOYWE+6mSQx6zfJdFBGpP/j/2vm65jRvL/1VQvMnF",
+	"tGhRVjIT6sqTOBlPJXb+tuefqh25SLAbZKOEBjgNtGhWKlX7DvsUe7UPMW+yT7J1zgHQaKqboiRatmd8",
+	"ZYsfTXycLxyc8/sVUugcS0Ofdk53xDrSz8GFgzxWZ/7hXDfNQvw0wHXzTClGa3dkIYC92QMVlvuliLiJ",
+	"cSuHt/fJb/DPcI/G97ISGnbUxq3Eu/jASpOxSnDYVZuFvYeXXGkKo8xq20Kq3lEAzm9erixEP8VTs3g4",
+	"wn5kXv17e1eIlz5+UuMbqHORuGklrasjPlsRFywypaFNe+/tsG+vphcCBbBztVw02DzuEfhh/05H2Qhc",
+	"ALimb0foPJXgNp5r38GnafHT39odkdQFTBxZCF8//3H28vmvYF61dDHfNaJnxV0De4Jv2MCFXRntSog/",
+	"PK9oRN2lXxM11VD4ncUF95sJmwQuJtCKi2rB65WZFXxrR9Onp0hQOUuX7Rw7+ma5UGo0/br9Y1ZJbWBp",
+	"JqfJi7WwrpY5uld4Y2eRWv6rMKN2xPcDp0J5G0Lnx/ceS+sDb1SzQGpysZRa7gDmdGzAnfmjmoX4DoQq",
+	"thcMmI8nnpdzDxsHNnXhdQ98gziKySxEA8NDKdAFE4TMipFu/IRHUDYOzvNIMWCvbOy7xTLoYEAu9aV+",
+	"4/hyiS1gdP1RC0QIWcoVaEyX2d3uiHZpVMHm7crPs8gqiUjSLWgzV+qCZnepg8vierswxRbRnZVYOmYa",
+	"N2ZvCCMbvtQqBJEwe+9uabS+mc3xhSJ6X4G2ELGrffRGgNk5V0IXvGZbwesMzKoTOWZAsJkOK0KU8ja7",
+	"4vVKajvFjA5V1yAKghVK5M5GmIQq80gmlt5HiDBvlbJLDcMlFG2z6dz2+pGN2bNgLGA6pIs0IOTUJ+0P",
+	"lPsZ4+wfDa+dqHEhOE7Ft9Ypdan92OGBiJY9Zn+RRSG0F6iSXwumDZtfc9WIeXQ2FEyyuW3WsO9WFPMx",
+	"+5kmQXksbXCL/JHPD56mh0MoOaFza+PQ04kChWoO4d0cnr8FgUWceM+PHSWrMBds/mJ58tJoQcewue8z",
+	"t+zp6fmYEfj3NJYQBBfX6kK7B7TRphDIp/YUP5/qjC7iR3FeYcxx6f2lVFCNiyHfinA1qAwXl/r87IzN",
+	"nTGziuttYpznGZtr42ZGi9la1NIU89jggzeM0hSe6wg2KIKge1HG74aRzT21Nm7yTcGY09NmMApYZcJx",
+	"ryitzjVzQuNO2T60ch8WfE9NzTtWDzl/nldrt/3/IDXhVNYT3tZmQ1KwqBF2v4DFWmwvGHesMqhBaARQ",
+	"PrOOJMPQxmyO7/QWTVwwAUMgGj2wacQVfTsXdOIqbyOEfrqfD/pPO3TQGBX8oxH+be8/b6HBpjAJ53nB",
+	"/sp1w+tt5ILi1pE69SzAQG0I2KHRwWQo8LN9eDA/8TCojEmqcyk8myF3AiGqDh0Qcmg9cDgJVziZGikO",
+	"3e5wXr91r+9G/X2vvU6nQX7zwvtDcBWHTihcj/fMJ5LENY0sRntnlJKdP3RKIQjAOk9p2S+IhLQzt15c",
+	"JYy5B7Apzk9vg6bYLydFG6UgDS6dGQ5ZYvrkLWTxt6zukeUF257jfHBogmEPNEKZeE904PzaPurbZnl2",
+	"+rjTjNp9j1lp9F9c7eJ09VP9753X2fH1/YY4rs26US0Q/j0swc4Tbp30+WNs5jy31228NkfeR3gJ01uF",
+	"EZbNqUV0yuJ7Q66MrFlfoSOmILJRbq8PQpxrhwFiNd9NZsyHUHV8K/CAgfr69AOzxHdRqtEdUzL33EPj",
+	"IMQBcuRRJHY+OYPJH/rNb0dp3jjG+iGdwfflIfCofjNbQoevEBNSDIqeCcKSdATOhD8nHqPh00t9rJHF",
+	"ObCg9GxJuF2Y+M/aMsm4f31yenZyOnl7etZedCCo0BSmjddVB30nybHcKcmC0Tt8JQh/ly/YzyWjKM+K",
+	"9xkKUUYCcalfPn+d+e3KJtn55CzrvvZtlrUic6n3c8L2JXv8ee9TuSK4JU/UjvbD54ZiytHuTwqFNDKb",
+	"x2/MKW8BprNRPOKYybz0zqfCAxkMqnGiYNps7nRf8KId2hENHSZe2+RqGF3E6x+wNTTJIMusgOXTufOl",
+	"uph8pdaD9JtMan/SBsl7r2CT+HKJmZ8/SF38oZPgVHwhCDoXufhCElSLDQJmJp9c1vF9jW1zzbVQCvEE",
+	"mNB+BP/8b7rWuJk+jlo++ppP8tPiW3G2+OPy8EKuuDH7rlUSwXrcuxWZis2BFyxd67tHD0ppnaFTszfh",
+	"NmPivUuTPLW4lj41pMUGTrAoGRdMm6DabYqRSr59hpJSaOndygB08UDjSjqLW1ABX7x5xZ5OvvnmZMK4",
+	"Wpf85Ono8EPtXnfgP98TGn2XJkEHfs6/1QmCZAWR2BlSTFdS05+Tb5OQSGonkATygFIH357z7tEvIpPt",
+	"GVKct0hohjLTEcnH1aBNqB6MQcMeV9TPRtnVjcJCLIx64dP/mGZEmDYt0kw5paCWHjEzaMIUhySuCf6z",
+	"aMSYvUxz/JcajjIZFqWChxkjGWu80A73CcmSUgtzaC4uuQ09JFS9Mw86PCuFosSpZ+EQGxquvdQLYWVB",
+	"6VSjCkStZxvTqAJx8WByVuqVCu0cdho/SrOnzDS1OGKyNBkG4Yl2k7CX2g/aZ+39CQ9XTFoGHtW/5KNX",
+	"z5BKc0xz/DuJ5r60rN/6ZLc/ZpvM4Mlgl12n33snofA9lPUuLTRHrFduB9BnKV4mffFFgzeZR4XX3P/r",
+	"vySGIYmoPz5cJlk2L7w3C2/wZcZJAe8XHuwHyvwVYXx1wUqzYXLHinYjgH6yKtRZqmkiz083q1FVe7Em",
+	"k816cN3ewzTt0Bq+vC2pwODoPgfcYM5mnfN9eoh9qOYPueh1+pFHPRqia5aWUTCIl/Trzu4f5cSYwhQi",
+	"I/KgvL/qXs23F4xUKcSuhFhHLO3l8iJ4qE1pVORuRUnHNmSUbFPbo7B2/M0SdcEXFtcPxeL6/D3PXSBy",
+	"5UVRCzvEFUF8XoPQ4OeH3rjscLUWAl/gVErxILrW/t/zmXLP3XEASW2HdlZ2eYpuuTP7cIyxB5AORsI1",
+	"aS2/SchZmkrM7lGofeBnJ6eYANGrhq/oahn+NvkVhFr+XiIkyv/5P9Zy9rNprOWw7mREZrVRWF33LhsZ",
+	"LWZOVoQGb+MDdrfmYJJFK1fazqSewZGCanyt3ZgauUMekwUXTNpjYwWgAxg+LKKCJI6HrO67Dt/3KBr2",
+	"0X6Kh5yya1yB7QPDR1QJclW6C4aU8Ywz2GjsrwhIIHjQmz/xlU/zMcMO6rmD80fN6+0sbNc87a7HTWVS",
+	"w+ExJziRqiHUA83y0hgrfELGbPRFSFpmVHUGX6aKpNo0qxJ58BqH50FpbUPwdQl7ozeOTNpLvUvpi2Py",
+	"I0R6C2PYRvArMHLwHqhemKokWF5kNb3F1/ad6sgQwBZ91OPcLbZm1w4MKP7N/cX79GuhWVFvWS1B60Z3",
+	"0q2Pg5aA+/GvSAlMpmOYCtgXK2Kq5I5mJI1ODycF3rLCoAJh2HmrBvUdtrzyHJUj+It7/mTcc/ZAnX3h",
+	"PpVLxmG/7YvR7698x+Y6plpZCrU3paFaYfT6tgUaAL84DVck0Z1G7B/f/eDH+1VymMzwmVxZQyHEpZ53",
+	"hHLO/vc//ytUGVNqtLJCXQs7Zm/5ldQrxjd8y3g8r2IEgmltzGWbK0LXxy6rut4y6Q5w/2k7aCT3r7gu",
+	"ON4wuZpL7RO3lbRW6tVA42iPnyehv5+fPzaTc59dYC+sNc3SNKM7hr4fgcB50Dt/gr2HexxuIGw+ps99",
+	"0h6/j9xH/RyUiyvFrLB4l0oVwaivrAZnqNmicXQXg9YjwY492JxQyYK/bbJCLRPOddrbXBmLl0KTM9S+",
+	"PpTNsAQPU7eP0qNNUYj3v1/CkMcNQ0KP9OTs/j3S/yrGiQCjdMgAPMgo1R/KKN3BstwwJGbtnf6AGak/",
+	"fzPy5TDzaVmRp/9uVuTVGi9f2zTiineAr+5jSqxwJ2166cPGOBiNKLl0lnEGAkmstT5ficnJ3bxkmzj0",
+	"wOdI6w0ydCL1g2Mhsla3pCkHDZoV7pewcp8Jyt2RU4ph+q9hLb6cW+6l1G+EY5zFjYkieAS9dsatj6zT",
+	"P4CymUpgLgH0TRnrWCEQV5KKQ3ODHfPoLsbshhE42gGG2oBCk7HUrLFifwRihXv76u0vX4KPL8HHlyPM",
+	"Xe0U4nAaLU5gP4LybbC17f52KiQB7d7bDU61YuCg4bsXxyieeRt/+bMqoDkJjF7FzOgPzYCQ/BQWz6R/",
+	"vzu8hRhiKb/aQ33t7du99TPffODmwGReiVk9Hx1mcA+1jGBF40wJ1G9mlrPc6KLJB3DmbvwYKMDsLrb4",
+	"mitZzLAKm576R3zq0yNWbQRd+sQqN/DuIqg51RI+/pVQbxT1841bEEvHn4VguF8ejyQWg1i62cG6eR89",
+	"GS2+slS6QaCc6TkG5MiGu+CldENMEW9bxft41RL79G+vvgyK9p0l9+PURcTV/zerjXgtcjzRp27hCDHE",
+	"k9/Cf2eH1ku0dem9tRCJejyUKe+Li8mOoBWfUfXBPWT7Pj4m66szjHfrNWpaiLrW3JU3gy4q4u1avTsW",
+	"9d5S+HDDVfWUBvR5rYGDPMnw/V3XsQsAboj/NyeTs5Onk9E9AqiPcP+/1wt9Ztdspq5F7h7kWeCNAJze",
+	"6z+eWTaHD/qekCe/xWTK7/HL84xgJblSvbCOoSCv4lsCWgRhl5rgDH2lT8SipaIA9FZ37RvpKZ2B4fnm",
+	"0l/DVD+rIzChrX/gs6+HdM9GJ/5/B0HjVFKL+TT0F8NPh7wFbSY2v4Xm39gPT/vLdRFqtBYEdXnB5k7w",
+	"aj71cIq6QHmKUMXUa0z3Iluq+DT6gs1J4OZZ3wpN8RFSs2spNgOLsimNFb2rAvPDwmReRVj7wzMBNHAr",
+	"2JXUhc2YFbD/jmrbclNVnIDovGH9+4hbK6z1DXprxTHrcAiaE3be9UI4hZlwa+Uq9P5hh94sGKFR1vPD",
+	"2WhplDKbGQJ9lUYVs1r4NeTrdW2uuUpYjXFlEXp/1qEUtFfwT1Oj3538aZSNFrXgV7OV4taGJ77bDy11",
+	"tgMtdSB2Vuis8xj7GSsaEUyN0EUXhPYrywq+RXGFjyFh/ZAKOe76pSWg+WeoTc4UhIO1zk0Fs7qL3JCw",
+	"hy6lWuI69o0G3popcS3UHhAdcAEJADY8fJZ88ah8nkKLpcwlr7eHhtSLCegWjOnAL+TxC5Gh4dmP/3Hy",
+	"HX7k/Ov7EVDscFpMuiTbB59IcGwBWzzVqlpY09TYhwtDT16507STbZuOSrmC+Da5PyDhnCaieJfDDZ88",
+	"kAU1ONjHToyFMOQWCAzCmkDH4hcI247Ix1DQ7oOXJIx6y+2VHWBDpSHV1/2QLG9Bd+lt2IgatuwJrrB/",
+	"9u4X/oL0HBn4ffKPlXAcVGvM/hyxKaoptka5WuaICfzErIXmazne8kp1XkB4OnihMLmdj1ujQVg1PYbz",
+	"19KgX7UBnNkHjlP2t5dZAp2dsZc/vspYLq+lYtbkUrhtxtY11jsxK3Jn6owRzQiccTJGzCNsyXOppJPC",
+	"JsN5ldxu2Z5RPWOVpF4x2p0pBjluuzbKrBDvUcmlYPk2VyJjFdd8RdBJeD/bqM6Pfec3uOcgSWXf7U1t",
+	"vIol1h8C+Mna012oS8niXW+2c2GUrjmVcPSFevBj0/Awm7U50sjgEIOmpEsueTZF+j3eJB04hU4QgENs",
+	"Ng3A54yvhM5xFdv9ZS1WQvIzz355wYinxw6cw+mWDH9oKYUqLHP8SngqEoLDgik81yslbZmxH2qh8zJj",
+	"z2q+kDnO9s0aZKEM4GMQB4ZeuYpfRRzMKt3SSImxJz2gph7ZPvd107rwL4A+S72CB1NlDleeQcUKrpBs",
+	"D8ZQcqnH7IWL+JR0uPHz9F0LGdPCw+vLmiEoXmcFwYD06h137SOkZqYuRD0l6VsukY+dag5sxiqJGOY4",
+	"A5vXIvYqXAmxTpod4GRQC+3G7EVBn/ZAolpt09Xz9Bt9eucXnhgDZCWmqGknqGlsXRIi0KY0Xung9EEb",
+	"BwpqHdcFrwvfuAFLvK5NLgqEy9jVSFLUvlFEL0qTkNhwgQjwsEtT9tc3r16yN+iBMqb41jSOlTJ83In3",
+	"DoXOwsZwxcJdfcuaIgqqy4o0A6VcW6z6uGiFjxdFPFwlg//B1NWQ2K2FWauUpoMl0pwIODWgrkUulxJ0",
+	"c8u0IE4P/yN/jkGV7F0iJGSoa2yvpSWiB6MU0eN5DXZZaLTK1wb8yxLx0lktbN744QSuKDo7xc4Ujsez",
+	"ZECvRS7WHi3jBqk3zZqkYssWnQVwG0noT4aGRZ/IWoQqopQoslhbUxdeuhci5xXeyCcD+b6hsFQM7QES",
+	"luEFGP6E3xK+qgXCJmWsFkvkP0VZMeYKqTfH7CepfbENwhKgUvOi6GzLdxCf9BtD2BFX82sweFQECHvj",
+	"zEqASU6egeyrcLwafAoKe44jQQqPUqoiI8qITUm8EfQiw2jDHzGzCFqz5DUMJafWo47iS1XUQg/Zo1j2",
+	"VHIYOisMHJ82pUjln6Kjm094naIm5rwukP0CUSdxN5XghU3BGGJHtDOMhxJJUmClbMgUICAY11tqDUnm",
+	"Ar/QJ4ylcWZV83UJ5++cg4uGgzB3SBfRChm5W3QBJCF0QsRz2JRZVwtewaoKndfbdVxgCLUQqUL5TjNj",
+	"W9EP7O9LqVKZfeYcz8tqQHLShfPMIByf4JMiYZmwtXWKHWbrNeyt5Vvrw1ykBFFNpS2rBNcZ41Tt2GhU",
+	"ZOsdH8bfGZoArvDdoKnW05Vbl4z7RbU2de+Yf0brX4TVIueHRxGIZgSHqCkkDWzG1gr3QRvnt4BSDSfN",
+	"2o7ZM9ZC6+IDSayFBuHDuE/wigAFshZFjuSCLo8RZqAjG3bAaqbriYQ2cAzAmCktuLI7lprbK/igdBeJ",
+	"2SKGLbAjC7CYoJkdexmo43pIHHzGzLYcNSE064ximhQJRyq6zKfRCDsMViH51UAwd9vUvShJCm+vJMSg",
+	"1hkkFlPG+R/hwZa6kFjpGkbmzJj9v4Zrh/E92k6w5hVXjPIQnXDYmfyql9JiRYxmFEeRNk7ZUr4HcWgW",
+	"8FZLtgPx0aY0NAh71f2BiJf0+7vf/y8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -135,6 +135,9 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 		"person": map[string]any{"given_name": "Aminata", "sex": "2"}, "consent": map[string]any{"given": true, "statement": "Agreed", "given_on": "2026-03-01"},
 	}, apptest.Key(uuid.NewString())).Want(201).ID()
 
+	a.ids["transfers"] = handOver(h, centre, h.Centre("T"+code[:3], "Aside"), kase.ID(), person)
+	a.ids["transfer-inbox"] = offer(h, centre, person)
+
 	post("import-mappings", "/import-mappings", map[string]any{"name": "Registre", "source_system": "registre", "definition": map[string]any{
 		"columns": []any{map[string]any{"source": "numero", "target": "source_id"}, map[string]any{"source": "date", "target": "registered_on"},
 			map[string]any{"source": "sexe", "target": "sex", "values": map[string]any{"H": "1", "F": "2"}}, map[string]any{"source": "age", "target": "age"},
@@ -158,6 +161,28 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 		"schema": map[string]any{"type": "object", "properties": map[string]any{"sleep": map[string]any{"type": "string", "title": "Sleep"}}}})
 	a.ids["members"] = h.Call(a.staff, "GET", c+"/members", nil).Want(200).ID("data", 0, "id")
 	return a
+}
+
+// handOver asks another centre to take a case, which waits for a second person.
+func handOver(h *apptest.House, from, to, kase, person uuid.UUID) uuid.UUID {
+	id := db.NewID()
+	h.Exec(`insert into case_transfers (centre_id, id, version, created_at, updated_at, case_id, beneficiary_id, target_centre_id, organisation_id, status, reason, parts, origin, destination, preview, requested_by)
+		values ($1, $2, 1, now(), now(), $3, $4, $5, $6, 'awaiting_override', 'x', '{}', '{}', '{"name": "Aside", "code": "TT"}', '{"sex": "2", "languages": []}', $2)`, from, id, kase, person, to, h.IOM)
+	return id
+}
+
+// offer lets another centre ask this one to take a case.
+func offer(h *apptest.House, to, like uuid.UUID) uuid.UUID {
+	var code string
+	h.Scan("select code from centres where id = $1", []any{to}, &code)
+	from, person, kase := h.Centre("O"+code[:3], "Elsewhere"), db.NewID(), db.NewID()
+	h.Exec(`insert into beneficiaries (centre_id, id, version, created_at, updated_at, reference, registration_level, registered_on, reception_on, sex, population_type, source, basis)
+		select $1, $2, 1, now(), now(), 'X', registration_level, registered_on, reception_on, sex, population_type, source, basis from beneficiaries where id = $3`, from, person, like)
+	h.Exec(`insert into cases (centre_id, id, version, created_at, updated_at, number, beneficiary_id, status, risk_level, source)
+		values ($1, $2, 1, now(), now(), 'X', $3, 'open', 'low', 'walk_in')`, from, kase, person)
+	id := handOver(h, from, to, kase, person)
+	h.Exec("update case_transfers set status = 'requested', override_decided_by = $2 where id = $1", id, kase)
+	return id
 }
 
 // raise raises a task, as the house itself does.

@@ -40,8 +40,9 @@ var domains = map[string][]string{
 	"referral":    {"beneficiary", "casework", "centre"},
 	"statistics":  {}, // reads figures by SQL, never persons
 	"timeline":    {"beneficiary", "casework"},
-	"task":        {},                             // others raise tasks, and tasks call nobody
-	"stock":       {"centre"},                     // time zone and SOP
+	"task":        {},         // others raise tasks, and tasks call nobody
+	"stock":       {"centre"}, // time zone and SOP
+	"transfer":    {"beneficiary", "casework", "centre"},
 	"worklist":    {"casework", "centre", "task"}, // whose cases somebody sees; what nobody did in time is a task
 }
 

@@ -85,6 +85,8 @@ var definers = map[string]string{
 	"partner_open":          "only through the partner's own window; leaves a line in the ledger",
 	"partner_hold":          "only through the partner's own window; takes a lock, shows nothing",
 	"referral_destination":  "answers the id and the referral policy of one centre",
+	"transfer_answer":       "only for a transfer to a centre in the scope; locks, ends and gives out one case",
+	"transfer_destination":  "answers the id, the name and the organisation of one centre",
 	"chronicle_row":         "a trigger: the timeline's entries of the row that changed",
 	"stock_posted":          "a trigger: the balances of the movements that were written",
 }

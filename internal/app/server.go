@@ -26,6 +26,7 @@ import (
 	"github.com/waystation/waystation/internal/stock"
 	"github.com/waystation/waystation/internal/task"
 	"github.com/waystation/waystation/internal/timeline"
+	"github.com/waystation/waystation/internal/transfer"
 	"github.com/waystation/waystation/internal/worklist"
 )
 
@@ -52,6 +53,7 @@ type (
 	stores        = stock.Handlers
 	timelines     = timeline.Handlers
 	tasks         = task.Handlers
+	transfers     = transfer.Handlers
 	worklists     = worklist.Handlers
 	support       = mhpss.Handlers
 )
@@ -81,6 +83,7 @@ type server struct {
 	stores
 	timelines
 	tasks
+	transfers
 	worklists
 	support
 }

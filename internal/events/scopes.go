@@ -60,6 +60,8 @@ var readScopes = map[string]string{
 	"case_conference":         "case_files:read",
 	"case_invitation":         "case_files:read",
 	"break_glass_grant":       "break_glass:review",
+	"case_transfer":           "transfers:read",
+	"incoming_transfer":       "transfers:receive",
 	"referral":                "referrals:read",
 	"stock_item":              "stock:read",
 	"stock_kit":               "stock:read",
