@@ -3,6 +3,8 @@ package casework_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -52,6 +54,27 @@ func TestCase_MergesCasesOfPeopleWhoWereMerged(t *testing.T) {
 	d.do(d.supervisor, id, "merge", obj{"survivor_id": survivor, "reason": "x"}).WantCode(422, "invalid")
 	d.Exec("update beneficiaries set status = 'merged', merged_into = $2 where id = $1", middle, kept)
 	d.do(d.supervisor, id, "merge", obj{"survivor_id": survivor, "reason": "x"}).Want(200)
+}
+
+// Two cases that are merged into each other at once: one survives, and neither leads nowhere.
+func TestRace_MergedIntoEachOtherOneSurvives(t *testing.T) {
+	d := newDesk(t)
+	who := person(d.House, true)
+	pair := []uuid.UUID{d.open(obj{"beneficiary_id": who}), d.open(obj{"beneficiary_id": who})}
+	statuses := make([]int, 2)
+	var wg sync.WaitGroup
+	for i, p := range []apptest.Person{d.supervisor, d.second} {
+		wg.Go(func() {
+			statuses[i] = d.Call(p, "POST", d.at(pair[i], "merge"), obj{"survivor_id": pair[1-i], "reason": "Registered twice"}, match(2)).Status
+		})
+	}
+	wg.Wait()
+	slices.Sort(statuses)
+	var duplicates, open int
+	d.Scan("select count(*) filter (where status = 'duplicate'), count(*) filter (where status = 'open') from cases", nil, &duplicates, &open)
+	if statuses[0] != 200 || statuses[1] == 200 || duplicates != 1 || open != 1 {
+		t.Errorf("answers %v: %d duplicates, %d open", statuses, duplicates, open)
+	}
 }
 
 // location asks without following a redirect.
