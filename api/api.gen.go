@@ -1055,6 +1055,81 @@ func (e DuplicateDecisionCreateDecision) Valid() bool {
 	}
 }
 
+// Defines values for DuplicateDecisionCreateTake.
+const (
+	DuplicateDecisionCreateTakeBirthDate           DuplicateDecisionCreateTake = "birth_date"
+	DuplicateDecisionCreateTakeCountryOfOrigin     DuplicateDecisionCreateTake = "country_of_origin"
+	DuplicateDecisionCreateTakeDocumentNumber      DuplicateDecisionCreateTake = "document_number"
+	DuplicateDecisionCreateTakeDocumentType        DuplicateDecisionCreateTake = "document_type"
+	DuplicateDecisionCreateTakeEducationLevel      DuplicateDecisionCreateTake = "education_level"
+	DuplicateDecisionCreateTakeFamilyName          DuplicateDecisionCreateTake = "family_name"
+	DuplicateDecisionCreateTakeGenderIdentity      DuplicateDecisionCreateTake = "gender_identity"
+	DuplicateDecisionCreateTakeGivenName           DuplicateDecisionCreateTake = "given_name"
+	DuplicateDecisionCreateTakeIntendedDestination DuplicateDecisionCreateTake = "intended_destination"
+	DuplicateDecisionCreateTakeInterpreterUsed     DuplicateDecisionCreateTake = "interpreter_used"
+	DuplicateDecisionCreateTakeInterviewLanguage   DuplicateDecisionCreateTake = "interview_language"
+	DuplicateDecisionCreateTakeLanguages           DuplicateDecisionCreateTake = "languages"
+	DuplicateDecisionCreateTakeMaritalStatus       DuplicateDecisionCreateTake = "marital_status"
+	DuplicateDecisionCreateTakeMigrationReasons    DuplicateDecisionCreateTake = "migration_reasons"
+	DuplicateDecisionCreateTakeMigrationStatus     DuplicateDecisionCreateTake = "migration_status"
+	DuplicateDecisionCreateTakeNationalities       DuplicateDecisionCreateTake = "nationalities"
+	DuplicateDecisionCreateTakeOtherNames          DuplicateDecisionCreateTake = "other_names"
+	DuplicateDecisionCreateTakePhone               DuplicateDecisionCreateTake = "phone"
+	DuplicateDecisionCreateTakePopulationType      DuplicateDecisionCreateTake = "population_type"
+	DuplicateDecisionCreateTakeRemarks             DuplicateDecisionCreateTake = "remarks"
+	DuplicateDecisionCreateTakeSex                 DuplicateDecisionCreateTake = "sex"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateDecisionCreateTake enum.
+func (e DuplicateDecisionCreateTake) Valid() bool {
+	switch e {
+	case DuplicateDecisionCreateTakeBirthDate:
+		return true
+	case DuplicateDecisionCreateTakeCountryOfOrigin:
+		return true
+	case DuplicateDecisionCreateTakeDocumentNumber:
+		return true
+	case DuplicateDecisionCreateTakeDocumentType:
+		return true
+	case DuplicateDecisionCreateTakeEducationLevel:
+		return true
+	case DuplicateDecisionCreateTakeFamilyName:
+		return true
+	case DuplicateDecisionCreateTakeGenderIdentity:
+		return true
+	case DuplicateDecisionCreateTakeGivenName:
+		return true
+	case DuplicateDecisionCreateTakeIntendedDestination:
+		return true
+	case DuplicateDecisionCreateTakeInterpreterUsed:
+		return true
+	case DuplicateDecisionCreateTakeInterviewLanguage:
+		return true
+	case DuplicateDecisionCreateTakeLanguages:
+		return true
+	case DuplicateDecisionCreateTakeMaritalStatus:
+		return true
+	case DuplicateDecisionCreateTakeMigrationReasons:
+		return true
+	case DuplicateDecisionCreateTakeMigrationStatus:
+		return true
+	case DuplicateDecisionCreateTakeNationalities:
+		return true
+	case DuplicateDecisionCreateTakeOtherNames:
+		return true
+	case DuplicateDecisionCreateTakePhone:
+		return true
+	case DuplicateDecisionCreateTakePopulationType:
+		return true
+	case DuplicateDecisionCreateTakeRemarks:
+		return true
+	case DuplicateDecisionCreateTakeSex:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DuplicateReasonEvidence.
 const (
 	DuplicateReasonEvidenceBirthDate   DuplicateReasonEvidence = "birth_date"
@@ -1640,6 +1715,240 @@ func (e MergeConflictKind) Valid() bool {
 	case MergeConflictKindSameHousehold:
 		return true
 	case MergeConflictKindTwoHouseholds:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MergeCreateTake.
+const (
+	MergeCreateTakeBirthDate           MergeCreateTake = "birth_date"
+	MergeCreateTakeCountryOfOrigin     MergeCreateTake = "country_of_origin"
+	MergeCreateTakeDocumentNumber      MergeCreateTake = "document_number"
+	MergeCreateTakeDocumentType        MergeCreateTake = "document_type"
+	MergeCreateTakeEducationLevel      MergeCreateTake = "education_level"
+	MergeCreateTakeFamilyName          MergeCreateTake = "family_name"
+	MergeCreateTakeGenderIdentity      MergeCreateTake = "gender_identity"
+	MergeCreateTakeGivenName           MergeCreateTake = "given_name"
+	MergeCreateTakeIntendedDestination MergeCreateTake = "intended_destination"
+	MergeCreateTakeInterpreterUsed     MergeCreateTake = "interpreter_used"
+	MergeCreateTakeInterviewLanguage   MergeCreateTake = "interview_language"
+	MergeCreateTakeLanguages           MergeCreateTake = "languages"
+	MergeCreateTakeMaritalStatus       MergeCreateTake = "marital_status"
+	MergeCreateTakeMigrationReasons    MergeCreateTake = "migration_reasons"
+	MergeCreateTakeMigrationStatus     MergeCreateTake = "migration_status"
+	MergeCreateTakeNationalities       MergeCreateTake = "nationalities"
+	MergeCreateTakeOtherNames          MergeCreateTake = "other_names"
+	MergeCreateTakePhone               MergeCreateTake = "phone"
+	MergeCreateTakePopulationType      MergeCreateTake = "population_type"
+	MergeCreateTakeRemarks             MergeCreateTake = "remarks"
+	MergeCreateTakeSex                 MergeCreateTake = "sex"
+)
+
+// Valid indicates whether the value is a known member of the MergeCreateTake enum.
+func (e MergeCreateTake) Valid() bool {
+	switch e {
+	case MergeCreateTakeBirthDate:
+		return true
+	case MergeCreateTakeCountryOfOrigin:
+		return true
+	case MergeCreateTakeDocumentNumber:
+		return true
+	case MergeCreateTakeDocumentType:
+		return true
+	case MergeCreateTakeEducationLevel:
+		return true
+	case MergeCreateTakeFamilyName:
+		return true
+	case MergeCreateTakeGenderIdentity:
+		return true
+	case MergeCreateTakeGivenName:
+		return true
+	case MergeCreateTakeIntendedDestination:
+		return true
+	case MergeCreateTakeInterpreterUsed:
+		return true
+	case MergeCreateTakeInterviewLanguage:
+		return true
+	case MergeCreateTakeLanguages:
+		return true
+	case MergeCreateTakeMaritalStatus:
+		return true
+	case MergeCreateTakeMigrationReasons:
+		return true
+	case MergeCreateTakeMigrationStatus:
+		return true
+	case MergeCreateTakeNationalities:
+		return true
+	case MergeCreateTakeOtherNames:
+		return true
+	case MergeCreateTakePhone:
+		return true
+	case MergeCreateTakePopulationType:
+		return true
+	case MergeCreateTakeRemarks:
+		return true
+	case MergeCreateTakeSex:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MergeRowFate.
+const (
+	MergeRowFateChanged MergeRowFate = "changed"
+	MergeRowFateMade    MergeRowFate = "made"
+	MergeRowFateMoved   MergeRowFate = "moved"
+	MergeRowFateStayed  MergeRowFate = "stayed"
+)
+
+// Valid indicates whether the value is a known member of the MergeRowFate enum.
+func (e MergeRowFate) Valid() bool {
+	switch e {
+	case MergeRowFateChanged:
+		return true
+	case MergeRowFateMade:
+		return true
+	case MergeRowFateMoved:
+		return true
+	case MergeRowFateStayed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssParticipantRole.
+const (
+	MhpssParticipantRoleFamilyMember MhpssParticipantRole = "family_member"
+	MhpssParticipantRoleParticipant  MhpssParticipantRole = "participant"
+)
+
+// Valid indicates whether the value is a known member of the MhpssParticipantRole enum.
+func (e MhpssParticipantRole) Valid() bool {
+	switch e {
+	case MhpssParticipantRoleFamilyMember:
+		return true
+	case MhpssParticipantRoleParticipant:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionModality.
+const (
+	MhpssSessionModalityInPerson MhpssSessionModality = "in_person"
+	MhpssSessionModalityRemote   MhpssSessionModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionModality enum.
+func (e MhpssSessionModality) Valid() bool {
+	switch e {
+	case MhpssSessionModalityInPerson:
+		return true
+	case MhpssSessionModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateModality.
+const (
+	MhpssSessionCreateModalityInPerson MhpssSessionCreateModality = "in_person"
+	MhpssSessionCreateModalityRemote   MhpssSessionCreateModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateModality enum.
+func (e MhpssSessionCreateModality) Valid() bool {
+	switch e {
+	case MhpssSessionCreateModalityInPerson:
+		return true
+	case MhpssSessionCreateModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateStatus.
+const (
+	MhpssSessionCreateStatusHeld    MhpssSessionCreateStatus = "held"
+	MhpssSessionCreateStatusPlanned MhpssSessionCreateStatus = "planned"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateStatus enum.
+func (e MhpssSessionCreateStatus) Valid() bool {
+	switch e {
+	case MhpssSessionCreateStatusHeld:
+		return true
+	case MhpssSessionCreateStatusPlanned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionKind.
+const (
+	MhpssSessionKindFamily     MhpssSessionKind = "family"
+	MhpssSessionKindGroup      MhpssSessionKind = "group"
+	MhpssSessionKindIndividual MhpssSessionKind = "individual"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionKind enum.
+func (e MhpssSessionKind) Valid() bool {
+	switch e {
+	case MhpssSessionKindFamily:
+		return true
+	case MhpssSessionKindGroup:
+		return true
+	case MhpssSessionKindIndividual:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionPatchModality.
+const (
+	MhpssSessionPatchModalityInPerson MhpssSessionPatchModality = "in_person"
+	MhpssSessionPatchModalityRemote   MhpssSessionPatchModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionPatchModality enum.
+func (e MhpssSessionPatchModality) Valid() bool {
+	switch e {
+	case MhpssSessionPatchModalityInPerson:
+		return true
+	case MhpssSessionPatchModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionStatus.
+const (
+	MhpssSessionStatusCancelled MhpssSessionStatus = "cancelled"
+	MhpssSessionStatusHeld      MhpssSessionStatus = "held"
+	MhpssSessionStatusPlanned   MhpssSessionStatus = "planned"
+	MhpssSessionStatusVoid      MhpssSessionStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionStatus enum.
+func (e MhpssSessionStatus) Valid() bool {
+	switch e {
+	case MhpssSessionStatusCancelled:
+		return true
+	case MhpssSessionStatusHeld:
+		return true
+	case MhpssSessionStatusPlanned:
+		return true
+	case MhpssSessionStatusVoid:
 		return true
 	default:
 		return false
@@ -3233,6 +3542,42 @@ func (e ListJourneyLegsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListMergesParamsSort.
+const (
+	ListMergesParamsSortCreatedAt      ListMergesParamsSort = "created_at"
+	ListMergesParamsSortMinusCreatedAt ListMergesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMergesParamsSort enum.
+func (e ListMergesParamsSort) Valid() bool {
+	switch e {
+	case ListMergesParamsSortCreatedAt:
+		return true
+	case ListMergesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMergeRowsParamsSort.
+const (
+	ListMergeRowsParamsSortMinusResource ListMergeRowsParamsSort = "-resource"
+	ListMergeRowsParamsSortResource      ListMergeRowsParamsSort = "resource"
+)
+
+// Valid indicates whether the value is a known member of the ListMergeRowsParamsSort enum.
+func (e ListMergeRowsParamsSort) Valid() bool {
+	switch e {
+	case ListMergeRowsParamsSortMinusResource:
+		return true
+	case ListMergeRowsParamsSortResource:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListBeneficiaryNamesParamsSort.
 const (
 	ListBeneficiaryNamesParamsSortCreatedAt      ListBeneficiaryNamesParamsSort = "created_at"
@@ -4172,6 +4517,24 @@ func (e ListImportRowsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListLegalHoldsParamsSort.
+const (
+	ListLegalHoldsParamsSortCreatedAt      ListLegalHoldsParamsSort = "created_at"
+	ListLegalHoldsParamsSortMinusCreatedAt ListLegalHoldsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListLegalHoldsParamsSort enum.
+func (e ListLegalHoldsParamsSort) Valid() bool {
+	switch e {
+	case ListLegalHoldsParamsSortCreatedAt:
+		return true
+	case ListLegalHoldsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListManagementModelsParamsSort.
 const (
 	ListManagementModelsParamsSortMinusStartsOn ListManagementModelsParamsSort = "-starts_on"
@@ -4202,6 +4565,42 @@ func (e ListMembersParamsSort) Valid() bool {
 	case ListMembersParamsSortCreatedAt:
 		return true
 	case ListMembersParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMhpssSessionsParamsSort.
+const (
+	ListMhpssSessionsParamsSortMinusStartsAt ListMhpssSessionsParamsSort = "-starts_at"
+	ListMhpssSessionsParamsSortStartsAt      ListMhpssSessionsParamsSort = "starts_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssSessionsParamsSort enum.
+func (e ListMhpssSessionsParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssSessionsParamsSortMinusStartsAt:
+		return true
+	case ListMhpssSessionsParamsSortStartsAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMhpssNotesParamsSort.
+const (
+	ListMhpssNotesParamsSortCreatedAt      ListMhpssNotesParamsSort = "created_at"
+	ListMhpssNotesParamsSortMinusCreatedAt ListMhpssNotesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssNotesParamsSort enum.
+func (e ListMhpssNotesParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssNotesParamsSortCreatedAt:
+		return true
+	case ListMhpssNotesParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -8082,10 +8481,16 @@ type DuplicateDecisionCreate struct {
 
 	// SurvivorVersion Of `merge`: that record's version, as it was read
 	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
+
+	// Take Of `merge`: fields that the survivor takes over from the other
+	Take []DuplicateDecisionCreateTake `json:"take,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
 type DuplicateDecisionCreateDecision string
+
+// DuplicateDecisionCreateTake defines model for DuplicateDecisionCreate.Take.
+type DuplicateDecisionCreateTake string
 
 // DuplicateDecisionPage defines model for DuplicateDecisionPage.
 type DuplicateDecisionPage struct {
@@ -8512,6 +8917,8 @@ type HouseholdPatch struct {
 
 // IdentityDocument defines model for IdentityDocument.
 type IdentityDocument struct {
+	// AttachmentID The scan that shows it
+	AttachmentID  *openapi_types.UUID `json:"attachment_id,omitempty"`
 	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
 	CreatedAt     time.Time           `json:"created_at"`
 	ExpiresOn     *openapi_types.Date `json:"expires_on,omitempty"`
@@ -8543,9 +8950,11 @@ type IdentityDocument struct {
 
 // IdentityDocumentCreate defines model for IdentityDocumentCreate.
 type IdentityDocumentCreate struct {
-	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
-	ID        *openapi_types.UUID `json:"id,omitempty"`
-	IssuedOn  *openapi_types.Date `json:"issued_on,omitempty"`
+	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
+	AttachmentID *openapi_types.UUID `json:"attachment_id,omitempty"`
+	ExpiresOn    *openapi_types.Date `json:"expires_on,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+	IssuedOn     *openapi_types.Date `json:"issued_on,omitempty"`
 
 	// IssuingCountry ISO 3166-1 alpha-3
 	//
@@ -8571,6 +8980,8 @@ type IdentityDocumentPage struct {
 
 // IdentityDocumentPatch defines model for IdentityDocumentPatch.
 type IdentityDocumentPatch struct {
+	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
+	AttachmentID   nullable.Nullable[openapi_types.UUID] `json:"attachment_id,omitempty"`
 	ExpiresOn      nullable.Nullable[openapi_types.Date] `json:"expires_on,omitempty"`
 	IssuedOn       nullable.Nullable[openapi_types.Date] `json:"issued_on,omitempty"`
 	IssuingCountry nullable.Nullable[string]             `json:"issuing_country,omitempty"`
@@ -9163,6 +9574,57 @@ type JourneyLegPatch struct {
 // Example: fr
 type Language = string
 
+// LegalHold defines model for LegalHold.
+type LegalHold struct {
+	// BeneficiaryID The person, with all their cases
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+
+	// CaseID Or one case
+	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	EndReason *string             `json:"end_reason,omitempty"`
+	EndedAt   *time.Time          `json:"ended_at,omitempty"`
+	EndedBy   *openapi_types.UUID `json:"ended_by,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	PlacedBy  *openapi_types.UUID `json:"placed_by,omitempty"`
+	Reason    string              `json:"reason"`
+
+	// UntilOn Its last day; absent: until somebody ends it
+	UntilOn   *openapi_types.Date `json:"until_on,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
+}
+
+// LegalHoldCreate defines model for LegalHoldCreate.
+type LegalHoldCreate struct {
+	// BeneficiaryID The person, with all their cases
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+
+	// CaseID Or one case
+	CaseID *openapi_types.UUID `json:"case_id,omitempty"`
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	Reason string              `json:"reason"`
+
+	// UntilOn Its last day; absent: until somebody ends it
+	UntilOn *openapi_types.Date `json:"until_on,omitempty"`
+}
+
+// LegalHoldEnd defines model for LegalHoldEnd.
+type LegalHoldEnd struct {
+	Reason string `json:"reason"`
+}
+
+// LegalHoldPage defines model for LegalHoldPage.
+type LegalHoldPage struct {
+	Data []LegalHold `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // ManagementModel defines model for ManagementModel.
 type ManagementModel struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -9314,10 +9776,13 @@ type Merge struct {
 	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
 	Reason      string              `json:"reason"`
 	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
-	UndoReason  *string             `json:"undo_reason,omitempty"`
-	UndoUntil   time.Time           `json:"undo_until"`
-	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
-	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
+
+	// Taken Fields that the survivor took over, by name
+	Taken      []string            `json:"taken"`
+	UndoReason *string             `json:"undo_reason,omitempty"`
+	UndoUntil  time.Time           `json:"undo_until"`
+	UndoneAt   *time.Time          `json:"undone_at,omitempty"`
+	UndoneBy   *openapi_types.UUID `json:"undone_by,omitempty"`
 }
 
 // MergeConflict defines model for MergeConflict.
@@ -9343,14 +9808,39 @@ type MergeCreate struct {
 
 	// SurvivorVersion As it was read
 	SurvivorVersion int64 `json:"survivor_version"`
+
+	// Take Fields that the survivor takes over from the record that ends, even where that has no value; birth_date with its precision
+	Take []MergeCreateTake `json:"take,omitempty"`
+}
+
+// MergeCreateTake defines model for MergeCreate.Take.
+type MergeCreateTake string
+
+// MergeDifference A field in which two records differ, each with its value as in the record: a text, a list or true and false; of birth_date its date and precision. Absent: no value
+type MergeDifference struct {
+	// Duplicate Of the record that ends
+	Duplicate interface{} `json:"duplicate,omitempty"`
+	Field     string      `json:"field"`
+
+	// Survivor Of the record that goes on
+	Survivor interface{} `json:"survivor,omitempty"`
+}
+
+// MergePage defines model for MergePage.
+type MergePage struct {
+	Data []Merge `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
 }
 
 // MergePreview defines model for MergePreview.
 type MergePreview struct {
-	Conflicts []MergeConflict `json:"conflicts"`
-
-	// Differences Fields of the record that differ, by name
-	Differences      []string           `json:"differences"`
+	Conflicts        []MergeConflict    `json:"conflicts"`
+	Differences      []MergeDifference  `json:"differences"`
 	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
 	DuplicateVersion int64              `json:"duplicate_version"`
 	SurvivorID       openapi_types.UUID `json:"survivor_id"`
@@ -9363,10 +9853,266 @@ type MergePreviewRequest struct {
 	SurvivorID openapi_types.UUID `json:"survivor_id"`
 }
 
+// MergeRow defines model for MergeRow.
+type MergeRow struct {
+	Fate MergeRowFate `json:"fate"`
+
+	// Fields Columns that were changed
+	Fields []string           `json:"fields"`
+	ID     openapi_types.UUID `json:"id"`
+
+	// Resource What the row is, named as in the audit trail
+	Resource string `json:"resource"`
+
+	// ResourceID Absent for lines of an import
+	ResourceID *openapi_types.UUID `json:"resource_id,omitempty"`
+}
+
+// MergeRowFate defines model for MergeRow.Fate.
+type MergeRowFate string
+
+// MergeRowPage defines model for MergeRowPage.
+type MergeRowPage struct {
+	Data []MergeRow `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // MergeUndo defines model for MergeUndo.
 type MergeUndo struct {
 	Reason string `json:"reason"`
 }
+
+// MhpssActivity defines model for MhpssActivity.
+type MhpssActivity struct {
+	// Attendances Persons, each counted once a session
+	Attendances int                  `json:"attendances"`
+	From        openapi_types.Date   `json:"from"`
+	Minutes     int                  `json:"minutes"`
+	Rows        []MhpssActivityCount `json:"rows"`
+	Sessions    int                  `json:"sessions"`
+	To          openapi_types.Date   `json:"to"`
+}
+
+// MhpssActivityCount defines model for MhpssActivityCount.
+type MhpssActivityCount struct {
+	Activity        string           `json:"activity"`
+	Attendances     int              `json:"attendances"`
+	Kind            MhpssSessionKind `json:"kind"`
+	Minutes         int              `json:"minutes"`
+	PsychoEducation bool             `json:"psycho_education"`
+	PyramidLevel    string           `json:"pyramid_level"`
+	Sessions        int              `json:"sessions"`
+}
+
+// MhpssNote defines model for MhpssNote.
+type MhpssNote struct {
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+	SessionID openapi_types.UUID `json:"session_id"`
+	Text      string             `json:"text"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+	WrittenBy openapi_types.UUID `json:"written_by"`
+}
+
+// MhpssNoteCreate defines model for MhpssNoteCreate.
+type MhpssNoteCreate struct {
+	ID   *openapi_types.UUID `json:"id,omitempty"`
+	Text string              `json:"text"`
+}
+
+// MhpssNotePage defines model for MhpssNotePage.
+type MhpssNotePage struct {
+	Data []MhpssNote `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssParticipant defines model for MhpssParticipant.
+type MhpssParticipant struct {
+	// Attended Of a held session: whether the person came; yes where nothing is said
+	Attended      *bool              `json:"attended,omitempty"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// Role `participant` where none is given
+	Role *MhpssParticipantRole `json:"role,omitempty"`
+}
+
+// MhpssParticipantRole `participant` where none is given
+type MhpssParticipantRole string
+
+// MhpssReason defines model for MhpssReason.
+type MhpssReason struct {
+	Reason string `json:"reason"`
+}
+
+// MhpssSession defines model for MhpssSession.
+type MhpssSession struct {
+	Activity      string              `json:"activity"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	FacilitatorID openapi_types.UUID  `json:"facilitator_id"`
+
+	// Headcounts People who came and are counted only
+	Headcounts []Headcount        `json:"headcounts"`
+	ID         openapi_types.UUID `json:"id"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes  *int                 `json:"minutes,omitempty"`
+	Modality MhpssSessionModality `json:"modality"`
+
+	// Participants Not in lists
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// Persons Who came, named and counted; 0 until it was held
+	Persons int     `json:"persons"`
+	Place   *string `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation bool   `json:"psycho_education"`
+	PyramidLevel    string `json:"pyramid_level"`
+
+	// Reason Why it was cancelled or voided
+	Reason   *string   `json:"reason,omitempty"`
+	StartsAt time.Time `json:"starts_at"`
+
+	// StartsOn The centre's day of it
+	StartsOn     openapi_types.Date  `json:"starts_on"`
+	Status       MhpssSessionStatus  `json:"status"`
+	SupervisorID *openapi_types.UUID `json:"supervisor_id,omitempty"`
+	Topic        *string             `json:"topic,omitempty"`
+	UpdatedAt    time.Time           `json:"updated_at"`
+	Version      int64               `json:"version"`
+}
+
+// MhpssSessionModality defines model for MhpssSession.Modality.
+type MhpssSessionModality string
+
+// MhpssSessionCreate defines model for MhpssSessionCreate.
+type MhpssSessionCreate struct {
+	Activity string `json:"activity"`
+
+	// CaseID Of the one participant or of one of the family
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                        `json:"minutes,omitempty"`
+	Modality     *MhpssSessionCreateModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant          `json:"participants,omitempty"`
+	Place        *string                     `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool     `json:"psycho_education,omitempty"`
+	PyramidLevel    string    `json:"pyramid_level"`
+	StartsAt        time.Time `json:"starts_at"`
+
+	// Status `held` where none is given
+	Status       *MhpssSessionCreateStatus `json:"status,omitempty"`
+	SupervisorID *openapi_types.UUID       `json:"supervisor_id,omitempty"`
+	Topic        *string                   `json:"topic,omitempty"`
+}
+
+// MhpssSessionCreateModality defines model for MhpssSessionCreate.Modality.
+type MhpssSessionCreateModality string
+
+// MhpssSessionCreateStatus `held` where none is given
+type MhpssSessionCreateStatus string
+
+// MhpssSessionHold defines model for MhpssSessionHold.
+type MhpssSessionHold struct {
+	Headcounts   []Headcount        `json:"headcounts,omitempty"`
+	Interpreter  *bool              `json:"interpreter,omitempty"`
+	Language     *string            `json:"language,omitempty"`
+	Minutes      int                `json:"minutes"`
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// StartsAt When it began, if not as planned
+	StartsAt *time.Time `json:"starts_at,omitempty"`
+}
+
+// MhpssSessionKind defines model for MhpssSessionKind.
+type MhpssSessionKind string
+
+// MhpssSessionPage defines model for MhpssSessionPage.
+type MhpssSessionPage struct {
+	Data []MhpssSession `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssSessionPatch defines model for MhpssSessionPatch.
+type MhpssSessionPatch struct {
+	Activity      *string             `json:"activity,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter nullable.Nullable[bool] `json:"interpreter,omitempty"`
+
+	// Language BCP 47
+	Language  nullable.Nullable[string] `json:"language,omitempty"`
+	Materials []string                  `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                       `json:"minutes,omitempty"`
+	Modality     *MhpssSessionPatchModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant         `json:"participants,omitempty"`
+	Place        nullable.Nullable[string]  `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool                                 `json:"psycho_education,omitempty"`
+	PyramidLevel    *string                               `json:"pyramid_level,omitempty"`
+	StartsAt        *time.Time                            `json:"starts_at,omitempty"`
+	SupervisorID    nullable.Nullable[openapi_types.UUID] `json:"supervisor_id,omitempty"`
+	Topic           nullable.Nullable[string]             `json:"topic,omitempty"`
+}
+
+// MhpssSessionPatchModality defines model for MhpssSessionPatch.Modality.
+type MhpssSessionPatchModality string
+
+// MhpssSessionStatus defines model for MhpssSessionStatus.
+type MhpssSessionStatus string
 
 // MissingField defines model for MissingField.
 type MissingField struct {
@@ -13439,6 +14185,45 @@ type PreviewMergeParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListMergesParams defines parameters for ListMerges.
+type ListMergesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListMergesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListMergesParamsSort defines parameters for ListMerges.
+type ListMergesParamsSort string
+
+// ListMergeRowsParams defines parameters for ListMergeRows.
+type ListMergeRowsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `resource` where none is given. A cursor carries its own
+	Sort *ListMergeRowsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Resource Only rows of this resource, named as in the audit trail
+	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
+}
+
+// ListMergeRowsParamsSort defines parameters for ListMergeRows.
+type ListMergeRowsParamsSort string
+
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
 	// Limit Rows a page
@@ -15146,6 +15931,48 @@ type ListImportRowsParams struct {
 // ListImportRowsParamsSort defines parameters for ListImportRows.
 type ListImportRowsParamsSort string
 
+// ListLegalHoldsParams defines parameters for ListLegalHolds.
+type ListLegalHoldsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListLegalHoldsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// BeneficiaryID Only of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// CaseID Only of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+
+	// Ended Those that somebody ended (true) or not (false)
+	Ended *bool `form:"ended,omitempty" json:"ended,omitempty"`
+}
+
+// ListLegalHoldsParamsSort defines parameters for ListLegalHolds.
+type ListLegalHoldsParamsSort string
+
+// PlaceLegalHoldParams defines parameters for PlaceLegalHold.
+type PlaceLegalHoldParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndLegalHoldParams defines parameters for EndLegalHold.
+type EndLegalHoldParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListManagementModelsParams defines parameters for ListManagementModels.
 type ListManagementModelsParams struct {
 	// Limit Rows a page
@@ -15226,6 +16053,123 @@ type UpdateMemberParams struct {
 
 // EndMemberParams defines parameters for EndMember.
 type EndMemberParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetMhpssActivityParams defines parameters for GetMhpssActivity.
+type GetMhpssActivityParams struct {
+	// From First day
+	From openapi_types.Date `form:"from" json:"from"`
+
+	// To Last day
+	To openapi_types.Date `form:"to" json:"to"`
+}
+
+// ListMhpssSessionsParams defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-starts_at` where none is given. A cursor carries its own
+	Sort *ListMhpssSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only sessions in this state
+	Status *MhpssSessionStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only sessions of this kind
+	Kind *MhpssSessionKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Activity Only this activity
+	Activity *string `form:"activity,omitempty" json:"activity,omitempty"`
+
+	// PsychoEducation Only sessions that teach, or only others
+	PsychoEducation *bool `form:"psycho_education,omitempty" json:"psycho_education,omitempty"`
+
+	// FacilitatorID Only sessions that this member of staff leads
+	FacilitatorID *openapi_types.UUID `form:"facilitator_id,omitempty" json:"facilitator_id,omitempty"`
+
+	// BeneficiaryID Only sessions of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// CaseID Only sessions of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+
+	// From On this day of the centre or later
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To On this day of the centre or earlier
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// ListMhpssSessionsParamsSort defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParamsSort string
+
+// CreateMhpssSessionParams defines parameters for CreateMhpssSession.
+type CreateMhpssSessionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateMhpssSessionParams defines parameters for UpdateMhpssSession.
+type UpdateMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelMhpssSessionParams defines parameters for CancelMhpssSession.
+type CancelMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// HoldMhpssSessionParams defines parameters for HoldMhpssSession.
+type HoldMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListMhpssNotesParams defines parameters for ListMhpssNotes.
+type ListMhpssNotesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListMhpssNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListMhpssNotesParamsSort defines parameters for ListMhpssNotes.
+type ListMhpssNotesParamsSort string
+
+// CreateMhpssNoteParams defines parameters for CreateMhpssNote.
+type CreateMhpssNoteParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidMhpssSessionParams defines parameters for VoidMhpssSession.
+type VoidMhpssSessionParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -17360,6 +18304,12 @@ type ProposeImportMappingJSONRequestBody = SheetHeader
 // CreateImportMultipartRequestBody defines body for CreateImport for multipart/form-data ContentType.
 type CreateImportMultipartRequestBody CreateImportMultipartBody
 
+// PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
+type PlaceLegalHoldJSONRequestBody = LegalHoldCreate
+
+// EndLegalHoldJSONRequestBody defines body for EndLegalHold for application/json ContentType.
+type EndLegalHoldJSONRequestBody = LegalHoldEnd
+
 // CreateManagementModelJSONRequestBody defines body for CreateManagementModel for application/json ContentType.
 type CreateManagementModelJSONRequestBody = ManagementModelCreate
 
@@ -17371,6 +18321,24 @@ type CreateMemberJSONRequestBody = MemberCreate
 
 // UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
 type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
+
+// CreateMhpssSessionJSONRequestBody defines body for CreateMhpssSession for application/json ContentType.
+type CreateMhpssSessionJSONRequestBody = MhpssSessionCreate
+
+// UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateMhpssSession for application/merge-patch+json ContentType.
+type UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody = MhpssSessionPatch
+
+// CancelMhpssSessionJSONRequestBody defines body for CancelMhpssSession for application/json ContentType.
+type CancelMhpssSessionJSONRequestBody = MhpssReason
+
+// HoldMhpssSessionJSONRequestBody defines body for HoldMhpssSession for application/json ContentType.
+type HoldMhpssSessionJSONRequestBody = MhpssSessionHold
+
+// CreateMhpssNoteJSONRequestBody defines body for CreateMhpssNote for application/json ContentType.
+type CreateMhpssNoteJSONRequestBody = MhpssNoteCreate
+
+// VoidMhpssSessionJSONRequestBody defines body for VoidMhpssSession for application/json ContentType.
+type VoidMhpssSessionJSONRequestBody = VoidReason
 
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
@@ -18002,6 +18970,12 @@ type ServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
+	// ListMerges What was merged into a record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
+	ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error
+	// ListMergeRows What a merge did to which row
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
+	ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -18515,6 +19489,18 @@ type ServerInterface interface {
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx echo.Context, centreID CentreID, id ID, params ListImportRowsParams) error
+	// ListLegalHolds List legal holds
+	// (GET /v1/centres/{centre_id}/legal-holds)
+	ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error
+	// PlaceLegalHold Keep what is held of a person or a case
+	// (POST /v1/centres/{centre_id}/legal-holds)
+	PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error
+	// GetLegalHold Read a legal hold
+	// (GET /v1/centres/{centre_id}/legal-holds/{id})
+	GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error
+	// EndLegalHold End a legal hold
+	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
+	EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error
@@ -18542,6 +19528,39 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error
+	// GetMhpssNote Read a note on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
+	GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
@@ -22754,6 +23773,129 @@ func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PreviewMerge(ctx, centreID, id, params)
+	return err
+}
+
+// ListMerges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMerges(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMergesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMerges(ctx, centreID, id, params)
+	return err
+}
+
+// ListMergeRows converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMergeRows(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "merge_id" -------------
+	var mergeID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "merge_id", ctx.Param("merge_id"), &mergeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter merge_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMergeRowsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMergeRows(ctx, centreID, id, mergeID, params)
 	return err
 }
 
@@ -31977,6 +33119,194 @@ func (w *ServerInterfaceWrapper) ListImportRows(ctx echo.Context) error {
 	return err
 }
 
+// ListLegalHolds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLegalHoldsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "ended" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ended", ctx.QueryParams(), &params.Ended, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ended: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLegalHolds(ctx, centreID, params)
+	return err
+}
+
+// PlaceLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlaceLegalHoldParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceLegalHold(ctx, centreID, params)
+	return err
+}
+
+// GetLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLegalHold(ctx, centreID, id)
+	return err
+}
+
+// EndLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) EndLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndLegalHoldParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndLegalHold(ctx, centreID, id, params)
+	return err
+}
+
 // ListManagementModels converts echo context to params.
 func (w *ServerInterfaceWrapper) ListManagementModels(ctx echo.Context) error {
 	var err error
@@ -32389,6 +33719,566 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndMember(ctx, centreID, id, params)
+	return err
+}
+
+// GetMhpssActivity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssActivity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMhpssActivityParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssActivity(ctx, centreID, params)
+	return err
+}
+
+// ListMhpssSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssSessionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "activity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "activity", ctx.QueryParams(), &params.Activity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter activity: %s", err))
+	}
+
+	// ------------- Optional query parameter "psycho_education" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "psycho_education", ctx.QueryParams(), &params.PsychoEducation, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter psycho_education: %s", err))
+	}
+
+	// ------------- Optional query parameter "facilitator_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "facilitator_id", ctx.QueryParams(), &params.FacilitatorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter facilitator_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssSessions(ctx, centreID, params)
+	return err
+}
+
+// CreateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssSession(ctx, centreID, params)
+	return err
+}
+
+// GetMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssSession(ctx, centreID, id)
+	return err
+}
+
+// UpdateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// CancelMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// HoldMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) HoldMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HoldMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// ListMhpssNotes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssNotes(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssNotesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssNotes(ctx, centreID, id, params)
+	return err
+}
+
+// CreateMhpssNote converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssNote(ctx, centreID, id, params)
+	return err
+}
+
+// GetMhpssNote converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "note_id" -------------
+	var noteID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssNote(ctx, centreID, id, noteID)
+	return err
+}
+
+// VoidMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidMhpssSession(ctx, centreID, id, params)
 	return err
 }
 
@@ -40489,6 +42379,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges", wrapper.ListMerges, options.OperationMiddlewares["listMerges"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges/:merge_id/rows", wrapper.ListMergeRows, options.OperationMiddlewares["listMergeRows"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -40681,6 +42573,17 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.ListMhpssSessions, options.OperationMiddlewares["listMhpssSessions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.CreateMhpssSession, options.OperationMiddlewares["createMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.GetMhpssSession, options.OperationMiddlewares["getMhpssSession"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.UpdateMhpssSession, options.OperationMiddlewares["updateMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/hold", wrapper.HoldMhpssSession, options.OperationMiddlewares["holdMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/cancel", wrapper.CancelMhpssSession, options.OperationMiddlewares["cancelMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/void", wrapper.VoidMhpssSession, options.OperationMiddlewares["voidMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.ListMhpssNotes, options.OperationMiddlewares["listMhpssNotes"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.CreateMhpssNote, options.OperationMiddlewares["createMhpssNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes/:note_id", wrapper.GetMhpssNote, options.OperationMiddlewares["getMhpssNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/activity", wrapper.GetMhpssActivity, options.OperationMiddlewares["getMhpssActivity"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -40761,6 +42664,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.ListReferralMessages, options.OperationMiddlewares["listReferralMessages"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.CreateReferralMessage, options.OperationMiddlewares["createReferralMessage"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/disclosures", wrapper.ListDisclosures, options.OperationMiddlewares["listDisclosures"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.ListLegalHolds, options.OperationMiddlewares["listLegalHolds"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id", wrapper.GetLegalHold, options.OperationMiddlewares["getLegalHold"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id/end", wrapper.EndLegalHold, options.OperationMiddlewares["endLegalHold"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox", wrapper.ListReferralInbox, options.OperationMiddlewares["listReferralInbox"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id", wrapper.GetReferralInboxItem, options.OperationMiddlewares["getReferralInboxItem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/matches", wrapper.ListReferralInboxMatches, options.OperationMiddlewares["listReferralInboxMatches"]...)
@@ -44929,6 +46836,89 @@ type PreviewMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPreviewMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListMergesParams
+}
+
+type ListMergesResponseObject interface {
+	VisitListMergesResponse(w http.ResponseWriter) error
+}
+
+type ListMerges200JSONResponse MergePage
+
+func (response ListMerges200JSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMergesdefaultApplicationProblemPlusJSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergeRowsRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	MergeID  openapi_types.UUID `json:"merge_id"`
+	Params   ListMergeRowsParams
+}
+
+type ListMergeRowsResponseObject interface {
+	VisitListMergeRowsResponse(w http.ResponseWriter) error
+}
+
+type ListMergeRows200JSONResponse MergeRowPage
+
+func (response ListMergeRows200JSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergeRowsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMergeRowsdefaultApplicationProblemPlusJSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -53683,6 +55673,195 @@ func (response ListImportRowsdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type ListLegalHoldsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListLegalHoldsParams
+}
+
+type ListLegalHoldsResponseObject interface {
+	VisitListLegalHoldsResponse(w http.ResponseWriter) error
+}
+
+type ListLegalHolds200JSONResponse LegalHoldPage
+
+func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHoldsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLegalHoldsdefaultApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHoldRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   PlaceLegalHoldParams
+	Body     *PlaceLegalHoldJSONRequestBody
+}
+
+type PlaceLegalHoldResponseObject interface {
+	VisitPlaceLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type PlaceLegalHold201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type PlaceLegalHold201JSONResponse struct {
+	Body    LegalHold
+	Headers PlaceLegalHold201ResponseHeaders
+}
+
+func (response PlaceLegalHold201JSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlaceLegalHolddefaultApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLegalHoldRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetLegalHoldResponseObject interface {
+	VisitGetLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type GetLegalHold200ResponseHeaders struct {
+	ETag string
+}
+
+type GetLegalHold200JSONResponse struct {
+	Body    LegalHold
+	Headers GetLegalHold200ResponseHeaders
+}
+
+func (response GetLegalHold200JSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLegalHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLegalHolddefaultApplicationProblemPlusJSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndLegalHoldRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   EndLegalHoldParams
+	Body     *EndLegalHoldJSONRequestBody
+}
+
+type EndLegalHoldResponseObject interface {
+	VisitEndLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type EndLegalHold200ResponseHeaders struct {
+	ETag string
+}
+
+type EndLegalHold200JSONResponse struct {
+	Body    LegalHold
+	Headers EndLegalHold200ResponseHeaders
+}
+
+func (response EndLegalHold200JSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndLegalHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndLegalHolddefaultApplicationProblemPlusJSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListManagementModelsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListManagementModelsParams
@@ -54099,6 +56278,527 @@ type EndMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssActivityRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetMhpssActivityParams
+}
+
+type GetMhpssActivityResponseObject interface {
+	VisitGetMhpssActivityResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssActivity200JSONResponse MhpssActivity
+
+func (response GetMhpssActivity200JSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssActivitydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssActivitydefaultApplicationProblemPlusJSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListMhpssSessionsParams
+}
+
+type ListMhpssSessionsResponseObject interface {
+	VisitListMhpssSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssSessions200JSONResponse MhpssSessionPage
+
+func (response ListMhpssSessions200JSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateMhpssSessionParams
+	Body     *CreateMhpssSessionJSONRequestBody
+}
+
+type CreateMhpssSessionResponseObject interface {
+	VisitCreateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssSession201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMhpssSession201JSONResponse struct {
+	Body    MhpssSession
+	Headers CreateMhpssSession201ResponseHeaders
+}
+
+func (response CreateMhpssSession201JSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetMhpssSessionResponseObject interface {
+	VisitGetMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers GetMhpssSession200ResponseHeaders
+}
+
+func (response GetMhpssSession200JSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateMhpssSessionParams
+	Body     *UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateMhpssSessionResponseObject interface {
+	VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type UpdateMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers UpdateMhpssSession200ResponseHeaders
+}
+
+func (response UpdateMhpssSession200JSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CancelMhpssSessionParams
+	Body     *CancelMhpssSessionJSONRequestBody
+}
+
+type CancelMhpssSessionResponseObject interface {
+	VisitCancelMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CancelMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers CancelMhpssSession200ResponseHeaders
+}
+
+func (response CancelMhpssSession200JSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   HoldMhpssSessionParams
+	Body     *HoldMhpssSessionJSONRequestBody
+}
+
+type HoldMhpssSessionResponseObject interface {
+	VisitHoldMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type HoldMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type HoldMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers HoldMhpssSession200ResponseHeaders
+}
+
+func (response HoldMhpssSession200JSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListMhpssNotesParams
+}
+
+type ListMhpssNotesResponseObject interface {
+	VisitListMhpssNotesResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssNotes200JSONResponse MhpssNotePage
+
+func (response ListMhpssNotes200JSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssNotesdefaultApplicationProblemPlusJSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNoteRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateMhpssNoteParams
+	Body     *CreateMhpssNoteJSONRequestBody
+}
+
+type CreateMhpssNoteResponseObject interface {
+	VisitCreateMhpssNoteResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssNote201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMhpssNote201JSONResponse struct {
+	Body    MhpssNote
+	Headers CreateMhpssNote201ResponseHeaders
+}
+
+func (response CreateMhpssNote201JSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssNoteRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NoteID   openapi_types.UUID `json:"note_id"`
+}
+
+type GetMhpssNoteResponseObject interface {
+	VisitGetMhpssNoteResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssNote200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMhpssNote200JSONResponse struct {
+	Body    MhpssNote
+	Headers GetMhpssNote200ResponseHeaders
+}
+
+func (response GetMhpssNote200JSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidMhpssSessionParams
+	Body     *VoidMhpssSessionJSONRequestBody
+}
+
+type VoidMhpssSessionResponseObject interface {
+	VisitVoidMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type VoidMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers VoidMhpssSession200ResponseHeaders
+}
+
+func (response VoidMhpssSession200JSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -62641,6 +65341,12 @@ type StrictServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
+	// ListMerges What was merged into a record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
+	ListMerges(ctx context.Context, request ListMergesRequestObject) (ListMergesResponseObject, error)
+	// ListMergeRows What a merge did to which row
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
+	ListMergeRows(ctx context.Context, request ListMergeRowsRequestObject) (ListMergeRowsResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -63154,6 +65860,18 @@ type StrictServerInterface interface {
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx context.Context, request ListImportRowsRequestObject) (ListImportRowsResponseObject, error)
+	// ListLegalHolds List legal holds
+	// (GET /v1/centres/{centre_id}/legal-holds)
+	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
+	// PlaceLegalHold Keep what is held of a person or a case
+	// (POST /v1/centres/{centre_id}/legal-holds)
+	PlaceLegalHold(ctx context.Context, request PlaceLegalHoldRequestObject) (PlaceLegalHoldResponseObject, error)
+	// GetLegalHold Read a legal hold
+	// (GET /v1/centres/{centre_id}/legal-holds/{id})
+	GetLegalHold(ctx context.Context, request GetLegalHoldRequestObject) (GetLegalHoldResponseObject, error)
+	// EndLegalHold End a legal hold
+	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
+	EndLegalHold(ctx context.Context, request EndLegalHoldRequestObject) (EndLegalHoldResponseObject, error)
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx context.Context, request ListManagementModelsRequestObject) (ListManagementModelsResponseObject, error)
@@ -63181,6 +65899,39 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx context.Context, request GetMhpssActivityRequestObject) (GetMhpssActivityResponseObject, error)
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx context.Context, request ListMhpssSessionsRequestObject) (ListMhpssSessionsResponseObject, error)
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx context.Context, request CreateMhpssSessionRequestObject) (CreateMhpssSessionResponseObject, error)
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx context.Context, request GetMhpssSessionRequestObject) (GetMhpssSessionResponseObject, error)
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx context.Context, request UpdateMhpssSessionRequestObject) (UpdateMhpssSessionResponseObject, error)
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx context.Context, request CancelMhpssSessionRequestObject) (CancelMhpssSessionResponseObject, error)
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx context.Context, request HoldMhpssSessionRequestObject) (HoldMhpssSessionResponseObject, error)
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx context.Context, request ListMhpssNotesRequestObject) (ListMhpssNotesResponseObject, error)
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx context.Context, request CreateMhpssNoteRequestObject) (CreateMhpssNoteResponseObject, error)
+	// GetMhpssNote Read a note on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
+	GetMhpssNote(ctx context.Context, request GetMhpssNoteRequestObject) (GetMhpssNoteResponseObject, error)
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx context.Context, request VoidMhpssSessionRequestObject) (VoidMhpssSessionResponseObject, error)
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
@@ -66622,6 +69373,61 @@ func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID
 		return err
 	} else if validResponse, ok := response.(PreviewMergeResponseObject); ok {
 		return validResponse.VisitPreviewMergeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMerges operation middleware
+func (sh *strictHandler) ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error {
+	var request ListMergesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMerges(ctx.Request().Context(), request.(ListMergesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMerges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMergesResponseObject); ok {
+		return validResponse.VisitListMergesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMergeRows operation middleware
+func (sh *strictHandler) ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error {
+	var request ListMergeRowsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.MergeID = mergeID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMergeRows(ctx.Request().Context(), request.(ListMergeRowsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMergeRows")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMergeRowsResponseObject); ok {
+		return validResponse.VisitListMergeRowsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -73294,6 +76100,157 @@ func (sh *strictHandler) ListImportRows(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
+// ListLegalHolds operation middleware
+func (sh *strictHandler) ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error {
+	var request ListLegalHoldsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLegalHolds(ctx.Request().Context(), request.(ListLegalHoldsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLegalHolds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLegalHoldsResponseObject); ok {
+		return validResponse.VisitListLegalHoldsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceLegalHold operation middleware
+func (sh *strictHandler) PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error {
+	var request PlaceLegalHoldRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body PlaceLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceLegalHold(ctx.Request().Context(), request.(PlaceLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceLegalHoldResponseObject); ok {
+		return validResponse.VisitPlaceLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLegalHold operation middleware
+func (sh *strictHandler) GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetLegalHoldRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLegalHold(ctx.Request().Context(), request.(GetLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLegalHoldResponseObject); ok {
+		return validResponse.VisitGetLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndLegalHold operation middleware
+func (sh *strictHandler) EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error {
+	var request EndLegalHoldRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body EndLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndLegalHold(ctx.Request().Context(), request.(EndLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndLegalHoldResponseObject); ok {
+		return validResponse.VisitEndLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListManagementModels operation middleware
 func (sh *strictHandler) ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error {
 	var request ListManagementModelsRequestObject
@@ -73617,6 +76574,437 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 		return err
 	} else if validResponse, ok := response.(EndMemberResponseObject); ok {
 		return validResponse.VisitEndMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssActivity operation middleware
+func (sh *strictHandler) GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error {
+	var request GetMhpssActivityRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssActivity(ctx.Request().Context(), request.(GetMhpssActivityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssActivity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssActivityResponseObject); ok {
+		return validResponse.VisitGetMhpssActivityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssSessions operation middleware
+func (sh *strictHandler) ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error {
+	var request ListMhpssSessionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssSessions(ctx.Request().Context(), request.(ListMhpssSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssSessionsResponseObject); ok {
+		return validResponse.VisitListMhpssSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssSession operation middleware
+func (sh *strictHandler) CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error {
+	var request CreateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssSession(ctx.Request().Context(), request.(CreateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssSessionResponseObject); ok {
+		return validResponse.VisitCreateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssSession operation middleware
+func (sh *strictHandler) GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssSession(ctx.Request().Context(), request.(GetMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssSessionResponseObject); ok {
+		return validResponse.VisitGetMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMhpssSession operation middleware
+func (sh *strictHandler) UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error {
+	var request UpdateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMhpssSession(ctx.Request().Context(), request.(UpdateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMhpssSessionResponseObject); ok {
+		return validResponse.VisitUpdateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelMhpssSession operation middleware
+func (sh *strictHandler) CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error {
+	var request CancelMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CancelMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelMhpssSession(ctx.Request().Context(), request.(CancelMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelMhpssSessionResponseObject); ok {
+		return validResponse.VisitCancelMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HoldMhpssSession operation middleware
+func (sh *strictHandler) HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error {
+	var request HoldMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body HoldMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldMhpssSession(ctx.Request().Context(), request.(HoldMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HoldMhpssSessionResponseObject); ok {
+		return validResponse.VisitHoldMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssNotes operation middleware
+func (sh *strictHandler) ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error {
+	var request ListMhpssNotesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssNotes(ctx.Request().Context(), request.(ListMhpssNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssNotesResponseObject); ok {
+		return validResponse.VisitListMhpssNotesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssNote operation middleware
+func (sh *strictHandler) CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error {
+	var request CreateMhpssNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateMhpssNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssNote(ctx.Request().Context(), request.(CreateMhpssNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssNoteResponseObject); ok {
+		return validResponse.VisitCreateMhpssNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssNote operation middleware
+func (sh *strictHandler) GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error {
+	var request GetMhpssNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NoteID = noteID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssNote(ctx.Request().Context(), request.(GetMhpssNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssNoteResponseObject); ok {
+		return validResponse.VisitGetMhpssNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidMhpssSession operation middleware
+func (sh *strictHandler) VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error {
+	var request VoidMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidMhpssSession(ctx.Request().Context(), request.(VoidMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidMhpssSessionResponseObject); ok {
+		return validResponse.VisitVoidMhpssSessionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -79898,1842 +83286,1925 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/ktw2lieKvwoivx3h7p2UXZIld1sV37hbLctt79qWVvK0N6atyUKSyEx0MYE0AFYq7dW/9wHuI94n",
-	"uYEDgARJgASZLEnV4/mjx6okQeDg4OD8/JzfFhnfHzgjTMnF098WO4JzIuA/n3GmCFPfYbYt8ZboP+VE",
-	"ZoIeFOVs8XTx446gwv6K+AYp+PeaFHKxXJC3eH8oyOLpYiMWy4Ugv5RUkHzxVImSLBcy25E91mOq00E/",
-	"JZWgbLt49265eP4j3oa/dkuEpJwt0YYL9O3mwfdYZbvGx35ePPx5MfJ73/EMm4+0v/nTjggC62LkiASR",
-	"vBQZQVSO/MLfsTiFRscKkUKaL2Amj0SgnBwIyyXirLGuqywjB/Wg2owx33+3XBywwHui7M6aweIb+523",
-	"qXsiJd4S+RQRTXexRFggLhDRNKD6acMyi+WC4X14qvXU9vjtd4Rt1W7x9NHFxTJAqmeEKUG+/SrMABn8",
-	"6r58wGpXf9f8tqJ5L3E2XOyxWjxdlCU8GZgBz0lBpfoBhg0yPZVqibBElKHrtw8y+8J1eF76p94peUT5",
-	"4kLvlVJE6HH+8x/4wa9v9P9cPPhy9ea//SE833JN9JwjFCvX5BOJ9BwjZCvXZMz0QhMQkovu568ZeatW",
-	"Gfx67QTEQfPVmmx4vY2/lESc/AnBcJEpPLwI802MY9yhDS/+bGb5Nif7A1eEZaf/SQJn/Ht8QyTCSJAD",
-	"wQpJvCGXCLMTKhn9pSRIkbcqdpC8sR/owWMH6cmT5WJPWUWh4Dw3RlYGaaQFLlJaGh2xRILgvCVTPweZ",
-	"Gp5kLYWTWOhhZPs2P3BGkuaouSjDRUEE2mHZMy89YjW5ccy0eYVZ7Mo7YKEQZ8UJHXe0MMI7M3elnhBS",
-	"OyphupdGuOOi0MxPVc9UzedGkoxlRZmTH7nCRXemz3jJFHxb8KNEivPIcaNmmJWCcfwp5GSDy0Itnm5w",
-	"IUk1hTXnBcHMXJ3muu8efVwU1wjnufS0Ai0uyS0Rp0priEypUiLquRBW7hdP/7HARbF4E6LGd3RPVXci",
-	"r/TiMUid2MfgxeC6n1ws9T7Qvf423Fd7ysy/6kNGmSJbImASQ1wD/EslOmKmSL5Essx2+h65Xp8Ukf//",
-	"iwdfPHny+ZPrGKP0cknwPn2nT6U8cCYJ7NKLq1LtnhWUMPVcCCO0Le/q/8SHQ0GNMvTZP6XRiCo58NuC",
-	"mFcWlN3iguarDAbSskL/sApcPvCAXjHjCt0wfmQIVCouUE5z+OtB8FuCqJKk2Hy6eOev7g+CbBZPF/+/",
-	"z2od9TPzq/wMVmLWAMtsbfvXz9AXf378JZIk039CTz59tFj62u1PP/30QA9BmNIrDuzaN/xoFyDtJNWO",
-	"7CUpbsk4/U9Pz5vuWSTfCtxLcUE2gsgdUvyGMEd4ePVuaftuuXgp+Log+571HcwT/xZYJ+gn1TIX+psK",
-	"06Ja1S8lkQqtBcE3WjcGDtpzQZAoCyIvkSQEAU3kp446cvH0H9XA1W41RqYSbSgpck0o94R+/8D1qdZ0",
-	"/wyO3rs3+kRKhVmmBysFe6o1gqcXD798dHFxcfEA/ufP+n/+4v5p/w/r86qwKuXi6eNHj5YLRRXcqoF1",
-	"YVhNrWc4gsnPHF2St9BtRmD/XvM9UTvKtiCJBGdbQz57j93qE8GZBBvrCCYKznbIrAHtCWYSZJ39EtgT",
-	"L781MkX/4yD4gQhFjcDJBMGK5CusGvpUjhV5oOiedJWq1nR/6/5O8wTdbLkosFSrUlYf75h2DFGF9FNo",
-	"yxXC5swskeJAij1lpdLzS5s0s9ZC9weijlzcBC7JZ99+9QoJLdOlnsken0Cvga+b80tYDqyINoLvLxHZ",
-	"H9TpqVYf9Q2hyF4Gv2j/gIXAJ/1vLraYUQlncJVIvIMgt5SXciVJJohalUzRIiwjC862MGfzqFXuESza",
-	"mLFpFBTklt+MZBWZ8YNhtHRymGl21/JCq3SU+cY43Ndbems2iJfa6mPm2qKs1uqddtf5dHnIR3O/9XE0",
-	"XqBMffF4EVQ56mvoH8aace8v/bPXmEqXIyz7VvT0uLZWtvj6nyRTeorVeX8GXwAxn+dUj4aLl975t4pj",
-	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4EprSHr/91jzr/Ww4bLkwpp39XSsHE89ggLn7bfH2vPaU",
-	"2X89TJhki5mGeKSXMV5av1Jr57HCjeX03WD1pRI4w55nYWicH8hbZT0UeiBnLfW9YkyqNkFg9s1PD9DA",
-	"GrO9Z2NPmf/Xh2NPCyuLAq+1RmHU0Pt1LN4/i3f366CVe1x8RTKqBaccKc7WRKoVqIv6PxgPmRIvNigr",
-	"uCwFkfqyyHa0yAVhn0iUYQnytrOvA9uT8f3eKlxjX83tQhtmNRDB+AGBMG9CcthtUdr5tXTV9G/u28OL",
-	"3o3rnDs3XzeDNz27CF8bt4GJ0ti7l6OBiY4TrXODDzgQord535pfEQnuira4xfb3oZ16hiVxYxneysM8",
-	"DP5bY1hcGqVH209CKmN6LdERjHuqkBY60iqqAQY0Blgn7EBvyJHKoFaUuEm8VBk38s6xtmafnBg/70ab",
-	"A2H/UYfybqhhyssu6UX9w6jDYrfy3cCRcMMH56YUznZOOHT2EKMDEZIz9MfrNWFkQzOKxWlF8+s/aZua",
-	"6ye0UEJ/vNb/D34Ak7gl9PxXk7bGjpb2rPEfrHJSEBUx4H703K7OwUQOCpzrexNdSFO4p5ioG1qQFQsG",
-	"iK7AVtAyQBKmluhI1Y6XypjSGE4G2pdSwYx3vAgSYEfodqc8c6YSEslH4YayvGsPLRd1vEqzV8UsK3ge",
-	"zOY1KYKG1J7kFK/MnyPSwW0IBiJQCVsSNvYyQm9JvpI7/OjJF9EBNaHtaI6kQVWZMEkVvaXqFOF6zX5P",
-	"jXy2kSjg8oyXTEG82ooLpukKfnA7pLkU9acyFRQey8XAGoJEWWoLckfeYi2fzBe749JfA6T+60kZNaKP",
-	"4IOm43KhduV+zYKS+KcdUTuwf0Geg8dt0Q0ATDNwy0PBcU7y1fqUevHSDe1z42AkM8yAQbRsxYLkcOyA",
-	"QjnPyr1hm2QD3HwvfX7JBvtycctpvhIEy4hzS/8+1mNgXkmc7pHmKhBje0nfkkIu4QJgiO5NwGQuhwMI",
-	"l+Yx9YVoQ7ZYvq+OVVdY+Lzb5Kf+C/E7ym66dzV5e6CCyFEkP5TiwCUZvNYbn35pX9JnQBThTBGfuvqh",
-	"+lNLf6LD65zkmjlvWa3pu8GG5/qy/mwgQ4YqxA+E+ULaxRd8RggJ5vozczgkasXqnnkkPCrM4ZI4W7No",
-	"uyIGfRit6336Xf2ulzx/50a3GnFiakne8I000nh+/vn1YsjksOMEt6/MqbrKwhlq14LkOFPXT9EtLspa",
-	"L1AC08JGVdFR3+JEYElySFvS/1kKSO8yxgAukOYllJM9Zrl/0iiTRNTiHMJnWicHQmMj07GwSXgHLkym",
-	"k55S+EDqtfxVEHwTVuiNNVlQdmNUtZwT6SvKbd+YMyS7wR/KnLURyt9ipEGosIbqdtbRYk+lNJyOC0VM",
-	"MNHQx5qXXOT2z4YElLOVVf9XgmRc6J+yHcluIKqzqofx/lgyiJOvbiDjh3G1UjsCfqV8le0wZWEVlPzS",
-	"XesP5X5NRJWaqW+/5eiggqVDZbZHWfRZtYZYqqhUSNItwwqY79YomMgsqr23Oyx3wZ29Iafgxl7f0Pwa",
-	"MvI++/RIiuIBkPGzfx5v5Kf/lJxdL+JkS9Dbqol3v/w8f/TkycMvl2iNJfnicSmKZb06zWsSXR/xSSrw",
-	"pduj+fB6abMZl0iSX5ZILxiiS/pLoDctTeSVsJzkaH1C2DDuhpBwuMC9l6rGtDZa02Jp6F5R2V+3/4Uo",
-	"Ezy/DYaBcSW+em9YT9K9W+qXuAju9b9LAkmoVy+/tSkalwivtXEIUWsIRp6kInuf32MKsfmMu9RaTFVK",
-	"Iq6X6Np85Vp/9NoMHeSnMTpktsNsS/IVZCAEwsM/gA+Ns2JctDdEr44gIPqgUCUNM16iLT5IhAVB1ZXa",
-	"da0diIikSVc/fZsvkaU/+DnAm/RPvg6O142INUf9GvIP+N4EZPUmmZhyyp4e4hrlybkp9bDVzBGWNybl",
-	"gUb8FVqg9xmhejh7B6/JjrK8IoP0L+AR4XDIDYleYtcuIaVKrTVB62oHInSvEmK7o2odrHZhHwVVijA9",
-	"nL7qq3FrmsGjVg3oiqMSJMOKhnj7p8hHfE4f3OReFym8Arand76XThB5ZGjOtHMs+yXdHGZFLTbnMysm",
-	"Ggp6Ks5Ijl3gBBckBxnSubN7zwZIHW/Lkw+C0wRaWUzfXD149OSL5kUL96fTdVwiClXLIUebpy1OVhH6",
-	"blM3PnBklPJ/B8dTXYvScrkLfkPSrlCjYOu7gCmtidfL8lx3oJgE6Frvr7SyQAsvUFBJnuZZdMIy5hGV",
-	"ZGk/cNxxWYlNT0peGtVnB25NiZyV49guRV+DdSSRCzi+UqCSXvF03XfLRcnqr7VDWjUZMa20EyrgHC2R",
-	"5HvIm+JQ8lPkE/Rzu8duQz3qexML85zacUF/BX57TcQtEd8ThZ3wanIf5J2Cf06uZHnQlp5Z7wjFRMqS",
-	"iOCjWklflYIGf3QJzOd9XZBbW+a1cll1ka91nlvhUu1We6J2PJ/8fZPpMPltIm5pRlbOmY2jyZGQONi/",
-	"xOYjM6yuzZFmoztzCW+Ct/uxdQao18MWywizpi58FA+EDtZf6+BowBICJW1QK/DGuLJvvFsu1ljSoDZ1",
-	"glvP+BggkXRNwqG3lpfuIHhGwKuxMmO7j/SFKNZUqN0qx5FMl4OwCRtoz5naadXuRLCw4TwhFcrxKRSq",
-	"sg6mnu+tqrEDplqOT9dWtWecQdhqS29B0eilQXB4CEKXTInTim9WXNAtHbx7n5kXpsaUHc+vGFhrQdJX",
-	"z7gobO/Kmk+/Wy5IXlq+LshtKMrbGqD9/LvlYoP3tDitounOW8Jyoq12wpR113af0dsSCZ9/b5jX+tpq",
-	"o4MVJ2RjRVOTQ/QNynKSr3IiFWVxGQrZXAdBFBGQQB5WoOCpW0qOq8KrpO1jkKokFpzh5r/Tc0T8t9v3",
-	"wx4LqnCxcpUGA/vaehxi+0IbPZQpnkTLPd0aI9AKir4c7PbHW68G11M9k7qi9guQ+Wic+DSYS+n5m6mp",
-	"UttjymykO2lDvPPeSblXOyKAwwMf/roUEF2XB1IUlG2lcfvBE3KUr+ew09MNPXngh7IwBEkSFe3nbYoG",
-	"THkVErdXQtBbXCBXkOkKsweluSAbIggLOSBe77hQQIxducfsqTeyLWGGHzGyEjI4+pZK8KqvWiH5+Hz0",
-	"G2KMWAy8AgPtsU2YDaVyi0iJ2ZHYkg+bl7XHKtsRia5/uV6i8oAURw8vEWXIBFpql2C9Ml6u/bIhSx1Q",
-	"G992P/rt6xefffv8GXry6OFfhu5GPYAeJ+Ixwge6RHSvdSHjwdkQISK5LNU5rnJOMxuxM7JnYRIZgtGN",
-	"u66jGErLmJr2UPN6kM/a7No6c00xYnaze7Lbcs6/WpzGWO1gtQ8DeutVraWGg6H1Ntp4FQSIMm2Dhrew",
-	"yTj/q9RXMGe+iwHLG5LDAd9yhRg3boElWp+s6kiK/BMJSsBTv0jHry6t9AV7mNyU9CnSWofx7np1h74u",
-	"6y3FCtZ6SSaB2afA44t+Ek5KwMCZnkFBcn0Z56UpnQzdIc+hjjrDLKd68oaMGD2++BJdF/SGFKf69Wug",
-	"Wb5EnGUEXA5rnp/AuVJwfkPypz7JoBTScaWpdwJfzAFTAU4M4yYXRKs+o/y1dQb4o4vuXRZEInnG9UYp",
-	"koMJIRH4m+0RWSLKpCI4N2EG2EmkiXGJMEOav/b6JHo/eEZHVdb98JFf1n0Rkg1nmWxYShsR63v3lScc",
-	"nmmr1jiWIvbedWYeceaO/Wdl8bgiNSjyBAwCKpHEgV2ZYA62ioGtWASeMMX98AJal8rNK1Te8F/XqGRn",
-	"8MM5JmnAvBwqtfnorM0BuIOg9TkApHG2NTo4pzOt0+HxP3prtUfwh8vCzjdn5zVPvdqlz9MWcM/sV784",
-	"K62edRYDd2RNYr8CURnD3qiPQwfmXtrGUMSwLnh24xeZSSJu7eULue7klmbksmk3M/JWAWRG+BprUWtg",
-	"Czr2dYsneY5PS1dFX01B22joV87IMjKJD2KlN1YeFK3z2M+dhLqgIdgw/MKm3oDR5gDrzi/VmlIRNeQX",
-	"7rllf/SvVK3NH3cczJNG2cnoGzUpT1l/0stQHn81uorfUIkTF3VhRnfJe+KysqTCG7Nq95IxVBMgAvSQ",
-	"QR5FD598+ejxU3Ql8HqJnqsdXaLvsALr1kMYvHrwH4Aw+Oa3z9/9YfER+l7uvCRmqnOndbAsvyWc0Ume",
-	"gdGa8PTzNpdG+37P37CJOe2w+LfEqKPT4qtU7pghpax9J9yvcpUOPeaoWRk4PoMVKDMep8FvnXdu2sO3",
-	"OBb49dHy83d/fGD/efHgS/2Xv7z7038LXgDRAzZctjPDgRtYzsAB7GOueQ/a/T1k8xwwPBwx6NnKP1rX",
-	"+/9xDvc//WEQGW7xPcSN0PpkYgOXSH8AKYO4y1x4YI2zm0Wa9/6OfZCD5+V8n2T/J85JfBk6h8Ej2Ppg",
-	"NsYbOUitjndy1OJTvJWjBhzvvRy+dIa9mWddXBO8m4PfS3VjJg3UdmtGXhp0c85+J35wf+go1rwf/tFx",
-	"S/rdX3pX/tLBk3kH/tNE/9+HzuvpeAwTKtdn8iB2NThB8M3fCizl3eCdxSK+VwoVBEuFFGEo22GBM+gr",
-	"suwC6zdK4D/97S/Ld2eWwtdrfmXSD7p4w6NQpioMvVlcoKkYZQfC0uFaAohm/yylAoQaWx9e//tN7z6G",
-	"ah30TZmXZNQ6zWsjiVO9lLhuAByOAn8BLBSVAAyC4FEt0dNryj5WYF7Hvj6XLOsS/Ioo7b1LOSwul2ak",
-	"uOhDmpybW9sQtD0QfO3VzWHNt6XLPTPpS5YXARoQpgQdoamacZ6HU5tbU3Njx+czydl9xpTt90YBjiaK",
-	"7tFrNzTslgDJs2DtvW5lvcXdYXobPaUDWdgqhjfOHEQVWp8siswisMz5RGK1Km8NA4SdlmAZMQz0Zp5s",
-	"dqkNp3NJXCU/BOM8o/Hnn//QbM3128Xy8y/D8bM1z09nbodxaQ1tBnS26qIFkoIfm2kInhj/vKmm/ecf",
-	"P6sN4D+sHrz5tz/923Bkw7bUgoWG9uwZFuRKQKODfRgdZIspk2qVYa2Ba6ZYHWlRhBOZcHOkfocTFmTl",
-	"v/BuOSUengLx/A0/6h2ChAxpcW0oJCzrt5F7W4ahUe26g2APVy4zt7aBoIlOSny4HjnsAbLQmPYhCFzY",
-	"dOrux2bRkY1vKNGESwX+j0XgDwXOPmBsngYTee4sReb3QH1qoN6XCG6fllEplCDSpl1F71fqzSrChlOn",
-	"7odMmyvVIT0JoZJJg59+v/Kjdbh89kk4ADNYX20t4X4ZX8+wJCFNXxIpewDMjT/aPKZXDfjFpuAFtt/h",
-	"XhtvQLJ7ox5wtHMHS0m3bOJrsZVy2zqAQJkKPzIo3kwbeSLUfMFxvuK3RAia54QF53WFZHkg4pZKLlBB",
-	"VHeWaIehaAzhtW0AiKBfpIPcev3ipcm23VGpuDjZBqAEVS6bRCy4gsuRN6dtKBKtzPlaWOg012SODxat",
-	"gPepNW5ds7KKVCPZn6vwoan/MTjStq9IjuxOkCkVSO77bow+FWSKTureSfRMVnV1K76JtCXA0lbkyVLc",
-	"Ur1+iDcRsU264Ta8KPiR5KvyEJUcAMZVSwvzyoPykMxy5o3y4B311ukwgIpek1vIPpcKs1wiqbSukozh",
-	"RYpxe7LjRa+qaX8HH+i81oRFQhgz2TqHobeePRYMWLm6aRlu+GBdwWNmBMIrCh2o+fPIxY3Vjpy3p0I/",
-	"HIZXLPD4K0K/xPph/PUjcN/hrSA+iL/RFkdgJxqCViIjjJnjmi5q4YtwoXa83O6qKnYDiKmJH/5EY1si",
-	"B9ROMHXWdkjIkwnzgkE9ygdVCq2QaoFcyYWz9IkKa2l0qIjKm8TgK1w+3vNDXT2uUI30bSQulUgSwqyX",
-	"DCmC9wgXJsB/VnsPfogepdcvXloQO00CYSL32xKLXDrM6mFHQeWyHSaQfdYAKoQqpr8iAi6cjb7+j7bf",
-	"tPNcJCkAZuAGZEPSSzYLQ5b7vUW+ujdhtwpPpOMqsOty5G63sKhgFVpnt600dQR9zIaocd7PiWsfKMlX",
-	"mgPCTCvxHhB1KWfOjnQNzAxmZpIZzuVgGfP3nJHpeFgDbYBzzkjq3a/lVuKjm5LlWv2Mncp3y8WW4yJ1",
-	"M8Y3LgvftslZGyCp6bogfWCK+vfkNqQWky8p16fxcBD2xaoBgJ2/Ogi+FUTqA5IbQZ0LfjiQDwMDc37U",
-	"3m1VxXG9gCv1gZ/kQBx1Aof6iA41jTznALU1L44O+CSfaoVPcE2MJcIo54yLZVPbG5nvdgfn8oyz1101",
-	"KSTxsVb0sg9YKOMOGbnY7kluGR8Qt3BtwjolyHdw2tthwfZZ6D8CXwm8UYMnoKUDMneNgbWtJag0RoNW",
-	"APUELsGjjU8SdCHwURx3NNshO/XF74cqnc9+5+p/pPHyLO7wShm8f55wR4U5CovcgcRF8WKzePqPpKP5",
-	"pp2am3BYEwpOogrn8LvnHPXxhSPxi3DwXU8THU+ilrAYPfFh9TQh47p51EeVFdyh+voudlb2hOUurntu",
-	"57GEayc927rRFzoS24IYEw0j/WPmRbZSpHQkwGACuhbj7JxAQmKrduvrdi3ScBUG13r++a2N5006t+2t",
-	"J70TSn5peP2paVsgrd7kuua8fvGy7pfDOCR+JWyvlkpytSdqdSAiizeotrR/WvW1AaBQUOc+kQhGSYM/",
-	"TdwSm5GcRbob+XMyyiVmqGQbyqjckRzm1Qd/UDWtNEMsugEtazgu/MBt0AA2CtaKMr2mSH+Naq7Bhr2e",
-	"PRNqDW5mMbk2xDrVqbRgnhsuLu0RMnNagmLuXITRkVfRFvSB1Y2KZSZEBrr7DVUGte8u3qxp6Ey5A2Q6",
-	"iBkiJamvaZ5Y1/Df88Z+/C4T1xp4wE1ilzYx6ffeXVUjIVa8xrgTJcvMcuEsncSyRKJq8pVXKT9TXcvQ",
-	"ZHvnM5fx5zSve2j+1bzWVRu1utsX2YcHZDTg5gIVyraGzrgQJFNJXQEHMSpC2fh/tfDTXOxDWffmXFV9",
-	"KpNyk0boiia9Y1w6S/VWYkLLJLg3LvaDe2T1N/2sBahOvfBg+Bp8ooreEnXk4kbfH8b18+Y8vNWpsKnT",
-	"IHtgUQ6ypy/g04yaBzonglZsGQ9ZbT5JIWrF1xUWYze+axHn4Lj1+A5aKmpVleSxiHq53Rp1SU+oJ3ct",
-	"19uzpwwzBSllt2XBiMBrWlB1utQ3U4XzTnMip9DgHoarO8qTO43Ng+NFr53ka8qrBgcMC3NbQDr+qg27",
-	"lJ6kuMj7jsKP3in4RAIPaNK5VsDG7a1p9YlEUuHTmezRKm8fqdO4gRLIPEnFTbvaWihID/0c9Xo+nnCf",
-	"K452jrRt3cfPXqLHf26VsT1pbMajsNwSsf69P/CjNc6M8cq4CqfNpzXSduQb3uq5VMVa37rPyuJ7AiIL",
-	"KXkWSszmG3KXvouNvS7IKGyxyKmaE9Col/cHXOTv4htBt6OtqFaqPYl3JzQJ9RkWghKJ9hxoi1ntUSwK",
-	"fpSXptN9nZgf6h4xcGn42a/vy2atvhnlc6VwtpuPz5NUTlx91MOKXJvLdGRwJsY2z4ynzA8UjOCf1Lq0",
-	"rOCSsu3Y4rQkHWN2T4AlySui//h+PRM+S7px3gxNE3yX93DjBhz31hsN6d2yx3M/VrwMeuF/2hHA8/K6",
-	"Kt0wfrTNrpxWaicWdNPH/COzObkDtOl4ucfSxdOVI93+BcHZDgzEcVsdjlkuB5XqZ5x5DRXaNxfLSNFb",
-	"SwRPFGPdL6McPOx2DBjU1AChNovCoCOjC3PG57O2/MleFYL+eFocp9rHlRsYAC+Eohk9YKYCrviXhB8K",
-	"YvLgeakkzcmlLebXah1lt9T4KpLV7JqbXtZfDrblLMWBSxLpBLkjeTmWqT5+T0RjXTUJWrs0fFCfwaGb",
-	"IxcigEG3ODMbwpvmFCM9Nee0xdfnM2gNhfTkopddR4v8CdzcdoyEGWd4C77hRT5yAxqysOvP6ZOOMY9B",
-	"b5l9vD4v5v1NlX4jkNLanDGLy8G7We+fyyF8TsaxUgzUecg0FVvMqEzt7tZaI3w0ZVVzGJj/+mIoTMYp",
-	"kn0GkIKPwnOSqt2NcrDMWQN6Xh3npDrLYARgvNHSLS2Mo9xpPnx+i4sSz1ANOAWly3w73TCpX0hMcv7A",
-	"pTpV4m4SM8Bkq1eSMHXD/ghizqweT+sM/yzzLcmhQd/HAPA1Z/mb21+P1B6ObYNdhg/ANAzRFksGUJQa",
-	"QZ+CbJQ2FFN24i64dy6OHCvyx4BotDikb5OHd3UmTdSTk/dPE/3agrAE8qSUIvvDGM2LM4UzdWXeC9Hi",
-	"rm8NqI8Z/UIy6g65Cz8VIyRPO3IVXg68MpTBM77MOqk0rTkTV6VyD5Efz79rYMCKL5b1gRk6a5PTWDz+",
-	"jnkDTOZJshtgHu47Sy2F8QZJNuUCHi8OPuYjPjpx6T1KgNaWRnsF+1s60+1bXWD39+6dx1syvonG2ZWO",
-	"5/BLkCJ/46FCv/mhZ4z9Mxl45g6wZO7GxFwXJJ4kbX+vEtnrFM27thXcf0ei9j9W8JWIb6BeC6DMSK1n",
-	"L8ebvYDHYL87wfRVWGyJSnUu3CucGI9W3s6+6Tmi027j86Aq7tcBGcMucdQSb0Z92zEJuMTIwBhqSQeV",
-	"xKCcyAnoEWZ23XYo7cv6TP74ODczdQtnUobg/rx/ipChwCxK0MfCRMO6Ux9TTcyEnBCQ/iBuu8oNW48R",
-	"Y41v2S1VcwQh6hD2XYYtosCoVgeBrCOFbwhzqduJ1W6C7+/CNLVJSFN64t1d3lApI9DBP0EPFJxL2/G6",
-	"SFLX369i1WS0ejH1HnpkHOb6SaqWxy3zZo0kclW8deKV1uUVQRakvo4dnzUtj2HGdXBxLw7vw0wXtCfO",
-	"7t81DTUq7+1+Mcj1fNrG+i8PRoR+sFZoS+Mt1e6Oqqqn3Cw5vaNusAUO2eA/CaoUYajgbEsEwhtl08k3",
-	"OFOh5I9gFjnPslKIkfNW2iSPQZhwlhFknP2/t6CadEHVfN3cH8sJfYfkLnNOW6wyU3zD8VJL+IwMUcAo",
-	"fYSZ6XYAQXT/7gVDgTnMt7Pkxfg9jq7m77VIaCVdcpUs5mNNOQIAFdAswfRrwTRHkvsMHpdFZ5Gr88PR",
-	"iPzpMVRHHA/OXhn3alPOeB96M7wJM54tt63374i9OBCmSX7va2Njp26mXb6HWzuP5DwvxxX+1YepB228",
-	"qLxB2Q6zLckv0Q05KBdCs73HmszwMEnJ/5iTayd64V4WOHBzTHegh3gaEClHa7r1W4n+HtMFKQCBcWoi",
-	"egfahcKbqfGykRHe08r4B8I+WlPvusMSkPAOp+D86lGSSx/rN1JXpd/wQRP6s+cOp+/cs7a7iYxUslIl",
-	"Ley8RPq5pQ8ZcdRqskUBrnJKnyLOCJLlHhBTCc52CG5klp1SCxArzPlOVt/dd7yL+1VfVzhPiAvkI0CN",
-	"SjSnnEWd/vUjhsAFyZHiSO2oRLXplQY+O0s0Z379s4kg2+j2NabBnX5akmHoPOsHN7kaUCCbhu14C7Vz",
-	"fdZ3HBzMYPg2kcF8yLA3/fXk9zDEXynhNQiXEecNGeokjWPQZXVTvem5356BGhC45TYqxHJt/FlBLMrR",
-	"jrItwuwEGqdByIYsnJQRNAvZISBEQkmRBz3OjsOXde2D7RRqe3cwvCfSdB4cAFaCb/QSZhJ2Vq0btCZv",
-	"hbwxDYm41aYikpRtC7OQMdXj0XD8o1A4vr76z73cpwm+wDxDNXvJGDtj5Ng5FVdRzviKbjbzqIV6tJdY",
-	"KBgxdCHD4ZRRaHlockmVJMVmDP945z7wUYg5Je4GPFtfT91rZzzLDNFE8eQkWN4ztbY8sItuLsl9zR+r",
-	"3pVxgvYbzPIXt2YyIyTKVK1z7kqlFr2qafUteSZXAJhh99Ad4DNyN+WhunedfoNzo8kIsue35nI3JnpQ",
-	"o/FEw0znPqTrfWvcAgVWRDilD2D4jzUOD8x26TwIBIuCNnuyJ8U/LD2WRj9yq+un7SwYf1Nvx4QGND03",
-	"1XDvmbtxZ7yyqve0CshE4wraNBjtbGOsK7iomjYXQYwcx5hd76dLzUuTGDa6Sc2PenEbXrI8sfH1OE9J",
-	"nugPs3ltHzi53TUJTvUKCCJ5UUa/Cj/fpuupc/oiqUX8Gv5ox2CtDFU3/3vaiRS4r9OuuL/Jhj1G8/TY",
-	"uJvz8X7S2Psbj2t5CM3dtfRwrQh5Tpa2taTR0mKAwu+DsTtAkDkZ2vS51L56q+6b5ufoME/Twjvg7YTW",
-	"d3cvQqeqMWaZrxp3xqhENv/F8cnSjbtoyMCK4n+nowi9qvSej66l3ytoVf+vhvPc1W3NPIxHs5XfyvA+",
-	"rQ/JGfn5Z0SEo/n69TOxzX394uX7SxHlh+FYA0MbLjIy2rS0g8fW+SPB+++J8xO9Z3Qklt9NLqjgRcO5",
-	"ABysz4VZ6Jv5E/w/suz9OlsfSDG8+XeZEnlnae319GdSurzDcP/0rh8FBq0klO83hqvXp6AwivVezOmd",
-	"2Pxjr8ktV9ErMuq7r63WSJK2LdARUiXBK9ftIifg/3Xifa7MakdGeojefzPQnuZCnYWMTepSfJXYtrO1",
-	"B7dErLvzMeJz6UKnUJJ/wKIyQPWxAUfeJxIdsNpdGmz3pU0ZewDpY5iZHie5wMcHrk1lxvcE4TUvlVbJ",
-	"1I7sJSluA820ggK+Ft4wb3/dy0VPiml97OcSgrUcuX9C8CdcFB9EkenL5rg7PQdTOcbPGJ3h7OWN+1Iq",
-	"MP8kIYnXwwfTkPqtPM1Rd6kdTYdcn0GzSlr9c5Z/pDDyenYzST0QHPdP3mkdqbv6gu6piqa7asXIMye7",
-	"aQtu0NaxJnS7UySHnisSlSwnAh3xaYlqFxjijEhEWVaUeSt7Mdpc3gGAB6Sbojyor+gJIsWRWWfSV/RV",
-	"2rQJbxbLxRELZhSJTVkUYcPw/DMGK7RkXS7cpM3y3Mz6NngmFofv3zMWN91pA+lGGZFyted5KwmgXz+E",
-	"0Vbey2F0zwPOggGLl5CSLYNnJqxb/5VsKZOI3BJxMi2BCMtIFeuA+TxFV3/7jwcXFxcPH30eDu+UTJlY",
-	"eH8KjHlsogqTXGVrMl9k2FsFphKi0vac3eCyUKm5WX7+TntPCqyoKvOWIz162At6S9l2hQXBq/2jcG5W",
-	"wdl2zJh7zPCWQFxOc06Rym2d9/pEnt/VIA4dUTJtU10aImMFjfKV4EWRknmyXBwiduCzb67QywcmAMcP",
-	"+JcyyCiHHZYkdfEF3ZDslBVkZV4DbBq6x+K0UqcDL/j2lDpU9TzEZ8QtzcYcfftGhfTaZjC5467ZZZdV",
-	"JFWkn5n0qVr9yll4VxWnBVGRwe266ARB5pOkvaC7ryA/YkXEqqBKELk6ELHK8Skh1zBdVzeBd3t5Oino",
-	"09oXRw1CLpsXhMcwjn8D5zl+/zyz56Wb8nobOEdfa43Y85OZzULySFW2I3kV5UZ8s4nU9ORhPiJvlcBx",
-	"Vfy3GLKlt6CqaWUw0y3DWoZ8IpGj69JbwScS8SOr43s7LJHZhcAtsSZFAtB2Tr4zT5pmTbZXY8BEggEL",
-	"EomRWAqbUil41AEu8mOorCsU1XekWfqJK9Vn+3ljply8ip+6LDGWoGZG4aBqNW0jTNpsrX+mY1Ir6yMS",
-	"Sqemb2P5hdFL0HDCyk2vy9RUFTFBe6BZGM6iFm3BXHJG1JGLG836VA4XUFihZGbivuuLNbPuZUXNN4M7",
-	"kcZE3ewI2ScQ0jbOcssyVKOnuHV8LtH6hOxRafVpfmJjnC32bi04cOp66TKtAmU+u8AvLGkx9nJRMvpL",
-	"SezvSpSkZTjs8Vu614YmdEQz5DF/uOizHmrvyH/+4+rBf7z57dHyybs/zGMVTNHwRyvuTaLtKXNQmUkU",
-	"7FfzK5p+6dPzwZcXSRZAa0eG92TAQKjH+0tjOvDP92I9tFueDboLA9ZFurHgfe3xxb+sXdAH7hrmWc9y",
-	"aLLYEH+1rYrRDNowOlr63NUPV8heUt7GfXGx7LVOxi1gJsulJvkX4yVGzAgZScywRjjN9JhgYMzh4DOe",
-	"svvo3ptLfb4PV38k69O/du7j/RtZ1hn3cQKhzrifB+c7+Y6N3ZeDOceh+6//pXt9Hw7v78j7cXjAxn05",
-	"062Y8NX7e0sOLS7uXnjplMGWvToFYgXwXVTQZwUhTKR4jsPoOKkIIxY4dXadVioslAwmyzuPm3Ot6eUj",
-	"q1p88L4cI+FBUyDCEZYIM0SE4CIR1Waq49gpYDX1ay5608+yd5no4biskx3+PtnuCmlCoTVRR0IYevjl",
-	"xQUksz16+OWXo8vgu4QeIO9seu7L3T0EyYthzYwRhmbPe/JzNzavsXZo8iNDORUks9h2wx0i7X6Ej4C5",
-	"Clohj1KoHRGI5hK4KbNhlw4NtkFr1TRKMmB2IDZyAmBGS4uQjLhAeyK2+i9cmMIih+hs1kuljV08Bcgw",
-	"G2M59N0KLWRe0PyqwLwrxw8WQIXx+bwfx/apa07l+ufy4uLzzA0G/yKfWnF3vUTXn1ppB/9tSQX/bagF",
-	"/2nIdQ30ArSCHT4cCCO5QyoACCB97xCxl0/RNSQnCFx8qrnoeuACCbrQqx2sQbYrOk5K6LONKSuSNwkM",
-	"SbGWoyzPxk/dHIInCh2xw9pyFBHG1mIBHfDWQUUhsj+oMGO2hFfrfBdHfJLoIIjeoUsXYORoy1Goldiw",
-	"kPJmHqRcHZ4LZZJVGCgdQ1xEkmDDfw4HLjehQVpLMmnxeh1Y/08smtAKip3tZxAhu7CtKg/aiYTNM4yc",
-	"ZZjNHIt6F6H+THFGO9JzF8+IhhqbrPqqLIhEUul7iZv+eXA9XSLsAscZZsgGeyFtH61Lm7wMMXvzt1i0",
-	"PjWM2ZUM+hdT+24elWhN9K2GFA/eFi7smRa6D2NCjY6PGrEHVfgMYXYyUHf2EoEV5DyhxGGegGmDBToc",
-	"tcaSBmTVLRF0Q+ubz1whSyQI0MwANyKq4K7UI3JJcqSlax/YQkt9ILdEoBoaa4bUjTC/WH1uYxWujBfl",
-	"nkmIzToSn5nyMVc+R7gn5nO2LajcLa3exiFThqM9PlQMFfSq4bAP4Mpl0qBr77gF1Zdab+uYqy5RRw9V",
-	"W60WzzMBEaLOHak0FcOLfUw8h0pih3pt0ZKG7aGgSqHF/GVFfmnqmCgDqF3TGS4JrmCKSdRaQNdh5Lz5",
-	"zYl/w49oj5nJR5A2GSnox4hK539tadqTXGGRYplte9sSoYSRDc0oFqfkeqkdLfJeCGsqQbTu8QmtydIW",
-	"Djz8S4/fzsHZhjqoWJJJtKdSAuyqMgagKRgMDWefTD5X35vnvwaU1MChsuOtNlysoG4gDG+Nkf4RCbKl",
-	"UpmaQnTkZZEjRkiO1kTS3BZHzTIt/0OJiAmBV9q81mKJ4GccF3g7V1M9QK8wY0IV5Tw8qd/Wd/44T3P1",
-	"1voUzryunkAY3RKxxgXKSUYdQMNRUGVWPFOv7axCq+v3BBrSraoXABCc5l6byO7hxErhbLeHOueNB4Nv",
-	"QXp3/Oiy+M2gT2vUQ0m3zPpijOGfcZHbMppBCPS3pjZoRfMQsquXoSKr9qTUdPXdkaJC2a4OTKKTpT4l",
-	"MIFe/O0WdSkz39CvwDR4oRfrlT8bNP0hX7gmZE7yS8TO7F6onxbJTGGedq+t3IXYZW55IPhGVg5Eww3L",
-	"OpH5hHIOVlFfZfOIjp2KiIMgiohVKWM5oqn4r40QOFE7nifTxz7eFwYSJKMHahDZ0pjWPziANEv3VAH2",
-	"4yVs+lPXOVJm/ECQxCd5FlO3IAe7p90gn+iTLhXebEDpdi8l1ufCVJPJap52hXeQBRPViv7eRPGvYmKu",
-	"sL4aYrZYGC5ovoL2ngEV0DXqN9rJYDDufdQtdy5hQ17vjnBioeL/Ntu2RK8ntXpu40nxsA9++7b9WO/x",
-	"Zr1i0Yv1vl6gPcD14WyD32/YWW/YQW6+/zfucEj847uCRx+Lj+P+HMp7mvFqbAPRDV5ZPRfRLN4yY2De",
-	"s6wBzhTOgq7PIz4hBZ3ksx3CVpx8iq4l3pBrzfLXJbth/MiuK2G45vkJYXlD8k87cbspdrZl1rCv9yd3",
-	"DK1haQDlI9GNO6xZv6EsSThpOq/gYc9x2JXixiUqlx2k01AruZQkMxN6jwnk96HaC1IY0bmjh2B8/1iv",
-	"2+HXR1baIuuOl5Lo+3zV+IaWa3gTiphzZHei6ZLQGgzIHAffcYK7kXEQtsDlYfhdvCGr4y7UZO8bXgqX",
-	"rsKMcitnNDDKWD4AZJosEc5zQaTUOuAOs7z4r9vTu2PcwBl0RLSc4p+THjl5pRTZH9RMCIjDSkCl+Ti+",
-	"POxMQsqeSGniBrdUmlOI97TQLHzAQhk8Uq52ETjSiLRokRjIV9l7ZtrDxJlWWTlnO/M7J9tZsM/92ogm",
-	"5DSzePJlOawef8w34aD9MiIxduiq/P0ac9fYINUnXlHtccccrIZc7zle8yj7oDbfS2V/rtYJs8mbweKl",
-	"j0KwDM4yKmgSirPuTvCMKvK6/4JokNbvSTAFDp/XQzBgbjvPmHEvQdNfibAg6CC0Dp4j6nel6UtOrdf6",
-	"rEZxaHlaXr9Anz/84osHDxEuDjv84HNw4OP9QVNu8cPzV4tlFy3i8wBWROcQVoAQz8o1ibXmG5GXWa5J",
-	"PDc6imWU0z1hclzP0HJNvnKvBfMyCJalGDn3781L4fG0IhhBIwCpwDe0GHSVfkWlhcx+aV/oBbGJuvmu",
-	"bIKhNvVr8pniCD1RLSSx31duiRjkJZo/7glmlG2hPx1DvMib6E0DtfC1IeeyjipqNzazSTW/XaijVvDi",
-	"q5mow5BRx4lHqIE11JOHwWIz+MpqGOfoHeWavOLHCDfhJBbHCn+vn40oETBO3xK+J6Fl4DKnxPYickIK",
-	"QgIMWhpt+S0RzDqJa1PrUK4LmoV7cFrxEYLW/zV0QXwt+B7BgBJw0PQtIF2vL8farDiZhjaaZc3X4ZoL",
-	"JnYdiKDGjhwi6kvz5JmH1pvPOCHz2uSFBriiokcwulWhUx2JVIZiLluwyswcXf45dOD1vvoHvuKcmnjV",
-	"JrdoEmXLSmwHUzyDbJR5pQOR5HmqpHV/2qzVcM5urZ86xrdUOhQYloWVEnRdNkSD762AL/SkDp9AD3Ap",
-	"7JEa72DaRkGwJEGcTwIJ3o72EvFSQb7gHoMHH6KIfqv3AXQ7a3tVX4zt1HfBYo3RMrC72pAwi03C3cnp",
-	"zEJZrpmQi4Rgs3vyHcTp1LCbzZIQHvY/FZv+y0osRWwuc3ZRpmWuvEQlc9uC9pypnVErXXfqbqQGuHwo",
-	"WVQPZKzWxEcDPcEhtzi6TH3PBc+mp5xArEnz6hIsA5NmX7LAovCWrLaCl4fBHayfrCpiE6NVYyHTYDeS",
-	"Kc2wsdWD2NFdhR7SP5ytFbI5+aE0Jt7KFYr2kqX9/Lvl4pcSC2UyGWrb4dHFo8cP/tfDcLvOtwkIIW/D",
-	"DV9leThoqyzSCDFi1llM7UvrQrYWvzfWMiXycSI4sMrEErX6fg7Im7EsE++5373r025ut7ZBPd2hVMEL",
-	"1Uxanw0d5q9IQfR2vCK/lCQk/jPONlTsR068Qwo/4GiqjVfJTTJgZqMm0GklUX/SI05j5ATizOCbbJP7",
-	"fvkorWJMclOHELBSNzhTtg+Sn+bEtSGqyFu1NB6ULTdajec0MWletrrFBH7cvyDmA/8weM5vtc1CWA49",
-	"FghTpi9zfTUsF2sq1G7luq1WstmAtNnTsuKbFRd0C64bH9FtjwVVuKg7MJG8zJolD3u6tUUQ1UMuipXz",
-	"rLSm1BpnN3pGoH05PKbVQfBbmkckZW16BEGnGzKXGI86JUfwDx24AJVQYCY3kRgZzhSPN/ssJRF6q7KC",
-	"GnHMR3R4i1RgXltX9HWV8QgPOk+E6/A24Lk6CJ4RU0hivvNueU7Oyh22gwJshT64p8CJT20YN9Qg4Eeu",
-	"92yflvUxRggHe5b5Mf1OGL89V2C9RUWeviJJz/qeQd7W5+leilrPB9FjUlhDEexDSUhAwZ7bAUT2ayy2",
-	"fJXjU+DQf4VP0kKBaDOdgPYPVXGgVSMqUWWMhlS6PX67ajqJW+PXRgaMa8oLUSa4Vhsv0QVYyJidwqNT",
-	"tspIqHQPdDlTin9EVIEptqN5TtgS/UoEl4i8zchBxaZtB17tKeMi0iZF4j2B6cFdJauSyP4RvU7j/aN6",
-	"/Zgantnu2AkOiKpItd4vpHjY9bBcwE1nRTSJElfTdF8Wih4KIg1W/7Aj2nNDeYxTbWSYUN0N6XBWi5GD",
-	"B7E8gI8reCFrA64g+XbkJdF4MVbyYGotibBtIyTJOMsRLtSOl9td3Z3UVBXsjCV5J3eaza2f9E5if8KN",
-	"5h37sBNQfrFpFU0wtS07kt0slgu6B6XnzRk9jcKNS223NLUTRO54kUubX+1H+Q5cSmrwRgt6Q4pTcB6c",
-	"xcswTaYmlGeYInB+BCCtlH00OvGoPoMxgaQEZ1siVdXsNu1mdefiVVWp0XVxauU0iEXnSjeoRAXnNyRH",
-	"+nrYYqqNhQ3C6ICpQIdSWeyVwUosmQVRmOoOtFB2DzaJHln/BXhuicqDlmkP01vJNV0fB8Js+U6BlYFL",
-	"4GqVV1JjuTB4XLN1Hn8fNWeWaz02cxR2R6ZmKu/wVvTpFaTPMMtpHpSoE3T66gSPO5cf7EjYPnBBwyDC",
-	"xP+ezqHDBfzu+/ENTds8ea5m3mWHyXGDeiy4GIaypwJqNJUInLGQSs/3ZM3z06foB7wnEuGCM33XstxV",
-	"URi+Mrgp0HicSqR4kZuWSVppF56v/9NFArLYNqgxGUCFHJ0IhuyhHJ+WiDKpCM6NnARPB7JSscb0fTSI",
-	"4O+5SNqiJ2jeV4+vDsIroWxZ+zk+XUfK73oN/ODw72pvyqp2KA5VMfm+owCwWbDgj6U/XmdhRXr07U1U",
-	"MNMaub7aU27zposqPdGxjlZ4WN1JFWm+T60brbcQU/JAioKyrUntMk80KuVGJV71Yuu/cx60hHYjyaGK",
-	"d32y4iuPi8+Hqh6p7/pVyO7iAj0Btsv9V1uTMBpG6Dqrnkq9Nkd3qA785Gl348oBuw6kxvw98rxJ2cFJ",
-	"Kfl9OzCF7n0Qqdcw8PVTuBTg5Fnd/xMZinFVgvth2G4PNNgOVToMIj/26Od60rDq66dGcw7q6kmKeSlu",
-	"6W3E6+zTxuQC2TpWdeQ2SJBk1VYfSdwFrKoNqBPmcGUrCILzsRvT1lXqSteeRuYdVp7D5dkRcMOez8HE",
-	"3MrhOdbkSHV3uknPSYB7tfBX1bFuMS4jyMFOgIePC3P4pIJTYvhYojWxCZ5a7aoSzNtapiCmGDycoPdw",
-	"adpVG68fPC2XKNd6seLoQaKN7GbrS1YXvGsE5kwkz0+dCIbRKo0rKIGP0Jq+H4atWrdJQJETLKlqUUuP",
-	"itXXQzv7fLMh0NYzim7WDEeF8tyYzTg32oVMQnCf4KyrEBZkhI7GB6b4EWtWg6JzP8JTT9I45W3cNum0",
-	"tsn0o/lIsFHzdBSFMrAyi6nnteutVwBwHfo06aXkjcVKSFRtR66NbV0ax7RW+3OBwSNL3h6oiOfF+IAL",
-	"UzAVUjhvhry+DjNPttVj+z1wOqZER4fVho43b+petlbfDX9WeQLeskLkgcyK59ApJT0DMicK0yJcp8Ah",
-	"ztfl/v/x+sUPyP6KKLOVSWuen2y6xgELvCcKoFCb+MKxliD2U1X7bjut4DK52AdRnEke1Ee1ONTbWcEa",
-	"aTUN6nAqVKM7CX24d5LNOm/SQSD8WOec16W+s4nteCGIAqou50XDoGwFbZNCINZHhKUkUu4BjRzaujh0",
-	"7GC074acIpeFVPhk4XXwnkCOh1Oy5eTKZL22qnqwiJZqvTC9vxV5q+QS/fXZS/T4z43qKcIGG9+2Oc8w",
-	"XIYZWhMTaEOULV2P8a6LeDDfo/ZldZn8tonno5cdjN7azCVfxTJdXxZVXmzoxpmWhli/lXgOzLUxrpEM",
-	"CKTX8CJ6dPHo4sHDR0uzkVXfEi72QVxmK1c0y2z5A/vHf0rOPn2Fj99bWIGgvM8F3ig/T1KL6uoowkWg",
-	"otd3TzNygZks6mKRGPL79Gb+Tdq52kX0//7f/w/QzBqz0PqgQT/zRD29EGp8SVdTNvA7fOKlQjuqBQjf",
-	"ADiReqC3wYz2oMnMqZv2scbItAD0kkltkUWVUVhd+JXQrcvnPA72Ew8t0f0NaLFS7Cqd5AGL37bP+OFk",
-	"CoWBZaCu19RoHW2wBPQk1yhh7LU4DqEjHeFi0o10aVQKvkHXjiDXndpzpxa2Yg9+ES5+8Osb/T8XD75c",
-	"vflvf/gQF90lIixl6p8/aZD80d0JcPPdRuTLR/dIFQGVoB0ZbzhXDDcCEcFoUGt1jwKrm1FYf4peEahb",
-	"y6GlIjruuKt/b87i/Qv187f5XUS2zeAR1MOkN8r4mNJADQHmgAQZksHz4HxEpdfv4ud38XMvxc8rKDSx",
-	"LUR6j9SZesvMB264JMvvt33eeVtMP1LdlLhpjFLSaVMJaf9hzd43O60eH1DYY0I82uZoJib6V3PtjCyh",
-	"uXculbtyRQRbWlXwRdy1a8U5sPYdGs4zmMcRe7dkmZEJVwYGo6czXNVaa1O9tMrpZkOzslAnU85n++RC",
-	"xrewnVohBOk25uFiudCqxOeL5eKxh5EFsbaCssiWePOsTl+YQX/CckfZVnGG/iZ4eUByx4VCkijEWTV1",
-	"yra2jYBLUIScRImqBX2Kvq3MPoxyireMSyoD5UBAONJOuJek2Jhn34aTZo0YiXiwfzgTeH9KPd8Uj36p",
-	"VnyzWeV8jynrazBnn0A7nNdY28FqlXrUSD0BRHP1T0bumlQXbL9ggtIEWpSaQKrfGi0iM+P8PLb6Ydh6",
-	"qr71nXm+v18OznZErixBYu0yPfYM1xK9B+Tru3Ys/uuAMls+WTYER1MctI9A96B1eWNAuldScxpo8cco",
-	"497buRzC022xRnCDU7dnDgdN6K68Z56a9m6Mq0L4q7tvTB4iG1JdzMOLLvDrfl8ywOQyFmsi1Y0m9W65",
-	"2BEsJr4qiBHKE1+XhEx+s9isMizIlJePuLiZ9N12Oo6Zfk3Beugmafz5LlsbFmKsbwjOQUMYyVEvCT8U",
-	"pFIujlTteKkVQ4b3ZDYMJpNp6NxVNjv2wkV1etKYxyTxN+n8tgX24aYQIV5hYJyaq+2aX/xmOK2np7rt",
-	"mypJca5yggJrOSzpr+GyRi0fqsxIaGG0rPDwAHIYLinllxFTZtqHBXWVHcF5NBPRAUUb2D396GXVg/e4",
-	"o0XVX8bVUaXoX4mXYY+q6dXStejzt/948M0DzYaPnwSt7yBVv7fk04Zjsz+xz7cdzsGQzrYwutkHKfMc",
-	"0jSnKoKNakFNsmXSEZhaj9Hk+IY4GZImyT07InCOmsm1RneEtvQ+vjY0U9Icf43WJON76DluzkBqimtF",
-	"GMNgljz9fcTG6XLxvTCfnKez8gQ51q6Wm0so/JNTViUvDNagFGSjUp/tx3P/0aRJ2t2fCNf+sWa0NDZr",
-	"GSoe9tbh78GbYQ6clqEynkmn8E97i3N8SrHyPgj3DBd4e08n7Mtz46AfsSneYZqNcAkibAYrsy0U75eB",
-	"Wc1+TkrcXxrMkxORrnNE8iNSNOgrz1vpFMu2hLqzBiaho/WtRU38yhVZfSj1wBRUyNS7OfUOkLJMVw70",
-	"05RtVxPwXmOWSSwa2aw4Mknl2kZbE1dyGirNunNHeBLEcIXE4ACGJ2ox47uDVy/FkLIkPpryLTtFraAb",
-	"N+/g0v9r+vNh3DcJgmGS1vavcaiHO9JNP+VDECZTDmSLOZK3eAZtonOd3C+lokuROXSL/lMweN33snvS",
-	"2y32b79zZgOp6f3UZjs2w7X7045Rl0EMzGCgryzf08xC/td4cGIl+HGxXOCiWHGxYhzK6cN9dEw5+tD5",
-	"gu8b/Mz3VMhIhLAIpgMlSt7t2E2j4BtFmCkXhwFr2L1Q2dEG06IcDuIYanyrz4cBXC4SX/nadvLZUDY+",
-	"XyvVwYgPB33wRj7u0Ke6D9iS3+HVfa+ftAcz4OC8qjDZ5Y4Q5SXwLpEssx2Cetqi3DtM3Tp+kO7obG1N",
-	"B+BJ8K0gUjap7vAXatsrCF3mYTBCw4aVPElF9mEcPYWFmpyQN7zC1+bZ9+LZP2LBKNvOeRbtkH2ncaqq",
-	"uTeV37Vk9DL9mvtmT24lAz32qMSPt3rH2G+i8vkZcO/oqMMGl0Ug0+MVwTmiDEG+u0WrJ/uDOiGHOOwV",
-	"NATVQ1n1FekabTtIwLxEmsOw8KKzGZZkiXCWQaouZjk6lCxTpavVbH91qAIBiy1RqeKRGH8QdGtJLUwI",
-	"rz0CVG5Ej8QnCaUFuJGnCdDwn0hIelhqctteOfBQ1T0AChZMNh7sD1USuVZeKdUQ7Yiu2aSKUn3sVQbx",
-	"Ua71Zh0Uya+R4EeJbgg5mCTbsiBQXcilRXE5EitTDW4xydGabLggIGuv7aG6XpoeeILgAokyAOJjvxc+",
-	"+KZOM/aj+USkQ43psRD7WRBNj+iv/Cij6cf2oAdiqTf0cCBhXDADk2byrsMA5iXrXaw+Uitfeg6ESWAJ",
-	"PhmWNalr0vmfraldL8UjVHsKcd6KtFOxEEbmWgYAgq0JNFfJbEaiGjg9k6G+XNQB/xWIjJ7GKiaXooHJ",
-	"ZAocmphMXuVDG57JaM1dnE4ftWkZC2YstWpAb91E4R+4WNk7JNBjpf6TdcKApFGUOfF4WxaMCLymXrMX",
-	"g1dTA6/YFv+aYkJVjiXI0cHiBlLSt4xHkv09TTJQyVHQPQ2CrbzYIIyevf47HIVLRApJzG0S1L1ZxnOb",
-	"ktRJ+3Auay0Pc6KA05YIo5++ufrxp79Bbs9l1T7OtEFA8qClJQjfMPa6UUJqGyaTt9pMKiTgc+X/bMLX",
-	"+ZVLB1XDF7Uqt9wcOMtIJQYQ1UsAUNvkpMmocix3+NGTLyI/ERLJtjeXEIDneoSxwDIy6ogNp4z89aSI",
-	"TOlT1u6wZ56v0yrMUpYeE8XFhVGwg0hxoM1AHQAgrhnAc1BhXAs+fS3BP0x/YEEOBCtpCgswKDdwQQcy",
-	"C/PAN19DX9JLYDTQ3/BehjvvOOUspgxpA6TWEY6CKsi0iPbYCZtLtqwrdhNluCgA0KiLIeLDy94SEWzk",
-	"Z4xYfcObuQqtV5dqWWnUOSdQfuE3Awcsp0qTHU4ys+BJ1SzqVcU54ntjRwZ7RukrI9i5flpemraeXbFa",
-	"glVqJvZV/dqIxK/ouW8bgJHWrEYhq5rDXqIDFsqpmzfkpP9TG0SLe4TM727uli1V5aB5GzTILhPztN4/",
-	"B3j2xsMEq6fDHy2cjosHXzqojk9XD978drF88mXA+dneowjpx1D8qwbxRlBdCy7j0M17gOIlAv0MGSVM",
-	"ghTVVr+zLm1dWwWG9W+PHv150XAF//zzv/3joSaPptFvF8uQU7jqvJpqIz5KsBGrm9mizZkL2nwHjEVt",
-	"6BlzUZgHbI68U3c/RT95yCcGn8bkOldXO5heDspY2/NWNLfsxifBInrrHEsPivhOiRb2uWFhB9jedZRp",
-	"VVVha27OZISDjQGUhKsecF7hAjOpw+APhNv/yMsi71Ll8yCyAFZkxUUe0nm/4Ud08flnF48/e3Tx6Aun",
-	"Wl2ifH+KgtRUtbB7uPdyaGm6DyfV9mC22dbpwE9Lr1OS1lLsZSptl0qa3N3D4SYMwO3rmVGpVpIcsHBd",
-	"qdvKCHTzNvS+RNeXSYBDTwbkXkeNMPw6KJO+ZQVlZGRxwRWyrmsDScyI9Wk4bNQ7uDPuSKqfI87niJ02",
-	"9Ld7Fjht0mKOqGmfvjoLF01SKeJBwe/tfVwX8Z9WxmmX8f2eqh4nwg9czdFxvzfmkgrKawaZjZ3vJR9r",
-	"vuTSfOoOxFcVl5t/V+vvDEdJbOP+8/Os9dRmWo++MRkZMOTQmmwpq/GJYj7lgQ5blcc0EjdMjgG+4kcX",
-	"BmwX01JGGggXhlS9ezLb0dP7ex9PX03ODhs4L/xThFGuldaSGSW10v0RVZfI2syXqHLQP20HWi5R7BfT",
-	"hNHEHEz8awl6GL8lwlpRl8j6+J+acKAfoLhEnte/rgs7J3oQvzhedyrQfilJad4uGTM5LpnrHbYwiRXm",
-	"g5hplbN39B/J/lAEm/PNev+21MlCmtIIcz6R0cY0nR3gaLVfsFEhv2DYWk9S59yaZ7uOKyJOv5HZmr+9",
-	"Ag4aqZo/p8CYR+hEVreRNSg33NgYi+FKm26aLVhwVTEpLrQ5d0rqVXogbJVVTYFtxD04+a8E3oAfGkuC",
-	"FOcRcBCvMezQfmg6vvJfCGtz+jGvUccIetf1sZ9IZINMNeHNR5fOu20dGorzG8PELTdPFZLCwZwEwzg2",
-	"rHNLxBoXqI5wJWaC+WGv0d9Iaqcnkpt0mKfda+ld+Hyku2Sj3QT+UqdmH7dqATR88dtL9Tepax1zs8xq",
-	"CtED/60zbWN9pld5Saa3mh714gH6OcCyx7y3xtnNFlqBB1WsFEGj6opzKgFk+tJEEb0bdbgcBcvkZnhZ",
-	"weXYfMqCS8jcs3mwLWcbIbkmhMUWw7ZJN6YA8mQ6BkeCW1kthPoY+5VWcwUuvH4sGWcKZ2PehMfPaAqu",
-	"z8JojrSgadE6itZxFHa6q9Z770ys9NYlOqRUBbic7JBw/cnhYzDknRkoJ1kDNhw4ju0IycKWvD0UmOEo",
-	"uuPGMspoKm54UfDjqjzMXGYBrQ8ruibuUfClnlTv/8lsS7E1VzskbWurlJY+gaCBPU0HLBQDITusj9wS",
-	"kZeR1DxtrqCc4By6b+2wRAds04G6mojts5Z44l6apyHXinIXYk7j/uqNZu/qCEJmbBTR05haHjgb3zjs",
-	"lt/4R7mG2WK5bQVkbtO6jdKbYMh95C0jibilWcj3/9r+grC8MWpMvDdLB24GXq0q3Dr9x+zQq4PgtzQn",
-	"+R0kH6fto3xvCciT49QuD6xyg1QcvAy0x6qbyVc7W50uP4nLHd1eDWoOZ0qljd0zZ0rH3JnQDB03bBfE",
-	"CIH+khC0OrpcXitvoe/5p8jdntd2q64rB8kaS2oymamCEGCwMaWvpVY9dQOn+zmELTPXMt6WKqDHF1+i",
-	"a9OVvX792jTvWxrdsQJN1SLd9LH1BUNCqUZf7+qk/u2m6yw5GIvQASV4LdxBS1TchV9tOcTnw73cNY0H",
-	"pYfNbNVaq3nBvbnqaSk8VT9tGNTQh+5QmtTPVVJZVvt5UwptaBdEn7gy2aPIsmeVDjuuqWLjG91Zh49c",
-	"xveUbX8UmMlNBI8Yuxzwpt8Q8c2GCNlxD1inl7nCJIFMuC5km2fidPWY+pNUoTWBdvSp/XrOaYB+h03T",
-	"E1VYLZnSIxNu217icNzqYLpkJw9jH28UgCS9CEUMQYAxzaBEqnZKuutR+eYepa9V9Ra1WgC7VdM55YjN",
-	"csG3Tu19u+dzg5/Ywuah7ObMxnLRrEuPPZI87zU7mFlFlqGv6lHNTjUpS0WCviMCshWjrFwb240qxKAY",
-	"N5D+Wq7DH9DMXxY4+NvubSDV/Zv//Z3+2E7hLSg6WClB16UKW7UFXvfCw/42lMn111O8BSKUxVA1vEk2",
-	"y9hOpl60fd8jc+++zRExqXggcASj/fyfQexMmnCQw8odvN5rnowGXv7HT//zdXdFN+TUvFJa+muxDfOq",
-	"uI20dgnbjjcq3AqmlGFWfTu80TdgcemJ6MfNp82AS5h2iAa9ISsgRZByvBSMnL4joTz0utAnlK13ENab",
-	"iPacqR3iAlRmL3UvxwZclBxUCg6b+141cKBwL8en6whcWa9qWtdLecO/vwYGOTkYB8P7omX1wfdJzI3g",
-	"+wnoLfDaIZwl/fKBFXpdiQ9vgQJ2RgueffDGaq0X2mkduFCmzK0PRerAJW05jht5Lu8BGIpP2ALFx2+A",
-	"fidK/t/7NKTiOlUc0y+ep/VT+C8gwX8XreeK1v6oeFvSDob534/kHXZ6+aJ4FC71XUnQITr7AnWAyu96",
-	"ZcUMpranF94vI9unwizJ7XcrQgfxsM4Uqf3jfyQidpAI54rcWajQFsEzg7NNEdWDhOsX3YOvOxk9in4j",
-	"ZPbgBGaS4TNv1XhZPwx7xydvU+gu+C7ag950nW9UlG5Et9V8i0L4wa9vfnu0/PzdHx/Yf0Kt6aPlX979",
-	"Kdw3/3vMsEnF+V7TcJ4OK1kpRLAj47cMQUPKdg8Qz3U4Qi0phvMNIeaz2leLXJn3+kzDwcyYn7SxVzI/",
-	"qnRp/pszJXhRGMuQKonsZTi4GshrkEG57dAV4DufSKRpjn411caDOvBHZt51XMqQ9wWBWXxDGFrj7Aaq",
-	"Zev64ZQ5nwOoVix86tesG9JZWmdlkqn3vtl7WP/+yPj9ykTr10QdCWHo4ZcXF+D4f/Twyy9Hh5zdDneT",
-	"YuoZJOz0DIp6W87eL239+8DyyR6HsIkAjqmU4RbIqV3bbWtrF6S1w2UFbR7NcM56ZD5LVN2psd5FO3pI",
-	"D25/X70T3MxYqM/2vV4JXpARaYbgZ4SXwqxjBpUZP4RSe74hRY54qUxtPDtBVbk5yk+R2glebnfIDoJg",
-	"ZpBdDWB5lurLER3DOSMrLaoBUkP27MlTJOkW0H0oQ1jeSFsawZmR9ajp1PTUhIDUmhWQfqABt+m4baOx",
-	"Pve0N7izN+HjNY8R7J+CuRXFWPnI6OLuWNcse5ndaXvqiFr6I5TBGgS1nT4qoJ4ubXJ6rXtluCAsxyLI",
-	"kZU8DIDO5Wf17gj0u8bStbKeKzndthxcKYFpBevYQhHHLMeKixOqHjJZUF5RSYGzG2kARbFCO3xLbF5/",
-	"fgn4FXDAjzuO9vhkgEZNBAVnFVZtupyJClmQk+NEakMluRPFWgu89y+q4upvfeDquVUyzXCzpeQIFXl6",
-	"Q7K7aW1xLifM2L8sff9bO1pvDkwxTvc59NT72L7Lrf4j6C0xRozEb0fX4i54Q8azt8bdoObpXhk6m4Ia",
-	"U0wr+GqDHgm3Qg5VipBNm3oVtBOwPMnmE625aLfEanZh1hKhMzUpucQlz0fzik0Kgbk6QWmYsdXvXi8k",
-	"OR24x6MjS3FLb3nyVVaynPd5iOD3Cug28SplubYxRt2+5pXJSQONe7SxlU2SVLRrrCzKWs842xQ0CyT6",
-	"tY1gdeSrCuwZuBbvycqHgq6wAGS3oagrLQgZz6IsSM/RBM4B+NWlNtOes21BZRDYM3bKX2xclftTe3nq",
-	"u1Mbo59IxDhyK0qTNK7sDb42nFJnTDVYY3wXpigsPZUdTaOotr1+/vl1kG7NI9UvGLacSMSTuoBX40ZT",
-	"Pa+k88BabOaOttkXv2nDvTWOQefj1cmIbsPLuh6gnbBsTskY74x/uAI3Uk43FswowLAA6CgdnK1PffMa",
-	"mIb2Ekk3V9oXwOD+1S+Mc8qPFdEhPhlrdvSKxO5Cgvzh78nS2/QhhnllijhGnt+7OXU9ZyK6jH9nOf9A",
-	"wqdToxU/ocZBUPVTaM5nE26zcGVaj7iTZJwENXIDwN7YtElbBEnVU5RhQQDWY1n1nZRLZDEYZFhfMWuI",
-	"ZmxWPhyo1MtLYV2cBqs129Eit8WYVDW6QMDlqX8eRhc3NGhOJkhJzshpbIrgnpch19UVyklG97hAVVVw",
-	"HTF+/OTiohkzfvi46QoEr9/D5Zfv/vjzz5+6fz1+96f/6w9xB1oWIPG3r1+gx48eNgPW//vF162IdWJI",
-	"v01Yu3hvAhGyql24QtC47UzaS2OKjy4ePX5w8bA5zT8HaPT43YM/XgB88/95+I+LB4/e/ClIIc/y7ZZV",
-	"wN/dUQAshAPekkukjUrETZy3wFKl2Jkvrkq1ew5B0m5kxv3ZcTFlt7iAOK2Rk8vqL7Vz3/5hK3Dj30bJ",
-	"0rosLtWOC/or8d4qmSwPBjzMvOl6lvg/KH5DOjWerXZ4qwaphuouzAJDPPDCCwuMROwfnUo4rcCgb5l9",
-	"TuRzgf1Nd5m4mjKgdDfiLWe2KR7ToY2sJQ0mapwJ8m/51HLEECtNsg/Gc1SLO4Zj9xW7+I8+acn4//zv",
-	"P/8s3/zbf3f/8YdzIGymRIE85hvMrZ3Mix6n+MDeFxeJYIbRGnSfD2ZwsDYk1P1yszYpcdeQ1HeXFzh0",
-	"zAYv3+ix65to0jGc+XzN08Z37HmbkAj5QmiNYgqqyje8lLYhoEFCYUaIUc5spwrFbaPA444jm6fdwXuo",
-	"G3UNkKKa58q+8s61gUsMXI2HVwwAHloMDa9W2X43dG5fGjgZB5UV0osyImWs29i/6z+j4w6aflTYt8gB",
-	"JkHzvLqR9GjoxI8fdnFkXGWHGUtI3qsAp9wL71yG0yqp5qZ+33vp4wNcnAqbyJkaB9WoHFTjfxHAxZwK",
-	"kqlwjQUv1ZqXLL9+imSNslglb15T5n7eYQY1q8w94wt7zxHiRgTT0PzXm48CBXI6yqN78YhZs/eqp4S0",
-	"oSBbJwN+fVAe9KwBWhyt58zJ+bgAI+mWJsMxvjBPzwsImYYWFBAJv0NC3ktIyN/BHhe+mB8AfvSTHoKQ",
-	"j22B14/42FIaJ3lAmnjVnpnwlwj+XTPBpWPmPVo+6euZF8drg59Bf3Gt7pKg2j4AXHQL1LhhzwVpFrjG",
-	"qjYADfOr51YbvK/uLxZvE1oy3hkQsJl+KYn9WVOuJfemCbV5vt9AxR3iiZak8UREGhJsgjSYwQ/WNkrv",
-	"lyvsJZbyyEVuoLLGOoZNAu3qYAfp9kwb9vgwcjzj/Xa+XHtCrfH7KPBScL4ZSYDZJp40w1dEkrG5AYrs",
-	"D1xgcZqPyIEhg7PmBc1O37KvuQW4DHhMRysqqfZGZSJ0IzEHmNfQoXr94qVZQBOksw0BYC6oawQep7oX",
-	"rVucH6V3pYX82Ghiaq+4JUToQzquoqpIiBtVoJl2fcEtEXxdmOYhYRYy92yr2cvXz9CXj5/8WS9Fv41y",
-	"ojAt5Kfo61IAlKItG0I5ORCWuwCwvkuWSJbZDmGJrt3RhD4p11qDubatrVaQbiCvP525nbyZZyQjpiws",
-	"8O0RS7QW/IawZdX+/ohPiJdBRxBEbNOztyDJxES3A/cChQ6+GYll7UCQ+xOJaH6Jfim5guaviiMbkk6y",
-	"G3yMAsdJ09veOzd7a4ScMGgXZEprbyiDRBnLMINZETaEaabn2QRWva2oFGTpcg0JWeEweZlT1+WvTiHQ",
-	"qjguFsvFVpsNbG8yAOrWEAcYMngWJ8TWYwCiIytImwQnbxVh2uJ6ivZcEJMPIpcIF4XpTyctWPQJHYnp",
-	"PHdLzfMZF8J4eKo6JUcagE6BrBI7Omha5sUgOWKemK8F36OHprZ6R7c7Ik17NguaEAyQA9XlbrQjoSBY",
-	"Qm7GYCIl5Mz0wYXajtCwZaEpnggO3inBLGszSG0YV7xYc5Ed0TOHXY6vt6oWZQbOwDTUtsAxeZ9nw9NG",
-	"vghZho7uFSDLo0dNQJYvLy4G/RR2Q+LbMEDZGUBsfVk1ueffK5LprTk9C1ckf0c2St9dLswlyAEcMu42",
-	"MV3t5RHa8230Od2TPRcnLSIYOeoDsAcXdvc2FvbLsWLo5zjboSMXNxKaKUCOPWDMmDb97VLoESUxASLY",
-	"9Nq/Fjy7maeqpenxn1UdBQDlcG2SO+njhJ62etNrYCT9lYQ1grRetk1qv649jQyg5TuM8ANXeu8LKkeW",
-	"wU4sRp11CnozMpeiGoCJeQ+eUsMuniIEG9iY25vBQ3FW6Woo6gWXOgS3rIJfNVGWCAv4p57gJWIEEp4T",
-	"iktnO1dd5Tknt1TLICzRgfBDYfRbE90d1da9Pj7V9fNkCA6s3evZ7aceaHjnZvBJteTj/XJJBcWNp5rw",
-	"A3CSrcb31KWgWjI1WQRAnbweRp9IZF5AhOUADNApbPwIE0WyKBiSU3axhGKCAicVYr23hp/ztu48P5Ml",
-	"6orQzLDhwqsKuUR7gplEjKsdZVtECkmOtg44kLHyL5coA0HZMP6WaTQEgxGmEov/3m/LUvdOom71cSTc",
-	"EDjmGWcbKvajU4bs61UHobGv30m6j9fpCvCUsNe8c2QuT06lPSLG05h8jX7lXjS1YoFr9F+pWew9SCMi",
-	"JF/RPJS9cSAZ3dDMlr7ZSkdtCC9tzqwKADRIQka19+sqUSTXe68ICzP0K6MTL9EG04LkWpyWzJnfxt/M",
-	"eNVwMCe4UKZZjS9cPfLfu8a7H6Thrh5J0Jwk53i5511uFi9lTy2tzRa2DEUlYAAIAq4OmbLSjzKLixdl",
-	"VKbAz7fjvRT3KzOMqWSHyu+Nhf9Fcs0Smww7eyCUe9bRLrx7qpZq3csiavoKXFxBA8exbvxJttm7nmm4",
-	"3rQjJzJaJXREDSYFjUlNqAZq6aVvehdZJceN7YGsvNbyeEtYdkISn2QTJOATierW1O20wqkteY07LXzl",
-	"GvxCvBWE5HCNu0srcl2OKvqB8P0+CD75kzMUAQ0RehzCHJbImsemy/PRqsU1UQaAH/q33DkW64kNbLaz",
-	"JUds9o92n8ELtOEZLhActc6GzlfGGqufm16R2mptMLbbSzsbPWLdm9bUzRPwKXLoGVXGBeMKZVovZxCQ",
-	"WgePB96S1Vbw8jB4ROonE3xNVbuNJIYPducYmk+spccIL9IiHmJd8c0qrYrBL8m2+COrTm6UZyi7Z5Kq",
-	"KZtPa9M0L010c1WQ2wR3W/v5FOsW72lximP9beGUrigkpET6ZBp5Fx3Cpb/0adgB9WyPBVW1cjS09tbj",
-	"gFu7Nb30k4dovwBiw4g0WsH0p/g5/LZSIRN3XNxB4OIHQoLuEshNAdKPpG4c9CFRLSZvExTwtwOib1Jy",
-	"RTYG2bspu1oxTXBt6Hu1furS4jmZgL8g6Lr+7RpEK6r0U+RgfRLqF6Y516t8/QU+0KE69jsrG53sLg75",
-	"CVsOyuqiuYaNuJbkbaMHFBakCnVOdDE2E+0TcutbMjN8K/v26EdSizHB6Zfuqqup+HkaFafg8P9eFfLh",
-	"q0KcqArZ8kMVI77k6LMavjIxl5GSP71zzbkxoHTsO7ei7x3qScsgHR+HHalODypw/cqZd2YCcg7szXH5",
-	"PlUSS1htyLggkVSYC21bP2xEN3i5LrxVW017pPrh72SneW89XTOom2JNmcFdnyGRsclFZ6Qy2mGIlMGc",
-	"F4PUFnTFv97ZIIUXJ+SsOKX439c8P0U68ZO7qkiRNCfhjlRHYRL7vbimWY+XePtmPLIzfNCuNYH408pi",
-	"LSHH+ewSadY+CokLmSt7yuPLe5g+pWfPb8NlV+lwulPOA3QAnR5RSO2GUd2YHYzMSPd4dwCjZ2y5kCep",
-	"yD5chMUnr2nwpNZj21kO7eqcLK6Z5H7yN/gYAgDbsZ4SPCcru8MeG4AThanVbVkwIvCaFkZflDahYAXm",
-	"R8l2mQjHGanVHcb18/NnY92CvWvl6isXz/jQWmg4nWC8Cvqi8mCGne2UbesEIJc2hhX81q0UNKc5tvGR",
-	"H8YWrESa8L549s0VMp14XZEnJAOYJCYsCB7mByeNXHsP+9FeAnppDu0otCEfZwgz8LnZ2IvaYXYH0aic",
-	"ZDSfgFSVz9LHY1reWv1WatC/k4hcDbGAxFjBb2068j8h92lYa6vEvqGk13GjMbvWElN4YhqQ/HQOSEZx",
-	"H1DymnToW+mMl+A9vQDnQy6NerwGYTcHgHEG3//gGIOzOos/kMe3Y34Nt+mfkus5uoXY757b/+Ke2wn4",
-	"uS3opXF5GldV8ouXL47MM2sDTrDvZhnkuSBSJuBtz5Y70E4SNleAyfzFCN5CwTET0wwCsf52zdvcsf+W",
-	"X3cwbaXp5x18PByUT0Md9nn9YZpIOTuMPvqLscj4SPzsnu+OyRWa6q/Wf+tVWaJ9sWa4y0few605RUs8",
-	"NoL/Gsq1+7YuZLpEBVZEIANo08r/QzmHdCe548dA/l07g9F8randVGtLoO1QW6Nu3v2BsGZ9JVtZG5uz",
-	"FYZM1Bb8ipfMi4tQyv6VdP3GCL0lAjICJXREwkiRtwpBc3TYz1jvITOym17fwl8RmO44U2eweuHKGs5u",
-	"DQbNROI9Gapsjrqz+1bAi9vxbfv8pP2z7C5vqH5K3/KbO+suOLmh1yuypVKZXKhnWOSzxDXvMBZEpSzT",
-	"/Q4Flkprn2zsbOCdQKj0G35EfKNM+ZkWYXbwIOZNpx4jUrExpcrjDNeL7bdRjRQUTh9rdUInqlv5gWrO",
-	"qLavywApR+AbXuREfIgA/7z5sljkqfM8M7PAthWmzCBJ9TdRrMq+9PExbyL95hIddzTb1dBaCX7N3vyD",
-	"iXqYo9tyOIMghZteauYLKG0jdmeyAJviIu4gHQAOkjAZ+0PpRI5y3owbU0km2CweytBG3Dd3ZXMNr6pt",
-	"OleJABt9trag7Xn+yG/I2Gkq906sOTzPCZQIdapeRkKwwncGV5FY2dQOpQnAchwJm1C9FWpc+tOOo+oJ",
-	"hNEtEWtcIAeegChDR0GVkW6DzoDcu1YqvDqrhVsUoqA+YG6AYKn+rtaGbGDqEjF+PAvECBq/JjcBN0+7",
-	"16p7qktHeSD4pl0t4uCWAPLRGpxqR/aSFLdEphAVcDEPgigiVg5Tq+sTHt/zSd+sasfzZELYx021e2Lo",
-	"uir+ijcI/7v5wdnmVRtd+1lU148tBwEJTUfRCHDQt0pC81OU4wTsg7ZMdazt2KciX/iwe63xg3q+OnKH",
-	"f2UwugqthgIsliSEGQRAz1fhPBdY7Z6i6xtqqwiOToAZmxiqvColqIsUOAnOJ5RoeW2tbwcIYj6v8A2R",
-	"0FvZzJfKCnnnGo4oPF39tfO8HcdLuHOfWbjKyjczWYSAETVzQnwYEvan6BZF6sk6XrWal1bwCe8EhlSz",
-	"vd7dqsF1UFaR2+ZuUeMWsi/X3bGDZamun3a0E7aBndZbKhXebKArXtWEG/IpE1RGvejbeMMNQ8yKgglp",
-	"nmnpQJON0/E3c/VSoho9rq/tLad5n3dA/z52wjw9MWQ2E9znhAqHt8vlQ1J4Wn/dj1/2fbyiaVg5eC+y",
-	"6gPJkY550+HiIY59Ptp17t9prZXyHJ9SdOZU93g9zVmMaU9bum82tE+JOdJ+Pj6ZM5xOEjvxg2++BwkQ",
-	"PbCTciBkVpLntyTodJughe4IzitM4+a6X1pwXP0rAXhHaCyMiyWgdgNkrkRQ8iqDCkA1toyk8uI9QesT",
-	"kuStxQQhZrjUCtlvqsmHOmiMu5cGrhlN9hXRdB/WgHkGHU3yoD/BgquaEZMdBoMxSW3+rwUvtzvlclmG",
-	"Ha8FzmK1dFsqlUspD7JF/QjsXUHZjcGUoeoSYef5tp5xwwUW+x0jrcaBjxzwoIO80xPX0W+HE+5LcShK",
-	"GUqjqea6JiduW7lU7GkEmraHrXsEigWD01J85Rbe/cwze1IMdp/ySXQiKjjeXcehlotbKqkKIyPqMwg/",
-	"Vw2IzGFeIoJFQYlU7sQj1/9jOiBivzUwVVm32rh/4ryYWS3cGizd3MaabxoSy6fcm35JPBFPPSMHC64a",
-	"Dk78tDvZKgGzBxlmmquOmCqEC7XTh92vcbQ3p3S4kZSZeoMdluQSGPKGHBwYBFX188YLNBpt6T2K2GFY",
-	"gnsncwe9ruZkjlBh9eL+5pCO6myvx705nO2TFzxQdioDx2AWPbxWb+6bGu7RYQ4t/A4OzaAy3DpEk4/J",
-	"6FqB6Kk4T0WuM4U/5pwfozqlh7K9LU/8wnvQMub29U1VCNrk6fjz3qSwzLSS9/FcNanafcJ65hXNde/j",
-	"eyeg/+YwA0dBPHJJIIQAmhhYOVti3RbBviFJucq2n7f/yrvlwip7aUM0HnYvj+9tRYqC5KuN4PsRaexN",
-	"4368uV4rKF/0KyjpaFDJyqISNCFQ/Xet9fxoHm0znUfpZWPXG4QJ8+EtN9CGXiFmJFWkpY8Hl6KfhVKL",
-	"1c5mYg3UcyTni7x+8XKu3rz1W6GI3Q/gXuPM+gTdaTPoJ7ajVC7wJiluN+WihsHTr+DRnYYDbgJZdQT+",
-	"RCJ7sUkTc38YboI5oTdxUgu31y9e1n3bZHkgQpKxcblYI+KPN9G2gv7utJbtaZL8+sXLq5wfwh1l91Dj",
-	"HewMF26lU8W+NnRbCoIKgm8NYGMw7MMPqynqgn1vaednJxNbXUGEkiPvx2/4ERqZ6HcRXkNfE5QVPLsx",
-	"GbECM0ChzAq6X0vbD5sC9KAkShUkh36QO14KicBZDh1QLtHFU/2YfY1xtDFNpbtJJabCHhcrGCPcboUy",
-	"m4Crp2qft/HGNXGZXcYHYpq3/eXPXwz0ctMPM7wlYqXFh4h9/UfeTCuyLy2R4rzngxdBt6g+n7dU8oFv",
-	"uo58iB+ZSYRwHb0cMFY9khw3iTZ/hWcUps2yvVUxPrRPjU4FdfMKJagJXhAZ9uLs8ckyBUlvyqDwZrPS",
-	"g04o1O4EZ+1/u1kO0EWOhqQHzs+UhC44CCNJMs7yGoWbIdcaRTOLy3zDxRGfJMo5kYFTJyWR0gG+D1wx",
-	"1Y7aDmOlIGPfskmAqS1cWq9DG7sxr7Szv+2k7UhLf/mBycU2UCmc7fRLciRvF5TdrPaUlYpECncKzrZQ",
-	"Osdu9CHXcq76mmm+6x/0BOHGZcCX6q1Ac4rW2lyCoAAB43/k4cXF4GdkhtnqhpDDKsenwNK+0hy4gW5z",
-	"wMRIv6AlN3izQbq4/Fy9pbgqlwa10RYj+5P6/Isng3LW+ivSp2VSuAH/3vQ0NiP4W2Cn3JrKKGHbYIIO",
-	"6QLTtrsY4UZXETeCDaHaYXWkLOfHODt+zQXaVSwJWwR7Jkui2cRWXNiOEDYtz1xQIq8yQ0BpMNdzXYZW",
-	"s9bjx8OsteNHGc2XBhMe6j/qvHgzA3iv2adDD6K1lKwwfdkHanW9Ly/DNItuiZwII26byGwF6WvCQU1D",
-	"T0aAzmuyLRmEZf1M37o/CPyxwOzS9mF4ihgP5jisBcE3q22BpYypJJWIWgttciJ4GEENL2yCvmWhL1wG",
-	"8aoL6A3iPvvocWPvv/jL0AH2J2Sqn2Pz+ndPH3UtUfTzJG9P4s+P/En8+dGgFLF3ht2aCjQlhE24oQwX",
-	"aFN1yduXUpm5mOMRpHrGma3YWgmC84ik+qZ1EFH9mrW2KbulphE8zq1FUnS24M/+4r8cXPuObncrQeXN",
-	"ao0LbDNgWmF5Km8kKoiU6KBtfeBjuTRWcK2sV/esFqwNMD4ky+2WSDCm9feQ/l573i7HINKjOTx5XuSr",
-	"PX5bUbTe9c8HpU6BFYHuqTGOu0L6VyhrUYRZgADAX4NUKbNNsA04A7bcY3HTZUebRjfWhCi4VCsLbgQ9",
-	"p/aHUILOV/bmNHcYPITWZMMF0RykDQmAKpIIS6SHRA4vqUHpQVr5k9lTFmHh184qNOUTdkKN0/j54ML3",
-	"JKflfoAnv6M35EglgRQW/Tzw1Ej20SLTyeOGktzKpNGCmGqJSLaUSQfyktnWWrnH+oMCWBAtSaHzHWWr",
-	"PWdq12Tch4+G512ynK8gc8cNNJ7/Wxdh8yRF5hljyhh/RGcaF7k9123BcT5aGd/T0A1L6HbnrjBpz4nW",
-	"vJsCKEUrPmLBVgciMlI5dauXB9+FaaQ4/n6yT3b1zD1USTRmUQ8cIyZgnAR8xptgutQVcHRdnYYA1wPU",
-	"P86I6f29CYKsN968xltMmVTX0PuTcSTLbGfGMn5TKF/rDvI/Xr/4AdlfoULbaDvG+zfkVXOjxihR8Ozm",
-	"+WZDslCaJjTe9zPbpKRbZs0UyLRamQ6ZYEw17MyqGXuXr72QDmRvhTzPwJaVJ0xbTbwsciRKo2zbF/Ul",
-	"AyJJ60OiZIvYLTfhE+ay4wJJxQ/BgW1bxFXFNfFHav4YkEKG5J0X2x+rSefWF9tfY+6/9jvejWwaB1g3",
-	"yqrkRvHiCNd1AC2BM6G4Un8hHEUaKIxueOBbeFDjaqprT3y1ADuvGGEnBd7x/8fevzW5bWT5ovhXyWDM",
-	"Pyx7UBTrIlmqih2zy5LsVvsitSTbM63SJpNAkkwXmIlGAkXRDkXMw/9E7Div5+l8gb0f99eZeZ1PciLX",
-	"ykwkQIAESFapqrsmYtwq4pa3dV/rt1RT1YHmKqa6M5MEOqCCetkmktQWvqBbYOa1a4xgYybVnJduS4yv",
-	"aVjO53wyqWFAiEXVOm5bsPZN/Rzsm5uGkycxD2nGfi0kVNfGmpRM8jgmzs4tADUqh6IBm8Q24igEaq1W",
-	"VDTocC6k3V4zk7liWhva8T0OB26nd1gMu+WOb3KwcTu8wyCZbP2GyhnEBSqB09iGKP687di9DfY3adMJ",
-	"3iZI5lVbT2QuIpNTUs6lj7UsWPbJCxrOCLviEdjpprLfNIBXBDUxAzwWSleSwlOi8nlAaEbm2ig77F+I",
-	"UcwvWbyEau25BF2LCjJKpFJ8HLNR/2JV3oQzhjpKK6dZLKWBHYiK9amzUpjK+Fybx82eigkFX6G9M/Iw",
-	"LyFMM2ZETiZlJ2oLoxeWoDFOxpVZRSmqc9N6ig1aKjlnriW/njT4Zdoe3P5xEznTy/rAlFZvYcfMyVEz",
-	"fVrAFWnqZQLwkEwROQRcKRVDY5OtIBhNG3bjG7fwCpdI32v3QMU88dAMRWVDNlrI5vC13JGE8hQS3/GU",
-	"GajIHZe+vZm0IrdW5R4D/dJNy504f4Wr59/f/Y3GVZM1MWahnLOhbSZen/suFQswHCyY4SJCEvOMidUL",
-	"COOb2IkUGISv1dDBum1S/XMRMb1XS9PRF4y7lDdgyMGnu2kinmlVk4GolflG+6dpLUrpCrUmUe3gW6V1",
-	"KMzruLa0DtyMoHoOyivhFnp9+sce0kTfvnp9xxJDYd77yNj/DIZA7WSwmqe7erJwxqiJyGEuj5E9xkpd",
-	"TQOY5CLErwzDPBvKyWQYyTnlokHAz6lYEnMHhjlSRsFVUApPbxJcNZ91raVXjcCITyY8zONsWYoumHEY",
-	"GwLVqV+pmnExzaQgkC0M6zGfMxEpcrwJj8AbVfHJoof1nP4GSPFDITMesk0BG+Nvd2pHlqdCkcMnhJKM",
-	"qksU+kqeuSRJunRdXSLJVEcHuQpTxgQX0yEEb2xC8OpqGu+5v5Qu/AJpXRiWKQdsj9qkAtgBGF/95iHI",
-	"CVHsiqUAxx3ACCohpSuMo8i0HFnyvPvbD7nCcWq3d81RDdYRT9Ny1O9TE2dzPKlBSEHHlgjlFNV0uRB9",
-	"8uKKpUuCmpKtdXfpa5kkimU16UAud3BTig3e+KlIBlMdEnPwwXIazaZHvbsNcmgbRUPfZrSdVrcrZm+3",
-	"EYUWj8CtXnaTwxrrphRV/ZF1fdKdXNgknvBGxFliLtt1w1Nv3L0WujTdLLjhuaLTjm94tXrUux0ez5iA",
-	"XIgi/rXxFeYReJ6ryzbP6Nsgvdr48TdmV+v7VlP+vMG73TGDMKfOO02BpS+faryF9jer9jTVLE+Zjgxh",
-	"rGUk7RSlVW6d0DQDzpEyKPU7IyjybabPYiZjAIvb2JLonsncKibjN5UY3POcW8hzaonZNCz6k81P6UDO",
-	"3yyJ7XfUJ+fonsrTKRNaj8dlxZQb46/Rimxdzj6D6L0Il6Xodpuke6EN5bjzYzjIjo9VmHYxaPc+N54G",
-	"xvnGP88dLTL8RLwEJ59BgeAIz4mYJcZnZP1wCN9hoooZGTO9+MB3aRSRPFndhTWK/jlR+dzXmDNQuwUk",
-	"DurnqikNG3cAgOfha0PjaFiVFHRaMiuc6WMQZKjSawEvKkKlDf7Ok0HzMdhmzm7Du826vZvRHZUmN6N9",
-	"VXkWgbeLK4u86VRuF4n7ZklsS1PHr10btCEcQyjfEdIxi5WjF3Fle+pW8ls2GqoGz3/Bs9kwnPE4Sl29",
-	"ZPuXaBFG4+GM0TibQb5Q51fgWicOZaDbw9DWqdxcuOs7ktlS8ZDGw4Ty7iNIUjYVdDW/aHOeGFVhx4eq",
-	"rXzqdtC82BtYZYkD/9BUZ1+7o/XL3EgUhQbRKf8ayn83+HJKTY8UY9C3GFM9TcIfl6JrmQINL4VcxCya",
-	"esmmm1StkvD3MNO3fwP7mPB0OUQ3Sx1XdZqB3nAoEBSECrVgKYFnWZH1CumuYkkyPte/rkywW3jLdbOs",
-	"351zzIguGlkF22c61g21srTV8VRXLiidpcZTWlZYuydQlOKb4IGd0StmodEcoPf565eEZ4rFE0IVxncD",
-	"Ml4SaMOFUUiodPEAKfq1naPDoVmnxv51tVDqZQijFo3yTNNVLoaAeVWz36/h9zLQe5GsZnGzFCmBhbUr",
-	"BzRwDjGfsHAZxgzHsFXDv6iUZNA2NqnQKx7HN7LaNd2ZvW2uDqRmbxpPtzWOuh3tH8H6MgXHEMBQkFpx",
-	"yZIMTm0YU7WaJaQN6SGOrYk7FIV/TbnUtZwnLDpsdHrOJ86hYZdD6x7o9CawFYc2u0V1fH6l+U2xUOsG",
-	"WUx8dQBNW25M4I4+JYxoIguCeoTxEr354FvXtqlWi1mKP7YxScGoaWeLv+NzhrIvlovOz6A7v+Nj1cR6",
-	"Y4Hhq3AcaxbYvKXbMqMGDwvdJ0VJeQLBB7+oPCgql1TROAJqNUzy/rry4ULx6FTIgmnTWz5cTrPe9iWu",
-	"DfaGOonmKpHuD1bVDn8VGuYVrC62//mViTSco7crmKwWlcVhsxb4IbWZ6c4ztYXewpWrmHLZ+sBhCOhc",
-	"62AhJnVaqS1wMkKjUhJvECFUn2CDN5XHprAXPBG2Mh7Kr5yMtcsSSxA1EVeJVOCcp9FvucrAa/phfWPz",
-	"VhqCViEjmnEx3ZBJp2+EMDfO1WZvRdjqhQvFI+aIWk+dy6hTKteKHlAeWFDehIaDtUM6sBQG1gIdREFZ",
-	"CjSy+HWJYw2mbJE4Zlj+Tu8oRMAOr9lWJNj48bfOYKukdLjfN3T6nl9Z00Uvi02/2PyQS4ho7iIjY2q7",
-	"8DtoeAyNFYF9yO7Js7TkffVbJEJiwLK+iETJPK2Fv67WQtlQvbXR3NC8L7RY5q1KG7bbiQ4NMPa8zDXp",
-	"PrkpA9I0rs7IoK4JRACZhxOZEvshnwdtzFtxO7mK7AIADTSzqTKb252tOKqqu1671SyhhUX+WcBGr6Od",
-	"VCN13kQDJtc2oaaRCABGlbNS+JyR36VgwXZNRny0tA09Ve1WD5WDTctSGmqZ1/IdldvvJkLrZ+rG5HDa",
-	"8Hysp8ateO72cJNNLQj/cU5yNUsZf16/SfvIOi747x1LPmbpFQ/ZM4OdUAO3uSug7E5NYbbEdt0RwHVP",
-	"uOT2oabCUEdxEV1iA4w2xIXmoarXKdd1VKnnvFVEXyHFci5z5UAPzIOgZ8FZGeILNhK3d/OW/VQ+t1Da",
-	"VmaUmxf456CyiMVuVlp/rOVbPsVuJWB2J+rbC75cQfaVxJZjdm7h0bIRfOt+GuvarJjID+KR+X1iPgOt",
-	"Vk59pbVN+fhuwJoun9W9yNmSuLrLsnY/NT8VUl7fruK2kfYNNwrZtsmHT7qdFvj6CLTmbClVa/3TKEqZ",
-	"aqzuhSy9KRX78gLAttRhTb3MbCGHwqG6fo1Q64Eo8LUl25ifUdtX6WcBlTaInZcraK9mgFX22iFFv3pd",
-	"c37TVR0mAUzc4Ue2HkmuWDqkNkO0hSJSVj+U/Ze3XMVufGg+MXthynj27hg3njGWac6Fhbod1KeZe2hV",
-	"p4fwF0nlwkYnlf6MH6PxmM/xYH0ihMtqa9k7ywysdrZ8Kl6Krs2fjVSpFDELPMUuAxN6xOXZjImMhzST",
-	"KaFJgkiB4HMDAg+xOUUFzWfVizinPK7y6EcnGzvBCbYYJlSphUyjuv6LwPsVVPLjTSboJgiN5lxgMoFM",
-	"iWJZeZSHDX5r71srd68d60pGt56w98La3UtYyCc8/Mkkie7u4K1V/c2FoVqqjDXUPcKma7Hkwu+4sdaq",
-	"m/NpSkVWSXgMespMAdIih7mYhWmtzecNYOjZcqsD0WMoWleQhebEdjzAgzOquTEkA/CsfhHEBOFNfLNU",
-	"sXgyTFkiUyzGlGMtfeGfGMRuCC3fFp+5nlHmd9W/Fuf4Gs88YN22nJNiQvGMX1UiQKaiobjOsLOWQeit",
-	"jwK1bEt+e1uCrLiafWI0NFtestIZ3sQ4tuv/bxjFpuy9W8A39knMe+/41JEstmuxX3teOpyQW9xv3x/m",
-	"PlRWX6DeMb21tBJ76be/V9LZ3qhfSyMbn95nl3vIETt3KVPXGcWLueiChFge2A9crDR/2cLpcrRFS+Nf",
-	"rb41lTJSBJo7nQGGk+vvzBU0fa6l+nZdN3FxPmzeIViIbvsT8RQB3/1Db9pwz7koed89waD10rZba/rs",
-	"tb+/dUPVv+VUZEZp2nhe/mJvLnmyvP1/1AqTNRd1kNOIhaIY0Zcb+P2GNkYyvBzCy1c4otuiYuHLy+oW",
-	"zVsSN8nmczMHZ2XnBH+2DGzLGTfl1aRP93L2kc6h+rx30n9UsSpP/AX/H+8HB08//HEYPP304OKib/86",
-	"+fTlv/xTs5OtDlbl5dtX5OTo8GtwBNmvv/j5Tfnrx+WPnx/89cMfx5/+aSM5mql5A2heYqXYfIyIh9fA",
-	"NDtS1p543k87crcy3a7kisWMXPKsEqt6XN6rw4OnH/B8DIJHLbasTCzu84379k3Rl6ByrK8oN2K0I8tp",
-	"a7feDs4qxXBGRbQFYzXqUbcH62zFjazOjnHTLu5DUfYPxR1TlPXQbYepXZdAv+eFbT28t0UwlSzrEcYM",
-	"CFvmvMtMj8NBnxpM87VcwH4n6Lx2OOdVl2PBJjpRiVYTWzXs0w/+aG9egTmzFwI3kDWTyGgspzlzM6kL",
-	"g+mV1IeBqIyKSNmcOMGyhUwvv1AktK/pNXlI1io5YsKH+v1rQ2QW3NiC8mceeLzebW1R14bI1vpJHfw8",
-	"YIs6v6i88kFF1zgUys6rdQElWG67l10Ffwfuv6XyW2W1jstulorPTRl1x0m1VTsaTdDnpoDnlhmgP8it",
-	"LM85y2Yy2gJo9JYbrUFvwTNhguzdsvvNkgSbLN3nXg+AagFxrhpCOds0Isc2xFs907J5uYMkaAwhRCm/",
-	"Ymntpba6pFAJC4uO6is3XPKWKp5d+O/1Az611DYE4gJc3KWavM3UZEipmVxWQ8RGAO55JIXAbXYbreky",
-	"f7vTZmXMoU2h6TzYVFbCE16fg4GECxCtbY+6YjSufdNqMqx7N4K4Z6bK/TfWHO/KgUUYobm6TJc8C7Ao",
-	"MSBZSoWaYN8jV4q5itLVqiomTxILbr6fyBo0ymrl95zbHLMrNuNhQ8P/bgnAC7oc8zgerjnFHnPfU34w",
-	"cB9HOV5JSXPi8EbJ8L3haMWBChmHFoUpixkiI6wtC0a3PvhsEOao+Cs0bh+zWD2o0oADNSw+g630zasi",
-	"rtdonBvnXcr0sjSU75WmsS+T1QnMO2izPk/5pE7S611gDdSu8rm1CAvhsKOXBZpF11HEtblfGlX0BkeI",
-	"aWdtV6ZxRV8qlbMtYgQ345OqM0hLLvRTa/gDWFNg/qpkF15jqGA1X92CvMcys41jrXcikwZSq+zHfFSr",
-	"rd98TKHpTG02Al+a3IbV5tdXviTy2yM7p0E7F1PJU4HPs6lMl5vzg2G+MDX3zNosry1Mg7audtPsvH3G",
-	"ELhc2qAV60m+tTebUsHLIRJF/QbUHy/AbTD7zVkB00R4p4OFr+9oOv9sHq3KpJvTnDppR4CLMZymtOX0",
-	"1ju22+hGxuVkOte702z20q55ZfMdAMxa4t0uAcpS5bC7o29P5FvJvfLDQfTg98HB0w/mf4f9gw9f/dMe",
-	"iPca/TM3QO03Q8G+52uVnrehzd2orfnc70unfmnO9V3Tp3EN9lNttVbY70Tt+6e9zSlTHi3SOH416Z2+",
-	"70SVH6ofaU2n10t0HSZjya9uKlWC9BM4jlfXd2NCx3F9Qkcj8X7Ps44Kp5tkx+imi9rUkPc1Kotd7Kvb",
-	"mrVdGBTe6m9WSL7n2ZYJ2XvY4krXjH3UX7ffykaDzJvaumXblzj7nt9J7xCswLULs5s9ZY0c0PpsKllu",
-	"6G8A74ALaxsnUIAdNbHCQKwEvyl4r6M6mGg23NpVEtE5nbLuSUNN6Gq3LWuqLsS0k1NKphEgHHRdsEQq",
-	"bnN2V83VPbi6Vkbarj4bVDrreHWYJ50NkjoZ5KZsxtKcH2YsZC8R1oHHlY93I2/5wbyvq9Zx824mG8At",
-	"n8wRxCV4NrLpM6mkERmzbMGYINlCEqwD9eqOFjRl0HUd8aLBbTlGRxC+q77IobOXK6GpPhp3XNkpe2dM",
-	"HGuTqmNP1b4K0E7aWEUdz9Gm4/Dh83hLupya+twtf6s27tC+VCvHR+6gflWsxXUrWTdu8TerWVKpLb2j",
-	"uaofyr4I9ObS0255jlldAksZeSBo1l58YPAhaqsmH2CYzRhAqMMfxm3zYS/RhgoRGu0Fj8zGjLcfZFaX",
-	"dmxosqb8V2Ud3a1b5cdJ0aCvW9yVRrgCqjLMWLLdXrhDQ+dK5WCTbMxiwhrpRoXrGowGmfIpF8MmWwCm",
-	"JhGZ3sSETVcbm14U0jl21GtlFywES9WMJ/6hlQsBCluW5iYxKpRC8alohLM3fa5aQyvcft+SPyN/mdbR",
-	"z61NePgc5Y23OPVgtYRx3a7uT0e7k+6vH70KkooushU/xzSxYWtwlf17Zbhgt6Hu7Vbl6nbJsm2uqTR+",
-	"QkfPZwTg4iBh6XeWSrJgwrqs6tAIWKqYahR7WIaVYbc6rqAs2D7URtbt5Fm6pQLLp6fiaG/0XNUVcW+R",
-	"C2t5w75Y5Np8+FvOJ19jK51VLol98FrS1nUmijV5yrJZKvPpbLMmbevkXFe4O6vneVPesKG3o6FAeYu6",
-	"gRS1n+u+yNiQwh0k4r80irZz6A82pzHBKoIAPApl8VYCgTg8WsGgON4+ZcGM7w1m/1/noayWcm2E2d7C",
-	"YWSm8XfoNPKrdTauXNVZZGo7hkmehjOsILE/RVJQV9uR5anAhu8egl3PVbcPV2u0veKalfqb9Uhz9T6l",
-	"Db4kf3+7HVLncNroadvCAbVt1Ng5oTbuaNkp1dG7tHHK1+ks2DZAXHIgRWxC81h/xrqQtnUobe2QuEsF",
-	"Dm9YaKGLatEeGto8Qrf0hZ6CrcMJ2uSWb2Wu28qoDoVg8Mi2PWE2Am+7pbGD27S6+1Jq7GbdQa3mDZS1",
-	"dodTqHXutYo2VQa7CR/sDVZM3jLUhaKI7e9LRykVXXdWUiB2MtR8JRVQ0mr0kUwOnfLzYV9qBFaxXue5",
-	"2Bqfr+MRf+unfm/R8pYrwrQ4iVlEMontM8dLE9lyeeU1WXa8VPZ+xVKAqkbVksaxS82TTfiiCaqJhWVj",
-	"+iUnLCVzKbLZCn77fgMMScwEV7PVxtnHjx9vbonvOoVubAOQ0XTKasjwLfsIq02nRYyNKzJnVGRkAtle",
-	"G6ZfOSqezy1ha9j2z0aV6XBcXgnm2nyAqsMVGWFS2siWKzs9aLV/dpEeWez2UTsr9nHJin3cZMXumqFn",
-	"Uu7MQGuXLk9YegWIJ809WkAaqvrANlVsyCPVUMa4oIqoBPqOyElAqIKu21SZzvhxrKmCLsmlwJYUPNMs",
-	"O5txMSUsVgzbYxFquo77cCEtHdi7FQrMWHyt+YFOTIiIX/EoBxExTWWe1PdB5yLPWFNzPZpmPOQJBf92",
-	"WXp3XixlzoVM25pEmUx4WP7qxq/cwbauO4JqlNd1ddOKI1fstltbj9za0fKW7fccuZeFfK1fwaP/9qet",
-	"UA8fDVo19L+9dFg0oz852ShfdyLR8qI1q9T1K1hDnlVldkMPm3XFbRWqMIe9zeFud5D3YZauSro7ZpzW",
-	"rMq+ckCb6H1jjWZnwtyWdK79/K6s97tX714/k2LC9bS6uwNq/ZSlQT5ulSP9oWFoL0Qq43ktUuc3MpuZ",
-	"LjoIHxGzCSQSYBsiSlKWgJwiBtdLK75UqAVLWYQtieZsLtPlGWH6K4QKttAqm1hVghUL0zo74Buq2PFR",
-	"rVKbxqu3yyyheTY7ffiQmJaAgbYWCCV/eWN7sbRIF9YL84bN5RXS4u6J/Gu3a499ttyLgjW7TtVlg56t",
-	"5JxBi9aZ1q0liWSfvIxUQDQnVmCQaYJURIp4eYpwODTM8HQsCozZSJFEcpHh4i9mkl0ZDT1lNNL3zFeP",
-	"wDYNvlBtaMjK0SbXhMdsSww4k0PQqS/ktacdRDm7TgVmfRd6qi6HlxYikl2xGgJ8NYFuczFLs1MyA2ss",
-	"g+aRcKTCmM/HfstfjzOvA2LiaAJGXM25UiyCtnsLaxlGUjS43ApHRM1hR0OdjmWeBc6WnFExZWTCWAR2",
-	"pWpoqmZf3fagpjKuGca3HnEAxc24InDrxsAInUyGcGctzqJMwDNpFsYt297aj0Mbzzq60zOCWVSar7Wh",
-	"t5tIQTEapTsZ5Z105LW2Nbnmn+fKBdJ21Zvs0eiw4d7yV1d1i9oYPZ9ncp7ELNse/LnBaWNO4DbQ0HpY",
-	"z/HkdpbCa2IoXaTpGveyHt0erAmQxXfLfnjH5yzmgjVg5q/pH0xmNEmYYNEZFFKQiC4DaCs855Hg0xng",
-	"+f787lnrmMpm8d9d6MvIdZSuOW11OM4rX7Ys5QsFKqcKSC4iQLxnPCUTzuJIfeE69q8scEuRMpfzBnx9",
-	"Wqz0qddoPyAGwzrAqFZAFinPMiYCIFPyX//+v0q5VObqdpLVDgDDJq7VgCdfS9+CnQResgdhi8642ubc",
-	"micVPUAFYWkq05puA3XyhWbrJIfZDnuC3CjWkdA+GEiJGu8YJ4Fu6KttjL99Rh5/ffKUKIyfk0f9w9X+",
-	"U9jOP6t/xZ9/fUce6Pc8HTx+8uUZkQn9W860RaPZzUzGUV1biGoX9pbdbc0zXNRFsUIpItWg705SpmbD",
-	"bb5pn22Y/iujdZ2RhUwvtbUWsoDQjIweXh0+lNpCfgiPjmqz6UKZsNqXhjHXu3+KqremZ+wFT+NYLlQ9",
-	"Njh4mGqZ9KsOuiF8Z1iNin/DaNom8F06LKWXlbavtP+NB/YN+jrqcs55UWOzOZMO7y78HhtzAjBvza5B",
-	"eS3N28KUQV9kGittIZWPSYuA8cq52jiohsPyNqEhO1AsoalWvs8w74uqS4XumDguwGpgXiAPWqiJ/rZ6",
-	"C1K/W4aBVXKK45ikcqHOwImBODojLsI4j9gQmN5/06rzqF1+17uUctvcaBXCKmZZ+/LMa6xCyLxRVg6O",
-	"jNhQToaaT+Vhhv3sxZLIokeP1yLI7WBv/4bkZrFOYx4Nc5HxeH3JxBlsqsxBEckwa0cRIQkTreonbsIQ",
-	"tRP39iYoH5naI23u3RpTrdOB3OJwrQdxdQiuDfitlR3uWHGxxTruQwGzn71jupdbgf30Vu54tDbs9DZe",
-	"DNOroa6IBExBW0c1o0Ir//KKpYXbzyvmn2FrtAzuIIox/ce+vdUt7FChCm2i3sZKmcq0ctfOrhUZFznP",
-	"lo1KoyBaT0oyKkJ2ajJmQMezbVUyCX/7+AeByYWbaRNPD2YhCIZor8f7vWXjplInpkb3csomudJHIwUB",
-	"EqV0IXbgi/r8pDxiQ5cPuNbFl6RSa6lYSqIf8F/RsfuUe25NykpC0w64h5a8XtO0Nhs7wbbmrV9jbl+P",
-	"Ste9FdGKJ5wuKM/0mtol6QWlLkR45E1qJmx/D3rhmN3/sDZlsdVMYxre6mJmy5WCKktzM/Va95jNsqen",
-	"2PfKZn1Yw6HPHZfpqMBA1UsDR5SAhSeBAWXW+6dVv82saJ002U7RAtboKoxWrN6qxOFK69VVC+hRyVd9",
-	"tDsfantiX9n7fSZRJ4EUCWXCWUTGTPEIQ7+YYPmFIpqHheqMUAOjqU0+C42wFccp8i5OWmUq7SkG4G/m",
-	"2p7rK8vXtQZvWyGxp4ni+1pNcT9qM6prd05tLg6lJ2YEY6D1UKWYUrYvVRJTzSu14qFqRUlZSNS4EBoQ",
-	"sBqAOStzst1FGhNBKsJ4NZqbyt+ZwGyfkiYIGMOaZZGJTPvkZUY4+J0mnGlDeyyj5arGHM54XMO7f4bY",
-	"yOGT2p6/MRXTnE7rivK+efaanHztc5ONecIpV5dDl7iwltBAKnr3gy/z4+Y4Lfu4sg36t8DM3p9R3Zb8",
-	"rNCC6QBLu4UazeaU17dsnMk5GxqW1yBoFSM0mnPBVZbSTKbkkrEELQUa2h56+4IYsqu1ZvvrinAvaxvI",
-	"SYlVnBPKYxYRxafigAt1RmTChCJ0SrkgY20OKBZPas9jMyIuOsggRF9XQcpijDddsXRphH/z0V0b/K8e",
-	"ainYUG/00IUuK65YPtWGvv564X8lUuDxqCTFeVOV6ZQKrjrVM+slVUMuhlqDLskCyyi9BLWMzROZamXT",
-	"+1HmmdYlhlDwltbr3zec/b+tYo1U5rBp3VF2UMLVU1Ndv5W9dWe7iXVspa46buCrD49Oyt67//HfLy7U",
-	"h3/+7/Yftf67zdzDZgiamp2CdZh4lYGKLCeaWiVZCqc3SxEvXTleuYe9nprmS+ra2JAtt6/GVI4fldfs",
-	"/OCv9OD3D38cBcefHhyYP6FW6yh48unLeh9oE1zuhqzkbai1hgB3zT8tnfmmU7oH9RHk5N1SHXHm+/C2",
-	"7o9g/XN9Sw7yiiDdRkb6PTlaGYstyGcLn/QvXNX3NoJw9LxNpz3DTf1HPgU9rYBlWUMF+zMoMNbyHlLw",
-	"NXf8W85y1jqtyr29pdeNpim/onG7CZVutg93lN72mbZ4jKCb4nfbxP+2ce1vo4XHfMrHPDYF2mtXLWUh",
-	"gxkO/af0S0RXfzg+0XJr2Uf73XXp2d762gwrgPEFnZMkMxd+MResjQhFun4T/7rkGqZPMwAvbWLPz7Tx",
-	"gVlQM0YjB/NSHvBrJpOYkcVMAmhzUNQtlPFdzgjPtFqyVKiFaO1DP+R14dFKiTN867Pa3UDau9r/5Mb+",
-	"aes+VZdCLsQQKg9VrV0/xxwed65K5dPQU8TkDUJGgGMkxXRW9q4dny4OcpJymfJsiaOsFea1AZufNhwZ",
-	"OVYs1dyhafZvGROEZiRLOZ2yG5iHTDkTmSv+Wrf3r7xbP4E1FGqdesuVME83RVgqU7rS0mpYeQhCO2aC",
-	"Y1rXjeYbpH/sIqjs8XEsGDyWUZ4yFSAdmWAbJGvEUl6yiNBsU8FDzXLDaDBniaUpjRsTge0NyILGgMuY",
-	"ec7qNnYCvoNFw0zWf8RXINq9UIU5G7Kr5iCvVB69FfUhsE1633nWJ+defm/heze3KELnUkxJBq+yPIvG",
-	"KaPRss0gi3DaujMLWs5bvBXSQTRZbXlk8eFuAs0+01KkfW6wgG3dCZ4kKWlNJXUoKCmXXuCuTDYfmpTV",
-	"LSv9d9Znb1qD3ELF664KhVRo2bKgPCM0zmaa8fjBv4o2hDStUF9CsQT92h3ulLs/ARWmLmFyg3G1szq1",
-	"pRZT2GOP99SIswbt66QB7Wtr6VuRLNvw9BbJc9zY3xtZ7Du8dSW5ucQKPLpqJPKXqLIuu0You9JMNcBY",
-	"fr5xeD/KVnV1ldyAdZhuPzn0tir8ZEuolvqB7sGPhR6Cu+XIMnPfD2bEviXHei/NNUiSFZa6rl/2+cFf",
-	"P/xx/OmfNqm74WdhvY08dSN8x7Xx2I1f7s5zm8kZrYE6TXxOMgkxixrwtjmPl8PGuCAwmubLpT5nm4pR",
-	"7a2NRPmXnOVNdZmJm91GfmQWQmuy1oHZiofZVDtlqp5qQpEiZE3euJbht+pH7CDXL8q+WLW3wneQab/R",
-	"R+hVnm1Z491C17o+KbxdiGsn10f7anDfBC61WYWz2itc6r2gF2MjQudRMI158lTodVtAiEJbkLWxb18R",
-	"7Bjl3Ye3uXCp7e4lW4OjVB+juRXHcKUEDRak7MxvPCHv8lSc6x2+k/R3U7QkefTGfWor0Id6sxw7WS2o",
-	"IotUwrivDXz4lzwWLKV4Ht6GKWP11XfPWcbSORdUoOd0zqGmkVz5z5+SlKtLRF8Cp32SyowB6tKUcqHA",
-	"lzkPiBRkIvOUQMKa2k/FCuKWDRu7GJkbusIkuafaIiW5B7bO3tsmQoeAtx0AzO1Of4tIudvHbwDpO0n1",
-	"8RhCUUJt7h/cdcXZYugH8teN8Ad737rWVBYgwezOqrO7Au4DYbECVaFV/p+CpbomTqWYUDzjV0bWuSRd",
-	"/bDWOe11g+KQpTzMGtCRVD6dYlXD1ifvDqLTukda0ee2Hu2VehNLb+XjUd7P1S1pz4ANDOPu4rehscAu",
-	"+cVV4VJc6jC/bbz3OzI5881rcfLeJBfcrFxdI8uqbL7dkvY7vw/7tl5nuVtm7q8yvdQU5pwgFQeEnDNE",
-	"hTfoEzzDhGgLfGngLiHddgPcpUFGsChAN18hDJBJrqHY6nU/D7cV7lVDnRdUbSmAAMU10P9yaVVJksor",
-	"GhOZkoyqywALRZYJs3dMZBzLxUGeBDbRN8tVkWWC7r/9QV3WVtvZTTojFCsDAfVDsSuW0piEsQwvFUTY",
-	"7U967Xi7BrdV7G9aQAMGvQlPVTZMmUqkgNZyRYFQUR+EKzTMk17Qm8lYi3JTU2lXt1c4Snua4Y1lLvRt",
-	"xeJRdWm8CFxMh1BNM04ZvRxOY6qUfeOH7lheQCPXj49Zkpz1FZPYm6+r9tVQkGGgN+eYjqLPt9/eR7ME",
-	"E5QdL6EU/pRQsYQf4OhI2/KDKUZs9n77QiRNBCUkI3nF0ghSNPWpz2SEXpAklHP9ig9dMThLU2tVArva",
-	"AMzxj6LrQIYZkw4lsxENDZdkHYfeg8QqM/u7JKjARgnzFCTtjM1NDJPm2exodUNH53k2kyn/HVyfpwRh",
-	"r8h//fv/GvXJW7DApiwj1KBxQbIeIH0B0Jcpcxq5PD4qiKmyIa8SJl4+J8+kECwEx8IVj1gaXAi1VHoL",
-	"vJf5sGF9cr5iBM4MiwBEKMvgeYrU4fD/TPkGknRCs9mFeDD6eAA3jTAvyEBK4HOaHxKKL/1Ss28cWPVr",
-	"vAQl1b8AtgqgZA6Y61mBjQWA4/AgIlZmNJxBzeZpymjUO+29YdT4WrgieB2gDIvMC/+hRco1NffO4TeA",
-	"nFblm/OIZ6V3a9UCukIttUSyuXJZitUThebAmTqds1STSu85YEBoPoXYTAtrdKM+IifAlTDOc0bgKfAM",
-	"wcdyEUnk1eWX+4MqpZKZoZfvtjN9Y+4098EXjGgwm44DK0uhU1tn2vtzHk0xm1YiSmRhhQOfh/NCBWEw",
-	"CxEuAacgjdx43zKboZoCURC4alxkUpl0XgpFdvigHTr0lwtIknKRwf0pu5KXdW+z2Aiwn6WF0nJbQS9i",
-	"oyU6HafykP3or/p/a+8/M0ulaW+aMmVfEEtani2cRqbPl768kOklS/U4jZoCq3aK+oJ3WMJYKsy9tKoE",
-	"DgDWtXjOn5xbf71XgdnPGVeZTJcByRid4yvcC91b7Gy/YVMuAnsg4HPyCgW4OiNRSicZLqGTMup0ojUa",
-	"EF65Pkv4q3d9qiUkoEPicsV8wg7CZRgzzJcy06KCTqGZPZlrrUAh0Kyrt7RvK8135Vt2Hs/MBErJrAAo",
-	"D+cmR6mP03Tv/Ba21n/I3BDosTjgRK9pFTxoCoRTJio8SJKMXjKltxpo3N6G5wgTuTE5G847cZh7/isL",
-	"uoXFg3dpKSlwsVRgH9OHH8yelIYGS8tgPvqjOn/90mJBenc4NhhFpc03BFZ5yChtlb2QEXPJocUt9s1v",
-	"FzwLZ6W1BUPNDFpOJoH5YkzHLAbu13NYSuVPwSbgBRKzaAqAoO7OyoJZDCH4lLkJgdUtga1KDgNYjy0B",
-	"EGbeb0AW5UnMQ5oVj/4g5SVonklRoUBT5rNlk7trZ2mmAdU9+mwklLuyR3Wa5OOYq1nvtPca/2Weyniq",
-	"rbJ0XtxaXRj4FWinwDOAp7mA0+getOv0HIjavnQmc8W05C6/ufi5fI99ybcynfuipHQ/nycyzapkZn4t",
-	"rQfXZJUkXEz95xz/h7+NkNaPXTKWlB4QY/mxIhfRzlLoNUhomgmWOiQxQA7Fp9xyIPeVotWzc1b6nBT6",
-	"ZMuF8Orp56zKlervgl4tZbEhDQgs1OI4TmhvtW/9DuJOej2YXkqrs3lPAMRFWQzCOf1CEZWwkE94SOCe",
-	"gExyEaL3kUR8MuFhHmsFH16vrGcJRJ+T+lIYN4teNNxERG1jdO4+XqHK7T5blF0frNXLDOAFj6226pUY",
-	"LwSJeMpCLRO999WLgsJudm6PxUzG7oW9cmpDeY1LV1bu9FiuTzjVh8ypO3WH0Z8uNuxBZDfvOTPN4pHC",
-	"BVGjZ0hBFBMRF1OHvVmwyeK5Wqoq3VFiKAG8tKyl+Q8VqV/VV+srBK9YpdCs/Vyr9AVLXXmPd8YYvwIZ",
-	"cSWX+JaYi8tVLdng4s0hUJFe8ZANQykyGlZGZS4az7BbJ0oMQMDKw9Xjvul5mahTgBYA50LvdZ65HrWm",
-	"Kl7vT1GQo7m51Ew7dI+XxrvuWftAWQBsfCSjWZ1gmvBp6Q5/GP41GV7Wnr1YajkVEBr9lqusEFe2VC2F",
-	"nsbMuvXwmhbMWh5zGRVv978MToiAxFIrSLYFOqpHM2aUhgD9QZEUMrXfRPUF32fX53stZeCFyI4ymTJU",
-	"/vUpCwhHswRrfZzKDO/w2j1q879eVHh3EAO6rSoPVo9T/RMZVZcVhUD/4q44MWQgPwPblQeZCTg/i0cM",
-	"YFA9x3BXa3hG8eSK0gbaPkhTrR15cJ6A/+aBU6rKe2CpjVz0OB9oa6XntCaJAPHuacdp1WXl3gw1dByX",
-	"QfZdIaTJxIrp4pYG5r1yNyTUlN+IP7mjaMu7zZ1VFmaSLQ0nlOklyWapK0axDy+MN63WBxLluGTWT2kh",
-	"2X9O495pr+IeKuXYok8L/LSg/B9Yx8t7p/fUyr8VE6FOjJX4xQf9EefuXfXqvO9ZGz81Jita0dZkL3qq",
-	"YrVVnM2G7o75LFFqCBoHBWdz0IvZlMZDqRUNRKqp8Qld/zc9FeZ9L0qkdTeh37HWk/R+5dsf6t1C1zt6",
-	"52JGq71mFJsW8UO9e+l9zej0ynwoO5Gue3aRfjcf55D/6G1ZyR+1bm4r3qf313GCVt1V1/YZ36lVt0mr",
-	"56Hi1uryUMslqzy+/eTaLt+HFafX+14S00wbz0MLXuTfZV1f73sZE1RkQ4Bf89Cj/IGUHFzve4A3JgXz",
-	"r7lhVl5Xs5Ale6bytrK76toZXdWXtZZwSj6rpuUtu62a7qr4qSqLUHVRVRb1w4rz6frXqeLCWrdOq/6r",
-	"jeRi+OiK96rDvD6sOKhaHEXfT1Xeg5IjatObakez4q66ebm36g1bt29lX9jqnRs4XPWIVlxklfdtfNrz",
-	"l1376S652bqdOedlew8weywa4vgL19rKBd+bVj50FffZyrGr5SW+B+3aV6rkMVvztY3v/lDvL3vv1MzG",
-	"2dY5xd6vSK2Gx+tcYuU9qHWFbRSSDZ+rcZG9/1Dr8mqng1R9Xu9vhI2s+NGuRZWrc7zdPMusddut45oN",
-	"zrnrHjl45Hi2HE5oyGOeUaSZWuught3O2ZAKGi+REpt8hLsQ+G5D/rDieGwhzT1fY5mmfZ/iVrK84mF8",
-	"769fa2bgOyHfb/5ssP4jH1Y8l+/xh6H5of58+/5IeCBll4wlcPfK4+1O04eKV7L82g91fsZrYSA1Xsla",
-	"n4Tvi7xuMi0vcMN6rqx7A6VYMp3TZMislFyvSQXGeTNhLBrT8HI4kSGNh9BGv1iLG3Er3YHFWPUrtxPL",
-	"VbdyV/fAh1qPcv3hrfqON/sFfNfxZu5Xdva1Zm4l53M7xbXkgb52zbXsxd5Rda14tf+xCefTp09QLzNp",
-	"ALGbMRrFTCnI1fHKUa3nyKX7lbJSAi9er0wKVhQQW+AOmZAm7QESVy6EhaKDZBcZ83DpIkBaGSBjxsWU",
-	"qJlciP6FuBBfffUtT1VGVMYS1f/qK0x6PSWj16/eviMrma4wIEFG373Ai3M2gk8VCag2JwAzVQUjM6rO",
-	"MNjsdbVVF2Jt6u25wEgQpqT6w/FzZTFAyDNlsp+I16S1T7Bv5dimqsWxXp1Ir7UbvnMyPfxD/8+nf8H7",
-	"/xuN45FZnmdSaDVYG0JffaV/OiBfvdPnIlz2vyKQx09d7u1CKBIDjhi2JYfsXrMuD/9wad+fRjg6XAyF",
-	"OKg8nJWWEBNFshm7EMTmtM2omReHKhEq/HiZCbopcjI4MbFTSOOlc0YgvZ7qF+tHIcIXSYBHywj7yFXW",
-	"h4m9jNRXcAR//vnlcxUQU2pIvu6Tc7vGc7rE7bRN6UY8GkHyFpSrnRUf1Zq0fgK7P9jRmexiKN/QU8v4",
-	"nAU28GeecE3d8UU88ub2FIf6g962r2ygcfRHRDMaEC83/NMII5Fk9AMXl6ckZfF/u4Dk8YveCOiRpX0y",
-	"wptHAIIPraz14SO5AJhXMuFxxlICZUwpDPeSLSFzmZwMBvp7mqj4VMgUcqMPyFdvGNWraHKGbe6+Hahe",
-	"tNGLd3Q6AqLIiGYlhAsyejk5+EkKdvAjzcLZyGQd4kPHgxN9QGLIc4UaK7T8I70t0PQeFhJbLEI71isa",
-	"51Aqhz2iIKGWiDyOcYyQNKv6X5HR6/N3z/40whn9+e2rn8iPkNwMGFR98szk1pi8RSgVlUJBVhCM2AzW",
-	"HTacWtGAWIuGUz04HAc5OXoSEJXRmJGTw6PiOWyJaMuaoI2/OaV8MmGpXdmE0UwP+wX0+gCmMDJJnFQv",
-	"YcTmicyYCJcH37Pl6BSPzyWsZAREYCulJOT8wfKemcMHNHJydHRGVMY1tyAkzQU0+NCnjpzbA5wyRA/U",
-	"jO/ohMxknioc4Ys0lakhoRFN0JHLpXiYpHIcs/k//6akGJ3qswM7AudcZVJGATkZHJqd0xSqOYP+7RiL",
-	"rPh0BsHiOYcOVQHQuB7hyeCR/uOpKwCDDMMxxz6bD7AFMyBXiGwI10dfBuTkUH+fxFJMoVVEkunfjvR/",
-	"jvV/9DuPjgiFTFz93XEKrMq8D1r7q1GASdP6N9hiPEAgEFmqv6I3++ToKSz+o8GxaQj9hmXp8uB8krEU",
-	"qh0eDQbIA+3hHkN7YUW4oShbU6rPK3a4O7A/jcgDvU6TNCA0DQhTXxLFYkBwMKxff9usPsl4FjN1ZlJb",
-	"kXaRkvQ4RhHLKI81MejpcEFeiKm2dQPY6YhdsVirbuoU5KeV2EuZp9gbj33EMwE0rr8xwvE/05/rf2Vp",
-	"lcxpeqnpp6ivcocY03SBDmgG6brkQaO0Gn15po+95VXwKLKmoyOs04h5yIRC9DbAyeqdJzScsYOj/qAX",
-	"9HJIMZhlWaJOHz5cLBZ9Cpf7Mp0+NM+qhz+8fPbip7cv4JlPQQ8WsXfa+5UuVWZBeV1RfW/QP8T7ZMIE",
-	"TXjvtHfcH/SPIckgm0ECwUP9H9Posa6NCbgt8Cxw1SeQyhSemQ2bUB4rww7h0LNU/5zmAoA5THqUFC+j",
-	"3qn+yEsRQZcoWykIIzgaDLALGMgbSGrwqPU3U+3PPtJ5EsPyxVxcYhmVDPN5gcjWexjJUDmNVv+A//q9",
-	"F/Qu2VLpX/oLFscHsEsPf1tcqv5vmKg8Z1nKQ7jF/hOwYCIumIKfISdZv8omZLrPmuXtL+k8LnpCbNwV",
-	"rLDaVH+FawYq7aoqy/FiULRrqX+ZW/CHr5H+SsVZ6ARW+XxO02XvtPcTAMZbhcOmBGJy1BRyWt6CLqhV",
-	"7aBpSZuOFZ6gPnnz7TPy9aNDUGcEW1hhrqkJei1OJNYpQrOg2tP051+/f7vzYcJz8f6PHo2nvdPei+j5",
-	"23OAc7iCv44ePTp8CqWB+qOXr9Pvh3+bf/zlV/pvv5w/XSy++fbxy1weX/3y++9fv/v4p2fvFv/6zXKa",
-	"vj251M/ole29+v415kL1TnuKQy1n77R3ePi3fzv/t+8/Pksnv7wdfv1u+etf/vRq+vUsvHpNE/5jnC5e",
-	"Uvo6/NPPb2Tv04fWhwWWpOGswEz3fVTsi0HHylMUlqWTgtZKzVEB6+GA+pbHATKQVmfnycnhSe2xKNky",
-	"b+GFP7KMmorF3U4LGIrDbJkwpY3oRKaZ6Z8JCvnQM3ow3zdlamZaUX8IeqbdV8HnNdcwr9eMvhf0NAEN",
-	"85Q339TIwuzUasYHgYQriRMbMhGhqdz8DWfdYUZyr/b5ob5jOGfZTEaV9RDW0w3GZ/na5gQ36xKoMvim",
-	"0Rq+D+vcaXa4M9Un18zL7LNiYcoyaE4autog+2si0UEOS9CadNcd2waKnrvre6bqP8kFyaRfbttI0VbC",
-	"biLZ59bEzWQeoqGhhz4GEHDFGBkZATuqJeo/oUjflX4t1H9PXraXwObbNZtwHvMrtvfVf4lWuWmCS6j+",
-	"yL80CV+jlWxaflD5nZ5mV75wPBjr1mjMOHMtjmHHoB8DagNf1IviN05RumU79AaaQOx7h55RUd4iXD3T",
-	"G1w1btbVoWZFB7Y+sGnTvmls9tcHcxV6W1YdIwG4RUCNkilBV8rqXmn16vz1y2euQjGhKZ2zjKWoBdWt",
-	"TXHLwx/4HEBwN97oQAY23vlShHEeMQMzEKxi2eCkzshIq9WjOvgh8IjBB22psHWIQcla77T3t5xhCRNq",
-	"5nqlev7hcthpWGNyYHsK+6BeB95fH2qwJVYAPUS8tKWgaEZyVW2gUje4KgCsP86NABe1g0AZHulzgbVn",
-	"4GORAuE8aoZgHih9uopI9enDrqSOKBjv/yiBFvaOBkePDwaHB4NH7wZPTgeD08Hgrz2EvekNDp8eDQaD",
-	"wQH852v9nyf2T/y/o0Exi2eawxkgBTkhz1LJlaIiI9EXL1QiuRdNAlI9fHrUH/SP+oOHRyfVzJthy+8P",
-	"DntBr8j9X1V1PpSR8pqm68zFw08fKggfIo/j9lqFpfXX2FRhhUG+EowkBiRsVx5ZYHu8LyenfvhUYp8/",
-	"cJVVCqUtu/R/hUoHWz1o4XFBuaoN66D2Bc3KBBKbYcvagEV/BXi/++BPgyZNBnHDCjrNU8DZY6l2TpcA",
-	"zREQarmxvZcL8uzl8zf633BAoIFYtbrQ3ox8GtB2MoJtcVdZM1KB27DOvNnzuH7Plj2kTxBI38ho2Y00",
-	"bzUFdT/8Fr2vjGJjTlSFiR22WKmOn69VHaMIGCwGP+DbL97RadM7zW0P4Z5PQe8HGa7tQ2Dvd/eZIeyf",
-	"wDGAXaFwLPbyaLw1iesfICR6IKFfwPse0nWtBvXwDx59alSjTiBUg039U0PkgtX7DDyq202o3cuydbIs",
-	"2AfpvMy2pZtPNyjkTOX5NjTwqTPrfw7sPrHdalYc+cJlAaRWkFnElgB0Zew3Y9x3JvNhkitmwFegY6aA",
-	"XqETloUziI8Ipn9kfYh52aaHUHYO2uMZhBUhwHiGISzlh6ZPjp6skiIepx1k4ASioB2EHxQLHsDK/XOd",
-	"ICzR1JP+o8P+4WBgyGobLQxG10YODW5IDimza0IubhtZ1YoWC1e0HWU1yBDr5jz9Y0vKq9VKz7VKGTKD",
-	"hZWSqZRRE7VY0BugmgbqwFv3QB3BdsrkvVws5KLZNn8+xweDo3eDp6eHR2Y+62TnSs1dvTBdeacTpkf7",
-	"EaZ3jv7fzvKsTP3E9JbZkQNoQ44dGG1zv4zgHXjzQFputk8xa0vGEfbiBlENTS9SQiFDSx/0aUpDX/JC",
-	"0h+uRkUCN/ESmK47Gm9x2vcc5XZq2nXcwp7U3kKp4Y/fvvnuu78+//bHv7779S9HP3z/00+/fnd0/O71",
-	"q2/+7V9fnBz/3LvnLq24y3f8ihGDN8QWxqe0T+M1j3h2gNVcjYbrT2zBVIZpmX3ygoYzEnPBbHaqJBE3",
-	"mCWZtDCygHYTOMgT/NWRvEGHYiIw/+KA4Aq5fSZ/kfzXv/8/yIYuBGY6Q+IiJLlyzB7kYkpiRq9A+4cR",
-	"8UyxeLImKlHEIs4ggw5Q6LGbigN2SmXMDLJNEfXApKnV4MVPePlcr+OLqxsLYtR41Q3IJVckV2aiyIAj",
-	"cM3X+dWh4cF+fPp6+U1eZqgPW2pkCh6EprhHDsjM+xwBIj7CpzM6jhn4QQ1GoUXf4ao4iY0RBwexXYzL",
-	"a1ZxWNOromFcKFrDNR9zF9tG5iOenYfGjbZuMVyUpzi2ejl+k+OmWI+3LDvM+yeZ2Ywp+D4XKqNgINR9",
-	"FFq41u7/2t4dK1HK1h/MZPfP7S+6ZHbbOhewEAXJsJVsPnZPYA8EKC0CbOx6vaN/eHR88ujxXx1objRE",
-	"TguifWYSY+DrJ18fHvpczg3ym6KpRm8nIwVcIK2foT7Y/WkZpghg1iz7gLm0eOEJytcd4leOz990AKsG",
-	"DaDOw1cO1Ftoc6cu6IdRUUDJj/VZVleot0w8FeEhonQ25+jS+NK1rOBiFcMToT3Bh8czRcZsyiGNPnA4",
-	"+SPFRciGiv1tFBiANhZeKkz8RSlvG/BBagijMQKownXFp4Jmecr6F+KdLSWxKeoAJKmVPzpnUZ8AOCB0",
-	"UwG75wtFRvptLMLqkIQq0Bb1YQE751TbOzB+V8MQ5hmRkwmhOBgmIiNvtDKXMUHGywthu9wgtHCsJMTw",
-	"DJA+n0IVwSVbBtgCIxcRRsXHS1J6MmUG/qJP3mFGOIo6JojpymtssjmPY61jgQw4wzIhY9qFcq4fzExn",
-	"xsgoU7Crhnet0ajAsjNosWD1eXsFS2b+nlE1G7lsiI6K1tmFODl6apKDKFS2mQwB5bD7sXrMZHfTOJYL",
-	"Vaef4e2+hvbO0ENFQasKkikXhE4yGBjkAIvLwCiptLxYuK4sIoymMdej8U6RTPWKTAWLRk0KkF2/eoFk",
-	"e8/NueDzfO439fIaNdfWFFI182oFxGWfnPuHt6jwSABs2mlH3DvY3kFeO379sdIE/Obrg4On9GDy4Y/H",
-	"JzUN2PcgVzlAMlgeBme+d6oFmX5xRKHF4OlAs1W9KYhRuFFQwoxOe4/Dw8mT8WD8aHISPqFHk0H0ZHIy",
-	"OYmOw6PxIR08nTxhX0ePw0fjE3r89OjJ4deDx4NHg5PB8eBocDgYDHo4oKEvXPVmw/g0q4fDoce0vw9e",
-	"Mux71fv63z76n8OvAW/snfbCo1iM598Oon/9M7RmRASe+pU5HPRRgv8VGuAIu5KDblLzF49u6gTnr5ap",
-	"Ij7bjYvPXwoA6lYCdNXSzlJG51Xhmc0eahJbaCtIk0atQ+6F5t40jk0qlAWG9VJDQKZirRax79MsFprq",
-	"kgemRhTAS6GYE2phWERMde6XNh3Euv0yKcmC0csz8NmNhBzat46s5WzAUJFhQNkD4YKwWDHIeavJGAH1",
-	"8rWd7edMGLFlbcXS90KZpizMyEymipExsCiEEV/4tymt6ZAoXZKUX+mRtz7lduIYEWoXVTtZPQv4+N4J",
-	"wAFu1cevCkzjpNi/lRRrfcynOU0jNyP/nDs84yb18J1pEmNAhGXCBBZdxjTzPEw13pu2uaRvC0jlO5RJ",
-	"6qVyXnNCaZcM0j2avFGUYtWa9U5/Xc5mbXSYGzq2TJZ9THjKlP/I0cHg5N3g6elJRx87CONc1X3fexm0",
-	"e6NTGELvR/k7j2P68FF/0NvNjDTH9KZtSAvGV5f/6IGa+7DkdTUWVXrHgBXDhox7DFO9zDZlgPTJC2x/",
-	"wC2UgG35YAqGNTM58cPbWEBgOwHVlQ8wEZnt2Y8E28TvX4jo5rj9CxFZ422bDTe/NuoxYDpp7cO8sg+l",
-	"6yMuoHTdL0cbVTm84REBoUansXKo+AWqmBG4IZbhJYsuhNVRaMwvtYEORpttJ6pVoBwxM5wyo805eNYY",
-	"y2BnBtYYgqJ1bevDwC/ESAo21H8P9beHVpqPCp3M18WwFN/Cw7uhqUtrmcMEHsA/UxZK8Fjo377UKtuC",
-	"xbH+7PGFGNm3DvE4r/3wAhqoZmS8hHlG2liElmoyPS3AVYwmZagE6/JHvuozqiibWlH0J+cpjEdPEdhF",
-	"SrTOtSo1TzLTtlAfL7OZdUa5PkMvRW8X3Q6a5vbQWusFPTbXOvppj3Kl6H9nEBS15XVAwhtUwPZcG4d+",
-	"w+lS7wy4/4qUeAtGG+Fi7/VE+s3EHJNd9EF9m8yzZn7xDunEpfpht6tMEVOqan+t5/6BPvPG7we+oD75",
-	"VY/YtuQEGBzXdROLXQPzAN4BqijPyJReMaIkmdAU8xXgW/3aw/sqz25GMJj91Qt4g9IBPF7KCcAWAkHm",
-	"4B5Ol6C5rjFyYeHNdmN3IX+T5cRv0VfsQnnHMZ6ldWPUrps36UUxpL/j7QKngRXmrQV5JrOkeaMsmk1W",
-	"VLFYl0CezbQAD7V0ITRJ+uSt8WBzUUg62x8QPMUhI6OHoRQTns5Hpt03+JH9fCHT+j3V+0pyxYqeezIt",
-	"eyfOymJqxRdSp9ClMn736t3rz+qR2J8Ysn6G16mUkxuXRq/evX6hF3TekGJTlD4FiCUHR+CmSAJ995mE",
-	"MyQFhnPxdLWSX40ZM4iIs0pF9mQ3U9PrVF4xbLZEqAlIgSKY2a6kNEkwry7wGiQpo7Z5aqLyCMYCImnt",
-	"Dw54jAWVTYSEZGN0XqdN1/jwcDqfnVzKSl5r2tDjfoZT8BzNN0ceb8x+Aa5TbbEI7MpZzeZ+DnJ5l6ei",
-	"QiakXuy3oBQ7nSGSWw2tRFzRcbxGRcDAZomvo73XaDnVyhBTEAkL7aQF4+Bbb5YTZnS37Ojv04DRU3vD",
-	"5vIKOuhv557+yUUOcYVv6qi+zWRCcqV53hZ8ffUs2mN0gC9Za6KY5GdFlB6EZtXGtdTu5LXUU1Im2KLM",
-	"QO4VluvnyO9uBSd+w5KYhjYOUx7PnvmxbdPYHKUpAHs9i8z2Mz6zNocXKQXFwv4b0jz2ggzyzDWUvIcF",
-	"uS5YkJdvX5Hjw8ePDw4JjZMZPThuGA14M+GHdoT3zNzfCEVijpitPklmVLGGb9trK/AfZl7Q6NJUJOih",
-	"IppyzCcsXIYxG+Lzm0Zi02WzZSJjOV02pY8Wl7uNxz1YM5DXNM0cUQHeoc2TStmUpoDnDa25QR8K9RsV",
-	"GMfWbaKVhvrx/m1tMu+cC/f39cUAd4qWIRu4ccQQv6lfXcTMDyP5vW8Nq7bM60MjSsg6XKWXmTK2Ipxd",
-	"bE4MIO9zQNrWh0tz2jQjmYzoUpOR5iagF/1edq7Y8wFufHoJKXkF5AgCz0JHT2VgfZvAQJ7ZrvSfXTk+",
-	"/w6iw4bFnPZ+evGmF/RiA/0L6z/B/mNuzYawZr3THpdzA+QfeWVWiJMeMQtmTc6nNGK/68kC8zj1XqV3",
-	"mc/ZUK+zHswk5SF9+BOnc7bEHDdN5xzHoWZMS71e0JvnccaLdvkdCrZxdJ8HNsRseg3lfStzcddRQ0o9",
-	"QStUDvNzEP51pN2YNF0D7N8KF8QqWw4IzzSOrs23mrLMUeRuXBqd8kAhpgXbWjrbY6nj4Ohm6da288dZ",
-	"dqfi68MYaaazQiG/NTWLa2QjAo2sIZrOcCL45HpQkdd6s4NVEQnt030ILNPv3eY7jx7CMVEmgf1h8YID",
-	"eIEa9cu4IU+cYmZ7HHSXpniCtpWm+8YUCWlCQ9jjk8Ggs1L2GQBEminlVtb3lhpAN6CHGHL5QpEklRMe",
-	"1xNOs3B5iH2NoINmg5h5ZeOrCo2uK84WZ6bvQsRCHtFxzEaBrSMtRBGPECdOXRp7PgIgOniGkfES6jj2",
-	"gwTqJnGnLP5bmb3ZVIwqFbO9VbgiBt62YRz2Yksz157BoXmwaRDurDqLGyoZ6wdhLtUsBvbQ7rnm20N5",
-	"xdKUgx2cxFSvLtS2KBD9rZeoqKNOWKokhLUxXayxVhiYMIuG4+Ue6pir9OfR2gPNWb8Es1//qqnywYTG",
-	"in3ZMDRH1zcGnUoVa1veGR7uV5WMjqExAtTEFocjZVQZ6OVc8IxFePqhzAJaqWle6JQ+vHtotN8JnfN4",
-	"OUz1kxMOamdps9uMih4aOHlAkXaP924Wd/UZVcxy1xt3pGiJU6sqmpIfzQ0xMo2FjIbwAqwNpHGMQssX",
-	"ifB3bR3rLtplG/n6EGmxe6pzWYutz5Ci4UwLVCy6DNA1yohMI5aiLDn1QGGpEFBnb7hDkTig19P2NaJz",
-	"Kab4Fqih/IKkTOVxhhlYuTCGpjCdhdi8T54h7WBAy/RLjLAa8DcWOgoq2g9WMkehYnWDBoxD3l7e79el",
-	"NJ9jgv9bxoRd9IzROZkzlqGg0wM2DXNs89OgxzM2x+F2YVE+TbcvoTNL9dyMQ+1P6faWwpwNLNowX0QT",
-	"4RrYujm2rRnp0d+XKLCU1VUSHH3qtgwyz0JZaANQa+D8qBOZp0O2BOaKPc6ALUuE/7KKjzaqDLsxmgjP",
-	"ikacRk2a5yrrd9iik9LYTLJnbwuSeGMObVNN6ZiFFFHKGAVssGuQbpYnVATcc1wtW5BAPX5XEWVrbbt/",
-	"WJCmJtSle7ile7ile7ile7ile7ile7il6zFaN8AseQ7bDhhL12Wb7obQVJ3LPTzTPxQ8077xlu6Blu6B",
-	"lu6Blv5hgZY2Aiy1E50lMKXrEZtl/aZJYJ5DeyxjWCmSi5gpzXrAjTNC8xrY5YIr1iewuHO6JGP9jKY+",
-	"8Jg+GE2ZiJhWO5nIeLYcBWQ051PkniZgNgouhPcjOqDU6EuD0U6Np8WgNuCIgOH3L8SFGP1tpMVtCt1Q",
-	"xkuTRTqTC/DlYFjcyj2ZEqU3H73AXIA1C/eBrxkl+3hJ2EcaZgRwv5kIWUBsB9wLIXIt7QBWisUMFNs+",
-	"eZmVqtfGTOnFwAYtntN4pEKZMq1AZGQuVUZGsTbKRwGRUI4EGt0pGaHOCMuiZJoZKWYqf4eZzGg8IpGE",
-	"QNhU4hd41icvTE24XoyqwDTeXX3yihxbrR0s9P7CSkIR+eg8DFmSnULv/oehutI75rPIjwci0mxyhNBa",
-	"NENdSiX67KsZYxmELlK5UCDY9adBjMLJDrQAy2ZsSVQmZaRXQl+cS726sP4XwqxKkQwGeVhn+iPwDvyq",
-	"8bRrPYfb2zTPzlifnAvCPiYy9aMFoZyPubDOz5HW47yF1qK0vMCwJJ2C+6gtSi3yLEniUIutyuSUaaI5",
-	"8zvBWjwJHLIiaS6aHEDfVGyTe7CnLukCWmJPwePNoiF4Hw6qPziax4vFH8YRbksQ/D/bhNjPDV+q4Smk",
-	"hqV0TWk/qqS0H7d3GzHFSMJkErOAKKa3Fhr/LzXBzKk6hYE74AIcvNXpNb/S5I/JNaDPmVYJlupDGmtJ",
-	"xz4mMXjeIWxfP7mKe84EmTb66QK9Di/xZrsM5s9Cm6VpSvWncsH/ljNz2chYlS1jjAmk85oj/MadEM2l",
-	"QV+PKFB9TDG/ud6z587VesdTG59T8xCMVbB5EOucUe2GEDJ+1XUNtCTRIn0fS1D//U0LYEew6/wLH6ti",
-	"H5sYElxpmTSkb675zq8zCVgR8ClBMWOeZ8sioM3Tprwl7/a9VSuB8wMGU9RBramSGsrJUKZ8ysXeRoAp",
-	"STLJY7SIYVUbyqXcXUNzV8vNqD64diwxu2LxWooziqy9seUgap5dmyulTRlUhg0EgolN2fgM6lSbiNTG",
-	"YMHS3oN/3HS6RqvB1rhpPZ+dkRH23K0V/+1z8ayYx5f1gh7k+WrJcCV5dM2Ijqjlgw9ihvnzEQu1hg0G",
-	"5ZgqrhBNQmHe/Zin2WwIXOa0d/j06VOwfA9LV4ZJWmRZLBlN6xMJVroE+TrIae85p3GsuRwsp/31Rzqn",
-	"kcw74kOWCxMm+ltQAlBwGFMe8N3Ln6DZktZp4ZPw63/+X//xv/X//8f/+c//Sf7j//zn//0f//s/////",
-	"+T97kABUprTTHhh+puOr5dawEm7WhyW9DIoz9IAPj45XNDp/rdzFEkmdwiaF4Ln4qPdE/8u6/mnCS6kK",
-	"9oR16tm0Y8qaFwQxzv+gdDyvRNSXCRMf5zFSqDqQkwkPmdUn+54pNo/78L/lJPMa5Bo6Zza0qcrWnEUO",
-	"C1kcg/HGPurNctxhzAXGa1ZYQ6/ObCxRVu+Pix6PLnqnF61O5kUvuChOAjxWnIWL3qeLstRZjZh4a2sM",
-	"49pxW9O3PFYeBYX2XhDZhWgz9KAYaGBocuNoMapg80xyEbHUmvNa55ZxPheonZ8R6EkGmWu/SbByx0sy",
-	"OjOxCiFx99JcWJRsmc7zmNbMvjHSFKy4Nlyv9cVMxgyGYE4POrH27GEr+a0ay1MD6//QyiH6AACHAiwc",
-	"UnALz/1WNqobu4Tg23Z3zTVlQf4kzVbT2Dq5uCKXLMm83hE2Hw9a+KKUIeCfwJwkEEB98paJiIzM9VFg",
-	"VsA40bxXXAifQyLoGLxiZLwk8IfxyI3AQp/xOPpCuW9j6Aa0RKrtdqYJA2xZQGngVATOA2YfvhAjqmBk",
-	"+jhhWpU7S/BFqNgtHsBTJ1NyxTMaEy70DqqsT34C09S4HedcKS6mZ4QSiP+CsmgVJcjpuhB2Iacsy7iY",
-	"EoqJO8R1gQRgSTIych6dQO/c6iGMqnQwqkYnl8o/WdbFVaptCVkEuaWKLsmDkb/q/ShHLsnU6Eu9xDG/",
-	"ZPHyQrjfnW8RIOvx8tBdtVsVUhHxCF4TIKCr2cKC5w15NArIyHEx/Yd1SY5API4uBPgarQ82sLizVR/i",
-	"GZlKfQbhG14aLewjoK/SODZuT46a4IiGl0IuYhZNWTT0Zt0nr6VSfBwzb9LKes0Ae4YSf8lODbQMT00W",
-	"NfLG0UP/pei+80rBeWTPmLcCrjbcXis2DerPM4hpCknmMmWlQSisfxN0rg8SLDgkPJxeCEt5Q5PdNyIP",
-	"DEFToUlVLOcyV8TUZGpaymiYQToJo9GXsEWY3zocL4dKJnofyBVLxzR2lGfCbBCIDVmaQXpmcCH4PDGr",
-	"SeA06Ef9Cdvw3FTKiIxjGV5i4LfO5YhaaDkt4/MlLGtt6PTo62CTFm61b+CwTrG2VgYwKAhwRvyKRzmN",
-	"PYUX8oTApMhmUq+ADU9+6qpu30YVuoUyvI2auu/6fH/L/7HtrZWgmL7OQinknIf3Bllrg2yLQ12nCr/x",
-	"tcc7i/1Q1qMbULlwos76WK8tj3MRaXrdgARRjjxD94RW4BApwwif8Cs4eUQAHYKckysJZUBGxEJkWknQ",
-	"OEx8+czJ/wmhBN1FiNduFKvjwZNCS13QJckk5kHl6RW/kmkA37JBY7SHE5rNyJjFclEnOacsK4vNHYEq",
-	"7vngPR+8NXywMIhuC9jAZt+ASV91VrCrGOjgBdjB6g9at4Spx/k4N4YqIvdj54usQI1FDMWJlzdKLnom",
-	"Y+Gip22bC8cwLnp9Mlo9gCMyldaUh5OomeAkj+PgQjgbypTBOAjnOhPXASZAmjzw6JPByVkZl6twcFh2",
-	"nAIfP/NQRy7EeoCReliSOm5cl17+udFHVgJmp8C0Asfg//no6GvydEAOj8jxCemCBl1yIe8VqOReJN2L",
-	"pFspkm4jAk4LRdvh4LSWS93064c0y2g4m68toXxT5GsC2rNm3LE+KOjlLJzH//Xv/69CNE6oEocUzG74",
-	"N2ekTrEnKg9n1sVaj/kG1Y/eXO5T364NKacjLs16aBy3ZVhGVpcZFytpfOjordfLgyZdwxBsnqa7yQ+i",
-	"GfI1eWbXCPlS9qu3FyhrxNmRLXqf8JhZsZVQpRKZZv3fkilwNj6dZb3Tw8PjQWtJxg4LXAAbJh6qELCC",
-	"YjoGVv/afAe8nxGnVubwOZ2yh78lbGrEDr9i0VDN6NGjx73T3uPB8eCYsqOj8dOnT548PhyH7Hh89GRy",
-	"fMxYeDhmXz96Qo8Oj8Mnj8Onx+Hg68fRmD2dPHr0JDw8DL9+dATCRSie8SvgoD0h0zn4ZN0nnk6ePI4G",
-	"Tw6fPDkJv44eP3pKjyaM0kH46BGNBoeP6PF4cjI5HB+NB+MnR0dhdPgoehwePhoPJoMBHTyB+oPfWe/0",
-	"BAowgl42y+djAUX/GNxbI7PcnuRJLGnUEfWgEHRBb8EjqG19PBjsWB3oiOrGqwMLDtwMbMMVwfsYoDfX",
-	"uJB8Rv75DK36HlAQGicL4EcxVRlJaApzGmmiNK4kUxIGORLQgxP/m6b8iilTDIHmUgxcHtEjkKsbVhNg",
-	"z4QM6/5OL8SfX7/4LiCvf/oO3Ey/svFrAqSnAvL6+bcYiPvx9XFAfjw5D8ir6TQgv57/Eug7f4SL5z++",
-	"weoGtLzoJRM2EAgiRw9I8wBTyQZBV9O08ULoWX6hyDMc3MG7ZcIA2YLQacpYn7yEocCbISKdsgMmNKPH",
-	"cKcevJbyr3/67pTkCXSENPAJxjxzZmpAIgZhL/g2n7MLYXB95iylWKvBCBfogpufWbN2Ygr1TAEZRr61",
-	"xBpVmNLIhs37djr6BybCdJkA+AkqHhmJOcPCh3OSsoTRrPABQj7MiJsaOy+IdfA9W45cr0u4zWyocyaa",
-	"6C/WeNqmmkZHwtNVwTEC3ACZ+qWbLfWks0qIs8mqxq0wWhpMC4Ywo6aGx85BW9/HdqRQm2AIOpOSxDSd",
-	"MvLgcDAgP/JvAnM6ydEj/FNPwJ57Qx/WTyG/1AM9fGRGsMQWTmNIaNAL4jdpKn2WzZNsGWBDQxyoFkqB",
-	"62YLQ3DdDMHzC1ZA4A2YC5Lwjyw2sPH4lhlF2PCROTLBhai29rQcqrx2K0fB1KLIHHug4vv1JGyJh94a",
-	"+1qUIVDhgZUvIat3V+jbCi55vVFXgOfW9P9Q78UBKjglnQeAOU97/7/Xz789OIQe1m11iZJMS1I9zcxU",
-	"neFL65LRHNsNbGlThTFBThMWYmxMQ0MdqUUVAU6pqz7r5rxajrHyhZKeU534CPUeax/QsQJ6XBhK8Grq",
-	"uOkkOF6W83oKw4zGWELi+mY4lcqMwCBnmzfWGAeF9tUAp+pxY47MGGDbZuwj1cJuTuNTnxPoY0qh64Vh",
-	"sgtshq8FZgTHu3VBr+/Iem/NEThMxTQkIDZcS0T6Xu2/V/u3Vvu7a/i1vi6jXd/lILRvSdR6xnCSTiFo",
-	"Z0fM6ceDMUi4w8Gjp4PHh18/Ximq3tp/9vAPj/vvGLsGXUQ4TMsK7K1i9V0PShrBbm6MezZ2z8Y+MxuD",
-	"Juj+ib4VTvtNLg6II1utDN3d2G+9NJXb4+moRW8pjRVcrAnNZh5UnM/oelUdqguIXnNEG7p7GNNZZXSp",
-	"qmFiY+ib7B4TiGgTN/asSfB3mBp8AyaQ0Uvm+p1B0ByttdpYckMkeRfTbN+B5CoHDLAq+6i3lT/xM7S1",
-	"2KDs3MLA3kbl5ZlpHJqBNTtmcYAnEXPjrbhozTj2p7M89HasHvalqN9xJRngAQUieoPRStPvvk+OBycu",
-	"RKiXekWbmVFV78oSbKMKpEl60MAKPEcqXIlYzDIGXOCxwyawozbwIA3dpCK5EDu6W2BZWjHkSYdbf5KC",
-	"+byiNfkl0aRMfa1q9fKIy4dfdX8QNayvyrVymrmPlxlT9RXFja+r7wFlplmifoSpOYD1VDXnOF7QpaoZ",
-	"w+oErGvpOVeJ1LSJzKv2faOCnEaB7W1vXFHrvtGNVx0NHt/G7d15I5sYSXln7X4gqawiOQJMHkZlNG2v",
-	"XXk9jpPD6mpCfWcSU16RUm0mUfHFU3Ry3qQG+twwrO2Vzj0Cjd0NJXR/8jPm4lLt0gTjzmjtteHRb22U",
-	"x0SvoNIPhDmQgwl9jVQajox2A/wDENJkwoQBNilGatQHrkiSp4lUjOQi47EmbfYx4SlUGQsyZjMaT/Qr",
-	"FzUg/RiigVBnrtga5LMzeK+IVBEy84bCqxrGnF6youWQYhA1pGIJxYAWbk0rLXCncuEf04b2ZDsNxhkv",
-	"ztDHeVtNxixpQ7FeQfw/cHHZ26URPm4I5nDCM1tYFHoQXerDOrqxzBmpdX08Mq6P1XkEvTzVJtMsyxJ1",
-	"+vAhTXjfvLQv06lmFUDnD8//+vJc/194/uy8+L9t16FJLOpvnZFLxhKTS6BYmDL418KENoF2blrQnCM0",
-	"MRaMMhbB4cvkJVvrgy0349cLvU/7xXN+NVkwBlvx+GhgAr9kwSMMGs74dAaUCRRWJSlT7KycSeNFxTuS",
-	"8Qb37Ts3i3tT41aZGpm3MffGxr2x8Q9vbJwTNdcKTsLDLE+Zr9TdWxw3YnEUjQ3+QU0ORCAEjH9MKQmp",
-	"+KKQuhYjB3RmBajz1g55++o1JoU9eDogEbJoYqjnS5T2Tu1eCenwDWEJQBsvAhBsNQRhbzckHFLTdsLG",
-	"MNvGHEx/gT3EHILtMsfuA833gea7nC9zN0NIYsJtrjBF7gEJwphJVzQjdezkBqJHALD5DyuJXnq2HkBB",
-	"ZNi6xWKHWTSmiSexzszRM3IGpBQgL2H7F9t4BoTTitQ6HvgCa218vCJ8WokVyaPPKFS29Eq5ZqbfMC3q",
-	"Fclk0ZCIxYpt4535RZ/r+7D3rjxLL2M5KkHmNAIXLEtTML32waFCmkbNjb6qehwGllNAbskVC4zLJoKk",
-	"wjGqkwJalaAIT8R09KWLfcOTmSRJykVGHowqtrG+c7y0TTNGfYLxyoghptqFoARb36DfzKBxYv2D7SFp",
-	"U7gLHRQ+hkiEYcxoauEQ3756/QUeeLo89ViDyYxxnQUKZAbTwdTF19PoQnATvH8mjVcM5khThsWoRI+q",
-	"QZk2lUOGdwnClcoZ4E+SlOESlVCpH1BBZjJPy3o31HuaIcVyqjcJngXYR8ASNeB9LSpg7EYtyYxeMUA6",
-	"LfYameUIXj4UMhvagY08F1/ESntNiyoOqN2px/Z54xXLP6NptKnl16vJ6mk6I5QkMVUZD/FCB1RsrafV",
-	"1r32wvTJwEv9N3/Sx9eCi32dyn3bfsr6fXAOu6mceuGHhtDWjgOPJqimncAOjgbbgx2sHK8qmvJWbjnH",
-	"3/biXwvx2N8KyaTH0uS/8pAVikW1oy+6UafRratF1fomVhEia+UeZ3U9n9rVCZbAdwyvpD6rJA/MNzLs",
-	"Y2kaRl7JSwh6wjC+DFxr7LW5mKuqJtDnZp65s2/i8J593VL2tcJCXsKc73IJCzKdWkUYJlcBLW5gOVvo",
-	"vg/tnjaowK9WlF6gW9CFpWK2ZzZyjxXwlj2DtlTPwmsc+z1+y874LfuDMtEnZdiFYbVmPB25mjPuiybJ",
-	"hVWh5nk0ZVFvN/CM2vN40zgazfoK5hThpCFY4JX3an5xS1SWLZiWMRCv333YqE+5Rid6PEEF7EEbgkDH",
-	"YKLZtgGxVEbvugLUfwPRbjJFinQvtIQjl/XV0RVn1mZ3Dekz++TWku22FPoG334d6WP3CuDnUwBvo4dz",
-	"jUoHcsLaTGAi7UeXQ87yGbliKb7ufKMxQBtl0sQ0tmdsenZ3nq/9oMWAST/w4MHDmAse3nO2e852lznb",
-	"G/Ty0L0ZqOyApikVU7YedhSciHmaIpAXAzQqIcmIiQgAakc3iS36jKbs3B/13TJQoXvnNdumtkMofqwV",
-	"oui7WlhP8kCzuC+x/jMjDxCr0/oWqxP4smGcNeif14j2CRJfZUPX4kwNFzyOHdCod+IRJFXNeAJ394Lt",
-	"mbH9mE1y+hNLCc1FRr6nEacZgFnvkWPTJ5i7BC7mtjx78AgShxBuuoRD3ZEF72TWV+j3xg36GY+jlInG",
-	"toRkMZMGsF/vKtr28FRA5JUJNvrM17zwtsUkXojINLfzOLfRjCKtGc1s+2F9YcymXCjsG4hJ2EhG1j+J",
-	"p/sLRTQtYdLLTC4g9ZKlV6ymCaDt/ae2inysAUg0MWAeuY5wfimWeaPetSkjD0ZCZkM6hJGNvgzMTTBb",
-	"wcXU1pxNcsyZTq3LtbJwXyj7aNE5UZ8TU7BewLVj+xmZlvoi1mnbenYVUvi8LdvWscVW7K2Gs2zLFK6z",
-	"T9m9eLhu8bDlptf38cI53Onok5U4DTo9tptEYUNL3KBexGzfw2tV5X/4h/fXcC9tvuqScFYZ3Y4dTe6J",
-	"+A4RMSQFl3b/dhja6zRB04SqNVHeErSw0kjrcq9L1H6ThVObWc9nzVm/yYVr0tj/ZJDnMS0d+sSfueIm",
-	"wB6n45iR8RL8AjyqSTM3wAiExvr2JSk1hXE9a/RtYSzV1snoOyuudz4j/RfJr9MpfC/g7pKAu5Vu5LVa",
-	"J+b/r4i3ImuxphCgEHhdtU6pj3XGBFNqfTXAxkaFxmMBTc+0je+nbQUGqhxaIYJTYyHzOAJADDJmikfM",
-	"IdDAndgdFhYKUTNOfftev46ZHgRsCVn3imnGlKEzIhc0hBIvwaG1xspi9sk5AUbFpTB1RwxAK6yDXKbE",
-	"9uGzjoQ5V4qLaX9bB7nWtf3V/mzBKb2oVjTa/Xfcy8wSTix0i+ydAvMZ0oqN4Frr6xvglZ8+uMeHE5kO",
-	"9V6X3lN0Aay+QMnEiI/G9nntmYK/yDUcwda22JneeBPVX5EUSmmNKuNxTGIaXqrb1k21K0OBTpXrA1Yx",
-	"i6aaihHZM2Mqg+Y+mv1j5ss1Ba1qylAgbGXHfLfCVdiX89qzKe1nekHPfbJ9Jzy7rwr921wRFcqENQ3C",
-	"XGvZGM8ctiE+dsv70rm+nVHRnNWWJ7GPsOvRkEf64H0IilVfeY3Vl0ASQiO/iF/xKIc69pZjPfKbsvZO",
-	"e5MUKvGzmdTPa7Ukg3GlLOQJR8PKDAzX+rTEqrs3LN0tTIXbfuPhKcMmmsNTXqKpO/e+lmb5zG1r1xZF",
-	"FujPlE+W6g9N2MXgeJwXrBrDVBiOw6mRMQ0vyQNtqUYpXYiApGySK2ZaNbBFvAQzdsbiCEzpC0G1sjWl",
-	"gis4Sl9qYzqc2ZbcflsehQn4CRNYppnSWNkgEWSfziXqdnvt+uUHsK5YOqZxZQFMvXrI0gyxTB6M3L+H",
-	"4+UoIN7fNHORrguB6i12yStiVzIl05ymEaeiwFvH3nc20OUGUAqR1Yk3E8xy7aM/XxDLX4NVFmFhBv2V",
-	"0yezT36UuVK0FdtswfiePtXEB8+pou205oDYJrueqYqMpUmq12SoD7NVnn0GOvEZKJ6ToZtMr2CbaqaV",
-	"af/Eq15XxneNIbh7uXe9cq/jTv/dxt2sKF0fd3N8TgpStMCvF6e7hN7Mix6yyYRh6mOT9fKtTBEiF45D",
-	"UeKA/DkiUtRbNRbpZIQ5liNQz43MTKjCHqbQsi+iS2jaCJisUZ/8qoXVhSj0aK0ql0SmCqB7Jx5YNSIZ",
-	"i2MDegr4CSSTC5pGCgZ+SigAkILkonOmTOEFkXkW8yuYQrwk4yWhZMmUaSuKd7aulG0ytF7Y9W22uFa8",
-	"d1Bwp6WyRLQvIRcdavxpVg9oqYn2wGYLXV9JmLFP2nKnI8Mlow1SstjtrT/jH6C2Dz592vOShI1mB1rB",
-	"OunmPYI7BS6FdmywemC0lt2k8msSXwLIExiDN6j7G4fOqu5PQjlnJJO3yAbYkjP+UZyxPeQh1MOBFFrq",
-	"rcvav9dh9qvDvJsxRyW3JiqzjsQh50AfZm/Ut4Ska4Pm3jBrIuaewLjJNAMpMhqucw2zmCUzKZgKCI2i",
-	"lClr9CdMJtjAMstTQTJ5o1UNdtz35fY7l9v/HRc3bC12DDEKmemhvf3xrcv0kHlqocr3Gds/LgBagdyg",
-	"Cgw8agUX2C72Tyd6CksEcKcTNtQk1zvtvUQ/1VymAt34rRICaJzr1/3z0dHX5OmAHB6R4xPy6PF+Pcma",
-	"tG/ak7w5Rgju5JlcFFnzIRVkzIx3NLptQcIm1/JbRlPw5k640Ba9yOdjlhL2kYZZvDTwATJ1Jx5LZ3Ot",
-	"ykOaAZvwj31yri5dxN/0SqcTdgpp/ixWsCqmoiKzMuRfbrK0QRB2MKc8tmILGBdOtWieJ4z/Vh9XbdZe",
-	"cuHmjS0JrH/XUSMxMrPUgk/Pvd/s6dX3f15PbyuGtokBtecljXyiKxu4jX7Ve+Gwi3DoeAD+Xt2tZXmz",
-	"odbBcZA1AmY3Zyto0+BS0P+6xtIGN5XP5FC4J97PTLy28SmeglvhZtis+9n6hjaEeDu8DcVQ650Nhsyv",
-	"qQd6i4bnbZPsjwiFRCW8jYtpt47mW2tf+25n7hG9yes0BCxkr7txtNd25vd89e+Ar97GrPoWSs4zUz+/",
-	"mbfuQ6n5nEVTN8WR73qx1K4M+75I6p6137P2W8DabdWU8ZetK5bajdVHXGmWk6esTY3DqckWYkJrkwH+",
-	"FUt5aVtSJTTNBEtJJuWlucw+JjLNzsgC2mZC8YwKNKkvZnIOjbwht2eaylwUvLNDNKw+zPXcm9h9pGv/",
-	"kS4ohwDMQ65K+VsNo6hm6HQUzfuC7Ar1Z64408xgTBVXRfx4l3rWbilLX2/Izxg8cs0MNbVAn6UpG2oS",
-	"SeBrEVSVsI96p1p+8/HhlmlSAwThxgz1Yfusjt1CWQX53nQ0y+OI65C7bKYk3s0i07rJBrg8Bv3GZvff",
-	"jSQp2zqwWR6cx7EX4rayKbBJnkQKzZOQ4UU3mdrwMmIi49nyuZvCPee/z3G40bI4p+EiMaghLJm95/iw",
-	"gyp/VEDl2pccHgxOEIJAX+BiOjTR5d5p77uXP+l1hDCtZo9kcHh0TE5Ap95K4zcLnxTNbW8SvLFKy7c0",
-	"qcHLk+VmxCTy2M8dTGvQPKWa2DCTC3bl0hWSXIRZro9Cn7y1Brs1bN3sDXivYMCxT21D1JG7YWQLvvB4",
-	"3iR6I+RWLBNGRnqAI1eJRpfQ5hta9awANlKBIm7pdctpSFyont7PmsGwhhXth71UOcXWRH63SsHueX13",
-	"V80KYdznKIhVyXFt6QqO9z78wzWzv7aEhRomeHsbGNzT8F5p+F25Cf2dylXoTJC3pEiiGGtNlMwj92tK",
-	"XHCA3nICulVgtUhtr+KxN/AKAD3AJ4bSAWVhbSP77nkPWp3TZ1+hnRpSoY3SMeuWALG7FrfvTIgKlzo+",
-	"NFxqB7Pq1qVD3DPrm2bWdzz/oRO/3o/C9BAY2PIzpUPcHKdv7JkY0jhmKZj4ihlT3H6Y8EyxeLJPll7J",
-	"pQDpwVw+RescCdi0/XH1YA/tqe+56m3gqvVQPlDgXL2py3gcvz6659envV+A/D4Tv/58yWufmVvfnfS1",
-	"z86Y7/PY7qXHvU6+h8S1Gg5/jTlsk1yEetVofBDxyYSHeZzxTflsiGh1nfC8tSkK37qxnivFlLqLaQoU",
-	"Rn4TeQrel3pBz//wP1qrSQPqbvDFWTzpBaXVaWRP18nywzwbyslkGMk55QK77trfLNz5cQcBoJkwPKdw",
-	"mebzXMDqiGnvtHeIbDAt/krZnGnuj79YhHtIjWPFXXq1sGHFaU+LmAWNL/HqcQ8kKgC0Ds3Ad0qSvskE",
-	"iTpOctNJEtjLoE1yRMGjCS0xvjuRIHEex0Txj67JgoImDZYoz5zQ0DzENVooblF9MqocsxEB0rftLPPs",
-	"QE4mtlNmfWsKxTLMU1AZzbjKeIhoQpnErhV5qsXRzfbARBjDCnBvQ05E3YH9vI0o65jqDfOfncj9OptX",
-	"3gucv0OBs8th+3vN1EAZth5FolZ6XVuSRoM98/CP4tvXl7TRwKV3bDJ2z03uuclGbgLtEf1DdyucHs06",
-	"rkG22II53JIenv5o6zpR+uzmJqE1WzLAz9rG8+bW7u479vej+d879++F7L2Q3VXI3sa4whoV3BTC18rY",
-	"awwp/CbzVLBlo4ptQA/011Ps6cCIeeYmowl/xk/+wKZ3LIaQSMX1r9ccP7Cf6QW9A/fv+xrHffH2iCX/",
-	"H3v/tuM2sqWLwq8SEPqH7fUzlSfbZSvRWMiyXVWeXT4s2z29e3bOnQqRISkqyQhtRlCy2iigL9YCGuu2",
-	"32DfNNbVfIh+iTlv+0k2YoyIIClRSlFn2WqgZzkligzGYRy/8Q2a6kK69snJ+Tmma/1XgzTvMZBIATaS",
-	"MVimErnw4SCm0G75hRT0DiZtUb3wuBE0EhnBNGZwGtx6G42zXD5YFgb55tfX+NEgxKe8+fXsuf3EDvpH",
-	"mtA7ueU0QC4C9rRCEvoHsR60vikkBJyEPZAMQEFigdBX/r2u4F/Aglwpy7YTjoefCsaBVJoS2JJmxvEc",
-	"ZjAs0FRGoA5pDOOgCYuCAla+FMYPnA5zv7BFj4D0dHedFevPd+VOI/zbEFAlobOkyFjitB9oqeRRZaxF",
-	"ZdTfL8dCS2rE9YSxvrEYvr3/6deY9TYXrC+J2f2FBh4P/R4demRz6x0cgXTdw7sfMXac6YoAMcqFb55D",
-	"ehVDcN3Fk2DITkqhi7PGUr7WIZZNHuXwHsnhQyedriOPVzSedpno27QAP/DU3jrk+zGhd1QFR1VwsCTV",
-	"04pgg4k5MPE2rwrm1r5b0Wnf2WgFwkSkrggbsnSs+1z0MHVkVCUYz1yTRA6ZQsJkRlSWDvlQpgFJ5ciI",
-	"cfMfcPkh0ZXyHheYV7J9Es2vIyRKuRE/GaWgjZyHW0OIwALNyeXZs+mHmFUwQ8OxdlgsR9D9/ppA13Ma",
-	"u56FUUpH5q+u7+YvBbFBZcUjdiOgBX+LOD5g5WZB+mssFXjKSCYilpIRHRPao1wobeaBAmXsUN6xCNHr",
-	"fcZTM6WMm3NFqDLfaEkiFjNto9A9KaMmaTtV1Ibgd58RexLdIOzCwADMigSk7Sbh1l7azkf7QDUJQHlg",
-	"6h6oG2FOkrs1E2b/4h0fKPckHE47E7AP25N6107VrPB9JU0NdZdTEd0IpE6AOD/1KwidIW27RGx2zVIW",
-	"ucRBla6uaEkOQ8kP3/jg9PWH/M31iIfM7E2bm2gYsWQXuo6mnNwdjdblwiL9jZnPOlH4mtp/lhYvkhJE",
-	"Gd6CLfzWF4vrZXYOndjNBl5U91JE3GxuwTIRydtMaB77SXl8cnZemJR661eljeGLaD/1MKq/CT0MA87l",
-	"CBdaEipQIlvJqGjCppnJX7rts6QePh2kDLj0d6eP30rUt8aPAc/U6ImId7ssZSJkqg0KB7KawKVvdCF2",
-	"osgVhiL4g1ZJbT5Q4G41STuUohvzUNubjQqMYoong3h8I5Q2ugzUX2cM/7XdL2wcn5E0i5nve3vHBrpJ",
-	"PvtqLyTTSegYO+IyZs0FCkzrdvnME4xyknFkDEVICnj9cyMWVEAVWofUVTpV6sVuBTxVu8z5LiFX6smM",
-	"9/imH3CAm5H9bsfB5Nl+Pnokb/syUwxsMCNoM3M1mKQWSoDxAZvGL2xk/7OrgrGGuEjV5wMwloiWER03",
-	"YfILB8jICUAy3NpuRdhW6M/LKp/8V7kbtSvtbVeySgnA2RzJLI6M+R2ZV96+YP+MTXXgOzuYSK5HfpvF",
-	"nM2Q8HHA4piLngoIfoyVpvAj0mHWzDcKnZU5vAvUX9vCQBZM2rfwUseeD8eeD7vBQ3ZpwuPxrX2vv/7l",
-	"b//7r//xt//5t39rBEUR2mr87X/99T/M///1L/DdonGy87y3m6CaD9ktLlEjaMRU9DLag8qTdFn+G3u3",
-	"VuM6pZ0twxgnTvH+d3uw5fYoEw+Gx0AQGnOqAkIJbiGirKjHjxLmYH6JkTa0x1pg70LzBx8lN4YqdH3r",
-	"yrRJJrtHYNLCxqeM/FJc9GKGd+eKUNLOT0N7q3wFgjCgIXbxEirGMKxZMMaJXblTu3ZJ4bKgwCif/WWP",
-	"7YGCEr9vub3kWh8BhbSkBDYGJQQNc/rV/GdzSMJpSbe/ucvjcV3Tcf3UZ27rHhYWcPFztx8oQDvOChSJ",
-	"PdWHgAOca0HVQwWubFetGxpoG3Rf++BZ/V5WUx7MISIEj6J1TaL10NF9i0nY1SyZXcL6Ni+RDxzYtzYR",
-	"fUT3HcX4UYzvBJlXFOIbxOQBfcdMt/QDM2Ix1CwicCHk0I3kY5FvxeqFV0gVI5rRhEgRj6+IkP7gkpjR",
-	"VCjSlyOSGLMT3VyKWfANZJsqktxm2B8HLORdHr6Ftz4mm9afbHonYrO6PuPUp0OHx8MUE2Sc4FNIO0ES",
-	"asYIaWjk094nlxCXrHRKBYbPzCe3aqw0SxqtRsJ7KRX6dpjFgqW0w2MjFgLACfCICcAwA4dRyozXgrdY",
-	"QFEsOMhL5EgSims+BInUEMYEAhwXx8fjEy5OLs62nDoqHsj9JcBWdpQoBA8lYWRM5cK6k1AmTOWgJrNL",
-	"m+RzX0J+qMtFpAhEBUhalvqQMvIQgSuwdAG2pQHU7PtCWt4KMUMrrDdZVERDmTfJ6beNnCeRZIh+Aklj",
-	"+4Prib7gVVoCn1fcljtNHG1EuFSc+qUO7D5mjL5zYbzMMn7P5NAlyb65LJAZyelX859Vs0ABAnZEQeAV",
-	"EKiKVQq1HtMTEm1H7u/xdK7ldEIQjO0Pzv1emuUax2xPkj44zqoQIx7iDSV9PlnDDIOKLeM54ckHQ4yK",
-	"KId+S98xpBxj7FOFDteMiqVpO2jxOiTc76tZR+tO/5SEg6PMheUZcjYqtrR7enJ23ljSNdm7hNBRlK5F",
-	"lB4Ypa7P8SwoUVczVE6Z2FmOZ+MCuNJnni1NC/2qq6Xq2KEvuVakw3pcCOMly3RZYctEtB5Ju90sDsxW",
-	"Uew+WVrsvhLRUegehe6uhe4rEW1M4qYshm2q+nwwOw9jWQO4KsQkoU5xZMN3PkGk+yxpEiz5kF2sCyOZ",
-	"iJlSpI0B9b+HOHybUHWnbBbHh+vh8G6zAuhD6f2PGZmNlv8skoypXQK0SJbmWJM0rUuwYYUlz1izIqA/",
-	"5Fn+AU1ty5aUG4EGrTLMBKYrtcJAwTWsV0C6zdRSUbJsO7WUl/oulF9KJ4SgUy2/5BXDe5ZbMhOHYFLF",
-	"0iFTpCN1v1UoUPbvBukY1Zcj0Pk++8SFWWdGzCYtZIbM+ba0B3o0hzdlJmkL4qYCfwea2mAHL0+zh2A9",
-	"bNt/3cLXLGo/crAsMxhzWBDrYDwBSuwhIv4QkYftqYN1C7VL7UdFB8FqQjcBiWLxkKnApbB4Gsbw6nhc",
-	"/Re5I7FQn9bipt9t4mpKvNUQR7Uly1JCYR/TV0elsDYnpHQUvtEUV0HPzM9zpWW5MEvBrJDjKumw06/F",
-	"PzdX+TQh7nYUFTge2q0dWqTwKy36XkQP7jH4bBpswVO4HymwicFWRGInzvgGU2LGkhswOYiZ4x0EwxGy",
-	"ZJgks7AgFBlGgCyUK1u6pKoqQuzr16dtRK7cINZAy76ajbf29NuU9JshnZZ03PYu8XaU9luT9vsYJ77P",
-	"5PIZugWE/XpNrB1m67avKxbL3q1VvhcygGtL+1Ul/dYj3w8q6Vd85b1L+h0F/lHgzxH4mB3cvrQfspR3",
-	"x9+3wP+Uw1+NmA77LLxjEeG6RSIZZglGUjtS9yFf6hjK6YCmekPuAAe+cd7lZYWxUOkurOhOxf9RwB4F",
-	"7L4J2D/CsdiNjN0dycGeSNjDIT04RLP5O2A8OAr3o3CfJ9yR7aCUmp/HdrCCsFdhyphxzmfj7KBpHNVM",
-	"adLlqdIOSQfZqFJhbJeGWqY1+BC2Car7YxF/+jF/7cOC1+F6bQNfV3hSI2gUH3wk2F4jr405Mbjv8N+N",
-	"VoOLiA95lNG4OeiPFQ9pfNtnNAY7J2ZDFpcuMvOCbG+fZQYxua6UIPRlTFH6NFKu7gAGbdwp88mFWTH/",
-	"RC+QbpFop2n5dqKxoAkPVeG5k5eWnzNIpWYe++ifBqi1RfXXU1h1zdJBao7HbaZy4w0+hxKmAi9Pt7sC",
-	"L4/f1DPXqIwdd3/BC2a9HjNy7tbNTgxKZpuIvmqxtr+0EaUyAKKKcvggCCTaE4veJiPGe31FzBFTvjFc",
-	"fhCsVlTGHYDKZBjJA2UuCVmUpUw1yWuNROL25tCYTQ6YwDYV4AIA6q+PxObmM5kJI9hFyHLrGOI9UnR5",
-	"mjDsZDhkMTaFm0N6YQe4VeJy4oQDkV1CiWCZTmlshxJ4uwH6BFmzAltuwaiNknBSJ/Dtf7wd4qWE95KM",
-	"DnQSw2kbAElSQQqyBoJdRt7MghJWn7Yd06jXVSFb0BaLqoSaYn5FqXiwbO5HI+G7NxJW2/nfM53JDItj",
-	"Y8QmuU1z+tX/e/MUJ1VQ0Jnqap+ZPo/C7ijs1i7swAQuHIDDoIhZSnTtB1K2ONiKPE1RMK6WpFmTcD61",
-	"ftOOMltbm65Zfq1tzWgdvQToC12vXe+UQpYrAXiXb8hrfcz14was+wo3Kji19eAD9ofr8tt2kxGzyszs",
-	"k5FRaGbmuOiyEMkSjCrz8jZhEc+SlT0lexj2i2gCxnR7z2z4rTK30Xh+VR3tmP9qYrqPts3RtlnItrnY",
-	"gG1zaHRNeIgIhZApCvm1UYfM1u87hK3sXLkfDmDlsBX1sVnHUc0d1dyGXPgDU3MWxDPDhd9g9xLFjHQD",
-	"4NBcTE+YpSkTGpJpfQq5vrYrWWlvE5nzsTDgA0PjcBGyTeNwgKMuaODDjtibtampRUX386UFcYld8PLk",
-	"DJgINdWZMjacoKHZgFRwpM5LaWhsQH+BHDCx7c4j/iRuG0AS9nkcpUzMxpDkYg3L3XG6ED4Avw6IHLKU",
-	"aF5q8PfC3njfcCSfLQABMjlmjObkQcYHTRA8mH05Il2a+rflqkleiUjhz6wAR84p22MkomOXIrJF/1B/",
-	"uWV0h72jWZweIw/bQupbegvv2X50D42TubUtH9VlNfXAM0C5+YA37UkG1AGWNQomc9SXExM6C9KR7/md",
-	"wjjWISyWOOcHCon4NmV3/eX7VvP6Xh3MS+2j1eJOvNJUlPpQlSX/Kgn93D49/Zr/sTkGp5JI2l8//3gI",
-	"Zx9C42CBXt4XT3WugQXp5lrHaT+SzG6Gq4KqxXO61QzzbGmxyxj0dqbq8APQq5iDx6DzURntozLax8jp",
-	"fAsPgqdVCmlu3DRXUTUtPM0TFnPBZppz74TtockFMY9PARvDExagREtZyOBac/ig4SZVmgipWctcyWjY",
-	"JylTMktDRkZlBOcDRVQoB8aHHTARgNN8IwrlDFAzKVNsdyVFPMY7GEkJlZQJHZM7IUdNci0cAbURqyOk",
-	"tx8MmLB9snBGtQSJS6QICBc3IpQRU1d4+Ygqoii3oAobA7Dj5lqxuNskn92FNq4IQjwgCU3vWETa+Gm7",
-	"eSNuxDb7WH9yi3hYMeSNF3Ji/WadVtVmD3GP/1L5FlCBC8OxyCjrUCYJVS0SmmMvdGB2KuJzggb7Moih",
-	"NQzGmSvH7O5bGjfXLAHhlNAvvzLR0/1G6+nZ1NgD8/1rvPbJWdBIuLB/nftraZrSMag/PY4hqybTpDHj",
-	"rWH/d3IdCm6aeaMZEw4vy8uh8AUMpDVFxivATZce3GRHtohuC10PHxiPllMaa8jSTiHABLd91jnvPg3P",
-	"2MmTi+jxySU965w8D8+jkyfds+5F92nnB3p+1ggaiUzgrRqJHLoOm7jedvZ0SiHx6Bxd+HLRkUdm5DYd",
-	"gZvMLOyUYi2BvuxrIne+tXldmrNDFQ/Naroh0gH3b3wRntHHnc7FyVl0+eTksvv44oRehuzkvHtGn3fP",
-	"6JMQLBX/xjk7f/m1CybQEq98Pv3KK8X7ncjcdrS/pIIrPdJXQ5aOodzRdWmxasyyDqA+2Lei0XpWRyYg",
-	"qL55h3B2EoKbKca+EDwp1pZMF6mCWiIP2+bgNjMRyVsY/e0I7nEb0bFqP2qSyYUzd4MLCQgBDNZDi3Rq",
-	"NNqNGNGi7eHNO6P3gDU0ImB5W1fRF62qLB3yoUwxT0JJyrosTWk8+dSUDeWdM1LcX5PuZTnVIaS26Q6f",
-	"5nBPgzG6VIjAkbVuhJkOfDAwZEy1wyv4sFpKYNOo0V8Ut8mPJclxWJ7ppz4bAy1IKDPFhVrcI31jXv0f",
-	"RSQ34pDOciyLSOEow1vUY7tZ8Fp2DlrATtOHvKULFjtLQYztN8RmdXYP1lIWcFBnr4O9IBOax34KHp+c",
-	"nZemwFwj2MQsPfl09sxdUm85Z8VLYZsHBJ92BefO+J5wavwBfQBUggpNhr3wZMvKDEX6hDYzG5hQfMGC",
-	"znrptpZVWChYlspRbCeyeE98ryBGV4rzlXPNM5uMjvo8ZjcijwLadkTIMQQuMgpzDAgC/TB4tZR4wN/i",
-	"YtgM5ZBl8CtRlCyWjELwXl8T1eddvTdRQirUyB7qQV8KYzVHLDRmamTGaMx0hZU9CsnNOjzV/duIAlz0",
-	"/Pnz5ydn5xiey7+5HaQs5BhWa4wZTeeHFc8vPJYVMKPW5XvJaRzLRtAAF919+oYmNJLZ4lIfJLPDeoIk",
-	"ALRnNzViAPqlgmOCSwffs1AKmfDQXCDgWxpzzfHHP79+az6HciwYE3z6t//11/8w///Xv/zt38hf//K3",
-	"//3X//jb//zbvzXgDA8ypBa7tQ6qbdKKsVGMZBWJq220E2ws27H1+uc/nYCyu4QvnOKa+NWF/3KWs8W+",
-	"mEWbdLsKkVXfSnFO6NQv1xKh0+KZPpDYaVnjzKeQA2mc0IitCjRNGb076cVUqRPsIj8bXfq5LyGWady1",
-	"PsfQp+eI4zG0aB2D3Q6GB4h+4MDRLI49z40rPzS/KAQdIXSZMCpA/BfilDqlPG6R9in6fWxoJrZtJF0b",
-	"IOG3PGojdIwnM5CoP5qX/Nm84wf7isfmq+tvvppH23A9zUx7eCq4XLJ0hQDgf3X8EH9bs9FqPgDVl1kc",
-	"YbfXDmMiH01nbE58cVA0jjGdVj0WOWRplLFtIWPrx/imtd152Ypf3Gt5jKdHLJ5CoxdFR+fHVGbG8OCC",
-	"ZMIo8pDLTKHJ35dqwDWN81bMfZaShEV2VuA+UC0RZWzibZ6V3gaEy8QVT8tXTKuUqTlZF7Z2UrZsPeZm",
-	"nn8LAryFEzipM2BwFjZOFemk8o4VQ2wvqNpAaO3P9ZQOuDv3wa4QOprjripRVpMLsjLW6ngkt38klz19",
-	"B2Pq3XtqP2Aql9nzSuDajZ/aNQTEZ5xtuF3M9C7j4j+OywgaIxQFYMphks02efj47PJRkwCy/bdMaWhu",
-	"0XZUjc5utXCAhFANVI3NKYoMb3BURzkW47jACasQaAcRoghlYrNmn4rCJuf84Mb+k5kOJVhafrobSx//",
-	"F26PbSSqfNQDRz2wAz0AjKf0Hj0w18cHjLxaRfDexy8UsSEPGelRsM8iYp14lIWy2425YC2f34WW9TzN",
-	"w7WBg5ogBy5VENbAnvRxDB8CR15KhaKheXSTvKJh/0YgLgpIdtvv33381DaimZL2gOp+G2Afo0LmE/OM",
-	"xjluGyXQhqwEK3DSWsQWNFTNYmiiBJHnOLbBbRZ3WzeiXY7VtwPSrore25ea+T2UGcOXeeuAdmBun/+N",
-	"VyYs6bAUrzXTg/8acsXt3VOmwoy56MjUJ3gXbCsL3yqWmhU7MeKPhlq1Cygz4/lGGGBRbfKw/XcJxCDb",
-	"j8w8I9qrY6vRzKUOG2fhRTeiw/pcYGcqMNqHlpDXgf0CDNabJQIH3EzxqC+NWmVfNH5plgegZm9t1Igr",
-	"ouiQRSQTMVOKsDwhzRVyIWOEGfNKRjF3/bDGNmDVpTxWAe6CgYQCfYVANKrMtNtXOL04Nc8/zcPB7RZ5",
-	"fHZpCazsPDmAH6Q2uFLA4fz47LH5n+cBpjJyLuYs1oC8gnADPubBjejIiJtd5swI8xp4XB9AAIe0edS2",
-	"tF2UpGzAqCaKdllgpg3mYDQLPIfq50cskNllDZx9XcQ3qUarYTdUI2h07M2AHOHyPPDhfxA0PrIPC2Hj",
-	"8+kkoUTCdF+aFx6lXGuEM5UC+T9RoWljlfj4vZHuiwYY3brfaDXKJx2sLveaS7+S0YNy4AFWCRW0x8C6",
-	"mvXcUzvJXgiVBmLlSXUxdr48pcZMLVCZaP27R+ZyCj9fUFvDnqxTo3i2th1XK5fjC+ZKunUBZPn5xGIs",
-	"+MAcUfa11kBnZHB+L4e5aq5PlQ1VgAEBfx9auIGL1ecY6lwfNLafJcGdhVz0AB3ioueFrKfcXS5hEtI0",
-	"ghHLeMg2YlL9JFOjDkFtqpAKtEDSiFhwOA7mCtHnmWIkZnQI+sFYWaW0SRP1kTNvXJl1KKM8k96VCImy",
-	"QO7AQ6skrKTjg8SnVlVbw0x8KMjIFzR19UZL6QsNAcpW4/PHF+fNNz99+PnnP7386c2fPn3+Hxe//sPb",
-	"t59/vrj89P7dj//0f716fPmP7/54+cu7py//9P4P/+Pzq3+6fPXmj59+flenG2953J/g2ftUJbN0Gpym",
-	"US3Mbb2c+MyksUv9Lr0Ev8g4YuksNBGeBDAvFenbS9dcw2KOeCV89TMwsMAQwMrk6r+XXLE0mhWSmytR",
-	"FIsljebT+kA7Elc2oqzfMqLQaAPsQIhqjfoS6kaM6QgXBpaBIY59o6+WQ4ngLdHbgeIWnnBvNn98996I",
-	"kq5MQ2Ndtkc0FVz02ggBslc8UMajM+9CewwKT9rmUe0cfon35JDfDfssapIP5QoYhS1Prnx6uJNp6x7i",
-	"+BBdGUdF6qIbcX/Zyax6khd+ug8rCWzGvOH0r3lEI2ic2P/C5UHjBP67cAYY9g+gvYyJaf5UmgIQpmos",
-	"mWLp7qotYHc2WhdPAnz31sV584kf2xuacppQ8lop4z7APmq0zprPniKOxVxjj0Uj8G+yUGzuvLFa1tFt",
-	"4q3z+bjDM5vQBxLwYJuYi0cyvWN+Y1bErTaTYQTJMlOefswGLB1yJdNc+HloPPpWKVGMoWC1hXrdwmVB",
-	"4d2MHkBeLoZy15hvMr0jjtEoZ+0SEoS0HAlFxkwHxJpW5v6pjJm71Qh/wmiCd6WpEa7mnE+WD3JlWzIW",
-	"ukeZP4yY9IWENJaC1WR+g9jLZ677pH0dGte4BcGZ01AN2wFpFw/YlxMRmUPWRlQ9Rl4oUQOzRVSfMQ1B",
-	"j1SOFLSocqE9pVNGEwhkwFsqLWWEVjq7EVhyc2VuBNfhnSFeChFFDwK1IX+MX30ZmDeBYgSXYGnjCyFG",
-	"qM1R4N5qI3HbTfIEojqY0pE3IqFibO+iSJqJeUrkiCKqiyIqhf+DxknpL5EZfQH6xv2rK+NYjrKByzsE",
-	"jZPJj5YBJk2XojheLdx05puYagwXVOksO2xH4VehucwFJ46ybKHxoS0EzhtXxMIkZ0y8+3IKkWSfYSxQ",
-	"4+OZnepCRvZHsx4PT0ViftklloK1EpuVs9LXG0Dhh/PnwBkQciRmLgF8V9duWOShvgCt6qkTLtzqzwZm",
-	"N18t4ADyXCxQpprXr8ju2mah0H8IlNQkdg/Vk+yi4kLlaZUa8k7OopdMsIC7DprPMelREsYyvIMigDQT",
-	"xMh0o1rL9QCgiyMiRYtQpXhPmIMcoMNDnIkTkEFMhdGORoicZANXB4apN9RbxqfcDyzgEhGDju2ooJjQ",
-	"t9OQ+kUy0pMSNr/w/GKZ1DWkwq1Ix1DBC/j28ROb0r51NX6q0TrzWe55Q/Snf0Fb26yIvS1YSPCcUnuN",
-	"Pu/1p+iThTlJcRHDPqLx3S0XiGMHPmeqFFMqweldgBVkYzhEY5FYbyAo7bChiJpmPF+SGEWDOpHdLg9Z",
-	"JMPMDLxZsNSSuAn/BepC/9wK6nuaMAg32gxp4RaBs5pZHINtx75o2FZWLHW4wDqbKcHUqLIqS4ej8fWm",
-	"waObRutmgYV/fH7T+P1GlE7rtJdk5s2GTivH5Kze8jh4FOCWDnDNb8QiByEo7v7ALMq9w4OQLjXGsw35",
-	"2Civ7JJQxlkiIAWrrrAoCzyF3yQXNn971Q6sjMblSDNhF8wsRxbTilfeqi85x49EXWSNIot7WgD8Zj5D",
-	"A351COusCP01iVLa1S2LJ7E1EdCzF7QJV3c+VW4WAE0Zq5gsZ4sDPDhztEk+25g/Eru6ewvvxzXzmuNC",
-	"bZx1g/JSHSBT8RXO+GR7EdbcYDzG9/mXMXhkoE3zvCI+rO38/duJsB7edgQoe+MtjEmCxK5U+OghNXpE",
-	"BS5hT4nybrcjshmbJ+cPMfo15RFrN2cks1+gPbS7VPayKrmql1O1XvGH4FNKhyxW6L3Dloml0gDNGlCz",
-	"+I1aumHdjLCLP7lKpvzIepk4aCZTEF6V2ccfzfm19mm1zFqUtBQeshAyHnCnkcRu4oR9MQIU62LBXO6W",
-	"eamMNAV331vQBf4DW6dJLs+e5fiVER07mI9vVoqF61VNtXtM25O69ZTZ0QA+YAM4WFGqrAvheXn2bPqk",
-	"vSk45z4pjru88KB9kUxzuo/Olks7odEHaHqFiYWxOReNIoppC3gjUcaI2VeECjbCXLAid2ygHfahz5WW",
-	"6bhJfJDFE+ol9I652EEeTK8ijoFL+lQRaJ5Szf1CASVqHo/o3EWh/XgulrNmHJh/YTMG5PoJzPP/v4pJ",
-	"oEIMwGceO/4ZIvQgOY31ihyIvNfXjZreKYx7XdCK/RAVW7IpXuBhmHV4FzMiThE6PTsv9s5CCRwVizMc",
-	"BjEV2GjCWhNgQMxMjFyHB9j0xyh7KTacGcGHNILGif/X6iXXLnRdsWgzxme+Wk8A2+6oAgF+3cyFmxoz",
-	"JsEw8no7SGUvZVDnECFSL0rlYMCiqlnZ8+LrCbkzANw5pJkcKZsUKospsGvabVE0ORtBoydpvOi4WB2a",
-	"qktzRu1mWJjXyht5+ZJtO9CJEmYX4IfbLo9nmFdQgmDPA7Yv2i9DqzKUVTJ5zIJadl4IcAVlNnZCeylj",
-	"kXEEuZ5jBc2L3uDK7TSGs4YDWfPMLLG3dxeusSv0rXagmW1jXUcRocIeYSwjg1PgNOlKNtfpV/zHvd1l",
-	"5lpYNrDiD9EeFrQe1d1KYY3Zp29fPZY5GhEDDu5I7YkqrGyj4kdY0UfFH9yVe6hUhzo+I+s/5kS48qAk",
-	"CCKDBGqS18LN49CpaSze4F9YBJDpLlSNANV5KBNEtHDdsvZ4AA0EoY4W6+1dg1Ae9ieRukQxplDJN8m0",
-	"fQDhEGcYdDnDFocwkE0FSZY1GtYdKgG61LK8Oi9RGLynSgECkao76G2dFgUIuDJL2bk7CpwcrDCaG0OZ",
-	"LY8WVemDQSqHEK6fochfxFJlKVMIOEKcFGCC3a532d+8ma/fMUGedXHloqpO8MUP7ohO3RDHnQVpLx3y",
-	"mIuVdJsrB2x+G+RykTG+7rgAdxCPh9mh4FjecmHUZ65WC9TZmeDa9Qfos5QogDkY5fiW04SNPcnJbQht",
-	"SVwZW2p+2eWsUIlYgzulZPj5n+8i0mG3wy5iHbNq4KiGnkUsIpQoFkoRTfdt2MtgR9slhj3QpFUo1cCU",
-	"HuSMEcji2t/g5mvDN+0maRuZ3m65OCv6iG3rV5jv85RofpUrU4iKX+P118SeB6AxcWqAdMbEbrwT+31z",
-	"klA7v3iie95U7mqpUI3dersF3NgU/pBr4xQC2bXSBVEysaJFzqN/LBIdAdcKcHcMaZjZ6MIyJ3GHkRm3",
-	"IJUGWW5wfpPBGXXnipdovi9XtN9Ov3ptu5awTD6ww2Ua+z71dLC2Y7ivaeU5/YH3XZ9XR2zyw1YVs8nP",
-	"9caaBN8vUeznbEe9gbc0RTNR0k5Usxzt7NQ0OHUqt1WMLweqvkl+HHtbzKadPKoYWq33pbV7Hj6+uHgU",
-	"lHDMvknUx3fvERjvCD0nLCfjWUe2ERSQx1lR1/IFRfYKInM0ULM+h6edgNXMqV3Td15j2i8PS8hQQ0UY",
-	"iTI9Xs6Keun4SnYR1jpIAe5kyaRhhB/n9a3F0ONa7aPTlP3GQv2dCjOC1ovvJGqLNMGzw4KJb0pw4Vof",
-	"5dZRbm1Ibn2ADbZ+scVctGSHPOM/pTIh7QETERe9WzuedkA6G5EQ19hJ/QGWi7tAB+kwpU9cwAR6luNt",
-	"UaRwQagYWwISILO5Wsm6eZG7ioclJD6zOCauFLYO93jhrcsH8whuXtqIAYXld9KSYsCHV2fn515NopwZ",
-	"DftBzg5ta6DqpN0KTz2sxJvSNN1K4i1/UCNoFB67eOKtsLQe9QyhquqR2K8WTLwZ0/AWfrKpvJ9Hgae0",
-	"C8VoLicAdZ9GI7Bo0xDnQhdGH7x7QYWQmqiYsYHtygwHMZVAam1EIs68rFdztpEwJiyTu+mzSzqfhtf9",
-	"QKa8B6skmB7J9G7xeCgUFIIaHaTmbN1mKncs4HPojODaPjZajT7NI6gdLgdqHPalkiHHUrp83898xxwx",
-	"YnfK1rOO/qDtI8a6LAUOA2f9Dhjvs07MVR/t3KRMKedSd3aDNsm1rcNN6Bhp06x2aqHNzJ2WYhFJMqVJ",
-	"h5EU+DIfeuZ56kjubSOE9qk9/m1jXNq7WOp6eM6IIuarpPTm1sVNa0TY4OVNtNMM4pISr7acqSsjljyQ",
-	"O0w/5uv5rVb0z4OP2bJ+QUoVzyvbqKdfS3iANWQhi8NbW8vmPTQWnPU0rRWf51oxv6pOSvFoiEwYImVT",
-	"1R2Jj2YTKNKhUTy+IkqnUvRIl3LdvyrlgBURyEley465XFJCfmvg+TniZo/SscVRVgXoi0JuQ0D6trNu",
-	"gAbL0Zko8oeP794SoG8gAKUGpL1tPT3TjJpnIF0jJQHSZZqPO4yorNcD8EFOkB6ZOUu4oNZSHWaxYCnt",
-	"8JjrMYbhgDMKd6Y/YtMo+rIt15Up8iuP4Lzh8JcA1a9gnq0bWF9QNEqnTPR0X9kjYMHTRiMjCwEjeYv9",
-	"35f2anaFqD9kKVVpFn2kQ+bqVDZhD53ShBkN9vXbl2ozUBToBlohYOtyKQnlwPZg09AdjGtFBjENGcqU",
-	"gjTBZvwa/TeglGNAcqqmkotFPu3IZhg7zMg+WIQp0bRQjsD8cl3yZrtJAm/zfuwzaEFhic0RIuVfs6Yn",
-	"Z+YjFwBH8bOa+IHphOPgtu1m3bMttjHeV4n0k0xJT8qo5S0dgTSVRAB/JdYvKmMmtXNyoTawNLskpnMR",
-	"czyD+Qp+PqIqN6awTNGVNLrw04Mq0YWicWHjyVl1Mi3ZUfhAKL0s9FqAns9O1nlfyxsi9jfeNavb4flA",
-	"xWM1p+Wy3uGy8TCcw11BMr45gepaaK8v0sV7YodYjM/Y3MMDTQtU8dhuVbCRpbP9TXKhPF3cVYHotsO6",
-	"MvWN9rieoOI9UJLdNQJBYJVX47PbrvBahkHTWYMD6EHzC81U/Si+OQxHlMhyFUBm8oy+NisBE7m0UNKa",
-	"hv35EJFa3ZKuagBFCs8+VmhvrEJ7nciQfLvMxIdcx0oWO31BSf9Q8ojNGoJrROUvKnYBsAcKWqoEm2wx",
-	"sg6IxuXJ2cWns+etC58Z4TFzDUMHlhGj+dugB0IGeENb5+eXZ4vz9pzneQyH1LtVIZAyxbQD9qdj3oDm",
-	"2RGnrsM3T2iPnf42YD3b5JsPWXSr+vTiydNGq/H07PLskrKLi87z58+ePT3vhOyyc/Gse3nJWHjeYT88",
-	"eUYvzi/DZ0/D55fh2Q9Pow573n3y5Fl4fh7+8ORiDmWye8Tz7rOn0dmz82fPHoc/RE+fPKcXXUbpWfjk",
-	"CY3Ozp/Qy073cfe8c9E56zy7uAij8yfR0/D8Seese3ZGz56Ze/F/YY3W4/OLy8dPgobuZ0lHUB47n64i",
-	"qzK1JtnAKP+aabAcUhI0RjzS/Ubr/OnZ2Wr4klwA7hm2xOcDYIDIczcFLimK7z2DmFwjqgSbBwJJ74Cm",
-	"8EZt89JtNGgVS42XDe1ajP6n+L9pyofMJUWQ2QfrxNFBR1luBUwAdq75wBzy1o34w/tXPwfk/dufwRH+",
-	"zDrvCZw7FZD3L39Cl/rN+8uAvHl8HZB3vV5APl//MTBXvoEvr998IEpmIoLMjaZ3TAQ2xwGKxgzICABr",
-	"7hKuA9e48UaYt3ygyAsc3Mmn8YBhKgfoCpvkNQwF7gwk0Sk7YcKI9wh6D5rBG03+/u3PLZINbPIHkg7W",
-	"7rXURyELSMSGPER/X/OE3QiQ9iFNWEoVZil8ZUhy5RA+MJc40RDdgEo4o6faExKp7Zism+51zAdMhOl4",
-	"ANW1MBtck5gzBS0ar0nKBsxoHFflAK152jyCdoztgs188g9s3Pb9LuEyu6Ce8x9bMdquWeYFC10jcXfZ",
-	"9wUMQIfBNoIQClUkBPOnO2ULXd2IOQAinGpracGw4RHme8uxjmM0XsmlGwmP885fWkoS07THyMPzszPy",
-	"hv8Y2N1HLp7gn44aq7D/uVkGTbR8ZIZ3/sSOYJz3IMYXxiBSxWNZMtDjoNgh3WgcPBrmOTAEe7Xj9jI/",
-	"DAoD5oIM+BcWK+ywhnfpU2z50rZbIrgR5vHmV9CdsmC8luduaqltx0yZ9fraj9K8xJVte2kWxN0WFQS2",
-	"WLOd8quaX+JlZUN2s/CuJIs1N2f81KzHCZouJWvGvFKj1fj/vX/508l584caxkJJaQ1S86qao02FN60K",
-	"wXrRWgCMl4QPdFzC3sn3dr1CI+jeaKx7pbqWqn/nr42EfvkVMquN1sXZWcUTnMVSwQo+IcQ4yrDAbOA+",
-	"+0KNjkho3CoeMLPyNGUo9Mw0wQlEPRPBjtGapeb+//c/n508pyfdP399+vj3v6tswpU7y//sbHdYn9wh",
-	"kB2oTVwbLG7NbAxHG/l7s5Hrm8OVMRpri37LwEp8R69fFzG6E/rlpAOq4vzsyfOzp+c/PDUfY6foOn2V",
-	"iqGg068F8blQzyWN5pjCQEheGMKxPlf4VkmFvqoJHRPF2Gz4ZlGt7p5G5ii4joJrGcEFueriVj4YyKWD",
-	"/WHMF+z78pvsTyigGiFQHGsVQqAo5DaExPzUz31LpQFtWW6wZD1hDH7OZK0rZ/LRCYMwAAhV3+5O0zuG",
-	"gteM0CwZOjm1EZEreDTrRkROir4AImLkombCqRBr2wHi8R7b5iCz42nKQlTosEQBbkiZkoKqWFhqrG6k",
-	"nBYWqtJYuYakMBhGeTsPmlrq4Q9IiazulDleTXJ59hjOmbnKzPCU+dKnCgM80wbQvTaPOdFnM85/IbwI",
-	"30TMY6Gf2pOfj9pm2uHp0wc6kiOxhiAFTM1Ckrhb49K3UrCiqFj45A2ibvngLdRQO4u4PP1v9X+IltV/",
-	"Kze9NlK9M9ZMVTeOmnm7SuPAvWbp4F+HIRvoE5hPVbGX4xEdq4oxTL+AC8i85GogzblEuVV5v3Z+pNqe",
-	"dMMGcOY9o56Yujh7uo/Lu/JCzhIm5ZV164FHpQqlE/ZtvsKc77kzb8bx+HxyNqFR+yCmfEJBLfISTogR",
-	"ldlhbDn39NLKrOWNzSn/91s3PldXnTEXd2pXON6tWukzcbyjQjpHMWPIGD0Op8DmgtoqDdvWoAGx0SSv",
-	"NbS8V2hz5yO1lgNXZJClA6mYLT3gmrAvAw79EIBBrU/jrrnlyHa8z3msXWIPcn+Z8pA7SmIumOvvqlPK",
-	"4yu4r4hUnlkqDIVPGhcJvbOWCL4rpNGoQExdkyAjjLFX4Erl8yVSMOe8LGG8eLfF+/X43s6IsVM6j4Xb",
-	"v9OvXNw1VoC82UVB0mz4zRK+vhlEnRL0miEru08qox1PbLRj+j2CRpZC91qtB6p1ekoHvGlv2pRpz4gJ",
-	"OOun1396fW3+L7x+cZ3/37LzMEsjmmddkTvGBjbBrliYMvjXyOYD4fxsWcdcw8BQVSNJmJBEyzsm5ukZ",
-	"1ZcjcSJFyMzXZp7X4bUUwlyz/BZNEqk0ubw4s0lSMuIRJtf6vNdHmgrf9ahwmlCCUOUdmUIGueYJXiBK",
-	"+8m/ydHB2CsHQxcW5uhiHF2M793FuCYqMebNgIc6S1nRpDv6GRv1M4Ys5d3xd+xoFMsEASISUvEgV7gW",
-	"84aWsiIxVOMpX+IC2KmHz89IhJKZ2EPzCBW9N7anEjf8nuSDWRaO+h8tger+hb7A0AwbS4BdonLRHAPu",
-	"gHXlGJaslDmmko+p5IPEwBxknkh0uYPLUpQcgJFFVFyZlDzbcIrICLfvV/u8Lrh2UKetFTjCjviHCNmR",
-	"0bhUzH7l2faRU6BrS94J7WqIVyFmFhTSlKa6PCsqqbmZ7yVKLc0Pd6xIVqXT+NG2UNCSKJkwmH0WK7ZM",
-	"HOaPZm8f09oriiszi+XUA0loBPFWlqYlTv5lhFMnZfTupBdTpXZYCY49tBkAL0Q4buWoZhvNlsWctQse",
-	"9WWWqjL7Ph7zi8d5OQZ8IiQUDzwKCINgMtRGcFUKWgeF+mzlazEiqunJIJWaQWNiIrtdHrKUxIymzpK1",
-	"mHy0eUvHBotdUgaUFI6/1dfNeL+zQGcBQJsO6yOUxgIWXSkBVjHyglmeymSKAxbmCBqFm7Fh90kjwp47",
-	"EUm6bER0ypmalmGwH36G7bBLZthcINkaCS5IVuwZieuvBlzT2AcdgLvC2I5hTfafH/O33jJ7a/7kD7BL",
-	"qsTWBxbKNPpmkMZVERCYBlhUEEXoyk0ci2qOxV5GYW7qIItDKbosZSJkanlOV1c1/qJwswNrLxD2WZTF",
-	"W2kwUHgUtBgo/r1RVv0lyGvFkIkNsNIu6ipf4DbSPOQDCjwI//zVTfB1k7yh//mXHjXbMe1RwRV1je1T",
-	"yb+cfJBZjxHBe//5f1LOhGCodX1e7jOssgJFIUgMdCi0y+KxXTa/KIXXeF6i7d024X1+vvasKLlw8KFL",
-	"9UGQ3c/jiycfgRiHGrtEDDlE7gZMDmKGHpjMtII8n5ETNEEG1+JOnZcsz2drp4bF3h6sJc/E7jjnCwv6",
-	"7dsssyJJRlMAxWFhcy9HfFOwSU6/5n+shXe+dPa2HW0+qtN1qtNgbSf0YHnX5562/Sn2KY2yIr5aOuMb",
-	"KvZBhj1uyRigV02rRG4+oor0WQyJtpCKkMWxMQTuCX0WMnCUdLn5PcQNlHHaspjNq+RZxQ5YdyXPjBN6",
-	"fra6Xt4ZjflBH/pqNdtHZMmGtewp7v8dZWO2Ky1mZmPA7oetB06BY9Fo3i80lsiX4G/XJRR2SEAesy5C",
-	"JN5ymrDx0rY8bsBNgHePZtvRbNuhBIeNvXkJ3pdx9P3K79VFdKkqgifM2YxN8hYTaJjU6kqkeuuMCdeK",
-	"xd0WdAa2lO06pUJ1WWqGWyJ3poLQUGPODILI0xrBLOBh6oPINp9Xdj98YBF5kUqlSCylzU5R0qUJj8dm",
-	"4n5KeUSNuJGZNlMMff0TysWtHDCxrAb5xRyAo/446o9vS39gMNHSlBVErWtRsRFlUjCFV08Svi7c7KCS",
-	"hHvJLL3b7GBBjy8siRbqWpnKZC2i7xLmHhI4tcQvlIROhEKe1pZamarB3n+x5mRhfs72jsFYIuAIlsVS",
-	"qR3jmItZtp/6zGK2HC4sKLUAoiGELkCmRQEmK9v2OLVtpXPb7e424qlsZTV2RPIhDpcaHRezoA5ERfKi",
-	"RaeAuCJyiF2FLlyjD//zGu1Ggjwp69idPcALCIsLfLJomsdS9BwnbbnjCHnYLqyJGfltRMeqbeFf5Td4",
-	"NK2z8K0/yT3K2taUKUuKjN3lUvMxfK+5VJgBBuhJoCmSm48WFAy806/5H2vJuBYWdBeu19FE2ZiJEqzt",
-	"WB9w42te3N5Hy6X68aVJqnh8SeRsoxB2SWF4ursmv9/PCs4xfb1FGMZSoe9gLELfCmCqgAmadJAODe8K",
-	"8P+6yTnbGrikyL7lotij0jwqzQ3Ztp/oHStrTTicSxu1bEjjbF2RyVeFmx2b3m2o6R00G+LAa6Cwisx1",
-	"Lpo1GPMVKpUVdFjp2T0JRe1VDzNf1X3YfjW6u5iUVvaM1JSU+a9g/vJ7NwI/SQvrhkWvNTd3y70wl8Ig",
-	"lb2UKQVWyK3/q9AL1dpPKoupznl5CCUdnuo+CVmqedesD4KCjZQovvUlvnWFZrjYZLVHLo72LID7ixxh",
-	"fZqksa1PgxgetJP8LYt6VWmo/ar9eK2JYlr513igiNs4ARkBBxMEB2OpspQ9UET1KbIR4UsnDDRvKDMB",
-	"YddUJrYrnbE6cQ6Q1uWKUGK2XUpyXYWVuMDcOOKKleOtfjyx0ZOKUGwZD+Td2YClikWOtNHCTtMMjeJO",
-	"Ku+YaBEKt4C+XfadoLIFa3jHDnVgNqetxw18PJRqJ5Dz0c4rZcn36E6DorUF0nZkxpLHfXfB18JyfqfB",
-	"1z+Yo0v6ckS6NPUnSZGUuQ5HKxuqp1/zP9YSYS0dwt0zKB0NkP0wQIK1Hfxr3xTUa/dDCtGy4vnY2xBt",
-	"aZQVEbaS0NhGjBSxjSfZYLZr/dn3nq3qKd5cvN/8T/As86iDcryjjG3e58aHGH/b/2sdvef9imkp77Bz",
-	"MHlottIjY2oaa1dpHsckyhh5CD3eH80YeSRFJUPsJlrBU61ZMgAM45+DtairqeieneVChPBimRhl9yI/",
-	"en2ZsNshV1zvgDXAna098yIhnO9FTO5G7rvr+DJjE7QBXAUO8OIlwqSHZyQlaZuTAl9TEZG2YCxq2xhu",
-	"am1rYun3LFuoYsz/iW5ijqzxaHI5YAJ6FvRlbPtcG1HTdYzh6MTOcRnneXhu9+zUv7vvSE4fs6VOyO4c",
-	"Lz/L36nb9T6mwuxcPAbQ1dxKhqU9rly2nH7t2uldi7tVOBGrKbXvT5cFazoSh1uwP2df748rUhxkhSdS",
-	"OE0bKtYv1m8VzFNQbSuwkual98trtXUX3k+f0MvC6VnS0NtRwf0BH9n55faDmAoBDLub0kqnuTL4+o0f",
-	"+ZngHjbkEUDJLekndaYrmLKxVBookmmom+TaThcycHn0ejSRS/GvNU+MVBZ6LiFeaBS9wPHZ0R1KxWZZ",
-	"/px/On+Sa++E6b40bzfoo5svpHZdcESWdFhqDrUacR32WURkt1tDaJVma90Nu75fuWWLBJEq2Uyt2dSQ",
-	"wUCsBUtVVSx0VRHmHNXvVIR9ZLrQ5Q/SqzYgGGUsIJ2xK055oEhIUdI5/uaUq7sr/HGW9qDdiNAsHTIB",
-	"+WKz/RiDih57my5PgU4Zdw0WCfR5rw93KuMgtyD53Mqvx7Tacrk6xmRmS0Az841WQ4qe5KJ3m0jBtYTN",
-	"UCxZ/8i0jllEuCAjFsdLBiBwHr0LfhSDaxCDtrtFlSmwfhm4wy4W+2DChbEM70iaCeg4wYETvk8jsNA6",
-	"jInm+ltMHJq88UnhV0bCs4joEQ9ZPXnxAe9xlBFr6ilREA7MrkpFU4l6IgKAYjODje+6tv9CBQ62Rt70",
-	"Z3jIkUbhkLHK+wUfng4hl+blF6qMuZjSIYuLXaFqge9WANgIqW+VpqmGfMi2U6nmuO1hGnUCiHtQxOsO",
-	"5iok4lwDRy2AXiqhvZRhpRfX8/KUPyOmf4c5yoXOSc29X3t37i6FCQvwDacvZxgQ11HkYKLghCNY26qI",
-	"FSyH068W5Lh6wtIejd0jQ79l3RKs4agcblrTVlTtbUazWPFVdovzgq9NJDJfCy8SfHM2q9j6FJqx5Qqu",
-	"SX6xsHMHCQLIORKWxxHpjAsYUWV5iB3CaKopMMb1BrjA2EYbLgYLoX7CdDn1uvZkaYW8cD15G0tYcjvK",
-	"kx7o+Z+fI60WAQuqvD5XWqbj2UDjviSJHLIoB74ZC9ISXI0Qxgr/RXaoUX/cJB/kyOYHjatdzBAu6F3/",
-	"Ykd19K/3h6ZwnjrujBeuygcLpa5JA/QFSlOdGXMB2GkXtk4icwM5EjWYA86LJSSvRd7kEWncoEpPRC4q",
-	"kUgBei3l6u42ZkNoJJ6wiGeJOZayMHBxC/TQYL90LNdwY3Xv+FNKoXn4bgpWq+2TVxBk035k++clLygg",
-	"t8LnPdNl/wl4BM2ObzdJKdlgQ/5KUxEpWzJQwCib3WhkT5/3+s0cgQxf2V6wytbHVvD3YUNXLggVY7R1",
-	"zIP0MilKx6d9cGmCwsGvLA47P7k4q2f7rJcae/HnHpLJMwunbMwGBNovbeuAjbsfZ5nIlLSRS6ndJD9K",
-	"3QfRiFaT7AJ+Ad0VCMsZTTOShToveJWoUPluJk0zgaXvSPQJZecZ7ht2BdylXPTMqseMRr6htcrSIR/K",
-	"tCAkuCaRZOgldTlGBlPWZWlKYzvEARNrlBHwOgcpJD6wHleFdCJ04UxTPgSh4eZ2YWOnJm/oG9jRR4ly",
-	"j0Shg0Eqh1MyBWaP0PyQEC60LPnrS8saITXbQvnmW3jMYXEmyTDM0nQbjlLhScZTKv+5UpbyOlZyxuoF",
-	"Xt7pPuMp0eyLnjFwSxd9iz8svYI/BFAAGmy0sjPTfZlu1oFbY1eNrrmfMVz93BTXdebdYRnMmdfQod+G",
-	"BFMWMljTK+ikoWI20AAja+4gyWkO8x4mOUGUHU6S8w1N71gEro23ZnhuIFnO8pyHvEtDXeUCTQDay32q",
-	"Z3YpmpMoNcu700Tp7HPyQ+ty6XNSe4vvLlMKK/CdFnp+Nh8SCqd5Navm9Kv5T60EKbm2yhEeDydFeTVp",
-	"lLvZdTPTqPbgrFjzedRya9FywRrO2+GmW6tPz/6kW+34KtKt9sxuKN36I7ThI3jIyMPHZ5ePbHCCa6Io",
-	"j0iHdSVQm9CxIjSREInwCD81C5/s+51Mqt/lS1CX08PrzqjWOKkx1zpmS2janeVZD/TgVyrOVxHXa9ab",
-	"p27Xz0YpC0bMncZgY0IBGYuwQVCNyMAf3WMOKkCAxY0bDg3gQ4znb/+10dypE74La347qNb5Unrf7Arr",
-	"78z51XocVrvH9q7VGXWHtqh+vmPVvaSg2l1V1eZNmcrwQdmSAQcf2H+HXOWWjWtFzBWJGDBGbaC+ajU7",
-	"ZUf5kB9ZLEUPkkulOPqBVFl9S4aLrbACGeiiXysXVwH2ZtcpVMB1tpsTDQ895OFOyJEI4CPA/QCZd50+",
-	"iFRERcBoaJZE2JaZExeT//rXfwcpYTe7K57AjJOZ/4h3oauLJh2quCIP26f4LY1VOyB3XETuCbdyyNKU",
-	"R+xRk7zMGDEeiyJpJhBtJ+TIl6Hb9/n47n2JNt0M7o6xgcLJaZsPYkmj224Wx+08monzMpJZHIElNSaJ",
-	"8c4qwqCeYa8kB4Flb9Qfm+nLH+KG326uLzVsNtwhZYanJsNIDxLKOGa0l7nYFzRGkoK8kSKiY9xw9I5h",
-	"J896wvLdgAnUab+v3GK9wwTr8pDTdGFAX8d2LoL9Czsce2IpLCFYqDmRK5BeE2laWLSgG9c//+nkBXz7",
-	"+AnuLnHrwQyN1hl+dM8Ql8EP2ttCqwJ4Tgkg2Oc9Y9IoBvi4IYj3hjBWCwAHZJaGZuuMaHx3y417o7Qx",
-	"o1sNqhRTylZoTGIiNxjM+wZAROaouLKApTXgIKZifmbfJn6xONAcbSOsbYxrQe/9PTzksPL6e+O3V9cU",
-	"u5iLA0dxRezpmTEE92UFMbTdQKiEAefj+oOAMLQsshvGY4e2+9Z26o+vBwPJhQabxwYrPbG+5bssYSPP",
-	"LzbZLuBymYozLywtq9xSKX6sGvJZmSWa/A3Gt3Ao8ntI5blIF1gXy29wLDtfZLnqPLYQdJtG+9oGGH4P",
-	"ORmwbZCI0Qx7CBLx0rVM1bDXSJGfJxU0SegYDHTUEVw3yTvfZAtwXpb0GzC5iEb2sFlwn9BzAhMBkKA5",
-	"pTjJ7TbnX6YMTSfBCv5SwVtyFVU8Zr6YkX3hSqt5MJP3OPO77QmlplTUytrEjGkR2YRjrzy+tQ/a7qAq",
-	"sIoVR/yl2QXfbE0/vJ2lfV3NQD/9arXO6lX89kCtCD85WmtHa+1orR2YtRasQWIfKtjJ+O/V/Ft7m0Kd",
-	"QxdWziDmbGGbJtH3qYcWlF0q8yEWTtFYSUB3jDxMaqzwdzNYmIJiskPRhNnKehs6hrSAuTzBZEN416zk",
-	"phCFq4oYzIiOodLLZkciOi4Q09bEWC1nhK4bY+WkPy4t/lXWe2dPG0t4XztCVR2ahLmPuGINjE0Ttt4p",
-	"nDW6MybsrQugapo345DmNUhWlDxQhXNvHEs88+BmupLwCLpkGocYikQVEmkbE8ZLBndTl8PM6XWM52sc",
-	"aKrujKDBcnU3Ixb+yVWhl7Lzb20JqxV1XGBw1saPu/wLi1oYTA+cox6QUV9CLhTJSMwdzG2MbVbtSy/T",
-	"VcDupdXl2ZIZyKO/cfQ3jv7G0d/4pq2B95kumQJAJyXTu7WZBDtujrFHJgEGkm2oG+m5OGjIyOhaIVMS",
-	"pXIwcGDGNajQYnuKowo9qtCjCj2q0KMKXbtDbaVsERi6Vq/aHKmZaZRrv2vRdSv4mzEVvYz2mE2P4pwa",
-	"XWOV4fX71w9UQFismPstDuiBuiJt9+u28SiVjV2BPmqSX5DMSAVEsXTIQ6ZyX7JIbm60HHDQGSkaXd2I",
-	"KVAWEqgRCvGzMRJ5WLR0k7zWpMNoqsqvBehB6CJlfumUKIK+jDIHVQpusX1P91IWftxhYwkZYAlsmhJH",
-	"KUkkiZIJg9KC5o24Nn40dJsa9Rk8AidQ0W7ev8qGCQGYnKZjUlEjhuFG5CpYlBH3Rkzp8kHKhZ6tyKe6",
-	"bKACG4xnwKvc6jYW71k3GP/qflQXSDWIuiXtDqZZZ4zkORX2VYcLCqOdtLCmZMWn/DUPIbT/yR0OLQms",
-	"6MROOob36xVMTYrKiHe7M0UlVC/owpu0u6lM2hBbAyEI0HzB3AHlCgJjoRxwFkENQICsbShGm2QawWJE",
-	"SUKxJSSEx/CkW8FWuFOT2M2kcnEQ0jhmKQTxjDi4E3IEvC8pIzHraiNUqqRLgVvSQVr8G2IGYWBuYdwF",
-	"eFWrB8rM2NPOg5nKOVjY6f3BPSXrzKczmsacQV0XcF/OEE5mgrbbSiZ3NoyRChFyi6HpaoCxo+VziUaS",
-	"rWacMJ26nMVm4nLbyowLuHPrWGnwg4KpVjCHYVzYcBWhrhUDfW2rGyCNZHZqlyY8HhfGV1w5c9LdL8um",
-	"qLva26p1rM0f4GotF37xp0jV6177orYd+dIc/Ar9AJWoWAOkdlEEax9NOkyPmDmkI7nPYL2DFfx9KqIT",
-	"qN75nuNMP44LisQoq4iOXda6LUXbJrld8wTMEcUu0QSlMuoKbqFTymOsZbOWMgq9Zn1rdkaLhiUS3GaR",
-	"3w1ZurN41pKQTG9sG9VWP+P9i33t9SW9j2G2fQmzzcVGrBh+w3vnn9x2xjXYt/KfVQzLfFne1ccw30GG",
-	"+XwNVfWYnn46e14xpsvvAZp3b2/lgtIzfiIcFqg5gHDEemJ/iFr7ro2aa6FGzAYBBRu5dok40ejnlOEp",
-	"rsCDp8QdwaticNa9FpKh5U1F0J5xkEEKtCKvNfrjNMHwQN6JCvdA7Hs0WgaS6WqRqxkwwMKtCs64mcpF",
-	"7SHcHIdmDeXvvbA0fVLsCPMLIyMqNJCc9CTpy4QRLpQ2XlJtufTBTOGO+s5/I/mPH1mPG7lnzuaExFhL",
-	"NsTGyWaG9T4wI0NCzSLX9k35qCqWjjGaEBpLwQLwTBjIaWMQoKqsUxjuBnNsjbWZ1tN+BVcvE/emTcqU",
-	"jIfVBeH3jCKPBBfqB7syE9GM8eSXHVI7bAk8KRgpvFXMbDKYjqVMbZaSfqY6RgkbDcsi0mF9jqhWcyY7",
-	"Mo0w9LsgxcnFHKKOBe3YDRYE41bZTwI+EH9m83Zkpve9HvhaEbfKzIhnI4PMzoSkRWJjTxWp1bkc8fAl",
-	"JWkWw0R0UnnHxNz6XTv3uyzhnXMelztry+zoHRbf+u0/dZze0uTb5ok3L5j3r13ZaDr9av+1nlJcP6pt",
-	"99T+fhVUsJ6Dc7ic7zOPwv4kyPIhVsVG/AHcTr2js3Y3QN2+tG7ccD/swoHminBBrtOY68ZydtyuqgsP",
-	"9uzOrzLciCY7RXq/HYVFt3Xcq0sJCjzHvrp5iVONM7iWU72D4oCjBbGoBXH5nVgQlVLoE71jUF6rZJxB",
-	"pL1Dw7u1yyJQuEdh5E2P9SE+7B13KaaWpmR3ew5TFtCV1lhljnV4KfPkQ37Xo42yei4XNtcajJSU/cZC",
-	"fRLGUmXp7ntcD5iIuOjd2vG0ERGqpe1+DZX7E4zpnnpcClsUoe5YRB4+vrh4FJQY20uEA0bOKNeWodTl",
-	"fiTTO4sFs8zrVIx9GG9N7OQ472atXtipPxSacpkAAgVluOPDNksUsx6NCeURHiZNulxw1Wc1c5t2Pj7A",
-	"BO1IXHwTXapxBtGT9ntsWSmxF+0bbN97PNXcNxx4oKCVKmJCMTGKCIkr9/LhnSIdTPb2KBckExFLEWT6",
-	"QJlbWBFgjy0VLv8L9O0BodgaAhpFBK7pQrF7A8iJq3WKh0NrX+BBDi9ownIgv3nNPldkQI24bkxw2Scs",
-	"4llSt8cL7MWjVFgG8YCTRyjBo7Raq3q7V/bGeAATwSnzImVBAQUGNUmZcKqJPLQY898ypXmXs+hR4JUa",
-	"FkXBhLnLbG+OiAlvWcC+f+Rill0uaEywMcVJNjA7I+FKcdG7Al8ilkrfmh1JQ41MbjmKC0UZ1ZolA40P",
-	"d4BPFiE0jCcYER1QpVjUJJ9L9MG+3FXIIs2SjaTCkpv7Q8x1rbYM7IMDNGbQhLzlwviRuX/pZZkNuqQs",
-	"E7A5GuWzlAluVgYLlswEcqVZaib1LacJGy9p+MDLHAXcUgLuWoG7AHt9BcGmsmQP5Jm47cs4aqNhA2YM",
-	"6UkGBOG+MF5pKaO1Hmbz7juxPI4NiI4NiI4NiGYFfIxEWlagqTBlTJzITO9JC74rNJTWKLfwFd9l+iCd",
-	"JsBuCsYi4LHEqDagkdHJ7WSAGV/GqthdS8xv4Ni9ZCGPoKOsmX65ji5gSg52eAavC50evdugLY/0iGKT",
-	"EhbZAAm6JrhgiRwah+M6jknkO0waFyVl4Z0U4KCw0UQo1YHqbUCQC+OdhIiL9H5JzIdMkc7YPIjGKaPR",
-	"GCMp1ucqj8y4Qa5Qd1lcCLIPmHX7+O79ocgKJQeLqvGzx/VkhJmFo4BYLsr6K/NwZbORXZtVc67cdl9a",
-	"VmhGk9kNA/vId6mckujy2Hf+kYirinhUo0Tkk3ncsTxkM+UhZdIuu2RQ3yPkiDw05+1RgO2hSlcDfw7X",
-	"MwYMHf5Fecx2PB0pYwZlWrusz1jAiVrwftGF8U0kkHCBU7Og05Cpmv7POmsszJF6w4w/t4syi9lMXrDx",
-	"pGtRtu/1FZ/6bEwUY17M+bbWRIqApHkZXZeGWhGOAqTYWx+orOzJ43omwrTUFxx/UKMBeAUVfBSVt8FO",
-	"qzNqHoUld/ruyi8K01xlWljuqW+x/9l1FAEFJHDASa9bVrI8Tr8mMJdrKcAonYBtIygPWwkF6zsBe2tc",
-	"z6uiiGlYMpj2uJ6Cp5XDrcA3+qO1DcqxydN8ykS0G9Dn1ifoXvwn6HkwsvPYg8V9AqgMASDGEp8k3fAl",
-	"qkrxnkA2DYsHQTfM3cPTlEFj14K1AvSV9cMXTKxsVBwUAP4ovg8yeAoQdmeUyG53DVZJSoXq2nfenS+C",
-	"Jx/FQZGgPBcNlp0WnkloGLKBVlf595aBx36vGFOA5MVWWqM+D/uER0wAIMWsdkdG4yZ5J+ytqGv1Z8Zx",
-	"I2AEHRbKhCnSdnOUsqhNbF1Zim0Z43HgCIbKI+wDpQi8FVACkxS5ohxuBoG2suuiJ60yrXmHKh6qG0FF",
-	"FBCqSHtAU62AsjEgNkIByQ1LdDRkE2QZeWJQFfpeWxUhmB7J9O4BIFsSFRRo2m18DRlRLKejJB3mGByp",
-	"YCN45RshpGaqSd5KbbmMW4RqTcM+PDXIETsK8H2Wp908jdEkICMaA02TBdWoAkgIrtfgd5rJc4gdRTpM",
-	"8QgW6kakrMeVRhkelN5X2q5lnupdjgS+qU3745FALmUu7pCemcJDuci4HhMt75hASnkJHPDACd28EYUg",
-	"elFhTTQixw5tyDbgdg8uNhlRs+JTipEKkglEROLwAgu4ypFT+HuHn7KLUNlbzqEpgYlesdvcncbNKonq",
-	"05TdyrRHBVcUIV1ajmgaKVDMaSZU6UT917/+u3tvKkjbgraYBY56UHdk1oUqsyKgxs3cdiVoe3MEJ3Dm",
-	"Nv6rqijurUf+yc7ebikYUHTasrHrD7/iaIDgsAGn0DICNv5cQDp9AoJB3I5yAsxUsybVzcJu4gB+DSoV",
-	"6N1hRwC8ApwNfvLU6HgUtIQmr/78L617MxHJEyhu3j2EIMPNwWYhwVtl+xwg36M8yVlIUqLi1lICq7sR",
-	"hE4ccUV6UrA1YrrNDJo5fwOTeGgIhU8uHqpH0nKDm2mCHUKAiJ3QOD5iE7aYevxHEUlCSWL303LnGiyb",
-	"uUnGJFPGfBuarV+IwU+kGvsU+r+QTy5zldjZvGMDjfH6LgcThags7Dvfd9Hc5GcY5jE5ucnkJJhQ2NWo",
-	"Oh9pNIkg0ewhfkfpSCAsTilXLKrFTu0F6jUJZaa4KHtZmwhIXKw5qWnO4v6kM8EmAHmTs8YZmbP3pHHg",
-	"Z8Y8BOnHhWYpU7oFhgoIW+QBTqURtRClnCWDhSS9mCp07ECJYQooaRLbVgFiXVCvhl20h9yIHVf8Wi6F",
-	"z+W1ucW086dkwjoyGhdDuHm80zi5osdSVYEsp5by1+yfnbpIC5zBeuer9vHZXY4UJr/i4CI9+DebIP0H",
-	"xgZOQMDmtoHJ1eym06/mP2tJkNpDcbix9cNViMEajs9BplZHuOf2lp3Ojq8iO2iP3TaSpxMHfXe5001P",
-	"xz2tmRa2IUZUFTyFggGxZJ5zOXNhH8IlQpJYGmvIcoqwlNU3FV6JaCPtk4664qgrFs/jorJwvn8dk8l1",
-	"epxhH72LI6Y09isOXDNnIKEjELXlYb/UhzRJuNYsapnDhfc2M4me0R0fDFgUkL4cwQfm8EFQBeLmyAZA",
-	"tJR3TYKtH4wMuhFtxUXI/l7IUTvAXCmgNrjSNq2UUK2hK52RcKGZB4wpQ7IUo8vI+W+xHu2Cf92+ckFm",
-	"CAFJAQ1UkoEeg58MsWdIRSVy6Ep7ecx8Kq9PB8ara5J2n6rbRKbM9sLzbEbmYXivkArSwVCcr/K/drOk",
-	"WRwr29dV4mvC2K9IuyeFveuN0JJEqRz4LsxNAhGilGFhZ3XTV7zbYMBoGpQSkbJbQufyGPJnRpkpmjA3",
-	"NHOLUCaM6BEPrVOrzArS2F6CXV9dXtpc32E2Z4sJUSkYjIKLXpO8sL+hKbPurEzJ8zMSwRs+NH4372Up",
-	"7cTsUYs8Pj8jbVysW/ZlwCFzbtOcMjYb0Ybp/utf/73EIgOLXtg8Rg2eWcY4+xMsrVIQ+atKHEJ4056Q",
-	"5YOb5RNV2n2+k7jZtdgI8YrQjmJCt7yXD6+ptN8pdtA2ijIj0KdkWorzJfTLr0z0dL/ROj87O1sg9Ng2",
-	"k1Y4yCpwwUbm5q+LwR0QAtIuOJEzI6RmKSpDpEbSLhwNLWw53WeK5Zs/IJZ/EzedkUbULJxXq/9cLES3",
-	"XfDMg9mXQQwJ2S6NFasevXtK6QW4tg1kCtP7dHpyA/P9a7z2Sf41TVNL16fHAHoyRmBjZhDYvKv55SLv",
-	"6VL9TcSkYI+SRV4THnDvO56frfqS6wszz7IlmucXl4+fPDUmhVd4i9XnGaMCb//196BhxG8+ZeYWz86f",
-	"2O4vtpi+vKvcFzXqAf1sFe7UtMZSmXT1z0HDaRo/qFK8uPFPF73szcfHl29fvs7evXx1/utvry7f/hZe",
-	"vHl5PXrz8rqGiQsHbeuhZDze1cFklDA0h+OEXjp7o8d+8ucVnOK5vqeMGBgfp1/Nf2aHlj6V0FHmZyo3",
-	"REp4oph2WKyuSBvhV20C6wrJcfhdQalbTNqIYyt42e1ilm6qUbsZG4pI8zdN2BW5dNc59Y+TF1UHveBJ",
-	"L+zL1td+8EqzZBlOBrwVLb2OmEhpFV90VmMkx168yZyWmQzuGqLjA30XVADysIRy4wbDUjZajVcn9oOU",
-	"wUexcQxhWaF3O//i/y4oGBTZt2ZZBIPQD9cgMj84HsfCV3LAw8KvilKicRY975xfhJf0MXtS47yXl7zi",
-	"zH+yhnfZLXqB03jyq+/bOt9Fstf7y38PagWy/wiyYP61cM36vTB39OdF7eDAwulD2Cae2ExBArkop9x1",
-	"q4mqBZLndtRvzTab0+7huiBruCodPUSpdjNlvARrlQoo7uMCnLsxAd/Um7P40g8fX1yQNhd4YgDz1n50",
-	"hU7OiCrrLziKLmBLomPjgVyjSDS3E5mxjI2FoSbwph0a3i0u/O4Jb1WhJ28EdomCxBnMBvpMXSu/wOdp",
-	"w1luwyMD9A+N4MIr0ixmCnP2hRxc6VbeKzW/qPJBbJeM1cTx2htlwPvBZyDnWrlYRCH3+5JSZzdtMu4V",
-	"fLNjQt+h8KsMQ32EXe1OBgZfZLeL294qQUhZzxKBc0wujyicHad6T3mqMJ5hZIqyWGIQNWrAqGVe9CEh",
-	"pQmjYd9RNApJ2kh51fYIoKCIuxlRrlvE8l8TKYwThmB9c8kg0zfCnGY8/BEdA2g/lAmEeAaUpzkhZd7n",
-	"2cjAoeQgAQHKLaQnsj6bhHJ3eQxRLmUhTICGBJt/VuTiZT5tB4XMOlEhxNE2isqCZzSCxon7xxpajMIe",
-	"5CLvLsrqNxe1WwxMSQ1YdSH1rT8BjaABkjmqOyynDZEmrnpY7ruKUUmleCc2j4/5HYvHdR+Pu1+TmBld",
-	"hxNkJ75ygsx3t8bUqG51GskMR5PQLzwxYzwPGgkX+O88+GDJ+hYYGwwJD+eMMU1wGO6oBet0lufy5Ozi",
-	"09nz1vmFpz3MhE3cFAtbatThnZt1tnyCdr2DhhQLRzTOzQ0Ajr3wLy58/sh6Wb2UMaSyP2s+/+Fp0GBD",
-	"HjEB8RboDtAIGiPGe3244olZ4cJvzkvXd3iq+7cRnp/8R5cTPzprPin9TLEvpevP77lewDzT2CjP8u+M",
-	"qoTt3jprPnv2rMCvmJ/3itzY1NKuCyfoVcO2ozu5Kp9JfvL/ZCwDT2LA5CBGmh2bUsDtzFIWYS6iYEsU",
-	"lN26IRJ/Xsg0OQ37LLxbBXswM8Vvm+4WDzMZySyOSMKYDmziIPeAoDDCBXkcZrCTmXvEXDCXxtMp5TGU",
-	"BBpPRoyJYjQ1NpFZhQ4zcnrEhB6TkIqIA6Vc80Y4P4knTilYtjlIrMBJgw9cgR0VhPYqPRuYsBWMlHUi",
-	"AwoSotU4f/78ObDE/mCkKZJMWyXwhiY0yhpBA8wR9+kfaByDY5BLAIwWNX5+/dbsRyNJWo0anC1+Wl7A",
-	"rtoEwsDrlCXIec8rNcT25Tcsua0GtZS8oEwuG2WBC2e47sz7XT8rFJafi8DmpO9YzH2+fMuy83NfopUn",
-	"VUlSWtkJBo4HYlSJzcVcMIBdzQ16w8RjcbNWloEfs71UFcACnoYS3SOqsP89hHQqQ9IvC0bwiuCaoxW1",
-	"5lO4buum9mmddUbN5toXFM89B9gx6uCIt2DYLFgisbhYOI2AkXeHJaht8I7bLUCcoLS7IpFkFlrTPs2V",
-	"HXeDxp/gVRDToXdMkbbK0iEfSnP42p6YwW5RMJk6UvddvKl5I9olR73dglJMtGGbpA3efLtFBgA27waW",
-	"bqKNtBK3UrRLZBU+2mFmFEh6K1A1tpj4itA4tqH35EYoTcfOxDN76YEifa60TMcgWq9yNKiPRhnhi2EF",
-	"Y8VhSKoQMg+wFUoB4zPZfdE/DoLg5tMuZ3GEhiXW5boXmQEvrbAPcTMVpf5BgEzdiwLtfjl04wGSP6Yw",
-	"KeoKNxHoQ9srBsicU2EhFTWl4Ev77DoFLBvQnbhy09ecnxU73+I1dQCm36dOnq1eJ/fXLCVbnHevZC/W",
-	"o2T3ES5bEvItrMCu5o4Hzq85Gvf3msoPlMOcaqMaYf2rakO4FNl/6R95rL1etfZ680HaVcXfHM3i/31b",
-	"RxLW4mWrqbvWE590G3zP4pSfXfrOLmMuRzAt2BlDzfOhmPFsaH4x16lP5QiM3rYrGWgbb16xdMjSE6Bk",
-	"wZsEhHagSSdRLJQisuQjWC2N9QEt0oZrWxaA1g5I25ydNhjtiN8LSNuY3ebY2yQn+Ywm441o/0qVPnll",
-	"bnHy+mWbPJSpQ4i3HxllBChwUEhXDloSWDkDeVd4umvNdS3s384kNUOxoJbzJ/YtVKEnRyiFwN63wKkG",
-	"n/GI0JgPbZNTpVNGE8IEMGDZKAfSgCGCHYKlkG8ayjtWwIZAw0JofmrGCR6JkBoeTrJByz17oqzhRgCC",
-	"BLoJnE9A3BEiD12YRwXguLHCn8OVCYaOqVFFQzd2WGqzGlhFUGWd44WvcOdMbd4Jr8yspSyAXXDGdQEI",
-	"xPiQ+cwbWge5fC8t+IqwdlfdgLieMObA84b8ZFSY2VZME2ufgDMzhdjPz8Am8fdHsPt3BHbX7ItGMXyC",
-	"B6tkWzR41CL34LpvREmo3ggjx1rk602DRzeN1k3j2fmTm0ZwA0OFDyqw5nCBW/zJi0pf3tq7LgJvhx9a",
-	"v+Om0boMbhpUw6/nwPbhRz0pzDBwCW/AwrpptL7+/vuNAJE0hfn1x6kyGGindh8Q6z4WjhVkVQB2Yya4",
-	"zbDBFCawWc7U/a/R8C6AnQqVbQDFJKrPByogAFZWLhSEeuyBIrFFuoFRX0S9u+5TEFYy9xggwWNiA3Dw",
-	"HCnM5UBKXRcVVek5/QQve1DO0h0bb9hLumPmqhP8T00c1D2veQ0SuYB2rBT3sAU9ROmOi1kYHPvVrGNv",
-	"TozDKVrhews/mc2sVQ7pwvNBZs94PkxRpVZ/urBOx7fNUUceDVYTKuY63Q2yTgztsqH/8YCliiFTTMo0",
-	"BP5qEI0VANZFerFywcqMocqU97ioLvDDm/pSrHpD8isEIkGwUYmiV2maIiXSjHFxcesafW2F92xBr7oL",
-	"Hrgbmy0nMRus1VAxY4NGgNu91ehwOVDjsC+VDDnFMhM8UKAwQHt0UzOnrjnteeBWo+VmvJiVK2wYV2Ly",
-	"USYJ4/EaMUZG1G7bbYejNRNZhAcPy45cjUKXi6hYPoYKYqXisdmUYnBim6TdoYpFkPMBtmvlkyRmhMFE",
-	"nYNrhmQPYIsoOsZzCQ6dtSes5wlzb1TEHz6+e0s+4p8XZxdnJ+cXzgO7Y+ORTCPlGAVleId6N+adFEKm",
-	"JGUiYikU/7b/Dm/aDsxfMtOA6jFKh6dhFtOUeARGQMK+5CEaN20p2Lsu+kuhFEpjEq0NG66NJK8Q7QYg",
-	"NoE9gG0mFRlIIFy7Io/PLwntyCEj5+QN/7GiVyTop59QYu8OPlTz2AJ7SkkcDVLzXoga+mpvZKSUPZ2/",
-	"yBGJeETGMiPwJWqOEWN3/70Cb+o/kZ3fWAhAFH/O7RiBcyFGum6AsKbmf+c+p9V4YYSE0IQO2b+cDGWm",
-	"SCTThJOQac2IYgnlghEzInxMLlbMmDJ+m7+wf8WMt0Y8AtsTvCCaMtqAq1vAMwFgbbj4z7/Xkj27IXGD",
-	"rVgh8X5kvUwcMnsbitbK2g9k66BWell5BbwXBRu/zOZmxawx2GCV/dLc56jMhx/9JFPCIq5lqq6MSSD0",
-	"CUThPMk2CjagoShWjpW0gSfBNQ+sRCJZebP2ROqyhD3rMCWcTFrOtNieIJtvxRyydKvZZf+iljScFRKx",
-	"zs5epG1nW28WGoUCBmtJ4hhMhXy7rtOGWxyFVF1L2/Y2U9vvC2f/FLZm27bohvhGhAXDo76MIdZxaQP5",
-	"YJpZ081ahVc5kAfYvS2tmz8RE+Wu04bWwqT4sCGXM6/WXXJaOuO2rFDVaHyB/sgOyktnHb99RE7M0fIY",
-	"l6zosL+aLj+1u3bXfStsSbtZEmRyto7VValVvi214IrkkRbXsILHZnZgp3NkskB3yDbExwCphccZXUBi",
-	"Gt6pnAENhcLiR7/ACi0krsoSNI52+lc747toVHc0n47m007Np/eFGdwj4e3k6YT4tqOdLb8XFNfeg5rp",
-	"hLVL9k7B/ulJy20Y6hNzovHzE+82uigYxqEgUF6KY9kOczRv/41RL3fmkMeRaicyzfUPXJiLpUOmCOYj",
-	"PFsDlLldubxJMcsSSaaW9xFxkpaSqZMZk5UFZR0hWF/odQGmkQu3hUXZ4uKiTnTLR7G3HGz64E/FHD+L",
-	"cAGgGj993yeTyGw377pymgJ0jKYC1WObKOZ6F77fotJS83SXBTEeqUiFGkE9INq4SLVk6U+4RcP5Og5s",
-	"Aj2ZmA98Tt5I2ry/Z4/y5cxW23khU2wFHnKc4qP96u1XC3j61g1Yl90+mq/Lma/v/OE7CPvV8pyjbCkO",
-	"vYYZ25eZYn0ZR7PxTtfYAVkKplyTWs8MBcTeYKKOuFqCpelGfAZOajTxWhAEOA3VsB2QdlFafDkRkZEY",
-	"beI4qlEUD4yIVH3GNIQ/AZINxNxWYSJYLDeQUaajxL4RiTT7+wo0KeCT4c6dFMixLMmfgAbM2OIZodFf",
-	"BuZNetKSl5qZd1hrtO85AplutdQ0bjfJk7NLGwvRUt6IhIqxvYsiaSZmkVX9ki/NYZFV7b6WpciBEDRO",
-	"8j/+vCAc2h8Ls88cp79nC0Ae2gT63ttQ5ZrpkaqRP/lhLXNqFXhyK+a7PozKE8gOJY92Uxh09rx1WSgM",
-	"imnKolvF/4U1Wo9RNteqT1zw2sfnjWn6jF/ggsdPzFTBAC4KKtdP1Zxq/svzaVW1Eo7ISwYLJgpK0z0U",
-	"UVMOmPiSxLjN1InsdnnIXKf3ZkFsJnET/luO3VfXBwBVjrKuR36LwJaGhCyOQdCyLxoqU+0W73CBcPtp",
-	"U6ZKxJdh3jlYe5HVu2n8PgGCngZZ+cmz3D/VNpbVQ5OY8yBH9pi9cCMWGVVQ3EXBxb0jBEYiapQZyYwP",
-	"7UiKZJeEMs4SgcmrK9vxg6aM/Ca5wGqA9lXbN1mEFYFm87BmZkWymFa88NbQaLkEq/R2f+VKF6RcwZQp",
-	"KMPKYjHzGerU1ZHhsxxHUAyMev4YIaGt5JjpJmmjNlBt9yWI3ryriQ+beb1hbYsCLY0R3QWHMHcqXRQw",
-	"10oP21zc2o9v/cftRw5qwiOI/NE7Jq7y5uFIh+V6YptXUZUsVCCT/YzvFEY2LfvtRK/E05Qy6wv1+cAW",
-	"V4FNs8z9LqbvN+Jd1qhBsOSnet0ArcVICr5pRVt7DarEoXGkDrvTaEHwVqayzRsSmkuYOaK3k4koZvcn",
-	"tPNHzkeoVfGVC1aoBuAoGqtEVY/popzaGI/H8Yjcd0RKXtO+hE/uMTcshmqRTb+TNtzVSKqqsLFx1KYg",
-	"Tj5NB0aLtTec/bE46RDuphXMgXXDnibO4JNl/Ka1gp6OMmQ9MmQf4V/3KU6PAbtPitRQlafexp1JPyEV",
-	"thaRER37qCwu3t9DtqNNqLIU/1ikOupLErOurhmkvaruJwKZ/twfmaWfS3HMN/atjsQ8qxLzTA3YTm2+",
-	"JR4aaQbuoFt38hD2xaNdNo1amWB3nnh1Usnvyts6UnLRa427h9GWW5j5fBAz/MqaovR8TaFB3BHbrjZc",
-	"JL5TEJUPFEm8UNgr06syAFTCPhVSBGmhpbOzsyaCOeULoDYov4HN9M+N6jAOISBLT5mbfOXYDiQmwNyz",
-	"96wSyjSKJrbJbonG1xl0WfKcbDDwchR1s0XdkqtVaTtG0bcdobmOIu+8rT8640zO06/4j9ttRGy88FnN",
-	"qjiesK2csE995rS1GdFBhXhK494bQ6MSelAaKljqA6r7uaHuz2djUlXV6r+0mmg4ZSLaPIRzl/MzGz2K",
-	"pIk2qhYzOnTNLgruMLUiESnNXf7Ott6MJlnHtX8t+CV4a9XozyLDeN7jxv3YZoFl6lCr3UxnKVs81MfE",
-	"6pbhbijGzZwVZeiTk7Pzpa3BVyLaSHDwqKi2YwoeYBjx2p1hFChriCECdmt3KPtXIlIWGJRLbAxONcms",
-	"FMbimPcK4WVusIYsxXbllueQxhSzbeK28Gn4o+TRB7zFMZtxzGasLIb+CIewYMkkNAIwNUtTmS4hlXgy",
-	"kKk+SehgwEVvPqG2uyjn07T1hcA0fVUk2wSMtyN7tpzbAGxCwFzbPVezZBBTzVR7LVyZr+Gub9zLHFQi",
-	"w1ieG05hwPdB48T+d/X+wX5HcAElUY5+0Ra6QE3CXuQzXKt3dDMWKWSKWJcL7kJOiOvETWR5pqFVL0sl",
-	"HLoUK2Y80TAstb/QNiDzl+WYQmOtlS5V7EvpUmzoOqRxhlPwkxlxI2j8gs0ZS7/F+kz/U8de6r8PzUQK",
-	"jZ1cChfaz0FRAu8dtdT69ovbhOm+NGfMyCTNBGQlqGa3tiSoESXjyTosLMEyh/LWsmFLc+WV+e2iuucs",
-	"3y4fsHkOI9c9GrF/MfsG51qNlWZJ3l6HnVB3Ra3qpBXzOiXJs+2sDgrTOSmdEh1qkotHpy1w9BsikSy5",
-	"0WY5K6GvI2nB0yj1UG+Yi6EtVwB9BtB2so26nA9v6UngiNwIc+ssNV42F1oSCu39USfZxA8UkyrAZjdJ",
-	"u7SL2lg1BL+0tJNEdq2VnMqRu8+NwBlnUd6sQclcLcK4zfW2QXdPcMV8qSrQzHW5MZ25Z/BH6hYCPddm",
-	"Y35Lu2zlpFCwXGX/0kjho0BdVaD+voI8XE6U7YaSsrzPKyTpP7CBPuRkkpPYlUb+PwBbmJPTlWJ6cYt+",
-	"cWxvyZqfzhhV0kpOCqTVzLWjlXa00u6z0oJ1iZCCR7sv3v88O84lyuYIhd1Bnq9JfhDR6Jnih7wi9u3Q",
-	"TEqpwB5RRvAYUQPl3+ZTI3OaecEsgOKsQ2kc36rczKRROT82iVYnVcYSRBkzi0VyRXNr8Yjl0nbWPUjs",
-	"6mNJzClrLOva7ICO8t6zvI+hvLkq3qOS16jkT8M+C+92mFK4Br4e27d6JLM4Ih1GRqkUPcuAC26P71qC",
-	"8x/4A4pfuwM+WSDBUsf8QEmaxRWHFt7/kF0k20Su9c+50WKNEmtwoO0wYSGEMotZht7BYufpY58x/Qs+",
-	"bCdH+a3U7FeudNVZfgXedpdDG/4rHwqlNsbtuyJ67U26XKtthlReyGRA08LpzSPddqNaHirG9JIHe5DK",
-	"gVQ0Vqsc53vZY13PQFTJP6VMhH2oTX8lesC8CK+gSKYyGsdj0qdDaIrVL3R8tFEVjNdzC46QmQ4sEsKC",
-	"arUssLS8lbpvpg34MWSa89HWOu44R+zbOPCIhzGnnUQPmHBmsj3iAjoFDdL//D/4LysO/vP/nZYHByQF",
-	"3ttNPss6d4cAtiS2AtVEaR7HyEO8zTOPYy2eedzevu/nMqfcZ79mp92kNZutAs15RAPSGYPhi+0rJFrT",
-	"1AYSIxLKwZjIbpO8BWroLuWxsmO2SAZLd4fDmpdP++SHubZ8zNFvX2cwUPAeS08uzi4e12E1KC/uLHV8",
-	"Hcd2pyQ7SVuUk85VeeV15zHuPbdr6pY/78jtZ+561c6J+0VCtnCW2wUuSpxei7N23X8GP+KPZj0/SsfI",
-	"EpSn1ynyBs0YRCL/P/b+bUmNZNkTxl8ljJvu/ltWCUpVOlA29p9qSb2Wvm4dtqS9NN/eaoMgM4DoSiLY",
-	"EZGFWMtkNk8zt/MQ8ybzJJ+Fe0QeIJNKIClA4koqSDKOfnb/ecTWnMIb+5NGI+5GTngIRN+aMtVTYJmH",
-	"MnHcL2183L24etoJXEvaqNVtp55f+P9UyZBpbf96Al2oFfuLhfDt4+dPg5aSM+2/0reA/NrqPm4/vgha",
-	"ici/1HKN3oxCr3/7i2/1PMxgdOCMR5Yl9wZcmXFvwrUGRPHO406qgfUUGyYw1U776begZc1ZZBKxpU6G",
-	"rtWgxUQoI/h1KzHDs2d5NK5Q3wGq9dT0IDk5ndnFWfuyMDM9phdXT1rd1vPhsydR+1nn2bPL8Gn05Oo5",
-	"vRgyStvh1RWN2p0r+ngwvBx2BheD9uDZxUUYda6iJ2HnatAettu0/SxNzep0Lq/az9owcwE48VVbc7kG",
-	"1iukkDk23luWWAFe124rUvOego5jQoJO9J9/wvGPFNMakboXnMmFt0BTzeoZd/4j30/S2yLR/Q7oy4ID",
-	"+nHQyu4QpqknMe0Bplr3ybcmkggOLnuApyLpQfIFPjJo3MzQWUSdaw/D/BoLNakypG+/7qOpne+ylCro",
-	"cpii5HuQaPid+76PSPzgnMahuP4i7CbkM/cRg7rrXVdp//8Q8FyHAUnEFHqiGEmMlGSShGNI8HfAYKke",
-	"4Gkewd+yWcIbI8n0F8gDGNrFmsw3hn4GcFgjVFmQqT/YgNKtLaRxXOxe/UV8EWekn0K2dsm/f/rt7FkA",
-	"/3Se2Fl+5iKSM33Wubi6gKEiZoC5ulGkyjnnBnPDCOikZELV7TWewLlfmAObBTDOc3IjvgiSLjrbt1EC",
-	"zNy5DVh0bud4UwCK/fn8a6y//tJFgFhEMMTroLTJEG7tF33XJsoVcJyTl9ZMgZXgrg+gHS9XBLGgCbLZ",
-	"aw+1h49C8xw7XZWIwD2PfgmimIY91tAdHCZbjnuLs0XMZyIFNq6KuXD9Hm7ZHIr/qbVdEaXRXTBn+1wT",
-	"yyn85bB6omv6CsiCmHSObhXwhcHmTqYGUR2DzEKmgkBHf4c9aK0NRCO10wO8wfT6uBv4E+bCkDT+Z58e",
-	"MDNjTMAd+iBn6XRFHg/P3bwBDW9HSiYictvt8l+S2LVVff/u4yfyf//n/3qU1Vdwpvv2FKDVfN/H2fvu",
-	"zsKIdrdcXY4LTNs5OBEfuI5Hmt45YL4u6WNdNj7cdxcrzdqxly/N2nEEjvIfbiL4o37upypD/5fAkbFi",
-	"7kc/99PvHICjIfKOKWe2LQ5Y8F6BZ8zuW4Q/hcmPaTzEFeAlAQ6D8LHoNaMxsfpU1wU3IgYiy+MUei2Q",
-	"MBFpuAL2VtChAURKpzTiw0ipmVLRh+ypKbWkCHt+2b5cNFzc9ch3tH1ySd7wX+0nV+5pPJ9bLgCIF5Oa",
-	"0iqo7F2Oit2n/ZzT7ex3Nu+nJ/RFWPWp8G77Trzf9tM+jWOrhLkT6+NtntjDBGxpM6Yin3Ls2i3g9QeQ",
-	"dRpCy6p7Uqz24EcsLabjEQq4nEzLZWr4vqWW3OAx71C6hstp5IjBHi4IRl98Vt00PotKlTaO71hle8JF",
-	"+ncNS+omvZEaeJmnOXuyIbUcxxr3E0tKEabB1TVuUl0op0FmDef9J/jyWkZf39krfTfVhfw/zI+B1qyW",
-	"xQXLlxJzZ8CodTZtarRUJEOnxlL5wjIDyi8s+6Q4eK0Ffv77zafPf3PeQ0AKoprMcrrAOXnpFAG3DJ46",
-	"+ldBVqd2TcW9uWzXmNxGI2cWVpkLQLMJD2Us/T0AiF06sETOp/VBx1E9WQK2dx3A7Uyuc4rKGkjfLlDU",
-	"GK19klnaKWwgErwVQJYzFKVLxaQs3+25QoHSiV202xXA43WCITsBwQZ7u0Fka3RBf2l1O0+DL+CTBaTr",
-	"zEb80gq+gFMZPv8N/qQj+9fFZfCl4BKGJ2TC74PAzq1jedaTJDbcWjHQsOcMnS3/quxlkvkfykawRs2L",
-	"j/9wEtbp1d5M+kkT393p03yaihqGgt7fd6erB+Qcd/CXhYYTdQ4j9Q2slQXyWgA2eDFs9Z+44j+XerBU",
-	"IobjCV/bo72253hNR+y6cGyi8/S6ffWo3Xlkj/36t+uLy2t7jBueYY0w20XDYbZSr77zviHDmkl1i6nv",
-	"Uixr9d9tni1ujzPty7wbQevr2YR+PRsAL3vytNN+9uzJpf0U+5Hcj+Lixl+dhPvaOJ9ygISVIFac1YzG",
-	"ckaGVKEULG/ul2IZ1EzW3X97v5Nr+OQa/gFdw8HWXBssQk/EB5+x/Bt6d6jI5ryHnOWazPlRSEXI4kNo",
-	"e4g+LS2B8UPTw+vMHZ65gc7JW8awravPbPZ9tNLe3xN557pgYdcJWPBPmnjSuSaKTYHRWdHjnN069eGd",
-	"F9OsXSaKFThMRCzDMFx2pcBm7s2VcpJQJwn1PUsooK74ECXURyPhEh9DDr6d6z3SqbbwQOfi/oTHp6xa",
-	"OmaupdSIchEQYS0IqchIygjbhoOjHKIQztAYsBHEKtnsfBH0R0jiqSn130oFr4GRrLxy8qi8vQG+puij",
-	"dEEuJWfwe88T63bPxc3eVLhsDiN0kkMnOXTwcshxoocQQ/+VsOQQZdBnyg3kHEiCEvnwRdGnRAnwQy2w",
-	"Wodh4SO9W8koWEp16mra2NAKC8he4FonEFeEv5ScBVjFoRQLHc6Fi38E3mmI2SEuSInpOyJKWTrQ7zl5",
-	"6xofhlTAIvO9D1e5uDBShWtalgrYXBC35Tdc6u4dXeVOZbuNQZqsHiDBBJrdMXsvglBGLEBUE0z+CCZM",
-	"azpiX0TnMrh81m53LgLPoANgnUGaK44c0/8d5F3VwQtsPpn/rAttJvEDErGQ6zT4vYS7VN1tEhZEshUR",
-	"tySSrglgVgKP1eKWRdy6HjJhzVWPQWYUXCxDB9XO3bIulQXX7sG4J1BCVzmQK6jvnLy2NOxiNRDaiWmI",
-	"ROnj17l8FPQFuDwipFFN53oFMltVG5p1CDdLev9g1/id571bUtpxwrtrmnsG/9ZOcgerIAshyMSEctJo",
-	"lvsHObsn0X1hDkDFWYLCAg+smFq4mB6SC1k/ae+yVTbIS7yzoVfGFmeMnHG5WggYZ65YKGh53tlt1Wbr",
-	"UBiIDNkKRECE/AbwHsLqpZdBroKq20JBk1foUqOgiSzmD3J2SInM4F0dsNClSnmVpq5g2KsgmFBBR3Du",
-	"Z1bLj1ejdKY4b2OujVTzXPWktvxfCEyfnDFtMFXlnLwSBjhOAU0Ua02AHPscWWLvTvLov9kNaQav8026",
-	"sje4sKNC7DwDc0n3pNgxR0/HsWw9+6MOby8/WSNlxRzyB12ejAaALMEuwTrreBTCRCl4LaptNa3o9mNn",
-	"Kcd2qXLSQ9KyK5VqRAXXMLu64MjtjreZdR523U72geEnFwjpoTmv41rVJSQZCyMTT+me8SKrxGTK3VSU",
-	"AN5BP6PWwKq3NGYioopAzT0XRYxMwyeM/BPQJVGzzi4HeldzSq7lr9x9IoVRMo5RDbfUbi91zqvq67M9",
-	"MqSKXLozloHYqWQQ63lIhMIMuE45LqTrI1aSA8JEdMz7oFKAxBZuzV67jHmqHMk7psQE1KaUOIU0DFJD",
-	"Q8UYwBeddTqXDVLtU6DNNTpSLGzdfmASF8+vhOI/uEt2zElcnrvg1VgGRoOOeyllyWGO21SzmXX0rfUx",
-	"FPOGr/1kXpqQtUx/jbcD+AEEZ9ActXyCFFcDCtFBeI1XCdYUEbAoWnchWXdgwxxEE5T0vDHPxqM5Q7Wf",
-	"lgKLUyDaZql5IhVbuzeKk+E+9MlizTJsNC6s8A+Z67tS2jJlayG958YprwRWCw5dCjniweHV2G8jlcbY",
-	"xiHCD64Wmp/oLaZ4lzAQSxG+vnOxrcgaQvSeFunWFEHSSwNOSsaujg0LVDbohP4YqwSNolxwMfKet34a",
-	"g4KwVSinjPQTzRRy1n6Fd+IY+6EfE7AKeHnxrCsGt2fUW/BE3NcacMVY9oZVjOS+qoqKBa2vZ6GlDq4N",
-	"OsCHwx78ptqZHTOHWkStRmitMmDzQYrjAnUyVSAuXlFb2SGlfOgpk9OYYWf5lMYjCt5ATxqu9bxm2SeQ",
-	"2Pl1atnqdb05LtLZQ7VzSflMPW3zohVsohuzCYXUEcq1pv/dzpyrcz+doIVblVdgOxdnj9fol9V5nO3k",
-	"zf/531pT8kYmWlNrCEgIJYdUs5lUt1jYuI3C7CmpNqR3Y66pvTS6d+Kn2iNlicPurGv27vSRTNL9u5UO",
-	"D9AQxeFjYtk/BGWtFCx3AhU72KM8tBw+SP1PAAJCfhZyIKM5GSkqjP4izJhNNIvvGDiEZMx+CbKhuEbo",
-	"iqFrTmLsrvzk8FbKGAfXxJE79L1HhlFdUH8AHeyrKbWMzNaklDUJYU+eou+3L7un9NLEqr9ZCnCXfpm4",
-	"rVB3F77VdZdXKohP36fX1ncJZQ3Yy31AzfRYP0nEB5WIwdZ09/pgarhWiUrnY1q0zBqVk9s2n8j7YtLa",
-	"pNK+3FKwn8DUCVD7hYDMSgkHOelV7SG27cDdVJeHZbJrPzl7vLZk2ktrh+PqEr1S1rieDmM5I7EUI082",
-	"0OgAGh43LH0epsf/St+p4qMxnNHIqpAOoa5LaBgCloS8ZUJ7zdIpr9YWdhn+WOFO7xgxkgzgY8X0GPvv",
-	"V9F0BUUysa+G+IcstV2uxtpiu/34rH0gYtu3ge5cbC22LxoQ20fHlV6JqFH9VzAWVXt1sSTZAR06NxS4",
-	"wIDMKYkodNRU7I6zWUb/1pwFEke7dCK1IYkaMeEy1K6JYtooDrhQUjCdRhOQq/ykib1gxDA6AbdVI9lp",
-	"sJhP8gNM9ri8wLjBu89MS8dpBa2z7I86HuCXCSPSIWrDtVCEURXzSuA393ojy73Bvg1ALW9wKCOm00ZE",
-	"4NStTif2xVJlGzDh4GTp3SWxYIoOeOxQ3KYs5EMe9iy99BIxDlXZrjTnEs2wNedr9fZ3qcraKCrQE5Bf",
-	"crdygaEUQx65Rv+axcOeB8osF1Kej194IVVzkmA+aiY0N/wOM5uFPfIYCu5weF/bd9FeLUMumk67++hO",
-	"2XKKh/ZwAiOu9m/C187D79itJbQkLwZ+zeOxNp74vCodYDqmmn0/ecy46Pe4qFMO8ymHedepWEA/ANSa",
-	"y3Q7iEzkHCkcXBZyzIfsLJyHMSNTT6tHlIXscgt51okEVkGgxD1rLQ+w6TDKNWjchhFqDRAAYgDOiQWA",
-	"AI3MhkMWegxTFg8Lucr4enwX6mrVScprJR7nLsleA0Mur/jvVERn8o4pQkeK+a7+YIlwwTXmA3qSg397",
-	"MimnuOdrZRHn9mE/caH8QfzY2cOLvGGjpCfkKrtKFy5SzUGnCu9UPgXNXO5jTPa952ruM8M3d/dPab33",
-	"p/VuJQJPKb27lHrHnc6LSlsjObyKDZliImRng1iGt9X2+ucxD8ckYnc89B1MxnJGJlTMgxTH2P7lW0lC",
-	"GCjRGOrZ2vz+4Of5K07zlLC7o4RdvAa7aIRYPMIUJ2KnBjm6BZ/mYMpcICz3zOVZu/MJHljPbXnRgZat",
-	"AyiY+kQHMTPkcUButKYTekuJkjRKIcOu2jkUBjmFRhGVbsynhQyWqAeCrNXtXDRnwxcP46HN+EKXqNXN",
-	"Yd19hIiSm7Ku9m/uxKiHLEnH+bCNEY/jtEuWj4HJ4TBrBpbNNesC5k1+b8E7hEbM4wTtYsQMJHlOgi9C",
-	"yJnlidAmB9/pZqCZiDCfk2rSTwdyfZKgysInkZp0kvo869mEPgc5xLzOedY5T5vqFM/ifTmIVE9HNo/L",
-	"SLguWV5sSDBNm/Krzbb7uNjjh+JiFyVMTCCS43+2bv72H/a9nQtrHaZ/XFrRU5fTIZhhnue1NzILF25r",
-	"qdsD2ocdtdujyEVLUwPcMglFPlqbja6hMa52hdzEsTPL/KgBSROD8O4UAQGzXNpCtwtIgi91mSxxpsa9",
-	"JkdGfutSXJ5wF6ivsyPq++QF+6HYXvcrJM47sx4Z7dNZU0qnjxSLGfjt9ua5KVGnqCax1AZsQDlhGu1c",
-	"D2l9Tj67kHCuMWmuaQKSwKLKhXiHYF4RaG47olyU+IAQnho2pcoRVAex2r1iWzVpn4mKB8n4/NEsTOt5",
-	"YVrL3NH/bG0O+XwLDnnRIIc8RAdVDX0DvFSlXBKIUA6t8N9C71A0PuNiIL+u8FNRA+3tBFOajCHjiXCR",
-	"66nts5TB1JoT/PmAAV7qpDlnlaLxa5jpd+aq6k8Vl/Z29Mk0MZowKF0QIWfa5+js3JtVoN6gdVb4y8/P",
-	"fpH+vz5Iqju7jV1gK4vK/dt7ejVMqk9bzK2lbPjc1+tOIP1pdTW91Mxll4HLImI0AvjwrLF0VucOAGar",
-	"6sjlHVOYmrZ2rftQyYnbDqTrqiEWYIrWQRRoygu5Hayq5RevDZs8OKyqHbjaD5fRhGIh43cswjPxbDbH",
-	"0D3re9hcw6Js2KRw8/7WigWm/hqThbfUuBwSsJ0p9A52UXj4o6RUAxgRBNq7rRvMYkmraphS+Ge+d/iQ",
-	"3IxoxP7Z+rYyX3dt1e3C0hx0lrGG0dnFr88+XX7+j3/bBinMsweft+eKEC3l0gmP574hxktO41i2/Cb5",
-	"ipQJF9jnWLOvdn12xSmH67aw0AAOjGop4KbqMbNS3d5TzZS1RuBjGoZyMpER+mz+zOmUDrV5RfLxNpkM",
-	"2bWqsJf9HT+YbheVPMNXlLoJLzANmuPiu+caDdnRRd7yCJvy7NGI/uD9+jmNFoRxzMUt5IQv2MvOsiU/",
-	"94tVBP1frklfTpnohVSzPqGxliRSdGg05C5qdl4EqMB3ImssZgKSQr0OzIRFOSBTtLuhDRVoCqhYbWBr",
-	"4+5bgklE9CEji6PIsEj32nP7/IaWSAUF2c4Rv+NRAqucMDOWdhusAWaYAFYnp0mMTNcpNq6mA1ie3S37",
-	"VVGiXLS+rcecsAfCQydyrOSLh2glI18stY5xB3OssZwFflubG1n6ilk0YnvOyHKcnWjmcbFSDxt1Jb+N",
-	"0H+63n0zgZP6d1L/dq/+HR2bS+mzcV7nW3fvs4uzdyQOGYswI881W4ooOkLchQLO57xmG7G+61zSBrxb",
-	"QnyktF8m7MqR6kQRi62mw6IFrnfVClp+k1vd1t8lBHrsfmj+lQg+GhvdWs/prmj8wl+hkyazMYn7PWyc",
-	"viMWYi+jQ9JjGNJrACAGaARRB17biELjFn2k1JvmjAvZC+mUQjPbtanypTv4E1FuTJRuCxunyYm9VStK",
-	"uX+TcPWHQyug/kqiEeuSwRw7ElLYQm3vtQ4I9AR25YUiIpp9DcggV9ydp72YUSV0Wn4BzVYgfl8j5vbG",
-	"zXjv0Avraa859RS+Q30WaNOFUe3j+TQ7HUrFWt32+fOc7vvn2sQH+/UH16bK+RjzWxbPIWv14WIPv3ER",
-	"+exa8NXPxpJM6NzaPBBvEpntc8TORCHNWaoBHYJe27B0G1IeH7toQ3u0F/GoJ6TpUWOYiNYXcm+leZme",
-	"9EnSba5+xlLn5VwR+x+tr2ZkHxS07pEo3w0JFQQ93iwCTEvX+9zPtjE6haWeHGonh9rJoXZg7O5XNnJF",
-	"Oo3yNstJMC1ob+ytIdblV3LiXifudeJeB8a93iemoMOkSptEnuYVGgfRuCFj06szgnOEAB3VqYjSvJSA",
-	"UE2GVLmUYN9iw1qat1CGOXQfa6bXzQ/+Ir4IMKz6GPztEsO+mkehvusHpJ9nCV/PRGTZQp/4XrGAxq6n",
-	"1nTVY8YMIK5CA/1QTgCCAnGgFKOTIM1n1kbKCIGa2RcxkZZFXNsXwXP4Zpe3IYdD32nERxDOyY0g7OvU",
-	"rmQkmU6Zbx8X1IedS0H2jDQ07p+Tq/ZjMhvzmBEj5RcBOAD4Fk1UIsrqSvNOG31Kkj4lSZ+SpLdJkgau",
-	"5gdKM+7AYVc+VsQVC+ENZbdKJgZUKfgx/q/27fDnEiLwTSnmLtWsmaZvWd7u7pLDK4kggeMdUh6jbZ4I",
-	"KvQMEu6gwB+YravwtxciYjQ2MOU1LgXAvKLLaem4dgZvuT24hKK+R31QGPNOROdyysTXSYz7rs/kcMhD",
-	"FskwscLqPCfyJvE5/Ft0cy37pzWdMGLpTls5WJCaAWF3TM1JyOIYhCT7ahlgeuYDLihs99Kpt8rEc2G7",
-	"Wv/60uLRl1b3Sw3N9rLzpfXti1iAK11M7/d7B3h1ohTuuuVViOJceBSgGh4g3/wi7p8T6wQfzp7+9vj3",
-	"5//2P94ElofcO0EfYpIzkoiIKTdRS/WhjJOJgMCPvgZ9Dmsx/5JcsIgM5qR/3Q8c7AUeCHTahyOzB5LE",
-	"tGTBD1YGkYq1GqUQ9QMO9jPUhbavgVgJPEodQn6q76Ieiy3wpDgnb10sLWb0zgW2nU48YEOpmDMr7DXI",
-	"4YVkeq59fUAoSI3ACxllOZnlUYHLVEGQ0GwWMfd9Z0lkNUqrblqzbeZ4ICvopKtRRTe37BuMCnjhVRvb",
-	"HLegN0EcdqtoWCkTcR3GUrOoBzuG9uaI9UZKJlNnvAatmIpRQkcI3s2+TmMqXKpw64UUOokNpmJbohpK",
-	"u61nyRRNh3CspOAh4XEsmNbbGOT3WM9jK9fGPZEYxVNLOWdG4/fnYW7CrfWjlPvBT02vXAkjeqno0Bw3",
-	"iEjG88pzCuwKG8ko2Kif3hIzyxnlK6u0tg79b9xsYW3mMKZCQBU8nfJKZlHHYZdp9N28/l6Hz/yZJdr1",
-	"ZlQYFq0JCQvl/NAIg8MIfwZLeqt35uV8hV7zaNRXuANWlfP7QW3M7hx/q7jNIVaBrVaZFirBDilJY2Wv",
-	"QSlC5ksXUBu6ISH2fgP0NSqIvXaKRzkIE6pvXXaqVYOmUyXvWNT1r0FVCsMcudBtnQTgdcDX8VpuHwBp",
-	"qnEhqiS9ZLoQwXheVCq8f2yDxMG99DRcRaaH6J6/R8q7voaUeO62lYx/5Nq5rPDISzKx1GE3CopCZ4Au",
-	"C05EYiT+GaCn1P4dU21S7J4l93sdKI6/uykdlZ/5IGFjD8rD9EbePXgPkhpeAuxwd4f9xw5T/tWn5gnT",
-	"GgzQKnL+lZkZK3Y78BUxzifbKCm/8fM50fKh0PK/WgPQElqfraEmiGYsXwouBfmUMO2A8qtMmc76IGJX",
-	"kAjBwVLy7v9vzTAWvGSHylscCRwue6lyVL6PKRfgg7+2wj+kQkhDBsyp1xGhQ8PUjKpI+z5FEFXOFQa4",
-	"TippB2KXs5yq1JnG7LaJ0AEgAEJLSIjTUCHFfCITnSUjgNM6d2nv80C6C7JXR6Qjuk8ZpekpWAd/p4mm",
-	"12QKIHiEKoXqnSBcGKamyk7lvLUpUezXD+c3voQqP2eICA+oPNtRmb+HK7FN1lChvXm5z9TjLC9vQDWH",
-	"aKYgLk0th6fnywVu3MPuKkYs5BHT5+Td0BsWEPC8JpQINiPu1hPFpjENHe1ZkYixiK1KZlO0Epw4137a",
-	"ZcCdMA1/Su/8vh9JhQIssNVt3XFD4x6QN9OZy6vVbf27sGsPueV20Jxd8TsaX7vuoanhTXSiRlbDWJsr",
-	"+C37gGs4meJbcZMbfWt5iWYiSi+3Tw1tiqk8ct6pPTKXX+dEywnLeh8Ac5mNJbrRAqB86GmehQCmSoYs",
-	"ShTTWFtobQduyM+X7ce/ILtIRGx1Ajzz1B+3CcQIbtDeucIpgnGKYHxHEYzD5seeKy5yZPwYWDIXo91x",
-	"ZcX+YuE+qzFutItbcDFqrKwMV3XipCdOeuKkPzgn/QAZsztjpFPF7jibVeNUYAB1jpHULpl5xTLNZIOk",
-	"UWsluSliriI8B7m64JxylSxUhMwZt6kTKY0Fo4kMIFFK/pMJogWd6rE05+QD00bx0LDImWB6LGdprRYk",
-	"8DE6gfEq4C7cOhtLdSnnMimD+Bf+1zKlHKeQUyagD43o2c2yN5zGlvRaiRiHqtd51rt6Dtza/xrz2ap/",
-	"d1F4Ost7K/wm2/vsl//ZGiq8arjZjvzXjyS7+1OReuF4Z6Ie2Ov7kTHCvtLQxHO8imkT2pSbH2dgSTG4",
-	"AXvUd8ARha6p1J0FqeSOeAKPYgvkyaHtXoBUzqCxRAnuQJc4OKcI8aJSaI+AKHYnb9EDjZ1UIsTEBQVr",
-	"xjWrIHjcqIPIfd1IND9e36n0Ae/GN+dMOuV27iy3Mx89wS5JWwtixbSM7/bfZGpZLleQJiBnM8cFpKtX",
-	"hUoeyN8y0AcchLWQJNViCRXztLV4Q7YSbNzxweRoGSd5/DwMAdgdN/SWCa/eRBx1HzKWesoNjQkX2ljh",
-	"tAmDgDt28jZvwwLeSsOcUmGpA7rKumAplLdtn/D9CIXeHnkBgAXpgqL/k/bhY9DsrSL/VuL/CgCuY6rJ",
-	"gI0S0SCF2904WhysHHHbvQGeOZSKvOV0wuabUDFcjhMRb0PEuIkNFmk82rNe/pti7J9MI2PiOrNzAgKm",
-	"YBUtC+gLqbCJdlqKrT2AQy5+xIW9tqHr1g1W9yTRkIhiR8DCNDKWcUR+vmw//yUo+gloaPgdC7I0NyQJ",
-	"eMWY3jHv0kDLAV9PBR0BXgv+ShI9psq7QdC68O+/XnSNgD7iMsrTzHNMdcG8Fb9TE641+C0wrY5HVlMZ",
-	"zmEYqSLf69tAC/Lh6pQYy/Mep30yDYtj2MkhDY2rbE7rlzO3xYTOiWbNaUTbGT4nn/HJZ3zyGR+xaPvI",
-	"RLSlYNNhws7YnZ1adZdy4OeI2eByCPp4Yn2i6VwXPTTr4f9U5DLbab3CWR0X9o0Mw0Sph8hkzo3UClr5",
-	"getjkeDBF2FqrkkfBXjp/OuD2Ph54sssvUq+BkwKTOiWO4yV5RHdV7Uxa+yN6sF6e/DTJtO7K8XHk4xb",
-	"WUbhuiJfXuT+xDudSYxihMCDu+lW97LtEds6cAdr/OQiD3tdW9g8tXwf9qhrD4Yp08Pts7Sau2V5xL1P",
-	"ndxSIWMROOpit2rfcK3Yjjq9ITpR09h+1A5aRvb887j2FT37O0si4XHQuuOaGycva6z6yQVy122S41Ou",
-	"9fCJ8dn1XgnPYR9zVF+QFq4J2lZN+Vf2jIAxU4sAzkYjar0mcIt1AABuUnlM+y6ku8J3IFEYDcfkjo15",
-	"iM30XKpmQICMEEBFs68wBh25X56T94iQThUrNPxL8+jh+SyOgSj6rgE+2AiW9YGbDsyGNHfWlfI4o0R7",
-	"HCMuYEnTMaSWI5RLn331TeZQVXJiczZ2bM4txef7zyg3+dpWAX5AKgyJOdPeShkmJlHWynJ7hNwkC9Is",
-	"7QUxMx6ywDcizKuEuT6EZTLZ5/an93uvQZZdsCa8kMiKwVz2FgKNZ3Sue9bsbQUtd1D+Sxw78l+UMaer",
-	"7tWSBHgwlr9Wr4P0cJsuYMjH0k+Ccl1B2V5PUF6sKSg7mwnKDa5VmTz84JD4jjuMmJe9FS5IWCY4lMSd",
-	"nJeLXquyDhIRxa75aW3DbTV0DOCrjuWMAOyoE7kpVS0IxiB70n6hDY9jKxb9E+jUS5+ZSLUkWjFV3RoO",
-	"TjBD2P7epuIlYgcAa/IyZ8tEnhPz+T609IaYT6qWHo635z4tPkWMyfT4xtX4bRFiXhfYCxSXKcUgow86",
-	"3mqn/adl7s9TLzrX5E7yaMERngLteS24oACTorMpr9VWeNFLOI3HhdlCwW0aGsaT5+8T0rkISJFKN7NJ",
-	"G0WCOTHWE2OtYKyH6Um/V0t7gXyqHn9dSzd7hG3aKlW0d3HEtAEvBEKBXAMfhA8QIxZSCWRiSh3sy471",
-	"61KVi+gkHDtPjP20hvsdvScnLJFDwhLZNHRaxaVzDKQui7xoBS30mfUG83rBxAvU3zMv/DrseD2Ttjk3",
-	"LkiSA3XmYspFana5TpAO8uQ+/nVYsCdvrBnpFrBkPvqelnjfurBu5GGQeKrHcqYJJX0nPftFc9M96nye",
-	"LhPFdfWwvCGngBYfcC5hGtsNmpOf++5/Pfyi75Je8PVOcU19q4qFkE+CH9tPQduLyjmuuF26c/sFTtmI",
-	"w2xOYDt0OJ6Y5b3McuNjK+OJf8A6v3N3nl0kcNkc8wW2YWRt5ru5o88pk4/+5bqubgAbvZ7jLeVIe0r5",
-	"OpHiRqSIjanF7dF5t8AMAj1mfbJ6cJ0m+Ff1toMxMaVmnOu25Gm2tSjq1um48+e2DOMR5OLsPIV5P5uz",
-	"Kg3B3SghSSzFiCkfNacTKUaLKrVLjIatrPZWehXx/vTdEk5rX9CA8rfnuocXdOKEik9odnGu2hztH7AP",
-	"NGVlDXsoT7KnRhhY8qh3/5Hig2XvfeZdoM3KsSP1Jv4DWAMKswmNoCElU0qqRhyKD8O/K1np6zRr6yef",
-	"y0UVQ3YIl4avzzAvHJjpsk8DHKC5DC3ycx+/SW3xjRnuUZaY+Rr8OzmHwkQmcLsGc2JmkkRM3+qDYb2n",
-	"4NBWwSEg9P2HhhbFQ/PX8PuMKTkpkDdetpUGrpzmzJIgDQ+pbOMjzuyFn9ipcmN3lRv+9A+3dsPd06pB",
-	"8dsevLB2GUfhV6Wj49gRnad9yV1/f0Viaqr73/ozGCo5Ke9+G2EL5xo7sGIOjKqY3z8LI9eaQ3PBxWLy",
-	"s0yMYjQc12xLsFJuA1PJC+DOxSqZvfT4ZvL6WadaMEM14WM/+fShYiemi8KULzMB/muCNMeda9QJxgnV",
-	"ugdk43pq529st8UFniWX4nzCR8oVZGaftsoSQ6oEfH7zmwp/Fpn4Q8c+/XZ59lYd/vQgFGEmbR6onMVV",
-	"lKwqOwlS9otFITpn1XTTsnWrNKVtsqHwBZm1YCxi0Tl5C8XrkSTYBCKWYgQxy8BnwAlpGGHcivFz8lq4",
-	"Vs5Ye1JgPefFKGeuqOX+BLs0qLmqqqS6aqR4n/Ya16xkbg/JuGoxo10zmQ25wQ4DtSfB8x0Ins1uVUVh",
-	"iFTRcUeSl2RZVW2IVNZG9AINVPUMag0gTLaPIy9ajRu1G64RN15i99sppie2cGILCyG8ML1aB+EEqqWx",
-	"usj2gs56cKUb/Yxi+lnnISjLBm1y0lDNRi2Vct3qjW0VzV0VcMDx0JgMcgS6sTW2qxKOE5898dkD97bX",
-	"U6eyIo56zHZdlWnfkdedZaE0xT73FBf9Fdwj0PDSJyxE9HASUE789YD4q4uprsddFyOg216475kJu6jn",
-	"AgfeOvApp9XBzlfg+nTHFRDBZkwbLKZbN7pZHtt89/7YApqIBLnjWKaDmwxaZ+n/1imLWxU/9GHJmjHL",
-	"lcT27v1H/EVzwbLtoizv3j94aEVOV4VTDBURVRFxV1+McoDAOVp94WCvkpjp3aGFYdMRh1Y8VHJC+gOq",
-	"QYj0A+yICZ9W4BYvPuK2UV+nTYjh2f5Uxjycp6au/ZYrff5FpNhb2bA5iKy0mgxeZC+OohEPDUKUgSxY",
-	"EQ95936vQRBcM/yGahZLCtpsDJyqe9EOWjOqRG/KVAjve2Y/YXw0xkSTMR+NQWeI5azVbZ9fBa0Ji7jl",
-	"BR24y4YbO07r47v3xMrU1joksZ/W2fZEvs8OJ0DyK5qbbEj098joR85+rRLVlsDxkdxo1wVCDciEqlsW",
-	"kb6WiQpZ338T5KXZjGp8kRUwZM5K+lePmME0KCS77Rh/Rjo0ZgoJAnHHadwby8RekctnQQvBzFUPQAb9",
-	"F0+top1MrUqk5cJ3F5ffgvRN+FqtmdYTN6+MFhwKs5Ix4ClbBuy7bhWew6IJ/xjCZmejA+N2Uehevpf6",
-	"Wi+YxlTcMzu7LGNoOJ54gOGYi9vehIvE2Ecs+wAhcNFuWz5BRe+WsWkvonPd6j5vp8nmuU8ft+3kqUIr",
-	"XHFhejMuIjnLXvvEvmwsZ7qH6oJveGZXgS3dYMt6iKE9lHEsZz1rIOGqxzKOehP6NR3QsjttvNILoNuT",
-	"qV3P44VvJly4H1mTRjE5ZaJnLXAuehMpzNhNLhGR7IH/0H9bWNsyX77aii9nhw1ZYu4wrAaTAVMMEwHo",
-	"5jTuhYnpyeGwF8kJ5WCfBWVfx+wOgNUft+yV/wtgwXtCGmsfZAeoQ8WY4GLUs3PE/Kruk/znOFH3zWPg",
-	"9N4ecCtz31npJOOIKfi7Z3Uk3E0AIvevLm5MxDUd8Bh442U7aA3phMdz2PVeOOZxpJjAI7a7YunYIZgz",
-	"e6Ev0xHRVsUnQcL37pJYMJW+3E5uOp5rHtK4N6VWabVTmSo2EhQym+1MqQ7t5yjgHGp35h7I7hsNraYR",
-	"s2jEPJP4VyvtRt/qXgYtYU3bGDmOg2JHRhKxkFsrqPSHF7lfPn78JPvp04tvQQv6rs17Qxoaq9Je5HDr",
-	"/bX+5nOVVSrcBlTzsOfYgLtYDhOfix6kowATgf/1ZAKWwDCJ4/xvWoLi/eKGO9VSMQdun9IOKi0919YP",
-	"Nti3x+x27Ankp9Zzrq8ekr1duTbSLkWGiaOBZ7Aerm8zIsoz34xBB/ZTPko31ZKENS57XqTkH005itu1",
-	"p8gs/fl+c2RaNlLnybPFoR5XDQXPLo5lb09uMDgwzwrKBrRyqeZ49tHF4Zzrxg/3FHQYFNqQIo/KTG0l",
-	"8D2I2NfiN6vGl2lln10rD6/qH4xjpMq6gtAfWAuwtPzEm7ep7tPMagf9fcrqmGbAQc65UqpkNaFelbhC",
-	"O2ftq1xhWW33ZPuylXXC6AQnze2kuZ00t5PmdtLcTprbSXNbqbktNmJa8ueVxs2W5PQmWQnlbrhPY+Y1",
-	"j+PQ9R7ck75t1tcrGo7Bl512AkRN1ThVGxNS03Qw+Ng+nksGg9ag3BQ9ciX13UyscprX7Xrn8r02caQ3",
-	"neS1SB7kZ81CKSJirwcXo19a64WEGs3v2oruDjL6XOnPfjGmYsQIJSnf2sx1DSk+/gbvtUN3ogibM90l",
-	"s7Fkd0yRmZKGEYnmGQbIXL8YP1+ARri8uPjlnHz2TYu9uWlPEqwAzSJLmlayamKVc2zIgxzW/n8O6Itf",
-	"hNWAWUQSETFVnvcpJM7D9dN0SRBuZhNGuDDSjU5Nlu85kVaK5bhDWbDMr2krKt9DY8uTEXsyYk9G7MmI",
-	"PRmxJyP2ZMTu2YhNE+n3bsW+PsRwRarnLijT76HuEBW5TIfbVqmO5NTsUaPGBFFsxe6VY6fiQksripjg",
-	"TEQsIhN5xzSCjQUOBS+OSZQwYi8NtKK/lfhTNsPiJRJzwXz7xzHXRqr5NW6iJjG/Y2QwJ9x8EVTMZ3Re",
-	"pVGbgjrutfdyU5ricuzUKbFcBJJcZ2MeuipNe91dBCeMZXir65cEwHHtQ/luBCBtLJWxtgijkT0WTaxO",
-	"hV1E7TUAUAbMDpRrJW2/oJrtsErAXruo1e10nlkpaQ3Q1gemjeLQPQlNNvtMQIyU18SMpWbWPrR3mtEJ",
-	"mcsEwPLsNZIi/a/vw9YKLN336psf63C9G3theDmE4xtY10OysD+YwbpFpHDcOk+FlsIsadwfiq3F2SI+",
-	"HFZ337O8xj7BlM9kpSOr1ppCIutsIawdkDsaJzBb+M9CU4N1orN28FJCrvSzWsZnT8XeH8srKnKw3Tpa",
-	"a4Lzbmlfg6PHFcIMAQLPKl4DNpTWCLWWylRyAV+0Hnlb5hEaMmv0Q/347v1Le64VHmk8USZCph8sT/uF",
-	"OxIzk+ii5Xv1J9eiDTYcstBUQ9SRSM2JSkQ36ymJtDqTSRyRAQvlhBF5x1SUYNmwFcIORSsgfOiYIHip",
-	"yIzOgcgRg9BKwLQgBDtPU2O/AVl4Tt5in+kvwt2pa+9I42JEIslQHFt+C7XPDmiH/NxHXaYP0+nDHXOr",
-	"1XLa/+Wc/MZHkI4uRTy/JmqRg+f7OZFBYkAumTH7IkIax0z9BIUY9Sm+Aojh3ftXuPnbgyfbQ+i5Q0Cd",
-	"O0SjCoweVC2wEb79b6uLvpmg5dHOuo87QQvh17rWgMU39Rz9dp5mH3k6fmyvvv2g8IoqmVixoxXSEZnk",
-	"7iSh2/aqjpPu24fyjH9Sc0JB3DnXMW5ZSjAHykGspfyIRn8l2qTOu8ZLTd4lRvMI+/ImwnR9kRgUqGVm",
-	"wlAmIjonn6lV7e0jgHfs/KUuId3rFFTf+mfOQVPvc6GT4dBya3CAyfC2f57p8K7pEJcAyYWeBewsVN3z",
-	"3fKdYaKAGw1oeIs9k9IZWAtZB4SSRHCT6v9SpLxQKqLlhAH3A3iZKGN37CvX5roSLmxFXYtd2U16YHut",
-	"cQGdH3UcrljoTnvCBdaTGTapSfoX7U4raMWuQKP2j67gR6b2809aQeu/EioMEDZ4NLM6U4pdvS4uYU8c",
-	"C8x/Wps1FU9oD23e85W1dffmaQa4TPO3KzvjAdWst7B93oXY6qwx1LODvRxTqbnxdcgLS3UqdrY5PX/R",
-	"Lf1bYcxZyODyWF0m5333saXWzcv/5wyPqd1u31fZ3a5R2Z164BwJs2iHaBb2Wr90PtUyqYsX/bgLuewa",
-	"y+U7OusGNKYiZETx0Tgf/obNuceQBVHrXlBdYP3rnMTSgB4NiSDnpE/vKI/pIGZQHCkFGdtvAWhaMc3U",
-	"HbNSk5sx6VPdk8M+mrngeXMPQ1zYmr4o7K6tDAKxZAWOjKEHC74LdlZDz79z8moyNXNEti7ofh7mmtnv",
-	"YVaWnzUFb2036le/T6eWqNu2RF1R+225cMXQnkGv43VYMRLCTpQPlWftDQ0XS1M5mNl6HMzZgSQs4zYS",
-	"6arKg2Opshpp+szwSS3I64/WeAea84zIUq+sGBUeLIyaskoXwXcDDqSMGRXNAlx7ntXqtp6111AO6MEq",
-	"B1L0LC+1yk67jdY+8F6Qsq0t0aBzPO/BAQtA6FXmWQ4yTrwo7XZUQQOCMqQqWgFDIoxy9ppU1sKWQ2Kp",
-	"KMA0RwegyVJ5DS4QiDIN2IgLYUXf0kPoFHGQA6NV4iwnxMiNADaK8rVo32HISDiStSuqciLZJb+gKnoQ",
-	"cbfsLKklBzZvFXefXMBmwwMuYI++FynxG8JiZNKBSLFdW4TaguJXf5PvFU21WiFUjdtgs3UkwZS3eguq",
-	"rpXrcz1665i7dZ99vpFI4oL11rGIH0aGbWlw5mxiPCh3JRQLGZ+a3jRR4ZjqDUAVS+UnsErLrO0K1/TA",
-	"ADtdIUZT5H547kFFKqTo2kdgcOjBikIkBWz1vNB+xwHV1doRXol+SDkccT2V2uWrNu4ZPvl67/X1vnQH",
-	"cCCe3iPw6oILjpmxjADnUIHwm3EjmNbWejsnr7WWyVAma7IUfxTH59KNskt0cugWHbq5rantyH35+uPJ",
-	"kXukjlwkYhD/IykjvYkXN5daXGGg/h2XCLkJXYLJcVRgxiP8EhyqVkPI7FD/1ib9qC/TmZ66BO6uSyAY",
-	"WsBqywd3X21An7/bX1YNm17DYnfC9fsP5rmOVdQY2vt/sdD+98+Tsduosdu0jOdCT+GksOF5Xr9JFQBn",
-	"oOUq3Vp/+/A2FWKdiyaFWHqFdGK3BEZ7y0dMkU/sq+Ex2wAVekbnAx7HvXT6n389e/as04Tf1dPa4The",
-	"ASo2yrHuB7X4/Lg7611UUEB21fj6YaipWptG/0iqT19cfRcKNXjbIeZxuUK9vlztGUI1e0DjZS375O77",
-	"Mdx9f35/gqgx+8tDQhxMEdtqbyZNJRUyfw6FWEsGT6NSrKnM16Kse4QOyH0CUvw6TxEesBY5c0SCdB1L",
-	"QvUtixbr2nw+z4xyo5fK2PpDmagemzPdD0q9p2sUrOEWLcrwoyhec0mdHxkT3vurjVRsXdp1ldc7qU2r",
-	"Jf5YCHAJS89cLD8DSkwNcRG1ciXllRu1kfMxllqfHI9Ljke7Lb2ITqxlcY/v8aQVHahWdFZ9npvrQ3+8",
-	"a9i7nLp3anODsFSL2pdD+iAxskAp8grDgl50gx9jFq/UJqcjbeVuRi0FHXN7VFLeZsnDeDfOyc71lvoa",
-	"Cm7PUSoohep6iE4ASBhWRq2ppXyAbdinmnJSFfagKuxUkOTClC42cBIKtYUCEuSWosBeYb0aBSFXxnzL",
-	"2FRDcsotmzYaV3wN8ziu4gwZsV2XZciIQUEG/rt9lQYctzXBEo1l+RLDjdLD6zjskarCAw/MlE11Ked/",
-	"RUQzpIaNJLyw7O25r5fe79YVtL7CZth7A5/K8LYHbDj9caNVB64jFiYoh9TQWI4SFFjYEnYQU3HL7H4B",
-	"k7Ovx4dTFtW6ijrDdnhBB88ZVH2mM+22BiyKcFnLr2tQIHayPf41HcDjHXsoNuiwyhQfcgzbAsd3+HVF",
-	"z20r1ynk49Tef7sso2h420MouLQipCBa8E8k7GIcY9GDv4Gxs13IzrKfAwvXcccRGwzVVenf/fRm95Cp",
-	"GXoL7lasRJB3TGVNGQUzM6lufwJyxl+Rn+3PiCVK0hdDDhTZDzL3rTurX7opYI6QhmjKI+KDfVRj4A8r",
-	"D61OzlH0wBS4zokhBNoAbJAvAtlwQPr2gtt/PXn1wVrq26vVR7bGWGQNhhdUjx0MLhzBOVgPfdeIuwfZ",
-	"lbqfg/Cwa3N5tOmSf9LZxOgtE2hfLMhC+0sE2cU8T0TkNjMesnuSNF9jAcX+EjSLN6LAmeoR8fr0t8Ms",
-	"yBMfPwo+vvaV+fGyDW+iyPPljdX9neZhOM61bdv9E73+KPR6bNHpSuLbXyeQT1B0CnBqHLoDz3U3q+im",
-	"YLhPDYKcnqNKpPtZZxAAXITipcl1Lgc0bTKQ1aWgjZg2GyATGiFn8G7Yort1WKr61Pe8uoYhmytETbcN",
-	"QYTw3kjRiSXb51frFpGhndFot5AT2/yh2ebhuStXNnppQnV5pNhQMT3eY8QK0Ip9wyh/2QKwdfGu+fpA",
-	"w9QdjcEUnY0ZxLPwziHIDQ1vWRQ447fUtB7jdw7yeDHctcpAXmDHdYNdsLUN8Nw9NHE58b8T/ztQ/veJ",
-	"3iIeLnrACr4kouncr2NttnjLV1SN/crjWFvdbkINU5zGusmYze/cnPC0doWnZc91t4GanYVJ0kParMC7",
-	"wLvs7qz1hsviGy6uEEqpSf58sW7o/3FrDyGN3/mhFSDdcvNAAQ2rnt2iePBBDG40i4fXJHsnkBBmo3KV",
-	"2c/6vngAvM6qZZZCBxyN55TBFgIBVUBOAUAXu4nkbeMUsMPOHnt8uZnfEzD4ne8XurdZov9zbQJbmzYe",
-	"LtpwYofbs8N1T/fHCwx8pHNULannfOCcA5zIjZTKnUYJkF01au2dyOwwyOzoqs1uuTkob34/+1GVkx6M",
-	"A+xzYKmPas0mg5hF6LOfpU566n30cljuoUdIZ7ymG/nlN9I7mnbLe07gG7auqyU/kD/+xKEOi0Mdmeu8",
-	"glHVF+aPPJ/Yp+McMsswquh/HBBoHOod4/AHdn6awNNWsYilsewvY3zwMNMZ2hG+w7HItEsUAVhW+4Ui",
-	"I8rFcsWIyWxFa5+hy+X6B8EF9DfiIGzIjaojCpAC6zZVwdXPj6qZip/zaqyQH6espZPDkbjlpuc3qMfF",
-	"qQz2aMFBVp7p5qWwv7/+tKMKpr0XtX7neY9OUFU5ke/VgjwJVAfL3qOhhXEhhFO28rvJiNkf6SROlU4r",
-	"Kp1qB8mcbbyHeqYBF4hHAzgWGvXOe/rSTKlyYuRBW+9WhukgheGm03D2wlWmq3iMD7f+N5SLFPfjweNh",
-	"nvYOLCjm7o+9SvZOPUx87AYA4b11QnESWKgyo4qNJZCT/3wC7XkZPpp+X6tspqQ8BkkEqTOkwhou0OWd",
-	"m3tCXKnc2W+cK6Oae2/5Zhf0ASNTx8QBNtrLH7RAJE/QA9CZN9eXdhoHytF0s67WH/JmH13o5d5rur8o",
-	"TOok7Atpeq4xJdx09BUaSQbMOf1AelshptFu2CjzNhdU2VzSNR1Zcbf7rVRmvJVQe7ggyw9N+ccW0mhC",
-	"Tml3c/beTIj83MeCcv9obyhV/5drwmLN3Pmgm4hQQ6QI2Q/YfugPRGTaZ2V7ohmcrmGKhHRi97HgTT+S",
-	"lkQlWE7rMhStj6/10AnS61ggvU6dh3YrRT+wqVSGUOJIYgPZae7B/nLskRg5guK1LhlYRS5wsfqARFJI",
-	"FZCRosIEJARsShERORNMnZMbiNsLdmc5Lcj8ht3pR9eHCJDu74ByduxRz43UClr5gev71+0FSV3bD9Lc",
-	"HUbMJXhkTZS5JhGtgg5z2SA9fLq6Gc+Om86CJdn69ezpU6gRRKWSTmRiX9S6PL9KCw9DS8Cv/v0DVBjW",
-	"CkILkGevXvz9XStI1+v579Oz9pOzx+1W0AJK9KA9b199cNx9HTn4ZF05eGlJ1FK8HvNpq9vC25q/cQtC",
-	"Yg/O/0MrhonlgzfisUPu2Ju3fVb3iYh2RETr0st34WDEjuyH1yckJcVHEdcHkJb5boib5ZLKqc7llFtW",
-	"gB3175ia5wvoQjlh4F4ICBdGwjOZAIcMdFAgh0pOcmmXGAYsjCakWRixOgMzIH2k3Og785LkrsJ3kY95",
-	"8QOkY2Zntjoj8+LHcUpcVOTuycScEjKPtS/JPYe6eUbmv7/9/ZSReYzeJ0A0ucXICFWG0BHdLIKTYwAV",
-	"ZskrUDzs7+aBl+Bpvf41iZnWKLr/yZQkMyYMkUmj8PRvcl3nTm2vd9r2+kHcTPfmauYZdEPDxZVpqI6x",
-	"NzROrh1E2WB56dnQiPBo+Wjuq7Xw/D1D6MGzp+bgO28OflKovof2t9t5SL2EOxw3KbhwwKXAohFTD+ws",
-	"TbWSnXpM/a4/SNfyE5kfO5lvRNHfB+g2aP8H6cstcopHitkD26cz973UBmvs5RScNMzbTjEXtywi4Krl",
-	"UFh/TeQQoQUMFyOPMsKNtZDQPetvM7hV7YGqOxadk8/edasgC4FFhGqXihAQSiKup1LTmKD5RaO/Em2g",
-	"pze3P4EtisigZpdHl2C36EN2twKXYBQVesgUZhOGMhEmcK5mHI/GCCowhDIxljmf/XRq9rbO/Lm+oyIo",
-	"oOAOrnRFl2PtwriLgmB/Dt+0XeQrYZiyF2XGQ7Z2n0jc7OPLLPPX5J7S+h+qtr4gvtLtOTlxj9KJi8fp",
-	"2I6uPQ1Wfgc29/l+ePWPk8/3wH2+lU1H4fKs0sjuVZhQNla7ez9Zm49mYD6Ij23GSiajMZmNeTgmEZ2j",
-	"G1jKW0RydXK2QafvezfP43L5un3afYJhNlAraOWGLfP3NujPgmNeq/F8k+rCwG6MNHZxv7GBSiiSQLZ4",
-	"P8LF2cWzffhx8NIeWLKbK5ObpgT1ADXuzknMBJFZW/isAsc3M7KMRCqfZmptjBc4WeQs2tC5m36XTBND",
-	"mFJSaaL4aIwIzTn7Iu3Rkda6I5vKWl5CBwAXwUK+CGZDaiYQV07vSg/TZky9GeXWQLMkzWOWa/qMTJIa",
-	"YviEYdv7pZKl0pIcO17uxuzV8KhPUZsQwy4tke+aG22w1z+iTgQMI6eNeE2FuoT1TRWknXqeU6rf0u98",
-	"IoD7CeDo0mYL8vogna7Ol76bwl90oFLn3/Mp2FaAs3PyioZjEnPBHDopZLJeEyy9i9xvHOyUgwawkh+y",
-	"PjFN1nWdvsG3yGGxU4QHNrXqN3pxU53iOywH/oDnuFftgws9ZaHxbOzmnLzWWiZDmRQ8gbVLERbKDB7G",
-	"5SdVxECvaS0gPV+WNOyq5W/Rid02cNi85SOmyCf21fCYrQxozeh8wOO4l/p6Pv969uxZZ20fMrz4iFzI",
-	"K+9Q6l/2d722exnarR2/f7l4Oau8zZerQ6ULd/jkcv4x01w8Y/nbh7epE7lzsRMn8goOuN7Em+KLP3Kt",
-	"OyhhqF5tYlMpBiHhFUnGVq8T4NbB/OJc+2z4KShzbAbVTPBIyoHOST9SfGj6JOZWc4QGHBEfDpnSXe97",
-	"8q290FajBLaNGEmGXDTqtv7gV3pcfuuD7M3YZHE43qdW97JzUW0Etzs5eWXvFOJ11GXfw1YDLmR3gQ4w",
-	"ExDIM56TqZJy+NDl04rFjO4Maypv+mEri5G1sGRifEMM4DtZeeWY3jFngEExJFiazu4kimGezrU1T9FW",
-	"nYPhlubbxBKROjT0DZuf1ym3DBAMD+bjWgf3v2PLFI57vxWYD4xJtdBMA6Ye8imH2bZ+5yYcM5EpdFzr",
-	"hPWgybkA/r4el4H9PcY0IX8xTg04Fps1LNyIU6bQ0WYKrTrTbTJ//sgyfx6fMn+OyP4Cpufc29ZQSTQr",
-	"iWSjDJeEktR4Xs9YS6ZM3XF7Omeaab2yY8enrM8DNtSPY6bImMUR2FpS3hIoTeXivNxcygb76Mc6LqPJ",
-	"rnX3FpMbxZpL/r+1azr9IaYwYhNmeYH9Uxs6HFb3yjA85FPaQKHiTawl2uSY7R1KFbHIXl5I5qgqNsVT",
-	"6N1JHrHiDFKag4aTwS5b64dWseARkM+9cqAddlrlPR07Z+2rT+1nGQf051h4oHO5rmLUZjlgZC4ifsej",
-	"BITEhIvE2NU/aQcLp1lzMfSiBSwIaVSqmsKwTa2INnLKQxjos1S3saT2BF9bGXbH2cwaC+GYx5FikK5W",
-	"IjOWdqyxLK0lpvPghnY2g1JzOzfDlHxzXPwFGME76tu/zMqzVo4YEaWuVKRLLG2gf87IGIpJsJU/j3SW",
-	"g6WNomLElMZiEPyNtarlkNir4GtEIH3KSMA0yupEqCDZrfabgTkWmt0xRWOSu9v6vMqgXDrzPUMgr89U",
-	"7mUYu2QC61DzFoTYtC266TzKmMEHJ7aOWr/MMZ4qL79UESqPiyyohAOtqUfen081BBe9VSpnY0kinqVu",
-	"AJmfl2ZTldH2lklVJ6F/eEI/aJScD7Jhwz16gW/aUos299e55dc52DnZHSI/X7Yf/4L9yqQIoRWDtQRQ",
-	"s7+3Wct15uGmZMitdTlQjN5aVUQlMTuvauXSgNBvup9LSqCXV1sprI02c/mR6Kq8HYpUioVmp3Lvkb3t",
-	"eyxKX0mVvq9SRpW5Qoh7WiktUZ99QZO0FxxVDfY/JI8+4Dt20W3ppJqcVJNDZKH22jfBPw3Vt9UO53dT",
-	"Jgg8QhIBsIN9DED0sUYVQuszrlngEoS0IYkaMeGC+F1nXaCdkbo5vLcB3RdKxkxf5zgldoedUEFHTGmi",
-	"GfM4HZnz/ZzcwMSIFFCQpo3ioWERODwIR9evYXTykyY0loKdk0+wjpAqNSc8wkEMnzAdECHJkIZm7WYd",
-	"pV52GOe4/OpRwnbvVcdBWkHrLP3fOqlJVXh8y/erS6jWfCQ88gubQKjG46DgPfIXzxUsDGQ0J3NmyM9W",
-	"bPxSsbYJFxt1z8b5cQ1DVrzbfVUbOZAOhz34TdWgEKziUNJp2DXpyykrL5GuOkgMNZaCX07hV5GE7Yi4",
-	"nnCtWVT/2HxwBCRX+fDuq5r7YXlBD35SMuTLpNhXZSJX4UUm7N62KrXhE2GxdGAVOITgBFduxcgDJtiQ",
-	"h5yqeTNglX6XQ0zfKBvT6Td76tC+sOI62kVnVafL9vPuRZpGgUzGf29Vik/ttTNh2oNc52uTKMHFqNd5",
-	"hi4vmahw4eByX6y1IqBkdxyZJMwH/B3NVYX780tvKnRjJdlDB2tA26iurJ+54nJsR+sYkNd3UPL+aVkD",
-	"TSJuzuA13hDYRaYkzHbrulUQT/BpKihQkpU6YO0qt287c6K8HVPeOkRWRmCfxgw03EMxSaoJ0/lJ3WR3",
-	"S4zb19NmJPsI1cQ9Ook+SdBIF1JEAsvdZmMJbQTHADNoL2kh38hqu/bDLuknmlnbvEssb+/nMAPzXqYI",
-	"NF9FUl1twdHkATzsyzAY5LOKZ1LdQoca+3NIq5YGbDJUuHVtPxXutuNeR+Gbcjtbi5e0r1prkfwN7EaW",
-	"XNew3+rE33fC39e8ETmBcLG1QDhEPxUKhVIP1d/4HXNSwTIsLSfMGtnLEuJbPWZtpxgzs0+g2Y04ax3W",
-	"6Nd2TMzRwZC8sHdFGKJlMhr7rihr3fUXuHi+Iw/+xpwQkV5y3ODq7KJdcEmvBQaD/OAw+KsLuZSe3cPz",
-	"X2fFraVf/3Ds1FEJq1S0a7JRx6aOjYtepFyUEry/dXmre+MxsdaUQK0NOODKjIklDdiomZJitB6DfYk7",
-	"QOMTf31Y/lp5fHvgsamP/sRoVzNaRy2p6jqmhgjGIp2CapZ7HVfyX4fVf8bFQH6tU98zo9z4QCQVesYU",
-	"hlhlHDGdlkhDCDP3I2ul0zBkU7M+MnBpLPO1COWEi9Ent4Aji2seJMZCjWjd+hE5J2uAvv0N2DEwcQ1O",
-	"W5OHRR28VlAk2wJisx/EFJJDpordcTaDaY55HKVlSDEVo4SOoCS5NVT2WcX1bS9mdyxudVtjPhrbzWJf",
-	"0+a8jufaBUOv85u//Ue2vajhkIhhbw1uyM2IRuyf8EvPSPMb/ZCxmEVKfPC4jOcAXYcPWBqe8T5Bh9mA",
-	"0AuOIxI5HBbKI116ykOGawp8eHXcxgpvd/UCkgjD43R1AGiTY7NlAZ6A0FjLQv6tYsNEM6jVtGprpOhM",
-	"lEZ4Fs96Z92yTrS6bfRm6aiORQG6j5whqAPRVo+ggnSEVKx3TsYNBHqWif0RUu0ejd8bEik6NGTARlxo",
-	"D6geyunc57cNecywSK8vZwLczX2MD/scpevyjDfNmCCDeRo5wrW6PDerOtq3VYWHWMgjFgUZcIx/64BB",
-	"siYC5KIOBZcZcdwFoWQ6plgaj50q3Dyh7dWIa0jqLQ82WbV0yA1OjLjsLLcjwySOYQ6xpFHtCBOsOMc1",
-	"j8La96dcN7m2vkHmNuIGtoWKkO0mRfrHFC6pln2SLevKFmilTpHFyLsynfDbmnwdVat9RvLHLOvI55pf",
-	"AEMGjknFnEykYqu57waBI1z3sXG81EH2VpIBA4SyoWJpcqYw4/pMzl6YXdZ//KiaM5gqJ962vhnM6F3K",
-	"3HL60mY87j4sIDl05rZHJoK0wZ80QD00U81wnJ6/sx/H9Uddr6SeFaWKR6wVlLsDgxxZpw6I9XP2v6ds",
-	"cojh+Fl361X4Ba0Q4+Z1f8PqJlYdmiDJAlmK3rFYQxMxaVUaosGys1f3RsXc5K9c3Xgd1AmW+moMVY7n",
-	"eQH24Y+VAgym8O2Bk+MPwBFbkSS/4IWlipExFRGLKrTtPXhg6ybNc7OAb0tcrzfvn3DQRsvCrzR1vimH",
-	"6onVnFjNbqoBjlgfrq4MyMjuWJzGLlvKq1SPfCu8vQJKeE88VhFm0OHgNx1LQvUti8jPlxcXv5R4GrKM",
-	"fp9bYKXDBk4Htxf+qr7L1M6H9T6cGPiJgZ8YeGMMvKLb5x/M5Fg4GcmUQ7irvaFnY4HBKvYXC82Jv8L1",
-	"tluxd/a6rXP3RkPdGOaqHYxD98T4j5jxZ16rE+PfOeP/nbFpnvO7Ljy+Jc3WrN8f5j55vu+CD2E4zLNl",
-	"0TUy/XzSS8rbNYPHdxbQ85tytCG9j2NmVzzXhA4t8dM4PvH+E+8/8f7D5P2lJRAuPyPl/AMa3q7H6u+4",
-	"5it6T75lM6YNoUrxOxr7BnApxJxUZhFg7hpwMq0mbi9ZPHcxvRSODrDdHAzY5JxAezmjOB0xMpSJiDAf",
-	"jUYEZkYGc/xPQ30o/4HLPa4IKez+Q0RIs4FaQSs3bP3QI16nTQOlK+FD7Zs/4m/uGd3HPx8Ww2thcMV0",
-	"mDDC7qoBzPCRHjzSzBxg5BmFEDCmbRBetQE0DJnWvYmM1kCzc5wj/9uVc5kqLoGtVTTTcV/3BnQdDDnF",
-	"QgZj9YovKGuxg5cY5J2dUETnRXxKyzNialhVtx1PBUMlJ9U4c7W6/dSZCqPK9aZaNRkj15pKc5H7/MF3",
-	"WzSe0bnuOViOHL8oiuwn3faVE9n+meV+aZVa1ZNu58L9msV8xAc8xl5w+BdgMVohDK1hoQVg+hfydjpi",
-	"vZGSydRSkxiHqtd51rt6boUAMAgNP0qVpdpNbdtPQHsr3MBM90q1Icz5sKcCUm71CivVntwzTcXFgaM+",
-	"dFAcuWR1RPzOC2ivw3zwtN589LvK2Hw3hLx9nxPv5Ajk0cshmTI5jZ2bsdCBG3tyYKvXOTNd0i/KGCgO",
-	"6GeXs39OXhsrIkWUpoX9V8ISRqiBcqQAiwQyBcmBp/qpgeZ1Tfr4bR8wnwYMlQKrxKas7fyLuFlekF0M",
-	"LcgpXIwmdCKt5DD5ygDs8ovwUuL8i8gXU/kXunTa3I/s8wuNbrNnMeMW4dTJz333v579uP9L4JYKfVe4",
-	"dlqlItBHwHfvzXrm+ibmnpW6pD+dVjkIWA+WQOBZkT776uUI2kdOl52NnfRyai8JqUjdxT/3oeUjdCGm",
-	"hvVhBnZZ9s2/XH8RaU8GwTh4JqQiA2nGeHdg7Xb89B7ALYIzC7CrU1VH4iA7/+zIAqLYkClFY7ieakQF",
-	"18DH7cScolzdUBh4wF5bPt0rUWjsv2RfpyyOMVWuhqzxj6Po7rZe/sdNqwHhgNQGq6gSR/BC4F5TxUaC",
-	"CoNG2Bp8eYfdh3e34zuS7vcc5MPLfCCqXnrKfwYtOcC25r2yo29aSfDP1IXbuFhfsVjrrlZ0BbP896i7",
-	"gjldpaohGAPcNOGlRLXOMkhEZEkPqPdeX8wj0AEqPTKfxxIEka5A8gfhMuNmjCV/7uLBs2hbZO6cc4Kl",
-	"0+6RUE6YRjGfVzo0nWEfgPSL1PwCjeMWNI1hQTNZKHwUjEVkIjNxjGWTQoKnh6lz8nk8T4HnvEqErg4z",
-	"Zu6TKs+Q1UUqXEM1HUL/Bjt++E6hA7Krc5j+VhMe08jfF8Tlh9p5H163ahO4rqvg+h1HW43Y35wVC/em",
-	"lig8mbMPac4G/vU9zUIpIruUiyftBsxcoPADsnUh3zI1+B7G3L1f8mwLj17GZEfMeCNjO+o9qa0ntXXn",
-	"aqtViO7cdT2IAOB9PISm0909B9m2/2Xe90UUm8Y0ZDrXMWpyTm6ccveX5EIveqekCMvyOJxzqBS6IhvR",
-	"e7uWvHqZBu8SIUDHHco4ljMWEW4CQgnKowXPS1HjBD8ME2FVBkkJb8TbvaEPpukOnFJxJkxqcqUxBeRH",
-	"QQtcVCU80icjWP5AW9/WdT832rDzJC5O4uIhxcUhpoys8lpk/VxXSI1v9RTFRzSacHMw8MTGS+5ieveS",
-	"VPDtxZyx6oInPc99+r94aKV8TkoubgH1jY5qyc99IU3P/2l/69rX5Rz5aT8zlsoZBGTKPPv1JQbs+ZYC",
-	"44FBk0KIl5TS5CVmcq1Hh2/kznpxrJQZdufNynWcBMueBIs/m5Nk2Z9ksWp86sHlAt3F93g46koaHjFh",
-	"+HC+VzhAFC5yCEVGThjMwBmv0ySAAUMnOmKqDvNywz+as0A0B2vB5J3wht5i3Bdd8IvR/nPyWiyaRblB",
-	"fPw+P0wR99QvQ5XE7UuC9fi0s7CCdeL3WbC6PIK/3DYgM+coAT7wk3YCVgrWw2HxvdRNAloG++HdJeFW",
-	"htcXqP5qHZVM3QzJfz2m9NrT3PdinDXeaOske09G3SGI3o8UoGRJSCdbytmY0b0iJ9yA/w2BbF0CF7Zc",
-	"9Zx8TO/sd/bOOcFWKq/GVBOGMDpqpXtwpZkW+M8csi61hEy4CLaw32CHvxP77blvxHKy33Zrv9mbvGL7",
-	"fwQpE7OhOYmYvYmYD6jEg1mTGnn+TDaXNxAyOZPJIXoRa8mQOs7EtBuakIZlSU2uOZp9dR+K5/rBYg5T",
-	"IZu3KK0cmJpUEVP1pQ/sN1zKd4k5svaVn+gtE2lDZTbiUtCYjKWecgPJd2mJ64RFPKRxj4GhKcL5mgLq",
-	"g90lu0GnsFS19MkJzeOXPjIxoZywXt2r5p9fceXuF2mYt28PLDmJtj1aT0xEmUzDsngPL2QvDQ+3NKqy",
-	"eoE9SbgPPtPCNYnxNYaFEJdzQ9oHi7VImAihfaX2okPSnnQs5S2LSDLFxrS7tsu2ML9wxUdlf61TZBK0",
-	"puO5Bk40pRwSgBxLewt9EWcUgD5ERCgJx5SrNSXjJ7zKJ7l48uydZNMDml1IdttJoUSJMzqj+4yhvU0b",
-	"TtnZsIjY+ZBEaMZE10sjV4WStU1FiymV0FaGLNS1gGHlKjdprku1FSGMRlBmaweVcUSoJn0sG8E59Owc",
-	"+tUia/tkkqL9N8TwlZ9+GiQDWzA1BKku5pmAXNW+JKcsy2Qzg9DuAVDLjb0Zx2UQ/gHlvVYRkDNxjaeb",
-	"WddahpzGXoPDth6pui4To3nEehMqADFhTSmYKAH7dZKDP6Z9uP7NWzIYF2/g/dI4x65OEnlvEtnSfiaL",
-	"/GFsLpatBbRHifzaEIhI6Tz4hIgAKiEDKMg9kk88uS7LaZFDe6CAK1idqu+zNu6HXSyRWfYFR2XBpUT/",
-	"SuAemZllDAOnvPDR2BA95sM1oHf/IXm0Q/jFkzF2cMYYMIpD4fsBTKe3i4v9vQiKfwCbc0bEhEbgVWNK",
-	"SbW+wJhJdYsV2pWYABQNFERW9PKpAiEg8CcUxjK81T5P8eO7913XjCi1WYRr+fszVHn2M5DR/2bvZ98V",
-	"gENYEDFyvgg7jV8Ch0WQbqc1aTTTemJ3OSDTmAodON/iWTLF3scIdwoTGss4yjVFihJ2TRD9mMbu87S6",
-	"PK3OQsK9ThFx9BeRWwmCBoPaxicsyDd5Z1+nlnsGrgNzuqYpVUYwpX1TJi6uCSCxKoYJnVYpI51n18QA",
-	"rKX9eRjzycDatjFTRl8TyzZZ9EUs9IG25qhbMOA3Us3AtLV2qz35OSyN0XCMx4QTUonQ5+QdwmpSU2ym",
-	"pCzBaRgQvLJWJEddQpfGdjX5mhhGJ4TGUrBz8qX1SUZ0/qXlAY2W4OkaguD87G/zUYFwRgnbPf4mDtIK",
-	"Wmfuf3VwN/sTLli/630fnglkVyN1F9hJ44lyRZSMmXZIWKDMDuaAXXZN+vZa9LuO+kSUq9DMNysDYA7L",
-	"moiluT7ekX5QtkNdeAUX0O+rYlNmluxKd8WuzzJNRidWT4Bx1myGyDQjt1xEOiCa2fOHZG2APJlQDQqE",
-	"U37+s5UxqhwUM/s6jUHhcQjMZSuwAxQWwA2b6AK+qtZ8JNyrgUP2PIe0utHSwEELOWQPCjAtT+w5SOig",
-	"5bkhNosEfgc7O5CJsI+lH1nWZP9JlOBi1Os8awWtgWL0tjeKqdb+jcsbGrQm9OtrXEPnIv2aKkUxpG7m",
-	"dsegUrQKrAQuJdfQzi5KWGA5uRc/TERFBvMTYGLCdbWPrULl9MCyy7fFjdQKgJqM5Wmg3yAc6lr3Bi97",
-	"CujKYR9LgVwz8O36SKpUs17uh8fZX9P+QCSTAVPYvfjsBTxyeZVSat33gRrq2J5XQTtn7Sef2s+yRLd1",
-	"5gbk2C1SlWK+5XLLNUf1n6y17DKwdeCnqOrj5ezmrmKimao7Au20tgM88QL2oeFOvJpaDe7puUHk3AzZ",
-	"BnmN+JPVo3YHfTKmYsSq0c5vNOlXKeHut/0AZg0CzT2WikMnb4myapsTrmAJMWP35ifQCUjEFQuNVHNw",
-	"8w+psv+YMfsiUk3O/cDJ6AmdA+5VTv/y+oZxG2ql7TW57LRJH7/pOZW2nwp+/6iRksg4qtLO3uLQL9xO",
-	"ba6jLSgpuevcz7cBdSGUa0IHmgnTzerGZBwxbQjuezr9WzatgtN2xJInkwn9+gcTIzNudTvtdruONiXk",
-	"rN+Fzim4BQGi2MN8cdMdEBoPx1aHRwlNKnHGocirVFJZS7a2OHKzydQZz7jqqDQ5eeCYdl2dJmWYpXpN",
-	"bnuftFfqD1ftzfQHXKv9ZZ11eq3nPO2kXXOZMMC9a+y0t11kg0DcBSl5lUrJ887F48urJ/+xofyF1//r",
-	"W9AaSZHbMvuKZ52rogQt3qp1BWn7MgMqz73p3Hmi8v6mx3bfxlT3JlJlkyoIyNb/ezFK3ny8fPz25evk",
-	"3ctXnT/+evX47V/hxZuXN7M3L2/W6GwDhPbQstNx/DNH5qUi9DfkNMCJCtyAzMYyTsVMvv+H4+IgT/3X",
-	"RRhKp5BWy8RXd0zNwZngR/PSiQsQLOhXCbz9uMJLcE0e+0pUIc0YimpghtF5qSx6kU5uSQyVsAp4Muv9",
-	"QFU6YTtbdG0FTmYHvi8W+b//839VYRLKKQ+rpEkJu2uQuO2p6Fb3stiuv2BlGG6Ar7ygVhZwfUvSb2De",
-	"qYKbUlHrOe2E7csBe/o0uthSxfQnU0UmN3FM/MnlXLUvcCvO/kghg1a7bd3z6ePfgrUQZP8BdLP6WXim",
-	"cc9wSlb3tH6XEUv3KSXa7MM/l8j00b/sP9UgfZ8K6qZ9NkDuUKwC9/h9Obq2f4P7pz6NjlhKousrinTA",
-	"Yt2ARLT0zBmOOaCaQ7CEKSgEhwZfEVtoRBvboSG7KvssFWpTxSdMSZjYkH/1IbWsA4dzu/TS9jWeEm/c",
-	"NyT7pooSrzrhxbBNn7PHg8vW2kRXhVvnzuFEbxVAeSm1VRHb2gamG/WtvRqpkRlzcQt0Km6r6fR9Moh5",
-	"iEnX9knvdAcf/jnQoHfi2t1dMjHHVF8DRaM5CK/IG4NYNQuRjAm9ZQqMSN8WEXKpjaHheGJFoG+RiAak",
-	"D9VDrnY+LpImxuV+OqMY0HcZ3UYTR7gkYjEziPLwxCe9WZGcTdIgI1pmK2hR3aSj/MHF7dr85YPlWbVC",
-	"AMM1Hn0rBcvD7tVmXNNoaD8qadkz4AIV6CU7sEWTiMtH/7/1f8gndMTwhymnBBYxmJsFO+f+15XyGr/M",
-	"Aru5Aavr7EPqZFlUCmZ0rkvmsLwAz7hecj2VmntMwtL39bP72Md0S0JBlN0zxnpx44v2k0M83q0PMiNK",
-	"OLa0PV+5IEFSKYk/83CMr4Ig/cqdt/O47CzupmFfzaNpTLkoLqvOIlJtRiduGk2YZwUR8m7KHCSPY7Yx",
-	"o5Em0IfLy5KMY1V4MO1n2ihGJ1UezRKhTrUpGDN29J80+Xfoowl2y5SacWa2xMgtixlBFVbMRZlLzMux",
-	"CVupZabOShq6NjYgI1BMcUWMvGWCUCge8mYX+G1cLPk3tBBv3r8mYcwBT9XKD7uKoFj5al+sQzllulQF",
-	"fcO2hpZmE8qtRki51vS/21dxde6/rx116LSzqEOiIXSVw0Yd2r8nbDJgSo/5FM/buWh8b9S/bei2cT+p",
-	"7qo6ohH7Zy5IASqpNRIYNI/F3YXP0aWNapSdb+5/uTwXN9LN//nfWlPyRiZaU3sF0fLo5WIh/qN0iD+D",
-	"lhSsZ/gE1639Dc2fee3Vd4p+orqq9BtWKdjgWh9KhpHf/wWF9vNYEjohr///Oe7zkY/EGRdOjS3FX7Z6",
-	"KlCTv5bn9+Vf5pC5KBlyFkcEQscAzZzEJcobuu/esP3jGedoj65R6PaGNYxJvM2NPMSstyInyCEAYqBG",
-	"CuYCXU4wlN5RJ2PgrY8Uu5O3WCFbXsD62wvytN1+fk5eiQjtJM20pfnMLlJsqJgeO7EzYLEUIyufz8lN",
-	"5obEL3nWQJ5ctNvESIlOy34idDKdSmWgxeYtEz0rHPvem4lpsfiWa5JohtFCWIO2S5OJ6Z+XoC7Y5X2y",
-	"v2rVvdtfz2az2ZnV6c4SFTNhOWW0cMFhHq1ua6ZVD92Y2Zx7Yy6wowtsC66mPhF8YHeuq5JzkqxBDksZ",
-	"5s7au6MxRzQnIYk9HgZUeYm/Wn0t390kZvwKsieb1uz+Bl2cFu9PsY92em+tBjdKqIpYTqUrdazjzXZH",
-	"tOpiP3l6+fyc9FEH6oWKAe4ejbUL3WIh+lwbNtGBCztOlbwDM36iWXzHrE1F/v7p03vyK9U8hIaD8/SV",
-	"POpbpv9F+A80CxUzfV9DPZDR/Jr0QUBjD0lBlZKzVJmbE0srZKSoANStfuFS4TS1ocNhF/MVC1v5Rdi9",
-	"0a6fpY+Iu1zMgVU5tQsqfDXn5ManclriYgvEHpABC6n9JktkI2Ym7cNKI26kGXM2PP8i4K5oyB3FfE45",
-	"JH63u0jsXMCN7DmC7AfZR7DU/Ae4OUGRQ8BTyCGCL6KfCHvkUvF/sqiHW92/JpftTvYa92l1O8bmmUR6",
-	"CWrpUxdWhS1cE+Av2vGXbMV2xks3tuU0SbBJIHO2m6bi1uc9sAfrs51GpDDuf4VqmPLQDVjWJTZprPGT",
-	"F7CtO+J1zNqvxl2ybbhbTle/L3RYRDEqhBDXzSgujRK+K8zlqJKKrRm145Ri5wg7c//mqmyC1lnurz/X",
-	"ajFvH8Vy42zvW9WpFfWzIgtGIDxZNQ8aGiu5IbspnhMu/AcCvIvlHe/tEw/VZM6N5ggJVGEgwrevPpSX",
-	"OxXyONbIdgQj2Nv+SnKtqTAk+ukV+DEyR6AYyfJKn6WBm+ownifNh86oKLCo6jCsXOAenikWuQoY1RXw",
-	"cTnIAHsIaUfq9W1nvBPvijS1v87Mi1fWe8nsG2holv1kNe/gRten6X7I68+g1D6PouNucVukklK7/iaK",
-	"oBCseC2r6KRMQdi+r2CZ33eBTrateP0emHXQ0LW22u7CeR+E6+l+no6h/tq3dW32urK/3TKGzKJAuKfa",
-	"nfTxHvYJ5DgSxQxXoPtVOVq3ExZNu1zTOEoYJozHixJiQ71hD97Ye/n+Afpla7By56Jdm5s7a/4RJHVw",
-	"Kc7cbak2/T54u98lofgmKNyMI8VmLkbokjAbMQNfurl98FM7KkswkzA7tge3NwBDKYZcTTDlB2wvqDhe",
-	"YXelv3gY02srk2XhGj201bLsN6usozILQhqSsai+ZREx0uVf5Uj7Pb55maizoarD/ZaEIV3ageIuxefh",
-	"ChiJ3VLTInpII3OV8+fkrSQzqSJCB1boZa2EupCUZq97Wr/RBENwC0450XExhLN7OULfQ4b0yTQxmnjs",
-	"Ye7h8x6AaRQ01KB1VvjLz89+kf6/NptJryXGKbgmvua3qh440fX9TP7tPo13ZfU41yS3lrLhc1+vO4H0",
-	"p9UON0tKKEYtXyMRo1HMBeJFTKnWrklKWqcGMaMqZpzVXK5gxVVHgi1ZyM99mRgoNO/nCvYwd+SXdCop",
-	"6ZOf+64uvf9LxaywKBKVkZKabjdaVuBedo+adN1ZlhOzaMR6CyXJj8/aj6H3hkc02iRdByMnDkEJozYr",
-	"AJByjT6ybermN2XIWDSg4W1vBiE6b8bWDfqASeqLuD+cPf3t8e/P/+1/vLFcVfERZuQ52IWV2UXFNKaC",
-	"Df0tSC+er99KL363heg0KUIjyKsxo7EZ90RiFPfdzK0IKt0ffxgOdC/3gnOrYyax62v9Zw5RSeOQlchH",
-	"udemJvbFdv7QBZF0mMrFonz/SWe8uFSfqHKNfsoCvS67XVtzeDZmENPOWAax1KbzzQUhScCck0/ZMxEL",
-	"ecQ0okJcL2shmjmIOhAT56Sfc4We/c7mfTsJb0GSny/b7V/O83jjXs3wBWL5smlsyihkthG5lPiazl2d",
-	"DCautwTicqxM/XwDI1Ki2JRRQzQdsmtI1E8E/6+EEcO+mnzta+tq2GFP6dWF569oa2YMdmE3ameIXl0F",
-	"rQkXaQlsBdvd1MVclv+IRiFoo1bT8fMr6z/fcRBpDPAduq2bkWKo/w68Nol/5i6bHHqO9c1jvUFPRa7M",
-	"uBchckPn+fNn4GqzA2Tf9KaKhdwV8cwZtfs7pBMez33u5UtO41im3fJ9nuSECytbcnhy9/I/PWZW30W2",
-	"l3E1GoZyMpGR42ebsp79uNMXJlHG+/7ulYZj9qrfy2hhB9I2ptBywl3PtSy21Y71XxGcGmvhqQiZsxtZ",
-	"HAMzc4NT+9rAqmn9KWIB9a8JHRqmZlS5DJyhkv9kgvTdLeifk1eY6UMjLkaWszIHAeiSiiKuw1jqRDEC",
-	"apQqdsM9z9Uu+dVAPBk0V2Su0s7YpdyljSO6RApEbqNxQFSaphZgrdI8IEPK40S5XCMtJwBkpnFBxB4o",
-	"2velIYXF+7l9VOGkRz6AHokAVt1VmJ7ulb8//beLszfP/8fLtVjxgaqiQXNc99M4c74cij+7BhOFss4C",
-	"1NkC52wERyiPIFTOgh8hj10fyHklOPO7KRPa1YkDxzknN7GWJMdVdJACj7vGB0IaaH6QA1/mImtoZHWl",
-	"++NQS7wR11etvB4m8DKdTiUXZrJMqpebdC/1y8cyR1fJtrMQVA2qPcQo1L1Ui7t3D91+u4/cUgpomOY+",
-	"GjnVGTiu11pyA05cwKpJ4kpfvjcKO2k5J2/ZYasoR8rsUtLYjuM5w6VpdvcZk6wY8TSRVmhEdO5qL7CN",
-	"idUtfCgabTIoz8gMLPDLbcMYc93/cHQJvaBK0iTdXhybOhKxmN8xtdT94CrHk6AhJROIpH9NjOVygLRh",
-	"h+EiYZpQQ8ZywtbXW174O/TAyTTfK3H7/dyWsiE54szn1jRM4TeQEDAENBiXlLYyF+c6RYjxEyI+2eec",
-	"fABvNHh8TIpB52CiUoApiFQjclSakVBGxLBsfyl82kUzCc/baDNpssqCjHtSUC3KFYA0qLuOLpFCUy0P",
-	"+GxtG2UhfaXa1oevCc3T3cPTD+x0DtvIYQdBAz/ED9qAoCIWxlzsRFJS16ivIAObNQbc7I9NtrnOaL8l",
-	"cUwSYXhMbqaKF9qyC9kL6ZSGkOuwrux66Q71JLoaIT23ndtJrgnTmq6C0/6VmRlzQscF37x6mQ/d+mYx",
-	"RgLaTUpPSxlgNbK93vg5nbI/t83+bLAdAbCT1mdGQipS/cKH+gX5lDAd0fn5CrO+01670uIKgsM8ypUj",
-	"b4l66tmAu2SHm77hKZPI4YM5yKsE5/uYcgH5CtegNUKbKDLwGMZRLtQIlF9VFlck8L0WxtW+z5verP1E",
-	"5xcmUXa1PytuDBbBP+jNtuOyYh7HBgJLSHOWGuG78qTsXEMcUh4fm3qYKoFIJL2IRz0hTY/a2xStTydv",
-	"pXmZHuRJJ2zGHIulzmuE6VXMuQE3ILocuFNz1OZSW/IOyjHVZMBGiWiW2nD6y4khx0V2f5fQ6pDFmoF+",
-	"uT7FfcBjPNFaI7T2id4ygv72jN7SGP44lwO3LrlpQ1XjiQhDj342NVj2NaMc3ID5gp3maA7WcAqFnkKh",
-	"p1Do98PyfmUjlxu6uS5h2Y5vhNwgf2uSd/kpntjXiX2d2Nf3w77euybiXgnKstaRqXmNaKG/yBJns8fA",
-	"teGhfhQmgxXO88+uqToZMIyhQrtIdyIsIhE1NPAoOYWE+6mSQx6zfJdFBGpP/j/2vm65jRvL/1VQvMnF",
-	"tGhRVjIT6sqTOBlPJXb+tuefqh25SLAbZKOEBjgNtGhWKlX7DvsUe7UPMW+yT7J1zgHQaKqboiRatmd8",
-	"ZYsfTXycLxyc8/sVUugcS0Ofdk53xDrSz8GFgzxWZ/7hXDfNQvw0wHXzTClGa3dkIYC92QMVlvuliLiJ",
-	"cSuHt/fJb/DPcI/G97ISGnbUxq3Eu/jASpOxSnDYVZuFvYeXXGkKo8xq20Kq3lEAzm9erixEP8VTs3g4",
-	"wn5kXv17e1eIlz5+UuMbqHORuGklrasjPlsRFywypaFNe+/tsG+vphcCBbBztVw02DzuEfhh/05H2Qhc",
-	"ALimb0foPJXgNp5r38GnafHT39odkdQFTBxZCF8//3H28vmvYF61dDHfNaJnxV0De4Jv2MCFXRntSog/",
-	"PK9oRN2lXxM11VD4ncUF95sJmwQuJtCKi2rB65WZFXxrR9Onp0hQOUuX7Rw7+ma5UGo0/br9Y1ZJbWBp",
-	"JqfJi7WwrpY5uld4Y2eRWv6rMKN2xPcDp0J5G0Lnx/ceS+sDb1SzQGpysZRa7gDmdGzAnfmjmoX4DoQq",
-	"thcMmI8nnpdzDxsHNnXhdQ98gziKySxEA8NDKdAFE4TMipFu/IRHUDYOzvNIMWCvbOy7xTLoYEAu9aV+",
-	"4/hyiS1gdP1RC0QIWcoVaEyX2d3uiHZpVMHm7crPs8gqiUjSLWgzV+qCZnepg8vierswxRbRnZVYOmYa",
-	"N2ZvCCMbvtQqBJEwe+9uabS+mc3xhSJ6X4G2ELGrffRGgNk5V0IXvGZbwesMzKoTOWZAsJkOK0KU8ja7",
-	"4vVKajvFjA5V1yAKghVK5M5GmIQq80gmlt5HiDBvlbJLDcMlFG2z6dz2+pGN2bNgLGA6pIs0IOTUJ+0P",
-	"lPsZ4+wfDa+dqHEhOE7Ft9Ypdan92OGBiJY9Zn+RRSG0F6iSXwumDZtfc9WIeXQ2FEyyuW3WsO9WFPMx",
-	"+5kmQXksbXCL/JHPD56mh0MoOaFza+PQ04kChWoO4d0cnr8FgUWceM+PHSWrMBds/mJ58tJoQcewue8z",
-	"t+zp6fmYEfj3NJYQBBfX6kK7B7TRphDIp/YUP5/qjC7iR3FeYcxx6f2lVFCNiyHfinA1qAwXl/r87IzN",
-	"nTGziuttYpznGZtr42ZGi9la1NIU89jggzeM0hSe6wg2KIKge1HG74aRzT21Nm7yTcGY09NmMApYZcJx",
-	"ryitzjVzQuNO2T60ch8WfE9NzTtWDzl/nldrt/3/IDXhVNYT3tZmQ1KwqBF2v4DFWmwvGHesMqhBaARQ",
-	"PrOOJMPQxmyO7/QWTVwwAUMgGj2wacQVfTsXdOIqbyOEfrqfD/pPO3TQGBX8oxH+be8/b6HBpjAJ53nB",
-	"/sp1w+tt5ILi1pE69SzAQG0I2KHRwWQo8LN9eDA/8TCojEmqcyk8myF3AiGqDh0Qcmg9cDgJVziZGikO",
-	"3e5wXr91r+9G/X2vvU6nQX7zwvtDcBWHTihcj/fMJ5LENY0sRntnlJKdP3RKIQjAOk9p2S+IhLQzt15c",
-	"JYy5B7Apzk9vg6bYLydFG6UgDS6dGQ5ZYvrkLWTxt6zukeUF257jfHBogmEPNEKZeE904PzaPurbZnl2",
-	"+rjTjNp9j1lp9F9c7eJ09VP9753X2fH1/YY4rs26US0Q/j0swc4Tbp30+WNs5jy31228NkfeR3gJ01uF",
-	"EZbNqUV0yuJ7Q66MrFlfoSOmILJRbq8PQpxrhwFiNd9NZsyHUHV8K/CAgfr69AOzxHdRqtEdUzL33EPj",
-	"IMQBcuRRJHY+OYPJH/rNb0dp3jjG+iGdwfflIfCofjNbQoevEBNSDIqeCcKSdATOhD8nHqPh00t9rJHF",
-	"ObCg9GxJuF2Y+M/aMsm4f31yenZyOnl7etZedCCo0BSmjddVB30nybHcKcmC0Tt8JQh/ly/YzyWjKM+K",
-	"9xkKUUYCcalfPn+d+e3KJtn55CzrvvZtlrUic6n3c8L2JXv8ee9TuSK4JU/UjvbD54ZiytHuTwqFNDKb",
-	"x2/MKW8BprNRPOKYybz0zqfCAxkMqnGiYNps7nRf8KId2hENHSZe2+RqGF3E6x+wNTTJIMusgOXTufOl",
-	"uph8pdaD9JtMan/SBsl7r2CT+HKJmZ8/SF38oZPgVHwhCDoXufhCElSLDQJmJp9c1vF9jW1zzbVQCvEE",
-	"mNB+BP/8b7rWuJk+jlo++ppP8tPiW3G2+OPy8EKuuDH7rlUSwXrcuxWZis2BFyxd67tHD0ppnaFTszfh",
-	"NmPivUuTPLW4lj41pMUGTrAoGRdMm6DabYqRSr59hpJSaOndygB08UDjSjqLW1ABX7x5xZ5OvvnmZMK4",
-	"Wpf85Ono8EPtXnfgP98TGn2XJkEHfs6/1QmCZAWR2BlSTFdS05+Tb5OQSGonkATygFIH357z7tEvIpPt",
-	"GVKct0hohjLTEcnH1aBNqB6MQcMeV9TPRtnVjcJCLIx64dP/mGZEmDYt0kw5paCWHjEzaMIUhySuCf6z",
-	"aMSYvUxz/JcajjIZFqWChxkjGWu80A73CcmSUgtzaC4uuQ09JFS9Mw86PCuFosSpZ+EQGxquvdQLYWVB",
-	"6VSjCkStZxvTqAJx8WByVuqVCu0cdho/SrOnzDS1OGKyNBkG4Yl2k7CX2g/aZ+39CQ9XTFoGHtW/5KNX",
-	"z5BKc0xz/DuJ5r60rN/6ZLc/ZpvM4Mlgl12n33snofA9lPUuLTRHrFduB9BnKV4mffFFgzeZR4XX3P/r",
-	"vySGIYmoPz5cJlk2L7w3C2/wZcZJAe8XHuwHyvwVYXx1wUqzYXLHinYjgH6yKtRZqmkiz083q1FVe7Em",
-	"k816cN3ewzTt0Bq+vC2pwODoPgfcYM5mnfN9eoh9qOYPueh1+pFHPRqia5aWUTCIl/Trzu4f5cSYwhQi",
-	"I/KgvL/qXs23F4xUKcSuhFhHLO3l8iJ4qE1pVORuRUnHNmSUbFPbo7B2/M0SdcEXFtcPxeL6/D3PXSBy",
-	"5UVRCzvEFUF8XoPQ4OeH3rjscLUWAl/gVErxILrW/t/zmXLP3XEASW2HdlZ2eYpuuTP7cIyxB5AORsI1",
-	"aS2/SchZmkrM7lGofeBnJ6eYANGrhq/oahn+NvkVhFr+XiIkyv/5P9Zy9rNprOWw7mREZrVRWF33LhsZ",
-	"LWZOVoQGb+MDdrfmYJJFK1fazqSewZGCanyt3ZgauUMekwUXTNpjYwWgAxg+LKKCJI6HrO67Dt/3KBr2",
-	"0X6Kh5yya1yB7QPDR1QJclW6C4aU8Ywz2GjsrwhIIHjQmz/xlU/zMcMO6rmD80fN6+0sbNc87a7HTWVS",
-	"w+ExJziRqiHUA83y0hgrfELGbPRFSFpmVHUGX6aKpNo0qxJ58BqH50FpbUPwdQl7ozeOTNpLvUvpi2Py",
-	"I0R6C2PYRvArMHLwHqhemKokWF5kNb3F1/ad6sgQwBZ91OPcLbZm1w4MKP7N/cX79GuhWVFvWS1B60Z3",
-	"0q2Pg5aA+/GvSAlMpmOYCtgXK2Kq5I5mJI1ODycF3rLCoAJh2HmrBvUdtrzyHJUj+It7/mTcc/ZAnX3h",
-	"PpVLxmG/7YvR7698x+Y6plpZCrU3paFaYfT6tgUaAL84DVck0Z1G7B/f/eDH+1VymMzwmVxZQyHEpZ53",
-	"hHLO/vc//ytUGVNqtLJCXQs7Zm/5ldQrxjd8y3g8r2IEgmltzGWbK0LXxy6rut4y6Q5w/2k7aCT3r7gu",
-	"ON4wuZpL7RO3lbRW6tVA42iPnyehv5+fPzaTc59dYC+sNc3SNKM7hr4fgcB50Dt/gr2HexxuIGw+ps99",
-	"0h6/j9xH/RyUiyvFrLB4l0oVwaivrAZnqNmicXQXg9YjwY492JxQyYK/bbJCLRPOddrbXBmLl0KTM9S+",
-	"PpTNsAQPU7eP0qNNUYj3v1/CkMcNQ0KP9OTs/j3S/yrGiQCjdMgAPMgo1R/KKN3BstwwJGbtnf6AGak/",
-	"fzPy5TDzaVmRp/9uVuTVGi9f2zTiineAr+5jSqxwJ2166cPGOBiNKLl0lnEGAkmstT5ficnJ3bxkmzj0",
-	"wOdI6w0ydCL1g2Mhsla3pCkHDZoV7pewcp8Jyt2RU4ph+q9hLb6cW+6l1G+EY5zFjYkieAS9dsatj6zT",
-	"P4CymUpgLgH0TRnrWCEQV5KKQ3ODHfPoLsbshhE42gGG2oBCk7HUrLFifwRihXv76u0vX4KPL8HHlyPM",
-	"Xe0U4nAaLU5gP4LybbC17f52KiQB7d7bDU61YuCg4bsXxyieeRt/+bMqoDkJjF7FzOgPzYCQ/BQWz6R/",
-	"vzu8hRhiKb/aQ33t7du99TPffODmwGReiVk9Hx1mcA+1jGBF40wJ1G9mlrPc6KLJB3DmbvwYKMDsLrb4",
-	"mitZzLAKm576R3zq0yNWbQRd+sQqN/DuIqg51RI+/pVQbxT1841bEEvHn4VguF8ejyQWg1i62cG6eR89",
-	"GS2+slS6QaCc6TkG5MiGu+CldENMEW9bxft41RL79G+vvgyK9p0l9+PURcTV/zerjXgtcjzRp27hCDHE",
-	"k9/Cf2eH1ku0dem9tRCJejyUKe+Li8mOoBWfUfXBPWT7Pj4m66szjHfrNWpaiLrW3JU3gy4q4u1avTsW",
-	"9d5S+HDDVfWUBvR5rYGDPMnw/V3XsQsAboj/NyeTs5Onk9E9AqiPcP+/1wt9Ztdspq5F7h7kWeCNAJze",
-	"6z+eWTaHD/qekCe/xWTK7/HL84xgJblSvbCOoSCv4lsCWgRhl5rgDH2lT8SipaIA9FZ37RvpKZ2B4fnm",
-	"0l/DVD+rIzChrX/gs6+HdM9GJ/5/B0HjVFKL+TT0F8NPh7wFbSY2v4Xm39gPT/vLdRFqtBYEdXnB5k7w",
-	"aj71cIq6QHmKUMXUa0z3Iluq+DT6gs1J4OZZ3wpN8RFSs2spNgOLsimNFb2rAvPDwmReRVj7wzMBNHAr",
-	"2JXUhc2YFbD/jmrbclNVnIDovGH9+4hbK6z1DXprxTHrcAiaE3be9UI4hZlwa+Uq9P5hh94sGKFR1vPD",
-	"2WhplDKbGQJ9lUYVs1r4NeTrdW2uuUpYjXFlEXp/1qEUtFfwT1Oj3538aZSNFrXgV7OV4taGJ77bDy11",
-	"tgMtdSB2Vuis8xj7GSsaEUyN0EUXhPYrywq+RXGFjyFh/ZAKOe76pSWg+WeoTc4UhIO1zk0Fs7qL3JCw",
-	"hy6lWuI69o0G3popcS3UHhAdcAEJADY8fJZ88ah8nkKLpcwlr7eHhtSLCegWjOnAL+TxC5Gh4dmP/3Hy",
-	"HX7k/Ov7EVDscFpMuiTbB59IcGwBWzzVqlpY09TYhwtDT16507STbZuOSrmC+Da5PyDhnCaieJfDDZ88",
-	"kAU1ONjHToyFMOQWCAzCmkDH4hcI247Ix1DQ7oOXJIx6y+2VHWBDpSHV1/2QLG9Bd+lt2IgatuwJrrB/",
-	"9u4X/oL0HBn4ffKPlXAcVGvM/hyxKaoptka5WuaICfzErIXmazne8kp1XkB4OnihMLmdj1ujQVg1PYbz",
-	"19KgX7UBnNkHjlP2t5dZAp2dsZc/vspYLq+lYtbkUrhtxtY11jsxK3Jn6owRzQiccTJGzCNsyXOppJPC",
-	"JsN5ldxu2Z5RPWOVpF4x2p0pBjluuzbKrBDvUcmlYPk2VyJjFdd8RdBJeD/bqM6Pfec3uOcgSWXf7U1t",
-	"vIol1h8C+Mna012oS8niXW+2c2GUrjmVcPSFevBj0/Awm7U50sjgEIOmpEsueTZF+j3eJB04hU4QgENs",
-	"Ng3A54yvhM5xFdv9ZS1WQvIzz355wYinxw6cw+mWDH9oKYUqLHP8SngqEoLDgik81yslbZmxH2qh8zJj",
-	"z2q+kDnO9s0aZKEM4GMQB4ZeuYpfRRzMKt3SSImxJz2gph7ZPvd107rwL4A+S72CB1NlDleeQcUKrpBs",
-	"D8ZQcqnH7IWL+JR0uPHz9F0LGdPCw+vLmiEoXmcFwYD06h137SOkZqYuRD0l6VsukY+dag5sxiqJGOY4",
-	"A5vXIvYqXAmxTpod4GRQC+3G7EVBn/ZAolpt09Xz9Bt9eucXnhgDZCWmqGknqGlsXRIi0KY0Xung9EEb",
-	"BwpqHdcFrwvfuAFLvK5NLgqEy9jVSFLUvlFEL0qTkNhwgQjwsEtT9tc3r16yN+iBMqb41jSOlTJ83In3",
-	"DoXOwsZwxcJdfcuaIgqqy4o0A6VcW6z6uGiFjxdFPFwlg//B1NWQ2K2FWauUpoMl0pwIODWgrkUulxJ0",
-	"c8u0IE4P/yN/jkGV7F0iJGSoa2yvpSWiB6MU0eN5DXZZaLTK1wb8yxLx0lktbN744QSuKDo7xc4Ujsez",
-	"ZECvRS7WHi3jBqk3zZqkYssWnQVwG0noT4aGRZ/IWoQqopQoslhbUxdeuhci5xXeyCcD+b6hsFQM7QES",
-	"luEFGP6E3xK+qgXCJmWsFkvkP0VZMeYKqTfH7CepfbENwhKgUvOi6GzLdxCf9BtD2BFX82sweFQECHvj",
-	"zEqASU6egeyrcLwafAoKe44jQQqPUqoiI8qITUm8EfQiw2jDHzGzCFqz5DUMJafWo47iS1XUQg/Zo1j2",
-	"VHIYOisMHJ82pUjln6Kjm094naIm5rwukP0CUSdxN5XghU3BGGJHtDOMhxJJUmClbMgUICAY11tqDUnm",
-	"Ar/QJ4ylcWZV83UJ5++cg4uGgzB3SBfRChm5W3QBJCF0QsRz2JRZVwtewaoKndfbdVxgCLUQqUL5TjNj",
-	"W9EP7O9LqVKZfeYcz8tqQHLShfPMIByf4JMiYZmwtXWKHWbrNeyt5Vvrw1ykBFFNpS2rBNcZ41Tt2GhU",
-	"ZOsdH8bfGZoArvDdoKnW05Vbl4z7RbU2de+Yf0brX4TVIueHRxGIZgSHqCkkDWzG1gr3QRvnt4BSDSfN",
-	"2o7ZM9ZC6+IDSayFBuHDuE/wigAFshZFjuSCLo8RZqAjG3bAaqbriYQ2cAzAmCktuLI7lprbK/igdBeJ",
-	"2SKGLbAjC7CYoJkdexmo43pIHHzGzLYcNSE064ximhQJRyq6zKfRCDsMViH51UAwd9vUvShJCm+vJMSg",
-	"1hkkFlPG+R/hwZa6kFjpGkbmzJj9v4Zrh/E92k6w5hVXjPIQnXDYmfyql9JiRYxmFEeRNk7ZUr4HcWgW",
-	"8FZLtgPx0aY0NAh71f2BiJf0+7vf/y8AAP//",
+	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6nXd92jyHbsM7alI3nisybWVKNIVBXSLIAGwC6Vffrf+wD3Ee+T",
+	"3IUNgARJkARZbEmdeP7IWF0kCGxsbOyfn/3rKuWHgjPClFw9+3W1JzgjAv7zBWeKMPUtZrsS74j+U0Zk",
+	"KmihKGerZ6sf9gTl9lfEt0jBvzckl6tkRd7hQ5GT1bPVVqySlSA/l1SQbPVMiZIkK5nuyQHrMdWp0E9J",
+	"JSjbrW5vk9WXP+Bd+Gs3REjKWYK2XKBvtg++wyrdNz720+rhT6uJ3/uWp9h8pP3NH/dEEFgXI0ckiOSl",
+	"SAmicuIX/obFKTQ6Vojk0nwBM3kkAmWkICyTiLPGup6nKSnUg2ozpnz/NlkVWOADUXZnzWD9G/utt6kH",
+	"IiXeEfkMEU13kSAsEBeIaBpQ/bRhmVWyYvgQnmo9tQN+9y1hO7VfPXt0cZEESPWCMCXIN1+EGSCFX92X",
+	"C6z29XfNb2uaDRJny8UBq9WzVVnCk4EZ8IzkVKrvYdgg01OpEoQlogxdvXuQ2heuwvPSPw1OySPK5xd6",
+	"r5QiQo/z33/HD355q//n4sHT9dt/+114vuWG6Dn3UKzckE8k0nPsIVu5IVOmF5qAkFx0P3/FyDu1TuHX",
+	"KycgCs1XG7Ll9Tb+XBJx8icEw/VM4eFFmG/6OMYd2vDiz2aWbzJyKLgiLD39Bwmc8e/wNZEII0EKghWS",
+	"eEsuEWYnVDL6c0mQIu9U30Hyxn6gB+87SE+eJKsDZRWFgvPcGlkZpJEWuEhpaXTEEgmCs5ZM/QxkaniS",
+	"tRSOYqGHPdu3/Z4zEjVHzUUpznMi0B7LgXnpEavJTWOm7WvM+q68AguFOMtP6LinuRHeqbkr9YSQ2lMJ",
+	"0700wh3nuWZ+qgamaj43kWQszcuM/MAVzrszfcFLpuDbgh8lUpz3HDdqhlkrGMefQka2uMzV6tkW55JU",
+	"U9hwnhPMzNVprvvu0cd5foVwlklPK9DiktwQcaq0hp4pVUpEPRfCysPq2d9XOM9Xb0PU+JYeqOpO5LVe",
+	"PAap0/cxeDG47icXid4HetDfhvvqQJn5V33IKFNkRwRMYoxrgH+pREfMFMkSJMt0r++Rq81JEfn/v3jw",
+	"+ZMnnz256mOUQS4J3qe3+lTKgjNJYJdePi/V/kVOCVNfCmGEtuVd/Z+4KHJqlKE//kMajaiSA7+uiHll",
+	"RdkNzmm2TmEgLSv0D+vA5QMP6BUzrtA140eGQKXiAmU0g78Wgt8QRJUk+fbT1a2/ut8Jsl09W/3//ljr",
+	"qH80v8o/wkrMGmCZrW3/6gX6/E+PnyJJUv0n9OTTR6vE125//PHHB3oIwpRecWDXvuZHuwBpJ6n25CBJ",
+	"fkOm6X96et50zyL5TuBBiguyFUTukeLXhDnCw6t3S9vbZPVK8E1ODgPrK8wT/x5YJ+gn1TJX+psK07xa",
+	"1c8lkQptBMHXWjcGDjpwQZAocyIvkSQEAU3kp446cvXs79XA1W41RqYSbSnJM00o94R+v+D6VGu6/xGO",
+	"3u1bfSKlwizVg5WCPdMawbOLh08fXVxcXDyA//mT/p8/u3/a/8P6vCqsSrl69vjRo2SlqIJbNbAuDKup",
+	"9QxHMPlHR5foLXSbEdi/N/xA1J6yHUgiwdnOkM/eYzf6RHAmwcY6gomC0z0ya0AHgpkEWWe/BPbEq2+M",
+	"TNH/KAQviFDUCJxUEKxItsaqoU9lWJEHih5IV6lqTffX7u80i9DNklWOpVqXsvp4x7RjiCqkn0I7rhA2",
+	"ZyZBigMpDpSVSs8vbtLMWgvdH4g6cnEduCRffPPFayS0TJd6Jgd8Ar0Gvm7OL2EZsCLaCn64RORQqNMz",
+	"rT7qG0KRgwx+0f4BC4FP+t9c7DCjEs7gOpJ4hSA3lJdyLUkqiFqXTNE8LCNzznYwZ/OoVe4RLNqYsXEU",
+	"FOSGX09kFZnywjBaPDnMNLtrealVOsp8Yxzu6x29MRvES231MXNtUVZr9U6763y6LLLJ3G99HI0XKFOf",
+	"P14FVY76Gvq7sWbc+4l/9hpT6XKEZd+Knh7X1soW3/yDpEpPsTrvL+ALIOazjOrRcP7KO/9WcWyKhNbx",
+	"bqowF8ns8+5OYFsnGjSNmuezYiJvjCehKR3wu2/Ms97PhsOSlTHt7O9aOZh5BgPMPWyLt+d1oMz+62HE",
+	"JFvMNMYjg4zxyvqVWjuPFW4sZ+gGqy+VwBn2PAtj43xP3inrodADOWtp6BVjUrUJArNvfnqEBtaYHTwb",
+	"B8r8vz6celpYmed4ozUKo4ber2Px/lm8u1+FVu5x/gVJqRaccqI42xCp1qAu6v9gPGRKvNyiNOeyFETq",
+	"yyLd0zwThH0iUYolyNvOvo5sT8oPB6twTX01swttmNVABOMHBMK8Dclht0Vx59fSVdO/uW8PLwY3rnPu",
+	"3HzdDN4O7CJ8bdoGRkpj717uDUx0nGidG3zEgdB7mw+t+TWR4K5oi1tsfx/bqRdYEjeW4a0szMPgvzWG",
+	"xaVRerT9JKQypleCjmDcU4W00JFWUQ0woDHAOmEHek2OVAa1oshN4qVKuZF3jrU1+2TE+Hm32hwI+486",
+	"lHdDjVNedkkv6h8mHRa7lbcjR8INH5ybUjjdO+HQ2UOMCiIkZ+j3VxvCyJamFIvTmmZXf9A2NddPaKGE",
+	"fn+l/x/8ACZxS+j5r0ZtjR0t7lnjP1hnJCeqx4D7wXO7OgcTKRQ41w8muhCncM8xUbc0J2sWDBA9B1tB",
+	"ywBJmErQkao9L5UxpTGcDHQopYIZ73keJMCe0N1eeeZMJSSij8I1ZVnXHkpWdbxKs1fFLGt4HszmDcmD",
+	"htSBZBSvzZ97pIPbEAxEoBK2JGzspYTekGwt9/jRk897B9SEtqM5kgZVZcIkVfSGqlMP12v2e2bks41E",
+	"AZenvGQK4tVWXDBNV/CD2yHNpag/laqg8EhWI2sIEiXRFuSevMNaPpkvdselvwRI/ZeTMmrEEMFHTcdk",
+	"pfblYcOCkvjHPVF7sH9BnoPHbdUNAMwzcMsi5zgj2Xpzir146ZYOuXEwkilmwCBatmJBMjh2QKGMp+XB",
+	"sE20AW6+Fz+/aIM9Wd1wmq0FwbLHuaV/n+oxMK9ETvdIMxWIsb2i70guE7gAGKIHEzBZyuEAwqV5TH0h",
+	"2pAtlu+rY9UVFj7vNvlp+EL8lrLr7l1N3hVUEDmJ5EUpCi7J6LXe+PQr+5I+AyIPZ4r41NUP1Z9K/ImO",
+	"r3OWa+a8ZbWm7wYbn+ur+rOBDBmqEC8I84W0iy/4jBASzPVnlnBI1IrVPfNIeFRYwiVxtmbRdkWM+jBa",
+	"1/v8u/p2kDx/40a3mnBiakne8I000nh++unNaszksOMEt6/MqHqehjPUrgTJcKqunqEbnJe1XqAEprmN",
+	"qqKjvsWJwJJkkLak/7MUkN5ljAGcI81LKCMHzDL/pFEmiajFOYTPtE4OhMZGpmNhk/AKLkymk55S+EDq",
+	"tfxFEHwdVuiNNZlTdm1UtYwT6SvKbd+YMyS7wR/KnLURyt9ipEGosIbqdtbR4kClNJyOc0VMMNHQx5qX",
+	"XGT2z4YElLO1Vf/XgqRc6J/SPUmvIaqzrofx/lgyiJOvryHjh3G1VnsCfqVsne4xZWEVlPzcXev35WFD",
+	"RJWaqW+/ZHJQwdKhMtt7WfRFtYa+VFGpkKQ7hhUw341RMJFZVHtv91jugzt7TU7Bjb26ptkVZOT98dMj",
+	"yfMHQMY//uN4LT/9h+TsatVPtgi9rZp498tfZo+ePHn4NEEbLMnnj0uRJ/XqNK9JdHXEJ6nAl26P5sOr",
+	"xGYzJkiSnxOkFwzRJf0l0JsSE3klLCMZ2pwQNoy7JSQcLnDvxaoxrY3WtEgM3Ssq++v2v9DLBF/eBMPA",
+	"uBJfgzesJ+luE/0SF8G9/k9JIAn1+atvbIrGJcIbbRxC1BqCkSepyMHn9z6F2HzGXWotpiolEVcJujJf",
+	"udIfvTJDB/lpig6Z7jHbkWwNGQiB8PD34EPjLJ8W7Q3RqyMIiD4oVEnDjJdohwuJsCCoulK7rrWCiJ40",
+	"6eqnb7IEWfqDnwO8Sf/gm+B43YhYc9SvIP+AH0xAVm+SiSnH7GnRr1GenJtSD1vNHGF5bVIeaI+/Qgv0",
+	"ISNUD2fv4A3ZU5ZVZJD+BTwhHA65Ib2X2JVLSKlSa03QutqBHrpXCbHdUbUOVruwj4IqRZgeTl/11bg1",
+	"zeBRqwZ0xVEJkmFNQ7z9Y89HfE4f3eRBFym8Arand74TJ4g8MjRn2jmWw5JuCbOiFpvLmRUzDQU9FWck",
+	"913gBOckAxnSubMHzwZIHW/Low+C0wRaWUxfP3/w6MnnzYsW7k+n67hEFKqSMUebpy3OVhGGblM3PnBk",
+	"L+X/Bo6nuhal5XIX/JrEXaFGwdZ3AVNaE6+X5bnuQDEJ0LXeX2llgRZeoKCSLM6z6IRln0dUksR+4Ljn",
+	"shKbnpS8NKrPHtyaEjkrx7FdjL4G64giF3B8pUBFveLpurfJqmT119ohrZqMmFbaCRVwjhIk+QHypjiU",
+	"/OTZDP3c7rHbUI/63sTCPKf2XNBfgN/eEHFDxHdEYSe8mtwHeafgn5NrWRba0jPrnaCYSFkSEXxUK+nr",
+	"UtDgjy6B+byvC3Jjy7zWLquu52ud59a4VPv1gag9z2Z/32Q6zH6biBuakrVzZuPe5EhIHBxeYvORBVbX",
+	"5kiz0Z25hDfB2/2+dQaoN8AWSQ+zxi58Eg+EDtZf6uBowBICJW1UK/DGeG7fuE1WGyxpUJs6wa1nfAyQ",
+	"SLoh4dBby0tXCJ4S8GqszdjuI0Mhig0Var/OcE+mSyFswgY6cKb2WrU7ESxsOE9IhTJ8CoWqrINp4Hvr",
+	"auyAqZbh05VV7RlnELba0RtQNAZpEBwegtAlU+K05ts1F3RHR+/eF+aFuTFlx/NrBtZakPTVMy4KO7iy",
+	"5tO3yYpkpeXrnNyEorytAdrP3yarLT7Q/LTuTXfeEZYRbbUTpqy7tvuM3pae8Pl3hnmtr602Olh+QjZW",
+	"NDc5RN+gLCPZOiNSUdYvQyGbqxBEEQEJ5GEFCp66oeS4zr1K2iEGqUpiwRlu/js+R8R/u30/HLCgCudr",
+	"V2kwsq+txyG2L7TRQ5niUbQ80J0xAq2gGMrBbn+89WpwPdUzsStqvwCZj8aJT4O5lJ6/mZoqtQOmzEa6",
+	"ozbEO++dlHu1JwI4PPDhr0oB0XVZkDynbCeN2w+ekJN8PcVeTzf0ZMGLMjcEiRIV7edtigZMeR0St8+F",
+	"oDc4R64g0xVmj0pzQbZEEBZyQLzZc6GAGPvygNkzb2Rbwgw/YmQlZHD0HZXgVV+3QvL989FviCliMfAK",
+	"DHTANmE2lMotekrMjsSWfNi8rANW6Z5IdPXzVYLKAimOHl4iypAJtNQuwXplvNz4ZUOWOqA2vut+9Js3",
+	"L//4zZcv0JNHD/88djfqAfQ4PR4jXNAE0YPWhYwHZ0uE6Mllqc5xlXOa2oidkT0rk8gQjG7cdR3FWFrG",
+	"3LSHmteDfNZm19aZa4oRs5vdk92Wc/7V4jTGagerfRjRW5/XWmo4GFpvo41XQYAo1TZoeAubjPO/Sn0F",
+	"c+a7GLC8Jhkc8B1XiHHjFkjQ5mRVR5Jnn0hQAp75RTp+dWmlL9jD5KakT5HWOox316s79HVZbylWsNZL",
+	"MgnMPgUeXwyTcFYCBk71DHKS6cs4K03pZOgO+RLqqFPMMqonb8iI0eOLp+gqp9ckP9WvXwHNsgRxlhJw",
+	"OWx4dgLnSs75Ncme+SSDUkjHlabeCXwxBaYCnBjGTS6IVn0m+WvrDPBHF927LIhE8oLrjVIkAxNCIvA3",
+	"2yOSIMqkIjgzYQbYSaSJcYkwQ5q/Dvokej94RkdV1v3wkV/WfRGSDWeZbFhKGxEbeve1JxxeaKvWOJZ6",
+	"7L2r1DzizB37z8ricUVqUOQJGARUIokDuzLDHGwVA1uxCDxhivvhBbQplZtXqLzhX9eoZGfwwzkmacC8",
+	"HCu1+eiszRG4g6D1OQKkcbY1OjqnM63T8fE/emt1QPCHy8LON2eXNU+92qXP4hZwz+xXvzgrrp51EQN3",
+	"Yk3isAJRGcPeqI9DB+Ze2sZQxLDJeXrtF5lJIm7s5Qu57uSGpuSyaTcz8k4BZEb4GmtRa2QLOvZ1iyd5",
+	"hk+Jq6KvpqBtNPQLZyTpmcQHsdIbKw+K1mXs505CXdAQbBh+YVNvxGhzgHXnl2rNqYga8wsP3LI/+Feq",
+	"1uaPew7mSaPsZPKNGpWnrD/pZShPvxpdxW+oxImLujCju+QDcVlZUuGtWbV7yRiqERABesggj6KHT54+",
+	"evwMPRd4k6Av1Z4m6FuswLr1EAafP/gvQBh8++tnt79bfYS+lzsviZnr3GkdLMtvEWd0lmdgsiY8/7wt",
+	"pdG+3/M3bmLOOyz+LTHp6LT4KpY7Fkgpa98J96tcpUOPJWpWRo7PaAXKgsdp9FvnnZv28C2OBX59lHx2",
+	"+/sH9p8XD57qv/z59g//FrwAeg/YeNnOAgduZDkjB3CIuZY9aPf3kC1zwPB4xGBgK39vXe//xznc//C7",
+	"UWS41XcQN0Kbk4kNXCL9AaQM4i5z4YENTq9Xcd77O/ZBjp6X832Sw584J/Fl7BwGj2Drg+kUb+QotTre",
+	"yUmLj/FWThpwuvdy/NIZ92aedXHN8G6Ofi/WjRk1UNut2fPSqJtz8Tvxg/tDJ7Hm/fCPTlvSb/7Su/KX",
+	"jp7MO/CfRvr/PnReT8djGFG5vpAHsavBCYKv/5pjKe8G76wv4vtcoZxgqZAiDKV7LHAKfUWSLrB+owT+",
+	"01//nNyeWQpfr/m1ST/o4g1PQpmqMPQWcYHGYpQVhMXDtQQQzf5RSgUINbY+vP7328F9DNU66JsyK8mk",
+	"dZrXJhKneily3QA43Av8BbBQVAIwCIJHtUSPryn7WIF5Hfv6XJLUJfgVUdp7F3NYXC7NRHExhDS5NLe2",
+	"IWgHIPjaq1vCmm9Ll3tm0pcsywM0IEwJOkFTNeN8GU5tbk3Njd0/n1nO7jOmbL83CXA0UnRPXruhYbcE",
+	"SJ4Fa+91Kxss7g7T2+gpHcjCVjG8ceYgqtDmZFFkVoFlLicSq1V5axgh7LwEyx7DQG/myWaX2nA6l8RV",
+	"8kMwzjMaf/rpd83WXL9eJJ89DcfPNjw7nbkdxqU1thnQ2aqLFkhyfmymIXhi/LOmmvbfv/9jbQD/bv3g",
+	"7b//4d/HIxu2pRYsNLRnL7AgzwU0OjiE0UF2mDKp1inWGrhmivWR5nk4kQk3Rxp2OGFB1v4Lt8mceHgM",
+	"xPPX/Kh3CBIypMW1oZCwrN9G7m0Zhka16w6CPTx3mbm1DQRNdGLiw/XIYQ+Qhca0D0HgwqZTdz+2iI5s",
+	"fEORJlws8H9fBL7IcfoBY/M0mMhzZykyvwXqYwP1vkRw+5T0SqEIkTbvKnq/Um9RETaeOnU/ZNpSqQ7x",
+	"SQiVTBr99PuVH63D5bNPxAFYwPpqawn3y/h6gSUJafqSSDkAYG780eYxvWrALzYFL7D9DvfaeAOi3Rv1",
+	"gJOdO1hKumMzX+tbKbetAwiUqfAjg+LNuJFnQs3nHGdrfkOEoFlGWHBez5EsCyJuqOQC5UR1Z4n2GIrG",
+	"EN7YBoAI+kU6yK03L1+ZbNs9lYqLk20ASlDlsonEgsu5nHhz2oYivZU5XwkLneaazPHRohXwPrXGrWtW",
+	"1j3VSPbnKnxo6n8MjrTtK5IhuxNkTgWS+74bY0gFmaOTunciPZNVXd2ab3vaEmBpK/JkKW6oXj/Em4jY",
+	"Rd1wW57n/EiydVn0Sg4A46qlhXnlQVlEs5x5oyy8o946HQZQ0WtyC9nnUmGWSSSV1lWiMbxIPm1P9jwf",
+	"VDXt7+ADXdaasEgIUyZb5zAM1rP3BQPWrm5ahhs+WFfwlBmB8OqFDtT8eeTi2mpHzttToR+OwyvmePoV",
+	"oV9iwzD++hG47/BOEB/E32iLE7ATDUErkRHGzHFNF7XwRThXe17u9lUVuwHE1MQPf6KxLT0H1E4wdtZ2",
+	"SMiTCfOCQT3KRlUKrZBqgVzJhbP0iQpraXKoiMrryOArXD7e82NdPZ6jGunbSFwqkSSEWS8ZUgQfEM5N",
+	"gP+s9h686D1Kb16+siB2mgTCRO53JRaZdJjV446CymU7TiD7rAFUCFVMf0EEXDhbff0fbb9p57mIUgDM",
+	"wA3IhqiXbBaGLA8Hi3x1b8JuFZ5Ix1Vg1+XI3W5hUcEqtM5uW2nqCPo+G6LGeT8nrl1Qkq01B4SZVuID",
+	"IOpSzpwd6RqYGczMKDOcy9Ey5u84I/PxsEbaAGeckdi7X8utyEe3Jcu0+tl3Km+T1Y7jPHYzpjcuC9+2",
+	"0VkbIKnpJidDYIr69+g2pBaTLyrXp/FwEPbFqgGAnb8uBN8JIvUByYygzgQvCvJhYGDOj9q7rao4bhBw",
+	"pT7wsxyIk07gWB/RsaaR5xygtubFUYFP8plW+ATXxEgQRhlnXCRNbW9ivtsdnMszzl531SSXxMda0csu",
+	"sFDGHTJxsd2T3DI+IG7h2oR1SpDv4LS3w4LtszB8BL4QeKtGT0BLB2TuGgNrW0tQaYwGrQDqCVyCRxuf",
+	"JOhC4KM47mm6R3bqq98OVTyf/cbVf4/j5UXc4ZUyeP884Y4KSxQWuQOJ8/zldvXs71FH8207NTfisEYU",
+	"nPQqnOPvnnPUpxeO9F+Eo+96muh0ErWExeSJj6unERnXzaM+qazgDtXX276zciAsc3HdczuPRVw78dnW",
+	"jb7QPbEtiDHRMNI/Zl5kK0ZK9wQYTEDXYpydE0iIbNVufd2uRRquwuBazz+/tfGySee2vfWsd0LJLw2v",
+	"PzVtC6TVm1zXnDcvX9X9chiHxK+I7dVSSa4PRK0LItL+BtWW9s+qvjYAFArq3CcSwShx8KeRW2IzktOe",
+	"7kb+nIxyiRkq2ZYyKvckg3kNwR9UTSvNEKtuQMsajis/cBs0gI2CtaZMr6mnv0Y112DDXs+eCbUGN7OY",
+	"XRtinepUWjDPLReX9giZOSWgmDsXYe/I694W9IHVTYplRkQGuvsNVQa1766/WdPYmXIHyHQQM0SKUl/j",
+	"PLGu4b/njf34XSauNfCIm8QubWbS7727qiZCrHiNcWdKloXlwlk6iWWJSNXkC69SfqG6lrHJDs5nKePP",
+	"aV730Pyrea2rNmp1dyiyDw/I3oCbC1Qo2xo65UKQVEV1BRzFqAhl4//Fwk9zcQhl3ZtzVfWpjMpNmqAr",
+	"mvSOaeks1VuRCS2z4N64OIzukdXf9LMWoDr2woPha/CJKnpL1JGLa31/GNfP2/PwVufCps6D7IFFOcie",
+	"oYBPM2oe6JwIWrFlPGS1+SiFqBVfV1hM3fiuRZyB49bjO2ipqFVVkvVF1MvdzqhLekIDuWuZ3p4DZZgp",
+	"SCm7KXNGBN7QnKrTpb6ZKpx3mhE5hwb3MFzdUZ7caWweHC967SRfU141OGBcmNsC0ulXbdil9CTGRT50",
+	"FH7wTsEnEnhAk861AjZub02rTySSCp/OZI9WeftEncYNFEHmWSpu3NXWQkF66Oeo1/PxhPtScbRzpG3r",
+	"Pn7xCj3+U6uM7UljMx6F5Zbo69/7PT9a48wYr4yrcNp8XCNtR77xrV5KVaz1rfusLL4nILKQkmehxGy+",
+	"IXfpu9jY64JMwhbrOVVLAhoN8v6Ii/y2fyPobrIV1Uq1J/3dCU1CfYqFoESiAwfaYlZ7FPOcH+Wl6XRf",
+	"J+aHukeMXBp+9uv7slmrb/byuVI43S/H51EqJ64+6mFFbsxlOjE408c2L4ynzA8UTOCf2Lq0NOeSst3U",
+	"4rQoHWNxT4AlyWui//h+PRM+S7px3o5NE3yX93DjRhz31hsN6d1ywHM/VbyMeuF/3BPA8/K6Kl0zfrTN",
+	"rpxWaicWdNP3+UcWc3IHaNPxck+li6cr93T7FwSnezAQp211OGaZjCrVLzjzGiq0by6WknywlgieyKe6",
+	"XyY5eNjNFDCouQFCbRaFQUcmF+ZMz2dt+ZO9KgT98bg4TrWPazcwAF4IRVNaYKYCrvhXhBc5MXnwvFSS",
+	"ZuTSFvNrtY6yG2p8FdFqds1Nr+ovB9tylqLgkvR0gtyTrJzKVB+/J6KxrpoErV0aP6gv4NAtkQsRwKBb",
+	"nZkN4U1zjpEem3Pa4uvzGbSGQnpyMciuk0X+DG5uO0bCjDO+BV/zPJu4AQ1Z2PXnDEnHPo/BYJl9f31e",
+	"n/c3VvpNQEprc8YiLgfvZr1/LofwOZnGSn2gzmOmqdhhRmVsd7fWGuGjMatawsD85xdDYTLOkewLgBR8",
+	"FJ6TWO1ukoNlyRrQ8+o4Z9VZBiMA042WbmlhP8qd5sMvb3Be4gWqAeegdJlvxxsm9QuRSc4fuFSnStyN",
+	"YgaYbPVKFKZu2B9BzJnV42md4R9ltiMZNOj7GAC+lix/c/vrkdrDsW2wy/gBmIch2mLJAIpSI+iTk63S",
+	"hmLMTtwF9y7FkVNF/hQQjRaHDG3y+K4upIl6cvL+aaJfWRCWQJ6UUuRQTNG8OFM4Vc/NeyFa3PWtAfUx",
+	"k1+IRt0hd+GnYoRkcUeuwsuBV8YyeKaXWUeVpjVn4qpU7iHy4/l3DQxY8UVSH5ixszY7jcXj7z5vgMk8",
+	"iXYDLMN9Z6mlMN4oyeZcwNPFwcd8xCcnLr1HCdDa0t5ewf6WLnT7VhfY/b17l/GWTG+icXal4zn8EqTI",
+	"X3mo0G956Blj/8wGnrkDLJm7MTE3OelPkra/V4nsdYrmXdsK7r97ovY/VPCViG+hXgugzEitZyfTzV7A",
+	"Y7DfnWH6Kix2RMU6F+4VToxHK29n3w4c0Xm38XlQFffrgExhl37UEm9GQ9sxC7jEyMA+1JIOKolBOZEz",
+	"0CPM7LrtUNqX9Zn88XFuZuwWLqQMwf15/xQhQ4FFlKCPhYnGdachppqZCTkjIP1B3HaVG7Yeo481vmE3",
+	"VC0RhKhD2HcZtugFRrU6CGQdKXxNmEvdjqx2E/xwF6apTUKa0xPv7vKGStkDHfwj9EDBmbQdr/Modf39",
+	"KlZNRqsXU++hR8Zxrp+lanncsmzWSCRX9bdOfK51eUWQBamvY8dnTctjmGkdXNyL4/uw0AXtibP7d01D",
+	"jcp7u18Mcj2ft7H+y6MRoe+tFdrSeEu1v6Oq6jk3S0bvqBtsjkM2+I+CKkUYyjnbEYHwVtl08i1OVSj5",
+	"I5hFztO0FGLivJU2yfsgTDhLCTLO/t9aUM26oGq+bu6P5YShQ3KXOactVlkovuF4qSV8JoYoYJQhwix0",
+	"O4Agun/3gqHAEubbWfJi+h73ruZvtUhoJV1yFS3m+5pyBAAqoFmC6deCaYYk9xm8XxadRa7OD0cj8ufH",
+	"UB1xPDh7ZdyrTTnjfejt+CYseLbctt6/I/ayIEyT/N7XxvaduoV2+R5u7TKS87wcV/jXEKYetPGi8hql",
+	"e8x2JLtE16RQLoRme481meFhlJL/MSfXzvTCvcpx4OaY70AP8TQgUk7WdOu3Iv09pgtSAALj1ET0DrQL",
+	"hTdj42UTI7yntfEPhH20pt51jyUg4RWn4PzqUaJLH+s3Ylel3/BBE4az54rTt+5Z291E9lSyUiUt7LxE",
+	"+rnEh4w4ajXZogBXOaXPEGcEyfIAiKkEp3sENzJLT7EFiBXmfCer7+473vX7Vd9UOE+IC+QjQE1KNKec",
+	"9Tr960cMgXOSIcWR2lOJatMrDnx2kWjO8vpnE0G20e1rSoM7/bQk49B51g9ucjWgQDYO2/EGaueGrO9+",
+	"cDCD4dtEBvMhw94O15PfwxB/pYTXIFxGnDdkqJM0jkGT6qZ6O3C/vQA1IHDLbVWI5dr4s4JYlKM9ZTuE",
+	"2Qk0ToOQDVk4MSNoFrJDQIiEkjwLepwdhyd17YPtFGp7dzB8INJ0HhwBVoJvDBJmFnZWrRu0Jm+FvDEN",
+	"ibjRpiKSlO1ys5Ap1eO94fhHoXB8ffWfe7nPE3yBeYZq9qIxdqbIsXMqrno54wu63S6jFurRXmGhYMTQ",
+	"hQyHU/ZCy0OTS6okybdT+Mc794GPQswpcjfg2fp66l4701lmjCaKRyfB8oGpteWBXXRzSe5r/lj1rkwT",
+	"tF9jlr28MZOZIFHmap1LVyq16FVNa2jJC7kCwAy7h+4An5G7KQ/Vvev0G5wZTUaQA78xl7sx0YMajSca",
+	"Fjr3IV3vG+MWyLEiwil9AMN/rHF4YLaJ8yAQLHLa7MkeFf+w9EiMfuRWN0zbRTD+5t6OEQ1oBm6q8d4z",
+	"d+POeG1V73kVkJHGFbRpMNrZ1lhXcFE1bS6CGDlOMbveT5eaVyYxbHKTmh/04ra8ZFlk4+tpnpIs0h9m",
+	"89o+cHK7axIc6xUQRPK87P0q/HwTr6cu6YukFvFr/KMdg7UyVN3872knUuC+Trvi4SYb9hgt02Pjbs7H",
+	"+0ljH248ruUhNHfX0sO1IuQZSWxrSaOl9QEKvw/G7gBBZmRs05dS++qtum+an6PDMk0L74C3I1rf3b0I",
+	"navGmGW+btwZkxLZ/BenJ0s37qIxA6sX/zseReh1pfd8dC39XkOr+n82nOeubmvmYTyarfxWhg9xfUjO",
+	"yM8/IyLcm69fP9O3uW9evnp/KaK8GI81MLTlIiWTTUs7eN86fyD48B1xfqL3jI7EsrvJBRU8bzgXgIP1",
+	"uTALfbt8gv9Hlr1fZ+sDKcY3/y5TIu8srb2e/kJKl3cY7p/e9YPAoJWE8v2mcPXmFBRGfb0XM3onNv/U",
+	"a3LHVe8V2eu7r63WniRtW6AjpIqCV67bRc7A/+vE+1yZ1Z5M9BC9/2agA82FOguZmtSl+DqybWdrD26I",
+	"2HTnY8Rn4kKnUJJfYFEZoPrYgCPvE4kKrPaXBts9sSljDyB9DDPT4yQT+PjAtalM+YEgvOGl0iqZ2pOD",
+	"JPlNoJlWUMDXwhvm7a87WQ2kmNbHfikhWMuR+ycEf8R5/kEUmaFsjrvTczCVU/yMvTNcvLzxUEoF5p8k",
+	"JPJ6+GAa0rCVpznqLrWj+ZDrC2hWUav/kmUfKYy8nt1CUg8Ex/2Td1pH6q4+pweqetNdtWLkmZPdtAU3",
+	"aOtYE7rbK5JBzxWJSpYRgY74lKDaBYY4IxJRluZl1spe7G0u7wDAA9JNUR7UV/QEkeLIrDPqK/oqbdqE",
+	"16tkdcSCGUViW+Z52DA8/4zBCi1Zk5WbtFmem9nQBi/E4vD9e8bipjttIN0oJVKuDzxrJQEM64cw2tp7",
+	"OYzuWeA0GLB4BSnZMnhmwrr1X8iOMonIDREn0xKIsJRUsQ6YzzP0/K//9eDi4uLho8/C4Z2SKRMLH06B",
+	"MY/NVGGiq2xN5osMe6vAVEJU2p6zW1zmKjY3y8/fae9JjhVVZdZypPce9pzeULZbY0Hw+vAonJuVc7ab",
+	"MuYBM7wjEJfTnJPHclvnvSGR53c16IeOKJm2qS4NkbGCRvlK8DyPyTxJVkWPHfji6+fo1QMTgOMF/rkM",
+	"Mkqxx5LELj6nW5Ke0pyszWuATUMPWJzW6lTwnO9OsUNVz0N8RtzQdMrRt29USK9tBpN77ppddllFUkWG",
+	"mUmfqvUvnIV3VXGaE9UzuF0XnSHIfJK0F3T3FeRHrIhY51QJItcFEesMnyJyDeN1dRN4t5enk4I+rX1x",
+	"1CBk0rwgPIZx/Bs4z/33zwt7XroprzeBc/SV1og9P5nZLCSPVKV7klVRbsS3256anizMR+SdErhfFf+1",
+	"D9nSW1DVtDKY6ZZiLUM+kcjRNfFW8IlE/Mjq+N4eS2R2IXBLbEgeAbSdkW/Nk6ZZk+3VGDCRYMCc9MRI",
+	"LIVNqRQ86gAX+TFU1hWK6jvSJH7iSvXZYd5YKBev4qcuS0wlqJlROKhaTdsIkzZb65/plNTK+oiE0qnp",
+	"u778wt5L0HDC2k2vy9RU5X2CtqBpGM6iFm3BXHJG1JGLa836VI4XUFihZGbivuuLNbPupKLm29GdiGOi",
+	"bnaEHBIIcRtnuSUJ1egpbh2fCdqckD0qrT7NT2yMs8XerQUHTt0gXeZVoCxnF/iFJS3GTlYloz+XxP6u",
+	"RElahsMBv6MHbWhCRzRDHvOHiyHrofaO/Pffnz/4r7e/Pkqe3P5uGatgjoY/WXFvEu1AmYPKjKLgsJpf",
+	"0fSpT88HTy+iLIDWjozvyYiBUI/358Z04J/vxXpotzwbdRcGrIt4Y8H72uOLf1q7YAjcNcyznuXQZLEx",
+	"/mpbFZMZtGF0tPS5598/R/aS8jbu84tk0DqZtoCFLJea5J9Plxh9RshEYoY1wnmmxwwDYwkHn/GU3Uf3",
+	"3lLq8324+nuyPv1r5z7evz3LOuM+jiDUGffz6Hxn37F99+VoznHo/ht+6V7fh+P7O/F+HB+wcV8udCtG",
+	"fPX+3pJji+t3L7xyymDLXp0DsQL4Liros4IQJlI8w2F0nFiEEQucurhOKxUWSgaT5Z3HzbnW9PKRVS0+",
+	"eF+OifCgMRDhCEuEGSJCcBGJajPXcewUsJr6NRe9HWbZu0z0cFzWyQ5/n2z3HGlCoQ1RR0IYevj04gKS",
+	"2R49fPp0chl8l9Aj5F1Mz321v4cgeX1YM1OEodnzgfzcrc1rrB2a/MhQRgVJLbbdeIdIux/hI2CuglbI",
+	"oxRqTwSimQRuSm3YpUODXdBaNY2SDJgdiI2MAJhRYhGSERfoQMRO/4ULU1jkEJ3Neqm0sYtnABlmYyzF",
+	"0K3QQuYFza8KzLty/GABVBifz/txap+65lSufiovLj5L3WDwL/KpFXdXCbr61Eo7+G9LKvhvQy34T0Ou",
+	"K6AXoBXscVEQRjKHVAAQQPreIeIgn6ErSE4QOP9Uc9HVyAUSdKFXO1iDbFd0nJXQZxtTViRvEhiSYi1H",
+	"WZ7tP3VLCJ5e6Ig91paj6GFsLRZQgXcOKgqRQ6HCjNkSXq3znR/xSaJCEL1Dly7AyNGOo1ArsXEh5c08",
+	"SLk6PBfKJKswUDqGuOhJgg3/ORy43IYGaS3JpMXrdWD9P33RhFZQ7Gw/gwjZhW1VedROJGyZYeQiw2yX",
+	"WNRtD/UXijPakb508YzeUGOTVV+XOZFIKn0vcdM/D66nS4Rd4DjFDNlgL6Tto01pk5chZm/+1hetjw1j",
+	"diWD/sXUvptHJdoQfashxYO3hQt7xoXuw5hQk+OjRuxBFT5DmJ0M1J29RGAFGY8ocVgmYNpggQ5HbbCk",
+	"AVl1QwTd0vrmM1dIggQBmhngRkQV3JV6RC5JhrR0HQJbaKkP5IYIVENjLZC6EeYXq89trcKV8rw8MAmx",
+	"WUfiM1M+lsrnCPfE/JLtcir3idXbOGTKcHTARcVQQa8aDvsAnrtMGnTlHbeg+lLrbR1z1SXq6KFqq9Xi",
+	"eUYgQtS5I5WmYnhxiImXUEnsUG8sWtK4PRRUKbSYv6zIL00dE2UAtWs6w0XBFcwxiVoL6DqMnDe/OfGv",
+	"+REdMDP5CNImIwX9GL3S+Z9bmg4kV1ikWGbb3rZEKGFkS1OKxSm6XmpP82wQwppKEK0HfEIbktjCgYd/",
+	"HvDbOTjbUAcVSzKJDlRKgF1VxgA0BYOh4eyT0efqO/P8V4CSGjhUdrz1los11A2E4a0x0j8iQXZUKlNT",
+	"iI68zDPECMnQhkia2eKoRablfygSMSHwSpvXWiwR/IzjAm/naqoH6BVmTKiiXIYn9dv6zp/maa7e2pzC",
+	"mdfVEwijGyI2OEcZSakDaDgKqsyKF+q1nVZodcOeQEO6dfUCAILTzGsT2T2cWCmc7g9Q57z1YPAtSO+e",
+	"H10Wvxn0WY16KOmOWV+MMfxTLjJbRjMKgf7O1AataRZCdvUyVGTVnpSarr57klco29WBiXSy1KcEJjCI",
+	"v92iLmXmG/oVmAbP9WK98meDpj/mC9eEzEh2idiZ3Qv10yKaKczT7rW1uxC7zC0Lgq9l5UA03JDUicwn",
+	"lHGwioYqmyd07FREFIIoItal7MsRjcV/bYTAidrzLJo+9vGhMJAgKS2oQWSLY1r/4ADSLD1QBdiPl7Dp",
+	"z1znSJnygiCJT/Ispm5BDnZPu0E+0SddKrzdgtLtXoqsz4WpRpPVPO0K7yALplcr+lsTxb+KibnC+mqI",
+	"xWJhOKfZGtp7BlRA16jfaCejwbj3UbfcuYQNeb07womFiv/bbNsSvZ7UGriNZ8XDPvjt2/Zjvceb9Tnr",
+	"vVjv6wU6AFwfzjb47YZd9IYd5eb7f+OOh8Q/vit48rH4OO7PsbynBa/GNhDd6JU1cBEt4i0zBuY9yxrg",
+	"TOE06Po84hNS0Ek+3SNsxcmn6EriLbnSLH9VsmvGj+yqEoYbnp0Qltck+7QTt5tjZ1tmDft6f3TH0BqW",
+	"BlC+J7pxhzXr15RFCSdN5zU87DkOu1LcuERl0kE6DbWSi0kyM6H3PoH8PlR7QXIjOve0CMb3j/W6HX59",
+	"z0pbZN3zUhJ9n68b39ByDW9DEXOO7E40XRJagwGZ4+A7TnA3Mg7CFrg8DL+Lt2R93Iea7H3NS+HSVZhR",
+	"buWCBkbZlw8AmSYJwlkmiJRaB9xjluX/uj29O8YNnEFHRMsp/jkZkJPPlSKHQi2EgDiuBFSaj+PLYm8S",
+	"Ug5EShM3uKHSnEJ8oLlm4QILZfBIudr3wJH2SIsWiYF8lb1npj1OnHmVlUu2M79zsp0F+zysjWhCzjOL",
+	"Z1+W4+rxx3wTjtovExJjx67K364xd42NUn3mFdUed8rBasj1geO1jLIPavO9VPaXap2wmLwZLV76KATL",
+	"6Cx7BU1EcdbdCZ5JRV73XxCN0vo9CabA4fN6CAbMbecZM+4laPorERYEFULr4BmifleaoeTUeq0vahSH",
+	"lqflzUv02cPPP3/wEOG82OMHn4EDHx8KTbnV91++XiVdtIjPAlgRnUNYAUK8KDekrzXfhLzMckP6c6N7",
+	"sYwyeiBMTusZWm7IF+61YF4GwbIUE+f+nXkpPJ5WBHvQCEAq8C3NR12lX1BpIbNf2RcGQWx63XzPbYKh",
+	"NvVr8pniCD1RLSSx31cuQQzyEs0fDwQzynbQn44hnmdN9KaRWvjakHNZRxW1G5vZpJrfLtRRK3jx1UzU",
+	"Ychex4lHqJE11JOHwfpm8IXVMM7RO8oNec2PPdyEo1gcK/ydfrZHiYBxhpbwHQktA5cZJbYXkRNSEBJg",
+	"0NJox2+IYNZJXJtaRbnJaRruwWnFRwha/5fQBfGV4AcEA0rAQdO3gHS9vhxrs/xkGtpoljVfh2sumNhV",
+	"EEGNHTlG1FfmyTMPrTefaULmjckLDXBFRY9gdKtCpzoSqQzFXLZglZk5ufxz7MDrffUPfMU5NfGqTW7R",
+	"pJctK7EdTPEMslHqlQ70JM9TJa3702athnN2a/3UMb6lUpFjWBZWStBN2RANvrcCvjCQOnwCPcClsPfU",
+	"eAfTNnKCJQnifBJI8Ha0l4iXCvIFDxg8+BBF9Fu9j6DbWdur+mLfTn0bLNaYLAO7qw0Js75JuDs5nlko",
+	"yzQTchERbHZP3kKcTo272SwJ4WH/U33Tf1WJpR6by5xdlGqZKy9Rydy2oANnam/USteduhupAS4fSxbV",
+	"AxmrNfLRQE9wyC3uXaa+54Jn01NOINakeTUBy8Ck2ZcssCi8I+ud4GUxuoP1k1VFbGS0aipkGuxGNKUZ",
+	"NrZ6EDu6q9BD+oeztUI2Jy9KY+KtXaHoIFnaz98mq59LLJTJZKhth0cXjx4/+F8Pw+0630UghLwLN3yV",
+	"ZVFoq6ynEWKPWWcxtS+tC9la/N5YSUzk40RwYJWRJWr1/RyQN1NZpr/nfveuj7u53dpG9XSHUgUvVDNp",
+	"fTZ0mL8gOdHb8Zr8XJKQ+E8521JxmDjxDin8gKOpNl5HN8mAmU2aQKeVRP1JjziNkSOIs4Bvsk3u++Wj",
+	"tIoxyUwdQsBK3eJU2T5IfpoT14aoIu9UYjwoO260Gs9pYtK8bHWLCfy4f0HMB/5h8JzfaZuFsAx6LBCm",
+	"TF/m+mpIVhsq1H7tuq1WstmAtNnTsubbNRd0B64bH9HtgAVVOK87MJGsTJslDwe6s0UQ1UMuipXxtLSm",
+	"1Aan13pGoH05PKZ1IfgNzXokZW16BEGnGzKXGI86JUfwDxVcgEooMJPbnhgZThXvb/ZZSiL0VqU5NeKY",
+	"T+jw1lOBeWVd0VdVxiM86DwRrsPbiOeqEDwlppDEfOc2OSdn5Q7bQQG2whDcU+DExzaMG2sQ8APXe3aI",
+	"y/qYIoSDPcv8mH4njN+eK7DeqiLPUJGkZ30vIG/r83QvRa3ngxgwKayhCPahJCSgYC/tACKHDRY7vs7w",
+	"KXDov8AnaaFAtJlOQPuHqjjQqhGVqDJGQyrdAb9bN53ErfFrIwPGNeWFKBVcq42X6AIsZMxO4dEpW6ck",
+	"VLoHupwpxT8iqsAU29MsIyxBvxDBJSLvUlKovmnbgdcHyrjoaZMi8YHA9OCuklVJ5PCIXqfx4VG9fkwN",
+	"z2x37AgHRFWkWu8XUjzsekhWcNNZEU16iatpeihzRYucSIPVP+6I9txQHuNUGxkmVHdDOpzVYuTgQSwL",
+	"8HEFL2RtwOUk2028JBov9pU8mFpLImzbCElSzjKEc7Xn5W5fdyc1VQV7Y0neyZ1mc+tnvRPZn3Crecc+",
+	"7ASUX2xaRRNMbcuepNerZEUPoPS8PaOnUbhxqe2WpvaCyD3PM2nzq/0oX8GlpAZvNKfXJD8F58FZfxmm",
+	"ydSE8gxTBM6PAKQVs49GJ57UZ7BPICnB2Y5IVTW7jbtZ3bl4XVVqdF2cWjkNYtG50g0qUc75NcmQvh52",
+	"mGpjYYswKjAVqCiVxV4ZrcSSaRCFqe5AC2X3YJPokfVfgOcSVBZapj2MbyXXdH0UhNnynRwrA5fA1Tqr",
+	"pEayMnhci3Uefx81Z5ZrPTZzFHZHpmYq7/BW9BkUpC8wy2gWlKgzdPrqBE87lx/sSNg+cEHDoIeJ/zOe",
+	"Q8cL+N33+zc0bvPkuZp5lx1mxw3qseBiGMueCqjRVCJwxkIqPT+QDc9On6Lv8YFIhHPO9F3LMldFYfjK",
+	"4KZA43EqkeJ5ZlomaaVdeL7+T1cRyGK7oMZkABUydCIYsocyfEoQZVIRnBk5CZ4OZKVijen7aBTB33OR",
+	"tEVP0LyvHl8XwiuhbFn7GT5d9ZTfDRr4weFva2/KunYojlUx+b6jALBZsOCPxT9eZ2H19Og7mKhgqjVy",
+	"fbXH3OZNF1V8omMdrfCwuqMq0nyfWjdabyGmZEHynLKdSe0yTzQq5SYlXg1i6986D1pEu5HoUMXtkKz4",
+	"wuPi86GqJ+q7fhWyu7hAT4Dtcv/V1iSMhhG6zqqnYq/NyR2qAz952t20csCuA6kxf488b2N2cFZK/tAO",
+	"zKH7EETqFQx89QwuBTh5Vvf/RIZiXJXgfhi22wMNtkOVDqPIjwP6uZ40rPrqmdGcg7p6lGJeiht60+N1",
+	"9mljcoFsHas6chskiLJqq49E7gJW1QbUCXO4shUEwdn0jVH4mgx/2Hg/6xplN21AnZPgDTeIhBWf+MJ2",
+	"sUhJIzrSDh1Pj5eAIxE4yUNM61Scz42r1H+qDQ49ONPSNiNSUeY8BO0QjFtQW4nQnH/A4jqcl+tdUjEd",
+	"Fto6al3hPNDAviPClnB1dy62cY/3aEJ25eieamrGurndpJckwL1a+OtKnLfkBiPIwY2AZ5cLI3SlAulo",
+	"5JdEG2ITe7W6XRUWtK0LQQwIQDgx82Fi2pQbby88LROUaXtIcfQg0jfiZuvLKieKGiLHyCU/ZSYYPq00",
+	"7eAxPRK626th+L1q3SbxSM6woKtFJR4Vq6+HdvbL7ZZAO9deVLtmGDKU38hspYHRKmUUcv8MJ22FrCF7",
+	"6Gh8n4ofsWY1ABvwI3v1JE0wxt5CUae1TaYfzEeCDbrno2eUgZVZLEWvTXO9AoBp0adJLyVrLFZCgnI7",
+	"Y8H4VOwNp829TGDwxJN3BRX9+VA+0MYcLI0Yzlsgn7PDzLN9NH37PXI65kTFx9XFjhd37l62Vt8Ne1d6",
+	"jLesEHkgo+ZL6JATn/maEYVpHq5P4aCBdbn/f755+T2yvyLKbEXahmcnm6ZTYIEPWm/7RLZwpftawdhP",
+	"VW3b7bSCy+TiEETvJlnQDtHiUG9nBWel1XOov6rQrO4k5OXeiTbnvUkHGyD0dUx6U+o7m9hOJ4IooGqy",
+	"LAoKZWtolxUCLz8iLCWR8gAo9NDOx6GiB6O81+TUc1lIhU8WVgkfiLFmrHElZ1ek67VVVaN5b4neS9Pz",
+	"XZF3SiboLy9eocd/alTNETba8LjNeYbhUszQhpgAK6Iscb3lu6GB0Tyf2ofZZfKbJo6TXnYwam8tMF/F",
+	"Mt1+VlU+dOjGmZd+Wr8VeQ7MtTGtgRAIpDfwInp08ejiwcNHidnIql8NF4cgHreVK5pldvyB/eM/JGef",
+	"vsbH7yycRFDeZwJvlZ8fq0V1dRThIlC91/dAE3qBmczrIqE+xP/oTgAdAdqknatZRf/v//3/AM2sEwNa",
+	"XjToZ56opxfqFlDS9ZwN/BafeKnQnmoBwrcASqUe6G0woz1oMnPspn2ssVEtAL0kYltcU3lGqgu/Erp1",
+	"2aTHwb4DxRLd34AWK/VdpbM8n/237QtenEyBOLAM1HOb2ryjDZKBnuQaZEy9Fqchs8Qjm8y6kS6NSsG3",
+	"6MoR5KqDOeDUwlbMyS++xg9+eav/5+LB0/Xbf/vdh7joLhFhMVP/7EmD5I/uToCb7zYinj6qS6wIqATt",
+	"xDjTuWK4EYAKRgFbq3sUWN2CwvpT9JpAvWIGrTTRcc8d7kFzFu9fqJ+/zbc9sm0Bj6AeJr5ByseU/msI",
+	"sAQUzJgMXgbfpVd6/SZ+fhM/91L8vIawmW0dM3ikztRbFj5w46V4fp/1887bav6R6qZCzmOUks6bSkj7",
+	"D2v2vtlp9fiAwt4nxHvbWy3ERP9srp2JpVP3zqVyV66IYCuzCraKuza9OAPWvkPDeQHzuMfeLVlqZMJz",
+	"A38y0BGwaqm2rV5aZ3S7pWmZq5NJN7D9kSHTX9gOvRCCdBvzcJWstCrx2SpZPfaw0SDWllPWsyXePKvT",
+	"F2bQH7HcU7ZTnKG/Cl4WSO65UEgShTirpk7ZzraPcImpkIsqUbWgT9E3ldmHUUbxjnFJZaAMDAhH2oUW",
+	"kuRb8+y7cLK0ESM9Huzvz2y4MKeOc45Hv1Rrvt2uM37AlA01FrRPoD3Oaoz1YJVSPWpPHQlEc/VPRu6a",
+	"FCdsv2CC0gRa05pAqt8Sr0dm9vPz1KqXceup+ta35vnhPkk43RO5tgTpa5PqsWe4huw9IJ7ftWPxnweM",
+	"2/JJ0hAcTXHQPgLdg9bljRHpXknNeWDVH6OMe2/ncgxHucUawQ2O3Z4lHDShu/KeeWrauzGt+uQv7r4x",
+	"+adsTHUxD6+6gL+HQ8kAi81YrJFUN5rUbbLaEyxmviqIEcozX5eEzH4z365TLMicl484v5713XY6jpl+",
+	"TcF66CZp/PkmrQ0LMdbXBGegIUzkqFeEFzmplIsjVXteasWQ4QNZDHvLZBo6d5XNir5wUZ2BLOkpxRtN",
+	"Or9rgby4KfQQLzfwXc3Vds0vfj2e1jNQ1fh1laS4VBlJjrUclvSXcDmrlg9VZiS0rkoqHESAmoZLSvnl",
+	"45SZtnFBXWVPcNabiegAwg3con70suq9fNzTvOor5OrnYvSvyMtwQNX0aihb9Pnrfz34+oFmw8dPgtZ3",
+	"kKrfWfJpw7HZl9rn2w7nYEhnWxnd7IOU945pmnMVwUaVqCZZEnUE5tbhNDm+IU7GpEl0r5YeGE/N5Fqj",
+	"O+65JMjHVYcmWprjr9CGpPwAvebNGYhNca0IYxjMkme4f9w0Xa5/L8wnl+moPUOOtasklxIK/+CUVckL",
+	"o7VHOdmq2GeHcfx/MGmSdvdnwvR/rBktjc1KQkXj3jr8PXg7zoHzMlSmM+kc/mlvcYZPMVbeB+Ge8cJ+",
+	"7+mIffnSOOgnbIp3mBYjXIQIW8DKbAvF+2VgVrNfkhL3lwbL5ETE6xw9+RExGvRzz1vpFMu2hLqzxjWh",
+	"o/WNrQH9whVZBVrluQbWvTaBTLH1V8s9P8pYeMj3o3eYSg0Ze+nHXi5SlvFah36ast16BoBwn8nTF+Zs",
+	"ljKZbHVt/G2Iq2EO1XzduYc9CrO6WaU7Xz2a3m6+eqkPek3io6kLs1PUmr/xH48u/V8zUADjvo2QODP7",
+	"T84QSs8QDvXjh/yFCpZ4i64py6p9Xuth4hrx/zOImfGmi/PlzhhKzxwR0WLXaKZbQHHq3Jz3S3/qUmQJ",
+	"NeqDn8tR5Wn4nI6+Pnggo95uHdD2O2d2cZvf1HCxgz0OpDDvoHdZ2GB9BjRWfqCp7btRgzKKteDHVbLC",
+	"eb7mYs04YBuEm1kZbIAxCQDfNyC276mqlAhhYYRH6sU8jaKb08K3ijBTuw8D1tiXoRqwLaZ5OR5RM9T4",
+	"Rp8Pg3qeR77ylW2ntaVsevJcrLcXF4U+eBMfdxBw3Qds/fX46r7TT9qDGfA2P68aI8g9IcrLpk6QLNM9",
+	"guLmvDw4YOs6mBPvdW5tTQdlTfCdIFI2qe7AMGpDOIgf6AGhQteUtTxJRQ5hMEuFhZqdHTm+wjfm2fcS",
+	"ZjliwSjbLXkW7ZBDp3Guen4wZfi1ZPTSLpv7Zk9uJQM99qjEj7d6x9hve+XzC+DeySGgLS7zQNrNa4Iz",
+	"RBmC4gPbMoIcCnVCDvbbqy4JKrCyau7T1U32kA17iTSHYeGFylMsSYJwmkLeNGYZKkqWqtIVzra/OlYO",
+	"gsWOqFjxSIxzDlomxVaJhNfe0y3AiB6JTxLqPHAjaRYQyj6RkIGSgKZmGlbBQ1ULD6geMamRsD9USeT6",
+	"6cWUprTD62aTKkoNsVcZBKu50ptVKJJdIaHVzGtCCpPxXOYESj25tJA6R2JlqgEPJxnakC0XBGTtlT1U",
+	"V4lpRCkIzpEoA4hK9nvhg2+KZvt+NJ/oaRNlGp30/SyIpkfvr/woe3PB7UEPBLavaVGQMDifwSo0SfDh",
+	"LgIlG1ysPlJrX3qOxKxgCT4ZkprUNen8z9bUrpfiEao9hX7e6ulpZPGkzLUMaBA7E/WvMguNRDWYlqZc",
+	"IFnV2RdrEBkDmH0msaUBkGWqTZoAWV4ZSjzOXQ2hlfRFlhKtGtAbN1H4B87X9g6JAOSDfHgfhu+mzBkR",
+	"eEM9BEEDHlSj4JhGwUAxoSpnXA3Ml6zojvGeygtPkwyU1eT0QIPINy+3CKMXb/4GR+ESkVwSc5sEdW+W",
+	"8szmh3VycFz8QMvDjCjgtARh9OPXz3/48a+QaHVZ9XA0vUiQLLS0BOEbboBglJDahknljTaTcglgadk/",
+	"mliCfhlZoWosqVYZnZsDZympxACiegmALB2dwdqrHMs9fvTk856fCOkpfTCXECBYe4SxKD+y13kdzt/5",
+	"y0kRGdMssN3m0jxf57iYpSQeE/WLC6NgB2H7QJuBogyAvzNdB0CFcX0w9bUE/zBNugUpCFbSVHlgUG7g",
+	"gg6keWaBb76B5sCXwGigv+GDDLe/cspZnzKkDZBaRzgKqohslD60Gl2FzSVbY9d3E6U4zwFdqgvo4mM8",
+	"3xAR7KZpjFh9w5u5Cq1XlyqpNOqME6iF8TvyA7BWpcmOZ/xZJKtqFvWq+jniO2NHBhu36SujppVX8DAv",
+	"SVBbz65yMMIqNRP7on5tQhZe77lvG4A9/ZGNQlZ1aL5EBRaV1++anPR/aoNodY/aY7ibu2VLVQmB3gaN",
+	"ssvMpLn3zwGevfEwwurp8EcLNOXiwVOHm/Lp+sHbXy+SJ08Dzs/2HvWQfgrFv2gQbwLVteAyDt1soFuD",
+	"RKCfIaOESZCi2up31qUtMqyQyf790aM/rRqu4J9++ve/P9Tk0TT69SIJOYWr9sexNuKjCBuxupkt9J+5",
+	"oM13wFjUhp4xF4V5wBYsOHX3U/SjB0NjwIJM4nl1tYPp5fDEtT1vRXPLbnwSRDSwzrH4sI3vlGg1IDAs",
+	"7LomdB1lWlVV2JqbCxnhYGMAJeGqB9BduMBMHjf4A+H2P/Iyz7pU+SwI84AVWXORhXTer/kRXXz2x4vH",
+	"f3x08ehzp1pdouxw6kUMqgqTD3DvZdBX+BDOcB4A0Hu5rVWJxGtXprUUe5lK2yqWRrfYcSAWIz0v9Myo",
+	"VGtJCixca/i2MgIt9Q29L9HVZRT605MRuddRIwy/jsqkb1hOGZlY6fEcWde1wYdmxPo0HFDtHdwZdyTV",
+	"zxHnS0R3G/rbPQvtNmmxSFx3QF9dhItmqRT9QcHv7H1cIyqc1sZpl/LDgaoBJ8L3XJEFYJIHYy6xCMlm",
+	"kMXY+V7yseZLLs2n7kB8VXG55Xe1/s54lOQ1Py5SmQH5CQutR9+YjIwYcmhDdpTVYFF9PuWRNneVx7Qn",
+	"bhgdA3zNjy4M2K5spow04EYMqQb3ZLGjp/f3Pp6+mpwdNnBe+GcIo0wrrSUzSmql+yOqLpG1mS9R5aB/",
+	"1g60XKK+X0wnVBNzMPGvBPQwfkOEtaIukfXxPzPhQD9AcYk8r39dpHdO9KD/4njTKQf8uSSlebtkzOS4",
+	"pK6B38okVpgPYqZVzsHRfyCHIg92yFz0/m2pk7k0dSrmfCKjjWk6O/TXar9go0J+wbC1HqXOuTUvdh1X",
+	"RJx/I7MNf/ccOGiiav4lBcY8QjvAupezgRzixsZYjZc9dVOTwYKrKntxrs25U1TD4IKwdVp15rYR9+Dk",
+	"vxB4C35oLAlSnPcgtXjdmcf2Q9Pxtf9CWJvTj3ldUybQuy5W/kQiG2SqCW8+mjjvtnVoKM6vDRO33DxV",
+	"SAoHcxIM49iwzg0RG5yjOsIVmQnmh70mfyOqp6WI7phinnavxbfC9GEHo412E/iLnZp93KoF0H3H7/E2",
+	"3CmydczNMqsp9B74b5xp29fsfZ2VZH6/90kvFtBcA5Y95b0NTq930I8/qGLFCBpVl/9TCYjflyaK6N2o",
+	"4yU8WEZ3pExzLqfmU+ZcQuaezYNtOdsIyTQhLNAbtp3yMQXELdO2uye4ldZCaIixX2s1V+Dca46TcqZw",
+	"OuVNePyMzvz6LEzmSItg11t70jqOwk533Xrv1sRKb1yiQ0zdgsvJDgnXHx1YCUPemYE88Q0A9YHj2I4Q",
+	"LWzJuyLHDPdCbW4to0ym4pbnOT+uy2LhQhDoP1rRNXKPgi8NpHr/B7P93TZc7ZG0fcZi+isFggb2NBVY",
+	"KAZCdlwfuSEiK3tS87S5gjKCM2iFtscSFdimA3U1Edv0LvLEvTJPQ64V5S7EHMf91RvNBvI9cKV9o4iB",
+	"7vCy4Gx6F7cbfu0f5RrzjGW2L5O5TeueVm+DIfeJt4wk4oamId//G/sLwvLaqDH9jXI62D/walUV2GkG",
+	"Z4deF4Lf0Ixkd5B8HLeP8r0lIM+OU7s8sMoNUnFwEuhVVjdYrXa2Ol1+Epc7uoMa1BLOlEobu2fOlI65",
+	"M82YsSmHvu2CGCHQ7BOCVkeXy2vlLVI8zz5F7va8slt1VTlINlhSk8lMFYQAg11CfS21amwdON1fQtgy",
+	"xSyjmtlsqQJ6fPEUXeX0muSn+vUr00kxMbpjhWCrRbppJu0LhohSjaEG8sGkIxeWz9CJYCGRaf1MCmMR",
+	"OtQKBPmXCJajtUTFXfjVlkN8dhEsiPB8nkDjUelhM1u11mpecG+uB/p6z9VPGwb1bbfX8+hkW8+b8nFD",
+	"uyAUyHOTPYose1bpsNM6XDa+0Z11+Mil/EDZ7geBmdz2gENjlwPe9Bsivt0SITvuAev0MleYJJAJ18XP",
+	"80ycrh5Tf5IqtCEpPpDo5klz7YFs5juRRWmRKqyWTPGRCbdtr3A4blWYVvXRw9jHGwUgUS9CEUMQ7U0z",
+	"KJGqnZLuGoa+vUfpa1W9Ra0WwG7VdI45Yotc8K1Te9/u+cyAWbaAkii7PrPLX2/WpcceUZ73mh3MrHqW",
+	"oa/qSZ1nNSlLRYK+IwKyFaO03BjbjSrEoBg3kP5absIf0Mxf5jj42/5dINX96//9rf7YXuEdKDpYKUE3",
+	"pQpbtTneDGL1/jqWyfWXU38/SiiLoWp8k2yWsZ1MvWj7vkfmwX1bImJS8UDgCHpM19KtIHYmTTjIAReP",
+	"Xu81T/YGXv7nj//xpruia3JqXikt/TXfhXlV3PT02Qnbjtcq3JenlGFWfTe+0ddgcemJ6MfNp82ACUw7",
+	"RIPBkBWQIkg5XgpGTt+SUB56XegTytYrhPUmogNnao+4AJXZS93LsEF6JYWKAcVz36sGDhTuZfh01YMd",
+	"N6ia1vVS3vDvD2cqI4VxMLwvWlYffJ/E3Ap+mIEvA68V4SzpVw+s0OtKfHgLFLAz+iEdgjdWa73Q26zg",
+	"QpkytyHkrYJL2nIcN/Jc3gOYFp+xBYpP3wD9Ti/5f2uaEYuFVXHMsHieh4T1LyDBfxOt54rW4ah4W9KO",
+	"hvnfj+Qdd3r5ongSSPhdSdAxOvsCdYTKt4OyYgFT29ML75eR7VNhkeT2uxWho3hYZ4rU4fE/EhE7SoRz",
+	"Re4iVGiL4IXB2eaI6lHCDYvu0dedjJ5Evwkye3QCC8nwhbdquqwfh73js7cpdBd866XatRxRL16hx39q",
+	"VJRuRbfvf4tC+MEvb399lHx2+/sH9p9Qa/oo+fPtH/4tWG36Ldnh/Otgo5uxdLI6OTMxriKc51qWUAEB",
+	"Ejkxk6wlrkzlG2S23lFUhbBBw4RMztgwbywccIEG3bGDDiwHoESCN8M3SqIcG+l/ifBGEqaeIXi+juwS",
+	"aCYepXh/rPERS5yQNlKdgoX6Wny8ByWS7Qai1s1qvloA/fTTmyA3vCe+6wSbxzd7erOMpcgyY7ILGAu1",
+	"rL9ftsJ3mGGTLvqdvueXacmWlkIEWzh/wxB0sG43DfPCWxNM53w8Jx7yEtaHapFr896Q+3I0e/PHPUei",
+	"ZH7mw6X5b86U4HluvJdUSWQ3YXQ1kHsnwyeZed/5RCJNc/SLQcT44NfFRBdkJ+wJucmQPISvCUMbnF4D",
+	"okONcREz53NAP/OVT/2adSPOyqz77H2z97iP6CPj9+cmo2xD1JEQhh4+vbiA4PSjh0+fTr6p3A53Ezfr",
+	"GUTs9AL3Q1vO3rNbIrB8csAh/DyADCwl5NDO1ZCuqdEeXCKRHS7NafNohuuqeuaToMru62t2uKdFfALW",
+	"d9U7wc3sS0dhRB25uF4LnpMJqfAQC4OXwqxjBpUpL0Lpp1+TPEO8VAa/hZ2MWgtH+RlSe8HL3R7ZQRDM",
+	"DCqAANDVUr03GT0wHc7IWotqgH2SA3vyDEm6AwQ6yhCW19KW73FmZD1qBt48NSEgtRZtNDN8pwCDVqBm",
+	"Pve0N7izN+HjtYyj1j8FSzsz+kocJwOQ9LXZtJfZHWYg9KqlPwBUg0H53OujAuppYguoat0rxTlhGRZB",
+	"jqzk4RLejkYTju5knWkXowPGahymjcVaCUwr6OFWpwvMMqy4OKHqIZOp6xU+5ji9lgb0Giu0xzfE1p5l",
+	"l4CxBAf8uOfogE8GDNtE+XFa4anHy5leIQtycppIbagkd6JYa4H3/kVVv/pbH7h6bpVMM9xsKTlBRZ7f",
+	"wfRuGkSdywkLNjyN3//WjtabA1Psp/sSeup97PfpVr/EHXpm/6MpYqT/dnQ9cYM3ZH+G8bQb1Dw9KEMX",
+	"U1D7FNOqxYJBOIZbIYNKeqj4iL0K2knCnmTzidZctFtiNbswa4nQmZqVAOkKvHod2SbNzVydoDQs6HU+",
+	"6IUsEeyQpbihNzz6KgPXTgBqgJI88/QHN6zBGOE32mDbnJDdqXidoGQZXw/GajJeY79H3tws0ybNpMve",
+	"vDI7j65xbTc4p7kD1VY5QjdW2MvRLzjb5jQN5MC3bW915OuqDwIcFnwga79LQgWTI7uNz13VXchmF2VO",
+	"BiQCMCwgkyfaOvyS7XIqg5jXfcLl5dYBwDyzd7a+srUN/IlEjCO3ojgB5yrC4Wvj2ebGQoQ19u/CHD1p",
+	"ufBR6yQPy6MdJxLxqFaf1bi9VRDPpXP82rYFHSV3JLUBX5MpIgVf68nfEAGA6hZ/uSFrZYLIDWGWT6zx",
+	"AlwCsGqXqE6JcVBesk768ZnIHZyB/iVQSgn/kFU3kx0gD6ypbTvZ7m/Sruj0e524jiGQnLHm2zUXdEfZ",
+	"yscaToB84oaS49qrwoE/FoIoItalQYs4YEFVXaufrEhWpubLObkBd2pEixP3RTB9m81O4nuxuNYmb4fr",
+	"mttI1FAL9HNJ7O9aU+ug5zZEaIdhBwPacHS/oFsPr7HtwoZOD1pqHfc03SN1dCnsEmXwYmI7mjlOAiZD",
+	"WNbo4PrpZwhD46gEYagTArtalKYPBgiHS8S3PmtaJ7x5omLPT9FzGwF2/NyFOnZXTC8qdfvADHe0cCSN",
+	"Gs7Jlk63ERi+dw8WMXfEjtw7a0evvS7vbdcfmptdTqNBpRAEaJFVvD5xUO+QhIZt6cOj90r9wrQY5VSN",
+	"NXR/TfXCDKps3YUEZZBP98Tb2DGmeG3qrifqFXejDQzI3d5lBLF+t1Y2uev1wG+IDeSdWqikB5yFu2CB",
+	"PJEhwAuvgSh0u6sHi7c8otN/+josVqqv4EdEZWJwQLxbAZcZVeB8zYdGDu6guQHA/ZpTpncPekMafNLJ",
+	"+2gtj6osfmu0FEvgoZ1dSmjfP8BgmPZ/sox/9IlR3+0LKZ+nit5YrK9OE3PCMsyCOFYGLExaBQeUUpJZ",
+	"GEQkibSyrSultWYe5fk9UFaqvgayrqFjHCP564RCljB8Fky654OKx3n6GnqNXiq86o2eNOhaL9OuaXSf",
+	"zPzDnbRiINsOerC1e7xCr2ltdpcAzmEwSug3ZqX/oZ8f28ZCntI9X1emR7izQnES+EAza5fELbD5zsj2",
+	"tvatomX701VEuDPviA3u3dnvuVrI9Rir+JipRnv2yDv1gSpfLbb53dapeuRofNGufHDf7jI5zNHduw7+",
+	"DNfBtAtgfBFL3NUVI9+zy1rP+xUWiqa0wGyqMm1Oek+LYGySDCx7gW8S8F+8MHoK/VBPRFbBRrWHNBmD",
+	"xhtMQJiB4+Cio60ysqJed185mVPDvUdrN5dJiBlvGdmace8+vK40oHPVpifTj8mYnmSvteVv3klI0DMu",
+	"hS1OaU4VVvGW8Z7gLO1pKP6K8CInkNsBoG2AKKRNqUoFhA5bUVLja/edM+wsz7XZD7mkuXpP8qIHJ3eu",
+	"bpOP154FHJqKCIrzoZhrgBqeGtXtY5dzwOtGRxxuRX7gmWmW7RnWlK0rAFNBDlp0v+1Bq7MHP/Dx703L",
+	"Qs3gMnbTOyI3hGpnrItwkrJmu8poZpnjvEt0YStfbMxBS98gOfqxPIocswGD3TtK6EAwk0hxlPFLxDhy",
+	"bv7umAEdN8yl2ujX5hSRCCPFC5qGUZ2XUIdrsdmey8nRr2rHgrhAJsF/IMl7Ip5wb+qNn4iX4ZNJOY/J",
+	"u4nrjuQf4zcVTLEsCyJuqJwQ7obt+RBa8Vw115ouVShnwMoJmTfVLjezxCrR0rloGtdIfaTHLth56C/L",
+	"3cHBKIa+PzxJqA8E38JfbbtmoxHFRE3Pvo6n36x1DO3zi3/We7aVBx157Y4ivAzDKk+4lOuS/sePR0v6",
+	"F7yvZ1/JrYbAnRs6GiRngTu1ATEQ/shHecnOuxqDXeautDYzaqXlmDFiRG8eRt4946YbB+oJZMYM3DI1",
+	"dcbuBAeuMOFGuGOZ2RSGXfYZKNEYcnRPkhLv66g3uDhc27khO8wSRLfQlRBLVHPijMrOUY+pfz00RGRG",
+	"b2hW4rzyUayS1U7wsgieBX+spXxgzk1wD91gFSUW65R8hkb28alJk/WfniTyHikRp9eM4xj9pue8Hz1n",
+	"HNDpDvSe8Y/+0+hBY3pKBM5Uj94yA2Qq4DXwWLaldvmNbA0yQvj2MZV4X7nculYejPtzOOfQmp0OEse1",
+	"8YMeqBZD13bEoeoZSrEg0OMxQS77UibINuST4RwTc4f0wvdWPhpo25KVwtYSE9MBZ0/zzHbmAe9N1XiL",
+	"Q7q4/nk8bmBo0JxM8PbijJymegwOLo7ewSUgKT3gHFXpqTV82OMnFxfNY/nwcbPmFsprHyZPb3//00+f",
+	"un89vv3D//W7/krVNEDib968RI8fPWyil/3vl1+1boRIfLdOgNss3ptAD1nVPtwuxtTHGgzExhQfXTx6",
+	"/ODiYXOafwrQ6PHtg99f/P3hg6dv/8/Dv188ePT2D0EKeYpQN50L/u6OAjTGK/COXCJ9wBE3uVQ5lipG",
+	"Wrx8Xqr9l4BG0oVAcH+u76gbnAMgisnAS6q/1FX09g87gRv/NmUFyapkuFR7LugvxHurZLIsTCdp86ZL",
+	"mvZ/UPyadBr+eEXFerbrBqnGQPjNAkM88NKrv+8JfZGwBTQdV3Ye2vzQMoeqtWMbTvbVzZn09v7QzchN",
+	"2QA2cErve0ioIBtJg4hIszvp4XpeieOIMVaa5eSdzlEt7hgHyanYxX/0SUvG//f/+Okn+fbf/4f7j9+d",
+	"0890DtyCx3yjQMuzedHjlHZgPaq/Tm9DMp8PFrC6GxLqflndTUosZnWPC+SFQWLHjtno5dt77IYmGnUM",
+	"Fz5f40bHXZy3GQbLS6E1ijktNr/mpSRIlDmxbTGZEWKUM+Nv1naq2nNpckAsaHen0MhJvlFSVPNc21ds",
+	"t30WixAxvdd+oPu9bajolczZ74bO7SvTW9T1TQ7pRSmRsi4/blL4PyFJ4bgnDGGUVk04XfdclGKGNqRT",
+	"MhnbR//j78E/EcBgr63rPL77sHvh1kGJraMaMNTvey99fN335/bQ50xF9EX133R9+/9Fuu9nVJA07DO7",
+	"4qXa8JJlV8+QrFvuVyiJV5S5n/eYQQMj5p7xhb3nCHEjgmlo/uvtAEJUMPhimxpjhrwjfKjnB6EZO0K0",
+	"JJnf8t+9eMRMNZqPe0rIluc5P67LIpj88xX8+qAs9KxJqqXiZknwK8bVuuaLSB4LvnRbtRDvLOI/GD/C",
+	"Jbnhag8wBEEPmy3ejjyPL83Tt3WL8aBXDpwgGcGZPgxQ2V5gKXuyMSJbxwZEQtUrPfp8Vm/c1s3UozFn",
+	"qlFq4re1fEFkwSfjrwlyw699YVO5KaFKvwa2WB+p2mcCH1k4qD71Bqy6yHd28Y39xTZX3gI6biQ0j3m1",
+	"0iiDcdx/+c7/tZivjrDf7tfxaRM3Ldj/vy3whtv/t5TGeSj5OL3eCbgsQnUhfYqWQ5LqmHmPkie3vxvV",
+	"0Pqc/6C/UCUdeue4JhfXm90TOK49+3y9h7wrcsxwwDbtySQKXGMZ2eIyV/1x3PatNnpf2Qhn5HJMreXH",
+	"IXibgeIDZfZfMeAcTbk3T6gt8/11IfgNtYU7YzzRkjSeiAiKhSp63QVF6pUGC/jB2kbp/XKFvcJSHrnI",
+	"TN/kqY5hg1S5LuwgrU19eBHh8WHkeMb7bWC69oRa4w9R4JXgfDuRAItNPGqGr4kkUwvlFDkUXGBxWo7I",
+	"gSGDs+Y5TU/fsK+4BWMIeEzvqtC2NhEC2Xswr7FD9eblK7MAUMZ6ACWu7AV1ZetfsL2gkVucH6V3GP78",
+	"6Juj7opLIEIf0nEVVXlE3KiCirDrC26J4JucHPpZyNyzzUW+/uoFevr4yZ/0UvTbKCMK01x+ir4qBWS0",
+	"WHxulJGCsMwFgPVdkiBZpnuEJbpyR1NrfORKazBXFgRkbVAtrj5dJT29/luausKbnFwC1EYh+E7ggwy7",
+	"NFQQQR+wVsrcopAdsUQbwa8JS8Dtqqd+xCfEy6AjCCK28YlPkGRiotuhSjsmFQ5CXBk8GAhyfyIRzS7R",
+	"zyUH/Clt4NqQdJTd4EMpOE4Kd0ABhNBPJPJ8sb1u9tYIAKq2pcT0sLimDBJlLMOMF0qbEKaZnmcTWPW2",
+	"olKQpcsNQP2Ew+RlRh2EWJ1CoFVxyFTdabOBHUwGQGGucf1fMGTwLM6IrZebs5qHu8qNJsHJO0WYKW4+",
+	"cEFMPohMoDkXgN9pM1bvxQngdi6RIDfUPJ9yIYyHp6oQcqSBPpqQVWJHB03LvBgkR58n5ivBD+ihaWKy",
+	"p7s9kZAhRW13onBtoKa63E92JOQES8jNGM1BhJyZprEbrDmCLQtN8USwiECxMPiiZpDaMK54seYiO6Jn",
+	"DjtUS29VLcqMnIF5RVyBY/I+z4anjXwesgwd3asU10ePmt05n3rGQ9+u2A3p34YRyn5LpTrXUvBk1Ri+",
+	"KQwcmtJrkuqtOb0It/74lmyVvrtcmEuQAhwy7jbR5xAzqaVCZsA6D+TAxUmLCEaO+gAAfifr3sbCfrmv",
+	"68iXgLjIxbUEOCJAlYUsXoDC6vQcmYA9HSCCBW77S87T62UwXJoe/0XV0RxvSDgZqjrp04SetnrjwaYl",
+	"/YWENYK40t0mtevi3ZIBpGl0cfo4tvS8rg+LTkFvRupSVAP92N6Dp9Swi6cIwQY25vZ29FCc1SMiFPX6",
+	"yiL7MqfgC/c9CTgUgmz1BC8RI5DwHNHFYbFz1VWeM3JDtQzCEhUGOEPrtya627R+Rz0U7vhU18+Tsd7Q",
+	"rY2v9lMPNL5zC/ikWvLxfrmkguLGU014YWovTdsbT10KqiVzk0Wgwg5S/Y3y84lE5gXT1pWLbgeBjzBR",
+	"JO3tOuiUXSyhmCDHUdDjczNPmgGU7s/ToZUmofecn8nS64rQzLDlPrjUpS0rcphSJJfkaBtuBDJW/ukS",
+	"ZSAoG250iZXDOIFsjji4+zNyb+Y0MbPvROpWH0fCDYFjnnK2peIwOWXIvm4thOmv30m6T53mYxoXYlRb",
+	"oRNzeTIq7RGpAYqjrtEv3IumVixwjb7/NKFWXPVfK42IkGxNQwjTbwqS0i1NbembxdDWhnBic2ZVoBOS",
+	"JA1DdByRoaNEkUzvvSIszNCvjU6coC2mFs+pZM78Nv5mxqFX/B5LlBGcK9ezIJg59HHlUY30Nf6hVp5i",
+	"xPxy+VV6JEEzEp3j5Z53uVm8lAMo7TZb2DIUlVB8Lgi4OmTMSj/KLC6el70yBX6+me6luF+ZYUxFO1Q+",
+	"SBZZKIUijPD2W65ZbK5Zt3F5MLXE2QOh3LOOduHdU7VU614WvaavwPnzNCXFZEzcWbbZ7cA0XtgaiYkT",
+	"mawSOqIGk4KmpCZUA7X00reDi6yS4yZU61RwEtKaQ3hHWHpCEp9kEyTgE+m6pK26aYWSjp87SCEwzYPN",
+	"C65Qp+fKNQjHeCcIyeAad5dWz3U5qegHwveHYJfnH52hCG2HAZ4W5pAgax7D7EG/0WpxTZSRtgvDW+4c",
+	"i/XERjbb2ZITNvsHu8/gBdryFOcIjlpnQ5crY+2rn5tfkVpwScOVghNlQlXPErLuJVK8DZPxKXLoGVXG",
+	"BeMKpVovZxCQ2gSPB96RtQGRGjsi9ZMRvqa67VsMw9ePr+t2dGPzCb50m6wmeJFW/SFWrwXdhJLsVve3",
+	"EGmaHePGFtl8+rbbyG5sgPbzMdat1+cv9Hu7y1/wmbpxYOjnuqffNJzoZlu/UcCe5uO3gaZ/o0O0X7ht",
+	"Ny2M9XN4bBI0cafFHQTOvyck6C7xGzNOom4/6EOkWkzeRSjg70ZE31yE3PiWH03Z1YppgmtD36v1U5e2",
+	"U5gJ+AuCrurfrkC0oko/RQ7WJ6J+YZ5zvcrXX+GCjtWx31nZ6Gx3cchP2HJQVhfNFWzElSTvGtigWJAq",
+	"1DnTxTiACBfOrW/JzPCt7NujH0ktxgynX7yrrqbiZ3FUDLiz7oEj57eqECeqQrb8WMWILzmGrIYvTMxl",
+	"ouR3sbVx9JtzY0DxHVXcir5zqCctg3R6HHaiOj2qwA0rZ96ZCcg5sDen5ftUSSxhtSHlgvSkwlxo2/ph",
+	"I7rBy03urdpq2hPVj4EGPv50XV9rM8WaMqO7vkAiY5OLzkhltMMQKYM5LwapLeiKf7O3QQovTmg74Iyz",
+	"LM/ClsFdtn6jGQl3VTkKk9jvxTXNerzE27dRPdca/lD4oF1rBPHnlcVaQk7z2UXSrH0UIheyVPaUx5f3",
+	"MH1Kz57fhMuu4oGdZ3W9Evywnh9RiG7yG+6i89xlF/cewN4zlqzkSSpyCBdh8dlrGj2p9dh2lmO7uiSL",
+	"aya5n/wNPoZAe/YsfJXrH9Z2h/0219TAfd6UOSMCb6jtqSNtQsEazI+S7VMRjjNSqztM61Drz8a6BQfX",
+	"ytUXLp7xobXQcDrBdBX0ZeXBDDvbKdvVCUAubQwr+K1bKWhOc9/G9/wwtWClCPtvX774+jl6BTRyRZ6Q",
+	"DGCSmLAgeJwfnDSy4svNbZCAXppDOwptyMcZwgx8bjb2ovaY3UE0KiMpzWYgVWXxeXZ9zGnpOD1vrX4r",
+	"NujfSUSuhlhBYqywHfMF+QfkPo1rbZXYN5SsVtmaXWuJMTzx2gIkT4U5mcsB0T3UR5S8Jh2GVrrgJXhP",
+	"L8DlkEt7PV6jsJsjwDij739wjMFFncUfyOM7vVvFrFzPtoYz+pXfPLf/4p7bGfi5LeilaXkaz6vkFy9f",
+	"HJlnNgac4NDNMsgyQaSMwNteLHegnSRsrgCT+YsRvIWCY0amGQRi/e2at6Vj/y2/7mjaStPPO/p4OCgf",
+	"hzrs8/rDOJFydhh98hf7IuMT8bMHvjslV2iuv1r/bVBlqZEvW/bbAnf5xHu4NafeEo+t4L+Ecu2+qQuZ",
+	"LlGOFRHIANq08v9QxiHdSe75MZB/185gNF9rajfV2iJoO9bWqJt3XxDWrK9ka2tjc7bGkInagl/xknlx",
+	"HkrZfy5thXBK6A0RkBEooSMSRoq8gz6+GKqze3sPmZHd9IYW/prAdKeZOqPVC8+t4ezWYNBMJD6Qscrm",
+	"Xnf20Ap4fjPV+95M2j/L7vKGGqb0Db+ePs1FTMNBk3BHpTK5UC+wyBaJa95hLIhKWcb7HXIsldY+2dTZ",
+	"wDs9vQP5VpnyMy3C7OBBzJtOPUZPxcacKo8zXC+230Y1UlA4fazVCZ2obuUHqjmj2r4uA8Qcga95nhHx",
+	"IQL8y+bLYpHFzvPMzIIDETttrjKDJBUq/Eq5yFplX/r4mDeRfjNBxz1N9zW0VoRfczD/YKYe5uiWjGcQ",
+	"xHDTK818AaVtwu7MFmBzXMQdpAPAQRImY38snchRzptxYyrRBFvEQxnaiPvmrmyu4XW1TecqEWCj15UV",
+	"P/30ZrWgFvEDvyZTp6ncOz3FQhAikvgkO1UvEyFY4Tujq4isbGqH0gRgOU6ETajeCjUu/XHPUfUEwuiG",
+	"iA3OkQNPQJSho6DKSLdRZ0DmXSsVXp3Vwi0KUVAfMDfAUDv1I1RhQ2DqEjF+PAvECBq/jopvV85qnnav",
+	"VfdUl46yIPi6XS3i4JYA8tEanGpPDpLkN0TGENVrs712mFrDjbOjvS9E7XkWTQj7uKl2jwxdV8Vf615w",
+	"x7+ZH5xtXrXRtZ9Fdf1YMgpIaDqK9gAHfaMkND9FGY7APmjLVMfajn0q8oUPew4HXe5pEdbz1ZE7/CuD",
+	"0ZVrNRRgsSQhzCAAer4K57nAav8MXV1TW0VwdALM2MRQ5VUpQV2kwFlwPqFEyytrfTtAEPN5ha+JhN7K",
+	"Zr5UVsg7V3BE4enqr53n7Thewp37zMpVVr5dyCIEjKiFE+LDkLA/9m5RTz1Zx6tW89IaPuGdwJBqdtC7",
+	"WzW4DsoqctPcLWrcQvblujt2sCzV9dPu7YRtYKf1lkqFt1voilc14YZ8ygiVUS/6pr/hhiFmRcGINM+4",
+	"dKDZxun0m7l6KVKNntbX9obTbMg7oH+fOmEenxiymAnuc0KFw9vl8jEpPK+/7scv+z5e0TSuHLwXWfWB",
+	"5EjHvOlw8RjHfjnZde7faa2V8gyfYnTmWPd4Pc1FjGlPW7pvNrRPiSXSfj4+mTOeTtJ34kfffA8SoPfA",
+	"zsqBkGlJvrwhQafbDC10T3BWYRo31/3KguPqXwnAO0JjYZwngNoNkLkSQcmrDCoA1diyJ5UXHwjanJAk",
+	"7ywmCDHDxVbIfl1NPtRBY9q9NHLNaLKviab7uAbMU+hokgX9CRZc1YwY7TAYjUlq838jeLnbK5fLMu54",
+	"zXHaV0u3o1K5lPIgW9SPwN7llF0bTBmqLhF2nm/rGTdcYLHfMdJqHPjIAQ86yDsDcR39djjhvhRFXspQ",
+	"Gk011w05cdvKpWJPI9C0PWzdI1AsGJyW4mu38O5nXtiTYrD7lE+iE1HB8e46DpWsbqikKoyMqM8g/Fw1",
+	"IDKHOUEEi5wSqdyJR67/x3xAxGFrYK6ybrVx/8R5MbNauDVYurmNNd80JJZPubfDkngmnnpKCguuGg5O",
+	"/Lg/2SoBswcpZpqrjpgqhHO114fdr3G0N+f/x96/NbdxbHmi+FfJQPQ/LLuLFHjRjYyJGVqSbW3bkrYk",
+	"29Nb1ACJqgSQZiGzdmUVIdihiH74n4iJ83qezheYeZyv0/3an+RErpWZlXUDqkCQIntrIma3RVRW5WXd",
+	"c63fUhY3kgusN5hTxU6BIC9YYsEgeFY8j1Gg3mhLNyhiN8MS3DmZuzHqipzZw4TVi/veIh0V2V7Ha3M4",
+	"q5zXyFBmKhvYYCd2eGHe3DUz3NuHXVjh18A0G43hChNtzSa9awVaueJqJnKRKXybc37QdOp+le0deccv",
+	"3ICVsetY37YGQXV7avG8D11IZruS9/5UtVW1+xbr2a1oLnof3zkB/b3FDOwF8SgVgysEsMTAy5kxE7Zo",
+	"7BvSKVfZ9PP2h3wKBsbY6/aK0sN2cP/eViyOWTSapnLRI4297Nz3d9cLA+XhegOlOxpUZ2MxS3mHi+pf",
+	"tdXzDh+tEp2300Hp1Esb00yHlxKhDb1CzJZUkYo93rgU/SyUWozmJhNrQz1H53yRt69e76o3bzGq6cbu",
+	"JYTXpDAxQcttiH5iOkpFKZ12urfbRlHDy7ur4N6dhhvCBMp1BP5KEaPYFN65HzQ3wdyiN3GnFm5vX70u",
+	"+rapPGGpYn3v5doaEd/eRFsH/V1rLbumSfLbV6/PIpk0d5RdQI13Y2e45lY67u5rymd5ykjM6CUCNjZe",
+	"+8hktI25YMYFZn5mMm2ri1maqZ768Qe5hEYmeiyhE+hrQsJYhheYEZtSASiUYcwXE2X6YXOAHlQsy2IW",
+	"QT/IucxTRSBYDh1QTsnwRD9mhglJpthUup5UghX2NB7BO5rbrXBhEnD1VM3z5r5xwmxmF8ZAsHnb40cP",
+	"N/Ry0w8LOmPpSIuPtO3r72Q5rcgMCkgm5ZoPDhvDopo/L7mSG75pO/IRuRSYCGE7ellgrOJNqt8kqvTV",
+	"PKPmvQmqR9VGh+ap3qmgdl5NCWqpjJlqjuIs6MoQBevelCGj0+lIv3SLQu3a5az5bzvLDfuiekPSA+WH",
+	"mYIuOIQSxUIpogKFWxDbGkUTi818o/GSrhSJJFMNXKcUU8oCvm9QMe5ETYexPGV9R5kkwK4tXCrDoY1d",
+	"nyHV7G8zafOmwF9+w+TaDjDLaDjXg1RP2o65uBgtuMgz1lK4E0sxg9I5caGZXMs59zVsvuszegfhJlVD",
+	"LNVbgaYUbbXZBMEUBIz/kYPhcONnVEjF6IKxZBTRVcPSnmkKnEK3OSBiogdoyQ3RbJAuNj9XHyl15dJg",
+	"NppiZH9SRw8fbJSzJl7RfVqYwg3499jTGN/gH4GZcmUqvYRtiQhqW9cwbXOKLdRoK+J6kCFUO4yWXERy",
+	"2U6O38mUzB1JwhHBmamcaTIxFRemI4RJy0MFlUYuMwSMBlTPRRlaQVrHx5tJay6XqjVfGlx4qP8o8uJx",
+	"BjCu3KdDv0RbKWGMfdk31Op6Xw6a96z1SNSWMOKmicwsZeuacHBs6CkY7POEzXIB17J+pm/RHwT+GFNx",
+	"avownBAhG3McJimjF6NZTJVqM0mciJqk2uUk8DCBGl44BK1loS9cCPdVQ+gNYj97eFw6+4ePNzGwPyGs",
+	"fm6b1y+ePWpboujnWVSdxKNDfxKPDjdKEaMzzNE40JQmbMIpFzQmU9clb5GrDOeC7NG466EUpmJrlDIa",
+	"tUiqHyqMSIphxtvm4pJjI3gaGY8krh3BI3/xTzaufc5n81HK1cVoQmNqMmAq1/JcXSgSM6VIon19oGMV",
+	"oBdcGOtOz2rBWgLjIyqfzZgCZ1p/j+jvVedtcwxaejQ3T17G0WhBP7odLU79aKPUiWnGoHtqG8WdEf0r",
+	"lLVkTBiAAMBfg1QpPCY4BhoCWS5oelEnR5NG19eFiKXKRgbcCHpOLZKmBJ1nRnOiDoOHyIRNZco0BWlH",
+	"AqCKFKGK6FcSi5dU2umNe+VPZsFFCwm/tV4hlk+YCZW48Wjjwhcs4vliA03+xC/YkisGKSz6eaCpnuSj",
+	"RaaVxyUjuZJJowUx1xKRzbhQFuQlNK21Io/0NwrglGlJCp3vuBgtpMjmZcI9ONw871xEcgSZO/ZF/em/",
+	"ogjLnNQyzzaibKOP1pm2i9w16jaWNOptjC94k4ZlfDa3KkwZPtGWd1kAdbGKlzQVo4SlIXNBXTd441iY",
+	"RpfA32/mybqduYAqidIsihe3bSZgnDTEjKeN6VJnQNFFdRoBXA8w/6Rg2Pt72giyXho5pjPKhcrG0PtT",
+	"SKLycI7vwrgplK/VX/KXt69eEvMrVGijtYPRv01RNfvWtp2IZXjxfDplYVOaJjTe9zPblOIzYdwUyLQa",
+	"YYdMcKZKfqZrxl6na+9KB7K3miLPQJYuEqa9JpnHEUlzNLbNQK1kQCRpeyjNxaBNy23xCVR2MiUqk0nj",
+	"i01bxJGjmvZHCvrYIIVwy2sDqx8rts6ur+180d1/63e869k0DrBuMmOSo+ElCS3qACoCZ4viSv2F5luk",
+	"DYXRpQh8BQ+qX011EYl3CzDzatvYrS7eqWqrOtBSxVR3ZpJAB1QwL7vcJHWFL+h3MfPaNUawdybVnJd+",
+	"W4yvadnOZ3w6bRBAiEXV+d62EO2b+jnYN7dNJ09iHtKM/VZoqL6NNSmZ5nFMnJ9bAGpUiKIFm8Q24igU",
+	"aqNVVDTocCGkq71mLnPFtDV0xfc4HLgrvcNi2K2u+CYHG3eFdxgkk63fUKFB3KASOI1tiOKv287dO2D/",
+	"kDZR8DaXZF619VTmIjI5JeVc+ljrgtU+eU7DOWGXPAI/3VT2mwbwiqAlZoDHQulKUnhKVL4ICM3IQjtl",
+	"B/vnYhzzCxavoFp7IcHWooKME6kUn8RsvH9e1zfhnKGN0iloFktpYAeiYn+avBSmMr7Q7nF7pGJKIVZo",
+	"n4w8zEu4ppkwIqfTchC1g9MLW9B6T8aV2UUpqmvTdoq9tFRywVxLfr1oiMt0Jdz9ozZ2phfNF1PavIUT",
+	"M5Sj5ppaIBRp6mUCiJDMEDkEQikVR2OTryAYTVtO41u38Qq3SD9rz0DFPPHQDEXlQDZ6yIb4Op5IQnkK",
+	"ie9IZQYq8opb391Nqumtut5jYF+6ZTmK83e4Sv/+6W90rtq8iQkL5YKNbDPx5tx3qViA18GCGSkiJDFj",
+	"zF29gGt8c3ciBV7CN1ro4N22mf65iJg+q5Xp6AvOXcpbMOTg0/0sEc+1ashA1MZ8q//TtheldIVGl6hx",
+	"8p3SOhTmdVxbWgceRlClg/JOuI1en/6xgzTRt69e37HEUFj3LjL2P4Mj0LgYrObpb54snTNqbuQwl8fo",
+	"HuOl1tMAprkI8SujMM9GcjodRXJBuWhR8AsqVsQ8gdccKaMQKihdT29SXA2fda2l605gxKdTHuZxtird",
+	"Lph5GB8CzanfqJpzMcukIJAtDPuxWDARKXK0CY/Am1XxyaKH9YL+DkjxIyEzHrJNFzYm3u7MjixPhSIH",
+	"jwklGVUXqPSVPHVJknTlurpEkqmeAXIVpowJLmYjuLyxCcH13TTRc38r3fULpHXhtUz5wvawSyqAnYCJ",
+	"1W+egpwSxS5ZCnDcAcygcqV0ifcoMi3fLHnR/e2nXJE4jce7hlSDdczTth3N59Qm2ZxMalFS0LElQj1F",
+	"NV8uxT55fsnSFUFLyda6u/S1TBLFsoZ0IJc7uCnFBh/8VCSDqR6JOTiwnEazaaj3tEEO7WJo6MeMtdPp",
+	"ccXs4/ZGocMQeNTLbnJYY/2Momo8sqlPutMLm9QTPog4S8xlu24Y9cY9a6FL082KG8YVnXZ8x6vTUO9x",
+	"GJ4xAbkQxf3XxleYITCeq4suY/RjkF5t4vgbs6v1c/WUP2/y7nTMJAzVedQUWP7yucbbaP+wGqmpYXvK",
+	"fGQYY60g6WYo1aV1QtMMJEfKoNTvlKDKt5k+y7mMASxuY0uiL0LmVgkZv6nE8IvMuYUyp5GZTcOiH2x+",
+	"Sg92/nZFbL+jfXKG4ak8nTGh7XjcVky5MfEabcg25ewzuL0X4ap0u90l6V5oRznuPQwn2XNYRWgXk3bv",
+	"c/NpEZxvfHru6ZHhJ+IVBPkMCgRHeE7ELDExIxuHQ/gOc6uYkQnTmw9yl0YRyZP6Kawx9M+Iyhe+xZyB",
+	"2S0gcVCPq6Y0bDwBAJ6Hr41MoKGuKeis5FY418cgyFCl9wJeVFyVtsQ7j4ftZLDNmt2B91t19zCjI5W2",
+	"MKN9VXkVgXeKtU3eRJXb3cR9uyK2pamT164N2gjIEMp3hHTCokZ6EVe2p24lv2Wjo2rw/Jc8m4/COY+j",
+	"1NVLdn+JVmE0Hs0ZjbM55Av1fgXudeJQBvoNhrZO5ebCfd+RzFeKhzQeJZT3n0GSspmg9fyizXliVIU9",
+	"B1Vb+TSdoHmxN7HKFgc+0VRX33iizdvcyhSFBdEr/xrKfzfEckpNjxRj0LcYUz1Nwh+Xom+ZAg0vhFzG",
+	"LJp5yaabTK2S8vcw07d/A/uY8HQ1wjBLk1R1loE+cCgQFIQKtWQpgbGsyHqFdFexIhlf6L/WFtjvest1",
+	"s2w+nTPMiC4aWQXbZzo2TbWytdX5VHcuKNFSK5WWDdb+CRSl+02IwM7pJbPQaA7Q++z1C8IzxeIpoQrv",
+	"dwMyWRFow4W3kFDp4gFS7Dd2jg5HZp9a+9c1QqmXIYw6NMozTVe5GAHmVcN5v4a/l4Hei2Q1i5ulSAks",
+	"rFs5oIFziPmUhaswZjiHrRr+RaUkg653kwqj4nF8I7vd0J3ZO+bqRBrOppW6rXPUj7R/Bu/LFBzDBYaC",
+	"1IoLlmRAtWFMVT1LSDvSI5xbm3QoCv/acqkbJU9YdNjoNc5nzpERlyMbHuj1JvAVRza7RfUcX2t+U2zU",
+	"ukkWC69PoO3IjQvcM6aEN5oogqAeYbLCaD7E1rVvqs1iluIfu7ik4NR088Xf8QVD3RfLZe8xGM7vOaya",
+	"WG88MHwVzmPNBpu39NtmtOBho/dJUVKewOWDX1QeFJVLqmgcAbUaJnl/XflwYXj0KmTBtOktB5fTrLd9",
+	"iWuDvaFOor1KpP/Aqtnh70LLuoL6Zvufry2khY7e1jBZLSqLw2Yt8EMaM9NdZGoLu4UrVzHlsvVBwhCw",
+	"udbBQkybrFJb4GSURqUk3iBCqH2CDd5UHpvCXohE2Mp4KL9yOtZuSyxB1URcJVJBcJ5Gv+cqg6jph/WN",
+	"zTtZCNqEjGjGxWxDJp1+EK65ca02eyvCVi9cKB4xx9R66VxGvVK5anZAeWJB+RBaCOsK6cBSGFgLDBAF",
+	"ZS3QKuLXJY61uLJF4pgR+Vd6R6ECrvCabVWCvT/+zjlslZQO9/cNnb4Xl9Z10dti0y82D3IJEe1dZGRM",
+	"bRd+Bw2PV2PFxT5k9+RZWoq++i0SITFg1VxEomSeNsJfV2uh7FW99dHc1LwvdNjmrUobtjuJHg0wdrzN",
+	"Dek+uSkD0jyuTsmwqQlEAJmHU5kS+yFfBm3MW3EnWUd2AYAGmtlUmc3tzmqBquqpNx41S2jhkX8WsNHr",
+	"aCfVyp030YDJtU1oaCQCgFHlrBS+YOQPKViwXZMRHy1tQ09Ve9Qj5WDTspSGWud1fEfl8buJ0PqZujE5",
+	"nDakj/XcuJXM3R5usq0F4T8OJVezlPHP6w9pF1nHhfy9Y8nHLL3kIXtqsBMa4DavCih7paYwW2K7XhHA",
+	"dUe45HZQW2Go47iIrrABRhfmQvdQNduU6zqqNEveKqKvkGK1kLlyoAdmINhZQCsjfMFG5vYe3rKfyudW",
+	"StvqjHLzAp8OKptYnGal9cdaueVz7FYK5upMfXvBlyvIvpLYcszeLTw6NoLv3E9jXZsVc/ODeGR+n5jP",
+	"wKsVqq+0timT7was6TKt7kTPltTVXda1u6n5qbDy+nYVt421b7hRyLZNPnzW7bXB18egDbSlVKP3T6Mo",
+	"Zaq1uhey9GZU7CoKAMfShDX1IrOFHAqn6vo1Qq0HosA3lmxjfkZjX6VfBFTaIHZerqC9mgFW2WmHFP3q",
+	"dc35TVd1WAQIcYcf2XkmuWLpiNoM0Q6GSNn8UPa/vO0qTuNDO8XsRCgj7d0xaTxnLNOSCwt1e5hPczeo",
+	"btPD9RdJ5dLeTir9Gf+OxhM+R8P1iRAuq61j7ywzscbV8pl4Ifo2fzZapVLELJCKXQYm9IjLszkTGQ9p",
+	"JlNCkwSRAiHmBgweYnOKCppPPYq4oDyuyugHxxs7wQm2HCVUqaVMo6b+iyD7FVTy40Pm0k0QGi24wGQC",
+	"mRLFsvIsD1ri1t63ak+vnWsto1sv2Hth4+klLORTHr40SaJXD/A2mv7mh5FaqYy11D3CoWu15K7f8WCt",
+	"V7fgs5SKrJLwGAyUWQKkRY5yMQ/TRp/Pm8DI8+XqE9FzKFpXkKWWxHY+IIMzqqUxJAPwrHkTxBThTXy3",
+	"VLF4OkpZIlMsxpQTrX3hP/ESu+Vq+bbEzPWKMr+r/rUEx9dE5gHrtuOaFBOKZ/yycgNkKhqK3xl21jII",
+	"vc23QB3bkt/eliC1ULPPjIZny1tWouFNgmO7/v9GUGzK3rsFcmOXzLzzjk892WK7FvuN9NKDQm5xv31/",
+	"mrswWX2Fesfs1tJO7KTf/k5ZZ3unfi2PbBy9yy73kCN25lKmrvMWL+aiDxJieWI/cVFr/rJF0OVwi5bG",
+	"v1l7ayZlpAg0dzoFDCfX35kraPrcyPXdum7i5nzYfEKwEf3OJ+IpAr77RG/acC+4KEXfPcWg7dKuR2v6",
+	"7HV/vnND1b/nVGTGaNpIL3+1D5ciWd75P+iEyZqLJshpxEJRjOifW+T9hjZGMrwYwctrEtEdUbHx5W11",
+	"m+ZtiVtkO90sIFjZO8GfrQLbcsYtuZ706V7OPtIFVJ8PjvcfVLzKY3/D/8f74d6TD38eBE8+3Ts/37f/",
+	"Ov709X/9p/YgWxOsyou3r8jx4cEjCATZrz//5U3560flj5/t/e3Dn0ef/mkjO5qleRNo32Kl2GKCiIfX",
+	"IDR7ctaOZN7LK0q3Mt/WcsViRi54Vrmrelg+q4O9Jx+QPobBgw5HVmYW9/nWc/u26EtQIetLyo0a7Sly",
+	"uvqtt0OySjGaUxFtIViNedRvYJOvuFHU2TluOsVdGMo+UdwxQ1lP3XaYuuoW6Pc8t62Hd7YJppJlPcKY",
+	"AWHLXHSZ6Xk46FODab5WCtjvBL33DtdcDzkWYqIXl2gzsVPDPj3wZ/twDebM/hC4iaxZREZjOcuZW0nT",
+	"NZjeSU0MRGVURMrmxAmWLWV68ZUioX3NoC1CstbIEVM+0u9fe0VmwY0tKH/mgcfr09YedeMV2do4qYOf",
+	"B2xRFxeVlz6o6JqAQjl4te5CCbbbnmVfxd9D+m9p/FZFrZOym7XiM1NG3XNRXc2OVhf0mSnguWUO6E9y",
+	"K89zwbK5jLYAGr3lTmswWPJMmEv2ftn9ZkuCTZ7uM68HQLWAOFctVznbNCLHNsRbjenYvNxBErReIUQp",
+	"v2Rp409dbUmhEhYWHdVrD1zwjiae3fgf9QCfWxobAnEBIe5STd5mbjKs1M4u9StiowB3PJNC4baHjdZ0",
+	"mb/dabMy5tCm0HQebCsr4QlvzsFAxgWI1q6krhiNG99UT4Z170YQ98xUuf/O2u+7chARRmnWt+mCZwEW",
+	"JQYkS6lQU+x75Eox6yhdnapi8iSx4Oa7uVmDRlmd4p4Lm2N2yeY8bGn43y8BeElXEx7HozVU7An3HeUH",
+	"g/RxnOOVlLQnDm/UDD8aiVYQVMg4tChMWcwQGWFtWTCG9SFmgzBHxb9CE/YxmzWAKg0gqFHxGWylb14V",
+	"cb1Hk9wE71Kmt6WlfK+0jF25rE5h3kGf9VnKp02aXp8Ca+F2lS+sR1gohytGWaBZdBNHXFv4pdVEbwmE",
+	"mHbWdmdad/SFUjnb4o7gZmJSTQ5pKYR+Yh1/AGsKzL8q2YXXeFVQz1e3IO+xzGzjWBudyKSB1CrHMR80",
+	"Wus3f6fQRlObncAXJreh3vz60tdEfntkFzToFmIqRSpwPJvJdLU5PxjWC0tzY9ZmeW3hGnQNtZtm590z",
+	"hiDk0gWtWC/yrX3YlApejJApmg+gmbwAt8GcN2cFTBPhvQgLX9/Tdf7FDK3qpJuznHpZR4CLMZqltOPy",
+	"1ge2u9hGJuRkOtc7ajZnafe8cvgOAGYt826XAGW5ctQ/0Lcj9q3kXvnXQXTvj+Hekw/m/4729z588087",
+	"YN5rjM/cALffDAf7ka86P2/Dm1fjtna635VN/cLQ9V2zp3EPdlNttVbZX4nbd897m1OmPF6kcfxqOjh5",
+	"34srP1Q/0plPr5fpeizGsl/TUqoM6SdwHNX3d2NCx1FzQkcr8/7Is54Gp1tkz9tNd2vTwN7XaCz28a9u",
+	"a9Z24VB4u7/ZIPmRZ1smZO/giCtdM3ZRf939KFsdMm9p67ZtV+rsR34no0OwA9euzG6WyloloI3ZVLLc",
+	"MN4A0QF3rW2CQAF21MQKA1G7/KYQvY6aYKLZaOtQSUQXdMb6Jw21oavdtqyppiumKwWlZBoBwkHfDUuk",
+	"4jZnt+6u7iDUVZtpt/psMOls4NVhnvR2SJp0kFuymUt7fpjxkL1EWAceVybvVtnyk3lfX6vj5sNM9gK3",
+	"TJljuJfg2dimz6SSRmTCsiVjgmRLSbAO1Ks7WtKUQdd1xIuGsOUEA0H4ruYih95RroSmmjTuuLFTjs6Y",
+	"e6xNpo6lql0VoB138Yp60tEmcvjweaIlfaimOXfLP6qNJ7Qr08rJkTtoXxV7cd1G1o17/O1mllRqy+ho",
+	"rpqnsisGvbn0tFueY9aUwFJGHgjarRcfGHyE1qrJBxhlcwYQ6vAPE7b5sJPbhgoTGusFSWZjxttPMmtK",
+	"OzY82VD+q7Ke4dat8uOkaLHXLe5KK1wBVRlmLNluL9yhoXOlcvBJNmYxYY10q8F1DU6DTPmMi1GbLwBL",
+	"k4hMb+6ETVcbm14U0gV21OvkFywFS9WcJz7RyqUAgy1Lc5MYFUqh+Ey0wtmbPledoRVuf2zJX5G/Tev4",
+	"59YmPHyO8sZbnHpQL2Fcd6q7s9HuZPjrZ6+CpGKLbCXPMU1s1BlcZfdRGS7Ybah7u1W5un2ybNtrKk2c",
+	"0PHzKQG4OEhY+oOlkiyZsCGrJjQCliqmWtUelmFl2K2OKygLtoO66LorRZZuqcLy+akg7Y2Rq6Yi7i1y",
+	"Ya1s2JWIXJsPf8vl5GtspVOXktgHryNvXWeiWFukLJunMp/NN1vStk7OdYW7s3aet+QNB3o7GgqUj6gf",
+	"SFH3te6KjQ0r3EEm/murajuD/mALGhOsIgggolBWbyUQiIPDGgbF0fYpC2Z+bzD7/zqJslrKtRFme4uA",
+	"kVnGf8KgkV+ts3HnqsEiU9sxSvI0nGMFif1TJAV1tR1Zngps+O4h2A1cdfuoXqPtFdfU6m/WI801x5Q2",
+	"xJL88+1HpC7gtDHStkUAattbYxeE2nii5aBUz+jSxiVfZ7Bg2wviUgApYlOax/ozNoS0bUBp64DEXSpw",
+	"eMNCC13UiPbQ0uYRuqUv9RJsHU7QJbd8K3fdVkb1KASDIdv2hNkIvO22xk5u0+7uyqixh3UHrZo3UNba",
+	"H06hMbjX6bapMtlN+GBvsGLylqEuFEVs/7lslFLRdW8jBe5ORlqupAJKWo09ksmRM34+7MqMwCrW66SL",
+	"rfH5epL4Wz/1e4uWt1wRptVJzCKSSWyfOVmZmy2XV96QZcdLZe+XLAWoajQtaRy71DzZhi+aoJlYeDam",
+	"X3LCUrKQIpvX8Nt3e8GQxExwNa83zj56+HBzS3zXKXRjG4CMpjPWwIZv2UfYbTor7ti4IgtGRUamkO21",
+	"YfkVUvFibglbI7Z/MaZMD3J5JZhr8wGmDldkjElpY1uu7Oygev/sIj2yOO3Dbl7sw5IX+7DNi71qhp5J",
+	"uTMTbdy6PGHpJSCetPdoAW2omi+2qWIjHqmWMsYlVUQl0HdETgNCFXTdpsp0xo9jzRV0RS4EtqTgmRbZ",
+	"2ZyLGWGxYtgei1DTddyHC+kYwL5aocCcxdeaH+jUhIj4JY9yUBGzVOZJcx90LvKMtTXXo2nGQ55QiG+X",
+	"tXfvzVKGLmTa1SXKZMLD8lc3fuUOtnW9IqhGeV/rh1aQXHHabm89duvGy1u233PsXlbyjXEFj/+7U1th",
+	"Hj4Ydmrof3v5sGhGf3y8Ub9eiUXLm9ZuUjfvYAN7Vo3ZDT1s1hW3VbjCEHsX4u5GyLtwS+ua7o45pw27",
+	"sqsc0DZ+31ij2Zsxt2Wda6ff2n6/e/Xu9VMpplwvq384oDFOWZrkw0450h9apvZcpDJeNCJ1fiuzuemi",
+	"g/ARMZtCIgG2IaIkZQnoKWJwvbThS4VaspRF2JJowRYyXZ0Spr9CqGBLbbKJuhGsWJg2+QHfUsWODhuN",
+	"2jSuPy6zhObZ/OT+fWJaAgbaWyCU/PWN7cXSIV1Yb8wbtpCXyItXT+Rfe1w77LPlXhSsOXWqLlrsbCUX",
+	"DFq0zrVtLUkk98mLSAVES2IFDplmSEWkiFcnCIdDwwypY1lgzEaKJJKLDDd/OZfs0ljoKaORfmZRJ4Ft",
+	"Gnyh2dCSlaNdrimP2ZYYcCaHoFdfyGtPO4hydp0GzPou9FRdjC4sRCS7ZA0M+GoK3eZilmYnZA7eWAbN",
+	"I4GkwpgvJn7LX08yrwNi4ugCRlwtuFIsgrZ7S+sZRlK0hNyKQEQDsaOjTicyzwLnS86pmDEyZSwCv1K1",
+	"NFWzr+5KqKmMG6bxncccwHFzrgg8uvFihE6nI3iyEWdRJhCZNBvjtm1n7cehjWcT3+kVwSoqzde68NtN",
+	"pKAYi9JRRvkkHXutbU2u5eeZchdpV7WbLGn0OHBv+6u7ukVtjF7PU7lIYpZtD/7cErQxFLgNNLSe1jOk",
+	"3N5aeM0dSh9tuia8rGe3A28CdPHd8h/e8QWLuWAtmPlr+geTOU0SJlh0CoUUJKKrANoKL3gk+GwOeL6/",
+	"vHva+U5ls/rvr/Rl5DpKN1BbE45z7ctWpHylwORUAclFBIj3jKdkylkcqa9cx/7aBndUKQu5aMHXp8VO",
+	"n3iN9gNiMKwDvNUKyDLlWcZEAGxK/uNf/1cpl8r8up1mtRPAaxPXasDTr6VvwUmCLNmBssVgXGNzbi2T",
+	"ih6ggrA0lWlDt4Em/UKzdZrDHIelIDeLdSy0CwFS4sY7JkmgG3q9jfF3T8nDR8dPiML7c/Jg/6Defwrb",
+	"+WfNr/jLb+/IPf2eJ8OHj78+JTKhf8+Z9mi0uJnLOGpqC1Htwt6xu60Zw0XTLVYoRaRa7N1pytR8tM03",
+	"7diW5b8yVtcpWcr0QntrIQsIzcj4/uXBfak95PswdNyYTRfKhDW+NIy5Pv0TNL01P2MveBrHcqmascEh",
+	"wtQopF/1sA3hO6Pqrfi3jKZdLr5LxFJ6Wen4SuffSrBvMNbRlHPOixqbzZl0+HQR99iYE4B5a3YPyntp",
+	"3hamDPoi01hpD6lMJh0ujGt0tXFSLcTyNqEh21Msoak2vk8x74uqC4XhmDguwGpgXaAPOpiJ/rF6G9J8",
+	"WkaAVXKK45ikcqlOIYiBODpjLsI4j9gIhN5/0abzuFt+17uUctvcqA5hFbOse3nmNVYhZN4sK4QjIzaS",
+	"05GWU3mYYT97sSKy6NHjtQhyJzjYvSO5Wa3TmEejXGQ8Xl8ycQqHKnMwRDLM2lFESMJEp/qJm3BE7cK9",
+	"swnKJNNI0ubZrTHVehHkFsS1HsTVIbi24LdWTrhnxcUW+7gLA8x+9o7ZXm4HdtNbuSdpbTjpbaIYpldD",
+	"UxEJuIK2jmpOhTb+5SVLi7CfV8w/x9ZoGTxBFGP6H7uOVnfwQ4UqrIlmHytlKtPGXTe/VmRc5DxbtRqN",
+	"gmg7KcmoCNmJyZgBG8+2Vckk/NvHPwhMLtxcu3h6MktB8Ir2eqLfWzZuKnViag0vp2yaK00aKSiQKKVL",
+	"cQW5qOkn5REbuXzAtSG+JJXaSsVSEj3Af0XP7lNu3JqUlYSmPXAPLXu9pmljNnaCbc07v8Y8vh6Vrn8r",
+	"oloknC4pz/Se2i0ZBKUuREjyJjUTjn8AvXDM6X9Ym7LYaaUxDW91MbOVSkFVpLmVeq17zGFZ6inOvXJY",
+	"H9ZI6DMnZXoaMFD10iIRJWDhSRBAmY3+adNvsyhap022M7RANLoKo5rXW9U4XGm7uuoBPSjFqg+vLoe6",
+	"Uuwr+7wvJJo0kCKhTDiLyIQpHuHVLyZYfqWIlmGhOiXUwGhql89CI2wlcYq8i+NOmUo7ugPwD3Ntz/Xa",
+	"9vWtwdtWSexoofi+TkvcjdmM5tqdM5sLovTUjGAMrB6qFFPK9qVKYqplpTY8VKMqKSuJhhBCCwJWCzBn",
+	"ZU22u0hrIkhFGddvc1P5BxOY7VOyBAFjWIssMpXpPnmREQ5xpyln2tGeyGhVt5jDOY8bZPcvcDdy8Lix",
+	"529MxSyns6aivG+fvibHj3xpsjFPOOXqYuQSF9YyGmhF73mIZX7cfE/LPtaOQf8tMKv3V9R0JL8o9GB6",
+	"wNJuYUazBeXNLRvncsFGRuS1KFrFCI0WXHCVpTSTKblgLEFPgYa2h96uIIbsbq05/qYi3IvGBnJSYhXn",
+	"lPKYRUTxmdjjQp0SmTChCJ1RLshEuwOKxdNGemxHxMUAGVzRN1WQshjvmy5ZujLKv510117+V4laCjbS",
+	"Bz1yV5eVUCyfaUdff72IvxIpkDwqSXHeUmU6o4KrXvXMekvViIuRtqBLusAKSi9BLWOLRKba2PT+KPNM",
+	"2xIjKHhLm+3vG87+39awRi5z2LSOlB2UcJVqqvtXO1tH222iYytz1UkD33x4cFyO3v2P/3Z+rj7883+z",
+	"/9EYv9ssPWyGoKnZKUSHua8yUJHlRFNrJEvh7GYp4pUrxyv3sNdL03JJXZsYsuX21TuVowflPTvb+xvd",
+	"++PDn4fB0ad7e+afUKt1GDz+9HVzDLQNLndDVvI23NrAgFfNPy3RfBuV7sB8BD15t0xHXPkuoq27Y1if",
+	"rm8JIdcU6TY60u/J0clZ7MA+W8Skf+WqubcRXEcvunTaM9LUH/IpGGgDLMtaKtifQoGx1veQgq+l499z",
+	"lrPOaVXu7R2jbjRN+SWNuy2o9LAd3FN72zFd8RjBNsXvdrn/2ya0v40VHvMZn/DYFGiv3bWUhQxWOPJH",
+	"6ZeIvvFwHNHxaNlH+9116dne/toMK4DxBZuTJHN3/WJ+sD4iFOn6TfybkmuYpmYAXtoknp9q5wOzoOaM",
+	"Rg7mpTzh10wmMSPLuQTQ5qCoWyjju5wSnmmzZKXQCtHWhx7kdeHRRolzfJuz2t1Euofaf3Bz/7R1n6oL",
+	"IZdiBJWHqtGvX2AOj6OrUvk09BQxeYOQEeAESbGc2tl1k9MFIScplynPVjjLRmXeeGHzcgPJyIliqZYO",
+	"bat/y5ggNCNZyumM3cA6ZMqZyFzx17qzf+U9+gm8oVDb1FvuhBnddsNSWdKl1lajyiC42jELnNCmbjTf",
+	"Iv9jF0FlyceJYIhYRnnKVIB8ZC7bIFkjlvKCRYRmmwoeGrYbZoM5SyxNadyaCGwfQBE0AVzGzAtWd/ET",
+	"8B0sGmWy+SO+AdHthSrM2Yhdtl/ySuXxW1EfAsekz51n++TMy+8tYu/mEUXoQooZyeBVVmbROGU0WnWZ",
+	"ZHGdto5mwcp5i49COohmqy1JFgf3U2h2TEeV9rnBArYNJ3iapGQ1lcyhoGRcehd3Zbb50Gasblnpf2V7",
+	"9qYtyC1MvP6mUEiF1i1LyjNC42yuBY9/+VexhpCnFdpLqJagX7vDnXLPJ2DCNCVMbnCurmxObWnFFP7Y",
+	"wx014mxA+zpuQfvaWvtWNMs2Mr1D8hw3/vdGEfsOH60lN5dEgcdXrUz+Ak3WVd8byr48U71gLI9vnd7P",
+	"slNdXSU3YB2m20uH3laFn+wI1dI80R3EsTBCcLcCWWbtu8GM2LXmWB+luQZNUhOp6/pln+397cOfR5/+",
+	"aZO5G34W0dsqUzfCd1ybjN345f4yt52d0RtossQXJJNwZ9EA3rbg8WrUei8Igqb951Kfs03FqPbRVqb8",
+	"a87ytrrMxK1uozwyG6EtWRvA7CTDbKqdMlVPDVeRImRt0biO12/Vj9hJrt+UXYlqb4fvoNB+o0noVZ5t",
+	"WePdwda6Pi283RXXlUIf3avBfRe41GYVaHVQhNQHwSDGRoQuomAa8+Sp0Pu2hCsK7UE23n37hmDPW95d",
+	"RJuLkNrVo2RrcJSa72huBRnWStBgQ8rB/FYKeZen4kyf8J3kv5viJcmjN+5TW4E+NLvl2MlqSRVZphLm",
+	"fW3gw7/msWApRXp4G6aMNVffPWMZSxdcUIGR0wWHmkZy6Y8/ISlXF4i+BEH7JJUZA9SlGeVCQSxzERAp",
+	"yFTmKYGENbWbihXELRu1djEyD/SFSXKjuiIluQFbZ+9tc0OHgLc9AMztSX+HSLnb398A0neSavIYQVFC",
+	"Y+4fPHXJ2XLkX+Svm+FP9rl1raksQII5nXqwuwLuA9diBapCp/w/BVt1TZJKMaF4xi+NrnNJunqwtjnt",
+	"7wbFIUt5mLWgI6l8NsOqhq0p7w6i07ohnfhz24h2rd7E8luZPMrnWT+S7gLYwDBeXf22NBa4Sn5xVbkU",
+	"P/VY3zbR+ysKOfPNawny3qQU3GxcXaPIqhy+PZLuJ78L/7bZZrlbbu5vMr3QHOaCIJUAhFwwRIU36BM8",
+	"w4RoC3xp4C4h3XYD3KVBRrAoQDdfIQyQSa6hWP13Pw+3E+5VS50XVG0pgADFPdD/5dKqkiSVlzQmMiUZ",
+	"VRcBFoqsEmafmMo4lsu9PAlsom+WqyLLBMN/u4O6bKy2s4d0SihWBgLqh2KXLKUxCWMZXii4Ybd/0nvH",
+	"uzW4rWJ/0wIaMBhMeaqyUcpUIgW0lisKhIr6INyhUZ4MgsFcxlqVm5pKu7uDIlA60AJvInOhHys2j6oL",
+	"E0XgYjaCappJyujFaBZTpewbP/TH8gIeuX58zJLmbK6YxN58fa2vloIMA725wHQUTd9+ex8tEsyl7GQF",
+	"pfAnhIoV/AFIR9qWH0wxYrP3uxciaSYoIRnJS5ZGkKKpqT6TEUZBklAu9Cs+9MXgLC2tUwlsvQGYkx9F",
+	"14EMMyYdSmYrGhpuyToJvQONVRb2d0lRgY8S5ilo2jlbmDtMmmfzw/qBjs/ybC5T/geEPk8Iwl6R//jX",
+	"/zXeJ2/BA5uxjFCDxgXJeoD0BUBfpsxp7PL4qCCmyoa8Sph48Yw8lUKwEAILlzxiaXAu1ErpI/Be5sOG",
+	"7ZOzmhM4NyICEKGsgOcpcofD/zPlG8jSCc3m5+Le+OMePDTGvCADKYHjtDwkFF/6tRbfOLHq13gJSmr/",
+	"HMQqgJI5YK6nBTYWAI7DQESszGg4h5rNk5TRaHAyeMOoibVwRfB3gDIsMi/8QcuUa24enMHfAHJalR/O",
+	"I56V3q1NC+gKtdIayebKZSlWTxSWA2fqZMFSzSqDZ4ABoeUUYjMtrdON9oicglTCe55TAqMgMgQfy0Uk",
+	"UVaXX+5PqpRKZqZeftqu9I150jwHXzCqwRw6TqyshU5snengL3k0w2xaiSiRhRcOch7ohQrCYBUiXAFO",
+	"QRq5+b5lNkM1BaYg8KsJkUll0nkpFNnhQDt16C8XkCTlIoPnU3YpL5reZrER4DxLG6X1toJexMZKdDZO",
+	"ZZD96G/6/zY+f2q2SvPeLGXKviCWtLxaoEam6Uv/vJTpBUv1PI2ZArt2gvaCRyxhLBXmXlpTAicA+1qM",
+	"8xfn9l+fVWDOc85VJtNVQDJGF/gK90L3Frvab9mMi8ASBHxOXqICV6ckSuk0wy10WkadTLVFA8or17SE",
+	"f/V+n2kNCeiQuF0xn7K9cBXGDPOlzLKooDNoZk8W2ipQCDTr6i3t20rrrX3LruOpWUApmRUA5YFuctT6",
+	"uEz3zu/gaP1B5oFAz8UBJ3pNq2CgKRBOmajIIEkyesGUPmrgcfsY0hEmcmNyNtA7cZh7/isLvoXNg3dp",
+	"LSlws1Rgh2niB7cnpaHB0jKYj/6szl6/sFiQ3hNODEZR6fANg1UGGaOtchYyYi45tHjEvvntkmfhvLS3",
+	"4KiZScvpNDBfjOmExSD9Bg5LqfwpOAT8gcQsmgEgqHuysmEWQwg+ZR5CYHXLYHXNYQDrsSUAwsz7Dcii",
+	"PIl5SLNi6E9SXoDlmRQVCjRlvlg2ubt2lWYZUN2jaSOh3JU9qpMkn8RczQcng9f4X2ZUxlPtlaWL4tHq",
+	"xsBfgXcKPAMYzQVQoxto9+kZMLV96VzmimnNXX5z8efyM/Yl38l04auS0vN8kcg0q7KZ+WtpP7hmqyTh",
+	"YuaPc/If/m2UtB52wVhSGiAm8mNFL6KfpTBqkNA0Eyx1SGKAHIqj3Hag9JWi09iYzWg8qu8XkNEiVxmZ",
+	"MEwFdVmk2mGB8m2uAKes8hY7jx/12qwdM2dxhPLQ9JKEQnAtlZGeYgaoYjOJ90qDYLBgpflIoVlOLoVX",
+	"6L9gVXHZ/BQ0kSnrM2nQaaFIyIlo+6h96/dwIabnx/QZW2PSHzFPlDqZ8pnmQz0PyJdP1CqcSyVDTmNi",
+	"YGiVe7qkzZuetKYEyTRX6mNzY+3MXsdUBMZAFRFo99avAj5I+avA5F8pohIW8ikPCTwTkGkuQgzdkohP",
+	"pzzMY+0dwTeUDcuB3eBMJilMjEpTHHIAQt4xunAfr4i07T5b1KzvrTVqDVoIj62p79VnLwWJeMpCbVB4",
+	"72vWo0XQwcWMlnMZuxcOynkh5T0u/VJ70tNXvtSpDjIse+I42V8udjtCWDxvnFlmMaSI3zQYaVIQxUTE",
+	"xcwBlxY6phjXKJJKT5SkcQAvLZu4/qAib676av0LwV8cG+DeL7QcKfRR7T0ejTF+CQr2Uq7wLTEXF3UX",
+	"w4AKLuCWJ73kIRuFUmQ0rMzK/GjC6m6fKDHoCrXBVXLfNF4m6gRwGSgyd565Br8GUkCfT1HNpFWh1Bov",
+	"dMNL81031g4oa8+NQzKaNWl1K/nsE/40/N9keNFIe7HUSj4gNPo9V1mh622dXwoNoZmNieJv2qrReoTL",
+	"qHi7/2WI4AQkltq6tP3j0bacM2NxBRhMi6SQqf0m2n74vpIagxeiOMpkytBz0lQWEI4+HRZKOX8D3uH1",
+	"yuRStKgz7wlfaPsDq+TUPCKj6qJiTem/uF+cqjR4qYFtaYTCBCLHxRCDttQsMdyvDTKjGFmzeMFVAlNE",
+	"m5YeFiqA53nInqryHthqo7s9yQfGRWmcNsMRXd+NdpJWXVSezdC9wXkZWOQaI02n1pQoHmkR3rWnIRup",
+	"/Eb8kyNFWxtvnqyKMJOpaiShTC9INk9dJY8dvDShyMYAUpTjltkgr8Wz/yWNByeDSmytlKCMAUEIcoPn",
+	"tGejVu+dbdao/2r+VZMaK8mLD/ojLlZeD4m9H9gASWr8fQxB2HhH0ZAWS9XibD5yT4DdNAKLg0Kk3lqr",
+	"UhsaCPPTEFC7/m96Jsz7QZRIG6vDoG1jGO597dsfmmNq1zt7F5/HkEfDLDZt4ofm2Nz7htnpnflQjsBd",
+	"9+oi/W4+ySF51DuyUjBv3dpqobv310FB9VjftX3Gjwg2HVKdHioxwT6DOm5ZZfj2i+u6fR9qEcP3gySm",
+	"2VSmi5FFfvKfsnHD94OMCSqyEWDXedBb/kRK0cH3AwBrk4L5v7lpVl7XsJElf6bytnKs79oFXTUQuJZx",
+	"SgG/tu0tx/zanqoE+SqbUI3vVTb1Qy1yd/37VIn/rdunevBvI7sYOVoL/fVY14dadK8DKfpBvvIZlKJ4",
+	"m97UOJtarO/m9V49lLju3MqBxPqTGyRclUQr8cXK+zaO9oKN107dpRhlP5qrhyjfW2puiDu631wA8T1A",
+	"G7JohMsuooa1H/xAYZlWK5HBGrU2iqBKcHAX2rl2qAs2ooLGK5UVX9yVzfGhEnWsvLHLeD/2eO00Voo1",
+	"rvlat4nXI43vnYHecuDN4cT3NX3fMrwpmFgmw8Yg4kbzouVzDcHF9x8ag4XdrLdqtPD9jQjgWgTyWozg",
+	"ppDlzSubxoDnOn3TEta87plDLJNnq9GUhjzmGUWeafSrNsq0tujqVRj8alP+UAvZdrCDvChtmaf9aOxW",
+	"VlAlNvve37/OwsAP377f/Nlg/Uc+1GK+7/EPI/OHZvr2I7kwIGUXjCXwdG14N2r6UInnll/7oSlCey0C",
+	"pCGe2xjN8aO4182m5Q1u2c/avrdwimXTBU1GzGrJ9TZoYMJeU8aiCQ0vRlMZ0niUSC6yYi9uJCB3Bzaj",
+	"HpHvpparAfm+gZUPjbH4ZuKtRt03R1T8oPtm6VcOk3YWbqWwfTfbvRS7v3bLtRz/v6LpWrkP+MdmnE+f",
+	"PkGZ1rQFO3HOaBQzpSBFzKuCtjE3l2VaSoYKvEwHZTL/ooBYXAVIwDXZNpDfci4sAiLkWMmYhyt3d6aN",
+	"ATJhXMyImsul2D8X5+Kbb77jqcqIylii9r/5BnOtT8j49au370gtwRomJMj4++f444KN4VNF3rPNpsAE",
+	"acHInKpTvKb3mimrc7E24/tM4B0aZkL70/FTtPFqlWfKJN0RrzfwPsF2qRObIRnHencivddu+i48d/9P",
+	"/X8+/Vd8/r/QOB6b7XkqhTaDtSP0zTf6T3vkm3eaLsLV/jcEykeoS/leCkVigK/DbviQVG725f6frtrg",
+	"0xhnh5uhEH6Xh/PSFmIaUDZn54LYVMo5NevimOUk/JtGc12pyPHw2Nw6Q/Y4XTACVR1Uv1gPhbvRSAIq",
+	"X0bYR66yfVjYi0h9AyT4yy8vnqmAmApX8mifnNk9XtAVHqfthTjm0RhyBqFK8rT4qLak9QhsOmJnZ5La",
+	"oWpILy3jCxbYK1MzAnfPvYhH3tqe4FR/0sf2jb2iHf8Z0YwGxCtJ+DTGO1wy/omLixOSsvi/nEPNwvlg",
+	"DPzI0n0yxofHkGQGHdQ18ZFcALowmfI4YymB6rkUpnvBVpAwT46HQ/09zVR8JmQKKfl75Js3jOpdNKnq",
+	"tmTETlRv2vj5OzobA1NkRIsSwgUZv5juvZSC7f1Ms3A+NsmuOOhoeKwJJIb0aijtQ88/0scy5SyOYCOx",
+	"syd0Ab6kcQ6Jc9iaDPK4icjjGOcIudpq/xsyfn327ukPY1zRX96+ekl+hpx6gD7bJ09NVpJJl4UKZSkU",
+	"5FPBjM1kHbHh0oq+11o1nOjJ4TzI8eHjgKiMxowcHxwW47ATp62m0ysyN/gRn05Zanc2YTTT034OLWZA",
+	"KIxN7jDVWxixRSIzJsLV3o9sNT5B8rmAnYyACWyBnoRUU9jeU0N8wCPHh4enRGVcSwtC0lxAXxlNdeTM",
+	"EnBqMhW14Ds8JnOZpwpn+DxNZWpYaEwTDIFzKe4nqZzEbPHPvyspxieaduBEgM5VJmUUkOPhgTk5zaFa",
+	"Mui/HWFtH5/N4Zp9waExWgA8rmd4PHyg//HE1R1CYuuEY3vXe9j5GwBTRDaC38dfB+T4QH+fxFLMoENJ",
+	"kum/Her/OdL/o995eEgoJIDr705SEFXmfQyWOQ4wV1//DY4YCQgUIkv1V/RhHx8+gc1/MDwyfcjfsCxd",
+	"7Z1NM5ZCkc2D4RBloCXuCXS1VoQbjrKlzJpesbHinv3TmNzT+zRNA0LTgDD1NVEsBuAQI/r1t83uk4xn",
+	"MVOnJqMaeRc5Sc9jHLGM8lgzg14OF+S5mGlfN4CTjtgli7Xppk5Af1qNvZJ5ii0Z2UekCeBx/Y0xzv+p",
+	"/tz+N5ZXyYKmF5p/irI+R8SYHQ58QDPIEif3WrXV+OtTTfZWVsFQFE2Hh1geFPOQCYWggQDPNjhLaDhn",
+	"e4f7w0EwyCE5Y55liTq5f3+5XO5T+HlfprP7Zqy6/9OLp89fvn0OYz4FA9jEwcngN7pSmcWCdlgOg+H+",
+	"AT4nEyZowgcng6P94f4RpGdkc0i9uK//x/QXbeqeA2ELpAWu9gkkgYWn5sCmlMfKiEMgepbqP6e5ADwY",
+	"k1gmxYtocKI/8kJE0JzMFqjCDA6HQ2w+B/oG0kE8bv3dgEywj3SRxLB9MRcXWL0nw3xRAAEO7kcyVM6i",
+	"1X/A//pjEAwu2Erpv+wvWRzvwSnd/315ofZ/x/z4BctSHsIj9j8Bgijigin4M6TC61fZVFb3WbO9+yu6",
+	"iItWJBtPBQv7NpX94Z6BSVs3ZTn+GBRdgppf5jb8/mvkv1JNIAaBVb5Y0HQ1OBm8hD4F1uCwyZSYVjaD",
+	"W423YAtqUzto29I2skIK2idvvntKHj04AHNGsKVV5pqboMXnVGJ5LPSoaqSmv/z249srExPSxfs/BzSe",
+	"DU4Gz6Nnb88AReQS/nX44MHBE6hI1R+9eJ3+OPr74uOvv9F/+fXsyXL57XcPX+Ty6PLXP/549O7jD0/f",
+	"Lf/7t6tZ+vb4Qo/ROzt49eNrzCIbnAwUhxLiwcng4ODv/3L2Lz9+fJpOf307evRu9dtff3g1ezQPL1/T",
+	"hP8cp8sXlL4Of/jljRx8+tCZWGBLWmgFVrprUrEvBhsrT1FZligFvZUGUgHvYY/6nsceCpBOtPP4+OC4",
+	"kSxKvsxbeOHPLKOmUPZq1AKO4ihbJUxpJzqRaWbatoJBPvKcHsyUTpmamw7oH4KB6TJXyHktNczrtaAf",
+	"BAPNQKM85e0PtYowu7SG+cFFwqXEhY2YiNBVbv+G8+4wl3vQOH6knxgtWDaXUWU/hI10g/NZ/m1zaqAN",
+	"CVQFfNtsjdyHfe61OjyZ6sg16zLnrFiYsgx64oauJM3+NZEYIIct6My668i2haMX7vcdc/UPckky6Vd5",
+	"t3K01bCbWPaZdXEzmYfoaOipTwB7XjFGxkbBjhuZ+gdU6VflX9thYiAvumtg8+2GQziL+SXb+e6/QK/c",
+	"9F4mVH/kv7YpX2OVbNp+MPmdnWZ3vgg8GO/WWMy4cq2O4cSgDQhaA181q+I3zlC6ZSf0BnqP7PqEnlJR",
+	"PiLcPdOSXrUe1uWBFkV7tiy17dC+be0xuQ/uKrRUrQZGAgiLgBklU4KhlPpZafPq7PWLp64wNqEpXbCM",
+	"pWgFNe1N8cj9n/gCsJc3PuiwLTY++UKEcR4xg24R1CGUcFGnZKzN6nET6hVExOCDtkLdBsSgUnJwMvh7",
+	"zrD4Cy1zvVMDn7gcZB9W5+zZVtY+ltye968PDZAmNRwZEa9sBTK6kVxV+/Y0Ta6KO+zPcyOuSuMkUIdH",
+	"mi6wag9iLFIgikzDFMyA0qerQGifPlyV1RF85f2fJazMweHw8OHe8GBv+ODd8PHJcHgyHP5tgGhLg+HB",
+	"k8PhcDjcg/95pP/nsf0n/r/DYbGKp1rCGfwOOSVPU8mVoiIj0VfPVSK5d5sErHrw5HB/uH+4P7x/eFzN",
+	"vBl1/P7wYBAMiqqJuqnzoQzQ2LZc5y4efPpQAZYReRx3tyosr7/GXh41AflKMJIYbLqrysgCUuZ9Oa33",
+	"w6eS+PyJq6xSn2/Fpf9XqBGxdZcWlRmMq8ZrHbS+oEeeQGYzYhmqZSFeAdHvfYinQW8wA/RiFZ2WKRDs",
+	"sVy7oCsouA0ItdLYPssFefri2Rv930Ag0LeuWpdpH0Y5DSBPGcFuzHXRjFzgDqy3bPYirj+y1QD5ExTS",
+	"tzJa9WPNW81B/YnfgkaWwZMMRVWE2EGHner5+UbTMYpAwOLlB3z7+Ts6a3uneew+PPMpGPwkw7XtL+zz",
+	"7jkzhd0zOF5gVzgcy+Q8Hu/M4voPcCW6J6FNxfsB8nWjBXX/Tx59ajWjjuGqBhp6A9SaAquhOWbgcd3V",
+	"lNoXXbZOlwW7YJ0X2bZ88+kGlZyp2d+GBz71Fv3PQNwntklSLZAvXBZAahWZBQoKwFbGNkcmfGcyH6a5",
+	"YgbzBxq1CmhRO2VZOIf7EcH0H9k+3HnZXptQsA/W4ylcK8IF4yleYSn/avr48HGdFZGcrqADp3AL2kP5",
+	"QZnlHuzcPzcpwhJPPd5/cLB/MBwattrGCoPZddFDwxvSQ8qcmpDL28ZWjarFomRtx1ktOsSGOU/+3JLz",
+	"Gq3SM21ShsxAsKVkJmXUxi0Wawm4poU78NEdcEewnTH5RS8WetEcm7+eo73h4bvhk5ODQ7OedbqzVq3Y",
+	"rExr73TK9HA3yvTO8f/beZ6VuZ+YlkZXlADakWN7xtrcrSB4B9E80Jab/VPM2pJxhC3gQVVDr5WUUATh",
+	"klMyS2noa15I+sPdqGjgNlkCy3Wk8RaX/UWi3E5Lu0laWEodLJUa/fzdm++//9uz737+27vf/nr4048v",
+	"X/72/eHRu9evvv2X//78+OiXwRfp0km6fM8vGTFITWxpYkq7dF7ziGd7WM3V6ri+ZEumMkzL3CfPaTgn",
+	"MRfMZqdKEnGD9pJJi14MOEGBA4vBvzqWN7haTATmvzgAB0Nun8lfJP/xr/8PiqFzgZnOkLgISa4cswe5",
+	"mJGY0Uuw/mFGPFMsnq65lSjuIk4hgw6aH2ATHweJlcqYGUyg4tYDk6bqlxcv8eczvY/PL2/sEqMhqm6w",
+	"VbkiuTILRQEcQWi+Ka4OfTZ2E9PX22/yMkNNbKnRKUgIbfceOQCC73IGCDQKn87oJGYQBzXQmBa3iKuC",
+	"EltvHByyezEvr0fKQUOLlJZ5oWoN13zM/dj1Zj7i2VlowmjrNsPd8hRkq7fjdzlpu+vxtuUK634pM5sx",
+	"Bd/nQmUUHISmj0Ln4MbzX9sypnZL2fmDmez/ud3dLpnTtsEFLERBNuykm4/cCGy9AaVFAMnebHfsHxwe",
+	"HT94+DeH1RyNUNKCap+bxBj4+vGjgwNfyrlJflv0chlcyUmBEEjnMdTvsXBSBngCgDorPmAtHV54jPr1",
+	"CvdXTs7f9AVWAxpAU4SvfFFvEfWduaAHo6GAmh/rs6yt0OyZeCbCfcQ3bc/RpfGF65TCRR39FEFRIYbH",
+	"M0UmbMYhjT5w7RnGiouQjRT7+zgw0HYsvFCY+Ita3vZ9hNQQRmOEx4XfFZ8JmuUp2z8X72wpiU1RBwhO",
+	"bfzRBYv2CcAqQhMf8Hu+UmSs38YirA5JqAJrURML+Dkn2t+B+bsahjDPiJxOCcXJMBEZfaONuYwJMlmd",
+	"C9tcCRGtYyXhDs/0b+AzqCK4YKsAO6/kIsJb8cmKlEamzCCA7JN3mBGOqo4JYppBG59sweNY21igA06x",
+	"TMi4dqFc6IGZaQgaGWMKTtXIrjUWFXh2BmcXvD7vrGDLzL/nVM3HLhuip6F1ei6OD5+Y5CAKlW0mQ0C5",
+	"lhFYPWayu2kcy6Vqss/wcd9Ce2f4oWKgVRXJjAtCpxlMDHKAxUVgjFRa3izcVxYRRtOY69l4VCRTvSMz",
+	"waJxmwFk969ZIdmWhwsu+CJf+L3kvP7gjTWFVM29WgFxsU/OfOItKjwSwDh31hH3CNsj5LXz1x8rLcDv",
+	"+T/ce0L3ph/+fHjc0Pd/B3qVAySDlWFA84MTrcj0iyMKnS1Phlqs6kNBdMeNihJWdDJ4GB5MH0+GkwfT",
+	"4/AxPZwOo8fT4+lxdBQeTg7o8Mn0MXsUPQwfTI7p0ZPDxwePhg+HD4bHw6Ph4fBgOBwOcEIjX7nqw4b5",
+	"aVEPxKHntLsPXjBstzZ49C8f/c/h10A2Dk4G4WEsJovvhtF//wt0BEUQouadORjuowb/G/RdEnYnh/20",
+	"5q8e3zQpzt+sUEVkuxtXn78W0N2dFGjd085SRhdV5ZnN72sWW2ovSLNGY0DuuZbeNI5NKpSF1PVSQ0Cn",
+	"Yq0Wse/TIhZ6OZN7pkYUYF+hmBNqYVhETHXu1zYdxIb9MinJktGLU4jZjYUc2beOredsYGRRYEDZA+GC",
+	"sFgxyHlryBgB8/K1Xe3nTBixZW3F1g9CmaYszMhcpoqRCYgoBGBf+o8pbemQKF2RlF/qmXemcrtwvBHq",
+	"dqt2XKcFHL5zBnCYY833VwUadFKcXy3FWpP5LKdp5Fbk07lDgm4zD9+Z3kQGflkmTGDRZUwzL8LUEL3p",
+	"mkv6tgCjvkOZpF4q5zUnlPbJIN2hyxtFKVat2ej0o3I2a2vA3PCxFbLsY8JTpvwhh3vD43fDJyfHPWPs",
+	"oIxz1fR972XQZZDOYAqDn+UfPI7p/Qf7w8HV3EhDpjftQ1o8wqb8Rw8O3gd0b6qxqPI7Xlgx7AO6w2uq",
+	"F9mmDJB98hwbR3ALJWCbZZiCYS1Mjv3rbSwgsA2omsoHmIjM8exGg22S989FdHPS/rmIrPO2zYGbv7ba",
+	"MeA6aevDvHIfStfHXEDpul+ONq5KeCMjAkKNTWP1UPEXqGJG4IZYhhcsOhfWRqExv9AOOjhttoutNoFy",
+	"xMxwxox252CscZbBzwysMwRF69rXh4mfi7EUbKT/PdLfHlltPi5sMt8Ww1J8C6zvpqYurGcOC7gH/5my",
+	"UELEQv/ta22yLVkc688enYuxfesIyXnth5fQtzcjkxWsM9LOInTyk+lJAa5iLCnDJViXP/ZNn3HF2NSG",
+	"or84z2A8fILALlKid65NqUWSmW6ZmrzMYTY55ZqGXojBVWw76NU8QG9tEAzYQtvoJwPKlaL/jcGlqC2v",
+	"AxbeYAJ2l9o49RtOl3pn2iLUtMRbcNoIFzuvJ9JvJoZMrmIP6sdknrXLi3fIJy7VD5usZYqYUlX712bp",
+	"H2iaN3E/iAXtk9/0jG0nWIDBcc1esdg1MAPwCTBFeUZm9JIRJcmUppivAN/abyTeV3l2M4rBnK/ewBvU",
+	"DhDxUk4BdlAIMofwcLoCy3WNkwsbb44b+zL5hyynfmfI4hTKJ473Wdo2Ruu6/ZCeF1P6T3xcEDSwyryz",
+	"Is9klrQflEWzyYoqFhsSyLO5VuCh1i6EJsk+eWsi2FwUms62pYRIccjI+H4oxZSni7HpMg9xZD9fCEdo",
+	"PueC5IoVrR5lWo5OnJbVVC0W0mTQpTJ+9+rd688akdidGrJxhteplNMb10av3r1+rjd00ZJiU5Q+BYgl",
+	"ByRwUyyBsftMAg1Jgde5SF2d9Fdrxgwi4tS5yFJ2Oze9TuUlwzZVhJoLKTAEM9sMlyYJ5tUFXmspZcw2",
+	"z0xUHsNYQCRt/QGBx1hQ2cZIyDbG5nXWdEMMD5fz2dmlbOR15g0976e4BC/QfHPs8cacF+A6NRaLwKmc",
+	"Nhzu52CXd3kqKmxCmtV+B06xyxkhuzXwSsQVncRrTAS82CzJdfT3Wj2nRh1iCiJho522YBxi6+16wszu",
+	"lpH+Lh0YvbQ3bCEvabx1ePqluznEHb4pUn2byYTkSsu8LeR6nRYtGe3hS9a6KCb5WRGlJ6FFtQktdaO8",
+	"jnZKygRblgXIF4Pl+iXyu1shid+wJKahvYcpz2fH8tg2uGy/pSkAez2PzHarPrU+h3dTCoaF/W9I89gJ",
+	"MshT14rzCyzIdcGCvHj7ihwdPHy4d0BonMzp3lHLbCCaCX/oxnhPzfOtUCSGxGz1STKnirV82/5Wg/8w",
+	"64IWoaYiQU8V0ZRjPmXhKozZCMdvmolNl81WiYzlbNWWPlr83G8+bmDDRF7TNHNMBXiHNk8qZTOaAp43",
+	"NDUHeyjUb1TgHNuwiTYamuf797XJvAsu3L+v7w7wSrdlKAZuHDHEb4fYdGPmXyP5XYONqLbC60MrSsg6",
+	"XKUXmTK+ItAutnUGkPcFIG1r4tKSNs1IJiO60mykpQnYRX+UgyuWPiCMTy8gJa+AHEHgWeiFqgysbxsY",
+	"CC7pNhjHZ9/D7bARMSeDl8/fDIJBbKB/Yf+n2ADN7dkI9mxwMuByYYD8I6/MCnHSI2bBrMnZjEbsD71Y",
+	"EB4n3qv0KfMFG+l91pOZpjyk919yumArzHHTfM5xHmrOtNYbBINFHmd8mgtIAKdxj4JtnN3ngQ0xh97A",
+	"ed/JXNx11JBSN9UKl8P6HIR/E2u3Jk03APt3wgWxxpYDwjMttxvzrWYscxx5NSmNQXngENOCbS2f7bDU",
+	"cXh4s3xroDzNKvtz8fVhjLTzWWGQ35qaxTW6EYFG1jBNbzgRHLkeVOS1PuygriKh8bwPgWU65dt85/F9",
+	"IBNlEtjvFy/Ygxeo8X4ZN+SxM8xsj4P+2hQpaFttumtMkZAmNIQzPh4OextlnwFApJ1TbmV9b6l1dgt6",
+	"iGGXrxRJUjnlcTPjtCuX+9jXCDpotqiZV/Z+VaHTdcnZ8tT0XYhYyCM6idk4sHWkhSriEeLEqQvjz0cA",
+	"RAdjGJmsoI5jN0igbhF3yuO/ldmbbcWoUjHbW4UrYuBtW+Zhf+zo5loaHJmBbZNwtOo8bqhkbJ6E+alh",
+	"M7D7+MC1LR/JS5amHPzgJKZ6d6G2RYHq77xFRR11wlIl4Vob08Vaa4VBCLNoNFntoI65yn8er93TkvVr",
+	"cPv1XzVX3pvSWLGvW6bm+PrGoFOpYl3LO8OD3ZqS0RE0RoCa2II4UkaVgV7OBc9YhNQPZRbQSk3LQmf0",
+	"4dMjY/1O6YLHq1GqR045mJ2lw+4yK3pg4OQBRdoNH9ws7upTqpiVrjceSNEap9FUNCU/WhrizTQWMhrG",
+	"C7A2kMYxKi1fJcK/G+tYr2JddtGv95EX+6c6l63Y5gwpGs61QsWiywBDo4zINGIp6pITDxSWCgF19kY6",
+	"FIkDej9tXyO6kGKGb4Eayq9IylQeZ5iBlQvjaArTWYgt9slT5B280DL9EiOsBvydhY6DivaDlcxRqFjd",
+	"YAHjlLfX97sNKS0WmOD/ljFhNz1jdEEWjGWo6PSETcMc2/w0GPCMLXC6fUSUz9PdS+jMVj0z81C7M7q9",
+	"rTC0gUUb5ovoIlyDWDdk21mQHv7nUgWWs/pqgsNP/bZB5lkoC2sAag1cHHUq83TEViBcsccZiGWJ8F/W",
+	"8NFOlRE3xhLhWdGI05hJi1xl+z2O6Lg0N5PsOdiCJd4Yom2rKZ2wkCJKGaOADXYN2s3KhIqCe4a7ZQsS",
+	"qCfvKqpsrW/3DwvS1Ia69AVu6Qvc0he4pS9wS1/glr7ALV2P07oBZskL2PbAWLou3/RqCE3VtXyBZ/qH",
+	"gmfaNd7SF6ClL0BLX4CW/mGBljYCLHVTnSUwpetRm2X7pk1hnkF7LONYKZKLmCkteiCMM0b3GsTlkiu2",
+	"T2BzF3RFJnqM5j6ImN4bz5iImDY7mch4thoHZLzgM5Se5sJsHJwL748YgFLjrw1GOzWRFoPagDMCgb9/",
+	"Ls7F+O9jrW5T6IYyWZks0rlcQiwHr8Wt3pMpUfrwMQrMBXiz8BzEmlGzT1aEfaRhRgD3m4mQBcR2wD0X",
+	"ItfaDmClWMzAsN0nL7JS9dqEKb0Z2KDFCxqPVShTpg2IjCykysg41k75OCASypHAojshY7QZYVuUTDOj",
+	"xUzl7yiTGY3HJJJwETaT+AWe7ZPnpiZcb0ZVYZrorqa8IsdWWwdLfb6wk1BEPj4LQ5ZkJ9C7/36oLvWJ",
+	"+SLy456ItJgcI7QWzdCWUommfTVnLIOri1QuFSh2/WlQo0DZgVZg2ZytiMqkjPRO6B8XUu8u7P+5MLtS",
+	"JINBHtap/gi8A79qIu3azuH2MS2zM7ZPzgRhHxOZ+rcFoVxMuLDBz7G247yN1qq0vMGwJb0u99FalFrl",
+	"WZbEqRZHlckZ00xz6neCtXgSOGVF0ly0BYC+rfgmX8Ce+qQLaI09g4g3i0YQfdir/sHxPP5Y/MMEwm0J",
+	"gv/PLlfsZ0YuNcgU0iBS+qa0H1ZS2o+6h42YYiRhMolZQBTTRwuN/1eaYRZUncDEHXABTt7a9FpeafbH",
+	"5Bqw50yrBMv1IY21pmMfkxgi73Bt37y4SnjOXDJtjNMFeh9e4MN2G8w/C2uWpinVn8oF/3vOzM9Gx6ps",
+	"FeOdQLpoIOE3jkK0lAZ7PaLA9THF/ObmyJ6jq/WBpy4xp/YpGK9g8yTWBaO6TSFk/LLvHmhNolX6Lrag",
+	"+fubNsDO4KrrL2Ksin1sE0jwS8ekIf1ww3d+m0vAioBPCYoZ8zxbFRfaPG3LW/Ie31m1EgQ/YDJFHdSa",
+	"KqmRnI5kymdc7GwGmJIkkzxGjxh2taVcyj01Mk91PIzqwLVzidkli9dynDFk7YMdJ9Ewdm2ulHZl0Bg2",
+	"EAjmbsrez6BNtYlJ7R0seNo7iI+bTtfoNdgaN23ns1Myxp67jeq/ey6eVfP4skEwgDxfrRkuJY+uGdER",
+	"rXyIQcwxfz5iobawwaGcUMUVokkozLuf8DSbj0DKnAwOnjx5Ap7vQemXUZIWWRYrRtPmRIJalyDfBjkZ",
+	"POM0jrWUg+20f/2ZLmgk8574kOXChKn+FpQAFBLGlAd8/+IlNFvSNi18Ev767//Xv/1v/f//7f/8+/8k",
+	"//Z//v3//rf//e///3//nwNIACpz2skAHD/T8dVKa9gJt+qDkl0GxRl6wgeHRzWLzt8r92OJpU7gkEKI",
+	"XHzUZ6L/y4b+acJLqQqWwnr1bLpiypp3CWKC/0GJPC9FtC8TJj4uYuRQtSenUx4ya0/ue67YIt6H/1tO",
+	"Mm9ArqELZq82Vdmbs8hhIYtjcN7YR31YTjpMuMD7mppoGDS5jSXOGvx5PuDR+eDkvBNlng+C84ISYFhB",
+	"C+eDT+dlrVO/MfH21jjGjfO2rm95rjwKCuu9YLJz0WXqQTHRwPDkxtnirYLNM8lFxFLrzmubW8b5QqB1",
+	"fkqgJxlkrv0uwcudrMj41NxVCImnl+bComTLdJHHtGH1rTdNQS204XqtL+cyZjAFQz0YxNpxhK0Ut2ot",
+	"Tw1s/EMbhxgDABwK8HBIIS288FvZqW7tEoJvu3pori0L8qU0R01jG+TiilywJPN6R9h8PGjhi1qGQHwC",
+	"c5JAAe2Tt0xEZGx+HwdmB0wQzXvFufAlJIKOwSvGJkoC/zARuTF46HMeR18p9228ugErkWq/nWnGAF8W",
+	"UBo4FYGLgNnB52JMFcxMkxOmVTlagi9CxW4xAKlOpuSSZzQmXOgTVNk+eQmuqQk7LrhSXMxOCSVw/wvG",
+	"ojWUIKfrXNiNnLEs42JGKCbuENcFEoAlydjoeQwCvXO7hzCq0sGoGptcKp+ybIirVNsSsghySxVdkXtj",
+	"f9f3oxylJFPjr/UWx/yCxatz4f7uYosAWY8/j9yv9qhCKiIewWsCBHQ1R1jIvBGPxgEZOymm/2FDkmNQ",
+	"j+NzAbFGG4MNLO5sNYZ4SmZS0yB8w0ujhXME9FUaxybsydESHNPwQshlzKIZi0beqvfJa6kUn8TMW7Sy",
+	"UTPAnqHE37ITAy3DU5NFjbJxfN9/KYbvvFJwHlka83bA1Ybb34pDg/rzDO40hSQLmbLSJBTWvwm60IQE",
+	"Gw4JDyfnwnLeyGT3jck9w9BUaFYVq4XMFTE1mZqXMhpmkE7CaPQ1HBHmt44mq5GSiT4HcsnSCY0d55lr",
+	"NriIDVmaQXpmcC74IjG7SYAa9FB/wfZ6biZlRCaxDC/w4rcp5IhWaDkt4/MlLGtr6OTwUbDJCrfWN0hY",
+	"Z1hbLwMEFFxwRvySRzmNPYMX8oTApcjmUu+AvZ781Nfcvo0mdAdjeBszddf1+f6R/2P7W7VLMf07C6WQ",
+	"Cx5+ccg6O2RbEHWTKfzGtx7vLPZD2Y5uQeXChTrvY721PMlFpPl1AxJE+eYZuid0AodIGd7wCb+Ck0cE",
+	"0CHIGbmUUAZkVCzcTCsJFoe5Xz51+n9KKMFwEeK1G8PqaPi4sFKXdEUyiXlQeXrJL2UawLfspTH6wwnN",
+	"5mTCYrls0pwzlpXV5hWBKr7IwS9y8NbIwcIhui1gA5tjAyZ91XnBrmKgRxTgCl5/0LklTDPOx5lxVBG5",
+	"HztfZAVqLGIoTr28UXI+MBkL5wPt25w7gXE+2CfjOgGOyUxaVx4oUQvBaR7HwblwPpQpg3EQzk0urgNM",
+	"gDR5kNHHw+PTMi5XEeCw4jgFOX7qoY6ci/UAI82wJE3SuCm9/HOjj9QuzE5AaAVOwP/z4eEj8mRIDg7J",
+	"0THpgwZdCiHvFKjki0r6opJupUq6jQg4HQxth4PTWS/1s6/v0yyj4XyxtoTyTZGvCWjPWnDHmlAwylkE",
+	"j//jX/9fhWicUCUOKZj98G9OSZNhT1Qezm2ItRnzDaofvbV8SX27NqScnrg066Fx3JFhGVlTZlyspImh",
+	"Y7Rebw+6dC1TsHma7iH/Es2wr8kzu0bIl3JcvbtCWaPODm3R+5THzKqthCqVyDTb/z2ZgWTjs3k2ODk4",
+	"OBp21mTsoMAFsNfEIxUCVlBMJyDqX5vvQPQz4tTqHL6gM3b/94TNjNrhlywaqTk9fPBwcDJ4ODwaHlF2",
+	"eDh58uTx44cHk5AdTQ4fT4+OGAsPJuzRg8f08OAofPwwfHIUDh89jCbsyfTBg8fhwUH46MEhKBeheMYv",
+	"QYIOhEwXEJN1n3gyffwwGj4+ePz4OHwUPXzwhB5OGaXD8MEDGg0PHtCjyfR4ejA5nAwnjw8Pw+jgQfQw",
+	"PHgwGU6HQzp8DPUHf7DByTEUYASDbJ4vJgKK/vFyb43OcmeSJ7GkUU/Ug0LRBYMlj6C29eFweMXqQMdU",
+	"N14dWEjgdmAbrgg+xwC9uSGE5Avyz+doNfeAgqtxsgR5FFOVkYSmsKaxZkoTSjIlYZAjAT048X/TlF8y",
+	"ZYoh0F2KQcojegRKdSNqAuyZkGHd38m5+Mvr598H5PXL7yHM9BubvCbAeiogr599hxdxP78+CsjPx2cB",
+	"eTWbBeS3s18D/eTP8OPZz2+wugE9L3rBhL0IBJWjJ6RlgKlkg0tX07TxXOhVfqXIU5zc3rtVwgDZgtBZ",
+	"ytg+eQFTgTfDjXTK9pjQgh6vO/XktZZ//fL7E5In0BHSwCcY98y5qQGJGFx7wbf5gp0Lg+uzYCnFWg1G",
+	"uMAQ3OLUurVTU6hnCsjw5ltrrHFFKI3ttfm+XY7+AxNhukoA/AQNj4zEnGHhwxlJWcJoVsQAIR9mzE2N",
+	"nXeJtfcjW41dr0t4zByoCyaa21+s8bRNNY2NhNRVwTEC3ACZ+qWbHe2k08oVZ5tXjUdhrDRYFkxhTk0N",
+	"j12D9r6P7EyhNsEwdCYliWk6Y+TewXBIfubfBoY6yeED/KdegKV7wx82TiG/1hM9eGBmsMIWThNIaNAb",
+	"4jdpKn2WLZJsFWBDQ5yoVkqB62YLU3DdDCHyC15A4E2YC5Lwjyw2sPH4ljlF2PCxIZngXFRbe1oJVd67",
+	"GimYWhSZYw9UfL9ehC3x0EdjX4s6BCo8sPIlZM3hCv1YISWv99YV4Lk1/9/XZ7GHBk7J5gFgzpPB/+/1",
+	"s+/2DqCHdVdboqTTklQvMzNVZ/jSpmQ0J3YDW9pUEUyQ04SFGBvT0NBG6lBFgEvqa8+6NdfLMWpfKNk5",
+	"1YWP0e6x/gGdKODHpeEEr6aOm06Ck1U5r6dwzGiMJSSub4YzqcwMDHK2eWODc1BYXy1wqp405iiMAbZt",
+	"zj5SrewWND7xJYEmUwpdL4yQXWIzfK0wIyDvzgW9fiDrvXVHgJiKZUhAbLiWG+kvZv8Xs39rs7+/hd8Y",
+	"6zLW9V2+hPY9icbIGC7SGQTd/IgF/bg3AQ13MHzwZPjw4NHDWlH11vGz+3960v+Kd9dgiwiHaVmBvVWs",
+	"uetBySK4Whjjixj7IsY+sxiDJug+Rd+KoP2mEAfcI1urDMPd2G+9tJTbE+loRG8pzRVCrAnN5h5UnC/o",
+	"BlUbqg+IXvuNNnT3MK6zyuhKVa+JjaNvsnvMRUSXe2PPm4R4h6nBN2ACGb1grt8ZXJqjt9Z4l9xyk3wV",
+	"12zXF8lVCRhgVfbhYKt44mdoa7HB2LmFF3sbjZenpnFoBt7shMUBUiLmxlt10Vlw7M5mue+dWDPsS1G/",
+	"40oyIAIKTPQGbytNv/t9cjQ8dleEeqtr1sycquZQlmAbTSDN0sMWUeAFUuGXiMUsYyAFHjpsAjtrAw/S",
+	"0k0qkktxxXALbEsngTzt8ehLKZgvKzqzXxJNy9zXqVYvj7i8/03/gWhhfVOuldPCfbLKmGquKG59XXMP",
+	"KLPMEvcjTM0e7KdqoON4SVeqYQ71BdjQ0jOuEql5E4VX4/vGBTuNA9vb3oSi1n2jn6w6HD68jcd75YNs",
+	"EyTlk7XngaxSR3IEmDy8ldG8vXbn9TyOD6q7CfWdSUx5RUt1WUQlFk8xyHmTFugzI7C2Nzp3CDR2N4zQ",
+	"3enPmIsLdZUmGHfGam+8Hv3O3vKY2yuo9ANlDuxgrr7GKg3HxroB+QEIaTJhwgCbFDM15gNXJMnTRCpG",
+	"cpHxWLM2+5jwFKqMBZmwOY2n+pXLBpB+vKKBq85csTXIZ6fwXhGp4srMmwqvWhgLesGKlkOKwa0hFSso",
+	"BrRwa9pogSeVu/4xbWiPt7NgnPPiHH1ct7VkzJa2FOsVzP8TFxeDqzTCxwPBHE4Ys4VHoSfRpz6sZxjL",
+	"0Ehj6OOBCX3U1xEM8lS7TPMsS9TJ/fs04fvmpfsynWlRAXx+/+xvL870/wvPnp4V/2/bfWhTi/pbp+SC",
+	"scTkEigWpgz+a2muNoF3blrRnCE0MRaMMhYB8WXygq2NwZab8euN3qX/4gW/2jwYg614dDg0F79kySO8",
+	"NJzz2Rw4EzisylKm2Fk5l8a7Fe/JxhvCt+/cKr64GrfK1ci8g/nibHxxNv7hnY0zohbawEl4mOUp8426",
+	"Lx7HjXgcRWODf1CXAxEIAeMfU0pCKr4qtK7FyAGbWQHqvPVD3r56jUlh954MSYQimhju+Rq1vTO7a1c6",
+	"fMO1BKCNFxcQrH4FYR83LBxS03bC3mF2vXMw/QV2cOcQbJc59uWi+ctF813Ol7mbV0hiym2uMEXpAQnC",
+	"mElXNCN14uQGbo8AYPMfVhO98Hw9gILIsHWLxQ6zaExTT2OdGtIzega0FCAvYfsX23gGlFNNax0NfYW1",
+	"9n68onw6qRXJo8+oVLaMSrlmpt8yreoVyWTRkIjFim0TnflV0/WXa++ryiy9jeVbCbKgEYRgWZqC67UL",
+	"CRXSNGpv9FW14/BiOQXkllyxwIRsIkgqnKA5KaBVCarwRMzGX7u7bxiZSZKkXGTk3rjiG+snJyvbNGO8",
+	"T/C+MmKIqXYuKMHWNxg3M2icWP9ge0jaFO7CBoWPIRJhGDOaWjjEt69ef4UET1cnnmgwmTGus0CBzGA6",
+	"mLr79TQ6F9xc3j+VJioGa6Qpw2JUomfVYkybyiEjuwThSuUM8CdJynCLSqjU96ggc5mnZbsb6j3NlGI5",
+	"04cEYwH2EbBEDXhfhwoYe1ArMqeXDJBOi7NGYTmGl4+EzEZ2YmMvxBex0lnToooDaneasX3eeMXyT2ka",
+	"bWr59Wpap6ZTQkkSU5XxEH/ogYqt7bTGutdBmD4eeqn/5p/04bXgYl+ncd+1n7J+H9BhP5NTb/zIMNra",
+	"eSBpgmnaC+zgcLg92EGNvKpoyluF5Zx820l8LUSyvxWaSc+lLX7lISsUm2pnX3SjTqNbV4uq7U2sIkTR",
+	"yj3J6no+dasTLIHvGFlJfVFJ7plvZNjH0jSMvJQXcOkJ0/g6cK2x1+Zi1k1N4M/NMvPKsYmDL+Lrloqv",
+	"mgh5AWu+yyUsKHQaDWFYXAW0uEXkbGH73rdn2mICv6oZvcC3YAtLxWzPbJQeNfCWHYO2VGnhNc79C37L",
+	"lfFbdgdloill1EdgdRY8PaWac+6LJsmFV6EWeTRj0eBq4BmN9HjTOBrt9grmFOGi4bLAK+/V8uKWmCxb",
+	"CC3jIF5/+LDVnnKNTvR8ggrYg3YEgY/BRbNtA2KpjN11Caj/BqLdZIoU6V7oCUcu66tnKM7szdUtpM8c",
+	"k1vLttty6Bt8+3Wkj30xAD+fAXgbI5xrTDrQE9ZnAhdpN7YcSpbPKBVL9+suNhoDtFEmzZ3G9oJNr+7O",
+	"y7WftBow6QcePHgYc8HDL5Lti2S7y5LtDUZ56M4cVLZH05SKGVsPOwpBxDxNEciLARqVkGTMRAQAteOb",
+	"xBZ9SlN25s/6bjmo0L3zmn1T2yEUP9YJUfRdI6wnuadF3NdY/5mRe4jVaWOL1QV83TLPBvTPa0T7BI2v",
+	"spFrcaZGSx7HDmjUo3gESVVznsDTg2B7YWw/ZpOcfmApobnIyI804jQDMOsdSmz6GHOXIMTcVWYPH0Di",
+	"EMJNl3Coe4rgK7n1Ff69cYd+zuMoZaK1LSFZzqUB7Nenir49jAqIvDSXjb7wNS+8bXcSz0Vkmtt5kttY",
+	"RpG2jOa2/bD+YcJmXCjsG4hJ2MhGNj6J1P2VIpqXMOllLpeQesnSS9bQBND2/lNb3XysAUg0d8A8ch3h",
+	"/FIs80Z9ajNG7o2FzEZ0BDMbfx2Yh2C1gouZrTmb5pgzndqQa2XjvlJ2aNE5UdOJKVgv4Nqx/YxMS30R",
+	"m6xtvboKK3zelm3rxGIn8dYgWbYVCtfZp+yLerhu9bDloTf38cI13OnbJ6txWmx6bDeJyoaWpEGzitm+",
+	"h1fd5L//p/ev0U7afDUl4dQF3RU7mnxh4jvExJAUXDr92+For7METROqzkx5S9DCSjNtyr0ucftNFk5t",
+	"Fj2fNWf9JjeuzWL/wSDPY1o69Ik/dcVNgD1OJzEjkxXEBXjUkGZugBEIjfXjK1JqCuN61ujHwliqrZPR",
+	"r2y43vmM9F8lv86g8BcFd5cU3K0MI6+1OjH/v6beiqzFhkKAQuH1tTqlJuuMCabU+mqAjY0KTcQCmp5p",
+	"H99P2woMVDm0QoSgxlLmcQSAGGTCFI+YQ6CBJ7E7LGwUomac+P69fh0zPQjYCrLuFdOCKcNgRC5oCCVe",
+	"gkNrjdpm7pMzAoKKS2HqjhiAVtgAuUyJ7cNnAwkLrhQXs/1tA+Ta1vZ3+7NdTulNtarRnr+TXmaVQLHQ",
+	"LXJwAsJnRCs+gmutrx+AV3764IaPpjId6bMuvafoAlh9gZKJUR+t7fO6CwV/kxskgq1tsSu98SaqvyEr",
+	"lNIaVcbjmMQ0vFC3rZtqX4ECnSrXX1jFLJppLkZkz4ypDJr7aPGPmS/XdGnVUIYC11Z2znfrugr7cl57",
+	"NqX9zCAYuE9274Rnz1VhfJsrokKZsLZJmN86NsYzxDbCYbe8L53r2xkVzVlteRL7CKcejXikCe9DUOx6",
+	"7TXWXgJNCI38In7Joxzq2DvO9dBvyjo4GUxTqMTP5lKP12ZJBvNKWcgTjo6VmRju9UlJVPdvWHq1ayo8",
+	"9hu/njJiov16yks0dXTvW2lWzty2dm1RZIH+TPlkqf7QXLsYHI+zQlTjNRVex+HSyISGF+Se9lSjlC5F",
+	"QFI2zRUzrRrYMl6BGztncQSu9Lmg2tiaUcEVkNLX2pkO57Ylt9+WR2ECfsIElmmmNFb2kgiyTxcSbbud",
+	"dv3yL7AuWTqhcWUDTL16yNIMsUzujd1/jyarcUC8f9Ps/2Pv7XbcSJI00VdxEHMgaTeSycyUVBITi0GW",
+	"pKpST+lnJXXrTE/2STojnKRXRrjzhEeQ4goFzMUuMNjbeYjBueqH2Jfovp0nOTAz9/hhBpkM/lPiANOl",
+	"JIMRHu5uP2722WdZputakXtLXfLy3JWOWT/lcSC5yvnWqfedS3RlAyilyKrMm01mZe2jd5fEKs7BXRXh",
+	"aAaLMwc7s8ne6NQYvpDaXEDxPX8Owoe/M3nbadCA1Ca7WqmqRMTDGObkBjazc56LCrRXVKC0T26yl2nk",
+	"atMMwJku7njTqKv4NpiCO9q9zdq9miv9zebdnCmdn3fL9JxWLG+BX21OV0m92Rudil5PEPRx1unlJx0T",
+	"RS5uh7zEgfRzwLSqPtU4ppMOYSw76J5bmznkhnqYYsu+gE+waSNysgZN9hmM1bXK/WhwlUsm03jYvZM2",
+	"rOmwRIShJT1F/gSW6DGPA4MDbzOOBKRouXgkjC28YDpNQjnCVwgnrDthnE2EsW1F6cqFK2VnHbReufmd",
+	"feK6E73DgjuwyprYvpQe16jx50k1oSUI7YlDC22uJMyeTxbVTudWSwb3WMl8tZd+THEDLfrD588bBZCw",
+	"9ezQK5hn3Qo/oZXCkMJianB6w4CXPcvlBxGfIMkTHga36PvbgM5d35/5OhIs0Xt0BlhSM37N99gacAjV",
+	"dCC5l7p3qP2jD7NeH+bTQGRSsjdZmXkijpgD2MyFUe+JSFcmzQvDrMiYFwzGNmEGWiXcnxcaFqEYDrQS",
+	"xmM8CGJh3KF/KPSQGlgmaaxYorda1eDGfSy3X7nc/hsublja7FhhVDqBoX188zFDeug0dlTl68ztX+QE",
+	"rShuWAWGEbVcCyyX++c9eIUJEbjznrgBkWu0G68pThXpWFEYfyFAAA9TuN1/PT//gT1vsbNzdvGYPXm6",
+	"3kgyiPa2I8n35wgxnDzQ4xw173PFusJGR4N9SxLOCi1/FDzGaG5PKjjRqzTqipiJL9xPwomlD9BxtuOp",
+	"dDYFVx5hBqInvzTZlbnNMv62VzrviTbC/EVocFZsRUXibMg/brO0QTFxEnEZOrOFioteNW+ep2z8FrYr",
+	"HGtvpcrem1oSuPhuJo3M2sxSCz549+bsSC9cv9tI70IK7T4FtLgumakn6qqBfYyrHo3DKsah5gb4VsOt",
+	"ZXtzT61DpkHmGJjVgq3oTWNIAf61wdKG7FV2FFA4Cu+Ohdc1PqVdsBdhhvt9P1ffsIgg7ke0IR9qdbDB",
+	"ivmGeqAv0PB8UZD9OeMIVKLLpOrX62i+tPe17nbmBaG3uE4rwEo36h+O1trO/KhXvwG9uo+o+gWcnBe2",
+	"fv5+3boOp2aXRVPb0siHXiy1qsI+FkkdVftRte+BandVUzZeNq9YajVVH0gDKieNxSI1Dm2LFhIKvEmP",
+	"/gq1vnUtqYY8TpSIWaL1rf1afBnqOLlkY2ybicUzxgNRHw90hI28EdvTj3Wqct1ZIxtWneZ6WXixY6Zr",
+	"/ZkuLIdAzkNpSvitGaOYRujUNM3rouzy4TEjKUAZdLmRJs8fr1LPWg+y9MM9+IzWk6yZIUgL9lnqixsQ",
+	"kSE+LcCqEvEFVmrBZz49WxIm1SISbkKo3yyO6lgtlZWL77azWQWNOI+5yyEl6WoR2NZNLsFVUNAfHLr/",
+	"MEBSrnXgbHtwFYaFFLezTZ4DeTKtQCeRwgu2CW14HQiVyGTyMnuFo+Y/Yhy2WhaXebgkDOYGp8xdc3FW",
+	"w5U/z6ly3U3OTlqPiYIAvpCqf2Ozy4124+fXb2EeMU0L6pG1zs4v2GP0qZfy+O3ED/Pmttskb5yW5T0F",
+	"NRRwstKOmAUF9XOAsAbQKdPAhoEei1EGVximyk9S2ApN9tEd2N3BNnt7S96rBGrstmuI2sku6LiCL9qe",
+	"22RvRGzFZChYBwbYySrR+ATbfGOrnjuEjVyRiZvk3XI8anSInXiLoAbqdoktHguRnlkwh+m9vlO8wxzF",
+	"tR5lNK1XllYJh1U4drQM9QM7dwTjiGhQd+3MxsANmaY+/Zq1vt8YvKFCCe5vu4OjDK9Vhj+VW9YfFLKh",
+	"tkDuSUlFPtaKnFpB3DcEc8jov3UPPTHP+ZxwuqVtb8kYkKhA9qykIyfD3Lb39VES4PzB3jfkw/lcgQ/X",
+	"FfW8u3rgitV9vnWjLKZ02sWZ1WkrHNn2DmpxVO3bVu0Hjq2opd3X416dorqb7AhqsT27MLMfo8/DUMQY",
+	"PjDCHvPdg5lMjAh76zQAUzgNtDUiw2osjL/ARVufVvfW0Pr6qFX3QatW0wRh8fT0RXXGk+nr86O+bjf+",
+	"hOK3I329O2DcjrX14UDjdq6Yjxi5o/U4+uRrAMVVaPgN4uN6qfJh1nh4EsheT/ppmMj7sHLElrVJ6t9K",
+	"+MNP2VivjBHGHCIEguPIt4GBKDyp4TWKD/7e2lhawnjLXS7CXsMrzc5M9bRJle+nyY3u9W4CHXGpqKOv",
+	"+8xRqV/UMACghPF3hqYpilKFs6P6jXbjjNRgnP8Vi0iA9qdPHHs+wu5EfhXMFjXDaDfAxIx5eEvfXjTQ",
+	"oiL5640d+EoA7G2CL6o0ybYBGNQnYRHgRa6jGS8pvoMAX1yFITPyS9bAwWADCCeUl5nRAB2SNXHILzFN",
+	"1pnaZh2Gou9aZabJie71XBfO6rYXRiSEgTAJT6RJpE9MRYmmjhhpDOZou/01iSJxihR4BoKiasPutsll",
+	"lVLdsv5ZSdw32RjzaHC+QYOzymb7VnEdZMPmM1RUWq+NQTpmnGdOv+bP3hzEY4aWXrGB2VGbHLXJvdoE",
+	"Wy8WN91eBD1m+7iWNWMJ5bAn/UGLo63qcllUN9uk7VxQAe60Rej25u7wA/vr8fyPwf2jkT0a2VWN7D7m",
+	"Fea44LbIvtLGbjCl8JtOYyUmM11sS6gAT4+pX4Rg9jfbzCb8gR75q+gfWA5hqI2ETzecP3CPaXiNk+zf",
+	"x/rJden2QAx5nBTStU9Ozs4oXZt9NYzz/gWRVugjgcNyJ5GLHw5Djq2cX2jFb3HSFrULjxteI9IBTmOK",
+	"0uDWGyzOcvlgXRjkm19f00dDn57y5tfWc/uJHfSPPOK3estpgFwF7Gn1JfYmEn1sq1NICDgNeyAZgILG",
+	"QqVvsve6xH8hw3KlLttOOB5/qoREwmrOcEvCjJMcpjgstFSgUEc8xHHwSAReAVlfCuN7zoa5X9iCSkR6",
+	"urvOivXnu3KnEf5tKKiS0llSZSwh7QdaWHk0GWsxGfX3y7Esk4O6nnLWNxbDt/c//RqK/uaC9SU1u7/Q",
+	"wKPQ75HQE1Nc/+DIqesK737E2GmmKwLEpBe+eX7qVRzBdRdPoiM7rYXOW42lzlqHWDZ51MN7pIcPndC6",
+	"jj5e0XnaZaJv0wr8wFN769Dvx4Te0RQcTcHBEmDfNQQbTMyhi7d5UzC39t2qTvvOYBWYUIG5ZGIk4kky",
+	"kKpPqSMwleg8y4RFeiSMIyMxaTySIx17LNZjUOPwHzzyY6Irln2pKK9kezDCrwOiVblWP4FRSEDP460x",
+	"RGCB5uyi9ezuQ2AVYGg01q4I9Rg7618x7KjOQ9cPMYj5GP7qMcuWDE+wQWUjA3GtsL1/mzmuYeNmQWfX",
+	"WJrxWLBUBSJmYz5hvM+lMgnMA0c62pG+FQGh1wdCxjClQoJcMW5uibQlEKFIbBS6r3XQZO/wUdfKmS5k",
+	"GSi96gPDkLXeoKVk3TTJmASJphmmopPwW9HxLNm5TCyFjR6JGM46UiFHOlg81nHGr4Ph9oFgVvbda9uh",
+	"4CvDHvBYx43lxl7ayefngWkyBA/hYj0w1wpk191aKJAYuuMD455EE9BJFe78zrSlt4szK2FQSaPD3eVc",
+	"BdeKptFjPJtFbHJpaXSob7eIBUWhKAHBb4VyE42v3o0Fv4X7pjO9h4oG7DjUXB1MDs6D+JBPTjKWvgBp",
+	"sdmSBihKuxHq2O7p3dNoX4DqvBWYzsZuEX9Z2Oq8gQmukyio6aDMcjSKvAlBSrcQC0/D+eKugzjDRvSw",
+	"4xd1DziBgja3gigdhdXyGqkK9E2qEhlm0/T4pHVWmKZ6K1rlQuAXwX46D2Szp5wHHHCuiqRKNOOKzIhV",
+	"roZH4i5V+0u3oZZ0Hk6HscDmArtzIt5qchLg8IXH6aDJOoHs9UQslC9MB61k2WqRtcptjmH0A9vQuKuT",
+	"gVXJ7WmTWLSF1yrJoS3YEwbXAUyQDtHuknlsso6vVS+UfmKHMy7QrhkZDcPJtTIJmHC0+t0J/tc2FLHp",
+	"C4EWIeNluxXDpMk+Z0VuxCEU8Qk1GRbCekkcyevtBoAnuOEpjSn23AheqwWtYIXpY87yEYHc/cavyobZ",
+	"zURyuctU9xK6qp7WeU9v+oEGuBl74nYcTp5tkZSM9c1Ap0ag6wnKO4Wr0RO3CAoKi1j0QmHjZz+7LPio",
+	"BAc1AzlEj40lOuCTJk5+QQRxBJntAn3FIx6krt9Ho91AeMeNbQ/lHuou1CmFkwo3yNoonbHzc3ZxUbgV",
+	"WQocwVLWMv9VfjRdn/+x1DapslEo+GOdhgEcaQJ8563bnc/UBInUHg0m0Gs0L7NpJ17hEczqW1WipSyd",
+	"JVE1wfdO0ecwRKvW3K+jNqhd6tEEepCOjOhpZHFAOkBeK3BClGiyP+J/qf8HyI21Hx36/oYnnUoA6/LA",
+	"1QqlGUqTvKHJOjb/WLn5x/qwokd/fl3+/EqQTtKjO0VzzladY25Kash5VDNU6CF0UyK9ffoV/4sXxXo8",
+	"W49/RsEflwJ8RceD+eC29mLQynl4r21jeD0bvJsOHYnAY6HoJS4MyLrC56kR8M9AC3JIe/g5ReKmfB09",
+	"Vp47TbCHvOjm5I94hM5uxMlfz93/h7wY/qPYJXhbjzBGqMcFYoqSz36twGkHxW89cNDsIkCsKcbfZ/SW",
+	"WsqawMhhtHMtygdYuYMyKrEwOo19sWGL4h4D9iT798JNBEEgyEmRhrmfe4QgtkFT2B0o6SyJuQxnjK8w",
+	"jHyMEf/yq1D9ZNBoP21t0sD1yBVHSSy17ptKtbmWfU97Z8FZr8VPLrot/+Sx/+SHk+dBS5y0ek97rd6Z",
+	"f87PyPzYl2o3zFD4sif9G6xpKny3qM0JfliH9figx/tqQJzvHciAOoxKfwD7a58MiPe1KuPv7MM2S6Hh",
+	"0bNN0cehCEOp+sZj9DExAuGPrKGgk68S5T5OBYrmbdWqFQL9b/Gljq7/se/fburWejyS4eTGvtff/vr3",
+	"//23//j7//z7vzW8YlSn3fj7//rbf8D//+2v+N2ieIazvL+34okciRtaoobXCLnqp6B82w0eL8tTau/W",
+	"blzFvLvlcrMpKd7/jn+WFo104sHwzSnGQ8mNxzijLcSMVfX0USRcOVYE2ob3RRtPJNgAMEMzgZeOnb97",
+	"Om6y6Q6C2VFEMY36y0jVDwXdXRrGWSeXhs5WeeUUE9hcxmWRuZrgsGaVm03typ0G4pdULgsqjLLsLyu2",
+	"B1o89n3r7SXX+lj4xUtGYGMlX2hhTr/CfzZX8XVX0+0vxvQormsS108D4bbuYdVsLS53+1GtZcdZcfa3",
+	"Un0I9VpzPah61Vsr+1XrLuFSGgN4V1nEsX6H4jsnmEOs5Dqq1jWp1kOvwlpMw67myeyy/GrzGvnAC7DW",
+	"pqKPVVhHNX5U4zupoCoq8Q3WTlFKctax9IMAtehj+h4uRNCvzef3ppWXz41gieAR0yqcXDKlM8FloeCx",
+	"MmygxywCt5OOuZxguxvINs2AA3y0mdi3NhF7TDatO9mEyIACnHzAR66KiVJMmHHCTzHthEmoGSPkPuin",
+	"vU8uUf2oSWKuKHwGn9yYiUlE1Gg3ItmPuUpuRmmoRMy7MgS14CGwWQZCEURAhL2bWMCphW6xgKFYcJAX",
+	"xGWrjEzkCDVSQ4ELhOA3SY+nJ5yfnLe2nDoqCuT+NipyAA7mABwHkTACV7mw7szXkTB5FQbs0ib7PNCY",
+	"H+pJFRiGUQEWl7U+powyiMAlerpYqZJg8WnW7d/yC6oZVmG9yaJi+Qa8SY5GAz2fo+NQ0+BVsKmnmhJV",
+	"WAl6XnFb7jRxtBHlUiH1SwnsPmaMvnNlvMwyfs9NfEqafXNZIBjJ6Vf4z6pZII8AO0pUwm+NqFRqfZFM",
+	"abQdHX+P0rkW6cQgmNif0t572+HUELM9SfrQOKtCjCTEG0r6fLKOGQUV23ByIslHR4yrIK9V1Vlnx3KM",
+	"ccANHbhm8Dzc9YMWZ2eg/b6ad7Tu9E9JObjWJrg8IynGxdbjT09aZ40ljyZ7lxA6qtK1qNIDa32S5XgW",
+	"1KirOSqnQu0sx7NxBVx5Zp6tTV3OZqZWnTj0pUwM64q+VApOyTpeVtkKFaxH0243i4OzVVS7T5ZWu69U",
+	"cFS6R6W7a6X7SgUb07ixCHGbmoEczs7DWHY3aQoxSSRWGdvwXZYgSgYiajIq+dA9IrJgqQqFMaxDAfX/",
+	"hnH4DuPm1tgsThauR+HdZgXQh9L7HzMyGy3/WSQZU7sEaJEszbEm6a4tocaCluRwzYaA/5Bn+Yc8tq01",
+	"YwkKDVsawgTGK7UsJMU1qkf5sM3UUlGzbDu1lHMTLZRfiqeUoDMtv+QUR3uWW4KJIzCpEfFIGOQaaxcY",
+	"lbJ3w3SMGegx2vws+yQVrLNgsEkLmSGkoSHem2Q8i3NrHtUl4aa87A48tsEOWZ7mDIL1sGP/dYNfi6Dz",
+	"yMGyYDAgLIR1gJMAZ1aIWCZE7GHnjmDdYO1S51HxgGAtoZuAyIhwJIznUlgy9kN8dRLX7Iv8IFFOXc1I",
+	"XBU3/W4TV3fUWw11VFuzLKUU9jF9dTQKazuElEThG01xFezM/DxXXNYLswzMCjmukg07/Vr8c3OVT1Pq",
+	"bkdRgaPQbk1oiWq9tOh7ET24x+GzabAFpXA/UmBTg62IxE7J+AZTYuDJDYUehsLxw6PjiFkySpJZWBCp",
+	"DFAgC+XKli6pqooQZ/Xrd31Eadwg1tA+azUfb+3ptzvab4Z2WvLgtneJt6O235q238c48X0uV5ahW0DZ",
+	"r9fF2mG2bvu2YrHs3Vr1eyEDuLa0X1XSbz36/aCSfsVX3ruk31HhHxX+HIVP2cHta/uRiGVv8n0r/E85",
+	"/BXUtD8Q/q0ImEzaLNB+GlEkFftgGKzepU5SfMjjZEPHAYldmmRPlg3GQqW7uKI7Vf9HBXtUsPumYP+E",
+	"YrEbHbs7koM90bCHQ3pwiG7zd8B4cFTuR+U+T7kT20EpNT+P7WAFZW/8WAg4nM/G2WFzb54Ik7CejE3i",
+	"kHSYjSoVxva4n+i4Bh/CNkF1fyriTz/mr31Y8Dpar23g6wpPaniN4oOPBNtr5LUBiTG25wL8u9FuSBXI",
+	"kQxSHjaHg4mRPg9vBoKH6OeEYiTC0kUwL8T29lmnGJPraY1KX4ectE8jluYWYdBwnIJPzmHFsidmCumG",
+	"iHaalm8nmCgeSd8Unjt9afk5w1gnIsM+Zk9D1Nqi9usprnoi4mEM4nGTmtx5w8+xhKnAy9PrrcDLk23q",
+	"mWtUxo67v6iZXb8vQM/duNkJ0chsE9FXrdb2lzaiVAbATFEPHwSBRGdq0TtsLGR/YBiImMkaeOeCYK2i",
+	"cY2EyB4/MHCJL4I0FqbJXidEJG5vju2s9VAoalOBRwBE/Q2I2Bw+06kCxa58kXvHGO/RqidjbDfDcITU",
+	"SnsO6YUd4FaJy5lTDkz3GGdKpEnMQzsUL/MbsLGpdSuoTxmOGoyE0zpe1q8080MyLZGdksAGOo3hrA2C",
+	"JLliBV2DwS7QN7OghNXStmMa9bomZAvWYlGTUFPNr6gVD5bN/egkfPdOwmo7/3umM5nhcWyM2CT3aU6/",
+	"Zv/ePMVJFRR0prnaZ6bPo7I7Kru1Kzt0gQsCcBgUMUuprv1AyhYHW5GnKSrGbbYJnKmcT+25aUeZra1N",
+	"16xzrW05aQ96EdIX2qKz/FCKWa4I4V0Ou+vOmOvHDdjjK96ocKitBx+wP1zXuW03GTFrzGCfjMGgwcxJ",
+	"1RM+kSWAKcv0bSQCmUYrn5SsMOwX0QSO6eae2ci2ytzu7PlVdaxj/qup6T76NkffZiHf5nwDvs2h0TWR",
+	"EDGOIVNS8mujDplt33cIW9m5cT8cwMphG+pjs46jmTuauQ0d4Q/MzFkQz4wj/Aa7lxgB2g2BQ3MxPX4a",
+	"x0IlmEwbcMz1dVzJSmebyJyPhQEfGBpHKl9sGoeDHHVegx52xN6szUwtqrqfL62IS+yCFyctZCJMeJIa",
+	"8OEU92EDciWJOi/mPviA2QV6KNS2O49kkrhtAIk/kGEQCzUbQ5KrNSp3p+ki+AD+2mN6JGKWyFKDvxf2",
+	"xvuGI/lsAQiYyYExguRhxodcEBLMgR6zHo+zt5WmyV6pwNDPrAInzinbYyTgE5ciskX/WH+5ZXSHvSMs",
+	"Tl+whx2lkxt+g+/ZeXQPjRPc2paPJmUz9SBjgHLzgW/a1wKpAyxrFE7meKCnJnQWpCPf8zuFcaxDWSwh",
+	"5wcKifg2dXf95ftW8/qZOZiX2ievxUm8Sbgq9aEqa/5VEvq5f3r6Nf9jcwxOJZW0v+f8oxDOFkI4YKFd",
+	"3peT6lwHC9PNtcRpP5LMboargqpFOd1qhnm2tthlDHo7U3X4AehV3MFj0PlojPbRGO1j5HS+h4fB0yqD",
+	"NDdumpuomh5eIiMRSiVmunPvlO2hKRWDx8eIjZGR8EijxcIXeC0IHzbc5CZhSieiDVcK7g9YLIxOY1+w",
+	"cRnB+cAw4+shnGGHQnl4aL5WhXIGrJnUMbW70iqc0B1AU2IlZcQn7FbpcZNdKUdADWp1TPT2w6FQtk8W",
+	"zWiiUeMyrTwm1bXydSDMJV0+5oYZLi2owsYA7LhlYkTYa7LP7kIbV0Ql7rGIx7ciYB36tNO8Vtdqm32s",
+	"P7lFPKwY8sYLOal+s06rathDMsN/mXwLGM+F4UQAxtrXUcRNm/kg9irxYKcSPsdriC/DEFvDUJy5cszu",
+	"vqVxy0REqJwi/uVXofrJoNF+2rozdg++f03XPml5jUgq+9dZdi2PYz5B85dMQsyq6ThqzHhr3P/d3Ibi",
+	"MQ3eaMaE48vKcih8AQdpTZHxCnDTRQZusiNbxLb5rocPjifRdyzWSMTdQoAJb/use9Z76rfEyZPz4PHJ",
+	"BW91T577Z8HJk16rd9572v2Bn7UaXiPSEb5VI9Ij12GT1tvOXhJzTDy6gy5+uejIAxi5TUfQJoOFvWNY",
+	"S6Av+5rEnW99Xpfm7HIjfVhNN0Q+lNkbn/st/rjbPT9pBRdPTi56j89P+IUvTs56Lf681+JPfPRUsjfO",
+	"2fnLr11wgZZ45bO7r7xSvN+pzG1H+0smuPJE+mok4gmWO7ouLdaMWdYBsgf7VjRaz+tIFQbVN38gnJ2E",
+	"kDDF1BdCRsXakrtFqmiW2MMOCG4zVYG+wdHfjPEeNwGfmM6jJpteOLgbXshQCVCwHlukc7Bo12rMi75H",
+	"5t6B3UPW0ICh522PilnRqknjkRzpmPIknMWiJ+KYh9NPjcVI3zonxf01fbwspzqUTmy6I0tzuKfhGF0q",
+	"RNHI2tcKpoMejAwZd9rhFc6widbIplGjvyhtkx9LmuOwTqafBmKCtCC+To1UZvET6Rt49T+qQG/kQDrr",
+	"YFlECgcp3aIe282C14oztAJ2mj7kLV2o2FkrBr7fiJrV2T1Yy1hgZg7043CgFaIHUHRnr4y9IFWJDLNJ",
+	"eXzSOitNClyjxNS8PfnUeuYuqbfAsyKouPE9Rk+7REmE0yjKUSayD5Bc0JATsRdn27J5IyU/Zd9gSzNO",
+	"L1iwYi/dZrMmjFTNUlmL7cQa74n4FRTrSpG/cvZ5ZtvR8UCG4loZHQkyQakKsKp/wgIxFCowLk1uB3XC",
+	"OMvAfx7jbCSNTOAfYOba9tJeanjIAk0cDCwRYQiP8geLK3EY9iFr8FeqqJcslYWS/UHCzED2kr2JMXJl",
+	"xlYBkMprNwLhg5MbwBjByTdUF2SIGq0r42RwE3AEm549f/78pHVGwb38m5thLHxJQbnGRPB4flDy7DxD",
+	"wiLi1B4YX0oehrrhNfCA7z59wyMe6HRxm4F63SFFUWsgVrQXg8rAbqt4rKGlw++Fr5WOpA8XKPyWhzKR",
+	"9OOfX7+Fz7GYC8eEn/79f/3tP+D///bXv/8b+9tf//6///Yff/+ff/+3Bsr7MCVisht7vLUtXimySnGw",
+	"Iu21jZWih2b7vV79/OcTNJUX+IUze1O/Os++nHVUE19g0aYPbYW4bNaIcU7gNVuuJQKvRZk+kMhr2TrN",
+	"J6BDJRnxQKwKU40Fvz3ph9yYE+pBPxub+nmgMRIKhz1QsiWGORlig9cJev3opKCZQAYd0MsZS44rXoRf",
+	"FEKWGPiMBFdoKgpRziTmMmyzzimdGsUIJrYDmq6DgPIbGXQIeCajGTjWH+Elf4Z3/GBf8di6df2tW/NY",
+	"Ha0nzHQGbsUDmy5dobBsoDr6SL+t2aY1H4AZ6DQMqFdsVwiVj6Y7AYkvDoqHISXjqseiRyIOUrEtXG39",
+	"COFda3dW9vgXP/M8JulRiyfg+HnxmPRjrFNwPKRiqQJD7kudGjoeDLQZyoSHeSPngYhZJAI7K3gfrLUI",
+	"UjH1Ns9Kb4PKZeqKp+Ur7pqUO3OyLmTutG7ZesQOnn+DCrxNEzhtM3BwFnTODevG+lYUA3QvuNlAYO4v",
+	"9YwOHo3uA20R8DRHbVVitKYXZGWk1lEkty+Sy0rfwbh690rtB0oECyuvDK/duNSuIZw+Q7bxdqFIdhlV",
+	"/3FSxt+AUlSISMdJhm3y8HHr4lGTIS7+t9Qk2Bqj44gend9qwQQR4wkSPTbvEGxkDkd1RGQxhgyasAqF",
+	"dhAhCl9HNuf2qahscsYQCf6fThNfo6eVTXdjafF/4fbYRmLSRztwtAM7sAPIl8rvsQNzz/iIsDerKN77",
+	"2IkCMZK+YH2O/lnA7CGedKHu9UKpRDvLDmPDexkXA7w27EcMutxgWIM62ochfogMezFXhvvw6CZ7xf3B",
+	"tSJUFVL0dt6/+/ipA6qZs86QJ4MOgkbGhbwpZSnhcNwBI9DxbBw6Y7S1eC9sx5qG2IIJQ85haAPhIuy1",
+	"r1WnHNfveKxTFem3LzXzeyxSxi/zxgMdD26f/01XRiLqipiuhemhf2FMnP4ZC+OnwkVH7nxCd6GmtPit",
+	"ETGs2AmoP+4nplPAqMHJN6AAi+mwh51/iDAG2XkE80xYsa6tZYNLHbLOgpOuVVcMpKK+Vui0jyydr4MK",
+	"erC4nMES4QEcpng80GBWxZeEvoTlQaDaWxs1koYZPhIBS1UojGEiT2dLQ0zKFGGmHBQY5l42rIkNWPW4",
+	"DI1Hu2CosbzfEIyNG5h2+wqn56fw/NM8HNxps8etC0t/ZefJwQMxDSKNQQbox63H8D/PPUp75EzOaZgg",
+	"bgvDDfSYB9eqqwMJu8y5EfAaJK4PMIDDOjLoWNIvzmIxFDxhhveEB9OGczCeBb0j8/MjldfssoLOvi6h",
+	"o0yj3bAbquE1uvZmSK1wceZl4X9UNFlkHxfCxufjaTqKSCQDDS88jmWSEBiqFMj/iauEN1aJj98b6T5v",
+	"oNOdDBrtRlnS0etyr7n0K4Ed1MMMnhVxxfsCvatZzz21k5wpodJArD6pLuXOl6fU1qmNJpO8f/fIXE/R",
+	"5wtaa9yTdSocW2vbcbVyOVm5Xcm2LoBLP5tajAUfmOPRvtYa6IwMzu/lMFfN9anyoQogImT/Iw/Xc7H6",
+	"HIGd24PG9rMktLOIyR6BR1L1MyWbEfYulzDxeRzgiHU4EhtxqX7SMZhDNJvG54o8kDhgFlpOg7kk7Hpq",
+	"BAsFH6F9AC+rlDZpkj1y7o0r0vZ1YCFlEv19BFRZGLiXAbM0rqRjk6SnVtVq40x8KOjIFzx21UpL2YsE",
+	"A5TtxuePL86ab3768PPPf37505s/f/r8389//ae3bz//fH7x6f27H//5/371+OKP7/508cu7py///P4P",
+	"//3zq3++ePXmT59+flenl2953J/w2ftUY7N0GpzHQS3Ebr2c+MyksUv9Lr0Ev+gwEPEs5BFJArqXhg3s",
+	"pWuugAERrwS/fkb+FhwCepnS/GPpKBYHs0JyczWKEaHmwXxSIGxm4opOTAE/o3vkB2JUazzQWHUCriNe",
+	"6Fn+hjDM2oS1HUqEbkmnHSyNkZHM3OaP796DKunp2AfvsjPmsZKq3yG4kL3igYETHbwL7wssW+nAozo5",
+	"eJPuKTG/6w9E0GQfyvUzhhqmXGbp4W6a2OMhjY+wmWFQJD66VvcXrcyqRnmRTfdhJYFhzBtO/8IjGl7j",
+	"xP4XL/caJ/jfhTPAuH8QGQYuJvxpEo5AmKqxpEbEu6vVwN3ZaJ8/8ejd2+dnzSfZ2N7wWPKIs9fGwPEB",
+	"91Gj3Wo+e0o4FrjGikXDy95kodjcWWO1rKPbxFtnA3LCM5sOCBPw6JvAxWMd34psY1bErTaTYUTNMlOf",
+	"fkyHIh5Jo+Nc+WXAejpbxcwIQYrVlvn1Cpd5hXcDO0CsXoL0LrhvOr5ljg8p5/xSGpW0HivDJiLxmHWt",
+	"4P6xDoW71Zh+InhEd+UxKFeQ8+niQ2lsQ8dC7yn4A9RkVobIQ61ETd44jL18lsmAda58OBq3MThz6ptR",
+	"x2OdooB9OVEBCFmHMPkUeeHMDGGLmIEQCQY9Yj022ODKhfZMEgseYSAD39IkWgfkpYtrRQU7l3AjvI7u",
+	"jPFSjCi6egCXJaH41ZchvAmWMrgES4deiDBCHUkK9yYBjdtpsicY1aGUjr5WEVcTexfD4lTNMyJHFFFd",
+	"FFEp/O81Tkp/qRTsBdob96+eDkM9Tocu7+A1TqY/WgaYdLeQxbFy0aaDb0KeULigymbZYTsCwArLBRec",
+	"OMKzhcZHvhAe3qRhFiY5Y+Ldl3cQSfYZ4IHCGQ92qgsZ2R/Nejw+lWj9dY9ZAtdKbFbOaV9vAIUfzp8D",
+	"50DosZq5BPhdXb9hkYdm5WtVT506wq3+bOSFyyoLHJheqgWKXPPqF91b2ywUuhehkZrG7pF50j0yXGQ8",
+	"rVEj1spZ5JQRlX/XQfM5Hj7O/FD7t8iEGqeKgU4H02o7FtsoBtrigGnVZtwY2VcgyB4deJhzcTw2DLkC",
+	"6whK5CQduioySr2R3YIz5X5gAZeIGHRtPwYjVHJzF1K/SEZ6WsPmF56dL5O6xlS4VekUKniB3z5+YlPa",
+	"N65C0DTarSzLPW+ImfQv6GvDitjbooeEzyk15xjI/uAO+bICSQqLGPYxD29vpCIcO7JBc2OEMRFN7wKc",
+	"IhvDIYJHYk8DXmmHjVTQhPF8iUJSDeZE93rSF4H2Uxh4s+CpRWET/4vEh9lzK4jzeSQw3GgzpIVbeM5r",
+	"FmGIvp34kuC2smqpKxXV2dxRTI0qr7IkHI2v1w0ZXDfa1wss/OOz68bv16okrXdPSTBvNnRaOSbn9ZbH",
+	"IQOPtrRHa36tFhEEr7j7PViUe4eHIV0OzrMN+dgor+4xX4dppDAFay6pgAtPCr9pqWz+9rLjWR1NyxGn",
+	"yi4YLEca8opX3upZcs45kmyRdYos7mkB8Bt8Rg786hDWWRH6KxbEvJe0LZ7E1kRgx1+0JtLcZqlyWABy",
+	"ZaxhsowvDvDg3NEm+2xj/kQL6+6tsnNcM69Yzvm13DEoL9VBKpasPpqebC+imhuKx7h6fTh3wgyjNc3z",
+	"ivSwjjvv30yF9ei2Y0TZw2lhwiKiheUqix5ysCPGcwl7zkx27HY0OBN4cv4QsK+xDESnOSOZ/YL8od2l",
+	"spc1yVWdoKrtSiYEn2I+EqGh0ztumVCbBKFZQw6L36hlG9bNJ7v4k6t0yo+in6qD5kFF5VWZffwR5Nf6",
+	"p9U6a1HKU3zIQsh4xJ1mdbDiCyhQjXKP7nKvzGoF2hSP+5kHXWBPsHWa7KL1LMevjPnEwXyyVqdU9l7V",
+	"krsvEiupW0+ZHR3gA3aAvRW1yroQnhetZ3cl7U3hcJ4lxWmXFx60L5ppTu/S2XppJyT8CE2vcLEoNuei",
+	"UcyIxALeWJAKBvuKcSXGlAs27FYME4d9GEiT6HjSZFmQJaPji/itcLGDPJheRTuDlwy4Ydh6pZo5hiNK",
+	"FB5P6NxFof0kF8t5Mw7Mv7Abg3r9BOf5v1YxCVSoAfwsw45/xgg9ak7wXolBUfYHSaPm6RTHvS5oxX6o",
+	"ii35FC9IGGYJ72JOxClBp2fnxd5ZKIGjbXGOwzDkitpUWG8CHYiZiZEr/wBbBoGx12rDmRF6SMNrnGT/",
+	"Wr3k2oWuKxZtxvjgq/UEsO2OKtDn181cuKmBMSlBkdebYaz7scA6h4CQekGsh0MRVM3KnhdfT+mdIeLO",
+	"Mc3kKN20MmnIkZvTbouiy9nwGn3Nw0XHJeqQXF2AjNrNsDArVubk5Uu27UAnaZhdgB9uejKc4V5hCYKV",
+	"B2p+tF+OVmUoq+TywIJabl8McHllLnfG+7EQARwEZTLHC5oXvaGV22kMZw0CWVNmltjbuwvX2BX6VvvX",
+	"zPaxroKAcWVFmMrIUAqcJV3J5zr9Sv+4tzfNXA/LBlYyIdrDgtajuVsprDFb+vb1xDLHIlLAwYnUnpjC",
+	"yiYs2QgrurBkgrtyB5bqUMdn6hlAORFpMlASBpFRAzXZa+XmceTMNBVvyC8iQMh0D6tGkCjd1xEhWmTS",
+	"tv64h+0HsY6W6u1de1HpD6aRuswIYcjIN9ld/wDDIc4x6ElBDRJxIJsKkizrNKw7VILUqmV9dVaiMHjP",
+	"jUEEIje32Bk7LioQPMos5efuKHBysMpobgxltj5a1KQPh7EeYbh+hiF/EWqTxsIQ4IhwUogJdrveZX/z",
+	"VsDZjvHyrIsrFzV1gi/Z4I7o1A1x3FmQ9tIhj7lYSbe5csDmt0EuF4DzdSsVHgdJPGCH4sHyRiown7lZ",
+	"LRBvp0omrrvAQMTMIMwBjONbySMxyUhObnxsauLK2GL4ZU+KQiViDe6UkuOX/XwXkQ67HXYR65hVA8cT",
+	"7HgkAsaZEb5Wwd2uD3sZ7Oi4xHAGNGkXSjUopYc5YwKyuOY5tPk6+E2nyTqg0zttF2elM2LHnivg+zwl",
+	"ml/lyhSC4td0/RWz8oA0Js4MsO6E2Y13Yr9vTpNv5xdP9d67k7taKlRjt95uATc2hT+SCRwKkezaJAVV",
+	"MrWiRc6jPxaJjpBrBbk7RtxPbXRhGUncYWTGLUilQ5Y7nN9kcMbcuuIlnu/LFf2306+ZtV1LWCYf2OEy",
+	"jX2fdtpbmxjua1p5Tnfhfbfn1RGbXNiqYja5XG+sxfD9GsV+LnbUWXhLUzQTJe1UtcjRzs5M46HO5L4K",
+	"nOXQ1DfZj5PMF7NppwxVjI3aB9r6PQ8fn58/8ko45qzF1Md37wkY7wg9pzwnOFkHto0UksdZVdfOCors",
+	"Fa4tCTbXqs/haSdgNXdq1/SdV5T2y8MS2k+wIowFaTJZzot66fhKdhHWOkgF7nTJtGNEH+f1rcXQ41r9",
+	"o9NY/Cb85DtVZoy8l6wPqS3SxJMdFUx8U4qL1vqot456a0N66wNusPWrLeGiJTvkGf8p1hHrDIUKpOrf",
+	"2PF0PNbdiIa4oj7sD6hc3AU6WFeY5MQFTLDjOd2WVIpUjKuJJSBBMpvLlbybF/lR8bCUxGcRhsyVwtbh",
+	"Hi+8dVkwj+DmpZ0YNFjZTlpSDWTh1dn5uVfTKGfB/YGXs0PbGqg6abfCUw8r8WYSHm8l8ZY/qOE1Co9d",
+	"PPFWWNoM9YyhquqR2K8WTLyBa3iDP9lU3i9Dgce8h8VoLieAdZ9gEUSwaYhzoQtjFrx7wZXSCTOhEEPb",
+	"0xkFMdZIag0qkWZe16s520gYE5fJ3fTZBZ9Pw+t+oGPZx1VSIhnr+HbxeCgWFKIZHcYgWzepyQ8W+Dl2",
+	"RnBtHxvtxoDnEdSu1EMz8QfaaF9SKV2+72e+Y44YsTtl61nHTND2EWNd1gKHgbN+h4z3aTeUZkB+blSm",
+	"lHOpO7tBm+zK1uFGfEK0adY6tclnls5KiYBFqUlYV7AY+TIfZszz3JHc20YInVMr/h1wLu1dLHU9PmfM",
+	"CfNVMnpz6+LuWkTc4OVNtNMM4pIar7aeqasjlhTIHaYf8/X8Viv658HHbFm/YqWK55V91NOvJTzAGrKQ",
+	"xeGtrWXzHjoLznu6axWf51Yxv6pOSvHoiEw5ImVX1YnER9gEhnV5EE4umUlirfqsx2UyuCzlgA1TxEle",
+	"y4+5WFJDfmvg+TnqZo/SscVRVgXoi0puQ0D6jvNukAbL0ZkY9oeP794ypG9gCKVGpL1tPT3TjZrnIF0R",
+	"JQHRZcLHXcFM2u8j+CAnSA9gziKpuPVUR2moRMy7MpTJhMJwyBlFOzMTsbso+rIv19Mx8SuPUd5o+EuA",
+	"6ldwz9YNrC8YGpPEQvWTgbEiYMHTYJGJhUCwvMX+70ufanaFqD9kLVXpFn3kI+HqVDbhD53ySIAF+/rt",
+	"a7UZKAo6BlolYOtyOfP10PZgS7A7mEwMG4bcF6RTCtqEmvEndH5DSjmBJKfmTnKxyKcd2AxjV4Duw0W4",
+	"o5oWyhHAL9elb7abJMh83o8DgS0oLLE5QaSy16x5koP5yBXAUf2spn5wOlEc3Lbd7PFsi22M91Uj/aRj",
+	"1tc6aGeejiKaSqaQv5LqFw24SZ2cXKiDLM0uiemOiDmeAb7Cn4+5yZ0pKlN0JY0u/PSgSnWRalzYeXJe",
+	"nY5LfhQ9EEsvC70WsOez03XZWStzROxvsqNZ3Q7PB6oeqzktlz0dLhsPozncFSTjm1OoroX2+iJdsq92",
+	"iMX4TM09MqBpgSqe2q0qMbZ0tr9pqUxGF3dZILrtip6Os0Z7Mpmi4j1Qkt01AkFwlVfjs9uu8lqGQdN5",
+	"g0PsQfMLT039KD4IwxElslwFEEwe2GtYCZzIpZVSknB/MB8iUqtb0mUNoEjh2ccK7Y1VaK8TGZJvl5n4",
+	"kKvQ6GKnLyzpH2kZiFlDcI2osouKXQCsQGFLFW+TLUbWAdG4OGmdf2o9b59nmREZCtcwdGgZMZq/Dfuo",
+	"ZJA3tH12dtFanLfnLM9jOKTejfGRlCnkXfQ/HfMGNs8OJHcdvmXE++L0t6Ho2ybfciSCGzPg50+eNtqN",
+	"p62L1gUX5+fd58+fPXt61vXFRff8We/iQgj/rCt+ePKMn59d+M+e+s8v/NYPT4OueN578uSZf3bm//Dk",
+	"fA5lsnvE896zp0Hr2dmzZ4/9H4KnT57z857gvOU/ecKD1tkTftHtPe6ddc+7re6z83M/OHsSPPXPnnRb",
+	"vVaLt57BveT/EI3247Pzi8dPvEYySKOu4jJ0Z7qKrMqdNUmHYPxrpsFySInXGMsgGTTaZ09brdXwJbkC",
+	"3DNsSZYPwAESz90dcElRfe8ZxOSKUCXUPBBJeoc8xjfqwEt3yKE1IoZTNrZrAfvP6X/jWI6ES4oQsw/V",
+	"idMBnXS5VTAe+rnwAQh5+1r94f2rnz32/u3PeBD+LLrvGcqd8dj7lz/RkfrN+wuPvXl85bF3/b7HPl/9",
+	"yYMr3+CXV28+MKNTFWDmJuG3Qnk2x4GGBgYECsC6u0wmnmvceK3gLR8Y9oIGd/JpMhSUykG6wiZ7jUPB",
+	"OyNJdCxOhAL1HmDvQRg8WPL3b39us3Rokz+YdLB+r6U+8oXHAjGSPp33ExmJa4Xa3ueRiLmhLEVWGRJd",
+	"OoQPziVNNEY3sBIO7FRnSiN1HJN1070OfCCUH0+GWF2LsyETFkphsEXjFYvFUIDFcVUO2JqnIwNsx9gp",
+	"+Mwn/yQmnazfJV5mFzTj/KdWjLZrFrxgoWsk7S77vogB6ArcRhhC4Yb56P707vhCl9dqDoCIptp6Wjhs",
+	"fAR8bznWaYxwKrlwI5Fh3vkr0ZqFPO4L9vCs1WJv5I+e3X3s/An96aixCvtfwjIkLNGPYHhnT+wIJnkP",
+	"YnphCiJVPFZEw2TiFTukg8Uh0YDn4BDs1Y7bC37oFQYsFRvKLyI01GGN7jLg1PKlY7eEd63g8fAr7E5Z",
+	"cF7Lc3dnqW3HTJ32B0k2SniJS9v2EhbE3ZYMBLVYs53yq5pf0mVlR3az8K4oDRMJMn4K63FCrkvJm4FX",
+	"arQb/9f7lz+dnDV/qOEslIzWMIZXTST5VHTTqhBsploLgPGS8sGOS9Q7+d6uV+QE3RuNda9U11PN3vlr",
+	"I+JffsXMaqN93mpVPMF5LBWs4FNKTJIO82ADD8QXDjYi4mG7KGCw8jwWpPRgmlACyc4EuGOSRMRw///n",
+	"X1onz/lJ7y9fnz7+/R8qm3Dlh+V/cb47rk9+INBdrE1cGyxuzWwMRx/5e/OR67vDlTEa64t+y8BKesfM",
+	"vi7idEf8y0kXTcVZ68nz1tOzH57Cx9Qpuk5fpWIo6PRrQX0u1HMpIXfMUCAkLwyRVJ+rslZJhb6qEZ8w",
+	"I8Rs+GbRrO6eRuaouI6KaxnFhbnq4lY+GMilg/1RzBf9+/Kb7E8ooBohUBxrFUKgqOQ2hMT8NMjPliZB",
+	"tGW5wZI9CVPwcyZrXTmTT4cwDAOgUs3a3SX8VpDihRHCktEhpzYicoUTzboRkdOqz8OIGDuvmXAqxNp2",
+	"gHi8x7c5yOx4HAufDDoukUcbUsesYCoW1hqrOymnhYWqdFauMCmMjlHezoPHlnr4A1Eim1sD4tVkF63H",
+	"KGdwFczwHfdlwA0FeO46QPf6PCDRrRnyXwgv4jeByLDQT63k56O2mXZ8+l2BDvRYrSFIgVOzkCbu1bj0",
+	"rVaiqCoWlrxh0CsL3kINtdNA6tP/Uv+H5Fn9l3LTa9Dq3UkiTHXjqJm3q3QO3GuWBP/K98UwOcH5NBV7",
+	"ORzziakYw90XcAGZl9IMNcgl6a3K+3VykepkpBs2gDPvGfXU1Hnr6T4u78oLOUuZlFfWrQeJShVKxx/Y",
+	"fAXI99yZh3E8PpueTWzUPgy5nDJQi7yEU2LMpHYYW849vbQ6a3ln887591t3Plc3naFUt2ZXON6teukz",
+	"cbzjQjrHCHBkwI6jFNhcUMfEfsc6NKg2mux1gi3vDfnc+Uit5yANG6bxUBthSw9kwsSXocR+CMigNuBh",
+	"D245th3vcx5rl9jD3F9qMsgdZ6FUwvV3TWIuw0u8rwpMnlkqDEVOOxcRv7WeCL0rptG4IkxdkxEjDPgr",
+	"eKXJ8iVaCXd4WcJ5yY4t2bme3ts5MXZK57FwZ+/0q1S3jRUgb3ZRiDQbf7PEWR8GUacEvWbIyu6TymjH",
+	"ExvtuPseXiONsXttkgxN+/SUD2XT3rSp4z6oCZT106s/v76C//OvXlzl/7fsPMyyiPCsS3YrxNAm2I3w",
+	"Y4H/Gtt8IMrPlm3MFQ6MTDWRhCnNEn0r1Dw7YwZ6rE608gV8DfO8jlNLIcw169ySsEibhF2ct2ySlI1l",
+	"QMm1gewPiKYi63pUkCbSINxkB5lCBrmmBC8Qpf2UvcnxgLFXB4yksDDHI8bxiPG9HzGumInAvRlKP0lj",
+	"UXTpjueMjZ4zRiKWvcl3fNAolgkiRMTn6kFucC3mjTxlw0KsxjNZiQtipx4+b7GANDOzQvOIDH3mbN9J",
+	"3Mh7kg+wLJLsP3kC1f0LswJDGDaVALtE5aI5BtoB68oxLFkpc0wlH1PJB4mBOcg8kepJB5flpDkQI0uo",
+	"uDIpebrhFBEot+/X+rwuHO2wTjsxeBB2xD9M6a4OJqVi9suMbZ84BXq25J3xXoLxKsLMokG6Y6kuWkUj",
+	"NTfzvUSpJfxwx4ZkVTqNH20LhUQzoyOBsy9CI5aJw/wJ9vYxrb2iuoJZLKceWMQDjLeKOC5x8i+jnLqx",
+	"4Lcn/ZAbs8NKcOqhLRB4ofxJO0c122i2LuasXfBooNPYlNn3SczPH+flGPiJ0lg88MhjAoPJWBshTSlo",
+	"7RXqs01WixHwhJ8MY50IbEzMdK8nfRGzUPDYebIWk08+b0lsqNglFkhJ4fhbs7qZ7NxZoLNAoE1XDAhK",
+	"YwGLrpSAqhhlwS2PdXSHAxbnCBuFw9io+ySosOdORbKeGLMklsLc1WG4H37G7bBLZthcIdkaCalYWuwZ",
+	"SetvhjLhYRZ0QO4K8B39muw/P+ZvvWX21vzJH3CXVKmtD8LXcfDNII2rIiA4DbioqIroKDclFtUci/2U",
+	"49zUQRb7WvVELJQvzPKcrq5q/EXhZgfWXsAfiCANt9JgoPAobDFQ/HujrPpLkNeqkVAbYKVd9Kh8Ttso",
+	"kb4ccuRB+JevboKvmuwN/z9/7XPYjnGfK2m4a2wfa/nl5INO+4Ip2f8//18shVKCrG6Wl/uMq2zQUCgW",
+	"Ih0K74lwYpctW5TCazwv0fZum/A+l689K0ouCD52qT4Isvt5fPHsIxLjcPBL1Ehi5G4o9DAUdALTaWIw",
+	"zwd6gkfE4FrcqfOS5fls7dSx2FvBWlImdsc5X1jQb99nmRVJAkuBFIeFzb0c8U3BJzn9mv+xFt75kuxt",
+	"O9p8NKfrNKfe2iT0YHnX50rb/hT7lEZZEV8tyfiGin2IYU9aMgbsVdMukZuPuWEDEWKizefKF2EIjsA9",
+	"oc9CBo6znoTfY9zAwKEtDcW8Sp5V/IB1V/LMkNCz1up2eWc05gct9NVmdkDIkg1b2VPa/zvKxmxXW8zM",
+	"xqDfj1sPDwWORaN5v9JYIl9Cv12XUtghAXkoegSReCt5JCZL+/K0ATcB3j26bUe3bYcaHDf25jX4QIfB",
+	"96u/V1fRpaoIGQnnMzbZW0qgUVKrp4nqrTthMjEi7LWxM7ClbE9irkxPxDDcErkzV4z7CeXMMIh81yLA",
+	"Ah6mPQhs83lj98MHEbAXsTaGhVrb7BRnPR7JcAIT91MsAw7qRqcJTDH29Y+4VDd6KNSyFuQXEICj/Tja",
+	"j2/LflAw0dKUFVSta1GxEWNScIVXTxK+LtzsoJKEe8ksvdvsYMGOL6yJFupaGetoLarvAuceEzi11C+W",
+	"hE6FQp7W1lqpqcHef77mZGEuZ3vHYKwJcITLYqnUjnHMxTzbTwNhMVsOF+aVWgBxH0MXqNMCj5KVHStO",
+	"HVvp3HG7u0N4KltZTR2RshCHS41OillQB6JiedGiM0DSMD2irkLnrtFH9vMa7Ua8PCnr2J0zgBcSFhf4",
+	"ZMk1D7XqO07acscR9rBTWBMY+U3AJ6Zj4V/lN3h012bRW3/Se5S1ralTllQZu8ul5mP4XnOpOAMC0ZNI",
+	"U6Q3Hy0oOHinX/M/1pJxLSzoLo5eRxdlYy6KtzaxPuDG17K4vY+eS/XjS5NU8fiSytlGIeySyvB0d01+",
+	"v58VnOP6Zh6hH2pDZwfwCLNWAHcKmLBJB+ty/7YA/6+bnLOtgUuG7Fsuij0azaPR3JBv+4nfirLVROFc",
+	"2qkVIx6m64pMvirc7Nj0bkNN77DZkEReA0NVZK5z0azBwFdkVFawYaVn9zUWtVc9DL6q+7D9anR3Pq2t",
+	"rIzU1JT5r3D+8ns3vGySFrYNi14LN3fLvTCXwjDW/VgYg17ITfZXoReq9Z9MGvIk5+VhnHVlnAyYL+JE",
+	"9mB9CBQMWqL41hf01hWW4XyT1R65OtqzAO4vekz1aZqHtj4NY3jYTvK3NOhXpaH2q/bjdcKMSEz2Gg8M",
+	"cxvHY2PkYMLgYKhNGosHhpkBJzYieulIoOX1daow7BrryHalA6+T5oBoXS4ZZ7DtYpbbKqrERebGsTSi",
+	"HG/NxhOCnTSMU8t4JO9OhyI2InCkjRZ2GqfkFHdjfStUm3G8Bfbtsu+ElS1UwztxqAPYnLYe18vioTxx",
+	"Cjkf7bxSlnyP7jQoWlshbUdnLCnuuwu+FpbzOw2+/gFElw30mPV4nEmSYbFwHY5WdlRPv+Z/rCXCWhLC",
+	"3TMoHR2Q/XBAvLUJ/lXWFDSz7ocUohVF+djbEG1plBURtpLS2EaMlLCNJ+lw9tH6c9Z7tqqneHPxfvM/",
+	"4bPgUQd18A5SsfkzNz0EztvZv9bRez5bsUTrW+oczB7CVnoEriZ4uyaRYciCVLCH2OP90YyRB1pVMsRu",
+	"ohU8TxIRDRHD+BdvLebqTnTPznIhQni+TIyyd56L3kBH4mYkjUx2wBrgZGvPTpEYzs9UTH6M3Pej48tU",
+	"TNEGSOM5wEumEaZPeKApWQckBb/mKmAdJUTQsTHc2PrWzNLvWbZQI0T2Jx0Tc2RNhibXQ6GwZ8FAh7bP",
+	"NaianmMMp0PsnCPjvBOe2z07Pd/dJ5J3xWwpCdndwSub5e/02PU+5Ap2LokBdjW3mmHpE1euW06/9uz0",
+	"ruW4VZCI1Yza92fLvDWJxOEW7M/Z1/tzFCkOsuIkUpCmDRXrF+u3Cu4pmrYVWEnz0vvlrdq6C+/vSuhF",
+	"QXqWdPR2VHB/wCI7v9x+GHKlkGF3U1bpNDcGX79xkZ8J7hEjGSCU3JJ+cue6oisbapMgRTL3kya7stNF",
+	"DFwZej2YyqVkrzVPjVQWei6hXngQvKDx2dEdSsVmWf+cfTp7klvvSCQDDW83HNAxX+nEdcFRadQVMQi1",
+	"GcvEH4iA6V6vhtIqzda6G3Z9v3rLFgkSVTJMLWxqzGAQ1kLEpioWuqoKcwfV71SFfRRJocsfpldtQDBI",
+	"hce6E1ec8sAwn5Omc/zNsTS3l/TjNO5juxGViHgkFOaLYfsJgRU99jY9GSOdMu0aKhIYyP4A71TGQW5B",
+	"87mVX49rteVydYrJzNaAMPONdkOrvpaqfxNpJRONm6FYsv5RJEkoAiYVG4swXDIAQfOYHcGPanANatB2",
+	"t6hyBdavA3fYxWIfXDg/1P4ti1OFHSckcsIPeIAeWlcI1Vx/i4lD0zdZUvgVaHgRsGQsfVFPX3ygexx1",
+	"xJp6ShSUg7CrUtFUop6KQKDYzGDju57tv1CBg62RN/0ZH3KkUThkrPJ+wYfvhpBL8/ILN+AuxnwkwmJX",
+	"qFrguxUANkonNybhcYL5kG2nUkHc9jCNOgXEPSjidQdzVZpwrp6jFqBTKuP9WFCll0zm5Sl/Jkz/DnOU",
+	"C8lJzb1fe3fuLoWJC/ANpy9nOBBXQeBgongIJ7C2NREreA6nXy3IcfWEpRWN3SNDv2Xb4q1BVA43rWkr",
+	"qvY2o1ms+Cofi/OCr00kMl+rTCVkzdmsYRtwbMaWG7gm+8XCzh0kCCHnRFgeBqw7KWBEjeUhdgijO02B",
+	"Ka43pAWmNtp4MXoI9ROmy5nXtSdLK/SF68nbWMKT21Ge9EDlf36OtFoFLGjyBtIkOp7MBhoPNIv0SAQ5",
+	"8A08SEtwNSYYK/6X2KHGg0mTfdBjmx+Eo3YxQ7jg6foXO6rj+Xp/aArnmePuZOGqfPRQ6ro0SF9gEp6k",
+	"4C4gO+3C3kkAN9BjVYM54KxYQvJa5U0eicYNq/RU4KISkVZo12Jpbm9CMcJG4pEIZBqBWOrCwNUN0kOj",
+	"/9K1XMON1U/Hn2KOzcN3U7Ba7Z+8wiBbko1s/07JCyrIrfB5zzyy/4Q8grDjO01WSjbYkL9JuAqMLRko",
+	"YJRhN4LuGcj+oJkjkPEr2wvW2PrYCv4+augqFeNqQr4OPChZJkXp+LQPLk1QEPzK4rCzk/NWPd9nvdTY",
+	"iz/3kFyeWThlcBsIaL+0r4M+7n7IMtMx6xCXUqfJftTJAFUjeU26h/gFOq5gWA4szVgX6rzwVYJC5TtM",
+	"WiIUlb4T0SeWnae0b8QlcpdK1YdVDwUPsobWJo1HcqTjgpKQCQu0oFNST1JkMBY9Ecc8tEMcCrVGHYGv",
+	"c5BK4oPoS1NIJ2IXzjiWI1Qabm4XdnZq8oa+wR191Cj3aBQ+HMZ6dEen4OwxngsJkyrRpfP60rpG6URs",
+	"oXzzLT7msDiTtO+ncbyNg1LhSXBSKv+5UpbyKjR6xup5mb5LBkLGLBFfkhkDt3TRN/TD0itkQoAFoN5G",
+	"KzvTZKDjzR7g1thVowf3A8c1m5vius68Oy4DyHyCHfptSDAWvsA1vcROGiYUwwRhZM0dJDlBmPcwyYmq",
+	"7HCSnG94fCsCPNpk3ozMHSTLWZ7zkPe4n1QdgaYA7eU+1TO7FM1JlMLy7jRROltOfmhfLC0ntbf47jKl",
+	"uALfaaHnZ/iQcZTm1bya06/wn1oJUnZljSM+HiXFZGYSjDvsuplpVCs4K9Z8Hq3cWqyctwZ5O9x0a7X0",
+	"7E+61Y6vIt1qZXZD6dYfsQ0fIyFjDx+3Lh7Z4IRMmOEyYF3R00htwieG8UhjJCJD+JlZ+OSs38m0+V2+",
+	"BHU5O7zujGoNSQ1lkoRiCUu7szzrgQp+peF8FchkzXbz1O362ShlJRjcaYI+JhaQiYAaBNWIDPzJPeag",
+	"AgRU3Ljh0AA9BE7+9l8bzZ065buw5beDap8tZfdhV9jzzpxfrefAavfY3rU6405oi+bnOzbdSyqq3VVV",
+	"bd6VqQwflD0ZPOAj++9Imtyzca2IpWGBQMaoDdRXrean7Cgf8qMItepjcqkURz+QKqtvyXGxFVaoA130",
+	"a+XiKsTe7DqFirjOTnOq4WEGebhVeqw8/AhxP0jmXacPIldBETDqw5Io2zJz6mL2n//676gl7GZ3xROU",
+	"cYL5D2QPu7okrMuNNOxh55S+5aHpeOxWqsA94UaPRBzLQDxqspepYHBiMSxOFaHtlB5nZej2fT6+e1+i",
+	"TYfB3QoxNDQ5Hfgg1Dy46aVh2MmjmTQvY52GAXpSExbB6awiDJox7JX0ILLsjQcTmL78IW74neb6UsOw",
+	"4Q4pM3xnMkB7MF+HoeD91MW+sDGSVuyNVgGf0Ibjt4I6edZTlu+GQpFN+33lFutdoURP+pLHCwP6urZz",
+	"Ee5f3OHUE8tQCcFCzYlcgfSaSNP8ogfduPr5zycv8NvHT2h3qZsMzNBot+ije4a4DH7Q3hZbFeBzSgDB",
+	"geyDS2ME4uNGqN4bCrwWBA7oNPZh64x5eHsj4XhjEnCj2w1ujDDGVmhMYyI3GMz7BkBEICquLGBpCzgM",
+	"uZqf2beJXyoOBNEGZW1jXAue3t/jQw4rr7835/bqmmIXc3HgKGmYlZ4ZQ3BfVhBD2w1ERhhxPq4/CCpD",
+	"yyK7YTy2b7tvbaf++Go41FIl6PPYYGVGrG/5LkvYyLPzTbYLuFim4ixTlpZVbqkUP1UNZVmZJZr8DSc3",
+	"KBT5PbTJuEgXWBfLb3AsO19kueo8thB0u4v2tQ0wsj3kdMC2QSJgGfYQJJJp1zJVw14jRX6eNtAs4hN0",
+	"0MlGyKTJ3mVNthDnZUm/EZNLaOQMNovHJzo5oYuASNCcUpzlfps7X8aCXCclCuelwmnJVVTJUGTFjOKL",
+	"NImZBzN5TzO/255Q5o6JWtmawJgW0U009krxrS1ou4Oq4CpWiPhL2AXfbE0/vp2lfV3NQT/9aq3O6lX8",
+	"VqBWhJ8cvbWjt3b01g7MW/PWoLEPFewE5/dq/q29TaHOoQsrZxBztrBNk+hnqYc2ll0a+JAKp3hoNKI7",
+	"xhlMamLodzNYmLxissPwSNjKehs6xrQAXB5RssG/bVZyU6jCVUUMZsAnWOllsyMBnxSIaWtirJZzQteN",
+	"sXLan5aW/irbvdbTxhKnrx2hqg5Nw9xHXLEGxqYpX+8UZY3vjAl76wqomuYNDqR5DZJVJQ9MQe7hYEky",
+	"j8dMVxIeYJdMOBBjkaghIm1wYTLN4G7qcpg5vQ6cfOEAzc0tKBoqV3czYuGf0hR6KbvzrS1htapOKgrO",
+	"2vhxT34RQZuC6Z47qHtsPNCYCyUyErgD3AZ8s+qz9DJdBexeWl2fLZmBPJ43jueN43njeN74pr2B92lS",
+	"cgWQTkrHt2tzCXbcHGOPXAIKJNtQN9FzSbSQAdhapWMWxHo4dGDGNZjQYnuKowk9mtCjCT2a0KMJXfuB",
+	"2mrZIjB0radqEKmZaZSrbNfS0a1w3gy56qe8L2x6lOYUbI01hlfvXz8wHhOhEe63NKAH5pJ13K87cKI0",
+	"NnaF9qjJfiEyI+MxI+KR9IXJz5JFcnOwcshBB1o0uLxWd0BZRKDGOMbPJkTkYdHSTfY6YV3BY1N+LUQP",
+	"Yhcp+KUzogT6AmOOphSPxfY93UtZ+HFXTDRmgDWyaWoapWaBZkZHAksLmtfqCs7R2G1qPBD4CJpAw3t5",
+	"/yobJkRgchxPWEWNGIUbiatgUUbca3XHlg9jqZLZhvxOlw0yYMPJDHiVW93G4j3rhpNf3Y/qAqmGQa9k",
+	"3dE1606IPKfCv+pKxXG00x7WHV3xKX/NQwjtf3LCkWiGKzq1k47h/XoFU9OqMpC93kxVidULSeFNOr1Y",
+	"Rx2MraESRGi+Ek5ApcHAmK+HUgRYA+ARaxup0Sa7i2ABVRJxagmJ4TGSdKvYCndqMruZTK4OfB6GIsYg",
+	"HqiDW6XHyPsSCxaKXgJKpUq7FLglHaQle0PKIAzhFnBcwFe1dqDMjH338ABTOQcLe3d/yIySdebTBY9D",
+	"KbCuC7kvZygnmKDttpLJDxvgpGKE3GJoegnC2MnzuSAnyVYzTrlOPSlCmLjct4JxIXduHS8Nf1Bw1Qru",
+	"MI6LGq4S1LVioK9tdQOmkWCn9ngkw0lhfMWVA0l3vyy7ou7qzFet423+gFcneuEXf0pUve61z2v7kS9B",
+	"8CvsA1aiUg2Q2UURrH0064pkLEBIx3qfwXoHq/gHXAUnWL3zPceZfpwUDAkYq4BPXNa6o1XHJrld8wTK",
+	"EYUu0YSlMuYSb5HEXIZUy2Y9ZVJ6zfre7IwWDUskuGGR341EvLN41pKQzMzZBtNWP+P9i33t9SW9j2G2",
+	"fQmzzcVGrBh+o3vnn9x0JzXYt/KfVQwLvizv6mOY7yDDfFkNVfWYnn5qPa8Y08X3AM27t7dywejBORGF",
+	"BWsOMByxntgfoda+a6fmSpmxsEFAJcauXSJNNJ1zyvAUV+AhY+ZE8LIYnHWvRWRoeVMR8mccZJAjrcjr",
+	"hM7jPKLwQN6JivZAmPVotAwkd6tFLmfAAAu3KhzGYSoX9YdocxyaN5S/98La9EmxI8wvgo25SpDkpK/Z",
+	"QEeCSWUSOCXV1ksfYAp31Hf+G8l//Cj6EvQeyOaUxlhLNsTGyWaG9T4I0CF+IgLX9s1kUVUqHRM8YjzU",
+	"Snh4MhGop8EhIFNZpzDcDebYGmszraezFVy9TDxzbWJhdDiqLgi/ZxR5JLhQP9jTqQpmjCe/7JDaYWvk",
+	"SaFI4Y0RsMlwOpZytUXMBqnpghEGCysC1hUDSahWkMmujgMK/S5IcXI+h6hjQT92gwXBtFX2k4AP1R9s",
+	"3q5Ok32vB74yzK2yAPUMOgh2JiYtIht7qkitzuWIxy85i9MQJ6Ib61uh5tbv2rnfZQnvHHlcTtaW2dE7",
+	"LL7Ntv8dcXrLo2+bJx5eMO9fu7LTdPrV/ms9pbjZqLbdU/v7NVDeegTncDnfZ4rC/iTI8iFWxUYyAdxO",
+	"vaPzdjdA3b60bdxwP+yCQEvDpGJXcSiTxnJ+3K6qCw9WdudXGW7Ekp0Svd+OwqLbEvfqUoICz3FW3byE",
+	"VNMMrkWqd1AccPQgFvUgLr4TD6JSC33itwLLa40OU4y0d7l/u3ZdhAb3qIwy12N9iA97x12qqaUp2d2e",
+	"o5QFdqUFr8yxDi/lnnzI73r0UVbP5eLmWoOTEovfhJ+c+KE2abz7HtdDoQKp+jd2PB1ChCbadr/Gyv0p",
+	"xvSMelwrWxRhbkXAHj4+P3/klRjbS4QDoGeMa8tQ6nI/1vGtxYJZ5nWuJlkYb03s5DTvsFYv7NQfCk25",
+	"jhCBQjrc8WHDEoWiz0PGZUDClLCeVNIMRM3cpp2PDzhBO1IX30SXappBOklne2xZLbEX7Rts33uSapk1",
+	"HHhgsJUqYUIpMUoIiUv38v6tYV1K9va5VCxVgYgJZPrAwC2sCrBiy5XL/yJ9u8c4tYbARhGea7pQ7N6A",
+	"euJynerh0NoXZCCHFzwSOZAfXnMgDRtyUNeNKS77SAQyjer2eMG9eNQKyyAeaPIYZyRKq7Wqt3tlb5wH",
+	"dBGcMS9SFhRQYFiTlCpnmthDizH/LTWJ7EkRPPIyo0ZFUThh7jLbmyMQKvMscN8/cjHLnlQ8ZNSY4iQd",
+	"ws6IpDFS9S/xLBFqk9zAjuR+QkxuOYqLVBlPEhENE3q4A3yKgKBhMqKI6JAbI4Im+1yiD87KXZUu0izZ",
+	"SCouOdwfY65r9WVwHxygM0Mu5I1UcI7Mz5eZLrNBl1ikCjdHoyxLqZKwMlSwBBMoTSJimNS3kkdisqTj",
+	"gy9zVHBLKbgrg8cF3OsrKDaTRnugz9TNQIdBhxwbdGNYXwskCM8K402idbBWYYZ334nncWxAdGxAdGxA",
+	"NCvgAxppWYVm/FgIdaLTZE9a8F2So7RGvUWv+C5NDvLQhNhNJUSAPJYU1UY0Mh1yuylixpfxKnbXEvMb",
+	"ELuXwpcBdpSF6dfr6AJm9HCHMnhV6PSYHRsSyyM95tSkRAQ2QEJHE1qwSI/gwHEVhizIOkzCESUW/q1W",
+	"eEAR46lQqgPV24CgVHA68QkXmZ1LQjkShnUn8CAexoIHE4qk2DNXeWRwDHKFusviQoh9ANbt47v3h6Ir",
+	"jB4uasZbj+vpCJiFo4JYLsr6q8jgyrCRXZtVkCu33ZfWFYng0eyGgQPiuzTOSPRkmHX+0YSrCmRQo0Tk",
+	"EzzuWB6ymfKQMmmXXTKs71F6zB6CvD3yqD1U6Wrkz5HJjAFjh39VHrMdT1frUGCZ1i7rMxY4RC14v+Ac",
+	"ziYaSbjwULPgoSE1Nc8/66yxAJF6I+A8t4syi9lMXrjxtGtRtu/1FZ8GYsKMEJmay9paM608FudldD3u",
+	"J4ZJUiDF3vpIZWUlTyYzEaalvuD0gxoNwCuo4IOgvA12Wp1RUxSW3Om7K78oTHOVa2G5p77F/mdXQYAU",
+	"kMgBpzPbspLncfo1wrlcSwFGSQK2jaA8bCPkrU8C9ta5nldFEXK/5DDtcT2FjCuHW4FvzERrG5Rj09J8",
+	"KlSwG9Dn1ifoXvwn2nl0svPYg8V9IqiMACDgiU+TbmQlqsbIviI2DYsHoWOYu0dGU4aNXQveCtJX1g9f",
+	"CLWyU3FQAPij+j7I4ClC2J1Tonu9NXglMVemZ995d2cRknxSB0WC8lw1WHZafCbjvi+GibnMv7cMPPZ7",
+	"I4RBJC+10hoPpD9gMhAKASmw2l0dTJrsnbK34q7VH4zjWuEIusLXkTCs4+YoFkGH2bqymNoyhhPPEQyV",
+	"RzhAShF8K6QEZjFxRTncDAFtdc9FT9plWvMuN9I314qrwGPcsM6Qx4lBykaP2QgFJjcs0dFITJFl5IlB",
+	"U+h7bU2EEslYx7cPENkSGa9A027ja8SIYjkdNesKx+DIlRjjK18rpRNhmuytTiyXcZvxJOH+AJ/q5Ygd",
+	"g/g+y9MOTxM88tiYh0jTZEE1pgASwusTPHfC5DnEjmFdYWSAC3WtYtGXJiEd7pXeV9uuZRnVux4relOb",
+	"9ieRIC5lqW6JnpnjQ6VKZTJhib4ViijlNXLAIyd081oVguhFgzXViJw6tBHbgNs9tNhszGHF7xhGrliq",
+	"CBFJw/Ms4CpHTtHvHX7KLkJlbzmHpkQmeiNu8uM0bVbNzIDH4kbHfa6k4QTpSvSYx4FBwxynypQk6j//",
+	"9d/de3PFOha0JSxwNAN1B7Au3MCKoBmHue1ptPYgglM4cxv/NVUU9/ZE/snO3m4pGEh12rKxqw+/0miQ",
+	"4LCBUmgZARt/KSCdPiHBIG1HPQVmqlmT6mZhN3GAbA0qDejtYUcAMgM4G/yUUaOTKCQam7xm8r+07U1V",
+	"oE+wuHn3EIKUNoeYhQRvl/1zhHyP8yRnIUlJhjvRGlndQRE6dSQN62sl1ojphhmEOX+Dk3hoCIVPLh6a",
+	"jLXlBodpwh3CkIid8TA8YhO2mHr8owo04yyy+2k5uUbPZm6SMUoNuG8j2PqFGPxUqnHAsf8L++QyV5Gd",
+	"zVsxTChe35PoojCT+gN39l00N/kZh3lMTm4yOYkuFHU1qs5HgiVRLJg9xO8oHYmExTGXRgS12KkzhXrF",
+	"fJ0aqcqnrE0EJM7XnNQEWdyfdCb6BKhvctY40Dl7TxqH58xQ+qj9pEpELEzSRkcFlS3xAMcaVC1GKWfp",
+	"YKVZP+SGDnZoxCgFFDWZbauAsS6sV6Mu2iMJascVv5ZL4XN9Dbe4e/gzOhJdHUyKIdw83gmHXNUXsalA",
+	"lnNL+Qv7Z6dHpAVksJ581Raf3eVIcfIrBJfowb/ZBOk/CTF0CgI3tw1MruY3nX6F/6wlQWqF4nBj64dr",
+	"EL01iM9BplbHtOf2lp3Ojq8iO2jFbhvJ0ylB313udNPTcU9rpoV9iDE3hZNCwYFYMs+5nLuwD+ESpVmo",
+	"wRuynCIiFvVdhVcq2Ej7pKOtONqKxfO4ZCzc2b+Oy+Q6Pc7wj96FgTAJ9Sv2XDNnJKFjGLWV/qDUhzSK",
+	"ZJKIoA3CRfeGmaST0a0cDkXgsYEe4wcgfBhUwbg5sQGwROvbJqPWD6CDrlXHSOWL/6b0uONRrhRRG9Ik",
+	"Nq0U8STBrnSg4XyYB4opY7KUosvE+W+xHp3C+bpz6YLMGALSChuoRMNkgudkjD1jKirSI1faK0ORpfIG",
+	"fAinuibrDLi5iXQsbC+8jM0IHkb38rliXQrFZVX+V26WEhGGxvZ11fSaOPZL1ulrZe96rRLNglgPsy7M",
+	"TYYRolhQYWd101e623AoeOyVEpG6V0LnyhDzZ2DMDI+EGxrcwteRYMlY+vZQa2AFeWgvoa6vLi8N13eF",
+	"zdlSQlQrgaOQqt9kL+xveCzscVbH7HmLBfiGD+HcLftpzLuheNRmj89arEOLdSO+DCVmzm2aU4ewEW2Y",
+	"7j//9d9LLDK46IXNA2awZRnj7E+otMpg5K8qcYjhTSshywc3yxJV2n1ZJ3HYtdQI8ZLxrhEqaWenfHxN",
+	"k2Q7xQ7aRlFmBPqMjktxvoh/+VWofjJotM9ardYCoccOTFpBkI3ngo3CzV+PgjuoBLRdcKZnRkhhKSpD",
+	"pKBpF46GFrZcMhBG5JvfY5Z/kzYdaCMOC5eZ1X8pFqLbLnjwYPFlGGJCtsdDI6pH755SegGZ2AYyhel9",
+	"endyPfj+NV37JP+ax7Gl60smCHoCJ7AxMwgM7wq/XOQ9Xaq/SZgU6lGyyGviA+59x7PWqi+5vjDzLF+i",
+	"eXZ+8fjJU3ApMoO3WH0eOBV0+6+/ew1Qv/mUwS2enT2x3V9sMX15V7kvatQDZrNVuFPTOktl0tW/eA1n",
+	"abJBleLFjX8+76dvPj6+ePvydfru5auzX397dfH2N//8zcur8ZuXVzVcXBS0rYeSSbyrg8mkYXgOx/Ez",
+	"7Zw5PfaTv6xwKJ579tSBQOfj9Cv8Z3Zo6VMJHQU/M7kjUsIThbwrQnPJOgS/6jBcV0yO4+8KRt1i0saS",
+	"WsHrXo+ydHcatcPYSEXC3zwSl+zCXefMP01eUB30wie9sC9b3/rhK83SZTQZ+Fa89DpqKqVVfNFZjZEc",
+	"e/Emc1owGdI1RKcHZl1QEcgjIi7hGIxL2Wg3Xp3YD2KBH4VwMMRlxd7t8kv2d8HAkMq+gWVRAkM/MkGV",
+	"+cHxOBa+0kPpF35V1BKNVvC8e3buX/DH4kkNeS8veYXMf7KOd/lY9IKm8eTXrG/r/COSvT67/HevViD7",
+	"T6gL5l+L16z/FOZEf17UDgUWpY9gmySxqcEEclFPuetWU1ULJM/tqN/CNpvT7uGqoGukKYkeoVR7qYFT",
+	"gvVKFRb3SYWHuwnDs2nmztJLP3x8fs46UpHEIOat8+iSDjljbux5wVF0IVsSn8AJ5IpUItxOpeAZg4dh",
+	"pvCmXe7fLq787glvVaEnrxV1icLEGc4GnZl6Vn/hmaeDstzBR3p0PgTFRVfEaSgM5ewLObjSrbJTKfyi",
+	"6gxiu2Sspo7X3igD3w8/Qz3XztUiKbnfl9Q6u2mTca/imx0T+g6VX2UY6iPuaicZFHzRvR5te2sEMWU9",
+	"SwXOcbkyROHsONV7LmND8QzQKcZiiVHVmKHglnkxCwmZhAnuDxxFo9KsQ5RXnQwB5BVxN2Mukzaz/NdM",
+	"KziEEVgfLhmmybUCaSbhD/gEQfu+jjDEM+Qyzgkp8z7PoANHWqIGRCi30hmRdWsayt2TIUa5jIUwIRoS",
+	"ff5ZkYuX+bQdFDLrxPgYR9soKguf0fAaJ+4fa2gxintQqry7qKjfXNRuMXQlE8SqK53cZBLQ8BqomYO6",
+	"w3LWkGjiqoflvqsYlTZGdkN4fChvRTip+3ja/QkLBdg6miA78ZUTBN/dgKtR3eo00CmNJuJfZARjPPMa",
+	"kVT07zz4YMn6FhgbDomEc8aYpjgMd9SC9W6W5+Kkdf6p9bx9dp7RHqbKJm6KhS016vDOYJ0tn6Bdb6+h",
+	"1cIRjTO4AcKxF/7FeZY/sqesfiwEUdm3ms9/eOo1xEgGQmG8BbsDNLzGWMj+AK94Aitc+M1Z6fqujJPB",
+	"TUDyk//oYupHreaT0s+M+FK6/uye6xXOMw/BeJZ/B6YSt3u71Xz27FmBXzGX94rc2J2lXRdOMDMN247u",
+	"5KZ8JvnJ/5uKFE8SQ6GHIdHs2JQCbWcRi4ByEQVfomDs1g2R+MtCrsmpPxD+7SrYg5kpftt0tyjMbKzT",
+	"MGCREIlnEwf5CQgLI1yQx2EGuyncI5RKuDReEnMZYkkgnGTUhBnBY/CJYBW6AvT0WKhkwnyuAomUcs1r",
+	"5c5JMnJGwbLNYWIFJQ0/cAV2XDHerzzZ4ISt4KSsExlQ0BDtxtnz58+RJfYH0KZEMm2NwBse8SBteA10",
+	"R9ynf+BhiAeDXANQtKjx8+u3sB9Bk7QbNThbsml5gbtqEwiDzKYsQc57Vmkhtq+/ccltNail5EVjctEo",
+	"K1yU4bozn+36WaGwXC48m5O+FaHM8uVb1p2fB5q8PG1KmtLqTnRwMiBGldpc7AiGsKu5QW+ceCpuToxl",
+	"4KdsLzcFsEBGQ0nHI26o/z2GdCpD0i8LTvCK4JqjF7VmKVy3d1NbWmfJKGyufUHx3CPAjlGHRrwFx2bB",
+	"EonF1cJpgIy8OyxB7eDpuNNGxAlpu0sWaGGhNZ3T3NhJN2j6CV2FMR1+KwzrmDQeyZEG4etkxAx2i6LL",
+	"1NXJwMWbmteqUzqod9pYikk+bJN18DTfabMhgs17nqWb6BCtxI1WnRJZRRbtgBlFkt4KVI0tJr5kPAxt",
+	"6D26VibhE+fiwV56YNhAmkTHE1StlzkaNItGgfKlsAJ4cRSSKoTMPWqFUsD4THdfzB6HQXD4tCdFGJBj",
+	"SXW57kVmwEsr/EPaTEWtfxAgU/eiSLtfDt1kAMkfY5wUc0mbCO2h7RWDZM6xspCKmlrwpX12nQKWDdhO",
+	"Wrm715y1ip1v6Zo6ANPv0ybPNq/T+2uWkS3Oe2Zkz9djZPcRLltS8m2qwK7mjkfOrzkW9/eaxg+Nw5xq",
+	"oxph/ctqR7gU2X+ZPfJYe71q7fXmg7Srqr85liX7900dTViLl62m7VpPfNJt8D2LU3526Tu7jLkeobRg",
+	"d4I1z4fixosR/GLuoT7WY3R6O65koAOneSPikYhPkJKFbuIx3sUmncwIX6vAko9QtTTVB7RZB69tWwBa",
+	"x2MdkJ0OOu2E3/NYB9xuEHub5GSfyWW8Vp1fuUlOXsEtTl6/7LCHOnYI8c4jMEaIAkeDdOmgJZ7VM5h3",
+	"xae71lxXyv7tXFIYigW1nD2xb2EKPTl8rRT1vkVONfxMBoyHcmSbnJokFjxiQiEDlo1yEA0YIdgxWIr5",
+	"ppG+FQVsCDYsxOanME48kSid4MNZOmy7Z0+VNVwrRJBgN4GzKYg7QeSxC/O4ABwHL/w5XhlR6JiDKRq5",
+	"seNSw2pQFUGVd04XvqKdc2fzTp3KYC11AexCM54UgEBCjkSWeSPvINfvpQVfEdbuqhsI1+OHEnneiJ+M",
+	"K5htIxJm/RM8zNxB7OcysEn8/RHs/h2B3RPxJSE1fEKCVfItGjJos3tw3deqpFSvFeixNvt63ZDBdaN9",
+	"3Xh29uS64V3jUPGDCqw5XuAWf/qi0pc39q6LwNvxh/bccd1oX3jXDZ7gr+fA9vFHfa1gGLSE1+hhXTfa",
+	"X3///VqhSrqD+c3EqTIYaKd2HxDrWSycKsiqAOzgJrjNsMEUJrJZzrT9r8nxLoCdCpVtCMVkZiCHxmMI",
+	"VjYuFER27IFhoUW6oVNfRL277lMYVoJ7DIngMbIBOHyOVnA5klLXRUVVnpx+wpc9qMPSrZhs+JR0K+Cq",
+	"E/pPTRzUPa95hRq5gHasVPe4BTOI0q1UszA49qtZYg8S43CKVvne4E9mM2uVQ7r4fNTZM56PU1Rp1Z8u",
+	"bNPpbXPUUYYGqwkVc53uhmk3xHbZ2P94KGIjiCkmFgkG/moQjRUA1kV6sXLByoyh6lj2paou8KObZqVY",
+	"9YaUrRCqBCXGJYpek/CYKJFmjEuqG9foayu8Zwueqnt4Andjs+UksMHaDRMKMWx4tN3bja7UQzPxB9po",
+	"X3IqMyGBQoOB1qMXw5y65rRnnluNtpvxYlausGFciclHHUVChmvEGIGq3faxHUVrJrKIBI/KjlyNQk+q",
+	"oFg+RgZipeKx2ZRiKLFN1ulyIwLM+SDbtcmSJDBCb6rOwTVDsgLYZoZPSC7xQGf9CXvyxLkHE/GHj+/e",
+	"so/053nrvHVydu5OYLdiMtZxYByjoPZvye6GshtjyJTFQgUixuLfzj/QTTse/KXTBFE9YHRk7Kchj1mG",
+	"wPCYP9DSJ+emo5V416Pzkq+VSSiJ1sEN1yGSV4x2IxCb4R6gNpOGDTUSrl2yx2cXjHf1SLAz9kb+WNEr",
+	"Eu3TT6Sxdwcfqim2yJ5SUkfDGN6LUENf7Y1AS1np/EWPWSADNtEpwy/JcoyFuP3HCrxp9onu/iZ8BKJk",
+	"cm7HiJwLIdF1I4Q1hv+d+5x24wUoCZUwPhL/42SkU8MCHUeS+SJJBDMi4lIJBiOix+RqBcaUypv8hbNX",
+	"TGV7LAP0PfEUxGPBG3h1G3kmEKyNF//l91q6ZzckbrgVKzTej6KfqkNmbyPVWln7QWwd3Govq6+Q96Lg",
+	"45fZ3KyaBYcNVzlbmvsOKvPhRz/pmIlAJjo2l+ASqOQEo3AZyTYpNqShKFaOlaxBRoILD6xEIll9s/ZE",
+	"6rKEPetwJZxOWs612J4im+/FHLJ2q9ll//9n79+W3Max/UH4VRC6qar4mOnMdNrlUsY/4ss6dXmqyva2",
+	"vbsmdmeFBJGQhE4K0AbAlNUdFTHPMhcTMVfzEPtN5kkmsBYAUhIpURJ1snVlp0TxAGKd1/r9btbShlUp",
+	"ERfsHEXZttp7c61RqGBwliRNwVXIt2uTPlz9LqTyWdpu8Jm6YV94/6ewNbuOohvyGwkODE+GMoVcx3OX",
+	"yAfXzLluziu8yxt5AN3bwboFiZgbd110tGqD4sOG3My9anrkdEbG3VihXoP4AuORA4yXVonfMXZOLLHy",
+	"mJcsYdjfzpY/c7v20LwVbqTdvhJEcnaB1d0MVb4bteCa5JkWT1jBU7s6sNM5IllgOOQI8TFB6trjrC0g",
+	"KY0fdY6AhkqhvugXUKGFxLeyAYyjW/7tZPwQRHVn9+nsPh3UfXpXWMEjUt5en86pb3e31fq7proOEVRl",
+	"ENad8XcK/s9AOmzD2FxYicbPL0LY6LNgmIeCRPlMHssxzNGc/huzXl7mEMeRGq8y7fFf+TQXU09ME6xH",
+	"BLQGGHO783WTYpUlkUxvHiPiIm2kU+crJlsrynWU4PpKrw9tGrlyq63K6quLdbJbIYu952TT+yAVS+Is",
+	"wgU01YTl+zKRRKrDvPvSZYowMFpIVE9doZibQ8R+dbWl4eqQAzGhU5EKPYF5QPRxEWrJwZ9w1w0X5jiQ",
+	"BHq+MB+FmrzVtDm/54DyzdxWx7yQabYFDjku8dl/Df6ra3j63B1YX90+u6+bua9vg/CdhP/qcM5RtxRv",
+	"fQ03digzzYYyTar7ne6RAVkKpj1JbUCGAmBvcFEnXG+A0vQg/gBManTx2pAEeBbrp25EukVt8elCJFZj",
+	"dInHqEZVPLYqUg8ZM5D+hJZsAOZ2BhObxXIHGXU6auwHMZJ2f9+BJYX+ZDhzTwE4lgP5E0DAjBTP2Br9",
+	"aWyfZCAdeKlded9rjf49x0amjpGGpt1L8uLqucuFGCkfxIiKqTuLJioTVWBVv+Sv5rTAqg4/y1LEQIha",
+	"F/kff9Zshw5iYfeZx/QPaAGIQzsC3nuXqmwYHqm88ycX1llMrQJObsl6r99GFQBknyRPDjMYdPVd+3lh",
+	"MCiliiUdzf/FWu1b1M1rzSfWPPb2urUIn/ELHHD7wi4V3MBNweSGpVoyzf/8etFUbdVHFDSDayaKZpb7",
+	"SSSXcszEp1GK20xfyH6fx8wzvV8W1OYovYR/Z3P35fMBAJWjXeiRnyJyoyExS1NQtOyTgclUt8V7XGC7",
+	"/aIrU6biZ9u882btOm/vofXXXBP0YpNVWDyH/VPuYzk7NN9zHuWdPXYvPIg6dxUVd1F0s/IOAZGIWmNG",
+	"MhtDe5Ai2SexTLORwOLVnWP8oIqRf0oucBqge9cNJIvwRoBsHt6ZfSNZSkseeG/daLkGK412f+PaFLRc",
+	"wZUpGMPSYTH7GdrU7TvDqwJHMAyMBvwYIYFWcsrMJemiNdBd/yWo3pzVJKTNgt1wvkUBlsaq7kJAmAeV",
+	"PguYW6Wvu1x03Med8HH3G99qwhPI/NFHJu5y8nCEw/Kc2PZRdCkKFejksOIHbSNb1P1uobfCaVLMxUJD",
+	"PnbDVeDTbHK+m8XzTXiftdYAWApL3XSDVj2Qgs/a0K79DsrUoQ2kTptptKB4S0vZ9gkJzTXMEtXby0SS",
+	"stUF7fySyzvUyvDKBStMA3BUjWWqasBMUU/tDMfjLCKrRGQmajqW9MkKd8P1UNXZ9Aeh4S7vpCpLG9tA",
+	"baHFKZTpwGlx/ob3P+qDDuFu2sIdaLrtaU4GX2wSNzXa9HTWIc3okGNs/1plOEMP2CotsoapfBZ83Er4",
+	"CamRWkQmdBqysvjy/hdUO7qEagfxj0Oqk6EkKeubNZO0d+V8IlDpz+ORKvs8k8f83T3VGZhnW2CehRt2",
+	"S5tvia+tNoNw0L938jXsi28OSRq1NcDuMvXqtVLYlZ11tGTdY224h9mWDqx8fhMVceWaqvS6odQg7oh9",
+	"TxvWye8UVOVXmoyCUjgq16s0ATTT+1QoEagCpbP3s+aSObMHwGxQfgJX6V+a1WEcUkAOnjJ3+WZzO1CY",
+	"AHfPnbNMKdMkmdsmhwUabzLpsqGc7DDxclZ11apuw7dV6jsmyeedoblPkhC8NZ+d8S7ns3/jfzr7yNgE",
+	"5bOdV3GWsL1I2Mch89ba3tFJpXhm7vtoHI3S1oOZWwVPfUzNMHfUg3y25k3VWvxL26mGZ0wku2/hPOT6",
+	"VHePImiiy6qljD55sotCOEydSkRIc1+/c9SbyTzquAmPBb+EaK28+7OIMJ5z3PgfuyqwVL5rtZ+ZTLH6",
+	"qT4mtvcMDwMxbtesqENfXFxdb+wN/iSSnSQHz4ZqP67gCaYR770Mo0JpIIcIvVuH67L/SSTaNQblGhuT",
+	"U5ekqoRRv+e9RHnZEzRQpdiv3goY0lhidiRutaXh75In7/EU52rGuZqxtRr6OwhhwZMZ0QSaqZlSUm2g",
+	"lfhoLJW5GNHxmIvBckBtf1COp+nmCwFp+q4Itgk93h7s2WFuQ2MTNsx1/XUNG41TapjuNoKV+RrO+rt/",
+	"mJMqZFjPc8clDPg+al24f7fnDw47ggsYifLwi27QBWYSjqKe4aneMcyoM8iUsD4X3KecsK8TN5HDmQaq",
+	"XqYkCJ3CiZkANAyvOhzoCMjCYXlPofXWZg7V7NPMoUjo+kTTDJfgZ3vHraj1C5IzzvwW5zPDTz16afg+",
+	"tgspDDK5FA50n4OhBNw76qD13RedETNDaWXM6iTDBFQlqGEdNxLUSkbT+TksHMGyQtlxaNjSHnlnf1vX",
+	"9lzl2+U9kucwcj+gCfuX3Te41nqqDRvl9Drsgvoj1ppO2rKuM6N59l3VQWW6pKQzA4c6ytWjtxZ49zsC",
+	"kZwJo+3rLG19nUjXPI1aD+2GPRhouSLgGUDfyRF1+RjewZOAiDwIe+pM2SibCyMJBXp/tEmu8APDpBp6",
+	"sy9Jd2YXdXFqCH7pYCeJ7DsvWcmJP8+DwBVnSU7WoGVuFuG+7fGOoHsguGZhVBVg5vrcus48IPgjdAsB",
+	"zrXqnt+ZXbZ1USjabLJ/407hs0LdVqH+tYU+3EyVHQaScnafl2jSX9nYnHIxyWvsUif/V0AL83q6VE3X",
+	"9+jr9/bOePOLFaNSWMl5hbSdu3b20s5e2iovLWpKhRQi2mOJ/pf5cb5QtkQpHK7l+Z7kgohOzwI+5B1x",
+	"T4dukqICOaKs4rGqBsa/7adW51zmA7PQFOcCShv4ltVm5p3K5blJ9Dqptp4g6pgqFMkt3a36GcuN/awV",
+	"ndjlYkmslLU2DW0OAEe5UpaPMZW31MSHruQGjfyzeMjixwOWFO4Br8fxVk9kliakx8hESTFwCLgQ9gTW",
+	"Elz/KAgofu0FfH5AgimP/ECJytISoYXnP+UQyZHItf+ROy3OKXEOB/oOcx5CLLOUZRgd1JOnD0PGzC94",
+	"sYOI8htp2G9cmzJZ/gmi7T4HGv67kAqlLscdWBGD9SZ9bvQ+Uyo/yNGYqoL05plut1EdDhVjZkPBHis5",
+	"lpqmehtxXoke6zkD0ST/rJiIhzCb/pMYAPIiPIImmc5omk7JkD4BKdawwPjosiqYr+euOUJmJnKdEK6p",
+	"1sgCSssbaYZ22QAfQ6ocj3Ytccc1Yp+HwGM/jJV2knzFhHeTnYgLYAoaq//5v/F/Th38z/+5qA9OSAu8",
+	"c5u8yjv3QgBbEqlADdGGpyniEO9T5vFeizKP2zvwfm4i5aH6VV12k85tdgY0xxGNSG8Kji/SV0j0pqlL",
+	"JCYkluMpkf1L8gagofuUp9rds+tkcHB3eFvL6mkfw202Vo85x+1NJgMFHzB1cXN1c7sOqsHsy60yx/dp",
+	"6nbK6CBli9mic1lduek6xkq5bYgtf5nIHWftelvmxOMCIatd5faJixlMr/qoXatl8AP+qOr6iZoiSlBe",
+	"XqeIG1RxEyOZsDVv4Xf7k0Yr7kaOeAxC3xoz1VEQmccyc9ovEB+3b158ex05Stqk1b4KmV/4/1jJmGlt",
+	"/3oJLNSK/ZPF8O3z776NWkpOtP9KPwLya6v9/Or5TdTKRPGkVmt0JhS4/u0v/qqXYYagA+94YFVyp8eV",
+	"GXZGXGtAFL9+fh08sI5i/Qxu9frq27+ilg1nUUmkVjoZplajFhOxTODXrcz0L14V0bhi/QSo1mPTgebk",
+	"cGc3F1e3M3emh/TmxctWu/Vd/9XL5OrV9atXt/G3ycsX39GbPqP0Kn7xgiZX1y/o817/tn/du+ld9V7d",
+	"3MTJ9YvkZXz9onfVv7qiV69Ca9b19e2Lq1dXcOcCcOKrluZ2DaxXaCFzaryzaLEi3K7tVqKmHQWMY0KC",
+	"T/SPP+H1DxTTGpG655LJM2cBUs3qO77+ryKfpI9FktUJ6NuZBPTzqJXvIWxTz1LaAUy19su/mmgiOLru",
+	"AR5M0l76BT4wIG5mmCyiLrWHZX6Ng5pUGdK1X3cx1C6yLAUHXfYDSr4HiYbfue+7iMQPyWm8FNcPwi5C",
+	"sXMfMajbPnUV+P9jwHPtRyQTY+BEMZIYKckoi4fQ4O+AwYIf4GUewd/yu4QzJpLpB+gD6NuHNXluDPMM",
+	"kLBGqLIod3+QgNI9W0zTdJa9+kE8iAvSDZCtbfKfH3++eBXBP9cv7V3+wUUiJ/ri+ubFDVwqYQaUq7uK",
+	"VIXkXG9qGAGflIyoerzDN3DpH8yBzQIY5yW5Fw+ChIfO122QgTJ3aQOWXNp7vJ8Biv368lOqP33TRoBY",
+	"RDDE7aC0yRFu7RddRxPlBjguyY82TIEnwVXvAR0vVwSxoAmq2TsPtYeHAnmOvV2Vicgdj3kJopiGNdbA",
+	"Dg43W457i3eLmM9ECiSuSrlwfA+PbArD/9TGrojS6DaYi33uiNUUfnNYP9GRvgKyIDadY1oFcmGwuKOx",
+	"QVTHKI+QqSDA6O+wB220gWik9vYAbzBsH7cDv8JeGBLqf/boHjMTxgTsofdyEm5XFPHw3M7r0fhxoGQm",
+	"Erfcrv8lSx2t6ru3Hz6S//f/+L+e5fMVnOmufQtANd/1dfau27NwRbtabi7HFabtPTgTHznGI02fHDBf",
+	"m3RxLhsP7rqNFbp27OYLXTtOwNH+w06EfNTX3eAydL+JnBgr5n70dTd85wAcDZFPTLmwbf6CM9kryIzZ",
+	"dUvwp3DzQ5r28Qlwk4CGQfhYzJrRlFh/qu2KGwkDk+VxCr0XSJhINGwBuyto3wAipXMa8WCU1Nyp6EL3",
+	"1JhaUYQ1v726nQ9c3PYoMtq+vCW/8+/tJy/c0fh+HrkAIF5sagpTUPm5nBS7T7uFpNvFr2zaDW/oQVj3",
+	"aebc9py4v+2nXZqm1glzb6yLu3lkXyZgS5shFcWWY0e3gNsfQNZpDJRVK1qsDpBHLB2m4wkauIJNK3Rq",
+	"eN5SK25wmE8o3cHmNHLAYA3nDKMfPqsmjc+rUqXE8dfW2R5xEf6uEUndhx2pQZd5mbNvNqZW49jgfmRF",
+	"KcE2uLrBTfCFCh5kTjjvP8GT1wr6ui5e6bpbnev/w/4YoGa1Ki5a3JTYOwNBrYtpQ9BS0QwdgqXyB8sD",
+	"KP9g+SezF6/1gH/8cv/xj7+57CEgBVFNJgVf4JL86BwB9xg8JPqXQVaHuKZi39xe1bi5ja6cR1hlKQDN",
+	"RjyWqfT7ACB2ac8KOR/XBx1H92QB2N4xgNs7uSs4KmsgfbtCUWOy9lHmbaewgCjw1gBZzTBrXSpuyurd",
+	"jhsUKL2xm6urCuDxOsWQnYBgQ7zdILI1pqAfWu3rb6MHyMkC0nUeIz60ogdIKsPnP8OfdGD/urmNHmZS",
+	"wnCEzPgqCOzCcyze9ShLDbdRDBD2XGCy5d+VXCZ5/qHsCjao+eHD352FdX61D5O+0sSzO32cjoOpYWjo",
+	"/X53vnpELnEFv5kjnKjzMkJuYK0ukNcCsMFny1b/wCf+c4GDpRIxHN/wnX21d/Y93tEBu5t5beL627ur",
+	"F8+urp/Z1373893N7Z19jRu+wxpltpuGy2ylWX2XfUOFNZHqEVvfpVj06j/bPltcHhfal2U3otanixH9",
+	"dNEDXfby2+urV69e3tpPkY9kNYqLu/7yJtzXxuWUIxSsDLHirGc0lBPSpwqtYDm5X8AyqNmse3h6v3Nq",
+	"+Jwa/gJTw9HWWhsiQi/ER9+x/DNmd6jI7/kAPcs1lfOzmIqYpcdAe4g5LS1B8QPp4V2eDs/TQJfkDWNI",
+	"6+o7mz2PVuD+Hsknx4KFrBPwwF9p4kXnjig2BkVnTY9LduuQw7ucbbN2nSjW4DCRsBzDcDGVAot5sFTK",
+	"2UKdLdTnbKFAutJjtFAfjIRNfAo9+PZeV1in2sYDk4uHMx4f82nplDlKqQHlIiLCRhBSkYGUCdKGQ6Ic",
+	"qhAu0OixAdQq2eRyHvRHSOKlKeRvpYLTwJWsvXL2qJzeAE8zm6N0RS4lJ/B7rxPrsufiYm9qXDaHETrb",
+	"obMdOno75DTRPszQf2csO0Yb9AflBnoOJEGLfPym6GOmBOSh5lStw7Dwld6tbBQ8SnXraiA2tMYCuhe4",
+	"1hnUFeEvJScRTnEoxWKHc+HqH5FPGmJ3iCtSYvuOSIJKB/m9JG8c8WFMBTxkkftwWYoLK1X4TItWAckF",
+	"cVl+xkfdfaKrPKlslzEKzeoRCkyk2ROz+yKKZcIiRDXB5o9oxLSmA/Ygrm+j21dXV9c3kVfQEajOKPSK",
+	"o8b0f0fFVHX0A5JPFj9rA80kfkASFnMdit8LuEvVbJPwQCR/IuIeiYRnApiVyGO1uMci7rn22bDmpseg",
+	"Mwo2lqG96uRuGUvlTGr3aNITaKGrEsgV0ndJXlsZdrUaKO2kNEah9PXrQj8K5gJcHxHKqKZTvQSZrYqG",
+	"Zh3BzZve39tn/Mz73q0o7bjh3ZHmXsC/tZvcISrISwgyM7EcNdrl/l5OVjS6z90DSHHeoDCnAytuLZ5v",
+	"DymUrF9e7ZIqG+wl7tnYO2Pzd4yacXFaCBRnYVgoannd2W7VVuswGIgK2RpEQIT8C+A9hPVLb6PCBFW7",
+	"hYam6NCFoKCJLub3cnJMjcyQXe2x2LVKeZemrmE4qCFI2YCmFwjmWWUC4PlGmbYPSWzgQ2hqva7BENSI",
+	"4YiQIZ+gqdh3iwpJUikGTMFPG4Hg/M3e7C+OHfqE4DdPaSDJAyhgH0/F9efAzNcB119+1ZjqKrtgv9r6",
+	"Yh9zGFktRww4vLHekJOmCbmKLw1+cap0addXeYai5vn69nyIutPpTWv9hCJeswO4fkNH2NNNbdz53xmH",
+	"1YT0ScCU//bi+ubi+fUSwObinTeFrRlUyr4NCijezgq6NDiIzPPh/4DGuXlzUpkC9qAKzv9H3eDHGaxg",
+	"asJRGybQ2u5bialms83lOOeCnehugCCqtiZtx6HBjX4QKdWGJHQKF8DPiyLs8ZsKNUXHlzahmgCWEd5b",
+	"KUV+H+ReYC/aRNoHcOAS0PpuHyRyUFI5LoVV5A4h1N8cfj/TAL+ILWEFKey7k6Nf21iw15fJE2Jm++y0",
+	"6tovq0x5voOnO+Umv6KargbUnDitMGSpG6pw2gOUg3NqFtX3X/Uc84Yo9Mva9opq6Lj4bc4CVc20fzwk",
+	"+6u8GIcsmfsx+3BjGo2KMUW6F8qz1e1bEHxDMzW0VtOp97QU04b0HfSWIFKU8OyE3qrVDDtl5GBbeCwH",
+	"pteB1kYUZ6se41RqlmzgjpwKNVhRATGRdFYsRITxbPE0L0tOs6ZS/Qx09k0zOvsYAURXujU/iRp6e5n/",
+	"MqKCDiChfDGSCUuX0/8EAokh10aqaQGWTZNxSoXAuewJ6DmutLkkPwkDqbIZmiIEsQHnp+tC0s6T5Mn/",
+	"spLaDBHQ7+HJfscHO61cJPRh6I4UO05Fhuu0olZ+0VqJyPI3a6SsuIfiiy6fcoV0XrTLNF2dVqU4UwpO",
+	"i/Xgmiry6rlrwUnto8pRB0XLPqlUAyq4hrurazqurn0zji7yOdqb3TOvzZwg7TsD57RWdfYtV2Fk5CU9",
+	"KEEsQsOU9m6gagBItZtLawSRZMpEQhUBME8uZsl3IHX2L6CtwZJ9vjmwbbNQPbf6lbtPpDBKpinW9620",
+	"201dyKV54EdPOaMSh6OA+DL2VnLuxiLW6swdcB00LuCAIAi7y58h7c4qDGYQsbldc9D8mZfKgXxiSoyg",
+	"HhuEU0jDYOY8VowBLvrF9fVtg1L7LcjmGom1uaU7DP/K/Psrkfj3bpOdcuLIaxfcGotxMaSmg2TJfkHb",
+	"VKuZdfyt9clZih019pNpacpoUf4a5xn9Agxn1Jy0fITZeQMO0VEEF8sMa6AamTWtu7Cs26eBymXq0OzK",
+	"4X3jAJ+niQMYMVexItjGb6V5JBVbm3TZ2XA/U8FSzXLSBS6s8Y+ZI3Qu5WLe2kgfOGX0k0AYsr4rGCLR",
+	"BG6NwzI0N6Y2jjEtsdxofqSPiB1RokCsRHjguHm+4jWMKLKVL21kR9ELnexKpqxY8lkzxWCl8jnCjxlF",
+	"ueBi4Fv6uiEvC/3wsRwz0s00U6hZuxXZCfcI5wapHTVIre6Osu+ombYouJbdYRVXcl9VtdtHrU8XsZUO",
+	"rg121vb7HfhNdZdsyhwcOrUeoY3KQM1HASAaAHiq0KG9o7a0N6r80mMmxylgpgIDA8p4QiEb6EUDQEOx",
+	"hct/AlWNT2OrVu/q3eO8nO2rkSvomXre5k0r2sQ3ZiMKM2mUa03///bOubr0txO1cKmKDqxPjdetPDzP",
+	"V/L+f/4frSn5XWZaUxsIyNR36k2kekTEtG0cZi9JtbkCG0tNgRbdd0bKmZ/qjJQVDruyCADs/ZHc0v2n",
+	"tQ57YFp23Q2IJwr1R2sFy5NA7tgZLh/snPL5J0AXJl8LCb1cA0WF0Q/CDNlIs/SJQUJIpuybKL8U14iJ",
+	"23esx8auylcOyLlMcXBNnLjbQ5zCqEbqxPd/0NxStaSWidmakrKmIBwoU4Qvocx3TU48O+QlvbT29jcr",
+	"AW7TLwq3Nepuw7fabvNKBYMvq/zaTRqJynNAXjy2TP2cLeI+LWK0tdy9PhpwqGWm0uWY5iOzRu3ktqy2",
+	"dRpzsC1ZCvYVhDoRer9QkFlq4aCpp4p3dlPL5hMyTdHHLord1cuL52tbpoNwxi4xTEeYVFlqaxxZ7FBO",
+	"YFrLi43rZW3e+hy4k+6jdSD5YAjvaGBdSEd90SY0jgGkVj4yoWcnHSAWdtAhCJ1JnxgxkvTgY8X0EHgm",
+	"K2W6QiKZSLYVxw3zo8dstV2vxtpm++r5xdWRmG3oKbv6rn19s7XZvmnAbJ+cVvpJJM36v8Ox1s+g4wDu",
+	"pMID/oWlCdFM25XXwXXgEshH/K/J17d/aMCk+CYiKXtiyCH6yEXSJpQMlMzGX2kfobqzISyVtnZ7Sqgx",
+	"TCRUxMhh4hJfMSDmC2hnlAorOBCifvA3xAX0+SoOEPZ9njKNh4Uyhd2wX2liGB0RmlrvfSEWt08D41KO",
+	"p4QbxOjSZcGwdfXt0t37lVvQU3M9K4BOn9BpFfC7AorZWUtdmib1xJur0qS/0aUXNHKryzUAshVedat9",
+	"fRXhCswprBEXGQAqvbzycFn/+Hcr362t60urRBfOZbecfUl2x82fZqyn8VB2WJL5UBeffTxVdMSTDmxc",
+	"x0jqd7zLmhX+jOwC5ne7zhDX7L6pKFs7tLGmVYu9dLvPB5mCgs8cwbYVmCDk2GcqQfoKuub3X959+LAz",
+	"qk9UR/k6V1Wb+o4eBAC8SS8zULO9JH8MgRDsEUnHuHVa0pwgyWkcbjRL+3eQa/NcTdbNsyroktznxyHf",
+	"z4xeKVAK9aWCXFypblmrmbZEv0DByi6G13Gn2Uu786pVuE6hl3admpUumJCmaUaL728FBkvRtMJtgAYr",
+	"vwv31fr38CuHMY0lBTWaW7NSwpz865qFNZDnjv9dB45duQZQZDOMxsOatbUFlb5BkW3u6nY1csZuqA+S",
+	"lNGk6hb6NOYpN9bhaqbAubAj9gs7sXD5XeNPvHXyl+SjWznf1jJmKuc5beEpLb00oyrllRcHL2qPXlNO",
+	"9DvvA5WPPD3/eP2yfe0DyblNWnukyMY7Hv70H4gmiq5Vu5WJYaw61686L76zFgr2qG61v4uA5d16Ufah",
+	"1xl54sIwNVYMMEddxDvnz3myTXj7gNBpmOI0BQflHY9NpqxVVgkERTPe30gmNMV146ITZCrc+PW6HmIw",
+	"ObOr/qIAdroQHttDihBQPqEkxzy2djRlbIz+l1RqSiSGKP+UmRJsWhlXz77rxuq9BQOy96ovuKuVNV98",
+	"T1rGnKZBYS26qvuCArm3HmPCn3iS5fcD6S4pkN6Jx3xMhbkjlPTpiKfTrzR8b30fF/UjTFQ85GmimAAH",
+	"nCrmY16whXeFWNr+ejKUACTItYuRnefuP8zj5XewYBdhYzseVwAXsXvvktzHBlS+2+ouir+Fe0gZRvtk",
+	"xIShKRkympoh0WNmX4B9IVL5DzE3dEn+cH1a3VnV0y2Wt8GsEm4uC4SYCJBShBThgjxxNrmbI0cogyuh",
+	"2J1TcOMBmjGzaiEKrWP2qVOAqJsh3BVTqLX7yAfpM7VRVAyAHkijMxDIMR9EoT0HeG2lKdK1AsBAdTW9",
+	"IF0Hrakv2JPtdf5O9XhBnPQWYFAgzc2q+5pafCMFvEPYl7ND0axDMb8/MUeVp9o2BhjCBHzh/LiJP2cH",
+	"ZhNR+Vynp9AnKq0NvEupINTbPYidHdBXwOea0IXy5TIvqXambnn/jPUCwD6G1Nws4ngFOA9ygRuScuba",
+	"+vqIkkZN0X8Y0SkYXc0qWnJmbeyWaeuzmjyryc9cTX7Mc+VHUxOtjARdS1N+v7uN/rbtbuoWd3wXXn43",
+	"F/MuUcyBxaepy0VxpUum1KwiD4xUVk8+SV7WJwXRJ0ElVQFpVBKcuIaorYKTptuiZqSmtWH+otGWqLNZ",
+	"OJuFL8gsHGWvTLU37Pr3KIAkRdg4giQ6E+8JqzweaN4bPjy3qbUXjmCeF+GivDlZF+oOH6gZq3Cg6eU3",
+	"OEkTw8Q2UG2sJx5NzyyfTcjZhDRhQorkpGc70qwdgaV1dkSwZM1QY02jAYiChzMZc+GJi0Y0jlfiPDGQ",
+	"1WBLd5lxwbBjrubixzPcIGPsWK43MUJ2gU7RBG2tcXdT/thIqnM8z7MNPNvAcxj1OZs/h8eGwBfzNnC3",
+	"9YRnjk23oqrwM0JeQJsD9hAUmnwjorMxU08cGFigNWGipEGOFXveO2Kk6yqEz6CBgWvCRmMzjSBGhDMj",
+	"k4vd8Bvg19yG+QN3W0tbfd/A455Un+9RotPsFLrWq4ibdSkYCvMEnXUsB3I0tz5OJKH6kSV23w6kVWd2",
+	"pXtWsbHl2uxmUZtFLSvshok1oMUb6COzO/wwTWSlug26yLxCgET5MRYSSh3118Zh3FFvTtwLvSxTO4u1",
+	"AywXXC5rS7Iv66A9SbV2/vobcIdNNGd9UdQXa7+ZUl55vO5n2rJhn44RCgpoE/2ziUP17N/2n84qwJN+",
+	"wb0SjFtPqczNElLNulr40ayzVd2X4ZRM40C5Z7HbTuw+ujd3EhEKdABsKkK7NuHRv9HTHVMzzB1dJ4L1",
+	"ZnArZmj+XFP6D4zOW+6CeGy0TfOBgKl7yiUpD6hrJjw+MILuORN3zsQ1kYlzbDPnTFyjdu7vgEoeUm+B",
+	"b6QE13lDl1EwtoTs/o39FrA/0tRDczhS3yfrw7rxScWeOJvkYEBCGsT7QZDKkdSGZGrAhKOruiuO2EvB",
+	"dAhecRN/pd0wEKMjmH9qhKoKHuajfA83e1o5N1zg3dNUheu0otZF/ked0fofM4ZS7qdqV83RutOvOU5b",
+	"Procy4Tlc8swiF4xtywT1tFTbdiodAFGHBBXO09ZKpiiPZ662fcxi3mfxx0rLx2wULtNQ25MgygTd0fU",
+	"8fIXH7ld+YCxFH2eMBHDr1na7yg2lsrgKSq4Fa++WzvYAixJzYTmwdkQ9pWn9mOOl8cr3FzcXC0HlLpp",
+	"evD1g3vLVlPsO2cJirh68BW+dnDfTt1aQcuKOC3fhz3D2Q748JdYkfGQavb5kBriQ7/DhzoTGp4JDXfN",
+	"ywTyY7VzkfbqKGgJC6JwdJSEKe+zi3gap4yMvayeECWhAxzhORARPAUBul4H5f7JIHAeXOUOPG7DCLUB",
+	"if0hVudBlRr6yDRh/T6LDelNHeLVDHEhnh7Phb5aNWPhWiyEhU1y0OqRIxn8hYrkQj4xRehAMZb4CUNG",
+	"RlxwjeRgXuTg347MyiXuu7UoBQvrcBiQ+OKL+LKpBOd1w0YMSKhVdsUdOCs1R80buFP7FDWzuU+R+W/F",
+	"1jwk3V9h7585/lZz/G1lAs/8fru0eqfN7YdOWyOEfor1mWIiZhe9VMaP1fH6H0MeD0nCnnjMHK+RB0tF",
+	"ECT/l5tXHgEKUqZxSGDr8Pu9v8/v8TbP7H07Yu/DbbALHNTZVxiQUHfdpnnz8erb3MfwqPiFY24vrq4/",
+	"wgHrpS1vrqFG2IOi2UfaS5khzyNyrzUd0UdKlKSQm+D/Yq32i6tCYUyOoZOpMo357QydTdIBQ9ZqX980",
+	"F8PPvox9h/G9YlayOpi3hsftR6gouVvW1fnNnQT1gCXnNB/C5/A0DeBuvgYm+/2UC3ZJgEIj3CuowZmQ",
+	"30fwiK3tZqHAuxgwA21Vo+hBCDkJkKd4TncHGsDpgZlDk264EJKhIuWqZ5TLEej0ZQEWD3IOso8kb1Of",
+	"khhTbaoR6mb3y1HwvjmxeV4mwnXF8mZDgdl78+hSLfZ8X1rspkSJCauirCje/+2/7Hmvb2x0GP64taan",
+	"rqZrtf/x56zOu9ooLJzbraVpD83U02mnPWa1aEVTHDwmoahHa6vRNTzG5amQ+zR1YZm/akQCSxDunVog",
+	"YAigWZYyWdBMu2giPSXxW1fiioI7J33XO5K+j96wH0vstdohcdmZ9cTokMmaUjl9pljKIG93sMxNiTtF",
+	"NUklAgfHcsQ0xrnWWRlICXQeWBIu4OlC1ucOHBcUgXmXS0DHOoRXBBB9B5SLCgQttyhViaA6/afuFNu6",
+	"SYdkLTtKxedfzdxtfTdzW4va0f9sbQ353RYa8qZBDXmMCaoa/gZkqUq1JAih7Fvjv4XfoWh6wUVPflqS",
+	"p6IGsEUFU5oMoeOJcBHlBT9PWQih1pTgz3ssgciruWSVoulruNPPLFXVHSsu7e7oknFmNGEA2CdizrTv",
+	"0dl5NmtGeqPWxcxf/v7sF+H/tfNffpttnAJbSoTjz97Ry4mAAttL/iyljDf51+veQPhpNROQ1Mx1l0HK",
+	"ImE0SbnAUuaYas2SnJjHCtZSch75xBS2pq3NydNXcuSWA+W66hJqQAXXIIvrEtE0lYXcKikH+uK1YaN9",
+	"5+NApVbn4XKZUCxm/Ikl+E68mi0odK/69ttrOGsbNmFxnwk2q+NMr9RfY7Pwlh6X/SkeCbrVV+HhjxLe",
+	"VlBEUGhvt+6xiyVQ7DKl8M8ibVGf3A9owv5lt8uSft21XbcbK3MZkKm2W+8vbr5/9fH2j//6D7tqcyJY",
+	"q5vAPptXD75vz43MWMkFipSOk/EfOU1T2fKL5OlpR1xY+SuMAxXsQLuFgwbwwigOxPyjpYfMWvUWEDoq",
+	"G43AxzSO5WgkE8zZ/FnwKTWeYknz8TadDPm2qoiX/R4/Fm+wWmd4enl3w3NKgxa0+O61RkNx9KxueUbj",
+	"mI3NAYPo9z6vX/BowRinXDwiTttsvOwiW/J1d3aKoPvNHenKMROdmGrWJTTVkiSK9o129DtzDLl4TlSN",
+	"s52AZGZeB+6EQUeic6Mx7uaCUAGeAjpWG8TauPpWYDKRvM/F4iQ6LMJae21fXNASq6Cg29nzSbWi1oiZ",
+	"obTL4GbCQdXJcZai0nWOjZvpAJVnV8t+NWtRblC46yune9z0e27kWKoXjzFKRr1YGh3jChZUY7kK/Gtt",
+	"bWTlK2XJgB24I8tpdqIZcwyaIcNGHVhkI/IfnvfQSuDs/p3dv927fyen5oJ8Nq7r7O2mzBxS0f3hE4l9",
+	"xhLsyBOQPIQZV0TFgQ0Fms9lzTZSfUUuQzi3hPpIyciFW5UT9YkSllpPhyVzWu9FK2r5RW61W79IKPQA",
+	"EyP/RAQfDJEbf42ku6LpD34LnT2ZjUXcr2Hj8p2wOOXiyPwYhvIaAYgBBkHWjjTm0LiHPlHpDT3jQnZi",
+	"OqYxZJXXlcof3Ys/C+XGQumWsHGZHNldtQKBF6nxjST/zJIBa5PeFFiFHS6ltvtaR6THlRm68UKREM0+",
+	"RaRXGO4uyl7KqBI6jF/IPuHIF1ij5va7u+ODQy+s570W3FP4Dv1ZkE1XRrWHF9vsdCwVa7WvLmeQkNYW",
+	"Pliv37g2VcnHlD+yFMDr9P5qDz9zkfjuWsjVT4YSaB572FErRR77nHAyUUhzETygY/BrG7ZufcrTUzdt",
+	"GI92Ep50hDQdhO1a38i9kebH8KbPlm5z9zOVumjnwi4sRF/N2D4YaD2gUL7tEyoIZryR4XFCubEG0d9t",
+	"Y3IKj3pOqJ0TaueE2pGpu+/ZwA3pNKrbrCbBtqCDgsE2oLr8k5y111l7nbXXkWmvd5mZ8WGC0+YAYL1D",
+	"4yAaN1RsenlHcEEQ7JuD9IPvS4kI1aRPlWsJJjFNU6Yg0nyEMcy++1gzvW5/8IN4EBBYdbH42yaGfTLP",
+	"Yv3UjUi3qBI+XYjEqoUu9lFQ6JamRI9t6KqHjBlAXFVyoqEKYPUm4kApRkdR6GfWRsqEUBgxfRAjaVXE",
+	"nT0RHIdndn0bst/HbWSIryBckntB2KexfZKBZDoo3y4+kOMq9/hrRhqadi/Ji6vnZDLkKSNGygcBOAB4",
+	"Fk1UVsl3lL/jc5P0uUn63CS9RZM0aDV/odBxBwm78mslXLHYIFT+4q6SmQFXCn6M/6u9O/x7iRH4phRz",
+	"l2q2bot2+cXyvt3dNYdXCkEGr7dPeYqxeSao0BNouIMBf1C2bsLfboiE0dTALa+xKQDmFVNOC69rZ/CW",
+	"24NLKJq6NvZo5ppPIrmUYyY+jVJcd30h+30es0TGmTVWlwWTN0ov4d/ZNNdiflrTESNW7oAJa8ZqRoQ9",
+	"MTUlMUtTMJLsk1WA4Z33uKCw3AtvvVVmnmeWq/XvhxZPHlrthxqe7e31Q+uvBzEHVzrf3u/XDvDqRCnc",
+	"dcu7ELP3wpMI3fAI9eaDWH1P7Dp6f/Htz89//e4//vffI6tDVt6gLzHJCclEwpS7USv1sUyzkYDCj74D",
+	"fw5nMf8puWAJ6U1J964bOdgLfCEqE+6V2ReSpbTkgfc2BhHMWo1RiPoFB/sZ+kLbz0AsBR6lDiE/+Lvo",
+	"x06ksr6euCRvXC0tZfTJFbadT9xjfamYCyvsNijgheR+rj19RChYjcgbGWU1mdVRketUQZDQ/C5Sbk3T",
+	"SCaMJNajtO6mDdsmTgeyGZ90Oaro5pF9g1UBb7xqY5vjEnRGiMNuHQ1rZRKu41RqlnRgxTDeDJwnGLzm",
+	"JCSwudincUqFaxVu/SCFzlKDrdhWqPrSLutFNsbQIR4qKXhMeJoKpvU2AfmK6Hlo7dqwIzKjeIiUC2E0",
+	"fn8ZF264tX6V8jD4qWHLlSiiHxXtm9MGEcl1XnlPgX3CRjoK9EZjWfPKrBCUL53S2rr0vzHZwtrKYUiF",
+	"gCl4OuaVyqJOwi736NtF/72Onvkzb7TrTKgwOSPROuP8QITB4Qp/Rgt+q0/mFXKF3vNoNFe4A1VVyPvB",
+	"bMzuEn/LtM0xToEtd5nmJsGOqUnDXsDEw/KShBQx86ML6A3dEyunA0YAfY0KYred4kkBwgT5Hq0PZN2g",
+	"8VjJJ5a0/WnQlcIyR6F0W6cBeB3wddyW2xdAavtHkNi6gLX8/5WoUXRJOtl4roLx3axT4fNjGzQOvsMb",
+	"3m8zxTIxPcb0/Aor/wPubUq8dtvKxj9zdC5LMvKSjKx02IWCodAJoMtCEpEYiX9GmCm1f6dUm4Dds5B+",
+	"rwPF8Yu7pTOt/rHQ6jeSYfpdPu2dg6RGlgAZ7p6Qf+w47V99aR4xrSEArRLn75mZsFm2Az8R43KyjYry",
+	"7/5+zrJ8LLL871YPvITWHzZQE0QzVhwFl4J8zJh2QPlVocz1+iBiL6ARgiee+1Qw1fqrGcWCm+xYdYsT",
+	"geNVL1WJyncp5QJy8HfW+MdUCGlIjzn3OiG0b5iaUJVoz1MEVeXCYIBjUqFxzLT2TS4Flzr3mN0yEdoD",
+	"BECghIQ6DRVSTEcy03kzAiStC5t2VQbSbZCDJiKd0H3MJU2PITr4hWaa3pExgOARqhS6d4IUWI8vW5sK",
+	"xWHzcH7hS6TyjxwRYY/Os70q8/twKbbJGi60Dy8P2Xqc9+X1qOZQzRTEtakV8PT8uMC9O9htxYTFPGH6",
+	"krzt+8ACCp53hBLBJsTteqLYOKWxkz1rErEWsdXIbEArwRvn2t92GXAn3IZ/S2/9up/IhAI8YKvdeuKG",
+	"ph0Qb6bzlFer3fpPYZ895lbbSWGVAX+i6Z1jDw2BN9GZGlgPY22t4JfsPT7DORTfSpvc60erSzQTSdjc",
+	"vjW0KaXyzGWnDqhcvp8SLUcs5z4A5TIZSkyjRSD5RMm0UAIYKxmzJFNM42yhjR24IV/fXj3/BtVFJlLr",
+	"E+A7D/m4TSBGcIEOrhXOFYxzBeMzqmActz72WnFeI+PHoJK5GOxOKyv2TxYfchrjXru6BReDxsbK8KnO",
+	"mvSsSc+a9AvXpO+hY3ZninSs2BNnk2qcCiygTrGS2iYT71iGTjZoGrVRkrtF7FWE46BXF5JTbpKFipi5",
+	"4DYkkUItGENkAIlS8l9MEC3oWA+luSTvmTaKx4YlLgTTQzkJs1rQwMfoCK5XAXfhnrOxVpdyLRMUxL/x",
+	"v1YpFTSFHDMBPDSiYxfL7nCaWtFrZWIYq871q86L70Bb+19jP1v1725mjs773mZ+k699/st/tPoKtxou",
+	"thP/9SvJbv9UtF443ZmpPWd9PzBG2Ccam3SKWzGQ0AZtfpqFJcVgBxzQ34FEFKamQjoLWsmd8EQexRbE",
+	"kwPtXoRSzoBYogR3oE0cnFOCeFEB2iMiij3JR8xAI5NKgpi44GBNuGYVAo8LdRS9rxuZ5ufrJ5Xe4974",
+	"yyWTzr2dO+vtLFZPkCVpa0OsmJbp0+FJphbtcoVoAnI2c1pAunlVmOSB/i0DPOBgrIUkwYslVEwDtXhD",
+	"sRIs3OnB5GiZZkX8PCwB2BU39JEJ794kHH0fMpR6zA1NCRfaWOO0iYKAPXbONm+jAt5Iw5xTYaUDWGVd",
+	"sRTG27Zv+H6GRu+AugDAgvSMo/+V9uVj8OytI/9G4v9mAFyHVJMeG2SiQQm3q3GyOFgF4bZrAzqzLxV5",
+	"w+mITTeRYtgcZyHeRohxERsc0nh2YL/8Z8XYv5hGxcR1HudEBELBKlkWwAupkEQ7jGJrD+BQqB9xYbdt",
+	"7Ni6IeoeZRoaUewVcDCNDGWakK9vr777JprNE9DY8CcW5W1uKBJwiiF9Yj6lgZEDnp4KOgC8FvyVJHpI",
+	"lU+DYHThz383nxoBf8R1lIfOc2x1wb4Vv1IjrjXkLbCtjifWU+lP4TJSJZ7r2wAFeX95S4zVec8DT6Zh",
+	"aQor2aexcZPNYX45T1uM6JRo1pxHtF3gc84Zn3PG55zxCZu2D0wkWxo2HWfsgj3ZW6tmKQd9jpgNroeg",
+	"i2+sSzSd6tkMzXr4PxW9zPa2fsK7Oi3sGxnHmVL76GQuXKkVtYoXro9Fgi9+FqbmjnTRgJfef30QG3+f",
+	"eDIrr5KvAZMCN/TIHcbK4hXdV7Uxa+yO6sDzduCnTbZ3V5qPl7m2sorCsSLf3hT+xD2dW4zZCoEHd9Ot",
+	"9u2VR2y7hj1Y4yc3Rdjr2sbmW6v3YY3a9sUwZTq4fFZWC7usiLj38brwqNCxCBp1nq3aE67N0lGHHaIz",
+	"NU7tR1dRy8iOPx6ffQln//WCSXgetZ645sbZyxpP/fIGtes2zfFBa+2/MT7f3kvhOexhTupnrIUjQduK",
+	"lH8pZwRcM0QE8G40otZrArtYRwDgJpXHtG9Duyt8BxaF0XhIntiQx0im51o1IwJihAAqmn2Ca9CB++Ul",
+	"eYcI6VSxGcK/0EcPx+d1DETRdwT4ECNY1QdpOggbQu+sG+VxQYn2OEZcwCONh9BajlAuXfbJk8yhq+TM",
+	"5mTo1Jx7FN/vP6HcFGdbBeQBqTAk5Uz7KKWfmUzZKMutEWqTvEizsBbETHjMIk9EWHQJCzyEZTbZ9/aH",
+	"/X3QIssuVBNuSFTFEC77CIGmEzrVHRv2tqKWe1H+S7x24r8oU04v2i8WLMDeVP5aXAfh5TY9wFCspZ8N",
+	"5bqG8mo9Q3mzpqG83sxQbrCtyuzhe4fEd9plxKLtrUhBwmNCQkk8yWm56bUuay8TSerIT2sHbsuhYwBf",
+	"dSgnBGBHnckNUjVnGKP8SPuFNjxNrVn0R2BSLxwzkmrBtGKrug0cnGGGsv1KUvESswOANUWbs2Ujz1n5",
+	"fB5eekPKJ7ilx5PtWeXFB8SY3I9v3I3fFiHm9Yx6geEypRh09AHjrXbefxhz/y5k0bkmT5Inc4nwALTn",
+	"veAZB5jMJpuKXm1FFr1E03hcmC0c3KahYbx4/joi1zcRmZXSzWLSRpFgzor1rFgrFOtxZtJXemk/oJ6q",
+	"p1/X8s2eIU1bpYv2Nk2YNpCFQCiQO9CD8AFixEIrgcxMaYJ9MbF+V+pyEZ3FQ5eJsZ/WSL9j9uSMJXJM",
+	"WCKblk6rtHRBgdRVkTetqIU5s05vWq+YeIP+e56FX0cdrxfSNpfGBUtypMlcbLkIYZdjgnSQJ6v013HB",
+	"nvxuw0j3AAvho+e0xP3WhudGHQaNp3ooJ5pQ0nXWszsbbrpDXc7TdaI4Vg+rGwoO6OwBLiVMU7tAU/J1",
+	"1/2vg190XdMLnt45riG3qlgM/ST4sf0UvL2kXOOKx4U9d1jglI00zOYCtsOE41lZrlSWG7+2Mp34Gzzn",
+	"Z57Osw8JWragfEFtGFlb+W6e6HPO5LN/O9bVDWCj10u8BY10oJavsyhuJIpITC0eTy67BWEQ+DHri9Xe",
+	"fZro39XLDsHEmJphgW3Jy2xr3tStw7jz57YK4xn04uy8hfkwi7OsDcHtKCFJKsWAKV81pyMpBvMutWuM",
+	"hqWszlZ6F3F1+26JprUnaMD5O/Dcww905IyKb2h2da7aGu3vsA40qLKGM5Rn21OjDCx50ln9SvHAsvO+",
+	"8inQZu3YiWYT/w6qAY3ZiCZASMmUkqqRhOJ+9HelKn0dura+8r1cVDFUh7Bp+PoK88aBmS7mNCABWujQ",
+	"Il938ZsQi2+scE9yxMzP4D/JKQwmMoHL1ZsSM5EkYfpRH43qPReHtioOgaAfvjQ0bx6a34afZ03JWYFi",
+	"8LKtNXDjNBdWBGl8TGMbH/DOfvA3dp7c2N3khn/7xzu74fZp1UXx2w6csPYYx8yvSq+O107oNPCSO35/",
+	"RVJqqvlv/TvoKzkqZ79NkMK5xgosuQdGVcpX34WRa91Dc8XF2eZnmRnFaDysSUuw1G6DUika4OubZTZ7",
+	"4fDN7PWr62rDDNOEz/3Nh4NmmZhuZm75Njfg32coc9ylRp1hHFGtOyA2jlO7uGPbLS7wXXIpLkd8oNxA",
+	"Zv5pq6wxpMrAFxe/qfLnrBLfd+3TL5dXb9XlTw9CEefWZk/jLG6iZNnYSRTULw6F6EJU0w5j69ZpCjTZ",
+	"MPiCylowlrDkkryB4fVEEiSBSKUYQM0y8h1wQhpGGLdm/JK8Fo7KGWdPZlTP5WyVszDUsrrBLhQ1l02V",
+	"VE+NzO6ng9Y1K5XbPhVXLWW0ayWzoTbYYaH2bHg+A8Oz2a6qGAyRKjntSvKCLauaDZHKxojeoIGrnkOt",
+	"AYTJ9nXk+ahxI7rhGnXjBXW/nWN6VgtntTBXwovD1jqKJFAtj9VVtud81qMb3ejmEtPNmYdgLBu8yVFD",
+	"Mxu1XMp1pze2dTR3NcABr4empFcQ0I2jsV2NcJz17FnPHnm2vZ47lQ9x1FO267pMh6687qwLpSn1eaC6",
+	"6PeQHgHCS9+wkNDjaUA569cj0q+uprqedp2vgG674T5nJeyqnnMaeOvCpxxXFzt/gtSne10REWzCtMFh",
+	"unWrm+W1zbfvTq2giUiQO65lOrjJqHUR/rfOWNyy+qEvS9asWS4VtrfvPuAvjoSh/8Pbd3svrcjxsnKK",
+	"oSKhKiFu64tBARC4IKs/ONirLGV6d2hhSDri0Ir7So5It0c1GJFuhIyY8GkFbvH8IW4Z9V0gIYZju2OZ",
+	"8ngaQl37LVf68kEE7K38sgWIrDBNBieyG0fRhMcGIcrAFiyph7x9d9AiCD4z/IZqlkoK3mwKmqp9cxW1",
+	"JlSJzpipGM73yn7C+GCIjSZDPhiCz5DKSat9dfkiao1Ywq0uuIa9bLix12l9ePuOWJvaWkckDkOdbd/I",
+	"58lwAiK/hNxkQ6FfYaOfufi1ylRbAcdDCle7mxHUiIyoemQJ6WqZqZh1/TdR0ZpNqMYTWQNDpqyEv3rA",
+	"DLZBodhtp/hz0aEpUygQiDtO085QZnaL3L6KWghmrjoAMui/+NY62tnYukRazn13c/tXFM6Ep9WaaT1y",
+	"95XLgkNhVjIFPGWrgD3r1sxxODThD0PY7PzqoLhdFbpT5FJf6wTjlIoVd2cfyxgaD0ceYDjl4rEz4iIz",
+	"9hCrPsAI3FxdWT1BReeRsXEnoVPdan93FZrNC58+v7I3TxVG4YoL05lwkchJftqX9mRDOdEddBc84Zl9",
+	"CqR0gyXrIIZ2X6apnHRsgIRPPZRp0hnRT+GCVt1p451eAN0eje3zPJ/7ZsSF+5ENaRSTYyY6NgLnojOS",
+	"wgzdzWUikR3IH/pvZ55tUS+/2Eov5y8busTcy7AeTA5M0c8EoJvTtBNnpiP7/U4iR5RDfBaVfZ2yJwBW",
+	"f96yW/6fAAveEdLY+CB/gTpWjAkuBh17j9hf1X5Z/Bxv1H3zHDS9jwfck7nvrHWSacIU/N2xPhKuJgCR",
+	"+1PPLkzCNe3xFHTj7VXU6tMRT6ew6p14yNNEMYGv2K6KlWOHYM7shr4NV8RYFY8EC995ylLBVDi5vbnx",
+	"cKp5TNPOmFqn1d7KWLGBoNDZbO+U6th+jgbOoXbn6YF8v9HYehopSwbMK4l/twIbfat9G7WEDW1T1DgO",
+	"ih0VScJibqOg0h/eFH75/PnL/Kff3vwVtYB3bdrp09hYl/amgFvvt/VfvldZBePWo5rHHacG3MZymPhc",
+	"dKAdBZQI/K8jM4gE+lmaFn/TEhT3FzfcuZaKOXD7IDvotHQcrR8ssKfHbF/bN1C8tY5LfXVQ7O2TayPt",
+	"o8g4czLwCp6H68dciIrKN1fQkf2UD8KiWpGwwWXHm5TioUGjuFX7FpWlf79/OTEtu9L1y1fzl3pedSk4",
+	"dv5advcULgYvzKuCsgtau1TzevbQ+cu51I2/3Lfgw6DRhhZ5dGZqO4HvwMS+Fj9bN77MK/vDUXl4V/9o",
+	"EiNV0RWU/iBagEcr3njzMdUqz6x20d+3rA5pDhzkkiulTlYT7lVJKvT64upFYbCsdnry6raVM2FcR2fP",
+	"7ey5nT23s+d29tzOntvZc1vquc0TMS3k80rrZgt2epOuhPI03Mch857Hafh6e8+kb9v19RONh5DLDkyA",
+	"6Kka52pjQ2poB4OP7eGFZjCgBuVmNiNXMt/NxLKkeV3WO9fvtUkivekmr3nxIF9rFkuRELs9uBh801qv",
+	"JNRof9dWcneU1efKfPYPQyoGjFAS9NZmqWto8fE7+KAM3ZkibMp0m0yGkj0xRSZKGkYkhmdYIHN8Mf5+",
+	"ARrh9ubmm0vyhyct9uGmfZMQBWiWWNG0llUT65wjIQ9qWPv/KaAvPgjrAbOEZCJhqrzvU0i8D8en6Zog",
+	"3J2NGOHCSHd1avJ+z5G0VqygHcqKZf6ZtpLyAxBbnoPYcxB7DmLPQew5iD0Hsecg9sBBbGikP3gU+/oY",
+	"yxXBz51zpt/B3CE6crkPt61TncixOaBHjQ2iSMXunWPn4gKlFUVMcCYSlpCRfGIawcYih4KXpiTJGLGb",
+	"BqjoHyX+lE1weImkXDBP/zjk2kg1vcNF1CTlT4z0poSbB0HFdEKnVR61mXHHvfdeHkpTfBx765RYLQJN",
+	"rpMhj92Upt3uroITpzJ+1PVHAuB1HcL5bgQgbSiVsbEIo4l9LZpYnwpZRO02AFAG7A6UazVt/0A12+GU",
+	"gN12Sat9ff3KWkkbgLbeM20UB/YkDNnsMRExUt4RM5Sa2fjQ7mlGR2QqMwDLs9tIivBfz8PWiqzcd+qH",
+	"H+tovXu7YXg5hOPv8Fz7VGG/MYNziyjhuHReCq2EWdFYXYqtpdkS3u9Xs+9ZXWOPYMp3stKBdWvNTCPr",
+	"ZK6sHZEnmmZwt/CfOVKDdaqz9uKlglyZZ7WKz74Vu3+srqjowXbP0VoTnHfL+BoSPW4Qpg8QeNbx6rG+",
+	"tEGojVTGkgv4ovXMxzLPMJBZgw/1w9t3P9r3WpGRxjfKRMz03vq0f3CvxEwkpmj5QfPJtWSD9fssNtUQ",
+	"dSRRU6Iy0c45JVFWJzJLE9JjsRwxIp+YSjIcG7ZG2KFoRYT3nRKELBWZ0CkIOWIQWgsYBkKQeZoa+w3Y",
+	"wkvyBnmmH4TbU3c+kcbFgCSSoTm2+hZmnx3QDvm6i75MF26nC3vMPa2W4+43l+RnPoB2dCnS6R1R8xq8",
+	"yOdEepkBu2SG7EHENE2Z+goGMepLfAUQw9t3P+Hibw+ebF9Cx70E9LljDKog6EHXAonw7X9bbczNRC2P",
+	"dtZ+fh21EH6tbQNYPFPHye/1t/lHXo6f261vP5g5RZVNrFjRCuuISnJ3ltAtexXjpPt2X5nxj2pKKJg7",
+	"lzrGJQsCc6QaxEbKz2jyz0ybkLxrfNTkbWY0T5CXNxOm7YfEYEAtDxP6MhPJJfmDWtfeHgJ4xy5f6hrS",
+	"vU9B9aM/5hI89S4XOuv3rbaGBJiMH7uXuQ/vSIe4BEguzCwgs1A157vVO/1MgTbq0fgROZPCHdgIWUeE",
+	"kkxwE/x/KYIulIpoOWKg/QBeJsnVHfvEtbmrhAtbMtdin+w+vLCDzriAz48+Dlcsdm97xAXOkxk2qin6",
+	"N1fXraiVugGN2j96AT8ytY9/2Ypa/51RYUCwIaOZz5lSZPW6uYU1cSqw+Glt1TT7hg5A816crK27Nt/m",
+	"gMu0uLvyd9yjmnXmls+nEFvXa1zq1dFujrHU3Pg55LlHdS52vjgdv9Gt/FtjzFnMYPNYX6aQffe1pdb9",
+	"j//bBb6mq6urVZPdVzUmu0MGzokwS3aIZmG39Y8up1pmdXGjn/Ygl33GcvuOyboeTamIGVF8MCyWv2Fx",
+	"VgSyYGrdCaoHrL+fklQa8KOhEeSSdOkT5SntpQyGI6UgQ/stAE0rppl6YtZqcjMkXao7st/FMBcyb+5g",
+	"qAvb0BeN3Z21QWCWrMGRKXCw4LlgZTVw/l2Sn0ZjM0Vk6xnfz8NcM/s93JXVZ03BW9uF+t6v05kSdVtK",
+	"1CWz31YLV1zaK+h1sg5LroSwE+WXKqr2hi6XSlN5MbP1dbBnB5qwjFtIlKuqDI6Vymqk6QvDR7Ugrz/Y",
+	"4B1kzisiK72y4qpw4MxVg6p0FXx3wZ6UKaOiWYBrr7Na7darqzWcA3q0zoEUHatLrbNzdYXRPuhesLKt",
+	"LdGgCzpv74AFYPQq+yx7uSaet3Y7mqABQxlTlSyBIRFGuXhNKhthyz6xUhRhm6MD0GTBXkMKBKpMPTbg",
+	"QljTt3AQJkUc5MBgmTkrGDFyL0CNon2dje+wZCScyNonqkoi2Uf+gapkL+ZuMVlSyw5sThW3yi4g2XCP",
+	"C1ijz8VK/IywGLl1IFJsR4tQ21B873fyStNUiwqh6roNkq2jCAbd6iOoulGu7/XorBPu1j32u41MEhes",
+	"s05EvB8btmXAWYiJ8UW5LaFYzPjYdMaZiodUbwCqWGo/QVVaZW2fcM0MDKjTJWY0IPfDcXs1qdCiaw+B",
+	"iwMHKxqRANjqdaH9jgOqq40jvBO9TzuccD2W2vWrNp4ZPud6V+Z6f3Qv4EgyvSeQ1YUUHDNDmQDOoQLj",
+	"N+FGMK1t9HZJXmsts77M1lQp/lWcXko3yTfROaE7m9AtLE3tRO6Prz+cE7knmshFIQbzP5Ay0ZtkcQut",
+	"xRUB6i/4iNCb0CbYHEcFdjzCLyGhaj2EPA71Z20yj/pjuNMzS+DuWAIh0AJVW35x99UG8vmr/WXVZcM2",
+	"nGUnXJ9/sKh1rKPGMN7/J4vtf/88B7uNBrtN23gu9BjeFBKeF/2b4AC4AK0w6db62/s3wYhd3zRpxMIW",
+	"0pldErjaGz5ginxknwxP2Qao0BM67fE07YTb/+P7i1evrpvIu3pZO57EK0DFJgXVvdeIz193Z9xFMw7I",
+	"roiv9yNN1d405keCP33z4rNwqCHbDjWP2yXu9e3yzBC62T2aLnrZ53Tfl5Hu+/PzM0SNxV8eEuJohtiW",
+	"ZzNpsFSo/DkMYi0EPI1asaY6X2dt3TNMQB4SkOL7aUB4wFnkPBEJ1nUoCdWPLJmfa/P9PBPKjV4YY+v2",
+	"ZaY6bMp0NyrNnq4xsIZLNG/DT2J4zTV1fmBM+OyvNlKxdWXXTV7vZDatlvljMcAlLBxzs3gMODE1zEXS",
+	"KoyUVy7URsnHVGp9TjwuJB7tsnQSOrKRxYrc49krOlKv6KL6fW7uD/32tuHsckjv1NYGcakXdaiE9FFi",
+	"ZIFT5B2GOb/oHj/GLl6pTcFH2irdjF4KJuYO6KS8yZuHcW9ckp37LfU9FFyek3RQZqbroToBIGE4GbWm",
+	"l/IeluGQbsrZVTiAq7BTQ1IoU7rawNko1DYKKJBbmgK7hfVyFITCGPMjY2MNzSmPbNxoXfE13MdpDWfI",
+	"hO16LEMmDAYy8N/tpzTgddsQLNM4li+x3Cg9vI7DHqkaPPDATPmtLvT8L6loxtSwgYQTlp298PXC+d1z",
+	"Ra1PsBh238CnMn7sgBoOP2506sAxYmGDckwNTeUgQ4OFlLC9lIpHZtcLlJw9PR4cVFTrRXLdv4pvaO87",
+	"BlOf4U7brR5LEnysxdM1aBCv8zX+PlzA4x17KDZgWGWK9zmWbUHjO/y62cxtq8AU8mFs9799LKNo/NhB",
+	"KLgwETJjWvBPFOzZOsZ8Bn+DYGe7kp1VP0dWruNOIzZYqqvyv7thZ3dQqRn6COlWnESQT0zlpIyCmYlU",
+	"j1+BOOOvyNf2Z8QKJemKPgeJ7EZ5+ta9q2/aATBHSEM05QnxxT6qsfCHk4fWJ+doeuAWuC6YIQTaAGyQ",
+	"B4FqOCJdu8Htv168uhAtde3W6qJaYyyxAcMPVA8dDC68gkuIHrqOiLsD3ZW6W4DwsM/m+mjDI3+l8xuj",
+	"j0xgfDFnC+0vEWQX+zwRkdtMeMxWNGm+xgGKwzVozu6IGc1UT4jXl78ddkGe9fhJ6PG1t8yX1214nyRe",
+	"L2/s7u+0D8Nprm1p98/y+qXI66lVpyuF73BMIB9h6BTg1DiwA091O5/ophC4jw2CnF6iS6S7OTMIAC7C",
+	"8NLortADGkgG8rkUjBED2QAZ0QQ1g0/DzqZb+6WuT/3MqyMM2dwhapo2BBHCOwNFR1Zsv3ux7hAZxhmN",
+	"soWc1eYXrTaPL125lOilCdflmWJ9xfTwgBUrQCv2hFF+s0UQ6+Je8/OBhqknmkIoOhkyqGfhnkOQGxo/",
+	"siRywW9paD3E7xzk8Xy5a1mAPKeO6xa7YGkb0LkHIHE567+z/jtS/feRPiIeLmbAZnJJRNOpf4611eIj",
+	"XzI19j1PU219uxE1THGa6iZrNr9yc8bT2hWeln2vuy3U7KxMEl7SZgPeM7rLrs5aZ7idPcPNC4RSalI/",
+	"36xb+n/eOkBJ41d+bANIj9zsqaBh3bNHNA++iMGNZmn/juTnBBHCblSu8vhZr6oHwOmsW2YltMcxeA4K",
+	"dqYQUAXkFAF0sbuRYmwcADvs3SPHl7vzFQWDX/lhoXubFfo/1xawtWVjf9WGszrcXh2u+3a/vMLABzpF",
+	"15J6zQfJOcCJ3Mip3GmVANVVo9HeWcyOQ8xObtrskZujyuZ38x9VJekhOECeAyt9VGs26qUswZz9JCTp",
+	"qc/Ry355hh4hnXGbbpSX38jvaDot7zWBJ2xd10veUz7+rKGOS0OdWOq8QlHVN+bPvJ44ZOIcOsuwquh/",
+	"HBEgDvWJcfgDmZ9GcLR1LFJprPrLFR8czHSOdoTncCoysEQRgGW1XygyoFwsToyYPFa08RmmXO6+EFxA",
+	"vyOOIobcaDpiBlJgXVIVfPrpSZGp+HtejhXy5Yy1XBdwJB656fgF6nBxHoM9WXCQpe9081HYX19/3NEE",
+	"08GHWj/zvkdnqKqSyCu9IC8C1cWydxhoYV0I4ZSt/W6yYvZbuInzpNOSSafaRTIXGx9gnqnHBeLRAI6F",
+	"Rr9zBS/NmCpnRvZKvVtZpoMWhvvrhrsXXuS+isf4cM//O+Ui4H7svR7mZe/IimJu/9itZPfUfupj9wAI",
+	"76MTijeBgyoTqthQgjj5z0dAz8vw0PB9rbGZkvEYFBGUzpgKG7gAyzs3K0pcwe4cts6VS83KXb7ZBt1j",
+	"ZeqUNMBGa/mFDogUBboHPvPm/tJO60AFmW421fpF7uyTK72s3KaHq8KEJGFXSNNxxJSw0zFXaCTpMZf0",
+	"A+ttjZjGuGGjzttCUWVzS9d0ZcXt7jdSmeFWRm1/RZYvWvJPraTRhJ3SbuccnEyIfN3FgXJ/aKcvVfeb",
+	"O8JSzdz7wTQRoYZIEbMvkH7oN0RkOuRke6YZvF3DFInpyK7jTDb9RCiJSrCc1lUoWp8e9dAZ0utUIL3O",
+	"zEO7taLv2VgqQyhxIrGB7TQrsL+ceiRGDmB4rU161pGLXK0+IokUUkVkoKgwEYkBm1IkRE4EU5fkHur2",
+	"gj1ZTQs2v+F0+snxEAHS/RNIzo4z6oUrtaJW8cL18+t2g4TU9l7I3eGKhQaPnESZa5LQKugw1w3SwaOr",
+	"yXh2TDoLkWTr+4tvv4UZQXQq6Uhm9kSt28sXYfAwtgL803++hwnDWkVoAfbspx9+eduKwvN6/fvtxdXL",
+	"i+dXragFkuhBe9789N5p93Xs4Mt17eCtFVEr8XrIx612C3drccfNGYkDJP+PbRgmlXsn4rGX3HE2b/uu",
+	"7rMQ7UiI1pWXzyLBiIzsx8cTEkTxWcL1EbRlvu3jYrmmcqoLPeVWFSCj/hNT0+IAXSxHDNILEeHCSDgm",
+	"N+DQgQ4OZF/JUaHtEsuAM1cT0sxdsboDMyJdlNzkM8uSFLbCZ9GPefMFtGPm72x5R+bNl5OUuKno3ZOZ",
+	"OTdkniovyYqXunlH5n+++fXckXmK2SdANHnEyghVhtAB3ayCU1AAFWHJT+B42N9NI2/Bw7z+HUmZ1mi6",
+	"/8WUJBMmDJFZo/D0vxdY58601zulvd5Lmmllr2ZRQTd0ubSyDdUp9oauU6CDKLtY0Xo2dEU4tPxq7qu1",
+	"8Py9QujAsWdy8J2Tg58dqs+B/na7DKm3cMeTJoUUDqQUWDJgas/J0uCV7DRj6ld9L6zlZzE/dTHfSKI/",
+	"D9Bt8P6PMpc7qymeKWZf2CGTue+kNjhjL8eQpGE+dkq5eGQJgVQth8H6OyL7CC1guBh4lBFubISE6Vm/",
+	"myGtal+oemLJJfnDp24VdCGwhFDtWhEiQknC9VhqmhIMv2jyz0wb4PTm9iewRAnp1WR5dA128zlktyvw",
+	"EYyiQveZwm7CWGbCRC7VjNejKYIK9GFMjOXJZ387Nbmt83yuZ1QEBxTSwZWp6HKsXbjuvCE4XMI30EX+",
+	"JAxTdqNMeMzW5onExT69zjK/TVaM1n9Rs/Uz5isszzmJe5JJXHydTu3o2rfByvfA5jnf9z/9/ZzzPfKc",
+	"byXpKGyeZR7ZSocJbWN1uvejjfloDuaD+NhmqGQ2GJLJkMdDktAppoGlfEQkV2dnG0z6vnP3eVopX7dO",
+	"u28wzC/UilqFy5blexvMZ8FrXot4vkl3oWcXRhr7cD+znsooikD+8P4KNxc3rw6Rx8FNe2TNbm5MbhwE",
+	"ag8z7i5JzASROS18PoHjyYysIpHKt5naGOMHvFnULNrQqbv9NhlnhjClpNJE8cEQEZoL8UXg6Aiz7qim",
+	"cspLYABwFSzUixA2hDCBuHF6N3oYyJg6E8ptgGZFmqesQPqMSpIaYviIIe39wshS6UiOvV5hxxw08Kgv",
+	"UZsIwy4jkc9aG22w1l+iTwQKo+CNeE+Fuob1TR2knWaeg9RvmXc+C8BqATi5ttkZe32USVeXS9/N4C8m",
+	"UKnL7/kWbGvA2SX5icZDknLBHDopdLLeERy9S9xvHOyUgwawlh+6PrFN1rFO3+NZZH+WKcIDm1r3G7O4",
+	"waf4DMeB3+N7PKj3wYUes9h4NXZ/SV5rLbO+zGYygbVHEebGDPaT8pMqYeDXtOaQnm9LCLtq5Vt0ZpcN",
+	"EjZv+IAp8pF9MjxlSwtaEzrt8TTthFzPH99fvHp1vXYOGU58QinkpXso5Jf9Xq+dXga6tdPPL89uzqps",
+	"8+3yUuncHj6nnL/MNhevWP72/k1IIl/f7CSJvEQDrnfjTenFL3nWHZwwdK82iakUg5LwkiZj69cJSOtg",
+	"f3GBPht+Cs4cm8A0ExwSNNAl6SaK902XpNx6jkDAkfB+nynd9rknT+2FsRolsGzESNLnotG09Xv/pKeV",
+	"tz5KbsYmh8NxP7Xat9c31UHw1XXBXtk9hXgdddV3v9VACtltoCPsBATxTKdkrKTs73t8WrGU0Z1hTRVD",
+	"P6SyGNgIS2bGE2KA3snHK4f0ibkADIYhIdJ0cSdRDPt07mx4irHqFAK30G+TSkTq0MAbNr2sM24ZIRge",
+	"3I+jDu5+xpEpvO7DTmDuGZNqjkwDbj3mYw532/qVm3jIRO7Qca0z1gGScwH6fT0tA+t7im1CfmOcCTjm",
+	"yRrmdsS5U+hkO4WWvdNtOn9+yzt/np87f04o/gKl59LbNlDJNCupZKMNl4SSEDyvF6xlY6aeuH07F5pp",
+	"vZSx42PO84CE+mnKFBmyNIFYS8pHAqOpXFyWh0v5xT74a51W0GSfdfcRk7uKDZf8f2vPdPqXGGDERszq",
+	"AvunNrTfr+bKMDzmY9rAoOJ9qiXG5NjtHUuVsMRuXmjmqBo2xbfQeZI8YbN3EGQOCCejXVLrx9ax4AmI",
+	"z0o7cBVft8o5Ha8vrl58vHqVa0D/HmcOuL5d1zG6YgVgZC4S/sSTDIzEiIvM2Kd/eRXNvc2aD0NvWqCC",
+	"UEalqmkMr6g10UaOeQwX+kOqx1RS+wZfWxv2xNnEBgvxkKeJYtCuVmIzFlassS6tBaWz90A7v4PScLtw",
+	"h0F8C1r8BwiCd8Tbv6jKcypHrIhSNyrSJlY2MD9nZArDJEjlzxOd92Bpo6gYMKVxGAR/Y6Nq2Sd2K/gZ",
+	"EWifMhIwjfI5ESpIvqv9YmCPhWZPTNGUFPa2vqwKKBfe+YEhkNdXKisVxi6VwDrSvIUgNh2LbnofZcrg",
+	"vTNbJ+1fFhRPVZZfqgSdx3kVVKKB1vQjV/dT9SFFb53KyVCShOetGyDml6XdVGWyvWVT1dnoH5/RjxoV",
+	"56MkbFjhF3jSllqyeTjmlu+nEOfke4h8fXv1/BvkK5MiBioGGwmgZ7+SrOUuz3BT0uc2uuwpRh+tK6Ky",
+	"lF1WUbk0YPSb5nMJAnr7YiuHtVEyly9JrsrpUKRSLDY7tXvP7G4/4FD6Uqn0vEq5VBYGIVZQKS1Inz1B",
+	"k7IXndQM9t8lT97jOXbBtnR2Tc6uyTGqULvtm9CfhurH6oTz2zETBA4hmQDYwS4WILo4owql9QnXLHIN",
+	"QtqQTA2YcEX8tosuMM4IaQ6fbcD0hZIp03cFTYnssCMq6IApTTRjHqcjT75fknu4MSIFDKRpo3hsWAIJ",
+	"D8Ix9WsYHX2lCU2lYJfkIzxHTJWaEp7gRQwfMR0RIUmfxmZtso7SLDtc57Ty6knGdp9Vx4u0otZF+N86",
+	"rUlVeHyL+6tNqNZ8IDzyCxtBqcbjoOA+8hvPDSz0ZDIlU2bI19ZsfFPxbCMuNmLPxvvjGi5ZcW73VW3k",
+	"QNrvd+A3VReFYhWHkU7D7khXjln5iHTVi8RSYyn45Rh+lUhYjoTrEdeaJfVfmy+OgOUqv7z7quZ6WF3Q",
+	"gZ+UXPLHbJZXZSSX4UVmbCWtSm34RHhY2rMOHEJwQiq34so9Jlifx5yqaTNglX6VY2zfKLum828OxNA+",
+	"98R1vIvrZUyXV9+1b0IbBSoZ/711KT5erd0Jc9UrMF+bTAkuBp3rV5jykpmK515c4Yu1nggk2b2O3BIW",
+	"C/5O5qrK/cVHb6p0Yy3Zvos14G1UT9ZP3HA50tE6BeT9HbS8f1rVQLOEmws4jQ8EdtEpCXe79dwqmCf4",
+	"NBgKtGSlCVj7lNvTzpwlb8eSt46QlQnYxyEDD/dYQpJqwXR5UnezuxXG7edpc5F9hm7iAZNEHyV4pHMt",
+	"IpHVbpOhBBrBIcAM2k06029kvV37YZt0M81sbN4mVrd3C5iBxSxTAp6vIsFXm0s0eQAPezIsBvmu4olU",
+	"j8BQY38ObdXSQEyGDreunafC1Xba6yRyU25la+mSqxettUT+HlYjb65rOG911u870e9r7oiCQbjZ2iAc",
+	"Y54KjUJphupv/Ik5q2AVlpYjZoPsRQvxVz1lbW8xZeaQQLMbadY6qtE/2ykpRwdD8oPdK8IQLbPB0LOi",
+	"rLXXf8CH5zvK4G+sCRHppaANXlzcXM2kpNcCg0F9cBz61ZVcSt/d/vWvi+LW8q+/OHXqpIRVOto11ahT",
+	"U6emRW+CFqUE929d3erOeEqqNQiojQF7XJkhsaIBCzVRUgzWU7A/4grQ9Kxf96tfK1/fAXRsyNGfFe1y",
+	"ReukJbiuQ2qIYCzRAVSzPOu4VP86rP4LLnryU535ngnlxhciqdATprDEKtOE6TAiDSXMwo9slE7jmI3N",
+	"+sjApbXM1yKWIy4GH90DnFhd8ygxFmpU69avyDlbA/Ltd8COgYlraNqaOiy5xm0FQ7ItEDb7QUqhOWSs",
+	"2BNnE7jNIU+TMIaUUjHI6ABGklt9ZY9VXD92UvbE0la7NeSDoV0s9imQ8zqdax8YuM7v//Zf+fKih0MS",
+	"htwa3JD7AU3Yv+CXXpEWF3qftZh5Sdx7XcZrgLbDBywtz/icoMNsQOgFpxGJ7PdnxiNde8o+yzUzenh5",
+	"3cYab7f1IpIJw9PwdABoU1CzZQWeiNBUy5n+W8X6mWYwq2nd1kTRiSit8My/652xZZ1lddvqzcKrOhUH",
+	"aJU4Q1EHqq0eQQXlCKVY71yMGyj0LAr7M5TaAwa/9yRRtG9Ijw240B5QPZbjqe9v6/OU4ZBeV04EpJu7",
+	"WB/2PUp35R1vmjFBetNQOcJndX1u1nW0Z6sqD7GYJyyJcuAYf9Yeg2ZNBMhFHwo2M+K4C0LJeEhxNB6Z",
+	"Ktx9Au3VgGto6i0vNlm3tM8N3hhx3VluRfpZmsI9pJImtStM8MQFrXkS0b5/y3Wba+sHZG4h7mFZqIjZ",
+	"blqkv0zjErzss21Z17YAlTpFFSOfynzCv9bU6+haHbKSP2Q5I58jvwCFDBqTiikZScWWa98NCkf43Kem",
+	"8UKC7I0kPQYIZX3FQnOmMMP6Ss5umF3Of3ypnjOEKmfdtn4YzOhTUG4Ff2kzHbcKC0j2XbjtkYmgbfAr",
+	"DVAPzUwznGbm7+LLSf1Rx5XUsaZU8YS1ovJ0YFQQ65CAWL9n/3PqJocajr/rdr0Jv6gVY9287m9Y3caq",
+	"YzMkeSFL0SeWaiARk9alIRoiO7t171XKTXHL1a3XwZxgaa7GUOV0njdg739basDgFv7ac3P8ESRiK5rk",
+	"57KwVDEypCJhSYW3fYAMbN2meW7m8G2J43rz+QkHbbRo/Epb55tKqJ5VzVnV7GYa4IT94erJgFzsTiVp",
+	"7LqlvEv1zFPhHRRQwmficYowhw6HvOlQEqofWUK+vr25+aYk05B39PveAmsdNkg6uLXwW/Vt7nbuN/tw",
+	"VuBnBX5W4I0p8Aq2z9+YKahwMpBBQ7itvWFmY07BKvZPFpuzfoXtbZfi4Op12+TuvYa5MexVO5qE7lnx",
+	"n7Diz7NWZ8W/c8X/K2PjouZ3LDyekmZr1e9f5iF1vmfBhzIc9tmy5A6VfrHpJeh2zeDwnRX0/KKcbEnv",
+	"w5DZJ55qQvtW+GmannX/Wfefdf9x6v7SEQjXnxE0f4/Gj+up+ieu+RLuyTdswrQhVCn+RFNPABcg5qQy",
+	"8wBzd4CTaT1xu8nSqavpBTg6wHZzMGCjSwL0ckZxOmCkLzORYD8aTQjcGelN8T8N8VD+HR/3tCqksPr7",
+	"qJDmF2pFrcJl65cecTttWihdCh9qz/wBf7Pi6r7+uV8Mr7mLK6bjjBH2VA1ghod04JBm7gGuPKFQAsa2",
+	"DcKrFoDGMdO6M5LJGmh2TnMUf7v0XsaKS1BrFWQ67utOj66DIadYzOBandkTlFHs4CYGe2dvKKHTWXxK",
+	"qzNSalgV246Xgr6So2qcuVpsP3VuhVHluKmW3YyRa91Kc5X74otvt2g6oVPdcbAcBX0xa7Jftq9eOJPt",
+	"j1nkS6v0ql62r2/cr1nKB7zHU+SCw78Ai9EaYaCGBQrA8BfqdjpgnYGS2dhKkxjGqnP9qvPiO2sEQEFo",
+	"+FFwlmqT2l69BO9tZgfmvlfwhrDnw74VsHLLn7DS7Skc01RdHDTqvoviqCWrK+JP3kB7H+a9l/Xmq99V",
+	"webbPvTt+554Z0egj172yZjJcerSjDMM3MjJgVSvU2bapDtrY2A4oJtvzu4leW2siRRJaAv774xljFAD",
+	"40gRDgnkDpIDT/W3Bp7XHenit13AfOoxdAqsExtU2+WDuF98IPswdMZO4cNoQkfSWg5TnAxAll+ElxKX",
+	"D6I4TOVP6NppCz+yx88R3ebHYsctwqmTr7vufx37cfebyD0q8K5w7bxKRYBHwLP35py5nsTcq1LX9KfD",
+	"lIOA58ERCHxXpMs+eTuC8ZHzZSdDZ72c20tiKkK6+OsuUD4CCzE1rAt3YB/LnvmbuwcROBkE45CZkIr0",
+	"pBni3oFnt9cP+wB2EbyzCFmdqhiJo/z9568sIor1mVI0he2pBlRwDXrc3phzlKsJhUEHHJTyaaVFoan/",
+	"kn0aszTFVrkatsYfjqa73frxv+5bDRgHlDZ4iipzBCcE7TVWbCCoMBiEraGXd8g+vLsV35F1X/Ei92/z",
+	"Qag64S3/GbVkD2nNO2WvvmknwR9TF27jZn3HYq29WsEKZvXvSbOCOV+lihCMAW6a8Fai2mfpZSKxogfS",
+	"uzIX8wx8gMqMzB9DCYZIVyD5g3GZcDPEkT+38eBYjC3ydM4lwdFpd0gsR0yjmS86HZpOkAcgfBHCL/A4",
+	"HsHT6M94JnODj4KxhIxkbo5xbFJIyPQwdUn+GE4D8Jx3iTDVYYbMfVKVGbK+SEVqqGZC6D9gxY8/KXRE",
+	"cXUB0996wkOa+P2CuPwwO+/L69ZtgtR1FVy/02jLEfubi2Jh39Qyhedwdp/hbORP39EsliKxj3Lz8qqB",
+	"MBck/IhiXei3DAHffsLd1ZZnW3j0MiU7YMYHGdtJ79ltPbutO3dbrUP05LbrURQAV+kQGm539xpkW/7L",
+	"Yu6LKDZOacx0gTFqdEnunXP3T8mFns9OSRGX9XG45FApdEV+RZ/tWsjq5R68a4QAH7cv01ROWEK4iQgl",
+	"aI/mMi+zHifkYZiIqzpISnQj7u4NczBNM3BKxZkwIeQKNQXUR1ELUlQlOtI3I1j9QFt/rZt+bpSw82wu",
+	"zuZin+biGFtGlmUtcj7XJVbjr3qO4jOajLg5Gnhi4y33bHv3glXw9GIuWHXFk47XPt1vPLRSsSelULeA",
+	"+UYnteTrrpCm4/+0v3X0dYVEfuAzY8HOICBTntmvbzFgzbc0GHsGTYqhXlIqk7fYybWeHP4ud8bFsdRm",
+	"2JU3S5/jbFgOZFj8uzlblsNZFuvGhwwuF5guXpHhqGtpeMKE4f3pQeEA0bjIPgwZOWMwgWS8Dk0APYZJ",
+	"dMRU7Rfthj+0EIFoDtGCKSbhDX3Eui+m4Oer/ZfktZgPiwoX8fX74mVmcU/9Y6iSun1JsR6PdhFWtE79",
+	"Pi9Wl1fwF2kD8nCOEtADX2lnYKVgHbwsnpe6mwDKYH95t0m4teH1DarfWidlUzdD8l9PKb32Mve5BGeN",
+	"E22dbe85qDsG0/uBApQsieloSzubMnpQ5IR7yL8hkK1r4ELKVa/Jh/TJfmf3nDNspfZqSDVhCKOjlqYH",
+	"l4Zpkf/MIetSK8iEi2iL+A1W+DOJ377zRCzn+G238ZvdyUuW/0uwMinrm7OJOZiJeY9OPIQ1Icjz72Rz",
+	"ewMlkwuZHWMWsZYNqZNMDGxoQhqWNzU5cjR76i4Mz3Wj+R6mmW7eWWvlwNSkSpiqb31gvWFTvs3MidFX",
+	"fqSPTARCZTbgUtCUDKUecwPNd2HEdcQSHtO0wyDQFPF0TQP13q6SXaBzWara+hSM5ulbH5mZWI5Yp+5W",
+	"88cv2XKrTRr27dsXlp1N2wGjJyaS3KbhWLyHF7KbhsdbBlX5vMCBLNx732nhSGL8jOFMiculIe2Bs7NI",
+	"2Aih/aT2fELSvulUykeWkGyMxLS7jsu2CL/wiU8q/lpnyCRqjYdTDZpoTDk0ADmV9gZ4EScUgD5EQiiJ",
+	"h5SrNS3jR9zKZ7t4zuydbdMewy4Uu+2sUKbEBZ3QQ9bQ3gTCKXs3LCH2fkgmNGOi7a2Rm0LJaVMxYgoW",
+	"2tqQubkWCKzc5CYtsFRbE8JoAmO29qIyTQjVpItjI3gPHXsP3WqTtX0zyWz818fylb/9UCSDWDAEglTP",
+	"9pmAXdV+JKesy2SzgNCuAUjLvd0ZpxUQ/gbjvdYRkBNxh283j661jDlNvQeHtB7BXZeZ0TxhnREVgJiw",
+	"phXMlID1OtvBLzM+XH/nLQSM8ztwtTUuqKuzRT6YRbayn9si/zI2N8s2AjqgRX5tCFSkdBF8QiQAlZAD",
+	"FBQOKTae3JX1tMi+faGAK1jdqu+7NlbDLpbYLHuCk4rggtD/JHCNzMQqhp5zXvhgaIge8v4a0Lt/lzzZ",
+	"IfziORg7umAMFMWx6P0Ibqezi439uRiKv4Oac0HEiCaQVWNKSbW+wZhI9YgT2pWYABQDFERW9PapAiEg",
+	"8m8oTmX8qH2f4oe379qOjCjELMJR/n4NU57dHGT0f9n92XUD4FAWRIycB2Fv45vIYRGE5bQhjWZaj+wq",
+	"R2ScUqEjl1u8yMbIfYxwp3BDQ5kmBVKkJGN3BNGPaeo+D9PlYToLBfcuIOLoB1F4EgQNBreNj1hUJHln",
+	"n8ZWe0aOgTk805gqI5jSnpSJizsCSKyKYUOndcrI9as7YgDW0v48TvmoZ2PblCmj74hVmyx5EHM80DYc",
+	"dQ8M+I1UMwhtbdxq3/wUHo3ReIivCW9IZUJfkrcIq0nNLJmSsgKn4YKQlbUmOWkTunBtN5OviWF0RGgq",
+	"BbskD62PMqHTh5YHNFqAp2sIgvMPv5tPCoQzydju8TfxIq2odeH+Vwd3szvignXbPvfhlUC+NUK6wN40",
+	"vlGuiJIp0w4JC5zZ3hSwy+5I126L7v/H3rcut5Fjab4Kgn+qeydJi5Jsl6kfuyrbVeXp8qVt9Xh2Wg4m",
+	"mAmSGGUC7ARSNLuiIuYd9h02Yn/NQ/SbzJNs4BwAiSQzebcs1+iXLeYNl3PHOd8ZWO4TaVChGTYrA2AO",
+	"I5qI4bkYaSSOmlZoAK/gAvp9tSzK3LBd46qY+RmhyWhu7AT4zo7NEJli5IaLVEVEMbP/kKwNkCc5VWBA",
+	"WOPnr51KUAVQzOzzLAODxyIwN83AfKA2Aa5Zrmr4qkrxibCvBgk5dBLS2EYrH446KCGHUIBpZOLQQkJH",
+	"HScNsVkkyDtY2ZEshbnN/2REk/mnLAQXk2H/+07UGRWM3gwnGVXKvXF1QaNOTj+/wjn0T/1lWhQUj9T1",
+	"wqwYVIq2gZUAUXIF7ezSkkVGkjv1w0RaFzDfASYmkKu5bR0qpwOWXaUW+6VOBNykjUwD+wbhUHeiGyR2",
+	"D+jKYR0bgVwr8O3tkVSpYsPgwW+zv6Z5QJT5iBXYvbj7HG45f+w5ddv3gRlqxZ4zQfvdkydXJ99XiW67",
+	"jA3YcVDnqoK5lssd2xzV/bLTtJvA1kGeoqmPxDkISLFUrNj2C7TfOQzwxCnYu4Y7cWZqO7inkwapDTNU",
+	"C+Qs4itjR3056JMpFRPWjnZ+qUjcZoTbZ+MIRg0Kzd7m1aHVt6QwZptVruAJMW3W5juwCUjKC5ZoWSwg",
+	"zD+mhflHT9m18JacfcDq6JwuAPcqsL+cvaHtghpte0HO+yckxitDa9LGXvG7W7WURGZpm3X2Bj/93K7U",
+	"/jbakpESkHMctgG1RygXhI4UE3pQ1Y3JLGVKE1x3P/wbNmuD07bMErJJTj//wsRETzuD/snJyTbWlJDz",
+	"eACdU3AJIkSxh/HiolsgNJ5MjQ2PGpq04oxDkVejpjKe7NbqyI6mMmec4NrGpAn0gRXa29o0XmA22jXB",
+	"8j45WWs/PD7Zz37AuZont5mns3p6vpP2ltOED2ycY//k0EkeEYi7piUfey3Z65+enT9+8m976l94/a+/",
+	"RZ2JFMGSmVd8339c16B1qtpVkZ6cV0DlwZt6NhIVxpvOzLpNqRrmsqgGVVOQnf99Oilffzg/e/PiVfn2",
+	"xcv+L//+8uzNvyenr19czl+/uNyhsw0w2l3rTivxu5bNG1XojyhpQBLVpAGZT2Xm1UzY/8NKcdCn7nId",
+	"htIapO068eUtKxYQTHBfc9qJC1AsGFeJnP+4JkpwQc5cJaqQegpFNTDCtNeoi577wa2ooQZRAXdWvR9o",
+	"4QdsRouhrcjq7Mj1xSL/9R//tw2TUM540qZNGsTdEZnb7IrqDM7r7fprXobmGuTKc2p0AVc3xF+BcXsD",
+	"13NR5xntJyfnI/b0aXp6oInpdqaNTS6zjLidC0K1z3Epur94yKD1YVt7v7/9t2gnBNl/Ab5Zfy/cc/TI",
+	"sGerDa3fZcr8OnmmrX78tMKmj341/7SD9F3VzE1zb4TSoV4F7vD7Ar42f0P4Z3senTDPorsbinTEMnUE",
+	"jWj4mTP85ogqDoclrIBCcGjwlbKlRrSZ+TRkV1W/eaU2K3jOCgkDG/PP7kit6sBhwy5D377GceKlvUKq",
+	"K22c+LifnI5P6DN2Njrv7Mx0bbh1dh8e+K0FKM9zWxuz7exg2q++MaThncyMixvgU3HTzqfvylHGE0y6",
+	"Nne6oDvE8HvAgy6Ia1Z3xcWcUnUBHI3uILwidAaxahZOMnJ6wwpwIl1bRMil1pom09yoQNciER1Id1QP",
+	"udrhuYhPjAsenVM80LcZ3VoRy7gkZRnTiPLwxCW9GZVcDVKjIFoVK+hRXfqv/MLFzc7y5b2RWVsdAYx3",
+	"uPWNFCyE3dtacM3SsfmpoWXPiAs0oFf8wA4tUy4f/Y/dH+Q5nTB80EtKEBGjhV7ycza/rlHWuGnWxM0l",
+	"eF3d9z7IsmwUzOlCNYxhdQJOcL3gaiYVd5iEje+LK3qMMd2SUFBlG76x27nx6cmT+7i9B29kxZSwbb49",
+	"X7MiQVZpOH/myRRfBYf0a1fejOO8v7yamn3Wj2YZ5aI+rW0m4a0ZVdphHMM9q6mQtzNmIXmssM0YTRWB",
+	"PlxOl1QSqyWCaX5TumA0b4toNih1qnTNmTFf/06Rv0AfTfBbZlRPK7clQ2lZzwhq8WJOm0JiTo/lbK2V",
+	"6YOVNLFtbEBHoJriBdHyhglCoXjIuV0Qt7FnyT+ih3j57hVJMg54qkZ/mFlE9cpX82KVyBlTjSboa3Yw",
+	"tDTLKTcWIeVK0f9lXsWLnru+9alD/6Q6dSgVHF0F2Khj83fO8hEr1JTPcL9tiMb1Rv1pz7CNfaS9q+qE",
+	"puzvwSEFmKTGSWDQPBZXF37HkDaaUWa8wf+CPBf7pct//KdSlLyWpVLUkCB6HsPgLMT95D/xKepIwYaa",
+	"5zhv5Sg03POtZ9+vx4m2NaVfs1bFBmR9XzKM3PovGbQfp5LQnLz6n4H0+cAnosuFNWMb8ZeNnQrc5Miy",
+	"tyn/MkDmomTMWZYSODoGaOYyazDeMHz3mn19POOA9+gOhW6v2ZExiQ+hyPuY9VaXBAECIB7USMHsQZdV",
+	"DI00anUMvPVRwW7lDVbINhew/vicPD05edYjL0WKfpJiyvB85RcVbFwwNbVqZ8QyKSZGP/fIZRWGxIu8",
+	"aiBPTk9OiJYSg5ZxKVQ5m8lCQ4vNGyaGRjnGLpqJabH4lgtSKoanhTAHZaYmSx33GlAXzPSuzFOdbWn7",
+	"c3c+n3eNTdcti4wJIynTJQKHcXQGnbkqhhjGrMY8nHKBHV1gWXA22zPBe3ZruyrZIMkO7LCSYW69vVua",
+	"cURzEpKY7WHAlef41HqyfHtZ6ulLyJ48tmX3E3RxWqafeh9tT7fGgpuUtEhZYNI1BtaRsu0WrSPsJ0/P",
+	"n/VIjDbQMCkY4O7RTNmjWyxEXyjNchXZY8dZIW/Bjc8Vy26Z8anIz1dX78gPVPEEGg4u/Ct5Ghuhfy3c",
+	"D4olBdOxq6EeyXRxQWJQ0NhDUtCikHNvzC2I4RUyKagA1K24RlQ4TKXpeDzAfMXaUl4LszbK9rN0J+I2",
+	"F3NkTE5lDxU+6x65dKmchrnYErNHZMQSaq5UiWxEz6W5uVCIG6mnnI171wJoRUHuKOZzyjFxqz1AZucC",
+	"KHJoGTKOqp9gquEPuDhRXULAXSghomsRl8JsuSz431k6xKWOL8j5Sb96jf21vR3j8YWEJ4Kt7KlTY8LW",
+	"yATki7LypZqxGfEKxXasJQk+CWTODnwq7vayB9Zgd7FzFC2M699iGnoZuofIOscmjVs88hyW9QvJOmb8",
+	"V22J7BDpFtjqm44O6yhGtSPEXTOKG08J39bG8k0lFRs36gunFNtAWNf+G1TZRJ1u8NennVrMm1ux3Lha",
+	"+057asX2WZE1JxDubBsHTbTR3JDdlC0IF+4HAdHF5o735o67ajJnv2YZCUxhYMI3L983lzvV8jh2yHYE",
+	"J9j5/oXkSlGhSfrdS4hjVIFAMZHNlT4rHz5Wh/GQNe86o6ImotqPYeWS9HBCsS5VwKlugY8LIAPMJviO",
+	"1Lv7zkgTb+s89fU6My+TrIuSmTfQRK/Gybakwb3I59j9kHcfQaN/nqbfdovbOpc0+vWXaQqFYHWybOOT",
+	"JgPh8L6CTXHfJT45tOL19yCsoyORtbF2l/b7XoSeNst0POrfmlp3Fq9r+9utYsgsK4QN1e4kRjqMCeQ4",
+	"koJpXoDt1xZoPUxZHDvk6s9RkqRkPFvWEHvaDV8hGrtR7t/DuOwWotyGaHeW5tabfwRJHVyKrqWWdtfv",
+	"vfP7bRKKa4LC9TQt2NyeEdokzKO4gS/s2N67oX1TnmClYb6wP3i4A5hIMeZFjik/4HtBxfEav8s/cTeu",
+	"10EuyxIZ3bXXsho3a62j0ktKGpKxqLphKdHS5l8FrP0O37zK1NWn2o/7DQtDurQFxV05nwcS0BK7pfoi",
+	"ekgjs5XzPfJGkrksUkJHRulVrYQGkJRmyN3XbxxDINgJe0n0bQmE7kaJEDvIkJjMSq2Iwx7mDj7vDoRG",
+	"zUKNOt3aX2585oL//9ZixpMlnlNwRVzNb1s9cKm2jzO5t7s03rXV41yRYC5Nnw8u7zoA/2h7wM2wEqpR",
+	"I9dIymiacYF4ETOqlG2S4uvU4MyoTRhXNZdrRHHblmBLFvKHWJYaCs3joGAPc0f+6IfiWZ/8IbZ16fEf",
+	"W0aFRZFojDTUdNuvVQXuTXR0zNCdETkZSydsuFSSfNY9OYPeGw7RaJ90HTw5sQhKeGqzBgApaPRRLdMg",
+	"XJQxY+mIJjfDORzROTd220MfcEldEff77tMfz/707M//+tpI1YJPMCPPwi6szS6qpzHVfOjfIk94rn7L",
+	"E/6gg+g0HqER9NWU0UxPh6LUBXfdzI0KalwftxkWdC94Qc/YmGVm+1p/ChCVFH6yFfkoeK13sU8Pi4cu",
+	"qaT7aVws6/fvVCWLG+2JttDoVXXQa7PblXGH51MGZ9qVyCCG21TYXBCSBHSPXFX3pCzhKVOICnGxaoUo",
+	"ZiHqQE30SByEQrt/YovYDMJ5kOQP5ycnf+yFeOPOzHAFYmHZNDZlFLJaiCAlfsvgripHue0tgbgca1M/",
+	"X8MXKSnYjFFNFB2zC0jULwX/W8mIZp91WPvaeTzus6f08amTr+hrVgJ2aTW2zhB9/Djq5Fz4EtgWsbtv",
+	"iLkp/xGdQrBGjaXjxtfUf75vIdIY4DsMOpeTgqH9O3LWJP4ZEJscO4n1m8N6g56KvNDTYYrIDf1nz76H",
+	"UJv5QHVlOCtYwm0Rz4JRs75jmvNs4XIvX3CaZdJ3y3d5kjkXRrcEeHIb5Z+aMmPvotirpBpNEpnnMrXy",
+	"bF/R83XC6UuDaJJ9Pzuj4VuOqm8UtLACvo0ptJyw5LmTx7Y+sP4DglNjLTwVCbN+I8syEGb249S8NjJm",
+	"WjxDLKD4gtCxZsWcFjYDZ1zIvzNBYksFcY+8xEwfmnIxMZKVWQhAm1SUcpVkUpUFI2BGFfVuuL2gdsnN",
+	"Bs6TwXJF4SrNiG3KnW8cMSBSIHIbzSJS+DS1CGuVFhEZU56Vhc01UjIHIDOFEyJmQ9G/bzxSWKbPw08V",
+	"HuzIO7AjEcBqsA7T077yT0//fNp9/exfX+wkiu+pKRodT+peTavgy32JZ28hRKGsswZ1tiQ5j4IjFCII",
+	"NYvgRyhjdwdyXgvO/HbGhLJ14iBxeuQyU5IEUkVFHnjcNj4QUkPzgwB8mYuqoZGxlTafQ63IRpxfu/F6",
+	"P4GX6WwmudD5Kque79O91E0fyxxtJdsXO4Lagmvv4ynURq7F1dvAt79tYjfPAUfmuQ9azlQFjuusluCD",
+	"uT2wOiZz+Zd/NQ57sHIeomX320T5RoWdZ43DJJ51XI4t7j5ikhUjjid8hUZKF7b2AtuYGNvCHUWjTwbl",
+	"GZWDBXG5QwRj0P0Pvy6hF1RDmqRdi2/NHElZxm9ZsdL94HEgk6AhJROIpH9BtJFygLRhPsNFyRShmkxl",
+	"zna3W547GrrjZJrfK3O79TyUsyE5outya47M4ZeQEDAGNBiblLY2F+fCI8S4ARGX7NMj7yEaDREf7THo",
+	"LEyUB5iCk2pEjvIZCU1MDNN2ROHSLo6T8HyINeOTVZZ03JOaadFsAPhD3V1sCQ9NtfrB73f2UZbSV9p9",
+	"fbhMaMh3d88/sNIBtpHFDoIGfogftAdDpSzJuPgimpLaRn01HXhcZ8CO/lvTbbYz2o9llpFSaJ6Ry1nB",
+	"a23ZhRwmdEYTyHXYVXe9sJv6oLqOwnp2OQ/TXDlTiq6D0/6B6TmzSscevjnzMjy6dc1itAS0G89PKxlg",
+	"W2R7vXZjesj+PDT784jtCECcdD4yklDh7Qt31C/IVclUShe9NW59/2TnSovHcDjM06Ac+UDUUycGLJHd",
+	"3/QNx5lEju8sQN6mON9llAvIV7gAqxHaRJGRwzBOg6NG4Py2srg6g3/Vwrit6Xlfyvo6p/NLg2gi7Y8F",
+	"1xqL4O+Uss13WT2PYw+FJaTueif8S0VSvriFOKY8+9bMQ28EIpMMU54OhdRDaqgp3Z1P3kj9wm/kg014",
+	"HHcskyq0CD0pBmHAPZguAHc6HrfZ1JYwQDmliozYpBTH5TYc/mpiyLfFdj9LaHXIMsXAvtyd497jNj7w",
+	"2lF47YreMILx9orf/Bn+NMiB25XdlKbF0RMRxg79bKax7GtOOYQBw4Kd4/EczOHhKPThKPThKPT3I/J+",
+	"YBObG7q/LWHEjmuEfET5dkzZ5Yb4IL4exNeD+Pr9iK93tom4M4KqrHUUas4iWuovsiLZzDZwpXmiHiXl",
+	"aE3w/KNtqk5GDM9QoV2k3RGWkpRqGjmUnFrC/ayQY56xsMsiArWXKWcigdTQs5p3h11HmntwwSCPVZm/",
+	"fa+bcsR+ael1c5llBNfuyERg9mYNVFhil8LjJvqtbN/eR7+af9prNF7wnAmzo8pvJZzFu640EckZNbuq",
+	"Irf35ic9lanM5GRRQaruSADnq4crI9bc4qkcHY6w7zuv/rU6K4RDHzup3grqnG/cNOFKFx6fLfUL5jul",
+	"gUz7bOWwLa/GH1wLYK0LPiqheNwi8Jv9O+lEHaMCjGp61gHlmTGqvF/7ydyNix9+a3lEXKRm4tCF8P3L",
+	"n4ZvXn404lVw7eNdHXyX3zUjT+CCcr2wcyn01Ngftq+oR93Fr7ECcyjszsKC2800m2RUjGsrzvIRLSZy",
+	"mNKF6gzOTqBB5TBctnOo6BsmLMs6g8fVH8OcC2mWpn8S/FgwpQuegHo1F5YWqep/5WZUjXg/cCqgtzZ0",
+	"frh2V1zv+kaVI2hNzsZc8CXAnJoM2Ll/VDlizw1R+fKCFvHxyPblXNONA4q64LjHPIE9ilEseAFDXSrQ",
+	"BWGIzAqWrr/DIihLbfx5aDGgbpSvu4U0aCdArsW1+KDpeAwlYHj8UTBACBnzieGYemd3tUTaU5mlJK5W",
+	"Po58V0lAkq5Am2mWXeDsroVTWVQsRjJdALpzxsaayFL3yAfEyDYPVQyBTZitdlc4WlvMpukow/a+DGQh",
+	"YFdb6w0BsxOaMZHSgiwYLSIjVjVLIAICxXSQEZJlVmbntJhwoQYQ0cHsGkBBUCxjiVYeJiGPLJKJwusA",
+	"EWalUnQtzHARRVvOa6e9dmQ9cumEhZkO8iIOCHrqI/e7lvsRoeRvJS00K2AhKEzFltZl2bWwYzcvBLTs",
+	"HvmZpykTlqCm9JYRIUl8S7OSxV7ZoDFJYlXOzL4rlsY98hongXEsIWGLrMtnB4/TgyFMKaJzC6lB07EU",
+	"iCo25l1s3r8wBAs48bY/tqesVF6Q+NW4+0YKhm5YbOvMFTk7Oe8RBP8e+BQCp+IqXqj2ADdapgz6qZ3B",
+	"/SHPiNTfCvNyY/ZLbw+lHGtctOlWgKsBZri4FuenpyTWUg5zKhaBcI4jEguph1Kw4YwVXKaxL/CBE0Yu",
+	"U9vryGyQB0G3pAzPupHFtrU2bPIqYcT4tqEZhVllxHHPMaxOBdFMwE6pJrRyaxa8wKLmJakHPX9e5jO9",
+	"+BdDNc4razBvCzlHKhgVALufmsUaLS4I1SSXwEEgBIA+oxolm6H1SAxXGpMmLggzQ8A2ekamYa/ozb2g",
+	"A1W5qSH02fp+0N8vtYMGq+BvJbOXrf7c0AYbzSSY5wX5ZypKWix8LyiqNLJTwwK05IYYOdTZuhmK+WwT",
+	"Hswv1A0qIhzzXFLbzZBqBhBV2w4IemgdOJygVziKGs623W7nr2/c691af++11+E0UG9eWH1oVMW2E3LH",
+	"4w3z8U3iypKnnbUzCpudHzolZwRAnidX5B0gIS3NrRFXCWzuFmyK85NN0BTr6SStrBRog4s+wzZLjHdu",
+	"aBa/YXWPTC9Q9uznA0NjBGqgAcrEaqIt51fVUW+a5enJ3U7Tc/cesxKgv2i2jNPV3Op/7bxOj8/vK+Q4",
+	"k7Myq4Dw95AES2/YOOnzu9jMOFG3lb0WQ99H8xOEt1LJFImxRHRA/LU2VYbSrCnREUIQUSdRt1shzlXD",
+	"MGQVLwcz4jZUHVsK3CKgHp984S7xdZRqUMcYzD230DgAcQA98tASO++fmslv++SzThg39ra+C2fQdXEI",
+	"cNVXoyXofDmbEG1Q0EzGLAlHoKX7s28xGu5f6GMGXZxdF5SGLXGnC317r5oGEffH3ZPT7kn/6uS0OugA",
+	"UKGBmTYcV231TBBj2SnIAta7ecQRf71fsJ1LhFaeYp8jIKIICeJavHn5PrLbFfWj8/5pVP/tWRRVJHMt",
+	"1veEbQr2WH/vvhwRbIgTVaP98rEhH3JU64NCLoxMYv9EjHELIzrLjHocM55MrfLJwSEzgyo1S4mQ853O",
+	"C15VQzuioIPAaxVcdaPzeP0tsgYn6WiZpGb5RKJtqi4EX7H0IHyScGE9bUN5nzOzSXQ8hsjPP3GR/lMt",
+	"wJnREUPoXOjF54Kggs0BMDO4c1z46wLK5spblmWAJ0CYsCP4x//DY43V8LHn8s5j2k9O0mfsdPR0vH0i",
+	"l9+YdccqAWHd7dkKD8lmywOWuvRdwwdTrrREr9mKcBUR9lmHQZ6C3XIbGhJsbjxYoIwLIqRj7SrEiCnf",
+	"NkKJIbTwbKUFurilcCWcxQZUwFcf3pKz/pMn3T6h2WxKu2ed7Z3aterA3t9gGj0Pg6Atn7OXakYQz40l",
+	"dgotpnMu8M/+s8Ak4kIzaAK5RaqDLc/5dOcHkcH2tDHOFTQ0A5qpkeTdctDcZQ96o2GNKmruRlnnjVQZ",
+	"Wxj4wob/IcwIMG2ChZFyDEGNLWKm44QBDIndIvxnWrIeeRPG+K+FcWUiSEo1GqYHzVj9gbY7TwiWFEuY",
+	"XXHxlCpXQ4LZO7Hj4eGUZRg4tV042ByHq67FiCmeYjhVZimg1pO5LLMUcPHM5BQXk8yVc6iBvxVnj5Fp",
+	"LHGEYGkwDMQTrQdhr4UdtI3aWw8PVowrYjSq/clar7ZDKs4xjPEvBZqbwrJ264Pd/pplMq2ewXJ3nWbt",
+	"HZjCezDrLiU0R8xXrgbQJCneBHXxaQknmUeF11z/9XeBYAgs6q8Pl4mSzRLvauIN/EwoMuB+5sF6oMyP",
+	"AOMrUjKVc8KXpGjdAmhuVgU8izlNqPnxZNWzaiPWZLBZB+ftHcZp2+bwJVVKBRhH+zi4TpwNa/596MQe",
+	"yvltKnoW3nKnriGoZq4IGoNwSD+r7f5RPMYQphA6IrfS+9v60Xx1wIiZQuSGsZnH0h6PL5yGmk9l5nu3",
+	"AqVDGTJQtizUUbp2/EVh64KHLq5fqovry8800a6RK03Tgqm2XhHYz6sVGvx82xOXpV6tKYMfKKZSHNSu",
+	"tfl7NlJue3ds0aS21naW1/sUbTgz+3IdY7doOugbrnGl6GpDzqnM2XCPRO0t7+2fQABETEo6waNl87dM",
+	"boypZc8lXKD8H/+pFCWvZakUNeuOQmRYyAyy6z5FHSnYUPMc0eCVf8Hy1mzdZFHxiVBDLobGpcAcX6Xm",
+	"soDeIXfZBdeItLvGCgAF0O4sAoMEigel7qdav++OF+yd9S0eEoyu0czIPiP4sFUCn0z1BYGW8YQSs9FQ",
+	"X+GQQMDRix/ZzKe4R6CCOtbG/yhosRi67YrD6nrYVMKFcR4ThBPJS0Q9ECSZSqmYDcjIubhwQcsIs87M",
+	"w5iRVMhyMoU+eKUGf5ArVSJ8XdC90QpHwtW1WG7pC2OyI4T2FlKSOaM3RsiZa4b13FQ5wvJCV9MNurbJ",
+	"q0NBYLboq7pzG2TNshxoYfzV/YXz9FsmSFosSMEN13V24q2vg5YA+/F7bAmMoqO9FbBNVoRQyY5iJLRO",
+	"t28KvCCpBAYCs3MjBzU5W5Z5jtoj+EE93xv1HB3Is6/0fTlkbNfbNhl9f+Y7dq9jzJVFU3s+lZgrDFpf",
+	"VUADRi8O3BGJV6ce+8dWP9jxfhc4kxG8k2ZKoglxLeIaUcbkv/7j/7gsYwyN5oplt0z1yBW94WJC6Jwu",
+	"CPX+KlggENaGWLa8QXR9qLIqigXhegv1H5aD+ub+ORUphRMmXVAubOA250pxMWkpHG3Q80j0++n5Y3dy",
+	"bpIL5JVSshzLsrOj6fsVGji3aud7WHu4RuG6hs3H1LmPKvf7yHXULw1z0Swjiik4S8WMYOBXUhhlKMio",
+	"1HgWA9IjwI7dWpxgyoI9bVIsGwc913Fvk0wqOBTqnwL3NaFsuiU4jN2+So02WiFW/z6YIXdrhrga6f7p",
+	"/jXSvxfhhIBRwkUADhJKxZcSSjtIlhVBImdW6beIkeLbFyMPzsz9kiJn/92kyNsZHL5WYcQJrQFf7SNK",
+	"FNPdKrz0ZW0csEYyPtaKUGIIErvW2nglBCeX45JV4NACn0Nbb0NDXS4OtoVQWm0IU7YKNMX0O7dy3wjK",
+	"3ZFDim76781aPPgtezH1B6YJJX5jPAkega+11LMj8/SPhtlkziCWYPgtk0qTlAGuJCaHJhIq5kFd9MiK",
+	"EDiaA4NlQK7ImAtSKrbeAlFMX729evdgfDwYHw8uzK5yCnA4pWBdsx+O+eZQ2ra/nHJBQLX2dINirphR",
+	"0ObZi2Mkz1z5L39TCTRd19ErHUrxpTsgBJ+C5Jnw70/blxAbW8qudltde3W5MX/myRcuDgzmFYjV8852",
+	"AndbyWikqJ8pgvoN5XiYSJGWSQvO3MrHDAMMd5HFtzTj6RCysPGtT+GtZ0fM2nC8dM8yN+DswrE55hLe",
+	"/ZFQoxX1euUURKH7M2IE9svikfhkEIUnO5A3b60nKdh3ClM3EJQz9GMMHSl3Fjzmuq1TxFXFeF8vW2Id",
+	"/63ll1bS3plyv05ehF/9/2a5Ee9ZAh59qBaOYEM8+tX9d7htvkSVl96YCxGwx6Gd8h5UTHQErviGsg/2",
+	"oO19dEzUlGfoz9YL4DRndc2onq4aXZjEW5d6Oyb1bkh8WFFVDakBTVqrxZFHGt5fdR07AWCF/J90+6fd",
+	"s35nDwPqK5z/r9VC39gxmywKluiDNIu54IDTG/XHpSKxudHWhDz61QdTfvMPxxHCStIsa4R1dAl5OV0g",
+	"0KIhdi4QztBm+ngsWkwKAG21a91IQ+qMGZ4tLv3opvpNucCItv6FfV8L6R51uvZ/W0Hj5FyweODqi82n",
+	"XdwCNxOK31zxr6+Hx/2lInU5WiOEurwgsWY0jwcWTlGkQE8eqhhrjfFcZIEZn1JckBgJLo6aVmgAr+CC",
+	"3HI2b1mU+VQq1rgqZn6QmExzD2u/fSQAB64YueEiVRFRzOy/xty2ROY5RSA6K1j/2qFKMaVsgd4soxB1",
+	"2AbNCSrvGiGc3EyoUnziav+gQm/ohFAnavhw1BnLLJPzIQB9TWWWDgtm15DOZoW8pVnQ1RhWFqD3h7WW",
+	"gurG/FMWoHf733eizqhg9GY4yahS7o2f1kNLnS5BS22JneUq6yzGfkTSkjlRw0RaB6H9TpGULoBczW3Q",
+	"sL6NhTTVzdTi0Pwj4CYtU8TBmiUyN7PahW6Q2F2VUsFhHZtGYy4NM3bLsjUgOkYFBADY5uXD4MGj9vNk",
+	"go15wmmx2NakHvUNb5kxbflA4h/wHRouf/q37nO45fzxfg0olnpa9OtNtrf2SGBsDls85KqCKVkWUIdr",
+	"hh78stO0g20bdKZ8Yuzb4PwAiXMQkOIuzg3tH9gF1SnYuw6MOTNkAwQGYk2AYrELBGVHqGPQaLfGS2BG",
+	"XVF1o1q6oeKQittmSJYrw7t42WxEYbbsEaywfffyAz9De47I6H3UjznT1LBWj/zgsSnyAZRG6YIngAn8",
+	"SM6YoDPeW9A8q/0A8HTmh1QmKu5VQgOxahoE58epBL2qHDizNRwH5C9vogA6OyJvfnobkYTf8owomXCm",
+	"FxGZFZDvRBRLtCwigm1GjI8TEew8QsY04RnXnKlgOG+D0y3VMKpLknOsFcPdGYCRoxczmckJ4D1mfMxI",
+	"skgyFpGcCjpB6CQ4ny2z2see2w1ucCQx7bs6qfVHsdj1BwF+osq7c3kpkT/rjZYOjMI1xxSOJlPPfGzg",
+	"XqaiKkbqOzh4oymokgvejZZ+gzYJB46mkzHAjW02cMDnhE6YSGAVq/0lFVZC8JnLd68I9ulRLX44npLB",
+	"h8acZakimt4w24oE4bDMFF6KScbVNCI/Fkwk04hcFnTEE5jth5mhhakDHzN2oKuVy+mNx8HMwy31LTHW",
+	"hAeygUW2T2zetEjtD4afuZiYF2NmDs1sBxXFaAbN9swYppSLHnmlPT4lOjd2nrZqISKCWXh9XhAAxaut",
+	"oBEgjXxHdfUKLogsUlYMkPrGY+jHjjkHKiI5BwxzmIFKCuZrFW4YmwXFDsYzKJjQPfIqxbstkKjIFuHq",
+	"2fYbTXxnFx47BvCcDYDTusBpZDZFRKD5VFqmM94HbpxhUKWpSGmR2sINs8SzQiYsBbiMZY5ERm0ahdei",
+	"OAkOBReAAG92aUD++cPbN+QDaKCIZHQhS02m3N2u2WcNRKfMxtCMuLP6qmsKSzEvy7cZmPKZgqyPi4r4",
+	"aJp65yoY/I+yyNvIbsbkLAvbdJCAmgMCxwLUGUv4mBveXBDBsKeH/cgP3qjijUsEDRmKAsprcYnwxUBF",
+	"+HpaGLnMBEjlW2n0yxjw0knBVFLa4bheUeg7+coUCu5ZMKD3LGEzi5ax0tQbZ41UsSCj2gLoOUf0J4nD",
+	"wjuiCqEKW0qkkc+tKVJL3SOW0BxO5IOBvCjRLGVtewANy+AADD5ht4ROCgawSREp2Bj6nwKtSHkDrTd7",
+	"5BcubLINwBIAU9M0rW3Lc2OfNAtDsyO6oLdG4GESoNkbLSfMiOTgHdB91bhXrW8BYk9gJNDCY8qzNMKW",
+	"EfMp9o3AHwlYG9bFjDxozZgWZigJlh7VGJ9nacFEmzzyaU9TaoZOUmncp/mUhfSP1tHqG96HqIkJLVLo",
+	"fgGok7CbGaOpCsEYfEW0loS6FElk4CxTLlIAgGBULLA0JJiL+UITMU6llpOCzqbG/06oUdHGEaYa2kVU",
+	"RIbqFlQAUgh6iOCHDYjSBaO5WVUmkmIx8wtsTC1AqshspZlUFem77u9jnoU0e6k1TaZ5C+WEC2c7g1B4",
+	"gw2KuGWC0tYBVJjNZmZvFV0oa+ZCS5CszIUiOaMiIhSzHUsBjKys4gP7OwIRQDO46jhV2XblSgfjfpXP",
+	"ZNE45tcg/VO3Wqj8wBUx1gyjxmpyQQMVkVkG+yCktluAoYZuOVM9ckkqaF14IZI1E4b4wO5jNEdAgahC",
+	"kUO6wMNjgBmo0YZqFA/v1CKZSmO90oyocmZmN6hyd8FmsdQgBYQO8JuAkUpznnE7fPgFQdYjMoO3dlla",
+	"ore8LOcTmQONWwP7/GM41Nc/v/vwoY0fK1WkbsAMQrs0zA1TSx+j6sbcyPVFIGGxGZgReSMj3I0QqYl2",
+	"1+Wuod+EDe6pqp2OsyJroxgE+cy+a15kI34Ic2Y2LPiq64W3aeqW6jla4jfcmMtKS+iBlkltP0Kd2Ncu",
+	"BlSX4UTLHvlzSYUGVwTEvFE8uSEECJnULHctk5vG7hsTbL6GJh+SyoCM+WdDueXIXKr6AhlTbj6VOAh1",
+	"U/+Ah3b67dNv/z8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
