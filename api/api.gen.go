@@ -212,6 +212,84 @@ func (e BeneficiaryStatus) Valid() bool {
 	}
 }
 
+// Defines values for BestInterestKind.
+const (
+	BestInterestKindBIA BestInterestKind = "BIA"
+	BestInterestKindBID BestInterestKind = "BID"
+)
+
+// Valid indicates whether the value is a known member of the BestInterestKind enum.
+func (e BestInterestKind) Valid() bool {
+	switch e {
+	case BestInterestKindBIA:
+		return true
+	case BestInterestKindBID:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BestInterestStatus.
+const (
+	BestInterestStatusDecided    BestInterestStatus = "decided"
+	BestInterestStatusDraft      BestInterestStatus = "draft"
+	BestInterestStatusSuperseded BestInterestStatus = "superseded"
+	BestInterestStatusVoid       BestInterestStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the BestInterestStatus enum.
+func (e BestInterestStatus) Valid() bool {
+	switch e {
+	case BestInterestStatusDecided:
+		return true
+	case BestInterestStatusDraft:
+		return true
+	case BestInterestStatusSuperseded:
+		return true
+	case BestInterestStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BestInterestCreateKind.
+const (
+	BestInterestCreateKindBIA BestInterestCreateKind = "BIA"
+	BestInterestCreateKindBID BestInterestCreateKind = "BID"
+)
+
+// Valid indicates whether the value is a known member of the BestInterestCreateKind enum.
+func (e BestInterestCreateKind) Valid() bool {
+	switch e {
+	case BestInterestCreateKindBIA:
+		return true
+	case BestInterestCreateKindBID:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BestInterestPatchKind.
+const (
+	BestInterestPatchKindBIA BestInterestPatchKind = "BIA"
+	BestInterestPatchKindBID BestInterestPatchKind = "BID"
+)
+
+// Valid indicates whether the value is a known member of the BestInterestPatchKind enum.
+func (e BestInterestPatchKind) Valid() bool {
+	switch e {
+	case BestInterestPatchKindBIA:
+		return true
+	case BestInterestPatchKindBID:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BreakGlassReviewOutcome.
 const (
 	BreakGlassReviewOutcomeJustified    BreakGlassReviewOutcome = "justified"
@@ -587,27 +665,6 @@ func (e CaseTeamMemberRole) Valid() bool {
 	}
 }
 
-// Defines values for CaseloadState.
-const (
-	CaseloadStateFull    CaseloadState = "full"
-	CaseloadStateOk      CaseloadState = "ok"
-	CaseloadStateWarning CaseloadState = "warning"
-)
-
-// Valid indicates whether the value is a known member of the CaseloadState enum.
-func (e CaseloadState) Valid() bool {
-	switch e {
-	case CaseloadStateFull:
-		return true
-	case CaseloadStateOk:
-		return true
-	case CaseloadStateWarning:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ContactSafe.
 const (
 	ContactSafeNo      ContactSafe = "no"
@@ -880,10 +937,9 @@ func (e DisclosedField) Valid() bool {
 
 // Defines values for DisclosureAct.
 const (
-	DisclosureActExport   DisclosureAct = "export"
-	DisclosureActSend     DisclosureAct = "send"
-	DisclosureActTransfer DisclosureAct = "transfer"
-	DisclosureActView     DisclosureAct = "view"
+	DisclosureActExport DisclosureAct = "export"
+	DisclosureActSend   DisclosureAct = "send"
+	DisclosureActView   DisclosureAct = "view"
 )
 
 // Valid indicates whether the value is a known member of the DisclosureAct enum.
@@ -892,8 +948,6 @@ func (e DisclosureAct) Valid() bool {
 	case DisclosureActExport:
 		return true
 	case DisclosureActSend:
-		return true
-	case DisclosureActTransfer:
 		return true
 	case DisclosureActView:
 		return true
@@ -1049,81 +1103,6 @@ func (e DuplicateDecisionCreateDecision) Valid() bool {
 	case DuplicateDecisionCreateDecisionMerge:
 		return true
 	case DuplicateDecisionCreateDecisionNotDuplicate:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateDecisionCreateTake.
-const (
-	DuplicateDecisionCreateTakeBirthDate           DuplicateDecisionCreateTake = "birth_date"
-	DuplicateDecisionCreateTakeCountryOfOrigin     DuplicateDecisionCreateTake = "country_of_origin"
-	DuplicateDecisionCreateTakeDocumentNumber      DuplicateDecisionCreateTake = "document_number"
-	DuplicateDecisionCreateTakeDocumentType        DuplicateDecisionCreateTake = "document_type"
-	DuplicateDecisionCreateTakeEducationLevel      DuplicateDecisionCreateTake = "education_level"
-	DuplicateDecisionCreateTakeFamilyName          DuplicateDecisionCreateTake = "family_name"
-	DuplicateDecisionCreateTakeGenderIdentity      DuplicateDecisionCreateTake = "gender_identity"
-	DuplicateDecisionCreateTakeGivenName           DuplicateDecisionCreateTake = "given_name"
-	DuplicateDecisionCreateTakeIntendedDestination DuplicateDecisionCreateTake = "intended_destination"
-	DuplicateDecisionCreateTakeInterpreterUsed     DuplicateDecisionCreateTake = "interpreter_used"
-	DuplicateDecisionCreateTakeInterviewLanguage   DuplicateDecisionCreateTake = "interview_language"
-	DuplicateDecisionCreateTakeLanguages           DuplicateDecisionCreateTake = "languages"
-	DuplicateDecisionCreateTakeMaritalStatus       DuplicateDecisionCreateTake = "marital_status"
-	DuplicateDecisionCreateTakeMigrationReasons    DuplicateDecisionCreateTake = "migration_reasons"
-	DuplicateDecisionCreateTakeMigrationStatus     DuplicateDecisionCreateTake = "migration_status"
-	DuplicateDecisionCreateTakeNationalities       DuplicateDecisionCreateTake = "nationalities"
-	DuplicateDecisionCreateTakeOtherNames          DuplicateDecisionCreateTake = "other_names"
-	DuplicateDecisionCreateTakePhone               DuplicateDecisionCreateTake = "phone"
-	DuplicateDecisionCreateTakePopulationType      DuplicateDecisionCreateTake = "population_type"
-	DuplicateDecisionCreateTakeRemarks             DuplicateDecisionCreateTake = "remarks"
-	DuplicateDecisionCreateTakeSex                 DuplicateDecisionCreateTake = "sex"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateDecisionCreateTake enum.
-func (e DuplicateDecisionCreateTake) Valid() bool {
-	switch e {
-	case DuplicateDecisionCreateTakeBirthDate:
-		return true
-	case DuplicateDecisionCreateTakeCountryOfOrigin:
-		return true
-	case DuplicateDecisionCreateTakeDocumentNumber:
-		return true
-	case DuplicateDecisionCreateTakeDocumentType:
-		return true
-	case DuplicateDecisionCreateTakeEducationLevel:
-		return true
-	case DuplicateDecisionCreateTakeFamilyName:
-		return true
-	case DuplicateDecisionCreateTakeGenderIdentity:
-		return true
-	case DuplicateDecisionCreateTakeGivenName:
-		return true
-	case DuplicateDecisionCreateTakeIntendedDestination:
-		return true
-	case DuplicateDecisionCreateTakeInterpreterUsed:
-		return true
-	case DuplicateDecisionCreateTakeInterviewLanguage:
-		return true
-	case DuplicateDecisionCreateTakeLanguages:
-		return true
-	case DuplicateDecisionCreateTakeMaritalStatus:
-		return true
-	case DuplicateDecisionCreateTakeMigrationReasons:
-		return true
-	case DuplicateDecisionCreateTakeMigrationStatus:
-		return true
-	case DuplicateDecisionCreateTakeNationalities:
-		return true
-	case DuplicateDecisionCreateTakeOtherNames:
-		return true
-	case DuplicateDecisionCreateTakePhone:
-		return true
-	case DuplicateDecisionCreateTakePopulationType:
-		return true
-	case DuplicateDecisionCreateTakeRemarks:
-		return true
-	case DuplicateDecisionCreateTakeSex:
 		return true
 	default:
 		return false
@@ -1655,27 +1634,6 @@ func (e InboxItemRevokeReason) Valid() bool {
 	}
 }
 
-// Defines values for IncomingTransferStatus.
-const (
-	IncomingTransferStatusAccepted  IncomingTransferStatus = "accepted"
-	IncomingTransferStatusRefused   IncomingTransferStatus = "refused"
-	IncomingTransferStatusRequested IncomingTransferStatus = "requested"
-)
-
-// Valid indicates whether the value is a known member of the IncomingTransferStatus enum.
-func (e IncomingTransferStatus) Valid() bool {
-	switch e {
-	case IncomingTransferStatusAccepted:
-		return true
-	case IncomingTransferStatusRefused:
-		return true
-	case IncomingTransferStatusRequested:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for MeKind.
 const (
 	MeKindClient MeKind = "client"
@@ -1715,240 +1673,6 @@ func (e MergeConflictKind) Valid() bool {
 	case MergeConflictKindSameHousehold:
 		return true
 	case MergeConflictKindTwoHouseholds:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MergeCreateTake.
-const (
-	MergeCreateTakeBirthDate           MergeCreateTake = "birth_date"
-	MergeCreateTakeCountryOfOrigin     MergeCreateTake = "country_of_origin"
-	MergeCreateTakeDocumentNumber      MergeCreateTake = "document_number"
-	MergeCreateTakeDocumentType        MergeCreateTake = "document_type"
-	MergeCreateTakeEducationLevel      MergeCreateTake = "education_level"
-	MergeCreateTakeFamilyName          MergeCreateTake = "family_name"
-	MergeCreateTakeGenderIdentity      MergeCreateTake = "gender_identity"
-	MergeCreateTakeGivenName           MergeCreateTake = "given_name"
-	MergeCreateTakeIntendedDestination MergeCreateTake = "intended_destination"
-	MergeCreateTakeInterpreterUsed     MergeCreateTake = "interpreter_used"
-	MergeCreateTakeInterviewLanguage   MergeCreateTake = "interview_language"
-	MergeCreateTakeLanguages           MergeCreateTake = "languages"
-	MergeCreateTakeMaritalStatus       MergeCreateTake = "marital_status"
-	MergeCreateTakeMigrationReasons    MergeCreateTake = "migration_reasons"
-	MergeCreateTakeMigrationStatus     MergeCreateTake = "migration_status"
-	MergeCreateTakeNationalities       MergeCreateTake = "nationalities"
-	MergeCreateTakeOtherNames          MergeCreateTake = "other_names"
-	MergeCreateTakePhone               MergeCreateTake = "phone"
-	MergeCreateTakePopulationType      MergeCreateTake = "population_type"
-	MergeCreateTakeRemarks             MergeCreateTake = "remarks"
-	MergeCreateTakeSex                 MergeCreateTake = "sex"
-)
-
-// Valid indicates whether the value is a known member of the MergeCreateTake enum.
-func (e MergeCreateTake) Valid() bool {
-	switch e {
-	case MergeCreateTakeBirthDate:
-		return true
-	case MergeCreateTakeCountryOfOrigin:
-		return true
-	case MergeCreateTakeDocumentNumber:
-		return true
-	case MergeCreateTakeDocumentType:
-		return true
-	case MergeCreateTakeEducationLevel:
-		return true
-	case MergeCreateTakeFamilyName:
-		return true
-	case MergeCreateTakeGenderIdentity:
-		return true
-	case MergeCreateTakeGivenName:
-		return true
-	case MergeCreateTakeIntendedDestination:
-		return true
-	case MergeCreateTakeInterpreterUsed:
-		return true
-	case MergeCreateTakeInterviewLanguage:
-		return true
-	case MergeCreateTakeLanguages:
-		return true
-	case MergeCreateTakeMaritalStatus:
-		return true
-	case MergeCreateTakeMigrationReasons:
-		return true
-	case MergeCreateTakeMigrationStatus:
-		return true
-	case MergeCreateTakeNationalities:
-		return true
-	case MergeCreateTakeOtherNames:
-		return true
-	case MergeCreateTakePhone:
-		return true
-	case MergeCreateTakePopulationType:
-		return true
-	case MergeCreateTakeRemarks:
-		return true
-	case MergeCreateTakeSex:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MergeRowFate.
-const (
-	MergeRowFateChanged MergeRowFate = "changed"
-	MergeRowFateMade    MergeRowFate = "made"
-	MergeRowFateMoved   MergeRowFate = "moved"
-	MergeRowFateStayed  MergeRowFate = "stayed"
-)
-
-// Valid indicates whether the value is a known member of the MergeRowFate enum.
-func (e MergeRowFate) Valid() bool {
-	switch e {
-	case MergeRowFateChanged:
-		return true
-	case MergeRowFateMade:
-		return true
-	case MergeRowFateMoved:
-		return true
-	case MergeRowFateStayed:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssParticipantRole.
-const (
-	MhpssParticipantRoleFamilyMember MhpssParticipantRole = "family_member"
-	MhpssParticipantRoleParticipant  MhpssParticipantRole = "participant"
-)
-
-// Valid indicates whether the value is a known member of the MhpssParticipantRole enum.
-func (e MhpssParticipantRole) Valid() bool {
-	switch e {
-	case MhpssParticipantRoleFamilyMember:
-		return true
-	case MhpssParticipantRoleParticipant:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionModality.
-const (
-	MhpssSessionModalityInPerson MhpssSessionModality = "in_person"
-	MhpssSessionModalityRemote   MhpssSessionModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionModality enum.
-func (e MhpssSessionModality) Valid() bool {
-	switch e {
-	case MhpssSessionModalityInPerson:
-		return true
-	case MhpssSessionModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionCreateModality.
-const (
-	MhpssSessionCreateModalityInPerson MhpssSessionCreateModality = "in_person"
-	MhpssSessionCreateModalityRemote   MhpssSessionCreateModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionCreateModality enum.
-func (e MhpssSessionCreateModality) Valid() bool {
-	switch e {
-	case MhpssSessionCreateModalityInPerson:
-		return true
-	case MhpssSessionCreateModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionCreateStatus.
-const (
-	MhpssSessionCreateStatusHeld    MhpssSessionCreateStatus = "held"
-	MhpssSessionCreateStatusPlanned MhpssSessionCreateStatus = "planned"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionCreateStatus enum.
-func (e MhpssSessionCreateStatus) Valid() bool {
-	switch e {
-	case MhpssSessionCreateStatusHeld:
-		return true
-	case MhpssSessionCreateStatusPlanned:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionKind.
-const (
-	MhpssSessionKindFamily     MhpssSessionKind = "family"
-	MhpssSessionKindGroup      MhpssSessionKind = "group"
-	MhpssSessionKindIndividual MhpssSessionKind = "individual"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionKind enum.
-func (e MhpssSessionKind) Valid() bool {
-	switch e {
-	case MhpssSessionKindFamily:
-		return true
-	case MhpssSessionKindGroup:
-		return true
-	case MhpssSessionKindIndividual:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionPatchModality.
-const (
-	MhpssSessionPatchModalityInPerson MhpssSessionPatchModality = "in_person"
-	MhpssSessionPatchModalityRemote   MhpssSessionPatchModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionPatchModality enum.
-func (e MhpssSessionPatchModality) Valid() bool {
-	switch e {
-	case MhpssSessionPatchModalityInPerson:
-		return true
-	case MhpssSessionPatchModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionStatus.
-const (
-	MhpssSessionStatusCancelled MhpssSessionStatus = "cancelled"
-	MhpssSessionStatusHeld      MhpssSessionStatus = "held"
-	MhpssSessionStatusPlanned   MhpssSessionStatus = "planned"
-	MhpssSessionStatusVoid      MhpssSessionStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionStatus enum.
-func (e MhpssSessionStatus) Valid() bool {
-	switch e {
-	case MhpssSessionStatusCancelled:
-		return true
-	case MhpssSessionStatusHeld:
-		return true
-	case MhpssSessionStatusPlanned:
-		return true
-	case MhpssSessionStatusVoid:
 		return true
 	default:
 		return false
@@ -2381,33 +2105,6 @@ func (e RescueEventStatus) Valid() bool {
 	case RescueEventStatusActive:
 		return true
 	case RescueEventStatusVoid:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for SOPClockEffectClock.
-const (
-	SOPClockEffectClockAssessment    SOPClockEffectClock = "assessment"
-	SOPClockEffectClockAssignment    SOPClockEffectClock = "assignment"
-	SOPClockEffectClockFirstResponse SOPClockEffectClock = "first_response"
-	SOPClockEffectClockFollowUp      SOPClockEffectClock = "follow_up"
-	SOPClockEffectClockPlan          SOPClockEffectClock = "plan"
-)
-
-// Valid indicates whether the value is a known member of the SOPClockEffectClock enum.
-func (e SOPClockEffectClock) Valid() bool {
-	switch e {
-	case SOPClockEffectClockAssessment:
-		return true
-	case SOPClockEffectClockAssignment:
-		return true
-	case SOPClockEffectClockFirstResponse:
-		return true
-	case SOPClockEffectClockFollowUp:
-		return true
-	case SOPClockEffectClockPlan:
 		return true
 	default:
 		return false
@@ -2969,57 +2666,6 @@ func (e TokenTokenType) Valid() bool {
 	}
 }
 
-// Defines values for TransferStatus.
-const (
-	TransferStatusAccepted         TransferStatus = "accepted"
-	TransferStatusAwaitingOverride TransferStatus = "awaiting_override"
-	TransferStatusRefused          TransferStatus = "refused"
-	TransferStatusRequested        TransferStatus = "requested"
-	TransferStatusWithdrawn        TransferStatus = "withdrawn"
-)
-
-// Valid indicates whether the value is a known member of the TransferStatus enum.
-func (e TransferStatus) Valid() bool {
-	switch e {
-	case TransferStatusAccepted:
-		return true
-	case TransferStatusAwaitingOverride:
-		return true
-	case TransferStatusRefused:
-		return true
-	case TransferStatusRequested:
-		return true
-	case TransferStatusWithdrawn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for TransferPart.
-const (
-	TransferPartAssessments TransferPart = "assessments"
-	TransferPartNeeds       TransferPart = "needs"
-	TransferPartNotes       TransferPart = "notes"
-	TransferPartPlan        TransferPart = "plan"
-)
-
-// Valid indicates whether the value is a known member of the TransferPart enum.
-func (e TransferPart) Valid() bool {
-	switch e {
-	case TransferPartAssessments:
-		return true
-	case TransferPartNeeds:
-		return true
-	case TransferPartNotes:
-		return true
-	case TransferPartPlan:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for UserSignsInWith.
 const (
 	UserSignsInWithOutsideIssuer     UserSignsInWith = "outside_issuer"
@@ -3086,75 +2732,6 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	case VulnerabilityScreeningSensitivityRestricted:
 		return true
 	case VulnerabilityScreeningSensitivitySensitive:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WorklistEntryKind.
-const (
-	WorklistEntryKindApproval         WorklistEntryKind = "approval"
-	WorklistEntryKindAssessment       WorklistEntryKind = "assessment"
-	WorklistEntryKindAssignment       WorklistEntryKind = "assignment"
-	WorklistEntryKindBreakGlassReview WorklistEntryKind = "break_glass_review"
-	WorklistEntryKindFirstResponse    WorklistEntryKind = "first_response"
-	WorklistEntryKindFollowUp         WorklistEntryKind = "follow_up"
-	WorklistEntryKindHoldReview       WorklistEntryKind = "hold_review"
-	WorklistEntryKindInboundReferral  WorklistEntryKind = "inbound_referral"
-	WorklistEntryKindPlan             WorklistEntryKind = "plan"
-	WorklistEntryKindReferral         WorklistEntryKind = "referral"
-	WorklistEntryKindTask             WorklistEntryKind = "task"
-	WorklistEntryKindTurning18        WorklistEntryKind = "turning_18"
-)
-
-// Valid indicates whether the value is a known member of the WorklistEntryKind enum.
-func (e WorklistEntryKind) Valid() bool {
-	switch e {
-	case WorklistEntryKindApproval:
-		return true
-	case WorklistEntryKindAssessment:
-		return true
-	case WorklistEntryKindAssignment:
-		return true
-	case WorklistEntryKindBreakGlassReview:
-		return true
-	case WorklistEntryKindFirstResponse:
-		return true
-	case WorklistEntryKindFollowUp:
-		return true
-	case WorklistEntryKindHoldReview:
-		return true
-	case WorklistEntryKindInboundReferral:
-		return true
-	case WorklistEntryKindPlan:
-		return true
-	case WorklistEntryKindReferral:
-		return true
-	case WorklistEntryKindTask:
-		return true
-	case WorklistEntryKindTurning18:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WorklistEntryState.
-const (
-	WorklistEntryStateDueToday WorklistEntryState = "due_today"
-	WorklistEntryStateOverdue  WorklistEntryState = "overdue"
-	WorklistEntryStateUpcoming WorklistEntryState = "upcoming"
-)
-
-// Valid indicates whether the value is a known member of the WorklistEntryState enum.
-func (e WorklistEntryState) Valid() bool {
-	switch e {
-	case WorklistEntryStateDueToday:
-		return true
-	case WorklistEntryStateOverdue:
-		return true
-	case WorklistEntryStateUpcoming:
 		return true
 	default:
 		return false
@@ -3542,42 +3119,6 @@ func (e ListJourneyLegsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListMergesParamsSort.
-const (
-	ListMergesParamsSortCreatedAt      ListMergesParamsSort = "created_at"
-	ListMergesParamsSortMinusCreatedAt ListMergesParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMergesParamsSort enum.
-func (e ListMergesParamsSort) Valid() bool {
-	switch e {
-	case ListMergesParamsSortCreatedAt:
-		return true
-	case ListMergesParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMergeRowsParamsSort.
-const (
-	ListMergeRowsParamsSortMinusResource ListMergeRowsParamsSort = "-resource"
-	ListMergeRowsParamsSortResource      ListMergeRowsParamsSort = "resource"
-)
-
-// Valid indicates whether the value is a known member of the ListMergeRowsParamsSort enum.
-func (e ListMergeRowsParamsSort) Valid() bool {
-	switch e {
-	case ListMergeRowsParamsSortMinusResource:
-		return true
-	case ListMergeRowsParamsSortResource:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListBeneficiaryNamesParamsSort.
 const (
 	ListBeneficiaryNamesParamsSortCreatedAt      ListBeneficiaryNamesParamsSort = "created_at"
@@ -3698,30 +3239,6 @@ func (e ListBreakGlassReviewsParamsSort) Valid() bool {
 	case ListBreakGlassReviewsParamsSortCreatedAt:
 		return true
 	case ListBreakGlassReviewsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseloadsParamsSort.
-const (
-	ListCaseloadsParamsSortLoad      ListCaseloadsParamsSort = "load"
-	ListCaseloadsParamsSortMinusLoad ListCaseloadsParamsSort = "-load"
-	ListCaseloadsParamsSortMinusName ListCaseloadsParamsSort = "-name"
-	ListCaseloadsParamsSortName      ListCaseloadsParamsSort = "name"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseloadsParamsSort enum.
-func (e ListCaseloadsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseloadsParamsSortLoad:
-		return true
-	case ListCaseloadsParamsSortMinusLoad:
-		return true
-	case ListCaseloadsParamsSortMinusName:
-		return true
-	case ListCaseloadsParamsSortName:
 		return true
 	default:
 		return false
@@ -3881,6 +3398,48 @@ func (e ListCaseAttachmentsParamsSort) Valid() bool {
 	case ListCaseAttachmentsParamsSortCreatedAt:
 		return true
 	case ListCaseAttachmentsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListBestInterestsParamsSort.
+const (
+	ListBestInterestsParamsSortCreatedAt      ListBestInterestsParamsSort = "created_at"
+	ListBestInterestsParamsSortMinusCreatedAt ListBestInterestsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListBestInterestsParamsSort enum.
+func (e ListBestInterestsParamsSort) Valid() bool {
+	switch e {
+	case ListBestInterestsParamsSortCreatedAt:
+		return true
+	case ListBestInterestsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListBestInterestsParamsStatus.
+const (
+	ListBestInterestsParamsStatusDecided    ListBestInterestsParamsStatus = "decided"
+	ListBestInterestsParamsStatusDraft      ListBestInterestsParamsStatus = "draft"
+	ListBestInterestsParamsStatusSuperseded ListBestInterestsParamsStatus = "superseded"
+	ListBestInterestsParamsStatusVoid       ListBestInterestsParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListBestInterestsParamsStatus enum.
+func (e ListBestInterestsParamsStatus) Valid() bool {
+	switch e {
+	case ListBestInterestsParamsStatusDecided:
+		return true
+	case ListBestInterestsParamsStatusDraft:
+		return true
+	case ListBestInterestsParamsStatusSuperseded:
+		return true
+	case ListBestInterestsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -4517,24 +4076,6 @@ func (e ListImportRowsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListLegalHoldsParamsSort.
-const (
-	ListLegalHoldsParamsSortCreatedAt      ListLegalHoldsParamsSort = "created_at"
-	ListLegalHoldsParamsSortMinusCreatedAt ListLegalHoldsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListLegalHoldsParamsSort enum.
-func (e ListLegalHoldsParamsSort) Valid() bool {
-	switch e {
-	case ListLegalHoldsParamsSortCreatedAt:
-		return true
-	case ListLegalHoldsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListManagementModelsParamsSort.
 const (
 	ListManagementModelsParamsSortMinusStartsOn ListManagementModelsParamsSort = "-starts_on"
@@ -4565,42 +4106,6 @@ func (e ListMembersParamsSort) Valid() bool {
 	case ListMembersParamsSortCreatedAt:
 		return true
 	case ListMembersParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMhpssSessionsParamsSort.
-const (
-	ListMhpssSessionsParamsSortMinusStartsAt ListMhpssSessionsParamsSort = "-starts_at"
-	ListMhpssSessionsParamsSortStartsAt      ListMhpssSessionsParamsSort = "starts_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMhpssSessionsParamsSort enum.
-func (e ListMhpssSessionsParamsSort) Valid() bool {
-	switch e {
-	case ListMhpssSessionsParamsSortMinusStartsAt:
-		return true
-	case ListMhpssSessionsParamsSortStartsAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMhpssNotesParamsSort.
-const (
-	ListMhpssNotesParamsSortCreatedAt      ListMhpssNotesParamsSort = "created_at"
-	ListMhpssNotesParamsSortMinusCreatedAt ListMhpssNotesParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMhpssNotesParamsSort enum.
-func (e ListMhpssNotesParamsSort) Valid() bool {
-	switch e {
-	case ListMhpssNotesParamsSortCreatedAt:
-		return true
-	case ListMhpssNotesParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -5159,87 +4664,6 @@ func (e ListTasksParamsStatus) Valid() bool {
 	}
 }
 
-// Defines values for ListIncomingTransfersParamsSort.
-const (
-	ListIncomingTransfersParamsSortCreatedAt      ListIncomingTransfersParamsSort = "created_at"
-	ListIncomingTransfersParamsSortMinusCreatedAt ListIncomingTransfersParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsSort enum.
-func (e ListIncomingTransfersParamsSort) Valid() bool {
-	switch e {
-	case ListIncomingTransfersParamsSortCreatedAt:
-		return true
-	case ListIncomingTransfersParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListIncomingTransfersParamsStatus.
-const (
-	ListIncomingTransfersParamsStatusAccepted  ListIncomingTransfersParamsStatus = "accepted"
-	ListIncomingTransfersParamsStatusRequested ListIncomingTransfersParamsStatus = "requested"
-)
-
-// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsStatus enum.
-func (e ListIncomingTransfersParamsStatus) Valid() bool {
-	switch e {
-	case ListIncomingTransfersParamsStatusAccepted:
-		return true
-	case ListIncomingTransfersParamsStatusRequested:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListTransfersParamsSort.
-const (
-	ListTransfersParamsSortCreatedAt      ListTransfersParamsSort = "created_at"
-	ListTransfersParamsSortMinusCreatedAt ListTransfersParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListTransfersParamsSort enum.
-func (e ListTransfersParamsSort) Valid() bool {
-	switch e {
-	case ListTransfersParamsSortCreatedAt:
-		return true
-	case ListTransfersParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListTransfersParamsStatus.
-const (
-	ListTransfersParamsStatusAccepted         ListTransfersParamsStatus = "accepted"
-	ListTransfersParamsStatusAwaitingOverride ListTransfersParamsStatus = "awaiting_override"
-	ListTransfersParamsStatusRefused          ListTransfersParamsStatus = "refused"
-	ListTransfersParamsStatusRequested        ListTransfersParamsStatus = "requested"
-	ListTransfersParamsStatusWithdrawn        ListTransfersParamsStatus = "withdrawn"
-)
-
-// Valid indicates whether the value is a known member of the ListTransfersParamsStatus enum.
-func (e ListTransfersParamsStatus) Valid() bool {
-	switch e {
-	case ListTransfersParamsStatusAccepted:
-		return true
-	case ListTransfersParamsStatusAwaitingOverride:
-		return true
-	case ListTransfersParamsStatusRefused:
-		return true
-	case ListTransfersParamsStatusRequested:
-		return true
-	case ListTransfersParamsStatusWithdrawn:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListVisitsParamsSort.
 const (
 	ListVisitsParamsSortArrivedAt      ListVisitsParamsSort = "arrived_at"
@@ -5252,114 +4676,6 @@ func (e ListVisitsParamsSort) Valid() bool {
 	case ListVisitsParamsSortArrivedAt:
 		return true
 	case ListVisitsParamsSortMinusArrivedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsSort.
-const (
-	ListWorklistParamsSortDueAt      ListWorklistParamsSort = "due_at"
-	ListWorklistParamsSortMinusDueAt ListWorklistParamsSort = "-due_at"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsSort enum.
-func (e ListWorklistParamsSort) Valid() bool {
-	switch e {
-	case ListWorklistParamsSortDueAt:
-		return true
-	case ListWorklistParamsSortMinusDueAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsWhose.
-const (
-	ListWorklistParamsWhoseCentre ListWorklistParamsWhose = "centre"
-	ListWorklistParamsWhoseMine   ListWorklistParamsWhose = "mine"
-	ListWorklistParamsWhoseTeam   ListWorklistParamsWhose = "team"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsWhose enum.
-func (e ListWorklistParamsWhose) Valid() bool {
-	switch e {
-	case ListWorklistParamsWhoseCentre:
-		return true
-	case ListWorklistParamsWhoseMine:
-		return true
-	case ListWorklistParamsWhoseTeam:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsKind.
-const (
-	ListWorklistParamsKindApproval         ListWorklistParamsKind = "approval"
-	ListWorklistParamsKindAssessment       ListWorklistParamsKind = "assessment"
-	ListWorklistParamsKindAssignment       ListWorklistParamsKind = "assignment"
-	ListWorklistParamsKindBreakGlassReview ListWorklistParamsKind = "break_glass_review"
-	ListWorklistParamsKindFirstResponse    ListWorklistParamsKind = "first_response"
-	ListWorklistParamsKindFollowUp         ListWorklistParamsKind = "follow_up"
-	ListWorklistParamsKindHoldReview       ListWorklistParamsKind = "hold_review"
-	ListWorklistParamsKindInboundReferral  ListWorklistParamsKind = "inbound_referral"
-	ListWorklistParamsKindPlan             ListWorklistParamsKind = "plan"
-	ListWorklistParamsKindReferral         ListWorklistParamsKind = "referral"
-	ListWorklistParamsKindTask             ListWorklistParamsKind = "task"
-	ListWorklistParamsKindTurning18        ListWorklistParamsKind = "turning_18"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsKind enum.
-func (e ListWorklistParamsKind) Valid() bool {
-	switch e {
-	case ListWorklistParamsKindApproval:
-		return true
-	case ListWorklistParamsKindAssessment:
-		return true
-	case ListWorklistParamsKindAssignment:
-		return true
-	case ListWorklistParamsKindBreakGlassReview:
-		return true
-	case ListWorklistParamsKindFirstResponse:
-		return true
-	case ListWorklistParamsKindFollowUp:
-		return true
-	case ListWorklistParamsKindHoldReview:
-		return true
-	case ListWorklistParamsKindInboundReferral:
-		return true
-	case ListWorklistParamsKindPlan:
-		return true
-	case ListWorklistParamsKindReferral:
-		return true
-	case ListWorklistParamsKindTask:
-		return true
-	case ListWorklistParamsKindTurning18:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWorklistParamsState.
-const (
-	ListWorklistParamsStateDueToday ListWorklistParamsState = "due_today"
-	ListWorklistParamsStateOverdue  ListWorklistParamsState = "overdue"
-	ListWorklistParamsStateUpcoming ListWorklistParamsState = "upcoming"
-)
-
-// Valid indicates whether the value is a known member of the ListWorklistParamsState enum.
-func (e ListWorklistParamsState) Valid() bool {
-	switch e {
-	case ListWorklistParamsStateDueToday:
-		return true
-	case ListWorklistParamsStateOverdue:
-		return true
-	case ListWorklistParamsStateUpcoming:
 		return true
 	default:
 		return false
@@ -5558,114 +4874,6 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsSort.
-const (
-	ListNetworkWorklistParamsSortDueAt      ListNetworkWorklistParamsSort = "due_at"
-	ListNetworkWorklistParamsSortMinusDueAt ListNetworkWorklistParamsSort = "-due_at"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsSort enum.
-func (e ListNetworkWorklistParamsSort) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsSortDueAt:
-		return true
-	case ListNetworkWorklistParamsSortMinusDueAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsWhose.
-const (
-	ListNetworkWorklistParamsWhoseCentre ListNetworkWorklistParamsWhose = "centre"
-	ListNetworkWorklistParamsWhoseMine   ListNetworkWorklistParamsWhose = "mine"
-	ListNetworkWorklistParamsWhoseTeam   ListNetworkWorklistParamsWhose = "team"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsWhose enum.
-func (e ListNetworkWorklistParamsWhose) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsWhoseCentre:
-		return true
-	case ListNetworkWorklistParamsWhoseMine:
-		return true
-	case ListNetworkWorklistParamsWhoseTeam:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsKind.
-const (
-	ListNetworkWorklistParamsKindApproval         ListNetworkWorklistParamsKind = "approval"
-	ListNetworkWorklistParamsKindAssessment       ListNetworkWorklistParamsKind = "assessment"
-	ListNetworkWorklistParamsKindAssignment       ListNetworkWorklistParamsKind = "assignment"
-	ListNetworkWorklistParamsKindBreakGlassReview ListNetworkWorklistParamsKind = "break_glass_review"
-	ListNetworkWorklistParamsKindFirstResponse    ListNetworkWorklistParamsKind = "first_response"
-	ListNetworkWorklistParamsKindFollowUp         ListNetworkWorklistParamsKind = "follow_up"
-	ListNetworkWorklistParamsKindHoldReview       ListNetworkWorklistParamsKind = "hold_review"
-	ListNetworkWorklistParamsKindInboundReferral  ListNetworkWorklistParamsKind = "inbound_referral"
-	ListNetworkWorklistParamsKindPlan             ListNetworkWorklistParamsKind = "plan"
-	ListNetworkWorklistParamsKindReferral         ListNetworkWorklistParamsKind = "referral"
-	ListNetworkWorklistParamsKindTask             ListNetworkWorklistParamsKind = "task"
-	ListNetworkWorklistParamsKindTurning18        ListNetworkWorklistParamsKind = "turning_18"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsKind enum.
-func (e ListNetworkWorklistParamsKind) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsKindApproval:
-		return true
-	case ListNetworkWorklistParamsKindAssessment:
-		return true
-	case ListNetworkWorklistParamsKindAssignment:
-		return true
-	case ListNetworkWorklistParamsKindBreakGlassReview:
-		return true
-	case ListNetworkWorklistParamsKindFirstResponse:
-		return true
-	case ListNetworkWorklistParamsKindFollowUp:
-		return true
-	case ListNetworkWorklistParamsKindHoldReview:
-		return true
-	case ListNetworkWorklistParamsKindInboundReferral:
-		return true
-	case ListNetworkWorklistParamsKindPlan:
-		return true
-	case ListNetworkWorklistParamsKindReferral:
-		return true
-	case ListNetworkWorklistParamsKindTask:
-		return true
-	case ListNetworkWorklistParamsKindTurning18:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListNetworkWorklistParamsState.
-const (
-	ListNetworkWorklistParamsStateDueToday ListNetworkWorklistParamsState = "due_today"
-	ListNetworkWorklistParamsStateOverdue  ListNetworkWorklistParamsState = "overdue"
-	ListNetworkWorklistParamsStateUpcoming ListNetworkWorklistParamsState = "upcoming"
-)
-
-// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsState enum.
-func (e ListNetworkWorklistParamsState) Valid() bool {
-	switch e {
-	case ListNetworkWorklistParamsStateDueToday:
-		return true
-	case ListNetworkWorklistParamsStateOverdue:
-		return true
-	case ListNetworkWorklistParamsStateUpcoming:
 		return true
 	default:
 		return false
@@ -6273,6 +5481,131 @@ type BeneficiaryPatch struct {
 	Sex *string `json:"sex,omitempty"`
 }
 
+// BestInterest defines model for BestInterest.
+type BestInterest struct {
+	// Agency That held it, where it was not the centre
+	Agency *string            `json:"agency,omitempty"`
+	CaseID openapi_types.UUID `json:"case_id"`
+
+	// ChildsViews What the child thinks, or why nobody could ask
+	ChildsViews *string             `json:"childs_views,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	CreatedBy   *openapi_types.UUID `json:"created_by,omitempty"`
+	DecidedAt   *time.Time          `json:"decided_at,omitempty"`
+
+	// DecidedBy Who recorded it
+	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
+	Decision  *string             `json:"decision,omitempty"`
+
+	// DocumentID An attachment of the case
+	DocumentID *openapi_types.UUID `json:"document_id,omitempty"`
+	ID         openapi_types.UUID  `json:"id"`
+
+	// Kind Assessment, or determination by a panel
+	Kind BestInterestKind `json:"kind"`
+
+	// KnownAs What whoever held it calls it
+	KnownAs *string `json:"known_as,omitempty"`
+
+	// Options That were considered
+	Options []BestInterestOption `json:"options"`
+	Outcome *string              `json:"outcome,omitempty"`
+
+	// Panel Who decides
+	Panel []BestInterestPanellist `json:"panel"`
+
+	// Question What is to be decided
+	Question *string `json:"question,omitempty"`
+
+	// ReviewOn The decision is relied on until then
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+
+	// ReviewsID The decision that this one looks at again
+	ReviewsID  *openapi_types.UUID `json:"reviews_id,omitempty"`
+	Status     BestInterestStatus  `json:"status"`
+	Trigger    string              `json:"trigger"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// BestInterestKind Assessment, or determination by a panel
+type BestInterestKind string
+
+// BestInterestStatus defines model for BestInterest.Status.
+type BestInterestStatus string
+
+// BestInterestCreate defines model for BestInterestCreate.
+type BestInterestCreate struct {
+	// Agency That held it, where it was not the centre
+	Agency      *string                `json:"agency,omitempty"`
+	ChildsViews *string                `json:"childs_views,omitempty"`
+	DocumentID  *openapi_types.UUID    `json:"document_id,omitempty"`
+	ID          *openapi_types.UUID    `json:"id,omitempty"`
+	Kind        BestInterestCreateKind `json:"kind"`
+
+	// KnownAs What whoever held it calls it
+	KnownAs  *string                 `json:"known_as,omitempty"`
+	Options  []BestInterestOption    `json:"options,omitempty"`
+	Panel    []BestInterestPanellist `json:"panel,omitempty"`
+	Question *string                 `json:"question,omitempty"`
+	ReviewOn *openapi_types.Date     `json:"review_on,omitempty"`
+	Trigger  string                  `json:"trigger"`
+}
+
+// BestInterestCreateKind defines model for BestInterestCreate.Kind.
+type BestInterestCreateKind string
+
+// BestInterestDecision defines model for BestInterestDecision.
+type BestInterestDecision struct {
+	// DecidedAt Now where it is left out
+	DecidedAt *time.Time `json:"decided_at,omitempty"`
+	Decision  string     `json:"decision"`
+	Outcome   string     `json:"outcome"`
+}
+
+// BestInterestOption defines model for BestInterestOption.
+type BestInterestOption struct {
+	Considerations *string `json:"considerations,omitempty"`
+	Option         string  `json:"option"`
+}
+
+// BestInterestPage defines model for BestInterestPage.
+type BestInterestPage struct {
+	Data []BestInterest `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// BestInterestPanellist defines model for BestInterestPanellist.
+type BestInterestPanellist struct {
+	Name         string  `json:"name"`
+	Organisation *string `json:"organisation,omitempty"`
+	Role         *string `json:"role,omitempty"`
+}
+
+// BestInterestPatch defines model for BestInterestPatch.
+type BestInterestPatch struct {
+	Agency      nullable.Nullable[string]             `json:"agency,omitempty"`
+	ChildsViews nullable.Nullable[string]             `json:"childs_views,omitempty"`
+	DocumentID  nullable.Nullable[openapi_types.UUID] `json:"document_id,omitempty"`
+	Kind        *BestInterestPatchKind                `json:"kind,omitempty"`
+	KnownAs     nullable.Nullable[string]             `json:"known_as,omitempty"`
+	Options     []BestInterestOption                  `json:"options,omitempty"`
+	Panel       []BestInterestPanellist               `json:"panel,omitempty"`
+	Question    nullable.Nullable[string]             `json:"question,omitempty"`
+	ReviewOn    nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
+}
+
+// BestInterestPatchKind defines model for BestInterestPatch.Kind.
+type BestInterestPatchKind string
+
 // BreakGlass defines model for BreakGlass.
 type BreakGlass struct {
 	ID *openapi_types.UUID `json:"id,omitempty"`
@@ -6387,6 +5720,9 @@ type CareArrangement struct {
 	VoidReason *string             `json:"void_reason,omitempty"`
 	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
 	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+
+	// WithoutProcedureReason Why nobody decided in a best-interest procedure before: what could not wait, or was nobody's decision
+	WithoutProcedureReason *string `json:"without_procedure_reason,omitempty"`
 }
 
 // CareArrangementCreate defines model for CareArrangementCreate.
@@ -6408,6 +5744,9 @@ type CareArrangementCreate struct {
 
 	// Since Today, in the centre's time zone, where none is given
 	Since *openapi_types.Date `json:"since,omitempty"`
+
+	// WithoutProcedureReason Why nobody decided in a best-interest procedure before: what could not wait, or was nobody's decision
+	WithoutProcedureReason *string `json:"without_procedure_reason,omitempty"`
 }
 
 // CareArrangementPage defines model for CareArrangementPage.
@@ -6431,10 +5770,7 @@ type Case struct {
 	// AssignedAt To the present owner
 	AssignedAt    *time.Time         `json:"assigned_at,omitempty"`
 	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// CaseloadOverriddenAt A supervisor let the present owner have it above the limit of the SOP; the history has the reason
-	CaseloadOverriddenAt *time.Time `json:"caseload_overridden_at,omitempty"`
-	ClosedAt             *time.Time `json:"closed_at,omitempty"`
+	ClosedAt      *time.Time         `json:"closed_at,omitempty"`
 
 	// ClosureReason From the request on
 	ClosureReason *string `json:"closure_reason,omitempty"`
@@ -6770,10 +6106,8 @@ type CaseAssessmentPatch struct {
 
 // CaseAssign defines model for CaseAssign.
 type CaseAssign struct {
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string            `json:"caseload_override,omitempty"`
-	OwnerID          openapi_types.UUID `json:"owner_id"`
-	Reason           *string            `json:"reason,omitempty"`
+	OwnerID openapi_types.UUID `json:"owner_id"`
+	Reason  *string            `json:"reason,omitempty"`
 }
 
 // CaseAttachmentPatch defines model for CaseAttachmentPatch.
@@ -6883,16 +6217,13 @@ type CaseConferencePatch struct {
 
 // CaseCreate defines model for CaseCreate.
 type CaseCreate struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string                `json:"caseload_override,omitempty"`
-	ID               *openapi_types.UUID    `json:"id,omitempty"`
-	OwnerID          *openapi_types.UUID    `json:"owner_id,omitempty"`
-	RiskLevel        *string                `json:"risk_level,omitempty"`
-	Sensitivity      *CaseCreateSensitivity `json:"sensitivity,omitempty"`
-	Source           string                 `json:"source"`
-	Summary          *string                `json:"summary,omitempty"`
+	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
+	ID            *openapi_types.UUID    `json:"id,omitempty"`
+	OwnerID       *openapi_types.UUID    `json:"owner_id,omitempty"`
+	RiskLevel     *string                `json:"risk_level,omitempty"`
+	Sensitivity   *CaseCreateSensitivity `json:"sensitivity,omitempty"`
+	Source        string                 `json:"source"`
+	Summary       *string                `json:"summary,omitempty"`
 }
 
 // CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
@@ -7182,12 +6513,6 @@ type CaseNoteVersionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// CaseOpening defines model for CaseOpening.
-type CaseOpening struct {
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string `json:"caseload_override,omitempty"`
-}
-
 // CasePage defines model for CasePage.
 type CasePage struct {
 	Data []Case `json:"data"`
@@ -7422,21 +6747,10 @@ type CaseReason struct {
 
 // CaseReopen defines model for CaseReopen.
 type CaseReopen struct {
-	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
-	CaseloadOverride *string `json:"caseload_override,omitempty"`
-
 	// OwnerID The owner before where none is named
 	OwnerID   *openapi_types.UUID `json:"owner_id,omitempty"`
 	Reason    string              `json:"reason"`
 	RiskLevel string              `json:"risk_level"`
-}
-
-// CaseSOP defines model for CaseSOP.
-type CaseSOP struct {
-	Reason *string `json:"reason,omitempty"`
-
-	// SopID The version in force
-	SopID openapi_types.UUID `json:"sop_id"`
 }
 
 // CaseTeamMember defines model for CaseTeamMember.
@@ -7478,9 +6792,6 @@ type CaseTransition struct {
 	// ByID Absent where the system did it
 	ByID   *openapi_types.UUID `json:"by_id,omitempty"`
 	CaseID openapi_types.UUID  `json:"case_id"`
-
-	// CaseloadOverride Why the owner got more than the SOP allows
-	CaseloadOverride *string `json:"caseload_override,omitempty"`
 
 	// FromStatus Absent on the first
 	FromStatus *string            `json:"from_status,omitempty"`
@@ -7543,35 +6854,6 @@ type CaseWallEnd struct {
 // CaseWallPage defines model for CaseWallPage.
 type CaseWallPage struct {
 	Data []CaseWall `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// Caseload defines model for Caseload.
-type Caseload struct {
-	// Limit By the SOP in force
-	Limit int `json:"limit"`
-
-	// Load Weighted cases under way, restricted ones included
-	Load float64 `json:"load"`
-	Name string  `json:"name"`
-
-	// Ratio Of load to limit
-	Ratio  float64            `json:"ratio"`
-	State  CaseloadState      `json:"state"`
-	UserID openapi_types.UUID `json:"user_id"`
-}
-
-// CaseloadState defines model for Caseload.State.
-type CaseloadState string
-
-// CaseloadPage defines model for CaseloadPage.
-type CaseloadPage struct {
-	Data []Caseload `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -8481,16 +7763,10 @@ type DuplicateDecisionCreate struct {
 
 	// SurvivorVersion Of `merge`: that record's version, as it was read
 	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
-
-	// Take Of `merge`: fields that the survivor takes over from the other
-	Take []DuplicateDecisionCreateTake `json:"take,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
 type DuplicateDecisionCreateDecision string
-
-// DuplicateDecisionCreateTake defines model for DuplicateDecisionCreate.Take.
-type DuplicateDecisionCreateTake string
 
 // DuplicateDecisionPage defines model for DuplicateDecisionPage.
 type DuplicateDecisionPage struct {
@@ -8917,8 +8193,6 @@ type HouseholdPatch struct {
 
 // IdentityDocument defines model for IdentityDocument.
 type IdentityDocument struct {
-	// AttachmentID The scan that shows it
-	AttachmentID  *openapi_types.UUID `json:"attachment_id,omitempty"`
 	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
 	CreatedAt     time.Time           `json:"created_at"`
 	ExpiresOn     *openapi_types.Date `json:"expires_on,omitempty"`
@@ -8950,11 +8224,9 @@ type IdentityDocument struct {
 
 // IdentityDocumentCreate defines model for IdentityDocumentCreate.
 type IdentityDocumentCreate struct {
-	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
-	AttachmentID *openapi_types.UUID `json:"attachment_id,omitempty"`
-	ExpiresOn    *openapi_types.Date `json:"expires_on,omitempty"`
-	ID           *openapi_types.UUID `json:"id,omitempty"`
-	IssuedOn     *openapi_types.Date `json:"issued_on,omitempty"`
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	IssuedOn  *openapi_types.Date `json:"issued_on,omitempty"`
 
 	// IssuingCountry ISO 3166-1 alpha-3
 	//
@@ -8980,8 +8252,6 @@ type IdentityDocumentPage struct {
 
 // IdentityDocumentPatch defines model for IdentityDocumentPatch.
 type IdentityDocumentPatch struct {
-	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
-	AttachmentID   nullable.Nullable[openapi_types.UUID] `json:"attachment_id,omitempty"`
 	ExpiresOn      nullable.Nullable[openapi_types.Date] `json:"expires_on,omitempty"`
 	IssuedOn       nullable.Nullable[openapi_types.Date] `json:"issued_on,omitempty"`
 	IssuingCountry nullable.Nullable[string]             `json:"issuing_country,omitempty"`
@@ -9370,38 +8640,6 @@ type InboxRegistration struct {
 	ReceptionOn openapi_types.Date `json:"reception_on"`
 }
 
-// IncomingTransfer A case that another centre offers, as the centre that is asked sees it.
-type IncomingTransfer struct {
-	// CaseID The case that it became here
-	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
-	CreatedAt time.Time           `json:"created_at"`
-	DecidedAt *time.Time          `json:"decided_at,omitempty"`
-	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
-	ID        openapi_types.UUID  `json:"id"`
-	Parts     []TransferPart      `json:"parts"`
-
-	// Preview Frozen when the transfer was asked for. It identifies nobody.
-	Preview   TransferPreview        `json:"preview"`
-	Source    TransferPlace          `json:"source"`
-	Status    IncomingTransferStatus `json:"status"`
-	UpdatedAt time.Time              `json:"updated_at"`
-	Version   int64                  `json:"version"`
-}
-
-// IncomingTransferStatus defines model for IncomingTransfer.Status.
-type IncomingTransferStatus string
-
-// IncomingTransferPage defines model for IncomingTransferPage.
-type IncomingTransferPage struct {
-	Data []IncomingTransfer `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // Index defines model for Index.
 type Index struct {
 	Links   map[string]string `json:"links"`
@@ -9574,57 +8812,6 @@ type JourneyLegPatch struct {
 // Example: fr
 type Language = string
 
-// LegalHold defines model for LegalHold.
-type LegalHold struct {
-	// BeneficiaryID The person, with all their cases
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-
-	// CaseID Or one case
-	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
-	CreatedAt time.Time           `json:"created_at"`
-	EndReason *string             `json:"end_reason,omitempty"`
-	EndedAt   *time.Time          `json:"ended_at,omitempty"`
-	EndedBy   *openapi_types.UUID `json:"ended_by,omitempty"`
-	ID        openapi_types.UUID  `json:"id"`
-	PlacedBy  *openapi_types.UUID `json:"placed_by,omitempty"`
-	Reason    string              `json:"reason"`
-
-	// UntilOn Its last day; absent: until somebody ends it
-	UntilOn   *openapi_types.Date `json:"until_on,omitempty"`
-	UpdatedAt time.Time           `json:"updated_at"`
-	Version   int64               `json:"version"`
-}
-
-// LegalHoldCreate defines model for LegalHoldCreate.
-type LegalHoldCreate struct {
-	// BeneficiaryID The person, with all their cases
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-
-	// CaseID Or one case
-	CaseID *openapi_types.UUID `json:"case_id,omitempty"`
-	ID     *openapi_types.UUID `json:"id,omitempty"`
-	Reason string              `json:"reason"`
-
-	// UntilOn Its last day; absent: until somebody ends it
-	UntilOn *openapi_types.Date `json:"until_on,omitempty"`
-}
-
-// LegalHoldEnd defines model for LegalHoldEnd.
-type LegalHoldEnd struct {
-	Reason string `json:"reason"`
-}
-
-// LegalHoldPage defines model for LegalHoldPage.
-type LegalHoldPage struct {
-	Data []LegalHold `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // ManagementModel defines model for ManagementModel.
 type ManagementModel struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -9776,13 +8963,10 @@ type Merge struct {
 	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
 	Reason      string              `json:"reason"`
 	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
-
-	// Taken Fields that the survivor took over, by name
-	Taken      []string            `json:"taken"`
-	UndoReason *string             `json:"undo_reason,omitempty"`
-	UndoUntil  time.Time           `json:"undo_until"`
-	UndoneAt   *time.Time          `json:"undone_at,omitempty"`
-	UndoneBy   *openapi_types.UUID `json:"undone_by,omitempty"`
+	UndoReason  *string             `json:"undo_reason,omitempty"`
+	UndoUntil   time.Time           `json:"undo_until"`
+	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
+	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
 }
 
 // MergeConflict defines model for MergeConflict.
@@ -9808,39 +8992,14 @@ type MergeCreate struct {
 
 	// SurvivorVersion As it was read
 	SurvivorVersion int64 `json:"survivor_version"`
-
-	// Take Fields that the survivor takes over from the record that ends, even where that has no value; birth_date with its precision
-	Take []MergeCreateTake `json:"take,omitempty"`
-}
-
-// MergeCreateTake defines model for MergeCreate.Take.
-type MergeCreateTake string
-
-// MergeDifference A field in which two records differ, each with its value as in the record: a text, a list or true and false; of birth_date its date and precision. Absent: no value
-type MergeDifference struct {
-	// Duplicate Of the record that ends
-	Duplicate interface{} `json:"duplicate,omitempty"`
-	Field     string      `json:"field"`
-
-	// Survivor Of the record that goes on
-	Survivor interface{} `json:"survivor,omitempty"`
-}
-
-// MergePage defines model for MergePage.
-type MergePage struct {
-	Data []Merge `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
 }
 
 // MergePreview defines model for MergePreview.
 type MergePreview struct {
-	Conflicts        []MergeConflict    `json:"conflicts"`
-	Differences      []MergeDifference  `json:"differences"`
+	Conflicts []MergeConflict `json:"conflicts"`
+
+	// Differences Fields of the record that differ, by name
+	Differences      []string           `json:"differences"`
 	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
 	DuplicateVersion int64              `json:"duplicate_version"`
 	SurvivorID       openapi_types.UUID `json:"survivor_id"`
@@ -9853,266 +9012,10 @@ type MergePreviewRequest struct {
 	SurvivorID openapi_types.UUID `json:"survivor_id"`
 }
 
-// MergeRow defines model for MergeRow.
-type MergeRow struct {
-	Fate MergeRowFate `json:"fate"`
-
-	// Fields Columns that were changed
-	Fields []string           `json:"fields"`
-	ID     openapi_types.UUID `json:"id"`
-
-	// Resource What the row is, named as in the audit trail
-	Resource string `json:"resource"`
-
-	// ResourceID Absent for lines of an import
-	ResourceID *openapi_types.UUID `json:"resource_id,omitempty"`
-}
-
-// MergeRowFate defines model for MergeRow.Fate.
-type MergeRowFate string
-
-// MergeRowPage defines model for MergeRowPage.
-type MergeRowPage struct {
-	Data []MergeRow `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // MergeUndo defines model for MergeUndo.
 type MergeUndo struct {
 	Reason string `json:"reason"`
 }
-
-// MhpssActivity defines model for MhpssActivity.
-type MhpssActivity struct {
-	// Attendances Persons, each counted once a session
-	Attendances int                  `json:"attendances"`
-	From        openapi_types.Date   `json:"from"`
-	Minutes     int                  `json:"minutes"`
-	Rows        []MhpssActivityCount `json:"rows"`
-	Sessions    int                  `json:"sessions"`
-	To          openapi_types.Date   `json:"to"`
-}
-
-// MhpssActivityCount defines model for MhpssActivityCount.
-type MhpssActivityCount struct {
-	Activity        string           `json:"activity"`
-	Attendances     int              `json:"attendances"`
-	Kind            MhpssSessionKind `json:"kind"`
-	Minutes         int              `json:"minutes"`
-	PsychoEducation bool             `json:"psycho_education"`
-	PyramidLevel    string           `json:"pyramid_level"`
-	Sessions        int              `json:"sessions"`
-}
-
-// MhpssNote defines model for MhpssNote.
-type MhpssNote struct {
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	SessionID openapi_types.UUID `json:"session_id"`
-	Text      string             `json:"text"`
-	UpdatedAt time.Time          `json:"updated_at"`
-	Version   int64              `json:"version"`
-	WrittenBy openapi_types.UUID `json:"written_by"`
-}
-
-// MhpssNoteCreate defines model for MhpssNoteCreate.
-type MhpssNoteCreate struct {
-	ID   *openapi_types.UUID `json:"id,omitempty"`
-	Text string              `json:"text"`
-}
-
-// MhpssNotePage defines model for MhpssNotePage.
-type MhpssNotePage struct {
-	Data []MhpssNote `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// MhpssParticipant defines model for MhpssParticipant.
-type MhpssParticipant struct {
-	// Attended Of a held session: whether the person came; yes where nothing is said
-	Attended      *bool              `json:"attended,omitempty"`
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// Role `participant` where none is given
-	Role *MhpssParticipantRole `json:"role,omitempty"`
-}
-
-// MhpssParticipantRole `participant` where none is given
-type MhpssParticipantRole string
-
-// MhpssReason defines model for MhpssReason.
-type MhpssReason struct {
-	Reason string `json:"reason"`
-}
-
-// MhpssSession defines model for MhpssSession.
-type MhpssSession struct {
-	Activity      string              `json:"activity"`
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	CreatedAt     time.Time           `json:"created_at"`
-	FacilitatorID openapi_types.UUID  `json:"facilitator_id"`
-
-	// Headcounts People who came and are counted only
-	Headcounts []Headcount        `json:"headcounts"`
-	ID         openapi_types.UUID `json:"id"`
-
-	// Interpreter Whether one helped
-	Interpreter *bool            `json:"interpreter,omitempty"`
-	Kind        MhpssSessionKind `json:"kind"`
-
-	// Language BCP 47
-	Language  *string  `json:"language,omitempty"`
-	Materials []string `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes  *int                 `json:"minutes,omitempty"`
-	Modality MhpssSessionModality `json:"modality"`
-
-	// Participants Not in lists
-	Participants []MhpssParticipant `json:"participants,omitempty"`
-
-	// Persons Who came, named and counted; 0 until it was held
-	Persons int     `json:"persons"`
-	Place   *string `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan *string `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation bool   `json:"psycho_education"`
-	PyramidLevel    string `json:"pyramid_level"`
-
-	// Reason Why it was cancelled or voided
-	Reason   *string   `json:"reason,omitempty"`
-	StartsAt time.Time `json:"starts_at"`
-
-	// StartsOn The centre's day of it
-	StartsOn     openapi_types.Date  `json:"starts_on"`
-	Status       MhpssSessionStatus  `json:"status"`
-	SupervisorID *openapi_types.UUID `json:"supervisor_id,omitempty"`
-	Topic        *string             `json:"topic,omitempty"`
-	UpdatedAt    time.Time           `json:"updated_at"`
-	Version      int64               `json:"version"`
-}
-
-// MhpssSessionModality defines model for MhpssSession.Modality.
-type MhpssSessionModality string
-
-// MhpssSessionCreate defines model for MhpssSessionCreate.
-type MhpssSessionCreate struct {
-	Activity string `json:"activity"`
-
-	// CaseID Of the one participant or of one of the family
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-	ID            *openapi_types.UUID `json:"id,omitempty"`
-
-	// Interpreter Whether one helped
-	Interpreter *bool            `json:"interpreter,omitempty"`
-	Kind        MhpssSessionKind `json:"kind"`
-
-	// Language BCP 47
-	Language  *string  `json:"language,omitempty"`
-	Materials []string `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes      *int                        `json:"minutes,omitempty"`
-	Modality     *MhpssSessionCreateModality `json:"modality,omitempty"`
-	Participants []MhpssParticipant          `json:"participants,omitempty"`
-	Place        *string                     `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan *string `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation *bool     `json:"psycho_education,omitempty"`
-	PyramidLevel    string    `json:"pyramid_level"`
-	StartsAt        time.Time `json:"starts_at"`
-
-	// Status `held` where none is given
-	Status       *MhpssSessionCreateStatus `json:"status,omitempty"`
-	SupervisorID *openapi_types.UUID       `json:"supervisor_id,omitempty"`
-	Topic        *string                   `json:"topic,omitempty"`
-}
-
-// MhpssSessionCreateModality defines model for MhpssSessionCreate.Modality.
-type MhpssSessionCreateModality string
-
-// MhpssSessionCreateStatus `held` where none is given
-type MhpssSessionCreateStatus string
-
-// MhpssSessionHold defines model for MhpssSessionHold.
-type MhpssSessionHold struct {
-	Headcounts   []Headcount        `json:"headcounts,omitempty"`
-	Interpreter  *bool              `json:"interpreter,omitempty"`
-	Language     *string            `json:"language,omitempty"`
-	Minutes      int                `json:"minutes"`
-	Participants []MhpssParticipant `json:"participants,omitempty"`
-
-	// StartsAt When it began, if not as planned
-	StartsAt *time.Time `json:"starts_at,omitempty"`
-}
-
-// MhpssSessionKind defines model for MhpssSessionKind.
-type MhpssSessionKind string
-
-// MhpssSessionPage defines model for MhpssSessionPage.
-type MhpssSessionPage struct {
-	Data []MhpssSession `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// MhpssSessionPatch defines model for MhpssSessionPatch.
-type MhpssSessionPatch struct {
-	Activity      *string             `json:"activity,omitempty"`
-	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-
-	// Interpreter Whether one helped
-	Interpreter nullable.Nullable[bool] `json:"interpreter,omitempty"`
-
-	// Language BCP 47
-	Language  nullable.Nullable[string] `json:"language,omitempty"`
-	Materials []string                  `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes      *int                       `json:"minutes,omitempty"`
-	Modality     *MhpssSessionPatchModality `json:"modality,omitempty"`
-	Participants []MhpssParticipant         `json:"participants,omitempty"`
-	Place        nullable.Nullable[string]  `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan nullable.Nullable[string] `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation *bool                                 `json:"psycho_education,omitempty"`
-	PyramidLevel    *string                               `json:"pyramid_level,omitempty"`
-	StartsAt        *time.Time                            `json:"starts_at,omitempty"`
-	SupervisorID    nullable.Nullable[openapi_types.UUID] `json:"supervisor_id,omitempty"`
-	Topic           nullable.Nullable[string]             `json:"topic,omitempty"`
-}
-
-// MhpssSessionPatchModality defines model for MhpssSessionPatch.Modality.
-type MhpssSessionPatchModality string
-
-// MhpssSessionStatus defines model for MhpssSessionStatus.
-type MhpssSessionStatus string
 
 // MissingField defines model for MissingField.
 type MissingField struct {
@@ -11239,27 +10142,6 @@ type SOP struct {
 	Version      int64      `json:"version"`
 }
 
-// SOPAdoption defines model for SOPAdoption.
-type SOPAdoption struct {
-	Moved int `json:"moved"`
-
-	// Note What the figure leaves out
-	Note  string             `json:"note"`
-	SopID openapi_types.UUID `json:"sop_id"`
-}
-
-// SOPAlerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
-type SOPAlerts struct {
-	// ApprovalHours Within which an approval is to be decided
-	ApprovalHours int `json:"approval_hours"`
-
-	// ManagerAfterHours To the centre's manager, too
-	ManagerAfterHours int `json:"manager_after_hours"`
-
-	// SupervisorAfterHours From the owner of the case to the supervisors
-	SupervisorAfterHours int `json:"supervisor_after_hours"`
-}
-
 // SOPApproval defines model for SOPApproval.
 type SOPApproval struct {
 	Required bool `json:"required"`
@@ -11304,6 +10186,9 @@ type SOPCard struct {
 type SOPCase struct {
 	// ActionNeedsAgreement What is planned is begun once the person agreed to the plan; absent: no
 	ActionNeedsAgreement *bool `json:"action_needs_agreement,omitempty"`
+
+	// BestInterestReviewHours Until an act that went before its best-interest procedure is to be reviewed; 0, or absent: 72
+	BestInterestReviewHours *int `json:"best_interest_review_hours,omitempty"`
 
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
 	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
@@ -11360,22 +10245,6 @@ type SOPChange struct {
 	// Pointer JSON pointer into the policy
 	Pointer string `json:"pointer"`
 }
-
-// SOPClockEffect defines model for SOPClockEffect.
-type SOPClockEffect struct {
-	Clock SOPClockEffectClock `json:"clock"`
-
-	// Earlier Cases in which it would run out earlier or begin to run
-	Earlier int `json:"earlier"`
-
-	// Later Cases in which it would run out later or stop
-	Later         int `json:"later"`
-	OverdueAfter  int `json:"overdue_after"`
-	OverdueBefore int `json:"overdue_before"`
-}
-
-// SOPClockEffectClock defines model for SOPClockEffect.Clock.
-type SOPClockEffectClock string
 
 // SOPConsentStatement The text that is read to a person
 type SOPConsentStatement struct {
@@ -11439,23 +10308,6 @@ type SOPDuplicates struct {
 	Weights SOPDuplicateWeights `json:"weights"`
 }
 
-// SOPEffect defines model for SOPEffect.
-type SOPEffect struct {
-	// BecomeOverdue Of those, the ones with no overdue clock now and with one then
-	BecomeOverdue int `json:"become_overdue"`
-
-	// Cases Cases under way that were tried
-	Cases  int              `json:"cases"`
-	Clocks []SOPClockEffect `json:"clocks"`
-
-	// DueEarlier Of those, the ones with a clock that would run out earlier
-	DueEarlier int `json:"due_earlier"`
-
-	// Note What the figures leave out
-	Note  string             `json:"note"`
-	SopID openapi_types.UUID `json:"sop_id"`
-}
-
 // SOPPage defines model for SOPPage.
 type SOPPage struct {
 	Data []SOP `json:"data"`
@@ -11494,9 +10346,6 @@ type SOPPeople struct {
 
 // SOPPolicy What the procedures lay down. Every number is the centre's to set.
 type SOPPolicy struct {
-	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
-	Alerts SOPAlerts `json:"alerts"`
-
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
 	Attachments       SOPAttachments        `json:"attachments"`
@@ -11527,9 +10376,6 @@ type SOPPolicy struct {
 
 // SOPPolicyPatch The parts to replace; each is given whole.
 type SOPPolicyPatch struct {
-	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
-	Alerts *SOPAlerts `json:"alerts,omitempty"`
-
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
 	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
@@ -12731,9 +11577,6 @@ type Task struct {
 	ID        openapi_types.UUID  `json:"id"`
 	Kind      string              `json:"kind"`
 
-	// Level Of an alert: how often it has climbed
-	Level *int `json:"level,omitempty"`
-
 	// Reason Why it was dismissed, or what was done
 	Reason *string `json:"reason,omitempty"`
 
@@ -12899,95 +11742,6 @@ type TrainingPage struct {
 type TrainingPatch struct {
 	CompletedOn *openapi_types.Date                   `json:"completed_on,omitempty"`
 	ValidUntil  nullable.Nullable[openapi_types.Date] `json:"valid_until,omitempty"`
-}
-
-// Transfer A case that is handed over, as the centre that hands it over sees it.
-type Transfer struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	CaseID        openapi_types.UUID `json:"case_id"`
-
-	// ConsentID What it rests on
-	ConsentID *openapi_types.UUID `json:"consent_id,omitempty"`
-
-	// ContinuityToken On acceptance: names the transfer to the other centre, which has its own ids
-	ContinuityToken *openapi_types.UUID `json:"continuity_token,omitempty"`
-	CreatedAt       time.Time           `json:"created_at"`
-	DecidedAt       *time.Time          `json:"decided_at,omitempty"`
-
-	// DecisionNote Why it was refused or withdrawn
-	DecisionNote      *string             `json:"decision_note,omitempty"`
-	ID                openapi_types.UUID  `json:"id"`
-	OverrideBasis     *string             `json:"override_basis,omitempty"`
-	OverrideDecidedBy *openapi_types.UUID `json:"override_decided_by,omitempty"`
-	OverrideReason    *string             `json:"override_reason,omitempty"`
-	Parts             []TransferPart      `json:"parts"`
-
-	// Preview Frozen when the transfer was asked for. It identifies nobody.
-	Preview     TransferPreview    `json:"preview"`
-	Reason      string             `json:"reason"`
-	RequestedBy openapi_types.UUID `json:"requested_by"`
-	Status      TransferStatus     `json:"status"`
-	Target      TransferPlace      `json:"target"`
-	UpdatedAt   time.Time          `json:"updated_at"`
-	Version     int64              `json:"version"`
-}
-
-// TransferStatus defines model for Transfer.Status.
-type TransferStatus string
-
-// TransferAcceptance defines model for TransferAcceptance.
-type TransferAcceptance struct {
-	// OwnerID Who is to own the case here
-	OwnerID *openapi_types.UUID `json:"owner_id,omitempty"`
-}
-
-// TransferCreate defines model for TransferCreate.
-type TransferCreate struct {
-	// CentreCode Of the centre that is asked
-	CentreCode string              `json:"centre_code"`
-	ID         *openapi_types.UUID `json:"id,omitempty"`
-	Override   *TransferOverride   `json:"override,omitempty"`
-
-	// Parts What is copied beside the person's basics; absent: all of it
-	Parts  []TransferPart `json:"parts,omitempty"`
-	Reason string         `json:"reason"`
-}
-
-// TransferOverride defines model for TransferOverride.
-type TransferOverride struct {
-	Basis  string `json:"basis"`
-	Reason string `json:"reason"`
-}
-
-// TransferPage defines model for TransferPage.
-type TransferPage struct {
-	Data []Transfer `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// TransferPart defines model for TransferPart.
-type TransferPart string
-
-// TransferPlace defines model for TransferPlace.
-type TransferPlace struct {
-	Code string `json:"code"`
-	Name string `json:"name"`
-}
-
-// TransferPreview Frozen when the transfer was asked for. It identifies nobody.
-type TransferPreview struct {
-	// Child Under 18
-	Child bool `json:"child"`
-
-	// Languages BCP 47
-	Languages []string `json:"languages"`
-	RiskLevel *string  `json:"risk_level,omitempty"`
-	Sex       string   `json:"sex"`
 }
 
 // User defines model for User.
@@ -13311,53 +12065,6 @@ type VulnerabilityScreeningCreate struct {
 // VulnerabilityScreeningPage defines model for VulnerabilityScreeningPage.
 type VulnerabilityScreeningPage struct {
 	Data []VulnerabilityScreening `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
-type WorklistEntry struct {
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	CaseNumber    *string             `json:"case_number,omitempty"`
-	CentreID      openapi_types.UUID  `json:"centre_id"`
-
-	// Code What of its kind: the kind of the approval or task, the type of the follow-up, the status of the referral
-	Code  *string   `json:"code,omitempty"`
-	DueAt time.Time `json:"due_at"`
-
-	// ID Of the resource; a case with several clocks has several entries
-	ID   openapi_types.UUID `json:"id"`
-	Kind WorklistEntryKind  `json:"kind"`
-
-	// Resource What waits, as the change feed calls it
-	Resource   string             `json:"resource"`
-	ResourceID openapi_types.UUID `json:"resource_id"`
-
-	// RiskLevel Of the case
-	RiskLevel *string `json:"risk_level,omitempty"`
-
-	// Roles For whom it waits where it is for nobody by name: anybody with one of these roles
-	Roles []string           `json:"roles"`
-	State WorklistEntryState `json:"state"`
-
-	// UserID For whom it waits
-	UserID *openapi_types.UUID `json:"user_id,omitempty"`
-}
-
-// WorklistEntryKind defines model for WorklistEntry.Kind.
-type WorklistEntryKind string
-
-// WorklistEntryState defines model for WorklistEntry.State.
-type WorklistEntryState string
-
-// WorklistPage defines model for WorklistPage.
-type WorklistPage struct {
-	Data []WorklistEntry `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -14185,45 +12892,6 @@ type PreviewMergeParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListMergesParams defines parameters for ListMerges.
-type ListMergesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListMergesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListMergesParamsSort defines parameters for ListMerges.
-type ListMergesParamsSort string
-
-// ListMergeRowsParams defines parameters for ListMergeRows.
-type ListMergeRowsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `resource` where none is given. A cursor carries its own
-	Sort *ListMergeRowsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Resource Only rows of this resource, named as in the audit trail
-	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
-}
-
-// ListMergeRowsParamsSort defines parameters for ListMergeRows.
-type ListMergeRowsParamsSort string
-
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
 	// Limit Rows a page
@@ -14533,27 +13201,6 @@ type CreateBundleParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListCaseloadsParams defines parameters for ListCaseloads.
-type ListCaseloadsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-load` where none is given. A cursor carries its own
-	Sort *ListCaseloadsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// UserID Only of this member of staff
-	UserID *openapi_types.UUID `form:"user_id,omitempty" json:"user_id,omitempty"`
-}
-
-// ListCaseloadsParamsSort defines parameters for ListCaseloads.
-type ListCaseloadsParamsSort string
-
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
 	// Limit Rows a page
@@ -14850,6 +13497,72 @@ type VerifyCaseAttachmentParams struct {
 
 // VoidCaseAttachmentParams defines parameters for VoidCaseAttachment.
 type VoidCaseAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListBestInterestsParams defines parameters for ListBestInterests.
+type ListBestInterestsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListBestInterestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only procedures with this status
+	Status *ListBestInterestsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Trigger Only those that this asked for
+	Trigger *string `form:"trigger,omitempty" json:"trigger,omitempty"`
+}
+
+// ListBestInterestsParamsSort defines parameters for ListBestInterests.
+type ListBestInterestsParamsSort string
+
+// ListBestInterestsParamsStatus defines parameters for ListBestInterests.
+type ListBestInterestsParamsStatus string
+
+// CreateBestInterestParams defines parameters for CreateBestInterest.
+type CreateBestInterestParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateBestInterestParams defines parameters for UpdateBestInterest.
+type UpdateBestInterestParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DecideBestInterestParams defines parameters for DecideBestInterest.
+type DecideBestInterestParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReviewBestInterestParams defines parameters for ReviewBestInterest.
+type ReviewBestInterestParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidBestInterestParams defines parameters for VoidBestInterest.
+type VoidBestInterestParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -15358,15 +14071,6 @@ type ScreenOutCaseParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ChangeCaseSOPParams defines parameters for ChangeCaseSOP.
-type ChangeCaseSOPParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListCaseTeamParams defines parameters for ListCaseTeam.
 type ListCaseTeamParams struct {
 	// Limit Rows a page
@@ -15399,12 +14103,6 @@ type EndCaseTeamMemberParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RequestTransferParams defines parameters for RequestTransfer.
-type RequestTransferParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -15931,48 +14629,6 @@ type ListImportRowsParams struct {
 // ListImportRowsParamsSort defines parameters for ListImportRows.
 type ListImportRowsParamsSort string
 
-// ListLegalHoldsParams defines parameters for ListLegalHolds.
-type ListLegalHoldsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListLegalHoldsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// BeneficiaryID Only of this person
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-
-	// CaseID Only of this case
-	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
-
-	// Ended Those that somebody ended (true) or not (false)
-	Ended *bool `form:"ended,omitempty" json:"ended,omitempty"`
-}
-
-// ListLegalHoldsParamsSort defines parameters for ListLegalHolds.
-type ListLegalHoldsParamsSort string
-
-// PlaceLegalHoldParams defines parameters for PlaceLegalHold.
-type PlaceLegalHoldParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// EndLegalHoldParams defines parameters for EndLegalHold.
-type EndLegalHoldParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListManagementModelsParams defines parameters for ListManagementModels.
 type ListManagementModelsParams struct {
 	// Limit Rows a page
@@ -16053,123 +14709,6 @@ type UpdateMemberParams struct {
 
 // EndMemberParams defines parameters for EndMember.
 type EndMemberParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// GetMhpssActivityParams defines parameters for GetMhpssActivity.
-type GetMhpssActivityParams struct {
-	// From First day
-	From openapi_types.Date `form:"from" json:"from"`
-
-	// To Last day
-	To openapi_types.Date `form:"to" json:"to"`
-}
-
-// ListMhpssSessionsParams defines parameters for ListMhpssSessions.
-type ListMhpssSessionsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-starts_at` where none is given. A cursor carries its own
-	Sort *ListMhpssSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only sessions in this state
-	Status *MhpssSessionStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// Kind Only sessions of this kind
-	Kind *MhpssSessionKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// Activity Only this activity
-	Activity *string `form:"activity,omitempty" json:"activity,omitempty"`
-
-	// PsychoEducation Only sessions that teach, or only others
-	PsychoEducation *bool `form:"psycho_education,omitempty" json:"psycho_education,omitempty"`
-
-	// FacilitatorID Only sessions that this member of staff leads
-	FacilitatorID *openapi_types.UUID `form:"facilitator_id,omitempty" json:"facilitator_id,omitempty"`
-
-	// BeneficiaryID Only sessions of this person
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-
-	// CaseID Only sessions of this case
-	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
-
-	// From On this day of the centre or later
-	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
-
-	// To On this day of the centre or earlier
-	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
-}
-
-// ListMhpssSessionsParamsSort defines parameters for ListMhpssSessions.
-type ListMhpssSessionsParamsSort string
-
-// CreateMhpssSessionParams defines parameters for CreateMhpssSession.
-type CreateMhpssSessionParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateMhpssSessionParams defines parameters for UpdateMhpssSession.
-type UpdateMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// CancelMhpssSessionParams defines parameters for CancelMhpssSession.
-type CancelMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// HoldMhpssSessionParams defines parameters for HoldMhpssSession.
-type HoldMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListMhpssNotesParams defines parameters for ListMhpssNotes.
-type ListMhpssNotesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListMhpssNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListMhpssNotesParamsSort defines parameters for ListMhpssNotes.
-type ListMhpssNotesParamsSort string
-
-// CreateMhpssNoteParams defines parameters for CreateMhpssNote.
-type CreateMhpssNoteParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidMhpssSessionParams defines parameters for VoidMhpssSession.
-type VoidMhpssSessionParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -16702,15 +15241,6 @@ type ActivateSOPParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// AdoptSOPParams defines parameters for AdoptSOP.
-type AdoptSOPParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // DiffSOPParams defines parameters for DiffSOP.
 type DiffSOPParams struct {
 	// Against The version to compare with
@@ -17206,102 +15736,6 @@ type DismissTaskParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListIncomingTransfersParams defines parameters for ListIncomingTransfers.
-type ListIncomingTransfersParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListIncomingTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only in this state
-	Status *ListIncomingTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-}
-
-// ListIncomingTransfersParamsSort defines parameters for ListIncomingTransfers.
-type ListIncomingTransfersParamsSort string
-
-// ListIncomingTransfersParamsStatus defines parameters for ListIncomingTransfers.
-type ListIncomingTransfersParamsStatus string
-
-// AcceptTransferParams defines parameters for AcceptTransfer.
-type AcceptTransferParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RefuseTransferParams defines parameters for RefuseTransfer.
-type RefuseTransferParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListTransfersParams defines parameters for ListTransfers.
-type ListTransfersParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only in this state
-	Status *ListTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// CaseID Only of this case
-	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
-}
-
-// ListTransfersParamsSort defines parameters for ListTransfers.
-type ListTransfersParamsSort string
-
-// ListTransfersParamsStatus defines parameters for ListTransfers.
-type ListTransfersParamsStatus string
-
-// ApproveTransferOverrideParams defines parameters for ApproveTransferOverride.
-type ApproveTransferOverrideParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RejectTransferOverrideParams defines parameters for RejectTransferOverride.
-type RejectTransferOverrideParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// WithdrawTransferParams defines parameters for WithdrawTransfer.
-type WithdrawTransferParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListVisitsParams defines parameters for ListVisits.
 type ListVisitsParams struct {
 	// Limit Rows a page
@@ -17433,45 +15867,6 @@ type VoidVisitParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
-
-// ListWorklistParams defines parameters for ListWorklist.
-type ListWorklistParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `due_at` where none is given. A cursor carries its own
-	Sort *ListWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
-	Whose *ListWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
-
-	// Kind Only of these kinds, separated by commas
-	Kind []ListWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// State Only what is overdue, due by the end of the centre's day, or due later
-	State *ListWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
-
-	// RiskLevel Only of cases of this risk
-	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
-}
-
-// ListWorklistParamsSort defines parameters for ListWorklist.
-type ListWorklistParamsSort string
-
-// ListWorklistParamsWhose defines parameters for ListWorklist.
-type ListWorklistParamsWhose string
-
-// ListWorklistParamsKind defines parameters for ListWorklist.
-type ListWorklistParamsKind string
-
-// ListWorklistParamsState defines parameters for ListWorklist.
-type ListWorklistParamsState string
 
 // ListNetworkChangesParams defines parameters for ListNetworkChanges.
 type ListNetworkChangesParams struct {
@@ -17893,45 +16288,6 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
-// ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `due_at` where none is given. A cursor carries its own
-	Sort *ListNetworkWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
-	Whose *ListNetworkWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
-
-	// Kind Only of these kinds, separated by commas
-	Kind []ListNetworkWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// State Only what is overdue, due by the end of the centre's day, or due later
-	State *ListNetworkWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
-
-	// RiskLevel Only of cases of this risk
-	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
-}
-
-// ListNetworkWorklistParamsSort defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsSort string
-
-// ListNetworkWorklistParamsWhose defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsWhose string
-
-// ListNetworkWorklistParamsKind defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsKind string
-
-// ListNetworkWorklistParamsState defines parameters for ListNetworkWorklist.
-type ListNetworkWorklistParamsState string
-
 // CreateAPIClientJSONRequestBody defines body for CreateAPIClient for application/json ContentType.
 type CreateAPIClientJSONRequestBody = APIClientCreate
 
@@ -18148,6 +16504,18 @@ type CreateCaseAttachmentLinkJSONRequestBody = AttachmentLinkCreate
 // VoidCaseAttachmentJSONRequestBody defines body for VoidCaseAttachment for application/json ContentType.
 type VoidCaseAttachmentJSONRequestBody = AttachmentVoid
 
+// CreateBestInterestJSONRequestBody defines body for CreateBestInterest for application/json ContentType.
+type CreateBestInterestJSONRequestBody = BestInterestCreate
+
+// UpdateBestInterestApplicationMergePatchPlusJSONRequestBody defines body for UpdateBestInterest for application/merge-patch+json ContentType.
+type UpdateBestInterestApplicationMergePatchPlusJSONRequestBody = BestInterestPatch
+
+// DecideBestInterestJSONRequestBody defines body for DecideBestInterest for application/json ContentType.
+type DecideBestInterestJSONRequestBody = BestInterestDecision
+
+// VoidBestInterestJSONRequestBody defines body for VoidBestInterest for application/json ContentType.
+type VoidBestInterestJSONRequestBody = VoidReason
+
 // BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
 type BreakGlassJSONRequestBody = BreakGlass
 
@@ -18205,9 +16573,6 @@ type UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody = CaseNotePatch
 // VoidCaseNoteJSONRequestBody defines body for VoidCaseNote for application/json ContentType.
 type VoidCaseNoteJSONRequestBody = CaseReason
 
-// OpenCaseJSONRequestBody defines body for OpenCase for application/json ContentType.
-type OpenCaseJSONRequestBody = CaseOpening
-
 // CreateCasePlanJSONRequestBody defines body for CreateCasePlan for application/json ContentType.
 type CreateCasePlanJSONRequestBody = CasePlanCreate
 
@@ -18241,14 +16606,8 @@ type RequestCaseClosureJSONRequestBody = CaseClosureRequest
 // ScreenOutCaseJSONRequestBody defines body for ScreenOutCase for application/json ContentType.
 type ScreenOutCaseJSONRequestBody = CaseReason
 
-// ChangeCaseSOPJSONRequestBody defines body for ChangeCaseSOP for application/json ContentType.
-type ChangeCaseSOPJSONRequestBody = CaseSOP
-
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
-
-// RequestTransferJSONRequestBody defines body for RequestTransfer for application/json ContentType.
-type RequestTransferJSONRequestBody = TransferCreate
 
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
@@ -18304,12 +16663,6 @@ type ProposeImportMappingJSONRequestBody = SheetHeader
 // CreateImportMultipartRequestBody defines body for CreateImport for multipart/form-data ContentType.
 type CreateImportMultipartRequestBody CreateImportMultipartBody
 
-// PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
-type PlaceLegalHoldJSONRequestBody = LegalHoldCreate
-
-// EndLegalHoldJSONRequestBody defines body for EndLegalHold for application/json ContentType.
-type EndLegalHoldJSONRequestBody = LegalHoldEnd
-
 // CreateManagementModelJSONRequestBody defines body for CreateManagementModel for application/json ContentType.
 type CreateManagementModelJSONRequestBody = ManagementModelCreate
 
@@ -18321,24 +16674,6 @@ type CreateMemberJSONRequestBody = MemberCreate
 
 // UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
 type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
-
-// CreateMhpssSessionJSONRequestBody defines body for CreateMhpssSession for application/json ContentType.
-type CreateMhpssSessionJSONRequestBody = MhpssSessionCreate
-
-// UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateMhpssSession for application/merge-patch+json ContentType.
-type UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody = MhpssSessionPatch
-
-// CancelMhpssSessionJSONRequestBody defines body for CancelMhpssSession for application/json ContentType.
-type CancelMhpssSessionJSONRequestBody = MhpssReason
-
-// HoldMhpssSessionJSONRequestBody defines body for HoldMhpssSession for application/json ContentType.
-type HoldMhpssSessionJSONRequestBody = MhpssSessionHold
-
-// CreateMhpssNoteJSONRequestBody defines body for CreateMhpssNote for application/json ContentType.
-type CreateMhpssNoteJSONRequestBody = MhpssNoteCreate
-
-// VoidMhpssSessionJSONRequestBody defines body for VoidMhpssSession for application/json ContentType.
-type VoidMhpssSessionJSONRequestBody = VoidReason
 
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
@@ -18412,9 +16747,6 @@ type CreateSOPJSONRequestBody = SOPCreate
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
 
-// AdoptSOPJSONRequestBody defines body for AdoptSOP for application/json ContentType.
-type AdoptSOPJSONRequestBody = CaseReason
-
 // CreateStockAdjustmentJSONRequestBody defines body for CreateStockAdjustment for application/json ContentType.
 type CreateStockAdjustmentJSONRequestBody = StockAdjustmentCreate
 
@@ -18483,18 +16815,6 @@ type CompleteTaskJSONRequestBody = TaskCompletion
 
 // DismissTaskJSONRequestBody defines body for DismissTask for application/json ContentType.
 type DismissTaskJSONRequestBody = TaskDismissal
-
-// AcceptTransferJSONRequestBody defines body for AcceptTransfer for application/json ContentType.
-type AcceptTransferJSONRequestBody = TransferAcceptance
-
-// RefuseTransferJSONRequestBody defines body for RefuseTransfer for application/json ContentType.
-type RefuseTransferJSONRequestBody = CaseReason
-
-// RejectTransferOverrideJSONRequestBody defines body for RejectTransferOverride for application/json ContentType.
-type RejectTransferOverrideJSONRequestBody = CaseReason
-
-// WithdrawTransferJSONRequestBody defines body for WithdrawTransfer for application/json ContentType.
-type WithdrawTransferJSONRequestBody = CaseReason
 
 // CreateVisitJSONRequestBody defines body for CreateVisit for application/json ContentType.
 type CreateVisitJSONRequestBody = VisitCreate
@@ -18970,12 +17290,6 @@ type ServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
-	// ListMerges What was merged into a record
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
-	ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error
-	// ListMergeRows What a merge did to which row
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
-	ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -19078,9 +17392,6 @@ type ServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error
-	// ListCaseloads List what each caseworker carries
-	// (GET /v1/centres/{centre_id}/caseloads)
-	ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
@@ -19171,6 +17482,27 @@ type ServerInterface interface {
 	// VoidCaseAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
 	VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error
+	// ListBestInterests The best-interest procedures of a child's case
+	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests)
+	ListBestInterests(ctx echo.Context, centreID CentreID, id ID, params ListBestInterestsParams) error
+	// CreateBestInterest Begin a best-interest procedure
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests)
+	CreateBestInterest(ctx echo.Context, centreID CentreID, id ID, params CreateBestInterestParams) error
+	// GetBestInterest Read a best-interest procedure
+	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
+	GetBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID) error
+	// UpdateBestInterest Change a procedure that is not decided
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
+	UpdateBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params UpdateBestInterestParams) error
+	// DecideBestInterest Record the decision
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/decide)
+	DecideBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params DecideBestInterestParams) error
+	// ReviewBestInterest Look at a decision again
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/review)
+	ReviewBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params ReviewBestInterestParams) error
+	// VoidBestInterest Void a procedure entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/void)
+	VoidBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params VoidBestInterestParams) error
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
@@ -19339,9 +17671,6 @@ type ServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx echo.Context, centreID CentreID, id ID, params ScreenOutCaseParams) error
-	// ChangeCaseSOP Let a case live by the SOP in force
-	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
-	ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx echo.Context, centreID CentreID, id ID, params ListCaseTeamParams) error
@@ -19354,9 +17683,6 @@ type ServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID, params EndCaseTeamMemberParams) error
-	// RequestTransfer Ask another centre to take the case
-	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
-	RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
@@ -19489,18 +17815,6 @@ type ServerInterface interface {
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx echo.Context, centreID CentreID, id ID, params ListImportRowsParams) error
-	// ListLegalHolds List legal holds
-	// (GET /v1/centres/{centre_id}/legal-holds)
-	ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error
-	// PlaceLegalHold Keep what is held of a person or a case
-	// (POST /v1/centres/{centre_id}/legal-holds)
-	PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error
-	// GetLegalHold Read a legal hold
-	// (GET /v1/centres/{centre_id}/legal-holds/{id})
-	GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error
-	// EndLegalHold End a legal hold
-	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
-	EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error
@@ -19528,39 +17842,6 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
-	// GetMhpssActivity Count sessions and who came
-	// (GET /v1/centres/{centre_id}/mhpss/activity)
-	GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error
-	// ListMhpssSessions List psychosocial sessions
-	// (GET /v1/centres/{centre_id}/mhpss/sessions)
-	ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error
-	// CreateMhpssSession Plan a session, or record one that was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions)
-	CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error
-	// GetMhpssSession Read a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
-	GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateMhpssSession Change a plan, or correct what was recorded
-	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
-	UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error
-	// CancelMhpssSession Cancel a planned session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
-	CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error
-	// HoldMhpssSession Record that a planned session was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
-	HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error
-	// ListMhpssNotes List the notes on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error
-	// CreateMhpssNote Write a note on a session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error
-	// GetMhpssNote Read a note on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
-	GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error
-	// VoidMhpssSession Void a session recorded in error
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
-	VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
@@ -19723,15 +18004,9 @@ type ServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx echo.Context, centreID CentreID, id ID, params ActivateSOPParams) error
-	// AdoptSOP Let all opened cases live by the SOP in force
-	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
-	AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
-	// GetSOPEffect Try a SOP on the cases under way
-	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
-	GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error
@@ -19867,33 +18142,6 @@ type ServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx echo.Context, centreID CentreID, id ID, params DismissTaskParams) error
-	// ListIncomingTransfers List the cases that other centres offer
-	// (GET /v1/centres/{centre_id}/transfer-inbox)
-	ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error
-	// GetIncomingTransfer Read what another centre offers
-	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
-	GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error
-	// AcceptTransfer Take a case over
-	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
-	AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error
-	// RefuseTransfer Leave a case where it is
-	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
-	RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error
-	// ListTransfers List the cases that are handed over
-	// (GET /v1/centres/{centre_id}/transfers)
-	ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error
-	// GetTransfer Read a transfer
-	// (GET /v1/centres/{centre_id}/transfers/{id})
-	GetTransfer(ctx echo.Context, centreID CentreID, id ID) error
-	// ApproveTransferOverride Let a transfer go without consent
-	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
-	ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error
-	// RejectTransferOverride Keep a transfer that has no consent
-	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
-	RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error
-	// WithdrawTransfer Take a transfer back
-	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
-	WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error
@@ -19930,9 +18178,6 @@ type ServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx echo.Context, centreID CentreID, id ID, params VoidVisitParams) error
-	// ListWorklist List what is due and overdue
-	// (GET /v1/centres/{centre_id}/worklist)
-	ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error
@@ -20071,9 +18316,6 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
-	// ListNetworkWorklist List what is due and overdue in all of one's centres
-	// (GET /v1/worklist)
-	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -23776,129 +22018,6 @@ func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
 	return err
 }
 
-// ListMerges converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMerges(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMergesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMerges(ctx, centreID, id, params)
-	return err
-}
-
-// ListMergeRows converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMergeRows(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "merge_id" -------------
-	var mergeID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "merge_id", ctx.Param("merge_id"), &mergeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter merge_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMergeRowsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "resource" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMergeRows(ctx, centreID, id, mergeID, params)
-	return err
-}
-
 // ListBeneficiaryNames converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBeneficiaryNames(ctx echo.Context) error {
 	var err error
@@ -25692,59 +23811,6 @@ func (w *ServerInterfaceWrapper) ResolveRegistrationCard(ctx echo.Context) error
 	return err
 }
 
-// ListCaseloads converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseloads(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseloadsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "user_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", ctx.QueryParams(), &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseloads(ctx, centreID, params)
-	return err
-}
-
 // ListCases converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCases(ctx echo.Context) error {
 	var err error
@@ -27413,6 +25479,411 @@ func (w *ServerInterfaceWrapper) VoidCaseAttachment(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.VoidCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// ListBestInterests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBestInterests(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBestInterestsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "trigger" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "trigger", ctx.QueryParams(), &params.Trigger, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter trigger: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBestInterests(ctx, centreID, id, params)
+	return err
+}
+
+// CreateBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateBestInterest(ctx, centreID, id, params)
+	return err
+}
+
+// GetBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBestInterest(ctx, centreID, id, procedureID)
+	return err
+}
+
+// UpdateBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateBestInterest(ctx, centreID, id, procedureID, params)
+	return err
+}
+
+// DecideBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideBestInterest(ctx, centreID, id, procedureID, params)
+	return err
+}
+
+// ReviewBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) ReviewBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReviewBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReviewBestInterest(ctx, centreID, id, procedureID, params)
+	return err
+}
+
+// VoidBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidBestInterest(ctx, centreID, id, procedureID, params)
 	return err
 }
 
@@ -30495,67 +28966,6 @@ func (w *ServerInterfaceWrapper) ScreenOutCase(ctx echo.Context) error {
 	return err
 }
 
-// ChangeCaseSOP converts echo context to params.
-func (w *ServerInterfaceWrapper) ChangeCaseSOP(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ChangeCaseSOPParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ChangeCaseSOP(ctx, centreID, id, params)
-	return err
-}
-
 // ListCaseTeam converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCaseTeam(ctx echo.Context) error {
 	var err error
@@ -30759,50 +29169,6 @@ func (w *ServerInterfaceWrapper) EndCaseTeamMember(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndCaseTeamMember(ctx, centreID, id, memberID, params)
-	return err
-}
-
-// RequestTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) RequestTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RequestTransferParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RequestTransfer(ctx, centreID, id, params)
 	return err
 }
 
@@ -33119,194 +31485,6 @@ func (w *ServerInterfaceWrapper) ListImportRows(ctx echo.Context) error {
 	return err
 }
 
-// ListLegalHolds converts echo context to params.
-func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListLegalHoldsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "case_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "ended" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "ended", ctx.QueryParams(), &params.Ended, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ended: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListLegalHolds(ctx, centreID, params)
-	return err
-}
-
-// PlaceLegalHold converts echo context to params.
-func (w *ServerInterfaceWrapper) PlaceLegalHold(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PlaceLegalHoldParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PlaceLegalHold(ctx, centreID, params)
-	return err
-}
-
-// GetLegalHold converts echo context to params.
-func (w *ServerInterfaceWrapper) GetLegalHold(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetLegalHold(ctx, centreID, id)
-	return err
-}
-
-// EndLegalHold converts echo context to params.
-func (w *ServerInterfaceWrapper) EndLegalHold(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params EndLegalHoldParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.EndLegalHold(ctx, centreID, id, params)
-	return err
-}
-
 // ListManagementModels converts echo context to params.
 func (w *ServerInterfaceWrapper) ListManagementModels(ctx echo.Context) error {
 	var err error
@@ -33719,566 +31897,6 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndMember(ctx, centreID, id, params)
-	return err
-}
-
-// GetMhpssActivity converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssActivity(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetMhpssActivityParams
-	// ------------- Required query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// ------------- Required query parameter "to" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssActivity(ctx, centreID, params)
-	return err
-}
-
-// ListMhpssSessions converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMhpssSessions(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMhpssSessionsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "activity" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "activity", ctx.QueryParams(), &params.Activity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter activity: %s", err))
-	}
-
-	// ------------- Optional query parameter "psycho_education" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "psycho_education", ctx.QueryParams(), &params.PsychoEducation, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter psycho_education: %s", err))
-	}
-
-	// ------------- Optional query parameter "facilitator_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "facilitator_id", ctx.QueryParams(), &params.FacilitatorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter facilitator_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "case_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// ------------- Optional query parameter "to" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMhpssSessions(ctx, centreID, params)
-	return err
-}
-
-// CreateMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateMhpssSession(ctx, centreID, params)
-	return err
-}
-
-// GetMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssSession(ctx, centreID, id)
-	return err
-}
-
-// UpdateMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// CancelMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) CancelMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CancelMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CancelMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// HoldMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) HoldMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params HoldMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.HoldMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// ListMhpssNotes converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMhpssNotes(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMhpssNotesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMhpssNotes(ctx, centreID, id, params)
-	return err
-}
-
-// CreateMhpssNote converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateMhpssNote(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateMhpssNoteParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateMhpssNote(ctx, centreID, id, params)
-	return err
-}
-
-// GetMhpssNote converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssNote(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "note_id" -------------
-	var noteID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssNote(ctx, centreID, id, noteID)
-	return err
-}
-
-// VoidMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidMhpssSession(ctx, centreID, id, params)
 	return err
 }
 
@@ -36929,67 +34547,6 @@ func (w *ServerInterfaceWrapper) ActivateSOP(ctx echo.Context) error {
 	return err
 }
 
-// AdoptSOP converts echo context to params.
-func (w *ServerInterfaceWrapper) AdoptSOP(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params AdoptSOPParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.AdoptSOP(ctx, centreID, id, params)
-	return err
-}
-
 // DiffSOP converts echo context to params.
 func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	var err error
@@ -37020,30 +34577,6 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DiffSOP(ctx, centreID, id, params)
-	return err
-}
-
-// GetSOPEffect converts echo context to params.
-func (w *ServerInterfaceWrapper) GetSOPEffect(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetSOPEffect(ctx, centreID, id)
 	return err
 }
 
@@ -39163,472 +36696,6 @@ func (w *ServerInterfaceWrapper) DismissTask(ctx echo.Context) error {
 	return err
 }
 
-// ListIncomingTransfers converts echo context to params.
-func (w *ServerInterfaceWrapper) ListIncomingTransfers(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListIncomingTransfersParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListIncomingTransfers(ctx, centreID, params)
-	return err
-}
-
-// GetIncomingTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) GetIncomingTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetIncomingTransfer(ctx, centreID, id)
-	return err
-}
-
-// AcceptTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) AcceptTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params AcceptTransferParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.AcceptTransfer(ctx, centreID, id, params)
-	return err
-}
-
-// RefuseTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) RefuseTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RefuseTransferParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RefuseTransfer(ctx, centreID, id, params)
-	return err
-}
-
-// ListTransfers converts echo context to params.
-func (w *ServerInterfaceWrapper) ListTransfers(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListTransfersParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "case_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListTransfers(ctx, centreID, params)
-	return err
-}
-
-// GetTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) GetTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetTransfer(ctx, centreID, id)
-	return err
-}
-
-// ApproveTransferOverride converts echo context to params.
-func (w *ServerInterfaceWrapper) ApproveTransferOverride(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ApproveTransferOverrideParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ApproveTransferOverride(ctx, centreID, id, params)
-	return err
-}
-
-// RejectTransferOverride converts echo context to params.
-func (w *ServerInterfaceWrapper) RejectTransferOverride(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RejectTransferOverrideParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RejectTransferOverride(ctx, centreID, id, params)
-	return err
-}
-
-// WithdrawTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) WithdrawTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params WithdrawTransferParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.WithdrawTransfer(ctx, centreID, id, params)
-	return err
-}
-
 // ListVisits converts echo context to params.
 func (w *ServerInterfaceWrapper) ListVisits(ctx echo.Context) error {
 	var err error
@@ -40307,80 +37374,6 @@ func (w *ServerInterfaceWrapper) VoidVisit(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.VoidVisit(ctx, centreID, id, params)
-	return err
-}
-
-// ListWorklist converts echo context to params.
-func (w *ServerInterfaceWrapper) ListWorklist(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListWorklistParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "whose" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "state" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
-	}
-
-	// ------------- Optional query parameter "risk_level" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListWorklist(ctx, centreID, params)
 	return err
 }
 
@@ -42172,73 +39165,6 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
-// ListNetworkWorklist converts echo context to params.
-func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListNetworkWorklistParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "whose" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "state" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
-	}
-
-	// ------------- Optional query parameter "risk_level" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListNetworkWorklist(ctx, params)
-	return err
-}
-
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -42361,8 +39287,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.GetSOP, options.OperationMiddlewares["getSOP"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/effect", wrapper.GetSOPEffect, options.OperationMiddlewares["getSOPEffect"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/adopt", wrapper.AdoptSOP, options.OperationMiddlewares["adoptSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.ListForms, options.OperationMiddlewares["listForms"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.CreateForm, options.OperationMiddlewares["createForm"]...)
@@ -42379,8 +39303,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges", wrapper.ListMerges, options.OperationMiddlewares["listMerges"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges/:merge_id/rows", wrapper.ListMergeRows, options.OperationMiddlewares["listMergeRows"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -42488,8 +39410,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/worklist", wrapper.ListWorklist, options.OperationMiddlewares["listWorklist"]...)
-	router.GET(options.BaseURL+"/v1/worklist", wrapper.ListNetworkWorklist, options.OperationMiddlewares["listNetworkWorklist"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.GetRegistrationCard, options.OperationMiddlewares["getRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.IssueRegistrationCard, options.OperationMiddlewares["issueRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/reprint", wrapper.ReprintRegistrationCard, options.OperationMiddlewares["reprintRegistrationCard"]...)
@@ -42536,7 +39456,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/open", wrapper.OpenCase, options.OperationMiddlewares["openCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/screen-out", wrapper.ScreenOutCase, options.OperationMiddlewares["screenOutCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assign", wrapper.AssignCase, options.OperationMiddlewares["assignCase"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/sop", wrapper.ChangeCaseSOP, options.OperationMiddlewares["changeCaseSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/hold", wrapper.HoldCase, options.OperationMiddlewares["holdCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/resume", wrapper.ResumeCase, options.OperationMiddlewares["resumeCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/request-closure", wrapper.RequestCaseClosure, options.OperationMiddlewares["requestCaseClosure"]...)
@@ -42573,17 +39492,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.ListMhpssSessions, options.OperationMiddlewares["listMhpssSessions"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.CreateMhpssSession, options.OperationMiddlewares["createMhpssSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.GetMhpssSession, options.OperationMiddlewares["getMhpssSession"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.UpdateMhpssSession, options.OperationMiddlewares["updateMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/hold", wrapper.HoldMhpssSession, options.OperationMiddlewares["holdMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/cancel", wrapper.CancelMhpssSession, options.OperationMiddlewares["cancelMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/void", wrapper.VoidMhpssSession, options.OperationMiddlewares["voidMhpssSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.ListMhpssNotes, options.OperationMiddlewares["listMhpssNotes"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.CreateMhpssNote, options.OperationMiddlewares["createMhpssNote"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes/:note_id", wrapper.GetMhpssNote, options.OperationMiddlewares["getMhpssNote"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/activity", wrapper.GetMhpssActivity, options.OperationMiddlewares["getMhpssActivity"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -42629,23 +39537,19 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.ListBestInterests, options.OperationMiddlewares["listBestInterests"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.CreateBestInterest, options.OperationMiddlewares["createBestInterest"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id", wrapper.GetBestInterest, options.OperationMiddlewares["getBestInterest"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id", wrapper.UpdateBestInterest, options.OperationMiddlewares["updateBestInterest"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id/decide", wrapper.DecideBestInterest, options.OperationMiddlewares["decideBestInterest"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id/review", wrapper.ReviewBestInterest, options.OperationMiddlewares["reviewBestInterest"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id/void", wrapper.VoidBestInterest, options.OperationMiddlewares["voidBestInterest"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.ListCaseProblems, options.OperationMiddlewares["listCaseProblems"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.CreateCaseProblem, options.OperationMiddlewares["createCaseProblem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.GetCaseProblem, options.OperationMiddlewares["getCaseProblem"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/transfers", wrapper.RequestTransfer, options.OperationMiddlewares["requestTransfer"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers", wrapper.ListTransfers, options.OperationMiddlewares["listTransfers"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers/:id", wrapper.GetTransfer, options.OperationMiddlewares["getTransfer"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/withdraw", wrapper.WithdrawTransfer, options.OperationMiddlewares["withdrawTransfer"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/approve", wrapper.ApproveTransferOverride, options.OperationMiddlewares["approveTransferOverride"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/reject", wrapper.RejectTransferOverride, options.OperationMiddlewares["rejectTransferOverride"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox", wrapper.ListIncomingTransfers, options.OperationMiddlewares["listIncomingTransfers"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id", wrapper.GetIncomingTransfer, options.OperationMiddlewares["getIncomingTransfer"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/accept", wrapper.AcceptTransfer, options.OperationMiddlewares["acceptTransfer"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/refuse", wrapper.RefuseTransfer, options.OperationMiddlewares["refuseTransfer"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -42664,10 +39568,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.ListReferralMessages, options.OperationMiddlewares["listReferralMessages"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.CreateReferralMessage, options.OperationMiddlewares["createReferralMessage"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/disclosures", wrapper.ListDisclosures, options.OperationMiddlewares["listDisclosures"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.ListLegalHolds, options.OperationMiddlewares["listLegalHolds"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id", wrapper.GetLegalHold, options.OperationMiddlewares["getLegalHold"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id/end", wrapper.EndLegalHold, options.OperationMiddlewares["endLegalHold"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox", wrapper.ListReferralInbox, options.OperationMiddlewares["listReferralInbox"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id", wrapper.GetReferralInboxItem, options.OperationMiddlewares["getReferralInboxItem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/matches", wrapper.ListReferralInboxMatches, options.OperationMiddlewares["listReferralInboxMatches"]...)
@@ -46847,89 +43747,6 @@ func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPrevi
 	return err
 }
 
-type ListMergesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListMergesParams
-}
-
-type ListMergesResponseObject interface {
-	VisitListMergesResponse(w http.ResponseWriter) error
-}
-
-type ListMerges200JSONResponse MergePage
-
-func (response ListMerges200JSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMergesdefaultApplicationProblemPlusJSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergeRowsRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	MergeID  openapi_types.UUID `json:"merge_id"`
-	Params   ListMergeRowsParams
-}
-
-type ListMergeRowsResponseObject interface {
-	VisitListMergeRowsResponse(w http.ResponseWriter) error
-}
-
-type ListMergeRows200JSONResponse MergeRowPage
-
-func (response ListMergeRows200JSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergeRowsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMergeRowsdefaultApplicationProblemPlusJSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListBeneficiaryNamesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -48549,46 +45366,6 @@ type ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse) VisitResolveRegistrationCardResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseloadsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListCaseloadsParams
-}
-
-type ListCaseloadsResponseObject interface {
-	VisitListCaseloadsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseloads200JSONResponse CaseloadPage
-
-func (response ListCaseloads200JSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseloadsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseloadsdefaultApplicationProblemPlusJSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -50472,6 +47249,351 @@ func (response VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type ListBestInterestsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListBestInterestsParams
+}
+
+type ListBestInterestsResponseObject interface {
+	VisitListBestInterestsResponse(w http.ResponseWriter) error
+}
+
+type ListBestInterests200JSONResponse BestInterestPage
+
+func (response ListBestInterests200JSONResponse) VisitListBestInterestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBestInterestsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBestInterestsdefaultApplicationProblemPlusJSONResponse) VisitListBestInterestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBestInterestRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateBestInterestParams
+	Body     *CreateBestInterestJSONRequestBody
+}
+
+type CreateBestInterestResponseObject interface {
+	VisitCreateBestInterestResponse(w http.ResponseWriter) error
+}
+
+type CreateBestInterest201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateBestInterest201JSONResponse struct {
+	Body    BestInterest
+	Headers CreateBestInterest201ResponseHeaders
+}
+
+func (response CreateBestInterest201JSONResponse) VisitCreateBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateBestInterestdefaultApplicationProblemPlusJSONResponse) VisitCreateBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+}
+
+type GetBestInterestResponseObject interface {
+	VisitGetBestInterestResponse(w http.ResponseWriter) error
+}
+
+type GetBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type GetBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers GetBestInterest200ResponseHeaders
+}
+
+func (response GetBestInterest200JSONResponse) VisitGetBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBestInterestdefaultApplicationProblemPlusJSONResponse) VisitGetBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+	Params      UpdateBestInterestParams
+	Body        *UpdateBestInterestApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateBestInterestResponseObject interface {
+	VisitUpdateBestInterestResponse(w http.ResponseWriter) error
+}
+
+type UpdateBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers UpdateBestInterest200ResponseHeaders
+}
+
+func (response UpdateBestInterest200JSONResponse) VisitUpdateBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateBestInterestdefaultApplicationProblemPlusJSONResponse) VisitUpdateBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+	Params      DecideBestInterestParams
+	Body        *DecideBestInterestJSONRequestBody
+}
+
+type DecideBestInterestResponseObject interface {
+	VisitDecideBestInterestResponse(w http.ResponseWriter) error
+}
+
+type DecideBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type DecideBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers DecideBestInterest200ResponseHeaders
+}
+
+func (response DecideBestInterest200JSONResponse) VisitDecideBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideBestInterestdefaultApplicationProblemPlusJSONResponse) VisitDecideBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+	Params      ReviewBestInterestParams
+}
+
+type ReviewBestInterestResponseObject interface {
+	VisitReviewBestInterestResponse(w http.ResponseWriter) error
+}
+
+type ReviewBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type ReviewBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers ReviewBestInterest200ResponseHeaders
+}
+
+func (response ReviewBestInterest200JSONResponse) VisitReviewBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReviewBestInterestdefaultApplicationProblemPlusJSONResponse) VisitReviewBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+	Params      VoidBestInterestParams
+	Body        *VoidBestInterestJSONRequestBody
+}
+
+type VoidBestInterestResponseObject interface {
+	VisitVoidBestInterestResponse(w http.ResponseWriter) error
+}
+
+type VoidBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers VoidBestInterest200ResponseHeaders
+}
+
+func (response VoidBestInterest200JSONResponse) VisitVoidBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidBestInterestdefaultApplicationProblemPlusJSONResponse) VisitVoidBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type BreakGlassRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -52127,7 +49249,6 @@ type OpenCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
 	Params   OpenCaseParams
-	Body     *OpenCaseJSONRequestBody
 }
 
 type OpenCaseResponseObject interface {
@@ -53207,56 +50328,6 @@ func (response ScreenOutCasedefaultApplicationProblemPlusJSONResponse) VisitScre
 	return err
 }
 
-type ChangeCaseSOPRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ChangeCaseSOPParams
-	Body     *ChangeCaseSOPJSONRequestBody
-}
-
-type ChangeCaseSOPResponseObject interface {
-	VisitChangeCaseSOPResponse(w http.ResponseWriter) error
-}
-
-type ChangeCaseSOP200ResponseHeaders struct {
-	ETag string
-}
-
-type ChangeCaseSOP200JSONResponse struct {
-	Body    Case
-	Headers ChangeCaseSOP200ResponseHeaders
-}
-
-func (response ChangeCaseSOP200JSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListCaseTeamRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -53438,58 +50509,6 @@ type EndCaseTeamMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndCaseTeamMemberdefaultApplicationProblemPlusJSONResponse) VisitEndCaseTeamMemberResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RequestTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   RequestTransferParams
-	Body     *RequestTransferJSONRequestBody
-}
-
-type RequestTransferResponseObject interface {
-	VisitRequestTransferResponse(w http.ResponseWriter) error
-}
-
-type RequestTransfer201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type RequestTransfer201JSONResponse struct {
-	Body    Transfer
-	Headers RequestTransfer201ResponseHeaders
-}
-
-func (response RequestTransfer201JSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RequestTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RequestTransferdefaultApplicationProblemPlusJSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -55673,195 +52692,6 @@ func (response ListImportRowsdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
-type ListLegalHoldsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListLegalHoldsParams
-}
-
-type ListLegalHoldsResponseObject interface {
-	VisitListLegalHoldsResponse(w http.ResponseWriter) error
-}
-
-type ListLegalHolds200JSONResponse LegalHoldPage
-
-func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListLegalHoldsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListLegalHoldsdefaultApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlaceLegalHoldRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   PlaceLegalHoldParams
-	Body     *PlaceLegalHoldJSONRequestBody
-}
-
-type PlaceLegalHoldResponseObject interface {
-	VisitPlaceLegalHoldResponse(w http.ResponseWriter) error
-}
-
-type PlaceLegalHold201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type PlaceLegalHold201JSONResponse struct {
-	Body    LegalHold
-	Headers PlaceLegalHold201ResponseHeaders
-}
-
-func (response PlaceLegalHold201JSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlaceLegalHolddefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PlaceLegalHolddefaultApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLegalHoldRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetLegalHoldResponseObject interface {
-	VisitGetLegalHoldResponse(w http.ResponseWriter) error
-}
-
-type GetLegalHold200ResponseHeaders struct {
-	ETag string
-}
-
-type GetLegalHold200JSONResponse struct {
-	Body    LegalHold
-	Headers GetLegalHold200ResponseHeaders
-}
-
-func (response GetLegalHold200JSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLegalHolddefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetLegalHolddefaultApplicationProblemPlusJSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndLegalHoldRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   EndLegalHoldParams
-	Body     *EndLegalHoldJSONRequestBody
-}
-
-type EndLegalHoldResponseObject interface {
-	VisitEndLegalHoldResponse(w http.ResponseWriter) error
-}
-
-type EndLegalHold200ResponseHeaders struct {
-	ETag string
-}
-
-type EndLegalHold200JSONResponse struct {
-	Body    LegalHold
-	Headers EndLegalHold200ResponseHeaders
-}
-
-func (response EndLegalHold200JSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndLegalHolddefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response EndLegalHolddefaultApplicationProblemPlusJSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListManagementModelsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListManagementModelsParams
@@ -56278,527 +53108,6 @@ type EndMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMemberResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssActivityRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   GetMhpssActivityParams
-}
-
-type GetMhpssActivityResponseObject interface {
-	VisitGetMhpssActivityResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssActivity200JSONResponse MhpssActivity
-
-func (response GetMhpssActivity200JSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssActivitydefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssActivitydefaultApplicationProblemPlusJSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssSessionsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListMhpssSessionsParams
-}
-
-type ListMhpssSessionsResponseObject interface {
-	VisitListMhpssSessionsResponse(w http.ResponseWriter) error
-}
-
-type ListMhpssSessions200JSONResponse MhpssSessionPage
-
-func (response ListMhpssSessions200JSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateMhpssSessionParams
-	Body     *CreateMhpssSessionJSONRequestBody
-}
-
-type CreateMhpssSessionResponseObject interface {
-	VisitCreateMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type CreateMhpssSession201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateMhpssSession201JSONResponse struct {
-	Body    MhpssSession
-	Headers CreateMhpssSession201ResponseHeaders
-}
-
-func (response CreateMhpssSession201JSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetMhpssSessionResponseObject interface {
-	VisitGetMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type GetMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers GetMhpssSession200ResponseHeaders
-}
-
-func (response GetMhpssSession200JSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UpdateMhpssSessionParams
-	Body     *UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateMhpssSessionResponseObject interface {
-	VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type UpdateMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers UpdateMhpssSession200ResponseHeaders
-}
-
-func (response UpdateMhpssSession200JSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CancelMhpssSessionParams
-	Body     *CancelMhpssSessionJSONRequestBody
-}
-
-type CancelMhpssSessionResponseObject interface {
-	VisitCancelMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type CancelMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type CancelMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers CancelMhpssSession200ResponseHeaders
-}
-
-func (response CancelMhpssSession200JSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   HoldMhpssSessionParams
-	Body     *HoldMhpssSessionJSONRequestBody
-}
-
-type HoldMhpssSessionResponseObject interface {
-	VisitHoldMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type HoldMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type HoldMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers HoldMhpssSession200ResponseHeaders
-}
-
-func (response HoldMhpssSession200JSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssNotesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListMhpssNotesParams
-}
-
-type ListMhpssNotesResponseObject interface {
-	VisitListMhpssNotesResponse(w http.ResponseWriter) error
-}
-
-type ListMhpssNotes200JSONResponse MhpssNotePage
-
-func (response ListMhpssNotes200JSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssNotesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMhpssNotesdefaultApplicationProblemPlusJSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssNoteRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CreateMhpssNoteParams
-	Body     *CreateMhpssNoteJSONRequestBody
-}
-
-type CreateMhpssNoteResponseObject interface {
-	VisitCreateMhpssNoteResponse(w http.ResponseWriter) error
-}
-
-type CreateMhpssNote201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateMhpssNote201JSONResponse struct {
-	Body    MhpssNote
-	Headers CreateMhpssNote201ResponseHeaders
-}
-
-func (response CreateMhpssNote201JSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssNoteRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	NoteID   openapi_types.UUID `json:"note_id"`
-}
-
-type GetMhpssNoteResponseObject interface {
-	VisitGetMhpssNoteResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssNote200ResponseHeaders struct {
-	ETag string
-}
-
-type GetMhpssNote200JSONResponse struct {
-	Body    MhpssNote
-	Headers GetMhpssNote200ResponseHeaders
-}
-
-func (response GetMhpssNote200JSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   VoidMhpssSessionParams
-	Body     *VoidMhpssSessionJSONRequestBody
-}
-
-type VoidMhpssSessionResponseObject interface {
-	VisitVoidMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type VoidMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers VoidMhpssSession200ResponseHeaders
-}
-
-func (response VoidMhpssSession200JSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -59443,48 +55752,6 @@ func (response ActivateSOPdefaultApplicationProblemPlusJSONResponse) VisitActiva
 	return err
 }
 
-type AdoptSOPRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   AdoptSOPParams
-	Body     *AdoptSOPJSONRequestBody
-}
-
-type AdoptSOPResponseObject interface {
-	VisitAdoptSOPResponse(w http.ResponseWriter) error
-}
-
-type AdoptSOP200JSONResponse SOPAdoption
-
-func (response AdoptSOP200JSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AdoptSOPdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response AdoptSOPdefaultApplicationProblemPlusJSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type DiffSOPRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -59515,46 +55782,6 @@ type DiffSOPdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetSOPEffectRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetSOPEffectResponseObject interface {
-	VisitGetSOPEffectResponse(w http.ResponseWriter) error
-}
-
-type GetSOPEffect200JSONResponse SOPEffect
-
-func (response GetSOPEffect200JSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetSOPEffectdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetSOPEffectdefaultApplicationProblemPlusJSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -61693,431 +57920,6 @@ func (response DismissTaskdefaultApplicationProblemPlusJSONResponse) VisitDismis
 	return err
 }
 
-type ListIncomingTransfersRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListIncomingTransfersParams
-}
-
-type ListIncomingTransfersResponseObject interface {
-	VisitListIncomingTransfersResponse(w http.ResponseWriter) error
-}
-
-type ListIncomingTransfers200JSONResponse IncomingTransferPage
-
-func (response ListIncomingTransfers200JSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIncomingTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetIncomingTransferResponseObject interface {
-	VisitGetIncomingTransferResponse(w http.ResponseWriter) error
-}
-
-type GetIncomingTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type GetIncomingTransfer200JSONResponse struct {
-	Body    IncomingTransfer
-	Headers GetIncomingTransfer200ResponseHeaders
-}
-
-func (response GetIncomingTransfer200JSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIncomingTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetIncomingTransferdefaultApplicationProblemPlusJSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AcceptTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   AcceptTransferParams
-	Body     *AcceptTransferJSONRequestBody
-}
-
-type AcceptTransferResponseObject interface {
-	VisitAcceptTransferResponse(w http.ResponseWriter) error
-}
-
-type AcceptTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type AcceptTransfer200JSONResponse struct {
-	Body    IncomingTransfer
-	Headers AcceptTransfer200ResponseHeaders
-}
-
-func (response AcceptTransfer200JSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AcceptTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response AcceptTransferdefaultApplicationProblemPlusJSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RefuseTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   RefuseTransferParams
-	Body     *RefuseTransferJSONRequestBody
-}
-
-type RefuseTransferResponseObject interface {
-	VisitRefuseTransferResponse(w http.ResponseWriter) error
-}
-
-type RefuseTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type RefuseTransfer200JSONResponse struct {
-	Body    IncomingTransfer
-	Headers RefuseTransfer200ResponseHeaders
-}
-
-func (response RefuseTransfer200JSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RefuseTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RefuseTransferdefaultApplicationProblemPlusJSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTransfersRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListTransfersParams
-}
-
-type ListTransfersResponseObject interface {
-	VisitListTransfersResponse(w http.ResponseWriter) error
-}
-
-type ListTransfers200JSONResponse TransferPage
-
-func (response ListTransfers200JSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTransfersdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListTransfersdefaultApplicationProblemPlusJSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetTransferResponseObject interface {
-	VisitGetTransferResponse(w http.ResponseWriter) error
-}
-
-type GetTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type GetTransfer200JSONResponse struct {
-	Body    Transfer
-	Headers GetTransfer200ResponseHeaders
-}
-
-func (response GetTransfer200JSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetTransferdefaultApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ApproveTransferOverrideRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ApproveTransferOverrideParams
-}
-
-type ApproveTransferOverrideResponseObject interface {
-	VisitApproveTransferOverrideResponse(w http.ResponseWriter) error
-}
-
-type ApproveTransferOverride200ResponseHeaders struct {
-	ETag string
-}
-
-type ApproveTransferOverride200JSONResponse struct {
-	Body    Transfer
-	Headers ApproveTransferOverride200ResponseHeaders
-}
-
-func (response ApproveTransferOverride200JSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RejectTransferOverrideRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   RejectTransferOverrideParams
-	Body     *RejectTransferOverrideJSONRequestBody
-}
-
-type RejectTransferOverrideResponseObject interface {
-	VisitRejectTransferOverrideResponse(w http.ResponseWriter) error
-}
-
-type RejectTransferOverride200ResponseHeaders struct {
-	ETag string
-}
-
-type RejectTransferOverride200JSONResponse struct {
-	Body    Transfer
-	Headers RejectTransferOverride200ResponseHeaders
-}
-
-func (response RejectTransferOverride200JSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RejectTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RejectTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type WithdrawTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   WithdrawTransferParams
-	Body     *WithdrawTransferJSONRequestBody
-}
-
-type WithdrawTransferResponseObject interface {
-	VisitWithdrawTransferResponse(w http.ResponseWriter) error
-}
-
-type WithdrawTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type WithdrawTransfer200JSONResponse struct {
-	Body    Transfer
-	Headers WithdrawTransfer200ResponseHeaders
-}
-
-func (response WithdrawTransfer200JSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type WithdrawTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response WithdrawTransferdefaultApplicationProblemPlusJSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListVisitsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListVisitsParams
@@ -62686,46 +58488,6 @@ type VoidVisitdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response VoidVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWorklistRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListWorklistParams
-}
-
-type ListWorklistResponseObject interface {
-	VisitListWorklistResponse(w http.ResponseWriter) error
-}
-
-type ListWorklist200JSONResponse WorklistPage
-
-func (response ListWorklist200JSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWorklistdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListWorklistdefaultApplicationProblemPlusJSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -65057,45 +60819,6 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
-type ListNetworkWorklistRequestObject struct {
-	Params ListNetworkWorklistParams
-}
-
-type ListNetworkWorklistResponseObject interface {
-	VisitListNetworkWorklistResponse(w http.ResponseWriter) error
-}
-
-type ListNetworkWorklist200JSONResponse WorklistPage
-
-func (response ListNetworkWorklist200JSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetIndex Name, version and links
@@ -65341,12 +61064,6 @@ type StrictServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
-	// ListMerges What was merged into a record
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
-	ListMerges(ctx context.Context, request ListMergesRequestObject) (ListMergesResponseObject, error)
-	// ListMergeRows What a merge did to which row
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
-	ListMergeRows(ctx context.Context, request ListMergeRowsRequestObject) (ListMergeRowsResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -65449,9 +61166,6 @@ type StrictServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx context.Context, request ResolveRegistrationCardRequestObject) (ResolveRegistrationCardResponseObject, error)
-	// ListCaseloads List what each caseworker carries
-	// (GET /v1/centres/{centre_id}/caseloads)
-	ListCaseloads(ctx context.Context, request ListCaseloadsRequestObject) (ListCaseloadsResponseObject, error)
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -65542,6 +61256,27 @@ type StrictServerInterface interface {
 	// VoidCaseAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
 	VoidCaseAttachment(ctx context.Context, request VoidCaseAttachmentRequestObject) (VoidCaseAttachmentResponseObject, error)
+	// ListBestInterests The best-interest procedures of a child's case
+	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests)
+	ListBestInterests(ctx context.Context, request ListBestInterestsRequestObject) (ListBestInterestsResponseObject, error)
+	// CreateBestInterest Begin a best-interest procedure
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests)
+	CreateBestInterest(ctx context.Context, request CreateBestInterestRequestObject) (CreateBestInterestResponseObject, error)
+	// GetBestInterest Read a best-interest procedure
+	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
+	GetBestInterest(ctx context.Context, request GetBestInterestRequestObject) (GetBestInterestResponseObject, error)
+	// UpdateBestInterest Change a procedure that is not decided
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
+	UpdateBestInterest(ctx context.Context, request UpdateBestInterestRequestObject) (UpdateBestInterestResponseObject, error)
+	// DecideBestInterest Record the decision
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/decide)
+	DecideBestInterest(ctx context.Context, request DecideBestInterestRequestObject) (DecideBestInterestResponseObject, error)
+	// ReviewBestInterest Look at a decision again
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/review)
+	ReviewBestInterest(ctx context.Context, request ReviewBestInterestRequestObject) (ReviewBestInterestResponseObject, error)
+	// VoidBestInterest Void a procedure entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/void)
+	VoidBestInterest(ctx context.Context, request VoidBestInterestRequestObject) (VoidBestInterestResponseObject, error)
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
@@ -65710,9 +61445,6 @@ type StrictServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx context.Context, request ScreenOutCaseRequestObject) (ScreenOutCaseResponseObject, error)
-	// ChangeCaseSOP Let a case live by the SOP in force
-	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
-	ChangeCaseSOP(ctx context.Context, request ChangeCaseSOPRequestObject) (ChangeCaseSOPResponseObject, error)
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx context.Context, request ListCaseTeamRequestObject) (ListCaseTeamResponseObject, error)
@@ -65725,9 +61457,6 @@ type StrictServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx context.Context, request EndCaseTeamMemberRequestObject) (EndCaseTeamMemberResponseObject, error)
-	// RequestTransfer Ask another centre to take the case
-	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
-	RequestTransfer(ctx context.Context, request RequestTransferRequestObject) (RequestTransferResponseObject, error)
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
@@ -65860,18 +61589,6 @@ type StrictServerInterface interface {
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx context.Context, request ListImportRowsRequestObject) (ListImportRowsResponseObject, error)
-	// ListLegalHolds List legal holds
-	// (GET /v1/centres/{centre_id}/legal-holds)
-	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
-	// PlaceLegalHold Keep what is held of a person or a case
-	// (POST /v1/centres/{centre_id}/legal-holds)
-	PlaceLegalHold(ctx context.Context, request PlaceLegalHoldRequestObject) (PlaceLegalHoldResponseObject, error)
-	// GetLegalHold Read a legal hold
-	// (GET /v1/centres/{centre_id}/legal-holds/{id})
-	GetLegalHold(ctx context.Context, request GetLegalHoldRequestObject) (GetLegalHoldResponseObject, error)
-	// EndLegalHold End a legal hold
-	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
-	EndLegalHold(ctx context.Context, request EndLegalHoldRequestObject) (EndLegalHoldResponseObject, error)
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx context.Context, request ListManagementModelsRequestObject) (ListManagementModelsResponseObject, error)
@@ -65899,39 +61616,6 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
-	// GetMhpssActivity Count sessions and who came
-	// (GET /v1/centres/{centre_id}/mhpss/activity)
-	GetMhpssActivity(ctx context.Context, request GetMhpssActivityRequestObject) (GetMhpssActivityResponseObject, error)
-	// ListMhpssSessions List psychosocial sessions
-	// (GET /v1/centres/{centre_id}/mhpss/sessions)
-	ListMhpssSessions(ctx context.Context, request ListMhpssSessionsRequestObject) (ListMhpssSessionsResponseObject, error)
-	// CreateMhpssSession Plan a session, or record one that was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions)
-	CreateMhpssSession(ctx context.Context, request CreateMhpssSessionRequestObject) (CreateMhpssSessionResponseObject, error)
-	// GetMhpssSession Read a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
-	GetMhpssSession(ctx context.Context, request GetMhpssSessionRequestObject) (GetMhpssSessionResponseObject, error)
-	// UpdateMhpssSession Change a plan, or correct what was recorded
-	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
-	UpdateMhpssSession(ctx context.Context, request UpdateMhpssSessionRequestObject) (UpdateMhpssSessionResponseObject, error)
-	// CancelMhpssSession Cancel a planned session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
-	CancelMhpssSession(ctx context.Context, request CancelMhpssSessionRequestObject) (CancelMhpssSessionResponseObject, error)
-	// HoldMhpssSession Record that a planned session was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
-	HoldMhpssSession(ctx context.Context, request HoldMhpssSessionRequestObject) (HoldMhpssSessionResponseObject, error)
-	// ListMhpssNotes List the notes on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	ListMhpssNotes(ctx context.Context, request ListMhpssNotesRequestObject) (ListMhpssNotesResponseObject, error)
-	// CreateMhpssNote Write a note on a session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	CreateMhpssNote(ctx context.Context, request CreateMhpssNoteRequestObject) (CreateMhpssNoteResponseObject, error)
-	// GetMhpssNote Read a note on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
-	GetMhpssNote(ctx context.Context, request GetMhpssNoteRequestObject) (GetMhpssNoteResponseObject, error)
-	// VoidMhpssSession Void a session recorded in error
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
-	VoidMhpssSession(ctx context.Context, request VoidMhpssSessionRequestObject) (VoidMhpssSessionResponseObject, error)
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
@@ -66094,15 +61778,9 @@ type StrictServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx context.Context, request ActivateSOPRequestObject) (ActivateSOPResponseObject, error)
-	// AdoptSOP Let all opened cases live by the SOP in force
-	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
-	AdoptSOP(ctx context.Context, request AdoptSOPRequestObject) (AdoptSOPResponseObject, error)
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
-	// GetSOPEffect Try a SOP on the cases under way
-	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
-	GetSOPEffect(ctx context.Context, request GetSOPEffectRequestObject) (GetSOPEffectResponseObject, error)
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx context.Context, request CreateStockAdjustmentRequestObject) (CreateStockAdjustmentResponseObject, error)
@@ -66238,33 +61916,6 @@ type StrictServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx context.Context, request DismissTaskRequestObject) (DismissTaskResponseObject, error)
-	// ListIncomingTransfers List the cases that other centres offer
-	// (GET /v1/centres/{centre_id}/transfer-inbox)
-	ListIncomingTransfers(ctx context.Context, request ListIncomingTransfersRequestObject) (ListIncomingTransfersResponseObject, error)
-	// GetIncomingTransfer Read what another centre offers
-	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
-	GetIncomingTransfer(ctx context.Context, request GetIncomingTransferRequestObject) (GetIncomingTransferResponseObject, error)
-	// AcceptTransfer Take a case over
-	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
-	AcceptTransfer(ctx context.Context, request AcceptTransferRequestObject) (AcceptTransferResponseObject, error)
-	// RefuseTransfer Leave a case where it is
-	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
-	RefuseTransfer(ctx context.Context, request RefuseTransferRequestObject) (RefuseTransferResponseObject, error)
-	// ListTransfers List the cases that are handed over
-	// (GET /v1/centres/{centre_id}/transfers)
-	ListTransfers(ctx context.Context, request ListTransfersRequestObject) (ListTransfersResponseObject, error)
-	// GetTransfer Read a transfer
-	// (GET /v1/centres/{centre_id}/transfers/{id})
-	GetTransfer(ctx context.Context, request GetTransferRequestObject) (GetTransferResponseObject, error)
-	// ApproveTransferOverride Let a transfer go without consent
-	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
-	ApproveTransferOverride(ctx context.Context, request ApproveTransferOverrideRequestObject) (ApproveTransferOverrideResponseObject, error)
-	// RejectTransferOverride Keep a transfer that has no consent
-	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
-	RejectTransferOverride(ctx context.Context, request RejectTransferOverrideRequestObject) (RejectTransferOverrideResponseObject, error)
-	// WithdrawTransfer Take a transfer back
-	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
-	WithdrawTransfer(ctx context.Context, request WithdrawTransferRequestObject) (WithdrawTransferResponseObject, error)
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx context.Context, request ListVisitsRequestObject) (ListVisitsResponseObject, error)
@@ -66301,9 +61952,6 @@ type StrictServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx context.Context, request VoidVisitRequestObject) (VoidVisitResponseObject, error)
-	// ListWorklist List what is due and overdue
-	// (GET /v1/centres/{centre_id}/worklist)
-	ListWorklist(ctx context.Context, request ListWorklistRequestObject) (ListWorklistResponseObject, error)
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx context.Context, request ListNetworkChangesRequestObject) (ListNetworkChangesResponseObject, error)
@@ -66442,9 +62090,6 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
-	// ListNetworkWorklist List what is due and overdue in all of one's centres
-	// (GET /v1/worklist)
-	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -69379,61 +65024,6 @@ func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
-// ListMerges operation middleware
-func (sh *strictHandler) ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error {
-	var request ListMergesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMerges(ctx.Request().Context(), request.(ListMergesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMerges")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMergesResponseObject); ok {
-		return validResponse.VisitListMergesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMergeRows operation middleware
-func (sh *strictHandler) ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error {
-	var request ListMergeRowsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.MergeID = mergeID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMergeRows(ctx.Request().Context(), request.(ListMergeRowsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMergeRows")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMergeRowsResponseObject); ok {
-		return validResponse.VisitListMergeRowsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListBeneficiaryNames operation middleware
 func (sh *strictHandler) ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error {
 	var request ListBeneficiaryNamesRequestObject
@@ -70818,32 +66408,6 @@ func (sh *strictHandler) ResolveRegistrationCard(ctx echo.Context, centreID Cent
 	return nil
 }
 
-// ListCaseloads operation middleware
-func (sh *strictHandler) ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error {
-	var request ListCaseloadsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseloads(ctx.Request().Context(), request.(ListCaseloadsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseloads")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseloadsResponseObject); ok {
-		return validResponse.VisitListCaseloadsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListCases operation middleware
 func (sh *strictHandler) ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error {
 	var request ListCasesRequestObject
@@ -72030,6 +67594,291 @@ func (sh *strictHandler) VoidCaseAttachment(ctx echo.Context, centreID CentreID,
 		return err
 	} else if validResponse, ok := response.(VoidCaseAttachmentResponseObject); ok {
 		return validResponse.VisitVoidCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBestInterests operation middleware
+func (sh *strictHandler) ListBestInterests(ctx echo.Context, centreID CentreID, id ID, params ListBestInterestsParams) error {
+	var request ListBestInterestsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBestInterests(ctx.Request().Context(), request.(ListBestInterestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBestInterests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBestInterestsResponseObject); ok {
+		return validResponse.VisitListBestInterestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateBestInterest operation middleware
+func (sh *strictHandler) CreateBestInterest(ctx echo.Context, centreID CentreID, id ID, params CreateBestInterestParams) error {
+	var request CreateBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateBestInterestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBestInterest(ctx.Request().Context(), request.(CreateBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateBestInterestResponseObject); ok {
+		return validResponse.VisitCreateBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBestInterest operation middleware
+func (sh *strictHandler) GetBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID) error {
+	var request GetBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBestInterest(ctx.Request().Context(), request.(GetBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBestInterestResponseObject); ok {
+		return validResponse.VisitGetBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateBestInterest operation middleware
+func (sh *strictHandler) UpdateBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params UpdateBestInterestParams) error {
+	var request UpdateBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+	request.Params = params
+
+	var body UpdateBestInterestApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateBestInterest(ctx.Request().Context(), request.(UpdateBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateBestInterestResponseObject); ok {
+		return validResponse.VisitUpdateBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideBestInterest operation middleware
+func (sh *strictHandler) DecideBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params DecideBestInterestParams) error {
+	var request DecideBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+	request.Params = params
+
+	var body DecideBestInterestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideBestInterest(ctx.Request().Context(), request.(DecideBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideBestInterestResponseObject); ok {
+		return validResponse.VisitDecideBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReviewBestInterest operation middleware
+func (sh *strictHandler) ReviewBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params ReviewBestInterestParams) error {
+	var request ReviewBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReviewBestInterest(ctx.Request().Context(), request.(ReviewBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReviewBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReviewBestInterestResponseObject); ok {
+		return validResponse.VisitReviewBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidBestInterest operation middleware
+func (sh *strictHandler) VoidBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params VoidBestInterestParams) error {
+	var request VoidBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+	request.Params = params
+
+	var body VoidBestInterestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidBestInterest(ctx.Request().Context(), request.(VoidBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidBestInterestResponseObject); ok {
+		return validResponse.VisitVoidBestInterestResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -73415,32 +69264,6 @@ func (sh *strictHandler) OpenCase(ctx echo.Context, centreID CentreID, id ID, pa
 	request.ID = id
 	request.Params = params
 
-	var body OpenCaseJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		if !errors.Is(err, io.EOF) {
-			return err
-		}
-	} else {
-		request.Body = &body
-	}
-
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.OpenCase(ctx.Request().Context(), request.(OpenCaseRequestObject))
 	}
@@ -74290,56 +70113,6 @@ func (sh *strictHandler) ScreenOutCase(ctx echo.Context, centreID CentreID, id I
 	return nil
 }
 
-// ChangeCaseSOP operation middleware
-func (sh *strictHandler) ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error {
-	var request ChangeCaseSOPRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body ChangeCaseSOPJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ChangeCaseSOP(ctx.Request().Context(), request.(ChangeCaseSOPRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ChangeCaseSOP")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ChangeCaseSOPResponseObject); ok {
-		return validResponse.VisitChangeCaseSOPResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListCaseTeam operation middleware
 func (sh *strictHandler) ListCaseTeam(ctx echo.Context, centreID CentreID, id ID, params ListCaseTeamParams) error {
 	var request ListCaseTeamRequestObject
@@ -74466,56 +70239,6 @@ func (sh *strictHandler) EndCaseTeamMember(ctx echo.Context, centreID CentreID, 
 		return err
 	} else if validResponse, ok := response.(EndCaseTeamMemberResponseObject); ok {
 		return validResponse.VisitEndCaseTeamMemberResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RequestTransfer operation middleware
-func (sh *strictHandler) RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error {
-	var request RequestTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body RequestTransferJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RequestTransfer(ctx.Request().Context(), request.(RequestTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RequestTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RequestTransferResponseObject); ok {
-		return validResponse.VisitRequestTransferResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -76100,157 +71823,6 @@ func (sh *strictHandler) ListImportRows(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
-// ListLegalHolds operation middleware
-func (sh *strictHandler) ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error {
-	var request ListLegalHoldsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListLegalHolds(ctx.Request().Context(), request.(ListLegalHoldsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListLegalHolds")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListLegalHoldsResponseObject); ok {
-		return validResponse.VisitListLegalHoldsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PlaceLegalHold operation middleware
-func (sh *strictHandler) PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error {
-	var request PlaceLegalHoldRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body PlaceLegalHoldJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PlaceLegalHold(ctx.Request().Context(), request.(PlaceLegalHoldRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PlaceLegalHold")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(PlaceLegalHoldResponseObject); ok {
-		return validResponse.VisitPlaceLegalHoldResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetLegalHold operation middleware
-func (sh *strictHandler) GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetLegalHoldRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetLegalHold(ctx.Request().Context(), request.(GetLegalHoldRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetLegalHold")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetLegalHoldResponseObject); ok {
-		return validResponse.VisitGetLegalHoldResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// EndLegalHold operation middleware
-func (sh *strictHandler) EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error {
-	var request EndLegalHoldRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body EndLegalHoldJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.EndLegalHold(ctx.Request().Context(), request.(EndLegalHoldRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "EndLegalHold")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(EndLegalHoldResponseObject); ok {
-		return validResponse.VisitEndLegalHoldResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListManagementModels operation middleware
 func (sh *strictHandler) ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error {
 	var request ListManagementModelsRequestObject
@@ -76574,437 +72146,6 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 		return err
 	} else if validResponse, ok := response.(EndMemberResponseObject); ok {
 		return validResponse.VisitEndMemberResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssActivity operation middleware
-func (sh *strictHandler) GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error {
-	var request GetMhpssActivityRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssActivity(ctx.Request().Context(), request.(GetMhpssActivityRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssActivity")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssActivityResponseObject); ok {
-		return validResponse.VisitGetMhpssActivityResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMhpssSessions operation middleware
-func (sh *strictHandler) ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error {
-	var request ListMhpssSessionsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMhpssSessions(ctx.Request().Context(), request.(ListMhpssSessionsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMhpssSessions")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMhpssSessionsResponseObject); ok {
-		return validResponse.VisitListMhpssSessionsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateMhpssSession operation middleware
-func (sh *strictHandler) CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error {
-	var request CreateMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CreateMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateMhpssSession(ctx.Request().Context(), request.(CreateMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateMhpssSessionResponseObject); ok {
-		return validResponse.VisitCreateMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssSession operation middleware
-func (sh *strictHandler) GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssSession(ctx.Request().Context(), request.(GetMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssSessionResponseObject); ok {
-		return validResponse.VisitGetMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateMhpssSession operation middleware
-func (sh *strictHandler) UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error {
-	var request UpdateMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateMhpssSession(ctx.Request().Context(), request.(UpdateMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateMhpssSessionResponseObject); ok {
-		return validResponse.VisitUpdateMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CancelMhpssSession operation middleware
-func (sh *strictHandler) CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error {
-	var request CancelMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CancelMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CancelMhpssSession(ctx.Request().Context(), request.(CancelMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CancelMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CancelMhpssSessionResponseObject); ok {
-		return validResponse.VisitCancelMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// HoldMhpssSession operation middleware
-func (sh *strictHandler) HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error {
-	var request HoldMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body HoldMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.HoldMhpssSession(ctx.Request().Context(), request.(HoldMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "HoldMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(HoldMhpssSessionResponseObject); ok {
-		return validResponse.VisitHoldMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMhpssNotes operation middleware
-func (sh *strictHandler) ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error {
-	var request ListMhpssNotesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMhpssNotes(ctx.Request().Context(), request.(ListMhpssNotesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMhpssNotes")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMhpssNotesResponseObject); ok {
-		return validResponse.VisitListMhpssNotesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateMhpssNote operation middleware
-func (sh *strictHandler) CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error {
-	var request CreateMhpssNoteRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CreateMhpssNoteJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateMhpssNote(ctx.Request().Context(), request.(CreateMhpssNoteRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateMhpssNote")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateMhpssNoteResponseObject); ok {
-		return validResponse.VisitCreateMhpssNoteResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssNote operation middleware
-func (sh *strictHandler) GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error {
-	var request GetMhpssNoteRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.NoteID = noteID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssNote(ctx.Request().Context(), request.(GetMhpssNoteRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssNote")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssNoteResponseObject); ok {
-		return validResponse.VisitGetMhpssNoteResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidMhpssSession operation middleware
-func (sh *strictHandler) VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error {
-	var request VoidMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body VoidMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidMhpssSession(ctx.Request().Context(), request.(VoidMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidMhpssSessionResponseObject); ok {
-		return validResponse.VisitVoidMhpssSessionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -79000,56 +74141,6 @@ func (sh *strictHandler) ActivateSOP(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
-// AdoptSOP operation middleware
-func (sh *strictHandler) AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error {
-	var request AdoptSOPRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body AdoptSOPJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.AdoptSOP(ctx.Request().Context(), request.(AdoptSOPRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AdoptSOP")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(AdoptSOPResponseObject); ok {
-		return validResponse.VisitAdoptSOPResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // DiffSOP operation middleware
 func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error {
 	var request DiffSOPRequestObject
@@ -79071,32 +74162,6 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 		return err
 	} else if validResponse, ok := response.(DiffSOPResponseObject); ok {
 		return validResponse.VisitDiffSOPResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetSOPEffect operation middleware
-func (sh *strictHandler) GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetSOPEffectRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetSOPEffect(ctx.Request().Context(), request.(GetSOPEffectRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetSOPEffect")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetSOPEffectResponseObject); ok {
-		return validResponse.VisitGetSOPEffectResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -80816,337 +75881,6 @@ func (sh *strictHandler) DismissTask(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
-// ListIncomingTransfers operation middleware
-func (sh *strictHandler) ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error {
-	var request ListIncomingTransfersRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListIncomingTransfers(ctx.Request().Context(), request.(ListIncomingTransfersRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListIncomingTransfers")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListIncomingTransfersResponseObject); ok {
-		return validResponse.VisitListIncomingTransfersResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetIncomingTransfer operation middleware
-func (sh *strictHandler) GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetIncomingTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetIncomingTransfer(ctx.Request().Context(), request.(GetIncomingTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetIncomingTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetIncomingTransferResponseObject); ok {
-		return validResponse.VisitGetIncomingTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// AcceptTransfer operation middleware
-func (sh *strictHandler) AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error {
-	var request AcceptTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body AcceptTransferJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.AcceptTransfer(ctx.Request().Context(), request.(AcceptTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AcceptTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(AcceptTransferResponseObject); ok {
-		return validResponse.VisitAcceptTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RefuseTransfer operation middleware
-func (sh *strictHandler) RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error {
-	var request RefuseTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body RefuseTransferJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RefuseTransfer(ctx.Request().Context(), request.(RefuseTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RefuseTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RefuseTransferResponseObject); ok {
-		return validResponse.VisitRefuseTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListTransfers operation middleware
-func (sh *strictHandler) ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error {
-	var request ListTransfersRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListTransfers(ctx.Request().Context(), request.(ListTransfersRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListTransfers")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListTransfersResponseObject); ok {
-		return validResponse.VisitListTransfersResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetTransfer operation middleware
-func (sh *strictHandler) GetTransfer(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetTransfer(ctx.Request().Context(), request.(GetTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetTransferResponseObject); ok {
-		return validResponse.VisitGetTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ApproveTransferOverride operation middleware
-func (sh *strictHandler) ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error {
-	var request ApproveTransferOverrideRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ApproveTransferOverride(ctx.Request().Context(), request.(ApproveTransferOverrideRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ApproveTransferOverride")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ApproveTransferOverrideResponseObject); ok {
-		return validResponse.VisitApproveTransferOverrideResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RejectTransferOverride operation middleware
-func (sh *strictHandler) RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error {
-	var request RejectTransferOverrideRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body RejectTransferOverrideJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RejectTransferOverride(ctx.Request().Context(), request.(RejectTransferOverrideRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RejectTransferOverride")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RejectTransferOverrideResponseObject); ok {
-		return validResponse.VisitRejectTransferOverrideResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// WithdrawTransfer operation middleware
-func (sh *strictHandler) WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error {
-	var request WithdrawTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body WithdrawTransferJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.WithdrawTransfer(ctx.Request().Context(), request.(WithdrawTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "WithdrawTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(WithdrawTransferResponseObject); ok {
-		return validResponse.VisitWithdrawTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListVisits operation middleware
 func (sh *strictHandler) ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error {
 	var request ListVisitsRequestObject
@@ -81668,32 +76402,6 @@ func (sh *strictHandler) VoidVisit(ctx echo.Context, centreID CentreID, id ID, p
 		return err
 	} else if validResponse, ok := response.(VoidVisitResponseObject); ok {
 		return validResponse.VisitVoidVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListWorklist operation middleware
-func (sh *strictHandler) ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error {
-	var request ListWorklistRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWorklist(ctx.Request().Context(), request.(ListWorklistRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWorklist")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListWorklistResponseObject); ok {
-		return validResponse.VisitListWorklistResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -83256,1955 +77964,1788 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
-// ListNetworkWorklist operation middleware
-func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
-	var request ListNetworkWorklistRequestObject
-
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListNetworkWorklist(ctx.Request().Context(), request.(ListNetworkWorklistRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListNetworkWorklist")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListNetworkWorklistResponseObject); ok {
-		return validResponse.VisitListNetworkWorklistResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6nXd92jyHbsM7alI3nisybWVKNIVBXSLIAGwC6Vffrf+wD3Ee+T",
-	"3IUNgARJkARZbEmdeP7IWF0kCGxsbOyfn/3rKuWHgjPClFw9+3W1JzgjAv7zBWeKMPUtZrsS74j+U0Zk",
-	"KmihKGerZ6sf9gTl9lfEt0jBvzckl6tkRd7hQ5GT1bPVVqySlSA/l1SQbPVMiZIkK5nuyQHrMdWp0E9J",
-	"JSjbrW5vk9WXP+Bd+Gs3REjKWYK2XKBvtg++wyrdNz720+rhT6uJ3/uWp9h8pP3NH/dEEFgXI0ckiOSl",
-	"SAmicuIX/obFKTQ6Vojk0nwBM3kkAmWkICyTiLPGup6nKSnUg2ozpnz/NlkVWOADUXZnzWD9G/utt6kH",
-	"IiXeEfkMEU13kSAsEBeIaBpQ/bRhmVWyYvgQnmo9tQN+9y1hO7VfPXt0cZEESPWCMCXIN1+EGSCFX92X",
-	"C6z29XfNb2uaDRJny8UBq9WzVVnCk4EZ8IzkVKrvYdgg01OpEoQlogxdvXuQ2heuwvPSPw1OySPK5xd6",
-	"r5QiQo/z33/HD355q//n4sHT9dt/+114vuWG6Dn3UKzckE8k0nPsIVu5IVOmF5qAkFx0P3/FyDu1TuHX",
-	"KycgCs1XG7Ll9Tb+XBJx8icEw/VM4eFFmG/6OMYd2vDiz2aWbzJyKLgiLD39Bwmc8e/wNZEII0EKghWS",
-	"eEsuEWYnVDL6c0mQIu9U30Hyxn6gB+87SE+eJKsDZRWFgvPcGlkZpJEWuEhpaXTEEgmCs5ZM/QxkaniS",
-	"tRSOYqGHPdu3/Z4zEjVHzUUpznMi0B7LgXnpEavJTWOm7WvM+q68AguFOMtP6LinuRHeqbkr9YSQ2lMJ",
-	"0700wh3nuWZ+qgamaj43kWQszcuM/MAVzrszfcFLpuDbgh8lUpz3HDdqhlkrGMefQka2uMzV6tkW55JU",
-	"U9hwnhPMzNVprvvu0cd5foVwlklPK9DiktwQcaq0hp4pVUpEPRfCysPq2d9XOM9Xb0PU+JYeqOpO5LVe",
-	"PAap0/cxeDG47icXid4HetDfhvvqQJn5V33IKFNkRwRMYoxrgH+pREfMFMkSJMt0r++Rq81JEfn/v3jw",
-	"+ZMnnz256mOUQS4J3qe3+lTKgjNJYJdePi/V/kVOCVNfCmGEtuVd/Z+4KHJqlKE//kMajaiSA7+uiHll",
-	"RdkNzmm2TmEgLSv0D+vA5QMP6BUzrtA140eGQKXiAmU0g78Wgt8QRJUk+fbT1a2/ut8Jsl09W/3//ljr",
-	"qH80v8o/wkrMGmCZrW3/6gX6/E+PnyJJUv0n9OTTR6vE125//PHHB3oIwpRecWDXvuZHuwBpJ6n25CBJ",
-	"fkOm6X96et50zyL5TuBBiguyFUTukeLXhDnCw6t3S9vbZPVK8E1ODgPrK8wT/x5YJ+gn1TJX+psK07xa",
-	"1c8lkQptBMHXWjcGDjpwQZAocyIvkSQEAU3kp446cvXs79XA1W41RqYSbSnJM00o94R+v+D6VGu6/xGO",
-	"3u1bfSKlwizVg5WCPdMawbOLh08fXVxcXDyA//mT/p8/u3/a/8P6vCqsSrl69vjRo2SlqIJbNbAuDKup",
-	"9QxHMPlHR5foLXSbEdi/N/xA1J6yHUgiwdnOkM/eYzf6RHAmwcY6gomC0z0ya0AHgpkEWWe/BPbEq2+M",
-	"TNH/KAQviFDUCJxUEKxItsaqoU9lWJEHih5IV6lqTffX7u80i9DNklWOpVqXsvp4x7RjiCqkn0I7rhA2",
-	"ZyZBigMpDpSVSs8vbtLMWgvdH4g6cnEduCRffPPFayS0TJd6Jgd8Ar0Gvm7OL2EZsCLaCn64RORQqNMz",
-	"rT7qG0KRgwx+0f4BC4FP+t9c7DCjEs7gOpJ4hSA3lJdyLUkqiFqXTNE8LCNzznYwZ/OoVe4RLNqYsXEU",
-	"FOSGX09kFZnywjBaPDnMNLtrealVOsp8Yxzu6x29MRvES231MXNtUVZr9U6763y6LLLJ3G99HI0XKFOf",
-	"P14FVY76Gvq7sWbc+4l/9hpT6XKEZd+Knh7X1soW3/yDpEpPsTrvL+ALIOazjOrRcP7KO/9WcWyKhNbx",
-	"bqowF8ns8+5OYFsnGjSNmuezYiJvjCehKR3wu2/Ms97PhsOSlTHt7O9aOZh5BgPMPWyLt+d1oMz+62HE",
-	"JFvMNMYjg4zxyvqVWjuPFW4sZ+gGqy+VwBn2PAtj43xP3inrodADOWtp6BVjUrUJArNvfnqEBtaYHTwb",
-	"B8r8vz6celpYmed4ozUKo4ber2Px/lm8u1+FVu5x/gVJqRaccqI42xCp1qAu6v9gPGRKvNyiNOeyFETq",
-	"yyLd0zwThH0iUYolyNvOvo5sT8oPB6twTX01swttmNVABOMHBMK8Dclht0Vx59fSVdO/uW8PLwY3rnPu",
-	"3HzdDN4O7CJ8bdoGRkpj717uDUx0nGidG3zEgdB7mw+t+TWR4K5oi1tsfx/bqRdYEjeW4a0szMPgvzWG",
-	"xaVRerT9JKQypleCjmDcU4W00JFWUQ0woDHAOmEHek2OVAa1oshN4qVKuZF3jrU1+2TE+Hm32hwI+486",
-	"lHdDjVNedkkv6h8mHRa7lbcjR8INH5ybUjjdO+HQ2UOMCiIkZ+j3VxvCyJamFIvTmmZXf9A2NddPaKGE",
-	"fn+l/x/8ACZxS+j5r0ZtjR0t7lnjP1hnJCeqx4D7wXO7OgcTKRQ41w8muhCncM8xUbc0J2sWDBA9B1tB",
-	"ywBJmErQkao9L5UxpTGcDHQopYIZ73keJMCe0N1eeeZMJSSij8I1ZVnXHkpWdbxKs1fFLGt4HszmDcmD",
-	"htSBZBSvzZ97pIPbEAxEoBK2JGzspYTekGwt9/jRk897B9SEtqM5kgZVZcIkVfSGqlMP12v2e2bks41E",
-	"AZenvGQK4tVWXDBNV/CD2yHNpag/laqg8EhWI2sIEiXRFuSevMNaPpkvdselvwRI/ZeTMmrEEMFHTcdk",
-	"pfblYcOCkvjHPVF7sH9BnoPHbdUNAMwzcMsi5zgj2Xpzir146ZYOuXEwkilmwCBatmJBMjh2QKGMp+XB",
-	"sE20AW6+Fz+/aIM9Wd1wmq0FwbLHuaV/n+oxMK9ETvdIMxWIsb2i70guE7gAGKIHEzBZyuEAwqV5TH0h",
-	"2pAtlu+rY9UVFj7vNvlp+EL8lrLr7l1N3hVUEDmJ5EUpCi7J6LXe+PQr+5I+AyIPZ4r41NUP1Z9K/ImO",
-	"r3OWa+a8ZbWm7wYbn+ur+rOBDBmqEC8I84W0iy/4jBASzPVnlnBI1IrVPfNIeFRYwiVxtmbRdkWM+jBa",
-	"1/v8u/p2kDx/40a3mnBiakne8I000nh++unNaszksOMEt6/MqHqehjPUrgTJcKqunqEbnJe1XqAEprmN",
-	"qqKjvsWJwJJkkLak/7MUkN5ljAGcI81LKCMHzDL/pFEmiajFOYTPtE4OhMZGpmNhk/AKLkymk55S+EDq",
-	"tfxFEHwdVuiNNZlTdm1UtYwT6SvKbd+YMyS7wR/KnLURyt9ipEGosIbqdtbR4kClNJyOc0VMMNHQx5qX",
-	"XGT2z4YElLO1Vf/XgqRc6J/SPUmvIaqzrofx/lgyiJOvryHjh3G1VnsCfqVsne4xZWEVlPzcXev35WFD",
-	"RJWaqW+/ZHJQwdKhMtt7WfRFtYa+VFGpkKQ7hhUw341RMJFZVHtv91jugzt7TU7Bjb26ptkVZOT98dMj",
-	"yfMHQMY//uN4LT/9h+TsatVPtgi9rZp498tfZo+ePHn4NEEbLMnnj0uRJ/XqNK9JdHXEJ6nAl26P5sOr",
-	"xGYzJkiSnxOkFwzRJf0l0JsSE3klLCMZ2pwQNoy7JSQcLnDvxaoxrY3WtEgM3Ssq++v2v9DLBF/eBMPA",
-	"uBJfgzesJ+luE/0SF8G9/k9JIAn1+atvbIrGJcIbbRxC1BqCkSepyMHn9z6F2HzGXWotpiolEVcJujJf",
-	"udIfvTJDB/lpig6Z7jHbkWwNGQiB8PD34EPjLJ8W7Q3RqyMIiD4oVEnDjJdohwuJsCCoulK7rrWCiJ40",
-	"6eqnb7IEWfqDnwO8Sf/gm+B43YhYc9SvIP+AH0xAVm+SiSnH7GnRr1GenJtSD1vNHGF5bVIeaI+/Qgv0",
-	"ISNUD2fv4A3ZU5ZVZJD+BTwhHA65Ib2X2JVLSKlSa03QutqBHrpXCbHdUbUOVruwj4IqRZgeTl/11bg1",
-	"zeBRqwZ0xVEJkmFNQ7z9Y89HfE4f3eRBFym8Arand74TJ4g8MjRn2jmWw5JuCbOiFpvLmRUzDQU9FWck",
-	"913gBOckAxnSubMHzwZIHW/Low+C0wRaWUxfP3/w6MnnzYsW7k+n67hEFKqSMUebpy3OVhGGblM3PnBk",
-	"L+X/Bo6nuhal5XIX/JrEXaFGwdZ3AVNaE6+X5bnuQDEJ0LXeX2llgRZeoKCSLM6z6IRln0dUksR+4Ljn",
-	"shKbnpS8NKrPHtyaEjkrx7FdjL4G64giF3B8pUBFveLpurfJqmT119ohrZqMmFbaCRVwjhIk+QHypjiU",
-	"/OTZDP3c7rHbUI/63sTCPKf2XNBfgN/eEHFDxHdEYSe8mtwHeafgn5NrWRba0jPrnaCYSFkSEXxUK+nr",
-	"UtDgjy6B+byvC3Jjy7zWLquu52ud59a4VPv1gag9z2Z/32Q6zH6biBuakrVzZuPe5EhIHBxeYvORBVbX",
-	"5kiz0Z25hDfB2/2+dQaoN8AWSQ+zxi58Eg+EDtZf6uBowBICJW1UK/DGeG7fuE1WGyxpUJs6wa1nfAyQ",
-	"SLoh4dBby0tXCJ4S8GqszdjuI0Mhig0Var/OcE+mSyFswgY6cKb2WrU7ESxsOE9IhTJ8CoWqrINp4Hvr",
-	"auyAqZbh05VV7RlnELba0RtQNAZpEBwegtAlU+K05ts1F3RHR+/eF+aFuTFlx/NrBtZakPTVMy4KO7iy",
-	"5tO3yYpkpeXrnNyEorytAdrP3yarLT7Q/LTuTXfeEZYRbbUTpqy7tvuM3pae8Pl3hnmtr602Olh+QjZW",
-	"NDc5RN+gLCPZOiNSUdYvQyGbqxBEEQEJ5GEFCp66oeS4zr1K2iEGqUpiwRlu/js+R8R/u30/HLCgCudr",
-	"V2kwsq+txyG2L7TRQ5niUbQ80J0xAq2gGMrBbn+89WpwPdUzsStqvwCZj8aJT4O5lJ6/mZoqtQOmzEa6",
-	"ozbEO++dlHu1JwI4PPDhr0oB0XVZkDynbCeN2w+ekJN8PcVeTzf0ZMGLMjcEiRIV7edtigZMeR0St8+F",
-	"oDc4R64g0xVmj0pzQbZEEBZyQLzZc6GAGPvygNkzb2Rbwgw/YmQlZHD0HZXgVV+3QvL989FviCliMfAK",
-	"DHTANmE2lMotekrMjsSWfNi8rANW6Z5IdPXzVYLKAimOHl4iypAJtNQuwXplvNz4ZUOWOqA2vut+9Js3",
-	"L//4zZcv0JNHD/88djfqAfQ4PR4jXNAE0YPWhYwHZ0uE6Mllqc5xlXOa2oidkT0rk8gQjG7cdR3FWFrG",
-	"3LSHmteDfNZm19aZa4oRs5vdk92Wc/7V4jTGagerfRjRW5/XWmo4GFpvo41XQYAo1TZoeAubjPO/Sn0F",
-	"c+a7GLC8Jhkc8B1XiHHjFkjQ5mRVR5Jnn0hQAp75RTp+dWmlL9jD5KakT5HWOox316s79HVZbylWsNZL",
-	"MgnMPgUeXwyTcFYCBk71DHKS6cs4K03pZOgO+RLqqFPMMqonb8iI0eOLp+gqp9ckP9WvXwHNsgRxlhJw",
-	"OWx4dgLnSs75Ncme+SSDUkjHlabeCXwxBaYCnBjGTS6IVn0m+WvrDPBHF927LIhE8oLrjVIkAxNCIvA3",
-	"2yOSIMqkIjgzYQbYSaSJcYkwQ5q/Dvokej94RkdV1v3wkV/WfRGSDWeZbFhKGxEbeve1JxxeaKvWOJZ6",
-	"7L2r1DzizB37z8ricUVqUOQJGARUIokDuzLDHGwVA1uxCDxhivvhBbQplZtXqLzhX9eoZGfwwzkmacC8",
-	"HCu1+eiszRG4g6D1OQKkcbY1OjqnM63T8fE/emt1QPCHy8LON2eXNU+92qXP4hZwz+xXvzgrrp51EQN3",
-	"Yk3isAJRGcPeqI9DB+Ze2sZQxLDJeXrtF5lJIm7s5Qu57uSGpuSyaTcz8k4BZEb4GmtRa2QLOvZ1iyd5",
-	"hk+Jq6KvpqBtNPQLZyTpmcQHsdIbKw+K1mXs505CXdAQbBh+YVNvxGhzgHXnl2rNqYga8wsP3LI/+Feq",
-	"1uaPew7mSaPsZPKNGpWnrD/pZShPvxpdxW+oxImLujCju+QDcVlZUuGtWbV7yRiqERABesggj6KHT54+",
-	"evwMPRd4k6Av1Z4m6FuswLr1EAafP/gvQBh8++tnt79bfYS+lzsviZnr3GkdLMtvEWd0lmdgsiY8/7wt",
-	"pdG+3/M3bmLOOyz+LTHp6LT4KpY7Fkgpa98J96tcpUOPJWpWRo7PaAXKgsdp9FvnnZv28C2OBX59lHx2",
-	"+/sH9p8XD57qv/z59g//FrwAeg/YeNnOAgduZDkjB3CIuZY9aPf3kC1zwPB4xGBgK39vXe//xznc//C7",
-	"UWS41XcQN0Kbk4kNXCL9AaQM4i5z4YENTq9Xcd77O/ZBjp6X832Sw584J/Fl7BwGj2Drg+kUb+QotTre",
-	"yUmLj/FWThpwuvdy/NIZ92aedXHN8G6Ofi/WjRk1UNut2fPSqJtz8Tvxg/tDJ7Hm/fCPTlvSb/7Su/KX",
-	"jp7MO/CfRvr/PnReT8djGFG5vpAHsavBCYKv/5pjKe8G76wv4vtcoZxgqZAiDKV7LHAKfUWSLrB+owT+",
-	"01//nNyeWQpfr/m1ST/o4g1PQpmqMPQWcYHGYpQVhMXDtQQQzf5RSgUINbY+vP7328F9DNU66JsyK8mk",
-	"dZrXJhKneily3QA43Av8BbBQVAIwCIJHtUSPryn7WIF5Hfv6XJLUJfgVUdp7F3NYXC7NRHExhDS5NLe2",
-	"IWgHIPjaq1vCmm9Ll3tm0pcsywM0IEwJOkFTNeN8GU5tbk3Njd0/n1nO7jOmbL83CXA0UnRPXruhYbcE",
-	"SJ4Fa+91Kxss7g7T2+gpHcjCVjG8ceYgqtDmZFFkVoFlLicSq1V5axgh7LwEyx7DQG/myWaX2nA6l8RV",
-	"8kMwzjMaf/rpd83WXL9eJJ89DcfPNjw7nbkdxqU1thnQ2aqLFkhyfmymIXhi/LOmmvbfv/9jbQD/bv3g",
-	"7b//4d/HIxu2pRYsNLRnL7AgzwU0OjiE0UF2mDKp1inWGrhmivWR5nk4kQk3Rxp2OGFB1v4Lt8mceHgM",
-	"xPPX/Kh3CBIypMW1oZCwrN9G7m0Zhka16w6CPTx3mbm1DQRNdGLiw/XIYQ+Qhca0D0HgwqZTdz+2iI5s",
-	"fEORJlws8H9fBL7IcfoBY/M0mMhzZykyvwXqYwP1vkRw+5T0SqEIkTbvKnq/Um9RETaeOnU/ZNpSqQ7x",
-	"SQiVTBr99PuVH63D5bNPxAFYwPpqawn3y/h6gSUJafqSSDkAYG780eYxvWrALzYFL7D9DvfaeAOi3Rv1",
-	"gJOdO1hKumMzX+tbKbetAwiUqfAjg+LNuJFnQs3nHGdrfkOEoFlGWHBez5EsCyJuqOQC5UR1Z4n2GIrG",
-	"EN7YBoAI+kU6yK03L1+ZbNs9lYqLk20ASlDlsonEgsu5nHhz2oYivZU5XwkLneaazPHRohXwPrXGrWtW",
-	"1j3VSPbnKnxo6n8MjrTtK5IhuxNkTgWS+74bY0gFmaOTunciPZNVXd2ab3vaEmBpK/JkKW6oXj/Em4jY",
-	"Rd1wW57n/EiydVn0Sg4A46qlhXnlQVlEs5x5oyy8o946HQZQ0WtyC9nnUmGWSSSV1lWiMbxIPm1P9jwf",
-	"VDXt7+ADXdaasEgIUyZb5zAM1rP3BQPWrm5ahhs+WFfwlBmB8OqFDtT8eeTi2mpHzttToR+OwyvmePoV",
-	"oV9iwzD++hG47/BOEB/E32iLE7ATDUErkRHGzHFNF7XwRThXe17u9lUVuwHE1MQPf6KxLT0H1E4wdtZ2",
-	"SMiTCfOCQT3KRlUKrZBqgVzJhbP0iQpraXKoiMrryOArXD7e82NdPZ6jGunbSFwqkSSEWS8ZUgQfEM5N",
-	"gP+s9h686D1Kb16+siB2mgTCRO53JRaZdJjV446CymU7TiD7rAFUCFVMf0EEXDhbff0fbb9p57mIUgDM",
-	"wA3IhqiXbBaGLA8Hi3x1b8JuFZ5Ix1Vg1+XI3W5hUcEqtM5uW2nqCPo+G6LGeT8nrl1Qkq01B4SZVuID",
-	"IOpSzpwd6RqYGczMKDOcy9Ey5u84I/PxsEbaAGeckdi7X8utyEe3Jcu0+tl3Km+T1Y7jPHYzpjcuC9+2",
-	"0VkbIKnpJidDYIr69+g2pBaTLyrXp/FwEPbFqgGAnb8uBN8JIvUByYygzgQvCvJhYGDOj9q7rao4bhBw",
-	"pT7wsxyIk07gWB/RsaaR5xygtubFUYFP8plW+ATXxEgQRhlnXCRNbW9ivtsdnMszzl531SSXxMda0csu",
-	"sFDGHTJxsd2T3DI+IG7h2oR1SpDv4LS3w4LtszB8BL4QeKtGT0BLB2TuGgNrW0tQaYwGrQDqCVyCRxuf",
-	"JOhC4KM47mm6R3bqq98OVTyf/cbVf4/j5UXc4ZUyeP884Y4KSxQWuQOJ8/zldvXs71FH8207NTfisEYU",
-	"nPQqnOPvnnPUpxeO9F+Eo+96muh0ErWExeSJj6unERnXzaM+qazgDtXX276zciAsc3HdczuPRVw78dnW",
-	"jb7QPbEtiDHRMNI/Zl5kK0ZK9wQYTEDXYpydE0iIbNVufd2uRRquwuBazz+/tfGySee2vfWsd0LJLw2v",
-	"PzVtC6TVm1zXnDcvX9X9chiHxK+I7dVSSa4PRK0LItL+BtWW9s+qvjYAFArq3CcSwShx8KeRW2IzktOe",
-	"7kb+nIxyiRkq2ZYyKvckg3kNwR9UTSvNEKtuQMsajis/cBs0gI2CtaZMr6mnv0Y112DDXs+eCbUGN7OY",
-	"XRtinepUWjDPLReX9giZOSWgmDsXYe/I694W9IHVTYplRkQGuvsNVQa1766/WdPYmXIHyHQQM0SKUl/j",
-	"PLGu4b/njf34XSauNfCIm8QubWbS7727qiZCrHiNcWdKloXlwlk6iWWJSNXkC69SfqG6lrHJDs5nKePP",
-	"aV730Pyrea2rNmp1dyiyDw/I3oCbC1Qo2xo65UKQVEV1BRzFqAhl4//Fwk9zcQhl3ZtzVfWpjMpNmqAr",
-	"mvSOaeks1VuRCS2z4N64OIzukdXf9LMWoDr2woPha/CJKnpL1JGLa31/GNfP2/PwVufCps6D7IFFOcie",
-	"oYBPM2oe6JwIWrFlPGS1+SiFqBVfV1hM3fiuRZyB49bjO2ipqFVVkvVF1MvdzqhLekIDuWuZ3p4DZZgp",
-	"SCm7KXNGBN7QnKrTpb6ZKpx3mhE5hwb3MFzdUZ7caWweHC967SRfU141OGBcmNsC0ulXbdil9CTGRT50",
-	"FH7wTsEnEnhAk861AjZub02rTySSCp/OZI9WeftEncYNFEHmWSpu3NXWQkF66Oeo1/PxhPtScbRzpG3r",
-	"Pn7xCj3+U6uM7UljMx6F5Zbo69/7PT9a48wYr4yrcNp8XCNtR77xrV5KVaz1rfusLL4nILKQkmehxGy+",
-	"IXfpu9jY64JMwhbrOVVLAhoN8v6Ii/y2fyPobrIV1Uq1J/3dCU1CfYqFoESiAwfaYlZ7FPOcH+Wl6XRf",
-	"J+aHukeMXBp+9uv7slmrb/byuVI43S/H51EqJ64+6mFFbsxlOjE408c2L4ynzA8UTOCf2Lq0NOeSst3U",
-	"4rQoHWNxT4AlyWui//h+PRM+S7px3o5NE3yX93DjRhz31hsN6d1ywHM/VbyMeuF/3BPA8/K6Kl0zfrTN",
-	"rpxWaicWdNP3+UcWc3IHaNPxck+li6cr93T7FwSnezAQp211OGaZjCrVLzjzGiq0by6WknywlgieyKe6",
-	"XyY5eNjNFDCouQFCbRaFQUcmF+ZMz2dt+ZO9KgT98bg4TrWPazcwAF4IRVNaYKYCrvhXhBc5MXnwvFSS",
-	"ZuTSFvNrtY6yG2p8FdFqds1Nr+ovB9tylqLgkvR0gtyTrJzKVB+/J6KxrpoErV0aP6gv4NAtkQsRwKBb",
-	"nZkN4U1zjpEem3Pa4uvzGbSGQnpyMciuk0X+DG5uO0bCjDO+BV/zPJu4AQ1Z2PXnDEnHPo/BYJl9f31e",
-	"n/c3VvpNQEprc8YiLgfvZr1/LofwOZnGSn2gzmOmqdhhRmVsd7fWGuGjMatawsD85xdDYTLOkewLgBR8",
-	"FJ6TWO1ukoNlyRrQ8+o4Z9VZBiMA042WbmlhP8qd5sMvb3Be4gWqAeegdJlvxxsm9QuRSc4fuFSnStyN",
-	"YgaYbPVKFKZu2B9BzJnV42md4R9ltiMZNOj7GAC+lix/c/vrkdrDsW2wy/gBmIch2mLJAIpSI+iTk63S",
-	"hmLMTtwF9y7FkVNF/hQQjRaHDG3y+K4upIl6cvL+aaJfWRCWQJ6UUuRQTNG8OFM4Vc/NeyFa3PWtAfUx",
-	"k1+IRt0hd+GnYoRkcUeuwsuBV8YyeKaXWUeVpjVn4qpU7iHy4/l3DQxY8UVSH5ixszY7jcXj7z5vgMk8",
-	"iXYDLMN9Z6mlMN4oyeZcwNPFwcd8xCcnLr1HCdDa0t5ewf6WLnT7VhfY/b17l/GWTG+icXal4zn8EqTI",
-	"X3mo0G956Blj/8wGnrkDLJm7MTE3OelPkra/V4nsdYrmXdsK7r97ovY/VPCViG+hXgugzEitZyfTzV7A",
-	"Y7DfnWH6Kix2RMU6F+4VToxHK29n3w4c0Xm38XlQFffrgExhl37UEm9GQ9sxC7jEyMA+1JIOKolBOZEz",
-	"0CPM7LrtUNqX9Zn88XFuZuwWLqQMwf15/xQhQ4FFlKCPhYnGdachppqZCTkjIP1B3HaVG7Yeo481vmE3",
-	"VC0RhKhD2HcZtugFRrU6CGQdKXxNmEvdjqx2E/xwF6apTUKa0xPv7vKGStkDHfwj9EDBmbQdr/Modf39",
-	"KlZNRqsXU++hR8Zxrp+lanncsmzWSCRX9bdOfK51eUWQBamvY8dnTctjmGkdXNyL4/uw0AXtibP7d01D",
-	"jcp7u18Mcj2ft7H+y6MRoe+tFdrSeEu1v6Oq6jk3S0bvqBtsjkM2+I+CKkUYyjnbEYHwVtl08i1OVSj5",
-	"I5hFztO0FGLivJU2yfsgTDhLCTLO/t9aUM26oGq+bu6P5YShQ3KXOactVlkovuF4qSV8JoYoYJQhwix0",
-	"O4Agun/3gqHAEubbWfJi+h73ruZvtUhoJV1yFS3m+5pyBAAqoFmC6deCaYYk9xm8XxadRa7OD0cj8ufH",
-	"UB1xPDh7ZdyrTTnjfejt+CYseLbctt6/I/ayIEyT/N7XxvaduoV2+R5u7TKS87wcV/jXEKYetPGi8hql",
-	"e8x2JLtE16RQLoRme481meFhlJL/MSfXzvTCvcpx4OaY70AP8TQgUk7WdOu3Iv09pgtSAALj1ET0DrQL",
-	"hTdj42UTI7yntfEPhH20pt51jyUg4RWn4PzqUaJLH+s3Ylel3/BBE4az54rTt+5Z291E9lSyUiUt7LxE",
-	"+rnEh4w4ajXZogBXOaXPEGcEyfIAiKkEp3sENzJLT7EFiBXmfCer7+473vX7Vd9UOE+IC+QjQE1KNKec",
-	"9Tr960cMgXOSIcWR2lOJatMrDnx2kWjO8vpnE0G20e1rSoM7/bQk49B51g9ucjWgQDYO2/EGaueGrO9+",
-	"cDCD4dtEBvMhw94O15PfwxB/pYTXIFxGnDdkqJM0jkGT6qZ6O3C/vQA1IHDLbVWI5dr4s4JYlKM9ZTuE",
-	"2Qk0ToOQDVk4MSNoFrJDQIiEkjwLepwdhyd17YPtFGp7dzB8INJ0HhwBVoJvDBJmFnZWrRu0Jm+FvDEN",
-	"ibjRpiKSlO1ys5Ap1eO94fhHoXB8ffWfe7nPE3yBeYZq9qIxdqbIsXMqrno54wu63S6jFurRXmGhYMTQ",
-	"hQyHU/ZCy0OTS6okybdT+Mc794GPQswpcjfg2fp66l4701lmjCaKRyfB8oGpteWBXXRzSe5r/lj1rkwT",
-	"tF9jlr28MZOZIFHmap1LVyq16FVNa2jJC7kCwAy7h+4An5G7KQ/Vvev0G5wZTUaQA78xl7sx0YMajSca",
-	"Fjr3IV3vG+MWyLEiwil9AMN/rHF4YLaJ8yAQLHLa7MkeFf+w9EiMfuRWN0zbRTD+5t6OEQ1oBm6q8d4z",
-	"d+POeG1V73kVkJHGFbRpMNrZ1lhXcFE1bS6CGDlOMbveT5eaVyYxbHKTmh/04ra8ZFlk4+tpnpIs0h9m",
-	"89o+cHK7axIc6xUQRPK87P0q/HwTr6cu6YukFvFr/KMdg7UyVN3872knUuC+Trvi4SYb9hgt02Pjbs7H",
-	"+0ljH248ruUhNHfX0sO1IuQZSWxrSaOl9QEKvw/G7gBBZmRs05dS++qtum+an6PDMk0L74C3I1rf3b0I",
-	"navGmGW+btwZkxLZ/BenJ0s37qIxA6sX/zseReh1pfd8dC39XkOr+n82nOeubmvmYTyarfxWhg9xfUjO",
-	"yM8/IyLcm69fP9O3uW9evnp/KaK8GI81MLTlIiWTTUs7eN86fyD48B1xfqL3jI7EsrvJBRU8bzgXgIP1",
-	"uTALfbt8gv9Hlr1fZ+sDKcY3/y5TIu8srb2e/kJKl3cY7p/e9YPAoJWE8v2mcPXmFBRGfb0XM3onNv/U",
-	"a3LHVe8V2eu7r63WniRtW6AjpIqCV67bRc7A/+vE+1yZ1Z5M9BC9/2agA82FOguZmtSl+DqybWdrD26I",
-	"2HTnY8Rn4kKnUJJfYFEZoPrYgCPvE4kKrPaXBts9sSljDyB9DDPT4yQT+PjAtalM+YEgvOGl0iqZ2pOD",
-	"JPlNoJlWUMDXwhvm7a87WQ2kmNbHfikhWMuR+ycEf8R5/kEUmaFsjrvTczCVU/yMvTNcvLzxUEoF5p8k",
-	"JPJ6+GAa0rCVpznqLrWj+ZDrC2hWUav/kmUfKYy8nt1CUg8Ex/2Td1pH6q4+pweqetNdtWLkmZPdtAU3",
-	"aOtYE7rbK5JBzxWJSpYRgY74lKDaBYY4IxJRluZl1spe7G0u7wDAA9JNUR7UV/QEkeLIrDPqK/oqbdqE",
-	"16tkdcSCGUViW+Z52DA8/4zBCi1Zk5WbtFmem9nQBi/E4vD9e8bipjttIN0oJVKuDzxrJQEM64cw2tp7",
-	"OYzuWeA0GLB4BSnZMnhmwrr1X8iOMonIDREn0xKIsJRUsQ6YzzP0/K//9eDi4uLho8/C4Z2SKRMLH06B",
-	"MY/NVGGiq2xN5osMe6vAVEJU2p6zW1zmKjY3y8/fae9JjhVVZdZypPce9pzeULZbY0Hw+vAonJuVc7ab",
-	"MuYBM7wjEJfTnJPHclvnvSGR53c16IeOKJm2qS4NkbGCRvlK8DyPyTxJVkWPHfji6+fo1QMTgOMF/rkM",
-	"Mkqxx5LELj6nW5Ke0pyszWuATUMPWJzW6lTwnO9OsUNVz0N8RtzQdMrRt29USK9tBpN77ppddllFUkWG",
-	"mUmfqvUvnIV3VXGaE9UzuF0XnSHIfJK0F3T3FeRHrIhY51QJItcFEesMnyJyDeN1dRN4t5enk4I+rX1x",
-	"1CBk0rwgPIZx/Bs4z/33zwt7XroprzeBc/SV1og9P5nZLCSPVKV7klVRbsS3256anizMR+SdErhfFf+1",
-	"D9nSW1DVtDKY6ZZiLUM+kcjRNfFW8IlE/Mjq+N4eS2R2IXBLbEgeAbSdkW/Nk6ZZk+3VGDCRYMCc9MRI",
-	"LIVNqRQ86gAX+TFU1hWK6jvSJH7iSvXZYd5YKBev4qcuS0wlqJlROKhaTdsIkzZb65/plNTK+oiE0qnp",
-	"u778wt5L0HDC2k2vy9RU5X2CtqBpGM6iFm3BXHJG1JGLa836VI4XUFihZGbivuuLNbPupKLm29GdiGOi",
-	"bnaEHBIIcRtnuSUJ1egpbh2fCdqckD0qrT7NT2yMs8XerQUHTt0gXeZVoCxnF/iFJS3GTlYloz+XxP6u",
-	"RElahsMBv6MHbWhCRzRDHvOHiyHrofaO/Pffnz/4r7e/Pkqe3P5uGatgjoY/WXFvEu1AmYPKjKLgsJpf",
-	"0fSpT88HTy+iLIDWjozvyYiBUI/358Z04J/vxXpotzwbdRcGrIt4Y8H72uOLf1q7YAjcNcyznuXQZLEx",
-	"/mpbFZMZtGF0tPS5598/R/aS8jbu84tk0DqZtoCFLJea5J9Plxh9RshEYoY1wnmmxwwDYwkHn/GU3Uf3",
-	"3lLq8324+nuyPv1r5z7evz3LOuM+jiDUGffz6Hxn37F99+VoznHo/ht+6V7fh+P7O/F+HB+wcV8udCtG",
-	"fPX+3pJji+t3L7xyymDLXp0DsQL4Liros4IQJlI8w2F0nFiEEQucurhOKxUWSgaT5Z3HzbnW9PKRVS0+",
-	"eF+OifCgMRDhCEuEGSJCcBGJajPXcewUsJr6NRe9HWbZu0z0cFzWyQ5/n2z3HGlCoQ1RR0IYevj04gKS",
-	"2R49fPp0chl8l9Aj5F1Mz321v4cgeX1YM1OEodnzgfzcrc1rrB2a/MhQRgVJLbbdeIdIux/hI2CuglbI",
-	"oxRqTwSimQRuSm3YpUODXdBaNY2SDJgdiI2MAJhRYhGSERfoQMRO/4ULU1jkEJ3Neqm0sYtnABlmYyzF",
-	"0K3QQuYFza8KzLty/GABVBifz/txap+65lSufiovLj5L3WDwL/KpFXdXCbr61Eo7+G9LKvhvQy34T0Ou",
-	"K6AXoBXscVEQRjKHVAAQQPreIeIgn6ErSE4QOP9Uc9HVyAUSdKFXO1iDbFd0nJXQZxtTViRvEhiSYi1H",
-	"WZ7tP3VLCJ5e6Ig91paj6GFsLRZQgXcOKgqRQ6HCjNkSXq3znR/xSaJCEL1Dly7AyNGOo1ArsXEh5c08",
-	"SLk6PBfKJKswUDqGuOhJgg3/ORy43IYGaS3JpMXrdWD9P33RhFZQ7Gw/gwjZhW1VedROJGyZYeQiw2yX",
-	"WNRtD/UXijPakb508YzeUGOTVV+XOZFIKn0vcdM/D66nS4Rd4DjFDNlgL6Tto01pk5chZm/+1hetjw1j",
-	"diWD/sXUvptHJdoQfashxYO3hQt7xoXuw5hQk+OjRuxBFT5DmJ0M1J29RGAFGY8ocVgmYNpggQ5HbbCk",
-	"AVl1QwTd0vrmM1dIggQBmhngRkQV3JV6RC5JhrR0HQJbaKkP5IYIVENjLZC6EeYXq89trcKV8rw8MAmx",
-	"WUfiM1M+lsrnCPfE/JLtcir3idXbOGTKcHTARcVQQa8aDvsAnrtMGnTlHbeg+lLrbR1z1SXq6KFqq9Xi",
-	"eUYgQtS5I5WmYnhxiImXUEnsUG8sWtK4PRRUKbSYv6zIL00dE2UAtWs6w0XBFcwxiVoL6DqMnDe/OfGv",
-	"+REdMDP5CNImIwX9GL3S+Z9bmg4kV1ikWGbb3rZEKGFkS1OKxSm6XmpP82wQwppKEK0HfEIbktjCgYd/",
-	"HvDbOTjbUAcVSzKJDlRKgF1VxgA0BYOh4eyT0efqO/P8V4CSGjhUdrz1los11A2E4a0x0j8iQXZUKlNT",
-	"iI68zDPECMnQhkia2eKoRablfygSMSHwSpvXWiwR/IzjAm/naqoH6BVmTKiiXIYn9dv6zp/maa7e2pzC",
-	"mdfVEwijGyI2OEcZSakDaDgKqsyKF+q1nVZodcOeQEO6dfUCAILTzGsT2T2cWCmc7g9Q57z1YPAtSO+e",
-	"H10Wvxn0WY16KOmOWV+MMfxTLjJbRjMKgf7O1AataRZCdvUyVGTVnpSarr57klco29WBiXSy1KcEJjCI",
-	"v92iLmXmG/oVmAbP9WK98meDpj/mC9eEzEh2idiZ3Qv10yKaKczT7rW1uxC7zC0Lgq9l5UA03JDUicwn",
-	"lHGwioYqmyd07FREFIIoItal7MsRjcV/bYTAidrzLJo+9vGhMJAgKS2oQWSLY1r/4ADSLD1QBdiPl7Dp",
-	"z1znSJnygiCJT/Ispm5BDnZPu0E+0SddKrzdgtLtXoqsz4WpRpPVPO0K7yALplcr+lsTxb+KibnC+mqI",
-	"xWJhOKfZGtp7BlRA16jfaCejwbj3UbfcuYQNeb07womFiv/bbNsSvZ7UGriNZ8XDPvjt2/Zjvceb9Tnr",
-	"vVjv6wU6AFwfzjb47YZd9IYd5eb7f+OOh8Q/vit48rH4OO7PsbynBa/GNhDd6JU1cBEt4i0zBuY9yxrg",
-	"TOE06Po84hNS0Ek+3SNsxcmn6EriLbnSLH9VsmvGj+yqEoYbnp0Qltck+7QTt5tjZ1tmDft6f3TH0BqW",
-	"BlC+J7pxhzXr15RFCSdN5zU87DkOu1LcuERl0kE6DbWSi0kyM6H3PoH8PlR7QXIjOve0CMb3j/W6HX59",
-	"z0pbZN3zUhJ9n68b39ByDW9DEXOO7E40XRJagwGZ4+A7TnA3Mg7CFrg8DL+Lt2R93Iea7H3NS+HSVZhR",
-	"buWCBkbZlw8AmSYJwlkmiJRaB9xjluX/uj29O8YNnEFHRMsp/jkZkJPPlSKHQi2EgDiuBFSaj+PLYm8S",
-	"Ug5EShM3uKHSnEJ8oLlm4QILZfBIudr3wJH2SIsWiYF8lb1npj1OnHmVlUu2M79zsp0F+zysjWhCzjOL",
-	"Z1+W4+rxx3wTjtovExJjx67K364xd42NUn3mFdUed8rBasj1geO1jLIPavO9VPaXap2wmLwZLV76KATL",
-	"6Cx7BU1EcdbdCZ5JRV73XxCN0vo9CabA4fN6CAbMbecZM+4laPorERYEFULr4BmifleaoeTUeq0vahSH",
-	"lqflzUv02cPPP3/wEOG82OMHn4EDHx8KTbnV91++XiVdtIjPAlgRnUNYAUK8KDekrzXfhLzMckP6c6N7",
-	"sYwyeiBMTusZWm7IF+61YF4GwbIUE+f+nXkpPJ5WBHvQCEAq8C3NR12lX1BpIbNf2RcGQWx63XzPbYKh",
-	"NvVr8pniCD1RLSSx31cuQQzyEs0fDwQzynbQn44hnmdN9KaRWvjakHNZRxW1G5vZpJrfLtRRK3jx1UzU",
-	"Ychex4lHqJE11JOHwfpm8IXVMM7RO8oNec2PPdyEo1gcK/ydfrZHiYBxhpbwHQktA5cZJbYXkRNSEBJg",
-	"0NJox2+IYNZJXJtaRbnJaRruwWnFRwha/5fQBfGV4AcEA0rAQdO3gHS9vhxrs/xkGtpoljVfh2sumNhV",
-	"EEGNHTlG1FfmyTMPrTefaULmjckLDXBFRY9gdKtCpzoSqQzFXLZglZk5ufxz7MDrffUPfMU5NfGqTW7R",
-	"pJctK7EdTPEMslHqlQ70JM9TJa3702athnN2a/3UMb6lUpFjWBZWStBN2RANvrcCvjCQOnwCPcClsPfU",
-	"eAfTNnKCJQnifBJI8Ha0l4iXCvIFDxg8+BBF9Fu9j6DbWdur+mLfTn0bLNaYLAO7qw0Js75JuDs5nlko",
-	"yzQTchERbHZP3kKcTo272SwJ4WH/U33Tf1WJpR6by5xdlGqZKy9Rydy2oANnam/USteduhupAS4fSxbV",
-	"AxmrNfLRQE9wyC3uXaa+54Jn01NOINakeTUBy8Ck2ZcssCi8I+ud4GUxuoP1k1VFbGS0aipkGuxGNKUZ",
-	"NrZ6EDu6q9BD+oeztUI2Jy9KY+KtXaHoIFnaz98mq59LLJTJZKhth0cXjx4/+F8Pw+0630UghLwLN3yV",
-	"ZVFoq6ynEWKPWWcxtS+tC9la/N5YSUzk40RwYJWRJWr1/RyQN1NZpr/nfveuj7u53dpG9XSHUgUvVDNp",
-	"fTZ0mL8gOdHb8Zr8XJKQ+E8521JxmDjxDin8gKOpNl5HN8mAmU2aQKeVRP1JjziNkSOIs4Bvsk3u++Wj",
-	"tIoxyUwdQsBK3eJU2T5IfpoT14aoIu9UYjwoO260Gs9pYtK8bHWLCfy4f0HMB/5h8JzfaZuFsAx6LBCm",
-	"TF/m+mpIVhsq1H7tuq1WstmAtNnTsubbNRd0B64bH9HtgAVVOK87MJGsTJslDwe6s0UQ1UMuipXxtLSm",
-	"1Aan13pGoH05PKZ1IfgNzXokZW16BEGnGzKXGI86JUfwDxVcgEooMJPbnhgZThXvb/ZZSiL0VqU5NeKY",
-	"T+jw1lOBeWVd0VdVxiM86DwRrsPbiOeqEDwlppDEfOc2OSdn5Q7bQQG2whDcU+DExzaMG2sQ8APXe3aI",
-	"y/qYIoSDPcv8mH4njN+eK7DeqiLPUJGkZ30vIG/r83QvRa3ngxgwKayhCPahJCSgYC/tACKHDRY7vs7w",
-	"KXDov8AnaaFAtJlOQPuHqjjQqhGVqDJGQyrdAb9bN53ErfFrIwPGNeWFKBVcq42X6AIsZMxO4dEpW6ck",
-	"VLoHupwpxT8iqsAU29MsIyxBvxDBJSLvUlKovmnbgdcHyrjoaZMi8YHA9OCuklVJ5PCIXqfx4VG9fkwN",
-	"z2x37AgHRFWkWu8XUjzsekhWcNNZEU16iatpeihzRYucSIPVP+6I9txQHuNUGxkmVHdDOpzVYuTgQSwL",
-	"8HEFL2RtwOUk2028JBov9pU8mFpLImzbCElSzjKEc7Xn5W5fdyc1VQV7Y0neyZ1mc+tnvRPZn3Crecc+",
-	"7ASUX2xaRRNMbcuepNerZEUPoPS8PaOnUbhxqe2WpvaCyD3PM2nzq/0oX8GlpAZvNKfXJD8F58FZfxmm",
-	"ydSE8gxTBM6PAKQVs49GJ57UZ7BPICnB2Y5IVTW7jbtZ3bl4XVVqdF2cWjkNYtG50g0qUc75NcmQvh52",
-	"mGpjYYswKjAVqCiVxV4ZrcSSaRCFqe5AC2X3YJPokfVfgOcSVBZapj2MbyXXdH0UhNnynRwrA5fA1Tqr",
-	"pEayMnhci3Uefx81Z5ZrPTZzFHZHpmYq7/BW9BkUpC8wy2gWlKgzdPrqBE87lx/sSNg+cEHDoIeJ/zOe",
-	"Q8cL+N33+zc0bvPkuZp5lx1mxw3qseBiGMueCqjRVCJwxkIqPT+QDc9On6Lv8YFIhHPO9F3LMldFYfjK",
-	"4KZA43EqkeJ5ZlomaaVdeL7+T1cRyGK7oMZkABUydCIYsocyfEoQZVIRnBk5CZ4OZKVijen7aBTB33OR",
-	"tEVP0LyvHl8XwiuhbFn7GT5d9ZTfDRr4weFva2/KunYojlUx+b6jALBZsOCPxT9eZ2H19Og7mKhgqjVy",
-	"fbXH3OZNF1V8omMdrfCwuqMq0nyfWjdabyGmZEHynLKdSe0yTzQq5SYlXg1i6986D1pEu5HoUMXtkKz4",
-	"wuPi86GqJ+q7fhWyu7hAT4Dtcv/V1iSMhhG6zqqnYq/NyR2qAz952t20csCuA6kxf488b2N2cFZK/tAO",
-	"zKH7EETqFQx89QwuBTh5Vvf/RIZiXJXgfhi22wMNtkOVDqPIjwP6uZ40rPrqmdGcg7p6lGJeiht60+N1",
-	"9mljcoFsHas6chskiLJqq49E7gJW1QbUCXO4shUEwdn0jVH4mgx/2Hg/6xplN21AnZPgDTeIhBWf+MJ2",
-	"sUhJIzrSDh1Pj5eAIxE4yUNM61Scz42r1H+qDQ49ONPSNiNSUeY8BO0QjFtQW4nQnH/A4jqcl+tdUjEd",
-	"Fto6al3hPNDAviPClnB1dy62cY/3aEJ25eieamrGurndpJckwL1a+OtKnLfkBiPIwY2AZ5cLI3SlAulo",
-	"5JdEG2ITe7W6XRUWtK0LQQwIQDgx82Fi2pQbby88LROUaXtIcfQg0jfiZuvLKieKGiLHyCU/ZSYYPq00",
-	"7eAxPRK626th+L1q3SbxSM6woKtFJR4Vq6+HdvbL7ZZAO9deVLtmGDKU38hspYHRKmUUcv8MJ22FrCF7",
-	"6Gh8n4ofsWY1ABvwI3v1JE0wxt5CUae1TaYfzEeCDbrno2eUgZVZLEWvTXO9AoBp0adJLyVrLFZCgnI7",
-	"Y8H4VOwNp829TGDwxJN3BRX9+VA+0MYcLI0Yzlsgn7PDzLN9NH37PXI65kTFx9XFjhd37l62Vt8Ne1d6",
-	"jLesEHkgo+ZL6JATn/maEYVpHq5P4aCBdbn/f755+T2yvyLKbEXahmcnm6ZTYIEPWm/7RLZwpftawdhP",
-	"VW3b7bSCy+TiEETvJlnQDtHiUG9nBWel1XOov6rQrO4k5OXeiTbnvUkHGyD0dUx6U+o7m9hOJ4IooGqy",
-	"LAoKZWtolxUCLz8iLCWR8gAo9NDOx6GiB6O81+TUc1lIhU8WVgkfiLFmrHElZ1ek67VVVaN5b4neS9Pz",
-	"XZF3SiboLy9eocd/alTNETba8LjNeYbhUszQhpgAK6Iscb3lu6GB0Tyf2ofZZfKbJo6TXnYwam8tMF/F",
-	"Mt1+VlU+dOjGmZd+Wr8VeQ7MtTGtgRAIpDfwInp08ejiwcNHidnIql8NF4cgHreVK5pldvyB/eM/JGef",
-	"vsbH7yycRFDeZwJvlZ8fq0V1dRThIlC91/dAE3qBmczrIqE+xP/oTgAdAdqknatZRf/v//3/AM2sEwNa",
-	"XjToZ56opxfqFlDS9ZwN/BafeKnQnmoBwrcASqUe6G0woz1oMnPspn2ssVEtAL0kYltcU3lGqgu/Erp1",
-	"2aTHwb4DxRLd34AWK/VdpbM8n/237QtenEyBOLAM1HOb2ryjDZKBnuQaZEy9Fqchs8Qjm8y6kS6NSsG3",
-	"6MoR5KqDOeDUwlbMyS++xg9+eav/5+LB0/Xbf/vdh7joLhFhMVP/7EmD5I/uToCb7zYinj6qS6wIqATt",
-	"xDjTuWK4EYAKRgFbq3sUWN2CwvpT9JpAvWIGrTTRcc8d7kFzFu9fqJ+/zbc9sm0Bj6AeJr5ByseU/msI",
-	"sAQUzJgMXgbfpVd6/SZ+fhM/91L8vIawmW0dM3ikztRbFj5w46V4fp/1887bav6R6qZCzmOUks6bSkj7",
-	"D2v2vtlp9fiAwt4nxHvbWy3ERP9srp2JpVP3zqVyV66IYCuzCraKuza9OAPWvkPDeQHzuMfeLVlqZMJz",
-	"A38y0BGwaqm2rV5aZ3S7pWmZq5NJN7D9kSHTX9gOvRCCdBvzcJWstCrx2SpZPfaw0SDWllPWsyXePKvT",
-	"F2bQH7HcU7ZTnKG/Cl4WSO65UEgShTirpk7ZzraPcImpkIsqUbWgT9E3ldmHUUbxjnFJZaAMDAhH2oUW",
-	"kuRb8+y7cLK0ESM9Huzvz2y4MKeOc45Hv1Rrvt2uM37AlA01FrRPoD3Oaoz1YJVSPWpPHQlEc/VPRu6a",
-	"FCdsv2CC0gRa05pAqt8Sr0dm9vPz1KqXceup+ta35vnhPkk43RO5tgTpa5PqsWe4huw9IJ7ftWPxnweM",
-	"2/JJ0hAcTXHQPgLdg9bljRHpXknNeWDVH6OMe2/ncgxHucUawQ2O3Z4lHDShu/KeeWrauzGt+uQv7r4x",
-	"+adsTHUxD6+6gL+HQ8kAi81YrJFUN5rUbbLaEyxmviqIEcozX5eEzH4z365TLMicl484v5713XY6jpl+",
-	"TcF66CZp/PkmrQ0LMdbXBGegIUzkqFeEFzmplIsjVXteasWQ4QNZDHvLZBo6d5XNir5wUZ2BLOkpxRtN",
-	"Or9rgby4KfQQLzfwXc3Vds0vfj2e1jNQ1fh1laS4VBlJjrUclvSXcDmrlg9VZiS0rkoqHESAmoZLSvnl",
-	"45SZtnFBXWVPcNabiegAwg3con70suq9fNzTvOor5OrnYvSvyMtwQNX0aihb9Pnrfz34+oFmw8dPgtZ3",
-	"kKrfWfJpw7HZl9rn2w7nYEhnWxnd7IOU945pmnMVwUaVqCZZEnUE5tbhNDm+IU7GpEl0r5YeGE/N5Fqj",
-	"O+65JMjHVYcmWprjr9CGpPwAvebNGYhNca0IYxjMkme4f9w0Xa5/L8wnl+moPUOOtasklxIK/+CUVckL",
-	"o7VHOdmq2GeHcfx/MGmSdvdnwvR/rBktjc1KQkXj3jr8PXg7zoHzMlSmM+kc/mlvcYZPMVbeB+Ge8cJ+",
-	"7+mIffnSOOgnbIp3mBYjXIQIW8DKbAvF+2VgVrNfkhL3lwbL5ETE6xw9+RExGvRzz1vpFMu2hLqzxjWh",
-	"o/WNrQH9whVZBVrluQbWvTaBTLH1V8s9P8pYeMj3o3eYSg0Ze+nHXi5SlvFah36ast16BoBwn8nTF+Zs",
-	"ljKZbHVt/G2Iq2EO1XzduYc9CrO6WaU7Xz2a3m6+eqkPek3io6kLs1PUmr/xH48u/V8zUADjvo2QODP7",
-	"T84QSs8QDvXjh/yFCpZ4i64py6p9Xuth4hrx/zOImfGmi/PlzhhKzxwR0WLXaKZbQHHq3Jz3S3/qUmQJ",
-	"NeqDn8tR5Wn4nI6+Pnggo95uHdD2O2d2cZvf1HCxgz0OpDDvoHdZ2GB9BjRWfqCp7btRgzKKteDHVbLC",
-	"eb7mYs04YBuEm1kZbIAxCQDfNyC276mqlAhhYYRH6sU8jaKb08K3ijBTuw8D1tiXoRqwLaZ5OR5RM9T4",
-	"Rp8Pg3qeR77ylW2ntaVsevJcrLcXF4U+eBMfdxBw3Qds/fX46r7TT9qDGfA2P68aI8g9IcrLpk6QLNM9",
-	"guLmvDw4YOs6mBPvdW5tTQdlTfCdIFI2qe7AMGpDOIgf6AGhQteUtTxJRQ5hMEuFhZqdHTm+wjfm2fcS",
-	"ZjliwSjbLXkW7ZBDp3Guen4wZfi1ZPTSLpv7Zk9uJQM99qjEj7d6x9hve+XzC+DeySGgLS7zQNrNa4Iz",
-	"RBmC4gPbMoIcCnVCDvbbqy4JKrCyau7T1U32kA17iTSHYeGFylMsSYJwmkLeNGYZKkqWqtIVzra/OlYO",
-	"gsWOqFjxSIxzDlomxVaJhNfe0y3AiB6JTxLqPHAjaRYQyj6RkIGSgKZmGlbBQ1ULD6geMamRsD9USeT6",
-	"6cWUprTD62aTKkoNsVcZBKu50ptVKJJdIaHVzGtCCpPxXOYESj25tJA6R2JlqgEPJxnakC0XBGTtlT1U",
-	"V4lpRCkIzpEoA4hK9nvhg2+KZvt+NJ/oaRNlGp30/SyIpkfvr/woe3PB7UEPBLavaVGQMDifwSo0SfDh",
-	"LgIlG1ysPlJrX3qOxKxgCT4ZkprUNen8z9bUrpfiEao9hX7e6ulpZPGkzLUMaBA7E/WvMguNRDWYlqZc",
-	"IFnV2RdrEBkDmH0msaUBkGWqTZoAWV4ZSjzOXQ2hlfRFlhKtGtAbN1H4B87X9g6JAOSDfHgfhu+mzBkR",
-	"eEM9BEEDHlSj4JhGwUAxoSpnXA3Ml6zojvGeygtPkwyU1eT0QIPINy+3CKMXb/4GR+ESkVwSc5sEdW+W",
-	"8szmh3VycFz8QMvDjCjgtARh9OPXz3/48a+QaHVZ9XA0vUiQLLS0BOEbboBglJDahknljTaTcglgadk/",
-	"mliCfhlZoWosqVYZnZsDZympxACiegmALB2dwdqrHMs9fvTk856fCOkpfTCXECBYe4SxKD+y13kdzt/5",
-	"y0kRGdMssN3m0jxf57iYpSQeE/WLC6NgB2H7QJuBogyAvzNdB0CFcX0w9bUE/zBNugUpCFbSVHlgUG7g",
-	"gg6keWaBb76B5sCXwGigv+GDDLe/cspZnzKkDZBaRzgKqohslD60Gl2FzSVbY9d3E6U4zwFdqgvo4mM8",
-	"3xAR7KZpjFh9w5u5Cq1XlyqpNOqME6iF8TvyA7BWpcmOZ/xZJKtqFvWq+jniO2NHBhu36SujppVX8DAv",
-	"SVBbz65yMMIqNRP7on5tQhZe77lvG4A9/ZGNQlZ1aL5EBRaV1++anPR/aoNodY/aY7ibu2VLVQmB3gaN",
-	"ssvMpLn3zwGevfEwwurp8EcLNOXiwVOHm/Lp+sHbXy+SJ08Dzs/2HvWQfgrFv2gQbwLVteAyDt1soFuD",
-	"RKCfIaOESZCi2up31qUtMqyQyf790aM/rRqu4J9++ve/P9Tk0TT69SIJOYWr9sexNuKjCBuxupkt9J+5",
-	"oM13wFjUhp4xF4V5wBYsOHX3U/SjB0NjwIJM4nl1tYPp5fDEtT1vRXPLbnwSRDSwzrH4sI3vlGg1IDAs",
-	"7LomdB1lWlVV2JqbCxnhYGMAJeGqB9BduMBMHjf4A+H2P/Iyz7pU+SwI84AVWXORhXTer/kRXXz2x4vH",
-	"f3x08ehzp1pdouxw6kUMqgqTD3DvZdBX+BDOcB4A0Hu5rVWJxGtXprUUe5lK2yqWRrfYcSAWIz0v9Myo",
-	"VGtJCixca/i2MgIt9Q29L9HVZRT605MRuddRIwy/jsqkb1hOGZlY6fEcWde1wYdmxPo0HFDtHdwZdyTV",
-	"zxHnS0R3G/rbPQvtNmmxSFx3QF9dhItmqRT9QcHv7H1cIyqc1sZpl/LDgaoBJ8L3XJEFYJIHYy6xCMlm",
-	"kMXY+V7yseZLLs2n7kB8VXG55Xe1/s54lOQ1Py5SmQH5CQutR9+YjIwYcmhDdpTVYFF9PuWRNneVx7Qn",
-	"bhgdA3zNjy4M2K5spow04EYMqQb3ZLGjp/f3Pp6+mpwdNnBe+GcIo0wrrSUzSmql+yOqLpG1mS9R5aB/",
-	"1g60XKK+X0wnVBNzMPGvBPQwfkOEtaIukfXxPzPhQD9AcYk8r39dpHdO9KD/4njTKQf8uSSlebtkzOS4",
-	"pK6B38okVpgPYqZVzsHRfyCHIg92yFz0/m2pk7k0dSrmfCKjjWk6O/TXar9go0J+wbC1HqXOuTUvdh1X",
-	"RJx/I7MNf/ccOGiiav4lBcY8QjvAupezgRzixsZYjZc9dVOTwYKrKntxrs25U1TD4IKwdVp15rYR9+Dk",
-	"vxB4C35oLAlSnPcgtXjdmcf2Q9Pxtf9CWJvTj3ldUybQuy5W/kQiG2SqCW8+mjjvtnVoKM6vDRO33DxV",
-	"SAoHcxIM49iwzg0RG5yjOsIVmQnmh70mfyOqp6WI7phinnavxbfC9GEHo412E/iLnZp93KoF0H3H7/E2",
-	"3CmydczNMqsp9B74b5xp29fsfZ2VZH6/90kvFtBcA5Y95b0NTq930I8/qGLFCBpVl/9TCYjflyaK6N2o",
-	"4yU8WEZ3pExzLqfmU+ZcQuaezYNtOdsIyTQhLNAbtp3yMQXELdO2uye4ldZCaIixX2s1V+Dca46TcqZw",
-	"OuVNePyMzvz6LEzmSItg11t70jqOwk533Xrv1sRKb1yiQ0zdgsvJDgnXHx1YCUPemYE88Q0A9YHj2I4Q",
-	"LWzJuyLHDPdCbW4to0ym4pbnOT+uy2LhQhDoP1rRNXKPgi8NpHr/B7P93TZc7ZG0fcZi+isFggb2NBVY",
-	"KAZCdlwfuSEiK3tS87S5gjKCM2iFtscSFdimA3U1Edv0LvLEvTJPQ64V5S7EHMf91RvNBvI9cKV9o4iB",
-	"7vCy4Gx6F7cbfu0f5RrzjGW2L5O5TeueVm+DIfeJt4wk4oamId//G/sLwvLaqDH9jXI62D/walUV2GkG",
-	"Z4deF4Lf0Ixkd5B8HLeP8r0lIM+OU7s8sMoNUnFwEuhVVjdYrXa2Ol1+Epc7uoMa1BLOlEobu2fOlI65",
-	"M82YsSmHvu2CGCHQ7BOCVkeXy2vlLVI8zz5F7va8slt1VTlINlhSk8lMFYQAg11CfS21amwdON1fQtgy",
-	"xSyjmtlsqQJ6fPEUXeX0muSn+vUr00kxMbpjhWCrRbppJu0LhohSjaEG8sGkIxeWz9CJYCGRaf1MCmMR",
-	"OtQKBPmXCJajtUTFXfjVlkN8dhEsiPB8nkDjUelhM1u11mpecG+uB/p6z9VPGwb1bbfX8+hkW8+b8nFD",
-	"uyAUyHOTPYose1bpsNM6XDa+0Z11+Mil/EDZ7geBmdz2gENjlwPe9Bsivt0SITvuAev0MleYJJAJ18XP",
-	"80ycrh5Tf5IqtCEpPpDo5klz7YFs5juRRWmRKqyWTPGRCbdtr3A4blWYVvXRw9jHGwUgUS9CEUMQ7U0z",
-	"KJGqnZLuGoa+vUfpa1W9Ra0WwG7VdI45Yotc8K1Te9/u+cyAWbaAkii7PrPLX2/WpcceUZ73mh3MrHqW",
-	"oa/qSZ1nNSlLRYK+IwKyFaO03BjbjSrEoBg3kP5absIf0Mxf5jj42/5dINX96//9rf7YXuEdKDpYKUE3",
-	"pQpbtTneDGL1/jqWyfWXU38/SiiLoWp8k2yWsZ1MvWj7vkfmwX1bImJS8UDgCHpM19KtIHYmTTjIAReP",
-	"Xu81T/YGXv7nj//xpruia3JqXikt/TXfhXlV3PT02Qnbjtcq3JenlGFWfTe+0ddgcemJ6MfNp82ACUw7",
-	"RIPBkBWQIkg5XgpGTt+SUB56XegTytYrhPUmogNnao+4AJXZS93LsEF6JYWKAcVz36sGDhTuZfh01YMd",
-	"N6ia1vVS3vDvD2cqI4VxMLwvWlYffJ/E3Ap+mIEvA68V4SzpVw+s0OtKfHgLFLAz+iEdgjdWa73Q26zg",
-	"QpkytyHkrYJL2nIcN/Jc3gOYFp+xBYpP3wD9Ti/5f2uaEYuFVXHMsHieh4T1LyDBfxOt54rW4ah4W9KO",
-	"hvnfj+Qdd3r5ongSSPhdSdAxOvsCdYTKt4OyYgFT29ML75eR7VNhkeT2uxWho3hYZ4rU4fE/EhE7SoRz",
-	"Re4iVGiL4IXB2eaI6lHCDYvu0dedjJ5Evwkye3QCC8nwhbdquqwfh73js7cpdBd866XatRxRL16hx39q",
-	"VJRuRbfvf4tC+MEvb399lHx2+/sH9p9Qa/oo+fPtH/4tWG36Ldnh/Otgo5uxdLI6OTMxriKc51qWUAEB",
-	"Ejkxk6wlrkzlG2S23lFUhbBBw4RMztgwbywccIEG3bGDDiwHoESCN8M3SqIcG+l/ifBGEqaeIXi+juwS",
-	"aCYepXh/rPERS5yQNlKdgoX6Wny8ByWS7Qai1s1qvloA/fTTmyA3vCe+6wSbxzd7erOMpcgyY7ILGAu1",
-	"rL9ftsJ3mGGTLvqdvueXacmWlkIEWzh/wxB0sG43DfPCWxNM53w8Jx7yEtaHapFr896Q+3I0e/PHPUei",
-	"ZH7mw6X5b86U4HluvJdUSWQ3YXQ1kHsnwyeZed/5RCJNc/SLQcT44NfFRBdkJ+wJucmQPISvCUMbnF4D",
-	"okONcREz53NAP/OVT/2adSPOyqz77H2z97iP6CPj9+cmo2xD1JEQhh4+vbiA4PSjh0+fTr6p3A53Ezfr",
-	"GUTs9AL3Q1vO3rNbIrB8csAh/DyADCwl5NDO1ZCuqdEeXCKRHS7NafNohuuqeuaToMru62t2uKdFfALW",
-	"d9U7wc3sS0dhRB25uF4LnpMJqfAQC4OXwqxjBpUpL0Lpp1+TPEO8VAa/hZ2MWgtH+RlSe8HL3R7ZQRDM",
-	"DCqAANDVUr03GT0wHc7IWotqgH2SA3vyDEm6AwQ6yhCW19KW73FmZD1qBt48NSEgtRZtNDN8pwCDVqBm",
-	"Pve0N7izN+HjtYyj1j8FSzsz+kocJwOQ9LXZtJfZHWYg9KqlPwBUg0H53OujAuppYguoat0rxTlhGRZB",
-	"jqzk4RLejkYTju5knWkXowPGahymjcVaCUwr6OFWpwvMMqy4OKHqIZOp6xU+5ji9lgb0Giu0xzfE1p5l",
-	"l4CxBAf8uOfogE8GDNtE+XFa4anHy5leIQtycppIbagkd6JYa4H3/kVVv/pbH7h6bpVMM9xsKTlBRZ7f",
-	"wfRuGkSdywkLNjyN3//WjtabA1Psp/sSeup97PfpVr/EHXpm/6MpYqT/dnQ9cYM3ZH+G8bQb1Dw9KEMX",
-	"U1D7FNOqxYJBOIZbIYNKeqj4iL0K2knCnmTzidZctFtiNbswa4nQmZqVAOkKvHod2SbNzVydoDQs6HU+",
-	"6IUsEeyQpbihNzz6KgPXTgBqgJI88/QHN6zBGOE32mDbnJDdqXidoGQZXw/GajJeY79H3tws0ybNpMve",
-	"vDI7j65xbTc4p7kD1VY5QjdW2MvRLzjb5jQN5MC3bW915OuqDwIcFnwga79LQgWTI7uNz13VXchmF2VO",
-	"BiQCMCwgkyfaOvyS7XIqg5jXfcLl5dYBwDyzd7a+srUN/IlEjCO3ojgB5yrC4Wvj2ebGQoQ19u/CHD1p",
-	"ufBR6yQPy6MdJxLxqFaf1bi9VRDPpXP82rYFHSV3JLUBX5MpIgVf68nfEAGA6hZ/uSFrZYLIDWGWT6zx",
-	"AlwCsGqXqE6JcVBesk768ZnIHZyB/iVQSgn/kFU3kx0gD6ypbTvZ7m/Sruj0e524jiGQnLHm2zUXdEfZ",
-	"yscaToB84oaS49qrwoE/FoIoItalQYs4YEFVXaufrEhWpubLObkBd2pEixP3RTB9m81O4nuxuNYmb4fr",
-	"mttI1FAL9HNJ7O9aU+ug5zZEaIdhBwPacHS/oFsPr7HtwoZOD1pqHfc03SN1dCnsEmXwYmI7mjlOAiZD",
-	"WNbo4PrpZwhD46gEYagTArtalKYPBgiHS8S3PmtaJ7x5omLPT9FzGwF2/NyFOnZXTC8qdfvADHe0cCSN",
-	"Gs7Jlk63ERi+dw8WMXfEjtw7a0evvS7vbdcfmptdTqNBpRAEaJFVvD5xUO+QhIZt6cOj90r9wrQY5VSN",
-	"NXR/TfXCDKps3YUEZZBP98Tb2DGmeG3qrifqFXejDQzI3d5lBLF+t1Y2uev1wG+IDeSdWqikB5yFu2CB",
-	"PJEhwAuvgSh0u6sHi7c8otN/+josVqqv4EdEZWJwQLxbAZcZVeB8zYdGDu6guQHA/ZpTpncPekMafNLJ",
-	"+2gtj6osfmu0FEvgoZ1dSmjfP8BgmPZ/sox/9IlR3+0LKZ+nit5YrK9OE3PCMsyCOFYGLExaBQeUUpJZ",
-	"GEQkibSyrSultWYe5fk9UFaqvgayrqFjHCP564RCljB8Fky654OKx3n6GnqNXiq86o2eNOhaL9OuaXSf",
-	"zPzDnbRiINsOerC1e7xCr2ltdpcAzmEwSug3ZqX/oZ8f28ZCntI9X1emR7izQnES+EAza5fELbD5zsj2",
-	"tvatomX701VEuDPviA3u3dnvuVrI9Rir+JipRnv2yDv1gSpfLbb53dapeuRofNGufHDf7jI5zNHduw7+",
-	"DNfBtAtgfBFL3NUVI9+zy1rP+xUWiqa0wGyqMm1Oek+LYGySDCx7gW8S8F+8MHoK/VBPRFbBRrWHNBmD",
-	"xhtMQJiB4+Cio60ysqJed185mVPDvUdrN5dJiBlvGdmace8+vK40oHPVpifTj8mYnmSvteVv3klI0DMu",
-	"hS1OaU4VVvGW8Z7gLO1pKP6K8CInkNsBoG2AKKRNqUoFhA5bUVLja/edM+wsz7XZD7mkuXpP8qIHJ3eu",
-	"bpOP154FHJqKCIrzoZhrgBqeGtXtY5dzwOtGRxxuRX7gmWmW7RnWlK0rAFNBDlp0v+1Bq7MHP/Dx703L",
-	"Qs3gMnbTOyI3hGpnrItwkrJmu8poZpnjvEt0YStfbMxBS98gOfqxPIocswGD3TtK6EAwk0hxlPFLxDhy",
-	"bv7umAEdN8yl2ujX5hSRCCPFC5qGUZ2XUIdrsdmey8nRr2rHgrhAJsF/IMl7Ip5wb+qNn4iX4ZNJOY/J",
-	"u4nrjuQf4zcVTLEsCyJuqJwQ7obt+RBa8Vw115ouVShnwMoJmTfVLjezxCrR0rloGtdIfaTHLth56C/L",
-	"3cHBKIa+PzxJqA8E38JfbbtmoxHFRE3Pvo6n36x1DO3zi3/We7aVBx157Y4ivAzDKk+4lOuS/sePR0v6",
-	"F7yvZ1/JrYbAnRs6GiRngTu1ATEQ/shHecnOuxqDXeautDYzaqXlmDFiRG8eRt4946YbB+oJZMYM3DI1",
-	"dcbuBAeuMOFGuGOZ2RSGXfYZKNEYcnRPkhLv66g3uDhc27khO8wSRLfQlRBLVHPijMrOUY+pfz00RGRG",
-	"b2hW4rzyUayS1U7wsgieBX+spXxgzk1wD91gFSUW65R8hkb28alJk/WfniTyHikRp9eM4xj9pue8Hz1n",
-	"HNDpDvSe8Y/+0+hBY3pKBM5Uj94yA2Qq4DXwWLaldvmNbA0yQvj2MZV4X7nculYejPtzOOfQmp0OEse1",
-	"8YMeqBZD13bEoeoZSrEg0OMxQS77UibINuST4RwTc4f0wvdWPhpo25KVwtYSE9MBZ0/zzHbmAe9N1XiL",
-	"Q7q4/nk8bmBo0JxM8PbijJymegwOLo7ewSUgKT3gHFXpqTV82OMnFxfNY/nwcbPmFsprHyZPb3//00+f",
-	"un89vv3D//W7/krVNEDib968RI8fPWyil/3vl1+1boRIfLdOgNss3ptAD1nVPtwuxtTHGgzExhQfXTx6",
-	"/ODiYXOafwrQ6PHtg99f/P3hg6dv/8/Dv188ePT2D0EKeYpQN50L/u6OAjTGK/COXCJ9wBE3uVQ5lipG",
-	"Wrx8Xqr9l4BG0oVAcH+u76gbnAMgisnAS6q/1FX09g87gRv/NmUFyapkuFR7LugvxHurZLIsTCdp86ZL",
-	"mvZ/UPyadBr+eEXFerbrBqnGQPjNAkM88NKrv+8JfZGwBTQdV3Ye2vzQMoeqtWMbTvbVzZn09v7QzchN",
-	"2QA2cErve0ioIBtJg4hIszvp4XpeieOIMVaa5eSdzlEt7hgHyanYxX/0SUvG//f/+Okn+fbf/4f7j9+d",
-	"0890DtyCx3yjQMuzedHjlHZgPaq/Tm9DMp8PFrC6GxLqflndTUosZnWPC+SFQWLHjtno5dt77IYmGnUM",
-	"Fz5f40bHXZy3GQbLS6E1ijktNr/mpSRIlDmxbTGZEWKUM+Nv1naq2nNpckAsaHen0MhJvlFSVPNc21ds",
-	"t30WixAxvdd+oPu9bajolczZ74bO7SvTW9T1TQ7pRSmRsi4/blL4PyFJ4bgnDGGUVk04XfdclGKGNqRT",
-	"MhnbR//j78E/EcBgr63rPL77sHvh1kGJraMaMNTvey99fN335/bQ50xF9EX133R9+/9Fuu9nVJA07DO7",
-	"4qXa8JJlV8+QrFvuVyiJV5S5n/eYQQMj5p7xhb3nCHEjgmlo/uvtAEJUMPhimxpjhrwjfKjnB6EZO0K0",
-	"JJnf8t+9eMRMNZqPe0rIluc5P67LIpj88xX8+qAs9KxJqqXiZknwK8bVuuaLSB4LvnRbtRDvLOI/GD/C",
-	"Jbnhag8wBEEPmy3ejjyPL83Tt3WL8aBXDpwgGcGZPgxQ2V5gKXuyMSJbxwZEQtUrPfp8Vm/c1s3UozFn",
-	"qlFq4re1fEFkwSfjrwlyw699YVO5KaFKvwa2WB+p2mcCH1k4qD71Bqy6yHd28Y39xTZX3gI6biQ0j3m1",
-	"0iiDcdx/+c7/tZivjrDf7tfxaRM3Ldj/vy3whtv/t5TGeSj5OL3eCbgsQnUhfYqWQ5LqmHmPkie3vxvV",
-	"0Pqc/6C/UCUdeue4JhfXm90TOK49+3y9h7wrcsxwwDbtySQKXGMZ2eIyV/1x3PatNnpf2Qhn5HJMreXH",
-	"IXibgeIDZfZfMeAcTbk3T6gt8/11IfgNtYU7YzzRkjSeiAiKhSp63QVF6pUGC/jB2kbp/XKFvcJSHrnI",
-	"TN/kqY5hg1S5LuwgrU19eBHh8WHkeMb7bWC69oRa4w9R4JXgfDuRAItNPGqGr4kkUwvlFDkUXGBxWo7I",
-	"gSGDs+Y5TU/fsK+4BWMIeEzvqtC2NhEC2Xswr7FD9eblK7MAUMZ6ACWu7AV1ZetfsL2gkVucH6V3GP78",
-	"6Juj7opLIEIf0nEVVXlE3KiCirDrC26J4JucHPpZyNyzzUW+/uoFevr4yZ/0UvTbKCMK01x+ir4qBWS0",
-	"WHxulJGCsMwFgPVdkiBZpnuEJbpyR1NrfORKazBXFgRkbVAtrj5dJT29/luausKbnFwC1EYh+E7ggwy7",
-	"NFQQQR+wVsrcopAdsUQbwa8JS8Dtqqd+xCfEy6AjCCK28YlPkGRiotuhSjsmFQ5CXBk8GAhyfyIRzS7R",
-	"zyUH/Clt4NqQdJTd4EMpOE4Kd0ABhNBPJPJ8sb1u9tYIAKq2pcT0sLimDBJlLMOMF0qbEKaZnmcTWPW2",
-	"olKQpcsNQP2Ew+RlRh2EWJ1CoFVxyFTdabOBHUwGQGGucf1fMGTwLM6IrZebs5qHu8qNJsHJO0WYKW4+",
-	"cEFMPohMoDkXgN9pM1bvxQngdi6RIDfUPJ9yIYyHp6oQcqSBPpqQVWJHB03LvBgkR58n5ivBD+ihaWKy",
-	"p7s9kZAhRW13onBtoKa63E92JOQES8jNGM1BhJyZprEbrDmCLQtN8USwiECxMPiiZpDaMK54seYiO6Jn",
-	"DjtUS29VLcqMnIF5RVyBY/I+z4anjXwesgwd3asU10ePmt05n3rGQ9+u2A3p34YRyn5LpTrXUvBk1Ri+",
-	"KQwcmtJrkuqtOb0It/74lmyVvrtcmEuQAhwy7jbR5xAzqaVCZsA6D+TAxUmLCEaO+gAAfifr3sbCfrmv",
-	"68iXgLjIxbUEOCJAlYUsXoDC6vQcmYA9HSCCBW77S87T62UwXJoe/0XV0RxvSDgZqjrp04SetnrjwaYl",
-	"/YWENYK40t0mtevi3ZIBpGl0cfo4tvS8rg+LTkFvRupSVAP92N6Dp9Swi6cIwQY25vZ29FCc1SMiFPX6",
-	"yiL7MqfgC/c9CTgUgmz1BC8RI5DwHNHFYbFz1VWeM3JDtQzCEhUGOEPrtya627R+Rz0U7vhU18+Tsd7Q",
-	"rY2v9lMPNL5zC/ikWvLxfrmkguLGU014YWovTdsbT10KqiVzk0Wgwg5S/Y3y84lE5gXT1pWLbgeBjzBR",
-	"JO3tOuiUXSyhmCDHUdDjczNPmgGU7s/ToZUmofecn8nS64rQzLDlPrjUpS0rcphSJJfkaBtuBDJW/ukS",
-	"ZSAoG250iZXDOIFsjji4+zNyb+Y0MbPvROpWH0fCDYFjnnK2peIwOWXIvm4thOmv30m6T53mYxoXYlRb",
-	"oRNzeTIq7RGpAYqjrtEv3IumVixwjb7/NKFWXPVfK42IkGxNQwjTbwqS0i1NbembxdDWhnBic2ZVoBOS",
-	"JA1DdByRoaNEkUzvvSIszNCvjU6coC2mFs+pZM78Nv5mxqFX/B5LlBGcK9ezIJg59HHlUY30Nf6hVp5i",
-	"xPxy+VV6JEEzEp3j5Z53uVm8lAMo7TZb2DIUlVB8Lgi4OmTMSj/KLC6el70yBX6+me6luF+ZYUxFO1Q+",
-	"SBZZKIUijPD2W65ZbK5Zt3F5MLXE2QOh3LOOduHdU7VU614WvaavwPnzNCXFZEzcWbbZ7cA0XtgaiYkT",
-	"mawSOqIGk4KmpCZUA7X00reDi6yS4yZU61RwEtKaQ3hHWHpCEp9kEyTgE+m6pK26aYWSjp87SCEwzYPN",
-	"C65Qp+fKNQjHeCcIyeAad5dWz3U5qegHwveHYJfnH52hCG2HAZ4W5pAgax7D7EG/0WpxTZSRtgvDW+4c",
-	"i/XERjbb2ZITNvsHu8/gBdryFOcIjlpnQ5crY+2rn5tfkVpwScOVghNlQlXPErLuJVK8DZPxKXLoGVXG",
-	"BeMKpVovZxCQ2gSPB96RtQGRGjsi9ZMRvqa67VsMw9ePr+t2dGPzCb50m6wmeJFW/SFWrwXdhJLsVve3",
-	"EGmaHePGFtl8+rbbyG5sgPbzMdat1+cv9Hu7y1/wmbpxYOjnuqffNJzoZlu/UcCe5uO3gaZ/o0O0X7ht",
-	"Ny2M9XN4bBI0cafFHQTOvyck6C7xGzNOom4/6EOkWkzeRSjg70ZE31yE3PiWH03Z1YppgmtD36v1U5e2",
-	"U5gJ+AuCrurfrkC0oko/RQ7WJ6J+YZ5zvcrXX+GCjtWx31nZ6Gx3cchP2HJQVhfNFWzElSTvGtigWJAq",
-	"1DnTxTiACBfOrW/JzPCt7NujH0ktxgynX7yrrqbiZ3FUDLiz7oEj57eqECeqQrb8WMWILzmGrIYvTMxl",
-	"ouR3sbVx9JtzY0DxHVXcir5zqCctg3R6HHaiOj2qwA0rZ96ZCcg5sDen5ftUSSxhtSHlgvSkwlxo2/ph",
-	"I7rBy03urdpq2hPVj4EGPv50XV9rM8WaMqO7vkAiY5OLzkhltMMQKYM5LwapLeiKf7O3QQovTmg74Iyz",
-	"LM/ClsFdtn6jGQl3VTkKk9jvxTXNerzE27dRPdca/lD4oF1rBPHnlcVaQk7z2UXSrH0UIheyVPaUx5f3",
-	"MH1Kz57fhMuu4oGdZ3W9Evywnh9RiG7yG+6i89xlF/cewN4zlqzkSSpyCBdh8dlrGj2p9dh2lmO7uiSL",
-	"aya5n/wNPoZAe/YsfJXrH9Z2h/0219TAfd6UOSMCb6jtqSNtQsEazI+S7VMRjjNSqztM61Drz8a6BQfX",
-	"ytUXLp7xobXQcDrBdBX0ZeXBDDvbKdvVCUAubQwr+K1bKWhOc9/G9/wwtWClCPtvX774+jl6BTRyRZ6Q",
-	"DGCSmLAgeJwfnDSy4svNbZCAXppDOwptyMcZwgx8bjb2ovaY3UE0KiMpzWYgVWXxeXZ9zGnpOD1vrX4r",
-	"NujfSUSuhlhBYqywHfMF+QfkPo1rbZXYN5SsVtmaXWuJMTzx2gIkT4U5mcsB0T3UR5S8Jh2GVrrgJXhP",
-	"L8DlkEt7PV6jsJsjwDij739wjMFFncUfyOM7vVvFrFzPtoYz+pXfPLf/4p7bGfi5LeilaXkaz6vkFy9f",
-	"HJlnNgac4NDNMsgyQaSMwNteLHegnSRsrgCT+YsRvIWCY0amGQRi/e2at6Vj/y2/7mjaStPPO/p4OCgf",
-	"hzrs8/rDOJFydhh98hf7IuMT8bMHvjslV2iuv1r/bVBlqZEvW/bbAnf5xHu4NafeEo+t4L+Ecu2+qQuZ",
-	"LlGOFRHIANq08v9QxiHdSe75MZB/185gNF9rajfV2iJoO9bWqJt3XxDWrK9ka2tjc7bGkInagl/xknlx",
-	"HkrZfy5thXBK6A0RkBEooSMSRoq8gz6+GKqze3sPmZHd9IYW/prAdKeZOqPVC8+t4ezWYNBMJD6Qscrm",
-	"Xnf20Ap4fjPV+95M2j/L7vKGGqb0Db+ePs1FTMNBk3BHpTK5UC+wyBaJa95hLIhKWcb7HXIsldY+2dTZ",
-	"wDs9vQP5VpnyMy3C7OBBzJtOPUZPxcacKo8zXC+230Y1UlA4fazVCZ2obuUHqjmj2r4uA8Qcga95nhHx",
-	"IQL8y+bLYpHFzvPMzIIDETttrjKDJBUq/Eq5yFplX/r4mDeRfjNBxz1N9zW0VoRfczD/YKYe5uiWjGcQ",
-	"xHDTK818AaVtwu7MFmBzXMQdpAPAQRImY38snchRzptxYyrRBFvEQxnaiPvmrmyu4XW1TecqEWCj15UV",
-	"P/30ZrWgFvEDvyZTp6ncOz3FQhAikvgkO1UvEyFY4Tujq4isbGqH0gRgOU6ETajeCjUu/XHPUfUEwuiG",
-	"iA3OkQNPQJSho6DKSLdRZ0DmXSsVXp3Vwi0KUVAfMDfAUDv1I1RhQ2DqEjF+PAvECBq/jopvV85qnnav",
-	"VfdUl46yIPi6XS3i4JYA8tEanGpPDpLkN0TGENVrs712mFrDjbOjvS9E7XkWTQj7uKl2jwxdV8Vf615w",
-	"x7+ZH5xtXrXRtZ9Fdf1YMgpIaDqK9gAHfaMkND9FGY7APmjLVMfajn0q8oUPew4HXe5pEdbz1ZE7/CuD",
-	"0ZVrNRRgsSQhzCAAer4K57nAav8MXV1TW0VwdALM2MRQ5VUpQV2kwFlwPqFEyytrfTtAEPN5ha+JhN7K",
-	"Zr5UVsg7V3BE4enqr53n7Thewp37zMpVVr5dyCIEjKiFE+LDkLA/9m5RTz1Zx6tW89IaPuGdwJBqdtC7",
-	"WzW4DsoqctPcLWrcQvblujt2sCzV9dPu7YRtYKf1lkqFt1voilc14YZ8ygiVUS/6pr/hhiFmRcGINM+4",
-	"dKDZxun0m7l6KVKNntbX9obTbMg7oH+fOmEenxiymAnuc0KFw9vl8jEpPK+/7scv+z5e0TSuHLwXWfWB",
-	"5EjHvOlw8RjHfjnZde7faa2V8gyfYnTmWPd4Pc1FjGlPW7pvNrRPiSXSfj4+mTOeTtJ34kfffA8SoPfA",
-	"zsqBkGlJvrwhQafbDC10T3BWYRo31/3KguPqXwnAO0JjYZwngNoNkLkSQcmrDCoA1diyJ5UXHwjanJAk",
-	"7ywmCDHDxVbIfl1NPtRBY9q9NHLNaLKviab7uAbMU+hokgX9CRZc1YwY7TAYjUlq838jeLnbK5fLMu54",
-	"zXHaV0u3o1K5lPIgW9SPwN7llF0bTBmqLhF2nm/rGTdcYLHfMdJqHPjIAQ86yDsDcR39djjhvhRFXspQ",
-	"Gk011w05cdvKpWJPI9C0PWzdI1AsGJyW4mu38O5nXtiTYrD7lE+iE1HB8e46DpWsbqikKoyMqM8g/Fw1",
-	"IDKHOUEEi5wSqdyJR67/x3xAxGFrYK6ybrVx/8R5MbNauDVYurmNNd80JJZPubfDkngmnnpKCguuGg5O",
-	"/Lg/2SoBswcpZpqrjpgqhHO114fdr3G0N+f/x96/NbdxbHmi+FfJQPQ/LLuLFHjRjYyJGVqSbW3bkrYk",
-	"29Nb1ACJqgSQZiGzdmUVIdihiH74n4iJ83qezheYeZyv0/3an+RErpWZlXUDqkCQIntrIma3RVRW5WXd",
-	"c63fUhY3kgusN5hTxU6BIC9YYsEgeFY8j1Gg3mhLNyhiN8MS3DmZuzHqipzZw4TVi/veIh0V2V7Ha3M4",
-	"q5zXyFBmKhvYYCd2eGHe3DUz3NuHXVjh18A0G43hChNtzSa9awVaueJqJnKRKXybc37QdOp+le0deccv",
-	"3ICVsetY37YGQXV7avG8D11IZruS9/5UtVW1+xbr2a1oLnof3zkB/b3FDOwF8SgVgysEsMTAy5kxE7Zo",
-	"7BvSKVfZ9PP2h3wKBsbY6/aK0sN2cP/eViyOWTSapnLRI4297Nz3d9cLA+XhegOlOxpUZ2MxS3mHi+pf",
-	"tdXzDh+tEp2300Hp1Esb00yHlxKhDb1CzJZUkYo93rgU/SyUWozmJhNrQz1H53yRt69e76o3bzGq6cbu",
-	"JYTXpDAxQcttiH5iOkpFKZ12urfbRlHDy7ur4N6dhhvCBMp1BP5KEaPYFN65HzQ3wdyiN3GnFm5vX70u",
-	"+rapPGGpYn3v5doaEd/eRFsH/V1rLbumSfLbV6/PIpk0d5RdQI13Y2e45lY67u5rymd5ykjM6CUCNjZe",
-	"+8hktI25YMYFZn5mMm2ri1maqZ768Qe5hEYmeiyhE+hrQsJYhheYEZtSASiUYcwXE2X6YXOAHlQsy2IW",
-	"QT/IucxTRSBYDh1QTsnwRD9mhglJpthUup5UghX2NB7BO5rbrXBhEnD1VM3z5r5xwmxmF8ZAsHnb40cP",
-	"N/Ry0w8LOmPpSIuPtO3r72Q5rcgMCkgm5ZoPDhvDopo/L7mSG75pO/IRuRSYCGE7ellgrOJNqt8kqvTV",
-	"PKPmvQmqR9VGh+ap3qmgdl5NCWqpjJlqjuIs6MoQBevelCGj0+lIv3SLQu3a5az5bzvLDfuiekPSA+WH",
-	"mYIuOIQSxUIpogKFWxDbGkUTi818o/GSrhSJJFMNXKcUU8oCvm9QMe5ETYexPGV9R5kkwK4tXCrDoY1d",
-	"nyHV7G8zafOmwF9+w+TaDjDLaDjXg1RP2o65uBgtuMgz1lK4E0sxg9I5caGZXMs59zVsvuszegfhJlVD",
-	"LNVbgaYUbbXZBMEUBIz/kYPhcONnVEjF6IKxZBTRVcPSnmkKnEK3OSBiogdoyQ3RbJAuNj9XHyl15dJg",
-	"NppiZH9SRw8fbJSzJl7RfVqYwg3499jTGN/gH4GZcmUqvYRtiQhqW9cwbXOKLdRoK+J6kCFUO4yWXERy",
-	"2U6O38mUzB1JwhHBmamcaTIxFRemI4RJy0MFlUYuMwSMBlTPRRlaQVrHx5tJay6XqjVfGlx4qP8o8uJx",
-	"BjCu3KdDv0RbKWGMfdk31Op6Xw6a96z1SNSWMOKmicwsZeuacHBs6CkY7POEzXIB17J+pm/RHwT+GFNx",
-	"avownBAhG3McJimjF6NZTJVqM0mciJqk2uUk8DCBGl44BK1loS9cCPdVQ+gNYj97eFw6+4ePNzGwPyGs",
-	"fm6b1y+ePWpboujnWVSdxKNDfxKPDjdKEaMzzNE40JQmbMIpFzQmU9clb5GrDOeC7NG466EUpmJrlDIa",
-	"tUiqHyqMSIphxtvm4pJjI3gaGY8krh3BI3/xTzaufc5n81HK1cVoQmNqMmAq1/JcXSgSM6VIon19oGMV",
-	"oBdcGOtOz2rBWgLjIyqfzZgCZ1p/j+jvVedtcwxaejQ3T17G0WhBP7odLU79aKPUiWnGoHtqG8WdEf0r",
-	"lLVkTBiAAMBfg1QpPCY4BhoCWS5oelEnR5NG19eFiKXKRgbcCHpOLZKmBJ1nRnOiDoOHyIRNZco0BWlH",
-	"AqCKFKGK6FcSi5dU2umNe+VPZsFFCwm/tV4hlk+YCZW48Wjjwhcs4vliA03+xC/YkisGKSz6eaCpnuSj",
-	"RaaVxyUjuZJJowUx1xKRzbhQFuQlNK21Io/0NwrglGlJCp3vuBgtpMjmZcI9ONw871xEcgSZO/ZF/em/",
-	"ogjLnNQyzzaibKOP1pm2i9w16jaWNOptjC94k4ZlfDa3KkwZPtGWd1kAdbGKlzQVo4SlIXNBXTd441iY",
-	"RpfA32/mybqduYAqidIsihe3bSZgnDTEjKeN6VJnQNFFdRoBXA8w/6Rg2Pt72giyXho5pjPKhcrG0PtT",
-	"SKLycI7vwrgplK/VX/KXt69eEvMrVGijtYPRv01RNfvWtp2IZXjxfDplYVOaJjTe9zPblOIzYdwUyLQa",
-	"YYdMcKZKfqZrxl6na+9KB7K3miLPQJYuEqa9JpnHEUlzNLbNQK1kQCRpeyjNxaBNy23xCVR2MiUqk0nj",
-	"i01bxJGjmvZHCvrYIIVwy2sDqx8rts6ur+180d1/63e869k0DrBuMmOSo+ElCS3qACoCZ4viSv2F5luk",
-	"DYXRpQh8BQ+qX011EYl3CzDzatvYrS7eqWqrOtBSxVR3ZpJAB1QwL7vcJHWFL+h3MfPaNUawdybVnJd+",
-	"W4yvadnOZ3w6bRBAiEXV+d62EO2b+jnYN7dNJ09iHtKM/VZoqL6NNSmZ5nFMnJ9bAGpUiKIFm8Q24igU",
-	"aqNVVDTocCGkq71mLnPFtDV0xfc4HLgrvcNi2K2u+CYHG3eFdxgkk63fUKFB3KASOI1tiOKv287dO2D/",
-	"kDZR8DaXZF619VTmIjI5JeVc+ljrgtU+eU7DOWGXPAI/3VT2mwbwiqAlZoDHQulKUnhKVL4ICM3IQjtl",
-	"B/vnYhzzCxavoFp7IcHWooKME6kUn8RsvH9e1zfhnKGN0iloFktpYAeiYn+avBSmMr7Q7nF7pGJKIVZo",
-	"n4w8zEu4ppkwIqfTchC1g9MLW9B6T8aV2UUpqmvTdoq9tFRywVxLfr1oiMt0Jdz9ozZ2phfNF1PavIUT",
-	"M5Sj5ppaIBRp6mUCiJDMEDkEQikVR2OTryAYTVtO41u38Qq3SD9rz0DFPPHQDEXlQDZ6yIb4Op5IQnkK",
-	"ie9IZQYq8opb391Nqumtut5jYF+6ZTmK83e4Sv/+6W90rtq8iQkL5YKNbDPx5tx3qViA18GCGSkiJDFj",
-	"zF29gGt8c3ciBV7CN1ro4N22mf65iJg+q5Xp6AvOXcpbMOTg0/0sEc+1ashA1MZ8q//TtheldIVGl6hx",
-	"8p3SOhTmdVxbWgceRlClg/JOuI1en/6xgzTRt69e37HEUFj3LjL2P4Mj0LgYrObpb54snTNqbuQwl8fo",
-	"HuOl1tMAprkI8SujMM9GcjodRXJBuWhR8AsqVsQ8gdccKaMQKihdT29SXA2fda2l605gxKdTHuZxtird",
-	"Lph5GB8CzanfqJpzMcukIJAtDPuxWDARKXK0CY/Am1XxyaKH9YL+DkjxIyEzHrJNFzYm3u7MjixPhSIH",
-	"jwklGVUXqPSVPHVJknTlurpEkqmeAXIVpowJLmYjuLyxCcH13TTRc38r3fULpHXhtUz5wvawSyqAnYCJ",
-	"1W+egpwSxS5ZCnDcAcygcqV0ifcoMi3fLHnR/e2nXJE4jce7hlSDdczTth3N59Qm2ZxMalFS0LElQj1F",
-	"NV8uxT55fsnSFUFLyda6u/S1TBLFsoZ0IJc7uCnFBh/8VCSDqR6JOTiwnEazaaj3tEEO7WJo6MeMtdPp",
-	"ccXs4/ZGocMQeNTLbnJYY/2Momo8sqlPutMLm9QTPog4S8xlu24Y9cY9a6FL082KG8YVnXZ8x6vTUO9x",
-	"GJ4xAbkQxf3XxleYITCeq4suY/RjkF5t4vgbs6v1c/WUP2/y7nTMJAzVedQUWP7yucbbaP+wGqmpYXvK",
-	"fGQYY60g6WYo1aV1QtMMJEfKoNTvlKDKt5k+y7mMASxuY0uiL0LmVgkZv6nE8IvMuYUyp5GZTcOiH2x+",
-	"Sg92/nZFbL+jfXKG4ak8nTGh7XjcVky5MfEabcg25ewzuL0X4ap0u90l6V5oRznuPQwn2XNYRWgXk3bv",
-	"c/NpEZxvfHru6ZHhJ+IVBPkMCgRHeE7ELDExIxuHQ/gOc6uYkQnTmw9yl0YRyZP6Kawx9M+Iyhe+xZyB",
-	"2S0gcVCPq6Y0bDwBAJ6Hr41MoKGuKeis5FY418cgyFCl9wJeVFyVtsQ7j4ftZLDNmt2B91t19zCjI5W2",
-	"MKN9VXkVgXeKtU3eRJXb3cR9uyK2pamT164N2gjIEMp3hHTCokZ6EVe2p24lv2Wjo2rw/Jc8m4/COY+j",
-	"1NVLdn+JVmE0Hs0ZjbM55Av1fgXudeJQBvoNhrZO5ebCfd+RzFeKhzQeJZT3n0GSspmg9fyizXliVIU9",
-	"B1Vb+TSdoHmxN7HKFgc+0VRX33iizdvcyhSFBdEr/xrKfzfEckpNjxRj0LcYUz1Nwh+Xom+ZAg0vhFzG",
-	"LJp5yaabTK2S8vcw07d/A/uY8HQ1wjBLk1R1loE+cCgQFIQKtWQpgbGsyHqFdFexIhlf6L/WFtjvest1",
-	"s2w+nTPMiC4aWQXbZzo2TbWytdX5VHcuKNFSK5WWDdb+CRSl+02IwM7pJbPQaA7Q++z1C8IzxeIpoQrv",
-	"dwMyWRFow4W3kFDp4gFS7Dd2jg5HZp9a+9c1QqmXIYw6NMozTVe5GAHmVcN5v4a/l4Hei2Q1i5ulSAks",
-	"rFs5oIFziPmUhaswZjiHrRr+RaUkg653kwqj4nF8I7vd0J3ZO+bqRBrOppW6rXPUj7R/Bu/LFBzDBYaC",
-	"1IoLlmRAtWFMVT1LSDvSI5xbm3QoCv/acqkbJU9YdNjoNc5nzpERlyMbHuj1JvAVRza7RfUcX2t+U2zU",
-	"ukkWC69PoO3IjQvcM6aEN5oogqAeYbLCaD7E1rVvqs1iluIfu7ik4NR088Xf8QVD3RfLZe8xGM7vOaya",
-	"WG88MHwVzmPNBpu39NtmtOBho/dJUVKewOWDX1QeFJVLqmgcAbUaJnl/XflwYXj0KmTBtOktB5fTrLd9",
-	"iWuDvaFOor1KpP/Aqtnh70LLuoL6Zvufry2khY7e1jBZLSqLw2Yt8EMaM9NdZGoLu4UrVzHlsvVBwhCw",
-	"udbBQkybrFJb4GSURqUk3iBCqH2CDd5UHpvCXohE2Mp4KL9yOtZuSyxB1URcJVJBcJ5Gv+cqg6jph/WN",
-	"zTtZCNqEjGjGxWxDJp1+EK65ca02eyvCVi9cKB4xx9R66VxGvVK5anZAeWJB+RBaCOsK6cBSGFgLDBAF",
-	"ZS3QKuLXJY61uLJF4pgR+Vd6R6ECrvCabVWCvT/+zjlslZQO9/cNnb4Xl9Z10dti0y82D3IJEe1dZGRM",
-	"bRd+Bw2PV2PFxT5k9+RZWoq++i0SITFg1VxEomSeNsJfV2uh7FW99dHc1LwvdNjmrUobtjuJHg0wdrzN",
-	"Dek+uSkD0jyuTsmwqQlEAJmHU5kS+yFfBm3MW3EnWUd2AYAGmtlUmc3tzmqBquqpNx41S2jhkX8WsNHr",
-	"aCfVyp030YDJtU1oaCQCgFHlrBS+YOQPKViwXZMRHy1tQ09Ve9Qj5WDTspSGWud1fEfl8buJ0PqZujE5",
-	"nDakj/XcuJXM3R5usq0F4T8OJVezlPHP6w9pF1nHhfy9Y8nHLL3kIXtqsBMa4DavCih7paYwW2K7XhHA",
-	"dUe45HZQW2Go47iIrrABRhfmQvdQNduU6zqqNEveKqKvkGK1kLlyoAdmINhZQCsjfMFG5vYe3rKfyudW",
-	"StvqjHLzAp8OKptYnGal9cdaueVz7FYK5upMfXvBlyvIvpLYcszeLTw6NoLv3E9jXZsVc/ODeGR+n5jP",
-	"wKsVqq+0timT7was6TKt7kTPltTVXda1u6n5qbDy+nYVt421b7hRyLZNPnzW7bXB18egDbSlVKP3T6Mo",
-	"Zaq1uhey9GZU7CoKAMfShDX1IrOFHAqn6vo1Qq0HosA3lmxjfkZjX6VfBFTaIHZerqC9mgFW2WmHFP3q",
-	"dc35TVd1WAQIcYcf2XkmuWLpiNoM0Q6GSNn8UPa/vO0qTuNDO8XsRCgj7d0xaTxnLNOSCwt1e5hPczeo",
-	"btPD9RdJ5dLeTir9Gf+OxhM+R8P1iRAuq61j7ywzscbV8pl4Ifo2fzZapVLELJCKXQYm9IjLszkTGQ9p",
-	"JlNCkwSRAiHmBgweYnOKCppPPYq4oDyuyugHxxs7wQm2HCVUqaVMo6b+iyD7FVTy40Pm0k0QGi24wGQC",
-	"mRLFsvIsD1ri1t63ak+vnWsto1sv2Hth4+klLORTHr40SaJXD/A2mv7mh5FaqYy11D3CoWu15K7f8WCt",
-	"V7fgs5SKrJLwGAyUWQKkRY5yMQ/TRp/Pm8DI8+XqE9FzKFpXkKWWxHY+IIMzqqUxJAPwrHkTxBThTXy3",
-	"VLF4OkpZIlMsxpQTrX3hP/ESu+Vq+bbEzPWKMr+r/rUEx9dE5gHrtuOaFBOKZ/yycgNkKhqK3xl21jII",
-	"vc23QB3bkt/eliC1ULPPjIZny1tWouFNgmO7/v9GUGzK3rsFcmOXzLzzjk892WK7FvuN9NKDQm5xv31/",
-	"mrswWX2Fesfs1tJO7KTf/k5ZZ3unfi2PbBy9yy73kCN25lKmrvMWL+aiDxJieWI/cVFr/rJF0OVwi5bG",
-	"v1l7ayZlpAg0dzoFDCfX35kraPrcyPXdum7i5nzYfEKwEf3OJ+IpAr77RG/acC+4KEXfPcWg7dKuR2v6",
-	"7HV/vnND1b/nVGTGaNpIL3+1D5ciWd75P+iEyZqLJshpxEJRjOifW+T9hjZGMrwYwctrEtEdUbHx5W11",
-	"m+ZtiVtkO90sIFjZO8GfrQLbcsYtuZ706V7OPtIFVJ8PjvcfVLzKY3/D/8f74d6TD38eBE8+3Ts/37f/",
-	"Ov709X/9p/YgWxOsyou3r8jx4cEjCATZrz//5U3560flj5/t/e3Dn0ef/mkjO5qleRNo32Kl2GKCiIfX",
-	"IDR7ctaOZN7LK0q3Mt/WcsViRi54Vrmrelg+q4O9Jx+QPobBgw5HVmYW9/nWc/u26EtQIetLyo0a7Sly",
-	"uvqtt0OySjGaUxFtIViNedRvYJOvuFHU2TluOsVdGMo+UdwxQ1lP3XaYuuoW6Pc8t62Hd7YJppJlPcKY",
-	"AWHLXHSZ6Xk46FODab5WCtjvBL33DtdcDzkWYqIXl2gzsVPDPj3wZ/twDebM/hC4iaxZREZjOcuZW0nT",
-	"NZjeSU0MRGVURMrmxAmWLWV68ZUioX3NoC1CstbIEVM+0u9fe0VmwY0tKH/mgcfr09YedeMV2do4qYOf",
-	"B2xRFxeVlz6o6JqAQjl4te5CCbbbnmVfxd9D+m9p/FZFrZOym7XiM1NG3XNRXc2OVhf0mSnguWUO6E9y",
-	"K89zwbK5jLYAGr3lTmswWPJMmEv2ftn9ZkuCTZ7uM68HQLWAOFctVznbNCLHNsRbjenYvNxBErReIUQp",
-	"v2Rp409dbUmhEhYWHdVrD1zwjiae3fgf9QCfWxobAnEBIe5STd5mbjKs1M4u9StiowB3PJNC4baHjdZ0",
-	"mb/dabMy5tCm0HQebCsr4QlvzsFAxgWI1q6krhiNG99UT4Z170YQ98xUuf/O2u+7chARRmnWt+mCZwEW",
-	"JQYkS6lQU+x75Eox6yhdnapi8iSx4Oa7uVmDRlmd4p4Lm2N2yeY8bGn43y8BeElXEx7HozVU7An3HeUH",
-	"g/RxnOOVlLQnDm/UDD8aiVYQVMg4tChMWcwQGWFtWTCG9SFmgzBHxb9CE/YxmzWAKg0gqFHxGWylb14V",
-	"cb1Hk9wE71Kmt6WlfK+0jF25rE5h3kGf9VnKp02aXp8Ca+F2lS+sR1gohytGWaBZdBNHXFv4pdVEbwmE",
-	"mHbWdmdad/SFUjnb4o7gZmJSTQ5pKYR+Yh1/AGsKzL8q2YXXeFVQz1e3IO+xzGzjWBudyKSB1CrHMR80",
-	"Wus3f6fQRlObncAXJreh3vz60tdEfntkFzToFmIqRSpwPJvJdLU5PxjWC0tzY9ZmeW3hGnQNtZtm590z",
-	"hiDk0gWtWC/yrX3YlApejJApmg+gmbwAt8GcN2cFTBPhvQgLX9/Tdf7FDK3qpJuznHpZR4CLMZqltOPy",
-	"1ge2u9hGJuRkOtc7ajZnafe8cvgOAGYt826XAGW5ctQ/0Lcj9q3kXvnXQXTvj+Hekw/m/4729z588087",
-	"YN5rjM/cALffDAf7ka86P2/Dm1fjtna635VN/cLQ9V2zp3EPdlNttVbZX4nbd897m1OmPF6kcfxqOjh5",
-	"34srP1Q/0plPr5fpeizGsl/TUqoM6SdwHNX3d2NCx1FzQkcr8/7Is54Gp1tkz9tNd2vTwN7XaCz28a9u",
-	"a9Z24VB4u7/ZIPmRZ1smZO/giCtdM3ZRf939KFsdMm9p67ZtV+rsR34no0OwA9euzG6WyloloI3ZVLLc",
-	"MN4A0QF3rW2CQAF21MQKA1G7/KYQvY6aYKLZaOtQSUQXdMb6Jw21oavdtqyppiumKwWlZBoBwkHfDUuk",
-	"4jZnt+6u7iDUVZtpt/psMOls4NVhnvR2SJp0kFuymUt7fpjxkL1EWAceVybvVtnyk3lfX6vj5sNM9gK3",
-	"TJljuJfg2dimz6SSRmTCsiVjgmRLSbAO1Ks7WtKUQdd1xIuGsOUEA0H4ruYih95RroSmmjTuuLFTjs6Y",
-	"e6xNpo6lql0VoB138Yp60tEmcvjweaIlfaimOXfLP6qNJ7Qr08rJkTtoXxV7cd1G1o17/O1mllRqy+ho",
-	"rpqnsisGvbn0tFueY9aUwFJGHgjarRcfGHyE1qrJBxhlcwYQ6vAPE7b5sJPbhgoTGusFSWZjxttPMmtK",
-	"OzY82VD+q7Ke4dat8uOkaLHXLe5KK1wBVRlmLNluL9yhoXOlcvBJNmYxYY10q8F1DU6DTPmMi1GbLwBL",
-	"k4hMb+6ETVcbm14U0gV21OvkFywFS9WcJz7RyqUAgy1Lc5MYFUqh+Ey0wtmbPledoRVuf2zJX5G/Tev4",
-	"59YmPHyO8sZbnHpQL2Fcd6q7s9HuZPjrZ6+CpGKLbCXPMU1s1BlcZfdRGS7Ybah7u1W5un2ybNtrKk2c",
-	"0PHzKQG4OEhY+oOlkiyZsCGrJjQCliqmWtUelmFl2K2OKygLtoO66LorRZZuqcLy+akg7Y2Rq6Yi7i1y",
-	"Ya1s2JWIXJsPf8vl5GtspVOXktgHryNvXWeiWFukLJunMp/NN1vStk7OdYW7s3aet+QNB3o7GgqUj6gf",
-	"SFH3te6KjQ0r3EEm/murajuD/mALGhOsIgggolBWbyUQiIPDGgbF0fYpC2Z+bzD7/zqJslrKtRFme4uA",
-	"kVnGf8KgkV+ts3HnqsEiU9sxSvI0nGMFif1TJAV1tR1Zngps+O4h2A1cdfuoXqPtFdfU6m/WI801x5Q2",
-	"xJL88+1HpC7gtDHStkUAattbYxeE2nii5aBUz+jSxiVfZ7Bg2wviUgApYlOax/ozNoS0bUBp64DEXSpw",
-	"eMNCC13UiPbQ0uYRuqUv9RJsHU7QJbd8K3fdVkb1KASDIdv2hNkIvO22xk5u0+7uyqixh3UHrZo3UNba",
-	"H06hMbjX6bapMtlN+GBvsGLylqEuFEVs/7lslFLRdW8jBe5ORlqupAJKWo09ksmRM34+7MqMwCrW66SL",
-	"rfH5epL4Wz/1e4uWt1wRptVJzCKSSWyfOVmZmy2XV96QZcdLZe+XLAWoajQtaRy71DzZhi+aoJlYeDam",
-	"X3LCUrKQIpvX8Nt3e8GQxExwNa83zj56+HBzS3zXKXRjG4CMpjPWwIZv2UfYbTor7ti4IgtGRUamkO21",
-	"YfkVUvFibglbI7Z/MaZMD3J5JZhr8wGmDldkjElpY1uu7Oygev/sIj2yOO3Dbl7sw5IX+7DNi71qhp5J",
-	"uTMTbdy6PGHpJSCetPdoAW2omi+2qWIjHqmWMsYlVUQl0HdETgNCFXTdpsp0xo9jzRV0RS4EtqTgmRbZ",
-	"2ZyLGWGxYtgei1DTddyHC+kYwL5aocCcxdeaH+jUhIj4JY9yUBGzVOZJcx90LvKMtTXXo2nGQ55QiG+X",
-	"tXfvzVKGLmTa1SXKZMLD8lc3fuUOtnW9IqhGeV/rh1aQXHHabm89duvGy1u233PsXlbyjXEFj/+7U1th",
-	"Hj4Ydmrof3v5sGhGf3y8Ub9eiUXLm9ZuUjfvYAN7Vo3ZDT1s1hW3VbjCEHsX4u5GyLtwS+ua7o45pw27",
-	"sqsc0DZ+31ij2Zsxt2Wda6ff2n6/e/Xu9VMpplwvq384oDFOWZrkw0450h9apvZcpDJeNCJ1fiuzuemi",
-	"g/ARMZtCIgG2IaIkZQnoKWJwvbThS4VaspRF2JJowRYyXZ0Spr9CqGBLbbKJuhGsWJg2+QHfUsWODhuN",
-	"2jSuPy6zhObZ/OT+fWJaAgbaWyCU/PWN7cXSIV1Yb8wbtpCXyItXT+Rfe1w77LPlXhSsOXWqLlrsbCUX",
-	"DFq0zrVtLUkk98mLSAVES2IFDplmSEWkiFcnCIdDwwypY1lgzEaKJJKLDDd/OZfs0ljoKaORfmZRJ4Ft",
-	"Gnyh2dCSlaNdrimP2ZYYcCaHoFdfyGtPO4hydp0GzPou9FRdjC4sRCS7ZA0M+GoK3eZilmYnZA7eWAbN",
-	"I4GkwpgvJn7LX08yrwNi4ugCRlwtuFIsgrZ7S+sZRlK0hNyKQEQDsaOjTicyzwLnS86pmDEyZSwCv1K1",
-	"NFWzr+5KqKmMG6bxncccwHFzrgg8uvFihE6nI3iyEWdRJhCZNBvjtm1n7cehjWcT3+kVwSoqzde68NtN",
-	"pKAYi9JRRvkkHXutbU2u5eeZchdpV7WbLGn0OHBv+6u7ukVtjF7PU7lIYpZtD/7cErQxFLgNNLSe1jOk",
-	"3N5aeM0dSh9tuia8rGe3A28CdPHd8h/e8QWLuWAtmPlr+geTOU0SJlh0CoUUJKKrANoKL3gk+GwOeL6/",
-	"vHva+U5ls/rvr/Rl5DpKN1BbE45z7ctWpHylwORUAclFBIj3jKdkylkcqa9cx/7aBndUKQu5aMHXp8VO",
-	"n3iN9gNiMKwDvNUKyDLlWcZEAGxK/uNf/1cpl8r8up1mtRPAaxPXasDTr6VvwUmCLNmBssVgXGNzbi2T",
-	"ih6ggrA0lWlDt4Em/UKzdZrDHIelIDeLdSy0CwFS4sY7JkmgG3q9jfF3T8nDR8dPiML7c/Jg/6Defwrb",
-	"+WfNr/jLb+/IPf2eJ8OHj78+JTKhf8+Z9mi0uJnLOGpqC1Htwt6xu60Zw0XTLVYoRaRa7N1pytR8tM03",
-	"7diW5b8yVtcpWcr0QntrIQsIzcj4/uXBfak95PswdNyYTRfKhDW+NIy5Pv0TNL01P2MveBrHcqmascEh",
-	"wtQopF/1sA3hO6Pqrfi3jKZdLr5LxFJ6Wen4SuffSrBvMNbRlHPOixqbzZl0+HQR99iYE4B5a3YPyntp",
-	"3hamDPoi01hpD6lMJh0ujGt0tXFSLcTyNqEh21Msoak2vk8x74uqC4XhmDguwGpgXaAPOpiJ/rF6G9J8",
-	"WkaAVXKK45ikcqlOIYiBODpjLsI4j9gIhN5/0abzuFt+17uUctvcqA5hFbOse3nmNVYhZN4sK4QjIzaS",
-	"05GWU3mYYT97sSKy6NHjtQhyJzjYvSO5Wa3TmEejXGQ8Xl8ycQqHKnMwRDLM2lFESMJEp/qJm3BE7cK9",
-	"swnKJNNI0ubZrTHVehHkFsS1HsTVIbi24LdWTrhnxcUW+7gLA8x+9o7ZXm4HdtNbuSdpbTjpbaIYpldD",
-	"UxEJuIK2jmpOhTb+5SVLi7CfV8w/x9ZoGTxBFGP6H7uOVnfwQ4UqrIlmHytlKtPGXTe/VmRc5DxbtRqN",
-	"gmg7KcmoCNmJyZgBG8+2Vckk/NvHPwhMLtxcu3h6MktB8Ir2eqLfWzZuKnViag0vp2yaK00aKSiQKKVL",
-	"cQW5qOkn5REbuXzAtSG+JJXaSsVSEj3Af0XP7lNu3JqUlYSmPXAPLXu9pmljNnaCbc07v8Y8vh6Vrn8r",
-	"oloknC4pz/Se2i0ZBKUuREjyJjUTjn8AvXDM6X9Ym7LYaaUxDW91MbOVSkFVpLmVeq17zGFZ6inOvXJY",
-	"H9ZI6DMnZXoaMFD10iIRJWDhSRBAmY3+adNvsyhap022M7RANLoKo5rXW9U4XGm7uuoBPSjFqg+vLoe6",
-	"Uuwr+7wvJJo0kCKhTDiLyIQpHuHVLyZYfqWIlmGhOiXUwGhql89CI2wlcYq8i+NOmUo7ugPwD3Ntz/Xa",
-	"9vWtwdtWSexoofi+TkvcjdmM5tqdM5sLovTUjGAMrB6qFFPK9qVKYqplpTY8VKMqKSuJhhBCCwJWCzBn",
-	"ZU22u0hrIkhFGddvc1P5BxOY7VOyBAFjWIssMpXpPnmREQ5xpyln2tGeyGhVt5jDOY8bZPcvcDdy8Lix",
-	"529MxSyns6aivG+fvibHj3xpsjFPOOXqYuQSF9YyGmhF73mIZX7cfE/LPtaOQf8tMKv3V9R0JL8o9GB6",
-	"wNJuYUazBeXNLRvncsFGRuS1KFrFCI0WXHCVpTSTKblgLEFPgYa2h96uIIbsbq05/qYi3IvGBnJSYhXn",
-	"lPKYRUTxmdjjQp0SmTChCJ1RLshEuwOKxdNGemxHxMUAGVzRN1WQshjvmy5ZujLKv510117+V4laCjbS",
-	"Bz1yV5eVUCyfaUdff72IvxIpkDwqSXHeUmU6o4KrXvXMekvViIuRtqBLusAKSi9BLWOLRKba2PT+KPNM",
-	"2xIjKHhLm+3vG87+39awRi5z2LSOlB2UcJVqqvtXO1tH222iYytz1UkD33x4cFyO3v2P/3Z+rj7883+z",
-	"/9EYv9ssPWyGoKnZKUSHua8yUJHlRFNrJEvh7GYp4pUrxyv3sNdL03JJXZsYsuX21TuVowflPTvb+xvd",
-	"++PDn4fB0ad7e+afUKt1GDz+9HVzDLQNLndDVvI23NrAgFfNPy3RfBuV7sB8BD15t0xHXPkuoq27Y1if",
-	"rm8JIdcU6TY60u/J0clZ7MA+W8Skf+WqubcRXEcvunTaM9LUH/IpGGgDLMtaKtifQoGx1veQgq+l499z",
-	"lrPOaVXu7R2jbjRN+SWNuy2o9LAd3FN72zFd8RjBNsXvdrn/2ya0v40VHvMZn/DYFGiv3bWUhQxWOPJH",
-	"6ZeIvvFwHNHxaNlH+9116dne/toMK4DxBZuTJHN3/WJ+sD4iFOn6TfybkmuYpmYAXtoknp9q5wOzoOaM",
-	"Rg7mpTzh10wmMSPLuQTQ5qCoWyjju5wSnmmzZKXQCtHWhx7kdeHRRolzfJuz2t1Euofaf3Bz/7R1n6oL",
-	"IZdiBJWHqtGvX2AOj6OrUvk09BQxeYOQEeAESbGc2tl1k9MFIScplynPVjjLRmXeeGHzcgPJyIliqZYO",
-	"bat/y5ggNCNZyumM3cA6ZMqZyFzx17qzf+U9+gm8oVDb1FvuhBnddsNSWdKl1lajyiC42jELnNCmbjTf",
-	"Iv9jF0FlyceJYIhYRnnKVIB8ZC7bIFkjlvKCRYRmmwoeGrYbZoM5SyxNadyaCGwfQBE0AVzGzAtWd/ET",
-	"8B0sGmWy+SO+AdHthSrM2Yhdtl/ySuXxW1EfAsekz51n++TMy+8tYu/mEUXoQooZyeBVVmbROGU0WnWZ",
-	"ZHGdto5mwcp5i49COohmqy1JFgf3U2h2TEeV9rnBArYNJ3iapGQ1lcyhoGRcehd3Zbb50Gasblnpf2V7",
-	"9qYtyC1MvP6mUEiF1i1LyjNC42yuBY9/+VexhpCnFdpLqJagX7vDnXLPJ2DCNCVMbnCurmxObWnFFP7Y",
-	"wx014mxA+zpuQfvaWvtWNMs2Mr1D8hw3/vdGEfsOH60lN5dEgcdXrUz+Ak3WVd8byr48U71gLI9vnd7P",
-	"slNdXSU3YB2m20uH3laFn+wI1dI80R3EsTBCcLcCWWbtu8GM2LXmWB+luQZNUhOp6/pln+397cOfR5/+",
-	"aZO5G34W0dsqUzfCd1ybjN345f4yt52d0RtossQXJJNwZ9EA3rbg8WrUei8Igqb951Kfs03FqPbRVqb8",
-	"a87ytrrMxK1uozwyG6EtWRvA7CTDbKqdMlVPDVeRImRt0biO12/Vj9hJrt+UXYlqb4fvoNB+o0noVZ5t",
-	"WePdwda6Pi283RXXlUIf3avBfRe41GYVaHVQhNQHwSDGRoQuomAa8+Sp0Pu2hCsK7UE23n37hmDPW95d",
-	"RJuLkNrVo2RrcJSa72huBRnWStBgQ8rB/FYKeZen4kyf8J3kv5viJcmjN+5TW4E+NLvl2MlqSRVZphLm",
-	"fW3gw7/msWApRXp4G6aMNVffPWMZSxdcUIGR0wWHmkZy6Y8/ISlXF4i+BEH7JJUZA9SlGeVCQSxzERAp",
-	"yFTmKYGENbWbihXELRu1djEyD/SFSXKjuiIluQFbZ+9tc0OHgLc9AMztSX+HSLnb398A0neSavIYQVFC",
-	"Y+4fPHXJ2XLkX+Svm+FP9rl1raksQII5nXqwuwLuA9diBapCp/w/BVt1TZJKMaF4xi+NrnNJunqwtjnt",
-	"7wbFIUt5mLWgI6l8NsOqhq0p7w6i07ohnfhz24h2rd7E8luZPMrnWT+S7gLYwDBeXf22NBa4Sn5xVbkU",
-	"P/VY3zbR+ysKOfPNawny3qQU3GxcXaPIqhy+PZLuJ78L/7bZZrlbbu5vMr3QHOaCIJUAhFwwRIU36BM8",
-	"w4RoC3xp4C4h3XYD3KVBRrAoQDdfIQyQSa6hWP13Pw+3E+5VS50XVG0pgADFPdD/5dKqkiSVlzQmMiUZ",
-	"VRcBFoqsEmafmMo4lsu9PAlsom+WqyLLBMN/u4O6bKy2s4d0SihWBgLqh2KXLKUxCWMZXii4Ybd/0nvH",
-	"uzW4rWJ/0wIaMBhMeaqyUcpUIgW0lisKhIr6INyhUZ4MgsFcxlqVm5pKu7uDIlA60AJvInOhHys2j6oL",
-	"E0XgYjaCappJyujFaBZTpewbP/TH8gIeuX58zJLmbK6YxN58fa2vloIMA725wHQUTd9+ex8tEsyl7GQF",
-	"pfAnhIoV/AFIR9qWH0wxYrP3uxciaSYoIRnJS5ZGkKKpqT6TEUZBklAu9Cs+9MXgLC2tUwlsvQGYkx9F",
-	"14EMMyYdSmYrGhpuyToJvQONVRb2d0lRgY8S5ilo2jlbmDtMmmfzw/qBjs/ybC5T/geEPk8Iwl6R//jX",
-	"/zXeJ2/BA5uxjFCDxgXJeoD0BUBfpsxp7PL4qCCmyoa8Sph48Yw8lUKwEAILlzxiaXAu1ErpI/Be5sOG",
-	"7ZOzmhM4NyICEKGsgOcpcofD/zPlG8jSCc3m5+Le+OMePDTGvCADKYHjtDwkFF/6tRbfOLHq13gJSmr/",
-	"HMQqgJI5YK6nBTYWAI7DQESszGg4h5rNk5TRaHAyeMOoibVwRfB3gDIsMi/8QcuUa24enMHfAHJalR/O",
-	"I56V3q1NC+gKtdIayebKZSlWTxSWA2fqZMFSzSqDZ4ABoeUUYjMtrdON9oicglTCe55TAqMgMgQfy0Uk",
-	"UVaXX+5PqpRKZqZeftqu9I150jwHXzCqwRw6TqyshU5snengL3k0w2xaiSiRhRcOch7ohQrCYBUiXAFO",
-	"QRq5+b5lNkM1BaYg8KsJkUll0nkpFNnhQDt16C8XkCTlIoPnU3YpL5reZrER4DxLG6X1toJexMZKdDZO",
-	"ZZD96G/6/zY+f2q2SvPeLGXKviCWtLxaoEam6Uv/vJTpBUv1PI2ZArt2gvaCRyxhLBXmXlpTAicA+1qM",
-	"8xfn9l+fVWDOc85VJtNVQDJGF/gK90L3Frvab9mMi8ASBHxOXqICV6ckSuk0wy10WkadTLVFA8or17SE",
-	"f/V+n2kNCeiQuF0xn7K9cBXGDPOlzLKooDNoZk8W2ipQCDTr6i3t20rrrX3LruOpWUApmRUA5YFuctT6",
-	"uEz3zu/gaP1B5oFAz8UBJ3pNq2CgKRBOmajIIEkyesGUPmrgcfsY0hEmcmNyNtA7cZh7/isLvoXNg3dp",
-	"LSlws1Rgh2niB7cnpaHB0jKYj/6szl6/sFiQ3hNODEZR6fANg1UGGaOtchYyYi45tHjEvvntkmfhvLS3",
-	"4KiZScvpNDBfjOmExSD9Bg5LqfwpOAT8gcQsmgEgqHuysmEWQwg+ZR5CYHXLYHXNYQDrsSUAwsz7Dcii",
-	"PIl5SLNi6E9SXoDlmRQVCjRlvlg2ubt2lWYZUN2jaSOh3JU9qpMkn8RczQcng9f4X2ZUxlPtlaWL4tHq",
-	"xsBfgXcKPAMYzQVQoxto9+kZMLV96VzmimnNXX5z8efyM/Yl38l04auS0vN8kcg0q7KZ+WtpP7hmqyTh",
-	"YuaPc/If/m2UtB52wVhSGiAm8mNFL6KfpTBqkNA0Eyx1SGKAHIqj3Hag9JWi09iYzWg8qu8XkNEiVxmZ",
-	"MEwFdVmk2mGB8m2uAKes8hY7jx/12qwdM2dxhPLQ9JKEQnAtlZGeYgaoYjOJ90qDYLBgpflIoVlOLoVX",
-	"6L9gVXHZ/BQ0kSnrM2nQaaFIyIlo+6h96/dwIabnx/QZW2PSHzFPlDqZ8pnmQz0PyJdP1CqcSyVDTmNi",
-	"YGiVe7qkzZuetKYEyTRX6mNzY+3MXsdUBMZAFRFo99avAj5I+avA5F8pohIW8ikPCTwTkGkuQgzdkohP",
-	"pzzMY+0dwTeUDcuB3eBMJilMjEpTHHIAQt4xunAfr4i07T5b1KzvrTVqDVoIj62p79VnLwWJeMpCbVB4",
-	"72vWo0XQwcWMlnMZuxcOynkh5T0u/VJ70tNXvtSpDjIse+I42V8udjtCWDxvnFlmMaSI3zQYaVIQxUTE",
-	"xcwBlxY6phjXKJJKT5SkcQAvLZu4/qAib676av0LwV8cG+DeL7QcKfRR7T0ejTF+CQr2Uq7wLTEXF3UX",
-	"w4AKLuCWJ73kIRuFUmQ0rMzK/GjC6m6fKDHoCrXBVXLfNF4m6gRwGSgyd565Br8GUkCfT1HNpFWh1Bov",
-	"dMNL81031g4oa8+NQzKaNWl1K/nsE/40/N9keNFIe7HUSj4gNPo9V1mh622dXwoNoZmNieJv2qrReoTL",
-	"qHi7/2WI4AQkltq6tP3j0bacM2NxBRhMi6SQqf0m2n74vpIagxeiOMpkytBz0lQWEI4+HRZKOX8D3uH1",
-	"yuRStKgz7wlfaPsDq+TUPCKj6qJiTem/uF+cqjR4qYFtaYTCBCLHxRCDttQsMdyvDTKjGFmzeMFVAlNE",
-	"m5YeFiqA53nInqryHthqo7s9yQfGRWmcNsMRXd+NdpJWXVSezdC9wXkZWOQaI02n1pQoHmkR3rWnIRup",
-	"/Eb8kyNFWxtvnqyKMJOpaiShTC9INk9dJY8dvDShyMYAUpTjltkgr8Wz/yWNByeDSmytlKCMAUEIcoPn",
-	"tGejVu+dbdao/2r+VZMaK8mLD/ojLlZeD4m9H9gASWr8fQxB2HhH0ZAWS9XibD5yT4DdNAKLg0Kk3lqr",
-	"UhsaCPPTEFC7/m96Jsz7QZRIG6vDoG1jGO597dsfmmNq1zt7F5/HkEfDLDZt4ofm2Nz7htnpnflQjsBd",
-	"9+oi/W4+ySF51DuyUjBv3dpqobv310FB9VjftX3Gjwg2HVKdHioxwT6DOm5ZZfj2i+u6fR9qEcP3gySm",
-	"2VSmi5FFfvKfsnHD94OMCSqyEWDXedBb/kRK0cH3AwBrk4L5v7lpVl7XsJElf6bytnKs79oFXTUQuJZx",
-	"SgG/tu0tx/zanqoE+SqbUI3vVTb1Qy1yd/37VIn/rdunevBvI7sYOVoL/fVY14dadK8DKfpBvvIZlKJ4",
-	"m97UOJtarO/m9V49lLju3MqBxPqTGyRclUQr8cXK+zaO9oKN107dpRhlP5qrhyjfW2puiDu631wA8T1A",
-	"G7JohMsuooa1H/xAYZlWK5HBGrU2iqBKcHAX2rl2qAs2ooLGK5UVX9yVzfGhEnWsvLHLeD/2eO00Voo1",
-	"rvlat4nXI43vnYHecuDN4cT3NX3fMrwpmFgmw8Yg4kbzouVzDcHF9x8ag4XdrLdqtPD9jQjgWgTyWozg",
-	"ppDlzSubxoDnOn3TEta87plDLJNnq9GUhjzmGUWeafSrNsq0tujqVRj8alP+UAvZdrCDvChtmaf9aOxW",
-	"VlAlNvve37/OwsAP377f/Nlg/Uc+1GK+7/EPI/OHZvr2I7kwIGUXjCXwdG14N2r6UInnll/7oSlCey0C",
-	"pCGe2xjN8aO4182m5Q1u2c/avrdwimXTBU1GzGrJ9TZoYMJeU8aiCQ0vRlMZ0niUSC6yYi9uJCB3Bzaj",
-	"HpHvpparAfm+gZUPjbH4ZuKtRt03R1T8oPtm6VcOk3YWbqWwfTfbvRS7v3bLtRz/v6LpWrkP+MdmnE+f",
-	"PkGZ1rQFO3HOaBQzpSBFzKuCtjE3l2VaSoYKvEwHZTL/ooBYXAVIwDXZNpDfci4sAiLkWMmYhyt3d6aN",
-	"ATJhXMyImsul2D8X5+Kbb77jqcqIylii9r/5BnOtT8j49au370gtwRomJMj4++f444KN4VNF3rPNpsAE",
-	"acHInKpTvKb3mimrc7E24/tM4B0aZkL70/FTtPFqlWfKJN0RrzfwPsF2qRObIRnHencivddu+i48d/9P",
-	"/X8+/Vd8/r/QOB6b7XkqhTaDtSP0zTf6T3vkm3eaLsLV/jcEykeoS/leCkVigK/DbviQVG725f6frtrg",
-	"0xhnh5uhEH6Xh/PSFmIaUDZn54LYVMo5NevimOUk/JtGc12pyPHw2Nw6Q/Y4XTACVR1Uv1gPhbvRSAIq",
-	"X0bYR66yfVjYi0h9AyT4yy8vnqmAmApX8mifnNk9XtAVHqfthTjm0RhyBqFK8rT4qLak9QhsOmJnZ5La",
-	"oWpILy3jCxbYK1MzAnfPvYhH3tqe4FR/0sf2jb2iHf8Z0YwGxCtJ+DTGO1wy/omLixOSsvi/nEPNwvlg",
-	"DPzI0n0yxofHkGQGHdQ18ZFcALowmfI4YymB6rkUpnvBVpAwT46HQ/09zVR8JmQKKfl75Js3jOpdNKnq",
-	"tmTETlRv2vj5OzobA1NkRIsSwgUZv5juvZSC7f1Ms3A+NsmuOOhoeKwJJIb0aijtQ88/0scy5SyOYCOx",
-	"syd0Ab6kcQ6Jc9iaDPK4icjjGOcIudpq/xsyfn327ukPY1zRX96+ekl+hpx6gD7bJ09NVpJJl4UKZSkU",
-	"5FPBjM1kHbHh0oq+11o1nOjJ4TzI8eHjgKiMxowcHxwW47ATp62m0ysyN/gRn05Zanc2YTTT034OLWZA",
-	"KIxN7jDVWxixRSIzJsLV3o9sNT5B8rmAnYyACWyBnoRUU9jeU0N8wCPHh4enRGVcSwtC0lxAXxlNdeTM",
-	"EnBqMhW14Ds8JnOZpwpn+DxNZWpYaEwTDIFzKe4nqZzEbPHPvyspxieaduBEgM5VJmUUkOPhgTk5zaFa",
-	"Mui/HWFtH5/N4Zp9waExWgA8rmd4PHyg//HE1R1CYuuEY3vXe9j5GwBTRDaC38dfB+T4QH+fxFLMoENJ",
-	"kum/Her/OdL/o995eEgoJIDr705SEFXmfQyWOQ4wV1//DY4YCQgUIkv1V/RhHx8+gc1/MDwyfcjfsCxd",
-	"7Z1NM5ZCkc2D4RBloCXuCXS1VoQbjrKlzJpesbHinv3TmNzT+zRNA0LTgDD1NVEsBuAQI/r1t83uk4xn",
-	"MVOnJqMaeRc5Sc9jHLGM8lgzg14OF+S5mGlfN4CTjtgli7Xppk5Af1qNvZJ5ii0Z2UekCeBx/Y0xzv+p",
-	"/tz+N5ZXyYKmF5p/irI+R8SYHQ58QDPIEif3WrXV+OtTTfZWVsFQFE2Hh1geFPOQCYWggQDPNjhLaDhn",
-	"e4f7w0EwyCE5Y55liTq5f3+5XO5T+HlfprP7Zqy6/9OLp89fvn0OYz4FA9jEwcngN7pSmcWCdlgOg+H+",
-	"AT4nEyZowgcng6P94f4RpGdkc0i9uK//x/QXbeqeA2ELpAWu9gkkgYWn5sCmlMfKiEMgepbqP6e5ADwY",
-	"k1gmxYtocKI/8kJE0JzMFqjCDA6HQ2w+B/oG0kE8bv3dgEywj3SRxLB9MRcXWL0nw3xRAAEO7kcyVM6i",
-	"1X/A//pjEAwu2Erpv+wvWRzvwSnd/315ofZ/x/z4BctSHsIj9j8Bgijigin4M6TC61fZVFb3WbO9+yu6",
-	"iItWJBtPBQv7NpX94Z6BSVs3ZTn+GBRdgppf5jb8/mvkv1JNIAaBVb5Y0HQ1OBm8hD4F1uCwyZSYVjaD",
-	"W423YAtqUzto29I2skIK2idvvntKHj04AHNGsKVV5pqboMXnVGJ5LPSoaqSmv/z249srExPSxfs/BzSe",
-	"DU4Gz6Nnb88AReQS/nX44MHBE6hI1R+9eJ3+OPr74uOvv9F/+fXsyXL57XcPX+Ty6PLXP/549O7jD0/f",
-	"Lf/7t6tZ+vb4Qo/ROzt49eNrzCIbnAwUhxLiwcng4ODv/3L2Lz9+fJpOf307evRu9dtff3g1ezQPL1/T",
-	"hP8cp8sXlL4Of/jljRx8+tCZWGBLWmgFVrprUrEvBhsrT1FZligFvZUGUgHvYY/6nsceCpBOtPP4+OC4",
-	"kSxKvsxbeOHPLKOmUPZq1AKO4ihbJUxpJzqRaWbatoJBPvKcHsyUTpmamw7oH4KB6TJXyHktNczrtaAf",
-	"BAPNQKM85e0PtYowu7SG+cFFwqXEhY2YiNBVbv+G8+4wl3vQOH6knxgtWDaXUWU/hI10g/NZ/m1zaqAN",
-	"CVQFfNtsjdyHfe61OjyZ6sg16zLnrFiYsgx64oauJM3+NZEYIIct6My668i2haMX7vcdc/UPckky6Vd5",
-	"t3K01bCbWPaZdXEzmYfoaOipTwB7XjFGxkbBjhuZ+gdU6VflX9thYiAvumtg8+2GQziL+SXb+e6/QK/c",
-	"9F4mVH/kv7YpX2OVbNp+MPmdnWZ3vgg8GO/WWMy4cq2O4cSgDQhaA181q+I3zlC6ZSf0BnqP7PqEnlJR",
-	"PiLcPdOSXrUe1uWBFkV7tiy17dC+be0xuQ/uKrRUrQZGAgiLgBklU4KhlPpZafPq7PWLp64wNqEpXbCM",
-	"pWgFNe1N8cj9n/gCsJc3PuiwLTY++UKEcR4xg24R1CGUcFGnZKzN6nET6hVExOCDtkLdBsSgUnJwMvh7",
-	"zrD4Cy1zvVMDn7gcZB9W5+zZVtY+ltye968PDZAmNRwZEa9sBTK6kVxV+/Y0Ta6KO+zPcyOuSuMkUIdH",
-	"mi6wag9iLFIgikzDFMyA0qerQGifPlyV1RF85f2fJazMweHw8OHe8GBv+ODd8PHJcHgyHP5tgGhLg+HB",
-	"k8PhcDjcg/95pP/nsf0n/r/DYbGKp1rCGfwOOSVPU8mVoiIj0VfPVSK5d5sErHrw5HB/uH+4P7x/eFzN",
-	"vBl1/P7wYBAMiqqJuqnzoQzQ2LZc5y4efPpQAZYReRx3tyosr7/GXh41AflKMJIYbLqrysgCUuZ9Oa33",
-	"w6eS+PyJq6xSn2/Fpf9XqBGxdZcWlRmMq8ZrHbS+oEeeQGYzYhmqZSFeAdHvfYinQW8wA/RiFZ2WKRDs",
-	"sVy7oCsouA0ItdLYPssFefri2Rv930Ag0LeuWpdpH0Y5DSBPGcFuzHXRjFzgDqy3bPYirj+y1QD5ExTS",
-	"tzJa9WPNW81B/YnfgkaWwZMMRVWE2EGHner5+UbTMYpAwOLlB3z7+Ts6a3uneew+PPMpGPwkw7XtL+zz",
-	"7jkzhd0zOF5gVzgcy+Q8Hu/M4voPcCW6J6FNxfsB8nWjBXX/Tx59ajWjjuGqBhp6A9SaAquhOWbgcd3V",
-	"lNoXXbZOlwW7YJ0X2bZ88+kGlZyp2d+GBz71Fv3PQNwntklSLZAvXBZAahWZBQoKwFbGNkcmfGcyH6a5",
-	"YgbzBxq1CmhRO2VZOIf7EcH0H9k+3HnZXptQsA/W4ylcK8IF4yleYSn/avr48HGdFZGcrqADp3AL2kP5",
-	"QZnlHuzcPzcpwhJPPd5/cLB/MBwattrGCoPZddFDwxvSQ8qcmpDL28ZWjarFomRtx1ktOsSGOU/+3JLz",
-	"Gq3SM21ShsxAsKVkJmXUxi0Wawm4poU78NEdcEewnTH5RS8WetEcm7+eo73h4bvhk5ODQ7OedbqzVq3Y",
-	"rExr73TK9HA3yvTO8f/beZ6VuZ+YlkZXlADakWN7xtrcrSB4B9E80Jab/VPM2pJxhC3gQVVDr5WUUATh",
-	"klMyS2noa15I+sPdqGjgNlkCy3Wk8RaX/UWi3E5Lu0laWEodLJUa/fzdm++//9uz737+27vf/nr4048v",
-	"X/72/eHRu9evvv2X//78+OiXwRfp0km6fM8vGTFITWxpYkq7dF7ziGd7WM3V6ri+ZEumMkzL3CfPaTgn",
-	"MRfMZqdKEnGD9pJJi14MOEGBA4vBvzqWN7haTATmvzgAB0Nun8lfJP/xr/8PiqFzgZnOkLgISa4cswe5",
-	"mJGY0Uuw/mFGPFMsnq65lSjuIk4hgw6aH2ATHweJlcqYGUyg4tYDk6bqlxcv8eczvY/PL2/sEqMhqm6w",
-	"VbkiuTILRQEcQWi+Ka4OfTZ2E9PX22/yMkNNbKnRKUgIbfceOQCC73IGCDQKn87oJGYQBzXQmBa3iKuC",
-	"EltvHByyezEvr0fKQUOLlJZ5oWoN13zM/dj1Zj7i2VlowmjrNsPd8hRkq7fjdzlpu+vxtuUK634pM5sx",
-	"Bd/nQmUUHISmj0Ln4MbzX9sypnZL2fmDmez/ud3dLpnTtsEFLERBNuykm4/cCGy9AaVFAMnebHfsHxwe",
-	"HT94+DeH1RyNUNKCap+bxBj4+vGjgwNfyrlJflv0chlcyUmBEEjnMdTvsXBSBngCgDorPmAtHV54jPr1",
-	"CvdXTs7f9AVWAxpAU4SvfFFvEfWduaAHo6GAmh/rs6yt0OyZeCbCfcQ3bc/RpfGF65TCRR39FEFRIYbH",
-	"M0UmbMYhjT5w7RnGiouQjRT7+zgw0HYsvFCY+Ita3vZ9hNQQRmOEx4XfFZ8JmuUp2z8X72wpiU1RBwhO",
-	"bfzRBYv2CcAqQhMf8Hu+UmSs38YirA5JqAJrURML+Dkn2t+B+bsahjDPiJxOCcXJMBEZfaONuYwJMlmd",
-	"C9tcCRGtYyXhDs/0b+AzqCK4YKsAO6/kIsJb8cmKlEamzCCA7JN3mBGOqo4JYppBG59sweNY21igA06x",
-	"TMi4dqFc6IGZaQgaGWMKTtXIrjUWFXh2BmcXvD7vrGDLzL/nVM3HLhuip6F1ei6OD5+Y5CAKlW0mQ0C5",
-	"lhFYPWayu2kcy6Vqss/wcd9Ce2f4oWKgVRXJjAtCpxlMDHKAxUVgjFRa3izcVxYRRtOY69l4VCRTvSMz",
-	"waJxmwFk969ZIdmWhwsu+CJf+L3kvP7gjTWFVM29WgFxsU/OfOItKjwSwDh31hH3CNsj5LXz1x8rLcDv",
-	"+T/ce0L3ph/+fHjc0Pd/B3qVAySDlWFA84MTrcj0iyMKnS1Phlqs6kNBdMeNihJWdDJ4GB5MH0+GkwfT",
-	"4/AxPZwOo8fT4+lxdBQeTg7o8Mn0MXsUPQwfTI7p0ZPDxwePhg+HD4bHw6Ph4fBgOBwOcEIjX7nqw4b5",
-	"aVEPxKHntLsPXjBstzZ49C8f/c/h10A2Dk4G4WEsJovvhtF//wt0BEUQouadORjuowb/G/RdEnYnh/20",
-	"5q8e3zQpzt+sUEVkuxtXn78W0N2dFGjd085SRhdV5ZnN72sWW2ovSLNGY0DuuZbeNI5NKpSF1PVSQ0Cn",
-	"Yq0Wse/TIhZ6OZN7pkYUYF+hmBNqYVhETHXu1zYdxIb9MinJktGLU4jZjYUc2beOredsYGRRYEDZA+GC",
-	"sFgxyHlryBgB8/K1Xe3nTBixZW3F1g9CmaYszMhcpoqRCYgoBGBf+o8pbemQKF2RlF/qmXemcrtwvBHq",
-	"dqt2XKcFHL5zBnCYY833VwUadFKcXy3FWpP5LKdp5Fbk07lDgm4zD9+Z3kQGflkmTGDRZUwzL8LUEL3p",
-	"mkv6tgCjvkOZpF4q5zUnlPbJIN2hyxtFKVat2ej0o3I2a2vA3PCxFbLsY8JTpvwhh3vD43fDJyfHPWPs",
-	"oIxz1fR972XQZZDOYAqDn+UfPI7p/Qf7w8HV3EhDpjftQ1o8wqb8Rw8O3gd0b6qxqPI7Xlgx7AO6w2uq",
-	"F9mmDJB98hwbR3ALJWCbZZiCYS1Mjv3rbSwgsA2omsoHmIjM8exGg22S989FdHPS/rmIrPO2zYGbv7ba",
-	"MeA6aevDvHIfStfHXEDpul+ONq5KeCMjAkKNTWP1UPEXqGJG4IZYhhcsOhfWRqExv9AOOjhttoutNoFy",
-	"xMxwxox252CscZbBzwysMwRF69rXh4mfi7EUbKT/PdLfHlltPi5sMt8Ww1J8C6zvpqYurGcOC7gH/5my",
-	"UELEQv/ta22yLVkc688enYuxfesIyXnth5fQtzcjkxWsM9LOInTyk+lJAa5iLCnDJViXP/ZNn3HF2NSG",
-	"or84z2A8fILALlKid65NqUWSmW6ZmrzMYTY55ZqGXojBVWw76NU8QG9tEAzYQtvoJwPKlaL/jcGlqC2v",
-	"AxbeYAJ2l9o49RtOl3pn2iLUtMRbcNoIFzuvJ9JvJoZMrmIP6sdknrXLi3fIJy7VD5usZYqYUlX712bp",
-	"H2iaN3E/iAXtk9/0jG0nWIDBcc1esdg1MAPwCTBFeUZm9JIRJcmUppivAN/abyTeV3l2M4rBnK/ewBvU",
-	"DhDxUk4BdlAIMofwcLoCy3WNkwsbb44b+zL5hyynfmfI4hTKJ473Wdo2Ruu6/ZCeF1P6T3xcEDSwyryz",
-	"Is9klrQflEWzyYoqFhsSyLO5VuCh1i6EJsk+eWsi2FwUms62pYRIccjI+H4oxZSni7HpMg9xZD9fCEdo",
-	"PueC5IoVrR5lWo5OnJbVVC0W0mTQpTJ+9+rd688akdidGrJxhteplNMb10av3r1+rjd00ZJiU5Q+BYgl",
-	"ByRwUyyBsftMAg1Jgde5SF2d9Fdrxgwi4tS5yFJ2Oze9TuUlwzZVhJoLKTAEM9sMlyYJ5tUFXmspZcw2",
-	"z0xUHsNYQCRt/QGBx1hQ2cZIyDbG5nXWdEMMD5fz2dmlbOR15g0976e4BC/QfHPs8cacF+A6NRaLwKmc",
-	"Nhzu52CXd3kqKmxCmtV+B06xyxkhuzXwSsQVncRrTAS82CzJdfT3Wj2nRh1iCiJho522YBxi6+16wszu",
-	"lpH+Lh0YvbQ3bCEvabx1ePqluznEHb4pUn2byYTkSsu8LeR6nRYtGe3hS9a6KCb5WRGlJ6FFtQktdaO8",
-	"jnZKygRblgXIF4Pl+iXyu1shid+wJKahvYcpz2fH8tg2uGy/pSkAez2PzHarPrU+h3dTCoaF/W9I89gJ",
-	"MshT14rzCyzIdcGCvHj7ihwdPHy4d0BonMzp3lHLbCCaCX/oxnhPzfOtUCSGxGz1STKnirV82/5Wg/8w",
-	"64IWoaYiQU8V0ZRjPmXhKozZCMdvmolNl81WiYzlbNWWPlr83G8+bmDDRF7TNHNMBXiHNk8qZTOaAp43",
-	"NDUHeyjUb1TgHNuwiTYamuf797XJvAsu3L+v7w7wSrdlKAZuHDHEb4fYdGPmXyP5XYONqLbC60MrSsg6",
-	"XKUXmTK+ItAutnUGkPcFIG1r4tKSNs1IJiO60mykpQnYRX+UgyuWPiCMTy8gJa+AHEHgWeiFqgysbxsY",
-	"CC7pNhjHZ9/D7bARMSeDl8/fDIJBbKB/Yf+n2ADN7dkI9mxwMuByYYD8I6/MCnHSI2bBrMnZjEbsD71Y",
-	"EB4n3qv0KfMFG+l91pOZpjyk919yumArzHHTfM5xHmrOtNYbBINFHmd8mgtIAKdxj4JtnN3ngQ0xh97A",
-	"ed/JXNx11JBSN9UKl8P6HIR/E2u3Jk03APt3wgWxxpYDwjMttxvzrWYscxx5NSmNQXngENOCbS2f7bDU",
-	"cXh4s3xroDzNKvtz8fVhjLTzWWGQ35qaxTW6EYFG1jBNbzgRHLkeVOS1PuygriKh8bwPgWU65dt85/F9",
-	"IBNlEtjvFy/Ygxeo8X4ZN+SxM8xsj4P+2hQpaFttumtMkZAmNIQzPh4OextlnwFApJ1TbmV9b6l1dgt6",
-	"iGGXrxRJUjnlcTPjtCuX+9jXCDpotqiZV/Z+VaHTdcnZ8tT0XYhYyCM6idk4sHWkhSriEeLEqQvjz0cA",
-	"RAdjGJmsoI5jN0igbhF3yuO/ldmbbcWoUjHbW4UrYuBtW+Zhf+zo5loaHJmBbZNwtOo8bqhkbJ6E+alh",
-	"M7D7+MC1LR/JS5amHPzgJKZ6d6G2RYHq77xFRR11wlIl4Vob08Vaa4VBCLNoNFntoI65yn8er93TkvVr",
-	"cPv1XzVX3pvSWLGvW6bm+PrGoFOpYl3LO8OD3ZqS0RE0RoCa2II4UkaVgV7OBc9YhNQPZRbQSk3LQmf0",
-	"4dMjY/1O6YLHq1GqR045mJ2lw+4yK3pg4OQBRdoNH9ws7upTqpiVrjceSNEap9FUNCU/WhrizTQWMhrG",
-	"C7A2kMYxKi1fJcK/G+tYr2JddtGv95EX+6c6l63Y5gwpGs61QsWiywBDo4zINGIp6pITDxSWCgF19kY6",
-	"FIkDej9tXyO6kGKGb4Eayq9IylQeZ5iBlQvjaArTWYgt9slT5B280DL9EiOsBvydhY6DivaDlcxRqFjd",
-	"YAHjlLfX97sNKS0WmOD/ljFhNz1jdEEWjGWo6PSETcMc2/w0GPCMLXC6fUSUz9PdS+jMVj0z81C7M7q9",
-	"rTC0gUUb5ovoIlyDWDdk21mQHv7nUgWWs/pqgsNP/bZB5lkoC2sAag1cHHUq83TEViBcsccZiGWJ8F/W",
-	"8NFOlRE3xhLhWdGI05hJi1xl+z2O6Lg0N5PsOdiCJd4Yom2rKZ2wkCJKGaOADXYN2s3KhIqCe4a7ZQsS",
-	"qCfvKqpsrW/3DwvS1Ia69AVu6Qvc0he4pS9wS1/glr7ALV2P07oBZskL2PbAWLou3/RqCE3VtXyBZ/qH",
-	"gmfaNd7SF6ClL0BLX4CW/mGBljYCLHVTnSUwpetRm2X7pk1hnkF7LONYKZKLmCkteiCMM0b3GsTlkiu2",
-	"T2BzF3RFJnqM5j6ImN4bz5iImDY7mch4thoHZLzgM5Se5sJsHJwL748YgFLjrw1GOzWRFoPagDMCgb9/",
-	"Ls7F+O9jrW5T6IYyWZks0rlcQiwHr8Wt3pMpUfrwMQrMBXiz8BzEmlGzT1aEfaRhRgD3m4mQBcR2wD0X",
-	"ItfaDmClWMzAsN0nL7JS9dqEKb0Z2KDFCxqPVShTpg2IjCykysg41k75OCASypHAojshY7QZYVuUTDOj",
-	"xUzl7yiTGY3HJJJwETaT+AWe7ZPnpiZcb0ZVYZrorqa8IsdWWwdLfb6wk1BEPj4LQ5ZkJ9C7/36oLvWJ",
-	"+SLy456ItJgcI7QWzdCWUommfTVnLIOri1QuFSh2/WlQo0DZgVZg2ZytiMqkjPRO6B8XUu8u7P+5MLtS",
-	"JINBHtap/gi8A79qIu3azuH2MS2zM7ZPzgRhHxOZ+rcFoVxMuLDBz7G247yN1qq0vMGwJb0u99FalFrl",
-	"WZbEqRZHlckZ00xz6neCtXgSOGVF0ly0BYC+rfgmX8Ce+qQLaI09g4g3i0YQfdir/sHxPP5Y/MMEwm0J",
-	"gv/PLlfsZ0YuNcgU0iBS+qa0H1ZS2o+6h42YYiRhMolZQBTTRwuN/1eaYRZUncDEHXABTt7a9FpeafbH",
-	"5Bqw50yrBMv1IY21pmMfkxgi73Bt37y4SnjOXDJtjNMFeh9e4MN2G8w/C2uWpinVn8oF/3vOzM9Gx6ps",
-	"FeOdQLpoIOE3jkK0lAZ7PaLA9THF/ObmyJ6jq/WBpy4xp/YpGK9g8yTWBaO6TSFk/LLvHmhNolX6Lrag",
-	"+fubNsDO4KrrL2Ksin1sE0jwS8ekIf1ww3d+m0vAioBPCYoZ8zxbFRfaPG3LW/Ie31m1EgQ/YDJFHdSa",
-	"KqmRnI5kymdc7GwGmJIkkzxGjxh2taVcyj01Mk91PIzqwLVzidkli9dynDFk7YMdJ9Ewdm2ulHZl0Bg2",
-	"EAjmbsrez6BNtYlJ7R0seNo7iI+bTtfoNdgaN23ns1Myxp67jeq/ey6eVfP4skEwgDxfrRkuJY+uGdER",
-	"rXyIQcwxfz5iobawwaGcUMUVokkozLuf8DSbj0DKnAwOnjx5Ap7vQemXUZIWWRYrRtPmRIJalyDfBjkZ",
-	"POM0jrWUg+20f/2ZLmgk8574kOXChKn+FpQAFBLGlAd8/+IlNFvSNi18Ev767//Xv/1v/f//7f/8+/8k",
-	"//Z//v3//rf//e///3//nwNIACpz2skAHD/T8dVKa9gJt+qDkl0GxRl6wgeHRzWLzt8r92OJpU7gkEKI",
-	"XHzUZ6L/y4b+acJLqQqWwnr1bLpiypp3CWKC/0GJPC9FtC8TJj4uYuRQtSenUx4ya0/ue67YIt6H/1tO",
-	"Mm9ArqELZq82Vdmbs8hhIYtjcN7YR31YTjpMuMD7mppoGDS5jSXOGvx5PuDR+eDkvBNlng+C84ISYFhB",
-	"C+eDT+dlrVO/MfH21jjGjfO2rm95rjwKCuu9YLJz0WXqQTHRwPDkxtnirYLNM8lFxFLrzmubW8b5QqB1",
-	"fkqgJxlkrv0uwcudrMj41NxVCImnl+bComTLdJHHtGH1rTdNQS204XqtL+cyZjAFQz0YxNpxhK0Ut2ot",
-	"Tw1s/EMbhxgDABwK8HBIIS288FvZqW7tEoJvu3pori0L8qU0R01jG+TiilywJPN6R9h8PGjhi1qGQHwC",
-	"c5JAAe2Tt0xEZGx+HwdmB0wQzXvFufAlJIKOwSvGJkoC/zARuTF46HMeR18p9228ugErkWq/nWnGAF8W",
-	"UBo4FYGLgNnB52JMFcxMkxOmVTlagi9CxW4xAKlOpuSSZzQmXOgTVNk+eQmuqQk7LrhSXMxOCSVw/wvG",
-	"ojWUIKfrXNiNnLEs42JGKCbuENcFEoAlydjoeQwCvXO7hzCq0sGoGptcKp+ybIirVNsSsghySxVdkXtj",
-	"f9f3oxylJFPjr/UWx/yCxatz4f7uYosAWY8/j9yv9qhCKiIewWsCBHQ1R1jIvBGPxgEZOymm/2FDkmNQ",
-	"j+NzAbFGG4MNLO5sNYZ4SmZS0yB8w0ujhXME9FUaxybsydESHNPwQshlzKIZi0beqvfJa6kUn8TMW7Sy",
-	"UTPAnqHE37ITAy3DU5NFjbJxfN9/KYbvvFJwHlka83bA1Ybb34pDg/rzDO40hSQLmbLSJBTWvwm60IQE",
-	"Gw4JDyfnwnLeyGT3jck9w9BUaFYVq4XMFTE1mZqXMhpmkE7CaPQ1HBHmt44mq5GSiT4HcsnSCY0d55lr",
-	"NriIDVmaQXpmcC74IjG7SYAa9FB/wfZ6biZlRCaxDC/w4rcp5IhWaDkt4/MlLGtr6OTwUbDJCrfWN0hY",
-	"Z1hbLwMEFFxwRvySRzmNPYMX8oTApcjmUu+AvZ781Nfcvo0mdAdjeBszddf1+f6R/2P7W7VLMf07C6WQ",
-	"Cx5+ccg6O2RbEHWTKfzGtx7vLPZD2Y5uQeXChTrvY721PMlFpPl1AxJE+eYZuid0AodIGd7wCb+Ck0cE",
-	"0CHIGbmUUAZkVCzcTCsJFoe5Xz51+n9KKMFwEeK1G8PqaPi4sFKXdEUyiXlQeXrJL2UawLfspTH6wwnN",
-	"5mTCYrls0pwzlpXV5hWBKr7IwS9y8NbIwcIhui1gA5tjAyZ91XnBrmKgRxTgCl5/0LklTDPOx5lxVBG5",
-	"HztfZAVqLGIoTr28UXI+MBkL5wPt25w7gXE+2CfjOgGOyUxaVx4oUQvBaR7HwblwPpQpg3EQzk0urgNM",
-	"gDR5kNHHw+PTMi5XEeCw4jgFOX7qoY6ci/UAI82wJE3SuCm9/HOjj9QuzE5AaAVOwP/z4eEj8mRIDg7J",
-	"0THpgwZdCiHvFKjki0r6opJupUq6jQg4HQxth4PTWS/1s6/v0yyj4XyxtoTyTZGvCWjPWnDHmlAwylkE",
-	"j//jX/9fhWicUCUOKZj98G9OSZNhT1Qezm2ItRnzDaofvbV8SX27NqScnrg066Fx3JFhGVlTZlyspImh",
-	"Y7Rebw+6dC1TsHma7iH/Es2wr8kzu0bIl3JcvbtCWaPODm3R+5THzKqthCqVyDTb/z2ZgWTjs3k2ODk4",
-	"OBp21mTsoMAFsNfEIxUCVlBMJyDqX5vvQPQz4tTqHL6gM3b/94TNjNrhlywaqTk9fPBwcDJ4ODwaHlF2",
-	"eDh58uTx44cHk5AdTQ4fT4+OGAsPJuzRg8f08OAofPwwfHIUDh89jCbsyfTBg8fhwUH46MEhKBeheMYv",
-	"QYIOhEwXEJN1n3gyffwwGj4+ePz4OHwUPXzwhB5OGaXD8MEDGg0PHtCjyfR4ejA5nAwnjw8Pw+jgQfQw",
-	"PHgwGU6HQzp8DPUHf7DByTEUYASDbJ4vJgKK/vFyb43OcmeSJ7GkUU/Ug0LRBYMlj6C29eFweMXqQMdU",
-	"N14dWEjgdmAbrgg+xwC9uSGE5Avyz+doNfeAgqtxsgR5FFOVkYSmsKaxZkoTSjIlYZAjAT048X/TlF8y",
-	"ZYoh0F2KQcojegRKdSNqAuyZkGHd38m5+Mvr598H5PXL7yHM9BubvCbAeiogr599hxdxP78+CsjPx2cB",
-	"eTWbBeS3s18D/eTP8OPZz2+wugE9L3rBhL0IBJWjJ6RlgKlkg0tX07TxXOhVfqXIU5zc3rtVwgDZgtBZ",
-	"ytg+eQFTgTfDjXTK9pjQgh6vO/XktZZ//fL7E5In0BHSwCcY98y5qQGJGFx7wbf5gp0Lg+uzYCnFWg1G",
-	"uMAQ3OLUurVTU6hnCsjw5ltrrHFFKI3ttfm+XY7+AxNhukoA/AQNj4zEnGHhwxlJWcJoVsQAIR9mzE2N",
-	"nXeJtfcjW41dr0t4zByoCyaa21+s8bRNNY2NhNRVwTEC3ACZ+qWbHe2k08oVZ5tXjUdhrDRYFkxhTk0N",
-	"j12D9r6P7EyhNsEwdCYliWk6Y+TewXBIfubfBoY6yeED/KdegKV7wx82TiG/1hM9eGBmsMIWThNIaNAb",
-	"4jdpKn2WLZJsFWBDQ5yoVkqB62YLU3DdDCHyC15A4E2YC5Lwjyw2sPH4ljlF2PCxIZngXFRbe1oJVd67",
-	"GimYWhSZYw9UfL9ehC3x0EdjX4s6BCo8sPIlZM3hCv1YISWv99YV4Lk1/9/XZ7GHBk7J5gFgzpPB/+/1",
-	"s+/2DqCHdVdboqTTklQvMzNVZ/jSpmQ0J3YDW9pUEUyQ04SFGBvT0NBG6lBFgEvqa8+6NdfLMWpfKNk5",
-	"1YWP0e6x/gGdKODHpeEEr6aOm06Ck1U5r6dwzGiMJSSub4YzqcwMDHK2eWODc1BYXy1wqp405iiMAbZt",
-	"zj5SrewWND7xJYEmUwpdL4yQXWIzfK0wIyDvzgW9fiDrvXVHgJiKZUhAbLiWG+kvZv8Xs39rs7+/hd8Y",
-	"6zLW9V2+hPY9icbIGC7SGQTd/IgF/bg3AQ13MHzwZPjw4NHDWlH11vGz+3960v+Kd9dgiwiHaVmBvVWs",
-	"uetBySK4Whjjixj7IsY+sxiDJug+Rd+KoP2mEAfcI1urDMPd2G+9tJTbE+loRG8pzRVCrAnN5h5UnC/o",
-	"BlUbqg+IXvuNNnT3MK6zyuhKVa+JjaNvsnvMRUSXe2PPm4R4h6nBN2ACGb1grt8ZXJqjt9Z4l9xyk3wV",
-	"12zXF8lVCRhgVfbhYKt44mdoa7HB2LmFF3sbjZenpnFoBt7shMUBUiLmxlt10Vlw7M5mue+dWDPsS1G/",
-	"40oyIAIKTPQGbytNv/t9cjQ8dleEeqtr1sycquZQlmAbTSDN0sMWUeAFUuGXiMUsYyAFHjpsAjtrAw/S",
-	"0k0qkktxxXALbEsngTzt8ehLKZgvKzqzXxJNy9zXqVYvj7i8/03/gWhhfVOuldPCfbLKmGquKG59XXMP",
-	"KLPMEvcjTM0e7KdqoON4SVeqYQ71BdjQ0jOuEql5E4VX4/vGBTuNA9vb3oSi1n2jn6w6HD68jcd75YNs",
-	"EyTlk7XngaxSR3IEmDy8ldG8vXbn9TyOD6q7CfWdSUx5RUt1WUQlFk8xyHmTFugzI7C2Nzp3CDR2N4zQ",
-	"3enPmIsLdZUmGHfGam+8Hv3O3vKY2yuo9ANlDuxgrr7GKg3HxroB+QEIaTJhwgCbFDM15gNXJMnTRCpG",
-	"cpHxWLM2+5jwFKqMBZmwOY2n+pXLBpB+vKKBq85csTXIZ6fwXhGp4srMmwqvWhgLesGKlkOKwa0hFSso",
-	"BrRwa9pogSeVu/4xbWiPt7NgnPPiHH1ct7VkzJa2FOsVzP8TFxeDqzTCxwPBHE4Ys4VHoSfRpz6sZxjL",
-	"0Ehj6OOBCX3U1xEM8lS7TPMsS9TJ/fs04fvmpfsynWlRAXx+/+xvL870/wvPnp4V/2/bfWhTi/pbp+SC",
-	"scTkEigWpgz+a2muNoF3blrRnCE0MRaMMhYB8WXygq2NwZab8euN3qX/4gW/2jwYg614dDg0F79kySO8",
-	"NJzz2Rw4EzisylKm2Fk5l8a7Fe/JxhvCt+/cKr64GrfK1ci8g/nibHxxNv7hnY0zohbawEl4mOUp8426",
-	"Lx7HjXgcRWODf1CXAxEIAeMfU0pCKr4qtK7FyAGbWQHqvPVD3r56jUlh954MSYQimhju+Rq1vTO7a1c6",
-	"fMO1BKCNFxcQrH4FYR83LBxS03bC3mF2vXMw/QV2cOcQbJc59uWi+ctF813Ol7mbV0hiym2uMEXpAQnC",
-	"mElXNCN14uQGbo8AYPMfVhO98Hw9gILIsHWLxQ6zaExTT2OdGtIzega0FCAvYfsX23gGlFNNax0NfYW1",
-	"9n68onw6qRXJo8+oVLaMSrlmpt8yreoVyWTRkIjFim0TnflV0/WXa++ryiy9jeVbCbKgEYRgWZqC67UL",
-	"CRXSNGpv9FW14/BiOQXkllyxwIRsIkgqnKA5KaBVCarwRMzGX7u7bxiZSZKkXGTk3rjiG+snJyvbNGO8",
-	"T/C+MmKIqXYuKMHWNxg3M2icWP9ge0jaFO7CBoWPIRJhGDOaWjjEt69ef4UET1cnnmgwmTGus0CBzGA6",
-	"mLr79TQ6F9xc3j+VJioGa6Qpw2JUomfVYkybyiEjuwThSuUM8CdJynCLSqjU96ggc5mnZbsb6j3NlGI5",
-	"04cEYwH2EbBEDXhfhwoYe1ArMqeXDJBOi7NGYTmGl4+EzEZ2YmMvxBex0lnToooDaneasX3eeMXyT2ka",
-	"bWr59Wpap6ZTQkkSU5XxEH/ogYqt7bTGutdBmD4eeqn/5p/04bXgYl+ncd+1n7J+H9BhP5NTb/zIMNra",
-	"eSBpgmnaC+zgcLg92EGNvKpoyluF5Zx820l8LUSyvxWaSc+lLX7lISsUm2pnX3SjTqNbV4uq7U2sIkTR",
-	"yj3J6no+dasTLIHvGFlJfVFJ7plvZNjH0jSMvJQXcOkJ0/g6cK2x1+Zi1k1N4M/NMvPKsYmDL+Lrloqv",
-	"mgh5AWu+yyUsKHQaDWFYXAW0uEXkbGH73rdn2mICv6oZvcC3YAtLxWzPbJQeNfCWHYO2VGnhNc79C37L",
-	"lfFbdgdloill1EdgdRY8PaWac+6LJsmFV6EWeTRj0eBq4BmN9HjTOBrt9grmFOGi4bLAK+/V8uKWmCxb",
-	"CC3jIF5/+LDVnnKNTvR8ggrYg3YEgY/BRbNtA2KpjN11Caj/BqLdZIoU6V7oCUcu66tnKM7szdUtpM8c",
-	"k1vLttty6Bt8+3Wkj30xAD+fAXgbI5xrTDrQE9ZnAhdpN7YcSpbPKBVL9+suNhoDtFEmzZ3G9oJNr+7O",
-	"y7WftBow6QcePHgYc8HDL5Lti2S7y5LtDUZ56M4cVLZH05SKGVsPOwpBxDxNEciLARqVkGTMRAQAteOb",
-	"xBZ9SlN25s/6bjmo0L3zmn1T2yEUP9YJUfRdI6wnuadF3NdY/5mRe4jVaWOL1QV83TLPBvTPa0T7BI2v",
-	"spFrcaZGSx7HDmjUo3gESVVznsDTg2B7YWw/ZpOcfmApobnIyI804jQDMOsdSmz6GHOXIMTcVWYPH0Di",
-	"EMJNl3Coe4rgK7n1Ff69cYd+zuMoZaK1LSFZzqUB7Nenir49jAqIvDSXjb7wNS+8bXcSz0Vkmtt5kttY",
-	"RpG2jOa2/bD+YcJmXCjsG4hJ2MhGNj6J1P2VIpqXMOllLpeQesnSS9bQBND2/lNb3XysAUg0d8A8ch3h",
-	"/FIs80Z9ajNG7o2FzEZ0BDMbfx2Yh2C1gouZrTmb5pgzndqQa2XjvlJ2aNE5UdOJKVgv4Nqx/YxMS30R",
-	"m6xtvboKK3zelm3rxGIn8dYgWbYVCtfZp+yLerhu9bDloTf38cI13OnbJ6txWmx6bDeJyoaWpEGzitm+",
-	"h1fd5L//p/ev0U7afDUl4dQF3RU7mnxh4jvExJAUXDr92+For7METROqzkx5S9DCSjNtyr0ucftNFk5t",
-	"Fj2fNWf9JjeuzWL/wSDPY1o69Ik/dcVNgD1OJzEjkxXEBXjUkGZugBEIjfXjK1JqCuN61ujHwliqrZPR",
-	"r2y43vmM9F8lv86g8BcFd5cU3K0MI6+1OjH/v6beiqzFhkKAQuH1tTqlJuuMCabU+mqAjY0KTcQCmp5p",
-	"H99P2woMVDm0QoSgxlLmcQSAGGTCFI+YQ6CBJ7E7LGwUomac+P69fh0zPQjYCrLuFdOCKcNgRC5oCCVe",
-	"gkNrjdpm7pMzAoKKS2HqjhiAVtgAuUyJ7cNnAwkLrhQXs/1tA+Ta1vZ3+7NdTulNtarRnr+TXmaVQLHQ",
-	"LXJwAsJnRCs+gmutrx+AV3764IaPpjId6bMuvafoAlh9gZKJUR+t7fO6CwV/kxskgq1tsSu98SaqvyEr",
-	"lNIaVcbjmMQ0vFC3rZtqX4ECnSrXX1jFLJppLkZkz4ypDJr7aPGPmS/XdGnVUIYC11Z2znfrugr7cl57",
-	"NqX9zCAYuE9274Rnz1VhfJsrokKZsLZJmN86NsYzxDbCYbe8L53r2xkVzVlteRL7CKcejXikCe9DUOx6",
-	"7TXWXgJNCI38In7Joxzq2DvO9dBvyjo4GUxTqMTP5lKP12ZJBvNKWcgTjo6VmRju9UlJVPdvWHq1ayo8",
-	"9hu/njJiov16yks0dXTvW2lWzty2dm1RZIH+TPlkqf7QXLsYHI+zQlTjNRVex+HSyISGF+Se9lSjlC5F",
-	"QFI2zRUzrRrYMl6BGztncQSu9Lmg2tiaUcEVkNLX2pkO57Ylt9+WR2ECfsIElmmmNFb2kgiyTxcSbbud",
-	"dv3yL7AuWTqhcWUDTL16yNIMsUzujd1/jyarcUC8f9Ps/2Pv7XbcSJI00VdxEHMgaTeSycyUVBITi0GW",
-	"pKpST+lnJXXrTE/2STojnKRXRrjzhEeQ4goFzMUuMNjbeYjBueqH2Jfovp0nOTAz9/hhBpkM/lPiANOl",
-	"JIMRHu5uP2722WdZputakXtLXfLy3JWOWT/lcSC5yvnWqfedS3RlAyilyKrMm01mZe2jd5fEKs7BXRXh",
-	"aAaLMwc7s8ne6NQYvpDaXEDxPX8Owoe/M3nbadCA1Ca7WqmqRMTDGObkBjazc56LCrRXVKC0T26yl2nk",
-	"atMMwJku7njTqKv4NpiCO9q9zdq9miv9zebdnCmdn3fL9JxWLG+BX21OV0m92Rudil5PEPRx1unlJx0T",
-	"RS5uh7zEgfRzwLSqPtU4ppMOYSw76J5bmznkhnqYYsu+gE+waSNysgZN9hmM1bXK/WhwlUsm03jYvZM2",
-	"rOmwRIShJT1F/gSW6DGPA4MDbzOOBKRouXgkjC28YDpNQjnCVwgnrDthnE2EsW1F6cqFK2VnHbReufmd",
-	"feK6E73DgjuwyprYvpQe16jx50k1oSUI7YlDC22uJMyeTxbVTudWSwb3WMl8tZd+THEDLfrD588bBZCw",
-	"9ezQK5hn3Qo/oZXCkMJianB6w4CXPcvlBxGfIMkTHga36PvbgM5d35/5OhIs0Xt0BlhSM37N99gacAjV",
-	"dCC5l7p3qP2jD7NeH+bTQGRSsjdZmXkijpgD2MyFUe+JSFcmzQvDrMiYFwzGNmEGWiXcnxcaFqEYDrQS",
-	"xmM8CGJh3KF/KPSQGlgmaaxYorda1eDGfSy3X7nc/hsublja7FhhVDqBoX188zFDeug0dlTl68ztX+QE",
-	"rShuWAWGEbVcCyyX++c9eIUJEbjznrgBkWu0G68pThXpWFEYfyFAAA9TuN1/PT//gT1vsbNzdvGYPXm6",
-	"3kgyiPa2I8n35wgxnDzQ4xw173PFusJGR4N9SxLOCi1/FDzGaG5PKjjRqzTqipiJL9xPwomlD9BxtuOp",
-	"dDYFVx5hBqInvzTZlbnNMv62VzrviTbC/EVocFZsRUXibMg/brO0QTFxEnEZOrOFioteNW+ep2z8FrYr",
-	"HGtvpcrem1oSuPhuJo3M2sxSCz549+bsSC9cv9tI70IK7T4FtLgumakn6qqBfYyrHo3DKsah5gb4VsOt",
-	"ZXtzT61DpkHmGJjVgq3oTWNIAf61wdKG7FV2FFA4Cu+Ohdc1PqVdsBdhhvt9P1ffsIgg7ke0IR9qdbDB",
-	"ivmGeqAv0PB8UZD9OeMIVKLLpOrX62i+tPe17nbmBaG3uE4rwEo36h+O1trO/KhXvwG9uo+o+gWcnBe2",
-	"fv5+3boOp2aXRVPb0siHXiy1qsI+FkkdVftRte+BandVUzZeNq9YajVVH0gDKieNxSI1Dm2LFhIKvEmP",
-	"/gq1vnUtqYY8TpSIWaL1rf1afBnqOLlkY2ybicUzxgNRHw90hI28EdvTj3Wqct1ZIxtWneZ6WXixY6Zr",
-	"/ZkuLIdAzkNpSvitGaOYRujUNM3rouzy4TEjKUAZdLmRJs8fr1LPWg+y9MM9+IzWk6yZIUgL9lnqixsQ",
-	"kSE+LcCqEvEFVmrBZz49WxIm1SISbkKo3yyO6lgtlZWL77azWQWNOI+5yyEl6WoR2NZNLsFVUNAfHLr/",
-	"MEBSrnXgbHtwFYaFFLezTZ4DeTKtQCeRwgu2CW14HQiVyGTyMnuFo+Y/Yhy2WhaXebgkDOYGp8xdc3FW",
-	"w5U/z6ly3U3OTlqPiYIAvpCqf2Ozy4124+fXb2EeMU0L6pG1zs4v2GP0qZfy+O3ED/Pmttskb5yW5T0F",
-	"NRRwstKOmAUF9XOAsAbQKdPAhoEei1EGVximyk9S2ApN9tEd2N3BNnt7S96rBGrstmuI2sku6LiCL9qe",
-	"22RvRGzFZChYBwbYySrR+ATbfGOrnjuEjVyRiZvk3XI8anSInXiLoAbqdoktHguRnlkwh+m9vlO8wxzF",
-	"tR5lNK1XllYJh1U4drQM9QM7dwTjiGhQd+3MxsANmaY+/Zq1vt8YvKFCCe5vu4OjDK9Vhj+VW9YfFLKh",
-	"tkDuSUlFPtaKnFpB3DcEc8jov3UPPTHP+ZxwuqVtb8kYkKhA9qykIyfD3Lb39VES4PzB3jfkw/lcgQ/X",
-	"FfW8u3rgitV9vnWjLKZ02sWZ1WkrHNn2DmpxVO3bVu0Hjq2opd3X416dorqb7AhqsT27MLMfo8/DUMQY",
-	"PjDCHvPdg5lMjAh76zQAUzgNtDUiw2osjL/ARVufVvfW0Pr6qFX3QatW0wRh8fT0RXXGk+nr86O+bjf+",
-	"hOK3I329O2DcjrX14UDjdq6Yjxi5o/U4+uRrAMVVaPgN4uN6qfJh1nh4EsheT/ppmMj7sHLElrVJ6t9K",
-	"+MNP2VivjBHGHCIEguPIt4GBKDyp4TWKD/7e2lhawnjLXS7CXsMrzc5M9bRJle+nyY3u9W4CHXGpqKOv",
-	"+8xRqV/UMACghPF3hqYpilKFs6P6jXbjjNRgnP8Vi0iA9qdPHHs+wu5EfhXMFjXDaDfAxIx5eEvfXjTQ",
-	"oiL5640d+EoA7G2CL6o0ybYBGNQnYRHgRa6jGS8pvoMAX1yFITPyS9bAwWADCCeUl5nRAB2SNXHILzFN",
-	"1pnaZh2Gou9aZabJie71XBfO6rYXRiSEgTAJT6RJpE9MRYmmjhhpDOZou/01iSJxihR4BoKiasPutsll",
-	"lVLdsv5ZSdw32RjzaHC+QYOzymb7VnEdZMPmM1RUWq+NQTpmnGdOv+bP3hzEY4aWXrGB2VGbHLXJvdoE",
-	"Wy8WN91eBD1m+7iWNWMJ5bAn/UGLo63qcllUN9uk7VxQAe60Rej25u7wA/vr8fyPwf2jkT0a2VWN7D7m",
-	"Fea44LbIvtLGbjCl8JtOYyUmM11sS6gAT4+pX4Rg9jfbzCb8gR75q+gfWA5hqI2ETzecP3CPaXiNk+zf",
-	"x/rJden2QAx5nBTStU9Ozs4oXZt9NYzz/gWRVugjgcNyJ5GLHw5Djq2cX2jFb3HSFrULjxteI9IBTmOK",
-	"0uDWGyzOcvlgXRjkm19f00dDn57y5tfWc/uJHfSPPOK3estpgFwF7Gn1JfYmEn1sq1NICDgNeyAZgILG",
-	"QqVvsve6xH8hw3KlLttOOB5/qoREwmrOcEvCjJMcpjgstFSgUEc8xHHwSAReAVlfCuN7zoa5X9iCSkR6",
-	"urvOivXnu3KnEf5tKKiS0llSZSwh7QdaWHk0GWsxGfX3y7Esk4O6nnLWNxbDt/c//RqK/uaC9SU1u7/Q",
-	"wKPQ75HQE1Nc/+DIqesK737E2GmmKwLEpBe+eX7qVRzBdRdPoiM7rYXOW42lzlqHWDZ51MN7pIcPndC6",
-	"jj5e0XnaZaJv0wr8wFN769Dvx4Te0RQcTcHBEmDfNQQbTMyhi7d5UzC39t2qTvvOYBWYUIG5ZGIk4kky",
-	"kKpPqSMwleg8y4RFeiSMIyMxaTySIx17LNZjUOPwHzzyY6Irln2pKK9kezDCrwOiVblWP4FRSEDP460x",
-	"RGCB5uyi9ezuQ2AVYGg01q4I9Rg7618x7KjOQ9cPMYj5GP7qMcuWDE+wQWUjA3GtsL1/mzmuYeNmQWfX",
-	"WJrxWLBUBSJmYz5hvM+lMgnMA0c62pG+FQGh1wdCxjClQoJcMW5uibQlEKFIbBS6r3XQZO/wUdfKmS5k",
-	"GSi96gPDkLXeoKVk3TTJmASJphmmopPwW9HxLNm5TCyFjR6JGM46UiFHOlg81nHGr4Ph9oFgVvbda9uh",
-	"4CvDHvBYx43lxl7ayefngWkyBA/hYj0w1wpk191aKJAYuuMD455EE9BJFe78zrSlt4szK2FQSaPD3eVc",
-	"BdeKptFjPJtFbHJpaXSob7eIBUWhKAHBb4VyE42v3o0Fv4X7pjO9h4oG7DjUXB1MDs6D+JBPTjKWvgBp",
-	"sdmSBihKuxHq2O7p3dNoX4DqvBWYzsZuEX9Z2Oq8gQmukyio6aDMcjSKvAlBSrcQC0/D+eKugzjDRvSw",
-	"4xd1DziBgja3gigdhdXyGqkK9E2qEhlm0/T4pHVWmKZ6K1rlQuAXwX46D2Szp5wHHHCuiqRKNOOKzIhV",
-	"roZH4i5V+0u3oZZ0Hk6HscDmArtzIt5qchLg8IXH6aDJOoHs9UQslC9MB61k2WqRtcptjmH0A9vQuKuT",
-	"gVXJ7WmTWLSF1yrJoS3YEwbXAUyQDtHuknlsso6vVS+UfmKHMy7QrhkZDcPJtTIJmHC0+t0J/tc2FLHp",
-	"C4EWIeNluxXDpMk+Z0VuxCEU8Qk1GRbCekkcyevtBoAnuOEpjSn23AheqwWtYIXpY87yEYHc/cavyobZ",
-	"zURyuctU9xK6qp7WeU9v+oEGuBl74nYcTp5tkZSM9c1Ap0ag6wnKO4Wr0RO3CAoKi1j0QmHjZz+7LPio",
-	"BAc1AzlEj40lOuCTJk5+QQRxBJntAn3FIx6krt9Ho91AeMeNbQ/lHuou1CmFkwo3yNoonbHzc3ZxUbgV",
-	"WQocwVLWMv9VfjRdn/+x1DapslEo+GOdhgEcaQJ8563bnc/UBInUHg0m0Gs0L7NpJ17hEczqW1WipSyd",
-	"JVE1wfdO0ecwRKvW3K+jNqhd6tEEepCOjOhpZHFAOkBeK3BClGiyP+J/qf8HyI21Hx36/oYnnUoA6/LA",
-	"1QqlGUqTvKHJOjb/WLn5x/qwokd/fl3+/EqQTtKjO0VzzladY25Kash5VDNU6CF0UyK9ffoV/4sXxXo8",
-	"W49/RsEflwJ8RceD+eC29mLQynl4r21jeD0bvJsOHYnAY6HoJS4MyLrC56kR8M9AC3JIe/g5ReKmfB09",
-	"Vp47TbCHvOjm5I94hM5uxMlfz93/h7wY/qPYJXhbjzBGqMcFYoqSz36twGkHxW89cNDsIkCsKcbfZ/SW",
-	"WsqawMhhtHMtygdYuYMyKrEwOo19sWGL4h4D9iT798JNBEEgyEmRhrmfe4QgtkFT2B0o6SyJuQxnjK8w",
-	"jHyMEf/yq1D9ZNBoP21t0sD1yBVHSSy17ptKtbmWfU97Z8FZr8VPLrot/+Sx/+SHk+dBS5y0ek97rd6Z",
-	"f87PyPzYl2o3zFD4sif9G6xpKny3qM0JfliH9figx/tqQJzvHciAOoxKfwD7a58MiPe1KuPv7MM2S6Hh",
-	"0bNN0cehCEOp+sZj9DExAuGPrKGgk68S5T5OBYrmbdWqFQL9b/Gljq7/se/fburWejyS4eTGvtff/vr3",
-	"//23//j7//z7vzW8YlSn3fj7//rbf8D//+2v+N2ieIazvL+34okciRtaoobXCLnqp6B82w0eL8tTau/W",
-	"blzFvLvlcrMpKd7/jn+WFo104sHwzSnGQ8mNxzijLcSMVfX0USRcOVYE2ob3RRtPJNgAMEMzgZeOnb97",
-	"Om6y6Q6C2VFEMY36y0jVDwXdXRrGWSeXhs5WeeUUE9hcxmWRuZrgsGaVm03typ0G4pdULgsqjLLsLyu2",
-	"B1o89n3r7SXX+lj4xUtGYGMlX2hhTr/CfzZX8XVX0+0vxvQormsS108D4bbuYdVsLS53+1GtZcdZcfa3",
-	"Un0I9VpzPah61Vsr+1XrLuFSGgN4V1nEsX6H4jsnmEOs5Dqq1jWp1kOvwlpMw67myeyy/GrzGvnAC7DW",
-	"pqKPVVhHNX5U4zupoCoq8Q3WTlFKctax9IMAtehj+h4uRNCvzef3ppWXz41gieAR0yqcXDKlM8FloeCx",
-	"MmygxywCt5OOuZxguxvINs2AA3y0mdi3NhF7TDatO9mEyIACnHzAR66KiVJMmHHCTzHthEmoGSPkPuin",
-	"vU8uUf2oSWKuKHwGn9yYiUlE1Gg3ItmPuUpuRmmoRMy7MgS14CGwWQZCEURAhL2bWMCphW6xgKFYcJAX",
-	"xGWrjEzkCDVSQ4ELhOA3SY+nJ5yfnLe2nDoqCuT+NipyAA7mABwHkTACV7mw7szXkTB5FQbs0ib7PNCY",
-	"H+pJFRiGUQEWl7U+powyiMAlerpYqZJg8WnW7d/yC6oZVmG9yaJi+Qa8SY5GAz2fo+NQ0+BVsKmnmhJV",
-	"WAl6XnFb7jRxtBHlUiH1SwnsPmaMvnNlvMwyfs9NfEqafXNZIBjJ6Vf4z6pZII8AO0pUwm+NqFRqfZFM",
-	"abQdHX+P0rkW6cQgmNif0t572+HUELM9SfrQOKtCjCTEG0r6fLKOGQUV23ByIslHR4yrIK9V1Vlnx3KM",
-	"ccANHbhm8Dzc9YMWZ2eg/b6ad7Tu9E9JObjWJrg8IynGxdbjT09aZ40ljyZ7lxA6qtK1qNIDa32S5XgW",
-	"1KirOSqnQu0sx7NxBVx5Zp6tTV3OZqZWnTj0pUwM64q+VApOyTpeVtkKFaxH0243i4OzVVS7T5ZWu69U",
-	"cFS6R6W7a6X7SgUb07ixCHGbmoEczs7DWHY3aQoxSSRWGdvwXZYgSgYiajIq+dA9IrJgqQqFMaxDAfX/",
-	"hnH4DuPm1tgsThauR+HdZgXQh9L7HzMyGy3/WSQZU7sEaJEszbEm6a4tocaCluRwzYaA/5Bn+Yc8tq01",
-	"YwkKDVsawgTGK7UsJMU1qkf5sM3UUlGzbDu1lHMTLZRfiqeUoDMtv+QUR3uWW4KJIzCpEfFIGOQaaxcY",
-	"lbJ3w3SMGegx2vws+yQVrLNgsEkLmSGkoSHem2Q8i3NrHtUl4aa87A48tsEOWZ7mDIL1sGP/dYNfi6Dz",
-	"yMGyYDAgLIR1gJMAZ1aIWCZE7GHnjmDdYO1S51HxgGAtoZuAyIhwJIznUlgy9kN8dRLX7Iv8IFFOXc1I",
-	"XBU3/W4TV3fUWw11VFuzLKUU9jF9dTQKazuElEThG01xFezM/DxXXNYLswzMCjmukg07/Vr8c3OVT1Pq",
-	"bkdRgaPQbk1oiWq9tOh7ET24x+GzabAFpXA/UmBTg62IxE7J+AZTYuDJDYUehsLxw6PjiFkySpJZWBCp",
-	"DFAgC+XKli6pqooQZ/Xrd31Eadwg1tA+azUfb+3ptzvab4Z2WvLgtneJt6O235q238c48X0uV5ahW0DZ",
-	"r9fF2mG2bvu2YrHs3Vr1eyEDuLa0X1XSbz36/aCSfsVX3ruk31HhHxX+HIVP2cHta/uRiGVv8n0r/E85",
-	"/BXUtD8Q/q0ImEzaLNB+GlEkFftgGKzepU5SfMjjZEPHAYldmmRPlg3GQqW7uKI7Vf9HBXtUsPumYP+E",
-	"YrEbHbs7koM90bCHQ3pwiG7zd8B4cFTuR+U+T7kT20EpNT+P7WAFZW/8WAg4nM/G2WFzb54Ik7CejE3i",
-	"kHSYjSoVxva4n+i4Bh/CNkF1fyriTz/mr31Y8Dpar23g6wpPaniN4oOPBNtr5LUBiTG25wL8u9FuSBXI",
-	"kQxSHjaHg4mRPg9vBoKH6OeEYiTC0kUwL8T29lmnGJPraY1KX4ectE8jluYWYdBwnIJPzmHFsidmCumG",
-	"iHaalm8nmCgeSd8Unjt9afk5w1gnIsM+Zk9D1Nqi9usprnoi4mEM4nGTmtx5w8+xhKnAy9PrrcDLk23q",
-	"mWtUxo67v6iZXb8vQM/duNkJ0chsE9FXrdb2lzaiVAbATFEPHwSBRGdq0TtsLGR/YBiImMkaeOeCYK2i",
-	"cY2EyB4/MHCJL4I0FqbJXidEJG5vju2s9VAoalOBRwBE/Q2I2Bw+06kCxa58kXvHGO/RqidjbDfDcITU",
-	"SnsO6YUd4FaJy5lTDkz3GGdKpEnMQzsUL/MbsLGpdSuoTxmOGoyE0zpe1q8080MyLZGdksAGOo3hrA2C",
-	"JLliBV2DwS7QN7OghNXStmMa9bomZAvWYlGTUFPNr6gVD5bN/egkfPdOwmo7/3umM5nhcWyM2CT3aU6/",
-	"Zv/ePMVJFRR0prnaZ6bPo7I7Kru1Kzt0gQsCcBgUMUuprv1AyhYHW5GnKSrGbbYJnKmcT+25aUeZra1N",
-	"16xzrW05aQ96EdIX2qKz/FCKWa4I4V0Ou+vOmOvHDdjjK96ocKitBx+wP1zXuW03GTFrzGCfjMGgwcxJ",
-	"1RM+kSWAKcv0bSQCmUYrn5SsMOwX0QSO6eae2ci2ytzu7PlVdaxj/qup6T76NkffZiHf5nwDvs2h0TWR",
-	"EDGOIVNS8mujDplt33cIW9m5cT8cwMphG+pjs46jmTuauQ0d4Q/MzFkQz4wj/Aa7lxgB2g2BQ3MxPX4a",
-	"x0IlmEwbcMz1dVzJSmebyJyPhQEfGBpHKl9sGoeDHHVegx52xN6szUwtqrqfL62IS+yCFyctZCJMeJIa",
-	"8OEU92EDciWJOi/mPviA2QV6KNS2O49kkrhtAIk/kGEQCzUbQ5KrNSp3p+ki+AD+2mN6JGKWyFKDvxf2",
-	"xvuGI/lsAQiYyYExguRhxodcEBLMgR6zHo+zt5WmyV6pwNDPrAInzinbYyTgE5ciskX/WH+5ZXSHvSMs",
-	"Tl+whx2lkxt+g+/ZeXQPjRPc2paPJmUz9SBjgHLzgW/a1wKpAyxrFE7meKCnJnQWpCPf8zuFcaxDWSwh",
-	"5wcKifg2dXf95ftW8/qZOZiX2ievxUm8Sbgq9aEqa/5VEvq5f3r6Nf9jcwxOJZW0v+f8oxDOFkI4YKFd",
-	"3peT6lwHC9PNtcRpP5LMboargqpFOd1qhnm2tthlDHo7U3X4AehV3MFj0PlojPbRGO1j5HS+h4fB0yqD",
-	"NDdumpuomh5eIiMRSiVmunPvlO2hKRWDx8eIjZGR8EijxcIXeC0IHzbc5CZhSieiDVcK7g9YLIxOY1+w",
-	"cRnB+cAw4+shnGGHQnl4aL5WhXIGrJnUMbW70iqc0B1AU2IlZcQn7FbpcZNdKUdADWp1TPT2w6FQtk8W",
-	"zWiiUeMyrTwm1bXydSDMJV0+5oYZLi2owsYA7LhlYkTYa7LP7kIbV0Ql7rGIx7ciYB36tNO8Vtdqm32s",
-	"P7lFPKwY8sYLOal+s06rathDMsN/mXwLGM+F4UQAxtrXUcRNm/kg9irxYKcSPsdriC/DEFvDUJy5cszu",
-	"vqVxy0REqJwi/uVXofrJoNF+2rozdg++f03XPml5jUgq+9dZdi2PYz5B85dMQsyq6ThqzHhr3P/d3Ibi",
-	"MQ3eaMaE48vKcih8AQdpTZHxCnDTRQZusiNbxLb5rocPjifRdyzWSMTdQoAJb/use9Z76rfEyZPz4PHJ",
-	"BW91T577Z8HJk16rd9572v2Bn7UaXiPSEb5VI9Ij12GT1tvOXhJzTDy6gy5+uejIAxi5TUfQJoOFvWNY",
-	"S6Av+5rEnW99Xpfm7HIjfVhNN0Q+lNkbn/st/rjbPT9pBRdPTi56j89P+IUvTs56Lf681+JPfPRUsjfO",
-	"2fnLr11wgZZ45bO7r7xSvN+pzG1H+0smuPJE+mok4gmWO7ouLdaMWdYBsgf7VjRaz+tIFQbVN38gnJ2E",
-	"kDDF1BdCRsXakrtFqmiW2MMOCG4zVYG+wdHfjPEeNwGfmM6jJpteOLgbXshQCVCwHlukc7Bo12rMi75H",
-	"5t6B3UPW0ICh522PilnRqknjkRzpmPIknMWiJ+KYh9NPjcVI3zonxf01fbwspzqUTmy6I0tzuKfhGF0q",
-	"RNHI2tcKpoMejAwZd9rhFc6widbIplGjvyhtkx9LmuOwTqafBmKCtCC+To1UZvET6Rt49T+qQG/kQDrr",
-	"YFlECgcp3aIe282C14oztAJ2mj7kLV2o2FkrBr7fiJrV2T1Yy1hgZg7043CgFaIHUHRnr4y9IFWJDLNJ",
-	"eXzSOitNClyjxNS8PfnUeuYuqbfAsyKouPE9Rk+7REmE0yjKUSayD5Bc0JATsRdn27J5IyU/Zd9gSzNO",
-	"L1iwYi/dZrMmjFTNUlmL7cQa74n4FRTrSpG/cvZ5ZtvR8UCG4loZHQkyQakKsKp/wgIxFCowLk1uB3XC",
-	"OMvAfx7jbCSNTOAfYOba9tJeanjIAk0cDCwRYQiP8geLK3EY9iFr8FeqqJcslYWS/UHCzED2kr2JMXJl",
-	"xlYBkMprNwLhg5MbwBjByTdUF2SIGq0r42RwE3AEm549f/78pHVGwb38m5thLHxJQbnGRPB4flDy7DxD",
-	"wiLi1B4YX0oehrrhNfCA7z59wyMe6HRxm4F63SFFUWsgVrQXg8rAbqt4rKGlw++Fr5WOpA8XKPyWhzKR",
-	"9OOfX7+Fz7GYC8eEn/79f/3tP+D///bXv/8b+9tf//6///Yff/+ff/+3Bsr7MCVisht7vLUtXimySnGw",
-	"Iu21jZWih2b7vV79/OcTNJUX+IUze1O/Os++nHVUE19g0aYPbYW4bNaIcU7gNVuuJQKvRZk+kMhr2TrN",
-	"J6BDJRnxQKwKU40Fvz3ph9yYE+pBPxub+nmgMRIKhz1QsiWGORlig9cJev3opKCZQAYd0MsZS44rXoRf",
-	"FEKWGPiMBFdoKgpRziTmMmyzzimdGsUIJrYDmq6DgPIbGXQIeCajGTjWH+Elf4Z3/GBf8di6df2tW/NY",
-	"Ha0nzHQGbsUDmy5dobBsoDr6SL+t2aY1H4AZ6DQMqFdsVwiVj6Y7AYkvDoqHISXjqseiRyIOUrEtXG39",
-	"COFda3dW9vgXP/M8JulRiyfg+HnxmPRjrFNwPKRiqQJD7kudGjoeDLQZyoSHeSPngYhZJAI7K3gfrLUI",
-	"UjH1Ns9Kb4PKZeqKp+Ur7pqUO3OyLmTutG7ZesQOnn+DCrxNEzhtM3BwFnTODevG+lYUA3QvuNlAYO4v",
-	"9YwOHo3uA20R8DRHbVVitKYXZGWk1lEkty+Sy0rfwbh690rtB0oECyuvDK/duNSuIZw+Q7bxdqFIdhlV",
-	"/3FSxt+AUlSISMdJhm3y8HHr4lGTIS7+t9Qk2Bqj44gend9qwQQR4wkSPTbvEGxkDkd1RGQxhgyasAqF",
-	"dhAhCl9HNuf2qahscsYQCf6fThNfo6eVTXdjafF/4fbYRmLSRztwtAM7sAPIl8rvsQNzz/iIsDerKN77",
-	"2IkCMZK+YH2O/lnA7CGedKHu9UKpRDvLDmPDexkXA7w27EcMutxgWIM62ochfogMezFXhvvw6CZ7xf3B",
-	"tSJUFVL0dt6/+/ipA6qZs86QJ4MOgkbGhbwpZSnhcNwBI9DxbBw6Y7S1eC9sx5qG2IIJQ85haAPhIuy1",
-	"r1WnHNfveKxTFem3LzXzeyxSxi/zxgMdD26f/01XRiLqipiuhemhf2FMnP4ZC+OnwkVH7nxCd6GmtPit",
-	"ETGs2AmoP+4nplPAqMHJN6AAi+mwh51/iDAG2XkE80xYsa6tZYNLHbLOgpOuVVcMpKK+Vui0jyydr4MK",
-	"erC4nMES4QEcpng80GBWxZeEvoTlQaDaWxs1koYZPhIBS1UojGEiT2dLQ0zKFGGmHBQY5l42rIkNWPW4",
-	"DI1Hu2CosbzfEIyNG5h2+wqn56fw/NM8HNxps8etC0t/ZefJwQMxDSKNQQbox63H8D/PPUp75EzOaZgg",
-	"bgvDDfSYB9eqqwMJu8y5EfAaJK4PMIDDOjLoWNIvzmIxFDxhhveEB9OGczCeBb0j8/MjldfssoLOvi6h",
-	"o0yj3bAbquE1uvZmSK1wceZl4X9UNFlkHxfCxufjaTqKSCQDDS88jmWSEBiqFMj/iauEN1aJj98b6T5v",
-	"oNOdDBrtRlnS0etyr7n0K4Ed1MMMnhVxxfsCvatZzz21k5wpodJArD6pLuXOl6fU1qmNJpO8f/fIXE/R",
-	"5wtaa9yTdSocW2vbcbVyOVm5Xcm2LoBLP5tajAUfmOPRvtYa6IwMzu/lMFfN9anyoQogImT/Iw/Xc7H6",
-	"HIGd24PG9rMktLOIyR6BR1L1MyWbEfYulzDxeRzgiHU4EhtxqX7SMZhDNJvG54o8kDhgFlpOg7kk7Hpq",
-	"BAsFH6F9AC+rlDZpkj1y7o0r0vZ1YCFlEv19BFRZGLiXAbM0rqRjk6SnVtVq40x8KOjIFzx21UpL2YsE",
-	"A5TtxuePL86ab3768PPPf37505s/f/r8389//ae3bz//fH7x6f27H//5/371+OKP7/508cu7py///P4P",
-	"//3zq3++ePXmT59+flenl2953J/w2ftUY7N0GpzHQS3Ebr2c+MyksUv9Lr0Ev+gwEPEs5BFJArqXhg3s",
-	"pWuugAERrwS/fkb+FhwCepnS/GPpKBYHs0JyczWKEaHmwXxSIGxm4opOTAE/o3vkB2JUazzQWHUCriNe",
-	"6Fn+hjDM2oS1HUqEbkmnHSyNkZHM3OaP796DKunp2AfvsjPmsZKq3yG4kL3igYETHbwL7wssW+nAozo5",
-	"eJPuKTG/6w9E0GQfyvUzhhqmXGbp4W6a2OMhjY+wmWFQJD66VvcXrcyqRnmRTfdhJYFhzBtO/8IjGl7j",
-	"xP4XL/caJ/jfhTPAuH8QGQYuJvxpEo5AmKqxpEbEu6vVwN3ZaJ8/8ejd2+dnzSfZ2N7wWPKIs9fGwPEB",
-	"91Gj3Wo+e0o4FrjGikXDy95kodjcWWO1rKPbxFtnA3LCM5sOCBPw6JvAxWMd34psY1bErTaTYUTNMlOf",
-	"fkyHIh5Jo+Nc+WXAejpbxcwIQYrVlvn1Cpd5hXcDO0CsXoL0LrhvOr5ljg8p5/xSGpW0HivDJiLxmHWt",
-	"4P6xDoW71Zh+InhEd+UxKFeQ8+niQ2lsQ8dC7yn4A9RkVobIQ61ETd44jL18lsmAda58OBq3MThz6ptR",
-	"x2OdooB9OVEBCFmHMPkUeeHMDGGLmIEQCQY9Yj022ODKhfZMEgseYSAD39IkWgfkpYtrRQU7l3AjvI7u",
-	"jPFSjCi6egCXJaH41ZchvAmWMrgES4deiDBCHUkK9yYBjdtpsicY1aGUjr5WEVcTexfD4lTNMyJHFFFd",
-	"FFEp/O81Tkp/qRTsBdob96+eDkM9Tocu7+A1TqY/WgaYdLeQxbFy0aaDb0KeULigymbZYTsCwArLBRec",
-	"OMKzhcZHvhAe3qRhFiY5Y+Ldl3cQSfYZ4IHCGQ92qgsZ2R/Nejw+lWj9dY9ZAtdKbFbOaV9vAIUfzp8D",
-	"50DosZq5BPhdXb9hkYdm5WtVT506wq3+bOSFyyoLHJheqgWKXPPqF91b2ywUuhehkZrG7pF50j0yXGQ8",
-	"rVEj1spZ5JQRlX/XQfM5Hj7O/FD7t8iEGqeKgU4H02o7FtsoBtrigGnVZtwY2VcgyB4deJhzcTw2DLkC",
-	"6whK5CQduioySr2R3YIz5X5gAZeIGHRtPwYjVHJzF1K/SEZ6WsPmF56dL5O6xlS4VekUKniB3z5+YlPa",
-	"N65C0DTarSzLPW+ImfQv6GvDitjbooeEzyk15xjI/uAO+bICSQqLGPYxD29vpCIcO7JBc2OEMRFN7wKc",
-	"IhvDIYJHYk8DXmmHjVTQhPF8iUJSDeZE93rSF4H2Uxh4s+CpRWET/4vEh9lzK4jzeSQw3GgzpIVbeM5r",
-	"FmGIvp34kuC2smqpKxXV2dxRTI0qr7IkHI2v1w0ZXDfa1wss/OOz68bv16okrXdPSTBvNnRaOSbn9ZbH",
-	"IQOPtrRHa36tFhEEr7j7PViUe4eHIV0OzrMN+dgor+4xX4dppDAFay6pgAtPCr9pqWz+9rLjWR1NyxGn",
-	"yi4YLEca8opX3upZcs45kmyRdYos7mkB8Bt8Rg786hDWWRH6KxbEvJe0LZ7E1kRgx1+0JtLcZqlyWABy",
-	"ZaxhsowvDvDg3NEm+2xj/kQL6+6tsnNcM69Yzvm13DEoL9VBKpasPpqebC+imhuKx7h6fTh3wgyjNc3z",
-	"ivSwjjvv30yF9ei2Y0TZw2lhwiKiheUqix5ysCPGcwl7zkx27HY0OBN4cv4QsK+xDESnOSOZ/YL8od2l",
-	"spc1yVWdoKrtSiYEn2I+EqGh0ztumVCbBKFZQw6L36hlG9bNJ7v4k6t0yo+in6qD5kFF5VWZffwR5Nf6",
-	"p9U6a1HKU3zIQsh4xJ1mdbDiCyhQjXKP7nKvzGoF2hSP+5kHXWBPsHWa7KL1LMevjPnEwXyyVqdU9l7V",
-	"krsvEiupW0+ZHR3gA3aAvRW1yroQnhetZ3cl7U3hcJ4lxWmXFx60L5ppTu/S2XppJyT8CE2vcLEoNuei",
-	"UcyIxALeWJAKBvuKcSXGlAs27FYME4d9GEiT6HjSZFmQJaPji/itcLGDPJheRTuDlwy4Ydh6pZo5hiNK",
-	"FB5P6NxFof0kF8t5Mw7Mv7Abg3r9BOf5v1YxCVSoAfwsw45/xgg9ak7wXolBUfYHSaPm6RTHvS5oxX6o",
-	"ii35FC9IGGYJ72JOxClBp2fnxd5ZKIGjbXGOwzDkitpUWG8CHYiZiZEr/wBbBoGx12rDmRF6SMNrnGT/",
-	"Wr3k2oWuKxZtxvjgq/UEsO2OKtDn181cuKmBMSlBkdebYaz7scA6h4CQekGsh0MRVM3KnhdfT+mdIeLO",
-	"Mc3kKN20MmnIkZvTbouiy9nwGn3Nw0XHJeqQXF2AjNrNsDArVubk5Uu27UAnaZhdgB9uejKc4V5hCYKV",
-	"B2p+tF+OVmUoq+TywIJabl8McHllLnfG+7EQARwEZTLHC5oXvaGV22kMZw0CWVNmltjbuwvX2BX6VvvX",
-	"zPaxroKAcWVFmMrIUAqcJV3J5zr9Sv+4tzfNXA/LBlYyIdrDgtajuVsprDFb+vb1xDLHIlLAwYnUnpjC",
-	"yiYs2QgrurBkgrtyB5bqUMdn6hlAORFpMlASBpFRAzXZa+XmceTMNBVvyC8iQMh0D6tGkCjd1xEhWmTS",
-	"tv64h+0HsY6W6u1de1HpD6aRuswIYcjIN9ld/wDDIc4x6ElBDRJxIJsKkizrNKw7VILUqmV9dVaiMHjP",
-	"jUEEIje32Bk7LioQPMos5efuKHBysMpobgxltj5a1KQPh7EeYbh+hiF/EWqTxsIQ4IhwUogJdrveZX/z",
-	"VsDZjvHyrIsrFzV1gi/Z4I7o1A1x3FmQ9tIhj7lYSbe5csDmt0EuF4DzdSsVHgdJPGCH4sHyRiown7lZ",
-	"LRBvp0omrrvAQMTMIMwBjONbySMxyUhObnxsauLK2GL4ZU+KQiViDe6UkuOX/XwXkQ67HXYR65hVA8cT",
-	"7HgkAsaZEb5Wwd2uD3sZ7Oi4xHAGNGkXSjUopYc5YwKyuOY5tPk6+E2nyTqg0zttF2elM2LHnivg+zwl",
-	"ml/lyhSC4td0/RWz8oA0Js4MsO6E2Y13Yr9vTpNv5xdP9d67k7taKlRjt95uATc2hT+SCRwKkezaJAVV",
-	"MrWiRc6jPxaJjpBrBbk7RtxPbXRhGUncYWTGLUilQ5Y7nN9kcMbcuuIlnu/LFf2306+ZtV1LWCYf2OEy",
-	"jX2fdtpbmxjua1p5Tnfhfbfn1RGbXNiqYja5XG+sxfD9GsV+LnbUWXhLUzQTJe1UtcjRzs5M46HO5L4K",
-	"nOXQ1DfZj5PMF7NppwxVjI3aB9r6PQ8fn58/8ko45qzF1Md37wkY7wg9pzwnOFkHto0UksdZVdfOCors",
-	"Fa4tCTbXqs/haSdgNXdq1/SdV5T2y8MS2k+wIowFaTJZzot66fhKdhHWOkgF7nTJtGNEH+f1rcXQ41r9",
-	"o9NY/Cb85DtVZoy8l6wPqS3SxJMdFUx8U4qL1vqot456a0N66wNusPWrLeGiJTvkGf8p1hHrDIUKpOrf",
-	"2PF0PNbdiIa4oj7sD6hc3AU6WFeY5MQFTLDjOd2WVIpUjKuJJSBBMpvLlbybF/lR8bCUxGcRhsyVwtbh",
-	"Hi+8dVkwj+DmpZ0YNFjZTlpSDWTh1dn5uVfTKGfB/YGXs0PbGqg6abfCUw8r8WYSHm8l8ZY/qOE1Co9d",
-	"PPFWWNoM9YyhquqR2K8WTLyBa3iDP9lU3i9Dgce8h8VoLieAdZ9gEUSwaYhzoQtjFrx7wZXSCTOhEEPb",
-	"0xkFMdZIag0qkWZe16s520gYE5fJ3fTZBZ9Pw+t+oGPZx1VSIhnr+HbxeCgWFKIZHcYgWzepyQ8W+Dl2",
-	"RnBtHxvtxoDnEdSu1EMz8QfaaF9SKV2+72e+Y44YsTtl61nHTND2EWNd1gKHgbN+h4z3aTeUZkB+blSm",
-	"lHOpO7tBm+zK1uFGfEK0adY6tclnls5KiYBFqUlYV7AY+TIfZszz3JHc20YInVMr/h1wLu1dLHU9PmfM",
-	"CfNVMnpz6+LuWkTc4OVNtNMM4pIar7aeqasjlhTIHaYf8/X8Viv658HHbFm/YqWK55V91NOvJTzAGrKQ",
-	"xeGtrWXzHjoLznu6axWf51Yxv6pOSvHoiEw5ImVX1YnER9gEhnV5EE4umUlirfqsx2UyuCzlgA1TxEle",
-	"y4+5WFJDfmvg+TnqZo/SscVRVgXoi0puQ0D6jvNukAbL0ZkY9oeP794ypG9gCKVGpL1tPT3TjZrnIF0R",
-	"JQHRZcLHXcFM2u8j+CAnSA9gziKpuPVUR2moRMy7MpTJhMJwyBlFOzMTsbso+rIv19Mx8SuPUd5o+EuA",
-	"6ldwz9YNrC8YGpPEQvWTgbEiYMHTYJGJhUCwvMX+70ufanaFqD9kLVXpFn3kI+HqVDbhD53ySIAF+/rt",
-	"a7UZKAo6BlolYOtyOfP10PZgS7A7mEwMG4bcF6RTCtqEmvEndH5DSjmBJKfmTnKxyKcd2AxjV4Duw0W4",
-	"o5oWyhHAL9elb7abJMh83o8DgS0oLLE5QaSy16x5koP5yBXAUf2spn5wOlEc3Lbd7PFsi22M91Uj/aRj",
-	"1tc6aGeejiKaSqaQv5LqFw24SZ2cXKiDLM0uiemOiDmeAb7Cn4+5yZ0pKlN0JY0u/PSgSnWRalzYeXJe",
-	"nY5LfhQ9EEsvC70WsOez03XZWStzROxvsqNZ3Q7PB6oeqzktlz0dLhsPozncFSTjm1OoroX2+iJdsq92",
-	"iMX4TM09MqBpgSqe2q0qMbZ0tr9pqUxGF3dZILrtip6Os0Z7Mpmi4j1Qkt01AkFwlVfjs9uu8lqGQdN5",
-	"g0PsQfMLT039KD4IwxElslwFEEwe2GtYCZzIpZVSknB/MB8iUqtb0mUNoEjh2ccK7Y1VaK8TGZJvl5n4",
-	"kKvQ6GKnLyzpH2kZiFlDcI2osouKXQCsQGFLFW+TLUbWAdG4OGmdf2o9b59nmREZCtcwdGgZMZq/Dfuo",
-	"ZJA3tH12dtFanLfnLM9jOKTejfGRlCnkXfQ/HfMGNs8OJHcdvmXE++L0t6Ho2ybfciSCGzPg50+eNtqN",
-	"p62L1gUX5+fd58+fPXt61vXFRff8We/iQgj/rCt+ePKMn59d+M+e+s8v/NYPT4OueN578uSZf3bm//Dk",
-	"fA5lsnvE896zp0Hr2dmzZ4/9H4KnT57z857gvOU/ecKD1tkTftHtPe6ddc+7re6z83M/OHsSPPXPnnRb",
-	"vVaLt57BveT/EI3247Pzi8dPvEYySKOu4jJ0Z7qKrMqdNUmHYPxrpsFySInXGMsgGTTaZ09brdXwJbkC",
-	"3DNsSZYPwAESz90dcElRfe8ZxOSKUCXUPBBJeoc8xjfqwEt3yKE1IoZTNrZrAfvP6X/jWI6ES4oQsw/V",
-	"idMBnXS5VTAe+rnwAQh5+1r94f2rnz32/u3PeBD+LLrvGcqd8dj7lz/RkfrN+wuPvXl85bF3/b7HPl/9",
-	"yYMr3+CXV28+MKNTFWDmJuG3Qnk2x4GGBgYECsC6u0wmnmvceK3gLR8Y9oIGd/JpMhSUykG6wiZ7jUPB",
-	"OyNJdCxOhAL1HmDvQRg8WPL3b39us3Rokz+YdLB+r6U+8oXHAjGSPp33ExmJa4Xa3ueRiLmhLEVWGRJd",
-	"OoQPziVNNEY3sBIO7FRnSiN1HJN1070OfCCUH0+GWF2LsyETFkphsEXjFYvFUIDFcVUO2JqnIwNsx9gp",
-	"+Mwn/yQmnazfJV5mFzTj/KdWjLZrFrxgoWsk7S77vogB6ArcRhhC4Yb56P707vhCl9dqDoCIptp6Wjhs",
-	"fAR8bznWaYxwKrlwI5Fh3vkr0ZqFPO4L9vCs1WJv5I+e3X3s/An96aixCvtfwjIkLNGPYHhnT+wIJnkP",
-	"YnphCiJVPFZEw2TiFTukg8Uh0YDn4BDs1Y7bC37oFQYsFRvKLyI01GGN7jLg1PKlY7eEd63g8fAr7E5Z",
-	"cF7Lc3dnqW3HTJ32B0k2SniJS9v2EhbE3ZYMBLVYs53yq5pf0mVlR3az8K4oDRMJMn4K63FCrkvJm4FX",
-	"arQb/9f7lz+dnDV/qOEslIzWMIZXTST5VHTTqhBsploLgPGS8sGOS9Q7+d6uV+QE3RuNda9U11PN3vlr",
-	"I+JffsXMaqN93mpVPMF5LBWs4FNKTJIO82ADD8QXDjYi4mG7KGCw8jwWpPRgmlACyc4EuGOSRMRw///n",
-	"X1onz/lJ7y9fnz7+/R8qm3Dlh+V/cb47rk9+INBdrE1cGyxuzWwMRx/5e/OR67vDlTEa64t+y8BKesfM",
-	"vi7idEf8y0kXTcVZ68nz1tOzH57Cx9Qpuk5fpWIo6PRrQX0u1HMpIXfMUCAkLwyRVJ+rslZJhb6qEZ8w",
-	"I8Rs+GbRrO6eRuaouI6KaxnFhbnq4lY+GMilg/1RzBf9+/Kb7E8ooBohUBxrFUKgqOQ2hMT8NMjPliZB",
-	"tGW5wZI9CVPwcyZrXTmTT4cwDAOgUs3a3SX8VpDihRHCktEhpzYicoUTzboRkdOqz8OIGDuvmXAqxNp2",
-	"gHi8x7c5yOx4HAufDDoukUcbUsesYCoW1hqrOymnhYWqdFauMCmMjlHezoPHlnr4A1Eim1sD4tVkF63H",
-	"KGdwFczwHfdlwA0FeO46QPf6PCDRrRnyXwgv4jeByLDQT63k56O2mXZ8+l2BDvRYrSFIgVOzkCbu1bj0",
-	"rVaiqCoWlrxh0CsL3kINtdNA6tP/Uv+H5Fn9l3LTa9Dq3UkiTHXjqJm3q3QO3GuWBP/K98UwOcH5NBV7",
-	"ORzziakYw90XcAGZl9IMNcgl6a3K+3VykepkpBs2gDPvGfXU1Hnr6T4u78oLOUuZlFfWrQeJShVKxx/Y",
-	"fAXI99yZh3E8PpueTWzUPgy5nDJQi7yEU2LMpHYYW849vbQ6a3ln887591t3Plc3naFUt2ZXON6teukz",
-	"cbzjQjrHCHBkwI6jFNhcUMfEfsc6NKg2mux1gi3vDfnc+Uit5yANG6bxUBthSw9kwsSXocR+CMigNuBh",
-	"D245th3vcx5rl9jD3F9qMsgdZ6FUwvV3TWIuw0u8rwpMnlkqDEVOOxcRv7WeCL0rptG4IkxdkxEjDPgr",
-	"eKXJ8iVaCXd4WcJ5yY4t2bme3ts5MXZK57FwZ+/0q1S3jRUgb3ZRiDQbf7PEWR8GUacEvWbIyu6TymjH",
-	"ExvtuPseXiONsXttkgxN+/SUD2XT3rSp4z6oCZT106s/v76C//OvXlzl/7fsPMyyiPCsS3YrxNAm2I3w",
-	"Y4H/Gtt8IMrPlm3MFQ6MTDWRhCnNEn0r1Dw7YwZ6rE608gV8DfO8jlNLIcw169ySsEibhF2ct2ySlI1l",
-	"QMm1gewPiKYi63pUkCbSINxkB5lCBrmmBC8Qpf2UvcnxgLFXB4yksDDHI8bxiPG9HzGumInAvRlKP0lj",
-	"UXTpjueMjZ4zRiKWvcl3fNAolgkiRMTn6kFucC3mjTxlw0KsxjNZiQtipx4+b7GANDOzQvOIDH3mbN9J",
-	"3Mh7kg+wLJLsP3kC1f0LswJDGDaVALtE5aI5BtoB68oxLFkpc0wlH1PJB4mBOcg8kepJB5flpDkQI0uo",
-	"uDIpebrhFBEot+/X+rwuHO2wTjsxeBB2xD9M6a4OJqVi9suMbZ84BXq25J3xXoLxKsLMokG6Y6kuWkUj",
-	"NTfzvUSpJfxwx4ZkVTqNH20LhUQzoyOBsy9CI5aJw/wJ9vYxrb2iuoJZLKceWMQDjLeKOC5x8i+jnLqx",
-	"4Lcn/ZAbs8NKcOqhLRB4ofxJO0c122i2LuasXfBooNPYlNn3SczPH+flGPiJ0lg88MhjAoPJWBshTSlo",
-	"7RXqs01WixHwhJ8MY50IbEzMdK8nfRGzUPDYebIWk08+b0lsqNglFkhJ4fhbs7qZ7NxZoLNAoE1XDAhK",
-	"YwGLrpSAqhhlwS2PdXSHAxbnCBuFw9io+ySosOdORbKeGLMklsLc1WG4H37G7bBLZthcIdkaCalYWuwZ",
-	"SetvhjLhYRZ0QO4K8B39muw/P+ZvvWX21vzJH3CXVKmtD8LXcfDNII2rIiA4DbioqIroKDclFtUci/2U",
-	"49zUQRb7WvVELJQvzPKcrq5q/EXhZgfWXsAfiCANt9JgoPAobDFQ/HujrPpLkNeqkVAbYKVd9Kh8Ttso",
-	"kb4ccuRB+JevboKvmuwN/z9/7XPYjnGfK2m4a2wfa/nl5INO+4Ip2f8//18shVKCrG6Wl/uMq2zQUCgW",
-	"Ih0K74lwYpctW5TCazwv0fZum/A+l689K0ouCD52qT4Isvt5fPHsIxLjcPBL1Ehi5G4o9DAUdALTaWIw",
-	"zwd6gkfE4FrcqfOS5fls7dSx2FvBWlImdsc5X1jQb99nmRVJAkuBFIeFzb0c8U3BJzn9mv+xFt75kuxt",
-	"O9p8NKfrNKfe2iT0YHnX50rb/hT7lEZZEV8tyfiGin2IYU9aMgbsVdMukZuPuWEDEWKizefKF2EIjsA9",
-	"oc9CBo6znoTfY9zAwKEtDcW8Sp5V/IB1V/LMkNCz1up2eWc05gct9NVmdkDIkg1b2VPa/zvKxmxXW8zM",
-	"xqDfj1sPDwWORaN5v9JYIl9Cv12XUtghAXkoegSReCt5JCZL+/K0ATcB3j26bUe3bYcaHDf25jX4QIfB",
-	"96u/V1fRpaoIGQnnMzbZW0qgUVKrp4nqrTthMjEi7LWxM7ClbE9irkxPxDDcErkzV4z7CeXMMIh81yLA",
-	"Ah6mPQhs83lj98MHEbAXsTaGhVrb7BRnPR7JcAIT91MsAw7qRqcJTDH29Y+4VDd6KNSyFuQXEICj/Tja",
-	"j2/LflAw0dKUFVSta1GxEWNScIVXTxK+LtzsoJKEe8ksvdvsYMGOL6yJFupaGetoLarvAuceEzi11C+W",
-	"hE6FQp7W1lqpqcHef77mZGEuZ3vHYKwJcITLYqnUjnHMxTzbTwNhMVsOF+aVWgBxH0MXqNMCj5KVHStO",
-	"HVvp3HG7u0N4KltZTR2RshCHS41OillQB6JiedGiM0DSMD2irkLnrtFH9vMa7Ua8PCnr2J0zgBcSFhf4",
-	"ZMk1D7XqO07acscR9rBTWBMY+U3AJ6Zj4V/lN3h012bRW3/Se5S1ralTllQZu8ul5mP4XnOpOAMC0ZNI",
-	"U6Q3Hy0oOHinX/M/1pJxLSzoLo5eRxdlYy6KtzaxPuDG17K4vY+eS/XjS5NU8fiSytlGIeySyvB0d01+",
-	"v58VnOP6Zh6hH2pDZwfwCLNWAHcKmLBJB+ty/7YA/6+bnLOtgUuG7Fsuij0azaPR3JBv+4nfirLVROFc",
-	"2qkVIx6m64pMvirc7Nj0bkNN77DZkEReA0NVZK5z0azBwFdkVFawYaVn9zUWtVc9DL6q+7D9anR3Pq2t",
-	"rIzU1JT5r3D+8ns3vGySFrYNi14LN3fLvTCXwjDW/VgYg17ITfZXoReq9Z9MGvIk5+VhnHVlnAyYL+JE",
-	"9mB9CBQMWqL41hf01hWW4XyT1R65OtqzAO4vekz1aZqHtj4NY3jYTvK3NOhXpaH2q/bjdcKMSEz2Gg8M",
-	"cxvHY2PkYMLgYKhNGosHhpkBJzYieulIoOX1daow7BrryHalA6+T5oBoXS4ZZ7DtYpbbKqrERebGsTSi",
-	"HG/NxhOCnTSMU8t4JO9OhyI2InCkjRZ2GqfkFHdjfStUm3G8Bfbtsu+ElS1UwztxqAPYnLYe18vioTxx",
-	"Cjkf7bxSlnyP7jQoWlshbUdnLCnuuwu+FpbzOw2+/gFElw30mPV4nEmSYbFwHY5WdlRPv+Z/rCXCWhLC",
-	"3TMoHR2Q/XBAvLUJ/lXWFDSz7ocUohVF+djbEG1plBURtpLS2EaMlLCNJ+lw9tH6c9Z7tqqneHPxfvM/",
-	"4bPgUQd18A5SsfkzNz0EztvZv9bRez5bsUTrW+oczB7CVnoEriZ4uyaRYciCVLCH2OP90YyRB1pVMsRu",
-	"ohU8TxIRDRHD+BdvLebqTnTPznIhQni+TIyyd56L3kBH4mYkjUx2wBrgZGvPTpEYzs9UTH6M3Pej48tU",
-	"TNEGSOM5wEumEaZPeKApWQckBb/mKmAdJUTQsTHc2PrWzNLvWbZQI0T2Jx0Tc2RNhibXQ6GwZ8FAh7bP",
-	"NaianmMMp0PsnCPjvBOe2z07Pd/dJ5J3xWwpCdndwSub5e/02PU+5Ap2LokBdjW3mmHpE1euW06/9uz0",
-	"ruW4VZCI1Yza92fLvDWJxOEW7M/Z1/tzFCkOsuIkUpCmDRXrF+u3Cu4pmrYVWEnz0vvlrdq6C+/vSuhF",
-	"QXqWdPR2VHB/wCI7v9x+GHKlkGF3U1bpNDcGX79xkZ8J7hEjGSCU3JJ+cue6oisbapMgRTL3kya7stNF",
-	"DFwZej2YyqVkrzVPjVQWei6hXngQvKDx2dEdSsVmWf+cfTp7klvvSCQDDW83HNAxX+nEdcFRadQVMQi1",
-	"GcvEH4iA6V6vhtIqzda6G3Z9v3rLFgkSVTJMLWxqzGAQ1kLEpioWuqoKcwfV71SFfRRJocsfpldtQDBI",
-	"hce6E1ec8sAwn5Omc/zNsTS3l/TjNO5juxGViHgkFOaLYfsJgRU99jY9GSOdMu0aKhIYyP4A71TGQW5B",
-	"87mVX49rteVydYrJzNaAMPONdkOrvpaqfxNpJRONm6FYsv5RJEkoAiYVG4swXDIAQfOYHcGPanANatB2",
-	"t6hyBdavA3fYxWIfXDg/1P4ti1OFHSckcsIPeIAeWlcI1Vx/i4lD0zdZUvgVaHgRsGQsfVFPX3ygexx1",
-	"xJp6ShSUg7CrUtFUop6KQKDYzGDju57tv1CBg62RN/0ZH3KkUThkrPJ+wYfvhpBL8/ILN+AuxnwkwmJX",
-	"qFrguxUANkonNybhcYL5kG2nUkHc9jCNOgXEPSjidQdzVZpwrp6jFqBTKuP9WFCll0zm5Sl/Jkz/DnOU",
-	"C8lJzb1fe3fuLoWJC/ANpy9nOBBXQeBgongIJ7C2NREreA6nXy3IcfWEpRWN3SNDv2Xb4q1BVA43rWkr",
-	"qvY2o1ms+Cofi/OCr00kMl+rTCVkzdmsYRtwbMaWG7gm+8XCzh0kCCHnRFgeBqw7KWBEjeUhdgijO02B",
-	"Ka43pAWmNtp4MXoI9ROmy5nXtSdLK/SF68nbWMKT21Ge9EDlf36OtFoFLGjyBtIkOp7MBhoPNIv0SAQ5",
-	"8A08SEtwNSYYK/6X2KHGg0mTfdBjmx+Eo3YxQ7jg6foXO6rj+Xp/aArnmePuZOGqfPRQ6ro0SF9gEp6k",
-	"4C4gO+3C3kkAN9BjVYM54KxYQvJa5U0eicYNq/RU4KISkVZo12Jpbm9CMcJG4pEIZBqBWOrCwNUN0kOj",
-	"/9K1XMON1U/Hn2KOzcN3U7Ba7Z+8wiBbko1s/07JCyrIrfB5zzyy/4Q8grDjO01WSjbYkL9JuAqMLRko",
-	"YJRhN4LuGcj+oJkjkPEr2wvW2PrYCv4+augqFeNqQr4OPChZJkXp+LQPLk1QEPzK4rCzk/NWPd9nvdTY",
-	"iz/3kFyeWThlcBsIaL+0r4M+7n7IMtMx6xCXUqfJftTJAFUjeU26h/gFOq5gWA4szVgX6rzwVYJC5TtM",
-	"WiIUlb4T0SeWnae0b8QlcpdK1YdVDwUPsobWJo1HcqTjgpKQCQu0oFNST1JkMBY9Ecc8tEMcCrVGHYGv",
-	"c5BK4oPoS1NIJ2IXzjiWI1Qabm4XdnZq8oa+wR191Cj3aBQ+HMZ6dEen4OwxngsJkyrRpfP60rpG6URs",
-	"oXzzLT7msDiTtO+ncbyNg1LhSXBSKv+5UpbyKjR6xup5mb5LBkLGLBFfkhkDt3TRN/TD0itkQoAFoN5G",
-	"KzvTZKDjzR7g1thVowf3A8c1m5vius68Oy4DyHyCHfptSDAWvsA1vcROGiYUwwRhZM0dJDlBmPcwyYmq",
-	"7HCSnG94fCsCPNpk3ozMHSTLWZ7zkPe4n1QdgaYA7eU+1TO7FM1JlMLy7jRROltOfmhfLC0ntbf47jKl",
-	"uALfaaHnZ/iQcZTm1bya06/wn1oJUnZljSM+HiXFZGYSjDvsuplpVCs4K9Z8Hq3cWqyctwZ5O9x0a7X0",
-	"7E+61Y6vIt1qZXZD6dYfsQ0fIyFjDx+3Lh7Z4IRMmOEyYF3R00htwieG8UhjJCJD+JlZ+OSs38m0+V2+",
-	"BHU5O7zujGoNSQ1lkoRiCUu7szzrgQp+peF8FchkzXbz1O362ShlJRjcaYI+JhaQiYAaBNWIDPzJPeag",
-	"AgRU3Ljh0AA9BE7+9l8bzZ065buw5beDap8tZfdhV9jzzpxfrefAavfY3rU6405oi+bnOzbdSyqq3VVV",
-	"bd6VqQwflD0ZPOAj++9Imtyzca2IpWGBQMaoDdRXrean7Cgf8qMItepjcqkURz+QKqtvyXGxFVaoA130",
-	"a+XiKsTe7DqFirjOTnOq4WEGebhVeqw8/AhxP0jmXacPIldBETDqw5Io2zJz6mL2n//676gl7GZ3xROU",
-	"cYL5D2QPu7okrMuNNOxh55S+5aHpeOxWqsA94UaPRBzLQDxqspepYHBiMSxOFaHtlB5nZej2fT6+e1+i",
-	"TYfB3QoxNDQ5Hfgg1Dy46aVh2MmjmTQvY52GAXpSExbB6awiDJox7JX0ILLsjQcTmL78IW74neb6UsOw",
-	"4Q4pM3xnMkB7MF+HoeD91MW+sDGSVuyNVgGf0Ibjt4I6edZTlu+GQpFN+33lFutdoURP+pLHCwP6urZz",
-	"Ee5f3OHUE8tQCcFCzYlcgfSaSNP8ogfduPr5zycv8NvHT2h3qZsMzNBot+ije4a4DH7Q3hZbFeBzSgDB",
-	"geyDS2ME4uNGqN4bCrwWBA7oNPZh64x5eHsj4XhjEnCj2w1ujDDGVmhMYyI3GMz7BkBEICquLGBpCzgM",
-	"uZqf2beJXyoOBNEGZW1jXAue3t/jQw4rr7835/bqmmIXc3HgKGmYlZ4ZQ3BfVhBD2w1ERhhxPq4/CCpD",
-	"yyK7YTy2b7tvbaf++Go41FIl6PPYYGVGrG/5LkvYyLPzTbYLuFim4ixTlpZVbqkUP1UNZVmZJZr8DSc3",
-	"KBT5PbTJuEgXWBfLb3AsO19kueo8thB0u4v2tQ0wsj3kdMC2QSJgGfYQJJJp1zJVw14jRX6eNtAs4hN0",
-	"0MlGyKTJ3mVNthDnZUm/EZNLaOQMNovHJzo5oYuASNCcUpzlfps7X8aCXCclCuelwmnJVVTJUGTFjOKL",
-	"NImZBzN5TzO/255Q5o6JWtmawJgW0U009krxrS1ou4Oq4CpWiPhL2AXfbE0/vp2lfV3NQT/9aq3O6lX8",
-	"VqBWhJ8cvbWjt3b01g7MW/PWoLEPFewE5/dq/q29TaHOoQsrZxBztrBNk+hnqYc2ll0a+JAKp3hoNKI7",
-	"xhlMamLodzNYmLxissPwSNjKehs6xrQAXB5RssG/bVZyU6jCVUUMZsAnWOllsyMBnxSIaWtirJZzQteN",
-	"sXLan5aW/irbvdbTxhKnrx2hqg5Nw9xHXLEGxqYpX+8UZY3vjAl76wqomuYNDqR5DZJVJQ9MQe7hYEky",
-	"j8dMVxIeYJdMOBBjkaghIm1wYTLN4G7qcpg5vQ6cfOEAzc0tKBoqV3czYuGf0hR6KbvzrS1htapOKgrO",
-	"2vhxT34RQZuC6Z47qHtsPNCYCyUyErgD3AZ8s+qz9DJdBexeWl2fLZmBPJ43jueN43njeN74pr2B92lS",
-	"cgWQTkrHt2tzCXbcHGOPXAIKJNtQN9FzSbSQAdhapWMWxHo4dGDGNZjQYnuKowk9mtCjCT2a0KMJXfuB",
-	"2mrZIjB0radqEKmZaZSrbNfS0a1w3gy56qe8L2x6lOYUbI01hlfvXz8wHhOhEe63NKAH5pJ13K87cKI0",
-	"NnaF9qjJfiEyI+MxI+KR9IXJz5JFcnOwcshBB1o0uLxWd0BZRKDGOMbPJkTkYdHSTfY6YV3BY1N+LUQP",
-	"Yhcp+KUzogT6AmOOphSPxfY93UtZ+HFXTDRmgDWyaWoapWaBZkZHAksLmtfqCs7R2G1qPBD4CJpAw3t5",
-	"/yobJkRgchxPWEWNGIUbiatgUUbca3XHlg9jqZLZhvxOlw0yYMPJDHiVW93G4j3rhpNf3Y/qAqmGQa9k",
-	"3dE1606IPKfCv+pKxXG00x7WHV3xKX/NQwjtf3LCkWiGKzq1k47h/XoFU9OqMpC93kxVidULSeFNOr1Y",
-	"Rx2MraESRGi+Ek5ApcHAmK+HUgRYA+ARaxup0Sa7i2ABVRJxagmJ4TGSdKvYCndqMruZTK4OfB6GIsYg",
-	"HqiDW6XHyPsSCxaKXgJKpUq7FLglHaQle0PKIAzhFnBcwFe1dqDMjH338ABTOQcLe3d/yIySdebTBY9D",
-	"KbCuC7kvZygnmKDttpLJDxvgpGKE3GJoegnC2MnzuSAnyVYzTrlOPSlCmLjct4JxIXduHS8Nf1Bw1Qru",
-	"MI6LGq4S1LVioK9tdQOmkWCn9ngkw0lhfMWVA0l3vyy7ou7qzFet423+gFcneuEXf0pUve61z2v7kS9B",
-	"8CvsA1aiUg2Q2UURrH0064pkLEBIx3qfwXoHq/gHXAUnWL3zPceZfpwUDAkYq4BPXNa6o1XHJrld8wTK",
-	"EYUu0YSlMuYSb5HEXIZUy2Y9ZVJ6zfre7IwWDUskuGGR341EvLN41pKQzMzZBtNWP+P9i33t9SW9j2G2",
-	"fQmzzcVGrBh+o3vnn9x0JzXYt/KfVQwLvizv6mOY7yDDfFkNVfWYnn5qPa8Y08X3AM27t7dywejBORGF",
-	"BWsOMByxntgfoda+a6fmSpmxsEFAJcauXSJNNJ1zyvAUV+AhY+ZE8LIYnHWvRWRoeVMR8mccZJAjrcjr",
-	"hM7jPKLwQN6JivZAmPVotAwkd6tFLmfAAAu3KhzGYSoX9YdocxyaN5S/98La9EmxI8wvgo25SpDkpK/Z",
-	"QEeCSWUSOCXV1ksfYAp31Hf+G8l//Cj6EvQeyOaUxlhLNsTGyWaG9T4I0CF+IgLX9s1kUVUqHRM8YjzU",
-	"Snh4MhGop8EhIFNZpzDcDebYGmszraezFVy9TDxzbWJhdDiqLgi/ZxR5JLhQP9jTqQpmjCe/7JDaYWvk",
-	"SaFI4Y0RsMlwOpZytUXMBqnpghEGCysC1hUDSahWkMmujgMK/S5IcXI+h6hjQT92gwXBtFX2k4AP1R9s",
-	"3q5Ok32vB74yzK2yAPUMOgh2JiYtIht7qkitzuWIxy85i9MQJ6Ib61uh5tbv2rnfZQnvHHlcTtaW2dE7",
-	"LL7Ntv8dcXrLo2+bJx5eMO9fu7LTdPrV/ms9pbjZqLbdU/v7NVDeegTncDnfZ4rC/iTI8iFWxUYyAdxO",
-	"vaPzdjdA3b60bdxwP+yCQEvDpGJXcSiTxnJ+3K6qCw9WdudXGW7Ekp0Svd+OwqLbEvfqUoICz3FW3byE",
-	"VNMMrkWqd1AccPQgFvUgLr4TD6JSC33itwLLa40OU4y0d7l/u3ZdhAb3qIwy12N9iA97x12qqaUp2d2e",
-	"o5QFdqUFr8yxDi/lnnzI73r0UVbP5eLmWoOTEovfhJ+c+KE2abz7HtdDoQKp+jd2PB1ChCbadr/Gyv0p",
-	"xvSMelwrWxRhbkXAHj4+P3/klRjbS4QDoGeMa8tQ6nI/1vGtxYJZ5nWuJlkYb03s5DTvsFYv7NQfCk25",
-	"jhCBQjrc8WHDEoWiz0PGZUDClLCeVNIMRM3cpp2PDzhBO1IX30SXappBOklne2xZLbEX7Rts33uSapk1",
-	"HHhgsJUqYUIpMUoIiUv38v6tYV1K9va5VCxVgYgJZPrAwC2sCrBiy5XL/yJ9u8c4tYbARhGea7pQ7N6A",
-	"euJynerh0NoXZCCHFzwSOZAfXnMgDRtyUNeNKS77SAQyjer2eMG9eNQKyyAeaPIYZyRKq7Wqt3tlb5wH",
-	"dBGcMS9SFhRQYFiTlCpnmthDizH/LTWJ7EkRPPIyo0ZFUThh7jLbmyMQKvMscN8/cjHLnlQ8ZNSY4iQd",
-	"ws6IpDFS9S/xLBFqk9zAjuR+QkxuOYqLVBlPEhENE3q4A3yKgKBhMqKI6JAbI4Im+1yiD87KXZUu0izZ",
-	"SCouOdwfY65r9WVwHxygM0Mu5I1UcI7Mz5eZLrNBl1ikCjdHoyxLqZKwMlSwBBMoTSJimNS3kkdisqTj",
-	"gy9zVHBLKbgrg8cF3OsrKDaTRnugz9TNQIdBhxwbdGNYXwskCM8K402idbBWYYZ334nncWxAdGxAdGxA",
-	"NCvgAxppWYVm/FgIdaLTZE9a8F2So7RGvUWv+C5NDvLQhNhNJUSAPJYU1UY0Mh1yuylixpfxKnbXEvMb",
-	"ELuXwpcBdpSF6dfr6AJm9HCHMnhV6PSYHRsSyyM95tSkRAQ2QEJHE1qwSI/gwHEVhizIOkzCESUW/q1W",
-	"eEAR46lQqgPV24CgVHA68QkXmZ1LQjkShnUn8CAexoIHE4qk2DNXeWRwDHKFusviQoh9ANbt47v3h6Ir",
-	"jB4uasZbj+vpCJiFo4JYLsr6q8jgyrCRXZtVkCu33ZfWFYng0eyGgQPiuzTOSPRkmHX+0YSrCmRQo0Tk",
-	"EzzuWB6ymfKQMmmXXTKs71F6zB6CvD3yqD1U6Wrkz5HJjAFjh39VHrMdT1frUGCZ1i7rMxY4RC14v+Ac",
-	"ziYaSbjwULPgoSE1Nc8/66yxAJF6I+A8t4syi9lMXrjxtGtRtu/1FZ8GYsKMEJmay9paM608FudldD3u",
-	"J4ZJUiDF3vpIZWUlTyYzEaalvuD0gxoNwCuo4IOgvA12Wp1RUxSW3Om7K78oTHOVa2G5p77F/mdXQYAU",
-	"kMgBpzPbspLncfo1wrlcSwFGSQK2jaA8bCPkrU8C9ta5nldFEXK/5DDtcT2FjCuHW4FvzERrG5Rj09J8",
-	"KlSwG9Dn1ifoXvwn2nl0svPYg8V9IqiMACDgiU+TbmQlqsbIviI2DYsHoWOYu0dGU4aNXQveCtJX1g9f",
-	"CLWyU3FQAPij+j7I4ClC2J1Tonu9NXglMVemZ995d2cRknxSB0WC8lw1WHZafCbjvi+GibnMv7cMPPZ7",
-	"I4RBJC+10hoPpD9gMhAKASmw2l0dTJrsnbK34q7VH4zjWuEIusLXkTCs4+YoFkGH2bqymNoyhhPPEQyV",
-	"RzhAShF8K6QEZjFxRTncDAFtdc9FT9plWvMuN9I314qrwGPcsM6Qx4lBykaP2QgFJjcs0dFITJFl5IlB",
-	"U+h7bU2EEslYx7cPENkSGa9A027ja8SIYjkdNesKx+DIlRjjK18rpRNhmuytTiyXcZvxJOH+AJ/q5Ygd",
-	"g/g+y9MOTxM88tiYh0jTZEE1pgASwusTPHfC5DnEjmFdYWSAC3WtYtGXJiEd7pXeV9uuZRnVux4relOb",
-	"9ieRIC5lqW6JnpnjQ6VKZTJhib4ViijlNXLAIyd081oVguhFgzXViJw6tBHbgNs9tNhszGHF7xhGrliq",
-	"CBFJw/Ms4CpHTtHvHX7KLkJlbzmHpkQmeiNu8uM0bVbNzIDH4kbHfa6k4QTpSvSYx4FBwxynypQk6j//",
-	"9d/de3PFOha0JSxwNAN1B7Au3MCKoBmHue1ptPYgglM4cxv/NVUU9/ZE/snO3m4pGEh12rKxqw+/0miQ",
-	"4LCBUmgZARt/KSCdPiHBIG1HPQVmqlmT6mZhN3GAbA0qDejtYUcAMgM4G/yUUaOTKCQam7xm8r+07U1V",
-	"oE+wuHn3EIKUNoeYhQRvl/1zhHyP8yRnIUlJhjvRGlndQRE6dSQN62sl1ojphhmEOX+Dk3hoCIVPLh6a",
-	"jLXlBodpwh3CkIid8TA8YhO2mHr8owo04yyy+2k5uUbPZm6SMUoNuG8j2PqFGPxUqnHAsf8L++QyV5Gd",
-	"zVsxTChe35PoojCT+gN39l00N/kZh3lMTm4yOYkuFHU1qs5HgiVRLJg9xO8oHYmExTGXRgS12KkzhXrF",
-	"fJ0aqcqnrE0EJM7XnNQEWdyfdCb6BKhvctY40Dl7TxqH58xQ+qj9pEpELEzSRkcFlS3xAMcaVC1GKWfp",
-	"YKVZP+SGDnZoxCgFFDWZbauAsS6sV6Mu2iMJascVv5ZL4XN9Dbe4e/gzOhJdHUyKIdw83gmHXNUXsalA",
-	"lnNL+Qv7Z6dHpAVksJ581Raf3eVIcfIrBJfowb/ZBOk/CTF0CgI3tw1MruY3nX6F/6wlQWqF4nBj64dr",
-	"EL01iM9BplbHtOf2lp3Ojq8iO2jFbhvJ0ylB313udNPTcU9rpoV9iDE3hZNCwYFYMs+5nLuwD+ESpVmo",
-	"wRuynCIiFvVdhVcq2Ej7pKOtONqKxfO4ZCzc2b+Oy+Q6Pc7wj96FgTAJ9Sv2XDNnJKFjGLWV/qDUhzSK",
-	"ZJKIoA3CRfeGmaST0a0cDkXgsYEe4wcgfBhUwbg5sQGwROvbJqPWD6CDrlXHSOWL/6b0uONRrhRRG9Ik",
-	"Nq0U8STBrnSg4XyYB4opY7KUosvE+W+xHp3C+bpz6YLMGALSChuoRMNkgudkjD1jKirSI1faK0ORpfIG",
-	"fAinuibrDLi5iXQsbC+8jM0IHkb38rliXQrFZVX+V26WEhGGxvZ11fSaOPZL1ulrZe96rRLNglgPsy7M",
-	"TYYRolhQYWd101e623AoeOyVEpG6V0LnyhDzZ2DMDI+EGxrcwteRYMlY+vZQa2AFeWgvoa6vLi8N13eF",
-	"zdlSQlQrgaOQqt9kL+xveCzscVbH7HmLBfiGD+HcLftpzLuheNRmj89arEOLdSO+DCVmzm2aU4ewEW2Y",
-	"7j//9d9LLDK46IXNA2awZRnj7E+otMpg5K8qcYjhTSshywc3yxJV2n1ZJ3HYtdQI8ZLxrhEqaWenfHxN",
-	"k2Q7xQ7aRlFmBPqMjktxvoh/+VWofjJotM9ardYCoccOTFpBkI3ngo3CzV+PgjuoBLRdcKZnRkhhKSpD",
-	"pKBpF46GFrZcMhBG5JvfY5Z/kzYdaCMOC5eZ1X8pFqLbLnjwYPFlGGJCtsdDI6pH755SegGZ2AYyhel9",
-	"endyPfj+NV37JP+ax7Gl60smCHoCJ7AxMwgM7wq/XOQ9Xaq/SZgU6lGyyGviA+59x7PWqi+5vjDzLF+i",
-	"eXZ+8fjJU3ApMoO3WH0eOBV0+6+/ew1Qv/mUwS2enT2x3V9sMX15V7kvatQDZrNVuFPTOktl0tW/eA1n",
-	"abJBleLFjX8+76dvPj6+ePvydfru5auzX397dfH2N//8zcur8ZuXVzVcXBS0rYeSSbyrg8mkYXgOx/Ez",
-	"7Zw5PfaTv6xwKJ579tSBQOfj9Cv8Z3Zo6VMJHQU/M7kjUsIThbwrQnPJOgS/6jBcV0yO4+8KRt1i0saS",
-	"WsHrXo+ydHcatcPYSEXC3zwSl+zCXefMP01eUB30wie9sC9b3/rhK83SZTQZ+Fa89DpqKqVVfNFZjZEc",
-	"e/Emc1owGdI1RKcHZl1QEcgjIi7hGIxL2Wg3Xp3YD2KBH4VwMMRlxd7t8kv2d8HAkMq+gWVRAkM/MkGV",
-	"+cHxOBa+0kPpF35V1BKNVvC8e3buX/DH4kkNeS8veYXMf7KOd/lY9IKm8eTXrG/r/COSvT67/HevViD7",
-	"T6gL5l+L16z/FOZEf17UDgUWpY9gmySxqcEEclFPuetWU1ULJM/tqN/CNpvT7uGqoGukKYkeoVR7qYFT",
-	"gvVKFRb3SYWHuwnDs2nmztJLP3x8fs46UpHEIOat8+iSDjljbux5wVF0IVsSn8AJ5IpUItxOpeAZg4dh",
-	"pvCmXe7fLq787glvVaEnrxV1icLEGc4GnZl6Vn/hmaeDstzBR3p0PgTFRVfEaSgM5ewLObjSrbJTKfyi",
-	"6gxiu2Sspo7X3igD3w8/Qz3XztUiKbnfl9Q6u2mTca/imx0T+g6VX2UY6iPuaicZFHzRvR5te2sEMWU9",
-	"SwXOcbkyROHsONV7LmND8QzQKcZiiVHVmKHglnkxCwmZhAnuDxxFo9KsQ5RXnQwB5BVxN2Mukzaz/NdM",
-	"KziEEVgfLhmmybUCaSbhD/gEQfu+jjDEM+Qyzgkp8z7PoANHWqIGRCi30hmRdWsayt2TIUa5jIUwIRoS",
-	"ff5ZkYuX+bQdFDLrxPgYR9soKguf0fAaJ+4fa2gxintQqry7qKjfXNRuMXQlE8SqK53cZBLQ8BqomYO6",
-	"w3LWkGjiqoflvqsYlTZGdkN4fChvRTip+3ja/QkLBdg6miA78ZUTBN/dgKtR3eo00CmNJuJfZARjPPMa",
-	"kVT07zz4YMn6FhgbDomEc8aYpjgMd9SC9W6W5+Kkdf6p9bx9dp7RHqbKJm6KhS016vDOYJ0tn6Bdb6+h",
-	"1cIRjTO4AcKxF/7FeZY/sqesfiwEUdm3ms9/eOo1xEgGQmG8BbsDNLzGWMj+AK94Aitc+M1Z6fqujJPB",
-	"TUDyk//oYupHreaT0s+M+FK6/uye6xXOMw/BeJZ/B6YSt3u71Xz27FmBXzGX94rc2J2lXRdOMDMN247u",
-	"5KZ8JvnJ/5uKFE8SQ6GHIdHs2JQCbWcRi4ByEQVfomDs1g2R+MtCrsmpPxD+7SrYg5kpftt0tyjMbKzT",
-	"MGCREIlnEwf5CQgLI1yQx2EGuyncI5RKuDReEnMZYkkgnGTUhBnBY/CJYBW6AvT0WKhkwnyuAomUcs1r",
-	"5c5JMnJGwbLNYWIFJQ0/cAV2XDHerzzZ4ISt4KSsExlQ0BDtxtnz58+RJfYH0KZEMm2NwBse8SBteA10",
-	"R9ynf+BhiAeDXANQtKjx8+u3sB9Bk7QbNThbsml5gbtqEwiDzKYsQc57Vmkhtq+/ccltNail5EVjctEo",
-	"K1yU4bozn+36WaGwXC48m5O+FaHM8uVb1p2fB5q8PG1KmtLqTnRwMiBGldpc7AiGsKu5QW+ceCpuToxl",
-	"4KdsLzcFsEBGQ0nHI26o/z2GdCpD0i8LTvCK4JqjF7VmKVy3d1NbWmfJKGyufUHx3CPAjlGHRrwFx2bB",
-	"EonF1cJpgIy8OyxB7eDpuNNGxAlpu0sWaGGhNZ3T3NhJN2j6CV2FMR1+KwzrmDQeyZEG4etkxAx2i6LL",
-	"1NXJwMWbmteqUzqod9pYikk+bJN18DTfabMhgs17nqWb6BCtxI1WnRJZRRbtgBlFkt4KVI0tJr5kPAxt",
-	"6D26VibhE+fiwV56YNhAmkTHE1StlzkaNItGgfKlsAJ4cRSSKoTMPWqFUsD4THdfzB6HQXD4tCdFGJBj",
-	"SXW57kVmwEsr/EPaTEWtfxAgU/eiSLtfDt1kAMkfY5wUc0mbCO2h7RWDZM6xspCKmlrwpX12nQKWDdhO",
-	"Wrm715y1ip1v6Zo6ANPv0ybPNq/T+2uWkS3Oe2Zkz9djZPcRLltS8m2qwK7mjkfOrzkW9/eaxg+Nw5xq",
-	"oxph/ctqR7gU2X+ZPfJYe71q7fXmg7Srqr85liX7900dTViLl62m7VpPfNJt8D2LU3526Tu7jLkeobRg",
-	"d4I1z4fixosR/GLuoT7WY3R6O65koAOneSPikYhPkJKFbuIx3sUmncwIX6vAko9QtTTVB7RZB69tWwBa",
-	"x2MdkJ0OOu2E3/NYB9xuEHub5GSfyWW8Vp1fuUlOXsEtTl6/7LCHOnYI8c4jMEaIAkeDdOmgJZ7VM5h3",
-	"xae71lxXyv7tXFIYigW1nD2xb2EKPTl8rRT1vkVONfxMBoyHcmSbnJokFjxiQiEDlo1yEA0YIdgxWIr5",
-	"ppG+FQVsCDYsxOanME48kSid4MNZOmy7Z0+VNVwrRJBgN4GzKYg7QeSxC/O4ABwHL/w5XhlR6JiDKRq5",
-	"seNSw2pQFUGVd04XvqKdc2fzTp3KYC11AexCM54UgEBCjkSWeSPvINfvpQVfEdbuqhsI1+OHEnneiJ+M",
-	"K5htIxJm/RM8zNxB7OcysEn8/RHs/h2B3RPxJSE1fEKCVfItGjJos3tw3deqpFSvFeixNvt63ZDBdaN9",
-	"3Xh29uS64V3jUPGDCqw5XuAWf/qi0pc39q6LwNvxh/bccd1oX3jXDZ7gr+fA9vFHfa1gGLSE1+hhXTfa",
-	"X3///VqhSrqD+c3EqTIYaKd2HxDrWSycKsiqAOzgJrjNsMEUJrJZzrT9r8nxLoCdCpVtCMVkZiCHxmMI",
-	"VjYuFER27IFhoUW6oVNfRL277lMYVoJ7DIngMbIBOHyOVnA5klLXRUVVnpx+wpc9qMPSrZhs+JR0K+Cq",
-	"E/pPTRzUPa95hRq5gHasVPe4BTOI0q1UszA49qtZYg8S43CKVvne4E9mM2uVQ7r4fNTZM56PU1Rp1Z8u",
-	"bNPpbXPUUYYGqwkVc53uhmk3xHbZ2P94KGIjiCkmFgkG/moQjRUA1kV6sXLByoyh6lj2paou8KObZqVY",
-	"9YaUrRCqBCXGJYpek/CYKJFmjEuqG9foayu8Zwueqnt4Andjs+UksMHaDRMKMWx4tN3bja7UQzPxB9po",
-	"X3IqMyGBQoOB1qMXw5y65rRnnluNtpvxYlausGFciclHHUVChmvEGIGq3faxHUVrJrKIBI/KjlyNQk+q",
-	"oFg+RgZipeKx2ZRiKLFN1ulyIwLM+SDbtcmSJDBCb6rOwTVDsgLYZoZPSC7xQGf9CXvyxLkHE/GHj+/e",
-	"so/053nrvHVydu5OYLdiMtZxYByjoPZvye6GshtjyJTFQgUixuLfzj/QTTse/KXTBFE9YHRk7Kchj1mG",
-	"wPCYP9DSJ+emo5V416Pzkq+VSSiJ1sEN1yGSV4x2IxCb4R6gNpOGDTUSrl2yx2cXjHf1SLAz9kb+WNEr",
-	"Eu3TT6Sxdwcfqim2yJ5SUkfDGN6LUENf7Y1AS1np/EWPWSADNtEpwy/JcoyFuP3HCrxp9onu/iZ8BKJk",
-	"cm7HiJwLIdF1I4Q1hv+d+5x24wUoCZUwPhL/42SkU8MCHUeS+SJJBDMi4lIJBiOix+RqBcaUypv8hbNX",
-	"TGV7LAP0PfEUxGPBG3h1G3kmEKyNF//l91q6ZzckbrgVKzTej6KfqkNmbyPVWln7QWwd3Govq6+Q96Lg",
-	"45fZ3KyaBYcNVzlbmvsOKvPhRz/pmIlAJjo2l+ASqOQEo3AZyTYpNqShKFaOlaxBRoILD6xEIll9s/ZE",
-	"6rKEPetwJZxOWs612J4im+/FHLJ2q9ll//9n79+W3Max/UH4VRC6qar4mOnMdNrlUsY/4ss6dXmqyva2",
-	"vbsmdmeFBJGQhE4K0AbAlNUdFTHPMhcTMVfzEPtN5kkmsBYAUhIpURJ1snVlp0TxAGKd1/r9btbShlUp",
-	"ERfsHEXZttp7c61RqGBwliRNwVXIt2uTPlz9LqTyWdpu8Jm6YV94/6ewNbuOohvyGwkODE+GMoVcx3OX",
-	"yAfXzLluziu8yxt5AN3bwboFiZgbd110tGqD4sOG3My9anrkdEbG3VihXoP4AuORA4yXVonfMXZOLLHy",
-	"mJcsYdjfzpY/c7v20LwVbqTdvhJEcnaB1d0MVb4bteCa5JkWT1jBU7s6sNM5IllgOOQI8TFB6trjrC0g",
-	"KY0fdY6AhkqhvugXUKGFxLeyAYyjW/7tZPwQRHVn9+nsPh3UfXpXWMEjUt5en86pb3e31fq7proOEVRl",
-	"ENad8XcK/s9AOmzD2FxYicbPL0LY6LNgmIeCRPlMHssxzNGc/huzXl7mEMeRGq8y7fFf+TQXU09ME6xH",
-	"BLQGGHO783WTYpUlkUxvHiPiIm2kU+crJlsrynWU4PpKrw9tGrlyq63K6quLdbJbIYu952TT+yAVS+Is",
-	"wgU01YTl+zKRRKrDvPvSZYowMFpIVE9doZibQ8R+dbWl4eqQAzGhU5EKPYF5QPRxEWrJwZ9w1w0X5jiQ",
-	"BHq+MB+FmrzVtDm/54DyzdxWx7yQabYFDjku8dl/Df6ra3j63B1YX90+u6+bua9vg/CdhP/qcM5RtxRv",
-	"fQ03digzzYYyTar7ne6RAVkKpj1JbUCGAmBvcFEnXG+A0vQg/gBManTx2pAEeBbrp25EukVt8elCJFZj",
-	"dInHqEZVPLYqUg8ZM5D+hJZsAOZ2BhObxXIHGXU6auwHMZJ2f9+BJYX+ZDhzTwE4lgP5E0DAjBTP2Br9",
-	"aWyfZCAdeKlded9rjf49x0amjpGGpt1L8uLqucuFGCkfxIiKqTuLJioTVWBVv+Sv5rTAqg4/y1LEQIha",
-	"F/kff9Zshw5iYfeZx/QPaAGIQzsC3nuXqmwYHqm88ycX1llMrQJObsl6r99GFQBknyRPDjMYdPVd+3lh",
-	"MCiliiUdzf/FWu1b1M1rzSfWPPb2urUIn/ELHHD7wi4V3MBNweSGpVoyzf/8etFUbdVHFDSDayaKZpb7",
-	"SSSXcszEp1GK20xfyH6fx8wzvV8W1OYovYR/Z3P35fMBAJWjXeiRnyJyoyExS1NQtOyTgclUt8V7XGC7",
-	"/aIrU6biZ9u882btOm/vofXXXBP0YpNVWDyH/VPuYzk7NN9zHuWdPXYvPIg6dxUVd1F0s/IOAZGIWmNG",
-	"MhtDe5Ai2SexTLORwOLVnWP8oIqRf0oucBqge9cNJIvwRoBsHt6ZfSNZSkseeG/daLkGK412f+PaFLRc",
-	"wZUpGMPSYTH7GdrU7TvDqwJHMAyMBvwYIYFWcsrMJemiNdBd/yWo3pzVJKTNgt1wvkUBlsaq7kJAmAeV",
-	"PguYW6Wvu1x03Med8HH3G99qwhPI/NFHJu5y8nCEw/Kc2PZRdCkKFejksOIHbSNb1P1uobfCaVLMxUJD",
-	"PnbDVeDTbHK+m8XzTXiftdYAWApL3XSDVj2Qgs/a0K79DsrUoQ2kTptptKB4S0vZ9gkJzTXMEtXby0SS",
-	"stUF7fySyzvUyvDKBStMA3BUjWWqasBMUU/tDMfjLCKrRGQmajqW9MkKd8P1UNXZ9Aeh4S7vpCpLG9tA",
-	"baHFKZTpwGlx/ob3P+qDDuFu2sIdaLrtaU4GX2wSNzXa9HTWIc3okGNs/1plOEMP2CotsoapfBZ83Er4",
-	"CamRWkQmdBqysvjy/hdUO7qEagfxj0Oqk6EkKeubNZO0d+V8IlDpz+ORKvs8k8f83T3VGZhnW2CehRt2",
-	"S5tvia+tNoNw0L938jXsi28OSRq1NcDuMvXqtVLYlZ11tGTdY224h9mWDqx8fhMVceWaqvS6odQg7oh9",
-	"TxvWye8UVOVXmoyCUjgq16s0ATTT+1QoEagCpbP3s+aSObMHwGxQfgJX6V+a1WEcUkAOnjJ3+WZzO1CY",
-	"AHfPnbNMKdMkmdsmhwUabzLpsqGc7DDxclZ11apuw7dV6jsmyeedoblPkhC8NZ+d8S7ns3/jfzr7yNgE",
-	"5bOdV3GWsL1I2Mch89ba3tFJpXhm7vtoHI3S1oOZWwVPfUzNMHfUg3y25k3VWvxL26mGZ0wku2/hPOT6",
-	"VHePImiiy6qljD55sotCOEydSkRIc1+/c9SbyTzquAmPBb+EaK28+7OIMJ5z3PgfuyqwVL5rtZ+ZTLH6",
-	"qT4mtvcMDwMxbtesqENfXFxdb+wN/iSSnSQHz4ZqP67gCaYR770Mo0JpIIcIvVuH67L/SSTaNQblGhuT",
-	"U5ekqoRRv+e9RHnZEzRQpdiv3goY0lhidiRutaXh75In7/EU52rGuZqxtRr6OwhhwZMZ0QSaqZlSUm2g",
-	"lfhoLJW5GNHxmIvBckBtf1COp+nmCwFp+q4Itgk93h7s2WFuQ2MTNsx1/XUNG41TapjuNoKV+RrO+rt/",
-	"mJMqZFjPc8clDPg+al24f7fnDw47ggsYifLwi27QBWYSjqKe4aneMcyoM8iUsD4X3KecsK8TN5HDmQaq",
-	"XqYkCJ3CiZkANAyvOhzoCMjCYXlPofXWZg7V7NPMoUjo+kTTDJfgZ3vHraj1C5IzzvwW5zPDTz16afg+",
-	"tgspDDK5FA50n4OhBNw76qD13RedETNDaWXM6iTDBFQlqGEdNxLUSkbT+TksHMGyQtlxaNjSHnlnf1vX",
-	"9lzl2+U9kucwcj+gCfuX3Te41nqqDRvl9Drsgvoj1ppO2rKuM6N59l3VQWW6pKQzA4c6ytWjtxZ49zsC",
-	"kZwJo+3rLG19nUjXPI1aD+2GPRhouSLgGUDfyRF1+RjewZOAiDwIe+pM2SibCyMJBXp/tEmu8APDpBp6",
-	"sy9Jd2YXdXFqCH7pYCeJ7DsvWcmJP8+DwBVnSU7WoGVuFuG+7fGOoHsguGZhVBVg5vrcus48IPgjdAsB",
-	"zrXqnt+ZXbZ1USjabLJ/407hs0LdVqH+tYU+3EyVHQaScnafl2jSX9nYnHIxyWvsUif/V0AL83q6VE3X",
-	"9+jr9/bOePOLFaNSWMl5hbSdu3b20s5e2iovLWpKhRQi2mOJ/pf5cb5QtkQpHK7l+Z7kgohOzwI+5B1x",
-	"T4dukqICOaKs4rGqBsa/7adW51zmA7PQFOcCShv4ltVm5p3K5blJ9Dqptp4g6pgqFMkt3a36GcuN/awV",
-	"ndjlYkmslLU2DW0OAEe5UpaPMZW31MSHruQGjfyzeMjixwOWFO4Br8fxVk9kliakx8hESTFwCLgQ9gTW",
-	"Elz/KAgofu0FfH5AgimP/ECJytISoYXnP+UQyZHItf+ROy3OKXEOB/oOcx5CLLOUZRgd1JOnD0PGzC94",
-	"sYOI8htp2G9cmzJZ/gmi7T4HGv67kAqlLscdWBGD9SZ9bvQ+Uyo/yNGYqoL05plut1EdDhVjZkPBHis5",
-	"lpqmehtxXoke6zkD0ST/rJiIhzCb/pMYAPIiPIImmc5omk7JkD4BKdawwPjosiqYr+euOUJmJnKdEK6p",
-	"1sgCSssbaYZ22QAfQ6ocj3Ytccc1Yp+HwGM/jJV2knzFhHeTnYgLYAoaq//5v/F/Th38z/+5qA9OSAu8",
-	"c5u8yjv3QgBbEqlADdGGpyniEO9T5vFeizKP2zvwfm4i5aH6VV12k85tdgY0xxGNSG8Kji/SV0j0pqlL",
-	"JCYkluMpkf1L8gagofuUp9rds+tkcHB3eFvL6mkfw202Vo85x+1NJgMFHzB1cXN1c7sOqsHsy60yx/dp",
-	"6nbK6CBli9mic1lduek6xkq5bYgtf5nIHWftelvmxOMCIatd5faJixlMr/qoXatl8AP+qOr6iZoiSlBe",
-	"XqeIG1RxEyOZsDVv4Xf7k0Yr7kaOeAxC3xoz1VEQmccyc9ovEB+3b158ex05Stqk1b4KmV/4/1jJmGlt",
-	"/3oJLNSK/ZPF8O3z776NWkpOtP9KPwLya6v9/Or5TdTKRPGkVmt0JhS4/u0v/qqXYYagA+94YFVyp8eV",
-	"GXZGXGtAFL9+fh08sI5i/Qxu9frq27+ilg1nUUmkVjoZplajFhOxTODXrcz0L14V0bhi/QSo1mPTgebk",
-	"cGc3F1e3M3emh/TmxctWu/Vd/9XL5OrV9atXt/G3ycsX39GbPqP0Kn7xgiZX1y/o817/tn/du+ld9V7d",
-	"3MTJ9YvkZXz9onfVv7qiV69Ca9b19e2Lq1dXcOcCcOKrluZ2DaxXaCFzaryzaLEi3K7tVqKmHQWMY0KC",
-	"T/SPP+H1DxTTGpG655LJM2cBUs3qO77+ryKfpI9FktUJ6NuZBPTzqJXvIWxTz1LaAUy19su/mmgiOLru",
-	"AR5M0l76BT4wIG5mmCyiLrWHZX6Ng5pUGdK1X3cx1C6yLAUHXfYDSr4HiYbfue+7iMQPyWm8FNcPwi5C",
-	"sXMfMajbPnUV+P9jwHPtRyQTY+BEMZIYKckoi4fQ4O+AwYIf4GUewd/yu4QzJpLpB+gD6NuHNXluDPMM",
-	"kLBGqLIod3+QgNI9W0zTdJa9+kE8iAvSDZCtbfKfH3++eBXBP9cv7V3+wUUiJ/ri+ubFDVwqYQaUq7uK",
-	"VIXkXG9qGAGflIyoerzDN3DpH8yBzQIY5yW5Fw+ChIfO122QgTJ3aQOWXNp7vJ8Biv368lOqP33TRoBY",
-	"RDDE7aC0yRFu7RddRxPlBjguyY82TIEnwVXvAR0vVwSxoAmq2TsPtYeHAnmOvV2Vicgdj3kJopiGNdbA",
-	"Dg43W457i3eLmM9ECiSuSrlwfA+PbArD/9TGrojS6DaYi33uiNUUfnNYP9GRvgKyIDadY1oFcmGwuKOx",
-	"QVTHKI+QqSDA6O+wB220gWik9vYAbzBsH7cDv8JeGBLqf/boHjMTxgTsofdyEm5XFPHw3M7r0fhxoGQm",
-	"Erfcrv8lSx2t6ru3Hz6S//f/+L+e5fMVnOmufQtANd/1dfau27NwRbtabi7HFabtPTgTHznGI02fHDBf",
-	"m3RxLhsP7rqNFbp27OYLXTtOwNH+w06EfNTX3eAydL+JnBgr5n70dTd85wAcDZFPTLmwbf6CM9kryIzZ",
-	"dUvwp3DzQ5r28Qlwk4CGQfhYzJrRlFh/qu2KGwkDk+VxCr0XSJhINGwBuyto3wAipXMa8WCU1Nyp6EL3",
-	"1JhaUYQ1v726nQ9c3PYoMtq+vCW/8+/tJy/c0fh+HrkAIF5sagpTUPm5nBS7T7uFpNvFr2zaDW/oQVj3",
-	"aebc9py4v+2nXZqm1glzb6yLu3lkXyZgS5shFcWWY0e3gNsfQNZpDJRVK1qsDpBHLB2m4wkauIJNK3Rq",
-	"eN5SK25wmE8o3cHmNHLAYA3nDKMfPqsmjc+rUqXE8dfW2R5xEf6uEUndhx2pQZd5mbNvNqZW49jgfmRF",
-	"KcE2uLrBTfCFCh5kTjjvP8GT1wr6ui5e6bpbnev/w/4YoGa1Ki5a3JTYOwNBrYtpQ9BS0QwdgqXyB8sD",
-	"KP9g+SezF6/1gH/8cv/xj7+57CEgBVFNJgVf4JL86BwB9xg8JPqXQVaHuKZi39xe1bi5ja6cR1hlKQDN",
-	"RjyWqfT7ACB2ac8KOR/XBx1H92QB2N4xgNs7uSs4KmsgfbtCUWOy9lHmbaewgCjw1gBZzTBrXSpuyurd",
-	"jhsUKL2xm6urCuDxOsWQnYBgQ7zdILI1pqAfWu3rb6MHyMkC0nUeIz60ogdIKsPnP8OfdGD/urmNHmZS",
-	"wnCEzPgqCOzCcyze9ShLDbdRDBD2XGCy5d+VXCZ5/qHsCjao+eHD352FdX61D5O+0sSzO32cjoOpYWjo",
-	"/X53vnpELnEFv5kjnKjzMkJuYK0ukNcCsMFny1b/wCf+c4GDpRIxHN/wnX21d/Y93tEBu5t5beL627ur",
-	"F8+urp/Z1373893N7Z19jRu+wxpltpuGy2ylWX2XfUOFNZHqEVvfpVj06j/bPltcHhfal2U3otanixH9",
-	"dNEDXfby2+urV69e3tpPkY9kNYqLu/7yJtzXxuWUIxSsDLHirGc0lBPSpwqtYDm5X8AyqNmse3h6v3Nq",
-	"+Jwa/gJTw9HWWhsiQi/ER9+x/DNmd6jI7/kAPcs1lfOzmIqYpcdAe4g5LS1B8QPp4V2eDs/TQJfkDWNI",
-	"6+o7mz2PVuD+Hsknx4KFrBPwwF9p4kXnjig2BkVnTY9LduuQw7ucbbN2nSjW4DCRsBzDcDGVAot5sFTK",
-	"2UKdLdTnbKFAutJjtFAfjIRNfAo9+PZeV1in2sYDk4uHMx4f82nplDlKqQHlIiLCRhBSkYGUCdKGQ6Ic",
-	"qhAu0OixAdQq2eRyHvRHSOKlKeRvpYLTwJWsvXL2qJzeAE8zm6N0RS4lJ/B7rxPrsufiYm9qXDaHETrb",
-	"obMdOno75DTRPszQf2csO0Yb9AflBnoOJEGLfPym6GOmBOSh5lStw7Dwld6tbBQ8SnXraiA2tMYCuhe4",
-	"1hnUFeEvJScRTnEoxWKHc+HqH5FPGmJ3iCtSYvuOSIJKB/m9JG8c8WFMBTxkkftwWYoLK1X4TItWAckF",
-	"cVl+xkfdfaKrPKlslzEKzeoRCkyk2ROz+yKKZcIiRDXB5o9oxLSmA/Ygrm+j21dXV9c3kVfQEajOKPSK",
-	"o8b0f0fFVHX0A5JPFj9rA80kfkASFnMdit8LuEvVbJPwQCR/IuIeiYRnApiVyGO1uMci7rn22bDmpseg",
-	"Mwo2lqG96uRuGUvlTGr3aNITaKGrEsgV0ndJXlsZdrUaKO2kNEah9PXrQj8K5gJcHxHKqKZTvQSZrYqG",
-	"Zh3BzZve39tn/Mz73q0o7bjh3ZHmXsC/tZvcISrISwgyM7EcNdrl/l5OVjS6z90DSHHeoDCnAytuLZ5v",
-	"DymUrF9e7ZIqG+wl7tnYO2Pzd4yacXFaCBRnYVgoannd2W7VVuswGIgK2RpEQIT8C+A9hPVLb6PCBFW7",
-	"hYam6NCFoKCJLub3cnJMjcyQXe2x2LVKeZemrmE4qCFI2YCmFwjmWWUC4PlGmbYPSWzgQ2hqva7BENSI",
-	"4YiQIZ+gqdh3iwpJUikGTMFPG4Hg/M3e7C+OHfqE4DdPaSDJAyhgH0/F9efAzNcB119+1ZjqKrtgv9r6",
-	"Yh9zGFktRww4vLHekJOmCbmKLw1+cap0addXeYai5vn69nyIutPpTWv9hCJeswO4fkNH2NNNbdz53xmH",
-	"1YT0ScCU//bi+ubi+fUSwObinTeFrRlUyr4NCijezgq6NDiIzPPh/4DGuXlzUpkC9qAKzv9H3eDHGaxg",
-	"asJRGybQ2u5bialms83lOOeCnehugCCqtiZtx6HBjX4QKdWGJHQKF8DPiyLs8ZsKNUXHlzahmgCWEd5b",
-	"KUV+H+ReYC/aRNoHcOAS0PpuHyRyUFI5LoVV5A4h1N8cfj/TAL+ILWEFKey7k6Nf21iw15fJE2Jm++y0",
-	"6tovq0x5voOnO+Umv6KargbUnDitMGSpG6pw2gOUg3NqFtX3X/Uc84Yo9Mva9opq6Lj4bc4CVc20fzwk",
-	"+6u8GIcsmfsx+3BjGo2KMUW6F8qz1e1bEHxDMzW0VtOp97QU04b0HfSWIFKU8OyE3qrVDDtl5GBbeCwH",
-	"pteB1kYUZ6se41RqlmzgjpwKNVhRATGRdFYsRITxbPE0L0tOs6ZS/Qx09k0zOvsYAURXujU/iRp6e5n/",
-	"MqKCDiChfDGSCUuX0/8EAokh10aqaQGWTZNxSoXAuewJ6DmutLkkPwkDqbIZmiIEsQHnp+tC0s6T5Mn/",
-	"spLaDBHQ7+HJfscHO61cJPRh6I4UO05Fhuu0olZ+0VqJyPI3a6SsuIfiiy6fcoV0XrTLNF2dVqU4UwpO",
-	"i/Xgmiry6rlrwUnto8pRB0XLPqlUAyq4hrurazqurn0zji7yOdqb3TOvzZwg7TsD57RWdfYtV2Fk5CU9",
-	"KEEsQsOU9m6gagBItZtLawSRZMpEQhUBME8uZsl3IHX2L6CtwZJ9vjmwbbNQPbf6lbtPpDBKpinW9620",
-	"201dyKV54EdPOaMSh6OA+DL2VnLuxiLW6swdcB00LuCAIAi7y58h7c4qDGYQsbldc9D8mZfKgXxiSoyg",
-	"HhuEU0jDYOY8VowBLvrF9fVtg1L7LcjmGom1uaU7DP/K/Psrkfj3bpOdcuLIaxfcGotxMaSmg2TJfkHb",
-	"VKuZdfyt9clZih019pNpacpoUf4a5xn9Agxn1Jy0fITZeQMO0VEEF8sMa6AamTWtu7Cs26eBymXq0OzK",
-	"4X3jAJ+niQMYMVexItjGb6V5JBVbm3TZ2XA/U8FSzXLSBS6s8Y+ZI3Qu5WLe2kgfOGX0k0AYsr4rGCLR",
-	"BG6NwzI0N6Y2jjEtsdxofqSPiB1RokCsRHjguHm+4jWMKLKVL21kR9ELnexKpqxY8lkzxWCl8jnCjxlF",
-	"ueBi4Fv6uiEvC/3wsRwz0s00U6hZuxXZCfcI5wapHTVIre6Osu+ombYouJbdYRVXcl9VtdtHrU8XsZUO",
-	"rg121vb7HfhNdZdsyhwcOrUeoY3KQM1HASAaAHiq0KG9o7a0N6r80mMmxylgpgIDA8p4QiEb6EUDQEOx",
-	"hct/AlWNT2OrVu/q3eO8nO2rkSvomXre5k0r2sQ3ZiMKM2mUa03///bOubr0txO1cKmKDqxPjdetPDzP",
-	"V/L+f/4frSn5XWZaUxsIyNR36k2kekTEtG0cZi9JtbkCG0tNgRbdd0bKmZ/qjJQVDruyCADs/ZHc0v2n",
-	"tQ57YFp23Q2IJwr1R2sFy5NA7tgZLh/snPL5J0AXJl8LCb1cA0WF0Q/CDNlIs/SJQUJIpuybKL8U14iJ",
-	"23esx8auylcOyLlMcXBNnLjbQ5zCqEbqxPd/0NxStaSWidmakrKmIBwoU4Qvocx3TU48O+QlvbT29jcr",
-	"AW7TLwq3Nepuw7fabvNKBYMvq/zaTRqJynNAXjy2TP2cLeI+LWK0tdy9PhpwqGWm0uWY5iOzRu3ktqy2",
-	"dRpzsC1ZCvYVhDoRer9QkFlq4aCpp4p3dlPL5hMyTdHHLord1cuL52tbpoNwxi4xTEeYVFlqaxxZ7FBO",
-	"YFrLi43rZW3e+hy4k+6jdSD5YAjvaGBdSEd90SY0jgGkVj4yoWcnHSAWdtAhCJ1JnxgxkvTgY8X0EHgm",
-	"K2W6QiKZSLYVxw3zo8dstV2vxtpm++r5xdWRmG3oKbv6rn19s7XZvmnAbJ+cVvpJJM36v8Ox1s+g4wDu",
-	"pMID/oWlCdFM25XXwXXgEshH/K/J17d/aMCk+CYiKXtiyCH6yEXSJpQMlMzGX2kfobqzISyVtnZ7Sqgx",
-	"TCRUxMhh4hJfMSDmC2hnlAorOBCifvA3xAX0+SoOEPZ9njKNh4Uyhd2wX2liGB0RmlrvfSEWt08D41KO",
-	"p4QbxOjSZcGwdfXt0t37lVvQU3M9K4BOn9BpFfC7AorZWUtdmib1xJur0qS/0aUXNHKryzUAshVedat9",
-	"fRXhCswprBEXGQAqvbzycFn/+Hcr362t60urRBfOZbecfUl2x82fZqyn8VB2WJL5UBeffTxVdMSTDmxc",
-	"x0jqd7zLmhX+jOwC5ne7zhDX7L6pKFs7tLGmVYu9dLvPB5mCgs8cwbYVmCDk2GcqQfoKuub3X959+LAz",
-	"qk9UR/k6V1Wb+o4eBAC8SS8zULO9JH8MgRDsEUnHuHVa0pwgyWkcbjRL+3eQa/NcTdbNsyroktznxyHf",
-	"z4xeKVAK9aWCXFypblmrmbZEv0DByi6G13Gn2Uu786pVuE6hl3admpUumJCmaUaL728FBkvRtMJtgAYr",
-	"vwv31fr38CuHMY0lBTWaW7NSwpz865qFNZDnjv9dB45duQZQZDOMxsOatbUFlb5BkW3u6nY1csZuqA+S",
-	"lNGk6hb6NOYpN9bhaqbAubAj9gs7sXD5XeNPvHXyl+SjWznf1jJmKuc5beEpLb00oyrllRcHL2qPXlNO",
-	"9DvvA5WPPD3/eP2yfe0DyblNWnukyMY7Hv70H4gmiq5Vu5WJYaw61686L76zFgr2qG61v4uA5d16Ufah",
-	"1xl54sIwNVYMMEddxDvnz3myTXj7gNBpmOI0BQflHY9NpqxVVgkERTPe30gmNMV146ITZCrc+PW6HmIw",
-	"ObOr/qIAdroQHttDihBQPqEkxzy2djRlbIz+l1RqSiSGKP+UmRJsWhlXz77rxuq9BQOy96ovuKuVNV98",
-	"T1rGnKZBYS26qvuCArm3HmPCn3iS5fcD6S4pkN6Jx3xMhbkjlPTpiKfTrzR8b30fF/UjTFQ85GmimAAH",
-	"nCrmY16whXeFWNr+ejKUACTItYuRnefuP8zj5XewYBdhYzseVwAXsXvvktzHBlS+2+ouir+Fe0gZRvtk",
-	"xIShKRkympoh0WNmX4B9IVL5DzE3dEn+cH1a3VnV0y2Wt8GsEm4uC4SYCJBShBThgjxxNrmbI0cogyuh",
-	"2J1TcOMBmjGzaiEKrWP2qVOAqJsh3BVTqLX7yAfpM7VRVAyAHkijMxDIMR9EoT0HeG2lKdK1AsBAdTW9",
-	"IF0Hrakv2JPtdf5O9XhBnPQWYFAgzc2q+5pafCMFvEPYl7ND0axDMb8/MUeVp9o2BhjCBHzh/LiJP2cH",
-	"ZhNR+Vynp9AnKq0NvEupINTbPYidHdBXwOea0IXy5TIvqXambnn/jPUCwD6G1Nws4ngFOA9ygRuScuba",
-	"+vqIkkZN0X8Y0SkYXc0qWnJmbeyWaeuzmjyryc9cTX7Mc+VHUxOtjARdS1N+v7uN/rbtbuoWd3wXXn43",
-	"F/MuUcyBxaepy0VxpUum1KwiD4xUVk8+SV7WJwXRJ0ElVQFpVBKcuIaorYKTptuiZqSmtWH+otGWqLNZ",
-	"OJuFL8gsHGWvTLU37Pr3KIAkRdg4giQ6E+8JqzweaN4bPjy3qbUXjmCeF+GivDlZF+oOH6gZq3Cg6eU3",
-	"OEkTw8Q2UG2sJx5NzyyfTcjZhDRhQorkpGc70qwdgaV1dkSwZM1QY02jAYiChzMZc+GJi0Y0jlfiPDGQ",
-	"1WBLd5lxwbBjrubixzPcIGPsWK43MUJ2gU7RBG2tcXdT/thIqnM8z7MNPNvAcxj1OZs/h8eGwBfzNnC3",
-	"9YRnjk23oqrwM0JeQJsD9hAUmnwjorMxU08cGFigNWGipEGOFXveO2Kk6yqEz6CBgWvCRmMzjSBGhDMj",
-	"k4vd8Bvg19yG+QN3W0tbfd/A455Un+9RotPsFLrWq4ibdSkYCvMEnXUsB3I0tz5OJKH6kSV23w6kVWd2",
-	"pXtWsbHl2uxmUZtFLSvshok1oMUb6COzO/wwTWSlug26yLxCgET5MRYSSh3118Zh3FFvTtwLvSxTO4u1",
-	"AywXXC5rS7Iv66A9SbV2/vobcIdNNGd9UdQXa7+ZUl55vO5n2rJhn44RCgpoE/2ziUP17N/2n84qwJN+",
-	"wb0SjFtPqczNElLNulr40ayzVd2X4ZRM40C5Z7HbTuw+ujd3EhEKdABsKkK7NuHRv9HTHVMzzB1dJ4L1",
-	"ZnArZmj+XFP6D4zOW+6CeGy0TfOBgKl7yiUpD6hrJjw+MILuORN3zsQ1kYlzbDPnTFyjdu7vgEoeUm+B",
-	"b6QE13lDl1EwtoTs/o39FrA/0tRDczhS3yfrw7rxScWeOJvkYEBCGsT7QZDKkdSGZGrAhKOruiuO2EvB",
-	"dAhecRN/pd0wEKMjmH9qhKoKHuajfA83e1o5N1zg3dNUheu0otZF/ked0fofM4ZS7qdqV83RutOvOU5b",
-	"Procy4Tlc8swiF4xtywT1tFTbdiodAFGHBBXO09ZKpiiPZ662fcxi3mfxx0rLx2wULtNQ25MgygTd0fU",
-	"8fIXH7ld+YCxFH2eMBHDr1na7yg2lsrgKSq4Fa++WzvYAixJzYTmwdkQ9pWn9mOOl8cr3FzcXC0HlLpp",
-	"evD1g3vLVlPsO2cJirh68BW+dnDfTt1aQcuKOC3fhz3D2Q748JdYkfGQavb5kBriQ7/DhzoTGp4JDXfN",
-	"ywTyY7VzkfbqKGgJC6JwdJSEKe+zi3gap4yMvayeECWhAxzhORARPAUBul4H5f7JIHAeXOUOPG7DCLUB",
-	"if0hVudBlRr6yDRh/T6LDelNHeLVDHEhnh7Phb5aNWPhWiyEhU1y0OqRIxn8hYrkQj4xRehAMZb4CUNG",
-	"RlxwjeRgXuTg347MyiXuu7UoBQvrcBiQ+OKL+LKpBOd1w0YMSKhVdsUdOCs1R80buFP7FDWzuU+R+W/F",
-	"1jwk3V9h7585/lZz/G1lAs/8fru0eqfN7YdOWyOEfor1mWIiZhe9VMaP1fH6H0MeD0nCnnjMHK+RB0tF",
-	"ECT/l5tXHgEKUqZxSGDr8Pu9v8/v8TbP7H07Yu/DbbALHNTZVxiQUHfdpnnz8erb3MfwqPiFY24vrq4/",
-	"wgHrpS1vrqFG2IOi2UfaS5khzyNyrzUd0UdKlKSQm+D/Yq32i6tCYUyOoZOpMo357QydTdIBQ9ZqX980",
-	"F8PPvox9h/G9YlayOpi3hsftR6gouVvW1fnNnQT1gCXnNB/C5/A0DeBuvgYm+/2UC3ZJgEIj3CuowZmQ",
-	"30fwiK3tZqHAuxgwA21Vo+hBCDkJkKd4TncHGsDpgZlDk264EJKhIuWqZ5TLEej0ZQEWD3IOso8kb1Of",
-	"khhTbaoR6mb3y1HwvjmxeV4mwnXF8mZDgdl78+hSLfZ8X1rspkSJCauirCje/+2/7Hmvb2x0GP64taan",
-	"rqZrtf/x56zOu9ooLJzbraVpD83U02mnPWa1aEVTHDwmoahHa6vRNTzG5amQ+zR1YZm/akQCSxDunVog",
-	"YAigWZYyWdBMu2giPSXxW1fiioI7J33XO5K+j96wH0vstdohcdmZ9cTokMmaUjl9pljKIG93sMxNiTtF",
-	"NUklAgfHcsQ0xrnWWRlICXQeWBIu4OlC1ucOHBcUgXmXS0DHOoRXBBB9B5SLCgQttyhViaA6/afuFNu6",
-	"SYdkLTtKxedfzdxtfTdzW4va0f9sbQ353RYa8qZBDXmMCaoa/gZkqUq1JAih7Fvjv4XfoWh6wUVPflqS",
-	"p6IGsEUFU5oMoeOJcBHlBT9PWQih1pTgz3ssgciruWSVoulruNPPLFXVHSsu7e7oknFmNGEA2CdizrTv",
-	"0dl5NmtGeqPWxcxf/v7sF+H/tfNffpttnAJbSoTjz97Ry4mAAttL/iyljDf51+veQPhpNROQ1Mx1l0HK",
-	"ImE0SbnAUuaYas2SnJjHCtZSch75xBS2pq3NydNXcuSWA+W66hJqQAXXIIvrEtE0lYXcKikH+uK1YaN9",
-	"5+NApVbn4XKZUCxm/Ikl+E68mi0odK/69ttrOGsbNmFxnwk2q+NMr9RfY7Pwlh6X/SkeCbrVV+HhjxLe",
-	"VlBEUGhvt+6xiyVQ7DKl8M8ibVGf3A9owv5lt8uSft21XbcbK3MZkKm2W+8vbr5/9fH2j//6D7tqcyJY",
-	"q5vAPptXD75vz43MWMkFipSOk/EfOU1T2fKL5OlpR1xY+SuMAxXsQLuFgwbwwigOxPyjpYfMWvUWEDoq",
-	"G43AxzSO5WgkE8zZ/FnwKTWeYknz8TadDPm2qoiX/R4/Fm+wWmd4enl3w3NKgxa0+O61RkNx9KxueUbj",
-	"mI3NAYPo9z6vX/BowRinXDwiTttsvOwiW/J1d3aKoPvNHenKMROdmGrWJTTVkiSK9o129DtzDLl4TlSN",
-	"s52AZGZeB+6EQUeic6Mx7uaCUAGeAjpWG8TauPpWYDKRvM/F4iQ6LMJae21fXNASq6Cg29nzSbWi1oiZ",
-	"obTL4GbCQdXJcZai0nWOjZvpAJVnV8t+NWtRblC46yune9z0e27kWKoXjzFKRr1YGh3jChZUY7kK/Gtt",
-	"bWTlK2XJgB24I8tpdqIZcwyaIcNGHVhkI/IfnvfQSuDs/p3dv927fyen5oJ8Nq7r7O2mzBxS0f3hE4l9",
-	"xhLsyBOQPIQZV0TFgQ0Fms9lzTZSfUUuQzi3hPpIyciFW5UT9YkSllpPhyVzWu9FK2r5RW61W79IKPQA",
-	"EyP/RAQfDJEbf42ku6LpD34LnT2ZjUXcr2Hj8p2wOOXiyPwYhvIaAYgBBkHWjjTm0LiHPlHpDT3jQnZi",
-	"OqYxZJXXlcof3Ys/C+XGQumWsHGZHNldtQKBF6nxjST/zJIBa5PeFFiFHS6ltvtaR6THlRm68UKREM0+",
-	"RaRXGO4uyl7KqBI6jF/IPuHIF1ij5va7u+ODQy+s570W3FP4Dv1ZkE1XRrWHF9vsdCwVa7WvLmeQkNYW",
-	"Pliv37g2VcnHlD+yFMDr9P5qDz9zkfjuWsjVT4YSaB572FErRR77nHAyUUhzETygY/BrG7ZufcrTUzdt",
-	"GI92Ep50hDQdhO1a38i9kebH8KbPlm5z9zOVumjnwi4sRF/N2D4YaD2gUL7tEyoIZryR4XFCubEG0d9t",
-	"Y3IKj3pOqJ0TaueE2pGpu+/ZwA3pNKrbrCbBtqCDgsE2oLr8k5y111l7nbXXkWmvd5mZ8WGC0+YAYL1D",
-	"4yAaN1RsenlHcEEQ7JuD9IPvS4kI1aRPlWsJJjFNU6Yg0nyEMcy++1gzvW5/8IN4EBBYdbH42yaGfTLP",
-	"Yv3UjUi3qBI+XYjEqoUu9lFQ6JamRI9t6KqHjBlAXFVyoqEKYPUm4kApRkdR6GfWRsqEUBgxfRAjaVXE",
-	"nT0RHIdndn0bst/HbWSIryBckntB2KexfZKBZDoo3y4+kOMq9/hrRhqadi/Ji6vnZDLkKSNGygcBOAB4",
-	"Fk1UVsl3lL/jc5P0uUn63CS9RZM0aDV/odBxBwm78mslXLHYIFT+4q6SmQFXCn6M/6u9O/x7iRH4phRz",
-	"l2q2bot2+cXyvt3dNYdXCkEGr7dPeYqxeSao0BNouIMBf1C2bsLfboiE0dTALa+xKQDmFVNOC69rZ/CW",
-	"24NLKJq6NvZo5ppPIrmUYyY+jVJcd30h+30es0TGmTVWlwWTN0ov4d/ZNNdiflrTESNW7oAJa8ZqRoQ9",
-	"MTUlMUtTMJLsk1WA4Z33uKCw3AtvvVVmnmeWq/XvhxZPHlrthxqe7e31Q+uvBzEHVzrf3u/XDvDqRCnc",
-	"dcu7ELP3wpMI3fAI9eaDWH1P7Dp6f/Htz89//e4//vffI6tDVt6gLzHJCclEwpS7USv1sUyzkYDCj74D",
-	"fw5nMf8puWAJ6U1J964bOdgLfCEqE+6V2ReSpbTkgfc2BhHMWo1RiPoFB/sZ+kLbz0AsBR6lDiE/+Lvo",
-	"x06ksr6euCRvXC0tZfTJFbadT9xjfamYCyvsNijgheR+rj19RChYjcgbGWU1mdVRketUQZDQ/C5Sbk3T",
-	"SCaMJNajtO6mDdsmTgeyGZ90Oaro5pF9g1UBb7xqY5vjEnRGiMNuHQ1rZRKu41RqlnRgxTDeDJwnGLzm",
-	"JCSwudincUqFaxVu/SCFzlKDrdhWqPrSLutFNsbQIR4qKXhMeJoKpvU2AfmK6Hlo7dqwIzKjeIiUC2E0",
-	"fn8ZF264tX6V8jD4qWHLlSiiHxXtm9MGEcl1XnlPgX3CRjoK9EZjWfPKrBCUL53S2rr0vzHZwtrKYUiF",
-	"gCl4OuaVyqJOwi736NtF/72Onvkzb7TrTKgwOSPROuP8QITB4Qp/Rgt+q0/mFXKF3vNoNFe4A1VVyPvB",
-	"bMzuEn/LtM0xToEtd5nmJsGOqUnDXsDEw/KShBQx86ML6A3dEyunA0YAfY0KYred4kkBwgT5Hq0PZN2g",
-	"8VjJJ5a0/WnQlcIyR6F0W6cBeB3wddyW2xdAavtHkNi6gLX8/5WoUXRJOtl4roLx3axT4fNjGzQOvsMb",
-	"3m8zxTIxPcb0/Aor/wPubUq8dtvKxj9zdC5LMvKSjKx02IWCodAJoMtCEpEYiX9GmCm1f6dUm4Dds5B+",
-	"rwPF8Yu7pTOt/rHQ6jeSYfpdPu2dg6RGlgAZ7p6Qf+w47V99aR4xrSEArRLn75mZsFm2Az8R43KyjYry",
-	"7/5+zrJ8LLL871YPvITWHzZQE0QzVhwFl4J8zJh2QPlVocz1+iBiL6ARgiee+1Qw1fqrGcWCm+xYdYsT",
-	"geNVL1WJyncp5QJy8HfW+MdUCGlIjzn3OiG0b5iaUJVoz1MEVeXCYIBjUqFxzLT2TS4Flzr3mN0yEdoD",
-	"BECghIQ6DRVSTEcy03kzAiStC5t2VQbSbZCDJiKd0H3MJU2PITr4hWaa3pExgOARqhS6d4IUWI8vW5sK",
-	"xWHzcH7hS6TyjxwRYY/Os70q8/twKbbJGi60Dy8P2Xqc9+X1qOZQzRTEtakV8PT8uMC9O9htxYTFPGH6",
-	"krzt+8ACCp53hBLBJsTteqLYOKWxkz1rErEWsdXIbEArwRvn2t92GXAn3IZ/S2/9up/IhAI8YKvdeuKG",
-	"ph0Qb6bzlFer3fpPYZ895lbbSWGVAX+i6Z1jDw2BN9GZGlgPY22t4JfsPT7DORTfSpvc60erSzQTSdjc",
-	"vjW0KaXyzGWnDqhcvp8SLUcs5z4A5TIZSkyjRSD5RMm0UAIYKxmzJFNM42yhjR24IV/fXj3/BtVFJlLr",
-	"E+A7D/m4TSBGcIEOrhXOFYxzBeMzqmActz72WnFeI+PHoJK5GOxOKyv2TxYfchrjXru6BReDxsbK8KnO",
-	"mvSsSc+a9AvXpO+hY3ZninSs2BNnk2qcCiygTrGS2iYT71iGTjZoGrVRkrtF7FWE46BXF5JTbpKFipi5",
-	"4DYkkUItGENkAIlS8l9MEC3oWA+luSTvmTaKx4YlLgTTQzkJs1rQwMfoCK5XAXfhnrOxVpdyLRMUxL/x",
-	"v1YpFTSFHDMBPDSiYxfL7nCaWtFrZWIYq871q86L70Bb+19jP1v1725mjs773mZ+k699/st/tPoKtxou",
-	"thP/9SvJbv9UtF443ZmpPWd9PzBG2Ccam3SKWzGQ0AZtfpqFJcVgBxzQ34FEFKamQjoLWsmd8EQexRbE",
-	"kwPtXoRSzoBYogR3oE0cnFOCeFEB2iMiij3JR8xAI5NKgpi44GBNuGYVAo8LdRS9rxuZ5ufrJ5Xe4974",
-	"yyWTzr2dO+vtLFZPkCVpa0OsmJbp0+FJphbtcoVoAnI2c1pAunlVmOSB/i0DPOBgrIUkwYslVEwDtXhD",
-	"sRIs3OnB5GiZZkX8PCwB2BU39JEJ794kHH0fMpR6zA1NCRfaWOO0iYKAPXbONm+jAt5Iw5xTYaUDWGVd",
-	"sRTG27Zv+H6GRu+AugDAgvSMo/+V9uVj8OytI/9G4v9mAFyHVJMeG2SiQQm3q3GyOFgF4bZrAzqzLxV5",
-	"w+mITTeRYtgcZyHeRohxERsc0nh2YL/8Z8XYv5hGxcR1HudEBELBKlkWwAupkEQ7jGJrD+BQqB9xYbdt",
-	"7Ni6IeoeZRoaUewVcDCNDGWakK9vr777JprNE9DY8CcW5W1uKBJwiiF9Yj6lgZEDnp4KOgC8FvyVJHpI",
-	"lU+DYHThz383nxoBf8R1lIfOc2x1wb4Vv1IjrjXkLbCtjifWU+lP4TJSJZ7r2wAFeX95S4zVec8DT6Zh",
-	"aQor2aexcZPNYX45T1uM6JRo1pxHtF3gc84Zn3PG55zxCZu2D0wkWxo2HWfsgj3ZW6tmKQd9jpgNroeg",
-	"i2+sSzSd6tkMzXr4PxW9zPa2fsK7Oi3sGxnHmVL76GQuXKkVtYoXro9Fgi9+FqbmjnTRgJfef30QG3+f",
-	"eDIrr5KvAZMCN/TIHcbK4hXdV7Uxa+yO6sDzduCnTbZ3V5qPl7m2sorCsSLf3hT+xD2dW4zZCoEHd9Ot",
-	"9u2VR2y7hj1Y4yc3Rdjr2sbmW6v3YY3a9sUwZTq4fFZWC7usiLj38brwqNCxCBp1nq3aE67N0lGHHaIz",
-	"NU7tR1dRy8iOPx6ffQln//WCSXgetZ645sbZyxpP/fIGtes2zfFBa+2/MT7f3kvhOexhTupnrIUjQduK",
-	"lH8pZwRcM0QE8G40otZrArtYRwDgJpXHtG9Duyt8BxaF0XhIntiQx0im51o1IwJihAAqmn2Ca9CB++Ul",
-	"eYcI6VSxGcK/0EcPx+d1DETRdwT4ECNY1QdpOggbQu+sG+VxQYn2OEZcwCONh9BajlAuXfbJk8yhq+TM",
-	"5mTo1Jx7FN/vP6HcFGdbBeQBqTAk5Uz7KKWfmUzZKMutEWqTvEizsBbETHjMIk9EWHQJCzyEZTbZ9/aH",
-	"/X3QIssuVBNuSFTFEC77CIGmEzrVHRv2tqKWe1H+S7x24r8oU04v2i8WLMDeVP5aXAfh5TY9wFCspZ8N",
-	"5bqG8mo9Q3mzpqG83sxQbrCtyuzhe4fEd9plxKLtrUhBwmNCQkk8yWm56bUuay8TSerIT2sHbsuhYwBf",
-	"dSgnBGBHnckNUjVnGKP8SPuFNjxNrVn0R2BSLxwzkmrBtGKrug0cnGGGsv1KUvESswOANUWbs2Ujz1n5",
-	"fB5eekPKJ7ilx5PtWeXFB8SY3I9v3I3fFiHm9Yx6geEypRh09AHjrXbefxhz/y5k0bkmT5Inc4nwALTn",
-	"veAZB5jMJpuKXm1FFr1E03hcmC0c3KahYbx4/joi1zcRmZXSzWLSRpFgzor1rFgrFOtxZtJXemk/oJ6q",
-	"p1/X8s2eIU1bpYv2Nk2YNpCFQCiQO9CD8AFixEIrgcxMaYJ9MbF+V+pyEZ3FQ5eJsZ/WSL9j9uSMJXJM",
-	"WCKblk6rtHRBgdRVkTetqIU5s05vWq+YeIP+e56FX0cdrxfSNpfGBUtypMlcbLkIYZdjgnSQJ6v013HB",
-	"nvxuw0j3AAvho+e0xP3WhudGHQaNp3ooJ5pQ0nXWszsbbrpDXc7TdaI4Vg+rGwoO6OwBLiVMU7tAU/J1",
-	"1/2vg190XdMLnt45riG3qlgM/ST4sf0UvL2kXOOKx4U9d1jglI00zOYCtsOE41lZrlSWG7+2Mp34Gzzn",
-	"Z57Osw8JWragfEFtGFlb+W6e6HPO5LN/O9bVDWCj10u8BY10oJavsyhuJIpITC0eTy67BWEQ+DHri9Xe",
-	"fZro39XLDsHEmJphgW3Jy2xr3tStw7jz57YK4xn04uy8hfkwi7OsDcHtKCFJKsWAKV81pyMpBvMutWuM",
-	"hqWszlZ6F3F1+26JprUnaMD5O/Dcww905IyKb2h2da7aGu3vsA40qLKGM5Rn21OjDCx50ln9SvHAsvO+",
-	"8inQZu3YiWYT/w6qAY3ZiCZASMmUkqqRhOJ+9HelKn0dura+8r1cVDFUh7Bp+PoK88aBmS7mNCABWujQ",
-	"Il938ZsQi2+scE9yxMzP4D/JKQwmMoHL1ZsSM5EkYfpRH43qPReHtioOgaAfvjQ0bx6a34afZ03JWYFi",
-	"8LKtNXDjNBdWBGl8TGMbH/DOfvA3dp7c2N3khn/7xzu74fZp1UXx2w6csPYYx8yvSq+O107oNPCSO35/",
-	"RVJqqvlv/TvoKzkqZ79NkMK5xgosuQdGVcpX34WRa91Dc8XF2eZnmRnFaDysSUuw1G6DUika4OubZTZ7",
-	"4fDN7PWr62rDDNOEz/3Nh4NmmZhuZm75Njfg32coc9ylRp1hHFGtOyA2jlO7uGPbLS7wXXIpLkd8oNxA",
-	"Zv5pq6wxpMrAFxe/qfLnrBLfd+3TL5dXb9XlTw9CEefWZk/jLG6iZNnYSRTULw6F6EJU0w5j69ZpCjTZ",
-	"MPiCylowlrDkkryB4fVEEiSBSKUYQM0y8h1wQhpGGLdm/JK8Fo7KGWdPZlTP5WyVszDUsrrBLhQ1l02V",
-	"VE+NzO6ng9Y1K5XbPhVXLWW0ayWzoTbYYaH2bHg+A8Oz2a6qGAyRKjntSvKCLauaDZHKxojeoIGrnkOt",
-	"AYTJ9nXk+ahxI7rhGnXjBXW/nWN6VgtntTBXwovD1jqKJFAtj9VVtud81qMb3ejmEtPNmYdgLBu8yVFD",
-	"Mxu1XMp1pze2dTR3NcABr4empFcQ0I2jsV2NcJz17FnPHnm2vZ47lQ9x1FO267pMh6687qwLpSn1eaC6",
-	"6PeQHgHCS9+wkNDjaUA569cj0q+uprqedp2vgG674T5nJeyqnnMaeOvCpxxXFzt/gtSne10REWzCtMFh",
-	"unWrm+W1zbfvTq2giUiQO65lOrjJqHUR/rfOWNyy+qEvS9asWS4VtrfvPuAvjoSh/8Pbd3svrcjxsnKK",
-	"oSKhKiFu64tBARC4IKs/ONirLGV6d2hhSDri0Ir7So5It0c1GJFuhIyY8GkFbvH8IW4Z9V0gIYZju2OZ",
-	"8ngaQl37LVf68kEE7K38sgWIrDBNBieyG0fRhMcGIcrAFiyph7x9d9AiCD4z/IZqlkoK3mwKmqp9cxW1",
-	"JlSJzpipGM73yn7C+GCIjSZDPhiCz5DKSat9dfkiao1Ywq0uuIa9bLix12l9ePuOWJvaWkckDkOdbd/I",
-	"58lwAiK/hNxkQ6FfYaOfufi1ylRbAcdDCle7mxHUiIyoemQJ6WqZqZh1/TdR0ZpNqMYTWQNDpqyEv3rA",
-	"DLZBodhtp/hz0aEpUygQiDtO085QZnaL3L6KWghmrjoAMui/+NY62tnYukRazn13c/tXFM6Ep9WaaT1y",
-	"95XLgkNhVjIFPGWrgD3r1sxxODThD0PY7PzqoLhdFbpT5FJf6wTjlIoVd2cfyxgaD0ceYDjl4rEz4iIz",
-	"9hCrPsAI3FxdWT1BReeRsXEnoVPdan93FZrNC58+v7I3TxVG4YoL05lwkchJftqX9mRDOdEddBc84Zl9",
-	"CqR0gyXrIIZ2X6apnHRsgIRPPZRp0hnRT+GCVt1p451eAN0eje3zPJ/7ZsSF+5ENaRSTYyY6NgLnojOS",
-	"wgzdzWUikR3IH/pvZ55tUS+/2Eov5y8busTcy7AeTA5M0c8EoJvTtBNnpiP7/U4iR5RDfBaVfZ2yJwBW",
-	"f96yW/6fAAveEdLY+CB/gTpWjAkuBh17j9hf1X5Z/Bxv1H3zHDS9jwfck7nvrHWSacIU/N2xPhKuJgCR",
-	"+1PPLkzCNe3xFHTj7VXU6tMRT6ew6p14yNNEMYGv2K6KlWOHYM7shr4NV8RYFY8EC995ylLBVDi5vbnx",
-	"cKp5TNPOmFqn1d7KWLGBoNDZbO+U6th+jgbOoXbn6YF8v9HYehopSwbMK4l/twIbfat9G7WEDW1T1DgO",
-	"ih0VScJibqOg0h/eFH75/PnL/Kff3vwVtYB3bdrp09hYl/amgFvvt/VfvldZBePWo5rHHacG3MZymPhc",
-	"dKAdBZQI/K8jM4gE+lmaFn/TEhT3FzfcuZaKOXD7IDvotHQcrR8ssKfHbF/bN1C8tY5LfXVQ7O2TayPt",
-	"o8g4czLwCp6H68dciIrKN1fQkf2UD8KiWpGwwWXHm5TioUGjuFX7FpWlf79/OTEtu9L1y1fzl3pedSk4",
-	"dv5advcULgYvzKuCsgtau1TzevbQ+cu51I2/3Lfgw6DRhhZ5dGZqO4HvwMS+Fj9bN77MK/vDUXl4V/9o",
-	"EiNV0RWU/iBagEcr3njzMdUqz6x20d+3rA5pDhzkkiulTlYT7lVJKvT64upFYbCsdnry6raVM2FcR2fP",
-	"7ey5nT23s+d29tzOntvZc1vquc0TMS3k80rrZgt2epOuhPI03Mch857Hafh6e8+kb9v19RONh5DLDkyA",
-	"6Kka52pjQ2poB4OP7eGFZjCgBuVmNiNXMt/NxLKkeV3WO9fvtUkivekmr3nxIF9rFkuRELs9uBh801qv",
-	"JNRof9dWcneU1efKfPYPQyoGjFAS9NZmqWto8fE7+KAM3ZkibMp0m0yGkj0xRSZKGkYkhmdYIHN8Mf5+",
-	"ARrh9ubmm0vyhyct9uGmfZMQBWiWWNG0llUT65wjIQ9qWPv/KaAvPgjrAbOEZCJhqrzvU0i8D8en6Zog",
-	"3J2NGOHCSHd1avJ+z5G0VqygHcqKZf6ZtpLyAxBbnoPYcxB7DmLPQew5iD0Hsecg9sBBbGikP3gU+/oY",
-	"yxXBz51zpt/B3CE6crkPt61TncixOaBHjQ2iSMXunWPn4gKlFUVMcCYSlpCRfGIawcYih4KXpiTJGLGb",
-	"BqjoHyX+lE1weImkXDBP/zjk2kg1vcNF1CTlT4z0poSbB0HFdEKnVR61mXHHvfdeHkpTfBx765RYLQJN",
-	"rpMhj92Upt3uroITpzJ+1PVHAuB1HcL5bgQgbSiVsbEIo4l9LZpYnwpZRO02AFAG7A6UazVt/0A12+GU",
-	"gN12Sat9ff3KWkkbgLbeM20UB/YkDNnsMRExUt4RM5Sa2fjQ7mlGR2QqMwDLs9tIivBfz8PWiqzcd+qH",
-	"H+tovXu7YXg5hOPv8Fz7VGG/MYNziyjhuHReCq2EWdFYXYqtpdkS3u9Xs+9ZXWOPYMp3stKBdWvNTCPr",
-	"ZK6sHZEnmmZwt/CfOVKDdaqz9uKlglyZZ7WKz74Vu3+srqjowXbP0VoTnHfL+BoSPW4Qpg8QeNbx6rG+",
-	"tEGojVTGkgv4ovXMxzLPMJBZgw/1w9t3P9r3WpGRxjfKRMz03vq0f3CvxEwkpmj5QfPJtWSD9fssNtUQ",
-	"dSRRU6Iy0c45JVFWJzJLE9JjsRwxIp+YSjIcG7ZG2KFoRYT3nRKELBWZ0CkIOWIQWgsYBkKQeZoa+w3Y",
-	"wkvyBnmmH4TbU3c+kcbFgCSSoTm2+hZmnx3QDvm6i75MF26nC3vMPa2W4+43l+RnPoB2dCnS6R1R8xq8",
-	"yOdEepkBu2SG7EHENE2Z+goGMepLfAUQw9t3P+Hibw+ebF9Cx70E9LljDKog6EHXAonw7X9bbczNRC2P",
-	"dtZ+fh21EH6tbQNYPFPHye/1t/lHXo6f261vP5g5RZVNrFjRCuuISnJ3ltAtexXjpPt2X5nxj2pKKJg7",
-	"lzrGJQsCc6QaxEbKz2jyz0ybkLxrfNTkbWY0T5CXNxOm7YfEYEAtDxP6MhPJJfmDWtfeHgJ4xy5f6hrS",
-	"vU9B9aM/5hI89S4XOuv3rbaGBJiMH7uXuQ/vSIe4BEguzCwgs1A157vVO/1MgTbq0fgROZPCHdgIWUeE",
-	"kkxwE/x/KYIulIpoOWKg/QBeJsnVHfvEtbmrhAtbMtdin+w+vLCDzriAz48+Dlcsdm97xAXOkxk2qin6",
-	"N1fXraiVugGN2j96AT8ytY9/2Ypa/51RYUCwIaOZz5lSZPW6uYU1cSqw+Glt1TT7hg5A816crK27Nt/m",
-	"gMu0uLvyd9yjmnXmls+nEFvXa1zq1dFujrHU3Pg55LlHdS52vjgdv9Gt/FtjzFnMYPNYX6aQffe1pdb9",
-	"j//bBb6mq6urVZPdVzUmu0MGzokwS3aIZmG39Y8up1pmdXGjn/Ygl33GcvuOyboeTamIGVF8MCyWv2Fx",
-	"VgSyYGrdCaoHrL+fklQa8KOhEeSSdOkT5SntpQyGI6UgQ/stAE0rppl6YtZqcjMkXao7st/FMBcyb+5g",
-	"qAvb0BeN3Z21QWCWrMGRKXCw4LlgZTVw/l2Sn0ZjM0Vk6xnfz8NcM/s93JXVZ03BW9uF+t6v05kSdVtK",
-	"1CWz31YLV1zaK+h1sg5LroSwE+WXKqr2hi6XSlN5MbP1dbBnB5qwjFtIlKuqDI6Vymqk6QvDR7Ugrz/Y",
-	"4B1kzisiK72y4qpw4MxVg6p0FXx3wZ6UKaOiWYBrr7Na7darqzWcA3q0zoEUHatLrbNzdYXRPuhesLKt",
-	"LdGgCzpv74AFYPQq+yx7uSaet3Y7mqABQxlTlSyBIRFGuXhNKhthyz6xUhRhm6MD0GTBXkMKBKpMPTbg",
-	"QljTt3AQJkUc5MBgmTkrGDFyL0CNon2dje+wZCScyNonqkoi2Uf+gapkL+ZuMVlSyw5sThW3yi4g2XCP",
-	"C1ijz8VK/IywGLl1IFJsR4tQ21B873fyStNUiwqh6roNkq2jCAbd6iOoulGu7/XorBPu1j32u41MEhes",
-	"s05EvB8btmXAWYiJ8UW5LaFYzPjYdMaZiodUbwCqWGo/QVVaZW2fcM0MDKjTJWY0IPfDcXs1qdCiaw+B",
-	"iwMHKxqRANjqdaH9jgOqq40jvBO9TzuccD2W2vWrNp4ZPud6V+Z6f3Qv4EgyvSeQ1YUUHDNDmQDOoQLj",
-	"N+FGMK1t9HZJXmsts77M1lQp/lWcXko3yTfROaE7m9AtLE3tRO6Prz+cE7knmshFIQbzP5Ay0ZtkcQut",
-	"xRUB6i/4iNCb0CbYHEcFdjzCLyGhaj2EPA71Z20yj/pjuNMzS+DuWAIh0AJVW35x99UG8vmr/WXVZcM2",
-	"nGUnXJ9/sKh1rKPGMN7/J4vtf/88B7uNBrtN23gu9BjeFBKeF/2b4AC4AK0w6db62/s3wYhd3zRpxMIW",
-	"0pldErjaGz5ginxknwxP2Qao0BM67fE07YTb/+P7i1evrpvIu3pZO57EK0DFJgXVvdeIz193Z9xFMw7I",
-	"roiv9yNN1d405keCP33z4rNwqCHbDjWP2yXu9e3yzBC62T2aLnrZ53Tfl5Hu+/PzM0SNxV8eEuJohtiW",
-	"ZzNpsFSo/DkMYi0EPI1asaY6X2dt3TNMQB4SkOL7aUB4wFnkPBEJ1nUoCdWPLJmfa/P9PBPKjV4YY+v2",
-	"ZaY6bMp0NyrNnq4xsIZLNG/DT2J4zTV1fmBM+OyvNlKxdWXXTV7vZDatlvljMcAlLBxzs3gMODE1zEXS",
-	"KoyUVy7URsnHVGp9TjwuJB7tsnQSOrKRxYrc49krOlKv6KL6fW7uD/32tuHsckjv1NYGcakXdaiE9FFi",
-	"ZIFT5B2GOb/oHj/GLl6pTcFH2irdjF4KJuYO6KS8yZuHcW9ckp37LfU9FFyek3RQZqbroToBIGE4GbWm",
-	"l/IeluGQbsrZVTiAq7BTQ1IoU7rawNko1DYKKJBbmgK7hfVyFITCGPMjY2MNzSmPbNxoXfE13MdpDWfI",
-	"hO16LEMmDAYy8N/tpzTgddsQLNM4li+x3Cg9vI7DHqkaPPDATPmtLvT8L6loxtSwgYQTlp298PXC+d1z",
-	"Ra1PsBh238CnMn7sgBoOP2506sAxYmGDckwNTeUgQ4OFlLC9lIpHZtcLlJw9PR4cVFTrRXLdv4pvaO87",
-	"BlOf4U7brR5LEnysxdM1aBCv8zX+PlzA4x17KDZgWGWK9zmWbUHjO/y62cxtq8AU8mFs9799LKNo/NhB",
-	"KLgwETJjWvBPFOzZOsZ8Bn+DYGe7kp1VP0dWruNOIzZYqqvyv7thZ3dQqRn6COlWnESQT0zlpIyCmYlU",
-	"j1+BOOOvyNf2Z8QKJemKPgeJ7EZ5+ta9q2/aATBHSEM05QnxxT6qsfCHk4fWJ+doeuAWuC6YIQTaAGyQ",
-	"B4FqOCJdu8Htv168uhAtde3W6qJaYyyxAcMPVA8dDC68gkuIHrqOiLsD3ZW6W4DwsM/m+mjDI3+l8xuj",
-	"j0xgfDFnC+0vEWQX+zwRkdtMeMxWNGm+xgGKwzVozu6IGc1UT4jXl78ddkGe9fhJ6PG1t8yX1214nyRe",
-	"L2/s7u+0D8Nprm1p98/y+qXI66lVpyuF73BMIB9h6BTg1DiwA091O5/ophC4jw2CnF6iS6S7OTMIAC7C",
-	"8NLortADGkgG8rkUjBED2QAZ0QQ1g0/DzqZb+6WuT/3MqyMM2dwhapo2BBHCOwNFR1Zsv3ux7hAZxhmN",
-	"soWc1eYXrTaPL125lOilCdflmWJ9xfTwgBUrQCv2hFF+s0UQ6+Je8/OBhqknmkIoOhkyqGfhnkOQGxo/",
-	"siRywW9paD3E7xzk8Xy5a1mAPKeO6xa7YGkb0LkHIHE567+z/jtS/feRPiIeLmbAZnJJRNOpf4611eIj",
-	"XzI19j1PU219uxE1THGa6iZrNr9yc8bT2hWeln2vuy3U7KxMEl7SZgPeM7rLrs5aZ7idPcPNC4RSalI/",
-	"36xb+n/eOkBJ41d+bANIj9zsqaBh3bNHNA++iMGNZmn/juTnBBHCblSu8vhZr6oHwOmsW2YltMcxeA4K",
-	"dqYQUAXkFAF0sbuRYmwcADvs3SPHl7vzFQWDX/lhoXubFfo/1xawtWVjf9WGszrcXh2u+3a/vMLABzpF",
-	"15J6zQfJOcCJ3Mip3GmVANVVo9HeWcyOQ8xObtrskZujyuZ38x9VJekhOECeAyt9VGs26qUswZz9JCTp",
-	"qc/Ry355hh4hnXGbbpSX38jvaDot7zWBJ2xd10veUz7+rKGOS0OdWOq8QlHVN+bPvJ44ZOIcOsuwquh/",
-	"HBEgDvWJcfgDmZ9GcLR1LFJprPrLFR8czHSOdoTncCoysEQRgGW1XygyoFwsToyYPFa08RmmXO6+EFxA",
-	"vyOOIobcaDpiBlJgXVIVfPrpSZGp+HtejhXy5Yy1XBdwJB656fgF6nBxHoM9WXCQpe9081HYX19/3NEE",
-	"08GHWj/zvkdnqKqSyCu9IC8C1cWydxhoYV0I4ZSt/W6yYvZbuInzpNOSSafaRTIXGx9gnqnHBeLRAI6F",
-	"Rr9zBS/NmCpnRvZKvVtZpoMWhvvrhrsXXuS+isf4cM//O+Ui4H7svR7mZe/IimJu/9itZPfUfupj9wAI",
-	"76MTijeBgyoTqthQgjj5z0dAz8vw0PB9rbGZkvEYFBGUzpgKG7gAyzs3K0pcwe4cts6VS83KXb7ZBt1j",
-	"ZeqUNMBGa/mFDogUBboHPvPm/tJO60AFmW421fpF7uyTK72s3KaHq8KEJGFXSNNxxJSw0zFXaCTpMZf0",
-	"A+ttjZjGuGGjzttCUWVzS9d0ZcXt7jdSmeFWRm1/RZYvWvJPraTRhJ3SbuccnEyIfN3FgXJ/aKcvVfeb",
-	"O8JSzdz7wTQRoYZIEbMvkH7oN0RkOuRke6YZvF3DFInpyK7jTDb9RCiJSrCc1lUoWp8e9dAZ0utUIL3O",
-	"zEO7taLv2VgqQyhxIrGB7TQrsL+ceiRGDmB4rU161pGLXK0+IokUUkVkoKgwEYkBm1IkRE4EU5fkHur2",
-	"gj1ZTQs2v+F0+snxEAHS/RNIzo4z6oUrtaJW8cL18+t2g4TU9l7I3eGKhQaPnESZa5LQKugw1w3SwaOr",
-	"yXh2TDoLkWTr+4tvv4UZQXQq6Uhm9kSt28sXYfAwtgL803++hwnDWkVoAfbspx9+eduKwvN6/fvtxdXL",
-	"i+dXragFkuhBe9789N5p93Xs4Mt17eCtFVEr8XrIx612C3drccfNGYkDJP+PbRgmlXsn4rGX3HE2b/uu",
-	"7rMQ7UiI1pWXzyLBiIzsx8cTEkTxWcL1EbRlvu3jYrmmcqoLPeVWFSCj/hNT0+IAXSxHDNILEeHCSDgm",
-	"N+DQgQ4OZF/JUaHtEsuAM1cT0sxdsboDMyJdlNzkM8uSFLbCZ9GPefMFtGPm72x5R+bNl5OUuKno3ZOZ",
-	"OTdkniovyYqXunlH5n+++fXckXmK2SdANHnEyghVhtAB3ayCU1AAFWHJT+B42N9NI2/Bw7z+HUmZ1mi6",
-	"/8WUJBMmDJFZo/D0vxdY58601zulvd5Lmmllr2ZRQTd0ubSyDdUp9oauU6CDKLtY0Xo2dEU4tPxq7qu1",
-	"8Py9QujAsWdy8J2Tg58dqs+B/na7DKm3cMeTJoUUDqQUWDJgas/J0uCV7DRj6ld9L6zlZzE/dTHfSKI/",
-	"D9Bt8P6PMpc7qymeKWZf2CGTue+kNjhjL8eQpGE+dkq5eGQJgVQth8H6OyL7CC1guBh4lBFubISE6Vm/",
-	"myGtal+oemLJJfnDp24VdCGwhFDtWhEiQknC9VhqmhIMv2jyz0wb4PTm9iewRAnp1WR5dA128zlktyvw",
-	"EYyiQveZwm7CWGbCRC7VjNejKYIK9GFMjOXJZ387Nbmt83yuZ1QEBxTSwZWp6HKsXbjuvCE4XMI30EX+",
-	"JAxTdqNMeMzW5onExT69zjK/TVaM1n9Rs/Uz5isszzmJe5JJXHydTu3o2rfByvfA5jnf9z/9/ZzzPfKc",
-	"byXpKGyeZR7ZSocJbWN1uvejjfloDuaD+NhmqGQ2GJLJkMdDktAppoGlfEQkV2dnG0z6vnP3eVopX7dO",
-	"u28wzC/UilqFy5blexvMZ8FrXot4vkl3oWcXRhr7cD+znsooikD+8P4KNxc3rw6Rx8FNe2TNbm5MbhwE",
-	"ag8z7i5JzASROS18PoHjyYysIpHKt5naGOMHvFnULNrQqbv9NhlnhjClpNJE8cEQEZoL8UXg6Aiz7qim",
-	"cspLYABwFSzUixA2hDCBuHF6N3oYyJg6E8ptgGZFmqesQPqMSpIaYviIIe39wshS6UiOvV5hxxw08Kgv",
-	"UZsIwy4jkc9aG22w1l+iTwQKo+CNeE+Fuob1TR2knWaeg9RvmXc+C8BqATi5ttkZe32USVeXS9/N4C8m",
-	"UKnL7/kWbGvA2SX5icZDknLBHDopdLLeERy9S9xvHOyUgwawlh+6PrFN1rFO3+NZZH+WKcIDm1r3G7O4",
-	"waf4DMeB3+N7PKj3wYUes9h4NXZ/SV5rLbO+zGYygbVHEebGDPaT8pMqYeDXtOaQnm9LCLtq5Vt0ZpcN",
-	"EjZv+IAp8pF9MjxlSwtaEzrt8TTthFzPH99fvHp1vXYOGU58QinkpXso5Jf9Xq+dXga6tdPPL89uzqps",
-	"8+3yUuncHj6nnL/MNhevWP72/k1IIl/f7CSJvEQDrnfjTenFL3nWHZwwdK82iakUg5LwkiZj69cJSOtg",
-	"f3GBPht+Cs4cm8A0ExwSNNAl6SaK902XpNx6jkDAkfB+nynd9rknT+2FsRolsGzESNLnotG09Xv/pKeV",
-	"tz5KbsYmh8NxP7Xat9c31UHw1XXBXtk9hXgdddV3v9VACtltoCPsBATxTKdkrKTs73t8WrGU0Z1hTRVD",
-	"P6SyGNgIS2bGE2KA3snHK4f0ibkADIYhIdJ0cSdRDPt07mx4irHqFAK30G+TSkTq0MAbNr2sM24ZIRge",
-	"3I+jDu5+xpEpvO7DTmDuGZNqjkwDbj3mYw532/qVm3jIRO7Qca0z1gGScwH6fT0tA+t7im1CfmOcCTjm",
-	"yRrmdsS5U+hkO4WWvdNtOn9+yzt/np87f04o/gKl59LbNlDJNCupZKMNl4SSEDyvF6xlY6aeuH07F5pp",
-	"vZSx42PO84CE+mnKFBmyNIFYS8pHAqOpXFyWh0v5xT74a51W0GSfdfcRk7uKDZf8f2vPdPqXGGDERszq",
-	"AvunNrTfr+bKMDzmY9rAoOJ9qiXG5NjtHUuVsMRuXmjmqBo2xbfQeZI8YbN3EGQOCCejXVLrx9ax4AmI",
-	"z0o7cBVft8o5Ha8vrl58vHqVa0D/HmcOuL5d1zG6YgVgZC4S/sSTDIzEiIvM2Kd/eRXNvc2aD0NvWqCC",
-	"UEalqmkMr6g10UaOeQwX+kOqx1RS+wZfWxv2xNnEBgvxkKeJYtCuVmIzFlassS6tBaWz90A7v4PScLtw",
-	"h0F8C1r8BwiCd8Tbv6jKcypHrIhSNyrSJlY2MD9nZArDJEjlzxOd92Bpo6gYMKVxGAR/Y6Nq2Sd2K/gZ",
-	"EWifMhIwjfI5ESpIvqv9YmCPhWZPTNGUFPa2vqwKKBfe+YEhkNdXKisVxi6VwDrSvIUgNh2LbnofZcrg",
-	"vTNbJ+1fFhRPVZZfqgSdx3kVVKKB1vQjV/dT9SFFb53KyVCShOetGyDml6XdVGWyvWVT1dnoH5/RjxoV",
-	"56MkbFjhF3jSllqyeTjmlu+nEOfke4h8fXv1/BvkK5MiBioGGwmgZ7+SrOUuz3BT0uc2uuwpRh+tK6Ky",
-	"lF1WUbk0YPSb5nMJAnr7YiuHtVEyly9JrsrpUKRSLDY7tXvP7G4/4FD6Uqn0vEq5VBYGIVZQKS1Inz1B",
-	"k7IXndQM9t8lT97jOXbBtnR2Tc6uyTGqULvtm9CfhurH6oTz2zETBA4hmQDYwS4WILo4owql9QnXLHIN",
-	"QtqQTA2YcEX8tosuMM4IaQ6fbcD0hZIp03cFTYnssCMq6IApTTRjHqcjT75fknu4MSIFDKRpo3hsWAIJ",
-	"D8Ix9WsYHX2lCU2lYJfkIzxHTJWaEp7gRQwfMR0RIUmfxmZtso7SLDtc57Ty6knGdp9Vx4u0otZF+N86",
-	"rUlVeHyL+6tNqNZ8IDzyCxtBqcbjoOA+8hvPDSz0ZDIlU2bI19ZsfFPxbCMuNmLPxvvjGi5ZcW73VW3k",
-	"QNrvd+A3VReFYhWHkU7D7khXjln5iHTVi8RSYyn45Rh+lUhYjoTrEdeaJfVfmy+OgOUqv7z7quZ6WF3Q",
-	"gZ+UXPLHbJZXZSSX4UVmbCWtSm34RHhY2rMOHEJwQiq34so9Jlifx5yqaTNglX6VY2zfKLum828OxNA+",
-	"98R1vIvrZUyXV9+1b0IbBSoZ/711KT5erd0Jc9UrMF+bTAkuBp3rV5jykpmK515c4Yu1nggk2b2O3BIW",
-	"C/5O5qrK/cVHb6p0Yy3Zvos14G1UT9ZP3HA50tE6BeT9HbS8f1rVQLOEmws4jQ8EdtEpCXe79dwqmCf4",
-	"NBgKtGSlCVj7lNvTzpwlb8eSt46QlQnYxyEDD/dYQpJqwXR5UnezuxXG7edpc5F9hm7iAZNEHyV4pHMt",
-	"IpHVbpOhBBrBIcAM2k06029kvV37YZt0M81sbN4mVrd3C5iBxSxTAp6vIsFXm0s0eQAPezIsBvmu4olU",
-	"j8BQY38ObdXSQEyGDreunafC1Xba6yRyU25la+mSqxettUT+HlYjb65rOG911u870e9r7oiCQbjZ2iAc",
-	"Y54KjUJphupv/Ik5q2AVlpYjZoPsRQvxVz1lbW8xZeaQQLMbadY6qtE/2ykpRwdD8oPdK8IQLbPB0LOi",
-	"rLXXf8CH5zvK4G+sCRHppaANXlzcXM2kpNcCg0F9cBz61ZVcSt/d/vWvi+LW8q+/OHXqpIRVOto11ahT",
-	"U6emRW+CFqUE929d3erOeEqqNQiojQF7XJkhsaIBCzVRUgzWU7A/4grQ9Kxf96tfK1/fAXRsyNGfFe1y",
-	"ReukJbiuQ2qIYCzRAVSzPOu4VP86rP4LLnryU535ngnlxhciqdATprDEKtOE6TAiDSXMwo9slE7jmI3N",
-	"+sjApbXM1yKWIy4GH90DnFhd8ygxFmpU69avyDlbA/Ltd8COgYlraNqaOiy5xm0FQ7ItEDb7QUqhOWSs",
-	"2BNnE7jNIU+TMIaUUjHI6ABGklt9ZY9VXD92UvbE0la7NeSDoV0s9imQ8zqdax8YuM7v//Zf+fKih0MS",
-	"htwa3JD7AU3Yv+CXXpEWF3qftZh5Sdx7XcZrgLbDBywtz/icoMNsQOgFpxGJ7PdnxiNde8o+yzUzenh5",
-	"3cYab7f1IpIJw9PwdABoU1CzZQWeiNBUy5n+W8X6mWYwq2nd1kTRiSit8My/652xZZ1lddvqzcKrOhUH",
-	"aJU4Q1EHqq0eQQXlCKVY71yMGyj0LAr7M5TaAwa/9yRRtG9Ijw240B5QPZbjqe9v6/OU4ZBeV04EpJu7",
-	"WB/2PUp35R1vmjFBetNQOcJndX1u1nW0Z6sqD7GYJyyJcuAYf9Yeg2ZNBMhFHwo2M+K4C0LJeEhxNB6Z",
-	"Ktx9Au3VgGto6i0vNlm3tM8N3hhx3VluRfpZmsI9pJImtStM8MQFrXkS0b5/y3Wba+sHZG4h7mFZqIjZ",
-	"blqkv0zjErzss21Z17YAlTpFFSOfynzCv9bU6+haHbKSP2Q5I58jvwCFDBqTiikZScWWa98NCkf43Kem",
-	"8UKC7I0kPQYIZX3FQnOmMMP6Ss5umF3Of3ypnjOEKmfdtn4YzOhTUG4Ff2kzHbcKC0j2XbjtkYmgbfAr",
-	"DVAPzUwznGbm7+LLSf1Rx5XUsaZU8YS1ovJ0YFQQ65CAWL9n/3PqJocajr/rdr0Jv6gVY9287m9Y3caq",
-	"YzMkeSFL0SeWaiARk9alIRoiO7t171XKTXHL1a3XwZxgaa7GUOV0njdg739basDgFv7ac3P8ESRiK5rk",
-	"57KwVDEypCJhSYW3fYAMbN2meW7m8G2J43rz+QkHbbRo/Epb55tKqJ5VzVnV7GYa4IT94erJgFzsTiVp",
-	"7LqlvEv1zFPhHRRQwmficYowhw6HvOlQEqofWUK+vr25+aYk05B39PveAmsdNkg6uLXwW/Vt7nbuN/tw",
-	"VuBnBX5W4I0p8Aq2z9+YKahwMpBBQ7itvWFmY07BKvZPFpuzfoXtbZfi4Op12+TuvYa5MexVO5qE7lnx",
-	"n7Diz7NWZ8W/c8X/K2PjouZ3LDyekmZr1e9f5iF1vmfBhzIc9tmy5A6VfrHpJeh2zeDwnRX0/KKcbEnv",
-	"w5DZJ55qQvtW+GmannX/Wfefdf9x6v7SEQjXnxE0f4/Gj+up+ieu+RLuyTdswrQhVCn+RFNPABcg5qQy",
-	"8wBzd4CTaT1xu8nSqavpBTg6wHZzMGCjSwL0ckZxOmCkLzORYD8aTQjcGelN8T8N8VD+HR/3tCqksPr7",
-	"qJDmF2pFrcJl65cecTttWihdCh9qz/wBf7Pi6r7+uV8Mr7mLK6bjjBH2VA1ghod04JBm7gGuPKFQAsa2",
-	"DcKrFoDGMdO6M5LJGmh2TnMUf7v0XsaKS1BrFWQ67utOj66DIadYzOBandkTlFHs4CYGe2dvKKHTWXxK",
-	"qzNSalgV246Xgr6So2qcuVpsP3VuhVHluKmW3YyRa91Kc5X74otvt2g6oVPdcbAcBX0xa7Jftq9eOJPt",
-	"j1nkS6v0ql62r2/cr1nKB7zHU+SCw78Ai9EaYaCGBQrA8BfqdjpgnYGS2dhKkxjGqnP9qvPiO2sEQEFo",
-	"+FFwlmqT2l69BO9tZgfmvlfwhrDnw74VsHLLn7DS7Skc01RdHDTqvoviqCWrK+JP3kB7H+a9l/Xmq99V",
-	"webbPvTt+554Z0egj172yZjJcerSjDMM3MjJgVSvU2bapDtrY2A4oJtvzu4leW2siRRJaAv774xljFAD",
-	"40gRDgnkDpIDT/W3Bp7XHenit13AfOoxdAqsExtU2+WDuF98IPswdMZO4cNoQkfSWg5TnAxAll+ElxKX",
-	"D6I4TOVP6NppCz+yx88R3ebHYsctwqmTr7vufx37cfebyD0q8K5w7bxKRYBHwLP35py5nsTcq1LX9KfD",
-	"lIOA58ERCHxXpMs+eTuC8ZHzZSdDZ72c20tiKkK6+OsuUD4CCzE1rAt3YB/LnvmbuwcROBkE45CZkIr0",
-	"pBni3oFnt9cP+wB2EbyzCFmdqhiJo/z9568sIor1mVI0he2pBlRwDXrc3phzlKsJhUEHHJTyaaVFoan/",
-	"kn0aszTFVrkatsYfjqa73frxv+5bDRgHlDZ4iipzBCcE7TVWbCCoMBiEraGXd8g+vLsV35F1X/Ei92/z",
-	"Qag64S3/GbVkD2nNO2WvvmknwR9TF27jZn3HYq29WsEKZvXvSbOCOV+lihCMAW6a8Fai2mfpZSKxogfS",
-	"uzIX8wx8gMqMzB9DCYZIVyD5g3GZcDPEkT+38eBYjC3ydM4lwdFpd0gsR0yjmS86HZpOkAcgfBHCL/A4",
-	"HsHT6M94JnODj4KxhIxkbo5xbFJIyPQwdUn+GE4D8Jx3iTDVYYbMfVKVGbK+SEVqqGZC6D9gxY8/KXRE",
-	"cXUB0996wkOa+P2CuPwwO+/L69ZtgtR1FVy/02jLEfubi2Jh39Qyhedwdp/hbORP39EsliKxj3Lz8qqB",
-	"MBck/IhiXei3DAHffsLd1ZZnW3j0MiU7YMYHGdtJ79ltPbutO3dbrUP05LbrURQAV+kQGm539xpkW/7L",
-	"Yu6LKDZOacx0gTFqdEnunXP3T8mFns9OSRGX9XG45FApdEV+RZ/tWsjq5R68a4QAH7cv01ROWEK4iQgl",
-	"aI/mMi+zHifkYZiIqzpISnQj7u4NczBNM3BKxZkwIeQKNQXUR1ELUlQlOtI3I1j9QFt/rZt+bpSw82wu",
-	"zuZin+biGFtGlmUtcj7XJVbjr3qO4jOajLg5Gnhi4y33bHv3glXw9GIuWHXFk47XPt1vPLRSsSelULeA",
-	"+UYnteTrrpCm4/+0v3X0dYVEfuAzY8HOICBTntmvbzFgzbc0GHsGTYqhXlIqk7fYybWeHP4ud8bFsdRm",
-	"2JU3S5/jbFgOZFj8uzlblsNZFuvGhwwuF5guXpHhqGtpeMKE4f3pQeEA0bjIPgwZOWMwgWS8Dk0APYZJ",
-	"dMRU7Rfthj+0EIFoDtGCKSbhDX3Eui+m4Oer/ZfktZgPiwoX8fX74mVmcU/9Y6iSun1JsR6PdhFWtE79",
-	"Pi9Wl1fwF2kD8nCOEtADX2lnYKVgHbwsnpe6mwDKYH95t0m4teH1DarfWidlUzdD8l9PKb32Mve5BGeN",
-	"E22dbe85qDsG0/uBApQsieloSzubMnpQ5IR7yL8hkK1r4ELKVa/Jh/TJfmf3nDNspfZqSDVhCKOjlqYH",
-	"l4Zpkf/MIetSK8iEi2iL+A1W+DOJ377zRCzn+G238ZvdyUuW/0uwMinrm7OJOZiJeY9OPIQ1Icjz72Rz",
-	"ewMlkwuZHWMWsZYNqZNMDGxoQhqWNzU5cjR76i4Mz3Wj+R6mmW7eWWvlwNSkSpiqb31gvWFTvs3MidFX",
-	"fqSPTARCZTbgUtCUDKUecwPNd2HEdcQSHtO0wyDQFPF0TQP13q6SXaBzWara+hSM5ulbH5mZWI5Yp+5W",
-	"88cv2XKrTRr27dsXlp1N2wGjJyaS3KbhWLyHF7KbhsdbBlX5vMCBLNx732nhSGL8jOFMiculIe2Bs7NI",
-	"2Aih/aT2fELSvulUykeWkGyMxLS7jsu2CL/wiU8q/lpnyCRqjYdTDZpoTDk0ADmV9gZ4EScUgD5EQiiJ",
-	"h5SrNS3jR9zKZ7t4zuydbdMewy4Uu+2sUKbEBZ3QQ9bQ3gTCKXs3LCH2fkgmNGOi7a2Rm0LJaVMxYgoW",
-	"2tqQubkWCKzc5CYtsFRbE8JoAmO29qIyTQjVpItjI3gPHXsP3WqTtX0zyWz818fylb/9UCSDWDAEglTP",
-	"9pmAXdV+JKesy2SzgNCuAUjLvd0ZpxUQ/gbjvdYRkBNxh283j661jDlNvQeHtB7BXZeZ0TxhnREVgJiw",
-	"phXMlID1OtvBLzM+XH/nLQSM8ztwtTUuqKuzRT6YRbayn9si/zI2N8s2AjqgRX5tCFSkdBF8QiQAlZAD",
-	"FBQOKTae3JX1tMi+faGAK1jdqu+7NlbDLpbYLHuCk4rggtD/JHCNzMQqhp5zXvhgaIge8v4a0Lt/lzzZ",
-	"IfziORg7umAMFMWx6P0Ibqezi439uRiKv4Oac0HEiCaQVWNKSbW+wZhI9YgT2pWYABQDFERW9PapAiEg",
-	"8m8oTmX8qH2f4oe379qOjCjELMJR/n4NU57dHGT0f9n92XUD4FAWRIycB2Fv45vIYRGE5bQhjWZaj+wq",
-	"R2ScUqEjl1u8yMbIfYxwp3BDQ5kmBVKkJGN3BNGPaeo+D9PlYToLBfcuIOLoB1F4EgQNBreNj1hUJHln",
-	"n8ZWe0aOgTk805gqI5jSnpSJizsCSKyKYUOndcrI9as7YgDW0v48TvmoZ2PblCmj74hVmyx5EHM80DYc",
-	"dQ8M+I1UMwhtbdxq3/wUHo3ReIivCW9IZUJfkrcIq0nNLJmSsgKn4YKQlbUmOWkTunBtN5OviWF0RGgq",
-	"BbskD62PMqHTh5YHNFqAp2sIgvMPv5tPCoQzydju8TfxIq2odeH+Vwd3szvignXbPvfhlUC+NUK6wN40",
-	"vlGuiJIp0w4JC5zZ3hSwy+5I126L7v/H3rcut5Fjab4Kgn+qeydJi5Jsl6kfuyrbVeXp8qVt9Xh2Wg4m",
-	"mAmSGGUC7ARSNLuiIuYd9h02Yn/NQ/SbzJNs4BwAiSQzebcs1+iXLeYNl3PHOd8ZWO4TaVChGTYrA2AO",
-	"I5qI4bkYaSSOmlZoAK/gAvp9tSzK3LBd46qY+RmhyWhu7AT4zo7NEJli5IaLVEVEMbP/kKwNkCc5VWBA",
-	"WOPnr51KUAVQzOzzLAODxyIwN83AfKA2Aa5Zrmr4qkrxibCvBgk5dBLS2EYrH446KCGHUIBpZOLQQkJH",
-	"HScNsVkkyDtY2ZEshbnN/2REk/mnLAQXk2H/+07UGRWM3gwnGVXKvXF1QaNOTj+/wjn0T/1lWhQUj9T1",
-	"wqwYVIq2gZUAUXIF7ezSkkVGkjv1w0RaFzDfASYmkKu5bR0qpwOWXaUW+6VOBNykjUwD+wbhUHeiGyR2",
-	"D+jKYR0bgVwr8O3tkVSpYsPgwW+zv6Z5QJT5iBXYvbj7HG45f+w5ddv3gRlqxZ4zQfvdkydXJ99XiW67",
-	"jA3YcVDnqoK5lssd2xzV/bLTtJvA1kGeoqmPxDkISLFUrNj2C7TfOQzwxCnYu4Y7cWZqO7inkwapDTNU",
-	"C+Qs4itjR3056JMpFRPWjnZ+qUjcZoTbZ+MIRg0Kzd7m1aHVt6QwZptVruAJMW3W5juwCUjKC5ZoWSwg",
-	"zD+mhflHT9m18JacfcDq6JwuAPcqsL+cvaHtghpte0HO+yckxitDa9LGXvG7W7WURGZpm3X2Bj/93K7U",
-	"/jbakpESkHMctgG1RygXhI4UE3pQ1Y3JLGVKE1x3P/wbNmuD07bMErJJTj//wsRETzuD/snJyTbWlJDz",
-	"eACdU3AJIkSxh/HiolsgNJ5MjQ2PGpq04oxDkVejpjKe7NbqyI6mMmec4NrGpAn0gRXa29o0XmA22jXB",
-	"8j45WWs/PD7Zz37AuZont5mns3p6vpP2ltOED2ycY//k0EkeEYi7piUfey3Z65+enT9+8m976l94/a+/",
-	"RZ2JFMGSmVd8339c16B1qtpVkZ6cV0DlwZt6NhIVxpvOzLpNqRrmsqgGVVOQnf99Oilffzg/e/PiVfn2",
-	"xcv+L//+8uzNvyenr19czl+/uNyhsw0w2l3rTivxu5bNG1XojyhpQBLVpAGZT2Xm1UzY/8NKcdCn7nId",
-	"htIapO068eUtKxYQTHBfc9qJC1AsGFeJnP+4JkpwQc5cJaqQegpFNTDCtNeoi577wa2ooQZRAXdWvR9o",
-	"4QdsRouhrcjq7Mj1xSL/9R//tw2TUM540qZNGsTdEZnb7IrqDM7r7fprXobmGuTKc2p0AVc3xF+BcXsD",
-	"13NR5xntJyfnI/b0aXp6oInpdqaNTS6zjLidC0K1z3Epur94yKD1YVt7v7/9t2gnBNl/Ab5Zfy/cc/TI",
-	"sGerDa3fZcr8OnmmrX78tMKmj341/7SD9F3VzE1zb4TSoV4F7vD7Ar42f0P4Z3senTDPorsbinTEMnUE",
-	"jWj4mTP85ogqDoclrIBCcGjwlbKlRrSZ+TRkV1W/eaU2K3jOCgkDG/PP7kit6sBhwy5D377GceKlvUKq",
-	"K22c+LifnI5P6DN2Njrv7Mx0bbh1dh8e+K0FKM9zWxuz7exg2q++MaThncyMixvgU3HTzqfvylHGE0y6",
-	"Nne6oDvE8HvAgy6Ia1Z3xcWcUnUBHI3uILwidAaxahZOMnJ6wwpwIl1bRMil1pom09yoQNciER1Id1QP",
-	"udrhuYhPjAsenVM80LcZ3VoRy7gkZRnTiPLwxCW9GZVcDVKjIFoVK+hRXfqv/MLFzc7y5b2RWVsdAYx3",
-	"uPWNFCyE3dtacM3SsfmpoWXPiAs0oFf8wA4tUy4f/Y/dH+Q5nTB80EtKEBGjhV7ycza/rlHWuGnWxM0l",
-	"eF3d9z7IsmwUzOlCNYxhdQJOcL3gaiYVd5iEje+LK3qMMd2SUFBlG76x27nx6cmT+7i9B29kxZSwbb49",
-	"X7MiQVZpOH/myRRfBYf0a1fejOO8v7yamn3Wj2YZ5aI+rW0m4a0ZVdphHMM9q6mQtzNmIXmssM0YTRWB",
-	"PlxOl1QSqyWCaX5TumA0b4toNih1qnTNmTFf/06Rv0AfTfBbZlRPK7clQ2lZzwhq8WJOm0JiTo/lbK2V",
-	"6YOVNLFtbEBHoJriBdHyhglCoXjIuV0Qt7FnyT+ih3j57hVJMg54qkZ/mFlE9cpX82KVyBlTjSboa3Yw",
-	"tDTLKTcWIeVK0f9lXsWLnru+9alD/6Q6dSgVHF0F2Khj83fO8hEr1JTPcL9tiMb1Rv1pz7CNfaS9q+qE",
-	"puzvwSEFmKTGSWDQPBZXF37HkDaaUWa8wf+CPBf7pct//KdSlLyWpVLUkCB6HsPgLMT95D/xKepIwYaa",
-	"5zhv5Sg03POtZ9+vx4m2NaVfs1bFBmR9XzKM3PovGbQfp5LQnLz6n4H0+cAnosuFNWMb8ZeNnQrc5Miy",
-	"tyn/MkDmomTMWZYSODoGaOYyazDeMHz3mn19POOA9+gOhW6v2ZExiQ+hyPuY9VaXBAECIB7USMHsQZdV",
-	"DI00anUMvPVRwW7lDVbINhew/vicPD05edYjL0WKfpJiyvB85RcVbFwwNbVqZ8QyKSZGP/fIZRWGxIu8",
-	"aiBPTk9OiJYSg5ZxKVQ5m8lCQ4vNGyaGRjnGLpqJabH4lgtSKoanhTAHZaYmSx33GlAXzPSuzFOdbWn7",
-	"c3c+n3eNTdcti4wJIynTJQKHcXQGnbkqhhjGrMY8nHKBHV1gWXA22zPBe3ZruyrZIMkO7LCSYW69vVua",
-	"cURzEpKY7WHAlef41HqyfHtZ6ulLyJ48tmX3E3RxWqafeh9tT7fGgpuUtEhZYNI1BtaRsu0WrSPsJ0/P",
-	"n/VIjDbQMCkY4O7RTNmjWyxEXyjNchXZY8dZIW/Bjc8Vy26Z8anIz1dX78gPVPEEGg4u/Ct5Ghuhfy3c",
-	"D4olBdOxq6EeyXRxQWJQ0NhDUtCikHNvzC2I4RUyKagA1K24RlQ4TKXpeDzAfMXaUl4LszbK9rN0J+I2",
-	"F3NkTE5lDxU+6x65dKmchrnYErNHZMQSaq5UiWxEz6W5uVCIG6mnnI171wJoRUHuKOZzyjFxqz1AZucC",
-	"KHJoGTKOqp9gquEPuDhRXULAXSghomsRl8JsuSz431k6xKWOL8j5Sb96jf21vR3j8YWEJ4Kt7KlTY8LW",
-	"yATki7LypZqxGfEKxXasJQk+CWTODnwq7vayB9Zgd7FzFC2M699iGnoZuofIOscmjVs88hyW9QvJOmb8",
-	"V22J7BDpFtjqm44O6yhGtSPEXTOKG08J39bG8k0lFRs36gunFNtAWNf+G1TZRJ1u8NennVrMm1ux3Lha",
-	"+057asX2WZE1JxDubBsHTbTR3JDdlC0IF+4HAdHF5o735o67ajJnv2YZCUxhYMI3L983lzvV8jh2yHYE",
-	"J9j5/oXkSlGhSfrdS4hjVIFAMZHNlT4rHz5Wh/GQNe86o6ImotqPYeWS9HBCsS5VwKlugY8LIAPMJviO",
-	"1Lv7zkgTb+s89fU6My+TrIuSmTfQRK/Gybakwb3I59j9kHcfQaN/nqbfdovbOpc0+vWXaQqFYHWybOOT",
-	"JgPh8L6CTXHfJT45tOL19yCsoyORtbF2l/b7XoSeNst0POrfmlp3Fq9r+9utYsgsK4QN1e4kRjqMCeQ4",
-	"koJpXoDt1xZoPUxZHDvk6s9RkqRkPFvWEHvaDV8hGrtR7t/DuOwWotyGaHeW5tabfwRJHVyKrqWWdtfv",
-	"vfP7bRKKa4LC9TQt2NyeEdokzKO4gS/s2N67oX1TnmClYb6wP3i4A5hIMeZFjik/4HtBxfEav8s/cTeu",
-	"10EuyxIZ3bXXsho3a62j0ktKGpKxqLphKdHS5l8FrP0O37zK1NWn2o/7DQtDurQFxV05nwcS0BK7pfoi",
-	"ekgjs5XzPfJGkrksUkJHRulVrYQGkJRmyN3XbxxDINgJe0n0bQmE7kaJEDvIkJjMSq2Iwx7mDj7vDoRG",
-	"zUKNOt3aX2585oL//9ZixpMlnlNwRVzNb1s9cKm2jzO5t7s03rXV41yRYC5Nnw8u7zoA/2h7wM2wEqpR",
-	"I9dIymiacYF4ETOqlG2S4uvU4MyoTRhXNZdrRHHblmBLFvKHWJYaCs3joGAPc0f+6IfiWZ/8IbZ16fEf",
-	"W0aFRZFojDTUdNuvVQXuTXR0zNCdETkZSydsuFSSfNY9OYPeGw7RaJ90HTw5sQhKeGqzBgApaPRRLdMg",
-	"XJQxY+mIJjfDORzROTd220MfcEldEff77tMfz/707M//+tpI1YJPMCPPwi6szS6qpzHVfOjfIk94rn7L",
-	"E/6gg+g0HqER9NWU0UxPh6LUBXfdzI0KalwftxkWdC94Qc/YmGVm+1p/ChCVFH6yFfkoeK13sU8Pi4cu",
-	"qaT7aVws6/fvVCWLG+2JttDoVXXQa7PblXGH51MGZ9qVyCCG21TYXBCSBHSPXFX3pCzhKVOICnGxaoUo",
-	"ZiHqQE30SByEQrt/YovYDMJ5kOQP5ycnf+yFeOPOzHAFYmHZNDZlFLJaiCAlfsvgripHue0tgbgca1M/",
-	"X8MXKSnYjFFNFB2zC0jULwX/W8mIZp91WPvaeTzus6f08amTr+hrVgJ2aTW2zhB9/Djq5Fz4EtgWsbtv",
-	"iLkp/xGdQrBGjaXjxtfUf75vIdIY4DsMOpeTgqH9O3LWJP4ZEJscO4n1m8N6g56KvNDTYYrIDf1nz76H",
-	"UJv5QHVlOCtYwm0Rz4JRs75jmvNs4XIvX3CaZdJ3y3d5kjkXRrcEeHIb5Z+aMmPvotirpBpNEpnnMrXy",
-	"bF/R83XC6UuDaJJ9Pzuj4VuOqm8UtLACvo0ptJyw5LmTx7Y+sP4DglNjLTwVCbN+I8syEGb249S8NjJm",
-	"WjxDLKD4gtCxZsWcFjYDZ1zIvzNBYksFcY+8xEwfmnIxMZKVWQhAm1SUcpVkUpUFI2BGFfVuuL2gdsnN",
-	"Bs6TwXJF4SrNiG3KnW8cMSBSIHIbzSJS+DS1CGuVFhEZU56Vhc01UjIHIDOFEyJmQ9G/bzxSWKbPw08V",
-	"HuzIO7AjEcBqsA7T077yT0//fNp9/exfX+wkiu+pKRodT+peTavgy32JZ28hRKGsswZ1tiQ5j4IjFCII",
-	"NYvgRyhjdwdyXgvO/HbGhLJ14iBxeuQyU5IEUkVFHnjcNj4QUkPzgwB8mYuqoZGxlTafQ63IRpxfu/F6",
-	"P4GX6WwmudD5Kque79O91E0fyxxtJdsXO4Lagmvv4ynURq7F1dvAt79tYjfPAUfmuQ9azlQFjuusluCD",
-	"uT2wOiZz+Zd/NQ57sHIeomX320T5RoWdZ43DJJ51XI4t7j5ikhUjjid8hUZKF7b2AtuYGNvCHUWjTwbl",
-	"GZWDBXG5QwRj0P0Pvy6hF1RDmqRdi2/NHElZxm9ZsdL94HEgk6AhJROIpH9BtJFygLRhPsNFyRShmkxl",
-	"zna3W547GrrjZJrfK3O79TyUsyE5outya47M4ZeQEDAGNBiblLY2F+fCI8S4ARGX7NMj7yEaDREf7THo",
-	"LEyUB5iCk2pEjvIZCU1MDNN2ROHSLo6T8HyINeOTVZZ03JOaadFsAPhD3V1sCQ9NtfrB73f2UZbSV9p9",
-	"fbhMaMh3d88/sNIBtpHFDoIGfogftAdDpSzJuPgimpLaRn01HXhcZ8CO/lvTbbYz2o9llpFSaJ6Ry1nB",
-	"a23ZhRwmdEYTyHXYVXe9sJv6oLqOwnp2OQ/TXDlTiq6D0/6B6TmzSscevjnzMjy6dc1itAS0G89PKxlg",
-	"W2R7vXZjesj+PDT784jtCECcdD4yklDh7Qt31C/IVclUShe9NW59/2TnSovHcDjM06Ac+UDUUycGLJHd",
-	"3/QNx5lEju8sQN6mON9llAvIV7gAqxHaRJGRwzBOg6NG4Py2srg6g3/Vwrit6Xlfyvo6p/NLg2gi7Y8F",
-	"1xqL4O+Uss13WT2PYw+FJaTueif8S0VSvriFOKY8+9bMQ28EIpMMU54OhdRDaqgp3Z1P3kj9wm/kg014",
-	"HHcskyq0CD0pBmHAPZguAHc6HrfZ1JYwQDmliozYpBTH5TYc/mpiyLfFdj9LaHXIMsXAvtyd497jNj7w",
-	"2lF47YreMILx9orf/Bn+NMiB25XdlKbF0RMRxg79bKax7GtOOYQBw4Kd4/EczOHhKPThKPThKPT3I/J+",
-	"YBObG7q/LWHEjmuEfET5dkzZ5Yb4IL4exNeD+Pr9iK93tom4M4KqrHUUas4iWuovsiLZzDZwpXmiHiXl",
-	"aE3w/KNtqk5GDM9QoV2k3RGWkpRqGjmUnFrC/ayQY56xsMsiArWXKWcigdTQs5p3h11HmntwwSCPVZm/",
-	"fa+bcsR+ael1c5llBNfuyERg9mYNVFhil8LjJvqtbN/eR7+af9prNF7wnAmzo8pvJZzFu640EckZNbuq",
-	"Irf35ic9lanM5GRRQaruSADnq4crI9bc4qkcHY6w7zuv/rU6K4RDHzup3grqnG/cNOFKFx6fLfUL5jul",
-	"gUz7bOWwLa/GH1wLYK0LPiqheNwi8Jv9O+lEHaMCjGp61gHlmTGqvF/7ydyNix9+a3lEXKRm4tCF8P3L",
-	"n4ZvXn404lVw7eNdHXyX3zUjT+CCcr2wcyn01Ngftq+oR93Fr7ECcyjszsKC2800m2RUjGsrzvIRLSZy",
-	"mNKF6gzOTqBB5TBctnOo6BsmLMs6g8fVH8OcC2mWpn8S/FgwpQuegHo1F5YWqep/5WZUjXg/cCqgtzZ0",
-	"frh2V1zv+kaVI2hNzsZc8CXAnJoM2Ll/VDlizw1R+fKCFvHxyPblXNONA4q64LjHPIE9ilEseAFDXSrQ",
-	"BWGIzAqWrr/DIihLbfx5aDGgbpSvu4U0aCdArsW1+KDpeAwlYHj8UTBACBnzieGYemd3tUTaU5mlJK5W",
-	"Po58V0lAkq5Am2mWXeDsroVTWVQsRjJdALpzxsaayFL3yAfEyDYPVQyBTZitdlc4WlvMpukow/a+DGQh",
-	"YFdb6w0BsxOaMZHSgiwYLSIjVjVLIAICxXSQEZJlVmbntJhwoQYQ0cHsGkBBUCxjiVYeJiGPLJKJwusA",
-	"EWalUnQtzHARRVvOa6e9dmQ9cumEhZkO8iIOCHrqI/e7lvsRoeRvJS00K2AhKEzFltZl2bWwYzcvBLTs",
-	"HvmZpykTlqCm9JYRIUl8S7OSxV7ZoDFJYlXOzL4rlsY98hongXEsIWGLrMtnB4/TgyFMKaJzC6lB07EU",
-	"iCo25l1s3r8wBAs48bY/tqesVF6Q+NW4+0YKhm5YbOvMFTk7Oe8RBP8e+BQCp+IqXqj2ADdapgz6qZ3B",
-	"/SHPiNTfCvNyY/ZLbw+lHGtctOlWgKsBZri4FuenpyTWUg5zKhaBcI4jEguph1Kw4YwVXKaxL/CBE0Yu",
-	"U9vryGyQB0G3pAzPupHFtrU2bPIqYcT4tqEZhVllxHHPMaxOBdFMwE6pJrRyaxa8wKLmJakHPX9e5jO9",
-	"+BdDNc4razBvCzlHKhgVALufmsUaLS4I1SSXwEEgBIA+oxolm6H1SAxXGpMmLggzQ8A2ekamYa/ozb2g",
-	"A1W5qSH02fp+0N8vtYMGq+BvJbOXrf7c0AYbzSSY5wX5ZypKWix8LyiqNLJTwwK05IYYOdTZuhmK+WwT",
-	"Hswv1A0qIhzzXFLbzZBqBhBV2w4IemgdOJygVziKGs623W7nr2/c691af++11+E0UG9eWH1oVMW2E3LH",
-	"4w3z8U3iypKnnbUzCpudHzolZwRAnidX5B0gIS3NrRFXCWzuFmyK85NN0BTr6SStrBRog4s+wzZLjHdu",
-	"aBa/YXWPTC9Q9uznA0NjBGqgAcrEaqIt51fVUW+a5enJ3U7Tc/cesxKgv2i2jNPV3Op/7bxOj8/vK+Q4",
-	"k7Myq4Dw95AES2/YOOnzu9jMOFG3lb0WQ99H8xOEt1LJFImxRHRA/LU2VYbSrCnREUIQUSdRt1shzlXD",
-	"MGQVLwcz4jZUHVsK3CKgHp984S7xdZRqUMcYzD230DgAcQA98tASO++fmslv++SzThg39ra+C2fQdXEI",
-	"cNVXoyXofDmbEG1Q0EzGLAlHoKX7s28xGu5f6GMGXZxdF5SGLXGnC317r5oGEffH3ZPT7kn/6uS0OugA",
-	"UKGBmTYcV231TBBj2SnIAta7ecQRf71fsJ1LhFaeYp8jIKIICeJavHn5PrLbFfWj8/5pVP/tWRRVJHMt",
-	"1veEbQr2WH/vvhwRbIgTVaP98rEhH3JU64NCLoxMYv9EjHELIzrLjHocM55MrfLJwSEzgyo1S4mQ853O",
-	"C15VQzuioIPAaxVcdaPzeP0tsgYn6WiZpGb5RKJtqi4EX7H0IHyScGE9bUN5nzOzSXQ8hsjPP3GR/lMt",
-	"wJnREUPoXOjF54Kggs0BMDO4c1z46wLK5spblmWAJ0CYsCP4x//DY43V8LHn8s5j2k9O0mfsdPR0vH0i",
-	"l9+YdccqAWHd7dkKD8lmywOWuvRdwwdTrrREr9mKcBUR9lmHQZ6C3XIbGhJsbjxYoIwLIqRj7SrEiCnf",
-	"NkKJIbTwbKUFurilcCWcxQZUwFcf3pKz/pMn3T6h2WxKu2ed7Z3aterA3t9gGj0Pg6Atn7OXakYQz40l",
-	"dgotpnMu8M/+s8Ak4kIzaAK5RaqDLc/5dOcHkcH2tDHOFTQ0A5qpkeTdctDcZQ96o2GNKmruRlnnjVQZ",
-	"Wxj4wob/IcwIMG2ChZFyDEGNLWKm44QBDIndIvxnWrIeeRPG+K+FcWUiSEo1GqYHzVj9gbY7TwiWFEuY",
-	"XXHxlCpXQ4LZO7Hj4eGUZRg4tV042ByHq67FiCmeYjhVZimg1pO5LLMUcPHM5BQXk8yVc6iBvxVnj5Fp",
-	"LHGEYGkwDMQTrQdhr4UdtI3aWw8PVowrYjSq/clar7ZDKs4xjPEvBZqbwrJ264Pd/pplMq2ewXJ3nWbt",
-	"HZjCezDrLiU0R8xXrgbQJCneBHXxaQknmUeF11z/9XeBYAgs6q8Pl4mSzRLvauIN/EwoMuB+5sF6oMyP",
-	"AOMrUjKVc8KXpGjdAmhuVgU8izlNqPnxZNWzaiPWZLBZB+ftHcZp2+bwJVVKBRhH+zi4TpwNa/596MQe",
-	"yvltKnoW3nKnriGoZq4IGoNwSD+r7f5RPMYQphA6IrfS+9v60Xx1wIiZQuSGsZnH0h6PL5yGmk9l5nu3",
-	"AqVDGTJQtizUUbp2/EVh64KHLq5fqovry8800a6RK03Tgqm2XhHYz6sVGvx82xOXpV6tKYMfKKZSHNSu",
-	"tfl7NlJue3ds0aS21naW1/sUbTgz+3IdY7doOugbrnGl6GpDzqnM2XCPRO0t7+2fQABETEo6waNl87dM",
-	"boypZc8lXKD8H/+pFCWvZakUNeuOQmRYyAyy6z5FHSnYUPMc0eCVf8Hy1mzdZFHxiVBDLobGpcAcX6Xm",
-	"soDeIXfZBdeItLvGCgAF0O4sAoMEigel7qdav++OF+yd9S0eEoyu0czIPiP4sFUCn0z1BYGW8YQSs9FQ",
-	"X+GQQMDRix/ZzKe4R6CCOtbG/yhosRi67YrD6nrYVMKFcR4ThBPJS0Q9ECSZSqmYDcjIubhwQcsIs87M",
-	"w5iRVMhyMoU+eKUGf5ArVSJ8XdC90QpHwtW1WG7pC2OyI4T2FlKSOaM3RsiZa4b13FQ5wvJCV9MNurbJ",
-	"q0NBYLboq7pzG2TNshxoYfzV/YXz9FsmSFosSMEN13V24q2vg5YA+/F7bAmMoqO9FbBNVoRQyY5iJLRO",
-	"t28KvCCpBAYCs3MjBzU5W5Z5jtoj+EE93xv1HB3Is6/0fTlkbNfbNhl9f+Y7dq9jzJVFU3s+lZgrDFpf",
-	"VUADRi8O3BGJV6ce+8dWP9jxfhc4kxG8k2ZKoglxLeIaUcbkv/7j/7gsYwyN5oplt0z1yBW94WJC6Jwu",
-	"CPX+KlggENaGWLa8QXR9qLIqigXhegv1H5aD+ub+ORUphRMmXVAubOA250pxMWkpHG3Q80j0++n5Y3dy",
-	"bpIL5JVSshzLsrOj6fsVGji3aud7WHu4RuG6hs3H1LmPKvf7yHXULw1z0Swjiik4S8WMYOBXUhhlKMio",
-	"1HgWA9IjwI7dWpxgyoI9bVIsGwc913Fvk0wqOBTqnwL3NaFsuiU4jN2+So02WiFW/z6YIXdrhrga6f7p",
-	"/jXSvxfhhIBRwkUADhJKxZcSSjtIlhVBImdW6beIkeLbFyMPzsz9kiJn/92kyNsZHL5WYcQJrQFf7SNK",
-	"FNPdKrz0ZW0csEYyPtaKUGIIErvW2nglBCeX45JV4NACn0Nbb0NDXS4OtoVQWm0IU7YKNMX0O7dy3wjK",
-	"3ZFDim76781aPPgtezH1B6YJJX5jPAkega+11LMj8/SPhtlkziCWYPgtk0qTlAGuJCaHJhIq5kFd9MiK",
-	"EDiaA4NlQK7ImAtSKrbeAlFMX729evdgfDwYHw8uzK5yCnA4pWBdsx+O+eZQ2ra/nHJBQLX2dINirphR",
-	"0ObZi2Mkz1z5L39TCTRd19ErHUrxpTsgBJ+C5Jnw70/blxAbW8qudltde3W5MX/myRcuDgzmFYjV8852",
-	"AndbyWikqJ8pgvoN5XiYSJGWSQvO3MrHDAMMd5HFtzTj6RCysPGtT+GtZ0fM2nC8dM8yN+DswrE55hLe",
-	"/ZFQoxX1euUURKH7M2IE9svikfhkEIUnO5A3b60nKdh3ClM3EJQz9GMMHSl3Fjzmuq1TxFXFeF8vW2Id",
-	"/63ll1bS3plyv05ehF/9/2a5Ee9ZAh59qBaOYEM8+tX9d7htvkSVl96YCxGwx6Gd8h5UTHQErviGsg/2",
-	"oO19dEzUlGfoz9YL4DRndc2onq4aXZjEW5d6Oyb1bkh8WFFVDakBTVqrxZFHGt5fdR07AWCF/J90+6fd",
-	"s35nDwPqK5z/r9VC39gxmywKluiDNIu54IDTG/XHpSKxudHWhDz61QdTfvMPxxHCStIsa4R1dAl5OV0g",
-	"0KIhdi4QztBm+ngsWkwKAG21a91IQ+qMGZ4tLv3opvpNucCItv6FfV8L6R51uvZ/W0Hj5FyweODqi82n",
-	"XdwCNxOK31zxr6+Hx/2lInU5WiOEurwgsWY0jwcWTlGkQE8eqhhrjfFcZIEZn1JckBgJLo6aVmgAr+CC",
-	"3HI2b1mU+VQq1rgqZn6QmExzD2u/fSQAB64YueEiVRFRzOy/xty2ROY5RSA6K1j/2qFKMaVsgd4soxB1",
-	"2AbNCSrvGiGc3EyoUnziav+gQm/ohFAnavhw1BnLLJPzIQB9TWWWDgtm15DOZoW8pVnQ1RhWFqD3h7WW",
-	"gurG/FMWoHf733eizqhg9GY4yahS7o2f1kNLnS5BS22JneUq6yzGfkTSkjlRw0RaB6H9TpGULoBczW3Q",
-	"sL6NhTTVzdTi0Pwj4CYtU8TBmiUyN7PahW6Q2F2VUsFhHZtGYy4NM3bLsjUgOkYFBADY5uXD4MGj9vNk",
-	"go15wmmx2NakHvUNb5kxbflA4h/wHRouf/q37nO45fzxfg0olnpa9OtNtrf2SGBsDls85KqCKVkWUIdr",
-	"hh78stO0g20bdKZ8Yuzb4PwAiXMQkOIuzg3tH9gF1SnYuw6MOTNkAwQGYk2AYrELBGVHqGPQaLfGS2BG",
-	"XVF1o1q6oeKQittmSJYrw7t42WxEYbbsEaywfffyAz9De47I6H3UjznT1LBWj/zgsSnyAZRG6YIngAn8",
-	"SM6YoDPeW9A8q/0A8HTmh1QmKu5VQgOxahoE58epBL2qHDizNRwH5C9vogA6OyJvfnobkYTf8owomXCm",
-	"FxGZFZDvRBRLtCwigm1GjI8TEew8QsY04RnXnKlgOG+D0y3VMKpLknOsFcPdGYCRoxczmckJ4D1mfMxI",
-	"skgyFpGcCjpB6CQ4ny2z2see2w1ucCQx7bs6qfVHsdj1BwF+osq7c3kpkT/rjZYOjMI1xxSOJlPPfGzg",
-	"XqaiKkbqOzh4oymokgvejZZ+gzYJB46mkzHAjW02cMDnhE6YSGAVq/0lFVZC8JnLd68I9ulRLX44npLB",
-	"h8acZakimt4w24oE4bDMFF6KScbVNCI/Fkwk04hcFnTEE5jth5mhhakDHzN2oKuVy+mNx8HMwy31LTHW",
-	"hAeygUW2T2zetEjtD4afuZiYF2NmDs1sBxXFaAbN9swYppSLHnmlPT4lOjd2nrZqISKCWXh9XhAAxaut",
-	"oBEgjXxHdfUKLogsUlYMkPrGY+jHjjkHKiI5BwxzmIFKCuZrFW4YmwXFDsYzKJjQPfIqxbstkKjIFuHq",
-	"2fYbTXxnFx47BvCcDYDTusBpZDZFRKD5VFqmM94HbpxhUKWpSGmR2sINs8SzQiYsBbiMZY5ERm0ahdei",
-	"OAkOBReAAG92aUD++cPbN+QDaKCIZHQhS02m3N2u2WcNRKfMxtCMuLP6qmsKSzEvy7cZmPKZgqyPi4r4",
-	"aJp65yoY/I+yyNvIbsbkLAvbdJCAmgMCxwLUGUv4mBveXBDBsKeH/cgP3qjijUsEDRmKAsprcYnwxUBF",
-	"+HpaGLnMBEjlW2n0yxjw0knBVFLa4bheUeg7+coUCu5ZMKD3LGEzi5ax0tQbZ41UsSCj2gLoOUf0J4nD",
-	"wjuiCqEKW0qkkc+tKVJL3SOW0BxO5IOBvCjRLGVtewANy+AADD5ht4ROCgawSREp2Bj6nwKtSHkDrTd7",
-	"5BcubLINwBIAU9M0rW3Lc2OfNAtDsyO6oLdG4GESoNkbLSfMiOTgHdB91bhXrW8BYk9gJNDCY8qzNMKW",
-	"EfMp9o3AHwlYG9bFjDxozZgWZigJlh7VGJ9nacFEmzzyaU9TaoZOUmncp/mUhfSP1tHqG96HqIkJLVLo",
-	"fgGok7CbGaOpCsEYfEW0loS6FElk4CxTLlIAgGBULLA0JJiL+UITMU6llpOCzqbG/06oUdHGEaYa2kVU",
-	"RIbqFlQAUgh6iOCHDYjSBaO5WVUmkmIx8wtsTC1AqshspZlUFem77u9jnoU0e6k1TaZ5C+WEC2c7g1B4",
-	"gw2KuGWC0tYBVJjNZmZvFV0oa+ZCS5CszIUiOaMiIhSzHUsBjKys4gP7OwIRQDO46jhV2XblSgfjfpXP",
-	"ZNE45tcg/VO3Wqj8wBUx1gyjxmpyQQMVkVkG+yCktluAoYZuOVM9ckkqaF14IZI1E4b4wO5jNEdAgahC",
-	"kUO6wMNjgBmo0YZqFA/v1CKZSmO90oyocmZmN6hyd8FmsdQgBYQO8JuAkUpznnE7fPgFQdYjMoO3dlla",
-	"ore8LOcTmQONWwP7/GM41Nc/v/vwoY0fK1WkbsAMQrs0zA1TSx+j6sbcyPVFIGGxGZgReSMj3I0QqYl2",
-	"1+Wuod+EDe6pqp2OsyJroxgE+cy+a15kI34Ic2Y2LPiq64W3aeqW6jla4jfcmMtKS+iBlkltP0Kd2Ncu",
-	"BlSX4UTLHvlzSYUGVwTEvFE8uSEECJnULHctk5vG7hsTbL6GJh+SyoCM+WdDueXIXKr6AhlTbj6VOAh1",
-	"U/+Ah3b67dNv/z8AAP//",
+	"7P3/lty2tSeKvwpWfbOWk0nJbsmSE6vXd92RZTvWjG1pJJ9o1ol1qlEkqgppFlAGwC6VPfr3PsB9xPsk",
+	"d2EDIEESIEEWW1InPn/kWF0kCGxsbOyfn/3bIuP7A2eEKbl4/NtiR3BOBPznU84UYep7zLYl3hL9p5zI",
+	"TNCDopwtHi9+2hFU2F8R3yAF/16TQi6WC/IW7w8FWTxebMRiuRDkl5IKki8eK1GS5UJmO7LHekx1Ouin",
+	"pBKUbRfv3i0X3/yEt+Gv3RAhKWdLtOECPdvc+wGrbNf42M+L+z8vRn7ve55h85H2N1/viCCwLkaOSBDJ",
+	"S5ERROXIL/wdi1NodKwQKaT5AmbySATKyYGwXCLOGut6kmXkoO5VmzHm+++WiwMWeE+U3VkzWHxjv/c2",
+	"dU+kxFsiHyOi6S6WCAvEBSKaBlQ/bVhmsVwwvA9PtZ7aHr/9nrCt2i0eP7i4WAZI9ZQwJcizr8MMkMGv",
+	"7ssHrHb1d81vK5r3EmfDxR6rxeNFWcKTgRnwnBRUqh9h2CDTU6mWCEtEGbp6ey+zL1yF56V/6p2SR5Qv",
+	"LvReKUWEHue//oHv/fpG/8/FvS9Xb/7bH8LzLddEzzlCsXJNPpFIzzFCtnJNxkwvNAEhueh+/oqRt2qV",
+	"wa9XTkAcNF+tyYbX2/hLScTJnxAMF5nC/Ysw38Q4xh3a8OLPZpZnOdkfuCIsO/1PEjjjP+BrIhFGghwI",
+	"VkjiDblEmJ1QyegvJUGKvFWxg+SNfU8PHjtIjx4tF3vKKgoF57kxsjJIIy1wkdLS6IglEgTnLZn6OcjU",
+	"8CRrKZzEQvcj27f5kTOSNEfNRRkuCiLQDsueeekRq8mNY6bNS8xiV94BC4U4K07ouKOFEd6ZuSv1hJDa",
+	"UQnTvTTCHReFZn6qeqZqPjeSZCwrypz8xBUuujN9ykum4NuCHyVSnEeOGzXDrBSM408hJxtcFmrxeIML",
+	"SaoprDkvCGbm6jTXfffo46K4QjjPpacVaHFJbog4VVpDZEqVElHPhbByv3j8jwUuisWbEDW+p3uquhN5",
+	"qRePQerEPgYvBtf96GKp94Hu9bfhvtpTZv5VHzLKFNkSAZMY4hrgXyrRETNF8iWSZbbT98jV+qSI/P9f",
+	"3Pvi0aPPH13FGKWXS4L36Tt9KuWBM0lgl54/KdXuaUEJU98IYYS25V39n/hwKKhRhj77pzQaUSUHflsQ",
+	"88qCshtc0HyVwUBaVugfVoHLBx7QK2ZcoWvGjwyBSsUFymkOfz0IfkMQVZIUm08X7/zV/UGQzeLx4v/3",
+	"Wa2jfmZ+lZ/BSswaYJmtbf/2KfriLw+/RJJk+k/o0acPFktfu339+vU9PQRhSq84sGvf8aNdgLSTVDuy",
+	"l6S4IeP0Pz09b7pnkXwrcC/FBdkIIndI8WvCHOHh1dul7bvl4oXg64Lse9Z3ME/8ObBO0E+qZS70NxWm",
+	"RbWqX0oiFVoLgq+1bgwctOeCIFEWRF4iSQgCmshPHXXk4vE/qoGr3WqMTCXaUFLkmlDuCf3+getTren+",
+	"GRy9d2/0iZQKs0wPVgr2WGsEjy/uf/ng4uLi4h78z1/0//zV/dP+H9bnVWFVysXjhw8eLBeKKrhVA+vC",
+	"sJpaz3AEk585uiRvoduMwP694nuidpRtQRIJzraGfPYeu9EngjMJNtYRTBSc7ZBZA9oTzCTIOvslsCde",
+	"PDMyRf/jIPiBCEWNwMkEwYrkK6wa+lSOFbmn6J50larWdH/r/k7zBN1suSiwVKtSVh/vmHYMUYX0U2jL",
+	"FcLmzCyR4kCKPWWl0vNLmzSz1kL3B6KOXFwHLsmnz75+iYSW6VLPZI9PoNfA1835JSwHVkQbwfeXiOwP",
+	"6vRYq4/6hlBkL4NftH/AQuCT/jcXW8yohDO4SiTeQZAbyku5kiQTRK1KpmgRlpEFZ1uYs3nUKvcIFm3M",
+	"2DQKCnLDr0eyisz4wTBaOjnMNLtrea5VOsp8Yxzu6y29MRvES231MXNtUVZr9U6763y6POSjud/6OBov",
+	"UKa+eLgIqhz1NfQPY82495f+2WtMpcsRln0renpcWytbfP1Pkik9xeq8P4UvgJjPc6pHw8UL7/xbxbEp",
+	"ElrHu6nCXCwnn3d3Ats6Ua9p1DyfFRN5YzwKTWmP3z4zz3o/Gw5bLoxpZ3/XysHEMxhg7n5bvD2vPWX2",
+	"X/cTJtlipiEe6WWMF9av1Np5rHBjOX03WH2pBM6w51kYGudH8lZZD4UeyFlLfa8Yk6pNEJh989MDNLDG",
+	"bO/Z2FPm//X+2NPCyqLAa61RGDX0bh2L98/i3f06aOUeF1+TjGrBKUeKszWRagXqov4PxkOmxPMNygou",
+	"S0GkviyyHS1yQdgnEmVYgrzt7OvA9mR8v7cK19hXc7vQhlkNRDB+QCDMm5AcdluUdn4tXTX9m/t2/6J3",
+	"4zrnzs3XzeBNzy7C18ZtYKI09u7laGCi40Tr3OADDoTobd635pdEgruiLW6x/X1op55iSdxYhrfyMA+D",
+	"/9YYFpdG6dH2k5DKmF5LdATjniqkhY60imqAAY0B1gk70GtypDKoFSVuEi9Vxo28c6yt2Scnxs+70eZA",
+	"2H/Uobwbapjyskt6Uf8w6rDYrXw3cCTc8MG5KYWznRMOnT3E6ECE5Az98WpNGNnQjGJxWtH86k/apub6",
+	"CS2U0B+v9P+DH8Akbgk9/9WkrbGjpT1r/AernBRERQy4nzy3q3MwkYMC5/reRBfSFO4pJuqGFmTFggGi",
+	"J2AraBkgCVNLdKRqx0tlTGkMJwPtS6lgxjteBAmwI3S7U545UwmJ5KNwTVnetYeWizpepdmrYpYVPA9m",
+	"85oUQUNqT3KKV+bPEengNgQDEaiELQkbexmhNyRfyR1+8OiL6ICa0HY0R9KgqkyYpIreUHWKcL1mv8dG",
+	"PttIFHB5xkumIF5txQXTdAU/uB3SXIr6U5kKCo/lYmANQaIstQW5I2+xlk/mi91x6a8BUn91UkaN6CP4",
+	"oOm4XKhduV+zoCR+vSNqB/YvyHPwuC26AYBpBm55KDjOSb5an1IvXrqhfW4cjGSGGTCIlq1YkByOHVAo",
+	"51m5N2yTbICb76XPL9lgXy5uOM1XgmAZcW7p38d6DMwridM90lwFYmwv6FtSyCVcAAzRvQmYzOVwAOHS",
+	"PKa+EG3IFsv31bHqCgufd5v81H8hfk/ZdfeuJm8PVBA5iuSHUhy4JIPXeuPTL+xL+gyIIpwp4lNXP1R/",
+	"aulPdHidk1wz5y2rNX032PBcX9SfDWTIUIX4gTBfSLv4gs8IIcFcf2YOh0StWN0xj4RHhTlcEmdrFm1X",
+	"xKAPo3W9T7+r3/WS5+/c6FYjTkwtyRu+kUYaz88/v1oMmRx2nOD2lTlVT7JwhtqVIDnO1NVjdIOLstYL",
+	"lMC0sFFVdNS3OBFYkhzSlvR/lgLSu4wxgAukeQnlZI9Z7p80yiQRtTiH8JnWyYHQ2Mh0LGwS3oELk+mk",
+	"pxQ+kHotXwmCr8MKvbEmC8qujaqWcyJ9RbntG3OGZDf4Q5mzNkL5W4w0CBXWUN3OOlrsqZSG03GhiAkm",
+	"GvpY85KL3P7ZkIBytrLq/0qQjAv9U7Yj2TVEdVb1MN4fSwZx8tU1ZPwwrlZqR8CvlK+yHaYsrIKSX7pr",
+	"/bHcr4moUjP17bccHVSwdKjM9iiLPq3WEEsVlQpJumVYAfPdGAUTmUW193aH5S64s9fkFNzYq2uaX0FG",
+	"3mefHklR3AMyfvbP47X89J+Ss6tFnGwJels18e6Xv8kfPHp0/8slWmNJvnhYimJZr07zmkRXR3ySCnzp",
+	"9mjev1rabMYlkuSXJdILhuiS/hLoTUsTeSUsJzlanxA2jLshJBwucO+lqjGtjda0WBq6V1T21+1/IcoE",
+	"39wEw8C4El+9N6wn6d4t9UtcBPf6PySBJNQnL57ZFI1LhNfaOISoNQQjT1KRvc/vMYXYfMZdai2mKiUR",
+	"V0t0Zb5ypT96ZYYO8tMYHTLbYbYl+QoyEALh4R/Bh8ZZMS7aG6JXRxAQfVCokoYZL9EWHyTCgqDqSu26",
+	"1g5ERNKkq5+e5Utk6Q9+DvAm/ZOvg+N1I2LNUb+F/AO+NwFZvUkmppyyp4e4Rnlybko9bDVzhOW1SXmg",
+	"EX+FFuh9Rqgezt7Ba7KjLK/IIP0LeEQ4HHJDopfYlUtIqVJrTdC62oEI3auE2O6oWgerXdhHQZUiTA+n",
+	"r/pq3Jpm8KhVA7riqATJsKIh3n4d+YjP6YOb3OsihVfA9vTO99IJIo8MzZl2jmW/pJvDrKjF5nxmxURD",
+	"QU/FGcmxC5zgguQgQzp3du/ZAKnjbXnyQXCaQCuL6bsn9x48+qJ50cL96XQdl4hC1XLI0eZpi5NVhL7b",
+	"1I0PHBml/N/B8VTXorRc7oJfk7Qr1CjY+i5gSmvi9bI81x0oJgG61vsrrSzQwgsUVJKneRadsIx5RCVZ",
+	"2g8cd1xWYtOTkpdG9dmBW1MiZ+U4tkvR12AdSeQCjq8UqKRXPF333XJRsvpr7ZBWTUZMK+2ECjhHSyT5",
+	"HvKmOJT8FPkE/dzusdtQj/rexMI8p3Zc0F+B314RcUPED0RhJ7ya3Ad5p+CfkytZHrSlZ9Y7QjGRsiQi",
+	"+KhW0leloMEfXQLzeV8X5MaWea1cVl3ka53nVrhUu9WeqB3PJ3/fZDpMfpuIG5qRlXNm42hyJCQO9i+x",
+	"+cgMq2tzpNnozlzCm+DtfmydAer1sMUywqypCx/FA6GD9VUdHA1YQqCkDWoF3hhP7Bvvlos1ljSoTZ3g",
+	"1jM+BkgkXZNw6K3lpTsInhHwaqzM2O4jfSGKNRVqt8pxJNPlIGzCBtpzpnZatTsRLGw4T0iFcnwKhaqs",
+	"g6nne6tq7ICpluPTlVXtGWcQttrSG1A0emkQHB6C0CVT4rTimxUXdEsH796n5oWpMWXH8ysG1lqQ9NUz",
+	"Lgrbu7Lm0++WC5KXlq8LchOK8rYGaD//brnY4D0tTqtouvOWsJxoq50wZd213Wf0tkTC5z8Y5rW+ttro",
+	"YMUJ2VjR1OQQfYOynOSrnEhFWVyGQjbXQRBFBCSQhxUoeOqGkuOq8Cpp+xikKokFZ7j57/QcEf/t9v2w",
+	"x4IqXKxcpcHAvrYeh9i+0EYPZYon0XJPt8YItIKiLwe7/fHWq8H1VM+krqj9AmQ+Gic+DeZSev5maqrU",
+	"9pgyG+lO2hDvvHdS7tWOCODwwIe/LQVE1+WBFAVlW2ncfvCEHOXrOez0dENPHvihLAxBkkRF+3mbogFT",
+	"XoXE7RMh6A0ukCvIdIXZg9JckA0RhIUcEK92XCggxq7cY/bYG9mWMMOPGFkJGRx9SyV41VetkHx8PvoN",
+	"MUYsBl6BgfbYJsyGUrlFpMTsSGzJh83L2mOV7YhEV79cLVF5QIqj+5eIMmQCLbVLsF4ZL9d+2ZClDqiN",
+	"b7sfffbq+WfPvnmKHj24/9ehu1EPoMeJeIzwgS4R3WtdyHhwNkSISC5LdY6rnNPMRuyM7FmYRIZgdOO2",
+	"6yiG0jKmpj3UvB7ksza7ts5cU4yY3eye7Lac868WpzFWO1jtw4De+qTWUsPB0HobbbwKAkSZtkHDW9hk",
+	"nP9V6iuYM9/FgOU1yeGAb7lCjBu3wBKtT1Z1JEX+iQQl4LFfpONXl1b6gj1Mbkr6FGmtw3h3vbpDX5f1",
+	"lmIFa70kk8DsU+DhRT8JJyVg4EzPoCC5vozz0pROhu6Qb6COOsMsp3ryhowYPbz4El0V9JoUp/r1K6BZ",
+	"vkScZQRcDmuen8C5UnB+TfLHPsmgFNJxpal3Al/MAVMBTgzjJhdEqz6j/LV1BviDi+5dFkQiecr1RimS",
+	"gwkhEfib7RFZIsqkIjg3YQbYSaSJcYkwQ5q/9vokej94RkdV1n3/gV/WfRGSDWeZbFhKGxHre/elJxye",
+	"aqvWOJYi9t5VZh5x5o79Z2XxuCI1KPIEDAIqkcSBXZlgDraKga1YBJ4wxf3wAlqXys0rVN7w72tUsjP4",
+	"4RyTNGBeDpXafHTW5gDcQdD6HADSONsaHZzTmdbp8PgfvbXaI/jDZWHnm7Pzmqde7dLnaQu4Y/arX5yV",
+	"Vs86i4E7siaxX4GojGFv1IehA3MnbWMoYlgXPLv2i8wkETf28oVcd3JDM3LZtJsZeasAMiN8jbWoNbAF",
+	"Hfu6xZM8x6elq6KvpqBtNPQrZ2QZmcQHsdIbKw+K1nns505CXdAQbBh+YVNvwGhzgHXnl2pNqYga8gv3",
+	"3LI/+Veq1uaPOw7mSaPsZPSNmpSnrD/pZSiPvxpdxW+oxImLujCju+Q9cVlZUuGNWbV7yRiqCRABesgg",
+	"j6L7j7588PAxeiLweom+UTu6RN9jBdathzD45N5/AsLgm98+f/eHxUfoe7n1kpipzp3WwbL8lnBGJ3kG",
+	"RmvC08/bXBrt+z1/wybmtMPi3xKjjk6Lr1K5Y4aUsvadcLfKVTr0mKNmZeD4DFagzHicBr913rlpD9/i",
+	"WODXB8vP3/3xnv3nxb0v9V/++u5P/y14AUQP2HDZzgwHbmA5Awewj7nmPWh395DNc8DwcMSgZyv/aF3v",
+	"/8c53P/0h0FkuMUPEDdC65OJDVwi/QGkDOIuc+GBNc6uF2ne+1v2QQ6el/N9kv2fOCfxZegcBo9g64PZ",
+	"GG/kILU63slRi0/xVo4acLz3cvjSGfZmnnVxTfBuDn4v1Y2ZNFDbrRl5adDNOfud+MH9oaNY8274R8ct",
+	"6Xd/6W35SwdP5i34TxP9fx86r6fjMUyoXJ/JgxjQ4KR6ZmHnAmnGW8KyoN8JK7QDyGPl4XUdsUmiaLir",
+	"z4Nw2tEilystimP1X6b4lxY5UjvKriVcQMfdCTEOCQoZL4scYXk9l4/SvZOIlGKRw0ZiF2c05vN7Pd6/",
+	"52P1xRWgUIngE4ZqCAYf8ijlsyMdPG0ALEmk3AP4FRco1zf43moCpoz5gBk4vV0K0VfPniyWi6+efR3M",
+	"HDLl8DhaRbjj5IYIx9QAoSwjVZwc3pSRY3F0uRTUlfEnGoH1QXx+cMXLnYzQGpmuXylvwEm6t6CFDyNF",
+	"mKkM08kpE36hR4VPB+b8i83SigGzSKS4ViBriL1QOY1WxmK4iY6/TdZRQUmOOEMANq0ZNjE0BEImWihb",
+	"fcN2DzFwVpD6BAlFeGvwB4ad7Z0UxlzgjVosPYxBWR6IkCTvz2dUgm63oRT/XmZwb/3ulI875d0VVUFO",
+	"OaLVh98dpYFcyPqMTMvkm+ECHqnuta/cJiJNAjBs8z6Z+5a4bWk/klreXXCGmB9QsZ3MPk8u93/El9Id",
+	"BXUwnO+J50FJe6bYCgVE6kGHTuHXnio0Cm3eV+JasBj8WJ9AKlFBNoDyn1ya7qtnY0/bmQpBG63d/t2b",
+	"0xBBn1eg4iPI6dQjXB2esSzHQ1jm94ffbC/YDDO0yFmc/J6hdde8/CGJMm7HJ+LH+/AuE14XvBj/1RaR",
+	"YObDZJkl+lHd9qP9nIO3drojPHwhJ8cbx1/Qoxf773HpDpKh99odeDvoCxIEX/+twFLeDvZ9LPv/iUIF",
+	"wVIhRRjKdljgDHrMLruyvQGH+Olvf12+OxMWsV7zS1OK0u09NQpxvOqnMIurKRWv/kBYukMqgG7/z1Iq",
+	"QCu2WIH1v9/07mOMJfOSjFqneW0kcaqXEtcN/oAoCDxAhGuj/kD6XAc9eNQfZ5Om2pStuWRZwzFWRGnv",
+	"XcphcXVVo7W/eNeRubk1ouCmrG4Opa8tXe6Y4leyvAjQgDAl6IiopRnnm3CZe2tqbuz4fCY5Us6Ysv3e",
+	"qOYziaJ79NoNDbtxGnlWi0Ovc30v0F+Y3ka/6LSvaAEjmsQebSKvTxZReBFY5nwisVqVt4YBwk5z0UWC",
+	"xHozT7bS2JZWcEkcqiP4mrwEgp9//kOzTftvF8vPvwznUq95fjpzO0x609BmQJfzbucIUvBj1MX4eVNN",
+	"+68/flYnQ/xhde/Nn//05+EsV9teHRYa2rOnWJAnAppe7sNIsVtMmVSrDAuypZopVkdaFOGiNtwcqT/5",
+	"CAuy8l94t5xSG5HS7us7ftQ7BMU5sg5zfiKRfhu5t2U4xmrXHY7quSrtOh4ODZVTwhf1yOFsINsmxT4E",
+	"Say2tL77sVl0ZJMnlOh7TG0CGavGOBQ4+4B1GjRY1HVr5VL/8vGh5cIBq0PNel4KEq1Rf12nFFhvsOne",
+	"qg/jPXcYUTWOxQ19bDo2mSQEfQqOmJqItonV6PE+kcjrTndbdSW+0HKstIwKygSpOzGg9V4F86xSdrjS",
+	"726I3bkqc9JrZiqxOfjp9y3iPr7zP64RZ0s8+Acg4QjPYOK2VbG7ZeE+xZKEzClJpOzpGGgSQHGVogQN",
+	"wwzCDDCwi8Ubl0uyD6kecLQHDUtJt2zia7GVcturkwAuDD8yyIBIG3lKwXDB5dhcPNMPN3povxUW+d/i",
+	"4CM+iLkCDrPWuDXkyioCpmN/rrLfDXyNaYNm2+LmgDIuaE6mAOi477sx+rSm95HV6GChVnwT6aqJpQWU",
+	"kqW4oXr9kC5NxDbpxtvwouBHkq/KQ/QcApZ8ffbMK/fKQzKXmjfKg3dwWne26Qdy3NHC9HrIADxBKsxy",
+	"iaTSuksyBD0pxu3Jjhe92rH9fUzyReJRtECeYyZbl+D0wjHG4hcrB/snw/1Krfd6zIxAYEUT+jR/Hrm4",
+	"ttqSc1BVzTuGu4MUeLzA1S+x/i6U+hG4PfBWEL8HpdEeR7T+MAStREZYp6EKoJ5B+CJcaHVou6tAGE0/",
+	"F0388Cca2xI5oHaCqbO2Q0KZV5gXDGh3PnhBawVVC+RKLpx1O1dQ4aOjW1ReJ9YOwOXjPT/UlPYJqhvV",
+	"GYlLJZKEMOvYQ4rgPcKFqU85qzstP0SP0qvnL2wPBk0CYQpPtiUWuXQt14Z9G5WXeZhA9lmTTBsC/Pua",
+	"CLhwNvr6P9osY+dsSVIAzMCNdN2kl2wRkSz3ewvcfmcihRUcbsd1YNflyN3uwFqhgrbObltp6gj6mEZe",
+	"tyk8JxR/oCRfaQ4IM63Ee2gIBXnjtvGS7b9vTLcks5zLQRS+Hzgj0+Hc/XkHqzcYSb37tdxKfHRTslyr",
+	"n7FT+W652HJczJzjG01mdLdtcqIJSGq6LkhfLxD9e+qQrqVEUqla4+Fgyr9VA6D14+og+FYQqQ9IbgR1",
+	"LvjhQD4MivH5iQZuqyqO682Rrw/8JIfiqBPYOk3jXC1nHqBuwc0Bn+RjrfAJromxRBjlnHGxbGp7I3Me",
+	"b+FcnnH2uqsmhSQ+VPASSrmEMs6FsQmenZPcMj4g1OLq1joIerdw2tuRzPZZ6D8CX0Mp0NAJ6NboZXUn",
+	"PS1BpTEatAKoJ3AJHm58kqAL2QJJmu2Qnfri90OVzme/c/U/0nh5FudypQzePb+yo8IcmeHuQOKieL5Z",
+	"PP5H0tF8084CTjisCWniUYVz+N1zjvp43JP4RTicYV5rouNJ1BIWoyc+rJ4mAAY0j/ooVIxbVF/fxc7K",
+	"nrDcxXnPbZw/PmzWkyAOswMHvhEZoUhRtHz+ufH/Vw+lSOlIgMEEeC1E/zmBhJSg+PON83W7Dv+4Covb",
+	"6v/zYB1mzpOfG2Oh4fWnJmjrgCVc0+dXz1/U7Z5NIDdle7VUkqs9UasDERkJtbk3W21o/7hqywx9bkCd",
+	"+0QiGCWte0/iltgk6izSnNufk1EuMUMl21BG5Y7kMK+Usl07xKIb0LKG48IPgwYNYKNgrSjTa4q0h63m",
+	"ugjBO3n2TOBNO4vJ5SzWqU6l7UWz4eLSHiEzpyUo5s5FGB15pQ9y6upGxTITIgPd/YbCiNp3F+81PnSm",
+	"3AEyDfANkcYBJ/SuGVth7XljP36Xia1iHnKT2KVNzFO+c1fVRGiA6ZJlZrlwlk5iWSJRNZlY195XijM0",
+	"2d75zGX8Oc3rDpp/Na911Uat7vZF9uGBOBiNC1SAw4cqlHEhSKZkCnsOQqyGCgi+st3TuNiHCgXMueIi",
+	"Wf8bpyua9I5x6SzVW4kJLZO6FXCxH9wjq7/pZ21/tdQLD4avsVOr6C1RRy6u9f1hXD9vzmsXNLXrzzTE",
+	"aViUQ5zuC/g0o+YR4DfHeFHwqIT4usJi7MbHMZwqvmuiOAUj6uV2a9QlPaGe3LUK+4wpSCm7KQtGBF7T",
+	"gqrTpb6ZqjaFFsBrNA3uYLi6ozy509g8OF702km+prxqcMCwMLc1r+Ov2rBLKQnkpe8o/OSdAi+R+BLh",
+	"tUlIdIh9n0gkFT6dyR6tivyROo0bKIHMk1TctKutBeJ9389Zr+fjCfe54mjnSNvWffz0BXr4l1bl3aPG",
+	"ZjwIyy1P1vXDGDGuwmn0kVPf2mpHvuGtnktVrPWtu6wsvicc/ZCSZ5Hwbb4hd+m72NjrgoyCxo+cqjnx",
+	"uHt5fwL+id0Iuh0t2r1E0/dlHlbfjLJUhds6D0slaXc1WKzXVWRt7q2RcZDYDj01TinfJz9iq1JLwrKC",
+	"S8q2Y+vCkq7z2Y1uS5KXRP/x/ToBfJZ047wZmia4Ce/gxg34yK3jFzKpZY+TfGyGxKDD+/WOAPK713/7",
+	"mvGjdFi1thjDTCzoEY+5ImbzJwdo03Eoj6WLp5aGMD6htSXOdmCLjdvqcHhwOai/PuXMa73ZTl5lGSl6",
+	"y3bgiWKsp2OUL4XdjIGKmhqLkw6e7fwamPGpoy3XrZfwrz+eFjKp9rGJnS0UzehB2+HdD70g/FAQk3LO",
+	"SyVpTi5tqb/WoCi7oSodDrzJTS/qL4eU20MpDlyG3Sh6wLwcy1Qfv9HfWFdNgtYuDR/Up3Do5kg7CCDU",
+	"Lc5MPPCmOcUeTk3vbPH1+QxaAyU9uuhl19EifwI3t30QYcYZ3oLveJFPgA2WAYhb6zrpk44x47y3wj1e",
+	"CpcIExyVfiNw1NqcMYt1792sd8+6D5+TjwJAdyL2bXtVcxiY//piKEzGKZJ9QnV9qiI1ypcxZ2XjedWJ",
+	"k6oHg37t8fZBt2AuDjent/ybG1yUeIYatylwWebb6TZA/UJi6u4HLkCp0lGTmAEmW72SBG4bNv2JKSHU",
+	"4+nr+Z9lviU50rfDx4C0NWdRl9tfj9QeoGyDXYYPwDQwzxZLBrCCkjoyvC/unYsjx15TY6AhWhzSt8nD",
+	"uzqT0ufJybun9H1roUUC2T9Kkf1hjJLDmcKZemLeC9Hitm8NqPoY/UIylgy5DZcQIyRPO3IVCgy8MpSX",
+	"Mr54OKngqjkTV3txByEYz79rYMCKL5b1gRk6a5OTMzz+jhneJp8i2eKeh/vOUkthvEGSTbmAx4uDj/mI",
+	"j07HeY8SoLWl8MehLZ3p9q0usLt7987jmBjfzeLs+r1z+CVIkb/xUPna/IAqxv6ZDKdyCwgpt2NirgsS",
+	"T/21v1fp2XXi4W3bCu6/IwHynwAJUV/1iG+gCgkAukitZy/Hm72AMmC/O8H0VVhsiUp1Ltwp9BOPVt7O",
+	"vuk5otNu4/MAGO7WARnDLnEsDm9GfdsxCY7DyMAYFkcHa8Ngd8gJmAhmdt2+JO3L+kz++Dg3M3ULZ1KG",
+	"4P68e4qQocAsStDHwkTDulMfU01MOpwQ+/0gbrvKDVuPEWONZ+yGqjmCEHW0+DbDFlG4T6uDQIKPwteE",
+	"uYTkxBouwfe3YZrafJ8pzeluL0WnlBFA3NfQjATnJmFyQ4skdf39KlZNRqsXU++hR8Zhrp+kanncMm+C",
+	"RiJXxXsYPtG6vCIIyxqdQluG8qxpeQwzrpWZe3F4H2a6oD1xdveuaai8eG/3i8Fj59M21n95MCL0o7VC",
+	"WxpvqXa3VCs85WbJ6S21ZS1wyAZ/LahShKGCsy0RCG+Uzdze4Exp/Ye1DnAwYZtnWSnEyHkrbZLHgDk4",
+	"ywgyzv5/y15Q519QNV8398dyQt8huc30zharzBTfcLzUEj4jQxQwSh9hZrodQBDdvXvBUGAO8+0seTF+",
+	"j6Or+XstElr5jVwli/lYq4kA7AK0ADBdSDDNkeQ+g8dl0Vnk6jaZMiJ/egzVEccDaVfGvdqUM96H3gxv",
+	"woxny23r3TtiMxHhTq58DsFyXgoo/KsPSA16N1F5jbIdZluSX6JrclAuwrSjUnHAUOvUYQzpwB9z7ulE",
+	"J9WLAgcE63T/coinAYZwtCJYv5XoDjGtbwK4B6cmjHOgZyS8mRpOGhkAPa2M+Rx2YZrKyx2WAH92OAXn",
+	"V4+SXIRXv5G6Kv2GXynfn1x2OH3vnrUtLWSkppIqabHGJdLPLX2cgKPWIi30a5Vy+RhxRpAs9wCTSXC2",
+	"Q3BhseyUWgpXAY13kt5uv81Z3O34qgL3QVwgH/ZnVB425SzqE68fMQQuSI4UR2pHJaotkzTE0VmCHfOr",
+	"Z03Y0EaLpzFdzfTTkgzjpVk3sUllgFLNNEC/G6ji6jNO44hQBri1CQfl40S96a9svoMR8EpHrZGXjDhv",
+	"yFAnaRyDLqub6k3P/fYU1IDALbdRIZZrg44KYqFtdpRtEWYntOeCGFhkSFJJGcF0boUhIIJASZEHHbKO",
+	"w5d1aYBtD2kbNjC8hzb8w2g68I1ewkwCTKp1g9bkrZA3lhMRN9qSQpKybWEWMqaOORqtfhCKVtdX/7mX",
+	"+zTBF5hnqHosGe1ljBw7pyApyhlf081mHrVQj/YCCwUjhi5kOJwyiicOnQ2pkqTYjOEf79wHPgohmcTd",
+	"gGfr66l77YxnmSGaKJ6cI8p7ptaWB3bRzSW5r/lj1bsyTtB+h1n+/MZMZoREmap1zl3I06JXNa2+Jc/k",
+	"CgAz7A66A3xG7mYEVPeu029wbjQZQfb8xlzuxkQPajSeaJjp3Id0vWfGLVBgRYRT+gB7/VgjwsBsq1by",
+	"BIuCNttaJ4UHLD2WRj9yq+un7SzAblNvx4SuIz031XDDkdtxZ7y0qve0AsFE4wqw+Y12tjHWFVxUTZuL",
+	"IEaOY8yu99Oa5IXJmxrdmeQnvbgNL1me2O14nKckT/SH2bSvD5z77TrDpnoFBJG8KKNfhZ9v0vXUOX2R",
+	"1GJPDX+0Y7BWhqqb/x1tPwnc1+lR299ZwR6jeRor3M75eD9Z3v3dprU8hI7eWnq4/nM8J0vbT9BoaTEU",
+	"2ffB2B1IwpwMbfpcal+9VXdN83N0mKdT3S3wdkK/s9sXoVPVGLPMl407Y1Sel//i+Fzixl00ZGBFQZ/T",
+	"8WxeVnrPR9fH7SX0Jz8D3LerRsKvtsKtlWnJ8D6tz8MZmeJnBF+jmeP1MzE6/kTw/gfiXBXvGb+G5beT",
+	"rSd40bBvYWcXy8XeLPTN/CnYH1l+dZ1PDaQY3vzbTFq7tcTjevoz3fveYbh7V/9PAsPFGMrIGsPV61NQ",
+	"QsZ6vuX0NsxOcIXWdk0ky9VWOAipkqBg6y5yEwDUOhEhV6eyIyN9CO+/R2BPz5HOQsam/Si+Suzm19qD",
+	"GyLW3fkY6bZ0wTWoaT5gUZkomqvB1fOJRAesdpcGh3ppk4ruQYIRZqb1QS7w8Z7rXpfxPUF4zUuF1pB6",
+	"spekuAn02AnK31q2wrz9dS8XPTl69amcS0bVx/zuyajXuCg+iJ7RF++/PTUEUznGExWd4ez1YftSKjAQ",
+	"JCGJ0vuDKTD9doDmqNtUXqbDQ8+g+CSt/huWf6SQ13p2M0k9EBx3TN6Zjn6BaH1GpFzted6KofVfnjDa",
+	"yns5jB13wFnQ3/cCMhplMEErrHh8RbaUSURuiDiZ3g6EZaRyFcJ8HqMnf/vPexcXF/cffB72jpZMmVBS",
+	"fwTZPDZRvifXcJnAsQyb/6BHamPf9Onb4LJQqakNfvi7vScFVlSVecsPFe3xXdAbyrYrLAhe7R+EUxsK",
+	"zrZjxtxjhrcE3Nqac4pUbuu8p08cjoDp+fDU8cLkkmmF89IQGStoLqwEL4qUwO1ycYgoyU+/e4Je3DP+",
+	"a37Av5RBRjnssCSpiy/ohmSnrCAr8xogH9A9FqeVOh14wben1KGq58G9KW5oNubo2zcqHME2g8kddw3C",
+	"uqwiqSL9zKRP1epXzsK7qjgtiIoMbtdFJwgynyTtBd1+feIRKyJWBVWCyNWBiFWOTwmpOumKjIlbwVmp",
+	"paBPa18cNQi5bF4QHsM4/g2c5/j989Sel27G2E3gHH2r1QXPxjebheSRqmxH8ipIhPhmE0mJz8N8RN4q",
+	"geN6ym8x3DRvQVX3sWCiSIa1DPlEIkfXpbeCTyTiR1a7x3dYIrMLgVtiTYoEGNecfG+eNF03bNOtgP4I",
+	"AxYk4nS2FDaVBvCog/Pix1BVRCgo5kiz9OO+1Wf7eWOmVJaKn7osMZagZkbhmEQ1bSNM2mytf6ZjMpPq",
+	"IxLKRqRvY+k50UvQcMLKTa/L1FQVMUF7oFm4WLoWbcFUTNtEWrM+lcP5x1YomZm47/pizax7WVHzzeBO",
+	"pDFRN7go+wRC2sZZblkGu0pz6xVaovUJ2aPS6m35yIZmWuzdWnDg1PXSZVoC93x2gZ+X3WLs5aJk9JeS",
+	"2N+VKEnLcNjjt3Rf7m1rG0Me84eLPuuhNh3/6x9P7v3nm98eLB+9+8M8VsEUDX+04t4k2p4yB8SWRMF+",
+	"Nb+i6Zc+Pe99eZFkAbR2ZHhPBgyEery/NqYD/3wv1kO7d82gLyVgXaQbC97XHl78y9oFfdCBYZ71LIcm",
+	"iw3xV9uqGM2gDaOjpc89+fEJspeUt3FfXCx7rZNxC5jJcqlJ/sV4iREzQkYSM6wRTjM9JhgYczj4jKfs",
+	"Lrr35lKf78LVH0ma8q+du3j/RpZ1xn2cQKgz7ufB+U6+Y2P35WDKXuj+63/pTt+Hw/s78n4cHrBxX850",
+	"KyZ89e7ekkOLi7sXXjhlsGWvTkEoAHgEFfRZbbjICFI8x2FwidQCfQvLN7tOKxUWSgZzTZ3HzbnW9PKR",
+	"VS0+OOr7SPC5FABahCXCDBEhuEgEhZjqOHYKWE39move9LPsbUbBHZd1klrfJ9s9QZpQaE3UkRCG7n95",
+	"cQGZPg/uf/nl6CrSLqEHyDubnvtidwcxpmJQDWOEodnzntzCjU36qh2a/MhQTgXJLDTUcP8xux/hI2Cu",
+	"glbIoxRqRwSiuQRuymzYpUODbdBaNW04DBYUiI2cABbI0uJvIi7Qnoit/gsXJi/f4YWa9VJpYxePAXHH",
+	"xlgOfbdCC/cRNL8qMO+qWYP1A2F4K+/HsV2QmlO5+rm8uPg8c4PBv8inVtxdLdHVp1bawX9bUsF/G2rB",
+	"fxpyXQG9oNh3hw8HwkjuCn0BQUPfO0Ts5WN0BckJAhefai66GrhAgi70agdrCNeKjpOynWzbs4rkTQJD",
+	"xqDlKMuz8VM3h+CJVl7vsLYcRYSxtVhAB7x1SCuI7A8qzJgt4dU638URnyQ6CKJ36NIFGDnachRqVDMs",
+	"pLyZBylXh+dCuGMVhEDHEBeRDMHwn8OBy01okNaSTM6wXgfW/xOLJrSCYmf7GUTILmyryoN2ImHzDCNn",
+	"GWYzx6LeRag/U5zRjvSNi2dEQ41NVn1ZFkQiqfS9xE13JrieLhF2geMMM2SDvZDTjNalzeyEmL35Wyxa",
+	"nxrG7EoG/YspHTWPSrQm+lZDigdvCxf2TAvdhyFVRsdHjdiDIlaGMDsZpCh7icAKcp6Q/z1PwLTBAh2O",
+	"WmNJA7Lqhgi6ofXNZ66QJRIEaGZwzxBVcFfqEbkkOdLSta9WuaU+kBsiUI0sM0PqRphfrD63sQpXxoty",
+	"zyTEZh2Jz0z5mCufI9xx7Ru2LajcLa3exiFThqM9PlQMFfSq4bAP4InLpEFX3nELqi+13tYxV12ijh6q",
+	"tlotHF5CQXWdO1JpKoYX+5h4DpXEDvXKgo0M20NBlUKL+cuK/NIUeVAGSJWm71BSte8Uk6i1gK7DyHnz",
+	"mxP/jh/RHjOTjyBtMlLQjxGVzv/a0rQnucICLTLbVLElQgkjG5pRLE7JxSQ7WuS9CLBUgmjd4xNakyUq",
+	"WU4Euv/XHr+dQ4MM4fNbkkm0p1ICaqEyBqCppgoNZ59MPlc/mOe/BZDBwKGy4602XKw2ZVFE0GEx0j8i",
+	"QbZUKlNwhY68LHLECMnRmkia28qRWablfyixCjrwSpvXWiwR/IzjAm/naqoH6BVmTCgxm4cn9dv6zh/n",
+	"aa7eWp/CmdfVEwijGyLWuEA5yajBUmXoKKgyK56pk2tWgT31ewIN6VbVC4CnS3OvCVn3cGKlcLbbQxHo",
+	"xkORthiXO350Wfxm0Mc1aJikW2Z9Mcbwz7jIzbyGEYTfZkWZk3xF8xAwopehIqvmd9T0jNyRogKprQ5M",
+	"opOlPiUwgV742hZ1KTPf0K/ANHihF+vVhhow6iFfuCZkTvJLxM7sjaWfFslMYZ52r63chdhlbnkg+FpW",
+	"DkTDDcs6kfmEcg5WUV/Z54h+cIqIgyCKiFUpYzmiqfCJjRA4UTueJ9PHPt4XBhIkowdqAI3SmNY/OADU",
+	"SPdUAXTaJWz6Y9eXTGb8QJDEJ3kWU7cQu7qn3aA26JMuFd5sQOl2LyUWL8JUk8lqnrbAWiYLJqoV/b0J",
+	"gl3FxFzVcTXEbLEwXNB8Bc3jAiqgawNttJPBYNz7KOrsXMKGvN4d4cRCxf9ttm2JXk9q9dzGk+JhH/z2",
+	"bfux3uPN+oRFL9a7eoH24D6Hsw1+v2FnvWEHufnu37jDIfGP7woefSw+jvtzKO9pxqux3Slz8MrquYhm",
+	"8ZYZA/OOZQ1wpnAWdH0e8Qkp6FOc7RC24uRTdCXxhlxplr8q2TXjR3ZVCcM1z08Iy2uSf9qJ202xsy2z",
+	"hn29r90xtIalwWOORDdusWb9mrIk4aTpvIKHPcdhV4rbVuzLDlBgqBNTSpKZCb3HBPL7UO0FKYzo3NFD",
+	"ML5/rNft4J8jK22RdcdLSfR9vmp8Q8s1vAlFzDmyO9F0SWgNBmSOg6M7wd3IOAhb4PIweiXekNVxF+pR",
+	"9R0vhUtXYUa5lTMaGGUsHwAyTZYI57kgUmodcIdZXvz7doztGDdwBh0RLaf456RHTj5RiuwPaib0tmEl",
+	"oNJ8HF8ediYhZU+kNHGDGyrNKcR7WmgWPmChDJYiV7sIlGJEWrRIDOSr7D0z7WHiTKusnLNZ7q2T7SzU",
+	"1H5tRBNymlk8+bIcVo8/5ptw0H4ZkRg7dFX+fo25a2yQ6hOvqPa4Yw5WQ673HK95lH1Qm++ksj8X8vhs",
+	"8maweOmjECyDs4wKmoTirNsTPKOKvO6+IBqk9XsSTIHD57XgCpjbzjNm3EvQM1MiLAg6CK2D54j6TR36",
+	"klPrtT6tURxanpZXz9Hn97/44t59hIvDDt/7HBz4eH/QlFv8+M3LxbKLFvF5ACuicwgrQIin5ZrEOluN",
+	"yMss1ySeGx3FMsrpnjA5ruVeuSZfu9eCeRkEy1KMnPsP5qXweFoRjKARgFTgG1oMukq/ptLiCb+wL/SC",
+	"2ETdfE9sgqE29WvymeIIPVEtJLHflmmJGOQlmj/uCWaUbaG9E0O8yJvoTQO18LUh57KOKmo3NrNJNb/b",
+	"nqNW8OKrmajDkFHHiUeogTXUk4fBYjP42moY5+gd5Zq85McIN+EkFscK/6CfjSgRME7fEn4goWXgMqfE",
+	"tvJwQgpCAgw6gmz5DRHMOolrU+tQrguahVvYWfERwh3/NXRBfCv4HsGAEnDQ9C0gXascx9qsOKH1ybKs",
+	"+Tpcc8HErgMR1NiRQ0R9YZ4889B68xknZF5Vfe7bXFHRIxjdqtCpjkQqQzGXLVhlZo4u/xw68Hpf/QNf",
+	"cU5NvGqTWzSJsmUltoMpnkE2yrzSgUjyPFXSuj9t1mo4Z7fWTx3jWyodCgzLwkoJui4bosH3VsAXelKH",
+	"T6AHuBT2SI13MG2jIFiSIM4ngQRvR3uJeKkgX3CPwYMPUUS/U/IAup21vaovxnbq+2CxxmgZ2F1tSJjF",
+	"JuHu5HRmoSzXTMhFQrDZPfkO4nRq2M1mSQgP+5+KTf9FJZYiNpc5uyjTMldeopK5bUF7ztTOqJWuuWs3",
+	"UgNcPpQsqgcyVmvio4GWupBbHF2mvueCZ9NTTiDWpHl1CZaBSbMvWWBReEtWW8HLw+AO1k9WFbGJ0aqx",
+	"kGmwG8mUZtjY6kHs6K5CD+kfztYK2Zz8UBoTb+UKRXvJ0n7+3XLxS4mF7QNf2w4PLh48vPe/7oe73b1N",
+	"QAh5G+6XKMvDQVtlkT5iEbPOYmpfWheytfi9sZYpkY8TwYFVJpao1fdzQN6MZZm+btrtuz7t5nZrG9TT",
+	"HUoVvFDNpPXZ0GH+mhREb8dL8ktJQuI/42xDxX7kxDuk8AOOptp4ldxBAGY2agIdnP36kx5xGiMnEGcG",
+	"32Sb3HfLR2kVY5KbOoSAlbrBmbJNYvw0J64NUUXeqqXxoGy50Wo8p4lJ87LVLSbw4/4FMR/4h8Fzfqtt",
+	"FsJyaPJAmDJtTeurYblYU6F2K9essJLNBqTNnpYV36y4oFtw3fiIbnssqMJF3Z6G5GXWLHnY060tgqge",
+	"clGsnGelNaXWOLvWMwLty+ExrQ6C39A8Iilr0yMIOt2QucR41Ck5gn/owIUKjokzxeNd+0pJhN6frKBG",
+	"BvMRLakiZZdX1v98VaU5woPO/XBDhKD5YDemg+AZMdUj5jvvluckqtxigxwAVOjDeIr2bB9uoTXUFeAn",
+	"rvdsn5bqMUbyBrs4+YH8Tuy+PVdgvUVFnr7KSM/knkHI1ofoTspXz/HQY0dY6xCMQklIQKue2+tD9mss",
+	"tnyV41Pg0H+NT9Lif2jbnIDKD6VwoEojKlFlgYb0uD1+u2p6hlvj15YFjGtqClEmuNYVL9EFmMWYncKj",
+	"U7bKSKheDxQ4U39/RFSB/bWjeU7YEv1KBJeIvM3IQcWmbQde7SnjItIbReI9genBBSWrOsj+Eb3uvP2j",
+	"1g+ihju2O3aC16GqTK33Cyke9jcsF3C9WRFNosTVNN2XhaKHgkgD0D/sffZ8Tx7jVBsZJlR3Qzqc1WLk",
+	"4EEsD+DYCt7C2morSL4deUk0XozVOZgCSyJsrwhJMs5yhAu14+V2V/drNKUEO2M+3sqdZhPqJ72T2LFt",
+	"o3nHPuwElF9hWoUQTEHLjmTXi+WC7qOaTirMebiV41fQ1RCpnSByx4tc2qRqP7R34FJSAzJa0GtSnILz",
+	"4Cxee2nSM6Emw1R+8yOgZ6Xso1GER3VeiwkkJTjbEqmq9p9pN6s7Fy+r8oyuX1NrpEEAOlevQSUqOL8m",
+	"OdLXwxZTbSFsEEYHTAU6lMoCrgyWX8ksCL1U9+SEWnswRPTI+i/Ac0tUHrRMu9/4SLT9U9ffcSDM1uwU",
+	"WBmMBK5WeSU1lgsDwjVbq+T3UWhmudZjM0dhd2RqpvIOb0WfXkH6FLOc5kGJOkGnr07wuHP5wY6Ebf4W",
+	"NAwiTPwf6Rw6XLXvvh/f0LTNk+dq5l12mBwsqMeCi2EoZSqgRlOJwAML+fN8T9Y8P32KfsR7IhEuONN3",
+	"Lctd6YThKwOWsucCSssUL3LTJ0kr7cJz8H+6SIAT2wY1JoOikKMTwZAylOPTElEmFcG5kZPg3kBWKtZA",
+	"vg8GYfs9v0hb9ATN++rx1UF4dZMtaz/Hp6tIzV2vgR8c/l3tQlnVXsSh0iXfYRRAMwtW+bH0x+vUq0hj",
+	"vr0JBWZaI9dXe8pt3vRLpWc31iEKD6A7qQzNd6R1Q/QWV0oeSFFQtjX5XOaJRnncqGyrXkD9d85tltBj",
+	"JDk+8a5PVnztcfH5+NQj9V2/9NhdXKAnwHa5/2prEkbDCF1n1VOp1+bonr2BnzztblwNYNeB1Ji/R543",
+	"KTs4KQ+/bwem0L0PF/UKBr56bNquw9Eyuv8nMhTYqgT3/bDdHmg5HCpvGIR77NHP9aRh1VePjeYc1NWT",
+	"FPNS3NCbiNfZp41JALLFq+rIbWQgyaqtPpK4C1hVG1BnyeHKVhAE52M3pq2r1OWtPa2dO6w8h8uzI+CG",
+	"PZ+D2biVw3OsyZHq7nSTnpMAd2rhL6tj3WJcRpDDmgAPHxfm8EkFp8TwsURrYrM6tdpVZZW3tUxBTAV4",
+	"OCvv/tL0qDZeP3haLlGu9WLF0b1EG9nN1pesLmLXiMaZ8J2fLxGMnVUaV1ACHwnd7lQ/9lq1bpN1IidY",
+	"UtWilh4Vq6+HdvabzYZAL88opFkzHBVKbmM2zdxoFzIJtn2Cs66CVZAROhofmOJHrFkNKs39CE89SeOU",
+	"t8HapNPaJtNP5iPB7szToRPKwMoskJ7Xo7deAWB06NOkl5I3FishO7Udrja2dWkc01rtzwUGjyx5e6Ai",
+	"ngzjoyxMAVJI4bwZkvk6zDzZVo/t98DpmBIdHVYbOt68qXvZWn03/FklB3jLCpEH0im+gfYo6WmPOVGY",
+	"FuHiBA5xvi73/49Xz39E9ldEmS1HWvP8ZHM0DljgPVGAf9oEFY71AbGfqnp222kFl8nFPgjdTPKgPqrF",
+	"od7OCstIq2lQfFNBGd1K6MO9k2zWeZMOot/H2uW8KvWdTWybC0EUUHU5LwQGZSvolRRCrj4iLCWRcg8Q",
+	"5NDLxUFiB6N91+QUuSykwieLqYP3BHI8nJItJ5cj67VVJYNFtD7ruWn4rchbJZfoq6cv0MO/NEqmCBvs",
+	"dtvmPMNwGWZoTUygDVG2dI3Fuy7iwXyP2pfVZfKbJoiPXnYwemvTlXwVy7R6WVTJsKEbZ1ruYf1W4jkw",
+	"18a47jEgkF7Bi+jBxYOLe/cfLM1GVs1KuNgHwZitXNEss+X37B//KTn79CU+/mCxBILyPhd4o/zkSC2q",
+	"q6MIF4GKXt89HcgFZrKoK0RicO/TO/g3aecKFtH/+3//P0Aza8xCv4MG/cwT9fRCUPElXU3ZwO/xiZcK",
+	"7agWIHwDiETqnt4GM9q9JjOnbtrHGiPTAtDLILWVFVUaYXXhV0K3rpnzONjPNrRE9zegxUqxq3SSByx+",
+	"2z7lh5OpDgaWgWJeU5h1tMES0JNcd4Sx1+I4WI50WItJN9KlUSn4Bl05glx1Cs6dWtiKPfiVt/jer2/0",
+	"/1zc+3L15r/94UNcdJeIsJSpf/6oQfIHtyfAzXcbkS8f0iNVBFSCdmS84Vwx3AhEBKNBrdU9CKxuRmH9",
+	"KXpJoFgthz6K6Ljjrui9OYv3L9TP3+Z3Edk2g0dQD5PeHeNjSgM1BJgDB2RIBs8D7hGVXr+Ln9/Fz50U",
+	"Py+husT2Dek9UmfqLTMfuOE6LL/J9nnnbTH9SHVT4qYxSkmnTSWk/Yc1e9/stHp8QGGPCfFob6OZmOhf",
+	"zbUzsoTmzrlUbssVEexjVWEWcdejFefA2rdoOM9gHkfs3ZJlRiY8MdgXPe3gqn5am+qlVU43G5qVhTqZ",
+	"Gj7bHBcyvoVtzwohSLcx9xfLhVYlPl8sFw89YCyItRWURbbEm2d1+sIM+hrLHWVbxRn6m+DlAckdFwpJ",
+	"ohBn1dQp29reAS5BEXISJaoW9Cl6Vpl9GOUUbxmXVAbKgYBwpJ1wL0mxMc++DSfNGjES8WD/eCba/pR6",
+	"vike/VKt+GazyvkeU9bXVc4+gXY4rwG2g9Uq9aiRegKI5uqfjNw1qS7YfsEEpQn0JTWBVL8fWkRmxvl5",
+	"bPXDsPVUfet783x/kxyc7YhcWYLEemR67BmuJXoPcNe37Vj810FitnyybAiOpjhoH4HuQevyxoB0r6Tm",
+	"NKTij1HGvbdzOQSi22KN4Aanbs8cDprQXXnHPDXt3RhXhfCVu29MHiIbUl3Mw4su2ut+XzIA4jIWayLV",
+	"jSb1brnYESwmviqIEcoTX5eETH6z2KwyLMiUl4+4uJ703XY6jpl+TcF66CZp/PkuWxsWYqzvCM5BQxjJ",
+	"US8IPxSkUi6OVO14qRVDhvdkNuAlk2no3FU2O/bCRXV60pjHJPE36fy2hfDhphAhXmGwm5qr7Zpf/Ho4",
+	"raenuu27KklxrnKCAms5LOmv4bJGLR+qzEjoW7SsQPAAZxguKeWXEVNmeoYFdZUdwXk0E9GhQxusPf3o",
+	"ZdV497ijRdVUxtVRpehfiZdhj6rp1dK16PO3/7z33T3Nhg8fBa3vIFV/sOTThmOzKbHPtx3OwZDOtjC6",
+	"2Qcp8xzSNKcqgo1qQU2yZdIRmFqP0eT4hjgZkibJjToiGI6aybVGd4Re9D6oNnRQ0hx/hdYk43toNG7O",
+	"QGqKa0UYw2CWPP3Nw8bpcvG9MJ+cp53yBDnWrpabSyj8k1NWJS8M1qAUZKNSn+0Hcf/JpEna3Z+I0f6x",
+	"ZrQ0NmsZKh721uHvwZthDpyWoTKeSafwT3uLc3xKsfI+CPcMF3h7TyfsyzfGQT9iU7zDNBvhEkTYDFZm",
+	"WyjeLQOzmv2clLi7NJgnJyJd54jkR6Ro0E88b6VTLNsS6ta6loSO1jMLlfi1K7L6UOqBKaiQqXdz6h0g",
+	"ZZmuHOinKduuJoC8xiyTWDSyWXFkksq1jbYmruQ0VJp1647wJFzhConBoQpP1GLGtwSvXoohZUl8NOVb",
+	"dopaQTdu3sGl/3v682HcNwmCYZLW9q9xqIfb0E0/5UMQJlMOZIs5krd4Bm2ic53cLaWiS5E5dIv+UzB4",
+	"3feye9LbLfZvv3Nm16jpTdRmOzbDtfvTjlGXQQzMYKCZLN/TzOL813hwYiX4cbFc4KJYcbFiHMrpw81z",
+	"TDn60PmC7xv8zPdUyEiEsAimAyVK3u3YTaPgG0WYKReHAWvYvVDZ0QbTohwO4hhqPNPnwwAuF4mvfGvb",
+	"92woG5+vlepgxIeDPngjH3foU90HbMnv8Op+0E/agxlwcD6pgNjljhDlJfAukSyzHYJ62qLcO0zdOn6Q",
+	"7uhsbU0H4EnwrSBSNqnu8Bdq2ysIXeZhMEKXhpU8SUX2YRw9hYWanJA3vMJX5tn34tk/YsEo2855Fu2Q",
+	"fadxqqq5N5XftWT0Mv2a+2ZPbiUDPfaoxI+3esfYb6Ly+Slw7+iowwaXRSDT4yXBOaIMQb67Rasn+4M6",
+	"IYc47BU0BNVDWTUT6RptO0jAvESaw7DworMZlmSJcJZBqi5mOTqULFOlq9Vsf3WoAgGLLVGp4pEYfxC0",
+	"aEktTAivPQJUbkSPxCcJpQW4kacJ0PCfSEh6WGpy2wY58FDVPQAKFkw2HuwPVRK5/l0p1RDtiK7ZpIpS",
+	"fexVBvFRrvRmHRTJr5DgR4muCTmYJNuyIFBdyKVFcTkSK1MNbjHJ0ZpsuCAga6/sobpamsZ3guACiTIA",
+	"4mO/Fz74pk4z9qP5RKQtjemxEPtZEE2P6K/8KKPpx/agB2Kp1/RwIGFcMAOTZvKuwwDmJetdrD5SK196",
+	"DoRJYAk+GZY1qWvS+Z+tqV0vxSNUewpx3or0ULEQRuZaBgCCrQk0V8lsRqIaOD2Tob5c1AH/FYiMnm4q",
+	"JpeigclkChyamExe5UMbnslozV2cTh+1aRkLZiy1akBv3EThH7hY2Tsk0Fil/pN1woCkUZQ58XhTFowI",
+	"vKZehxeDV1MDr9i+/ppiQlWOJcjRweIaUtK3jEeS/T1NMlDJUdA9DYKtPN8gjJ6++jschUtECknMbRLU",
+	"vVnGc5uS1En7cC5rLQ9zooDTlgij1989+en13yC357LqGWfaICB50NIShG8Ye90oIbUNk8kbbSYVEvC5",
+	"8n824ev8yqWDquGLWpVbbg6cZaQSA4jqJQCobXLSZFQ5ljv84NEXkZ8IiWTbm0sIwHM9wlhgGRl1xIZT",
+	"Rr46KSJTmpO12+qZ5+u0CrOUpcdEcXFhFOwgUhxoM1AHAIhrBvAcVBjXd09fS/AP0xRYkAPBSprCAgzK",
+	"DVzQgczCPPDNV9CM9BIYDfQ3vJfhzjtOOYspQ9oAqXWEo6AKMi2iPXbC5pIt64rdRBkuCgA06mKI+PCy",
+	"N0QEu/cZI1bf8GauQuvVpVpWGnXOCZRf+B3AAcup0mSHk8wseFI1i3pVcY74wdiRwUZR+soItquflpem",
+	"rWdXrJZglZqJfV2/NiLxK3ru2wZgpB+rUciqjrCX6ICFcurmNTnp/9QG0eIOIfO7m7tlS1U5aN4GDbLL",
+	"xDyt988Bnr1xP8Hq6fBHC6fj4t6XDqrj09W9N79dLB99GXB+tvcoQvoxFP+6QbwRVNeCyzh08x6geIlA",
+	"P0NGCZMgRbXV76xLW9dWgWH9+cGDvywaruCff/7zP+5r8mga/XaxDDmFq3arqTbigwQbsbqZLdqcuaDN",
+	"d8BY1IaeMReFecDmyDt191P02kM+Mfg0Jte5utrB9HJQxtqet6K5ZTc+ChbRW+dYelDEd0q0sM8NCzvA",
+	"9q6jTKuqCltzcyYjHGwMoCRc9YDzCheYSR0GfyDc/kdeFnmXKp8HkQWwIisu8pDO+x0/oovPP7t4+NmD",
+	"iwdfONXqEuX7UxSkpqqF3cO9l0Mf0304qbYHs832Swd+WnqdkrSWYi9TaVtT0uTuHg43YQBuX8+MSrWS",
+	"5ICFa0XdVkaghbeh9yW6ukwCHHo0IPc6aoTh10GZ9IwVlJGRxQVPkHVdG0hiRqxPw2Gj3sKdcUtS/Rxx",
+	"PkfstKG/3bHAaZMWc0RN+/TVWbhokkoRDwr+YO/juoj/tDJOu4zv91T1OBF+5GqONvu9MZdUUF4zyGzs",
+	"fCf5WPMll+ZTtyC+qrjc/Ltaf2c4SmK79Z+fZ62nNtN69I3JyIAhh9ZkS1mNTxTzKQ902Ko8ppG4YXIM",
+	"8CU/ujBgu5iWMtJAuDCk6t2T2Y6e3t+7ePpqcnbYwHnhHyOMcq20lswoqZXuj6i6RNZmvkSVg/5xO9By",
+	"iWK/mCaMJuZg4l9L0MP4DRHWirpE1sf/2IQD/QDFJfK8/nVd2DnRg/jF8apTgfZLSUrzdsmYyXHJXO+w",
+	"hUmsMB/ETKucvaP/RPaHIticb9b7t6VOFtKURpjziYw2punsAEer/YKNCvkFw9Z6kjrn1jzbdVwRcfqN",
+	"zNb87RPgoJGq+TcUGPMIncjqNrIG5YYbG2MxXGnTTbMFC64qJsWFNudOSb1KD4StsqopsI24Byf/tcAb",
+	"8ENjSZDiPAIO4jWGHdoPTceX/gthbU4/5jXqGEHvuj72E4lskKkmvPno0nm3rUNDcX5tmLjl5qlCUjiY",
+	"k2AYx4Z1bohY4wLVEa7ETDA/7DX6G0nt9ERykw7ztHstvQufj3SXbLSbwF/q1OzjVi2Ahi9+e6n+JnWt",
+	"Y26WWU0heuCfOdM21md6lZdkeqvpUS8eoJ8DLHvMe2ucXW+hFXhQxUoRNKquOKcSQKYvTRTRu1GHy1Gw",
+	"TG6GlxVcjs2nLLiEzD2bB9tythGSa0JYbDFsm3RjCiBPpmNwJLiV1UKoj7FfajVX4MLrx5JxpnA25k14",
+	"/Iym4PosjOZIC5oWraNoHUdhp7tqvffOxEpvXKJDSlWAy8kOCdfXDh+DIe/MQDnJGrDhwHFsR0gWtuTt",
+	"ocAMR9EdN5ZRRlNxw4uCH1flYeYyC2h9WNE1cY+CL/Wkev9PZluKrbnaIWlbW6W09AkEDexpOmChGAjZ",
+	"YX3khoi8jKTmaXMF5QTn0H1rhyU6YJsO1NVEbJ+1xBP3wjwNuVaUuxBzGvdXbzR7V0cQMmOjiJ7G1PLA",
+	"2fjGYTf82j/KNcwWy20rIHOb1m2U3gRD7iNvGUnEDc1Cvv9X9heE5bVRY+K9WTpwM/BqVeHW6T9mh14d",
+	"BL+hOclvIfk4bR/le0tAnhyndnlglRuk4uBloD1W3Uy+2tnqdPlJXO7o9mpQczhTKm3sjjlTOubOhGbo",
+	"uGG7IEYI9JeEoNXR5fJaeQt9zz9F7va8slt1VTlI1lhSk8lMFYQAg40pfS216qkbON3fQNgycy3jbakC",
+	"enjxJboyXdnr169M876l0R0r0FQt0k0fW18wJJRq9PWuTurfbrrOkoOxCB1QgtfCHbRExV341ZZDfD7c",
+	"y13TeFB62MxWrbWaF9ybq56WwlP104ZBDX3oDqVJ/VwllWW1nzel0IZ2QfSJJyZ7FFn2rNJhxzVVbHyj",
+	"O+vwkcsNlFkLJoOy6zN7PEUToDwBnuQEqwW2mVVkGfrUjOo7qPe9VCRoxhE4/Rhl5dqoUVQhBnVxgUy0",
+	"ch3+gN68ssDB33ZvA1mn3/3v7/XHdgpvQeZgpQRdlyqsYBZ43YvU+NtQUsVXp3g3MshQp2p4k2zCn51M",
+	"vWj7vkfm3n2bw3lZ8UDg1ou21n4KbmxpPLMOtnLwpNU8GfWB/o/X//NVd0XX5NRUfVtXSbEN86q4iXRZ",
+	"CKtx1yrclaGUYVZ9O7zR16D86Inox82nzYBLmHaIBr3eYyBFkHK8FIycviehlNA65z6UOHMQ1rBHe87U",
+	"DnEBt5eXRZNjg/NHDioFEsl9rxo4UEOT49NVBDmo95aoSxe84d8flnhODkbXf1+0rD74Pom5EXw/AUgB",
+	"XjuEExZf3LNCryvx4S0o6DqjG8Y+eGO11gudbQ5cKFNx0gfocuCStnw4jZDze8Bo4RO2QPHxG6DfiZL/",
+	"d8j0VIiVimP6xfM0aPN/Awn+u2g9V7T2B6jaknYw4vZ+JO+w/emL4lEQsbclQYfo7AvUASq/65UVM7i1",
+	"PL3wbvm1fCrMkmd6uyJ0EJrmTJHaP/5HImIHiXCuyJ2FCm0RPDNO0hRRPUi4ftE9+LqT0aPoN0JmD05g",
+	"Jhk+81aNl/XDCFR88jaF7oLvo+2gTQPoRnHXRnS7PrcohO/9+ua3B8vP3/3xnv0nlH09WP713Z/CLax/",
+	"wAybqPgPmobzNDvISiGCzdGeMQS94dpw/J7rcIRaUgyn/oDTeLWvFrky7/WZhoNB6tfa2CuZn/91af6b",
+	"MyV4URjLkCqJ7GU4uBoIMcqg3HaFzvCdTyTSNEe/msK/QR34IzPvOi5lSMGAGAm+JgytcXYNhWt1KV/K",
+	"nM/BNioWPvVr1g3pLK2zMsnUe9/sPax/f2T8/sQEztZEHQlh6P6XFxfg+H9w/8svR0d/3A5349P1DBJ2",
+	"egZFvS1n75a2/kNg+WSPQzAhgIxSynA30tQGyrbLrEs+scNlBW0ezXD6aGQ+S1TdqbE2Ijt6SK+A+aF6",
+	"J7iZsVCfbUG7ErwgIzJ+wM8IL4VZxwwqM34IRdm/I0WOeKlMmSo7QYGnOcqPkdoJXm53yA6CYGaQ6Ai4",
+	"VZbqyxHNezkjKy2qobpd9uzJYyTpFoA2KENYXkubpcyZkfWo6dT01ISA1JoVG3qgF65pfmujsT73tDe4",
+	"szfh4zWPEdzTn/9sRTGWyT26zjLWwMZeZrfaKTailv4EFWkGzGinjwqop0ubJ1rrXhkuCMuxCHJkJQ8D",
+	"+E/5WTD6gdazWLqusnPlidruXyslMK0Q1lqAvpjlWHFxQtVDJl/Hy+8ucHYtDbYfVmiHb4hNsc0voZQc",
+	"Dvhxx9Eenwzmn4mg4KyCjRzRJDwmZEFOjhOpDZXkVhRrLfDev6iKq7/1gavnVsk0w82WkiNU5Om9gW4H",
+	"Zf5cTpixlVD6/rd2tN4cmGKc7nPoqXexk45b/UcA8z5GjMRvR9dtKnhDxrO3xt2g5uleGTqbghpTTCsk",
+	"WQPkBrdCzk3n/hFXQTsBy5NsPtGai3ZLrGYXZi0ROlOTkktcHmu09MGkEJirE5SGGbtu7vVCkuHiezw6",
+	"shQ39IYnX2Uly3mfhwh+rzAnE69SlmsbY9Tta16ZnDTQuEcbW9kkSUW7xsqirPWUs01Bs0CiX9sIVke+",
+	"qnBXgWvxnqx8VNaqLFd2e/u5LN+Q8SzKgvQcTeAcQEJcajPtG7YtqAxi7MVO+fONKzh9bC9PfXdqY/QT",
+	"iRhHbkVpksZVoMDXhlPqjKkGa4zvwhSFpSfJumkU1bbXzz+/CtKteaT6BcOWE4l4UkPeatxoqucT6Tyw",
+	"Fia1o232xW/ayEuNY9D5eHUyotvwQpAbSo6hhGVzSsZ4Z/zDFbiRcrqxuCIBhgVsNemQJX3qm9fANLSX",
+	"SLq50r4ABvevfmGcU36siA7xyVizo1ckdhcS5A9/T5bepg8xzEvyS0mkGnl+b+fU9ZyJ6DL+g+X8Awmf",
+	"TrlE/IQaB0EFbd6czyaMeP7EdAFwJ8k4CeoiakCgsGmTth6Jqscow4JAhf2yagEnl8iWQ8uwvmLWEM3Y",
+	"rHw4UDSTl8K6OA1sYrajRW7roqhqALLD5al/Hgb6NTRoTiZISc7IaWyK4J6XIdfVE5STjO5xgaoCvTpi",
+	"/PDRxUUzZnz/YdMVCF6/+8sv3/3x558/df96+O5P/9cf4g60LEDiZ6+eo4cP7jcD1v/7+betiHViSL9N",
+	"WLt4bwIRsqpdiELObWfSXhpTfHDx4OG9i/vNaf4lQKOH7+798QKQVP/P/X9c3Hvw5k9BCnmWb7esAv7u",
+	"jgKUJR/wllwibVQibuK8BZYqxc58/qRUu28gSNqNzLg/Oy6m7AYXEKc1cnJZ/aV27ts/bAVu/NsoWVqX",
+	"xaXacUF/Jd5bJZPlweD4mDdd+wD/B8WvSafcqtWZatUg1VDdhVlgiAeee2GBkeDZo1MJpxUY9C2zz4l8",
+	"Lsa2afQQV1MGlO5GvOXMjqFjmiWRtaTBRI0z8bYtn1qOGGKlSfbBeI5qccdw7L5iF//RRy0Z/1///eef",
+	"5Zs//3f3H384B01iShTIY77B3NrJvOhxio+xe3GRiCsWLQf1+WAGB2tDQt0tN2uTEreNDnt7eYFDx2zw",
+	"8o0eu76JJh3Dmc/XPB01x563CYmQz4XWKKYAHEAHedOby4ASMCPEKGcWNF5x27PruOPI5ml3AAvqnjkD",
+	"pKjmubKvvHMdmRIDV+ORzgLYY7ac3atVtt8NndsXBtnBodaE9KKMSBlr/PMf+s/ouAP8/QqGEjnsEuhj",
+	"Vfd0HY1i9vEjoI2Mq+wwYwnJexX2i3vhnctwWiXV3NTvey99fNhnUxHMOFPjUNOUQ037N8E+y6kgmQrX",
+	"WPBSrXnJ8qvHSNaAZ1Xy5hVl7ucdZlCzytwzvrD3HCFuRDANzX+9+SgA2aYDrrkXj5g12yB6Skgbla11",
+	"MuDXe+VBzxpQftF6zpycjwu7jW5pMjLac/P0vNhsdXRgpEj4HZ3tTqKz/Y67tvDF/AAGm5/0EERfawu8",
+	"fvC1ltI4yQPShI71zIS/RqComgkuHTPvwfJRX/uqaCDH/Az6i+s6lYQ4+wGQW1v4og17LkizwDVWIXI3",
+	"zK+eW23wvrq7sJhNlLd4ky7AZvqlJPZnTbmW3Jsm1Ob5fgOgcognWpLGExFpoIwJ0mAGP1jbKL1brrAX",
+	"WMojF7mByhrrGDYJtKuDHaTbvmjY48PI8Yz32/ly7Qm1xu+jwAvB+WYkAWabeNIMXxJJxuYGKLI/cIHF",
+	"aT4iB4YMzpoXNDs9Y99ykZFICGu0opJqb1QmQqCbPMxr6FC9ev7CLKDuzROCADAX1BUCj1PdFtItzo/S",
+	"u9JCfmz0E7RX3BIi9CEdV1FVJMSN7Byr9QW3RPB1YXD8wyxk7tlW34Vvn6IvHz76i16KfhvlRGFayE/R",
+	"t6UAKEVbNoRyciAsdwFgfZcskSyzHcISXbmjCS0LrrQGc2W7zKwg3UBefTpzZ2czz0hGTFlYiNYjlmgt",
+	"+DVhy6oT9RGfEC+DjiCI2KZnb0GSiYluB+4FCs00MxLL2oEg9ycS0fwS/VJyBX0YFUc2JJ1kN/gYBY6T",
+	"pnegdm721gg5YdC5w5TWXlMGiTKWYQazImwI00zPswmseltRKcjS5RoSssJh8jKnruFWnUKgVXFcLJaL",
+	"rTYb2N5kANQo7QcYMngWJ8TWYwCiIytIW+2+3yrCtMX1GO25ICYfRC4RLgrTKkrati4ndCSmCdQNNc9n",
+	"XAjj4anqlBxpADoFskrs6KBpmReD5Ih5Yr4VfI/um9rqHd3uiDSdkixoQjBADlSXu9GOhIJgCbkZg4mU",
+	"kDPTBxdqm7PCloWmeCI4eKcEs6zNILVhXPFizUV2RM8cdjm+3qpalBk4A9NQ2wLH5H2eDU8b+SJkGTq6",
+	"V4AsDx40AVm+vLgY9FPYDYlvwwBlZwCx9WXV5PZbL0mmt+b0NFyR/D3ZKH13uTCXIAdwyLjbxDSYlkfo",
+	"lLXR53RP9lyctIhg5KgPwB5c2N3bWNgvx4qhv8HZDh25uJaAaw459oAxYzpmt0uhR5TEBIhg02u/Knh2",
+	"PU9VS9PjP6s6CgDK4dokd9LHCT1t9abXwEj6KwlrBGltJZvUflV7GlkpQxDbP5pu5gWVI8tgJxajzjoF",
+	"vRmZS1ENwMS8B0+pYRdPEYINbMztzeChOKt0NRT1gksdglvc9bd3Oe4IC/innuAlYgQSnhOKS2c7V13l",
+	"OSc3VMsgLNGB8ENh9FsT3R3VYbk+PtX182gIDqzddtXtpx5oeOdm8Em15OPdckkFxY2nmvCD6chvqvE9",
+	"dSmolkxNFgFQJ6+dyCcSmRcQYTkAA3QKGz/CRJEsCobklF0soZigwEmFWO+t9968XfTOz2SJuiI0M2y4",
+	"8KpCLtGeYCYR42pH2RaRQpKjrQMOZKz8yyXKQFA2jL+FlavSg2yOtOK/99s90L2TqFt9HAk3BI55xtmG",
+	"iv3olCH7urUQxr9+K+k+Xk9awFPCXh+9kbk8OZX2iBhPY/I1+rV70dSKBa7Rf6W+jXcgjYiQfEXzUPbG",
+	"gWR0QzNb+mYrHbUhvLQ5syoA0CAJGdVpq6tEkVzvvSIszNAvjU68RKbRuRanJXPmt/E3M171/soJLlS3",
+	"jbhH/jvXA/OD9L7UIwmak+QcL/e8y83ipeyppbXZwpahqAQMAEHA1SFTVvpRZnHxoozKFPj5ZryX4m5l",
+	"hjGV7FD5vcfnv0iuWWK/T2cPhHLPOtqFd0/VUq17WURNX4GLJ9BOfKwbf5Jt9q5nGq5N5MiJjFYJHVGD",
+	"SUFjUhOqgVp66ZveRVbJcWPbkSqvyzPeEpadkMQn2QQJ+ESiuktsO61wandM404LX7kGvxBvBSE5XOPu",
+	"0opcl6OKfiB8vw+CT752hiKgIUKPQ5jDElnz2DRcPVq1uCbKAPBD/5Y7x2I9sYHNdrbkiM123bzBC7Th",
+	"GS4QHLXOhs5Xxhqrn5tekdpqbTC220s7Gz1i3Zsusc0T8Cly6BlVxgXjCmVaL2cQkFoHjwfektVW8PIw",
+	"eETqJxN8TVW7jSSGD3bnGJpPrKXHCC/SIh5iXfHNKq2KwS/Jtvgjq05ulGcou2eSqimbT2vTNC9NdHNV",
+	"kJsEd1v7+RTrFu9pcYpj/W3hlK4oJKRE+mQaeRcdwqW/9GnYAfVsjwVVtXI0tPbW44BbuzVtrZOHaL8A",
+	"YsOINFrB9Kf4Ofy2UiETd1zcQeDiR0KC7hLITQHSj6RuHPQhUS0mbxMU8LcDom9SckU2Btm7KbtaMU1w",
+	"beh7tX7q0uI5mYC/IOiq/u0KRCuq9FPkYH0S6hemOderfP0FPtChOvZbKxud7C4O+QlbDsrqormCjbiS",
+	"5G2jBxQWpAp1TnQx9rRzD+fWt2Rm+Fb27dGPpBZjgtNvSlP8z9OoOAWH//eqkA9fFeJEVciWH6oY8SVH",
+	"n9XwtYm5jJT86Z1rzo0BpWPfuRX94FBPWgbp+DjsSHV6UIHrV868MxOQc2Bvjsv3qZJYwmpDxgWJpMJc",
+	"aNv6fiO6wct14a3aatoj1Q9/JzvNe+vpmkHdFGvKDO76DImMTS46I5XRDkOkDOa8GKS2oCv+1c4GKbw4",
+	"IWfFKcX/vub5KdKJn9xWRYqkOQl3pDoKk9jvxTXNerzE2zfjkZ3hg3atCcSfVhZrCTnOZ5dIs/ZRSFzI",
+	"XNlTHl/ewfQpPXt+Ey67SofTnXIeoAPo9IhCajeM6sbsYGRGuse7Axg9Y8uFPElF9uEiLD55TYMntR7b",
+	"znJoV+dkcc0kd5O/wccQANiO9ZTgOVnZHfbYAJwoTK1uyoIRgde0MPqitAkFKzA/SrbLRDjOSK3uMK6f",
+	"nz8b6xbsXStXX7t4xofWQsPpBONV0OeVBzPsbKdsWycAubQxrOC3bqWgOc2xjY/8MLZgJdKE9/nT754g",
+	"04nXFXlCMoBJYsKC4GF+cNLItfewH+0loJfm0I5CG/JxhjADn5uNvagdZrcQjcpJRvMJSFX5LH08puWt",
+	"1W+lBv07icjVEAtIjBX8xqYj/xNyn4a1tkrsG0p6HTcas2stMYUnpgHJT+eAZBT3ASWvSYe+lc54Cd7R",
+	"C3A+5NKox2sQdnMAGGfw/Q+OMTirs/gDeXw75tdwm/4puZ6jW4j97rn9N/fcTsDPbUEvjcvTeFIlv3j5",
+	"4sg8szbgBPtulkGeCyJlAt72bLkD7SRhcwWYzF+M4C0UHDMxzSAQ62/XvM0d+2/5dQfTVpp+3sHHw0H5",
+	"NNRhn9fvp4mUs8Poo78Yi4yPxM/u+e6YXKGp/mr9t16VJdoXa4a7fOQ93JpTtMRjI/ivoVy7Z3Uh0yUq",
+	"sCICGUCbVv4fyjmkO8kdPwby79oZjOZrTe2mWlsCbYfaGnXz7g+ENesr2cra2JytMGSituBXvGReXIRS",
+	"9p9I12+M0BsiICNQQkckjBR5qxA0R4f9jPUeMiO76fUt/CWB6Y4zdQarF55Yw9mtwaCZSLwnQ5XNUXd2",
+	"3wp4cTO+bZ+ftH+W3eUN1U/pG359a90FJzf0ekm2VCqTC/UUi3yWuOYtxoKolGW636HAUmntk42dDbwT",
+	"CJV+x4+Ib5QpP9MizA4exLzp1GNEKjamVHmc4Xqx/TaqkYLC6WOtTuhEdSs/UM0Z1fZ1GSDlCHzHi5yI",
+	"DxHgnzdfFos8dZ5nZhbYtsKUGSSp/iaKVdmXPj7mTaTfXKLjjma7Glorwa/Zm38wUQ9zdFsOZxCkcNML",
+	"zXwBpW3E7kwWYFNcxB2kA8BBEiZjfyidyFHOm3FjKskEm8VDGdqIu+aubK7hZbVN5yoRYKPP1ha0Pc+f",
+	"+DUZO03l3ok1h+c5gRKhTtXLSAhW+M7gKhIrm9qhNAFYjiNhE6q3Qo1LX+84qp5AGN0QscYFcuAJiDJ0",
+	"FFQZ6TboDMi9a6XCq7NauEUhCuoD5gYIlurvam3IBqYuEePHs0CMoPFrchNw87R7rbqnunSUB4Kv29Ui",
+	"Dm4JIB+twal2ZC9JcUNkClEBF/MgiCJi5TC1uj7h8T2f9M2qdjxPJoR93FS7J4auq+KveIPwv5sfnG1e",
+	"tdG1n0V1/dhyEJDQdBSNAAc9UxKan6IcJ2AftGWqY23HPhX5wofda40f1PPVkTv8K4PRVWg1FGCxJCHM",
+	"IAB6vgrnucBq9xhdXVNbRXB0AszYxFDlVSlBXaTASXA+oUTLK2t9O0AQ83mFr4mE3spmvlRWyDtXcETh",
+	"6eqvneftOF7CnfvMwlVWvpnJIgSMqJkT4sOQsK+jWxSpJ+t41WpeWsEnvBMYUs32enerBtdBWUVumrtF",
+	"jVvIvlx3xw6Wpbp+2tFO2AZ2Wm+pVHizga54VRNuyKdMUBn1om/iDTcMMSsKJqR5pqUDTTZOx9/M1UuJ",
+	"avS4vrY3nOZ93gH9+9gJ8/TEkNlMcJ8TKhzeLpcPSeFp/XU/ftn38YqmYeXgvciqDyRHOuZNh4uHOPab",
+	"0a5z/05rrZTn+JSiM6e6x+tpzmJMe9rSXbOhfUrMkfbz8cmc4XSS2IkffPM9SIDogZ2UAyGzknxzQ4JO",
+	"twla6I7gvMI0bq77hQXH1b8SgHeExsK4WAJqN0DmSgQlrzKoAFRjy0gqL94TtD4hSd5aTBBihkutkP2u",
+	"mnyog8a4e2ngmtFkXxFN92ENmGfQ0SQP+hMsuKoZMdlhMBiT1Ob/WvByu1Mul2XY8VrgLFZLt6VSuZTy",
+	"IFvUj8DeFZRdG0wZqi4Rdp5v6xk3XGCx3zHSahz4yAEPOsg7PXEd/XY44b4Uh6KUoTSaaq5rcuK2lUvF",
+	"nkagaXvYukegWDA4LcVXbuHdzzy1J8Vg9ymfRCeiguPddhxqubihkqowMqI+g/Bz1YDIHOYlIlgUlEjl",
+	"Tjxy/T+mAyL2WwNTlXWrjfsnzouZ1cKtwdLNbaz5piGxfMq96ZfEE/HUM3Kw4Krh4MTr3clWCZg9yDDT",
+	"XHXEVCFcqJ0+7H6No705pcONpMzUG+ywJJfAkNfk4MAgqKqfN16g0WhL71HEDsMS3DmZO+h1NSdzhAqr",
+	"F/c3h3RUZ3s97M3hbJ+84IGyUxk4BrPo4bV6c9fUcI8Oc2jht3BoBpXh1iGafExG1wpET8V5KnKdKfwx",
+	"5/wY1Sk9lO1teeIX3oOWMbevb6pC0CZPx5/3JoVlppW8j+eqSdXuE9Yzr2iuex/fOQH9N4cZOArikUsC",
+	"IQTQxMDK2RLrtgj2DUnKVbb9vP1X3i0XVtlLG6LxsHt5fG8rUhQkX20E349IY28a9+PN9VpB+aJfQUlH",
+	"g0pWFpWgCYHqv2ut5yfzaJvpPEovG7veIEyYD2+4gTb0CjEjqSItfTy4FP0slFqsdjYTa6CeIzlf5NXz",
+	"F3P15q3fCkXsfgT3GmfWJ+hOm0E/sR2lcoE3SXG7KRc1DJ5+BY/uNBxwE8iqI/AnEtmLTZqY+/1wE8wJ",
+	"vYmTWri9ev6i7tsmywMRkoyNy8UaEX+8ibYV9HentWxPk+RXz188gWJuc1eNSlJzcwylzgheEBm2L/f4",
+	"hGwBeTpcvMKbzUoPOqGEtBM2sv/tZjlAFzkaLJtmO4QzJaE/B8JIkoyzvMYHZsg1bdDiweXk4OKITxLl",
+	"nMhukgmWkkjpoKgHmL/aUdv7qBRk7Fs2PSm1uUTrdWiwNeaVdl6qnbQdaekvPzC52AYqhbOdfkmO5G1t",
+	"v6z2lJWKREoKCs62UNTDrpHi0PWm+pppC2qcT6Zr3hcDLfSWiz2XAS+PtwLNKfo+calLApqZ+R+petv3",
+	"fEZmmK2uCTmscnwKLO1rzYEb6IMFTIz0C4hK42fTV4pwmYN6S3FVyAkXmi2T9Cf1+ReP/EldxCwtko+Y",
+	"lkkuBWRu023VjOBvgZ1yayr9M2k3MvSZoEO6wLTtLka40dXqjGBDyMNeHSnL+THOjt9ygXYVS8IWwZ7J",
+	"kmg2sbngFqveJgyZ1kAir2LWAKpr4PPrApmatR4+HGatHT/KaCYnGBeQmV5n7JoZwHvNDgJ6EEQZygrT",
+	"MXqgitD78jJMs+iWyIkAx7a9xVaQvvYA1LQaZATovCbbkkHAyM9BrDsXwB8LzC4tQvxjxHgw+romUq0g",
+	"g1X/hymEXO14KQLM8R9M0cI05VIWkB5acpENB5e5npZU99xoCOBO8tIGhG07Bf0Bkl+iC2hu4Gb3lwc+",
+	"i/zlweA5XwuCr1fbAksZm24lWtdCK/EIHkZQFQnMo7UD084dIgDNCT142ODZL/46ZkIpZKTqFqhi7zrL",
+	"UhUMRQjtbUMZLtCm6ju2L6UyczHHOsgtGWe2BmYlCM4jEva7lgBB9WvWfqHshprW2tjIjw0tOlvwF3/x",
+	"Xw6ufUe3u5Wg8nq1xgW2OQWtQCeV1xIVRErNm8o0upFLY1fYW4qhWj/QF0ID3gzJcrslEswT/T2kv9ee",
+	"t4vaRrrehifPi3y1x28rita7/vmgtCywItCPMsZxT5D+FQoFFGG25BoQrSD5xGwTbIM+2VSiPRbXXXa0",
+	"iUn+0v76ly8G11ZwqVYWLga6+OwPoZSHr+2Nb+5eeMiJFgxHFAH4i0RYIj0kcgg0DUoP0sqfzJ6yCAu/",
+	"ok60QkK6nVDjNH4+uPA9yWm5H+DJ7+k1OVJJIClAPw88NZJ9tKh390hDuW/lJugLhGqJSLaUSQebkdlm",
+	"RbnH+oMXhyBakkIvMcpWe87Ursm49x8Mz7tkOV9BLoQbaDz/ty7w5kmKzDPGlDH+iM40LnJ71ISC43y0",
+	"EbGnIc2A0O3OXWHSnhNtMTQFUIo2f8SCrQ5EZKRyk1UvD74L00hxpby2T3b14z3knTdmUQ8cIyagRgS8",
+	"cJtgAsoT4Oi63gcBUgKorZwRow1tgrDVjTev8BZTJtUVdFNkHMky25mxjCcKFKDuIP/j1fMfkf0Val6N",
+	"lmb8KUN+SDdqjBLGjH3l95ga2aYJ0CWUVTXNxcwRrjNvWww5oZxJfyHstx0oRWz4vFoILOOqGGvfV7UA",
+	"O68YYSeFurCM5flqrrP1VIoj6DkI6keK7za1YHicK/RFBUXuvJTtKPM4EpthIuT8mm42gcxMg/6SHCmp",
+	"j/4QgrobOTad8lDQDCvyupZgY1vZYbQpiwJV9ltdwt5iiggagIO+rwVu8NasIfEr18h5w+x4KYm+Lc8c",
+	"p0JeOmsMhxp1OnOkCqjpjDEsdsDkEVo8aAjUgINwLQj8dbu5exvsb9IQB4/lXW2kefWNG16y3EZxm9mr",
+	"hb4LTp+ib3C2Q+SG5mDH2Vpa23JZInNTW6ifjFdJ4FQgWe6XCCu010r7/f+PvX9rbhvJ8kXxr5LBmH+U",
+	"qwaiqItdthQ7ZqtsV7e7Lnbb7q6ZtrzJJJAkswRmopGAaHaFI+bhfyJ2nNfzdL7A3o/768y8zic5kWtl",
+	"JhIgQAIUKUvd6oguiyQueVm3XJff6l+KUcyvWLyE+si5BF1MBRklUik+jtmof7mqb8IZwy6XrZxBsZSm",
+	"0Dcq1qfOimUq43N9fGo+yU4o+MDslZGHMgfhhzEjcjIpOwdbHIpgCRoaZMCpDFdRiurcVCYTRaCElig5",
+	"Z64Jtp40nNvbEm7/pImd6VV9wEWbP7BjhnLUTFMLuNhMhnoAJ+gp1urDUbtiiG6yJQWjacNufOcWXuES",
+	"6WvtHqiYJx5+mKhsyMYTlCG+ljuSUJ5CqilSmQFnu+HStzejV/TWqt5j0MvVTctRnL/CVfr3d3+j8b2D",
+	"pJl3r9/cszQZmPcu8he/gJFWOxnMbe6uOhbuoGCiAHQs88zKBXOCWA09TnIR4luGYZ4N5WQyjORcH6fq",
+	"he+ciiUxV6CLMmVaD/GSL+bJJqFS81rXaHPVQI/4ZMLDPM6WJc+gGYex71DV/ULVjItpJgWB3ClYj/mc",
+	"iUiRk03Vmd6oilcWHT3n9FfAzR0KmfGQbXK2Gl+ZUwlZngpFjp4SSjKqrlAgK3nuUkbo0mHcR5Kpjs4t",
+	"FaaMCS6mQ3C82vSo1dU0ni9/KZ3rVBOKcamWg0THbcKPdgDGz7Z5CHJCFLtmKYCTBjCCijv4Gn2gMi17",
+	"hT3P3PZDrkic2u1dQ6rBOuZpWo76fWqSbE4mNVQhu4COIjHVfLkQffLymqVLglrMVv651B19xmVZTQqC",
+	"nw/RMrIPGTi0HIffdKt3tQFFa3O21JeZXp6tLlfMXm5dey1ugUu99AgHo9LtHFx1/NS1gHVCfpOuwQsR",
+	"QoIlFiBzw11v3bUWlS3drIXhvqKJgG/htrrVuxxuz5iAYGrhiN74CHML3M/VVZt79GWQOSbDq1aJY/q6",
+	"1Zwhb/Bud8wgDNV51BR4zOKtr79HtURUsypl9jH8sFYYtDN2alrp0zQD7k8ZFC+cE1TbNkNgMZMxwN9s",
+	"bLLwICj2Jyh8zOvBg9y4g3KjljNNP4Xf22BvB978bklsO4Y+ucCzfJ5OmdCGNS4rxq/N4VZblixd1d8M",
+	"QmEiXJZCRZVocP35Xp+Q48634SA73lYRvMWg3fPceBqk4FufnjsekfAV8RI8IqZIlSN6GJZUmwO2dVpg",
+	"dbEJwWRkzPTigxClUUTyZHUX1ljeF0Tlc9+EzcAOFpA9pO+rxgc37gDg4sLbhubkvyr26bRk57uziClw",
+	"p0qvBTyoiCs1OIdOB81ksM2c3YZ3m3V7n4wjlSafjH1UeRaBt4sri7yJKrcLW3y3JLbjmpPXrksLNmk/",
+	"J4MzIiTx+kBX/Dxc2ZZ/lWDxxpOjgRte8Gw2DGc8jlJXztH+IVqF0Xg4YzTOZhB87/wIXOvEFUF2uxm6",
+	"TpR7H3Z9RjJbKh7SeJhQ3n0EScqmgq4G6zcnXVAVdryp2mmgbgfNg72BVZY48ImmOvvaHa1f5kamKCyI",
+	"TkmYUJ20wblS6smgGIO2ipg3ZbJnuBRdc5VpeCXkImbR1Mvc2mRqlZS/B+m6/RPYp4SnyyH6PeqkqrMM",
+	"9IbLPAOFJtSCpQTuZUUKGeSOiSXJ+Fx/uzLBbrEA12yrfncuML2w6LMRbJ82VDfUytJWx1NduaBES41U",
+	"WjZYu0ebS8EgcInO6DWzyC0Ob/TizSvCM8XiCaEKg2EBGS8JdAnBkA2ku3v1sv3axpbh0KxTY3udWqTX",
+	"MsJCiz4+piccF0OA5KjZ7zfwfRmHFgCQQdlbWA9FSlgm7WqCTLVpzCcsXIYxwzFs1Y8oKkVk2wZyFLqp",
+	"4/hWVrumeaS3zdWB1OxNI3Xbw1E30v4JTl9o+mJEQUEc+oolGVBtGFO1mlKhD9JDHFuTdCiqf5oSE2sl",
+	"T1gAgHe6z2fOoRGXQ+se6PQkOCsObSqA6nj/CjZ/sVDrBllMfHUATVtujsAdHURhLMMrhSIIknvHS3Sv",
+	"g7Nbn021WcxS/LLNkRQONe3O4u/5nKHui+Wi8z3oX+94WzVL1ZzA8FE4jjULbJ7SbZnRgoeF7pPvLVy1",
+	"TCAa4KQoVSwoygBUgWsNic8mE3ZdDWFheHTKCqdK8anY8mbA2xqmTCWaXLd9iOvSuSHpuDnluvuNVbPD",
+	"X4WGeQWri+2/fmUiDXT0bgUyzhaNO+i4ory5FkDOeaa2sFu4cuUHLvUVJAwBmyttDhENJ3VWqa0WMEqj",
+	"UhdrWhGoPsH+MyqPTXUfeCJseSzUMjgda5cllqBqIq4SqcDTTqNfc5WB1/Tj+r6rrSwEbUJGNONiuiHt",
+	"SF8IcWecq011iRCJngvFI+aYWk+dy6hT3suKHVAeWFDehAbCukHupBTMlHaAgygoa4FGEb8uy6bhKFtk",
+	"2RiRf6NnFCrgBo/ZViXYgO737sBWybFw329oRDq/tkcXvSw2H2LzTS5DoRnkXsbUNgl2yLUY3ioi7ZBu",
+	"k2dpyfvqd3CCSL3faNg3j2Se1qJzVgsLbOzcntHc0Lw3tFjmrfLAt9uJDvjcO17mmvybHJJt0FWtzsmg",
+	"DqM6gOS/iUyJfZEvgzYmkridXIV3gCptmtnclc3dWFYcVdVdr91qltDiRP5FsND20e2ikTtvoz+EQ3Wu",
+	"wTnXqquSJsLnjPxNChZsh4Hug7lsaPlmt3qoHKpLltJQ67yWz6hcfj8B5L5QswgHI4P0sZ4bt5K526Nh",
+	"NXVI+seh5CoWAn69fpN2kQZcyN97lg2Mvfyfm0LkGjSwm+Ld3QizfkvouRviy+0INtXe1FRF5zguokvE",
+	"527DXHg8VPU25TrA93rJWwUcFFIs5zJXroLY3Ah2FtAKtv3fzNzexVvCvX9ppbStzihjK/t0UFnEYjcr",
+	"yORr5ZbPsVspmJsz9d3FhqwAD0pia9c6I4y37FPbGu57HQq8ifwgKJEPY/8FeLVC9RXk/TL5boDCLNPq",
+	"TvRsSV3dZ127myKcCiuvR9O+a6x9yzjm22KQ+6zbaYH3x6A1tKVU7emfRlHKVGMpJGTpTanYlRcAtqUO",
+	"uOVVZisrFA7VtZOC4gsEqa2tb8X8jNq2D38SUPqCQFS5gu4vAH8R7BbAXT96Xe9g0/QVJgFC3IHItR5J",
+	"rlg6pDZDtIUhUjY/lP3LW65iNz42U8xOhLJS9/DkM2Ms05ILgU46mE8zd9OqTQ/hL5LKhY1OKv0aP0bj",
+	"CZ+TwfpECJfV1rK1hxlY7Wz5VLzq2tE8NFql0mtFIBW7DExoYZNnMyYyHtJMpoQmCcJugc8NGDxE7OwK",
+	"9MmqF3FOeVyV0Y9PNzaqEWwxTKhSC5lGde2hQPYrKHvGi0zQTRAazbnAZAKZEsUqPaCPGvzW3rtWru7S",
+	"zR0n7D2wdvcSFvIJD382SaI3d/DWmv7mh6Faqow1FCLCpmu15MLvuLH2VDfn05SKrJLwGPSUmQKkRQ5z",
+	"MQvT+kbLxQCa+3nrgegxFMjaZKElsWuzr2VwRq9sk2ue1S+CmCAWhH8sVSyeDFOWyBSrI+VYa1/4E4PY",
+	"DaHlu+Iz1zNa041/R87xNZ55AI5sOSfFhOIZv65EgExFQ/E7w8YfBu6yPgq07+7Le0csX3E1+8xoeLa8",
+	"ZCUa3iQ4tmtPbATFpuy9OyA3dsnMO29I0ZEttusAXEsvHSjkDrcD9oe5C5PVV6j3zG4trcRO2gHvlHW2",
+	"P9Sv5ZGNd++yCS/kiF24lKl9RvFiLrrAxpUH9iMXKx0gtnC6HG/RcfEXa29NpYwUmctrFp0TAbgqxrHA",
+	"FfSkrOX6dk3BcHE+bt4hWIhu+xPxFNGTfaI3XULnXJS8755i0HZp2601bYDaX9+639tfcyoyYzRtpJc/",
+	"2otLnixv/x+3ArDMRR1+K4KTKEb0zw3yfkMvExleDeHhKxLRbVGx8OVldYvmLYmbZDPdzG0/7G4J/mwZ",
+	"2L4TbsqrSZ/u4ewTnUP1ee+0/7hyqjz1F/x/fBgcPPv421Hw7POjy8u+/XT6+et/+admJ1sdzsmrd6/J",
+	"6fHRt+AIsm9/+ae35beflF9+cfCXj7+dfP6njexopuYNoHmJlWLzMcLD7UFoduSsHcm8n28o3cp8u5Ir",
+	"FjNyxbNKrOpJea+ODp59RPoYBI9bbFmZWdzrG/ftuwLku0LW15QbNdpR5LQ9t94NySrFcEZFtIVgNeZR",
+	"txvrzoobRZ0d46Zd3IWh7BPFPTOU9dBtm5mbLoF+zkvbGXFni2AqWdZDfhlUtMx5l5keh8OJNADQa6WA",
+	"fU/Qee1wzqsux0JMdOISbSa26tqlb/zJXryCO2Z/CNxA1kwio7Gc5szNpC4MpldSEwNRGRWRsjlxgmUL",
+	"mV59pUhoH9Nr8pCsNXLEhA/189eGyCwSrEUwzzykbb3b+kRdGyJb6yd1WN3Q7cb5RSV2+NjsUCg7r9YF",
+	"lGC57V52VfwdpP+Wxm9V1Dopu1krvjBl1B0n1dbsaDyCvjAFPHfsAPqj3OrkOWfZTEZbIH/e8UNr0Fvw",
+	"TJgge7fsfrMkwaaT7gsPML1aQJyrhlDONn1Soehsu3ta9lZ1kASNIYQo5dcsrf2prS0pVMLCouHrygW2",
+	"9/5GUrcL/4Npve+4pba7Bhfg4i7V5G3mJsNKzeyyGiI2CnDHIykUbrPbaE0T3LudNitjDj2/TBuvprIS",
+	"nvD6HAxkXMBMbUvqitG49kmrybDu2Yh4nZkq919Zc7wrBxFhlObqMl3xLMCixIBkKRVqwlIi06IUcxWl",
+	"q1VVTJ4kMW/Y8K0ia9B1ppXfc25zzK7ZjIcN/Yi7JQAv6HLM43i4hoo94b6j/GCQPl6HYldS0pw4vFEz",
+	"/GAkWkFQIePQ7ytlMUNkhLVlwejWB58NwhwVn0Lj9jGL1YMqDSCoYfEaxbIstmZ5xPUajXPjvEuZXpaG",
+	"8r3SNHZ1ZHUK8x6eWV+kfFKn6fUusAZuV/ncnggL5XBDLwt0jK3jiL25XxpN9AZHiOlpa1emcUVfKZWz",
+	"LWIEt+OTqjuQllzoZ/bgD2BNgflUyS7cY6hgNV/doq7HMrNdGK13IpMGUqvsx3xca63ffkyhiaY2HwJf",
+	"mdyG1Q6416y+63vhNGjnYip5KvB+NpXpskU/eD1fmJq7Z22W1xZHg7audtPxuH3GELhc2qAV60m+sxeb",
+	"UsGrITJF/QbUkxfgNpj95qyAaSK8E2Hh4zsenf9kbq3qpNuznDpZR4CLMZymtOX01ju229hGxuVk2lc7",
+	"ajZ7ade8svkOAGYt826XAGW5ctjd0bcj9q3kXvnhIHrwt8HBs4/m32H/4OM3/7QD5t2jf+YWuP12ONj3",
+	"fK3y8za8eTNua6b7XdnUrwxd3zd7GtdgN9VWa5X9jbh997y3OWXK40Uax68nvbMPnbjyY/Ulrfl0v0zX",
+	"YTKW/eqmUmVIP4HjZHV9NyZ0nNQndDQy7w8862hwukl2jG66qE0Ne+/RWOxyvrqrWdvFgcJb/c0GyQ88",
+	"2zIhewdbXOmasYv66/Zb2Xgg86a2btl2pc5+4PfSOwQrsHdldrtU1igBrc+mkuWG/gbwDriwtnECBdjQ",
+	"FSsMxErwm4L3OqqDiWbDrV0lEZ3TKeueNNSErnbXsqbqQkw3ckrJNAKEg64LlkjFbc7u6nF1B66ulZG2",
+	"q88Gk846Xh3mSecDSZ0OclM2Y2nODzMnZC8R1oHHlcm7Ubb8aJ7X1eq4fTeTDeCWKXMEcQmejWz6TCpp",
+	"RMYsWzAmSLaQBOtAvbqjBU0ZtKhGvGhwW47REYTPqi9y6OzlSmiqSeOeGztl74yJY20ydSxV7aoA7bTN",
+	"qagjHW0ih49fxlvShWrqc7f8rdq4Q7syrZwcuYf2VbEW+zaybv3E32xmSaW29I7mqn4ou2LQ20tPu+M5",
+	"ZnUJLGXkgaDZevGBwYdorZp8gGE2YwChDh+M2+bjTqINFSY01guSzMaMtx9lVpd2bHiypvxXZR3drVvl",
+	"x0nRYK9b3JVGuAKqMsxYst1euEND50rlcCbZmMWENdKNBtceDg0y5VMuhk1nAZiaRGR6ExM2XW1selFI",
+	"59hRr9W5YCFYqmY88YlWLgQYbFmam8SoUArFp6IRzt70uWoNrXD3fUv+jPxlWsc/dzbh4UuUN97h1IPV",
+	"EsZ1u7o7G+1eur9+8ipIKrbIVvIc08SGrcFVdu+V4YLdhbq3O5Wr2yXLtrmm0vgJHT+fE4CLg4Slv7FU",
+	"kgUT1mVVh0bAUsVUo9rDMqwMu9VxBWXB9qY2uu5GnqU7qrB8fipIe6Pnqq6Ie4tcWCsbdiUi1+bD33E5",
+	"+QZb6axKSeyD15K39pko1uQpy2apzKezzZa0rZNzXeHurZ3nTXnDht6NhgLlLeoGUtR+rrtiY8MK95CJ",
+	"/9io2i6gP9icxgSrCALwKJTVWwkE4uh4BYPiZPuUBTO+t5j9v0+irJZybYTZ3sJhZKbxd+g08qt1Nq5c",
+	"1VlkajuGSZ6GM6wgsV9FUlBX25HlqcCG7x6CXc9Vtw9Xa7S94pqV+pv1SHP1PqUNviR/f7sRqXM4bfS0",
+	"beGA2jZq7JxQG3e07JTq6F3aOOV9Ogu2DRCXHEgRm9A81q+xLqRtHUpbOyTuU4HDWxZa6KJatIeGNo/Q",
+	"LX2hp2DrcII2ueVbHddtZVSHQjC4ZdueMBuBt93S2MFtWt1dGTV2s+6hVfMWylq7wynUOvdaRZsqg92E",
+	"D/YWKybvGOpCUcT292WjlIquOxspEDsZarmSCihpNfZIJofO+Pm4KzMCq1j3SRdb4/N1JPF3fur3Fi1v",
+	"uSJMq5OYRSST2D5zvDSRLZdXXpNlx0tl79csBahqNC1pHLvUPNmEL5qgmVicbEy/5ISlZC5FNlvBb99t",
+	"gCGJmeBqtto4++TJk80t8V2n0I1tADKaTlkNG75jn2C16bSIsXFF5oyKjEwg22vD9Cuk4vncErZGbP/J",
+	"mDIdyOW1YK7NB5g6XJERJqWNbLmys4NW+2cX6ZHFbh+3O8U+KZ1inzSdYm+aoWdS7sxAa5cuT1h6DYgn",
+	"zT1aQBuq+sA2VWzII9VQxrigiqgE+o7ISUCogq7bVJnO+HGsuYIuyZXAlhQ80yI7m3ExJSxWDNtjEWq6",
+	"jvtwIS0d2DcrFJixeK/5gU5NiIhf8ygHFTFNZZ7U90HnIs9YU3M9mmY85AkF/3ZZe3deLGXoQqZtj0SZ",
+	"THhYfuvGt9zDtq43BNUor+vqphUkV+y2W1uP3drx8pbt9xy7l5V8rV/B4//21FaYh48HrRr6310+LJrR",
+	"n55u1K83YtHyojWb1PUrWMOeVWN2Qw+bdcVtFa4wxN6GuNsR8i6Opaua7p4dTmtWZVc5oE38vrFGszNj",
+	"bss6e6fflfV+//r9m+dSTLieVnd3QK2fsjTIJ61ypD82DO2lSGU8r0Xq/E5mM9NFB+EjYjaBRAJsQ0RJ",
+	"yhLQU8TgemnDlwq1YCmLsCXRnM1lujwnTL+FUMEW2mQTq0awYmFadw74jip2clxr1Kbx6uUyS2iezc4O",
+	"D4lpCRjo0wKh5I9vbS+WFunCemHesrm8Rl68eSL/2u3aYZ8t96Bgza5TddVgZys5Z9CidaZta0ki2Sev",
+	"IhUQLYkVHMg0QyoiRbw8QzgcGmZIHYsCYzZSJJFcZLj4i5lk18ZCTxmN9DXzVRLYpsEXmg0NWTn6yDXh",
+	"MdsSA87kEHTqC7n3tIMoZ/s0YNZ3oafqanhlICLX4SZxPLFFXM25UiyCLnkLe5CLpGjwkBV+gxraxHM1",
+	"Hcs8C9zRb0bFlJEJYxEcA1VDDzT76LZ0lcq4Zhjfe7QMDKIP/HDpxjgGnUyGcGUtLKJMwJFoFsYt2866",
+	"hUPXzTo20TOCWVR6pbVhj9vIGDEGoKOM8k46bljbSVyLuwvl4l43NXMsaXTYcG/5q6u6RSmLns9zOU9i",
+	"lm2P1dzgYzEUuA2Ssx7WC6TczkpzTciji/Jb4w3Wo9uB8Q+q836Z++/5nMVcsAaI+zXtfsmMJgkTLDqH",
+	"ugcS0WUAXYDnPBJ8OgP43T+9f946BLJZW3fX0TJyDaBrqK0OdnnlzVakfKXAQlQByUUEAPWMp2TCWRyp",
+	"r1yD/ZUFbqlS5nLeAIdPi5U+8/riB8RATgcYhArIIuVZxkQAbEr+69//Vyn1yfy6nWa1A8Aoh+sM4OnX",
+	"0rtgJ0GW7EDZou+stpe2lklFy05BWJrKtKY5QJ1+odk6zWG2w1KQG8U6FtqFAClx4z2TJNC8fLXr8PfP",
+	"yZNvT58RheFu8rh/1Gto4J/VP+IPv7wnj/Rzng2ePP36nMiE/jVn+gCixc1MxlFdF4dq0/SWzWjNPVzU",
+	"BZ1CKSJV6wFO2SRlajbc5p323obpvzZW1zlZyPRKH65CFhCakdHh9dGh1AfaQ7h1VJv8FsqE1T40jLne",
+	"/TM0vTU/Y+t2GsdyoeqhvMEhVCukX3ewDeE9w2oQ+ztG0zZx6hKxlB5W2r7S/jcS7Ft0TdSliPOiJGZz",
+	"4hteXbgpNobwMc3MrkF5Lc3TwpRBG2MaK31CKpNJi/juCl1tHFQDsbxLaMgOFEtoqo3vc0zToupKofck",
+	"jgtsGZgX6IMWZqK/rd6C1O+WEWCVFOA4JqlcqHPwOSDszYiLMM4jNgSh99+06Txql471PqXc9iJaRZyK",
+	"Wda+mnKPRQOZN8oK4ciIDeVkqOVUHmbYfl4siSxa6ngdfdwO9nZ/kNys1mnMo2EuMh6vr3A4h02VORgi",
+	"GSbZKCIkYaJVucNtHETtxL29CcokU0vS5tqtIdA6EeQWxLUec9UBrjbArVZ2uGOBxBbruAsDzL72ntle",
+	"bgV20wq5I2lt2OktvBh/Upjg1AF/aQt5y+aU1/cmmck5G2LdZgM+vVSM0GjOBVdZSjOZkivGEvQ70tA2",
+	"i9hVLW1MxTQ35F2JgDx/Q06/bcg2v6rtlCAlpitPKI9ZRBSfigMutApNmFCETikXZLzU1jWLJ7XN1pqh",
+	"n1C1gHOrLlWaxXhSu2bp0hTG+uk2HdxmVfaUgg31Rg/dob9ixPCpZhH99sJyIVIgeVSiP95UZTqlgqtO",
+	"ift6SbUROtSqqyR8XI/lIhKTsXkiU5ouh96XMs8Uj9gQMjvrm/3fdprLtsoRucyBMDlSdphZVaqprt/K",
+	"3jra/tggOrbSqE4a+Ibr40qP4v/x3y8v1cd//u/2j1rNt1l62FCYSU4rRIc56RlMlHJE1ZZ6auPb4Ito",
+	"o9flnZabNeqpabmk9iaGbF1J9TRy8niltbI2F347Dk4+PzowHyEp8Th4+vnreuuhCRdqQ/h9G26tYcCb",
+	"BlpLNN9EpTuwV0BP3i9bBWe+Cztldwzr0/UdIeQVRbqNjvTBZ1vlb7Vgny2suT9zVQ/iDY6ceZuWEkaa",
+	"+rd8DnraAMuyhlKN55BJr/U95Jpo6fjXnEHz2nbK0T29ZcCepim/pnG7CZUutjd31N72nrbAI2Cb4nvb",
+	"nJy3ybjYxgqP+ZSPeWwqEdauWspCBjMc+nfph4iuHTvxjpZbyz7Z965LbPDW18YmAK8KbE6SzKgyySbm",
+	"B0WEHMtoCdnofrfKOrc009QMFcabxPNzffjA+MGM0cjVM5YH/IbJJGZkMZOAThYUCTrlQsZzwjNtliwV",
+	"WiHa+tA3eXDT2ijh4Ko0ZSyrnjU3kPb1Xr93Y/+8NSD7lZALMYQU25ojwfdaLizshsC3pToBAM81ETfw",
+	"pTlBUkxnZe/ayemCkJOUy5RnSxzluq6j5cH/vIFk5Bh78TfO/h1jgtCMZCmnU3YL85ApZyJzWY7r9v61",
+	"d+lnOA2F2qbeciXM3U0J+pUpXWttNazc9FkbH2aCY1oHu/wd8j+2y1CWfJwITlIZsihPmQqQj0wWFLg5",
+	"YymvWERotilVqGa5YTTo7WdpSuPGELq9AEXQGABI0B/syl5aVObpZ7BomMn6l/gGRLsHqjBnQ3ZdBFvq",
+	"PC2O34rMKtgmve8865MLLzJupvOVu0QROpdiSjJ4lJVZNE4ZjZat2r26lKx1NAtWzju8FBypmq22JFm8",
+	"uZtCs/e0VGlfuipmW3eCp0lKVlPJHApKxqXXXLbMNh+bjNUtS1pubM/etgW5hYnX3RQKqdC6ZUF5Rmic",
+	"zbTg8YRj1RpCnlZoL6FagsaErsDaXZ+ACVMXatxwuLqxObWlFVOcx57sqONMTVn7aUNZ+9bat6JZtpHp",
+	"LcJO3Jy/N4rY93jpSlpASRR4fNXI5K/QZF12hcPpyjOVgVbubxzeT7JVRmp5cGvBC352MAVVnJWWNYn1",
+	"A92BHws9BPfLkWXmvpviqF1rjvVemj1okhWRuq4x3MXBXz7+dvL5nzaZu+EXEb2NMnVjndreZOzGN3eX",
+	"uc3sjKeBOkt8TjIJMYsalII5j5fDxrggCJrmn0uA/pvSuO2ljUz5x5zlTRnNiZvdRnlkFkJbstaB2UqG",
+	"aUOHi+lQmXzBmlCkCFmTN65l+K36EjvI9YuyK1HtrfA9FNpvNQm9zrMtqyNa2Fr708Lbhbhu5PpoX0fh",
+	"H4FL/YSAVnuFS70X9GLsuOE8CgaBOk+FXrcFhCj0CbI29u0bgh2jvLvwNhcutZt7ydYUDNfHaO4EGa4k",
+	"b8KClJ35jRTyPk/Fhd7he8l/t8VLkkdv3au2KpeqP5YjZPuCKrJIJYx7byhbf85jwVKK9PAuTBmrz1t9",
+	"wTKWzrmgAj2ncw7ZwOTav/+MpFxdYZkxOO2TVGYMyounlAsFvsx5QKQgE5mnJGbXLFa7KSTGAv1hI1y3",
+	"uaBrPbC7q21JsLsBJrf5rEAVG+pVM9dvGaFDZKcOSH12p79HSKjt4zcAaZekmjyGuWJRfe4fXHXN2WLo",
+	"B/LXjfBHe906DHZbWmR2Z9XZXSmLhbBYUY/UKv9PwVLtSVIpJhTP+LXRdVYdC32ztjnt76b+KUt5mDXU",
+	"Fat8OmXQkGJryruHMEzullb8ua1HuyKQCn4rk0d5P1e3pL0ANngjN1e/DQia3r53ppOqcil+6jC/bbz3",
+	"NxRy5p17cfLephTcbFztUWRVNt9uSfud38X5tt5muU/HXBD9YZ7CBGZsblzDNM9mxzX9gi/ybCZT/jc4",
+	"UZ4RrMMj//Xv/2vUJ+9AsU1ZRqgpD4QcCCg9hMpDkz0+cukRVBCTvExeJ0y8ekGeSyFYCPbaNY9YGlwK",
+	"tVR6L7yH+XWMfXKxoltnBtMDStRseJ2nALBRFCSbrFiMvSc0m12KR6NPB3DRCMOtBp4V75vJOCIUH/r1",
+	"uf4LBlZ9Gy/VtvUvgZ6hStJVCj4vivUAsAhuxBL6jIazOZRapoxGvbPeW0aNCcsVwd+htroIaPk3LVKu",
+	"WbN3Ad8BZI0qX5xHPCs9W5vIgCq7JLRIQchSTEot9A1n6mzOUs0zvRdQTq6ZF4vFFtaWQfgeOYHMH3Sf",
+	"nRO4CwxueFkuIokWT/nh/qBKEXoz9PLVdqZvzZXmOniDqTU3m44D0w9IGb0aTmOq9Mu09Oud9f6QR1NM",
+	"UpJYtl4YNwAkAPRCBWEwCxEuAfMwjdx43zGb+JMCUxD41Zw8pDJZUjRl7kY7dMCnDkiScpHB9Sm7lld1",
+	"T7M4i7CfpYVKYioU9DJh+M6JjGO5OMATtneTfekv+t/a68/NUmnem6ZM2QeoM5podvQ2PoylwvQU/InG",
+	"+DBYo+I+f6BuLfW6B2ZvZlxlMl0GJGN0jo9wD3RPsSP/jk25COzmwuvkNaI9qHMSpXSS4XLoO4GO1dlE",
+	"5iICdJpc0wV+6/0+ldd4eH2LU4/5hB2EyzBmGFI206KCTqGxFZlrc0QhioUrSbFPK8135V12Hs/NBEr5",
+	"PgAuBTSQY1kDTtM983vYJv8mc0Ggx+Kqsj0AW7hRP4fHUcpERZ5IktErpjR5Ab/ay5AmMNcN89eAdokr",
+	"6PUfWfAgLB48S2s8gYulAnubJmRA/EppaAr1TEG5P6qLN69sobl3hRNpUVTafMMslZuMtVjZCxkxlz9T",
+	"XGKf/G7Bs3BWWlsZATIZvEhOJoF5Y0zHLAZJZlpgrMwBNgF/IDGLpoA24K6sLFjEQgBPhFeZixC1yTLY",
+	"qhYwaFgID4YYVj4YcZQnMQ9pVtz6o5RXUMCUFEmcNGW+iDXpTXaWZhqQAK1pI6HcVYaosyQfx1zNeme9",
+	"N/iXuSvjKSNwibu0ujDwLfCOUkwpoBG4mwugRnejXacXwNT2odBmXmvh8pOLr8vX2Id8L9O5rxZK1/N5",
+	"ItOsymbm29J6cM1WScLF1L/PyXL4bBSuvu2KsaR0gxjLTxUdh2E8hUl2CU0zwVJFZlQgRom7yy0HSl8p",
+	"Wt07Z6XXSaEpWy6EV3I4Z1WpVH8V4Db6Cg+SegFhAtKVnSS0l9qn/g5cc3o9mF5Ka395dwjGKvuJdPqV",
+	"IiphIZ/wkMA1AZnkIsQDGon4ZMLDPNZWOzxeWeMb1JjT4FIYhEG9aLiJgA6k9Y17eYUrt3ttUZl2sNbG",
+	"AuwMbVxZy9OrwloIEvGU6YPM0ntevSooQHVcAuliJmP3wF45+lNe49IvK1d6ItdnnOpNhurOHDH600Xw",
+	"ThiWf5+ZZnFLEc6usTOkIIqJiIupK+wvxGRxXy1Xla4oCZQAHlq2uPybiuh49dH6F4K/WAPPrP1cm+eF",
+	"SF15jkdjjF+DjriWS3xKzMXVqsWrzXajaZQ+q4dsGEqR0bAyKvOjOTy7daLE1FCu3Fwl9033y0SdQfUl",
+	"+El6b/LM9aswhYN6f4qcZS3NpRbaobu9NN5199obygpg4y0ZzeoU04RPS1f4w/B/k+FVLe3FUuupgNDo",
+	"11xlhbqy2fymeS1ESaxEAMWs9TGXUfF0/83gWQhILLWBZNshoXk0Y8ZoCBCdBBqX2Xei+YLPs+vzg9Yy",
+	"8EAUR5lMGRrymsoCbJQf4IALkxme4UG/66N8varwriAG0UdVbqySU/0dGVVXFYNAf+N+cWrI4AkEFvIT",
+	"hQmALrpbcuWpI0tUk4lVWcUlDYJs5WqIv5WfiF+5bbHVYObKKjub3AwjFWR6RUzXTu9mC2b0pzTunfUq",
+	"foxSjg06X8D7CZbtgfUQfHBKvVa4r9i/dTK6xAwf9Utc2eCq++FDzx5GU3Me05Nj9sOwaB6A2dZxNhu6",
+	"K+azRKkhqFMKLtygF7MpjYdSa1GsVK9xXuz/nZ5+/tCLEmn9Iuggq3V5fFh598d6/8V+R29Pk0M8ktaM",
+	"YtMifqz3g3yoGZ1emY9lb8e+ZxfpZ/NxDvkP3paVHCfr5rbiJvmwDwpa9avs7TWeVVS3R6vk4LteNo6q",
+	"cvtNhtluIT6u+GY+9JKYZvqMN7QwBP5V1kPzoZcxQUU2BCAVDwfCH0jJD/OhB8ghUjD/NzfMyuNqFrJk",
+	"dleeVvaq7F1kVV0ua1mg5FppWt6yd6Xpqoo7pbIIVU9KZVE/rvhI9r9OFU/LunVadbNsZBcjEVecLB3m",
+	"9XHFj9KCFH13SnkPSv6STU+qHc2KV+X2Ndiq02bdvpVdNqtXbpBwVRKteHIqz9t4t+fW2Tt1l7xB3WjO",
+	"OYM+AGAOi4Y4/sIDtPKD7/QpE13Fy7NCdrWyxHf07H2lSo6dNW/b+OyP9W6dD85gbJxtne/mw4rWari9",
+	"znNT3oNaj81GJdnwuhpPzoePtZ6ZdjZI1TXz4VbEyIq7Zy9GWZ1/6PZFZq13aZ3UbPAh7Xvk4Dji2XI4",
+	"oSGPeUaRZ2rt/BpxO2dDKmi8RE5scmXdhMFvNuSPK/6xFtrcc4mVedp3fW2lyyuOsA/++rUWBr6v7MPm",
+	"1wbrX/JxxcH2wfQHNV/U07fvNoMbUnbFWAJXr9zejpo+Vpxn5cd+rHOH7UWA1DjPar0Lvsts32xaXuCG",
+	"9VxZ9wZOsWw6p8mQWS253pIKjBtmwlg0puHVcCJDGg+h81OxFrfiILr7i+G7PzeLibJ/q7UUKDlQ21l4",
+	"JS/q3k28sif2Rjbe58+fISdy0gBUMmM0iplSkGzglRxYn4LLPSqF1QMv4KhMDkkUEFvEBGlZJm4LkfdL",
+	"YeFGIFovYx4uXTgGOkWNGRdTomZyIfqX4lJ88833PFUZURlLVP+bbzAD74yM3rx+956spN3BgAQZ/e4l",
+	"/jhnI3hVkQ1ng5qYNicYmVF1jtEyD/NfXYq1eYAXAjHEMT/OH46fuIcRDp4pk75BPAj7PkFU77HNtYlj",
+	"vTqRXms3fOd+OPxN//P5X/D6/0bjeGSW57kU2kDSJvI33+ivDsg37zUlh8v+NwQ6llCXCLgQisSAFYFN",
+	"WyDV0KzL4W8OovPzCEeHi6EQ64qHs9ISYqQ7m7FLQWxSzoyaefEI5mRWybwe46WKnA5OTfAHcgrpnBEA",
+	"uqD6wfpWCPhHEiAwMsI+cZX1YWKvIvUNkOCf/vTqhQqISScn3/bJhV3jOV3idup1lwtBRjwaQfYJpCSf",
+	"Fy/VNpa+AxF+7ehMquNEk52eWsbnLDCQ8fYO1/IGH8Qjb27PcKg/6m37xsaIR79FNKMB8RJVP48w7kNG",
+	"P3JxdUZSFv+3S8hkveyNgB9Z2icjvHgEQKfQ6EMTH8kFQHmRCY8zlhKZEiVTGO4VW0IaJTkdDPT7NFPx",
+	"qZApJGoekG/eMqpX0SQw2j4vdqB60UYv39PpCJgiI1o6Ey7I6NXk4Gcp2MFPNAtnI5M2hTedDE41gcTM",
+	"tRHHM2GktwVaAsFCYu8eAKu/pnHOsEOdfgtk9xGRxzGOETL4VP8bMnpz8f7570c4oz+8e/0z+QkyLQFn",
+	"oE+em+QAk3gF5QBSKEhrgBGbwTpiw6kV7Rm0ID/Tg8NxkNPjpwFRGY0ZOT06Lu7DjugmBwGbHBkq5ZMJ",
+	"S+3KJoxmetgvAc8ZhMLIZKFRvYQRmycyYyJcHvzAlqMzJJ8rWMkImCAwsLcSkpZgec8N8QGPnB4fnxOV",
+	"cS0tCElzASDOmurIhSXglCFCjBZ8x6dkJvNU4QhfpqlMDQuNaIIuPi7FYZLKcczm//yrkmJ0pmkHdgTo",
+	"XGVSRgE5HRyZndMcqiWD/u4EUeGwwZUic64UF9MAeFyP8HTwWH94ZtF8M0iRGvMIsogfYYMKqE4U2RB+",
+	"H30dkNMj/X4SSzEFOOAk098d6/+c6P/oZx4fEwqphPq94xRElXkeND5So4AwGs5gE2GLkYDAxmCpfove",
+	"7NPjZ7D4jwcnpl3GW5aly4OLScZSSL1+PBigDLTEPYbmC4pww1G2bkDT60UYsiQ7sF+NyCO9TpM0IDQN",
+	"CFNfE8ViqNIzol+/26w+yXgWM3VucvOQd5GT9DhGEcsojzUz6OlwQV6KqT4FYd/QiF2zWNsq6gz0p9XY",
+	"S5mnIAcz9glpAnhcv2OE43+uX9f/xvIqmdP0SvNPUZniiBjzDIEPaAb5huRRo7YafX2uyd7KKrgVRdPx",
+	"MSaNxzxkQiFCB2Ah9C4SGs7YwXF/0DNNa3uzLEvU2eHhYrHoU/i5L9PpoblXHf746vnLn9+9hHs+Bz1Y",
+	"xN5Z7xe6VJkFXnOFU71B/wivkwkTNOG9s95Jf9A/gUByNoMg8aH+z5RlTVDVcKBFWuCqTyAXIzw3Gzah",
+	"PFZGHALRs1R/neYCii9NfocUr6LemX7JKxGxT5hMk0g9If3W48EAWw+AvoHAtcetv5qKLtdi7LdezMUV",
+	"FnfIMJ8XqBu9w0iGypmI+gv862+9oHfFlkp/01+wOD6AXTr8dXGl+r9ipuWcZSn0f+4d2j+h3jfigin4",
+	"GpIq9aNsRpl7rVne/pLO4wL3d+OuYLnHpmIQXDMwaVdNWY4/BgUkd/3D3IIfvkH+K1WKoHtQ5fM5TZe9",
+	"s97PAApqDQ6b04TZHVPIW3gHtqA2tYOmJW0iK6SgPnn7/XPy7eMjMGcEW1hlrrmJRWTMJhIhvwAQvpaa",
+	"/vDLD+9uTExIFx9+69F42jvrvYxevLuAkr1r+HT8+PHRM+g3ql969Sb9YfjX+ac//0L/7c8XzxaL775/",
+	"8iqXJ9d//tvfvn3/6ffP3y/+9bvlNH13eqXv0Svbe/3DG0xg6Z31FIcquN5Z7+jor/928W8/fHqeTv78",
+	"bvjt++Uvf/z96+m3s/D6DU34T3G6eEXpm/D3f3ore58/tiYWWJIGWoGZ7ppU7IPBxspTVJYlSsHTSg2p",
+	"wOnhgPonjwMUIK1o5+np0WktWZTOMu/ggT+xjJryqZtRS9GpSukjbyLTzHRSX+nb1at24foY9ExLh0LO",
+	"a6lhHq8FfS/oaQYa5ilvvqhRhNmp1YwPXMzXEic2ZCJC70PzO9zpDlMqe7X3D/UVwznLZjKqrIewPlA4",
+	"fJZ/25zEZL0sVQHfNFoj97EfXJfZlTvJtZhXqdvbcEwVD3uVHnDDRKLrFJagNeuuI9sGjp6733fM1b+X",
+	"C5JJv/avkaOtht3Esi/sETeTeYgHDT30MQA9KsbIyCjYUS1T/x5V+k3518K59uRVew1s3l2zCRcxv2Y7",
+	"X/1XeCqHnFilCNUv+Zcm5Wuskk3LDya/s9PsyheOB3O6NRYzzhybrWUGcxetga/qVfFbZyjdsR16C0C/",
+	"u96h51SUtwhXL8WOkqpxs66PtCg6sAVOTZv2XWNDlz4cV6F/UdUxEoBbBMwomRJ0pazulTavLt68eu5K",
+	"rBKa0jnLWIpWUN3aFJcc/sjnAHS28UJX8bzxylfYsdHUPAcrgGlmUudkpM3qUV2JOXjE4IUkpCnkbhuH",
+	"GNTc9M56f80Z1mCgZa5XqucTl8PHwCT5A/NvCbjhwPtU16l0pS2qiJe2lg2PkVxVQbLrBlcF+fLHuRGG",
+	"onYQqMMjTRdYPAM+FimYahiCuaH06pXOyh9vyupYm//htxIwTe94cPzkYHB0MHj8fvD0bDA4Gwz+0kO8",
+	"hN7g6NnxYDAYHMB/vtX/eWo/4v+OB8UsnmsJZ6q65YQ8TyVXioqMRF+9VInkXvgEWPXo2XF/0D/uDw6P",
+	"T6s5GcOW7x8c9YJekd+9aup8LKOhNE3XHRePPn+swA2IPI7bWxWW198gcO6KgHwtGEkMEMRNZWQBNPCh",
+	"nLb48XNJfP7IVVap9LTi0v8Wstlt+ZOFQAPjqjasg9YXNKQQyGxGLOsDLPorwPvdB38aAPGb8n+r6LRM",
+	"AWeP5do5XQJOQECo65xqruWCPH/14q3+GwgEmkRUy6PsxSinZYqqFlqfrYpm5AK3YZ1ls+dx/YEte8if",
+	"oJC+k9GyG2veaQ7qTvwWoaUMqWEoqiLEjlqsVMfX15qOUQQCFoMf8O6X7+m06ZnmskO45nPQ+1GGa7Fm",
+	"7fXuOjOE3TM4RmwrHI4VOh6Pt2Zx/QWERA8kYMJ+6JnO2nUW1OFvPPrcaEadQqgGuue51sGC1fsMPK67",
+	"mVJ70GXrdFmwC9Z5lW3LN59vUcmZ0tlteOBzZ9H/AsR9YhHJVxz5wmUBpFaRWciJAGxlxBQ37juT+TDJ",
+	"FTPoEdAVSUA/qAnLwhnERwTTX7I+xLxsYxuomwXr8RzCihBgPMcQlvJD06fHT1dZEcnpBjpwAlHQDsoP",
+	"CsIOYOX+uU4Rlnjqaf/xUf9oMDBstY0VBqNro4cGt6SHlNk1IRd3ja1qVYvFW9mOsxp0iHVznv22JefV",
+	"WqUX2qQMmQHmSclUyqiJWyxqB3BNA3fgpTvgjmA7Y/JBLxZ60WybP5+Tg8Hx+8Gzs6NjM591unOlGqte",
+	"ma480ynT490o03vH/+9meVbmfmLww28oAfRBjh0Ya3O3guA9ePNAW24+n2LWlowj7LcIqhqAjVNCIUNL",
+	"E/o0paGveSHpD1ejooGbZAlM15HGO5z2g0S5m5Z2nbSwlNpbKDX86fu3v/vdX158/9Nf3v/yx+Mff/j5",
+	"519+d3zy/s3r7/7tX1+envyp9yBdWkmX3/FrRgxgClsYn9IuD695xLMDrPNpPLj+zBZMZZiW2ScvaTgj",
+	"MRfMZqdKEnEDH5ZJi2kJcB2Bw6nAbx3LG3gbJgLzFwc4ScjtM/mL5L/+/f9BMXQpMNMZEhchyZVj9iAX",
+	"UxIzeg3WP4yIZ4rFkzVRiSIWcQ4ZdPoig5jtkGlSGTMir02WqVlQTJpaDV78jD9f6HV8eX1rQYwar7pB",
+	"6eOK5MpMFAVwBK75Or86gNruxqevl9/kZYaa2FKjU5AQmuIeOcDE7nIECFkHr87oOGbgBzUgaxYyhauC",
+	"EhsjDpibWxpXuQ9/23Ghag3XvMz92DYyH/HsIjRutHWL4aI8Bdnq5fhVjptiPd6y3GDeP8vMZkzB+7lQ",
+	"GYUDQt1LoU1X7f6vxWdeiVK2fmEmu79ud9Els9vWuYC1PciGrXTzibvjigP6qGZ3AOqttzv6R8cnp4+f",
+	"/MWhfkZDlLSg2mcmMQbefvrt0ZEv5dwgvytw4Xs3OqSAC6T1PSZBCjnxrAxFAzhRVnzAXFo88BT16w3i",
+	"V07O33YAq6ZOvM7DVw7UW5xlZy7om9FQQM2P1VTWVqg/mXgmwiHCDDbn6NL4SlnsQC5WQQgRmxB8eDxT",
+	"ZMymHNLoi57mI8VFyIaK/XUUGFQtFl4pTPxFLW+brEBqCKMxIkDC74pPBc3ylPUvxXtbSmJT1AEJTxt/",
+	"dM6iPgF0M2h9BueerxQZ6aexCKtDEqrAWtTEAuecM33egfG7GoYwz4icTAjFwTARGX2jjbmMCTJeXgol",
+	"5wwKCAAbNVYSYngG1ZtPoYrgii0DPTRArcGo+HhJSnemzAAj9Ml7zAhHVccEMZ3XzJlszuNY21igA86x",
+	"TMgc7UI51zdmpvtOZIwp2FUju9ZYVKbpPsBdwqnP2ytYMvN5RtVs5LIhOhpa55fi9PiZSQ6iUNlmMgSU",
+	"AxLH6jGT3U3jWC5UnX2Gl/sW2nvDDxUDrapIplwQOslgYJADLK4CY6TS8mLhurKIMJrGXI/GoyKZ6hWZ",
+	"ChaNmgwgu371Csn2F5lzwef53G/c4DXjq60ppGrm1QqIqz658Im3qPBIAC3XWUfcI2yPkNeOX7+sNAG/",
+	"webg4Bk9mHz87clpTZPNHehVDsX6VoYBzffOtCLTD44otJE5G2ixqjcFceg2KkqY0VnvSXg0eToejB9P",
+	"TsOn9HgyiJ5OTien0Ul4PD6ig2eTp+zb6En4eHxKT54dPz36dvBk8HhwOjgZHA+OBoNBDwc09JWr3mwY",
+	"nxb1QBx6TLt74RXDXlK9b//tk/86fBvIxt5ZLzyOxXj+/SD61z9A+x3EZqlfmaNBHzX4X6B3jrArOeim",
+	"Nf/s8U2d4vzFClVE7rp19fnnAkG3lQJdPWlnKaPzqvLMZoeaxRb6FKRZo9Yh91JLbxrHJhXKIlt6qSGg",
+	"U7FWi9jnaRELjdPII1MjCoiTUMwJtTAsIqY692ubDmLdfpmUZMHo1Tn47EZCDu1TR/bkbBAsUWBA2QPh",
+	"grBYMch5q8kYAfPyjZ3tl0wYsWVtxdL3QpmmLMzITKaKkTGIKMRBXviXKW3pkChdkpRf65G3pnI7cYwI",
+	"tYuqna7SAt6+cwZwUEz18asClDUp9m8lxVqT+TSnaeRm5NO5A2RtMg/fm44VNMNGHgkTWHQZ08zzMNV4",
+	"b9rmkr4rMGHvUSapl8q554TSLhmkOzzyRlGKVWvWO/1tOZu10WFu+NgKWfYp4SlT/i3HB4PT94NnZ6cd",
+	"feygjHNV937vYfpsPaRTGELvJ/k3Hsf08HF/0LvZMdKQ6W2fIS1MW13+o4fK7OMq19VYVPkdA1ZMRDsO",
+	"U73KNmWA9MlLxG/nFkrAYtabgmEtTE798DYWENhWJnXlA0xEZnt2o8E2yfuXIro9af9SRPbwts2Gm28b",
+	"7Rg4OmnrwzyyD6XrIy6gdN0vRxtVJbyREQGhxqaxeqj4BqqYEbghluEViy6FtVFozK/0AR0ObVqFpzQG",
+	"EyhHzAxnzOjjHNxrDstwzgzsYQiK1vVZHwZ+KUZSsKH+PNTvHlptPipsMt8Ww1J8i+nthqau7MkcJvAI",
+	"/kxZKMFjob/7WptsCxbH+rUnl2JknzpEcl77Ym0yK5aR8RLmGenDIvR3kulZAa5iLCnDJViXP/JNn1HF",
+	"2NSGoj85z2A8fobALlLi6VybUvMkMz3UNHmZzaw7lGsaeiV6N7HtZKT1FJ7WekGPzbWNftajXCn63xkE",
+	"RW15HbDwBhOwvdTGod9yutR7A+C+oiXewaGNcLHzeiL9ZGLI5Cb2oL5MYnP75kQEP9UP2/VkiphSVftt",
+	"vfQPNM0bvx/4gvrkFz1i2x8QYHBcC0Asdg3MDXgFmKI8I1N6zYiSZEJTzFeAd/Vrifd1nt2OYjD7qxfw",
+	"FrUDeLyUU4AtFILMwT2cLsFyXXPIhYU3243tUfxNNr5iA2dU7EJ5xzGepW1jtK6bN+llMaS/4+0Cp4FV",
+	"5q0VeSazpHmjLJpNVlSxWJdAns20Ag+1diE0SfrknfFgc1FoOtvgDDzFISOjQ9MufAQgRIqBH9nPF8I7",
+	"NJ9zQXLFiqZhMi17J87LamrFF1Jn0KUyfv/6/Zsv6pHYnRqyfoY3qZSTW9dGr9+/eakXdN6QYlOUPgWI",
+	"JQckcFssgb77TAINSYHhXKSuVvqrMWMGEXFWuchSdjM3vUnlNVOoS6kJSIEhmNm2ijRJMK8u8HpbKWO2",
+	"eWai8hjGAiJp6w8IPMaCyiZGQrYxNq+zpmt8eDidL84uZSOvNW/ocZue4p6j+fbY463ZL8B1qi0WgV05",
+	"r9ncL8Eu7/NUVNiE1Kv9FpxipzNEdqvhlYgrOo7XmAgY2CzJdTzvNZ6canWIKYiEhXbagnHwrTfrCTO6",
+	"O0b6uzzA6Km9ZXN5De28t3NP/+wih7jCt0Wq7zKZkFxpmbeFXF+lRUtGB/iQtUcUk/ysiNKD0KLauJba",
+	"UV5LOyVlgi3KAuTBYNm/RH5/JyTxW5bENLRxmPJ4diyPbe/o5ihNAdjrnchsQ9Zze+bwIqVgWNi/Ic1j",
+	"J8ggz12X6wdYkH3Bgrx695qcHD15cnBEaJzM6MFJw2jAmwlftGO85+b6RigSQ2K2+gQ6oje82/62Av9h",
+	"5gXNDE1Fgh4qoinHfMKg2/oQ7980Epsumy0TGcvpsil9tPi523jcjTUDeUPTzDEV4B3aPKmUTWkKeN7Q",
+	"WxjsoTDEBugydW4TbTTUj/eva5N551y4z/uLAd4oWoZi4NYRQ/x2b3URMz+M5DXkt6LaCq+PjSgh63CV",
+	"XmXKnBWBdrG7KoC8zwFpWxOXlrRpRjIZ0aVmIy1NwC76W9m5YukD3Pj0ClLyCsgRBJ6Fro3KwPo2gYE8",
+	"t221v7hxfPE7iA4bEXPW+/nl217Qiw30L6z/BDtTuTUbwpr1znpczk0Dg8grs0Kc9IhZMGtyMaUR+5ue",
+	"LAiPM+9Repf5nA31OuvBTFIe0sOfOZ2zJea4aT7nOA41Y1rr9YLePI8zXvT77lCwjaP7MrAhZtNrOO97",
+	"mYv7jhpS6hZZ4XKYn99NfoW1G5Oma4D9W+GCWGPLAeGZbr+1+VZTljmOvJmURqc8cIhpzrWWz3ZY6jg4",
+	"vl2+tf3IcZbduXh/GCPNfFYY5HemZnGNbkSgkTVM0xlOBO9cDyryRm92sKoitd4sQWCZJt0233l0CGSi",
+	"TAL7YfGAA3iAGvXLuCFPnWFmexx016ZIQdtq011jioQ0oSHs8elg0Nko+wIAIs2ccifre0utgRvQQwy7",
+	"fKVIksoJj+sZp1m5HGKrKOit2KBmXtv4qsJD1zVni3PTdyFiIY/oOGajwNaRFqqIR4gTp67MeT4CIDq4",
+	"h5HxEuo4doME6iZxr078dzJ7s6kYVSpme6twRQy8bcM47I8tj7mWBofmxqZBOFp1J26oZKwfhPmpZjGw",
+	"u3LPtWUeymuWphzOwUlM9epCbYsC1d96iYo66oSlSkJYG9PFGmuFQQizaDhe7qCOucp/Hq890pL1azj2",
+	"6281Vz6a0FixrxuG5vj61qBTqWJtyzvDo92aktEJNEaAmtiCOFJGlYFezgXPWITUD2UW0EpNy0Jn9OHV",
+	"Q2P9Tuicx8thqu+ccDA7S5vdZlT0yMDJA4q0u713u7irz6liVrreuiMFGvjXmYqm5EdLQ4xMYyGjYbwA",
+	"awNpHKPS8lUifK6tY72JddlGvx4iL3ZPdS5bsfUZUjScaYWKRZcBukYZkWnEUtQlZx4oLBUC6uyNdCgS",
+	"B/R62r5GdC7FFJ8CNZRfkZSpPM4wAysX5qApTGchNu+T56ZtPQS0TAvKCKsBf2Wh46Ci/WAlcxQqVjdY",
+	"wDjk7fX9bl1K8zkm+L9jTNhFzxidkzljGSo6PWDTMMe2mg16PGNzHG4XEeXzdPsSOrNUL8w41O6Mbm8p",
+	"DG1g0YZ5Ix4R9iDWDdm2FqTHf1+qwHJWV01w/LnbMsg8C2VhDUCtgfOjTmSeDtkShCv2OAOxLBH+yxo+",
+	"+lBlxI2xRHhWNOI0ZtI8V1m/wxadlsZmkj17W7DEW0O0TTWlYxZSRCljFLDB9qDdrEyoKLgXuFq2IIF6",
+	"8q6iytae7f5hQZqaUJce4JYe4JYe4JYe4JYe4JYe4Jb2c2jdALPkOWw7YCzt62x6M4Sm6lwe4Jn+oeCZ",
+	"do239AC09AC09AC09A8LtLQRYKmd6iyBKe1HbZbtmyaFeQHtsczBSpFcxExp0QNunBEer0FcLrhifQKL",
+	"O6dLMtb3aO4Dj+mj0ZSJiGmzk4mMZ8tRQEZzPkXpaQJmo+BSeF+iA0qNvjYY7dR4WgxqA44IBH7/UlyK",
+	"0V9HWt2m0A1lvDRZpDO5AF8OhsWt3pMpUXrz0QvMBZxm4TrwNaNmHy8J+0TDjADuNxMhC4jtgHspRK61",
+	"HcBKsZiBYdsnr7JS9dqYKb0Y2KDFcxqPVChTpg2IjMylysgo1ofyUUAklCOBRXdGRmgzwrIomWZGi5nK",
+	"32EmMxqPSCQhEDaV+Aae9clLUxOuF6OqMI13V1NekWOrrYOF3l9YSSgiH12EIUuyM+jdfxiqa71jvoj8",
+	"dCAiLSZHCK1FM7SlVKJpX80YyyB0kcqFAsWuXw1qFCg70Aosm7ElUZmUkV4J/eNc6tWF9b8UZlWKZDDI",
+	"wzrXL4Fn4FuNp13bOdxepmV2xvrkQhD2KZGpHy0I5XzMhXV+jrQd5y20VqXlBYYl6RTcR2tRapVnWRKH",
+	"WmxVJqdMM8253wnW4kngkBVJc9HkAPqucjZ5AHvqki6gNfYUPN4sGoL34aD6heN5/LH4YBzhtgTB/9gm",
+	"xH5h5FKNTCE1IqVrSvtxJaX9pL3biClGEiaTmAVEMb210Ph/qRlmTtUZDNwBF+DgrU2v5ZVmf0yuAXvO",
+	"tEqwXB/SWGs69imJwfMOYfv6yVXccybItNFPF+h1eIUX22UwHwtrlqYp1a/KBf9rzszPRseqbBljTCCd",
+	"15DwW0chWkqDvR5R4PqYYn5zvWfP0dV6x1Mbn1PzEMypYPMg1jmj2g0hZPy66xpoTaJV+i6WoP79mxbA",
+	"juCm8y98rIp9ahJI8EvLpCF9cc17fplJwIqAVwmKGfM8WxYBbZ425S15l++sWgmcHzCYog5qTZXUUE6G",
+	"MuVTLnY2AkxJkkke44kYVrWhXMpdNTRXtdyM6o1rxxKzaxav5ThjyNoLWw6i5t61uVL6KIPGsIFAMLEp",
+	"G59Bm2oTk9oYLJy0d+AfN52u8dRga9y0nc/OyQh77taq//a5eFbN48N6QQ/yfLVmuJY82jOiI1r54IOY",
+	"Yf58xEJtYcOBckwVV4gmoTDvfszTbDYEKXPWO3r27BmcfI9KvwyTtMiyWDKa1icSrHQJ8m2Qs94LTuNY",
+	"SzlYTvvtT3ROI5l3xIcsFyZM9LugBKCQMKY84HevfoZmS9qmhVfCt//5f/3H/9b//4//85//k/zH//nP",
+	"//s//vd//v//83/2IAGozGlnPTj4mY6vVlrDSrhZH5XsMijO0AM+Oj5Zsej8tXI/lljqDDYpBM/FJ70n",
+	"+i/r+qcJL6UqWArr1LPphilrXhDEOP+DEnlei6gvEyY+zWPkUHUgJxMeMmtP9r2j2Dzuw7/lJPMa5Bo6",
+	"Zza0qcqnOYscFrI4hsMb+6Q3y0mHMRcYr1kRDb26Y2OJs3q/XfZ4dNk7u2xFmZe94LKgBLitoIXL3ufL",
+	"stZZjZh4a2sOxrXjtkff8lh5FBTWe8Fkl6LN0INioIHhyY2jxaiCzTPJRcRSe5zXNreM87lA6/ycQE8y",
+	"yFz7VcIpd7wko3MTqxASdy/NhUXJluk8j2nN7BsjTcGKa8P1Wl/MZMxgCIZ60Im1Yw9byW/VWJ4aWP+H",
+	"Ng7RBwA4FHDCIYW08Nxv5UN1Y5cQfNrNXXNNWZA/S7PVNLZOLq7IFUsyr3eEzceDFr6oZQj4JzAnCRRQ",
+	"n7xjIiIj8/soMCtgnGjeIy6FLyERdAweMTJeEvhgPHIjOKHPeBx9pdy7MXQDViLV53amGQPOsoDSwKkI",
+	"nAfM3nwpRlTByDQ5YVqVoyV4I1TsFjcg1cmUXPOMxoQLvYMq65Of4Whq3I5zrhQX03NCCcR/wVi0hhLk",
+	"dF0Ku5BTlmVcTAnFxB3iukACsCQZGT2PTqD3bvUQRlU6GFVjk0vlU5Z1cZVqW0IWQW6pokvyaOSvej/K",
+	"UUoyNfpaL3HMr1i8vBTue+dbBMh6/HnofrVbFVIR8QgeEyCgq9nCQuYNeTQKyMhJMf3BuiRHoB5HlwJ8",
+	"jdYHG1jc2aoP8ZxMpaZBeIeXRgv7COirNI6N25OjJTii4ZWQi5hFUxYNvVn3yRupFB/HzJu0sl4zwJ6h",
+	"xF+yMwMtw1OTRY2ycXToPxTdd14pOI8sjXkr4GrD7W/FpkH9eQYxTSHJXKasNAiF9W+CzjUhwYJDwsPZ",
+	"pbCcNzTZfSPyyDA0FZpVxXIuc0VMTabmpYyGGaSTMBp9DVuE+a3D8XKoZKL3gVyzdExjx3kmzAaB2JCl",
+	"GaRnBpeCzxOzmgSoQd/qT9iG56ZSRmQcy/AKA791Lke0QstpGV8uYVlbQ2fH3wabrHBrfYOEdYa1PWWA",
+	"gIIAZ8SveZTT2DN4IU8IjhTZTOoVsOHJz13N7btoQrcwhrcxU3ddn+9v+T/2eWslKKZ/Z6EUcs7DhwNZ",
+	"6wPZFkRdZwq/9a3He4v9ULajG1C5cKLu9LHeWh7nItL8ugEJohx5hu4JrcAhUoYRPuFXcPKIADoEuSDX",
+	"EsqAjIqFyLSSYHGY+PK50/8TQgm6ixCv3RhWJ4OnhZW6oEuSScyDytNrfi3TAN5lg8Z4Hk5oNiNjFstF",
+	"neacsqysNm8IVPEgBx/k4J2Rg8WB6K6ADWz2DZj0VXcKdhUDHbwANzj1B61bwtTjfFyYgyoi92Pni6xA",
+	"jUUMxYmXN0oueyZj4bKnzzaXTmBc9vpktEqAIzKV9igPlKiF4CSP4+BSuDOUKYNxEM51R1wHmABp8iCj",
+	"Twen52VcrsLBYcVxCnL83EMduRTrAUbqYUnqpHFdevmXRh9ZCZidgdAKnID/5+Pjb8mzATk6JienpAsa",
+	"dMmFvFOgkgeV9KCS7qRKuosIOC0MbYeD01ovdbOvD2mW0XA2X1tC+bbI1wS0Zy24Y00o6OUsnMf/9e//",
+	"r0I0TqgShxTMbvg356TOsCcqD2fWxVqP+QbVj95cHlLf9oaU0xGXZj00jtsyLCOry4yLlTQ+dPTW6+XB",
+	"I13DEGyeprvID6IZ9jV5ZnuEfCn71dsrlDXq7NgWvU94zKzaSqhSiUyz/q/JFCQbn86y3tnR0cmgtSZj",
+	"RwUugA0TD1UIWEExHYOof2PeA97PiFOrc/icTtnhrwmbGrXDr1k0VDN6/PhJ76z3ZHAyOKHs+Hj87NnT",
+	"p0+OxiE7GR8/nZycMBYejdm3j5/S46OT8OmT8NlJOPj2STRmzyaPHz8Nj47Cbx8fg3IRimf8GiRoT8h0",
+	"Dj5Z94pnk6dPosHTo6dPT8NvoyePn9HjCaN0ED5+TKPB0WN6Mp6cTo7Gx+PB+OnxcRgdPY6ehEePx4PJ",
+	"YEAHT6H+4G+sd3YKBRhBL5vl87GAon8M7q3RWW5P8iSWNOqIelAouqC34BHUtj4ZDG5YHeiY6tarAwsJ",
+	"3AxswxXB6xigN9e4kHxB/uUOWvU9oCA0ThYgj2KqMpLQFOY00kxpXEmmJAxyJKAHJ/43Tfk1U6YYAo9L",
+	"MUh5RI9AqW5ETYA9EzKs+zu7FH948/J3AXnz8+/AzfQLG78hwHoqIG9efI+BuJ/enATkp9OLgLyeTgPy",
+	"y8WfA33lT/DjxU9vsboBT170igkbCASVowekZYCpZIOgq2naeCn0LL9S5DkO7uD9MmGAbEHoNGWsT17B",
+	"UODJEJFO2QETWtBjuFMPXmv5Nz//7ozkCXSENPAJ5njmjqkBiRiEveDdfM4uhcH1mbOUYq0GI1ygC25+",
+	"bo+1E1OoZwrIMPKtNdaoIpRGNmzet9PRXzARpssEwE/Q8MhIzBkWPlyQlCWMZoUPEPJhRtzU2HlBrIMf",
+	"2HLkel3CZWZDnTPRRH+xxtM21TQ2ElJXBccIcANk6pdutrSTzishzqZTNW6FsdJgWjCEGTU1PHYO+vR9",
+	"YkcKtQmGoTMpSUzTKSOPjgYD8hP/LjDUSY4f40c9AUv3hj+sn0J+rQd69NiMYIktnMaQ0KAXxG/SVHot",
+	"myfZMsCGhjhQrZQC180WhuC6GYLnF04BgTdgLkjCP7HYwMbjU2YUYcNHhmSCS1Ft7WklVHntVkjB1KLI",
+	"HHug4vP1JGyJh94a+1jUIVDhgZUvIat3V+jLCim536grwHNr/j/Ue3GABk7J5gFgzrPe/+/Ni+8PjqCH",
+	"dVtboqTTklRPMzNVZ/jQumQ0J3YDW9pUEUyQ04SFGBvT0NBGalFFgFPqas+6Oa+WY6y8oWTnVCc+QrvH",
+	"ng/oWAE/LgwneDV13HQSHC/LeT3FwYzGWELi+mY4k8qMwCBnmyfWHA4K66sBTtWTxhyFMcC2zdgnqpXd",
+	"nMZnviTQZEqh64URsgtshq8VZgTk3bqg13dkfbDHESCmYhoSEBv2EpF+MPsfzP6tzf7uFn6tr8tY1/c5",
+	"CO2fJGo9YzhJZxC0O0fM6aeDMWi4o8HjZ4MnR98+WSmq3tp/dvibJ/1vGLsGW0Q4TMsK7K1i9V0PShbB",
+	"zdwYD2LsQYx9YTEGTdB9ir4TTvtNLg6II1urDN3d2G+9NJW74+moRW8pjRVcrAnNZh5UnC/oelUbqguI",
+	"XnNEG7p7mKOzyuhSVcPE5qBvsntMIKJN3Ng7TYK/w9TgGzCBjF4x1+8MguZ4WquNJTdEkm9yNNt1ILkq",
+	"AQOsyj7ubeVP/AJtLTYYO3cwsLfReHluGodmcJodszhASsTceKsuWguO3dksh96O1cO+FPU7riQDPKDA",
+	"RG8xWmn63ffJyeDUhQj1Uq9YMzOq6l1Zgm00gTRLDxpEgedIhV8iFrOMgRR44rAJ7KgNPEhDN6lILsQN",
+	"3S2wLK0E8qTDpT9LwXxZ0Zr9kmhS5r5WtXp5xOXhN91vRAvrm3KtnBbu42XGVH1FcePj6ntAmWmWuB9h",
+	"ag5gPVUNHccLulQ1Y1idgHUtveAqkZo3UXjVPm9UsNMosL3tjStq3Tu6yarjwZO7uL033sgmQVLeWbsf",
+	"yCqrSI4Ak4dRGc3ba1dej+P0qLqaUN+ZxJRXtFSbSVR88RSdnLdpgb4wAmt7o3OHQGP3wwjdnf6MubhS",
+	"N2mCcW+s9trw6Pc2ymOiV1DpB8oc2MGEvkYqDUfGugH5AQhpMmHCAJsUIzXmA1ckydNEKkZykfFYszb7",
+	"lPAUqowFGbMZjSf6kYsakH4M0UCoM1dsDfLZOTxXRKoImXlD4VULY06vWNFySDGIGlKxhGJAC7emjRa4",
+	"Urnwj2lDe7qdBeMOL+6gj/O2loxZ0oZivYL5f+TiqneTRvi4IZjDCfdscaLQg+hSH9bRjWVopNb18di4",
+	"PlbnEfTyVB+ZZlmWqLPDQ5rwvnloX6ZTLSqAzw8v/vLqQv8vvHh+Ufxv23VoUov6XefkirHE5BIoFqYM",
+	"/lqY0Cbwzm0rmguEJsaCUcYiIL5MXrG1PthyM3690Ls8v3jOr6YTjMFWPDkemMAvWfAIg4YzPp0BZwKH",
+	"VVnKFDsrd6TxouId2XiD+/a9m8XDUeNOHTUyb2MeDhsPh41/+MPGBVFzbeAkPMzylPlG3cOJ41ZOHEVj",
+	"g3/QIwciEALGP6aUhFR8VWhdi5EDNrMC1Hl7Dnn3+g0mhT16NiARimhiuOdr1PbO7F4J6fANYQlAGy8C",
+	"EGw1BGEvNywcUtN2wsYw28YcTH+BHcQcgu0yxx4CzQ+B5vucL3M/Q0hiwm2uMEXpAQnCmElXNCN14uQW",
+	"okcAsPkPq4leeWc9gILIsHWLxQ6zaEwTT2OdG9Izega0FCAvYfsX23gGlNOK1joZ+AprbXy8onxaqRXJ",
+	"oy+oVLb0Srlmpt8xreoVyWTRkIjFim3jnfmzpuuHsPdNZZZexnJUgsxpBC5YlqZw9NqFhAppGjU3+qra",
+	"cRhYTgG5JVcsMC6bCJIKx2hOCmhVgio8EdPR1y72DXdmkiQpFxl5NKqcjfWV46VtmjHqE4xXRgwx1S4F",
+	"Jdj6Bv1mBo0T6x9sD0mbwl3YoPAyRCIMY0ZTC4f47vWbr5Dg6fLMEw0mM8Z1FiiQGUwHUxdfT6NLwU3w",
+	"/rk0XjGYI00ZFqMSPaoGY9pUDhnZJQhXKmeAP0lShktUQqV+RAWZyTwt291Q72mGFMup3iS4F2AfAUvU",
+	"gPe1qICxG7UkM3rNAOm02GsUliN4+FDIbGgHNvJcfBEr7TUtqjigdqce2+etVyz/nKbRppZfryer1HRO",
+	"KEliqjIe4g8dULG1nVZb99oL06cDL/XffKRP9oKLvU/jvm0/Zf08oMNuJqde+KFhtLXjQNIE07QT2MHx",
+	"YHuwgxXyqqIpb+WWc/JtJ/61EMn+TmgmPZYm/5WHrFAsqh190Y06je5cLaq2N7GKEEUr9ySr6/nUrk6w",
+	"BL5jZCX1RSV5ZN6RYR9L0zDyWl5B0BOG8XXgWmOvzcVcNTWBPzfLzBv7Jo4exNcdFV8rIuQVzPk+l7Cg",
+	"0Kk1hGFyFdDiBpGzhe17aPe0wQR+vWL0At+CLSwVsz2zUXqsgLfsGLSlSgtvcOwP+C03xm/ZHZSJppRh",
+	"F4HVWvB0lGrucF80SS5OFWqeR1MW9W4GnlFLj7eNo9Fsr2BOEU4aggVeea+WF3fEZNlCaJkD4v7dh432",
+	"lGt0oscTVMAe9EEQ+BiOaLZtQCyVsbuuAfXfQLSbTJEi3QtPwpHL+uroijNrc3ML6Qv75Nay7bYc+haf",
+	"vo/0sQcD8MsZgHfRw7nGpAM9Yc9McETajS2HkuULSsVSfN35RmOANsqkiWlsL9j07O69XPtRqwGTfuDB",
+	"g4cxFzx8kGwPku0+S7a36OWhOzugsgOaplRM2XrYUXAi5mmKQF4M0KiEJCMmIgCoHd0mtuhzmrILf9T3",
+	"64AK3Tv3fDa1HULxZa0QRd/XwnqSR1rEfY31nxl5hFid1rdYncDXDeOsQf/cI9onaHyVDV2LMzVc8Dh2",
+	"QKMexSNIqprxBK7uBdsLY/sym+T0e5YSmouM/EAjTjMAs96hxKZPMXcJXMxtZfbgMSQOIdx0CYe6owi+",
+	"0bG+wr+3fqCf8ThKmWhsS0gWM2kA+/Wu4tke7gqIvDbBRl/4mgfetZjESxGZ5nae5DaWUaQto5ltP6x/",
+	"GLMpFwr7BmISNrKR9U8idX+liOYlTHqZyQWkXrL0mtU0AbS9/9Q51mJFhNqu9VwKl3pDEqpHp8ijEf41",
+	"VCNTWSbk4msoZyEUHnlgH1n0MCjO/wjcGdkiMjuUCb2WeYr9Eo0RPHR323aJZ2hVU6LyhKXXXItggFIk",
+	"KbvmbLFt+GYNyqMJZPPItbXz68nMEzXpTRl5NBIyG9IhzGn0deCseazk81YDIkF6SuTRSK/Y0K5Yac5o",
+	"vuoH4dtg7wUXU7t4kzwzTzMO6AoZfaXsrUUfSc01pny/AK/HZjwyLXWJrDt76GWqCIYv28BunZJoJexr",
+	"5Oy2InKfXdselOW+leWWm17f1QzncK9jcVb/NpxwsPkmql5akgb1Cnf7jmarB6DD37xPw500PatLSVoV",
+	"dDfs7/LAxPeIiSFFurT7d8PtsM4uNi25WjPlHcFOK420LhO9xO23WUa2WfR80Qz+21y4pvPL7w0OP54U",
+	"oGv+uSv1AiR2Oo4ZGS/BS8KjmqR7AxNBaKwvX5JSixzXwUdfFsZSbZ2af2PD9d7n5/9Z8n26yB8U3H1S",
+	"cHfSqb7W6sRqiBX1VuRw1pRFFAqvq9UpNVlnTDCl1tdGbGzbaPw30AKOyEkpiS0wwO3QGBJcPAuZxxH6",
+	"U8ZM8Yg5PB64EnvlwkIhhsiZf77Xj2OmIwNbQg2CceagVyMXNISCN8Gh0cjKYvbJBQFBxaUwVVgMIDxs",
+	"uECmxHYltI6EOVeKi2l/23CBtrX91f5ioTq9qFY12v130svMEigWemf2zkD4DGnljIAyFUUDPvLzR3f7",
+	"cCLTod7r0nOKnojVByiZGPXR2EywvVDwF7lGIthKHzvTW28p+wuyQinJU2U8jklMwyt113rLdhUo0Ldz",
+	"ffguZtFUczHinGZMZeAxVeCK5anK9hTCqynKgSCeHfP9Ct5hl9K955ba1/SCnntl+76Adl8Vevu5IiqU",
+	"CWsahPmtZZtAQ2xDvO2Od+lzXUyjolWtLdZin2DXoyGPNOF9DIpVX3mMtZdAE0Jbw4hf8yiHqv6WYz32",
+	"W9T2znqTFHAJspnU92uzJINxpSzkCceDlRkYrvVZSVR3b996s6AdbvutB+uMmGgO1nlpt47ufSvNypm7",
+	"1rwuiizsoSkmLVVjmrCLQTW5KEQ1Bu0wOIlTI2MaXpFH+qQapXQhApKySa6YaVzBFvESjrEzFkdwlL4U",
+	"VBtbUyq4AlL6Wh+mw5ltUO43KVJYjpAwgUWrKY2VDRJBLu5com230x5ofiTsmqVjGlcWwFTvhyzNENnl",
+	"0cj9PRwvRwHxPtPMRbouBZq32DOwiF3JlExzmkacigJ9HgOKNtDlBlAKkdWpNxPMcs20v1wQy1+DVRFh",
+	"QRf9ldOU2Sc/yVwp2kpsthB8z55p5oP7VNGEW0tAbBpeL1RFxtIk1Wsy1MRsjWdfgE58AYp0MnST6RVi",
+	"U820Me1TvOp1FXx7DME96L396r2OO/13G3ezqnR93M3JOSmshmlUpzcJvZkHHbLJhGEiaNPp5XuZImAw",
+	"kMNqwocU9acai/sywozTEZjnRmcmVGFHV2hgGNEltLAEhNqoT37RyupSFHa0NpVLKlMF0MsUCVaNSMbi",
+	"2EDAApoEyeSCppGCgZ8RCnCsoLnonClThkJknsX8GqYQL8l4SShZMmWarOKVrRNPmg5aL+36Np+4Vrx3",
+	"UH6otbJE7DMhFx0QD2hWD++pmfbA5k7tr0DOnE/aSqdjIyWjDVqy2O2tX+MTUNsbnz3reSnTxrIDq2Cd",
+	"dvNuwZ0Cl0I7MVglGG1lN5n8msWXAHkFh8FbtP2NQ2fV9iehnDOSyTt0BthSMv5W0NgO8hDqwVEKK/XO",
+	"1TA82DC7tWHez5jjkjsTlVnH4pBzoInZG/UdYenaoLk3zJqIuacwbjPNQIqMhutcwyxmyUwKpgJCoyhl",
+	"yh76EyYTbOeZ5akgmbzVGg877gfwgRuDD/wdl3psrXYMMwqZ6aG9++mdy/SQeWqB23cZ2z8p4GqB3aAm",
+	"DjxqhRTYLvZPJ3oKS4SzpxM21CzXO+u9Qj/VXKYC3fitEgJonOvH/fPx8bfk2YAcHZOTU/L4yW49yZq1",
+	"b9uTvDlGCO7kmVwU6fchFWTMjHc0umtBwibX8jtGU/DmTjjUXIh8PmYpYZ9omMVLA6YgU0fxWEica1Me",
+	"0gzYhH/qkwt15SL+pnM8nbAzSPNnsYJVMfUlmdUh/3KbNRKCsIM55bFVWyC4cKpFK0Fh/LeaXPWx9ooL",
+	"N29s0GD9u44bidGZpYaEeu79Zk+vvv7LenpbCbRNAqi9LGmUE13FwF30qz4oh5soh44E8Pfqbi3rmw21",
+	"Dk6CrFEwN3O2gjUNLgX91x5LG9xUvpBD4YF5vzDz2jawSAV3ws2w2faz9Q1tGPFueBuKodY7Gwyb76kj",
+	"fIv2722T7I8JhUQlvIyLabf+7ltbX7tu7u4xvcnrNAwsZK/74Winzd0f5OrfgVy9i1n1LYyc5wZNYLNs",
+	"3YVR8yWLpm5LIt/3YqmbCuyHIqkH0f4g2u+AaLdVU8Zftq5Y6maiPuJKi5w8ZW1qHM5MthAT2poM8FMs",
+	"5ZVt0JXQNBMsJZmUV+Zn9imRaXZOFtBEFIpnVKBZfTGTc2hrDrk901TmopCdHaJh9WGuF97EHiJdu490",
+	"QTkEIEByVcrfahhFNUOno2reFYBZqF9zzZkWBmOquCrixzepZ+2WsvTthvyMwWPX2lFzC3SdmrKhZpEE",
+	"3hZBVQn7pHeq5TufHG2ZJjVASHLMUB+2z+q4WSirYN/bjmZ5EnEdjpnNlMSrWWQaWdkAlyeg39rs/vuR",
+	"JGUbKTbrg4s49kLcVjcFNsmTSKFlEgq86DZTG15FTGQ8W75wU3iQ/A85DrdaFucsXGQGNYQls9ecHHUw",
+	"5Y8L4GD7kKODwSlCEOgfuJgOTXS5d9b73auf9TpCmFaLRzI4Oj4hp2BTb2Xxm4VPila/twllWeXlO5rU",
+	"4OXJcjNiEnni5x6mNWiZUk1smMkFu3bpCkkuwizXpNAn7+yB3R5s3ewNlLFgILHPbHvYkbtgZAu+kDxv",
+	"EwYSciuWCSMjPcCRq0SjS2h6Do2LVgAbqUAVt/R6BzUkLlSp94tmMKwRRbsRL1VJsTWT369SsAdZ391V",
+	"s8IYDzkKYlVz7C1dwcnew99ca/+9JSzUCMG7287hgYd3ysPvyy3571WuQmeGvCNFEsVYa6JkHrvvKXHB",
+	"wZvLCdhWgbUi9XkVyd7AKwD0AJ8YTgeUhbVt/bvnPWhzTtO+wnNqSIU+lI5ZtwSIm1txu86EqEipkyMj",
+	"pW5wrLpz6RAPwvq2hfU9z3/oJK93YzAdggBbfqF0iNuT9I0dJEMaxyyFI75i5ihuX0x4plg82aVIr+RS",
+	"gPZgLp+idY4EbNrupHqwg2bdD1L1LkjVeigfKHCuXtRlPE5eHz/I67Pen4H9vpC8/nLJa19YWt+f9LUv",
+	"Lpgf8tgetMeDTb6DxLUaCb/HHLZJLkK9ajQ+iPhkwsM8zvimfDZEtNonPG9tisL3bqwXSjGl7mOaAoWR",
+	"30aegvemXtDzX/yP1njTgLobfHEWT3pBaXUaxdM+RX6YZ0M5mQwjOadcYA9i+52FOz/poAC0EIb7FC7T",
+	"fJ4LWB0x7Z31jlAMpsWnlM2Zlv74jUW4h9Q4VlylVwsbVpz1tIpZ0PgKfz3pgUYFgNahGfiNkqRvM0Gi",
+	"TpLcdpIE9jJokxxRyGhCS4LvXiRIXMQxUfyTa7KgoEmDZcpzpzS0DHGNFopLVJ+MKmQ2IsD6trlnnh3I",
+	"ycT2Da1vTaFYhnkKKqMZVxkPEU0ok9i1Ik+1OrrdZpoIY1gB7m3Iiagj2C/biLJOqN6y/LkRu++zeeWD",
+	"wvk7VDg3Iba/10wN1GHrUSRqtdfekjQazjOHvxXv3l/SRoOUvmGTsQdp8iBNNkoTaI/oE92dcHo027gG",
+	"2WIL4XBHenj6o63rROmLm9uE1mwpAL9oG8/bW7v779jfjeX/4Nx/ULIPSvamSvYuxhXWmOCmEL5Wx+4x",
+	"pPCrzFPBlo0mtgE90G9PsacDI+ae24wm/AFf+SOb3rMYQiIV19/uOX5gX9MLegfu74cax13J9oglNM28",
+	"cO3jg6MjDNe6n5K06DEwlwJsJG2wrARy4cskptBu+bkU9AoWra1eOO0FvbmMYBlz4Aa731rjbBcPlt4g",
+	"f/rxFX6VhPiWn34cPDPfmEF/R+f0St5yGKAQAXe0QhL6B7EptL7xAgJWwt6TCIAnsUDoKzevc/gLUJBr",
+	"ZdntuOPhVsE4gEpTAiSpVxz5MIdhgabSAvWaxjAOOmdR4OXKl9z4gdVh9g5T9AiZnvapTb7+giq/qIf/",
+	"NgRUSehsKTK24PZ7Wir5oDJ2ojK608tDoSXV4rpirO/Nh2+ef/hbzKb7c9aXxOzdTQ18YPo7xPSI5ja9",
+	"dwDSXZn3bvjYcaVrHMQoF/7uMaRvYgjuungSDNmqFDoe9LY6a93HsskHOXyH5PB9B53uIo9vaDx9yUDf",
+	"vgX4PQ/t7UK+PwT0HlTBgyq4tyDVq4pgj4E5MPH2rwrW1r4b0WnmrLUCYSJS54Rds3SZzbiYYuhIq0ow",
+	"nnlG5vKaKQRMZkTl6TW/lmlAUrnQYlz/A0d+CHSlfMoFxpVMn0R9d4RAKZfie60UMi3n4dHgIjCJ5uRk",
+	"8HT1JXoX9NBwrGMWywV0v78g0PWcxrZnYZTShf40cd38pSDGqax4xC4FtOA/IxYPWNlVkO4aAwWeMpKL",
+	"iKVkQZeETikXKtPrQAEy9lpesQiz12eMp3pJGdd8RajSv2SSRCxmmfFCT6WM+mRkVdEInN8zRgwn2kGY",
+	"jYEB6B0JyMguwtBcOipG+5XqE0jlgaX7Sl0KzUn20Uxo+sUnfqXsm3A4o1wAHY6qetcsVZP7vhamhtrL",
+	"qYguBUIngJ+fuh2EzpCmXSI2u2Ypi2zgoE5X17Qkh6EUzLe8d/r6bTHzbMFDpmnTxCZ6WiyZje6iKavU",
+	"0Ts7aS3Sf9Lr2cUL31H7N2lxH5QgyvERrPWsj9vrZXYEndg1AbfVvRQzbva3YbmI5DAXGY/dopweDI68",
+	"Rem2f3XaGH6I7qYeRvVX0cMw4EKOcJFJQgVKZCMZFZ2zVWTyF5Z8ttTDh0nKAEv/y+njnyXqW32OgZOp",
+	"1hMRn0xYykTI1AgUDkQ1AUtf60LsRFEoDEXwhrOS2vxKwXGrT0ahFJOYh5l52MJDFFN8nsTLS6EyrctA",
+	"/Y2X8K/pfmH8+Iykecxc39srlmR98our9kIwnTldYkdcxoy5QAFp3WyffoNWTjKOtKEIQQGnfy5FSwVU",
+	"o3VIV6VTp14MKSBXfcmY7xZypZvMeIMzfYsD3I/stxQHi2f6+WQLOZzJXDGwwbSgzfXVYJKaVIL/j713",
+	"63EjydIE/4qBmIWkWQ8GGaFQSgwMBqFLZqo6dRlJldquilrS6G4kLcNpxnUzJ8UWEuiHGaB3XudpX/el",
+	"0fvSP6L+RNVr/5KFnWNm7k46GbxfJDbQlQrS6W5ul3P9zncwPmDT+LmN7H92nTPWEBepenwAxhLRMqLj",
+	"Kkx+7gAZOQFIhqbtVoRthf6yqvLJfpW5UfvS3nYly5QAnM2RTOPImN+ReeXdC/bP2FQHvrODieRm5LdZ",
+	"zNkMCR8HLI656KqA4MdYaQo/Im1mzXyj0FmRwztH/bUrDGTOpH0LL3Xq+XDq+bAfPGSH9nk8btr3+tu/",
+	"//1//u1f//7f//4vlSAvQhuVv/+Pv/2r+f+//Tt8t2icrJ71dhNU8yFr4hJVgkpMRTelXag8SVblv7F3",
+	"a1RuEtreMYxx4hQffrcHW26PMvFoeAwEoTGnKiCU4BYiyop6/KjPHMyvb6QN7bIG2LvQ/MFHyY2hCl3f",
+	"OjKpksnuEZi0sPEpI78UF92Y4d25IpS0stPQ2ilfgSAMaIhdvISKMQxrFoxxYlfu1a5dUbgsKDCKZ3/V",
+	"Y3ukoMTvW26vuNYnQCEtKIGtQQlBw5x/Nf/ZHpJwWtIdbu7ydFw3dFw/9ZjbuseFBVz83B0GCtCOswRF",
+	"Yk/1MeAA51pQy6EC17arNg0NtA26b3zwbPleVlMezDEiBE+idUOi9djRfYtJ2PUsmX3C+rYvkY8c2Lcx",
+	"EX1C953E+EmM7wWZlxfiW8TkAX3HTLf0AzNiMdQsInAh5NCN5GORb8XqhVdIFSOa0T6RIh5fEyH9wSUx",
+	"o4lQpCdHpG/MTnRzKWbBt5BtKklym2F/HLCQd3j4Ft76lGzafLLpnYjN6vqMU48OHR4PU0yQcYJPIe0E",
+	"SagZI6ShkU8Hn1xCXLLSCRUYPjOfNNVYadavNCp93k2o0M1hGguW0DaPjVgIACfAIyYAwwwcRgkzXgve",
+	"YgFFseAgL5EjSSiu+RAkUkUYEwhwXBwfj0+4OLuo7Th1lD+Qh0uArewoUQgeS8LImMq5dSeh7DOVgZrM",
+	"Lq2Szz0J+aEOF5EiEBUgSVHqQ8rIQwSuwdIF2JYGULPvC2l5K8QMrbDZZFEeDWXeJKPfNnKeRJIh+gkk",
+	"je0Prif6gpdpCXxeflvuNXG0FeFScupXOrCHmDH6zoXxKsv4PZNDFyT79rJAZiTnX81/1s0CBQjYETmB",
+	"l0OgKlYq1LpMT0i0Pbm/p9O5kdMJQTB2ODj3e2mWlzhmB5L0wXGWhRjxEG8p6fPJGmYYVGwYzwlPPhhi",
+	"VEQZ9Fv6jiHFGGOPKnS4ZlQsTdtBi9ch4X5fzzradPqnIBwcZS4sz5CzUb6l3ZOzWr2yomtycAmhkyjd",
+	"iCg9Mkpdn+NZUKKuZ6icM7G3HM/WBXCpzzxbmub6VZdL1bFDX3KtSJt1uRDGS5bJqsKWiWgzkna3WRyY",
+	"rbzYvVpZ7L4S0UnonoTuvoXuKxFtTeImLIZtqnp8MDsPY1kDuMrFJKFOcWTDdz5BpHusXyVY8iE7WBdG",
+	"UhEzpUgLA+r/BeLwLULVnbJZHB+uh8O7ywqgD4X3P2Vktlr+s0gyZukSoEWyNKeapGldgg0rLHnGhhUB",
+	"/SHL8g9oYlu2JNwINGiVYSYwWasVBgqu4XIFpLtMLeUly65TS1mp70L5pWRCCDrV8nNWMXxguSUzcQgm",
+	"VSwZMkXaUvcauQJl/26QjlE9OQKd77NPXJh1ZsRs0lxmyJxvS3ugR3N4U2aStiBuKvB3oIkNdvDiNHsI",
+	"1sOW/VcTvmZR65GDZZnBmMOCWAfjCVBiDxHxh4g8bE0drCbULrUe5R0EqwndBPQVi4dMBS6FxZMwhlfH",
+	"4+q/yByJhfq05jf9fhNXU+JtCXG0tGRZSSgcYvrqpBQ25oQUjsI3muLK6Zn5ea6kKBdmKZg1clwFHXb+",
+	"Nf/n9iqfJsTdnqICp0O7s0OLFH6FRT+I6ME9Bp9Ngy14Cg8jBTYx2JJI7MQZ32JKzFhyAyYHMXO8g2A4",
+	"QpYMk2QWFoQiwwiQhXJlK5dUlUWIff36tI3IlRvEBmjZ17PxNp5+m5J+M6TTio7bwSXeTtJ+Z9L+EOPE",
+	"95lcPkO3gLDfrIm1x2zd7nXFYtm7jcr3XAZwY2m/sqTfZuT7USX98q98cEm/k8A/Cfw5Ah+zg7uX9kOW",
+	"8M74+xb4nzL4qxHTYY+FdywiXDdIJMO0j5HUttQ9yJc6hnI6oInekjvAgW+cd3hRYSxUugsrulfxfxKw",
+	"JwF7aAL2VzgW+5Gx+yM5OBAJezykB8doNn8HjAcn4X4S7vOEO7IdFFLz89gO1hD2KkwYM875bJwdNI2j",
+	"milNOjxR2iHpIBtVKIzt0FDLZAk+hF2C6n7N408/Zq99XPA6XK9d4OtyT6oElfyDTwTbG+S1MScG9x3+",
+	"u9KocBHxIY9SGlcHvbHiIY2bPUZjsHNiNmRx4SIzL8j29lmmEJPrSAlCX8YUpU8l4eoOYNDGnTKfXJgV",
+	"80/0AqmJRDtVy7cTjQXt81Dlnjt5afE5g0Rq5rGP/mmAWltUfz2BVdcsGSTmeDRTlRlv8DmUMOV4eTqd",
+	"NXh5/KaeuUZF7Lj7C14w7XaZkXNNNzsxKJldIvrKxdrh0kYUygCIysvhoyCQaE0seouMGO/2FDFHTPnG",
+	"cNlBsFpRGXcAKpNhJA+UuSRkUZowVSWvNRKJ25tDYzY5YALbVIALAKi/HhKbm89kKoxgFyHLrGOI90jR",
+	"4UmfYSfDIYuxKdwc0gs7wJ0SlxMnHIjsEEoES3VCYzuUwNsN0CfImhXYcgtGbZSEkzqBb//j7RAvJbyX",
+	"ZHSgkxhO2wBIkgqSkzUQ7DLyZhaUsPy07ZlGfVkVsgNtsahKWFLMrykVj5bN/WQkfPdGwno7/3umM5lh",
+	"cWyN2CSzac6/+n9vn+KkDAo6U10dMtPnSdidhN3GhR2YwLkDcBwUMSuJrsNAyuYHW5KnyQvG9ZI0GxLO",
+	"59Zv2lNma2fTNcuvta0ZraPXB/pC12vXO6WQ5eoDvMs35LU+5uZxA9Z9hRvlnNrl4AP2h5vy2/aTEbPK",
+	"zOyTkVFoZua46LAQyRKMKvPyts8invbX9pTsYTgsogkYU/Oe2fBbZW6j8eyqZbRj9quJ6T7ZNifbZiHb",
+	"5mILts2x0TXhISIUQqYo5DdGHTJbv+8RtrJ35X48gJXjVtSnZh0nNXdSc1ty4Y9MzVkQzwwXfovdSxQz",
+	"0g2AQ3MxPWGaJExoSKb1KOT6Wq5kpbVLZM7H3ICPDI3DRci2jcMBjrqggg87YW82pqYWFd3PVhbEBXbB",
+	"y7MaMBFqqlNlbDhBQ7MBqeBInZfQ0NiA/gI5YGLXnUf8Sdw1gCTs8ThKmJiNIcnEGpa743QhfAB+HRA5",
+	"ZAnRvNDg74W98aHhSD5bAAJkcswYzcmDjA+aIHgwe3JEOjTxb8tVlbwSkcKfWQGOnFO2x0hExy5FZIv+",
+	"of5yx+gOe0ezOF1GHraE1E3ahPdsPbqHxsnc2paP6qKaeuAZoNx8wJt2JQPqAMsaBZM56smJCZ0F6cj2",
+	"/F5hHJsQFiuc8yOFRHybsnv55ftW8/peHcxL7aPV4k680lQU+lAVJf86Cf3MPj3/mv2xPQangkg6XD//",
+	"dAhnH0LjYIFePhRPda6BBenmpY7TYSSZ3QyXBVXz53SnGebZ0mKfMejdTNXxB6DXMQdPQeeTMjpEZXSI",
+	"kdP5Fh4ET8sU0ty4aaailrTwNO+zmAs205x7J2wPTS6IeXwC2BjeZwFKtISFDK41hw8ablKliZCaNcyV",
+	"jIY9kjAl0yRkZFREcD5QRIVyYHzYARMBOM23IlfOADWTMsF2V1LEY7yDkZRQSdmnY3In5KhKboQjoDZi",
+	"dYT09oMBE7ZPFs6oliBxiRQB4eJWhDJi6hovH1FFFOUWVGFjAHbcXCsWd6rks7vQxhVBiAekT5M7FpEW",
+	"ftqq3opbscs+1p/cIh5XDHnrhZxYv7lMq2qzh7jHf6lsC6jAheFYZJR1KPt9qhokNMde6MDsVMTnBBX2",
+	"ZRBDaxiMM5eO2d23MG6uWR+EU59++YWJru5VGk9qU2MPzPev8dqrWlDpc2H/qvtraZLQMag/PY4hqyaT",
+	"fmXGW8P+b2c6FNw080YzJhxelhdD4QsYSBuKjJeAmy49uMmObBHdFroePjAeLac01pAl7VyACW77tF3v",
+	"PAlr7OzqInp8dklr7bNnYT06u+rUOhedJ+0faL1WCSp92Ye3qvTl0HXYxPW2s6cTColH5+jCl4uOPDIj",
+	"t+kI3GRmYacUawH0ZV8TufOtzevSnG2qeGhW0w2RDrh/44uwRh+32xdntejy6uyy8/jijF6G7KzeqdFn",
+	"nRq9CsFS8W+csfMXXztnAq3wyvXpV14r3u9E5q6j/QUVXOqRvhqyZAzljq5Li1VjlnUA9cGhFY0uZ3Wk",
+	"AoLq23cIZychuJli7AvB+/nakukiVVBL5GHLHNxqKiLZhNE3R3CPZkTHqvWoSiYXztwNLiQgBDBYDy3S",
+	"qdFot2JE87aHN++M3gPW0IiA5W1dRV+0qtJkyIcywTwJJQnrsCSh8eRTEzaUd85IcX9NupfFVIeQ2qY7",
+	"fJrDPQ3G6FIhAkfWuBVmOvDBwJAx1Q4v58NqKYFNY4n+orhNnhckx3F5pp96bAy0IKFMFRdqcY/0jXn1",
+	"P4pIbsUhneVY5pHCUYq3WI7tZsFrWR20gJ2mD1lLFyx2loIY22+IzersHlxKWcBBnb0O9oJUaB77KXh8",
+	"VqsXpsBcI9jELF19qj11lyy3nLPipbDNA4JPu4ZzZ3xPODX+gD4AKkGFJsNBeLJFZYYifUKbmQ1MKL5g",
+	"Tme9dFvLKiwULCvlKHYTWbwnvpcTo2vF+Yq55plNRkc9HrNbkUUBbTsi5BgCFxmFOQYEgX4YvFpKPOBv",
+	"cTFshnLMMviVyEsWS0YheLenierxjj6YKCEVamQP9aAnhbGaIxYaMzUyYzRmusLKHoXkZm2e6F4zogAX",
+	"rT979uysVsfwXPZNc5CwkGNYrTJmNJkfVqxfeCwrYEaty/eS0ziWlaACLrr79A3t00imi0t9kMwO6wmS",
+	"ANCencSIAeiXCo4JLh18z0IpZJ+H5gIB39KYa44//un1W/M5lGPBmODTv/+Pv/2r+f+//fvf/4X87d//",
+	"/j//9q9//+9//5cKnOFBitRiTeug2iatGBvFSFaeuNpGO8HGsh1bb3760xkou0v4wimuiV9d+C9nOVvs",
+	"i1m0SbcrF1n1rRTnhE79cq0QOs2f6SOJnRY1znwKOZDGfRqxdYGmCaN3Z92YKnWGXeRno0s/9yTEMo27",
+	"1uMY+vQccTyGFq1jsNvB8ADRDxw4msWx57lx5YfmF7mgI4Qu+4wKEP+5OKVOKI8bpHWOfh8bmoltGUnX",
+	"Akh4k0cthI7x/gwk6nPzkj+Zd/xgX/HUfHXzzVezaBuup5lpD08Fl0sWrhAA/C+PH+Jvl2y0mg1A9WQa",
+	"R9jttc2YyEbTHpsTnx8UjWNMp5WPRQ5ZEqVsV8jY5WN809quXrTiF/daHuPpEYun0OhF3tF5nsjUGB5c",
+	"kFQYRR5ymSo0+XtSDbimcdaKuccS0meRnRW4D1RLRCmbeJunhbcB4TJxxZPiFdMqZWpONoWtnZQtO4+5",
+	"mec3QYA3cAIndQYMzsLGqSLtRN6xfIjtBVVbCK39ZTmlA+7OfbArhI5muKtSlNXkgqyNtTodyd0fyVVP",
+	"39GYevee2g+YymX2vBK4duundgMB8RlnG24XM73PuPjzcRFBY4SiAEw5TLLZJg8f1y4fVQkg239LlYbm",
+	"Fi1H1ejsVgsH6BOqgaqxOkWR4Q2O8ijHYhwXOGElAu0oQhSh7Nus2ae8sMk4P7ix/2SqQwmWlp/uysrH",
+	"/4XbY1uJKp/0wEkP7EEPAOMpvUcPzPXxASOv1hG89/ELRWzIQ0a6FOyziFgnHmWh7HRiLljD53ehZT1P",
+	"snBt4KAmyIFLFYQ1sCd9HMOHwJGXUKFoaB5dJa9o2LsViIsCkt3W+3cfP7WMaKakNaC61wLYxyiX+cQ8",
+	"o3GOW0YJtCArwXKctBaxBQ1V0xiaKEHkOY5tcJvFncataBVj9a2AtMqi9/alZn4PZcbwZdY6oBWY22d/",
+	"45V91m+zBK8104P/GnLF7d0TpsKUuejI1Cd4F2wrC98qlpgVOzPij4ZatXIoM+P5RhhgUS3ysPWf+hCD",
+	"bD0y84xor7atRjOXOmychRfdijbrcYGdqcBoH1pCXgf2CzBYb5YIHHAzxaOeNGqVfdH4pVkegJq9tVEj",
+	"roiiQxaRVMRMKcKyhDRXyIWMEWbMKxnF3PHDGtuAVYfyWAW4CwYSCvQVAtGoMtNuX+H84tw8/zwLB7ca",
+	"5HHt0hJY2XlyAD9IbXClgMP5ce2x+Z9nAaYyMi7mNNaAvIJwAz7mwa1oy4ibXebMCPMaeFwfQACHtHjU",
+	"srRdlCRswKgminZYYKYN5mA0CzyH6uc5FsjsswbOvi7im1SlUbEbqhJU2vZmQI5wWQ98+B8EjY/sw0LY",
+	"+HwySSjRZ7onzQuPEq41wpkKgfwfqdC0sk58/N5I90UFjG7dqzQqxZMOVpd7zZVfyehBOfAAqz4VtMvA",
+	"upr13HM7yV4IFQZi5Ul5MXa2PIXGTA1QmWj9u0dmcgo/X1Bbw55cpkaxtrEdt1QuxxfMFXTrAsjy+sRi",
+	"LPjADFH2damBzsjg/F4Mcy25PmU2VA4GBPx9aOEGLlafYagzfVDZfZYEdxZy0QN0iIuuF7Kecne1hElI",
+	"kwhGLOMh24pJ9aNMjDoEtalCKtACSSJiweE4mGtEn6eKkZjRIegHY2UV0iZV1EfOvHFl1qGMskx6RyIk",
+	"ygK5Aw+tkrCSjg8Sn1pWbQ0z8SEnI1/QxNUbraQvNAQoG5XPH1/Uq29+/PDTT396+eObP336/N8ufvmH",
+	"t28//3Rx+en9u+f/+H+8enz5x3e/Xv787snLP73/w3/7/OofL1+9+fXTT++W6cZbHPcnePYhVcmsnAan",
+	"SbQU5na5nPjMpLFL/a68BD/LOGLJLDQRngQwLxXp2Us3XMNijngpfPUzMLDAEMDK5Oq/FlyxJJoVkpsr",
+	"UeyWKg19f0wHxlRXMkG3pADjRDsgIYoxNAZtUUknd1kAn41kcmeMXW05ZNgYzEsjamRyRxz7RsYwIySE",
+	"yeRIKDJmOiBWDJj7JzJm7lYj/AmjfbwrTRiRkJKcLHXhyrYPy3U6MX8YmeSLXmgsBVuSpQj8hM/G1G7d",
+	"hMaMa4AjcR6qofF18ufyy5mIzNlsIQIUvQRK1MAsleoxpsFAT+RIQTsV54YqnTDaB6Mb3lJpKSPUKOxW",
+	"IDz82twIrsM7g28P3q8HLNnwFPpaXwbmTQA464KBLXwhzGe3OGaIm1pqGreq5Ao8EAw/ylvRp2Js76JI",
+	"kopZBTQYIThlvJfLeBdCVUHlrPCXSI35bD72/+rIOJajdOBiZEHlbPKjVZLo07BpxwGDm858E1ONpm3J",
+	"i7thO7qpkpoWc8GZo9dZaHwgsdDQMG45QnpmTLz7cip7bp9hpKWxR8xOde6N/dGsx8NTkURadoilCyzF",
+	"EWQMyssNIPfD+XMAkpbDzpu5BPDdshVFizzUF0uUPXXC3Fj/2cBC5JGtDszJxQIlVRnWWnY2Ngu5Xhmg",
+	"pCZxJqieZAcVFypPq9SQI20WFVofiw2XQZ441idKwliGdwBYTVJBjEw3qrWIXQVdHBEpGoQqxbvCHOQA",
+	"awyIs1QCMoipMNrRCJGzdOBqFjBMjHrL2D+HgVtZwbptW/ZvxYRuTsM/F8meTErY7ML6xSppFkjbWJGO",
+	"Zu0L+PbxlU2/NF09iqo0aj4jM2+I/vQvlLNBZ97eFiwkeE6BCr7Hu70pqk9hTlKcx1uOaHzX5AIxl8A9",
+	"SpViSvVxeheoYN8aZsZYJBYnExR22FBEVTOeL/0YRYM6k50OD1kkw9QMvJqz1PpxFf4LNFv+uSU0zbTP",
+	"wDW20fzcLQJnNbM4BtuOfdGwraxYanOBmPApwVQpsyoLh6Py9bbCo9tK43aBhX9cv638fisKp3UaP2Tm",
+	"zbr5pWNyVm9xHDwKcEsHuOa3YpGDEOR3f2AW5d7hQfiBGuPZplVsREJ2SCjjtC8gXaCusYAAPIXfJBc2",
+	"13DdCqyMxuVIUmEXzCxHGtOSV94dj6FRObNJDFEXWaPI5ugXAGqYz9CAXx9uNSuadEOihHZ0w+Y+LX4X",
+	"+kuCNuHqzqd1zAKgKWMVk+UXcMk5Z45WyWcbn0ISQndv4f24alYfl6vjsG5QBiuHwn9fjYdPthchPtwY",
+	"l52O70ktY/DIQJtmMfDqjNTHC7RI9pf4WFUplnX+KJfsfht+SuiQxQr9Z1i0WCoNifwBNdNfWUo6b5o/",
+	"cPEnl53q56ybiqPmvQPxURqrfm5OkLUQy6XGohR38JCFcJSAUook9p4l7IsRYVhFBQZrp8hiYuQZONze",
+	"hs1Vy9qqHnJZe5plO0d07JLCvrUdljmWtWDtMm1P6s4DrCcT9IhN0GBNqbIpPNBl7en0SXuTc499CgV3",
+	"ee5BhyKZ5vSqmy2X9kK6DEDGEiMHo2MuHkQU0xYeQaKUEbOvCBVshJkDRe7YQLtMWY8rLZNxlfgwh6df",
+	"6tM75rz3LJxdRjMAlxi3H6j2y5kCKGCKzOMRy7UoEBTPxWrWjIN+LmzGgFw/g3n+38vqTkvEAHzmkYaf",
+	"IUYOktPYj8iYxbs9XVnSP4RxbyoRdxiiYkc2xQs8DLMO72JGxDkC7WZnpt517AmzMtkZDoOYCqQlt9YE",
+	"GBAzUxM34RG2iDDKXoot5ybwIZWgcub/tX6BngselyzajPGZrzYTQrY7KkeXvGzuwE2NGZNgGPtsDhLZ",
+	"TRigYiPEdUSJHAxYVDYrB16qNyF3BoBShESPo/CRQqUxBS42uy3yJmclqHQljRcdF1uG1OTSnFG7GRZm",
+	"QfFGXrZkuw41ooTZeesLsz06PJ5hXgFg1Z4HbHZxWIZWaTCpYPKYBbVcjhBiCorcvYR2E8Yi4whyPccK",
+	"mhe9wZXbawxnAwdyyTOzwt7eX7jGrtC32q9gto11E0WECnuEsegAToHTpGvZXOdf8R/39iKYa2HZwIo/",
+	"RAdY/nRSd2uFNWafvkP1WOZoRAw4uCN1IKqwlHTfj7CEdd8f3LUZ98tDHZ+RIxqpoLnysCAIIoMEqpLX",
+	"ws3j0KlphPryLywi7VQDts4S44ayj5gSrhvWHg+g3RRUXWF1pmsnx8MewdIB8wPMzSjGFCr5Kpm2DyAc",
+	"4gyDDmfYEAsGsq0gyapGw6ZDJUCuV5RX9ULB63uqFGAAqbqDTqhJXoCAK7OSnbunwMnRCqO5MZTZ8mhR",
+	"lT4YJHII4foZivxFLFWaMIWQH0QqASrX7XqXf81aP/odE2RZF1dcpJYJvvjBnfChW2JEsjDplUMec9GK",
+	"bnNlkMlvg4ooMsbXHRfgDuLxMDsUHMsmF0Z9Zmo1R7SaCq4dm3SPJUQB0MAox7ec9tnYl8Q3QyCxd0UP",
+	"ifllh7Nc3coSlfYFw8//fB+RDrsd9hHrmFUxQTV0uGARoUSxUIpomuX7IIMdLZcYlkOWJDxirUauWAJT",
+	"epAzRhoR1ywBN18LvmlVScvI9FbDxVnRR2xZv8J8n6VEs6tcoUCU/xqvvyH2PEDRu1MDpD0mduOd2e+r",
+	"k/Sr2cUTvZamclcrhWrs1tsv4Mam8IdcG6cQqFGVzomSiRXNM2T8MU+LAZX5UOk9pGFqowurnMQ9Rmbc",
+	"gpQaZJnB+U0GZ9SdKx+i2b5c0347/+q17UbCMtnAjpeX5vvU08HGjuGhppXndJM8dH1eHrHJDltZzCY7",
+	"11trKXm/RLGfsz11ktzRFM3EKTtRzTK8sVPT4NSpzFYxvhyo+ip5Pva2mE07gTHmoIejnrR2z8PHFxeP",
+	"ggKS2LcU+fjuPULTHf3bhOVkPOvItg0BqiEr6hq+pMde4bq1QzOV5Rnf7ASsZ07tm+ztBtN+WVhChhpq",
+	"skiU6vFqVtRLV92+j7DWUQpwJ0smDSP8OKswzYceN2ofnSfsNxbq71SYEbRefN85WyYJnh2ULHxbggvX",
+	"+iS3TnJrS3LrA2ywzYst5qIle2Sl/TGRfdIaMBFx0W3a8bQC0t6KhLjBvrsPsGDbBTpImyl95gIm0OEW",
+	"b4sihQtCxdhSgBgPil2vZd28yFzF4xISn1kcE1eMugxTbe6tiwfzBG5e2YgBheV30opiwIdXZ+fnXk2i",
+	"nBkNe0HGJWproJZJu+WeelyJN6VpspPEW/agSlDJPXbxxFtuaT3qGUJV5SOxXy2YeDOmYRN+sq28n0eB",
+	"J7QDxWguJwB1n0YjsGjbEOdczy4fvHtBhZCaqJixge3hCQcxkUCBakQizrxcruZsK2FMWCZ306eXdD5p",
+	"o/uBTHgXVkkwPZLJ3eLxUCgoBDU6SMzZaqYqcyzgc+DRdk3CKo1Kj2YR1DaXAzUOe1LJkGMpXbbvZ75j",
+	"hhixO2XnWUd/0A4RY12UAseBs34H/MhpO+aqh3Zuv0jq5lJ3doNWyY2tw+3TMRKXWe3UQJuZOy3FItJP",
+	"lSZtRhJoEvjQ8xRTR4lsabNb5/b4t4xxae9iiY7hOSOKmK+C0ptbFzetEWGDFzfRXjOIK0q8peXMsjJi",
+	"xQO5x/Rjtp7fakX/PPiYLesXpFDxvLaNev61gAfYQBYyP7yNNfg8QGPBWU/TWvFZphWzq5ZJKZ4MkQlD",
+	"pGiquiPx0WwCRdo0isfXROlEii7pUK5714UcsCICGWyXsmMuV5SQ3xp4fo64OaB0bH6UZQH6vJDbEpC+",
+	"5awbIKJydCaK/OHju7cE6BsIQKkBaW8blc40o+YZSDdISYCElebjNiMq7XYBfIAdtRG+q1nS54JaS3WY",
+	"xoIltM1jrscYhgPWJtyZ/ohNo+iLtlxHJsgUPoLzhsNfAVS/hnm2aWB9TtEonTDR1T1lj4AFTxuNjCwE",
+	"jGQNmX9f2avZF6L+mKVUqVn0kQ6Zq1PZhj10TvtMRPtKOu5Uqs1AUaAbaIWArculJJQD27FHQy8ZrhUZ",
+	"xDRkKFNy0gRbN2v034DUjQHNqJpKLuYZrV0X/jYzsg8WYUo0LZQjML/clLzZU0f+jz1GtIwjSy2OECn/",
+	"mkt6cmY+MgFwEj/riR+YTjgObttu1z3bYdPLQ5VIP8qEdKWMGt7SEUgUSQQwSGL9ojJmUisjF2oBT7JL",
+	"YjoXMcMzmK/g5yOqMmMKyxRdSaMLPz0oE10oGhc2npxVJ5OCHYUPhNLLiV74XtZ5X8sbIvY33jVbth/o",
+	"kYrHck7LVb3DVeNhOIf7gmR8cwLVNVzdXKSLd8UesRifsb2GB5rmyNqxOZ9gI8tT+5vkQnm6uOscg22b",
+	"dWTi2zJBjDxPhrsqze31BqEYMM/rMcrtVnyswmHp7LEB9GH5maZq+Ti62Y4nnMZqNThm8ozGNCsBE7my",
+	"WNCahr35II2lOgZdLwHVyD37VCO9tRrpTWIzsu0yE6FxEyuZ73YFRfVDySM2awiuGZO/KM+Ebw8UtBUJ",
+	"ttlmYxMgicuz2sWn2rPGhc9N8Ji5Bm8Dy0lR/W3QBSEDzJ2Nev2ytjhzTj3LJDisXFOFQIsU0zZYgI77",
+	"ApqdRpy6jqy8T7vs/LcB69qmrHzIoqbq0YurJ5VG5UntsnZJ2cVF+9mzp0+f1Nshu2xfPO1cXjIW1tvs",
+	"h6un9KJ+GT59Ej67DGs/PIna7Fnn6uppWK+HP1xdzCEtdo941nn6JKo9rT99+jj8IXpy9YxedBiltfDq",
+	"ika1+hW9bHced+rti3at/fTiIozqV9GTsH7VrnVqNVp7au7F/4lVGo/rF5ePr4KK7qX9tqA8dl5VSV5j",
+	"ak3SQSxptGQiKgN1BJURj3Sv0qg/qdXWQ3hkAvDA0B0+Ig8DRKa5KXhHXnwfGMjjBnEd2EAPaHIHNIE3",
+	"apmXbqFJqVhi/FxoWWL0P8X/TRI+ZC4tgdw6WKmNLjLKcitgArA0zQfmkDduxR/ev/opIO/f/gSu6GfW",
+	"fk/g3KmAvH/5Izq1b95fBuTN45uAvOt2A/L55tfAXPkGvrx584EomYoIciea3jER2CwDKBozICMACI1j",
+	"OTKDCVzzwlth3vKBIi9wcGefxgOGyRQgDKyS1zAUuDPQNCfsjAkj3iPov2cGbzT5+7c/NUg6sOkXCPtb",
+	"u9eSD4UscH3p4dm8z24FSPuQ9llCFeYJfG1G/9phbGAucaIhvgC1aEZPtSYkUstxSVfd65gPmAiT8QDq",
+	"W2E2uCYxZwraFN64Jt6+zgDa00Cbb5mQVs5mPvsHNm75no9wmV1Qz7qP7Qht5yjzgrnOibi77PtCFr7N",
+	"YBtBEIMqEoL505myha5vxRwID061tbRg2PAI871lOccxGq/k0o2Ex1n3Ky0liWnSZeRhvVYjb/jzwO4+",
+	"cnGFfzpyqtz+52YZNNHykRle/cqOwPYibqfavjCGcUoey/oDPQ7yHW2NxsGjYZ4DQ7BXO3Yt88MgN2Au",
+	"yIB/YbHCLmN4lx7FtictuyWCW2Eeb34FHRpzxmtx7qaW2naNlGm3p/0ozUtc29aPZkHcbVFBYJsx1z6+",
+	"pAEkXlY0ZLcLsOqnsebmjJ+b9ThD06VgzZhXqjQq/9v7lz+e1as/LGEsFJTWIDGvqjnaVHjTsiCoF605",
+	"yHZB+EDXIQr9D+/t/IRG0L3xUPdKy1qq/p2/Vvr0yy+Q26w0Lmq1kic4i6WEl3tCiHGUYdCmu8e+UKMj",
+	"+jRu5A+YWXmaMBR6ZprgBKKeiWDHaM0Sc///88+1s2f0rPOXr08e//6fShtRZc7yn53tDuuTOQSyDdWB",
+	"GwOmbZgP4WQjf2828vLmcGmMxtqi3zK0Ed/R69dFjO4+/XLWBlVRr109qz2p//DEfIzdkpfpbJQPBZ1/",
+	"zYnPhboeaTTHFAZCstIMjhWywjcryvUW7dMxUYzNBlDm1er+iVxOguskuFYRXJAtzm/lowE9OuAdxnzB",
+	"vi++yeGEAspz9PmxluXo80JuS1jIT73Mt1Qa8I7FFkfWE8bg50zeuGIuHZ0wCAOAUPUN5zS9Yyh4zQjN",
+	"kqGTszQmcQ2PZtOYxEnRF0BEjFwsmXDKxdr2gDm8x7Y5yvx0krAQFTosUYAbUiYkpyoWlhrrGynnuYUq",
+	"NVZuoEUxGEZZQw2aWPLfD0hKrO6UOV5Vcll7DOfMXGVmeMp86VGFAZ5pA+hem8ec6NqM858LL8I3EfNo",
+	"5Cf25GejtrluePr0gY7kSGwgSAFTs5Ak7ixx6VspWF5ULHzyBlGnePAWaiqdRlye/+flf4iW1X8uNn42",
+	"Ur091kyVt26aebtS48C9ZuHg34QhG+gzmE9VspfjER2rkjFMv4ALyLzkaiDNuUS5VXq/VnakWp72wgZw",
+	"5j1jOTF1UXtyiMu79kLOEibFlXXrgUelDCcT9my+wpzvuTNvxvG4Pjmb0Kx8EFM+oaAWeQknxIhK7TB2",
+	"nHt6aWXW6sbmlP/7rRuf66vOmIs7tS8k7U6t9JlI2lEunaOYMWSMHodTYHNBLZWELWvQgNioktca2r4r",
+	"tLmzkVrLgSsySJOBVMyC/7km7MuAQ0cC4DDr0bhjbjmyXd8zJmmX2IPcX6o86M12/rcdVnVCeXwN9xWR",
+	"yjJLuaHwSeOiT++sJYLvCmk0KsakLxNWJcjJYuwVuFL5fIkUzDkvKxgv3m3xfj2+tzNi7JTO48H27/QL",
+	"F3eVNSBvdlGQthp+s4KvbwaxTBH4kiEru09Kox1XNtox/R5BJU2gf6zWA9U4P6cDXrU3rcqka8QEnPXz",
+	"mz+9vjH/F968uMn+b9V5mKURzbOuyR1jA5tgVyxMGPxrZPOBcH52rGNuYGCoqpGmS0ii5R0T8/SM6smR",
+	"OJMiZOZrM8+b8FpyYa5Zfosmfak0ubyo2SQpGfEIk2s93u0hUYTvO5Q7TShBqPKOTC6DvOQJXiBK+8m/",
+	"ycnBOCgHQ+cW5uRinFyM793FuCGqb8ybAQ91mrC8SXfyM7bqZwxZwjvj79jRyBfqAUQkpOJBpnAt5g0t",
+	"ZUViqIdTnm4UsFMPn9VIhJKZ2EPzCBW9N7anEjf8nuSDWRaO+h8tgfIOgr7Ezwwbi3BdonLRHAPugE3l",
+	"GFaslDmlkk+p5KPEwBxlnkh0uIPLUpQcgJFFVFyRFjzdcorICLfvV/u8zrl2UCmtFTjCjnqHCNmW0bhQ",
+	"Tn7t+e6xqr9ji84J7WiIVyFmFhTSlKa6rOWV1NzM9wqlluaHe1Yk6xJaPLdNDLQkSvYZzD6LFVslDvOr",
+	"2duntPaa4srMYjH1QPo0gngrS5ICK/4qwqlABj+75PJTSf0csXVy0YJs2M+Z0q/9k04FllsqsBwkMmRR",
+	"mjC1QUZqy8ZR5KMOQOIt2x7XIhB4sbND2bh0wrtdlixeDWo2s28F2XQ/3yhLdtfI20qj8se3P7/4sBI7",
+	"ZY/HkWqaY6IqjcrPjIyABk5L0pWkJyHutAjNpF2Sha5ZxmJ0vaUBdKfTRASEhmAcCc6iwAzULF4qwpgt",
+	"TlLJnmYOwPPXL80fxhdsUjMJf/2/hzTG1pskYiT+j3/+f7jQf/235K//nyYqHfz13xLO0gSkirkIBUYo",
+	"heKRlTLKWjUwLFTjXEHjQSgXgynu8T5p0/DO38e/YvGlzPaVWSoOyEhCmoDMvenSiP0TaNusuzsXzQ4d",
+	"ShjhgArjzfz5q9vFN1Xyhv7137vUPDbpUsGVRX1XXvKEQcdxkvz137pcChozmABqTrG239kZYaJDEXks",
+	"ISL7okd5AgMBpe8iaQxSYz1GupIpeN3Cy5l3+IW2//pvYNEBMWiub/0PZ7WrAs24P/buMDUqKlWackHb",
+	"MWsqGae2Y/pSDJ4X69Wp5jXJAfKQFxus5OQxkpLnerIcOjn5TZ7qhTx8/vrmEfEFhzTOiCxho7bHAAUT",
+	"LDaXvnwUkB6LI/Nxkc08YaFMIkeI6bK5KFpzfE9cQ9IXbLaHLScuWtDYxgkpl3Z2k4rHsNAC+VZYkhZK",
+	"cluXuK1rg62pyAk5xAyaSTICBO4NzHrAX2V+ANKAdikXyqHpEmYsgeSB0bpxjHkudxPzGE/+aZxModW1",
+	"tSMwoS8IDX22f0Q5BMLNCb4VugdlgllBGxrrgXuE0cdDrmBeQasQrqH+dE5lZz79bRsOmWnoMvKwJaRu",
+	"0ia8dOtRVsXoveECzi9fkO2bipXUJqJCy5/b/VK/T6rxgmbKK5lNKIpV5fM9MnclcbkflvjCwn+rHPHz",
+	"6eFnaYWVmXKKntv5V3/HtcniJ47pmlTxJ4v5ZDGfLOb1LeZgQ7L2aBnvF5egh1PxlR9kSYw9L7O3VO/1",
+	"C1caGVYSBkwpgL+iZNSTMZvimrfbt2FtSWQ0LKv1WtgaXK7Waz0LcdOVXgtpnhkyYUVndg+lYMcqMGbl",
+	"99BLo9nZK+zRnIDevNl1jnffU0Zvl8JmRj6PdPgXy8ecTb9L0VWnUm2uJTWNjaAel3I0g7WKRkzgP/Cc",
+	"QXBEie5B1vAhQE7HLm0YyjQ20u7uUVAkjIIQBaJF8gGMwMo2K/ts2AAbdqCFF+T9YReC0BLasC0q6PCd",
+	"NyPodpslXNLOLbP2VpKKm2+tffJPTv7JyT85TP/kpR/hoVsaHyCOXVAQWzIrcF2/V7PCdbqhQMlebHQz",
+	"1yC4LqyNMSxEpLK2N3irnNtT2vfGN6LwEfaZBssi6h9vsVf1/42oy+9XTx2RRprqWL1ZtVPfmNpxHR/c",
+	"OA9d+fwi5R0BBKuXb5CQ3JIG2iNQ9RDcWihWAEpds12BnNjMCPqDWHEtJBnRca5ueUKXAGROJiQDUK0I",
+	"MT1G19EDTN9lpLygCBb3CH+VPPqAt/nG/cCTYjsmxQaScePuFGIrm7PPDV5w3/3kksGCjanTX3FWDl2L",
+	"Iro6F6tk8E5RGbx6SXWaMHp31o2pUntscvUaGtMzyHOIcNzI6KItTYjMk4G5qvyeTBOVUYVl9RMXjzOe",
+	"e/jEbEkuuo8CwoClA0jnuSqwgQQ5jJLyJPcR1fQsd1Blp8NDlpCY0cSVCFqyc9SyhXoE7CKQT1LVHmcN",
+	"CXxBb65THwCg2qyHHIWWCdZFcxGZzHP1jons5ypDcnOkGBJnZx7gxTNXe0I6bER0wpma1tywH36C7bBP",
+	"5FNW6WHJ57kwsk0KFXKZWo+5J9WAaxr7am5oy9dnEQ+XbGz6PHvrXUOO/JM/YPCkREh9sEDEb4TCuSx1",
+	"DtMAiwqiCLMeE8eiPIHeTSnMzTKUzaEUHZYwETK1OgLJteN6kbvZcVWLmD0YpfEu6kXyj6oElcKjyyoz",
+	"9tmfSoohE0vmLjZpL1/gNtI85AMKDeYWMjRfJJJ/Ofsg0y4jgnfBchaCodb1hEefEc0LikKQGDo90g6L",
+	"x3bZ/KLkXuPZp9qz7DWWDHyshaAvnq8Dw9DnDj6RYppz/iCh8nPQ1lXyEXp+or8z5ECJMGByEDOEhctU",
+	"KyBQMnKC9hGik9+p81jIstnaq2FxsAdrxTOxH6D0xIJ++zbLrBJ9oykgx5Pb3Ks5Yjmb5Pxr9sfaKOmp",
+	"s7drGo+TOt2kOg02dkKPF2A777QdDqa2MMqShEDhjG8JVYvNw7ntcgf4r0YBSzuiCqvfwMQXIYtjyC/P",
+	"D/jnqI0o6XConkugpTUlSRqzeS0S1rEDNg2cnXFC67X19fJeILJHf+jnI2W3q2XPcf/vKXu4W2kxk+YG",
+	"7H5MqxinwFVzVu8XGitkCfG3mxIKe8oUfuwxErMOcs+95bRv7ryiLY8bcBtpw5PZdjLb9ijBYWNvX4L3",
+	"ZBx9v/J7fRFdoJvnfeZsxip5iwk0TGp1JPbQbo8J14rFnQYJY6nM9zIhOqFCdVhihptFmbhy7AGQM4Mg",
+	"8rRGMAt4nPrAoZscGuEDi8iLRCpFYiltdoqSDu3zeGwm7seER3RcKD9IWJ9y0ZQDJlbVID+bA3DSHyf9",
+	"8W3pD4tgx/7POVG7dpXcPGWSM4XXTxK+zt3sqJKEB8kot9/sYE6PLyyJFpFsnUT2NyL6LmHuIYGzlPiF",
+	"ioOJUMiTpaVWqliy6NzQiw0nC7NzdmDJws89iYAjWBbbo/oUx1zMsv3UYxaz5XBhQR4c0qEhhC6Q5jPA",
+	"ZGXLHqeWLaRpud3dQjyVJbGyZFkuxOFSo+N8FtSBqEjWDcYpIK6IHLIEDedUxEyp7Oc01GAZQFbVduxI",
+	"JOIzwSjuU0G7rM+EDrKkLMDe8gAv82k/X9ILpnksRZeZ8VDh0W8U7fKHrdyamJE3IzpWLQv/Kr7Bo2md",
+	"hW/9SR5Q1nZJmbKiyNhfLjUbw/eaS4UZYICehP6vcvvRgpyBd/41+2MjGdfcgu7D9TqZKFszUYKNHeuj",
+	"TcCKXJrgZLmUEkmbxxcmqeTxBZGziw5DKwrDcya+/ajqvldwjunrLcIwlsqzVvVd2cE0XY2md0xgWdDq",
+	"BeBMRFOK7FvuNnRSmieluSXb9hO9Y0Wt6YoRVzNqma+Z3EBk8lXuZqdmF1tqdiE7WMxljwT+zcggprMG",
+	"Y75CpbKGDis8uyuhW1jZw8xXyz5snzHYaaF7MSmt7BlZUlJmv8pxE10gN5GbpIV1w6LXmpu75V64Sd0g",
+	"kd2EKYUkUP6vIAOmWPtJpTHVWcNTQkmbJ7pHQpZo3jHrU84OeYlvXaIZLrZZ7ZGJowML4P4sR1ifJmns",
+	"WiRQxbDP0G9p1C1LQx1W7cdrTRTTyr/GA0XcxgnICJrbQnAwlipN2ANFVI9im1d86T4DzRvKVGjbFqFK",
+	"PkOzJarsHCAFxTWhxGy7hGS6CitxoTZ8xBUrxlv9eGKjJxWhlvRokogig50mKRrF7UTeMdEgFG5BuPDv",
+	"BJUtWMM7dqgDszltPW7g46FUO4GcjXZeKUu2R/caFF1aIO1GZqx43PcXfM0t53cafP2DObqkJ0ekQxN/",
+	"koBIJuytkV7PGarnX7M/NhJhLRzC/bemPRkgh2GABBs7+OhpZprtyEK0LH8+DjZEWxhlSYStIDR2ESNF",
+	"bONZOpjtWn/2HM3TzSYX7jJpVuJHeJZ51FE53lHKtu9z40OMv+3/tb4bnu/sKOUdgUYD5KHZStgwLGFE",
+	"aR7HJEoZedihsWKPZow8koKVtXxsSxkzKjbbzlFr1h8AhvEvwUbU1TRhM85yLkJ4sUqMsnORHb2e7LMm",
+	"cHHtgTXAna0D7LuXiZjMjTx01/FlyiZoA7gKHODFS4RJD89IStIyJwW+piIiLcFY1LIxXN9hz/Y1h1bZ",
+	"10Qx5v9ENzFD1ng0uRwwERApSE8izH1EjagxFob5r3Vi57iM8zw8t3v26t/ddySnj9lKJ2R/jpef5e/U",
+	"7XofU5E1moR2lVYyrOxxZbLl/GvHTu9G3K3ciViTwPK702XBho7E8Rbsz9nXh+OK5AdZ4onkTtOWivXz",
+	"9Vs58xRUm7LexQqJ/Kz0fnWttunC++kTepk7PSsaensquD/iI3tPY6qYCgHNibellc4zZfD1Gz/yM8E9",
+	"bMgjgJJb0k/qTFcwZWOpNDFblYa6Sm7sdCEDl0evRxO5FP9a88RIaaHnCuKFRtELHJ8d3bFUbBblT/1T",
+	"/SrT3n2me9K83aCHbr6Qmjn2/bTfZtC7W424hj6CstNZQmgVZmsZ6/sktxYoEqSCWKliNjVkMBBrAf3D",
+	"Ny/CnKP6nYqwj0yrTPJAetUGBKOUBa6p/sd37x8oElKUdI6/OeHq7hp/nCZdJjSBvg5DJiBfbLYfY1DR",
+	"Y2/T4QnQKeOuwSKBHu/24E5FHOQOJJ9b+c2YVjsuV8eYzGwJaGa+0qhI0ZVcdJt9KbiWsBnyJesfmdYx",
+	"0pCPWByvGIDAedxo57zvXgxqrJUuMwU2LwP32HXlEEy4MJbhHUlSoQhVhAMnfI9GYKG1GRPTCO2VnTnz",
+	"w2OUNz4p/Mo2LtAjHrLl5MWmu6p8vzLCtpPIhMPG2kkAUGxmsPFdx/ZfKMHBLpE3/QkecqJROGas8mHB",
+	"h0v61+bn5WdoRa8TOmSxbym/LBfNGgAbIXVTaZpoyIfsOpVqjtsBplEngLhHRbzuYK5Cuj6h1iVCL5XQ",
+	"bsKw0ovreXnKnxDTv8cc5ULnZMm9v/Tu3F8KExbgG05fzjAgbqLIwUTBCUewtlURa1gO518tyHH9hKU9",
+	"GvtHhn7LuiXYwFE53rSmrag62IxmvuKr6BZnBV/bSGS+Fl4k+OZsVrH1KHar9gquSn62sHMHCQLIORKW",
+	"xxFpj3MYUWV5iB3CaMKBdnG9AS4w2AauGSFVKyRMV1OvG0+WlsiLAVVqYHyAFSy5PeVJj/T8z8+RlouA",
+	"BVVejystk/FsoHFPkr4csigDvhkL0hJcYSt5Cf9FdqhRb1wlH+TI5geNq53PEC7oXf9sR3Xyrw+HpnCe",
+	"Om6PF67Kr6/SLxjoC3wbWWCnXdg6icwN5EgswRxQz5eQvBZZk0ekcYMqPRG5qERfCtBrCVd3zZgNWVxp",
+	"VPos4mnfHEuZG7hoAj002C9tyzVcWd87/pRQofi+ClbL7ZNXEGTTfmSH5yUvKCB3wuc902X/EXgEzY5v",
+	"VUkh2WBD/kpTESlbMpDDKJvdaGRPj3d71QyBDF/ZXrDK1seW8PdhQ1cuoEc7mi9mF6+SonR82keXJsgd",
+	"/NLisPrZRW0522ez1NiLP/eYTJ5ZOGVjNiDQfmVbB2zcwzjLRCakhVxKrSp5LnUPRCNaTbID+AV0VyAs",
+	"ZzTNSObqvOBVolzlu5k0zQSWviPRJ5Sdp7hv2DVwl3LRNaseMxr5htYqTYZ8KJOckOCaRJKhl9ThGBlM",
+	"WIclCY3tEAdMbFBGwOscpZD4wLpc5dKJ0IUzSfgQhIab24WNnSV5Q9/Ajj5JlHskCh0MEjmckikwe4Rm",
+	"h4RwoWXBX19Z1gip2Q7KN9/CY46LM0mGYZoku3CUck8ynlLxz7WylDexkjNWL/DyTvcYT4hmX/SMgVu6",
+	"6Cb+sPAK/hBAAWiw1crOVPdksl0HboNdNTrmfsZw9XOTX9eZd4dlMGdeQ4d+GxJMWMhgTa+hk4aK2UAD",
+	"jKy6hySnOcwHmOQEUXY8Sc43NLljEbg23prhmYFkOcszHvIODXWZCzQBaC/2qZ7ZpWhOotQs714TpbPP",
+	"yQ+Ny5XPydJbfH+ZUliB77TQ87P5kFA4zetZNedfzX+WSpCSG6sc4fFwUpRXk0a5m103M41qD86aNZ8n",
+	"LbcRLRds4Lwdb7q1/PQcTrrVjq8k3WrP7JbSrc+hDR/BQ0YePq5dPrLBCa6JojwibdaRQG1Cx4rQvoRI",
+	"hEf4qVn4ZN/vZFL9rl6Cupoe3nRGdYmTGnOtY7aCpt1bnvVID36p4nwVcb1hvXnudv1slLJgxNxpDDYm",
+	"FJCxCBsELREZ+NU95qgCBFjcuOXQAD7EeP72X1vNnTrhu7Dmt4Nq1FfS+2ZXWH9nzq8247DaPXZwrc6o",
+	"O7R59fMdq+4VBdX+qqq2b8qUhg+Klgw4+MD+O+Qqs2xcK2KuSMSAMWoL9VXr2Sl7yoc8Z7EUXUguFeLo",
+	"R1Jl9S0ZLrbCCmSgi36tXVwF2Jt9p1AB19mqTjQ89JCHOyFHIoCPAPcDZN7L9EGkIsoDRkOzJMK2zJy4",
+	"mPzHP/8vkBJ2s7viCcw4mfmPeAe6umjSpoor8rB1jt/SWLUCcsdF5J7QlEOWJDxij6rkZcqI8VgUSVKB",
+	"aDshR74M3b7Px3fvC7TpZnB3jA2sP7WR5KxZ8r3kZtcxvdpMsA4POU0Whqa1bQ8eWAlYK+zupBAMv1Cb",
+	"HVfquyH6rzBvC1ZufvrT2Qv49vEVrpJo+rR8pVHDj+4Z4ipIOHtbIN2H5xSgbj3eNcpZMUB6DUFQVYTR",
+	"v5ACl2kSGtU7ovFdkxtDXWljEDYqVCmmlK01mET3bTEs9Q3AYd4NmAe4ryzLBzEV83PUNoWJZW5GKhqx",
+	"Y6M1C/qh7+Ehx5WhPhgPtLw61kUPHMyHK2JPz4whuC9LKI7tBkJ1AogV1+kChKHlQ90ysji0faR2U0l7",
+	"MxhILjRobxt28xTxlrmxgPKrX2yT+P5yldopLywtP9pKyWqsf/H5hRXa1Q3GTTgU2T2k8qyaC6yLrdQ/",
+	"FVAvslzLPDYXPprGrdpWDn4PORmwa7iD0QwHCHfw0rVIOnDQmIefJhU06dMxpFlRR3BdJe98uyhALFn6",
+	"akCXIq7WA0AT5qEQYCIApjEjxyaZ3eY8pYSh6SRYzu/IeR2uNojHzJflsS9caTUPMPEeZ36/3Y3UlIpa",
+	"W5uYMS0im3Dspcd36YO2P9AFrGLJEX9pdsE3W50Ob2cJTNcz0M+/Wq2zfj26PVBrAilO1trJWjtZa0dm",
+	"rQUbkNjHCtsx/ns5k9TBJgPnEF8Vc2EZ79W26eB9EL0BBYTKfIglQDRWEnAKIw/4GSv83Qw+oSAftle0",
+	"z2yNOLSNx0/h8j6GzcO7ainLgshdlUcTRnQMNUs2zh/RcY5idUm00GpG6KbRQk7649LiX0W9V3tSWcH7",
+	"2hM+6NgkzH0UDBvgHpqw9c7hrNG9cTrvXACVE5YZhzSrprGi5IHKnXvjWOKZBzfTFTdH0O/ROMRQ7qiQ",
+	"EtqYMF4yuJu6bFxGFGM8X+NAU3VnBA0WXrsZsUBGrnJdgZ1/a4sxrajjAoOzNn7c4V9Y1MBgeuAc9YCM",
+	"ehKyekirYe5gbmNss3JfehV+fLuX1pdne8jknfyNk79x8jdO/sZRUBTkTQEgRpLJ3cZMgj23eTggkwAD",
+	"yTbUjURTHDRkZHStkAmJEjkYOFjeBlRovtHCSYWeVOhJhZ5U6EmFbtyhtlI2D3HcqFdtjtTMNMqN37Xo",
+	"uuX8zZiKbkq7zKZHcU6NrrHK8Ob96wcqICxWzP0WB/RAXZOW+3XLeJTKxq5AH1XJz0jLowKiWDLkIVOZ",
+	"L5mn6TZaDtjUjBSNrm/FFCgLqcAIhfjZGCkpLO63Sl5r0mY0UcXXAvQg9EMyv3RKFEFfRpmDKgW32L6n",
+	"eykLpG2zsYQMsAReSImjlCSSRMk+A5B89VbcGD8a+iaNegwegROoaCfrxGTDhACxTZIxKal2wnAjVt0v",
+	"yu16K6Z0+SDhQs9W5FP9IlCBDcYz4FVudSuLd18bjH9xP1oWSDWIOgXtDqZZe4w0MCX2VZsLCqOdtLCm",
+	"ZMWn7DWPIbT/yR0OLQms6MROOoX3lyv9mRSVEe90ZopKwOHr3Ju0OonstyC2BkIQwPeCuQPKFQTGQjng",
+	"LAI0e4D8YyhGq2QawWJESZ9ic0MIj+FJt4Itd6cqsZtJZeIgpHHMEgjiGXFwJ+QIGEwSRmLW0UaolEmX",
+	"HEuig7T4N8QMwsDcwrgL8KpWDxQ5nqedBzOVc7Cw0/uDe3LRmU9nNIk5gwolYHGcIZzMBO22KUrmbBgj",
+	"FSLkFkPT0QBjR8vnEo0kW5c3YTp1OIvNxGW2lRkXsMAuY6XBD3KmWs4chnFh61CEupYM9LWC3BOmkcxO",
+	"7dA+j8e58eVXzpx098uiKequ9rbqMtbmD3C1lgu/+BMknXWvfbG0HfnSHPwS/QA1lVjNovZRzmkfTdpM",
+	"j5g5pCN5yGC9oxX8PSqiMzk0m+c7jjM9H+cUiVFWER27rHVLipZNcrs2AJgjil2iCUpl1DXcQieUx1iV",
+	"ZS1lFHrV5a3ZGc0GVkhwm0V+N2TJ3uJZK0IyvbFtVNvyGe+f7WtvLul9CrMdSphtLjZizfAb3jv7pNke",
+	"L8Ejlf2sZFjmy+KuPoX5jjLM52uoysf05FPtWcmYLr8HaN69XYJzSs/4iXBYoOYAwhGbif0hau27Nmpu",
+	"hBoxGwQUbOQa/+FEo59ThKe4Ag+eEHcEr/PBWfdaSOuVtcdAe8ZBBikQZLzW6I/TPoYHsp5KuAdi323Q",
+	"cmlMV4tcz4AB5m6Vc8bNVC5qD+HmODZrKHvvhaXpVb63yc+MjKjQQNfRlaQn+4xwobTxkpaWSx/MFO6p",
+	"g/o3kv94zrrcyD1zNickxkayITZONjOs94EZGRJqFrkGZspHVbF0jNE+obEULADPhIGcNgYBqsplCsPd",
+	"YE5NnrbTRNmv4Ppl4t60SZiS8bC8IPyeUWSR4Fz9YEemIpoxnuyyY2rsLCOw4iFS2FTMbDKYjpVMbZaQ",
+	"XqraRgkbDcsi0mY9jqhWcybbMokw9LsgxcnFHKKOBe3YLRYE41Y5TCo5EH9m87Zlqg+9HvhGEbfKzIhn",
+	"I4PMzoSkRd/GnkpSq3PZzuFLSpI0holoJ/KOibn1u3bu91nCO+c8rnbWVtnReyy+9dt/6ji9pf1vm/Hc",
+	"vGDWiXVto+n8q/3XZkpx/ah23R36+1VQwWYOzvGyl888CoeTIMuGWBYb8QdwN/WOztrdAgn5yrpxy52d",
+	"cweaK8IFuUliriur2XH7qi482rM7v8pwK5rsHOn99hQW3dVxLy8lyDH2+urmFU41zuBGTvUeigNOFsSi",
+	"FsTld2JBlEqhT/SOQXmtknEKkfY2De82LotA4Z6EkTc9Nof4sHfcp5hamVzc7TlMWUB/VWOVCfJGioiO",
+	"VzJPPmR3Pdko6+dyYXNtwEhJ2G8s1GdhLFWa7L9b84CJiItu046nhYhQLW0fZ6jcn+D+9r0EpbBFEeqO",
+	"ReTh44uLR0GBe7xAOGDkjHINBgr92kcyubNYMMshTsXYh/E2xPKN827W6oWd+iORDqHsAwIFZbjjwzZL",
+	"FLMujQnlER4mTTpccNVjS+Y27Xx8gAnak7j4Jvot4wyiJ+332KpS4iAaEdgO7nique8g+kBBU1DEhGJi",
+	"FBES1+7lwztF2pjs7VIuSCoiliDI9IEyt7AiwB5bKlz+F+jbA0KxyQG0PAhc+4B8HwKQE9ebFA97awOw",
+	"bkuSF7TPMiC/ec0eV2RAjbiuTHDZ91nE0/6y3UpgL56kwiqIB5w8QgkepfWartu9cjDGA5gITpnnKQty",
+	"KDCoSUqFU03Ycaht3oILzRKmtDGpQhalWJFkJEUInREfWjT6b6nSvMNZ9Cjw6g/Lp2Bq3WW2t0jEhLdB",
+	"4IQ8ctHNDhc0JtjC4iwdmIf1uVJcdK/B64il0k2zd2mokfMtw3uh0KNas/5A48MdNJRFCCLjfYydDqhS",
+	"LKqSzwWiYV8YK2SekMnGXGFzmPtDdHajVg/smCM0e9DYbHJhPM7ME/VSz4ZnEpYK2ByV4qlLBTcrg6VN",
+	"ZgK50iwxk/qW0z4br2giwcucROFKovBGgWMBe30NEajS/gFIPtHsyThqoQkEBg/pSgZU4r6EXmkpo40e",
+	"ZvPup1ZFp1ZFp1ZFh2ThgURaVaCpMGFMnMlUH0jbuWs0lDYot/AV36X6KN0rQHkKxiJgvMT4N+CW0R1u",
+	"p4AuX8Wq2F8byG/g2L0ELwHCXloSuYl+YZrR/ux2YT1ku1Nu4Ts89n0/JKIqIh4tARD/ZB53AodvBxxe",
+	"pOyxSwbofiFH5KE5ZI8CbA5TuBrYM7ieMWDoVC2KY7bjaUsZMyjS2Cc6ewHDaMH7RRfG3pBAwQOGyoKG",
+	"QKqWtGk2ibA2R+oNMzbaPkDWs3l8YONJ16Do0NHVn3psTBRjXsz59qxEioAkWRFNh4ZaEY4CJN8jGohs",
+	"7Mnjeia+rNDfFn+wRCPbEiLoKCpug71is5c8Civu9P2Br3PTXGZPWOaZb7H70U0UAQEcMEBJr1vWsjzO",
+	"v/ZhLjcCvy6cgF3jp45bCQWbOwEHa1HPw1DHNCwYTAeMpuZJ6XBL0E3+aO2CcGjyNJ8zEe0H8rXzCboX",
+	"/QV6HoxsGpvdM85QX76fPfSMmCq59wVqSvGuwFp6mw1GN8zdw5MUQVvHnLUC5HXLhy+YWNuoOCr460l8",
+	"H2VABACsziiRnc76VkkqInkG5RX7D02muMnZLCxKoygjAHTi2nWNqMohznBNtZTAK2lcEwcv4Yp0pWAb",
+	"RJWYGTRz/gYm8dgin5+cT6ZH0rITmmmCHUKACpLQOD7FPHcIMfujiCShpG/302rnekTjWM0NdPZTpYlg",
+	"Q7P1c3GAiXBnjwIDNfnkomd9O5t3bKAxZtDhIiJCEpWGPad/F42PfoZhngKk2wyQAkIXedXLY6Ka3jFB",
+	"otlD/I5CokCZllCuWLQUP54XqDcklKniGUuWI/LeuFF0seHAqjmLhxNSBZsA5E3GW2FkzsHTVhhToxPz",
+	"EKSfw781wFABYYtMZMZiDtBTmiWDhSTdmCrscQ9KDMNQ/SqxxK5gbyPaDvr4DbkROw5+XyzGyeS1ucW0",
+	"Z2asyraMxnk3MvO5lE6o6LKkpNc9HBa3f/Yai13gDC53vpY+PvuL08LklxxcJCj8ZoO0/8DYwAkI2NzW",
+	"OVrPbjr/av6zkSCtPRTH698fr0IMNnB8jjK8O8I9d7D8GHZ8JRFKe+x2EcCdOOj7i99uezruIYdf2IYY",
+	"UZXzFHIGxIqx1tXMhUMIlwhJYmmsIVvVyBK2vKnwSkRbIXA/6YqTrlg8lozKwvn+y5hMrtfMDPvoXRwx",
+	"pbFjWuDayQENBoGoLQ97hU5I/T7XmkUNc7jw3mYm0TO644MBiwLSkyP4wBw+CKpALzmsRyJayrsqQfJZ",
+	"I4NuRUtxEbL/IuSoFRAjrDBzxJW2RJ59qjX0xTASLjTzgDFl6OCE0WVkHbX5plbOv25duyAzhICkAArn",
+	"/kCPwU+G2DMV0a3oy6ErGeAxYBl7XHRJjw6MV1clrR5Vzb5MmO3G4eupzcPwXiEVpI2hOF89dONmSbM4",
+	"VrazlMTXhLFfk1ZXCnvXW6EltJP1feCqBCJECUPAeHnbKbzbYMBo4lxSHL3sFBBCPGaqeiuMMlO0z9zQ",
+	"zC1C2WdEj3honVplVpDG9hLsO0USZFE317eZrd7CjllSMBgFF90qeWF/QxNm3VmZkGc1EsEbPjR+N++m",
+	"CW3H7FGDPK7XSAsXq8m+DIyIbTmubRmbjWjDdP/xz/+rUMcKi57bPEYN1ixnhf0JTBacdMHKuvNBeNOe",
+	"kNWDm8UTVdh9vpeh2bXYiuWa0LZiQje8lw+vqbTfKXbQNooyI9CnZFKI8/Xpl1+Y6OpepVGv1WoLhB5b",
+	"ZtJyB1kFLtjI3Px1MLgDQkDaBSdyZoTULEVpiNRI2oWjobktp3tMsWzzB8QyAOGmM9KImoXzavXP+QIX",
+	"24fDPJh9GcTAJGRb25aN3j2l8AJcWwrr3PQ+mZ7cwHz/Gq+9yr6mSWIJQ/QYEq/GCKzMDAKbdzW/XOQ9",
+	"XYFLlYYhG2hkSV7kNeEB975jvbbuS24uzDzLlqjWLy4fXz0xJoVXeAsZFTVjVODtv/4eVIz4zabM3OJp",
+	"/cryT9sineKucl8s/LzHmb2fu1PVGktF2qe/BBWnafygCvHiyj9edNM3Hx9fvn35On338lX9l99eXb79",
+	"Lbx48/Jm9OblzRImLhy0nYeS8XiXB5NRwtCs92vopbM3euwnf1nDKZ7re8qIgfFx/tX8Z3ZoCQgXmDa+",
+	"xQOkPFaZIeJfwPhgMW2zWF2TFgJqWwTWFZLj8LucUoefETXi2IxSdjqYpZtqFWnGhiLS/E377Jpcuuuc",
+	"+sfJi8qDXvCkF/Zll9d+8EqzZBlOBrwVLbyOmEhp5V90FjW740/bZk7LTAZ3LRnxgb4PEzDQsT7lxg2G",
+	"paw0Kq/O7AcJg49i33wdukfyL7lm7F7BoMhummURDEI/XIPI/OCYZHJfyQEPc7/KS4lKLXrWrl+El/Qx",
+	"u1rivBeXfEZbXrsdcm7RC5zGM99H+B4XyV6ftR0Olgpk/wqyYP61cM3mvTB39OdF7eDAwumDXhT2xKYK",
+	"Esh5OeWuW09ULZA8t6N+a7bZHMLZm5ys4apw9JAFrpMq2+YWXS0pwCM0nsAYunuzYmtuoJkiLS7wxDTN",
+	"7VuPrtHJGVFl/QVX+g9V2HRsPJAbFInmdiI1lrGxMFyrICdR2zS8W1z43RPeKrTwSQUw2twK5KmHxBnM",
+	"BvpMHSu/wOdpwVluwSMD9A+N4MIrkjRmthd6LgdXuJX3Ss0vynwQy9O7njjeOFUvvB98BnKukYlFFHK/",
+	"ryh19kPUe6/gmx0T+g6FX2kY6iPsancyMPgiOx3c9lYJQsp6lgicY3J5ROHsONV7yhOF8QwjU5QltwNR",
+	"owaMWkYXHxJSmjAa9hz1i5CkhaX0LY8ACvK4mxHlukEsAx+Rwjhh2I/MXDJI9a0wpxkPf0THUDoVyj6E",
+	"eAaUJxnRTdZpzsjAoQQCHXN/EF2OSq82IYxIh8cQ5VIWwgRoSLD5Z0UuXmbTdlTIrDMVQhxtq6gseEYl",
+	"qJy5f2ygyRHsQYiR2v5GbPn2RnaLgSmJrdSF1E1/AipBBSRztOywnDZE+onyYbnvSkYlleLt2Dw+5ncs",
+	"Hi/7eNz9msTM6DqcIDvxpRNkvmvObhgfyRRH06dfeN+MsR5U+lzgv7PggyUBWWBsMCQ8nDPGNMGNsqcm",
+	"UNNZnsuz2sWn2rNG/cLTqaTCJm4S1uVKe07sRWsB6madLU+JXe+gIsXCEY26uQHAsRf+xYXPH1kvq5sw",
+	"hmSateqzH54EFTbkERMQbwF+0kpQGTHe7cEVV9DyPvtNvXB9mye614zw/GQ/upz4Ua16VfiZYl8K19fv",
+	"uV7APNPYKM/i74yqhO3eqFWfPn2a7zbsz3tJbmxqaTeFE/SqYdfRnUyVzyzA/r9SloInMWByEGOpv00p",
+	"4HZmCYswF5GzJXLKbtMQib8sZJqchz0W3q2DPZiZ4rdtv/KHmYxkGkekz5gObOIg84CgMMIFeRxmsJ2a",
+	"e8RcMJfGg2bwgXFToVHpmChGE2MTmVVoMyOnR0zoMQmpiLjZnMY3c34S7zulQOAryxZoThp8YO7AIwZ8",
+	"od1SzwYmbA0jZZPIgJyEaFTqz549A/apH4w0RfI6qwTe0D6N0kpQwR7a9tM/0DgGxyCTABgtqvz0+q3Z",
+	"j0aSNCpL1I37aXkBu2obCAOvU1Yg/aqXaojdy29Ycqh1getufvrTGSiTy0pR4MIZXnbm/a6fFQrLzkVg",
+	"c9J3LOY+X75j2fm5J9HKk6ogKa3sBAPHAzHKxOZiLhjAruYGvWHiwTsytrndFEgYoXJgAc8pju4RVdiB",
+	"E0I6pSHplzkjeE1wzcmK2vAp3LR1s/RpnXVGzeY6FBTPPQfYVfXjiHdg2CxYIrG4WDhHPuA9lqC2wDtu",
+	"NQBxgtLumkSSWWhN6zxTdtwNGn+CV0FMh94xRVoqTYZ8KM3ha7ne864TNphMbal7Lt5UvRWtgqPeakAp",
+	"JtqwVdICb77VIAMAm3cCWy3fStiQs1FTilZGRpqPdpgZhd7bJagaW1J/TWgc29B7/1YoTcfOxDN76YEi",
+	"Pa60TMYgWnPdVX00yghfDCsYKw5DUrmQeYAUyzmMz2T/F/84CIKbTzucxVG+A757kRnw0hL7EDdTXuof",
+	"BcjUvSjQeRZDNx4g+TyBSVHXuIlAH1oOaq5IXybCQiqWlIIv7bOXKWDZgu60tOBT19Rr+d5beM0yANPv",
+	"UyfPVq+T+2uWks3Pu1eyF5tRsocIly0I+QZWYJdzUgLvyByN+/uSyg+Uw5xqoyXC+tflhnAhsv/SP/JU",
+	"e71u7fX2g7Trir85msX/u7mMJFyKG2ZJ3bWZ+KTb4AcWp/zs0neuAYaXI5gWbI+h5vlYzHg2NL+Y69Qn",
+	"cgRGb8uVDLSMN69YMmTJGVCy4E0CQtvQJogoFkoRWfIRrJbG+oAGacG1DQtAawWkZc5OC4x2xO8FpGXM",
+	"bnPsbZKTfEaT8Va0fqFKn70ytzh7/bJFHsrEIcRbj4wyAhQ4KKRrBy0JrJyBvCs83VH+3wj7tzNJzVAs",
+	"qKV+Zd9CkTvGBsrC7oXA7lu3wrkFPCI05kPbZknphNE+YeZ3Psqh5R0TBBHsECyFfNNQ3rEcNgQaoUD7",
+	"JTNO8EiE1PBwkg4a7tkTZQ23AhAkwGhcn4C4I0Qe+sCNcsBxY4U/gyv7GDqmRhUN3dhhqc1qYBVBmXWO",
+	"F77CnTO1eSe8MrOWMgd2wRnXOSAQ40PmM29oHWTyvbDga8LaXXUD4nrCmJsXwKGEVJjZVkwTa5+AMzOF",
+	"2M/OwDbx9yew+3cEdtfsi0YxfIYHq2BbVHjUIPfgum9FQajeCiPHGuTrbYVHt5XGbeVp/eq2EtzCUOGD",
+	"Eqw5XOAWf/KiwpdNe9dF4O3wQ+t33FYal8FthWr49RzYPvyoK4UZBi7hLVhYt5XG199/vxUgkqYwv/44",
+	"lQYD7dQeAmLdx8KxgqwMwG7MBLcZtpjCNFt0tu5/jYZ3DuyUq2wDKCZRPT5QAQGwsnKhINRjDxSJLdIN",
+	"jPo86t1uCAwrmXsMGCjBvg3AwXOkMJcDMeayqKhSz+lHeNmjcpbu2HjLXtIdM1ed4X+WxEHd85o3IJFz",
+	"aMdScQ9b0EOU7riYhcGxX8069ubEOJyiFb5N+MlsZq1iSBeeDzJ7xvNhikq1+pOFdTq+bYY68miwJaFi",
+	"roPGIG3H2EvWSJ4BSxRDppiEaQj8LUE0lgNY5+nFigUrM4YqE97lorzAD2/qS7GWG5JfIRAJgo1I1gMJ",
+	"pi9BSqQZ4+Ki2ZGTxswWec8W9Ko74IG7sdlyErPBGhUVMzaoBLjdG5U2lwM1DntSyZBTLDPBAwUKA7RH",
+	"JzFz6ppe1QO3Gg034/msXG7DuBKTj7LfZzzeIMbIiNpdu+1wtGYii/DgYdmRq1HocBHly8dQQaxVPDab",
+	"UgxObJW02lSxCHI+oRxwSDthksSMMJioc3ANGewBbBBFx3guwaGz9oT1PGHujYr4w8d3b8lH/POidlE7",
+	"q184D+yOjUcyiZRjFJThHerdmLcTCJmShImIJVD82/pPeNNWYP6SqQZUj1E6PAnTmCbEIzACEvYkD9G4",
+	"aUnB3nXQXwqlUBqTaC3YcLYTKfYZZzTsEdgDxsA3OmwggXDtmjyuXxLalkNG6uQNfz6t01E//YgSe3/w",
+	"oSWPLbCnFMTRIDHvhaihr/ZGRkrZ0/mzHJGIR2QsUwJfouYYMXb3X0vwpv4T2f6NhQBE8efcjhE4F2J4",
+	"IXhkJzH/O/c5jcoL7G9O6JD909lQpopEMulzEjKtGVGsT7lgxIwIH5OJFTOmlDezF/avmPLGiEdge4IX",
+	"RBNGK3B1A3gmAKwNF//l96Vkz35I3GArlki856ybimNmb0PRWlr7gWwd1EovK6+A9yJn4xfZ3KyYNQYb",
+	"rLJfmvsclfnwox9lQljEtUzUtTEJhD6DKJzxKKxbYgQb0FDkK8cK2sCT4JoHliKRrLzZeCJ1VcKeTZgS",
+	"TiatZlrsTpDNt2KOWbot2b3zYilpOCskYp2dg0jbzrbeLDQKBQzWksQxmArZdt2kDbc4Cqm8lrblbaaW",
+	"3xfO/sltzRagIhMG8Y0IC4ZHPRlDrOPSBvLBNLOmm7UKrzMgD7B7W1o3fyImyl2nDa2FSfFhQ65mXm26",
+	"5LRwxm1ZIYJsl/FH9lBeOuv4HSJyYo6Wx7hkSefO9XT5ud21++5bYUvazZIgk7N1rK7zIQhXasEVySIt",
+	"rmEFj83swE7nyGSB7hDUggqJAVILjzO6gMQ0vFMZAxoKhcWPfo4VWkhclRVoHO30r3fG99Es52Q+ncyn",
+	"vZpP73MzeEDC28nTCfFtRztbfi8orr0HNdMJaxXsnZz905WW2zDUZ+ZE4+dn3m10UTCMQ0GgvBDHglEE",
+	"PnNGE4u3cGcOeRypdiLTXP/AhblYMmSKYD7CszVAmdu1y5vksyyRZGp1HxEnaSWZOpkxWVtQLiMElxd6",
+	"HYBpZMJtYVG2uLhYJrrlo9g7DjZ98Kdijp9FuABQjZ++75NJZLabd1M6TQE6RlOB6rFNFHO9D99vUWmp",
+	"ebLPghiPVKRCjaAeEG1cpFqy9CfcouF8HQc2opxMzAc+J28kLRcEDCYEo61kttrOC6lia/CQ4xSf7Fdv",
+	"v1rA07duwLrs9sl8Xc18fecP31HYr5bnHGVLfuhLmLE9mSrWk3E0G+90gz3tpWDK9bv3zFBA7A0m6oir",
+	"FViabsVn4KRGE68BQYDzUA1bAWnlpcWXMxEZidEijqMaRfHAiEjVY0xD+BMg2UDMbRUmgsUyAxllOkrs",
+	"W9GXZn9fgyYFfDLcuZ0AOZYl+RNSmzsOYqYZQqO/DMybdKUlLzUz77DWaN9zBDI1tdQ0blXJVe3SxkK0",
+	"lLeiT8XY3kWRJBWzyKp+zpbmuMiq9l/LkudACCpn2R9/WRAO7Y+F2WeO09+zBSAPLTadtqHKDdMjlSN/",
+	"ssNa5NTK8eSWzPfyMCpPIDuUPNpPYVDtWeMyVxgU04RFTcX/iVUaj1E2L1WfuOC1j+uVafqMn+GCx1dm",
+	"qmAAFzmV66dqTjX/ZX1aVa2FI/KSwYKJgsJ0D0VUlQMmvvRj3GbqTHY6PGSRDFMj8Ko5sdmPq/DfYuy+",
+	"vD4AqHKUdT2yWwS2NCRkcQyCln3RUJlqt3ibC4TbT5syZSK+CPPOwNqLrN5t5fcJEPQ0yMpPnuX+Kbex",
+	"rB6axJwHGbLH7IVbsciogvwuCi7uHSEwElGjzEhqfGhHUiQ7JJRx2heYvLq2HT9owshvkgusBmhdt3yT",
+	"RViRJBV2zcyKpDEteeGdodEyCVbq7f7Clc5JuZwpk1OGpcVi5jPUqesjw2c5jqAYGPX8MUJCW8kx01XS",
+	"Qm2gWu5LEL1ZVxMfNvN6w9oWOVoaI7pzDmHmVLooYKaVHra4aNqPm/7j1iMHNeERRP7oHRPXWfNwpMNy",
+	"PbHNq6hSFiqQyX7G9wojm5b9dqLX4mlKmPWFenxgi6vAplnlfhfT9xvxDqssQbDkp3rTAK3FSAq+aUW7",
+	"9BqUiUPjSB13p9Gc4C1NZZs3JDSTMHNEbzsVUczuT2hnj5yPUCvjKxcsVw3AUTSWiaou03k5tTUej9MR",
+	"ue+IFLymQwmf3GNuWAzVIpt+L224y5FUZWFj46hNQZx8mg6MFmtvOPtjcdIh3E1rmAObhj1NnMGrVfym",
+	"jYKeTjJkMzLkEOFf9ylOjwG7T4osoSrPvY07k35CKmwtIiM69lFZXLz/AtmOFqHKUvxjkeqoJ0nMOnrJ",
+	"IO11eT8RyPRn/sgs/VyIY76xb3Ui5lmXmGdqwHZqsy3x0EgzcAfdupOHsC8e7bNp1NoEu/PEq5NKflc2",
+	"l5GSi15r3D2MtjRh5rNBzPArlxSl9Q2FBnFH7LracJH4Tk5UPlCk74XCQZlepQGgAvYplyJIci2dnZ01",
+	"EcwpXgC1QdkNbKZ/blSHcQgBWXrKzOQrxnYgMQHmnr1nmVCmUTSxTfZLNL7JoMuK52SLgZeTqJst6lZc",
+	"rVLbMYq+7QjNTRR5523z0Rlncp5/xX80dxGx8cJnPavidMJ2csI+9ZjT1mZERxXiKYz7YAyNUuhBYahg",
+	"qQ+o7mWGuj+flUlVtVT/pfVEwzkT0fYhnPucn9noUSRNtFG1mNGha3aRc4epFYlIae7yd7b1ZjTJOq79",
+	"a8EvwVsrR3/mGcazHjfuxzYLLBOHWu2kOk3Y4qE+Jta3DPdDMW7mLC9Dr85q9ZWtwVci2kpw8KSodmMK",
+	"HmEY8cadYRQoG4ghAnZrfyj7VyJSFhiUSWwMTlXJrBTG4pj3EuFlbrCBLMVu5ZbnkMYUs23itvBp+FXy",
+	"6APe4pTNOGUz1hZDv8IhzFkyfRoBmJoliUxWkEq8P5CJPuvTwYCL7nxCbXdRxqdp6wuBafo6T7YJGG9H",
+	"9mw5twHYhIC5lnuuZv1BTDVTrY1wZb6Gu75xL3NUiQxjeW45hQHfB5Uz+9/1+wf7HcEFlEQ5+kVb6AI1",
+	"CQeRz3Ct3tHNWKSQKWIdLrgLOSGuEzeR5ZmGVr0skXDoEqyY8UTDsNT+QtuAzF+WYQqNtVa4VLEvhUux",
+	"oeuQxilOwY9mxJWg8jM2Zyz8Fusz/U8de6n/PjQTKTR2csldaD8HRQm8d9RS69svmn2me9KcMSOTNBOQ",
+	"laCaNW1JUCXqjyfrsLAEyxzKpmXDlubKa/PbRXVPLdsuH7B5DiM3XRqxfzL7BudajZVm/ay9Djuj7oql",
+	"qpPWzOsUJM+uszooTOekdAp0qP1MPDptgaPfEolkwY02y1kKfR1JC55GqYd6w1wMbbkC6DOAtpNt1OV8",
+	"eEtPAkfkVphbp4nxsrnQklBo7486ySZ+oJhUATa7SlqFXdTCqiH4paWdJLJjreREjtx9bgXOOIuyZg1K",
+	"ZmoRxm2utw26u4Ir5ktVgWauw43pzD2DP1K3EOi5NhvzW9hlayeFgtUq+1dGCp8E6roC9fc15OFqomw/",
+	"lJTFfV4iSf+BDfQxJ5OcxC418v8B2MKcnC4V04tb9ItjewvW/HTGqJRWclIgrWeunay0k5V2n5UWbEqE",
+	"5DzaQ/H+59lxLlE2RyjsD/J8Q7KDiEbPFD/kNbFvh2ZSQgX2iDKCx4gaKP82nxqZU80KZgEUZx1K4/iW",
+	"5WYmjcr5sUm0OqkyliDKmFkskmuaW4tHLFe2s+5BYpcfS2JOWWVV12YPdJT3nuVDDOXNVfEelbxBJX8e",
+	"9lh4t8eUwg3w9di+1SOZxhFpMzJKpOhaBlxwe3zXEpz/wB9Q/Nod8MkCCZY45gdKkjQuObTw/sfsItkm",
+	"co0/Z0aLNUqswYG2w4SFEMo0Zil6B4udp489xvTP+LC9HOW3UrNfuNJlZ/kVeNsdDm34r30olNoYt++K",
+	"6LU36XCtdhlSeSH7A5rkTm8W6bYb1fJQMaZXPNiDRA6korFa5zjfyx7regaiSv4xYSLsQW36K9EF5kV4",
+	"BUVSldI4HpMeHUJTrF6u46ONqmC8nltwhEx1YJEQFlSrZY6l5a3UPTNtwI8hk4yPdqnjjnPEvo0Dj3gY",
+	"c9pJ9IAJZybbIy6gU9Ag+eu/4b+sOPjr/zstD45ICry3m3yWde4OAWxJbAWqidI8jpGHeJdnHseaP/O4",
+	"vX3fz1VOuc9+zU67SWs2WwWa8YgGpD0GwxfbV0i0pqkNJEYklIMxkZ0qeQvU0B3KY2XHbJEMlu4OhzUv",
+	"n/bJD3Nj+ZiT377JYKDgXZacXdQuHi/DalBc3Fnq+CaO7U7p7yVtUUw6l+WVN53HuPfcbqhb/rwjd5i5",
+	"63U7Jx4WCdnCWW4XuChwei3O2nX/GfyIP5r1/CgZI0tQll6nyBs0YxB9GbElh/DG/GSjGXct+zyEQ18Z",
+	"sKSZgGceytRKP9/4uHFx9UM9sC1po0qj5iO/8O9BIkOmlPnrCXShTthvLIRvL5/9EFQSOVLuK3UHzK+V",
+	"xmXt8iKopCJ/UyM1miMKvf7NL35fLMIMTgeOuGtEcrPNE91r9rlSwChev6x7C6yZsE4KQ63Xfvg9qBh3",
+	"FoVEbE4nw9BqUGEilBH8upLqztnTPBtXqIbAaj3QTQAn+5FdnNUeF0amevTi6kmlUXnWefokqj2tP336",
+	"OPwhenL1jF50GKW18OqKRrX6Fb1sdx536u2Ldq399OIijOpX0ZOwftWudWo1WnvqoVn1+uOr2tMajFwA",
+	"T/ysqXm8BNcrQMisGG9Oa6wAt2ujEiXjZgIdx4QEm+jPf4Hl7yZMKWTqnggmF+4CTTVnj7j+p3w/SeeL",
+	"RPcHoB8XAtCXQSXbQwhTT2PaBE61xpPfNwEiODj0APcqaSd4gY8MGjczDBZRG9rDNL/CQk2aaNIyX7fQ",
+	"1c53WfIGuux4lnxHEg2/s9+3kIkfgtP4KK5uhZmEPHIfOagbLnTl+/+HwOfaCUgqBtATRUuipST9NOwB",
+	"wN8Sg3k7wJ15JH/LRgl3jCRTt4AD6JiX1VlsDOMMELBGqrIgM3+wAaV9t5DGcbF79a24FWek5SlbG+SP",
+	"n348exrAf+pPzCg/cxHJkTqrX1xdwKMipkG42qfIJBeca481I2CTkj5N7q5xBaruxSzZLJBxVsmNuBXE",
+	"v3Q2b90UhLkNG7CoasZ4UyCKfVj9EqsvjxpIEIsMhrgdEqUzhlvzRcu2ibIFHFXy0rgp8CY4621ox8sT",
+	"glzQBMXstaPaw0uheY4ZbpKKwF6PcQmSMAVzrKA7OAy2nPcWR4ucz0QKbFwVc2H7PdyxMRT/U+O7Ikuj",
+	"3WDW97kmRlK4zWHsRNv0FZgFEXSOYRWIhcHk9gcaWR2DzEP+/9l71yW1lS1d9FUy+DPnPFuFqXL5VhUn",
+	"zi5f5lrec/rSttdyn247IJESyFUik6VMFWatmBH9DucddsT51Q/Rb9JPsiPHyExJIIEAUYDNL7tAKK/j",
+	"PsY3qCDQ0d9iDxprA9FIzfQAb9BfH3sDf8JcGOLjf+bpPtNTxgTcoQ9y6qcr8nh49ub1aXg7TGQqIrvd",
+	"Nv8ljW1b1ffvPn4i//0f//tBVl/BmeqZU4BW8z0XZ+/ZOwsjmt2ydTk2MG3mYEV8YDseKXpngfmuSA/r",
+	"svHhnr1YPmvHXD6ftWMJHOU/3ETwR/3c8ypD75fAknHC7I9+7vnvLICjJvKOJdZsmx+w4L0Cz5jZtwh/",
+	"CpMf0XiAK8BLAhwG4WPRa0ZjYvSpKxvciBiILIdT6LRAwkSk4AqYW0EHGhAprdKIDyOlZkpFD7KnJtSQ",
+	"Iuz5Zedy3nCx1yPf0fbxJXnDn5tPHtmn8XxuuQAgXkxq8lVQ2bssFdtPezmn29lvbNbzJ/RFGPWp8G7z",
+	"Trzf5tMejWOjhNkT6+FtHpvDBGxpPaIin3Js2y3g9QeQdRpCy6oVKVZ78COWFtPxCAVcTqblMjVc31JD",
+	"bvCYcyhdw+XUcshgD+cEoys+q24an0WlShvHnxtle8yF/7uGJXXjb6QCXuZozpxsSA3HMcb92JBShGlw",
+	"dY0brwvlNMis4bz7BF9ey+jrWXulZ6c6l/+H+THQmtWwuGDxUmLuDBi11qb1RktFMrQ3lsoXlhlQbmHZ",
+	"J8XBay3w859vPn3+k/UeAlIQVWSa0wXa5KVVBOwyuHf0L4Os9nZNxb257NSY3EYjZxZWmQtAsTEPZSzd",
+	"PQCIXdo3RM4n9UHHUT1ZALa3HcDNTK5zisoaSN82UNQYrX2SWdopbCASvBFAhjMUpUvFpAzf7dpCgdKJ",
+	"XXQ6FcDjdYIhOwHBBnu7QWRrdEF/aV2dPwm+gE8WkK4zG/FLK/gCTmX4/Ff4kw7NXxeXwZeCSxiekClf",
+	"BYGdW8firMdprLmxYqBhzxk6W/5Z2csk8z+UjWCMmhcf/2olrNWrnZn0kyKuu9On2cSLGoaC3t13q6sH",
+	"pI07+Mtcw4k6h+F9A2tlgbwWgA1eDFv9O67460IPlkrEcDzha3O01+Ycr+mQXReOTZw/ue48etA5f2CO",
+	"/frX64vLa3OMG55hjTDbRcNhtlKvvvW+IcOayuQWU9+lWNTqv9s8W9wea9qXeTeC1rezMf121gde9vjJ",
+	"eefp08eX5lPsR7IaxcWOvzwJ97W2PuUACStFrDijGY3klAxoglKwvLmfxzKomay7//Z+J9fwyTX8A7qG",
+	"g625NliEjogPPmP5V/TuUJHNeQ85yzWZ84OQipDFh9D2EH1aSgLjh6aH15k7PHMDtclbxrCtq8tsdn20",
+	"fO/vsbyzXbCw6wQs+CdFHOlck4RNgNEZ0WOd3cr78NrFNGubiWIEDhMRyzAMF10psJl7c6WcJNRJQn3P",
+	"EgqoKz5ECfVRS7jEx5CDb+a6QjrVFh7oXNyf8PiUVUvHzLaUGlIuAiKMBSETMpQywrbh4CiHKIQ1NPps",
+	"CLFKNm3Pg/4ISRw1ef+tTOA1MJKRV1Yelbc3wNcUfZQ2yJXIKfze8cS63XNxszcVLpvDCJ3k0EkOHbwc",
+	"spzoPsTQ31OWHqIM+ky5hpwDSVAiH74o+pQmAvxQc6zWYli4SO9WMgqWUp266hsbGmEB2QtcqRTiivBX",
+	"IqcBVnEkCQstzoWNfwTOaYjZITZIiek7IvIsHei3Td7axochFbDIfO/DZS4ujFThmhalAjYXxG35FZe6",
+	"e0dXuVPZbGPgk9UDJJhAsTtm7kUQyogFiGqCyR/BmClFh+yLOL8MLp92OucXgWPQAbDOwOeKI8d0fwd5",
+	"V3XwAptP5j+7gjaT+AGJWMiVD34v4C5Vd5uEBZFsRcQuifg1AcxK4LBa7LKIXdd9JqzZ6jHIjIKLpWm/",
+	"2rlb1qWy4No9GPcESugqB3IF9bXJa0PDNlYDoZ2YhkiULn6dy0dBX4DNI0IaVXSmliCzVbWhWYdws6T3",
+	"D2aN33neuyGlHSe826a5Z/Bv7SR3sAqyEIJMdSjHjWa5f5DTFYnuc3MAKs4SFOZ4YMXUwvn0kFzI+nFn",
+	"l62yQV7inQ2dMjY/Y+SMi9VCwDhzxUJBy/HOq1Zttg6FgciQjUAERMg/AN5DGL30MshVUF21UNDkFTpv",
+	"FDSRxfxBTg8pkRm8q30W2lQpp9LUFQx7FQRjKugQzv3MaPnxcpROj/M24krLZJarnlSG/wuB6ZNTpjSm",
+	"qrTJK6GB4xTQRLHWBMixx5Eldu8kj/5vsyHN4HW+8St7gws7KsTOMzCXVFeKHXN0P45h69kfdXh7+clq",
+	"KSvmkD/o8mQ0AGQJdgnWWcejEKZJAq9Fta2mFd15aC3l2CxVjrtIWmalMhlSwRXMri44cufc2cwqD7tu",
+	"JnvP8JNzhHTfnNdyreoSkoyFkbGjdMd4kVViMuVuKkoA76CXUWtg1FsaMxHRhEDNPRdFjEzNx4z8A9Al",
+	"UbPOLgd6V3NKruGv3H4ihU5kHKMabqjdXOqcV9XVZztkyCSy6c5YBmKmkkGs5yERCjPgynNcSNdHrCQL",
+	"hInomKugUoDE5m7NXruMOaocyjuWiDGoTZ44hdQMUkPDhDGALzo7P79skGqfAG2u0ZFibuv2A5M4f34l",
+	"FP/BXrJjTuJy3AWvxiIwGnTc85QlBzluU81m1tG31sdQzBu+5pNZaULWIv013g7gBxCcQXPU8glSXDUo",
+	"RAfhNV4mWD0iYFG07kKy7sCGOYgmKP68Mc/GoTlDtZ+SAotTINpmqHksE7Z2bxQrw13ok8WKZdhoXBjh",
+	"HzLbd6W0ZcrWQnrPjVNeCawWHNgUcsSDw6ux30YqjbGNQ4QfXC40P9FbTPEuYSCGIlx953xbkTWE6IoW",
+	"6cYUQdLzAadExraODQtUNuiE/hCrBHVCueBi6DxvPR+DgrBVKCeM9FLFEuSsvQrvxDH2Qz8mYBXw8uJZ",
+	"Vwxuzqg754lY1RpwyVjmhlWMZL+qiooFrW9noaEOrjQ6wAeDLvym2pkdM4taRI1GaKwyYPOBx3GBOpkq",
+	"EBenqC3tkFI+9ITJScyws7yn8YiCN9CRhm09r1j2CSR2fpsYtnpdb47zdHZf7Vw8n6mnbV60gk10Yzam",
+	"kDpCuVL0f5qZ86TtphO0cKvyCuz5xdnDNfplnT/MdvLmv/5TKUreyFQpagwBCaHkkCo2lcktFjZuozA7",
+	"SqoN6d2Ya2ovje6t+Kn2SBniMDtrm71bfSSTdH8x0uEeGqJYfEws+4egrJGC5U6gYgd7lIeGwwfe/wQg",
+	"IORnIfsympFhQoVWX4QesbFi8R0Dh5CM2S9BNhRXCF0xsM1JtNmVnyzeShnj4IpYcoe+98gwqgvqD6CD",
+	"fTWllpHZmpSyJiHsyVP0/fZld5Remlj1J0MB9tIvErcR6vbCt67s5ZUJxKdX6bX1XUJZA/ZyH1AzPdZP",
+	"EvFeJWKwNd29PpgarmWi0vqY5i2zRuXkts0n8r4YX5tU2pdbCvYTmDoBar8QkFkq4SAnvao9xLYduJvq",
+	"8rBIdp3HZw/Xlkx7ae1wXF2il8oa29NhJKcklmLoyAYaHUDD44alz/30+F/qO034cARnNDQqpEWouyI0",
+	"DAFLQt4yoZxmaZVXYwvbDH+scKd3jGhJ+vBxwtQI++9X0XQFRTKxr4b4hyy1ba7G2mK78/CscyBi27WB",
+	"Pr/YWmxfNCC2j44rvRJRo/qvYCyq9upiSbIFOrRuKHCBAZlTElHoqJmwO86mGf0bcxZIHO3SsVSapMmQ",
+	"CZuhdk0SpnTCARdKCqZ8NAG5yk+KmAtGNKNjcFs1kp0Gi/kkP8Bkj8sLjBu8+8w0P04raJ1lf9TxAL9M",
+	"GZEWURuuRUIYTWJeCfxmX69luTfYtQGo5Q0OZcSUb0QETt3qdGJXLFW2AWMOTpbuXRoLltA+jy2K24SF",
+	"fMDDrqGXbipGYVK2K825RDNszdlavf1tqrLSCRXoCcgv+apygaEUAx7ZRv+KxYOuA8osF1KOj184IVVz",
+	"kmA+KiYU1/wOM5uFOfIYCu5weFfbd9FZLkMumk67+2hP2XCK+/ZwAiOu9m/C19bDb9mtIbQ0Lwae5/FY",
+	"G098XpYOMBlRxb6fPGZc9Htc1CmH+ZTDvOtULKAfAGrNZbodRCZyjhQOLgs55gN2Fs7CmJGJo9UjykK2",
+	"uYU860QCqyBQ4p61lgfYdBjlGjRuzQg1BggAMQDnxAJAgEZmgwELHYYpiweFXGV8Pb4LdbXqJOW1Eo9z",
+	"l2SvgSGbV/xnKqIzeccSQocJc139wRLhgivMB3QkB/92ZVpOcc/WyiLO7cN+4kL5g/ixs4fnecNGSU/I",
+	"VXaVLlykmoNOFd6pfAqaudzHmOy74mruM8M3d/dPab2r03q3EoGnlN5dSr3jTudFpa2RHN6EDVjCRMjO",
+	"+rEMb6vt9c8jHo5IxO546DqYjOSUjKmYBR7H2PzlWklCGChVGOrZ2vz+4Ob5HKd5StjdUcIuXoNdNEIs",
+	"HqHHidipQY5uwSc5mDIbCMs9c3nWOf8ED6zntrw4h5atfSiY+kT7MdPkYUBulKJjektJImnkIcMedXIo",
+	"DHICjSIq3ZhPChksURcEWevq/KI5G754GPdtxhe6RC1vDmvvI0SU7JRVtX9zJ0Y9ZElazodtjHgc+y5Z",
+	"LgYmB4OsGVg216wLmDP5nQVvERoxjxO0iyHTkOQ5Dr4IIaeGJ0KbHHynnYFiIsJ8TqpIzw9k+yRBlYVL",
+	"ItV+kqqd9WxCn4McYF7nLOucp3R1imfxvhxEqqclm4dlJFyXLC82JJimTfnlZtsqLvbwvrjYRQkTE4jk",
+	"+O+tmz/9m3nv+YWxDv0fl0b01OV0CGaY53mdjczCudta6vaA9mFH7fYoctHS1AC7TEKRj9Zmo2tojMtd",
+	"ITdxbM0yN2pAfGIQ3p0iIGCWS1vodgFJ8KUukwXO1LjX5MjIb12KyxPuHPWd74j6PjnBfii212qFxHpn",
+	"1iOjfTprSun0QcJiBn67vXluStQpqkgslQYbUI6ZQjvXQVq3yWcbEs41Js01TUASmFe5EO8QzCsCzW2H",
+	"lIsSHxDCU8OmVDmC6iBW21dsqybtM1HxIBmfO5q5aT0rTGuRO7qfrc0hn23BIS8a5JCH6KCqoW+Al6qU",
+	"SwIRyoER/lvoHQmNz7joy29L/FRUQ3s7wRJFRpDxRLjI9dR2Wcpgas0I/rzPAC913JyzKqHxa5jpd+aq",
+	"6k0SLs3t6JFJqhVhULogQs6Uy9HZuTerQL1B66zwl5uf+cL/vz5Iqj27jV1gS4vK3du7ajlMqktbzK2l",
+	"bPjc1+tOwP+0uppeKmazy8BlETEaAXx41lg6q3MHALNldeTyjiWYmrZ2rfsgkWO7HUjXVUPMwRStgyjQ",
+	"lBdyO1hVwy9eaza+d1hVM3C1Hy6jiYSFjN+xCM/EsdkcQ3es735zDYuyYZPCzdWtFQtM/TUmC2+pcVkk",
+	"YDNT6B1so/DwR0mpBjAiCLRftW4wi8VX1bAkwT/zvcMH5GZII/aP1h9L83XXVt0uDM1BZxljGJ1dPH/6",
+	"6fLzv/3LNkhhjj24vD1bhGgol455PHMNMV5yGsey5TbJVaSMucA+x4p9M+szK/Yc7qqFhQZwYFRJATdV",
+	"jZiR6uaeKpYYawQ+pmEox2MZoc/ma06ntKjNS5KPt8lkyK5Vhb3s7vjBdLuo5BmuotROeI5p0BwX3z3X",
+	"aMiOLvKWB9iUZ49G9Afn189ptCCMYy5uISd8zl62li35uVesIuj9ck16csJEN6SK9QiNlSRRQgdaQe6i",
+	"Yu0iQAW+E1ljMROQFOp1YCYsygGZot0NbahAU0DFagNbG3ffEEwqog8ZWRxFhoXfa8ft8xtaIhUSyHaO",
+	"+B2PUljlmOmRNNtgDDDNBLA6OUljZLpWsbE1HcDyzG6Zr4oS5aL1x3rMCXsg3Hcix1K+eIhWMvLFUusY",
+	"dzDHGstZ4B9rcyNDXzGLhmzPGVmWsxPFHC6W97BRW/LbCP379e6bCZzUv5P6t3v17+jYnKfPxnmda929",
+	"zy7OzpE4YCzCjDzbbCmi6AixFwo4n/WabcT6rnNJG/BuCfGR0n6ZsCtHqhNFLDaaDovmuN6jVtBym9y6",
+	"av1ZQqDH7Ifi34jgw5FWrfWc7gmNX7grdNJkNiZxt4eN03fEQuxldEh6DEN6DQDEAI0gasFrG1Fo7KKP",
+	"lHp9zriQ3ZBOKDSzXZsqX9qDPxHlxkRpt7BxmhybW7WklPtXCVd/MDAC6m9pNGRXpD/DjoQUtlCZe60C",
+	"Aj2BbXmhiIhi3wLSzxV352kvZjQRypdfQLMViN/XiLm9sTPeO/TCetprTj2F71CfBdq0YVTzeD7NToUy",
+	"Ya2rTvtZTvf9ujbxwX79zpWucj7G/JbFM8havb/Yw69cRC67Fnz105EkYzozNg/Em0Rm+xyxM1FIfeY1",
+	"oEPQaxuWbgPK42MXbWiPdiMedYXUXao1E9H6Qu6t1C/9SZ8k3ebqZyxVXs4Vsf/R+mpG9kFB6x6J8t2A",
+	"UEHQ480iwLS0vc/dbBujU1jqyaF2cqidHGoHxu6es6Et0mmUtxlOgmlBe2NvDbEut5IT9zpxrxP3OjDu",
+	"9T7VBR3GK20SeZpTaCxE44aMTS3PCM4RAnRUpyLyeSkBoYoMaGJTgl2LDWNp3kIZ5sB+rJhaNz/4i/gi",
+	"wLDqYfD3imj2TT8I1V0vIL08S/h2JiLDFnrE9YoFNHY1MaarGjGmAXEVGuiHcgwQFIgDlTA6Dnw+s9JS",
+	"RgjUzL6IsTQs4tq8CJ7DN9u8DTkYuE4jLoLQJjeCsG8Ts5KhZMoz3x4uqAc750H2tNQ07rXJo85DMh3x",
+	"mBEt5RcBOAD4FkWSVJTVleadNuqUJH1Kkj4lSW+TJA1czQ3kM+7AYVc+VsQTFsIbym6VTDWoUvBj/F/t",
+	"2+HOJUTgm1LMXapYM03fsrzd3SWHVxJBCsc7oDxG2zwVVKgpJNxBgT8wW1vhby5ExGisYcprXAqAeUWX",
+	"08Jx7QzecntwiYS6HvVBYcw7EbXlhIlv4xj3XZ3JwYCHLJJhaoRVOyfyxnEb/i26uRb904qOGTF0p4wc",
+	"LEjNgLA7lsxIyOIYhCT7ZhigP/M+FxS2e+HUW2XiubBdrX9+afHoS+vqSw3N9vL8S+uPL2IOrnQ+vd/t",
+	"HeDViVK465ZTIYpz4VGAaniAfPOLWD0ndh58OHvy68Pfnv3Lv74JDA9ZOUEXYpJTkoqIJXaihupDGadj",
+	"AYEfdQ36HNZi/k1ywSLSn5HedS+wsBd4INBpH47MHEga05IF31sZhBdrNUoh6gcczGeoC21fA7EUeJRa",
+	"hHyv76Ieiy3wpGiTtzaWFjN6ZwPbVifus4FMmDUrzDXI4YVkeq55fUAoSI3ACZnEcDLDowKbqYIgodks",
+	"Yu76zpLIaJRG3TRm29TyQFbQSZejim5u2TcYFXDCqza2OW5Bd4w47EbRMFIm4iqMpWJRF3YM7c0h6w4T",
+	"mU6s8Rq0YiqGKR0ieDf7NompsKnCrRdSqDTWmIptiGogzbaepRM0HcJRIgUPCY9jwZTaxiBfYT2PjFwb",
+	"dUWqE+4t5ZwZjd+3w9yEW+tHKfeDn+qvXAkjepnQgT5uEJGM55XnFJgVNpJRsFE/vQVmljPKl1ZpbR36",
+	"37jZwtrMYUSFgCp4OuGVzKKOwy7T6K/y+nsdPvM1S7TrTqnQLFoTEhbK+aERBocRvgYLeqtz5uV8hU7z",
+	"aNRXuANWlfP7QW3M7hx/y7jNIVaBLVeZ5irBDilJY2mvQSlC5koXUBu6ISH2fgP0NSqIuXYJj3IQJlTd",
+	"2uxUowZNJom8Y9GVew2qUhjmyIVu6yQArwO+jtdy+wBIU40LUSXpppO5CMazolLh/GMbJA7upafhMjI9",
+	"RPf8Cilv+xpS4rjbVjL+gW3nssQjL8nYUIfZKCgKnQK6LDgRiZb4Z4CeUvN3TJX22D0L7vc6UBx/tlM6",
+	"Kj/zQcLGHpSH6Y28u/ceJDW8BNjh7g77jx2m/KtPzWOmFBigVeT8nOkpK3Y7cBUx1ifbKCm/cfM50fKh",
+	"0PI/W33QElqfjaEmiGIsXwouBfmUMmWB8qtMmfP1QcQeQSIEB0vJuf//aIax4CU7VN5iSeBw2UuVo/J9",
+	"TLkAH/y1Ef4hFUJq0mdWvY4IHWiWTGkSKdenCKLKucIA20nFdyC2Octepc40ZrtNhPYBARBaQkKchgop",
+	"ZmOZqiwZAZzWuUu7ygNpL8heHZGW6D5llKYmYB38maaKXpMJgOARmiSo3gnChWbJJDFTabc2JYr9+uHc",
+	"xpdQ5ecMEeEelWczKnP3cCm2yRoqtDMv95l6nOXl9aniEM0UxKap5fD0XLnAjX3YXsWIhTxiqk3eDZxh",
+	"AQHPa0KJYFNibz1J2CSmoaU9IxIxFrFVyaxHK8GJc+WmXQbcCdNwp/TO7fuRVCjAAltXrTuuadwF8mYq",
+	"c3m1rlp/EWbtITfcDpqzJ/yOxte2e6g3vIlKk6HRMNbmCm7LPuAaTqb4VtzkRt0aXqKYiPzldqmhTTGV",
+	"B9Y7tUfm8nxGlByzrPcBMJfpSKIbLQDKh57mWQhgksiQRWnCFNYWGtuBa/LzZefhL8guUhEbnQDP3Pvj",
+	"NoEYwQ3aO1c4RTBOEYzvKIJx2PzYccV5jowfA0vmYrg7rpywv7Fwn9UYN8rGLbgYNlZWhqs6cdITJz1x",
+	"0h+ck36AjNmdMdJJwu44m1bjVGAAdYaR1CsydYqlz2SDpFFjJdkpYq4iPAe5uuCcspUsVITMGrfeieRj",
+	"wWgiA0hUIv/BBFGCTtRI6jb5wJROeKhZZE0wNZJTX6sFCXyMjmG8CrgLu87GUl3KuYxnEP/E/xqmlOMU",
+	"csIE9KERXbNZ5obT2JBeKxWjMOmeP+0+egbc2v0a89mqf3dReDrLeyv8Jtv77Jf/3hokeNVwsy35rx9J",
+	"tvenIvXC8s40uWev70fGCPtGQx3P8Cr6JrSemx9nYClhcAP2qO+AIwpdU96dBanklngCh2IL5Mmh7V6A",
+	"VM6gsUQJ7sAVsXBOEeJFeWiPgCTsTt6iBxo7qUSIiQsK1pQrVkHwuFEHkfu6kWh+uL5T6QPejT+sM+mU",
+	"27mz3M589AS7JG0tiBOmZHy3/yZTi3K5gjQBOZtZLiBtvSpU8kD+loY+4CCshSReiyVUzHxr8YZsJdi4",
+	"44PJUTJO8/h5GAIwO67pLRNOvYk46j5kJNWEaxoTLpQ2wmkTBgF37ORt3oYFvJWaWaXCUAd0lbXBUihv",
+	"2z7h+wEKvT3yAgALUgVF/yflwseg2RtF/q3E/xUAXEdUkT4bpqJBCje7cbQ4WDniNnsDPHMgE/KW0zGb",
+	"bULFcDlORLwNEeMmNlik8WDPevmvCWP/YAoZE1eZnRMQMAWraFlAX8gEm2j7UmzlABxy8SMuzLUNbbdu",
+	"sLrHqYJEFDMCFqaRkYwj8vNl59kvQdFPQEPN71iQpbkhScArRvSOOZcGWg74eiroEPBa8FeSqBFNnBsE",
+	"rQv3/ut51wjoIzaj3GeeY6oL5q24nRpzpcBvgWl1PDKaymAGw8gkcr2+NbQgHyxPiTE876Hvk6lZHMNO",
+	"DmiobWWzr1/O3BZjOiOKNacRbWf4nHzGJ5/xyWd8xKLtIxPRloJNhSk7Y3dmatVdyoGfI2aDzSHo4Yn1",
+	"iKIzVfTQrIf/U5HLbKb1Cmd1XNg3MgzTJLmPTObcSK2glR+4PhYJHnwRpuaa9FCAl86/PoiNmye+zNCr",
+	"5GvApMCEbrnFWFkc0X5VG7PG3KgurLcLP20yvbtSfDzOuJVhFLYr8uVF7k+805nEKEYIHLibal1ddhxi",
+	"2zncwRo/ucjDXtcWNk8M34c9ujIHwxLdxe0ztJq7ZXnEvU/nuaVCxiJw1Plu1a7hWrEdtb8hKk0msfmo",
+	"E7S07Lrnce1LevafL4iEh0HrjiuurbysserHF8hdt0mO91zr/hPjs+u9FJ7DPGapviAtbBO0rZryL+0Z",
+	"AWN6iwDORiFqvSJwi1UAAG4ycZj2V5DuCt+BRGE0HJE7NuIhNtOzqZoBATJCABXFvsEYdGh/2SbvESGd",
+	"JqzQ8M/n0cPzWRwDUfRtA3ywEQzrAzcdmA0+d9aW8lijRDkcIy5gSZMRpJYjlEuPfXNN5lBVsmJzOrJs",
+	"zi7F5ftPKdf52lYBfkAqNIk5U85KGaQ6TYyVZfcIuUkWpFnYC6KnPGSBa0SYVwlzfQjLZLLL7ff3e69B",
+	"ll2wJryQyIrBXHYWAo2ndKa6xuxtBS17UO5LHDtyX5Qxp0dXjxYkwL2x/LV6HfjDbbqAIR9LPwnKdQVl",
+	"Zz1BebGmoDzfTFBucK3K5OEHi8R33GHEvOytcEHCMsGhJO7krFz0GpW1n4oots1Paxtuy6FjAF91JKcE",
+	"YEetyPVUNScYg+xJ84XSPI6NWHRPoFPPPzOWyYJoxVR1YzhYwQxh+5VNxUvEDgDW5GXOlok8J+bzfWjp",
+	"DTEfr5YejrdnlRbvEWMyPb5xNX5bhJjXBfYCxWVJwiCjDzreKqv9+zL3Z96LzhW5kzyac4R7oD2nBRcU",
+	"YFJ0NuW12govegmncbgwWyi4TUPDOPL8bUzOLwJSpNLNbNJGkWBOjPXEWCsY62F60ldqaS+QT9Xjr2vp",
+	"Zg+wTVulivYujpjS4IVAKJBr4IPwAWLEQiqBTHWpg33RsX5dqnIRlYYj64kxn9Zwv6P35IQlckhYIpuG",
+	"Tqu4dI6B1GWRF62ghT6zbn9WL5h4gfp75oVfhx2vZ9I258YFSXKgzlxMufBml+0EaSFPVvGvw4I9eWPM",
+	"SLuABfPR9bTE+3YF60YeBomnaiSnilDSs9KzVzQ37aPW52kzUWxXD8Mbcgpo8QHrEqax2aAZ+bln/9fF",
+	"L3o26QVfbxVX71tNWAj5JPix+RS0vaic44rbhTu3X+CUjTjM5gS2Q4fjiVmuZJYbH1sZT/wd1vmdu/PM",
+	"IoHL5pgvsA0tazPfzR19Vpl88E/bdXUD2Oj1HG+eI+0p5etEihuRIjamFrdH590CMwj0mPXJ6t51muCf",
+	"1dsOxsSE6lGu25Kj2da8qFun487XbRnGA8jF2XkK8342Z1kagr1RQpJYiiFLXNScjqUYzqvUNjEatrLa",
+	"W+lUxNXpuyWc1rygAeVvz3UPL+jYChWX0GzjXLU52l9hH6hnZQ17KE+yp0YYWPKou/pI8cGy9z51LtBm",
+	"5diRehP/CqwBhdmYRtCQkiWJTBpxKN4P/65kpa991tZPLpeLJgzZIVwavj7DvLBgpos+DXCA5jK0yM89",
+	"/Mbb4hsz3KMsMXM1+HdyBoWJTOB29WdETyWJmLpVB8N6T8GhrYJDQOj7Dw3Ni4fmr+H3GVOyUiBvvGwr",
+	"DWw5zZkhQRoeUtnGR5zZCzexU+XG7io33Okfbu2GvadVg+K3XXhh7TKOwq9KR8exIzrzfcltf/+ExFRX",
+	"9791ZzBI5Li8+22ELZxr7MCSOTCaxHz1LLRcaw7NBReLyc8y1Qmj4ahmW4KlchuYSl4An18sk9kLj28m",
+	"r5+eVwtmqCZ86CbvHyp2YrooTPkyE+DPU6Q5bl2jVjCOqVJdIBvbUzt/Y69aXOBZcinaYz5MbEFm9mmr",
+	"LDGkSsDnN7+p8GeRid937NNtl2Nv1eFPB0IRZtLmnspZbEXJsrKTwLNfLApROavmypetG6XJt8mGwhdk",
+	"1oKxiEVt8haK1yNJsAlELMUQYpaBy4ATUjPCuBHjbfJa2FbOWHtSYD3tYpQzV9SyOsHOBzWXVZVUV40U",
+	"79Ne45qVzO0+GVctZrRrJrMhN9hhoPYkeL4DwbPZraooDJFJdNyR5AVZVlUbIhNjIzqBBqp6BrUGECbb",
+	"x5HnrcaN2g3XiBsvsPvtFNMTWzixhbkQXuiv1kE4gWpprDayPaezHlzpRi+jmF7WeQjKskGbHDdUs1FL",
+	"pVy3emNbRXNXBRxwPDQm/RyBbmyN7aqE48RnT3z2wL3t9dSprIijHrNdV2Xad+R1Z1koTbHPPcVFn4N7",
+	"BBpeuoSFiB5OAsqJvx4Qf7Ux1fW463wEdNsL9z0zYRv1nOPAWwc+5aQ62PkKXJ/2uAIi2JQpjcV060Y3",
+	"y2Ob794fW0ATkSB3HMu0cJNB68z/b52yuGXxQxeWrBmzXEps795/xF8cSIf+j+/e33toRU6WhVM0FRFN",
+	"ImKvvhjmAIFztPrCwl6lMVO7QwvDpiMWrXiQyDHp9akCIdILsCMmfFqBWzz/iN1Gde2bEMOzvYmMeTjz",
+	"pq75lieq/UV47K1s2BxElq8mgxeZi5PQiIcaIcpAFiyJh7x7v9cgCK4ZfkMViyUFbTYGTnV10QlaU5qI",
+	"7oQlIbzvqfmE8eEIE01GfDgCnSGW09ZVp/0oaI1ZxA0vOIe7rLk247Q+vntPjExtrUMS+2mdbU7k++xw",
+	"AiS/pLnJhkS/QkY/sPZrlag2BI6P5Ea7LhBqQMY0uWUR6SmZJiHruW+CvDSbUoUvMgKGzFhJ/+oh05gG",
+	"hWS3HePPSAfRxmkM76FKMaXG9h3ZvbWIyYmMAfvYMEvXIavwHBY4uMcQ4lqlE6M8GcECv8OIcTff93yt",
+	"F0xiKlbM7o+gRbWm4WjswIBjLm67Yy5SbR4xpA4M+6LTMTRNRfeWsUk3ojPVunrW8YnhuU8fdszkaYIW",
+	"c8KF7k65iOQ0e+1j87KRnKouinbXnMysAtuvwZZ1Ee96IONYTrvGmMFVj2Qcdcf0mx/QsCalnYIKANnj",
+	"iVnPw7lvxlzYHxnzI2FywkTXWMtcdMdS6JGdXCoi2QVfn/u2sLZFHvpoKx6aHTZkdNnDMNpGBiIxSAUg",
+	"kdO4G6a6KweDbiTHlIMtFZR9HbM7AEF/2ApaY/o3gPDuCqmNLp8doAoTxgQXw66ZI+ZCXT3Of44Ttd88",
+	"BK7sdHe7MvudkSQyjlgCf3eNPoO7CaDh7tXFjYm4on0eAx+77AStAR3zeAa73g1HPI4SJvCIza7QuOvQ",
+	"xpm50Jd+RLQr8UmQxt27NBYs8S83k5uMZoqHNO5OqFEwzVQmCRsKClnIZqZUheZzFEYWYTsz5bP7RkOj",
+	"FcQsGrLuSKYoKHzn+NbVZdASxgyNW1eXT90OtK4uLoHbh9xYLKU/vMj98uHDx9lPn1z8EbSgR9qsO6Ch",
+	"NurnRQ5j3l3rP1xeceIFUZ8qHnYtG7AXy+LXc9GF1BFgIvC/rkxBax+kcZz/TUtQvF9cc6sGJswC0Xva",
+	"QQWja1vwwQa7VpZX5+YE8lPrWjdVF8nerFxpaZYiw9TSwFNYD1e3GRHlma/bQvNbqhQf+k01JGEMwa5j",
+	"//lHPUexu/YEmaU73z8smZaNdP746fxQD6uGgmfnxzK3JzcYHJhjBWUDPrmoPZ55dH4462Zxwz0BfQMF",
+	"LKSzo+JRW2F7D+LwtfjVqNxlGtRn23bDqeUH48SosoQgTAeaPSwtP/Hm7Z9VWlTtAL1LLx3RDOTHOkJK",
+	"FaImVKESt+X5WedRrgistiuxc9nKulacByct66RlnbSsk5Z10rJOWtZ3pGXNNzha8JOVxqMWZOom0f5y",
+	"99anEXNawnHoZffuod42m+oVDUfgI/Yd9lCr1FYtxkRPn2YFH5vHc0lW0HKT66Knq6Rumollzui63eRs",
+	"HtUmDuqmk6fmyYP8rFgoRUTM9eBi+EtrvVBLo3lTW9HdQUZ1K/3EL0ZUDBmhxPOtzVzCkDrjbvBeO1+n",
+	"CWEzpq7IdCTZHUvINJGaEYmmFAaebB8WN1+AHLi8uPilTT67ZsDONDQnCVaAYpEhTSNZFTHKOTa6QQ5r",
+	"/j8DVMMvwmjALCKpiFhSnk8pJM7D9qm0yQV2ZmNGuNDSjk51lkc5lkaK5bhDWRDKrWkrKt9Dw8iTwXky",
+	"OE8G58ngPBmcJ4PzZHCuYXD6ZPK9W5yvDzEM4HXSOcX3PdTeodKV6VtbKsARHwyq+zQZ1dI8wRKX80SH",
+	"hvnrQsrTdC6oEpA7GqeM9Gf4nzn463ViA2bwUr2w0nMA/dvleEITLA6syNaz62itCeO4pcYIpotNmR4A",
+	"WJJhT302kEZVM/J8IrmAL1oPnMR/gOJ+jc55H9+9f2nOtcLHgifKRMjUvWX0vbBHoqcSnQ58rx6SZbRh",
+	"pMEDGv0tVdorqI2nFL5LteIR9l9Lhb5yycCQiIyOF2PTDWQqojb5TLlW8Ajg2lmbwCYeGZoyHJSqW/dM",
+	"G5wwPS5UOhiYvQYlT4a3vXbmnrHg8lwC9AJKT0SQr+7tacy/QZqA+WcUAMTG9zMwUkAFhJJUcO0oPJTC",
+	"J0HLhCg5ZtBNFcqIIxJJhtj37BtX+roSFmJJ/qJZ2Y0/sL3mMsZcWALPN+c3NgjkDWs2romYeQG97mOb",
+	"iFf7R4/gR7r280bm/j2lQmMD/Yf5AofnFLs3XFzCngip2dyntRlS8YT20M4zX0FRd2+eZMB6NH+7sjPu",
+	"G71zbvucmtw6X2Oopwd7OSZSce3qTeaWagVktjldd9EN/beuWhPOQgaXZyzv8ham83W0bl7+rzM8pk6n",
+	"s6qCp1OjgsdrmZaEWbTDqkVzrV9au6FM2uJFP+6EXbPGck8sKqR9GlMRMpIY6zon0mFzVqihIGrtC6oL",
+	"aZ7PSCyxUzcEJtqkR+8oj2k/ZpAELwUZQc9sphRJmGLJHTNSk+sR6VHVlYMeKqlGpLqHwU9pFFcUdteu",
+	"yTcIHBkD1ja+C3YW2liLNnk1nugZIhjmu2B5OENmvodZGX7WFIyh2ajnbp9Ora+2bX21pMbHcOGKoR2D",
+	"XsdmWDISlheWD5Vn7Q0NF0tdOZjeehyMIUFQUNuNRLqqsr8MVVYjCp5pPq4FbfhxJKcEaM4xIkO9smJU",
+	"eLAwqmeV1kttB+xLGTMqmgUydDyrddV62llDOaAHqxxI0TW81Cg7nQ5m8AHvBSnb2hL1L8fz7r0wDYRe",
+	"Zdy/n3HieWm3o+xLEJQhTaIl5aZCJ9Zek0nEEgjx8zELMOxugZKYl9fggCBcB6TPhlwII/oWHkLXhC0t",
+	"Gy4TZzkhRm4EsFGUr0X7DoxCY+cCyZoVVaE2mSW/oEl0L+Ju0UlSSw5s3hJklVzApnJ9LmCPvhcp8SuW",
+	"P2bSgUixHfxtbUHx3N3klaKpFuRt1bgNNtVEEvS81VlQda1cF8/ormPu1n322UYiiQvWXccivh8ZtqXB",
+	"mbOJ8aDslUhYyPhEdydpEo6o2gA8p1R+Aqs0zNqscE0PDLDTJWLUI7TCc/cqUiFlxDwCg0OvLRQiHpjL",
+	"8ULzHQf0LmNHOCX6PuVwxNVEKpuT0bhn+OTrXenrfWkP4EA8vUfg1QUXHNMjGQGeTQLCb8q1YEoZ661N",
+	"Xisl04FM12Qp7iiOz6UbZZfo5NAtOnRzW1Pbkfvy9ceTI/dIHblIxCD+h1JGahMvbi59psJA/TMukUgR",
+	"z64I0Bz4dP2NAoeq0RAyO9S9tUk/6ks/01M3mN11gwFDC1ht+eD2qw3o8zfzy6ph/TUsdqFZv89MnusY",
+	"RY2hvf83Fpr/fj0Zu40au03LeC7UBE4KG1vm9RuvAFgDLZd53frTh7deiJ1fNCnE/BVSqdkSGO0tH7KE",
+	"fGLfNI/ZBuh/Uzrr8zju+ul/fn729Ol5E35XR2uH43gFSLAox7rv1eJz4+4Mo76ggOyqweH9UFO1No3+",
+	"Ea9PXzz6LhRq8LZDzONyiXp9udwzhGp2n8aLWvbJ3fdjuPu+fn+CqDH7y5UoHkyi9nJvJvWSyvUeVmUG",
+	"T6NSrKnM16Kse4AOyH0WSD6f+YpD2yvfOyJBuo4koeqWRfOViy6fZ0q5VgsVyr2BTJMumzHVC0q9p/Wx",
+	"yu0Wzcvwo0Art0mdHxkTzvurtEzYurRrq4vutV9zQfyxsLQF/PnF4jP1et1fdKJWrmyqcqM2cj7GUqmT",
+	"43HB8Wi2pRvRsbEsVvgeT1rRgWpFZ9Xnubk+9Pu7hr3L3r1TmxuEpVrUvhzSB4nZAEqRUxjm9KIb/Biz",
+	"eKXSOR1pK3czainomNujkvI2Sx7Gu9EmO9db6msouD1HqaAU+vtDdAJAK7Ayak0t5QNswz7VlJOqsAdV",
+	"YaeCJBemtLGBk1CoLRSQILcUBeYKq+U1zLmy41vGJgqSU27ZpNG44muYx3EVZ8iI7bosQ0YMCjLw3+2r",
+	"NOC4jQmWKuzaKDHcKBXDhGMKi6ksPHDgA9lUF3L+l0Q0Q6rZUMILy96e+3rh/XZdQesbbIa5N/CpDG+7",
+	"wIb9jxutOrCdDzBBOaSaxnKYosDC1l/9mIpbZvYLmJx5PT7sWVTrUXQ+6IQXtP+MQdWnn+lVq8+iCJe1",
+	"+LoGBeJ5tsfP/QAOf8/BjUAnLZbwAcewLXB8i9FS9Ny2cijTHyfm/ptl6YSGt12EO/EVIQXRgn8iYRfj",
+	"GPMe/A2Mne1Cdob9HFi4jluO2GCorkr/7vmb3UWmpuktuFuxEkHesSRrviOYnsrk9icgZ/wV+dn8jBii",
+	"JD0x4ECRvSBz39qz+uXKw10IqYmiPCIu2EcVBv6w8tDo5BxFD0yBq5wY+gl4aWCsoS8C2XBAeuaCm38d",
+	"efXAWuqZq9VDtsZYZAyGF1SNLCwbHEEbrIeebbjYhexK1ctBbpi12Txav+SfVDYxestEoUmuk4Xmlwj6",
+	"hnmeiBAJ3XBXJGm+xgKK/SVoFm9EgTPVI+L16W+HWZAnPn4UfHztK/PjZRveRJHjyxur+zvNw7Cca9v2",
+	"qid6/VHo9dii05XEtz9k6k9QdKoYahlK05m6yiq6KRjuE6j64bqNKpHqZUjVNI5t8dL4OpcD6kFvs7oU",
+	"tBE9+C12gDWcwblhi+7WQanqU9/zagGsN1eImoaxRhTM7jChY0O2zx6tW0SGdsbuuv6f2OaPxjYPz125",
+	"FHi8CdXlQcIGCVOjPUasPkEGg21g4C5bALYu3jVXH6hZckdjMEWnIwbxLLxzCHJDw1sWBdb4LTWtR/jd",
+	"mGgZ0dl8uGuZgTzHjusGu2BrG+C5ewAVP/G/E/87UP73id4ydKRNfUzF07iiM7eOtdniLV9SNfacx7Ey",
+	"ut2YapZwGqsmYza/cX3C09oVnpY5190GanYWJvGHtFmBd4F3md1Z6w2XxTdcPEIopSb588W6of+HrT2E",
+	"NH7jh1aAdMv1PQU0jHp2i+LBBTG4ViweXJPsnUBCmI3Kk8x+VqviAfA6o5YZCu1zNJ49gy0EAqqAnAKA",
+	"LrYTydvGHrDDzB77WNiZrwgY/Mb3C93bLNF/XZvA1qaN+4s2nNjh9uxw3dP98QIDH+kMVUvqOB845wAn",
+	"ciOlcqdRAmRXjVp7JzI7DDI7umqzW64Pypvfy35U5aQH4wD7HBjqo0qxcT9mEfrsp95JT52PXg7KPfQI",
+	"6YzXdCO//EZ6R9NueccJXFOydbXke/LHnzjUYXGoI3OdVzCq+sL8geMT+3ScQ2YZRhXdjwMCzbGcYxz+",
+	"CLDYF542ikUsoe1uxvjgYaYytCN8h2WRbZKrKYml+SIhQ8rFYsWIzmxFY5+hy+X6B8EFdDfiIGzIjaoj",
+	"CpAC6zZVwdXPjqqZipvzcqyQH6es5TyHI3HLdddtUJeLUxns0YKDLD3TzUthf3v9aUcVTHsvav3O8x6t",
+	"oKpyIq/UghwJVAfL3qOhhXEhhFM28rvJiNnvfhKnSqcllU61g2TWNt5DPVOfC8SjARwLhXrnir40E5pY",
+	"MXKvjTMrw3SQwnBz3nD2wqNMV3EYH3b9bygXHvfj3uNhjvYOLChm74+5SuZO3U987AYA4Z11QnESWKgy",
+	"pQkbSSAn9/mYzsyz+Kj/vlbZTEl5DJIIUmdIhTFcRjKOCNcrQlxe7uw3zpVRzcpbvtkFvcfI1DFxgI32",
+	"8gctEMkTdB905s31pZ3GgXI03ayr9Ye82UcXell5TfcXhfFOwp6QumsbU8JNR1+hlqTPrNMPpLcRYgrt",
+	"ho0yb3NBlc0lXdORFXu738pEj7YSavcXZPmhKf/YQhpNyCllb87emwmRn3tYUO4e7Q5k0vvlmrBYMXs+",
+	"6CYiVBMpQvYDth/6HRGZ9lnZnioGp6tZQkI6NvtY8KYfSUuiEiyndRmKUsfXeugE6XUskF6nzkO7laIf",
+	"2EQmmlBiSWID2alXYH9Z9ki0HELx2hXpG0UusLH6gERSyCQgw4QKHZAQsClFRORUsKRNbiBuL9id4bQg",
+	"8xt2px9dHyJAur8DytmxRz03Uito5Qeu7183F8S7tu+luTuMmEvwyJooc0UiWgUdZrNBuvh0dTOeHTed",
+	"BUuy9fzsyROoEUSlko5lal7Uumw/8oWHoSHgV3/5ABWGtYLQAuTZqxd/ftcK/Hod/31y1nl89rDTClpA",
+	"iQ605+2rD5a7ryMHH68rBy8NiRqKVyM+aV218Lbmb9yckNiD8//QimFiee+NeMyQO/bmbZ/VfSKiHRHR",
+	"uvTyXTgYsSP74fUJ8aT4IOLqANIy3w1ws2xSOVW5nHLDCrCj/h1LZvkCulCOGbgXAsKFlvBMJsAhAx0U",
+	"yEEix7m0SwwDFkYTUs+NWJ2BGZAeUm70nXlJclfhu8jHvPgB0jGzM1uekXnx4zglLipy92SqTwmZx9qX",
+	"ZMWhbp6R+Ze3v50yMo/R+wSIJrcYGaGJJnRIN4vg5BhAhVnyChQP87tZ4CS4r9e/JjFTCkX3P1giyZQJ",
+	"TWTaKDz9m1zXuVPb6522vb4XN9PKXM08g25ouLgyDdUy9obGybWDKBssLz0bGhEeLR/NfrUWnr9jCF14",
+	"9tQcfOfNwU8K1ffQ/nY7D6mTcIfjJgUXDrgUWDRkyT07S71WslOPqdv1e+lafiLzYyfzjSj6+wDdBu3/",
+	"IH25RU7xIGHmwPbpzH0vlcYaezkBJw1ztlPMxS2LCLhqORTWXxM5QGgBzcXQoYxwbSwkdM+62wxuVXOg",
+	"yR2L2uSzc90mkIXAIkKVTUUICCURVxOpaEzQ/KLR31Kloac3Nz+BLYpIv2aXR5tgN+9DtrcCl6ATKtSA",
+	"JZhNGMpU6MC6mnE8GiOowADKxFjmfHbTqdnbOvPnuo6KoICCO7jSFV2OtQvjzguC/Tl8fbvIV0KzxFyU",
+	"KQ/Z2n0icbOPL7PMXZMVpfU/VG19QXz57Tk5cY/SiYvHadmOqj0NVn4HNvf5fnj115PP98B9vpVNR+Hy",
+	"LNPIVipMKBur3b2fjM1HMzAfxMfWo0SmwxGZjng4IhGdoRtYyltEcrVytkGn73s7z+Ny+dp92n2CYTZQ",
+	"K2jlhi3z9zboz4JjXqvxfJPqQt9sjNRmcb+yfpJSJIFs8W6Ei7OLp/vw4+ClPbBkN1smN/EEdQ817tZJ",
+	"zASRWVv4rALHNTMyjEQmLs3U2BgvcLLIWZSmMzv9KzJJNWFJIhNFEj4cIUJzzr7wPTp8rTuyqazlJXQA",
+	"sBEs5ItgNngzgdhyelt66JsxdaeUGwPNkDSPWa7pMzJJqonmY4Zt7xdKlkpLcsx4uRuzV8OjPkVtQgy7",
+	"tES+a260wV7/iDoRMIycNuI0FWoT1jdVkHbqefZUv6Xf+UQAqwng6NJmC/L6IJ2u1pe+m8JfdKBS699z",
+	"KdhGgLM2eUXDEYm5YBadFDJZrwmW3kX2NxZ2ykIDGMkPWZ+YJmu7Tt/gW+Sg2CnCAZsa9Ru9uF6n+A7L",
+	"gT/gOe5V++BCTVioHRu7aZPXSsl0INOCJ7B2KcJcmcH9uPxkEjHQa1pzSM+XJQ27avlbVGq2DRw2b/mQ",
+	"JeQT+6Z5zJYGtKZ01udx3PW+ns/Pz54+PV/bhwwvPiIX8tI75P3L7q7Xdi9Du7Xj9y8XL2eVt/lyeah0",
+	"7g6fXM4/ZpqLYyx/+vDWO5HPL3biRF7CAdebeFN88UeudQclDNWrTWyqhEFIeEmSsdHrBLh1ML841z4b",
+	"fgrKHJtCNRM84jlQm/SihA90j8TcaI7QgCPigwFL1JXzPbnWXmirUQLbRrQkAy4adVt/cCs9Lr/1QfZm",
+	"bLI4HO9T6+ry/KLaCO6c5+SVuVOI11GXfQ9aDbiQ7QU6wExAIM94RiaJlIP7Lp9OWMzozrCm8qYftrIY",
+	"GgtLpto1xAC+k5VXjugdswYYFEOCpWntTpIwzNO5NuYp2qozMNx8vk0sEalDQd+wWbtOuWWAYHgwH9s6",
+	"uPcdW6Zw3PutwLxnTKq5Zhow9ZBPOMy29RvX4YiJTKHjSqWsC03OBfD39bgM7O8xpgm5i3FqwDHfrGHu",
+	"RpwyhY42U2jZmW6T+fN7lvnz8JT5c0T2FzA96942hkqqWEkkG2W4JJR443k9Yy2dsOSOm9M5U0yppR07",
+	"PmV9HrChfhyzhIxYHIGtJeUtgdJULtrl5lI22Ec31nEZTWatu7eY7CjGXHL/rV3T6Q7Rw4iNmeEF5k+l",
+	"6WBQ3StD85BPaAOFijexkmiTY7Z3KJOIRebyQjJHVbEpnkL3TvKIFWfgaQ4aTga7bK0fGsWCR0A+K+VA",
+	"Jzxvlfd0PD/rPPrUeZpxQHeOhQfOL9dVjDosB4zMRcTveJSCkBhzkWqz+sedYO40ay6GXrSABSGNyqSm",
+	"MOxQI6K1nPAQBvosk9tYUnOCr40Mu+NsaoyFcMTjKGGQrlYiMxZ2rLEsrQWmc++GdjaDUnM7N0NPvjku",
+	"/gKM4B317V9k5VkrR4yIUlsqckUMbaB/TssYikmwlT+PVJaDpXRCxZAlCotB8DfGqpYDYq6CqxGB9Ckt",
+	"AdMoqxOhgmS32m0G5lgodscSGpPc3VbtKoNy4cz3DIG8PlNZyTB2yQTWoeYtCLFpW3TTeZQxgw9WbB21",
+	"fpljPFVefplEqDzOs6ASDrSmHrk6n2oALnqjVE5HkkQ8S90AMm+XZlOV0faWSVUnoX94Qj9olJwPsmHD",
+	"Cr3ANW2pRZv769zyfAZ2TnaHyM+XnYe/YL8yKUJoxWAsAdTsVzZruc483JQMuLEu+wmjt0YVSdKYtata",
+	"uTQg9Jvu5+IJ9PLRVgpro81cfiS6Km+HIpOEhXqncu+Bue17LEpfSpWur1JGlblCiBWtlBaoz7ygSdoL",
+	"jqoG+6+SRx/wHbvotnRSTU6qySGyUHPtm+CfmqrbaofzuwkTBB4hqQDYwR4GIHpYowqh9SlXLLAJQkqT",
+	"NBkyYYP4V9a6QDvDuzmctwHdF4mMmbrOcUrsDjumgg5ZoohizOF0ZM73NrmBiREpoCBN6YSHmkXg8CAc",
+	"Xb+a0fFPitBYCtYmn2AdIU2SGeERDqL5mKmACEkGNNRrN+so9bLDOMflV49StnuvOg7SClpn/n/rpCZV",
+	"4fEt3q8rQpXiQ+GQX9gYQjUOBwXvkbt4tmChL6MZmTFNfjZi45eKtY252Kh7Ns6PKxiy4t32q9rIgXQw",
+	"6MJvqgaFYBWHkk7NrklPTlh5iXTVQWKosRT8cgK/iiRsR8TVmCvFovrH5oIjILnKh7df1dwPwwu68JOS",
+	"IV+mxb4qY7kMLzJlK9uq1IZPhMXSvlHgEIITXLkVI/eZYAMecprMmgGrdLscYvpG2ZhWv9lTh/a5FdfR",
+	"Ls6XdbrsPLu68GkUyGTc90al+NRZOxOm0891vtZpIrgYds+fostLpkk4d3C5L9ZaEVCyPY5MEuYD/pbm",
+	"qsL9+aU3Fboxkuy+gzWgbVRX1k9tcTm2o7UMyOk7KHm/GtZA04jrM3iNMwR2kSkJs926bhXEE3zqBQVK",
+	"slIHrFnl9m1nTpS3Y8pbh8jKCOzTiIGGeygmSTVhWj+pnexuiXH7etqMZB+gmrhHJ9EnCRrpXIpIYLjb",
+	"dCShjeAIYAbNJS3kGxlt13x4RXqpYsY2vyKGt/dymIF5L1MEmm9CvK4252hyAB7mZRgMclnFU5ncQoca",
+	"83NIq5YabDJUuFVtPxXutuVeR+Gbsjtbi5d0HrXWIvkb2I0sua5hv9WJv++Ev695I3IC4WJrgXCIfioU",
+	"CqUeqj/xO2algmFYSo6ZMbIXJcQf9Zi1mWLM9D6BZjfirHVYo1vbMTFHC0PywtwVoYmS6XDkuqKsdddf",
+	"4OL5jjz4G3NCRHrJcYNHZxedgkt6LTAY5AeHwV9tyKX07O6f/1orbi39+odjp5ZKWKWiXZONWjZ1bFz0",
+	"wnNRSvD+1uWt9o3HxFo9gRobsM8TPSKGNGCjpokUw/UY7EvcARqf+Ov98tfK49sDj/U++hOjXc5oLbV4",
+	"1XVENRGMRcqDapZ7HZfx3zuu+BIohrdsypQmNEn4HY1dPbSPuMpEz8dbryFthEjBFJEintmwjo/OQqjT",
+	"RsXGtnmBTjgdMjKQqYiwKwGNCMyM9Gf4n4ZgGf6Kyz2u0iLY/fvAY8gGagWt3LD1o2d4nYoBvvpBvKXZ",
+	"NObNH/E3K0Z3waX7DWnNDZ4wFaaMsLvqeB4+0oVHGuwBN6UQXwvlGHB2qzaAhiFTqjuW0RrBXcs58r9d",
+	"3tgv4RKYXEVtmf2626frhFQTFjIYq1t8QVnFGV5iBBnmCkGG8+kahmfEVLOq4jNHBcu71tUqfqszFUYT",
+	"W6q5bDLLGtntNCyaP/irFo2ndKa61kuV4xdF4f34qvPICm/3zGL5cKV69Pjq/ML+msV8yPs8xtJo/AtS",
+	"E4xIDhEL8Dz3F/J2OmTdYSLTiaEmMQqT7vnT7qNnRggAg1DwI8W+YaPs2hgvncdGwSnewKvWiA9HefXG",
+	"wkWbUwEpt3yFlQpQ7pmmYqjAUe87iIpcsjqKeucEtNNhPjhabz56urQFf8KGXGHeJ14TCHLIAZkwOYlt",
+	"R6QCIBWWqCDyyYzpK9IrypieeUEvu5y9NnmtjYgUkYdi+XvKUkaohuz4wGg/05yCZHOJ3NRA87omPfy2",
+	"ByGQPkOlwKi0nrW1v4ibxQVhs6a8nMLFKELH0kgOrfI/AtAbjLaI9heRDx67F1po9dyPzPNzuC/Zs/Ay",
+	"m11Mfu7Z/3XNx71fArtUKEPiymqVCYG0egdmk0HIOEwvx0otVKxyCVRcwHomIwotM8xZkR775uQIGkZW",
+	"l52OrPSyai8JqYB4E+Wa/NxDmFHdBeWmBzMwyzJv/uX6i/AlCoJxANORCelLPcK7A2s34/t7ALcIzizA",
+	"IscqgJ4gO//syAKSsAFLEuzvJZMhFVwBHzcTs4pyNb4O8IC9VkCulCg0dl+ybxMWx2Ao1pE17nEU3Vet",
+	"l/9202pAOCC1wSqqxBG8ELjXJGFDQYVGI2wNvrxDMJ7d7fiOpPuKg7x/mQ9E1fWn/DVoyT6ifHXLjr5p",
+	"JcE9U9f7dLG+YrHWXa0okgWo7mMukrW6ylIUTCqclKjWWfqpiAzpAfWu9MU8AB2g0iPzeSSxt0hFYjsI",
+	"lynXIy4I9fYXPIu2RebOaZNPRnC5R0I5ZgrFfF7pUHSKafH+C29+gcZxC5rGoKCZXBcz3wVjEWB0OnGM",
+	"pf5CgqeHJW3yeTTzcVinEqGrQ4+Y/aTKM2R0kQrXUE2H0L/Ajh++U+iA7OpcirvRhEc0cvcF09ShBafR",
+	"l7ADDvkZAFqqstctR1uewN6cFQv3ppYoPJmz92nOBu71XcVCKSKzlIvHnQbMXKDwA7J1PY7q3y3ruQdz",
+	"d7Xk2VGXG2dkbEe9J7X1pLbuXG01CtGdva4HEQ5cxUOon+7uOci2cBB53xdJ2CSmgOruCyjHbXJjlbu/",
+	"SS7UvHdKipCVJBFb51Bp2nA2ovN2LXj1Mg2e0IGGHGNq1JY4llMWQQN2SlAezXleihon+GGYCKtS60p4",
+	"I97uDX0wTQNSyIQzob3J5WMKyI+CFrioSnhkTMUwBY9Ia0Rbf6zrfm4Uv+IkLk7i4j7FxSEmkCzzWmTw",
+	"Jkukxh/1FMUHNBqjFXUQ2XraSe5cfQjlekEquGpba6za4EnXcZ/eL4F9Xz4nJRe3ADh7S7XkZ0Dhd3+a",
+	"39pq7pwj35f3Mi9nZFL07NeXGLDnWwqM+80YrIaVfnx1iTld69HhG7mz0pSlMsPsvF66jpNg2ZNgcWdz",
+	"kiz7kyxGjfceXC6y3kxLPBx1JQ2PmNB8MNujsHGGiRxAXaQVBlNwxiufBNBn6ESH1EzrE597NGeBKA7W",
+	"gs474TV0MuXCuuDno/1t8lrMm0W5QVz8Pj8MWEzzMtJGkotx+5JgPT5tLaxgnfh9Fqwuj+AvZtFn5hwl",
+	"wAd+UlbASsG6OCy+1wEPA4KOG95eEm5keH2B6q7WUcnUzRLb12NKrx3NfS/GWeN1pyfZezLqDkH0foS+",
+	"YZKEdLylnI0ZvdtnFesN+N/6jIuh7/UNJpXj5CN6Z74zd84KtlJ5NaKKMBExEDfL3INLzbTAfYYTAtyT",
+	"iHBMNdvQfoMd/k7sN98W6GS/7dZ+Mzd5aVem71/KxGygTyJmbyLGdgMAs8Ybee5MNpc3EDI5k+khehFr",
+	"yZA6zkRfHCykZllSk60VNq/uQfFcL5jPYSpk8xallW2bAt3c60sf2G+4lO9SfWRoDp/orTkf6W1iKWhM",
+	"RlJNuIbkO1/bOmYRD2ncZWBoinC2poD6YHbJbNApLFUtfXJC8/ilj0x1KMesW/equeeXXLnVIg3z9s2B",
+	"pSfRtkfriYkok2kSzt11ZjaXhodbGlVZvcCeJNwHl2kBLkUqXI1hIcRl3ZDmwWItEiZCKFepPe+QNCcd",
+	"S3nLIpJOEKdl13bZFuYXrvio7K91ikyC1mQ0U8CJJpRDApBlaW8BJmBKtcU4pyQcUZ6sKRk/4VU+ycWT",
+	"Z+8km+7R7EKy204KpYk4o1O6zxjaW1uKqYiZDYuImQ9JhWJMXDlpZKtQeKI0Nn9Ei8lLaEQdLdS1gGFl",
+	"KzdpDrTJiBBGIyizBWDmOCJUkR6WjeAcumYOvWqRtX0ySdH+QyxTP30fJANb0BuCVBXzTECuKleSU5Zl",
+	"splBaPYAqOXG3IzjMgh/h/JeowjIqbjG082sayVDDn1CQYMjXOUtRJlqxSPWHVMBiAlrSsE0EbBfJzn4",
+	"Y9qH69+8BYNx/gaulsY5dnWSyHuTyIb2M1nkDmNzsbznVnCvNYGIlMqDT4gIoBIygILcI/nEk+uynBY5",
+	"MAeqNOSqVKXq128pVyKzzAuOyoIr7yNnm2QTwYcjTdSID/TBtJY7GWMHZ4wBozgUvh/AdLq7uNjfi6Cw",
+	"XfDQiBjTCLxqLEkA+3KZwBhRMWTVgIw3ivSqBIv9bS8g8o4lUFhlH8PIXa7PXcJoOLItxuCwmJ7K5PYn",
+	"gA0kEU9YqGUyA0tkQBPzjx6xLwJ//pNyP7CdysZ0BqX5OZRGB0mobVscIYVh8ucd0sNvuuzbBIwk3/5M",
+	"+w46ksg4qirZf4tDv7A7tXnZ/lx1Wq7EuOeB2cwmopV3TWhfMaGvstRWGUdMaYL77qd/yyZViH+2gDlP",
+	"DWP67XcmhnrUujrvdDo1cOR6Qk57V0RIO7AKEGgT5oubbrEaeDgiWloXLqmEQoQ81FJASENstbEf7Wzs",
+	"1ilQFgAwVgVEMXMCkCILQBNjqoBtW5Hz73NQs9AW7Cvw9RjkDKAHVKIoIl5tfgFcs7Ga297Hi5sbmO9f",
+	"47OPsq9pklCMGuoZwNcOZDKuxmMwazW/rLNOh9bUNjJ2orEzXZ1lwgAr13je2XaRDWIFVrRMbZ9fPLx8",
+	"9BhglB3zqi+p8PX//CNoDaXIbZl5xdPzR00CGHcuMyzF3JvaVljmReJDs28janSmJJtUAbSg9f9eDNM3",
+	"Hy8fvn35On338tX573979fDt38KLNy9vpm9e3tQXksj57hvNwHL8M0vmpSXJvyKnAU5U4AbGVIi9mMk3",
+	"grVcHGqV3ddFpByLT1ItE1/dsWRGzDNuNCeduADBQoWasgTg9Aw1LcESviYPXbK8w1TGhUTlHVVf+Mkt",
+	"iKESVgFPZvC0NPETNrO9gp5FgZXZAQltD4T//o//XQWbIic8rJImJeyuQeI2p6JaV5fFdo0JV7fdmN0x",
+	"QEPiGvjKC2pkAVe3xH8D88bf5Kmo9Yyeh53LPnvyJEKde3PYD3cyVWRyE8fEnVxOm3yBW3H2u69qXq5Z",
+	"2uf9438Ea4Fc/RXoZvmz8Ezjyqsnq2osTiBjGTG/T55osw+/LpDpg3+af6pxRD4V1E3zbIDcoVio4iBG",
+	"cnRt/qZjtg6NDpkn0fUVRdpnsWpAIhp65gzH7FPFwZ5jCdSqGCGIlrT1L8BHsRkaAkDZZ16oTRI+ZomE",
+	"iQ34N2f1ZyDBk0kijYnuEbYdJd7Yb0j2TRUlPjoPLwYd+ow97F+21ia6KmgNew4neqvA8vDUVkVsa4N3",
+	"2FHfmqvhIYBiLm6BTsVtNZ2+T/sxDzEvxDzpgE4TY9e3gQZdc2uzuwsm5oiqa6BoNAfhFXljEBP7AUFs",
+	"TG/ZYgc/qjUNR2MjAqmYkTHYYMaAdN5ESCdBI9KHCsX8T6cUfY426UQrYgmXRCxmGgvRHru4nBHJ2SQ1",
+	"MqJFtoIW1Y0f5Xcu1m/h8sHwrFrOyMEaj76VguWRQWozrkk0MB+VoIr3uUAFesEObNE04vLB/7X+D/mY",
+	"Dhn+0HNK7Eoy03N2zurXlfIat8wCu7kBq+vsg3eyzCsFUzpTJXNYXIBjXC+5mkjFHWxK6ft62X3sYUSY",
+	"UBBlK8ZYz7V10Xl8iMe79UFmRAnH5juIlAsSJJUS2EwejvBV4EdcuvNmHpfn87up2Tf9YBJTLorLqrMI",
+	"r82o1E6jCfOsIELeTZitGrbMNmY0UgRaBThZknGsiv635jOlE0bHVWhRJUKdKl0wZszoPynylw+/O7tl",
+	"QvUoM1ti5JbFoEWFFXNR5hJzcmzMlmqZ3llJQ4u0DTICxRRPiJa3TBAK+Y3O7AK/DfyvTX5FC/Hm/WsS",
+	"xhwgn4z8MKsIisn55sUqlBOmSlXQN2xr9Ds2ptxohJQrRf+neRVP2u772rGJ807WGCpV0GYiB980MH9j",
+	"x1814hM8b+uisUrqzZ82dNvYn9gbgAFMEjGiEyoU1+RmSCP2D9swCu6qUUmNkcASc1Vxd+FzdGmjGmXm",
+	"m/tfzhVvR7r5r/9UipI3MlWKmiuIlkfXDfM1+8gP8TVoScG6mo9x3crd0PyZ1179edFPVFeVfsMqBRtc",
+	"60MJgrj9n1NoP48koWPy+v/JcZ+PfCjOuLBqbClEnNFTgZrctWyvChHnwAMoGXAWR6SfMHoL6HFpXKK8",
+	"ofvuDds/5FqO9ugaubhvWMOwadvcyEMMzBU5QQ6kBAM1UjAb6LKCofSOWhkDb32QsDt5i0n85Tn2v74g",
+	"TzqdZ23ySkRoJymmDM1ndlHCBglTIyt2+iyWYmjkc5vcZG5I/JIr67NkEbnodIiWEp2WvVSodDKRiYYu",
+	"QLdMdI1w7DlvJkbu8S3XJFUMo4WwBmWWJlPda5cUhpnlfTK/atW929/OptPpmdHpztIkZsJwymjugsM8",
+	"WletqUq66MbM5twdcYGg07AtuJr6RPCB3Vngd+skWYMcFpJgrLV3R2OOBedCEnM8DKjyEn+1/Fq+u0n1",
+	"6BUEeJvW7Gy/6rn7Q8PbsntrNLhhSpOI5VS6Usc63mx7RMsu9uMnl8/apIc6UDdMGECD0FjZ0C3WysyU",
+	"ZmMV2LDjJJF3YMaPFYvvmLGpyJ8/fXpPnlPFQ+iJMvOv5FHPMP0vwn2gWJgw3XNlHn0Zza5JDwQ0trkR",
+	"NEnk1CtzM2JohQwTKgAYoFe4VDhNpelgcEUYDUfFrfwizN4o23LHRcSR/kjfqJzKBhW+6Ta5cVighrjY",
+	"HLEHpM9Car6BprGoDuupNA8nCqFt9IizQfuLgLuioPsL4qjLAXG7fYXEzgXcyK4lyF6QfQRLzX+AmxMU",
+	"OQQ8hRwi+CJ6qTBHLhP+DxZ1cat71+Syc569xn5a3TGmeSbhL0EtfeqiA+1Xc9cE+Iuy/CVbsZnxwo1t",
+	"WU0SbJJEC5ZcuYisWqN1rdmD9dlOI1IY979CNfQ8dAOWdYl9ZGr85AVs6454HTP2q7aXbBvultPVV4UO",
+	"i4XWhRDiun1HS6OE7wpzOarmo8aM2nHXUesIO7P/5hIBg9ZZ7q+va3XBNI9iRUS2963q1Ir6TTIKRiA8",
+	"WTUPGmojuSG7KZ4RLtwHAryL5U05zRP31QfDjmYJCVRhIMK3rz6UZ2QW8jjWaEgNRrCz/RPJlaJCk+in",
+	"V+DHyByBYijLkxEXBm6qCWKeNO87o6LAoqrDsHKOezimWOQqYFRXIFzkqprMIfimeevbzngn3hVpan/N",
+	"4+avrPOSmTfQUC/6yWrewY2uT9Mt29afQal9HkXH3YWrSCWldv1NFBnxPMfqq+ikTEHYvvVJmd93jk62",
+	"Tcr/Hph10NC1Ntru3HkfhOtpNU/HUH/t27o2e13agmOxzHVeIKwoyCE9vIc9AjmOJGGaJ6D7VTlatxMW",
+	"TbtcfRwlDFPG43kJsaHesAdv7Eq+f4B+2Rqs3Lpo1+bm1pp/AEkdXIoze1uqTb8Pzu63SSgOp5nrUZSw",
+	"qY0R2iTMRszAl3ZuH9zUjsoSzCTMju3B7Q3AUIoBT8aY8gO2l5wwsczu8r+4H9NrK5Nl7hrdt9Wy6Dcr",
+	"M1o8fHnBtzKlilB1yyKipc2/ypH2e3zzIlFnQ1WH+w0JQ7q0xe1aiM/DFdASGzqBk9f8BNLIAJKIizZ5",
+	"K8lUJhGhfSP0MrTzK0hKM9fd1280wRDsgj0nOi6GcLaSI/RcVWOPTFKtiINH4w7h4x6YRkFDDVpnhb9y",
+	"bVTP/P9rsxl/LTFOwRXk1bKqqbuc29rNWPHtLo23aha+nKBeS9gNJuB/urIPrMIoCYkYjWIuGKRoTqhS",
+	"FsfZ16lBzKiKGcs7lkTpCi9Y1ZEgajT5uSdT3ZepiHq5gj3MHfnFT8WTPvm5xwU+XtWjFosiURlZvH9u",
+	"NPgx/u/rLusvaGhYTsyiIetGKZsr3H0I8MCu6HqTdB2MnNgib4zaLKnRzmERZ9t0ld+UAWNRn4a33SmE",
+	"6JwZWzfoAyZpOu6zxGhuZ09+ffjbs3/51zeGqyZ8iBl5uMzl2UXFNKaCDf1H4C+eq9/yF/+qhS22PYgM",
+	"yKsRo7EedUWqE+4aLhoRVLo/7jAsLkjuBW2jY6axbb33NVf0rXDIyuLs3Gu9iX2xnT90TiQdpnIxL99/",
+	"UhkvLtUnqlyjn7JAr81uV8Ycno4YxLQzlgFdzlW+/wkkCWhsoR66CxfyiCkSU6gkW9BCFLMoGiAm2qSX",
+	"c4We/cZmPexwjhYk+fmy0/mlnYdEdGqGKxDLl01j3xjoqG43IpcSX9O5q9L+2MLfJoBzujT18w2MSEnC",
+	"JoxqouiAXUOifir431NGNPum87WvrUeDc/aEPrpw/BVtzYzBzu1G7QzRR4+C1pgLXwJbwXY3dTGX5T+i",
+	"UQjaqNF03PzKWmSeWxQHBqj3V62bYcJQ/+07bRL/zF02OXAc6w8HRwFtX3iiR13AC7pqnT979hRcbWaA",
+	"7JvuJGEht0U8M0bN/g7omMczl3v5ktM4lr6hp8uTHHNhZEsO8mIl/1MjZvRdZHsZV6NhKMdjGVl+tinr",
+	"2Y87fW4SZbzvz05pOGav+kpGCzvgOy0BKq69nmtZbMsd688RPw9r4akImbUbWRwDM7ODU/PawKhpvUnC",
+	"7jib9q6xWe+UJjYDZ5DIfzBBevYW9NrkFWb60IiLoeGszKKU2KSiiKswlipNGAE1Kik27GrnapfcaiCe",
+	"DJorMldpZmxT7jy27RWR0Aw4VTQOSOLT1AKsVZoFZEB5nCY210jJMSMRnSnbfdgcKNr3pSGF+fu5fVTh",
+	"pEfegx4Jlxb2uxJ2yL7ytyf/cnH25tm/vlyLFR+oKho0x3U/jTLny6H4s2swUSjrzM17gXM20qMdgj5L",
+	"WfAD5LHrY80txY97N2FC2Tpx4DhtchMrSXJcBTJCERvRYrMKqQGfNYcPx0WGuW50pdVxqMXOuLC+auX1",
+	"MLHh6GQiudDjRVK93KTBkls+ljnaSradhaBqUO0hRqFWUi3u3gq6/WMVuXkKaJjmPmo5sTQXy/DWaS25",
+	"Acc2YNUkcfmX743CTlrOyVt22CrKkTI7TxrbcTxruDTN7j5jkhUjjiZ8hUZEZ7b2ApGWjW7hQtFok0F5",
+	"RmZggV9uG8aYa1CCo0uAqy9Jk7R7cWzqSMRifseSBYDWRzmeBD1zmECwz2uiDZcDpA0zDBcpU4RqMpJj",
+	"tr7e8sLdoXtOpvleidvt57aUDckRZy63pmEKv4GEgAGgwdiktKW5ONceIcZNiLhknzb5AN5o8Phoj0Fn",
+	"YaI8wBREqhE5ymcklBExLNtdCpd20UzC8zbajE9WmZNxjwuqRbkC4IO66+gSHppqccCna9soc+kr1bY+",
+	"fE1onu7un35gp3PYRhY7CHqMIH7QBgQVsTDmYieSktpeIgUZ2KwxYGd/bLLNNm/4NY1jkgrNY3IzSXih",
+	"c6SQ3ZBOaAi5DuvKrpf2UE+iqxHSs9u5neQaM6XoMjjt50xPmRU6Nvjm1Mt86DbAdCWj8MVUZcb1QgZY",
+	"jWyvN25Op+zPbbM/m0un6QM7aX1mJKTC6xcu1C/Ip5SpiM7aS8z6887alRaPIDjMo1w58paop44N2Et2",
+	"uOkbjjKJHNybg7xKcL6PKReQr3ANWiMVQmrSdxjGUS7UCJRfVRZXJPC9FsbVvs+b3qz9ROfnJlF2tT8n",
+	"XGssgr/Xm23GZcU8jg0ElpD6zBvhu/Kk7FxDHFAeH5t66JVAJJJuxKOukLpLzW2K1qeTt1K/9Ad50gmb",
+	"McdiqfIaob+KOTfgBkSXA3dqjtqeZ32LnYNyRBXps2EqmqU2nP5iYshxkd2fZapYRFisGOiX61PcBzzG",
+	"E601Qmuf6C0j6G/P6M3H8Ee5HLh1yU1pmjSeiDBw6GcTjWVftntxoWCnOZqDNZxCoadQ6CkU+v2wvOds",
+	"aHNDN9clDNvB+qlG+VuTvMtN8cS+TuzrxL6+H/b1PtUFJSjLWkem5jSiuf4iC5zNHANXmofqQZj2lzjP",
+	"PxttMKSC9BnGUKFdpD0RFpGIaho4lJxCwv0kkQMes3yXRQRqTyPORAipoQ8L1h12HSnvwQWTbKoyv36v",
+	"m7TPfq/odXMTxwT3ruFLYM5mCVRYaLfC4yb6o6w+3gf/NP9U12i85GMmzIkqf5QQi3ddaQIyZtScqgrc",
+	"2ZuP9EhGMpbDWQapuuYFuFwMrvRZeYuntL89wr7vvPrvWawQgj52Ue0F1DnfuGnIlU48PlvkN8x3SgOe",
+	"9s3yYVtejR9YMH6qdcL7KRSPWwR+c36dVtAyIsCIpmctEJ4xo8rbtV/N07j5+bHmZ8RFZBYOXQg/vPpT",
+	"9+2rz4a9Cq69v6uF7/KnZvgJ9kF2/XzHUuiR0T9sX1GPupt1/25DST2cLGy4PUxzSEbEiDHydTbu02Qo",
+	"uxGdqdbVww40qOzmt+0SKvq6IYvj1tWj7I/umAtptua8k/swYUonPATxar6Y26Ss/5VbUTbjzcCp4L5V",
+	"ofPDd/dF9a5vVNpnPykSsQEXfA4wp8AD1u4flfbZC3OpfHlBBft4YPtyLunGAUVdEO4xv8AexcgWPIOh",
+	"LhXomjBEZgVN1z9hEZSlNvY8tBhQt8rX3UIatGMgX8QX8VHTwQBKwDD8kTBACBnwoaEYz3xsj+Ti1R7J",
+	"OCK9bOd7ge8qCUjSGWgzjeNrXN0X4UQWFbO+jGaA7hyzgSYy1W3yETGyzY8ygsAmzFa6K5ytLWbTtB9j",
+	"e18GvBCwq632hoDZIY2ZiGhCZowmgWGrmoXgAYFiOsgIiWPLs8c0GXKhrsCjg9k1gIKgWMxCrTxMwjiw",
+	"SCYKvweIMMuVgi/CTBdRtOW0EO21M2uTG8cszHKQFnFCZrst9ZsvzR4EhJK/pzTRLIGNoLAUW1oXx1+E",
+	"nbt5IaBlt8mfeRQxYS/UiN4xIiTp3dE4ZT0vbFCZJD2VTsy5Kxb12uQNLgL9WELCEVmTz04elwdTGFFE",
+	"5xZSg6RjEVyqnlHveub9M3NhASfe9sf2NyuS16T3enD2VgqGZljP1pkr8rBz2SYI/n3lUwiciMtoITsD",
+	"PGgZMein9hCez9OMiPyjsC43Z7/1NijlSOO6SrYCXA0Qw/UXcXlxQXpayu6YilmOOfcC0hNSd6Vg3QlL",
+	"uIx6vsAHIoxcRrbXkTkgD4JurzL81s2sZ1trwyEvXowevq1rZmF2GXHcx+hWp4JoJuCkVBlauVULXmJR",
+	"8xzXg54/r8YTPfuruTXOKitRbxM5xVvQTwB2PzKb1Z9dE6rJWAIFAROA+xkUbrKZWpv04JvSpIlrwswU",
+	"sI2e4WnYK3p1L+icqFzVEPrh8n7QT+faQYNW8PeU2a+t/FzRBhvVJFjnNflfVKQ0mfleUFRpJKeSDajI",
+	"DTF8qFW7GYoZtgwP5nfqJhUQjnkuke1mSDUDiKq6E4IeWltOJ9crHFkNZ3WP29nrK896vdbfG511fhko",
+	"N6+tPDSiou6CXHi8ZD2+SVya8qi1dEX5ZufbLskpAZDnyRV5D0hIc2srxVUCnbsCm+KyswqaYvk9iTIt",
+	"Bdrgos1QZ4vxyRXN4lfsbsP3Bcqe/XpgaoxADTRAmVhJVHN9WR31qlVedO53mZ66N1iVAPlF43mcrvJW",
+	"/0vXddE8vS9cx4mcpHEGhL8BJ5h7w8pFX97HYfZCdZfpaz3o+2g+AvdWJJkiPSwRvSL+uypRhtysLNER",
+	"XBBBK1R3tRDnsmmYa9Wbd2b0qlB1bClwBYN61Nlxl/giSjWIY3TmXlpoHIA4gB55qIldnl+Yxdf95bNW",
+	"3m/sdX3nzqDL/BBgqi96S9D4cjoh6qAgmYxakp+Blu7Pc4vRcHiujwl0cXZdUEqOxEUXzu2zapTzuD86",
+	"61ycdc4/dS6yQAeACl2ZZUO4qtZvcj6WtZwsoL2bn7jLX+wXbNcSoJan2LcALlGAF+KLePvqQ2CPKzgP",
+	"Ls8vguJnz4IguzJfxPKesGXOHmvvHUqIYIWfKJvt7n1D3uWoljuFnBuZ9Pwveui3MKwzjanHMePhyAqf",
+	"MRhkZlKpZhERcrpWvOB1NrUGGR04XjPnqpudx+uv4DW4SHeXSWS2T4TapuqC8xVLD/K/JFxYS9vcvG+x",
+	"OSQ6GIDn539wEf2PgoMzpn2G0LnQi885QQWbAmBm7slB4r8XUDaX3rE4BjwBwoSdwX/9/xjWWHQfeypv",
+	"PaLnYSd6xi76Twb1E7n8wSwLq+Qu1v3GVnj+2tQMsBS57xI6GHGlJVrNloWrgLBvOu/kSdgdt64hwabG",
+	"goWbcU2EdKSduRgx5dt6KNGFlo+tVEAXVxSu5FexAhXw9cd35OH548dn54TGkxE9e9iqb9QuFQf2+RLV",
+	"6EXeCVoxnP2qoATxsdHELqDF9JgL/PP8WU4l4kIzaAJZI9XBlud8vfdAZO54qgjnEzQ0gztTuJL3S0FT",
+	"lz3olYYloqi8G2WRNiJldGGgC+v+BzcjwLQJlveUowtqYBEzHSVcwZTYHcJ/Rilrk7d5H/8XYUyZAJJS",
+	"jYRpQzNWH9B28YTclmIJsysuHlHlakgwe6fnaLg7YjE6Tm0XDjbF6aovos8Uj9CdKuMIUOvJVKZxBLh4",
+	"ZnGKi2HsyjnUlX8UV4+eaSxxBGdpbhqIJ1p0wn4RdtLWa28tPNgxroiRqPYjq73aDqm4xryPf87RXOaW",
+	"tUefO+19lslUWgbz3XXKpXdOFd6AWNcpoWkwXzmbQBmneJuri49SiGQ2Cq+5fPT3OcaQ06j3D5eJnM1e",
+	"3sXEG/iYUCTAzdSD5UCZnwHGV0RkJKeEz3HRogZQ3qwKaBZzmlDyY2TVk2op1mTusLbO29uO0urm8IVZ",
+	"SgUoR5sYuI6ddQv2fd6I3Zbyq0T0JP/IvZqGIJq5IqgMQpB+Ujj9RizGPEwhdESuvO/viqH5LMCImULk",
+	"lrGJx9IeDK6dhJqOZOx7t8JNhzJkuNkyUY107fiLwtYFpy6uu+ri+uobDbVr5EqjKGGqqlcE9vOqhAa/",
+	"rBtxmevVGjH4gGIqxVbtWsvHs55y27ujRpPaQttZXuxTtCJmtruOsTWaDvqGa1wputiQcyTHrLtBonbN",
+	"Z8874AARw5QOMbRs/pbhrVG1bFzCOcr/6z+VouSNTJWiZt+RiXQTGUN23degJQXraj5GNHjlXzB/NLWb",
+	"LCo+FKrLRdeYFJjjq9RUJtA75D674BqWdt9YASAAqo1FIJCc4EGu+7XQ77vlGXtreYuHEL1rNDa8zzA+",
+	"bJXAhyN9TaBlPKHEHDTUVzgkEDD0eg9s5lOvTaCCuqeN/ZHQZNZ1x9XLV9fDoRIujPEYIpzIOEXUA0HC",
+	"kZSKWYeMnIpr57QMMOvM/BgzkhKZDkfQBy/VYA9ypVKEr8t1b7TMkXD1Rcy39IU52RlCewspyZTRW8Pk",
+	"zHeG9NxSOcLyQlfTFbK2zKpDRmCOaK/m3ApeM88HKgh/8Xwhnn7HBImSGUm4obrWWrS1H7QEOI/vsSUw",
+	"so7qVsA2WRFcJWuykbx2Wr8p8IxEEggI1M6VFFRmbFniabRH8Ek8H4x4Drak2df6UIKM1XLbJqNvTnxN",
+	"9zrGXFlUtacjibnCIPVVBjRg5OKVC5F4ceqxf2z1g53vTzljMoB30lhJVCG+iF7hUvbIf//H/+eyjNE1",
+	"OlYsvmOqTT7RWy6GhE7pjFBvr4IGAm5t8GXLW0TXhyqrJJkRrmuI/3w5qG/uP6YiohBh0gnlwjpux1wp",
+	"LoYVhaMlch4v/WZyvulOzmV8gbxWSqYDmbbWVH330MC5UjofYO3hEoHrGjY3KXMfZOZ3w3XUrwxx0Tgm",
+	"iimIpWJGMNArSYwwFKSfaozFAPfIYcfWZieYsmCjTYrFg1zPdTzbMJYKgkLnF0B9ZSibbgu2I7e91Gij",
+	"FmLl70kNuV81xNVIn19sXiP9vTAnBIwSzgOwFVNKdsWU1uAsC4xETqzQr2Ajyf9h72p62+iN8F8ZvJde",
+	"VgrSFCmgnBy0aV00cWqr6ClwaS5XS4hLLkjKjlDkvxczQ+5S9sqxFeVNjPiWSDI/Z4bD4TPPPH0z8nyZ",
+	"+bmsyKtfzYqc9fT4OoYRV2KH+OoQUxJUnI3hpe/r45A3YnQTAwhAgeSqtSleScHJ23HJMXCYiM+prDfK",
+	"0Ezbb/aF2Fp9JUy516AFFT/mlXsiLHdHDinm6Z/jWjzfWw5S6gsVQcCwMYMIHkGvo4v9kXX6HSqb6xTF",
+	"ElDfjAsRakW8kgwOlY4y5um4mMMdI3C0CwynAeUkY21hE9T9HkhQcXm2/PjsfDw7H89XmMfaKeLhdFbN",
+	"cD+y8t1QatvhdioHAcO9rxuCsWJ4QOPfvjkGeGY59PykADSzXNGrvnT2e1dAKLoi8Ez5/08PTyFGXyqt",
+	"9r689vHrSfzM6++cHFjMqzCrf/rtYQb3oZYRregwUyb1u3TNpXS23sg9PHN3OkMFuHyMLb4WRteXhMLm",
+	"Vv9Mrb46Imoj69JPhtygt4us5owl/P2fhCa9qPd3XkECX3+uFNB+JT6SAQwS+GWHcPPJe3JW/SEwdINJ",
+	"Oct7DMpRyG/BjY77KkUsR8X7cWiJ+/TvXn3ZK9qPltwfg4sYVv8Xw0acK0k3+vJYOIIP8eJ/+Z+XD8VL",
+	"jLj0SSxEoR7fWinv+YipjqAVTwh9cIBsH3LGVFM4w+Ft3ZOmZa+rF7G963QxiHfX6j0S1PsV4MOdo2oC",
+	"GjB1au25yLMMH350HRsAcEf8X89e/nH26uVvBzhQP+D9/95T6Ik9sznvlYwHnixfmBx6Op94idcY/hpN",
+	"pMetfkEylNq//Qd/J27pCu9tHPjuVBR455jD2yGxslsQrjd6LYnQ7oXrlRW9nm9FZ3Y+IG4V/KB2Mvx3",
+	"PqoxJ1pPGIL/tI5ggCEzC6ZZL+DfH6qC97GCD387q0Dqa20gOKlV3FbQe3qsg6BkdL4C5shGBa2AabOh",
+	"EVIbHbUKxXDOitBMmBjVCXSagc4cg1rQ7TRue2fcisiKjG4UyK00qoJOWLHivH8KLm7MTmdMND7VzZIx",
+	"S2OYcYgjMmU9Z6dXo2nKjyrVEKisbkU7yjXn94epqzp2tsiNhWp08Af6Ye0TzKOAeBdts5hOXKbLgTMY",
+	"qxNbQnYuMmsniJWyklZx3F8YE/2Kbk4+ngKTzIc9hwiHeKijRitTB4hirRKPNnM54BT+aldGh7aCd15Z",
+	"2VZw4sWVljTbix5loc3MGSKOmPZOrAcSp67c0oHP+Z6zzSwSLatMoB9bpw/wQMaDzzXpWUmYRP8dlDBU",
+	"KQbH0Apt53AaB3IlpvVI80yQuwqsStyw2gMxuuys4KZOcaApNvLchLbgfK38gqWvaaiYKAfMQwWdJgJO",
+	"mkGQXg1Au7VSfYHUA7nxXtk4h9Oaf51YsKzZlquXuKOn9C4tPNPd6k4tSNNmpGnQt5zOftO6pHRo+Xnj",
+	"UEFDxCurrxPqEJe4906qmnI9b2skK+rUKAJq18g2qwktSPSluEsL+MfF2Qe4oJOpAiO2bhOh1fnnUX2O",
+	"JHQBN0YYyIHmkfIbr8jL0dhBaHXPtfffjMIn6nqIihWDf+d8t0/seuV6U3JMQyHNhYBz9kSvpG406uYW",
+	"rGJC6tTJW2VVo6UWRLw4bbaF95QbwkvEDZMUcfPCo11WlqzytcPzpSGyT/AqyE0aTi50wGHBAVYpiEa3",
+	"GNC5kqpPqZ53KlLyrFkqtnC1swBUeH9BX9Kw+BfVSK/AfMh1NTwM+TpJ95WSoqNwcjGQv2zYhVH79oCq",
+	"bVD0hrpIWyJWXlHOfwVeNVS8i2TFuTXVjZrDP7VNL0WUU0dKLfB+vWN3qKb7vh2JXlyjweMXbNyb6FYK",
+	"TXLRBpUOa52p97ZCwi5pJMQ/3WpTV8x3fNMy6TF/CORtoNca8wK27gYa4XEoknGzO4qvTe2V3WePhje7",
+	"VuDQ0cm+2pLnXTSyFGE9NfTzkvJHCl8TdTNRJtFuGiXqUGYSDuk80YHI7/uswMaEDEUmNgtht4xrLOaC",
+	"PUwJY+uiW3nRt6GCIAUe0UGvrIjEdTwKGR+3dASwhNga/yfRxC0gRK9Eh6uqrPTbflhgdLUozdIkmLQL",
+	"o+jn0qWNNqXMnsQoZNvtkZxy4RKttaAWEkFyXibKy1gQPLrvcW+D2IaUC0181mbT2QCdErYCwU/1G0uK",
+	"HNLBR/51xWXXDX2bNTWkWpshFuM+7XrnJ8f8nqx/nVeLDz8q8YPejBLoNYm+9+5amFBBb2gfrItpCxpn",
+	"jLuZbfowhxMYeeGoQRZrZVH4yO9TouNsuGqkQGG54Mgn5cjtyEbYYzXL9SQ2dtckZ698LQy3LLUIa/wh",
+	"3jVHs8XlIdCOXKHFRM3csZe57skEA3F6pgojwXp2zXZGsSgQLkMdFZbCzGeCq1D0mqujfG3qSZQ0u7dr",
+	"jT5oiI6qYhgXUyci29KY8u1vGUaIbg7/2ggbyb8n24nWvBMG+OK/4w5HJ9eTfMwrLsfBfhRr4wIa/RnF",
+	"YXOFX41M8egf3bSOBxHWux0Myf5fPn35fwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

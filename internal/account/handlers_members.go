@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/wire"
@@ -20,7 +21,7 @@ func (h Handlers) ListMembers(ctx context.Context, req api.ListMembersRequestObj
 	if p.TrainingMissing != nil && !mayReadTrainings {
 		return nil, fault.Denied("Trainings are read by those who keep the staff.")
 	}
-	today, err := todayIn(ctx, req.CentreID)
+	today, err := centre.Today(ctx, req.CentreID)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func (h Handlers) showMembers(ctx context.Context, rows []Member, today db.Date,
 
 // CreateMember grants a role in a centre.
 func (h Handlers) CreateMember(ctx context.Context, req api.CreateMemberRequestObject) (api.CreateMemberResponseObject, error) {
-	today, err := todayIn(ctx, req.CentreID)
+	today, err := centre.Today(ctx, req.CentreID)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (Handlers) GetMember(ctx context.Context, req api.GetMemberRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	today, err := todayIn(ctx, req.CentreID)
+	today, err := centre.Today(ctx, req.CentreID)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func (h Handlers) saveMember(ctx context.Context, m *Member) error {
 	return db.Save(ctx, m)
 }
 
-func lockMember(ctx context.Context, centre, id uuid.UUID, ifMatch string) (*Member, db.Date, error) {
+func lockMember(ctx context.Context, centreID, id uuid.UUID, ifMatch string) (*Member, db.Date, error) {
 	m, err := db.Lock[Member](ctx, id, ifMatch)
 	if err != nil {
 		return nil, db.Date{}, err
@@ -162,7 +163,7 @@ func lockMember(ctx context.Context, centre, id uuid.UUID, ifMatch string) (*Mem
 	if m.EndedAt != nil {
 		return nil, db.Date{}, fault.State("ended", "The role has ended. Grant it again.")
 	}
-	today, err := todayIn(ctx, centre)
+	today, err := centre.Today(ctx, centreID)
 	return m, today, err
 }
 

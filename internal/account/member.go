@@ -97,20 +97,6 @@ func listMembers(ctx context.Context, l db.Listing, f memberFilter) (db.Paged[Me
 	return db.Page(ctx, l, memberSorts, func(m *Member) uuid.UUID { return m.ID }, f.build)
 }
 
-// todayIn is the calendar date at a centre.
-func todayIn(ctx context.Context, centre uuid.UUID) (db.Date, error) {
-	var zone string
-	err := db.Tx(ctx).Raw("select time_zone from centres where id = ?", centre).Scan(&zone).Error
-	if err != nil {
-		return db.Date{}, err
-	}
-	at, err := time.LoadLocation(zone)
-	if err != nil {
-		return db.Date{}, err
-	}
-	return db.NewDate(db.Now().In(at)), nil
-}
-
 // person is what a list of members shows of a user.
 type person struct {
 	ID    uuid.UUID
@@ -142,9 +128,9 @@ type heldRole struct {
 
 // rolesOf returns what a user may do today, centre by centre. The session must see the network.
 func rolesOf(ctx context.Context, user uuid.UUID) (map[uuid.UUID][]string, error) {
-	held, err := db.Select[heldRole](ctx, `select m.centre_id, m.role from members m join centres c on c.id = m.centre_id
+	held, err := db.Select[heldRole](ctx, `select m.centre_id, m.role from members m
 		where m.user_id = $1 and m.ended_at is null
-		and (now() at time zone c.time_zone)::date between m.starts_on and coalesce(m.expires_on, 'infinity') order by m.role`, user)
+		and centre_today(m.centre_id) between m.starts_on and coalesce(m.expires_on, 'infinity') order by m.role`, user)
 	if err != nil {
 		return nil, err
 	}

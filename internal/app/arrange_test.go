@@ -103,6 +103,7 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	shipped := h.Call(a.staff, "GET", c+"/forms?key=closing_evaluation", nil).Want(200).ID("data", 0, "id")
 	assessment := post("cases/assessments", at+"/assessments", map[string]any{"form_id": shipped, "answers": answers})
 	h.Call(a.staff, "POST", c+at+"/assessments/"+assessment.ID().String()+"/complete", map[string]any{"summary": "Well"}, apptest.IfMatch(`"1"`)).Want(200)
+	post("cases/best-interests", at+"/best-interests", map[string]any{"kind": "BIA", "trigger": "other"})
 	post("cases/problems", at+"/problems", map[string]any{"code": "documentation"})
 	plan := post("cases/plans", at+"/plans", map[string]any{"goals": []any{map[string]any{"description": "Has a document", "actions": []any{map[string]any{"description": "Consulate", "due_on": "2026-12-31"}}}}})
 	a.ids["cases/goals"] = h.Call(a.staff, "GET", c+at+"/goals?plan_id="+plan.ID().String(), nil).Want(200).ID("data", 0, "id")

@@ -33,7 +33,7 @@ const dueReviews = `
 select n.id, n.beneficiary_id, n.review_on, n.review_on::timestamp at time zone c.time_zone as due
 from specific_needs n join centres c on c.id = n.centre_id
 join beneficiaries b on b.centre_id = n.centre_id and b.id = n.beneficiary_id and b.status = 'active'
-where n.centre_id = any (scope_centres()) and n.ended_on is null and n.review_on <= (now() at time zone c.time_zone)::date and n.sensitivity <> 'restricted'
+where n.centre_id = any (scope_centres()) and n.ended_on is null and n.review_on <= centre_today(n.centre_id) and n.sensitivity <> 'restricted'
   and not exists (select from tasks t where t.centre_id = n.centre_id and t.key = 'need_review:' || n.id || ':' || n.review_on)
 order by n.review_on, n.id limit 1000`
 

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/beneficiary/namekey"
+	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/fold"
@@ -143,11 +144,10 @@ func present(ctx context.Context, table string, id uuid.UUID) error {
 }
 
 // today is the date where the centre is.
-func today(ctx context.Context) (d db.Date, err error) {
-	tx, err := db.Pgx(ctx)
+func today(ctx context.Context) (db.Date, error) {
+	here, err := tenant.One(ctx)
 	if err != nil {
-		return d, err
+		return db.Date{}, err
 	}
-	err = tx.QueryRow(ctx, "select (now() at time zone time_zone)::date from centres where id = any (scope_centres())").Scan(&d)
-	return d, err
+	return centre.Today(ctx, here)
 }

@@ -143,18 +143,10 @@ func ownerFits(ctx context.Context, c *Case, a *Act) (err error) {
 	return letIn(ctx, c, *a.OwnerID, "/owner_id")
 }
 
-// today is the date in the centre's time zone.
-func today(ctx context.Context, c *Case, a *Act) error {
-	here, err := db.Get[centre.Centre](ctx, c.CentreID.UUID())
-	if err != nil {
-		return err
-	}
-	zone, err := time.LoadLocation(here.TimeZone)
-	if err != nil {
-		return err
-	}
-	a.Today = db.NewDate(a.At.In(zone))
-	return nil
+// today is the date where the centre is.
+func today(ctx context.Context, c *Case, a *Act) (err error) {
+	a.Today, err = centre.Today(ctx, c.CentreID.UUID())
+	return err
 }
 
 func minor(ctx context.Context, c *Case, a *Act) error {
@@ -195,6 +187,7 @@ func survivor(ctx context.Context, c *Case, a *Act) error {
 // progressed sums up what a closure is judged by.
 func progressed(ctx context.Context, c *Case, a *Act) error {
 	var sum struct {
+		Undecided       int
 		OpenActions     int
 		GoalsMetPercent *float64
 		FollowedUp      bool
@@ -208,6 +201,7 @@ func progressed(ctx context.Context, c *Case, a *Act) error {
 				and done_at >= @start order by done_at desc, id desc limit 1)
 		select (select count(*) from case_actions x join plan on plan.id = x.plan_id where x.centre_id = @centre
 				and plan.status = 'active' and x.status in ('planned', 'in_progress')) as open_actions,
+			(select count(*) from best_interest_procedures where centre_id = @centre and case_id = @case and status = 'draft') as undecided,
 			(select (100.0 * count(*) filter (where progress = 'met') / nullif(count(*), 0))::float8 from case_goals g join plan on plan.id = g.plan_id
 				where g.centre_id = @centre and progress not in ('n_a', 'dropped')) as goals_met_percent,
 			coalesce((select need <> 'urgent_intervention' from heard), false) as followed_up,
@@ -217,7 +211,7 @@ func progressed(ctx context.Context, c *Case, a *Act) error {
 	if err != nil {
 		return err
 	}
-	a.OpenActions, a.GoalsMetPercent, a.FollowedUp, a.Attempts = sum.OpenActions, sum.GoalsMetPercent, sum.FollowedUp, sum.Attempts
+	a.Undecided, a.OpenActions, a.GoalsMetPercent, a.FollowedUp, a.Attempts = sum.Undecided, sum.OpenActions, sum.GoalsMetPercent, sum.FollowedUp, sum.Attempts
 	if sum.LastAttempt != nil {
 		a.LastAttempt = *sum.LastAttempt
 	}

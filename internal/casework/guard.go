@@ -42,6 +42,7 @@ type Act struct {
 	Overrides       bool // the caseload override was needed, and may be given
 	OwnerFits       bool // the owner is an active member of staff with a case role
 	Minor           bool // the person is, or may be, under 18
+	Undecided       int  // best-interest procedures
 	OpenActions     int  // of the active plan, neither done nor dropped
 	FollowedUp      bool // a follow-up since the opening, and the last one does not ask for urgent action
 	Attempts        int  // to reach the person since the last contact
@@ -102,6 +103,9 @@ func mayRequestClosure(c *Case, a *Act) error {
 	rules := fault.Rules()
 	if a.OpenActions > 0 && a.Justification == "" {
 		rules.Add("/justification", "unfinished_plan", "Actions of the plan are neither done nor dropped. Finish them, or say why the case closes without them.")
+	}
+	if a.Undecided > 0 && a.Justification == "" {
+		rules.Add("/justification", "undecided_procedure", "A best-interest procedure of this child is not decided. Decide or void it, or say why the case closes without.")
 	}
 	if c.OpenReferrals > 0 && a.ReferralOverride == "" {
 		rules.Add("/referral_override", "open_referrals", "Referrals of this case have not ended. End or revoke them, or say why the case closes all the same.")

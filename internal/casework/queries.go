@@ -222,7 +222,7 @@ var caseSorts = db.Sorts[Case]{
 // overdue is true of a case that is worked on and has a clock run out.
 const overdue = `((status in ('draft', 'open', 'on_hold', 'pending_closure') and (
 	(owner_id is null and assign_due_at < now()) or (responded_at is null and response_due_at < now())
-	or (assessed_at is null and assessment_due_at < now()) or (planned_at is null and plan_due_at < now()) or followup_due_at < now() or hold_review_on < current_date)) is true)`
+	or (assessed_at is null and assessment_due_at < now()) or (planned_at is null and plan_due_at < now()) or followup_due_at < now() or (hold_review_on is not null and hold_review_on < centre_today(centre_id)))) is true)`
 
 func listCases(ctx context.Context, l db.Listing, f Filter) (db.Paged[Case], error) {
 	view, by := inView(ctx), caller(ctx)

@@ -60,7 +60,7 @@ func worksAs(ctx context.Context, user uuid.UUID, roles []string) (bool, error) 
 	var fits bool
 	err := db.Tx(ctx).Raw(`select exists (select 1 from members m join users u on u.id = m.user_id and u.active
 		where m.centre_id in ? and m.user_id = ? and m.role in ? and m.ended_at is null
-		and m.starts_on <= current_date and (m.expires_on is null or m.expires_on >= current_date))`, tenant.Centres(ctx), user, roles).Scan(&fits).Error
+		and centre_today(m.centre_id) between m.starts_on and coalesce(m.expires_on, 'infinity'))`, tenant.Centres(ctx), user, roles).Scan(&fits).Error
 	return fits, err
 }
 
@@ -72,7 +72,7 @@ func areStaff(ctx context.Context, pointer string, users ...uuid.UUID) error {
 	var strangers int
 	err := db.Tx(ctx).Raw(`select count(*) from unnest(?::uuid[]) asked (id) where not exists (select 1 from members m join users u on u.id = m.user_id and u.active
 		where m.centre_id in ? and m.user_id = asked.id and m.ended_at is null
-		and m.starts_on <= current_date and (m.expires_on is null or m.expires_on >= current_date))`, db.UUIDs(users), tenant.Centres(ctx)).Scan(&strangers).Error
+		and centre_today(m.centre_id) between m.starts_on and coalesce(m.expires_on, 'infinity'))`, db.UUIDs(users), tenant.Centres(ctx)).Scan(&strangers).Error
 	if err == nil && strangers > 0 {
 		return fault.InvalidField(pointer, "unknown_staff", "There is no such member of staff here.")
 	}

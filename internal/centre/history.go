@@ -18,8 +18,7 @@ import (
 
 // started selects, of a table of the history, the rows that have begun and were not taken back.
 func started(table string) string {
-	return table + ".voided_at is null and " + table + ".starts_on <= " +
-		"(now() at time zone (select c.time_zone from centres c where c.id = " + table + ".centre_id))::date"
+	return table + ".voided_at is null and " + table + ".starts_on <= centre_today(" + table + ".centre_id)"
 }
 
 // inForce returns the row that is in force today; nil where the history is empty so far.

@@ -106,9 +106,10 @@ type CasePolicy struct {
 	HighRiskBalance      int  `json:"high_risk_balance"`       // risks less protections, from which high is suggested; 0: never
 	MediumRiskBalance    int  `json:"medium_risk_balance"`     // likewise medium
 
-	BreakGlassHours       int `json:"break_glass_hours,omitempty"`        // how long broken glass opens a restricted file; 0: 24
-	BreakGlassReviewHours int `json:"break_glass_review_hours,omitempty"` // until it is to be reviewed; 0: 72
-	ConferenceReadDays    int `json:"conference_read_days,omitempty"`     // how long after a conference those invited read the file; 0: 7
+	BreakGlassHours         int `json:"break_glass_hours,omitempty"`          // how long broken glass opens a restricted file; 0: 24
+	BreakGlassReviewHours   int `json:"break_glass_review_hours,omitempty"`   // until it is to be reviewed; 0: 72
+	BestInterestReviewHours int `json:"best_interest_review_hours,omitempty"` // until an act that went before its best-interest procedure is to be reviewed; 0: 72
+	ConferenceReadDays      int `json:"conference_read_days,omitempty"`       // how long after a conference those invited read the file; 0: 7
 }
 
 // BreakGlass is how long broken glass opens a restricted file (handbook 9.3).
@@ -117,6 +118,11 @@ func (p CasePolicy) BreakGlass() time.Duration { return timeOr(p.BreakGlassHours
 // BreakGlassReview is within which time it is to be reviewed.
 func (p CasePolicy) BreakGlassReview() time.Duration {
 	return timeOr(p.BreakGlassReviewHours, 72, time.Hour)
+}
+
+// BestInterestReview is within which time an act that went before its best-interest procedure is to be reviewed.
+func (p CasePolicy) BestInterestReview() time.Duration {
+	return timeOr(p.BestInterestReviewHours, 72, time.Hour)
 }
 
 // ConferenceRead is how long after a conference those who were invited still read the file (duty D9).

@@ -56,6 +56,7 @@ var readScopes = map[string]string{
 	"case_followup":           "case_files:read",
 	"case_approval":           "cases:read",
 	"case_evaluation":         "case_files:read",
+	"best_interest_procedure": "case_files:read",
 	"case_wall":               "cases:read",
 	"case_conference":         "case_files:read",
 	"case_invitation":         "case_files:read",

@@ -16,15 +16,16 @@ import (
 type CareArrangement struct {
 	db.Record
 	beneficiary.Entry
-	Arrangement           string // code list care_arrangement
-	Since                 db.Date
-	EndedOn               *db.Date   // nil: the current one
-	CaregiverID           *uuid.UUID // a person registered here
-	CaregiverName         string     // of somebody who is not
-	Place                 string
-	AgainstCaregiversWill bool
-	BestInterestNote      string
-	Note                  string
+	Arrangement            string // code list care_arrangement
+	Since                  db.Date
+	EndedOn                *db.Date   // nil: the current one
+	CaregiverID            *uuid.UUID // a person registered here
+	CaregiverName          string     // of somebody who is not
+	Place                  string
+	AgainstCaregiversWill  bool
+	BestInterestNote       string
+	WithoutProcedureReason string // why nobody decided in a best-interest procedure before
+	Note                   string
 }
 
 // Separation is whether a child is with family, and how far tracing is, over a stretch of time.
@@ -95,10 +96,16 @@ func (s *Separation) endOn(on db.Date)      { s.EndedOn = &on }
 
 // record stores what is so from a day on and ends what was so until then. The child is held, so that
 // two recorders come one after the other.
-func record[T any, P spell[T]](ctx context.Context, child uuid.UUID, next P) error {
+// before runs while they are held.
+func record[T any, P spell[T]](ctx context.Context, child uuid.UUID, next P, before ...func() error) error {
 	return beneficiary.Record(ctx, child, next, func(b *beneficiary.Beneficiary) error {
 		if b.BirthDate != nil && !b.ChildOn(next.begins().Time) {
 			return fault.New(fault.Invalid, "not_a_child", "The person was of age on that day.")
+		}
+		for _, check := range before {
+			if err := check(); err != nil {
+				return err
+			}
 		}
 		return succeed[T](ctx, child, next)
 	})
@@ -122,6 +129,30 @@ func succeed[T any, P spell[T]](ctx context.Context, child uuid.UUID, next P) er
 	}
 	last.endOn(next.begins())
 	return db.Save(ctx, last)
+}
+
+// parents is the arrangement of a child who is with them: code list care_arrangement.
+const parents = "parent_s"
+
+// inBestInterests asks for the decisions that a change of care waits for: against the caregiver's will, and
+// away from the parents (handbook 3.7).
+func (a *CareArrangement) inBestInterests(ctx context.Context, child uuid.UUID) error {
+	act := beneficiary.GuardedAct{Resource: "care_arrangement", ID: a.ID, Child: child, Reason: a.WithoutProcedureReason, Pointer: "/without_procedure_reason"}
+	if a.AgainstCaregiversWill {
+		act.Triggers = append(act.Triggers, "care_arrangement")
+	}
+	if a.Arrangement != parents {
+		with, err := db.Exists[CareArrangement](ctx, func(q *gorm.DB) *gorm.DB {
+			return q.Where("beneficiary_id = ? and voided_at is null and ended_on is null and arrangement = ?", child, parents)
+		})
+		if err != nil {
+			return err
+		}
+		if with {
+			act.Triggers = append(act.Triggers, "separation_from_parents")
+		}
+	}
+	return beneficiary.InBestInterests(ctx, act)
 }
 
 // known answers the 422 of a caregiver whose record is not in use.

@@ -28,7 +28,7 @@ func (Handlers) RecordCareArrangement(ctx context.Context, req api.RecordCareArr
 	if err := e.known(ctx); err != nil {
 		return nil, err
 	}
-	if err := record(ctx, req.ID, &e); err != nil {
+	if err := record(ctx, req.ID, &e, func() error { return e.inBestInterests(ctx, req.ID) }); err != nil {
 		return nil, err
 	}
 	return api.RecordCareArrangement201JSONResponse{Body: toCare(&e), Headers: api.RecordCareArrangement201ResponseHeaders{

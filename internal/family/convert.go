@@ -58,14 +58,16 @@ func toCare(a *CareArrangement) api.CareArrangement {
 	return api.CareArrangement{
 		ID: a.ID, Version: a.Version, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, BeneficiaryID: a.BeneficiaryID, Arrangement: a.Arrangement,
 		Since: wire.ToDate(a.Since), EndedOn: wire.ToOptDate(a.EndedOn), CaregiverID: a.CaregiverID, CaregiverName: wire.Opt(a.CaregiverName), Place: wire.Opt(a.Place),
-		AgainstCaregiversWill: a.AgainstCaregiversWill, BestInterestNote: wire.Opt(a.BestInterestNote), Note: wire.Opt(a.Note),
+		AgainstCaregiversWill: a.AgainstCaregiversWill, BestInterestNote: wire.Opt(a.BestInterestNote),
+		WithoutProcedureReason: wire.Opt(a.WithoutProcedureReason), Note: wire.Opt(a.Note),
 		RecordedBy: a.RecordedBy, VoidedAt: a.VoidedAt, VoidedBy: a.VoidedBy, VoidReason: wire.Opt(a.VoidReason),
 	}
 }
 
 func fromCareCreate(b api.CareArrangementCreate, since db.Date) CareArrangement {
 	return CareArrangement{Record: db.NewRecord(b.ID), Arrangement: b.Arrangement, Since: since, CaregiverID: b.CaregiverID, CaregiverName: wire.Value(b.CaregiverName),
-		Place: wire.Value(b.Place), AgainstCaregiversWill: wire.Value(b.AgainstCaregiversWill), BestInterestNote: wire.Value(b.BestInterestNote), Note: wire.Value(b.Note)}
+		Place: wire.Value(b.Place), AgainstCaregiversWill: wire.Value(b.AgainstCaregiversWill), BestInterestNote: wire.Value(b.BestInterestNote),
+		WithoutProcedureReason: wire.Value(b.WithoutProcedureReason), Note: wire.Value(b.Note)}
 }
 
 func toSeparation(s *Separation) api.Separation {

@@ -225,7 +225,7 @@ func TestChild_RefusesWhatBreaksARule(t *testing.T) {
 			t.Errorf("%s: %s", name, r.Raw)
 		}
 	}
-	h.Call(p, "POST", at+"/care-arrangements", body{"arrangement": "foster_care", "against_caregivers_will": true, "best_interest_note": "He was beaten"}).Want(201)
+	h.Call(p, "POST", at+"/care-arrangements", body{"arrangement": "foster_care", "against_caregivers_will": true, "best_interest_note": "He was beaten", "without_procedure_reason": "He fled tonight"}).Want(201)
 	h.Call(p, "POST", adult+"/care-arrangements", body{"arrangement": "foster_care"}).WantCode(422, "not_a_child")
 	h.Call(p, "POST", adult+"/separations", body{"status": "separated"}).WantCode(422, "not_a_child")
 	h.Call(p, "POST", ageless+"/separations", body{"status": "separated"}).Want(201)

@@ -45,7 +45,8 @@ select b.id, b.birth_date, b.birth_date_precision, b.registered_on, c.id as case
 from beneficiaries b join centres z on z.id = b.centre_id
 left join cases c on c.centre_id = b.centre_id and c.beneficiary_id = b.id and c.status in ('open', 'on_hold', 'pending_closure')
 where b.centre_id = any (scope_centres()) and b.status = 'active'
-  and b.birth_date between current_date - interval '18 years 400 days' and current_date - interval '18 years' + make_interval(days => ? + 2)
+  and b.birth_date between (select centre_today(c) from unnest(scope_centres()) c) - interval '18 years 400 days'
+    and (select centre_today(c) from unnest(scope_centres()) c) - interval '18 years' + make_interval(days => ? + 2)
 order by b.id, c.id`
 
 func raiseMajority(ctx context.Context) error {

@@ -62,7 +62,11 @@ func decide(ctx context.Context, id uuid.UUID, ifMatch string, d decision) (*ben
 	if pair.Status == Merged {
 		return nil, fault.State(pair.Status, "The two records are one. Undo the merge if they are of two people.")
 	}
-	if err := d.check(db.NewDate(db.Now())); err != nil {
+	day, err := beneficiary.Today(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.check(day); err != nil {
 		return nil, err
 	}
 	return pair, settle(ctx, pair, d.verdict, d)

@@ -31,7 +31,7 @@ func standingMerge(ctx context.Context, duplicate uuid.UUID) (*Merge, error) {
 
 // move hands everything of the duplicate to the survivor: also what the caller may not see.
 func move(ctx context.Context, m *Merge) error {
-	if err := db.Tx(ctx).Exec("select merge_households(m, (now() at time zone c.time_zone)::date) from merges m join centres c on c.id = m.centre_id where m.centre_id = ? and m.id = ?", m.CentreID, m.ID).Error; err != nil {
+	if err := db.Tx(ctx).Exec("select merge_households(m, centre_today(m.centre_id)) from merges m where m.centre_id = ? and m.id = ?", m.CentreID, m.ID).Error; err != nil {
 		return err
 	}
 	return db.Tx(ctx).Exec("select merge_move(m) from merges m where m.centre_id = ? and m.id = ?", m.CentreID, m.ID).Error

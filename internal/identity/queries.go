@@ -23,7 +23,7 @@ var duplicateSorts = db.Sorts[beneficiary.Duplicate]{
 }
 
 // waits is true of a pair that somebody has to look at: its day has come, neither record was voided, and the two are not one already.
-const waits = `(status = 'pending' or status = 'later' and coalesce(review_on, current_date) <= current_date)
+const waits = `(status = 'pending' or status = 'later' and (review_on is null or review_on <= centre_today(centre_id)))
 	and not exists (select 1 from beneficiaries b where b.centre_id = duplicates.centre_id and b.id in (duplicates.one_id, duplicates.other_id) and b.status = 'void')
 	and not exists (select 1 from beneficiaries a join beneficiaries b on b.centre_id = a.centre_id where a.centre_id = duplicates.centre_id
 		and a.id = one_id and b.id = other_id and coalesce(a.merged_into, a.id) = coalesce(b.merged_into, b.id))`

@@ -118,7 +118,7 @@ func (t *Task) checkUser(ctx context.Context) error {
 	var staff, sees, walled bool
 	err := db.Tx(ctx).Raw(`select exists (select 1 from members m join users u on u.id = m.user_id and u.active
 			where m.centre_id in ? and m.user_id = ? and m.ended_at is null
-			and m.starts_on <= current_date and (m.expires_on is null or m.expires_on >= current_date)),
+			and centre_today(m.centre_id) between m.starts_on and coalesce(m.expires_on, 'infinity')),
 		not exists (select 1 from cases c where c.centre_id in ? and c.id = ? and c.sensitivity = 'restricted'
 			and not exists (select 1 from case_team t where t.centre_id = c.centre_id and t.case_id = c.id and t.user_id = ? and t.ended_at is null)),
 		exists (select 1 from case_walls w where w.centre_id in ? and w.case_id = ? and w.user_id = ? and w.ended_at is null)`,

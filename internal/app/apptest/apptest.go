@@ -151,7 +151,7 @@ func (h *House) StaffIn(centres map[uuid.UUID][]string) Person {
 	for centre, roles := range centres {
 		for _, role := range roles {
 			h.Exec(`insert into members (centre_id, id, version, created_at, updated_at, user_id, role, starts_on)
-				values ($1, $2, 1, now(), now(), $3, $4, current_date)`, centre, db.NewID(), id, role)
+				values ($1, $2, 1, now(), now(), $3, $4, current_date - 1)`, centre, db.NewID(), id, role)
 		}
 	}
 	return h.sign(auth.Principal{Kind: auth.User, ID: id, OrganisationID: h.IOM, Centres: centres})
