@@ -665,6 +665,27 @@ func (e CaseTeamMemberRole) Valid() bool {
 	}
 }
 
+// Defines values for CaseloadState.
+const (
+	CaseloadStateFull    CaseloadState = "full"
+	CaseloadStateOk      CaseloadState = "ok"
+	CaseloadStateWarning CaseloadState = "warning"
+)
+
+// Valid indicates whether the value is a known member of the CaseloadState enum.
+func (e CaseloadState) Valid() bool {
+	switch e {
+	case CaseloadStateFull:
+		return true
+	case CaseloadStateOk:
+		return true
+	case CaseloadStateWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContactSafe.
 const (
 	ContactSafeNo      ContactSafe = "no"
@@ -2111,6 +2132,33 @@ func (e RescueEventStatus) Valid() bool {
 	}
 }
 
+// Defines values for SOPClockEffectClock.
+const (
+	SOPClockEffectClockAssessment    SOPClockEffectClock = "assessment"
+	SOPClockEffectClockAssignment    SOPClockEffectClock = "assignment"
+	SOPClockEffectClockFirstResponse SOPClockEffectClock = "first_response"
+	SOPClockEffectClockFollowUp      SOPClockEffectClock = "follow_up"
+	SOPClockEffectClockPlan          SOPClockEffectClock = "plan"
+)
+
+// Valid indicates whether the value is a known member of the SOPClockEffectClock enum.
+func (e SOPClockEffectClock) Valid() bool {
+	switch e {
+	case SOPClockEffectClockAssessment:
+		return true
+	case SOPClockEffectClockAssignment:
+		return true
+	case SOPClockEffectClockFirstResponse:
+		return true
+	case SOPClockEffectClockFollowUp:
+		return true
+	case SOPClockEffectClockPlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SOPStatus.
 const (
 	SOPStatusActive     SOPStatus = "active"
@@ -2738,6 +2786,75 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	}
 }
 
+// Defines values for WorklistEntryKind.
+const (
+	WorklistEntryKindApproval         WorklistEntryKind = "approval"
+	WorklistEntryKindAssessment       WorklistEntryKind = "assessment"
+	WorklistEntryKindAssignment       WorklistEntryKind = "assignment"
+	WorklistEntryKindBreakGlassReview WorklistEntryKind = "break_glass_review"
+	WorklistEntryKindFirstResponse    WorklistEntryKind = "first_response"
+	WorklistEntryKindFollowUp         WorklistEntryKind = "follow_up"
+	WorklistEntryKindHoldReview       WorklistEntryKind = "hold_review"
+	WorklistEntryKindInboundReferral  WorklistEntryKind = "inbound_referral"
+	WorklistEntryKindPlan             WorklistEntryKind = "plan"
+	WorklistEntryKindReferral         WorklistEntryKind = "referral"
+	WorklistEntryKindTask             WorklistEntryKind = "task"
+	WorklistEntryKindTurning18        WorklistEntryKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the WorklistEntryKind enum.
+func (e WorklistEntryKind) Valid() bool {
+	switch e {
+	case WorklistEntryKindApproval:
+		return true
+	case WorklistEntryKindAssessment:
+		return true
+	case WorklistEntryKindAssignment:
+		return true
+	case WorklistEntryKindBreakGlassReview:
+		return true
+	case WorklistEntryKindFirstResponse:
+		return true
+	case WorklistEntryKindFollowUp:
+		return true
+	case WorklistEntryKindHoldReview:
+		return true
+	case WorklistEntryKindInboundReferral:
+		return true
+	case WorklistEntryKindPlan:
+		return true
+	case WorklistEntryKindReferral:
+		return true
+	case WorklistEntryKindTask:
+		return true
+	case WorklistEntryKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorklistEntryState.
+const (
+	WorklistEntryStateDueToday WorklistEntryState = "due_today"
+	WorklistEntryStateOverdue  WorklistEntryState = "overdue"
+	WorklistEntryStateUpcoming WorklistEntryState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the WorklistEntryState enum.
+func (e WorklistEntryState) Valid() bool {
+	switch e {
+	case WorklistEntryStateDueToday:
+		return true
+	case WorklistEntryStateOverdue:
+		return true
+	case WorklistEntryStateUpcoming:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Labels.
 const (
 	LabelsAll Labels = "all"
@@ -3239,6 +3356,30 @@ func (e ListBreakGlassReviewsParamsSort) Valid() bool {
 	case ListBreakGlassReviewsParamsSortCreatedAt:
 		return true
 	case ListBreakGlassReviewsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseloadsParamsSort.
+const (
+	ListCaseloadsParamsSortLoad      ListCaseloadsParamsSort = "load"
+	ListCaseloadsParamsSortMinusLoad ListCaseloadsParamsSort = "-load"
+	ListCaseloadsParamsSortMinusName ListCaseloadsParamsSort = "-name"
+	ListCaseloadsParamsSortName      ListCaseloadsParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseloadsParamsSort enum.
+func (e ListCaseloadsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseloadsParamsSortLoad:
+		return true
+	case ListCaseloadsParamsSortMinusLoad:
+		return true
+	case ListCaseloadsParamsSortMinusName:
+		return true
+	case ListCaseloadsParamsSortName:
 		return true
 	default:
 		return false
@@ -4682,6 +4823,114 @@ func (e ListVisitsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListWorklistParamsSort.
+const (
+	ListWorklistParamsSortDueAt      ListWorklistParamsSort = "due_at"
+	ListWorklistParamsSortMinusDueAt ListWorklistParamsSort = "-due_at"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsSort enum.
+func (e ListWorklistParamsSort) Valid() bool {
+	switch e {
+	case ListWorklistParamsSortDueAt:
+		return true
+	case ListWorklistParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsWhose.
+const (
+	ListWorklistParamsWhoseCentre ListWorklistParamsWhose = "centre"
+	ListWorklistParamsWhoseMine   ListWorklistParamsWhose = "mine"
+	ListWorklistParamsWhoseTeam   ListWorklistParamsWhose = "team"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsWhose enum.
+func (e ListWorklistParamsWhose) Valid() bool {
+	switch e {
+	case ListWorklistParamsWhoseCentre:
+		return true
+	case ListWorklistParamsWhoseMine:
+		return true
+	case ListWorklistParamsWhoseTeam:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsKind.
+const (
+	ListWorklistParamsKindApproval         ListWorklistParamsKind = "approval"
+	ListWorklistParamsKindAssessment       ListWorklistParamsKind = "assessment"
+	ListWorklistParamsKindAssignment       ListWorklistParamsKind = "assignment"
+	ListWorklistParamsKindBreakGlassReview ListWorklistParamsKind = "break_glass_review"
+	ListWorklistParamsKindFirstResponse    ListWorklistParamsKind = "first_response"
+	ListWorklistParamsKindFollowUp         ListWorklistParamsKind = "follow_up"
+	ListWorklistParamsKindHoldReview       ListWorklistParamsKind = "hold_review"
+	ListWorklistParamsKindInboundReferral  ListWorklistParamsKind = "inbound_referral"
+	ListWorklistParamsKindPlan             ListWorklistParamsKind = "plan"
+	ListWorklistParamsKindReferral         ListWorklistParamsKind = "referral"
+	ListWorklistParamsKindTask             ListWorklistParamsKind = "task"
+	ListWorklistParamsKindTurning18        ListWorklistParamsKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsKind enum.
+func (e ListWorklistParamsKind) Valid() bool {
+	switch e {
+	case ListWorklistParamsKindApproval:
+		return true
+	case ListWorklistParamsKindAssessment:
+		return true
+	case ListWorklistParamsKindAssignment:
+		return true
+	case ListWorklistParamsKindBreakGlassReview:
+		return true
+	case ListWorklistParamsKindFirstResponse:
+		return true
+	case ListWorklistParamsKindFollowUp:
+		return true
+	case ListWorklistParamsKindHoldReview:
+		return true
+	case ListWorklistParamsKindInboundReferral:
+		return true
+	case ListWorklistParamsKindPlan:
+		return true
+	case ListWorklistParamsKindReferral:
+		return true
+	case ListWorklistParamsKindTask:
+		return true
+	case ListWorklistParamsKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWorklistParamsState.
+const (
+	ListWorklistParamsStateDueToday ListWorklistParamsState = "due_today"
+	ListWorklistParamsStateOverdue  ListWorklistParamsState = "overdue"
+	ListWorklistParamsStateUpcoming ListWorklistParamsState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the ListWorklistParamsState enum.
+func (e ListWorklistParamsState) Valid() bool {
+	switch e {
+	case ListWorklistParamsStateDueToday:
+		return true
+	case ListWorklistParamsStateOverdue:
+		return true
+	case ListWorklistParamsStateUpcoming:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListNetworkChangesParamsSince.
 const (
 	ListNetworkChangesParamsSinceNow ListNetworkChangesParamsSince = "now"
@@ -4874,6 +5123,114 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsSort.
+const (
+	ListNetworkWorklistParamsSortDueAt      ListNetworkWorklistParamsSort = "due_at"
+	ListNetworkWorklistParamsSortMinusDueAt ListNetworkWorklistParamsSort = "-due_at"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsSort enum.
+func (e ListNetworkWorklistParamsSort) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsSortDueAt:
+		return true
+	case ListNetworkWorklistParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsWhose.
+const (
+	ListNetworkWorklistParamsWhoseCentre ListNetworkWorklistParamsWhose = "centre"
+	ListNetworkWorklistParamsWhoseMine   ListNetworkWorklistParamsWhose = "mine"
+	ListNetworkWorklistParamsWhoseTeam   ListNetworkWorklistParamsWhose = "team"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsWhose enum.
+func (e ListNetworkWorklistParamsWhose) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsWhoseCentre:
+		return true
+	case ListNetworkWorklistParamsWhoseMine:
+		return true
+	case ListNetworkWorklistParamsWhoseTeam:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsKind.
+const (
+	ListNetworkWorklistParamsKindApproval         ListNetworkWorklistParamsKind = "approval"
+	ListNetworkWorklistParamsKindAssessment       ListNetworkWorklistParamsKind = "assessment"
+	ListNetworkWorklistParamsKindAssignment       ListNetworkWorklistParamsKind = "assignment"
+	ListNetworkWorklistParamsKindBreakGlassReview ListNetworkWorklistParamsKind = "break_glass_review"
+	ListNetworkWorklistParamsKindFirstResponse    ListNetworkWorklistParamsKind = "first_response"
+	ListNetworkWorklistParamsKindFollowUp         ListNetworkWorklistParamsKind = "follow_up"
+	ListNetworkWorklistParamsKindHoldReview       ListNetworkWorklistParamsKind = "hold_review"
+	ListNetworkWorklistParamsKindInboundReferral  ListNetworkWorklistParamsKind = "inbound_referral"
+	ListNetworkWorklistParamsKindPlan             ListNetworkWorklistParamsKind = "plan"
+	ListNetworkWorklistParamsKindReferral         ListNetworkWorklistParamsKind = "referral"
+	ListNetworkWorklistParamsKindTask             ListNetworkWorklistParamsKind = "task"
+	ListNetworkWorklistParamsKindTurning18        ListNetworkWorklistParamsKind = "turning_18"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsKind enum.
+func (e ListNetworkWorklistParamsKind) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsKindApproval:
+		return true
+	case ListNetworkWorklistParamsKindAssessment:
+		return true
+	case ListNetworkWorklistParamsKindAssignment:
+		return true
+	case ListNetworkWorklistParamsKindBreakGlassReview:
+		return true
+	case ListNetworkWorklistParamsKindFirstResponse:
+		return true
+	case ListNetworkWorklistParamsKindFollowUp:
+		return true
+	case ListNetworkWorklistParamsKindHoldReview:
+		return true
+	case ListNetworkWorklistParamsKindInboundReferral:
+		return true
+	case ListNetworkWorklistParamsKindPlan:
+		return true
+	case ListNetworkWorklistParamsKindReferral:
+		return true
+	case ListNetworkWorklistParamsKindTask:
+		return true
+	case ListNetworkWorklistParamsKindTurning18:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkWorklistParamsState.
+const (
+	ListNetworkWorklistParamsStateDueToday ListNetworkWorklistParamsState = "due_today"
+	ListNetworkWorklistParamsStateOverdue  ListNetworkWorklistParamsState = "overdue"
+	ListNetworkWorklistParamsStateUpcoming ListNetworkWorklistParamsState = "upcoming"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkWorklistParamsState enum.
+func (e ListNetworkWorklistParamsState) Valid() bool {
+	switch e {
+	case ListNetworkWorklistParamsStateDueToday:
+		return true
+	case ListNetworkWorklistParamsStateOverdue:
+		return true
+	case ListNetworkWorklistParamsStateUpcoming:
 		return true
 	default:
 		return false
@@ -5770,7 +6127,10 @@ type Case struct {
 	// AssignedAt To the present owner
 	AssignedAt    *time.Time         `json:"assigned_at,omitempty"`
 	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	ClosedAt      *time.Time         `json:"closed_at,omitempty"`
+
+	// CaseloadOverriddenAt A supervisor let the present owner have it above the limit of the SOP; the history has the reason
+	CaseloadOverriddenAt *time.Time `json:"caseload_overridden_at,omitempty"`
+	ClosedAt             *time.Time `json:"closed_at,omitempty"`
 
 	// ClosureReason From the request on
 	ClosureReason *string `json:"closure_reason,omitempty"`
@@ -6106,8 +6466,10 @@ type CaseAssessmentPatch struct {
 
 // CaseAssign defines model for CaseAssign.
 type CaseAssign struct {
-	OwnerID openapi_types.UUID `json:"owner_id"`
-	Reason  *string            `json:"reason,omitempty"`
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string            `json:"caseload_override,omitempty"`
+	OwnerID          openapi_types.UUID `json:"owner_id"`
+	Reason           *string            `json:"reason,omitempty"`
 }
 
 // CaseAttachmentPatch defines model for CaseAttachmentPatch.
@@ -6217,13 +6579,16 @@ type CaseConferencePatch struct {
 
 // CaseCreate defines model for CaseCreate.
 type CaseCreate struct {
-	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
-	ID            *openapi_types.UUID    `json:"id,omitempty"`
-	OwnerID       *openapi_types.UUID    `json:"owner_id,omitempty"`
-	RiskLevel     *string                `json:"risk_level,omitempty"`
-	Sensitivity   *CaseCreateSensitivity `json:"sensitivity,omitempty"`
-	Source        string                 `json:"source"`
-	Summary       *string                `json:"summary,omitempty"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string                `json:"caseload_override,omitempty"`
+	ID               *openapi_types.UUID    `json:"id,omitempty"`
+	OwnerID          *openapi_types.UUID    `json:"owner_id,omitempty"`
+	RiskLevel        *string                `json:"risk_level,omitempty"`
+	Sensitivity      *CaseCreateSensitivity `json:"sensitivity,omitempty"`
+	Source           string                 `json:"source"`
+	Summary          *string                `json:"summary,omitempty"`
 }
 
 // CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
@@ -6513,6 +6878,12 @@ type CaseNoteVersionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CaseOpening defines model for CaseOpening.
+type CaseOpening struct {
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string `json:"caseload_override,omitempty"`
+}
+
 // CasePage defines model for CasePage.
 type CasePage struct {
 	Data []Case `json:"data"`
@@ -6747,10 +7118,21 @@ type CaseReason struct {
 
 // CaseReopen defines model for CaseReopen.
 type CaseReopen struct {
+	// CaseloadOverride Why the owner carries more than the SOP allows; by a supervisor
+	CaseloadOverride *string `json:"caseload_override,omitempty"`
+
 	// OwnerID The owner before where none is named
 	OwnerID   *openapi_types.UUID `json:"owner_id,omitempty"`
 	Reason    string              `json:"reason"`
 	RiskLevel string              `json:"risk_level"`
+}
+
+// CaseSOP defines model for CaseSOP.
+type CaseSOP struct {
+	Reason *string `json:"reason,omitempty"`
+
+	// SopID The version in force
+	SopID openapi_types.UUID `json:"sop_id"`
 }
 
 // CaseTeamMember defines model for CaseTeamMember.
@@ -6792,6 +7174,9 @@ type CaseTransition struct {
 	// ByID Absent where the system did it
 	ByID   *openapi_types.UUID `json:"by_id,omitempty"`
 	CaseID openapi_types.UUID  `json:"case_id"`
+
+	// CaseloadOverride Why the owner got more than the SOP allows
+	CaseloadOverride *string `json:"caseload_override,omitempty"`
 
 	// FromStatus Absent on the first
 	FromStatus *string            `json:"from_status,omitempty"`
@@ -6854,6 +7239,35 @@ type CaseWallEnd struct {
 // CaseWallPage defines model for CaseWallPage.
 type CaseWallPage struct {
 	Data []CaseWall `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// Caseload defines model for Caseload.
+type Caseload struct {
+	// Limit By the SOP in force
+	Limit int `json:"limit"`
+
+	// Load Weighted cases under way, restricted ones included
+	Load float64 `json:"load"`
+	Name string  `json:"name"`
+
+	// Ratio Of load to limit
+	Ratio  float64            `json:"ratio"`
+	State  CaseloadState      `json:"state"`
+	UserID openapi_types.UUID `json:"user_id"`
+}
+
+// CaseloadState defines model for Caseload.State.
+type CaseloadState string
+
+// CaseloadPage defines model for CaseloadPage.
+type CaseloadPage struct {
+	Data []Caseload `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -10142,6 +10556,27 @@ type SOP struct {
 	Version      int64      `json:"version"`
 }
 
+// SOPAdoption defines model for SOPAdoption.
+type SOPAdoption struct {
+	Moved int `json:"moved"`
+
+	// Note What the figure leaves out
+	Note  string             `json:"note"`
+	SopID openapi_types.UUID `json:"sop_id"`
+}
+
+// SOPAlerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+type SOPAlerts struct {
+	// ApprovalHours Within which an approval is to be decided
+	ApprovalHours int `json:"approval_hours"`
+
+	// ManagerAfterHours To the centre's manager, too
+	ManagerAfterHours int `json:"manager_after_hours"`
+
+	// SupervisorAfterHours From the owner of the case to the supervisors
+	SupervisorAfterHours int `json:"supervisor_after_hours"`
+}
+
 // SOPApproval defines model for SOPApproval.
 type SOPApproval struct {
 	Required bool `json:"required"`
@@ -10246,6 +10681,22 @@ type SOPChange struct {
 	Pointer string `json:"pointer"`
 }
 
+// SOPClockEffect defines model for SOPClockEffect.
+type SOPClockEffect struct {
+	Clock SOPClockEffectClock `json:"clock"`
+
+	// Earlier Cases in which it would run out earlier or begin to run
+	Earlier int `json:"earlier"`
+
+	// Later Cases in which it would run out later or stop
+	Later         int `json:"later"`
+	OverdueAfter  int `json:"overdue_after"`
+	OverdueBefore int `json:"overdue_before"`
+}
+
+// SOPClockEffectClock defines model for SOPClockEffect.Clock.
+type SOPClockEffectClock string
+
 // SOPConsentStatement The text that is read to a person
 type SOPConsentStatement struct {
 	// Language BCP 47
@@ -10308,6 +10759,23 @@ type SOPDuplicates struct {
 	Weights SOPDuplicateWeights `json:"weights"`
 }
 
+// SOPEffect defines model for SOPEffect.
+type SOPEffect struct {
+	// BecomeOverdue Of those, the ones with no overdue clock now and with one then
+	BecomeOverdue int `json:"become_overdue"`
+
+	// Cases Cases under way that were tried
+	Cases  int              `json:"cases"`
+	Clocks []SOPClockEffect `json:"clocks"`
+
+	// DueEarlier Of those, the ones with a clock that would run out earlier
+	DueEarlier int `json:"due_earlier"`
+
+	// Note What the figures leave out
+	Note  string             `json:"note"`
+	SopID openapi_types.UUID `json:"sop_id"`
+}
+
 // SOPPage defines model for SOPPage.
 type SOPPage struct {
 	Data []SOP `json:"data"`
@@ -10346,6 +10814,9 @@ type SOPPeople struct {
 
 // SOPPolicy What the procedures lay down. Every number is the centre's to set.
 type SOPPolicy struct {
+	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+	Alerts SOPAlerts `json:"alerts"`
+
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
 	Attachments       SOPAttachments        `json:"attachments"`
@@ -10376,6 +10847,9 @@ type SOPPolicy struct {
 
 // SOPPolicyPatch The parts to replace; each is given whole.
 type SOPPolicyPatch struct {
+	// Alerts How an alert about a clock that ran out climbs until it is settled, in hours since then; 0: it climbs no further.
+	Alerts *SOPAlerts `json:"alerts,omitempty"`
+
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
 	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
@@ -11577,6 +12051,9 @@ type Task struct {
 	ID        openapi_types.UUID  `json:"id"`
 	Kind      string              `json:"kind"`
 
+	// Level Of an alert: how often it has climbed
+	Level *int `json:"level,omitempty"`
+
 	// Reason Why it was dismissed, or what was done
 	Reason *string `json:"reason,omitempty"`
 
@@ -12065,6 +12542,53 @@ type VulnerabilityScreeningCreate struct {
 // VulnerabilityScreeningPage defines model for VulnerabilityScreeningPage.
 type VulnerabilityScreeningPage struct {
 	Data []VulnerabilityScreening `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
+type WorklistEntry struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	CaseNumber    *string             `json:"case_number,omitempty"`
+	CentreID      openapi_types.UUID  `json:"centre_id"`
+
+	// Code What of its kind: the kind of the approval or task, the type of the follow-up, the status of the referral
+	Code  *string   `json:"code,omitempty"`
+	DueAt time.Time `json:"due_at"`
+
+	// ID Of the resource; a case with several clocks has several entries
+	ID   openapi_types.UUID `json:"id"`
+	Kind WorklistEntryKind  `json:"kind"`
+
+	// Resource What waits, as the change feed calls it
+	Resource   string             `json:"resource"`
+	ResourceID openapi_types.UUID `json:"resource_id"`
+
+	// RiskLevel Of the case
+	RiskLevel *string `json:"risk_level,omitempty"`
+
+	// Roles For whom it waits where it is for nobody by name: anybody with one of these roles
+	Roles []string           `json:"roles"`
+	State WorklistEntryState `json:"state"`
+
+	// UserID For whom it waits
+	UserID *openapi_types.UUID `json:"user_id,omitempty"`
+}
+
+// WorklistEntryKind defines model for WorklistEntry.Kind.
+type WorklistEntryKind string
+
+// WorklistEntryState defines model for WorklistEntry.State.
+type WorklistEntryState string
+
+// WorklistPage defines model for WorklistPage.
+type WorklistPage struct {
+	Data []WorklistEntry `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -13201,6 +13725,27 @@ type CreateBundleParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListCaseloadsParams defines parameters for ListCaseloads.
+type ListCaseloadsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-load` where none is given. A cursor carries its own
+	Sort *ListCaseloadsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// UserID Only of this member of staff
+	UserID *openapi_types.UUID `form:"user_id,omitempty" json:"user_id,omitempty"`
+}
+
+// ListCaseloadsParamsSort defines parameters for ListCaseloads.
+type ListCaseloadsParamsSort string
+
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
 	// Limit Rows a page
@@ -14064,6 +14609,15 @@ type ResumeCaseParams struct {
 
 // ScreenOutCaseParams defines parameters for ScreenOutCase.
 type ScreenOutCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ChangeCaseSOPParams defines parameters for ChangeCaseSOP.
+type ChangeCaseSOPParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -15241,6 +15795,15 @@ type ActivateSOPParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// AdoptSOPParams defines parameters for AdoptSOP.
+type AdoptSOPParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // DiffSOPParams defines parameters for DiffSOP.
 type DiffSOPParams struct {
 	// Against The version to compare with
@@ -15868,6 +16431,45 @@ type VoidVisitParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListWorklistParams defines parameters for ListWorklist.
+type ListWorklistParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
+	Whose *ListWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
+
+	// Kind Only of these kinds, separated by commas
+	Kind []ListWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// State Only what is overdue, due by the end of the centre's day, or due later
+	State *ListWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// RiskLevel Only of cases of this risk
+	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
+}
+
+// ListWorklistParamsSort defines parameters for ListWorklist.
+type ListWorklistParamsSort string
+
+// ListWorklistParamsWhose defines parameters for ListWorklist.
+type ListWorklistParamsWhose string
+
+// ListWorklistParamsKind defines parameters for ListWorklist.
+type ListWorklistParamsKind string
+
+// ListWorklistParamsState defines parameters for ListWorklist.
+type ListWorklistParamsState string
+
 // ListNetworkChangesParams defines parameters for ListNetworkChanges.
 type ListNetworkChangesParams struct {
 	// Limit Rows a page
@@ -16288,6 +16890,45 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListNetworkWorklistParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Whose `mine`: what waits for the caller, or for one of their roles and nobody by name; `team`: that and all of the cases that they work on; `centre`, where none is given: all in view
+	Whose *ListNetworkWorklistParamsWhose `form:"whose,omitempty" json:"whose,omitempty"`
+
+	// Kind Only of these kinds, separated by commas
+	Kind []ListNetworkWorklistParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// State Only what is overdue, due by the end of the centre's day, or due later
+	State *ListNetworkWorklistParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// RiskLevel Only of cases of this risk
+	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
+}
+
+// ListNetworkWorklistParamsSort defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsSort string
+
+// ListNetworkWorklistParamsWhose defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsWhose string
+
+// ListNetworkWorklistParamsKind defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsKind string
+
+// ListNetworkWorklistParamsState defines parameters for ListNetworkWorklist.
+type ListNetworkWorklistParamsState string
+
 // CreateAPIClientJSONRequestBody defines body for CreateAPIClient for application/json ContentType.
 type CreateAPIClientJSONRequestBody = APIClientCreate
 
@@ -16573,6 +17214,9 @@ type UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody = CaseNotePatch
 // VoidCaseNoteJSONRequestBody defines body for VoidCaseNote for application/json ContentType.
 type VoidCaseNoteJSONRequestBody = CaseReason
 
+// OpenCaseJSONRequestBody defines body for OpenCase for application/json ContentType.
+type OpenCaseJSONRequestBody = CaseOpening
+
 // CreateCasePlanJSONRequestBody defines body for CreateCasePlan for application/json ContentType.
 type CreateCasePlanJSONRequestBody = CasePlanCreate
 
@@ -16605,6 +17249,9 @@ type RequestCaseClosureJSONRequestBody = CaseClosureRequest
 
 // ScreenOutCaseJSONRequestBody defines body for ScreenOutCase for application/json ContentType.
 type ScreenOutCaseJSONRequestBody = CaseReason
+
+// ChangeCaseSOPJSONRequestBody defines body for ChangeCaseSOP for application/json ContentType.
+type ChangeCaseSOPJSONRequestBody = CaseSOP
 
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
@@ -16746,6 +17393,9 @@ type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
+
+// AdoptSOPJSONRequestBody defines body for AdoptSOP for application/json ContentType.
+type AdoptSOPJSONRequestBody = CaseReason
 
 // CreateStockAdjustmentJSONRequestBody defines body for CreateStockAdjustment for application/json ContentType.
 type CreateStockAdjustmentJSONRequestBody = StockAdjustmentCreate
@@ -17392,6 +18042,9 @@ type ServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx echo.Context, centreID CentreID) error
+	// ListCaseloads List what each caseworker carries
+	// (GET /v1/centres/{centre_id}/caseloads)
+	ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
@@ -17671,6 +18324,9 @@ type ServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx echo.Context, centreID CentreID, id ID, params ScreenOutCaseParams) error
+	// ChangeCaseSOP Let a case live by the SOP in force
+	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
+	ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx echo.Context, centreID CentreID, id ID, params ListCaseTeamParams) error
@@ -18004,9 +18660,15 @@ type ServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx echo.Context, centreID CentreID, id ID, params ActivateSOPParams) error
+	// AdoptSOP Let all opened cases live by the SOP in force
+	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
+	AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// GetSOPEffect Try a SOP on the cases under way
+	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
+	GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx echo.Context, centreID CentreID, params CreateStockAdjustmentParams) error
@@ -18178,6 +18840,9 @@ type ServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx echo.Context, centreID CentreID, id ID, params VoidVisitParams) error
+	// ListWorklist List what is due and overdue
+	// (GET /v1/centres/{centre_id}/worklist)
+	ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error
@@ -18316,6 +18981,9 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
+	// ListNetworkWorklist List what is due and overdue in all of one's centres
+	// (GET /v1/worklist)
+	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -23811,6 +24479,59 @@ func (w *ServerInterfaceWrapper) ResolveRegistrationCard(ctx echo.Context) error
 	return err
 }
 
+// ListCaseloads converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseloads(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseloadsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "user_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", ctx.QueryParams(), &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseloads(ctx, centreID, params)
+	return err
+}
+
 // ListCases converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCases(ctx echo.Context) error {
 	var err error
@@ -28963,6 +29684,67 @@ func (w *ServerInterfaceWrapper) ScreenOutCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ScreenOutCase(ctx, centreID, id, params)
+	return err
+}
+
+// ChangeCaseSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeCaseSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeCaseSOPParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeCaseSOP(ctx, centreID, id, params)
 	return err
 }
 
@@ -34547,6 +35329,67 @@ func (w *ServerInterfaceWrapper) ActivateSOP(ctx echo.Context) error {
 	return err
 }
 
+// AdoptSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) AdoptSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdoptSOPParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdoptSOP(ctx, centreID, id, params)
+	return err
+}
+
 // DiffSOP converts echo context to params.
 func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	var err error
@@ -34577,6 +35420,30 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DiffSOP(ctx, centreID, id, params)
+	return err
+}
+
+// GetSOPEffect converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSOPEffect(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSOPEffect(ctx, centreID, id)
 	return err
 }
 
@@ -37377,6 +38244,80 @@ func (w *ServerInterfaceWrapper) VoidVisit(ctx echo.Context) error {
 	return err
 }
 
+// ListWorklist converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWorklist(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWorklistParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "whose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "risk_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWorklist(ctx, centreID, params)
+	return err
+}
+
 // ListNetworkChanges converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkChanges(ctx echo.Context) error {
 	var err error
@@ -39165,6 +40106,73 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
+// ListNetworkWorklist converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNetworkWorklistParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "whose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "whose", ctx.QueryParams(), &params.Whose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter whose: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "risk_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNetworkWorklist(ctx, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -39287,6 +40295,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.GetSOP, options.OperationMiddlewares["getSOP"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/effect", wrapper.GetSOPEffect, options.OperationMiddlewares["getSOPEffect"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/adopt", wrapper.AdoptSOP, options.OperationMiddlewares["adoptSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.ListForms, options.OperationMiddlewares["listForms"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.CreateForm, options.OperationMiddlewares["createForm"]...)
@@ -39410,6 +40420,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/worklist", wrapper.ListWorklist, options.OperationMiddlewares["listWorklist"]...)
+	router.GET(options.BaseURL+"/v1/worklist", wrapper.ListNetworkWorklist, options.OperationMiddlewares["listNetworkWorklist"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.GetRegistrationCard, options.OperationMiddlewares["getRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card", wrapper.IssueRegistrationCard, options.OperationMiddlewares["issueRegistrationCard"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/card/reprint", wrapper.ReprintRegistrationCard, options.OperationMiddlewares["reprintRegistrationCard"]...)
@@ -39456,6 +40468,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/open", wrapper.OpenCase, options.OperationMiddlewares["openCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/screen-out", wrapper.ScreenOutCase, options.OperationMiddlewares["screenOutCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assign", wrapper.AssignCase, options.OperationMiddlewares["assignCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/sop", wrapper.ChangeCaseSOP, options.OperationMiddlewares["changeCaseSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/hold", wrapper.HoldCase, options.OperationMiddlewares["holdCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/resume", wrapper.ResumeCase, options.OperationMiddlewares["resumeCase"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/request-closure", wrapper.RequestCaseClosure, options.OperationMiddlewares["requestCaseClosure"]...)
@@ -39550,6 +40563,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -45377,6 +46391,46 @@ func (response ResolveRegistrationCarddefaultApplicationProblemPlusJSONResponse)
 	return err
 }
 
+type ListCaseloadsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListCaseloadsParams
+}
+
+type ListCaseloadsResponseObject interface {
+	VisitListCaseloadsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseloads200JSONResponse CaseloadPage
+
+func (response ListCaseloads200JSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseloadsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseloadsdefaultApplicationProblemPlusJSONResponse) VisitListCaseloadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCasesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListCasesParams
@@ -49249,6 +50303,7 @@ type OpenCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
 	Params   OpenCaseParams
+	Body     *OpenCaseJSONRequestBody
 }
 
 type OpenCaseResponseObject interface {
@@ -50317,6 +51372,56 @@ type ScreenOutCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ScreenOutCasedefaultApplicationProblemPlusJSONResponse) VisitScreenOutCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCaseSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ChangeCaseSOPParams
+	Body     *ChangeCaseSOPJSONRequestBody
+}
+
+type ChangeCaseSOPResponseObject interface {
+	VisitChangeCaseSOPResponse(w http.ResponseWriter) error
+}
+
+type ChangeCaseSOP200ResponseHeaders struct {
+	ETag string
+}
+
+type ChangeCaseSOP200JSONResponse struct {
+	Body    Case
+	Headers ChangeCaseSOP200ResponseHeaders
+}
+
+func (response ChangeCaseSOP200JSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeCaseSOPdefaultApplicationProblemPlusJSONResponse) VisitChangeCaseSOPResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -55752,6 +56857,48 @@ func (response ActivateSOPdefaultApplicationProblemPlusJSONResponse) VisitActiva
 	return err
 }
 
+type AdoptSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AdoptSOPParams
+	Body     *AdoptSOPJSONRequestBody
+}
+
+type AdoptSOPResponseObject interface {
+	VisitAdoptSOPResponse(w http.ResponseWriter) error
+}
+
+type AdoptSOP200JSONResponse SOPAdoption
+
+func (response AdoptSOP200JSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdoptSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AdoptSOPdefaultApplicationProblemPlusJSONResponse) VisitAdoptSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DiffSOPRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -55782,6 +56929,46 @@ type DiffSOPdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSOPEffectRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetSOPEffectResponseObject interface {
+	VisitGetSOPEffectResponse(w http.ResponseWriter) error
+}
+
+type GetSOPEffect200JSONResponse SOPEffect
+
+func (response GetSOPEffect200JSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSOPEffectdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSOPEffectdefaultApplicationProblemPlusJSONResponse) VisitGetSOPEffectResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -58499,6 +59686,46 @@ func (response VoidVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidVisi
 	return err
 }
 
+type ListWorklistRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListWorklistParams
+}
+
+type ListWorklistResponseObject interface {
+	VisitListWorklistResponse(w http.ResponseWriter) error
+}
+
+type ListWorklist200JSONResponse WorklistPage
+
+func (response ListWorklist200JSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWorklistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWorklistdefaultApplicationProblemPlusJSONResponse) VisitListWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNetworkChangesRequestObject struct {
 	Params ListNetworkChangesParams
 }
@@ -60819,6 +62046,45 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
+type ListNetworkWorklistRequestObject struct {
+	Params ListNetworkWorklistParams
+}
+
+type ListNetworkWorklistResponseObject interface {
+	VisitListNetworkWorklistResponse(w http.ResponseWriter) error
+}
+
+type ListNetworkWorklist200JSONResponse WorklistPage
+
+func (response ListNetworkWorklist200JSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNetworkWorklistdefaultApplicationProblemPlusJSONResponse) VisitListNetworkWorklistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetIndex Name, version and links
@@ -61166,6 +62432,9 @@ type StrictServerInterface interface {
 	// ResolveRegistrationCard Whose card is this?
 	// (POST /v1/centres/{centre_id}/cards/resolve)
 	ResolveRegistrationCard(ctx context.Context, request ResolveRegistrationCardRequestObject) (ResolveRegistrationCardResponseObject, error)
+	// ListCaseloads List what each caseworker carries
+	// (GET /v1/centres/{centre_id}/caseloads)
+	ListCaseloads(ctx context.Context, request ListCaseloadsRequestObject) (ListCaseloadsResponseObject, error)
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -61445,6 +62714,9 @@ type StrictServerInterface interface {
 	// ScreenOutCase Decide not to open a draft
 	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
 	ScreenOutCase(ctx context.Context, request ScreenOutCaseRequestObject) (ScreenOutCaseResponseObject, error)
+	// ChangeCaseSOP Let a case live by the SOP in force
+	// (POST /v1/centres/{centre_id}/cases/{id}/sop)
+	ChangeCaseSOP(ctx context.Context, request ChangeCaseSOPRequestObject) (ChangeCaseSOPResponseObject, error)
 	// ListCaseTeam The team of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/team)
 	ListCaseTeam(ctx context.Context, request ListCaseTeamRequestObject) (ListCaseTeamResponseObject, error)
@@ -61778,9 +63050,15 @@ type StrictServerInterface interface {
 	// ActivateSOP Put a draft into force
 	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
 	ActivateSOP(ctx context.Context, request ActivateSOPRequestObject) (ActivateSOPResponseObject, error)
+	// AdoptSOP Let all opened cases live by the SOP in force
+	// (POST /v1/centres/{centre_id}/sops/{id}/adopt)
+	AdoptSOP(ctx context.Context, request AdoptSOPRequestObject) (AdoptSOPResponseObject, error)
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// GetSOPEffect Try a SOP on the cases under way
+	// (GET /v1/centres/{centre_id}/sops/{id}/effect)
+	GetSOPEffect(ctx context.Context, request GetSOPEffectRequestObject) (GetSOPEffectResponseObject, error)
 	// CreateStockAdjustment Put a balance right
 	// (POST /v1/centres/{centre_id}/stock/adjustments)
 	CreateStockAdjustment(ctx context.Context, request CreateStockAdjustmentRequestObject) (CreateStockAdjustmentResponseObject, error)
@@ -61952,6 +63230,9 @@ type StrictServerInterface interface {
 	// VoidVisit Void a visit made in error
 	// (POST /v1/centres/{centre_id}/visits/{id}/void)
 	VoidVisit(ctx context.Context, request VoidVisitRequestObject) (VoidVisitResponseObject, error)
+	// ListWorklist List what is due and overdue
+	// (GET /v1/centres/{centre_id}/worklist)
+	ListWorklist(ctx context.Context, request ListWorklistRequestObject) (ListWorklistResponseObject, error)
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx context.Context, request ListNetworkChangesRequestObject) (ListNetworkChangesResponseObject, error)
@@ -62090,6 +63371,9 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
+	// ListNetworkWorklist List what is due and overdue in all of one's centres
+	// (GET /v1/worklist)
+	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -66408,6 +67692,32 @@ func (sh *strictHandler) ResolveRegistrationCard(ctx echo.Context, centreID Cent
 	return nil
 }
 
+// ListCaseloads operation middleware
+func (sh *strictHandler) ListCaseloads(ctx echo.Context, centreID CentreID, params ListCaseloadsParams) error {
+	var request ListCaseloadsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseloads(ctx.Request().Context(), request.(ListCaseloadsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseloads")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseloadsResponseObject); ok {
+		return validResponse.VisitListCaseloadsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCases operation middleware
 func (sh *strictHandler) ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error {
 	var request ListCasesRequestObject
@@ -69264,6 +70574,32 @@ func (sh *strictHandler) OpenCase(ctx echo.Context, centreID CentreID, id ID, pa
 	request.ID = id
 	request.Params = params
 
+	var body OpenCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.OpenCase(ctx.Request().Context(), request.(OpenCaseRequestObject))
 	}
@@ -70107,6 +71443,56 @@ func (sh *strictHandler) ScreenOutCase(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(ScreenOutCaseResponseObject); ok {
 		return validResponse.VisitScreenOutCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeCaseSOP operation middleware
+func (sh *strictHandler) ChangeCaseSOP(ctx echo.Context, centreID CentreID, id ID, params ChangeCaseSOPParams) error {
+	var request ChangeCaseSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ChangeCaseSOPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeCaseSOP(ctx.Request().Context(), request.(ChangeCaseSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeCaseSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeCaseSOPResponseObject); ok {
+		return validResponse.VisitChangeCaseSOPResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -74141,6 +75527,56 @@ func (sh *strictHandler) ActivateSOP(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
+// AdoptSOP operation middleware
+func (sh *strictHandler) AdoptSOP(ctx echo.Context, centreID CentreID, id ID, params AdoptSOPParams) error {
+	var request AdoptSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AdoptSOPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdoptSOP(ctx.Request().Context(), request.(AdoptSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdoptSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdoptSOPResponseObject); ok {
+		return validResponse.VisitAdoptSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DiffSOP operation middleware
 func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error {
 	var request DiffSOPRequestObject
@@ -74162,6 +75598,32 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 		return err
 	} else if validResponse, ok := response.(DiffSOPResponseObject); ok {
 		return validResponse.VisitDiffSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSOPEffect operation middleware
+func (sh *strictHandler) GetSOPEffect(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetSOPEffectRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSOPEffect(ctx.Request().Context(), request.(GetSOPEffectRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSOPEffect")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSOPEffectResponseObject); ok {
+		return validResponse.VisitGetSOPEffectResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -76408,6 +77870,32 @@ func (sh *strictHandler) VoidVisit(ctx echo.Context, centreID CentreID, id ID, p
 	return nil
 }
 
+// ListWorklist operation middleware
+func (sh *strictHandler) ListWorklist(ctx echo.Context, centreID CentreID, params ListWorklistParams) error {
+	var request ListWorklistRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWorklist(ctx.Request().Context(), request.(ListWorklistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWorklist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWorklistResponseObject); ok {
+		return validResponse.VisitListWorklistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListNetworkChanges operation middleware
 func (sh *strictHandler) ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error {
 	var request ListNetworkChangesRequestObject
@@ -77964,1788 +79452,1867 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
+// ListNetworkWorklist operation middleware
+func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
+	var request ListNetworkWorklistRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNetworkWorklist(ctx.Request().Context(), request.(ListNetworkWorklistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNetworkWorklist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNetworkWorklistResponseObject); ok {
+		return validResponse.VisitListNetworkWorklistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/lty2tSeKvwpWfbOWk0nJbsmSE6vXd92RZTvWjG1pJJ9o1ol1qlEkqgppFlAGwC6VPfr3PsB9xPsk",
-	"d2EDIEESIEEWW1InPn/kWF0kCGxsbOyfn/3bIuP7A2eEKbl4/NtiR3BOBPznU84UYep7zLYl3hL9p5zI",
-	"TNCDopwtHi9+2hFU2F8R3yAF/16TQi6WC/IW7w8FWTxebMRiuRDkl5IKki8eK1GS5UJmO7LHekx1Ouin",
-	"pBKUbRfv3i0X3/yEt+Gv3RAhKWdLtOECPdvc+wGrbNf42M+L+z8vRn7ve55h85H2N1/viCCwLkaOSBDJ",
-	"S5ERROXIL/wdi1NodKwQKaT5AmbySATKyYGwXCLOGut6kmXkoO5VmzHm+++WiwMWeE+U3VkzWHxjv/c2",
-	"dU+kxFsiHyOi6S6WCAvEBSKaBlQ/bVhmsVwwvA9PtZ7aHr/9nrCt2i0eP7i4WAZI9ZQwJcizr8MMkMGv",
-	"7ssHrHb1d81vK5r3EmfDxR6rxeNFWcKTgRnwnBRUqh9h2CDTU6mWCEtEGbp6ey+zL1yF56V/6p2SR5Qv",
-	"LvReKUWEHue//oHv/fpG/8/FvS9Xb/7bH8LzLddEzzlCsXJNPpFIzzFCtnJNxkwvNAEhueh+/oqRt2qV",
-	"wa9XTkAcNF+tyYbX2/hLScTJnxAMF5nC/Ysw38Q4xh3a8OLPZpZnOdkfuCIsO/1PEjjjP+BrIhFGghwI",
-	"VkjiDblEmJ1QyegvJUGKvFWxg+SNfU8PHjtIjx4tF3vKKgoF57kxsjJIIy1wkdLS6IglEgTnLZn6OcjU",
-	"8CRrKZzEQvcj27f5kTOSNEfNRRkuCiLQDsueeekRq8mNY6bNS8xiV94BC4U4K07ouKOFEd6ZuSv1hJDa",
-	"UQnTvTTCHReFZn6qeqZqPjeSZCwrypz8xBUuujN9ykum4NuCHyVSnEeOGzXDrBSM408hJxtcFmrxeIML",
-	"SaoprDkvCGbm6jTXfffo46K4QjjPpacVaHFJbog4VVpDZEqVElHPhbByv3j8jwUuisWbEDW+p3uquhN5",
-	"qRePQerEPgYvBtf96GKp94Hu9bfhvtpTZv5VHzLKFNkSAZMY4hrgXyrRETNF8iWSZbbT98jV+qSI/P9f",
-	"3Pvi0aPPH13FGKWXS4L36Tt9KuWBM0lgl54/KdXuaUEJU98IYYS25V39n/hwKKhRhj77pzQaUSUHflsQ",
-	"88qCshtc0HyVwUBaVugfVoHLBx7QK2ZcoWvGjwyBSsUFymkOfz0IfkMQVZIUm08X7/zV/UGQzeLx4v/3",
-	"Wa2jfmZ+lZ/BSswaYJmtbf/2KfriLw+/RJJk+k/o0acPFktfu339+vU9PQRhSq84sGvf8aNdgLSTVDuy",
-	"l6S4IeP0Pz09b7pnkXwrcC/FBdkIIndI8WvCHOHh1dul7bvl4oXg64Lse9Z3ME/8ObBO0E+qZS70NxWm",
-	"RbWqX0oiFVoLgq+1bgwctOeCIFEWRF4iSQgCmshPHXXk4vE/qoGr3WqMTCXaUFLkmlDuCf3+getTren+",
-	"GRy9d2/0iZQKs0wPVgr2WGsEjy/uf/ng4uLi4h78z1/0//zV/dP+H9bnVWFVysXjhw8eLBeKKrhVA+vC",
-	"sJpaz3AEk585uiRvoduMwP694nuidpRtQRIJzraGfPYeu9EngjMJNtYRTBSc7ZBZA9oTzCTIOvslsCde",
-	"PDMyRf/jIPiBCEWNwMkEwYrkK6wa+lSOFbmn6J50larWdH/r/k7zBN1suSiwVKtSVh/vmHYMUYX0U2jL",
-	"FcLmzCyR4kCKPWWl0vNLmzSz1kL3B6KOXFwHLsmnz75+iYSW6VLPZI9PoNfA1835JSwHVkQbwfeXiOwP",
-	"6vRYq4/6hlBkL4NftH/AQuCT/jcXW8yohDO4SiTeQZAbyku5kiQTRK1KpmgRlpEFZ1uYs3nUKvcIFm3M",
-	"2DQKCnLDr0eyisz4wTBaOjnMNLtrea5VOsp8Yxzu6y29MRvES231MXNtUVZr9U6763y6POSjud/6OBov",
-	"UKa+eLgIqhz1NfQPY82495f+2WtMpcsRln0renpcWytbfP1Pkik9xeq8P4UvgJjPc6pHw8UL7/xbxbEp",
-	"ElrHu6nCXCwnn3d3Ats6Ua9p1DyfFRN5YzwKTWmP3z4zz3o/Gw5bLoxpZ3/XysHEMxhg7n5bvD2vPWX2",
-	"X/cTJtlipiEe6WWMF9av1Np5rHBjOX03WH2pBM6w51kYGudH8lZZD4UeyFlLfa8Yk6pNEJh989MDNLDG",
-	"bO/Z2FPm//X+2NPCyqLAa61RGDX0bh2L98/i3f06aOUeF1+TjGrBKUeKszWRagXqov4PxkOmxPMNygou",
-	"S0GkviyyHS1yQdgnEmVYgrzt7OvA9mR8v7cK19hXc7vQhlkNRDB+QCDMm5AcdluUdn4tXTX9m/t2/6J3",
-	"4zrnzs3XzeBNzy7C18ZtYKI09u7laGCi40Tr3OADDoTobd635pdEgruiLW6x/X1op55iSdxYhrfyMA+D",
-	"/9YYFpdG6dH2k5DKmF5LdATjniqkhY60imqAAY0B1gk70GtypDKoFSVuEi9Vxo28c6yt2Scnxs+70eZA",
-	"2H/Uobwbapjyskt6Uf8w6rDYrXw3cCTc8MG5KYWznRMOnT3E6ECE5Az98WpNGNnQjGJxWtH86k/apub6",
-	"CS2U0B+v9P+DH8Akbgk9/9WkrbGjpT1r/AernBRERQy4nzy3q3MwkYMC5/reRBfSFO4pJuqGFmTFggGi",
-	"J2AraBkgCVNLdKRqx0tlTGkMJwPtS6lgxjteBAmwI3S7U545UwmJ5KNwTVnetYeWizpepdmrYpYVPA9m",
-	"85oUQUNqT3KKV+bPEengNgQDEaiELQkbexmhNyRfyR1+8OiL6ICa0HY0R9KgqkyYpIreUHWKcL1mv8dG",
-	"PttIFHB5xkumIF5txQXTdAU/uB3SXIr6U5kKCo/lYmANQaIstQW5I2+xlk/mi91x6a8BUn91UkaN6CP4",
-	"oOm4XKhduV+zoCR+vSNqB/YvyHPwuC26AYBpBm55KDjOSb5an1IvXrqhfW4cjGSGGTCIlq1YkByOHVAo",
-	"51m5N2yTbICb76XPL9lgXy5uOM1XgmAZcW7p38d6DMwridM90lwFYmwv6FtSyCVcAAzRvQmYzOVwAOHS",
-	"PKa+EG3IFsv31bHqCgufd5v81H8hfk/ZdfeuJm8PVBA5iuSHUhy4JIPXeuPTL+xL+gyIIpwp4lNXP1R/",
-	"aulPdHidk1wz5y2rNX032PBcX9SfDWTIUIX4gTBfSLv4gs8IIcFcf2YOh0StWN0xj4RHhTlcEmdrFm1X",
-	"xKAPo3W9T7+r3/WS5+/c6FYjTkwtyRu+kUYaz88/v1oMmRx2nOD2lTlVT7JwhtqVIDnO1NVjdIOLstYL",
-	"lMC0sFFVdNS3OBFYkhzSlvR/lgLSu4wxgAukeQnlZI9Z7p80yiQRtTiH8JnWyYHQ2Mh0LGwS3oELk+mk",
-	"pxQ+kHotXwmCr8MKvbEmC8qujaqWcyJ9RbntG3OGZDf4Q5mzNkL5W4w0CBXWUN3OOlrsqZSG03GhiAkm",
-	"GvpY85KL3P7ZkIBytrLq/0qQjAv9U7Yj2TVEdVb1MN4fSwZx8tU1ZPwwrlZqR8CvlK+yHaYsrIKSX7pr",
-	"/bHcr4moUjP17bccHVSwdKjM9iiLPq3WEEsVlQpJumVYAfPdGAUTmUW193aH5S64s9fkFNzYq2uaX0FG",
-	"3mefHklR3AMyfvbP47X89J+Ss6tFnGwJels18e6Xv8kfPHp0/8slWmNJvnhYimJZr07zmkRXR3ySCnzp",
-	"9mjev1rabMYlkuSXJdILhuiS/hLoTUsTeSUsJzlanxA2jLshJBwucO+lqjGtjda0WBq6V1T21+1/IcoE",
-	"39wEw8C4El+9N6wn6d4t9UtcBPf6PySBJNQnL57ZFI1LhNfaOISoNQQjT1KRvc/vMYXYfMZdai2mKiUR",
-	"V0t0Zb5ypT96ZYYO8tMYHTLbYbYl+QoyEALh4R/Bh8ZZMS7aG6JXRxAQfVCokoYZL9EWHyTCgqDqSu26",
-	"1g5ERNKkq5+e5Utk6Q9+DvAm/ZOvg+N1I2LNUb+F/AO+NwFZvUkmppyyp4e4Rnlybko9bDVzhOW1SXmg",
-	"EX+FFuh9Rqgezt7Ba7KjLK/IIP0LeEQ4HHJDopfYlUtIqVJrTdC62oEI3auE2O6oWgerXdhHQZUiTA+n",
-	"r/pq3Jpm8KhVA7riqATJsKIh3n4d+YjP6YOb3OsihVfA9vTO99IJIo8MzZl2jmW/pJvDrKjF5nxmxURD",
-	"QU/FGcmxC5zgguQgQzp3du/ZAKnjbXnyQXCaQCuL6bsn9x48+qJ50cL96XQdl4hC1XLI0eZpi5NVhL7b",
-	"1I0PHBml/N/B8VTXorRc7oJfk7Qr1CjY+i5gSmvi9bI81x0oJgG61vsrrSzQwgsUVJKneRadsIx5RCVZ",
-	"2g8cd1xWYtOTkpdG9dmBW1MiZ+U4tkvR12AdSeQCjq8UqKRXPF333XJRsvpr7ZBWTUZMK+2ECjhHSyT5",
-	"HvKmOJT8FPkE/dzusdtQj/rexMI8p3Zc0F+B314RcUPED0RhJ7ya3Ad5p+CfkytZHrSlZ9Y7QjGRsiQi",
-	"+KhW0leloMEfXQLzeV8X5MaWea1cVl3ka53nVrhUu9WeqB3PJ3/fZDpMfpuIG5qRlXNm42hyJCQO9i+x",
-	"+cgMq2tzpNnozlzCm+DtfmydAer1sMUywqypCx/FA6GD9VUdHA1YQqCkDWoF3hhP7Bvvlos1ljSoTZ3g",
-	"1jM+BkgkXZNw6K3lpTsInhHwaqzM2O4jfSGKNRVqt8pxJNPlIGzCBtpzpnZatTsRLGw4T0iFcnwKhaqs",
-	"g6nne6tq7ICpluPTlVXtGWcQttrSG1A0emkQHB6C0CVT4rTimxUXdEsH796n5oWpMWXH8ysG1lqQ9NUz",
-	"Lgrbu7Lm0++WC5KXlq8LchOK8rYGaD//brnY4D0tTqtouvOWsJxoq50wZd213Wf0tkTC5z8Y5rW+ttro",
-	"YMUJ2VjR1OQQfYOynOSrnEhFWVyGQjbXQRBFBCSQhxUoeOqGkuOq8Cpp+xikKokFZ7j57/QcEf/t9v2w",
-	"x4IqXKxcpcHAvrYeh9i+0EYPZYon0XJPt8YItIKiLwe7/fHWq8H1VM+krqj9AmQ+Gic+DeZSev5maqrU",
-	"9pgyG+lO2hDvvHdS7tWOCODwwIe/LQVE1+WBFAVlW2ncfvCEHOXrOez0dENPHvihLAxBkkRF+3mbogFT",
-	"XoXE7RMh6A0ukCvIdIXZg9JckA0RhIUcEK92XCggxq7cY/bYG9mWMMOPGFkJGRx9SyV41VetkHx8PvoN",
-	"MUYsBl6BgfbYJsyGUrlFpMTsSGzJh83L2mOV7YhEV79cLVF5QIqj+5eIMmQCLbVLsF4ZL9d+2ZClDqiN",
-	"b7sfffbq+WfPvnmKHj24/9ehu1EPoMeJeIzwgS4R3WtdyHhwNkSISC5LdY6rnNPMRuyM7FmYRIZgdOO2",
-	"6yiG0jKmpj3UvB7ksza7ts5cU4yY3eye7Lac868WpzFWO1jtw4De+qTWUsPB0HobbbwKAkSZtkHDW9hk",
-	"nP9V6iuYM9/FgOU1yeGAb7lCjBu3wBKtT1Z1JEX+iQQl4LFfpONXl1b6gj1Mbkr6FGmtw3h3vbpDX5f1",
-	"lmIFa70kk8DsU+DhRT8JJyVg4EzPoCC5vozz0pROhu6Qb6COOsMsp3ryhowYPbz4El0V9JoUp/r1K6BZ",
-	"vkScZQRcDmuen8C5UnB+TfLHPsmgFNJxpal3Al/MAVMBTgzjJhdEqz6j/LV1BviDi+5dFkQiecr1RimS",
-	"gwkhEfib7RFZIsqkIjg3YQbYSaSJcYkwQ5q/9vokej94RkdV1n3/gV/WfRGSDWeZbFhKGxHre/elJxye",
-	"aqvWOJYi9t5VZh5x5o79Z2XxuCI1KPIEDAIqkcSBXZlgDraKga1YBJ4wxf3wAlqXys0rVN7w72tUsjP4",
-	"4RyTNGBeDpXafHTW5gDcQdD6HADSONsaHZzTmdbp8PgfvbXaI/jDZWHnm7Pzmqde7dLnaQu4Y/arX5yV",
-	"Vs86i4E7siaxX4GojGFv1IehA3MnbWMoYlgXPLv2i8wkETf28oVcd3JDM3LZtJsZeasAMiN8jbWoNbAF",
-	"Hfu6xZM8x6elq6KvpqBtNPQrZ2QZmcQHsdIbKw+K1nns505CXdAQbBh+YVNvwGhzgHXnl2pNqYga8gv3",
-	"3LI/+Veq1uaPOw7mSaPsZPSNmpSnrD/pZSiPvxpdxW+oxImLujCju+Q9cVlZUuGNWbV7yRiqCRABesgg",
-	"j6L7j7588PAxeiLweom+UTu6RN9jBdathzD45N5/AsLgm98+f/eHxUfoe7n1kpipzp3WwbL8lnBGJ3kG",
-	"RmvC08/bXBrt+z1/wybmtMPi3xKjjk6Lr1K5Y4aUsvadcLfKVTr0mKNmZeD4DFagzHicBr913rlpD9/i",
-	"WODXB8vP3/3xnv3nxb0v9V/++u5P/y14AUQP2HDZzgwHbmA5Awewj7nmPWh395DNc8DwcMSgZyv/aF3v",
-	"/8c53P/0h0FkuMUPEDdC65OJDVwi/QGkDOIuc+GBNc6uF2ne+1v2QQ6el/N9kv2fOCfxZegcBo9g64PZ",
-	"GG/kILU63slRi0/xVo4acLz3cvjSGfZmnnVxTfBuDn4v1Y2ZNFDbrRl5adDNOfud+MH9oaNY8274R8ct",
-	"6Xd/6W35SwdP5i34TxP9fx86r6fjMUyoXJ/JgxjQ4KR6ZmHnAmnGW8KyoN8JK7QDyGPl4XUdsUmiaLir",
-	"z4Nw2tEilystimP1X6b4lxY5UjvKriVcQMfdCTEOCQoZL4scYXk9l4/SvZOIlGKRw0ZiF2c05vN7Pd6/",
-	"52P1xRWgUIngE4ZqCAYf8ijlsyMdPG0ALEmk3AP4FRco1zf43moCpoz5gBk4vV0K0VfPniyWi6+efR3M",
-	"HDLl8DhaRbjj5IYIx9QAoSwjVZwc3pSRY3F0uRTUlfEnGoH1QXx+cMXLnYzQGpmuXylvwEm6t6CFDyNF",
-	"mKkM08kpE36hR4VPB+b8i83SigGzSKS4ViBriL1QOY1WxmK4iY6/TdZRQUmOOEMANq0ZNjE0BEImWihb",
-	"fcN2DzFwVpD6BAlFeGvwB4ad7Z0UxlzgjVosPYxBWR6IkCTvz2dUgm63oRT/XmZwb/3ulI875d0VVUFO",
-	"OaLVh98dpYFcyPqMTMvkm+ECHqnuta/cJiJNAjBs8z6Z+5a4bWk/klreXXCGmB9QsZ3MPk8u93/El9Id",
-	"BXUwnO+J50FJe6bYCgVE6kGHTuHXnio0Cm3eV+JasBj8WJ9AKlFBNoDyn1ya7qtnY0/bmQpBG63d/t2b",
-	"0xBBn1eg4iPI6dQjXB2esSzHQ1jm94ffbC/YDDO0yFmc/J6hdde8/CGJMm7HJ+LH+/AuE14XvBj/1RaR",
-	"YObDZJkl+lHd9qP9nIO3drojPHwhJ8cbx1/Qoxf773HpDpKh99odeDvoCxIEX/+twFLeDvZ9LPv/iUIF",
-	"wVIhRRjKdljgDHrMLruyvQGH+Olvf12+OxMWsV7zS1OK0u09NQpxvOqnMIurKRWv/kBYukMqgG7/z1Iq",
-	"QCu2WIH1v9/07mOMJfOSjFqneW0kcaqXEtcN/oAoCDxAhGuj/kD6XAc9eNQfZ5Om2pStuWRZwzFWRGnv",
-	"XcphcXVVo7W/eNeRubk1ouCmrG4Opa8tXe6Y4leyvAjQgDAl6IiopRnnm3CZe2tqbuz4fCY5Us6Ysv3e",
-	"qOYziaJ79NoNDbtxGnlWi0Ovc30v0F+Y3ka/6LSvaAEjmsQebSKvTxZReBFY5nwisVqVt4YBwk5z0UWC",
-	"xHozT7bS2JZWcEkcqiP4mrwEgp9//kOzTftvF8vPvwznUq95fjpzO0x609BmQJfzbucIUvBj1MX4eVNN",
-	"+68/flYnQ/xhde/Nn//05+EsV9teHRYa2rOnWJAnAppe7sNIsVtMmVSrDAuypZopVkdaFOGiNtwcqT/5",
-	"CAuy8l94t5xSG5HS7us7ftQ7BMU5sg5zfiKRfhu5t2U4xmrXHY7quSrtOh4ODZVTwhf1yOFsINsmxT4E",
-	"Say2tL77sVl0ZJMnlOh7TG0CGavGOBQ4+4B1GjRY1HVr5VL/8vGh5cIBq0PNel4KEq1Rf12nFFhvsOne",
-	"qg/jPXcYUTWOxQ19bDo2mSQEfQqOmJqItonV6PE+kcjrTndbdSW+0HKstIwKygSpOzGg9V4F86xSdrjS",
-	"726I3bkqc9JrZiqxOfjp9y3iPr7zP64RZ0s8+Acg4QjPYOK2VbG7ZeE+xZKEzClJpOzpGGgSQHGVogQN",
-	"wwzCDDCwi8Ubl0uyD6kecLQHDUtJt2zia7GVcturkwAuDD8yyIBIG3lKwXDB5dhcPNMPN3povxUW+d/i",
-	"4CM+iLkCDrPWuDXkyioCpmN/rrLfDXyNaYNm2+LmgDIuaE6mAOi477sx+rSm95HV6GChVnwT6aqJpQWU",
-	"kqW4oXr9kC5NxDbpxtvwouBHkq/KQ/QcApZ8ffbMK/fKQzKXmjfKg3dwWne26Qdy3NHC9HrIADxBKsxy",
-	"iaTSuksyBD0pxu3Jjhe92rH9fUzyReJRtECeYyZbl+D0wjHG4hcrB/snw/1Krfd6zIxAYEUT+jR/Hrm4",
-	"ttqSc1BVzTuGu4MUeLzA1S+x/i6U+hG4PfBWEL8HpdEeR7T+MAStREZYp6EKoJ5B+CJcaHVou6tAGE0/",
-	"F0388Cca2xI5oHaCqbO2Q0KZV5gXDGh3PnhBawVVC+RKLpx1O1dQ4aOjW1ReJ9YOwOXjPT/UlPYJqhvV",
-	"GYlLJZKEMOvYQ4rgPcKFqU85qzstP0SP0qvnL2wPBk0CYQpPtiUWuXQt14Z9G5WXeZhA9lmTTBsC/Pua",
-	"CLhwNvr6P9osY+dsSVIAzMCNdN2kl2wRkSz3ewvcfmcihRUcbsd1YNflyN3uwFqhgrbObltp6gj6mEZe",
-	"tyk8JxR/oCRfaQ4IM63Ee2gIBXnjtvGS7b9vTLcks5zLQRS+Hzgj0+Hc/XkHqzcYSb37tdxKfHRTslyr",
-	"n7FT+W652HJczJzjG01mdLdtcqIJSGq6LkhfLxD9e+qQrqVEUqla4+Fgyr9VA6D14+og+FYQqQ9IbgR1",
-	"LvjhQD4MivH5iQZuqyqO682Rrw/8JIfiqBPYOk3jXC1nHqBuwc0Bn+RjrfAJromxRBjlnHGxbGp7I3Me",
-	"b+FcnnH2uqsmhSQ+VPASSrmEMs6FsQmenZPcMj4g1OLq1joIerdw2tuRzPZZ6D8CX0Mp0NAJ6NboZXUn",
-	"PS1BpTEatAKoJ3AJHm58kqAL2QJJmu2Qnfri90OVzme/c/U/0nh5FudypQzePb+yo8IcmeHuQOKieL5Z",
-	"PP5H0tF8084CTjisCWniUYVz+N1zjvp43JP4RTicYV5rouNJ1BIWoyc+rJ4mAAY0j/ooVIxbVF/fxc7K",
-	"nrDcxXnPbZw/PmzWkyAOswMHvhEZoUhRtHz+ufH/Vw+lSOlIgMEEeC1E/zmBhJSg+PON83W7Dv+4Covb",
-	"6v/zYB1mzpOfG2Oh4fWnJmjrgCVc0+dXz1/U7Z5NIDdle7VUkqs9UasDERkJtbk3W21o/7hqywx9bkCd",
-	"+0QiGCWte0/iltgk6izSnNufk1EuMUMl21BG5Y7kMK+Usl07xKIb0LKG48IPgwYNYKNgrSjTa4q0h63m",
-	"ugjBO3n2TOBNO4vJ5SzWqU6l7UWz4eLSHiEzpyUo5s5FGB15pQ9y6upGxTITIgPd/YbCiNp3F+81PnSm",
-	"3AEyDfANkcYBJ/SuGVth7XljP36Xia1iHnKT2KVNzFO+c1fVRGiA6ZJlZrlwlk5iWSJRNZlY195XijM0",
-	"2d75zGX8Oc3rDpp/Na911Uat7vZF9uGBOBiNC1SAw4cqlHEhSKZkCnsOQqyGCgi+st3TuNiHCgXMueIi",
-	"Wf8bpyua9I5x6SzVW4kJLZO6FXCxH9wjq7/pZ21/tdQLD4avsVOr6C1RRy6u9f1hXD9vzmsXNLXrzzTE",
-	"aViUQ5zuC/g0o+YR4DfHeFHwqIT4usJi7MbHMZwqvmuiOAUj6uV2a9QlPaGe3LUK+4wpSCm7KQtGBF7T",
-	"gqrTpb6ZqjaFFsBrNA3uYLi6ozy509g8OF702km+prxqcMCwMLc1r+Ov2rBLKQnkpe8o/OSdAi+R+BLh",
-	"tUlIdIh9n0gkFT6dyR6tivyROo0bKIHMk1TctKutBeJ9389Zr+fjCfe54mjnSNvWffz0BXr4l1bl3aPG",
-	"ZjwIyy1P1vXDGDGuwmn0kVPf2mpHvuGtnktVrPWtu6wsvicc/ZCSZ5Hwbb4hd+m72NjrgoyCxo+cqjnx",
-	"uHt5fwL+id0Iuh0t2r1E0/dlHlbfjLJUhds6D0slaXc1WKzXVWRt7q2RcZDYDj01TinfJz9iq1JLwrKC",
-	"S8q2Y+vCkq7z2Y1uS5KXRP/x/ToBfJZ047wZmia4Ce/gxg34yK3jFzKpZY+TfGyGxKDD+/WOAPK713/7",
-	"mvGjdFi1thjDTCzoEY+5ImbzJwdo03Eoj6WLp5aGMD6htSXOdmCLjdvqcHhwOai/PuXMa73ZTl5lGSl6",
-	"y3bgiWKsp2OUL4XdjIGKmhqLkw6e7fwamPGpoy3XrZfwrz+eFjKp9rGJnS0UzehB2+HdD70g/FAQk3LO",
-	"SyVpTi5tqb/WoCi7oSodDrzJTS/qL4eU20MpDlyG3Sh6wLwcy1Qfv9HfWFdNgtYuDR/Up3Do5kg7CCDU",
-	"Lc5MPPCmOcUeTk3vbPH1+QxaAyU9uuhl19EifwI3t30QYcYZ3oLveJFPgA2WAYhb6zrpk44x47y3wj1e",
-	"CpcIExyVfiNw1NqcMYt1792sd8+6D5+TjwJAdyL2bXtVcxiY//piKEzGKZJ9QnV9qiI1ypcxZ2XjedWJ",
-	"k6oHg37t8fZBt2AuDjent/ybG1yUeIYatylwWebb6TZA/UJi6u4HLkCp0lGTmAEmW72SBG4bNv2JKSHU",
-	"4+nr+Z9lviU50rfDx4C0NWdRl9tfj9QeoGyDXYYPwDQwzxZLBrCCkjoyvC/unYsjx15TY6AhWhzSt8nD",
-	"uzqT0ufJybun9H1roUUC2T9Kkf1hjJLDmcKZemLeC9Hitm8NqPoY/UIylgy5DZcQIyRPO3IVCgy8MpSX",
-	"Mr54OKngqjkTV3txByEYz79rYMCKL5b1gRk6a5OTMzz+jhneJp8i2eKeh/vOUkthvEGSTbmAx4uDj/mI",
-	"j07HeY8SoLWl8MehLZ3p9q0usLt7987jmBjfzeLs+r1z+CVIkb/xUPna/IAqxv6ZDKdyCwgpt2NirgsS",
-	"T/21v1fp2XXi4W3bCu6/IwHynwAJUV/1iG+gCgkAukitZy/Hm72AMmC/O8H0VVhsiUp1Ltwp9BOPVt7O",
-	"vuk5otNu4/MAGO7WARnDLnEsDm9GfdsxCY7DyMAYFkcHa8Ngd8gJmAhmdt2+JO3L+kz++Dg3M3ULZ1KG",
-	"4P68e4qQocAsStDHwkTDulMfU01MOpwQ+/0gbrvKDVuPEWONZ+yGqjmCEHW0+DbDFlG4T6uDQIKPwteE",
-	"uYTkxBouwfe3YZrafJ8pzeluL0WnlBFA3NfQjATnJmFyQ4skdf39KlZNRqsXU++hR8Zhrp+kanncMm+C",
-	"RiJXxXsYPtG6vCIIyxqdQluG8qxpeQwzrpWZe3F4H2a6oD1xdveuaai8eG/3i8Fj59M21n95MCL0o7VC",
-	"WxpvqXa3VCs85WbJ6S21ZS1wyAZ/LahShKGCsy0RCG+Uzdze4Exp/Ye1DnAwYZtnWSnEyHkrbZLHgDk4",
-	"ywgyzv5/y15Q519QNV8398dyQt8huc30zharzBTfcLzUEj4jQxQwSh9hZrodQBDdvXvBUGAO8+0seTF+",
-	"j6Or+XstElr5jVwli/lYq4kA7AK0ADBdSDDNkeQ+g8dl0Vnk6jaZMiJ/egzVEccDaVfGvdqUM96H3gxv",
-	"woxny23r3TtiMxHhTq58DsFyXgoo/KsPSA16N1F5jbIdZluSX6JrclAuwrSjUnHAUOvUYQzpwB9z7ulE",
-	"J9WLAgcE63T/coinAYZwtCJYv5XoDjGtbwK4B6cmjHOgZyS8mRpOGhkAPa2M+Rx2YZrKyx2WAH92OAXn",
-	"V4+SXIRXv5G6Kv2GXynfn1x2OH3vnrUtLWSkppIqabHGJdLPLX2cgKPWIi30a5Vy+RhxRpAs9wCTSXC2",
-	"Q3BhseyUWgpXAY13kt5uv81Z3O34qgL3QVwgH/ZnVB425SzqE68fMQQuSI4UR2pHJaotkzTE0VmCHfOr",
-	"Z03Y0EaLpzFdzfTTkgzjpVk3sUllgFLNNEC/G6ji6jNO44hQBri1CQfl40S96a9svoMR8EpHrZGXjDhv",
-	"yFAnaRyDLqub6k3P/fYU1IDALbdRIZZrg44KYqFtdpRtEWYntOeCGFhkSFJJGcF0boUhIIJASZEHHbKO",
-	"w5d1aYBtD2kbNjC8hzb8w2g68I1ewkwCTKp1g9bkrZA3lhMRN9qSQpKybWEWMqaOORqtfhCKVtdX/7mX",
-	"+zTBF5hnqHosGe1ljBw7pyApyhlf081mHrVQj/YCCwUjhi5kOJwyiicOnQ2pkqTYjOEf79wHPgohmcTd",
-	"gGfr66l77YxnmSGaKJ6cI8p7ptaWB3bRzSW5r/lj1bsyTtB+h1n+/MZMZoREmap1zl3I06JXNa2+Jc/k",
-	"CgAz7A66A3xG7mYEVPeu029wbjQZQfb8xlzuxkQPajSeaJjp3Id0vWfGLVBgRYRT+gB7/VgjwsBsq1by",
-	"BIuCNttaJ4UHLD2WRj9yq+un7SzAblNvx4SuIz031XDDkdtxZ7y0qve0AsFE4wqw+Y12tjHWFVxUTZuL",
-	"IEaOY8yu99Oa5IXJmxrdmeQnvbgNL1me2O14nKckT/SH2bSvD5z77TrDpnoFBJG8KKNfhZ9v0vXUOX2R",
-	"1GJPDX+0Y7BWhqqb/x1tPwnc1+lR299ZwR6jeRor3M75eD9Z3v3dprU8hI7eWnq4/nM8J0vbT9BoaTEU",
-	"2ffB2B1IwpwMbfpcal+9VXdN83N0mKdT3S3wdkK/s9sXoVPVGLPMl407Y1Sel//i+Fzixl00ZGBFQZ/T",
-	"8WxeVnrPR9fH7SX0Jz8D3LerRsKvtsKtlWnJ8D6tz8MZmeJnBF+jmeP1MzE6/kTw/gfiXBXvGb+G5beT",
-	"rSd40bBvYWcXy8XeLPTN/CnYH1l+dZ1PDaQY3vzbTFq7tcTjevoz3fveYbh7V/9PAsPFGMrIGsPV61NQ",
-	"QsZ6vuX0NsxOcIXWdk0ky9VWOAipkqBg6y5yEwDUOhEhV6eyIyN9CO+/R2BPz5HOQsam/Si+Suzm19qD",
-	"GyLW3fkY6bZ0wTWoaT5gUZkomqvB1fOJRAesdpcGh3ppk4ruQYIRZqb1QS7w8Z7rXpfxPUF4zUuF1pB6",
-	"spekuAn02AnK31q2wrz9dS8XPTl69amcS0bVx/zuyajXuCg+iJ7RF++/PTUEUznGExWd4ez1YftSKjAQ",
-	"JCGJ0vuDKTD9doDmqNtUXqbDQ8+g+CSt/huWf6SQ13p2M0k9EBx3TN6Zjn6BaH1GpFzted6KofVfnjDa",
-	"yns5jB13wFnQ3/cCMhplMEErrHh8RbaUSURuiDiZ3g6EZaRyFcJ8HqMnf/vPexcXF/cffB72jpZMmVBS",
-	"fwTZPDZRvifXcJnAsQyb/6BHamPf9Onb4LJQqakNfvi7vScFVlSVecsPFe3xXdAbyrYrLAhe7R+EUxsK",
-	"zrZjxtxjhrcE3Nqac4pUbuu8p08cjoDp+fDU8cLkkmmF89IQGStoLqwEL4qUwO1ycYgoyU+/e4Je3DP+",
-	"a37Av5RBRjnssCSpiy/ohmSnrCAr8xogH9A9FqeVOh14wben1KGq58G9KW5oNubo2zcqHME2g8kddw3C",
-	"uqwiqSL9zKRP1epXzsK7qjgtiIoMbtdFJwgynyTtBd1+feIRKyJWBVWCyNWBiFWOTwmpOumKjIlbwVmp",
-	"paBPa18cNQi5bF4QHsM4/g2c5/j989Sel27G2E3gHH2r1QXPxjebheSRqmxH8ipIhPhmE0mJz8N8RN4q",
-	"geN6ym8x3DRvQVX3sWCiSIa1DPlEIkfXpbeCTyTiR1a7x3dYIrMLgVtiTYoEGNecfG+eNF03bNOtgP4I",
-	"AxYk4nS2FDaVBvCog/Pix1BVRCgo5kiz9OO+1Wf7eWOmVJaKn7osMZagZkbhmEQ1bSNM2mytf6ZjMpPq",
-	"IxLKRqRvY+k50UvQcMLKTa/L1FQVMUF7oFm4WLoWbcFUTNtEWrM+lcP5x1YomZm47/pizax7WVHzzeBO",
-	"pDFRN7go+wRC2sZZblkGu0pz6xVaovUJ2aPS6m35yIZmWuzdWnDg1PXSZVoC93x2gZ+X3WLs5aJk9JeS",
-	"2N+VKEnLcNjjt3Rf7m1rG0Me84eLPuuhNh3/6x9P7v3nm98eLB+9+8M8VsEUDX+04t4k2p4yB8SWRMF+",
-	"Nb+i6Zc+Pe99eZFkAbR2ZHhPBgyEery/NqYD/3wv1kO7d82gLyVgXaQbC97XHl78y9oFfdCBYZ71LIcm",
-	"iw3xV9uqGM2gDaOjpc89+fEJspeUt3FfXCx7rZNxC5jJcqlJ/sV4iREzQkYSM6wRTjM9JhgYczj4jKfs",
-	"Lrr35lKf78LVH0ma8q+du3j/RpZ1xn2cQKgz7ufB+U6+Y2P35WDKXuj+63/pTt+Hw/s78n4cHrBxX850",
-	"KyZ89e7ekkOLi7sXXjhlsGWvTkEoAHgEFfRZbbjICFI8x2FwidQCfQvLN7tOKxUWSgZzTZ3HzbnW9PKR",
-	"VS0+OOr7SPC5FABahCXCDBEhuEgEhZjqOHYKWE39move9LPsbUbBHZd1klrfJ9s9QZpQaE3UkRCG7n95",
-	"cQGZPg/uf/nl6CrSLqEHyDubnvtidwcxpmJQDWOEodnzntzCjU36qh2a/MhQTgXJLDTUcP8xux/hI2Cu",
-	"glbIoxRqRwSiuQRuymzYpUODbdBaNW04DBYUiI2cABbI0uJvIi7Qnoit/gsXJi/f4YWa9VJpYxePAXHH",
-	"xlgOfbdCC/cRNL8qMO+qWYP1A2F4K+/HsV2QmlO5+rm8uPg8c4PBv8inVtxdLdHVp1bawX9bUsF/G2rB",
-	"fxpyXQG9oNh3hw8HwkjuCn0BQUPfO0Ts5WN0BckJAhefai66GrhAgi70agdrCNeKjpOynWzbs4rkTQJD",
-	"xqDlKMuz8VM3h+CJVl7vsLYcRYSxtVhAB7x1SCuI7A8qzJgt4dU638URnyQ6CKJ36NIFGDnachRqVDMs",
-	"pLyZBylXh+dCuGMVhEDHEBeRDMHwn8OBy01okNaSTM6wXgfW/xOLJrSCYmf7GUTILmyryoN2ImHzDCNn",
-	"GWYzx6LeRag/U5zRjvSNi2dEQ41NVn1ZFkQiqfS9xE13JrieLhF2geMMM2SDvZDTjNalzeyEmL35Wyxa",
-	"nxrG7EoG/YspHTWPSrQm+lZDigdvCxf2TAvdhyFVRsdHjdiDIlaGMDsZpCh7icAKcp6Q/z1PwLTBAh2O",
-	"WmNJA7Lqhgi6ofXNZ66QJRIEaGZwzxBVcFfqEbkkOdLSta9WuaU+kBsiUI0sM0PqRphfrD63sQpXxoty",
-	"zyTEZh2Jz0z5mCufI9xx7Ru2LajcLa3exiFThqM9PlQMFfSq4bAP4InLpEFX3nELqi+13tYxV12ijh6q",
-	"tlotHF5CQXWdO1JpKoYX+5h4DpXEDvXKgo0M20NBlUKL+cuK/NIUeVAGSJWm71BSte8Uk6i1gK7DyHnz",
-	"mxP/jh/RHjOTjyBtMlLQjxGVzv/a0rQnucICLTLbVLElQgkjG5pRLE7JxSQ7WuS9CLBUgmjd4xNakyUq",
-	"WU4Euv/XHr+dQ4MM4fNbkkm0p1ICaqEyBqCppgoNZ59MPlc/mOe/BZDBwKGy4602XKw2ZVFE0GEx0j8i",
-	"QbZUKlNwhY68LHLECMnRmkia28qRWablfyixCjrwSpvXWiwR/IzjAm/naqoH6BVmTCgxm4cn9dv6zh/n",
-	"aa7eWp/CmdfVEwijGyLWuEA5yajBUmXoKKgyK56pk2tWgT31ewIN6VbVC4CnS3OvCVn3cGKlcLbbQxHo",
-	"xkORthiXO350Wfxm0Mc1aJikW2Z9Mcbwz7jIzbyGEYTfZkWZk3xF8xAwopehIqvmd9T0jNyRogKprQ5M",
-	"opOlPiUwgV742hZ1KTPf0K/ANHihF+vVhhow6iFfuCZkTvJLxM7sjaWfFslMYZ52r63chdhlbnkg+FpW",
-	"DkTDDcs6kfmEcg5WUV/Z54h+cIqIgyCKiFUpYzmiqfCJjRA4UTueJ9PHPt4XBhIkowdqAI3SmNY/OADU",
-	"SPdUAXTaJWz6Y9eXTGb8QJDEJ3kWU7cQu7qn3aA26JMuFd5sQOl2LyUWL8JUk8lqnrbAWiYLJqoV/b0J",
-	"gl3FxFzVcTXEbLEwXNB8Bc3jAiqgawNttJPBYNz7KOrsXMKGvN4d4cRCxf9ttm2JXk9q9dzGk+JhH/z2",
-	"bfux3uPN+oRFL9a7eoH24D6Hsw1+v2FnvWEHufnu37jDIfGP7woefSw+jvtzKO9pxqux3Slz8MrquYhm",
-	"8ZYZA/OOZQ1wpnAWdH0e8Qkp6FOc7RC24uRTdCXxhlxplr8q2TXjR3ZVCcM1z08Iy2uSf9qJ202xsy2z",
-	"hn29r90xtIalwWOORDdusWb9mrIk4aTpvIKHPcdhV4rbVuzLDlBgqBNTSpKZCb3HBPL7UO0FKYzo3NFD",
-	"ML5/rNft4J8jK22RdcdLSfR9vmp8Q8s1vAlFzDmyO9F0SWgNBmSOg6M7wd3IOAhb4PIweiXekNVxF+pR",
-	"9R0vhUtXYUa5lTMaGGUsHwAyTZYI57kgUmodcIdZXvz7doztGDdwBh0RLaf456RHTj5RiuwPaib0tmEl",
-	"oNJ8HF8ediYhZU+kNHGDGyrNKcR7WmgWPmChDJYiV7sIlGJEWrRIDOSr7D0z7WHiTKusnLNZ7q2T7SzU",
-	"1H5tRBNymlk8+bIcVo8/5ptw0H4ZkRg7dFX+fo25a2yQ6hOvqPa4Yw5WQ673HK95lH1Qm++ksj8X8vhs",
-	"8maweOmjECyDs4wKmoTirNsTPKOKvO6+IBqk9XsSTIHD57XgCpjbzjNm3EvQM1MiLAg6CK2D54j6TR36",
-	"klPrtT6tURxanpZXz9Hn97/44t59hIvDDt/7HBz4eH/QlFv8+M3LxbKLFvF5ACuicwgrQIin5ZrEOluN",
-	"yMss1ySeGx3FMsrpnjA5ruVeuSZfu9eCeRkEy1KMnPsP5qXweFoRjKARgFTgG1oMukq/ptLiCb+wL/SC",
-	"2ETdfE9sgqE29WvymeIIPVEtJLHflmmJGOQlmj/uCWaUbaG9E0O8yJvoTQO18LUh57KOKmo3NrNJNb/b",
-	"nqNW8OKrmajDkFHHiUeogTXUk4fBYjP42moY5+gd5Zq85McIN+EkFscK/6CfjSgRME7fEn4goWXgMqfE",
-	"tvJwQgpCAgw6gmz5DRHMOolrU+tQrguahVvYWfERwh3/NXRBfCv4HsGAEnDQ9C0gXascx9qsOKH1ybKs",
-	"+Tpcc8HErgMR1NiRQ0R9YZ4889B68xknZF5Vfe7bXFHRIxjdqtCpjkQqQzGXLVhlZo4u/xw68Hpf/QNf",
-	"cU5NvGqTWzSJsmUltoMpnkE2yrzSgUjyPFXSuj9t1mo4Z7fWTx3jWyodCgzLwkoJui4bosH3VsAXelKH",
-	"T6AHuBT2SI13MG2jIFiSIM4ngQRvR3uJeKkgX3CPwYMPUUS/U/IAup21vaovxnbq+2CxxmgZ2F1tSJjF",
-	"JuHu5HRmoSzXTMhFQrDZPfkO4nRq2M1mSQgP+5+KTf9FJZYiNpc5uyjTMldeopK5bUF7ztTOqJWuuWs3",
-	"UgNcPpQsqgcyVmvio4GWupBbHF2mvueCZ9NTTiDWpHl1CZaBSbMvWWBReEtWW8HLw+AO1k9WFbGJ0aqx",
-	"kGmwG8mUZtjY6kHs6K5CD+kfztYK2Zz8UBoTb+UKRXvJ0n7+3XLxS4mF7QNf2w4PLh48vPe/7oe73b1N",
-	"QAh5G+6XKMvDQVtlkT5iEbPOYmpfWheytfi9sZYpkY8TwYFVJpao1fdzQN6MZZm+btrtuz7t5nZrG9TT",
-	"HUoVvFDNpPXZ0GH+mhREb8dL8ktJQuI/42xDxX7kxDuk8AOOptp4ldxBAGY2agIdnP36kx5xGiMnEGcG",
-	"32Sb3HfLR2kVY5KbOoSAlbrBmbJNYvw0J64NUUXeqqXxoGy50Wo8p4lJ87LVLSbw4/4FMR/4h8Fzfqtt",
-	"FsJyaPJAmDJtTeurYblYU6F2K9essJLNBqTNnpYV36y4oFtw3fiIbnssqMJF3Z6G5GXWLHnY060tgqge",
-	"clGsnGelNaXWOLvWMwLty+ExrQ6C39A8Iilr0yMIOt2QucR41Ck5gn/owIUKjokzxeNd+0pJhN6frKBG",
-	"BvMRLakiZZdX1v98VaU5woPO/XBDhKD5YDemg+AZMdUj5jvvluckqtxigxwAVOjDeIr2bB9uoTXUFeAn",
-	"rvdsn5bqMUbyBrs4+YH8Tuy+PVdgvUVFnr7KSM/knkHI1ofoTspXz/HQY0dY6xCMQklIQKue2+tD9mss",
-	"tnyV41Pg0H+NT9Lif2jbnIDKD6VwoEojKlFlgYb0uD1+u2p6hlvj15YFjGtqClEmuNYVL9EFmMWYncKj",
-	"U7bKSKheDxQ4U39/RFSB/bWjeU7YEv1KBJeIvM3IQcWmbQde7SnjItIbReI9genBBSWrOsj+Eb3uvP2j",
-	"1g+ihju2O3aC16GqTK33Cyke9jcsF3C9WRFNosTVNN2XhaKHgkgD0D/sffZ8Tx7jVBsZJlR3Qzqc1WLk",
-	"4EEsD+DYCt7C2morSL4deUk0XozVOZgCSyJsrwhJMs5yhAu14+V2V/drNKUEO2M+3sqdZhPqJ72T2LFt",
-	"o3nHPuwElF9hWoUQTEHLjmTXi+WC7qOaTirMebiV41fQ1RCpnSByx4tc2qRqP7R34FJSAzJa0GtSnILz",
-	"4Cxee2nSM6Emw1R+8yOgZ6Xso1GER3VeiwkkJTjbEqmq9p9pN6s7Fy+r8oyuX1NrpEEAOlevQSUqOL8m",
-	"OdLXwxZTbSFsEEYHTAU6lMoCrgyWX8ksCL1U9+SEWnswRPTI+i/Ac0tUHrRMu9/4SLT9U9ffcSDM1uwU",
-	"WBmMBK5WeSU1lgsDwjVbq+T3UWhmudZjM0dhd2RqpvIOb0WfXkH6FLOc5kGJOkGnr07wuHP5wY6Ebf4W",
-	"NAwiTPwf6Rw6XLXvvh/f0LTNk+dq5l12mBwsqMeCi2EoZSqgRlOJwAML+fN8T9Y8P32KfsR7IhEuONN3",
-	"Lctd6YThKwOWsucCSssUL3LTJ0kr7cJz8H+6SIAT2wY1JoOikKMTwZAylOPTElEmFcG5kZPg3kBWKtZA",
-	"vg8GYfs9v0hb9ATN++rx1UF4dZMtaz/Hp6tIzV2vgR8c/l3tQlnVXsSh0iXfYRRAMwtW+bH0x+vUq0hj",
-	"vr0JBWZaI9dXe8pt3vRLpWc31iEKD6A7qQzNd6R1Q/QWV0oeSFFQtjX5XOaJRnncqGyrXkD9d85tltBj",
-	"JDk+8a5PVnztcfH5+NQj9V2/9NhdXKAnwHa5/2prEkbDCF1n1VOp1+bonr2BnzztblwNYNeB1Ji/R543",
-	"KTs4KQ+/bwem0L0PF/UKBr56bNquw9Eyuv8nMhTYqgT3/bDdHmg5HCpvGIR77NHP9aRh1VePjeYc1NWT",
-	"FPNS3NCbiNfZp41JALLFq+rIbWQgyaqtPpK4C1hVG1BnyeHKVhAE52M3pq2r1OWtPa2dO6w8h8uzI+CG",
-	"PZ+D2biVw3OsyZHq7nSTnpMAd2rhL6tj3WJcRpDDmgAPHxfm8EkFp8TwsURrYrM6tdpVZZW3tUxBTAV4",
-	"OCvv/tL0qDZeP3haLlGu9WLF0b1EG9nN1pesLmLXiMaZ8J2fLxGMnVUaV1ACHwnd7lQ/9lq1bpN1IidY",
-	"UtWilh4Vq6+HdvabzYZAL88opFkzHBVKbmM2zdxoFzIJtn2Cs66CVZAROhofmOJHrFkNKs39CE89SeOU",
-	"t8HapNPaJtNP5iPB7szToRPKwMoskJ7Xo7deAWB06NOkl5I3FishO7Udrja2dWkc01rtzwUGjyx5e6Ai",
-	"ngzjoyxMAVJI4bwZkvk6zDzZVo/t98DpmBIdHVYbOt68qXvZWn03/FklB3jLCpEH0im+gfYo6WmPOVGY",
-	"FuHiBA5xvi73/49Xz39E9ldEmS1HWvP8ZHM0DljgPVGAf9oEFY71AbGfqnp222kFl8nFPgjdTPKgPqrF",
-	"od7OCstIq2lQfFNBGd1K6MO9k2zWeZMOot/H2uW8KvWdTWybC0EUUHU5LwQGZSvolRRCrj4iLCWRcg8Q",
-	"5NDLxUFiB6N91+QUuSykwieLqYP3BHI8nJItJ5cj67VVJYNFtD7ruWn4rchbJZfoq6cv0MO/NEqmCBvs",
-	"dtvmPMNwGWZoTUygDVG2dI3Fuy7iwXyP2pfVZfKbJoiPXnYwemvTlXwVy7R6WVTJsKEbZ1ruYf1W4jkw",
-	"18a47jEgkF7Bi+jBxYOLe/cfLM1GVs1KuNgHwZitXNEss+X37B//KTn79CU+/mCxBILyPhd4o/zkSC2q",
-	"q6MIF4GKXt89HcgFZrKoK0RicO/TO/g3aecKFtH/+3//P0Aza8xCv4MG/cwT9fRCUPElXU3ZwO/xiZcK",
-	"7agWIHwDiETqnt4GM9q9JjOnbtrHGiPTAtDLILWVFVUaYXXhV0K3rpnzONjPNrRE9zegxUqxq3SSByx+",
-	"2z7lh5OpDgaWgWJeU5h1tMES0JNcd4Sx1+I4WI50WItJN9KlUSn4Bl05glx1Cs6dWtiKPfiVt/jer2/0",
-	"/1zc+3L15r/94UNcdJeIsJSpf/6oQfIHtyfAzXcbkS8f0iNVBFSCdmS84Vwx3AhEBKNBrdU9CKxuRmH9",
-	"KXpJoFgthz6K6Ljjrui9OYv3L9TP3+Z3Edk2g0dQD5PeHeNjSgM1BJgDB2RIBs8D7hGVXr+Ln9/Fz50U",
-	"Py+husT2Dek9UmfqLTMfuOE6LL/J9nnnbTH9SHVT4qYxSkmnTSWk/Yc1e9/stHp8QGGPCfFob6OZmOhf",
-	"zbUzsoTmzrlUbssVEexjVWEWcdejFefA2rdoOM9gHkfs3ZJlRiY8MdgXPe3gqn5am+qlVU43G5qVhTqZ",
-	"Gj7bHBcyvoVtzwohSLcx9xfLhVYlPl8sFw89YCyItRWURbbEm2d1+sIM+hrLHWVbxRn6m+DlAckdFwpJ",
-	"ohBn1dQp29reAS5BEXISJaoW9Cl6Vpl9GOUUbxmXVAbKgYBwpJ1wL0mxMc++DSfNGjES8WD/eCba/pR6",
-	"vike/VKt+GazyvkeU9bXVc4+gXY4rwG2g9Uq9aiRegKI5uqfjNw1qS7YfsEEpQn0JTWBVL8fWkRmxvl5",
-	"bPXDsPVUfet783x/kxyc7YhcWYLEemR67BmuJXoPcNe37Vj810FitnyybAiOpjhoH4HuQevyxoB0r6Tm",
-	"NKTij1HGvbdzOQSi22KN4Aanbs8cDprQXXnHPDXt3RhXhfCVu29MHiIbUl3Mw4su2ut+XzIA4jIWayLV",
-	"jSb1brnYESwmviqIEcoTX5eETH6z2KwyLMiUl4+4uJ703XY6jpl+TcF66CZp/PkuWxsWYqzvCM5BQxjJ",
-	"US8IPxSkUi6OVO14qRVDhvdkNuAlk2no3FU2O/bCRXV60pjHJPE36fy2hfDhphAhXmGwm5qr7Zpf/Ho4",
-	"raenuu27KklxrnKCAms5LOmv4bJGLR+qzEjoW7SsQPAAZxguKeWXEVNmeoYFdZUdwXk0E9GhQxusPf3o",
-	"ZdV497ijRdVUxtVRpehfiZdhj6rp1dK16PO3/7z33T3Nhg8fBa3vIFV/sOTThmOzKbHPtx3OwZDOtjC6",
-	"2Qcp8xzSNKcqgo1qQU2yZdIRmFqP0eT4hjgZkibJjToiGI6aybVGd4Re9D6oNnRQ0hx/hdYk43toNG7O",
-	"QGqKa0UYw2CWPP3Nw8bpcvG9MJ+cp53yBDnWrpabSyj8k1NWJS8M1qAUZKNSn+0Hcf/JpEna3Z+I0f6x",
-	"ZrQ0NmsZKh721uHvwZthDpyWoTKeSafwT3uLc3xKsfI+CPcMF3h7TyfsyzfGQT9iU7zDNBvhEkTYDFZm",
-	"WyjeLQOzmv2clLi7NJgnJyJd54jkR6Ro0E88b6VTLNsS6ta6loSO1jMLlfi1K7L6UOqBKaiQqXdz6h0g",
-	"ZZmuHOinKduuJoC8xiyTWDSyWXFkksq1jbYmruQ0VJp1647wJFzhConBoQpP1GLGtwSvXoohZUl8NOVb",
-	"dopaQTdu3sGl/3v682HcNwmCYZLW9q9xqIfb0E0/5UMQJlMOZIs5krd4Bm2ic53cLaWiS5E5dIv+UzB4",
-	"3feye9LbLfZvv3Nm16jpTdRmOzbDtfvTjlGXQQzMYKCZLN/TzOL813hwYiX4cbFc4KJYcbFiHMrpw81z",
-	"TDn60PmC7xv8zPdUyEiEsAimAyVK3u3YTaPgG0WYKReHAWvYvVDZ0QbTohwO4hhqPNPnwwAuF4mvfGvb",
-	"92woG5+vlepgxIeDPngjH3foU90HbMnv8Op+0E/agxlwcD6pgNjljhDlJfAukSyzHYJ62qLcO0zdOn6Q",
-	"7uhsbU0H4EnwrSBSNqnu8Bdq2ysIXeZhMEKXhpU8SUX2YRw9hYWanJA3vMJX5tn34tk/YsEo2855Fu2Q",
-	"fadxqqq5N5XftWT0Mv2a+2ZPbiUDPfaoxI+3esfYb6Ly+Slw7+iowwaXRSDT4yXBOaIMQb67Rasn+4M6",
-	"IYc47BU0BNVDWTUT6RptO0jAvESaw7DworMZlmSJcJZBqi5mOTqULFOlq9Vsf3WoAgGLLVGp4pEYfxC0",
-	"aEktTAivPQJUbkSPxCcJpQW4kacJ0PCfSEh6WGpy2wY58FDVPQAKFkw2HuwPVRK5/l0p1RDtiK7ZpIpS",
-	"fexVBvFRrvRmHRTJr5DgR4muCTmYJNuyIFBdyKVFcTkSK1MNbjHJ0ZpsuCAga6/sobpamsZ3guACiTIA",
-	"4mO/Fz74pk4z9qP5RKQtjemxEPtZEE2P6K/8KKPpx/agB2Kp1/RwIGFcMAOTZvKuwwDmJetdrD5SK196",
-	"DoRJYAk+GZY1qWvS+Z+tqV0vxSNUewpx3or0ULEQRuZaBgCCrQk0V8lsRqIaOD2Tob5c1AH/FYiMnm4q",
-	"JpeigclkChyamExe5UMbnslozV2cTh+1aRkLZiy1akBv3EThH7hY2Tsk0Fil/pN1woCkUZQ58XhTFowI",
-	"vKZehxeDV1MDr9i+/ppiQlWOJcjRweIaUtK3jEeS/T1NMlDJUdA9DYKtPN8gjJ6++jschUtECknMbRLU",
-	"vVnGc5uS1En7cC5rLQ9zooDTlgij1989+en13yC357LqGWfaICB50NIShG8Ye90oIbUNk8kbbSYVEvC5",
-	"8n824ev8yqWDquGLWpVbbg6cZaQSA4jqJQCobXLSZFQ5ljv84NEXkZ8IiWTbm0sIwHM9wlhgGRl1xIZT",
-	"Rr46KSJTmpO12+qZ5+u0CrOUpcdEcXFhFOwgUhxoM1AHAIhrBvAcVBjXd09fS/AP0xRYkAPBSprCAgzK",
-	"DVzQgczCPPDNV9CM9BIYDfQ3vJfhzjtOOYspQ9oAqXWEo6AKMi2iPXbC5pIt64rdRBkuCgA06mKI+PCy",
-	"N0QEu/cZI1bf8GauQuvVpVpWGnXOCZRf+B3AAcup0mSHk8wseFI1i3pVcY74wdiRwUZR+soItquflpem",
-	"rWdXrJZglZqJfV2/NiLxK3ru2wZgpB+rUciqjrCX6ICFcurmNTnp/9QG0eIOIfO7m7tlS1U5aN4GDbLL",
-	"xDyt988Bnr1xP8Hq6fBHC6fj4t6XDqrj09W9N79dLB99GXB+tvcoQvoxFP+6QbwRVNeCyzh08x6geIlA",
-	"P0NGCZMgRbXV76xLW9dWgWH9+cGDvywaruCff/7zP+5r8mga/XaxDDmFq3arqTbigwQbsbqZLdqcuaDN",
-	"d8BY1IaeMReFecDmyDt191P02kM+Mfg0Jte5utrB9HJQxtqet6K5ZTc+ChbRW+dYelDEd0q0sM8NCzvA",
-	"9q6jTKuqCltzcyYjHGwMoCRc9YDzCheYSR0GfyDc/kdeFnmXKp8HkQWwIisu8pDO+x0/oovPP7t4+NmD",
-	"iwdfONXqEuX7UxSkpqqF3cO9l0Mf0304qbYHs832Swd+WnqdkrSWYi9TaVtT0uTuHg43YQBuX8+MSrWS",
-	"5ICFa0XdVkaghbeh9yW6ukwCHHo0IPc6aoTh10GZ9IwVlJGRxQVPkHVdG0hiRqxPw2Gj3sKdcUtS/Rxx",
-	"PkfstKG/3bHAaZMWc0RN+/TVWbhokkoRDwr+YO/juoj/tDJOu4zv91T1OBF+5GqONvu9MZdUUF4zyGzs",
-	"fCf5WPMll+ZTtyC+qrjc/Ltaf2c4SmK79Z+fZ62nNtN69I3JyIAhh9ZkS1mNTxTzKQ902Ko8ppG4YXIM",
-	"8CU/ujBgu5iWMtJAuDCk6t2T2Y6e3t+7ePpqcnbYwHnhHyOMcq20lswoqZXuj6i6RNZmvkSVg/5xO9By",
-	"iWK/mCaMJuZg4l9L0MP4DRHWirpE1sf/2IQD/QDFJfK8/nVd2DnRg/jF8apTgfZLSUrzdsmYyXHJXO+w",
-	"hUmsMB/ETKucvaP/RPaHIticb9b7t6VOFtKURpjziYw2punsAEer/YKNCvkFw9Z6kjrn1jzbdVwRcfqN",
-	"zNb87RPgoJGq+TcUGPMIncjqNrIG5YYbG2MxXGnTTbMFC64qJsWFNudOSb1KD4StsqopsI24Byf/tcAb",
-	"8ENjSZDiPAIO4jWGHdoPTceX/gthbU4/5jXqGEHvuj72E4lskKkmvPno0nm3rUNDcX5tmLjl5qlCUjiY",
-	"k2AYx4Z1bohY4wLVEa7ETDA/7DX6G0nt9ERykw7ztHstvQufj3SXbLSbwF/q1OzjVi2Ahi9+e6n+JnWt",
-	"Y26WWU0heuCfOdM21md6lZdkeqvpUS8eoJ8DLHvMe2ucXW+hFXhQxUoRNKquOKcSQKYvTRTRu1GHy1Gw",
-	"TG6GlxVcjs2nLLiEzD2bB9tythGSa0JYbDFsm3RjCiBPpmNwJLiV1UKoj7FfajVX4MLrx5JxpnA25k14",
-	"/Iym4PosjOZIC5oWraNoHUdhp7tqvffOxEpvXKJDSlWAy8kOCdfXDh+DIe/MQDnJGrDhwHFsR0gWtuTt",
-	"ocAMR9EdN5ZRRlNxw4uCH1flYeYyC2h9WNE1cY+CL/Wkev9PZluKrbnaIWlbW6W09AkEDexpOmChGAjZ",
-	"YX3khoi8jKTmaXMF5QTn0H1rhyU6YJsO1NVEbJ+1xBP3wjwNuVaUuxBzGvdXbzR7V0cQMmOjiJ7G1PLA",
-	"2fjGYTf82j/KNcwWy20rIHOb1m2U3gRD7iNvGUnEDc1Cvv9X9heE5bVRY+K9WTpwM/BqVeHW6T9mh14d",
-	"BL+hOclvIfk4bR/le0tAnhyndnlglRuk4uBloD1W3Uy+2tnqdPlJXO7o9mpQczhTKm3sjjlTOubOhGbo",
-	"uGG7IEYI9JeEoNXR5fJaeQt9zz9F7va8slt1VTlI1lhSk8lMFYQAg40pfS216qkbON3fQNgycy3jbakC",
-	"enjxJboyXdnr169M876l0R0r0FQt0k0fW18wJJRq9PWuTurfbrrOkoOxCB1QgtfCHbRExV341ZZDfD7c",
-	"y13TeFB62MxWrbWaF9ybq56WwlP104ZBDX3oDqVJ/VwllWW1nzel0IZ2QfSJJyZ7FFn2rNJhxzVVbHyj",
-	"O+vwkcsNlFkLJoOy6zN7PEUToDwBnuQEqwW2mVVkGfrUjOo7qPe9VCRoxhE4/Rhl5dqoUVQhBnVxgUy0",
-	"ch3+gN68ssDB33ZvA1mn3/3v7/XHdgpvQeZgpQRdlyqsYBZ43YvU+NtQUsVXp3g3MshQp2p4k2zCn51M",
-	"vWj7vkfm3n2bw3lZ8UDg1ou21n4KbmxpPLMOtnLwpNU8GfWB/o/X//NVd0XX5NRUfVtXSbEN86q4iXRZ",
-	"CKtx1yrclaGUYVZ9O7zR16D86Inox82nzYBLmHaIBr3eYyBFkHK8FIycviehlNA65z6UOHMQ1rBHe87U",
-	"DnEBt5eXRZNjg/NHDioFEsl9rxo4UEOT49NVBDmo95aoSxe84d8flnhODkbXf1+0rD74Pom5EXw/AUgB",
-	"XjuEExZf3LNCryvx4S0o6DqjG8Y+eGO11gudbQ5cKFNx0gfocuCStnw4jZDze8Bo4RO2QPHxG6DfiZL/",
-	"d8j0VIiVimP6xfM0aPN/Awn+u2g9V7T2B6jaknYw4vZ+JO+w/emL4lEQsbclQYfo7AvUASq/65UVM7i1",
-	"PL3wbvm1fCrMkmd6uyJ0EJrmTJHaP/5HImIHiXCuyJ2FCm0RPDNO0hRRPUi4ftE9+LqT0aPoN0JmD05g",
-	"Jhk+81aNl/XDCFR88jaF7oLvo+2gTQPoRnHXRnS7PrcohO/9+ua3B8vP3/3xnv0nlH09WP713Z/CLax/",
-	"wAybqPgPmobzNDvISiGCzdGeMQS94dpw/J7rcIRaUgyn/oDTeLWvFrky7/WZhoNB6tfa2CuZn/91af6b",
-	"MyV4URjLkCqJ7GU4uBoIMcqg3HaFzvCdTyTSNEe/msK/QR34IzPvOi5lSMGAGAm+JgytcXYNhWt1KV/K",
-	"nM/BNioWPvVr1g3pLK2zMsnUe9/sPax/f2T8/sQEztZEHQlh6P6XFxfg+H9w/8svR0d/3A5349P1DBJ2",
-	"egZFvS1n75a2/kNg+WSPQzAhgIxSynA30tQGyrbLrEs+scNlBW0ezXD6aGQ+S1TdqbE2Ijt6SK+A+aF6",
-	"J7iZsVCfbUG7ErwgIzJ+wM8IL4VZxwwqM34IRdm/I0WOeKlMmSo7QYGnOcqPkdoJXm53yA6CYGaQ6Ai4",
-	"VZbqyxHNezkjKy2qobpd9uzJYyTpFoA2KENYXkubpcyZkfWo6dT01ISA1JoVG3qgF65pfmujsT73tDe4",
-	"szfh4zWPEdzTn/9sRTGWyT26zjLWwMZeZrfaKTailv4EFWkGzGinjwqop0ubJ1rrXhkuCMuxCHJkJQ8D",
-	"+E/5WTD6gdazWLqusnPlidruXyslMK0Q1lqAvpjlWHFxQtVDJl/Hy+8ucHYtDbYfVmiHb4hNsc0voZQc",
-	"Dvhxx9Eenwzmn4mg4KyCjRzRJDwmZEFOjhOpDZXkVhRrLfDev6iKq7/1gavnVsk0w82WkiNU5Om9gW4H",
-	"Zf5cTpixlVD6/rd2tN4cmGKc7nPoqXexk45b/UcA8z5GjMRvR9dtKnhDxrO3xt2g5uleGTqbghpTTCsk",
-	"WQPkBrdCzk3n/hFXQTsBy5NsPtGai3ZLrGYXZi0ROlOTkktcHmu09MGkEJirE5SGGbtu7vVCkuHiezw6",
-	"shQ39IYnX2Uly3mfhwh+rzAnE69SlmsbY9Tta16ZnDTQuEcbW9kkSUW7xsqirPWUs01Bs0CiX9sIVke+",
-	"qnBXgWvxnqx8VNaqLFd2e/u5LN+Q8SzKgvQcTeAcQEJcajPtG7YtqAxi7MVO+fONKzh9bC9PfXdqY/QT",
-	"iRhHbkVpksZVoMDXhlPqjKkGa4zvwhSFpSfJumkU1bbXzz+/CtKteaT6BcOWE4l4UkPeatxoqucT6Tyw",
-	"Fia1o232xW/ayEuNY9D5eHUyotvwQpAbSo6hhGVzSsZ4Z/zDFbiRcrqxuCIBhgVsNemQJX3qm9fANLSX",
-	"SLq50r4ABvevfmGcU36siA7xyVizo1ckdhcS5A9/T5bepg8xzEvyS0mkGnl+b+fU9ZyJ6DL+g+X8Awmf",
-	"TrlE/IQaB0EFbd6czyaMeP7EdAFwJ8k4CeoiakCgsGmTth6Jqscow4JAhf2yagEnl8iWQ8uwvmLWEM3Y",
-	"rHw4UDSTl8K6OA1sYrajRW7roqhqALLD5al/Hgb6NTRoTiZISc7IaWyK4J6XIdfVE5STjO5xgaoCvTpi",
-	"/PDRxUUzZnz/YdMVCF6/+8sv3/3x558/df96+O5P/9cf4g60LEDiZ6+eo4cP7jcD1v/7+betiHViSL9N",
-	"WLt4bwIRsqpdiELObWfSXhpTfHDx4OG9i/vNaf4lQKOH7+798QKQVP/P/X9c3Hvw5k9BCnmWb7esAv7u",
-	"jgKUJR/wllwibVQibuK8BZYqxc58/qRUu28gSNqNzLg/Oy6m7AYXEKc1cnJZ/aV27ts/bAVu/NsoWVqX",
-	"xaXacUF/Jd5bJZPlweD4mDdd+wD/B8WvSafcqtWZatUg1VDdhVlgiAeee2GBkeDZo1MJpxUY9C2zz4l8",
-	"Lsa2afQQV1MGlO5GvOXMjqFjmiWRtaTBRI0z8bYtn1qOGGKlSfbBeI5qccdw7L5iF//RRy0Z/1///eef",
-	"5Zs//3f3H384B01iShTIY77B3NrJvOhxio+xe3GRiCsWLQf1+WAGB2tDQt0tN2uTEreNDnt7eYFDx2zw",
-	"8o0eu76JJh3Dmc/XPB01x563CYmQz4XWKKYAHEAHedOby4ASMCPEKGcWNF5x27PruOPI5ml3AAvqnjkD",
-	"pKjmubKvvHMdmRIDV+ORzgLYY7ac3atVtt8NndsXBtnBodaE9KKMSBlr/PMf+s/ouAP8/QqGEjnsEuhj",
-	"Vfd0HY1i9vEjoI2Mq+wwYwnJexX2i3vhnctwWiXV3NTvey99fNhnUxHMOFPjUNOUQ037N8E+y6kgmQrX",
-	"WPBSrXnJ8qvHSNaAZ1Xy5hVl7ucdZlCzytwzvrD3HCFuRDANzX+9+SgA2aYDrrkXj5g12yB6Skgbla11",
-	"MuDXe+VBzxpQftF6zpycjwu7jW5pMjLac/P0vNhsdXRgpEj4HZ3tTqKz/Y67tvDF/AAGm5/0EERfawu8",
-	"fvC1ltI4yQPShI71zIS/RqComgkuHTPvwfJRX/uqaCDH/Az6i+s6lYQ4+wGQW1v4og17LkizwDVWIXI3",
-	"zK+eW23wvrq7sJhNlLd4ky7AZvqlJPZnTbmW3Jsm1Ob5fgOgcognWpLGExFpoIwJ0mAGP1jbKL1brrAX",
-	"WMojF7mByhrrGDYJtKuDHaTbvmjY48PI8Yz32/ly7Qm1xu+jwAvB+WYkAWabeNIMXxJJxuYGKLI/cIHF",
-	"aT4iB4YMzpoXNDs9Y99ykZFICGu0opJqb1QmQqCbPMxr6FC9ev7CLKDuzROCADAX1BUCj1PdFtItzo/S",
-	"u9JCfmz0E7RX3BIi9CEdV1FVJMSN7Byr9QW3RPB1YXD8wyxk7tlW34Vvn6IvHz76i16KfhvlRGFayE/R",
-	"t6UAKEVbNoRyciAsdwFgfZcskSyzHcISXbmjCS0LrrQGc2W7zKwg3UBefTpzZ2czz0hGTFlYiNYjlmgt",
-	"+DVhy6oT9RGfEC+DjiCI2KZnb0GSiYluB+4FCs00MxLL2oEg9ycS0fwS/VJyBX0YFUc2JJ1kN/gYBY6T",
-	"pnegdm721gg5YdC5w5TWXlMGiTKWYQazImwI00zPswmseltRKcjS5RoSssJh8jKnruFWnUKgVXFcLJaL",
-	"rTYb2N5kANQo7QcYMngWJ8TWYwCiIytIW+2+3yrCtMX1GO25ICYfRC4RLgrTKkrati4ndCSmCdQNNc9n",
-	"XAjj4anqlBxpADoFskrs6KBpmReD5Ih5Yr4VfI/um9rqHd3uiDSdkixoQjBADlSXu9GOhIJgCbkZg4mU",
-	"kDPTBxdqm7PCloWmeCI4eKcEs6zNILVhXPFizUV2RM8cdjm+3qpalBk4A9NQ2wLH5H2eDU8b+SJkGTq6",
-	"V4AsDx40AVm+vLgY9FPYDYlvwwBlZwCx9WXV5PZbL0mmt+b0NFyR/D3ZKH13uTCXIAdwyLjbxDSYlkfo",
-	"lLXR53RP9lyctIhg5KgPwB5c2N3bWNgvx4qhv8HZDh25uJaAaw459oAxYzpmt0uhR5TEBIhg02u/Knh2",
-	"PU9VS9PjP6s6CgDK4dokd9LHCT1t9abXwEj6KwlrBGltJZvUflV7GlkpQxDbP5pu5gWVI8tgJxajzjoF",
-	"vRmZS1ENwMS8B0+pYRdPEYINbMztzeChOKt0NRT1gksdglvc9bd3Oe4IC/innuAlYgQSnhOKS2c7V13l",
-	"OSc3VMsgLNGB8ENh9FsT3R3VYbk+PtX182gIDqzddtXtpx5oeOdm8Em15OPdckkFxY2nmvCD6chvqvE9",
-	"dSmolkxNFgFQJ6+dyCcSmRcQYTkAA3QKGz/CRJEsCobklF0soZigwEmFWO+t9968XfTOz2SJuiI0M2y4",
-	"8KpCLtGeYCYR42pH2RaRQpKjrQMOZKz8yyXKQFA2jL+FlavSg2yOtOK/99s90L2TqFt9HAk3BI55xtmG",
-	"iv3olCH7urUQxr9+K+k+Xk9awFPCXh+9kbk8OZX2iBhPY/I1+rV70dSKBa7Rf6W+jXcgjYiQfEXzUPbG",
-	"gWR0QzNb+mYrHbUhvLQ5syoA0CAJGdVpq6tEkVzvvSIszNAvjU68RKbRuRanJXPmt/E3M171/soJLlS3",
-	"jbhH/jvXA/OD9L7UIwmak+QcL/e8y83ipeyppbXZwpahqAQMAEHA1SFTVvpRZnHxoozKFPj5ZryX4m5l",
-	"hjGV7FD5vcfnv0iuWWK/T2cPhHLPOtqFd0/VUq17WURNX4GLJ9BOfKwbf5Jt9q5nGq5N5MiJjFYJHVGD",
-	"SUFjUhOqgVp66ZveRVbJcWPbkSqvyzPeEpadkMQn2QQJ+ESiuktsO61wandM404LX7kGvxBvBSE5XOPu",
-	"0opcl6OKfiB8vw+CT752hiKgIUKPQ5jDElnz2DRcPVq1uCbKAPBD/5Y7x2I9sYHNdrbkiM123bzBC7Th",
-	"GS4QHLXOhs5Xxhqrn5tekdpqbTC220s7Gz1i3Zsusc0T8Cly6BlVxgXjCmVaL2cQkFoHjwfektVW8PIw",
-	"eETqJxN8TVW7jSSGD3bnGJpPrKXHCC/SIh5iXfHNKq2KwS/Jtvgjq05ulGcou2eSqimbT2vTNC9NdHNV",
-	"kJsEd1v7+RTrFu9pcYpj/W3hlK4oJKRE+mQaeRcdwqW/9GnYAfVsjwVVtXI0tPbW44BbuzVtrZOHaL8A",
-	"YsOINFrB9Kf4Ofy2UiETd1zcQeDiR0KC7hLITQHSj6RuHPQhUS0mbxMU8LcDom9SckU2Btm7KbtaMU1w",
-	"beh7tX7q0uI5mYC/IOiq/u0KRCuq9FPkYH0S6hemOderfP0FPtChOvZbKxud7C4O+QlbDsrqormCjbiS",
-	"5G2jBxQWpAp1TnQx9rRzD+fWt2Rm+Fb27dGPpBZjgtNvSlP8z9OoOAWH//eqkA9fFeJEVciWH6oY8SVH",
-	"n9XwtYm5jJT86Z1rzo0BpWPfuRX94FBPWgbp+DjsSHV6UIHrV868MxOQc2Bvjsv3qZJYwmpDxgWJpMJc",
-	"aNv6fiO6wct14a3aatoj1Q9/JzvNe+vpmkHdFGvKDO76DImMTS46I5XRDkOkDOa8GKS2oCv+1c4GKbw4",
-	"IWfFKcX/vub5KdKJn9xWRYqkOQl3pDoKk9jvxTXNerzE2zfjkZ3hg3atCcSfVhZrCTnOZ5dIs/ZRSFzI",
-	"XNlTHl/ewfQpPXt+Ey67SofTnXIeoAPo9IhCajeM6sbsYGRGuse7Axg9Y8uFPElF9uEiLD55TYMntR7b",
-	"znJoV+dkcc0kd5O/wccQANiO9ZTgOVnZHfbYAJwoTK1uyoIRgde0MPqitAkFKzA/SrbLRDjOSK3uMK6f",
-	"nz8b6xbsXStXX7t4xofWQsPpBONV0OeVBzPsbKdsWycAubQxrOC3bqWgOc2xjY/8MLZgJdKE9/nT754g",
-	"04nXFXlCMoBJYsKC4GF+cNLItfewH+0loJfm0I5CG/JxhjADn5uNvagdZrcQjcpJRvMJSFX5LH08puWt",
-	"1W+lBv07icjVEAtIjBX8xqYj/xNyn4a1tkrsG0p6HTcas2stMYUnpgHJT+eAZBT3ASWvSYe+lc54Cd7R",
-	"C3A+5NKox2sQdnMAGGfw/Q+OMTirs/gDeXw75tdwm/4puZ6jW4j97rn9N/fcTsDPbUEvjcvTeFIlv3j5",
-	"4sg8szbgBPtulkGeCyJlAt72bLkD7SRhcwWYzF+M4C0UHDMxzSAQ62/XvM0d+2/5dQfTVpp+3sHHw0H5",
-	"NNRhn9fvp4mUs8Poo78Yi4yPxM/u+e6YXKGp/mr9t16VJdoXa4a7fOQ93JpTtMRjI/ivoVy7Z3Uh0yUq",
-	"sCICGUCbVv4fyjmkO8kdPwby79oZjOZrTe2mWlsCbYfaGnXz7g+ENesr2cra2JytMGSituBXvGReXIRS",
-	"9p9I12+M0BsiICNQQkckjBR5qxA0R4f9jPUeMiO76fUt/CWB6Y4zdQarF55Yw9mtwaCZSLwnQ5XNUXd2",
-	"3wp4cTO+bZ+ftH+W3eUN1U/pG359a90FJzf0ekm2VCqTC/UUi3yWuOYtxoKolGW636HAUmntk42dDbwT",
-	"CJV+x4+Ib5QpP9MizA4exLzp1GNEKjamVHmc4Xqx/TaqkYLC6WOtTuhEdSs/UM0Z1fZ1GSDlCHzHi5yI",
-	"DxHgnzdfFos8dZ5nZhbYtsKUGSSp/iaKVdmXPj7mTaTfXKLjjma7Glorwa/Zm38wUQ9zdFsOZxCkcNML",
-	"zXwBpW3E7kwWYFNcxB2kA8BBEiZjfyidyFHOm3FjKskEm8VDGdqIu+aubK7hZbVN5yoRYKPP1ha0Pc+f",
-	"+DUZO03l3ok1h+c5gRKhTtXLSAhW+M7gKhIrm9qhNAFYjiNhE6q3Qo1LX+84qp5AGN0QscYFcuAJiDJ0",
-	"FFQZ6TboDMi9a6XCq7NauEUhCuoD5gYIlurvam3IBqYuEePHs0CMoPFrchNw87R7rbqnunSUB4Kv29Ui",
-	"Dm4JIB+twal2ZC9JcUNkClEBF/MgiCJi5TC1uj7h8T2f9M2qdjxPJoR93FS7J4auq+KveIPwv5sfnG1e",
-	"tdG1n0V1/dhyEJDQdBSNAAc9UxKan6IcJ2AftGWqY23HPhX5wofda40f1PPVkTv8K4PRVWg1FGCxJCHM",
-	"IAB6vgrnucBq9xhdXVNbRXB0AszYxFDlVSlBXaTASXA+oUTLK2t9O0AQ83mFr4mE3spmvlRWyDtXcETh",
-	"6eqvneftOF7CnfvMwlVWvpnJIgSMqJkT4sOQsK+jWxSpJ+t41WpeWsEnvBMYUs32enerBtdBWUVumrtF",
-	"jVvIvlx3xw6Wpbp+2tFO2AZ2Wm+pVHizga54VRNuyKdMUBn1om/iDTcMMSsKJqR5pqUDTTZOx9/M1UuJ",
-	"avS4vrY3nOZ93gH9+9gJ8/TEkNlMcJ8TKhzeLpcPSeFp/XU/ftn38YqmYeXgvciqDyRHOuZNh4uHOPab",
-	"0a5z/05rrZTn+JSiM6e6x+tpzmJMe9rSXbOhfUrMkfbz8cmc4XSS2IkffPM9SIDogZ2UAyGzknxzQ4JO",
-	"twla6I7gvMI0bq77hQXH1b8SgHeExsK4WAJqN0DmSgQlrzKoAFRjy0gqL94TtD4hSd5aTBBihkutkP2u",
-	"mnyog8a4e2ngmtFkXxFN92ENmGfQ0SQP+hMsuKoZMdlhMBiT1Ob/WvByu1Mul2XY8VrgLFZLt6VSuZTy",
-	"IFvUj8DeFZRdG0wZqi4Rdp5v6xk3XGCx3zHSahz4yAEPOsg7PXEd/XY44b4Uh6KUoTSaaq5rcuK2lUvF",
-	"nkagaXvYukegWDA4LcVXbuHdzzy1J8Vg9ymfRCeiguPddhxqubihkqowMqI+g/Bz1YDIHOYlIlgUlEjl",
-	"Tjxy/T+mAyL2WwNTlXWrjfsnzouZ1cKtwdLNbaz5piGxfMq96ZfEE/HUM3Kw4Krh4MTr3clWCZg9yDDT",
-	"XHXEVCFcqJ0+7H6No705pcONpMzUG+ywJJfAkNfk4MAgqKqfN16g0WhL71HEDsMS3DmZO+h1NSdzhAqr",
-	"F/c3h3RUZ3s97M3hbJ+84IGyUxk4BrPo4bV6c9fUcI8Oc2jht3BoBpXh1iGafExG1wpET8V5KnKdKfwx",
-	"5/wY1Sk9lO1teeIX3oOWMbevb6pC0CZPx5/3JoVlppW8j+eqSdXuE9Yzr2iuex/fOQH9N4cZOArikUsC",
-	"IQTQxMDK2RLrtgj2DUnKVbb9vP1X3i0XVtlLG6LxsHt5fG8rUhQkX20E349IY28a9+PN9VpB+aJfQUlH",
-	"g0pWFpWgCYHqv2ut5yfzaJvpPEovG7veIEyYD2+4gTb0CjEjqSItfTy4FP0slFqsdjYTa6CeIzlf5NXz",
-	"F3P15q3fCkXsfgT3GmfWJ+hOm0E/sR2lcoE3SXG7KRc1DJ5+BY/uNBxwE8iqI/AnEtmLTZqY+/1wE8wJ",
-	"vYmTWri9ev6i7tsmywMRkoyNy8UaEX+8ibYV9HentWxPk+RXz188gWJuc1eNSlJzcwylzgheEBm2L/f4",
-	"hGwBeTpcvMKbzUoPOqGEtBM2sv/tZjlAFzkaLJtmO4QzJaE/B8JIkoyzvMYHZsg1bdDiweXk4OKITxLl",
-	"nMhukgmWkkjpoKgHmL/aUdv7qBRk7Fs2PSm1uUTrdWiwNeaVdl6qnbQdaekvPzC52AYqhbOdfkmO5G1t",
-	"v6z2lJWKREoKCs62UNTDrpHi0PWm+pppC2qcT6Zr3hcDLfSWiz2XAS+PtwLNKfo+calLApqZ+R+petv3",
-	"fEZmmK2uCTmscnwKLO1rzYEb6IMFTIz0C4hK42fTV4pwmYN6S3FVyAkXmi2T9Cf1+ReP/EldxCwtko+Y",
-	"lkkuBWRu023VjOBvgZ1yayr9M2k3MvSZoEO6wLTtLka40dXqjGBDyMNeHSnL+THOjt9ygXYVS8IWwZ7J",
-	"kmg2sbngFqveJgyZ1kAir2LWAKpr4PPrApmatR4+HGatHT/KaCYnGBeQmV5n7JoZwHvNDgJ6EEQZygrT",
-	"MXqgitD78jJMs+iWyIkAx7a9xVaQvvYA1LQaZATovCbbkkHAyM9BrDsXwB8LzC4tQvxjxHgw+romUq0g",
-	"g1X/hymEXO14KQLM8R9M0cI05VIWkB5acpENB5e5npZU99xoCOBO8tIGhG07Bf0Bkl+iC2hu4Gb3lwc+",
-	"i/zlweA5XwuCr1fbAksZm24lWtdCK/EIHkZQFQnMo7UD084dIgDNCT142ODZL/46ZkIpZKTqFqhi7zrL",
-	"UhUMRQjtbUMZLtCm6ju2L6UyczHHOsgtGWe2BmYlCM4jEva7lgBB9WvWfqHshprW2tjIjw0tOlvwF3/x",
-	"Xw6ufUe3u5Wg8nq1xgW2OQWtQCeV1xIVRErNm8o0upFLY1fYW4qhWj/QF0ID3gzJcrslEswT/T2kv9ee",
-	"t4vaRrrehifPi3y1x28rita7/vmgtCywItCPMsZxT5D+FQoFFGG25BoQrSD5xGwTbIM+2VSiPRbXXXa0",
-	"iUn+0v76ly8G11ZwqVYWLga6+OwPoZSHr+2Nb+5eeMiJFgxHFAH4i0RYIj0kcgg0DUoP0sqfzJ6yCAu/",
-	"ok60QkK6nVDjNH4+uPA9yWm5H+DJ7+k1OVJJIClAPw88NZJ9tKh390hDuW/lJugLhGqJSLaUSQebkdlm",
-	"RbnH+oMXhyBakkIvMcpWe87Ursm49x8Mz7tkOV9BLoQbaDz/ty7w5kmKzDPGlDH+iM40LnJ71ISC43y0",
-	"EbGnIc2A0O3OXWHSnhNtMTQFUIo2f8SCrQ5EZKRyk1UvD74L00hxpby2T3b14z3knTdmUQ8cIyagRgS8",
-	"cJtgAsoT4Oi63gcBUgKorZwRow1tgrDVjTev8BZTJtUVdFNkHMky25mxjCcKFKDuIP/j1fMfkf0Val6N",
-	"lmb8KUN+SDdqjBLGjH3l95ga2aYJ0CWUVTXNxcwRrjNvWww5oZxJfyHstx0oRWz4vFoILOOqGGvfV7UA",
-	"O68YYSeFurCM5flqrrP1VIoj6DkI6keK7za1YHicK/RFBUXuvJTtKPM4EpthIuT8mm42gcxMg/6SHCmp",
-	"j/4QgrobOTad8lDQDCvyupZgY1vZYbQpiwJV9ltdwt5iiggagIO+rwVu8NasIfEr18h5w+x4KYm+Lc8c",
-	"p0JeOmsMhxp1OnOkCqjpjDEsdsDkEVo8aAjUgINwLQj8dbu5exvsb9IQB4/lXW2kefWNG16y3EZxm9mr",
-	"hb4LTp+ib3C2Q+SG5mDH2Vpa23JZInNTW6ifjFdJ4FQgWe6XCCu010r7/f+PvX9rbhvJ8kXxr5LBmH+U",
-	"qwaiqItdthQ7ZqtsV7e7Lnbb7q6ZtrzJJJAkswRmopGAaHaFI+bhfyJ2nNfzdL7A3o/768y8zic5kWtl",
-	"JhIgQAIUKUvd6oguiyQueVm3XJff6l+KUcyvWLyE+si5BF1MBRklUik+jtmof7mqb8IZwy6XrZxBsZSm",
-	"0Dcq1qfOimUq43N9fGo+yU4o+MDslZGHMgfhhzEjcjIpOwdbHIpgCRoaZMCpDFdRiurcVCYTRaCElig5",
-	"Z64Jtp40nNvbEm7/pImd6VV9wEWbP7BjhnLUTFMLuNhMhnoAJ+gp1urDUbtiiG6yJQWjacNufOcWXuES",
-	"6WvtHqiYJx5+mKhsyMYTlCG+ljuSUJ5CqilSmQFnu+HStzejV/TWqt5j0MvVTctRnL/CVfr3d3+j8b2D",
-	"pJl3r9/cszQZmPcu8he/gJFWOxnMbe6uOhbuoGCiAHQs88zKBXOCWA09TnIR4luGYZ4N5WQyjORcH6fq",
-	"he+ciiUxV6CLMmVaD/GSL+bJJqFS81rXaHPVQI/4ZMLDPM6WJc+gGYex71DV/ULVjItpJgWB3ClYj/mc",
-	"iUiRk03Vmd6oilcWHT3n9FfAzR0KmfGQbXK2Gl+ZUwlZngpFjp4SSjKqrlAgK3nuUkbo0mHcR5Kpjs4t",
-	"FaaMCS6mQ3C82vSo1dU0ni9/KZ3rVBOKcamWg0THbcKPdgDGz7Z5CHJCFLtmKYCTBjCCijv4Gn2gMi17",
-	"hT3P3PZDrkic2u1dQ6rBOuZpWo76fWqSbE4mNVQhu4COIjHVfLkQffLymqVLglrMVv651B19xmVZTQqC",
-	"nw/RMrIPGTi0HIffdKt3tQFFa3O21JeZXp6tLlfMXm5dey1ugUu99AgHo9LtHFx1/NS1gHVCfpOuwQsR",
-	"QoIlFiBzw11v3bUWlS3drIXhvqKJgG/htrrVuxxuz5iAYGrhiN74CHML3M/VVZt79GWQOSbDq1aJY/q6",
-	"1Zwhb/Bud8wgDNV51BR4zOKtr79HtURUsypl9jH8sFYYtDN2alrp0zQD7k8ZFC+cE1TbNkNgMZMxwN9s",
-	"bLLwICj2Jyh8zOvBg9y4g3KjljNNP4Xf22BvB978bklsO4Y+ucCzfJ5OmdCGNS4rxq/N4VZblixd1d8M",
-	"QmEiXJZCRZVocP35Xp+Q48634SA73lYRvMWg3fPceBqk4FufnjsekfAV8RI8IqZIlSN6GJZUmwO2dVpg",
-	"dbEJwWRkzPTigxClUUTyZHUX1ljeF0Tlc9+EzcAOFpA9pO+rxgc37gDg4sLbhubkvyr26bRk57uziClw",
-	"p0qvBTyoiCs1OIdOB81ksM2c3YZ3m3V7n4wjlSafjH1UeRaBt4sri7yJKrcLW3y3JLbjmpPXrksLNmk/",
-	"J4MzIiTx+kBX/Dxc2ZZ/lWDxxpOjgRte8Gw2DGc8jlJXztH+IVqF0Xg4YzTOZhB87/wIXOvEFUF2uxm6",
-	"TpR7H3Z9RjJbKh7SeJhQ3n0EScqmgq4G6zcnXVAVdryp2mmgbgfNg72BVZY48ImmOvvaHa1f5kamKCyI",
-	"TkmYUJ20wblS6smgGIO2ipg3ZbJnuBRdc5VpeCXkImbR1Mvc2mRqlZS/B+m6/RPYp4SnyyH6PeqkqrMM",
-	"9IbLPAOFJtSCpQTuZUUKGeSOiSXJ+Fx/uzLBbrEA12yrfncuML2w6LMRbJ82VDfUytJWx1NduaBES41U",
-	"WjZYu0ebS8EgcInO6DWzyC0Ob/TizSvCM8XiCaEKg2EBGS8JdAnBkA2ku3v1sv3axpbh0KxTY3udWqTX",
-	"MsJCiz4+piccF0OA5KjZ7zfwfRmHFgCQQdlbWA9FSlgm7WqCTLVpzCcsXIYxwzFs1Y8oKkVk2wZyFLqp",
-	"4/hWVrumeaS3zdWB1OxNI3Xbw1E30v4JTl9o+mJEQUEc+oolGVBtGFO1mlKhD9JDHFuTdCiqf5oSE2sl",
-	"T1gAgHe6z2fOoRGXQ+se6PQkOCsObSqA6nj/CjZ/sVDrBllMfHUATVtujsAdHURhLMMrhSIIknvHS3Sv",
-	"g7Nbn021WcxS/LLNkRQONe3O4u/5nKHui+Wi8z3oX+94WzVL1ZzA8FE4jjULbJ7SbZnRgoeF7pPvLVy1",
-	"TCAa4KQoVSwoygBUgWsNic8mE3ZdDWFheHTKCqdK8anY8mbA2xqmTCWaXLd9iOvSuSHpuDnluvuNVbPD",
-	"X4WGeQWri+2/fmUiDXT0bgUyzhaNO+i4ory5FkDOeaa2sFu4cuUHLvUVJAwBmyttDhENJ3VWqa0WMEqj",
-	"UhdrWhGoPsH+MyqPTXUfeCJseSzUMjgda5cllqBqIq4SqcDTTqNfc5WB1/Tj+r6rrSwEbUJGNONiuiHt",
-	"SF8IcWecq011iRCJngvFI+aYWk+dy6hT3suKHVAeWFDehAbCukHupBTMlHaAgygoa4FGEb8uy6bhKFtk",
-	"2RiRf6NnFCrgBo/ZViXYgO737sBWybFw329oRDq/tkcXvSw2H2LzTS5DoRnkXsbUNgl2yLUY3ioi7ZBu",
-	"k2dpyfvqd3CCSL3faNg3j2Se1qJzVgsLbOzcntHc0Lw3tFjmrfLAt9uJDvjcO17mmvybHJJt0FWtzsmg",
-	"DqM6gOS/iUyJfZEvgzYmkridXIV3gCptmtnclc3dWFYcVdVdr91qltDiRP5FsND20e2ikTtvoz+EQ3Wu",
-	"wTnXqquSJsLnjPxNChZsh4Hug7lsaPlmt3qoHKpLltJQ67yWz6hcfj8B5L5QswgHI4P0sZ4bt5K526Nh",
-	"NXVI+seh5CoWAn69fpN2kQZcyN97lg2Mvfyfm0LkGjSwm+Ld3QizfkvouRviy+0INtXe1FRF5zguokvE",
-	"527DXHg8VPU25TrA93rJWwUcFFIs5zJXroLY3Ah2FtAKtv3fzNzexVvCvX9ppbStzihjK/t0UFnEYjcr",
-	"yORr5ZbPsVspmJsz9d3FhqwAD0pia9c6I4y37FPbGu57HQq8ifwgKJEPY/8FeLVC9RXk/TL5boDCLNPq",
-	"TvRsSV3dZ127myKcCiuvR9O+a6x9yzjm22KQ+6zbaYH3x6A1tKVU7emfRlHKVGMpJGTpTanYlRcAtqUO",
-	"uOVVZisrFA7VtZOC4gsEqa2tb8X8jNq2D38SUPqCQFS5gu4vAH8R7BbAXT96Xe9g0/QVJgFC3IHItR5J",
-	"rlg6pDZDtIUhUjY/lP3LW65iNz42U8xOhLJS9/DkM2Ms05ILgU46mE8zd9OqTQ/hL5LKhY1OKv0aP0bj",
-	"CZ+TwfpECJfV1rK1hxlY7Wz5VLzq2tE8NFql0mtFIBW7DExoYZNnMyYyHtJMpoQmCcJugc8NGDxE7OwK",
-	"9MmqF3FOeVyV0Y9PNzaqEWwxTKhSC5lGde2hQPYrKHvGi0zQTRAazbnAZAKZEsUqPaCPGvzW3rtWru7S",
-	"zR0n7D2wdvcSFvIJD382SaI3d/DWmv7mh6Faqow1FCLCpmu15MLvuLH2VDfn05SKrJLwGPSUmQKkRQ5z",
-	"MQvT+kbLxQCa+3nrgegxFMjaZKElsWuzr2VwRq9sk2ue1S+CmCAWhH8sVSyeDFOWyBSrI+VYa1/4E4PY",
-	"DaHlu+Iz1zNa041/R87xNZ55AI5sOSfFhOIZv65EgExFQ/E7w8YfBu6yPgq07+7Le0csX3E1+8xoeLa8",
-	"ZCUa3iQ4tmtPbATFpuy9OyA3dsnMO29I0ZEttusAXEsvHSjkDrcD9oe5C5PVV6j3zG4trcRO2gHvlHW2",
-	"P9Sv5ZGNd++yCS/kiF24lKl9RvFiLrrAxpUH9iMXKx0gtnC6HG/RcfEXa29NpYwUmctrFp0TAbgqxrHA",
-	"FfSkrOX6dk3BcHE+bt4hWIhu+xPxFNGTfaI3XULnXJS8755i0HZp2601bYDaX9+639tfcyoyYzRtpJc/",
-	"2otLnixv/x+3ArDMRR1+K4KTKEb0zw3yfkMvExleDeHhKxLRbVGx8OVldYvmLYmbZDPdzG0/7G4J/mwZ",
-	"2L4TbsqrSZ/u4ewTnUP1ee+0/7hyqjz1F/x/fBgcPPv421Hw7POjy8u+/XT6+et/+admJ1sdzsmrd6/J",
-	"6fHRt+AIsm9/+ae35beflF9+cfCXj7+dfP6njexopuYNoHmJlWLzMcLD7UFoduSsHcm8n28o3cp8u5Ir",
-	"FjNyxbNKrOpJea+ODp59RPoYBI9bbFmZWdzrG/ftuwLku0LW15QbNdpR5LQ9t94NySrFcEZFtIVgNeZR",
-	"txvrzoobRZ0d46Zd3IWh7BPFPTOU9dBtm5mbLoF+zkvbGXFni2AqWdZDfhlUtMx5l5keh8OJNADQa6WA",
-	"fU/Qee1wzqsux0JMdOISbSa26tqlb/zJXryCO2Z/CNxA1kwio7Gc5szNpC4MpldSEwNRGRWRsjlxgmUL",
-	"mV59pUhoH9Nr8pCsNXLEhA/189eGyCwSrEUwzzykbb3b+kRdGyJb6yd1WN3Q7cb5RSV2+NjsUCg7r9YF",
-	"lGC57V52VfwdpP+Wxm9V1Dopu1krvjBl1B0n1dbsaDyCvjAFPHfsAPqj3OrkOWfZTEZbIH/e8UNr0Fvw",
-	"TJgge7fsfrMkwaaT7gsPML1aQJyrhlDONn1Soehsu3ta9lZ1kASNIYQo5dcsrf2prS0pVMLCouHrygW2",
-	"9/5GUrcL/4Npve+4pba7Bhfg4i7V5G3mJsNKzeyyGiI2CnDHIykUbrPbaE0T3LudNitjDj2/TBuvprIS",
-	"nvD6HAxkXMBMbUvqitG49kmrybDu2Yh4nZkq919Zc7wrBxFhlObqMl3xLMCixIBkKRVqwlIi06IUcxWl",
-	"q1VVTJ4kMW/Y8K0ia9B1ppXfc25zzK7ZjIcN/Yi7JQAv6HLM43i4hoo94b6j/GCQPl6HYldS0pw4vFEz",
-	"/GAkWkFQIePQ7ytlMUNkhLVlwejWB58NwhwVn0Lj9jGL1YMqDSCoYfEaxbIstmZ5xPUajXPjvEuZXpaG",
-	"8r3SNHZ1ZHUK8x6eWV+kfFKn6fUusAZuV/ncnggL5XBDLwt0jK3jiL25XxpN9AZHiOlpa1emcUVfKZWz",
-	"LWIEt+OTqjuQllzoZ/bgD2BNgflUyS7cY6hgNV/doq7HMrNdGK13IpMGUqvsx3xca63ffkyhiaY2HwJf",
-	"mdyG1Q6416y+63vhNGjnYip5KvB+NpXpskU/eD1fmJq7Z22W1xZHg7audtPxuH3GELhc2qAV60m+sxeb",
-	"UsGrITJF/QbUkxfgNpj95qyAaSK8E2Hh4zsenf9kbq3qpNuznDpZR4CLMZymtOX01ju229hGxuVk2lc7",
-	"ajZ7ade8svkOAGYt826XAGW5ctjd0bcj9q3kXvnhIHrwt8HBs4/m32H/4OM3/7QD5t2jf+YWuP12ONj3",
-	"fK3y8za8eTNua6b7XdnUrwxd3zd7GtdgN9VWa5X9jbh997y3OWXK40Uax68nvbMPnbjyY/Ulrfl0v0zX",
-	"YTKW/eqmUmVIP4HjZHV9NyZ0nNQndDQy7w8862hwukl2jG66qE0Ne+/RWOxyvrqrWdvFgcJb/c0GyQ88",
-	"2zIhewdbXOmasYv66/Zb2Xgg86a2btl2pc5+4PfSOwQrsHdldrtU1igBrc+mkuWG/gbwDriwtnECBdjQ",
-	"FSsMxErwm4L3OqqDiWbDrV0lEZ3TKeueNNSErnbXsqbqQkw3ckrJNAKEg64LlkjFbc7u6nF1B66ulZG2",
-	"q88Gk846Xh3mSecDSZ0OclM2Y2nODzMnZC8R1oHHlcm7Ubb8aJ7X1eq4fTeTDeCWKXMEcQmejWz6TCpp",
-	"RMYsWzAmSLaQBOtAvbqjBU0ZtKhGvGhwW47REYTPqi9y6OzlSmiqSeOeGztl74yJY20ydSxV7aoA7bTN",
-	"qagjHW0ih49fxlvShWrqc7f8rdq4Q7syrZwcuYf2VbEW+zaybv3E32xmSaW29I7mqn4ou2LQ20tPu+M5",
-	"ZnUJLGXkgaDZevGBwYdorZp8gGE2YwChDh+M2+bjTqINFSY01guSzMaMtx9lVpd2bHiypvxXZR3drVvl",
-	"x0nRYK9b3JVGuAKqMsxYst1euEND50rlcCbZmMWENdKNBtceDg0y5VMuhk1nAZiaRGR6ExM2XW1selFI",
-	"59hRr9W5YCFYqmY88YlWLgQYbFmam8SoUArFp6IRzt70uWoNrXD3fUv+jPxlWsc/dzbh4UuUN97h1IPV",
-	"EsZ1u7o7G+1eur9+8ipIKrbIVvIc08SGrcFVdu+V4YLdhbq3O5Wr2yXLtrmm0vgJHT+fE4CLg4Slv7FU",
-	"kgUT1mVVh0bAUsVUo9rDMqwMu9VxBWXB9qY2uu5GnqU7qrB8fipIe6Pnqq6Ie4tcWCsbdiUi1+bD33E5",
-	"+QZb6axKSeyD15K39pko1uQpy2apzKezzZa0rZNzXeHurZ3nTXnDht6NhgLlLeoGUtR+rrtiY8MK95CJ",
-	"/9io2i6gP9icxgSrCALwKJTVWwkE4uh4BYPiZPuUBTO+t5j9v0+irJZybYTZ3sJhZKbxd+g08qt1Nq5c",
-	"1VlkajuGSZ6GM6wgsV9FUlBX25HlqcCG7x6CXc9Vtw9Xa7S94pqV+pv1SHP1PqUNviR/f7sRqXM4bfS0",
-	"beGA2jZq7JxQG3e07JTq6F3aOOV9Ogu2DRCXHEgRm9A81q+xLqRtHUpbOyTuU4HDWxZa6KJatIeGNo/Q",
-	"LX2hp2DrcII2ueVbHddtZVSHQjC4ZdueMBuBt93S2MFtWt1dGTV2s+6hVfMWylq7wynUOvdaRZsqg92E",
-	"D/YWKybvGOpCUcT292WjlIquOxspEDsZarmSCihpNfZIJofO+Pm4KzMCq1j3SRdb4/N1JPF3fur3Fi1v",
-	"uSJMq5OYRSST2D5zvDSRLZdXXpNlx0tl79csBahqNC1pHLvUPNmEL5qgmVicbEy/5ISlZC5FNlvBb99t",
-	"gCGJmeBqtto4++TJk80t8V2n0I1tADKaTlkNG75jn2C16bSIsXFF5oyKjEwg22vD9Cuk4vncErZGbP/J",
-	"mDIdyOW1YK7NB5g6XJERJqWNbLmys4NW+2cX6ZHFbh+3O8U+KZ1inzSdYm+aoWdS7sxAa5cuT1h6DYgn",
-	"zT1aQBuq+sA2VWzII9VQxrigiqgE+o7ISUCogq7bVJnO+HGsuYIuyZXAlhQ80yI7m3ExJSxWDNtjEWq6",
-	"jvtwIS0d2DcrFJixeK/5gU5NiIhf8ygHFTFNZZ7U90HnIs9YU3M9mmY85AkF/3ZZe3deLGXoQqZtj0SZ",
-	"THhYfuvGt9zDtq43BNUor+vqphUkV+y2W1uP3drx8pbt9xy7l5V8rV/B4//21FaYh48HrRr6310+LJrR",
-	"n55u1K83YtHyojWb1PUrWMOeVWN2Qw+bdcVtFa4wxN6GuNsR8i6Opaua7p4dTmtWZVc5oE38vrFGszNj",
-	"bss6e6fflfV+//r9m+dSTLieVnd3QK2fsjTIJ61ypD82DO2lSGU8r0Xq/E5mM9NFB+EjYjaBRAJsQ0RJ",
-	"yhLQU8TgemnDlwq1YCmLsCXRnM1lujwnTL+FUMEW2mQTq0awYmFadw74jip2clxr1Kbx6uUyS2iezc4O",
-	"D4lpCRjo0wKh5I9vbS+WFunCemHesrm8Rl68eSL/2u3aYZ8t96Bgza5TddVgZys5Z9CidaZta0ki2Sev",
-	"IhUQLYkVHMg0QyoiRbw8QzgcGmZIHYsCYzZSJJFcZLj4i5lk18ZCTxmN9DXzVRLYpsEXmg0NWTn6yDXh",
-	"MdsSA87kEHTqC7n3tIMoZ/s0YNZ3oafqanhlICLX4SZxPLFFXM25UiyCLnkLe5CLpGjwkBV+gxraxHM1",
-	"Hcs8C9zRb0bFlJEJYxEcA1VDDzT76LZ0lcq4Zhjfe7QMDKIP/HDpxjgGnUyGcGUtLKJMwJFoFsYt2866",
-	"hUPXzTo20TOCWVR6pbVhj9vIGDEGoKOM8k46bljbSVyLuwvl4l43NXMsaXTYcG/5q6u6RSmLns9zOU9i",
-	"lm2P1dzgYzEUuA2Ssx7WC6TczkpzTciji/Jb4w3Wo9uB8Q+q836Z++/5nMVcsAaI+zXtfsmMJgkTLDqH",
-	"ugcS0WUAXYDnPBJ8OgP43T+9f946BLJZW3fX0TJyDaBrqK0OdnnlzVakfKXAQlQByUUEAPWMp2TCWRyp",
-	"r1yD/ZUFbqlS5nLeAIdPi5U+8/riB8RATgcYhArIIuVZxkQAbEr+69//Vyn1yfy6nWa1A8Aoh+sM4OnX",
-	"0rtgJ0GW7EDZou+stpe2lklFy05BWJrKtKY5QJ1+odk6zWG2w1KQG8U6FtqFAClx4z2TJNC8fLXr8PfP",
-	"yZNvT58RheFu8rh/1Gto4J/VP+IPv7wnj/Rzng2ePP36nMiE/jVn+gCixc1MxlFdF4dq0/SWzWjNPVzU",
-	"BZ1CKSJV6wFO2SRlajbc5p323obpvzZW1zlZyPRKH65CFhCakdHh9dGh1AfaQ7h1VJv8FsqE1T40jLne",
-	"/TM0vTU/Y+t2GsdyoeqhvMEhVCukX3ewDeE9w2oQ+ztG0zZx6hKxlB5W2r7S/jcS7Ft0TdSliPOiJGZz",
-	"4hteXbgpNobwMc3MrkF5Lc3TwpRBG2MaK31CKpNJi/juCl1tHFQDsbxLaMgOFEtoqo3vc0zToupKofck",
-	"jgtsGZgX6IMWZqK/rd6C1O+WEWCVFOA4JqlcqHPwOSDszYiLMM4jNgSh99+06Txql471PqXc9iJaRZyK",
-	"Wda+mnKPRQOZN8oK4ciIDeVkqOVUHmbYfl4siSxa6ngdfdwO9nZ/kNys1mnMo2EuMh6vr3A4h02VORgi",
-	"GSbZKCIkYaJVucNtHETtxL29CcokU0vS5tqtIdA6EeQWxLUec9UBrjbArVZ2uGOBxBbruAsDzL72ntle",
-	"bgV20wq5I2lt2OktvBh/Upjg1AF/aQt5y+aU1/cmmck5G2LdZgM+vVSM0GjOBVdZSjOZkivGEvQ70tA2",
-	"i9hVLW1MxTQ35F2JgDx/Q06/bcg2v6rtlCAlpitPKI9ZRBSfigMutApNmFCETikXZLzU1jWLJ7XN1pqh",
-	"n1C1gHOrLlWaxXhSu2bp0hTG+uk2HdxmVfaUgg31Rg/dob9ixPCpZhH99sJyIVIgeVSiP95UZTqlgqtO",
-	"ift6SbUROtSqqyR8XI/lIhKTsXkiU5ouh96XMs8Uj9gQMjvrm/3fdprLtsoRucyBMDlSdphZVaqprt/K",
-	"3jra/tggOrbSqE4a+Ibr40qP4v/x3y8v1cd//u/2j1rNt1l62FCYSU4rRIc56RlMlHJE1ZZ6auPb4Ito",
-	"o9flnZabNeqpabmk9iaGbF1J9TRy8niltbI2F347Dk4+PzowHyEp8Th4+vnreuuhCRdqQ/h9G26tYcCb",
-	"BlpLNN9EpTuwV0BP3i9bBWe+Cztldwzr0/UdIeQVRbqNjvTBZ1vlb7Vgny2suT9zVQ/iDY6ceZuWEkaa",
-	"+rd8DnraAMuyhlKN55BJr/U95Jpo6fjXnEHz2nbK0T29ZcCepim/pnG7CZUutjd31N72nrbAI2Cb4nvb",
-	"nJy3ybjYxgqP+ZSPeWwqEdauWspCBjMc+nfph4iuHTvxjpZbyz7Z965LbPDW18YmAK8KbE6SzKgyySbm",
-	"B0WEHMtoCdnofrfKOrc009QMFcabxPNzffjA+MGM0cjVM5YH/IbJJGZkMZOAThYUCTrlQsZzwjNtliwV",
-	"WiHa+tA3eXDT2ijh4Ko0ZSyrnjU3kPb1Xr93Y/+8NSD7lZALMYQU25ojwfdaLizshsC3pToBAM81ETfw",
-	"pTlBUkxnZe/ayemCkJOUy5RnSxzluq6j5cH/vIFk5Bh78TfO/h1jgtCMZCmnU3YL85ApZyJzWY7r9v61",
-	"d+lnOA2F2qbeciXM3U0J+pUpXWttNazc9FkbH2aCY1oHu/wd8j+2y1CWfJwITlIZsihPmQqQj0wWFLg5",
-	"YymvWERotilVqGa5YTTo7WdpSuPGELq9AEXQGABI0B/syl5aVObpZ7BomMn6l/gGRLsHqjBnQ3ZdBFvq",
-	"PC2O34rMKtgmve8865MLLzJupvOVu0QROpdiSjJ4lJVZNE4ZjZat2r26lKx1NAtWzju8FBypmq22JFm8",
-	"uZtCs/e0VGlfuipmW3eCp0lKVlPJHApKxqXXXLbMNh+bjNUtS1pubM/etgW5hYnX3RQKqdC6ZUF5Rmic",
-	"zbTg8YRj1RpCnlZoL6FagsaErsDaXZ+ACVMXatxwuLqxObWlFVOcx57sqONMTVn7aUNZ+9bat6JZtpHp",
-	"LcJO3Jy/N4rY93jpSlpASRR4fNXI5K/QZF12hcPpyjOVgVbubxzeT7JVRmp5cGvBC352MAVVnJWWNYn1",
-	"A92BHws9BPfLkWXmvpviqF1rjvVemj1okhWRuq4x3MXBXz7+dvL5nzaZu+EXEb2NMnVjndreZOzGN3eX",
-	"uc3sjKeBOkt8TjIJMYsalII5j5fDxrggCJrmn0uA/pvSuO2ljUz5x5zlTRnNiZvdRnlkFkJbstaB2UqG",
-	"aUOHi+lQmXzBmlCkCFmTN65l+K36EjvI9YuyK1HtrfA9FNpvNQm9zrMtqyNa2Fr708Lbhbhu5PpoX0fh",
-	"H4FL/YSAVnuFS70X9GLsuOE8CgaBOk+FXrcFhCj0CbI29u0bgh2jvLvwNhcutZt7ydYUDNfHaO4EGa4k",
-	"b8KClJ35jRTyPk/Fhd7he8l/t8VLkkdv3au2KpeqP5YjZPuCKrJIJYx7byhbf85jwVKK9PAuTBmrz1t9",
-	"wTKWzrmgAj2ncw7ZwOTav/+MpFxdYZkxOO2TVGYMyounlAsFvsx5QKQgE5mnJGbXLFa7KSTGAv1hI1y3",
-	"uaBrPbC7q21JsLsBJrf5rEAVG+pVM9dvGaFDZKcOSH12p79HSKjt4zcAaZekmjyGuWJRfe4fXHXN2WLo",
-	"B/LXjfBHe906DHZbWmR2Z9XZXSmLhbBYUY/UKv9PwVLtSVIpJhTP+LXRdVYdC32ztjnt76b+KUt5mDXU",
-	"Fat8OmXQkGJryruHMEzullb8ua1HuyKQCn4rk0d5P1e3pL0ANngjN1e/DQia3r53ppOqcil+6jC/bbz3",
-	"NxRy5p17cfLephTcbFztUWRVNt9uSfud38X5tt5muU/HXBD9YZ7CBGZsblzDNM9mxzX9gi/ybCZT/jc4",
-	"UZ4RrMMj//Xv/2vUJ+9AsU1ZRqgpD4QcCCg9hMpDkz0+cukRVBCTvExeJ0y8ekGeSyFYCPbaNY9YGlwK",
-	"tVR6L7yH+XWMfXKxoltnBtMDStRseJ2nALBRFCSbrFiMvSc0m12KR6NPB3DRCMOtBp4V75vJOCIUH/r1",
-	"uf4LBlZ9Gy/VtvUvgZ6hStJVCj4vivUAsAhuxBL6jIazOZRapoxGvbPeW0aNCcsVwd+htroIaPk3LVKu",
-	"WbN3Ad8BZI0qX5xHPCs9W5vIgCq7JLRIQchSTEot9A1n6mzOUs0zvRdQTq6ZF4vFFtaWQfgeOYHMH3Sf",
-	"nRO4CwxueFkuIokWT/nh/qBKEXoz9PLVdqZvzZXmOniDqTU3m44D0w9IGb0aTmOq9Mu09Oud9f6QR1NM",
-	"UpJYtl4YNwAkAPRCBWEwCxEuAfMwjdx43zGb+JMCUxD41Zw8pDJZUjRl7kY7dMCnDkiScpHB9Sm7lld1",
-	"T7M4i7CfpYVKYioU9DJh+M6JjGO5OMATtneTfekv+t/a68/NUmnem6ZM2QeoM5podvQ2PoylwvQU/InG",
-	"+DBYo+I+f6BuLfW6B2ZvZlxlMl0GJGN0jo9wD3RPsSP/jk25COzmwuvkNaI9qHMSpXSS4XLoO4GO1dlE",
-	"5iICdJpc0wV+6/0+ldd4eH2LU4/5hB2EyzBmGFI206KCTqGxFZlrc0QhioUrSbFPK8135V12Hs/NBEr5",
-	"PgAuBTSQY1kDTtM983vYJv8mc0Ggx+Kqsj0AW7hRP4fHUcpERZ5IktErpjR5Ab/ay5AmMNcN89eAdokr",
-	"6PUfWfAgLB48S2s8gYulAnubJmRA/EppaAr1TEG5P6qLN69sobl3hRNpUVTafMMslZuMtVjZCxkxlz9T",
-	"XGKf/G7Bs3BWWlsZATIZvEhOJoF5Y0zHLAZJZlpgrMwBNgF/IDGLpoA24K6sLFjEQgBPhFeZixC1yTLY",
-	"qhYwaFgID4YYVj4YcZQnMQ9pVtz6o5RXUMCUFEmcNGW+iDXpTXaWZhqQAK1pI6HcVYaosyQfx1zNeme9",
-	"N/iXuSvjKSNwibu0ujDwLfCOUkwpoBG4mwugRnejXacXwNT2odBmXmvh8pOLr8vX2Id8L9O5rxZK1/N5",
-	"ItOsymbm29J6cM1WScLF1L/PyXL4bBSuvu2KsaR0gxjLTxUdh2E8hUl2CU0zwVJFZlQgRom7yy0HSl8p",
-	"Wt07Z6XXSaEpWy6EV3I4Z1WpVH8V4Db6Cg+SegFhAtKVnSS0l9qn/g5cc3o9mF5Ka395dwjGKvuJdPqV",
-	"IiphIZ/wkMA1AZnkIsQDGon4ZMLDPNZWOzxeWeMb1JjT4FIYhEG9aLiJgA6k9Y17eYUrt3ttUZl2sNbG",
-	"AuwMbVxZy9OrwloIEvGU6YPM0ntevSooQHVcAuliJmP3wF45+lNe49IvK1d6ItdnnOpNhurOHDH600Xw",
-	"ThiWf5+ZZnFLEc6usTOkIIqJiIupK+wvxGRxXy1Xla4oCZQAHlq2uPybiuh49dH6F4K/WAPPrP1cm+eF",
-	"SF15jkdjjF+DjriWS3xKzMXVqsWrzXajaZQ+q4dsGEqR0bAyKvOjOTy7daLE1FCu3Fwl9033y0SdQfUl",
-	"+El6b/LM9aswhYN6f4qcZS3NpRbaobu9NN5199obygpg4y0ZzeoU04RPS1f4w/B/k+FVLe3FUuupgNDo",
-	"11xlhbqy2fymeS1ESaxEAMWs9TGXUfF0/83gWQhILLWBZNshoXk0Y8ZoCBCdBBqX2Xei+YLPs+vzg9Yy",
-	"8EAUR5lMGRrymsoCbJQf4IALkxme4UG/66N8varwriAG0UdVbqySU/0dGVVXFYNAf+N+cWrI4AkEFvIT",
-	"hQmALrpbcuWpI0tUk4lVWcUlDYJs5WqIv5WfiF+5bbHVYObKKjub3AwjFWR6RUzXTu9mC2b0pzTunfUq",
-	"foxSjg06X8D7CZbtgfUQfHBKvVa4r9i/dTK6xAwf9Utc2eCq++FDzx5GU3Me05Nj9sOwaB6A2dZxNhu6",
-	"K+azRKkhqFMKLtygF7MpjYdSa1GsVK9xXuz/nZ5+/tCLEmn9Iuggq3V5fFh598d6/8V+R29Pk0M8ktaM",
-	"YtMifqz3g3yoGZ1emY9lb8e+ZxfpZ/NxDvkP3paVHCfr5rbiJvmwDwpa9avs7TWeVVS3R6vk4LteNo6q",
-	"cvtNhtluIT6u+GY+9JKYZvqMN7QwBP5V1kPzoZcxQUU2BCAVDwfCH0jJD/OhB8ghUjD/NzfMyuNqFrJk",
-	"dleeVvaq7F1kVV0ua1mg5FppWt6yd6Xpqoo7pbIIVU9KZVE/rvhI9r9OFU/LunVadbNsZBcjEVecLB3m",
-	"9XHFj9KCFH13SnkPSv6STU+qHc2KV+X2Ndiq02bdvpVdNqtXbpBwVRKteHIqz9t4t+fW2Tt1l7xB3WjO",
-	"OYM+AGAOi4Y4/sIDtPKD7/QpE13Fy7NCdrWyxHf07H2lSo6dNW/b+OyP9W6dD85gbJxtne/mw4rWari9",
-	"znNT3oNaj81GJdnwuhpPzoePtZ6ZdjZI1TXz4VbEyIq7Zy9GWZ1/6PZFZq13aZ3UbPAh7Xvk4Dji2XI4",
-	"oSGPeUaRZ2rt/BpxO2dDKmi8RE5scmXdhMFvNuSPK/6xFtrcc4mVedp3fW2lyyuOsA/++rUWBr6v7MPm",
-	"1wbrX/JxxcH2wfQHNV/U07fvNoMbUnbFWAJXr9zejpo+Vpxn5cd+rHOH7UWA1DjPar0Lvsts32xaXuCG",
-	"9VxZ9wZOsWw6p8mQWS253pIKjBtmwlg0puHVcCJDGg+h81OxFrfiILr7i+G7PzeLibJ/q7UUKDlQ21l4",
-	"JS/q3k28sif2Rjbe58+fISdy0gBUMmM0iplSkGzglRxYn4LLPSqF1QMv4KhMDkkUEFvEBGlZJm4LkfdL",
-	"YeFGIFovYx4uXTgGOkWNGRdTomZyIfqX4lJ88833PFUZURlLVP+bbzAD74yM3rx+956spN3BgAQZ/e4l",
-	"/jhnI3hVkQ1ng5qYNicYmVF1jtEyD/NfXYq1eYAXAjHEMT/OH46fuIcRDp4pk75BPAj7PkFU77HNtYlj",
-	"vTqRXms3fOd+OPxN//P5X/D6/0bjeGSW57kU2kDSJvI33+ivDsg37zUlh8v+NwQ6llCXCLgQisSAFYFN",
-	"WyDV0KzL4W8OovPzCEeHi6EQ64qHs9ISYqQ7m7FLQWxSzoyaefEI5mRWybwe46WKnA5OTfAHcgrpnBEA",
-	"uqD6wfpWCPhHEiAwMsI+cZX1YWKvIvUNkOCf/vTqhQqISScn3/bJhV3jOV3idup1lwtBRjwaQfYJpCSf",
-	"Fy/VNpa+AxF+7ehMquNEk52eWsbnLDCQ8fYO1/IGH8Qjb27PcKg/6m37xsaIR79FNKMB8RJVP48w7kNG",
-	"P3JxdUZSFv+3S8hkveyNgB9Z2icjvHgEQKfQ6EMTH8kFQHmRCY8zlhKZEiVTGO4VW0IaJTkdDPT7NFPx",
-	"qZApJGoekG/eMqpX0SQw2j4vdqB60UYv39PpCJgiI1o6Ey7I6NXk4Gcp2MFPNAtnI5M2hTedDE41gcTM",
-	"tRHHM2GktwVaAsFCYu8eAKu/pnHOsEOdfgtk9xGRxzGOETL4VP8bMnpz8f7570c4oz+8e/0z+QkyLQFn",
-	"oE+em+QAk3gF5QBSKEhrgBGbwTpiw6kV7Rm0ID/Tg8NxkNPjpwFRGY0ZOT06Lu7DjugmBwGbHBkq5ZMJ",
-	"S+3KJoxmetgvAc8ZhMLIZKFRvYQRmycyYyJcHvzAlqMzJJ8rWMkImCAwsLcSkpZgec8N8QGPnB4fnxOV",
-	"cS0tCElzASDOmurIhSXglCFCjBZ8x6dkJvNU4QhfpqlMDQuNaIIuPi7FYZLKcczm//yrkmJ0pmkHdgTo",
-	"XGVSRgE5HRyZndMcqiWD/u4EUeGwwZUic64UF9MAeFyP8HTwWH94ZtF8M0iRGvMIsogfYYMKqE4U2RB+",
-	"H30dkNMj/X4SSzEFOOAk098d6/+c6P/oZx4fEwqphPq94xRElXkeND5So4AwGs5gE2GLkYDAxmCpfove",
-	"7NPjZ7D4jwcnpl3GW5aly4OLScZSSL1+PBigDLTEPYbmC4pww1G2bkDT60UYsiQ7sF+NyCO9TpM0IDQN",
-	"CFNfE8ViqNIzol+/26w+yXgWM3VucvOQd5GT9DhGEcsojzUz6OlwQV6KqT4FYd/QiF2zWNsq6gz0p9XY",
-	"S5mnIAcz9glpAnhcv2OE43+uX9f/xvIqmdP0SvNPUZniiBjzDIEPaAb5huRRo7YafX2uyd7KKrgVRdPx",
-	"MSaNxzxkQiFCB2Ah9C4SGs7YwXF/0DNNa3uzLEvU2eHhYrHoU/i5L9PpoblXHf746vnLn9+9hHs+Bz1Y",
-	"xN5Z7xe6VJkFXnOFU71B/wivkwkTNOG9s95Jf9A/gUByNoMg8aH+z5RlTVDVcKBFWuCqTyAXIzw3Gzah",
-	"PFZGHALRs1R/neYCii9NfocUr6LemX7JKxGxT5hMk0g9If3W48EAWw+AvoHAtcetv5qKLtdi7LdezMUV",
-	"FnfIMJ8XqBu9w0iGypmI+gv862+9oHfFlkp/01+wOD6AXTr8dXGl+r9ipuWcZSn0f+4d2j+h3jfigin4",
-	"GpIq9aNsRpl7rVne/pLO4wL3d+OuYLnHpmIQXDMwaVdNWY4/BgUkd/3D3IIfvkH+K1WKoHtQ5fM5TZe9",
-	"s97PAApqDQ6b04TZHVPIW3gHtqA2tYOmJW0iK6SgPnn7/XPy7eMjMGcEW1hlrrmJRWTMJhIhvwAQvpaa",
-	"/vDLD+9uTExIFx9+69F42jvrvYxevLuAkr1r+HT8+PHRM+g3ql969Sb9YfjX+ac//0L/7c8XzxaL775/",
-	"8iqXJ9d//tvfvn3/6ffP3y/+9bvlNH13eqXv0Svbe/3DG0xg6Z31FIcquN5Z7+jor/928W8/fHqeTv78",
-	"bvjt++Uvf/z96+m3s/D6DU34T3G6eEXpm/D3f3ore58/tiYWWJIGWoGZ7ppU7IPBxspTVJYlSsHTSg2p",
-	"wOnhgPonjwMUIK1o5+np0WktWZTOMu/ggT+xjJryqZtRS9GpSukjbyLTzHRSX+nb1at24foY9ExLh0LO",
-	"a6lhHq8FfS/oaQYa5ilvvqhRhNmp1YwPXMzXEic2ZCJC70PzO9zpDlMqe7X3D/UVwznLZjKqrIewPlA4",
-	"fJZ/25zEZL0sVQHfNFoj97EfXJfZlTvJtZhXqdvbcEwVD3uVHnDDRKLrFJagNeuuI9sGjp6733fM1b+X",
-	"C5JJv/avkaOtht3Esi/sETeTeYgHDT30MQA9KsbIyCjYUS1T/x5V+k3518K59uRVew1s3l2zCRcxv2Y7",
-	"X/1XeCqHnFilCNUv+Zcm5Wuskk3LDya/s9PsyheOB3O6NRYzzhybrWUGcxetga/qVfFbZyjdsR16C0C/",
-	"u96h51SUtwhXL8WOkqpxs66PtCg6sAVOTZv2XWNDlz4cV6F/UdUxEoBbBMwomRJ0pazulTavLt68eu5K",
-	"rBKa0jnLWIpWUN3aFJcc/sjnAHS28UJX8bzxylfYsdHUPAcrgGlmUudkpM3qUV2JOXjE4IUkpCnkbhuH",
-	"GNTc9M56f80Z1mCgZa5XqucTl8PHwCT5A/NvCbjhwPtU16l0pS2qiJe2lg2PkVxVQbLrBlcF+fLHuRGG",
-	"onYQqMMjTRdYPAM+FimYahiCuaH06pXOyh9vyupYm//htxIwTe94cPzkYHB0MHj8fvD0bDA4Gwz+0kO8",
-	"hN7g6NnxYDAYHMB/vtX/eWo/4v+OB8UsnmsJZ6q65YQ8TyVXioqMRF+9VInkXvgEWPXo2XF/0D/uDw6P",
-	"T6s5GcOW7x8c9YJekd+9aup8LKOhNE3XHRePPn+swA2IPI7bWxWW198gcO6KgHwtGEkMEMRNZWQBNPCh",
-	"nLb48XNJfP7IVVap9LTi0v8Wstlt+ZOFQAPjqjasg9YXNKQQyGxGLOsDLPorwPvdB38aAPGb8n+r6LRM",
-	"AWeP5do5XQJOQECo65xqruWCPH/14q3+GwgEmkRUy6PsxSinZYqqFlqfrYpm5AK3YZ1ls+dx/YEte8if",
-	"oJC+k9GyG2veaQ7qTvwWoaUMqWEoqiLEjlqsVMfX15qOUQQCFoMf8O6X7+m06ZnmskO45nPQ+1GGa7Fm",
-	"7fXuOjOE3TM4RmwrHI4VOh6Pt2Zx/QWERA8kYMJ+6JnO2nUW1OFvPPrcaEadQqgGuue51sGC1fsMPK67",
-	"mVJ70GXrdFmwC9Z5lW3LN59vUcmZ0tlteOBzZ9H/AsR9YhHJVxz5wmUBpFaRWciJAGxlxBQ37juT+TDJ",
-	"FTPoEdAVSUA/qAnLwhnERwTTX7I+xLxsYxuomwXr8RzCihBgPMcQlvJD06fHT1dZEcnpBjpwAlHQDsoP",
-	"CsIOYOX+uU4Rlnjqaf/xUf9oMDBstY0VBqNro4cGt6SHlNk1IRd3ja1qVYvFW9mOsxp0iHVznv22JefV",
-	"WqUX2qQMmQHmSclUyqiJWyxqB3BNA3fgpTvgjmA7Y/JBLxZ60WybP5+Tg8Hx+8Gzs6NjM591unOlGqte",
-	"ma480ynT490o03vH/+9meVbmfmLww28oAfRBjh0Ya3O3guA9ePNAW24+n2LWlowj7LcIqhqAjVNCIUNL",
-	"E/o0paGveSHpD1ejooGbZAlM15HGO5z2g0S5m5Z2nbSwlNpbKDX86fu3v/vdX158/9Nf3v/yx+Mff/j5",
-	"519+d3zy/s3r7/7tX1+envyp9yBdWkmX3/FrRgxgClsYn9IuD695xLMDrPNpPLj+zBZMZZiW2ScvaTgj",
-	"MRfMZqdKEnEDH5ZJi2kJcB2Bw6nAbx3LG3gbJgLzFwc4ScjtM/mL5L/+/f9BMXQpMNMZEhchyZVj9iAX",
-	"UxIzeg3WP4yIZ4rFkzVRiSIWcQ4ZdPoig5jtkGlSGTMir02WqVlQTJpaDV78jD9f6HV8eX1rQYwar7pB",
-	"6eOK5MpMFAVwBK75Or86gNruxqevl9/kZYaa2FKjU5AQmuIeOcDE7nIECFkHr87oOGbgBzUgaxYyhauC",
-	"EhsjDpibWxpXuQ9/23Ghag3XvMz92DYyH/HsIjRutHWL4aI8Bdnq5fhVjptiPd6y3GDeP8vMZkzB+7lQ",
-	"GYUDQt1LoU1X7f6vxWdeiVK2fmEmu79ud9Els9vWuYC1PciGrXTzibvjigP6qGZ3AOqttzv6R8cnp4+f",
-	"/MWhfkZDlLSg2mcmMQbefvrt0ZEv5dwgvytw4Xs3OqSAC6T1PSZBCjnxrAxFAzhRVnzAXFo88BT16w3i",
-	"V07O33YAq6ZOvM7DVw7UW5xlZy7om9FQQM2P1VTWVqg/mXgmwiHCDDbn6NL4SlnsQC5WQQgRmxB8eDxT",
-	"ZMymHNLoi57mI8VFyIaK/XUUGFQtFl4pTPxFLW+brEBqCKMxIkDC74pPBc3ylPUvxXtbSmJT1AEJTxt/",
-	"dM6iPgF0M2h9BueerxQZ6aexCKtDEqrAWtTEAuecM33egfG7GoYwz4icTAjFwTARGX2jjbmMCTJeXgol",
-	"5wwKCAAbNVYSYngG1ZtPoYrgii0DPTRArcGo+HhJSnemzAAj9Ml7zAhHVccEMZ3XzJlszuNY21igA86x",
-	"TMgc7UI51zdmpvtOZIwp2FUju9ZYVKbpPsBdwqnP2ytYMvN5RtVs5LIhOhpa55fi9PiZSQ6iUNlmMgSU",
-	"AxLH6jGT3U3jWC5UnX2Gl/sW2nvDDxUDrapIplwQOslgYJADLK4CY6TS8mLhurKIMJrGXI/GoyKZ6hWZ",
-	"ChaNmgwgu371Csn2F5lzwef53G/c4DXjq60ppGrm1QqIqz658Im3qPBIAC3XWUfcI2yPkNeOX7+sNAG/",
-	"webg4Bk9mHz87clpTZPNHehVDsX6VoYBzffOtCLTD44otJE5G2ixqjcFceg2KkqY0VnvSXg0eToejB9P",
-	"TsOn9HgyiJ5OTien0Ul4PD6ig2eTp+zb6En4eHxKT54dPz36dvBk8HhwOjgZHA+OBoNBDwc09JWr3mwY",
-	"nxb1QBx6TLt74RXDXlK9b//tk/86fBvIxt5ZLzyOxXj+/SD61z9A+x3EZqlfmaNBHzX4X6B3jrArOeim",
-	"Nf/s8U2d4vzFClVE7rp19fnnAkG3lQJdPWlnKaPzqvLMZoeaxRb6FKRZo9Yh91JLbxrHJhXKIlt6qSGg",
-	"U7FWi9jnaRELjdPII1MjCoiTUMwJtTAsIqY692ubDmLdfpmUZMHo1Tn47EZCDu1TR/bkbBAsUWBA2QPh",
-	"grBYMch5q8kYAfPyjZ3tl0wYsWVtxdL3QpmmLMzITKaKkTGIKMRBXviXKW3pkChdkpRf65G3pnI7cYwI",
-	"tYuqna7SAt6+cwZwUEz18asClDUp9m8lxVqT+TSnaeRm5NO5A2RtMg/fm44VNMNGHgkTWHQZ08zzMNV4",
-	"b9rmkr4rMGHvUSapl8q554TSLhmkOzzyRlGKVWvWO/1tOZu10WFu+NgKWfYp4SlT/i3HB4PT94NnZ6cd",
-	"feygjHNV937vYfpsPaRTGELvJ/k3Hsf08HF/0LvZMdKQ6W2fIS1MW13+o4fK7OMq19VYVPkdA1ZMRDsO",
-	"U73KNmWA9MlLxG/nFkrAYtabgmEtTE798DYWENhWJnXlA0xEZnt2o8E2yfuXIro9af9SRPbwts2Gm28b",
-	"7Rg4OmnrwzyyD6XrIy6gdN0vRxtVJbyREQGhxqaxeqj4BqqYEbghluEViy6FtVFozK/0AR0ObVqFpzQG",
-	"EyhHzAxnzOjjHNxrDstwzgzsYQiK1vVZHwZ+KUZSsKH+PNTvHlptPipsMt8Ww1J8i+nthqau7MkcJvAI",
-	"/kxZKMFjob/7WptsCxbH+rUnl2JknzpEcl77Ym0yK5aR8RLmGenDIvR3kulZAa5iLCnDJViXP/JNn1HF",
-	"2NSGoj85z2A8fobALlLi6VybUvMkMz3UNHmZzaw7lGsaeiV6N7HtZKT1FJ7WekGPzbWNftajXCn63xkE",
-	"RW15HbDwBhOwvdTGod9yutR7A+C+oiXewaGNcLHzeiL9ZGLI5Cb2oL5MYnP75kQEP9UP2/VkiphSVftt",
-	"vfQPNM0bvx/4gvrkFz1i2x8QYHBcC0Asdg3MDXgFmKI8I1N6zYiSZEJTzFeAd/Vrifd1nt2OYjD7qxfw",
-	"FrUDeLyUU4AtFILMwT2cLsFyXXPIhYU3243tUfxNNr5iA2dU7EJ5xzGepW1jtK6bN+llMaS/4+0Cp4FV",
-	"5q0VeSazpHmjLJpNVlSxWJdAns20Ag+1diE0SfrknfFgc1FoOtvgDDzFISOjQ9MufAQgRIqBH9nPF8I7",
-	"NJ9zQXLFiqZhMi17J87LamrFF1Jn0KUyfv/6/Zsv6pHYnRqyfoY3qZSTW9dGr9+/eakXdN6QYlOUPgWI",
-	"JQckcFssgb77TAINSYHhXKSuVvqrMWMGEXFWuchSdjM3vUnlNVOoS6kJSIEhmNm2ijRJMK8u8HpbKWO2",
-	"eWai8hjGAiJp6w8IPMaCyiZGQrYxNq+zpmt8eDidL84uZSOvNW/ocZue4p6j+fbY463ZL8B1qi0WgV05",
-	"r9ncL8Eu7/NUVNiE1Kv9FpxipzNEdqvhlYgrOo7XmAgY2CzJdTzvNZ6canWIKYiEhXbagnHwrTfrCTO6",
-	"O0b6uzzA6Km9ZXN5De28t3NP/+wih7jCt0Wq7zKZkFxpmbeFXF+lRUtGB/iQtUcUk/ysiNKD0KLauJba",
-	"UV5LOyVlgi3KAuTBYNm/RH5/JyTxW5bENLRxmPJ4diyPbe/o5ihNAdjrnchsQ9Zze+bwIqVgWNi/Ic1j",
-	"J8ggz12X6wdYkH3Bgrx695qcHD15cnBEaJzM6MFJw2jAmwlftGO85+b6RigSQ2K2+gQ6oje82/62Av9h",
-	"5gXNDE1Fgh4qoinHfMKg2/oQ7980Epsumy0TGcvpsil9tPi523jcjTUDeUPTzDEV4B3aPKmUTWkKeN7Q",
-	"WxjsoTDEBugydW4TbTTUj/eva5N551y4z/uLAd4oWoZi4NYRQ/x2b3URMz+M5DXkt6LaCq+PjSgh63CV",
-	"XmXKnBWBdrG7KoC8zwFpWxOXlrRpRjIZ0aVmIy1NwC76W9m5YukD3Pj0ClLyCsgRBJ6Fro3KwPo2gYE8",
-	"t221v7hxfPE7iA4bEXPW+/nl217Qiw30L6z/BDtTuTUbwpr1znpczk0Dg8grs0Kc9IhZMGtyMaUR+5ue",
-	"LAiPM+9Repf5nA31OuvBTFIe0sOfOZ2zJea4aT7nOA41Y1rr9YLePI8zXvT77lCwjaP7MrAhZtNrOO97",
-	"mYv7jhpS6hZZ4XKYn99NfoW1G5Oma4D9W+GCWGPLAeGZbr+1+VZTljmOvJmURqc8cIhpzrWWz3ZY6jg4",
-	"vl2+tf3IcZbduXh/GCPNfFYY5HemZnGNbkSgkTVM0xlOBO9cDyryRm92sKoitd4sQWCZJt0233l0CGSi",
-	"TAL7YfGAA3iAGvXLuCFPnWFmexx016ZIQdtq011jioQ0oSHs8elg0Nko+wIAIs2ccifre0utgRvQQwy7",
-	"fKVIksoJj+sZp1m5HGKrKOit2KBmXtv4qsJD1zVni3PTdyFiIY/oOGajwNaRFqqIR4gTp67MeT4CIDq4",
-	"h5HxEuo4doME6iZxr078dzJ7s6kYVSpme6twRQy8bcM47I8tj7mWBofmxqZBOFp1J26oZKwfhPmpZjGw",
-	"u3LPtWUeymuWphzOwUlM9epCbYsC1d96iYo66oSlSkJYG9PFGmuFQQizaDhe7qCOucp/Hq890pL1azj2",
-	"6281Vz6a0FixrxuG5vj61qBTqWJtyzvDo92aktEJNEaAmtiCOFJGlYFezgXPWITUD2UW0EpNy0Jn9OHV",
-	"Q2P9Tuicx8thqu+ccDA7S5vdZlT0yMDJA4q0u713u7irz6liVrreuiMFGvjXmYqm5EdLQ4xMYyGjYbwA",
-	"awNpHKPS8lUifK6tY72JddlGvx4iL3ZPdS5bsfUZUjScaYWKRZcBukYZkWnEUtQlZx4oLBUC6uyNdCgS",
-	"B/R62r5GdC7FFJ8CNZRfkZSpPM4wAysX5qApTGchNu+T56ZtPQS0TAvKCKsBf2Wh46Ci/WAlcxQqVjdY",
-	"wDjk7fX9bl1K8zkm+L9jTNhFzxidkzljGSo6PWDTMMe2mg16PGNzHG4XEeXzdPsSOrNUL8w41O6Mbm8p",
-	"DG1g0YZ5Ix4R9iDWDdm2FqTHf1+qwHJWV01w/LnbMsg8C2VhDUCtgfOjTmSeDtkShCv2OAOxLBH+yxo+",
-	"+lBlxI2xRHhWNOI0ZtI8V1m/wxadlsZmkj17W7DEW0O0TTWlYxZSRCljFLDB9qDdrEyoKLgXuFq2IIF6",
-	"8q6iytae7f5hQZqaUJce4JYe4JYe4JYe4JYe4JYe4Jb2c2jdALPkOWw7YCzt62x6M4Sm6lwe4Jn+oeCZ",
-	"do239AC09AC09AC09A8LtLQRYKmd6iyBKe1HbZbtmyaFeQHtsczBSpFcxExp0QNunBEer0FcLrhifQKL",
-	"O6dLMtb3aO4Dj+mj0ZSJiGmzk4mMZ8tRQEZzPkXpaQJmo+BSeF+iA0qNvjYY7dR4WgxqA44IBH7/UlyK",
-	"0V9HWt2m0A1lvDRZpDO5AF8OhsWt3pMpUXrz0QvMBZxm4TrwNaNmHy8J+0TDjADuNxMhC4jtgHspRK61",
-	"HcBKsZiBYdsnr7JS9dqYKb0Y2KDFcxqPVChTpg2IjMylysgo1ofyUUAklCOBRXdGRmgzwrIomWZGi5nK",
-	"32EmMxqPSCQhEDaV+Aae9clLUxOuF6OqMI13V1NekWOrrYOF3l9YSSgiH12EIUuyM+jdfxiqa71jvoj8",
-	"dCAiLSZHCK1FM7SlVKJpX80YyyB0kcqFAsWuXw1qFCg70Aosm7ElUZmUkV4J/eNc6tWF9b8UZlWKZDDI",
-	"wzrXL4Fn4FuNp13bOdxepmV2xvrkQhD2KZGpHy0I5XzMhXV+jrQd5y20VqXlBYYl6RTcR2tRapVnWRKH",
-	"WmxVJqdMM8253wnW4kngkBVJc9HkAPqucjZ5AHvqki6gNfYUPN4sGoL34aD6heN5/LH4YBzhtgTB/9gm",
-	"xH5h5FKNTCE1IqVrSvtxJaX9pL3biClGEiaTmAVEMb210Ph/qRlmTtUZDNwBF+DgrU2v5ZVmf0yuAXvO",
-	"tEqwXB/SWGs69imJwfMOYfv6yVXccybItNFPF+h1eIUX22UwHwtrlqYp1a/KBf9rzszPRseqbBljTCCd",
-	"15DwW0chWkqDvR5R4PqYYn5zvWfP0dV6x1Mbn1PzEMypYPMg1jmj2g0hZPy66xpoTaJV+i6WoP79mxbA",
-	"juCm8y98rIp9ahJI8EvLpCF9cc17fplJwIqAVwmKGfM8WxYBbZ425S15l++sWgmcHzCYog5qTZXUUE6G",
-	"MuVTLnY2AkxJkkke44kYVrWhXMpdNTRXtdyM6o1rxxKzaxav5ThjyNoLWw6i5t61uVL6KIPGsIFAMLEp",
-	"G59Bm2oTk9oYLJy0d+AfN52u8dRga9y0nc/OyQh77taq//a5eFbN48N6QQ/yfLVmuJY82jOiI1r54IOY",
-	"Yf58xEJtYcOBckwVV4gmoTDvfszTbDYEKXPWO3r27BmcfI9KvwyTtMiyWDKa1icSrHQJ8m2Qs94LTuNY",
-	"SzlYTvvtT3ROI5l3xIcsFyZM9LugBKCQMKY84HevfoZmS9qmhVfCt//5f/3H/9b//4//85//k/zH//nP",
-	"//s//vd//v//83/2IAGozGlnPTj4mY6vVlrDSrhZH5XsMijO0AM+Oj5Zsej8tXI/lljqDDYpBM/FJ70n",
-	"+i/r+qcJL6UqWArr1LPphilrXhDEOP+DEnlei6gvEyY+zWPkUHUgJxMeMmtP9r2j2Dzuw7/lJPMa5Bo6",
-	"Zza0qcqnOYscFrI4hsMb+6Q3y0mHMRcYr1kRDb26Y2OJs3q/XfZ4dNk7u2xFmZe94LKgBLitoIXL3ufL",
-	"stZZjZh4a2sOxrXjtkff8lh5FBTWe8Fkl6LN0INioIHhyY2jxaiCzTPJRcRSe5zXNreM87lA6/ycQE8y",
-	"yFz7VcIpd7wko3MTqxASdy/NhUXJluk8j2nN7BsjTcGKa8P1Wl/MZMxgCIZ60Im1Yw9byW/VWJ4aWP+H",
-	"Ng7RBwA4FHDCIYW08Nxv5UN1Y5cQfNrNXXNNWZA/S7PVNLZOLq7IFUsyr3eEzceDFr6oZQj4JzAnCRRQ",
-	"n7xjIiIj8/soMCtgnGjeIy6FLyERdAweMTJeEvhgPHIjOKHPeBx9pdy7MXQDViLV53amGQPOsoDSwKkI",
-	"nAfM3nwpRlTByDQ5YVqVoyV4I1TsFjcg1cmUXPOMxoQLvYMq65Of4Whq3I5zrhQX03NCCcR/wVi0hhLk",
-	"dF0Ku5BTlmVcTAnFxB3iukACsCQZGT2PTqD3bvUQRlU6GFVjk0vlU5Z1cZVqW0IWQW6pokvyaOSvej/K",
-	"UUoyNfpaL3HMr1i8vBTue+dbBMh6/HnofrVbFVIR8QgeEyCgq9nCQuYNeTQKyMhJMf3BuiRHoB5HlwJ8",
-	"jdYHG1jc2aoP8ZxMpaZBeIeXRgv7COirNI6N25OjJTii4ZWQi5hFUxYNvVn3yRupFB/HzJu0sl4zwJ6h",
-	"xF+yMwMtw1OTRY2ycXToPxTdd14pOI8sjXkr4GrD7W/FpkH9eQYxTSHJXKasNAiF9W+CzjUhwYJDwsPZ",
-	"pbCcNzTZfSPyyDA0FZpVxXIuc0VMTabmpYyGGaSTMBp9DVuE+a3D8XKoZKL3gVyzdExjx3kmzAaB2JCl",
-	"GaRnBpeCzxOzmgSoQd/qT9iG56ZSRmQcy/AKA791Lke0QstpGV8uYVlbQ2fH3wabrHBrfYOEdYa1PWWA",
-	"gIIAZ8SveZTT2DN4IU8IjhTZTOoVsOHJz13N7btoQrcwhrcxU3ddn+9v+T/2eWslKKZ/Z6EUcs7DhwNZ",
-	"6wPZFkRdZwq/9a3He4v9ULajG1C5cKLu9LHeWh7nItL8ugEJohx5hu4JrcAhUoYRPuFXcPKIADoEuSDX",
-	"EsqAjIqFyLSSYHGY+PK50/8TQgm6ixCv3RhWJ4OnhZW6oEuSScyDytNrfi3TAN5lg8Z4Hk5oNiNjFstF",
-	"neacsqysNm8IVPEgBx/k4J2Rg8WB6K6ADWz2DZj0VXcKdhUDHbwANzj1B61bwtTjfFyYgyoi92Pni6xA",
-	"jUUMxYmXN0oueyZj4bKnzzaXTmBc9vpktEqAIzKV9igPlKiF4CSP4+BSuDOUKYNxEM51R1wHmABp8iCj",
-	"Twen52VcrsLBYcVxCnL83EMduRTrAUbqYUnqpHFdevmXRh9ZCZidgdAKnID/5+Pjb8mzATk6JienpAsa",
-	"dMmFvFOgkgeV9KCS7qRKuosIOC0MbYeD01ovdbOvD2mW0XA2X1tC+bbI1wS0Zy24Y00o6OUsnMf/9e//",
-	"r0I0TqgShxTMbvg356TOsCcqD2fWxVqP+QbVj95cHlLf9oaU0xGXZj00jtsyLCOry4yLlTQ+dPTW6+XB",
-	"I13DEGyeprvID6IZ9jV5ZnuEfCn71dsrlDXq7NgWvU94zKzaSqhSiUyz/q/JFCQbn86y3tnR0cmgtSZj",
-	"RwUugA0TD1UIWEExHYOof2PeA97PiFOrc/icTtnhrwmbGrXDr1k0VDN6/PhJ76z3ZHAyOKHs+Hj87NnT",
-	"p0+OxiE7GR8/nZycMBYejdm3j5/S46OT8OmT8NlJOPj2STRmzyaPHz8Nj47Cbx8fg3IRimf8GiRoT8h0",
-	"Dj5Z94pnk6dPosHTo6dPT8NvoyePn9HjCaN0ED5+TKPB0WN6Mp6cTo7Gx+PB+OnxcRgdPY6ehEePx4PJ",
-	"YEAHT6H+4G+sd3YKBRhBL5vl87GAon8M7q3RWW5P8iSWNOqIelAouqC34BHUtj4ZDG5YHeiY6tarAwsJ",
-	"3AxswxXB6xigN9e4kHxB/uUOWvU9oCA0ThYgj2KqMpLQFOY00kxpXEmmJAxyJKAHJ/43Tfk1U6YYAo9L",
-	"MUh5RI9AqW5ETYA9EzKs+zu7FH948/J3AXnz8+/AzfQLG78hwHoqIG9efI+BuJ/enATkp9OLgLyeTgPy",
-	"y8WfA33lT/DjxU9vsboBT170igkbCASVowekZYCpZIOgq2naeCn0LL9S5DkO7uD9MmGAbEHoNGWsT17B",
-	"UODJEJFO2QETWtBjuFMPXmv5Nz//7ozkCXSENPAJ5njmjqkBiRiEveDdfM4uhcH1mbOUYq0GI1ygC25+",
-	"bo+1E1OoZwrIMPKtNdaoIpRGNmzet9PRXzARpssEwE/Q8MhIzBkWPlyQlCWMZoUPEPJhRtzU2HlBrIMf",
-	"2HLkel3CZWZDnTPRRH+xxtM21TQ2ElJXBccIcANk6pdutrSTzishzqZTNW6FsdJgWjCEGTU1PHYO+vR9",
-	"YkcKtQmGoTMpSUzTKSOPjgYD8hP/LjDUSY4f40c9AUv3hj+sn0J+rQd69NiMYIktnMaQ0KAXxG/SVHot",
-	"myfZMsCGhjhQrZQC180WhuC6GYLnF04BgTdgLkjCP7HYwMbjU2YUYcNHhmSCS1Ft7WklVHntVkjB1KLI",
-	"HHug4vP1JGyJh94a+1jUIVDhgZUvIat3V+jLCim536grwHNr/j/Ue3GABk7J5gFgzrPe/+/Ni+8PjqCH",
-	"dVtboqTTklRPMzNVZ/jQumQ0J3YDW9pUEUyQ04SFGBvT0NBGalFFgFPqas+6Oa+WY6y8oWTnVCc+QrvH",
-	"ng/oWAE/LgwneDV13HQSHC/LeT3FwYzGWELi+mY4k8qMwCBnmyfWHA4K66sBTtWTxhyFMcC2zdgnqpXd",
-	"nMZnviTQZEqh64URsgtshq8VZgTk3bqg13dkfbDHESCmYhoSEBv2EpF+MPsfzP6tzf7uFn6tr8tY1/c5",
-	"CO2fJGo9YzhJZxC0O0fM6aeDMWi4o8HjZ4MnR98+WSmq3tp/dvibJ/1vGLsGW0Q4TMsK7K1i9V0PShbB",
-	"zdwYD2LsQYx9YTEGTdB9ir4TTvtNLg6II1urDN3d2G+9NJW74+moRW8pjRVcrAnNZh5UnC/oelUbqguI",
-	"XnNEG7p7mKOzyuhSVcPE5qBvsntMIKJN3Ng7TYK/w9TgGzCBjF4x1+8MguZ4WquNJTdEkm9yNNt1ILkq",
-	"AQOsyj7ubeVP/AJtLTYYO3cwsLfReHluGodmcJodszhASsTceKsuWguO3dksh96O1cO+FPU7riQDPKDA",
-	"RG8xWmn63ffJyeDUhQj1Uq9YMzOq6l1Zgm00gTRLDxpEgedIhV8iFrOMgRR44rAJ7KgNPEhDN6lILsQN",
-	"3S2wLK0E8qTDpT9LwXxZ0Zr9kmhS5r5WtXp5xOXhN91vRAvrm3KtnBbu42XGVH1FcePj6ntAmWmWuB9h",
-	"ag5gPVUNHccLulQ1Y1idgHUtveAqkZo3UXjVPm9UsNMosL3tjStq3Tu6yarjwZO7uL033sgmQVLeWbsf",
-	"yCqrSI4Ak4dRGc3ba1dej+P0qLqaUN+ZxJRXtFSbSVR88RSdnLdpgb4wAmt7o3OHQGP3wwjdnf6MubhS",
-	"N2mCcW+s9trw6Pc2ymOiV1DpB8oc2MGEvkYqDUfGugH5AQhpMmHCAJsUIzXmA1ckydNEKkZykfFYszb7",
-	"lPAUqowFGbMZjSf6kYsakH4M0UCoM1dsDfLZOTxXRKoImXlD4VULY06vWNFySDGIGlKxhGJAC7emjRa4",
-	"Urnwj2lDe7qdBeMOL+6gj/O2loxZ0oZivYL5f+TiqneTRvi4IZjDCfdscaLQg+hSH9bRjWVopNb18di4",
-	"PlbnEfTyVB+ZZlmWqLPDQ5rwvnloX6ZTLSqAzw8v/vLqQv8vvHh+Ufxv23VoUov6XefkirHE5BIoFqYM",
-	"/lqY0Cbwzm0rmguEJsaCUcYiIL5MXrG1PthyM3690Ls8v3jOr6YTjMFWPDkemMAvWfAIg4YzPp0BZwKH",
-	"VVnKFDsrd6TxouId2XiD+/a9m8XDUeNOHTUyb2MeDhsPh41/+MPGBVFzbeAkPMzylPlG3cOJ41ZOHEVj",
-	"g3/QIwciEALGP6aUhFR8VWhdi5EDNrMC1Hl7Dnn3+g0mhT16NiARimhiuOdr1PbO7F4J6fANYQlAGy8C",
-	"EGw1BGEvNywcUtN2wsYw28YcTH+BHcQcgu0yxx4CzQ+B5vucL3M/Q0hiwm2uMEXpAQnCmElXNCN14uQW",
-	"okcAsPkPq4leeWc9gILIsHWLxQ6zaEwTT2OdG9Izega0FCAvYfsX23gGlNOK1joZ+AprbXy8onxaqRXJ",
-	"oy+oVLb0Srlmpt8xreoVyWTRkIjFim3jnfmzpuuHsPdNZZZexnJUgsxpBC5YlqZw9NqFhAppGjU3+qra",
-	"cRhYTgG5JVcsMC6bCJIKx2hOCmhVgio8EdPR1y72DXdmkiQpFxl5NKqcjfWV46VtmjHqE4xXRgwx1S4F",
-	"Jdj6Bv1mBo0T6x9sD0mbwl3YoPAyRCIMY0ZTC4f47vWbr5Dg6fLMEw0mM8Z1FiiQGUwHUxdfT6NLwU3w",
-	"/rk0XjGYI00ZFqMSPaoGY9pUDhnZJQhXKmeAP0lShktUQqV+RAWZyTwt291Q72mGFMup3iS4F2AfAUvU",
-	"gPe1qICxG7UkM3rNAOm02GsUliN4+FDIbGgHNvJcfBEr7TUtqjigdqce2+etVyz/nKbRppZfryer1HRO",
-	"KEliqjIe4g8dULG1nVZb99oL06cDL/XffKRP9oKLvU/jvm0/Zf08oMNuJqde+KFhtLXjQNIE07QT2MHx",
-	"YHuwgxXyqqIpb+WWc/JtJ/61EMn+TmgmPZYm/5WHrFAsqh190Y06je5cLaq2N7GKEEUr9ySr6/nUrk6w",
-	"BL5jZCX1RSV5ZN6RYR9L0zDyWl5B0BOG8XXgWmOvzcVcNTWBPzfLzBv7Jo4exNcdFV8rIuQVzPk+l7Cg",
-	"0Kk1hGFyFdDiBpGzhe17aPe0wQR+vWL0At+CLSwVsz2zUXqsgLfsGLSlSgtvcOwP+C03xm/ZHZSJppRh",
-	"F4HVWvB0lGrucF80SS5OFWqeR1MW9W4GnlFLj7eNo9Fsr2BOEU4aggVeea+WF3fEZNlCaJkD4v7dh432",
-	"lGt0oscTVMAe9EEQ+BiOaLZtQCyVsbuuAfXfQLSbTJEi3QtPwpHL+uroijNrc3ML6Qv75Nay7bYc+haf",
-	"vo/0sQcD8MsZgHfRw7nGpAM9Yc9McETajS2HkuULSsVSfN35RmOANsqkiWlsL9j07O69XPtRqwGTfuDB",
-	"g4cxFzx8kGwPku0+S7a36OWhOzugsgOaplRM2XrYUXAi5mmKQF4M0KiEJCMmIgCoHd0mtuhzmrILf9T3",
-	"64AK3Tv3fDa1HULxZa0QRd/XwnqSR1rEfY31nxl5hFid1rdYncDXDeOsQf/cI9onaHyVDV2LMzVc8Dh2",
-	"QKMexSNIqprxBK7uBdsLY/sym+T0e5YSmouM/EAjTjMAs96hxKZPMXcJXMxtZfbgMSQOIdx0CYe6owi+",
-	"0bG+wr+3fqCf8ThKmWhsS0gWM2kA+/Wu4tke7gqIvDbBRl/4mgfetZjESxGZ5nae5DaWUaQto5ltP6x/",
-	"GLMpFwr7BmISNrKR9U8idX+liOYlTHqZyQWkXrL0mtU0AbS9/9Q51mJFhNqu9VwKl3pDEqpHp8ijEf41",
-	"VCNTWSbk4msoZyEUHnlgH1n0MCjO/wjcGdkiMjuUCb2WeYr9Eo0RPHR323aJZ2hVU6LyhKXXXItggFIk",
-	"KbvmbLFt+GYNyqMJZPPItbXz68nMEzXpTRl5NBIyG9IhzGn0deCseazk81YDIkF6SuTRSK/Y0K5Yac5o",
-	"vuoH4dtg7wUXU7t4kzwzTzMO6AoZfaXsrUUfSc01pny/AK/HZjwyLXWJrDt76GWqCIYv28BunZJoJexr",
-	"5Oy2InKfXdselOW+leWWm17f1QzncK9jcVb/NpxwsPkmql5akgb1Cnf7jmarB6DD37xPw500PatLSVoV",
-	"dDfs7/LAxPeIiSFFurT7d8PtsM4uNi25WjPlHcFOK420LhO9xO23WUa2WfR80Qz+21y4pvPL7w0OP54U",
-	"oGv+uSv1AiR2Oo4ZGS/BS8KjmqR7AxNBaKwvX5JSixzXwUdfFsZSbZ2af2PD9d7n5/9Z8n26yB8U3H1S",
-	"cHfSqb7W6sRqiBX1VuRw1pRFFAqvq9UpNVlnTDCl1tdGbGzbaPw30AKOyEkpiS0wwO3QGBJcPAuZxxH6",
-	"U8ZM8Yg5PB64EnvlwkIhhsiZf77Xj2OmIwNbQg2CceagVyMXNISCN8Gh0cjKYvbJBQFBxaUwVVgMIDxs",
-	"uECmxHYltI6EOVeKi2l/23CBtrX91f5ioTq9qFY12v130svMEigWemf2zkD4DGnljIAyFUUDPvLzR3f7",
-	"cCLTod7r0nOKnojVByiZGPXR2EywvVDwF7lGIthKHzvTW28p+wuyQinJU2U8jklMwyt113rLdhUo0Ldz",
-	"ffguZtFUczHinGZMZeAxVeCK5anK9hTCqynKgSCeHfP9Ct5hl9K955ba1/SCnntl+76Adl8Vevu5IiqU",
-	"CWsahPmtZZtAQ2xDvO2Od+lzXUyjolWtLdZin2DXoyGPNOF9DIpVX3mMtZdAE0Jbw4hf8yiHqv6WYz32",
-	"W9T2znqTFHAJspnU92uzJINxpSzkCceDlRkYrvVZSVR3b996s6AdbvutB+uMmGgO1nlpt47ufSvNypm7",
-	"1rwuiizsoSkmLVVjmrCLQTW5KEQ1Bu0wOIlTI2MaXpFH+qQapXQhApKySa6YaVzBFvESjrEzFkdwlL4U",
-	"VBtbUyq4AlL6Wh+mw5ltUO43KVJYjpAwgUWrKY2VDRJBLu5com230x5ofiTsmqVjGlcWwFTvhyzNENnl",
-	"0cj9PRwvRwHxPtPMRbouBZq32DOwiF3JlExzmkacigJ9HgOKNtDlBlAKkdWpNxPMcs20v1wQy1+DVRFh",
-	"QRf9ldOU2Sc/yVwp2kpsthB8z55p5oP7VNGEW0tAbBpeL1RFxtIk1Wsy1MRsjWdfgE58AYp0MnST6RVi",
-	"U820Me1TvOp1FXx7DME96L396r2OO/13G3ezqnR93M3JOSmshmlUpzcJvZkHHbLJhGEiaNPp5XuZImAw",
-	"kMNqwocU9acai/sywozTEZjnRmcmVGFHV2hgGNEltLAEhNqoT37RyupSFHa0NpVLKlMF0MsUCVaNSMbi",
-	"2EDAApoEyeSCppGCgZ8RCnCsoLnonClThkJknsX8GqYQL8l4SShZMmWarOKVrRNPmg5aL+36Np+4Vrx3",
-	"UH6otbJE7DMhFx0QD2hWD++pmfbA5k7tr0DOnE/aSqdjIyWjDVqy2O2tX+MTUNsbnz3reSnTxrIDq2Cd",
-	"dvNuwZ0Cl0I7MVglGG1lN5n8msWXAHkFh8FbtP2NQ2fV9iehnDOSyTt0BthSMv5W0NgO8hDqwVEKK/XO",
-	"1TA82DC7tWHez5jjkjsTlVnH4pBzoInZG/UdYenaoLk3zJqIuacwbjPNQIqMhutcwyxmyUwKpgJCoyhl",
-	"yh76EyYTbOeZ5akgmbzVGg877gfwgRuDD/wdl3psrXYMMwqZ6aG9++mdy/SQeWqB23cZ2z8p4GqB3aAm",
-	"DjxqhRTYLvZPJ3oKS4SzpxM21CzXO+u9Qj/VXKYC3fitEgJonOvH/fPx8bfk2YAcHZOTU/L4yW49yZq1",
-	"b9uTvDlGCO7kmVwU6fchFWTMjHc0umtBwibX8jtGU/DmTjjUXIh8PmYpYZ9omMVLA6YgU0fxWEica1Me",
-	"0gzYhH/qkwt15SL+pnM8nbAzSPNnsYJVMfUlmdUh/3KbNRKCsIM55bFVWyC4cKpFK0Fh/LeaXPWx9ooL",
-	"N29s0GD9u44bidGZpYaEeu79Zk+vvv7LenpbCbRNAqi9LGmUE13FwF30qz4oh5soh44E8Pfqbi3rmw21",
-	"Dk6CrFEwN3O2gjUNLgX91x5LG9xUvpBD4YF5vzDz2jawSAV3ws2w2faz9Q1tGPFueBuKodY7Gwyb76kj",
-	"fIv2722T7I8JhUQlvIyLabf+7ltbX7tu7u4xvcnrNAwsZK/74Winzd0f5OrfgVy9i1n1LYyc5wZNYLNs",
-	"3YVR8yWLpm5LIt/3YqmbCuyHIqkH0f4g2u+AaLdVU8Zftq5Y6maiPuJKi5w8ZW1qHM5MthAT2poM8FMs",
-	"5ZVt0JXQNBMsJZmUV+Zn9imRaXZOFtBEFIpnVKBZfTGTc2hrDrk901TmopCdHaJh9WGuF97EHiJdu490",
-	"QTkEIEByVcrfahhFNUOno2reFYBZqF9zzZkWBmOquCrixzepZ+2WsvTthvyMwWPX2lFzC3SdmrKhZpEE",
-	"3hZBVQn7pHeq5TufHG2ZJjVASHLMUB+2z+q4WSirYN/bjmZ5EnEdjpnNlMSrWWQaWdkAlyeg39rs/vuR",
-	"JGUbKTbrg4s49kLcVjcFNsmTSKFlEgq86DZTG15FTGQ8W75wU3iQ/A85DrdaFucsXGQGNYQls9ecHHUw",
-	"5Y8L4GD7kKODwSlCEOgfuJgOTXS5d9b73auf9TpCmFaLRzI4Oj4hp2BTb2Xxm4VPila/twllWeXlO5rU",
-	"4OXJcjNiEnni5x6mNWiZUk1smMkFu3bpCkkuwizXpNAn7+yB3R5s3ewNlLFgILHPbHvYkbtgZAu+kDxv",
-	"EwYSciuWCSMjPcCRq0SjS2h6Do2LVgAbqUAVt/R6BzUkLlSp94tmMKwRRbsRL1VJsTWT369SsAdZ391V",
-	"s8IYDzkKYlVz7C1dwcnew99ca/+9JSzUCMG7287hgYd3ysPvyy3571WuQmeGvCNFEsVYa6JkHrvvKXHB",
-	"wZvLCdhWgbUi9XkVyd7AKwD0AJ8YTgeUhbVt/bvnPWhzTtO+wnNqSIU+lI5ZtwSIm1txu86EqEipkyMj",
-	"pW5wrLpz6RAPwvq2hfU9z3/oJK93YzAdggBbfqF0iNuT9I0dJEMaxyyFI75i5ihuX0x4plg82aVIr+RS",
-	"gPZgLp+idY4EbNrupHqwg2bdD1L1LkjVeigfKHCuXtRlPE5eHz/I67Pen4H9vpC8/nLJa19YWt+f9LUv",
-	"Lpgf8tgetMeDTb6DxLUaCb/HHLZJLkK9ajQ+iPhkwsM8zvimfDZEtNonPG9tisL3bqwXSjGl7mOaAoWR",
-	"30aegvemXtDzX/yP1njTgLobfHEWT3pBaXUaxdM+RX6YZ0M5mQwjOadcYA9i+52FOz/poAC0EIb7FC7T",
-	"fJ4LWB0x7Z31jlAMpsWnlM2Zlv74jUW4h9Q4VlylVwsbVpz1tIpZ0PgKfz3pgUYFgNahGfiNkqRvM0Gi",
-	"TpLcdpIE9jJokxxRyGhCS4LvXiRIXMQxUfyTa7KgoEmDZcpzpzS0DHGNFopLVJ+MKmQ2IsD6trlnnh3I",
-	"ycT2Da1vTaFYhnkKKqMZVxkPEU0ok9i1Ik+1OrrdZpoIY1gB7m3Iiagj2C/biLJOqN6y/LkRu++zeeWD",
-	"wvk7VDg3Iba/10wN1GHrUSRqtdfekjQazjOHvxXv3l/SRoOUvmGTsQdp8iBNNkoTaI/oE92dcHo027gG",
-	"2WIL4XBHenj6o63rROmLm9uE1mwpAL9oG8/bW7v779jfjeX/4Nx/ULIPSvamSvYuxhXWmOCmEL5Wx+4x",
-	"pPCrzFPBlo0mtgE90G9PsacDI+ae24wm/AFf+SOb3rMYQiIV19/uOX5gX9MLegfu74cax13J9oglNM28",
-	"cO3jg6MjDNe6n5K06DEwlwJsJG2wrARy4cskptBu+bkU9AoWra1eOO0FvbmMYBlz4Aa731rjbBcPlt4g",
-	"f/rxFX6VhPiWn34cPDPfmEF/R+f0St5yGKAQAXe0QhL6B7EptL7xAgJWwt6TCIAnsUDoKzevc/gLUJBr",
-	"ZdntuOPhVsE4gEpTAiSpVxz5MIdhgabSAvWaxjAOOmdR4OXKl9z4gdVh9g5T9AiZnvapTb7+giq/qIf/",
-	"NgRUSehsKTK24PZ7Wir5oDJ2ojK608tDoSXV4rpirO/Nh2+ef/hbzKb7c9aXxOzdTQ18YPo7xPSI5ja9",
-	"dwDSXZn3bvjYcaVrHMQoF/7uMaRvYgjuungSDNmqFDoe9LY6a93HsskHOXyH5PB9B53uIo9vaDx9yUDf",
-	"vgX4PQ/t7UK+PwT0HlTBgyq4tyDVq4pgj4E5MPH2rwrW1r4b0WnmrLUCYSJS54Rds3SZzbiYYuhIq0ow",
-	"nnlG5vKaKQRMZkTl6TW/lmlAUrnQYlz/A0d+CHSlfMoFxpVMn0R9d4RAKZfie60UMi3n4dHgIjCJ5uRk",
-	"8HT1JXoX9NBwrGMWywV0v78g0PWcxrZnYZTShf40cd38pSDGqax4xC4FtOA/IxYPWNlVkO4aAwWeMpKL",
-	"iKVkQZeETikXKtPrQAEy9lpesQiz12eMp3pJGdd8RajSv2SSRCxmmfFCT6WM+mRkVdEInN8zRgwn2kGY",
-	"jYEB6B0JyMguwtBcOipG+5XqE0jlgaX7Sl0KzUn20Uxo+sUnfqXsm3A4o1wAHY6qetcsVZP7vhamhtrL",
-	"qYguBUIngJ+fuh2EzpCmXSI2u2Ypi2zgoE5X17Qkh6EUzLe8d/r6bTHzbMFDpmnTxCZ6WiyZje6iKavU",
-	"0Ts7aS3Sf9Lr2cUL31H7N2lxH5QgyvERrPWsj9vrZXYEndg1AbfVvRQzbva3YbmI5DAXGY/dopweDI68",
-	"Rem2f3XaGH6I7qYeRvVX0cMw4EKOcJFJQgVKZCMZFZ2zVWTyF5Z8ttTDh0nKAEv/y+njnyXqW32OgZOp",
-	"1hMRn0xYykTI1AgUDkQ1AUtf60LsRFEoDEXwhrOS2vxKwXGrT0ahFJOYh5l52MJDFFN8nsTLS6EyrctA",
-	"/Y2X8K/pfmH8+Iykecxc39srlmR98our9kIwnTldYkdcxoy5QAFp3WyffoNWTjKOtKEIQQGnfy5FSwVU",
-	"o3VIV6VTp14MKSBXfcmY7xZypZvMeIMzfYsD3I/stxQHi2f6+WQLOZzJXDGwwbSgzfXVYJKaVIL/j713",
-	"63EjydIE/4qBmIWkWQ8GGaFQSgwMBqFLZqo6dRlJldquilrS6G4kLcNpxnUzJ8UWEuiHGaB3XudpX/el",
-	"0fvSP6L+RNVr/5KFnWNm7k46GbxfJDbQlQrS6W5ul3P9zncwPmDT+LmN7H92nTPWEBepenwAxhLRMqLj",
-	"Kkx+7gAZOQFIhqbtVoRthf6yqvLJfpW5UfvS3nYly5QAnM2RTOPImN+ReeXdC/bP2FQHvrODieRm5LdZ",
-	"zNkMCR8HLI656KqA4MdYaQo/Im1mzXyj0FmRwztH/bUrDGTOpH0LL3Xq+XDq+bAfPGSH9nk8btr3+tu/",
-	"//1//u1f//7f//4vlSAvQhuVv/+Pv/2r+f+//Tt8t2icrJ71dhNU8yFr4hJVgkpMRTelXag8SVblv7F3",
-	"a1RuEtreMYxx4hQffrcHW26PMvFoeAwEoTGnKiCU4BYiyop6/KjPHMyvb6QN7bIG2LvQ/MFHyY2hCl3f",
-	"OjKpksnuEZi0sPEpI78UF92Y4d25IpS0stPQ2ilfgSAMaIhdvISKMQxrFoxxYlfu1a5dUbgsKDCKZ3/V",
-	"Y3ukoMTvW26vuNYnQCEtKIGtQQlBw5x/Nf/ZHpJwWtIdbu7ydFw3dFw/9ZjbuseFBVz83B0GCtCOswRF",
-	"Yk/1MeAA51pQy6EC17arNg0NtA26b3zwbPleVlMezDEiBE+idUOi9djRfYtJ2PUsmX3C+rYvkY8c2Lcx",
-	"EX1C953E+EmM7wWZlxfiW8TkAX3HTLf0AzNiMdQsInAh5NCN5GORb8XqhVdIFSOa0T6RIh5fEyH9wSUx",
-	"o4lQpCdHpG/MTnRzKWbBt5BtKklym2F/HLCQd3j4Ft76lGzafLLpnYjN6vqMU48OHR4PU0yQcYJPIe0E",
-	"SagZI6ShkU8Hn1xCXLLSCRUYPjOfNNVYadavNCp93k2o0M1hGguW0DaPjVgIACfAIyYAwwwcRgkzXgve",
-	"YgFFseAgL5EjSSiu+RAkUkUYEwhwXBwfj0+4OLuo7Th1lD+Qh0uArewoUQgeS8LImMq5dSeh7DOVgZrM",
-	"Lq2Szz0J+aEOF5EiEBUgSVHqQ8rIQwSuwdIF2JYGULPvC2l5K8QMrbDZZFEeDWXeJKPfNnKeRJIh+gkk",
-	"je0Prif6gpdpCXxeflvuNXG0FeFScupXOrCHmDH6zoXxKsv4PZNDFyT79rJAZiTnX81/1s0CBQjYETmB",
-	"l0OgKlYq1LpMT0i0Pbm/p9O5kdMJQTB2ODj3e2mWlzhmB5L0wXGWhRjxEG8p6fPJGmYYVGwYzwlPPhhi",
-	"VEQZ9Fv6jiHFGGOPKnS4ZlQsTdtBi9ch4X5fzzradPqnIBwcZS4sz5CzUb6l3ZOzWr2yomtycAmhkyjd",
-	"iCg9Mkpdn+NZUKKuZ6icM7G3HM/WBXCpzzxbmub6VZdL1bFDX3KtSJt1uRDGS5bJqsKWiWgzkna3WRyY",
-	"rbzYvVpZ7L4S0UnonoTuvoXuKxFtTeImLIZtqnp8MDsPY1kDuMrFJKFOcWTDdz5BpHusXyVY8iE7WBdG",
-	"UhEzpUgLA+r/BeLwLULVnbJZHB+uh8O7ywqgD4X3P2Vktlr+s0gyZukSoEWyNKeapGldgg0rLHnGhhUB",
-	"/SHL8g9oYlu2JNwINGiVYSYwWasVBgqu4XIFpLtMLeUly65TS1mp70L5pWRCCDrV8nNWMXxguSUzcQgm",
-	"VSwZMkXaUvcauQJl/26QjlE9OQKd77NPXJh1ZsRs0lxmyJxvS3ugR3N4U2aStiBuKvB3oIkNdvDiNHsI",
-	"1sOW/VcTvmZR65GDZZnBmMOCWAfjCVBiDxHxh4g8bE0drCbULrUe5R0EqwndBPQVi4dMBS6FxZMwhlfH",
-	"4+q/yByJhfq05jf9fhNXU+JtCXG0tGRZSSgcYvrqpBQ25oQUjsI3muLK6Zn5ea6kKBdmKZg1clwFHXb+",
-	"Nf/n9iqfJsTdnqICp0O7s0OLFH6FRT+I6ME9Bp9Ngy14Cg8jBTYx2JJI7MQZ32JKzFhyAyYHMXO8g2A4",
-	"QpYMk2QWFoQiwwiQhXJlK5dUlUWIff36tI3IlRvEBmjZ17PxNp5+m5J+M6TTio7bwSXeTtJ+Z9L+EOPE",
-	"95lcPkO3gLDfrIm1x2zd7nXFYtm7jcr3XAZwY2m/sqTfZuT7USX98q98cEm/k8A/Cfw5Ah+zg7uX9kOW",
-	"8M74+xb4nzL4qxHTYY+FdywiXDdIJMO0j5HUttQ9yJc6hnI6oInekjvAgW+cd3hRYSxUugsrulfxfxKw",
-	"JwF7aAL2VzgW+5Gx+yM5OBAJezykB8doNn8HjAcn4X4S7vOEO7IdFFLz89gO1hD2KkwYM875bJwdNI2j",
-	"milNOjxR2iHpIBtVKIzt0FDLZAk+hF2C6n7N408/Zq99XPA6XK9d4OtyT6oElfyDTwTbG+S1MScG9x3+",
-	"u9KocBHxIY9SGlcHvbHiIY2bPUZjsHNiNmRx4SIzL8j29lmmEJPrSAlCX8YUpU8l4eoOYNDGnTKfXJgV",
-	"80/0AqmJRDtVy7cTjQXt81Dlnjt5afE5g0Rq5rGP/mmAWltUfz2BVdcsGSTmeDRTlRlv8DmUMOV4eTqd",
-	"NXh5/KaeuUZF7Lj7C14w7XaZkXNNNzsxKJldIvrKxdrh0kYUygCIysvhoyCQaE0seouMGO/2FDFHTPnG",
-	"cNlBsFpRGXcAKpNhJA+UuSRkUZowVSWvNRKJ25tDYzY5YALbVIALAKi/HhKbm89kKoxgFyHLrGOI90jR",
-	"4UmfYSfDIYuxKdwc0gs7wJ0SlxMnHIjsEEoES3VCYzuUwNsN0CfImhXYcgtGbZSEkzqBb//j7RAvJbyX",
-	"ZHSgkxhO2wBIkgqSkzUQ7DLyZhaUsPy07ZlGfVkVsgNtsahKWFLMrykVj5bN/WQkfPdGwno7/3umM5lh",
-	"cWyN2CSzac6/+n9vn+KkDAo6U10dMtPnSdidhN3GhR2YwLkDcBwUMSuJrsNAyuYHW5KnyQvG9ZI0GxLO",
-	"59Zv2lNma2fTNcuvta0ZraPXB/pC12vXO6WQ5eoDvMs35LU+5uZxA9Z9hRvlnNrl4AP2h5vy2/aTEbPK",
-	"zOyTkVFoZua46LAQyRKMKvPyts8invbX9pTsYTgsogkYU/Oe2fBbZW6j8eyqZbRj9quJ6T7ZNifbZiHb",
-	"5mILts2x0TXhISIUQqYo5DdGHTJbv+8RtrJ35X48gJXjVtSnZh0nNXdSc1ty4Y9MzVkQzwwXfovdSxQz",
-	"0g2AQ3MxPWGaJExoSKb1KOT6Wq5kpbVLZM7H3ICPDI3DRci2jcMBjrqggg87YW82pqYWFd3PVhbEBXbB",
-	"y7MaMBFqqlNlbDhBQ7MBqeBInZfQ0NiA/gI5YGLXnUf8Sdw1gCTs8ThKmJiNIcnEGpa743QhfAB+HRA5",
-	"ZAnRvNDg74W98aHhSD5bAAJkcswYzcmDjA+aIHgwe3JEOjTxb8tVlbwSkcKfWQGOnFO2x0hExy5FZIv+",
-	"of5yx+gOe0ezOF1GHraE1E3ahPdsPbqHxsnc2paP6qKaeuAZoNx8wJt2JQPqAMsaBZM56smJCZ0F6cj2",
-	"/F5hHJsQFiuc8yOFRHybsnv55ftW8/peHcxL7aPV4k680lQU+lAVJf86Cf3MPj3/mv2xPQangkg6XD//",
-	"dAhnH0LjYIFePhRPda6BBenmpY7TYSSZ3QyXBVXz53SnGebZ0mKfMejdTNXxB6DXMQdPQeeTMjpEZXSI",
-	"kdP5Fh4ET8sU0ty4aaailrTwNO+zmAs205x7J2wPTS6IeXwC2BjeZwFKtISFDK41hw8ablKliZCaNcyV",
-	"jIY9kjAl0yRkZFREcD5QRIVyYHzYARMBOM23IlfOADWTMsF2V1LEY7yDkZRQSdmnY3In5KhKboQjoDZi",
-	"dYT09oMBE7ZPFs6oliBxiRQB4eJWhDJi6hovH1FFFOUWVGFjAHbcXCsWd6rks7vQxhVBiAekT5M7FpEW",
-	"ftqq3opbscs+1p/cIh5XDHnrhZxYv7lMq2qzh7jHf6lsC6jAheFYZJR1KPt9qhokNMde6MDsVMTnBBX2",
-	"ZRBDaxiMM5eO2d23MG6uWR+EU59++YWJru5VGk9qU2MPzPev8dqrWlDpc2H/qvtraZLQMag/PY4hqyaT",
-	"fmXGW8P+b2c6FNw080YzJhxelhdD4QsYSBuKjJeAmy49uMmObBHdFroePjAeLac01pAl7VyACW77tF3v",
-	"PAlr7OzqInp8dklr7bNnYT06u+rUOhedJ+0faL1WCSp92Ye3qvTl0HXYxPW2s6cTColH5+jCl4uOPDIj",
-	"t+kI3GRmYacUawH0ZV8TufOtzevSnG2qeGhW0w2RDrh/44uwRh+32xdntejy6uyy8/jijF6G7KzeqdFn",
-	"nRq9CsFS8W+csfMXXztnAq3wyvXpV14r3u9E5q6j/QUVXOqRvhqyZAzljq5Li1VjlnUA9cGhFY0uZ3Wk",
-	"AoLq23cIZychuJli7AvB+/nakukiVVBL5GHLHNxqKiLZhNE3R3CPZkTHqvWoSiYXztwNLiQgBDBYDy3S",
-	"qdFot2JE87aHN++M3gPW0IiA5W1dRV+0qtJkyIcywTwJJQnrsCSh8eRTEzaUd85IcX9NupfFVIeQ2qY7",
-	"fJrDPQ3G6FIhAkfWuBVmOvDBwJAx1Q4v58NqKYFNY4n+orhNnhckx3F5pp96bAy0IKFMFRdqcY/0jXn1",
-	"P4pIbsUhneVY5pHCUYq3WI7tZsFrWR20gJ2mD1lLFyx2loIY22+IzersHlxKWcBBnb0O9oJUaB77KXh8",
-	"VqsXpsBcI9jELF19qj11lyy3nLPipbDNA4JPu4ZzZ3xPODX+gD4AKkGFJsNBeLJFZYYifUKbmQ1MKL5g",
-	"Tme9dFvLKiwULCvlKHYTWbwnvpcTo2vF+Yq55plNRkc9HrNbkUUBbTsi5BgCFxmFOQYEgX4YvFpKPOBv",
-	"cTFshnLMMviVyEsWS0YheLenierxjj6YKCEVamQP9aAnhbGaIxYaMzUyYzRmusLKHoXkZm2e6F4zogAX",
-	"rT979uysVsfwXPZNc5CwkGNYrTJmNJkfVqxfeCwrYEaty/eS0ziWlaACLrr79A3t00imi0t9kMwO6wmS",
-	"ANCencSIAeiXCo4JLh18z0IpZJ+H5gIB39KYa44//un1W/M5lGPBmODTv/+Pv/2r+f+//fvf/4X87d//",
-	"/j//9q9//+9//5cKnOFBitRiTeug2iatGBvFSFaeuNpGO8HGsh1bb3760xkou0v4wimuiV9d+C9nOVvs",
-	"i1m0SbcrF1n1rRTnhE79cq0QOs2f6SOJnRY1znwKOZDGfRqxdYGmCaN3Z92YKnWGXeRno0s/9yTEMo27",
-	"1uMY+vQccTyGFq1jsNvB8ADRDxw4msWx57lx5YfmF7mgI4Qu+4wKEP+5OKVOKI8bpHWOfh8bmoltGUnX",
-	"Akh4k0cthI7x/gwk6nPzkj+Zd/xgX/HUfHXzzVezaBuup5lpD08Fl0sWrhAA/C+PH+Jvl2y0mg1A9WQa",
-	"R9jttc2YyEbTHpsTnx8UjWNMp5WPRQ5ZEqVsV8jY5WN809quXrTiF/daHuPpEYun0OhF3tF5nsjUGB5c",
-	"kFQYRR5ymSo0+XtSDbimcdaKuccS0meRnRW4D1RLRCmbeJunhbcB4TJxxZPiFdMqZWpONoWtnZQtO4+5",
-	"mec3QYA3cAIndQYMzsLGqSLtRN6xfIjtBVVbCK39ZTmlA+7OfbArhI5muKtSlNXkgqyNtTodyd0fyVVP",
-	"39GYevee2g+YymX2vBK4duundgMB8RlnG24XM73PuPjzcRFBY4SiAEw5TLLZJg8f1y4fVQkg239LlYbm",
-	"Fi1H1ejsVgsH6BOqgaqxOkWR4Q2O8ijHYhwXOGElAu0oQhSh7Nus2ae8sMk4P7ix/2SqQwmWlp/uysrH",
-	"/4XbY1uJKp/0wEkP7EEPAOMpvUcPzPXxASOv1hG89/ELRWzIQ0a6FOyziFgnHmWh7HRiLljD53ehZT1P",
-	"snBt4KAmyIFLFYQ1sCd9HMOHwJGXUKFoaB5dJa9o2LsViIsCkt3W+3cfP7WMaKakNaC61wLYxyiX+cQ8",
-	"o3GOW0YJtCArwXKctBaxBQ1V0xiaKEHkOY5tcJvFncataBVj9a2AtMqi9/alZn4PZcbwZdY6oBWY22d/",
-	"45V91m+zBK8104P/GnLF7d0TpsKUuejI1Cd4F2wrC98qlpgVOzPij4ZatXIoM+P5RhhgUS3ysPWf+hCD",
-	"bD0y84xor7atRjOXOmychRfdijbrcYGdqcBoH1pCXgf2CzBYb5YIHHAzxaOeNGqVfdH4pVkegJq9tVEj",
-	"roiiQxaRVMRMKcKyhDRXyIWMEWbMKxnF3PHDGtuAVYfyWAW4CwYSCvQVAtGoMtNuX+H84tw8/zwLB7ca",
-	"5HHt0hJY2XlyAD9IbXClgMP5ce2x+Z9nAaYyMi7mNNaAvIJwAz7mwa1oy4ibXebMCPMaeFwfQACHtHjU",
-	"srRdlCRswKgminZYYKYN5mA0CzyH6uc5FsjsswbOvi7im1SlUbEbqhJU2vZmQI5wWQ98+B8EjY/sw0LY",
-	"+HwySSjRZ7onzQuPEq41wpkKgfwfqdC0sk58/N5I90UFjG7dqzQqxZMOVpd7zZVfyehBOfAAqz4VtMvA",
-	"upr13HM7yV4IFQZi5Ul5MXa2PIXGTA1QmWj9u0dmcgo/X1Bbw55cpkaxtrEdt1QuxxfMFXTrAsjy+sRi",
-	"LPjADFH2damBzsjg/F4Mcy25PmU2VA4GBPx9aOEGLlafYagzfVDZfZYEdxZy0QN0iIuuF7Kecne1hElI",
-	"kwhGLOMh24pJ9aNMjDoEtalCKtACSSJiweE4mGtEn6eKkZjRIegHY2UV0iZV1EfOvHFl1qGMskx6RyIk",
-	"ygK5Aw+tkrCSjg8Sn1pWbQ0z8SEnI1/QxNUbraQvNAQoG5XPH1/Uq29+/PDTT396+eObP336/N8ufvmH",
-	"t28//3Rx+en9u+f/+H+8enz5x3e/Xv787snLP73/w3/7/OofL1+9+fXTT++W6cZbHPcnePYhVcmsnAan",
-	"SbQU5na5nPjMpLFL/a68BD/LOGLJLDQRngQwLxXp2Us3XMNijngpfPUzMLDAEMDK5Oq/FlyxJJoVkpsr",
-	"UeyWKg19f0wHxlRXMkG3pADjRDsgIYoxNAZtUUknd1kAn41kcmeMXW05ZNgYzEsjamRyRxz7RsYwIySE",
-	"yeRIKDJmOiBWDJj7JzJm7lYj/AmjfbwrTRiRkJKcLHXhyrYPy3U6MX8YmeSLXmgsBVuSpQj8hM/G1G7d",
-	"hMaMa4AjcR6qofF18ufyy5mIzNlsIQIUvQRK1MAsleoxpsFAT+RIQTsV54YqnTDaB6Mb3lJpKSPUKOxW",
-	"IDz82twIrsM7g28P3q8HLNnwFPpaXwbmTQA464KBLXwhzGe3OGaIm1pqGreq5Ao8EAw/ylvRp2Js76JI",
-	"kopZBTQYIThlvJfLeBdCVUHlrPCXSI35bD72/+rIOJajdOBiZEHlbPKjVZLo07BpxwGDm858E1ONpm3J",
-	"i7thO7qpkpoWc8GZo9dZaHwgsdDQMG45QnpmTLz7cip7bp9hpKWxR8xOde6N/dGsx8NTkURadoilCyzF",
-	"EWQMyssNIPfD+XMAkpbDzpu5BPDdshVFizzUF0uUPXXC3Fj/2cBC5JGtDszJxQIlVRnWWnY2Ngu5Xhmg",
-	"pCZxJqieZAcVFypPq9SQI20WFVofiw2XQZ441idKwliGdwBYTVJBjEw3qrWIXQVdHBEpGoQqxbvCHOQA",
-	"awyIs1QCMoipMNrRCJGzdOBqFjBMjHrL2D+HgVtZwbptW/ZvxYRuTsM/F8meTErY7ML6xSppFkjbWJGO",
-	"Zu0L+PbxlU2/NF09iqo0aj4jM2+I/vQvlLNBZ97eFiwkeE6BCr7Hu70pqk9hTlKcx1uOaHzX5AIxl8A9",
-	"SpViSvVxeheoYN8aZsZYJBYnExR22FBEVTOeL/0YRYM6k50OD1kkw9QMvJqz1PpxFf4LNFv+uSU0zbTP",
-	"wDW20fzcLQJnNbM4BtuOfdGwraxYanOBmPApwVQpsyoLh6Py9bbCo9tK43aBhX9cv638fisKp3UaP2Tm",
-	"zbr5pWNyVm9xHDwKcEsHuOa3YpGDEOR3f2AW5d7hQfiBGuPZplVsREJ2SCjjtC8gXaCusYAAPIXfJBc2",
-	"13DdCqyMxuVIUmEXzCxHGtOSV94dj6FRObNJDFEXWaPI5ugXAGqYz9CAXx9uNSuadEOihHZ0w+Y+LX4X",
-	"+kuCNuHqzqd1zAKgKWMVk+UXcMk5Z45WyWcbn0ISQndv4f24alYfl6vjsG5QBiuHwn9fjYdPthchPtwY",
-	"l52O70ktY/DIQJtmMfDqjNTHC7RI9pf4WFUplnX+KJfsfht+SuiQxQr9Z1i0WCoNifwBNdNfWUo6b5o/",
-	"cPEnl53q56ybiqPmvQPxURqrfm5OkLUQy6XGohR38JCFcJSAUook9p4l7IsRYVhFBQZrp8hiYuQZONze",
-	"hs1Vy9qqHnJZe5plO0d07JLCvrUdljmWtWDtMm1P6s4DrCcT9IhN0GBNqbIpPNBl7en0SXuTc499CgV3",
-	"ee5BhyKZ5vSqmy2X9kK6DEDGEiMHo2MuHkQU0xYeQaKUEbOvCBVshJkDRe7YQLtMWY8rLZNxlfgwh6df",
-	"6tM75rz3LJxdRjMAlxi3H6j2y5kCKGCKzOMRy7UoEBTPxWrWjIN+LmzGgFw/g3n+38vqTkvEAHzmkYaf",
-	"IUYOktPYj8iYxbs9XVnSP4RxbyoRdxiiYkc2xQs8DLMO72JGxDkC7WZnpt517AmzMtkZDoOYCqQlt9YE",
-	"GBAzUxM34RG2iDDKXoot5ybwIZWgcub/tX6BngselyzajPGZrzYTQrY7KkeXvGzuwE2NGZNgGPtsDhLZ",
-	"TRigYiPEdUSJHAxYVDYrB16qNyF3BoBShESPo/CRQqUxBS42uy3yJmclqHQljRcdF1uG1OTSnFG7GRZm",
-	"QfFGXrZkuw41ooTZeesLsz06PJ5hXgFg1Z4HbHZxWIZWaTCpYPKYBbVcjhBiCorcvYR2E8Yi4whyPccK",
-	"mhe9wZXbawxnAwdyyTOzwt7eX7jGrtC32q9gto11E0WECnuEsegAToHTpGvZXOdf8R/39iKYa2HZwIo/",
-	"RAdY/nRSd2uFNWafvkP1WOZoRAw4uCN1IKqwlHTfj7CEdd8f3LUZ98tDHZ+RIxqpoLnysCAIIoMEqpLX",
-	"ws3j0KlphPryLywi7VQDts4S44ayj5gSrhvWHg+g3RRUXWF1pmsnx8MewdIB8wPMzSjGFCr5Kpm2DyAc",
-	"4gyDDmfYEAsGsq0gyapGw6ZDJUCuV5RX9ULB63uqFGAAqbqDTqhJXoCAK7OSnbunwMnRCqO5MZTZ8mhR",
-	"lT4YJHII4foZivxFLFWaMIWQH0QqASrX7XqXf81aP/odE2RZF1dcpJYJvvjBnfChW2JEsjDplUMec9GK",
-	"bnNlkMlvg4ooMsbXHRfgDuLxMDsUHMsmF0Z9Zmo1R7SaCq4dm3SPJUQB0MAox7ec9tnYl8Q3QyCxd0UP",
-	"ifllh7Nc3coSlfYFw8//fB+RDrsd9hHrmFUxQTV0uGARoUSxUIpomuX7IIMdLZcYlkOWJDxirUauWAJT",
-	"epAzRhoR1ywBN18LvmlVScvI9FbDxVnRR2xZv8J8n6VEs6tcoUCU/xqvvyH2PEDRu1MDpD0mduOd2e+r",
-	"k/Sr2cUTvZamclcrhWrs1tsv4Mam8IdcG6cQqFGVzomSiRXNM2T8MU+LAZX5UOk9pGFqowurnMQ9Rmbc",
-	"gpQaZJnB+U0GZ9SdKx+i2b5c0347/+q17UbCMtnAjpeX5vvU08HGjuGhppXndJM8dH1eHrHJDltZzCY7",
-	"11trKXm/RLGfsz11ktzRFM3EKTtRzTK8sVPT4NSpzFYxvhyo+ip5Pva2mE07gTHmoIejnrR2z8PHFxeP",
-	"ggKS2LcU+fjuPULTHf3bhOVkPOvItg0BqiEr6hq+pMde4bq1QzOV5Rnf7ASsZ07tm+ztBtN+WVhChhpq",
-	"skiU6vFqVtRLV92+j7DWUQpwJ0smDSP8OKswzYceN2ofnSfsNxbq71SYEbRefN85WyYJnh2ULHxbggvX",
-	"+iS3TnJrS3LrA2ywzYst5qIle2Sl/TGRfdIaMBFx0W3a8bQC0t6KhLjBvrsPsGDbBTpImyl95gIm0OEW",
-	"b4sihQtCxdhSgBgPil2vZd28yFzF4xISn1kcE1eMugxTbe6tiwfzBG5e2YgBheV30opiwIdXZ+fnXk2i",
-	"nBkNe0HGJWproJZJu+WeelyJN6VpspPEW/agSlDJPXbxxFtuaT3qGUJV5SOxXy2YeDOmYRN+sq28n0eB",
-	"J7QDxWguJwB1n0YjsGjbEOdczy4fvHtBhZCaqJixge3hCQcxkUCBakQizrxcruZsK2FMWCZ306eXdD5p",
-	"o/uBTHgXVkkwPZLJ3eLxUCgoBDU6SMzZaqYqcyzgc+DRdk3CKo1Kj2YR1DaXAzUOe1LJkGMpXbbvZ75j",
-	"hhixO2XnWUd/0A4RY12UAseBs34H/MhpO+aqh3Zuv0jq5lJ3doNWyY2tw+3TMRKXWe3UQJuZOy3FItJP",
-	"lSZtRhJoEvjQ8xRTR4lsabNb5/b4t4xxae9iiY7hOSOKmK+C0ptbFzetEWGDFzfRXjOIK0q8peXMsjJi",
-	"xQO5x/Rjtp7fakX/PPiYLesXpFDxvLaNev61gAfYQBYyP7yNNfg8QGPBWU/TWvFZphWzq5ZJKZ4MkQlD",
-	"pGiquiPx0WwCRdo0isfXROlEii7pUK5714UcsCICGWyXsmMuV5SQ3xp4fo64OaB0bH6UZQH6vJDbEpC+",
-	"5awbIKJydCaK/OHju7cE6BsIQKkBaW8blc40o+YZSDdISYCElebjNiMq7XYBfIAdtRG+q1nS54JaS3WY",
-	"xoIltM1jrscYhgPWJtyZ/ohNo+iLtlxHJsgUPoLzhsNfAVS/hnm2aWB9TtEonTDR1T1lj4AFTxuNjCwE",
-	"jGQNmX9f2avZF6L+mKVUqVn0kQ6Zq1PZhj10TvtMRPtKOu5Uqs1AUaAbaIWArculJJQD27FHQy8ZrhUZ",
-	"xDRkKFNy0gRbN2v034DUjQHNqJpKLuYZrV0X/jYzsg8WYUo0LZQjML/clLzZU0f+jz1GtIwjSy2OECn/",
-	"mkt6cmY+MgFwEj/riR+YTjgObttu1z3bYdPLQ5VIP8qEdKWMGt7SEUgUSQQwSGL9ojJmUisjF2oBT7JL",
-	"YjoXMcMzmK/g5yOqMmMKyxRdSaMLPz0oE10oGhc2npxVJ5OCHYUPhNLLiV74XtZ5X8sbIvY33jVbth/o",
-	"kYrHck7LVb3DVeNhOIf7gmR8cwLVNVzdXKSLd8UesRifsb2GB5rmyNqxOZ9gI8tT+5vkQnm6uOscg22b",
-	"dWTi2zJBjDxPhrsqze31BqEYMM/rMcrtVnyswmHp7LEB9GH5maZq+Ti62Y4nnMZqNThm8ozGNCsBE7my",
-	"WNCahr35II2lOgZdLwHVyD37VCO9tRrpTWIzsu0yE6FxEyuZ73YFRfVDySM2awiuGZO/KM+Ebw8UtBUJ",
-	"ttlmYxMgicuz2sWn2rPGhc9N8Ji5Bm8Dy0lR/W3QBSEDzJ2Nev2ytjhzTj3LJDisXFOFQIsU0zZYgI77",
-	"ApqdRpy6jqy8T7vs/LcB69qmrHzIoqbq0YurJ5VG5UntsnZJ2cVF+9mzp0+f1Nshu2xfPO1cXjIW1tvs",
-	"h6un9KJ+GT59Ej67DGs/PIna7Fnn6uppWK+HP1xdzCEtdo941nn6JKo9rT99+jj8IXpy9YxedBiltfDq",
-	"ika1+hW9bHced+rti3at/fTiIozqV9GTsH7VrnVqNVp7au7F/4lVGo/rF5ePr4KK7qX9tqA8dl5VSV5j",
-	"ak3SQSxptGQiKgN1BJURj3Sv0qg/qdXWQ3hkAvDA0B0+Ig8DRKa5KXhHXnwfGMjjBnEd2EAPaHIHNIE3",
-	"apmXbqFJqVhi/FxoWWL0P8X/TRI+ZC4tgdw6WKmNLjLKcitgArA0zQfmkDduxR/ev/opIO/f/gSu6GfW",
-	"fk/g3KmAvH/5Izq1b95fBuTN45uAvOt2A/L55tfAXPkGvrx584EomYoIciea3jER2CwDKBozICMACI1j",
-	"OTKDCVzzwlth3vKBIi9wcGefxgOGyRQgDKyS1zAUuDPQNCfsjAkj3iPov2cGbzT5+7c/NUg6sOkXCPtb",
-	"u9eSD4UscH3p4dm8z24FSPuQ9llCFeYJfG1G/9phbGAucaIhvgC1aEZPtSYkUstxSVfd65gPmAiT8QDq",
-	"W2E2uCYxZwraFN64Jt6+zgDa00Cbb5mQVs5mPvsHNm75no9wmV1Qz7qP7Qht5yjzgrnOibi77PtCFr7N",
-	"YBtBEIMqEoL505myha5vxRwID061tbRg2PAI871lOccxGq/k0o2Ex1n3Ky0liWnSZeRhvVYjb/jzwO4+",
-	"cnGFfzpyqtz+52YZNNHykRle/cqOwPYibqfavjCGcUoey/oDPQ7yHW2NxsGjYZ4DQ7BXO3Yt88MgN2Au",
-	"yIB/YbHCLmN4lx7FtictuyWCW2Eeb34FHRpzxmtx7qaW2naNlGm3p/0ozUtc29aPZkHcbVFBYJsx1z6+",
-	"pAEkXlY0ZLcLsOqnsebmjJ+b9ThD06VgzZhXqjQq/9v7lz+e1as/LGEsFJTWIDGvqjnaVHjTsiCoF605",
-	"yHZB+EDXIQr9D+/t/IRG0L3xUPdKy1qq/p2/Vvr0yy+Q26w0Lmq1kic4i6WEl3tCiHGUYdCmu8e+UKMj",
-	"+jRu5A+YWXmaMBR6ZprgBKKeiWDHaM0Sc///88+1s2f0rPOXr08e//6fShtRZc7yn53tDuuTOQSyDdWB",
-	"GwOmbZgP4WQjf2828vLmcGmMxtqi3zK0Ed/R69dFjO4+/XLWBlVRr109qz2p//DEfIzdkpfpbJQPBZ1/",
-	"zYnPhboeaTTHFAZCstIMjhWywjcryvUW7dMxUYzNBlDm1er+iVxOguskuFYRXJAtzm/lowE9OuAdxnzB",
-	"vi++yeGEAspz9PmxluXo80JuS1jIT73Mt1Qa8I7FFkfWE8bg50zeuGIuHZ0wCAOAUPUN5zS9Yyh4zQjN",
-	"kqGTszQmcQ2PZtOYxEnRF0BEjFwsmXDKxdr2gDm8x7Y5yvx0krAQFTosUYAbUiYkpyoWlhrrGynnuYUq",
-	"NVZuoEUxGEZZQw2aWPLfD0hKrO6UOV5Vcll7DOfMXGVmeMp86VGFAZ5pA+hem8ec6NqM858LL8I3EfNo",
-	"5Cf25GejtrluePr0gY7kSGwgSAFTs5Ak7ixx6VspWF5ULHzyBlGnePAWaiqdRlye/+flf4iW1X8uNn42",
-	"Ur091kyVt26aebtS48C9ZuHg34QhG+gzmE9VspfjER2rkjFMv4ALyLzkaiDNuUS5VXq/VnakWp72wgZw",
-	"5j1jOTF1UXtyiMu79kLOEibFlXXrgUelDCcT9my+wpzvuTNvxvG4Pjmb0Kx8EFM+oaAWeQknxIhK7TB2",
-	"nHt6aWXW6sbmlP/7rRuf66vOmIs7tS8k7U6t9JlI2lEunaOYMWSMHodTYHNBLZWELWvQgNioktca2r4r",
-	"tLmzkVrLgSsySJOBVMyC/7km7MuAQ0cC4DDr0bhjbjmyXd8zJmmX2IPcX6o86M12/rcdVnVCeXwN9xWR",
-	"yjJLuaHwSeOiT++sJYLvCmk0KsakLxNWJcjJYuwVuFL5fIkUzDkvKxgv3m3xfj2+tzNi7JTO48H27/QL",
-	"F3eVNSBvdlGQthp+s4KvbwaxTBH4kiEru09Kox1XNtox/R5BJU2gf6zWA9U4P6cDXrU3rcqka8QEnPXz",
-	"mz+9vjH/F968uMn+b9V5mKURzbOuyR1jA5tgVyxMGPxrZPOBcH52rGNuYGCoqpGmS0ii5R0T8/SM6smR",
-	"OJMiZOZrM8+b8FpyYa5Zfosmfak0ubyo2SQpGfEIk2s93u0hUYTvO5Q7TShBqPKOTC6DvOQJXiBK+8m/",
-	"ycnBOCgHQ+cW5uRinFyM793FuCGqb8ybAQ91mrC8SXfyM7bqZwxZwjvj79jRyBfqAUQkpOJBpnAt5g0t",
-	"ZUViqIdTnm4UsFMPn9VIhJKZ2EPzCBW9N7anEjf8nuSDWRaO+h8tgfIOgr7Ezwwbi3BdonLRHAPugE3l",
-	"GFaslDmlkk+p5KPEwBxlnkh0uIPLUpQcgJFFVFyRFjzdcorICLfvV/u8zrl2UCmtFTjCjnqHCNmW0bhQ",
-	"Tn7t+e6xqr9ji84J7WiIVyFmFhTSlKa6rOWV1NzM9wqlluaHe1Yk6xJaPLdNDLQkSvYZzD6LFVslDvOr",
-	"2duntPaa4srMYjH1QPo0gngrS5ICK/4qwqlABj+75PJTSf0csXVy0YJs2M+Z0q/9k04FllsqsBwkMmRR",
-	"mjC1QUZqy8ZR5KMOQOIt2x7XIhB4sbND2bh0wrtdlixeDWo2s28F2XQ/3yhLdtfI20qj8se3P7/4sBI7",
-	"ZY/HkWqaY6IqjcrPjIyABk5L0pWkJyHutAjNpF2Sha5ZxmJ0vaUBdKfTRASEhmAcCc6iwAzULF4qwpgt",
-	"TlLJnmYOwPPXL80fxhdsUjMJf/2/hzTG1pskYiT+j3/+f7jQf/235K//nyYqHfz13xLO0gSkirkIBUYo",
-	"heKRlTLKWjUwLFTjXEHjQSgXgynu8T5p0/DO38e/YvGlzPaVWSoOyEhCmoDMvenSiP0TaNusuzsXzQ4d",
-	"ShjhgArjzfz5q9vFN1Xyhv7137vUPDbpUsGVRX1XXvKEQcdxkvz137pcChozmABqTrG239kZYaJDEXks",
-	"ISL7okd5AgMBpe8iaQxSYz1GupIpeN3Cy5l3+IW2//pvYNEBMWiub/0PZ7WrAs24P/buMDUqKlWackHb",
-	"MWsqGae2Y/pSDJ4X69Wp5jXJAfKQFxus5OQxkpLnerIcOjn5TZ7qhTx8/vrmEfEFhzTOiCxho7bHAAUT",
-	"LDaXvnwUkB6LI/Nxkc08YaFMIkeI6bK5KFpzfE9cQ9IXbLaHLScuWtDYxgkpl3Z2k4rHsNAC+VZYkhZK",
-	"cluXuK1rg62pyAk5xAyaSTICBO4NzHrAX2V+ANKAdikXyqHpEmYsgeSB0bpxjHkudxPzGE/+aZxModW1",
-	"tSMwoS8IDX22f0Q5BMLNCb4VugdlgllBGxrrgXuE0cdDrmBeQasQrqH+dE5lZz79bRsOmWnoMvKwJaRu",
-	"0ia8dOtRVsXoveECzi9fkO2bipXUJqJCy5/b/VK/T6rxgmbKK5lNKIpV5fM9MnclcbkflvjCwn+rHPHz",
-	"6eFnaYWVmXKKntv5V3/HtcniJ47pmlTxJ4v5ZDGfLOb1LeZgQ7L2aBnvF5egh1PxlR9kSYw9L7O3VO/1",
-	"C1caGVYSBkwpgL+iZNSTMZvimrfbt2FtSWQ0LKv1WtgaXK7Waz0LcdOVXgtpnhkyYUVndg+lYMcqMGbl",
-	"99BLo9nZK+zRnIDevNl1jnffU0Zvl8JmRj6PdPgXy8ecTb9L0VWnUm2uJTWNjaAel3I0g7WKRkzgP/Cc",
-	"QXBEie5B1vAhQE7HLm0YyjQ20u7uUVAkjIIQBaJF8gGMwMo2K/ts2AAbdqCFF+T9YReC0BLasC0q6PCd",
-	"NyPodpslXNLOLbP2VpKKm2+tffJPTv7JyT85TP/kpR/hoVsaHyCOXVAQWzIrcF2/V7PCdbqhQMlebHQz",
-	"1yC4LqyNMSxEpLK2N3irnNtT2vfGN6LwEfaZBssi6h9vsVf1/42oy+9XTx2RRprqWL1ZtVPfmNpxHR/c",
-	"OA9d+fwi5R0BBKuXb5CQ3JIG2iNQ9RDcWihWAEpds12BnNjMCPqDWHEtJBnRca5ueUKXAGROJiQDUK0I",
-	"MT1G19EDTN9lpLygCBb3CH+VPPqAt/nG/cCTYjsmxQaScePuFGIrm7PPDV5w3/3kksGCjanTX3FWDl2L",
-	"Iro6F6tk8E5RGbx6SXWaMHp31o2pUntscvUaGtMzyHOIcNzI6KItTYjMk4G5qvyeTBOVUYVl9RMXjzOe",
-	"e/jEbEkuuo8CwoClA0jnuSqwgQQ5jJLyJPcR1fQsd1Blp8NDlpCY0cSVCFqyc9SyhXoE7CKQT1LVHmcN",
-	"CXxBb65THwCg2qyHHIWWCdZFcxGZzHP1jons5ypDcnOkGBJnZx7gxTNXe0I6bER0wpma1tywH36C7bBP",
-	"5FNW6WHJ57kwsk0KFXKZWo+5J9WAaxr7am5oy9dnEQ+XbGz6PHvrXUOO/JM/YPCkREh9sEDEb4TCuSx1",
-	"DtMAiwqiCLMeE8eiPIHeTSnMzTKUzaEUHZYwETK1OgLJteN6kbvZcVWLmD0YpfEu6kXyj6oElcKjyyoz",
-	"9tmfSoohE0vmLjZpL1/gNtI85AMKDeYWMjRfJJJ/Ofsg0y4jgnfBchaCodb1hEefEc0LikKQGDo90g6L",
-	"x3bZ/KLkXuPZp9qz7DWWDHyshaAvnq8Dw9DnDj6RYppz/iCh8nPQ1lXyEXp+or8z5ECJMGByEDOEhctU",
-	"KyBQMnKC9hGik9+p81jIstnaq2FxsAdrxTOxH6D0xIJ++zbLrBJ9oykgx5Pb3Ks5Yjmb5Pxr9sfaKOmp",
-	"s7drGo+TOt2kOg02dkKPF2A777QdDqa2MMqShEDhjG8JVYvNw7ntcgf4r0YBSzuiCqvfwMQXIYtjyC/P",
-	"D/jnqI0o6XConkugpTUlSRqzeS0S1rEDNg2cnXFC67X19fJeILJHf+jnI2W3q2XPcf/vKXu4W2kxk+YG",
-	"7H5MqxinwFVzVu8XGitkCfG3mxIKe8oUfuwxErMOcs+95bRv7ryiLY8bcBtpw5PZdjLb9ijBYWNvX4L3",
-	"ZBx9v/J7fRFdoJvnfeZsxip5iwk0TGp1JPbQbo8J14rFnQYJY6nM9zIhOqFCdVhihptFmbhy7AGQM4Mg",
-	"8rRGMAt4nPrAoZscGuEDi8iLRCpFYiltdoqSDu3zeGwm7seER3RcKD9IWJ9y0ZQDJlbVID+bA3DSHyf9",
-	"8W3pD4tgx/7POVG7dpXcPGWSM4XXTxK+zt3sqJKEB8kot9/sYE6PLyyJFpFsnUT2NyL6LmHuIYGzlPiF",
-	"ioOJUMiTpaVWqliy6NzQiw0nC7NzdmDJws89iYAjWBbbo/oUx1zMsv3UYxaz5XBhQR4c0qEhhC6Q5jPA",
-	"ZGXLHqeWLaRpud3dQjyVJbGyZFkuxOFSo+N8FtSBqEjWDcYpIK6IHLIEDedUxEyp7Oc01GAZQFbVduxI",
-	"JOIzwSjuU0G7rM+EDrKkLMDe8gAv82k/X9ILpnksRZeZ8VDh0W8U7fKHrdyamJE3IzpWLQv/Kr7Bo2md",
-	"hW/9SR5Q1nZJmbKiyNhfLjUbw/eaS4UZYICehP6vcvvRgpyBd/41+2MjGdfcgu7D9TqZKFszUYKNHeuj",
-	"TcCKXJrgZLmUEkmbxxcmqeTxBZGziw5DKwrDcya+/ajqvldwjunrLcIwlsqzVvVd2cE0XY2md0xgWdDq",
-	"BeBMRFOK7FvuNnRSmieluSXb9hO9Y0Wt6YoRVzNqma+Z3EBk8lXuZqdmF1tqdiE7WMxljwT+zcggprMG",
-	"Y75CpbKGDis8uyuhW1jZw8xXyz5snzHYaaF7MSmt7BlZUlJmv8pxE10gN5GbpIV1w6LXmpu75V64Sd0g",
-	"kd2EKYUkUP6vIAOmWPtJpTHVWcNTQkmbJ7pHQpZo3jHrU84OeYlvXaIZLrZZ7ZGJowML4P4sR1ifJmns",
-	"WiRQxbDP0G9p1C1LQx1W7cdrTRTTyr/GA0XcxgnICJrbQnAwlipN2ANFVI9im1d86T4DzRvKVGjbFqFK",
-	"PkOzJarsHCAFxTWhxGy7hGS6CitxoTZ8xBUrxlv9eGKjJxWhlvRokogig50mKRrF7UTeMdEgFG5BuPDv",
-	"BJUtWMM7dqgDszltPW7g46FUO4GcjXZeKUu2R/caFF1aIO1GZqx43PcXfM0t53cafP2DObqkJ0ekQxN/",
-	"koBIJuytkV7PGarnX7M/NhJhLRzC/bemPRkgh2GABBs7+OhpZprtyEK0LH8+DjZEWxhlSYStIDR2ESNF",
-	"bONZOpjtWn/2HM3TzSYX7jJpVuJHeJZ51FE53lHKtu9z40OMv+3/tb4bnu/sKOUdgUYD5KHZStgwLGFE",
-	"aR7HJEoZedihsWKPZow8koKVtXxsSxkzKjbbzlFr1h8AhvEvwUbU1TRhM85yLkJ4sUqMsnORHb2e7LMm",
-	"cHHtgTXAna0D7LuXiZjMjTx01/FlyiZoA7gKHODFS4RJD89IStIyJwW+piIiLcFY1LIxXN9hz/Y1h1bZ",
-	"10Qx5v9ENzFD1ng0uRwwERApSE8izH1EjagxFob5r3Vi57iM8zw8t3v26t/ddySnj9lKJ2R/jpef5e/U",
-	"7XofU5E1moR2lVYyrOxxZbLl/GvHTu9G3K3ciViTwPK702XBho7E8Rbsz9nXh+OK5AdZ4onkTtOWivXz",
-	"9Vs58xRUm7LexQqJ/Kz0fnWttunC++kTepk7PSsaensquD/iI3tPY6qYCgHNibellc4zZfD1Gz/yM8E9",
-	"bMgjgJJb0k/qTFcwZWOpNDFblYa6Sm7sdCEDl0evRxO5FP9a88RIaaHnCuKFRtELHJ8d3bFUbBblT/1T",
-	"/SrT3n2me9K83aCHbr6Qmjn2/bTfZtC7W424hj6CstNZQmgVZmsZ6/sktxYoEqSCWKliNjVkMBBrAf3D",
-	"Ny/CnKP6nYqwj0yrTPJAetUGBKOUBa6p/sd37x8oElKUdI6/OeHq7hp/nCZdJjSBvg5DJiBfbLYfY1DR",
-	"Y2/T4QnQKeOuwSKBHu/24E5FHOQOJJ9b+c2YVjsuV8eYzGwJaGa+0qhI0ZVcdJt9KbiWsBnyJesfmdYx",
-	"0pCPWByvGIDAedxo57zvXgxqrJUuMwU2LwP32HXlEEy4MJbhHUlSoQhVhAMnfI9GYKG1GRPTCO2VnTnz",
-	"w2OUNz4p/Mo2LtAjHrLl5MWmu6p8vzLCtpPIhMPG2kkAUGxmsPFdx/ZfKMHBLpE3/QkecqJROGas8mHB",
-	"h0v61+bn5WdoRa8TOmSxbym/LBfNGgAbIXVTaZpoyIfsOpVqjtsBplEngLhHRbzuYK5Cuj6h1iVCL5XQ",
-	"bsKw0ovreXnKnxDTv8cc5ULnZMm9v/Tu3F8KExbgG05fzjAgbqLIwUTBCUewtlURa1gO518tyHH9hKU9",
-	"GvtHhn7LuiXYwFE53rSmrag62IxmvuKr6BZnBV/bSGS+Fl4k+OZsVrH1KHar9gquSn62sHMHCQLIORKW",
-	"xxFpj3MYUWV5iB3CaMKBdnG9AS4w2AauGSFVKyRMV1OvG0+WlsiLAVVqYHyAFSy5PeVJj/T8z8+RlouA",
-	"BVVejystk/FsoHFPkr4csigDvhkL0hJcYSt5Cf9FdqhRb1wlH+TI5geNq53PEC7oXf9sR3Xyrw+HpnCe",
-	"Om6PF67Kr6/SLxjoC3wbWWCnXdg6icwN5EgswRxQz5eQvBZZk0ekcYMqPRG5qERfCtBrCVd3zZgNWVxp",
-	"VPos4mnfHEuZG7hoAj002C9tyzVcWd87/pRQofi+ClbL7ZNXEGTTfmSH5yUvKCB3wuc902X/EXgEzY5v",
-	"VUkh2WBD/kpTESlbMpDDKJvdaGRPj3d71QyBDF/ZXrDK1seW8PdhQ1cuoEc7mi9mF6+SonR82keXJsgd",
-	"/NLisPrZRW0522ez1NiLP/eYTJ5ZOGVjNiDQfmVbB2zcwzjLRCakhVxKrSp5LnUPRCNaTbID+AV0VyAs",
-	"ZzTNSObqvOBVolzlu5k0zQSWviPRJ5Sdp7hv2DVwl3LRNaseMxr5htYqTYZ8KJOckOCaRJKhl9ThGBlM",
-	"WIclCY3tEAdMbFBGwOscpZD4wLpc5dKJ0IUzSfgQhIab24WNnSV5Q9/Ajj5JlHskCh0MEjmckikwe4Rm",
-	"h4RwoWXBX19Z1gip2Q7KN9/CY46LM0mGYZoku3CUck8ynlLxz7WylDexkjNWL/DyTvcYT4hmX/SMgVu6",
-	"6Cb+sPAK/hBAAWiw1crOVPdksl0HboNdNTrmfsZw9XOTX9eZd4dlMGdeQ4d+GxJMWMhgTa+hk4aK2UAD",
-	"jKy6hySnOcwHmOQEUXY8Sc43NLljEbg23prhmYFkOcszHvIODXWZCzQBaC/2qZ7ZpWhOotQs714TpbPP",
-	"yQ+Ny5XPydJbfH+ZUliB77TQ87P5kFA4zetZNedfzX+WSpCSG6sc4fFwUpRXk0a5m103M41qD86aNZ8n",
-	"LbcRLRds4Lwdb7q1/PQcTrrVjq8k3WrP7JbSrc+hDR/BQ0YePq5dPrLBCa6JojwibdaRQG1Cx4rQvoRI",
-	"hEf4qVn4ZN/vZFL9rl6Cupoe3nRGdYmTGnOtY7aCpt1bnvVID36p4nwVcb1hvXnudv1slLJgxNxpDDYm",
-	"FJCxCBsELREZ+NU95qgCBFjcuOXQAD7EeP72X1vNnTrhu7Dmt4Nq1FfS+2ZXWH9nzq8247DaPXZwrc6o",
-	"O7R59fMdq+4VBdX+qqq2b8qUhg+Klgw4+MD+O+Qqs2xcK2KuSMSAMWoL9VXr2Sl7yoc8Z7EUXUguFeLo",
-	"R1Jl9S0ZLrbCCmSgi36tXVwF2Jt9p1AB19mqTjQ89JCHOyFHIoCPAPcDZN7L9EGkIsoDRkOzJMK2zJy4",
-	"mPzHP/8vkBJ2s7viCcw4mfmPeAe6umjSpoor8rB1jt/SWLUCcsdF5J7QlEOWJDxij6rkZcqI8VgUSVKB",
-	"aDshR74M3b7Px3fvC7TpZnB3jA2sP7WR5KxZ8r3kZtcxvdpMsA4POU0Whqa1bQ8eWAlYK+zupBAMv1Cb",
-	"HVfquyH6rzBvC1ZufvrT2Qv49vEVrpJo+rR8pVHDj+4Z4ipIOHtbIN2H5xSgbj3eNcpZMUB6DUFQVYTR",
-	"v5ACl2kSGtU7ovFdkxtDXWljEDYqVCmmlK01mET3bTEs9Q3AYd4NmAe4ryzLBzEV83PUNoWJZW5GKhqx",
-	"Y6M1C/qh7+Ehx5WhPhgPtLw61kUPHMyHK2JPz4whuC9LKI7tBkJ1AogV1+kChKHlQ90ysji0faR2U0l7",
-	"MxhILjRobxt28xTxlrmxgPKrX2yT+P5yldopLywtP9pKyWqsf/H5hRXa1Q3GTTgU2T2k8qyaC6yLrdQ/",
-	"FVAvslzLPDYXPprGrdpWDn4PORmwa7iD0QwHCHfw0rVIOnDQmIefJhU06dMxpFlRR3BdJe98uyhALFn6",
-	"akCXIq7WA0AT5qEQYCIApjEjxyaZ3eY8pYSh6SRYzu/IeR2uNojHzJflsS9caTUPMPEeZ36/3Y3UlIpa",
-	"W5uYMS0im3Dspcd36YO2P9AFrGLJEX9pdsE3W50Ob2cJTNcz0M+/Wq2zfj26PVBrAilO1trJWjtZa0dm",
-	"rQUbkNjHCtsx/ns5k9TBJgPnEF8Vc2EZ79W26eB9EL0BBYTKfIglQDRWEnAKIw/4GSv83Qw+oSAftle0",
-	"z2yNOLSNx0/h8j6GzcO7ainLgshdlUcTRnQMNUs2zh/RcY5idUm00GpG6KbRQk7649LiX0W9V3tSWcH7",
-	"2hM+6NgkzH0UDBvgHpqw9c7hrNG9cTrvXACVE5YZhzSrprGi5IHKnXvjWOKZBzfTFTdH0O/ROMRQ7qiQ",
-	"EtqYMF4yuJu6bFxGFGM8X+NAU3VnBA0WXrsZsUBGrnJdgZ1/a4sxrajjAoOzNn7c4V9Y1MBgeuAc9YCM",
-	"ehKyekirYe5gbmNss3JfehV+fLuX1pdne8jknfyNk79x8jdO/sZRUBTkTQEgRpLJ3cZMgj23eTggkwAD",
-	"yTbUjURTHDRkZHStkAmJEjkYOFjeBlRovtHCSYWeVOhJhZ5U6EmFbtyhtlI2D3HcqFdtjtTMNMqN37Xo",
-	"uuX8zZiKbkq7zKZHcU6NrrHK8Ob96wcqICxWzP0WB/RAXZOW+3XLeJTKxq5AH1XJz0jLowKiWDLkIVOZ",
-	"L5mn6TZaDtjUjBSNrm/FFCgLqcAIhfjZGCkpLO63Sl5r0mY0UcXXAvQg9EMyv3RKFEFfRpmDKgW32L6n",
-	"eykLpG2zsYQMsAReSImjlCSSRMk+A5B89VbcGD8a+iaNegwegROoaCfrxGTDhACxTZIxKal2wnAjVt0v",
-	"yu16K6Z0+SDhQs9W5FP9IlCBDcYz4FVudSuLd18bjH9xP1oWSDWIOgXtDqZZe4w0MCX2VZsLCqOdtLCm",
-	"ZMWn7DWPIbT/yR0OLQms6MROOoX3lyv9mRSVEe90ZopKwOHr3Ju0OonstyC2BkIQwPeCuQPKFQTGQjng",
-	"LAI0e4D8YyhGq2QawWJESZ9ic0MIj+FJt4Itd6cqsZtJZeIgpHHMEgjiGXFwJ+QIGEwSRmLW0UaolEmX",
-	"HEuig7T4N8QMwsDcwrgL8KpWDxQ5nqedBzOVc7Cw0/uDe3LRmU9nNIk5gwolYHGcIZzMBO22KUrmbBgj",
-	"FSLkFkPT0QBjR8vnEo0kW5c3YTp1OIvNxGW2lRkXsMAuY6XBD3KmWs4chnFh61CEupYM9LWC3BOmkcxO",
-	"7dA+j8e58eVXzpx098uiKequ9rbqMtbmD3C1lgu/+BMknXWvfbG0HfnSHPwS/QA1lVjNovZRzmkfTdpM",
-	"j5g5pCN5yGC9oxX8PSqiMzk0m+c7jjM9H+cUiVFWER27rHVLipZNcrs2AJgjil2iCUpl1DXcQieUx1iV",
-	"ZS1lFHrV5a3ZGc0GVkhwm0V+N2TJ3uJZK0IyvbFtVNvyGe+f7WtvLul9CrMdSphtLjZizfAb3jv7pNke",
-	"L8Ejlf2sZFjmy+KuPoX5jjLM52uoysf05FPtWcmYLr8HaN69XYJzSs/4iXBYoOYAwhGbif0hau27Nmpu",
-	"hBoxGwQUbOQa/+FEo59ThKe4Ag+eEHcEr/PBWfdaSOuVtcdAe8ZBBikQZLzW6I/TPoYHsp5KuAdi323Q",
-	"cmlMV4tcz4AB5m6Vc8bNVC5qD+HmODZrKHvvhaXpVb63yc+MjKjQQNfRlaQn+4xwobTxkpaWSx/MFO6p",
-	"g/o3kv94zrrcyD1zNickxkayITZONjOs94EZGRJqFrkGZspHVbF0jNE+obEULADPhIGcNgYBqsplCsPd",
-	"YE5NnrbTRNmv4Ppl4t60SZiS8bC8IPyeUWSR4Fz9YEemIpoxnuyyY2rsLCOw4iFS2FTMbDKYjpVMbZaQ",
-	"XqraRgkbDcsi0mY9jqhWcybbMokw9LsgxcnFHKKOBe3YLRYE41Y5TCo5EH9m87Zlqg+9HvhGEbfKzIhn",
-	"I4PMzoSkRd/GnkpSq3PZzuFLSpI0holoJ/KOibn1u3bu91nCO+c8rnbWVtnReyy+9dt/6ji9pf1vm/Hc",
-	"vGDWiXVto+n8q/3XZkpx/ah23R36+1VQwWYOzvGyl888CoeTIMuGWBYb8QdwN/WOztrdAgn5yrpxy52d",
-	"cweaK8IFuUliriur2XH7qi482rM7v8pwK5rsHOn99hQW3dVxLy8lyDH2+urmFU41zuBGTvUeigNOFsSi",
-	"FsTld2JBlEqhT/SOQXmtknEKkfY2De82LotA4Z6EkTc9Nof4sHfcp5hamVzc7TlMWUB/VWOVCfJGioiO",
-	"VzJPPmR3Pdko6+dyYXNtwEhJ2G8s1GdhLFWa7L9b84CJiItu046nhYhQLW0fZ6jcn+D+9r0EpbBFEeqO",
-	"ReTh44uLR0GBe7xAOGDkjHINBgr92kcyubNYMMshTsXYh/E2xPKN827W6oWd+iORDqHsAwIFZbjjwzZL",
-	"FLMujQnlER4mTTpccNVjS+Y27Xx8gAnak7j4Jvot4wyiJ+332KpS4iAaEdgO7nique8g+kBBU1DEhGJi",
-	"FBES1+7lwztF2pjs7VIuSCoiliDI9IEyt7AiwB5bKlz+F+jbA0KxyQG0PAhc+4B8HwKQE9ebFA97awOw",
-	"bkuSF7TPMiC/ec0eV2RAjbiuTHDZ91nE0/6y3UpgL56kwiqIB5w8QgkepfWartu9cjDGA5gITpnnKQty",
-	"KDCoSUqFU03Ycaht3oILzRKmtDGpQhalWJFkJEUInREfWjT6b6nSvMNZ9Cjw6g/Lp2Bq3WW2t0jEhLdB",
-	"4IQ8ctHNDhc0JtjC4iwdmIf1uVJcdK/B64il0k2zd2mokfMtw3uh0KNas/5A48MdNJRFCCLjfYydDqhS",
-	"LKqSzwWiYV8YK2SekMnGXGFzmPtDdHajVg/smCM0e9DYbHJhPM7ME/VSz4ZnEpYK2ByV4qlLBTcrg6VN",
-	"ZgK50iwxk/qW0z4br2giwcucROFKovBGgWMBe30NEajS/gFIPtHsyThqoQkEBg/pSgZU4r6EXmkpo40e",
-	"ZvPup1ZFp1ZFp1ZFh2ThgURaVaCpMGFMnMlUH0jbuWs0lDYot/AV36X6KN0rQHkKxiJgvMT4N+CW0R1u",
-	"p4AuX8Wq2F8byG/g2L0ELwHCXloSuYl+YZrR/ux2YT1ku1Nu4Ts89n0/JKIqIh4tARD/ZB53AodvBxxe",
-	"pOyxSwbofiFH5KE5ZI8CbA5TuBrYM7ieMWDoVC2KY7bjaUsZMyjS2Cc6ewHDaMH7RRfG3pBAwQOGyoKG",
-	"QKqWtGk2ibA2R+oNMzbaPkDWs3l8YONJ16Do0NHVn3psTBRjXsz59qxEioAkWRFNh4ZaEY4CJN8jGohs",
-	"7Mnjeia+rNDfFn+wRCPbEiLoKCpug71is5c8Civu9P2Br3PTXGZPWOaZb7H70U0UAQEcMEBJr1vWsjzO",
-	"v/ZhLjcCvy6cgF3jp45bCQWbOwEHa1HPw1DHNCwYTAeMpuZJ6XBL0E3+aO2CcGjyNJ8zEe0H8rXzCboX",
-	"/QV6HoxsGpvdM85QX76fPfSMmCq59wVqSvGuwFp6mw1GN8zdw5MUQVvHnLUC5HXLhy+YWNuoOCr460l8",
-	"H2VABACsziiRnc76VkkqInkG5RX7D02muMnZLCxKoygjAHTi2nWNqMohznBNtZTAK2lcEwcv4Yp0pWAb",
-	"RJWYGTRz/gYm8dgin5+cT6ZH0rITmmmCHUKACpLQOD7FPHcIMfujiCShpG/302rnekTjWM0NdPZTpYlg",
-	"Q7P1c3GAiXBnjwIDNfnkomd9O5t3bKAxZtDhIiJCEpWGPad/F42PfoZhngKk2wyQAkIXedXLY6Ka3jFB",
-	"otlD/I5CokCZllCuWLQUP54XqDcklKniGUuWI/LeuFF0seHAqjmLhxNSBZsA5E3GW2FkzsHTVhhToxPz",
-	"EKSfw781wFABYYtMZMZiDtBTmiWDhSTdmCrscQ9KDMNQ/SqxxK5gbyPaDvr4DbkROw5+XyzGyeS1ucW0",
-	"Z2asyraMxnk3MvO5lE6o6LKkpNc9HBa3f/Yai13gDC53vpY+PvuL08LklxxcJCj8ZoO0/8DYwAkI2NzW",
-	"OVrPbjr/av6zkSCtPRTH698fr0IMNnB8jjK8O8I9d7D8GHZ8JRFKe+x2EcCdOOj7i99uezruIYdf2IYY",
-	"UZXzFHIGxIqx1tXMhUMIlwhJYmmsIVvVyBK2vKnwSkRbIXA/6YqTrlg8lozKwvn+y5hMrtfMDPvoXRwx",
-	"pbFjWuDayQENBoGoLQ97hU5I/T7XmkUNc7jw3mYm0TO644MBiwLSkyP4wBw+CKpALzmsRyJayrsqQfJZ",
-	"I4NuRUtxEbL/IuSoFRAjrDBzxJW2RJ59qjX0xTASLjTzgDFl6OCE0WVkHbX5plbOv25duyAzhICkAArn",
-	"/kCPwU+G2DMV0a3oy6ErGeAxYBl7XHRJjw6MV1clrR5Vzb5MmO3G4eupzcPwXiEVpI2hOF89dONmSbM4",
-	"VrazlMTXhLFfk1ZXCnvXW6EltJP1feCqBCJECUPAeHnbKbzbYMBo4lxSHL3sFBBCPGaqeiuMMlO0z9zQ",
-	"zC1C2WdEj3honVplVpDG9hLsO0USZFE317eZrd7CjllSMBgFF90qeWF/QxNm3VmZkGc1EsEbPjR+N++m",
-	"CW3H7FGDPK7XSAsXq8m+DIyIbTmubRmbjWjDdP/xz/+rUMcKi57bPEYN1ixnhf0JTBacdMHKuvNBeNOe",
-	"kNWDm8UTVdh9vpeh2bXYiuWa0LZiQje8lw+vqbTfKXbQNooyI9CnZFKI8/Xpl1+Y6OpepVGv1WoLhB5b",
-	"ZtJyB1kFLtjI3Px1MLgDQkDaBSdyZoTULEVpiNRI2oWjobktp3tMsWzzB8QyAOGmM9KImoXzavXP+QIX",
-	"24fDPJh9GcTAJGRb25aN3j2l8AJcWwrr3PQ+mZ7cwHz/Gq+9yr6mSWIJQ/QYEq/GCKzMDAKbdzW/XOQ9",
-	"XYFLlYYhG2hkSV7kNeEB975jvbbuS24uzDzLlqjWLy4fXz0xJoVXeAsZFTVjVODtv/4eVIz4zabM3OJp",
-	"/cryT9sineKucl8s/LzHmb2fu1PVGktF2qe/BBWnafygCvHiyj9edNM3Hx9fvn35On338lX9l99eXb79",
-	"Lbx48/Jm9OblzRImLhy0nYeS8XiXB5NRwtCs92vopbM3euwnf1nDKZ7re8qIgfFx/tX8Z3ZoCQgXmDa+",
-	"xQOkPFaZIeJfwPhgMW2zWF2TFgJqWwTWFZLj8LucUoefETXi2IxSdjqYpZtqFWnGhiLS/E377Jpcuuuc",
-	"+sfJi8qDXvCkF/Zll9d+8EqzZBlOBrwVLbyOmEhp5V90FjW740/bZk7LTAZ3LRnxgb4PEzDQsT7lxg2G",
-	"paw0Kq/O7AcJg49i33wdukfyL7lm7F7BoMhummURDEI/XIPI/OCYZHJfyQEPc7/KS4lKLXrWrl+El/Qx",
-	"u1rivBeXfEZbXrsdcm7RC5zGM99H+B4XyV6ftR0Olgpk/wqyYP61cM3mvTB39OdF7eDAwumDXhT2xKYK",
-	"Esh5OeWuW09ULZA8t6N+a7bZHMLZm5ys4apw9JAFrpMq2+YWXS0pwCM0nsAYunuzYmtuoJkiLS7wxDTN",
-	"7VuPrtHJGVFl/QVX+g9V2HRsPJAbFInmdiI1lrGxMFyrICdR2zS8W1z43RPeKrTwSQUw2twK5KmHxBnM",
-	"BvpMHSu/wOdpwVluwSMD9A+N4MIrkjRmthd6LgdXuJX3Ss0vynwQy9O7njjeOFUvvB98BnKukYlFFHK/",
-	"ryh19kPUe6/gmx0T+g6FX2kY6iPsancyMPgiOx3c9lYJQsp6lgicY3J5ROHsONV7yhOF8QwjU5QltwNR",
-	"owaMWkYXHxJSmjAa9hz1i5CkhaX0LY8ACvK4mxHlukEsAx+Rwjhh2I/MXDJI9a0wpxkPf0THUDoVyj6E",
-	"eAaUJxnRTdZpzsjAoQQCHXN/EF2OSq82IYxIh8cQ5VIWwgRoSLD5Z0UuXmbTdlTIrDMVQhxtq6gseEYl",
-	"qJy5f2ygyRHsQYiR2v5GbPn2RnaLgSmJrdSF1E1/AipBBSRztOywnDZE+onyYbnvSkYlleLt2Dw+5ncs",
-	"Hi/7eNz9msTM6DqcIDvxpRNkvmvObhgfyRRH06dfeN+MsR5U+lzgv7PggyUBWWBsMCQ8nDPGNMGNsqcm",
-	"UNNZnsuz2sWn2rNG/cLTqaTCJm4S1uVKe07sRWsB6madLU+JXe+gIsXCEY26uQHAsRf+xYXPH1kvq5sw",
-	"hmSateqzH54EFTbkERMQbwF+0kpQGTHe7cEVV9DyPvtNvXB9mye614zw/GQ/upz4Ua16VfiZYl8K19fv",
-	"uV7APNPYKM/i74yqhO3eqFWfPn2a7zbsz3tJbmxqaTeFE/SqYdfRnUyVzyzA/r9SloInMWByEGOpv00p",
-	"4HZmCYswF5GzJXLKbtMQib8sZJqchz0W3q2DPZiZ4rdtv/KHmYxkGkekz5gObOIg84CgMMIFeRxmsJ2a",
-	"e8RcMJfGg2bwgXFToVHpmChGE2MTmVVoMyOnR0zoMQmpiLjZnMY3c34S7zulQOAryxZoThp8YO7AIwZ8",
-	"od1SzwYmbA0jZZPIgJyEaFTqz549A/apH4w0RfI6qwTe0D6N0kpQwR7a9tM/0DgGxyCTABgtqvz0+q3Z",
-	"j0aSNCpL1I37aXkBu2obCAOvU1Yg/aqXaojdy29Ycqh1getufvrTGSiTy0pR4MIZXnbm/a6fFQrLzkVg",
-	"c9J3LOY+X75j2fm5J9HKk6ogKa3sBAPHAzHKxOZiLhjAruYGvWHiwTsytrndFEgYoXJgAc8pju4RVdiB",
-	"E0I6pSHplzkjeE1wzcmK2vAp3LR1s/RpnXVGzeY6FBTPPQfYVfXjiHdg2CxYIrG4WDhHPuA9lqC2wDtu",
-	"NQBxgtLumkSSWWhN6zxTdtwNGn+CV0FMh94xRVoqTYZ8KM3ha7ne864TNphMbal7Lt5UvRWtgqPeakAp",
-	"JtqwVdICb77VIAMAm3cCWy3fStiQs1FTilZGRpqPdpgZhd7bJagaW1J/TWgc29B7/1YoTcfOxDN76YEi",
-	"Pa60TMYgWnPdVX00yghfDCsYKw5DUrmQeYAUyzmMz2T/F/84CIKbTzucxVG+A757kRnw0hL7EDdTXuof",
-	"BcjUvSjQeRZDNx4g+TyBSVHXuIlAH1oOaq5IXybCQiqWlIIv7bOXKWDZgu60tOBT19Rr+d5beM0yANPv",
-	"UyfPVq+T+2uWks3Pu1eyF5tRsocIly0I+QZWYJdzUgLvyByN+/uSyg+Uw5xqoyXC+tflhnAhsv/SP/JU",
-	"e71u7fX2g7Trir85msX/u7mMJFyKG2ZJ3bWZ+KTb4AcWp/zs0neuAYaXI5gWbI+h5vlYzHg2NL+Y69Qn",
-	"cgRGb8uVDLSMN69YMmTJGVCy4E0CQtvQJogoFkoRWfIRrJbG+oAGacG1DQtAawWkZc5OC4x2xO8FpGXM",
-	"bnPsbZKTfEaT8Va0fqFKn70ytzh7/bJFHsrEIcRbj4wyAhQ4KKRrBy0JrJyBvCs83VH+3wj7tzNJzVAs",
-	"qKV+Zd9CkTvGBsrC7oXA7lu3wrkFPCI05kPbZknphNE+YeZ3Psqh5R0TBBHsECyFfNNQ3rEcNgQaoUD7",
-	"JTNO8EiE1PBwkg4a7tkTZQ23AhAkwGhcn4C4I0Qe+sCNcsBxY4U/gyv7GDqmRhUN3dhhqc1qYBVBmXWO",
-	"F77CnTO1eSe8MrOWMgd2wRnXOSAQ40PmM29oHWTyvbDga8LaXXUD4nrCmJsXwKGEVJjZVkwTa5+AMzOF",
-	"2M/OwDbx9yew+3cEdtfsi0YxfIYHq2BbVHjUIPfgum9FQajeCiPHGuTrbYVHt5XGbeVp/eq2EtzCUOGD",
-	"Eqw5XOAWf/KiwpdNe9dF4O3wQ+t33FYal8FthWr49RzYPvyoK4UZBi7hLVhYt5XG199/vxUgkqYwv/44",
-	"lQYD7dQeAmLdx8KxgqwMwG7MBLcZtpjCNFt0tu5/jYZ3DuyUq2wDKCZRPT5QAQGwsnKhINRjDxSJLdIN",
-	"jPo86t1uCAwrmXsMGCjBvg3AwXOkMJcDMeayqKhSz+lHeNmjcpbu2HjLXtIdM1ed4X+WxEHd85o3IJFz",
-	"aMdScQ9b0EOU7riYhcGxX8069ubEOJyiFb5N+MlsZq1iSBeeDzJ7xvNhikq1+pOFdTq+bYY68miwJaFi",
-	"roPGIG3H2EvWSJ4BSxRDppiEaQj8LUE0lgNY5+nFigUrM4YqE97lorzAD2/qS7GWG5JfIRAJgo1I1gMJ",
-	"pi9BSqQZ4+Ki2ZGTxswWec8W9Ko74IG7sdlyErPBGhUVMzaoBLjdG5U2lwM1DntSyZBTLDPBAwUKA7RH",
-	"JzFz6ppe1QO3Gg034/msXG7DuBKTj7LfZzzeIMbIiNpdu+1wtGYii/DgYdmRq1HocBHly8dQQaxVPDab",
-	"UgxObJW02lSxCHI+oRxwSDthksSMMJioc3ANGewBbBBFx3guwaGz9oT1PGHujYr4w8d3b8lH/POidlE7",
-	"q184D+yOjUcyiZRjFJThHerdmLcTCJmShImIJVD82/pPeNNWYP6SqQZUj1E6PAnTmCbEIzACEvYkD9G4",
-	"aUnB3nXQXwqlUBqTaC3YcLYTKfYZZzTsEdgDxsA3OmwggXDtmjyuXxLalkNG6uQNfz6t01E//YgSe3/w",
-	"oSWPLbCnFMTRIDHvhaihr/ZGRkrZ0/mzHJGIR2QsUwJfouYYMXb3X0vwpv4T2f6NhQBE8efcjhE4F2J4",
-	"IXhkJzH/O/c5jcoL7G9O6JD909lQpopEMulzEjKtGVGsT7lgxIwIH5OJFTOmlDezF/avmPLGiEdge4IX",
-	"RBNGK3B1A3gmAKwNF//l96Vkz35I3GArlki856ybimNmb0PRWlr7gWwd1EovK6+A9yJn4xfZ3KyYNQYb",
-	"rLJfmvsclfnwox9lQljEtUzUtTEJhD6DKJzxKKxbYgQb0FDkK8cK2sCT4JoHliKRrLzZeCJ1VcKeTZgS",
-	"TiatZlrsTpDNt2KOWbot2b3zYilpOCskYp2dg0jbzrbeLDQKBQzWksQxmArZdt2kDbc4Cqm8lrblbaaW",
-	"3xfO/sltzRagIhMG8Y0IC4ZHPRlDrOPSBvLBNLOmm7UKrzMgD7B7W1o3fyImyl2nDa2FSfFhQ65mXm26",
-	"5LRwxm1ZIYJsl/FH9lBeOuv4HSJyYo6Wx7hkSefO9XT5ud21++5bYUvazZIgk7N1rK7zIQhXasEVySIt",
-	"rmEFj83swE7nyGSB7hDUggqJAVILjzO6gMQ0vFMZAxoKhcWPfo4VWkhclRVoHO30r3fG99Es52Q+ncyn",
-	"vZpP73MzeEDC28nTCfFtRztbfi8orr0HNdMJaxXsnZz905WW2zDUZ+ZE4+dn3m10UTCMQ0GgvBDHglEE",
-	"PnNGE4u3cGcOeRypdiLTXP/AhblYMmSKYD7CszVAmdu1y5vksyyRZGp1HxEnaSWZOpkxWVtQLiMElxd6",
-	"HYBpZMJtYVG2uLhYJrrlo9g7DjZ98Kdijp9FuABQjZ++75NJZLabd1M6TQE6RlOB6rFNFHO9D99vUWmp",
-	"ebLPghiPVKRCjaAeEG1cpFqy9CfcouF8HQc2opxMzAc+J28kLRcEDCYEo61kttrOC6lia/CQ4xSf7Fdv",
-	"v1rA07duwLrs9sl8Xc18fecP31HYr5bnHGVLfuhLmLE9mSrWk3E0G+90gz3tpWDK9bv3zFBA7A0m6oir",
-	"FViabsVn4KRGE68BQYDzUA1bAWnlpcWXMxEZidEijqMaRfHAiEjVY0xD+BMg2UDMbRUmgsUyAxllOkrs",
-	"W9GXZn9fgyYFfDLcuZ0AOZYl+RNSmzsOYqYZQqO/DMybdKUlLzUz77DWaN9zBDI1tdQ0blXJVe3SxkK0",
-	"lLeiT8XY3kWRJBWzyKp+zpbmuMiq9l/LkudACCpn2R9/WRAO7Y+F2WeO09+zBSAPLTadtqHKDdMjlSN/",
-	"ssNa5NTK8eSWzPfyMCpPIDuUPNpPYVDtWeMyVxgU04RFTcX/iVUaj1E2L1WfuOC1j+uVafqMn+GCx1dm",
-	"qmAAFzmV66dqTjX/ZX1aVa2FI/KSwYKJgsJ0D0VUlQMmvvRj3GbqTHY6PGSRDFMj8Ko5sdmPq/DfYuy+",
-	"vD4AqHKUdT2yWwS2NCRkcQyCln3RUJlqt3ibC4TbT5syZSK+CPPOwNqLrN5t5fcJEPQ0yMpPnuX+Kbex",
-	"rB6axJwHGbLH7IVbsciogvwuCi7uHSEwElGjzEhqfGhHUiQ7JJRx2heYvLq2HT9owshvkgusBmhdt3yT",
-	"RViRJBV2zcyKpDEteeGdodEyCVbq7f7Clc5JuZwpk1OGpcVi5jPUqesjw2c5jqAYGPX8MUJCW8kx01XS",
-	"Qm2gWu5LEL1ZVxMfNvN6w9oWOVoaI7pzDmHmVLooYKaVHra4aNqPm/7j1iMHNeERRP7oHRPXWfNwpMNy",
-	"PbHNq6hSFiqQyX7G9wojm5b9dqLX4mlKmPWFenxgi6vAplnlfhfT9xvxDqssQbDkp3rTAK3FSAq+aUW7",
-	"9BqUiUPjSB13p9Gc4C1NZZs3JDSTMHNEbzsVUczuT2hnj5yPUCvjKxcsVw3AUTSWiaou03k5tTUej9MR",
-	"ue+IFLymQwmf3GNuWAzVIpt+L224y5FUZWFj46hNQZx8mg6MFmtvOPtjcdIh3E1rmAObhj1NnMGrVfym",
-	"jYKeTjJkMzLkEOFf9ylOjwG7T4osoSrPvY07k35CKmwtIiM69lFZXLz/AtmOFqHKUvxjkeqoJ0nMOnrJ",
-	"IO11eT8RyPRn/sgs/VyIY76xb3Ui5lmXmGdqwHZqsy3x0EgzcAfdupOHsC8e7bNp1NoEu/PEq5NKflc2",
-	"l5GSi15r3D2MtjRh5rNBzPArlxSl9Q2FBnFH7LracJH4Tk5UPlCk74XCQZlepQGgAvYplyJIci2dnZ01",
-	"EcwpXgC1QdkNbKZ/blSHcQgBWXrKzOQrxnYgMQHmnr1nmVCmUTSxTfZLNL7JoMuK52SLgZeTqJst6lZc",
-	"rVLbMYq+7QjNTRR5523z0Rlncp5/xX80dxGx8cJnPavidMJ2csI+9ZjT1mZERxXiKYz7YAyNUuhBYahg",
-	"qQ+o7mWGuj+flUlVtVT/pfVEwzkT0fYhnPucn9noUSRNtFG1mNGha3aRc4epFYlIae7yd7b1ZjTJOq79",
-	"a8EvwVsrR3/mGcazHjfuxzYLLBOHWu2kOk3Y4qE+Jta3DPdDMW7mLC9Dr85q9ZWtwVci2kpw8KSodmMK",
-	"HmEY8cadYRQoG4ghAnZrfyj7VyJSFhiUSWwMTlXJrBTG4pj3EuFlbrCBLMVu5ZbnkMYUs23itvBp+FXy",
-	"6APe4pTNOGUz1hZDv8IhzFkyfRoBmJoliUxWkEq8P5CJPuvTwYCL7nxCbXdRxqdp6wuBafo6T7YJGG9H",
-	"9mw5twHYhIC5lnuuZv1BTDVTrY1wZb6Gu75xL3NUiQxjeW45hQHfB5Uz+9/1+wf7HcEFlEQ5+kVb6AI1",
-	"CQeRz3Ct3tHNWKSQKWIdLrgLOSGuEzeR5ZmGVr0skXDoEqyY8UTDsNT+QtuAzF+WYQqNtVa4VLEvhUux",
-	"oeuQxilOwY9mxJWg8jM2Zyz8Fusz/U8de6n/PjQTKTR2csldaD8HRQm8d9RS69svmn2me9KcMSOTNBOQ",
-	"laCaNW1JUCXqjyfrsLAEyxzKpmXDlubKa/PbRXVPLdsuH7B5DiM3XRqxfzL7BudajZVm/ay9Djuj7oql",
-	"qpPWzOsUJM+uszooTOekdAp0qP1MPDptgaPfEolkwY02y1kKfR1JC55GqYd6w1wMbbkC6DOAtpNt1OV8",
-	"eEtPAkfkVphbp4nxsrnQklBo7486ySZ+oJhUATa7SlqFXdTCqiH4paWdJLJjreREjtx9bgXOOIuyZg1K",
-	"ZmoRxm2utw26u4Ir5ktVgWauw43pzD2DP1K3EOi5NhvzW9hlayeFgtUq+1dGCp8E6roC9fc15OFqomw/",
-	"lJTFfV4iSf+BDfQxJ5OcxC418v8B2MKcnC4V04tb9ItjewvW/HTGqJRWclIgrWeunay0k5V2n5UWbEqE",
-	"5DzaQ/H+59lxLlE2RyjsD/J8Q7KDiEbPFD/kNbFvh2ZSQgX2iDKCx4gaKP82nxqZU80KZgEUZx1K4/iW",
-	"5WYmjcr5sUm0OqkyliDKmFkskmuaW4tHLFe2s+5BYpcfS2JOWWVV12YPdJT3nuVDDOXNVfEelbxBJX8e",
-	"9lh4t8eUwg3w9di+1SOZxhFpMzJKpOhaBlxwe3zXEpz/wB9Q/Nod8MkCCZY45gdKkjQuObTw/sfsItkm",
-	"co0/Z0aLNUqswYG2w4SFEMo0Zil6B4udp489xvTP+LC9HOW3UrNfuNJlZ/kVeNsdDm34r30olNoYt++K",
-	"6LU36XCtdhlSeSH7A5rkTm8W6bYb1fJQMaZXPNiDRA6korFa5zjfyx7regaiSv4xYSLsQW36K9EF5kV4",
-	"BUVSldI4HpMeHUJTrF6u46ONqmC8nltwhEx1YJEQFlSrZY6l5a3UPTNtwI8hk4yPdqnjjnPEvo0Dj3gY",
-	"c9pJ9IAJZybbIy6gU9Ag+eu/4b+sOPjr/zstD45ICry3m3yWde4OAWxJbAWqidI8jpGHeJdnHseaP/O4",
-	"vX3fz1VOuc9+zU67SWs2WwWa8YgGpD0GwxfbV0i0pqkNJEYklIMxkZ0qeQvU0B3KY2XHbJEMlu4OhzUv",
-	"n/bJD3Nj+ZiT377JYKDgXZacXdQuHi/DalBc3Fnq+CaO7U7p7yVtUUw6l+WVN53HuPfcbqhb/rwjd5i5",
-	"63U7Jx4WCdnCWW4XuChwei3O2nX/GfyIP5r1/CgZI0tQll6nyBs0YxB9GbElh/DG/GSjGXct+zyEQ18Z",
-	"sKSZgGceytRKP9/4uHFx9UM9sC1po0qj5iO/8O9BIkOmlPnrCXShTthvLIRvL5/9EFQSOVLuK3UHzK+V",
-	"xmXt8iKopCJ/UyM1miMKvf7NL35fLMIMTgeOuGtEcrPNE91r9rlSwChev6x7C6yZsE4KQ63Xfvg9qBh3",
-	"FoVEbE4nw9BqUGEilBH8upLqztnTPBtXqIbAaj3QTQAn+5FdnNUeF0amevTi6kmlUXnWefokqj2tP336",
-	"OPwhenL1jF50GKW18OqKRrX6Fb1sdx536u2Ldq399OIijOpX0ZOwftWudWo1WnvqoVn1+uOr2tMajFwA",
-	"T/ysqXm8BNcrQMisGG9Oa6wAt2ujEiXjZgIdx4QEm+jPf4Hl7yZMKWTqnggmF+4CTTVnj7j+p3w/SeeL",
-	"RPcHoB8XAtCXQSXbQwhTT2PaBE61xpPfNwEiODj0APcqaSd4gY8MGjczDBZRG9rDNL/CQk2aaNIyX7fQ",
-	"1c53WfIGuux4lnxHEg2/s9+3kIkfgtP4KK5uhZmEPHIfOagbLnTl+/+HwOfaCUgqBtATRUuipST9NOwB",
-	"wN8Sg3k7wJ15JH/LRgl3jCRTt4AD6JiX1VlsDOMMELBGqrIgM3+wAaV9t5DGcbF79a24FWek5SlbG+SP",
-	"n348exrAf+pPzCg/cxHJkTqrX1xdwKMipkG42qfIJBeca481I2CTkj5N7q5xBaruxSzZLJBxVsmNuBXE",
-	"v3Q2b90UhLkNG7CoasZ4UyCKfVj9EqsvjxpIEIsMhrgdEqUzhlvzRcu2ibIFHFXy0rgp8CY4621ox8sT",
-	"glzQBMXstaPaw0uheY4ZbpKKwF6PcQmSMAVzrKA7OAy2nPcWR4ucz0QKbFwVc2H7PdyxMRT/U+O7Ikuj",
-	"3WDW97kmRlK4zWHsRNv0FZgFEXSOYRWIhcHk9gcaWR2DzEP+/9l71yW1lS1d9FUy+DPnPFuFqXL5VhUn",
-	"zi5f5lrec/rSttdyn247IJESyFUik6VMFWatmBH9DucddsT51Q/Rb9JPsiPHyExJIIEAUYDNL7tAKK/j",
-	"PsY3qCDQ0d9iDxprA9FIzfQAb9BfH3sDf8JcGOLjf+bpPtNTxgTcoQ9y6qcr8nh49ub1aXg7TGQqIrvd",
-	"Nv8ljW1b1ffvPn4i//0f//tBVl/BmeqZU4BW8z0XZ+/ZOwsjmt2ydTk2MG3mYEV8YDseKXpngfmuSA/r",
-	"svHhnr1YPmvHXD6ftWMJHOU/3ETwR/3c8ypD75fAknHC7I9+7vnvLICjJvKOJdZsmx+w4L0Cz5jZtwh/",
-	"CpMf0XiAK8BLAhwG4WPRa0ZjYvSpKxvciBiILIdT6LRAwkSk4AqYW0EHGhAprdKIDyOlZkpFD7KnJtSQ",
-	"Iuz5Zedy3nCx1yPf0fbxJXnDn5tPHtmn8XxuuQAgXkxq8lVQ2bssFdtPezmn29lvbNbzJ/RFGPWp8G7z",
-	"Trzf5tMejWOjhNkT6+FtHpvDBGxpPaIin3Js2y3g9QeQdRpCy6oVKVZ78COWFtPxCAVcTqblMjVc31JD",
-	"bvCYcyhdw+XUcshgD+cEoys+q24an0WlShvHnxtle8yF/7uGJXXjb6QCXuZozpxsSA3HMcb92JBShGlw",
-	"dY0brwvlNMis4bz7BF9ey+jrWXulZ6c6l/+H+THQmtWwuGDxUmLuDBi11qb1RktFMrQ3lsoXlhlQbmHZ",
-	"J8XBay3w859vPn3+k/UeAlIQVWSa0wXa5KVVBOwyuHf0L4Os9nZNxb257NSY3EYjZxZWmQtAsTEPZSzd",
-	"PQCIXdo3RM4n9UHHUT1ZALa3HcDNTK5zisoaSN82UNQYrX2SWdopbCASvBFAhjMUpUvFpAzf7dpCgdKJ",
-	"XXQ6FcDjdYIhOwHBBnu7QWRrdEF/aV2dPwm+gE8WkK4zG/FLK/gCTmX4/Ff4kw7NXxeXwZeCSxiekClf",
-	"BYGdW8firMdprLmxYqBhzxk6W/5Z2csk8z+UjWCMmhcf/2olrNWrnZn0kyKuu9On2cSLGoaC3t13q6sH",
-	"pI07+Mtcw4k6h+F9A2tlgbwWgA1eDFv9O67460IPlkrEcDzha3O01+Ycr+mQXReOTZw/ue48etA5f2CO",
-	"/frX64vLa3OMG55hjTDbRcNhtlKvvvW+IcOayuQWU9+lWNTqv9s8W9wea9qXeTeC1rezMf121gde9vjJ",
-	"eefp08eX5lPsR7IaxcWOvzwJ97W2PuUACStFrDijGY3klAxoglKwvLmfxzKomay7//Z+J9fwyTX8A7qG",
-	"g625NliEjogPPmP5V/TuUJHNeQ85yzWZ84OQipDFh9D2EH1aSgLjh6aH15k7PHMDtclbxrCtq8tsdn20",
-	"fO/vsbyzXbCw6wQs+CdFHOlck4RNgNEZ0WOd3cr78NrFNGubiWIEDhMRyzAMF10psJl7c6WcJNRJQn3P",
-	"EgqoKz5ECfVRS7jEx5CDb+a6QjrVFh7oXNyf8PiUVUvHzLaUGlIuAiKMBSETMpQywrbh4CiHKIQ1NPps",
-	"CLFKNm3Pg/4ISRw1ef+tTOA1MJKRV1Yelbc3wNcUfZQ2yJXIKfze8cS63XNxszcVLpvDCJ3k0EkOHbwc",
-	"spzoPsTQ31OWHqIM+ky5hpwDSVAiH74o+pQmAvxQc6zWYli4SO9WMgqWUp266hsbGmEB2QtcqRTiivBX",
-	"IqcBVnEkCQstzoWNfwTOaYjZITZIiek7IvIsHei3Td7axochFbDIfO/DZS4ujFThmhalAjYXxG35FZe6",
-	"e0dXuVPZbGPgk9UDJJhAsTtm7kUQyogFiGqCyR/BmClFh+yLOL8MLp92OucXgWPQAbDOwOeKI8d0fwd5",
-	"V3XwAptP5j+7gjaT+AGJWMiVD34v4C5Vd5uEBZFsRcQuifg1AcxK4LBa7LKIXdd9JqzZ6jHIjIKLpWm/",
-	"2rlb1qWy4No9GPcESugqB3IF9bXJa0PDNlYDoZ2YhkiULn6dy0dBX4DNI0IaVXSmliCzVbWhWYdws6T3",
-	"D2aN33neuyGlHSe826a5Z/Bv7SR3sAqyEIJMdSjHjWa5f5DTFYnuc3MAKs4SFOZ4YMXUwvn0kFzI+nFn",
-	"l62yQV7inQ2dMjY/Y+SMi9VCwDhzxUJBy/HOq1Zttg6FgciQjUAERMg/AN5DGL30MshVUF21UNDkFTpv",
-	"FDSRxfxBTg8pkRm8q30W2lQpp9LUFQx7FQRjKugQzv3MaPnxcpROj/M24krLZJarnlSG/wuB6ZNTpjSm",
-	"qrTJK6GB4xTQRLHWBMixx5Eldu8kj/5vsyHN4HW+8St7gws7KsTOMzCXVFeKHXN0P45h69kfdXh7+clq",
-	"KSvmkD/o8mQ0AGQJdgnWWcejEKZJAq9Fta2mFd15aC3l2CxVjrtIWmalMhlSwRXMri44cufc2cwqD7tu",
-	"JnvP8JNzhHTfnNdyreoSkoyFkbGjdMd4kVViMuVuKkoA76CXUWtg1FsaMxHRhEDNPRdFjEzNx4z8A9Al",
-	"UbPOLgd6V3NKruGv3H4ihU5kHKMabqjdXOqcV9XVZztkyCSy6c5YBmKmkkGs5yERCjPgynNcSNdHrCQL",
-	"hInomKugUoDE5m7NXruMOaocyjuWiDGoTZ44hdQMUkPDhDGALzo7P79skGqfAG2u0ZFibuv2A5M4f34l",
-	"FP/BXrJjTuJy3AWvxiIwGnTc85QlBzluU81m1tG31sdQzBu+5pNZaULWIv013g7gBxCcQXPU8glSXDUo",
-	"RAfhNV4mWD0iYFG07kKy7sCGOYgmKP68Mc/GoTlDtZ+SAotTINpmqHksE7Z2bxQrw13ok8WKZdhoXBjh",
-	"HzLbd6W0ZcrWQnrPjVNeCawWHNgUcsSDw6ux30YqjbGNQ4QfXC40P9FbTPEuYSCGIlx953xbkTWE6IoW",
-	"6cYUQdLzAadExraODQtUNuiE/hCrBHVCueBi6DxvPR+DgrBVKCeM9FLFEuSsvQrvxDH2Qz8mYBXw8uJZ",
-	"Vwxuzqg754lY1RpwyVjmhlWMZL+qiooFrW9noaEOrjQ6wAeDLvym2pkdM4taRI1GaKwyYPOBx3GBOpkq",
-	"EBenqC3tkFI+9ITJScyws7yn8YiCN9CRhm09r1j2CSR2fpsYtnpdb47zdHZf7Vw8n6mnbV60gk10Yzam",
-	"kDpCuVL0f5qZ86TtphO0cKvyCuz5xdnDNfplnT/MdvLmv/5TKUreyFQpagwBCaHkkCo2lcktFjZuozA7",
-	"SqoN6d2Ya2ovje6t+Kn2SBniMDtrm71bfSSTdH8x0uEeGqJYfEws+4egrJGC5U6gYgd7lIeGwwfe/wQg",
-	"IORnIfsympFhQoVWX4QesbFi8R0Dh5CM2S9BNhRXCF0xsM1JtNmVnyzeShnj4IpYcoe+98gwqgvqD6CD",
-	"fTWllpHZmpSyJiHsyVP0/fZld5Remlj1J0MB9tIvErcR6vbCt67s5ZUJxKdX6bX1XUJZA/ZyH1AzPdZP",
-	"EvFeJWKwNd29PpgarmWi0vqY5i2zRuXkts0n8r4YX5tU2pdbCvYTmDoBar8QkFkq4SAnvao9xLYduJvq",
-	"8rBIdp3HZw/Xlkx7ae1wXF2il8oa29NhJKcklmLoyAYaHUDD44alz/30+F/qO034cARnNDQqpEWouyI0",
-	"DAFLQt4yoZxmaZVXYwvbDH+scKd3jGhJ+vBxwtQI++9X0XQFRTKxr4b4hyy1ba7G2mK78/CscyBi27WB",
-	"Pr/YWmxfNCC2j44rvRJRo/qvYCyq9upiSbIFOrRuKHCBAZlTElHoqJmwO86mGf0bcxZIHO3SsVSapMmQ",
-	"CZuhdk0SpnTCARdKCqZ8NAG5yk+KmAtGNKNjcFs1kp0Gi/kkP8Bkj8sLjBu8+8w0P04raJ1lf9TxAL9M",
-	"GZEWURuuRUIYTWJeCfxmX69luTfYtQGo5Q0OZcSUb0QETt3qdGJXLFW2AWMOTpbuXRoLltA+jy2K24SF",
-	"fMDDrqGXbipGYVK2K825RDNszdlavf1tqrLSCRXoCcgv+apygaEUAx7ZRv+KxYOuA8osF1KOj184IVVz",
-	"kmA+KiYU1/wOM5uFOfIYCu5weFfbd9FZLkMumk67+2hP2XCK+/ZwAiOu9m/C19bDb9mtIbQ0Lwae5/FY",
-	"G098XpYOMBlRxb6fPGZc9Htc1CmH+ZTDvOtULKAfAGrNZbodRCZyjhQOLgs55gN2Fs7CmJGJo9UjykK2",
-	"uYU860QCqyBQ4p61lgfYdBjlGjRuzQg1BggAMQDnxAJAgEZmgwELHYYpiweFXGV8Pb4LdbXqJOW1Eo9z",
-	"l2SvgSGbV/xnKqIzeccSQocJc139wRLhgivMB3QkB/92ZVpOcc/WyiLO7cN+4kL5g/ixs4fnecNGSU/I",
-	"VXaVLlykmoNOFd6pfAqaudzHmOy74mruM8M3d/dPab2r03q3EoGnlN5dSr3jTudFpa2RHN6EDVjCRMjO",
-	"+rEMb6vt9c8jHo5IxO546DqYjOSUjKmYBR7H2PzlWklCGChVGOrZ2vz+4Ob5HKd5StjdUcIuXoNdNEIs",
-	"HqHHidipQY5uwSc5mDIbCMs9c3nWOf8ED6zntrw4h5atfSiY+kT7MdPkYUBulKJjektJImnkIcMedXIo",
-	"DHICjSIq3ZhPChksURcEWevq/KI5G754GPdtxhe6RC1vDmvvI0SU7JRVtX9zJ0Y9ZElazodtjHgc+y5Z",
-	"LgYmB4OsGVg216wLmDP5nQVvERoxjxO0iyHTkOQ5Dr4IIaeGJ0KbHHynnYFiIsJ8TqpIzw9k+yRBlYVL",
-	"ItV+kqqd9WxCn4McYF7nLOucp3R1imfxvhxEqqclm4dlJFyXLC82JJimTfnlZtsqLvbwvrjYRQkTE4jk",
-	"+O+tmz/9m3nv+YWxDv0fl0b01OV0CGaY53mdjczCudta6vaA9mFH7fYoctHS1AC7TEKRj9Zmo2tojMtd",
-	"ITdxbM0yN2pAfGIQ3p0iIGCWS1vodgFJ8KUukwXO1LjX5MjIb12KyxPuHPWd74j6PjnBfii212qFxHpn",
-	"1iOjfTprSun0QcJiBn67vXluStQpqkgslQYbUI6ZQjvXQVq3yWcbEs41Js01TUASmFe5EO8QzCsCzW2H",
-	"lIsSHxDCU8OmVDmC6iBW21dsqybtM1HxIBmfO5q5aT0rTGuRO7qfrc0hn23BIS8a5JCH6KCqoW+Al6qU",
-	"SwIRyoER/lvoHQmNz7joy29L/FRUQ3s7wRJFRpDxRLjI9dR2Wcpgas0I/rzPAC913JyzKqHxa5jpd+aq",
-	"6k0SLs3t6JFJqhVhULogQs6Uy9HZuTerQL1B66zwl5uf+cL/vz5Iqj27jV1gS4vK3du7ajlMqktbzK2l",
-	"bPjc1+tOwP+0uppeKmazy8BlETEaAXx41lg6q3MHALNldeTyjiWYmrZ2rfsgkWO7HUjXVUPMwRStgyjQ",
-	"lBdyO1hVwy9eaza+d1hVM3C1Hy6jiYSFjN+xCM/EsdkcQ3es735zDYuyYZPCzdWtFQtM/TUmC2+pcVkk",
-	"YDNT6B1so/DwR0mpBjAiCLRftW4wi8VX1bAkwT/zvcMH5GZII/aP1h9L83XXVt0uDM1BZxljGJ1dPH/6",
-	"6fLzv/3LNkhhjj24vD1bhGgol455PHMNMV5yGsey5TbJVaSMucA+x4p9M+szK/Yc7qqFhQZwYFRJATdV",
-	"jZiR6uaeKpYYawQ+pmEox2MZoc/ma06ntKjNS5KPt8lkyK5Vhb3s7vjBdLuo5BmuotROeI5p0BwX3z3X",
-	"aMiOLvKWB9iUZ49G9Afn189ptCCMYy5uISd8zl62li35uVesIuj9ck16csJEN6SK9QiNlSRRQgdaQe6i",
-	"Yu0iQAW+E1ljMROQFOp1YCYsygGZot0NbahAU0DFagNbG3ffEEwqog8ZWRxFhoXfa8ft8xtaIhUSyHaO",
-	"+B2PUljlmOmRNNtgDDDNBLA6OUljZLpWsbE1HcDyzG6Zr4oS5aL1x3rMCXsg3Hcix1K+eIhWMvLFUusY",
-	"dzDHGstZ4B9rcyNDXzGLhmzPGVmWsxPFHC6W97BRW/LbCP379e6bCZzUv5P6t3v17+jYnKfPxnmda929",
-	"zy7OzpE4YCzCjDzbbCmi6AixFwo4n/WabcT6rnNJG/BuCfGR0n6ZsCtHqhNFLDaaDovmuN6jVtBym9y6",
-	"av1ZQqDH7Ifi34jgw5FWrfWc7gmNX7grdNJkNiZxt4eN03fEQuxldEh6DEN6DQDEAI0gasFrG1Fo7KKP",
-	"lHp9zriQ3ZBOKDSzXZsqX9qDPxHlxkRpt7BxmhybW7WklPtXCVd/MDAC6m9pNGRXpD/DjoQUtlCZe60C",
-	"Aj2BbXmhiIhi3wLSzxV352kvZjQRypdfQLMViN/XiLm9sTPeO/TCetprTj2F71CfBdq0YVTzeD7NToUy",
-	"Ya2rTvtZTvf9ujbxwX79zpWucj7G/JbFM8havb/Yw69cRC67Fnz105EkYzozNg/Em0Rm+xyxM1FIfeY1",
-	"oEPQaxuWbgPK42MXbWiPdiMedYXUXao1E9H6Qu6t1C/9SZ8k3ebqZyxVXs4Vsf/R+mpG9kFB6x6J8t2A",
-	"UEHQ480iwLS0vc/dbBujU1jqyaF2cqidHGoHxu6es6Et0mmUtxlOgmlBe2NvDbEut5IT9zpxrxP3OjDu",
-	"9T7VBR3GK20SeZpTaCxE44aMTS3PCM4RAnRUpyLyeSkBoYoMaGJTgl2LDWNp3kIZ5sB+rJhaNz/4i/gi",
-	"wLDqYfD3imj2TT8I1V0vIL08S/h2JiLDFnrE9YoFNHY1MaarGjGmAXEVGuiHcgwQFIgDlTA6Dnw+s9JS",
-	"RgjUzL6IsTQs4tq8CJ7DN9u8DTkYuE4jLoLQJjeCsG8Ts5KhZMoz3x4uqAc750H2tNQ07rXJo85DMh3x",
-	"mBEt5RcBOAD4FkWSVJTVleadNuqUJH1Kkj4lSW+TJA1czQ3kM+7AYVc+VsQTFsIbym6VTDWoUvBj/F/t",
-	"2+HOJUTgm1LMXapYM03fsrzd3SWHVxJBCsc7oDxG2zwVVKgpJNxBgT8wW1vhby5ExGisYcprXAqAeUWX",
-	"08Jx7QzecntwiYS6HvVBYcw7EbXlhIlv4xj3XZ3JwYCHLJJhaoRVOyfyxnEb/i26uRb904qOGTF0p4wc",
-	"LEjNgLA7lsxIyOIYhCT7ZhigP/M+FxS2e+HUW2XiubBdrX9+afHoS+vqSw3N9vL8S+uPL2IOrnQ+vd/t",
-	"HeDViVK465ZTIYpz4VGAaniAfPOLWD0ndh58OHvy68Pfnv3Lv74JDA9ZOUEXYpJTkoqIJXaihupDGadj",
-	"AYEfdQ36HNZi/k1ywSLSn5HedS+wsBd4INBpH47MHEga05IF31sZhBdrNUoh6gcczGeoC21fA7EUeJRa",
-	"hHyv76Ieiy3wpGiTtzaWFjN6ZwPbVifus4FMmDUrzDXI4YVkeq55fUAoSI3ACZnEcDLDowKbqYIgodks",
-	"Yu76zpLIaJRG3TRm29TyQFbQSZejim5u2TcYFXDCqza2OW5Bd4w47EbRMFIm4iqMpWJRF3YM7c0h6w4T",
-	"mU6s8Rq0YiqGKR0ieDf7NompsKnCrRdSqDTWmIptiGogzbaepRM0HcJRIgUPCY9jwZTaxiBfYT2PjFwb",
-	"dUWqE+4t5ZwZjd+3w9yEW+tHKfeDn+qvXAkjepnQgT5uEJGM55XnFJgVNpJRsFE/vQVmljPKl1ZpbR36",
-	"37jZwtrMYUSFgCp4OuGVzKKOwy7T6K/y+nsdPvM1S7TrTqnQLFoTEhbK+aERBocRvgYLeqtz5uV8hU7z",
-	"aNRXuANWlfP7QW3M7hx/y7jNIVaBLVeZ5irBDilJY2mvQSlC5koXUBu6ISH2fgP0NSqIuXYJj3IQJlTd",
-	"2uxUowZNJom8Y9GVew2qUhjmyIVu6yQArwO+jtdy+wBIU40LUSXpppO5CMazolLh/GMbJA7upafhMjI9",
-	"RPf8Cilv+xpS4rjbVjL+gW3nssQjL8nYUIfZKCgKnQK6LDgRiZb4Z4CeUvN3TJX22D0L7vc6UBx/tlM6",
-	"Kj/zQcLGHpSH6Y28u/ceJDW8BNjh7g77jx2m/KtPzWOmFBigVeT8nOkpK3Y7cBUx1ifbKCm/cfM50fKh",
-	"0PI/W33QElqfjaEmiGIsXwouBfmUMmWB8qtMmfP1QcQeQSIEB0vJuf//aIax4CU7VN5iSeBw2UuVo/J9",
-	"TLkAH/y1Ef4hFUJq0mdWvY4IHWiWTGkSKdenCKLKucIA20nFdyC2Octepc40ZrtNhPYBARBaQkKchgop",
-	"ZmOZqiwZAZzWuUu7ygNpL8heHZGW6D5llKYmYB38maaKXpMJgOARmiSo3gnChWbJJDFTabc2JYr9+uHc",
-	"xpdQ5ecMEeEelWczKnP3cCm2yRoqtDMv95l6nOXl9aniEM0UxKap5fD0XLnAjX3YXsWIhTxiqk3eDZxh",
-	"AQHPa0KJYFNibz1J2CSmoaU9IxIxFrFVyaxHK8GJc+WmXQbcCdNwp/TO7fuRVCjAAltXrTuuadwF8mYq",
-	"c3m1rlp/EWbtITfcDpqzJ/yOxte2e6g3vIlKk6HRMNbmCm7LPuAaTqb4VtzkRt0aXqKYiPzldqmhTTGV",
-	"B9Y7tUfm8nxGlByzrPcBMJfpSKIbLQDKh57mWQhgksiQRWnCFNYWGtuBa/LzZefhL8guUhEbnQDP3Pvj",
-	"NoEYwQ3aO1c4RTBOEYzvKIJx2PzYccV5jowfA0vmYrg7rpywv7Fwn9UYN8rGLbgYNlZWhqs6cdITJz1x",
-	"0h+ck36AjNmdMdJJwu44m1bjVGAAdYaR1CsydYqlz2SDpFFjJdkpYq4iPAe5uuCcspUsVITMGrfeieRj",
-	"wWgiA0hUIv/BBFGCTtRI6jb5wJROeKhZZE0wNZJTX6sFCXyMjmG8CrgLu87GUl3KuYxnEP/E/xqmlOMU",
-	"csIE9KERXbNZ5obT2JBeKxWjMOmeP+0+egbc2v0a89mqf3dReDrLeyv8Jtv77Jf/3hokeNVwsy35rx9J",
-	"tvenIvXC8s40uWev70fGCPtGQx3P8Cr6JrSemx9nYClhcAP2qO+AIwpdU96dBanklngCh2IL5Mmh7V6A",
-	"VM6gsUQJ7sAVsXBOEeJFeWiPgCTsTt6iBxo7qUSIiQsK1pQrVkHwuFEHkfu6kWh+uL5T6QPejT+sM+mU",
-	"27mz3M589AS7JG0tiBOmZHy3/yZTi3K5gjQBOZtZLiBtvSpU8kD+loY+4CCshSReiyVUzHxr8YZsJdi4",
-	"44PJUTJO8/h5GAIwO67pLRNOvYk46j5kJNWEaxoTLpQ2wmkTBgF37ORt3oYFvJWaWaXCUAd0lbXBUihv",
-	"2z7h+wEKvT3yAgALUgVF/yflwseg2RtF/q3E/xUAXEdUkT4bpqJBCje7cbQ4WDniNnsDPHMgE/KW0zGb",
-	"bULFcDlORLwNEeMmNlik8WDPevmvCWP/YAoZE1eZnRMQMAWraFlAX8gEm2j7UmzlABxy8SMuzLUNbbdu",
-	"sLrHqYJEFDMCFqaRkYwj8vNl59kvQdFPQEPN71iQpbkhScArRvSOOZcGWg74eiroEPBa8FeSqBFNnBsE",
-	"rQv3/ut51wjoIzaj3GeeY6oL5q24nRpzpcBvgWl1PDKaymAGw8gkcr2+NbQgHyxPiTE876Hvk6lZHMNO",
-	"DmiobWWzr1/O3BZjOiOKNacRbWf4nHzGJ5/xyWd8xKLtIxPRloJNhSk7Y3dmatVdyoGfI2aDzSHo4Yn1",
-	"iKIzVfTQrIf/U5HLbKb1Cmd1XNg3MgzTJLmPTObcSK2glR+4PhYJHnwRpuaa9FCAl86/PoiNmye+zNCr",
-	"5GvApMCEbrnFWFkc0X5VG7PG3KgurLcLP20yvbtSfDzOuJVhFLYr8uVF7k+805nEKEYIHLibal1ddhxi",
-	"2zncwRo/ucjDXtcWNk8M34c9ujIHwxLdxe0ztJq7ZXnEvU/nuaVCxiJw1Plu1a7hWrEdtb8hKk0msfmo",
-	"E7S07Lrnce1LevafL4iEh0HrjiuurbysserHF8hdt0mO91zr/hPjs+u9FJ7DPGapviAtbBO0rZryL+0Z",
-	"AWN6iwDORiFqvSJwi1UAAG4ycZj2V5DuCt+BRGE0HJE7NuIhNtOzqZoBATJCABXFvsEYdGh/2SbvESGd",
-	"JqzQ8M/n0cPzWRwDUfRtA3ywEQzrAzcdmA0+d9aW8lijRDkcIy5gSZMRpJYjlEuPfXNN5lBVsmJzOrJs",
-	"zi7F5ftPKdf52lYBfkAqNIk5U85KGaQ6TYyVZfcIuUkWpFnYC6KnPGSBa0SYVwlzfQjLZLLL7ff3e69B",
-	"ll2wJryQyIrBXHYWAo2ndKa6xuxtBS17UO5LHDtyX5Qxp0dXjxYkwL2x/LV6HfjDbbqAIR9LPwnKdQVl",
-	"Zz1BebGmoDzfTFBucK3K5OEHi8R33GHEvOytcEHCMsGhJO7krFz0GpW1n4oots1Paxtuy6FjAF91JKcE",
-	"YEetyPVUNScYg+xJ84XSPI6NWHRPoFPPPzOWyYJoxVR1YzhYwQxh+5VNxUvEDgDW5GXOlok8J+bzfWjp",
-	"DTEfr5YejrdnlRbvEWMyPb5xNX5bhJjXBfYCxWVJwiCjDzreKqv9+zL3Z96LzhW5kzyac4R7oD2nBRcU",
-	"YFJ0NuW12govegmncbgwWyi4TUPDOPL8bUzOLwJSpNLNbNJGkWBOjPXEWCsY62F60ldqaS+QT9Xjr2vp",
-	"Zg+wTVulivYujpjS4IVAKJBr4IPwAWLEQiqBTHWpg33RsX5dqnIRlYYj64kxn9Zwv6P35IQlckhYIpuG",
-	"Tqu4dI6B1GWRF62ghT6zbn9WL5h4gfp75oVfhx2vZ9I258YFSXKgzlxMufBml+0EaSFPVvGvw4I9eWPM",
-	"SLuABfPR9bTE+3YF60YeBomnaiSnilDSs9KzVzQ37aPW52kzUWxXD8Mbcgpo8QHrEqax2aAZ+bln/9fF",
-	"L3o26QVfbxVX71tNWAj5JPix+RS0vaic44rbhTu3X+CUjTjM5gS2Q4fjiVmuZJYbH1sZT/wd1vmdu/PM",
-	"IoHL5pgvsA0tazPfzR19Vpl88E/bdXUD2Oj1HG+eI+0p5etEihuRIjamFrdH590CMwj0mPXJ6t51muCf",
-	"1dsOxsSE6lGu25Kj2da8qFun487XbRnGA8jF2XkK8342Z1kagr1RQpJYiiFLXNScjqUYzqvUNjEatrLa",
-	"W+lUxNXpuyWc1rygAeVvz3UPL+jYChWX0GzjXLU52l9hH6hnZQ17KE+yp0YYWPKou/pI8cGy9z51LtBm",
-	"5diRehP/CqwBhdmYRtCQkiWJTBpxKN4P/65kpa991tZPLpeLJgzZIVwavj7DvLBgpos+DXCA5jK0yM89",
-	"/Mbb4hsz3KMsMXM1+HdyBoWJTOB29WdETyWJmLpVB8N6T8GhrYJDQOj7Dw3Ni4fmr+H3GVOyUiBvvGwr",
-	"DWw5zZkhQRoeUtnGR5zZCzexU+XG7io33Okfbu2GvadVg+K3XXhh7TKOwq9KR8exIzrzfcltf/+ExFRX",
-	"9791ZzBI5Li8+22ELZxr7MCSOTCaxHz1LLRcaw7NBReLyc8y1Qmj4ahmW4KlchuYSl4An18sk9kLj28m",
-	"r5+eVwtmqCZ86CbvHyp2YrooTPkyE+DPU6Q5bl2jVjCOqVJdIBvbUzt/Y69aXOBZcinaYz5MbEFm9mmr",
-	"LDGkSsDnN7+p8GeRid937NNtl2Nv1eFPB0IRZtLmnspZbEXJsrKTwLNfLApROavmypetG6XJt8mGwhdk",
-	"1oKxiEVt8haK1yNJsAlELMUQYpaBy4ATUjPCuBHjbfJa2FbOWHtSYD3tYpQzV9SyOsHOBzWXVZVUV40U",
-	"79Ne45qVzO0+GVctZrRrJrMhN9hhoPYkeL4DwbPZraooDJFJdNyR5AVZVlUbIhNjIzqBBqp6BrUGECbb",
-	"x5HnrcaN2g3XiBsvsPvtFNMTWzixhbkQXuiv1kE4gWpprDayPaezHlzpRi+jmF7WeQjKskGbHDdUs1FL",
-	"pVy3emNbRXNXBRxwPDQm/RyBbmyN7aqE48RnT3z2wL3t9dSprIijHrNdV2Xad+R1Z1koTbHPPcVFn4N7",
-	"BBpeuoSFiB5OAsqJvx4Qf7Ux1fW463wEdNsL9z0zYRv1nOPAWwc+5aQ62PkKXJ/2uAIi2JQpjcV060Y3",
-	"y2Ob794fW0ATkSB3HMu0cJNB68z/b52yuGXxQxeWrBmzXEps795/xF8cSIf+j+/e33toRU6WhVM0FRFN",
-	"ImKvvhjmAIFztPrCwl6lMVO7QwvDpiMWrXiQyDHp9akCIdILsCMmfFqBWzz/iN1Gde2bEMOzvYmMeTjz",
-	"pq75lieq/UV47K1s2BxElq8mgxeZi5PQiIcaIcpAFiyJh7x7v9cgCK4ZfkMViyUFbTYGTnV10QlaU5qI",
-	"7oQlIbzvqfmE8eEIE01GfDgCnSGW09ZVp/0oaI1ZxA0vOIe7rLk247Q+vntPjExtrUMS+2mdbU7k++xw",
-	"AiS/pLnJhkS/QkY/sPZrlag2BI6P5Ea7LhBqQMY0uWUR6SmZJiHruW+CvDSbUoUvMgKGzFhJ/+oh05gG",
-	"hWS3HePPSAfRxmkM76FKMaXG9h3ZvbWIyYmMAfvYMEvXIavwHBY4uMcQ4lqlE6M8GcECv8OIcTff93yt",
-	"F0xiKlbM7o+gRbWm4WjswIBjLm67Yy5SbR4xpA4M+6LTMTRNRfeWsUk3ojPVunrW8YnhuU8fdszkaYIW",
-	"c8KF7k65iOQ0e+1j87KRnKouinbXnMysAtuvwZZ1Ee96IONYTrvGmMFVj2Qcdcf0mx/QsCalnYIKANnj",
-	"iVnPw7lvxlzYHxnzI2FywkTXWMtcdMdS6JGdXCoi2QVfn/u2sLZFHvpoKx6aHTZkdNnDMNpGBiIxSAUg",
-	"kdO4G6a6KweDbiTHlIMtFZR9HbM7AEF/2ApaY/o3gPDuCqmNLp8doAoTxgQXw66ZI+ZCXT3Of44Ttd88",
-	"BK7sdHe7MvudkSQyjlgCf3eNPoO7CaDh7tXFjYm4on0eAx+77AStAR3zeAa73g1HPI4SJvCIza7QuOvQ",
-	"xpm50Jd+RLQr8UmQxt27NBYs8S83k5uMZoqHNO5OqFEwzVQmCRsKClnIZqZUheZzFEYWYTsz5bP7RkOj",
-	"FcQsGrLuSKYoKHzn+NbVZdASxgyNW1eXT90OtK4uLoHbh9xYLKU/vMj98uHDx9lPn1z8EbSgR9qsO6Ch",
-	"NurnRQ5j3l3rP1xeceIFUZ8qHnYtG7AXy+LXc9GF1BFgIvC/rkxBax+kcZz/TUtQvF9cc6sGJswC0Xva",
-	"QQWja1vwwQa7VpZX5+YE8lPrWjdVF8nerFxpaZYiw9TSwFNYD1e3GRHlma/bQvNbqhQf+k01JGEMwa5j",
-	"//lHPUexu/YEmaU73z8smZaNdP746fxQD6uGgmfnxzK3JzcYHJhjBWUDPrmoPZ55dH4462Zxwz0BfQMF",
-	"LKSzo+JRW2F7D+LwtfjVqNxlGtRn23bDqeUH48SosoQgTAeaPSwtP/Hm7Z9VWlTtAL1LLx3RDOTHOkJK",
-	"FaImVKESt+X5WedRrgistiuxc9nKulacByct66RlnbSsk5Z10rJOWtZ3pGXNNzha8JOVxqMWZOom0f5y",
-	"99anEXNawnHoZffuod42m+oVDUfgI/Yd9lCr1FYtxkRPn2YFH5vHc0lW0HKT66Knq6Rumollzui63eRs",
-	"HtUmDuqmk6fmyYP8rFgoRUTM9eBi+EtrvVBLo3lTW9HdQUZ1K/3EL0ZUDBmhxPOtzVzCkDrjbvBeO1+n",
-	"CWEzpq7IdCTZHUvINJGaEYmmFAaebB8WN1+AHLi8uPilTT67ZsDONDQnCVaAYpEhTSNZFTHKOTa6QQ5r",
-	"/j8DVMMvwmjALCKpiFhSnk8pJM7D9qm0yQV2ZmNGuNDSjk51lkc5lkaK5bhDWRDKrWkrKt9Dw8iTwXky",
-	"OE8G58ngPBmcJ4PzZHCuYXD6ZPK9W5yvDzEM4HXSOcX3PdTeodKV6VtbKsARHwyq+zQZ1dI8wRKX80SH",
-	"hvnrQsrTdC6oEpA7GqeM9Gf4nzn463ViA2bwUr2w0nMA/dvleEITLA6syNaz62itCeO4pcYIpotNmR4A",
-	"WJJhT302kEZVM/J8IrmAL1oPnMR/gOJ+jc55H9+9f2nOtcLHgifKRMjUvWX0vbBHoqcSnQ58rx6SZbRh",
-	"pMEDGv0tVdorqI2nFL5LteIR9l9Lhb5yycCQiIyOF2PTDWQqojb5TLlW8Ajg2lmbwCYeGZoyHJSqW/dM",
-	"G5wwPS5UOhiYvQYlT4a3vXbmnrHg8lwC9AJKT0SQr+7tacy/QZqA+WcUAMTG9zMwUkAFhJJUcO0oPJTC",
-	"J0HLhCg5ZtBNFcqIIxJJhtj37BtX+roSFmJJ/qJZ2Y0/sL3mMsZcWALPN+c3NgjkDWs2romYeQG97mOb",
-	"iFf7R4/gR7r280bm/j2lQmMD/Yf5AofnFLs3XFzCngip2dyntRlS8YT20M4zX0FRd2+eZMB6NH+7sjPu",
-	"G71zbvucmtw6X2Oopwd7OSZSce3qTeaWagVktjldd9EN/beuWhPOQgaXZyzv8ham83W0bl7+rzM8pk6n",
-	"s6qCp1OjgsdrmZaEWbTDqkVzrV9au6FM2uJFP+6EXbPGck8sKqR9GlMRMpIY6zon0mFzVqihIGrtC6oL",
-	"aZ7PSCyxUzcEJtqkR+8oj2k/ZpAELwUZQc9sphRJmGLJHTNSk+sR6VHVlYMeKqlGpLqHwU9pFFcUdteu",
-	"yTcIHBkD1ja+C3YW2liLNnk1nugZIhjmu2B5OENmvodZGX7WFIyh2ajnbp9Ora+2bX21pMbHcOGKoR2D",
-	"XsdmWDISlheWD5Vn7Q0NF0tdOZjeehyMIUFQUNuNRLqqsr8MVVYjCp5pPq4FbfhxJKcEaM4xIkO9smJU",
-	"eLAwqmeV1kttB+xLGTMqmgUydDyrddV62llDOaAHqxxI0TW81Cg7nQ5m8AHvBSnb2hL1L8fz7r0wDYRe",
-	"Zdy/n3HieWm3o+xLEJQhTaIl5aZCJ9Zek0nEEgjx8zELMOxugZKYl9fggCBcB6TPhlwII/oWHkLXhC0t",
-	"Gy4TZzkhRm4EsFGUr0X7DoxCY+cCyZoVVaE2mSW/oEl0L+Ju0UlSSw5s3hJklVzApnJ9LmCPvhcp8SuW",
-	"P2bSgUixHfxtbUHx3N3klaKpFuRt1bgNNtVEEvS81VlQda1cF8/ormPu1n322UYiiQvWXccivh8ZtqXB",
-	"mbOJ8aDslUhYyPhEdydpEo6o2gA8p1R+Aqs0zNqscE0PDLDTJWLUI7TCc/cqUiFlxDwCg0OvLRQiHpjL",
-	"8ULzHQf0LmNHOCX6PuVwxNVEKpuT0bhn+OTrXenrfWkP4EA8vUfg1QUXHNMjGQGeTQLCb8q1YEoZ661N",
-	"Xisl04FM12Qp7iiOz6UbZZfo5NAtOnRzW1Pbkfvy9ceTI/dIHblIxCD+h1JGahMvbi59psJA/TMukUgR",
-	"z64I0Bz4dP2NAoeq0RAyO9S9tUk/6ks/01M3mN11gwFDC1ht+eD2qw3o8zfzy6ph/TUsdqFZv89MnusY",
-	"RY2hvf83Fpr/fj0Zu40au03LeC7UBE4KG1vm9RuvAFgDLZd53frTh7deiJ1fNCnE/BVSqdkSGO0tH7KE",
-	"fGLfNI/ZBuh/Uzrr8zju+ul/fn729Ol5E35XR2uH43gFSLAox7rv1eJz4+4Mo76ggOyqweH9UFO1No3+",
-	"Ea9PXzz6LhRq8LZDzONyiXp9udwzhGp2n8aLWvbJ3fdjuPu+fn+CqDH7y5UoHkyi9nJvJvWSyvUeVmUG",
-	"T6NSrKnM16Kse4AOyH0WSD6f+YpD2yvfOyJBuo4koeqWRfOViy6fZ0q5VgsVyr2BTJMumzHVC0q9p/Wx",
-	"yu0Wzcvwo0Art0mdHxkTzvurtEzYurRrq4vutV9zQfyxsLQF/PnF4jP1et1fdKJWrmyqcqM2cj7GUqmT",
-	"43HB8Wi2pRvRsbEsVvgeT1rRgWpFZ9Xnubk+9Pu7hr3L3r1TmxuEpVrUvhzSB4nZAEqRUxjm9KIb/Biz",
-	"eKXSOR1pK3czainomNujkvI2Sx7Gu9EmO9db6msouD1HqaAU+vtDdAJAK7Ayak0t5QNswz7VlJOqsAdV",
-	"YaeCJBemtLGBk1CoLRSQILcUBeYKq+U1zLmy41vGJgqSU27ZpNG44muYx3EVZ8iI7bosQ0YMCjLw3+2r",
-	"NOC4jQmWKuzaKDHcKBXDhGMKi6ksPHDgA9lUF3L+l0Q0Q6rZUMILy96e+3rh/XZdQesbbIa5N/CpDG+7",
-	"wIb9jxutOrCdDzBBOaSaxnKYosDC1l/9mIpbZvYLmJx5PT7sWVTrUXQ+6IQXtP+MQdWnn+lVq8+iCJe1",
-	"+LoGBeJ5tsfP/QAOf8/BjUAnLZbwAcewLXB8i9FS9Ny2cijTHyfm/ptl6YSGt12EO/EVIQXRgn8iYRfj",
-	"GPMe/A2Mne1Cdob9HFi4jluO2GCorkr/7vmb3UWmpuktuFuxEkHesSRrviOYnsrk9icgZ/wV+dn8jBii",
-	"JD0x4ECRvSBz39qz+uXKw10IqYmiPCIu2EcVBv6w8tDo5BxFD0yBq5wY+gl4aWCsoS8C2XBAeuaCm38d",
-	"efXAWuqZq9VDtsZYZAyGF1SNLCwbHEEbrIeebbjYhexK1ctBbpi12Txav+SfVDYxestEoUmuk4Xmlwj6",
-	"hnmeiBAJ3XBXJGm+xgKK/SVoFm9EgTPVI+L16W+HWZAnPn4UfHztK/PjZRveRJHjyxur+zvNw7Cca9v2",
-	"qid6/VHo9dii05XEtz9k6k9QdKoYahlK05m6yiq6KRjuE6j64bqNKpHqZUjVNI5t8dL4OpcD6kFvs7oU",
-	"tBE9+C12gDWcwblhi+7WQanqU9/zagGsN1eImoaxRhTM7jChY0O2zx6tW0SGdsbuuv6f2OaPxjYPz125",
-	"FHi8CdXlQcIGCVOjPUasPkEGg21g4C5bALYu3jVXH6hZckdjMEWnIwbxLLxzCHJDw1sWBdb4LTWtR/jd",
-	"mGgZ0dl8uGuZgTzHjusGu2BrG+C5ewAVP/G/E/87UP73id4ydKRNfUzF07iiM7eOtdniLV9SNfacx7Ey",
-	"ut2YapZwGqsmYza/cX3C09oVnpY5190GanYWJvGHtFmBd4F3md1Z6w2XxTdcPEIopSb588W6of+HrT2E",
-	"NH7jh1aAdMv1PQU0jHp2i+LBBTG4ViweXJPsnUBCmI3Kk8x+VqviAfA6o5YZCu1zNJ49gy0EAqqAnAKA",
-	"LrYTydvGHrDDzB77WNiZrwgY/Mb3C93bLNF/XZvA1qaN+4s2nNjh9uxw3dP98QIDH+kMVUvqOB845wAn",
-	"ciOlcqdRAmRXjVp7JzI7DDI7umqzW64Pypvfy35U5aQH4wD7HBjqo0qxcT9mEfrsp95JT52PXg7KPfQI",
-	"6YzXdCO//EZ6R9NueccJXFOydbXke/LHnzjUYXGoI3OdVzCq+sL8geMT+3ScQ2YZRhXdjwMCzbGcYxz+",
-	"CLDYF542ikUsoe1uxvjgYaYytCN8h2WRbZKrKYml+SIhQ8rFYsWIzmxFY5+hy+X6B8EFdDfiIGzIjaoj",
-	"CpAC6zZVwdXPjqqZipvzcqyQH6es5TyHI3HLdddtUJeLUxns0YKDLD3TzUthf3v9aUcVTHsvav3O8x6t",
-	"oKpyIq/UghwJVAfL3qOhhXEhhFM28rvJiNnvfhKnSqcllU61g2TWNt5DPVOfC8SjARwLhXrnir40E5pY",
-	"MXKvjTMrw3SQwnBz3nD2wqNMV3EYH3b9bygXHvfj3uNhjvYOLChm74+5SuZO3U987AYA4Z11QnESWKgy",
-	"pQkbSSAn9/mYzsyz+Kj/vlbZTEl5DJIIUmdIhTFcRjKOCNcrQlxe7uw3zpVRzcpbvtkFvcfI1DFxgI32",
-	"8gctEMkTdB905s31pZ3GgXI03ayr9Ye82UcXell5TfcXhfFOwp6QumsbU8JNR1+hlqTPrNMPpLcRYgrt",
-	"ho0yb3NBlc0lXdORFXu738pEj7YSavcXZPmhKf/YQhpNyCllb87emwmRn3tYUO4e7Q5k0vvlmrBYMXs+",
-	"6CYiVBMpQvYDth/6HRGZ9lnZnioGp6tZQkI6NvtY8KYfSUuiEiyndRmKUsfXeugE6XUskF6nzkO7laIf",
-	"2EQmmlBiSWID2alXYH9Z9ki0HELx2hXpG0UusLH6gERSyCQgw4QKHZAQsClFRORUsKRNbiBuL9id4bQg",
-	"8xt2px9dHyJAur8DytmxRz03Uito5Qeu7183F8S7tu+luTuMmEvwyJooc0UiWgUdZrNBuvh0dTOeHTed",
-	"BUuy9fzsyROoEUSlko5lal7Uumw/8oWHoSHgV3/5ABWGtYLQAuTZqxd/ftcK/Hod/31y1nl89rDTClpA",
-	"iQ605+2rD5a7ryMHH68rBy8NiRqKVyM+aV218Lbmb9yckNiD8//QimFiee+NeMyQO/bmbZ/VfSKiHRHR",
-	"uvTyXTgYsSP74fUJ8aT4IOLqANIy3w1ws2xSOVW5nHLDCrCj/h1LZvkCulCOGbgXAsKFlvBMJsAhAx0U",
-	"yEEix7m0SwwDFkYTUs+NWJ2BGZAeUm70nXlJclfhu8jHvPgB0jGzM1uekXnx4zglLipy92SqTwmZx9qX",
-	"ZMWhbp6R+Ze3v50yMo/R+wSIJrcYGaGJJnRIN4vg5BhAhVnyChQP87tZ4CS4r9e/JjFTCkX3P1giyZQJ",
-	"TWTaKDz9m1zXuVPb6522vb4XN9PKXM08g25ouLgyDdUy9obGybWDKBssLz0bGhEeLR/NfrUWnr9jCF14",
-	"9tQcfOfNwU8K1ffQ/nY7D6mTcIfjJgUXDrgUWDRkyT07S71WslOPqdv1e+lafiLzYyfzjSj6+wDdBu3/",
-	"IH25RU7xIGHmwPbpzH0vlcYaezkBJw1ztlPMxS2LCLhqORTWXxM5QGgBzcXQoYxwbSwkdM+62wxuVXOg",
-	"yR2L2uSzc90mkIXAIkKVTUUICCURVxOpaEzQ/KLR31Kloac3Nz+BLYpIv2aXR5tgN+9DtrcCl6ATKtSA",
-	"JZhNGMpU6MC6mnE8GiOowADKxFjmfHbTqdnbOvPnuo6KoICCO7jSFV2OtQvjzguC/Tl8fbvIV0KzxFyU",
-	"KQ/Z2n0icbOPL7PMXZMVpfU/VG19QXz57Tk5cY/SiYvHadmOqj0NVn4HNvf5fnj115PP98B9vpVNR+Hy",
-	"LNPIVipMKBur3b2fjM1HMzAfxMfWo0SmwxGZjng4IhGdoRtYyltEcrVytkGn73s7z+Ny+dp92n2CYTZQ",
-	"K2jlhi3z9zboz4JjXqvxfJPqQt9sjNRmcb+yfpJSJIFs8W6Ei7OLp/vw4+ClPbBkN1smN/EEdQ817tZJ",
-	"zASRWVv4rALHNTMyjEQmLs3U2BgvcLLIWZSmMzv9KzJJNWFJIhNFEj4cIUJzzr7wPTp8rTuyqazlJXQA",
-	"sBEs5ItgNngzgdhyelt66JsxdaeUGwPNkDSPWa7pMzJJqonmY4Zt7xdKlkpLcsx4uRuzV8OjPkVtQgy7",
-	"tES+a260wV7/iDoRMIycNuI0FWoT1jdVkHbqefZUv6Xf+UQAqwng6NJmC/L6IJ2u1pe+m8JfdKBS699z",
-	"KdhGgLM2eUXDEYm5YBadFDJZrwmW3kX2NxZ2ykIDGMkPWZ+YJmu7Tt/gW+Sg2CnCAZsa9Ru9uF6n+A7L",
-	"gT/gOe5V++BCTVioHRu7aZPXSsl0INOCJ7B2KcJcmcH9uPxkEjHQa1pzSM+XJQ27avlbVGq2DRw2b/mQ",
-	"JeQT+6Z5zJYGtKZ01udx3PW+ns/Pz54+PV/bhwwvPiIX8tI75P3L7q7Xdi9Du7Xj9y8XL2eVt/lyeah0",
-	"7g6fXM4/ZpqLYyx/+vDWO5HPL3biRF7CAdebeFN88UeudQclDNWrTWyqhEFIeEmSsdHrBLh1ML841z4b",
-	"fgrKHJtCNRM84jlQm/SihA90j8TcaI7QgCPigwFL1JXzPbnWXmirUQLbRrQkAy4adVt/cCs9Lr/1QfZm",
-	"bLI4HO9T6+ry/KLaCO6c5+SVuVOI11GXfQ9aDbiQ7QU6wExAIM94RiaJlIP7Lp9OWMzozrCm8qYftrIY",
-	"GgtLpto1xAC+k5VXjugdswYYFEOCpWntTpIwzNO5NuYp2qozMNx8vk0sEalDQd+wWbtOuWWAYHgwH9s6",
-	"uPcdW6Zw3PutwLxnTKq5Zhow9ZBPOMy29RvX4YiJTKHjSqWsC03OBfD39bgM7O8xpgm5i3FqwDHfrGHu",
-	"RpwyhY42U2jZmW6T+fN7lvnz8JT5c0T2FzA96942hkqqWEkkG2W4JJR443k9Yy2dsOSOm9M5U0yppR07",
-	"PmV9HrChfhyzhIxYHIGtJeUtgdJULtrl5lI22Ec31nEZTWatu7eY7CjGXHL/rV3T6Q7Rw4iNmeEF5k+l",
-	"6WBQ3StD85BPaAOFijexkmiTY7Z3KJOIRebyQjJHVbEpnkL3TvKIFWfgaQ4aTga7bK0fGsWCR0A+K+VA",
-	"Jzxvlfd0PD/rPPrUeZpxQHeOhQfOL9dVjDosB4zMRcTveJSCkBhzkWqz+sedYO40ay6GXrSABSGNyqSm",
-	"MOxQI6K1nPAQBvosk9tYUnOCr40Mu+NsaoyFcMTjKGGQrlYiMxZ2rLEsrQWmc++GdjaDUnM7N0NPvjku",
-	"/gKM4B317V9k5VkrR4yIUlsqckUMbaB/TssYikmwlT+PVJaDpXRCxZAlCotB8DfGqpYDYq6CqxGB9Ckt",
-	"AdMoqxOhgmS32m0G5lgodscSGpPc3VbtKoNy4cz3DIG8PlNZyTB2yQTWoeYtCLFpW3TTeZQxgw9WbB21",
-	"fpljPFVefplEqDzOs6ASDrSmHrk6n2oALnqjVE5HkkQ8S90AMm+XZlOV0faWSVUnoX94Qj9olJwPsmHD",
-	"Cr3ANW2pRZv769zyfAZ2TnaHyM+XnYe/YL8yKUJoxWAsAdTsVzZruc483JQMuLEu+wmjt0YVSdKYtata",
-	"uTQg9Jvu5+IJ9PLRVgpro81cfiS6Km+HIpOEhXqncu+Bue17LEpfSpWur1JGlblCiBWtlBaoz7ygSdoL",
-	"jqoG+6+SRx/wHbvotnRSTU6qySGyUHPtm+CfmqrbaofzuwkTBB4hqQDYwR4GIHpYowqh9SlXLLAJQkqT",
-	"NBkyYYP4V9a6QDvDuzmctwHdF4mMmbrOcUrsDjumgg5ZoohizOF0ZM73NrmBiREpoCBN6YSHmkXg8CAc",
-	"Xb+a0fFPitBYCtYmn2AdIU2SGeERDqL5mKmACEkGNNRrN+so9bLDOMflV49StnuvOg7SClpn/n/rpCZV",
-	"4fEt3q8rQpXiQ+GQX9gYQjUOBwXvkbt4tmChL6MZmTFNfjZi45eKtY252Kh7Ns6PKxiy4t32q9rIgXQw",
-	"6MJvqgaFYBWHkk7NrklPTlh5iXTVQWKosRT8cgK/iiRsR8TVmCvFovrH5oIjILnKh7df1dwPwwu68JOS",
-	"IV+mxb4qY7kMLzJlK9uq1IZPhMXSvlHgEIITXLkVI/eZYAMecprMmgGrdLscYvpG2ZhWv9lTh/a5FdfR",
-	"Ls6XdbrsPLu68GkUyGTc90al+NRZOxOm0891vtZpIrgYds+fostLpkk4d3C5L9ZaEVCyPY5MEuYD/pbm",
-	"qsL9+aU3Fboxkuy+gzWgbVRX1k9tcTm2o7UMyOk7KHm/GtZA04jrM3iNMwR2kSkJs926bhXEE3zqBQVK",
-	"slIHrFnl9m1nTpS3Y8pbh8jKCOzTiIGGeygmSTVhWj+pnexuiXH7etqMZB+gmrhHJ9EnCRrpXIpIYLjb",
-	"dCShjeAIYAbNJS3kGxlt13x4RXqpYsY2vyKGt/dymIF5L1MEmm9CvK4252hyAB7mZRgMclnFU5ncQoca",
-	"83NIq5YabDJUuFVtPxXutuVeR+Gbsjtbi5d0HrXWIvkb2I0sua5hv9WJv++Ev695I3IC4WJrgXCIfioU",
-	"CqUeqj/xO2algmFYSo6ZMbIXJcQf9Zi1mWLM9D6BZjfirHVYo1vbMTFHC0PywtwVoYmS6XDkuqKsdddf",
-	"4OL5jjz4G3NCRHrJcYNHZxedgkt6LTAY5AeHwV9tyKX07O6f/1orbi39+odjp5ZKWKWiXZONWjZ1bFz0",
-	"wnNRSvD+1uWt9o3HxFo9gRobsM8TPSKGNGCjpokUw/UY7EvcARqf+Ov98tfK49sDj/U++hOjXc5oLbV4",
-	"1XVENRGMRcqDapZ7HZfx3zuu+BIohrdsypQmNEn4HY1dPbSPuMpEz8dbryFthEjBFJEintmwjo/OQqjT",
-	"RsXGtnmBTjgdMjKQqYiwKwGNCMyM9Gf4n4ZgGf6Kyz2u0iLY/fvAY8gGagWt3LD1o2d4nYoBvvpBvKXZ",
-	"NObNH/E3K0Z3waX7DWnNDZ4wFaaMsLvqeB4+0oVHGuwBN6UQXwvlGHB2qzaAhiFTqjuW0RrBXcs58r9d",
-	"3tgv4RKYXEVtmf2626frhFQTFjIYq1t8QVnFGV5iBBnmCkGG8+kahmfEVLOq4jNHBcu71tUqfqszFUYT",
-	"W6q5bDLLGtntNCyaP/irFo2ndKa61kuV4xdF4f34qvPICm/3zGL5cKV69Pjq/ML+msV8yPs8xtJo/AtS",
-	"E4xIDhEL8Dz3F/J2OmTdYSLTiaEmMQqT7vnT7qNnRggAg1DwI8W+YaPs2hgvncdGwSnewKvWiA9HefXG",
-	"wkWbUwEpt3yFlQpQ7pmmYqjAUe87iIpcsjqKeucEtNNhPjhabz56urQFf8KGXGHeJ14TCHLIAZkwOYlt",
-	"R6QCIBWWqCDyyYzpK9IrypieeUEvu5y9NnmtjYgUkYdi+XvKUkaohuz4wGg/05yCZHOJ3NRA87omPfy2",
-	"ByGQPkOlwKi0nrW1v4ibxQVhs6a8nMLFKELH0kgOrfI/AtAbjLaI9heRDx67F1po9dyPzPNzuC/Zs/Ay",
-	"m11Mfu7Z/3XNx71fArtUKEPiymqVCYG0egdmk0HIOEwvx0otVKxyCVRcwHomIwotM8xZkR775uQIGkZW",
-	"l52OrPSyai8JqYB4E+Wa/NxDmFHdBeWmBzMwyzJv/uX6i/AlCoJxANORCelLPcK7A2s34/t7ALcIzizA",
-	"IscqgJ4gO//syAKSsAFLEuzvJZMhFVwBHzcTs4pyNb4O8IC9VkCulCg0dl+ybxMWx2Ao1pE17nEU3Vet",
-	"l/9202pAOCC1wSqqxBG8ELjXJGFDQYVGI2wNvrxDMJ7d7fiOpPuKg7x/mQ9E1fWn/DVoyT6ifHXLjr5p",
-	"JcE9U9f7dLG+YrHWXa0okgWo7mMukrW6ylIUTCqclKjWWfqpiAzpAfWu9MU8AB2g0iPzeSSxt0hFYjsI",
-	"lynXIy4I9fYXPIu2RebOaZNPRnC5R0I5ZgrFfF7pUHSKafH+C29+gcZxC5rGoKCZXBcz3wVjEWB0OnGM",
-	"pf5CgqeHJW3yeTTzcVinEqGrQ4+Y/aTKM2R0kQrXUE2H0L/Ajh++U+iA7OpcirvRhEc0cvcF09ShBafR",
-	"l7ADDvkZAFqqstctR1uewN6cFQv3ppYoPJmz92nOBu71XcVCKSKzlIvHnQbMXKDwA7J1PY7q3y3ruQdz",
-	"d7Xk2VGXG2dkbEe9J7X1pLbuXG01CtGdva4HEQ5cxUOon+7uOci2cBB53xdJ2CSmgOruCyjHbXJjlbu/",
-	"SS7UvHdKipCVJBFb51Bp2nA2ovN2LXj1Mg2e0IGGHGNq1JY4llMWQQN2SlAezXleihon+GGYCKtS60p4",
-	"I97uDX0wTQNSyIQzob3J5WMKyI+CFrioSnhkTMUwBY9Ia0Rbf6zrfm4Uv+IkLk7i4j7FxSEmkCzzWmTw",
-	"Jkukxh/1FMUHNBqjFXUQ2XraSe5cfQjlekEquGpba6za4EnXcZ/eL4F9Xz4nJRe3ADh7S7XkZ0Dhd3+a",
-	"39pq7pwj35f3Mi9nZFL07NeXGLDnWwqM+80YrIaVfnx1iTld69HhG7mz0pSlMsPsvF66jpNg2ZNgcWdz",
-	"kiz7kyxGjfceXC6y3kxLPBx1JQ2PmNB8MNujsHGGiRxAXaQVBlNwxiufBNBn6ESH1EzrE597NGeBKA7W",
-	"gs474TV0MuXCuuDno/1t8lrMm0W5QVz8Pj8MWEzzMtJGkotx+5JgPT5tLaxgnfh9Fqwuj+AvZtFn5hwl",
-	"wAd+UlbASsG6OCy+1wEPA4KOG95eEm5keH2B6q7WUcnUzRLb12NKrx3NfS/GWeN1pyfZezLqDkH0foS+",
-	"YZKEdLylnI0ZvdtnFesN+N/6jIuh7/UNJpXj5CN6Z74zd84KtlJ5NaKKMBExEDfL3INLzbTAfYYTAtyT",
-	"iHBMNdvQfoMd/k7sN98W6GS/7dZ+Mzd5aVem71/KxGygTyJmbyLGdgMAs8Ybee5MNpc3EDI5k+khehFr",
-	"yZA6zkRfHCykZllSk60VNq/uQfFcL5jPYSpk8xallW2bAt3c60sf2G+4lO9SfWRoDp/orTkf6W1iKWhM",
-	"RlJNuIbkO1/bOmYRD2ncZWBoinC2poD6YHbJbNApLFUtfXJC8/ilj0x1KMesW/equeeXXLnVIg3z9s2B",
-	"pSfRtkfriYkok2kSzt11ZjaXhodbGlVZvcCeJNwHl2kBLkUqXI1hIcRl3ZDmwWItEiZCKFepPe+QNCcd",
-	"S3nLIpJOEKdl13bZFuYXrvio7K91ikyC1mQ0U8CJJpRDApBlaW8BJmBKtcU4pyQcUZ6sKRk/4VU+ycWT",
-	"Z+8km+7R7EKy204KpYk4o1O6zxjaW1uKqYiZDYuImQ9JhWJMXDlpZKtQeKI0Nn9Ei8lLaEQdLdS1gGFl",
-	"KzdpDrTJiBBGIyizBWDmOCJUkR6WjeAcumYOvWqRtX0ySdH+QyxTP30fJANb0BuCVBXzTECuKleSU5Zl",
-	"splBaPYAqOXG3IzjMgh/h/JeowjIqbjG082sayVDDn1CQYMjXOUtRJlqxSPWHVMBiAlrSsE0EbBfJzn4",
-	"Y9qH69+8BYNx/gaulsY5dnWSyHuTyIb2M1nkDmNzsbznVnCvNYGIlMqDT4gIoBIygILcI/nEk+uynBY5",
-	"MAeqNOSqVKXq128pVyKzzAuOyoIr7yNnm2QTwYcjTdSID/TBtJY7GWMHZ4wBozgUvh/AdLq7uNjfi6Cw",
-	"XfDQiBjTCLxqLEkA+3KZwBhRMWTVgIw3ivSqBIv9bS8g8o4lUFhlH8PIXa7PXcJoOLItxuCwmJ7K5PYn",
-	"gA0kEU9YqGUyA0tkQBPzjx6xLwJ//pNyP7CdysZ0BqX5OZRGB0mobVscIYVh8ucd0sNvuuzbBIwk3/5M",
-	"+w46ksg4qirZf4tDv7A7tXnZ/lx1Wq7EuOeB2cwmopV3TWhfMaGvstRWGUdMaYL77qd/yyZViH+2gDlP",
-	"DWP67XcmhnrUujrvdDo1cOR6Qk57V0RIO7AKEGgT5oubbrEaeDgiWloXLqmEQoQ81FJASENstbEf7Wzs",
-	"1ilQFgAwVgVEMXMCkCILQBNjqoBtW5Hz73NQs9AW7Cvw9RjkDKAHVKIoIl5tfgFcs7Ga297Hi5sbmO9f",
-	"47OPsq9pklCMGuoZwNcOZDKuxmMwazW/rLNOh9bUNjJ2orEzXZ1lwgAr13je2XaRDWIFVrRMbZ9fPLx8",
-	"9BhglB3zqi+p8PX//CNoDaXIbZl5xdPzR00CGHcuMyzF3JvaVljmReJDs28janSmJJtUAbSg9f9eDNM3",
-	"Hy8fvn35On338tX573979fDt38KLNy9vpm9e3tQXksj57hvNwHL8M0vmpSXJvyKnAU5U4AbGVIi9mMk3",
-	"grVcHGqV3ddFpByLT1ItE1/dsWRGzDNuNCeduADBQoWasgTg9Aw1LcESviYPXbK8w1TGhUTlHVVf+Mkt",
-	"iKESVgFPZvC0NPETNrO9gp5FgZXZAQltD4T//o//XQWbIic8rJImJeyuQeI2p6JaV5fFdo0JV7fdmN0x",
-	"QEPiGvjKC2pkAVe3xH8D88bf5Kmo9Yyeh53LPnvyJEKde3PYD3cyVWRyE8fEnVxOm3yBW3H2u69qXq5Z",
-	"2uf9438Ea4Fc/RXoZvmz8Ezjyqsnq2osTiBjGTG/T55osw+/LpDpg3+af6pxRD4V1E3zbIDcoVio4iBG",
-	"cnRt/qZjtg6NDpkn0fUVRdpnsWpAIhp65gzH7FPFwZ5jCdSqGCGIlrT1L8BHsRkaAkDZZ16oTRI+ZomE",
-	"iQ34N2f1ZyDBk0kijYnuEbYdJd7Yb0j2TRUlPjoPLwYd+ow97F+21ia6KmgNew4neqvA8vDUVkVsa4N3",
-	"2FHfmqvhIYBiLm6BTsVtNZ2+T/sxDzEvxDzpgE4TY9e3gQZdc2uzuwsm5oiqa6BoNAfhFXljEBP7AUFs",
-	"TG/ZYgc/qjUNR2MjAqmYkTHYYMaAdN5ESCdBI9KHCsX8T6cUfY426UQrYgmXRCxmGgvRHru4nBHJ2SQ1",
-	"MqJFtoIW1Y0f5Xcu1m/h8sHwrFrOyMEaj76VguWRQWozrkk0MB+VoIr3uUAFesEObNE04vLB/7X+D/mY",
-	"Dhn+0HNK7Eoy03N2zurXlfIat8wCu7kBq+vsg3eyzCsFUzpTJXNYXIBjXC+5mkjFHWxK6ft62X3sYUSY",
-	"UBBlK8ZYz7V10Xl8iMe79UFmRAnH5juIlAsSJJUS2EwejvBV4EdcuvNmHpfn87up2Tf9YBJTLorLqrMI",
-	"r82o1E6jCfOsIELeTZitGrbMNmY0UgRaBThZknGsiv635jOlE0bHVWhRJUKdKl0wZszoPynylw+/O7tl",
-	"QvUoM1ti5JbFoEWFFXNR5hJzcmzMlmqZ3llJQ4u0DTICxRRPiJa3TBAK+Y3O7AK/DfyvTX5FC/Hm/WsS",
-	"xhwgn4z8MKsIisn55sUqlBOmSlXQN2xr9Ds2ptxohJQrRf+neRVP2u772rGJ807WGCpV0GYiB980MH9j",
-	"x1814hM8b+uisUrqzZ82dNvYn9gbgAFMEjGiEyoU1+RmSCP2D9swCu6qUUmNkcASc1Vxd+FzdGmjGmXm",
-	"m/tfzhVvR7r5r/9UipI3MlWKmiuIlkfXDfM1+8gP8TVoScG6mo9x3crd0PyZ1179edFPVFeVfsMqBRtc",
-	"60MJgrj9n1NoP48koWPy+v/JcZ+PfCjOuLBqbClEnNFTgZrctWyvChHnwAMoGXAWR6SfMHoL6HFpXKK8",
-	"ofvuDds/5FqO9ugaubhvWMOwadvcyEMMzBU5QQ6kBAM1UjAb6LKCofSOWhkDb32QsDt5i0n85Tn2v74g",
-	"TzqdZ23ySkRoJymmDM1ndlHCBglTIyt2+iyWYmjkc5vcZG5I/JIr67NkEbnodIiWEp2WvVSodDKRiYYu",
-	"QLdMdI1w7DlvJkbu8S3XJFUMo4WwBmWWJlPda5cUhpnlfTK/atW929/OptPpmdHpztIkZsJwymjugsM8",
-	"WletqUq66MbM5twdcYGg07AtuJr6RPCB3Vngd+skWYMcFpJgrLV3R2OOBedCEnM8DKjyEn+1/Fq+u0n1",
-	"6BUEeJvW7Gy/6rn7Q8PbsntrNLhhSpOI5VS6Usc63mx7RMsu9uMnl8/apIc6UDdMGECD0FjZ0C3WysyU",
-	"ZmMV2LDjJJF3YMaPFYvvmLGpyJ8/fXpPnlPFQ+iJMvOv5FHPMP0vwn2gWJgw3XNlHn0Zza5JDwQ0trkR",
-	"NEnk1CtzM2JohQwTKgAYoFe4VDhNpelgcEUYDUfFrfwizN4o23LHRcSR/kjfqJzKBhW+6Ta5cVighrjY",
-	"HLEHpM9Car6BprGoDuupNA8nCqFt9IizQfuLgLuioPsL4qjLAXG7fYXEzgXcyK4lyF6QfQRLzX+AmxMU",
-	"OQQ8hRwi+CJ6qTBHLhP+DxZ1cat71+Syc569xn5a3TGmeSbhL0EtfeqiA+1Xc9cE+Iuy/CVbsZnxwo1t",
-	"WU0SbJJEC5ZcuYisWqN1rdmD9dlOI1IY979CNfQ8dAOWdYl9ZGr85AVs6454HTP2q7aXbBvultPVV4UO",
-	"i4XWhRDiun1HS6OE7wpzOarmo8aM2nHXUesIO7P/5hIBg9ZZ7q+va3XBNI9iRUS2963q1Ir6TTIKRiA8",
-	"WTUPGmojuSG7KZ4RLtwHAryL5U05zRP31QfDjmYJCVRhIMK3rz6UZ2QW8jjWaEgNRrCz/RPJlaJCk+in",
-	"V+DHyByBYijLkxEXBm6qCWKeNO87o6LAoqrDsHKOezimWOQqYFRXIFzkqprMIfimeevbzngn3hVpan/N",
-	"4+avrPOSmTfQUC/6yWrewY2uT9Mt29afQal9HkXH3YWrSCWldv1NFBnxPMfqq+ikTEHYvvVJmd93jk62",
-	"Tcr/Hph10NC1Ntru3HkfhOtpNU/HUH/t27o2e13agmOxzHVeIKwoyCE9vIc9AjmOJGGaJ6D7VTlatxMW",
-	"TbtcfRwlDFPG43kJsaHesAdv7Eq+f4B+2Rqs3Lpo1+bm1pp/AEkdXIoze1uqTb8Pzu63SSgOp5nrUZSw",
-	"qY0R2iTMRszAl3ZuH9zUjsoSzCTMju3B7Q3AUIoBT8aY8gO2l5wwsczu8r+4H9NrK5Nl7hrdt9Wy6Dcr",
-	"M1o8fHnBtzKlilB1yyKipc2/ypH2e3zzIlFnQ1WH+w0JQ7q0xe1aiM/DFdASGzqBk9f8BNLIAJKIizZ5",
-	"K8lUJhGhfSP0MrTzK0hKM9fd1280wRDsgj0nOi6GcLaSI/RcVWOPTFKtiINH4w7h4x6YRkFDDVpnhb9y",
-	"bVTP/P9rsxl/LTFOwRXk1bKqqbuc29rNWPHtLo23aha+nKBeS9gNJuB/urIPrMIoCYkYjWIuGKRoTqhS",
-	"FsfZ16lBzKiKGcs7lkTpCi9Y1ZEgajT5uSdT3ZepiHq5gj3MHfnFT8WTPvm5xwU+XtWjFosiURlZvH9u",
-	"NPgx/u/rLusvaGhYTsyiIetGKZsr3H0I8MCu6HqTdB2MnNgib4zaLKnRzmERZ9t0ld+UAWNRn4a33SmE",
-	"6JwZWzfoAyZpOu6zxGhuZ09+ffjbs3/51zeGqyZ8iBl5uMzl2UXFNKaCDf1H4C+eq9/yF/+qhS22PYgM",
-	"yKsRo7EedUWqE+4aLhoRVLo/7jAsLkjuBW2jY6axbb33NVf0rXDIyuLs3Gu9iX2xnT90TiQdpnIxL99/",
-	"UhkvLtUnqlyjn7JAr81uV8Ycno4YxLQzlgFdzlW+/wkkCWhsoR66CxfyiCkSU6gkW9BCFLMoGiAm2qSX",
-	"c4We/cZmPexwjhYk+fmy0/mlnYdEdGqGKxDLl01j3xjoqG43IpcSX9O5q9L+2MLfJoBzujT18w2MSEnC",
-	"JoxqouiAXUOifir431NGNPum87WvrUeDc/aEPrpw/BVtzYzBzu1G7QzRR4+C1pgLXwJbwXY3dTGX5T+i",
-	"UQjaqNF03PzKWmSeWxQHBqj3V62bYcJQ/+07bRL/zF02OXAc6w8HRwFtX3iiR13AC7pqnT979hRcbWaA",
-	"7JvuJGEht0U8M0bN/g7omMczl3v5ktM4lr6hp8uTHHNhZEsO8mIl/1MjZvRdZHsZV6NhKMdjGVl+tinr",
-	"2Y87fW4SZbzvz05pOGav+kpGCzvgOy0BKq69nmtZbMsd688RPw9r4akImbUbWRwDM7ODU/PawKhpvUnC",
-	"7jib9q6xWe+UJjYDZ5DIfzBBevYW9NrkFWb60IiLoeGszKKU2KSiiKswlipNGAE1Kik27GrnapfcaiCe",
-	"DJorMldpZmxT7jy27RWR0Aw4VTQOSOLT1AKsVZoFZEB5nCY210jJMSMRnSnbfdgcKNr3pSGF+fu5fVTh",
-	"pEfegx4Jlxb2uxJ2yL7ytyf/cnH25tm/vlyLFR+oKho0x3U/jTLny6H4s2swUSjrzM17gXM20qMdgj5L",
-	"WfAD5LHrY80txY97N2FC2Tpx4DhtchMrSXJcBTJCERvRYrMKqQGfNYcPx0WGuW50pdVxqMXOuLC+auX1",
-	"MLHh6GQiudDjRVK93KTBkls+ljnaSradhaBqUO0hRqFWUi3u3gq6/WMVuXkKaJjmPmo5sTQXy/DWaS25",
-	"Acc2YNUkcfmX743CTlrOyVt22CrKkTI7TxrbcTxruDTN7j5jkhUjjiZ8hUZEZ7b2ApGWjW7hQtFok0F5",
-	"RmZggV9uG8aYa1CCo0uAqy9Jk7R7cWzqSMRifseSBYDWRzmeBD1zmECwz2uiDZcDpA0zDBcpU4RqMpJj",
-	"tr7e8sLdoXtOpvleidvt57aUDckRZy63pmEKv4GEgAGgwdiktKW5ONceIcZNiLhknzb5AN5o8Phoj0Fn",
-	"YaI8wBREqhE5ymcklBExLNtdCpd20UzC8zbajE9WmZNxjwuqRbkC4IO66+gSHppqccCna9soc+kr1bY+",
-	"fE1onu7un35gp3PYRhY7CHqMIH7QBgQVsTDmYieSktpeIgUZ2KwxYGd/bLLNNm/4NY1jkgrNY3IzSXih",
-	"c6SQ3ZBOaAi5DuvKrpf2UE+iqxHSs9u5neQaM6XoMjjt50xPmRU6Nvjm1Mt86DbAdCWj8MVUZcb1QgZY",
-	"jWyvN25Op+zPbbM/m0un6QM7aX1mJKTC6xcu1C/Ip5SpiM7aS8z6887alRaPIDjMo1w58paop44N2Et2",
-	"uOkbjjKJHNybg7xKcL6PKReQr3ANWiMVQmrSdxjGUS7UCJRfVRZXJPC9FsbVvs+b3qz9ROfnJlF2tT8n",
-	"XGssgr/Xm23GZcU8jg0ElpD6zBvhu/Kk7FxDHFAeH5t66JVAJJJuxKOukLpLzW2K1qeTt1K/9Ad50gmb",
-	"McdiqfIaob+KOTfgBkSXA3dqjtqeZ32LnYNyRBXps2EqmqU2nP5iYshxkd2fZapYRFisGOiX61PcBzzG",
-	"E601Qmuf6C0j6G/P6M3H8Ee5HLh1yU1pmjSeiDBw6GcTjWVftntxoWCnOZqDNZxCoadQ6CkU+v2wvOds",
-	"aHNDN9clDNvB+qlG+VuTvMtN8cS+TuzrxL6+H/b1PtUFJSjLWkem5jSiuf4iC5zNHANXmofqQZj2lzjP",
-	"PxttMKSC9BnGUKFdpD0RFpGIaho4lJxCwv0kkQMes3yXRQRqTyPORAipoQ8L1h12HSnvwQWTbKoyv36v",
-	"m7TPfq/odXMTxwT3ruFLYM5mCVRYaLfC4yb6o6w+3gf/NP9U12i85GMmzIkqf5QQi3ddaQIyZtScqgrc",
-	"2ZuP9EhGMpbDWQapuuYFuFwMrvRZeYuntL89wr7vvPrvWawQgj52Ue0F1DnfuGnIlU48PlvkN8x3SgOe",
-	"9s3yYVtejR9YMH6qdcL7KRSPWwR+c36dVtAyIsCIpmctEJ4xo8rbtV/N07j5+bHmZ8RFZBYOXQg/vPpT",
-	"9+2rz4a9Cq69v6uF7/KnZvgJ9kF2/XzHUuiR0T9sX1GPupt1/25DST2cLGy4PUxzSEbEiDHydTbu02Qo",
-	"uxGdqdbVww40qOzmt+0SKvq6IYvj1tWj7I/umAtptua8k/swYUonPATxar6Y26Ss/5VbUTbjzcCp4L5V",
-	"ofPDd/dF9a5vVNpnPykSsQEXfA4wp8AD1u4flfbZC3OpfHlBBft4YPtyLunGAUVdEO4xv8AexcgWPIOh",
-	"LhXomjBEZgVN1z9hEZSlNvY8tBhQt8rX3UIatGMgX8QX8VHTwQBKwDD8kTBACBnwoaEYz3xsj+Ti1R7J",
-	"OCK9bOd7ge8qCUjSGWgzjeNrXN0X4UQWFbO+jGaA7hyzgSYy1W3yETGyzY8ygsAmzFa6K5ytLWbTtB9j",
-	"e18GvBCwq632hoDZIY2ZiGhCZowmgWGrmoXgAYFiOsgIiWPLs8c0GXKhrsCjg9k1gIKgWMxCrTxMwjiw",
-	"SCYKvweIMMuVgi/CTBdRtOW0EO21M2uTG8cszHKQFnFCZrst9ZsvzR4EhJK/pzTRLIGNoLAUW1oXx1+E",
-	"nbt5IaBlt8mfeRQxYS/UiN4xIiTp3dE4ZT0vbFCZJD2VTsy5Kxb12uQNLgL9WELCEVmTz04elwdTGFFE",
-	"5xZSg6RjEVyqnlHveub9M3NhASfe9sf2NyuS16T3enD2VgqGZljP1pkr8rBz2SYI/n3lUwiciMtoITsD",
-	"PGgZMein9hCez9OMiPyjsC43Z7/1NijlSOO6SrYCXA0Qw/UXcXlxQXpayu6YilmOOfcC0hNSd6Vg3QlL",
-	"uIx6vsAHIoxcRrbXkTkgD4JurzL81s2sZ1trwyEvXowevq1rZmF2GXHcx+hWp4JoJuCkVBlauVULXmJR",
-	"8xzXg54/r8YTPfuruTXOKitRbxM5xVvQTwB2PzKb1Z9dE6rJWAIFAROA+xkUbrKZWpv04JvSpIlrwswU",
-	"sI2e4WnYK3p1L+icqFzVEPrh8n7QT+faQYNW8PeU2a+t/FzRBhvVJFjnNflfVKQ0mfleUFRpJKeSDajI",
-	"DTF8qFW7GYoZtgwP5nfqJhUQjnkuke1mSDUDiKq6E4IeWltOJ9crHFkNZ3WP29nrK896vdbfG511fhko",
-	"N6+tPDSiou6CXHi8ZD2+SVya8qi1dEX5ZufbLskpAZDnyRV5D0hIc2srxVUCnbsCm+KyswqaYvk9iTIt",
-	"Bdrgos1QZ4vxyRXN4lfsbsP3Bcqe/XpgaoxADTRAmVhJVHN9WR31qlVedO53mZ66N1iVAPlF43mcrvJW",
-	"/0vXddE8vS9cx4mcpHEGhL8BJ5h7w8pFX97HYfZCdZfpaz3o+2g+AvdWJJkiPSwRvSL+uypRhtysLNER",
-	"XBBBK1R3tRDnsmmYa9Wbd2b0qlB1bClwBYN61Nlxl/giSjWIY3TmXlpoHIA4gB55qIldnl+Yxdf95bNW",
-	"3m/sdX3nzqDL/BBgqi96S9D4cjoh6qAgmYxakp+Blu7Pc4vRcHiujwl0cXZdUEqOxEUXzu2zapTzuD86",
-	"61ycdc4/dS6yQAeACl2ZZUO4qtZvcj6WtZwsoL2bn7jLX+wXbNcSoJan2LcALlGAF+KLePvqQ2CPKzgP",
-	"Ls8vguJnz4IguzJfxPKesGXOHmvvHUqIYIWfKJvt7n1D3uWoljuFnBuZ9Pwveui3MKwzjanHMePhyAqf",
-	"MRhkZlKpZhERcrpWvOB1NrUGGR04XjPnqpudx+uv4DW4SHeXSWS2T4TapuqC8xVLD/K/JFxYS9vcvG+x",
-	"OSQ6GIDn539wEf2PgoMzpn2G0LnQi885QQWbAmBm7slB4r8XUDaX3rE4BjwBwoSdwX/9/xjWWHQfeypv",
-	"PaLnYSd6xi76Twb1E7n8wSwLq+Qu1v3GVnj+2tQMsBS57xI6GHGlJVrNloWrgLBvOu/kSdgdt64hwabG",
-	"goWbcU2EdKSduRgx5dt6KNGFlo+tVEAXVxSu5FexAhXw9cd35OH548dn54TGkxE9e9iqb9QuFQf2+RLV",
-	"6EXeCVoxnP2qoATxsdHELqDF9JgL/PP8WU4l4kIzaAJZI9XBlud8vfdAZO54qgjnEzQ0gztTuJL3S0FT",
-	"lz3olYYloqi8G2WRNiJldGGgC+v+BzcjwLQJlveUowtqYBEzHSVcwZTYHcJ/Rilrk7d5H/8XYUyZAJJS",
-	"jYRpQzNWH9B28YTclmIJsysuHlHlakgwe6fnaLg7YjE6Tm0XDjbF6aovos8Uj9CdKuMIUOvJVKZxBLh4",
-	"ZnGKi2HsyjnUlX8UV4+eaSxxBGdpbhqIJ1p0wn4RdtLWa28tPNgxroiRqPYjq73aDqm4xryPf87RXOaW",
-	"tUefO+19lslUWgbz3XXKpXdOFd6AWNcpoWkwXzmbQBmneJuri49SiGQ2Cq+5fPT3OcaQ06j3D5eJnM1e",
-	"3sXEG/iYUCTAzdSD5UCZnwHGV0RkJKeEz3HRogZQ3qwKaBZzmlDyY2TVk2op1mTusLbO29uO0urm8IVZ",
-	"SgUoR5sYuI6ddQv2fd6I3Zbyq0T0JP/IvZqGIJq5IqgMQpB+Ujj9RizGPEwhdESuvO/viqH5LMCImULk",
-	"lrGJx9IeDK6dhJqOZOx7t8JNhzJkuNkyUY107fiLwtYFpy6uu+ri+uobDbVr5EqjKGGqqlcE9vOqhAa/",
-	"rBtxmevVGjH4gGIqxVbtWsvHs55y27ujRpPaQttZXuxTtCJmtruOsTWaDvqGa1wputiQcyTHrLtBonbN",
-	"Z8874AARw5QOMbRs/pbhrVG1bFzCOcr/6z+VouSNTJWiZt+RiXQTGUN23degJQXraj5GNHjlXzB/NLWb",
-	"LCo+FKrLRdeYFJjjq9RUJtA75D674BqWdt9YASAAqo1FIJCc4EGu+7XQ77vlGXtreYuHEL1rNDa8zzA+",
-	"bJXAhyN9TaBlPKHEHDTUVzgkEDD0eg9s5lOvTaCCuqeN/ZHQZNZ1x9XLV9fDoRIujPEYIpzIOEXUA0HC",
-	"kZSKWYeMnIpr57QMMOvM/BgzkhKZDkfQBy/VYA9ypVKEr8t1b7TMkXD1Rcy39IU52RlCewspyZTRW8Pk",
-	"zHeG9NxSOcLyQlfTFbK2zKpDRmCOaK/m3ApeM88HKgh/8Xwhnn7HBImSGUm4obrWWrS1H7QEOI/vsSUw",
-	"so7qVsA2WRFcJWuykbx2Wr8p8IxEEggI1M6VFFRmbFniabRH8Ek8H4x4Drak2df6UIKM1XLbJqNvTnxN",
-	"9zrGXFlUtacjibnCIPVVBjRg5OKVC5F4ceqxf2z1g53vTzljMoB30lhJVCG+iF7hUvbIf//H/+eyjNE1",
-	"OlYsvmOqTT7RWy6GhE7pjFBvr4IGAm5t8GXLW0TXhyqrJJkRrmuI/3w5qG/uP6YiohBh0gnlwjpux1wp",
-	"LoYVhaMlch4v/WZyvulOzmV8gbxWSqYDmbbWVH330MC5UjofYO3hEoHrGjY3KXMfZOZ3w3XUrwxx0Tgm",
-	"iimIpWJGMNArSYwwFKSfaozFAPfIYcfWZieYsmCjTYrFg1zPdTzbMJYKgkLnF0B9ZSibbgu2I7e91Gij",
-	"FmLl70kNuV81xNVIn19sXiP9vTAnBIwSzgOwFVNKdsWU1uAsC4xETqzQr2Ajyf9h72p62+iN8F8ZvJde",
-	"VgrSFCmgnBy0aV00cWqr6ClwaS5XS4hLLkjKjlDkvxczQ+5S9sqxFeVNjPiWSDI/Z4bD4TPPPH0z8nyZ",
-	"+bmsyKtfzYqc9fT4OoYRV2KH+OoQUxJUnI3hpe/r45A3YnQTAwhAgeSqtSleScHJ23HJMXCYiM+prDfK",
-	"0Ezbb/aF2Fp9JUy516AFFT/mlXsiLHdHDinm6Z/jWjzfWw5S6gsVQcCwMYMIHkGvo4v9kXX6HSqb6xTF",
-	"ElDfjAsRakW8kgwOlY4y5um4mMMdI3C0CwynAeUkY21hE9T9HkhQcXm2/PjsfDw7H89XmMfaKeLhdFbN",
-	"cD+y8t1QatvhdioHAcO9rxuCsWJ4QOPfvjkGeGY59PykADSzXNGrvnT2e1dAKLoi8Ez5/08PTyFGXyqt",
-	"9r689vHrSfzM6++cHFjMqzCrf/rtYQb3oZYRregwUyb1u3TNpXS23sg9PHN3OkMFuHyMLb4WRteXhMLm",
-	"Vv9Mrb46Imoj69JPhtygt4us5owl/P2fhCa9qPd3XkECX3+uFNB+JT6SAQwS+GWHcPPJe3JW/SEwdINJ",
-	"Oct7DMpRyG/BjY77KkUsR8X7cWiJ+/TvXn3ZK9qPltwfg4sYVv8Xw0acK0k3+vJYOIIP8eJ/+Z+XD8VL",
-	"jLj0SSxEoR7fWinv+YipjqAVTwh9cIBsH3LGVFM4w+Ft3ZOmZa+rF7G963QxiHfX6j0S1PsV4MOdo2oC",
-	"GjB1au25yLMMH350HRsAcEf8X89e/nH26uVvBzhQP+D9/95T6Ik9sznvlYwHnixfmBx6Op94idcY/hpN",
-	"pMetfkEylNq//Qd/J27pCu9tHPjuVBR455jD2yGxslsQrjd6LYnQ7oXrlRW9nm9FZ3Y+IG4V/KB2Mvx3",
-	"PqoxJ1pPGIL/tI5ggCEzC6ZZL+DfH6qC97GCD387q0Dqa20gOKlV3FbQe3qsg6BkdL4C5shGBa2AabOh",
-	"EVIbHbUKxXDOitBMmBjVCXSagc4cg1rQ7TRue2fcisiKjG4UyK00qoJOWLHivH8KLm7MTmdMND7VzZIx",
-	"S2OYcYgjMmU9Z6dXo2nKjyrVEKisbkU7yjXn94epqzp2tsiNhWp08Af6Ye0TzKOAeBdts5hOXKbLgTMY",
-	"qxNbQnYuMmsniJWyklZx3F8YE/2Kbk4+ngKTzIc9hwiHeKijRitTB4hirRKPNnM54BT+aldGh7aCd15Z",
-	"2VZw4sWVljTbix5loc3MGSKOmPZOrAcSp67c0oHP+Z6zzSwSLatMoB9bpw/wQMaDzzXpWUmYRP8dlDBU",
-	"KQbH0Apt53AaB3IlpvVI80yQuwqsStyw2gMxuuys4KZOcaApNvLchLbgfK38gqWvaaiYKAfMQwWdJgJO",
-	"mkGQXg1Au7VSfYHUA7nxXtk4h9Oaf51YsKzZlquXuKOn9C4tPNPd6k4tSNNmpGnQt5zOftO6pHRo+Xnj",
-	"UEFDxCurrxPqEJe4906qmnI9b2skK+rUKAJq18g2qwktSPSluEsL+MfF2Qe4oJOpAiO2bhOh1fnnUX2O",
-	"JHQBN0YYyIHmkfIbr8jL0dhBaHXPtfffjMIn6nqIihWDf+d8t0/seuV6U3JMQyHNhYBz9kSvpG406uYW",
-	"rGJC6tTJW2VVo6UWRLw4bbaF95QbwkvEDZMUcfPCo11WlqzytcPzpSGyT/AqyE0aTi50wGHBAVYpiEa3",
-	"GNC5kqpPqZ53KlLyrFkqtnC1swBUeH9BX9Kw+BfVSK/AfMh1NTwM+TpJ95WSoqNwcjGQv2zYhVH79oCq",
-	"bVD0hrpIWyJWXlHOfwVeNVS8i2TFuTXVjZrDP7VNL0WUU0dKLfB+vWN3qKb7vh2JXlyjweMXbNyb6FYK",
-	"TXLRBpUOa52p97ZCwi5pJMQ/3WpTV8x3fNMy6TF/CORtoNca8wK27gYa4XEoknGzO4qvTe2V3WePhje7",
-	"VuDQ0cm+2pLnXTSyFGE9NfTzkvJHCl8TdTNRJtFuGiXqUGYSDuk80YHI7/uswMaEDEUmNgtht4xrLOaC",
-	"PUwJY+uiW3nRt6GCIAUe0UGvrIjEdTwKGR+3dASwhNga/yfRxC0gRK9Eh6uqrPTbflhgdLUozdIkmLQL",
-	"o+jn0qWNNqXMnsQoZNvtkZxy4RKttaAWEkFyXibKy1gQPLrvcW+D2IaUC0181mbT2QCdErYCwU/1G0uK",
-	"HNLBR/51xWXXDX2bNTWkWpshFuM+7XrnJ8f8nqx/nVeLDz8q8YPejBLoNYm+9+5amFBBb2gfrItpCxpn",
-	"jLuZbfowhxMYeeGoQRZrZVH4yO9TouNsuGqkQGG54Mgn5cjtyEbYYzXL9SQ2dtckZ698LQy3LLUIa/wh",
-	"3jVHs8XlIdCOXKHFRM3csZe57skEA3F6pgojwXp2zXZGsSgQLkMdFZbCzGeCq1D0mqujfG3qSZQ0u7dr",
-	"jT5oiI6qYhgXUyci29KY8u1vGUaIbg7/2ggbyb8n24nWvBMG+OK/4w5HJ9eTfMwrLsfBfhRr4wIa/RnF",
-	"YXOFX41M8egf3bSOBxHWux0Myf5fPn35fwAAAP//",
+	"7P3/lty2tSeKvwpWfbOWk0nJacmSE6vXd93pyHasGdvSSD7xrBPrVKNIVBXSLKAMgF0qe/TvfYD7iPdJ",
+	"7sIGQIIkQIIstqROfP7IsbpIENjY2Ng/P/vXRcb3B84IU3Lx9NfFjuCcCPjPZ5wpwtS3mG1LvCX6TzmR",
+	"maAHRTlbPF38sCOosL8ivkEK/r0mhVwsF+Qt3h8Ksni62IjFciHIzyUVJF88VaIky4XMdmSP9ZjqdNBP",
+	"SSUo2y7evVsuvvoBb8NfuyVCUs6WaMMFer558B1W2a7xsZ8WD39ajPzetzzD5iPtb/64I4LAuhg5IkEk",
+	"L0VGEJUjv/B3LE6h0bFCpJDmC5jJIxEoJwfCcok4a6zrKsvIQT2oNmPM998tFwcs8J4ou7NmsPjGfutt",
+	"6p5IibdEPkVE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX77LWFbtVs8fXRxsQyQ6hlhSpDnX4YZIINf",
+	"3ZcPWO3q75rfVjTvJc6Giz1Wi6eLsoQnAzPgOSmoVN/DsEGmp1ItEZaIMnT99kFmX7gOz0v/1Dsljyif",
+	"X+i9UooIPc5//QM/+OWN/p+LB1+s3vy334XnW66JnnOEYuWafCKRnmOEbOWajJleaAJCctH9/DUjb9Uq",
+	"g1+vnYA4aL5akw2vt/HnkoiTPyEYLjKFhxdhvolxjDu04cWfzSzPc7I/cEVYdvqfJHDGv8M3RCKMBDkQ",
+	"rJDEG3KJMDuhktGfS4IUeatiB8kb+4EePHaQnjxZLvaUVRQKznNjZGWQRlrgIqWl0RFLJAjOWzL1M5Cp",
+	"4UnWUjiJhR5Gtm/zPWckaY6aizJcFESgHZY989IjVpMbx0ybV5jFrrwDFgpxVpzQcUcLI7wzc1fqCSG1",
+	"oxKme2mEOy4KzfxU9UzVfG4kyVhWlDn5gStcdGf6jJdMwbcFP0qkOI8cN2qGWSkYx59CTja4LNTi6QYX",
+	"klRTWHNeEMzM1Wmu++7Rx0VxjXCeS08r0OKS3BJxqrSGyJQqJaKeC2HlfvH0HwtcFIs3IWp8S/dUdSfy",
+	"Si8eg9SJfQxeDK77ycVS7wPd62/DfbWnzPyrPmSUKbIlAiYxxDXAv1SiI2aK5Esky2yn75Hr9UkR+f+/",
+	"ePD5kyefPbmOMUovlwTv03f6VMoDZ5LALr24KtXuWUEJU18JYYS25V39n/hwKKhRhv70T2k0okoO/Log",
+	"5pUFZbe4oPkqg4G0rNA/rAKXDzygV8y4QjeMHxkClYoLlNMc/noQ/JYgqiQpNp8u3vmr+50gm8XTxf/v",
+	"T7WO+ifzq/wTrMSsAZbZ2vavn6HP//z4CyRJpv+Ennz6aLH0tdsff/zxgR6CMKVXHNi1b/jRLkDaSaod",
+	"2UtS3JJx+p+enjfds0i+FbiX4oJsBJE7pPgNYY7w8Ord0vbdcvFS8HVB9j3rO5gn/hhYJ+gn1TIX+psK",
+	"06Ja1c8lkQqtBcE3WjcGDtpzQZAoCyIvkSQEAU3kp446cvH0H9XA1W41RqYSbSgpck0o94R+/8D1qdZ0",
+	"/xMcvXdv9ImUCrNMD1YK9lRrBE8vHn7x6OLi4uIB/M+f9f/8xf3T/h/W51VhVcrF08ePHi0Xiiq4VQPr",
+	"wrCaWs9wBJN/cnRJ3kK3GYH9e833RO0o24IkEpxtDfnsPXarTwRnEmysI5goONshswa0J5hJkHX2S2BP",
+	"vHxuZIr+x0HwAxGKGoGTCYIVyVdYNfSpHCvyQNE96SpVren+2v2d5gm62XJRYKlWpaw+3jHtGKIK6afQ",
+	"liuEzZlZIsWBFHvKSqXnlzZpZq2F7g9EHbm4CVySz55/+QoJLdOlnsken0Cvga+b80tYDqyINoLvLxHZ",
+	"H9TpqVYf9Q2hyF4Gv2j/gIXAJ/1vLraYUQlncJVIvIMgt5SXciVJJohalUzRIiwjC862MGfzqFXuESza",
+	"mLFpFBTklt+MZBWZ8YNhtHRymGl21/JCq3SU+cY43Ndbems2iJfa6mPm2qKs1uqddtf5dHnIR3O/9XE0",
+	"XqBMff54EVQ56mvoH8aace8v/bPXmEqXIyz7VvT0uLZWtvj6nyRTeorVeX8GXwAxn+dUj4aLl975t4pj",
+	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4EprSHr99bp71fjYctlwY087+rpWDiWcwwNz9tnh7XnvK",
+	"7L8eJkyyxUxDPNLLGC+tX6m181jhxnL6brD6UgmcYc+zMDTO9+Stsh4KPZCzlvpeMSZVmyAw++anB2hg",
+	"jdnes7GnzP/rw7GnhZVFgddaozBq6P06Fu+fxbv7ddDKPS6+JBnVglOOFGdrItUK1EX9H4yHTIkXG5QV",
+	"XJaCSH1ZZDta5IKwTyTKsAR529nXge3J+H5vFa6xr+Z2oQ2zGohg/IBAmDchOey2KO38Wrpq+jf37eFF",
+	"78Z1zp2br5vBm55dhK+N28BEaezdy9HARMeJ1rnBBxwI0du8b82viAR3RVvcYvv70E49w5K4sQxv5WEe",
+	"Bv+tMSwujdKj7SchlTG9lugIxj1VSAsdaRXVAAMaA6wTdqA35EhlUCtK3CReqowbeedYW7NPToyfd6PN",
+	"gbD/qEN5N9Qw5WWX9KL+YdRhsVv5buBIuOGDc1MKZzsnHDp7iNGBCMkZ+v31mjCyoRnF4rSi+fUftE3N",
+	"9RNaKKHfX+v/Bz+ASdwSev6rSVtjR0t71vgPVjkpiIoYcD94blfnYCIHBc71vYkupCncU0zUDS3IigUD",
+	"RFdgK2gZIAlTS3SkasdLZUxpDCcD7UupYMY7XgQJsCN0u1OeOVMJieSjcENZ3rWHlos6XqXZq2KWFTwP",
+	"ZvOaFEFDak9yilfmzxHp4DYEAxGohC0JG3sZobckX8kdfvTk8+iAmtB2NEfSoKpMmKSK3lJ1inC9Zr+n",
+	"Rj7bSBRwecZLpiBebcUF03QFP7gd0lyK+lOZCgqP5WJgDUGiLLUFuSNvsZZP5ovdcekvAVL/9aSMGtFH",
+	"8EHTcblQu3K/ZkFJ/OOOqB3YvyDPweO26AYAphm45aHgOCf5an1KvXjphva5cTCSGWbAIFq2YkFyOHZA",
+	"oZxn5d6wTbIBbr6XPr9kg325uOU0XwmCZcS5pX8f6zEwryRO90hzFYixvaRvSSGXcAEwRPcmYDKXwwGE",
+	"S/OY+kK0IVss31fHqissfN5t8lP/hfgtZTfdu5q8PVBB5CiSH0px4JIMXuuNT7+0L+kzIIpwpohPXf1Q",
+	"/amlP9HhdU5yzZy3rNb03WDDc31ZfzaQIUMV4gfCfCHt4gs+I4QEc/2ZORwStWJ1zzwSHhXmcEmcrVm0",
+	"XRGDPozW9T79rn7XS56/c6NbjTgxtSRv+EYaaTw//fR6MWRy2HGC21fmVF1l4Qy1a0FynKnrp+gWF2Wt",
+	"FyiBaWGjquiob3EisCQ5pC3p/ywFpHcZYwAXSPMSyskes9w/aZRJImpxDuEzrZMDobGR6VjYJLwDFybT",
+	"SU8pfCD1Wv4qCL4JK/TGmiwouzGqWs6J9BXltm/MGZLd4A9lztoI5W8x0iBUWEN1O+tosadSGk7HhSIm",
+	"mGjoY81LLnL7Z0MCytnKqv8rQTIu9E/ZjmQ3ENVZ1cN4fywZxMlXN5Dxw7haqR0Bv1K+ynaYsrAKSn7u",
+	"rvX7cr8mokrN1LffcnRQwdKhMtujLPqsWkMsVVQqJOmWYQXMd2sUTGQW1d7bHZa74M7ekFNwY69vaH4N",
+	"GXl/+vRIiuIBkPFP/zzeyE//KTm7XsTJlqC3VRPvfvmr/NGTJw+/WKI1luTzx6UolvXqNK9JdH3EJ6nA",
+	"l26P5sPrpc1mXCJJfl4ivWCILukvgd60NJFXwnKSo/UJYcO4G0LC4QL3Xqoa09poTYuloXtFZX/d/hei",
+	"TPDVbTAMjCvx1XvDepLu3VK/xEVwr/9DEkhCvXr53KZoXCK81sYhRK0hGHmSiux9fo8pxOYz7lJrMVUp",
+	"ibheomvzlWv90WszdJCfxuiQ2Q6zLclXkIEQCA9/Dz40zopx0d4QvTqCgOiDQpU0zHiJtvggERYEVVdq",
+	"17V2ICKSJl399DxfIkt/8HOAN+mffB0crxsRa476NeQf8L0JyOpNMjHllD09xDXKk3NT6mGrmSMsb0zK",
+	"A434K7RA7zNC9XD2Dl6THWV5RQbpX8AjwuGQGxK9xK5dQkqVWmuC1tUOROheJcR2R9U6WO3CPgqqFGF6",
+	"OH3VV+PWNINHrRrQFUclSIYVDfH2j5GP+Jw+uMm9LlJ4BWxP73wvnSDyyNCcaedY9ku6OcyKWmzOZ1ZM",
+	"NBT0VJyRHLvACS5IDjKkc2f3ng2QOt6WJx8Epwm0spi+uXrw6MnnzYsW7k+n67hEFKqWQ442T1ucrCL0",
+	"3aZufODIKOX/Do6nuhal5XIX/IakXaFGwdZ3AVNaE6+X5bnuQDEJ0LXeX2llgRZeoKCSPM2z6IRlzCMq",
+	"ydJ+4LjjshKbnpS8NKrPDtyaEjkrx7Fdir4G60giF3B8pUAlveLpuu+Wi5LVX2uHtGoyYlppJ1TAOVoi",
+	"yfeQN8Wh5KfIJ+jndo/dhnrU9yYW5jm144L+Avz2mohbIr4jCjvh1eQ+yDsF/5xcyfKgLT2z3hGKiZQl",
+	"EcFHtZK+KgUN/ugSmM/7uiC3tsxr5bLqIl/rPLfCpdqt9kTteD75+ybTYfLbRNzSjKycMxtHkyMhcbB/",
+	"ic1HZlhdmyPNRnfmEt4Eb/dj6wxQr4ctlhFmTV34KB4IHay/1sHRgCUEStqgVuCNcWXfeLdcrLGkQW3q",
+	"BLee8TFAIumahENvLS/dQfCMgFdjZcZ2H+kLUaypULtVjiOZLgdhEzbQnjO106rdiWBhw3lCKpTjUyhU",
+	"ZR1MPd9bVWMHTLUcn66tas84g7DVlt6CotFLg+DwEIQumRKnFd+suKBbOnj3PjMvTI0pO55fMbDWgqSv",
+	"nnFR2N6VNZ9+t1yQvLR8XZDbUJS3NUD7+XfLxQbvaXFaRdOdt4TlRFvthCnrru0+o7clEj7/zjCv9bXV",
+	"RgcrTsjGiqYmh+gblOUkX+VEKsriMhSyuQ6CKCIggTysQMFTt5QcV4VXSdvHIFVJLDjDzX+n54j4b7fv",
+	"hz0WVOFi5SoNBva19TjE9oU2eihTPImWe7o1RqAVFH052O2Pt14Nrqd6JnVF7Rcg89E48Wkwl9LzN1NT",
+	"pbbHlNlId9KGeOe9k3KvdkQAhwc+/HUpILouD6QoKNtK4/aDJ+QoX89hp6cbevLAD2VhCJIkKtrP2xQN",
+	"mPIqJG6vhKC3uECuINMVZg9Kc0E2RBAWckC83nGhgBi7co/ZU29kW8IMP2JkJWRw9C2V4FVftULy8fno",
+	"N8QYsRh4BQbaY5swG0rlFpESsyOxJR82L2uPVbYjEl3/fL1E5QEpjh5eIsqQCbTULsF6Zbxc+2VDljqg",
+	"Nr7tfvT56xd/ev7VM/Tk0cO/DN2NegA9TsRjhA90iehe60LGg7MhQkRyWapzXOWcZjZiZ2TPwiQyBKMb",
+	"d11HMZSWMTXtoeb1IJ+12bV15ppixOxm92S35Zx/tTiNsdrBah8G9NarWksNB0PrbbTxKggQZdoGDW9h",
+	"k3H+V6mvYM58FwOWNySHA77lCjFu3AJLtD5Z1ZEU+ScSlICnfpGOX11a6Qv2MLkp6VOktQ7j3fXqDn1d",
+	"1luKFaz1kkwCs0+Bxxf9JJyUgIEzPYOC5PoyzktTOhm6Q76COuoMs5zqyRsyYvT44gt0XdAbUpzq16+B",
+	"ZvkScZYRcDmseX4C50rB+Q3Jn/okg1JIx5Wm3gl8MQdMBTgxjJtcEK36jPLX1hngjy66d1kQieQZ1xul",
+	"SA4mhETgb7ZHZIkok4rg3IQZYCeRJsYlwgxp/trrk+j94BkdVVn3w0d+WfdFSDacZbJhKW1ErO/dV55w",
+	"eKatWuNYith715l5xJk79p+VxeOK1KDIEzAIqEQSB3ZlgjnYKga2YhF4whT3wwtoXSo3r1B5w7+vUcnO",
+	"4IdzTNKAeTlUavPRWZsDcAdB63MASONsa3RwTmdap8Pjf/TWao/gD5eFnW/OzmueerVLn6Ut4J7Zr35x",
+	"Vlo96ywG7siaxH4FojKGvVEfhw7MvbSNoYhhXfDsxi8yk0Tc2ssXct3JLc3IZdNuZuStAsiM8DXWotbA",
+	"FnTs6xZP8hyflq6KvpqCttHQL5yRZWQSH8RKb6w8KFrnsZ87CXVBQ7Bh+IVNvQGjzQHWnV+qNaUiasgv",
+	"3HPL/uBfqVqbP+44mCeNspPRN2pSnrL+pJehPP5qdBW/oRInLurCjO6S98RlZUmFN2bV7iVjqCZABOgh",
+	"gzyKHj754tHjp+hK4PUSfaV2dIm+xQqsWw9h8OrBfwLC4JtfP3v3u8VH6Hu585KYqc6d1sGy/JZwRid5",
+	"BkZrwtPP21wa7fs9f8Mm5rTD4t8So45Oi69SuWOGlLL2nXC/ylU69JijZmXg+AxWoMx4nAa/dd65aQ/f",
+	"4ljg10fLz979/oH958WDL/Rf/vLuD/8teAFED9hw2c4MB25gOQMHsI+55j1o9/eQzXPA8HDEoGcrf29d",
+	"7//HOdz/8LtBZLjFdxA3QuuTiQ1cIv0BpAziLnPhgTXObhZp3vs79kEOnpfzfZL9nzgn8WXoHAaPYOuD",
+	"2Rhv5CC1Ot7JUYtP8VaOGnC893L40hn2Zp51cU3wbg5+L9WNmTRQ260ZeWnQzTn7nfjB/aGjWPN++EfH",
+	"Lek3f+ld+UsHT+Yd+E8T/X8fOq+n4zFMqFyfyYMY0OCkem5h5wJpxlvCsqDfCSu0A8hj5eF1HbFJomi4",
+	"q8+DcNrRIpcrLYpj9V+m+JcWOVI7ym4kXEDH3QkxDgkKGS+LHGF5M5eP0r2TiJRikcNGYhdnNObz+3G8",
+	"f8/H6osrQKESwSuGaggGH/Io5bMjHTxtACxJpNwD+BUXKNc3+N5qAqaM+YAZOL1dCtFfn18tlou/Pv8y",
+	"mDlkyuFxtIpwx8ktEY6pAUJZRqo4ObwpI8fi6HIpqCvjTzQC64P44uCKlzsZoTUyXb9S3oCTdG9BCx9G",
+	"ijBTGaaTUyb8Uo8Knw7M+WebpRUDZpFIca1A1hB7oXIarYzFcBMdf5uso4KSHHGGAGxaM2xiaAiETLRQ",
+	"tvqG7R5i4Kwg9QkSivDW4A8MO9s7KYy5wBu1WHoYg7I8ECFJ3p/PqATdbkMp/r3M4N76zSkfd8q7K6qC",
+	"nHJEqw+/O0oDuZD1GZmWyTfDBTxS3WtfuU1EmgRg2OZ9MvctcdfSfiS1vLvgDDE/oGI7mX2eXO7/iC+l",
+	"OwrqYDjfE8+DkvZMsRUKiNSDDp3CLz1VaBTavK/EtWAx+LE+gVSigmwA5T+5NN1Xz8aetjMVgjZau/27",
+	"N6chgr6oQMVHkNOpR7g6PGNZjoewzB8Ov9lesBlmaJGzOPk9Q+u+eflDEmXcjk/Ej/fhXSa8Lngx/qst",
+	"IsHMh8kyS/Sjuu1H+zkHb+10R3j4Qk6ON46/oEcv9t/j0h0kQ++1O/B20BckCL75W4GlvBvs+1j2/5VC",
+	"BcFSIUUYynZY4Ax6zC67sr0Bh/jpr39ZvjsTFrFe8ytTitLtPTUKcbzqpzCLqykVr/5AWLpDKoBu/89S",
+	"KkArtliB9b/f9O5jjCXzkoxap3ltJHGqlxLXDf6AKAg8QIRro/5A+lwHPXjUH2eTptqUrblkWcMxVkRp",
+	"713KYXF1VaO1v3jXkbm5NaLgpqxuDqWvLV3umeJXsrwI0IAwJeiIqKUZ56twmXtram7s+HwmOVLOmLL9",
+	"3qjmM4mie/TaDQ27cRp5VotDr3N9L9BfmN5Gv+i0r2gBI5rEHm0ir08WUXgRWOZ8IrFalbeGAcJOc9FF",
+	"gsR6M0+20tiWVnBJHKoj+Jq8BIKffvpds037rxfLz74I51KveX46cztMetPQZkCX827nCFLwY9TF+FlT",
+	"Tfuv3/+pTob43erBmz/+4Y/DWa62vTosNLRnz7AgVwKaXu7DSLFbTJlUqwwLsqWaKVZHWhThojbcHKk/",
+	"+QgLsvJfeLecUhuR0u7rG37UOwTFObIOc34ikX4bubdlOMZq1x2O6rkq7ToeDg2VU8IX9cjhbCDbJsU+",
+	"BEmstrS++7FZdGSTJ5Toe0xtAhmrxjgUOPuAdRo0WNR1Z+VS//LxoeXCAatDzXpeChKtUf+xTimw3mDT",
+	"vVUfxgfuMKJqHIsb+tR0bDJJCPoUHDE1EW0Tq9HjfSKR153urupKfKHlWGkZFZQJUndiQOu9CuZZpexw",
+	"pd/9ELtzVeak18xUYnPw0+9bxH18539cI86WePAPQMIRnsHEbati98vCfYYlCZlTkkjZ0zHQJIDiKkUJ",
+	"GoYZhBlgYBeLNy6XZB9SPeBoDxqWkm7ZxNdiK+W2VycBXBh+ZJABkTbyxN6OBcf5it8SIWieExac1xWC",
+	"/JhbKrlABVHdWaIdBpQmhNf8llgs7z2tMthev3hpytt3VCouDIqRwT61frHEVMCCy7HZg6aDb1TMfC1s",
+	"rwKL3I/4IEoMuPha49YgMasI/I/9ucrXN4A7pnGbbeSbI7sTZArkj/u+G6NPz3sfeZgOyGrFN5E+oFha",
+	"CCxZiluq1w8J3kRsk+7oDS8KfiT5qjxEJQeg39fSwrzyoDwks5x5ozx4R711OkwHk+OOFobzM4B7kAqz",
+	"XCKptLaVDJpPinF7suNFrz5vfx+TLpIoPCz06JjJ1kVDvQCSsYjLygEVynCHVetvHzMjEF7RFETNn0cu",
+	"bqx+51xqVbuR4X4mBR5/ReiXWH/fTP0I3Hd4K4jfNdPouyOalRiCViIjrIVRBeDUIHwRLrQCt91VsJGm",
+	"A40mfvgTjW2JHFA7wdRZ2yGhMC3MCwZmPB9UKbRKrQVyJRfO0icqcPPR8TgqbxKrHeDy8Z4faqN7herW",
+	"ekbiUokkIcy6IpEieI9wYSpqzuqnyw/Ro/T6xUvbNUKTQJhSmW2JRS5dk7hhb0zlFx8mkH3WpP+GIAq/",
+	"JAIunI2+/o82L9q5h5IUADNwI8E46SVb9iTL/d5Czd+b2GYF4Ntxdth1OXK3e8ZWOKats9tWmjqCPmZD",
+	"1I0Vz0keOFCSrzQHhJlW4j20sIJMd9sqylDJGptJjgQuB3EDv+OMTAeg9+cdrDdhJPXu13Ir8dFNyXKt",
+	"fsZO5bvlYstxMXNWcjT90t22yakxIKnpuiB93Uv076lDuiYYScV1jYeDRQpWDYBmlauD4FtBpD4guRHU",
+	"ueCHA/kwuMvnp0a4rao4rjervz7wk1ygo05g6zSNcw6deYC6JUIHfJJPtcInuCbGEmGUc8bFsqntjczS",
+	"vINzecbZ666aFJL44MZLKD4TyrhDxqakdk5yy/iA4JCrtOtg/t3BaW/HXttnof8IfAnFS0MnoFtVmNW9",
+	"/7QElcZo0AqgnsAl+OTxSYIuZEs6abZDduqL3w5VOp/9xtX/SOPlWdzhlTJ4/zzhjgpz5LK7A4mL4sVm",
+	"8fQfSUfzTTtvOeGwJiS2RxXO4XfPOerjkVriF+FwTnytiY4nUUtYjJ74sHqaAHHQPOqjcDzuUH19Fzsr",
+	"e8JyF5k+t9X/+EBfT0o7zA4c+EZkhGJb0YL/F8b/Xz2UIqUjAQYTkrZNBc4JJKSE8V9snK9bQlt4+LYN",
+	"5Fu8gvOAKGbO7J8bFaLh9acmzOygMFyb6tcvXtYNqk3oOWV7tVSSqz1RqwMRGQk15jdbbWj/tGokDZ15",
+	"QJ37RCIYJa3fUOKW2LTvLNJO3J+TUS4xQyXbUEbljuQwr5RCYzvEohvQsobjwg/cBg1go2CtKNNrijS0",
+	"rea6CAFSefZM4E07i8kFONapTqXtnrPh4tIeITOnJSjmzkUYHXmlD3Lq6kbFMhMiA939hlKO2ncX744+",
+	"dKbcATIt+w2RxkE99K4ZW2HteWM/fpeJrbsecpPYpU3MrL53V9VEMIPpkmVmuXCWTmJZIlE1mViJ31c8",
+	"NDTZ3vnMZfw5zesemn81r3XVRq3u9kX24YE4fI4LVIDDhyqUcSFIpmQKew6CwoZKHv5q+71xsQ+VNphz",
+	"xcWY3KQRuqJJ7xiXzlK9lZjQMqm/Ahf7wT2y+pt+1naES73wYPga7bWK3hJ15OJG3x/G9fPmvAZHU/sU",
+	"TcPIhkU5jOy+gE8zah6BqnOMF4W7SoivKyzGbnwcdariuybuVDCiXm63Rl3SE+rJXavQ2piClLLbsmBE",
+	"4DUtqDpd6pupaqxoIcdG0+Aehqs7ypM7jc2D40WvneRryqsGBwwLc1ulO/6qDbuUkmBp+o7CD94p8FKf",
+	"LxFem4REhzH4iURS4dOZ7NHCEBip07iBEsg8ScVNu9pasOMP/Sz7ej6ecJ8rjnaOtG3dx89eosd/btUK",
+	"PmlsxqOw3PJkXT/wEuMqnPgfOfWtrXbkG97quVTFWt+6z8rie0L+Dyl5Frvf5htyl76Ljb0uyCgw/8ip",
+	"mhNBvJf3JyC22I2g29FWVCvVPpJpCUXDkFCfYSEokWjPgbaY1R7FouBHeWkwWevE/NGVLM3s1/dls1bf",
+	"jPJ5BX87D58nqZw15q7XnGVtLtORwZkY2zwznjI/UDCCf1Ir67KCS8q2Y8vrknSM2T0BliSviP7j+/VM",
+	"+CzpxnkzNE3wXd7DjRtw3FtvNKR3yx7P/VjxMuiF/3FHAEDfa2N+w/hROshfWyFiJhZ008f8I7M5uQO0",
+	"6Xi5x9LF05VDUKnQIRRnOzAQx211OGa5HFSqn3HmdTBt31wsI0VvLRE8UYx1v4xy8LDbMYhbUwOE0qHc",
+	"nV+YMz6fteVP9qoQ9MfT4jjVPjYhyIWiGT1gpgKu+JeEHwpi8uB5qSTNyaVFTNBqHWW3VKWjqje56WX9",
+	"5ZDGfSjFgcuwb0cPmJdjmerj90Q01lWToLVLwwf1GRy6OXIhAkB/izOzIbxpTjHSU3NOW3x9PoPWeFNP",
+	"LnrZdbTIn8DNbcdImHGGt+AbXuQT0JdlACnY+nP6pGPMY9ALFBCvz0tEW45KvxFwdG3OmMXl4N2s98/l",
+	"ED4nHwUO8UQI4faq5jAw//XFUJiMUyT7DCAFH4XnJFW7G+VgmbMG9Lw6zkl1lsEIwHijpVtaGIcS1Hz4",
+	"1S0uSjxDNeAUKDTz7XTDpH4hMcn5A5fqVIm7ScwAk61eSQIuDvsjiDmzejytM/yzzLckR/rK+hhQ1OYs",
+	"f3P765HaAwtusMvwAZgG1NpiyQAOVFK3jffFvXNx5FiRPwZEo8UhfZs8vKszaaKenLx/mujXFoQlkCel",
+	"FNkfxmhenCmcqSvzXogWd31rQH3M6BeSUXfIXfipGCF52pGr8HLglaEMnvFl1kmlac2ZuCqVewivef5d",
+	"AwNWfLGsD8zQWZucxuLxd8wbYDJPkt0A83DfWWopjDdIsikX8Hhx8DEf8dGJS+9RArS2FP44tKUz3b7V",
+	"BXZ/7955vCXjO5WcXel4Dr8EKfI3Hir0mx96xtg/k4Fn7gBL5m5MzHVB4knS9vcqkb1O0bxrW8H9dyRq",
+	"/0MFX4n4Buq1AMqM1Hr2crzZC3gM9rsTTF+FxZaoVOfCvcKJ8Wjl7eybniM67TY+D6rifh2QMewSRy3x",
+	"ZtS3HZOAS4wMjKGWdFBJDMqJnIAeYWbX7TnTvqzP5I+PczNTt3AmZQjuz/unCBkKzKIEfSxMNKw79THV",
+	"xEzICQHpD+K2q9yw9Rgx1njObqmaIwhRh7DvMmwRBUa1OghkHSl8Q5hL3U6sdhN8fxemqU1CmtJ48O7y",
+	"hkoZgQ7+ERrN4NxkcW5okaSuv1/Fqslo9WLqPfTIOMz1k1Qtj1vmzRpJ5Kp4f8orrcsrgixIfR07Pmta",
+	"HsOMa1PnXhzeh5kuaE+c3b9rGmpU3tv9YpDr+bSN9V8ejAh9b63QlsZbqt0dVVVPuVlyekctdwscssF/",
+	"FFQpwlDB2ZYIhDfKppNvcKZCyR/BLHKeZaUQI+ettEkegzDhLCPIOPv/Lft8nX9B1Xzd3B/LCX2H5C5z",
+	"TlusMlN8w/FSS/iMDFHAKH2Emel2AEF0/+4FQ4E5zLez5MX4PY6u5u+1SGglXXKVLOZjTTkCABXQLMH0",
+	"a8E0R5L7DB6XRWeRq9tAzIj86TFURxwPzl4Z92pTzngfejO8CTOeLbet9++IvTgQpkl+72tjY6dupl2+",
+	"h1s7j+Q8L8cV/tWHqQdtvKi8QdkOsy3JL9ENOSgXQrO9x5rM8DBJyf+Yk2sneuFeFjhwc0x3oId4GhAp",
+	"R2u69VuJ/h7TBSkAgXFqInoHGp7Cm6nxspER3tPK+AfCPlpT77rDEpDwDqfg/OpRkksf6zdSV6Xf8EET",
+	"+rPnDqdv3bO2u4mMVLJSJS3svET6uaUPGXHUarJFAa5ySp8izgiS5R4QUwnOdghuZJadUgsQK8z5Tlbf",
+	"3Xe8i/tVX1c4T4gL5CNAjUo0p5xFnf71I4bABcmR4kjtqES16ZUGPjtLNGd+/bOJINvo9jWmwZ1+WpJh",
+	"6DzrBze5GlAgm4bteAu1c33WdxwczGD4NpHBfMiwN/315PcwxF8p4TUIlxHnDRnqJI1j0GV1U73pud+e",
+	"gRoQuOU2KsRybfxZQSzK0Y6yLcLsBBqnQciGLJyUEUzbYRgCQiSUFHnQ4+w4fFnXPthOobZ3B8N7Ik3n",
+	"wQFgJfhGL2EmYWfVukFr8lbIG9OQiFttKiJJ2bYwCxlTPR4Nxz8KhePrq//cy32a4AvMM1Szl4yxM0aO",
+	"nVNxFeWML+lmM49aqEd7iYWCEUMXMhxOGYWWhyaXVElSbMbwj3fuAx+FmFPibsCz9fXUvXbGs8wQTRRP",
+	"ToLlPVNrywO76OaS3Nf8sepdGSdov8Esf3FrJjNCokzVOueuVGrRq5pW35JncgWAGXYP3QE+I3dTHqp7",
+	"1+k3ODeajCB7fmsud2OiBzUaTzTMdO5Dut5z4xYosCLCKX0Aw3+scXhgtkvnQSBYFLTZkz0p/mHpsTT6",
+	"kVtdP21nwfibejsmNKDpuamGe8/cjTvjlVW9p1VAJhpX0KbBaGcbY13BRdW0uQhi5DjG7Ho/XWpemsSw",
+	"0U1qftCL2/CS5YmNr8d5SvJEf5jNa/vAye2uSXCqV0AQyYsy+lX4+TZdT53TF0kt4tfwRzsGa2Wouvnf",
+	"006kwH2ddsX9TTbsMZqnx8bdnI/3k8be33hcy0No7q6lh2tFyHOytK0ljZYWAxR+H4zdAYLMydCmz6X2",
+	"1Vt13zQ/R4d5mhbeAW8ntL67exE6VY0xy3zVuDNGJbL5L45Plm7cRUMGVhT/Ox1F6FWl93x0Lf1eQav6",
+	"fzWc565ua+ZhPJqt/FaG92l9SM7Izz8jIhzN16+fiW3u6xcv31+KKD8MxxoY2nCRkdGmpR08ts4fCN5/",
+	"R5yf6D2jI7H8bnJBBS8azgXgYH0uzELfzJ/g/5Fl79fZ+kCK4c2/y5TIO0trr6c/k9LlHYb7p3f9IDBo",
+	"JaF8vzFcvT4FhVGs92JO78TmH3tNbrmKXpFR331ttUaStG2BjpAqCV65bhc5Af+vE+9zZVY7MtJD9P6b",
+	"gfY0F+osZGxSl+KrxLadrT24JWLdnY8Rn0sXOoWS/AMWlQGqjw048j6R6IDV7tJguy9tytgDSB/DzPQ4",
+	"yQU+PnBtKjO+Jwiveam0SqZ2ZC9JcRtophUU8LXwhnn7614uelJM62M/lxCs5cj9E4I/4qL4IIpMXzbH",
+	"3ek5mMoxfsboDGcvb9yXUoH5JwlJvB4+mIbUb+VpjrpL7Wg65PoMmlXS6r9i+UcKI69nN5PUA8Fx/+Sd",
+	"1pG6qy/onqpouqtWjDxzspu24AZtHWtCtztFcui5IlHJciLQEZ+WqHaBIc6IRJRlRZm3shejzeUdAHhA",
+	"uinKg/qKniBSHJl1Jn1FX6VNm/BmsVwcsWBGkdiURRE2DM8/Y7BCS9blwk3aLM/NrG+DZ2Jx+P49Y3HT",
+	"nTaQbpQRKVd7nreSAPr1Qxht5b0cRvc84CwYsHgJKdkyeGbCuvVfyZYyicgtESfTEoiwjFSxDpjPU3T1",
+	"t/98cHFx8fDRZ+HwTsmUiYX3p8CYxyaqMMlVtibzRYa9VWAqISptz9kNLguVmpvl5++096TAiqoybznS",
+	"o4e9oLeUbVdYELzaPwrnZhWcbceMuccMbwnE5TTnFKnc1nmvT+T5XQ3i0BEl0zbVpSEyVtAoXwleFCmZ",
+	"J8vFIWIHPvvmCr18YAJw/IB/LoOMcthhSVIXX9ANyU5ZQVbmNcCmoXssTit1OvCCb0+pQ1XPQ3xG3NJs",
+	"zNG3b1RIr20Gkzvuml12WUVSRfqZSZ+q1S+chXdVcVoQFRncrotOEGQ+SdoLuvsK8iNWRKwKqgSRqwMR",
+	"qxyfEnIN03V1E3i3l6eTgj6tfXHUIOSyeUF4DOP4N3Ce4/fPM3teuimvt4Fz9LXWiD0/mdksJI9UZTuS",
+	"V1FuxDebSE1PHuYj8lYJHFfFf40hW3oLqppWBjPdMqxlyCcSObouvRV8IhE/sjq+t8MSmV0I3BJrUiQA",
+	"befkW/OkadZkezUGTCQYsCCRGImlsCmVgkcd4CI/hsq6QlF9R5qln7hSfbafN2bKxav4qcsSYwlqZhQO",
+	"qlbTNsKkzdb6ZzomtbI+IqF0avo2ll8YvQQNJ6zc9LpMTVURE7QHmoXhLGrRFswlZ0QdubjRrE/lcAGF",
+	"FUpmJu67vlgz615W1HwzuBNpTNTNjpB9AiFt4yy3LEM1eopbx+cSrU/IHpVWn+YnNsbZYu/WggOnrpcu",
+	"0ypQ5rML/MKSFmMvFyWjP5fE/q5ESVqGwx6/pXttaEJHNEMe84eLPuuh9o781z+uHvznm18fLZ+8+908",
+	"VsEUDX+04t4k2p4yB5WZRMF+Nb+i6Rc+PR98cZFkAbR2ZHhPBgyEery/NKYD/3wv1kO75dmguzBgXaQb",
+	"C97XHl/8y9oFfeCuYZ71LIcmiw3xV9uqGM2gDaOjpc9dfX+F7CXlbdznF8te62TcAmayXGqSfz5eYsSM",
+	"kJHEDGuE00yPCQbGHA4+4ym7j+69udTn+3D1R7I+/WvnPt6/kWWdcR8nEOqM+3lwvpPv2Nh9OZhzHLr/",
+	"+l+61/fh8P6OvB+HB2zclzPdiglfvb+35NDi4u6Fl04ZbNmrUyBWAN9FBX1WEMJEiuc4jI6TijBigVNn",
+	"12mlwkLJYLK887g515pePrKqxQfvyzESHjQFIhxhiTBDRAguElFtpjqOnQJWU7/mojf9LHuXiR6OyzrZ",
+	"4e+T7a6QJhRaE3UkhKGHX1xcQDLbo4dffDG6DL5L6AHyzqbnvtzdQ5C8GNbMGGFo9rwnP3dj8xprhyY/",
+	"MpRTQTKLbTfcIdLuR/gImKugFfIohdoRgWgugZsyG3bp0GAbtFZNoyQDZgdiIycAZrS0CMmIC7QnYqv/",
+	"woUpLHKIzma9VNrYxVOADLMxlkPfrdBC5gXNrwrMu3L8YAFUGJ/P+3Fsn7rmVK5/Ki8uPsvcYPAv8qkV",
+	"d9dLdP2plXbw35ZU8N+GWvCfhlzXQC9AK9jhw4EwkjukAoAA0vcOEXv5FF1DcoLAxaeai64HLpCgC73a",
+	"wRpku6LjpIQ+25iyInmTwJAUaznK8mz81M0heKLQETusLUcRYWwtFtABbx1UFCL7gwozZkt4tc53ccQn",
+	"iQ6C6B26dAFGjrYchVqJDQspb+ZBytXhuVAmWYWB0jHERSQJNvzncOByExqktSSTFq/XgfX/xKIJraDY",
+	"2X4GEbIL26ryoJ1I2DzDyFmG2cyxqHcR6s8UZ7QjfeXiGdFQY5NVX5UFkUgqfS9x0z8PrqdLhF3gOMMM",
+	"2WAvpO2jdWmTlyFmb/4Wi9anhjG7kkH/YmrfzaMSrYm+1ZDiwdvChT3TQvdhTKjR8VEj9qAKnyHMTgbq",
+	"zl4isIKcJ5Q4zBMwbbBAh6PWWNKArLolgm5offOZK2SJBAGaGeBGRBXclXpELkmOtHTtA1toqQ/klghU",
+	"Q2PNkLoR5herz22swpXxotwzCbFZR+IzUz7myucI98T8im0LKndLq7dxyJThaI8PFUMFvWo47AO4cpk0",
+	"6No7bkH1pdbbOuaqS9TRQ9VWq8XzTECEqHNHKk3F8GIfE8+hktihXlu0pGF7KKhSaDF/WZFfmjomygBq",
+	"13SGS4IrmGIStRbQdRg5b35z4t/wI9pjZvIRpE1GCvoxotL5X1ua9iRXWKRYZtvetkQoYWRDM4rFKble",
+	"akeLvBfCmkoQrXt8QmuytIUDD//S47dzcLahDiqWZBLtqZQAu6qMAWgKBkPD2SeTz9V35vmvASU1cKjs",
+	"eKsNFyuoGwjDW2Okf0SCbKlUpqYQHXlZ5IgRkqM1kTS3xVGzTMv/UCJiQuCVNq+1WCL4GccF3s7VVA/Q",
+	"K8yYUEU5D0/qt/WdP87TXL21PoUzr6snEEa3RKxxgXKSUQfQcBRUmRXP1Gs7q9Dq+j2BhnSr6gUABKe5",
+	"1yayezixUjjb7aHOeePB4FuQ3h0/uix+M+jTGvVQ0i2zvhhj+Gdc5LaMZhAC/a2pDVrRPITs6mWoyKo9",
+	"KTVdfXekqFC2qwOT6GSpTwlMoBd/u0Vdysw39CswDV7oxXrlzwZNf8gXrgmZk/wSsTO7F+qnRTJTmKfd",
+	"ayt3IXaZWx4IvpGVA9Fww7JOZD6hnINV1FfZPKJjpyLiIIgiYlXKWI5oKv5rIwRO1I7nyfSxj/eFgQTJ",
+	"6IEaRLY0pvUPDiDN0j1VgP14CZv+1HWOlBk/ECTxSZ7F1C3Iwe5pN8gn+qRLhTcbULrdS4n1uTDVZLKa",
+	"p13hHWTBRLWivzdR/KuYmCusr4aYLRaGC5qvoL1nQAV0jfqNdjIYjHsfdcudS9iQ17sjnFio+L/Nti3R",
+	"60mtntt4Ujzsg9++bT/We7xZr1j0Yr2vF2gPcH042+C3G3bWG3aQm+//jTscEv/4ruDRx+LjuD+H8p5m",
+	"vBrbQHSDV1bPRTSLt8wYmPcsa4AzhbOg6/OIT0hBJ/lsh7AVJ5+ia4k35Fqz/HXJbhg/sutKGK55fkJY",
+	"3pD8007cboqdbZk17Ov90R1Da1gaQPlIdOMOa9ZvKEsSTprOK3jYcxx2pbhxicplB+k01EouJcnMhN5j",
+	"Avl9qPaCFEZ07ughGN8/1ut2+PWRlbbIuuOlJPo+XzW+oeUa3oQi5hzZnWi6JLQGAzLHwXec4G5kHIQt",
+	"cHkYfhdvyOq4CzXZ+4aXwqWrMKPcyhkNjDKWDwCZJkuE81wQKbUOuMMsL/59e3p3jBs4g46IllP8c9Ij",
+	"J6+UIvuDmgkBcVgJqDQfx5eHnUlI2RMpTdzglkpzCvGeFpqFD1gog0fK1S4CRxqRFi0SA/kqe89Me5g4",
+	"0yor52xnfudkOwv2uV8b0YScZhZPviyH1eOP+SYctF9GJMYOXZW/XWPuGhuk+sQrqj3umIPVkOs9x2se",
+	"ZR/U5nup7M/VOmE2eTNYvPRRCJbBWUYFTUJx1t0JnlFFXvdfEA3S+j0JpsDh83oIBsxt5xkz7iVo+isR",
+	"FgQdhNbBc0T9rjR9yan1Wp/VKA4tT8vrF+izh59//uAhwsVhhx98Bg58vD9oyi2+/+rVYtlFi/gsgBXR",
+	"OYQVIMSzck1irflG5GWWaxLPjY5iGeV0T5gc1zO0XJMv3WvBvAyCZSlGzv0781J4PK0IRtAIQCrwDS0G",
+	"XaVfUmkhs1/aF3pBbKJuviubYKhN/Zp8pjhCT1QLSez3lVsiBnmJ5o97ghllW+hPxxAv8iZ600AtfG3I",
+	"uayjitqNzWxSzW8X6qgVvPhqJuowZNRx4hFqYA315GGw2Ay+tBrGOXpHuSav+DHCTTiJxbHC3+lnI0oE",
+	"jNO3hO9IaBm4zCmxvYickIKQAIOWRlt+SwSzTuLa1DqU64Jm4R6cVnyEoPV/CV0QXwu+RzCgBBw0fQtI",
+	"1+vLsTYrTqahjWZZ83W45oKJXQciqLEjh4j60jx55qH15jNOyLw2eaEBrqjoEYxuVehURyKVoZjLFqwy",
+	"M0eXfw4deL2v/oGvOKcmXrXJLZpE2bIS28EUzyAbZV7pQCR5nipp3Z82azWcs1vrp47xLZUOBYZlYaUE",
+	"XZcN0eB7K+ALPanDJ9ADXAp7pMY7mLZRECxJEOeTQIK3o71EvFSQL7jH4MGHKKLf6n0A3c7aXtUXYzv1",
+	"bbBYY7QM7K42JMxik3B3cjqzUJZrJuQiIdjsnnwHcTo17GazJISH/U/Fpv+yEksRm8ucXZRpmSsvUcnc",
+	"tqA9Z2pn1ErXnbobqQEuH0oW1QMZqzXx0UBPcMgtji5T33PBs+kpJxBr0ry6BMvApNmXLLAovCWrreDl",
+	"YXAH6yeritjEaNVYyDTYjWRKM2xs9SB2dFehh/QPZ2uFbE5+KI2Jt3KFor1kaT//brn4ucRCmUyG2nZ4",
+	"dPHo8YP/9TDcrvNtAkLI23DDV1keDtoqizRCjJh1FlP70rqQrcXvjbVMiXycCA6sMrFErb6fA/JmLMvE",
+	"e+537/q0m9utbVBPdyhV8EI1k9ZnQ4f5S1IQvR2vyM8lCYn/jLMNFfuRE++Qwg84mmrjVXKTDJjZqAl0",
+	"WknUn/SI0xg5gTgz+Cbb5L5fPkqrGJPc1CEErNQNzpTtg+SnOXFtiCryVi2NB2XLjVbjOU1MmpetbjGB",
+	"H/cviPnAPwye81ttsxCWQ48FwpTpy1xfDcvFmgq1W7luq5VsNiBt9rSs+GbFBd2C68ZHdNtjQRUu6g5M",
+	"JC+zZsnDnm5tEUT1kIti5TwrrSm1xtmNnhFoXw6PaXUQ/JbmEUlZmx5B0OmGzCXGo07JEfxDBy5UcEyc",
+	"KR7v8FlKIvT+ZAU1MpiPaOsWKbu8tv7n6yrNER507gfX1m3AXXUQPCOmesR8593ynESVO+wBBYAKfRhP",
+	"gWOe2iVuqCvAD1zv2T4t1WOM5A02KvMD+Z3YfXuuwHqLijx9lZGeyT2DkK0P0b2Ur57joceOsNYhGIWS",
+	"kIBWPbfXh+zXWGz5KsenwKH/Ep+kxf/QtjkBlR9K4UCVRlSiygIN6XF7/HbV9Ay3xq8tCxjX1BSiTHCt",
+	"K16iCzCLMTuFR6dslZFQvR4ocKb+/oioAvtrR/OcsCX6hQguEXmbkYOKTdsOvNpTxkWkN4rEewLTgwtK",
+	"VnWQ/SN67cX7R/WaMDXcsd2xE7wOVWVqvV9I8bC/YbmA682KaBIlrqbpviwUPRREGoD+Ye+z53vyGKfa",
+	"yDChuhvS4awWIwcPYnkAx1bwFtZWW0Hy7chLovFirM7BFFgSYXtFSJJxliNcqB0vt7u6JakpJdgZ8/FO",
+	"7jSbUD/pncSmhBvNO/ZhJ6D8CtMqhGAKWnYku1ksF3Qf1XRSYc7D3UptizS1E0TueJFLm1Tth/YOXEpq",
+	"QEYLekOKU3AenMVrL016JtRkmMpvfgT0rJR9NIrwqOaCMYGkBGdbIlXV4TbtZnXn4lVVntH1a2qNNAhA",
+	"5+o1qEQF5zckR/p62GKqLYQNwuiAqUCHUlnAlcHyK5kFoZfqtrNQaw+GiB5Z/wV4bonKg5ZpD9P7xzX9",
+	"HQfCbM1OgZXBSOBqlVdSY7kwIFyztRt/H4Vmlms9NnMUdkemZirv8Fb06RWkzzDLaR6UqBN0+uoEjzuX",
+	"H+xI2OZvQcMgwsT/kc6hw1X77vvxDU3bPHmuZt5lh8nBgnosuBiGUqYCajSVCDywkD/P92TN89On6Hu8",
+	"JxLhgjN917LclU4YvjJgKdBtnEqkeJGbPklaaReeg//TRQKc2DaoMRkUhRydCIaUoRyflogyqQjOjZwE",
+	"9wayUrEG8n00CNvv+UXaoido3lePrw7Cq5tsWfs5Pl1Hau56Dfzg8O9qF8qq9iIOlS75DqMAmlmwyo+l",
+	"P16nXkUa8+1NKDDTGrm+2lNu86ZfKj27sQ5ReADdSWVoviOtG6K3uFLyQIqCsq3J5zJPNMrjRmVb9QLq",
+	"v3Nus4QeI8nxiXd9suJLj4vPx6ceqe/6pcfu4gI9AbbL/VdbkzAaRug6q55KvTZHt6UO/ORpd+NqALsO",
+	"pMb8PfK8SdnBSXn4fTswhe59uKjXMPD1U7gU4ORZ3f8TGQpsVYL7YdhuD3TVDpU3DMI99ujnetKw6uun",
+	"RnMO6upJinkpbultxOvs08YkANniVXXkNjKQZNVWH0ncBayqDaiz5HBlKwiC87Eb09ZV6vLWnu7lHVae",
+	"w+XZEXDDns/BbNzK4TnW5Eh1d7pJz0mAe7XwV9WxbjEuI8hhTYCHjwtz+KSCU2L4WKI1sVmdWu2qssrb",
+	"WqYgpgI8nJX3cGl6VBuvHzwtlyjXerHi6EGijexm60tWF7FrRONM+M7PlwjGziqNKyiBj9CPvh97rVq3",
+	"yTqREyypalFLj4rV10M7+9VmQ6CXZxTSrBmOCiW3MZtmbrQLmQTbPsFZV8EqyAgdjQ9M8SPWrAaV5n6E",
+	"p56kccrbYG3SaW2T6QfzkWB35unQCWVgZRZIz+vRW68AMDr0adJLyRuLlZCd2g5XG9u6NI5prfbnAoNH",
+	"lrw9UBFPhvFRFqYAKaRw3gzJfB1mnmyrx/Z74HRMiY4Oqw0db97UvWytvhv+rJIDvGWFyAPpFF9Be5T0",
+	"tMecKEyLcHEChzhfl/v/x+sX3yP7K6LMliOteX6yORoHLPCeKMA/bYIKx/qA2E9VPbvttILL5GIfhG4m",
+	"eVAf1eJQb2eFZaTVNCi+qaCM7iT04d5JNuu8SQfR72Ptcl6X+s4mts2FIAqoupwXAoOyFfRKCiFXHxGW",
+	"kki5Bwhy6OXiILGD0b4bcopcFlLhk8XUwXsCOR5OyZaTy5H12qqSwSJan/XCNPxW5K2SS/TXZy/R4z83",
+	"SqYIG+x22+Y8w3AZZmhNTKANUbZ0jcW7LuLBfI/al9Vl8tsmiI9edjB6a9OVfBXLtHpZVMmwoRtnWu5h",
+	"/VbiOTDXxrjuMSCQXsOL6NHFo4sHDx8tzUZWzUq42AfBmK1c0Syz5Q/sH/8pOfv0FT5+Z7EEgvI+F3ij",
+	"/ORILaqrowgXgYpe3z0dyAVmsqgrRGJw79M7+Ddp5woW0f/7f/8/QDNrzEK/gwb9zBP19EJQ8SVdTdnA",
+	"b/GJlwrtqBYgfAOIROqB3gYz2oMmM6du2scaI9MC0MsgtZUVVRphdeFXQreumfM42M82tET3N6DFSrGr",
+	"dJIHLH7bPuOHk6kOBpaBYl5TmHW0wRLQk1x3hLHX4jhYjnRYi0k30qVRKfgGXTuCXHcKzp1a2Io9+JW3",
+	"+MEvb/T/XDz4YvXmv/3uQ1x0l4iwlKl/9qRB8kd3J8DNdxuRLx/SI1UEVIJ2ZLzhXDHcCEQEo0Gt1T0K",
+	"rG5GYf0pekWgWC2HPorouOOu6L05i/cv1M/f5ncR2TaDR1APk94d42NKAzUEmAMHZEgGzwPuEZVev4mf",
+	"38TPvRQ/r6C6xPYN6T1SZ+otMx+44Tosv8n2eedtMf1IdVPipjFKSadNJaT9hzV73+y0enxAYY8J8Whv",
+	"o5mY6F/NtTOyhObeuVTuyhUR7GNVYRZx16MV58Dad2g4z2AeR+zdkmVGJlwZ7IuednBVP61N9dIqp5sN",
+	"zcpCnUwNn22OCxnfwrZnhRCk25iHi+VCqxKfLZaLxx4wFsTaCsoiW+LNszp9YQb9EcsdZVvFGfqb4OUB",
+	"yR0XCkmiEGfV1Cnb2t4BLkERchIlqhb0KXpemX0Y5RRvGZdUBsqBgHCknXAvSbExz74NJ80aMRLxYH9/",
+	"Jtr+lHq+KR79Uq34ZrPK+R5T1tdVzj6BdjivAbaD1Sr1qJF6Aojm6p+M3DWpLth+wQSlCfQlNYFUvx9a",
+	"RGbG+Xls9cOw9VR961vzfH+THJztiFxZgsR6ZHrsGa4leg9w13ftWPzXQWK2fLJsCI6mOGgfge5B6/LG",
+	"gHSvpOY0pOKPUca9t3M5BKLbYo3gBqduzxwOmtBdec88Ne3dGFeF8Fd335g8RDakupiHF1201/2+ZADE",
+	"ZSzWRKobTerdcrEjWEx8VRAjlCe+LgmZ/GaxWWVYkCkvH3FxM+m77XQcM/2agvXQTdL48122NizEWN8Q",
+	"nIOGMJKjXhJ+KEilXByp2vFSK4YM78lswEsm09C5q2x27IWL6vSkMY9J4m/S+W0L4cNNIUK8wmA3NVfb",
+	"Nb/4zXBaT0912zdVkuJc5QQF1nJY0l/CZY1aPlSZkdC3aFmB4AHOMFxSyi8jpsz0DAvqKjuC82gmokOH",
+	"Nlh7+tHLqvHucUeLqqmMq6NK0b8SL8MeVdOrpWvR52//+eCbB5oNHz8JWt9Bqn5nyacNx2ZTYp9vO5yD",
+	"IZ1tYXSzD1LmOaRpTlUEG9WCmmTLpCMwtR6jyfENcTIkTZIbdUQwHDWTa43uCL3ofVBt6KCkOf4arUnG",
+	"99Bo3JyB1BTXijCGwSx5+puHjdPl4nthPjlPO+UJcqxdLTeXUPgnp6xKXhisQSnIRqU+2w/i/oNJk7S7",
+	"PxGj/WPNaGls1jJUPOytw9+DN8McOC1DZTyTTuGf9hbn+JRi5X0Q7hku8PaeTtiXr4yDfsSmeIdpNsIl",
+	"iLAZrMy2ULxfBmY1+zkpcX9pME9ORLrOEcmPSNGgrzxvpVMs2xLqzrqWhI7WcwuV+KUrsvpQ6oEpqJCp",
+	"d3PqHSBlma4c6Kcp264mgLzGLJNYNLJZcWSSyrWNtiau5DRUmnXnjvAkXOEKicGhCk/UYsa3BK9eiiFl",
+	"SXw05Vt2ilpBN27ewaX/e/rzYdw3CYJhktb2r3Goh9vQTT/lQxAmUw5kizmSt3gGbaJzndwvpaJLkTl0",
+	"i/5TMHjd97J70tst9m+/c2bXqOlN1GY7NsO1+9OOUZdBDMxgoJks39PM4vzXeHBiJfhxsVzgolhxsWIc",
+	"yunDzXNMOfrQ+YLvG/zM91TISISwCKYDJUre7dhNo+AbRZgpF4cBa9i9UNnRBtOiHA7iGGo81+fDAC4X",
+	"ia98bdv3bCgbn6+V6mDEh4M+eCMfd+hT3Qdsye/w6r7TT9qDGXBwXlVA7HJHiPISeJdIltkOQT1tUe4d",
+	"pm4dP0h3dLa2pgPwJPhWECmbVHf4C7XtFYQu8zAYoUvDSp6kIvswjp7CQk1OyBte4Wvz7Hvx7B+xYJRt",
+	"5zyLdsi+0zhV1dybyu9aMnqZfs19sye3koEee1Tix1u9Y+w3Ufn8DLh3dNRhg8sikOnxiuAcUYYg392i",
+	"1ZP9QZ2QQxz2ChqC6qGsmol0jbYdJGBeIs1hWHjR2QxLskQ4yyBVF7McHUqWqdLVara/OlSBgMWWqFTx",
+	"SIw/CFq0pBYmhNceASo3okfik4TSAtzI0wRo+E8kJD0sNbltgxx4qOoeAAULJhsP9ocqiVz/rpRqiHZE",
+	"12xSRak+9iqD+CjXerMOiuTXSPCjRDeEHEySbVkQqC7k0qK4HImVqQa3mORoTTZcEJC11/ZQXS9N4ztB",
+	"cIFEGQDxsd8LH3xTpxn70Xwi0pbG9FiI/SyIpkf0V36U0fRje9ADsdQbejiQMC6YgUkzeddhAPOS9S5W",
+	"H6mVLz0HwiSwBJ8My5rUNen8z9bUrpfiEao9hThvRXqoWAgjcy0DAMHWBJqrZDYjUQ2cnslQXy7qgP8K",
+	"REZPNxWTS9HAZDIFDk1MJq/yoQ3PZLTmLk6nj9q0jAUzllo1oLduovAPXKzsHRJorFL/yTphQNIoypx4",
+	"vC0LRgReU6/Di8GrqYFXbF9/TTGhKscS5OhgcQMp6VvGI8n+niYZqOQo6J4GwVZebBBGz17/HY7CJSKF",
+	"JOY2CereLOO5TUnqpH04l7WWhzlRwGlLhNGP31z98OPfILfnsuoZZ9ogIHnQ0hKEbxh73SghtQ2TyVtt",
+	"JhUS8Lnyfzbh6/zKpYOq4YtalVtuDpxlpBIDiOolAKhtctJkVDmWO/zoyeeRnwiJZNubSwjAcz3CWGAZ",
+	"GXXEhlNG/npSRKY0J2u31TPP12kVZilLj4ni4sIo2EGkONBmoA4AENcM4DmoMK7vnr6W4B+mKbAgB4KV",
+	"NIUFGJQbuKADmYV54JuvoRnpJTAa6G94L8Odd5xyFlOGtAFS6whHQRVkWkR77ITNJVvWFbuJMlwUAGjU",
+	"xRDx4WVviQh27zNGrL7hzVyF1qtLtaw06pwTKL/wO4ADllOlyQ4nmVnwpGoW9ariHPGdsSODjaL0lRFs",
+	"Vz8tL01bz65YLcEqNRP7sn5tROJX9Ny3DcBIP1ajkFUdYS/RAQvl1M0bctL/qQ2ixT1C5nc3d8uWqnLQ",
+	"vA0aZJeJeVrvnwM8e+NhgtXT4Y8WTsfFgy8cVMenqwdvfr1YPvki4Pxs71GE9GMo/mWDeCOorgWXcejm",
+	"PUDxEoF+howSJkGKaqvfWZe2rq0Cw/rjo0d/XjRcwT/99Md/PNTk0TT69WIZcgpX7VZTbcRHCTZidTNb",
+	"tDlzQZvvgLGoDT1jLgrzgM2Rd+rup+hHD/nE4NOYXOfqagfTy0EZa3veiuaW3fgkWERvnWPpQRHfKdHC",
+	"Pjcs7ADbu44yraoqbM3NmYxwsDGAknDVA84rXGAmdRj8gXD7H3lZ5F2qfBZEFsCKrLjIQzrvN/yILj77",
+	"08XjPz26ePS5U60uUb4/RUFqqlrYPdx7OfQx3YeTansw22y/dOCnpdcpSWsp9jKVtjUlTe7u4XATBuD2",
+	"9cyoVCtJDli4VtRtZQRaeBt6X6LryyTAoScDcq+jRhh+HZRJz1lBGRlZXHCFrOvaQBIzYn0aDhv1Du6M",
+	"O5Lq54jzOWKnDf3tngVOm7SYI2rap6/OwkWTVIp4UPA7ex/XRfynlXHaZXy/p6rHifA9V3O02e+NuaSC",
+	"8ppBZmPne8nHmi+5NJ+6A/FVxeXm39X6O8NREtut//w8az21mdajb0xGBgw5tCZbymp8ophPeaDDVuUx",
+	"jcQNk2OAr/jRhQHbxbSUkQbChSFV757MdvT0/t7H01eTs8MGzgv/FGGUa6W1ZEZJrXR/RNUlsjbzJaoc",
+	"9E/bgZZLFPvFNGE0MQcT/1qCHsZvibBW1CWyPv6nJhzoBygukef1r+vCzokexC+O150KtJ9LUpq3S8ZM",
+	"jkvmeoctTGKF+SBmWuXsHf0Hsj8UweZ8s96/LXWykKY0wpxPZLQxTWcHOFrtF2xUyC8YttaT1Dm35tmu",
+	"44qI029ktuZvr4CDRqrmX1FgzCN0IqvbyBqUG25sjMVwpU03zRYsuKqYFBfanDsl9So9ELbKqqbANuIe",
+	"nPyXAm/AD40lQYrzCDiI1xh2aD80HV/5L4S1Of2Y16hjBL3r+thPJLJBpprw5qNL5922Dg3F+Y1h4pab",
+	"pwpJ4WBOgmEcG9a5JWKNC1RHuBIzwfyw1+hvJLXTE8lNOszT7rX0Lnw+0l2y0W4Cf6lTs49btQAavvjt",
+	"pfqb1LWOuVlmNYXogX/uTNtYn+lVXpLpraZHvXiAfg6w7DHvrXF2s4VW4EEVK0XQqLrinEoAmb40UUTv",
+	"Rh0uR8EyuRleVnA5Np+y4BIy92webMvZRkiuCWGxxbBt0o0pgDyZjsGR4FZWC6E+xn6l1VyBC68fS8aZ",
+	"wtmYN+HxM5qC67MwmiMtaFq0jqJ1HIWd7qr13jsTK711iQ4pVQEuJzskXH90+BgMeWcGyknWgA0HjmM7",
+	"QrKwJW8PBWY4iu64sYwymoobXhT8uCoPM5dZQOvDiq6JexR8qSfV+38y21JszdUOSdvaKqWlTyBoYE/T",
+	"AQvFQMgO6yO3RORlJDVPmysoJziH7ls7LNEB23SgriZi+6wlnriX5mnItaLchZjTuL96o9m7OoKQGRtF",
+	"9DSmlgfOxjcOu+U3/lGuYbZYblsBmdu0bqP0JhhyH3nLSCJuaRby/b+2vyAsb4waE+/N0oGbgVerCrdO",
+	"/zE79Oog+C3NSX4Hycdp+yjfWwLy5Di1ywOr3CAVBy8D7bHqZvLVzlany0/icke3V4Oaw5lSaWP3zJnS",
+	"MXcmNEPHDdsFMUKgvyQErY4ul9fKW+h7/ilyt+e13arrykGyxpKaTGaqIAQYbEzpa6lVT93A6f4KwpaZ",
+	"axlvSxXQ44sv0LXpyl6/fm2a9y2N7liBpmqRbvrY+oIhoVSjr3d1Uv9203WWHIxF6IASvBbuoCUq7sKv",
+	"thzis+Fe7prGg9LDZrZqrdW84N5c9bQUnqqfNgxq6EN3KE3q5yqpLKv9vCmFNrQLok9cmexRZNmzSocd",
+	"11Sx8Y3urMNHLjdQZi2YDMpuzuzxFE2A8gR4khOsFthmVpFl6FMzqu+g3vdSkaAZR+D0Y5SVa6NGUYUY",
+	"1MUFMtHKdfgDevPKAgd/270NZJ1+87+/1R/bKbwFmYOVEnRdqrCCWeB1L1Ljr0NJFX89xbuRQYY6VcOb",
+	"ZBP+7GTqRdv3PTL37tsczsuKBwK3XrS19jNwY0vjmXWwlYMnrebJqA/0f/z4P193V3RDTk3Vt3WVFNsw",
+	"r4rbSJeFsBp3o8JdGUoZZtW3wxt9A8qPnoh+3HzaDLiEaYdo0Os9BlIEKcdLwcjpWxJKCa1z7kOJMwdh",
+	"DXu050ztEBdwe3lZNDk2OH/koFIgkdz3qoEDNTQ5Pl1HkIN6b4m6dMEb/v1hiefkYHT990XL6oPvk5gb",
+	"wfcTgBTgtUM4YfHlAyv0uhIf3oKCrjO6YeyDN1ZrvdDZ5sCFMhUnfYAuBy5py4fTCDm/B4wWPmELFB+/",
+	"AfqdKPl/g0xPhVipOKZfPE+DNv83kOC/idZzRWt/gKotaQcjbu9H8g7bn74oHgURe1cSdIjOvkAdoPK7",
+	"Xlkxg1vL0wvvl1/Lp8IseaZ3K0IHoWnOFKn9438kInaQCOeK3Fmo0BbBM+MkTRHVg4TrF92DrzsZPYp+",
+	"I2T24ARmkuEzb9V4WT+MQMUnb1PoLvg22g7aNIBuFHdtRLfrc4tC+MEvb359tPzs3e8f2H9C2dej5V/e",
+	"/SHcwvo7zLCJin+naThPs4OsFCLYHO05Q9Abrg3H77kOR6glxXDqDziNV/tqkSvzXp9pOBik/lEbeyXz",
+	"878uzX9zpgQvCmMZUiWRvQwHVwMhRhmU267QGb7ziUSa5ugXU/g3qAN/ZOZdx6UMKRgQI8E3hKE1zm6g",
+	"cK0u5UuZ8znYRsXCp37NuiGdpXVWJpl675u9h/Xvj4zfr0zgbE3UkRCGHn5xcQGO/0cPv/hidPTH7XA3",
+	"Pl3PIGGnZ1DU23L2fmnr3wWWT/Y4BBMCyCilDHcjTW2gbLvMuuQTO1xW0ObRDKePRuazRNWdGmsjsqOH",
+	"9AqY76p3gpsZC/XZFrQrwQsyIuMH/IzwUph1zKAy44dQlP0bUuSIl8qUqbITFHiao/wUqZ3g5XaH7CAI",
+	"ZgaJjoBbZam+HNG8lzOy0qIaqttlz548RZJuAWiDMoTljbRZypwZWY+aTk1PTQhIrVmxoQd64ZrmtzYa",
+	"63NPe4M7exM+XvMYwT39+c9WFGOZ3KPrLGMNbOxldqedYiNq6Q9QkWbAjHb6qIB6urR5orXuleGCsByL",
+	"IEdW8jCA/5SfBaMfaD2LpesqO1eeqO3+tVIC0wphrQXoi1mOFRcnVD1k8nW8/O4CZzfSYPthhXb4ltgU",
+	"2/wSSsnhgB93HO3xyWD+mQgKzirYyBFNwmNCFuTkOJHaUEnuRLHWAu/9i6q4+lsfuHpulUwz3GwpOUJF",
+	"nt4b6G5Q5s/lhBlbCaXvf2tH682BKcbpPoeeeh876bjVfwQw72PESPx2dN2mgjdkPHtr3A1qnu6VobMp",
+	"qDHFtEKSNUBucCvk3HTuH3EVtBOwPMnmE625aLfEanZh1hKhMzUpucTlsUZLH0wKgbk6QWmYsevmXi8k",
+	"GS6+x6MjS3FLb3nyVVaynPd5iOD3CnMy8SplubYxRt2+5pXJSQONe7SxlU2SVLRrrCzKWs842xQ0CyT6",
+	"tY1gdeSrCncVuBbvycpHZa3KcmW3t5/L8g0Zz6IsSM/RBM4BJMSlNtO+YtuCyiDGXuyUv9i4gtOn9vLU",
+	"d6c2Rj+RiHHkVpQmaVwFCnxtOKXOmGqwxvguTFFYepKsm0ZRbXv99NPrIN2aR6pfMGw5kYgnNeStxo2m",
+	"el5J54G1MKkdbbMvftNGXmocg87Hq5MR3YaXgtxScgwlLJtTMsY74x+uwI2U043FFQkwLGCrSYcs6VPf",
+	"vAamob1E0s2V9gUwuH/1C+Oc8mNFdIhPxpodvSKxu5Agf/h7svQ2fYhhXpGfSyLVyPN7N6eu50xEl/Ef",
+	"LOcfSPh0yiXiJ9Q4CCpo8+Z8NmHE8yvTBcCdJOMkqIuoAYHCpk3aeiSqnqIMCwIV9suqBZxcIlsOLcP6",
+	"illDNGOz8uFA0UxeCuviNLCJ2Y4Wua2LoqoByA6Xp/55GOjX0KA5mSAlOSOnsSmCe16GXFdXKCcZ3eMC",
+	"VQV6dcT48ZOLi2bM+OHjpisQvH4Pl1+8+/1PP33q/vX43R/+r9/FHWhZgMTPX79Ajx89bAas//eLr1sR",
+	"68SQfpuwdvHeBCJkVbsQhZzbzqS9NKb46OLR4wcXD5vT/HOARo/fPfj9BSCp/p+H/7h48OjNH4IU8izf",
+	"blkF/N0dBShLPuAtuUTaqETcxHkLLFWKnfniqlS7ryBI2o3MuD87LqbsFhcQpzVycln9pXbu2z9sBW78",
+	"2yhZWpfFpdpxQX8h3lslk+XB4PiYN137AP8HxW9Ip9yq1Zlq1SDVUN2FWWCIB154YYGR4NmjUwmnFRj0",
+	"LbPPiXwuxrZp9BBXUwaU7ka85cyOoWOaJZG1pMFEjTPxti2fWo4YYqVJ9sF4jmpxx3DsvmIX/9EnLRn/",
+	"X//9p5/kmz/+d/cfvzsHTWJKFMhjvsHc2sm86HGKj7F7cZGIKxYtB/X5YAYHa0NC3S83a5MSd40Oe3d5",
+	"gUPHbPDyjR67vokmHcOZz9c8HTXHnrcJiZAvhNYopgAcQAd505vLgBIwI8QoZxY0XnHbs+u448jmaXcA",
+	"C+qeOQOkqOa5sq+8cx2ZEgNX45HOAthjtpzdq1W23w2d25cG2cGh1oT0ooxIGWv88x/6z+i4A/z9CoYS",
+	"OewS6GNV93QdjWL28SOgjYyr7DBjCcl7FfaLe+Gdy3BaJdXc1O97L3182GdTEcw4U+NQ05RDTfs3wT7L",
+	"qSCZCtdY8FKtecny66dI1oBnVfLmNWXu5x1mULPK3DO+sPccIW5EMA3Nf735KADZpgOuuRePmDXbIHpK",
+	"SBuVrXUy4NcH5UHPGlB+0XrOnJyPC7uNbmkyMtoL8/S82Gx1dGCkSPgNne1eorP9hru28MX8AAabn/QQ",
+	"RF9rC7x+8LWW0jjJA9KEjvXMhL9EoKiaCS4dM+/R8klf+6poIMf8DPqL6zqVhDj7AZBbW/iiDXsuSLPA",
+	"NVYhcjfMr55bbfC+ur+wmE2Ut3iTLsBm+rkk9mdNuZbcmybU5vl+A6ByiCdaksYTEWmgjAnSYAY/WNso",
+	"vV+usJdYyiMXuYHKGusYNgm0q4MdpNu+aNjjw8jxjPfb+XLtCbXG76PAS8H5ZiQBZpt40gxfEUnG5gYo",
+	"sj9wgcVpPiIHhgzOmhc0Oz1nX3ORkUgIa7SikmpvVCZCoJs8zGvoUL1+8dIsoO7NE4IAMBfUNQKPU90W",
+	"0i3Oj9K70kJ+bPQTtFfcEiL0IR1XUVUkxI3sHKv1BbdE8HVhcPzDLGTu2Vbfha+foS8eP/mzXop+G+VE",
+	"YVrIT9HXpQAoRVs2hHJyICx3AWB9lyyRLLMdwhJdu6MJLQuutQZzbbvMrCDdQF5/OnNnZzPPSEZMWViI",
+	"1iOWaC34DWHLqhP1EZ8QL4OOIIjYpmdvQZKJiW4H7gUKzTQzEsvagSD3JxLR/BL9XHIFfRgVRzYknWQ3",
+	"+BgFjpOmd6B2bvbWCDlh0LnDlNbeUAaJMpZhBrMibAjTTM+zCax6W1EpyNLlGhKywmHyMqeu4VadQqBV",
+	"cVwsloutNhvY3mQA1CjtBxgyeBYnxNZjAKIjK0hb7b7fKsK0xfUU7bkgJh9ELhEuCtMqStq2Lid0JKYJ",
+	"1C01z2dcCOPhqeqUHGkAOgWySuzooGmZF4PkiHlivhZ8jx6a2uod3e6INJ2SLGhCMEAOVJe70Y6EgmAJ",
+	"uRmDiZSQM9MHF2qbs8KWhaZ4Ijh4pwSzrM0gtWFc8WLNRXZEzxx2Ob7eqlqUGTgD01DbAsfkfZ4NTxv5",
+	"PGQZOrpXgCyPHjUBWb64uBj0U9gNiW/DAGVnALH1ZdXk9luvSKa35vQsXJH8LdkofXe5MJcgB3DIuNvE",
+	"NJiWR+iUtdHndE/2XJy0iGDkqA/AHlzY3dtY2C/HiqG/wtkOHbm4kYBrDjn2gDFjOma3S6FHlMQEiGDT",
+	"a/9a8OxmnqqWpsd/VnUUAJTDtUnupI8TetrqTa+BkfQXEtYI0tpKNqn9uvY0slKGILa/N93MCypHlsFO",
+	"LEaddQp6MzKXohqAiXkPnlLDLp4iBBvYmNubwUNxVulqKOoFlzoEt7jrb+9y3BEW8E89wUvECCQ8JxSX",
+	"znauuspzTm6plkFYogPhh8Lotya6O6rDcn18quvnyRAcWLvtqttPPdDwzs3gk2rJx/vlkgqKG0814QfT",
+	"kd9U43vqUlAtmZosAqBOXjuRTyQyLyDCcgAG6BQ2foSJIlkUDMkpu1hCMUGBkwqx3lvvvXm76J2fyRJ1",
+	"RWhm2HDhVYVcoj3BTCLG1Y6yLSKFJEdbBxzIWPmXS5SBoGwYfwsrV6UH2RxpxX/vt3ugeydRt/o4Em4I",
+	"HPOMsw0V+9EpQ/Z1ayGMf/1O0n28nrSAp4S9Pnojc3lyKu0RMZ7G5Gv0S/eiqRULXKP/Sn0b70EaESH5",
+	"iuah7I0DyeiGZrb0zVY6akN4aXNmVQCgQRIyqtNWV4kiud57RViYoV8ZnXiJTKNzLU5L5sxv429mvOr9",
+	"lRNcqG4bcY/8964H5gfpfalHEjQnyTle7nmXm8VL2VNLa7OFLUNRCRgAgoCrQ6as9KPM4uJFGZUp8PPt",
+	"eC/F/coMYyrZofJbj89/kVyzxH6fzh4I5Z51tAvvnqqlWveyiJq+AhdX0E58rBt/km32rmcark3kyImM",
+	"VgkdUYNJQWNSE6qBWnrpm95FVslxY9uRKq/LM94Slp2QxCfZBAn4RKK6S2w7rXBqd0zjTgtfuQa/EG8F",
+	"ITlc4+7SilyXo4p+IHy/D4JP/ugMRUBDhB6HMIclsuaxabh6tGpxTZQB4If+LXeOxXpiA5vtbMkRm+26",
+	"eYMXaMMzXCA4ap0Nna+MNVY/N70itdXaYGy3l3Y2esS6N11imyfgU+TQM6qMC8YVyrReziAgtQ4eD7wl",
+	"q63g5WHwiNRPJviaqnYbSQwf7M4xNJ9YS48RXqRFPMS64ptVWhWDX5Jt8UdWndwoz1B2zyRVUzaf1qZp",
+	"Xpro5qogtwnutvbzKdYt3tPiFMf628IpXVFISIn0yTTyLjqES3/p07AD6tkeC6pq5Who7a3HAbd2a9pa",
+	"Jw/RfgHEhhFptILpT/Fz+G2lQibuuLiDwMX3hATdJZCbAqQfSd046EOiWkzeJijgbwdE36TkimwMsndT",
+	"drVimuDa0Pdq/dSlxXMyAX9B0HX92zWIVlTpp8jB+iTUL0xzrlf5+gt8oEN17HdWNjrZXRzyE7YclNVF",
+	"cw0bcS3J20YPKCxIFeqc6GLsaecezq1vyczwrezbox9JLcYEp9+UpvifpVFxCg7/b1UhH74qxImqkC0/",
+	"VDHiS44+q+FLE3MZKfnTO9ecGwNKx75zK/rOoZ60DNLxcdiR6vSgAtevnHlnJiDnwN4cl+9TJbGE1YaM",
+	"CxJJhbnQtvXDRnSDl+vCW7XVtEeqH/5Odpr31tM1g7op1pQZ3PUZEhmbXHRGKqMdhkgZzHkxSG1BV/zr",
+	"nQ1SeHFCzopTiv99zfNTpBM/uauKFElzEu5IdRQmsd+La5r1eIm3b8YjO8MH7VoTiD+tLNYScpzPLpFm",
+	"7aOQuJC5sqc8vryH6VN69vw2XHaVDqc75TxAB9DpEYXUbhjVjdnByIx0j3cHMHrGlgt5korsw0VYfPKa",
+	"Bk9qPbad5dCuzsnimknuJ3+DjyEAsB3rKcFzsrI77LEBOFGYWt2WBSMCr2lh9EVpEwpWYH6UbJeJcJyR",
+	"Wt1hXD8/fzbWLdi7Vq6+dPGMD62FhtMJxqugLyoPZtjZTtm2TgByaWNYwW/dSkFzmmMbH/lhbMFKpAnv",
+	"i2ffXCHTidcVeUIygEliwoLgYX5w0si197Af7SWgl+bQjkIb8nGGMAOfm429qB1mdxCNyklG8wlIVfks",
+	"fTym5a3Vb6UG/TuJyNUQC0iMFfzWpiP/E3KfhrW2SuwbSnodNxqzay0xhSemAclP54BkFPcBJa9Jh76V",
+	"zngJ3tMLcD7k0qjHaxB2cwAYZ/D9D44xOKuz+AN5fDvm13Cb/im5nqNbiP3muf0399xOwM9tQS+Ny9O4",
+	"qpJfvHxxZJ5ZG3CCfTfLIM8FkTIBb3u23IF2krC5AkzmL0bwFgqOmZhmEIj1t2ve5o79t/y6g2krTT/v",
+	"4OPhoHwa6rDP6w/TRMrZYfTRX4xFxkfiZ/d8d0yu0FR/tf5br8oS7Ys1w10+8h5uzSla4rER/JdQrt3z",
+	"upDpEhVYEYEMoE0r/w/lHNKd5I4fA/l37QxG87WmdlOtLYG2Q22Nunn3B8Ka9ZVsZW1szlYYMlFb8Cte",
+	"Mi8uQin7V9L1GyP0lgjICJTQEQkjRd4qBM3RYT9jvYfMyG56fQt/RWC640ydweqFK2s4uzUYNBOJ92So",
+	"sjnqzu5bAS9ux7ft85P2z7K7vKH6KX3Lb+6su+Dkhl6vyJZKZXKhnmGRzxLXvMNYEJWyTPc7FFgqrX2y",
+	"sbOBdwKh0m/4EfGNMuVnWoTZwYOYN516jEjFxpQqjzNcL7bfRjVSUDh9rNUJnahu5QeqOaPavi4DpByB",
+	"b3iRE/EhAvzz5stikafO88zMAttWmDKDJNXfRLEq+9LHx7yJ9JtLdNzRbFdDayX4NXvzDybqYY5uy+EM",
+	"ghRueqmZL6C0jdidyQJsiou4g3QAOEjCZOwPpRM5ynkzbkwlmWCzeChDG3Hf3JXNNbyqtulcJQJs9Nna",
+	"grbn+QO/IWOnqdw7sebwPCdQItSpehkJwQrfGVxFYmVTO5QmAMtxJGxC9VaocemPO46qJxBGt0SscYEc",
+	"eAKiDB0FVUa6DToDcu9aqfDqrBZuUYiC+oC5AYKl+rtaG7KBqUvE+PEsECNo/JrcBNw87V6r7qkuHeWB",
+	"4Jt2tYiDWwLIR2twqh3ZS1LcEplCVMDFPAiiiFg5TK2uT3h8zyd9s6odz5MJYR831e6Joeuq+CveIPzv",
+	"5gdnm1dtdO1nUV0/thwEJDQdRSPAQc+VhOanKMcJ2AdtmepY27FPRb7wYfda4wf1fHXkDv/KYHQVWg0F",
+	"WCxJCDMIgJ6vwnkusNo9Rdc31FYRHJ0AMzYxVHlVSlAXKXASnE8o0fLaWt8OEMR8XuEbIqG3spkvlRXy",
+	"zjUcUXi6+mvneTuOl3DnPrNwlZVvZrIIASNq5oT4MCTsj9EtitSTdbxqNS+t4BPeCQypZnu9u1WD66Cs",
+	"IrfN3aLGLWRfrrtjB8tSXT/taCdsAzutt1QqvNlAV7yqCTfkUyaojHrRt/GGG4aYFQUT0jzT0oEmG6fj",
+	"b+bqpUQ1elxf21tO8z7vgP597IR5emLIbCa4zwkVDm+Xy4ek8LT+uh+/7Pt4RdOwcvBeZNUHkiMd86bD",
+	"xUMc+9Vo17l/p7VWynN8StGZU93j9TRnMaY9bem+2dA+JeZI+/n4ZM5wOknsxA+++R4kQPTATsqBkFlJ",
+	"vrolQafbBC10R3BeYRo31/3SguPqXwnAO0JjYVwsAbUbIHMlgpJXGVQAqrFlJJUX7wlan5Akby0mCDHD",
+	"pVbIflNNPtRBY9y9NHDNaLKviKb7sAbMM+hokgf9CRZc1YyY7DAYjElq838teLndKZfLMux4LXAWq6Xb",
+	"UqlcSnmQLepHYO8Kym4MpgxVlwg7z7f1jBsusNjvGGk1DnzkgAcd5J2euI5+O5xwX4pDUcpQGk011zU5",
+	"cdvKpWJPI9C0PWzdI1AsGJyW4iu38O5nntmTYrD7lE+iE1HB8e46DrVc3FJJVRgZUZ9B+LlqQGQO8xIR",
+	"LApKpHInHrn+H9MBEfutganKutXG/RPnxcxq4dZg6eY21nzTkFg+5d70S+KJeOoZOVhw1XBw4sfdyVYJ",
+	"mD3IMNNcdcRUIVyonT7sfo2jvTmlw42kzNQb7LAkl8CQN+TgwCCoqp83XqDRaEvvUcQOwxLcO5k76HU1",
+	"J3OECqsX9zeHdFRnez3uzeFsn7zggbJTGTgGs+jhtXpz39Rwjw5zaOF3cGgGleHWIZp8TEbXCkRPxXkq",
+	"cp0p/DHn/BjVKT2U7W154hfeg5Yxt69vqkLQJk/Hn/cmhWWmlbyP56pJ1e4T1jOvaK57H987Af03hxk4",
+	"CuKRSwIhBNDEwMrZEuu2CPYNScpVtv28/VfeLRdW2UsbovGwe3l8bytSFCRfbQTfj0hjbxr34831WkH5",
+	"vF9BSUeDSlYWlaAJgeq/a63nB/Nom+k8Si8bu94gTJgPb7mBNvQKMSOpIi19PLgU/SyUWqx2NhNroJ4j",
+	"OV/k9YuXc/Xmrd8KRey+B/caZ9Yn6E6bQT+xHaVygTdJcbspFzUMnn4Fj+40HHATyKoj8CcS2YtNmpj7",
+	"w3ATzAm9iZNauL1+8bLu2ybLAxGSjI3LxRoRf7yJthX0d6e1bE+T5NcvXl7l/BDuKLuHGu9gZ7hwK50q",
+	"9rWh21IQVBB8awAbg2EfflhNURfse0s7PzuZ2OoKIpQceT9+w4/QyES/i/Aa+pqgrODZjcmIFZgBCmVW",
+	"0P1a2n7YFKAHJVGqIDn0g9zxUkgEznLogHKJLp7qx+xrjKONaSrdTSoxFfa4WMEY4XYrlNkEXD1V+7yN",
+	"N66Jy+wyPhDTvO0vf/58oJebfpjhLRErLT5E7Os/8GZakX1piRTnPR+8CLpF9fm8pZIPfNN15EP8yEwi",
+	"hOvo5YCx6pHkuEm0+Ss8ozBtlu2tivGhfWp0KqibVyhBTfCCyLAXZ49PlilIelMGhTeblR50QqF2Jzhr",
+	"/9vNcoAucjQkPXB+piR0wUEYSZJxltco3Ay51iiaWVzmGy6O+CRRzokMnDopiZQO8H3giql21HYYKwUZ",
+	"+5ZNAkxt4dJ6HdrYjXmlnf1tJ21HWvrLD0wutoFK4WynX5Ijebug7Ga1p6xUJFK4U3C2hdI5dqMPuZZz",
+	"1ddM813/oCcINy4DvlRvBZpTtNbmEgQFCBj/Iw8vLgY/IzPMVjeEHFY5PgWW9qXmwA10mwMmRvoFLbnB",
+	"mw3SxeXn6i3FVbk0qI22GNmf1GefPxmUs9ZfkT4tk8IN+Pemp7EZwd8CO+XWVEYJ2wYTdEgXmLbdxQg3",
+	"uoq4EWwI1Q6rI2U5P8bZ8Wsu0K5iSdgi2DNZEs0mtuLCdoSwaXnmghJ5lRkCSoO5nusytJq1Hj8eZq0d",
+	"P8povjSY8FD/UefFmxnAe80+HXoQraVkhenLPlCr6315GaZZdEvkRBhx20RmK0hfEw5qGnoyAnRek23J",
+	"ICzrZ/rW/UHgjwVml7YPw1PEeDDHYU2kWkGeuP4PU24c003+AxRAaH2nbNsHaHxHNhwCU3paUj1woyEA",
+	"FcpLm3Zhm5boD5D8El1ACxE3uz8/8lnkz48Gz/laEHyz2hZYyth0K9G6FtpURvAwgtpjYB6tHUA/uwzi",
+	"bM0JPXrc4NnP/zJmQilkpOoOqGLvOstSFdhLCFNxQxku0Kbq7rcvpTJzMcc6yC0ZZ7bSbCUIziMS9puW",
+	"AEH1a9ZLQNktNQ3scW4tqaKzBX/2F//F4Np3dLtbCSpvVmtcYJu500onoPJGooJIqXlTmXZScmms99rI",
+	"qPQDfSE0QASRLLdbIsEJoL+H9Pfa83a5EZHe0uHJ8yJf7fHbiqL1rn82KC0LrAh0fY1x3BXSv0I5jiLM",
+	"AhsAbhykeJltgm3QJ5tqS0fcdNnRpv+NNX0KLtXKgjJBr6z9IZRY9KW98c3dCw850YKNAQQQSxJhifSQ",
+	"yOE8NSg9SCt/MnvKIiz82lmzpuzDTqhxGj8bXPie5LTcD/Dkt/SGHKkkkHqjnweeGsk+WtS7e6Sh3Lcy",
+	"gPQFQrVEJFv6/7H3b81tI2meMP5VMhjzj7JrIIk6+CTFxqzKdlW7q8p22+6qmba8ZBJIklkCM9FIQDS7",
+	"whFz8X8jNt7b9+r9AruX+3VmbueTvJHPk5lIgAAJkJQsdWsjtqcs4pDIfM6H3yOUBacJzUiwyCP9tYoj",
+	"ZVqSwsQ+LgYzKbJpmXAPj9avOxeRHEDFkX1Qd/qvKPAyJzWss4kom+ijcaXNIneFmRBLGnV2Ima8zjJg",
+	"fDK1KkwZPtEeQ1kAtbHm5zQVg4SlIXPBaHfz2nthGW0Clr+aK5ft4xl0d5RWUTy4aTMBm6Um1j2uLfM6",
+	"B4ouuuoI4JGA2SoFQ2toXAsOX7pzSCeUC5UNYWapkETl4RSfhfFeMICWH/LH929eE/MrdJajlYZRy3XR",
+	"QPvUpp2IZXj5cjxmYV15qf6xVJGnFJ8I415BhdgAJ3uCE1jyj90Q+WW69lJRUHVWFzEHsnQRPO3tyTyO",
+	"SJqjk2Bu1EoGRJK2h9Jc9Jq03AavQGUnU6IymdQ+2IxzHDiqab6koI81Ugi3fOnG6suKrbPf13S+GKZ4",
+	"70/q6zjsDjB6MuNKoOElCS36FyoCZ4OmUP2G+uzXmobuUuaggmPVrRe8yCC4DzDratrYjQoGqGrqltBS",
+	"xXSlZpLA5FYwL9tkwNrCLnRLKL11Ax1srqdaq9Nti/ExDdv5go/HNQIIMbRa55sL0b5uDoV9ctNy8iTm",
+	"Ic3Yr4WG6joQlJJxHsfE+ecFEEiFKBowVewAkUKh1lpFxWARF/ra7jFTmSumraEtn+Pw67Z6hsXeW2z5",
+	"JAd3t8UzDALLxk+o0CBuUAlUxw5y8b/brt07YP+Q1lHwJsk9r0t8LHMRmVqYcg9ArHXBYp+8pOGUsCse",
+	"gZ9uEAnM4HpF0BIzgGmhdK00PCUqnwWEZmSmnbLD/QsxjPklixfQZT6TYGtRQYaJVIqPYjbcv1jWN+GU",
+	"oY3SKtgXS2ngEqJif+q8FKYyPtPucXOkYkwhxmmvjDysTkgvjRiR43E5+NvC6YUtaMzvcWV2UYrqt2k7",
+	"xSZblZwxKAmfgtMLqFhBa8LdP25iZ3pZn1DT5i2cmKEcNdXUAiFU0+cTQIRkgognEEqpOBrrfAXBaNpw",
+	"Gt+5jVe4RfpaewYq5omHwigqB7LWQzbE1/JEEspTKNhHKjMQl1tufXs3aUlvLes9Bval+yxHcf4OV+nf",
+	"P/21zlWTNzFioZyxgR2CXl+zLxULMI0tmJEiQhJzj6kxEFB+YHI+UmDxQK2FDt5tk+mfi4jps1rYkLQW",
+	"OClvwL6DV3ezRDzXqqZyUhvzjf5P016UyixqXaLaxbcqR1FYj3Jt5Sh4GEGVDso74TZ6ddnKDspb3795",
+	"e8cKWuG7d9Fp8BUcgdqPwS6k7ubJ3DmjJpOINUhG9xgvdbl8YZyLEN8yCPNsIMfjQSRnlIsGBT+jYkHM",
+	"FZjmSBmFUEEprb5OcdW81o3EXnYCIz4e8zCPs0Upu2DWYXwINKd+pWrKxSSTgkCVM+zHbMZEpMjxOhwF",
+	"b1XFK4vZ2zP6GyDcD4TMeMjWJWxMvN2ZHVmeCkUOnxJKMqouUekreeaKO+nCTaOJJFMdA+QqTBkTXEwG",
+	"kLyxhczLu2mi5/5WuvQLlKNhWqacaD5qU8JgF2Bi9euXIMdEsSuWAox4ACuopJSuMI8i03JmyYvub77k",
+	"isSpPd4VpBqsYp6m7ag/pybJ5mRSg5JySWFFYqr5ci72ycsrli4IWkq2R9+V3WWSKJbVlDG5msd1pUF4",
+	"4ZeiiE11KCjCG8vlP+tu9a42iKdtDA19mbF2Wl2umL3cZhRa3AKXelVZDiOtm1FUjUfWzXd3emGdesIL",
+	"ER+KuSrdNXe9c9dayNV0veKG+4oJQb7j1epW73K4PWMCajiK/NfaR5hb4H6uLtvcoy+DsnATx19bFa6v",
+	"Wy5V9BbvTscswlCdR02B5S+fa7yN9g+rlppqtqfMR4YxVgqSdobSsrROaJqB5EgZtCieEVT5tkJpPpUx",
+	"gNytHaV0L2RulZDxh2H072XOLZQ5tcxsBi39wdandGDn7xbEzmnaJ+cYnsrTCRPajsdtxZIbE6/Rhmxd",
+	"rwGD7L0IF6XsdptmAaEd5bjzbbjIjrdVhHaxaPc8t54GwfnOp+eOHhm+Il5AkM+gV3CEFUWsFRMzsnE4",
+	"hB0xWcWMjJjefJC7NIpIniyfwgpD/5yofOZbzBmY3QIKHvV91ZKGtScAgPnwtoEJNCxrCjopuRXO9THI",
+	"N1TpvYAHFanShnjnSb+ZDDb5Znfg3b66fZjRkUpTmNE+qvwVgXeKS5u8jio3y8R9tyB2FKuT12582wDI",
+	"ENqOhHTCYon0Iq7sLOBKfctaR9XMIZjzbDoIpzyOUtfn2f4hWoXReDBlNM6mUC/U+RG414lDR+h2M4yj",
+	"Kg9F7vqMZLpQPKTxIKG8+wqSlE0EXa4vWl8nRlXY8abqCKK6EzQP9hZW2eLAJ5rq19eeaP02NzJFYUF0",
+	"qhuHtuU1sZzSsCbFGMxbxlJPU/DHpejaXkHDSyHnMYsmXrHpOlOrpPw9rPfNn8A+JzxdDDDMUidVnWWg",
+	"DxwaGwWhQs1ZSuBeVlS9QrmrWJCMz/Rflz6wW3rLTeGsP51zrIguBnAFm1c61i21srXV9VR3LijRUiOV",
+	"lg3W7gUUpfwmRGCn9IpZSDcHRH7+9hXhmWLxmFCF+d2AjBYExodhFhI6dDwgjf3aidfhwOxT49y9Wgj4",
+	"MvRSiwF/ZlgsFwPA6qo577fw9zJAfVGsZvG+FCmBnLVrYzQwFDEfs3ARxgzXsNGgwqhUZNA2N6kwKh7H",
+	"N7LbNVOlvWOuLqTmbBqp2zpH3Uj7Z/C+TKM0JDAUlFZcsiQDqg1jqparhLQjPcC1NUmHomGxqZa6VvKE",
+	"xWSQTvf5zDkw4nJgwwOdngS+4sBWt6iO9y8N7Sk2atUiiw9fXkDTkRsXuGNMCTOaKIKgH2G0wGg+xNa1",
+	"b6rNYpbiH9u4pODUtPPFP/AZQ90Xy3nnezCc3/G2amG98cDwUbiOFRtsntJtm9GCh43eJ0UrfALJB78Z",
+	"Pig6l1Qx8AJ6NUzx/qq258Lw6NTIgmXTG95cLrPe9CFufPeaPonmLpHuN1bNDn8XGr4rWN5s//VLH9JA",
+	"R++XsGQtmozDlC1wT2or011kagO7hSvXMeWq9UHCELC5VsFZjOusUtvgZJRGpZXfIFmofYKD6VQem4Zk",
+	"iETYjn5ov3I61m5LLEHVRFwlUkFwnka/5SqDqOmn1QPZW1kI2oSMaMbFZE0lnb4Q0tz4rbZ6K8IRNVwo",
+	"HjHH1PrTuYw6lXIt2QHlhQXlQ2ggrC3KgaUwcBwYIArKWqBRxK8qHGtwZYvCMSPyt3pGoQK2eMymKsHm",
+	"j793DlulpMP9fc2E8tmVdV30ttjyi/U3uYKI5uk3MqapCYk4SHtMjRWJfajuybO0FH31RztCYcCivolE",
+	"yTythe2u9kLZVL310dzSvDe02OaNWhs2O4kOgzt2vM015T65aQPSPK7OSL9ueEUAlYdjmRL7Il8Gra1b",
+	"cSe5jEgDwBI0s6Uy68e0LQWqqqdee9QsoYVH/lVAUq9jDFYjd97E4Cg37qFmAAoAXZWrUviMkb9JwYLN",
+	"hqP4KG9rZsHaox4oB/eWpTTUOq/lMyqX301k2a80RcrhyyF9rObGjWTu5jCZTaMT/3EouVqljH9efUi7",
+	"qDou5O8dKz5m6RUP2XODnVADE7otEO5Ww2w2xKTdEnh2R3jq9qamxlDHcRFd4OCONsyF7qGqtylXTYKp",
+	"l7xVJGIhxWImc+VAD8yNYGcBrQzwAWuZ27t4wzkwX1spbaozykMXfDqobGJxmpWRJSvlls+xGymY7Zn6",
+	"9oJGVxCJJbHtmJ1Hj7QcYN96Dsiq8TAm84M4av58m6/AqxWqr4zkKZPvGozsMq3uRM+W1NVd1rW76fmp",
+	"sPLqMRu3jbVveMDJpsNJfNbttMHXx6A1tKVUrfdPoyhlqrG7F6r0JlTsKgoAx1KHNfUqs40cCpfq5kxC",
+	"rwei19e2bGN9Ru08qD8L6LRB7LxcwVg4A6yy08ku+tG1C/h1ynA4F6Sa4CNAiDvcy9YryRVLB9RWiLYw",
+	"RMrmh7L/5W1XcRqfmilmJ0IZae+OSeMpY5mWXNio28F8mrqblm16SH+RVM5tdlLp1/g5Gk/4HPdXF0K4",
+	"qraWM7/Mwmq/lk/EK9F1aLXRKpUmZoFU7CowYbZdnk2ZyHhIM5kSmiSIFAgxN2DwEIdqVNB8lqOIM8rj",
+	"qox+dLJ2gp1g80FClZrLNKqbGwmyX0EnP15kkm6C0GjGBRYTyJQolpVXedgQt/betXT1yrUuVXTrD/Ye",
+	"WHt6CQv5mIevTZHo9gHeWtPf/DBQC5Wxhr5HOHStllz6HQ/WenUzPkmpyCoFj0FPmU+AsshBLqZhWuvz",
+	"eQsYeL7c8kL0GoqRG2SuJbFdD8jgjGppDMUAPKvfBDFGeBPfLVUsHg9SlsgUmzHlSGtf+E9MYjeklm9L",
+	"zFx/UcbH/HqD4ysi84B12/KbFBOKZ/yqkgEyHQ3F7wwnghmE3vosUMtx6rd3lMlSqNlnRsOz5S0r0fA6",
+	"wbFRqMAKinXVe7dAbuySmXc+qaojW7Sk5WqNXB29dKCQl6IrDqkvwGqSC5slEL6sWeYuTFZfod4xu7W0",
+	"E7uIIeyWdTZ36lfyyNq7dzmdH2rEzl3J1HVm8WIuuiAhlhf2ExdLQ2s2CLocbTCK+Vdrb02kjBSBoVRn",
+	"gOHk5lJzBcOqa7m+3bRQ3JxP608INqLb+UQ8RcB3n+jN+PAZF6Xou6cYtF3a9mjNfMD217ceBPvXnIrM",
+	"GE1r6eVP9uJSJMs7/0etMFlzUQc5jVgoihH9c4O8XzN+SYaXA3j4kkR0R1RsfHlb3aZ5W+I+spluZhCs",
+	"7FzgzxaBHZXjPnm56NM9nH2mM+g+753sP6p4lSf+hv+Pj/29Z59+PwyefXlwcbFv/3Xy5eG//FNzkK0O",
+	"VuXV+zfk5OjwCQSC7Ntf/vld+e3H5Zef7/3l0+/HX/5pLTuaT/MW0LzFSrHZCBEPr0FoduSsHcm811tK",
+	"tzLfLtWKxYxc8qySq3pcPqvDvWefkD76waMWR1ZmFvf6xnP7rphLUCHrK8qNGu0octr6rbdDskoxmFIR",
+	"bSBYjXnU7cY6X3GtqLNrXHeKuzCUfaK4Y4ayXrqdjLXtFujnvLQjk3e2CaaTZTXCmAFhy1x0mel1OOhT",
+	"g2m+UgrY9wSd9w6/eTnkWIiJTlyizcRWgwb1jT/bi5dgzuwPgVvIio/IaCwnOXNfUpcG0zupiYGojIpI",
+	"2Zo4wbK5TC+/USS0j+k1RUhWGjlizAf6+StTZBbc2ILyZx54vD5t7VHXpshWxkkd/Dxgi7q4qLzyQUVX",
+	"BBTKwatVCSXYbnuWXRV/B+m/ofFbFbVOyq7Xii9MG3XHj2prdjS6oC9MA88tc0B/kht5njOWTWW0AdDo",
+	"LXdag96cZ8Ik2btV95stCdZ5ui+8GQDVBuJcNaRyNhmgjuOTN7qn5dB1B0nQmEKIUn7F0tqf2tqSQiUs",
+	"LCbBL11wyVuaeHbjf9Q3+NxSOxCICwhxl3ry1nOTYaVmdllOERsFuOOVFAq3OWy0Yjr+7S6blTGHMYVm",
+	"8mBTWwlPeH0NBjIuQLS2JXXFaFz7pOViWPdsBHHPTJf7b6w535WDiDBKc3mbLnkWYFNiQLKUCjXGuUeu",
+	"FXMZpatVV0yeJBbcfDeZNRiU1SruObM1ZldsysO4/gy7FQDP6WLE43iwgoo94b6j+mCQPo5zvJaS5sLh",
+	"tZrhRyPRCoIKGYcRhSmLGSIjrGwLxrA+xGwQ5qj4V2jCPmazetClAQQ1KF6jWJbF1iyPuN6jUW6CdynT",
+	"29LQvlf6jF25rE5h3kGf9UXKx3WaXp8Ca+B2lc+sR1gohy2jLDDkuo4jri380miiNwRCzBhuuzONO/pK",
+	"qZxtkCO4mZhUnUNaCqGfWscfwJoC869KdeE1pgqW69UtyHssMzs41kYnMmkgtcpxzEe11vrN5xSaaGq9",
+	"E/jK1DYsD+2+8jWRPx7ZBQ3ahZhKkQq8n01kulhfHwzfC5/m7llZ5bWBa9A21G6GtLevGIKQSxu0Yv2R",
+	"7+3FplXwcoBMUX8A9eQFuA3mvDkrYJoI70RY+PiOrvOfza1VnXRzllMn6whwMQaTlLb8vNWB7Ta2kQk5",
+	"mYn7jprNWdo9rxy+A4BZybybFUBZrhx0D/TtiH0rtVd+Ooju/a2/9+yT+b+D/b1P3/7TDpj3GuMzN8Dt",
+	"N8PBfuRrmZ834c3tuK2Z7ndlU78ydH3X7Gncg910W61U9ltx++55b33JlMeLNI7fjHunHztx5afqS1rz",
+	"6fUyXYePsexX9ylVhvQLOI6X93dtQcdxfUFHI/P+yLOOBqf7yI7ZTZe1qWHvazQWu/hXt7Vqu3AovN1f",
+	"b5D8yLMNC7J3cMSVqRm76L9uf5SNDpn3aau2bVfq7Ed+J6NDsAPXrsxulsoaJaCN2VSq3DDeANEBl9Y2",
+	"QaAAJ2pih4FYSn5TiF5HdTDRbLBxqCSiMzph3YuGmtDVblvVVF2KaauglEwjQDjoumGJVNzW7C67qzsI",
+	"dS2ttF1/Nph0NvDqME86OyR1Osh9sllLc32Y8ZC9QlgHHlcm70bZ8pN5Xler4+bDTDaBW6bMIeQleDa0",
+	"5TOppBEZsWzOmCDZXBLsA/X6juY0ZTB1HfGiIWw5wkAQPqu+yaFzlCuhqSaNO27slKMzJo+1ztSxVLWr",
+	"BrSTNl5RRzpaRw6fvk60pAvV1Ndu+Ue19oR2ZVo5OXIH7atiL67byLpxj7/ZzJJKbRgdzVX9UnbFoDdX",
+	"nnbLa8zqCljKyANBs/XiA4MP0Fo19QCDbMoAQh3+YcI2n3aSbagwobFekGTWVrz9JLO6smPDkzXtvyrr",
+	"GG7dqD5OigZ73eKuNMIVUJVhxZKd9sIdGjpXKgefZG0VE/ZINxpc1+A0yJRPuBg0+QLwaRKR6U1O2Ey1",
+	"seVFIZ3hRL1WfsFcsFRNeeITrZwLMNiyNDeFUaEUik9EI5y9mXPVGlrh9seW/C/yt2kV/9zagoev0d54",
+	"i0sPllsYV53q7my0Oxn++tnrIKnYIhvJcywTG7QGV9l9VIYLdhv63m5VrW6XKtvmnkoTJ3T8fEYALg4K",
+	"lv7GUknmTNiQVR0aAUsVU41qD9uwMpxWxxW0Bdub2ui6rSJLt1Rh+fxUkPbayFVdE/cGtbBWNuxKRK6s",
+	"h7/lcvItjtJZlpI4B68lb11noVhTpCybpjKfTNdb0rZPzk2Fu7N2nvfJaw70dgwUKB9RN5Ci9t+6KzY2",
+	"rHAHmfhPjartHOaDzWhMsIsggIhCWb2VQCAOj5YwKI43L1kw63uH1f/XSZTVVq61MNsbBIzMZ/wdBo38",
+	"bp21O1cNFpnejkGSp+EUO0jsnyIpqOvtyPJU4MB3D8Gu57rbB8s92l5zzVL/zWqkufqY0ppYkn++3YjU",
+	"BZzWRto2CEBtmjV2Qai1J1oOSnWMLq395OsMFmyaIC4FkCI2pnmsX2NDSJsGlDYOSNylBod3LLTQRbVo",
+	"Dw1jHmFa+lx/gu3DCdrUlm/krtvOqA6NYHDLpjNh1gJvu62xi1u3u7syauxh3UGr5h20tXaHU6gN7rXK",
+	"NlUWuw4f7B12TN4y1IWiie3vy0YpNV13NlIgdzLQciUV0NJq7JFMDpzx82lXZgR2sV4nXWyMz9eRxN/7",
+	"pd8bjLzlijCtTmIWkUzi+MzRwmS2XF15TZUdL7W9X7EUoKrRtKRx7ErzZBO+aIJmYuHZmHnJCUvJTIps",
+	"uoTfvtsEQxIzwdV0eXD28ePH60fiu0mha8cAZDSdsBo2fM8+w27TSZFj44rMGBUZGUO115rPr5CKF3NL",
+	"2Aqx/WdjynQglzeCuTEfYOpwRYZYlDa07crODlqen12URxanfdTOi31c8mIfN3mx21bomZI7s9DarcsT",
+	"ll4B4knzjBbQhqo+sU0VG/BINbQxzqkiKoG5I3IcEKpg6jZVZjJ+HGuuoAtyKXAkBc+0yM6mXEwIixXD",
+	"8ViEmqnjPlxIywD2do0CUxZfa32gUxMi4lc8ykFFTFKZJ/Vz0LnIM9Y0XI+mGQ95QiG+XdbenTdLGbqQ",
+	"aVuXKJMJD8tvXfuWOzjWdUtQjfK+Lh9aQXLFabu99ditHS9vOH7PsXtZydfGFTz+b09thXn4qN9qoP/t",
+	"5cNiGP3JyVr9uhWLljet2aSu38Ea9qwas2tm2KxqbqtwhSH2NsTdjpB34ZYua7o75pzW7MquakCb+H1t",
+	"j2ZnxtyUda6dfpf2+8ObD2+fSzHm+rO6hwNq45SlRT5uVSP9qWFpL0Uq41ktUud3MpuaKToIHxGzMRQS",
+	"4BgiSlKWgJ4iBtdLG75UqDlLWYQjiWZsJtPFGWH6LYQKNtcmm1g2ghUL0zo/4Duq2PFRrVGbxsuXyyyh",
+	"eTY9PTggZiRgoL0FQsmf3tlZLC3KhfXGvGMzeYW8uH0h/8rj2uGcLfegYMWpU3XZYGcrOWMwonWqbWtJ",
+	"IrlPXkUqIFoSK3DINEMqIkW8OEU4HBpmSB3zAmM2UiSRXGS4+fOpZFfGQk8ZjfQ1s2US2GTAF5oNDVU5",
+	"2uUa85htiAFnagg6zYW89rKDKGfXacCsnkJP1eXg0kJEsitWw4BvxjBtLmZpdkqm4I1lMDwSSCqM+Wzk",
+	"j/z1JPMqICaOLmDE1YwrxSIYuze3nmEkRUPIrQhE1BA7Oup0JPMscL7klIoJI2PGIvArVcNQNfvotoSa",
+	"yrhmGd97zAEcN+WKwKVrEyN0PB7AlbU4izKByKTZGLdtOxs/DmM86/hOfxF8RWX4Wht+u4kSFGNROsoo",
+	"n6Rjr5WjybX8PFcukbat3WRJo8OBe9tf3dUNemP09zyXsyRm2ebgzw1BG0OBm0BD62W9QMrtrIVX5FC6",
+	"aNMV4WW9uh14E6CL75b/8IHPWMwFa8DMXzE/mExpkjDBojNopCARXQQwVnjGI8EnU8Dz/fOH561zKuvV",
+	"f3elLyM3UbqG2upwnJfebEXKNwpMThWQXESAeM94SsacxZH6xk3sX9rgliplJmcN+Pq02OlTb9B+QAyG",
+	"dYBZrYDMU55lTATApuS//v1/lWqpzK+baVa7AEybuFEDnn4tvQtOEmTJDpQtBuNqh3NrmVTMABWEpalM",
+	"a6YN1OkXmq3SHOY4LAW5VaxioV0IkBI33jFJAtPQl8cYf/+cPH5y8owozJ+TR/uHy/OncJx/Vv+IP/76",
+	"gTzQz3nWf/z04RmRCf1rzrRHo8XNVMZR3ViI6hT2ltNtzT1c1GWxQiki1WDvjlOmpoNN3mnvbfj8N8bq",
+	"OiNzmV5qby1kAaEZGR5cHR5I7SEfwK3D2mq6UCas9qFhzPXpn6LprfkZZ8HTOJZzVY8NDhGmWiH9poNt",
+	"CO8ZVLPi3zGatkl8l4il9LDS8ZXOv5Fg32Gso67mnBc9Nusr6fDqIu6xtiYA69bsHpT30jwtTBnMRaax",
+	"0h5SmUxaJIyX6GrtohqI5X1CQ7anWEJTbXyfYd0XVZcKwzFxXIDVwHeBPmhhJvrH6m1I/WkZAVapKY5j",
+	"ksq5OoMgBuLoDLkI4zxiAxB6/02bzsN29V0fUsrtcKNlCKuYZe3bM6+xCyHzVlkhHBmxgRwPtJzKwwzn",
+	"2YsFkcWMHm9EkDvB3u4dyfVqncY8GuQi4/HqlokzOFSZgyGSYdWOIkISJlr1T9yEI2o/3DuboEwytSRt",
+	"rt0YU60TQW5AXKtBXB2CawN+a+WEO3ZcbLCPuzDA7GvvmO3ldmA3s5U7ktaak94givFnhRVTHQCdNpC3",
+	"bEZ5/bCTqZyxATaCNgDeS8UIjWZccJWlNJMpuWQswbgjDe30iV0158ZUTHJD3pWUyvO35ORJQ/n6Ze3o",
+	"BSmx/nlMecwiovhE7HGhVWjChCJ0Qrkgo4W2rlk8rp3e1owlhaoFglt1tdcsRk/tiqUL02nr1+90CJtV",
+	"2VMKNtAHPXBOf8WI4RPNIvrtheVCpEDyqKSTvE+V6YQKrjp1Augt1UboQKuukvBxQ5uL1E7GZolMaboY",
+	"eH+UeaZ4xAZQKprWhnpvum5mU+WIXOZQnRwpOxCuKtVU92/pbB1tf2oQHRtpVCcNfMP1UWXo8f/47xcX",
+	"6tM//3f7H7Wab730sLk1U+1WiA7j6RmQlXKK1vaOauPbAJZoo9cVspanP+pP03JJXZsYso0qVW/k+NHS",
+	"rGZtLvx+FBx/ebBn/glVjkfB0y8P662HJqCpNfn8Tbi1hgG3zdyWaL6JSndgr4CevFu2Cn75LuyU3TGs",
+	"T9e3hJCXFOkmOtJHs21VENaCfTaw5n7hqh4VHAI5szYzKow09W/5EvS0AZZlDb0fz6E0X+t7KF7R0vGv",
+	"OYNpuO2Uo3t6ywoAmqb8isbtPqh0sb25o/a297RFMgHbFN/bxnPepIRjEys85hM+4rFpbVi5aykLGXzh",
+	"wL9LP0R0HQGKd7Q8WvbZvndVYYO3vzY3AQBYYHOSZEqVqV4xPygi5EhGCyhv98df1oWlmaZmaFleJ56f",
+	"a+cD8wdTRiPXIFle8Fsmk5iR+VQC3FlQVPyUOyPPCM+0WbJQaIVo60Pf5OFXa6OEQ6jS9MUsR9bcQto3",
+	"kP3Brf3Lxgjvl0LOxQBqdmtcgu+1XJjbA4G/lhoPAI3XZNwgluYESfE5S2fXTk4XhJykXKY8W+AqV40x",
+	"LS/+9RqSkSMc7t/49e8ZE4RmJEs5nbAb+A6ZciYyVza56uzfeJd+AW8o1Db1hjth7m6q+K980pXWVoPK",
+	"TV+08WE+cETrcJy/Q/7H+RvKko8TwUkqQxblKVMB8pGpgoIwZyzlJYsIzdaVCtVsN6wGo/0sTWncmEK3",
+	"F6AIGgGiCcaDXR9Ni1Y//QwWDTJZ/xLfgGj3QBXmbMCuimRLXaTF8VtRWQXHpM+dZ/vk3MuMm8/5xl2i",
+	"CJ1JMSEZPMrKLBqnjEaLVvNjXUnWKpoFK+c9XgqBVM1WG5Is3txNodl7Wqq0r91ms2k4wdMkJaupZA4F",
+	"JePSm1ZbZptPTcbqhj0yW9uzN21BbmDidTeFQiq0bplTnhEaZ1MteDzhWLWGkKcV2kuolmDSoevYdtcn",
+	"YMLUpRrXOFdbm1MbWjGFP/Z4RyNsavrkTxr65DfWvhXNsolMb5F24sb/XitiP+ClS2UBJVHg8VUjk79C",
+	"k3XRFV+nK89UFlq5v3F5P8tWFanlxa1EQ3jtcA+qwC0tmxzrF7qDOBZGCO5WIMt8+266rXatOVZHaa5B",
+	"kyyJ1FWT5s73/vLp9+Mv/7TO3A2/iuhtlKlrG9+uTcaufXN3mdvMzugN1FniM5JJyFnUwB7MeLwYNOYF",
+	"QdA0/1yaELCujNte2siUf8pZ3lTRnLivWyuPzEZoS9YGMFvJMG3ocDEZKFMvWJOKFCFrisa1TL9VX2IX",
+	"uXpTdiWqvR2+g0L7nSahN3m2YXdEC1vr+rTwZimurUIf7fsofBe4NKAIaLVXhNR7QS/GER4uomAgrfNU",
+	"6H2bQ4pCe5C1uW/fEOyY5d1FtLkIqW0fJVvRgVyfo7kVZLhUvAkbUg7mN1LIhzwV5/qE7yT/3RQvSR69",
+	"c6/aqF2q3i1HDPg5VWSeSlj3tcF2/ZLHgqUU6eF9mDJWX7f6gmUsnXFBBUZOZxyqgcmVf/8pSbm6xL5l",
+	"CNonqcwY9CtPKBcKYpmzgEhBxjJPCfS0qt10JmPH/6AR/9tc0LXB2N3VtsfY3eAadlfbz1Sxgd41c/2G",
+	"GTqEiuoA/WdP+nvEmNo8fwMYeUmqyWOQKxbV1/7BVVeczQd+In/VCn+y160CdbetReZ0loPdlbZYSIsV",
+	"/Uit6v8UbNU1SSrFhOIZvzK6zqpjoW/WNqf93fQ/ZSkPs4a+YpVPJgwmXGxMeXcQ18nd0oo/N41oVwRS",
+	"wW9l8iif5/KRtBfABsBke/XbAMnpnXtnOqkql+KnDt+3SfR+SyFn3nktQd6blILrjatrFFmVw7dH0v7k",
+	"d+Hf1tssd8vN/VWml5rDXBCkEoCQM4Z4iqZvi2dYEG0hYwxQDJTbrgGKMT1Ftn9210gw7a4toPiXf/fr",
+	"cFt1jDf0QQMSpQLwHNwD/V+urCpJUnlFYyJTklF1GWBD5SJh9oqxjGM538uTwBb6Zrkqqkww/Lc7kJil",
+	"7kz/kM4IxY566JdT7IqlNCZhLMNLBRl2+ye9d7zdaKgqah4tQDWCHgxaH6RMJVLAUAaqFFPK/JrEFCWE",
+	"3qFBnvSC3lTGWpVrcaavNrvbKwKlPS3wRjIX0cDfPKouTRSBi8ng8KlWrymjl4NJTJWyT/zUvQseeOT6",
+	"kWVKmrP2DEOcatHV+mpoyDCgNTMsR9H07QNja5FgkrKjBWAcnBIqFvAHIB1pwXKZYsRW77eH+tRMUOoB",
+	"llcsjaBEU1N9JiOMgiShnOlHfOqKXlP6tPVUXAud7+RHgdeZYcWkw5dpxBHALVkloXegscrC/i4pKvBR",
+	"wjwFTTtlM5PDpHk2PaqZlH+eZ1OZ8r9B6POUYMM4+a9//1/DffIePLAJywg1fexQrAc98tAib9qchq6O",
+	"jwpiumzIm4SJVy/IcykECyGwcMUjlgYXQi2UPgLvYX7D/T45X3ICp0ZEQC+1FfA8Re5wyBmmfQNZOqHZ",
+	"9EI8GH7eg4uGWBdkgMnxPi0PCcWHPtTiGxdWfRsvNWHvX4BYhXZ+19L+vOgqB6g+uBGxXjIaTmeACZAy",
+	"GvVOe+8YNbEWrgj+DiAgReWFf9M85Zqbe+fwNwBrU+WL84hnpWdr0wLw1BdaI9lauSzF7onCcuBMnc5Y",
+	"qlml9wJwT7Scwq7muXW60R6RY5BKmOc5I3AXRIbgZbmIJMrq8sP9RZVKyczSy1fbL31nrjTXwRuMajCH",
+	"jgsra6FTo4VOe3/MowlW00rEVym8cJDzQC9UEAZfIcIFoP2mkVvve2YrVFNgCgK/mhCZVKacl6bM3WiX",
+	"DpMZApKkXGRwfcqu5GXd0yzCMJxnaaO03lYwxctYic7GqdxkX/qr/r+115+ZrdK8N0mZsg+IJS1/LVAj",
+	"0/Slf57L9JKlep3GTIFdO0V7wSOWMJYKay+tKYELgH0t7vM/zu2/PqvAnOeUq0ymi4BkjM7wEe6B7in2",
+	"a79jEy4CSxDwOnmFClydkSil4wy30GkZdTrWFg0or1zTEv7V+32iNSTgquB2xXzM9sJFGDOslzKfRQWd",
+	"wBhIMtNWgUKIJtdvaZ9W+t6ld9nveG4+oFTMClCMQDc5an38TPfM7+Fo/ZvMBYFei4Mc8eDe4Ub9HB5H",
+	"KRMVGSRJRi+Z0kcNPG4vQzrCQm4szgZ6Jw6twn9kwbewefAsrSUFbpYK7G2a+MHtSWloutANWoq/qvO3",
+	"ryyKineFE4NRVDp8w2CVm4zRVjkLGTFXHFpcYp/8fs6zcFraW3DUzKLleByYN8Z0xGKQfmZg1NI3wCHg",
+	"DyRm0QSgdNyVlQ2LWAhQw/AqcxFCEloGW9YcBuoRwTQRoNGH7o/yJOYhzYpbf5LyEizPpOhQoCnzxbKp",
+	"3bVfaT4Duns0bSSUu7ZHdZrko5irae+09xb/y9yV8VR7ZemsuLS6MfBX4B3nriCDcQHU6G60+/QCmNo+",
+	"dCpzxbTmLj+5+HP5GvuQ72U681VJ6Xo+S2SaVdnM/LW0H1yzVZJwMfHvc/If/m2UtL7tkrGkdIMYyc8V",
+	"vYh+lsKoQULTTLBUO4wCAbjcXW47UPpK0ereGSu9TgpN2XIuvH76GatKpfqrAOW4rDakgU+CXhwnCe2l",
+	"9qk/QN5J7wfTW2ltNu8OwVjlPJFOv1FEJSzkYx4SuCYg41yEGH0kER+PeZjH2sCHxysbWQLV57S+FCbM",
+	"ojcNDxEcda1v3MsrXLnZa4u2672VdhnEMbRBZq1Vr8V4LkjEUxZqneg9r14VFH6zC3vMpzJ2D+yVSxvK",
+	"e1z6ZelKT+T6jFO9yVDdqSNG/3MR6hqW5d9nPrO4pQhB1NgZUhDFRMTFxKHWFGKyuK+Wq0pXlARKAA8t",
+	"W2n+TUXpV/XR+heCv1ij0Oz9TJv0hUhdeo5HY4xfgY64kgt8SszF5bKVrE19o2kUS694yAahFBkNK6sy",
+	"P5rIsNsnSgxAwNLNVXJfd79M1ClAC0Bwofc2z9x0J9MVr8+naMjR0lxqoR2620vrXXWvvaGsANbektGs",
+	"TjGN+aR0hb8M/zcZXtbSXiy1ngoIjX7LVVaoK9uqZka927Ae/qYVs9bHXEbF0/03QxAiILHUBpIdHojm",
+	"0ZQZoyHAeBCM+bTvRPMFn2f350etZeCBKI4ymTI0/jWVBYSjW4K9Ps5khmd4g1K0+1+vKrwriIGrU5Ub",
+	"q+RUf0dG1WXFINB/cb84NWTAcgKLZ43CBIKf7pZceerIEtV4bFVWcUmDIFu6GopLyk/EP7ljsa3O5soq",
+	"O5vCQyMVZHpJzIzr0s1zE1mqjQdEOdq1NmZngf3+nMa9014lVFKqN8X4DsQswRDes0GIj84GqNUFS+Zy",
+	"nUgv8c4n/RIX+lyOcHzsWX83Ne4bepTWfS0m82DnUZxNB+6K2TRRagDal0LgNejFbELjgdRKF1FbauIj",
+	"1/9OT51/7EWJtKEXjMHVRlU+Lr37U32I5HpX78Kt6MHWrGLdJn6qD7V8rFmd3plP5YDKdX9dpJ/NRznU",
+	"AnpHVorNrPq2pUjMx+ugoOXQzbW9xg/w1B3SMj1UQjxdbmq5ZZXbN/+4ttv3aSkA9LGXxDTTjuTAAvn4",
+	"V9kw0MdexgQV2QCgyDwkJX8hpWDPxx5gb0nB/N/cMiuPq9nIkm1feVo5dHPtgq4a11nJOKX4TdP2lkM4",
+	"TVdVYjaVTaiGayqb+mkpEHP9+1QJ56zap+VYzlp2MXJ0KZLT4bs+LQVrWpCiH7Mpn0EpKLPuSbWrWQrd",
+	"3LzeW44MrTq3clxo+co1Eq5KopVwUeV5a+/2YkfXTt2lkFM3mnMRp48AOceiAa6/CDMt/eBHlspEVwkl",
+	"LZFdrSzxo0nXvlOl6NGKt6199qf62NFHZ2Y2fm1dgOjjktZquL0uPFQ+g9qw0Fol2fC6mnDRx0+14Z92",
+	"Nkg1/vPxRsTIUkzpWky5uiDUzYvM2hDWKqnZEKi67pVDdIpni8GYhjzmGUWeqfUOasTtjA2ooPECObEp",
+	"XrYNg2+35E9LQbgW2tyLu5V52o+vbaTLK9G2j/7+tRYGfkDu4/rXBqtf8mkpivfRjOw2f6inbz82Bzek",
+	"7JKxBK5eur0dNX2qROjKj/1UF3O7FgFSE6GrjUn4cbnrZtPyBjfs59K+N3CKZdMZTQbMasnVllRggjdj",
+	"xqIRDS8HYxnSeADDGIu9uJGw0u3fDD/Gul5MlKNiraVAKUrbzsIrhWqv3cQrh3u3tPEq4d9/bAr78uUL",
+	"NFmMG5DPpoxGMVMKCjy8HkYbYnE1YqVShsBL8ipTtxMFxHZFQ/mcyZVDtcOFsPhlUCEhYx4uXAoMRk+O",
+	"GBcToqZyLvYvxIX49tvveaoyojKWqP1vv8VKyVMyfPvm/QeyVB4JCxJk+MNL/HHGhvCqomrRJpKxvFEw",
+	"MqXqDDOU3hAhdSFW1mueCxxKgnWM/nL8AkvMKvFMmZIZ4s3E2Sc4JmRk65viWO9OpPfaLd9FYw5+1//n",
+	"y7/g9f+NxvHQbM9zKbS9qD2Gb7/Vf9oj337QdBEu9r8lUPxNXcHmXCgSA/gUToGDklCzLwe/u1rhL0Nc",
+	"HW6GQvBMHk5LW4jVBdmUXQhiC6Gm1HwXh9YCanbJvB5z1Iqc9E9Mwg1qP+mMEajJpvrB+lYosogkYGpl",
+	"hH3mKtuHD3sVqW+BBP/851cvVEBMfxp5sk/O7R7P6AKPU++7nAsy5NEQKn6gx+mseKk2OfUdODLArs6U",
+	"pELNv/60jM9YYGbQ2DvcDD18EI+8b3uGS/1JH9u3Ni8//D2iGQ2IV1D8ZYi5NjL8iYvLU5Ky+L9dQMXx",
+	"RW8I/MjSfTLEi4eAnA6TwzTxkVwANigZ8zhjKYHelxSWe8kWUO5KTvp9/T7NVHwiZAoFtXvk23eM6l00",
+	"haa24NsuVG/a8OUHOhkCU2REixLCBRm+Gu+9loLt/UyzcDo0pWp403H/RBNIDMWR0JiDLnKkjwVmDMJG",
+	"4jBAmH5zReOc4chb/RaowiQij2NcI1Raqv1vyfDt+YfnfxjiF/3x/ZvX5GeoiAXgon3y3BRkmGI36C+U",
+	"QkEpCazYLNYRG35aMe9Jq4ZTvThcBzk5ehoQldGYkZPDo+I+GJDoemFgaqKhUj4es9TubMJoppf9EgZE",
+	"gFAYmso/qrcwYrNEZkyEi70f2WJ4iuRzCTsZARPY9hoJhWKwvWeG+IBHTo6OzojKuJYWhKS5gKkQmurI",
+	"uSXglCHknBZ8RydkKvNU4QpfpqlMDQsNaYIRTy7FQZLKUcxm//ybkmJ4qmkHTgToXGVSRgE56R+ak9Mc",
+	"qiWD/tsxdubgxExFZlwpLiYB8Lhe4Un/kf7HM9c1BGVpIx5BtfcDnHgFcAciG8Dvw4cBOTnU7yexFBOY",
+	"L5Bk+m9H+n+O9f/oZx4dEQrlm/q9oxRElXkeTFJUwwArbfXf4IiRgEAhslS/RR/2ydEz2PxH/WMzf+sd",
+	"y9LF3vk4YymUyD/q91EGWuIewTQnRbjhKNuIqOn1PAxZku3ZPw3JA71P4zQgNA0IUw+JYjG0/RvRr99t",
+	"dp9kPIuZOjP1kMi7yEl6HcOIZZTHmhn053BBXoqJdgpxsnnErlisTTd1CvrTauyFzFOQgxn7jDQBPK7f",
+	"McT1P9ev2//W8iqZ0fRS80/RlOOIGGs7gQ9oBjWe5EGjtho+PNNkb2UV3Iqi6egIi/tjHjKhEPILwJV6",
+	"5wkNp2zvaL/fM2P1e9MsS9TpwcF8Pt+n8PO+TCcH5l518NOr5y9fv38J93wJerCJvdPer3ShMovk6jqx",
+	"e/39Q7xOJkzQhPdOe8f7/f1jyMZnU8i0H+j/mbCsafYF+PdIC1ztE6h/Cc/MgY0pj5URh0D0LNV/TnMB",
+	"aA6mpkaKV1HvVL/klYjYZyxggvYyWMFRv4+zjEDfQPbf49bfTIu4m1n6ey/m4hJ7b2SYzwoYr95BJEPl",
+	"LFr9B/yvv/WC3iVbKP2X/TmL4z04pYPf5pdq/zesbp2xLOUhXGL/EwBEIi6Ygj9DIat+lK3ic68127u/",
+	"oLO4GCSw9lSwLWdd0w7uGZi0y6Ysxx+DYsZH/cPchh+8Rf4rdfRgtFTlsxlNF73T3mtAGbcGh60jw4qa",
+	"CRR/vAdbUJvaQdOWNpEVUtA+eff9c/Lk0SGYM4LNrTLX3MQiMmJjic1tMGGmlpr++OuP77cmJqSLj7/3",
+	"aDzpnfZeRi/enwMGwBX86+jRo8Nn0E+mX3r5Nv1x8NfZ519+pf/2y/mz+fy77x+/yuXx1S9/+9uTD5//",
+	"8PzD/F+/W0zS9yeX+h69s703P77FoqHeaU9xaADsnfYOD//6b+f/9uPn5+n4l/eDJx8Wv/7pD28mT6bh",
+	"1Vua8J/jdP6K0rfhH/78Tva+fGpNLLAlDbQCX7prUrEPBhsrT1FZligFvZUaUgHvYY/6nsceCpBWtPP0",
+	"5PCklixKvsx7eODPLKOmzW07ailGXyrtRCcyzbCJbnkQaK861vNT0DMzogo5r6WGebwW9L2gpxlokKe8",
+	"+aJGEWY/rWZ9EHG/kvhhAyYidJWb3+G8Oyxj7dXeP9BXDGYsm8qosh/ChoTB+Sz/tr4SzIYEqgK+abVG",
+	"7uOA2S5fVx5N2+K7SuNjByOqeNirDJUdJBIjybAFrVl3Fdk2cPTM/b5jrv6DnJNM+j2ajRxtNew6ln1h",
+	"XdxM5iE6GnrpI0COVoyRoVGww1qm/gOq9G351+LD9+Rlew1s3l1zCOcxv2I73/1X6JVDHbJShOqX/EuT",
+	"8jVWybrtB5Pf2Wl254vAg/FujcWMX47TWzMD4o/WwDf1qvidM5Ru2Qm9g8kBuz6h51SUjwh3L8UR1arx",
+	"sK4OtSjas01lTYf2XeOEuH1wV2EgYjUwEkBYBMwomRIMpSyflTavzt++eu7a2hKa0hnLWIpWUN3eFJcc",
+	"/MRngJy69kLXmb72ylc4Atr0pgfLACj4UWdkqM3qYR1mDUTE4IW2v9QGxKDPqXfa+2vOsO8FLXO9Uz2f",
+	"uBzgFjYm7Jn/W0KC2vP+VTf6fAkFQsQL2z+IbiRX1akbdYuroob661yLilC7CNThkaYLbFiCGIsUiAFR",
+	"swRzQ+nVVRijL5+2ZXWETvj4ewnprnfUP3q81z/c6z/60H962u+f9vt/6SFWSq9/+Oyo3+/39+B/nuj/",
+	"eWr/if/vqF98xXMt4Uz3vRyT56nkSlGRkeiblyqR3MsmAasePjva7+8f7fcPjk6qJSqDlu/vH/aCXlEk",
+	"v2zqfCrDqzV9rnMXD798qsBCiDyO21sVltffIhL/koB8IxhJDLLUtjKyAIT4WK7i/PSlJD5/4iqrdNda",
+	"cen/FVoCbMuZxVQF46o2rYPWF0y4EshsRixrBxbjFRD93od4Gkz2MTANVtFpmQLBHsu1M7oAPIeAUDeK",
+	"3VzLBXn+6sU7/d9AIDB1qtqSZi9GOQ0QLRnBWarLohm5wB1YZ9nsRVx/ZIse8icopO9ktOjGmreag7oT",
+	"v4V8K0OfGIqqCLHDFjvV8fW1pmMUgYDF5Ae8++UHOml6prnsAK75EvR+kuFK8Hp7vbvOLGH3DI4J7AqH",
+	"Y1eUx+OtWVz/AVKiexJA5j/2kK9rLaiD33n0pdGMOoFUDYzjBaAkBVZDfczA47rtlNq9Lluly4JdsM6r",
+	"bFO++XKDSs60K2/CA186i/4XIO4TO+JkKZAvXBVAahWZhfkIwFbGISUmfGcqH8a5YgaxA8YsChgwOWZZ",
+	"OIX8iGD6j2wfcl52Uh70KoP1eAZpRUgwnmEKS/mp6ZOjp8usiOS0hQ4cQxa0g/KDrro92Ll/rlOEJZ56",
+	"uv/ocP+w3zdstYkVBqtro4f6N6SHlDk1Iee3ja1qVYvFuNmMsxp0iA1znv6+IefVWqXn2qQMmQFQSslE",
+	"yqiJWyxSCnBNA3fgpTvgjmAzY/JeLxZ60Ryb/z3He/2jD/1np4dH5ntW6c6l5rR6Zbr0TKdMj3ajTO8c",
+	"/7+f5lmZ+4kZSLKlBNCOHNsz1uZuBcEHiOaBtlzvn2LVlowjHOAMqhomJaSEQoWWJvRJSkNf80LRH+5G",
+	"RQM3yRL4XEca7/Gz7yXK7bS066SFpdTeXKnBz9+/++GHv7z4/ue/fPj1T0c//fj69a8/HB1/ePvmu3/7",
+	"15cnx3/u3UuXVtLlB37FiAGpYXMTU9ql85pHPNvDtqdGx/U1mzOVYVnmPnlJwymJuWC2OlWSiBtwj0xa",
+	"7FGASAkcNgj+1bG8gRRiIjD/xQH2E2r7TP0i+a9//39QDF0IrHSGwkUocuVYPcjFhMSMXoH1DyvimWLx",
+	"eEVWoshFnEEFHUCX4wgOhwaUypgBNomf9cCiqeXkxWv8+Vzv48urG0ti1ETVDTIiVyRX5kNRAEcQmq+L",
+	"qwNK/m5i+nr7TV1mqIktNToFCaEp75EDnO8uV4AwgfDqjI5iBnFQA2xnYWq4KiixMePgcJmLdXkTDg5r",
+	"Bhw0rAtVa7jiZe7Htpn5iGfnoQmjrdoMl+UpyFZvx29y1JTr8bZli+9+LTNbMQXv50JlFByEupfC3M/a",
+	"81858GEpS9n6hZns/rrdZZfMadvgAjaiIBu20s3H7g4EzofWIgBUrrc79g+Pjk8ePf6LQ1qNBihpQbVP",
+	"TWEMvP3kyeGhL+XcIr8rJjH0tnJSIATS+h7qI6SflvF8AJvLig/4lhYPPEH9ukX+ysn5m05g1bTN10X4",
+	"yol6i4ftzAV9MxoKqPmxP8vaCvWeiWciHCC0Y3ONLo0v3ZwDLpaBHxEPEmJ4PFNkxCYcyugDB64+VFyE",
+	"bKDYX4eBQTJj4aXCwl/U8nZqG5SGMBoj6ib8rvhE0CxP2f6F+GBbSWyJOqAPauOPzli0TwBRDkZwgN/z",
+	"jSJD/TQWYXdIQhVYi5pYwM851f4OrN/1MIR5RuR4TCguhonI6BttzGVMkNHiQtjRKIhHGysJOTyDvs4n",
+	"0EVwyRYBzk3IRYRZ8dGClO5MmcGJ2CcfsCIcVR0TxIxyNT7ZjMextrFAB5xhm5Bx7UI50zdmZpxfZIwp",
+	"OFUju1ZYVODZGYhR8Pq8s4ItM/+eUjUdumqIjobW2YU4OXpmioModLaZCgHlAN+xe8xUd9M4lnNVZ5/h",
+	"5b6F9sHwQ8VAqyqSCReEjjNYGNQAi8vAGKm0vFm4rywijKYx16vxqEimekcmgkXDJgPI7l+9QrIDy2Zc",
+	"8Fk+8ydBedN9a3sKqZp6vQLicp+c+8RbdHgkgFDsrCPuEbZHyCvXr19W+gB/Ynd/7xndG3/6/fFJzdTu",
+	"HehVDtgFVoYBzfdOtSLTD44ozKU77Wuxqg8FwfzWKkr4otPe4/Bw/HTUHz0an4RP6dG4Hz0dn4xPouPw",
+	"aHRI+8/GT9mT6HH4aHRCj58dPT180n/cf9Q/6R/3j/qH/X6/hwsa+MpVHzasT4t6IA69pt298JLhsKTe",
+	"k3/77L8O3waysXfaC49iMZp934/+9Y8wzw+haup35rC/jxr8LzA1Rdid7HfTmr94fFOnOH+1QhWBzG5c",
+	"ff5SoBa3UqDLnnaWMjqrKs9seqBZbK69IM0atQG5l1p60zg2pVAWTdQrDQGdir1axD5Pi1iYxEoemB5R",
+	"QPmEZk7ohWERMd25D205iA37ZVKSOaOXZxCzGwo5sE8dWs/ZoIaiwIC2B8IFYbFiUPNWUzEC5uVb+7Vf",
+	"s2DEtrUVW98LZZqyMCNTmSpGRiCiEHt67l+mtKVDonRBUn6lV96ayu2HY0aoXVbtZJkW8PadM4BDpqrP",
+	"XxVAuElxfksl1prMJzlNI/dFPp07ENwm8/CDmSxCMxy4kjCBTZcxzbwIU030pm0t6fsCh/cOVZJ6pZzX",
+	"XFDapYJ0hy5vFKXYtWaj00/K1ayNAXPDx1bIss8JT5nybzna65986D87PekYYwdlnKu693sPgxlhdAJL",
+	"6P0s/8bjmB482u/3tnMjDZnetA9pUevq6h89JGwfy7qux6LK75iwYjjFb4dpqlfZugqQffISMfO5hRKw",
+	"cwJMw7AWJid+ehsbCOz4mLr2ASYiczy70WDr5P1LEd2ctH8pIuu8bXLg5q+Ndgy4Ttr6MI/ch9b1IRfQ",
+	"uu63ow2rEt7IiIBQY9NYPVT8BbqYEbghluEliy6EtVFozC+1gw5Om51BqU2gHDEznDGj3Tm41zjL4GcG",
+	"1hmCpnXt68PCL8RQCjbQ/x7odw+sNh8WNplvi2ErvsVRd0tTl9Yzhw94AP+ZslBCxEL/7aE22eYsjvVr",
+	"jy/E0D51gOS88sVzmLqZkdECvjPSziLM4ZLpaQGuYiwpwyXYlz/0TZ9hxdjUhqL/cZ7BePQMgV2kRO9c",
+	"m1KzJDOz7jR5mcOsc8o1Db0SvW1sO5i02kNvrRf02Ezb6Kc9ypWi/51BUtS21wELrzEB20ttXPoNl0t9",
+	"MCj4S1riPThthIud9xPpJxNDJtvYg/oymWfN8uID8okr9cMRSZkiplXV/rVe+gea5k3cD2JB++RXvWI7",
+	"xxFgcNyoRmx2DcwNeAWYojwjE3rFiJJkTFOsV4B37dcS75s8uxnFYM5Xb+ANageIeCmnAFsoBJlDeDhd",
+	"gOW6wsmFjTfHjSNp/EOWY3+uW3EK5RPHfJa2jdG6bj6kl8WS/o6PC4IGVpm3VuSZzJLmg7JoNlnRxWJD",
+	"Ank21Qo81NqF0CTZJ+9NBJuLQtPZoXIQKQ4ZGR6EUox5OhuaGdEQR/brhcy88FSfK8kVKwa1ybQcnTgr",
+	"q6mlWEidQZfK+MObD2+/akRid2rIxhneplKOb1wbvfnw9qXe0FlDiU3R+hQglhyQwE2xBMbuMwk0JAWm",
+	"c5G6WumvxooZRMRZ5iJL2c3c9DaVV0yhLqUmIQWGYGZHWdIkwbq6wJsnpozZ5pmJymMYC4ikrT8g8Bgb",
+	"KpsYCdnG2LzOmq6J4eHnfHV2KRt5rXlDr/s5foIXaL459nhnzgtwnWqbReBUzmoO92uwy4c8FRU2IfVq",
+	"vwWn2M8ZILvV8ErEFR3FK0wETGyW5Dr6e42eU60OMQ2RsNFOWzAOsfVmPWFWd8tIf5cOjP60d2wmr2Ds",
+	"+mbh6dcuc4g7fFOk+j6TCcmVlnkbyPVlWrRktIcPWemimOJnRZRehBbVJrTUjvJa2ikpE2xeFiD3Bsv1",
+	"S+QPt0ISv2NJTEObhymvZ8fy2M7rbs7SFIC9nkdmh+CeWZ/Dy5SCYWH/G8o8doIM8txNFr+HBbkuWJBX",
+	"79+Q48PHj/cOCY2TKd07blgNRDPhD+0Y77m5vhGKxJCY7T6BKfQN77a/LcF/mO+CiZCmI0EvFdGUYz5m",
+	"MOF+gPevW4ktl80WiYzlZNFUPlr83G097saahbylaeaYCvAObZ1UyiY0BTxvmOcM9lAY4tB5mbqwiTYa",
+	"6tf715XFvDMu3L+vLwe4VbYMxcCNI4b40+/qMmZ+GsnSkCeqrfD61IgSsgpX6VWmjK8ItIsTbQHkfQZI",
+	"25q4tKRNM5LJiC40G2lpAnbR38rBFUsfEManl1CSV0COIPAsjL5UBta3CQzkuR1l/tWN4/MfIDtsRMxp",
+	"7/XLd72gFxvoX9j/MQ7qcns2gD3rnfa4nBkg/8hrs0Kc9IhZMGtyPqER+5v+WBAep96j9CnzGRvofdaL",
+	"Gac8pAevOZ2xBda4aT7nuA41ZVrr9YLeLI8zXsxY79Cwjav7OrAh5tBrOO97mYu7jhpSGp5Z4XL4Pn+C",
+	"/xJrNxZN1wD7t8IFscaWA8IzE5Zr660mLHMcuZ2UxqA8cIiZVbaSz3bY6tg/ulm+tTPg8Su7c/H1YYw0",
+	"81lhkN+ansUVuhGBRlYwTWc4EbxzNajIW33YwbKKhDnjPgSWGYxu652HB0AmyhSwHxQP2IMHqOF+GTfk",
+	"qTPM7IyD7toUKWhTbbprTJGQJjSEMz7p9zsbZV8BQKSZU25lf29pUnIDeohhl28USVI55nE94zQrlwOc",
+	"awSjJhvUzBubX1XodF1xNj8zcxciFvKIjmI2DGwfaaGKeIQ4cerS+PMRANHBPYyMFtDHsRskUPcRd8rj",
+	"v5XVm03NqFIxO1uFK2LgbRvWYX9s6eZaGhyYG5sW4WjVedzQyVi/CPNTzWbgsOmem1I9kFcsTTn4wUlM",
+	"9e5Cb4sC1d96i4o+6oSlSkJaG8vFGnuFQQizaDBa7KCPucp/Hq890JL1Ibj9+q+aKx+MaazYw4alOb6+",
+	"MehUqljb9s7wcLemZHQMgxGgJ7YgjpRRZaCXc8EzFiH1Q5sFjFLTstAZfXj1wFi/Yzrj8WKQ6jvHHMzO",
+	"0mG3WRU9NHDygCLtbu/dLO7qc6qYla43HkjRGqfWVDQtP1oaYmYaGxkN4wXYG0jjGJWWrxLh37V9rNtY",
+	"l2306wHyYvdS57IVW18hRcOpVqjYdBlgaJQRmUYsRV1y6oHCUiGgz95Ih6JwQO+nnWtEZ1JM8CnQQ/kN",
+	"SZnK4wwrsHJhHE1hJgux2T55bqb4Q0LLzEuMsBvwNxY6DirGD1YqR6FjdY0FjEveXN/vNqQ0m2GB/3vG",
+	"hN30jNEZmTGWoaLTCzYDc+zk3aDHMzbD5XYRUT5Pt2+hM1v1wqxD7c7o9rbC0AY2bZg3ootwDWLdkG1r",
+	"QXr096UKLGd11QRHX7ptg8yzUBbWAPQauDjqWObpgC1AuOKMMxDLEuG/rOGjnSojbowlwrNiEKcxk2a5",
+	"yvY7HNFJaW2m2LO3AUu8M0Tb1FM6YiFFlDJGARvsGrSblQkVBfcCd8s2JFBP3lVU2Urf7h8WpKkJdeke",
+	"bukebukebukebukebukebul6nNY1MEtewLYDxtJ1+abbITRVv+UenukfCp5p13hL90BL90BL90BL/7BA",
+	"S2sBltqpzhKY0vWozbJ906Qwz2E8lnGsFMlFzJQWPRDGGaJ7DeJyzhXbJ7C5M7ogI32P5j6ImD4YTpiI",
+	"mDY7mch4thgGZDjjE5SeJmE2DC6E90cMQKnhQ4PRTk2kxaA24IpA4O9fiAsx/OtQq9sUpqGMFqaKdCrn",
+	"EMvBtLjVezIlSh8+RoG5AG8WroNYM2r20YKwzzTMCOB+MxGygNgJuBdC5FrbAawUixkYtvvkVVbqXhsx",
+	"pTcDB7R4QeOhCmXKtAGRkZlUGRnG2ikfBkRCOxJYdKdkiDYjbIuSaWa0mOn8HWQyo/GQRBISYROJb+DZ",
+	"PnlpesL1ZlQVponuasoramy1dTDX5ws7CU3kw/MwZEl2CrP7D0J1pU/MF5Gf90SkxeQQobVohraUSjTt",
+	"qyljGaQuUjlXoNj1q0GNAmUHWoFlU7YgKpMy0juhf5xJvbuw/xfC7EpRDAZ1WGf6JfAMfKuJtGs7h9vL",
+	"tMzO2D45F4R9TmTqZwtCORtxYYOfQ23HeRutVWl5g2FLOiX30VqUWuVZlsSlFkeVyQnTTHPmT4K1eBK4",
+	"ZEXSXDQFgL6r+Cb3YE9dygW0xp5AxJtFA4g+7FX/4Hgefyz+YQLhtgXB/2ebFPu5kUs1MoXUiJSuJe1H",
+	"lZL24/ZhI6YYSZhMYhYQxfTRwuD/hWaYGVWnsHAHXICLtza9llea/bG4Buw5MyrBcn1IY63p2Ockhsg7",
+	"pO3rP64SnjNJprVxukDvwyu82G6D+WdhzdI0pfpVueB/zZn52ehYlS1izAmksxoSfucoREtpsNcjClwf",
+	"U6xvro/sObpaHXhqE3NqXoLxCtYvYlUwqt0SQsavuu6B1iRape9iC+rfv24D7Aq2/f4ixqrY5yaBBL+0",
+	"LBrSF9e859epBKwIeJWgWDHPs0WR0OZpU92Sd/nOupUg+AGLKfqgVnRJDeR4IFM+4WJnK8CSJJnkMXrE",
+	"sKsN7VLuqoG5quVhVG9cuZaYXbF4JccZQ9Ze2HIRNfeurJXSrgwawwYCweSmbH4Gbap1TGpzsOBp7yA+",
+	"biZdo9dge9y0nc/OyBBn7taq//a1eFbN48N6QQ/qfLVmuJI8umZER7TyIQYxxfr5iIXawgaHckQVV4gm",
+	"obDufsTTbDoAKXPaO3z27Bl4voelXwZJWlRZLBhN6wsJlqYE+TbIae8Fp3GspRxsp/3rz3RGI5l3xIcs",
+	"NyaM9bugBaCQMKY94IdXr2HYkrZp4ZXw1//8v/7jf+v//x//5z//J/mP//Of//d//O///P//5//sQQFQ",
+	"mdNOe+D4mYmvVlrDTrivPizZZdCcoRd8eHS8ZNH5e+V+LLHUKRxSCJGLz/pM9H/Z0D9NeKlUwVJYp5lN",
+	"W5aseUkQE/wPSuR5JaJ9mTDxeRYjh6o9OR7zkFl7ct9zxWbxPvzfcpF5DXINnTGb2lRlb84ih4UsjsF5",
+	"Y5/1YTnpMOIC8zVLoqFX5zaWOKv3+0WPRxe904tWlHnRCy4KSoDbClq46H25KGud5YyJt7fGMa5dt3V9",
+	"y2vlUVBY7wWTXYg2Sw+KhQaGJ9euFrMKts4kFxFLrTuvbW4Z5zOB1vkZgZlkULn2mwQvd7QgwzOTqxAS",
+	"Ty/NhUXJluksj2nN1zdmmoKl0IabtT6fypjBEgz1YBBrxxG2UtyqsT01sPEPbRxiDABwKMDDIYW08MJv",
+	"Zae6cUoIPm370FxTFeRraY6axjbIxRW5ZEnmzY6w9Xgwwhe1DIH4BNYkgQLaJ++ZiMjQ/D4MzA6YIJr3",
+	"iAvhS0gEHYNHDE2UBP5hInJD8NCnPI6+Ue7dmLoBK5Fqv51pxgBfFlAaOBWBi4DZmy/EkCpYmSYnLKty",
+	"tARvhI7d4gakOpmSK57RmHChT1Bl++Q1uKYm7DjjSnExOSOUQP4XjEVrKEFN14WwGzlhWcbFhFAs3CFu",
+	"CiQAS5Kh0fMYBPrgdg9hVKWDUTU2uVQ+ZdkQV6m3JWQR1JYquiAPhv6u70c5Skmmhg/1Fsf8ksWLC+H+",
+	"7mKLAFmPPw/cr/aoQioiHsFjAgR0NUdYyLwBj4YBGToppv9hQ5JDUI/DCwGxRhuDDSzubDWGeEYmUtMg",
+	"vMMro4VzBPRVGscm7MnREhzS8FLIecyiCYsG3lfvk7dSKT6KmffRykbNAHuGEn/LTg20DE9NFTXKxuGB",
+	"/1AM33mt4DyyNObtgOsNt78Vhwb95xnkNIUkM5my0iIU9r8JOtOEBBsOBQ+nF8Jy3sBU9w3JA8PQVGhW",
+	"FYuZzBUxPZmalzIaZlBOwmj0EI4I61sHo8VAyUSfA7li6YjGjvNMmg0SsSFLMyjPDC4EnyVmNwlQg77V",
+	"/2CbnptIGZFRLMNLTPzWhRzRCi2XZXy9gmVtDZ0ePQnWWeHW+gYJ6wxr62WAgIIEZ8SveJTT2DN4oU4I",
+	"XIpsKvUO2PTkl67m9m00oVsYw5uYqbvuz/eP/B/b31pKiunfWSiFnPHw3iFr7ZBtQNR1pvA733q8s9gP",
+	"ZTu6AZULP9R5H6ut5VEuIs2va5AgyplnmJ7QChwiZZjhE34HJ48IoEOQc3IloQ3IqFjITCsJFofJL585",
+	"/T8mlGC4CPHajWF13H9aWKlzuiCZxDqoPL3iVzIN4F02aYz+cEKzKRmxWM7rNOeEZWW1uSVQxb0cvJeD",
+	"t0YOFg7RbQEbWB8bMOWrzgt2HQMdogBbeP1B65Ew9Tgf58ZRReR+nHyRFaixiKE49upGyUXPVCxc9LRv",
+	"c+EExkVvnwyXCXBIJtK68kCJWgiO8zgOLoTzoUwbjINwrnNxHWAClMmDjD7pn5yVcbmKAIcVxynI8TMP",
+	"deRCrAYYqYclqZPGdeXlXxt9ZClhdgpCK3AC/p+Pjp6QZ31yeESOT0gXNOhSCHmnQCX3KuleJd1KlXQb",
+	"EXBaGNoOB6e1XupmXx/QLKPhdLayhfJdUa8JaM9acMeaUDDKWQSP/+vf/1+FaJzQJQ4lmN3wb85InWFP",
+	"VB5ObYi1HvMNuh+9b7kvfbs2pJyOuDSroXHckWEbWV1lXKykiaFjtF5vD7p0DUuwdZruIj+JZtjX1Jld",
+	"I+RLOa7eXqGsUGdHtul9zGNm1VZClUpkmu3/lkxAsvHJNOudHh4e91trMnZY4ALYNPFAhYAVFNMRiPq3",
+	"5j0Q/Yw4tTqHz+iEHfyWsIlRO/yKRQM1pUePHvdOe4/7x/1jyo6ORs+ePX36+HAUsuPR0dPx8TFj4eGI",
+	"PXn0lB4dHodPH4fPjsP+k8fRiD0bP3r0NDw8DJ88OgLlIhTP+BVI0J6Q6Qxisu4Vz8ZPH0f9p4dPn56E",
+	"T6LHj57RozGjtB8+ekSj/uEjejwan4wPR0ej/ujp0VEYHT6KHoeHj0b9cb9P+0+h/+BvrHd6Ag0YQS+b",
+	"5rORgKZ/TO6t0FnuTPIkljTqiHpQKLqgN+cR9LY+7ve37A50THXj3YGFBG4GtuGK4HUM0JtrQki+IP96",
+	"jlb9DChIjZM5yKOYqowkNIVvGmqmNKEk0xIGNRIwgxP/N035FVOmGQLdpRikPKJHoFQ3oibAmQkZ9v2d",
+	"Xog/vn35Q0Devv4Bwky/stFbAqynAvL2xfeYiPv57XFAfj45D8ibySQgv57/Eugrf4Yfz39+h90N6HnR",
+	"SyZsIhBUjl6QlgGmkw2SrmZo44XQX/mNIs9xcXsfFgkDZAtCJylj++QVLAWeDBnplO0xoQU9pjv14rWW",
+	"f/v6h1OSJzAR0sAnGPfMuakBiRikveDdfMYuhMH1mbGUYq8GI1xgCG52Zt3asWnUMw1kmPnWGmtYEUpD",
+	"mzbft5+j/8BEmC4SAD9BwyMjMWfY+HBOUpYwmhUxQKiHGXLTY+clsfZ+ZIuhm3UJl5kDdcFEk/3FHk87",
+	"VNPYSEhdFRwjwA2Qqd+62dJOOqukOJu8ajwKY6XBZ8ESptT08Nhv0N73sV0p9CYYhs6kJDFNJ4w8OOz3",
+	"yc/8u8BQJzl6hP/UH2Dp3vCHjVPIh3qhh4/MChY4wmkEBQ16Q/whTaXXslmSLQIcaIgL1UopcNNsYQlu",
+	"miFEfsELCLwFc0ES/pnFBjYenzKlCBs+NCQTXIjqaE8rocp7t0QKphdF5jgDFZ+vP8K2eOijsY9FHQId",
+	"Htj5ErL6cIW+rJCS15t1BXhuzf8H+iz20MAp2TwAzHna+/+9ffH93iHMsG5rS5R0WpLqz8xM1xk+tK4Y",
+	"zYndwLY2VQQT1DRhI8baMjS0kVp0EeAndbVn3Tcvt2MsvaFk51Q/fIh2j/UP6EgBP84NJ3g9ddxMEhwt",
+	"ynU9hWNGY2whcXMznEllVmCQs80Ta5yDwvpqgFP1pDFHYQywbVP2mWplN6PxqS8JNJlSmHphhOwch+Fr",
+	"hRkBebdu6PUDWR+tOwLEVHyGBMSGa8lI35v992b/xmZ/dwu/NtZlrOu7nIT2PYnayBh+pDMI2vkRM/p5",
+	"bwQa7rD/6Fn/8eGTx0tN1RvHzw5+96T/lrlrsEWEw7SswN4qVj/1oGQRbBfGuBdj92LsK4sxGILuU/St",
+	"CNqvC3FAHtlaZRjuxnnrpU+5PZGOWvSW0lohxJrQbOpBxfmCrle1obqA6DVntGG6h3GdVUYXqpomNo6+",
+	"qe4xiYg2eWPPm4R4h+nBN2ACGb1kbt4ZJM3RW6vNJTdkkrdxzXadSK5KwAC7so96G8UTv8JYizXGzi1M",
+	"7K01Xp6bwaEZeLMjFgdIiVgbb9VFa8GxO5vlwDuxetiXon/HtWRABBSY6B1mK828+31y3D9xKUK91UvW",
+	"zJSq+lCWYGtNIM3S/QZR4AVS4ZeIxSxjIAUeO2wCu2oDD9IwTSqSc7FluAW2pZVAHne49LUUzJcVrdkv",
+	"icZl7mvVq5dHXB582/1GtLC+LffKaeE+WmRM1XcUNz6ufgaU+cwS9yNMzR7sp6qh43hOF6pmDcsfYENL",
+	"L7hKpOZNFF61zxsW7DQM7Gx7E4pa9Y5usuqo//g2Hu/WB9kkSMona88DWWUZyRFg8jAro3l75c7rdZwc",
+	"VncT+juTmPKKlmrzEZVYPMUg501aoC+MwNrc6Nwh0NjdMEJ3pz9jLi7VNkMw7ozVXpse/d5meUz2Cjr9",
+	"QJkDO5jU11Cl4dBYNyA/ACFNJkwYYJNipcZ84IokeZpIxUguMh5r1mafE55Cl7EgIzal8Vg/cl4D0o8p",
+	"Gkh15oqtQD47g+eKSBUpM28pvGphzOglK0YOKQZZQyoW0Axo4da00QJXKpf+MWNoTzazYJzz4hx9/G5r",
+	"yZgtbWjWK5j/Jy4ue9sMwscDwRpOuGcDj0Ivokt/WMcwlqGR2tDHIxP6WP6OoJen2mWaZlmiTg8OaML3",
+	"zUP3ZTrRogL4/OD8L6/O9f8Lz5+fF/9v031oUov6XWfkkrHE1BIoFqYM/mtuUpvAOzetaM4RmhgbRhmL",
+	"gPgyeclWxmDLw/j1Ru/Sf/GCX00ejMFWPD7qm8QvmfMIk4ZTPpkCZwKHVVnKNDsr59J4WfGObLwmfPvB",
+	"fcW9q3GrXI3MO5h7Z+Pe2fiHdzbOiZppAyfhYZanzDfq7j2OG/E4isEG/6AuByIQAsY/lpSEVHxTaF2L",
+	"kQM2swLUeeuHvH/zFovCHjzrkwhFNDHc8xC1vTO7l1I6fE1aAtDGiwQEW05B2MsNC4fUjJ2wOcy2OQcz",
+	"X2AHOYdgs8qx+0TzfaL5LtfL3M0UkhhzWytMUXpAgTBW0hXDSJ04uYHsEQBs/sNqoleerwdQEBmObrHY",
+	"YRaNaexprDNDekbPgJYC5CUc/2IHz4ByWtJax31fYa3Mj1eUTyu1Inn0FZXKhlEpN8z0O6ZVvSKZLAYS",
+	"sVixTaIzv2i6vk97byuz9DaWsxJkRiMIwbI0BddrFxIqpGnUPOirasdhYjkF5JZcscCEbCIoKhyhOSlg",
+	"VAmq8ERMhg9d7hvuzCRJUi4y8mBY8Y31laOFHZox3CeYr4wYYqpdCEpw9A3GzQwaJ/Y/2BmStoS7sEHh",
+	"ZYhEGMaMphYO8f2bt98gwdPFqScaTGWMmyxQIDOYCaYuv55GF4Kb5P1zaaJi8I00ZdiMSvSqGoxp0zlk",
+	"ZJcgXKmcAf4kSRluUQmV+gEVZCrztGx3Q7+nWVIsJ/qQ4F6AfQQsUQPe16IDxh7UgkzpFQOk0+KsUVgO",
+	"4eEDIbOBXdjQC/FFrHTWtOjigN6demyfd16z/HOaRutGfr0ZL1PTGaEkianKeIg/dEDF1nZabd9rL0yf",
+	"9r3Sf/NP+vhacLGv07hvO09ZPw/osJvJqTd+YBht5TqQNME07QR2cNTfHOxgibyqaMobheWcfNtJfC1E",
+	"sr8VmkmvpSl+5SErFJtqV19Mo06jW9eLqu1N7CJE0co9yepmPrXrEyyB7xhZSX1RSR6Yd2Q4x9IMjLyS",
+	"l5D0hGU8DNxo7JW1mMumJvDnepm5dWzi8F583VLxtSRCXsE33+UWFhQ6tYYwfFwFtLhB5Gxg+x7YM20w",
+	"gd8sGb3At2ALS8XszGyUHkvgLTsGbanSwltc+z1+y9b4LbuDMtGUMugisFoLno5SzTn3xZDkwqtQszya",
+	"sKi3HXhGLT3eNI5Gs72CNUX40ZAs8Np7tby4JSbLBkLLOIjXHz5stKfcoBO9nqAC9qAdQeBjcNHs2IBY",
+	"KmN3XQHqv4FoN5UiRbkXesKRq/rqGIoze7O9hfSVY3Ir2XZTDn2HT7+O8rF7A/DrGYC3McK5wqQDPWF9",
+	"JnCRdmPLoWT5ilKxlF93sdEYoI0yaXIamws2/XV3Xq79pNWAKT/w4MHDmAse3ku2e8l2lyXbO4zy0J05",
+	"qGyPpikVE7YadhSCiHmaIpAXAzQqIcmQiQgAaoc3iS36nKbs3F/13XJQYXrnNfumdkIovqwVouiHWlhP",
+	"8kCLuIfY/5mRB4jVaWOL1Q942LDOGvTPa0T7BI2vsoEbcaYGcx7HDmjUo3gESVVTnsDVvWBzYWxfZouc",
+	"/sBSQnORkR9pxGkGYNY7lNj0KdYuQYi5rczuP4LCIYSbLuFQdxTBW7n1Ff69cYd+yuMoZaJxLCGZT6UB",
+	"7Nenir493BUQeWWSjb7wNQ+8bTmJlyIyw+08yW0so0hbRlM7flj/MGITLhTODcQibGQjG59E6v5GEc1L",
+	"WPQylXMovWTpFasZAmhn/6kz7MWKCLVT67kUrvSGJFSvTpEHQ/yvgRqazjIh5w+hnYVQeOSefWQxw6Dw",
+	"/xG4M7JNZHYpY3ol8xTnJRojeODutuMST9GqpkTlCUuvuBbBAKVIUnbF2XzT9M0KlEeTyOaRG2vn95OZ",
+	"J2rSmzDyYChkNqAD+Kbhw8BZ89jJ5+0GZIL0J5EHQ71jA7tjpW9G81U/CN8GZy+4mNjNG+eZeZoJQFfI",
+	"6Btlby3mSGquMe37BXg9DuORaWlKZJ3vobepIhi+7gC7VUqilbCvkbObisjrnNp2ryyvW1lueOj1U83w",
+	"G+50Ls7q3wYPB4dvouqlJWlQr3A3n2i27AAd/O79a7CToWd1JUnLgm7L+S73THyHmBhKpEunfzvCDqvs",
+	"YjOSqzVT3hLstNJK6yrRS9x+k21k60XPV63gv8mNa/Jf/mBw+NFTgKn5Z67VC5DY6ShmZLSAKAmPaoru",
+	"DUwEobG+fEFKI3LcBB99WRhLtXFp/taG652vz/9F8usMkd8ruLuk4G5lUH2l1YndEEvqrajhrGmLKBRe",
+	"V6tTarLOmGBKre6NWDu20cRvYAQckeNSEVtggNthMCSEeOYyjyOMp4yY4hFzeDxwJc7KhY1CDJFT37/X",
+	"j2NmIgNbQA+CCeZgVCMXNISGN8Fh0MjSZu6TcwKCikthurAYQHjYdIFMiZ1KaAMJM64UF5P9TdMF2tb2",
+	"d/urper0plrVaM/fSS/zlUCxMDuzdwrCZ0ArPgLKVBQN+Mgvn9ztg7FMB/qsS88pZiJWH6BkYtRH4zDB",
+	"9kLB3+QaiWA7feyX3vhI2V+RFUpFnirjcUxiGl6q2zZbtqtAgbmdq9N3MYsmmosR5zRjKoOIqYJQLE9V",
+	"dk0pvJqmHEji2TXfreQdTim99tpS+5pe0HOvbD8X0J6rwmg/V0SFMmFNizC/tRwTaIhtgLfd8il9bopp",
+	"VIyqtc1a7DOcejTgkSa8T0Gx60uPsfYSaEIYaxjxKx7l0NXfcq1H/oja3mlvnAIuQTaV+n5tlmSwrpSF",
+	"POHoWJmF4V6flkR19/Gt2yXt8NhvPFlnxERzss4ru3V071tpVs7ctuF1UWRhD00zaakb06RdDKrJeSGq",
+	"MWmHyUn8NDKi4SV5oD3VKKVzEZCUjXPFzOAKNo8X4MZOWRyBK30hqDa2JlRwBaT0UDvT4dQOKPeHFCls",
+	"R0iYwKbVlMbKJomgFncm0bbb6Qw0PxN2xdIRjSsbYLr3Q5ZmiOzyYOj+ezBaDAPi/ZtmLtN1IdC8xZmB",
+	"Re5KpmSS0zTiVBTo85hQtIkut4BSiqxOvZlklhum/fWSWP4eLIsIC7ro75ymzH3ys8yVoq3EZgvB9+yZ",
+	"Zj64TxVDuLUExKHh9UJVZCxNUr0nA03M1nj2BejYF6BIJwP3Mb1CbKqpNqZ9ile9roLvGlNw93rvevVe",
+	"x5P+u827WVW6Ou/m5JwUVsM0qtNtUm/mQQdsPGZYCNrkvXwvUwQMBnJYLviQot6rsbgvQ6w4HYJ5bnRm",
+	"QhVOdIUBhhFdwAhLQKiN9smvWlldiMKO1qZySWWqAGaZIsGqIclYHBsIWECTIJmc0zRSsPBTQgGOFTQX",
+	"nTFl2lCIzLOYX8EnxAsyWhBKFkyZIat4ZevCkyZH66Xd32aPayl6B+2HWitLxD4Tct4B8YBm9fCemmn3",
+	"bO3U9TXIGf+krXQ6MlIyWqMli9Pe+DU+AbW98dmznlcybSw7sApWaTfvFjwpCCm0E4NVgtFWdpPJr1l8",
+	"AZBX4AzeoO1vAjrLtj8J5YyRTN4iH2BDyfh7QWM7qEOoB0cprNRb18Nwb8Ps1ob5MGWOS25NVmYVi0PN",
+	"gSZmb9W3hKVrk+beMmsy5p7CuMkyAykyGq4KDbOYJVMpmAoIjaKUKev0J0wmOM4zy1NBMnmjPR523ffg",
+	"A1uDD/wdt3psrHYMMwqZ6aW9//m9q/SQeWqB23eZ2z8u4GqB3aAnDiJqhRTYLPdPx/oTFghnT8dsoFmu",
+	"d9p7hXGqmUwFhvFbFQTQONeP++ejoyfkWZ8cHpHjE/Lo8W4jyZq1bzqSvD5HCOHkqZwX5fchFWTETHQ0",
+	"um1JwqbQ8ntGU4jmjjn0XIh8NmIpYZ9pmMULA6YgU0fx2Eica1MeygzYmH/eJ+fq0mX8zeR4OmanUObP",
+	"YgW7YvpLMqtD/uUmeyQEYXszymOrtkBw4acWowSFid9qctVu7SUX7rtxQION7zpuJEZnlgYS6m/fb470",
+	"6uu/bqS3lUBbJ4Day5JGOdFVDNzGuOq9cthGOXQkgL/XcGtZ36zpdXASZIWC2S7YCtY0hBT0f11ja4P7",
+	"lK8UULhn3q/MvHYMLFLBrQgzrLf9bH9DG0a8HdGGYqn1wQbD5tc0Eb7F+Pe2RfZHhEKhEl7GxaTbfPeN",
+	"ra9dD3f3mN7UdRoGFrLX3Tna6XD3e7n6dyBXb2NVfQsj57lBE1gvW3dh1HzNpqmbksh3vVlqW4F93yR1",
+	"L9rvRfstEO22a8rEy1Y1S20n6iOutMjJU9amx+HUVAsxoa3JAP8VS3lpB3QlNM0ES0km5aX5mX1OZJqd",
+	"kTkMEYXmGRVoVp9P5QzGmkNtzySVuShkZ4dsWH2a64X3YfeZrt1nuqAdAhAguSrVbzWsolqh01E17wrA",
+	"LNSvueJMC4MRVVwV+eNt+lm7lSw9WVOf0X/kRjtqboGpUxM20CySwNsi6Cphn/VJtXzn48MNy6T6CEmO",
+	"FeqD9lUd26WyCva96WyWJxFX4ZjZSkm8mkVmkJVNcHkC+p2t7r8bRVJ2kGKzPjiPYy/FbXVTYIs8iRRa",
+	"JqHAi26ytOFVxETGs8UL9wn3kv++xuFG2+KchYvMoAawZfaa48MOpvxRARxsH3K41z9BCAL9AxeTgcku",
+	"9057P7x6rfcR0rRaPJL+4dExOQGbeiOL32x8Uoz6vUkoyyov39KiBq9OlpsVk8gTP3ewrEHLlGphw1TO",
+	"2ZUrV0hyEWa5JoV98t467NaxdV9voIwFA4l9asfDDt0FQ9vwheR5kzCQUFuxSBgZ6gUOXScaXcDQcxhc",
+	"tATYSAWquIU3O6ihcKFKvV+1gmGFKNqNeKlKio2Z/G61gt3L+u6hmiXGuK9REMua49rKFZzsPfjdjfa/",
+	"toKFGiF4e8c53PPwTnn4Q3kk/52qVejMkLekSaJYa02WzGP3aypccPDmcgy2VWCtSO2vItkbeAWAHuBj",
+	"w+mAsrByrH/3ugdtzmnaV+inhlRop3TEuhVAbG/F7boSoiKljg+NlNrCrbp15RD3wvqmhfUdr3/oJK93",
+	"YzAdgABbfKVyiJuT9I0TJEMaxywFF18x44rbFxOeKRaPdynSK7UUoD2Yq6doXSMBh7Y7qR7sYFj3vVS9",
+	"DVK1HsoHGpyrF3VZj5PXR/fy+rT3C7DfV5LXX6947StL67tTvvbVBfN9Hdu99ri3yXdQuFYj4a+xhm2c",
+	"i1DvGo33Ij4e8zCPM76ung0Rra4Tnre2ROF7t9ZzpZhSd7FMgcLKb6JOwXtTL+j5L/5HG7xpQN0NvjiL",
+	"x72gtDuN4uk6RX6YZwM5Hg8iOaNc4Axi+zcLd37cQQFoIQz3Kdym2SwXsDti0jvtHaIYTIt/pWzGtPTH",
+	"v1iEeyiNY8VVerdwYMVpT6uYOY0v8dfjHmhUAGgdmIVvVSR9kwUSdZLkposkcJZBm+KIQkYTWhJ8d6JA",
+	"4jyOieKf3ZAFBUMaLFOeOaWhZYgbtFBcovbJsEJmQwKsb4d75tmeHI/t3ND60RSKZVinoDKacZXxENGE",
+	"MolTK/JUq6ObHaaJMIYV4N6Gmog6gv26gyjrhOoNy5+t2P06h1feK5y/Q4WzDbH9vVZqoA5bjSJRq72u",
+	"rUijwZ85+L149/UVbTRI6S2HjN1Lk3tpslaawHhEn+huRdCj2cY1yBYbCIdbMsPTX23dJEpf3NwktGZL",
+	"AfhVx3je3N7d/cD+biz/++D+vZK9V7LbKtnbmFdYYYKbRvhaHXuNKYXfZJ4Ktmg0sQ3ogX57ijMdGDH3",
+	"3GQ24Y/4yp/Y5I7lEBKpuP7rNecP7Gt6QW/P/fd9j+OuZHvEEppmXrr20d7hIaZr3U9JWswY+P/Y+7cd",
+	"t5UtTRR+lYDQP2z3z1SebE9biUYjbc+DV08f2nZN716Va6dCZEiKmVSENoOUrDIm0BfdQO2+7av9BIXa",
+	"N/UQ6yXWuq0n2RhjRARJiVLqfLBVQK3plCgyGIdx/MY3elqhjQQGy0QiFz/sxxzbLb/Uit/hpM2rFx7X",
+	"glpPRziNGZ4Gt96gcZbLB+vCIN/8+po+6of0lDe/nj23n9hBv+A9fqe3nAbIRcCeVkhi/yDRwdY3hYSA",
+	"k7AHkgEoSCwU+sa/1xX+C1mQK2XZdsLx+FMlJJJKc4ZbEmaczmGGw0JNBQJ1wGMcB++JKChg5Uth/MDp",
+	"MPcLW/SISE9312mx/nxX7jTCvw0BVRI6S4qMJU77gZZKHlXGWlTG4vvlWGjJQVyPGesbi+Hb+59+jUVn",
+	"c8H6kpjdX2jg8dDv0aEnNrfOwRFIL3p49yPGTjNdESAmufDNc0ivYgiuu3gSDdlxKXRxVlvK1zrEssmj",
+	"HN4jOXzopNOLyOMVjaddJvo2LcAPPLW3Dvl+TOgdVcFRFRwsSfWkIthgYg5NvM2rgpm171Z02ncGrcCE",
+	"iswVEwORjNKuVB1KHYGqRONZpqynB8IQYbJgJksGcqCTgCV6CGIc/oMuPya6EtmRivJKtk8i/DoiopQb",
+	"9RMohRTkPN4aQwQWaM4uz55NPgRWAYZGY22JWA+x+/01w67nPHY9C6OED+Gvtu/mrxWzQWUjI3GjsAV/",
+	"gzk+YONmQftrLBV4IlimIpGwIR8x3uFSmRTmgSNl7EDfiYjQ610hE5hSIeFcMW7gm1SzSMQitVHojtZR",
+	"nTWdKmpi8LsrmD2JbhB2YXAAsCIBa7pJuLWXNvPRPjB1hlAenLoH5kbBSXK3Fgr2L93xgXFPouE0M4X7",
+	"sDmud+1UTQvfV9LUcHc5V9GNIuoEjPNzv4LYGdK2S6Rm1yIRkUscVOnqipbkOJT88I0OTl9/yN88HcpQ",
+	"wN60uYkaiCW70ItoyvHdUWtczi3S38B8LhKFX1D7T9PiRVKCKKNbiLnf+mJ+vSzOsRM7bOB5dS8nxM3m",
+	"FixTkb7NVCpjPymPT87OC5Oy2PpVaWP8ItpPPUzqb0wP44BzOSJVqhlXJJGtZDS8JyaZyV+57bOkHj7t",
+	"JwK59Henj99q0rfgx6BnCnoiku22SIQKhWmiwsGsJnLpgy6kThS5wjCMftAoqc0HBt2tOmuGWrVjGab2",
+	"ZsMCo5iRvX48ulEmBV2G6q81wv/a7hc2ji9YksXC9729E/20zj77ai8i0+nxEXXEFcKaCxyZ1u3ywRNA",
+	"Oek4AkMRkwJe/9yoORVQhdZhiyqdKvVitwKdql3mfJeQK4vJjPf0ph9ogJuR/W7H4eTZfj7pUN92dWYE",
+	"2mAgaDO4Gk1SCyWg+IBN4xc2sv/ZVcFYI1yk6co+Gkss1REf1XHyCwcI5AQiGW5ttyJqK/SXZZVP/qvc",
+	"jdqV9rYrWaUE8GwOdRZHYH5H8MrbF+yfqakOfmcHE+n1yG9YzOkMCR/7Io6l6piA0cdUaYo/Yi1hzXxQ",
+	"6KLM4V2g/toWBrJg0r7Flzr2fDj2fNgNHrLNezIe3dr3+tu//f1//e1f/v4//v7PtaAoQhu1v//Pv/0L",
+	"/P/f/g2/mzdOdp73dlM8lQNxS0tUC2oxV52Md7DyJFmW/8berVG7TnhryzDGsVO8/90ebLk9ycSD4TFQ",
+	"jMeSm4BxRluIGSvq6aOecDC/Hkgb3hENtHex+YOPkoOhil3f2jqps/HuEZS0sPEpkF9Gqk4s6O7SMM6a",
+	"+WlobpWvQDGBNMQuXsLVCIc1DcY4tit3atcuKVzmFBjls7/ssT1QUOL3LbeXXOsjoJCXlMDGoISoYU6/",
+	"wn82hySclHT7m7s8Htc1HddPXeG27mFhAec/d/uBArTjrECR2FN9CDjAmRbUYqjAle2qdUMDbYPuax88",
+	"W7yX1YQHc4gIwaNoXZNoPXR033wSdjVLZpewvs1L5AMH9q1NRB/RfUcxfhTjO0HmFYX4BjF5SN8x1S39",
+	"IEAshqmIGF6IOXSQfCLyrVi98Aq5ESwVvMe0ikdXTGl/cFkseKIM6+oh64HZSW4upyz4BrJNFUluGPbH",
+	"vghlW4Zv8a2Pyab1J5veqRhW12ecunzg8HiUYsKME36KaSdMQk0ZIQ9BPu19colwySZNuKLwGXxya0Ym",
+	"Fb1ao9aTnYSr9HaQxUokvCVjEAsB4gRkJBRimJHDKBHgtdAt5lAUcw7ykjiSlJGpHKBEqikwgRDHJenx",
+	"9ISLk4uzLaeOigdyfwmwjR0lCcFDSRiBqVxYdxbqnjA5qAl2aZ197mrMD7WligzDqABLylIfU0YeInCF",
+	"li7CtlIENfu+kJa3Qk3RCutNFhXRUPAmOf02yHkWaUHoJ5Q0tj94OtYXvEpL0POK23KniaONCJeKU7/U",
+	"gd3HjNF3LoyXWcbvmRy6JNk3lwWCkZx+hf+smgUKCLCjCgKvgEA1olKodUQ6JtF25P4eT+daTicGwcT+",
+	"4NzvpVle4JjtSdKHxlkVYqRDvKGkzydrmFFQsQGeE518NMS4inLot/YdQ8oxxi435HBNqViatIPmr0Oi",
+	"/b6adbTu9E9JODjKXFyegRTDYku7pydn57UlXZO9SwgdRelaROmBUer6HM+cEnU1Q+VUqJ3leDYugCt9",
+	"5unStNCvulqqjhz6UqaGtURHKgVesk6WFbZCReuRtNvN4uBsFcXuk6XF7o8qOgrdo9DdtdD9UUUbk7iJ",
+	"iHGbmq7sT8/DWNYAaQoxSaxTHNrwnU8QpV3RqzMq+dBtqgtjmYqFMaxJAfX/hHH4JuPmztgsjg/X4+Hd",
+	"ZgXQh9L7HzMyGy3/mScZs3AJ0DxZmmNN0qQuoYYVljxjzYqA/5Bn+fs8sS1bEgkCDVtlwAQmK7XCIME1",
+	"WKyAdJuppaJk2XZqKS/1nSu/lIwJQadafskrhvcstwQTR2BSI5KBMKyl026jUKDs3w3TMaarh6jzffZJ",
+	"KlhnwWCTFjJDcL4t7UE6nMGbMpW0hXBTgb8DT2ywQ5an2UOwHjbtv27xaxE1HzlYFgwGDgthHcAT4Mwe",
+	"IuYPEXvYnDhYt1i71HxUdBCsJnQT0DMiHggTuBSWTMIYX52Oq/8idyTm6tNa3PS7TVxNiLcFxNHCkmUp",
+	"obCP6aujUlibE1I6Ct9oiqugZ2bnuZKyXJimYFbIcZV02OnX4p+bq3waE3c7igocD+3WDi1R+JUWfS+i",
+	"B/cYfDYNNucp3I8U2NhgKyKxY2d8gykxsOT6Qvdj4XgH0XDELBklySwsiEQGCJC5cmVLl1RVRYh9/fqk",
+	"jSiNG8QaaNlXs/HWnn6bkH5TpNOSjtveJd6O0n5r0n4f48T3mVw+QzeHsF+vibXDbN32dcV82bu1yvdC",
+	"BnBtab+qpN965PtBJf2Kr7x3Sb+jwD8K/BkCn7KD25f2A5HI9uj7FvifcvgriOmwK8I7ETGZNlikw6xH",
+	"kdSWTruYL3UM5bzPk3RD7oBEvnHZlmWFMVfpLq7oTsX/UcAeBey+Cdjf8FjsRsbujuRgTyTs4ZAeHKLZ",
+	"/B0wHhyF+1G4zxLuxHZQSs3PYjtYQdibMBECnPPpODtsGsdTYVLWlolJHZIOs1Glwtg2D1OdLMCHsE1Q",
+	"3W9F/OnH/LUPC15H67UNfF3hSbWgVnzwkWB7jbw2cGJo39G/a42aVJEcyCjjcb3fHRkZ8vi2K3iMdk4s",
+	"BiIuXQTzQmxvn3WGMbm21ij0dcxJ+tQSae4QBg3uFHxyASvmn+gF0i0R7dQt3040UrwnQ1N47vil5ef0",
+	"E50Kj330T0PU2rz66ymueiqSfgLH4zYzufGGn2MJU4GXp91egZfHb+qpa1TGjru/8AWzTkeAnLt1sxOj",
+	"ktkmoq9arO0vbUSpDICZohw+CAKJ5tiiN9lQyE7XMDhixjeGyw+C1YoG3AGsTMaRPDBwSSiiLBGmzl6n",
+	"RCRub46N2XRfKGpTgS4Aov66RGwOn+lMgWBXocitY4z3aNWWSU9QJ8OBiKkp3AzSCzvArRKXMyccmG4z",
+	"zpTI0oTHdiiBtxuwT5A1K6jlFo4alISTOoFv/+PtEC8lvJcEOtBJDKdtECTJFSvIGgx2gbyZBiWsPm07",
+	"plFfVIVsQVvMqxIWFPMrSsWDZXM/GgnfvZGw2s7/nulMplgcGyM2yW2a06/+35unOKmCgk5VV/vM9HkU",
+	"dkdht3ZhhyZw4QAcBkXMUqJrP5CyxcFW5GmKgnG1JM2ahPOp9Zt2lNna2nRN82tta0br6PWQvtD12vVO",
+	"KWa5egjv8g15rY+5ftyAdV/xRgWndjH4gP3huvy23WTErDKDfTIEhQYzJ1VbhESWAKrMy9ueiGTWW9lT",
+	"sodhv4gmcEy398yG3yozG43nVy2iHfNfjU330bY52jZz2TYXG7BtDo2uiQ4R4xgyJSG/NuqQ6fp9h7CV",
+	"nSv3wwGsHLaiPjbrOKq5o5rbkAt/YGrOgnimuPAb7F5iBEg3BA7NxPSEWZIIlWIyrcsx19d0JSvNbSJz",
+	"PhYGfGBoHKlCsWkcDnLUBTV62BF7szY1Na/ofr60IC6xC16enCETYcrTzIANp3gIG5ArSdR5CQ/BBvQX",
+	"6L5Q2+484k/itgEkYVfGUSLUdAxJLtao3J2mi+AD+OuA6YFIWCpLDf5e2hvvG47kswUgYCYHxggnDzM+",
+	"ZILQwezqIWvzxL+tNHX2o4oM/cwKcOKcsj1GIj5yKSJb9I/1l1tGd9g7wuJ0BHvYVDq95bf4ns1H99A4",
+	"wa1t+WhaVlMPPAOUmw98044WSB1gWaNwModdPTah0yAd+Z7fKYxjHcJiiXN+oJCIb1N2L75832pe36uD",
+	"Wal9slrciTcpV6U+VGXJv0pCP7dPT7/mf2yOwakkkvbXzz8ewumHEBws1Mv74qnONLAw3bzQcdqPJLOb",
+	"4aqgavGcbjXDPF1a7DIGvZ2pOvwA9Crm4DHofFRG+6iM9jFyOtvCw+BplUKaGTfNVdSCFl4qeyKWSkw1",
+	"594p20NTKgaPTxAbI3siIImWiFDgtXD4sOEmNylTOhUNuFLwsMsSYXSWhIINywjOB4aZUPfBh+0LFaDT",
+	"fKMK5QxYM6kTanelVTyiO4CkxErKHh+xO6WHdXatHAE1iNUh0dv3+0LZPlk0o6lGicu0CphUNyrUkTBX",
+	"dPmQG2a4tKAKGwOw45apEXG7zj67C21cEYV4wHo8uRMRa9KnzfqNulHb7GP9yS3iYcWQN17ISfWbi7Sq",
+	"hj0kPf7L5FvABC4MJyJQ1qHu9bhpsBCOvUoD2KmEzwlq4ks/xtYwFGeuHLO7b2ncMhU9FE49/uVXoTpp",
+	"t9Z4ejYx9gC+f03XPjkLaj2p7F/n/lqeJHyE6i8dxZhV00mvNuWtcf+3ch2Kbhq80ZQJx5eV5VD4HAbS",
+	"miLjFeCmSw9usiObR7eFrocPjifVExprIJJWIcCEt33WOm8/Dc/EyZOL6PHJJT9rnTwPz6OTJ+2z9kX7",
+	"aesHfn5WC2o93cO3qvX0wHXYpPW2s5cmHBOPztHFL+cdeQQjt+kI2mSwsBOKtQT6sq9J3PnW5nVpzhY3",
+	"MoTVdEPkfenf+CI8449brYuTs+jyycll+/HFCb8Mxcl5+4w/b5/xJyFaKv6Nc3b+8msXTKAlXvl88pVX",
+	"ivc7kbntaH9JBVd6pD8ORDLCckfXpcWqMcs6QPpg34pGF7M6MoVB9c07hNOTEBKmmPpCyF6xtmSySBXV",
+	"EnvYhINbz1Skb3H0t0O8x23ER6b5qM7GFw7uhhcyFAIUrMcW6Rw02o0a8qLt4c070HvIGhoxtLytq+iL",
+	"Vk2WDORAJ5Qn4SwRbZEkPB5/aiIG+s4ZKe6vcfeynOpQOrXpDp/mcE/DMbpUiKKRNW4UTAc9GBkyJtrh",
+	"FXzYVGtk01igvyhtkxclyXFYnumnrhghLUioMyOVmd8jfQOv/g8q0htxSKc5lkWkcJTRLRZju5nzWnGO",
+	"WsBO04e8pQsVO2vFwPYbULM6uwcXUhZ4UKevg70gU6mM/RQ8Pjk7L00BXKPE2Cw9+XT2zF2y2HJOi5fi",
+	"Ng8YPe0Kzx34nnhq/AF9gFSChkyGvfBky8qMRPqYNoMNzDi9YEFnvXJbyyosEixL5Si2E1m8J75XEKMr",
+	"xfnKueapTUaHXRmLG5VHAW07IuIYQheZhDkFBJF+GL1azjzgb34xDEM5ZBn8oypKFktGoWSnmzLTle10",
+	"b6KEXJmhPdT9rlZgNUciBDM1gjGCmW6osscQuVlLJmn3NuIIFz1//vz5ydk5hefyb277iQglhdVqI8GT",
+	"2WHF8wuPZUXMqHX5Xkkex7oW1NBFd5++4T0e6Wx+qY+S2WE9URIg2rOdgBjAfqnomNDS4fci1Er3ZAgX",
+	"KPyWxzKV9OOfX7+Fz7EcC8eEn/79f/7tX+D///Zvf/9n9rd/+/v/+tu//P1//P2fa3iG+xlRi91aB9U2",
+	"aaXYKEWyisTVNtqJNpbt2Hr9859PUNld4hdOcY396sJ/Oc3ZEl9g0cbdrkJk1bdSnBE69cu1ROi0eKYP",
+	"JHZa1jizKeRQGvd4JFYFmiaC3510Ym7MCXWRn44u/dzVGMsEd60rKfTpOeJkjC1aR2i3o+GBoh85cFIR",
+	"x57nxpUfwi8KQUcMXfYEVyj+C3HKNOEybrDmKfl9YgAT2wRJ10RI+K2MmgQdk70pSNQX8JI/wzt+sK94",
+	"bL66/uarebSN1hNm2sNT0eXSpSsUAv+r44f02wUbreYDMF2dxRF1e20JofLRtEZw4ouD4nFM6bTqseiB",
+	"SKJMbAsZu3iMb1LbnZet+Pm9lsd0etT8KTR+UXR0XiQ6A8NDKpYpUOSh1Jkhk7+rTV+mPM5bMXdFwnoi",
+	"srOC98FqiSgTY2/zrPQ2KFzGrnhavmJSpUzMybqwteOyZesxN3j+LQrwBk3guM7AwVnYODesleg7UQyx",
+	"veRmA6G1vyymdNDduQ92RdDRHHdVibIaX5CVsVbHI7n9I7ns6TsYU+/eU/uBUrnCnleG12781K4hID7l",
+	"bOPtYpHuMi7+YlRG0IBQVIgpx0mGbfLw8dnlozpDZPvvmUmxuUXTUTU6u9XCAXqMp0jVWJ+gyPAGR3WU",
+	"Yz6OC5qwCoF2ECGKUPds1uxTUdjknB8S7D+dpaFGS8tPd23p4//S7bGNRJWPeuCoB3agB5DxlN+jB2b6",
+	"+IiRN6sI3vv4hSIxkKFgHY72WcSsE0+yULfbsVSi4fO72LJeJnm4NnBQE+LA5QbDGtSTPo7xQ+TIS7gy",
+	"PIRH19mPPOzeKMJFIclu8/27j5+aIJo5a/Z52m0i7GNYyHxSnhGc4yYogSZmJUSBk9YitrChahZjEyWM",
+	"PMexDW6LuN24Uc1yrL4ZsGZV9N6+1NTvscwYv8xbBzQDuH3+N13ZE72WSOhamB7610Aaae+eCBNmwkVH",
+	"Jj6hu1BbWfzWiARW7ATEHw9T0yygzMDzjSjAYprsYfM/9DAG2XwE80xor5atRoNLHTbOwotuVEt0paLO",
+	"VGi0DywhrwP7BRSshyVCBxymeNjVoFbFl5S+hOVBqNlbGzWShhk+EBHLVCyMYSJPSEtDXMgUYaa8Eijm",
+	"th/WyAas2lzGJqBd0NdYoG8IiMYNTLt9hdOLU3j+aR4ObjbY47NLS2Bl58kB/DC1IY1BDufHZ4/hf54H",
+	"lMrIuZizOEXkFYYb6DEPblRLRxJ2mTMj4DXouD7AAA5ryqhpabs4S0Rf8JQZ3hYBTBvOwXAaeI7Uzwsq",
+	"kNllDZx9XcI3mVqjZjdULai17M2QHOHyPPDhfxQ0PrKPC2Hj88k4oURPpF0NLzxMZJoSnKkUyP+Jq5TX",
+	"VomP3xvpvqih0Z12a41a+aSj1eVec+lXAj2o+x5g1eOKdwRaV9Oee2on2Quh0kCsPKkuxs6Xp9SYqYEq",
+	"k6x/98hcTtHnc2pr3JOL1CierW3HLZTL8QVzJd06B7L8fGwx5nxgjij7utBAp2Rw/iiHuRZcnyobqgAD",
+	"Qv4+snADF6vPMdS5PqhtP0tCO4u46BE6JFXHC1lPubtcwiTkSYQj1vFAbMSk+kknoA5RbZqQK7JAkohZ",
+	"cDgN5orQ55kRLBZ8gPoBrKxS2qRO+siZN67MOtRRnklva4JEWSB34KFVGlfS8UHSU6uqrXEmPhRk5Eue",
+	"uHqjpfRFigHKRu3zx5fn9Tc/ffj55z+/+unNnz99/q8Xv/6Xt28//3xx+en9uxf/7f/48fHlP7z77fKX",
+	"d09f/fn9n/7r5x//2+WPb3779PO7Rbrxlsf9CZ+9T1UyS6fBeRIthLldLCc+NWnsUr9LL8EvOo5EMg1N",
+	"RCcBzUvDuvbSNdewwBGvhK9+RgYWHAJamdL855IrlkTTQnIzJYoRsebRbFofbEfiykaM9VuGHBttoB2I",
+	"Ua1hV2PdCJiOeGFgGRji2Df6ajiUCN2SvB0sbpE96c3mj+/egyhp6yQE67I55ImSqtMkCJC94oEBjw7e",
+	"hXcEFp404VHNHH5J95SY3w27IqqzD+UKGEMtT658eriVpdY9pPERujKOitRFN+r+spNp9SQv/XQfVhIY",
+	"xrzh9C88ohbUTux/8fKgdoL/nTsDjPsH0V5gYsKfJuUIhKkaS2ZEsrtqC9ydtcbFk4DevXFxXn/ix/aG",
+	"J5L3OHttDLgPuI9qjbP6s6eEY4Fr7LGoBf5N5orNnddWyzq6Tbx1Ph93eKYT+mACHm0TuHiokzvhN2ZF",
+	"3GozGUaULFPl6cesL5KBNDrJhZ+HxpNvlTAjBAlWW6jXLlwWFN4N9ADxcgmSu2C+6eSOOUajnLVLaRTS",
+	"eqgMG4k0YNa0gvsnOhbuVkP6ieA9uitPQLjCOR8vH5TGtmQsdI+CP0BM+kJCHmslFmR+w9jLZ5l2WfM6",
+	"BNe4gcGZ09AMmgFrFg/YlxMVwSFrEqqeIi+cmT5sEdMVIsWgR6KHBltUudCeSRPBexjIwLc0qdYRWeni",
+	"RlHJzRXcCK+jO2O8FCOKHgRqQ/4Uv/rShzfBYgSXYGnSCxFGqClJ4N6mIHGbdfYEozqU0tE3qsfVyN7F",
+	"sCRTs5TIEUW0KIqoFP4Paielv1QG+gL1jftXW8exHmZ9l3cIaifjHy0DTJosRXG8WrTp4JuYpxQuqNJZ",
+	"dtiOwq9Cc8EFJ46ybK7xkS2Ezps0zMIkp0y8+3ICkWSfARYo+HiwU13IyP5o2uPxqUTMr9vMUrBWYrNy",
+	"VvrFBlD44ew5cAaEHqqpS4DfLWo3zPNQX4BW9dQxF271ZyOzm68WcAB5qeYoU83rV3R7bbNQ6D+ESmoc",
+	"u0fqSbdJcZHytEqNeCen0Uv2qIB7ETSfY9LjLIx1eIdFAEmmGMh0UK3legDUxRHTqsG4MbKj4CAH5PAw",
+	"Z+IErB9zBdoRhMhJ1nd1YJR6I70FPuV+YAGXiBi0bEcFI1R6OwmpnycjPS5h8wvPL5ZJXWMq3Ip0ChW8",
+	"xG8fP7Ep7VtX42dqjTOf5Z41RH/657S1YUXsbdFCwueU2mt0Zac7QZ+s4CTFRQz7kMd3t1IRjh35nLkx",
+	"wpgeTe8crCAbwyGCRWK9gaC0wwYqqsN4vvRiEg3mRLfbMhSRDjMYeL1gqfXiOv4XqQv9cyuo73lPYLjR",
+	"ZkgLtwic1SziGG078SXFbWXFUksqqrOZEEy1KquydDhqX29qMrqpNW7mWPjH5ze1P25U6bROekkwbzZ0",
+	"WjkmZ/WWxyGjgLZ0QGt+o+Y5CEFx9wewKPcOD0O6HIxnG/KxUV7dZqGOs57CFKy5oqIs9BR+11LZ/O1V",
+	"M7AympYjyZRdMFiOLOYVr7xVX3KGH0m6yBpFFvc0B/gNPiMDfnUI67QI/TWLEt5OGxZPYmsisGcvahNp",
+	"7nyqHBaATBmrmCxniwM8OHO0zj7bmD8Ru7p7K+/H1fOa40JtnHWD8lIdJFPxFc70ZHsR1dxQPMb3+dcx",
+	"emSoTfO8Ij2s6fz927GwHt12iCh78BZGrEfErlz56CEHPWICl7DnzHi32xHZjODJ+UNAvyYyEs36lGT2",
+	"S7KHdpfKXlYlV/VyqtYr/hB8SvhAxIa8d9wysTYpQrP6HBa/tpBuWDcj7PxPrpIpL0QnUwfNZIrCqzL7",
+	"+ALOr7VPq2XWvKSl+JC5kPGIO400dRNn4gsIUKqLRXO5XealAmmK7r63oAv8B7ZOk12ePcvxK0M+cjAf",
+	"36yUCtermmp3RGpP6tZTZkcD+IAN4GBFqbIuhOfl2bPJk/am4Jz7pDjt8sKD9kUyzeg+Ol0u7YRGH6Hp",
+	"FSYWxeZcNIoZkVrAG4sywWBfMa7EkHLBht2JfuqwD11pUp2M6swHWTyhXo/fCRc7yIPpVcQxeEmXG4bN",
+	"U6q5XziiROHxhM6dF9pP52I5a8aB+ec2Y1Cun+A8//+rmAQqxAB+5rHjnzFCj5ITrFfiQJSdblpb0DvF",
+	"ca8LWrEfomJLNsVLOgzTDu98RsQpQaen58XeWSiBo2JxhkM/5ooaTVhrAg2IqYmR6/AAm/6Astdqw5kR",
+	"ekgtqJ34f61ecu1C1xWLNmV88NV6Ath2RxUI8BfNXLipgTEpQZHX236iO4nAOoeIkHpRovt9EVXNyp4X",
+	"X4/JnT7izjHN5EjZtDJZzJFd026LoslZC2odzeN5xyUWoam6hDNqN8PcvFbeyMuXbNuBTpIwuwA/3LZl",
+	"PMW8whIEex6ofdF+GVqVoaySyQMLatl5McAVlNnYGe8kQkTgCMp0hhU0K3pDK7fTGM4aDuSCZ2aJvb27",
+	"cI1doW+1A810G+s6ihhX9ghTGRmeAqdJV7K5Tr/SP+7tLjPTwrKBFX+I9rCg9ajuVgprTD99++qxzNCI",
+	"FHBwR2pPVGFlGxU/woo+Kv7grtxDpTrU8ZlY/yknIo0HJWEQGSVQnb1Wbh4HTk1T8Yb8IiKETLexagSp",
+	"zkPdI0SLTBvWHg+wgSDW0VK9vWsQKsPuOFKXGSEMKfk6m7QPMBziDIO2FNTiEAeyqSDJskbDukMlSJda",
+	"llfnJQqD99wYRCByc4e9rZOiAEFXZik7d0eBk4MVRjNjKNPl0bwqvd9P9ADD9VMU+ctYmywRhgBHhJNC",
+	"TLDb9S77mzfz9TsmyLMurlzULBJ88YM7olM3xHFnQdpLhzxmYiXd5soBm98GuVwExtedVOgO0vGAHYqO",
+	"5a1UoD5ztVqgzs6UTF1/gK5ImEGYAyjHt5L3xMiTnNyG2JbElbEl8Mu2FIVKxAW4U0qGn//5LiIddjvs",
+	"ItYxrQaOp9izSESMMyNCraLJvg17GexousSwB5o0CqUalNLDnDEBWVz7G9p8TfymWWdNkOnNhouzko/Y",
+	"tH4FfJ+nRPOrXJlCVPyarr9m9jwgjYlTA6w1Ynbjndjv6+OE2vnFY93zJnJXS4Vq7NbbLeDGpvAHMgWn",
+	"EMmuTVoQJWMrWuQ8+oci0RFyrSB3x4CHmY0uLHMSdxiZcQtSaZDlBuc3GZwxd654ief7ckX77fSr17Zr",
+	"CcvkAztcprHvU08HazuG+5pWntEfeN/1eXXEJj9sVTGb/FxvrEnw/RLFfi521Bt4S1M0FSXtRLXI0c5O",
+	"TaNTZ3JbBXw5VPV19mLkbTGbdvKoYmy13tXW7nn4+OLiUVDCMfsmUR/fvSdgvCP0HLOcwLOObCMoJI+z",
+	"oq7hC4rsFUznaKD64hyedgJWM6d2Td95TWm/PCyhwxQrwliUpaPlrKhXjq9kF2GtgxTgTpaMG0b0cV7f",
+	"Wgw9rtU+Ok3E7yJMv1Nhxsh68Z1EbZEmenZUMPFNCS5a66PcOsqtDcmtD7jB1i+2hIuW7JBn/KdE91iz",
+	"L1QkVefWjqcZsNZGJMQ1dVJ/QOXiLtDBWsKkJy5ggj3L6bYkUqRiXI0sAQmS2VytZN28zF3FwxISn0Uc",
+	"M1cKuwj3eOGtywfzCG5e2ohBheV30pJiwIdXp+fnfhxHOQsedoOcHdrWQC2Sdis89bASbyblyVYSb/mD",
+	"akGt8Nj5E2+FpfWoZwxVVY/EfjVn4g1Mw1v8yabyfh4FnvA2FqO5nADWfYJGENGmIc6FLow+ePeSK6VT",
+	"ZmIh+rYrMx7ERCOpNYhEmnm9WM3ZRsKYuEzups8u+WwaXvcDncgOrpIS6VAnd/PHQ7GgENVoP4GzdZuZ",
+	"3LHAz7Ezgmv7WGvUujyPoLak7ptR2NVGh5JK6fJ9P/Udc8SI3Slbzzr6g7aPGOuyFDgMnPU7ZLzPWrE0",
+	"XbJze2VKOZe6sxu0zq5tHW6Pj4g2zWqnBtnM0mkpEbFeZlLWEixBvsyHnnmeO5J72wiheWqPfxOMS3sX",
+	"S12PzxlywnyVlN7MurhJjYgbvLyJdppBXFLiLSxnFpURSx7IHaYf8/X8Viv6Z8HHbFm/YqWK55Vt1NOv",
+	"JTzAGrKQxeGtrWXzHhoLznqa1IrPc62YX7VISvFoiIwZImVT1R2Jj7AJDGvxKB5dMZMmWnVYm8u0e1XK",
+	"ARumiJN8ITvmckkJ+a2B52eImz1KxxZHWRWgLwq5DQHpm866QRosR2di2J8+vnvLkL6BIZQakfa29fRU",
+	"M2qWgXRNlARElwkftwQzWaeD4IOcID2COetJxa2lOshiJRLekrFMRxSGQ84o2pn+iE2i6Mu2XFsnxK88",
+	"xPNGw18CVL+CebZuYH1B0Zg0EaqTdo09AhY8DRqZWAgEy1vs/7G0V7MrRP0hS6lKs+gjHwhXp7IJe+iU",
+	"9wRosK/fvlSbgqIgN9AKAVuXy1mo+7YHW4rdwWRqWD/moSCZUpAm1Iw/Jf8NKeUEkpyaieRikU87shnG",
+	"lgDZh4swIZrmyhHAL9clb7abJPA278euwBYUlticIFL+NRf05GA+cgFwFD+riR+cTjwObttu1j3bYhvj",
+	"fZVIP+mEdbSOGt7SUURTyRTyV1L9ogEzqZmTCzWRpdklMZ2LmOMZ4Cv8+ZCb3JiiMkVX0ujCTw+qRBeJ",
+	"xrmNJ2fV6aRkR9EDsfSy0GsBez47Wed9LW+I2N9412zRDs8HKh6rOS2X9Q6XjYfRHO4KkvHNCVTXQnt9",
+	"kS7ZUTvEYnym5h4eaFqgiqd2q0oMLZ3t71oq4+nirgpEty3R1olvtCfTMSreAyXZXSMQBFd5NT677Qqv",
+	"ZRg0nTXYxx40v/DMLB7Fh8NwRIksVwEEkwf6GlYCJ3JpoZSmPOzOhogs1C3pagGgSOHZxwrtjVVorxMZ",
+	"km+XqfiQ69joYqcvLOkfaBmJaUNwjaj8RcUuAPZAYUuVYJMtRtYB0bg8Obv4dPa8ceEzIzIWrmFo3zJi",
+	"1H/vd1DIIG9o4/z88mx+3p7zPI/hkHq3JkRSppi30P50zBvYPDuS3HX4lj3eEae/90XHNvmWAxHdmi6/",
+	"ePK01qg9Pbs8u+Ti4qL1/PmzZ0/PW6G4bF08a19eChGet8QPT57xi/PL8NnT8PllePbD06glnrefPHkW",
+	"np+HPzy5mEGZ7B7xvP3saXT27PzZs8fhD9HTJ8/5RVtwfhY+ecKjs/Mn/LLVftw+b120zlrPLi7C6PxJ",
+	"9DQ8f9I6a5+d8bNncC/5T6LWeHx+cfn4SVBLu1mvpbiMnU9XkVWZWJOsD8p/wTRYDikJakMZpd1a4/zp",
+	"2dlq+JJcAO4ZtsTnA3CAxHM3AS4piu89g5hcE6qEmgciSW+fJ/hGTXjpJhm0RiTgZWO7FtD/nP43SeRA",
+	"uKQIMftQnTg56CTLrYAJ0M6FD+CQN27Un97/+HPA3r/9GR3hz6L1nuG5MwF7/+oncqnfvL8M2JvH1wF7",
+	"1+kE7PP1bwFc+Qa/vH7zgRmdqQgzNym/EyqwOQ5UNDAgEADW3GUyDVzjxhsFb/nAsJc0uJNPo76gVA7S",
+	"FdbZaxwK3hlJohNxIhSI9wh7D8LgQZO/f/tzg2V9m/zBpIO1ey31USgCFomBDMnfT2VP3CiU9iHviYQb",
+	"ylL4ypDelUP44FzSRGN0AyvhQE81xyRS0zFZ193rwAdChcmoj9W1OBsyZbEUBls0XrNE9AVoHFflgK15",
+	"mjLCdozNgs188l/EqOn7XeJldkE95z+1YrRds+AFC10jaXfZ90UMQEvgNsIQCjcsRPOnPWELXd2oGQAi",
+	"mmpraeGw8RHwveVYpzGCV3LpRiLjvPNXqjWLedIR7OH52Rl7I18Edvexiyf0p6PGKux/CcuQslQ/guGd",
+	"P7EjGOU9iOmFKYhU8VjR66ejoNghHTQOHQ14Dg7BXu24veCHQWHAUrG+/CJiQx3W6C5dTi1fmnZLBDcK",
+	"Hg+/wu6UBeO1PHcTS207Zuqs0039KOElrmzbS1gQd1tSENRizXbKr2p+SZeVDdnNwrt6WZxKOOOnsB4n",
+	"ZLqUrBl4pVqj9v97/+qnk/P6DwsYCyWl1U/gVVNJNhXdtCoE60VrATBeEj7YcYl6J9/b9YqMoHujse6V",
+	"FrVU/Tt/rfX4l18xs1prXJydVTzBWSwVrOBjQkySDAtgA3fFFw46osfjRvGAwcrzRJDQg2nCE0h6JsId",
+	"k6Yigfv/n/94dvKcn7T/8vXp4z/+Q2UTrtxZ/kdnu+P65A6BbmFt4tpgcWtmYzjayN+bjby4OVwZo7G2",
+	"6LcMrKR39Pp1HqO7x7+ctFBVnJ89eX729PyHp/AxdYpepK9SMRR0+rUgPufquZSSOWYoEJIXhkiqz1W+",
+	"VVKhr2qPj5gRYjp8s6hWd08jcxRcR8G1jODCXHVxKx8M5NLB/ijmi/Z9+U32JxRQjRAojrUKIVAUchtC",
+	"Yn7q5r6lSRFtWW6wZD1hCn5OZa0rZ/LJCcMwAApV3+4u5XeCBC+MEJaMnJyFEZEreDTrRkSOi74AI2Ls",
+	"YsGEUyHWtgPE4z22zUFmx5NEhKTQcYkC2pA6YQVVMbfUWN1IOS0sVKWxco1JYTSM8nYePLHUwx+IEtnc",
+	"GThedXZ59hjPGVwFMzxhvnS5oQDPpAF0r80DJ/psyvkvhBfxm0h4LPRTe/LzUdtMOz598kBHeqjWEKTA",
+	"qZlLErcXuPStVqIoKuY+ef2oXT54czXUziKpT//j4j8ky+o/lpteg1RvjVJhqhtHTb1dpXHgXrN08K/D",
+	"UPTTE5xPU7GX4yEfmYoxTL6AC8i8kqav4VyS3Kq8XzM/Uk1PumEDOLOesZiYujh7uo/Lu/JCThMm5ZV1",
+	"60FHpQqlE3ZtvgLO98yZh3E8Ph+fTWzU3o+5HFNQ87yEE2LMZHYYW849vbIya3ljc8L//daNz9VVZyzV",
+	"ndkVjnerVvpUHO+wkM4xAgwZ0ON4CmwuqGmSsGkNGhQbdfY6xZb3hmzufKTWcpCG9bOkr42wpQcyZeJL",
+	"X2I/BGRQ6/K4Dbcc2o73OY+1S+xh7i8zHnLHWSyVcP1d04TL+ArvqyKTZ5YKQ5HjxkWP31lLhN4V02hc",
+	"EaauzogRBuwVvNL4fIlWwjkvSxgv3m3xfj29tzNi7JTOYuH27/SrVHe1FSBvdlGINBt/s4SvD4NYpAR9",
+	"wZCV3SeV0Y4nNtox+R5BLUuwe22a9k3j9JT3Zd3etK6TDogJPOun139+fQ3/F16/vM7/b9l5mKYR4VlX",
+	"7E6Ivk2wGxEmAv81tPlAPD9b1jHXODBS1UQSpjRL9Z1Qs/SM6eqhOtEqFPA1zPM6vJZCmGua35KynjYp",
+	"u7w4s0lSNpQRJde6stMlmgrf9ahwmkiCcOMdmUIGecETPEeU9pN/k6ODsVcORlpYmKOLcXQxvncX45qZ",
+	"Hpg3fRmmWSKKJt3Rz9ionzEQiWyPvmNHo1gmiBCRkKsHucK1mDeylA2LsRrP+BIXxE49fH7GIpLMzB6a",
+	"R6TovbE9kbiR9yQfYFkk6X+yBKr7F/oCQxg2lQC7ROW8OQbaAevKMSxZKXNMJR9TyQeJgTnIPJFqSweX",
+	"5SQ5ECNLqLgyKXm24RQRCLfvV/u8Lrh2WKedGnSEHfEPU7qlo1GpmP3Ks+0Tp0Dblrwz3k4xXkWYWVRI",
+	"E5rq8qyopGZmvpcotYQf7liRrEqn8cK2UEg1M7oncPZFbMQycZjfYG8f09oriiuYxXLqgfV4hPFWkSQl",
+	"Tv5lhFOJin56yeWnivo5Zuvkojm5uF8Ik772TzoWWG6owLKf6FBEWSLMGvmwLRdImQ07QIm3aHNei0CQ",
+	"5b4SVeNKE9npiGT+alDYzL4R5a37+Vo5ujsgb2uN2j+8/eXlh6W4MbsyjswtHBNTa9R+EWyIJHSpZh3N",
+	"uhrjTvOQXNolmeuaRSxG19kaQXdplqiA8RCNIyVFFMBAYfEyFcZifopM8Sx3AF68fgV/gC94y2ES/vp/",
+	"D3hMjT9ZJFj87//9/5Eq/eu/Jn/9f1Nmsv5f/zWRIktQqsBFJDBCrYyMrJQx1qrBYZEalwbbHmK5GE5x",
+	"V/ZYi4d3/j7+FcsvBdtX56k4pEIJeYIy97rDI/FPqG3z3vJS3bb5QOMI+1yBN/OPX90uvq6zN/yv/9bh",
+	"8Nikw5U0FvVdeyUTgf3OWfLXf+1IrXgscAI4nOLUfmdnRKg2J+Sxxojsyy6XCQ4Elb6LpAlMjXUF62hh",
+	"8HVLLwfv8Ctv/fVf0aJDWtJC1/wfTs6elEjO/bF3h6lRM5lJuVS8FYtbo+PM9mtfiD/0YrU61aIm2UMW",
+	"9HJ7l4I8Jkr0QkeYfadGvy4SzbCHL15fP2K+4JDHOY0mbtTWCKFgSsRw6atHAeuKOIKPy1zqiQh1Ejk6",
+	"TpfNJdFaYJuSKSZ90WZ72HTiooltdZyQcmlnN6l0DEsNmG+UpYjhrLB1mdu6NtiaqYKQI8wgTBIIELw3",
+	"8vohexb8AKUB73CpjEPTJQIsgeQBaN04pjyXuwk8xlOPgpOpUnNl7QhK6CvGQ5/tH3KJgXA4wTcq7WKZ",
+	"YF7QRsZ64B6Rk8rQeUYSnBs1s7KzmP627Y5gGjqCPWwqnd7yW3zp5qO8itF7wyWcX7Eg27c0q6hNJIVW",
+	"PLe7JZ4fV+MlzVRUMutQFMvK53tk7lLicjcc9aWF/1YZ6meT00/TCksz5ZQ9t9Ov/o4rU9WPHdMVieqP",
+	"FvPRYj5azKtbzMGaZO3B8u3PL0H3p+KrOMiKGHtRZm+o3utXaVJiWEkEMqUg/oqzYVfHYoLp3m7fhrUl",
+	"iU+xqtZrbmtwsVqv1SzEdVd6zaV5psiEJZ3ZHZSCHarAmJbfIy+N52evtEcLAnr9Ztcp3X1HGb1tCpsp",
+	"+TzWll8sG3Q+/S5FV59ItbmG2DwGQT2qZIhGa5WMmMB/4DmD8IiytItZw4cIOR25tGGI9Kzc3D0KyoRR",
+	"GKIgtEgxgBFY2WZlnw0bULsQsvCCoj/sQhCpxiZw8wo6euf1CLrtZgkXtHOrrL2lpOL6G3sf/ZOjf3L0",
+	"T/bTP3nlR7jvlsYHjGOXFMSGzApa1+/VrHB9djgSwpfb7Mw0CK5KawOGhYpM3nSHblVweyq77vg2GD7C",
+	"PtVgmUf90y12qv6/EXX5/eqpA9JIE/2y16t2ztemdly/CTfOfVc+v2p9xxDB6uUbJiQ3pIF2CFTdB7cW",
+	"ixWQUhe2K5ITw4yQP0gV10qzIR8V6pbHdAlC5nTCcgDVkhDTQ3QdPcD0XU7Ki4pgfo/wNy2jD3Sbb9wP",
+	"PCq2Q1JsKBnX7k4RtvJ2+rmhC+67n14wWLA2dfobzcq+a1FCVxdilQLfKaqCVy+oThPB7046MTdmhy22",
+	"XmNbfIF5DhWOGjldtKUJ0UUyMFeV39VZYnKqsLx+4uJxznOPn8CWlKrzKGACWTqQdF6aEhtIUMAoGU9y",
+	"H/GUnxQOqm63ZSgSFgueuBJBS3ZOWrZUj0BdBIpJqrPHeUMCX9Bb6BOIAKiW6BJHoWWCddFcQibLQr1j",
+	"onuFypDCHBlBxNm5B3jx3NWesLYYsjSRwkxqbtwPP+N22CXyKa/0sOTzUoFs08qEUmfWY+5q05cpj301",
+	"NzYF7IlIhgu2VX2Rv/W2IUf+yR8oeFIhpD5YIOI3QuFclTrHacBFRVFEWY+xY1GdQO9kHOdmEcrmUKu2",
+	"SIQKhVkegeTacb0s3OywqkVgD0ZZvI16keKjakGt9Oiqyoxd9qfSaiDUgrmLddrLF7SNUhnKPscGc3MZ",
+	"mi8TLb+cfNBZRzAlO2g5KyVI63rCo8+E5kVFoViMfSZ5W8Qju2x+UQqv8fzT2fP8NRYMfKyEoC+frz3D",
+	"0BcOPtNqknN+L6HyM9DWdfYRO46SvzOQSInQF7ofC4KF6yw1SKAEcoL3CKJT3KmzWMjy2dqpYbG3B2vJ",
+	"M7EboPTYgn77Nsu0En3QFJjjKWzu5Ryxgk1y+jX/Y2WU9MTZ2zaNx1GdrlOdBms7oYcLsJ112vYHU1sa",
+	"ZUVCoHTGN4Sqpdbl0na5Q/xXo4SlHXJD1W9o4qtQxDHml2cH/AvURpy1JVbPJdjSmrMki8WsFgmr2AHr",
+	"Bs5OOaHnZ6vr5Z1AZA/+0M9Gym5Wy57S/t9R9nC70mIqzQ3a/ZRWAafAVXPW7xcaS2QJ6bfrEgo7yhR+",
+	"7AoWizZxz72VvAd3XtKWpw24ibTh0Ww7mm07lOC4sTcvwbs6jr5f+b26iC7RzcuecDZjnb2lBBoltdqa",
+	"emi3RkymRsTtBgtjbeB7nbA04cq0RQLDzaNM0jj2AMyZYRB5UiPAAh6mPnDoJodG+CAi9jLRxrBYa5ud",
+	"4qzNezIewcT9lMiIj0rlB4nocaludV+oZTXIL3AAjvrjqD++Lf1hEezU/7kgaleukpulTAqm8OpJwteF",
+	"mx1UknAvGeV2mx0s6PG5JdE8kq2d6N5aRN8lzj0mcBYSv1hxMBYKebqw1MqMSOadG36x5mRhfs72LFn4",
+	"uasJcITLYntUH+OY81m2n7rCYrYcLiwogkPaPMTQBdF8BpSsbNrj1LSFNE23u5uEp7IkVpYsy4U4XGp0",
+	"VMyCOhAVy7vBOAUkDdMDkZDhnKlYGJP/nIcpWgaYVbUdOxJN+Ew0intc8Y7oCZUGeVIWYW9FgBd82iuW",
+	"9KJpHmvVETAerjz6jZNd/rBZWBMY+W3ER6Zp4V/lN3g0qbPorT/pPcraLihTlhQZu8ul5mP4XnOpOAMC",
+	"0ZPY/1VvPlpQMPBOv+Z/rCXjWljQXbheRxNlYyZKsLZjfbAJWFVIExwtl0oiaXh8aZIqHl8SOdvoMLSk",
+	"MDwV6tuPqu56BWeYvt4iDGNtPGtVz5UdTNLVpPxOKCoLWr4AXKhoQpF9y92GjkrzqDQ3ZNt+4neirDVd",
+	"MeJyRq3wNZNriEz+WLjZsdnFhppd6DYVc9kjQX8L1o/5tMHAV6RUVtBhpWd3NHYLq3oYfLXow3YZg50U",
+	"uhfj0sqekQUlZf6rAjfRBXETuUmaWzfMey3c3C333E3q+onuJMIYIoHyfwU5MMXaTyaLeZo3PGWctWSS",
+	"dlkoklS2YX2q2SEv6a0rNMPFJqs9cnG0ZwHcX/SQ6tM0j12LBG4E9Rn6PYs6VWmo/ar9eJ0yI1LjX+OB",
+	"YW7jBGyIzW0xOBhrkyXigWGmy6nNK710T6DmDXWmUtsWoc4+Y7MlbuwcEAXFFeMMtl3Ccl1FlbhYGz6U",
+	"RpTjrX48MehJw7glPRonoshhp0lGRnEr0XdCNRjHWzCp/DthZQvV8I4c6gA2p63HDXw8lKdOIOejnVXK",
+	"ku/RnQZFFxZI25EZSx733QVfC8v5nQZf/wRHl3X1kLV54k8SEsmE3RXS6wVD9fRr/sdaIqylQ7j71rRH",
+	"A2Q/DJBgbQefPM1csx1YiFYUz8fehmhLo6yIsJWExjZipIRtPMn6013rz56jebLZ5NxdJmElfsJnwaMO",
+	"yvGOMrF5n5seAv62/9fqbnixs6PWdwwbDbCHsJWoYVgimEllHLMoE+xhm8dGPJoy8kgrUdXysaV1LLha",
+	"bzvHNBW9PmIY/xKsRV1NEjbTLBcihBfLxCjbF/nR6+qeuEUurh2wBriztYd993IRk7uR++46vsrEGG2A",
+	"NIEDvHiJMO7hgaRkTTgp+DVXEWsqIaKmjeH6Dnu2rzm2yr5iRgj/J7mJObLGo8l1X6iAacW6mmDuQw6i",
+	"BiwM+K91Yme4jLM8PLd7durf3XckJ4/ZUidkd46Xn+Xv1O16H3OVN5rEdpVWMiztceWy5fRr207vWtyt",
+	"wolYkcDyu9NlwZqOxOEW7M/Y1/vjihQHWeGJFE7Thor1i/VbBfMUVZux3sUSify89H55rbbuwvvJE3pZ",
+	"OD1LGno7Krg/4CN7T2OqmCuFzYk3pZVOc2Xw9Rs/8lPBPWIgI4SSW9JP7kxXNGVjbVIGW5WHaZ1d2+ki",
+	"Bi6PXo/Gcin+tWaJkcpCzyXEC4+ilzQ+O7pDqdgsy5/zT+dPcu3dE2lXw9v1u+TmK50Kx76f9VoCe3eb",
+	"oUyxj6ButxcQWqXZWsT6PsqtOYoEuWJWqsCmxgwGYS2wf/j6RZhzVL9TEfZRpCaXPJhetQHBKBOBa6r/",
+	"8d37B4aFnCSd429OpLm7oh9nSUeolGFfh4FQmC+G7ScEVvTY27RlgnTKtGuoSKArO128UxkHuQXJ51Z+",
+	"PabVlsvVKSYzXQLCzNcaNa06WqrObU8rmWrcDMWS9Y8iTWOiIR+KOF4yAEHzuNbOed+9GEypVrrKFFi/",
+	"DNxh15V9MOHCWId3LMmUYdwwiZzwXR6hhdYSQk0itJd25uCHhyhvfFL4R9u4IB3KUCwmL9bdVeX7lRG2",
+	"nUQuHNbWTgKBYlODje/atv9CBQ52gbzpz/iQI43CIWOV9ws+XNG/tjgvv2Ar+jThAxH7lvKLctGsALBR",
+	"Or01KU9SzIdsO5UKx20P06hjQNyDIl53MFelXZ9Q6xKRl8p4JxFU6SXTWXnKnwnTv8Mc5VznZMG9v/Du",
+	"3F0KExfgG05fTjEgrqPIwUTRCSewtlURK1gOp18tyHH1hKU9GrtHhn7LuiVYw1E53LSmraja24xmseKr",
+	"7BbnBV+bSGS+Vl4k+OZsVrF1OXWr9gquzn6xsHMHCULIORGWxxFrjQoYUWN5iB3CaMyBdnG9Pi0w2gau",
+	"GSE3SyRMl1Ova0+WVsiLPjemDz7AEpbcjvKkB3r+Z+dIq0XAnCqvK02qk9F0oHFXs54eiCgHvoEFaQmu",
+	"qJW8xv8SO9SwO6qzD3po84PgahczhHN617/YUR396/2hKZyljlujuavyz5fpF4z0Bb6NLLLTzm2dRHAD",
+	"PVQLMAecF0tIXqu8ySPRuGGVnopcVKKnFeq1RJq721gMRFxr1HoiklkPjqUuDFzdIj002i8tyzVcW907",
+	"/pRwZeSuClar7ZMfMciW+pHtn5c8p4DcCp/3VJf9J+QRhB3frLNSssGG/E3KVWRsyUABowy7EWRPV3a6",
+	"9RyBjF/ZXrDG1sdW8PdRQ1epsEc7mS+wi5dJUTo+7YNLExQOfmVx2PnJxdlits96qbHnf+4hmTzTcMpg",
+	"NhDQfmlbB23c/TjLTCesSVxKzTp7odMuikaymnQb8QvkrmBYDjTNUBfqvPBVokLlO0xaKhSVvhPRJ5ad",
+	"Z7RvxBVyl0rVgVWPBY98Q2uTJQM50ElBSMiURVqQl9SWFBlMRFskCY/tEPtCrVFG4OscpJD4IDrSFNKJ",
+	"2IUzSeQAhYab27mNnQV5Q9/gjj5KlHskCu/3Ez2YkCk4e4znh4RJleqSv760rFE6FVso33yLjzksziQd",
+	"hlmSbMNRKjwJPKXynytlKa9jo6esXuDlXdoVMmGp+JJOGbili76lH5ZewR8CLAANNlrZmaVdnWzWgVtj",
+	"V4023A8MVz83xXWdendcBjjzKXbotyHBRIQC1/QKO2mYWPRThJHVd5DkhMO8h0lOFGWHk+R8w5M7EaFr",
+	"460ZmRtIlrM85yFv8zCtcoHGAO3lPtVTuxTNSJTC8u40UTr9nPzQuFz6nCy8xXeXKcUV+E4LPT/Dh4zj",
+	"aV7Nqjn9Cv9ZKEHKrq1yxMfjSTFeTYJyh103NY1qD86KNZ9HLbcWLRes4bwdbrq1+vTsT7rVjq8i3WrP",
+	"7IbSrS+wDR+jQ8YePj67fGSDEzJlhsuItURbI7UJHxnGexojER7hZ6bhk32/k3H1u3wJ6nJ6eN0Z1QVO",
+	"aizTNBZLaNqd5VkP9OBXKs4fI5muWW+eul0/HaWsBIM7jdDGxAIyEVGDoAUiA7+5xxxUgICKGzccGqCH",
+	"gOdv/7XR3KkTvnNrfjuoxvlSeh92hfV3ZvxqPQ6r3WN71+qMu0NbVD/fsepeUlDtrqpq86ZMZfigbMmg",
+	"g4/svwNpcsvGtSKWhkUCGaM2UF+1mp2yo3zICxFr1cHkUimOfiBVVt+S4WIrrFAGuujXysVViL3ZdQoV",
+	"cZ3N+ljDQw95uFN6qAL8CHE/SOa9SB9ErqIiYDSEJVG2ZebYxezf//v/RilhN7srnqCME8x/JNvY1SVl",
+	"LW6kYQ+bp/Qtj00zYHdSRe4Jt3ogkkRG4lGdvcoEA4/FsCRThLZTeujL0O37fHz3vkSbDoO7E6JvaHKa",
+	"8EGseXTbzuK4mUczaV6GOosjtKRGrAfeWUUY1DPsleQgsuwNuyOYvvwhbvjN+vpSw7DhDikzPDEZID1Y",
+	"qONY8E7mYl/YGEkr9kariI9ow/E7QZ08FxOW7/pCkU77Y+UW6y2hRFuGkidzA/patnMR7l/c4dQTy1AJ",
+	"wVzNiVyB9JpI08KiBV27/vnPJy/x28dPaHepWw9mqDXO6KN7hrgMftDeFlsV4HNKAMGu7IBJYwTi4wYo",
+	"3msKrBYEDugsCWHrDHl8dyvBvTEpmNGNGjdGGGMrNMYxkRsM5n0DICI4Kq4sYGkN2I+5mp3Zt4lfKg6E",
+	"ow3C2sa45vTe3+NDDiuvvzd+e3VNsYu5OHCUNMyenilDcF9WEEPbDURKGHE+rj8ICkPLIrthPHZou29t",
+	"p/74ut/XUqVo89hgpSfWt3yXJWzk+cUm2wVcLlNx5oWlZZVbKsVPVUM+K7NEk7/+6BYPRX4PbTwX6Rzr",
+	"YvkNjmXn8yzXIo8tBN0m0b62AYbfQ04GbBskApphD0EiXrqWqRr2Giny87iCZj0+QgOddIRM6+ydb7KF",
+	"OC9L+o2YXEIje9gsuk/kOaGJgEjQnFKc5Xab8y8TQaaTEgV/qeAtuYoqGQtfzCi+SJOaWTCT9zTzu+0J",
+	"ZSZU1MraBMY0j2yisVce34UP2u6gKriKFUf8FeyCb7amH9/O0r6uZqCffrVaZ/UqfnugVoSfHK21o7V2",
+	"tNYOzFoL1iCxDxXsBP57Nf/W3qZQZ9CFlTOIOVvYpkn0feqhgWWXBj6kwikeG43ojqGHSY0M/W4KC1NQ",
+	"THYY3hO2st6GjjEtAJf3KNkQ3tUruSlU4aoiBjPiI6z0stmRiI8KxLQLYqyWM0LXjbFy0p+Wlv4q672z",
+	"p7UlvK8doaoOTcLcR1yxBsamMVvvFM8a3xkT9tYFUDXNGzikeQ2SFSUPTOHcg2NJZx7dTFcSHmGXTHCI",
+	"sUjUEJE2mDBeMribuhxmTq8Dni840NzcgaChcnU3Ixb+KU2hl7Lzb20JqxV1UlFw1saP2/KLiBoUTA+c",
+	"ox6wYVdjLpTISOAOcBuwzap96WW6Cti9tLo8WzIDefQ3jv7G0d84+hvftDXwPktLpgDSSenkbm0mwY6b",
+	"Y+yRSUCBZBvqJnouiRoyAl2rdMKiRPf7Dsy4BhVabE9xVKFHFXpUoUcVelSha3eorZQtAkPX6lXDkZqa",
+	"Rrn2u5Zct4K/GXPVyXhH2PQozSnoGqsMr9+/fmACJmIj3G9pQA/MFWu6XzfBozQ2doX6qM5+ITIjEzAj",
+	"koEMhcl9ySK5OWg55KADKRpd3agJUBYRqDGO8bMREXlYtHSdvU5ZS/DElF8L0YPYRQp+6ZQogb5AmaMq",
+	"RbfYvqd7KQs/bomRxgywRjZNTaPULNLM6J7A0oL6jboGPxq7TQ27Ah9BE2h4O+9fZcOECExOkhGrqBGj",
+	"cCNxFczLiHujJnR5P5Eqna7IJ7pskALrj6bAq9zq1ubvWdcf/ep+tCiQqh+1S9odTbPWiMhzKuyrllQc",
+	"RztuYU3Iik/5ax5CaP+TOxypZriiYzvpGN5frGBqXFRGst2eKiqxeiEtvEmzneheE2NrKAQRmq+EO6DS",
+	"YGAs1H0pIqwBCIi1jcRonU0iWECU9Di1hMTwGJ10K9gKd6ozu5lMLg5CHsciwSAeiIM7pYfI+5IIFot2",
+	"CkKlSroUuCUdpMW/IWUQ+nALcBfwVa0eKDNjTzoPMJUzsLCT+0N6StapTxc8iaXAui7kvpwinGCCtttK",
+	"Jnc2wEjFCLnF0LRThLGT5XNJRpKtZhwzndpSxDBxuW0F40Lu3EWsNPxBwVQrmMM4Lmq4SlDXioG+ttUN",
+	"mEaCndrmPRmPCuMrrhycdPfLsinqrva26iLW5g94darnfvGnRNXrXvtiYTvyFRz8Cv2AlahUA2R2UQRr",
+	"H81aIh0KOKRDvc9gvYMV/F2uohOs3vme40wvRgVFAsoq4iOXtW5q1bRJbtc8gXJEsUs0YamMucJbpAmX",
+	"MdWyWUuZhF59cWt2SouGJRLcsMjvBiLZWTxrSUimN7ZBtS2e8f7Fvvb6kt7HMNu+hNlmYiNWDL/RvfNP",
+	"blujBdi38p9VDAu+LO/qY5jvIMN8voaqekxPP509rxjT5fcAzbu3t3JB6YGfiIcFaw4wHLGe2B+h1r5r",
+	"o+ZamaGwQUAlhq5dIk00+TlleIor8JAJc0fwqhicda9FZGh5UxGyZxxkkCOtyOuU/HHeo/BA3omK9kDs",
+	"ezRaBpLJapGrKTDAwq0KzjhM5bz2EG2OQ7OG8veeW5o+KXaE+UWwIVcpkpx0NOvqnmBSmRS8pIXl0geY",
+	"wh31nf9G8h8vREeC3IOzOSYx1pINsXGyqWG9DwJkSJiKyLV9Mz6qSqVjgvcYj7USAXomAuU0GASkKhcp",
+	"DHeDObbG2kzrab+Cq5eJe9MmEUbHg+qC8HtGkUeCC/WDbZ2paMp48ssOqR22Rp4UihTeGgGbDKdjKVNb",
+	"JKybmRYoYdCwImIt0ZWEaoUz2dJJRKHfOSlOLmYQdcxpx26wIJi2yn4S8KH4g83b0lm67/XA14a5VRYg",
+	"nkEGwc7EpEXPxp4qUqszOeLxS86SLMaJaCX6TqiZ9bt27ndZwjvjPC531pbZ0TssvvXbf+I4veW9b5sn",
+	"Hl4w71+7stF0+tX+az2luH5U2+6p/f0qqGA9B+dwOd+nHoX9SZDlQ6yKjfgDuJ16R2ftboC6fWnduOF+",
+	"2IUDLQ2Til0nsUxry9lxu6ouPNizO7vKcCOa7JTo/XYUFt3Wca8uJSjwHPvq5iVONc3gWk71DooDjhbE",
+	"vBbE5XdiQVRKoU/8TmB5rdFxhpH2Fg/v1i6LUOEehZE3PdaH+LB33KWYWpqS3e05SllgV1qwyhzr8FLm",
+	"yYf8rkcbZfVcLm6uNRgpifhdhOlJGGuTJbvvcd0XKpKqc2vH0yREaKpt92us3B9jTPfU41rZoghzJyL2",
+	"8PHFxaOgxNheIhwAOWNcW4ZSl/uhTu4sFswyr3M18mG8NbGT07zDWr20U38oNOW6hwgUkuGODxuWKBYd",
+	"HjMuIzpMKWtLJU1XLJjbtPPxASdoR+Lim+hSTTNInrTfY8tKib1o32D73tOplr7hwAODrVQJE0qJUUJI",
+	"XLmXD+8Ma1Gyt8OlYpmKREIg0wcGbmFFgD22XLn8L9K3B4xTawhsFBG4pgvF7g0oJ67WKR4OrX2BBzm8",
+	"5D2RA/nhNbvSsD4HcV0b47LviUhmvUV7vOBePEqFZRAPNHmMMzpKq7Wqt3tlb4wHNBGcMi9SFhRQYFiT",
+	"lCmnmqhPUwveQqpUJMKkYFKFIsqoIgkkRYj9JB9aNPrvmUllW4roUeDVH5VP4dS6y2wXj0gob4PgCXnk",
+	"opttqXjMqIXFSdaHh/WkMVJ1rtDriLVJb2Hv8jAlzrcc70VCj6ep6PVTeriDhoqIQGSyR7HTPjdGRHX2",
+	"uUQ07AtjlS4SMtmYK24OuD9GZ9dq9eCOOUCzh4zNW6nA48w9US/1bHgmEZnCzVErn7pMSVgZKm2CCZQm",
+	"FQlM6lvJe2K0pImEL3MUhUuJwmuDjgXu9RVEoMl6eyD51G1Xx1GTTCA0eFhHC6QS9yX0JtU6Wuthhnff",
+	"iY1ybFV0bFV0bFU0LTQEEmlZgWbCRAh1orN0T5r1XZGhtEa5Ra/4LksP0r1ClKcSIkLGS4p/I26Z3OFW",
+	"hujyZayK3TXP/AaO3Sv0EjDslWqm19EvzOj+Ds/gdaEnpHcbUss4PeTUzkRENpRCrgktWE8PwOG4jmMW",
+	"+V6U4KIkIrzTCh0UMRwLujr4vQ0dSgXeSUgISu+XxHIgDGuN4EE8TgSPRhRzsT5XeWTgBrmS3mURJMRT",
+	"AOv28d37Q5EVRvfnVeNnjxeTETALRwGxXDz2V+GBzbCRXUNWOFduuy8tK1LBe9NbC3aJGdM4JdGWse8R",
+	"pAmBFclogWKST/C4YyHJZgpJyvRedsmwEkjpIXsI5+1RQI2kSlcj045Mpww4zJLE2tN+zHY8La1jgQVd",
+	"u6zkmMOJmvN+0QX4JhrputCpmdNpyMyC/s86qzHgSL0R4M/toiBjOucXbjztmpnteyXGp64YMSOEF3O+",
+	"ATbTKmBJXnDX5mFqmCQBUuzCj6RX9uTJdCoWtdRBnH6wQKvwCtL4KCpvg53WcSx4FJbc6bsr1ChMc5Vp",
+	"YVmqvsVOaddRhGSRyBanvW5ZyfI4/drDuVxLqUbpBGwba3nYSihY3wnYW+N6Vr1FzMOSwbTHlRcyqRxu",
+	"BRLSH61tkJONn+ZToaLdwEO3PkH3IkVRz6ORncceLEIU4WcEFQFLfJyewxezGiM7ing3LHKE3DB3D09o",
+	"hi1gC9YKEl0uHr4QamWj4qCg8kfxfZDBUwS7O6NEt9urWyWZivQJlmLtPo2R0SYX03BrjbKMQIDaMA+0",
+	"FgKltKap1shBC66Jg6JJwzpaiTUi0GAGYc7f4CQeWpbkk/PJ0qG2TKYwTbhDGNLGMh7Hx/zIFsOf/6Ai",
+	"zTjr2f203Lke8jg2MwOdvcykTIkBbP1CHGAs3NnlyFbPPrnoWc/O5p3opxQzaEsVMaWZycKu07/zxkc/",
+	"4zCPAdJNBkgxF0U9GKpjoim/E4pF04f4HYVEkV4x4dKIaCEuTS9Qr1moMyNzRj1H+r92o+hizYFVOIv7",
+	"E1JFmwDlTc5xAzJn7yluwNRoxzJE6eewsg00VFDYEmshWMwBeUrTZLDSrBNzQ2laVGIUhurVmSWBRnub",
+	"kLnY83MgQey4Up1y4V4ur+EWk54ZWJUtHY2KbmTuc5k04aojElOBbuOWoBD2z05jsXOcwcXO18LHZ3dx",
+	"Wpz8ioNLZKbfbJD2vwjRdwICN7d1jlazm06/wn/WEqS1h+Jw/fvDVYjBGo7PQYZ3h7Tn9pZLx46vIkJp",
+	"j902ArhjB3138dtNT8c9jSTmtiGG3BQ8hYIBsWSsdTlzYR/CJUqzWIM1ZCugRSIWNxV+VNFGmj0cdcVR",
+	"V8wfSyZl4Xz/RUwm15dqin30Lo6ESam7YuBaTyJlDsOorQy7pa5pvZ5MUxE14HDRvWEmyTO6k/2+iALW",
+	"1UP8AA4fBlWw7yTVLrJU67s6I6JqkEE3qmmkCsV/UnrYDBgIK8ocSZNa0t8eT1PsoQMSLoR5oJgydnuj",
+	"6DIxFNt8U7PgXzevXJAZQ0BaId17r5+O0E/G2DNX0Y3q6YErL5Ix4p67UnVYl/fBq6uzZpeb255OhO3c",
+	"47kX4GF0r5Ar1qJQnK80vHazlIo4NrYLnabXxLFfsWZHK3vXG5VqbD3te0bWGUaIEkHFJdUt6uhu/b7g",
+	"iXNJafS6XUIIyViY+o0CZWZ4T7ihwS1C3RMsHcrQOrUGVpDH9hLqUccS6rgA17eErfSk7npaCRyFVJ06",
+	"e2l/wxNh3VmdsOdnLMI3fAh+t+xkCW/F4lGDPT4/Y01arFvxpQ8itul4+XUMG9GG6f79v//vUs07Lnph",
+	"84AaPLP8NvYnBO82GPmr6uSJ4U17QpYPbpZPVGn3+b6nsGupbdMV4y0jVNrwXj6+pkn9TrGDtlGUKYE+",
+	"o5NSnK/Hv/wqVCft1hrnZ2dnc4QemzBphYNsAhdsFG7+2hTcQSGg7YIzPTVCCktRGSIFSTt3NLSw5dKu",
+	"MCLf/AGzbGG06UAacVg4r1b/sVgMZ3v2wIPFl36MrGO2DXbV6N1TSi8gU0t3X5jep5OTG8D3r+naJ/nX",
+	"PEksuVA6wsQrGIG1qUFgeFf45Tzv6Yrh6jwMRT8lRvV5XhMfcO87np+t+pLrCzNPsyXq5xeXj588BZPC",
+	"K7z5agTAqKDbf/0jqIH4zacMbvHs/InlqrcFfeVd5b5YoCbBz1bhTnVrLJUp4v4S1Jym8YMqxYtr/+2i",
+	"k735+Pjy7avX2btXP57/+vuPl29/Dy/evLoevnl1vYCJiwdt66FkOt7VwWSSMDzvEx166eyNHvvJX1Zw",
+	"imf6njoSaHycfoX/TA8tITmLSMG3eED06CY3RPwLgA8W85aIzRVrEqC2yXBdMTmOvysodfwZM0NJjWt1",
+	"u01Zuom2sjA2EpHwN++JK3bprnPqnyYvqg564ZNe2pddXPvhK02TZTQZ+Fa89DpqLKVVfNFpbRwc1+Im",
+	"c1owGdK1b6UH+p5tyFYpelyCG4xLWWvUfjyxHyQCP4rBMcRlxU6z8ov/u6BgSGTfwrIogaEfmaLI/OBY",
+	"pwpf6b4MC78qSonaWfS8dX4RXvLH4skC57285FNaeNvtUHCLXtI0nvie4/e4SPb6vEV5sFAg+zeUBbOv",
+	"xWvW74W5oz8raocHFk8f9q2xJzYzmEAuyil33Wqiao7kuR31W9hmM8iprwuyRprS0SPGyHZmbEtscrW0",
+	"Qo8QPIERQ9+03MYfKelYUyo6Mbdw++ajK3JyhtxYf8HRhCBjAx+BB3JNIhFupzKwjMHCcG3FnERt8fBu",
+	"fuF3T3ir1O4rU8h+daOopwUmznA2yGdqW/mFPk8Tz3ITHxmQfwiCi65IslgYytkXcnClW3mvFH5R5YNY",
+	"Tu/VxPHaab3x/fAzlHONXCySkPtjSamzG1LvewXf9JjQdyj8KsNQH3FXu5NBwRfdbtO2t0oQU9bTROAM",
+	"k8sjCqfHqd5zmRiKZ4BMMZYIE0WN6Qtu2Z98SMikTPCw62iilGZNot1oegRQUMTdDLlMG8yydTKtwAmj",
+	"3oVwST9LbxScZjr8ER9h6VSoexji6XOZ5KRYeVdKkIEDjWRbcH8UXY5282xMGLG2jDHKZSyECdGQaPNP",
+	"i1y8yqftoJBZJybEONpGUVn4jFpQO3H/WENDNNyDGCO1vdDE4q3Q7BZDUzJFFLbS6a0/AbWghpI5WnRY",
+	"ThsSVU31sNx3FaPSxshWDI+P5Z2IR4s+nnZ/ymIBuo4myE585QTBd7dgalQ3Zot0RqPp8S+yB2M8D2o9",
+	"qejfefDBEgbNMTYcEh3OKWMa41HaUcO4ySzP5cnZxaez543zC0+9lCmbuElER5rU8+fPWwtwDutsOY3s",
+	"egc1reaOaJzDDRCOPfcvLnz+yHpZnUQIIt49qz//4WlQEwMZCYXxFuQyrgW1oZCdLl7xBFa48Jvz0vUt",
+	"maTd24jOT/6jy7EfndWflH5mxJfS9ef3XK9wnnkMyrP8O1CVuN0bZ/Vnz54VO5P7816RG5tY2nXhBL1q",
+	"2HZ0J1flUwuw/69MZOhJ9IXux1Tqb1MKtJ1FIiLKRRRsiYKyWzdE4i9zmSanYVeEd6tgD6am+G2LwOJh",
+	"ZkOdxRHrCZEGNnGQe0BYGOGCPA4z2MrgHrFUwqXx0oTLOAA3FZsaj5gRPAGbCFahJUBOD4VKRyzkKpJI",
+	"a1O/Uc5Pkj2nFCzjDTGLwknDD+AOMhLILdyp9GxwwlYwUtaJDChIiEbt/Pnz58hU9wNIUyK6tErgDe/x",
+	"KKsFNeq3bz/9E49jdAxyCUDRotrPr9/CfgRJ0qgtUDfup+Ul7qpNIAy8TlmCIPC8UkNsX37jkmOtC153",
+	"/fOfT1CZXNbKAhfP8KIz73f9tFBYfi4Cm5O+E7H0+fIty87PXU1WnjYlSWllJxo4HohRJTbnc8EQdjUz",
+	"6I0Tj94R2OZ2UxBhhCmABTwVFrlH3FC3XgzpVIakXxWM4BXBNUcras2ncN3WzcKnddoZhc21Lyieew6w",
+	"q+qnEW/BsJmzRGJ+sXBK3OE7LEFtonfcbCDihKTdFYu0sNCa5mmu7KQbNP2ErsKYDr8ThjVNlgzkQMPh",
+	"a9pYj6ftQ5OppdOuizfVb1Sz5Kg3G1iKSTZsnTXRm282WB/B5u3AVss3EzGQYnirVTMnLi5GO2BGkSiw",
+	"AlVjS+qvGI9jG3rv3SiT8pEz8WAvPTCsK02qkxGK1kInZh+NAuFLYQWw4igkVQiZB0THXsD4jPeK8o/D",
+	"IDh82pYijsiwpLpc9yJT4KUV9iFtpqLUPwiQqXtRpP4th248QPJFgpNirmgToT60fPVIKJkoC6lYUAq+",
+	"ss9epIBlA7rTthCYuOb8rNinj65ZBGD6ferk6ep1fH9NU7LFefdK9mI9SnYf4bIlId+gCuxq/lrkHZmh",
+	"cf9YUPmhcphRbbRAWP+q2hAuRfZf+Ucea69Xrb3efJB2VfE3Q7P4f98uIgkX4oZZUHetJz7pNviexSk/",
+	"u/Sda5bj5QilBVsjrHk+FDNeDOAXM536RA/R6G26koEmePNGJAORnCAlC90kYLyFLcWYEaFWkSUfoWpp",
+	"qg9osCZe27AAtGbAmnB2mmi0E34vYE0wu+HY2yQn+0wm441q/spNevIj3OLk9asme6gThxBvPgJlhChw",
+	"VEhXDloSWDmDeVd8umsPcq3s384khaFYUMv5E/sWpsALHmqlqFPfjXJugYwYj+XAtmQzaSJ4jwn4nY9y",
+	"pPpOKEYIdgyWYr5poO9EARuCTZOwVRuMEz0SpVN8OMv6DffssbKGG4UIEmQ0Ph+DuBNEHntGDgvAcbDC",
+	"n+OVPQodc1BFAzd2XGpYDaoiqLLO6cIfaedMbN4xrwzWUhfALjTjaQEIJORA+MwbWQe5fC8t+Iqwdlfd",
+	"QLieMJbwAjSUkCuYbSNSZu0TdGYmEPv5Gdgk/v4Idv+OwO6p+JKSGD6hg1WyLWoyarB7cN03qiRUbxTI",
+	"sQb7elOT0U2tcVN7dv7kphbc4FDxgwqsOV7gFn/8otKXt/au88Db8YfW77ipNS6DmxpP8dczYPv4o45W",
+	"MAxawhu0sG5qja9//HGjUCRNYH79caoMBtqp3QfEuo+FUwVZFYAdzAS3GTaYwoQtOl33vybDuwB2KlS2",
+	"IRSTma7sm4AhWNm4UBDpsQeGxRbphkZ9EfXuOmBgWAnu0ReoBHs2AIfP0QouR2LMRVFRlZ7TT/iyB+Us",
+	"3YnRhr2kOwFXndB/FsRB3fOa1yiRC2jHSnGPW9BDlO6kmobBsV9NO/ZwYhxO0QrfW/zJdGatckgXn48y",
+	"e8rzcYoqtfrTuXU6vW2OOvJosAWhYq7bTj9rxdR3GiRPXyRGEFNMIlIM/C1ANFYAWBfpxcoFK1OGqhPZ",
+	"kaq6wI9u6kuxFhuSXyEUCUoMWd4vDacvIUqkKeOS6tY1G9kK79mcXnUbPXA3NltOAhusUTOxEP1aQNu9",
+	"UWtJ3TejsKuNDiWnMhM6UKgwUHu0E5hT1yDvPHCr0XAzXszKFTaMKzH5qHs9IeM1YoxA1G7bbcejNRVZ",
+	"RAePyo5cjUJbqqhYPkYKYqXisemUYnhi66zZ4kZEmPMJdV9i2omSJDDCYKzOwTVksAewwQwf0blEh87a",
+	"E9bzxLkHFfGnj+/eso/058XZxdnJ+YXzwO7EaKiTyDhGQR3ekd6NZSvBkClLhIpEgsW/zf9AN20G8JfO",
+	"UkT1gNKRSZjFPGEegRGwsKtlSMZNUyvxrk3+UqiVSSmJ1sQNZ7sWY7QbgdgM9wC1ujKsr5Fw7Yo9Pr9k",
+	"vKUHgp2zN/JFRb8q1E8/kcTeHXxowWOL7CklcdRP4L0INfTV3giklD2dv+ghi2TERjpj+CVpjqEQd/+5",
+	"Am/qP9Gt30WIQBR/zu0YkXMhxhfCR7YT+N+Zz2nUXoKQUCnjA/FPJwOdGRbppCdZKNJUMCN6XCrBYET0",
+	"mFyswJgyeZu/sH/FTDaGMkLbE70gnghew6sbyDOBYG28+C9/LCR7dkPihluxQuK9EJ1MHTJ7G4nWytoP",
+	"YuvgVnpZeYW8FwUbv8zmZsUsGGy4yn5p7nNUZsOPftIJE5FMdWKuwCRQ6QlG4cCjsG4JCDakoShWjpW0",
+	"gSfBhQdWIpGsvFl7InVZwp51mBJOJi1nWmxPkM22Yg5Zui3Y6fdiIWk4LSRinZ29SNtOt94sNIoEDNWS",
+	"xDGaCvl2XacNNz8KqbqWtultpqbfF87+KWzNpm0TivGNiAqGh10dY6zj0gby0TSzppu1Cq9yIA+ye1ta",
+	"N38ixspdJw2tuUnxcUMuZ16tu+S0dMZtWSGBbBfxR3ZQXjrt+O0jcmKGlqe4ZEWX39V0+andtbvuW2FL",
+	"2mFJiMnZOlZXpXa9ttRCGpZHWlzDChnD7OBOl8RkQe6QbcpLAVILjwNdwGIe3pmcAY2EwvxHv8AKrTSt",
+	"yhI0jnb6Vzvju2iWczSfjubTTs2n94UZ3CPh7eTpmPi2o50uv+cU196DmuqENUv2TsH+6WjLbRimJ3Ci",
+	"6fMT7za6KBjFoTBQXopj4SgCnznjicVbuDNHPI48dSITrn/gwlwiGQjDKB/h2RqwzO3K5U2KWZZIC7O8",
+	"j0iTtJRMHc+YrCwoFxGCiwu9NsI0cuE2tyibX1wsEt3yUewtB5s++FMxw89iUiGoxk/f98kkMt3Nu66c",
+	"poAco4lA9cgmimW6C99vXmmZymSXBTEeqciVGWI9INm4RLVk6U+kRcP5Og5qRDmemA98Th4krevhT2C0",
+	"pcxW23khM2IFHnKa4qP96u1XC3j61g1Yl90+mq/Lma/v/OE7CPvV8pyTbCkOfQEztqszI7o6jqbjna6p",
+	"p71Wwrh+954ZCom90UQdSrMES9ON+oyc1GTiNTAIcBqaQTNgzaK0+HKiIpAYTeY4qkkU90FEmq4QKYY/",
+	"EZKNxNxWYRJYLDeQSaaTxL5RPQ37+wo1KeKT8c6tBMmxLMmf0incsR+LVBA0+ksf3qSjLXkpzLzDWpN9",
+	"LwnIdJvqlMfNOntydmljIanWN6rH1cjexbAkU9PIqn7Jl+awyKp2X8tS5EAIaif5H3+ZEw7tjwXsM8fp",
+	"79kCiIeWmk7bUOWa6ZGqkT/5YS1zahV4civme3EYlSeQHWgZ7aYw6Ox547JQGBTzRES3Rv6TqDUek2xe",
+	"qD5xzmsfn9cm6TN+wQseP4GpwgFcFFSun6oZ1fyX55OqaiUckZcMFkwUlKZ7oKK67gv1pRfTNjMnut2W",
+	"oYh0mIHAqxfEZi+u43/Lsfvq+gCkyjHW9chvEdjSkFDEMQpa8SXFylS7xVtSEdx+0pSpEvFlmHcO1p5n",
+	"9W5qf4yBoCdBVn7yLPdPtY1l9dA45jzIkT2wF27UPKMKirsouLh3hMhIxEGZsQx8aEdSpNss1HHWU5S8",
+	"urIdP3gi2O9aKqoGaF41fZNFXJEkU3bNYEWymFe88NbQaLkEq/R2f5UmLUi5gilTUIaVxWLwGenU1ZHh",
+	"0xxHVAyCe/4YpbGt5EikddYkbWCa7ksUvXlXEx8283rD2hYFWhoQ3QWHMHcqXRQw10oPm1Ld2o9v/cfN",
+	"Rw5qIiOM/PE7oa7y5uFEh+V6YsOrmEoWKpTJfsZ3CiOblP12olfiaUqE9YW6sm+Lq9CmWeZ+F5P3G8q2",
+	"qC1AsOSnet0ArflICr5pRbvwGlSJQ3CkDrvTaEHwVqay4Q0ZzyXMDNHbylQUi/sT2vkjZyPUqvjKlShU",
+	"A0gSjVWiqiPSopzaGI/H8Yjcd0RKXtO+hE/uMTcshmqeTb+TNtzVSKqqsDE4ahMQJ5+mQ6PF2hvO/pif",
+	"dIh20wrmwLphT2Nn8MkyftNaQU9HGbIeGbKP8K/7FKfHgN0nRRZQlafexp1KP6ENtRbRER/5qCwt3n/C",
+	"bEeTcWMp/qlIddjVLBbtdMEg7VV1PxHM9Of+yDT9XIpjvrFvdSTmWZWYZ2LAdmrzLfEQpBm6g27d2UPc",
+	"F4922TRqZYLdWeLVSSW/K28XkZLzXgvuHkVbbnHm80FM8SsXFKXnawoN0o7YdrXhPPGdgqh8YFjPC4W9",
+	"Mr0qA0Al7FMhRZAUWjo7O2ssmFO+AGuD8hvYTP/MqI6QGAKy9JS5yVeO7WBiAs09e88qocyjaGyb7JZo",
+	"fJ1BlyXPyQYDL0dRN13ULblalbZjFH3bEZrrKPLO2/qjM87kPP1K/7jdRsTGC5/VrIrjCdvKCfvUFU5b",
+	"w4gOKsRTGvfeGBqV0IPSUNFS7/O0mxvq/nzWxlXVQv2XVhMNp0JFm4dw7nJ+pqNHiTTRRtViwQeu2UXB",
+	"HeZWJBKlucvf2dab0TjreOpfC3+J3lo1+rPIMJ73uHE/tllgnTjUajtLs0TMH+oTanXLcDcU4zBnRRn6",
+	"5OTsfGlr8EcVbSQ4eFRU2zEFDzCMeO3OMAmUNcQQEbu1O5T9jyoyFhiUS2wKTtXZtBTG/Jj3CuEFN1hD",
+	"lmK7cstzSFOK2TZxm/s0/KZl9IFuccxmHLMZK4uh3/AQFiyZHo8QTC2SRCdLSCXZ6+skPenxfl+qzmxC",
+	"bXdRzqdp6wuRafqqSLaJGG9H9mw5txHYRIC5pntuKnr9mKfCNNfClfka7/rGvcxBJTLA8txwCgO/D2on",
+	"9r+r9w/2O0IqLIly9Iu20AVrEvYin+FavZObMU8hUyTaUkkXciJcJ20iyzONrXpFovHQJVQx44mGcan9",
+	"hbYBmb8sxxSCtVa61IgvpUupoeuAxxlNwU8w4lpQ+4WaM5Z+S/WZ/qeOvdR/H8JEqpQ6uRQutJ+jokTe",
+	"O26p9e0Xtz2RdjWcMZBJqVCYleCpuLUlQbWoNxqvw6ISLDiUt5YNW8OVV/DbeXXPWb5dPlDzHMGuOzwS",
+	"/wT7hubajEwqenl7HXHC3RULVSetmNcpSZ5tZ3VImM5I6ZToUHu5eHTagka/IRLJkhsNy1kJfR1qC54m",
+	"qUd6Ay7GtlwB9hkg28k26nI+vKUnwSNyo+DWWQJetlSpZhzb+5NOsokfLCY1iM2us2ZpFzWpagh/aWkn",
+	"mW5bKznRQ3efm/+PvX9dchvH9kTxV0HoS1X9g5lWptM3ZUz8J8t2dftU+bJt7/ac3a6QIBKS0EkB2gCY",
+	"srqjIuZZzoeJOJ/mIfabzJOcwFoASEqkkrqlJJc+2SlRxHXd1/otgTvOkrxZg5a5WIR52+ddg+6h4JqF",
+	"UlWAmRtwqzrzgOCP0C0Eeq7V5/yWbtnGQaFovcr+tTOFTwx1U4b6xwb8cD1Wth9IyvI9r+Ckv7KJOeZg",
+	"kufYlUr+r4AW5vl0JZturtE3z+0tafOLEaNKWMl5hrSZunbS0k5a2n1aWrQtFlKwaA/F+l+mx/lA2RKm",
+	"sL+U5xuSEyIqPQv4kNfErQ7VJEUF9oiyjMeyGij/tp9annOeF8xCUpwzKK3hWxWbmVcql/smUeuk2mqC",
+	"yGPqUCQ3VLeaeyzX1rPuycSuJktiqay1rmmzBzjKe2n5EF15S0V8yEreopB/FI9YfLvHkMIN4PW4vtVT",
+	"maUJ6TMyVVIMHQIumD2hawnufxQIFL/2BD5fIMGUR36gRGVpBdHC+o/ZRHJN5Dp/z5UWp5Q4hQN1hzkN",
+	"IZZZyjK0DprR06cRY+avONheSPmdNOw3rk0VLb8Ga3vAoQ3/dXCFUufjDl0Rg/QmA270Q7pUXsrxhKoC",
+	"9eaebndRHQ4VY2ZNwp4oOZGapnoTcr4XPdb3DESR/ItiIh5BbfprMQTkRViCJpnOaJrOyIjeQVOsUaHj",
+	"o/OqoL+eu+QImZnIZUK4pFojCygt76QZ2W0DfAypcjzalcgd94h9HwSP+TCW2knyAxNeTXYkLqBT0ET9",
+	"1/+L/3Ps4L/+n0V+cERc4IO75HXauScCuJLYCtQQbXiaIg7xQ9I8zrVI83i9Q9/Pdag8RL/qw27Sqc1O",
+	"gOY4ohHpz0DxxfYVErVp6hyJCYnlZEbk4Jy8A2joAeWpdnN2mQwO7g6ntSye9jlMc2vxmJPdvk1noOBD",
+	"ps4u25dXq6AalA+3ThzfpKm7KeO9hC3KQeequPK24xj30u2WuuUvI7nDjF1v2jnxsEDIGke5veOihOnV",
+	"HLXrfhr8hD+qGz9RM0QJysPrFHGDaiYxlglbcQpv7U+2GnE3csxjIPrWhKmuAss8lpnjfqHxcefyybOL",
+	"yLWkTVqddvD8wv8nSsZMa/vXU+hCrdg/WAzfPn7xLGopOdX+K30LyK+tzuP248uolYniSy3X6E4p9Pq3",
+	"v/ijmYcZjA6c8dCy5G6fKzPqjrnWgCh+8fgiaGBdxQYZTPWi/eyPqGXNWWQSqaVOhq7VqMVELBP4dSsz",
+	"g7PnRTSuWN8BqvXEdCE5Oczs8qx9VZqZHtHLJ09bndaLwfOnSfv5xfPnV/Gz5OmTF/RywChtx0+e0KR9",
+	"8YQ+7g+uBhf9y367//zyMk4uniRP44sn/fag3abt5yE16+Li6kn7eRtmLgAnvm5rrlbAeoUUMsfGu4sS",
+	"K8Lr2mklatZV0HFMSNCJ/v47HP9QMa0RqXvOmVx6CzTVrJ/xxX8U+0l6WyS53wF9VXJAP45a+R3CNPUs",
+	"pV3AVOs8/WMbSQQHlz3Ag0h6kHyBTwwaNzN0FlHn2sMwv8ZCTaoM6dmve2hqF7ssBQVdDgJKvgeJht+5",
+	"73uIxA/OaRyK66/CbkIxcx8xqDvedRX6/8eA5zqISCYm0BPFSGKkJOMsHkGCvwMGC3qAp3kEf8tnCW9M",
+	"JNNfIQ9gYBdrct8Y+hnAYY1QZVGu/mADSre2mKZpuXv1V/FVnJFegGztkH///MvZ8wj+uXhqZ/mFi0RO",
+	"9dnF5ZNLGCphBpirG0WqgnOuPzOMgE5KxlTdXuMJnPuFObBZAOM8JzfiqyBh0fm+DTNg5s5twJJzO8eb",
+	"ElDsj+ffUv3tpw4CxCKCIV4HpU2OcGu/6Lk2Ua6A45y8smYKrAR3vQ/teLkiiAVNkM1ee6g9fBSa59jp",
+	"qkxE7nn0SxDFNOyxhu7gMNlq3FucLWI+EymwcVXKhev3cMtmUPxPre2KKI3ugjnb55pYTuEvh9UTXdNX",
+	"QBbEpHN0q4AvDDZ3PDGI6hjlFjIVBDr6O+xBa20gGqmdHuANhuvjbuAPmAtDQvzPPt1nZsqYgDv0UU7D",
+	"dEURD8/dvD6Nb4dKZiJx2+3yX7LUtVX98P7TZ/J//uf/epTXV3Cme/YUoNV8z8fZe+7Owoh2t1xdjgtM",
+	"2zk4ER+5jkea3jlgvg7pYV02PtxzFytk7djLF7J2HIGj/IebCP6oH3tBZej9FDkyVsz96Mde+M4BOBoi",
+	"75hyZtv8gCXvFXjG7L4l+FOY/IimA1wBXhLgMAgfi14zmhKrT3VccCNhILI8TqHXAgkTiYYrYG8FHRhA",
+	"pHRKIz6MlJorFT3InppQS4qw51ftq3nDxV2PYkfbp1fkLf/ZfvLEPY3nc8sFAPFiUlOogsrf5ajYfdor",
+	"ON3OfmWzXjihr8KqT6V323fi/baf9miaWiXMnVgPb/PYHiZgS5sRFcWUY9duAa8/gKzTGFpW3ZNitQc/",
+	"YmUxHU9QwBVkWiFTw/ctteQGj3mH0jVcTiOHDPZwTjD64rP6pvF5VKqycfyFVbbHXIS/G1hSN+FGauBl",
+	"nubsycbUchxr3I8tKSWYBtfUuAm6UEGDzBvO+0/w5Y2Mvp6zV3puqnP5f5gfA61ZLYuLFi8l5s6AUets",
+	"2mC01CRDB2OpemG5AeUXln9SHrzRAr/89ebzl7847yEgBVFNpgVd4Jy8coqAWwYPjv5lkNXBrqm5N1ft",
+	"BpNba+TcwqpyAWg25rFMpb8HALFL+5bI+aQ56DiqJwvA9q4DuJ3JdUFRWQHp2wWKtkZrn2WedgobiARv",
+	"BZDlDGXpUjMpy3e7rlCgcmKX7XYN8HiTYMhOQLDB3t4isjW6oL+2OhfPoq/gkwWk69xG/NqKvoJTGT7/",
+	"Bf6kQ/vX5VX0teQShidkxu+DwC6sY3HW4yw13Fox0LDnDJ0t/6rtZZL7H6pGsEbNy09/cxLW6dXeTPpB",
+	"E9/d6fNsEkQNQ0Hv77vT1SNyjjv401zDiSaHEXwDK2WBvBGADV4OW/0dV/z7Qg+WWsRwPOFre7TX9hyv",
+	"6ZBdl45NXDy7bj951L54ZI/9+pfry6tre4xrnmGDMNvllsNslV59531DhjWV6hZT36VY1Oq/2zxb3B5n",
+	"2ld5N6LWt7Mx/XbWB1729NlF+/nzp1f2U+xHcj+Kixt/eRLuG+N8yhESVoZYcVYzGskpGVCFUrC6uV/A",
+	"MmiYrLv/9n4n1/DJNfwndA1HG3NtsAg9ER98xvIv6N2hIp/zHnKWGzLnRzEVMUsPoe0h+rS0BMYPTQ+v",
+	"c3d47gY6J+8Yw7auPrPZ99EKvb/H8s51wcKuE7DgHzTxpHNNFJsAo7Oixzm7dfDhnZfTrF0mihU4TCQs",
+	"xzBcdKXAZu7NlXKSUCcJ9T1LKKCu9BAl1Ccj4RIfQw6+nes90qmx8EDn4v6Ex+e8WjplrqXUkHIREWEt",
+	"CKnIUMoE24aDoxyiEM7Q6LMhxCrZ9Hwe9EdI4qkp+G+lgtfASFZeOXlU3d4AX1P2Ubogl5JT+L3niU27",
+	"5+Jmrytc1ocROsmhkxw6eDnkONFDiKH/zFh2iDLoC+UGcg4kQYl8+KLoc6YE+KHmWK3DsPCR3o1kFCyl",
+	"PnU1NDa0wgKyF7jWGcQV4S8lpxFWcSjFYodz4eIfkXcaYnaIC1Ji+o5IAksH+j0n71zjw5gKWGSx9+Ey",
+	"FxdGqnBNi1IBmwvitvyCS929o6vaqWy3MQrJ6hESTKTZHbP3IoplwiJENcHkj2jMtKZD9lVcXEVXz9vt",
+	"i8vIM+gIWGcUcsWRY/q/o6KrOnqJzSeLn3WgzSR+QBIWcx2C3wu4S/XdJmFBJF8RcUsiYU0AsxJ5rBa3",
+	"LOLW9ZAJa656DDKj4GIZ2q937lZ1qSy5dg/GPYESus6BXEN95+SNpWEXq4HQTkpjJEofvy7ko6AvwOUR",
+	"IY1qOtNLkNnq2tCsQrh50vtHu8bvPO/dktKOE95d09wz+LdxkjtYBXkIQWYmluOtZrl/lNN7Et3n5gBU",
+	"nCcozPHAmqnF8+khhZD10/YuW2WDvMQ7G3tlbH7GyBkXq4WAcRaKhaKW552dVmO2DoWByJCtQAREyD8A",
+	"3kNYvfQqKlRQdVooaIoKXTAKtpHF/FFODymRGbyrfRa7VCmv0jQVDHsVBGMq6BDO/cxq+elylM6A8zbi",
+	"2kg1K1RPasv/hcD0ySnTBlNVzslrYYDjlNBEsdYEyLHHkSV27yRP/pvdkO3gdb4NK3uLCzsqxM4zMJd0",
+	"V4odc/QwjmXr+R9NeHv1yRopa+ZQPOjqZDQAZIl2CdbZxKMQZ0rBa1Fta2hFtx87Szm1S5XjLpKWXalU",
+	"Qyq4htk1BUduX3ibWRdh1+1kHxh+co6QHprzOq5VX0KSszAy9pTuGS+ySkym3E1FCeAd9HJqjax6S1Mm",
+	"EqoI1NxzUcbINHzMyD8BXRI16/xyoHe1oORa/srdJ1IYJdMU1XBL7fZSF7yqvj7bI0OqxKU7YxmInUoO",
+	"sV6ERCjNgOvAcSFdH7GSHBAmomPeB5UCJDZ3a/baZcxT5VDeMSXGoDYF4hTSMEgNjRVjAF90dnFxtUWq",
+	"fQa0uUJHirmt2w9M4vz5VVD8R3fJjjmJy3MXvBqLwGjQcS9QlhwUuE09m1lF31odQ7Fo+NpPZpUJWYv0",
+	"t/V2AH8CwRltj1o+Q4qrAYXoILzGywRrQAQsi9ZdSNYd2DAH0QQlnDfm2Xg0Z6j201JgcQpE2yw1j6Vi",
+	"K/dGcTLchz5ZqlmOjcaFFf4xc31XKlumbCyk99w45bXAasGBSyFHPDi8GvttpLI1tnGI8IPLheZneosp",
+	"3hUMxFKEr++cbyuyghC9p0W6NUWQ9ELAScnU1bFhgcoandAfY5WgUZQLLobe89YLMSgIW8Vywkgv00wh",
+	"Z+3VeCeOsR/6MQGrgJcXz7pmcHtG3TlPxH2tAZeMZW9YzUjuq7qoWNT6dhZb6uDaoAN8MOjCb+qd2Slz",
+	"qEXUaoTWKgM2HwUcF6iTqQNx8Yra0g4p1UNPmJykDDvLBxpPKHgDPWm41vOa5Z9AYue3iWWr183mOE9n",
+	"D9XOJfCZZtrmZStaRzdmYwqpI5RrTf+7nTlX5346UQu3qqjAXlyePV6hX9bF43wnb/7rf2tNyVuZaU2t",
+	"ISAhlBxTzaZS3WJh4yYKs6ekxpDeW3NN7aXRvRM/9R4pSxx2Z12zd6eP5JLu3610eICGKA4fE8v+IShr",
+	"pWC1E6jcwR7loeXwUfA/AQgI+VHIvkxmZKioMPqrMCM21iy9Y+AQkin7KcqH4hqhKwauOYmxu/KDw1up",
+	"YhxcE0fu0PceGUZ9Qf0BdLCvp9QqMluRUlYkhD15ir7fvuye0isTq/5iKcBd+kXitkLdXfhWx11eqSA+",
+	"fZ9e29wllDdgr/YBbafH+kkiPqhEjDamuzcHU8O1TFQ6H9O8ZbZVOblp84miLybUJlX25ZaC/QCmToTa",
+	"LwRklko4yEmvaw+xaQfubXV5WCS79tOzxytLpr20djiuLtFLZY3r6TCSU5JKMfRkA40OoOHxlqXPw/T4",
+	"X+o7VXw4gjMaWhXSIdR1CI1jwJKQt0xor1k65dXawi7DHyvc6R0jRpI+fKyYHmH//TqarqFIJvbVEP+Q",
+	"pbbL1VhZbLcfn7UPRGz7NtAXlxuL7cstiO2j40qvRbJV/VcwltR7dbEk2QEdOjcUuMCAzClJKHTUVOyO",
+	"s2lO/9acBRJHu3QstSGZGjLhMtSuiWLaKA64UFIwHaIJyFV+0MReMGIYHYPbaivZabCYz/IjTPa4vMC4",
+	"wbvPTAvjtKLWWf5HEw/wq4wR6RC14VoowqhKeS3wm3u9kdXeYN8GoJE3OJYJ06ERETh169OJfbFU1QaM",
+	"OThZundZKpiifZ46FLcJi/mAx11LL91MjGJVtSvbc4nm2JqzlXr7u1RlbRQV6AkoLrlTu8BYigFPXKN/",
+	"zdJB1wNlVgspz8cvvZBqOEkwHzUTmht+h5nNwh55CgV3OLyv7btsL5chl9tOu/vkTtlyiof2cAIjrvdv",
+	"wtfOw+/YrSW0rCgGfi7isW498XlZOsBkRDX7fvKYcdEfcFGnHOZTDvOuU7GAfgCotZDpdhCZyAVSOLgs",
+	"5JQP2Fk8i1NGJp5WjygL2eUW8rwTCayCQIl73loeYNNhlGvQuA0j1BogAMQAnBMLAAEamQ0GLPYYpiwd",
+	"lHKV8fX4LtTV6pOUV0o8LlySvQaGXF7xX6lIzuQdU4QOFfNd/cES4YJrzAf0JAf/dmVWTXEvVsoiLuzD",
+	"fuJCxYP4c2cPz/OGtZKekKvsKl24TDUHnSq8U/kUbedyH2Oy7z1Xc58ZvoW7f0rrvT+tdyMReErp3aXU",
+	"O+50XlTatpLDq9iAKSZidtZPZXxbb69/GfF4RBJ2x2PfwWQkp2RMxSwKOMb2L99KEsJAmcZQz8bm90c/",
+	"z59xmqeE3R0l7OI12EUjxPIRBpyInRrk6BZ8VoApc4GwwjNXZ+2Lz/DAam7Lywto2dqHgqnPtJ8yQx5H",
+	"5EZrOqa3lChJkwAZ9qRdQGGQE2gUUevGfFbKYEm6IMhanYvL7dnw5cN4aDO+1CVqeXNYdx8houSmrOv9",
+	"mzsx6iFL0nE+bGPE0zR0yfIxMDkY5M3A8rnmXcC8ye8teIfQiHmcoF0MmYEkz3H0VQg5tTwR2uTgO90M",
+	"NBMJ5nNSTXphINcnCaosfBKpCZPU53nPJvQ5yAHmdc7yznna1Kd4lu/LQaR6OrJ5XEXCTcnyck2C2bYp",
+	"v9xsu4+LPX4oLnZZwcQEIjn+vXXzl/+w7724tNZh+OPKip6mnA7BDIs8r72WWTh3WyvdHtA+7KjdHmUu",
+	"Wpka4JZJKPLRxmx0BY1xuSvkJk2dWeZHjUhIDMK7UwYEzHNpS90uIAm+0mWywJm27jU5MvJbleKKhDtH",
+	"fRc7or7PXrAfiu11v0LivDOrkdE+nTWVdPpIsZSB325vnpsKdYpqkkptwAaUY6bRzvWQ1ufkiwsJFxqT",
+	"FpomIAnMq1yIdwjmFYHmtkPKRYUPCOGpYVPqHEFNEKvdKzZVk/aZqHiQjM8fzdy0XpSmtcgd/c9W5pAv",
+	"NuCQl1vkkIfooGqgb4CXqpJLAhHKgRX+G+gdiqZnXPTltyV+KmqgvZ1gSpMRZDwRLgo9tX2WMphaM4I/",
+	"7zPASx1vz1mlaPoGZvqduap6E8WlvR09MsmMJgxKF0TMmfY5Ojv3ZpWoN2qdlf7y87NfhP83B0l1Z7e2",
+	"C2xpUbl/e1cvh0n1aYuFtVQNX/h61QmEn9ZX00vNXHYZuCwSRhOAD88bS+d17gBgtqyOXN4xhalpK9e6",
+	"D5Qcu+1Auq4bYg6maBVEgW15ITeDVbX84o1h4weHVbUD1/vhcppQLGb8jiV4Jp7NFhi6Z30Pm2tYlg3r",
+	"FG7e31qxxNTfYLLwhhqXQwK2M4XewS4KD39UlGoAI4JAe6d1g1ksoaqGKYV/FnuHD8jNkCbsn60/lubr",
+	"rqy6XVqag84y1jA6u/z5+eerL//xb5sghXn24PP2XBGipVw65unMN8R4xWmaypbfJF+RMuYC+xxr9s2u",
+	"z644cLhOCwsN4MColgJuqh4xK9XtPdVMWWsEPqZxLMdjmaDP5veCTulQm5ckH2+SyZBfqxp72d/xg+l2",
+	"UcszfEWpm/Ac06AFLr57rrElO7rMWx5hU549GtEfvV+/oNGCME65uIWc8Dl72Vm25MdeuYqg99M16ckJ",
+	"E92YatYjNNWSJIoOjIbcRc3OywAV+E5kjeVMQFKq14GZsKQAZIp2N7ShAk0BFas1bG3cfUswmUg+5mRx",
+	"FBkWYa89ty9uaIVUUJDtnPA7nmSwyjEzI2m3wRpghglgdXKSpch0nWLjajqA5dndsl+VJcpl64/VmBP2",
+	"QHjoRI6lfPEQrWTki5XWMe5ggTVWs8A/VuZGlr5SlgzZnjOyHGcnmnlcrOBho67kdyv0H9a7byZwUv9O",
+	"6t/u1b+jY3OBPrfO63zr7n12cfaOxAFjCWbkuWZLCUVHiLtQwPmc12wt1nddSNqAd0uIj1T2y4RdOVKd",
+	"KGGp1XRYMsf1nrSilt/kVqf1VwmBHrsfmn8jgg9HRrdWc7ormr70V+ikyaxN4n4Pt07fCYuxl9Eh6TEM",
+	"6TUCEAM0gqgDr92KQuMWfaTUG3LGhezGdEKhme3KVPnKHfyJKNcmSreFW6fJsb1VS0q5f5Fw9QcDK6D+",
+	"kSVD1iH9GXYkpLCF2t5rHRHoCezKC0VCNPsWkX6huLtIeymjSuhQfgHNViB+3yDm9tbNeO/QC6tprwX1",
+	"FL5DfRZo04VR7ePFNDsdS8Vanfb5i4Lu+/vKxAf79RvXps75mPJbls4ga/XhYg+/cJH47Frw1U9Hkozp",
+	"zNo8EG8Sue1zxM5EIc1Z0IAOQa/dsnQbUJ4eu2hDe7Sb8KQrpOlSY5hIVhdy76R5FU76JOnWVz9TqYty",
+	"roz9j9bXdmQfFLTukSjfDwgVBD3eLAFMS9f73M92a3QKSz051E4OtZND7cDY3c9s6Ip0tsrbLCfBtKC9",
+	"sbctsS6/khP3OnGvE/c6MO71ITMlHSYobRJ5mldoHETjmoxNL88ILhACdFSnIgl5KRGhmgyocinBvsWG",
+	"tTRvoQxz4D7WTK+aH/xVfBVgWPUw+Nshhn0zj2J914tIr8gSvp2JxLKFHvG9YgGNXU+s6apHjBlAXIUG",
+	"+rEcAwQF4kApRsdRyGfWRsoEgZrZVzGWlkVc2xfBc/hml7chBwPfacRHEM7JjSDs28SuZCiZDsy3hwvq",
+	"wc4FkD0jDU175+RJ+zGZjnjKiJHyqwAcAHyLJioTVXWlRaeNPiVJn5KkT0nSmyRJA1fzA4WMO3DYVY+V",
+	"cMVieEPVrZKZAVUKfoz/a3w7/LnECHxTiblLNdtO07c8b3d3yeG1RJDB8Q4oT9E2zwQVegoJd1DgD8zW",
+	"VfjbC5EwmhqY8gqXAmBe0eW0cFw7g7fcHFxCUd+jPiqNeSeSczlh4ts4xX3XZ3Iw4DFLZJxZYXVeEHnj",
+	"9Bz+Lbu5Fv3Tmo4ZsXSnrRwsSc2IsDumZiRmaQpCkn2zDDCceZ8LCtu9cOqtKvFc2q7Wv762ePK11fna",
+	"QLO9uvja+uOrmIMrnU/v93sHeHWiEu665VWI8lx4EqEaHiHf/CrunxO7iD6ePfvl8a8v/u1/vI0sD7l3",
+	"gj7EJKckEwlTbqKW6mOZZmMBgR99Dfoc1mL+Q3LBEtKfkd51L3KwF3gg0GkfjsweSJbSigU/WBlEEGsN",
+	"SiGaBxzsZ6gLbV4DsRR4lDqE/KDvoh6LLfCkOCfvXCwtZfTOBbadTtxnA6mYMyvsNSjgheR6rn19RChI",
+	"jcgLGWU5meVRkctUQZDQfBYp931nSWI1SqtuWrNt6nggK+mky1FF17fstxgV8MKrMbY5bkF3jDjsVtGw",
+	"UibhOk6lZkkXdgztzSHrDpXMJs54jVopFcOMDhG8m32bpFS4VOHWSyl0lhpMxbZENZB2W8+yCZoO8UhJ",
+	"wWPC01QwrTcxyO+xnkdWro26IjOKB0u5YEbj9+dxYcKt1aOU+8FPDVeughG9UnRgjhtEJOd51TkFdoVb",
+	"yShYq5/eAjMrGOVLq7Q2Dv2v3WxhZeYwokJAFTyd8Fpm0cRhl2v0naL+3oTP/J4n2nWnVBiWrAgJC+X8",
+	"0AiDwwi/Rwt6q3fmFXyFXvPYqq9wB6yq4PeD2pjdOf6WcZtDrAJbrjLNVYIdUpLG0l6DUsTMly6gNnRD",
+	"Yuz9BuhrVBB77RRPChAmVN+67FSrBk0mSt6xpONfg6oUhjkKodsmCcCrgK/jtdw8ALKtxoWoknSzyVwE",
+	"40VZqfD+sTUSB/fS03AZmR6ie/4eKe/6GlLiudtGMv6Ra+eyxCMvydhSh90oKAqdArosOBGJkfhnhJ5S",
+	"+3dKtQnYPQvu9yZQHH91UzoqP/NBwsYelIfprbx78B4kDbwE2OHuDvuPHab8a07NY6Y1GKB15PwzM1NW",
+	"7nbgK2KcT3arpPzWz+dEy4dCy/9q9UFLaH2xhpogmrFiKbgU5HPGtAPKrzNlLlYHEXsCiRAcLCXv/v9j",
+	"O4wFL9mh8hZHAofLXuoclR9SygX44K+t8I+pENKQPnPqdULowDA1pSrRvk8RRJULhQGuk0roQOxyloNK",
+	"nWvMbpsI7QMCILSEhDgNFVLMxjLTeTICOK0Ll/Y+D6S7IHt1RDqi+5xTmp6AdfBXmml6TSYAgkeoUqje",
+	"CcKFYWqi7FTOW+sSxX79cH7jK6jyS46I8IDKsx2V+Xu4FNtkBRXam5f7TD3O8/L6VHOIZgri0tQKeHq+",
+	"XODGPeyuYsJinjB9Tt4PvGEBAc9rQolgU+JuPVFsktLY0Z4ViRiL2KhkNqCV4MS59tOuAu6EafhTeu/3",
+	"/UgqFGCBrU7rjhuadoG8mc5dXq1O69+FXXvMLbeD5uyK39H02nUPDYY30ZkaWg1jZa7gt+wjruFkim/E",
+	"TW70reUlmokkXG6fGrotpvLIeaf2yFx+nhEtxyzvfQDMZTqS6EaLgPKhp3keApgoGbMkU0xjbaG1Hbgh",
+	"P161H/+E7CITqdUJ8MyDP24diBHcoL1zhVME4xTB+I4iGIfNjz1XnOfI+DGwZC6Gu+PKiv2DxfusxrjR",
+	"Lm7BxXBrZWW4qhMnPXHSEyf9k3PSj5AxuzNGOlHsjrNpPU4FBlBnGEntkKlXLEMmGySNWivJTRFzFeE5",
+	"yNUF55SrZKEiZs64DU6kEAtGExlAopT8JxNECzrRI2nOyUemjeKxYYkzwfRITkOtFiTwMTqG8WrgLtw6",
+	"t5bqUs1lAoP4F/7XMqUCp5ATJqAPjejazbI3nKaW9FqZGMWqe/G8++QFcGv/a8xnq//dZenpPO+t9Jt8",
+	"7/Nf/r01UHjVcLMd+a8eSXb3pyb1wvHOTD2w1/cTY4R9o7FJZ3gVQxPawM2PM7CkGNyAPeo74IhC11Rw",
+	"Z0EquSOeyKPYAnlyaLsXIZUzaCxRgTvQIQ7OKUG8qADtERHF7uQteqCxk0qCmLigYE25ZjUEjxt1ELmv",
+	"a4nmx6s7lT7i3fjDOZNOuZ07y+0sRk+wS9LGglgxLdO7/TeZWpTLNaQJyNnMcQHp6lWhkgfytwz0AQdh",
+	"LSQJWiyhYhZai2/JVoKNOz6YHC3TrIifhyEAu+OG3jLh1ZuEo+5DRlJPuKEp4UIbK5zWYRBwx07e5k1Y",
+	"wDtpmFMqLHVAV1kXLIXyts0Tvh+h0NsjLwCwIF1S9H/QPnwMmr1V5N9J/F8JwHVENemzYSa2SOF2N44W",
+	"B6tA3HZvgGcOpCLvOB2z2TpUDJfjRMSbEDFu4haLNB7tWS//RTH2T6aRMXGd2zkRAVOwjpYF9IVU2EQ7",
+	"lGJrD+BQiB9xYa9t7Lp1g9U9zjQkotgRsDCNjGSakB+v2i9+isp+AhobfseiPM0NSQJeMaJ3zLs00HLA",
+	"11NBh4DXgr+SRI+o8m4QtC78+6/nXSOgj7iM8pB5jqkumLfid2rMtQa/BabV8cRqKoMZDCNV4nt9G2hB",
+	"PlieEmN53uPQJ9OwNIWdHNDYuMrmUL+cuy3GdEY0255GtJnhc/IZn3zGJ5/xEYu2T0wkGwo2HWfsjN3Z",
+	"qdV3KQd+jpgNLoeghyfWI5rOdNlDsxr+T00us53Wa5zVcWHfyDjOlHqITObCSK2oVRy4ORYJHnwZpuaa",
+	"9FCAV86/OYiNnye+zNKr5CvApMCEbrnDWFkc0X3VGLPG3qgurLcLP91menet+HiacyvLKFxX5KvLwp94",
+	"p3OJUY4QeHA33epctT1i2wXcwQY/uSzCXjcWNs8s34c96tiDYcp0cfssrRZuWRFx7/NFYamQsQgcdb5b",
+	"tW+4Vm5HHW6IztQktR+1o5aRXf88rn1Jz/6LBZHwOGrdcc2Nk5cNVv30ErnrJsnxgWs9fGJ8fr2XwnPY",
+	"xxzVl6SFa4K2UVP+pT0jYMxgEcDZaESt1wRusY4AwE0qj2nfgXRX+A4kCqPxiNyxEY+xmZ5L1YwIkBEC",
+	"qGj2DcagQ/fLc/IBEdKpYqWGfyGPHp7P4xiIou8a4IONYFkfuOnAbAi5s66Uxxkl2uMYcQFLmowgtRyh",
+	"XHrsm28yh6qSE5vTkWNzbik+339KuSnWtgrwA1JhSMqZ9lbKIDOZslaW2yPkJnmQZmEviJnymEW+EWFR",
+	"JSz0IaySyT63P9zvvQZZdsGa8EIiKwZz2VsINJ3Sme5as7cVtdxB+S9x7MR/UcWcnnSeLEiAB2P5K/U6",
+	"CIe77QKGYiz9JChXFZTt1QTl5YqC8mI9QbnGtaqShx8dEt9xhxGLsrfGBQnLBIeSuJOzatFrVdZ+JpLU",
+	"NT9tbLgth44BfNWRnBKAHXUiN1DVnGCM8iftF9rwNLVi0T+BTr3wzFiqBdGKqerWcHCCGcL29zYVrxA7",
+	"AFhTlDkbJvKcmM/3oaVvifkEtfRwvD33afEBMSbX47euxm+KEPOmxF6guEwpBhl90PFWO+0/lLm/CF50",
+	"rsmd5MmcIzwA7XktuKQAk7KzqajV1njRKziNx4XZQMHdNjSMJ89fx+TiMiJlKl3PJt0qEsyJsZ4Yaw1j",
+	"PUxP+r1a2kvkU83460q62SNs01aror1PE6YNeCEQCuQa+CB8gBixkEogM1PpYF90rF9XqlxEZ/HIeWLs",
+	"pw3c7+g9OWGJHBKWyLqh0zouXWAgTVnkZStqoc+s2581CyZeov6ee+FXYcermbTbc+OCJDlQZy6mXASz",
+	"y3WCdJAn9/Gvw4I9eWvNSLeABfPR97TE+9aBdSMPg8RTPZJTTSjpOenZK5ub7lHn83SZKK6rh+UNBQW0",
+	"/IBzCdPUbtCM/Nhz/+viFz2X9IKvd4pr8K0qFkM+CX5sPwVtL6nmuOJ24c7tFzhlLQ6zPoHt0OF4Ypb3",
+	"Msu1j62KJ/4G6/zO3Xl2kcBlC8wX2IaRjZnv+o4+p0w++pfruroGbPRqjrfAkfaU8nUixbVIERtTi9uj",
+	"826BGQR6zOpk9eA6TfSv+m0HY2JCzajQbcnTbGte1K3Scef3TRnGI8jF2XkK8342Z1kagrtRQpJUiiFT",
+	"PmpOx1IM51VqlxgNW1nvrfQq4v3puxWc1r5gC8rfnuseXtKxEyo+odnFuRpztL/BPtDAyrbsoTzJngZh",
+	"YMmT7v1Hig9Wvfe5d4FuV44dqTfxb8AaUJiNaQINKZlSUm3Fofgw/LuWlb4JWVs/+FwuqhiyQ7g0fHWG",
+	"eenATBd9GuAALWRokR97+E2wxddmuEdZYuZr8O/kDAoTmcDt6s+ImUqSMH2rD4b1noJDGwWHgND3Hxqa",
+	"Fw/bv4bfZ0zJSYGi8bKpNHDlNGeWBGl8SGUbn3BmL/3ETpUbu6vc8Kd/uLUb7p7WDYrfduGFjcs4Sr+q",
+	"HB3HTugs9CV3/f0VSamp73/rz2Cg5Li6+22CLZwb7MCSOTCqUn7/LIxcaQ7bCy6Wk59lZhSj8ahhW4Kl",
+	"chuYSlEAX1wuk9kLj68nr59f1AtmqCZ87CcfHip3YrosTfkqF+A/Z0hz3LlGnWAcU627QDaup3bxxnZa",
+	"XOBZcinOx3yoXEFm/mmrKjGkTsAXN39b4c8yE3/o2KffLs/e6sOfHoQizqXNA5WzuIqSZWUnUWC/WBSi",
+	"C1ZNJ5StW6UptMmGwhdk1oKxhCXn5B0UryeSYBOIVIohxCwjnwEnpGGEcSvGz8kb4Vo5Y+1JifWcl6Oc",
+	"haKW+xPsQlBzWVVJfdVI+T7tNa5Zy9weknE1Yka7ZjJrcoMdBmpPguc7EDzr3aqawhCpkuOOJC/Isrra",
+	"EKmsjegFGqjqOdQaQJhsHkeetxrXajfcIG68wO43U0xPbOHEFuZCeHG4WgfhBGqksbrI9pzOenClG72c",
+	"Ynp55yEoywZtcrylmo1GKuWq1RubKpq7KuCA46Ep6RcIdG1rbFclHCc+e+KzB+5tb6ZO5UUczZjtqirT",
+	"viOvO8tC2Rb73FNc9Gdwj0DDS5+wkNDDSUA58dcD4q8uproad52PgG564b5nJuyinnMceOPAp5zUBztf",
+	"g+vTHVdEBJsybbCYbtXoZnVs8/2HYwtoIhLkjmOZDm4yap2F/61SFrcsfujDkg1jlkuJ7f2HT/iLA+nQ",
+	"/+n9hwcPrcjJsnCKoSKhKiHu6othARC4QKsvHexVljK9O7QwbDri0IoHSo5Jr081CJFehB0x4dMa3OL5",
+	"R9w26uvQhBie7U1kyuNZMHXtt1zp868iYG/lwxYgskI1GbzIXhxFEx4bhCgDWbAkHvL+w16DILhm+A3V",
+	"LJUUtNkUOFXnsh21plSJ7oSpGN733H7C+HCEiSYjPhyBzpDKaavTPn8StcYs4ZYXXMBdNtzYcVqf3n8g",
+	"Vqa2ViGJ/bTOtifyfXY4AZJf0txkTaK/R0Y/cvZrnai2BI6PFEa7LhFqRMZU3bKE9LTMVMx6/puoKM2m",
+	"VOOLrIAhM1bRv3rIDKZBIdltxvhz0qEpU0gQiDtO0+5IZvaKXD2PWghmrroAMui/eGYV7WxiVSIt5767",
+	"vPojCm/C12rNtB67eeW04FCYlUwBT9kyYN91q/QcFk34xxA2Ox8dGLeLQneLvdRXesEkpeKe2dllGUPj",
+	"0dgDDKdc3HbHXGTGPmLZBwiBy3bb8gkqureMTboJnelW50U7JJsXPn3ctpOnCq1wxYXpTrlI5DR/7VP7",
+	"spGc6i6qC77hmV0FtnSDLesihvZApqmcdq2BhKseyTTpjum3MKBld9p4pRdAt8cTu57Hc9+MuXA/siaN",
+	"YnLCRNda4Fx0x1KYkZtcJhLZBf+h/7a0tkW+/GQjvpwfNmSJucOwGkwOTDHIBKCb07QbZ6YrB4NuIseU",
+	"g30WVX2dsjsAVn/cslf+HwAL3hXSWPsgP0AdK8YEF8OunSPmV3WeFj/HibpvHgOn9/aAW5n7zkonmSZM",
+	"wd9dqyPhbgIQuX91eWMSrmmfp8Abr9pRa0DHPJ3BrnfjEU8TxQQesd0VS8cOwZzZC30VRkRbFZ8ECd+9",
+	"y1LBVHi5ndxkNNM8pml3Qq3SaqcyUWwoKGQ225lSHdvPUcA51O7cPZDfNxpbTSNlyZB5JvGvVuhG3+pc",
+	"RS1hTdsUOY6DYkdGkrCYWyuo8oeXhV8+fvw0/+mzyz+iFvRdm3UHNDZWpb0s4Nb7a/2Hz1VWQbj1qeZx",
+	"17EBd7EcJj4XXUhHASYC/+vKDCyBQZamxd+0BMX7xQ13qqViDtw+0A4qLV3X1g822LfH7FzYEyhOretc",
+	"X10ke7tybaRdiowzRwPPYT1c3+ZEVGS+OYOO7Kd8GDbVkoQ1LrtepBQfDRzF7dozZJb+fP9wZFo10sXT",
+	"5/NDPa4bCp6dH8vensJgcGCeFVQNaOVSw/Hso/PDOdeNH+4Z6DAotCFFHpWZxkrgBxCxb8QvVo2v0sq+",
+	"uFYeXtU/GMdInXUFoT+wFmBpxYlv36a6TzNrHPT3KasjmgMHOedKpZK1DfWqwhV6cdZ+Uigsa+yebF+1",
+	"8k4YF9FJcztpbifN7aS5nTS3k+Z20tyWam7zjZgW/HmVcbMFOb1OVkK1G+7ziHnN4zh0vQf3pG+a9fWa",
+	"xiPwZYdOgKipGqdqY0JqSAeDj+3jhWQwaA3KTdkjV1HfzcQyp3nTrncu32sdR/q2k7zmyYP8qFksRULs",
+	"9eBi+FNrtZDQVvO7NqK7g4w+1/qzX46oGDJCSeBb67muIcXH3+C9dujOFGEzpjtkOpLsjikyVdIwItE8",
+	"wwCZ6xfj5wvQCFeXlz+dky++abE3N+1JghWgWWJJ00pWTaxyjg15kMPa/88AffGrsBowS0gmEqaq8z6F",
+	"xHm4fpouCcLNbMwIF0a60anJ8z3H0kqxAneoCpb5NW1E5XtobHkyYk9G7MmIPRmxJyP2ZMSejNg9G7Eh",
+	"kX7vVuybQwxXBD13Tpn+AHWHqMjlOtymSnUiJ2aPGjUmiGIrdq8cOxUXWlpRxARnImEJGcs7phFsLHIo",
+	"eGlKkowRe2mgFf2txJ+yKRYvkZQL5ts/jrg2Us2ucRM1SfkdI/0Z4earoGI2pbM6jdqU1HGvvVeb0hSX",
+	"Y6dOieUikOQ6HfHYVWna6+4iOHEq41vdvCQAjmsfyvdWANJGUhlrizCa2GPRxOpU2EXUXgMAZcDsQLlS",
+	"0vZLqtkOqwTstUtanYuL51ZKWgO09ZFpozh0T0KTzT4TESPlNTEjqZm1D+2dZnRMZjIDsDx7jaQI//V9",
+	"2FqRpftuc/NjFa53Yy8Mr4ZwfAvrekgW9hszWLeIFI5b56nQUpgljftDsY04W8IHg/rue5bX2CeY8pms",
+	"dGjVWlNKZJ3OhbUjckfTDGYL/5lrarBKdNYOXknItX5Wy/jsqdj7Y3lFTQ62W0drRXDeDe1rcPS4QpgB",
+	"QOBZxavPBtIaodZSmUgu4IvWI2/LPEJDZoV+qJ/ef3hlz7XGI40nykTM9IPlab90R2KmEl20fK/+5Ea0",
+	"wQYDFpt6iDqSqBlRmejkPSWRVqcySxPSZ7EcMyLvmEoyLBu2QtihaEWEDxwTBC8VmdIZEDliEFoJGApC",
+	"sPM0NfYbkIXn5B32mf4q3J269o40LoYkkQzFseW3UPvsgHbIjz3UZXownR7cMbdaLSe9n87JL3wI6ehS",
+	"pLNrouY5eLGfE+lnBuSSGbGvIqZpytQPUIjRnOJrgBjef3iNm785eLI9hK47BNS5YzSqwOhB1QIb4dv/",
+	"tjrom4laHu2s8/giaiH8WscasPimrqPfi2f5R56OH9urbz8ovaJOJtbsaI10RCa5O0notr2u46T79qE8",
+	"45/VjFAQd851jFsWCOZAOYi1lB/R5B+ZNsF5t/VSk/eZ0TzBvryZMB1fJAYFarmZMJCZSM7JF2pVe/sI",
+	"4B07f6lLSPc6BdW3/plz0NR7XOhsMLDcGhxgMr7tnec6vGs6xCVAcqFnATsL1fd8t3xnkCngRn0a32LP",
+	"pDADayHriFCSCW6C/i9F4IVSES3HDLgfwMskObtj37g217VwYUvqWuzKbsKB7bXGBXR+1HG4YrE77TEX",
+	"WE9m2Lgh6V+2L1pRK3UFGo1/9AR+ZBo//7QVtf4zo8IAYYNHM68zpdjV6/IK9sSxwOKnjVlT+YT20Oa9",
+	"WFnbdG+e5YDLtHi78jPuU826c9vnXYitixWGen6wl2MiNTe+DnluqU7Fzjen6y+6pX8rjDmLGVweq8sU",
+	"vO8+ttS6efV/neExtdvt+yq72w0qu4MHzpEwS3aIZmGv9SvnU62SunjRj7uQy66xWr6js65PUypiRhQf",
+	"jorhb9icewxZELXuBfUF1j/PSCoN6NGQCHJOevSO8pT2UwbFkVKQkf0WgKYV00zdMSs1uRmRHtVdOeih",
+	"mQueN/cwxIWt6YvC7trKIBBLVuDIFHqw4LtgZzX0/Dsnr8cTM0Nk65Lu52Gumf0eZmX52bbgre1G/ez3",
+	"6dQSddOWqEtqvy0XrhnaM+hVvA5LRkLYieqhiqx9S8Ol0tQOZjYeB3N2IAnLuI1Euqrz4FiqrEeaPjN8",
+	"3Ajy+pM13oHmPCOy1CtrRoUHS6MGVuki+G7AvpQpo2K7ANeeZ7U6reftFZQDerDKgRRdy0utstNuo7UP",
+	"vBekbGtDNOgCz3twwAIQerV5lv2cE89Lux1V0ICgjKlKlsCQCKOcvSaVtbDlgFgqijDN0QFosiCvwQUC",
+	"UaY+G3IhrOhbeAidIg5yYLhMnBWEGLkRwEZRvpbtOwwZCUeydkV1TiS75JdUJQ8i7hadJY3kwPqt4u6T",
+	"C9hsuM8F7NH3IiV+QViMXDoQKTZri9BYUPzsb/K9oqlRK4S6cbfYbB1JMPBWb0E1tXJ9rkd3FXO36bMv",
+	"1hJJXLDuKhbxw8iwDQ3Ogk2MB+WuhGIx4xPTnWQqHlG9BqhipfwEVmmZtV3hih4YYKdLxGhA7ofnHlSk",
+	"QoqufQQGhx6sKEQCYKvnhfY7Dqiu1o7wSvRDyuGE64nULl91657hk6/3Xl/vK3cAB+LpPQKvLrjgmBnJ",
+	"BHAOFQi/KTeCaW2tt3PyRmuZDWS2IkvxR3F8Lt0kv0Qnh27ZoVvYmsaO3FdvPp0cuUfqyEUiBvE/lDLR",
+	"63hxC6nFNQbqX3GJkJvQIZgcRwVmPMIvwaFqNYTcDvVv3aYf9VWY6alL4O66BIKhBay2enD31Rr0+av9",
+	"Zd2w4RqWuxOu3n+wyHWsosbQ3v8Hi+1/fz8Zu1s1drct47nQEzgpbHhe1G+CAuAMtEKlW+svH98FIXZx",
+	"uU0hFq6QzuyWwGjv+JAp8pl9Mzxla6BCT+msz9O0G6b/5eez588vtuF39bR2OI5XgIpNCqz7QS0+P+7O",
+	"eheVFJBdNb5+GGqq16bRPxL06csn34VCDd52iHlcLVGvr5Z7hlDN7tN0Ucs+ufv+HO6+378/QbQ1+8tD",
+	"QhxMEdtybyYNkgqZP4dCrAWDZ6tSbFuZr2VZ9wgdkPsEpPh5FhAesBY5d0SCdB1JQvUtS+br2nw+z5Ry",
+	"oxfK2HoDmakumzHdiyq9pysUrOEWzcvwoyhec0mdnxgT3vurjVRsVdp1ldc7qU1rJP5YDHAJC89cLj4D",
+	"SkwDcZG0CiXltRu1lvMxlVqfHI8Ljke7Ld2Ejq1lcY/v8aQVHahWdFZ/nuvrQ7+937J3Obh3GnODuFKL",
+	"2pdD+iAxskAp8grDnF50gx9jFq/UpqAjbeRuRi0FHXN7VFLe5cnDeDfOyc71luYaCm7PUSoopep6iE4A",
+	"SBhWRq2opXyEbdinmnJSFfagKuxUkBTClC42cBIKjYUCEuSGosBeYb0cBaFQxnzL2ERDcsotm2w1rvgG",
+	"5nFcxRkyYbsuy5AJg4IM/HfzKg04bmuCZRrL8iWGG6WH13HYI3WFBx6YKZ/qQs7/kohmTA0bSnhh1dsL",
+	"Xy+8360ran2DzbD3Bj6V8W0X2HD48VarDlxHLExQjqmhqRxmKLCwJWw/peKW2f0CJmdfjw8HFtV6klwM",
+	"2vEl7b9gUPUZZtpp9VmS4LIWX7dFgXiR7/HPYQCPd+yh2KDDKlN8wDFsCxzf4deVPbetQqeQTxN7/+2y",
+	"jKLxbReh4EJFSEm04J9I2OU4xrwHfw1jZ7OQnWU/Bxau444jbjFUV6d/98LN7iJTM/QW3K1YiSDvmMqb",
+	"MgpmplLd/gDkjL8iP9qfEUuUpCcGHCiyF+XuW3dWP3UCYI6QhmjKE+KDfVRj4A8rD61OzlH0wBS4Logh",
+	"BNoAbJCvAtlwRHr2gtt/PXn1wFrq2avVQ7bGWGINhpdUjxwMLhzBOVgPPdeIuwvZlbpXgPCwa3N5tGHJ",
+	"P+h8YvSWCbQv5mSh/SWC7GKeJyJymymP2T1Jmm+wgGJ/CZrlG1HiTM2IeHX622EW5ImPHwUfX/nK/Pmy",
+	"DW+SxPPltdX9neZhOM61adv9E73+Wej12KLTtcS3v04gn6HoFODUOHQHnulOXtFNwXCfGAQ5PUeVSPfy",
+	"ziAAuAjFS+PrQg5oaDKQ16WgjRiaDZAxTZAzeDds2d06qFR9mnteXcOQ9RWibbcNQYTw7lDRsSXbF09W",
+	"LSJDO2Or3UJObPNPzTYPz125tNHLNlSXR4oNFNOjPUasAK3YN4zyly0CWxfvmq8PNEzd0RRM0emIQTwL",
+	"7xyC3ND4liWRM34rTesRfucgj+fDXcsM5Dl23DTYBVu7BZ67hyYuJ/534n8Hyv8+01vEw0UPWMmXRDSd",
+	"+XWszBZv+ZKqsZ95mmqr242pYYrTVG8zZvMrNyc8rV3hadlz3W2gZmdhknBI6xV4l3iX3Z2V3nBVfsPl",
+	"E4RS2iZ/vlw19P+4tYeQxq/80AqQbrl5oICGVc9uUTz4IAY3mqWDa5K/E0gIs1G5yu1nfV88AF5n1TJL",
+	"oX2OxnNgsKVAQB2QUwTQxW4iRds4AHbY2WOPLzfzewIGv/L9Qvdul+h/X5nAVqaNh4s2nNjh5uxw1dP9",
+	"8wUGPtEZqpbUcz5wzgFO5FpK5U6jBMiutmrtncjsMMjs6KrNbrk5KG9+L/9RnZMejAPsc2Cpj2rNxv2U",
+	"JeiznwYnPfU+ejmo9tAjpDNe07X88mvpHdt2y3tO4Bu2rqolP5A//sShDotDHZnrvIZRNRfmjzyf2Kfj",
+	"HDLLMKrofxwRaBzqHePwB3Z+GsPTVrFIpbHsL2d88DDTOdoRvsOxyNAligAsq/1CkSHlYrFixOS2orXP",
+	"0OVy/SfBBfQ34iBsyLWqI0qQAqs2VcHVz46qmYqf83KskD9PWctFAUfilpuu36AuF6cy2KMFB1l6puuX",
+	"wv765vOOKpj2XtT6nec9OkFV50S+VwvyJFAfLPuAhhbGhRBO2crvbUbMfguTOFU6Lal0ahwkc7bxHuqZ",
+	"+lwgHg3gWGjUO+/pSzOhyomRB229WxumgxSGm4stZy88yXUVj/Hh1v+WchFwPx48HuZp78CCYu7+2Ktk",
+	"79TDxMduABDeWycUJ4GFKlOq2EgCOfnPx9Cel+Gj4ftGZTMV5TFIIkidMRXWcIEu79zcE+IKcme/ca6c",
+	"au695etd0AeMTB0TB1hrL/+kBSJFgu6Dzry+vrTTOFCBprfrav1T3uyjC73ce033F4UJTsKekKbrGlPC",
+	"TUdfoZGkz5zTD6S3FWIa7Ya1Mm8LQZX1Jd22Iyvudr+Tyow2EmoPF2T5U1P+sYU0tiGntLs5e28mRH7s",
+	"YUG5f7Q7kKr30zVhqWbufNBNRKghUsTsT9h+6DdEZNpnZXumGZyuYYrEdGz3seRNP5KWRBVYTqsyFK2P",
+	"r/XQCdLrWCC9Tp2HditFP7KJVIZQ4khiDdlp7sH+cuyRGDmE4rUO6VtFLnKx+ogkUkgVkaGiwkQkBmxK",
+	"kRA5FUydkxuI2wt2ZzktyPwtu9OPrg8RIN3fAeXs2KNeGKkVtYoDN/ev2wsSXNsP0twdRiwkeORNlLkm",
+	"Ca2DDnPZIF18ur4Zz46bzoIl2fr57NkzqBFEpZKOZWZf1Lo6fxIKD2NLwK///SNUGDYKQguQZ69f/vV9",
+	"Kwrr9fz32Vn76dnjditqASV60J53rz867r6KHHy6qhy8siRqKV6P+KTVaeFtLd64OSGxB+f/oRXDpPLB",
+	"G/HYIXfszds8q/tERDsiolXp5btwMGJH9sPrExJI8VHC9QGkZb4f4Ga5pHKqCznllhVgR/07pmbFArpY",
+	"jhm4FyLChZHwTC7AIQMdFMiBkuNC2iWGAUujCWnmRqzPwIxIDyk3+c68JIWr8F3kY17+CdIx8zNbnpF5",
+	"+edxSlzW5O7JzJwSMo+1L8k9h7p+Rua/v/v1lJF5jN4nQDS5xcgIVYbQIV0vglNgADVmyWtQPOzvZpGX",
+	"4KFe/5qkTGsU3f9kSpIpE4bIbKvw9G8LXedOba932vb6QdxM9+ZqFhn0loZLa9NQHWPf0jiFdhBVgxWl",
+	"55ZGhEerR3NfrYTn7xlCF549NQffeXPwk0L1PbS/3cxD6iXc4bhJwYUDLgWWDJl6YGdp0Ep26jH1u/4g",
+	"XctPZH7sZL4WRX8foNug/R+kL7fMKR4pZg9sn87cD1IbrLGXE3DSMG87pVzcsoSAq5ZDYf01kQOEFjBc",
+	"DD3KCDfWQkL3rL/N4Fa1B6ruWHJOvnjXrYIsBJYQql0qQkQoSbieSE1TguYXTf6RaQM9vbn9CWxRQvoN",
+	"uzy6BLt5H7K7FbgEo6jQA6YwmzCWmTCRczXjeDRFUIEBlImx3Pnsp9Owt3Xuz/UdFUEBBXdwrSu6GmsX",
+	"xp0XBPtz+IZ2ka+FYcpelCmP2cp9InGzjy+zzF+Te0rr/1S19SXxFbbn5MQ9SicuHqdjO7rxNFj1HVjf",
+	"5/vx9d9OPt8D9/nWNh2Fy7NMI7tXYULZWO/u/WxtPpqD+SA+thkpmQ1HZDri8YgkdIZuYClvEcnVydkt",
+	"On0/uHkel8vX7dPuEwzzgVpRqzBslb93i/4sOOaVGs9vU13o242Rxi7uF9ZXGUUSyBfvR7g8u3y+Dz8O",
+	"XtoDS3ZzZXKTQFAPUOPunMRMEJm3hc8rcHwzI8tIpPJpptbGeImTRc6iDZ256XfIJDOEKSWVJooPR4jQ",
+	"XLAvQo+OUOuObCpveQkdAFwEC/kimA3BTCCunN6VHoZmTN0p5dZAsyTNU1Zo+oxMkhpi+Jhh2/uFkqXK",
+	"khw7XuHG7NXwaE5R6xDDLi2R75obrbHXf0adCBhGQRvxmgp1CevrKkg79TwHqt/Q73wigPsJ4OjSZkvy",
+	"+iCdrs6XvpvCX3SgUuff8ynYVoCzc/KaxiOScsEcOilksl4TLL1L3G8c7JSDBrCSH7I+MU3WdZ2+wbfI",
+	"QblThAc2teo3enGDTvEdlgN/xHPcq/bBhZ6w2Hg2dnNO3mgts4HMSp7AxqUIc2UGD+PykyphoNe05pCe",
+	"ryoadjXyt+jMbhs4bN7xIVPkM/tmeMqWBrSmdNbnadoNvp4vP589f36xsg8ZXnxELuSldyj4l/1db+xe",
+	"hnZrx+9fLl/OOm/z1fJQ6dwdPrmc/5xpLp6x/OXju+BEvrjciRN5CQdcbeLb4ot/5lp3UMJQvVrHplIM",
+	"QsJLkoytXifArYP5xYX22fBTUObYFKqZ4JHAgc5JL1F8YHok5VZzhAYcCR8MmNId73vyrb3QVqMEto0Y",
+	"SQZcbNVt/dGv9Lj81gfZm3GbxeF4n1qdq4vLeiO4fVGQV/ZOIV5HU/Y9aG3Bhewu0AFmAgJ5pjMyUVIO",
+	"Hrp8WrGU0Z1hTRVNP2xlMbQWlsyMb4gBfCcvrxzRO+YMMCiGBEvT2Z1EMczTubbmKdqqMzDcQr5NKhGp",
+	"Q0PfsNl5k3LLCMHwYD6udXDvO7ZM4bj3W4H5wJhUc800YOoxn3CYbetXbuIRE7lCx7XOWBeanAvg76tx",
+	"GdjfY0wT8hfj1IBjvlnD3I04ZQodbabQsjPdJPPntzzz5/Ep8+eI7C9ges69bQ2VTLOKSDbKcEkoCcbz",
+	"asZaNmHqjtvTOdNM66UdOz7nfR6woX6aMkVGLE3A1pLylkBpKhfn1eZSPtgnP9ZxGU12rbu3mNwo1lzy",
+	"/21c0+kPMcCIjZnlBfZPbehgUN8rw/CYT+gWChVvUi3RJsds71iqhCX28kIyR12xKZ5C907yhJVnEGgO",
+	"Gk5Gu2ytH1vFgidAPvfKgXZ80aru6Xhx1n7yuf0854D+HEsPXFytqhi1WQEYmYuE3/EkAyEx5iIzdvVP",
+	"29HcaTZcDL1sAQtCGpWqoTBsUyuijZzwGAb6ItVtKqk9wTdWht1xNrXGQjziaaIYpKtVyIyFHdtaltYC",
+	"03lwQzufQaW5XZhhIN8CF38JRvCO+vYvsvK8lSNGRKkrFekQSxvonzMyhWISbOXPE53nYGmjqBgypbEY",
+	"BH9jrWo5IPYq+BoRSJ8yEjCN8joRKkh+q/1mYI6FZndM0ZQU7rY+rzMoF858zxDIqzOVexnGLpnAKtS8",
+	"ASFu2xZddx5VzOCjE1tHrV8WGE+dl1+qBJXHeRZUwYFW1CPvz6cagIveKpXTkSQJz1M3gMzPK7Opqmh7",
+	"w6Sqk9A/PKEfbZWcD7Jhwz16gW/a0og299e55ecZ2Dn5HSI/XrUf/4T9yqSIoRWDtQRQs7+3Wct17uGm",
+	"ZMCtddlXjN5aVURlKTuva+WyBaG/7X4ugUCvnmyksG61mcufia6q26FIpVhsdir3Htnbvsei9KVU6fsq",
+	"5VRZKIS4p5XSAvXZF2yT9qKjqsH+m+TJR3zHLrotnVSTk2pyiCzUXvtt8E9D9W29w/n9hAkCj5BMAOxg",
+	"DwMQPaxRhdD6lGsWuQQhbUimhky4IH7HWRdoZwQ3h/c2oPtCyZTp6wKnxO6wYyrokClNNGMepyN3vp+T",
+	"G5gYkQIK0rRRPDYsAYcH4ej6NYyOf9CEplKwc/IZ1hFTpWaEJziI4WOmIyIkGdDYrNyso9LLDuMcl189",
+	"ydjuveo4SCtqnYX/rZKaVIfHt3i/OoRqzYfCI7+wMYRqPA4K3iN/8VzBQl8mMzJjhvxoxcZPNWsbc7FW",
+	"92ycH9cwZM273VeNkQPpYNCF39QNCsEqDiWdhl2Tnpyw6hLpuoPEUGMl+OUEfpVI2I6E6zHXmiXNj80H",
+	"R0ByVQ/vvmq4H5YXdOEnFUO+ysp9VcZyGV5kxu5tq9IYPhEWS/tWgUMITnDl1ozcZ4INeMypmm0HrNLv",
+	"cozpG1VjOv1mTx3a51bcRLu4WNbpsv2icxnSKJDJ+O+tSvG5vXImTLtf6HxtMiW4GHYvnqPLS2Yqnju4",
+	"whcrrQgo2R1HLgmLAX9Hc3Xh/uLStxW6sZLsoYM1oG3UV9ZPXXE5tqN1DMjrOyh5f7esgWYJN2fwGm8I",
+	"7CJTEma7cd0qiCf4NAgKlGSVDli7ys3bzpwob8eUtwqRVRHY5xEDDfdQTJJ6wnR+UjfZ3RLj5vW0Ock+",
+	"QjVxj06izxI00rkUkchyt+lIQhvBEcAM2ktayjey2q79sEN6mWbWNu8Qy9t7BczAopcpAc1XkaCrzTma",
+	"PICHfRkGg3xW8VSqW+hQY38OadXSgE2GCrdu7KfC3Xbc6yh8U25nG/GS9pPWSiR/A7uRJ9dt2W914u87",
+	"4e8r3oiCQLjcWCAcop8KhUKlh+ov/I45qWAZlpZjZo3sRQnxRzNmbaeYMrNPoNm1OGsT1ujXdkzM0cGQ",
+	"vLR3RRiiZTYc+a4oK931l7h4viMP/tqcEJFeCtzgydllu+SSXgkMBvnBYfBXF3KpPLuH57/OiltJv/7T",
+	"sVNHJaxW0W7IRh2bOjYuehm4KCV4f5vyVvfGY2KtgUCtDdjnyoyIJQ3YqKmSYrgag32FO0DTE399WP5a",
+	"e3x74LHBR39itMsZraOWoLqOqCGCsUQHUM1qr+My/nvHNV8CxfCOTZk2hCrF72jq66FDxFUqMx9vvYa0",
+	"ESIF00SKdObCOiE6C6FOFxUbu+YFRnE6ZGQgM5FgVwKaEJgZ6c/wP1uCZfgbLve4Sotg9x8CjyEfqBW1",
+	"CsM2j57hdSoH+JoH8ZZm09g3f8Lf3DO6Dy49bEhrbnDFdJwxwu7q43n4SBce2WIPuCmF+Fosx4CzW7cB",
+	"NI6Z1t2xTFYI7jrOUfzt8sZ+iktgcjW1Ze7rbp+uElJVLGYwVrf8gqqKM7zECDLMNYIMF9M1LM9IqWF1",
+	"xWeeCpZ3rWtU/NZkKowqV6q5bDLLGtntNCxaPPhOi6ZTOtNd56Uq8Iuy8H7aaT9xwts/s1g+XKsePe1c",
+	"XLpfs5QPeZ+nWBqNf0FqghXJMWIBXhT+Qt5Oh6w7VDKbWGoSo1h1L553n7ywQgAYhIYfafYNG2U3xnhp",
+	"P7UKTvkGdlojPhwV1RsHF21PBaTc8hXWKkCFZ7YVQwWO+tBBVOSS9VHUOy+gvQ7z0dP69qOnS1vwKzbk",
+	"GvM+8ZpAkEMOyITJSeo6IpUAqbBEBZFPZsx0SK8sY3r2Bb38cvbOyRtjRaRIAhTLf2YsY4QayI6PrPYz",
+	"LShILpfITw00r2vSw297EALpM1QKrEobWNv5V3GzuCBs1lSUU7gYTehYWslhdPFHAHqD0RZx/lUUg8f+",
+	"hQ5avfAj+/wc7kv+LLzMZReTH3vuf137ce+nyC0VypC4dlqlIpBW78FscggZj+nlWamDitU+gYoLWM9k",
+	"RKFlhj0r0mPfvBxBw8jpstORk15O7SUxFRBvotyQH3sIM2q6oNz0YAZ2WfbNP11/FaFEQTAOYDpSkb40",
+	"I7w7sHY7frgHcIvgzCIscqwD6Iny88+PLCKKDZhS2N9LqiEVXAMftxNzinI9vg7wgL1WQN4rUWjqv2Tf",
+	"JixNwVBsImv84yi6O61X/3HT2oJwQGqDVdSJI3ghcK+JYkNBhUEjbAW+vEMwnt3t+I6k+z0H+fAyH4iq",
+	"G07596gl+4jy1a06+m0rCf6Zpt6ny9UVi5Xuak2RLEB1H3ORrNNVlqJgUuGlRL3O0s9EYkkPqPdeX8wj",
+	"0AFqPTJfRhJ7i9QktoNwmXIz4oLQYH/Bs2hb5O6cc/LZCi7/SCzHTKOYLyodmk4xLT58Ecwv0DhuQdMY",
+	"lDST63Lmu2AsAYxOL46x1F9I8PQwdU6+jGYhDutVInR1mBFzn9R5hqwuUuMaaugQ+jfY8cN3Ch2QXV1I",
+	"cbea8Igm/r5gmjq04LT6EnbAIT8CQEtd9rrjaMsT2LdnxcK9aSQKT+bsQ5qzkX99V7NYisQu5fJpewtm",
+	"LlD4Adm6AUf1Px3reQBz937Js6MuN97I2Ix6T2rrSW3dudpqFaI7d10PIhx4Hw+hYbq75yCbwkEUfV9E",
+	"sUlKAdU9FFCOz8mNU+7+IbnQ894pKWJWkUTsnEOVacP5iN7bteDVyzV4QgcGcoypVVvSVE5ZAg3YKUF5",
+	"NOd5KWuc4IdhIq5LravgjXi71/TBbBuQQirOhAkmV4gpID+KWuCiquCRKRXDDDwirRFt/bGq+3mr+BUn",
+	"cXESFw8pLg4xgWSZ1yKHN1kiNf5opig+oskYraiDyNYzXnIX6kMoNwtSwVfbOmPVBU+6nvv0forc+4o5",
+	"KYW4BcDZO6olPwIKv//T/tZVcxcc+aG8lwU5I1XZs99cYsCebygwHjZjsB5W+mnnCnO6VqPDt3JnpSlL",
+	"ZYbdebN0HSfBsifB4s/mJFn2J1msGh88uFzkvZmWeDiaShqeMGH4YLZHYeMNEzmAukgnDKbgjNchCaDP",
+	"0IkOqZnOJz73aMEC0RysBVN0whvoZMqFc8HPR/vPyRsxbxYVBvHx++IwYDHNy0gXSS7H7SuC9fi0s7Ci",
+	"VeL3ebC6OoK/mEWfm3OUAB/4QTsBKwXr4rD4Xg88DAg6fnh3SbiV4c0Fqr9aRyVT10tsX40pvfE0970Y",
+	"Z1uvOz3J3pNRdwii9xP0DZMkpuMN5WzK6N0+q1hvwP/WZ1wMQ69vMKk8Jx/RO/udvXNOsFXKqxHVhImE",
+	"gbhZ5h5caqZF/jOcEOCeJIRjqtma9hvs8Hdiv4W2QCf7bbf2m73JS7syff9SJmUDcxIxexMxrhsAmDXB",
+	"yPNnsr68gZDJmcwO0YvYSIY0cSaG4mAhDcuTmlytsH11D4rnetF8DlMpm7csrVzbFOjm3lz6wH7DpXyf",
+	"mSNDc/hMb+35yGATS0FTMpJ6wg0k34Xa1jFLeEzTLgNDU8SzFQXUR7tLdoNOYal66VMQmscvfWRmYjlm",
+	"3aZXzT+/5MrdL9Iwb98eWHYSbXu0nphIcpkm4dx9Z2Z7aXi8oVGV1wvsScJ99JkW4FKkwtcYlkJczg1p",
+	"HyzXImEihPaV2vMOSXvSqZS3LCHZBHFadm2XbWB+4YqPyv5apcgkak1GMw2caEI5JAA5lvYOYAKm1DiM",
+	"c0riEeVqRcn4Ga/ySS6ePHsn2fSAZheS3WZSKFPijE7pPmNo71wppiZ2Niwhdj4kE5ox0fHSyFWhcKUN",
+	"Nn9EiylIaEQdLdW1gGHlKjdpAbTJihBGEyizBWDmNCFUkx6WjeAcunYOvXqRtXkySdn+QyzTMP0QJANb",
+	"MBiCVJfzTECual+SU5Vlsp5BaPcAqOXG3ozjMgh/g/JeqwjIqbjG082tay1jDn1CQYMjXBctRJkZzRPW",
+	"HVMBiAkrSsFMCdivkxz8c9qHq9+8BYNx/gbeL40L7OokkfcmkS3t57LIH8b6YnnPreDeGAIRKV0EnxAJ",
+	"QCXkAAWFR4qJJ9dVOS1yYA9UG8hVqUvVb95SrkJm2RcclQVX3UfONckmgg9HhugRH5iDaS13MsYOzhgD",
+	"RnEofD+C6XR3cbG/F0HhuuChETGmCXjVmFKAfbmiwJhKdYsV2rWYABQNFERW9PKpBiEg8icUpzK+1T5P",
+	"8dP7D76Rf7BZBJFTwRT5Eao8e4rr227K7lj63+z97LkCcAgLIkbOV2Gn8VPksAjCdlqTRjOtx3aXIzJJ",
+	"qdCR8y2eZRPsdabYHWdTmNBIpolLo6SKkSRj14ROJkoCCqXx63XmlKvOQsK9Dog4+qsorIQKPWXoOeRj",
+	"Brg5mUZXJPs2sdwT7c3CmiZUGcGUJiMKXksurkNzSBB+VikjF8+vXSdC+/M45eM+dE1lyuhrYtkmS76K",
+	"uUaA0CcIFwz4jVQzMG2t3WpPHjuzMRqP8JhwQioT+py8R1hN547Ffjw/aKIswWkYELyyViQnHUIXxnY1",
+	"+diF0Pcg/Nr6LBM6+9rygEYL8HRbguD84m/zqQ/hvX0Im+Bu9sZcsF7H+z48E8ivRsMWg/0ZYJddk569",
+	"Fr2Ooz6RlFpc4tV1d2+GLVgszfXwjvSiqh3qwCu4IPa612zK1JJd5a641oZ2VlZPgHFW7OfHNIOGfjoi",
+	"mtnzh2RtgDwZUw0KhFN+/t7KGZW9oSkFNzr7NklB4QEYi4ZtAblhY13CV807q0Qt4JBdzyGtbrQwcNRC",
+	"DtmFAkzLE7vIMuzTjhuCXwP5HexsX2bCPhY+8pjsRRxo6JreHaZUa//GxQ2NWmP67Q2u4eIyfE2VohhS",
+	"NzPAdh5INa4DK/FN0eQdU0nGIsvJvfhhIikzmB8AExOuq31sGSqnB5ataACJIzkwbWN5Gug3CIe60r3B",
+	"yx4AXTnsYyWQa5CLKyCpUs26hR/uuXkhQIb7loudZg2l3Q9ENu4zZXW0v/zH2Ut45OpJoNTGPWkuF/HP",
+	"L87aT0uw66vMzeGfl6iqgG3uOk+uCmoOry4cW9DUgZ+iqo+Xs1O4iqs056EXrc0AT7yAfWi4E6+m3t8i",
+	"MXFuhnyDHqhP4oiKIatHO7/RpFenhLvf9iKYNQg091gQh76JtLJqmxOuYAkxY/fmB9AJSMIVi41UM3Dz",
+	"D6iy/5gR+yqCJud+4GT0mM4A96qgf3l9w7gNtdL2mlxdtEkPv+k6lbYXBL8J7SklkWlSp529w6Ffup1a",
+	"X0ebU1IK17mXKxNp6kIo14T2NROmk9eNyTRh2hDc9zD9Wzapg9N2xFIkkzH99hsTQzNqdS7a7XYTbUrI",
+	"aa9DhHQD6whR7GG+uOkOCI3HI6vDo4QmtTjjUORVKamsJdtYHLnZ5OqMZ1xNVJpyHwfgfA11msAwK/Wa",
+	"wvY+bS/VH56019MfcK32l03W6bWecxpbwxrbPjdZJgxw7xov2psucotA3CUp+SRIyfOLy8dXT57+x5ry",
+	"F17/rz+i1lCKwpbZVzy/eLLN7iDtqxyovPCmc+eJKvqbHtt9G1HdHUuVT6okIFv/9+Uwe/vp6vG7V2+y",
+	"969eX/z2j9eP3/0jvnz76mb69tVNcw8Ucr6Hlp2O4585Mq8Uob8gpwFOVOIGZDqSaRAzBWnquTjIU/91",
+	"GYbSKaT1MvH1HVMzcCb40bx04gIEC/pVIm8/LvESXJPHvhLVNyzBhSTnlbLoZZjcghiqYBXwZN77gaow",
+	"YTtbdG1FTmZHJHYNxv7P//xfdZiEcsLjOmlSwe62SNz2VHSrc1XuhV6yMgw3wFdeUisLuL4l4RuYd1Bw",
+	"AxW1XtCLuH3VZ8+eJZcbqpj+ZOrI5CZNiT+5gqv2JW7F2W8BMmi529Y9Hx7/I1oJQfZvQDfLn4Vntu4Z",
+	"DmRVrwsDGcuEhX0KRJt/+PsCmT76l/2nHqTvc0ndtM9GyB3KVeAev69A1/ZvcP80p9EhCyS6uqJI+yzV",
+	"W5CIlp45wzH7VHMIljAFheBWCGKYygXv4KPUDg3ZVflnQahNFB8zJWFiA/7Nh9TyDhzO7dIN7Ws8Jd64",
+	"b0j+TR0lPrmILwdt+oI97l+1Via6Otw6dw4neqsBygvUVkdsKxuYbtR39moEIzPl4hboVNzW0+mHrJ/y",
+	"GJOu7ZPe6Q4+/HOgQe/Etbu7YGKOqL4GikZzEF5RNAaxahYiGWN6yxbbY1NjaDwaWxFIxYyMwQazBqQP",
+	"1UOudjEuEhLjCj+dUgzou4xuo4kjXJKwlBlEeXjqk96sSM4naZARLbIVtKhuwii/cbF6f8SPlmc1CgEM",
+	"Vnj0nRSsCLvXmHFNkoH9qKJlT58LVKAX7MAWzRIuH/3/Vv8hH9Mhwx8GTokt/2Zmzs65/3WVvMYvs8Ru",
+	"bsDqOvsYnCzzSsGUznTFHBYX4BnXK64nUnOPSVj5vl5+H3uYbkkoiLJ7xlgtbnzZfnqIx7vxQeZECccW",
+	"2vNVCxIklYr4M49H+CoI0i/deTuPq4v53TTsm3k0SSkX5WU1WUTQZnTmprEN86wkQt5PmIPkccw2ZTTR",
+	"BPpweVmSc6waD6b9TBvF6LjOo1kh1Kk2JWPGjv6DJv/+8Tdvt0yoGeVmS4rcspwRVGPFXFa5xLwcG7Ol",
+	"WmZwVtLYtbEBGYFiiiti5C0ThELxkDe7wG/jYsm/oIV48+ENiVMOeKpWfthVROXKV/tiHcsJ05Uq6Fu2",
+	"MbQ0G1NuNULKtab/3b6Kq3P/feOow0U7jzpkGkJXBWzUgf17zMZ9pvSIT/C8nYvGKak3f1nTbeN+4m4A",
+	"+r1JwohRVGhuyM2QJuyfhSAFqKTWSGDKXlXcXfgcXdqoRtn5Fv5XyHNxI9381//WmpK3MtOa2iuIlke3",
+	"EAvxH4Uhfo9aUrCu4WNct/Y3tHjmjVd/UfYTNVWl37JawQbX+lAyjPz+zym0X0aS0DF58/8vcJ9PfCjO",
+	"uHBqbCX+stVTgZr8tTy/L/+ygMxFyYCzNCEQOgZo5iytUN7QffeW7R/PuEB7dIVCt7dsy5jEm9zIQ8x6",
+	"K3OCAgIgBmqkYC7Q5QRD5R11Mgbe+kixO3mLFbLVBay/vCTP2u0X5+S1SNBO0kxbms/tIsUGiumREzt9",
+	"lkoxtPL5nNzkbkj8kmvns2QJuWy3iZESnZa9TOhsMpHKQIvNWya6Vjj2vDcT02LxLdck0wyjhbAGbZcm",
+	"M9M7r0BdsMv7bH/Vanq3v51Np9Mzq9OdZSplwnLKZO6CwzxandZUqy66MfM5d0dcYEcX2BZcTXMi+Mju",
+	"XFcl5yRZgRwWMsydtXdHU45oTkISezwMqPIKf7X8Wr6/yczoNWRPbluz+wt0cZq/PzS+rbq3VoMbZlQl",
+	"rKDSVTrW8Wa7I1p2sZ8+u3pxTnqoA3VjxQB3j6bahW6xEH2mDRvryIUdJ0regRk/1iy9Y9amIn/9/PkD",
+	"+ZlqHkPDwVl4JU96lul/Ff4DzWLFTM/XUPdlMrsmPRDQ2ENSUKXkNChzM2JphQwVFYC61StdKpymNnQw",
+	"6GC+Ymkrvwq7N9r1s/QRcZeL2bcqp3ZBhW/mnNz4VE5LXGyO2CPSZzG13+SJbMRMpX1YacSNNCPOBudf",
+	"BdwVDbmjmM8pB8TvdgeJnQu4kV1HkL0o/wiWWvwANycqcwh4CjlE9FX0MmGPXCr+T5Z0cat71+SqfZG/",
+	"xn1a345x+0wiXIJG+tSlVWFL1wT4i3b8JV+xnfHCjW05TRJsEsic7YRU3Oa8B/ZgdbazFSmM+1+jGgYe",
+	"ugbLusImjQ1+8hK2dUe8jln71bhLtgl3K+jq94UOyyhGpRDiqhnFlVHC96W5HFVSsTWjdpxS7BxhZ+7f",
+	"QpVN1Dor/PX7Si3m7aNYbpzvfas+taJ5VmTJCIQn6+ZBY2MlN2Q3pTPChf9AgHexuuO9feKhmsy50Rwh",
+	"gSoMRPju9cfqcqdSHscK2Y5gBHvbX0muNRWGJD+8Bj9G7ggUQ1ld6bMw8LY6jBdJ86EzKkosqj4MK+e4",
+	"h2eKZa4CRnUNfFwBMsAeQuhIvbrtjHfifZmm9teZef7Kei+ZfQONzaKfrOEdXOv6bLsf8uozqLTPk+S4",
+	"W9yWqaTSrr9JEigEK1/LOjqpUhA27ytY5fedo5NNK16/B2YdbelaW2137rwPwvV0P0/HUH/j27oye13a",
+	"324RQ2ZeINxT7U56eA97BHIciWKGK9D96hytmwmLbbtcQxwljjPG03kJsabesAdv7L18/wD9sg1YuXPR",
+	"rszNnTX/CJI6uBRn7rbUm34fvd3vklB8ExRuRoliUxcjdEmYWzEDX7m5ffRTOypLMJcwO7YHNzcAYykG",
+	"XI0x5QdsL6g4XmJ3hV88jOm1kckyd40e2mpZ9JvV1lGZOSENyVhU37KEGOnyrwqk/QHfvEjU+VD14X5L",
+	"wpAu7UBxF+LzcAWMxG6poYge0shc5fw5eSfJVKqE0L4VenkroQ4kpdnrHuo3tsEQ3IIDJzouhnB2L0fo",
+	"eciQHplkRhOPPcw9fN4DMI2Shhq1zkp/+fnZL8L/G7OZcC0xTsE18TW/dfXAmW7uZ/Jv92m8S6vHuSaF",
+	"tVQNX/h61QmEn9Y73CwpoRi1fI0kjCYpF4gXMaFauyYpoU4NYkZ1zDivuVzCiuuOBFuykB97MjNQaN4r",
+	"FOxh7shPYSqB9MmPPVeX3vupZlZYFInKSEVNtxstL3CvukfbdN1ZlpOyZMi6cyXJj8/aj6H3hkc0Widd",
+	"ByMnDkEJozZLAJAKjT7ybeoUN2XAWNKn8W13CiE6b8Y2DfqASeqLuD+ePfvl8a8v/u1/vLVcVfEhZuQ5",
+	"2IWl2UXlNKaSDf1HFC6er98KF7/TQnSagNAI8mrEaGpGXZEZxX03cyuCKvfHH4YD3Su84NzqmFnq+lr/",
+	"XkBU0jhkLfJR4bXBxL7czB86J5IOU7mYl+8/6JwXV+oTda7Rz3mg12W3a2sOT0cMYto5yyCW2nSxuSAk",
+	"CZhz8jl/JmExT5hGVIjrRS1EMwdRB2LinPQKrtCzX9msZyfhLUjy41W7/dN5EW/cqxm+QKxYNo1NGYXM",
+	"N6KQEt/Quauz/tj1lkBcjqWpn29hREoUmzBqiKYDdg2J+png/5kxYtg3U6x9bT0ZXLBn9Mml569oa+YM",
+	"dm43GmeIPnkStcZchBLYGra7rou5Kv8RjULQRq2m4+dX1X/+wkGkMcB36LRuhoqh/tv32iT+WbhscuA5",
+	"1h8e6w16KnJlRt0EkRsuXrx4Dq42O0D+TXeiWMxdEc+MUbu/Azrm6cznXr7iNE1l6Jbv8yTHXFjZUsCT",
+	"u5f/6RGz+i6yvZyr0TiW47FMHD9bl/Xsx50+N4kq3vdXrzQcs1f9XkYLOxDamELLCXc9V7LYljvWf0Zw",
+	"aqyFpyJmzm5kaQrMzA1O7Wsjq6b1JogF1LsmdGCYmlLlMnAGSv6TCdJzt6B3Tl5jpg9NuBhazsocBKBL",
+	"Kkq4jlOpM8UIqFGq3A33vFC75FcD8WTQXJG5Sjtjl3IXGkd0iBSI3EbTiKiQphZhrdIsIgPK00y5XCMt",
+	"xwBkpnFBxB4o2veVIYX5+7l5VOGkRz6AHokAVp1lmJ7ulb8++7fLs7cv/serlVjxgaqi0fa47udR7nw5",
+	"FH92AyYKZZ0lqLM5zrkVHKEiglA1C36EPHZ1IOel4MzvJ0xoVycOHOec3KRakgJX0VEAHneND4Q00Pyg",
+	"AL7MRd7QyOpK98ehFngjrq9eeT1M4GU6mUguzHiRVK/W6V7ql49ljq6SbWchqAZUe4hRqHupFnfvHrr9",
+	"4z5yCxSwZZr7ZORE5+C4XmspDDh2AattEld4+d4o7KTlnLxlh62iHCmzC6SxGcdzhsu22d0XTLJixNNE",
+	"qNBI6MzVXmAbE6tb+FA02mRQnpEbWOCX24QxFrr/4egSekFVpEm6vTg2dSRhKb9jaqH7wZMCT4KGlEwg",
+	"kv41MZbLAdKGHYaLjGlCDRnJMVtdb3np79ADJ9N8r8Tt93NTyobkiDOfW7NlCr+BhIABoMG4pLSluTjX",
+	"ASHGT4j4ZJ9z8hG80eDxMQGDzsFEBYApiFQjclTISKgiYli2vxQ+7WI7Cc+baDMhWWVOxj0tqRbVCkAI",
+	"6q6iSwRoqsUBn69so8ylr9Tb+vA1oUW6e3j6gZ0uYBs57CBo4If4QWsQVMLilIudSErqGvWVZOB2jQE3",
+	"+2OTba4z2i9ZmpJMGJ6Sm4nipbbsQnZjOqEx5DqsKrteuUM9ia6tkJ7bzs0k15hpTZfBaf/MzJQ5oeOC",
+	"b169LIZufbMYIwHtJtDTQgZYg2yvt35Op+zPTbM/t9iOANhJ6wsjMRVBv/ChfkE+Z0wndHa+xKy/aK9c",
+	"afEEgsM8KZQjb4h66tmAu2SHm77hKZPIwYM5yOsE54eUcgH5CtegNUKbKNL3GMZJIdQIlF9XFlcm8L0W",
+	"xjW+z+verP1E5+cmUXW1vyhuDBbBP+jNtuOych7HGgJLSHMWjPBdeVJ2riEOKE+PTT0MSiASSTfhSVdI",
+	"06X2NiWr08k7aV6FgzzphNsxx1KpixphuIoFN+AaRFcAd9oetbnUlqKDckQ16bNhJrZLbTj9xcSQ4yK7",
+	"v0podchSzUC/XJ3iPuIxnmhtK7T2md4ygv72nN5CDH9UyIFbldy0oWrriQgDj342MVj2NaUc3IDFgp3t",
+	"0Rys4RQKPYVCT6HQ74fl/cyGLjd0fV3Csh3fCHmL/G2bvMtP8cS+TuzrxL6+H/b1wTUR90pQnrWOTM1r",
+	"RHP9RRY4mz0Grg2P9aM46y9xnn9xTdVJn2EMFdpFuhNhCUmooZFHySkl3E+UHPCUFbssIlB7lnAmYkgN",
+	"fVyy7rDrSHUPLpjktirzm/e6yfrst5peNzdpSnDvtnwJ7NksgQqL3VYE3MRwlPXH++hf9p/6Go1XfMyE",
+	"PVEdjhJi8b4rTUTGjNpT1ZE/e/uRGclEpnI4yyFVV7wAV4vBlT6rbvGU9TdH2A+dV/+exwoh6OMWdb6A",
+	"OhcaNw25NirgsyVhw0KnNOBp3xwfduXV+IFvAWyM4v0MiscdAr89v3YralkRYEXTixYIz5RRHeza3+3T",
+	"uPnFseZnxEViFw5dCD++/kv33esvlr0KboK/q4XvCqdm+Ql8oX0v7LEUZmT1D9dXNKDu4mhMYQ6FO1nY",
+	"cHeY9pCsiPFtxdm4T9VQdhM6063O4zY0qOwWt+3q/2Pv6pbcxq30q6B0Mxdhy612zySjvnIcT+JUxvba",
+	"zk7VbrtEiIQkVIMAQ4Atq1JTte+wT7FX+xB5k32SrXMOQIJqUlKr5bad+GrGLYnEz/nDwTnfhx19s0wo",
+	"NZp+3/5jVkhtYGkm59EfK2FdJTN0r/DB1iK1/FdhRu2IjwOnQnkbQufHzx5L6wNvVD1HanKxkFpuAeZ0",
+	"bMC9+aPquXgOQtW0FwyYjyeel3MHGwc2deF1D/yCOIrJLDQGhodSoCsmCJkVI93mGx5B2Tg4zyPFgL2x",
+	"Td8tlkEHA3Ktr/U7xxcLbAGj649KIELIQi5BY7rM7nZLtFdG5SxtVz5NGlZJRJJuQZu5Ulc0u2sdXBbX",
+	"m7nJN4jurMTCMVO7MXtHGNnwo1YhiITZe3dLo/XNbI7PFdH7CrSFiF3tozcCzM64EjrnFdsIXiVgVp3I",
+	"MAOCzXRYEaKUt9kFr5ZS2ylmdKi6BlEQrFAic7aBSSgSj2Ri6XOECPNWKbnWMFxC0Tbrzm2vH9mYPQvG",
+	"AqZDukgDQk590v5AuZ8wzv5W88qJCheC41R8a51S19qPHR6IaNlj9ieZ50J7gVrxW8G0YektV7VIG2dD",
+	"wSRLbV3CvluRp2P2M02C8lja4Bb5I58fPE0Ph7DihM6tjUNPJ3IUqhTCuxSevwGBRZx4z4/dSFZurlj6",
+	"cnH2ymhBx7DU95lb9vT8cswI/HvalBAEF9fqQrsHtNEmF8in9hS/H+uMzpuv4rzCmJul95dSQTWuhnwr",
+	"wtWgMlxd68uLC5Y6Y2YF15vIOKcJS7VxM6PFrBSVNHnaNPjgDaM0uec6gg1qQNC9KONvw8hST62Nm3xX",
+	"MFJ62gxGAatMOO4FpdW5Zk5o3Cnbh1buw4I/UFPzltVDzp8XRek2/w5SE05lPeFtZdYkBfMKYfdzWKz5",
+	"5opxxwqDGoRGAOUz6UgyDG3MUvykt2jiigkYAtHogU0jruj9XNCRq9xHCP10Nx/077booDEq+Fst/Mfe",
+	"f+6hwaYwCed5xf7Mdc2rTcMFxa0jdepZgIHaELBDo4PJUOC1fXgwf+FhUAmTVOeSezZD7gRCVB06IOTQ",
+	"euBwIq5wMjVSHLrd4by+d6/vR/191F7H0yC/eeX9IbiKQycUrsd75tOQxNW1zEc7ZxSTnT90SiEIwDpP",
+	"adkbRELamlsvrhLG3APYFJfn+6ApdstJ3kYpSINLZ4ZDlpi+uYcsfs/qnlhesO25mQ8OTTDsgUYoE++J",
+	"Dpxf20e9b5YX5487zUa7j5iVRv/F1TZOVz/V/855XZxe3++IY2nKWrVA+EdYgq0n7J305WNsZprZ2zZe",
+	"S5H3Ef6E6a3cCMtSahGdsuazIVdG1qyv0BFTEMkos7cHIc61wwCxSreTGekQqo5vBR4wUN+ff2KW+C5K",
+	"NbpjSuZeemgchDhAjjyKxC4nFzD5Q3/54yjOGzexfkhn8F15CDyq382W0OErxIQUg6JngrAkHoEz4Z8T",
+	"j9Hw5aU+SmRxDiwoPVsSbhcm/rt2FWXcvz87vzg7n7w/v2gvOhBUaArTxuuqg34T5VjulWTB6B1+EoS/",
+	"yxfs55JQlGfFxwSFKCGBuNavXrxN/HYlk+RycpF0//ZjkrQic613c8L2JXv8ee9LuSLYkydqR/vpc0NN",
+	"ytHuTgqFNDJLm1+klLcA01kr3uCYyWzlnU+BBzIYVO1EzrRZ3+u+4GU7tBMaOky8tsnVMLoGr3/A1tAk",
+	"gyyzHJZPZ86X6mLylVoP4l8yqf1JGyTvo4JN4osFZn5+I3X+m06CU/G5IOhc5OILSVAt1giYGX1zUTWf",
+	"a2ybq2+FUognwIT2I/jH/9C1xt30caPlo+/5JDvPfxQX898uDi/kajZm17VKJFiPe7ciY7E58IKla313",
+	"6MFKWmfo1OxNuE2Y+OjiJE8lbqVPDWmxhhMsSsYV0yaodptipJJvn6GkFFp8tzIAXTzQuBLPYg8q4Mt3",
+	"r9nTyQ8/nE0YV+WKnz0dHX6o3ekO/Pd7QqPncRJ04HX+o04QJAuIxC6QYrqQmv45+TEKiaR2AkkgDyh1",
+	"8O05Hx79IjLaniHFeY+EZigzHZF8XA1ah+rBJmjY4Yr62Si7upFbiIVRL3z6H9OMCNOmRZwppxTUwiNm",
+	"Bk2Y4pDELcF/5rUYs1dxjv9aw1EmwaJU8DBjJGNtLrTDfUK0pNTCHJqLV9yGHhKq3kmDDs9WQlHi1LNw",
+	"iDUN117rubAyp3SqUTmi1rO1qVWOuHgwOSv1UoV2Djttvkqzp8w0tThisjQaBuGJdpOw19oP2mft/QkP",
+	"V0xaBh7V/8lHr54hleYY5/i3Es19aVm/9dFuf842mcGTwTa7Tr/3jkLhI5T1Pi00J6xXbgfQZyleRX3x",
+	"eY03mSeF19z99jeRYYgi6s8Pl0mWzQvv3cIb/DPjpIDHhQe7gTJ/QRhfnbOVWTO5ZUW7EUA/WRXqLNU0",
+	"keenm9VGVXuxJqPNenDd3sM07dAavqwtqcDg6JgDbjBns875Pj7EPlTzh1x0GX/lUY+G6JqlZRQM4iV9",
+	"2dn9k5wYY5hCZEQelPfX3av59oKRKoXYjRBlg6W9WFwFD7VeGdVwt6KkYxsySrap7ElYO/5qibrgG4vr",
+	"p2JxffGRZy4QufI8r4Qd4oogPq9BaPDLQ29ctrhac4F/4FRK8SC61v73+Uy55+44gKS2QzsruzxFe+7M",
+	"Ph1j7AGkgw3hmrSW3yXkXJlCzI4o1D7wu5NzTIDoZc2XdLUM/zbZDYRa/l4iJMr/8b/Wcvazqa3lsO5k",
+	"RGaVUVhd9yEZGS1mThaEBm+bB2xvzcEki1YutZ1JPYMjBdX4Wrs2FXKHPCYLLpi0x8YKQAcwfFhEBYkc",
+	"D1ndDx2+71Fj2Ee7KR4yyq5xBbYPDB9RJcjlyl0xpIxnnMFGY39FQALBg176xFc+pWOGHdSpg/NHxavN",
+	"LGxXGnfX46YyqeHwmBGcSFET6oFm2coYK3xCxqz1VUhaJlR1Bj+miqTK1MsV8uDVDs+D0tqa4Osi9kZv",
+	"HJm013qb0hfH5EeI9BbGsLXgN2Dk4DNQvTBVSbC8yGq6x9f2nerIEMAWfdbj3B5bs20HBhT/7v7iffqt",
+	"0CyvNqySoHWje+nW50FLwP34Z6QEJtMxTAXsixUxVXJPMxJHp4eTAm9YblCBMOzcq0F9hy2vPCflCP7m",
+	"nr8Y95w8UGdfui/lknHYb/ti9OOV79Rcx1QrS6H2emWoVhi9vm2BBsAvTsMVSeNOG+wf3/3gx/tddJhM",
+	"8JlcWUMhxLVOO0KZsv/7r/8OVcaUGi2sULfCjtl7fiP1kvE13zDenFcxAsG0NuayzQ2h62OXVVVtmHQH",
+	"uP+4HbQh9y+4zjneMLmKS+0Tt4W0VurlQONoj58noT/Oz5+aybnPLrCX1pp6YerRPUPfz0DgPOidv8De",
+	"wx0ONxA2n9LnPmmP3yfuo34BysWVYlZYvEulimDUV1aBM9RsXju6i0HrEWHHHmxOqGTB3zZZoRYR5zrt",
+	"baaMxUuhyQVqXx/KZliCh6nbZ+nRpijE+99vYcjjhiGhR3pycXyP9D+LcSLAKB0yAA8yStWnMkr3sCx3",
+	"DIkpvdMfMCPV129Gvh1mviwr8vRfzYq8LvHytU0jLnkH+OoYU2KFO2vTS582xsFoRMmFs4wzEEhirfX5",
+	"SkxObucl28ShBz5HWm+QoTOpHxwLkbXak6YcNGhWuDdh5b4SlLsTpxTD9N/CWnw7txyl1O+EY5w1G9OI",
+	"4An02hlXnlinfwJlM4XAXALomzLWsVwgriQVh2YGO+bRXYzZHSNwsgMMtQGFJmOpWW3F7gjECvf+9fs3",
+	"34KPb8HHtyPMfe0U4nAaLc5gP4LyrbG17Xg7FZKAduftBqdaMXDQ8NurUxTPvG/e/FUV0JwFRq98ZvSn",
+	"ZkCIXoXFM/G/PxzeQgyxlF/tob729uPe+pkfPnFzYDSvyKxejg4zuIdaRrCizUwJ1G9mFrPM6LzOBnDm",
+	"7rwMFGB2H1t8y5XMZ1iFTU/9LT716QmrNoIufWGVG3h3EdScagkf/0qoN4r6+c4tiKXjz1ww3C+PR9IU",
+	"g1i62cG6eR89GS2+s1S6QaCc8TkG5MiGu+CFdENMEe9bxft81RK79G+nvgyK9r0l9/PURTSr/y9WG/FW",
+	"ZHiij93CCWKIJ38P/zs7tF6irUvvrYWI1OOhTHnfXExyAq34iqoPjpDtY3xM0ldn2NytV6hpIeoquVvd",
+	"DbqoiLdr9e5Z1Lun8OGOq+opDejzWgMHeZLh413XqQsA7oj/D2eTi7Onk9ERAdRnuP/f6YW+sms2U1Ui",
+	"cw/yLPBBAE7v9R/PLEvhi74n5Mnfm2TKr82P04RgJblSvbCOoSCv4BsCWgRhl5rgDH2lT4NFS0UB6K3u",
+	"2zfSUzoDw/PNpb+EqX5VR2BCW//EZ18P6Z6Mzvz/HQSNU0gt0mnoL4ZXh7wFbSY2v4Xm36YfnvaX6zzU",
+	"aM0J6vKKpU7wIp16OEWdozw1UMXUa0z3Ihuq+DT6iqUkcGnSt0JTfITU7FaK9cCirFfGit5VgflhYTIv",
+	"Glj7wzMBNHAr2I3UuU2YFbD/jmrbMlMUnIDovGH9zxG3VljrG/RKxTHrcAiaE3be9UI4hZlwa+Uy9P5h",
+	"h94sGKFR0vPiZLQwSpn1DIG+Vkbls0r4NeRlWZlbriJWY1xZhN6fdSgF7Q38p67Q705+N0pG80rwm9lS",
+	"cWvDEz/shpa62IKWOhA7K3TWeYz9hOW1CKZG6LwLQvudZTnfoLjC15CwfkiFHHf90hLQ/BPUJmdywsEq",
+	"M1PArO4jNyTsoUupkriOfaOBj2ZK3Aq1A0QHXEAEgA0Pn0U/PCmfp9BiITPJq82hIfV8AroFYzrwB1nz",
+	"g4ah4dkf/+PsOX7l8vvjCCi2OC0mXZLtg08kOLaALR5rVSWsqSvsw4WhR3+517SjbZuOVnIJ8W10f0DC",
+	"OY1E8T6HGz55IAtqcLCPnRgLYcgeCAzCmkDH4hcI247Ix1DQ7oOXKIx6z+2NHWBDpSFVt/2QLO9Bd+lj",
+	"2IgKtuwJrrB/9vYP/oT0HAn4ffKPhXAcVGvMft9gUxRTbI1ylcwQE/iJKYXmpRxveKE6f0B4OvhDbjKb",
+	"jlujQVg1PYbzl5VBv2oDOLMPHKfsr6+SCDo7Ya/++DphmbyVilmTSeE2CSsrrHdiVmTOVAkjmhE44ySM",
+	"mEfYgmdSSSeFjYbzOrrdsj2jesYKSb1itDtTDHLcpjTKLBHvUcmFYNkmUyJhBdd8SdBJeD9bq87LnvsN",
+	"7jlIUtl3e1PbXMUS6w8B/CTt6S7UpSTNXW+ydWEUrzmVcPSFevCyaXiYTdocacPg0ARNUZdc9GyK9Hu8",
+	"STxwCp0gAIfYbBqAzxlfCp3hKrb7y1qshOg1z968ZMTTYwfO4XRLhi9aSKFyyxy/EZ6KhOCwYAov9FJJ",
+	"u0rYT5XQ2Sphzyo+lxnO9l0JsrAK4GMQB4ZeuYLfNDiYRbylDSXGjvSAmnpk+8zXTevc/wH0WeolPJgq",
+	"c7jyDCpWcIVkezCGFZd6zF66Bp+SDjd+nr5rIWFaeHh9WTEExeusIBiQXr3jrn2E1MxUuaimJH2LBfKx",
+	"U82BTVghEcMcZ2CzSjS9CjdClFGzA5wMKqHdmL3M6dseSFSrTbx6nn6jT+/8whNjgCzEFDXtDDWNlStC",
+	"BFqvjFc6OH3QxoGCWsd1zqvcN27AEpeVyUSOcBnbGkmK2jeKxovSJCQ2XCACPOzSlP353etX7B16oIQp",
+	"vjG1YysZvu7ER4dCZ2FjuGLhrr5lTRE51WU1NAMrWVqs+rhqhY/neXO4igb/k6mKIbErhSlVTNPBImmO",
+	"BJwaUEuRyYUE3dwwLYjTw7/k901QJXuXCAkZqgrba2mJ6MEoRfR4XoFdFhqt8q0B/7JAvHRWCZvVfjiB",
+	"K4rOTk1nCsfjWTSgtyITpUfLuEPqTbMmqdiweWcB3FoS+pOhYdE3khahiigl8qSpralyL91zkfECb+Sj",
+	"gfyhprBUDO0BEpbhBRi+wm8JX1YCYZMSVokF8p+irBhzg9SbY/YXqX2xDcISoFLzPO9sy3OIT/qNIeyI",
+	"q/gtGDwqAoS9cWYpwCRHz0D2VTheDT4FhT3DkSCFx0qqPCHKiPWKeCPojwyjDX/ETBrQmgWvYCgZtR51",
+	"FF+qvBJ6yB41ZU8rDkNnuYHj03olYvmn6OjuE97GqIkZr3Jkv0DUSdxNJXhuYzCGpiPaGcZDiSQpsFI2",
+	"ZAoQEIzrDbWGRHOBN/QJ48o4s6x4uYLzd8bBRcNBmDuki2iFjNwtugCSEDoh4jlsyqyrBC9gVYXOqk3Z",
+	"LDCEWohUoXynmbGt6Af294VUscw+c45nq2JAcuKF88wgHJ/gkyJhmbC1dYodZmUJe2v5xvowFylBVF1o",
+	"ywrBdcI4VTvWGhXZeseH8XeCJoAr/DRoqvV05dZF435ZlKbqHfPPaP3zsFrk/PAoAtGM4BA1haSBTVip",
+	"cB+0cX4LKNVwVpd2zJ6xFloXH0hiLTQIH8Z9ghcEKJC0KHIkF3R5jDADHdmwA1YzXk8ktIFjAMZMccGV",
+	"3bLU3N7AF6W7iswWMWyBHZmDxQTN7NjLQB3XQ+LgM2a25agJoVlnFNOoSLihokt8Go2ww2AVorcGgrl9",
+	"U/eiJCm8vZEQg1pnkFhMGedfwoMtdSGx0jWMzJkx+7eaa4fxPdpOsOYFV4zyEJ1w2JnsppfSYkmMZhRH",
+	"kTZO2UJ+BHGo5/BRS7YD8dF6ZWgQ9qb7ggYv6dcPv/5/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 )
@@ -148,12 +149,16 @@ func attached(ctx context.Context, caseID uuid.UUID, pointer string, ids ...uuid
 	return err
 }
 
-// ofChild answers the 422 of a procedure for somebody who is of age.
+// ofChild answers the 422 of a procedure for somebody who is known to be of age.
 func ofChild(ctx context.Context, c *Case, a *Act) error {
-	if err := minor(ctx, c, a); err != nil {
+	if err := today(ctx, c, a); err != nil {
 		return err
 	}
-	if !a.Minor {
+	b, err := beneficiary.Find(ctx, c.BeneficiaryID)
+	if err != nil {
+		return err
+	}
+	if b.BirthDate != nil && !b.ChildOn(a.Today.Time) {
 		return fault.New(fault.Invalid, "not_a_child", "The person is of age: they decide for themselves.")
 	}
 	return nil

@@ -48,7 +48,7 @@ var caseloadSorts = db.Sorts[Caseload]{
 
 // carriers are those who may own cases today and whoever owns any all the same.
 const carriers = `(select w.centre_id, u.id, u.name, coalesce(l.load, 0) as load
-	from (select centre_id, user_id from members where role in ? and ended_at is null and starts_on <= current_date and (expires_on is null or expires_on >= current_date)
+	from (select centre_id, user_id from members where role in ? and ended_at is null and centre_today(centre_id) between starts_on and coalesce(expires_on, 'infinity')
 		union select centre_id, user_id from caseloads(?::jsonb)) w
 	join users u on u.id = w.user_id left join caseloads(?::jsonb) l on l.centre_id = w.centre_id and l.user_id = w.user_id) as caseloads`
 
