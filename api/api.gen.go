@@ -958,9 +958,10 @@ func (e DisclosedField) Valid() bool {
 
 // Defines values for DisclosureAct.
 const (
-	DisclosureActExport DisclosureAct = "export"
-	DisclosureActSend   DisclosureAct = "send"
-	DisclosureActView   DisclosureAct = "view"
+	DisclosureActExport   DisclosureAct = "export"
+	DisclosureActSend     DisclosureAct = "send"
+	DisclosureActTransfer DisclosureAct = "transfer"
+	DisclosureActView     DisclosureAct = "view"
 )
 
 // Valid indicates whether the value is a known member of the DisclosureAct enum.
@@ -969,6 +970,8 @@ func (e DisclosureAct) Valid() bool {
 	case DisclosureActExport:
 		return true
 	case DisclosureActSend:
+		return true
+	case DisclosureActTransfer:
 		return true
 	case DisclosureActView:
 		return true
@@ -1124,6 +1127,81 @@ func (e DuplicateDecisionCreateDecision) Valid() bool {
 	case DuplicateDecisionCreateDecisionMerge:
 		return true
 	case DuplicateDecisionCreateDecisionNotDuplicate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateDecisionCreateTake.
+const (
+	DuplicateDecisionCreateTakeBirthDate           DuplicateDecisionCreateTake = "birth_date"
+	DuplicateDecisionCreateTakeCountryOfOrigin     DuplicateDecisionCreateTake = "country_of_origin"
+	DuplicateDecisionCreateTakeDocumentNumber      DuplicateDecisionCreateTake = "document_number"
+	DuplicateDecisionCreateTakeDocumentType        DuplicateDecisionCreateTake = "document_type"
+	DuplicateDecisionCreateTakeEducationLevel      DuplicateDecisionCreateTake = "education_level"
+	DuplicateDecisionCreateTakeFamilyName          DuplicateDecisionCreateTake = "family_name"
+	DuplicateDecisionCreateTakeGenderIdentity      DuplicateDecisionCreateTake = "gender_identity"
+	DuplicateDecisionCreateTakeGivenName           DuplicateDecisionCreateTake = "given_name"
+	DuplicateDecisionCreateTakeIntendedDestination DuplicateDecisionCreateTake = "intended_destination"
+	DuplicateDecisionCreateTakeInterpreterUsed     DuplicateDecisionCreateTake = "interpreter_used"
+	DuplicateDecisionCreateTakeInterviewLanguage   DuplicateDecisionCreateTake = "interview_language"
+	DuplicateDecisionCreateTakeLanguages           DuplicateDecisionCreateTake = "languages"
+	DuplicateDecisionCreateTakeMaritalStatus       DuplicateDecisionCreateTake = "marital_status"
+	DuplicateDecisionCreateTakeMigrationReasons    DuplicateDecisionCreateTake = "migration_reasons"
+	DuplicateDecisionCreateTakeMigrationStatus     DuplicateDecisionCreateTake = "migration_status"
+	DuplicateDecisionCreateTakeNationalities       DuplicateDecisionCreateTake = "nationalities"
+	DuplicateDecisionCreateTakeOtherNames          DuplicateDecisionCreateTake = "other_names"
+	DuplicateDecisionCreateTakePhone               DuplicateDecisionCreateTake = "phone"
+	DuplicateDecisionCreateTakePopulationType      DuplicateDecisionCreateTake = "population_type"
+	DuplicateDecisionCreateTakeRemarks             DuplicateDecisionCreateTake = "remarks"
+	DuplicateDecisionCreateTakeSex                 DuplicateDecisionCreateTake = "sex"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateDecisionCreateTake enum.
+func (e DuplicateDecisionCreateTake) Valid() bool {
+	switch e {
+	case DuplicateDecisionCreateTakeBirthDate:
+		return true
+	case DuplicateDecisionCreateTakeCountryOfOrigin:
+		return true
+	case DuplicateDecisionCreateTakeDocumentNumber:
+		return true
+	case DuplicateDecisionCreateTakeDocumentType:
+		return true
+	case DuplicateDecisionCreateTakeEducationLevel:
+		return true
+	case DuplicateDecisionCreateTakeFamilyName:
+		return true
+	case DuplicateDecisionCreateTakeGenderIdentity:
+		return true
+	case DuplicateDecisionCreateTakeGivenName:
+		return true
+	case DuplicateDecisionCreateTakeIntendedDestination:
+		return true
+	case DuplicateDecisionCreateTakeInterpreterUsed:
+		return true
+	case DuplicateDecisionCreateTakeInterviewLanguage:
+		return true
+	case DuplicateDecisionCreateTakeLanguages:
+		return true
+	case DuplicateDecisionCreateTakeMaritalStatus:
+		return true
+	case DuplicateDecisionCreateTakeMigrationReasons:
+		return true
+	case DuplicateDecisionCreateTakeMigrationStatus:
+		return true
+	case DuplicateDecisionCreateTakeNationalities:
+		return true
+	case DuplicateDecisionCreateTakeOtherNames:
+		return true
+	case DuplicateDecisionCreateTakePhone:
+		return true
+	case DuplicateDecisionCreateTakePopulationType:
+		return true
+	case DuplicateDecisionCreateTakeRemarks:
+		return true
+	case DuplicateDecisionCreateTakeSex:
 		return true
 	default:
 		return false
@@ -1655,6 +1733,27 @@ func (e InboxItemRevokeReason) Valid() bool {
 	}
 }
 
+// Defines values for IncomingTransferStatus.
+const (
+	IncomingTransferStatusAccepted  IncomingTransferStatus = "accepted"
+	IncomingTransferStatusRefused   IncomingTransferStatus = "refused"
+	IncomingTransferStatusRequested IncomingTransferStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the IncomingTransferStatus enum.
+func (e IncomingTransferStatus) Valid() bool {
+	switch e {
+	case IncomingTransferStatusAccepted:
+		return true
+	case IncomingTransferStatusRefused:
+		return true
+	case IncomingTransferStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MeKind.
 const (
 	MeKindClient MeKind = "client"
@@ -1694,6 +1793,240 @@ func (e MergeConflictKind) Valid() bool {
 	case MergeConflictKindSameHousehold:
 		return true
 	case MergeConflictKindTwoHouseholds:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MergeCreateTake.
+const (
+	MergeCreateTakeBirthDate           MergeCreateTake = "birth_date"
+	MergeCreateTakeCountryOfOrigin     MergeCreateTake = "country_of_origin"
+	MergeCreateTakeDocumentNumber      MergeCreateTake = "document_number"
+	MergeCreateTakeDocumentType        MergeCreateTake = "document_type"
+	MergeCreateTakeEducationLevel      MergeCreateTake = "education_level"
+	MergeCreateTakeFamilyName          MergeCreateTake = "family_name"
+	MergeCreateTakeGenderIdentity      MergeCreateTake = "gender_identity"
+	MergeCreateTakeGivenName           MergeCreateTake = "given_name"
+	MergeCreateTakeIntendedDestination MergeCreateTake = "intended_destination"
+	MergeCreateTakeInterpreterUsed     MergeCreateTake = "interpreter_used"
+	MergeCreateTakeInterviewLanguage   MergeCreateTake = "interview_language"
+	MergeCreateTakeLanguages           MergeCreateTake = "languages"
+	MergeCreateTakeMaritalStatus       MergeCreateTake = "marital_status"
+	MergeCreateTakeMigrationReasons    MergeCreateTake = "migration_reasons"
+	MergeCreateTakeMigrationStatus     MergeCreateTake = "migration_status"
+	MergeCreateTakeNationalities       MergeCreateTake = "nationalities"
+	MergeCreateTakeOtherNames          MergeCreateTake = "other_names"
+	MergeCreateTakePhone               MergeCreateTake = "phone"
+	MergeCreateTakePopulationType      MergeCreateTake = "population_type"
+	MergeCreateTakeRemarks             MergeCreateTake = "remarks"
+	MergeCreateTakeSex                 MergeCreateTake = "sex"
+)
+
+// Valid indicates whether the value is a known member of the MergeCreateTake enum.
+func (e MergeCreateTake) Valid() bool {
+	switch e {
+	case MergeCreateTakeBirthDate:
+		return true
+	case MergeCreateTakeCountryOfOrigin:
+		return true
+	case MergeCreateTakeDocumentNumber:
+		return true
+	case MergeCreateTakeDocumentType:
+		return true
+	case MergeCreateTakeEducationLevel:
+		return true
+	case MergeCreateTakeFamilyName:
+		return true
+	case MergeCreateTakeGenderIdentity:
+		return true
+	case MergeCreateTakeGivenName:
+		return true
+	case MergeCreateTakeIntendedDestination:
+		return true
+	case MergeCreateTakeInterpreterUsed:
+		return true
+	case MergeCreateTakeInterviewLanguage:
+		return true
+	case MergeCreateTakeLanguages:
+		return true
+	case MergeCreateTakeMaritalStatus:
+		return true
+	case MergeCreateTakeMigrationReasons:
+		return true
+	case MergeCreateTakeMigrationStatus:
+		return true
+	case MergeCreateTakeNationalities:
+		return true
+	case MergeCreateTakeOtherNames:
+		return true
+	case MergeCreateTakePhone:
+		return true
+	case MergeCreateTakePopulationType:
+		return true
+	case MergeCreateTakeRemarks:
+		return true
+	case MergeCreateTakeSex:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MergeRowFate.
+const (
+	MergeRowFateChanged MergeRowFate = "changed"
+	MergeRowFateMade    MergeRowFate = "made"
+	MergeRowFateMoved   MergeRowFate = "moved"
+	MergeRowFateStayed  MergeRowFate = "stayed"
+)
+
+// Valid indicates whether the value is a known member of the MergeRowFate enum.
+func (e MergeRowFate) Valid() bool {
+	switch e {
+	case MergeRowFateChanged:
+		return true
+	case MergeRowFateMade:
+		return true
+	case MergeRowFateMoved:
+		return true
+	case MergeRowFateStayed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssParticipantRole.
+const (
+	MhpssParticipantRoleFamilyMember MhpssParticipantRole = "family_member"
+	MhpssParticipantRoleParticipant  MhpssParticipantRole = "participant"
+)
+
+// Valid indicates whether the value is a known member of the MhpssParticipantRole enum.
+func (e MhpssParticipantRole) Valid() bool {
+	switch e {
+	case MhpssParticipantRoleFamilyMember:
+		return true
+	case MhpssParticipantRoleParticipant:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionModality.
+const (
+	MhpssSessionModalityInPerson MhpssSessionModality = "in_person"
+	MhpssSessionModalityRemote   MhpssSessionModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionModality enum.
+func (e MhpssSessionModality) Valid() bool {
+	switch e {
+	case MhpssSessionModalityInPerson:
+		return true
+	case MhpssSessionModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateModality.
+const (
+	MhpssSessionCreateModalityInPerson MhpssSessionCreateModality = "in_person"
+	MhpssSessionCreateModalityRemote   MhpssSessionCreateModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateModality enum.
+func (e MhpssSessionCreateModality) Valid() bool {
+	switch e {
+	case MhpssSessionCreateModalityInPerson:
+		return true
+	case MhpssSessionCreateModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateStatus.
+const (
+	MhpssSessionCreateStatusHeld    MhpssSessionCreateStatus = "held"
+	MhpssSessionCreateStatusPlanned MhpssSessionCreateStatus = "planned"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateStatus enum.
+func (e MhpssSessionCreateStatus) Valid() bool {
+	switch e {
+	case MhpssSessionCreateStatusHeld:
+		return true
+	case MhpssSessionCreateStatusPlanned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionKind.
+const (
+	MhpssSessionKindFamily     MhpssSessionKind = "family"
+	MhpssSessionKindGroup      MhpssSessionKind = "group"
+	MhpssSessionKindIndividual MhpssSessionKind = "individual"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionKind enum.
+func (e MhpssSessionKind) Valid() bool {
+	switch e {
+	case MhpssSessionKindFamily:
+		return true
+	case MhpssSessionKindGroup:
+		return true
+	case MhpssSessionKindIndividual:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionPatchModality.
+const (
+	MhpssSessionPatchModalityInPerson MhpssSessionPatchModality = "in_person"
+	MhpssSessionPatchModalityRemote   MhpssSessionPatchModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionPatchModality enum.
+func (e MhpssSessionPatchModality) Valid() bool {
+	switch e {
+	case MhpssSessionPatchModalityInPerson:
+		return true
+	case MhpssSessionPatchModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionStatus.
+const (
+	MhpssSessionStatusCancelled MhpssSessionStatus = "cancelled"
+	MhpssSessionStatusHeld      MhpssSessionStatus = "held"
+	MhpssSessionStatusPlanned   MhpssSessionStatus = "planned"
+	MhpssSessionStatusVoid      MhpssSessionStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionStatus enum.
+func (e MhpssSessionStatus) Valid() bool {
+	switch e {
+	case MhpssSessionStatusCancelled:
+		return true
+	case MhpssSessionStatusHeld:
+		return true
+	case MhpssSessionStatusPlanned:
+		return true
+	case MhpssSessionStatusVoid:
 		return true
 	default:
 		return false
@@ -2714,6 +3047,57 @@ func (e TokenTokenType) Valid() bool {
 	}
 }
 
+// Defines values for TransferStatus.
+const (
+	TransferStatusAccepted         TransferStatus = "accepted"
+	TransferStatusAwaitingOverride TransferStatus = "awaiting_override"
+	TransferStatusRefused          TransferStatus = "refused"
+	TransferStatusRequested        TransferStatus = "requested"
+	TransferStatusWithdrawn        TransferStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the TransferStatus enum.
+func (e TransferStatus) Valid() bool {
+	switch e {
+	case TransferStatusAccepted:
+		return true
+	case TransferStatusAwaitingOverride:
+		return true
+	case TransferStatusRefused:
+		return true
+	case TransferStatusRequested:
+		return true
+	case TransferStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransferPart.
+const (
+	TransferPartAssessments TransferPart = "assessments"
+	TransferPartNeeds       TransferPart = "needs"
+	TransferPartNotes       TransferPart = "notes"
+	TransferPartPlan        TransferPart = "plan"
+)
+
+// Valid indicates whether the value is a known member of the TransferPart enum.
+func (e TransferPart) Valid() bool {
+	switch e {
+	case TransferPartAssessments:
+		return true
+	case TransferPartNeeds:
+		return true
+	case TransferPartNotes:
+		return true
+	case TransferPartPlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UserSignsInWith.
 const (
 	UserSignsInWithOutsideIssuer     UserSignsInWith = "outside_issuer"
@@ -3230,6 +3614,42 @@ func (e ListJourneyLegsParamsSort) Valid() bool {
 	case ListJourneyLegsParamsSortMinusPosition:
 		return true
 	case ListJourneyLegsParamsSortPosition:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMergesParamsSort.
+const (
+	ListMergesParamsSortCreatedAt      ListMergesParamsSort = "created_at"
+	ListMergesParamsSortMinusCreatedAt ListMergesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMergesParamsSort enum.
+func (e ListMergesParamsSort) Valid() bool {
+	switch e {
+	case ListMergesParamsSortCreatedAt:
+		return true
+	case ListMergesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMergeRowsParamsSort.
+const (
+	ListMergeRowsParamsSortMinusResource ListMergeRowsParamsSort = "-resource"
+	ListMergeRowsParamsSortResource      ListMergeRowsParamsSort = "resource"
+)
+
+// Valid indicates whether the value is a known member of the ListMergeRowsParamsSort enum.
+func (e ListMergeRowsParamsSort) Valid() bool {
+	switch e {
+	case ListMergeRowsParamsSortMinusResource:
+		return true
+	case ListMergeRowsParamsSortResource:
 		return true
 	default:
 		return false
@@ -4217,6 +4637,24 @@ func (e ListImportRowsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListLegalHoldsParamsSort.
+const (
+	ListLegalHoldsParamsSortCreatedAt      ListLegalHoldsParamsSort = "created_at"
+	ListLegalHoldsParamsSortMinusCreatedAt ListLegalHoldsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListLegalHoldsParamsSort enum.
+func (e ListLegalHoldsParamsSort) Valid() bool {
+	switch e {
+	case ListLegalHoldsParamsSortCreatedAt:
+		return true
+	case ListLegalHoldsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListManagementModelsParamsSort.
 const (
 	ListManagementModelsParamsSortMinusStartsOn ListManagementModelsParamsSort = "-starts_on"
@@ -4247,6 +4685,42 @@ func (e ListMembersParamsSort) Valid() bool {
 	case ListMembersParamsSortCreatedAt:
 		return true
 	case ListMembersParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMhpssSessionsParamsSort.
+const (
+	ListMhpssSessionsParamsSortMinusStartsAt ListMhpssSessionsParamsSort = "-starts_at"
+	ListMhpssSessionsParamsSortStartsAt      ListMhpssSessionsParamsSort = "starts_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssSessionsParamsSort enum.
+func (e ListMhpssSessionsParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssSessionsParamsSortMinusStartsAt:
+		return true
+	case ListMhpssSessionsParamsSortStartsAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMhpssNotesParamsSort.
+const (
+	ListMhpssNotesParamsSortCreatedAt      ListMhpssNotesParamsSort = "created_at"
+	ListMhpssNotesParamsSortMinusCreatedAt ListMhpssNotesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssNotesParamsSort enum.
+func (e ListMhpssNotesParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssNotesParamsSortCreatedAt:
+		return true
+	case ListMhpssNotesParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -4799,6 +5273,87 @@ func (e ListTasksParamsStatus) Valid() bool {
 	case ListTasksParamsStatusDone:
 		return true
 	case ListTasksParamsStatusOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListIncomingTransfersParamsSort.
+const (
+	ListIncomingTransfersParamsSortCreatedAt      ListIncomingTransfersParamsSort = "created_at"
+	ListIncomingTransfersParamsSortMinusCreatedAt ListIncomingTransfersParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsSort enum.
+func (e ListIncomingTransfersParamsSort) Valid() bool {
+	switch e {
+	case ListIncomingTransfersParamsSortCreatedAt:
+		return true
+	case ListIncomingTransfersParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListIncomingTransfersParamsStatus.
+const (
+	ListIncomingTransfersParamsStatusAccepted  ListIncomingTransfersParamsStatus = "accepted"
+	ListIncomingTransfersParamsStatusRequested ListIncomingTransfersParamsStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsStatus enum.
+func (e ListIncomingTransfersParamsStatus) Valid() bool {
+	switch e {
+	case ListIncomingTransfersParamsStatusAccepted:
+		return true
+	case ListIncomingTransfersParamsStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsSort.
+const (
+	ListTransfersParamsSortCreatedAt      ListTransfersParamsSort = "created_at"
+	ListTransfersParamsSortMinusCreatedAt ListTransfersParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsSort enum.
+func (e ListTransfersParamsSort) Valid() bool {
+	switch e {
+	case ListTransfersParamsSortCreatedAt:
+		return true
+	case ListTransfersParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsStatus.
+const (
+	ListTransfersParamsStatusAccepted         ListTransfersParamsStatus = "accepted"
+	ListTransfersParamsStatusAwaitingOverride ListTransfersParamsStatus = "awaiting_override"
+	ListTransfersParamsStatusRefused          ListTransfersParamsStatus = "refused"
+	ListTransfersParamsStatusRequested        ListTransfersParamsStatus = "requested"
+	ListTransfersParamsStatusWithdrawn        ListTransfersParamsStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsStatus enum.
+func (e ListTransfersParamsStatus) Valid() bool {
+	switch e {
+	case ListTransfersParamsStatusAccepted:
+		return true
+	case ListTransfersParamsStatusAwaitingOverride:
+		return true
+	case ListTransfersParamsStatusRefused:
+		return true
+	case ListTransfersParamsStatusRequested:
+		return true
+	case ListTransfersParamsStatusWithdrawn:
 		return true
 	default:
 		return false
@@ -8177,10 +8732,16 @@ type DuplicateDecisionCreate struct {
 
 	// SurvivorVersion Of `merge`: that record's version, as it was read
 	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
+
+	// Take Of `merge`: fields that the survivor takes over from the other
+	Take []DuplicateDecisionCreateTake `json:"take,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
 type DuplicateDecisionCreateDecision string
+
+// DuplicateDecisionCreateTake defines model for DuplicateDecisionCreate.Take.
+type DuplicateDecisionCreateTake string
 
 // DuplicateDecisionPage defines model for DuplicateDecisionPage.
 type DuplicateDecisionPage struct {
@@ -8607,6 +9168,8 @@ type HouseholdPatch struct {
 
 // IdentityDocument defines model for IdentityDocument.
 type IdentityDocument struct {
+	// AttachmentID The scan that shows it
+	AttachmentID  *openapi_types.UUID `json:"attachment_id,omitempty"`
 	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
 	CreatedAt     time.Time           `json:"created_at"`
 	ExpiresOn     *openapi_types.Date `json:"expires_on,omitempty"`
@@ -8638,9 +9201,11 @@ type IdentityDocument struct {
 
 // IdentityDocumentCreate defines model for IdentityDocumentCreate.
 type IdentityDocumentCreate struct {
-	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
-	ID        *openapi_types.UUID `json:"id,omitempty"`
-	IssuedOn  *openapi_types.Date `json:"issued_on,omitempty"`
+	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
+	AttachmentID *openapi_types.UUID `json:"attachment_id,omitempty"`
+	ExpiresOn    *openapi_types.Date `json:"expires_on,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+	IssuedOn     *openapi_types.Date `json:"issued_on,omitempty"`
 
 	// IssuingCountry ISO 3166-1 alpha-3
 	//
@@ -8666,6 +9231,8 @@ type IdentityDocumentPage struct {
 
 // IdentityDocumentPatch defines model for IdentityDocumentPatch.
 type IdentityDocumentPatch struct {
+	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
+	AttachmentID   nullable.Nullable[openapi_types.UUID] `json:"attachment_id,omitempty"`
 	ExpiresOn      nullable.Nullable[openapi_types.Date] `json:"expires_on,omitempty"`
 	IssuedOn       nullable.Nullable[openapi_types.Date] `json:"issued_on,omitempty"`
 	IssuingCountry nullable.Nullable[string]             `json:"issuing_country,omitempty"`
@@ -9054,6 +9621,38 @@ type InboxRegistration struct {
 	ReceptionOn openapi_types.Date `json:"reception_on"`
 }
 
+// IncomingTransfer A case that another centre offers, as the centre that is asked sees it.
+type IncomingTransfer struct {
+	// CaseID The case that it became here
+	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	DecidedAt *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	Parts     []TransferPart      `json:"parts"`
+
+	// Preview Frozen when the transfer was asked for. It identifies nobody.
+	Preview   TransferPreview        `json:"preview"`
+	Source    TransferPlace          `json:"source"`
+	Status    IncomingTransferStatus `json:"status"`
+	UpdatedAt time.Time              `json:"updated_at"`
+	Version   int64                  `json:"version"`
+}
+
+// IncomingTransferStatus defines model for IncomingTransfer.Status.
+type IncomingTransferStatus string
+
+// IncomingTransferPage defines model for IncomingTransferPage.
+type IncomingTransferPage struct {
+	Data []IncomingTransfer `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // Index defines model for Index.
 type Index struct {
 	Links   map[string]string `json:"links"`
@@ -9226,6 +9825,57 @@ type JourneyLegPatch struct {
 // Example: fr
 type Language = string
 
+// LegalHold defines model for LegalHold.
+type LegalHold struct {
+	// BeneficiaryID The person, with all their cases
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+
+	// CaseID Or one case
+	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	EndReason *string             `json:"end_reason,omitempty"`
+	EndedAt   *time.Time          `json:"ended_at,omitempty"`
+	EndedBy   *openapi_types.UUID `json:"ended_by,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	PlacedBy  *openapi_types.UUID `json:"placed_by,omitempty"`
+	Reason    string              `json:"reason"`
+
+	// UntilOn Its last day; absent: until somebody ends it
+	UntilOn   *openapi_types.Date `json:"until_on,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
+}
+
+// LegalHoldCreate defines model for LegalHoldCreate.
+type LegalHoldCreate struct {
+	// BeneficiaryID The person, with all their cases
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+
+	// CaseID Or one case
+	CaseID *openapi_types.UUID `json:"case_id,omitempty"`
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	Reason string              `json:"reason"`
+
+	// UntilOn Its last day; absent: until somebody ends it
+	UntilOn *openapi_types.Date `json:"until_on,omitempty"`
+}
+
+// LegalHoldEnd defines model for LegalHoldEnd.
+type LegalHoldEnd struct {
+	Reason string `json:"reason"`
+}
+
+// LegalHoldPage defines model for LegalHoldPage.
+type LegalHoldPage struct {
+	Data []LegalHold `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // ManagementModel defines model for ManagementModel.
 type ManagementModel struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -9377,10 +10027,13 @@ type Merge struct {
 	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
 	Reason      string              `json:"reason"`
 	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
-	UndoReason  *string             `json:"undo_reason,omitempty"`
-	UndoUntil   time.Time           `json:"undo_until"`
-	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
-	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
+
+	// Taken Fields that the survivor took over, by name
+	Taken      []string            `json:"taken"`
+	UndoReason *string             `json:"undo_reason,omitempty"`
+	UndoUntil  time.Time           `json:"undo_until"`
+	UndoneAt   *time.Time          `json:"undone_at,omitempty"`
+	UndoneBy   *openapi_types.UUID `json:"undone_by,omitempty"`
 }
 
 // MergeConflict defines model for MergeConflict.
@@ -9406,14 +10059,39 @@ type MergeCreate struct {
 
 	// SurvivorVersion As it was read
 	SurvivorVersion int64 `json:"survivor_version"`
+
+	// Take Fields that the survivor takes over from the record that ends, even where that has no value; birth_date with its precision
+	Take []MergeCreateTake `json:"take,omitempty"`
+}
+
+// MergeCreateTake defines model for MergeCreate.Take.
+type MergeCreateTake string
+
+// MergeDifference A field in which two records differ, each with its value as in the record: a text, a list or true and false; of birth_date its date and precision. Absent: no value
+type MergeDifference struct {
+	// Duplicate Of the record that ends
+	Duplicate interface{} `json:"duplicate,omitempty"`
+	Field     string      `json:"field"`
+
+	// Survivor Of the record that goes on
+	Survivor interface{} `json:"survivor,omitempty"`
+}
+
+// MergePage defines model for MergePage.
+type MergePage struct {
+	Data []Merge `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
 }
 
 // MergePreview defines model for MergePreview.
 type MergePreview struct {
-	Conflicts []MergeConflict `json:"conflicts"`
-
-	// Differences Fields of the record that differ, by name
-	Differences      []string           `json:"differences"`
+	Conflicts        []MergeConflict    `json:"conflicts"`
+	Differences      []MergeDifference  `json:"differences"`
 	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
 	DuplicateVersion int64              `json:"duplicate_version"`
 	SurvivorID       openapi_types.UUID `json:"survivor_id"`
@@ -9426,10 +10104,266 @@ type MergePreviewRequest struct {
 	SurvivorID openapi_types.UUID `json:"survivor_id"`
 }
 
+// MergeRow defines model for MergeRow.
+type MergeRow struct {
+	Fate MergeRowFate `json:"fate"`
+
+	// Fields Columns that were changed
+	Fields []string           `json:"fields"`
+	ID     openapi_types.UUID `json:"id"`
+
+	// Resource What the row is, named as in the audit trail
+	Resource string `json:"resource"`
+
+	// ResourceID Absent for lines of an import
+	ResourceID *openapi_types.UUID `json:"resource_id,omitempty"`
+}
+
+// MergeRowFate defines model for MergeRow.Fate.
+type MergeRowFate string
+
+// MergeRowPage defines model for MergeRowPage.
+type MergeRowPage struct {
+	Data []MergeRow `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // MergeUndo defines model for MergeUndo.
 type MergeUndo struct {
 	Reason string `json:"reason"`
 }
+
+// MhpssActivity defines model for MhpssActivity.
+type MhpssActivity struct {
+	// Attendances Persons, each counted once a session
+	Attendances int                  `json:"attendances"`
+	From        openapi_types.Date   `json:"from"`
+	Minutes     int                  `json:"minutes"`
+	Rows        []MhpssActivityCount `json:"rows"`
+	Sessions    int                  `json:"sessions"`
+	To          openapi_types.Date   `json:"to"`
+}
+
+// MhpssActivityCount defines model for MhpssActivityCount.
+type MhpssActivityCount struct {
+	Activity        string           `json:"activity"`
+	Attendances     int              `json:"attendances"`
+	Kind            MhpssSessionKind `json:"kind"`
+	Minutes         int              `json:"minutes"`
+	PsychoEducation bool             `json:"psycho_education"`
+	PyramidLevel    string           `json:"pyramid_level"`
+	Sessions        int              `json:"sessions"`
+}
+
+// MhpssNote defines model for MhpssNote.
+type MhpssNote struct {
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+	SessionID openapi_types.UUID `json:"session_id"`
+	Text      string             `json:"text"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+	WrittenBy openapi_types.UUID `json:"written_by"`
+}
+
+// MhpssNoteCreate defines model for MhpssNoteCreate.
+type MhpssNoteCreate struct {
+	ID   *openapi_types.UUID `json:"id,omitempty"`
+	Text string              `json:"text"`
+}
+
+// MhpssNotePage defines model for MhpssNotePage.
+type MhpssNotePage struct {
+	Data []MhpssNote `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssParticipant defines model for MhpssParticipant.
+type MhpssParticipant struct {
+	// Attended Of a held session: whether the person came; yes where nothing is said
+	Attended      *bool              `json:"attended,omitempty"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// Role `participant` where none is given
+	Role *MhpssParticipantRole `json:"role,omitempty"`
+}
+
+// MhpssParticipantRole `participant` where none is given
+type MhpssParticipantRole string
+
+// MhpssReason defines model for MhpssReason.
+type MhpssReason struct {
+	Reason string `json:"reason"`
+}
+
+// MhpssSession defines model for MhpssSession.
+type MhpssSession struct {
+	Activity      string              `json:"activity"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	FacilitatorID openapi_types.UUID  `json:"facilitator_id"`
+
+	// Headcounts People who came and are counted only
+	Headcounts []Headcount        `json:"headcounts"`
+	ID         openapi_types.UUID `json:"id"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes  *int                 `json:"minutes,omitempty"`
+	Modality MhpssSessionModality `json:"modality"`
+
+	// Participants Not in lists
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// Persons Who came, named and counted; 0 until it was held
+	Persons int     `json:"persons"`
+	Place   *string `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation bool   `json:"psycho_education"`
+	PyramidLevel    string `json:"pyramid_level"`
+
+	// Reason Why it was cancelled or voided
+	Reason   *string   `json:"reason,omitempty"`
+	StartsAt time.Time `json:"starts_at"`
+
+	// StartsOn The centre's day of it
+	StartsOn     openapi_types.Date  `json:"starts_on"`
+	Status       MhpssSessionStatus  `json:"status"`
+	SupervisorID *openapi_types.UUID `json:"supervisor_id,omitempty"`
+	Topic        *string             `json:"topic,omitempty"`
+	UpdatedAt    time.Time           `json:"updated_at"`
+	Version      int64               `json:"version"`
+}
+
+// MhpssSessionModality defines model for MhpssSession.Modality.
+type MhpssSessionModality string
+
+// MhpssSessionCreate defines model for MhpssSessionCreate.
+type MhpssSessionCreate struct {
+	Activity string `json:"activity"`
+
+	// CaseID Of the one participant or of one of the family
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                        `json:"minutes,omitempty"`
+	Modality     *MhpssSessionCreateModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant          `json:"participants,omitempty"`
+	Place        *string                     `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool     `json:"psycho_education,omitempty"`
+	PyramidLevel    string    `json:"pyramid_level"`
+	StartsAt        time.Time `json:"starts_at"`
+
+	// Status `held` where none is given
+	Status       *MhpssSessionCreateStatus `json:"status,omitempty"`
+	SupervisorID *openapi_types.UUID       `json:"supervisor_id,omitempty"`
+	Topic        *string                   `json:"topic,omitempty"`
+}
+
+// MhpssSessionCreateModality defines model for MhpssSessionCreate.Modality.
+type MhpssSessionCreateModality string
+
+// MhpssSessionCreateStatus `held` where none is given
+type MhpssSessionCreateStatus string
+
+// MhpssSessionHold defines model for MhpssSessionHold.
+type MhpssSessionHold struct {
+	Headcounts   []Headcount        `json:"headcounts,omitempty"`
+	Interpreter  *bool              `json:"interpreter,omitempty"`
+	Language     *string            `json:"language,omitempty"`
+	Minutes      int                `json:"minutes"`
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// StartsAt When it began, if not as planned
+	StartsAt *time.Time `json:"starts_at,omitempty"`
+}
+
+// MhpssSessionKind defines model for MhpssSessionKind.
+type MhpssSessionKind string
+
+// MhpssSessionPage defines model for MhpssSessionPage.
+type MhpssSessionPage struct {
+	Data []MhpssSession `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssSessionPatch defines model for MhpssSessionPatch.
+type MhpssSessionPatch struct {
+	Activity      *string             `json:"activity,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter nullable.Nullable[bool] `json:"interpreter,omitempty"`
+
+	// Language BCP 47
+	Language  nullable.Nullable[string] `json:"language,omitempty"`
+	Materials []string                  `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                       `json:"minutes,omitempty"`
+	Modality     *MhpssSessionPatchModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant         `json:"participants,omitempty"`
+	Place        nullable.Nullable[string]  `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool                                 `json:"psycho_education,omitempty"`
+	PyramidLevel    *string                               `json:"pyramid_level,omitempty"`
+	StartsAt        *time.Time                            `json:"starts_at,omitempty"`
+	SupervisorID    nullable.Nullable[openapi_types.UUID] `json:"supervisor_id,omitempty"`
+	Topic           nullable.Nullable[string]             `json:"topic,omitempty"`
+}
+
+// MhpssSessionPatchModality defines model for MhpssSessionPatch.Modality.
+type MhpssSessionPatchModality string
+
+// MhpssSessionStatus defines model for MhpssSessionStatus.
+type MhpssSessionStatus string
 
 // MissingField defines model for MissingField.
 type MissingField struct {
@@ -12221,6 +13155,95 @@ type TrainingPatch struct {
 	ValidUntil  nullable.Nullable[openapi_types.Date] `json:"valid_until,omitempty"`
 }
 
+// Transfer A case that is handed over, as the centre that hands it over sees it.
+type Transfer struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	CaseID        openapi_types.UUID `json:"case_id"`
+
+	// ConsentID What it rests on
+	ConsentID *openapi_types.UUID `json:"consent_id,omitempty"`
+
+	// ContinuityToken On acceptance: names the transfer to the other centre, which has its own ids
+	ContinuityToken *openapi_types.UUID `json:"continuity_token,omitempty"`
+	CreatedAt       time.Time           `json:"created_at"`
+	DecidedAt       *time.Time          `json:"decided_at,omitempty"`
+
+	// DecisionNote Why it was refused or withdrawn
+	DecisionNote      *string             `json:"decision_note,omitempty"`
+	ID                openapi_types.UUID  `json:"id"`
+	OverrideBasis     *string             `json:"override_basis,omitempty"`
+	OverrideDecidedBy *openapi_types.UUID `json:"override_decided_by,omitempty"`
+	OverrideReason    *string             `json:"override_reason,omitempty"`
+	Parts             []TransferPart      `json:"parts"`
+
+	// Preview Frozen when the transfer was asked for. It identifies nobody.
+	Preview     TransferPreview    `json:"preview"`
+	Reason      string             `json:"reason"`
+	RequestedBy openapi_types.UUID `json:"requested_by"`
+	Status      TransferStatus     `json:"status"`
+	Target      TransferPlace      `json:"target"`
+	UpdatedAt   time.Time          `json:"updated_at"`
+	Version     int64              `json:"version"`
+}
+
+// TransferStatus defines model for Transfer.Status.
+type TransferStatus string
+
+// TransferAcceptance defines model for TransferAcceptance.
+type TransferAcceptance struct {
+	// OwnerID Who is to own the case here
+	OwnerID *openapi_types.UUID `json:"owner_id,omitempty"`
+}
+
+// TransferCreate defines model for TransferCreate.
+type TransferCreate struct {
+	// CentreCode Of the centre that is asked
+	CentreCode string              `json:"centre_code"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	Override   *TransferOverride   `json:"override,omitempty"`
+
+	// Parts What is copied beside the person's basics; absent: all of it
+	Parts  []TransferPart `json:"parts,omitempty"`
+	Reason string         `json:"reason"`
+}
+
+// TransferOverride defines model for TransferOverride.
+type TransferOverride struct {
+	Basis  string `json:"basis"`
+	Reason string `json:"reason"`
+}
+
+// TransferPage defines model for TransferPage.
+type TransferPage struct {
+	Data []Transfer `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// TransferPart defines model for TransferPart.
+type TransferPart string
+
+// TransferPlace defines model for TransferPlace.
+type TransferPlace struct {
+	Code string `json:"code"`
+	Name string `json:"name"`
+}
+
+// TransferPreview Frozen when the transfer was asked for. It identifies nobody.
+type TransferPreview struct {
+	// Child Under 18
+	Child bool `json:"child"`
+
+	// Languages BCP 47
+	Languages []string `json:"languages"`
+	RiskLevel *string  `json:"risk_level,omitempty"`
+	Sex       string   `json:"sex"`
+}
+
 // User defines model for User.
 type User struct {
 	Active    bool      `json:"active"`
@@ -13415,6 +14438,45 @@ type PreviewMergeParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
+
+// ListMergesParams defines parameters for ListMerges.
+type ListMergesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListMergesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListMergesParamsSort defines parameters for ListMerges.
+type ListMergesParamsSort string
+
+// ListMergeRowsParams defines parameters for ListMergeRows.
+type ListMergeRowsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `resource` where none is given. A cursor carries its own
+	Sort *ListMergeRowsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Resource Only rows of this resource, named as in the audit trail
+	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
+}
+
+// ListMergeRowsParamsSort defines parameters for ListMergeRows.
+type ListMergeRowsParamsSort string
 
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
@@ -14661,6 +15723,12 @@ type EndCaseTeamMemberParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// RequestTransferParams defines parameters for RequestTransfer.
+type RequestTransferParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
 	// IfMatch The ETag that was read
@@ -15183,6 +16251,48 @@ type ListImportRowsParams struct {
 // ListImportRowsParamsSort defines parameters for ListImportRows.
 type ListImportRowsParamsSort string
 
+// ListLegalHoldsParams defines parameters for ListLegalHolds.
+type ListLegalHoldsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListLegalHoldsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// BeneficiaryID Only of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// CaseID Only of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+
+	// Ended Those that somebody ended (true) or not (false)
+	Ended *bool `form:"ended,omitempty" json:"ended,omitempty"`
+}
+
+// ListLegalHoldsParamsSort defines parameters for ListLegalHolds.
+type ListLegalHoldsParamsSort string
+
+// PlaceLegalHoldParams defines parameters for PlaceLegalHold.
+type PlaceLegalHoldParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndLegalHoldParams defines parameters for EndLegalHold.
+type EndLegalHoldParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListManagementModelsParams defines parameters for ListManagementModels.
 type ListManagementModelsParams struct {
 	// Limit Rows a page
@@ -15263,6 +16373,123 @@ type UpdateMemberParams struct {
 
 // EndMemberParams defines parameters for EndMember.
 type EndMemberParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetMhpssActivityParams defines parameters for GetMhpssActivity.
+type GetMhpssActivityParams struct {
+	// From First day
+	From openapi_types.Date `form:"from" json:"from"`
+
+	// To Last day
+	To openapi_types.Date `form:"to" json:"to"`
+}
+
+// ListMhpssSessionsParams defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-starts_at` where none is given. A cursor carries its own
+	Sort *ListMhpssSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only sessions in this state
+	Status *MhpssSessionStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only sessions of this kind
+	Kind *MhpssSessionKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Activity Only this activity
+	Activity *string `form:"activity,omitempty" json:"activity,omitempty"`
+
+	// PsychoEducation Only sessions that teach, or only others
+	PsychoEducation *bool `form:"psycho_education,omitempty" json:"psycho_education,omitempty"`
+
+	// FacilitatorID Only sessions that this member of staff leads
+	FacilitatorID *openapi_types.UUID `form:"facilitator_id,omitempty" json:"facilitator_id,omitempty"`
+
+	// BeneficiaryID Only sessions of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// CaseID Only sessions of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+
+	// From On this day of the centre or later
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To On this day of the centre or earlier
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// ListMhpssSessionsParamsSort defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParamsSort string
+
+// CreateMhpssSessionParams defines parameters for CreateMhpssSession.
+type CreateMhpssSessionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateMhpssSessionParams defines parameters for UpdateMhpssSession.
+type UpdateMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelMhpssSessionParams defines parameters for CancelMhpssSession.
+type CancelMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// HoldMhpssSessionParams defines parameters for HoldMhpssSession.
+type HoldMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListMhpssNotesParams defines parameters for ListMhpssNotes.
+type ListMhpssNotesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListMhpssNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListMhpssNotesParamsSort defines parameters for ListMhpssNotes.
+type ListMhpssNotesParamsSort string
+
+// CreateMhpssNoteParams defines parameters for CreateMhpssNote.
+type CreateMhpssNoteParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidMhpssSessionParams defines parameters for VoidMhpssSession.
+type VoidMhpssSessionParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -16299,6 +17526,102 @@ type DismissTaskParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListIncomingTransfersParams defines parameters for ListIncomingTransfers.
+type ListIncomingTransfersParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListIncomingTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only in this state
+	Status *ListIncomingTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListIncomingTransfersParamsSort defines parameters for ListIncomingTransfers.
+type ListIncomingTransfersParamsSort string
+
+// ListIncomingTransfersParamsStatus defines parameters for ListIncomingTransfers.
+type ListIncomingTransfersParamsStatus string
+
+// AcceptTransferParams defines parameters for AcceptTransfer.
+type AcceptTransferParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RefuseTransferParams defines parameters for RefuseTransfer.
+type RefuseTransferParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTransfersParams defines parameters for ListTransfers.
+type ListTransfersParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only in this state
+	Status *ListTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// CaseID Only of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+}
+
+// ListTransfersParamsSort defines parameters for ListTransfers.
+type ListTransfersParamsSort string
+
+// ListTransfersParamsStatus defines parameters for ListTransfers.
+type ListTransfersParamsStatus string
+
+// ApproveTransferOverrideParams defines parameters for ApproveTransferOverride.
+type ApproveTransferOverrideParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejectTransferOverrideParams defines parameters for RejectTransferOverride.
+type RejectTransferOverrideParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// WithdrawTransferParams defines parameters for WithdrawTransfer.
+type WithdrawTransferParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListVisitsParams defines parameters for ListVisits.
 type ListVisitsParams struct {
 	// Limit Rows a page
@@ -17256,6 +18579,9 @@ type ChangeCaseSOPJSONRequestBody = CaseSOP
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
 
+// RequestTransferJSONRequestBody defines body for RequestTransfer for application/json ContentType.
+type RequestTransferJSONRequestBody = TransferCreate
+
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
 
@@ -17310,6 +18636,12 @@ type ProposeImportMappingJSONRequestBody = SheetHeader
 // CreateImportMultipartRequestBody defines body for CreateImport for multipart/form-data ContentType.
 type CreateImportMultipartRequestBody CreateImportMultipartBody
 
+// PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
+type PlaceLegalHoldJSONRequestBody = LegalHoldCreate
+
+// EndLegalHoldJSONRequestBody defines body for EndLegalHold for application/json ContentType.
+type EndLegalHoldJSONRequestBody = LegalHoldEnd
+
 // CreateManagementModelJSONRequestBody defines body for CreateManagementModel for application/json ContentType.
 type CreateManagementModelJSONRequestBody = ManagementModelCreate
 
@@ -17321,6 +18653,24 @@ type CreateMemberJSONRequestBody = MemberCreate
 
 // UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
 type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
+
+// CreateMhpssSessionJSONRequestBody defines body for CreateMhpssSession for application/json ContentType.
+type CreateMhpssSessionJSONRequestBody = MhpssSessionCreate
+
+// UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateMhpssSession for application/merge-patch+json ContentType.
+type UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody = MhpssSessionPatch
+
+// CancelMhpssSessionJSONRequestBody defines body for CancelMhpssSession for application/json ContentType.
+type CancelMhpssSessionJSONRequestBody = MhpssReason
+
+// HoldMhpssSessionJSONRequestBody defines body for HoldMhpssSession for application/json ContentType.
+type HoldMhpssSessionJSONRequestBody = MhpssSessionHold
+
+// CreateMhpssNoteJSONRequestBody defines body for CreateMhpssNote for application/json ContentType.
+type CreateMhpssNoteJSONRequestBody = MhpssNoteCreate
+
+// VoidMhpssSessionJSONRequestBody defines body for VoidMhpssSession for application/json ContentType.
+type VoidMhpssSessionJSONRequestBody = VoidReason
 
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
@@ -17465,6 +18815,18 @@ type CompleteTaskJSONRequestBody = TaskCompletion
 
 // DismissTaskJSONRequestBody defines body for DismissTask for application/json ContentType.
 type DismissTaskJSONRequestBody = TaskDismissal
+
+// AcceptTransferJSONRequestBody defines body for AcceptTransfer for application/json ContentType.
+type AcceptTransferJSONRequestBody = TransferAcceptance
+
+// RefuseTransferJSONRequestBody defines body for RefuseTransfer for application/json ContentType.
+type RefuseTransferJSONRequestBody = CaseReason
+
+// RejectTransferOverrideJSONRequestBody defines body for RejectTransferOverride for application/json ContentType.
+type RejectTransferOverrideJSONRequestBody = CaseReason
+
+// WithdrawTransferJSONRequestBody defines body for WithdrawTransfer for application/json ContentType.
+type WithdrawTransferJSONRequestBody = CaseReason
 
 // CreateVisitJSONRequestBody defines body for CreateVisit for application/json ContentType.
 type CreateVisitJSONRequestBody = VisitCreate
@@ -17940,6 +19302,12 @@ type ServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
+	// ListMerges What was merged into a record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
+	ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error
+	// ListMergeRows What a merge did to which row
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
+	ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -18339,6 +19707,9 @@ type ServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID, params EndCaseTeamMemberParams) error
+	// RequestTransfer Ask another centre to take the case
+	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
+	RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
@@ -18471,6 +19842,18 @@ type ServerInterface interface {
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx echo.Context, centreID CentreID, id ID, params ListImportRowsParams) error
+	// ListLegalHolds List legal holds
+	// (GET /v1/centres/{centre_id}/legal-holds)
+	ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error
+	// PlaceLegalHold Keep what is held of a person or a case
+	// (POST /v1/centres/{centre_id}/legal-holds)
+	PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error
+	// GetLegalHold Read a legal hold
+	// (GET /v1/centres/{centre_id}/legal-holds/{id})
+	GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error
+	// EndLegalHold End a legal hold
+	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
+	EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error
@@ -18498,6 +19881,39 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error
+	// GetMhpssNote Read a note on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
+	GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
@@ -18804,6 +20220,33 @@ type ServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx echo.Context, centreID CentreID, id ID, params DismissTaskParams) error
+	// ListIncomingTransfers List the cases that other centres offer
+	// (GET /v1/centres/{centre_id}/transfer-inbox)
+	ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error
+	// GetIncomingTransfer Read what another centre offers
+	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
+	GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error
+	// AcceptTransfer Take a case over
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
+	AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error
+	// RefuseTransfer Leave a case where it is
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
+	RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error
+	// ListTransfers List the cases that are handed over
+	// (GET /v1/centres/{centre_id}/transfers)
+	ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error
+	// GetTransfer Read a transfer
+	// (GET /v1/centres/{centre_id}/transfers/{id})
+	GetTransfer(ctx echo.Context, centreID CentreID, id ID) error
+	// ApproveTransferOverride Let a transfer go without consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
+	ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error
+	// RejectTransferOverride Keep a transfer that has no consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
+	RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error
+	// WithdrawTransfer Take a transfer back
+	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
+	WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error
@@ -22683,6 +24126,129 @@ func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PreviewMerge(ctx, centreID, id, params)
+	return err
+}
+
+// ListMerges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMerges(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMergesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMerges(ctx, centreID, id, params)
+	return err
+}
+
+// ListMergeRows converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMergeRows(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "merge_id" -------------
+	var mergeID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "merge_id", ctx.Param("merge_id"), &mergeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter merge_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMergeRowsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMergeRows(ctx, centreID, id, mergeID, params)
 	return err
 }
 
@@ -29954,6 +31520,50 @@ func (w *ServerInterfaceWrapper) EndCaseTeamMember(ctx echo.Context) error {
 	return err
 }
 
+// RequestTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTransfer(ctx, centreID, id, params)
+	return err
+}
+
 // UndoCaseMerge converts echo context to params.
 func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 	var err error
@@ -32267,6 +33877,194 @@ func (w *ServerInterfaceWrapper) ListImportRows(ctx echo.Context) error {
 	return err
 }
 
+// ListLegalHolds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLegalHoldsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "ended" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ended", ctx.QueryParams(), &params.Ended, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ended: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLegalHolds(ctx, centreID, params)
+	return err
+}
+
+// PlaceLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlaceLegalHoldParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceLegalHold(ctx, centreID, params)
+	return err
+}
+
+// GetLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLegalHold(ctx, centreID, id)
+	return err
+}
+
+// EndLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) EndLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndLegalHoldParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndLegalHold(ctx, centreID, id, params)
+	return err
+}
+
 // ListManagementModels converts echo context to params.
 func (w *ServerInterfaceWrapper) ListManagementModels(ctx echo.Context) error {
 	var err error
@@ -32679,6 +34477,566 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndMember(ctx, centreID, id, params)
+	return err
+}
+
+// GetMhpssActivity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssActivity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMhpssActivityParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssActivity(ctx, centreID, params)
+	return err
+}
+
+// ListMhpssSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssSessionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "activity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "activity", ctx.QueryParams(), &params.Activity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter activity: %s", err))
+	}
+
+	// ------------- Optional query parameter "psycho_education" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "psycho_education", ctx.QueryParams(), &params.PsychoEducation, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter psycho_education: %s", err))
+	}
+
+	// ------------- Optional query parameter "facilitator_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "facilitator_id", ctx.QueryParams(), &params.FacilitatorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter facilitator_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssSessions(ctx, centreID, params)
+	return err
+}
+
+// CreateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssSession(ctx, centreID, params)
+	return err
+}
+
+// GetMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssSession(ctx, centreID, id)
+	return err
+}
+
+// UpdateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// CancelMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// HoldMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) HoldMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HoldMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// ListMhpssNotes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssNotes(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssNotesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssNotes(ctx, centreID, id, params)
+	return err
+}
+
+// CreateMhpssNote converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssNote(ctx, centreID, id, params)
+	return err
+}
+
+// GetMhpssNote converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "note_id" -------------
+	var noteID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssNote(ctx, centreID, id, noteID)
+	return err
+}
+
+// VoidMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidMhpssSession(ctx, centreID, id, params)
 	return err
 }
 
@@ -37563,6 +39921,472 @@ func (w *ServerInterfaceWrapper) DismissTask(ctx echo.Context) error {
 	return err
 }
 
+// ListIncomingTransfers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListIncomingTransfers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListIncomingTransfersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListIncomingTransfers(ctx, centreID, params)
+	return err
+}
+
+// GetIncomingTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetIncomingTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetIncomingTransfer(ctx, centreID, id)
+	return err
+}
+
+// AcceptTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) AcceptTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcceptTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcceptTransfer(ctx, centreID, id, params)
+	return err
+}
+
+// RefuseTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) RefuseTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RefuseTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefuseTransfer(ctx, centreID, id, params)
+	return err
+}
+
+// ListTransfers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTransfers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTransfersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTransfers(ctx, centreID, params)
+	return err
+}
+
+// GetTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTransfer(ctx, centreID, id)
+	return err
+}
+
+// ApproveTransferOverride converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveTransferOverride(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveTransferOverrideParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveTransferOverride(ctx, centreID, id, params)
+	return err
+}
+
+// RejectTransferOverride converts echo context to params.
+func (w *ServerInterfaceWrapper) RejectTransferOverride(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectTransferOverrideParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejectTransferOverride(ctx, centreID, id, params)
+	return err
+}
+
+// WithdrawTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) WithdrawTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WithdrawTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WithdrawTransfer(ctx, centreID, id, params)
+	return err
+}
+
 // ListVisits converts echo context to params.
 func (w *ServerInterfaceWrapper) ListVisits(ctx echo.Context) error {
 	var err error
@@ -40313,6 +43137,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges", wrapper.ListMerges, options.OperationMiddlewares["listMerges"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges/:merge_id/rows", wrapper.ListMergeRows, options.OperationMiddlewares["listMergeRows"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -40505,6 +43331,17 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.ListMhpssSessions, options.OperationMiddlewares["listMhpssSessions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.CreateMhpssSession, options.OperationMiddlewares["createMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.GetMhpssSession, options.OperationMiddlewares["getMhpssSession"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.UpdateMhpssSession, options.OperationMiddlewares["updateMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/hold", wrapper.HoldMhpssSession, options.OperationMiddlewares["holdMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/cancel", wrapper.CancelMhpssSession, options.OperationMiddlewares["cancelMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/void", wrapper.VoidMhpssSession, options.OperationMiddlewares["voidMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.ListMhpssNotes, options.OperationMiddlewares["listMhpssNotes"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.CreateMhpssNote, options.OperationMiddlewares["createMhpssNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes/:note_id", wrapper.GetMhpssNote, options.OperationMiddlewares["getMhpssNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/activity", wrapper.GetMhpssActivity, options.OperationMiddlewares["getMhpssActivity"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -40564,6 +43401,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/transfers", wrapper.RequestTransfer, options.OperationMiddlewares["requestTransfer"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers", wrapper.ListTransfers, options.OperationMiddlewares["listTransfers"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers/:id", wrapper.GetTransfer, options.OperationMiddlewares["getTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/withdraw", wrapper.WithdrawTransfer, options.OperationMiddlewares["withdrawTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/approve", wrapper.ApproveTransferOverride, options.OperationMiddlewares["approveTransferOverride"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/reject", wrapper.RejectTransferOverride, options.OperationMiddlewares["rejectTransferOverride"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox", wrapper.ListIncomingTransfers, options.OperationMiddlewares["listIncomingTransfers"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id", wrapper.GetIncomingTransfer, options.OperationMiddlewares["getIncomingTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/accept", wrapper.AcceptTransfer, options.OperationMiddlewares["acceptTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/refuse", wrapper.RefuseTransfer, options.OperationMiddlewares["refuseTransfer"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -40582,6 +43429,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.ListReferralMessages, options.OperationMiddlewares["listReferralMessages"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.CreateReferralMessage, options.OperationMiddlewares["createReferralMessage"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/disclosures", wrapper.ListDisclosures, options.OperationMiddlewares["listDisclosures"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.ListLegalHolds, options.OperationMiddlewares["listLegalHolds"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id", wrapper.GetLegalHold, options.OperationMiddlewares["getLegalHold"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id/end", wrapper.EndLegalHold, options.OperationMiddlewares["endLegalHold"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox", wrapper.ListReferralInbox, options.OperationMiddlewares["listReferralInbox"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id", wrapper.GetReferralInboxItem, options.OperationMiddlewares["getReferralInboxItem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/matches", wrapper.ListReferralInboxMatches, options.OperationMiddlewares["listReferralInboxMatches"]...)
@@ -44750,6 +47601,89 @@ type PreviewMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPreviewMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListMergesParams
+}
+
+type ListMergesResponseObject interface {
+	VisitListMergesResponse(w http.ResponseWriter) error
+}
+
+type ListMerges200JSONResponse MergePage
+
+func (response ListMerges200JSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMergesdefaultApplicationProblemPlusJSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergeRowsRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	MergeID  openapi_types.UUID `json:"merge_id"`
+	Params   ListMergeRowsParams
+}
+
+type ListMergeRowsResponseObject interface {
+	VisitListMergeRowsResponse(w http.ResponseWriter) error
+}
+
+type ListMergeRows200JSONResponse MergeRowPage
+
+func (response ListMergeRows200JSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergeRowsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMergeRowsdefaultApplicationProblemPlusJSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -51625,6 +54559,58 @@ func (response EndCaseTeamMemberdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type RequestTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RequestTransferParams
+	Body     *RequestTransferJSONRequestBody
+}
+
+type RequestTransferResponseObject interface {
+	VisitRequestTransferResponse(w http.ResponseWriter) error
+}
+
+type RequestTransfer201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RequestTransfer201JSONResponse struct {
+	Body    Transfer
+	Headers RequestTransfer201ResponseHeaders
+}
+
+func (response RequestTransfer201JSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RequestTransferdefaultApplicationProblemPlusJSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UndoCaseMergeRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -53797,6 +56783,195 @@ func (response ListImportRowsdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type ListLegalHoldsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListLegalHoldsParams
+}
+
+type ListLegalHoldsResponseObject interface {
+	VisitListLegalHoldsResponse(w http.ResponseWriter) error
+}
+
+type ListLegalHolds200JSONResponse LegalHoldPage
+
+func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHoldsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLegalHoldsdefaultApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHoldRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   PlaceLegalHoldParams
+	Body     *PlaceLegalHoldJSONRequestBody
+}
+
+type PlaceLegalHoldResponseObject interface {
+	VisitPlaceLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type PlaceLegalHold201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type PlaceLegalHold201JSONResponse struct {
+	Body    LegalHold
+	Headers PlaceLegalHold201ResponseHeaders
+}
+
+func (response PlaceLegalHold201JSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlaceLegalHolddefaultApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLegalHoldRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetLegalHoldResponseObject interface {
+	VisitGetLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type GetLegalHold200ResponseHeaders struct {
+	ETag string
+}
+
+type GetLegalHold200JSONResponse struct {
+	Body    LegalHold
+	Headers GetLegalHold200ResponseHeaders
+}
+
+func (response GetLegalHold200JSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLegalHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLegalHolddefaultApplicationProblemPlusJSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndLegalHoldRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   EndLegalHoldParams
+	Body     *EndLegalHoldJSONRequestBody
+}
+
+type EndLegalHoldResponseObject interface {
+	VisitEndLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type EndLegalHold200ResponseHeaders struct {
+	ETag string
+}
+
+type EndLegalHold200JSONResponse struct {
+	Body    LegalHold
+	Headers EndLegalHold200ResponseHeaders
+}
+
+func (response EndLegalHold200JSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndLegalHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndLegalHolddefaultApplicationProblemPlusJSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListManagementModelsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListManagementModelsParams
@@ -54213,6 +57388,527 @@ type EndMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssActivityRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetMhpssActivityParams
+}
+
+type GetMhpssActivityResponseObject interface {
+	VisitGetMhpssActivityResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssActivity200JSONResponse MhpssActivity
+
+func (response GetMhpssActivity200JSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssActivitydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssActivitydefaultApplicationProblemPlusJSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListMhpssSessionsParams
+}
+
+type ListMhpssSessionsResponseObject interface {
+	VisitListMhpssSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssSessions200JSONResponse MhpssSessionPage
+
+func (response ListMhpssSessions200JSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateMhpssSessionParams
+	Body     *CreateMhpssSessionJSONRequestBody
+}
+
+type CreateMhpssSessionResponseObject interface {
+	VisitCreateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssSession201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMhpssSession201JSONResponse struct {
+	Body    MhpssSession
+	Headers CreateMhpssSession201ResponseHeaders
+}
+
+func (response CreateMhpssSession201JSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetMhpssSessionResponseObject interface {
+	VisitGetMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers GetMhpssSession200ResponseHeaders
+}
+
+func (response GetMhpssSession200JSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateMhpssSessionParams
+	Body     *UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateMhpssSessionResponseObject interface {
+	VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type UpdateMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers UpdateMhpssSession200ResponseHeaders
+}
+
+func (response UpdateMhpssSession200JSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CancelMhpssSessionParams
+	Body     *CancelMhpssSessionJSONRequestBody
+}
+
+type CancelMhpssSessionResponseObject interface {
+	VisitCancelMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CancelMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers CancelMhpssSession200ResponseHeaders
+}
+
+func (response CancelMhpssSession200JSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   HoldMhpssSessionParams
+	Body     *HoldMhpssSessionJSONRequestBody
+}
+
+type HoldMhpssSessionResponseObject interface {
+	VisitHoldMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type HoldMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type HoldMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers HoldMhpssSession200ResponseHeaders
+}
+
+func (response HoldMhpssSession200JSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListMhpssNotesParams
+}
+
+type ListMhpssNotesResponseObject interface {
+	VisitListMhpssNotesResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssNotes200JSONResponse MhpssNotePage
+
+func (response ListMhpssNotes200JSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssNotesdefaultApplicationProblemPlusJSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNoteRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateMhpssNoteParams
+	Body     *CreateMhpssNoteJSONRequestBody
+}
+
+type CreateMhpssNoteResponseObject interface {
+	VisitCreateMhpssNoteResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssNote201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMhpssNote201JSONResponse struct {
+	Body    MhpssNote
+	Headers CreateMhpssNote201ResponseHeaders
+}
+
+func (response CreateMhpssNote201JSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssNoteRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NoteID   openapi_types.UUID `json:"note_id"`
+}
+
+type GetMhpssNoteResponseObject interface {
+	VisitGetMhpssNoteResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssNote200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMhpssNote200JSONResponse struct {
+	Body    MhpssNote
+	Headers GetMhpssNote200ResponseHeaders
+}
+
+func (response GetMhpssNote200JSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidMhpssSessionParams
+	Body     *VoidMhpssSessionJSONRequestBody
+}
+
+type VoidMhpssSessionResponseObject interface {
+	VisitVoidMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type VoidMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers VoidMhpssSession200ResponseHeaders
+}
+
+func (response VoidMhpssSession200JSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -59107,6 +62803,431 @@ func (response DismissTaskdefaultApplicationProblemPlusJSONResponse) VisitDismis
 	return err
 }
 
+type ListIncomingTransfersRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListIncomingTransfersParams
+}
+
+type ListIncomingTransfersResponseObject interface {
+	VisitListIncomingTransfersResponse(w http.ResponseWriter) error
+}
+
+type ListIncomingTransfers200JSONResponse IncomingTransferPage
+
+func (response ListIncomingTransfers200JSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIncomingTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetIncomingTransferResponseObject interface {
+	VisitGetIncomingTransferResponse(w http.ResponseWriter) error
+}
+
+type GetIncomingTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type GetIncomingTransfer200JSONResponse struct {
+	Body    IncomingTransfer
+	Headers GetIncomingTransfer200ResponseHeaders
+}
+
+func (response GetIncomingTransfer200JSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIncomingTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetIncomingTransferdefaultApplicationProblemPlusJSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AcceptTransferParams
+	Body     *AcceptTransferJSONRequestBody
+}
+
+type AcceptTransferResponseObject interface {
+	VisitAcceptTransferResponse(w http.ResponseWriter) error
+}
+
+type AcceptTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type AcceptTransfer200JSONResponse struct {
+	Body    IncomingTransfer
+	Headers AcceptTransfer200ResponseHeaders
+}
+
+func (response AcceptTransfer200JSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcceptTransferdefaultApplicationProblemPlusJSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RefuseTransferParams
+	Body     *RefuseTransferJSONRequestBody
+}
+
+type RefuseTransferResponseObject interface {
+	VisitRefuseTransferResponse(w http.ResponseWriter) error
+}
+
+type RefuseTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type RefuseTransfer200JSONResponse struct {
+	Body    IncomingTransfer
+	Headers RefuseTransfer200ResponseHeaders
+}
+
+func (response RefuseTransfer200JSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RefuseTransferdefaultApplicationProblemPlusJSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTransfersRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListTransfersParams
+}
+
+type ListTransfersResponseObject interface {
+	VisitListTransfersResponse(w http.ResponseWriter) error
+}
+
+type ListTransfers200JSONResponse TransferPage
+
+func (response ListTransfers200JSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTransfersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTransfersdefaultApplicationProblemPlusJSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetTransferResponseObject interface {
+	VisitGetTransferResponse(w http.ResponseWriter) error
+}
+
+type GetTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type GetTransfer200JSONResponse struct {
+	Body    Transfer
+	Headers GetTransfer200ResponseHeaders
+}
+
+func (response GetTransfer200JSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTransferdefaultApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveTransferOverrideRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveTransferOverrideParams
+}
+
+type ApproveTransferOverrideResponseObject interface {
+	VisitApproveTransferOverrideResponse(w http.ResponseWriter) error
+}
+
+type ApproveTransferOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveTransferOverride200JSONResponse struct {
+	Body    Transfer
+	Headers ApproveTransferOverride200ResponseHeaders
+}
+
+func (response ApproveTransferOverride200JSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTransferOverrideRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RejectTransferOverrideParams
+	Body     *RejectTransferOverrideJSONRequestBody
+}
+
+type RejectTransferOverrideResponseObject interface {
+	VisitRejectTransferOverrideResponse(w http.ResponseWriter) error
+}
+
+type RejectTransferOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type RejectTransferOverride200JSONResponse struct {
+	Body    Transfer
+	Headers RejectTransferOverride200ResponseHeaders
+}
+
+func (response RejectTransferOverride200JSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   WithdrawTransferParams
+	Body     *WithdrawTransferJSONRequestBody
+}
+
+type WithdrawTransferResponseObject interface {
+	VisitWithdrawTransferResponse(w http.ResponseWriter) error
+}
+
+type WithdrawTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type WithdrawTransfer200JSONResponse struct {
+	Body    Transfer
+	Headers WithdrawTransfer200ResponseHeaders
+}
+
+func (response WithdrawTransfer200JSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WithdrawTransferdefaultApplicationProblemPlusJSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVisitsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListVisitsParams
@@ -62330,6 +66451,12 @@ type StrictServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
+	// ListMerges What was merged into a record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
+	ListMerges(ctx context.Context, request ListMergesRequestObject) (ListMergesResponseObject, error)
+	// ListMergeRows What a merge did to which row
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
+	ListMergeRows(ctx context.Context, request ListMergeRowsRequestObject) (ListMergeRowsResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -62729,6 +66856,9 @@ type StrictServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx context.Context, request EndCaseTeamMemberRequestObject) (EndCaseTeamMemberResponseObject, error)
+	// RequestTransfer Ask another centre to take the case
+	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
+	RequestTransfer(ctx context.Context, request RequestTransferRequestObject) (RequestTransferResponseObject, error)
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
@@ -62861,6 +66991,18 @@ type StrictServerInterface interface {
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx context.Context, request ListImportRowsRequestObject) (ListImportRowsResponseObject, error)
+	// ListLegalHolds List legal holds
+	// (GET /v1/centres/{centre_id}/legal-holds)
+	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
+	// PlaceLegalHold Keep what is held of a person or a case
+	// (POST /v1/centres/{centre_id}/legal-holds)
+	PlaceLegalHold(ctx context.Context, request PlaceLegalHoldRequestObject) (PlaceLegalHoldResponseObject, error)
+	// GetLegalHold Read a legal hold
+	// (GET /v1/centres/{centre_id}/legal-holds/{id})
+	GetLegalHold(ctx context.Context, request GetLegalHoldRequestObject) (GetLegalHoldResponseObject, error)
+	// EndLegalHold End a legal hold
+	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
+	EndLegalHold(ctx context.Context, request EndLegalHoldRequestObject) (EndLegalHoldResponseObject, error)
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx context.Context, request ListManagementModelsRequestObject) (ListManagementModelsResponseObject, error)
@@ -62888,6 +67030,39 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx context.Context, request GetMhpssActivityRequestObject) (GetMhpssActivityResponseObject, error)
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx context.Context, request ListMhpssSessionsRequestObject) (ListMhpssSessionsResponseObject, error)
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx context.Context, request CreateMhpssSessionRequestObject) (CreateMhpssSessionResponseObject, error)
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx context.Context, request GetMhpssSessionRequestObject) (GetMhpssSessionResponseObject, error)
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx context.Context, request UpdateMhpssSessionRequestObject) (UpdateMhpssSessionResponseObject, error)
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx context.Context, request CancelMhpssSessionRequestObject) (CancelMhpssSessionResponseObject, error)
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx context.Context, request HoldMhpssSessionRequestObject) (HoldMhpssSessionResponseObject, error)
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx context.Context, request ListMhpssNotesRequestObject) (ListMhpssNotesResponseObject, error)
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx context.Context, request CreateMhpssNoteRequestObject) (CreateMhpssNoteResponseObject, error)
+	// GetMhpssNote Read a note on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
+	GetMhpssNote(ctx context.Context, request GetMhpssNoteRequestObject) (GetMhpssNoteResponseObject, error)
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx context.Context, request VoidMhpssSessionRequestObject) (VoidMhpssSessionResponseObject, error)
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
@@ -63194,6 +67369,33 @@ type StrictServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx context.Context, request DismissTaskRequestObject) (DismissTaskResponseObject, error)
+	// ListIncomingTransfers List the cases that other centres offer
+	// (GET /v1/centres/{centre_id}/transfer-inbox)
+	ListIncomingTransfers(ctx context.Context, request ListIncomingTransfersRequestObject) (ListIncomingTransfersResponseObject, error)
+	// GetIncomingTransfer Read what another centre offers
+	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
+	GetIncomingTransfer(ctx context.Context, request GetIncomingTransferRequestObject) (GetIncomingTransferResponseObject, error)
+	// AcceptTransfer Take a case over
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
+	AcceptTransfer(ctx context.Context, request AcceptTransferRequestObject) (AcceptTransferResponseObject, error)
+	// RefuseTransfer Leave a case where it is
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
+	RefuseTransfer(ctx context.Context, request RefuseTransferRequestObject) (RefuseTransferResponseObject, error)
+	// ListTransfers List the cases that are handed over
+	// (GET /v1/centres/{centre_id}/transfers)
+	ListTransfers(ctx context.Context, request ListTransfersRequestObject) (ListTransfersResponseObject, error)
+	// GetTransfer Read a transfer
+	// (GET /v1/centres/{centre_id}/transfers/{id})
+	GetTransfer(ctx context.Context, request GetTransferRequestObject) (GetTransferResponseObject, error)
+	// ApproveTransferOverride Let a transfer go without consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
+	ApproveTransferOverride(ctx context.Context, request ApproveTransferOverrideRequestObject) (ApproveTransferOverrideResponseObject, error)
+	// RejectTransferOverride Keep a transfer that has no consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
+	RejectTransferOverride(ctx context.Context, request RejectTransferOverrideRequestObject) (RejectTransferOverrideResponseObject, error)
+	// WithdrawTransfer Take a transfer back
+	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
+	WithdrawTransfer(ctx context.Context, request WithdrawTransferRequestObject) (WithdrawTransferResponseObject, error)
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx context.Context, request ListVisitsRequestObject) (ListVisitsResponseObject, error)
@@ -66302,6 +70504,61 @@ func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID
 		return err
 	} else if validResponse, ok := response.(PreviewMergeResponseObject); ok {
 		return validResponse.VisitPreviewMergeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMerges operation middleware
+func (sh *strictHandler) ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error {
+	var request ListMergesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMerges(ctx.Request().Context(), request.(ListMergesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMerges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMergesResponseObject); ok {
+		return validResponse.VisitListMergesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMergeRows operation middleware
+func (sh *strictHandler) ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error {
+	var request ListMergeRowsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.MergeID = mergeID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMergeRows(ctx.Request().Context(), request.(ListMergeRowsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMergeRows")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMergeRowsResponseObject); ok {
+		return validResponse.VisitListMergeRowsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -71631,6 +75888,56 @@ func (sh *strictHandler) EndCaseTeamMember(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
+// RequestTransfer operation middleware
+func (sh *strictHandler) RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error {
+	var request RequestTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RequestTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTransfer(ctx.Request().Context(), request.(RequestTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTransferResponseObject); ok {
+		return validResponse.VisitRequestTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // UndoCaseMerge operation middleware
 func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error {
 	var request UndoCaseMergeRequestObject
@@ -73209,6 +77516,157 @@ func (sh *strictHandler) ListImportRows(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
+// ListLegalHolds operation middleware
+func (sh *strictHandler) ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error {
+	var request ListLegalHoldsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLegalHolds(ctx.Request().Context(), request.(ListLegalHoldsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLegalHolds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLegalHoldsResponseObject); ok {
+		return validResponse.VisitListLegalHoldsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceLegalHold operation middleware
+func (sh *strictHandler) PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error {
+	var request PlaceLegalHoldRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body PlaceLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceLegalHold(ctx.Request().Context(), request.(PlaceLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceLegalHoldResponseObject); ok {
+		return validResponse.VisitPlaceLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLegalHold operation middleware
+func (sh *strictHandler) GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetLegalHoldRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLegalHold(ctx.Request().Context(), request.(GetLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLegalHoldResponseObject); ok {
+		return validResponse.VisitGetLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndLegalHold operation middleware
+func (sh *strictHandler) EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error {
+	var request EndLegalHoldRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body EndLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndLegalHold(ctx.Request().Context(), request.(EndLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndLegalHoldResponseObject); ok {
+		return validResponse.VisitEndLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListManagementModels operation middleware
 func (sh *strictHandler) ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error {
 	var request ListManagementModelsRequestObject
@@ -73532,6 +77990,437 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 		return err
 	} else if validResponse, ok := response.(EndMemberResponseObject); ok {
 		return validResponse.VisitEndMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssActivity operation middleware
+func (sh *strictHandler) GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error {
+	var request GetMhpssActivityRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssActivity(ctx.Request().Context(), request.(GetMhpssActivityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssActivity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssActivityResponseObject); ok {
+		return validResponse.VisitGetMhpssActivityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssSessions operation middleware
+func (sh *strictHandler) ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error {
+	var request ListMhpssSessionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssSessions(ctx.Request().Context(), request.(ListMhpssSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssSessionsResponseObject); ok {
+		return validResponse.VisitListMhpssSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssSession operation middleware
+func (sh *strictHandler) CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error {
+	var request CreateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssSession(ctx.Request().Context(), request.(CreateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssSessionResponseObject); ok {
+		return validResponse.VisitCreateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssSession operation middleware
+func (sh *strictHandler) GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssSession(ctx.Request().Context(), request.(GetMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssSessionResponseObject); ok {
+		return validResponse.VisitGetMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMhpssSession operation middleware
+func (sh *strictHandler) UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error {
+	var request UpdateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMhpssSession(ctx.Request().Context(), request.(UpdateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMhpssSessionResponseObject); ok {
+		return validResponse.VisitUpdateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelMhpssSession operation middleware
+func (sh *strictHandler) CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error {
+	var request CancelMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CancelMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelMhpssSession(ctx.Request().Context(), request.(CancelMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelMhpssSessionResponseObject); ok {
+		return validResponse.VisitCancelMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HoldMhpssSession operation middleware
+func (sh *strictHandler) HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error {
+	var request HoldMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body HoldMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldMhpssSession(ctx.Request().Context(), request.(HoldMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HoldMhpssSessionResponseObject); ok {
+		return validResponse.VisitHoldMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssNotes operation middleware
+func (sh *strictHandler) ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error {
+	var request ListMhpssNotesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssNotes(ctx.Request().Context(), request.(ListMhpssNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssNotesResponseObject); ok {
+		return validResponse.VisitListMhpssNotesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssNote operation middleware
+func (sh *strictHandler) CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error {
+	var request CreateMhpssNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateMhpssNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssNote(ctx.Request().Context(), request.(CreateMhpssNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssNoteResponseObject); ok {
+		return validResponse.VisitCreateMhpssNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssNote operation middleware
+func (sh *strictHandler) GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error {
+	var request GetMhpssNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NoteID = noteID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssNote(ctx.Request().Context(), request.(GetMhpssNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssNoteResponseObject); ok {
+		return validResponse.VisitGetMhpssNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidMhpssSession operation middleware
+func (sh *strictHandler) VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error {
+	var request VoidMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidMhpssSession(ctx.Request().Context(), request.(VoidMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidMhpssSessionResponseObject); ok {
+		return validResponse.VisitVoidMhpssSessionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -77343,6 +82232,337 @@ func (sh *strictHandler) DismissTask(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
+// ListIncomingTransfers operation middleware
+func (sh *strictHandler) ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error {
+	var request ListIncomingTransfersRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListIncomingTransfers(ctx.Request().Context(), request.(ListIncomingTransfersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListIncomingTransfers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListIncomingTransfersResponseObject); ok {
+		return validResponse.VisitListIncomingTransfersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetIncomingTransfer operation middleware
+func (sh *strictHandler) GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetIncomingTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIncomingTransfer(ctx.Request().Context(), request.(GetIncomingTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIncomingTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetIncomingTransferResponseObject); ok {
+		return validResponse.VisitGetIncomingTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcceptTransfer operation middleware
+func (sh *strictHandler) AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error {
+	var request AcceptTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AcceptTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptTransfer(ctx.Request().Context(), request.(AcceptTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcceptTransferResponseObject); ok {
+		return validResponse.VisitAcceptTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefuseTransfer operation middleware
+func (sh *strictHandler) RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error {
+	var request RefuseTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RefuseTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefuseTransfer(ctx.Request().Context(), request.(RefuseTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefuseTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefuseTransferResponseObject); ok {
+		return validResponse.VisitRefuseTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTransfers operation middleware
+func (sh *strictHandler) ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error {
+	var request ListTransfersRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTransfers(ctx.Request().Context(), request.(ListTransfersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTransfers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTransfersResponseObject); ok {
+		return validResponse.VisitListTransfersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTransfer operation middleware
+func (sh *strictHandler) GetTransfer(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTransfer(ctx.Request().Context(), request.(GetTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTransferResponseObject); ok {
+		return validResponse.VisitGetTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveTransferOverride operation middleware
+func (sh *strictHandler) ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error {
+	var request ApproveTransferOverrideRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveTransferOverride(ctx.Request().Context(), request.(ApproveTransferOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveTransferOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveTransferOverrideResponseObject); ok {
+		return validResponse.VisitApproveTransferOverrideResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejectTransferOverride operation middleware
+func (sh *strictHandler) RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error {
+	var request RejectTransferOverrideRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RejectTransferOverrideJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectTransferOverride(ctx.Request().Context(), request.(RejectTransferOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectTransferOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejectTransferOverrideResponseObject); ok {
+		return validResponse.VisitRejectTransferOverrideResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// WithdrawTransfer operation middleware
+func (sh *strictHandler) WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error {
+	var request WithdrawTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body WithdrawTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WithdrawTransfer(ctx.Request().Context(), request.(WithdrawTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WithdrawTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(WithdrawTransferResponseObject); ok {
+		return validResponse.VisitWithdrawTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListVisits operation middleware
 func (sh *strictHandler) ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error {
 	var request ListVisitsRequestObject
@@ -79482,1837 +84702,1957 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/lty2tSeKvwpWfbOWk0nJacmSE6vXd93pyHasGdvSSD7xrBPrVKNIVBXSLKAMgF0qe/TvfYD7iPdJ",
-	"7sIGQIIkQIIstqROfP7IsbpIENjY2Ng/P/vXRcb3B84IU3Lx9NfFjuCcCPjPZ5wpwtS3mG1LvCX6TzmR",
-	"maAHRTlbPF38sCOosL8ivkEK/r0mhVwsF+Qt3h8Ksni62IjFciHIzyUVJF88VaIky4XMdmSP9ZjqdNBP",
-	"SSUo2y7evVsuvvoBb8NfuyVCUs6WaMMFer558B1W2a7xsZ8WD39ajPzetzzD5iPtb/64I4LAuhg5IkEk",
-	"L0VGEJUjv/B3LE6h0bFCpJDmC5jJIxEoJwfCcok4a6zrKsvIQT2oNmPM998tFwcs8J4ou7NmsPjGfutt",
-	"6p5IibdEPkVE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX77LWFbtVs8fXRxsQyQ6hlhSpDnX4YZIINf",
-	"3ZcPWO3q75rfVjTvJc6Giz1Wi6eLsoQnAzPgOSmoVN/DsEGmp1ItEZaIMnT99kFmX7gOz0v/1Dsljyif",
-	"X+i9UooIPc5//QM/+OWN/p+LB1+s3vy334XnW66JnnOEYuWafCKRnmOEbOWajJleaAJCctH9/DUjb9Uq",
-	"g1+vnYA4aL5akw2vt/HnkoiTPyEYLjKFhxdhvolxjDu04cWfzSzPc7I/cEVYdvqfJHDGv8M3RCKMBDkQ",
-	"rJDEG3KJMDuhktGfS4IUeatiB8kb+4EePHaQnjxZLvaUVRQKznNjZGWQRlrgIqWl0RFLJAjOWzL1M5Cp",
-	"4UnWUjiJhR5Gtm/zPWckaY6aizJcFESgHZY989IjVpMbx0ybV5jFrrwDFgpxVpzQcUcLI7wzc1fqCSG1",
-	"oxKme2mEOy4KzfxU9UzVfG4kyVhWlDn5gStcdGf6jJdMwbcFP0qkOI8cN2qGWSkYx59CTja4LNTi6QYX",
-	"klRTWHNeEMzM1Wmu++7Rx0VxjXCeS08r0OKS3BJxqrSGyJQqJaKeC2HlfvH0HwtcFIs3IWp8S/dUdSfy",
-	"Si8eg9SJfQxeDK77ycVS7wPd62/DfbWnzPyrPmSUKbIlAiYxxDXAv1SiI2aK5Esky2yn75Hr9UkR+f+/",
-	"ePD5kyefPbmOMUovlwTv03f6VMoDZ5LALr24KtXuWUEJU18JYYS25V39n/hwKKhRhv70T2k0okoO/Log",
-	"5pUFZbe4oPkqg4G0rNA/rAKXDzygV8y4QjeMHxkClYoLlNMc/noQ/JYgqiQpNp8u3vmr+50gm8XTxf/v",
-	"T7WO+ifzq/wTrMSsAZbZ2vavn6HP//z4CyRJpv+Ennz6aLH0tdsff/zxgR6CMKVXHNi1b/jRLkDaSaod",
-	"2UtS3JJx+p+enjfds0i+FbiX4oJsBJE7pPgNYY7w8Ord0vbdcvFS8HVB9j3rO5gn/hhYJ+gn1TIX+psK",
-	"06Ja1c8lkQqtBcE3WjcGDtpzQZAoCyIvkSQEAU3kp446cvH0H9XA1W41RqYSbSgpck0o94R+/8D1qdZ0",
-	"/xMcvXdv9ImUCrNMD1YK9lRrBE8vHn7x6OLi4uIB/M+f9f/8xf3T/h/W51VhVcrF08ePHi0Xiiq4VQPr",
-	"wrCaWs9wBJN/cnRJ3kK3GYH9e833RO0o24IkEpxtDfnsPXarTwRnEmysI5goONshswa0J5hJkHX2S2BP",
-	"vHxuZIr+x0HwAxGKGoGTCYIVyVdYNfSpHCvyQNE96SpVren+2v2d5gm62XJRYKlWpaw+3jHtGKIK6afQ",
-	"liuEzZlZIsWBFHvKSqXnlzZpZq2F7g9EHbm4CVySz55/+QoJLdOlnsken0Cvga+b80tYDqyINoLvLxHZ",
-	"H9TpqVYf9Q2hyF4Gv2j/gIXAJ/1vLraYUQlncJVIvIMgt5SXciVJJohalUzRIiwjC862MGfzqFXuESza",
-	"mLFpFBTklt+MZBWZ8YNhtHRymGl21/JCq3SU+cY43Ndbems2iJfa6mPm2qKs1uqddtf5dHnIR3O/9XE0",
-	"XqBMff54EVQ56mvoH8aace8v/bPXmEqXIyz7VvT0uLZWtvj6nyRTeorVeX8GXwAxn+dUj4aLl975t4pj",
-	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4EprSHr99bp71fjYctlwY087+rpWDiWcwwNz9tnh7XnvK",
-	"7L8eJkyyxUxDPNLLGC+tX6m181jhxnL6brD6UgmcYc+zMDTO9+Stsh4KPZCzlvpeMSZVmyAw++anB2hg",
-	"jdnes7GnzP/rw7GnhZVFgddaozBq6P06Fu+fxbv7ddDKPS6+JBnVglOOFGdrItUK1EX9H4yHTIkXG5QV",
-	"XJaCSH1ZZDta5IKwTyTKsAR529nXge3J+H5vFa6xr+Z2oQ2zGohg/IBAmDchOey2KO38Wrpq+jf37eFF",
-	"78Z1zp2br5vBm55dhK+N28BEaezdy9HARMeJ1rnBBxwI0du8b82viAR3RVvcYvv70E49w5K4sQxv5WEe",
-	"Bv+tMSwujdKj7SchlTG9lugIxj1VSAsdaRXVAAMaA6wTdqA35EhlUCtK3CReqowbeedYW7NPToyfd6PN",
-	"gbD/qEN5N9Qw5WWX9KL+YdRhsVv5buBIuOGDc1MKZzsnHDp7iNGBCMkZ+v31mjCyoRnF4rSi+fUftE3N",
-	"9RNaKKHfX+v/Bz+ASdwSev6rSVtjR0t71vgPVjkpiIoYcD94blfnYCIHBc71vYkupCncU0zUDS3IigUD",
-	"RFdgK2gZIAlTS3SkasdLZUxpDCcD7UupYMY7XgQJsCN0u1OeOVMJieSjcENZ3rWHlos6XqXZq2KWFTwP",
-	"ZvOaFEFDak9yilfmzxHp4DYEAxGohC0JG3sZobckX8kdfvTk8+iAmtB2NEfSoKpMmKSK3lJ1inC9Zr+n",
-	"Rj7bSBRwecZLpiBebcUF03QFP7gd0lyK+lOZCgqP5WJgDUGiLLUFuSNvsZZP5ovdcekvAVL/9aSMGtFH",
-	"8EHTcblQu3K/ZkFJ/OOOqB3YvyDPweO26AYAphm45aHgOCf5an1KvXjphva5cTCSGWbAIFq2YkFyOHZA",
-	"oZxn5d6wTbIBbr6XPr9kg325uOU0XwmCZcS5pX8f6zEwryRO90hzFYixvaRvSSGXcAEwRPcmYDKXwwGE",
-	"S/OY+kK0IVss31fHqissfN5t8lP/hfgtZTfdu5q8PVBB5CiSH0px4JIMXuuNT7+0L+kzIIpwpohPXf1Q",
-	"/amlP9HhdU5yzZy3rNb03WDDc31ZfzaQIUMV4gfCfCHt4gs+I4QEc/2ZORwStWJ1zzwSHhXmcEmcrVm0",
-	"XRGDPozW9T79rn7XS56/c6NbjTgxtSRv+EYaaTw//fR6MWRy2HGC21fmVF1l4Qy1a0FynKnrp+gWF2Wt",
-	"FyiBaWGjquiob3EisCQ5pC3p/ywFpHcZYwAXSPMSyskes9w/aZRJImpxDuEzrZMDobGR6VjYJLwDFybT",
-	"SU8pfCD1Wv4qCL4JK/TGmiwouzGqWs6J9BXltm/MGZLd4A9lztoI5W8x0iBUWEN1O+tosadSGk7HhSIm",
-	"mGjoY81LLnL7Z0MCytnKqv8rQTIu9E/ZjmQ3ENVZ1cN4fywZxMlXN5Dxw7haqR0Bv1K+ynaYsrAKSn7u",
-	"rvX7cr8mokrN1LffcnRQwdKhMtujLPqsWkMsVVQqJOmWYQXMd2sUTGQW1d7bHZa74M7ekFNwY69vaH4N",
-	"GXl/+vRIiuIBkPFP/zzeyE//KTm7XsTJlqC3VRPvfvmr/NGTJw+/WKI1luTzx6UolvXqNK9JdH3EJ6nA",
-	"l26P5sPrpc1mXCJJfl4ivWCILukvgd60NJFXwnKSo/UJYcO4G0LC4QL3Xqoa09poTYuloXtFZX/d/hei",
-	"TPDVbTAMjCvx1XvDepLu3VK/xEVwr/9DEkhCvXr53KZoXCK81sYhRK0hGHmSiux9fo8pxOYz7lJrMVUp",
-	"ibheomvzlWv90WszdJCfxuiQ2Q6zLclXkIEQCA9/Dz40zopx0d4QvTqCgOiDQpU0zHiJtvggERYEVVdq",
-	"17V2ICKSJl399DxfIkt/8HOAN+mffB0crxsRa476NeQf8L0JyOpNMjHllD09xDXKk3NT6mGrmSMsb0zK",
-	"A434K7RA7zNC9XD2Dl6THWV5RQbpX8AjwuGQGxK9xK5dQkqVWmuC1tUOROheJcR2R9U6WO3CPgqqFGF6",
-	"OH3VV+PWNINHrRrQFUclSIYVDfH2j5GP+Jw+uMm9LlJ4BWxP73wvnSDyyNCcaedY9ku6OcyKWmzOZ1ZM",
-	"NBT0VJyRHLvACS5IDjKkc2f3ng2QOt6WJx8Epwm0spi+uXrw6MnnzYsW7k+n67hEFKqWQ442T1ucrCL0",
-	"3aZufODIKOX/Do6nuhal5XIX/IakXaFGwdZ3AVNaE6+X5bnuQDEJ0LXeX2llgRZeoKCSPM2z6IRlzCMq",
-	"ydJ+4LjjshKbnpS8NKrPDtyaEjkrx7Fdir4G60giF3B8pUAlveLpuu+Wi5LVX2uHtGoyYlppJ1TAOVoi",
-	"yfeQN8Wh5KfIJ+jndo/dhnrU9yYW5jm144L+Avz2mohbIr4jCjvh1eQ+yDsF/5xcyfKgLT2z3hGKiZQl",
-	"EcFHtZK+KgUN/ugSmM/7uiC3tsxr5bLqIl/rPLfCpdqt9kTteD75+ybTYfLbRNzSjKycMxtHkyMhcbB/",
-	"ic1HZlhdmyPNRnfmEt4Eb/dj6wxQr4ctlhFmTV34KB4IHay/1sHRgCUEStqgVuCNcWXfeLdcrLGkQW3q",
-	"BLee8TFAIumahENvLS/dQfCMgFdjZcZ2H+kLUaypULtVjiOZLgdhEzbQnjO106rdiWBhw3lCKpTjUyhU",
-	"ZR1MPd9bVWMHTLUcn66tas84g7DVlt6CotFLg+DwEIQumRKnFd+suKBbOnj3PjMvTI0pO55fMbDWgqSv",
-	"nnFR2N6VNZ9+t1yQvLR8XZDbUJS3NUD7+XfLxQbvaXFaRdOdt4TlRFvthCnrru0+o7clEj7/zjCv9bXV",
-	"RgcrTsjGiqYmh+gblOUkX+VEKsriMhSyuQ6CKCIggTysQMFTt5QcV4VXSdvHIFVJLDjDzX+n54j4b7fv",
-	"hz0WVOFi5SoNBva19TjE9oU2eihTPImWe7o1RqAVFH052O2Pt14Nrqd6JnVF7Rcg89E48Wkwl9LzN1NT",
-	"pbbHlNlId9KGeOe9k3KvdkQAhwc+/HUpILouD6QoKNtK4/aDJ+QoX89hp6cbevLAD2VhCJIkKtrP2xQN",
-	"mPIqJG6vhKC3uECuINMVZg9Kc0E2RBAWckC83nGhgBi7co/ZU29kW8IMP2JkJWRw9C2V4FVftULy8fno",
-	"N8QYsRh4BQbaY5swG0rlFpESsyOxJR82L2uPVbYjEl3/fL1E5QEpjh5eIsqQCbTULsF6Zbxc+2VDljqg",
-	"Nr7tfvT56xd/ev7VM/Tk0cO/DN2NegA9TsRjhA90iehe60LGg7MhQkRyWapzXOWcZjZiZ2TPwiQyBKMb",
-	"d11HMZSWMTXtoeb1IJ+12bV15ppixOxm92S35Zx/tTiNsdrBah8G9NarWksNB0PrbbTxKggQZdoGDW9h",
-	"k3H+V6mvYM58FwOWNySHA77lCjFu3AJLtD5Z1ZEU+ScSlICnfpGOX11a6Qv2MLkp6VOktQ7j3fXqDn1d",
-	"1luKFaz1kkwCs0+Bxxf9JJyUgIEzPYOC5PoyzktTOhm6Q76COuoMs5zqyRsyYvT44gt0XdAbUpzq16+B",
-	"ZvkScZYRcDmseX4C50rB+Q3Jn/okg1JIx5Wm3gl8MQdMBTgxjJtcEK36jPLX1hngjy66d1kQieQZ1xul",
-	"SA4mhETgb7ZHZIkok4rg3IQZYCeRJsYlwgxp/trrk+j94BkdVVn3w0d+WfdFSDacZbJhKW1ErO/dV55w",
-	"eKatWuNYith715l5xJk79p+VxeOK1KDIEzAIqEQSB3ZlgjnYKga2YhF4whT3wwtoXSo3r1B5w7+vUcnO",
-	"4IdzTNKAeTlUavPRWZsDcAdB63MASONsa3RwTmdap8Pjf/TWao/gD5eFnW/OzmueerVLn6Ut4J7Zr35x",
-	"Vlo96ywG7siaxH4FojKGvVEfhw7MvbSNoYhhXfDsxi8yk0Tc2ssXct3JLc3IZdNuZuStAsiM8DXWotbA",
-	"FnTs6xZP8hyflq6KvpqCttHQL5yRZWQSH8RKb6w8KFrnsZ87CXVBQ7Bh+IVNvQGjzQHWnV+qNaUiasgv",
-	"3HPL/uBfqVqbP+44mCeNspPRN2pSnrL+pJehPP5qdBW/oRInLurCjO6S98RlZUmFN2bV7iVjqCZABOgh",
-	"gzyKHj754tHjp+hK4PUSfaV2dIm+xQqsWw9h8OrBfwLC4JtfP3v3u8VH6Hu585KYqc6d1sGy/JZwRid5",
-	"BkZrwtPP21wa7fs9f8Mm5rTD4t8So45Oi69SuWOGlLL2nXC/ylU69JijZmXg+AxWoMx4nAa/dd65aQ/f",
-	"4ljg10fLz979/oH958WDL/Rf/vLuD/8teAFED9hw2c4MB25gOQMHsI+55j1o9/eQzXPA8HDEoGcrf29d",
-	"7//HOdz/8LtBZLjFdxA3QuuTiQ1cIv0BpAziLnPhgTXObhZp3vs79kEOnpfzfZL9nzgn8WXoHAaPYOuD",
-	"2Rhv5CC1Ot7JUYtP8VaOGnC893L40hn2Zp51cU3wbg5+L9WNmTRQ260ZeWnQzTn7nfjB/aGjWPN++EfH",
-	"Lek3f+ld+UsHT+Yd+E8T/X8fOq+n4zFMqFyfyYMY0OCkem5h5wJpxlvCsqDfCSu0A8hj5eF1HbFJomi4",
-	"q8+DcNrRIpcrLYpj9V+m+JcWOVI7ym4kXEDH3QkxDgkKGS+LHGF5M5eP0r2TiJRikcNGYhdnNObz+3G8",
-	"f8/H6osrQKESwSuGaggGH/Io5bMjHTxtACxJpNwD+BUXKNc3+N5qAqaM+YAZOL1dCtFfn18tlou/Pv8y",
-	"mDlkyuFxtIpwx8ktEY6pAUJZRqo4ObwpI8fi6HIpqCvjTzQC64P44uCKlzsZoTUyXb9S3oCTdG9BCx9G",
-	"ijBTGaaTUyb8Uo8Knw7M+WebpRUDZpFIca1A1hB7oXIarYzFcBMdf5uso4KSHHGGAGxaM2xiaAiETLRQ",
-	"tvqG7R5i4Kwg9QkSivDW4A8MO9s7KYy5wBu1WHoYg7I8ECFJ3p/PqATdbkMp/r3M4N76zSkfd8q7K6qC",
-	"nHJEqw+/O0oDuZD1GZmWyTfDBTxS3WtfuU1EmgRg2OZ9MvctcdfSfiS1vLvgDDE/oGI7mX2eXO7/iC+l",
-	"OwrqYDjfE8+DkvZMsRUKiNSDDp3CLz1VaBTavK/EtWAx+LE+gVSigmwA5T+5NN1Xz8aetjMVgjZau/27",
-	"N6chgr6oQMVHkNOpR7g6PGNZjoewzB8Ov9lesBlmaJGzOPk9Q+u+eflDEmXcjk/Ej/fhXSa8Lngx/qst",
-	"IsHMh8kyS/Sjuu1H+zkHb+10R3j4Qk6ON46/oEcv9t/j0h0kQ++1O/B20BckCL75W4GlvBvs+1j2/5VC",
-	"BcFSIUUYynZY4Ax6zC67sr0Bh/jpr39ZvjsTFrFe8ytTitLtPTUKcbzqpzCLqykVr/5AWLpDKoBu/89S",
-	"KkArtliB9b/f9O5jjCXzkoxap3ltJHGqlxLXDf6AKAg8QIRro/5A+lwHPXjUH2eTptqUrblkWcMxVkRp",
-	"713KYXF1VaO1v3jXkbm5NaLgpqxuDqWvLV3umeJXsrwI0IAwJeiIqKUZ56twmXtram7s+HwmOVLOmLL9",
-	"3qjmM4mie/TaDQ27cRp5VotDr3N9L9BfmN5Gv+i0r2gBI5rEHm0ir08WUXgRWOZ8IrFalbeGAcJOc9FF",
-	"gsR6M0+20tiWVnBJHKoj+Jq8BIKffvpds037rxfLz74I51KveX46cztMetPQZkCX827nCFLwY9TF+FlT",
-	"Tfuv3/+pTob43erBmz/+4Y/DWa62vTosNLRnz7AgVwKaXu7DSLFbTJlUqwwLsqWaKVZHWhThojbcHKk/",
-	"+QgLsvJfeLecUhuR0u7rG37UOwTFObIOc34ikX4bubdlOMZq1x2O6rkq7ToeDg2VU8IX9cjhbCDbJsU+",
-	"BEmstrS++7FZdGSTJ5Toe0xtAhmrxjgUOPuAdRo0WNR1Z+VS//LxoeXCAatDzXpeChKtUf+xTimw3mDT",
-	"vVUfxgfuMKJqHIsb+tR0bDJJCPoUHDE1EW0Tq9HjfSKR153urupKfKHlWGkZFZQJUndiQOu9CuZZpexw",
-	"pd/9ELtzVeak18xUYnPw0+9bxH18539cI86WePAPQMIRnsHEbati98vCfYYlCZlTkkjZ0zHQJIDiKkUJ",
-	"GoYZhBlgYBeLNy6XZB9SPeBoDxqWkm7ZxNdiK+W2VycBXBh+ZJABkTbyxN6OBcf5it8SIWieExac1xWC",
-	"/JhbKrlABVHdWaIdBpQmhNf8llgs7z2tMthev3hpytt3VCouDIqRwT61frHEVMCCy7HZg6aDb1TMfC1s",
-	"rwKL3I/4IEoMuPha49YgMasI/I/9ucrXN4A7pnGbbeSbI7sTZArkj/u+G6NPz3sfeZgOyGrFN5E+oFha",
-	"CCxZiluq1w8J3kRsk+7oDS8KfiT5qjxEJQeg39fSwrzyoDwks5x5ozx4R711OkwHk+OOFobzM4B7kAqz",
-	"XCKptLaVDJpPinF7suNFrz5vfx+TLpIoPCz06JjJ1kVDvQCSsYjLygEVynCHVetvHzMjEF7RFETNn0cu",
-	"bqx+51xqVbuR4X4mBR5/ReiXWH/fTP0I3Hd4K4jfNdPouyOalRiCViIjrIVRBeDUIHwRLrQCt91VsJGm",
-	"A40mfvgTjW2JHFA7wdRZ2yGhMC3MCwZmPB9UKbRKrQVyJRfO0icqcPPR8TgqbxKrHeDy8Z4faqN7herW",
-	"ekbiUokkIcy6IpEieI9wYSpqzuqnyw/Ro/T6xUvbNUKTQJhSmW2JRS5dk7hhb0zlFx8mkH3WpP+GIAq/",
-	"JAIunI2+/o82L9q5h5IUADNwI8E46SVb9iTL/d5Czd+b2GYF4Ntxdth1OXK3e8ZWOKats9tWmjqCPmZD",
-	"1I0Vz0keOFCSrzQHhJlW4j20sIJMd9sqylDJGptJjgQuB3EDv+OMTAeg9+cdrDdhJPXu13Ir8dFNyXKt",
-	"fsZO5bvlYstxMXNWcjT90t22yakxIKnpuiB93Uv076lDuiYYScV1jYeDRQpWDYBmlauD4FtBpD4guRHU",
-	"ueCHA/kwuMvnp0a4rao4rjervz7wk1ygo05g6zSNcw6deYC6JUIHfJJPtcInuCbGEmGUc8bFsqntjczS",
-	"vINzecbZ666aFJL44MZLKD4TyrhDxqakdk5yy/iA4JCrtOtg/t3BaW/HXttnof8IfAnFS0MnoFtVmNW9",
-	"/7QElcZo0AqgnsAl+OTxSYIuZEs6abZDduqL3w5VOp/9xtX/SOPlWdzhlTJ4/zzhjgpz5LK7A4mL4sVm",
-	"8fQfSUfzTTtvOeGwJiS2RxXO4XfPOerjkVriF+FwTnytiY4nUUtYjJ74sHqaAHHQPOqjcDzuUH19Fzsr",
-	"e8JyF5k+t9X/+EBfT0o7zA4c+EZkhGJb0YL/F8b/Xz2UIqUjAQYTkrZNBc4JJKSE8V9snK9bQlt4+LYN",
-	"5Fu8gvOAKGbO7J8bFaLh9acmzOygMFyb6tcvXtYNqk3oOWV7tVSSqz1RqwMRGQk15jdbbWj/tGokDZ15",
-	"QJ37RCIYJa3fUOKW2LTvLNJO3J+TUS4xQyXbUEbljuQwr5RCYzvEohvQsobjwg/cBg1go2CtKNNrijS0",
-	"rea6CAFSefZM4E07i8kFONapTqXtnrPh4tIeITOnJSjmzkUYHXmlD3Lq6kbFMhMiA939hlKO2ncX744+",
-	"dKbcATIt+w2RxkE99K4ZW2HteWM/fpeJrbsecpPYpU3MrL53V9VEMIPpkmVmuXCWTmJZIlE1mViJ31c8",
-	"NDTZ3vnMZfw5zesemn81r3XVRq3u9kX24YE4fI4LVIDDhyqUcSFIpmQKew6CwoZKHv5q+71xsQ+VNphz",
-	"xcWY3KQRuqJJ7xiXzlK9lZjQMqm/Ahf7wT2y+pt+1naES73wYPga7bWK3hJ15OJG3x/G9fPmvAZHU/sU",
-	"TcPIhkU5jOy+gE8zah6BqnOMF4W7SoivKyzGbnwcdariuybuVDCiXm63Rl3SE+rJXavQ2piClLLbsmBE",
-	"4DUtqDpd6pupaqxoIcdG0+Aehqs7ypM7jc2D40WvneRryqsGBwwLc1ulO/6qDbuUkmBp+o7CD94p8FKf",
-	"LxFem4REhzH4iURS4dOZ7NHCEBip07iBEsg8ScVNu9pasOMP/Sz7ej6ecJ8rjnaOtG3dx89eosd/btUK",
-	"PmlsxqOw3PJkXT/wEuMqnPgfOfWtrXbkG97quVTFWt+6z8rie0L+Dyl5Frvf5htyl76Ljb0uyCgw/8ip",
-	"mhNBvJf3JyC22I2g29FWVCvVPpJpCUXDkFCfYSEokWjPgbaY1R7FouBHeWkwWevE/NGVLM3s1/dls1bf",
-	"jPJ5BX87D58nqZw15q7XnGVtLtORwZkY2zwznjI/UDCCf1Ir67KCS8q2Y8vrknSM2T0BliSviP7j+/VM",
-	"+CzpxnkzNE3wXd7DjRtw3FtvNKR3yx7P/VjxMuiF/3FHAEDfa2N+w/hROshfWyFiJhZ008f8I7M5uQO0",
-	"6Xi5x9LF05VDUKnQIRRnOzAQx211OGa5HFSqn3HmdTBt31wsI0VvLRE8UYx1v4xy8LDbMYhbUwOE0qHc",
-	"nV+YMz6fteVP9qoQ9MfT4jjVPjYhyIWiGT1gpgKu+JeEHwpi8uB5qSTNyaVFTNBqHWW3VKWjqje56WX9",
-	"5ZDGfSjFgcuwb0cPmJdjmerj90Q01lWToLVLwwf1GRy6OXIhAkB/izOzIbxpTjHSU3NOW3x9PoPWeFNP",
-	"LnrZdbTIn8DNbcdImHGGt+AbXuQT0JdlACnY+nP6pGPMY9ALFBCvz0tEW45KvxFwdG3OmMXl4N2s98/l",
-	"ED4nHwUO8UQI4faq5jAw//XFUJiMUyT7DCAFH4XnJFW7G+VgmbMG9Lw6zkl1lsEIwHijpVtaGIcS1Hz4",
-	"1S0uSjxDNeAUKDTz7XTDpH4hMcn5A5fqVIm7ScwAk61eSQIuDvsjiDmzejytM/yzzLckR/rK+hhQ1OYs",
-	"f3P765HaAwtusMvwAZgG1NpiyQAOVFK3jffFvXNx5FiRPwZEo8UhfZs8vKszaaKenLx/mujXFoQlkCel",
-	"FNkfxmhenCmcqSvzXogWd31rQH3M6BeSUXfIXfipGCF52pGr8HLglaEMnvFl1kmlac2ZuCqVewivef5d",
-	"AwNWfLGsD8zQWZucxuLxd8wbYDJPkt0A83DfWWopjDdIsikX8Hhx8DEf8dGJS+9RArS2FP44tKUz3b7V",
-	"BXZ/7955vCXjO5WcXel4Dr8EKfI3Hir0mx96xtg/k4Fn7gBL5m5MzHVB4knS9vcqkb1O0bxrW8H9dyRq",
-	"/0MFX4n4Buq1AMqM1Hr2crzZC3gM9rsTTF+FxZaoVOfCvcKJ8Wjl7eybniM67TY+D6rifh2QMewSRy3x",
-	"ZtS3HZOAS4wMjKGWdFBJDMqJnIAeYWbX7TnTvqzP5I+PczNTt3AmZQjuz/unCBkKzKIEfSxMNKw79THV",
-	"xEzICQHpD+K2q9yw9Rgx1njObqmaIwhRh7DvMmwRBUa1OghkHSl8Q5hL3U6sdhN8fxemqU1CmtJ48O7y",
-	"hkoZgQ7+ERrN4NxkcW5okaSuv1/Fqslo9WLqPfTIOMz1k1Qtj1vmzRpJ5Kp4f8orrcsrgixIfR07Pmta",
-	"HsOMa1PnXhzeh5kuaE+c3b9rGmpU3tv9YpDr+bSN9V8ejAh9b63QlsZbqt0dVVVPuVlyekctdwscssF/",
-	"FFQpwlDB2ZYIhDfKppNvcKZCyR/BLHKeZaUQI+ettEkegzDhLCPIOPv/Lft8nX9B1Xzd3B/LCX2H5C5z",
-	"TlusMlN8w/FSS/iMDFHAKH2Emel2AEF0/+4FQ4E5zLez5MX4PY6u5u+1SGglXXKVLOZjTTkCABXQLMH0",
-	"a8E0R5L7DB6XRWeRq9tAzIj86TFURxwPzl4Z92pTzngfejO8CTOeLbet9++IvTgQpkl+72tjY6dupl2+",
-	"h1s7j+Q8L8cV/tWHqQdtvKi8QdkOsy3JL9ENOSgXQrO9x5rM8DBJyf+Yk2sneuFeFjhwc0x3oId4GhAp",
-	"R2u69VuJ/h7TBSkAgXFqInoHGp7Cm6nxspER3tPK+AfCPlpT77rDEpDwDqfg/OpRkksf6zdSV6Xf8EET",
-	"+rPnDqdv3bO2u4mMVLJSJS3svET6uaUPGXHUarJFAa5ySp8izgiS5R4QUwnOdghuZJadUgsQK8z5Tlbf",
-	"3Xe8i/tVX1c4T4gL5CNAjUo0p5xFnf71I4bABcmR4kjtqES16ZUGPjtLNGd+/bOJINvo9jWmwZ1+WpJh",
-	"6DzrBze5GlAgm4bteAu1c33WdxwczGD4NpHBfMiwN/315PcwxF8p4TUIlxHnDRnqJI1j0GV1U73pud+e",
-	"gRoQuOU2KsRybfxZQSzK0Y6yLcLsBBqnQciGLJyUEUzbYRgCQiSUFHnQ4+w4fFnXPthOobZ3B8N7Ik3n",
-	"wQFgJfhGL2EmYWfVukFr8lbIG9OQiFttKiJJ2bYwCxlTPR4Nxz8KhePrq//cy32a4AvMM1Szl4yxM0aO",
-	"nVNxFeWML+lmM49aqEd7iYWCEUMXMhxOGYWWhyaXVElSbMbwj3fuAx+FmFPibsCz9fXUvXbGs8wQTRRP",
-	"ToLlPVNrywO76OaS3Nf8sepdGSdov8Esf3FrJjNCokzVOueuVGrRq5pW35JncgWAGXYP3QE+I3dTHqp7",
-	"1+k3ODeajCB7fmsud2OiBzUaTzTMdO5Dut5z4xYosCLCKX0Aw3+scXhgtkvnQSBYFLTZkz0p/mHpsTT6",
-	"kVtdP21nwfibejsmNKDpuamGe8/cjTvjlVW9p1VAJhpX0KbBaGcbY13BRdW0uQhi5DjG7Ho/XWpemsSw",
-	"0U1qftCL2/CS5YmNr8d5SvJEf5jNa/vAye2uSXCqV0AQyYsy+lX4+TZdT53TF0kt4tfwRzsGa2Wouvnf",
-	"006kwH2ddsX9TTbsMZqnx8bdnI/3k8be33hcy0No7q6lh2tFyHOytK0ljZYWAxR+H4zdAYLMydCmz6X2",
-	"1Vt13zQ/R4d5mhbeAW8ntL67exE6VY0xy3zVuDNGJbL5L45Plm7cRUMGVhT/Ox1F6FWl93x0Lf1eQav6",
-	"fzWc565ua+ZhPJqt/FaG92l9SM7Izz8jIhzN16+fiW3u6xcv31+KKD8MxxoY2nCRkdGmpR08ts4fCN5/",
-	"R5yf6D2jI7H8bnJBBS8azgXgYH0uzELfzJ/g/5Fl79fZ+kCK4c2/y5TIO0trr6c/k9LlHYb7p3f9IDBo",
-	"JaF8vzFcvT4FhVGs92JO78TmH3tNbrmKXpFR331ttUaStG2BjpAqCV65bhc5Af+vE+9zZVY7MtJD9P6b",
-	"gfY0F+osZGxSl+KrxLadrT24JWLdnY8Rn0sXOoWS/AMWlQGqjw048j6R6IDV7tJguy9tytgDSB/DzPQ4",
-	"yQU+PnBtKjO+Jwiveam0SqZ2ZC9JcRtophUU8LXwhnn7614uelJM62M/lxCs5cj9E4I/4qL4IIpMXzbH",
-	"3ek5mMoxfsboDGcvb9yXUoH5JwlJvB4+mIbUb+VpjrpL7Wg65PoMmlXS6r9i+UcKI69nN5PUA8Fx/+Sd",
-	"1pG6qy/onqpouqtWjDxzspu24AZtHWtCtztFcui5IlHJciLQEZ+WqHaBIc6IRJRlRZm3shejzeUdAHhA",
-	"uinKg/qKniBSHJl1Jn1FX6VNm/BmsVwcsWBGkdiURRE2DM8/Y7BCS9blwk3aLM/NrG+DZ2Jx+P49Y3HT",
-	"nTaQbpQRKVd7nreSAPr1Qxht5b0cRvc84CwYsHgJKdkyeGbCuvVfyZYyicgtESfTEoiwjFSxDpjPU3T1",
-	"t/98cHFx8fDRZ+HwTsmUiYX3p8CYxyaqMMlVtibzRYa9VWAqISptz9kNLguVmpvl5++096TAiqoybznS",
-	"o4e9oLeUbVdYELzaPwrnZhWcbceMuccMbwnE5TTnFKnc1nmvT+T5XQ3i0BEl0zbVpSEyVtAoXwleFCmZ",
-	"J8vFIWIHPvvmCr18YAJw/IB/LoOMcthhSVIXX9ANyU5ZQVbmNcCmoXssTit1OvCCb0+pQ1XPQ3xG3NJs",
-	"zNG3b1RIr20Gkzvuml12WUVSRfqZSZ+q1S+chXdVcVoQFRncrotOEGQ+SdoLuvsK8iNWRKwKqgSRqwMR",
-	"qxyfEnIN03V1E3i3l6eTgj6tfXHUIOSyeUF4DOP4N3Ce4/fPM3teuimvt4Fz9LXWiD0/mdksJI9UZTuS",
-	"V1FuxDebSE1PHuYj8lYJHFfFf40hW3oLqppWBjPdMqxlyCcSObouvRV8IhE/sjq+t8MSmV0I3BJrUiQA",
-	"befkW/OkadZkezUGTCQYsCCRGImlsCmVgkcd4CI/hsq6QlF9R5qln7hSfbafN2bKxav4qcsSYwlqZhQO",
-	"qlbTNsKkzdb6ZzomtbI+IqF0avo2ll8YvQQNJ6zc9LpMTVURE7QHmoXhLGrRFswlZ0QdubjRrE/lcAGF",
-	"FUpmJu67vlgz615W1HwzuBNpTNTNjpB9AiFt4yy3LEM1eopbx+cSrU/IHpVWn+YnNsbZYu/WggOnrpcu",
-	"0ypQ5rML/MKSFmMvFyWjP5fE/q5ESVqGwx6/pXttaEJHNEMe84eLPuuh9o781z+uHvznm18fLZ+8+908",
-	"VsEUDX+04t4k2p4yB5WZRMF+Nb+i6Rc+PR98cZFkAbR2ZHhPBgyEery/NKYD/3wv1kO75dmguzBgXaQb",
-	"C97XHl/8y9oFfeCuYZ71LIcmiw3xV9uqGM2gDaOjpc9dfX+F7CXlbdznF8te62TcAmayXGqSfz5eYsSM",
-	"kJHEDGuE00yPCQbGHA4+4ym7j+69udTn+3D1R7I+/WvnPt6/kWWdcR8nEOqM+3lwvpPv2Nh9OZhzHLr/",
-	"+l+61/fh8P6OvB+HB2zclzPdiglfvb+35NDi4u6Fl04ZbNmrUyBWAN9FBX1WEMJEiuc4jI6TijBigVNn",
-	"12mlwkLJYLK887g515pePrKqxQfvyzESHjQFIhxhiTBDRAguElFtpjqOnQJWU7/mojf9LHuXiR6OyzrZ",
-	"4e+T7a6QJhRaE3UkhKGHX1xcQDLbo4dffDG6DL5L6AHyzqbnvtzdQ5C8GNbMGGFo9rwnP3dj8xprhyY/",
-	"MpRTQTKLbTfcIdLuR/gImKugFfIohdoRgWgugZsyG3bp0GAbtFZNoyQDZgdiIycAZrS0CMmIC7QnYqv/",
-	"woUpLHKIzma9VNrYxVOADLMxlkPfrdBC5gXNrwrMu3L8YAFUGJ/P+3Fsn7rmVK5/Ki8uPsvcYPAv8qkV",
-	"d9dLdP2plXbw35ZU8N+GWvCfhlzXQC9AK9jhw4EwkjukAoAA0vcOEXv5FF1DcoLAxaeai64HLpCgC73a",
-	"wRpku6LjpIQ+25iyInmTwJAUaznK8mz81M0heKLQETusLUcRYWwtFtABbx1UFCL7gwozZkt4tc53ccQn",
-	"iQ6C6B26dAFGjrYchVqJDQspb+ZBytXhuVAmWYWB0jHERSQJNvzncOByExqktSSTFq/XgfX/xKIJraDY",
-	"2X4GEbIL26ryoJ1I2DzDyFmG2cyxqHcR6s8UZ7QjfeXiGdFQY5NVX5UFkUgqfS9x0z8PrqdLhF3gOMMM",
-	"2WAvpO2jdWmTlyFmb/4Wi9anhjG7kkH/YmrfzaMSrYm+1ZDiwdvChT3TQvdhTKjR8VEj9qAKnyHMTgbq",
-	"zl4isIKcJ5Q4zBMwbbBAh6PWWNKArLolgm5offOZK2SJBAGaGeBGRBXclXpELkmOtHTtA1toqQ/klghU",
-	"Q2PNkLoR5herz22swpXxotwzCbFZR+IzUz7myucI98T8im0LKndLq7dxyJThaI8PFUMFvWo47AO4cpk0",
-	"6No7bkH1pdbbOuaqS9TRQ9VWq8XzTECEqHNHKk3F8GIfE8+hktihXlu0pGF7KKhSaDF/WZFfmjomygBq",
-	"13SGS4IrmGIStRbQdRg5b35z4t/wI9pjZvIRpE1GCvoxotL5X1ua9iRXWKRYZtvetkQoYWRDM4rFKble",
-	"akeLvBfCmkoQrXt8QmuytIUDD//S47dzcLahDiqWZBLtqZQAu6qMAWgKBkPD2SeTz9V35vmvASU1cKjs",
-	"eKsNFyuoGwjDW2Okf0SCbKlUpqYQHXlZ5IgRkqM1kTS3xVGzTMv/UCJiQuCVNq+1WCL4GccF3s7VVA/Q",
-	"K8yYUEU5D0/qt/WdP87TXL21PoUzr6snEEa3RKxxgXKSUQfQcBRUmRXP1Gs7q9Dq+j2BhnSr6gUABKe5",
-	"1yayezixUjjb7aHOeePB4FuQ3h0/uix+M+jTGvVQ0i2zvhhj+Gdc5LaMZhAC/a2pDVrRPITs6mWoyKo9",
-	"KTVdfXekqFC2qwOT6GSpTwlMoBd/u0Vdysw39CswDV7oxXrlzwZNf8gXrgmZk/wSsTO7F+qnRTJTmKfd",
-	"ayt3IXaZWx4IvpGVA9Fww7JOZD6hnINV1FfZPKJjpyLiIIgiYlXKWI5oKv5rIwRO1I7nyfSxj/eFgQTJ",
-	"6IEaRLY0pvUPDiDN0j1VgP14CZv+1HWOlBk/ECTxSZ7F1C3Iwe5pN8gn+qRLhTcbULrdS4n1uTDVZLKa",
-	"p13hHWTBRLWivzdR/KuYmCusr4aYLRaGC5qvoL1nQAV0jfqNdjIYjHsfdcudS9iQ17sjnFio+L/Nti3R",
-	"60mtntt4Ujzsg9++bT/We7xZr1j0Yr2vF2gPcH042+C3G3bWG3aQm+//jTscEv/4ruDRx+LjuD+H8p5m",
-	"vBrbQHSDV1bPRTSLt8wYmPcsa4AzhbOg6/OIT0hBJ/lsh7AVJ5+ia4k35Fqz/HXJbhg/sutKGK55fkJY",
-	"3pD8007cboqdbZk17Ov90R1Da1gaQPlIdOMOa9ZvKEsSTprOK3jYcxx2pbhxicplB+k01EouJcnMhN5j",
-	"Avl9qPaCFEZ07ughGN8/1ut2+PWRlbbIuuOlJPo+XzW+oeUa3oQi5hzZnWi6JLQGAzLHwXec4G5kHIQt",
-	"cHkYfhdvyOq4CzXZ+4aXwqWrMKPcyhkNjDKWDwCZJkuE81wQKbUOuMMsL/59e3p3jBs4g46IllP8c9Ij",
-	"J6+UIvuDmgkBcVgJqDQfx5eHnUlI2RMpTdzglkpzCvGeFpqFD1gog0fK1S4CRxqRFi0SA/kqe89Me5g4",
-	"0yor52xnfudkOwv2uV8b0YScZhZPviyH1eOP+SYctF9GJMYOXZW/XWPuGhuk+sQrqj3umIPVkOs9x2se",
-	"ZR/U5nup7M/VOmE2eTNYvPRRCJbBWUYFTUJx1t0JnlFFXvdfEA3S+j0JpsDh83oIBsxt5xkz7iVo+isR",
-	"FgQdhNbBc0T9rjR9yan1Wp/VKA4tT8vrF+izh59//uAhwsVhhx98Bg58vD9oyi2+/+rVYtlFi/gsgBXR",
-	"OYQVIMSzck1irflG5GWWaxLPjY5iGeV0T5gc1zO0XJMv3WvBvAyCZSlGzv0781J4PK0IRtAIQCrwDS0G",
-	"XaVfUmkhs1/aF3pBbKJuviubYKhN/Zp8pjhCT1QLSez3lVsiBnmJ5o97ghllW+hPxxAv8iZ600AtfG3I",
-	"uayjitqNzWxSzW8X6qgVvPhqJuowZNRx4hFqYA315GGw2Ay+tBrGOXpHuSav+DHCTTiJxbHC3+lnI0oE",
-	"jNO3hO9IaBm4zCmxvYickIKQAIOWRlt+SwSzTuLa1DqU64Jm4R6cVnyEoPV/CV0QXwu+RzCgBBw0fQtI",
-	"1+vLsTYrTqahjWZZ83W45oKJXQciqLEjh4j60jx55qH15jNOyLw2eaEBrqjoEYxuVehURyKVoZjLFqwy",
-	"M0eXfw4deL2v/oGvOKcmXrXJLZpE2bIS28EUzyAbZV7pQCR5nipp3Z82azWcs1vrp47xLZUOBYZlYaUE",
-	"XZcN0eB7K+ALPanDJ9ADXAp7pMY7mLZRECxJEOeTQIK3o71EvFSQL7jH4MGHKKLf6n0A3c7aXtUXYzv1",
-	"bbBYY7QM7K42JMxik3B3cjqzUJZrJuQiIdjsnnwHcTo17GazJISH/U/Fpv+yEksRm8ucXZRpmSsvUcnc",
-	"tqA9Z2pn1ErXnbobqQEuH0oW1QMZqzXx0UBPcMgtji5T33PBs+kpJxBr0ry6BMvApNmXLLAovCWrreDl",
-	"YXAH6yeritjEaNVYyDTYjWRKM2xs9SB2dFehh/QPZ2uFbE5+KI2Jt3KFor1kaT//brn4ucRCmUyG2nZ4",
-	"dPHo8YP/9TDcrvNtAkLI23DDV1keDtoqizRCjJh1FlP70rqQrcXvjbVMiXycCA6sMrFErb6fA/JmLMvE",
-	"e+537/q0m9utbVBPdyhV8EI1k9ZnQ4f5S1IQvR2vyM8lCYn/jLMNFfuRE++Qwg84mmrjVXKTDJjZqAl0",
-	"WknUn/SI0xg5gTgz+Cbb5L5fPkqrGJPc1CEErNQNzpTtg+SnOXFtiCryVi2NB2XLjVbjOU1MmpetbjGB",
-	"H/cviPnAPwye81ttsxCWQ48FwpTpy1xfDcvFmgq1W7luq5VsNiBt9rSs+GbFBd2C68ZHdNtjQRUu6g5M",
-	"JC+zZsnDnm5tEUT1kIti5TwrrSm1xtmNnhFoXw6PaXUQ/JbmEUlZmx5B0OmGzCXGo07JEfxDBy5UcEyc",
-	"KR7v8FlKIvT+ZAU1MpiPaOsWKbu8tv7n6yrNER507gfX1m3AXXUQPCOmesR8593ynESVO+wBBYAKfRhP",
-	"gWOe2iVuqCvAD1zv2T4t1WOM5A02KvMD+Z3YfXuuwHqLijx9lZGeyT2DkK0P0b2Ur57joceOsNYhGIWS",
-	"kIBWPbfXh+zXWGz5KsenwKH/Ep+kxf/QtjkBlR9K4UCVRlSiygIN6XF7/HbV9Ay3xq8tCxjX1BSiTHCt",
-	"K16iCzCLMTuFR6dslZFQvR4ocKb+/oioAvtrR/OcsCX6hQguEXmbkYOKTdsOvNpTxkWkN4rEewLTgwtK",
-	"VnWQ/SN67cX7R/WaMDXcsd2xE7wOVWVqvV9I8bC/YbmA682KaBIlrqbpviwUPRREGoD+Ye+z53vyGKfa",
-	"yDChuhvS4awWIwcPYnkAx1bwFtZWW0Hy7chLovFirM7BFFgSYXtFSJJxliNcqB0vt7u6JakpJdgZ8/FO",
-	"7jSbUD/pncSmhBvNO/ZhJ6D8CtMqhGAKWnYku1ksF3Qf1XRSYc7D3UptizS1E0TueJFLm1Tth/YOXEpq",
-	"QEYLekOKU3AenMVrL016JtRkmMpvfgT0rJR9NIrwqOaCMYGkBGdbIlXV4TbtZnXn4lVVntH1a2qNNAhA",
-	"5+o1qEQF5zckR/p62GKqLYQNwuiAqUCHUlnAlcHyK5kFoZfqtrNQaw+GiB5Z/wV4bonKg5ZpD9P7xzX9",
-	"HQfCbM1OgZXBSOBqlVdSY7kwIFyztRt/H4Vmlms9NnMUdkemZirv8Fb06RWkzzDLaR6UqBN0+uoEjzuX",
-	"H+xI2OZvQcMgwsT/kc6hw1X77vvxDU3bPHmuZt5lh8nBgnosuBiGUqYCajSVCDywkD/P92TN89On6Hu8",
-	"JxLhgjN917LclU4YvjJgKdBtnEqkeJGbPklaaReeg//TRQKc2DaoMRkUhRydCIaUoRyflogyqQjOjZwE",
-	"9wayUrEG8n00CNvv+UXaoido3lePrw7Cq5tsWfs5Pl1Hau56Dfzg8O9qF8qq9iIOlS75DqMAmlmwyo+l",
-	"P16nXkUa8+1NKDDTGrm+2lNu86ZfKj27sQ5ReADdSWVoviOtG6K3uFLyQIqCsq3J5zJPNMrjRmVb9QLq",
-	"v3Nus4QeI8nxiXd9suJLj4vPx6ceqe/6pcfu4gI9AbbL/VdbkzAaRug6q55KvTZHt6UO/ORpd+NqALsO",
-	"pMb8PfK8SdnBSXn4fTswhe59uKjXMPD1U7gU4ORZ3f8TGQpsVYL7YdhuD3TVDpU3DMI99ujnetKw6uun",
-	"RnMO6upJinkpbultxOvs08YkANniVXXkNjKQZNVWH0ncBayqDaiz5HBlKwiC87Eb09ZV6vLWnu7lHVae",
-	"w+XZEXDDns/BbNzK4TnW5Eh1d7pJz0mAe7XwV9WxbjEuI8hhTYCHjwtz+KSCU2L4WKI1sVmdWu2qssrb",
-	"WqYgpgI8nJX3cGl6VBuvHzwtlyjXerHi6EGijexm60tWF7FrRONM+M7PlwjGziqNKyiBj9CPvh97rVq3",
-	"yTqREyypalFLj4rV10M7+9VmQ6CXZxTSrBmOCiW3MZtmbrQLmQTbPsFZV8EqyAgdjQ9M8SPWrAaV5n6E",
-	"p56kccrbYG3SaW2T6QfzkWB35unQCWVgZRZIz+vRW68AMDr0adJLyRuLlZCd2g5XG9u6NI5prfbnAoNH",
-	"lrw9UBFPhvFRFqYAKaRw3gzJfB1mnmyrx/Z74HRMiY4Oqw0db97UvWytvhv+rJIDvGWFyAPpFF9Be5T0",
-	"tMecKEyLcHEChzhfl/v/x+sX3yP7K6LMliOteX6yORoHLPCeKMA/bYIKx/qA2E9VPbvttILL5GIfhG4m",
-	"eVAf1eJQb2eFZaTVNCi+qaCM7iT04d5JNuu8SQfR72Ptcl6X+s4mts2FIAqoupwXAoOyFfRKCiFXHxGW",
-	"kki5Bwhy6OXiILGD0b4bcopcFlLhk8XUwXsCOR5OyZaTy5H12qqSwSJan/XCNPxW5K2SS/TXZy/R4z83",
-	"SqYIG+x22+Y8w3AZZmhNTKANUbZ0jcW7LuLBfI/al9Vl8tsmiI9edjB6a9OVfBXLtHpZVMmwoRtnWu5h",
-	"/VbiOTDXxrjuMSCQXsOL6NHFo4sHDx8tzUZWzUq42AfBmK1c0Syz5Q/sH/8pOfv0FT5+Z7EEgvI+F3ij",
-	"/ORILaqrowgXgYpe3z0dyAVmsqgrRGJw79M7+Ddp5woW0f/7f/8/QDNrzEK/gwb9zBP19EJQ8SVdTdnA",
-	"b/GJlwrtqBYgfAOIROqB3gYz2oMmM6du2scaI9MC0MsgtZUVVRphdeFXQreumfM42M82tET3N6DFSrGr",
-	"dJIHLH7bPuOHk6kOBpaBYl5TmHW0wRLQk1x3hLHX4jhYjnRYi0k30qVRKfgGXTuCXHcKzp1a2Io9+JW3",
-	"+MEvb/T/XDz4YvXmv/3uQ1x0l4iwlKl/9qRB8kd3J8DNdxuRLx/SI1UEVIJ2ZLzhXDHcCEQEo0Gt1T0K",
-	"rG5GYf0pekWgWC2HPorouOOu6L05i/cv1M/f5ncR2TaDR1APk94d42NKAzUEmAMHZEgGzwPuEZVev4mf",
-	"38TPvRQ/r6C6xPYN6T1SZ+otMx+44Tosv8n2eedtMf1IdVPipjFKSadNJaT9hzV73+y0enxAYY8J8Whv",
-	"o5mY6F/NtTOyhObeuVTuyhUR7GNVYRZx16MV58Dad2g4z2AeR+zdkmVGJlwZ7IuednBVP61N9dIqp5sN",
-	"zcpCnUwNn22OCxnfwrZnhRCk25iHi+VCqxKfLZaLxx4wFsTaCsoiW+LNszp9YQb9EcsdZVvFGfqb4OUB",
-	"yR0XCkmiEGfV1Cnb2t4BLkERchIlqhb0KXpemX0Y5RRvGZdUBsqBgHCknXAvSbExz74NJ80aMRLxYH9/",
-	"Jtr+lHq+KR79Uq34ZrPK+R5T1tdVzj6BdjivAbaD1Sr1qJF6Aojm6p+M3DWpLth+wQSlCfQlNYFUvx9a",
-	"RGbG+Xls9cOw9VR961vzfH+THJztiFxZgsR6ZHrsGa4leg9w13ftWPzXQWK2fLJsCI6mOGgfge5B6/LG",
-	"gHSvpOY0pOKPUca9t3M5BKLbYo3gBqduzxwOmtBdec88Ne3dGFeF8Fd335g8RDakupiHF1201/2+ZADE",
-	"ZSzWRKobTerdcrEjWEx8VRAjlCe+LgmZ/GaxWWVYkCkvH3FxM+m77XQcM/2agvXQTdL48122NizEWN8Q",
-	"nIOGMJKjXhJ+KEilXByp2vFSK4YM78lswEsm09C5q2x27IWL6vSkMY9J4m/S+W0L4cNNIUK8wmA3NVfb",
-	"Nb/4zXBaT0912zdVkuJc5QQF1nJY0l/CZY1aPlSZkdC3aFmB4AHOMFxSyi8jpsz0DAvqKjuC82gmokOH",
-	"Nlh7+tHLqvHucUeLqqmMq6NK0b8SL8MeVdOrpWvR52//+eCbB5oNHz8JWt9Bqn5nyacNx2ZTYp9vO5yD",
-	"IZ1tYXSzD1LmOaRpTlUEG9WCmmTLpCMwtR6jyfENcTIkTZIbdUQwHDWTa43uCL3ofVBt6KCkOf4arUnG",
-	"99Bo3JyB1BTXijCGwSx5+puHjdPl4nthPjlPO+UJcqxdLTeXUPgnp6xKXhisQSnIRqU+2w/i/oNJk7S7",
-	"PxGj/WPNaGls1jJUPOytw9+DN8McOC1DZTyTTuGf9hbn+JRi5X0Q7hku8PaeTtiXr4yDfsSmeIdpNsIl",
-	"iLAZrMy2ULxfBmY1+zkpcX9pME9ORLrOEcmPSNGgrzxvpVMs2xLqzrqWhI7WcwuV+KUrsvpQ6oEpqJCp",
-	"d3PqHSBlma4c6Kcp264mgLzGLJNYNLJZcWSSyrWNtiau5DRUmnXnjvAkXOEKicGhCk/UYsa3BK9eiiFl",
-	"SXw05Vt2ilpBN27ewaX/e/rzYdw3CYJhktb2r3Goh9vQTT/lQxAmUw5kizmSt3gGbaJzndwvpaJLkTl0",
-	"i/5TMHjd97J70tst9m+/c2bXqOlN1GY7NsO1+9OOUZdBDMxgoJks39PM4vzXeHBiJfhxsVzgolhxsWIc",
-	"yunDzXNMOfrQ+YLvG/zM91TISISwCKYDJUre7dhNo+AbRZgpF4cBa9i9UNnRBtOiHA7iGGo81+fDAC4X",
-	"ia98bdv3bCgbn6+V6mDEh4M+eCMfd+hT3Qdsye/w6r7TT9qDGXBwXlVA7HJHiPISeJdIltkOQT1tUe4d",
-	"pm4dP0h3dLa2pgPwJPhWECmbVHf4C7XtFYQu8zAYoUvDSp6kIvswjp7CQk1OyBte4Wvz7Hvx7B+xYJRt",
-	"5zyLdsi+0zhV1dybyu9aMnqZfs19sye3koEee1Tix1u9Y+w3Ufn8DLh3dNRhg8sikOnxiuAcUYYg392i",
-	"1ZP9QZ2QQxz2ChqC6qGsmol0jbYdJGBeIs1hWHjR2QxLskQ4yyBVF7McHUqWqdLVara/OlSBgMWWqFTx",
-	"SIw/CFq0pBYmhNceASo3okfik4TSAtzI0wRo+E8kJD0sNbltgxx4qOoeAAULJhsP9ocqiVz/rpRqiHZE",
-	"12xSRak+9iqD+CjXerMOiuTXSPCjRDeEHEySbVkQqC7k0qK4HImVqQa3mORoTTZcEJC11/ZQXS9N4ztB",
-	"cIFEGQDxsd8LH3xTpxn70Xwi0pbG9FiI/SyIpkf0V36U0fRje9ADsdQbejiQMC6YgUkzeddhAPOS9S5W",
-	"H6mVLz0HwiSwBJ8My5rUNen8z9bUrpfiEao9hThvRXqoWAgjcy0DAMHWBJqrZDYjUQ2cnslQXy7qgP8K",
-	"REZPNxWTS9HAZDIFDk1MJq/yoQ3PZLTmLk6nj9q0jAUzllo1oLduovAPXKzsHRJorFL/yTphQNIoypx4",
-	"vC0LRgReU6/Di8GrqYFXbF9/TTGhKscS5OhgcQMp6VvGI8n+niYZqOQo6J4GwVZebBBGz17/HY7CJSKF",
-	"JOY2CereLOO5TUnqpH04l7WWhzlRwGlLhNGP31z98OPfILfnsuoZZ9ogIHnQ0hKEbxh73SghtQ2TyVtt",
-	"JhUS8Lnyfzbh6/zKpYOq4YtalVtuDpxlpBIDiOolAKhtctJkVDmWO/zoyeeRnwiJZNubSwjAcz3CWGAZ",
-	"GXXEhlNG/npSRKY0J2u31TPP12kVZilLj4ni4sIo2EGkONBmoA4AENcM4DmoMK7vnr6W4B+mKbAgB4KV",
-	"NIUFGJQbuKADmYV54JuvoRnpJTAa6G94L8Odd5xyFlOGtAFS6whHQRVkWkR77ITNJVvWFbuJMlwUAGjU",
-	"xRDx4WVviQh27zNGrL7hzVyF1qtLtaw06pwTKL/wO4ADllOlyQ4nmVnwpGoW9ariHPGdsSODjaL0lRFs",
-	"Vz8tL01bz65YLcEqNRP7sn5tROJX9Ny3DcBIP1ajkFUdYS/RAQvl1M0bctL/qQ2ixT1C5nc3d8uWqnLQ",
-	"vA0aZJeJeVrvnwM8e+NhgtXT4Y8WTsfFgy8cVMenqwdvfr1YPvki4Pxs71GE9GMo/mWDeCOorgWXcejm",
-	"PUDxEoF+howSJkGKaqvfWZe2rq0Cw/rjo0d/XjRcwT/99Md/PNTk0TT69WIZcgpX7VZTbcRHCTZidTNb",
-	"tDlzQZvvgLGoDT1jLgrzgM2Rd+rup+hHD/nE4NOYXOfqagfTy0EZa3veiuaW3fgkWERvnWPpQRHfKdHC",
-	"Pjcs7ADbu44yraoqbM3NmYxwsDGAknDVA84rXGAmdRj8gXD7H3lZ5F2qfBZEFsCKrLjIQzrvN/yILj77",
-	"08XjPz26ePS5U60uUb4/RUFqqlrYPdx7OfQx3YeTansw22y/dOCnpdcpSWsp9jKVtjUlTe7u4XATBuD2",
-	"9cyoVCtJDli4VtRtZQRaeBt6X6LryyTAoScDcq+jRhh+HZRJz1lBGRlZXHCFrOvaQBIzYn0aDhv1Du6M",
-	"O5Lq54jzOWKnDf3tngVOm7SYI2rap6/OwkWTVIp4UPA7ex/XRfynlXHaZXy/p6rHifA9V3O02e+NuaSC",
-	"8ppBZmPne8nHmi+5NJ+6A/FVxeXm39X6O8NREtut//w8az21mdajb0xGBgw5tCZbymp8ophPeaDDVuUx",
-	"jcQNk2OAr/jRhQHbxbSUkQbChSFV757MdvT0/t7H01eTs8MGzgv/FGGUa6W1ZEZJrXR/RNUlsjbzJaoc",
-	"9E/bgZZLFPvFNGE0MQcT/1qCHsZvibBW1CWyPv6nJhzoBygukef1r+vCzokexC+O150KtJ9LUpq3S8ZM",
-	"jkvmeoctTGKF+SBmWuXsHf0Hsj8UweZ8s96/LXWykKY0wpxPZLQxTWcHOFrtF2xUyC8YttaT1Dm35tmu",
-	"44qI029ktuZvr4CDRqrmX1FgzCN0IqvbyBqUG25sjMVwpU03zRYsuKqYFBfanDsl9So9ELbKqqbANuIe",
-	"nPyXAm/AD40lQYrzCDiI1xh2aD80HV/5L4S1Of2Y16hjBL3r+thPJLJBpprw5qNL5922Dg3F+Y1h4pab",
-	"pwpJ4WBOgmEcG9a5JWKNC1RHuBIzwfyw1+hvJLXTE8lNOszT7rX0Lnw+0l2y0W4Cf6lTs49btQAavvjt",
-	"pfqb1LWOuVlmNYXogX/uTNtYn+lVXpLpraZHvXiAfg6w7DHvrXF2s4VW4EEVK0XQqLrinEoAmb40UUTv",
-	"Rh0uR8EyuRleVnA5Np+y4BIy92webMvZRkiuCWGxxbBt0o0pgDyZjsGR4FZWC6E+xn6l1VyBC68fS8aZ",
-	"wtmYN+HxM5qC67MwmiMtaFq0jqJ1HIWd7qr13jsTK711iQ4pVQEuJzskXH90+BgMeWcGyknWgA0HjmM7",
-	"QrKwJW8PBWY4iu64sYwymoobXhT8uCoPM5dZQOvDiq6JexR8qSfV+38y21JszdUOSdvaKqWlTyBoYE/T",
-	"AQvFQMgO6yO3RORlJDVPmysoJziH7ls7LNEB23SgriZi+6wlnriX5mnItaLchZjTuL96o9m7OoKQGRtF",
-	"9DSmlgfOxjcOu+U3/lGuYbZYblsBmdu0bqP0JhhyH3nLSCJuaRby/b+2vyAsb4waE+/N0oGbgVerCrdO",
-	"/zE79Oog+C3NSX4Hycdp+yjfWwLy5Di1ywOr3CAVBy8D7bHqZvLVzlany0/icke3V4Oaw5lSaWP3zJnS",
-	"MXcmNEPHDdsFMUKgvyQErY4ul9fKW+h7/ilyt+e13arrykGyxpKaTGaqIAQYbEzpa6lVT93A6f4KwpaZ",
-	"axlvSxXQ44sv0LXpyl6/fm2a9y2N7liBpmqRbvrY+oIhoVSjr3d1Uv9203WWHIxF6IASvBbuoCUq7sKv",
-	"thzis+Fe7prGg9LDZrZqrdW84N5c9bQUnqqfNgxq6EN3KE3q5yqpLKv9vCmFNrQLok9cmexRZNmzSocd",
-	"11Sx8Y3urMNHLjdQZi2YDMpuzuzxFE2A8gR4khOsFthmVpFl6FMzqu+g3vdSkaAZR+D0Y5SVa6NGUYUY",
-	"1MUFMtHKdfgDevPKAgd/270NZJ1+87+/1R/bKbwFmYOVEnRdqrCCWeB1L1Ljr0NJFX89xbuRQYY6VcOb",
-	"ZBP+7GTqRdv3PTL37tsczsuKBwK3XrS19jNwY0vjmXWwlYMnrebJqA/0f/z4P193V3RDTk3Vt3WVFNsw",
-	"r4rbSJeFsBp3o8JdGUoZZtW3wxt9A8qPnoh+3HzaDLiEaYdo0Os9BlIEKcdLwcjpWxJKCa1z7kOJMwdh",
-	"DXu050ztEBdwe3lZNDk2OH/koFIgkdz3qoEDNTQ5Pl1HkIN6b4m6dMEb/v1hiefkYHT990XL6oPvk5gb",
-	"wfcTgBTgtUM4YfHlAyv0uhIf3oKCrjO6YeyDN1ZrvdDZ5sCFMhUnfYAuBy5py4fTCDm/B4wWPmELFB+/",
-	"AfqdKPl/g0xPhVipOKZfPE+DNv83kOC/idZzRWt/gKotaQcjbu9H8g7bn74oHgURe1cSdIjOvkAdoPK7",
-	"Xlkxg1vL0wvvl1/Lp8IseaZ3K0IHoWnOFKn9438kInaQCOeK3Fmo0BbBM+MkTRHVg4TrF92DrzsZPYp+",
-	"I2T24ARmkuEzb9V4WT+MQMUnb1PoLvg22g7aNIBuFHdtRLfrc4tC+MEvb359tPzs3e8f2H9C2dej5V/e",
-	"/SHcwvo7zLCJin+naThPs4OsFCLYHO05Q9Abrg3H77kOR6glxXDqDziNV/tqkSvzXp9pOBik/lEbeyXz",
-	"878uzX9zpgQvCmMZUiWRvQwHVwMhRhmU267QGb7ziUSa5ugXU/g3qAN/ZOZdx6UMKRgQI8E3hKE1zm6g",
-	"cK0u5UuZ8znYRsXCp37NuiGdpXVWJpl675u9h/Xvj4zfr0zgbE3UkRCGHn5xcQGO/0cPv/hidPTH7XA3",
-	"Pl3PIGGnZ1DU23L2fmnr3wWWT/Y4BBMCyCilDHcjTW2gbLvMuuQTO1xW0ObRDKePRuazRNWdGmsjsqOH",
-	"9AqY76p3gpsZC/XZFrQrwQsyIuMH/IzwUph1zKAy44dQlP0bUuSIl8qUqbITFHiao/wUqZ3g5XaH7CAI",
-	"ZgaJjoBbZam+HNG8lzOy0qIaqttlz548RZJuAWiDMoTljbRZypwZWY+aTk1PTQhIrVmxoQd64ZrmtzYa",
-	"63NPe4M7exM+XvMYwT39+c9WFGOZ3KPrLGMNbOxldqedYiNq6Q9QkWbAjHb6qIB6urR5orXuleGCsByL",
-	"IEdW8jCA/5SfBaMfaD2LpesqO1eeqO3+tVIC0wphrQXoi1mOFRcnVD1k8nW8/O4CZzfSYPthhXb4ltgU",
-	"2/wSSsnhgB93HO3xyWD+mQgKzirYyBFNwmNCFuTkOJHaUEnuRLHWAu/9i6q4+lsfuHpulUwz3GwpOUJF",
-	"nt4b6G5Q5s/lhBlbCaXvf2tH682BKcbpPoeeeh876bjVfwQw72PESPx2dN2mgjdkPHtr3A1qnu6VobMp",
-	"qDHFtEKSNUBucCvk3HTuH3EVtBOwPMnmE625aLfEanZh1hKhMzUpucTlsUZLH0wKgbk6QWmYsevmXi8k",
-	"GS6+x6MjS3FLb3nyVVaynPd5iOD3CnMy8SplubYxRt2+5pXJSQONe7SxlU2SVLRrrCzKWs842xQ0CyT6",
-	"tY1gdeSrCncVuBbvycpHZa3KcmW3t5/L8g0Zz6IsSM/RBM4BJMSlNtO+YtuCyiDGXuyUv9i4gtOn9vLU",
-	"d6c2Rj+RiHHkVpQmaVwFCnxtOKXOmGqwxvguTFFYepKsm0ZRbXv99NPrIN2aR6pfMGw5kYgnNeStxo2m",
-	"el5J54G1MKkdbbMvftNGXmocg87Hq5MR3YaXgtxScgwlLJtTMsY74x+uwI2U043FFQkwLGCrSYcs6VPf",
-	"vAamob1E0s2V9gUwuH/1C+Oc8mNFdIhPxpodvSKxu5Agf/h7svQ2fYhhXpGfSyLVyPN7N6eu50xEl/Ef",
-	"LOcfSPh0yiXiJ9Q4CCpo8+Z8NmHE8yvTBcCdJOMkqIuoAYHCpk3aeiSqnqIMCwIV9suqBZxcIlsOLcP6",
-	"illDNGOz8uFA0UxeCuviNLCJ2Y4Wua2LoqoByA6Xp/55GOjX0KA5mSAlOSOnsSmCe16GXFdXKCcZ3eMC",
-	"VQV6dcT48ZOLi2bM+OHjpisQvH4Pl1+8+/1PP33q/vX43R/+r9/FHWhZgMTPX79Ajx89bAas//eLr1sR",
-	"68SQfpuwdvHeBCJkVbsQhZzbzqS9NKb46OLR4wcXD5vT/HOARo/fPfj9BSCp/p+H/7h48OjNH4IU8izf",
-	"blkF/N0dBShLPuAtuUTaqETcxHkLLFWKnfniqlS7ryBI2o3MuD87LqbsFhcQpzVycln9pXbu2z9sBW78",
-	"2yhZWpfFpdpxQX8h3lslk+XB4PiYN137AP8HxW9Ip9yq1Zlq1SDVUN2FWWCIB154YYGR4NmjUwmnFRj0",
-	"LbPPiXwuxrZp9BBXUwaU7ka85cyOoWOaJZG1pMFEjTPxti2fWo4YYqVJ9sF4jmpxx3DsvmIX/9EnLRn/",
-	"X//9p5/kmz/+d/cfvzsHTWJKFMhjvsHc2sm86HGKj7F7cZGIKxYtB/X5YAYHa0NC3S83a5MSd40Oe3d5",
-	"gUPHbPDyjR67vokmHcOZz9c8HTXHnrcJiZAvhNYopgAcQAd505vLgBIwI8QoZxY0XnHbs+u448jmaXcA",
-	"C+qeOQOkqOa5sq+8cx2ZEgNX45HOAthjtpzdq1W23w2d25cG2cGh1oT0ooxIGWv88x/6z+i4A/z9CoYS",
-	"OewS6GNV93QdjWL28SOgjYyr7DBjCcl7FfaLe+Gdy3BaJdXc1O97L3182GdTEcw4U+NQ05RDTfs3wT7L",
-	"qSCZCtdY8FKtecny66dI1oBnVfLmNWXu5x1mULPK3DO+sPccIW5EMA3Nf735KADZpgOuuRePmDXbIHpK",
-	"SBuVrXUy4NcH5UHPGlB+0XrOnJyPC7uNbmkyMtoL8/S82Gx1dGCkSPgNne1eorP9hru28MX8AAabn/QQ",
-	"RF9rC7x+8LWW0jjJA9KEjvXMhL9EoKiaCS4dM+/R8klf+6poIMf8DPqL6zqVhDj7AZBbW/iiDXsuSLPA",
-	"NVYhcjfMr55bbfC+ur+wmE2Ut3iTLsBm+rkk9mdNuZbcmybU5vl+A6ByiCdaksYTEWmgjAnSYAY/WNso",
-	"vV+usJdYyiMXuYHKGusYNgm0q4MdpNu+aNjjw8jxjPfb+XLtCbXG76PAS8H5ZiQBZpt40gxfEUnG5gYo",
-	"sj9wgcVpPiIHhgzOmhc0Oz1nX3ORkUgIa7SikmpvVCZCoJs8zGvoUL1+8dIsoO7NE4IAMBfUNQKPU90W",
-	"0i3Oj9K70kJ+bPQTtFfcEiL0IR1XUVUkxI3sHKv1BbdE8HVhcPzDLGTu2Vbfha+foS8eP/mzXop+G+VE",
-	"YVrIT9HXpQAoRVs2hHJyICx3AWB9lyyRLLMdwhJdu6MJLQuutQZzbbvMrCDdQF5/OnNnZzPPSEZMWViI",
-	"1iOWaC34DWHLqhP1EZ8QL4OOIIjYpmdvQZKJiW4H7gUKzTQzEsvagSD3JxLR/BL9XHIFfRgVRzYknWQ3",
-	"+BgFjpOmd6B2bvbWCDlh0LnDlNbeUAaJMpZhBrMibAjTTM+zCax6W1EpyNLlGhKywmHyMqeu4VadQqBV",
-	"cVwsloutNhvY3mQA1CjtBxgyeBYnxNZjAKIjK0hb7b7fKsK0xfUU7bkgJh9ELhEuCtMqStq2Lid0JKYJ",
-	"1C01z2dcCOPhqeqUHGkAOgWySuzooGmZF4PkiHlivhZ8jx6a2uod3e6INJ2SLGhCMEAOVJe70Y6EgmAJ",
-	"uRmDiZSQM9MHF2qbs8KWhaZ4Ijh4pwSzrM0gtWFc8WLNRXZEzxx2Ob7eqlqUGTgD01DbAsfkfZ4NTxv5",
-	"PGQZOrpXgCyPHjUBWb64uBj0U9gNiW/DAGVnALH1ZdXk9luvSKa35vQsXJH8LdkofXe5MJcgB3DIuNvE",
-	"NJiWR+iUtdHndE/2XJy0iGDkqA/AHlzY3dtY2C/HiqG/wtkOHbm4kYBrDjn2gDFjOma3S6FHlMQEiGDT",
-	"a/9a8OxmnqqWpsd/VnUUAJTDtUnupI8TetrqTa+BkfQXEtYI0tpKNqn9uvY0slKGILa/N93MCypHlsFO",
-	"LEaddQp6MzKXohqAiXkPnlLDLp4iBBvYmNubwUNxVulqKOoFlzoEt7jrb+9y3BEW8E89wUvECCQ8JxSX",
-	"znauuspzTm6plkFYogPhh8Lotya6O6rDcn18quvnyRAcWLvtqttPPdDwzs3gk2rJx/vlkgqKG0814QfT",
-	"kd9U43vqUlAtmZosAqBOXjuRTyQyLyDCcgAG6BQ2foSJIlkUDMkpu1hCMUGBkwqx3lvvvXm76J2fyRJ1",
-	"RWhm2HDhVYVcoj3BTCLG1Y6yLSKFJEdbBxzIWPmXS5SBoGwYfwsrV6UH2RxpxX/vt3ugeydRt/o4Em4I",
-	"HPOMsw0V+9EpQ/Z1ayGMf/1O0n28nrSAp4S9Pnojc3lyKu0RMZ7G5Gv0S/eiqRULXKP/Sn0b70EaESH5",
-	"iuah7I0DyeiGZrb0zVY6akN4aXNmVQCgQRIyqtNWV4kiud57RViYoV8ZnXiJTKNzLU5L5sxv429mvOr9",
-	"lRNcqG4bcY/8964H5gfpfalHEjQnyTle7nmXm8VL2VNLa7OFLUNRCRgAgoCrQ6as9KPM4uJFGZUp8PPt",
-	"eC/F/coMYyrZofJbj89/kVyzxH6fzh4I5Z51tAvvnqqlWveyiJq+AhdX0E58rBt/km32rmcark3kyImM",
-	"VgkdUYNJQWNSE6qBWnrpm95FVslxY9uRKq/LM94Slp2QxCfZBAn4RKK6S2w7rXBqd0zjTgtfuQa/EG8F",
-	"ITlc4+7SilyXo4p+IHy/D4JP/ugMRUBDhB6HMIclsuaxabh6tGpxTZQB4If+LXeOxXpiA5vtbMkRm+26",
-	"eYMXaMMzXCA4ap0Nna+MNVY/N70itdXaYGy3l3Y2esS6N11imyfgU+TQM6qMC8YVyrReziAgtQ4eD7wl",
-	"q63g5WHwiNRPJviaqnYbSQwf7M4xNJ9YS48RXqRFPMS64ptVWhWDX5Jt8UdWndwoz1B2zyRVUzaf1qZp",
-	"Xpro5qogtwnutvbzKdYt3tPiFMf628IpXVFISIn0yTTyLjqES3/p07AD6tkeC6pq5Who7a3HAbd2a9pa",
-	"Jw/RfgHEhhFptILpT/Fz+G2lQibuuLiDwMX3hATdJZCbAqQfSd046EOiWkzeJijgbwdE36TkimwMsndT",
-	"drVimuDa0Pdq/dSlxXMyAX9B0HX92zWIVlTpp8jB+iTUL0xzrlf5+gt8oEN17HdWNjrZXRzyE7YclNVF",
-	"cw0bcS3J20YPKCxIFeqc6GLsaecezq1vyczwrezbox9JLcYEp9+UpvifpVFxCg7/b1UhH74qxImqkC0/",
-	"VDHiS44+q+FLE3MZKfnTO9ecGwNKx75zK/rOoZ60DNLxcdiR6vSgAtevnHlnJiDnwN4cl+9TJbGE1YaM",
-	"CxJJhbnQtvXDRnSDl+vCW7XVtEeqH/5Odpr31tM1g7op1pQZ3PUZEhmbXHRGKqMdhkgZzHkxSG1BV/zr",
-	"nQ1SeHFCzopTiv99zfNTpBM/uauKFElzEu5IdRQmsd+La5r1eIm3b8YjO8MH7VoTiD+tLNYScpzPLpFm",
-	"7aOQuJC5sqc8vryH6VN69vw2XHaVDqc75TxAB9DpEYXUbhjVjdnByIx0j3cHMHrGlgt5korsw0VYfPKa",
-	"Bk9qPbad5dCuzsnimknuJ3+DjyEAsB3rKcFzsrI77LEBOFGYWt2WBSMCr2lh9EVpEwpWYH6UbJeJcJyR",
-	"Wt1hXD8/fzbWLdi7Vq6+dPGMD62FhtMJxqugLyoPZtjZTtm2TgByaWNYwW/dSkFzmmMbH/lhbMFKpAnv",
-	"i2ffXCHTidcVeUIygEliwoLgYX5w0si197Af7SWgl+bQjkIb8nGGMAOfm429qB1mdxCNyklG8wlIVfks",
-	"fTym5a3Vb6UG/TuJyNUQC0iMFfzWpiP/E3KfhrW2SuwbSnodNxqzay0xhSemAclP54BkFPcBJa9Jh76V",
-	"zngJ3tMLcD7k0qjHaxB2cwAYZ/D9D44xOKuz+AN5fDvm13Cb/im5nqNbiP3muf0399xOwM9tQS+Ny9O4",
-	"qpJfvHxxZJ5ZG3CCfTfLIM8FkTIBb3u23IF2krC5AkzmL0bwFgqOmZhmEIj1t2ve5o79t/y6g2krTT/v",
-	"4OPhoHwa6rDP6w/TRMrZYfTRX4xFxkfiZ/d8d0yu0FR/tf5br8oS7Ys1w10+8h5uzSla4rER/JdQrt3z",
-	"upDpEhVYEYEMoE0r/w/lHNKd5I4fA/l37QxG87WmdlOtLYG2Q22Nunn3B8Ka9ZVsZW1szlYYMlFb8Cte",
-	"Mi8uQin7V9L1GyP0lgjICJTQEQkjRd4qBM3RYT9jvYfMyG56fQt/RWC640ydweqFK2s4uzUYNBOJ92So",
-	"sjnqzu5bAS9ux7ft85P2z7K7vKH6KX3Lb+6su+Dkhl6vyJZKZXKhnmGRzxLXvMNYEJWyTPc7FFgqrX2y",
-	"sbOBdwKh0m/4EfGNMuVnWoTZwYOYN516jEjFxpQqjzNcL7bfRjVSUDh9rNUJnahu5QeqOaPavi4DpByB",
-	"b3iRE/EhAvzz5stikafO88zMAttWmDKDJNXfRLEq+9LHx7yJ9JtLdNzRbFdDayX4NXvzDybqYY5uy+EM",
-	"ghRueqmZL6C0jdidyQJsiou4g3QAOEjCZOwPpRM5ynkzbkwlmWCzeChDG3Hf3JXNNbyqtulcJQJs9Nna",
-	"grbn+QO/IWOnqdw7sebwPCdQItSpehkJwQrfGVxFYmVTO5QmAMtxJGxC9VaocemPO46qJxBGt0SscYEc",
-	"eAKiDB0FVUa6DToDcu9aqfDqrBZuUYiC+oC5AYKl+rtaG7KBqUvE+PEsECNo/JrcBNw87V6r7qkuHeWB",
-	"4Jt2tYiDWwLIR2twqh3ZS1LcEplCVMDFPAiiiFg5TK2uT3h8zyd9s6odz5MJYR831e6Joeuq+CveIPzv",
-	"5gdnm1dtdO1nUV0/thwEJDQdRSPAQc+VhOanKMcJ2AdtmepY27FPRb7wYfda4wf1fHXkDv/KYHQVWg0F",
-	"WCxJCDMIgJ6vwnkusNo9Rdc31FYRHJ0AMzYxVHlVSlAXKXASnE8o0fLaWt8OEMR8XuEbIqG3spkvlRXy",
-	"zjUcUXi6+mvneTuOl3DnPrNwlZVvZrIIASNq5oT4MCTsj9EtitSTdbxqNS+t4BPeCQypZnu9u1WD66Cs",
-	"IrfN3aLGLWRfrrtjB8tSXT/taCdsAzutt1QqvNlAV7yqCTfkUyaojHrRt/GGG4aYFQUT0jzT0oEmG6fj",
-	"b+bqpUQ1elxf21tO8z7vgP597IR5emLIbCa4zwkVDm+Xy4ek8LT+uh+/7Pt4RdOwcvBeZNUHkiMd86bD",
-	"xUMc+9Vo17l/p7VWynN8StGZU93j9TRnMaY9bem+2dA+JeZI+/n4ZM5wOknsxA+++R4kQPTATsqBkFlJ",
-	"vrolQafbBC10R3BeYRo31/3SguPqXwnAO0JjYVwsAbUbIHMlgpJXGVQAqrFlJJUX7wlan5Akby0mCDHD",
-	"pVbIflNNPtRBY9y9NHDNaLKviKb7sAbMM+hokgf9CRZc1YyY7DAYjElq838teLndKZfLMux4LXAWq6Xb",
-	"UqlcSnmQLepHYO8Kym4MpgxVlwg7z7f1jBsusNjvGGk1DnzkgAcd5J2euI5+O5xwX4pDUcpQGk011zU5",
-	"cdvKpWJPI9C0PWzdI1AsGJyW4iu38O5nntmTYrD7lE+iE1HB8e46DrVc3FJJVRgZUZ9B+LlqQGQO8xIR",
-	"LApKpHInHrn+H9MBEfutganKutXG/RPnxcxq4dZg6eY21nzTkFg+5d70S+KJeOoZOVhw1XBw4sfdyVYJ",
-	"mD3IMNNcdcRUIVyonT7sfo2jvTmlw42kzNQb7LAkl8CQN+TgwCCoqp83XqDRaEvvUcQOwxLcO5k76HU1",
-	"J3OECqsX9zeHdFRnez3uzeFsn7zggbJTGTgGs+jhtXpz39Rwjw5zaOF3cGgGleHWIZp8TEbXCkRPxXkq",
-	"cp0p/DHn/BjVKT2U7W154hfeg5Yxt69vqkLQJk/Hn/cmhWWmlbyP56pJ1e4T1jOvaK57H987Af03hxk4",
-	"CuKRSwIhBNDEwMrZEuu2CPYNScpVtv28/VfeLRdW2UsbovGwe3l8bytSFCRfbQTfj0hjbxr34831WkH5",
-	"vF9BSUeDSlYWlaAJgeq/a63nB/Nom+k8Si8bu94gTJgPb7mBNvQKMSOpIi19PLgU/SyUWqx2NhNroJ4j",
-	"OV/k9YuXc/Xmrd8KRey+B/caZ9Yn6E6bQT+xHaVygTdJcbspFzUMnn4Fj+40HHATyKoj8CcS2YtNmpj7",
-	"w3ATzAm9iZNauL1+8bLu2ybLAxGSjI3LxRoRf7yJthX0d6e1bE+T5NcvXl7l/BDuKLuHGu9gZ7hwK50q",
-	"9rWh21IQVBB8awAbg2EfflhNURfse0s7PzuZ2OoKIpQceT9+w4/QyES/i/Aa+pqgrODZjcmIFZgBCmVW",
-	"0P1a2n7YFKAHJVGqIDn0g9zxUkgEznLogHKJLp7qx+xrjKONaSrdTSoxFfa4WMEY4XYrlNkEXD1V+7yN",
-	"N66Jy+wyPhDTvO0vf/58oJebfpjhLRErLT5E7Os/8GZakX1piRTnPR+8CLpF9fm8pZIPfNN15EP8yEwi",
-	"hOvo5YCx6pHkuEm0+Ss8ozBtlu2tivGhfWp0KqibVyhBTfCCyLAXZ49PlilIelMGhTeblR50QqF2Jzhr",
-	"/9vNcoAucjQkPXB+piR0wUEYSZJxltco3Ay51iiaWVzmGy6O+CRRzokMnDopiZQO8H3giql21HYYKwUZ",
-	"+5ZNAkxt4dJ6HdrYjXmlnf1tJ21HWvrLD0wutoFK4WynX5Ijebug7Ga1p6xUJFK4U3C2hdI5dqMPuZZz",
-	"1ddM813/oCcINy4DvlRvBZpTtNbmEgQFCBj/Iw8vLgY/IzPMVjeEHFY5PgWW9qXmwA10mwMmRvoFLbnB",
-	"mw3SxeXn6i3FVbk0qI22GNmf1GefPxmUs9ZfkT4tk8IN+Pemp7EZwd8CO+XWVEYJ2wYTdEgXmLbdxQg3",
-	"uoq4EWwI1Q6rI2U5P8bZ8Wsu0K5iSdgi2DNZEs0mtuLCdoSwaXnmghJ5lRkCSoO5nusytJq1Hj8eZq0d",
-	"P8povjSY8FD/UefFmxnAe80+HXoQraVkhenLPlCr6315GaZZdEvkRBhx20RmK0hfEw5qGnoyAnRek23J",
-	"ICzrZ/rW/UHgjwVml7YPw1PEeDDHYU2kWkGeuP4PU24c003+AxRAaH2nbNsHaHxHNhwCU3paUj1woyEA",
-	"FcpLm3Zhm5boD5D8El1ACxE3uz8/8lnkz48Gz/laEHyz2hZYyth0K9G6FtpURvAwgtpjYB6tHUA/uwzi",
-	"bM0JPXrc4NnP/zJmQilkpOoOqGLvOstSFdhLCFNxQxku0Kbq7rcvpTJzMcc6yC0ZZ7bSbCUIziMS9puW",
-	"AEH1a9ZLQNktNQ3scW4tqaKzBX/2F//F4Np3dLtbCSpvVmtcYJu500onoPJGooJIqXlTmXZScmms99rI",
-	"qPQDfSE0QASRLLdbIsEJoL+H9Pfa83a5EZHe0uHJ8yJf7fHbiqL1rn82KC0LrAh0fY1x3BXSv0I5jiLM",
-	"AhsAbhykeJltgm3QJ5tqS0fcdNnRpv+NNX0KLtXKgjJBr6z9IZRY9KW98c3dCw850YKNAQQQSxJhifSQ",
-	"yOE8NSg9SCt/MnvKIiz82lmzpuzDTqhxGj8bXPie5LTcD/Dkt/SGHKkkkHqjnweeGsk+WtS7e6Sh3Lcy",
-	"gPQFQrVEJFv6/7H3b81tI2meMP5VMhjzj7JrIIk6+CTFxqzKdlW7q8p22+6qmba8ZBJIklkCM9FIQDS7",
-	"whFz8X8jNt7b9+r9AruX+3VmbueTvJHPk5lIgAAJkJQsdWsjtqcs4pDIfM6H3yOUBacJzUiwyCP9tYoj",
-	"ZVqSwsQ+LgYzKbJpmXAPj9avOxeRHEDFkX1Qd/qvKPAyJzWss4kom+ijcaXNIneFmRBLGnV2Ima8zjJg",
-	"fDK1KkwZPtEeQ1kAtbHm5zQVg4SlIXPBaHfz2nthGW0Clr+aK5ft4xl0d5RWUTy4aTMBm6Um1j2uLfM6",
-	"B4ouuuoI4JGA2SoFQ2toXAsOX7pzSCeUC5UNYWapkETl4RSfhfFeMICWH/LH929eE/MrdJajlYZRy3XR",
-	"QPvUpp2IZXj5cjxmYV15qf6xVJGnFJ8I415BhdgAJ3uCE1jyj90Q+WW69lJRUHVWFzEHsnQRPO3tyTyO",
-	"SJqjk2Bu1EoGRJK2h9Jc9Jq03AavQGUnU6IymdQ+2IxzHDiqab6koI81Ugi3fOnG6suKrbPf13S+GKZ4",
-	"70/q6zjsDjB6MuNKoOElCS36FyoCZ4OmUP2G+uzXmobuUuaggmPVrRe8yCC4DzDratrYjQoGqGrqltBS",
-	"xXSlZpLA5FYwL9tkwNrCLnRLKL11Ax1srqdaq9Nti/ExDdv5go/HNQIIMbRa55sL0b5uDoV9ctNy8iTm",
-	"Ic3Yr4WG6joQlJJxHsfE+ecFEEiFKBowVewAkUKh1lpFxWARF/ra7jFTmSumraEtn+Pw67Z6hsXeW2z5",
-	"JAd3t8UzDALLxk+o0CBuUAlUxw5y8b/brt07YP+Q1lHwJsk9r0t8LHMRmVqYcg9ArHXBYp+8pOGUsCse",
-	"gZ9uEAnM4HpF0BIzgGmhdK00PCUqnwWEZmSmnbLD/QsxjPklixfQZT6TYGtRQYaJVIqPYjbcv1jWN+GU",
-	"oY3SKtgXS2ngEqJif+q8FKYyPtPucXOkYkwhxmmvjDysTkgvjRiR43E5+NvC6YUtaMzvcWV2UYrqt2k7",
-	"xSZblZwxKAmfgtMLqFhBa8LdP25iZ3pZn1DT5i2cmKEcNdXUAiFU0+cTQIRkgognEEqpOBrrfAXBaNpw",
-	"Gt+5jVe4RfpaewYq5omHwigqB7LWQzbE1/JEEspTKNhHKjMQl1tufXs3aUlvLes9Bval+yxHcf4OV+nf",
-	"P/21zlWTNzFioZyxgR2CXl+zLxULMI0tmJEiQhJzj6kxEFB+YHI+UmDxQK2FDt5tk+mfi4jps1rYkLQW",
-	"OClvwL6DV3ezRDzXqqZyUhvzjf5P016UyixqXaLaxbcqR1FYj3Jt5Sh4GEGVDso74TZ6ddnKDspb3795",
-	"e8cKWuG7d9Fp8BUcgdqPwS6k7ubJ3DmjJpOINUhG9xgvdbl8YZyLEN8yCPNsIMfjQSRnlIsGBT+jYkHM",
-	"FZjmSBmFUEEprb5OcdW81o3EXnYCIz4e8zCPs0Upu2DWYXwINKd+pWrKxSSTgkCVM+zHbMZEpMjxOhwF",
-	"b1XFK4vZ2zP6GyDcD4TMeMjWJWxMvN2ZHVmeCkUOnxJKMqouUekreeaKO+nCTaOJJFMdA+QqTBkTXEwG",
-	"kLyxhczLu2mi5/5WuvQLlKNhWqacaD5qU8JgF2Bi9euXIMdEsSuWAox4ACuopJSuMI8i03JmyYvub77k",
-	"isSpPd4VpBqsYp6m7ag/pybJ5mRSg5JySWFFYqr5ci72ycsrli4IWkq2R9+V3WWSKJbVlDG5msd1pUF4",
-	"4ZeiiE11KCjCG8vlP+tu9a42iKdtDA19mbF2Wl2umL3cZhRa3AKXelVZDiOtm1FUjUfWzXd3emGdesIL",
-	"ER+KuSrdNXe9c9dayNV0veKG+4oJQb7j1epW73K4PWMCajiK/NfaR5hb4H6uLtvcoy+DsnATx19bFa6v",
-	"Wy5V9BbvTscswlCdR02B5S+fa7yN9g+rlppqtqfMR4YxVgqSdobSsrROaJqB5EgZtCieEVT5tkJpPpUx",
-	"gNytHaV0L2RulZDxh2H072XOLZQ5tcxsBi39wdandGDn7xbEzmnaJ+cYnsrTCRPajsdtxZIbE6/Rhmxd",
-	"rwGD7L0IF6XsdptmAaEd5bjzbbjIjrdVhHaxaPc8t54GwfnOp+eOHhm+Il5AkM+gV3CEFUWsFRMzsnE4",
-	"hB0xWcWMjJjefJC7NIpIniyfwgpD/5yofOZbzBmY3QIKHvV91ZKGtScAgPnwtoEJNCxrCjopuRXO9THI",
-	"N1TpvYAHFanShnjnSb+ZDDb5Znfg3b66fZjRkUpTmNE+qvwVgXeKS5u8jio3y8R9tyB2FKuT12582wDI",
-	"ENqOhHTCYon0Iq7sLOBKfctaR9XMIZjzbDoIpzyOUtfn2f4hWoXReDBlNM6mUC/U+RG414lDR+h2M4yj",
-	"Kg9F7vqMZLpQPKTxIKG8+wqSlE0EXa4vWl8nRlXY8abqCKK6EzQP9hZW2eLAJ5rq19eeaP02NzJFYUF0",
-	"qhuHtuU1sZzSsCbFGMxbxlJPU/DHpejaXkHDSyHnMYsmXrHpOlOrpPw9rPfNn8A+JzxdDDDMUidVnWWg",
-	"DxwaGwWhQs1ZSuBeVlS9QrmrWJCMz/Rflz6wW3rLTeGsP51zrIguBnAFm1c61i21srXV9VR3LijRUiOV",
-	"lg3W7gUUpfwmRGCn9IpZSDcHRH7+9hXhmWLxmFCF+d2AjBYExodhFhI6dDwgjf3aidfhwOxT49y9Wgj4",
-	"MvRSiwF/ZlgsFwPA6qo577fw9zJAfVGsZvG+FCmBnLVrYzQwFDEfs3ARxgzXsNGgwqhUZNA2N6kwKh7H",
-	"N7LbNVOlvWOuLqTmbBqp2zpH3Uj7Z/C+TKM0JDAUlFZcsiQDqg1jqparhLQjPcC1NUmHomGxqZa6VvKE",
-	"xWSQTvf5zDkw4nJgwwOdngS+4sBWt6iO9y8N7Sk2atUiiw9fXkDTkRsXuGNMCTOaKIKgH2G0wGg+xNa1",
-	"b6rNYpbiH9u4pODUtPPFP/AZQ90Xy3nnezCc3/G2amG98cDwUbiOFRtsntJtm9GCh43eJ0UrfALJB78Z",
-	"Pig6l1Qx8AJ6NUzx/qq258Lw6NTIgmXTG95cLrPe9CFufPeaPonmLpHuN1bNDn8XGr4rWN5s//VLH9JA",
-	"R++XsGQtmozDlC1wT2or011kagO7hSvXMeWq9UHCELC5VsFZjOusUtvgZJRGpZXfIFmofYKD6VQem4Zk",
-	"iETYjn5ov3I61m5LLEHVRFwlUkFwnka/5SqDqOmn1QPZW1kI2oSMaMbFZE0lnb4Q0tz4rbZ6K8IRNVwo",
-	"HjHH1PrTuYw6lXIt2QHlhQXlQ2ggrC3KgaUwcBwYIArKWqBRxK8qHGtwZYvCMSPyt3pGoQK2eMymKsHm",
-	"j793DlulpMP9fc2E8tmVdV30ttjyi/U3uYKI5uk3MqapCYk4SHtMjRWJfajuybO0FH31RztCYcCivolE",
-	"yTythe2u9kLZVL310dzSvDe02OaNWhs2O4kOgzt2vM015T65aQPSPK7OSL9ueEUAlYdjmRL7Il8Gra1b",
-	"cSe5jEgDwBI0s6Uy68e0LQWqqqdee9QsoYVH/lVAUq9jDFYjd97E4Cg37qFmAAoAXZWrUviMkb9JwYLN",
-	"hqP4KG9rZsHaox4oB/eWpTTUOq/lMyqX301k2a80RcrhyyF9rObGjWTu5jCZTaMT/3EouVqljH9efUi7",
-	"qDou5O8dKz5m6RUP2XODnVADE7otEO5Ww2w2xKTdEnh2R3jq9qamxlDHcRFd4OCONsyF7qGqtylXTYKp",
-	"l7xVJGIhxWImc+VAD8yNYGcBrQzwAWuZ27t4wzkwX1spbaozykMXfDqobGJxmpWRJSvlls+xGymY7Zn6",
-	"9oJGVxCJJbHtmJ1Hj7QcYN96Dsiq8TAm84M4av58m6/AqxWqr4zkKZPvGozsMq3uRM+W1NVd1rW76fmp",
-	"sPLqMRu3jbVveMDJpsNJfNbttMHXx6A1tKVUrfdPoyhlqrG7F6r0JlTsKgoAx1KHNfUqs40cCpfq5kxC",
-	"rwei19e2bGN9Ru08qD8L6LRB7LxcwVg4A6yy08ku+tG1C/h1ynA4F6Sa4CNAiDvcy9YryRVLB9RWiLYw",
-	"RMrmh7L/5W1XcRqfmilmJ0IZae+OSeMpY5mWXNio28F8mrqblm16SH+RVM5tdlLp1/g5Gk/4HPdXF0K4",
-	"qraWM7/Mwmq/lk/EK9F1aLXRKpUmZoFU7CowYbZdnk2ZyHhIM5kSmiSIFAgxN2DwEIdqVNB8lqOIM8rj",
-	"qox+dLJ2gp1g80FClZrLNKqbGwmyX0EnP15kkm6C0GjGBRYTyJQolpVXedgQt/betXT1yrUuVXTrD/Ye",
-	"WHt6CQv5mIevTZHo9gHeWtPf/DBQC5Wxhr5HOHStllz6HQ/WenUzPkmpyCoFj0FPmU+AsshBLqZhWuvz",
-	"eQsYeL7c8kL0GoqRG2SuJbFdD8jgjGppDMUAPKvfBDFGeBPfLVUsHg9SlsgUmzHlSGtf+E9MYjeklm9L",
-	"zFx/UcbH/HqD4ysi84B12/KbFBOKZ/yqkgEyHQ3F7wwnghmE3vosUMtx6rd3lMlSqNlnRsOz5S0r0fA6",
-	"wbFRqMAKinXVe7dAbuySmXc+qaojW7Sk5WqNXB29dKCQl6IrDqkvwGqSC5slEL6sWeYuTFZfod4xu7W0",
-	"E7uIIeyWdTZ36lfyyNq7dzmdH2rEzl3J1HVm8WIuuiAhlhf2ExdLQ2s2CLocbTCK+Vdrb02kjBSBoVRn",
-	"gOHk5lJzBcOqa7m+3bRQ3JxP608INqLb+UQ8RcB3n+jN+PAZF6Xou6cYtF3a9mjNfMD217ceBPvXnIrM",
-	"GE1r6eVP9uJSJMs7/0etMFlzUQc5jVgoihH9c4O8XzN+SYaXA3j4kkR0R1RsfHlb3aZ5W+I+spluZhCs",
-	"7FzgzxaBHZXjPnm56NM9nH2mM+g+753sP6p4lSf+hv+Pj/29Z59+PwyefXlwcbFv/3Xy5eG//FNzkK0O",
-	"VuXV+zfk5OjwCQSC7Ntf/vld+e3H5Zef7/3l0+/HX/5pLTuaT/MW0LzFSrHZCBEPr0FoduSsHcm811tK",
-	"tzLfLtWKxYxc8qySq3pcPqvDvWefkD76waMWR1ZmFvf6xnP7rphLUCHrK8qNGu0octr6rbdDskoxmFIR",
-	"bSBYjXnU7cY6X3GtqLNrXHeKuzCUfaK4Y4ayXrqdjLXtFujnvLQjk3e2CaaTZTXCmAFhy1x0mel1OOhT",
-	"g2m+UgrY9wSd9w6/eTnkWIiJTlyizcRWgwb1jT/bi5dgzuwPgVvIio/IaCwnOXNfUpcG0zupiYGojIpI",
-	"2Zo4wbK5TC+/USS0j+k1RUhWGjlizAf6+StTZBbc2ILyZx54vD5t7VHXpshWxkkd/Dxgi7q4qLzyQUVX",
-	"BBTKwatVCSXYbnuWXRV/B+m/ofFbFbVOyq7Xii9MG3XHj2prdjS6oC9MA88tc0B/kht5njOWTWW0AdDo",
-	"LXdag96cZ8Ik2btV95stCdZ5ui+8GQDVBuJcNaRyNhmgjuOTN7qn5dB1B0nQmEKIUn7F0tqf2tqSQiUs",
-	"LCbBL11wyVuaeHbjf9Q3+NxSOxCICwhxl3ry1nOTYaVmdllOERsFuOOVFAq3OWy0Yjr+7S6blTGHMYVm",
-	"8mBTWwlPeH0NBjIuQLS2JXXFaFz7pOViWPdsBHHPTJf7b6w535WDiDBKc3mbLnkWYFNiQLKUCjXGuUeu",
-	"FXMZpatVV0yeJBbcfDeZNRiU1SruObM1ZldsysO4/gy7FQDP6WLE43iwgoo94b6j+mCQPo5zvJaS5sLh",
-	"tZrhRyPRCoIKGYcRhSmLGSIjrGwLxrA+xGwQ5qj4V2jCPmazetClAQQ1KF6jWJbF1iyPuN6jUW6CdynT",
-	"29LQvlf6jF25rE5h3kGf9UXKx3WaXp8Ca+B2lc+sR1gohy2jLDDkuo4jri380miiNwRCzBhuuzONO/pK",
-	"qZxtkCO4mZhUnUNaCqGfWscfwJoC869KdeE1pgqW69UtyHssMzs41kYnMmkgtcpxzEe11vrN5xSaaGq9",
-	"E/jK1DYsD+2+8jWRPx7ZBQ3ahZhKkQq8n01kulhfHwzfC5/m7llZ5bWBa9A21G6GtLevGIKQSxu0Yv2R",
-	"7+3FplXwcoBMUX8A9eQFuA3mvDkrYJoI70RY+PiOrvOfza1VnXRzllMn6whwMQaTlLb8vNWB7Ta2kQk5",
-	"mYn7jprNWdo9rxy+A4BZybybFUBZrhx0D/TtiH0rtVd+Ooju/a2/9+yT+b+D/b1P3/7TDpj3GuMzN8Dt",
-	"N8PBfuRrmZ834c3tuK2Z7ndlU78ydH3X7Gncg910W61U9ltx++55b33JlMeLNI7fjHunHztx5afqS1rz",
-	"6fUyXYePsexX9ylVhvQLOI6X93dtQcdxfUFHI/P+yLOOBqf7yI7ZTZe1qWHvazQWu/hXt7Vqu3AovN1f",
-	"b5D8yLMNC7J3cMSVqRm76L9uf5SNDpn3aau2bVfq7Ed+J6NDsAPXrsxulsoaJaCN2VSq3DDeANEBl9Y2",
-	"QaAAJ2pih4FYSn5TiF5HdTDRbLBxqCSiMzph3YuGmtDVblvVVF2KaauglEwjQDjoumGJVNzW7C67qzsI",
-	"dS2ttF1/Nph0NvDqME86OyR1Osh9sllLc32Y8ZC9QlgHHlcm70bZ8pN5Xler4+bDTDaBW6bMIeQleDa0",
-	"5TOppBEZsWzOmCDZXBLsA/X6juY0ZTB1HfGiIWw5wkAQPqu+yaFzlCuhqSaNO27slKMzJo+1ztSxVLWr",
-	"BrSTNl5RRzpaRw6fvk60pAvV1Ndu+Ue19oR2ZVo5OXIH7atiL67byLpxj7/ZzJJKbRgdzVX9UnbFoDdX",
-	"nnbLa8zqCljKyANBs/XiA4MP0Fo19QCDbMoAQh3+YcI2n3aSbagwobFekGTWVrz9JLO6smPDkzXtvyrr",
-	"GG7dqD5OigZ73eKuNMIVUJVhxZKd9sIdGjpXKgefZG0VE/ZINxpc1+A0yJRPuBg0+QLwaRKR6U1O2Ey1",
-	"seVFIZ3hRL1WfsFcsFRNeeITrZwLMNiyNDeFUaEUik9EI5y9mXPVGlrh9seW/C/yt2kV/9zagoev0d54",
-	"i0sPllsYV53q7my0Oxn++tnrIKnYIhvJcywTG7QGV9l9VIYLdhv63m5VrW6XKtvmnkoTJ3T8fEYALg4K",
-	"lv7GUknmTNiQVR0aAUsVU41qD9uwMpxWxxW0Bdub2ui6rSJLt1Rh+fxUkPbayFVdE/cGtbBWNuxKRK6s",
-	"h7/lcvItjtJZlpI4B68lb11noVhTpCybpjKfTNdb0rZPzk2Fu7N2nvfJaw70dgwUKB9RN5Ci9t+6KzY2",
-	"rHAHmfhPjartHOaDzWhMsIsggIhCWb2VQCAOj5YwKI43L1kw63uH1f/XSZTVVq61MNsbBIzMZ/wdBo38",
-	"bp21O1cNFpnejkGSp+EUO0jsnyIpqOvtyPJU4MB3D8Gu57rbB8s92l5zzVL/zWqkufqY0ppYkn++3YjU",
-	"BZzWRto2CEBtmjV2Qai1J1oOSnWMLq395OsMFmyaIC4FkCI2pnmsX2NDSJsGlDYOSNylBod3LLTQRbVo",
-	"Dw1jHmFa+lx/gu3DCdrUlm/krtvOqA6NYHDLpjNh1gJvu62xi1u3u7syauxh3UGr5h20tXaHU6gN7rXK",
-	"NlUWuw4f7B12TN4y1IWiie3vy0YpNV13NlIgdzLQciUV0NJq7JFMDpzx82lXZgR2sV4nXWyMz9eRxN/7",
-	"pd8bjLzlijCtTmIWkUzi+MzRwmS2XF15TZUdL7W9X7EUoKrRtKRx7ErzZBO+aIJmYuHZmHnJCUvJTIps",
-	"uoTfvtsEQxIzwdV0eXD28ePH60fiu0mha8cAZDSdsBo2fM8+w27TSZFj44rMGBUZGUO115rPr5CKF3NL",
-	"2Aqx/WdjynQglzeCuTEfYOpwRYZYlDa07crODlqen12URxanfdTOi31c8mIfN3mx21bomZI7s9DarcsT",
-	"ll4B4knzjBbQhqo+sU0VG/BINbQxzqkiKoG5I3IcEKpg6jZVZjJ+HGuuoAtyKXAkBc+0yM6mXEwIixXD",
-	"8ViEmqnjPlxIywD2do0CUxZfa32gUxMi4lc8ykFFTFKZJ/Vz0LnIM9Y0XI+mGQ95QiG+XdbenTdLGbqQ",
-	"aVuXKJMJD8tvXfuWOzjWdUtQjfK+Lh9aQXLFabu99ditHS9vOH7PsXtZydfGFTz+b09thXn4qN9qoP/t",
-	"5cNiGP3JyVr9uhWLljet2aSu38Ea9qwas2tm2KxqbqtwhSH2NsTdjpB34ZYua7o75pzW7MquakCb+H1t",
-	"j2ZnxtyUda6dfpf2+8ObD2+fSzHm+rO6hwNq45SlRT5uVSP9qWFpL0Uq41ktUud3MpuaKToIHxGzMRQS",
-	"4BgiSlKWgJ4iBtdLG75UqDlLWYQjiWZsJtPFGWH6LYQKNtcmm1g2ghUL0zo/4Duq2PFRrVGbxsuXyyyh",
-	"eTY9PTggZiRgoL0FQsmf3tlZLC3KhfXGvGMzeYW8uH0h/8rj2uGcLfegYMWpU3XZYGcrOWMwonWqbWtJ",
-	"IrlPXkUqIFoSK3DINEMqIkW8OEU4HBpmSB3zAmM2UiSRXGS4+fOpZFfGQk8ZjfQ1s2US2GTAF5oNDVU5",
-	"2uUa85htiAFnagg6zYW89rKDKGfXacCsnkJP1eXg0kJEsitWw4BvxjBtLmZpdkqm4I1lMDwSSCqM+Wzk",
-	"j/z1JPMqICaOLmDE1YwrxSIYuze3nmEkRUPIrQhE1BA7Oup0JPMscL7klIoJI2PGIvArVcNQNfvotoSa",
-	"yrhmGd97zAEcN+WKwKVrEyN0PB7AlbU4izKByKTZGLdtOxs/DmM86/hOfxF8RWX4Wht+u4kSFGNROsoo",
-	"n6Rjr5WjybX8PFcukbat3WRJo8OBe9tf3dUNemP09zyXsyRm2ebgzw1BG0OBm0BD62W9QMrtrIVX5FC6",
-	"aNMV4WW9uh14E6CL75b/8IHPWMwFa8DMXzE/mExpkjDBojNopCARXQQwVnjGI8EnU8Dz/fOH561zKuvV",
-	"f3elLyM3UbqG2upwnJfebEXKNwpMThWQXESAeM94SsacxZH6xk3sX9rgliplJmcN+Pq02OlTb9B+QAyG",
-	"dYBZrYDMU55lTATApuS//v1/lWqpzK+baVa7AEybuFEDnn4tvQtOEmTJDpQtBuNqh3NrmVTMABWEpalM",
-	"a6YN1OkXmq3SHOY4LAW5VaxioV0IkBI33jFJAtPQl8cYf/+cPH5y8owozJ+TR/uHy/OncJx/Vv+IP/76",
-	"gTzQz3nWf/z04RmRCf1rzrRHo8XNVMZR3ViI6hT2ltNtzT1c1GWxQiki1WDvjlOmpoNN3mnvbfj8N8bq",
-	"OiNzmV5qby1kAaEZGR5cHR5I7SEfwK3D2mq6UCas9qFhzPXpn6LprfkZZ8HTOJZzVY8NDhGmWiH9poNt",
-	"CO8ZVLPi3zGatkl8l4il9LDS8ZXOv5Fg32Gso67mnBc9Nusr6fDqIu6xtiYA69bsHpT30jwtTBnMRaax",
-	"0h5SmUxaJIyX6GrtohqI5X1CQ7anWEJTbXyfYd0XVZcKwzFxXIDVwHeBPmhhJvrH6m1I/WkZAVapKY5j",
-	"ksq5OoMgBuLoDLkI4zxiAxB6/02bzsN29V0fUsrtcKNlCKuYZe3bM6+xCyHzVlkhHBmxgRwPtJzKwwzn",
-	"2YsFkcWMHm9EkDvB3u4dyfVqncY8GuQi4/HqlokzOFSZgyGSYdWOIkISJlr1T9yEI2o/3DuboEwytSRt",
-	"rt0YU60TQW5AXKtBXB2CawN+a+WEO3ZcbLCPuzDA7GvvmO3ldmA3s5U7ktaak94givFnhRVTHQCdNpC3",
-	"bEZ5/bCTqZyxATaCNgDeS8UIjWZccJWlNJMpuWQswbgjDe30iV0158ZUTHJD3pWUyvO35ORJQ/n6Ze3o",
-	"BSmx/nlMecwiovhE7HGhVWjChCJ0Qrkgo4W2rlk8rp3e1owlhaoFglt1tdcsRk/tiqUL02nr1+90CJtV",
-	"2VMKNtAHPXBOf8WI4RPNIvrtheVCpEDyqKSTvE+V6YQKrjp1Augt1UboQKuukvBxQ5uL1E7GZolMaboY",
-	"eH+UeaZ4xAZQKprWhnpvum5mU+WIXOZQnRwpOxCuKtVU92/pbB1tf2oQHRtpVCcNfMP1UWXo8f/47xcX",
-	"6tM//3f7H7Wab730sLk1U+1WiA7j6RmQlXKK1vaOauPbAJZoo9cVspanP+pP03JJXZsYso0qVW/k+NHS",
-	"rGZtLvx+FBx/ebBn/glVjkfB0y8P662HJqCpNfn8Tbi1hgG3zdyWaL6JSndgr4CevFu2Cn75LuyU3TGs",
-	"T9e3hJCXFOkmOtJHs21VENaCfTaw5n7hqh4VHAI5szYzKow09W/5EvS0AZZlDb0fz6E0X+t7KF7R0vGv",
-	"OYNpuO2Uo3t6ywoAmqb8isbtPqh0sb25o/a297RFMgHbFN/bxnPepIRjEys85hM+4rFpbVi5aykLGXzh",
-	"wL9LP0R0HQGKd7Q8WvbZvndVYYO3vzY3AQBYYHOSZEqVqV4xPygi5EhGCyhv98df1oWlmaZmaFleJ56f",
-	"a+cD8wdTRiPXIFle8Fsmk5iR+VQC3FlQVPyUOyPPCM+0WbJQaIVo60Pf5OFXa6OEQ6jS9MUsR9bcQto3",
-	"kP3Brf3Lxgjvl0LOxQBqdmtcgu+1XJjbA4G/lhoPAI3XZNwgluYESfE5S2fXTk4XhJykXKY8W+AqV40x",
-	"LS/+9RqSkSMc7t/49e8ZE4RmJEs5nbAb+A6ZciYyVza56uzfeJd+AW8o1Db1hjth7m6q+K980pXWVoPK",
-	"TV+08WE+cETrcJy/Q/7H+RvKko8TwUkqQxblKVMB8pGpgoIwZyzlJYsIzdaVCtVsN6wGo/0sTWncmEK3",
-	"F6AIGgGiCcaDXR9Ni1Y//QwWDTJZ/xLfgGj3QBXmbMCuimRLXaTF8VtRWQXHpM+dZ/vk3MuMm8/5xl2i",
-	"CJ1JMSEZPMrKLBqnjEaLVvNjXUnWKpoFK+c9XgqBVM1WG5Is3txNodl7Wqq0r91ms2k4wdMkJaupZA4F",
-	"JePSm1ZbZptPTcbqhj0yW9uzN21BbmDidTeFQiq0bplTnhEaZ1MteDzhWLWGkKcV2kuolmDSoevYdtcn",
-	"YMLUpRrXOFdbm1MbWjGFP/Z4RyNsavrkTxr65DfWvhXNsolMb5F24sb/XitiP+ClS2UBJVHg8VUjk79C",
-	"k3XRFV+nK89UFlq5v3F5P8tWFanlxa1EQ3jtcA+qwC0tmxzrF7qDOBZGCO5WIMt8+266rXatOVZHaa5B",
-	"kyyJ1FWT5s73/vLp9+Mv/7TO3A2/iuhtlKlrG9+uTcaufXN3mdvMzugN1FniM5JJyFnUwB7MeLwYNOYF",
-	"QdA0/1yaELCujNte2siUf8pZ3lTRnLivWyuPzEZoS9YGMFvJMG3ocDEZKFMvWJOKFCFrisa1TL9VX2IX",
-	"uXpTdiWqvR2+g0L7nSahN3m2YXdEC1vr+rTwZimurUIf7fsofBe4NKAIaLVXhNR7QS/GER4uomAgrfNU",
-	"6H2bQ4pCe5C1uW/fEOyY5d1FtLkIqW0fJVvRgVyfo7kVZLhUvAkbUg7mN1LIhzwV5/qE7yT/3RQvSR69",
-	"c6/aqF2q3i1HDPg5VWSeSlj3tcF2/ZLHgqUU6eF9mDJWX7f6gmUsnXFBBUZOZxyqgcmVf/8pSbm6xL5l",
-	"CNonqcwY9CtPKBcKYpmzgEhBxjJPCfS0qt10JmPH/6AR/9tc0LXB2N3VtsfY3eAadlfbz1Sxgd41c/2G",
-	"GTqEiuoA/WdP+nvEmNo8fwMYeUmqyWOQKxbV1/7BVVeczQd+In/VCn+y160CdbetReZ0loPdlbZYSIsV",
-	"/Uit6v8UbNU1SSrFhOIZvzK6zqpjoW/WNqf93fQ/ZSkPs4a+YpVPJgwmXGxMeXcQ18nd0oo/N41oVwRS",
-	"wW9l8iif5/KRtBfABsBke/XbAMnpnXtnOqkql+KnDt+3SfR+SyFn3nktQd6blILrjatrFFmVw7dH0v7k",
-	"d+Hf1tssd8vN/VWml5rDXBCkEoCQM4Z4iqZvi2dYEG0hYwxQDJTbrgGKMT1Ftn9210gw7a4toPiXf/fr",
-	"cFt1jDf0QQMSpQLwHNwD/V+urCpJUnlFYyJTklF1GWBD5SJh9oqxjGM538uTwBb6Zrkqqkww/Lc7kJil",
-	"7kz/kM4IxY566JdT7IqlNCZhLMNLBRl2+ye9d7zdaKgqah4tQDWCHgxaH6RMJVLAUAaqFFPK/JrEFCWE",
-	"3qFBnvSC3lTGWpVrcaavNrvbKwKlPS3wRjIX0cDfPKouTRSBi8ng8KlWrymjl4NJTJWyT/zUvQseeOT6",
-	"kWVKmrP2DEOcatHV+mpoyDCgNTMsR9H07QNja5FgkrKjBWAcnBIqFvAHIB1pwXKZYsRW77eH+tRMUOoB",
-	"llcsjaBEU1N9JiOMgiShnOlHfOqKXlP6tPVUXAud7+RHgdeZYcWkw5dpxBHALVkloXegscrC/i4pKvBR",
-	"wjwFTTtlM5PDpHk2PaqZlH+eZ1OZ8r9B6POUYMM4+a9//1/DffIePLAJywg1fexQrAc98tAib9qchq6O",
-	"jwpiumzIm4SJVy/IcykECyGwcMUjlgYXQi2UPgLvYX7D/T45X3ICp0ZEQC+1FfA8Re5wyBmmfQNZOqHZ",
-	"9EI8GH7eg4uGWBdkgMnxPi0PCcWHPtTiGxdWfRsvNWHvX4BYhXZ+19L+vOgqB6g+uBGxXjIaTmeACZAy",
-	"GvVOe+8YNbEWrgj+DiAgReWFf9M85Zqbe+fwNwBrU+WL84hnpWdr0wLw1BdaI9lauSzF7onCcuBMnc5Y",
-	"qlml9wJwT7Scwq7muXW60R6RY5BKmOc5I3AXRIbgZbmIJMrq8sP9RZVKyczSy1fbL31nrjTXwRuMajCH",
-	"jgsra6FTo4VOe3/MowlW00rEVym8cJDzQC9UEAZfIcIFoP2mkVvve2YrVFNgCgK/mhCZVKacl6bM3WiX",
-	"DpMZApKkXGRwfcqu5GXd0yzCMJxnaaO03lYwxctYic7GqdxkX/qr/r+115+ZrdK8N0mZsg+IJS1/LVAj",
-	"0/Slf57L9JKlep3GTIFdO0V7wSOWMJYKay+tKYELgH0t7vM/zu2/PqvAnOeUq0ymi4BkjM7wEe6B7in2",
-	"a79jEy4CSxDwOnmFClydkSil4wy30GkZdTrWFg0or1zTEv7V+32iNSTgquB2xXzM9sJFGDOslzKfRQWd",
-	"wBhIMtNWgUKIJtdvaZ9W+t6ld9nveG4+oFTMClCMQDc5an38TPfM7+Fo/ZvMBYFei4Mc8eDe4Ub9HB5H",
-	"KRMVGSRJRi+Z0kcNPG4vQzrCQm4szgZ6Jw6twn9kwbewefAsrSUFbpYK7G2a+MHtSWloutANWoq/qvO3",
-	"ryyKineFE4NRVDp8w2CVm4zRVjkLGTFXHFpcYp/8fs6zcFraW3DUzKLleByYN8Z0xGKQfmZg1NI3wCHg",
-	"DyRm0QSgdNyVlQ2LWAhQw/AqcxFCEloGW9YcBuoRwTQRoNGH7o/yJOYhzYpbf5LyEizPpOhQoCnzxbKp",
-	"3bVfaT4Duns0bSSUu7ZHdZrko5irae+09xb/y9yV8VR7ZemsuLS6MfBX4B3nriCDcQHU6G60+/QCmNo+",
-	"dCpzxbTmLj+5+HP5GvuQ72U681VJ6Xo+S2SaVdnM/LW0H1yzVZJwMfHvc/If/m2UtL7tkrGkdIMYyc8V",
-	"vYh+lsKoQULTTLBUO4wCAbjcXW47UPpK0ereGSu9TgpN2XIuvH76GatKpfqrAOW4rDakgU+CXhwnCe2l",
-	"9qk/QN5J7wfTW2ltNu8OwVjlPJFOv1FEJSzkYx4SuCYg41yEGH0kER+PeZjH2sCHxysbWQLV57S+FCbM",
-	"ojcNDxEcda1v3MsrXLnZa4u2672VdhnEMbRBZq1Vr8V4LkjEUxZqneg9r14VFH6zC3vMpzJ2D+yVSxvK",
-	"e1z6ZelKT+T6jFO9yVDdqSNG/3MR6hqW5d9nPrO4pQhB1NgZUhDFRMTFxKHWFGKyuK+Wq0pXlARKAA8t",
-	"W2n+TUXpV/XR+heCv1ij0Oz9TJv0hUhdeo5HY4xfgY64kgt8SszF5bKVrE19o2kUS694yAahFBkNK6sy",
-	"P5rIsNsnSgxAwNLNVXJfd79M1ClAC0Bwofc2z9x0J9MVr8+naMjR0lxqoR2620vrXXWvvaGsANbektGs",
-	"TjGN+aR0hb8M/zcZXtbSXiy1ngoIjX7LVVaoK9uqZka927Ae/qYVs9bHXEbF0/03QxAiILHUBpIdHojm",
-	"0ZQZoyHAeBCM+bTvRPMFn2f350etZeCBKI4ymTI0/jWVBYSjW4K9Ps5khmd4g1K0+1+vKrwriIGrU5Ub",
-	"q+RUf0dG1WXFINB/cb84NWTAcgKLZ43CBIKf7pZceerIEtV4bFVWcUmDIFu6GopLyk/EP7ljsa3O5soq",
-	"O5vCQyMVZHpJzIzr0s1zE1mqjQdEOdq1NmZngf3+nMa9014lVFKqN8X4DsQswRDes0GIj84GqNUFS+Zy",
-	"nUgv8c4n/RIX+lyOcHzsWX83Ne4bepTWfS0m82DnUZxNB+6K2TRRagDal0LgNejFbELjgdRKF1FbauIj",
-	"1/9OT51/7EWJtKEXjMHVRlU+Lr37U32I5HpX78Kt6MHWrGLdJn6qD7V8rFmd3plP5YDKdX9dpJ/NRznU",
-	"AnpHVorNrPq2pUjMx+ugoOXQzbW9xg/w1B3SMj1UQjxdbmq5ZZXbN/+4ttv3aSkA9LGXxDTTjuTAAvn4",
-	"V9kw0MdexgQV2QCgyDwkJX8hpWDPxx5gb0nB/N/cMiuPq9nIkm1feVo5dHPtgq4a11nJOKX4TdP2lkM4",
-	"TVdVYjaVTaiGayqb+mkpEHP9+1QJ56zap+VYzlp2MXJ0KZLT4bs+LQVrWpCiH7Mpn0EpKLPuSbWrWQrd",
-	"3LzeW44MrTq3clxo+co1Eq5KopVwUeV5a+/2YkfXTt2lkFM3mnMRp48AOceiAa6/CDMt/eBHlspEVwkl",
-	"LZFdrSzxo0nXvlOl6NGKt6199qf62NFHZ2Y2fm1dgOjjktZquL0uPFQ+g9qw0Fol2fC6mnDRx0+14Z92",
-	"Nkg1/vPxRsTIUkzpWky5uiDUzYvM2hDWKqnZEKi67pVDdIpni8GYhjzmGUWeqfUOasTtjA2ooPECObEp",
-	"XrYNg2+35E9LQbgW2tyLu5V52o+vbaTLK9G2j/7+tRYGfkDu4/rXBqtf8mkpivfRjOw2f6inbz82Bzek",
-	"7JKxBK5eur0dNX2qROjKj/1UF3O7FgFSE6GrjUn4cbnrZtPyBjfs59K+N3CKZdMZTQbMasnVllRggjdj",
-	"xqIRDS8HYxnSeADDGIu9uJGw0u3fDD/Gul5MlKNiraVAKUrbzsIrhWqv3cQrh3u3tPEq4d9/bAr78uUL",
-	"NFmMG5DPpoxGMVMKCjy8HkYbYnE1YqVShsBL8ipTtxMFxHZFQ/mcyZVDtcOFsPhlUCEhYx4uXAoMRk+O",
-	"GBcToqZyLvYvxIX49tvveaoyojKWqP1vv8VKyVMyfPvm/QeyVB4JCxJk+MNL/HHGhvCqomrRJpKxvFEw",
-	"MqXqDDOU3hAhdSFW1mueCxxKgnWM/nL8AkvMKvFMmZIZ4s3E2Sc4JmRk65viWO9OpPfaLd9FYw5+1//n",
-	"y7/g9f+NxvHQbM9zKbS9qD2Gb7/Vf9oj337QdBEu9r8lUPxNXcHmXCgSA/gUToGDklCzLwe/u1rhL0Nc",
-	"HW6GQvBMHk5LW4jVBdmUXQhiC6Gm1HwXh9YCanbJvB5z1Iqc9E9Mwg1qP+mMEajJpvrB+lYosogkYGpl",
-	"hH3mKtuHD3sVqW+BBP/851cvVEBMfxp5sk/O7R7P6AKPU++7nAsy5NEQKn6gx+mseKk2OfUdODLArs6U",
-	"pELNv/60jM9YYGbQ2DvcDD18EI+8b3uGS/1JH9u3Ni8//D2iGQ2IV1D8ZYi5NjL8iYvLU5Ky+L9dQMXx",
-	"RW8I/MjSfTLEi4eAnA6TwzTxkVwANigZ8zhjKYHelxSWe8kWUO5KTvp9/T7NVHwiZAoFtXvk23eM6l00",
-	"haa24NsuVG/a8OUHOhkCU2REixLCBRm+Gu+9loLt/UyzcDo0pWp403H/RBNIDMWR0JiDLnKkjwVmDMJG",
-	"4jBAmH5zReOc4chb/RaowiQij2NcI1Raqv1vyfDt+YfnfxjiF/3x/ZvX5GeoiAXgon3y3BRkmGI36C+U",
-	"QkEpCazYLNYRG35aMe9Jq4ZTvThcBzk5ehoQldGYkZPDo+I+GJDoemFgaqKhUj4es9TubMJoppf9EgZE",
-	"gFAYmso/qrcwYrNEZkyEi70f2WJ4iuRzCTsZARPY9hoJhWKwvWeG+IBHTo6OzojKuJYWhKS5gKkQmurI",
-	"uSXglCHknBZ8RydkKvNU4QpfpqlMDQsNaYIRTy7FQZLKUcxm//ybkmJ4qmkHTgToXGVSRgE56R+ak9Mc",
-	"qiWD/tsxdubgxExFZlwpLiYB8Lhe4Un/kf7HM9c1BGVpIx5BtfcDnHgFcAciG8Dvw4cBOTnU7yexFBOY",
-	"L5Bk+m9H+n+O9f/oZx4dEQrlm/q9oxRElXkeTFJUwwArbfXf4IiRgEAhslS/RR/2ydEz2PxH/WMzf+sd",
-	"y9LF3vk4YymUyD/q91EGWuIewTQnRbjhKNuIqOn1PAxZku3ZPw3JA71P4zQgNA0IUw+JYjG0/RvRr99t",
-	"dp9kPIuZOjP1kMi7yEl6HcOIZZTHmhn053BBXoqJdgpxsnnErlisTTd1CvrTauyFzFOQgxn7jDQBPK7f",
-	"McT1P9ev2//W8iqZ0fRS80/RlOOIGGs7gQ9oBjWe5EGjtho+PNNkb2UV3Iqi6egIi/tjHjKhEPILwJV6",
-	"5wkNp2zvaL/fM2P1e9MsS9TpwcF8Pt+n8PO+TCcH5l518NOr5y9fv38J93wJerCJvdPer3ShMovk6jqx",
-	"e/39Q7xOJkzQhPdOe8f7/f1jyMZnU8i0H+j/mbCsafYF+PdIC1ztE6h/Cc/MgY0pj5URh0D0LNV/TnMB",
-	"aA6mpkaKV1HvVL/klYjYZyxggvYyWMFRv4+zjEDfQPbf49bfTIu4m1n6ey/m4hJ7b2SYzwoYr95BJEPl",
-	"LFr9B/yvv/WC3iVbKP2X/TmL4z04pYPf5pdq/zesbp2xLOUhXGL/EwBEIi6Ygj9DIat+lK3ic68127u/",
-	"oLO4GCSw9lSwLWdd0w7uGZi0y6Ysxx+DYsZH/cPchh+8Rf4rdfRgtFTlsxlNF73T3mtAGbcGh60jw4qa",
-	"CRR/vAdbUJvaQdOWNpEVUtA+eff9c/Lk0SGYM4LNrTLX3MQiMmJjic1tMGGmlpr++OuP77cmJqSLj7/3",
-	"aDzpnfZeRi/enwMGwBX86+jRo8Nn0E+mX3r5Nv1x8NfZ519+pf/2y/mz+fy77x+/yuXx1S9/+9uTD5//",
-	"8PzD/F+/W0zS9yeX+h69s703P77FoqHeaU9xaADsnfYOD//6b+f/9uPn5+n4l/eDJx8Wv/7pD28mT6bh",
-	"1Vua8J/jdP6K0rfhH/78Tva+fGpNLLAlDbQCX7prUrEPBhsrT1FZligFvZUaUgHvYY/6nsceCpBWtPP0",
-	"5PCklixKvsx7eODPLKOmzW07ailGXyrtRCcyzbCJbnkQaK861vNT0DMzogo5r6WGebwW9L2gpxlokKe8",
-	"+aJGEWY/rWZ9EHG/kvhhAyYidJWb3+G8Oyxj7dXeP9BXDGYsm8qosh/ChoTB+Sz/tr4SzIYEqgK+abVG",
-	"7uOA2S5fVx5N2+K7SuNjByOqeNirDJUdJBIjybAFrVl3Fdk2cPTM/b5jrv6DnJNM+j2ajRxtNew6ln1h",
-	"XdxM5iE6GnrpI0COVoyRoVGww1qm/gOq9G351+LD9+Rlew1s3l1zCOcxv2I73/1X6JVDHbJShOqX/EuT",
-	"8jVWybrtB5Pf2Wl254vAg/FujcWMX47TWzMD4o/WwDf1qvidM5Ru2Qm9g8kBuz6h51SUjwh3L8UR1arx",
-	"sK4OtSjas01lTYf2XeOEuH1wV2EgYjUwEkBYBMwomRIMpSyflTavzt++eu7a2hKa0hnLWIpWUN3eFJcc",
-	"/MRngJy69kLXmb72ylc4Atr0pgfLACj4UWdkqM3qYR1mDUTE4IW2v9QGxKDPqXfa+2vOsO8FLXO9Uz2f",
-	"uBzgFjYm7Jn/W0KC2vP+VTf6fAkFQsQL2z+IbiRX1akbdYuroob661yLilC7CNThkaYLbFiCGIsUiAFR",
-	"swRzQ+nVVRijL5+2ZXWETvj4ewnprnfUP3q81z/c6z/60H962u+f9vt/6SFWSq9/+Oyo3+/39+B/nuj/",
-	"eWr/if/vqF98xXMt4Uz3vRyT56nkSlGRkeiblyqR3MsmAasePjva7+8f7fcPjk6qJSqDlu/vH/aCXlEk",
-	"v2zqfCrDqzV9rnMXD798qsBCiDyO21sVltffIhL/koB8IxhJDLLUtjKyAIT4WK7i/PSlJD5/4iqrdNda",
-	"cen/FVoCbMuZxVQF46o2rYPWF0y4EshsRixrBxbjFRD93od4Gkz2MTANVtFpmQLBHsu1M7oAPIeAUDeK",
-	"3VzLBXn+6sU7/d9AIDB1qtqSZi9GOQ0QLRnBWarLohm5wB1YZ9nsRVx/ZIse8icopO9ktOjGmreag7oT",
-	"v4V8K0OfGIqqCLHDFjvV8fW1pmMUgYDF5Ae8++UHOml6prnsAK75EvR+kuFK8Hp7vbvOLGH3DI4J7AqH",
-	"Y1eUx+OtWVz/AVKiexJA5j/2kK9rLaiD33n0pdGMOoFUDYzjBaAkBVZDfczA47rtlNq9Lluly4JdsM6r",
-	"bFO++XKDSs60K2/CA186i/4XIO4TO+JkKZAvXBVAahWZhfkIwFbGISUmfGcqH8a5YgaxA8YsChgwOWZZ",
-	"OIX8iGD6j2wfcl52Uh70KoP1eAZpRUgwnmEKS/mp6ZOjp8usiOS0hQ4cQxa0g/KDrro92Ll/rlOEJZ56",
-	"uv/ocP+w3zdstYkVBqtro4f6N6SHlDk1Iee3ja1qVYvFuNmMsxp0iA1znv6+IefVWqXn2qQMmQFQSslE",
-	"yqiJWyxSCnBNA3fgpTvgjmAzY/JeLxZ60Ryb/z3He/2jD/1np4dH5ntW6c6l5rR6Zbr0TKdMj3ajTO8c",
-	"/7+f5lmZ+4kZSLKlBNCOHNsz1uZuBcEHiOaBtlzvn2LVlowjHOAMqhomJaSEQoWWJvRJSkNf80LRH+5G",
-	"RQM3yRL4XEca7/Gz7yXK7bS066SFpdTeXKnBz9+/++GHv7z4/ue/fPj1T0c//fj69a8/HB1/ePvmu3/7",
-	"15cnx3/u3UuXVtLlB37FiAGpYXMTU9ql85pHPNvDtqdGx/U1mzOVYVnmPnlJwymJuWC2OlWSiBtwj0xa",
-	"7FGASAkcNgj+1bG8gRRiIjD/xQH2E2r7TP0i+a9//39QDF0IrHSGwkUocuVYPcjFhMSMXoH1DyvimWLx",
-	"eEVWoshFnEEFHUCX4wgOhwaUypgBNomf9cCiqeXkxWv8+Vzv48urG0ti1ETVDTIiVyRX5kNRAEcQmq+L",
-	"qwNK/m5i+nr7TV1mqIktNToFCaEp75EDnO8uV4AwgfDqjI5iBnFQA2xnYWq4KiixMePgcJmLdXkTDg5r",
-	"Bhw0rAtVa7jiZe7Htpn5iGfnoQmjrdoMl+UpyFZvx29y1JTr8bZli+9+LTNbMQXv50JlFByEupfC3M/a",
-	"81858GEpS9n6hZns/rrdZZfMadvgAjaiIBu20s3H7g4EzofWIgBUrrc79g+Pjk8ePf6LQ1qNBihpQbVP",
-	"TWEMvP3kyeGhL+XcIr8rJjH0tnJSIATS+h7qI6SflvF8AJvLig/4lhYPPEH9ukX+ysn5m05g1bTN10X4",
-	"yol6i4ftzAV9MxoKqPmxP8vaCvWeiWciHCC0Y3ONLo0v3ZwDLpaBHxEPEmJ4PFNkxCYcyugDB64+VFyE",
-	"bKDYX4eBQTJj4aXCwl/U8nZqG5SGMBoj6ib8rvhE0CxP2f6F+GBbSWyJOqAPauOPzli0TwBRDkZwgN/z",
-	"jSJD/TQWYXdIQhVYi5pYwM851f4OrN/1MIR5RuR4TCguhonI6BttzGVMkNHiQtjRKIhHGysJOTyDvs4n",
-	"0EVwyRYBzk3IRYRZ8dGClO5MmcGJ2CcfsCIcVR0TxIxyNT7ZjMextrFAB5xhm5Bx7UI50zdmZpxfZIwp",
-	"OFUju1ZYVODZGYhR8Pq8s4ItM/+eUjUdumqIjobW2YU4OXpmioModLaZCgHlAN+xe8xUd9M4lnNVZ5/h",
-	"5b6F9sHwQ8VAqyqSCReEjjNYGNQAi8vAGKm0vFm4rywijKYx16vxqEimekcmgkXDJgPI7l+9QrIDy2Zc",
-	"8Fk+8ydBedN9a3sKqZp6vQLicp+c+8RbdHgkgFDsrCPuEbZHyCvXr19W+gB/Ynd/7xndG3/6/fFJzdTu",
-	"HehVDtgFVoYBzfdOtSLTD44ozKU77Wuxqg8FwfzWKkr4otPe4/Bw/HTUHz0an4RP6dG4Hz0dn4xPouPw",
-	"aHRI+8/GT9mT6HH4aHRCj58dPT180n/cf9Q/6R/3j/qH/X6/hwsa+MpVHzasT4t6IA69pt298JLhsKTe",
-	"k3/77L8O3waysXfaC49iMZp934/+9Y8wzw+haup35rC/jxr8LzA1Rdid7HfTmr94fFOnOH+1QhWBzG5c",
-	"ff5SoBa3UqDLnnaWMjqrKs9seqBZbK69IM0atQG5l1p60zg2pVAWTdQrDQGdir1axD5Pi1iYxEoemB5R",
-	"QPmEZk7ohWERMd25D205iA37ZVKSOaOXZxCzGwo5sE8dWs/ZoIaiwIC2B8IFYbFiUPNWUzEC5uVb+7Vf",
-	"s2DEtrUVW98LZZqyMCNTmSpGRiCiEHt67l+mtKVDonRBUn6lV96ayu2HY0aoXVbtZJkW8PadM4BDpqrP",
-	"XxVAuElxfksl1prMJzlNI/dFPp07ENwm8/CDmSxCMxy4kjCBTZcxzbwIU030pm0t6fsCh/cOVZJ6pZzX",
-	"XFDapYJ0hy5vFKXYtWaj00/K1ayNAXPDx1bIss8JT5nybzna65986D87PekYYwdlnKu693sPgxlhdAJL",
-	"6P0s/8bjmB482u/3tnMjDZnetA9pUevq6h89JGwfy7qux6LK75iwYjjFb4dpqlfZugqQffISMfO5hRKw",
-	"cwJMw7AWJid+ehsbCOz4mLr2ASYiczy70WDr5P1LEd2ctH8pIuu8bXLg5q+Ndgy4Ttr6MI/ch9b1IRfQ",
-	"uu63ow2rEt7IiIBQY9NYPVT8BbqYEbghluEliy6EtVFozC+1gw5Om51BqU2gHDEznDGj3Tm41zjL4GcG",
-	"1hmCpnXt68PCL8RQCjbQ/x7odw+sNh8WNplvi2ErvsVRd0tTl9Yzhw94AP+ZslBCxEL/7aE22eYsjvVr",
-	"jy/E0D51gOS88sVzmLqZkdECvjPSziLM4ZLpaQGuYiwpwyXYlz/0TZ9hxdjUhqL/cZ7BePQMgV2kRO9c",
-	"m1KzJDOz7jR5mcOsc8o1Db0SvW1sO5i02kNvrRf02Ezb6Kc9ypWi/51BUtS21wELrzEB20ttXPoNl0t9",
-	"MCj4S1riPThthIud9xPpJxNDJtvYg/oymWfN8uID8okr9cMRSZkiplXV/rVe+gea5k3cD2JB++RXvWI7",
-	"xxFgcNyoRmx2DcwNeAWYojwjE3rFiJJkTFOsV4B37dcS75s8uxnFYM5Xb+ANageIeCmnAFsoBJlDeDhd",
-	"gOW6wsmFjTfHjSNp/EOWY3+uW3EK5RPHfJa2jdG6bj6kl8WS/o6PC4IGVpm3VuSZzJLmg7JoNlnRxWJD",
-	"Ank21Qo81NqF0CTZJ+9NBJuLQtPZoXIQKQ4ZGR6EUox5OhuaGdEQR/brhcy88FSfK8kVKwa1ybQcnTgr",
-	"q6mlWEidQZfK+MObD2+/akRid2rIxhneplKOb1wbvfnw9qXe0FlDiU3R+hQglhyQwE2xBMbuMwk0JAWm",
-	"c5G6WumvxooZRMRZ5iJL2c3c9DaVV0yhLqUmIQWGYGZHWdIkwbq6wJsnpozZ5pmJymMYC4ikrT8g8Bgb",
-	"KpsYCdnG2LzOmq6J4eHnfHV2KRt5rXlDr/s5foIXaL459nhnzgtwnWqbReBUzmoO92uwy4c8FRU2IfVq",
-	"vwWn2M8ZILvV8ErEFR3FK0wETGyW5Dr6e42eU60OMQ2RsNFOWzAOsfVmPWFWd8tIf5cOjP60d2wmr2Ds",
-	"+mbh6dcuc4g7fFOk+j6TCcmVlnkbyPVlWrRktIcPWemimOJnRZRehBbVJrTUjvJa2ikpE2xeFiD3Bsv1",
-	"S+QPt0ISv2NJTEObhymvZ8fy2M7rbs7SFIC9nkdmh+CeWZ/Dy5SCYWH/G8o8doIM8txNFr+HBbkuWJBX",
-	"79+Q48PHj/cOCY2TKd07blgNRDPhD+0Y77m5vhGKxJCY7T6BKfQN77a/LcF/mO+CiZCmI0EvFdGUYz5m",
-	"MOF+gPevW4ktl80WiYzlZNFUPlr83G097saahbylaeaYCvAObZ1UyiY0BTxvmOcM9lAY4tB5mbqwiTYa",
-	"6tf715XFvDMu3L+vLwe4VbYMxcCNI4b40+/qMmZ+GsnSkCeqrfD61IgSsgpX6VWmjK8ItIsTbQHkfQZI",
-	"25q4tKRNM5LJiC40G2lpAnbR38rBFUsfEManl1CSV0COIPAsjL5UBta3CQzkuR1l/tWN4/MfIDtsRMxp",
-	"7/XLd72gFxvoX9j/MQ7qcns2gD3rnfa4nBkg/8hrs0Kc9IhZMGtyPqER+5v+WBAep96j9CnzGRvofdaL",
-	"Gac8pAevOZ2xBda4aT7nuA41ZVrr9YLeLI8zXsxY79Cwjav7OrAh5tBrOO97mYu7jhpSGp5Z4XL4Pn+C",
-	"/xJrNxZN1wD7t8IFscaWA8IzE5Zr660mLHMcuZ2UxqA8cIiZVbaSz3bY6tg/ulm+tTPg8Su7c/H1YYw0",
-	"81lhkN+ansUVuhGBRlYwTWc4EbxzNajIW33YwbKKhDnjPgSWGYxu652HB0AmyhSwHxQP2IMHqOF+GTfk",
-	"qTPM7IyD7toUKWhTbbprTJGQJjSEMz7p9zsbZV8BQKSZU25lf29pUnIDeohhl28USVI55nE94zQrlwOc",
-	"awSjJhvUzBubX1XodF1xNj8zcxciFvKIjmI2DGwfaaGKeIQ4cerS+PMRANHBPYyMFtDHsRskUPcRd8rj",
-	"v5XVm03NqFIxO1uFK2LgbRvWYX9s6eZaGhyYG5sW4WjVedzQyVi/CPNTzWbgsOmem1I9kFcsTTn4wUlM",
-	"9e5Cb4sC1d96i4o+6oSlSkJaG8vFGnuFQQizaDBa7KCPucp/Hq890JL1Ibj9+q+aKx+MaazYw4alOb6+",
-	"MehUqljb9s7wcLemZHQMgxGgJ7YgjpRRZaCXc8EzFiH1Q5sFjFLTstAZfXj1wFi/Yzrj8WKQ6jvHHMzO",
-	"0mG3WRU9NHDygCLtbu/dLO7qc6qYla43HkjRGqfWVDQtP1oaYmYaGxkN4wXYG0jjGJWWrxLh37V9rNtY",
-	"l2306wHyYvdS57IVW18hRcOpVqjYdBlgaJQRmUYsRV1y6oHCUiGgz95Ih6JwQO+nnWtEZ1JM8CnQQ/kN",
-	"SZnK4wwrsHJhHE1hJgux2T55bqb4Q0LLzEuMsBvwNxY6DirGD1YqR6FjdY0FjEveXN/vNqQ0m2GB/3vG",
-	"hN30jNEZmTGWoaLTCzYDc+zk3aDHMzbD5XYRUT5Pt2+hM1v1wqxD7c7o9rbC0AY2bZg3ootwDWLdkG1r",
-	"QXr096UKLGd11QRHX7ptg8yzUBbWAPQauDjqWObpgC1AuOKMMxDLEuG/rOGjnSojbowlwrNiEKcxk2a5",
-	"yvY7HNFJaW2m2LO3AUu8M0Tb1FM6YiFFlDJGARvsGrSblQkVBfcCd8s2JFBP3lVU2Urf7h8WpKkJdeke",
-	"bukebukebukebukebukebul6nNY1MEtewLYDxtJ1+abbITRVv+UenukfCp5p13hL90BL90BL90BL/7BA",
-	"S2sBltqpzhKY0vWozbJ906Qwz2E8lnGsFMlFzJQWPRDGGaJ7DeJyzhXbJ7C5M7ogI32P5j6ImD4YTpiI",
-	"mDY7mch4thgGZDjjE5SeJmE2DC6E90cMQKnhQ4PRTk2kxaA24IpA4O9fiAsx/OtQq9sUpqGMFqaKdCrn",
-	"EMvBtLjVezIlSh8+RoG5AG8WroNYM2r20YKwzzTMCOB+MxGygNgJuBdC5FrbAawUixkYtvvkVVbqXhsx",
-	"pTcDB7R4QeOhCmXKtAGRkZlUGRnG2ikfBkRCOxJYdKdkiDYjbIuSaWa0mOn8HWQyo/GQRBISYROJb+DZ",
-	"PnlpesL1ZlQVponuasoramy1dTDX5ws7CU3kw/MwZEl2CrP7D0J1pU/MF5Gf90SkxeQQobVohraUSjTt",
-	"qyljGaQuUjlXoNj1q0GNAmUHWoFlU7YgKpMy0juhf5xJvbuw/xfC7EpRDAZ1WGf6JfAMfKuJtGs7h9vL",
-	"tMzO2D45F4R9TmTqZwtCORtxYYOfQ23HeRutVWl5g2FLOiX30VqUWuVZlsSlFkeVyQnTTHPmT4K1eBK4",
-	"ZEXSXDQFgL6r+Cb3YE9dygW0xp5AxJtFA4g+7FX/4Hgefyz+YQLhtgXB/2ebFPu5kUs1MoXUiJSuJe1H",
-	"lZL24/ZhI6YYSZhMYhYQxfTRwuD/hWaYGVWnsHAHXICLtza9llea/bG4Buw5MyrBcn1IY63p2Ockhsg7",
-	"pO3rP64SnjNJprVxukDvwyu82G6D+WdhzdI0pfpVueB/zZn52ehYlS1izAmksxoSfucoREtpsNcjClwf",
-	"U6xvro/sObpaHXhqE3NqXoLxCtYvYlUwqt0SQsavuu6B1iRape9iC+rfv24D7Aq2/f4ixqrY5yaBBL+0",
-	"LBrSF9e859epBKwIeJWgWDHPs0WR0OZpU92Sd/nOupUg+AGLKfqgVnRJDeR4IFM+4WJnK8CSJJnkMXrE",
-	"sKsN7VLuqoG5quVhVG9cuZaYXbF4JccZQ9Ze2HIRNfeurJXSrgwawwYCweSmbH4Gbap1TGpzsOBp7yA+",
-	"biZdo9dge9y0nc/OyBBn7taq//a1eFbN48N6QQ/qfLVmuJI8umZER7TyIQYxxfr5iIXawgaHckQVV4gm",
-	"obDufsTTbDoAKXPaO3z27Bl4voelXwZJWlRZLBhN6wsJlqYE+TbIae8Fp3GspRxsp/3rz3RGI5l3xIcs",
-	"NyaM9bugBaCQMKY94IdXr2HYkrZp4ZXw1//8v/7jf+v//x//5z//J/mP//Of//d//O///P//5//sQQFQ",
-	"mdNOe+D4mYmvVlrDTrivPizZZdCcoRd8eHS8ZNH5e+V+LLHUKRxSCJGLz/pM9H/Z0D9NeKlUwVJYp5lN",
-	"W5aseUkQE/wPSuR5JaJ9mTDxeRYjh6o9OR7zkFl7ct9zxWbxPvzfcpF5DXINnTGb2lRlb84ih4UsjsF5",
-	"Y5/1YTnpMOIC8zVLoqFX5zaWOKv3+0WPRxe904tWlHnRCy4KSoDbClq46H25KGud5YyJt7fGMa5dt3V9",
-	"y2vlUVBY7wWTXYg2Sw+KhQaGJ9euFrMKts4kFxFLrTuvbW4Z5zOB1vkZgZlkULn2mwQvd7QgwzOTqxAS",
-	"Ty/NhUXJluksj2nN1zdmmoKl0IabtT6fypjBEgz1YBBrxxG2UtyqsT01sPEPbRxiDABwKMDDIYW08MJv",
-	"Zae6cUoIPm370FxTFeRraY6axjbIxRW5ZEnmzY6w9Xgwwhe1DIH4BNYkgQLaJ++ZiMjQ/D4MzA6YIJr3",
-	"iAvhS0gEHYNHDE2UBP5hInJD8NCnPI6+Ue7dmLoBK5Fqv51pxgBfFlAaOBWBi4DZmy/EkCpYmSYnLKty",
-	"tARvhI7d4gakOpmSK57RmHChT1Bl++Q1uKYm7DjjSnExOSOUQP4XjEVrKEFN14WwGzlhWcbFhFAs3CFu",
-	"CiQAS5Kh0fMYBPrgdg9hVKWDUTU2uVQ+ZdkQV6m3JWQR1JYquiAPhv6u70c5Skmmhg/1Fsf8ksWLC+H+",
-	"7mKLAFmPPw/cr/aoQioiHsFjAgR0NUdYyLwBj4YBGToppv9hQ5JDUI/DCwGxRhuDDSzubDWGeEYmUtMg",
-	"vMMro4VzBPRVGscm7MnREhzS8FLIecyiCYsG3lfvk7dSKT6KmffRykbNAHuGEn/LTg20DE9NFTXKxuGB",
-	"/1AM33mt4DyyNObtgOsNt78Vhwb95xnkNIUkM5my0iIU9r8JOtOEBBsOBQ+nF8Jy3sBU9w3JA8PQVGhW",
-	"FYuZzBUxPZmalzIaZlBOwmj0EI4I61sHo8VAyUSfA7li6YjGjvNMmg0SsSFLMyjPDC4EnyVmNwlQg77V",
-	"/2CbnptIGZFRLMNLTPzWhRzRCi2XZXy9gmVtDZ0ePQnWWeHW+gYJ6wxr62WAgIIEZ8SveJTT2DN4oU4I",
-	"XIpsKvUO2PTkl67m9m00oVsYw5uYqbvuz/eP/B/b31pKiunfWSiFnPHw3iFr7ZBtQNR1pvA733q8s9gP",
-	"ZTu6AZULP9R5H6ut5VEuIs2va5AgyplnmJ7QChwiZZjhE34HJ48IoEOQc3IloQ3IqFjITCsJFofJL585",
-	"/T8mlGC4CPHajWF13H9aWKlzuiCZxDqoPL3iVzIN4F02aYz+cEKzKRmxWM7rNOeEZWW1uSVQxb0cvJeD",
-	"t0YOFg7RbQEbWB8bMOWrzgt2HQMdogBbeP1B65Ew9Tgf58ZRReR+nHyRFaixiKE49upGyUXPVCxc9LRv",
-	"c+EExkVvnwyXCXBIJtK68kCJWgiO8zgOLoTzoUwbjINwrnNxHWAClMmDjD7pn5yVcbmKAIcVxynI8TMP",
-	"deRCrAYYqYclqZPGdeXlXxt9ZClhdgpCK3AC/p+Pjp6QZ31yeESOT0gXNOhSCHmnQCX3KuleJd1KlXQb",
-	"EXBaGNoOB6e1XupmXx/QLKPhdLayhfJdUa8JaM9acMeaUDDKWQSP/+vf/1+FaJzQJQ4lmN3wb85InWFP",
-	"VB5ObYi1HvMNuh+9b7kvfbs2pJyOuDSroXHckWEbWV1lXKykiaFjtF5vD7p0DUuwdZruIj+JZtjX1Jld",
-	"I+RLOa7eXqGsUGdHtul9zGNm1VZClUpkmu3/lkxAsvHJNOudHh4e91trMnZY4ALYNPFAhYAVFNMRiPq3",
-	"5j0Q/Yw4tTqHz+iEHfyWsIlRO/yKRQM1pUePHvdOe4/7x/1jyo6ORs+ePX36+HAUsuPR0dPx8TFj4eGI",
-	"PXn0lB4dHodPH4fPjsP+k8fRiD0bP3r0NDw8DJ88OgLlIhTP+BVI0J6Q6Qxisu4Vz8ZPH0f9p4dPn56E",
-	"T6LHj57RozGjtB8+ekSj/uEjejwan4wPR0ej/ujp0VEYHT6KHoeHj0b9cb9P+0+h/+BvrHd6Ag0YQS+b",
-	"5rORgKZ/TO6t0FnuTPIkljTqiHpQKLqgN+cR9LY+7ve37A50THXj3YGFBG4GtuGK4HUM0JtrQki+IP96",
-	"jlb9DChIjZM5yKOYqowkNIVvGmqmNKEk0xIGNRIwgxP/N035FVOmGQLdpRikPKJHoFQ3oibAmQkZ9v2d",
-	"Xog/vn35Q0Devv4Bwky/stFbAqynAvL2xfeYiPv57XFAfj45D8ibySQgv57/Eugrf4Yfz39+h90N6HnR",
-	"SyZsIhBUjl6QlgGmkw2SrmZo44XQX/mNIs9xcXsfFgkDZAtCJylj++QVLAWeDBnplO0xoQU9pjv14rWW",
-	"f/v6h1OSJzAR0sAnGPfMuakBiRikveDdfMYuhMH1mbGUYq8GI1xgCG52Zt3asWnUMw1kmPnWGmtYEUpD",
-	"mzbft5+j/8BEmC4SAD9BwyMjMWfY+HBOUpYwmhUxQKiHGXLTY+clsfZ+ZIuhm3UJl5kDdcFEk/3FHk87",
-	"VNPYSEhdFRwjwA2Qqd+62dJOOqukOJu8ajwKY6XBZ8ESptT08Nhv0N73sV0p9CYYhs6kJDFNJ4w8OOz3",
-	"yc/8u8BQJzl6hP/UH2Dp3vCHjVPIh3qhh4/MChY4wmkEBQ16Q/whTaXXslmSLQIcaIgL1UopcNNsYQlu",
-	"miFEfsELCLwFc0ES/pnFBjYenzKlCBs+NCQTXIjqaE8rocp7t0QKphdF5jgDFZ+vP8K2eOijsY9FHQId",
-	"Htj5ErL6cIW+rJCS15t1BXhuzf8H+iz20MAp2TwAzHna+/+9ffH93iHMsG5rS5R0WpLqz8xM1xk+tK4Y",
-	"zYndwLY2VQQT1DRhI8baMjS0kVp0EeAndbVn3Tcvt2MsvaFk51Q/fIh2j/UP6EgBP84NJ3g9ddxMEhwt",
-	"ynU9hWNGY2whcXMznEllVmCQs80Ta5yDwvpqgFP1pDFHYQywbVP2mWplN6PxqS8JNJlSmHphhOwch+Fr",
-	"hRkBebdu6PUDWR+tOwLEVHyGBMSGa8lI35v992b/xmZ/dwu/NtZlrOu7nIT2PYnayBh+pDMI2vkRM/p5",
-	"bwQa7rD/6Fn/8eGTx0tN1RvHzw5+96T/lrlrsEWEw7SswN4qVj/1oGQRbBfGuBdj92LsK4sxGILuU/St",
-	"CNqvC3FAHtlaZRjuxnnrpU+5PZGOWvSW0lohxJrQbOpBxfmCrle1obqA6DVntGG6h3GdVUYXqpomNo6+",
-	"qe4xiYg2eWPPm4R4h+nBN2ACGb1kbt4ZJM3RW6vNJTdkkrdxzXadSK5KwAC7so96G8UTv8JYizXGzi1M",
-	"7K01Xp6bwaEZeLMjFgdIiVgbb9VFa8GxO5vlwDuxetiXon/HtWRABBSY6B1mK828+31y3D9xKUK91UvW",
-	"zJSq+lCWYGtNIM3S/QZR4AVS4ZeIxSxjIAUeO2wCu2oDD9IwTSqSc7FluAW2pZVAHne49LUUzJcVrdkv",
-	"icZl7mvVq5dHXB582/1GtLC+LffKaeE+WmRM1XcUNz6ufgaU+cwS9yNMzR7sp6qh43hOF6pmDcsfYENL",
-	"L7hKpOZNFF61zxsW7DQM7Gx7E4pa9Y5usuqo//g2Hu/WB9kkSMona88DWWUZyRFg8jAro3l75c7rdZwc",
-	"VncT+juTmPKKlmrzEZVYPMUg501aoC+MwNrc6Nwh0NjdMEJ3pz9jLi7VNkMw7ozVXpse/d5meUz2Cjr9",
-	"QJkDO5jU11Cl4dBYNyA/ACFNJkwYYJNipcZ84IokeZpIxUguMh5r1mafE55Cl7EgIzal8Vg/cl4D0o8p",
-	"Gkh15oqtQD47g+eKSBUpM28pvGphzOglK0YOKQZZQyoW0Axo4da00QJXKpf+MWNoTzazYJzz4hx9/G5r",
-	"yZgtbWjWK5j/Jy4ue9sMwscDwRpOuGcDj0Ivokt/WMcwlqGR2tDHIxP6WP6OoJen2mWaZlmiTg8OaML3",
-	"zUP3ZTrRogL4/OD8L6/O9f8Lz5+fF/9v031oUov6XWfkkrHE1BIoFqYM/mtuUpvAOzetaM4RmhgbRhmL",
-	"gPgyeclWxmDLw/j1Ru/Sf/GCX00ejMFWPD7qm8QvmfMIk4ZTPpkCZwKHVVnKNDsr59J4WfGObLwmfPvB",
-	"fcW9q3GrXI3MO5h7Z+Pe2fiHdzbOiZppAyfhYZanzDfq7j2OG/E4isEG/6AuByIQAsY/lpSEVHxTaF2L",
-	"kQM2swLUeeuHvH/zFovCHjzrkwhFNDHc8xC1vTO7l1I6fE1aAtDGiwQEW05B2MsNC4fUjJ2wOcy2OQcz",
-	"X2AHOYdgs8qx+0TzfaL5LtfL3M0UkhhzWytMUXpAgTBW0hXDSJ04uYHsEQBs/sNqoleerwdQEBmObrHY",
-	"YRaNaexprDNDekbPgJYC5CUc/2IHz4ByWtJax31fYa3Mj1eUTyu1Inn0FZXKhlEpN8z0O6ZVvSKZLAYS",
-	"sVixTaIzv2i6vk97byuz9DaWsxJkRiMIwbI0BddrFxIqpGnUPOirasdhYjkF5JZcscCEbCIoKhyhOSlg",
-	"VAmq8ERMhg9d7hvuzCRJUi4y8mBY8Y31laOFHZox3CeYr4wYYqpdCEpw9A3GzQwaJ/Y/2BmStoS7sEHh",
-	"ZYhEGMaMphYO8f2bt98gwdPFqScaTGWMmyxQIDOYCaYuv55GF4Kb5P1zaaJi8I00ZdiMSvSqGoxp0zlk",
-	"ZJcgXKmcAf4kSRluUQmV+gEVZCrztGx3Q7+nWVIsJ/qQ4F6AfQQsUQPe16IDxh7UgkzpFQOk0+KsUVgO",
-	"4eEDIbOBXdjQC/FFrHTWtOjigN6demyfd16z/HOaRutGfr0ZL1PTGaEkianKeIg/dEDF1nZabd9rL0yf",
-	"9r3Sf/NP+vhacLGv07hvO09ZPw/osJvJqTd+YBht5TqQNME07QR2cNTfHOxgibyqaMobheWcfNtJfC1E",
-	"sr8VmkmvpSl+5SErFJtqV19Mo06jW9eLqu1N7CJE0co9yepmPrXrEyyB7xhZSX1RSR6Yd2Q4x9IMjLyS",
-	"l5D0hGU8DNxo7JW1mMumJvDnepm5dWzi8F583VLxtSRCXsE33+UWFhQ6tYYwfFwFtLhB5Gxg+x7YM20w",
-	"gd8sGb3At2ALS8XszGyUHkvgLTsGbanSwltc+z1+y9b4LbuDMtGUMugisFoLno5SzTn3xZDkwqtQszya",
-	"sKi3HXhGLT3eNI5Gs72CNUX40ZAs8Np7tby4JSbLBkLLOIjXHz5stKfcoBO9nqAC9qAdQeBjcNHs2IBY",
-	"KmN3XQHqv4FoN5UiRbkXesKRq/rqGIoze7O9hfSVY3Ir2XZTDn2HT7+O8rF7A/DrGYC3McK5wqQDPWF9",
-	"JnCRdmPLoWT5ilKxlF93sdEYoI0yaXIamws2/XV3Xq79pNWAKT/w4MHDmAse3ku2e8l2lyXbO4zy0J05",
-	"qGyPpikVE7YadhSCiHmaIpAXAzQqIcmQiQgAaoc3iS36nKbs3F/13XJQYXrnNfumdkIovqwVouiHWlhP",
-	"8kCLuIfY/5mRB4jVaWOL1Q942LDOGvTPa0T7BI2vsoEbcaYGcx7HDmjUo3gESVVTnsDVvWBzYWxfZouc",
-	"/sBSQnORkR9pxGkGYNY7lNj0KdYuQYi5rczuP4LCIYSbLuFQdxTBW7n1Ff69cYd+yuMoZaJxLCGZT6UB",
-	"7Nenir493BUQeWWSjb7wNQ+8bTmJlyIyw+08yW0so0hbRlM7flj/MGITLhTODcQibGQjG59E6v5GEc1L",
-	"WPQylXMovWTpFasZAmhn/6kz7MWKCLVT67kUrvSGJFSvTpEHQ/yvgRqazjIh5w+hnYVQeOSefWQxw6Dw",
-	"/xG4M7JNZHYpY3ol8xTnJRojeODutuMST9GqpkTlCUuvuBbBAKVIUnbF2XzT9M0KlEeTyOaRG2vn95OZ",
-	"J2rSmzDyYChkNqAD+Kbhw8BZ89jJ5+0GZIL0J5EHQ71jA7tjpW9G81U/CN8GZy+4mNjNG+eZeZoJQFfI",
-	"6Btlby3mSGquMe37BXg9DuORaWlKZJ3vobepIhi+7gC7VUqilbCvkbObisjrnNp2ryyvW1lueOj1U83w",
-	"G+50Ls7q3wYPB4dvouqlJWlQr3A3n2i27AAd/O79a7CToWd1JUnLgm7L+S73THyHmBhKpEunfzvCDqvs",
-	"YjOSqzVT3hLstNJK6yrRS9x+k21k60XPV63gv8mNa/Jf/mBw+NFTgKn5Z67VC5DY6ShmZLSAKAmPaoru",
-	"DUwEobG+fEFKI3LcBB99WRhLtXFp/taG652vz/9F8usMkd8ruLuk4G5lUH2l1YndEEvqrajhrGmLKBRe",
-	"V6tTarLOmGBKre6NWDu20cRvYAQckeNSEVtggNthMCSEeOYyjyOMp4yY4hFzeDxwJc7KhY1CDJFT37/X",
-	"j2NmIgNbQA+CCeZgVCMXNISGN8Fh0MjSZu6TcwKCikthurAYQHjYdIFMiZ1KaAMJM64UF5P9TdMF2tb2",
-	"d/urper0plrVaM/fSS/zlUCxMDuzdwrCZ0ArPgLKVBQN+Mgvn9ztg7FMB/qsS88pZiJWH6BkYtRH4zDB",
-	"9kLB3+QaiWA7feyX3vhI2V+RFUpFnirjcUxiGl6q2zZbtqtAgbmdq9N3MYsmmosR5zRjKoOIqYJQLE9V",
-	"dk0pvJqmHEji2TXfreQdTim99tpS+5pe0HOvbD8X0J6rwmg/V0SFMmFNizC/tRwTaIhtgLfd8il9bopp",
-	"VIyqtc1a7DOcejTgkSa8T0Gx60uPsfYSaEIYaxjxKx7l0NXfcq1H/oja3mlvnAIuQTaV+n5tlmSwrpSF",
-	"POHoWJmF4V6flkR19/Gt2yXt8NhvPFlnxERzss4ru3V071tpVs7ctuF1UWRhD00zaakb06RdDKrJeSGq",
-	"MWmHyUn8NDKi4SV5oD3VKKVzEZCUjXPFzOAKNo8X4MZOWRyBK30hqDa2JlRwBaT0UDvT4dQOKPeHFCls",
-	"R0iYwKbVlMbKJomgFncm0bbb6Qw0PxN2xdIRjSsbYLr3Q5ZmiOzyYOj+ezBaDAPi/ZtmLtN1IdC8xZmB",
-	"Re5KpmSS0zTiVBTo85hQtIkut4BSiqxOvZlklhum/fWSWP4eLIsIC7ro75ymzH3ys8yVoq3EZgvB9+yZ",
-	"Zj64TxVDuLUExKHh9UJVZCxNUr0nA03M1nj2BejYF6BIJwP3Mb1CbKqpNqZ9ile9roLvGlNw93rvevVe",
-	"x5P+u827WVW6Ou/m5JwUVsM0qtNtUm/mQQdsPGZYCNrkvXwvUwQMBnJYLviQot6rsbgvQ6w4HYJ5bnRm",
-	"QhVOdIUBhhFdwAhLQKiN9smvWlldiMKO1qZySWWqAGaZIsGqIclYHBsIWECTIJmc0zRSsPBTQgGOFTQX",
-	"nTFl2lCIzLOYX8EnxAsyWhBKFkyZIat4ZevCkyZH66Xd32aPayl6B+2HWitLxD4Tct4B8YBm9fCemmn3",
-	"bO3U9TXIGf+krXQ6MlIyWqMli9Pe+DU+AbW98dmznlcybSw7sApWaTfvFjwpCCm0E4NVgtFWdpPJr1l8",
-	"AZBX4AzeoO1vAjrLtj8J5YyRTN4iH2BDyfh7QWM7qEOoB0cprNRb18Nwb8Ps1ob5MGWOS25NVmYVi0PN",
-	"gSZmb9W3hKVrk+beMmsy5p7CuMkyAykyGq4KDbOYJVMpmAoIjaKUKev0J0wmOM4zy1NBMnmjPR523ffg",
-	"A1uDD/wdt3psrHYMMwqZ6aW9//m9q/SQeWqB23eZ2z8u4GqB3aAnDiJqhRTYLPdPx/oTFghnT8dsoFmu",
-	"d9p7hXGqmUwFhvFbFQTQONeP++ejoyfkWZ8cHpHjE/Lo8W4jyZq1bzqSvD5HCOHkqZwX5fchFWTETHQ0",
-	"um1JwqbQ8ntGU4jmjjn0XIh8NmIpYZ9pmMULA6YgU0fx2Eica1MeygzYmH/eJ+fq0mX8zeR4OmanUObP",
-	"YgW7YvpLMqtD/uUmeyQEYXszymOrtkBw4acWowSFid9qctVu7SUX7rtxQION7zpuJEZnlgYS6m/fb470",
-	"6uu/bqS3lUBbJ4Day5JGOdFVDNzGuOq9cthGOXQkgL/XcGtZ36zpdXASZIWC2S7YCtY0hBT0f11ja4P7",
-	"lK8UULhn3q/MvHYMLFLBrQgzrLf9bH9DG0a8HdGGYqn1wQbD5tc0Eb7F+Pe2RfZHhEKhEl7GxaTbfPeN",
-	"ra9dD3f3mN7UdRoGFrLX3Tna6XD3e7n6dyBXb2NVfQsj57lBE1gvW3dh1HzNpqmbksh3vVlqW4F93yR1",
-	"L9rvRfstEO22a8rEy1Y1S20n6iOutMjJU9amx+HUVAsxoa3JAP8VS3lpB3QlNM0ES0km5aX5mX1OZJqd",
-	"kTkMEYXmGRVoVp9P5QzGmkNtzySVuShkZ4dsWH2a64X3YfeZrt1nuqAdAhAguSrVbzWsolqh01E17wrA",
-	"LNSvueJMC4MRVVwV+eNt+lm7lSw9WVOf0X/kRjtqboGpUxM20CySwNsi6Cphn/VJtXzn48MNy6T6CEmO",
-	"FeqD9lUd26WyCva96WyWJxFX4ZjZSkm8mkVmkJVNcHkC+p2t7r8bRVJ2kGKzPjiPYy/FbXVTYIs8iRRa",
-	"JqHAi26ytOFVxETGs8UL9wn3kv++xuFG2+KchYvMoAawZfaa48MOpvxRARxsH3K41z9BCAL9AxeTgcku",
-	"9057P7x6rfcR0rRaPJL+4dExOQGbeiOL32x8Uoz6vUkoyyov39KiBq9OlpsVk8gTP3ewrEHLlGphw1TO",
-	"2ZUrV0hyEWa5JoV98t467NaxdV9voIwFA4l9asfDDt0FQ9vwheR5kzCQUFuxSBgZ6gUOXScaXcDQcxhc",
-	"tATYSAWquIU3O6ihcKFKvV+1gmGFKNqNeKlKio2Z/G61gt3L+u6hmiXGuK9REMua49rKFZzsPfjdjfa/",
-	"toKFGiF4e8c53PPwTnn4Q3kk/52qVejMkLekSaJYa02WzGP3aypccPDmcgy2VWCtSO2vItkbeAWAHuBj",
-	"w+mAsrByrH/3ugdtzmnaV+inhlRop3TEuhVAbG/F7boSoiKljg+NlNrCrbp15RD3wvqmhfUdr3/oJK93",
-	"YzAdgABbfKVyiJuT9I0TJEMaxywFF18x44rbFxOeKRaPdynSK7UUoD2Yq6doXSMBh7Y7qR7sYFj3vVS9",
-	"DVK1HsoHGpyrF3VZj5PXR/fy+rT3C7DfV5LXX6947StL67tTvvbVBfN9Hdu99ri3yXdQuFYj4a+xhm2c",
-	"i1DvGo33Ij4e8zCPM76ung0Rra4Tnre2ROF7t9ZzpZhSd7FMgcLKb6JOwXtTL+j5L/5HG7xpQN0NvjiL",
-	"x72gtDuN4uk6RX6YZwM5Hg8iOaNc4Axi+zcLd37cQQFoIQz3Kdym2SwXsDti0jvtHaIYTIt/pWzGtPTH",
-	"v1iEeyiNY8VVerdwYMVpT6uYOY0v8dfjHmhUAGgdmIVvVSR9kwUSdZLkposkcJZBm+KIQkYTWhJ8d6JA",
-	"4jyOieKf3ZAFBUMaLFOeOaWhZYgbtFBcovbJsEJmQwKsb4d75tmeHI/t3ND60RSKZVinoDKacZXxENGE",
-	"MolTK/JUq6ObHaaJMIYV4N6Gmog6gv26gyjrhOoNy5+t2P06h1feK5y/Q4WzDbH9vVZqoA5bjSJRq72u",
-	"rUijwZ85+L149/UVbTRI6S2HjN1Lk3tpslaawHhEn+huRdCj2cY1yBYbCIdbMsPTX23dJEpf3NwktGZL",
-	"AfhVx3je3N7d/cD+biz/++D+vZK9V7LbKtnbmFdYYYKbRvhaHXuNKYXfZJ4Ktmg0sQ3ogX57ijMdGDH3",
-	"3GQ24Y/4yp/Y5I7lEBKpuP7rNecP7Gt6QW/P/fd9j+OuZHvEEppmXrr20d7hIaZr3U9JWswY+P/Y+7cd",
-	"t5UtTRR+lYDQP2z3z1SebE9biUYjbc+DV08f2nZN716Va6dCZEiKmVSENoOUrDIm0BfdQO2+7av9BIXa",
-	"N/UQ6yXWuq0n2RhjRARJiVLqfLBVQK3plCgyGIdx/MY3elqhjQQGy0QiFz/sxxzbLb/Uit/hpM2rFx7X",
-	"glpPRziNGZ4Gt96gcZbLB+vCIN/8+po+6of0lDe/nj23n9hBv+A9fqe3nAbIRcCeVkhi/yDRwdY3hYSA",
-	"k7AHkgEoSCwU+sa/1xX+C1mQK2XZdsLx+FMlJJJKc4ZbEmaczmGGw0JNBQJ1wGMcB++JKChg5Uth/MDp",
-	"MPcLW/SISE9312mx/nxX7jTCvw0BVRI6S4qMJU77gZZKHlXGWlTG4vvlWGjJQVyPGesbi+Hb+59+jUVn",
-	"c8H6kpjdX2jg8dDv0aEnNrfOwRFIL3p49yPGTjNdESAmufDNc0ivYgiuu3gSDdlxKXRxVlvK1zrEssmj",
-	"HN4jOXzopNOLyOMVjaddJvo2LcAPPLW3Dvl+TOgdVcFRFRwsSfWkIthgYg5NvM2rgpm171Z02ncGrcCE",
-	"iswVEwORjNKuVB1KHYGqRONZpqynB8IQYbJgJksGcqCTgCV6CGIc/oMuPya6EtmRivJKtk8i/DoiopQb",
-	"9RMohRTkPN4aQwQWaM4uz55NPgRWAYZGY22JWA+x+/01w67nPHY9C6OED+Gvtu/mrxWzQWUjI3GjsAV/",
-	"gzk+YONmQftrLBV4IlimIpGwIR8x3uFSmRTmgSNl7EDfiYjQ610hE5hSIeFcMW7gm1SzSMQitVHojtZR",
-	"nTWdKmpi8LsrmD2JbhB2YXAAsCIBa7pJuLWXNvPRPjB1hlAenLoH5kbBSXK3Fgr2L93xgXFPouE0M4X7",
-	"sDmud+1UTQvfV9LUcHc5V9GNIuoEjPNzv4LYGdK2S6Rm1yIRkUscVOnqipbkOJT88I0OTl9/yN88HcpQ",
-	"wN60uYkaiCW70ItoyvHdUWtczi3S38B8LhKFX1D7T9PiRVKCKKNbiLnf+mJ+vSzOsRM7bOB5dS8nxM3m",
-	"FixTkb7NVCpjPymPT87OC5Oy2PpVaWP8ItpPPUzqb0wP44BzOSJVqhlXJJGtZDS8JyaZyV+57bOkHj7t",
-	"JwK59Henj99q0rfgx6BnCnoiku22SIQKhWmiwsGsJnLpgy6kThS5wjCMftAoqc0HBt2tOmuGWrVjGab2",
-	"ZsMCo5iRvX48ulEmBV2G6q81wv/a7hc2ji9YksXC9729E/20zj77ai8i0+nxEXXEFcKaCxyZ1u3ywRNA",
-	"Oek4AkMRkwJe/9yoORVQhdZhiyqdKvVitwKdql3mfJeQK4vJjPf0ph9ogJuR/W7H4eTZfj7pUN92dWYE",
-	"2mAgaDO4Gk1SCyWg+IBN4xc2sv/ZVcFYI1yk6co+Gkss1REf1XHyCwcI5AQiGW5ttyJqK/SXZZVP/qvc",
-	"jdqV9rYrWaUE8GwOdRZHYH5H8MrbF+yfqakOfmcHE+n1yG9YzOkMCR/7Io6l6piA0cdUaYo/Yi1hzXxQ",
-	"6KLM4V2g/toWBrJg0r7Flzr2fDj2fNgNHrLNezIe3dr3+tu//f1//e1f/v4//v7PtaAoQhu1v//Pv/0L",
-	"/P/f/g2/mzdOdp73dlM8lQNxS0tUC2oxV52Md7DyJFmW/8berVG7TnhryzDGsVO8/90ebLk9ycSD4TFQ",
-	"jMeSm4BxRluIGSvq6aOecDC/Hkgb3hENtHex+YOPkoOhil3f2jqps/HuEZS0sPEpkF9Gqk4s6O7SMM6a",
-	"+WlobpWvQDGBNMQuXsLVCIc1DcY4tit3atcuKVzmFBjls7/ssT1QUOL3LbeXXOsjoJCXlMDGoISoYU6/",
-	"wn82hySclHT7m7s8Htc1HddPXeG27mFhAec/d/uBArTjrECR2FN9CDjAmRbUYqjAle2qdUMDbYPuax88",
-	"W7yX1YQHc4gIwaNoXZNoPXR033wSdjVLZpewvs1L5AMH9q1NRB/RfUcxfhTjO0HmFYX4BjF5SN8x1S39",
-	"IEAshqmIGF6IOXSQfCLyrVi98Aq5ESwVvMe0ikdXTGl/cFkseKIM6+oh64HZSW4upyz4BrJNFUluGPbH",
-	"vghlW4Zv8a2Pyab1J5veqRhW12ecunzg8HiUYsKME36KaSdMQk0ZIQ9BPu19colwySZNuKLwGXxya0Ym",
-	"Fb1ao9aTnYSr9HaQxUokvCVjEAsB4gRkJBRimJHDKBHgtdAt5lAUcw7ykjiSlJGpHKBEqikwgRDHJenx",
-	"9ISLk4uzLaeOigdyfwmwjR0lCcFDSRiBqVxYdxbqnjA5qAl2aZ197mrMD7WligzDqABLylIfU0YeInCF",
-	"li7CtlIENfu+kJa3Qk3RCutNFhXRUPAmOf02yHkWaUHoJ5Q0tj94OtYXvEpL0POK23KniaONCJeKU7/U",
-	"gd3HjNF3LoyXWcbvmRy6JNk3lwWCkZx+hf+smgUKCLCjCgKvgEA1olKodUQ6JtF25P4eT+daTicGwcT+",
-	"4NzvpVle4JjtSdKHxlkVYqRDvKGkzydrmFFQsQGeE518NMS4inLot/YdQ8oxxi435HBNqViatIPmr0Oi",
-	"/b6adbTu9E9JODjKXFyegRTDYku7pydn57UlXZO9SwgdRelaROmBUer6HM+cEnU1Q+VUqJ3leDYugCt9",
-	"5unStNCvulqqjhz6UqaGtURHKgVesk6WFbZCReuRtNvN4uBsFcXuk6XF7o8qOgrdo9DdtdD9UUUbk7iJ",
-	"iHGbmq7sT8/DWNYAaQoxSaxTHNrwnU8QpV3RqzMq+dBtqgtjmYqFMaxJAfX/hHH4JuPmztgsjg/X4+Hd",
-	"ZgXQh9L7HzMyGy3/mScZs3AJ0DxZmmNN0qQuoYYVljxjzYqA/5Bn+fs8sS1bEgkCDVtlwAQmK7XCIME1",
-	"WKyAdJuppaJk2XZqKS/1nSu/lIwJQadafskrhvcstwQTR2BSI5KBMKyl026jUKDs3w3TMaarh6jzffZJ",
-	"KlhnwWCTFjJDcL4t7UE6nMGbMpW0hXBTgb8DT2ywQ5an2UOwHjbtv27xaxE1HzlYFgwGDgthHcAT4Mwe",
-	"IuYPEXvYnDhYt1i71HxUdBCsJnQT0DMiHggTuBSWTMIYX52Oq/8idyTm6tNa3PS7TVxNiLcFxNHCkmUp",
-	"obCP6aujUlibE1I6Ct9oiqugZ2bnuZKyXJimYFbIcZV02OnX4p+bq3waE3c7igocD+3WDi1R+JUWfS+i",
-	"B/cYfDYNNucp3I8U2NhgKyKxY2d8gykxsOT6Qvdj4XgH0XDELBklySwsiEQGCJC5cmVLl1RVRYh9/fqk",
-	"jSiNG8QaaNlXs/HWnn6bkH5TpNOSjtveJd6O0n5r0n4f48T3mVw+QzeHsF+vibXDbN32dcV82bu1yvdC",
-	"BnBtab+qpN965PtBJf2Kr7x3Sb+jwD8K/BkCn7KD25f2A5HI9uj7FvifcvgriOmwK8I7ETGZNlikw6xH",
-	"kdSWTruYL3UM5bzPk3RD7oBEvnHZlmWFMVfpLq7oTsX/UcAeBey+Cdjf8FjsRsbujuRgTyTs4ZAeHKLZ",
-	"/B0wHhyF+1G4zxLuxHZQSs3PYjtYQdibMBECnPPpODtsGsdTYVLWlolJHZIOs1Glwtg2D1OdLMCHsE1Q",
-	"3W9F/OnH/LUPC15H67UNfF3hSbWgVnzwkWB7jbw2cGJo39G/a42aVJEcyCjjcb3fHRkZ8vi2K3iMdk4s",
-	"BiIuXQTzQmxvn3WGMbm21ij0dcxJ+tQSae4QBg3uFHxyASvmn+gF0i0R7dQt3040UrwnQ1N47vil5ef0",
-	"E50Kj330T0PU2rz66ymueiqSfgLH4zYzufGGn2MJU4GXp91egZfHb+qpa1TGjru/8AWzTkeAnLt1sxOj",
-	"ktkmoq9arO0vbUSpDICZohw+CAKJ5tiiN9lQyE7XMDhixjeGyw+C1YoG3AGsTMaRPDBwSSiiLBGmzl6n",
-	"RCRub46N2XRfKGpTgS4Aov66RGwOn+lMgWBXocitY4z3aNWWSU9QJ8OBiKkp3AzSCzvArRKXMyccmG4z",
-	"zpTI0oTHdiiBtxuwT5A1K6jlFo4alISTOoFv/+PtEC8lvJcEOtBJDKdtECTJFSvIGgx2gbyZBiWsPm07",
-	"plFfVIVsQVvMqxIWFPMrSsWDZXM/GgnfvZGw2s7/nulMplgcGyM2yW2a06/+35unOKmCgk5VV/vM9HkU",
-	"dkdht3ZhhyZw4QAcBkXMUqJrP5CyxcFW5GmKgnG1JM2ahPOp9Zt2lNna2nRN82tta0br6PWQvtD12vVO",
-	"KWa5egjv8g15rY+5ftyAdV/xRgWndjH4gP3huvy23WTErDKDfTIEhQYzJ1VbhESWAKrMy9ueiGTWW9lT",
-	"sodhv4gmcEy398yG3yozG43nVy2iHfNfjU330bY52jZz2TYXG7BtDo2uiQ4R4xgyJSG/NuqQ6fp9h7CV",
-	"nSv3wwGsHLaiPjbrOKq5o5rbkAt/YGrOgnimuPAb7F5iBEg3BA7NxPSEWZIIlWIyrcsx19d0JSvNbSJz",
-	"PhYGfGBoHKlCsWkcDnLUBTV62BF7szY1Na/ofr60IC6xC16enCETYcrTzIANp3gIG5ArSdR5CQ/BBvQX",
-	"6L5Q2+484k/itgEkYVfGUSLUdAxJLtao3J2mi+AD+OuA6YFIWCpLDf5e2hvvG47kswUgYCYHxggnDzM+",
-	"ZILQwezqIWvzxL+tNHX2o4oM/cwKcOKcsj1GIj5yKSJb9I/1l1tGd9g7wuJ0BHvYVDq95bf4ns1H99A4",
-	"wa1t+WhaVlMPPAOUmw98044WSB1gWaNwModdPTah0yAd+Z7fKYxjHcJiiXN+oJCIb1N2L75832pe36uD",
-	"Wal9slrciTcpV6U+VGXJv0pCP7dPT7/mf2yOwakkkvbXzz8ewumHEBws1Mv74qnONLAw3bzQcdqPJLOb",
-	"4aqgavGcbjXDPF1a7DIGvZ2pOvwA9Crm4DHofFRG+6iM9jFyOtvCw+BplUKaGTfNVdSCFl4qeyKWSkw1",
-	"594p20NTKgaPTxAbI3siIImWiFDgtXD4sOEmNylTOhUNuFLwsMsSYXSWhIINywjOB4aZUPfBh+0LFaDT",
-	"fKMK5QxYM6kTanelVTyiO4CkxErKHh+xO6WHdXatHAE1iNUh0dv3+0LZPlk0o6lGicu0CphUNyrUkTBX",
-	"dPmQG2a4tKAKGwOw45apEXG7zj67C21cEYV4wHo8uRMRa9KnzfqNulHb7GP9yS3iYcWQN17ISfWbi7Sq",
-	"hj0kPf7L5FvABC4MJyJQ1qHu9bhpsBCOvUoD2KmEzwlq4ks/xtYwFGeuHLO7b2ncMhU9FE49/uVXoTpp",
-	"t9Z4ejYx9gC+f03XPjkLaj2p7F/n/lqeJHyE6i8dxZhV00mvNuWtcf+3ch2Kbhq80ZQJx5eV5VD4HAbS",
-	"miLjFeCmSw9usiObR7eFrocPjifVExprIJJWIcCEt33WOm8/Dc/EyZOL6PHJJT9rnTwPz6OTJ+2z9kX7",
-	"aesHfn5WC2o93cO3qvX0wHXYpPW2s5cmHBOPztHFL+cdeQQjt+kI2mSwsBOKtQT6sq9J3PnW5nVpzhY3",
-	"MoTVdEPkfenf+CI8449brYuTs+jyycll+/HFCb8Mxcl5+4w/b5/xJyFaKv6Nc3b+8msXTKAlXvl88pVX",
-	"ivc7kbntaH9JBVd6pD8ORDLCckfXpcWqMcs6QPpg34pGF7M6MoVB9c07hNOTEBKmmPpCyF6xtmSySBXV",
-	"EnvYhINbz1Skb3H0t0O8x23ER6b5qM7GFw7uhhcyFAIUrMcW6Rw02o0a8qLt4c070HvIGhoxtLytq+iL",
-	"Vk2WDORAJ5Qn4SwRbZEkPB5/aiIG+s4ZKe6vcfeynOpQOrXpDp/mcE/DMbpUiKKRNW4UTAc9GBkyJtrh",
-	"FXzYVGtk01igvyhtkxclyXFYnumnrhghLUioMyOVmd8jfQOv/g8q0htxSKc5lkWkcJTRLRZju5nzWnGO",
-	"WsBO04e8pQsVO2vFwPYbULM6uwcXUhZ4UKevg70gU6mM/RQ8Pjk7L00BXKPE2Cw9+XT2zF2y2HJOi5fi",
-	"Ng8YPe0Kzx34nnhq/AF9gFSChkyGvfBky8qMRPqYNoMNzDi9YEFnvXJbyyosEixL5Si2E1m8J75XEKMr",
-	"xfnKueapTUaHXRmLG5VHAW07IuIYQheZhDkFBJF+GL1azjzgb34xDEM5ZBn8oypKFktGoWSnmzLTle10",
-	"b6KEXJmhPdT9rlZgNUciBDM1gjGCmW6osscQuVlLJmn3NuIIFz1//vz5ydk5hefyb277iQglhdVqI8GT",
-	"2WHF8wuPZUXMqHX5Xkkex7oW1NBFd5++4T0e6Wx+qY+S2WE9URIg2rOdgBjAfqnomNDS4fci1Er3ZAgX",
-	"KPyWxzKV9OOfX7+Fz7EcC8eEn/79f/7tX+D///Zvf/9n9rd/+/v/+tu//P1//P2fa3iG+xlRi91aB9U2",
-	"aaXYKEWyisTVNtqJNpbt2Hr9859PUNld4hdOcY396sJ/Oc3ZEl9g0cbdrkJk1bdSnBE69cu1ROi0eKYP",
-	"JHZa1jizKeRQGvd4JFYFmiaC3510Ym7MCXWRn44u/dzVGMsEd60rKfTpOeJkjC1aR2i3o+GBoh85cFIR",
-	"x57nxpUfwi8KQUcMXfYEVyj+C3HKNOEybrDmKfl9YgAT2wRJ10RI+K2MmgQdk70pSNQX8JI/wzt+sK94",
-	"bL66/uarebSN1hNm2sNT0eXSpSsUAv+r44f02wUbreYDMF2dxRF1e20JofLRtEZw4ouD4nFM6bTqseiB",
-	"SKJMbAsZu3iMb1LbnZet+Pm9lsd0etT8KTR+UXR0XiQ6A8NDKpYpUOSh1Jkhk7+rTV+mPM5bMXdFwnoi",
-	"srOC98FqiSgTY2/zrPQ2KFzGrnhavmJSpUzMybqwteOyZesxN3j+LQrwBk3guM7AwVnYODesleg7UQyx",
-	"veRmA6G1vyymdNDduQ92RdDRHHdVibIaX5CVsVbHI7n9I7ns6TsYU+/eU/uBUrnCnleG12781K4hID7l",
-	"bOPtYpHuMi7+YlRG0IBQVIgpx0mGbfLw8dnlozpDZPvvmUmxuUXTUTU6u9XCAXqMp0jVWJ+gyPAGR3WU",
-	"Yz6OC5qwCoF2ECGKUPds1uxTUdjknB8S7D+dpaFGS8tPd23p4//S7bGNRJWPeuCoB3agB5DxlN+jB2b6",
-	"+IiRN6sI3vv4hSIxkKFgHY72WcSsE0+yULfbsVSi4fO72LJeJnm4NnBQE+LA5QbDGtSTPo7xQ+TIS7gy",
-	"PIRH19mPPOzeKMJFIclu8/27j5+aIJo5a/Z52m0i7GNYyHxSnhGc4yYogSZmJUSBk9YitrChahZjEyWM",
-	"PMexDW6LuN24Uc1yrL4ZsGZV9N6+1NTvscwYv8xbBzQDuH3+N13ZE72WSOhamB7610Aaae+eCBNmwkVH",
-	"Jj6hu1BbWfzWiARW7ATEHw9T0yygzMDzjSjAYprsYfM/9DAG2XwE80xor5atRoNLHTbOwotuVEt0paLO",
-	"VGi0DywhrwP7BRSshyVCBxymeNjVoFbFl5S+hOVBqNlbGzWShhk+EBHLVCyMYSJPSEtDXMgUYaa8Eijm",
-	"th/WyAas2lzGJqBd0NdYoG8IiMYNTLt9hdOLU3j+aR4ObjbY47NLS2Bl58kB/DC1IY1BDufHZ4/hf54H",
-	"lMrIuZizOEXkFYYb6DEPblRLRxJ2mTMj4DXouD7AAA5ryqhpabs4S0Rf8JQZ3hYBTBvOwXAaeI7Uzwsq",
-	"kNllDZx9XcI3mVqjZjdULai17M2QHOHyPPDhfxQ0PrKPC2Hj88k4oURPpF0NLzxMZJoSnKkUyP+Jq5TX",
-	"VomP3xvpvqih0Z12a41a+aSj1eVec+lXAj2o+x5g1eOKdwRaV9Oee2on2Quh0kCsPKkuxs6Xp9SYqYEq",
-	"k6x/98hcTtHnc2pr3JOL1CierW3HLZTL8QVzJd06B7L8fGwx5nxgjij7utBAp2Rw/iiHuRZcnyobqgAD",
-	"Qv4+snADF6vPMdS5PqhtP0tCO4u46BE6JFXHC1lPubtcwiTkSYQj1vFAbMSk+kknoA5RbZqQK7JAkohZ",
-	"cDgN5orQ55kRLBZ8gPoBrKxS2qRO+siZN67MOtRRnklva4JEWSB34KFVGlfS8UHSU6uqrXEmPhRk5Eue",
-	"uHqjpfRFigHKRu3zx5fn9Tc/ffj55z+/+unNnz99/q8Xv/6Xt28//3xx+en9uxf/7f/48fHlP7z77fKX",
-	"d09f/fn9n/7r5x//2+WPb3779PO7Rbrxlsf9CZ+9T1UyS6fBeRIthLldLCc+NWnsUr9LL8EvOo5EMg1N",
-	"RCcBzUvDuvbSNdewwBGvhK9+RgYWHAJamdL855IrlkTTQnIzJYoRsebRbFofbEfiykaM9VuGHBttoB2I",
-	"Ua1hV2PdCJiOeGFgGRji2Df6ajiUCN2SvB0sbpE96c3mj+/egyhp6yQE67I55ImSqtMkCJC94oEBjw7e",
-	"hXcEFp404VHNHH5J95SY3w27IqqzD+UKGEMtT658eriVpdY9pPERujKOitRFN+r+spNp9SQv/XQfVhIY",
-	"xrzh9C88ohbUTux/8fKgdoL/nTsDjPsH0V5gYsKfJuUIhKkaS2ZEsrtqC9ydtcbFk4DevXFxXn/ix/aG",
-	"J5L3OHttDLgPuI9qjbP6s6eEY4Fr7LGoBf5N5orNnddWyzq6Tbx1Ph93eKYT+mACHm0TuHiokzvhN2ZF",
-	"3GozGUaULFPl6cesL5KBNDrJhZ+HxpNvlTAjBAlWW6jXLlwWFN4N9ADxcgmSu2C+6eSOOUajnLVLaRTS",
-	"eqgMG4k0YNa0gvsnOhbuVkP6ieA9uitPQLjCOR8vH5TGtmQsdI+CP0BM+kJCHmslFmR+w9jLZ5l2WfM6",
-	"BNe4gcGZ09AMmgFrFg/YlxMVwSFrEqqeIi+cmT5sEdMVIsWgR6KHBltUudCeSRPBexjIwLc0qdYRWeni",
-	"RlHJzRXcCK+jO2O8FCOKHgRqQ/4Uv/rShzfBYgSXYGnSCxFGqClJ4N6mIHGbdfYEozqU0tE3qsfVyN7F",
-	"sCRTs5TIEUW0KIqoFP4Paielv1QG+gL1jftXW8exHmZ9l3cIaifjHy0DTJosRXG8WrTp4JuYpxQuqNJZ",
-	"dtiOwq9Cc8EFJ46ybK7xkS2Ezps0zMIkp0y8+3ICkWSfARYo+HiwU13IyP5o2uPxqUTMr9vMUrBWYrNy",
-	"VvrFBlD44ew5cAaEHqqpS4DfLWo3zPNQX4BW9dQxF271ZyOzm68WcAB5qeYoU83rV3R7bbNQ6D+ESmoc",
-	"u0fqSbdJcZHytEqNeCen0Uv2qIB7ETSfY9LjLIx1eIdFAEmmGMh0UK3legDUxRHTqsG4MbKj4CAH5PAw",
-	"Z+IErB9zBdoRhMhJ1nd1YJR6I70FPuV+YAGXiBi0bEcFI1R6OwmpnycjPS5h8wvPL5ZJXWMq3Ip0ChW8",
-	"xG8fP7Ep7VtX42dqjTOf5Z41RH/657S1YUXsbdFCwueU2mt0Zac7QZ+s4CTFRQz7kMd3t1IRjh35nLkx",
-	"wpgeTe8crCAbwyGCRWK9gaC0wwYqqsN4vvRiEg3mRLfbMhSRDjMYeL1gqfXiOv4XqQv9cyuo73lPYLjR",
-	"ZkgLtwic1SziGG078SXFbWXFUksqqrOZEEy1KquydDhqX29qMrqpNW7mWPjH5ze1P25U6bROekkwbzZ0",
-	"WjkmZ/WWxyGjgLZ0QGt+o+Y5CEFx9wewKPcOD0O6HIxnG/KxUV7dZqGOs57CFKy5oqIs9BR+11LZ/O1V",
-	"M7AympYjyZRdMFiOLOYVr7xVX3KGH0m6yBpFFvc0B/gNPiMDfnUI67QI/TWLEt5OGxZPYmsisGcvahNp",
-	"7nyqHBaATBmrmCxniwM8OHO0zj7bmD8Ru7p7K+/H1fOa40JtnHWD8lIdJFPxFc70ZHsR1dxQPMb3+dcx",
-	"emSoTfO8Ij2s6fz927GwHt12iCh78BZGrEfErlz56CEHPWICl7DnzHi32xHZjODJ+UNAvyYyEs36lGT2",
-	"S7KHdpfKXlYlV/VyqtYr/hB8SvhAxIa8d9wysTYpQrP6HBa/tpBuWDcj7PxPrpIpL0QnUwfNZIrCqzL7",
-	"+ALOr7VPq2XWvKSl+JC5kPGIO400dRNn4gsIUKqLRXO5XealAmmK7r63oAv8B7ZOk12ePcvxK0M+cjAf",
-	"36yUCtermmp3RGpP6tZTZkcD+IAN4GBFqbIuhOfl2bPJk/am4Jz7pDjt8sKD9kUyzeg+Ol0u7YRGH6Hp",
-	"FSYWxeZcNIoZkVrAG4sywWBfMa7EkHLBht2JfuqwD11pUp2M6swHWTyhXo/fCRc7yIPpVcQxeEmXG4bN",
-	"U6q5XziiROHxhM6dF9pP52I5a8aB+ec2Y1Cun+A8//+rmAQqxAB+5rHjnzFCj5ITrFfiQJSdblpb0DvF",
-	"ca8LWrEfomJLNsVLOgzTDu98RsQpQaen58XeWSiBo2JxhkM/5ooaTVhrAg2IqYmR6/AAm/6Astdqw5kR",
-	"ekgtqJ34f61ecu1C1xWLNmV88NV6Ath2RxUI8BfNXLipgTEpQZHX236iO4nAOoeIkHpRovt9EVXNyp4X",
-	"X4/JnT7izjHN5EjZtDJZzJFd026LoslZC2odzeN5xyUWoam6hDNqN8PcvFbeyMuXbNuBTpIwuwA/3LZl",
-	"PMW8whIEex6ofdF+GVqVoaySyQMLatl5McAVlNnYGe8kQkTgCMp0hhU0K3pDK7fTGM4aDuSCZ2aJvb27",
-	"cI1doW+1A810G+s6ihhX9ghTGRmeAqdJV7K5Tr/SP+7tLjPTwrKBFX+I9rCg9ajuVgprTD99++qxzNCI",
-	"FHBwR2pPVGFlGxU/woo+Kv7grtxDpTrU8ZlY/yknIo0HJWEQGSVQnb1Wbh4HTk1T8Yb8IiKETLexagSp",
-	"zkPdI0SLTBvWHg+wgSDW0VK9vWsQKsPuOFKXGSEMKfk6m7QPMBziDIO2FNTiEAeyqSDJskbDukMlSJda",
-	"llfnJQqD99wYRCByc4e9rZOiAEFXZik7d0eBk4MVRjNjKNPl0bwqvd9P9ADD9VMU+ctYmywRhgBHhJNC",
-	"TLDb9S77mzfz9TsmyLMurlzULBJ88YM7olM3xHFnQdpLhzxmYiXd5soBm98GuVwExtedVOgO0vGAHYqO",
-	"5a1UoD5ztVqgzs6UTF1/gK5ImEGYAyjHt5L3xMiTnNyG2JbElbEl8Mu2FIVKxAW4U0qGn//5LiIddjvs",
-	"ItYxrQaOp9izSESMMyNCraLJvg17GexousSwB5o0CqUalNLDnDEBWVz7G9p8TfymWWdNkOnNhouzko/Y",
-	"tH4FfJ+nRPOrXJlCVPyarr9m9jwgjYlTA6w1Ynbjndjv6+OE2vnFY93zJnJXS4Vq7NbbLeDGpvAHMgWn",
-	"EMmuTVoQJWMrWuQ8+oci0RFyrSB3x4CHmY0uLHMSdxiZcQtSaZDlBuc3GZwxd654ief7ckX77fSr17Zr",
-	"CcvkAztcprHvU08HazuG+5pWntEfeN/1eXXEJj9sVTGb/FxvrEnw/RLFfi521Bt4S1M0FSXtRLXI0c5O",
-	"TaNTZ3JbBXw5VPV19mLkbTGbdvKoYmy13tXW7nn4+OLiUVDCMfsmUR/fvSdgvCP0HLOcwLOObCMoJI+z",
-	"oq7hC4rsFUznaKD64hyedgJWM6d2Td95TWm/PCyhwxQrwliUpaPlrKhXjq9kF2GtgxTgTpaMG0b0cV7f",
-	"Wgw9rtU+Ok3E7yJMv1Nhxsh68Z1EbZEmenZUMPFNCS5a66PcOsqtDcmtD7jB1i+2hIuW7JBn/KdE91iz",
-	"L1QkVefWjqcZsNZGJMQ1dVJ/QOXiLtDBWsKkJy5ggj3L6bYkUqRiXI0sAQmS2VytZN28zF3FwxISn0Uc",
-	"M1cKuwj3eOGtywfzCG5e2ohBheV30pJiwIdXp+fnfhxHOQsedoOcHdrWQC2Sdis89bASbyblyVYSb/mD",
-	"akGt8Nj5E2+FpfWoZwxVVY/EfjVn4g1Mw1v8yabyfh4FnvA2FqO5nADWfYJGENGmIc6FLow+ePeSK6VT",
-	"ZmIh+rYrMx7ERCOpNYhEmnm9WM3ZRsKYuEzups8u+WwaXvcDncgOrpIS6VAnd/PHQ7GgENVoP4GzdZuZ",
-	"3LHAz7Ezgmv7WGvUujyPoLak7ptR2NVGh5JK6fJ9P/Udc8SI3Slbzzr6g7aPGOuyFDgMnPU7ZLzPWrE0",
-	"XbJze2VKOZe6sxu0zq5tHW6Pj4g2zWqnBtnM0mkpEbFeZlLWEixBvsyHnnmeO5J72wiheWqPfxOMS3sX",
-	"S12PzxlywnyVlN7MurhJjYgbvLyJdppBXFLiLSxnFpURSx7IHaYf8/X8Viv6Z8HHbFm/YqWK55Vt1NOv",
-	"JTzAGrKQxeGtrWXzHhoLznqa1IrPc62YX7VISvFoiIwZImVT1R2Jj7AJDGvxKB5dMZMmWnVYm8u0e1XK",
-	"ARumiJN8ITvmckkJ+a2B52eImz1KxxZHWRWgLwq5DQHpm866QRosR2di2J8+vnvLkL6BIZQakfa29fRU",
-	"M2qWgXRNlARElwkftwQzWaeD4IOcID2COetJxa2lOshiJRLekrFMRxSGQ84o2pn+iE2i6Mu2XFsnxK88",
-	"xPNGw18CVL+CebZuYH1B0Zg0EaqTdo09AhY8DRqZWAgEy1vs/7G0V7MrRP0hS6lKs+gjHwhXp7IJe+iU",
-	"9wRosK/fvlSbgqIgN9AKAVuXy1mo+7YHW4rdwWRqWD/moSCZUpAm1Iw/Jf8NKeUEkpyaieRikU87shnG",
-	"lgDZh4swIZrmyhHAL9clb7abJPA278euwBYUlticIFL+NRf05GA+cgFwFD+riR+cTjwObttu1j3bYhvj",
-	"fZVIP+mEdbSOGt7SUURTyRTyV1L9ogEzqZmTCzWRpdklMZ2LmOMZ4Cv8+ZCb3JiiMkVX0ujCTw+qRBeJ",
-	"xrmNJ2fV6aRkR9EDsfSy0GsBez47Wed9LW+I2N9412zRDs8HKh6rOS2X9Q6XjYfRHO4KkvHNCVTXQnt9",
-	"kS7ZUTvEYnym5h4eaFqgiqd2q0oMLZ3t71oq4+nirgpEty3R1olvtCfTMSreAyXZXSMQBFd5NT677Qqv",
-	"ZRg0nTXYxx40v/DMLB7Fh8NwRIksVwEEkwf6GlYCJ3JpoZSmPOzOhogs1C3pagGgSOHZxwrtjVVorxMZ",
-	"km+XqfiQ69joYqcvLOkfaBmJaUNwjaj8RcUuAPZAYUuVYJMtRtYB0bg8Obv4dPa8ceEzIzIWrmFo3zJi",
-	"1H/vd1DIIG9o4/z88mx+3p7zPI/hkHq3JkRSppi30P50zBvYPDuS3HX4lj3eEae/90XHNvmWAxHdmi6/",
-	"ePK01qg9Pbs8u+Ti4qL1/PmzZ0/PW6G4bF08a19eChGet8QPT57xi/PL8NnT8PllePbD06glnrefPHkW",
-	"np+HPzy5mEGZ7B7xvP3saXT27PzZs8fhD9HTJ8/5RVtwfhY+ecKjs/Mn/LLVftw+b120zlrPLi7C6PxJ",
-	"9DQ8f9I6a5+d8bNncC/5T6LWeHx+cfn4SVBLu1mvpbiMnU9XkVWZWJOsD8p/wTRYDikJakMZpd1a4/zp",
-	"2dlq+JJcAO4ZtsTnA3CAxHM3AS4piu89g5hcE6qEmgciSW+fJ/hGTXjpJhm0RiTgZWO7FtD/nP43SeRA",
-	"uKQIMftQnTg56CTLrYAJ0M6FD+CQN27Un97/+HPA3r/9GR3hz6L1nuG5MwF7/+oncqnfvL8M2JvH1wF7",
-	"1+kE7PP1bwFc+Qa/vH7zgRmdqQgzNym/EyqwOQ5UNDAgEADW3GUyDVzjxhsFb/nAsJc0uJNPo76gVA7S",
-	"FdbZaxwK3hlJohNxIhSI9wh7D8LgQZO/f/tzg2V9m/zBpIO1ey31USgCFomBDMnfT2VP3CiU9iHviYQb",
-	"ylL4ypDelUP44FzSRGN0AyvhQE81xyRS0zFZ193rwAdChcmoj9W1OBsyZbEUBls0XrNE9AVoHFflgK15",
-	"mjLCdozNgs188l/EqOn7XeJldkE95z+1YrRds+AFC10jaXfZ90UMQEvgNsIQCjcsRPOnPWELXd2oGQAi",
-	"mmpraeGw8RHwveVYpzGCV3LpRiLjvPNXqjWLedIR7OH52Rl7I18Edvexiyf0p6PGKux/CcuQslQ/guGd",
-	"P7EjGOU9iOmFKYhU8VjR66ejoNghHTQOHQ14Dg7BXu24veCHQWHAUrG+/CJiQx3W6C5dTi1fmnZLBDcK",
-	"Hg+/wu6UBeO1PHcTS207Zuqs0039KOElrmzbS1gQd1tSENRizXbKr2p+SZeVDdnNwrt6WZxKOOOnsB4n",
-	"ZLqUrBl4pVqj9v97/+qnk/P6DwsYCyWl1U/gVVNJNhXdtCoE60VrATBeEj7YcYl6J9/b9YqMoHujse6V",
-	"FrVU/Tt/rfX4l18xs1prXJydVTzBWSwVrOBjQkySDAtgA3fFFw46osfjRvGAwcrzRJDQg2nCE0h6JsId",
-	"k6Yigfv/n/94dvKcn7T/8vXp4z/+Q2UTrtxZ/kdnu+P65A6BbmFt4tpgcWtmYzjayN+bjby4OVwZo7G2",
-	"6LcMrKR39Pp1HqO7x7+ctFBVnJ89eX729PyHp/AxdYpepK9SMRR0+rUgPufquZSSOWYoEJIXhkiqz1W+",
-	"VVKhr2qPj5gRYjp8s6hWd08jcxRcR8G1jODCXHVxKx8M5NLB/ijmi/Z9+U32JxRQjRAojrUKIVAUchtC",
-	"Yn7q5r6lSRFtWW6wZD1hCn5OZa0rZ/LJCcMwAApV3+4u5XeCBC+MEJaMnJyFEZEreDTrRkSOi74AI2Ls",
-	"YsGEUyHWtgPE4z22zUFmx5NEhKTQcYkC2pA6YQVVMbfUWN1IOS0sVKWxco1JYTSM8nYePLHUwx+IEtnc",
-	"GThedXZ59hjPGVwFMzxhvnS5oQDPpAF0r80DJ/psyvkvhBfxm0h4LPRTe/LzUdtMOz598kBHeqjWEKTA",
-	"qZlLErcXuPStVqIoKuY+ef2oXT54czXUziKpT//j4j8ky+o/lpteg1RvjVJhqhtHTb1dpXHgXrN08K/D",
-	"UPTTE5xPU7GX4yEfmYoxTL6AC8i8kqav4VyS3Kq8XzM/Uk1PumEDOLOesZiYujh7uo/Lu/JCThMm5ZV1",
-	"60FHpQqlE3ZtvgLO98yZh3E8Ph+fTWzU3o+5HFNQ87yEE2LMZHYYW849vbIya3ljc8L//daNz9VVZyzV",
-	"ndkVjnerVvpUHO+wkM4xAgwZ0ON4CmwuqGmSsGkNGhQbdfY6xZb3hmzufKTWcpCG9bOkr42wpQcyZeJL",
-	"X2I/BGRQ6/K4Dbcc2o73OY+1S+xh7i8zHnLHWSyVcP1d04TL+ArvqyKTZ5YKQ5HjxkWP31lLhN4V02hc",
-	"EaauzogRBuwVvNL4fIlWwjkvSxgv3m3xfj29tzNi7JTOYuH27/SrVHe1FSBvdlGINBt/s4SvD4NYpAR9",
-	"wZCV3SeV0Y4nNtox+R5BLUuwe22a9k3j9JT3Zd3etK6TDogJPOun139+fQ3/F16/vM7/b9l5mKYR4VlX",
-	"7E6Ivk2wGxEmAv81tPlAPD9b1jHXODBS1UQSpjRL9Z1Qs/SM6eqhOtEqFPA1zPM6vJZCmGua35KynjYp",
-	"u7w4s0lSNpQRJde6stMlmgrf9ahwmkiCcOMdmUIGecETPEeU9pN/k6ODsVcORlpYmKOLcXQxvncX45qZ",
-	"Hpg3fRmmWSKKJt3Rz9ionzEQiWyPvmNHo1gmiBCRkKsHucK1mDeylA2LsRrP+BIXxE49fH7GIpLMzB6a",
-	"R6TovbE9kbiR9yQfYFkk6X+yBKr7F/oCQxg2lQC7ROW8OQbaAevKMSxZKXNMJR9TyQeJgTnIPJFqSweX",
-	"5SQ5ECNLqLgyKXm24RQRCLfvV/u8Lrh2WKedGnSEHfEPU7qlo1GpmP3Ks+0Tp0Dblrwz3k4xXkWYWVRI",
-	"E5rq8qyopGZmvpcotYQf7liRrEqn8cK2UEg1M7oncPZFbMQycZjfYG8f09oriiuYxXLqgfV4hPFWkSQl",
-	"Tv5lhFOJin56yeWnivo5Zuvkojm5uF8Ik772TzoWWG6owLKf6FBEWSLMGvmwLRdImQ07QIm3aHNei0CQ",
-	"5b4SVeNKE9npiGT+alDYzL4R5a37+Vo5ujsgb2uN2j+8/eXlh6W4MbsyjswtHBNTa9R+EWyIJHSpZh3N",
-	"uhrjTvOQXNolmeuaRSxG19kaQXdplqiA8RCNIyVFFMBAYfEyFcZifopM8Sx3AF68fgV/gC94y2ES/vp/",
-	"D3hMjT9ZJFj87//9/5Eq/eu/Jn/9f1Nmsv5f/zWRIktQqsBFJDBCrYyMrJQx1qrBYZEalwbbHmK5GE5x",
-	"V/ZYi4d3/j7+FcsvBdtX56k4pEIJeYIy97rDI/FPqG3z3vJS3bb5QOMI+1yBN/OPX90uvq6zN/yv/9bh",
-	"8Nikw5U0FvVdeyUTgf3OWfLXf+1IrXgscAI4nOLUfmdnRKg2J+Sxxojsyy6XCQ4Elb6LpAlMjXUF62hh",
-	"8HVLLwfv8Ctv/fVf0aJDWtJC1/wfTs6elEjO/bF3h6lRM5lJuVS8FYtbo+PM9mtfiD/0YrU61aIm2UMW",
-	"9HJ7l4I8Jkr0QkeYfadGvy4SzbCHL15fP2K+4JDHOY0mbtTWCKFgSsRw6atHAeuKOIKPy1zqiQh1Ejk6",
-	"TpfNJdFaYJuSKSZ90WZ72HTiooltdZyQcmlnN6l0DEsNmG+UpYjhrLB1mdu6NtiaqYKQI8wgTBIIELw3",
-	"8vohexb8AKUB73CpjEPTJQIsgeQBaN04pjyXuwk8xlOPgpOpUnNl7QhK6CvGQ5/tH3KJgXA4wTcq7WKZ",
-	"YF7QRsZ64B6Rk8rQeUYSnBs1s7KzmP627Y5gGjqCPWwqnd7yW3zp5qO8itF7wyWcX7Eg27c0q6hNJIVW",
-	"PLe7JZ4fV+MlzVRUMutQFMvK53tk7lLicjcc9aWF/1YZ6meT00/TCksz5ZQ9t9Ov/o4rU9WPHdMVieqP",
-	"FvPRYj5azKtbzMGaZO3B8u3PL0H3p+KrOMiKGHtRZm+o3utXaVJiWEkEMqUg/oqzYVfHYoLp3m7fhrUl",
-	"iU+xqtZrbmtwsVqv1SzEdVd6zaV5psiEJZ3ZHZSCHarAmJbfIy+N52evtEcLAnr9Ztcp3X1HGb1tCpsp",
-	"+TzWll8sG3Q+/S5FV59ItbmG2DwGQT2qZIhGa5WMmMB/4DmD8IiytItZw4cIOR25tGGI9Kzc3D0KyoRR",
-	"GKIgtEgxgBFY2WZlnw0bULsQsvCCoj/sQhCpxiZw8wo6euf1CLrtZgkXtHOrrL2lpOL6G3sf/ZOjf3L0",
-	"T/bTP3nlR7jvlsYHjGOXFMSGzApa1+/VrHB9djgSwpfb7Mw0CK5KawOGhYpM3nSHblVweyq77vg2GD7C",
-	"PtVgmUf90y12qv6/EXX5/eqpA9JIE/2y16t2ztemdly/CTfOfVc+v2p9xxDB6uUbJiQ3pIF2CFTdB7cW",
-	"ixWQUhe2K5ITw4yQP0gV10qzIR8V6pbHdAlC5nTCcgDVkhDTQ3QdPcD0XU7Ki4pgfo/wNy2jD3Sbb9wP",
-	"PCq2Q1JsKBnX7k4RtvJ2+rmhC+67n14wWLA2dfobzcq+a1FCVxdilQLfKaqCVy+oThPB7046MTdmhy22",
-	"XmNbfIF5DhWOGjldtKUJ0UUyMFeV39VZYnKqsLx+4uJxznOPn8CWlKrzKGACWTqQdF6aEhtIUMAoGU9y",
-	"H/GUnxQOqm63ZSgSFgueuBJBS3ZOWrZUj0BdBIpJqrPHeUMCX9Bb6BOIAKiW6BJHoWWCddFcQibLQr1j",
-	"onuFypDCHBlBxNm5B3jx3NWesLYYsjSRwkxqbtwPP+N22CXyKa/0sOTzUoFs08qEUmfWY+5q05cpj301",
-	"NzYF7IlIhgu2VX2Rv/W2IUf+yR8oeFIhpD5YIOI3QuFclTrHacBFRVFEWY+xY1GdQO9kHOdmEcrmUKu2",
-	"SIQKhVkegeTacb0s3OywqkVgD0ZZvI16keKjakGt9Oiqyoxd9qfSaiDUgrmLddrLF7SNUhnKPscGc3MZ",
-	"mi8TLb+cfNBZRzAlO2g5KyVI63rCo8+E5kVFoViMfSZ5W8Qju2x+UQqv8fzT2fP8NRYMfKyEoC+frz3D",
-	"0BcOPtNqknN+L6HyM9DWdfYRO46SvzOQSInQF7ofC4KF6yw1SKAEcoL3CKJT3KmzWMjy2dqpYbG3B2vJ",
-	"M7EboPTYgn77Nsu0En3QFJjjKWzu5Ryxgk1y+jX/Y2WU9MTZ2zaNx1GdrlOdBms7oYcLsJ112vYHU1sa",
-	"ZUVCoHTGN4Sqpdbl0na5Q/xXo4SlHXJD1W9o4qtQxDHml2cH/AvURpy1JVbPJdjSmrMki8WsFgmr2AHr",
-	"Bs5OOaHnZ6vr5Z1AZA/+0M9Gym5Wy57S/t9R9nC70mIqzQ3a/ZRWAafAVXPW7xcaS2QJ6bfrEgo7yhR+",
-	"7AoWizZxz72VvAd3XtKWpw24ibTh0Ww7mm07lOC4sTcvwbs6jr5f+b26iC7RzcuecDZjnb2lBBoltdqa",
-	"emi3RkymRsTtBgtjbeB7nbA04cq0RQLDzaNM0jj2AMyZYRB5UiPAAh6mPnDoJodG+CAi9jLRxrBYa5ud",
-	"4qzNezIewcT9lMiIj0rlB4nocaludV+oZTXIL3AAjvrjqD++Lf1hEezU/7kgaleukpulTAqm8OpJwteF",
-	"mx1UknAvGeV2mx0s6PG5JdE8kq2d6N5aRN8lzj0mcBYSv1hxMBYKebqw1MqMSOadG36x5mRhfs72LFn4",
-	"uasJcITLYntUH+OY81m2n7rCYrYcLiwogkPaPMTQBdF8BpSsbNrj1LSFNE23u5uEp7IkVpYsy4U4XGp0",
-	"VMyCOhAVy7vBOAUkDdMDkZDhnKlYGJP/nIcpWgaYVbUdOxJN+Ew0intc8Y7oCZUGeVIWYW9FgBd82iuW",
-	"9KJpHmvVETAerjz6jZNd/rBZWBMY+W3ER6Zp4V/lN3g0qbPorT/pPcraLihTlhQZu8ul5mP4XnOpOAMC",
-	"0ZPY/1VvPlpQMPBOv+Z/rCXjWljQXbheRxNlYyZKsLZjfbAJWFVIExwtl0oiaXh8aZIqHl8SOdvoMLSk",
-	"MDwV6tuPqu56BWeYvt4iDGNtPGtVz5UdTNLVpPxOKCoLWr4AXKhoQpF9y92GjkrzqDQ3ZNt+4neirDVd",
-	"MeJyRq3wNZNriEz+WLjZsdnFhppd6DYVc9kjQX8L1o/5tMHAV6RUVtBhpWd3NHYLq3oYfLXow3YZg50U",
-	"uhfj0sqekQUlZf6rAjfRBXETuUmaWzfMey3c3C333E3q+onuJMIYIoHyfwU5MMXaTyaLeZo3PGWctWSS",
-	"dlkoklS2YX2q2SEv6a0rNMPFJqs9cnG0ZwHcX/SQ6tM0j12LBG4E9Rn6PYs6VWmo/ar9eJ0yI1LjX+OB",
-	"YW7jBGyIzW0xOBhrkyXigWGmy6nNK710T6DmDXWmUtsWoc4+Y7MlbuwcEAXFFeMMtl3Ccl1FlbhYGz6U",
-	"RpTjrX48MehJw7glPRonoshhp0lGRnEr0XdCNRjHWzCp/DthZQvV8I4c6gA2p63HDXw8lKdOIOejnVXK",
-	"ku/RnQZFFxZI25EZSx733QVfC8v5nQZf/wRHl3X1kLV54k8SEsmE3RXS6wVD9fRr/sdaIqylQ7j71rRH",
-	"A2Q/DJBgbQefPM1csx1YiFYUz8fehmhLo6yIsJWExjZipIRtPMn6013rz56jebLZ5NxdJmElfsJnwaMO",
-	"yvGOMrF5n5seAv62/9fqbnixs6PWdwwbDbCHsJWoYVgimEllHLMoE+xhm8dGPJoy8kgrUdXysaV1LLha",
-	"bzvHNBW9PmIY/xKsRV1NEjbTLBcihBfLxCjbF/nR6+qeuEUurh2wBriztYd993IRk7uR++46vsrEGG2A",
-	"NIEDvHiJMO7hgaRkTTgp+DVXEWsqIaKmjeH6Dnu2rzm2yr5iRgj/J7mJObLGo8l1X6iAacW6mmDuQw6i",
-	"BiwM+K91Yme4jLM8PLd7durf3XckJ4/ZUidkd46Xn+Xv1O16H3OVN5rEdpVWMiztceWy5fRr207vWtyt",
-	"wolYkcDyu9NlwZqOxOEW7M/Y1/vjihQHWeGJFE7Thor1i/VbBfMUVZux3sUSify89H55rbbuwvvJE3pZ",
-	"OD1LGno7Krg/4CN7T2OqmCuFzYk3pZVOc2Xw9Rs/8lPBPWIgI4SSW9JP7kxXNGVjbVIGW5WHaZ1d2+ki",
-	"Bi6PXo/Gcin+tWaJkcpCzyXEC4+ilzQ+O7pDqdgsy5/zT+dPcu3dE2lXw9v1u+TmK50Kx76f9VoCe3eb",
-	"oUyxj6ButxcQWqXZWsT6PsqtOYoEuWJWqsCmxgwGYS2wf/j6RZhzVL9TEfZRpCaXPJhetQHBKBOBa6r/",
-	"8d37B4aFnCSd429OpLm7oh9nSUeolGFfh4FQmC+G7ScEVvTY27RlgnTKtGuoSKArO128UxkHuQXJ51Z+",
-	"PabVlsvVKSYzXQLCzNcaNa06WqrObU8rmWrcDMWS9Y8iTWOiIR+KOF4yAEHzuNbOed+9GEypVrrKFFi/",
-	"DNxh15V9MOHCWId3LMmUYdwwiZzwXR6hhdYSQk0itJd25uCHhyhvfFL4R9u4IB3KUCwmL9bdVeX7lRG2",
-	"nUQuHNbWTgKBYlODje/atv9CBQ52gbzpz/iQI43CIWOV9ws+XNG/tjgvv2Ar+jThAxH7lvKLctGsALBR",
-	"Or01KU9SzIdsO5UKx20P06hjQNyDIl53MFelXZ9Q6xKRl8p4JxFU6SXTWXnKnwnTv8Mc5VznZMG9v/Du",
-	"3F0KExfgG05fTjEgrqPIwUTRCSewtlURK1gOp18tyHH1hKU9GrtHhn7LuiVYw1E53LSmraja24xmseKr",
-	"7BbnBV+bSGS+Vl4k+OZsVrF1OXWr9gquzn6xsHMHCULIORGWxxFrjQoYUWN5iB3CaMyBdnG9Pi0w2gau",
-	"GSE3SyRMl1Ova0+WVsiLPjemDz7AEpbcjvKkB3r+Z+dIq0XAnCqvK02qk9F0oHFXs54eiCgHvoEFaQmu",
-	"qJW8xv8SO9SwO6qzD3po84PgahczhHN617/YUR396/2hKZyljlujuavyz5fpF4z0Bb6NLLLTzm2dRHAD",
-	"PVQLMAecF0tIXqu8ySPRuGGVnopcVKKnFeq1RJq721gMRFxr1HoiklkPjqUuDFzdIj002i8tyzVcW907",
-	"/pRwZeSuClar7ZMfMciW+pHtn5c8p4DcCp/3VJf9J+QRhB3frLNSssGG/E3KVWRsyUABowy7EWRPV3a6",
-	"9RyBjF/ZXrDG1sdW8PdRQ1epsEc7mS+wi5dJUTo+7YNLExQOfmVx2PnJxdlits96qbHnf+4hmTzTcMpg",
-	"NhDQfmlbB23c/TjLTCesSVxKzTp7odMuikaymnQb8QvkrmBYDjTNUBfqvPBVokLlO0xaKhSVvhPRJ5ad",
-	"Z7RvxBVyl0rVgVWPBY98Q2uTJQM50ElBSMiURVqQl9SWFBlMRFskCY/tEPtCrVFG4OscpJD4IDrSFNKJ",
-	"2IUzSeQAhYab27mNnQV5Q9/gjj5KlHskCu/3Ez2YkCk4e4znh4RJleqSv760rFE6FVso33yLjzksziQd",
-	"hlmSbMNRKjwJPKXynytlKa9jo6esXuDlXdoVMmGp+JJOGbili76lH5ZewR8CLAANNlrZmaVdnWzWgVtj",
-	"V4023A8MVz83xXWdendcBjjzKXbotyHBRIQC1/QKO2mYWPRThJHVd5DkhMO8h0lOFGWHk+R8w5M7EaFr",
-	"460ZmRtIlrM85yFv8zCtcoHGAO3lPtVTuxTNSJTC8u40UTr9nPzQuFz6nCy8xXeXKcUV+E4LPT/Dh4zj",
-	"aV7Nqjn9Cv9ZKEHKrq1yxMfjSTFeTYJyh103NY1qD86KNZ9HLbcWLRes4bwdbrq1+vTsT7rVjq8i3WrP",
-	"7IbSrS+wDR+jQ8YePj67fGSDEzJlhsuItURbI7UJHxnGexojER7hZ6bhk32/k3H1u3wJ6nJ6eN0Z1QVO",
-	"aizTNBZLaNqd5VkP9OBXKs4fI5muWW+eul0/HaWsBIM7jdDGxAIyEVGDoAUiA7+5xxxUgICKGzccGqCH",
-	"gOdv/7XR3KkTvnNrfjuoxvlSeh92hfV3ZvxqPQ6r3WN71+qMu0NbVD/fsepeUlDtrqpq86ZMZfigbMmg",
-	"g4/svwNpcsvGtSKWhkUCGaM2UF+1mp2yo3zICxFr1cHkUimOfiBVVt+S4WIrrFAGuujXysVViL3ZdQoV",
-	"cZ3N+ljDQw95uFN6qAL8CHE/SOa9SB9ErqIiYDSEJVG2ZebYxezf//v/RilhN7srnqCME8x/JNvY1SVl",
-	"LW6kYQ+bp/Qtj00zYHdSRe4Jt3ogkkRG4lGdvcoEA4/FsCRThLZTeujL0O37fHz3vkSbDoO7E6JvaHKa",
-	"8EGseXTbzuK4mUczaV6GOosjtKRGrAfeWUUY1DPsleQgsuwNuyOYvvwhbvjN+vpSw7DhDikzPDEZID1Y",
-	"qONY8E7mYl/YGEkr9kariI9ow/E7QZ08FxOW7/pCkU77Y+UW6y2hRFuGkidzA/patnMR7l/c4dQTy1AJ",
-	"wVzNiVyB9JpI08KiBV27/vnPJy/x28dPaHepWw9mqDXO6KN7hrgMftDeFlsV4HNKAMGu7IBJYwTi4wYo",
-	"3msKrBYEDugsCWHrDHl8dyvBvTEpmNGNGjdGGGMrNMYxkRsM5n0DICI4Kq4sYGkN2I+5mp3Zt4lfKg6E",
-	"ow3C2sa45vTe3+NDDiuvvzd+e3VNsYu5OHCUNMyenilDcF9WEEPbDURKGHE+rj8ICkPLIrthPHZou29t",
-	"p/74ut/XUqVo89hgpSfWt3yXJWzk+cUm2wVcLlNx5oWlZZVbKsVPVUM+K7NEk7/+6BYPRX4PbTwX6Rzr",
-	"YvkNjmXn8yzXIo8tBN0m0b62AYbfQ04GbBskApphD0EiXrqWqRr2Giny87iCZj0+QgOddIRM6+ydb7KF",
-	"OC9L+o2YXEIje9gsuk/kOaGJgEjQnFKc5Xab8y8TQaaTEgV/qeAtuYoqGQtfzCi+SJOaWTCT9zTzu+0J",
-	"ZSZU1MraBMY0j2yisVce34UP2u6gKriKFUf8FeyCb7amH9/O0r6uZqCffrVaZ/UqfnugVoSfHK21o7V2",
-	"tNYOzFoL1iCxDxXsBP57Nf/W3qZQZ9CFlTOIOVvYpkn0feqhgWWXBj6kwikeG43ojqGHSY0M/W4KC1NQ",
-	"THYY3hO2st6GjjEtAJf3KNkQ3tUruSlU4aoiBjPiI6z0stmRiI8KxLQLYqyWM0LXjbFy0p+Wlv4q672z",
-	"p7UlvK8doaoOTcLcR1yxBsamMVvvFM8a3xkT9tYFUDXNGzikeQ2SFSUPTOHcg2NJZx7dTFcSHmGXTHCI",
-	"sUjUEJE2mDBeMribuhxmTq8Dni840NzcgaChcnU3Ixb+KU2hl7Lzb20JqxV1UlFw1saP2/KLiBoUTA+c",
-	"ox6wYVdjLpTISOAOcBuwzap96WW6Cti9tLo8WzIDefQ3jv7G0d84+hvftDXwPktLpgDSSenkbm0mwY6b",
-	"Y+yRSUCBZBvqJnouiRoyAl2rdMKiRPf7Dsy4BhVabE9xVKFHFXpUoUcVelSha3eorZQtAkPX6lXDkZqa",
-	"Rrn2u5Zct4K/GXPVyXhH2PQozSnoGqsMr9+/fmACJmIj3G9pQA/MFWu6XzfBozQ2doX6qM5+ITIjEzAj",
-	"koEMhcl9ySK5OWg55KADKRpd3agJUBYRqDGO8bMREXlYtHSdvU5ZS/DElF8L0YPYRQp+6ZQogb5AmaMq",
-	"RbfYvqd7KQs/bomRxgywRjZNTaPULNLM6J7A0oL6jboGPxq7TQ27Ah9BE2h4O+9fZcOECExOkhGrqBGj",
-	"cCNxFczLiHujJnR5P5Eqna7IJ7pskALrj6bAq9zq1ubvWdcf/ep+tCiQqh+1S9odTbPWiMhzKuyrllQc",
-	"RztuYU3Iik/5ax5CaP+TOxypZriiYzvpGN5frGBqXFRGst2eKiqxeiEtvEmzneheE2NrKAQRmq+EO6DS",
-	"YGAs1H0pIqwBCIi1jcRonU0iWECU9Di1hMTwGJ10K9gKd6ozu5lMLg5CHsciwSAeiIM7pYfI+5IIFot2",
-	"CkKlSroUuCUdpMW/IWUQ+nALcBfwVa0eKDNjTzoPMJUzsLCT+0N6StapTxc8iaXAui7kvpwinGCCtttK",
-	"Jnc2wEjFCLnF0LRThLGT5XNJRpKtZhwzndpSxDBxuW0F40Lu3EWsNPxBwVQrmMM4Lmq4SlDXioG+ttUN",
-	"mEaCndrmPRmPCuMrrhycdPfLsinqrva26iLW5g94darnfvGnRNXrXvtiYTvyFRz8Cv2AlahUA2R2UQRr",
-	"H81aIh0KOKRDvc9gvYMV/F2uohOs3vme40wvRgVFAsoq4iOXtW5q1bRJbtc8gXJEsUs0YamMucJbpAmX",
-	"MdWyWUuZhF59cWt2SouGJRLcsMjvBiLZWTxrSUimN7ZBtS2e8f7Fvvb6kt7HMNu+hNlmYiNWDL/RvfNP",
-	"blujBdi38p9VDAu+LO/qY5jvIMN8voaqekxPP509rxjT5fcAzbu3t3JB6YGfiIcFaw4wHLGe2B+h1r5r",
-	"o+ZamaGwQUAlhq5dIk00+TlleIor8JAJc0fwqhicda9FZGh5UxGyZxxkkCOtyOuU/HHeo/BA3omK9kDs",
-	"ezRaBpLJapGrKTDAwq0KzjhM5bz2EG2OQ7OG8veeW5o+KXaE+UWwIVcpkpx0NOvqnmBSmRS8pIXl0geY",
-	"wh31nf9G8h8vREeC3IOzOSYx1pINsXGyqWG9DwJkSJiKyLV9Mz6qSqVjgvcYj7USAXomAuU0GASkKhcp",
-	"DHeDObbG2kzrab+Cq5eJe9MmEUbHg+qC8HtGkUeCC/WDbZ2paMp48ssOqR22Rp4UihTeGgGbDKdjKVNb",
-	"JKybmRYoYdCwImIt0ZWEaoUz2dJJRKHfOSlOLmYQdcxpx26wIJi2yn4S8KH4g83b0lm67/XA14a5VRYg",
-	"nkEGwc7EpEXPxp4qUqszOeLxS86SLMaJaCX6TqiZ9bt27ndZwjvjPC531pbZ0TssvvXbf+I4veW9b5sn",
-	"Hl4w71+7stF0+tX+az2luH5U2+6p/f0qqGA9B+dwOd+nHoX9SZDlQ6yKjfgDuJ16R2ftboC6fWnduOF+",
-	"2IUDLQ2Til0nsUxry9lxu6ouPNizO7vKcCOa7JTo/XYUFt3Wca8uJSjwHPvq5iVONc3gWk71DooDjhbE",
-	"vBbE5XdiQVRKoU/8TmB5rdFxhpH2Fg/v1i6LUOEehZE3PdaH+LB33KWYWpqS3e05SllgV1qwyhzr8FLm",
-	"yYf8rkcbZfVcLm6uNRgpifhdhOlJGGuTJbvvcd0XKpKqc2vH0yREaKpt92us3B9jTPfU41rZoghzJyL2",
-	"8PHFxaOgxNheIhwAOWNcW4ZSl/uhTu4sFswyr3M18mG8NbGT07zDWr20U38oNOW6hwgUkuGODxuWKBYd",
-	"HjMuIzpMKWtLJU1XLJjbtPPxASdoR+Lim+hSTTNInrTfY8tKib1o32D73tOplr7hwAODrVQJE0qJUUJI",
-	"XLmXD+8Ma1Gyt8OlYpmKREIg0wcGbmFFgD22XLn8L9K3B4xTawhsFBG4pgvF7g0oJ67WKR4OrX2BBzm8",
-	"5D2RA/nhNbvSsD4HcV0b47LviUhmvUV7vOBePEqFZRAPNHmMMzpKq7Wqt3tlb4wHNBGcMi9SFhRQYFiT",
-	"lCmnmqhPUwveQqpUJMKkYFKFIsqoIgkkRYj9JB9aNPrvmUllW4roUeDVH5VP4dS6y2wXj0gob4PgCXnk",
-	"opttqXjMqIXFSdaHh/WkMVJ1rtDriLVJb2Hv8jAlzrcc70VCj6ep6PVTeriDhoqIQGSyR7HTPjdGRHX2",
-	"uUQ07AtjlS4SMtmYK24OuD9GZ9dq9eCOOUCzh4zNW6nA48w9US/1bHgmEZnCzVErn7pMSVgZKm2CCZQm",
-	"FQlM6lvJe2K0pImEL3MUhUuJwmuDjgXu9RVEoMl6eyD51G1Xx1GTTCA0eFhHC6QS9yX0JtU6Wuthhnff",
-	"iY1ybFV0bFV0bFU0LTQEEmlZgWbCRAh1orN0T5r1XZGhtEa5Ra/4LksP0r1ClKcSIkLGS4p/I26Z3OFW",
-	"hujyZayK3TXP/AaO3Sv0EjDslWqm19EvzOj+Ds/gdaEnpHcbUss4PeTUzkRENpRCrgktWE8PwOG4jmMW",
-	"+V6U4KIkIrzTCh0UMRwLujr4vQ0dSgXeSUgISu+XxHIgDGuN4EE8TgSPRhRzsT5XeWTgBrmS3mURJMRT",
-	"AOv28d37Q5EVRvfnVeNnjxeTETALRwGxXDz2V+GBzbCRXUNWOFduuy8tK1LBe9NbC3aJGdM4JdGWse8R",
-	"pAmBFclogWKST/C4YyHJZgpJyvRedsmwEkjpIXsI5+1RQI2kSlcj045Mpww4zJLE2tN+zHY8La1jgQVd",
-	"u6zkmMOJmvN+0QX4JhrputCpmdNpyMyC/s86qzHgSL0R4M/toiBjOucXbjztmpnteyXGp64YMSOEF3O+",
-	"ATbTKmBJXnDX5mFqmCQBUuzCj6RX9uTJdCoWtdRBnH6wQKvwCtL4KCpvg53WcSx4FJbc6bsr1ChMc5Vp",
-	"YVmqvsVOaddRhGSRyBanvW5ZyfI4/drDuVxLqUbpBGwba3nYSihY3wnYW+N6Vr1FzMOSwbTHlRcyqRxu",
-	"BRLSH61tkJONn+ZToaLdwEO3PkH3IkVRz6ORncceLEIU4WcEFQFLfJyewxezGiM7ing3LHKE3DB3D09o",
-	"hi1gC9YKEl0uHr4QamWj4qCg8kfxfZDBUwS7O6NEt9urWyWZivQJlmLtPo2R0SYX03BrjbKMQIDaMA+0",
-	"FgKltKap1shBC66Jg6JJwzpaiTUi0GAGYc7f4CQeWpbkk/PJ0qG2TKYwTbhDGNLGMh7Hx/zIFsOf/6Ai",
-	"zTjr2f203Lke8jg2MwOdvcykTIkBbP1CHGAs3NnlyFbPPrnoWc/O5p3opxQzaEsVMaWZycKu07/zxkc/",
-	"4zCPAdJNBkgxF0U9GKpjoim/E4pF04f4HYVEkV4x4dKIaCEuTS9Qr1moMyNzRj1H+r92o+hizYFVOIv7",
-	"E1JFmwDlTc5xAzJn7yluwNRoxzJE6eewsg00VFDYEmshWMwBeUrTZLDSrBNzQ2laVGIUhurVmSWBRnub",
-	"kLnY83MgQey4Up1y4V4ur+EWk54ZWJUtHY2KbmTuc5k04aojElOBbuOWoBD2z05jsXOcwcXO18LHZ3dx",
-	"Wpz8ioNLZKbfbJD2vwjRdwICN7d1jlazm06/wn/WEqS1h+Jw/fvDVYjBGo7PQYZ3h7Tn9pZLx46vIkJp",
-	"j902ArhjB3138dtNT8c9jSTmtiGG3BQ8hYIBsWSsdTlzYR/CJUqzWIM1ZCugRSIWNxV+VNFGmj0cdcVR",
-	"V8wfSyZl4Xz/RUwm15dqin30Lo6ESam7YuBaTyJlDsOorQy7pa5pvZ5MUxE14HDRvWEmyTO6k/2+iALW",
-	"1UP8AA4fBlWw7yTVLrJU67s6I6JqkEE3qmmkCsV/UnrYDBgIK8ocSZNa0t8eT1PsoQMSLoR5oJgydnuj",
-	"6DIxFNt8U7PgXzevXJAZQ0BaId17r5+O0E/G2DNX0Y3q6YErL5Ix4p67UnVYl/fBq6uzZpeb255OhO3c",
-	"47kX4GF0r5Ar1qJQnK80vHazlIo4NrYLnabXxLFfsWZHK3vXG5VqbD3te0bWGUaIEkHFJdUt6uhu/b7g",
-	"iXNJafS6XUIIyViY+o0CZWZ4T7ihwS1C3RMsHcrQOrUGVpDH9hLqUccS6rgA17eErfSk7npaCRyFVJ06",
-	"e2l/wxNh3VmdsOdnLMI3fAh+t+xkCW/F4lGDPT4/Y01arFvxpQ8itul4+XUMG9GG6f79v//vUs07Lnph",
-	"84AaPLP8NvYnBO82GPmr6uSJ4U17QpYPbpZPVGn3+b6nsGupbdMV4y0jVNrwXj6+pkn9TrGDtlGUKYE+",
-	"o5NSnK/Hv/wqVCft1hrnZ2dnc4QemzBphYNsAhdsFG7+2hTcQSGg7YIzPTVCCktRGSIFSTt3NLSw5dKu",
-	"MCLf/AGzbGG06UAacVg4r1b/sVgMZ3v2wIPFl36MrGO2DXbV6N1TSi8gU0t3X5jep5OTG8D3r+naJ/nX",
-	"PEksuVA6wsQrGIG1qUFgeFf45Tzv6Yrh6jwMRT8lRvV5XhMfcO87np+t+pLrCzNPsyXq5xeXj588BZPC",
-	"K7z5agTAqKDbf/0jqIH4zacMbvHs/InlqrcFfeVd5b5YoCbBz1bhTnVrLJUp4v4S1Jym8YMqxYtr/+2i",
-	"k735+Pjy7avX2btXP57/+vuPl29/Dy/evLoevnl1vYCJiwdt66FkOt7VwWSSMDzvEx166eyNHvvJX1Zw",
-	"imf6njoSaHycfoX/TA8tITmLSMG3eED06CY3RPwLgA8W85aIzRVrEqC2yXBdMTmOvysodfwZM0NJjWt1",
-	"u01Zuom2sjA2EpHwN++JK3bprnPqnyYvqg564ZNe2pddXPvhK02TZTQZ+Fa89DpqLKVVfNFpbRwc1+Im",
-	"c1owGdK1b6UH+p5tyFYpelyCG4xLWWvUfjyxHyQCP4rBMcRlxU6z8ov/u6BgSGTfwrIogaEfmaLI/OBY",
-	"pwpf6b4MC78qSonaWfS8dX4RXvLH4skC57285FNaeNvtUHCLXtI0nvie4/e4SPb6vEV5sFAg+zeUBbOv",
-	"xWvW74W5oz8raocHFk8f9q2xJzYzmEAuyil33Wqiao7kuR31W9hmM8iprwuyRprS0SPGyHZmbEtscrW0",
-	"Qo8QPIERQ9+03MYfKelYUyo6Mbdw++ajK3JyhtxYf8HRhCBjAx+BB3JNIhFupzKwjMHCcG3FnERt8fBu",
-	"fuF3T3ir1O4rU8h+daOopwUmznA2yGdqW/mFPk8Tz3ITHxmQfwiCi65IslgYytkXcnClW3mvFH5R5YNY",
-	"Tu/VxPHaab3x/fAzlHONXCySkPtjSamzG1LvewXf9JjQdyj8KsNQH3FXu5NBwRfdbtO2t0oQU9bTROAM",
-	"k8sjCqfHqd5zmRiKZ4BMMZYIE0WN6Qtu2Z98SMikTPCw62iilGZNot1oegRQUMTdDLlMG8yydTKtwAmj",
-	"3oVwST9LbxScZjr8ER9h6VSoexji6XOZ5KRYeVdKkIEDjWRbcH8UXY5282xMGLG2jDHKZSyECdGQaPNP",
-	"i1y8yqftoJBZJybEONpGUVn4jFpQO3H/WENDNNyDGCO1vdDE4q3Q7BZDUzJFFLbS6a0/AbWghpI5WnRY",
-	"ThsSVU31sNx3FaPSxshWDI+P5Z2IR4s+nnZ/ymIBuo4myE585QTBd7dgalQ3Zot0RqPp8S+yB2M8D2o9",
-	"qejfefDBEgbNMTYcEh3OKWMa41HaUcO4ySzP5cnZxaez543zC0+9lCmbuElER5rU8+fPWwtwDutsOY3s",
-	"egc1reaOaJzDDRCOPfcvLnz+yHpZnUQIIt49qz//4WlQEwMZCYXxFuQyrgW1oZCdLl7xBFa48Jvz0vUt",
-	"maTd24jOT/6jy7EfndWflH5mxJfS9ef3XK9wnnkMyrP8O1CVuN0bZ/Vnz54VO5P7816RG5tY2nXhBL1q",
-	"2HZ0J1flUwuw/69MZOhJ9IXux1Tqb1MKtJ1FIiLKRRRsiYKyWzdE4i9zmSanYVeEd6tgD6am+G2LwOJh",
-	"ZkOdxRHrCZEGNnGQe0BYGOGCPA4z2MrgHrFUwqXx0oTLOAA3FZsaj5gRPAGbCFahJUBOD4VKRyzkKpJI",
-	"a1O/Uc5Pkj2nFCzjDTGLwknDD+AOMhLILdyp9GxwwlYwUtaJDChIiEbt/Pnz58hU9wNIUyK6tErgDe/x",
-	"KKsFNeq3bz/9E49jdAxyCUDRotrPr9/CfgRJ0qgtUDfup+Ul7qpNIAy8TlmCIPC8UkNsX37jkmOtC153",
-	"/fOfT1CZXNbKAhfP8KIz73f9tFBYfi4Cm5O+E7H0+fIty87PXU1WnjYlSWllJxo4HohRJTbnc8EQdjUz",
-	"6I0Tj94R2OZ2UxBhhCmABTwVFrlH3FC3XgzpVIakXxWM4BXBNUcras2ncN3WzcKnddoZhc21Lyieew6w",
-	"q+qnEW/BsJmzRGJ+sXBK3OE7LEFtonfcbCDihKTdFYu0sNCa5mmu7KQbNP2ErsKYDr8ThjVNlgzkQMPh",
-	"a9pYj6ftQ5OppdOuizfVb1Sz5Kg3G1iKSTZsnTXRm282WB/B5u3AVss3EzGQYnirVTMnLi5GO2BGkSiw",
-	"AlVjS+qvGI9jG3rv3SiT8pEz8WAvPTCsK02qkxGK1kInZh+NAuFLYQWw4igkVQiZB0THXsD4jPeK8o/D",
-	"IDh82pYijsiwpLpc9yJT4KUV9iFtpqLUPwiQqXtRpP4th248QPJFgpNirmgToT60fPVIKJkoC6lYUAq+",
-	"ss9epIBlA7rTthCYuOb8rNinj65ZBGD6ferk6ep1fH9NU7LFefdK9mI9SnYf4bIlId+gCuxq/lrkHZmh",
-	"cf9YUPmhcphRbbRAWP+q2hAuRfZf+Ucea69Xrb3efJB2VfE3Q7P4f98uIgkX4oZZUHetJz7pNviexSk/",
-	"u/Sda5bj5QilBVsjrHk+FDNeDOAXM536RA/R6G26koEmePNGJAORnCAlC90kYLyFLcWYEaFWkSUfoWpp",
-	"qg9osCZe27AAtGbAmnB2mmi0E34vYE0wu+HY2yQn+0wm441q/spNevIj3OLk9asme6gThxBvPgJlhChw",
-	"VEhXDloSWDmDeVd8umsPcq3s384khaFYUMv5E/sWpsALHmqlqFPfjXJugYwYj+XAtmQzaSJ4jwn4nY9y",
-	"pPpOKEYIdgyWYr5poO9EARuCTZOwVRuMEz0SpVN8OMv6DffssbKGG4UIEmQ0Ph+DuBNEHntGDgvAcbDC",
-	"n+OVPQodc1BFAzd2XGpYDaoiqLLO6cIfaedMbN4xrwzWUhfALjTjaQEIJORA+MwbWQe5fC8t+Iqwdlfd",
-	"QLieMJbwAjSUkCuYbSNSZu0TdGYmEPv5Gdgk/v4Idv+OwO6p+JKSGD6hg1WyLWoyarB7cN03qiRUbxTI",
-	"sQb7elOT0U2tcVN7dv7kphbc4FDxgwqsOV7gFn/8otKXt/au88Db8YfW77ipNS6DmxpP8dczYPv4o45W",
-	"MAxawhu0sG5qja9//HGjUCRNYH79caoMBtqp3QfEuo+FUwVZFYAdzAS3GTaYwoQtOl33vybDuwB2KlS2",
-	"IRSTma7sm4AhWNm4UBDpsQeGxRbphkZ9EfXuOmBgWAnu0ReoBHs2AIfP0QouR2LMRVFRlZ7TT/iyB+Us",
-	"3YnRhr2kOwFXndB/FsRB3fOa1yiRC2jHSnGPW9BDlO6kmobBsV9NO/ZwYhxO0QrfW/zJdGatckgXn48y",
-	"e8rzcYoqtfrTuXU6vW2OOvJosAWhYq7bTj9rxdR3GiRPXyRGEFNMIlIM/C1ANFYAWBfpxcoFK1OGqhPZ",
-	"kaq6wI9u6kuxFhuSXyEUCUoMWd4vDacvIUqkKeOS6tY1G9kK79mcXnUbPXA3NltOAhusUTOxEP1aQNu9",
-	"UWtJ3TejsKuNDiWnMhM6UKgwUHu0E5hT1yDvPHCr0XAzXszKFTaMKzH5qHs9IeM1YoxA1G7bbcejNRVZ",
-	"RAePyo5cjUJbqqhYPkYKYqXisemUYnhi66zZ4kZEmPMJdV9i2omSJDDCYKzOwTVksAewwQwf0blEh87a",
-	"E9bzxLkHFfGnj+/eso/058XZxdnJ+YXzwO7EaKiTyDhGQR3ekd6NZSvBkClLhIpEgsW/zf9AN20G8JfO",
-	"UkT1gNKRSZjFPGEegRGwsKtlSMZNUyvxrk3+UqiVSSmJ1sQNZ7sWY7QbgdgM9wC1ujKsr5Fw7Yo9Pr9k",
-	"vKUHgp2zN/JFRb8q1E8/kcTeHXxowWOL7CklcdRP4L0INfTV3giklD2dv+ghi2TERjpj+CVpjqEQd/+5",
-	"Am/qP9Gt30WIQBR/zu0YkXMhxhfCR7YT+N+Zz2nUXoKQUCnjA/FPJwOdGRbppCdZKNJUMCN6XCrBYET0",
-	"mFyswJgyeZu/sH/FTDaGMkLbE70gnghew6sbyDOBYG28+C9/LCR7dkPihluxQuK9EJ1MHTJ7G4nWytoP",
-	"YuvgVnpZeYW8FwUbv8zmZsUsGGy4yn5p7nNUZsOPftIJE5FMdWKuwCRQ6QlG4cCjsG4JCDakoShWjpW0",
-	"gSfBhQdWIpGsvFl7InVZwp51mBJOJi1nWmxPkM22Yg5Zui3Y6fdiIWk4LSRinZ29SNtOt94sNIoEDNWS",
-	"xDGaCvl2XacNNz8KqbqWtultpqbfF87+KWzNpm0TivGNiAqGh10dY6zj0gby0TSzppu1Cq9yIA+ye1ta",
-	"N38ixspdJw2tuUnxcUMuZ16tu+S0dMZtWSGBbBfxR3ZQXjrt+O0jcmKGlqe4ZEWX39V0+andtbvuW2FL",
-	"2mFJiMnZOlZXpXa9ttRCGpZHWlzDChnD7OBOl8RkQe6QbcpLAVILjwNdwGIe3pmcAY2EwvxHv8AKrTSt",
-	"yhI0jnb6Vzvju2iWczSfjubTTs2n94UZ3CPh7eTpmPi2o50uv+cU196DmuqENUv2TsH+6WjLbRimJ3Ci",
-	"6fMT7za6KBjFoTBQXopj4SgCnznjicVbuDNHPI48dSITrn/gwlwiGQjDKB/h2RqwzO3K5U2KWZZIC7O8",
-	"j0iTtJRMHc+YrCwoFxGCiwu9NsI0cuE2tyibX1wsEt3yUewtB5s++FMxw89iUiGoxk/f98kkMt3Nu66c",
-	"poAco4lA9cgmimW6C99vXmmZymSXBTEeqciVGWI9INm4RLVk6U+kRcP5Og5qRDmemA98Th4krevhT2C0",
-	"pcxW23khM2IFHnKa4qP96u1XC3j61g1Yl90+mq/Lma/v/OE7CPvV8pyTbCkOfQEztqszI7o6jqbjna6p",
-	"p71Wwrh+954ZCom90UQdSrMES9ON+oyc1GTiNTAIcBqaQTNgzaK0+HKiIpAYTeY4qkkU90FEmq4QKYY/",
-	"EZKNxNxWYRJYLDeQSaaTxL5RPQ37+wo1KeKT8c6tBMmxLMmf0incsR+LVBA0+ksf3qSjLXkpzLzDWpN9",
-	"LwnIdJvqlMfNOntydmljIanWN6rH1cjexbAkU9PIqn7Jl+awyKp2X8tS5EAIaif5H3+ZEw7tjwXsM8fp",
-	"79kCiIeWmk7bUOWa6ZGqkT/5YS1zahV4civme3EYlSeQHWgZ7aYw6Ox547JQGBTzRES3Rv6TqDUek2xe",
-	"qD5xzmsfn9cm6TN+wQseP4GpwgFcFFSun6oZ1fyX55OqaiUckZcMFkwUlKZ7oKK67gv1pRfTNjMnut2W",
-	"oYh0mIHAqxfEZi+u43/Lsfvq+gCkyjHW9chvEdjSkFDEMQpa8SXFylS7xVtSEdx+0pSpEvFlmHcO1p5n",
-	"9W5qf4yBoCdBVn7yLPdPtY1l9dA45jzIkT2wF27UPKMKirsouLh3hMhIxEGZsQx8aEdSpNss1HHWU5S8",
-	"urIdP3gi2O9aKqoGaF41fZNFXJEkU3bNYEWymFe88NbQaLkEq/R2f5UmLUi5gilTUIaVxWLwGenU1ZHh",
-	"0xxHVAyCe/4YpbGt5EikddYkbWCa7ksUvXlXEx8283rD2hYFWhoQ3QWHMHcqXRQw10oPm1Ld2o9v/cfN",
-	"Rw5qIiOM/PE7oa7y5uFEh+V6YsOrmEoWKpTJfsZ3CiOblP12olfiaUqE9YW6sm+Lq9CmWeZ+F5P3G8q2",
-	"qC1AsOSnet0ArflICr5pRbvwGlSJQ3CkDrvTaEHwVqay4Q0ZzyXMDNHbylQUi/sT2vkjZyPUqvjKlShU",
-	"A0gSjVWiqiPSopzaGI/H8Yjcd0RKXtO+hE/uMTcshmqeTb+TNtzVSKqqsDE4ahMQJ5+mQ6PF2hvO/pif",
-	"dIh20wrmwLphT2Nn8MkyftNaQU9HGbIeGbKP8K/7FKfHgN0nRRZQlafexp1KP6ENtRbRER/5qCwt3n/C",
-	"bEeTcWMp/qlIddjVLBbtdMEg7VV1PxHM9Of+yDT9XIpjvrFvdSTmWZWYZ2LAdmrzLfEQpBm6g27d2UPc",
-	"F4922TRqZYLdWeLVSSW/K28XkZLzXgvuHkVbbnHm80FM8SsXFKXnawoN0o7YdrXhPPGdgqh8YFjPC4W9",
-	"Mr0qA0Al7FMhRZAUWjo7O2ssmFO+AGuD8hvYTP/MqI6QGAKy9JS5yVeO7WBiAs09e88qocyjaGyb7JZo",
-	"fJ1BlyXPyQYDL0dRN13ULblalbZjFH3bEZrrKPLO2/qjM87kPP1K/7jdRsTGC5/VrIrjCdvKCfvUFU5b",
-	"w4gOKsRTGvfeGBqV0IPSUNFS7/O0mxvq/nzWxlXVQv2XVhMNp0JFm4dw7nJ+pqNHiTTRRtViwQeu2UXB",
-	"HeZWJBKlucvf2dab0TjreOpfC3+J3lo1+rPIMJ73uHE/tllgnTjUajtLs0TMH+oTanXLcDcU4zBnRRn6",
-	"5OTsfGlr8EcVbSQ4eFRU2zEFDzCMeO3OMAmUNcQQEbu1O5T9jyoyFhiUS2wKTtXZtBTG/Jj3CuEFN1hD",
-	"lmK7cstzSFOK2TZxm/s0/KZl9IFuccxmHLMZK4uh3/AQFiyZHo8QTC2SRCdLSCXZ6+skPenxfl+qzmxC",
-	"bXdRzqdp6wuRafqqSLaJGG9H9mw5txHYRIC5pntuKnr9mKfCNNfClfka7/rGvcxBJTLA8txwCgO/D2on",
-	"9r+r9w/2O0IqLIly9Iu20AVrEvYin+FavZObMU8hUyTaUkkXciJcJ20iyzONrXpFovHQJVQx44mGcan9",
-	"hbYBmb8sxxSCtVa61IgvpUupoeuAxxlNwU8w4lpQ+4WaM5Z+S/WZ/qeOvdR/H8JEqpQ6uRQutJ+jokTe",
-	"O26p9e0Xtz2RdjWcMZBJqVCYleCpuLUlQbWoNxqvw6ISLDiUt5YNW8OVV/DbeXXPWb5dPlDzHMGuOzwS",
-	"/wT7hubajEwqenl7HXHC3RULVSetmNcpSZ5tZ3VImM5I6ZToUHu5eHTagka/IRLJkhsNy1kJfR1qC54m",
-	"qUd6Ay7GtlwB9hkg28k26nI+vKUnwSNyo+DWWQJetlSpZhzb+5NOsokfLCY1iM2us2ZpFzWpagh/aWkn",
-	"mW5bKznRQ3efm/+PvX9dchvH9kTxV0HoS1X9g5lWptM3ZUz8J8t2dftU+bJt7/ac3a6QIBKS0EkB2gCY",
-	"srqjIuZZzoeJOJ/mIfabzJOcwFoASEqkkrqlJJc+2SlRxHXd1/otgTvOkrxZg5a5WIR52+ddg+6h4JqF",
-	"UlWAmRtwqzrzgOCP0C0Eeq7V5/yWbtnGQaFovcr+tTOFTwx1U4b6xwb8cD1Wth9IyvI9r+Ckv7KJOeZg",
-	"kufYlUr+r4AW5vl0JZturtE3z+0tafOLEaNKWMl5hrSZunbS0k5a2n1aWrQtFlKwaA/F+l+mx/lA2RKm",
-	"sL+U5xuSEyIqPQv4kNfErQ7VJEUF9oiyjMeyGij/tp9annOeF8xCUpwzKK3hWxWbmVcql/smUeuk2mqC",
-	"yGPqUCQ3VLeaeyzX1rPuycSuJktiqay1rmmzBzjKe2n5EF15S0V8yEreopB/FI9YfLvHkMIN4PW4vtVT",
-	"maUJ6TMyVVIMHQIumD2hawnufxQIFL/2BD5fIMGUR36gRGVpBdHC+o/ZRHJN5Dp/z5UWp5Q4hQN1hzkN",
-	"IZZZyjK0DprR06cRY+avONheSPmdNOw3rk0VLb8Ga3vAoQ3/dXCFUufjDl0Rg/QmA270Q7pUXsrxhKoC",
-	"9eaebndRHQ4VY2ZNwp4oOZGapnoTcr4XPdb3DESR/ItiIh5BbfprMQTkRViCJpnOaJrOyIjeQVOsUaHj",
-	"o/OqoL+eu+QImZnIZUK4pFojCygt76QZ2W0DfAypcjzalcgd94h9HwSP+TCW2knyAxNeTXYkLqBT0ET9",
-	"1/+L/3Ps4L/+n0V+cERc4IO75HXauScCuJLYCtQQbXiaIg7xQ9I8zrVI83i9Q9/Pdag8RL/qw27Sqc1O",
-	"gOY4ohHpz0DxxfYVErVp6hyJCYnlZEbk4Jy8A2joAeWpdnN2mQwO7g6ntSye9jlMc2vxmJPdvk1noOBD",
-	"ps4u25dXq6AalA+3ThzfpKm7KeO9hC3KQeequPK24xj30u2WuuUvI7nDjF1v2jnxsEDIGke5veOihOnV",
-	"HLXrfhr8hD+qGz9RM0QJysPrFHGDaiYxlglbcQpv7U+2GnE3csxjIPrWhKmuAss8lpnjfqHxcefyybOL",
-	"yLWkTVqddvD8wv8nSsZMa/vXU+hCrdg/WAzfPn7xLGopOdX+K30LyK+tzuP248uolYniSy3X6E4p9Pq3",
-	"v/ijmYcZjA6c8dCy5G6fKzPqjrnWgCh+8fgiaGBdxQYZTPWi/eyPqGXNWWQSqaVOhq7VqMVELBP4dSsz",
-	"g7PnRTSuWN8BqvXEdCE5Oczs8qx9VZqZHtHLJ09bndaLwfOnSfv5xfPnV/Gz5OmTF/RywChtx0+e0KR9",
-	"8YQ+7g+uBhf9y367//zyMk4uniRP44sn/fag3abt5yE16+Li6kn7eRtmLgAnvm5rrlbAeoUUMsfGu4sS",
-	"K8Lr2mklatZV0HFMSNCJ/v47HP9QMa0RqXvOmVx6CzTVrJ/xxX8U+0l6WyS53wF9VXJAP45a+R3CNPUs",
-	"pV3AVOs8/WMbSQQHlz3Ag0h6kHyBTwwaNzN0FlHn2sMwv8ZCTaoM6dmve2hqF7ssBQVdDgJKvgeJht+5",
-	"73uIxA/OaRyK66/CbkIxcx8xqDvedRX6/8eA5zqISCYm0BPFSGKkJOMsHkGCvwMGC3qAp3kEf8tnCW9M",
-	"JNNfIQ9gYBdrct8Y+hnAYY1QZVGu/mADSre2mKZpuXv1V/FVnJFegGztkH///MvZ8wj+uXhqZ/mFi0RO",
-	"9dnF5ZNLGCphBpirG0WqgnOuPzOMgE5KxlTdXuMJnPuFObBZAOM8JzfiqyBh0fm+DTNg5s5twJJzO8eb",
-	"ElDsj+ffUv3tpw4CxCKCIV4HpU2OcGu/6Lk2Ua6A45y8smYKrAR3vQ/teLkiiAVNkM1ee6g9fBSa59jp",
-	"qkxE7nn0SxDFNOyxhu7gMNlq3FucLWI+EymwcVXKhev3cMtmUPxPre2KKI3ugjnb55pYTuEvh9UTXdNX",
-	"QBbEpHN0q4AvDDZ3PDGI6hjlFjIVBDr6O+xBa20gGqmdHuANhuvjbuAPmAtDQvzPPt1nZsqYgDv0UU7D",
-	"dEURD8/dvD6Nb4dKZiJx2+3yX7LUtVX98P7TZ/J//uf/epTXV3Cme/YUoNV8z8fZe+7Owoh2t1xdjgtM",
-	"2zk4ER+5jkea3jlgvg7pYV02PtxzFytk7djLF7J2HIGj/IebCP6oH3tBZej9FDkyVsz96Mde+M4BOBoi",
-	"75hyZtv8gCXvFXjG7L4l+FOY/IimA1wBXhLgMAgfi14zmhKrT3VccCNhILI8TqHXAgkTiYYrYG8FHRhA",
-	"pHRKIz6MlJorFT3InppQS4qw51ftq3nDxV2PYkfbp1fkLf/ZfvLEPY3nc8sFAPFiUlOogsrf5ajYfdor",
-	"ON3OfmWzXjihr8KqT6V323fi/baf9miaWiXMnVgPb/PYHiZgS5sRFcWUY9duAa8/gKzTGFpW3ZNitQc/",
-	"YmUxHU9QwBVkWiFTw/ctteQGj3mH0jVcTiOHDPZwTjD64rP6pvF5VKqycfyFVbbHXIS/G1hSN+FGauBl",
-	"nubsycbUchxr3I8tKSWYBtfUuAm6UEGDzBvO+0/w5Y2Mvp6zV3puqnP5f5gfA61ZLYuLFi8l5s6AUets",
-	"2mC01CRDB2OpemG5AeUXln9SHrzRAr/89ebzl7847yEgBVFNpgVd4Jy8coqAWwYPjv5lkNXBrqm5N1ft",
-	"BpNba+TcwqpyAWg25rFMpb8HALFL+5bI+aQ56DiqJwvA9q4DuJ3JdUFRWQHp2wWKtkZrn2WedgobiARv",
-	"BZDlDGXpUjMpy3e7rlCgcmKX7XYN8HiTYMhOQLDB3t4isjW6oL+2OhfPoq/gkwWk69xG/NqKvoJTGT7/",
-	"Bf6kQ/vX5VX0teQShidkxu+DwC6sY3HW4yw13Fox0LDnDJ0t/6rtZZL7H6pGsEbNy09/cxLW6dXeTPpB",
-	"E9/d6fNsEkQNQ0Hv77vT1SNyjjv401zDiSaHEXwDK2WBvBGADV4OW/0dV/z7Qg+WWsRwPOFre7TX9hyv",
-	"6ZBdl45NXDy7bj951L54ZI/9+pfry6tre4xrnmGDMNvllsNslV59531DhjWV6hZT36VY1Oq/2zxb3B5n",
-	"2ld5N6LWt7Mx/XbWB1729NlF+/nzp1f2U+xHcj+Kixt/eRLuG+N8yhESVoZYcVYzGskpGVCFUrC6uV/A",
-	"MmiYrLv/9n4n1/DJNfwndA1HG3NtsAg9ER98xvIv6N2hIp/zHnKWGzLnRzEVMUsPoe0h+rS0BMYPTQ+v",
-	"c3d47gY6J+8Yw7auPrPZ99EKvb/H8s51wcKuE7DgHzTxpHNNFJsAo7Oixzm7dfDhnZfTrF0mihU4TCQs",
-	"xzBcdKXAZu7NlXKSUCcJ9T1LKKCu9BAl1Ccj4RIfQw6+nes90qmx8EDn4v6Ex+e8WjplrqXUkHIREWEt",
-	"CKnIUMoE24aDoxyiEM7Q6LMhxCrZ9Hwe9EdI4qkp+G+lgtfASFZeOXlU3d4AX1P2Ubogl5JT+L3niU27",
-	"5+Jmrytc1ocROsmhkxw6eDnkONFDiKH/zFh2iDLoC+UGcg4kQYl8+KLoc6YE+KHmWK3DsPCR3o1kFCyl",
-	"PnU1NDa0wgKyF7jWGcQV4S8lpxFWcSjFYodz4eIfkXcaYnaIC1Ji+o5IAksH+j0n71zjw5gKWGSx9+Ey",
-	"FxdGqnBNi1IBmwvitvyCS929o6vaqWy3MQrJ6hESTKTZHbP3IoplwiJENcHkj2jMtKZD9lVcXEVXz9vt",
-	"i8vIM+gIWGcUcsWRY/q/o6KrOnqJzSeLn3WgzSR+QBIWcx2C3wu4S/XdJmFBJF8RcUsiYU0AsxJ5rBa3",
-	"LOLW9ZAJa656DDKj4GIZ2q937lZ1qSy5dg/GPYESus6BXEN95+SNpWEXq4HQTkpjJEofvy7ko6AvwOUR",
-	"IY1qOtNLkNnq2tCsQrh50vtHu8bvPO/dktKOE95d09wz+LdxkjtYBXkIQWYmluOtZrl/lNN7Et3n5gBU",
-	"nCcozPHAmqnF8+khhZD10/YuW2WDvMQ7G3tlbH7GyBkXq4WAcRaKhaKW552dVmO2DoWByJCtQAREyD8A",
-	"3kNYvfQqKlRQdVooaIoKXTAKtpHF/FFODymRGbyrfRa7VCmv0jQVDHsVBGMq6BDO/cxq+elylM6A8zbi",
-	"2kg1K1RPasv/hcD0ySnTBlNVzslrYYDjlNBEsdYEyLHHkSV27yRP/pvdkO3gdb4NK3uLCzsqxM4zMJd0",
-	"V4odc/QwjmXr+R9NeHv1yRopa+ZQPOjqZDQAZIl2CdbZxKMQZ0rBa1Fta2hFtx87Szm1S5XjLpKWXalU",
-	"Qyq4htk1BUduX3ibWRdh1+1kHxh+co6QHprzOq5VX0KSszAy9pTuGS+ySkym3E1FCeAd9HJqjax6S1Mm",
-	"EqoI1NxzUcbINHzMyD8BXRI16/xyoHe1oORa/srdJ1IYJdMU1XBL7fZSF7yqvj7bI0OqxKU7YxmInUoO",
-	"sV6ERCjNgOvAcSFdH7GSHBAmomPeB5UCJDZ3a/baZcxT5VDeMSXGoDYF4hTSMEgNjRVjAF90dnFxtUWq",
-	"fQa0uUJHirmt2w9M4vz5VVD8R3fJjjmJy3MXvBqLwGjQcS9QlhwUuE09m1lF31odQ7Fo+NpPZpUJWYv0",
-	"t/V2AH8CwRltj1o+Q4qrAYXoILzGywRrQAQsi9ZdSNYd2DAH0QQlnDfm2Xg0Z6j201JgcQpE2yw1j6Vi",
-	"K/dGcTLchz5ZqlmOjcaFFf4xc31XKlumbCyk99w45bXAasGBSyFHPDi8GvttpLI1tnGI8IPLheZneosp",
-	"3hUMxFKEr++cbyuyghC9p0W6NUWQ9ELAScnU1bFhgcoandAfY5WgUZQLLobe89YLMSgIW8Vywkgv00wh",
-	"Z+3VeCeOsR/6MQGrgJcXz7pmcHtG3TlPxH2tAZeMZW9YzUjuq7qoWNT6dhZb6uDaoAN8MOjCb+qd2Slz",
-	"qEXUaoTWKgM2HwUcF6iTqQNx8Yra0g4p1UNPmJykDDvLBxpPKHgDPWm41vOa5Z9AYue3iWWr183mOE9n",
-	"D9XOJfCZZtrmZStaRzdmYwqpI5RrTf+7nTlX5346UQu3qqjAXlyePV6hX9bF43wnb/7rf2tNyVuZaU2t",
-	"ISAhlBxTzaZS3WJh4yYKs6ekxpDeW3NN7aXRvRM/9R4pSxx2Z12zd6eP5JLu3610eICGKA4fE8v+IShr",
-	"pWC1E6jcwR7loeXwUfA/AQgI+VHIvkxmZKioMPqrMCM21iy9Y+AQkin7KcqH4hqhKwauOYmxu/KDw1up",
-	"YhxcE0fu0PceGUZ9Qf0BdLCvp9QqMluRUlYkhD15ir7fvuye0isTq/5iKcBd+kXitkLdXfhWx11eqSA+",
-	"fZ9e29wllDdgr/YBbafH+kkiPqhEjDamuzcHU8O1TFQ6H9O8ZbZVOblp84miLybUJlX25ZaC/QCmToTa",
-	"LwRklko4yEmvaw+xaQfubXV5WCS79tOzxytLpr20djiuLtFLZY3r6TCSU5JKMfRkA40OoOHxlqXPw/T4",
-	"X+o7VXw4gjMaWhXSIdR1CI1jwJKQt0xor1k65dXawi7DHyvc6R0jRpI+fKyYHmH//TqarqFIJvbVEP+Q",
-	"pbbL1VhZbLcfn7UPRGz7NtAXlxuL7cstiO2j40qvRbJV/VcwltR7dbEk2QEdOjcUuMCAzClJKHTUVOyO",
-	"s2lO/9acBRJHu3QstSGZGjLhMtSuiWLaKA64UFIwHaIJyFV+0MReMGIYHYPbaivZabCYz/IjTPa4vMC4",
-	"wbvPTAvjtKLWWf5HEw/wq4wR6RC14VoowqhKeS3wm3u9kdXeYN8GoJE3OJYJ06ERETh169OJfbFU1QaM",
-	"OThZundZKpiifZ46FLcJi/mAx11LL91MjGJVtSvbc4nm2JqzlXr7u1RlbRQV6AkoLrlTu8BYigFPXKN/",
-	"zdJB1wNlVgspz8cvvZBqOEkwHzUTmht+h5nNwh55CgV3OLyv7btsL5chl9tOu/vkTtlyiof2cAIjrvdv",
-	"wtfOw+/YrSW0rCgGfi7isW498XlZOsBkRDX7fvKYcdEfcFGnHOZTDvOuU7GAfgCotZDpdhCZyAVSOLgs",
-	"5JQP2Fk8i1NGJp5WjygL2eUW8rwTCayCQIl73loeYNNhlGvQuA0j1BogAMQAnBMLAAEamQ0GLPYYpiwd",
-	"lHKV8fX4LtTV6pOUV0o8LlySvQaGXF7xX6lIzuQdU4QOFfNd/cES4YJrzAf0JAf/dmVWTXEvVsoiLuzD",
-	"fuJCxYP4c2cPz/OGtZKekKvsKl24TDUHnSq8U/kUbedyH2Oy7z1Xc58ZvoW7f0rrvT+tdyMReErp3aXU",
-	"O+50XlTatpLDq9iAKSZidtZPZXxbb69/GfF4RBJ2x2PfwWQkp2RMxSwKOMb2L99KEsJAmcZQz8bm90c/",
-	"z59xmqeE3R0l7OI12EUjxPIRBpyInRrk6BZ8VoApc4GwwjNXZ+2Lz/DAam7Lywto2dqHgqnPtJ8yQx5H",
-	"5EZrOqa3lChJkwAZ9qRdQGGQE2gUUevGfFbKYEm6IMhanYvL7dnw5cN4aDO+1CVqeXNYdx8houSmrOv9",
-	"mzsx6iFL0nE+bGPE0zR0yfIxMDkY5M3A8rnmXcC8ye8teIfQiHmcoF0MmYEkz3H0VQg5tTwR2uTgO90M",
-	"NBMJ5nNSTXphINcnCaosfBKpCZPU53nPJvQ5yAHmdc7yznna1Kd4lu/LQaR6OrJ5XEXCTcnyck2C2bYp",
-	"v9xsu4+LPX4oLnZZwcQEIjn+vXXzl/+w7724tNZh+OPKip6mnA7BDIs8r72WWTh3WyvdHtA+7KjdHmUu",
-	"Wpka4JZJKPLRxmx0BY1xuSvkJk2dWeZHjUhIDMK7UwYEzHNpS90uIAm+0mWywJm27jU5MvJbleKKhDtH",
-	"fRc7or7PXrAfiu11v0LivDOrkdE+nTWVdPpIsZSB325vnpsKdYpqkkptwAaUY6bRzvWQ1ufkiwsJFxqT",
-	"FpomIAnMq1yIdwjmFYHmtkPKRYUPCOGpYVPqHEFNEKvdKzZVk/aZqHiQjM8fzdy0XpSmtcgd/c9W5pAv",
-	"NuCQl1vkkIfooGqgb4CXqpJLAhHKgRX+G+gdiqZnXPTltyV+KmqgvZ1gSpMRZDwRLgo9tX2WMphaM4I/",
-	"7zPASx1vz1mlaPoGZvqduap6E8WlvR09MsmMJgxKF0TMmfY5Ojv3ZpWoN2qdlf7y87NfhP83B0l1Z7e2",
-	"C2xpUbl/e1cvh0n1aYuFtVQNX/h61QmEn9ZX00vNXHYZuCwSRhOAD88bS+d17gBgtqyOXN4xhalpK9e6",
-	"D5Qcu+1Auq4bYg6maBVEgW15ITeDVbX84o1h4weHVbUD1/vhcppQLGb8jiV4Jp7NFhi6Z30Pm2tYlg3r",
-	"FG7e31qxxNTfYLLwhhqXQwK2M4XewS4KD39UlGoAI4JAe6d1g1ksoaqGKYV/FnuHD8jNkCbsn60/lubr",
-	"rqy6XVqag84y1jA6u/z5+eerL//xb5sghXn24PP2XBGipVw65unMN8R4xWmaypbfJF+RMuYC+xxr9s2u",
-	"z644cLhOCwsN4MColgJuqh4xK9XtPdVMWWsEPqZxLMdjmaDP5veCTulQm5ckH2+SyZBfqxp72d/xg+l2",
-	"UcszfEWpm/Ac06AFLr57rrElO7rMWx5hU549GtEfvV+/oNGCME65uIWc8Dl72Vm25MdeuYqg99M16ckJ",
-	"E92YatYjNNWSJIoOjIbcRc3OywAV+E5kjeVMQFKq14GZsKQAZIp2N7ShAk0BFas1bG3cfUswmUg+5mRx",
-	"FBkWYa89ty9uaIVUUJDtnPA7nmSwyjEzI2m3wRpghglgdXKSpch0nWLjajqA5dndsl+VJcpl64/VmBP2",
-	"QHjoRI6lfPEQrWTki5XWMe5ggTVWs8A/VuZGlr5SlgzZnjOyHGcnmnlcrOBho67kdyv0H9a7byZwUv9O",
-	"6t/u1b+jY3OBPrfO63zr7n12cfaOxAFjCWbkuWZLCUVHiLtQwPmc12wt1nddSNqAd0uIj1T2y4RdOVKd",
-	"KGGp1XRYMsf1nrSilt/kVqf1VwmBHrsfmn8jgg9HRrdWc7ormr70V+ikyaxN4n4Pt07fCYuxl9Eh6TEM",
-	"6TUCEAM0gqgDr92KQuMWfaTUG3LGhezGdEKhme3KVPnKHfyJKNcmSreFW6fJsb1VS0q5f5Fw9QcDK6D+",
-	"kSVD1iH9GXYkpLCF2t5rHRHoCezKC0VCNPsWkX6huLtIeymjSuhQfgHNViB+3yDm9tbNeO/QC6tprwX1",
-	"FL5DfRZo04VR7ePFNDsdS8Vanfb5i4Lu+/vKxAf79RvXps75mPJbls4ga/XhYg+/cJH47Frw1U9Hkozp",
-	"zNo8EG8Sue1zxM5EIc1Z0IAOQa/dsnQbUJ4eu2hDe7Sb8KQrpOlSY5hIVhdy76R5FU76JOnWVz9TqYty",
-	"roz9j9bXdmQfFLTukSjfDwgVBD3eLAFMS9f73M92a3QKSz051E4OtZND7cDY3c9s6Ip0tsrbLCfBtKC9",
-	"sbctsS6/khP3OnGvE/c6MO71ITMlHSYobRJ5mldoHETjmoxNL88ILhACdFSnIgl5KRGhmgyocinBvsWG",
-	"tTRvoQxz4D7WTK+aH/xVfBVgWPUw+Nshhn0zj2J914tIr8gSvp2JxLKFHvG9YgGNXU+s6apHjBlAXIUG",
-	"+rEcAwQF4kApRsdRyGfWRsoEgZrZVzGWlkVc2xfBc/hml7chBwPfacRHEM7JjSDs28SuZCiZDsy3hwvq",
-	"wc4FkD0jDU175+RJ+zGZjnjKiJHyqwAcAHyLJioTVXWlRaeNPiVJn5KkT0nSmyRJA1fzA4WMO3DYVY+V",
-	"cMVieEPVrZKZAVUKfoz/a3w7/LnECHxTiblLNdtO07c8b3d3yeG1RJDB8Q4oT9E2zwQVegoJd1DgD8zW",
-	"VfjbC5EwmhqY8gqXAmBe0eW0cFw7g7fcHFxCUd+jPiqNeSeSczlh4ts4xX3XZ3Iw4DFLZJxZYXVeEHnj",
-	"9Bz+Lbu5Fv3Tmo4ZsXSnrRwsSc2IsDumZiRmaQpCkn2zDDCceZ8LCtu9cOqtKvFc2q7Wv762ePK11fna",
-	"QLO9uvja+uOrmIMrnU/v93sHeHWiEu665VWI8lx4EqEaHiHf/CrunxO7iD6ePfvl8a8v/u1/vI0sD7l3",
-	"gj7EJKckEwlTbqKW6mOZZmMBgR99Dfoc1mL+Q3LBEtKfkd51L3KwF3gg0GkfjsweSJbSigU/WBlEEGsN",
-	"SiGaBxzsZ6gLbV4DsRR4lDqE/KDvoh6LLfCkOCfvXCwtZfTOBbadTtxnA6mYMyvsNSjgheR6rn19RChI",
-	"jcgLGWU5meVRkctUQZDQfBYp931nSWI1SqtuWrNt6nggK+mky1FF17fstxgV8MKrMbY5bkF3jDjsVtGw",
-	"UibhOk6lZkkXdgztzSHrDpXMJs54jVopFcOMDhG8m32bpFS4VOHWSyl0lhpMxbZENZB2W8+yCZoO8UhJ",
-	"wWPC01QwrTcxyO+xnkdWro26IjOKB0u5YEbj9+dxYcKt1aOU+8FPDVeughG9UnRgjhtEJOd51TkFdoVb",
-	"yShYq5/eAjMrGOVLq7Q2Dv2v3WxhZeYwokJAFTyd8Fpm0cRhl2v0naL+3oTP/J4n2nWnVBiWrAgJC+X8",
-	"0AiDwwi/Rwt6q3fmFXyFXvPYqq9wB6yq4PeD2pjdOf6WcZtDrAJbrjLNVYIdUpLG0l6DUsTMly6gNnRD",
-	"Yuz9BuhrVBB77RRPChAmVN+67FSrBk0mSt6xpONfg6oUhjkKodsmCcCrgK/jtdw8ALKtxoWoknSzyVwE",
-	"40VZqfD+sTUSB/fS03AZmR6ie/4eKe/6GlLiudtGMv6Ra+eyxCMvydhSh90oKAqdArosOBGJkfhnhJ5S",
-	"+3dKtQnYPQvu9yZQHH91UzoqP/NBwsYelIfprbx78B4kDbwE2OHuDvuPHab8a07NY6Y1GKB15PwzM1NW",
-	"7nbgK2KcT3arpPzWz+dEy4dCy/9q9UFLaH2xhpogmrFiKbgU5HPGtAPKrzNlLlYHEXsCiRAcLCXv/v9j",
-	"O4wFL9mh8hZHAofLXuoclR9SygX44K+t8I+pENKQPnPqdULowDA1pSrRvk8RRJULhQGuk0roQOxyloNK",
-	"nWvMbpsI7QMCILSEhDgNFVLMxjLTeTICOK0Ll/Y+D6S7IHt1RDqi+5xTmp6AdfBXmml6TSYAgkeoUqje",
-	"CcKFYWqi7FTOW+sSxX79cH7jK6jyS46I8IDKsx2V+Xu4FNtkBRXam5f7TD3O8/L6VHOIZgri0tQKeHq+",
-	"XODGPeyuYsJinjB9Tt4PvGEBAc9rQolgU+JuPVFsktLY0Z4ViRiL2KhkNqCV4MS59tOuAu6EafhTeu/3",
-	"/UgqFGCBrU7rjhuadoG8mc5dXq1O69+FXXvMLbeD5uyK39H02nUPDYY30ZkaWg1jZa7gt+wjruFkim/E",
-	"TW70reUlmokkXG6fGrotpvLIeaf2yFx+nhEtxyzvfQDMZTqS6EaLgPKhp3keApgoGbMkU0xjbaG1Hbgh",
-	"P161H/+E7CITqdUJ8MyDP24diBHcoL1zhVME4xTB+I4iGIfNjz1XnOfI+DGwZC6Gu+PKiv2DxfusxrjR",
-	"Lm7BxXBrZWW4qhMnPXHSEyf9k3PSj5AxuzNGOlHsjrNpPU4FBlBnGEntkKlXLEMmGySNWivJTRFzFeE5",
-	"yNUF55SrZKEiZs64DU6kEAtGExlAopT8JxNECzrRI2nOyUemjeKxYYkzwfRITkOtFiTwMTqG8WrgLtw6",
-	"t5bqUs1lAoP4F/7XMqUCp5ATJqAPjejazbI3nKaW9FqZGMWqe/G8++QFcGv/a8xnq//dZenpPO+t9Jt8",
-	"7/Nf/r01UHjVcLMd+a8eSXb3pyb1wvHOTD2w1/cTY4R9o7FJZ3gVQxPawM2PM7CkGNyAPeo74IhC11Rw",
-	"Z0EquSOeyKPYAnlyaLsXIZUzaCxRgTvQIQ7OKUG8qADtERHF7uQteqCxk0qCmLigYE25ZjUEjxt1ELmv",
-	"a4nmx6s7lT7i3fjDOZNOuZ07y+0sRk+wS9LGglgxLdO7/TeZWpTLNaQJyNnMcQHp6lWhkgfytwz0AQdh",
-	"LSQJWiyhYhZai2/JVoKNOz6YHC3TrIifhyEAu+OG3jLh1ZuEo+5DRlJPuKEp4UIbK5zWYRBwx07e5k1Y",
-	"wDtpmFMqLHVAV1kXLIXyts0Tvh+h0NsjLwCwIF1S9H/QPnwMmr1V5N9J/F8JwHVENemzYSa2SOF2N44W",
-	"B6tA3HZvgGcOpCLvOB2z2TpUDJfjRMSbEDFu4haLNB7tWS//RTH2T6aRMXGd2zkRAVOwjpYF9IVU2EQ7",
-	"lGJrD+BQiB9xYa9t7Lp1g9U9zjQkotgRsDCNjGSakB+v2i9+isp+AhobfseiPM0NSQJeMaJ3zLs00HLA",
-	"11NBh4DXgr+SRI+o8m4QtC78+6/nXSOgj7iM8pB5jqkumLfid2rMtQa/BabV8cRqKoMZDCNV4nt9G2hB",
-	"PlieEmN53uPQJ9OwNIWdHNDYuMrmUL+cuy3GdEY0255GtJnhc/IZn3zGJ5/xEYu2T0wkGwo2HWfsjN3Z",
-	"qdV3KQd+jpgNLoeghyfWI5rOdNlDsxr+T00us53Wa5zVcWHfyDjOlHqITObCSK2oVRy4ORYJHnwZpuaa",
-	"9FCAV86/OYiNnye+zNKr5CvApMCEbrnDWFkc0X3VGLPG3qgurLcLP91menet+HiacyvLKFxX5KvLwp94",
-	"p3OJUY4QeHA33epctT1i2wXcwQY/uSzCXjcWNs8s34c96tiDYcp0cfssrRZuWRFx7/NFYamQsQgcdb5b",
-	"tW+4Vm5HHW6IztQktR+1o5aRXf88rn1Jz/6LBZHwOGrdcc2Nk5cNVv30ErnrJsnxgWs9fGJ8fr2XwnPY",
-	"xxzVl6SFa4K2UVP+pT0jYMxgEcDZaESt1wRusY4AwE0qj2nfgXRX+A4kCqPxiNyxEY+xmZ5L1YwIkBEC",
-	"qGj2DcagQ/fLc/IBEdKpYqWGfyGPHp7P4xiIou8a4IONYFkfuOnAbAi5s66Uxxkl2uMYcQFLmowgtRyh",
-	"XHrsm28yh6qSE5vTkWNzbik+339KuSnWtgrwA1JhSMqZ9lbKIDOZslaW2yPkJnmQZmEviJnymEW+EWFR",
-	"JSz0IaySyT63P9zvvQZZdsGa8EIiKwZz2VsINJ3Sme5as7cVtdxB+S9x7MR/UcWcnnSeLEiAB2P5K/U6",
-	"CIe77QKGYiz9JChXFZTt1QTl5YqC8mI9QbnGtaqShx8dEt9xhxGLsrfGBQnLBIeSuJOzatFrVdZ+JpLU",
-	"NT9tbLgth44BfNWRnBKAHXUiN1DVnGCM8iftF9rwNLVi0T+BTr3wzFiqBdGKqerWcHCCGcL29zYVrxA7",
-	"AFhTlDkbJvKcmM/3oaVvifkEtfRwvD33afEBMSbX47euxm+KEPOmxF6guEwpBhl90PFWO+0/lLm/CF50",
-	"rsmd5MmcIzwA7XktuKQAk7KzqajV1njRKziNx4XZQMHdNjSMJ89fx+TiMiJlKl3PJt0qEsyJsZ4Yaw1j",
-	"PUxP+r1a2kvkU83460q62SNs01aror1PE6YNeCEQCuQa+CB8gBixkEogM1PpYF90rF9XqlxEZ/HIeWLs",
-	"pw3c7+g9OWGJHBKWyLqh0zouXWAgTVnkZStqoc+s2581CyZeov6ee+FXYcermbTbc+OCJDlQZy6mXASz",
-	"y3WCdJAn9/Gvw4I9eWvNSLeABfPR97TE+9aBdSMPg8RTPZJTTSjpOenZK5ub7lHn83SZKK6rh+UNBQW0",
-	"/IBzCdPUbtCM/Nhz/+viFz2X9IKvd4pr8K0qFkM+CX5sPwVtL6nmuOJ24c7tFzhlLQ6zPoHt0OF4Ypb3",
-	"Msu1j62KJ/4G6/zO3Xl2kcBlC8wX2IaRjZnv+o4+p0w++pfruroGbPRqjrfAkfaU8nUixbVIERtTi9uj",
-	"826BGQR6zOpk9eA6TfSv+m0HY2JCzajQbcnTbGte1K3Scef3TRnGI8jF2XkK8342Z1kagrtRQpJUiiFT",
-	"PmpOx1IM51VqlxgNW1nvrfQq4v3puxWc1r5gC8rfnuseXtKxEyo+odnFuRpztL/BPtDAyrbsoTzJngZh",
-	"YMmT7v1Hig9Wvfe5d4FuV44dqTfxb8AaUJiNaQINKZlSUm3Fofgw/LuWlb4JWVs/+FwuqhiyQ7g0fHWG",
-	"eenATBd9GuAALWRokR97+E2wxddmuEdZYuZr8O/kDAoTmcDt6s+ImUqSMH2rD4b1noJDGwWHgND3Hxqa",
-	"Fw/bv4bfZ0zJSYGi8bKpNHDlNGeWBGl8SGUbn3BmL/3ETpUbu6vc8Kd/uLUb7p7WDYrfduGFjcs4Sr+q",
-	"HB3HTugs9CV3/f0VSamp73/rz2Cg5Li6+22CLZwb7MCSOTCqUn7/LIxcaQ7bCy6Wk59lZhSj8ahhW4Kl",
-	"chuYSlEAX1wuk9kLj68nr59f1AtmqCZ87CcfHip3YrosTfkqF+A/Z0hz3LlGnWAcU627QDaup3bxxnZa",
-	"XOBZcinOx3yoXEFm/mmrKjGkTsAXN39b4c8yE3/o2KffLs/e6sOfHoQizqXNA5WzuIqSZWUnUWC/WBSi",
-	"C1ZNJ5StW6UptMmGwhdk1oKxhCXn5B0UryeSYBOIVIohxCwjnwEnpGGEcSvGz8kb4Vo5Y+1JifWcl6Oc",
-	"haKW+xPsQlBzWVVJfdVI+T7tNa5Zy9weknE1Yka7ZjJrcoMdBmpPguc7EDzr3aqawhCpkuOOJC/Isrra",
-	"EKmsjegFGqjqOdQaQJhsHkeetxrXajfcIG68wO43U0xPbOHEFuZCeHG4WgfhBGqksbrI9pzOenClG72c",
-	"Ynp55yEoywZtcrylmo1GKuWq1RubKpq7KuCA46Ep6RcIdG1rbFclHCc+e+KzB+5tb6ZO5UUczZjtqirT",
-	"viOvO8tC2Rb73FNc9Gdwj0DDS5+wkNDDSUA58dcD4q8uproad52PgG564b5nJuyinnMceOPAp5zUBztf",
-	"g+vTHVdEBJsybbCYbtXoZnVs8/2HYwtoIhLkjmOZDm4yap2F/61SFrcsfujDkg1jlkuJ7f2HT/iLA+nQ",
-	"/+n9hwcPrcjJsnCKoSKhKiHu6othARC4QKsvHexVljK9O7QwbDri0IoHSo5Jr081CJFehB0x4dMa3OL5",
-	"R9w26uvQhBie7U1kyuNZMHXtt1zp868iYG/lwxYgskI1GbzIXhxFEx4bhCgDWbAkHvL+w16DILhm+A3V",
-	"LJUUtNkUOFXnsh21plSJ7oSpGN733H7C+HCEiSYjPhyBzpDKaavTPn8StcYs4ZYXXMBdNtzYcVqf3n8g",
-	"Vqa2ViGJ/bTOtifyfXY4AZJf0txkTaK/R0Y/cvZrnai2BI6PFEa7LhFqRMZU3bKE9LTMVMx6/puoKM2m",
-	"VOOLrIAhM1bRv3rIDKZBIdltxvhz0qEpU0gQiDtO0+5IZvaKXD2PWghmrroAMui/eGYV7WxiVSIt5767",
-	"vPojCm/C12rNtB67eeW04FCYlUwBT9kyYN91q/QcFk34xxA2Ox8dGLeLQneLvdRXesEkpeKe2dllGUPj",
-	"0dgDDKdc3HbHXGTGPmLZBwiBy3bb8gkqureMTboJnelW50U7JJsXPn3ctpOnCq1wxYXpTrlI5DR/7VP7",
-	"spGc6i6qC77hmV0FtnSDLesihvZApqmcdq2BhKseyTTpjum3MKBld9p4pRdAt8cTu57Hc9+MuXA/siaN",
-	"YnLCRNda4Fx0x1KYkZtcJhLZBf+h/7a0tkW+/GQjvpwfNmSJucOwGkwOTDHIBKCb07QbZ6YrB4NuIseU",
-	"g30WVX2dsjsAVn/cslf+HwAL3hXSWPsgP0AdK8YEF8OunSPmV3WeFj/HibpvHgOn9/aAW5n7zkonmSZM",
-	"wd9dqyPhbgIQuX91eWMSrmmfp8Abr9pRa0DHPJ3BrnfjEU8TxQQesd0VS8cOwZzZC30VRkRbFZ8ECd+9",
-	"y1LBVHi5ndxkNNM8pml3Qq3SaqcyUWwoKGQ225lSHdvPUcA51O7cPZDfNxpbTSNlyZB5JvGvVuhG3+pc",
-	"RS1hTdsUOY6DYkdGkrCYWyuo8oeXhV8+fvw0/+mzyz+iFvRdm3UHNDZWpb0s4Nb7a/2Hz1VWQbj1qeZx",
-	"17EBd7EcJj4XXUhHASYC/+vKDCyBQZamxd+0BMX7xQ13qqViDtw+0A4qLV3X1g822LfH7FzYEyhOretc",
-	"X10ke7tybaRdiowzRwPPYT1c3+ZEVGS+OYOO7Kd8GDbVkoQ1LrtepBQfDRzF7dozZJb+fP9wZFo10sXT",
-	"5/NDPa4bCp6dH8vensJgcGCeFVQNaOVSw/Hso/PDOdeNH+4Z6DAotCFFHpWZxkrgBxCxb8QvVo2v0sq+",
-	"uFYeXtU/GMdInXUFoT+wFmBpxYlv36a6TzNrHPT3KasjmgMHOedKpZK1DfWqwhV6cdZ+Uigsa+yebF+1",
-	"8k4YF9FJcztpbifN7aS5nTS3k+Z20tyWam7zjZgW/HmVcbMFOb1OVkK1G+7ziHnN4zh0vQf3pG+a9fWa",
-	"xiPwZYdOgKipGqdqY0JqSAeDj+3jhWQwaA3KTdkjV1HfzcQyp3nTrncu32sdR/q2k7zmyYP8qFksRULs",
-	"9eBi+FNrtZDQVvO7NqK7g4w+1/qzX46oGDJCSeBb67muIcXH3+C9dujOFGEzpjtkOpLsjikyVdIwItE8",
-	"wwCZ6xfj5wvQCFeXlz+dky++abE3N+1JghWgWWJJ00pWTaxyjg15kMPa/88AffGrsBowS0gmEqaq8z6F",
-	"xHm4fpouCcLNbMwIF0a60anJ8z3H0kqxAneoCpb5NW1E5XtobHkyYk9G7MmIPRmxJyP2ZMSejNg9G7Eh",
-	"kX7vVuybQwxXBD13Tpn+AHWHqMjlOtymSnUiJ2aPGjUmiGIrdq8cOxUXWlpRxARnImEJGcs7phFsLHIo",
-	"eGlKkowRe2mgFf2txJ+yKRYvkZQL5ts/jrg2Us2ucRM1SfkdI/0Z4earoGI2pbM6jdqU1HGvvVeb0hSX",
-	"Y6dOieUikOQ6HfHYVWna6+4iOHEq41vdvCQAjmsfyvdWANJGUhlrizCa2GPRxOpU2EXUXgMAZcDsQLlS",
-	"0vZLqtkOqwTstUtanYuL51ZKWgO09ZFpozh0T0KTzT4TESPlNTEjqZm1D+2dZnRMZjIDsDx7jaQI//V9",
-	"2FqRpftuc/NjFa53Yy8Mr4ZwfAvrekgW9hszWLeIFI5b56nQUpgljftDsY04W8IHg/rue5bX2CeY8pms",
-	"dGjVWlNKZJ3OhbUjckfTDGYL/5lrarBKdNYOXknItX5Wy/jsqdj7Y3lFTQ62W0drRXDeDe1rcPS4QpgB",
-	"QOBZxavPBtIaodZSmUgu4IvWI2/LPEJDZoV+qJ/ef3hlz7XGI40nykTM9IPlab90R2KmEl20fK/+5Ea0",
-	"wQYDFpt6iDqSqBlRmejkPSWRVqcySxPSZ7EcMyLvmEoyLBu2QtihaEWEDxwTBC8VmdIZEDliEFoJGApC",
-	"sPM0NfYbkIXn5B32mf4q3J269o40LoYkkQzFseW3UPvsgHbIjz3UZXownR7cMbdaLSe9n87JL3wI6ehS",
-	"pLNrouY5eLGfE+lnBuSSGbGvIqZpytQPUIjRnOJrgBjef3iNm785eLI9hK47BNS5YzSqwOhB1QIb4dv/",
-	"tjrom4laHu2s8/giaiH8WscasPimrqPfi2f5R56OH9urbz8ovaJOJtbsaI10RCa5O0notr2u46T79qE8",
-	"45/VjFAQd851jFsWCOZAOYi1lB/R5B+ZNsF5t/VSk/eZ0TzBvryZMB1fJAYFarmZMJCZSM7JF2pVe/sI",
-	"4B07f6lLSPc6BdW3/plz0NR7XOhsMLDcGhxgMr7tnec6vGs6xCVAcqFnATsL1fd8t3xnkCngRn0a32LP",
-	"pDADayHriFCSCW6C/i9F4IVSES3HDLgfwMskObtj37g217VwYUvqWuzKbsKB7bXGBXR+1HG4YrE77TEX",
-	"WE9m2Lgh6V+2L1pRK3UFGo1/9AR+ZBo//7QVtf4zo8IAYYNHM68zpdjV6/IK9sSxwOKnjVlT+YT20Oa9",
-	"WFnbdG+e5YDLtHi78jPuU826c9vnXYitixWGen6wl2MiNTe+DnluqU7Fzjen6y+6pX8rjDmLGVweq8sU",
-	"vO8+ttS6efV/neExtdvt+yq72w0qu4MHzpEwS3aIZmGv9SvnU62SunjRj7uQy66xWr6js65PUypiRhQf",
-	"jorhb9icewxZELXuBfUF1j/PSCoN6NGQCHJOevSO8pT2UwbFkVKQkf0WgKYV00zdMSs1uRmRHtVdOeih",
-	"mQueN/cwxIWt6YvC7trKIBBLVuDIFHqw4LtgZzX0/Dsnr8cTM0Nk65Lu52Gumf0eZmX52bbgre1G/ez3",
-	"6dQSddOWqEtqvy0XrhnaM+hVvA5LRkLYieqhiqx9S8Ol0tQOZjYeB3N2IAnLuI1Euqrz4FiqrEeaPjN8",
-	"3Ajy+pM13oHmPCOy1CtrRoUHS6MGVuki+G7AvpQpo2K7ANeeZ7U6reftFZQDerDKgRRdy0utstNuo7UP",
-	"vBekbGtDNOgCz3twwAIQerV5lv2cE89Lux1V0ICgjKlKlsCQCKOcvSaVtbDlgFgqijDN0QFosiCvwQUC",
-	"UaY+G3IhrOhbeAidIg5yYLhMnBWEGLkRwEZRvpbtOwwZCUeydkV1TiS75JdUJQ8i7hadJY3kwPqt4u6T",
-	"C9hsuM8F7NH3IiV+QViMXDoQKTZri9BYUPzsb/K9oqlRK4S6cbfYbB1JMPBWb0E1tXJ9rkd3FXO36bMv",
-	"1hJJXLDuKhbxw8iwDQ3Ogk2MB+WuhGIx4xPTnWQqHlG9BqhipfwEVmmZtV3hih4YYKdLxGhA7ofnHlSk",
-	"QoqufQQGhx6sKEQCYKvnhfY7Dqiu1o7wSvRDyuGE64nULl91657hk6/3Xl/vK3cAB+LpPQKvLrjgmBnJ",
-	"BHAOFQi/KTeCaW2tt3PyRmuZDWS2IkvxR3F8Lt0kv0Qnh27ZoVvYmsaO3FdvPp0cuUfqyEUiBvE/lDLR",
-	"63hxC6nFNQbqX3GJkJvQIZgcRwVmPMIvwaFqNYTcDvVv3aYf9VWY6alL4O66BIKhBay2enD31Rr0+av9",
-	"Zd2w4RqWuxOu3n+wyHWsosbQ3v8Hi+1/fz8Zu1s1drct47nQEzgpbHhe1G+CAuAMtEKlW+svH98FIXZx",
-	"uU0hFq6QzuyWwGjv+JAp8pl9Mzxla6BCT+msz9O0G6b/5eez588vtuF39bR2OI5XgIpNCqz7QS0+P+7O",
-	"eheVFJBdNb5+GGqq16bRPxL06csn34VCDd52iHlcLVGvr5Z7hlDN7tN0Ucs+ufv+HO6+378/QbQ1+8tD",
-	"QhxMEdtybyYNkgqZP4dCrAWDZ6tSbFuZr2VZ9wgdkPsEpPh5FhAesBY5d0SCdB1JQvUtS+br2nw+z5Ry",
-	"oxfK2HoDmakumzHdiyq9pysUrOEWzcvwoyhec0mdnxgT3vurjVRsVdp1ldc7qU1rJP5YDHAJC89cLj4D",
-	"SkwDcZG0CiXltRu1lvMxlVqfHI8Ljke7Ld2Ejq1lcY/v8aQVHahWdFZ/nuvrQ7+937J3Obh3GnODuFKL",
-	"2pdD+iAxskAp8grDnF50gx9jFq/UpqAjbeRuRi0FHXN7VFLe5cnDeDfOyc71luYaCm7PUSoopep6iE4A",
-	"SBhWRq2opXyEbdinmnJSFfagKuxUkBTClC42cBIKjYUCEuSGosBeYb0cBaFQxnzL2ERDcsotm2w1rvgG",
-	"5nFcxRkyYbsuy5AJg4IM/HfzKg04bmuCZRrL8iWGG6WH13HYI3WFBx6YKZ/qQs7/kohmTA0bSnhh1dsL",
-	"Xy+8360ran2DzbD3Bj6V8W0X2HD48VarDlxHLExQjqmhqRxmKLCwJWw/peKW2f0CJmdfjw8HFtV6klwM",
-	"2vEl7b9gUPUZZtpp9VmS4LIWX7dFgXiR7/HPYQCPd+yh2KDDKlN8wDFsCxzf4deVPbetQqeQTxN7/+2y",
-	"jKLxbReh4EJFSEm04J9I2OU4xrwHfw1jZ7OQnWU/Bxau444jbjFUV6d/98LN7iJTM/QW3K1YiSDvmMqb",
-	"MgpmplLd/gDkjL8iP9qfEUuUpCcGHCiyF+XuW3dWP3UCYI6QhmjKE+KDfVRj4A8rD61OzlH0wBS4Logh",
-	"BNoAbJCvAtlwRHr2gtt/PXn1wFrq2avVQ7bGWGINhpdUjxwMLhzBOVgPPdeIuwvZlbpXgPCwa3N5tGHJ",
-	"P+h8YvSWCbQv5mSh/SWC7GKeJyJymymP2T1Jmm+wgGJ/CZrlG1HiTM2IeHX622EW5ImPHwUfX/nK/Pmy",
-	"DW+SxPPltdX9neZhOM61adv9E73+Wej12KLTtcS3v04gn6HoFODUOHQHnulOXtFNwXCfGAQ5PUeVSPfy",
-	"ziAAuAjFS+PrQg5oaDKQ16WgjRiaDZAxTZAzeDds2d06qFR9mnteXcOQ9RWibbcNQYTw7lDRsSXbF09W",
-	"LSJDO2Or3UJObPNPzTYPz125tNHLNlSXR4oNFNOjPUasAK3YN4zyly0CWxfvmq8PNEzd0RRM0emIQTwL",
-	"7xyC3ND4liWRM34rTesRfucgj+fDXcsM5Dl23DTYBVu7BZ67hyYuJ/534n8Hyv8+01vEw0UPWMmXRDSd",
-	"+XWszBZv+ZKqsZ95mmqr242pYYrTVG8zZvMrNyc8rV3hadlz3W2gZmdhknBI6xV4l3iX3Z2V3nBVfsPl",
-	"E4RS2iZ/vlw19P+4tYeQxq/80AqQbrl5oICGVc9uUTz4IAY3mqWDa5K/E0gIs1G5yu1nfV88AF5n1TJL",
-	"oX2OxnNgsKVAQB2QUwTQxW4iRds4AHbY2WOPLzfzewIGv/L9Qvdul+h/X5nAVqaNh4s2nNjh5uxw1dP9",
-	"8wUGPtEZqpbUcz5wzgFO5FpK5U6jBMiutmrtncjsMMjs6KrNbrk5KG9+L/9RnZMejAPsc2Cpj2rNxv2U",
-	"JeiznwYnPfU+ejmo9tAjpDNe07X88mvpHdt2y3tO4Bu2rqolP5A//sShDotDHZnrvIZRNRfmjzyf2Kfj",
-	"HDLLMKrofxwRaBzqHePwB3Z+GsPTVrFIpbHsL2d88DDTOdoRvsOxyNAligAsq/1CkSHlYrFixOS2orXP",
-	"0OVy/SfBBfQ34iBsyLWqI0qQAqs2VcHVz46qmYqf83KskD9PWctFAUfilpuu36AuF6cy2KMFB1l6puuX",
-	"wv765vOOKpj2XtT6nec9OkFV50S+VwvyJFAfLPuAhhbGhRBO2crvbUbMfguTOFU6Lal0ahwkc7bxHuqZ",
-	"+lwgHg3gWGjUO+/pSzOhyomRB229WxumgxSGm4stZy88yXUVj/Hh1v+WchFwPx48HuZp78CCYu7+2Ktk",
-	"79TDxMduABDeWycUJ4GFKlOq2EgCOfnPx9Cel+Gj4ftGZTMV5TFIIkidMRXWcIEu79zcE+IKcme/ca6c",
-	"au695etd0AeMTB0TB1hrL/+kBSJFgu6Dzry+vrTTOFCBprfrav1T3uyjC73ce033F4UJTsKekKbrGlPC",
-	"TUdfoZGkz5zTD6S3FWIa7Ya1Mm8LQZX1Jd22Iyvudr+Tyow2EmoPF2T5U1P+sYU0tiGntLs5e28mRH7s",
-	"YUG5f7Q7kKr30zVhqWbufNBNRKghUsTsT9h+6DdEZNpnZXumGZyuYYrEdGz3seRNP5KWRBVYTqsyFK2P",
-	"r/XQCdLrWCC9Tp2HditFP7KJVIZQ4khiDdlp7sH+cuyRGDmE4rUO6VtFLnKx+ogkUkgVkaGiwkQkBmxK",
-	"kRA5FUydkxuI2wt2ZzktyPwtu9OPrg8RIN3fAeXs2KNeGKkVtYoDN/ev2wsSXNsP0twdRiwkeORNlLkm",
-	"Ca2DDnPZIF18ur4Zz46bzoIl2fr57NkzqBFEpZKOZWZf1Lo6fxIKD2NLwK///SNUGDYKQguQZ69f/vV9",
-	"Kwrr9fz32Vn76dnjditqASV60J53rz867r6KHHy6qhy8siRqKV6P+KTVaeFtLd64OSGxB+f/oRXDpPLB",
-	"G/HYIXfszds8q/tERDsiolXp5btwMGJH9sPrExJI8VHC9QGkZb4f4Ga5pHKqCznllhVgR/07pmbFArpY",
-	"jhm4FyLChZHwTC7AIQMdFMiBkuNC2iWGAUujCWnmRqzPwIxIDyk3+c68JIWr8F3kY17+CdIx8zNbnpF5",
-	"+edxSlzW5O7JzJwSMo+1L8k9h7p+Rua/v/v1lJF5jN4nQDS5xcgIVYbQIV0vglNgADVmyWtQPOzvZpGX",
-	"4KFe/5qkTGsU3f9kSpIpE4bIbKvw9G8LXedOba932vb6QdxM9+ZqFhn0loZLa9NQHWPf0jiFdhBVgxWl",
-	"55ZGhEerR3NfrYTn7xlCF549NQffeXPwk0L1PbS/3cxD6iXc4bhJwYUDLgWWDJl6YGdp0Ep26jH1u/4g",
-	"XctPZH7sZL4WRX8foNug/R+kL7fMKR4pZg9sn87cD1IbrLGXE3DSMG87pVzcsoSAq5ZDYf01kQOEFjBc",
-	"DD3KCDfWQkL3rL/N4Fa1B6ruWHJOvnjXrYIsBJYQql0qQkQoSbieSE1TguYXTf6RaQM9vbn9CWxRQvoN",
-	"uzy6BLt5H7K7FbgEo6jQA6YwmzCWmTCRczXjeDRFUIEBlImx3Pnsp9Owt3Xuz/UdFUEBBXdwrSu6GmsX",
-	"xp0XBPtz+IZ2ka+FYcpelCmP2cp9InGzjy+zzF+Te0rr/1S19SXxFbbn5MQ9SicuHqdjO7rxNFj1HVjf",
-	"5/vx9d9OPt8D9/nWNh2Fy7NMI7tXYULZWO/u/WxtPpqD+SA+thkpmQ1HZDri8YgkdIZuYClvEcnVydkt",
-	"On0/uHkel8vX7dPuEwzzgVpRqzBslb93i/4sOOaVGs9vU13o242Rxi7uF9ZXGUUSyBfvR7g8u3y+Dz8O",
-	"XtoDS3ZzZXKTQFAPUOPunMRMEJm3hc8rcHwzI8tIpPJpptbGeImTRc6iDZ256XfIJDOEKSWVJooPR4jQ",
-	"XLAvQo+OUOuObCpveQkdAFwEC/kimA3BTCCunN6VHoZmTN0p5dZAsyTNU1Zo+oxMkhpi+Jhh2/uFkqXK",
-	"khw7XuHG7NXwaE5R6xDDLi2R75obrbHXf0adCBhGQRvxmgp1CevrKkg79TwHqt/Q73wigPsJ4OjSZkvy",
-	"+iCdrs6XvpvCX3SgUuff8ynYVoCzc/KaxiOScsEcOilksl4TLL1L3G8c7JSDBrCSH7I+MU3WdZ2+wbfI",
-	"QblThAc2teo3enGDTvEdlgN/xHPcq/bBhZ6w2Hg2dnNO3mgts4HMSp7AxqUIc2UGD+PykyphoNe05pCe",
-	"ryoadjXyt+jMbhs4bN7xIVPkM/tmeMqWBrSmdNbnadoNvp4vP589f36xsg8ZXnxELuSldyj4l/1db+xe",
-	"hnZrx+9fLl/OOm/z1fJQ6dwdPrmc/5xpLp6x/OXju+BEvrjciRN5CQdcbeLb4ot/5lp3UMJQvVrHplIM",
-	"QsJLkoytXifArYP5xYX22fBTUObYFKqZ4JHAgc5JL1F8YHok5VZzhAYcCR8MmNId73vyrb3QVqMEto0Y",
-	"SQZcbNVt/dGv9Lj81gfZm3GbxeF4n1qdq4vLeiO4fVGQV/ZOIV5HU/Y9aG3Bhewu0AFmAgJ5pjMyUVIO",
-	"Hrp8WrGU0Z1hTRVNP2xlMbQWlsyMb4gBfCcvrxzRO+YMMCiGBEvT2Z1EMczTubbmKdqqMzDcQr5NKhGp",
-	"Q0PfsNl5k3LLCMHwYD6udXDvO7ZM4bj3W4H5wJhUc800YOoxn3CYbetXbuIRE7lCx7XOWBeanAvg76tx",
-	"GdjfY0wT8hfj1IBjvlnD3I04ZQodbabQsjPdJPPntzzz5/Ep8+eI7C9ges69bQ2VTLOKSDbKcEkoCcbz",
-	"asZaNmHqjtvTOdNM66UdOz7nfR6woX6aMkVGLE3A1pLylkBpKhfn1eZSPtgnP9ZxGU12rbu3mNwo1lzy",
-	"/21c0+kPMcCIjZnlBfZPbehgUN8rw/CYT+gWChVvUi3RJsds71iqhCX28kIyR12xKZ5C907yhJVnEGgO",
-	"Gk5Gu2ytH1vFgidAPvfKgXZ80aru6Xhx1n7yuf0854D+HEsPXFytqhi1WQEYmYuE3/EkAyEx5iIzdvVP",
-	"29HcaTZcDL1sAQtCGpWqoTBsUyuijZzwGAb6ItVtKqk9wTdWht1xNrXGQjziaaIYpKtVyIyFHdtaltYC",
-	"03lwQzufQaW5XZhhIN8CF38JRvCO+vYvsvK8lSNGRKkrFekQSxvonzMyhWISbOXPE53nYGmjqBgypbEY",
-	"BH9jrWo5IPYq+BoRSJ8yEjCN8joRKkh+q/1mYI6FZndM0ZQU7rY+rzMoF858zxDIqzOVexnGLpnAKtS8",
-	"ASFu2xZddx5VzOCjE1tHrV8WGE+dl1+qBJXHeRZUwYFW1CPvz6cagIveKpXTkSQJz1M3gMzPK7Opqmh7",
-	"w6Sqk9A/PKEfbZWcD7Jhwz16gW/a0og299e55ecZ2Dn5HSI/XrUf/4T9yqSIoRWDtQRQs7+3Wct17uGm",
-	"ZMCtddlXjN5aVURlKTuva+WyBaG/7X4ugUCvnmyksG61mcufia6q26FIpVhsdir3Htnbvsei9KVU6fsq",
-	"5VRZKIS4p5XSAvXZF2yT9qKjqsH+m+TJR3zHLrotnVSTk2pyiCzUXvtt8E9D9W29w/n9hAkCj5BMAOxg",
-	"DwMQPaxRhdD6lGsWuQQhbUimhky4IH7HWRdoZwQ3h/c2oPtCyZTp6wKnxO6wYyrokClNNGMepyN3vp+T",
-	"G5gYkQIK0rRRPDYsAYcH4ej6NYyOf9CEplKwc/IZ1hFTpWaEJziI4WOmIyIkGdDYrNyso9LLDuMcl189",
-	"ydjuveo4SCtqnYX/rZKaVIfHt3i/OoRqzYfCI7+wMYRqPA4K3iN/8VzBQl8mMzJjhvxoxcZPNWsbc7FW",
-	"92ycH9cwZM273VeNkQPpYNCF39QNCsEqDiWdhl2Tnpyw6hLpuoPEUGMl+OUEfpVI2I6E6zHXmiXNj80H",
-	"R0ByVQ/vvmq4H5YXdOEnFUO+ysp9VcZyGV5kxu5tq9IYPhEWS/tWgUMITnDl1ozcZ4INeMypmm0HrNLv",
-	"cozpG1VjOv1mTx3a51bcRLu4WNbpsv2icxnSKJDJ+O+tSvG5vXImTLtf6HxtMiW4GHYvnqPLS2Yqnju4",
-	"whcrrQgo2R1HLgmLAX9Hc3Xh/uLStxW6sZLsoYM1oG3UV9ZPXXE5tqN1DMjrOyh5f7esgWYJN2fwGm8I",
-	"7CJTEma7cd0qiCf4NAgKlGSVDli7ys3bzpwob8eUtwqRVRHY5xEDDfdQTJJ6wnR+UjfZ3RLj5vW0Ock+",
-	"QjVxj06izxI00rkUkchyt+lIQhvBEcAM2ktayjey2q79sEN6mWbWNu8Qy9t7BczAopcpAc1XkaCrzTma",
-	"PICHfRkGg3xW8VSqW+hQY38OadXSgE2GCrdu7KfC3Xbc6yh8U25nG/GS9pPWSiR/A7uRJ9dt2W914u87",
-	"4e8r3oiCQLjcWCAcop8KhUKlh+ov/I45qWAZlpZjZo3sRQnxRzNmbaeYMrNPoNm1OGsT1ujXdkzM0cGQ",
-	"vLR3RRiiZTYc+a4oK931l7h4viMP/tqcEJFeCtzgydllu+SSXgkMBvnBYfBXF3KpPLuH57/OiltJv/7T",
-	"sVNHJaxW0W7IRh2bOjYuehm4KCV4f5vyVvfGY2KtgUCtDdjnyoyIJQ3YqKmSYrgag32FO0DTE399WP5a",
-	"e3x74LHBR39itMsZraOWoLqOqCGCsUQHUM1qr+My/nvHNV8CxfCOTZk2hCrF72jq66FDxFUqMx9vvYa0",
-	"ESIF00SKdObCOiE6C6FOFxUbu+YFRnE6ZGQgM5FgVwKaEJgZ6c/wP1uCZfgbLve4Sotg9x8CjyEfqBW1",
-	"CsM2j57hdSoH+JoH8ZZm09g3f8Lf3DO6Dy49bEhrbnDFdJwxwu7q43n4SBce2WIPuCmF+Fosx4CzW7cB",
-	"NI6Z1t2xTFYI7jrOUfzt8sZ+iktgcjW1Ze7rbp+uElJVLGYwVrf8gqqKM7zECDLMNYIMF9M1LM9IqWF1",
-	"xWeeCpZ3rWtU/NZkKowqV6q5bDLLGtntNCxaPPhOi6ZTOtNd56Uq8Iuy8H7aaT9xwts/s1g+XKsePe1c",
-	"XLpfs5QPeZ+nWBqNf0FqghXJMWIBXhT+Qt5Oh6w7VDKbWGoSo1h1L553n7ywQgAYhIYfafYNG2U3xnhp",
-	"P7UKTvkGdlojPhwV1RsHF21PBaTc8hXWKkCFZ7YVQwWO+tBBVOSS9VHUOy+gvQ7z0dP69qOnS1vwKzbk",
-	"GvM+8ZpAkEMOyITJSeo6IpUAqbBEBZFPZsx0SK8sY3r2Bb38cvbOyRtjRaRIAhTLf2YsY4QayI6PrPYz",
-	"LShILpfITw00r2vSw297EALpM1QKrEobWNv5V3GzuCBs1lSUU7gYTehYWslhdPFHAHqD0RZx/lUUg8f+",
-	"hQ5avfAj+/wc7kv+LLzMZReTH3vuf137ce+nyC0VypC4dlqlIpBW78FscggZj+nlWamDitU+gYoLWM9k",
-	"RKFlhj0r0mPfvBxBw8jpstORk15O7SUxFRBvotyQH3sIM2q6oNz0YAZ2WfbNP11/FaFEQTAOYDpSkb40",
-	"I7w7sHY7frgHcIvgzCIscqwD6Iny88+PLCKKDZhS2N9LqiEVXAMftxNzinI9vg7wgL1WQN4rUWjqv2Tf",
-	"JixNwVBsImv84yi6O61X/3HT2oJwQGqDVdSJI3ghcK+JYkNBhUEjbAW+vEMwnt3t+I6k+z0H+fAyH4iq",
-	"G07596gl+4jy1a06+m0rCf6Zpt6ny9UVi5Xuak2RLEB1H3ORrNNVlqJgUuGlRL3O0s9EYkkPqPdeX8wj",
-	"0AFqPTJfRhJ7i9QktoNwmXIz4oLQYH/Bs2hb5O6cc/LZCi7/SCzHTKOYLyodmk4xLT58Ecwv0DhuQdMY",
-	"lDST63Lmu2AsAYxOL46x1F9I8PQwdU6+jGYhDutVInR1mBFzn9R5hqwuUuMaaugQ+jfY8cN3Ch2QXV1I",
-	"cbea8Igm/r5gmjq04LT6EnbAIT8CQEtd9rrjaMsT2LdnxcK9aSQKT+bsQ5qzkX99V7NYisQu5fJpewtm",
-	"LlD4Adm6AUf1Px3reQBz937Js6MuN97I2Ix6T2rrSW3dudpqFaI7d10PIhx4Hw+hYbq75yCbwkEUfV9E",
-	"sUlKAdU9FFCOz8mNU+7+IbnQ894pKWJWkUTsnEOVacP5iN7bteDVyzV4QgcGcoypVVvSVE5ZAg3YKUF5",
-	"NOd5KWuc4IdhIq5LravgjXi71/TBbBuQQirOhAkmV4gpID+KWuCiquCRKRXDDDwirRFt/bGq+3mr+BUn",
-	"cXESFw8pLg4xgWSZ1yKHN1kiNf5opig+oskYraiDyNYzXnIX6kMoNwtSwVfbOmPVBU+6nvv0forc+4o5",
-	"KYW4BcDZO6olPwIKv//T/tZVcxcc+aG8lwU5I1XZs99cYsCebygwHjZjsB5W+mnnCnO6VqPDt3JnpSlL",
-	"ZYbdebN0HSfBsifB4s/mJFn2J1msGh88uFzkvZmWeDiaShqeMGH4YLZHYeMNEzmAukgnDKbgjNchCaDP",
-	"0IkOqZnOJz73aMEC0RysBVN0whvoZMqFc8HPR/vPyRsxbxYVBvHx++IwYDHNy0gXSS7H7SuC9fi0s7Ci",
-	"VeL3ebC6OoK/mEWfm3OUAB/4QTsBKwXr4rD4Xg88DAg6fnh3SbiV4c0Fqr9aRyVT10tsX40pvfE0970Y",
-	"Z1uvOz3J3pNRdwii9xP0DZMkpuMN5WzK6N0+q1hvwP/WZ1wMQ69vMKk8Jx/RO/udvXNOsFXKqxHVhImE",
-	"gbhZ5h5caqZF/jOcEOCeJIRjqtma9hvs8Hdiv4W2QCf7bbf2m73JS7syff9SJmUDcxIxexMxrhsAmDXB",
-	"yPNnsr68gZDJmcwO0YvYSIY0cSaG4mAhDcuTmlytsH11D4rnetF8DlMpm7csrVzbFOjm3lz6wH7DpXyf",
-	"mSNDc/hMb+35yGATS0FTMpJ6wg0k34Xa1jFLeEzTLgNDU8SzFQXUR7tLdoNOYal66VMQmscvfWRmYjlm",
-	"3aZXzT+/5MrdL9Iwb98eWHYSbXu0nphIcpkm4dx9Z2Z7aXi8oVGV1wvsScJ99JkW4FKkwtcYlkJczg1p",
-	"HyzXImEihPaV2vMOSXvSqZS3LCHZBHFadm2XbWB+4YqPyv5apcgkak1GMw2caEI5JAA5lvYOYAKm1DiM",
-	"c0riEeVqRcn4Ga/ySS6ePHsn2fSAZheS3WZSKFPijE7pPmNo71wppiZ2Niwhdj4kE5ox0fHSyFWhcKUN",
-	"Nn9EiylIaEQdLdW1gGHlKjdpAbTJihBGEyizBWDmNCFUkx6WjeAcunYOvXqRtXkySdn+QyzTMP0QJANb",
-	"MBiCVJfzTECual+SU5Vlsp5BaPcAqOXG3ozjMgh/g/JeqwjIqbjG082tay1jDn1CQYMjXBctRJkZzRPW",
-	"HVMBiAkrSsFMCdivkxz8c9qHq9+8BYNx/gbeL40L7OokkfcmkS3t57LIH8b6YnnPreDeGAIRKV0EnxAJ",
-	"QCXkAAWFR4qJJ9dVOS1yYA9UG8hVqUvVb95SrkJm2RcclQVX3UfONckmgg9HhugRH5iDaS13MsYOzhgD",
-	"RnEofD+C6XR3cbG/F0HhuuChETGmCXjVmFKAfbmiwJhKdYsV2rWYABQNFERW9PKpBiEg8icUpzK+1T5P",
-	"8dP7D76Rf7BZBJFTwRT5Eao8e4rr227K7lj63+z97LkCcAgLIkbOV2Gn8VPksAjCdlqTRjOtx3aXIzJJ",
-	"qdCR8y2eZRPsdabYHWdTmNBIpolLo6SKkSRj14ROJkoCCqXx63XmlKvOQsK9Dog4+qsorIQKPWXoOeRj",
-	"Brg5mUZXJPs2sdwT7c3CmiZUGcGUJiMKXksurkNzSBB+VikjF8+vXSdC+/M45eM+dE1lyuhrYtkmS76K",
-	"uUaA0CcIFwz4jVQzMG2t3WpPHjuzMRqP8JhwQioT+py8R1hN547Ffjw/aKIswWkYELyyViQnHUIXxnY1",
-	"+diF0Pcg/Nr6LBM6+9rygEYL8HRbguD84m/zqQ/hvX0Im+Bu9sZcsF7H+z48E8ivRsMWg/0ZYJddk569",
-	"Fr2Ooz6RlFpc4tV1d2+GLVgszfXwjvSiqh3qwCu4IPa612zK1JJd5a641oZ2VlZPgHFW7OfHNIOGfjoi",
-	"mtnzh2RtgDwZUw0KhFN+/t7KGZW9oSkFNzr7NklB4QEYi4ZtAblhY13CV807q0Qt4JBdzyGtbrQwcNRC",
-	"DtmFAkzLE7vIMuzTjhuCXwP5HexsX2bCPhY+8pjsRRxo6JreHaZUa//GxQ2NWmP67Q2u4eIyfE2VohhS",
-	"NzPAdh5INa4DK/FN0eQdU0nGIsvJvfhhIikzmB8AExOuq31sGSqnB5ataACJIzkwbWN5Gug3CIe60r3B",
-	"yx4AXTnsYyWQa5CLKyCpUs26hR/uuXkhQIb7loudZg2l3Q9ENu4zZXW0v/zH2Ut45OpJoNTGPWkuF/HP",
-	"L87aT0uw66vMzeGfl6iqgG3uOk+uCmoOry4cW9DUgZ+iqo+Xs1O4iqs056EXrc0AT7yAfWi4E6+m3t8i",
-	"MXFuhnyDHqhP4oiKIatHO7/RpFenhLvf9iKYNQg091gQh76JtLJqmxOuYAkxY/fmB9AJSMIVi41UM3Dz",
-	"D6iy/5gR+yqCJud+4GT0mM4A96qgf3l9w7gNtdL2mlxdtEkPv+k6lbYXBL8J7SklkWlSp529w6Ffup1a",
-	"X0ebU1IK17mXKxNp6kIo14T2NROmk9eNyTRh2hDc9zD9Wzapg9N2xFIkkzH99hsTQzNqdS7a7XYTbUrI",
-	"aa9DhHQD6whR7GG+uOkOCI3HI6vDo4QmtTjjUORVKamsJdtYHLnZ5OqMZ1xNVJpyHwfgfA11msAwK/Wa",
-	"wvY+bS/VH56019MfcK32l03W6bWecxpbwxrbPjdZJgxw7xov2psucotA3CUp+SRIyfOLy8dXT57+x5ry",
-	"F17/rz+i1lCKwpbZVzy/eLLN7iDtqxyovPCmc+eJKvqbHtt9G1HdHUuVT6okIFv/9+Uwe/vp6vG7V2+y",
-	"969eX/z2j9eP3/0jvnz76mb69tVNcw8Ucr6Hlp2O4585Mq8Uob8gpwFOVOIGZDqSaRAzBWnquTjIU/91",
-	"GYbSKaT1MvH1HVMzcCb40bx04gIEC/pVIm8/LvESXJPHvhLVNyzBhSTnlbLoZZjcghiqYBXwZN77gaow",
-	"YTtbdG1FTmZHJHYNxv7P//xfdZiEcsLjOmlSwe62SNz2VHSrc1XuhV6yMgw3wFdeUisLuL4l4RuYd1Bw",
-	"AxW1XtCLuH3VZ8+eJZcbqpj+ZOrI5CZNiT+5gqv2JW7F2W8BMmi529Y9Hx7/I1oJQfZvQDfLn4Vntu4Z",
-	"DmRVrwsDGcuEhX0KRJt/+PsCmT76l/2nHqTvc0ndtM9GyB3KVeAev69A1/ZvcP80p9EhCyS6uqJI+yzV",
-	"W5CIlp45wzH7VHMIljAFheBWCGKYygXv4KPUDg3ZVflnQahNFB8zJWFiA/7Nh9TyDhzO7dIN7Ws8Jd64",
-	"b0j+TR0lPrmILwdt+oI97l+1Via6Otw6dw4neqsBygvUVkdsKxuYbtR39moEIzPl4hboVNzW0+mHrJ/y",
-	"GJOu7ZPe6Q4+/HOgQe/Etbu7YGKOqL4GikZzEF5RNAaxahYiGWN6yxbbY1NjaDwaWxFIxYyMwQazBqQP",
-	"1UOudjEuEhLjCj+dUgzou4xuo4kjXJKwlBlEeXjqk96sSM4naZARLbIVtKhuwii/cbF6f8SPlmc1CgEM",
-	"Vnj0nRSsCLvXmHFNkoH9qKJlT58LVKAX7MAWzRIuH/3/Vv8hH9Mhwx8GTokt/2Zmzs65/3WVvMYvs8Ru",
-	"bsDqOvsYnCzzSsGUznTFHBYX4BnXK64nUnOPSVj5vl5+H3uYbkkoiLJ7xlgtbnzZfnqIx7vxQeZECccW",
-	"2vNVCxIklYr4M49H+CoI0i/deTuPq4v53TTsm3k0SSkX5WU1WUTQZnTmprEN86wkQt5PmIPkccw2ZTTR",
-	"BPpweVmSc6waD6b9TBvF6LjOo1kh1Kk2JWPGjv6DJv/+8Tdvt0yoGeVmS4rcspwRVGPFXFa5xLwcG7Ol",
-	"WmZwVtLYtbEBGYFiiiti5C0ThELxkDe7wG/jYsm/oIV48+ENiVMOeKpWfthVROXKV/tiHcsJ05Uq6Fu2",
-	"MbQ0G1NuNULKtab/3b6Kq3P/feOow0U7jzpkGkJXBWzUgf17zMZ9pvSIT/C8nYvGKak3f1nTbeN+4m4A",
-	"+r1JwohRVGhuyM2QJuyfhSAFqKTWSGDKXlXcXfgcXdqoRtn5Fv5XyHNxI9381//WmpK3MtOa2iuIlke3",
-	"EAvxH4Uhfo9aUrCu4WNct/Y3tHjmjVd/UfYTNVWl37JawQbX+lAyjPz+zym0X0aS0DF58/8vcJ9PfCjO",
-	"uHBqbCX+stVTgZr8tTy/L/+ygMxFyYCzNCEQOgZo5iytUN7QffeW7R/PuEB7dIVCt7dsy5jEm9zIQ8x6",
-	"K3OCAgIgBmqkYC7Q5QRD5R11Mgbe+kixO3mLFbLVBay/vCTP2u0X5+S1SNBO0kxbms/tIsUGiumREzt9",
-	"lkoxtPL5nNzkbkj8kmvns2QJuWy3iZESnZa9TOhsMpHKQIvNWya6Vjj2vDcT02LxLdck0wyjhbAGbZcm",
-	"M9M7r0BdsMv7bH/Vanq3v51Np9Mzq9OdZSplwnLKZO6CwzxandZUqy66MfM5d0dcYEcX2BZcTXMi+Mju",
-	"XFcl5yRZgRwWMsydtXdHU45oTkISezwMqPIKf7X8Wr6/yczoNWRPbluz+wt0cZq/PzS+rbq3VoMbZlQl",
-	"rKDSVTrW8Wa7I1p2sZ8+u3pxTnqoA3VjxQB3j6bahW6xEH2mDRvryIUdJ0regRk/1iy9Y9amIn/9/PkD",
-	"+ZlqHkPDwVl4JU96lul/Ff4DzWLFTM/XUPdlMrsmPRDQ2ENSUKXkNChzM2JphQwVFYC61StdKpymNnQw",
-	"6GC+Ymkrvwq7N9r1s/QRcZeL2bcqp3ZBhW/mnNz4VE5LXGyO2CPSZzG13+SJbMRMpX1YacSNNCPOBudf",
-	"BdwVDbmjmM8pB8TvdgeJnQu4kV1HkL0o/wiWWvwANycqcwh4CjlE9FX0MmGPXCr+T5Z0cat71+SqfZG/",
-	"xn1a345x+0wiXIJG+tSlVWFL1wT4i3b8JV+xnfHCjW05TRJsEsic7YRU3Oa8B/ZgdbazFSmM+1+jGgYe",
-	"ugbLusImjQ1+8hK2dUe8jln71bhLtgl3K+jq94UOyyhGpRDiqhnFlVHC96W5HFVSsTWjdpxS7BxhZ+7f",
-	"QpVN1Dor/PX7Si3m7aNYbpzvfas+taJ5VmTJCIQn6+ZBY2MlN2Q3pTPChf9AgHexuuO9feKhmsy50Rwh",
-	"gSoMRPju9cfqcqdSHscK2Y5gBHvbX0muNRWGJD+8Bj9G7ggUQ1ld6bMw8LY6jBdJ86EzKkosqj4MK+e4",
-	"h2eKZa4CRnUNfFwBMsAeQuhIvbrtjHfifZmm9teZef7Kei+ZfQONzaKfrOEdXOv6bLsf8uozqLTPk+S4",
-	"W9yWqaTSrr9JEigEK1/LOjqpUhA27ytY5fedo5NNK16/B2YdbelaW2137rwPwvV0P0/HUH/j27oye13a",
-	"324RQ2ZeINxT7U56eA97BHIciWKGK9D96hytmwmLbbtcQxwljjPG03kJsabesAdv7L18/wD9sg1YuXPR",
-	"rszNnTX/CJI6uBRn7rbUm34fvd3vklB8ExRuRoliUxcjdEmYWzEDX7m5ffRTOypLMJcwO7YHNzcAYykG",
-	"XI0x5QdsL6g4XmJ3hV88jOm1kckyd40e2mpZ9JvV1lGZOSENyVhU37KEGOnyrwqk/QHfvEjU+VD14X5L",
-	"wpAu7UBxF+LzcAWMxG6poYge0shc5fw5eSfJVKqE0L4VenkroQ4kpdnrHuo3tsEQ3IIDJzouhnB2L0fo",
-	"eciQHplkRhOPPcw9fN4DMI2Shhq1zkp/+fnZL8L/G7OZcC0xTsE18TW/dfXAmW7uZ/Jv92m8S6vHuSaF",
-	"tVQNX/h61QmEn9Y73CwpoRi1fI0kjCYpF4gXMaFauyYpoU4NYkZ1zDivuVzCiuuOBFuykB97MjNQaN4r",
-	"FOxh7shPYSqB9MmPPVeX3vupZlZYFInKSEVNtxstL3CvukfbdN1ZlpOyZMi6cyXJj8/aj6H3hkc0Widd",
-	"ByMnDkEJozZLAJAKjT7ybeoUN2XAWNKn8W13CiE6b8Y2DfqASeqLuD+ePfvl8a8v/u1/vLVcVfEhZuQ5",
-	"2IWl2UXlNKaSDf1HFC6er98KF7/TQnSagNAI8mrEaGpGXZEZxX03cyuCKvfHH4YD3Su84NzqmFnq+lr/",
-	"XkBU0jhkLfJR4bXBxL7czB86J5IOU7mYl+8/6JwXV+oTda7Rz3mg12W3a2sOT0cMYto5yyCW2nSxuSAk",
-	"CZhz8jl/JmExT5hGVIjrRS1EMwdRB2LinPQKrtCzX9msZyfhLUjy41W7/dN5EW/cqxm+QKxYNo1NGYXM",
-	"N6KQEt/Quauz/tj1lkBcjqWpn29hREoUmzBqiKYDdg2J+png/5kxYtg3U6x9bT0ZXLBn9Mml569oa+YM",
-	"dm43GmeIPnkStcZchBLYGra7rou5Kv8RjULQRq2m4+dX1X/+wkGkMcB36LRuhoqh/tv32iT+WbhscuA5",
-	"1h8e6w16KnJlRt0EkRsuXrx4Dq42O0D+TXeiWMxdEc+MUbu/Azrm6cznXr7iNE1l6Jbv8yTHXFjZUsCT",
-	"u5f/6RGz+i6yvZyr0TiW47FMHD9bl/Xsx50+N4kq3vdXrzQcs1f9XkYLOxDamELLCXc9V7LYljvWf0Zw",
-	"aqyFpyJmzm5kaQrMzA1O7Wsjq6b1JogF1LsmdGCYmlLlMnAGSv6TCdJzt6B3Tl5jpg9NuBhazsocBKBL",
-	"Kkq4jlOpM8UIqFGq3A33vFC75FcD8WTQXJG5Sjtjl3IXGkd0iBSI3EbTiKiQphZhrdIsIgPK00y5XCMt",
-	"xwBkpnFBxB4o2veVIYX5+7l5VOGkRz6AHokAVp1lmJ7ulb8++7fLs7cv/serlVjxgaqi0fa47udR7nw5",
-	"FH92AyYKZZ0lqLM5zrkVHKEiglA1C36EPHZ1IOel4MzvJ0xoVycOHOec3KRakgJX0VEAHneND4Q00Pyg",
-	"AL7MRd7QyOpK98ehFngjrq9eeT1M4GU6mUguzHiRVK/W6V7ql49ljq6SbWchqAZUe4hRqHupFnfvHrr9",
-	"4z5yCxSwZZr7ZORE5+C4XmspDDh2AattEld4+d4o7KTlnLxlh62iHCmzC6SxGcdzhsu22d0XTLJixNNE",
-	"qNBI6MzVXmAbE6tb+FA02mRQnpEbWOCX24QxFrr/4egSekFVpEm6vTg2dSRhKb9jaqH7wZMCT4KGlEwg",
-	"kv41MZbLAdKGHYaLjGlCDRnJMVtdb3np79ADJ9N8r8Tt93NTyobkiDOfW7NlCr+BhIABoMG4pLSluTjX",
-	"ASHGT4j4ZJ9z8hG80eDxMQGDzsFEBYApiFQjclTISKgiYli2vxQ+7WI7Cc+baDMhWWVOxj0tqRbVCkAI",
-	"6q6iSwRoqsUBn69so8ylr9Tb+vA1oUW6e3j6gZ0uYBs57CBo4If4QWsQVMLilIudSErqGvWVZOB2jQE3",
-	"+2OTba4z2i9ZmpJMGJ6Sm4nipbbsQnZjOqEx5DqsKrteuUM9ia6tkJ7bzs0k15hpTZfBaf/MzJQ5oeOC",
-	"b169LIZufbMYIwHtJtDTQgZYg2yvt35Op+zPTbM/t9iOANhJ6wsjMRVBv/ChfkE+Z0wndHa+xKy/aK9c",
-	"afEEgsM8KZQjb4h66tmAu2SHm77hKZPIwYM5yOsE54eUcgH5CtegNUKbKNL3GMZJIdQIlF9XFlcm8L0W",
-	"xjW+z+verP1E5+cmUXW1vyhuDBbBP+jNtuOych7HGgJLSHMWjPBdeVJ2riEOKE+PTT0MSiASSTfhSVdI",
-	"06X2NiWr08k7aV6FgzzphNsxx1KpixphuIoFN+AaRFcAd9oetbnUlqKDckQ16bNhJrZLbTj9xcSQ4yK7",
-	"v0podchSzUC/XJ3iPuIxnmhtK7T2md4ygv72nN5CDH9UyIFbldy0oWrriQgDj342MVj2NaUc3IDFgp3t",
-	"0Rys4RQKPYVCT6HQ74fl/cyGLjd0fV3Csh3fCHmL/G2bvMtP8cS+TuzrxL6+H/b1wTUR90pQnrWOTM1r",
-	"RHP9RRY4mz0Grg2P9aM46y9xnn9xTdVJn2EMFdpFuhNhCUmooZFHySkl3E+UHPCUFbssIlB7lnAmYkgN",
-	"fVyy7rDrSHUPLpjktirzm/e6yfrst5peNzdpSnDvtnwJ7NksgQqL3VYE3MRwlPXH++hf9p/6Go1XfMyE",
-	"PVEdjhJi8b4rTUTGjNpT1ZE/e/uRGclEpnI4yyFVV7wAV4vBlT6rbvGU9TdH2A+dV/+exwoh6OMWdb6A",
-	"OhcaNw25NirgsyVhw0KnNOBp3xwfduXV+IFvAWyM4v0MiscdAr89v3YralkRYEXTixYIz5RRHeza3+3T",
-	"uPnFseZnxEViFw5dCD++/kv33esvlr0KboK/q4XvCqdm+Ql8oX0v7LEUZmT1D9dXNKDu4mhMYQ6FO1nY",
-	"cHeY9pCsiPFtxdm4T9VQdhM6063O4zY0qOwWt+3q/2Pv6pbcxq30q6B0Mxdhy612zySjvnIcT+JUxvba",
-	"zk7VbrtEiIQkVIMAQ4Atq1JTte+wT7FX+xB5k32SrXMOQIJqUlKr5bad+GrGLYnEz/nDwTnfhx19s0wo",
-	"NZp+3/5jVkhtYGkm59EfK2FdJTN0r/DB1iK1/FdhRu2IjwOnQnkbQufHzx5L6wNvVD1HanKxkFpuAeZ0",
-	"bMC9+aPquXgOQtW0FwyYjyeel3MHGwc2deF1D/yCOIrJLDQGhodSoCsmCJkVI93mGx5B2Tg4zyPFgL2x",
-	"Td8tlkEHA3Ktr/U7xxcLbAGj649KIELIQi5BY7rM7nZLtFdG5SxtVz5NGlZJRJJuQZu5Ulc0u2sdXBbX",
-	"m7nJN4jurMTCMVO7MXtHGNnwo1YhiITZe3dLo/XNbI7PFdH7CrSFiF3tozcCzM64EjrnFdsIXiVgVp3I",
-	"MAOCzXRYEaKUt9kFr5ZS2ylmdKi6BlEQrFAic7aBSSgSj2Ri6XOECPNWKbnWMFxC0Tbrzm2vH9mYPQvG",
-	"AqZDukgDQk590v5AuZ8wzv5W88qJCheC41R8a51S19qPHR6IaNlj9ieZ50J7gVrxW8G0YektV7VIG2dD",
-	"wSRLbV3CvluRp2P2M02C8lja4Bb5I58fPE0Ph7DihM6tjUNPJ3IUqhTCuxSevwGBRZx4z4/dSFZurlj6",
-	"cnH2ymhBx7DU95lb9vT8cswI/HvalBAEF9fqQrsHtNEmF8in9hS/H+uMzpuv4rzCmJul95dSQTWuhnwr",
-	"wtWgMlxd68uLC5Y6Y2YF15vIOKcJS7VxM6PFrBSVNHnaNPjgDaM0uec6gg1qQNC9KONvw8hST62Nm3xX",
-	"MFJ62gxGAatMOO4FpdW5Zk5o3Cnbh1buw4I/UFPzltVDzp8XRek2/w5SE05lPeFtZdYkBfMKYfdzWKz5",
-	"5opxxwqDGoRGAOUz6UgyDG3MUvykt2jiigkYAtHogU0jruj9XNCRq9xHCP10Nx/077booDEq+Fst/Mfe",
-	"f+6hwaYwCed5xf7Mdc2rTcMFxa0jdepZgIHaELBDo4PJUOC1fXgwf+FhUAmTVOeSezZD7gRCVB06IOTQ",
-	"euBwIq5wMjVSHLrd4by+d6/vR/191F7H0yC/eeX9IbiKQycUrsd75tOQxNW1zEc7ZxSTnT90SiEIwDpP",
-	"adkbRELamlsvrhLG3APYFJfn+6ApdstJ3kYpSINLZ4ZDlpi+uYcsfs/qnlhesO25mQ8OTTDsgUYoE++J",
-	"Dpxf20e9b5YX5487zUa7j5iVRv/F1TZOVz/V/855XZxe3++IY2nKWrVA+EdYgq0n7J305WNsZprZ2zZe",
-	"S5H3Ef6E6a3cCMtSahGdsuazIVdG1qyv0BFTEMkos7cHIc61wwCxSreTGekQqo5vBR4wUN+ff2KW+C5K",
-	"NbpjSuZeemgchDhAjjyKxC4nFzD5Q3/54yjOGzexfkhn8F15CDyq382W0OErxIQUg6JngrAkHoEz4Z8T",
-	"j9Hw5aU+SmRxDiwoPVsSbhcm/rt2FWXcvz87vzg7n7w/v2gvOhBUaArTxuuqg34T5VjulWTB6B1+EoS/",
-	"yxfs55JQlGfFxwSFKCGBuNavXrxN/HYlk+RycpF0//ZjkrQic613c8L2JXv8ee9LuSLYkydqR/vpc0NN",
-	"ytHuTgqFNDJLm1+klLcA01kr3uCYyWzlnU+BBzIYVO1EzrRZ3+u+4GU7tBMaOky8tsnVMLoGr3/A1tAk",
-	"gyyzHJZPZ86X6mLylVoP4l8yqf1JGyTvo4JN4osFZn5+I3X+m06CU/G5IOhc5OILSVAt1giYGX1zUTWf",
-	"a2ybq2+FUognwIT2I/jH/9C1xt30caPlo+/5JDvPfxQX898uDi/kajZm17VKJFiPe7ciY7E58IKla313",
-	"6MFKWmfo1OxNuE2Y+OjiJE8lbqVPDWmxhhMsSsYV0yaodptipJJvn6GkFFp8tzIAXTzQuBLPYg8q4Mt3",
-	"r9nTyQ8/nE0YV+WKnz0dHX6o3ekO/Pd7QqPncRJ04HX+o04QJAuIxC6QYrqQmv45+TEKiaR2AkkgDyh1",
-	"8O05Hx79IjLaniHFeY+EZigzHZF8XA1ah+rBJmjY4Yr62Si7upFbiIVRL3z6H9OMCNOmRZwppxTUwiNm",
-	"Bk2Y4pDELcF/5rUYs1dxjv9aw1EmwaJU8DBjJGNtLrTDfUK0pNTCHJqLV9yGHhKq3kmDDs9WQlHi1LNw",
-	"iDUN117rubAyp3SqUTmi1rO1qVWOuHgwOSv1UoV2Djttvkqzp8w0tThisjQaBuGJdpOw19oP2mft/QkP",
-	"V0xaBh7V/8lHr54hleYY5/i3Es19aVm/9dFuf842mcGTwTa7Tr/3jkLhI5T1Pi00J6xXbgfQZyleRX3x",
-	"eY03mSeF19z99jeRYYgi6s8Pl0mWzQvv3cIb/DPjpIDHhQe7gTJ/QRhfnbOVWTO5ZUW7EUA/WRXqLNU0",
-	"keenm9VGVXuxJqPNenDd3sM07dAavqwtqcDg6JgDbjBns875Pj7EPlTzh1x0GX/lUY+G6JqlZRQM4iV9",
-	"2dn9k5wYY5hCZEQelPfX3av59oKRKoXYjRBlg6W9WFwFD7VeGdVwt6KkYxsySrap7ElYO/5qibrgG4vr",
-	"p2JxffGRZy4QufI8r4Qd4oogPq9BaPDLQ29ctrhac4F/4FRK8SC61v73+Uy55+44gKS2QzsruzxFe+7M",
-	"Ph1j7AGkgw3hmrSW3yXkXJlCzI4o1D7wu5NzTIDoZc2XdLUM/zbZDYRa/l4iJMr/8b/Wcvazqa3lsO5k",
-	"RGaVUVhd9yEZGS1mThaEBm+bB2xvzcEki1YutZ1JPYMjBdX4Wrs2FXKHPCYLLpi0x8YKQAcwfFhEBYkc",
-	"D1ndDx2+71Fj2Ee7KR4yyq5xBbYPDB9RJcjlyl0xpIxnnMFGY39FQALBg176xFc+pWOGHdSpg/NHxavN",
-	"LGxXGnfX46YyqeHwmBGcSFET6oFm2coYK3xCxqz1VUhaJlR1Bj+miqTK1MsV8uDVDs+D0tqa4Osi9kZv",
-	"HJm013qb0hfH5EeI9BbGsLXgN2Dk4DNQvTBVSbC8yGq6x9f2nerIEMAWfdbj3B5bs20HBhT/7v7iffqt",
-	"0CyvNqySoHWje+nW50FLwP34Z6QEJtMxTAXsixUxVXJPMxJHp4eTAm9YblCBMOzcq0F9hy2vPCflCP7m",
-	"nr8Y95w8UGdfui/lknHYb/ti9OOV79Rcx1QrS6H2emWoVhi9vm2BBsAvTsMVSeNOG+wf3/3gx/tddJhM",
-	"8JlcWUMhxLVOO0KZsv/7r/8OVcaUGi2sULfCjtl7fiP1kvE13zDenFcxAsG0NuayzQ2h62OXVVVtmHQH",
-	"uP+4HbQh9y+4zjneMLmKS+0Tt4W0VurlQONoj58noT/Oz5+aybnPLrCX1pp6YerRPUPfz0DgPOidv8De",
-	"wx0ONxA2n9LnPmmP3yfuo34BysWVYlZYvEulimDUV1aBM9RsXju6i0HrEWHHHmxOqGTB3zZZoRYR5zrt",
-	"baaMxUuhyQVqXx/KZliCh6nbZ+nRpijE+99vYcjjhiGhR3pycXyP9D+LcSLAKB0yAA8yStWnMkr3sCx3",
-	"DIkpvdMfMCPV129Gvh1mviwr8vRfzYq8LvHytU0jLnkH+OoYU2KFO2vTS582xsFoRMmFs4wzEEhirfX5",
-	"SkxObucl28ShBz5HWm+QoTOpHxwLkbXak6YcNGhWuDdh5b4SlLsTpxTD9N/CWnw7txyl1O+EY5w1G9OI",
-	"4An02hlXnlinfwJlM4XAXALomzLWsVwgriQVh2YGO+bRXYzZHSNwsgMMtQGFJmOpWW3F7gjECvf+9fs3",
-	"34KPb8HHtyPMfe0U4nAaLc5gP4LyrbG17Xg7FZKAduftBqdaMXDQ8NurUxTPvG/e/FUV0JwFRq98ZvSn",
-	"ZkCIXoXFM/G/PxzeQgyxlF/tob729uPe+pkfPnFzYDSvyKxejg4zuIdaRrCizUwJ1G9mFrPM6LzOBnDm",
-	"7rwMFGB2H1t8y5XMZ1iFTU/9LT716QmrNoIufWGVG3h3EdScagkf/0qoN4r6+c4tiKXjz1ww3C+PR9IU",
-	"g1i62cG6eR89GS2+s1S6QaCc8TkG5MiGu+CFdENMEe9bxft81RK79G+nvgyK9r0l9/PURTSr/y9WG/FW",
-	"ZHiij93CCWKIJ38P/zs7tF6irUvvrYWI1OOhTHnfXExyAq34iqoPjpDtY3xM0ldn2NytV6hpIeoquVvd",
-	"DbqoiLdr9e5Z1Lun8OGOq+opDejzWgMHeZLh413XqQsA7oj/D2eTi7Onk9ERAdRnuP/f6YW+sms2U1Ui",
-	"cw/yLPBBAE7v9R/PLEvhi74n5Mnfm2TKr82P04RgJblSvbCOoSCv4BsCWgRhl5rgDH2lT4NFS0UB6K3u",
-	"2zfSUzoDw/PNpb+EqX5VR2BCW//EZ18P6Z6Mzvz/HQSNU0gt0mnoL4ZXh7wFbSY2v4Xm36YfnvaX6zzU",
-	"aM0J6vKKpU7wIp16OEWdozw1UMXUa0z3Ihuq+DT6iqUkcGnSt0JTfITU7FaK9cCirFfGit5VgflhYTIv",
-	"Glj7wzMBNHAr2I3UuU2YFbD/jmrbMlMUnIDovGH9zxG3VljrG/RKxTHrcAiaE3be9UI4hZlwa+Uy9P5h",
-	"h94sGKFR0vPiZLQwSpn1DIG+Vkbls0r4NeRlWZlbriJWY1xZhN6fdSgF7Q38p67Q705+N0pG80rwm9lS",
-	"cWvDEz/shpa62IKWOhA7K3TWeYz9hOW1CKZG6LwLQvudZTnfoLjC15CwfkiFHHf90hLQ/BPUJmdywsEq",
-	"M1PArO4jNyTsoUupkriOfaOBj2ZK3Aq1A0QHXEAEgA0Pn0U/PCmfp9BiITPJq82hIfV8AroFYzrwB1nz",
-	"g4ah4dkf/+PsOX7l8vvjCCi2OC0mXZLtg08kOLaALR5rVSWsqSvsw4WhR3+517SjbZuOVnIJ8W10f0DC",
-	"OY1E8T6HGz55IAtqcLCPnRgLYcgeCAzCmkDH4hcI247Ix1DQ7oOXKIx6z+2NHWBDpSFVt/2QLO9Bd+lj",
-	"2IgKtuwJrrB/9vYP/oT0HAn4ffKPhXAcVGvMft9gUxRTbI1ylcwQE/iJKYXmpRxveKE6f0B4OvhDbjKb",
-	"jlujQVg1PYbzl5VBv2oDOLMPHKfsr6+SCDo7Ya/++DphmbyVilmTSeE2CSsrrHdiVmTOVAkjmhE44ySM",
-	"mEfYgmdSSSeFjYbzOrrdsj2jesYKSb1itDtTDHLcpjTKLBHvUcmFYNkmUyJhBdd8SdBJeD9bq87LnvsN",
-	"7jlIUtl3e1PbXMUS6w8B/CTt6S7UpSTNXW+ydWEUrzmVcPSFevCyaXiYTdocacPg0ARNUZdc9GyK9Hu8",
-	"STxwCp0gAIfYbBqAzxlfCp3hKrb7y1qshOg1z968ZMTTYwfO4XRLhi9aSKFyyxy/EZ6KhOCwYAov9FJJ",
-	"u0rYT5XQ2Sphzyo+lxnO9l0JsrAK4GMQB4ZeuYLfNDiYRbylDSXGjvSAmnpk+8zXTevc/wH0WeolPJgq",
-	"c7jyDCpWcIVkezCGFZd6zF66Bp+SDjd+nr5rIWFaeHh9WTEExeusIBiQXr3jrn2E1MxUuaimJH2LBfKx",
-	"U82BTVghEcMcZ2CzSjS9CjdClFGzA5wMKqHdmL3M6dseSFSrTbx6nn6jT+/8whNjgCzEFDXtDDWNlStC",
-	"BFqvjFc6OH3QxoGCWsd1zqvcN27AEpeVyUSOcBnbGkmK2jeKxovSJCQ2XCACPOzSlP353etX7B16oIQp",
-	"vjG1YysZvu7ER4dCZ2FjuGLhrr5lTRE51WU1NAMrWVqs+rhqhY/neXO4igb/k6mKIbErhSlVTNPBImmO",
-	"BJwaUEuRyYUE3dwwLYjTw7/k901QJXuXCAkZqgrba2mJ6MEoRfR4XoFdFhqt8q0B/7JAvHRWCZvVfjiB",
-	"K4rOTk1nCsfjWTSgtyITpUfLuEPqTbMmqdiweWcB3FoS+pOhYdE3khahiigl8qSpralyL91zkfECb+Sj",
-	"gfyhprBUDO0BEpbhBRi+wm8JX1YCYZMSVokF8p+irBhzg9SbY/YXqX2xDcISoFLzPO9sy3OIT/qNIeyI",
-	"q/gtGDwqAoS9cWYpwCRHz0D2VTheDT4FhT3DkSCFx0qqPCHKiPWKeCPojwyjDX/ETBrQmgWvYCgZtR51",
-	"FF+qvBJ6yB41ZU8rDkNnuYHj03olYvmn6OjuE97GqIkZr3Jkv0DUSdxNJXhuYzCGpiPaGcZDiSQpsFI2",
-	"ZAoQEIzrDbWGRHOBN/QJ48o4s6x4uYLzd8bBRcNBmDuki2iFjNwtugCSEDoh4jlsyqyrBC9gVYXOqk3Z",
-	"LDCEWohUoXynmbGt6Af294VUscw+c45nq2JAcuKF88wgHJ/gkyJhmbC1dYodZmUJe2v5xvowFylBVF1o",
-	"ywrBdcI4VTvWGhXZeseH8XeCJoAr/DRoqvV05dZF435ZlKbqHfPPaP3zsFrk/PAoAtGM4BA1haSBTVip",
-	"cB+0cX4LKNVwVpd2zJ6xFloXH0hiLTQIH8Z9ghcEKJC0KHIkF3R5jDADHdmwA1YzXk8ktIFjAMZMccGV",
-	"3bLU3N7AF6W7iswWMWyBHZmDxQTN7NjLQB3XQ+LgM2a25agJoVlnFNOoSLihokt8Go2ww2AVorcGgrl9",
-	"U/eiJCm8vZEQg1pnkFhMGedfwoMtdSGx0jWMzJkx+7eaa4fxPdpOsOYFV4zyEJ1w2JnsppfSYkmMZhRH",
-	"kTZO2UJ+BHGo5/BRS7YD8dF6ZWgQ9qb7ggYv6dcPv/5/AAAA//8=",
+	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6vXd92jyHasM7alI3nisybWVKNIVBXSLIAGwC6Vffrf+wD3Ee+T",
+	"3IUNgARJkARZbEmdeP7IWF0kiB8b+/f+7F9XKT8UnBGm5Orpr6s9wRkR8J/POVOEqW8x25V4R/SfMiJT",
+	"QQtFOVs9Xf2wJyi3vyK+RQr+vSG5XCUr8g4fipysnq62YpWsBPm5pIJkq6dKlCRZyXRPDliPqU6Ffkoq",
+	"QdludXubrL76Ae/CX7shQlLOErTlAr3YPvgOq3Tf+NhPq4c/rSZ+71ueYvOR9jd/3BNBYF2MHJEgkpci",
+	"JYjKiV/4Gxan0OhYIZJL8wXM5JEIlJGCsEwizhrrepampFAPqsOY8v3bZFVggQ9E2ZM1g/Uf7LfeoR6I",
+	"lHhH5FNE9L6LBGGBuEBE7wHVTxuSWSUrhg/hqdZTO+B33xK2U/vV00cXF0lgq54TpgR58WWYAFL41X25",
+	"wGpff9f8tqbZ4OZsuThgtXq6Kkt4MjADnpGcSvU9DBskeipVgrBElKGrdw9S+8JVeF76p8EpeZvy+YU+",
+	"K6WI0OP899/xg1/e6v+5ePDF+u2//S4833JD9Jx7dqzckE8k0nPs2bZyQ6ZMLzQBIbnofv6KkXdqncKv",
+	"V45BFJquNmTL62P8uSTi5E8IhuuZwsOLMN30UYy7tOHFn00sLzJyKLgiLD39Bwnc8e/wNZEII0EKghWS",
+	"eEsuEWYnVDL6c0mQIu9U30Xyxn6gB++7SE+eJKsDZdUOBee5NbwyuEea4SKludERSyQIzlo89TPgqeFJ",
+	"1lw4ioQe9hzf9nvOSNQcNRWlOM+JQHssB+alR6wmN42Ytq8x6xN5BRYKcZaf0HFPc8O8UyMr9YSQ2lMJ",
+	"0700zB3nuSZ+qgamaj43cctYmpcZ+YErnHdn+pyXTMG3BT9KpDjvuW7UDLNWMI4/hYxscZmr1dMtziWp",
+	"prDhPCeYGdFpxH336uM8v0I4y6SnFWh2SW6IOFVaQ8+UKiWingth5WH19O8rnOert6Hd+JYeqOpO5LVe",
+	"PAau0/cxeDG47icXiT4HetDfBnl1oMz8q75klCmyIwImMUY1QL9UoiNmimQJkmW613LkanNSRP7/Lx58",
+	"/uTJZ0+u+ghlkEqC8vRW30pZcCYJnNLLZ6XaP88pYeorIQzTtrSr/xMXRU6NMvTHf0ijEVV84NcVMa+s",
+	"KLvBOc3WKQykeYX+YR0QPvCAXjHjCl0zfmQIVCouUEYz+Gsh+A1BVEmSbz9d3fqr+50g29XT1f/vj7WO",
+	"+kfzq/wjrMSsAZbZOvavn6PP//T4CyRJqv+Ennz6aJX42u2PP/74QA9BmNIrDpzaN/xoFyDtJNWeHCTJ",
+	"b8g0/U9Pz5vuWVu+E3hwxwXZCiL3SPFrwtzGw6t3u7e3yeqV4JucHAbWV5gn/j2wTtBPqmWu9DcVpnm1",
+	"qp9LIhXaCIKvtW4MFHTggiBR5kReIkkIgj2Rn7rdkaunf68Grk6rMTKVaEtJnumNck/o9wuub7Xe9z/C",
+	"1bt9q2+kVJilerBSsKdaI3h68fCLRxcXFxcP4H/+pP/nz+6f9v+wvq8Kq1Kunj5+9ChZKapAqgbWhWE1",
+	"tZ7hNkz+0e1L9BG6wwic3xt+IGpP2Q44keBsZ7bPyrEbfSM4k2BjHcFEwekemTWgA8FMAq+zXwJ74tUL",
+	"w1P0PwrBCyIUNQwnFQQrkq2xauhTGVbkgaIH0lWqWtP9tfs7zSJ0s2SVY6nWpaw+3jHtGKIK6afQjiuE",
+	"zZ1JkOKwFQfKSqXnFzdpZq2F7g9EHbm4DgjJ5y++fI2E5ulSz+SAT6DXwNfN/SUsA1JEW8EPl4gcCnV6",
+	"qtVHLSEUOcjgF+0fsBD4pP/NxQ4zKuEOriM3rxDkhvJSriVJBVHrkimah3lkztkO5mwetco9gkUbMzZu",
+	"BwW54dcTSUWmvDCEFr8dZprdtbzUKh1lvjEO8npHb8wB8VJbfcyILcpqrd5pd51Pl0U2mfqtj6PxAmXq",
+	"88eroMpRi6G/G2vGvZ/4d68xlS5FWPKt9tOj2lrZ4pt/kFTpKVb3/Tl8Adh8llE9Gs5fefffKo5NltC6",
+	"3k0V5iKZfd/dDWzrRIOmUfN+VkTkjfEkNKUDfvfCPOv9bCgsWRnTzv6ulYOZdzBA3MO2eHteB8rsvx5G",
+	"TLJFTGM0MkgYr6xfqXXyWOHGcoYkWC1UAnfY8yyMjfM9eaesh0IP5KyloVeMSdXeEJh989Mje2CN2cG7",
+	"caDM/+vDqbeFlXmON1qjMGro/boW75/Eu+dVaOUe51+SlGrGKSeysw2Rag3qov4PxkOmxMstSnMuS0Gk",
+	"FhbpnuaZIOwTiVIsgd92znXkeFJ+OFiFa+qrmV1ow6yGTTB+QNiYtyE+7I4o7v7afdX73zy3hxeDB9e5",
+	"d26+bgZvB04RvjbtACO5sSeXewMTHSdaR4KPOBB6pfnQml8TCe6KNrvF9vexk3qOJXFjGdrKwjQM/ltj",
+	"WFwapUfbT0IqY3ol6AjGPVVIMx1pFdUAARoDrBN2oNfkSGVQK4o8JF6qlBt+50hbk09GjJ93q82BsP+o",
+	"s/NuqPGdl92tF/UPky6LPcrbkSvhhg/OTSmc7h1z6JwhRgURkjP0+6sNYWRLU4rFaU2zqz9om5rrJzRT",
+	"Qr+/0v8PfgCTuMX0/FejjsaOFves8R+sM5IT1WPA/eC5XZ2DiRQKnOsHE12IU7jnmKhbmpM1CwaInoGt",
+	"oHmAJEwl6EjVnpfKmNIYbgY6lFLBjPc8D27AntDdXnnmTMUkoq/CNWVZ1x5KVnW8SpNXRSxreB7M5g3J",
+	"g4bUgWQUr82fe7iDOxAMm0AlHEnY2EsJvSHZWu7xoyef9w6oN9qO5rY0qCoTJqmiN1Sdeqhek99Tw59t",
+	"JAqoPOUlUxCvtuyC6X0FP7gd0ghF/alUBZlHshpZQ3BTEm1B7sk7rPmT+WJ3XPpLYKv/clJGjRja8FHT",
+	"MVmpfXnYsCAn/nFP1B7sX+Dn4HFbdQMA8wzcssg5zki23pxiBS/d0iE3DkYyxQwIRPNWLEgG1w52KONp",
+	"eTBkE22Am+/Fzy/aYE9WN5xma0Gw7HFu6d+negzMK5HTPdJMBWJsr+g7kssEBABD9GACJks5HIC5NK+p",
+	"z0QbvMXSfXWtuszCp90mPQ0LxG8pu+7KavKuoILISVtelKLgkoyK9canX9mX9B0QeThTxN9d/VD9qcSf",
+	"6Pg6Z7lmzltWa/pusPG5vqo/G8iQoQrxgjCfSbv4gk8IIcZcf2YJh0StWN0zj4S3C0u4JM7WLNquiFEf",
+	"Rku8z5fVt4Pb8zdudKsJN6bm5A3fSCON56ef3qzGTA47TvD4yoyqZ2k4Q+1KkAyn6uopusF5WesFSmCa",
+	"26gqOmopTgSWJIO0Jf2fpYD0LmMM4BxpWkIZOWCW+TeNMklEzc4hfKZ1cthobHg6FjYJr+DCZDrpKYUv",
+	"pF7LXwTB12GF3liTOWXXRlXLOJG+otz2jTlDshv8ocxZG6H8LUYaGxXWUN3Jur04UCkNpeNcERNMNPtj",
+	"zUsuMvtnswWUs7VV/9eCpFzon9I9Sa8hqrOuh/H+WDKIk6+vIeOHcbVWewJ+pWyd7jFlYRWU/Nxd6/fl",
+	"YUNElZqppV8yOahg96Ey23tJ9Hm1hr5UUamQpDuGFRDfjVEwkVlU+2z3WO6DJ3tNTsGDvbqm2RVk5P3x",
+	"0yPJ8wewjX/8x/FafvoPydnVqn/bIvS2auLdL3+VPXry5OEXCdpgST5/XIo8qVenaU2iqyM+SQW+dHs1",
+	"H14lNpsxQZL8nCC9YIgu6S+B3pSYyCthGcnQ5oSwIdwtIeFwgXsvVo1pHbTei8Tse7XL/rr9L/QSwVc3",
+	"wTAwrtjXoIT1ON1tol/iInjW/ykJJKE+e/XCpmhcIrzRxiFErSEYeZKKHHx671OIzWecUGsRVSmJuErQ",
+	"lfnKlf7olRk6SE9TdMh0j9mOZGvIQAiEh78HHxpn+bRob2i/OoyA6ItClTTEeIl2uJAIC4Iqkdp1rRVE",
+	"9KRJVz+9yBJk9x/8HOBN+gffBMfrRsSao34N+Qf8YAKy+pBMTDnmTIt+jfLk3JR62GrmCMtrk/JAe/wV",
+	"mqEPGaF6OCuDN2RPWVZtg/QF8IRwOOSG9AqxK5eQUqXWmqB1dQI9+14lxHZH1TpY7cI+CqoUYXo4Leqr",
+	"ces9g0etGtBlRyVwhjUN0faPPR/xKX30kAddpPAK2J7e/U4cI/K2oTnTzrUc5nRLmBU121zOrJhpKOip",
+	"OCO5T4ATnJMMeEhHZg/eDeA63pFHXwSnCbSymL559uDRk8+bghbkp9N1XCIKVcmYo83TFmerCEPS1I0P",
+	"FNm7838Dx1Ndi9JyuQt+TeJEqFGwtSxgSmvi9bI81x0oJoF9rc9XWl6gmRcoqCSL8yw6ZtnnEZUksR84",
+	"7rms2KbHJS+N6rMHt6ZEzspxZBejr8E6orYLKL5SoKJe8XTd22RVsvpr7ZBWvY2YVtoJFXCPEiT5AfKm",
+	"OJT85NkM/dyesTtQb/e9iYVpTu25oL8Avb0h4oaI74jCjnk1qQ/yTsE/J9eyLLSlZ9Y7QTGRsiQi+KhW",
+	"0teloMEfXQLzeV8X5MaWea1dVl3P1zrPrXGp9usDUXuezf6+yXSY/TYRNzQla+fMxr3JkZA4OLzE5iML",
+	"rK5NkeagO3MJH4J3+n3rDOzeAFkkPcQau/BJNBC6WH+pg6MBSwiUtFGtwBvjmX3jNlltsKRBbeoEUs/4",
+	"GCCRdEPCobeWl64QPCXg1Vibsd1HhkIUGyrUfp3hnkyXQtiEDXTgTO21anciWNhwnpAKZfgUClVZB9PA",
+	"99bV2AFTLcOnK6vaM84gbLWjN6BoDO5BcHgIQpdMidOab9dc0B0dlb3PzQtzY8qO5tcMrLXg1lfPuCjs",
+	"4MqaT98mK5KVlq5zchOK8rYGaD9/m6y2+EDz07o33XlHWEa01U6Ysu7a7jP6WHrC598Z4rW+ttroYPkJ",
+	"2VjR3OQQLUFZRrJ1RqSirJ+HQjZXIYgiAhLIwwoUPHVDyXGde5W0QwRSlcSCM9z8d3yOiP92Wz4csKAK",
+	"52tXaTByrq3HIbYvtNFDmeJRe3mgO2MEWkYxlIPd/njr1eB6qmdiV9R+ATIfjROfBnMpPX8zNVVqB0yZ",
+	"jXRHHYh33zsp92pPBFB44MNflwKi67IgeU7ZThq3HzwhJ/l6ir2ebujJghdlbjYkilW0n7cpGjDldYjd",
+	"PhOC3uAcuYJMV5g9ys0F2RJBWMgB8WbPhYLN2JcHzJ56I9sSZvgRI8shg6PvqASv+roVku+fj35DTGGL",
+	"gVdgoAO2CbOhVG7RU2J2JLbkw+ZlHbBK90Siq5+vElQWSHH08BJRhkygpXYJ1ivj5cYvG7K7A2rju+5H",
+	"X7x5+ccXXz1HTx49/POYbNQD6HF6PEa4oAmiB60LGQ/OlgjRk8tS3eMq5zS1ETvDe1YmkSEY3bjrOoqx",
+	"tIy5aQ81rQfprE2urTvXZCPmNLs3u83nfNHiNMbqBKtzGNFbn9VaajgYWh+jjVdBgCjVNmj4CJuE879K",
+	"LYI5810MWF6TDC74jivEuHELJGhzsqojybNPJCgBT/0iHb+6tNIX7GVyU9K3SGsdxrvr1R36uqy3FMtY",
+	"6yWZBGZ/Bx5fDG/hrAQMnOoZ5CTTwjgrTelkSIZ8BXXUKWYZ1ZM324jR44sv0FVOr0l+ql+/gj3LEsRZ",
+	"SsDlsOHZCZwrOefXJHvqbxmUQjqqNPVO4IspMBXgxDBuckG06jPJX1tngD+66MqyIBLJc64PSpEMTAiJ",
+	"wN9sr0iCKJOK4MyEGeAkkd6MS4QZ0vR10DfR+8EzOqqy7oeP/LLuixBvOMtkw1LaiNjQu6895vBcW7XG",
+	"sdRj712l5hFn7th/VhaPK1KDIk/AIKASSRw4lRnmYKsY2LJFoAlT3A8voE2p3LxC5Q3/ukYlO4MezjFJ",
+	"A+blWKnNR2dtjsAdBK3PESCNs63R0TmdaZ2Oj//RW6sDjD9cFna+ObuseerVLn0Wt4B7Zr/6xVlx9ayL",
+	"GLgTaxKHFYjKGPZGfRy6MPfSNoYihk3O02u/yEwScWOFL+S6kxuaksum3czIOwWQGWEx1tqtkSPo2Nct",
+	"muQZPiWuir6agrbR0C+ckaRnEh/ESm+sPMhal7GfOwl1QUOwYfiFTb0Ro80B1p1fqjWnImrMLzwgZX/w",
+	"RarW5o97DuZJo+xkskSNylPWn/QylKeLRlfxGypx4qIuzOgu+UBcVpZUeGtW7V4yhmoERIAeMkij6OGT",
+	"Lx49foqeCbxJ0FdqTxP0LVZg3XoIg88e/BcgDL799bPb360+Qt/LnZfEzHXutC6WpbeIOzrLMzBZE55/",
+	"35bSaN/v/Rs3MeddFl9KTLo6LbqKpY4FUsraMuF+lat09mOJmpWR6zNagbLgdRr91nn3pj18i2KBXh8l",
+	"n93+/oH958WDL/Rf/nz7h38LCoDeCzZetrPAhRtZzsgFHCKuZS/a/b1ky1wwPB4xGDjK31vX+/9xDvc/",
+	"/G4UGW71HcSN0OZkYgOXSH8AKYO4y1x4YIPT61Wc9/6OfZCj9+V8n+TwJ85JfBm7h8Er2PpgOsUbObpb",
+	"He/kpMXHeCsnDTjdezkudMa9mWcJrhnezdHvxboxowZquzV7Xhp1cy4uEz+4P3QSad4P/+i0Jf3mL70r",
+	"f+nozbwD/2mk/+9D5/V0PIYRlesLeRADGpxULyzsXCDNeEdYGvQ7YYX2AHmsPLyuIzZJFA139XkQTnua",
+	"Z3KtWXFf/Zcp/qV5htSesmsJAui4PyHGIUEh5WWeISyvl/JRuncikVIscthE7OKU9vn8fpzu3/Ox+voV",
+	"oFCJ4DOGaggGH/Io5rMTHTxtACxJpDwA+BUXKNMS/GA1AVPGXGAGTm+XQvSXF89WyeovL74MZg6Zcnjc",
+	"W0W45+SGCEfUAKEse6o4Obwpe67F0eVSUFfGH2kE1hfxZeGKlzsZoTUy3bBS3oCTdG9BCx9G8jBRGaKT",
+	"cyb8So8Knw7M+WebpdUHzCKR4lqBrCH2QuU0Whnrw0109G2yjnJKMsQZArBpTbCRoSFgMr2FstU3bPcQ",
+	"A2cFqU+QUIR3Bn9g3NneSWHMBN6qVeJhDMqyIEKSbDifUQm624VS/AeJwb31m1O+3ynvRFQFOeU2rb78",
+	"7iqN5ELWd2ReJt8CAniiutcWuU1Emghg2KY8WVpK3DW3n7hbniw4g82PqNiOZ5/Hl4c/4nPpjoI6Gs73",
+	"2PMopz2TbYUCIvWgY7fwS08VmoQ27ytxLVgMfqxvIJUoJ1tA+Y8uTffVs6m37UyFoI3Wbv/uzWlsQ19W",
+	"oOITttOpR7i6PFNJjoewzB+Ov9lesBlmbJGLOPk9Q+u+eflDHGXaic/Ej/fhXWa8Lng+/autTYKZj2/L",
+	"ItGPStpP9nOOSu14R3hYIEfHG6cL6MmL/dcQuqPbMCh2R94O+oIEwdd/zbGUd4N935f9/0yhnGCpkCIM",
+	"pXsscAo9ZpMub2/AIX7665+T2zNhEes1vzalKN3eU5MQx6t+Cou4mmLx6gvC4h1SAXT7f5RSAVqxxQqs",
+	"//128Bz7SDIryaR1mtcmbk71UuS6wR/QCwIPEOHaqC/IkOtgAI/642zSVJuyNZUkNRxjtSnts4u5LK6u",
+	"arL21991ZGlq7VFwY1a3hNLX5i73TPErWZYH9oAwJeiEqKUZ56twmXtram7s/vnMcqScMWX7vUnNZyJZ",
+	"9+S1mz3sxmnkWS0Ovc71g0B/4f02+kWnfUULGNEk9mgTeXOyiMKrwDKXY4nVqrw1jGzsPBddT5BYH+bJ",
+	"Vhrb0gouiUN1BF+Tl0Dw00+/a7Zp//Ui+eyLcC71hmenM4/DpDeNHQZ0Oe92jiA5P/a6GD9rqmn//fs/",
+	"1skQv1s/ePvvf/j38SxX214dFho6s+dYkGcCml4ewkixO0yZVOsUC7KjmijWR5rn4aI23BxpOPkIC7L2",
+	"X7hN5tRGxLT7+oYf9QlBcY6sw5yfSKTfRu5tGY6x2nWHo3quSruOh0ND5ZjwRT1yOBvItkmxD0ESqy2t",
+	"735sER3Z5AlF+h5jm0D2VWMUOU4/YJ0GDRZ13Vm51D99fChZOWB1qFnPSkF6a9R/rFMKrDfYdG/Vl/GB",
+	"u4yoGsfihj41HZtMEoK+BUdMTUTbxGr0eJ9I5HWnu6u6Ep9pOVJKehllBNedGdB6r4x5US47Xul3P9ju",
+	"UpU58TUzFdsc/fT7ZnEf3/2f1oizxR78CxBxhRcwcduq2P2ycJ9jSULmlCRSDnQMNAmguEpRgoZhBmEG",
+	"CNjF4o3LJdqHVA842YOGpaQ7NvO1vpVy26uTAC4MPzLIgIgbeWZvx5zjbM1viBA0ywgLzusZgvyYGyq5",
+	"QDlR3VmiPQaUJoQ3/IZYLO8DrTLY3rx8Zcrb91QqLgyKkcE+tX6xyFTAnMup2YOmg28vm/la2F4FFrkf",
+	"8VGUGHDxtcatQWLWPfA/9ucqX98A7pjGbbaRb4bsSZA5kD/u+26MIT3vfeRhOiCrNd/29AHF0kJgyVLc",
+	"UL1+SPAmYhclo7c8z/mRZOuy6OUcgH5fcwvzyoOyiCY580ZZeFe9dTtMB5PjnuaG8lOAe5AKs0wiqbS2",
+	"FQ2aT/JpZ7Ln+aA+b3+fki4SyTws9OiUydZFQ4MAkn0Rl7UDKpThDqvW3z5lRsC8elMQNX0eubi2+p1z",
+	"qVXtRsb7meR4uojQL7Hhvpn6EZB3eCeI3zXT6LsTmpWYDa1YRlgLowrAqYH5IpxrBW63r2AjTQcavfnh",
+	"TzSOpeeC2gnGztoOCYVpYVowMOPZqEqhVWrNkCu+cJY+UYGbT47HUXkdWe0Awsd7fqyN7jNUt9YzHJdK",
+	"JAlh1hWJFMEHhHNTUXNWP11e9F6lNy9f2a4ReguEKZXZlVhk0jWJG/fGVH7x8Q2yz5r03xBE4ZdEgMDZ",
+	"avF/tHnRzj0UpQCYgRsJxlEv2bInWR4OFmr+3sQ2KwDfjrPDrsttd7tnbIVj2rq7baWpw+j7bIi6seI5",
+	"yQMFJdlaU0CYaCU+QAsryHS3raLMLlljM8qRwOUobuB3nJH5APT+vIP1JozEyn7NtyIf3ZYs0+pn3628",
+	"TVY7jvOFs5J70y+dtI1OjQFOTTc5Gepeon+PHdI1wYgqrms8HCxSsGoANKtcF4LvBJH6gmSGUWeCFwX5",
+	"MLjL56dGuKOqKG4wq7++8LNcoJNuYOs2TXMOnXmBuiVCBT7Jp1rhE1xvRoIwyjjjImlqexOzNO/gXp5x",
+	"97qrJrkkPrhxAsVnQhl3yNSU1M5NbhkfEBxylXYdzL87uO3t2Gv7LgxfgS+heGnsBnSrCtO695/moNIY",
+	"DVoB1BO4BJ88PknQhWxJJ033yE599duliqez36j673G0vIg7vFIG758n3O3CErns7kLiPH+5XT39e9TV",
+	"fNvOW464rBGJ7b0K5/i751z16Ugt/YJwPCe+1kSnb1GLWUye+Lh6GgFx0Lzqk3A87lB9ve27KwfCMheZ",
+	"PrfV//RA30BKO8wOHPiGZYRiW70F/y+N/796KIZL9wQYTEjaNhU4J5AQE8Z/uXW+bglt4eHbNpBv8QrO",
+	"A6JYOLN/aVSIhtefmjCzg8JwbarfvHxVN6g2oeeY49VcSa4PRK0LIlISasxvjtrs/dOqkTR05gF17hOJ",
+	"YJS4fkORR2LTvtOeduL+nIxyiRkq2ZYyKvckg3nFFBrbIVbdgJY1HFd+4DZoABsFa02ZXlNPQ9tqrqsQ",
+	"IJVnzwTetLOYXYBjnepU2u45Wy4u7RUyc0pAMXcuwt6R1/oix65uUiwzIjLQPW8o5ah9d/3d0cfulLtA",
+	"pmW/2aRpUA+Da8aWWXve2I/fZWLrrsfcJHZpMzOr752omglmMJ+zLMwXztJJLElEqiYzK/GHiofGJjs4",
+	"n6WMP6d53UPzr6a1rtqo1d2hyD480A+f4wIV4PChCqVcCJIqGUOeo6CwoZKHv9h+b1wcQqUN5l5xMSU3",
+	"aYKuaNI7pqWzVG9FJrTM6q/AxWH0jKz+pp+1HeFiBR4MX6O9VtFboo5cXGv5YVw/b89rcDS3T9E8jGxY",
+	"lMPIHgr4NKPmPVB1jvB64a4i4usKi6kH3486VdFdE3cqGFEvdzujLukJDeSuVWhtTEFK2U2ZMyLwhuZU",
+	"nS61ZKoaK1rIscl7cA/D1R3lyd3G5sXxoteO8zX5VYMCxpm5rdKdLmrDLqUoWJqhq/CDdwu81OdLhDcm",
+	"IdFhDH4ikVT4dCZ5tDAEJuo0bqCIbZ6l4saJthbs+EM/y76ej8fcl4qjncNtW/L4+Sv0+E+tWsEnjcN4",
+	"FOZbHq8bBl5iXIUT/3tufeuo3faNH/VSqmKtb91nZfE9If+HlDyL3W/zDblL38XGXhdkEph/z61aEkF8",
+	"kPZnILbYg6C7yVZUK9W+J9MSioYhoT7FQlAi0YHD3mJWexTznB/lpcFkrRPzJ1eyNLNf35fNWn2zl84r",
+	"+Ntl6DxK5awxd73mLBsjTCcGZ/rI5rnxlPmBggn0E1tZl+ZcUrabWl4XpWMs7gmwW/Ka6D++X8+ET5Ju",
+	"nLdj0wTf5T08uBHHvfVGQ3q3HPDcT2Uvo174H/cEAPS9NubXjB+lg/y1FSJmYkE3fZ9/ZDEnd2BvOl7u",
+	"qfvi6cohqFToEIrTPRiI0446HLNMRpXq55x5HUzbkoulJB+sJYIn8qnul0kOHnYzBXFrboBQOpS78wtz",
+	"pueztvzJXhWC/nhcHKc6xyYEuVA0pQVmKuCKf0V4kROTB89LJWlGLi1iglbrKLuhKh5VvUlNr+ovhzTu",
+	"ohQFl2Hfjh4wK6cS1cfviWisq96C1imNX9TncOmWyIUIAP2tzsyG8KY5x0iPzTlt0fX5BFrjTT25GCTX",
+	"ySx/BjW3HSNhwhk/gm94ns1AX5YBpGDrzxnijn0eg0GggP76vEi05V7uNwGOrk0Zi7gcPMl6/1wO4Xvy",
+	"UeAQz4QQbq9qCQPzn58NhbdxDmdfAKTgo/CcxGp3kxwsS9aAnlfHOavOMhgBmG60dEsL+6EENR1+dYPz",
+	"Ei9QDTgHCs18O94wqV+ITHL+wKU6VeJuFDHAZKtXooCLw/4IYu6sHk/rDP8osx3JkBZZHwOK2pLlb+58",
+	"va32wIIb5DJ+AeYBtbZIMoADFdVt431R71IUOZXlTwHRaFHI0CGPn+pCmqjHJ++fJvq1BWEJ5EkpRQ7F",
+	"FM2LM4VT9cy8F9qLu5YaUB8z+YVo1B1yF34qRkgWd+UqvBx4ZSyDZ3qZdVRpWnMmrkrlHsJrni9rYMCK",
+	"LpL6wozdtdlpLB5993kDTOZJtBtgGeo7Sy2F8Ua3bI4Ans4OPuYrPjlx6T1ygNaRwh/HjnQh6VsJsPsr",
+	"e5fxlkzvVHJ2peM59BLckb/yUKHf8tAzxv6ZDTxzB1gyd2NibnLSnyRtf68S2esUzbu2Fdx/90Ttf6jg",
+	"KxHfQr0WQJmRWs9Oppu9gMdgvzvD9FVY7IiKdS7cK5wYb6+8k307cEXnSePzoCru1wWZQi79qCXejIaO",
+	"YxZwieGBfaglHVQSg3IiZ6BHmNl1e860hfWZ9PFxHmbsES6kDIH8vH+KkNmBRZSgj4WIxnWnIaKamQk5",
+	"IyD9Qdx2lRu2HqOPNF6wG6qWCELUIey7DFv0AqNaHQSyjhS+JsylbkdWuwl+uAvT1CYhzWk8eHd5Q6Xs",
+	"gQ7+ERrN4MxkcW5pHqWuv1/Fqklo9WLqM/S2cZzqZ6laHrUsmzUSSVX9/SmfaV1eEWRB6uvY8VnT8ghm",
+	"Wps69+L4OSwkoD12dv/ENNSovDf5YpDr+byD9V8ejQh9b63QlsZbqv0dVVXPkSwZvaOWuzkO2eA/CqoU",
+	"YSjnbEcEwltl08m3OFWh5I9gFjlP01KIifNW2iTvgzDhLCXIOPv/Jft8nS+garpuno+lhKFLcpc5py1S",
+	"WSi+4WipxXwmhihglKGNWUg6ACO6f3LB7MAS5ttZ/GL6Gfeu5m81S2glXXIVzeb7mnIEACqgWYLp14Jp",
+	"hiT3CbyfF521Xd0GYoblz4+hus3x4OyVca82+Yz3obfjh7Dg3XLHev+u2MuCML3l9742tu/WLXTK9/Bo",
+	"l+Gc5+W4wr+GMPWgjReV1yjdY7Yj2SW6JoVyITTbe6xJDA+jlPyPObl2phfuVY4DkmO+Az1E04BIOVnT",
+	"rd+K9PeYLkgBCIxTE9E70PAU3oyNl02M8J7Wxj8Q9tGaetc9loCEV5yC86tHiS59rN+IXZV+wwdNGM6e",
+	"K07fumdtdxPZU8lKlbSw8xLp5xIfMuKo1WSLAlzllD5FnBEkywMgphKc7hFIZJaeYgsQK8z5Tlbf3Xe8",
+	"6/ervqlwnhAXyEeAmpRoTjnrdfrXj5gNzkmGFEdqTyWqTa848NlFojnL659NBNlGt68pDe7005KMQ+dZ",
+	"P7jJ1YAC2ThsxxuonRuyvvvBwQyGbxMZzIcMeztcT34PQ/yVEl6DcBl23uChjtM4Ak0qSfV2QL49BzUg",
+	"IOW2KkRybfxZQSzK0Z6yHcLsBBqnQciGLJyYEUzbYRgCQiSU5FnQ4+woPKlrH2ynUNu7g+EDkabz4Aiw",
+	"EnxjcGNmYWfVukFr8pbJG9OQiBttKiJJ2S43C5lSPd4bjn8UCsfXov9c4T6P8QXmGarZi8bYmcLHzqm4",
+	"6qWML+l2u4xaqEd7hYWCEUMCGS6n7IWWhyaXVEmSb6fQj3fvAx+FmFPkacCztXjqip3pJDO2J4pHJ8Hy",
+	"gam1+YFddHNJ7mv+WPWpTGO032CWvbwxk5nAUeZqnUtXKrX2q5rW0JIXcgWAGXYP3QE+IXdTHiq56/Qb",
+	"nBlNRpADvzHC3ZjoQY3GYw0L3fuQrvfCuAVyrIhwSh/A8B9rHB6YbeI8CASLnDZ7skfFP+x+JEY/cqsb",
+	"3ttFMP7mSseIBjQDkmq898zduDNeW9V7XgVkpHEFbRqMdrY11hUIqqbNRRAjxylm1/vpUvPKJIZNblLz",
+	"g17clpcsi2x8Pc1TkkX6w2xe2wdObndNgmO9AoJInpe9X4Wfb+L11CV9kdQifo1/tGOwVoaqm/897UQK",
+	"1NdpVzzcZMNeo2V6bNzN/Xg/aezDjcc1P4Tm7pp7uFaEPCOJbS1ptLQ+QOH3QdgdIMiMjB36UmpffVT3",
+	"TfNz+7BM08I7oO2I1nd3z0LnqjFmma8bMmNSIpv/4vRk6YYsGjOwevG/41GEXld6z0fX0u81tKr/Z8N5",
+	"7uq2Zh7Go9nKb2X4ENeH5Iz8/DMiwr35+vUzfYf75uWr95ciyovxWANDWy5SMtm0tIP3rfMHgg/fEecn",
+	"es/oSCy7m1xQwfOGcwEoWN8Ls9C3yyf4f2TZ+3W2PmzF+OHfZUrknaW119NfSOnyLsP907t+EBi0klC+",
+	"3xSq3pyCzKiv92JG78Tmnyomd1z1ishe331ttfYkadsCHSFVFLxy3S5yBv5fJ97nyqz2ZKKH6P03Ax1o",
+	"LtRZyNSkLsXXkW07W2dwQ8SmOx/DPhMXOoWS/AKLygDV1wYceZ9IVGC1vzTY7olNGXsA6WOYmR4nmcDH",
+	"B65NZcoPBOENL5VWydSeHCTJbwLNtIIMvmbeMG9/3clqIMW0vvZLMcGaj9w/JvgjzvMPosgMZXPcnZ6D",
+	"qZziZ+yd4eLljYdSKjD/JCGR4uGDaUjDVp6mqLvUjuZDri+gWUWt/iuWfaQw8np2C3E9YBz3j99pHam7",
+	"+pweqOpNd9WKkWdOdtMW3KCta03obq9IBj1XJCpZRgQ64lOCahcY4oxIRFmal1kre7G3ubwDAA9wN0V5",
+	"UF/RE0SKI7POqK9oUdq0Ca9XyeqIBTOKxLbM87BheP4dgxXabU1WbtJmeW5mQwe8EInD9+8ZiZvutIF0",
+	"o5RIuT7wrJUEMKwfwmhr7+UwumeB02DA4hWkZMvgnQnr1n8hO8okIjdEnExLIMJSUsU6YD5P0bO//teD",
+	"i4uLh48+C4d3SqZMLHw4BcY8NlOFia6yNZkvMuytAlMJUWl7zm5xmavY3Cw/f6d9JjlWVJVZy5Hee9lz",
+	"ekPZbo0FwevDo3BuVs7ZbsqYB8zwjkBcTlNOHkttnfeGWJ7f1aAfOqJk2qa6NJuMFTTKV4LneUzmSbIq",
+	"euzA5988Q68emAAcL/DPZZBQij2WJHbxOd2S9JTmZG1eA2waesDitFangud8d4odqnoe4jPihqZTrr59",
+	"o0J6bROY3HPX7LJLKpIqMkxM+latf+EsfKqK05yonsHtuugMRuZvSXtBd19BfsSKiHVOlSByXRCxzvAp",
+	"ItcwXlc3gXcrPB0X9PfaZ0eNjUyaAsIjGEe/gfvcL3+e2/vSTXm9Cdyjr7VG7PnJzGEheaQq3ZOsinIj",
+	"vt321PRkYToi75TA/ar4r33Ilt6CqqaVwUy3FGse8olEbl8TbwWfSMSPrI7v7bFE5hQCUmJD8gig7Yx8",
+	"a540zZpsr8aAiQQD5qQnRmJ32JRKwaMOcJEfQ2Vdoai+25rET1ypPjtMGwvl4lX01CWJqRtqZhQOqlbT",
+	"NsykTdb6ZzoltbK+IqF0avquL7+wVwgaSli76XWJmqq8j9EWNA3DWdSsLZhLzog6cnGtSZ/K8QIKy5TM",
+	"TNx3fbZm1p1Uu/l29CTiiKibHSGHGELcwVlqSUI1eopbx2eCNidkr0qrT/MTG+NskXdrwYFbN7gv8ypQ",
+	"lrML/MKSFmEnq5LRn0tif1eiJC3D4YDf0YM2NKEjmtke84eLIeuh9o7899+fPfivt78+Sp7c/m4Zq2CO",
+	"hj9ZcW9u2oEyB5UZtYPDan61p1/4+/ngi4soC6B1IuNnMmIg1OP9uTEd+Od7sR7aLc9G3YUB6yLeWPC+",
+	"9vjin9YuGAJ3DdOsZzk0SWyMvtpWxWQCbRgdLX3u2ffPkBVS3sF9fpEMWifTFrCQ5VJv+efTOUafETJx",
+	"M8Ma4TzTY4aBsYSDz3jK7qN7byn1+T6I/p6sT1/s3Ef527OsM+RxxEadIZ9H5ztbxvbJy9Gc45D8G37p",
+	"XsvD8fOdKB/HB2zIy4WkYsRX76+UHFtcv3vhlVMGW/bqHIgVwHdRQZ8VhDCR4hkOo+PEIoxY4NTFdVqp",
+	"sFAymCzvPG7OtaaXj6xq8cH7ckyEB42BCEdYIswQEYKLSFSbuY5jp4DVu19T0dthkr3LRA9HZZ3s8PdJ",
+	"ds+Q3ii0IepICEMPv7i4gGS2Rw+/+GJyGXx3o0e2dzE999X+HoLk9WHNTGGG5swH8nO3Nq+xdmjyI0MZ",
+	"FSS12HbjHSLteYSvgBEFrZBHKdSeCEQzCdSU2rBLZw92QWvVNEoyYHbANjICYEaJRUhGXKADETv9Fy5M",
+	"YZFDdDbrpdLGLp4CZJiNsRRDUqGFzAuaXxWYd+X4wQKoMD6f9+PUPnXNqVz9VF5cfJa6weBf5FPL7q4S",
+	"dPWp5Xbw33ar4L/NbsF/mu26gv0CtII9LgrCSOaQCgACSMsdIg7yKbqC5ASB8081FV2NCJCgC706wRpk",
+	"u9rHWQl9tjFlteXNDYakWEtRlmb7b90SjKcXOmKPteUoeghbswVU4J2DikLkUKgwYbaYV+t+50d8kqgQ",
+	"RJ/QpQswcrTjKNRKbJxJeTMP7lwdngtlklUYKB1DXPQkwYb/HA5cbkODtJZk0uL1OrD+n75oQisodraf",
+	"QYTswraqPGonErbMMHKRYbZLLOq2Z/cXijPakb5y8YzeUGOTVF+XOZFIKi2XuOmfB+LpEmEXOE4xQzbY",
+	"C2n7aFPa5GWI2Zu/9UXrY8OYXc6gfzG17+ZRiTZESzWkeFBauLBnXOg+jAk1OT5q2B5U4TOE2clA3Vkh",
+	"AivIeESJwzIB0wYJdChqgyUN8KobIuiW1pLPiJAECQJ7ZoAbEVUgK/WIXJIMae46BLbQUh/IDRGohsZa",
+	"IHUjTC9Wn9tahSvleXlgEmKzbovPTPlYKp8j3BPzK7bLqdwnVm/jkCnD0QEXFUEFvWo47AN45jJp0JV3",
+	"3YLqS623dcxVl6ijh6qtVovnGYEIUeeOVJqKocUhIl5CJbFDvbFoSeP2UFCl0Gz+stp+aeqYKAOoXdMZ",
+	"LgquYI5J1FpA12HkvPnNiX/Dj+iAmclHkDYZKejH6OXO/9zcdCC5wiLFMtv2tsVCCSNbmlIsTtH1Unua",
+	"Z4MQ1lQCaz3gE9qQxBYOPPzzgN/OwdmGOqjYLZPoQKUE2FVlDEBTMBgazj4Zfa++M89/DSipgUtlx1tv",
+	"uVhD3UAY3hoj/SMSZEelMjWF6MjLPEOMkAxtiKSZLY5aZFr+hyIREwKvtGmtRRLBzzgq8E6u3vXAfoUJ",
+	"E6ool6FJ/baW+dM8zdVbm1M487p6AmF0Q8QG5ygjKXUADUdBlVnxQr220wqtbtgTaLZuXb0AgOA089pE",
+	"di8nVgqn+wPUOW89GHwL0rvnR5fFbwZ9WqMeSrpj1hdjDP+Ui8yW0YxCoL8ztUFrmoWQXb0MFVm1J6Wm",
+	"q++e5BXKdnVhIp0s9S2BCQzib7d2lzLzDf0KTIPnerFe+bNB0x/zheuNzEh2idiZ3Qv10yKaKMzT7rW1",
+	"E4hd4pYFwdeyciAaakjqROYTyjhYRUOVzRM6dioiCkEUEetS9uWIxuK/NkLgRO15Fr0/9vGhMJAgKS2o",
+	"QWSLI1r/4gDSLD1QBdiPl3DoT13nSJnygiCJT/Isom5BDnZvu0E+0TddKrzdgtLtXoqsz4WpRm+redoV",
+	"3kEWTK9W9Lcmin8VE3OF9dUQi8XCcE6zNbT3DKiArlG/0U5Gg3Hvo265I4TN9noywrGFiv7bZNtivR7X",
+	"GpDGs+JhH1z6tv1Y71GyPmO9gvW+CtAB4PpwtsFvEnZRCTtKzfdf4o6HxD8+ETz5Wnwc8nMs72lB0dgG",
+	"ohsVWQOCaBFvmTEw71nWAGcKp0HX5xGfkIJO8ukeYctOPkVXEm/JlSb5q5JdM35kVxUz3PDshLC8Jtmn",
+	"nbjdHDvbEmvY1/uju4bWsDSA8j3RjTusWb+mLIo56X1ew8Oe47DLxY1LVCYdpNNQK7mYJDMTeu9jyO9D",
+	"tRckN6xzT4tgfP9Yr9vh1/estLWte15KouX5uvENzdfwNhQx58ieRNMloTUY4DkOvuMEspFxYLZA5WH4",
+	"Xbwl6+M+1GTvG14Kl67CjHIrFzQwyr58AMg0SRDOMkGk1DrgHrMs/9ft6d0xbuAOuk20lOLfkwE++Uwp",
+	"cijUQgiI40pApfk4uiz2JiHlQKQ0cYMbKs0txAeaaxIusFAGj5SrfQ8caQ+3aG0xbF9l75lpj2/OvMrK",
+	"JduZ3/m2nQX7PKyN6I2cZxbPFpbj6vHHLAlH7ZcJibFjovI3MebE2OiuzxRR7XGnXKwGXx+4Xsso+6A2",
+	"30tlf6nWCYvxm9HipY+CsYzOspfRRBRn3R3jmVTkdf8Z0ehevyfGFLh8Xg/BgLntPGPGvQRNfyXCgqBC",
+	"aB08Q9TvSjOUnFqv9XmN4tDytLx5iT57+PnnDx4inBd7/OAzcODjQ6F3bvX9V69XSRct4rMAVkTnElaA",
+	"EM/LDelrzTchL7PckP7c6F4so4weCJPTeoaWG/Kley2Yl0GwLMXEuX9nXgqPpxXBHjQC4Ap8S/NRV+mX",
+	"VFrI7Ff2hUEQm1433zObYKhN/Xr7THGEnqhmktjvK5cgBnmJ5o8HghllO+hPxxDPsyZ600gtfG3Iuayj",
+	"arcbh9ncNb9dqNutoOCriahDkL2OE2+jRtZQTx4G65vBl1bDOEfvKDfkNT/2UBOOInGs8Hf62R4lAsYZ",
+	"WsJ3JLQMXGaU2F5EjklBSIBBS6MdvyGCWSdxbWoV5SanabgHp2UfIWj9X0IC4mvBDwgGlICDpqWAdL2+",
+	"HGmz/GQa2miSNV8HMRdM7CqIoMaOHNvUV+bJMy+tN59pTOaNyQsNUEW1H8HoVoVOdSRSmR1z2YJVZubk",
+	"8s+xC6/P1b/wFeXUm1cdcmtPesmyYtvBFM8gGaVe6UBP8jxV0ro/bdZqOGe31k8d4dtdKnIMy8JKCbop",
+	"G6zB91bAFwZSh0+gB7gU9p4a72DaRk6wJEGcTwIJ3m7vJeKlgnzBAwYPPkQR/VbvI+h21vaqvth3Ut8G",
+	"izUm88DuakPMrG8STibHEwtlmSZCLiKCze7JW4jTqXE3m91CeNj/VN/0X1VsqcfmMncXpZrnyktUMncs",
+	"6MCZ2hu10nWn7kZqgMrHkkX1QMZqjXw00BMccot7l6nlXPBuesoJxJo0rSZgGZg0+5IFFoV3ZL0TvCxG",
+	"T7B+sqqIjYxWTYVMg9OI3mmGja0exI7uKvSQ/uFsrZDNyYvSmHhrVyg6uC3t52+T1c8lFspkMtS2w6OL",
+	"R48f/K+H4Xad7yIQQt6FG77Ksii0VdbTCLHHrLOY2pfWhWwtfm+sJCbycSI4sMrIErVaPgf4zVSS6e+5",
+	"35X1cZLbrW1UT3coVfBCNZPWZ0OX+UuSE30cr8nPJQmx/5SzLRWHiRPvbIUfcDTVxuvoJhkws0kT6LSS",
+	"qD/pbU5j5IjNWcA32d7u++WjtIoxyUwdQsBK3eJU2T5IfpoT14aoIu9UYjwoO260Gs9pYtK8bHWLCfy4",
+	"f0HMB/5h8JzfaZuFsAx6LBCmTF/mWjQkqw0Var923VYr3mxA2uxtWfPtmgu6A9eNj+h2wIIqnNcdmEhW",
+	"ps2ShwPd2SKI6iEXxcp4WlpTaoPTaz0j0L4cHtO6EPyGZj2csjY9gqDTDZ5LjEedkiP4hwouQCUUmMlt",
+	"T4wMp4r3N/ssJRH6qNKcGnbMJ3R466nAvLKu6Ksq4xEedJ4I1+FtxHNVCJ4SU0hivnObnJOzcoftoABb",
+	"YQjuKXDjYxvGjTUI+IHrMzvEZX1MYcLBnmV+TL8Txm/PFUhvVW3PUJGkZ30vwG/r+3QvWa3ngxgwKayh",
+	"CPahJCSgYC/tACKHDRY7vs7wKXDpv8QnaaFAtJlOQPuHqjjQqhGVqDJGQyrdAb9bN53ErfFrIwPGNeWF",
+	"KBVcq42X6AIsZMxO4dEpW6ckVLoHupwpxT8iqsAU29MsIyxBvxDBJSLvUlKovmnbgdcHyrjoaZMi8YHA",
+	"9EBWyaokcnhEr9P48KheP6aGZ7Y7doQDoipSrc8LKR52PSQrkHSWRZPezdV7eihzRYucSIPVP+6I9txQ",
+	"HuFUBxneqO6BdCirRcjBi1gW4OMKCmRtwOUk200UEo0X+0oeTK0lEbZthCQpZxnCudrzcrevu5OaqoK9",
+	"sSTvRKbZ3PpZ70T2J9xq2rEPOwblF5tW0QRT27In6fUqWdEDKD1vz+hpFG5carulqb0gcs/zTNr8aj/K",
+	"V3ApqcEbzek1yU/BeXDWX4ZpMjWhPMMUgfMjAGnFnKPRiSf1GexjSEpwtiNSVc1u4ySruxevq0qNrotT",
+	"K6dBLDpXukElyjm/JhnS4mGHqTYWtgijAlOBilJZ7JXRSiyZBlGY6g60UHYPNokeWf8FaC5BZaF52sP4",
+	"VnJN10dBmC3fybEycAlcrbOKayQrg8e1WOfx91FzZqnWIzO3w+7K1ETlXd5qfwYZ6XPMMpoFOeoMnb66",
+	"wdPu5Qe7ErYPXNAw6CHi/4yn0PECfvf9/gONOzx5rmbeJYfZcYN6LBAMY9lTATWaSgTOWEil5wey4dnp",
+	"U/Q9PhCJcM6ZlrUsc1UUhq4Mbgo0HqcSKZ5npmWSVtqF5+v/dBWBLLYLakwGUCFDJ4IheyjDpwRRJhXB",
+	"meGT4OlAlivWmL6PRhH8PRdJm/UEzfvq8XUhvBLKlrWf4dNVT/ndoIEfHP629qasa4fiWBWT7zsKAJsF",
+	"C/5Y/ON1FlZPj76DiQqmWiPXoj1GmjddVPGJjnW0wsPqjqpI831q3Wi9hZiSBclzynYmtcs80aiUm5R4",
+	"NYitf+s8aBHtRqJDFbdDvOJLj4rPh6qeqO/6VchOcIGeAMfl/qutSRgNIyTOqqdixebkDtWBnzztblo5",
+	"YNeB1Ji/tz1vY05wVkr+0AnM2fchiNQrGPjqKQgFuHlW9/9EhmJcFeN+GLbbAw22Q5UOo8iPA/q5njSs",
+	"+uqp0ZyDunqUYl6KG3rT43X298bkAtk6VnXkNkgQZdVWH4k8BayqA6gT5nBlKwiCs+kHo/A1Gf6w8X7W",
+	"Ncpu2oA6J8EbbhAJKzrxme1ikZJGdKQdOp4eLwFHIlCSh5jWqTifG1ep/1QbHHpwprltRqSizHkI2iEY",
+	"t6C2EqEp/4DFdTgv1xNSMR0W2jpqXeE80MC+w8KWcHV3BNu4x3s0IbtydE81NWPd3G7SS27AvVr464qd",
+	"t/gGI8jBjYBnlwvDdKUC7mj4l0QbYhN7tbpdFRa0rQtBDAhAODHzYWLalBtvLzwtE5Rpe0hx9CDSN+Jm",
+	"6/Mqx4oaLMfwJT9lJhg+rTTt4DU9Errbq2H4vWrdJvFIzrCgq0Ul3i5WXw+d7FfbLYF2rr2ods0wZCi/",
+	"kdlKA6NVyijk/hlO2gpZQ/bso/F9Kn7EmtQAbMCP7NWTNMEYK4Wibmt7m34wHwk26J6PnlEGVmaxFL02",
+	"zfUKAKZF3ya9lKyxWAkJyu2MBeNTsRJOm3uZwOCJJ+8KKvrzoXygjTlYGjGUt0A+Z4eYZ/to+s575HbM",
+	"iYqPq4sdL+7cs2ytvhv2rvQYb1mh7YGMmq+gQ0585mtGFKZ5uD6FgwbWpf7/+ebl98j+iiizFWkbnp1s",
+	"mk6BBT5ove0T2cKV7msFYz9VtW230wouk4tDEL2bZEE7RLNDfZwVnJVWz6H+qkKzupOQl3sn2pz3Jh1s",
+	"gNDXMelNqWU2sZ1OBFGwq8myKCiUraFdVgi8/IiwlETKA6DQQzsfh4oejPJek1OPsJAKnyysEj4QY81Y",
+	"40rOrkjXa6uqRvPeEr2Xpue7Iu+UTNBfnr9Cj//UqJojbLThcZvyDMGlmKENMQFWRFniest3QwOjeT61",
+	"D7NL5DdNHCe97GDU3lpgvopluv2sqnzokMSZl35avxV5D4zYmNZACBjSG3gRPbp4dPHg4aPEHGTVr4aL",
+	"QxCP2/IVTTI7/sD+8R+Ss09f4+N3Fk4iyO8zgbfKz4/VrLq6iiAIVK/4HmhCLzCTeV0k1If4H90JoMNA",
+	"m3vnalbR//t//z+wZ9aJAS0vGvtnnqinF+oWUNL1nAP8Fp94qdCeagbCtwBKpR7oYzCjPWgSc+yhfayx",
+	"Uc0AvSRiW1xTeUYqgV8x3bps0qNg34FiN90/gBYp9YnSWZ7Pfmn7nBcnUyAOJAP13KY272iDZKAnuQYZ",
+	"U8XiNGSWeGSTWRLp0qgUfIuu3IZcdTAHnFrYijn5xdf4wS9v9f9cPPhi/fbffvchBN0lIixm6p89aWz5",
+	"o7tj4Oa7jYinj+oSywIqRjsxznQuG24EoIJRwNbqHgVWtyCz/hS9JlCvmEErTXTcc4d70JzF+2fq5x/z",
+	"bQ9vW8AjqIeJb5DyMaX/mg1YAgpmjAcvg+/Sy71+Yz+/sZ97yX5eQ9jMto4ZvFJn6i0LX7jxUjy/z/p5",
+	"9201/0p1UyHnEUpJ500lpP2HNXvf7LR6fEBh72Pive2tFiKifzbXzsTSqXvnUrkrV0SwlVkFW8Vdm16c",
+	"AWnfoeG8gHncY++WLDU84ZmBPxnoCFi1VNtWL60zut3StMzVyaQb2P7IkOkvbIdeCEG6g3m4SlZalfhs",
+	"lawee9hoEGvLKes5Em+e1e0LE+iPWO4p2ynO0F8FLwsk91woJIlCnFVTp2xn20e4xFTIRZWoWtCn6EVl",
+	"9mGUUbxjXFIZKAODjSPtQgtJ8q159l04WdqwkR4P9vdnNlyYU8c5x6NfqjXfbtcZP2DKhhoL2ifQHmc1",
+	"xnqwSqketaeOBKK5+ifDd02KE7ZfMEFpAq1pTSDVb4nXwzP76Xlq1cu49VR961vz/HCfJJzuiVzbDelr",
+	"k+qRZ7iG7D0gnt+1Y/GfB4zb0knSYBxNdtC+At2L1qWNEe5ecc15YNUfI497b/dyDEe5RRrBA449niUc",
+	"NCFZec88Ne3TmFZ98hcnb0z+KRtTXczDqy7g7+FQMsBiMxZr5K4bTeo2We0JFjNfFcQw5ZmvS0Jmv5lv",
+	"1ykWZM7LR5xfz/puOx3HTL/ewXro5tb4801aBxYirG8IzkBDmEhRrwgvclIpF0eq9rzUiiHDB7IY9pbJ",
+	"NHTuKpsVfeGiOgNZ0lOKN5r7/K4F8uKm0LN5uYHvaq62a37x6/G0noGqxm+qJMWlykhyrPmwpL+Ey1k1",
+	"f6gyI6F1VVLhIALUNAgp5ZePU2baxgV1lT3BWW8mogMIN3CL+tHLqvfycU/zqq+Qq5+L0b8iheGAqunV",
+	"ULb256//9eCbB5oMHz8JWt/BXf3Obp82HJt9qX267VAOhnS2ldHNPkh575imOVcRbFSJ6i1Loq7A3Dqc",
+	"JsU32MkYN4nu1dID46mJXGt0xz2XBPm46tBES1P8FdqQlB+g17y5A7EprtXGGAKz2zPcP26aLtd/FuaT",
+	"y3TUnsHH2lWSSzGFf3DKquSF0dqjnGxV7LPDOP4/mDRJe/ozYfo/1oyWxmEloaJxbx3+Gbwdp8B5GSrT",
+	"iXQO/bSPOMOnGCvvg1DPeGG/93TEuXxlHPQTDsW7TIttXAQLW8DKbDPF+2VgVrNfcifu7x4skxMRr3P0",
+	"5EfEaNDPPG+lUyzbHOrOGteErtYLWwP6pSuyCrTKcw2se20CmWLrr5Z7fpSx8JDvR+8wlRoyVujHChcp",
+	"y3itQz9N2W49A0C4z+TpC3M2S5lMtro2/jbE1TCHar7u3MMehVndrNKdrx5NbzdfvdQHvSbx0dSF2Slq",
+	"zd/4j0eX/q8ZKIBx30ZwnJn9J2cwpacIh/rxQ/5CBUu8RdeUZdU5r/UwcY34/xnYzHjTxfl8ZwylZw6L",
+	"aJFrNNEtoDh1JOf90p+6O7KEGvXB7+Wo8jR8T0dfH7yQUW+3Lmj7nTO7uM1varjYxR4HUph30bskbLA+",
+	"AxorP9DU9t2oQRnFWvDjKlnhPF9zsWYcsA3CzawMNsAYB4DvGxDb91RVSoSwMMIj9WKeRtHNaeFbRZip",
+	"3YcBa+zLUA3YFtO8HI+omd14oe+HQT3PI1/52rbT2lI2PXku1tuLi0JfvImPOwi47gO2/np8dd/pJ+3F",
+	"DHibn1WNEeSeEOVlUydIlukeQXFzXh4csHUdzIn3OreOpoOyJvhOECmbu+7AMGpDOIgf6AGhQteUtTxJ",
+	"RQ5hMEuFhZqdHTm+wjfm2fcSZjliwSjbLXkX7ZBDt3Guen4wZfg1Z/TSLpvnZm9uxQM98qjYj7d6R9hv",
+	"e/nzc6DeySGgLS7zQNrNa4IzRBmC4gPbMoIcCnVCDvbbqy4JKrCyau7T1U32kA17iTSFYeGFylMsSYJw",
+	"mkLeNGYZKkqWqtIVzra/OlYOgsWOqFj2SIxzDlomxVaJhNfe0y3AsB6JTxLqPHAjaRYQyj6RkIGSgKZm",
+	"GlbBQ1ULD6geMamRcD5USeT66cWUprTD6+aQqp0aIq8yCFZzpQ+rUCS7QkKrmdeEFCbjucwJlHpyaSF1",
+	"jsTyVAMeTjK0IVsuCPDaK3uprhLTiFIQnCNRBhCV7PfCF98Uzfb9aD7R0ybKNDrp+1kQvR+9v/Kj7M0F",
+	"txc9ENi+pkVBwuB8BqvQJMGHuwiUbHCx+kqtfe45ErOCJfjbkNRbXW+d/9l6t+uleBvVnkI/bfX0NLJ4",
+	"UkYsAxrEzkT9q8xCw1ENpqUpF0hWdfbFGljGAGafSWxpAGSZapMmQJZXhhKPc1dDaCV9kaVEqwb0xk0U",
+	"/oHztZUhEYB8kA/vw/DdlDkjAm+ohyBowINqFBzTKBh2TKjKGVcD8yUrumO8p/LC0yQDZTU5PdAg8s3L",
+	"LcLo+Zu/wVW4RCSXxEiToO7NUp7Z/LBODo6LH2h+mBEFlJYgjH785tkPP/4VEq0uqx6OphcJkoXmlsB8",
+	"ww0QjBJS2zCpvNFmUi4BLC37RxNL0C8jK1SNJdUqo3Nz4CwlFRtAVC8BkKWjM1h7lWO5x4+efN7zEyE9",
+	"pQ9GCAGCtbcxFuVH9jqvw/k7fzkpImOaBbbbXJrn6xwXs5TEI6J+dmEU7CBsH2gzUJQB8Hem6wCoMK4P",
+	"phZL8A/TpFuQgmAlTZUHBuUGBHQgzTMLfPMNNAe+BEID/Q0fZLj9lVPO+pQhbYDUOsJRUEVko/Sh1egq",
+	"bC7ZGrs+SZTiPAd0qS6gi4/xfENEsJumMWK1hDdzFVqvLlVSadQZJ1AL43fkB2CtSpMdz/izSFbVLOpV",
+	"9VPEd8aODDZu0yKj3iuv4GFekqC2nl3lYIRVaib2Zf3ahCy83nvfNgB7+iMbhazq0HyJCiwqr981Oen/",
+	"1AbR6h61x3CSu2VLVQmB3gGNksvMpLn3TwGevfEwwurp0EcLNOXiwRcON+XT9YO3v14kT74IOD/bZ9Sz",
+	"9VN2/MvG5k3Ydc24jEM3G+jWIBHoZ8goYRK4qLb6nXVpiwwrZLJ/f/ToT6uGK/inn/797w/19ug9+vUi",
+	"CTmFq/bHsTbiowgbsZLMFvrPCGjzHTAWtaFnzEVhHrAFC07d/RT96MHQGLAgk3heiXYwvRyeuLbnLWtu",
+	"2Y1PgogG1jkWH7bxnRKtBgSGhF3XhK6jTKuqCltzcyEjHGwM2EkQ9QC6CwLM5HGDPxCk/5GXedbdlc+C",
+	"MA9YkTUXWUjn/YYf0cVnf7x4/MdHF48+d6rVJcoOp17EoKow+QByL4O+wodwhvMAgN7Lba1KJF67Mq2l",
+	"WGEqbatYGt1ix4FYjPS80DOjUq0lKbBwreHbygi01Df7fYmuLqPQn56M8L2OGmHodZQnvWA5ZWRipccz",
+	"ZF3XBh+aEevTcEC1dyAz7oirn8POl4juNvS3exbabe7FInHdAX11ESqapVL0BwW/s/K4RlQ4rY3TLuWH",
+	"A1UDToTvuSILwCQPxlxiEZLNIIuR872kY02XXJpP3QH7quJyy59q/Z3xKMlrflykMgPyExZaj5aYjIwY",
+	"cmhDdpTVYFF9PuWRNneVx7QnbhgdA3zNjy4M2K5spow04EbMVg2eyWJXT5/vfbx99XZ2yMB54Z8ijDKt",
+	"tJbMKKmV7o+oukTWZr5ElYP+aTvQcon6fjGdUE3MwcS/EtDD+A0R1oq6RNbH/9SEA/0AxSXyvP51kd45",
+	"0YN+wfGmUw74c0lK83bJmMlxSV0Dv5VJrDAfxEyrnIOj/0AORR7skLmo/G2pk7k0dSrmfiKjjel9duiv",
+	"1XnBQYX8gmFrPUqdc2teTBxXmzhfIrMNf/cMKGiiav4VBcI8QjvAupezgRzixsZYjZc9dVOTwYKrKntx",
+	"rs25U1TD4IKwdVp15rYR9+DkvxR4C35oLAlSnPcgtXjdmcfOQ+/ja/+FsDanH/O6pkzY77pY+ROJbJCp",
+	"3njz0cR5t61DQ3F+bYi45eapQlI4mJNgCMeGdW6I2OAc1RGuyEwwP+w1+RtRPS1FdMcU87R7Lb4Vpg87",
+	"GG20m8Bf7NTs41YtgO47fo+34U6RrWtulllNoffCv3CmbV+z93VWkvn93ie9WEBzDVj2lPc2OL3eQT/+",
+	"oIoVw2hUXf5PJSB+X5oooidRx0t4sIzuSJnmXE7Np8y5hMw9mwfbcrYRkumNsEBv2HbKxxQQt0zb7p7g",
+	"VlozoSHCfq3VXIFzrzlOypnC6ZQ34fEzOvPruzCZIi2CXW/tSes6Cjvddeu9WxMrvXGJDjF1Cy4nO8Rc",
+	"f3RgJQx5dwbyxDcA1AeOYztCNLMl74ocM9wLtbm1hDJ5F7c8z/lxXRYLF4JA/9FqXyPPKPjSQKr3fzDb",
+	"323D1R5J22cspr9SIGhgb1OBhWLAZMf1kRsisrInNU+bKygjOINWaHssUYFtOlBXE7FN7yJv3CvzNORa",
+	"Ue5CzHHUX73RbCDfA1faN4oY6A4vC86md3G74df+Va4xz1hm+zIZaVr3tHobDLlPlDKSiBuahnz/b+wv",
+	"CMtro8b0N8rpYP/Aq1VVYKcZnB16XQh+QzOS3UHycdw5yveWgDw7Tu3ywCo3SEXBSaBXWd1gtTrZ6nb5",
+	"SVzu6g5qUEs4Uypt7J45UzrmzjRjxqYc+rYLYoRAs08IWh1dLq/lt0jxPPsUOel5ZY/qqnKQbLCkJpOZ",
+	"KggBBruE+lpq1dg6cLu/grBlillGNbHZUgX0+OILdJXTa5Kf6tevTCfFxOiOFYKtZummmbTPGCJKNYYa",
+	"yAeTjlxYPkMngoVEpvUzKYxF6FArEORfIliO1hIVd+FXWw7x2UWwIMLzecIej3IPm9mqtVbzgntzPdDX",
+	"e65+2jCob7u9nkcn23relI+bvQtCgTwz2aPIkmeVDjutw2XjG91Zh69cyg+U7X4QmMltDzg0djngTb8h",
+	"4tstEbLjHrBOLyPCJIFMuC5+nmfidPWY+pNUoQ1J8YFEN0+aaw9kM9+JLEqLVGE1Z4qPTLhje4XDcavC",
+	"tKqPHsY+3igAiXoRihiCaG+aQIlU7ZR01zD07T1KX6vqLWq1AE6r3ueYK7aIgG/d2vsm5zMDZtkCSqLs",
+	"+swuf71Zlx55RHnea3Iws+pZhhbVkzrP6q0sFQn6jgjwVozScmNsN6oQg2LcQPpruQl/QBN/mePgb/t3",
+	"gVT3b/73t/pje4V3oOhgpQTdlCps1eZ4M4jV++tYJtdfTv39KKEshqrxQ7JZxnYy9aLt+942D57bEhGT",
+	"igYCV9AjupZuBbEzacJBDrh4VLzXNNkbePmfP/7Hm+6KrsmpKVJa+mu+C9OquOnpsxO2Ha9VuC9PKcOk",
+	"+m78oK/B4tIT0Y+bT5sBE5h2aA8GQ1awFcGd46Vg5PQtCeWh14U+oWy9QlhvIjpwpvaIC1CZvdS9DBuk",
+	"V1KoGFA8971q4EDhXoZPVz3YcYOqaV0v5Q3//nCmMlIYB8P72svqg+9zM7eCH2bgy8BrRThL+tUDy/S6",
+	"HB/eAgXsjH5Ih6DEaq0XepsVXChT5jaEvFVwSVuO40aey3sA0+IzjkDx6Qeg3+nd/t+aZsRiYVUUM8ye",
+	"5yFh/Qtw8N9Y67msdTgq3ua0o2H+98N5x51ePiueBBJ+Vxx0bJ99hjqyy7eDvGIBU9vTC++Xke3vwiLJ",
+	"7XfLQkfxsM5kqcPjfyQsdnQTzmW5i+xCmwUvDM42h1WPbtww6x593fHoSfs3gWePTmAhHr7wUU3n9eOw",
+	"d3z2MYVkwbdeql3LEfX8FXr8p0ZF6VZ0+/63dgg/+OXtr4+Sz25//8D+E2pNHyV/vv3DvwWrTb8lO5x/",
+	"E2x0M5ZOVidnJsZVhPNc8xIqIEAiJ2aStdiVqXyDzNY7iqoQNmiYkMkZG+aNhQMu0KA7dtCB5QCUSFAy",
+	"vFAS5dhw/0uEN5Iw9RTB83Vkl0Az8SjF+2ONj9jNCWkj1S1YqK/Fx3tRIsluIGrdrOarGdBPP70JUsN7",
+	"ortOsHn8sKc3y1hqW2ZMdgFjoeb198tW+A4zbNJFv9NyfpmWbGkpRLCF8wuGoIN1u2mYF96aYDrn4znx",
+	"kJewPlSLXJv3htyXo9mbP+45EiXzMx8uzX9zpgTPc+O9pEoiewijq4HcOxm+ycz7zicS6T1HvxhEjA8u",
+	"Lia6IDthT8hNhuQhfE0Y2uD0GhAdaoyLmDmfA/qZr/zdr0k34q7Mkmfvm7zHfUQfGb0/MxllG6KOhDD0",
+	"8IuLCwhOP3r4xReTJZU74W7iZj2DiJNeQD60+ew9kxKB5ZMDDuHnAWRgKSGHdq6GdE2N9uASiexwaU6b",
+	"VzNcV9UznwRVdl9fs8M9LeITsL6r3gkeZl86CiPqyMX1WvCcTEiFh1gYvBQmHTOoTHkRSj/9huQZ4qUy",
+	"+C3sZNRauMpPkdoLXu72yA6CYGZQAQSArnbXe5PRA9PhjKw1qwbYJzlwJk+RpDtAoKMMYXktbfkeZ4bX",
+	"o2bgzVMTAlxr0UYzwzIFCLQCNfOpp33AnbMJX69lHLX+LVjamdFX4jgZgKSvzaYVZneYgdCrlv4AUA0G",
+	"5XOvrwqop4ktoKp1rxTnhGVYBCmy4odLeDsaTTi6k3WmXYwOGKtxmDYWayUwraCHW50uMMuw4uKEqodM",
+	"pq5X+Jjj9Foa0Gus0B7fEFt7ll0CxhJc8OOeowM+GTBsE+XHaYWnHs9nepks8MlpLLWhktyJYq0Z3vtn",
+	"Vf3qb33h6rlVPM1Qs93JCSry/A6md9Mg6lxKWLDhafz5t060PhyYYv++L6Gn3sd+n271S8jQM/sfTWEj",
+	"/dLR9cQNSsj+DONpEtQ8PchDF1NQ+xTTqsWCQTgGqZBBJT1UfMSKgnaSsMfZ/E1rLtotsZpdmLRE6E7N",
+	"SoB0BV69jmyT5mZEJygNC3qdD3ohSwQ7ZClu6A2PFmXg2glADVCSZ57+4IY1GCP8RhtsmxOyJxWvE5Qs",
+	"4+vBWE3Ga+z3SMnNMm3STBL25pXZeXQNsd2gnOYJVEflNrqxwl6Kfs7ZNqdpIAe+bXurI19XfRDgsuAD",
+	"WftdEiqYHNltfO6q7kI2uyhzMsARgGABmTzR1uFXbJdTGcS87mMuL7cOAOapldlaZGsb+BOJGEduRXEM",
+	"zlWEw9fGs82NhQhr7D+FOXrScuGj1k0e5kc7TiTiUa0+q3F7qyCeSef4tW0LOkruSGoDviZTWAq+1pO/",
+	"IQIA1S3+coPXygSRG8IsnVjjBagEYNUuUZ0S46C8ZJ304xORuzgD/UuglBL+IatuJjtAHlhT23ay3d+k",
+	"XdHp9zpxHUMgOWPNt2su6I6ylY81nMD2iRtKjmuvCgf+WAiiiFiXBi3igAVVda1+siJZmZov5+QG3KkR",
+	"LU7cF8H0bTY7ie/F4lqbvB2ua24jUUMt0M8lsb9rTa2DnttgoR2CHQxow9X9km49vMa2Cxs6PWiuddzT",
+	"dI/U0aWwS5TBi4ntaOYoCYgMYVmjg+unnyIMjaMShKFOCOxqUZo+GMAcLhHf+qRpnfDmiYo8P0XPbATY",
+	"0XMX6tiJmF5U6vaFGe5o4bY0ajjHWzrdRmD43jNYxNwRO3LvrB299rq8t11/aCS7nLYHlUIQ2IusovWJ",
+	"g3qXJDRsSx8elSv1C9NilFM11pD8muqFGVTZugsJ8iB/3xPvYMeI4rWpu56oV9yNNjDAd3uXEcT63Vre",
+	"5MTrgd8QG8g7tVBJDzgLd8ECfiJDgBdeA1HodlcPFm95RKf/9HVYrFRfwY+IysTggHhSAZcZVeB8zYdG",
+	"Dp6gkQDgfs0p06cHvSENPunkc7SWR1UWvzVait3goZNdimnfP8BgmPZ/sox/9IlR3+0LKZ+lit5YrK9O",
+	"E3PCMsyCOFYGLExaBQeUUpJZGEQkibS8rcultWYe5fk9UFaqvgayrqFjHCH564RCljB8Fky654OKx3n6",
+	"GnqNXiq86o2eNPa1XqZd0+g5mfmHO2nFQLYd9GBr93iFXtM67O4GOIfB6Ea/MSv9D/382DEW8pTu+boy",
+	"PcKdFYqTwAeaWbskboHNd0aOt3Vu1V62P11FhDvzjjjg3pP9nquFXI+xio+ZarRnj7xTH6jy1WKb322d",
+	"qrcdjS/alQ+e210mh7l998TBn0EcTBMA44tYQlZXhHzPhLWe9yssFE1pgdlUZdrc9J4WwdgkGVjyAt8k",
+	"4L94YfQU+qGeiKyCjWoPaTIGjTeYgDADx8FFR1tlZEW97r5yMqeGe4/Wbi6TEDPeMrI1495zeF1pQOeq",
+	"TU+mX5MxPcmKteUl7yQk6BlCYYtTmlOFVbxlvCc4S3sair8ivMgJ5HYAaBsgCmlTqlIBocNWFNf4xn3n",
+	"DDvLc232Qy5pqt6TvOjByZ2r2+TjtWcBh6YiguJ8KOYa2A1Pjer2scs54HWjIw63Ij/wzDTL9gxrytYV",
+	"gKkgB8263/ag1dmLH/j496ZloSZwGXvoHZYbQrUz1kU4SVmTXWU0s8xR3iW6sJUvNuaguW9wO/qxPIoc",
+	"swGD3btK6EAwk0hxlPFLxDhybv7umAEdN0yl2ujX5hSRCCPFC5qGUZ2XUIdrttmey8ntX9WOBXGBTIL/",
+	"QJL3RDzh3tQbPxEvwyeTch6TdxPXHcm/xm8qmGJZFkTcUDkh3A3H8yG04rlqrjVdqlDOgJUTMm+qU25m",
+	"iVWspSNoGmKkvtJjAnYe+styMjgYxdDyw+OE+kLwLfzVtms2GlFM1PRscTxdstYxtM8v/lnlbCsPOlLs",
+	"jiK8DMMqTxDKdUn/48ejJf0LyuvZIrnVELgjoaNBchaQqQ2IgfBHPkohO080BrvMXWltZtRKyzFjxLDe",
+	"PIy8e4akGwfqCWTGDEiZenfGZIIDV5ggEe6YZzaZYZd8Bko0hhzdk7jE+7rqDSoO13ZuyA6zBNEtdCXE",
+	"EtWUOKOyc9Rj6ouHBovM6A3NSpxXPopVstoJXhbBu+CPtZQPzLkJ7qEbrNqJxToln6GRfXxq0mT9pyeJ",
+	"vIdLxOk14zhGv+k570fPGQd0ugO9Z/yj/zR60JieEoEz1aO3zACZCngNPJJtqV1+I1uDjBCWPqYS72uX",
+	"W9fKg3F/DuccWrPTQeK4Nn7QA9Vi6NqOOFQ9RSkWBHo8JshlX8oE2YZ8MpxjYmRIL3xv5aOBti1ZKWwt",
+	"MTEdcPY0z2xnHvDeVI23OKSL65/H4wZmD5qTCUovzshpqsfg4OLoHVwCktIDzlGVnlrDhz1+cnHRvJYP",
+	"HzdrbqG89mHyxe3vf/rpU/evx7d/+L9+11+pmga2+MWbl+jxo4dN9LL//fLrlkSIxHfrBLjN4r0J9Gyr",
+	"2ofbxZj6WIOB2Jjio4tHjx9cPGxO80+BPXp8++D3F39/+OCLt//n4d8vHjx6+4fgDnmKUDedC/7urgI0",
+	"xivwjlwifcERN7lUOZYqhlu8fFaq/VeARtKFQHB/rmXUDc4BEMVk4CXVX+oqevuHncCNf5uygmRVMlyq",
+	"PRf0F+K9VTJZFqaTtHnTJU37Pyh+TToNf7yiYj3bdWOrxkD4zQJDNPDSq7/vCX2RsAU0HVd2Htr80DKH",
+	"qrVjG0721c2Z9Pb+0M2IpGwAGzil9z0kVJCNpEFEpNmd9HA9r8RRxBgpzXLyTqeoFnWMg+RU5OI/+qTF",
+	"4//7f/z0k3z77//D/cfvzulnOgduwSO+UaDl2bToUUo7sB7VX6e3IZlPBwtY3Q0Odb+s7uZOLGZ1jzPk",
+	"hUFix67ZqPDtvXZDE426hgvfr3Gj4y7u2wyD5aXQGsWcFpvf8FISJMqc2LaYzDAxypnxN2s7Ve25NDkg",
+	"FrS7U2jkON/oVlTzXNtXbLd9FosQMb3XfqD7vW2o6JXM2e+G7u0r01vU9U0O6UUpkbIuP27u8H9CksJx",
+	"TxjCKK2acLruuSjFDG1Ip2Qyto/+x9+DfyKAwV5b13l892H3wq2DEltHNWCo3/de+vi678/toc+Zmta3",
+	"X7m+/f8i3fczKkga9pld8VJteMmyq6dI1i33K5TEK8rcz3vMoIERc8/4zN5zhLgRwTQ0//V2ACEqGHyx",
+	"TY0xQ94VPtTzg9CMHSGak8xv+e9ePGKmGs3HPSVky/OcH9dlEUz++Rp+fVAWetYk1VxxsyT4FeNqXdNF",
+	"JI0FX7qtWoh3FvEfjB9BSG642gMMQdDDZou3I+/jS/P0bd1iPOiVAydIRnCmLwNUthdYyp5sjMjWsQGW",
+	"UPVKj76f1Ru3dTP1aMyZapR689taviCy4JPx1wS54dc+s6nclFClXwNbrI9U7TOBjywcVJ8qAasu8p1T",
+	"fGN/sc2Vt4COGwnNY16tNMpgHPdfvvN/zearK+y3+3V02sRNC/b/bzO84fb/LaVxHko+Tq93AoRFqC6k",
+	"T9FySFIdM+9R8uT2d6MaWp/zH/QXqqRD7xzX5OJ6s3sMx7Vnn6/3kHdFjhkO2KY9mUQBMZaRLS5z1R/H",
+	"bUu1UXllI5yRyzG1lh8H420Gig+U2X/FgHM0+d48prbM99eF4DfUFu6M0USL03gsIsgWquh1FxSplxss",
+	"4AdrG6X3yxX2Ckt55CIzfZOnOoYNUuW6sIO0DvXhRYTHh5HjGe+3genaE2qNP7QDrwTn24kbsNjEo2b4",
+	"mkgytVBOkUPBBRan5TY5MGRw1jyn6ekF+5pbMIaAx/SuCm1rEyGQvQfzGrtUb16+MgsAZawHUOLKCqgr",
+	"W/+CrYBGbnF+lN5h+POjb446EZdAhD6k4yqq8oi4UQUVYdcXPBLBNzk59JOQkbPNRb7++jn64vGTP+ml",
+	"6LdRRhSmufwUfV0KyGix+NwoIwVhmQsAa1mSIFmme4QlunJXU2t85EprMFcWBGRtUC2uPl0lPb3+W5q6",
+	"wpucXALURiH4TuCDDLs0VBBBH7BWytyikB2xRBvBrwlLwO2qp37EJ8TLoCMIIrbxiU+QZGKi26FKOyYV",
+	"DkJcGTwYCHJ/IhHNLtHPJQf8KW3g2pB0lN3gQyk4Sgp3QAGE0E8k8nyxvW721ggAqralxPSwuKYMEmUs",
+	"wYwXSpsQppmeZxNY9bbapSBJlxuA+gmHycuMOgixOoVAq+KQqbrTZgM7mAyAwohx/V8wZPAuzoitl5uz",
+	"moe7yo3mhpN3ijBT3Hzggph8EJlAcy4Av9NmrD6LE8DtXCJBbqh5PuVCGA9PVSHktgb6aEJWiR0dNC3z",
+	"YnA7+jwxXwt+QA9NE5M93e2JhAwparsThWsD9a7L/WRHQk6whNyM0RxEyJlpGrvBmiM4stAUTwSLCBQL",
+	"gy9qBqkN44oWayqyI3rmsEO19FbV2pmROzCviCtwTd7n3fC0kc9DlqHb9yrF9dGjZnfOLzzjoe9U7IH0",
+	"H8PIzn5LpTrXUvB41Ri+KQwcmtJrkuqjOT0Pt/74lmyVll0uzCVIAQ4ZJ030PcRMaq6QGbDOAzlwcdIs",
+	"gpGjvgCA38m60ljYL/d1HfkKEBe5uJYARwSospDFC1BYnZ4jE7CnA5tggdv+kvP0ehkMl6bHf1F1NMcb",
+	"Ek6Gqm76NKanrd54sGlJfyFhjSCudLe523XxbskA0jS6OH0cW3pe14dFp6API3UpqoF+bO/BU2rIxVOE",
+	"4AAbc3s7einO6hERinp9bZF9mVPwhfueBBwKQbZ6gpeIEUh4jujisNi96irPGbmhmgdhiQoDnKH1WxPd",
+	"bVq/ox4Kd30q8fNkrDd06+Cr89QDjZ/cAj6pFn+8Xy6pILvxVBNemNpL0/bGU5eCasncZBGosINUf6P8",
+	"fCKRecG0deWi20HgI0wUSXu7DjplF0soJshxFPT43MyTZgCl+/N0aKVJ6D3nZ7L0uiI0MWy5Dy51acuK",
+	"HKYUySU52oYbgYyVf7pEGQjKhhtdYuUwTiCbIw7u/ozcmzlNzOw7kbrVx5FwQ+Cap5xtqThMThmyr1sL",
+	"Yfrrd5LuU6f5mMaFGNVW6MRcnoxKe0VqgOIoMfqle9HUigXE6PtPE2rFVf+10ogIydY0hDD9piAp3dLU",
+	"lr5ZDG1tCCc2Z1YFOiFJ0jBExxEZOkoUyfTZK8LCBP3a6MQJ2mJq8ZxK5sxv429mHHrF77FEGcG5cj0L",
+	"gplDH1ce1Uhf4x9q5SmGzS+XX6VHEjQj0Tle7nmXm8VLOYDSbrOFLUFRCcXngoCrQ8as9KPM4uJ52ctT",
+	"4Oeb6V6K+5UZxlS0Q+WDZJGFUijCCG+/5ZrF5pp1G5cHU0ucPRDKPetoF56cqrlaV1j0mr4C58/SlBST",
+	"MXFn2Wa3A9N4bmskJk5kskroNjWYFDQlNaEaqKWXvh1cZJUcN6Fap4KTkNYcwjvC0hOS+CSbIAGfSNcl",
+	"bdVNK5R0/N5BCoFpHmxecIU6PSLXIBzjnSAkAzHuhFaPuJxU9APh+0Owy/OPzlCEtsMATwtzSJA1j2H2",
+	"oN9otbjelJG2C8NH7hyL9cRGDtvZkhMO+wd7zuAF2vIU5wiuWudAlytj7aufm1+RWnBJw5WCE3lCVc8S",
+	"su4lUrwNk/EpcugZVcYF4wqlWi9nEJDaBK8H3pG1AZEauyL1kxG+prrtWwzB14+v63Z0Y/MJvnSbrCZ4",
+	"kVb9IVavBd2EkuxW97fQ1jQ7xo0tsvn0bbeR3dgA7edjrFuvz1/o93aXv+AzdePA0M91T79pONHNtn6j",
+	"gD3Nx28DTf9Gh2i/cNtuWhjr5/DIJGjiTos7CJx/T0jQXeI3Zpy0u/2gD5FqMXkXoYC/G2F9cxFy41t+",
+	"NHlXK6YJrg0tV+unLm2nMBPwFwRd1b9dAWtFlX6KHKxPRP3CPOd6la+/wgUdq2O/s7LR2e7ikJ+w5aCs",
+	"BM0VHMSVJO8a2KBYkCrUOdPFOIAIF86tb/HMsFT27dGPpBZjhtMv3lVX7+JncbsYcGfdA0fOb1UhjlWF",
+	"bPmxihGfcwxZDV+amMtEzu9ia+PoN+fGgOI7qrgVfedQT1oG6fQ47ER1elSBG1bOvDsT4HNgb07L96mS",
+	"WMJqQ8oF6UmFudC29cNGdIOXm9xbtdW0J6ofAw18/Om6vtZmivXOjJ76AomMTSo6I5XRDkOkDOa8GKS2",
+	"oCv+zd4GKbw4oe2AM06yPAtbBnfZ+o1mJNxV5ShMYr8X1zTr8RJv30b1XGv4Q+GDdq0Rmz+vLNZu5DSf",
+	"XeSeta9C5EKWyp7y6PIepk/p2fObcNlVPLDzrK5Xgh/W8yMK0U1+w110nrns4t4L2HvHkpU8SUUO4SIs",
+	"PntNoze1HtvOcuxUlyRxTST3k77BxxBoz56FRbn+YW1P2G9zTQ3c502ZMyLwhtqeOtImFKzB/CjZPhXh",
+	"OCO1usO0DrX+bKxbcHCtXH3p4hkfWgsNpxNMV0FfVh7MsLOdsl2dAOTSxrCC37qVguY29x18zw9TC1aK",
+	"sP/25fNvnqFXsEeuyBOSAUwSExYEj9OD40aWfbm5DW6gl+bQjkKb7eMMYQY+Nxt7UXvM7iAalZGUZjOQ",
+	"qrL4PLs+4rT7OD1vrX4rNujfSUSuhlhBYqywHfMF+QfkPo1rbRXbNztZrbI1u9YSY2jitQVIngpzMpcC",
+	"onuojyh5zX0YWumCQvCeCsDlkEt7PV6jsJsjwDij739wjMFFncUfyOM7vVvFrFzPtoYz+pXfPLf/4p7b",
+	"Gfi5LeilaXkaz6rkFy9fHJlnNgac4NDNMsgyQaSMwNteLHegnSRsRIDJ/MUI3kLBMSPTDAKx/nbN29Kx",
+	"/5ZfdzRtpennHX08HJSPQx32af1hHEs5O4w++Yt9kfGJ+NkD352SKzTXX63/Nqiy1MiXLfttAVk+UQ63",
+	"5tRb4rEV/JdQrt2LupDpEuVYEYEMoE0r/w9lHNKd5J4fA/l37QxG87WmdlOtLWJvx9oadfPuC8Ka9ZVs",
+	"bW1sztYYMlFb8CteMi/OQyn7z6StEE4JvSECMgIldETCSJF30McXQ3V2b+8hM7Kb3tDCXxOY7jRTZ7R6",
+	"4Zk1nN0aDJqJxAcyVtnc684eWgHPb6Z635tJ+2fZXd5Qwzt9w6+nT3MR03DQJNxRqUwu1HMsskXimncY",
+	"C6JSlvF+hxxLpbVPNnU28E5P70C+Vab8TLMwO3gQ86ZTj9FTsTGnyuMM14vtt1GNFGROH2t1QieqW/mB",
+	"asqojq9LADFX4BueZ0R8iAD/svmyWGSx8zwzs+BAxE6bq8wgSYUKv1IuslbZl74+5k2k30zQcU/TfQ2t",
+	"FeHXHMw/mKmHuX1LxjMIYqjplSa+gNI24XRmM7A5LuIO0gHgIAmTsT+WTuR2zptxYyrRG7aIhzJ0EPfN",
+	"Xdlcw+vqmM5VIsBGrysrfvrpzWpBLeIHfk2mTlO5d3qKhSBEJPFJdqpeJkKwwndGVxFZ2dQOpQnAcpwI",
+	"m1C9FWpc+uOeo+oJhNENERucIweegChDR0GV4W6jzoDMEysVXp3Vwi0KUVAfMBJgqJ36EaqwITB1iRg/",
+	"ngViBI1fR9m3K2c1T7vXKjnV3UdZEHzdrhZxcEsA+WgNTrUnB0nyGyJjNtVrs712mFrDjbOjvS9E7XkW",
+	"vRH2cVPtHhm6roq/1r3gjn8zPzjbvGqjaz+L6vqxZBSQ0HQU7QEOeqEkND9FGY7APmjzVEfajnyq7Qtf",
+	"9hwuutzTIqznqyN3+FcGoyvXaijAYklCmEEA9HwVznOB1f4purqmtorg6BiYsYmhyqtSgrpIgbPgfEKJ",
+	"llfW+naAIObzCl8TCb2VzXyprJB3ruCKwtPVXzvP23G8hDv3mZWrrHy7kEUIGFELJ8SHIWF/7D2innqy",
+	"jletpqU1fMK7gSHV7KBPt2pwHeRV5KZ5Wv8fe3/X5Lat5QvjXwWlmn/FybDb6he/ddfUTMd2Eu8ktrft",
+	"7Mxst48EkZCENAVoE2TLSspVc/F/qk49t8/V8wXOuTxfZ+Z2PslTWAsAQQqUSLW63T3bp+rsiVsEiZf1",
+	"jrV+i2NYyAwuu2MHy1JtP+3GTtgIO62PVOV0PIaueK4JN+RTtjAZ9aIvmxtu4Ga6HWyR5tkuHWhr57S7",
+	"ZnaDWprR3fraXkqerIsO6N+7Tli2TwzZmQvuU4LD4V2l8k1SeLv+urdf9t1e0bTZOLgRWfWZ5MiKe7NC",
+	"xZso9nnn0Lmv02orlQldtrGZ24bHy2nuxJn2rKW75kP7O7GLtJ/bJ3M2p5M0cfzGkTcgARoZdqscCBUX",
+	"7PklCwbdtrBCp4wmDtO4uu7XBhxX/8oA3hEaC9M0AtRugMxVBEpeVdAAcO9WDam8dMbIaEkU+2gwQRi+",
+	"rm2F7A9u8qEOGt300gY1o7d9wPS+b7aAZQwdTZJgPMGAq+IbWwcMNt5Javd/lMliMs1tLsvmwGtK46Za",
+	"uglXuU0pD5JF+QicXcrFBWLK8PyUUBv5NpFxpAKD/U6JNuMgRg540EHaWXOvo0eHE+6LbJ4WKpRG4+Y6",
+	"YktpWrk48kSBpv1hEx6BYsHgtHI5sAtf/cxTwymI3Zf7W7RkefB9130PFfUuueJ5GBlR8yD87BoQITNH",
+	"hNEs5UzlluOJ7f+xPSDiem9gW2PdWOM+x3l3ZqVwq5B09RhLuqlILH/nPqyXxFviqcdsbsBVw5cTv06X",
+	"pkoAzyCmQlPVgvKc0DSfamb3axyN5lQWN5ILrDeYUsVOgSAv2NyCQfC8fB6jQJ3Rlm5QxG6GJbhzMndj",
+	"1BU5s4MJqxf3vUU6KrO9jtfmcNY5L8hQZiob2GAndnhp3tw1M9zbh11Y4dfANBuN4RoTbc0mnWsFGrni",
+	"aiZymSl8m3N+0HRqf5XtHXnLL9yAlbHrWN+2BkF9e1bieR/akMx2Je/dqWqravct1rNb0Vz2Pr5zAvp7",
+	"ixnYCeJRKgZXCGCJgZczYSZsEewb0ipX2fTz9od8inrG2Gv3isrDdnD33lYsTVkyGGdy1iGNvercd3fX",
+	"SwPl4XoDpT0aVGtjMc94i4vqv2ir5x0+Wic6b6ejyqlXNiZMh5cSoQ29QsyGVJGaPR5cin4WSi0GU5OJ",
+	"taGeo3W+yNtXr3fVm7ccFbqxewnhNSlMTNByG6KfmI5SSUbHre7ttlHU8PL2Krhzp+FAmEC5jsBfKWIU",
+	"m8I794NwE8wtehO3auH29tXrsm+bKuYsU6zrvVxTI+Lbm2jroL9XWsuuaZL89tXrs0TOwx1lZ1DjHewM",
+	"F26l4+6+xnxSZIykjF4iYGPw2kfOB9uYC2ZcZOZnJtO0upRlueqoH3+QC2hkoscSOoK+JiROZXyBGbEZ",
+	"FYBCGad8NlKmHzYH6EHF8jxlCfSDnMoiUwSC5dAB5ZT0T/RjZpiQZIxNpVeTSrDCnqYDeEe43QoXJgFX",
+	"T9U8b+4bR8xmdmEMBJu3PX70cEMvN/2woBOWDbT4yJq+/k5W04rMoIjkUq75YD8YFtX8ecmV3PBN25GP",
+	"yIXARAjb0csCY5VvUt0mUaev8IzCexPVj6qJDs1TnVNB7bxCCWqZTJkKR3FmdGmIgrVvypDT8XigX7pF",
+	"ofbK5az5bzvLDfuiOkPSA+XHuYIuOIQSxWIpkhKFWxDbGkUTi818o+mCLhVJJFMBrlOKKWUB3zeoGHei",
+	"psNYkbGuo0wSYNsWLrXh0Mauy5B69reZtHlT5C8/MLmmA8xzGk/1INWRtlMuLgYzLoqcNRTupFJMoHRO",
+	"XGgm13LOfQ2b7/qM3kK4SRWIpXor0JSirTabIJiBgPE/ctDvb/yMiqkYXDA2HyR0GVjaM02BY+g2B0RM",
+	"9AAtuSGaDdLF5ufqI6WuXBrMRlOM7E/q6OGDjXLWxCvaTwtTuAH/Hnsa4xv8IzBTrk2lk7CtEMHK1gWm",
+	"bU6xgRptRVwHMoRqh8GCi0QumsnxO5mRqSNJOCI4M1UwTSam4sJ0hDBpeaigssRlhoDRgOq5LEMrSev4",
+	"eDNpTeVCNeZLgwsP9R9lXjzOAMZV+3Tol2grJU6xL/uGWl3vy1F4zxqPRG0JI26ayEwytq4JB8eGnoLB",
+	"Po/YpBBwLetn+pb9QeCPKRWnpg/DCREymOMwYiofQJ64/g8sN26yTX4BAxBa3+Wm7QM0vmNjCRdTeloq",
+	"37NvIwAqlBQm7cI0LdEfYMkp6UMLETu7R4c+iTw63Mjno4zRi8EkpUo1TdeJ1lGmXWUCDxOoPQbi0dYB",
+	"9LOL4Z6tOqHD4wrNPnzcZUJttpHn17ArRtcZknJgLyFMxTEXNCVj191vVqgc54JsHaSWWApTaTbIGE0a",
+	"JOwPNQFCymEmSsDFJccG9jQxnlS6cgSP/MU/2bj2KZ9MBxlXF4MRTanJ3KmlE3B1oUjKlNK0mWM7KRWh",
+	"9146Gc4+0AqhAiJIVDGZMAVBAP09or9Xn7fNjWjoLR2evEyTwYx+dDtanvrRRmmZ0pxB19cmijsj+lco",
+	"x8mZMMAGgBsHKV54THAMmrO59nSyi1VyNOl/XV2fVKp8YECZoFfWbB5KLHpmND7qXnjIihaKDhBALClC",
+	"FdGvJBbnqbLTG/fKn8yMiwYSfmu9WSz7MBOqcOPRxoXPWMKL2Qaa/IlfsAVXDFJv9PNAUx3JR4t6q0cq",
+	"xn0tA0grEK4lIptwoSw4TWxagiUe6W9UHBnTkhQ69nExmEmRT6uEe3C4ed6FSOQAMo7si7rTf02BVzmp",
+	"YZ5NRNlEH40zbRa5a8yEVNKksxMx4yHLgPHJ1KowZfhEewxVAdTGml/QTAzmLIuZC0a7wRvHwjTaBCx/",
+	"NU+u2sczqO6ozKJ8cdNmAjZLINY9DqZ5nQFFl1V1BPBIwGyVgqE1NA6Cw1dGDumEcqHyIfQsFZKoIp7i",
+	"uzDeCwbQ6kv+9PbVS2J+hcpytNIwarkpGmjf2rQTqYwvno/HLA6ll+ofKxl5SvGJMO4VZIgNsLMnOIEV",
+	"/9g1kV+la+8qCrLOQhFzIEsXwdPenizShGQFOglmoFYyIJK0PZQVotek5bb4BCo7mRGVy3nwxaad48BR",
+	"TfMjJX1skEK45SsD6x8rt86ur+l8MUzx1u/U17HZHWD05MaVQMNLElrWL9QEzhZFofoL4duvDQXdlZuD",
+	"Go5Vt1rw8gbBLcDMq2ljt0oYoKqpWkJLFVOVmksCnVvBvGxzA9YWdqHbhdJr19DB3vXUc3W6bTG+pmE7",
+	"n/HxOCCAEEOr9X1zKdo39aGwb26aTjFPeUxz9mupobo2BKVkXKQpcf55CQRSI4oGTBXbQKRUqEGrqGws",
+	"4kJfV3vNVBaKaWvoiu9x+HVXeofF3lte8U0O7u4K7zAILFu/oUaDuEEVUB3byMVft527d8D+IW2i4G0u",
+	"97wq8bEsRGJyYao1AKnWBct98pzGU8IueQJ+ukEkMI3rFUFLzACmxdKV0vCMqGIWEZqTmXbKDvbPxTDl",
+	"FyxdQpX5TIKtRQUZzqVSfJSy4f75qr6JpwxtlFbBvlRKA5eQlPsT8lKYyvlMu8fNkYoxhRinfTLxsDrh",
+	"emnEiByPq8HfFk4vbEHj/R5XZhelqK9N2yn2slXJGYOU8Ck4vYCKFbUm3P2jJnamF+ELNW3ewokZylFT",
+	"TS0QQjV1PhFESCaIeAKhlJqjsclXEIxmDafxrdt4hVukn7VnoFI+91AYRe1ANnrIhvhansic8gwS9pHK",
+	"DMTlFbe+vZu0ordW9R4D+9Ity1Gcv8N1+vdPf6Nz1eRNjFgsZ2xgm6CHc/alYhFeYwtmpIiQxIwxOQYC",
+	"0g/MnY8UmDwQtNDBu20y/QuRMH1WSxuS1gIn4w3Yd/DpbpaI51oFMie1Md/o/zTtRSXNIugSBSffKh1F",
+	"YT7KtaWj4GFEdTqo7oTb6PVpKztIb3376vUdS2iFde+i0uAzOALBxWAVUnfzZOGcUXOTiDlIRvcYL3U1",
+	"fWFciBi/MoiLfCDH40EiZ5SLBgU/o2JJzBN4zZExCqGCyrX6JsUV+Kxrib3qBCZ8POZxkebLyu2CmYfx",
+	"IdCc+pWqKReTXAoCWc6wH7MZE4kiR5twFLxZlZ8se2/P6G+AcD8QMucx23RhY+LtzuzIi0wocvCYUJJT",
+	"dYFKX8lTl9xJl64bTSKZ6hggV3HGmOBiMoDLG5vIvLqbJnrub6W7foF0NLyWqV40H7ZJYbATMLH6zVOQ",
+	"Y6LYJcsARjyCGdSulC7xHkVm1ZslL7q//ZRrEid4vGtINVrHPE3bET6nJsnmZFKDknKXwoqkVPPlQuyT",
+	"55csWxK0lGyNvku7yyVRLA+kMbmcx02pQfjgpzKJTXVIKMKB1fSfTUO9pw3iaRtDQz9mrJ1WjytmH7c3",
+	"Ci2GwKNeVpbDSOtmFNXjkaH+7k4vbFJP+CDiQzGXpbth1Bv3rIVczTYrbhhXdgjyHa9WQ73HYXjOBORw",
+	"lPdfG19hhsB4ri7ajNGPQVq4ieNvzArXz62mKnqTd6djJmGozqOmyPKXzzXeRvuHFaSmwPZU+cgwxlpB",
+	"0s5QWpXWc5rlIDkyBiWKpwRVvs1QWkxlCiB3G1spfREyt0rI+M0w+l9kzi2UOUFmNo2WfrD5KR3Y+dsl",
+	"sX2a9skZhqeKbMKEtuNxWzHlxsRrtCEbqjVgcHsv4mXldrtNsYDQjnLaeRhOsuOwmtAuJ+3e5+bTIDjf",
+	"+PTc0SPDT6RLCPIZ9AqOsKKItWJiRjYOh7Aj5lYxJyOmNx/kLk0SUsxXT2GNoX9GVDHzLeYczG4BCY96",
+	"XD2lYeMJAGA+fG1gAg2rmoJOKm6Fc30M8g1Vei/gReVVaUO887jfTAbbrNkdeLdVtw8zOlJpCjPaV1VX",
+	"EXmnuLLJm6hyu5u4b5fEtmJ18tq1bxsAGULZkZBOWKyQXsKV7QVcy2/Z6KiaPgQLnk8H8ZSnSebqPNu/",
+	"RKswmg6mjKb5FPKFOr8C93ru0BG6DYZ2VNWmyF3fMZ8uFY9pOphT3n0G84xNBF3NL9qcJ0ZV3HFQvQVR",
+	"6ATNi72J1bY48ommvvrgiYa3uZEpSguiU944lC1viOVUmjUpxqDfMqZ6moQ/LkXX8goaXwi5SFky8ZJN",
+	"N5laFeXvYb1v/wb2cc6z5QDDLCGp6iwDfeBQ2CgIFWrBMgJjWZn1CumuYklyPtN/XVlgt+st14UzfDpn",
+	"mBFdNuCKts90DE21trX1+dR3LqrQUiOVVg3W7gkUlftNiMBO6SWzkG4OiPzs9QvCc8XSMaEK73cjMloS",
+	"aB+Gt5BQoeMBaewHO17HA7NPjX33ghDwVeilFg3+TLNYLgaA1RU479fw9ypAfZmsZvG+FKmAnLUrYzQw",
+	"FCkfs3gZpwznsFWjwqSSZND2blJhVDxNb2S3A12lvWOuTyRwNo3UbZ2jbqT9M3hfplAaLjAUpFZcsHkO",
+	"VBunVK1mCWlHeoBza5IOZcFiUy51UPLEZWeQTuN85hwYcTmw4YFObwJfcWCzW1TH8StNe8qNWjfJcuGr",
+	"E2g6cuMCd4wp4Y0miiCoRxgtMZoPsXXtm2qzmGX4xzYuKTg17Xzxd3zGUPelctF5DIbzOw6rJ9YbDwxf",
+	"hfNYs8HmLd22GS142Oh9UpbCz+HywS+Gj8rKJVU2vIBaDZO8v67suTQ8OhWyYNr0loOradbbvsS1795Q",
+	"J9FcJdJ9YN3s8HehYV3R6mb7n19ZSAMdvV3BkrVoMg5TtsQ9CWamu8jUFnYLV65iymXrg4QhYHOtg7MY",
+	"h6xSW+BklEatlN8gWah9go3pVJGagmSIRNiKfii/cjrWbksqQdUkXM2lguA8TX4rVA5R0w/rG7K3shC0",
+	"CZnQnIvJhkw6/SBcc+NabfZWgi1quFA8YY6p9dK5TDqlcq3YAdWJRdVDaCCsK6QDS2HgODBAFFW1QKOI",
+	"X5c41uDKloljRuRf6R2lCrjCa7ZVCfb++DvnsNVSOtzfN3Qon11a10Vvi02/2DzIJUQ0d7+RKc1MSMRB",
+	"2uPVWHmxD9k9RZ5Voq9+a0dIDFiGi0iULLIgbHe9Fspe1VsfzU3N+0KLbd6qtGG7k+jQuGPH2xxI9ylM",
+	"GZDmcXVK+qHmFRFkHo5lRuyHfBm0MW/FneQqIg0AS9DcpspsbtO2Eqiqn3rwqNmclh75ZwFJvY42WI3c",
+	"eRONo1y7h0ADFAC6qmal8Bkjv0vBou2ao/gobxt6wdqjHigH95ZnNNY6r+U7ao/fTWTZz9RFyuHLIX2s",
+	"58atZO72MJlNrRP/fii5nqWMf15/SLvIOi7l7x1LPmbZJY/ZU4OdEIAJvSoQ7pWa2WyJSXtF4Nkd4anb",
+	"QU2FoY7jErrExh1tmAvdQxW2Kdd1gglL3joSsZBiOZOFcqAHZiDYWUArA3zBRub2Ht6yD8znVkrb6oxq",
+	"0wWfDmqbWJ5mrWXJWrnlc+xWCubqTH17QaNriMSS2HLMzq1HWjawb90HZF17GHPzgzhqfn+bz8CrNaqv",
+	"teSpku8GjOwqre5Ez1bU1V3Wtbup+amx8vo2G7eNtW+4wcm2zUl81u20wdfHoAHaUiro/dMkyZhqrO6F",
+	"LL0JFbuKAsCxhLCmXuS2kEPhVF2fSaj1QPT6YMk25mcE+0H9IqDSBrHzCgVt4Qywyk47u+hXByfw65Rh",
+	"cy64aoJFgBB3uJetZ1Iolg2ozRBtYYhUzQ9l/8vbrvI0PjRTzE6EMtLeHZPGU8ZyLbmwULeD+TR1g1Zt",
+	"erj+Iplc2NtJpT/j39F4wueovz4RwmW1tez5ZSYWXC2fiBeia9Nqo1VqRcwCqdhlYEJvuyKfMpHzmOYy",
+	"I3Q+R6RAiLkBg8fYVKOG5rMaRZxRntZl9IPjjR3sBFsM5lSphcySUN9IkP0KKvnxIXPpJghNZlxgMoHM",
+	"iGJ5dZYHDXFr71srT6+d60pGt16w98Lg6c1ZzMc8fmmSRK8e4A2a/uaHgVqqnDXUPcKha7Xkrt/xYK1X",
+	"N+OTjIq8lvAY9ZRZAqRFDgoxjbOgz+dNYOD5cqsT0XMoW26QhZbEdj4gg3OqpTEkA/A8vAlijPAmvluq",
+	"WDoeZGwuMyzGlCOtfeE/8RK74Wr5tsTM9YpyPubXGxxfE5kHrNuWa1JMKJ7zy9oNkKloKH9n2BHMIPSG",
+	"b4FatlO/va1MVkLNPjManq1uWYWGNwmOrUIFVlBsyt67BXJjl8y8805VHdmiJS3Xc+RC9NKBQp6Lrjik",
+	"vgALXC5sd4HwacM0d2Gy+gr1jtmtlZ3YRQxht6yzvVO/lkc2jt5ld37IETtzKVPXeYuXctEFCbE6sZ+4",
+	"WGlas0XQ5XCLVsy/WntrImWiCDSlOgUMJ9eXmitoVh3k+nbdQnFzPmw+IdiIbueT8AwB332iN+3DZ1xU",
+	"ou+eYtB2adujNf0B2z/fuhHs3woqcmM0baSXP9uHK5Es7/wftMJkLUQIchqxUBQj+ucGeb+h/ZKMLwbw",
+	"8hWJ6I6o3PjqtrpN87bELbKZbmYQrOyc4M+WkW2V45a8mvTpXs4+0hlUn/eO9x/UvMpjf8P/x/v+3pMP",
+	"fxxETz7dOz/ft/86/vT1P/9Dc5AtBKvy4u0rcnx48AgCQfbrz395U/36UfXjZ3t//fDH0ad/2MiOZmne",
+	"BJq3WCk2GyHi4TUIzY6ctSOZ9/KK0q3Ktyu5YikjFzyv3VU9rJ7Vwd6TD0gf/ehBiyOrMov7fOO5fVv2",
+	"JaiR9SXlRo12FDlt/dbbIVmlGEypSLYQrMY86jYw5CtuFHV2jptOcReGsk8Ud8xQ1lO3nbGuugX6Pc9t",
+	"y+SdbYKpZFmPMGZA2HIXXWZ6Hg761GCar5UC9jtR573DNa+GHEsx0YlLtJnYqtGgHvizfXgF5sz+ELmJ",
+	"rFlETlM5KZhbSegaTO+kJgaicioSZXPiBMsXMrv4SpHYvqbXFCFZa+SIMR/o96+9IrPgxhaUP/fA4/Vp",
+	"a486eEW2Nk7q4OcBW9TFReWlDyq6JqBQDV6tu1CC7bZn2VXxd5D+Wxq/dVHrpOxmrfjMlFF3XFRbs6PR",
+	"BX1mCnhumQP6k9zK85yxfCqTLYBGb7nTGvUWPBfmkr1bdr/ZkmiTp/vM6wFQLyAuVMNVzjYN1LF98lZj",
+	"WjZdd5AEjVcIScYvWRb8qa0tKdScxWUn+JUHLnhLE89u/I96gM8twYZAXECIu1KTt5mbDCs1s8vqFbFR",
+	"gDueSalwm8NGa7rj3+60WZlyaFNoOg82lZXwOQ/nYCDjAkRrW1JXjKbBN60mw7p3I4h7bqrcf2PN910F",
+	"iAijNFe36YLnERYlRiTPqFBj7HvkSjFXUbpaVcUU87kFN9/NzRo0ymoV95zZHLNLNuVxGj7DbgnAC7oc",
+	"8TQdrKFiT7jvKD8YpI/jHK+kpDlxeKNm+NFItJKgYsahRWHGUobICGvLgjGsDzEbhDkq/xWbsI/ZrB5U",
+	"aQBBDcrPKJbnqTXLE673aFSY4F3G9LY0lO9VlrErl9UpzDvosz7L+Dik6fUpsAZuV8XMeoSlcrhilAWa",
+	"XIc44trCL40mekMgxLThtjvTuKMvlCrYFncENxOTCjmklRD6iXX8AawpMv+qZRde41XBar66BXlPZW4b",
+	"x9roRC4NpFY1jvkgaK3f/J1CE01tdgJfmNyG1abdl74m8tsju6BBuxBTJVKB49lEZsvN+cGwXliaG7M2",
+	"y2sL16BtqN00aW+fMQQhlzZoxXqRb+3DplTwYoBMET6AMHkBboM5b85KmCbCOxEWvr6j6/yLGVrXSTdn",
+	"OXWyjgAXYzDJaMvlrQ9st7GNTMjJdNx31GzO0u557fAdAMxa5t0uAcpy5aB7oG9H7FvLvfKvg+je7/29",
+	"Jx/M/x3s73345h92wLzXGJ+5AW6/GQ72I1+r/LwNb16N25rpflc29QtD13fNnsY92E211VplfyVu3z3v",
+	"bU6Z8niRpumrce/kfSeu/FD/SGs+vV6m67AYy36hpdQZ0k/gOFrd340JHUfhhI5G5v2R5x0NTrfIjreb",
+	"7tYmwN7XaCx28a9ua9Z26VB4u7/ZIPmR51smZO/giGtdM3ZRf93+KBsdMm9p67ZtV+rsR34no0OwA9eu",
+	"zG6WyholoI3Z1LLcMN4A0QF3rW2CQBF21MQKA7Fy+U0hep2EYKLZYOtQSUJndMK6Jw01oavdtqyp0BXT",
+	"lYJSMksA4aDrhs2l4jZnd9Vd3UGoa2Wm7eqzwaSzgVeHedLZIQnpILdkM5fm/DDjIXuJsA48rkrejbLl",
+	"J/O+rlbHzYeZ7AVulTKHcC/B86FNn8kkTciI5QvGBMkXkmAdqFd3tKAZg67riBcNYcsRBoLwXeEih85R",
+	"rjnNNGnccWOnGp0x91ibTB1LVbsqQDtu4xV1pKNN5PDh80RLulBNOHfLP6qNJ7Qr08rJkTtoX5V7cd1G",
+	"1o17/M1mllRqy+hoocJT2RWD3lx62i3PMQslsFSRB6Jm68UHBh+gtWryAQb5lAGEOvzDhG0+7OS2ocaE",
+	"xnpBktmY8faTzENpx4YnA+W/Ku8Ybt0qP06KBnvd4q40whVQlWPGku32wh0aOleqAJ9kYxYT1kg3GlzX",
+	"4DTIjE+4GDT5ArA0icj05k7YdLWx6UUxnWFHvVZ+wUKwTE353CdauRBgsOVZYRKjYikUn4hGOHvT56o1",
+	"tMLtjy35K/K3aR3/3NqEh89R3niLUw9WSxjXnerubLQ7Gf762asgqdkiW8lzTBMbtAZX2X1Uhgt2G+re",
+	"blWubpcs2+aaShMndPx8SgAuDhKWfmeZJAsmbMgqhEbAMsVUo9rDMqwcu9VxBWXBdlAbXXelyNItVVg+",
+	"P5WkvTFyFSri3iIX1sqGXYnItfnwt1xOvsZWOqtSEvvgteSt60wUa4qU5dNMFpPpZkva1sm5rnB31s7z",
+	"lrzhQG9HQ4HqEXUDKWq/1l2xsWGFO8jEf25UbWfQH2xGU4JVBBFEFKrqrQICcXC4gkFxtH3KgpnfG8z+",
+	"v06irJdybYTZ3iJgZJbx3zBo5FfrbNy5erDI1HYM5kUWT7GCxP4pkYK62o68yAQ2fPcQ7Hquun2wWqPt",
+	"Fdes1N+sR5oLx5Q2xJL88+1GpC7gtDHStkUAattbYxeE2nii1aBUx+jSxiVfZ7Bg2wviSgApYWNapPoz",
+	"NoS0bUBp64DEXSpweMNiC10URHtoaPMI3dIXegm2Didqk1u+lbtuK6M6FILBkG17wmwE3nZbYye3aXd3",
+	"ZdTYw7qDVs0bKGvtDqcQDO61um2qTXYTPtgbrJi8ZagLZRHbfy8bpVJ03dlIgbuTgZYrmYCSVmOP5HLg",
+	"jJ8PuzIjsIr1Oulia3y+jiT+1k/93qLlLVeEaXWSsoTkEttnjpbmZsvllQey7Hil7P2SZQBVjaYlTVOX",
+	"mieb8EXnaCaWno3plzxnGZlJkU9X8Nt3e8EwT5ngarraOPvo4cPNLfFdp9CNbQBymk1YgA3fso+w23RS",
+	"3rFxRWaMipyMIdtrw/JrpOLF3OZsjdj+xZgyHcjllWCuzQeYOlyRISalDW25srODVvtnl+mR5WkftvNi",
+	"H1a82IdNXuxVM/RMyp2ZaHDrijnLLgHxpLlHC2hDFb7YpooNeKIayhgXVBE1h74jchwRqqDrNlWmM36a",
+	"aq6gS3IhsCUFz7XIzqdcTAhLFcP2WISaruM+XEjLAPbVCgWmLL3W/ECnJkTCL3lSgIqYZLKYh/ugc1Hk",
+	"rKm5Hs1yHvM5hfh2VXt33ixl6EJmbV2iXM55XP3qxq/cwbauVwTVqO7r6qGVJFeetttbj93a8fKW7fcc",
+	"u1eVfDCu4PF/e2orzcMH/VYN/W8vH5bN6I+PN+rXK7FoddOaTerwDgbYs27Mbuhhs664rcYVhtjbEHc7",
+	"Qt6FW7qq6e6YcxrYlV3lgDbx+8Yazc6MuS3rXDv9ruz3u1fvXj+VYsz1srqHA4JxysokH7bKkf7QMLXn",
+	"IpPpLIjU+a3Mp6aLDsJHpGwMiQTYhoiSjM1BTxGD66UNXyrUgmUswZZEMzaT2fKUMP0VQgVbaJNNrBrB",
+	"isVZyA/4lip2dBg0arN09XGZz2mRT0/u3yemJWCkvQVCyZ/f2F4sLdKF9ca8YTN5ibx49UT+tce1wz5b",
+	"7kXRmlOn6qLBzlZyxqBF61Tb1pIkcp+8SFREtCRW4JBphlREinR5gnA4NM6ROhYlxmyiyFxykePmL6aS",
+	"XRoLPWM00c/MVklgmwZfaDY0ZOVol2vMU7YlBpzJIejUF/La0w6Sgl2nAbO+Cz1VF4MLCxHJLlmAAV+N",
+	"odtcyrL8hEzBG8uheSSQVJzy2chv+etJ5nVATBxdwISrGVeKJdB2b2E9w0SKhpBbGYgIEDs66nQkizxy",
+	"vuSUigkjY8YS8CtVQ1M1++q2hJrJNDCN7zzmAI6bckXg0Y0XI3Q8HsCTQZxFOYfIpNkYt207az8ObTxD",
+	"fKdXBKuoNV9rw283kYJiLEpHGdWTdOy1tjW5lp9nyl2kXdVusqTR4cC97a/v6ha1MXo9T+VsnrJ8e/Dn",
+	"hqCNocBtoKH1tJ4h5XbWwmvuULpo0zXhZT27HXgToIvvlv/wjs9YygVrwMxf0z+YTOl8zgRLTqGQgiR0",
+	"GUFb4RlPBJ9MAc/3l3dPW9+pbFb/3ZW+TFxH6QC1hXCcV75sRcpXCkxOFZFCJIB4z3hGxpylifrKdexf",
+	"2eCWKmUmZw34+rTc6ROv0X5EDIZ1hLdaEVlkPM+ZiIBNyX/9+/+q5FKZX7fTrHYCeG3iWg14+rXyLThJ",
+	"kCU7ULYYjAs259YyqewBKgjLMpkFug2E9AvN12kOcxyWgtws1rHQLgRIhRvvmCSBbuirbYy/e0oePjp+",
+	"QhTen5MH+wer/aewnX8efsWffn1H7un3POk/fPz1KZFz+reCaY9Gi5upTJNQW4h6F/aW3W3NGC5Ct1ix",
+	"FIlqsHfHGVPTwTbftGMblv/KWF2nZCGzC+2txSwiNCfD+5cH96X2kO/D0GEwmy6WcxZ8aZxyffonaHpr",
+	"fsZe8DRN5UKFscEhwhQU0q862IbwnUH9VvxbRrM2F98VYqm8rHJ8lfNvJNg3GOsI5ZzzssZmcyYdPl3G",
+	"PTbmBGDemt2D6l6at8UZg77INFXaQ6qSSYsL4xW62jipBmJ5O6cx21NsTjNtfJ9i3hdVFwrDMWlagtXA",
+	"ukAftDAT/WP1NiR8WkaA1XKK05RkcqFOIYiBODpDLuK0SNgAhN4/adN52C6/611GuW1utAphlbK8fXnm",
+	"NVYh5N4sa4QjEzaQ44GWU0WcYz97sSSy7NHjtQhyJ9jbvSO5Wa3TlCeDQuQ8XV8ycQqHKgswRHLM2lFE",
+	"SMJEq/qJm3BE7cK9s4mqJBMkafPs1phqnQhyC+JaD+LqEFwb8FtrJ9yx4mKLfdyFAWY/e8dsL7cDu+mt",
+	"3JG0Npz0NlEM06shVEQCrqCto5pSoY1/ecmyMuznFfNPsTVaDk8QxZj+x66j1S38UKFKayLsY2VM5dq4",
+	"a+fXipyLgufLRqNREG0nzXMqYnZiMmbAxrNtVXIJ//bxDyKTCzfVLp6ezEIQvKK9nuj3lo2bKp2YGsPL",
+	"GRsXSpNGBgokyehCXEEuavrJeMIGLh9wbYhvnkltpWIpiR7gv6Jj9yk3bk3KypxmHXAPLXu9plkwG3uO",
+	"bc1bv8Y8vh6VrnsropVIOF1Qnus9tVvSiypdiJDkTWomHH8PeuGY0/+wNmWx1UpTGt/qYmYrlaK6SHMr",
+	"9Vr3mMOy1FOee+2wPqyR0GdOynQ0YKDqpUEiSsDCkyCAchv906bfZlG0TptsZ2iBaHQVRiteb13jcKXt",
+	"6roH9KASqz68uhxqS7Gv7PO+kAhpIEViOecsISOmeIJXv5hg+ZUiWobF6pRQA6OpXT4LjbCVxCnzLo5b",
+	"ZSrt6A7AP8y1PddXtq9rDd62SmJHC8X3tVribsxmNNfunNlcEqWnZgRjYPVQpZhSti/VPKVaVmrDQwVV",
+	"SVVJBEIIDQhYDcCctTXZ7iKNiSA1Zbx6m5vJ35nAbJ+KJQgYw1pkkbHM9smLnHCIO4050472SCbLVYs5",
+	"nvI0ILt/gbuRg8fBnr8pFZOCTkJFed8+fU2OH/nSZGOecMbVxcAlLqxlNNCK3vMQy/y4+Z6WfVw5Bv23",
+	"yKzeX1HoSH5R6MF0gKXdwoxmM8rDLRuncsYGRuQ1KFrFCE1mXHCVZzSXGblgbI6eAo1tD71dQQzZ3Vpz",
+	"/KEi3ItgAzkpsYpzTHnKEqL4ROxxoU6JnDOhCJ1QLshIuwOKpeMgPTYj4mKADK7oQxWkLMX7pkuWLY3y",
+	"bybdtZf/daKWgg30QQ/c1WUtFMsn2tHXXy/jr0QKJI9aUpy3VJlNqOCqUz2z3lI14GKgLeiKLrCC0ktQ",
+	"y9lsLjNtbHp/lEWubYkBFLxlYfv7hrP/tzWskcscNq0jZQclXKea+v6tnK2j7SbRsZW56qSBbz48OK5G",
+	"7/7Hv5yfqw//+C/2P4Lxu83Sw2YImpqdUnSY+yoDFVlNNLVGshTObpYiXbpyvGoPe700LZfUtYkhW25f",
+	"v1M5elDds7O9v9K93z/8cRgdfbq3Z/4JtVqH0eNPX4djoE1wuRuykrfh1gADXjX/tELzTVS6A/MR9OTd",
+	"Mh1x5buItu6OYX26viWEvKJIt9GRfk+OVs5iC/bZIib9F67CvY3gOnrWptOekab+kE9RTxtged5Qwf4U",
+	"Coy1vocUfC0d/1awgrVOq3Jvbxl1o1nGL2nabkGVh+3gjtrbjmmLxwi2KX63zf3fNqH9bazwlE/4iKem",
+	"QHvtrmUsZrDCgT9Kv0R0jYfjiJZHyz7a765Lz/b212ZYAYwv2JxkPnXXL+YH6yNCka7fxD+UXMM0NQPw",
+	"0ibx/FQ7H5gFNWU0cTAv1Qm/ZnKeMrKYSgBtjsq6hSq+yynhuTZLlgqtEG196EFeFx5tlDjHN5zV7ibS",
+	"PtT+g5v7p637VF0IuRADqDxUQb9+hjk8jq4q5dPQU8TkDUJGgBMk5XJWzq6dnC4JeZ5xmfF8ibMMKvPg",
+	"hc3LDSQjR4plWjo0rf4tY4LQnOQZpxN2A+uQGWcid8Vf687+lffoJ/CGYm1Tb7kTZnTTDUttSZdaWw1q",
+	"g+BqxyxwREPdaL5F/scugsqSjxPBELFMioypCPnIXLZBskYq5QVLCM03FTwEthtmgzlLLMto2pgIbB9A",
+	"ETQCXMbcC1a38RPwHSwZ5DL8Ed+AaPdCFRdswC6bL3ml8vitrA+BY9LnzvN9cubl95axd/OIInQmxYTk",
+	"8Cors2iaMZos20yyvE5bR7Ng5bzFRyEdRLPVliSLg7spNDumpUr73GAB24YTPE1SsZoq5lBUMS69i7sq",
+	"23xoMla3rPS/sj170xbkFiZed1MopkLrlgXlOaFpPtWCx7/8q1lDyNMK7SVUS9Cv3eFOuefnYMKEEiY3",
+	"OFdXNqe2tGJKf+zhjhpxBtC+jhvQvrbWvjXNso1Mb5E8x43/vVHEvsNHV5KbK6LA46tGJn+BJuuy6w1l",
+	"V56pXzBWxzdO72fZqq6ulhuwDtPtpUNvq8NPtoRqCU90B3EsjBDcrUCWWftuMCN2rTnWR2muQZOsiNR1",
+	"/bLP9v764Y+jT/+wydyNP4vobZSpG+E7rk3Gbvxyd5nbzM7oDYQs8RnJJdxZBMDbZjxdDhrvBUHQNP9c",
+	"6XO2qRjVPtrIlH8uWNFUlzl3q9soj8xGaEvWBjBbyTCbaqdM1VPgKlLErCka1/L6rf4RO8n1m7IrUe3t",
+	"8B0U2m80Cb0q8i1rvFvYWtenhbe74rpS6KN9NbjvAlfarAKt9sqQei/qpdiI0EUUTGOeIhN63xZwRaE9",
+	"yODdt28Idrzl3UW0uQypXT1KtgZHKXxHcyvIcKUEDTakGsxvpJB3RSbO9AnfSf67KV6SPHnjPrUV6EPY",
+	"LcdOVguqyCKTMO9rAx/+S5EKllGkh7dxxli4+u4Zy1k244IKjJzOONQ0kkt//AnJuLpA9CUI2s8zmTNA",
+	"XZpQLhTEMmcRkYKMZZERSFhTu6lYQdyyQWMXI/NAV5gkN6otUpIbsHX23jY3dAh42wHA3J70d4iUu/39",
+	"DSB9zzNNHgMoSgjm/sFTl5wtBv5F/roZ/mSfW9eaygIkmNNZDXbXwH3gWqxEVWiV/6dgq65JUikmFM/5",
+	"pdF1LklXD9Y2p/3doDjkGY/zBnQkVUwmWNWwNeXdQXRaN6QVf24b0V6pN7H8ViWP6nmuHkl7AWxgGK+u",
+	"fhsaC1wlv7iuXMqfOqxvm+j9FYWc+ea1BHlvUgpuNq6uUWTVDt8eSfuT34V/G7ZZ7pab+6vMLjSHuSBI",
+	"LQAhZwxR4Q36BM8xIdoCXxq4S0i33QB3aZARLArQzVcIA2SSayi2+rufh9sK96qhzguqthRAgOIe6P9y",
+	"aVXzeSYvaUpkRnKqLiIsFFnOmX1iLNNULvaKeWQTffNClVkmGP7bHdRlsNrOHtIpoVgZCKgfil2yjKYk",
+	"TmV8oeCG3f5J7x1v1+C2jv1NS2jAqDfmmcoHGVNzKaC1XFkgVNYH4Q4Ninkv6k1lqlW5qam0u9srA6U9",
+	"LfBGshD6sXLzqLowUQQuJgOophlljF4MJilVyr7xQ3csL+CR68fHrGjOcMUk9ubran01FGQY6M0ZpqNo",
+	"+vbb+2iRYC5lR0sohT8hVCzhD0A60rb8YIoRm73fvhBJM0EFyUhesiyBFE1N9blMMAoyj+VMv+JDVwzO",
+	"ytJalcCuNgBz8qPsOpBjxqRDyWxEQ8MtWSehd6CxqsL+Likq8FHiIgNNO2Uzc4dJi3x6uHqgw7Min8qM",
+	"/w6hzxOCsFfkv/79fw33yVvwwCYsJ9SgcUGyHiB9AdCXKXMaujw+KoipsiGv5ky8eEaeSiFYDIGFS56w",
+	"LDoXaqn0EXgv82HD9snZihM4NSICEKGsgOcZcofD/zPlG8jSc5pPz8W94cc9eGiIeUEGUgLHaXlIKL70",
+	"ay2+cWL1r/EKlNT+OYhVACVzwFxPS2wsAByHgYhYmdN4CjWbJxmjSe+k94ZRE2vhiuDvAGVYZl74gxYZ",
+	"19zcO4O/AeS0qj5cJDyvvFubFtAVaqk1ks2VyzOsnigtB87UyYxlmlV6zwADQsspxGZaWKcb7RE5BqmE",
+	"9zynBEZBZAg+VohEoqyuvtyfVCWVzEy9+rRd6RvzpHkOvmBUgzl0nFhVC53YOtPen4pkgtm0ElEiSy8c",
+	"5DzQCxWEwSpEvAScgixx833LbIZqBkxB4FcTIpPKpPNSKLLDgXbq0F8uIvOMixyez9ilvAi9zWIjwHlW",
+	"NkrrbQW9iI2V6Gyc2iD70V/1/w0+f2q2SvPeJGPKviCVtLpaoEam6Uv/vJDZBcv0PI2ZArt2gvaCRyxx",
+	"KhXmXlpTAicA+1qO8xfn9l+fVWTOc8pVLrNlRHJGZ/gK90L3Frvab9mEi8gSBHxOXqICV6ckyeg4xy10",
+	"WkadjLVFA8qr0LSEf/V+n2gNCeiQuF0pH7O9eBmnDPOlzLKooBNoZk9m2ipQCDTr6i3t2yrrXfmWXcdT",
+	"s4BKMisAygPdFKj1cZnund/B0fqDzAORnosDTvSaVsFAUyCcMVGTQZLk9IIpfdTA4/YxpCNM5MbkbKB3",
+	"4jD3/FeWfAubB+/SWlLgZqnIDtPED25PRmODpWUwH/1Znb1+YbEgvSecGEySyuEbBqsNMkZb7Sxkwlxy",
+	"aPmIffPbBc/jaWVvwVEzk5bjcWS+mNIRS0H69RyWUvVTcAj4A0lZMgFAUPdkbcMshhB8yjyEwOqWwVY1",
+	"hwGsx5YACDPvNyBLinnKY5qXQ3+S8gIsz3lZoUAz5otlk7trV2mWAdU9mjbmlLuyR3UyL0YpV9PeSe81",
+	"/pcZlfNMe2XZrHy0vjHwV+CdEs8ARnMB1OgG2n16BkxtXzqVhWJac1ffXP65+ox9yXcym/mqpPI8n81l",
+	"ltfZzPy1sh9cs9V8zsXEH+fkP/zbKGk97IKxeWWAGMmPNb2IfpbCqMGcZrlgmUMSA+RQHOW2A6WvFK3G",
+	"pmxC08HqfgEZzQqVkxHDVFCXRaodFijf5gpwympvsfP4Ua/N2jFTliYoD00vSSgE11IZ6SllgCo2kXiv",
+	"1It6M1aZjxSa5eRCeIX+M1YXl+GnoIlMVZ9Jg04LRUJORNtH7Vu/hwsxPT+mz9gak/6I6VypkzGfaD7U",
+	"84B8+blaxlOpZMxpSgwMrXJPV7R56ElrSpBcc6U+NjfWzux1SkVkDFSRgHZv/Crgg1S/Ckz+lSJqzmI+",
+	"5jGBZyIyLkSMoVuS8PGYx0WqvSP4hrJhObAbnMkkhYlRaYpDDkDIO0Zn7uM1kbbdZ8ua9b21Rq1BC+Gp",
+	"NfW9+uyFIAnPWKwNCu99YT1aBh1czGgxlal7Ya+aF1Ld48ovK096+sqXOvVBhmVPHCf7y8VuRwiL540z",
+	"yyyHlPGbgJEmBVFMJFxMHHBpqWPKcUGRVHmiIo0jeGnVxPUHlXlz9VfrXwj+4tgA936m5Uipj1be49EY",
+	"45egYC/lEt+ScnGx6mIYUMEZ3PJklzxmg1iKnMa1WZkfTVjd7RMlBl1hZXCd3DeNl3N1ArgMFJm7yF2D",
+	"XwMpoM+nrGbSqlBqjRe74ZX5rhtrB1S158YhOc1DWt1KPvuEPw3/NxlfBGkvlVrJR4QmvxUqL3W9rfPL",
+	"oCE0szFR/E1bNVqPcJmUb/e/DBGciKRSW5e2fzzallNmLK4Ig2mJFDKz30TbD99XUWPwQhRHucwYek6a",
+	"yiLC0afDQinnb8A7vF6ZXIoGdeY94Qttf2CdnMIjcqouataU/ov7xalKg5ca2ZZGKEwgclwOMWhLYYnh",
+	"fg3IjHLkisULrhKYItq09LBQATzPQ/ZUtffAVhvd7Uk+MC4q47QZjuj6brSTtOqi9myO7g3Oy8AirzDS",
+	"eGxNifKRBuG98jRkI1XfiH9ypGhr482TdRFmMlWNJJTZBcmnmavksYMXJhQZDCAlBW6ZDfJaPPtfsrR3",
+	"0qvF1ioJyhgQhCA3eE57Nmr13tlmQf234l+F1FhFXnzQH3Gx8tWQ2PueDZBkxt/HEISNd5QNabFULc2n",
+	"A/cE2E0DsDgoROqttSq1oYEwP4GA2vV/0zNh3veSubSxOgzaBsNw71e+/SEcU7ve2bv4PIY8ArPYtIkf",
+	"wrG594HZ6Z35UI3AXffqEv1uPiogedQ7skowb93aVkJ376+DglZjfdf2GT8iGDqkVXqoxQS7DGq5ZbXh",
+	"2y+u7fZ9WIkYvu/NU5qPZTYbWOQn/ykbN3zfy5mgIh8Adp0HveVPpBIdfN8DsDYpmP+bm2btdYGNrPgz",
+	"tbdVY33XLujqgcC1jFMJ+DVtbzXm1/RULchX24R6fK+2qR9WInfXv0+1+N+6fVoN/m1kFyNHV0J/Hdb1",
+	"YSW614IU/SBf9QwqUbxNbwrOZiXWd/N6bzWUuO7cqoHE1Sc3SLg6idbii7X3bRztBRuvnborMcpuNLca",
+	"onxvqTkQd3S/uQDie4A2ZMkAl11GDVd+8AOFVVqtRQZXqDUogmrBwV1o55VDnbEBFTRdqrz84q5sjg+1",
+	"qGPtjW3G+7HHa6exSqxxzdfaTXw10vjeGegNBx4OJ75f0fcNw0PBxCoZBoOIG82Lhs8FgovvPwSDhe2s",
+	"t3q08P2NCOCVCOS1GMGhkOXNK5tgwHOdvmkIa173zCGWyfPlYExjnvKcIs8E/aqNMq0punoVBr/alD+s",
+	"hGxb2EFelLbK0340disrqBabfe/vX2th4Idv32/+bLT+Ix9WYr7v8Q8D84cwffuRXBiQsQvG5vD0yvB2",
+	"1PShFs+tvvZDKEJ7LQIkEM8NRnP8KO51s2l1gxv2c2XfGzjFsumMzgfMasn1Nmhkwl5jxpIRjS8GYxnT",
+	"dDCXXOTlXtxIQO4ObMZqRL6dWq4H5LsGVj4EY/Fh4q1H3TdHVPyg+2bpVw2TthZulbB9O9u9Eru/dsu1",
+	"Gv+/oulauw/4+2acT58+QZnWuAE7ccpokjKlIEXMq4K2MTeXZVpJhoq8TAdlMv+SiFhcBUjANdk2kN9y",
+	"LiwCIuRYyZTHS3d3po0BMmJcTIiayoXYPxfn4ptvvuOZyonK2Vztf/MN5lqfkOHrV2/fkZUEa5iQIMPv",
+	"n+OPMzaET5V5zzabAhOkBSNTqk7xmt5rpqzOxdqM7zOBd2iYCe1Px0/RxqtVniuTdEe83sD7BNuljmyG",
+	"ZJrq3Un0Xrvpu/Dc/T/0//n0z/j8P9E0HZrteSqFNoO1I/TNN/pPe+Sbd5ou4uX+NwTKR6hL+V4IRVKA",
+	"r8Nu+JBUbvbl/h+u2uDTEGeHm6EQfpfH08oWYhpQPmXngthUyik16+KY5ST8m0ZzXanIcf/Y3DpD9jid",
+	"MQJVHVS/WA+Fu9FEAipfTthHrvJ9WNiLRH0DJPjLLy+eqYiYClfyaJ+c2T2e0SUep+2FOOTJEHIGoUry",
+	"tPyotqT1CGw6YmdnktqhakgvLeczFtkrUzMCd8+9iCfe2p7gVH/Sx/aNvaId/pHQnEbEK0n4NMQ7XDL8",
+	"iYuLE5Kx9J/OoWbhvDcEfmTZPhniw0NIMoMO6pr4SCEAXZiMeZqzjED1XAbTvWBLSJgnx/2+/p5mKj4R",
+	"MoOU/D3yzRtG9S6aVHVbMmInqjdt+PwdnQyBKXKiRQnhggxfjPdeSsH2fqZ5PB2aZFccdNQ/1gSSQno1",
+	"lPah55/oYxlzliawkdjZE7oAX9K0gMQ5bE0GedxEFGmKc4RcbbX/DRm+Pnv39IchruhPb1+9JD9DTj1A",
+	"n+2TpyYryaTLQoWyFAryqWDGZrKO2HBpZd9rrRpO9ORwHuT48HFEVE5TRo4PDstx2InTVtPpFZkb/ISP",
+	"xyyzOztnNNfTfg4tZkAoDE3uMNVbmLDZXOZMxMu9H9lyeILkcwE7mQAT2AI9CammsL2nhviAR44PD0+J",
+	"yrmWFoRkhYC+MprqyJkl4MxkKmrBd3hMprLIFM7weZbJzLDQkM4xBM6luD/P5Chls3/8TUkxPNG0AycC",
+	"dK5yKZOIHPcPzMlpDtWSQf/tCGv7+GQK1+wzDo3RIuBxPcPj/gP9jyeu7hASW0cc27vew87fAJgi8gH8",
+	"Pvw6IscH+vsklWICHUrmuf7bof6fI/0/+p2Hh4RCArj+7igDUWXex2CZwwhz9fXf4IiRgEAhskx/RR/2",
+	"8eET2PwH/SPTh/wNy7Pl3tk4ZxkU2Tzo91EGWuIeQVdrRbjhKFvKrOkVGyvu2T8NyT29T+MsIjSLCFNf",
+	"E8VSAA4xol9/2+w+yXmeMnVqMqqRd5GT9DyGCcspTzUz6OVwQZ6LifZ1IzjphF2yVJtu6gT0p9XYS1lk",
+	"2JKRfUSaAB7X3xji/J/qz+1/Y3mVzGh2ofmnLOtzRIzZ4cAHNIcscXKvUVsNvz7VZG9lFQxF0XR4iOVB",
+	"KY+ZUAgaCPBsvbM5jads73C/34t6BSRnTPN8rk7u318sFvsUft6X2eS+Gavu//Ti6fOXb5/DmE9RDzax",
+	"d9L7lS5VbrGgHZZDr79/gM/JORN0znsnvaP9/v4RpGfkU0i9uK//x/QXDXXPgbAF0gJX+wSSwOJTc2Bj",
+	"ylNlxCEQPcv0n7NCAB6MSSyT4kXSO9EfeSESaE5mC1RhBof9PjafA30D6SAet/5mQCbYRzqbp7B9KRcX",
+	"WL0n42JWAgH27icyVs6i1X/A//q9F/Uu2FLpv+wvWJruwSnd/21xofZ/w/z4GcszHsMj9j8Bgijhgin4",
+	"M6TC61fZVFb3WbO9+0s6S8tWJBtPBQv7NpX94Z6BSbtqynL8MSq7BIVf5jb8/mvkv0pNIAaBVTGb0WzZ",
+	"O+m9hD4F1uCwyZSYVjaBW423YAtqUztq2tImskIK2idvvntKHj04AHNGsIVV5pqboMXnWGJ5LPSoClLT",
+	"n3798e2ViQnp4v0fPZpOeie958mzt2eAInIJ/zp88ODgCVSk6o9evM5+HPxt9vEvv9J/+8vZk8Xi2+8e",
+	"vijk0eVffv/90buPPzx9t/jXb5eT7O3xhR6jd7b36sfXmEXWO+kpDiXEvZPewcHf/u3s3378+DQb/+Xt",
+	"4NG75a9//uHV5NE0vnxN5/znNFu8oPR1/MMvb2Tv04fWxAJb0kArsNJdk4p9MdhYRYbKskIp6K0ESAW8",
+	"hz3qex57KEBa0c7j44PjIFlUfJm38MKfWU5NoezVqAUcxUG+nDOlnei5zHLTthUM8oHn9GCmdMbU1HRA",
+	"/xD1TJe5Us5rqWFerwV9L+ppBhoUGW9+qFGE2aUF5gcXCZcSFzZgIkFXufkbzrvDXO5ecPxAPzGYsXwq",
+	"k9p+CBvpBuez+tvm1EAbEqgL+KbZGrkP+9xpdXgy9ZFr1mXOWbE4Yzn0xI1dSZr961xigBy2oDXrriPb",
+	"Bo6eud93zNU/yAXJpV/l3cjRVsNuYtln1sXNZRGjo6GnPgLsecUYGRoFOwwy9Q+o0q/Kv7bDRE9etNfA",
+	"5tuBQzhL+SXb+e6/QK/c9F4mVH/kn5uUr7FKNm0/mPzOTrM7XwYejHdrLGZcuVbHcGLQBgStga/CqviN",
+	"M5Ru2Qm9gd4juz6hp1RUjwh3z7SkV42HdXmgRdGeLUttOrRvG3tM7oO7Ci1V64GRCMIiYEbJjGAoZfWs",
+	"tHl19vrFU1cYO6cZnbGcZWgFhfamfOT+T3wG2MsbH3TYFhuffCHitEiYQbeIViGUcFGnZKjN6mEI9Qoi",
+	"YvBBW6FuA2JQKdk76f2tYFj8hZa53qmeT1wOsg+rc/ZsK2sfS27P+9eHAKTJCo6MSJe2AhndSK7qfXtC",
+	"k6vjDvvz3IirEpwE6vBE0wVW7UGMRQpEkQlMwQyofLoOhPbpw1VZHcFX3v9RwcrsHfYPH+71D/b6D971",
+	"H5/0+yf9/l97iLbU6x88Oez3+/09+J9H+n8e23/i/zvsl6t4qiWcwe+QY/I0k1wpKnKSfPVczSX3bpOA",
+	"VQ+eHO739w/3+/cPj+uZN4OW3+8f9KJeWTWxaup8qAI0Ni3XuYsHnz7UgGVEkabtrQrL66+xl8eKgHwl",
+	"GJkbbLqrysgSUuZ9Na33w6eK+PyJq7xWn2/Fpf9XqBGxdZcWlRmMq+C1Dlpf0CNPILMZsQzVshCvgOj3",
+	"PsTToDeYAXqxik7LFAj2WK6d0SUU3EaEWmlsn+WCPH3x7I3+byAQ6FtXr8u0D6OcBpCnnGA35lXRjFzg",
+	"DqyzbPYirj+yZQ/5ExTStzJZdmPNW81B3YnfgkZWwZMMRdWE2EGLner4+aDpmCQgYPHyA779/B2dNL3T",
+	"PHYfnvkU9X6S8dr2F/Z595yZwu4ZHC+waxyOZXIej7dmcf0HuBLdk9Cm4n0P+TpoQd3/gyefGs2oY7iq",
+	"gYbeALWmwGoIxww8rruaUvuiy9bpsmgXrPMi35ZvPt2gkjM1+9vwwKfOov8ZiPu5bZK0EsgXLgsgs4rM",
+	"AgVFYCtjmyMTvjOZD+NCMYP5A41aBbSoHbM8nsL9iGD6j2wf7rxsr00o2Afr8RSuFeGC8RSvsJR/NX18",
+	"+HiVFZGcrqADx3AL2kH5QZnlHuzcP4YUYYWnHu8/ONg/6PcNW21jhcHs2uih/g3pIWVOTcjFbWOroGqx",
+	"KFnbcVaDDrFhzpM/tuS8oFV6pk3KmBkItoxMpEyauMViLQHXNHAHProD7oi2Mya/6MVSL5pj89dztNc/",
+	"fNd/cnJwaNazTneuVCuGlenKO50yPdyNMr1z/P92WuRV7iempdEVJYB25NiesTZ3KwjeQTQPtOVm/xSz",
+	"tmSaYAt4UNXQayUjFEG45JhMMhr7mheS/nA3ahq4SZbAch1pvMVlf5Eot9PSDkkLS6m9hVKDn7978/33",
+	"f3323c9/fffrnw9/+vHly1+/Pzx69/rVt//2r8+Pj37pfZEuraTL9/ySEYPUxBYmprRL57VIeL6H1VyN",
+	"jutLtmAqx7TMffKcxlOScsFsdqokCTdoL7m06MWAExQ5sBj8q2N5g6vFRGT+iwNwMOT2mfxF8l///v+g",
+	"GDoXmOkMiYuQ5Moxe5CLCUkZvQTrH2bEc8XS8ZpbifIu4hQy6KD5ATbxcZBYmUyZwQQqbz0waWr18uIl",
+	"/nym9/H55Y1dYgSi6gZblStSKLNQFMAJhOZDcXXos7GbmL7efpOXGWtiy4xOQUJouvcoABB8lzNAoFH4",
+	"dE5HKYM4qIHGtLhFXJWU2Hjj4JDdy3l5PVIOAi1SGuaFqjVe8zH3Y9ub+YTnZ7EJo63bDHfLU5Kt3o7f",
+	"5Kjprsfblius+6XMbcYUfJ8LlVNwEEIfhc7BwfNf2zJm5Zay9Qdz2f1zu7tdMqdtgwtYiIJs2Eo3H7kR",
+	"2HoDSosAkj1sd+wfHB4dP3j4V4fVnAxQ0oJqn5rEGPj68aODA1/KuUl+W/Zy6V3JSYEQSOsx1O+xcFIF",
+	"eAKAOis+YC0tXniM+vUK91dOzt/0BVYADSAU4ate1FtEfWcu6MFoKKDmx/osayuEPRPPRLiP+KbNObo0",
+	"vXCdUrhYRT9FUFSI4fFckRGbcEijj1x7hqHiImYDxf42jAy0HYsvFCb+opa3fR8hNYTRFOFx4XfFJ4Lm",
+	"Rcb2z8U7W0piU9QBglMbf3TGkn0CsIrQxAf8nq8UGeq3sQSrQ+ZUgbWoiQX8nBPt78D8XQ1DXOREjseE",
+	"4mSYSIy+0cZczgQZLc+Fba6EiNapknCHZ/o38AlUEVywZYSdVwqR4K34aEkqIzNmEED2yTvMCEdVxwQx",
+	"zaCNTzbjaaptLNABp1gmZFy7WM70wNw0BE2MMQWnamTXGosKPDuDswten3dWsGXm31OqpkOXDdHR0Do9",
+	"F8eHT0xyEIXKNpMhoFzLCKweM9ndNE3lQoXsM3zct9DeGX6oGWh1RTLhgtBxDhODHGBxERkjlVY3C/eV",
+	"JYTRLOV6Nh4VyUzvyESwZNhkANn9Cysk2/JwxgWfFTO/l5zXHzxYU0jV1KsVEBf75Mwn3rLCYw4Y5846",
+	"4h5he4S8dv76Y5UF+D3/+3tP6N74wx8PjwN9/3egVzlAMlgZBjTfO9GKTL84odDZ8qSvxao+FER33Kgo",
+	"YUUnvYfxwfjxqD96MD6OH9PDcT95PD4eHydH8eHogPafjB+zR8nD+MHomB49OXx88Kj/sP+gf9w/6h/2",
+	"D/r9fg8nNPCVqz5smJ8W9UAcek67++AFw3ZrvUf/9tH/HH4NZGPvpBcfpmI0+66f/OufoCMoghCFd+ag",
+	"v48a/K/Qd0nYnex305p/8fgmpDh/tUIVke1uXH3+pYTubqVAVz3tPGN0Vlee+fS+ZrGF9oI0awQDcs+1",
+	"9KZpalKhLKSulxoCOhVrtYh9nxax0MuZ3DM1ogD7CsWcUAvDEmKqc7+26SA27JdLSRaMXpxCzG4o5MC+",
+	"dWg9ZwMjiwIDyh4IF4SlikHOWyBjBMzL13a1nzNhxJa1lVvfi2WWsTgnU5kpRkYgohCAfeE/prSlQ5Js",
+	"STJ+qWfemsrtwvFGqN2t2vEqLeDwnTOAwxwL31+VaNDz8vxWUqw1mU8KmiVuRT6dOyToJvPwnelNZOCX",
+	"5ZwJLLpMae5FmALRm7a5pG9LMOo7lEnqpXJec0JplwzSHbq8SZJh1ZqNTj+qZrM2BswNH1shyz7OecaU",
+	"P+Rwr3/8rv/k5LhjjB2UcaFC3/deBl0G6QSm0PtZ/s7TlN5/sN/vXc2NNGR60z6kxSMM5T96cPA+oHuo",
+	"xqLO73hhxbAP6A6vqV7kmzJA9slzbBzBLZSAbZZhCoa1MDn2r7exgMA2oAqVDzCRmOPZjQbbJO+fi+Tm",
+	"pP1zkVjnbZsDN39ttGPAddLWh3nlPpSuD7mA0nW/HG1Yl/BGRkSEGpvG6qHyL1DFjMANqYwvWHIurI1C",
+	"U36hHXRw2mwXW20CFYiZ4YwZ7c7BWOMsg58ZWWcIita1rw8TPxdDKdhA/3ugvz2w2nxY2mS+LYal+BZY",
+	"301NXVjPHBZwD/4zY7GEiIX+29faZFuwNNWfPToXQ/vWAZLz2g8voG9vTkZLWGeinUXo5CezkxJcxVhS",
+	"hkuwLn/omz7DmrGpDUV/cZ7BePgEgV2kRO9cm1KzeW66ZWryMocZcso1Db0QvavYdtCruYfeWi/qsZm2",
+	"0U96lCtF/4XBpagtrwMW3mACtpfaOPUbTpd6Z9oirGiJt+C0ES52Xk+k30wMmVzFHtSPySJvlhfvkE9c",
+	"qh82WcsVMaWq9q9h6R9pmjdxP4gF7ZNf9YxtJ1iAwXHNXrHYNTID8AkwRXlOJvSSESXJmGaYrwDf2g8S",
+	"76sivxnFYM5Xb+ANageIeCmnAFsoBFlAeDhbguW6xsmFjTfHjX2Z/EOWY78zZHkK1RPH+yxtG6N13XxI",
+	"z8sp/Tc+LggaWGXeWpHnMp83H5RFs8nLKhYbEijyqVbgsdYuhM7n++StiWBzUWo625YSIsUxI8P7sRRj",
+	"ns2Gpss8xJH9fCEcofmcC1IoVrZ6lFk1OnFaVVMrsZCQQZfJ9N2rd68/a0Rid2rIxhleZ1KOb1wbvXr3",
+	"+rne0FlDik1Z+hQhlhyQwE2xBMbucwk0JAVe5yJ1tdJfjRkziIizykWWspu56XUmLxm2qSLUXEiBIZjb",
+	"Zrh0Pse8ushrLaWM2eaZicpjGAuIpK0/IPAUCyqbGAnZxti8zpoOxPBwOZ+dXapGXmve0PN+ikvwAs03",
+	"xx5vzHkBrlOwWARO5TRwuJ+DXd4VmaixCQmr/RacYpczQHYL8ErCFR2la0wEvNisyHX09xo9p6AOMQWR",
+	"sNFOWzAOsfVmPWFmd8tIf5cOjF7aGzaTlzTdOjz90t0c4g7fFKm+zeWcFErLvC3k+iotWjLaw5esdVFM",
+	"8rMiSk9Ci2oTWmpHeS3tlIwJtqgKkC8Gy/VL5He3QhK/YfOUxvYepjqfHctj2+Cy+ZamBOz1PDLbrfrU",
+	"+hzeTSkYFva/Ic1jJ8ggT10rzi+wINcFC/Li7StydPDw4d4Boel8SveOGmYD0Uz4QzvGe2qeb4QiMSRm",
+	"q0/mU6pYw7ftbyvwH2Zd0CLUVCToqSKacsrHLF7GKRvg+E0zsemy+XIuUzlZNqWPlj93m48bGJjIa5rl",
+	"jqkA79DmSWVsQjPA84am5mAPxfqNCpxjGzbRRkN4vn9bm8w748L9+/ruAK90W4Zi4MYRQ/x2iKEbM/8a",
+	"ye8abES1FV4fGlFC1uEqvciV8RWBdrGtM4C8zwBpWxOXlrRZTnKZ0KVmIy1NwC76vRpcsfQBYXx6ASl5",
+	"JeQIAs9CL1RlYH2bwEBwSbfBOD77Hm6HjYg56b18/qYX9VID/Qv7P8YGaG7PBrBnvZMelzMD5J94ZVaI",
+	"k54wC2ZNziY0Yb/rxYLwOPFepU+Zz9hA77OezDjjMb3/ktMZW2KOm+ZzjvNQU6a1Xi/qzYo05+NCQAI4",
+	"TTsUbOPsPg9siDn0AOd9Jwtx11FDKt1Ua1wO63MQ/iHWbkyaDgD7t8IFscaWA8IzLbeD+VYTljuOvJqU",
+	"xqA8cIhpwbaWz3ZY6tg/vFm+NVCeZpXdufj6MEaa+aw0yG9NzeIa3YhAI2uYpjOcCI5cDyryWh92tKoi",
+	"ofG8D4FlOuXbfOfhfSATZRLY75cv2IMXqOF+FTfksTPMbI+D7toUKWhbbbprTJGYzmkMZ3zc73c2yj4D",
+	"gEgzp9zK+t5K6+wG9BDDLl8pMs/kmKdhxmlWLvexrxF00GxQM6/s/apCp+uSs8Wp6buQsJgndJSyYWTr",
+	"SEtVxBPEiVMXxp9PAIgOxjAyWkIdx26QQN0i7pTHfyuzN5uKUaVitrcKV8TA2zbMw/7Y0s21NDgwA5sm",
+	"4WjVedxQyRiehPkpsBnYfbzn2pYP5CXLMg5+8DylenehtkWB6m+9RWUd9ZxlSsK1NqaLNdYKgxBmyWC0",
+	"3EEdc53/PF67pyXr1+D2679qrrw3pqliXzdMzfH1jUGnUsXalnfGB7s1JZMjaIwANbElcWSMKgO9XAie",
+	"swSpH8osoJWaloXO6MOnB8b6HdMZT5eDTI8cczA7K4fdZlb0wMDJA4q0G967WdzVp1QxK11vPJCiNU7Q",
+	"VDQlP1oa4s00FjIaxouwNpCmKSotXyXCv4N1rFexLtvo1/vIi91TnatWbDhDisZTrVCx6DLC0CgjMktY",
+	"hrrkxAOFpUJAnb2RDmXigN5P29eIzqSY4FughvIrkjFVpDlmYBXCOJrCdBZis33yFHkHL7RMv8QEqwF/",
+	"Y7HjoLL9YC1zFCpWN1jAOOXt9f1uQ0qzGSb4v2VM2E3PGZ2RGWM5Kjo9YdMwxzY/jXo8ZzOcbhcR5fN0",
+	"+xI6s1XPzDzU7oxubysMbWDRhvkiugjXINYN2bYWpIf/vVSB5ayumuDwU7dtkEUey9IagFoDF0cdyyIb",
+	"sCUIV+xxBmJZIvyXNXy0U2XEjbFEeF424jRm0qxQ+X6HIzquzM0ke/a2YIk3hmibakpHLKaIUsYoYINd",
+	"g3azMqGm4J7hbtmCBOrJu5oqW+vb/d2CNDWhLn2BW/oCt/QFbukL3NIXuKUvcEvX47RugFnyArYdMJau",
+	"yze9GkJTfS1f4Jn+ruCZdo239AVo6QvQ0hegpb9boKWNAEvtVGcFTOl61GbVvmlSmGfQHss4VooUImVK",
+	"ix4I4wzRvQZxueCK7RPY3BldkpEeo7kPIqb3hhMmEqbNTiZyni+HERnO+ASlp7kwG0bnwvsjBqDU8GuD",
+	"0U5NpMWgNuCMQODvn4tzMfzbUKvbDLqhjJYmi3QqFxDLwWtxq/dkRpQ+fIwCcwHeLDwHsWbU7KMlYR9p",
+	"nBPA/WYiZhGxHXDPhSi0tgNYKZYyMGz3yYu8Ur02YkpvBjZo8YLGQxXLjGkDIiczqXIyTLVTPoyIhHIk",
+	"sOhOyBBtRtgWJbPcaDFT+TvIZU7TIUkkXIRNJH6B5/vkuakJ15tRV5gmuqspr8yx1dbBQp8v7CQUkQ/P",
+	"4pjN8xPo3X8/Vpf6xHwR+XFPJFpMDhFai+ZoS6m5pn01ZSyHq4tMLhQodv1pUKNA2ZFWYPmULYnKpUz0",
+	"TugfZ1LvLuz/uTC7UiaDQR7Wqf4IvAO/aiLt2s7h9jEts3O2T84EYR/nMvNvC2I5G3Fhg59Dbcd5G61V",
+	"aXWDYUs6Xe6jtSi1yrMsiVMtjyqXE6aZ5tTvBGvxJHDKimSFaAoAfVvzTb6APXVJF9AaewIRb5YMIPqw",
+	"V/+D43n8sfyHCYTbEgT/n22u2M+MXArIFBIQKV1T2g9rKe1H7cNGTDEyZ3Kesogopo8WGv8vNcPMqDqB",
+	"iTvgApy8tem1vNLsj8k1YM+ZVgmW62Oaak3HPs5TiLzDtX14cbXwnLlk2hini/Q+vMCH7TaYf5bWLM0y",
+	"qj9VCP63gpmfjY5V+TLFO4FsFiDhN45CtJQGez2hwPUpxfzmcGTP0dX6wFObmFPzFIxXsHkS64JR7aYQ",
+	"M37ZdQ+0JtEqfRdbEP7+pg2wM7jq+ssYq2IfmwQS/NIyaUg/HPjOr1MJWBHwKUExY57ny/JCm2dNeUve",
+	"4zurVoLgB0ymrINaUyU1kOOBzPiEi53NAFOS5LxI0SOGXW0ol3JPDcxTLQ+jPnDtXFJ2ydK1HGcMWftg",
+	"y0kExq7NldKuDBrDBgLB3E3Z+xm0qTYxqb2DBU97B/Fx0+kavQZb46btfHZKhthzN6j+2+fiWTWPL+tF",
+	"Pcjz1ZrhUvLkmhEd0cqHGMQU8+cTFmsLGxzKEVVcIZqEwrz7Ec/y6QCkzEnv4MmTJ+D5HlR+GcyzMsti",
+	"yWgWTiRY6RLk2yAnvWecpqmWcrCd9q8/0xlNZNERH7JamDDW34ISgFLCmPKA71+8hGZL2qaFT8Jf//P/",
+	"+o//rf//f/yf//yf5D/+z3/+3//xv//z//+f/7MHCUBVTjvpgeNnOr5aaQ074VZ9ULHLoDhDT/jg8GjF",
+	"ovP3yv1YYakTOKQYIhcf9Zno/7KhfzrnlVQFS2GdejZdMWXNuwQxwf+oQp6XItmXcyY+zlLkULUnx2Me",
+	"M2tP7nuu2Czdh/9bTTIPINfQGbNXm6rqzVnksJilKThv7KM+LCcdRlzgfc2KaOiF3MYKZ/X+OO/x5Lx3",
+	"ct6KMs970XlJCTCspIXz3qfzqtZZvTHx9tY4xsF5W9e3OleeRKX1XjLZuWgz9aicaGR4cuNs8VbB5pkU",
+	"ImGZdee1zS3TYibQOj8l0JMMMtd+k+DljpZkeGruKoTE08sKYVGyZTYrUhpYfeNNU7QS2nC91hdTmTKY",
+	"gqEeDGLtOMJWiVs1lqdGNv6hjUOMAQAOBXg4pJQWXvit6lQ3dgnBt109NNeUBflSmqOmqQ1ycUUu2Dz3",
+	"ekfYfDxo4YtahkB8AnOSQAHtk7dMJGRofh9GZgdMEM17xbnwJSSCjsErhiZKAv8wEbkheOhTniZfKfdt",
+	"vLoBK5Fqv51pxgBfFlAaOBWRi4DZwediSBXMTJMTplU5WoIvQsVuOQCpTmbkkuc0JVzoE1T5PnkJrqkJ",
+	"O864UlxMTgklcP8LxqI1lCCn61zYjZywPOdiQigm7hDXBRKAJcnQ6HkMAr1zu4cwqtLBqBqbXCqfsmyI",
+	"q1LbErMEcksVXZJ7Q3/X95MCpSRTw6/1Fqf8gqXLc+H+7mKLAFmPPw/cr/aoYioSnsBrIgR0NUdYyrwB",
+	"T4YRGToppv9hQ5JDUI/DcwGxRhuDjSzubD2GeEomUtMgfMNLo4VzBPRVmqYm7MnREhzS+ELIRcqSCUsG",
+	"3qr3yWupFB+lzFu0slEzwJ6hxN+yEwMtwzOTRY2ycXjffymG77xScJ5YGvN2wNWG29/KQ4P68xzuNIUk",
+	"M5mxyiQU1r8JOtOEBBsOCQ8n58Jy3sBk9w3JPcPQVGhWFcuZLBQxNZmal3Ia55BOwmjyNRwR5rcORsuB",
+	"knN9DuSSZSOaOs4z12xwERuzLIf0zOhc8Nnc7CYBatBD/QXb67mJlAkZpTK+wIvfUMgRrdBqWsbnS1jW",
+	"1tDJ4aNokxVurW+QsM6wtl4GCCi44Ez4JU8KmnoGL+QJgUuRT6XeAXs9+amruX0bTegWxvA2Zuqu6/P9",
+	"I//79rdWLsX07yyWQs54/MUha+2QbUHUIVP4jW893lnsh6od3YDKhQt13sd6a3lUiETz6wYkiOrNM3RP",
+	"aAUOkTG84RN+BSdPCKBDkDNyKaEMyKhYuJlWEiwOc7986vT/mFCC4SLEazeG1VH/cWmlLuiS5BLzoIrs",
+	"kl/KLIJv2Utj9IfnNJ+SEUvlIqQ5Jyyvqs0rAlV8kYNf5OCtkYOlQ3RbwAY2xwZM+qrzgl3FQIcowBW8",
+	"/qh1S5gwzseZcVQRuR87X+QlaixiKI69vFFy3jMZC+c97ducO4Fx3tsnw1UCHJKJtK48UKIWguMiTaNz",
+	"4XwoUwbjIJxDLq4DTIA0eZDRx/3j0youVxngsOI4Azl+6qGOnIv1ACNhWJKQNA6ll39u9JGVC7MTEFqR",
+	"E/D/eHj4iDzpk4NDcnRMuqBBV0LIOwUq+aKSvqikW6mSbiMCTgtD2+HgtNZL3ezr+zTPaTydrS2hfFPm",
+	"awLasxbcqSYUjHKWweP/+vf/VyEaJ1SJQwpmN/ybUxIy7Ikq4qkNsYYx36D60VvLl9S3a0PK6YhLsx4a",
+	"xx0ZlpGFMuNSJU0MHaP1envQpWuYgs3TdA/5l2iGfU2e2TVCvlTj6u0Vyhp1dmiL3sc8ZVZtzalSc5nl",
+	"+7/NJyDZ+GSa904ODo76rTUZOyhxAew18UDFgBWU0hGI+tfmOxD9TDi1OofP6ITd/23OJkbt8EuWDNSU",
+	"Hj542DvpPewf9Y8oOzwcPXny+PHDg1HMjkaHj8dHR4zFByP26MFjenhwFD9+GD85ivuPHiYj9mT84MHj",
+	"+OAgfvTgEJSLUDznlyBBe0JmM4jJuk88GT9+mPQfHzx+fBw/Sh4+eEIPx4zSfvzgAU36Bw/o0Wh8PD4Y",
+	"HY76o8eHh3Fy8CB5GB88GPXH/T7tP4b6g99Z7+QYCjCiXj4tZiMBRf94ubdGZ7kzKeappElH1INS0UW9",
+	"BU+gtvVhv3/F6kDHVDdeHVhK4GZgG64IPscAvTkQQvIF+edztMI9oOBqnCxAHqVU5WROM1jTUDOlCSWZ",
+	"kjDIkYAenPi/WcYvmTLFEOgupSDlET0CpboRNRH2TMix7u/kXPzp9fPvI/L65fcQZvqVjV4TYD0VkdfP",
+	"vsOLuJ9fH0Xk5+OziLyaTCLy69lfIv3kz/Dj2c9vsLoBPS96wYS9CASVoyekZYCpZINLV9O08VzoVX6l",
+	"yFOc3N675ZwBsgWhk4yxffICpgJvhhvpjO0xoQU9XnfqyWst//rl9yekmENHSAOfYNwz56ZGJGFw7QXf",
+	"5jN2Lgyuz4xlFGs1GOECQ3CzU+vWjk2hnikgw5tvrbGGNaE0tNfm+3Y5+g9MxNlyDuAnaHjkJOUMCx/O",
+	"SMbmjOZlDBDyYYbc1Nh5l1h7P7Ll0PW6hMfMgbpgorn9xRpP21TT2EhIXTUcI8ANkJlfutnSTjqtXXE2",
+	"edV4FMZKg2XBFKbU1PDYNWjv+8jOFGoTDEPnUpKUZhNG7h30++Rn/m1kqJMcPsB/6gVYujf8YeMU8ms9",
+	"0YMHZgZLbOE0goQGvSF+k6bKZ9lsni8jbGiIE9VKKXLdbGEKrpshRH7BC4i8CXNB5vwjSw1sPL5lShE2",
+	"fGhIJjoX9daeVkJV926FFEwtiiywByq+Xy/Clnjoo7GvRR0CFR5Y+RKzcLhCP1ZKyeu9dQV4bs3/9/VZ",
+	"7KGBU7F5AJjzpPf/e/3su70D6GHd1pao6LR5ppeZm6ozfGkoGc2J3ciWNtUEE+Q0YSHGxjQ0tJFaVBHg",
+	"krras27Nq+UYK1+o2Dn1hQ/R7rH+AR0p4MeF4QSvpo6bToKjZTWvp3TMaIolJK5vhjOpzAwMcrZ5Y8A5",
+	"KK2vBjhVTxpzFMYA2zZlH6lWdjOanviSQJMpha4XRsgusBm+VpgJkHfrgl4/kPXeuiNATOUyJCA2XMuN",
+	"9Bez/4vZv7XZ393CD8a6jHV9ly+hfU8iGBnDRTqDoJ0fMaMf90ag4Q76D570Hx48erhSVL11/Oz+H570",
+	"v+LdNdgiwmFa1mBvFQt3PahYBFcLY3wRY1/E2GcWY9AE3afoWxG03xTigHtka5VhuBv7rVeWcnsiHUH0",
+	"lspcIcQ6p/nUg4rzBV2vbkN1AdFrvtGG7h7GdVY5Xar6NbFx9E12j7mIaHNv7HmTEO8wNfgGTCCnF8z1",
+	"O4NLc/TWgnfJDTfJV3HNdn2RXJeAEVZlH/a2iid+hrYWG4ydW3ixt9F4eWoah+bgzY5YGiElYm68VRet",
+	"BcfubJb73omFYV/K+h1XkgERUGCiN3hbafrd75Oj/rG7ItRbvWLNTKkKh7IE22gCaZbuN4gCL5AKvyQs",
+	"ZTkDKfDQYRPYWRt4kIZuUolciCuGW2BbWgnkcYdHX0rBfFnRmv3mybjKfa1q9YqEy/vfdB+IFtY31Vo5",
+	"LdxHy5ypcEVx4+vCPaDMMivcjzA1e7CfKkDH6YIuVWAOqwuwoaVnXM2l5k0UXsH3DUt2Gka2t70JRa37",
+	"RjdZddh/eBuP98oH2SRIqidrzwNZZRXJEWDy8FZG8/bandfzOD6o7ybUd85Tymtaqs0iarF4ikHOm7RA",
+	"nxmBtb3RuUOgsbthhO5Of6ZcXKirNMG4M1Z78Hr0O3vLY26voNIPlDmwg7n6GqosHhrrBuQHIKTJORMG",
+	"2KScqTEfuCLzIptLxUghcp5q1mYf5zyDKmNBRmxK07F+5SIA0o9XNHDVWSi2BvnsFN4rElVemXlT4XUL",
+	"Y0YvWNlySDG4NaRiCcWAFm5NGy3wpHLXP6YN7fF2FoxzXpyjj+u2lozZ0oZivZL5f+LioneVRvh4IJjD",
+	"CWO28Cj0JLrUh3UMYxkaCYY+HpjQx+o6ol6RaZdpmudzdXL/Pp3zffPSfZlNtKgAPr9/9tcXZ/r/xWdP",
+	"z8r/t+0+NKlF/a1TcsHY3OQSKBZnDP5rYa42gXduWtGcITQxFowylgDx5fKCrY3BVpvx643epf/iBb+a",
+	"PBiDrXh02DcXv2TBE7w0nPLJFDgTOKzOUqbYWTmXxrsV78jGG8K379wqvrgat8rVyL2D+eJsfHE2/u6d",
+	"jTOiZtrAmfM4LzLmG3VfPI4b8TjKxgZ/py4HIhACxj+mlMRUfFVqXYuRAzazAtR564e8ffUak8LuPemT",
+	"BEU0MdzzNWp7Z3avXOnwDdcSgDZeXkCw1SsI+7hh4ZiathP2DrPtnYPpL7CDO4dou8yxLxfNXy6a73K+",
+	"zN28QhJjbnOFKUoPSBDGTLqyGakTJzdwewQAm3+3muiF5+sBFESOrVssdphFYxp7GuvUkJ7RM6ClAHkJ",
+	"27/YxjOgnFa01lHfV1hr78dryqeVWpE8+YxKZcuolGtm+i3Tql6RXJYNiViq2DbRmb9ouv5y7X1VmaW3",
+	"sXorQWY0gRAsyzJwvXYhoWKaJc2Nvup2HF4sZ4DcUigWmZBNAkmFIzQnBbQqQRU+F5Ph1+7uG0bmkswz",
+	"LnJyb1jzjfWTo6VtmjHcJ3hfmTDEVDsXlGDrG4ybGTROrH+wPSRtCndpg8LHEIkwThnNLBzi21evv0KC",
+	"p8sTTzSYzBjXWaBEZjAdTN39epacC24u759KExWDNdKMYTEq0bNqMKZN5ZCRXYJwpQoG+JMkY7hFFVTq",
+	"e1SQqSyyqt0N9Z5mSqmc6EOCsQD7CFiiBryvRQWMPaglmdJLBkin5VmjsBzCywdC5gM7saEX4ktY5axp",
+	"WcUBtTthbJ83XrH8U5olm1p+vRqvUtMpoWSeUpXzGH/ogIqt7bRg3Wsvzh73vdR/80/68Fpwsa/TuG/b",
+	"T1m/D+iwm8mpN35gGG3tPJA0wTTtBHZw2N8e7GCFvOpoyluF5Zx820l8LUayvxWaSc+lKX7lISuUm2pn",
+	"X3ajzpJbV4uq7U2sIkTRyj3J6no+tasTrIDvGFlJfVFJ7plv5NjH0jSMvJQXcOkJ0/g6cq2x1+Zirpqa",
+	"wJ+bZeaVYxMHX8TXLRVfKyLkBaz5LpewoNAJGsKwuBpocYPI2cL2vW/PtMEEfrVi9ALfgi0sFbM9s1F6",
+	"rIC37Bi0pU4Lr3HuX/BbrozfsjsoE00pgy4Cq7Xg6SjVnHNfNkkuvQo1K5IJS3pXA88I0uNN42g02yuY",
+	"U4SLhssCr7xXy4tbYrJsIbSMg3j94cNGe8o1OtHziWpgD9oRBD4GF822DUilMnbXJaD+G4h2kylSpnuh",
+	"J5y4rK+OoTizN1e3kD5zTG4t227LoW/w7deRPvbFAPx8BuBtjHCuMelAT1ifCVyk3dhyKFk+o1Ss3K+7",
+	"2GgK0Ea5NHca2ws2vbo7L9d+0mrApB948OBxygWPv0i2L5LtLku2NxjloTtzUNkezTIqJmw97CgEEYss",
+	"QyAvBmhUQpIhEwkA1A5vElv0Kc3YmT/ru+WgQvfOa/ZNbYdQ/FgrRNF3QVhPck+LuK+x/jMn9xCr08YW",
+	"6wv4umGeAfTPa0T7BI2v8oFrcaYGC56mDmjUo3gESVVTPoene9H2wth+zCY5/cAyQguRkx9pwmkOYNY7",
+	"lNj0MeYuQYi5rczuP4DEIYSbruBQdxTBV3Lra/x74w79lKdJxkRjW0KymEoD2K9PFX17GBUReWkuG33h",
+	"a1542+4knovENLfzJLexjBJtGU1t+2H9w4hNuFDYNxCTsJGNbHwSqfsrRTQvYdLLVC4g9ZJllyzQBND2",
+	"/lOnWIuVEGq71nMpXOoNmVM9O0XuDfG/BmpoKsuEXHwN5SyEwiv37CvLHgal/4/AnYktIrNTGdNLWWTY",
+	"L9EYwQM32rZLPEGrmhJVzFl2ybUIBihFkrFLzhbbXt+sQXk0F9k8cW3t/Hoy80ZNehNG7g2FzAd0AGsa",
+	"fh05ax4r+bzdgJsgvSRyb6h3bGB3rLJmNF/1i/BrcPaCi4ndvHGRm7eZAHSNjL5SdmjZR1JzjSnfL8Hr",
+	"sRmPzCpdIkO+h96mmmD4vA3s1imJVsI+IGe3FZHX2bXti7K8bmW55aGHu5rhGu70XZzVvw0eDjbfRNVL",
+	"K9IgrHC372i26gDd/8P712AnTc9CKUmrgu6K/V2+MPEdYmJIka6c/u0IO/x/7L3pjhvJlib4KgaiB5K6",
+	"PRiMCEkpMdBoREq5qDqVypZUqemquEMa3Y2kZTjNOG7mQbGFC9SPbqCn//aveYJCzZ96iPsS9/6tJxmc",
+	"c8x8IZ0M7ovEC9xUkPTFtrOf8515erFrybUwUR4IdlpppFWZ6CVq32UZ2cOsZ68Z/LtcuFn2y88Oh58s",
+	"Beyaf52VeiESO+/EgnXG6CWRUUXSvYOJYDyGy8es1CIn6+ADl4WxNiun5q+tuB59fv7vWm7TRX4ScMck",
+	"4A7SqT5X66RqiCnxludwVpRF5AJvWa1Tw7G2Qglj5tdGPNi20flvsAUc091SElvggNuxMSS6eEY6jSPy",
+	"p3SEkZHI8HjwSuqViwtFGCLNon0PjxOuI4MYYw2Cc+aQVyNVPMSCNyWx0cjUYtbZDUNGJbVyVVgCITx8",
+	"uEAnzHcl9I6EgTRGql591XAB6NrF1d5bqA4W1YtGv/8Z93KzxBOLvTNrTWQ+LT5hIxBPJdZAj/zzn7Lb",
+	"W12dtGCvS8/JeyJOPsDooRMfM5sJLs4UiotcwRF8pY+f6c5byn4iUigleRor45jFPLwzh9ZbdlmGgn07",
+	"54fvYhH1gIoJ59QKY9FjatAVKxNjtxTCqyjKwSCeH/NxBe+oS+nWc0v9a2pBLXvl4n0B/b4a8vZLw0yo",
+	"h2LWINxvC7YJdIetRbcdeJe+rItplLeq9cVa4jPuetSSERy8PwX5qk89xutLKAmxrWEk72WUYlX/gmO9",
+	"LLaorTVr3QRxCWxfw/2gllgcVyJCOZRkWLmB0Vo3S6x6+fat6wXtaNt3HqxzbGJ2sK6Qdpud+6KW5vnM",
+	"oTWviyIPe+iKSUvVmC7s4lBNbnJWTUE7Ck7S1FiHh3fsMViqUcJHKmCJ6KZGuMYVYhSP0YztizhCU/pW",
+	"cVC2elxJg0fpCRjTYd83KC82KTJUjjAUiopWEx4bHyTCXNyBJt1uoz3QipGwe5F0eDyxAK56PxSJJWSX",
+	"x+3s71Zn3A5Y4TO3WaTrVpF6Sz0D89iVTlgv5UkkucrR5ymg6ANd2QBKIbIq8eaCWVkz7f0FsYprMM0i",
+	"POhiceXgZNbZW50awxdimwswvpcvgfjwPpM34QYOSE3Dq5mqsiIZJrAmLTjMXnkuMtBukYHSOWllk6nl",
+	"bNP0QZkunnhTW5bxbTEEd5J725V7S+70Vxt386J0ftwt43NaeQkzU5yuE3pzDzoX3a6gRNBZ1suPOiHA",
+	"YDwO0wkfWlVbNR73pU0Zp21Uz53MHHJDHV2xgWHEx9jCEhFqozr7BMLqVuV6NKjKJZFpAuxlSgfWtJkV",
+	"cewgYBFNglk94klkcOBNxhGOFSUXHwjjylCYTm0s73EK8Zh1xoyzsTCuySpduXDiySxD6we/vrMtrinv",
+	"HZYfglTWhH2m9GgJxANuq+E9gWjPfO7U9grknH2yKHe6dFwyekBK5ru98muKB2jRG1++rBVSpp1mh1rB",
+	"POlWuIV2Cl0Ki7HByQMDWvYslR9IfIyQV2gM7lD3dw6dad2fhXogmNUHZAOsyBm/5GdsA3kI1eAouZZ6",
+	"cDUMJx1mszrMx77IqORgojLzSBxzDuAwF0Z9ICRdGTQvDLMiYl4QGLtMM9DK8nCea1jEYtjXSpiA8ShK",
+	"hPFG/1DoIbXztGmimNU7rfHw4z6BD6wNPvAVl3qsLHYcMSptYWgf3n7IMj10mnjg9k3G9q9yuFokN6yJ",
+	"Q49azgVWi/3zLkxhTHD2vCtaQHK1Zu0N+akGOlHkxl8oIYDHKTzuP1xefsdeNtjFJbt6yp4936wnGUh7",
+	"157kh2OE6E7u61Gefh9yxTrCeUejQwsSznItfxA8QW9uV2LNhUoHHZEw8ZmHNh47MAWdZCeeColTUOUx",
+	"zUB05ec6uzF3WcTfdY7nXdHENH8RG1wVV19ivQz5T7uskVBMnA24jL3YQsZFU81bCSrnv4XjCmbtnVTZ",
+	"vKlBg/fvZtTInMwsNSSEuddne3rh+v16ehdiaA8xoMV5yUw+sSwbOES/6kk4rCMcljwAX6u7tSxvHqh1",
+	"yDjIHAGznrMVtWl0KcBfWyxtyKayJ4fCiXj3TLy+DSydgoNwMzys+/n6hkUI8TC8DflQq50Njsy31BF+",
+	"gfbviybZXzKOiUp0mVS95fq7r6x9bbq5e4HoXV6nI2Cla8sbRxtt7n7iq18BXz3ErPoFlJxXDk3gYd66",
+	"CaVmn0VTu+LIx14stS7DPhVJnVj7ibUfAGv3VVPOXzavWGo9Vh9JAywnTcQiNQ5Nly0kFGiTAX2Ktb7z",
+	"DbqGPLFKJMxqfed+Fp+HOrHXbIRNRLF4xgRA6qO+HmBbc8zt6SU6VTnvXCIaVh3mel2Y2CnStflIF5ZD",
+	"IAKkNKX8rRmjmMzQWVI0bwrALITX3EsBzKDDjTR5/HidetblUpa+eyA/o/Esa+0I1IJdp3qiBSQyxLdF",
+	"WFUiPsNOLfjO5xcrpkk1CJKcMtRbi2d1rBfKysl319GsAkech2PmMyXpahG5RlY+wFVg0O99dv9xJEn5",
+	"Roqz5cFNHBdC3F42BT7Jk2kFPIkYXrTL1IY3kVBW2vHrbAonzn/KcdhpWVym4RIxmBYumb/m6mIJVf4y",
+	"Bw72D7k4azwlCAL4Qapey0WXa83aT29+hXXEMC2wR9a4uLxiT1GnXknjdws/zFv97hLKcpKWDzSpoZAn",
+	"K92IWVRgP0eY1gA8ZTKxoa9H4j5LVximKrQpHIU6++ANdm/YZrN3UMZKIMdu+vaw7eyCti/4ouO5SxhI",
+	"zK0YDwVrwwDbWSUaH2PTc2xcNAXYyBWJuHHeOyigto/Yl7iY1EC9P7HhZcHTMyvNYfKs7zXfYQ7j2gwz",
+	"muQrK7OE4yocO0mG5R07U4RxymhQ03Jma8kNGac+/+L/3F56QwUTPNzmDyca3igNfyw38D+qzIalCfJA",
+	"SirysVbE1ArkvqU0hwwMXXdREwu8zgnWLR17B8aAQAWy6ygdMRkqQmzrZEmA8gdn35AOF3IFOlxHLKfd",
+	"LZdcsb7Ot+ksiwmednXheNoaJtvBpVqcWPuuWfuR51Ysxd03o16dI7sb7ynVYndyYWZ3ypDHsUjQfWCE",
+	"M/P9i5m0RsTdTQqAiTwNlDUiy9VYOP8CN21zXD3YQCPwE1c9BK5aDROExdOTFy0znoxfX574dbP2O5Lf",
+	"nvj1/hLj9sytjyc1bu+M+ZQjd5IeJ518A0lxFRx+i/lx3VSFsGo8PotktyvDNLbyoVw5QsvaJvRvZfrD",
+	"j9lYb4wRxhxjCgTHke8iB6LwplpQK774W2vq6QDjHXa5iLu1oLQ6M9nTNll+mNqW7nZbkR5wqai/sf/O",
+	"Q6lfLSEAgAnjfYaWaTBIFa6O6tWatQtig0n+KREDAdyfvvHo+Zh2J/KrYLWoGUazBiJmxOM7+vWqhhIV",
+	"wV9bbuBrJWDvMvmiipPsOgGD+iQskniR82jGS4zvKJIvbuKYGfk5a+BgsAGEJ8rrTGgAD8maOOSXmDpr",
+	"TxyzNkPS941DU3umu13fk7S67YURlnIgjOVWGitDQiqymjpipAmIo9026iSIxAlQ4BkZFFUHdr9NLquY",
+	"6o75z1rkvs3GmCeB8xUKnHUO29ea10EybD5CRaX02lpKxwx75vxL/u7tpXjM4NJrNjA7cZMTN3mQm2Dr",
+	"xeKhOwinx2wd16FmrMAcDqQ/aHG0VV0ui+xml7CdCzLAvbYI3d3aHb9jfzOa/8m5fxKyJyG7rpA9xLjC",
+	"HBXcFdlXytgthhT+0GmixHimiu0AFeDtCfWLEMzds8towt/RK38RvSOLIQy1kfDtluMH/jW1oHaW/X2q",
+	"n9wUb4/EkCe2EK59dnZxQeHa7KdhkvcvGGiFOhIoLFOBXPxyGHNs5fxKK36Hi7aoXHhaC2oDHeEypkgN",
+	"fr9B4qwWD9aFQb795Q19NQzpLW9/abx037hBf88H/E7vOAyQs4ADrb7E3kSih211CgEBz2GPJAJQ4FjI",
+	"9E02r2v8CxGWK3nZbtzxeKsSEgGrOcMjCStOdJjisFBSAUO95zGOgw9EFBQy60tu/MDLMH+HK6jETE//",
+	"1Fm+/vxU7tXDvwsGVWI6K7KMFaj9SAsrTyJjIyJj+fNyKsvkwK4nlPWt+fDd88+/xKK3PWd9ic0ebmrg",
+	"iegPiOgJKa53dODUyxLvYfjYaaUrHMTEF756fOp1FMFNF0+iIjvJhS4btZVsrWMsmzzx4QPiw8cOaL0M",
+	"P15TedpnoG/bDPzIQ3ub4O+ngN5JFJxEwdECYE8Lgi0G5lDF274omFv77linmzNIBSZUZK6ZuBfJ2Pal",
+	"6lHoCEQlKs/SsoG+F8aDkZg0uZf3OglYokfAxuEfNPkx0JXInlQUV3I9GOHuiGBVbtWPIBQs8Hl8NLoI",
+	"XKI5u2q8mH4J7AIMjcbaEbEeYWf9G4Yd1Xns+yFGCR/Bpy5zaMnwBudUNjIStwrb+zeZxxo2fhV0do2D",
+	"GU8ES1UkEjbiY8Z7XCpjYR04wtHe6zsRUfZ6X8gEllRIoCvGzR2BtkQiFtZ5oXtaR3X2Dl91q7zoQpSB",
+	"0lQfGYao9QYlJeukNkMSJJhmWIq25XeiHTiwc2kdhI2+FwnYOlIhRjpIPNb2wq+N7va+YI72/bTdUHDK",
+	"cAYC1vZjablL2/n6PDJ1hslDuFmPzK0C2vWPFgoohp74yPg30QK0U4Unvz0p6d3mzAoYVMLocH85V9Gt",
+	"omUMGM9WEZtcOhgd6tstEkFeKApA8Duh/ELj1DuJ4Hfw3HSm9lDRgB2HmrOD8dFpEO/zxbEjGQqgFhct",
+	"qQGjdAdhGdk9eXpqzStgnXcCw9nYLeJPC0udt7DAywQKllRQZikaRdyEKKVHiIWX4XJx1UFcYCN6OPGL",
+	"qgeckoK2t4NIHYXdCmqpinQrVVbG2TI9PWtcFJZpuR2tUiHwh+gwlQeS2RPKAw44Z0VSWc24IjHimKvh",
+	"AzEN1f7aH6gVlYfzYSKwucD+lIhfNSkJYHyhOR3VWTuS3a5IhAqFaaOULEstkla5zDGMbnANjTva9h1L",
+	"bk6KxKIsvFU2T23BnjC4DyCCdIxyl8RjnbVDrbqxDK0bzqgAu2bkYBiPb5WxIMJR6nfG+K9rKOLCFwIl",
+	"QobLdieGts4+ZUVuhCE04GNqMiyE05I4gte7AwBv8MNTGkPsuRC8VQtKwQrRx7zkIwC5h4VflQxzh4no",
+	"cp+h7hV41XJc5zea6Xsa4HbkiT9xuHiuRZId6VZfp0ag6gnMO4WrURN3GRTkFnHZC4WDn912XdBRKR3U",
+	"9OUQNTZmdcTHdVz8AgniCDLZBfyKD3iU+n4ftWYN0ztarj2Uf6m/UKfkTio8IGujdMEuL9nVVeFRJClw",
+	"BCtJy/yu3DTdnP6x0jGpklFI+COdxhGYNBHOeedy5xM1QSK2R4OJ9AbFy2zYiR/QBHP8VpVgKUu2JLIm",
+	"+N0z+jwN0bE1f/egCWyXejQBHySTETWNzA9IBuStAiVEiTr7e/yX+n8A3Tj50abfW9y2KxNYV09crWCa",
+	"sTT2LS3WqfnH2s0/NpcretLnN6XPr5XSSXx0r9mcs1nniJsSG/Ia1QwWegzdlIhvn3/Bf/GiRI9m8/FP",
+	"SPijkoOvqHiwENTWbgJcOXfvNZ0Pr+ucd5OuIxEFLBZd692ArCNCnhoBf0ZakELaxe/JEzeh6+iRCrw1",
+	"wR7zopqTv+IJKrsDTvp6rv4/5kX3H/kuQdt6gj5CPSoAU5R09lsFSjswfqeBA2cXEeaaov99Rm+plaQJ",
+	"jBxGO1eivIedOyqhkgij0yQUW5Yo/jUgT7K/F24iCARBSoo0zN8eUAaxc5rC6UBKZzbhMp4xvsIw8jEO",
+	"+OdfhOrZfq35vLFNAdclVRwpsdS6byLU5lv2Pe9eRBfdBj+76jTCs6fhs+/OXkYNcdboPu82uhfhJb8g",
+	"8eMm1ayZoQhlV4YtrGkq/LaozIm+24T0eK9HhypAvO4dyYg6jMqwD+frkARI8KUq4u/lwy5LoeHVs0XR",
+	"h6GIY6l6JmD0NSEC4U1OUJDlq0S5j1MBonlXtWoFR/+vOKmT6n/q+7efurUuH8h43HLz+uu//u1//fWf",
+	"//bf//Y/a0HRq9Os/e1//PWf4f9//Vf8bdF8hou8v7fiVt6LFm1RLajFXPVSYL7NGk9WxSl1T2vWbhLe",
+	"2XG52QQVH37HPweLRjzxaPDmFOOx5CZgnNERYsaxevpqIHw51gC4De+JJlok2AAwy2YCLR07f3d1UmeT",
+	"HQQzU0QxjfzLSNWLBT1dGsZZO6eG9k5x5RQT2FzGR5G5GuOwZpWbTZzKvTriV2QuCzKMMu2vSrZHWjz2",
+	"bfPtFff6VPjFS0JgayVfKGHOv8A/26v4muZ0h5tjeiLXDZHrx77wR/e4arYWp7vDqNZy46yw/R1VH0O9",
+	"1lwNarnqrbX1qk2XcCmNDrybzOO4fIfiKQvmGCu5Tqx1Q6z12KuwFuOw62ky+yy/2j5HPvICrI2x6FMV",
+	"1omNn9j4Xiqoikx8i7VTFJKcZZa+F8AWQwzfw4WY9Ovi+d1J5hVyI5gVfMC0isfXTOmMcFkseKIM6+sR",
+	"G4DaSWYup7TdLUSbZqQDfHCR2F9dIPYUbNp0sAkzAwrp5H1+76uYKMSEESf8FsNOGISaMUIeAn86+OAS",
+	"1Y8am3BF7jP4pmXGxopBrVkbyF7ClW3dp7ESCe/IGNhCgInNMhKKUgRE3G0lAqwWesQCgmLBQV4Rlq0y",
+	"0sp75Eg1BSoQJr9Jej294fLssrHj0FGRIA+3UZFP4GA+geMoAkagKhf2nYV6IExehQGntM4+9TXGh7pS",
+	"RYahV4AlZa6PIaMsReAaNV2sVLFYfJp1+3f4gmqGVNhssKhYvgEzybPRgM/n2XHIafAqONQTTYkqpAS9",
+	"r3gs9xo42gpzqaD6lQj2ECNG3zgzXmUbv+UmPiXOvr0oEIzk/Av8s24UKKCEHSUq02+NqGRqPWEnONqe",
+	"zN8TdW6EOtEJJg6ntPfBdjhLkNmBBH1onFUuRiLiLQV9PjrFjJyKTbCciPJREeMqymtVddbZsexj7HND",
+	"BtcMnIdpPWhxdAY67+tpR5sO/5SYg29tgttzL8Wo2Hr8+VnjoraiaXJwAaETK90IKz2y1idZjGdBjrqe",
+	"onIu1N5iPFtnwJU282xu6mM2M7nq2GdfSmtYR/SkUmAl62RVZitUtBlOu9soDq5Wke0+W5nt/qCiE9M9",
+	"Md19M90fVLQ1jpuIGI+p6cvh7DiMQ3eTpuCTRGCVkXPfZQEi2xeDOqOSD90lIAuWqlgYw9rkUP+P6Idv",
+	"M27ujIviZO56JN5dVgC9L83/FJHZavnPIsGYpUuAFonSnGqSpmUJNRZ0IIcbFgT8uzzKP+SJa62ZSGBo",
+	"2NIQFjBZq2UhMa775SAfdhlaKnKWXYeWcmyiheJLyQQT9KLl5xzi6MBiS7BwlExqRHIvDGKNNQuIStnc",
+	"MBxj+nqEMj+LPkkF+ywYHNJCZAhhaAj3xo5mYW7Ng7qkvKkgewJPnLNDlpc5S8F63HZ/tfBnEbWf+LQs",
+	"GAwQC+U6gCXAmSMilhERe9yeIqwW1i61nxQNBCcJ/QIMjIjvhQl8CEsmYYxTJ3LNfsgNiXLoakbgqnjo",
+	"9xu4mmJvS7CjpTnLSkzhEMNXJ6GwMSOkRApfaYirIGfmx7mSMl+YJWDWiHGVZNj5l+LH7VU+TbC7PXkF",
+	"TkS7M6IlqPXSph+E9+ABhc+FwRakwsMIgU0MtsITO0HjWwyJgSY3FHoYC48Pj4ojRskoSObSgohlAANZ",
+	"KFa2cklVlYc4q1+f1hGl8YPYQPus9XS8jYffprjfDO60ouF2cIG3E7ffGbc/RD/xQypXFqFbgNlvVsXa",
+	"Y7Ru97JisejdRvl7IQK4sbBfVdBvM/z9qIJ+xSkfXNDvxPBPDH8Ow6fo4O65/b1IZHf8bTP8j3n6K7Dp",
+	"sC/COxExaZss0mE6IE8q9sEwWL1LnaT4kCd2S+aAxC5NsivLAmOh0l3c0b2y/xODPTHYQ2OwvyNZ7IfH",
+	"7g/k4EA47PGAHhyj2vwNIB6cmPuJuc9j7oR2UArNz0M7WIPZmzARAozz2Xl22NybW2Es68rEWJ9Jh9Go",
+	"UmFsl4dWJ0vgIewyqe73Yv7ph3zax5VeR/u1i/y6wptqQa344hPA9gZxbYBijOu5AH/XmjWpInkvo5TH",
+	"9WF/bGTI41Zf8Bj1nFjci7h0EawLob190in65LpaI9PXMSfuU0ukucM0aDCn4JtL2LHsjRlDahHQTt3h",
+	"7URjxQcyNIX3Tl5afs8w0VZkuY/Z2zBrbVH59Rx33YpkmAB5tFKTK2/4PZYwFXB5ut01cHmyQz1zj8q5",
+	"4/4TNbPr9QTwuZZfnRiFzC4z+qrZ2uHCRpTKAJgp8uGjAJBoT2x6m42E7PUNAxIzWQPvnBCcVDS+kRDJ",
+	"40cGLglFlCbC1NkbS0Di7uHYzloPhaI2FWgCYNZfn4DN4TudKmDsKhS5doz+Hq26MsF2MwxHSK2054Be",
+	"uAHuFLiceebAdJdxpkRqEx67oQSZ3oCNTZ1aQX3KcNQgJDzXCbJ+pZkeknGJzEoCGeg5hpc2mCTJFSvw",
+	"GnR2Ab+ZlUpYTW17hlFfVoTsQFosKhKWZPNrcsWjRXM/KQnfvJKw3sn/luFMZmgcWwM2yXWa8y/Z39uH",
+	"OKlKBZ0prg4Z6fPE7E7MbuPMDlXgAgEcB0TMSqzrMDJli4OtiNMUGeMu2wTOZM7nzm7aU2RrZ8s1y651",
+	"LSedoTdA+EJXdJYbpRjlGmB6l8/d9Tbm5vMGnPmKDyoYtculD7gbN2W37Sci5oQZnJMRCDRYOam6IiSw",
+	"BBBlGb8diEimg7UtJUcMhwU0gWNqPbAa2VGZ2509v2oZ6ZjfNbHcJ93mpNsspNtcbkG3OTa4JiIixtFl",
+	"Skx+Y9Ahs+X7HtNW9i7cjydh5bgF9alZx0nMncTclkz4IxNzLolnhgm/xe4lRgB3w8ShuTk9YZokQlkM",
+	"pvU5xvravmSlvcvMnA+FAR9ZNo5Uodh2Hg5i1AU1etkp92ZjYmpR1v1yZUZcQhe8OmsgEqHlNjWgwyke",
+	"wgHkShJ0XsJD0AGzC/RQqF13HskocdcJJGFfxlEi1OwckpytUbk7LRelD+DdAdP3ImFWlhr8vXIPPrQ8",
+	"kk8uAQEjOTBGoDyM+JAKQoTZ1yPW5Uk2W2nq7AcVGbrNMXDCnHI9RiI+9iEiV/SP9Zc7zu5wT4TN6Qn2",
+	"uK20bfEWzrP95AEYJ3i0Kx+1ZTH1KEOA8uuBM+1pgdABDjUKF3PU1xMLOiulIz/ze03j2ASzWIHOjzQl",
+	"4uvk3ctv39ca18/EwbzQPmktnuKN5arUh6rM+dcJ6Of66fmX/MP2EJxKLOlw7fwTEc4mQjCwUC4fiqU6",
+	"V8HCcPNS5HQYQWa/wlVO1SKd7jTCPJtb7NMHvZulOn4H9Drq4MnpfBJGhyiMDtFzOl/DQ+dplUCa6zfN",
+	"RdSSGp6VAxFLJWaqc++U66EpFYPXJ5gbIwciII6WiFDgtUB82HCTG8uUtqIJVwoe9lkijE6TULBROYPz",
+	"kWEm1EOwYYdCBWg036pCOQPWTOqE2l1pFY/pCcApsZJywMfsTulRnd0oD0ANbHVE8PbDoVCuTxatqNXI",
+	"cZlWAZPqVoU6EuaaLh9xwwyXLqnC+QDcuKU1Iu7W2Sd/ofMrIhMP2IAndyJibfq2Xb9Vt2qXfaw/+k08",
+	"Lh/y1gs5qX5zmVbVcIZklv9l8iNgAu+GExEI61APBtw0WQhkr2wAJ5Xyc4Ka+DyMsTUM+Zkrx+yfWxq3",
+	"tGKAzGnAP/8iVM/2a83njamxB/D7G7r2WSOoDaRyny6ya3mS8DGKPzuOMaqmk0Ftxqzx/HdyGYpmGsxo",
+	"xoLjZGXZFb6AgrQhz3hFctNVltzkRraIbAt9Dx8cj9VTEuteJJ2Cgwkf+6Jz0X0eNsTZs8vo6dkVb3TO",
+	"XoYX0dmzbqN72X3e+Y5fNGpBbaAHOKvaQN/7Dpu03271bMIx8OgNXfxx0ZFHMHIXjqBDBhs7JVhLSV9u",
+	"moSd73ReH+bscCND2E0/RD6U2YwvwwZ/2ulcnjWiq2dnV92nl2f8KhRnF90Gf9lt8GchairZjHN0/vK0",
+	"CyrQClO+mJ7yWv5+zzJ37e0vieBKi/SHe5GMsdzRd2lxYsyhDpA8OLSi0eW0jlShU337BuHsIISEJaa+",
+	"EHJQrC2ZLlJFscQet4Fw66mKdAtH3xrhM1oRH5v2kzqb3Dh4Gl7IkAmQsx5bpHOQaLdqxIu6R6begdxD",
+	"1NCIoebtTMWsaNWkyb281wnFSThLRFckCY8n35qIe33nlRT/adK8LIc6lLYu3JGFOfzbcIw+FKJoZM1b",
+	"BctBL0aEjKl2eAUb1mqNaBpL9BelY/J9iXMcl2X6sS/GCAsS6tRIZRa3SN/C1P9eRXorBuksw7KYKRyl",
+	"9Ijl0G4WvFZcoBRwy/Q+b+lCxc5aMdD97qlZnTuDSwkLjMwBfxz2tcLsASTd2TvjLkiVlXG2KE/PGhel",
+	"RYFrlJhYt2cfGy/8Jctt8CwPKh78gNHbrpESwRpFOspI9hGCCxpSIg7Cti2LN2LyE/INjjTjNMGCFHvt",
+	"D5sTYcRqVopa7MbX+IDHr8BY1/L8laPPM9uOjvoyFrfK6IEgEZSqCKv6xywSQ6Ei48PkblBnjLMs+S9g",
+	"nN1LIy38AWKu6S7tpobHLNKEwcCsiGN4VdhfnInDsI+Zg/+ginzJQVko2etbZvqyaw/Gx8iVGTkGQCyv",
+	"WYtECEpuBGMEJd9QXZAhaLSOTGy/FXFMNr14+fLlWeOCnHv5L61hIkJJTrnaWPBkvlPy4jLLhMWMU2cw",
+	"vpY8jnUtqKGB7799ywc80uniMgP5us8URa6BuaLdBFgGdltFs4a2Dn8XoVZ6IEO4QOGvPJZW0s0/vfkV",
+	"vsdiLhwTfvu3//HXf4b///Vf//Y/2V//9W//66///Lf//rf/WUN6H6YETNZy5q1r8UqeVfKDFWGvna8U",
+	"NTTX7/Xmp384Q1F5hT94sTdx12X24yxTTXyGTZs02gp+2awR4xzHa7ZdKzheizR9JJ7XsnSaD0CHTHLA",
+	"I7Fummoi+N1ZL+bGnFEP+tm5qZ/6Gj2hYOwBky0hzMkYG7yOUetHJQXFBCLoAF/OUHJ88SLcUXBZouNz",
+	"ILhCUVHwctqEy7jJ2udkNYp7WNg2cLo2JpS3ZNSmxDM5mJHH+j1M8ieY43s3xVPr1s23bs19dbSfsNJZ",
+	"cisabLp0hcKygWrvI927ZJvWfACmr9M4ol6xHSFUPprOGCi+OCgexxSMqx6LvhdJlIpd5dUu7yGclnYX",
+	"ZY1/cZvnKVGPWjwAxy+LZtL3iU5B8ZCKpQoEeSh1asg86GszlJbHeSPnvkjYQERuVfA5WGsRpWJiNi9K",
+	"s0HmMnHF8/IV0yJlak02lZk7yVt27rGD97eQgTdpASdlBg7OJZ1zwzqJvhNFB90rbrbgmPvTckIHTaOH",
+	"krYo8TTP2qrM0ZrckLUztU4kuXuSXJX6jkbVe5Bq31MgWDh6ZXjt1ql2A+70GbSNj4uF3adX/ftxOf8G",
+	"mKLCjHRcZDgmj582rp7UGebF/5Eai60x2h7o0eutLplgwLhFoMf6FMBGpnBUe0QWQ8igBatgaEfhogj1",
+	"wMXcPhaZTY4YIkH/06kNNWpa2XLXVib/V/6MbcUnfZIDJzmwBzmAeKn8ATkw18bHDHuzDuN9CJ0oEvcy",
+	"FKzHUT+LmDPiiRfqbjeWSjSz6DA2vJdJ0cHr3H6EoMsNujWoo30c45eIsJdwZXgIr66zH3jYv1WUVYUQ",
+	"ve3f3n342AbWzFl7yG2/jUkjo0LclKKUYBy3QQi0A+eHzhBtXb4XtmNNY2zBhC7nOHaOcBF3m7eqXfbr",
+	"twPWrvL0u0nN/B2LlPHHvPFAO4DH55/pyoEYdERC18Ly0F/oE6c/E2HCVHjvyNQ39BRqSou/GpHAjp0B",
+	"++OhNe1CjhpYvhE5WEybPW7/uwH6INtPYJ0pV6zjatngUp9Z55KTblVH9KWivlaotN87OF+fKhjA5nIG",
+	"W4QGOCzxqK9BrIrPln6E7cFEtV+d10gaZvi9iFiqYmEME3k4WxpCUiYPM8WgQDB3s2GNncOqy2VsAjoF",
+	"Q43l/YbS2LiBZXdTOL88h/ef5+7gdpM9bVw5+Cu3Tj49EMMg0hhEgH7aeAr/eRlQ2CNHck5ji3lb6G6g",
+	"1zy6VR0dSThlXo2AaRC5PkIHDmvLqO1AvzhLxFBwywzvigCWDddgNCv1jsTP91Res88KOjddyo4ytWbN",
+	"HahaUOu4hyG0wtVFkLn/kdFknn3cCOefTybhKAbC9jVMeJRIaykZquTI/5Ery2vr+Mcf9HRf1lDptv1a",
+	"s1amdNS6/DRXnhLIQT3M0rMGXPGeQO1q1nvP3SJnTKg0EMdPqku58+0ptXVqosgk7d+/MudT9P2C0hrP",
+	"5DIVjo2NnbilYjlZuV1Jti6Ql34xsRkLvjDPR/uy1EBnRHD+XHZzLbk/VTpUIYkI0f9Iww28rz7PwM7l",
+	"QW33URI6WYRkj4lHUvUyJpsB9q4WMAl5EuGIdXwvtqJS/agTEIcoNk3IFWkgScRcajkN5ppy11MjWCz4",
+	"PcoH0LJKYZM6ySOv3vgi7VBHLqVMor6PCVUuDTzIErM07qRHk6S3VtVq40q8L/DIVzzx1UoryQuLDspm",
+	"7dOHVxf1tz++/+mnf3j949t/+Pjpv1z+8p9//fXTT5dXH3979/1//T9/eHr19+9+v/r53fPX//Db3/2X",
+	"Tz/816sf3v7+8ad3y/TyLY/7I777kGpsVg6D8yRaKmN3uZj4zKCxD/2uvAU/6zgSyazMI6IEVC8N67tL",
+	"N1wBAyRemfz6CfFbcAioZUrzn0qmWBLNcsnN5ShGxJpH80GBsJmJLzoxhfwZ3SU9EL1ao77GqhNQHfHC",
+	"wOE3xHHWJqzps0TokWTtYGmMHMhMbf7w7jdgJV2dhKBdtkc8UVL12pQu5K54ZMCig7nwnsCylTa8qp0n",
+	"b9IzJcZ3w76I6ux9uX7GUMOU6yw83EmtMw9pfJSbGUdF4KNb9XDRyqxqlFfZch9XEBjGvOXwL7yiFtTO",
+	"3L94eVA7w38XjgDj+cHMMFAx4aOxHBNhqsaSGpHsr1YDT2etefksoLk3Ly/qz7KxveWJ5APO3hgD5gOe",
+	"o1qzUX/xnPJY4BpHFrUgm8lCvrmL2npRR3+Id44G5IlnNhwQBuBRN4GLRzq5E9nBrPBbbSfCiJxlJj/9",
+	"kA5Fci+NTnLmlyXWk22VMCMEMVZX5tctXBYU5gZygFC9BPFdUN90csc8HlKO+aU0Mmk9UoaNhQ2YU63g",
+	"+YmOhX/UiG4RfEBP5QkwV6DzyeJDaVxDx0LvKfgAbDIrQ+SxVmJJ3Dj0vXySts/aNyGYxk10zpyH5r4d",
+	"sHaRwD6fqQiIrE05+eR54cwM4YiYvhAWnR6JHhlscOVde8Ymgg/QkYGzNFbriLR0cauoYOcaHoTX0ZPR",
+	"X4oeRV8P4KMk5L/6PISZYCmDD7C0aUKUI9SWxHBbFjhuu86eoVeHQjr6Vg24GrunGJakap4QOWURLZtF",
+	"VHL/B7Wz0ieVgrxAeeP/6uo41qN06OMOQe1s8qtVEpOmC1k8KhcdOvgl5pbcBVUyyw3bAwBWSC644MwD",
+	"ni00PtKF0HiThrk0yRkL73+cykhy7wANFGw8OKneZeRumvV6fCvB+usucwCulblZOab9cgMo3Dh/DbwC",
+	"oUdq5hbgb8vqDYu8NCtfq3rrhAm3/rsRFy6rLPDJ9FItUOSaV7/o7sZWodC9CIXUZO4eiSfdJcFFwtMJ",
+	"NUKtnAVOOaDy72Wy+TwOH2dhrMM7REJNUsWAp4NodR2LnRcDZXHEtGoybozsKSDkgAwe5lWcgA1jrkA6",
+	"AhM5S4e+ioxCbyS3wKY8jFzAFTwGHdePwQhlW9Mp9YtEpCc5bH7hxeUqoWsMhTuWTq6CV/jr02cupN3y",
+	"FYKm1mxkUe55Q8yof0FdG3bEPRY1JHxPqTlHX/b6U+DLCigpLuawj3h815KK8tgRDZobI4wZ0PIugCmy",
+	"tTxE0EicNRCUTti9iuowns+DmFiDOdPdrgxFpMMUBl4vaGqDuI7/IvBh9t4K4Hw+EOhudBHSwiMCrzWL",
+	"OEbdTny2eKwcW+pIRXU2U4ypVqVVloij9uW2JqPbWvN2gY1/enFb+/OtKlHrtJUE6+Zcp5Vj8lpveRwy",
+	"CuhIB7Tnt2oRQgiKpz+ATXlweOjS5aA8O5eP8/LqLgt1nA4UhmDNNRVwoaXwh5bKxW+v24Hj0bQdSarc",
+	"hsF2pDGvmPJObck5diTJIqcUubynBZLf4DtS4NdPYZ3lob9hUcK7tunySVxNBHb8RWkizV0WKocNIFXG",
+	"CSaH+OITHrw6WmefnM+fYGH9s1Vmx9XziuUcX8ubQXmpDkKxZPXR9GZ3EdXckD/G1+uD3QkrjNI0jyvS",
+	"y9re3m9NuPXosSPMsgdrYcwGBAvLVeY95CBHTOAD9pyZzOz2MDhjeHP+EpCviYxEuz4jmP2K9KH9hbJX",
+	"FclVnaCq5UpGBB8Tfi9iQ9Y7HplYG4upWUMOm19bSjZsGk928TdX8ZTvRS9VR42DisyrMvr4PdCv00+r",
+	"edaikKf4koUy4zHvNKuDFZ+BgWqke1SXu2VUK+CmaO5nGnQBPcHVabKrxos8f2XExz7NJ2t1SmXvVS25",
+	"e8I6St15yOykAB+xAhysyVU2leF51XgxTWlvC8Z5FhSnU1540aFwpjm9S2fzpb2A8GNqeoWKRb45741i",
+	"RliX8MaiVDA4V4wrMaJYsGF3Ymh97kNfGquTcZ1lTpYMjm/A74T3HeTO9CrYGbykzw3D1ivVyDEcs0Th",
+	"9ZSdu2hqP9HFatqMT+ZfWI1Bvn6G6/wfqpAEKtgAfpfljn9CDz1yTtBeCUFR9vq2tqR1iuPeVGrFYbCK",
+	"HekUr4gYZhHvYkrEOaVOz46LvXOpBB62xSsOw5gralPhtAlUIGYGRm7CI2wZBMJeqy1HRugltaB2lv21",
+	"fsm1d11XbNqM8cFPm3FguxNVgM9fNnLhlwbGpAR5XlvDRPcSgXUOEWXqRYkeDkVUtSoHXnw9wXeGmHeO",
+	"YSYP6aaVSWOO2JzuWBRVzlpQ62keLzousQzI1RXQqDsMC6NiZUpevmW7dnQSh9lH8kOrK+MZ6hWWIDh6",
+	"oOZHh6VoVbqySioPbKjD9kUHV1DGcme8lwgRgSEo7RwtaJ73hnZurz6cDRDkkjSzwtnen7vG7dDX2r9m",
+	"to51E0WMK0fCVEaGVOAl6Vo61/kX+uPB3jRzNSznWMmI6AALWk/ibi23xmzqO1SLZY5EJIeDJ6kDEYWV",
+	"TViyEVZ0YckId+0OLNWujk/UM4BiItJkSUnoREYOVGdvlF/Hey+mqXhDfhYRpkx3sWoEgdJDPaCMFmmb",
+	"Th8PsP0g1tFSvb1vLyrD/mSmLjNCGBLydTatH6A7xCsGXSmoQSIOZFtOklWVhk27ShBatcyvLkoQBr9x",
+	"YzADkZs77IydFBkImjIr6bl7cpwcLTOa60OZzY8WFenDYaLv0V0/Q5C/irVJE2Eo4YjypDAn2J96H/3N",
+	"WwFnJybIoy6+XNQs43zJBnfKTt0Sxp1L0l7Z5TE3V9Ifrjxh8+sAl4tA+bqTCs1BIg84oWhYtqQC8ZmL",
+	"1QLwdqqk9d0F+iJhBtMcQDj+KvlAjDOQk1aITU18GVsCd3alKFQiLoGdUlL8stv34elwx2Efvo5ZNXDc",
+	"YscjETHOjAi1iqa7Phyks6PtA8NZokmzUKpBIT2MGVMii2+eQ4evjb+066wNPL3d9H5WshHbzq6A3/OQ",
+	"aH6VL1OIij/T9TfM0QPCmHgxwDpj5g7emfu9Pgm+nV880XtvKna1kqvGHb39Jty4EP69tGAUIti1sQVW",
+	"MrGjRcyjvy8CHSHWCmJ33PMwdd6FVShxj54ZvyGVClmucH6Vzhlz54uXeH4u19Tfzr9k0nYjbpl8YMeL",
+	"NPZtyulgY2R4qGHlOd2FD12eV3tscmKr8tnkdL21FsMPcxT3vdhTZ+EdLdHMLGnPqkWe7ezFNBp1JtdV",
+	"wJZDUV9n348zXcyFnbKsYmzU3tdO73n89PLySVDKY85aTH149xslxntAzwnNCSzryLWRQvA4x+qaWUGR",
+	"u8K3JcHmWstjeLoFWE+d2jd85w2F/XK3hA4tVoSxKLXj1bSo1x6vZB9uraNk4J6XTCpG9HVe31p0PW5U",
+	"PzpPxB8itN8oM2OkvWR9SF2RJlp2VDDxVTEu2usT3zrxrS3xrfd4wDbPtoT3luwRZ/zHRA9YeyhUJFWv",
+	"5cbTDlhnKxzihvqwP6Jyce/oYB1h7Jl3mGDHc3ossRSpGFdjB0CCYDbXa2k3r3JT8biYxCcRx8yXwi6D",
+	"PV6YdZkwT8nNKysxKLCyk7QiG8jcq7Pjcz9MZjkLHvaDHB3a1UAtE3YrvPW4Am/G8mQngbf8RbWgVnjt",
+	"4oG3wtZmWc/oqqoeiftpwcAbqIYtvGVbcb8sCzzhXSxG8zEBrPsEiSCibac4F7owZs67V1wpbZmJhRi6",
+	"ns5IiIlGUGtgibTyermas624MXGb/ENfXPH5MLz+Bp3IHu6SEnakk7vF/aFYUIhidJgAbbVSkxsW+D12",
+	"RvBtH2vNWp/nHtSO1EMzDvva6FBSKV1+7mfOMc8YcSdl51HHjNAOMce6zAWOI8/6HSLep51Ymj7puYMy",
+	"pJwP3bkDWmc3rg53wMcEm+akU5N0ZumllIjYIDWWdQRLEC/zcYY8zz3IvWuE0D535N8G5dI9xUHX43tG",
+	"nHK+SkJvbl3ctETEA14+RHuNIK7I8ZbmM8vyiBUJco/hx3w/v9aK/nnpY66sX7FSxfPaOur5l1I+wAai",
+	"kMXhbaxl8wEqC157mpaKL3OpmF+1TEjxpIhMKCJlVdWTxAc4BIZ1eBSPr5mxiVY91uXS9q9LMWDDFGGS",
+	"L6XHXK3IIb+25Pk57OaAwrHFUVY56ItMbkuJ9G2v3SAMloczMezvPrz7lSF8A8NUasy0d62nZ6pR8xSk",
+	"G4IkILhM+LojmEl7PUw+yAHSI1izgVTcaar3aaxEwjsylnZMbjjEjKKTmZHYdBZ9WZfr6oTwlUdIbzT8",
+	"FZLq11DPNp1YXxA0xiZC9WzfOBJwydMgkQmFQLC8xf6fV7Zq9pVRf8xcqlIt+sDvha9T2YY+dM4HAiTY",
+	"l6+fq83IoiAz0DEBV5fLWaiHrgebxe5g0ho2jHkoiKcUuAk147dkvyGknECQUzMVXCziaUcuwtgRwPtw",
+	"E6ZY00IxArhzU/xmt0GCTOf90BfYgsIBm1OKVDbNJS05WI+cAZzYz3rsB5cTycEf2+2aZztsY3yoHOlH",
+	"nbCe1lEz03QUwVQyhfiVVL9oQE1q5+BCbURp9kFMbyLm+QzwE94+4iZXpqhM0Zc0evfToyrWRaxxYeXJ",
+	"a3U6KelR9EIsvSz0WsCez57XZbZWpoi4ezLTbNkOz0fKHqsxLVe1Dlf1h9Ea7isl46tjqL6F9uY8XbKn",
+	"9piL8Ymae2SJpgWoeGq3qsTIwdn+oaUyGVzcdQHotiO6Oska7Uk7AcV7pCC7G0wEwV1eD89ut8xrFQRN",
+	"rw0OsQfNzzw1y3vxgRhOWSKrVQDB4oG8hp3AhVyZKVnLw/78FJGluiVdL5EoUnj3qUJ7axXam8wMyY/L",
+	"zPyQm9joYqcvLOm/1zISs4bgG1FlFxW7ADiCwpYqwTZbjGwiRePqrHH5sfGyeZlFRmQsfMPQoUPEqP8x",
+	"7CGTQdzQ5sXFVWNx3J6LPI7hM/VaJkRQpph3UP/0yBvYPDuS3Hf4lgPeE+d/DEXPNfmW9yJqmT6/fPa8",
+	"1qw9b1w1rri4vOy8fPnixfOLTiiuOpcvuldXQoQXHfHdsxf88uIqfPE8fHkVNr57HnXEy+6zZy/Ci4vw",
+	"u2eXcyCT/Stedl88jxovLl68eBp+Fz1/9pJfdgXnjfDZMx41Lp7xq073afeic9lpdF5cXobRxbPoeXjx",
+	"rNPoNhq88QKeJf+bqDWfXlxePX0W1Gw/HXQUl7G36SqiKlN7kg5B+C8ZBstTSoLaSEa2X2tePG801ssv",
+	"yRnggeWWZPEAHCDh3E0llxTZ94GlmNxQVgk1D0SQ3iFPcEZtmHSbFFojErCysV0LyH9O/00SeS98UISQ",
+	"fahOnAx04uWOwQSo58IXQOTNW/V3v/3wU8B++/UnNIQ/ic5vDOnOBOy31z+SSf32t6uAvX16E7B3vV7A",
+	"Pt38HsCVb/HHm7fvmdGpijByY/mdUIGLcaCggQEBA3DqLpM28I0bbxXM8pFhr2hwZx/HQ0GhHIQrrLM3",
+	"OBR8MoJEJ+JMKGDvEfYehMGDJP/t15+aLB264A8GHZze66CPQhGwSNzLkOx9KwfiViG3D/lAJNxQlCKr",
+	"DBlc+wwfXEtaaPRuYCUcyKn2BEdqeyTrup8OfCFUmIyHWF2LqyEti6Uw2KLxhiViKEDi+CoHbM3TlhG2",
+	"Y2wXdOaz/yzG7azfJV7mNjTD/KdWjK5rFkyw0DWSTpebL+YAdAQeI3ShcMNCVH+6U7rQ9a2ak0BES+00",
+	"LRw2vgJ+dxjrNEawSq78SGScd/6yWrOYJz3BHl80Guyt/D5wp49dPqOPHhqrcP4lbINlVj+B4V08cyMY",
+	"5z2IacLkRKp4rRgM7TgodkgHiUOkAe/BIbirPbYX3BgUBiwVG8rPIjbUYY2e0ufU8qXtjkRwq+D1cBd2",
+	"pywor+W1m9pq1zFTp72+zUYJk7h2bS9hQ/xjSUBQizXXKb+q+SVdVlZkt5veNUhjK4HGz2E/zkh1KWkz",
+	"MKVas/Z//Pb6x7OL+ndLKAsloTVMYKpWkk5FD61ywWastZAwXmI+2HGJeic/2PWKlKAHvbF+Sstqqtmc",
+	"v9QG/PMvGFmtNS8bjYo3eI2lAhV8golJ4mEBHOC++MxBRgx43CwSGOw8TwQxPVgmpECSMxGeGGtFAs//",
+	"v/6xcfaSn3X/9OX50z//u8omXLmx/I9ed8f9yQ0C3cHaxI2lxW0YjeGkI39rOvLy6nClj8bpol9zYiXN",
+	"MZOviyjdA/75rIOi4qLx7GXj+cV3z+Fr6hS9TF+loivo/EuBfS7Uc8mSOmbIEZIXhkiqz1VZq6RCX9UB",
+	"HzMjxOz0zaJY3T+MzIlxnRjXKowLY9XFo3w0KZc+7Y98vqjfl2dyOK6A6gyB4lirMgSKTG5LmZgf+7lt",
+	"aSxmW5YbLDlLmJyfM1HrypF8MsLQDYBMNWt3Z/mdIMYLI4QtIyNn6YzINSyaTWdETrK+AD1i7HLJgFPB",
+	"17aHjMcHdJujjI4niQhJoOMWBXQgdcIKomJhrrG+knJe2KhKZeUGg8KoGOXtPHjioIffEySyuTNAXnV2",
+	"1XiKdAZXwQpPqS99bsjBM60APajzAEU3ZtB/wb2Iv0Qiy4V+7ig/H7WLtOPbpwk60iO1AScFLs1CnLi7",
+	"xKW/aiWKrGJhyhtG3TLhLdRQO42kPv/3y99ImtW/Lze9Bq7eGVthqhtHzXxcpXLgp1ki/JswFEN7hutp",
+	"Ks5yPOJjUzGG6Ql4h8xraYYa6JL4VuXz2jlJtTPQDefAmfeO5djUZeP5IW7v2hs5i5mUd9bvB5FKVZZO",
+	"2HfxCqDvuSsP43h6Mbma2Kh9GHM5IaAWmYRnYsykbhg7jj29djxrdWVzyv792pXP9UVnLNWd2Vce7061",
+	"9Jl5vKNCOMcIUGRAjiMVuFhQ2yRh2yk0yDbq7I3FlveGdO58pE5zkIYN02SojXClB9Iy8XkosR8CIqj1",
+	"edyFR45cx/scx9oH9jD2l5os5Y6zWCrh+7vahMv4Gp+rIpNHlgpDkZPKxYDfOU2E5ophNK4op67OCBEG",
+	"9BW80mTxEq2EN15WUF4ysyWz62neXolxSzoPhTub0y9S3dXWSHlzm0Kg2XjPCrY+DGKZEvQlXVbunFR6",
+	"O545b8f0PIJammD3WmuHpnl+zoey7h5a10kP2ATS+vnNP7y5gf+FN69u8v+tug6zJCK865rdCTF0AXYj",
+	"wkTgXyMXD0T62bGMucGBkagmkDClmdV3Qs2TM6avR+pMq1DAz7DOm7BaCm6uWXaLZQNtLLu6bLggKRvJ",
+	"iIJrfdnrE0xF1vWoQE3EQbjJDJlCBHlJCl7AS/sxm8nJwDgoA8MWNuZkYpxMjG/dxLhhZgDqzVCGNk1E",
+	"UaU72RlbtTPuRSK742/Y0CiWCWKKSMjVo1zgupw30pQNi7Eaz2QlLpg79fhlg0XEmZkjmick6DNleypw",
+	"Ix8IPsC2SJL/pAlU9y/MCgxh2FQC7AOVi8YY6ARsKsawYqXMKZR8CiUfZQ7MUcaJVFf6dFlOnANzZCkr",
+	"rgxKnm45RATM7duVPm8Kph3WaVuDhrAH/mFKd3Q0LhWzX2do+4Qp0HUl74x3LfqrKGcWBdKUpLpqFIXU",
+	"3Mj3CqWWcOOeBcm6cBrfuxYKVjOjBwJXX8RGrOKH+R3O9imsvSa7glUshx7YgEfobxVJUsLkX4U5laDo",
+	"Z5dcfqyon2OuTi5aEIv7e2Hsm+xNpwLLLRVYDhMdiihNhNkgHrbDAimjYQfI8ZZtzusyEGS5r0TVuGwi",
+	"ez2RLF4NCoc5a0TZ8rdvFKO7B/y21qz9/a8/v3q/EjZmX8aRaQGZmFqz9rNgIwShs5r1NOtr9DstAnLp",
+	"tmSha5bRGH1na0y6s2miAsZDVI6UFFEAA4XNS1UYi8UhMsWL3AD4/s1r+AC2YIvDIvzl/7nnMTX+ZJFg",
+	"8b/90/8rlf3LvyR/+f8sM+nwL/+SSJEmyFXgImIYoVZGRo7LGKfV4LBIjEuDbQ+xXAyXuC8HrMPDu+w5",
+	"2RTLk4Ljq/NQHEKhhDxBnnvT45H4byht897yUrW6/F7jCIdcgTXzj1/8Kb6ps7f8L//a4/DapMeVNC7r",
+	"u/ZaJgL7nbPkL//Sk1rxWOACcKBi635zKyJUl1PmsUaP7Ks+lwkOBIW+96QJDI31BetpYXC6pcnBHH7h",
+	"nb/8C2p0CEta6Jr/3VnjWQnkPCN7T0zNmkmN5VLxTixaRsep69e+FH7o5Xp1qkVJcoAo6OX2LgV+TJDo",
+	"hY4whw6NflMEmmGPv39z84RlBYc8zmE08aB2xpgKpkQMl75+ErC+iCP4uoylnohQJ5GH4/TRXGKtBbQp",
+	"aTHoizrb47ZnF21sq+OZlA87+0UlMiw1YL5VDiKGs8LRZf7oOmdrqgpMjnIGYZGAgeCzEdcP0bPgBuQG",
+	"vMelMj6bLhGgCSSPQOrGMcW5/EPgNRn0KBiZypprp0dQQF8xHmbR/hGX6AgHCr5Vto9lgnlBGynrgX9F",
+	"DipD9IwgOLdqbmVnMfzt2h3BMvQEe9xW2rZ4CyfdfpJXMWbWcCnPr1iQnbU0q6hNJIFWpNv9As9PivGS",
+	"ZCoKmU0IilX58wM8dyV2uR+M+tLGf60I9fPB6WdJhZWRcsqW2/mX7IlrQ9VPkOmaQPUnjfmkMZ805vU1",
+	"5mBDvPZo8fYX56CHU/FVHGSFj73Is7dU7/WLNJYQVhKBSCmYf8XZqK9jMYV0745v0+mShKdYVeu1sDa4",
+	"XK3Xehripiu9FpI8M3jCisbsHkrBjpVhzIrvkZXGc9orndECg9682nVOT99TRG+XzGZGPI915WeHBp0v",
+	"vw/R1adCbb4hNo+BUY8rEaJRWyUlJsi+yDCDkESZ7WPU8DGmnI592DBEeFZu7p4EZcAodFFQtkjRgRE4",
+	"3uZ4n3MbULsQ0vCCoj3sXRBWYxO4RRkdzXkzjG63UcIl9dwqbW8lrrj5xt4n++Rkn5zsk8O0T15nIzx0",
+	"TeM9+rFLAmJLagXt67eqVvg+OxwB4cttduYqBNelvQHFQkUmb7pDjyqYPZVdd7I2GJmHfabCsoj4p0fs",
+	"Vfx/JeLy25VTRySRpvplb1bsXGxM7Ph+E36chy58ftH6jmEGa8bfMCC5JQm0x0TVQzBrsVgBIXXhuCI4",
+	"MawI2YNUca00G/FxoW55QpZgypxOWJ5AtWKK6TGajlmC6bsclBcFweIW4e9aRu/pMV+5HXgSbMck2JAz",
+	"btycotzK1my6oQseep5e0lmwMXH6O63KoUtRyq4u+CoFzimqSq9eUpwmgt+d9WJuzB5bbL3BtvgC4xwq",
+	"HDdzuGgHE6KLYGC+Kr+v08TkUGF5/cTl0xznHr+BIylV70nABKJ0IOi8NCU0kKCQo2QykPuIW35WIFTd",
+	"7cpQJCwWPPElgg7snKRsqR6BuggUg1SNp3lDgqygt9AnEBOgOqJPGIUOCdZ7cykzWRbqHRM9KFSGFNbI",
+	"CALOzi3Ay5e+9oR1xYjZRAozLbnxPPyEx2GfmU95pYcDn5cKeJtWJpQ6dRZzX5uhtDzOqrmxKeBARDJc",
+	"sq3q9/msd51ylL35PTlPKpjUe5eI+JVAOFeFznEZcFORFVHUY4IsqgPovZTj2iwD2Rxq1RWJUKEwq2cg",
+	"+XZcrwoPO65qETiDURrvol6k+KpaUCu9uqoyY5/9qbS6F2rJ2MUm9eVLOkZWhnLIscHcQormq0TLz2fv",
+	"ddoTTMkeas5KCZK6GeDRJ8rmRUGhWIx9JnlXxGO3bdmmFKbx8mPjZT6NJR0fa2XQl+nrwHLoC4TPtJrG",
+	"nD/IVPk52dZ19gE7jpK9cy8REmEo9DAWlBauU2sQQAn4BB9Qik7xpM5DIctXa6+KxcES1oo0sZ9E6YkN",
+	"/fp1llkl+iApMMZTONyrGWIFneT8S/5h7SzpKdrbNYzHSZxuUpwGG6PQ402wnUdth5NTWxplRUCgRONb",
+	"yqql1uXSdbnD/K9mKZd2xA1Vv6GKr0IRxxhfnu/wL0AbcdaVWD2XYEtrzpI0FvNaJKyjB2w6cXYGhV40",
+	"1pfLe0mRPXqin58pu10pe07nf0/Rw91yi5kwN6j3U1gFjAJfzVl/mGmsECWkezfFFPYUKfzQFywWXcKe",
+	"+1XyATx5RV2eDuA2woYnte2ktu2Rg+PB3j4H7+s4+nb59/osugQ3LwfC64x19isF0Cio1dXUQ7szZtIa",
+	"EXebLIy1gd91wmzClemKBIabe5mk8egBGDNDJ/K0RIANPE554LObfDbCexGxV4k2hsVau+gUZ10+kPEY",
+	"Fu7HREZ8XCo/SMSAS9XSQ6FWlSA/AwGc5MdJfnxd8sNlsFP/5wKrXbtKbp4wKajC6wcJ3xQedlRBwoNE",
+	"lNtvdLAgxxfmRItwtm6iBxthfVe49hjAWYr9YsXBhCvk+dJcKzUiWXRt+OWGg4U5nR1YsPBTX1PCEW6L",
+	"61F98mMuptl+7AuXs+XzwoJickiXh+i6IJjPgIKVbUdObVdI0/anu035VA7EyoFleReHD42Oi1FQn0TF",
+	"8m4wXgBJw/S9SEhxTlUsjMlv56FFzQCjqq5jR6IpPxOV4gFXvCcGQtkgD8pi2lsxwQu+HRRLelE1j7Xq",
+	"CRgPV1n2Gye9/HG7sCcw8lbEx6bt0r/KM3gyLbNo1h/1AUVtl+QpK7KM/cVS8zF8q7FUXAGB2ZPY/1Vv",
+	"31tQUPDOv+QfNhJxLWzoPkyvk4qyNRUl2BhZH20AVhXCBCfNpRJIGl5fWqSK15dYzi46DK3IDM+F+vq9",
+	"qvvewTmqb6YRhrE2GWrVwJcdTMPVWH4nFJUFrV4ALlQ0Jci+5m5DJ6F5Eppb0m0/8jtRlpq+GHE1pVZk",
+	"NZMb8Ez+UHjYqdnFlppd6C4VczmSoM+CDWM+azDwEwmVNWRY6d09jd3Cql4GPy37sn36YKeZ7uUkt3I0",
+	"siSnzO8qYBNdEjaRX6SFZcOi18LD/XYv3KRumOheIowhEKjsU5Anpjj9yaQxt3nDU8ZZRya2z0KRWNmF",
+	"/alGh7yiWVdIhsttVnvk7OjAHLg/6xHVp2ke+xYJ3AjqM/RHGvWqwlCHVfvxxjIjrMmm8cgwf3ACNsLm",
+	"tugcjLVJE/HIMNPn1OaVJj0QKHlDnSrr2iLU2SdstsSNWwOCoLhmnMGxS1guq6gSF2vDR9KIsr81G08M",
+	"ctIw7kCPJoEo8rTTJCWluJPoO6GajOMjmFTZnLCyhWp4xz7rAA6nq8cNMn8ot54h56OdV8qSn9G9OkWX",
+	"Zki74Rkrkvv+nK+F7fxGna9/B6TL+nrEujzJKAmBZML+GuH1gqJ6/iX/sBEPa4kI99+a9qSAHIYCEmyM",
+	"8MnSzCXbkbloRZE+DtZFWxplhYetxDR24SOl3MazdDjbtP6UYTRPN5tcuMsk7MSP+C541VEZ3lEqtm9z",
+	"00vA3s7+Wt8ML3Z21PqOYaMB9hiOEjUMSwQzVsYxi1LBHnd5bMSTGSOPtBJVLR87WseCq822c7RWDIaY",
+	"w/inYCPiahqwmVa54CG8XMVH2b3MSa+vB6KFWFx7QA3wtHWAffdyFpObkYduOr5OxQRsgDSBT3jJOMKk",
+	"hQeckrWBUvBnriLWVkJEbefDzTrsub7m2Cr7mhkhso9kJuaZNVk2uR4KFTCtWF9TmvuIA6sBDQP+dUbs",
+	"HJNxnoXnT89e7buHSHKazFaikP0ZXtkqf6Nm128xV3mjSWxX6TjDyhZXzlvOv3Td8m7E3CpQxJoAlt+c",
+	"LAs2RBLHW7A/51wfjilSHGSFJVKgpi0V6xfrtwrqKYo246yLFQL5een96lJt04X30xR6VaCeFRW9PRXc",
+	"HzHJPtCYKuZKYXPibUml81wYfPnKSX5mco+4lxGmkjvQT+5VV1RlY20sg6PKQ1tnN265CIEry16PJmIp",
+	"2bTmsZHKQs8V2AuPolc0Pje6Y6nYLPOfi48Xz3LpPRC2r2F2wz6Z+Upb4dH300FHYO9uM5IW+wjqbncJ",
+	"plVarWW07xPfWqBIkCvmuAocaoxgUK4F9g/fPAvzhuo3ysI+CGtyzoPhVecQjFIR+Kb6H9799siwkBOn",
+	"8/jNiTR313RzmvSEsgz7OtwLhfFiOH5CYEWPe0xXJginTKeGigT6stfHJ5XzIHfA+fzOb0a12nG5Ovlk",
+	"ZnNAWPlas6ZVT0vVaw20klbjYSiWrH8Q1sYEQz4ScbyiA4LWcaOd8755NmipVrpKFdg8D9xj15VDUOHC",
+	"WId3LEmVYdwwiZjwfR6hhtYRQk1naK9szMGNx8hvsqDwD65xgR3JUCzHLzbdVeXb5RGunUTOHDbWTgIT",
+	"xWY6G991Xf+FijzYJeKmP+FLTjAKx5yrfFjpwxX9a4vr8jO2orcJvxdx1lJ+WSyaNRJslLYtY3liMR6y",
+	"61AqkNsBhlEnEnGPCnjdp7kq7fuEOpOIrFTGe4mgSi9p58Upf6Kc/j3GKBeikyXP/tKnc38hTNyArzh8",
+	"OUOBuIkinyaKRjglazsRsYbmcP7FJTmuH7B0pLH/zNCvWbYEGyCV4w1ruoqqg41oFiu+ymZxXvC1jUDm",
+	"G5WxhKw5mxNsfU7dqjMBV2c/u7RznxKEKecEWB5HrDMu5Igah0PsM4wmDGjv1xvSBqNu4JsRcrNCwHQ1",
+	"8brxYGkFvxhyY4ZgA6ygye0pTnqk9D8/RlrNAhYUeX1prE7GsxON+5oN9L2I8sQ30CAdwBW1ktf4L6FD",
+	"jfrjOnuvRy4+CKZ2MUK4oHX9sxvVyb4+HJjCeeK4M164Kv9ilX7BCF+QtZFFdNqFtZMIHqBHagnkgIti",
+	"CckblTd5JBg3rNJTkfdKDLRCuZZIc9eKxb2Ia83aQEQyHQBZ6sLAVQvhoVF/6Tis4dr61vHHhCsj91Ww",
+	"Wq2f/IBONpuN7PCs5AUZ5E7wvGea7D8ijiCc+HadlYINzuVvLFeRcSUDhRxlOI3Ae/qy16/nGcj4k+sF",
+	"a1x9bAV+HzV0lQp7tJP6Aqd4lRClx9M+ujBBgfAri8Muzi4by+k+m4XGXvy9x6TyzMpTBrWBEu1X1nVQ",
+	"xz0MWmY6YW3CUmrX2ffa9pE1ktaku5i/QOYKuuVA0ox0oc4LpxIVKt9h0axQVPpOQJ9Ydp7SuRHXiF0q",
+	"VQ92PRY8yhpamzS5l/c6KTAJaVmkBVlJXUmewUR0RZLw2A1xKNQGeQRO5yiZxHvRk6YQTsQunEki75Fp",
+	"+LVdWNlZEjf0LZ7oE0d5gKPw4TDR91M8BVeP8ZxImFRWl+z1lXmN0lbsoHzzV3zNcWEm6TBMk2QXhlLh",
+	"TWAplT+uFaW8iY2esXtBxu9sX8iEWfHZzhi4g4tu0Y2lKWREgAWgwVYrO1Pb18l2DbgNdtXowvNAcc3W",
+	"privM5+O2wA0b7FDv3MJJiIUuKfX2EnDxGJoMY2svocgJxDzAQY5kZUdT5DzLU/uRISmTabNyFxBcpjl",
+	"OQ55l4e2ygSaSGgv96me2aVoTqAUtnevgdLZdPJd82plOln6iO8vUoo78I0Wen6CLxlHal5Pqzn/Av8s",
+	"FSBlN0444uuRUkwmJkG4w6mbGUZ1hLNmzedJym1EygUboLfjDbdWU8/hhFvd+CrCrY5mtxRu/R7b8DEi",
+	"Mvb4aePqiXNOSMsMlxHriK5GaBM+NowPNHoisgw/Mys/Oet3Mil+Vy9BXU0ObzqiugSlxtLaWKwgafcW",
+	"Zz1Swq8UnD9E0m5Ybp77Uz87S1kJBk8ao46JBWQiogZBS3gGfvevOSoHARU3btk1QC8By9/9tdXYqWe+",
+	"C0t+N6jmxUpyH06Fs3fm3LUZg9WdsYNrdcY90RbFzzcsuldkVPurqtq+KlPpPihrMmjgI/rvvTS5ZuNb",
+	"EUvDIoGIUVuor1pPT9lTPOR7EWvVw+BSyY9+JFVWX5Pi4iqskAd679faxVWYe7PvECrmdbbrEw0Ps5SH",
+	"O6VHKsCvMO8HwbyX6YPIVVRMGA1hS5RrmTlxMfu3f/rfyCXcYffFExRxgvWPZBe7uljW4UYa9rh9Tr/y",
+	"2LQDdidV5N/Q0vciSWQkntTZ61QwsFgMS1JF2XZKj7IydDefD+9+K8Gmw+DuhBgaWpw2fBFrHrW6aRy3",
+	"c28mrctIp3GEmtSYDcA6q3CDZgh7JT6IKHuj/hiWL3+JH367vrnQMBy4Y4oMTy0GcA8W6jgWvJd63xc2",
+	"RtKKvdUq4mM6cPxOUCfP5Zjlu6FQJNP+vHaL9Y5QoitDyZOFE/o6rnMRnl884dQTy1AJwULNiXyB9IZA",
+	"08KiBl27+ekfzl7hr0+f0elSrSyZodZs0FcPDHGV/EH3WGxVgO8pJQj2ZQ9UGiMwP+4e2XtNgdaCiQM6",
+	"TUI4OiMe37UkmDfGghrdrHFjhDGuQmMyJ3KLzryvIIkISMWXBawsAYcxV/Mj+y7wS8WBQNrArJ2Pa0Hr",
+	"/Td8yXHF9Q/Gbq+uKfY+F58cJQ1z1DNjCP7HCmBod4BICGOej+8PgszQochuOR87dN23dlN/fDMcaqks",
+	"6jzOWZkB6zu8y1Ju5MXlNtsFXK1ScZYxS4cqt1KIn6qGsqjMCk3+huMWEkX+DG0yLNIF9sXhG5zKzhfZ",
+	"rmVeW3C6TWf7ugYY2RnyPGDXSSIgGQ4wSSTjrmWohoPOFPlpUkCzAR+jgk4yQto6e5c12cI8Lwf6jTm5",
+	"lI2cpc2i+USWE6oImAmaQ4qzXG/z9mUiSHVSomAvFawlX1ElY5EVM4rP0lgzL83kN1r5/faEMlMiam1p",
+	"AmNahDfR2CvJd2lC21+qCu5iBYm/hlPw1db04+wc7Ot6Cvr5Fyd11q/idwS1ZvrJSVs7aWsnbe3ItLVg",
+	"Axz7WJOdwH6vxt862BDqHLiwcgQxRwvbNoh+FnpoYtmlgS+pcIrHRmN2xyhLkxobum8GClNQDHYYPhCu",
+	"st65jjEsAJcPKNgQ3tUrsSlU4apiDmbEx1jp5aIjER8XgGmXzLFaTQnddI6V5/60tfSpLPcaz2srWF97",
+	"yqo6Ng7zEHDFBhCbJnS9c6Q1vjck7J0zoGqYNzBI8xokx0oemQLdg2FJNI9mpi8Jj7BLJhjEWCRqCEgb",
+	"VJiMM/iH+hhmDq8Dli8Y0NzcAaOhcnW/Ii79U5pCL2Vv37oSVsfqpCLnrPMfd+VnETXJmR54Qz1go77G",
+	"WCiBkcAT4DGgm1Xb0qt0FXBnaX1+tmIE8mRvnOyNk71xsje+am3gt9SWVAGEk9LJ3cZUgj03xzgglYAc",
+	"yc7VTfBcEiVkBLJW6YRFiR4OfTLjBkRosT3FSYSeROhJhJ5E6EmEbtygdly2mBi6UasaSGpmGOUmO7Vk",
+	"uhXszZirXsp7woVHaU1B1jhhePPbm0cmYCI2wt9LA3pkrlnb390Gi9I43xXKozr7mcCMTMCMSO5lKExu",
+	"SxbBzUHKIQYdcNHo+lZNJWURgBrj6D8bE5CHy5auszeWdQRPTHlamD2IXaTgTi9EKekLhDmKUjSL3Tz9",
+	"pFz6cUeMNUaANaJpahqlZpFmRg8ElhbUb9UN2NHYbWrUF/gKWkDDu3n/KucmxMTkJBmzihoxcjcSVsGi",
+	"iLi3akqWDxOp7GxBPtVlgwTYcDwjvcrvbm3xnnXD8S/+pmUTqYZRtyTdUTXrjAk8p0K/6kjFcbSTGtYU",
+	"r/iYT/MYXPsfPXFYzXBHJ07Syb2/XMHUJKuMZLc7k1Vi9YItzKTdTfSgjb41ZIKYmq+EJ1Bp0DEW6qEU",
+	"EdYABITaRmy0zqYzWICVDDi1hET3GFG6Y2yFJ9WZO0wmZwchj2ORoBMP2MGd0iPEfUkEi0XXAlOp4i4F",
+	"bEmf0pLNkCIIQ3gEmAs4VScHysjY08YDLOWcXNjp8yEzSNaZbxc8iaXAui7EvpzBnGCBdttKJjc2QElF",
+	"D7nLoelaTGMnzeeKlCRXzTihOnWliGHhct0KxoXYuctoaXhDQVUrqMM4Lmq4SqmuFQN946obMIwEJ7XL",
+	"BzIeF8ZX3DmgdH9nWRX1V2e66jLa5nd4tdULT/w5QfX6aV8urUe+BsKvkA9YiUo1QGYfRbDu1awj7EgA",
+	"kY70ISfrHS3j73MVnWH1zrfsZ/p+XBAkIKwiPvZR67ZWbRfk9s0TKEYU+0ATlsqYa3yETbiMqZbNacrE",
+	"9OrLa7MzWjSsEOCGTX53L5K9+bNWTMnMlG0QbctHvH92095c0PvkZjsUN9vc3Ig13W/07PybVme8BPpW",
+	"flvFsODH8qk+ufmO0s2X1VBVj+n5x8bLijFdfQupeQ/2Vi4IPbATkViw5gDdEZvx/VHW2jet1NwoMxLO",
+	"CajEyLdLpIUmO6ecnuILPGTCPAleF52zfloEhpY3FSF9xqcMcoQVeWPJHucDcg/knajoDMRZj0aHQDJd",
+	"LXI9Iw2w8KiCMQ5Luag+RIfj2LShfN4Lc9NnxY4wPws24soiyElPs74eCCaVsWAlLc2X3sMS7qnv/FcS",
+	"//he9CTwPaDNCY6xkWiI85PNdOu9F8BDQisi3/bNZF5VKh0TfMB4rJUI0DIRyKdBISBRuUxhuB/MqTXW",
+	"dlpPZzu4fpl4ptokwuj4vrog/IFR5J7gQv1gV6cqmjGe/LJjaoetESeFPIUtI+CQ4XKspGqLhPVT0wEh",
+	"DBJWRKwj+pKyWoEmOzqJyPW7IMTJ5RygjgX12C0WBNNROUwAPmR/cHg7OrWHXg98Y5jfZQHsGXgQnEwM",
+	"Wgyc76kitDoXIx5/5CxJY1yITqLvhJpbv+vWfp8lvHPocTVaW+VE77H4Njv+U+T0Kx983TjxMMG8f+3a",
+	"StP5F/fXZkpxs1Htuqf2tyuggs0QzvFivs8khcMJkOVDrPKNZAS4m3pHr+1uAbp9Zdm45X7YBYKWhknF",
+	"bpJY2tpqety+qguPlnbnVxluRZKdE7zfntyiuyL36lKCAs5xVt28AlXTCm6EqvdQHHDSIBbVIK6+EQ2i",
+	"kgt95HcCy2uNjlP0tHd4eLdxXoQC98SMMtVjcxkf7on7ZFMrQ7L7M0chC+xKC1qZRx1eST15nz/1pKOs",
+	"H8vFw7UBJSURf4jQnoWxNmmy/x7XQ6EiqXotN542ZYRa7bpfY+X+BGJ6Bj2ulSuKMHciYo+fXl4+CUqI",
+	"7SXAAeAzxrdlKHW5H+nkzuWCOeR1rsaZG29D6OS07rBXr9zSHwtMuR5gBgrxcI+HDVsUix6PGZcREZNl",
+	"Xamk6YslY5tuPd7jAu2JXXwVXappBcmSzs7YqlziINo3uL73RNUyazjwyGArVcoJpcAoZUhc+8mHd4Z1",
+	"KNjb41KxVEUioSTTRwYe4ViAI1uufPwX4dsDxqk1BDaKCHzThWL3BuQT15tkD8fWviBLcnjFByJP5Idp",
+	"9qVhQw7sujaBZT8QkUwHy/Z4wbN44gqrZDzQ4jHOiJTWa1XvzsrBKA+oInhhXoQsKGSBYU1Sqrxooj5N",
+	"HZiFVFYkwlhQqUIRpVSRBJwixH6Sj102+h+psbIrRfQkyMQflU/h0vrLXBePSKhMB0EKeeK9m12peMyo",
+	"hcVZOoSXDaQxUvWu0eqItbEtOLs8tIT5lud7EdPj1orB0NLLfWqoiCiJTA7Idzrkxoiozj6VgIazwlil",
+	"i4BMzueKhwOej97ZjWo9eGKOUO0hZbMlFVicuSWacT3nnklEqvBw1MpUlyoJO0OlTbCA0liRwKL+KvlA",
+	"jFdUkXAyJ1a4Eiu8MWhY4FlfgwWadHAAnE+1+jqO2qQCocLDeloglHhWQm+s1tFGiRnmvhcd5dSq6NSq",
+	"6NSqaJZrCDjSqgzNhIkQ6kyn9kCa9V2TorRBvkVTfJfaozSvMMtTCREh4iX5vzFvmczhTorZ5atoFftr",
+	"nvkVkN1rtBLQ7WU105voF2b0cI80eFPoCZmZDdYhTo84tTMRkXOlkGlCGzbQ92Bw3MQxi7JelGCiJCK8",
+	"0woNFDGacLr69HvnOpQKrJOQMigzuySW98KwzhhexONE8GhMPhdnc5VHBmaQL+ldNYOEcApg3z68++1Y",
+	"eIXRw0XFeOPpcjwCVuHEIFbzx/4issRmOMi+ISvQlT/uK/MKK/hgdmvBPiFjGi8kujLOegRpysCKZLRE",
+	"MclHeN2pkGQ7hSRleC+3ZVgJpPSIPQZ6exJQI6nS1Yi0I+2MAYdpkjh9OhuzG09H61hgQdc+KzkWMKIW",
+	"fF50CbaJRrguNGoWNBpSs6T9s8lqDCCptwLsuX0UZMzG/MKDp30zs0OvxPjYF2NmhMjYXNYAm2kVsCQv",
+	"uOvy0BomiYEUu/Aj6JWjPGln5qKWOojTDUu0Cq8AjY+i8jHYax3HkqSw4knfX6FGYZmrVAuHUvU1dkq7",
+	"iSIEi0S0OJ3JlrU0j/MvA1zLjZRqlChg17mWxy2Egs1RwMEq1/PqLWIelhSmA668kEnlcCsyITPS2gU4",
+	"2SQ1nwsV7Sc9dOcL9GCmKMp5VLJz34PLEMX0M0oVAU18Ep4jK2Y1RvYU4W64zBEyw/wzMkAzbAFb0FYQ",
+	"6HJ594VQaysVR5Uqf2LfR+k8xWR3r5TobncDWknClem6Oe/PFiHKJ3ZQhDLPWYPDscV3Mh6GYmjNdf67",
+	"w+pxvxshDOb8UtOtUV+GfSYjoTAhBXa7o6Nxnb1T7lHcNwWEcdwqHEFHhHogDGv7NUpE1GauAi2hBo7x",
+	"OPBQROUR9hF8BGeF4MEsIVQpn2FDKbm6670nzTIAeocbGZpbxVUUMG5Ye8gTaxDcMWDOQ4HBDQeJdC8m",
+	"YDXywKApdMh2IkIJO9LJ3SPMbBmYoADo7vxrhJ3i0B816wiP9ciVGOGUb5XSVpg6+1Vbh3rcZNxaHvbx",
+	"rUGesWMwE9AhusPbBB8EbMRjBHRySTWmkCSE11u0O2HxfMaOYR1hZIQbdasS0ZPGEg8PSvPVrr9ZBgqv",
+	"R4pm6sL+RBKEuizVHQE5c3ypVKm0Y2b1nVAEPq8RLR7Ro+u3quBELwqsiZbl1MuNcAn86aHNZiMOOz4l",
+	"GLliqaLcSRpe4FKz8swput/nT7lNqOxC5/MuEbPeiFZuTtNh1cz0eSJaOulxJQ2n5C+rRzyJDArmJFWm",
+	"RFH/9k//28+bK9Z2SVvCpZhm6d8R7As3sCMoxmFtuxqlPZDgREa68/+aKjB8Z5F/dKu3X7AGYp2uwOzm",
+	"/S80GoRCrCEVOuzA2p8KmU4fEYqQjqOeSGZasnrVr8J+/ADZHlQK0Lvj9gBkAnB28lMGok6kYDW2g83o",
+	"f2XZm6pIn2EZ9P5TCFI6HGJWznizrJ9jcvgoD3IWgpQkuK3WiP8OjNCzI2lYTyuxwexvWEFY87e4iMeW",
+	"ofDR+0PtSDsUcVgmPCEMIdsZj+NTbsIOQ49/ryLNOBu487QaXaNmMzfIOEgNqG/3cPQLPviJUGOfY6cY",
+	"9tFHrgZuNe/E0JK/vitRRWEmDfve9l00NvkJh3kKTm4zOIkqFPU/qo5HgiRRLJo9xG8oHInQxgmXRkRL",
+	"4VhnDPWGhTo1UpWtrG04JC43HNQEWjyccCbqBMhvcnw54DkHDy+HdmYsQ+R+vk6liYoKMltCDE40sFr0",
+	"Us7iwUqzXswNGXYoxCgENKgz14ABfV1UFYP9tu8lsB1fJlsums/5NTxi2vgzeiA6OhoXXbi5vxOMXNUT",
+	"ianILOcOHBjOz15NpAVocDn6Wpp89hcjxcWvIFwCEv9qA6T/WYihZxB4uJ1jcj296fwL/LORAKkjiuP1",
+	"rR+vQAw2QD5HGVod0Zk7WBw7N76K6KAju10ETycIfX+x020vxwNNnBbWIUbcFCyFggKxYpxzNXXhENwl",
+	"SrNYgzbk0EdEIpZXFX5Q0VYaLZ1kxUlWLB7HJWHhbf9lVCbfE3KGfvQujoSx1Nk48G2fEa6OoddWhv1S",
+	"x9LBQForoiYQFz0bVpIsozs5HIooYH09wi+A+NCpgn5zwg1gVuu7OqMmEcCDblXbSBWK/6j0qB1QrBSz",
+	"NqSxLqw04NZi/zrgcCGsA/mUMVhK3mXqDuByPdoF+7p97Z3M6ALSClutDIZ2jHYy+p4xFDXQ9760V8Yi",
+	"C+X1+RCsujpr97lpDXQiXNe8DPcIXkbPCrliHXLFZVX+N36VrIhj4zrAapomjv2atXtauafeKqtZlOhh",
+	"1q+5ztBDlAgq7KxuD0tPGw4FT4JSIFJ3S9m5Msb4GQgzwwfCDw0eEeqBYHYkQ2fUGthBHrtLqD+sj0vD",
+	"9R3hYrYUENVK4Cik6tXZK3cPT4QzZ3XCXjZYhDN8DHa37KUJ78TiSZM9vWiwNm1WS3weSoycuzCnjuEg",
+	"Ojfdv/3T/y7hzeCmFw4PiMGGw5Zzt1BplUHPX1XgEN2bjkJWd26WKap0+rKe43BqqWXiNeMdI5RtZlY+",
+	"TtPY7KS4QTsvygxHn9FJyc834J9/Eapn+7XmRaPRWMD12IZFKxCyCbyzUfj165JzB5mAdhvO9EwPKWxF",
+	"pYsUOO3C3tDCkbN9YUR++APmkDrp0AE34rBxmVj9x2IhuuuXBy8Wn4cxBmS7PDaievT+LaUJSOtazRSW",
+	"9/n04gbw+xu69ln+M08SB+xnx5j0BEpgbaYTGOYKdy4yTx/qr1NOCnUzWWSa+IIH53jRWHeSm3Mzz9Il",
+	"6heXV0+fPQeVIhN4i9XngVJBj//y56AG7DdfMnjEi4tnrk+MK6Yvnyr/wxL1gNlqFZ5Ud8pSGZ71T0HN",
+	"S5psUCV/ce2/XvbStx+eXv36+k367vUPF7/88cPVr3+El29f34zevr5ZQsVFQtu5K5nIu9qZTByG5+k4",
+	"YcadM6XHffOnNYziubanjgQqH+df4J/ZrqWPpewouM3kikgpnyjmHRGba9am9Ks2w33F4DjeVxDqLidt",
+	"JKlpvO52KUo31dIdxkYsEj7zgbhmV/46L/5p8aJqpxe+6ZWb7PLSD6c0i5fRYuCseGk6aiKkVZzorBZK",
+	"Hud4mzEtWAzpW6fTC7N+qZjIIwZcghmMW1lr1n44c18kAr+KwTDEbcUu7/Jz9rkgYIhlt2BblEDXj7TI",
+	"Mt97xMfCT3oow8JdRS5Ra0QvOxeX4RV/Kp4tQe/lLa+g+Y9O8S6bRa9oGc9+yTq8zjeR3PXZ5X8OlnJk",
+	"/468YP61eM3mrTBP+vO8dkiwSH2UtkkUmxoMIBf5lL9uPVa1QPDcjfpXOGZzGkPcFHiNNCXSoyzVbmrA",
+	"SnBaqcLiPqnQuBsztE0zdZYm/fjp5SVrS0UUgzlv7SfXZOSMuHH2gofoQrQkPgYL5IZYIjxOpaAZg4Zh",
+	"JvJNOzy8W5z5PeDeqsqevFXUTwoDZ7gaZDN1Hf9Cm6eNtNzGVwZkHwLjoiuSNBaGYvaFGFzpUZlVCndU",
+	"2SCun8Z67HjjLTVwfvgd8rlmzhaJyf15Ra6zn4YaDzK+2T6hb5D5VbqhPuCp9pRBzhfd7dKxd0IQQ9az",
+	"WOAclSvLKJztp/qNy8SQPwN4inG5xMhqzFBwh7yYuYSMZYKHfQ/RqDRrE+RVO8sACop5NyMubZM5pGym",
+	"FRhhlKwPlwxTe6uAmon4Iz7GpP1QD9DFM+QyyQEp847QwAPvNQJdUiq30hnkdWMylbsrY/RyGZfChNmQ",
+	"qPPP8ly8zpftqDKzzkyIfrStZmXhO2pB7cz/sYFmpHgGpcr7kIrl25C6I4aqpMVcdaVtK6OAWlBDzhwt",
+	"OywvDQkmrnpY/reKUWljZCeG18fyTsTjZV9Pp9+yWICsowVyC1+5QPBbC1SN6qaokU5pNAP+WQ5gjBdB",
+	"bSAV/Z07HxxY3wJjwyERcc4Y0wSG4Z6atU5Hea7OGpcfGy+bF5cZ7GGqXOCmWNiyRB3eBeyzwxN0+x3U",
+	"tFrYo3EBD8B07IXvuMziR87K6iVCEOh9o/7yu+dBTdzLSCj0t2AfgVpQGwnZ6+MVz2CHC/dclK7vyMT2",
+	"WxHRT37T1cRNjfqz0m1GfC5df/HA9QrXmccgPMv3gajE495s1F+8eFHAV8zpvSI2NrW1m8oTzETDrr07",
+	"uSifCX7yf6ciRUtiKPQwJpgdF1Kg4ywSEVEsoqBLFITdplMk/rSQanIe9kV4t07uwcwQv2vPWyRmNtJp",
+	"HLGBEDZwgYPcAsLCCO/k8TmDnRSeEUslfBjPJlzGWBIIlowaMyN4AjoR7EJHAJ8eCWXHLOQqkggp9/+z",
+	"97Y7bhtbu+CtFIQBkmDY7Va77dhqHMx0nGTHJ4ntY/vdHry7A6lElqRKU1V6qyjJ2kGAuZb5McD8mos4",
+	"dzJXMqi1qoqkRKpJifqy9SdxSxQ/irWe9f2sy3vh/CQ+dkrBss0hq7eRNPjANdhRQeiw0LOBBdvCSGmy",
+	"MiCDEJ1W++XLl8AS+71BUySZtkrgdzqm0bQVtMAccZ/+dxrH4BikCIDRotY/Xr8x+9EgSadVg7PFL8sr",
+	"2FW7qDDwOmUDct52oYbYP37DK7fdoJaSF5TJ01YecEGG66683/VlobBULgKbk35gMff58j1j56eRRCtP",
+	"6hxSWuwEA8cXYhTBZjUXDMqu1ga9YeGxuTnRloEfs71UZ4oFPA0lukdU46R8COkUhqR/zBjBWxbXnK2o",
+	"hqWwaeumtrSWyajZXMdSxfOIADtGHbzjPRg2FVskqsPCE5zbccAW1B54x70OVJwg2t2SSDJbWtN7kio7",
+	"7m4af4JHQUyHPjBNenqqZnwmjfD1PDGD3aJgMvVlMnLxpst70cs56r0OtGKiDXtJeuDN9zpkAsXmg8DS",
+	"TfSQVqIrRS9HVuGjHWZFgaS3oKrGNhPfEhrHNvQ+vhc6oQtn4pm99I0mI64TqRYArbdpNaiPRhnwxbCC",
+	"seIwJJUJmQc4CiVT47M8p9FfDoLg5tMBZ3GEhiX25boHKSkvLbAPcTNlUf8kikzdgwLtfj504wskf1Cw",
+	"KPoWNxHoQzsrBsiclbAlFTVR8Ed77ToNLDvQnXZ8z8ox7avsjFw8pk6B6depk8vV6/L+KlOy2XX3Sva6",
+	"GSV7jOWyOZDvYAd2MXc8cH6t0bh/11R+oBzWdBvVCOvfFhvCucj+j/6S597rbXuvdx+k3Rb+1mgW/+9u",
+	"HSSsxctWU3c1E590G/zI4pSfXPrODarzOIJpwf4Cep5PxYxnM/OLtU69knMwenuuZaBnvHnN1IypC6Bk",
+	"wZMEhPZhnCfRLJQisuQj2C2N/QEd0oNjO7YArReQnpGdHhjtWL8XkJ4xu43Y2yQn+YQm473o/UZ1cvGT",
+	"OcXF6x975FupXIV47zujjKAKHBTSrSstCSzOQN4Vru5Gc90J+7czSc2t2KKW9jP7FDozkyOUQuCUXOBU",
+	"g894RGjMZ3Ycqk4Uo2PCBDBg2SgH0oBhBTsESyHfNJMPLFMbAgMLYUyquU/wSIRM4OJkOum4ay+1NdwL",
+	"qCCBaQLtpRJ3LJGHec3zTOG4scJfwpFjDB1To4pm7t7hVZu3gV0ERdY5HvgT7pyVzbvklZl3KTPFLrji",
+	"SaYQiPEZ85k3tA5SfM+98C3L2l13A9b1hDEHnjfkJ6PCrLZmCbH2CTgzKxX7qQzssv7+XOz+FRW7J+xz",
+	"gjB8gYKVsy1aPOqQR+q670UOVO+FwbEO+eu+xaP7Vue+9aL97L4V3MOtwgcFteZwgHv5ywflvuzas1Yp",
+	"b4cfWr/jvtV5Gty3aAK/XlO2Dz8aSmFuA1/hPVhY963OX3//fS8AklZqfr04FQYD7dIeQ8W6j4VjB1lR",
+	"AbsxE9xm2GEKE9gsS3X/azS8M8VOmc42KMUkesQnOiBQrKxdKAj12DeaxLbSDYz6bNW7mz4FYSVzjgkS",
+	"PI5tAA6uI4U5HEip61ZFFXpOP8PDnpSz9MAWO/aSHpg56gL/V7MO6pHHvANEzlQ7FsI9bEFfovTARVkN",
+	"jv2qTOyNxLg6RQu+XfhJObNWPqQL1wfMLrk+LFGhVn9eWafj06ZVR74arGapmJt0N5n2YxisDfOPJ0xp",
+	"hkwxiiUQ+KtBNJYpsM7Si+UbVkpuVSo+5KK4wQ9P6lux6t2Sf0MACYLNcxS9OqEKKZFK7ouLrhv0tRfe",
+	"s4pe9QA8cHdvtp3EbLBOS8eMTVoBbvdOq8/lRC/CkdQy5BTbTFCgQGGA9hgos6ZuOG07cG+j41Y8m5XL",
+	"bBjXYvJBjseMxw3WGBmo3bfbDqJVWlmEgodtR65HYcBFlG0fQwWxVfNYOaUYSOwl6fWpZhHkfIDtWvsk",
+	"ibnDYKnPwQ1DsgLYIZouUC7BobP2hPU8Ye2NivjvH96+IR/wz+ur66uL9rXzwB7YYi5VpB2joAwfUO/G",
+	"vK8gZEoUExFT0Pzb+1/wpL3A/CWnCVT1GKXDVTiNqSK+AiMg4UjyEI2bnhTs7QD9pVAKnWASrQcbrock",
+	"rxDthkJsAnsAx0xqMpFAuHZLbtpPCe3LGSNt8jv/oWBWJOinnxGxD1c+VFNsgT0lB0cTZZ4Lq4b+sicy",
+	"KGWl8xc5JxGPyEJOCXyJmmPO2MP/VlBv6j+R/T9ZCIUoXs7tPQLnQox03VDCqsx/116n03plQEIkhM7Y",
+	"vy9mcqpJJNWYk5AlCSOajSkXjJg7wsuksGLuacq76QP7R5zyzpxHYHuCF0QVoy04ugM8E1CsDQf/8Xct",
+	"7DkMiRtsxQLE+4ENp+KU2dsQWgt7P5Ctg1r0sngFvBcZGz/P5mZh1hhs8Jb9q3nMUVlffvSzVIRFPJFK",
+	"3xqTQCQXEIXzJNsIbEBDke0cy2kDT4JrLlhYiWTxpvFE6qaEPU2YEg6TNjMt9gdk662YU0a3mlP2r2uh",
+	"YVlIxDo7R5G2LbfebGkUAgz2ksQxmArpdm3ShqtehVTcS9vzNlPP7wtn/2S2Zs+O6Ib4RoQNw/ORjCHW",
+	"8dQG8sE0s6abtQpv00IeYPe2tG5eIpbaXVcNrcqk+LAhNzOvmm45zcm4bSvUNQZfoD9ygPbSMvE7xsqJ",
+	"NVoe45IFE/a30+VP7K499NwK29JuXgkyOVvH6jY3Kt+2WnBN0kiLG1jBY7M6sNM5MlmgO2QH4mOA1JbH",
+	"GV1AYho+6JQBDUGhuuhnWKGFxLeyAY2jXf7tZPwQg+rO5tPZfDqo+fQus4JHBN4OT5fg295tOX5XhGvv",
+	"QZU6Yb2cvZOxf4bSchuGyYWRaPz8wruNLgqGcSgIlOfiWHbCHE3Hf2PUy8kc8jjSxEGmOf4bF+ZiasY0",
+	"wXyEZ2uANrdblzfJZlkiyfTmPiIu0kaYupwx2Roo64BgfdAbQJlGCm6Voaw6XNSJbvko9p6DTe+9VKzx",
+	"swgXUFTjl+/rZBIpd/PuCpcpQMdoJVC9sIlinhzC96uKlglXh2yI8ZWKVOg59AOijYtUS5b+hNtqON/H",
+	"gUOglxPzgc/JG6RN53sOKd/MbLWTF6aabcFDjkt8tl+9/WoLnr50A9Zlt8/m62bm61svfCdhv1qec8SW",
+	"7K3XMGNHcqrZSMZReb3THU5AloJpN6TWM0MBsTeYqHOuN2BpuhefgJMaTbwOBAGehHrWC0gvixafL0Rk",
+	"EKNHHEc1QvHEQKQeMZZA+BNKsoGY2ypMLBZLDWTEdETsezGWZn/fgiaF+mQ4c18BOZYl+RMwgBlHPGNp",
+	"9OeJeZKhtOSlZuVdrTXa9xwLmbqJTGjcuyTPrp7aWEgi5b0YU7GwZ9FETUUZWdUv6as5LbKqw/eyZDkQ",
+	"gtZF+scfFcuhvViYfeY4/T1bAPLQjmHuvQ1VNkyPVFz5kwprnlMrw5NbsN71y6g8gexM8ugwjUFXLztP",
+	"M41BMVUs6mr+b9bq3CA21+pPrHjsTbu1Sp/xCxxw88wsFdzAdUbl+qVa083/tL2qqraqI/LIYIuJgtxy",
+	"z0R0KSdMfB7HuM30hRwMeMjcpPfLDGyO40v4fz52X9wfAFQ52roe6SkC2xoSsjgGoGWfE+hMtVu8zwWW",
+	"26+aMkUQny/zTou1q7y9+9bfS0XQq0VWfvEs90+xjWX10HLNeZBW9pi9cC+q3FWQ3UXB9aN3CIxE1Cgz",
+	"MjU+tCMpkgMSyng6Fpi8urUTP6hi5E/JBXYD9G57fsgivBEYNg/vzLyRaUwLHnhv1WgpghV6u79xnWRQ",
+	"LmPKZJRhYbOY+Qx16vaV4WWOIygGRj1/jJAwVnLBkkvSQ22ge+5LgN50qokPm3m9YW2LDC2Nge6MQ5g6",
+	"lS4KmGqlb3tcdO3HXf9x7ztXasIjiPzRByZu0+HhSIflZmKbR9GFLFSAyX7FD1pGtor9dqG34mlSzPpC",
+	"Iz6xzVVg02xyvuvV8835gLVqECz5pW66QKsaScEXrWhrv4MiODSO1GlPGs0Ab2Eq2zwhoSnCrIHe/lRE",
+	"MXs8oZ1ecn2FWhFfuWCZbgCO0FgEVUOWZHFqZzweZxF5TERyXtOxhE8eMTdsDVWVTX+QMdzFlVRFYWPj",
+	"qK2UOPk0HRgt1t5w9kd10iHcTVuYA02XPS3J4LNN/KZGi57OGNIMhhxj+ddjitPXgD2GIjVU5RNv45bS",
+	"T0iNo0VkRBc+Kosv779BtqNHqLYU/9ikOh9JErNBUjNIe1s8TwQy/ak/Uqafc3HM3+1TnYl5tiXmWblh",
+	"u7TplvjWoBm4g+69k29hX3x3yKFRWxPsroNXh0p+V3broGTVY427h9GWLqx8ehMlfmVNKG03FBrEHbHv",
+	"bsMq8Z0MVH6jydiDwlGZXoUBoFztUyZFoDIjnZ2dtRTMyR8AvUHpCWymf21Uh3EIAVl6ytTky8d2IDEB",
+	"5p49ZxEo0yha2iaHJRpvMuiyoZzsMPByhrpyqNvwbRXajlH0ZUdo7qLIO2/NR2ecyfnkL/xHdx8RGw8+",
+	"21kVZwnbi4R9HDGnrc0dnVSIJ3ffR2NoFJYe5G4VLPUJTUapoe7ls7WsqmrNX9oOGp4wEe2+hPOQ61Ne",
+	"PYqkiTaqFjM6c8MuMu4wtZCIlOYuf2dHb0bLrOOJfyz4JXhrxdWfWYbxdMaN+7HNAkvlqlYH02SqWPVQ",
+	"HxPbW4aHoRg3a5bF0GcXV+2NrcGfRLST4OBZUe3HFDzBMOKdk2EElAZiiFC7dbgq+59EpG1hUIrYGJy6",
+	"JGUpjOo17wXgZU7QQJZiv7jlOaQxxWyHuFWWhn9KHr3HU5yzGedsxtYw9E8QwowlM6YRFFMzpaTaAJX4",
+	"eCJVcjGmkwkXw/WE2u6glE/T9hcC0/RtlmwTarwd2bPl3IbCJiyY67nrJmw8iWnCdK8RrszXcNbf3cOc",
+	"VCLDWJ47TmHA90Hrwv5/+/nBfkdwAS1Rjn7RNrpAT8JR5DPcqHd0M6o0MkVswAV3ISes68RNZHmmYVQv",
+	"UxKETmHHjCcahlftD7QDyPxhaU2hsdZyh2r2OXcoDnSd0XiKS/CzueNW0PoFhzPmfov9mf6njr3Ufx+a",
+	"hRQJTnLJHGg/B0UJvHfUUuvbL7pjloykkTGDSQkTkJWgCevalqBWNF4s92FhC5YRyq5lw5bmyFvz26q6",
+	"5yrdLu9xeA4jd0MasX+bfYNrrRc6YeN0vA67oO6IWt1JW+Z1csiz76wOgumalE6ODnWcwqPTFnj3OyKR",
+	"zLnR5nUWlr7OpS2eRtRDvWEOhrFcAcwZQNvJDupyPrylJwERuRfm1FNlvGwuEkkojPdHnWQTP9BMqqE2",
+	"+5L0cruoh11D8EtLO0nkwFrJSs7dee4FrjiL0mENWqZqEe7bHG8HdA8F18y3qgLN3IAb05l7Bn+kbiEw",
+	"c6285je3y7ZOCgWbdfZvXCl8BtRtAfXvLfBwMyg7DCVlfp8XIOmvbJKccjLJIXahkf8rsIU5nC6E6eoW",
+	"ffXa3pw1v5oxKqSVXAak7cy1s5V2ttIes9KCpiAk49Eei/e/zo5zibI1oHC4kuc7kgoiGj0r/JC3xD4d",
+	"mkmKCpwRZYDHQA20f5tPDeZcpg2zUBRnHUrj+BblZpaNyvWxSbQ6qTaWIGJMGYvkluZW9YjlxnbWI5XY",
+	"xWJJjJS1NnVtDkBH+agsH2Mob62K91XJDSr5J+GIhQ8HTCncAV+PnVs9l9M4In1G5kqKoWXABbfHTy3B",
+	"9Q+8gOLXTsCXGySYcswPlKhpXCC08Pyn7CLZIXKdf6VGizVKrMGBtsOShRDKacym6B1Uk6cPI8aSX/Bi",
+	"BxHlNzJhv3GdFMnyT+BtDziM4b/1oVBqY9x+KqLX3mTAE73PkMorOZ5QlZHeNNJtN6rloWIs2VCwJ0pO",
+	"pKax3kacH2WPdTMDUSX/rJgIR9Cb/pMYAvMiPIImUz2lcbwgIzqDoVijzMRHG1XBeD23xRFymgS2EsIW",
+	"1SYyw9LyRiYjs2zAjyFVykdbS9xxjdiXIfBYD2OknUTfMOHMZCviAiYFTdT//H/wXxYO/uf/tYoHJ4QC",
+	"7+wmL7POnRDAlsRRoAnRCY9j5CHep8zjvWZlHre3n/u5iZT77Fd52k1as9kq0JRHNCD9BRi+OL5CojVN",
+	"bSAxIqGcLIgcXJI3QA09oDzW9p5tJYOlu8PbWpdP++hvs7F8zNlvbzIYKPiQqYvrq+ubOqwG+Zdbpo7v",
+	"4tjulPFB0hb5pHNRXrnpPMajctvQtPx1InecuettJyceFwlZ5Sy3C1zkOL2qs3Y9LoMf8Edl14/UAlmC",
+	"0vQ6Rd6gkpsYy4jVvIXfzU8azbgncsxDEPrWhKmuAs88lFOLfn7wcef62fftwI6kjVqdKx/5hX9PlAyZ",
+	"1uav5zCFWrE/WQjfPn35fdBScq7dV/oBmF9bnadXT6+D1lRkT2pQozunMOvf/OLvahFmcDrwjocGkrt9",
+	"rpJRd8y1Bkbx9tO2t8C6ig2mcKvtq+//DlrGnUWQiI10MgytBi0mQhnBr1vTZHDxIsvGFeoZsFpPki4U",
+	"J/s7u764usndmR7R62fPW53Wy8GL59HVi/aLFzfh99HzZy/p9YBRehU+e0ajq/Yz+rQ/uBm0+9f9q/6L",
+	"6+swaj+LnoftZ/2rwdUVvXrhS7Pa7ZtnVy+u4M4F8MSXLc1NDa5XKCGzMN5d1VgBbtdOK1KLroKJY0KC",
+	"TfSvP+D1DxXTGpm6l4LJubPAUM3yO27/Z3aepPNFoscD0De5APTToJXuISxTn8a0C5xqned/N1FEcHTV",
+	"A9yrpL3UC3xgMLiZYbCI2tAepvk1NmpSlZCe+bqHrnZ2ypI30OXAs+Q7kmj4nf2+h0z8EJzGS3F9L8wi",
+	"ZCv3kYO640JXfv5/CHyug4BMxQRmoiSSJFKS8TQcQYG/JQbzdoCTeSR/S+8SzhhJpu+hDmBgHjZJY2MY",
+	"Z4CANVKVBan5gwMo7bOFNI7z06vvxb24ID1P2doh//Hx54sXAfyv/dzc5ScuIjnXF+3rZ9dwqYglAK72",
+	"KlJlgnP9RcII2KRkTNXDLb6BS/dglmwWyDgvyZ24F8Q/dLpuwymAuQ0bsOjS3ONdjij228vPsf78XQcJ",
+	"YpHBELeD0knKcGu+6NkxUbaB45L8aNwUeBJc9T6M4+WKIBc0QZi9dVR7eCgMzzG3q6YisMdjXIIopmGN",
+	"NUwHh5st5r3Fu0XOZyIFDq6KubDzHh7YApr/qfFdkaXRbjDr+9wSgxRucxg70Q59BWZBLDrHsArEwmBx",
+	"x5MEWR2D1EOmgsBEf8s9aLwNZCM1twd8g3772B34DdbCEJ//M0f3WTJnTMAeei/n/nZFlg/P7rw+DR+G",
+	"Sk5FZJfb1r9MYztW9d3bDx/J//d//t9P0v4KznTPvAUYNd9zefae3bNwRbNati/HJqbNPVgVH9iJR5rO",
+	"LDFfh/SwLxsP7tmN5at2zObzVTtWwFH/w06EeNS3PW8y9L4LrBgrZn/0bc9/ZwkcEyJnTFm3bfmCuegV",
+	"RMbMukX4U7j5EY0H+AS4SQBhkD4Wo2Y0Jsae6tjkRsRAZTmeQmcFEiYiDVvA7Ao6SICR0hqNeDBKampU",
+	"9KB6akKNKMKa31zdLDsudntkJ9o+vyG/8x/MJ8/s0fh+HrgAIl4savJdUOm5rBTbT3uZoNvFr2zR82/o",
+	"XhjzKXduc07c3+bTHo1jY4TZN9bD3Tw2LxO4pZMRFdmSYztuAbc/kKzTEEZWPVJidYA4YmEzHY9QwWV0",
+	"WqZSw80tNeIGh7mA0i1szkQOGazhkmJ0zWflQ+PTrFTh4Pi2MbbHXPi/K3hSd35HasAyJ3PmzYbUII5x",
+	"7sdGlCIsg6vq3HhbKGNBpgPn3Sd48kpOX8/6Kz17q0v1f1gfA6NZDcQFq5sSa2fAqbU+rXdaSoqhvbNU",
+	"/GCpA+UeLP0kf/FKD/jpl7uPn/5ho4fAFEQ1mWdsgUvyozUE7GNwH+hfR1nt/ZqSfXNzVeHmNrpy6mEV",
+	"hQA0G/NQxtLtA6DYpX0j5HxSnXQczZMVYns7AdzcyW3GUKnB9G0TRY3J2keZlp3CAqLAGwVkkCGvXUpu",
+	"yuBu1zYKFN7Y9dVVCfF4lWTITkiwwd9ukNkaQ9D3rU77++AeYrLAdJ36iPet4B6CyvD5z/AnHZq/rm+C",
+	"+1xIGI6QU/4YBXbmOVbvejyNE268GBjYc4HBlr9KZ5mk8YeiKxin5tWHf1oNa+1q5yZ9o4mb7vRxMfGq",
+	"hqGid/vd2uoBucQV/G5p4ESVl+FjA7WqQF4L4AbPp63+hU/8x8oMllLGcHzDt+bV3pr3eEuH7Db32kT7",
+	"+9urZ0+u2k/Ma7/9+fb65ta8xg3fYYU023XDabbCqL6NviFgzaV6wNJ3KVat+i+2zhaXx7r2RdGNoPX5",
+	"Ykw/X/QBy55/37568eL5jfkU55E8zuJir7++CPd1YmPKAQrWFLnijGU0knMyoAq1YPFwP89lULFY9/Dj",
+	"/c6h4XNo+CsMDQdbozZ4hE6Ij75i+WeM7lCR3vMBapYrgvOTkIqQxccw9hBjWloC8MPQw9s0HJ6GgS7J",
+	"G8ZwrKurbHZztPzs77Gc2SlYOHUCHvgbTZzo3BLFJgB0RvXYYLf2MbzLfJm1rUQxCoeJiKUchquhFFjM",
+	"g4VSzhrqrKG+ZA0F0hUfo4b6kEjYxKdQg2/u9RHtVFl5YHDxcMrjY9otHTM7UmpIuQiIMB6EVGQoZYRj",
+	"wyFQDlkI62j02RBylWx+uUz6IyRx0uTjt1LBaeBKRl9ZfVQ83gBPk49R2iSXknP4vcPEqtNzcbE3VS6b",
+	"0wid9dBZDx29HrJItA819F9TNj1GHfSJ8gRqDiRBjXz8qujjVAmIQy1BreWwcJnerXQUPEp56aofbGiU",
+	"BVQvcK2nkFeEv5ScB9jFoRQLLc+FzX8ELmiI1SE2SYnlOyLykA7ye0ne2MGHIRXwkNnZh+tCXJipwmda",
+	"1Qo4XBCX5Wd81N0HuoqDymYZA1+sHqDABJrNmNkXQSgjFiCrCRZ/BGOmNR2ye9G+CW5eXF21rwMH0AFA",
+	"Z+BrxREx3d9BNlQdvMLhk9nPOjBmEj8gEQu59snvFd6l8mmT8EAkfSJiH4n4ZwKalcBxtdjHIva59lmw",
+	"ZrvHoDIKNlZC++XB3aIplbnQ7tGEJ1BDlwWQS6Tvkrw2MmxzNZDaiWmIQuny15l6FIwF2DoilFFNF3oN",
+	"M1vZGJo6gpsWvb83z/iF170bUdpxwbsdmnsB/69c5A5eQZpCkNMklONGq9zfy/kjhe5L9wBSnBYoLGFg",
+	"ya2Fy+UhmZT186tdjsoGfYl7NnTG2PIdIzKudgsBcGaahYKWw85OqzKsQ2MgArJRiMAI+TfQewhjl94E",
+	"mQ6qTgsVTdag805BE1XM7+X8mAqZIbraZ6EtlXImTVXFcFBFELMhjS+QzLNMBcDzjafaPCQxjg+hsbG6",
+	"hiOAkYQjQ4acQVGxqxYVksRSDJmCnzZCwfmbudlf7HToE6LfPKWGJEeggHU8JddfIjOvQ66//qoh1WV6",
+	"wXy19cU+pjSyWo4ZzPDGfEM6NE3Ix+alwS9OdVxa+yqNUFQ838CcD1l3uv1FpZ9Q5Gu2BNdv6Bhruqnx",
+	"O/9rymE1IXziOeW/v2hfXzxtryFszt55U9yaHlL2rVAAeLuPjEuDg8jyPPxXqJybVyelIWBHqmDtf8QG",
+	"185gBFMTjmgYQWm7KyWmmuWLy7HPBSvRbQNBUK5NOnaGBk/0vYipTkhEF3AB/Dwrwo6/KZNTtPPS5lQT",
+	"4DLCeysckT8AuRdYizaX5gEsuQSUvpsHCSyVVMpLYYDcMoS6m8PvcwXwq9wSRpD8vju58WsbC3Z9mTyh",
+	"yWxfHKrWfllF4PkOnu6Ui/yyMF1OqDm3qDBisW2qsOgB4GCNmlX4/ruaYd7QCP2isr0sDB3XfJuzQJVP",
+	"2j+eIfuPWTGWWTK1Y/ZhxjTqFWOIdC8jzx4v3wLnG4qpobSaLpylpZhOyMBSbwkiRcGcHV9b9fiEnaLh",
+	"YFtYLAcerwOljSjOBh7DWGoWbWCOnMposCwAMRF1H1mIAP3Z7GmeF5ymJqh+AZh93QxmHyOB6KNmzU+i",
+	"Am6vs1/GVNAhBJQvxjJi8frxP36AxIjrRKpFhpZNk0lMhcC+7DngHFc6uSQ/iQRCZbkxRUhiA8ZPz7qk",
+	"3Znk0X8zktrMIKDf/ZP9jg92WrFIqMPQXSl2HIr012kFrfSilQKRxW82kbLkHrIvurjLFcJ5wS7DdFVK",
+	"lcKpUnBazAdXhMirp7YEJzaPKsddFC3zpFINqeAa7q6q6rhqu2IcnZ3naG52z3NtlgRp3xE4i1rl0bcU",
+	"wsjYSboHQUxCQ5f2bqhqgEi1l0prAJ5kzEREFQEyTy7yw3cgdPZvGFuDKft0c2DZZiZ7bvCV20+kSJSM",
+	"Y8zvG2k3mzoTS3PEj27kjIosjwLyy5hbSWc3ZrlWc3fAtUdc4AFBEnYbP8OxO49xMIOILe2ag8bPnFQO",
+	"5YwpMYZ8rBdOIRMGPeehYgx40S/a7ZsGpfZ7kM0agbWlpTvM/JXl91cg8e/tJjvlwJFDF9waq34xhKa9",
+	"ZMlBBm3KYaaOvVV/OEu2osZ8sigMGa3KX+NzRr8CxRk0Jy0foXc+AYPoKJyLdYrVjxrJq9ZdaNbtw0DF",
+	"MnXo6cr+fWMDnxsTBzRiNmNFsIzfSPNYKlZ76LLV4a6ngsWapUMXuDDKP2R2oHPhLOatlfSBQ0Y/CaQh",
+	"G9iEIQ6awK1x2AnNjcHGMYYl1ivNj/QBuSMKAMRIhCOOW55XXEOJ4rTytYXsKHq+kl3JmGVTPjVDDEYq",
+	"nyL9WKIoF1wMXUlfz8dloR4+lBNGelPNFCJrryQ6YR/hXCC1owKpx6ujzDtqpiwKrmV2WMmV7Fdl5fZB",
+	"6/NFaKSD6wQraweDLvymvEo2ZpYOnRqL0HhlAPOBJ4gGAp4ydmhnqK2tjSq+9ITJSQycqTCBAWU8ohAN",
+	"dKIBpKFYwuU+gazG54mB1dtq97gsZ/sq5PI4U83avG4Fm9jGbEyhJ41yren/bu6cq0t3O0ELlyprwLrQ",
+	"eNXMw9N0Je/+5/+rNSW/y6nW1DgCMnaVenOpHpAxbRuD2UlS5VmBjYWmAEX3HZGy6qc8ImWEw6wsEgA7",
+	"eyTVdP9htMMeJi3b6gbkE4X8o9GCxUEge2xulg9WTrn4E7ALk2+FhFquoaIi0fciGbGxZvGMQUBIxuy7",
+	"IL0U18iJO7BTjxOzKt9YIuci4OCaWHE3h1jAKGfqxPd/0NhSuaQWiVlNSakpCAeKFOFLKLJdoxOPDjlJ",
+	"L8y9/cNIgN30q8JtlLrd8K2O3bxSQePLY3btJoVExTEgJx5bhn7OGnGfGjHYWu5eHw051DpVaWNMy55Z",
+	"o3py26m2VQpzsCxZCvYNuDoBWr+QkFmr4aCop2zu7KaazQVkmhofuyp2V88vntbWTAeZGbtGMR1hUGWt",
+	"rrHDYkdyDt1aTmxsLWvz2ufAlXQfjQHJhyN4R0NjQtrRFx1CwxBIauUDEzrf6QC+sKUOQepMOmMkkaQP",
+	"HyumRzBnslSmSySSiWhbcdwwPnrMWtvWatRW21dPL66ORG1DTdnVy077emu1fd2A2j45VPpJRM3av6OJ",
+	"1k+g4gDupMQC/oXFEdFMm5XX3nTgEoaPuF+Tb28+aeCk+C4gMZsxnCH6wEXUIZQMlZxOvtHOQ7VnQ1oq",
+	"bfT2gtAkYSKiIsQZJjbwFQJjvoByRqkwgwMu6gd3Q1xAna/iQGE/4DHTeJhPU5gN+40mCaNjQmNjva/4",
+	"4uZpoF3KzinhCXJ06SJn2Jj6Zunu3Mqt4NRSzQqw00d0UUb8rmDEbF5TF4ZJ3eDNx8Kkv9G1F0zkVpdr",
+	"gGTLv+pWp30V4AosAdaYiykQKj2/cnRZ//qrle7WVvvSgOjKucyWMy/J7Ljl00z0IhzJLoumztXFZ58s",
+	"FB3zqAsb104kdTveRs0yfwZmAdO7rdPEld83JWlryzbWNLSYS3cGfDhVkPBZGrBtBMYLOdaZSpC+DNb8",
+	"/su7Dx92NuoT4Shd57Js08COBwECb9KfJpCzvSSfRjAQ7AGHjnFjtMTpgCSLODzRLB7cQqzNzWoyZp6B",
+	"oEtylx6H835yuJIZKTSQCmJxhdhSq5i2AF8gYWUWw2HcadbS7jxr5a+TqaWtk7PSGRXS9JjR7Pt7hIMl",
+	"q1rhNgDBiu/CflX/Hn7l0KaxJqFGU21WODAn/bpiYg3kuet+14VjH10DSLIljIajirm1FUjfIMm2dHWz",
+	"GunEbsgPkpjRqOwWBjTkMU+MwdVMgnNlR+yXdmLl8rvmn3hr5S9KW7fSeVvrJlNZy2kLS2ntpRlVMS+9",
+	"OFhRe7Sa0kG/yzZQccvT04/t5522cySXNmnlliLj7zj6038hmyiaVp3WVIxC1W2/6D57aTQU7FHd6rwM",
+	"YMq7saLMQ9dpeeIiYWqiGHCOWo93yZ5zwzbh7QNDZ8IUpzEYKO94mEyV0coqAqcoZ/2NZURjXDcuul6m",
+	"/I2361qIXuXkV/1Zhux0xT02h2QpoFxASU54aPRozNgE7S+p1IJIdFH+lFMl2KLUr86/68byvRkFsves",
+	"L5irpTlffE9ahpzGHrBWTdV9UYHcGYsx4jMeTdP7gXCXFDjeiYd8QkVySygZ0DGPF99o+N7YPtbrR5qo",
+	"cMTjSDEBBjhVzPm8oAtvM760+fV8JIFIkGvrI1vL3X2Y+svvYMEu/Ma2c1yBXMTsvUtyFyYA+XarWy/+",
+	"Bu4hZujtkzETCY3JiNE4GRE9YeYFmBcilfsQY0OX5JOt0+rloaeXTW+DWiU8ucwMxESClCylCBdkxtn8",
+	"dmk4QhFdCcXqnIwZD9SMUwMLgS8dM08dA0VdbuCuWECu3Xk+OD5TJ4qKIYwH0mgM+OGY9yJTngNzbWWS",
+	"HdcKBAPl2fSMdB00p76iT7bH/J3ieEac9BZkUCDNzcJ9RRTfCIB3SPtyNiiaNSiW9yfGqNJQ28YEQxiA",
+	"z5wfN/GXbMBsIipfavcU2kSFuYF3MRWEOr0HvrMl+vL8XHO6kr5cZyVVjtStr58xVgDoRx+ayzOOl5Dz",
+	"4CzwhMSc2bK+AbKk0SRrP4zpApSuZiUlOXkdu2XY+gyTZ5j8wmHyYxorP5qcaKknaEua0vvdrfe3bXVT",
+	"L7vje/Dye6mY94hiliw+jm0siitd0KVmgNxPpDI4OZO8qE4KvE+CIFVCaVTgnNiCqK2ck6bLonJS09ow",
+	"ftFoSdRZLZzVwlekFo6yVqbcGrb1exRIkgIsHMEhOnNnCavUH2jeGj78bFOjL+yAeZ6li3LqpC7VHT5Q",
+	"M1rhQN3Lb7CTJoSObRi1UU88mu5ZPquQswppQoVkh5Oe9UizegSW1uoRwaKarkZNpQGMgodTGUvuifVG",
+	"NLZXYj8xDKvBku4i5YJux1LOxbVn2EbG0E653kQJmQU6RRW0NeLuJv2xkVSnfJ5nHXjWgWc36ktWf5aP",
+	"DYkvlnXgbvMJT+w03ZKsws9IeQFlDlhDkCnyDYieTpiacZjAAqUJcyUTnLFizntLEmmrCuEzKGDgmrDx",
+	"JFkE4CPCmXGSi9nwG/DX3Pj+A3tba0t938DjnlSd71Gy0+yUutZBxHXdEQyZfoJuHc2BM5pbH+eSUP3A",
+	"IrNvh9LAmVnpvgE2th7NrlfRLGgZYU+YqEEt3kAdmdnhhykiK8Q2qCJzgACB8mNMJBQa6q8Ty3FHnTqx",
+	"L/SyCHZWcweYLrhcV5ZkXtZBa5Iq7fz6G3CHRTRnvMjiRe03UzhXHq/7hZZsmKdjhAIAbYI/mxhUT/4y",
+	"/+s+RngyyJhXgnFjKRWZWUKqvKmFH+WNrfK6DAsyjRPlnsVuO7H7aN/cSXgoUAGwqQjtWoUHf6GlO6HJ",
+	"KDV0rQhW68Et6aH5o6b0H5idt9gEcdxom8YDgVP3lFNSjlA3mfPwwAy650jcORLXRCTOTps5R+Ia1XP/",
+	"BFZyH3rz80YKeJ03NBkFY2uG3b8x3wL3Rxw7ag471HdmbFjbPqnYjLN5SgYkZIJ8P0hSOZY6IVM1ZMKO",
+	"q7rNtthLwbR3XnETf6NtMxCjY+h/amRUFTzMR/kebva0Ym64wLsfU+Wv0wpaF+kfVVrrf5wylHLXVftY",
+	"H609fc122uLW5VBGLO1bhkb0kr5lGbGuXuiEjQsXYMyBcbU7m8aCKdrnse19n7CQD3jYNfLSBQ212zDk",
+	"xmMQZWTviNq5/NlH7pQ+YCjFgEdMhPBrFg+6ik2kSvAUJbMVr17WdraAS1Izobk3NoR55bH5mOPl8QrX",
+	"F9dX6wmlrptufP1g37JBin3HLAGIyxtf4WtL923h1gjaNMvT8oPfM5ztYB7+Gi0yGVHNvpyhhvjQ7/Ch",
+	"zgMNzwMNdz2XCeTHoHN27NVRjCXMiMLRjSSM+YBdhIswZmTiZPWERhJawhGeEhHBUxAY12up3D8nSJwH",
+	"V7kFizthhBqHxPwQs/MApQl9YJqwwYCFCekvLONVbnAhnh7PhbZa+cTCWlMIM5vkoNkjO2TwFyqiCzlj",
+	"itChYixyHYaMjLngGoeDOZGD/3fltFjiXtYaKZhZh8OQxGdfxNc9SnAZGzaagISosqvZgXmpOeq5gTvV",
+	"T0Ezm/sUJ/89sjUPOe4vs/fPM/4en/G3lQo8z/fbpdY77dl+aLQ1MtBPsQFTTITsoh/L8KHcX/804uGI",
+	"RGzGQ2bnGjmyVCRBcn/ZfuUxsCBNNTYJbO1+v3f3+QPe5nl6346m9+E22AUPav4VeibUXZdpXn+8+j61",
+	"MRwrfuaYm4ur9kc4oF7Y8roNOcI+JM0+0n7MEvI0IHda0zF9oERJCrEJ/m/W6jy7yiTG5AQqmUrDmN/n",
+	"xtlEXVBkrU77ujkfPv8y9u3G97NRyXJn3igeux8ho2RvWZfHN3fi1AOXnEU+pM/hcezJ3VwOTA4GMRfs",
+	"ksAIDX+vAIM5l9958MitbXuhwLoYsgTKqsbBvRBy7ilP8Zz2DjSQ08NkDk16/kI4DBVHrrqJcikDnb7M",
+	"0OJBzEEOcMjbwoUkJlQn5Qx1+f1yFHPfrNg8LRLhqmJ5vaHA7L14dC2KPd0Xil0XgJgwEGVE8e4f/2nO",
+	"27423qH/48aonqpI1+r864885l1t5BYu7dbCsIdmanbaYY88ipYUxcFjEoo4WhlGa1iM60Mhd3Fs3TJ3",
+	"1YD4KUG4dyqRgCGBZlHIZAWZdlFEekriV1fisoK7JH3tHUnfR6fYj8X3etwgsdGZemJ0yGBNoZw+USxm",
+	"ELc7WOSmwJyimsQSiYNDOWYa/VxjrAylhHEemBLO8OlC1OcWDBcUgWWTS0DFOrhXBBh9h5SLEgYtuyhl",
+	"gaAq9af2FNuaSYecWnaUwOdezdJtvczd1io6up/VRsiXWyDkdYMIeYwBqgr2BkSpClEShFAOjPLfwu5Q",
+	"NL7goi8/r4lT0QS4RQVTmoyg4olwEaQJPzeyEFytBcGf91kEnldzwSpF49dwp19YqKo3UVya3dEjk2mi",
+	"CQPCPhFypl2Nzs6jWTnpDVoXub/c/Zkv/L8rx7/cNts4BLZ2EI47e1evHwTkp72kz1I48Sb9uu4N+J+W",
+	"TwKSmtnqMghZRIxGMReYypxQrVmUDuYxgrV2OI+cMYWlabVn8gyUHNvlQLkuu4QaUsE1yGLdQTRNRSG3",
+	"CsoBXrxO2Hjf8TiA1PI4XCoTioWMz1iE78TBbAbQHfTtt9Ywrxs2meKeczbL/UwH6q+xWHhLi8v8FI8E",
+	"bHVZePijYG4rABEk2jutO6xi8SN2mVL4Z3Zs0YDcDWnE/m22y5p63dqm27WRuSkMU+203l9c//Di482n",
+	"//wfZtWWRLBSNYF5NgcPrm7PtswYyYURKV0r4z9yGsey5RbJjacdc2HkL9MOlNEDnRY2GsALo9gQ86+W",
+	"HjGj1Vsw0FEZbwQ+pmEox2MZYczmj4xNqfEUa4qPt6lkSLdVib/s9vixWIPlmOHGy9sbXgINmkHx3aNG",
+	"Q350Hlue0DBkk+SATvR7F9fPWLSgjGMuHpCnLe8vW8+WfNvLdxH0vrslPTlhohtSzXqExlqSSNFBou34",
+	"naUJuXhOhMZ8JSDJ9evAnTCoSLRmNPrdXBAqwFJAw2oDXxtX3wjMVETvU7E4iQoLv9YO7bMLWqAVFFQ7",
+	"u3lSraA1ZslImmWwPeEAdXIyjRF0rWFjezoA8sxqma/yGuUahbs6ON3hpt9zIcdaXDxGLxlxsdA7xhXM",
+	"QGMxBP5dG42MfMUsGrIDV2RZZCeaMTtB00fYqCWLbET+/fMeGgTO5t/Z/Nu9+XdyMOfls3GsM7cbs+SQ",
+	"QPfJBRIHjEVYkScgeAg9rsiKAxsKkM9GzTaCvuwsQzi3hPxIQcuFXZUTtYkiFhtLh0VLqPesFbTcIrc6",
+	"rV8kJHpgEiP/TAQfjnA2fo2gu6LxK7eFzpbMxiLu1rBx+Y5YGHNxZHYMQ3kNgMQAnSCjRxozaOxDn6j0",
+	"+ppxIbshndAQosp1pfJH++LPQrmxUNolbFwmx2ZXPcLAi6PxE0n+nEZD1iH9BUwVtryU2uxrHZA+V8nI",
+	"theKiGj2OSD9THN3VvZiRpXQvv1CDgjHeYEVcm6/2zs+OPVCPes1Y57Cd2jPgmzaNKo5PFtmp0OpWKtz",
+	"dZljQqotfLBev3GdlAUfY/7AYiCv0/vLPfzMReSqayFWPx9JGPPYx4paKVLf54SDiUImF94COga7tmHt",
+	"NqA8PnXVhv5oN+JRV8iki7Rd9ZXcG5n86N/0WdNtbn7GUmf1nN+FGe+rGd0HDa0HFMq3A0IFwYg3Tnic",
+	"U54YhejutjE5hUc9B9TOAbVzQO3I4O4HNrRNOo1im0ESLAs6KBlsA9DlnuSMXmf0OqPXkaHXu2mSs2G8",
+	"0WYJYJ1BYykaNwQ2vb4iOCMI5s1B+MHVpQSEajKgypYEk5DGMVPgaT5AG+bAfqyZrlsffC/uBThWPUz+",
+	"dkjCPidPQj3rBaSXhYTPFyIysNDDOgoK1dKU6IlxXfWIsQQYV5Wca8gCGNxEHijF6Djw9cw6kTIiFFpM",
+	"78VYGoi4NSeC4/DMtm5DDga4jRLiMgiX5E4Q9nlinmQomfbg28MHsrPKHf9aIhMa9y7Js6unZD7iMSOJ",
+	"lPcCeADwLJqoaem8o/Qdn4ukz0XS5yLpLYqkAdXchXzFHQTsiq8VccXCBKnyV3eVnCZgSsGP8V+Vd4d7",
+	"LyES3xRy7lLN6pZoF18srdvdXXF4qRBM4fUOKI/RN58KKvQcCu6gwR/A1nb4mw0RMRoncMs1NgXQvGLI",
+	"aeV17YzecntyCUVjW8Ye5K45E9GlnDDxeRzjuusLORjwkEUynBpldZlReeP4Ev6fD3Otxqc1HTNi5A4m",
+	"YeW0ZkDYjKkFCVkcg5Jknw0A+nfe54LCcq+89VaRes4tV+uv+xaP7lud+wqW7U37vvX3vViiK10u73dr",
+	"B3x1opDuuuVMiPy98ChAMzxA3LwXj98TawfvL77/+emvL//H//F7YDDk0Rt0KSY5J1MRMWVv1Eh9KOPp",
+	"WEDiR9+CPYe9mH9KLlhE+gvSu+0FlvYCX4iaCvvKzAuZxrTggffWBuHVWoVWiOoJB/MZ2kLb90CsJR6l",
+	"liHf27tox86lMraeuCRvbC4tZnRmE9vWJu6zgVTMuhVmG2T4QlI715w+IBS0RuCUjDJIZjAqsJUqSBKa",
+	"3kXMjWoay4iRyFiUxtw0btvcYiDL2aTrWUU39+wbzAo45VWZ2xyXoDtGHnZjaBgtE3EdxlKzqAsrhv6m",
+	"n3mCzms6hAQ2F/s8iamwpcKtV1LoaZxgKbYRqoE0y3oxnaDrEI6UFDwkPI4F03obh/wR73lk9NqoK6aJ",
+	"4t5TzrjR+P1lmLnhVv0s5WH4U/2WKwCiHxUdJKdNIpJiXnFNgXnCRioK9EZtWctglnHK13ZpbZ3633jY",
+	"Qm1wGFEhoAueTngpWFQJ2KUWfSdrv1fBmT/SQrvunIoknUhUp50fBmFwuMIfwYrd6oJ5mVihszwajRXu",
+	"AKoycT/ojdld4G8d2hxjF9h6k2mpE+yYijTMBZJwVJySkCJkrnUBraE7YuR0yAiwr1FBzLZTPMpQmOC8",
+	"R2MDGTNoMlFyxqKOOw2aUpjmyKRuqxQA1yFfx225fQKksn0Ega0LWMv/tQBG0STpTidLGYyXeaPCxcc2",
+	"KBx8hze832KKdWJ6jOH5R7T8K9zblDh020rHP7HjXNZE5CUZG+kwCwVNoXNgl4UgIkkk/hlgpNT8HVOd",
+	"eO6elfB7FSqOX+wtncfqH8tY/UYiTL/L2d5nkFSIEuCEuxnOHztO/VddmsdMa3BAy8T5B5bMWX7ageuI",
+	"sTHZRkX5d3c/Z1k+Fln+q9UHK6H1yThqgmjGsq3gUpCPU6YtUX6ZK9OuTyL2DAoheORmnwqmWn83Ayy4",
+	"yY4VW6wIHC+8lAUq38WUC4jB3xrlH1IhZEL6zJrXEaGDhKk5VZF2c4ogq5xpDLCTVGgYMq1dkUvGpE4t",
+	"ZrtMhPaBARBGQkKehgopFmM51WkxAgStM5v2sQik3SAHDURaofuYSpqegHfwC51qeksmQIJHqFJo3gmS",
+	"mXp82dpUKA4bh3MLXyCVn1JGhD0az+aqzO3DtdwmNUxo514esvQ4rcvrU80hmymILVPL8Om5doE7e7Dd",
+	"ihELecT0JXk7cI4FJDxvCSWCzYnd9USxSUxDK3tGJWIuYquWWc9WgjfOtbvtIuJOuA33lt66dT+RDgV4",
+	"wFanNeMJjbsg3kynIa9Wp/Ufwjx7yA3aSWHAgM9ofGunh3rHm+ipGhoLozYquCV7j89wdsW3QpM7/WCw",
+	"RDMR+c3tSkObApUnNjp1QHD5YUG0HLN09gGAy3wkMYwWgOQTJeNMCmCiZMiiqWIaewuN78AT8u3N1dPv",
+	"EC6mIjY2Ab5zH4/bhGIEF+jgqHDOYJwzGF9QBuO48dih4jIi48cAyVwMd4fKiv3JwkN2Y9xpm7fgYthY",
+	"Wxk+1RlJz0h6RtKvHEnfQ8XszoB0otiMs3k5TwUmUBeYSe2QuTMsfSUbFI0aL8neItYqwnFQqwvBKdvJ",
+	"QkXIrHPrg0g+F4wuMpBEKflvJogWdKJHMrkk75lOFA8TFlkXTI/k3PdqQQEfo2O4XgndhX3OxkpdilHG",
+	"A8Rf+E8DShmkkBMmYA6N6JrFMjucxkb0WlMxClW3/aL77CWgtfs11rOV/+46d3Ra95b7Tbr26S//1Roo",
+	"3Gq42Fb862eS7f4pKb2w2DlVe476fmCMsM80TOIFbkU/hNaj+WkmlhSDHXBAewcCURia8uEsKCW3whM4",
+	"FlsQTw5j9wKUcgaDJQp4BzrE0jlFyBflqT0CothMPmAEGiepRMiJCwbWnGtWIvC4UEdR+7qRan5aP6j0",
+	"HvfG3zaYdK7t3FltZzZ7glOStlbEimkZzw4/ZGpVL5eIJjBnM4sC0varQicP1G8lMAcclLWQxFuxhIqF",
+	"Hy3ekK8EC3d6NDlaxtMsfx6mAMyKJ/SBCWfeRBxtHzKSesITGhMudGKU0yYAAXvsHG3eBgLeyIRZo8JI",
+	"B0yVtclSaG/bvuD7CSq9A2IBkAXpnKH/jXbpY7DsjSH/RuK/cgSuI6pJnw2nokEJN6txsjxYGeE2awOY",
+	"OZCKvOF0zBabSDFsjrMQbyPEuIgNNmk8ObBd/rNi7N9MIzBxnfo5AQFXsEyWBcyFVDhE27dia0fgkMkf",
+	"cWG2bWindYPXPZ5qKEQxV8DGNDKScUS+vbl6+V2QjxPQMOEzFqRlbigScIoRnTEX0kDPAU9PBR0CXwv+",
+	"ShI9osqFQdC7cOe/XQ6NgD1iK8p95TmWumDdilupMdca4hZYVscjY6kMFnAZqSI36zuBEeSD9SUxBvOe",
+	"+jmZCYtjWMkBDRPb2ez7l9OwxZguiGbNWUTbOT7nmPE5ZnyOGZ+wavvARLSlYtPhlF2wmbm18inlgOfI",
+	"2WBrCHr4xnpE04XOR2jq8f+U1DKb2/oJ7+q0uG9kGE6V2kclc+ZKraCVvXB1LhJ88XmamlvSQwVeeP/V",
+	"SWzcfeLJjLxKXoMmBW7ogVuOldUr2q8qc9aYHdWF5+3CT5ss7y5VH89TtDJAYaci31xn/sQ9nWqMfIbA",
+	"kbvpVufmyjG2tWEPVvjJdZb2urKy+d7gPqxRx7wYppIuLp+R1cwuyzLufWxnHhUqFgFRl6dVu4Fr+XHU",
+	"fofoqZrE5qOroJXIrjsen33NzP72ikp4GrRmXPPE6ssKT/38GtF1m+J4j1r7L4xPt/daeg5zmJX6nLaw",
+	"Q9C2Gsq/dmYEXNN7BPBuNLLWawK7WAdA4CaV47TvQLkrfAcahdFwRGZsxEMcpmdLNQMCYoQEKpp9hmvQ",
+	"of3lJXmHDOlUsdzAP19HD8eneQxk0bcD8MFHMNAHYTpwG3ztrG3lsU6JdjxGXMAjTUZQWo5ULj322Q2Z",
+	"Q1PJqs35yMKcfRRX7z+nPMn2tgqIA1KRkJgz7byUwTSZKuNl2TVCNEmTNCtrQZI5D1ngBhFmTcLMHMIi",
+	"nexq+/3+PmiSZRfQhBsSoRjcZech0HhOF7pr3N5W0LIvyn2J147cF0Xg9KzzbEUD7A3ya8068C+36QaG",
+	"bC79rCjrKsqreoryuqaibG+mKDfYVkX68L1l4jvtNGJW95aEIOExIaAkZnJRrHqNydqfiii2w08rO27r",
+	"qWOAX3Uk5wRoR63K9VK1pBiD9EjzhU54HBu16I7AoJ4/ZizVimrFUnXjOFjFDGn7R4eKF6gdIKzJ6pwt",
+	"C3nO4PNlWOkNgY83S48n2vOYFe8ZY1I7vnEzfluGmNc5eIHmMqUYVPTBxFttrX/f5v7SR9G5JjPJo6VA",
+	"uCfac1ZwzgAm+WBT1qotiaIXII3jhdnCwG2aGsaJ569j0r4OSF5KN/NJG2WCOQPrGVhLgPU4I+mPWmmv",
+	"EKeq4Wst2+wJjmkrNdHexhHTCUQhkArkFnAQPkCOWCglkNOkMMC+Gli/LTS5iJ6GIxuJMZ9WCL9j9OTM",
+	"JXJMXCKbpk7LUDoDIFUh8roVtDBm1u0vqiUTr9F+T6PwdeC4nkvbXBgXNMmRBnOx5MK7XXYSpKU8eQy/",
+	"jov25HfjRtoHWHEf3UxL3G8deG7EMCg81SM514SSntWevby7aQ+1MU9biWKnehhsyBig+QNsSJjGZoEW",
+	"5Nue/VcXv+jZohc8vTVcfWxVsRDqSfBj8ylYe1Ex4oqHlT13WOKUjRBmcwHbYcDxDJaPguXGr60IE3+D",
+	"5/zCw3nmIQFlM+ALsJHIyuC7eaDPGpNP/rJTVzegja4XePOIdKCSr7MobiSKOJhaPJxcdAvcILBj6ovV",
+	"3m2a4K/yZQdnYkKTUWbakpPZ1rKqqzNx549tAeMJ1OLsvIT5MIuzrgzB7ighSSzFkCmXNadjKYbLJrUt",
+	"jIalLI9WOhPx8fLdAqQ1J2jA+Dtw38MrOrZKxRU02zxXZUT7J6wD9VDWcITyrHsqpIElj7qPv1I8sOi8",
+	"L1wItFk9dqLRxH8CNKAyG9MIBlIypaRqJKC4H/wuhdLXvmrrG1fLRRVDOIRNw+sD5rUlM12NaUAANFOh",
+	"Rb7t4TfeF98YcE+yxcz14M/kAhoTmcDl6i9IMpckYvpBHw30npNDWyWHQNAPnxpaVg/Nb8MvM6dktUDW",
+	"edlWG9h2mgsjgjQ8praND3hnr9yNnTs3dte54d7+8fZu2H1adlH8tgsnrNzGkftV4dXx2hFd+Lnkdr6/",
+	"IjFNyuffuncwUHJcPP02whHOFVZgzT0wqmL++F0kstY9NJdczBc/y2miGA1HFccSrNXbACpZBdy+Xqez",
+	"Vw7fTF+/aJcrZugmfOpu3h+Un8R0nbvlm1SB/zBFmeM2NGoV45hq3QWxsTO1szu20+IC3yWX4nLMh8o2",
+	"ZKaftooKQ8oUfHbxm0p/5kF837lPt1wO3srTn46EIky1zZ7aWWxHybq2k8DDLzaF6IxX0/Ft68Zo8mOy",
+	"ofEFwVowFrHokryB5vVIEhwCEUsxhJxl4CrghEwYYdyo8UvyWthRzth7koOey3yWM9PU8niBnU9qrusq",
+	"Ke8aye+ng+Y1S8Ftn8BVCYx2DTIbosEOE7VnxfMFKJ7NdlVJY4hU0Wlnkld0WVlviFTGR3QKDUz1lGoN",
+	"KEy2zyMve40bjRuukDdegfvtDNMzLJxhYSmFF/qtdRRBoEoWq81sL9msR9e60UslppdOHoK2bLAmxw31",
+	"bFQyKet2b2xraO6qgQNeD41JPyOgG3tju2rhOOPsGWePPNpezZxKmziqgW1dk+nQmdedVaE0BZ8Hyov+",
+	"AOERGHjpChYiejwFKGd8PSJ8tTnVeui6nAHddsN9ySBss55LCLx14lNOypOdP0Ho076ugAg2ZzrBZrq6",
+	"2c3i3Obbd6eW0EQmyB3nMi3dZNC68P+q0xa3Ln/o0pIVc5Zrhe3tuw/4iyOZ0P/h7bu9p1bkZF06JaEi",
+	"oioiduuLYYYQOCOrryzt1TRmendsYTh0xLIVD5Qck16falAivQAnYsKnJbzFy4fYZdS3fggxHNubyJiH",
+	"C+/qmm+50pf3wnNvpZfNUGT5bjI4kdk4ikY8TJCiDHTBmnzI23cHTYLgM8NvqGaxpGDNxoBUneuroDWn",
+	"SnQnTIVwvhfmE8aHIyw0GfHhCGyGWM5bnavLZ0FrzCJusKANeznhiblO68Pbd8To1FYdkTjM6GzzRr7M",
+	"CScg8muGm2wo9I/o6CfWfy1T1UbA8ZDM1W5zghqQMVUPLCI9LacqZD33TZDVZnOq8URGwZAFK5hfPWQJ",
+	"lkGh2G0H/Kno0JgpFAjkHadxdySnZovcvAhaSGauukAy6L743hja04kxibRc+u765u/AnwlPqzXTemzv",
+	"K5UFy8KsZAx8ygaA3dSt3HHYNOEOQ9rs9OoA3DYL3c3OUq91gklMxSN3Zx4rSWg4GjuC4ZiLh+6Yi2li",
+	"DjHwAUrg+urK4AQV3QfGJt2ILnSr8/LKF5tnPn16ZW6eKvTCFRdJd85FJOfpaZ+bk43kXHfRXHADz8xT",
+	"4Eg3WLIucmgPZBzLedc4SPjUIxlH3TH97C9o4E4nzugF0u3xxDzP06VvxlzYHxmXRjE5YaJrPHAuumMp",
+	"kpG9uamIZBfih+7b3LOt4vKzrXA5fdlQJWZfhrFgUmKKwVQAuzmNu+E06crBoBvJMeXgnwVFX8dsBsTq",
+	"T1tmy/8JtOBdIRPjH6QvUIeKMcHFsGvuEeurOs+zn+ON2m+eAtI7f8A+mf3OaCcZR0zB311jI+FqAhG5",
+	"O3V+YSKuaZ/HgI03V0FrQMc8XsCqd8MRjyPFBL5isypGji2DOTMb+sZfEX1VPBI0fHc2jQVT/uTm5iaj",
+	"heYhjbsTaoxWcysTxYaCQmWzuVOqQ/M5KjjL2p2GB9L9RkNjacQsGjIHEn+1/DT6VucmaAnj2saIOJaK",
+	"HYEkYiE3XlDhD68zv3z69Hn60++v/w5aMHdt0R3QMDEm7XWGt95t679drbLyyq1PNQ+7FgbsxrKc+Fx0",
+	"oRwFQAT+1ZVT8AQG0zjO/qYlKO4vnnBrWipmye297KDR0rVj/WCB3XjMTtu8geytdW3oq4tib55cJ9I8",
+	"igynVgZewPNw/ZAKURZ8U4AOzKd86BfViIRxLrtOpWQP9YhiV+17BEv3fv+2Ylp0pfbzF8uXelp2KTh2",
+	"+Vpm92QuBi/MQUHRBY1eqng9c+jy5Wzoxl3ue7BhUGlDiTwaM5WNwHegYl+Ln40ZX2SVfbKjPJypfzSB",
+	"kTLvClJ/4C3Ao2VvvHmf6jHLrHLS35WsjmhKHGSDK4VGVhPmVUEotH1x9SzTWFY5PHl100onYbSDs+V2",
+	"ttzOltvZcjtbbmfL7Wy5rbXclgcxrcTzCvNmK3p6k6qE4jDcxxFzlsdp2Hp7j6RvW/X1Ew1HEMv2kwDR",
+	"Uk2sqY0Fqb4cDD42h2eKwWA0KE/yEbmC/m4m1gXNq069s/VemwTSmy7yWhYP8q1moRQRMduDi+F3rXop",
+	"oUbru7aSu6PMPpfGs1+NqBgyQonHrc1C11Di43bwQSd0TxVhC6Y7ZD6SbMYUmSuZMCLRPcMEmZ0X4+4X",
+	"qBFurq+/uySf3NBi526aNwlegGaREU2jWTUxxjkO5EGENf9eAPvivTAWMIvIVERMFdd9Con3Yedp2iII",
+	"e2djRrhIpL06TdJ6z7E0WiyDDkXJMvdMW0n5AQZbnp3YsxN7dmLPTuzZiT07sWcn9sBOrC+kP7gX+/oY",
+	"0xXezl0ypt9B3yEacqkNt61RHclJckCLGgtEcRS7M46tiQsjrShygjMRsYiM5YxpJBsLLAteHJNoyojZ",
+	"NDCK/kHiT9kcm5dIzAVz4x9HXCdSLW5xETWJ+YyR/oLw5F5QsZjTRZlFneTMcWe9F7vSFB/H3DolBkWg",
+	"yHU+4qHt0jTb3WZwwliGD7p6SwC8rkMY340QpI2kSowvwmhkXosmxqbCKaJmGwApA1YHylpF26+oZjvs",
+	"EjDbLmp12u0XRksaB7T1nulEcZiehC6bOSYgiZS3JBlJzYx/aPY0o2OykFMgyzPbSAr/TzeHrRUYue9W",
+	"dz/qoN6d2TC8mMLxd3iufULYbyzBvkWUcFw6J4VGwoxoPJ6KrYRsER8MyqfvGawxRzDlKlnp0Ji1Sa6Q",
+	"db6U1g7IjMZTuFv4x9JQgzrZWXPxQkEujbMa4DNvxewfgxUlNdj2OVo1yXm39K8h0GMbYQZAgWcMrz4b",
+	"SOOEGk9lIrmAL1pPnC/zBB2ZGvNQP7x996N5ryURaXyjTIRM761O+5V9JclcYoiWHzSeXEk22GDAwqSc",
+	"oo5EakHUVHTSmZIoq3M5jSPSZ6EcMyJnTEVTbBs2StiyaAWEDywIQpSKzOkChBw5CI0G9A0hOHmaJuYb",
+	"0IWX5A3Omb4Xdk/dukAaF0MSSYbq2OAt9D5boh3ybQ9tmR7cTg/2mH1aLSe97y7Jz3wI5ehSxItbopYR",
+	"PDvPifSnCeilZMTuRUjjmKlvoBGjusSXEDG8ffcTLv725MnmJXTtS0CbO0SnCpweNC1wEL75Z6uDsZmg",
+	"5djOOk/bQQvp1zrGgcUzda38tr9PP3Jy/NRsffNB7hRlOrFkRUu0I4Lk7jShXfayiZP2231Fxj+qBaGg",
+	"7mzoGJfMC8yRIojxlJ/Q6M+pTnzwrvFWk7fTRPMI5/JORdJxTWLQoJa6CQM5FdEl+USNaW8OAb5jGy+1",
+	"BenOpqD6wR1zCZZ6jws9HQwMWkMATIYPvcvUhrdDh7gESi6MLOBkofKZ7wZ3BlMFaNSn4QPOTPJ3YDxk",
+	"HRBKpoIn3v6XwmOhVETLMQP0A3qZKIU79pnr5LaULmxNX4t5sjv/wg7a4wI2P9o4XLHQvu0xF9hPlrBx",
+	"RdG/vmq3glZsGzQq/+gZ/CipfPzzVtD6rykVCQg2RDTTPlOKU72ub2BNLARmP60MTfk3dIAx79nO2qpr",
+	"831KuEyzuyt9x32qWXdp+VwIsdWucakXR7s5JlLzxPUhLz2qNbHTxem6jW7k3yhjzkIGm8fYMpnou8st",
+	"te5+/O8X+Jqurq4e6+y+qtDZ7SNwVoRZtEM2C7Otf7Qx1SKtixv9tBu5zDMW63cM1vVpTEXIiOLDUTb9",
+	"DYvziCMLqtaeoLzB+ocFiWUCdjQUglySHp1RHtN+zKA5UgoyMt8C0bRimqkZM1qTJyPSo7orBz10cyHy",
+	"Zg+GvLBxfVHZ3RodBGrJKBwZwwwWPBesrIaZf5fkp/EkWSCzdc72czTXzHwPd2XwrCl6a7NQP7h1Oo9E",
+	"3XYk6preb4PCJZd2AF0n6rDmSkg7UXypLLQ3dLlYJqUXS7a+DtbsQBFWYhcS5aosgmOkspxp+iLh40qU",
+	"1x+M8w4y54DISK8suSocmLuqh0qbwbcX7EsZMyqaJbh2mNXqtF5c1TAO6NEaB1J0DZYaY+fqCr19wF7Q",
+	"sq0t2aAzmLd3wgJQeqV1lv0UiZe13Y46aEBRhlRFa2hIRKKsvyaV8bDlgBgpCrDM0RJoMq+vIQQCWaY+",
+	"G3IhjOpbOQiDIpZyYLhOnWWUGLkTAKOoX/P+HaaMhBVZ80RlQSTzyK+oivai7laDJZX0wOaj4h7TCzhs",
+	"uM8FrNGXoiV+RlqMVDsQKbYbi1BZUfzgdvKjqqnSKISy6zY4bB1F0GOr86Cqermu1qNbx92teuzLjVQS",
+	"F6xbxyPejw7b0uHM+MT4ouyWUCxkfJJ0J1MVjqjegFSxUH8CVBqwNk9YMwIDcLpGjXrmfjhuryoVSnTN",
+	"IXBxmMGKSsQTtjosNN9xYHU1foQzovephyOuJ1LbetXGI8PnWO+jsd4f7Qs4kkjvCUR1IQTHkpGMgOdQ",
+	"gfKb80QwrY33dkleay2nAzmtCSnuVZxeSDdKN9E5oJsP6GaWpnIg98fXH86B3BMN5KIQg/ofShnpTaK4",
+	"mdLiEgf1F3xEqE3oECyOowIrHuGXEFA1FkLqh7qzNhlH/dHf6XlK4O6mBIKjBVBbfHH71Qby+av5Zdll",
+	"/TbMTyesP38wizrGUGPo7//JQvPPP87ObqPObtM6ngs9gTeFA8+z9o03AKyDlul0a/3j/RuvxNrXTSox",
+	"v4X01CwJXO0NHzJFPrLPCY/ZBqzQc7ro8zju+tv/9MPFixftJuKuTtaOJ/AKVLFRBrr36vG56+5sdlHO",
+	"ANnV4Ov9SFO5NY3xEW9PXz/7IgxqiLZDzuNmjXl9sz4yhGZ2n8arVvY53Pd1hPv++PIUUWP+l6OEOJom",
+	"tvXRTOo1FYI/h0asFYenUS3WVOVrXtc9wQDkIQkpflh4hgfsRU4DkaBdR5JQ/cCi5b42V88zpzzRK21s",
+	"vYGcqi5bMN0LCqOnNRrWcImWdfhJNK/Zos4PjAkX/dWJVKyu7NrO6530plVSfywEuoSVY65XjwEjpoK6",
+	"iFqZlvLShdoo+BhLrc+Bx5XAo1mWbkTHxrN4JPZ4toqO1Cq6KH+fm9tDv71tOLrswzuV0SAstKIOFZA+",
+	"So4sMIqcwbBkF93hx1jFK3WSsZG2CjejlYKBuQMaKW/S4mHcG5dk53ZLdQsFl+ckDZRcdz1kJ4AkDDuj",
+	"alop72EZDmmmnE2FA5gKO1UkmTSlzQ2clUJlpYACuaUqMFtYr2dByLQxPzA20VCc8sAmjeYVX8N9nFZz",
+	"hozYrtsyZMSgIQP/v32XBrxu44JNNbblS0w3SkevY7lHyhoPHDFTeqsrNf9rMpohTdhQwgmLzp75euX8",
+	"9rmC1mdYDLNv4FMZPnQBhv2PG+06sBOxsEA5pAmN5XCKCgtHwvZjKh6YWS8AOXN6PNhDVOtZ1B5chde0",
+	"/5JB16e/006rz6IIH2v1dA0qxHa6xj/4Czi+Y0fFBhNWmeIDjmlbQHzLX5eP3LYyk0I+TMz+N4+VKBo+",
+	"dJEKzneE5FQL/omCnc9jLEfwN3B2tkvZGfg5snQdt4jYYKquzP7u+Z3dRVBL6AOEW7ETQc6YSocyCpbM",
+	"pXr4BsQZf0W+NT8jRihJTww4SGQvSMO39l191/GEOUImRFMeEZfsoxoTf9h5aGxyjqoHboHrjBpCog3g",
+	"BrkXCMMB6ZkNbv7vxKsH3lLPbK0ewhpjkXEYXlE9sjS48AouwXvo2UHcXaiu1L0MhYd5NltH6x/5G53e",
+	"GH1gAv2LJV1ofokku1jniYzcyZyH7JEizdfYQHG4As38jsghUzUhri9/O6yCPOP4SeB47S3z9VUb3kWR",
+	"w+WNzf2d1mFY5Np27P5ZXr8WeT217HSp8B1uEshHaDoFOjUO04EXupN2dFNw3CcJkpxeokmke+lkECBc",
+	"hOal8W2mBtQPGUj7UtBH9MMGyJhGiAwuDJsPtw4KTZ/qkVc7MGRzg6jpsSHIEN4dKjo2YvvyWd0mMvQz",
+	"Gp0WcobNrxo2jy9cuXbQSxOmyxPFBorp0QEzVsBW7AZGuc0WgK+Le831ByZMzWgMruh8xCCfhXsOSW5o",
+	"+MCiwDq/ha71CL+zlMfL6a51DvISHFdNdsHSNoC5Bxjicsa/M/4dKf59pA/Ih4sRsFwsiWi6cM9RGxYf",
+	"+JqusR94HGtj241pwhSnsW4yZ/MrT858Wrvi0zLvdbeJmp2lSfxL2qzBO4ddZnVqneEmf4brZ0il1CQ+",
+	"X9dN/T9tHSCl8Ss/tgakB57sKaFhzLMHVA8uicETzeLBLUnPCSKE1ahcpf6zfiwfAKczZpmR0D5H59kD",
+	"bC4RUEbkFAB1sb2RrG/sCTvM3eOML3vnjyQMfuWHpe5tVuj/qC1gtWVjf9mGMxxuD4d13+7Xlxj4QBdo",
+	"WlKHfBCcA57IjYzKnWYJEK4a9fbOYnYcYnZy3WYPPDmqaH4v/VFZkB6cA5xzYKSPas3G/ZhFGLOf+yA9",
+	"dTF6OSiO0COlM27TjeLyG9kdTYflHRK4ga11reQ9xePPCHVcCHViofMSoKquzJ84nDhk4BwqyzCr6H4c",
+	"EBgc6gLj8AdOfhrD0cawiGVi4C8FPjiY6ZTtCM9hIdJPiSJAy2q+UGRIuVjtGElSX9H4Zxhyuf1KeAHd",
+	"jjgKH3Kj7ogcpUDdoSr49IuTGqbi7nk9V8jX09bSzvBIPPCk6xaoy8W5DfZkyUHWvtPNW2F/ff1xRx1M",
+	"B29q/cLrHq2iKgsiP2oFOREoT5a9Q0cL80JIp2z0d5MZs9/8TZw7ndZ0OlVOklnf+AD9TH0ukI8GeCw0",
+	"2p2PzKWZUGXVyF5H75am6aCE4a7dcPXCs9RWcRwf9vl/p1x43o+958Oc7B1ZUszuH7OVzJ7aT37sDgjh",
+	"nXdC8SawUWVOFRtJECf3+RjG8zI81H9fqW2moD0GRQSlM6TCOC4w5Z0nj6S4vN45bJ4rlZpHd/lmG3SP",
+	"malTQoCN1vIrbRDJCnQfbObN7aWd5oEyMt1sqPWr3Nknl3p5dJseLgvjg4Q9IZOuHUwJOx1jhYkkfWaD",
+	"fqC9jRLT6DdsVHmbSapsrumazqzY3f1GqmS0lVLbX5Llq5b8U0tpNKGntN05Bx8mRL7tYUO5O7Q7kKr3",
+	"3S1hsWb2/WCYiNCESBGyr3D80G/IyHTIzvapZvB2E6ZISMdmHXPR9BMZSVTA5VQXULQ+vdFDZ0qvU6H0",
+	"Ok8e2q0Wfc8mUiWEEisSG+jO5BHuLwuPJJFDaF7rkL4x5AKbqw9IJIVUARkqKpKAhMBNKSIi54KpS3IH",
+	"eXvBZgZpQec3HE4/uTlEwHQ/A8nZcUQ9c6VW0MpeuHp83WwQH9rey3B3uGKmwCMdosw1iWgZdZitBuni",
+	"0eXDeHY8dBY8ydYPF99/Dz2CaFTSsZyaE7VuLp/5xsPQCPBP//EeOgwrJaEF6LOfXv3ythX453X4+/3F",
+	"1fOLp1etoAWS6Eh73vz03qJ7HT34vK4evDEiaiRej/ik1Wnhbs3uuCUlcYDg/7E1w8Ry74N4zCV3HM3b",
+	"vqr7LEQ7EqK68vJFBBhxIvvxzQnxovgk4voIyjLfDnCxbFE51ZmacgMFOFF/xtQi20AXyjGD8EJAuEgk",
+	"HJMqcKhABwNyoOQ4U3aJacDc1YRMlq5YXoEZkB5KbvSFRUkyW+GLqMe8/grKMdN3tr4i8/rrCUpcl9Tu",
+	"yWlyLsg81bkkj7zUzSsy/+PNr+eKzFOMPgGjyQNmRqhKCB3SzTI4GQAocUt+AsPD/G4ROA3u+/VvScy0",
+	"RtX9b6YkmTOREDltlJ7+98zUufPY652Ovd5LmOnRWs0sQDd0ubi0DNUCe0PXyYyDKLpYVns2dEU4tPhq",
+	"9qtafP4OELpw7Hk4+M6Hg58Nqi9h/O12EVKn4Y4nTAohHAgpsGjI1J6Dpd4q2WnE1K36XqaWn8X81MV8",
+	"I4n+Mki3wfo/ylhuHimeKGZe2CGDue+kTrDHXk4gSMOc7xRz8cAiAqFaDo31t0QOkFog4WLoWEZ4Yjwk",
+	"DM+63QxhVfNC1YxFl+STC90qqEJgEaHaliIEhJKI64nUNCboftHoz6lOYKY3Nz+BJYpIv+KUR1tgtxxD",
+	"trsCHyFRVOgBU1hNGMqpSAIbasbr0RhJBQbQJsbS4LO7nYqzrdN4rpuoCAYohINLQ9HFXLtw3WVFcLiA",
+	"rx8X+ZNImDIbZc5DVntOJC726VWWuW3ySGv9V9Vbn1NffnnOQdyTDOLi67SwoyvfBiveA5vHfN//9M9z",
+	"zPfIY76lQ0dh86yzyB41mFA3lod7Pxqfj6ZkPsiPnYyUnA5HZD7i4YhEdIFhYCkfkMnV6tkGg77v7H2e",
+	"VsjXrtPuCwzTC7WCVuayRfHeBuNZ8JprDZ5v0lzom4WRiXm4n1lfTSmKQPrw7grXF9cvDhHHwU17ZMVu",
+	"tk1u4gVqDz3uNkjMBJHpWPi0A8cNMzJAIpUrMzU+xiu8WUQWndCFvf0OmUwTwpSSShPFhyNkaM74F35G",
+	"h+91R5hKR17CBACbwUJcBLfBuwnEttPb1kM/jKk7p9w4aEakecwyQ58RJGlCEj5mOPZ+pWWpsCXHXC+z",
+	"Yw7qeFSXqE2EYZeeyBeNRhus9ddoEwFgZKwRZ6lQW7C+qYG008izl/ot485nAXhcAE6ubDanr48y6Gpj",
+	"6btp/MUAKrXxPVeCbRQ4uyQ/0XBEYi6YZSeFStZbgq13kf2NpZ2y1ABG80PVJ5bJ2qnTd3gWOchPinDE",
+	"psb8xiiutym+wHbg9/geD2p9cKEnLEwcjN1dktday+lATnORwMqtCEttBvsJ+UkVMbBrWktMzzcFA7sq",
+	"xVv01CwbBGze8CFT5CP7nPCYrU1ozemiz+O462M9n364ePGiXTuGDCc+oRDy2j3k48tur1cOL8O4tdOP",
+	"L+c3Z1m0+WZ9qnRpD59Dzl9nmYsDln+8f+ODyO3rnQSR1yBgvRtvChe/5l53MMLQvNrEp1IMUsJrioyN",
+	"XScgrIP1xZnx2fBTMObYHLqZ4BCPQJekFyk+SHok5sZyhAEcER8MmNIdF3tyo73QV6MElo0kkgy4aDRs",
+	"/d496WnFrY9yNmOTzeG4n1qdm/Z1uRN81c7oK7OnkK+jKnwPWg2EkO0GOsJKQBDPeEEmSsrBvtunFYsZ",
+	"3RnXVNb1w1EWQ+NhyWniBmIA7qTtlSM6Y9YBg2ZI8DSt30kUwzqdW+Oeoq+6AMfN19vEEpk6NMwNW1xW",
+	"abcMkAwP7seODu59wZ4pvO7DdmDumZNqaZgG3HrIJxzutvUrT8IRE6lBx7Wesi4MOReA7/VQBtb3FMuE",
+	"3MY4D+BYHtawtCPOlUInWym07p1uU/nzW1r58/Rc+XNC/heAng1vG0dlqllBJht1uCSUeOe5nrM2nTA1",
+	"4+btXGim9dqJHR/TOQ84UD+OmSIjFkfga0n5QKA1lYvLYncpvdgHd63TcprMs+7eY7JXMe6S+2flnk73",
+	"Ej2N2JgZLDB/6oQOBuWzMhIe8gltoFHxLtYSfXKs9g6lilhkNi8Uc5Q1m+Jb6M4kj1j+DrzMwcDJYJej",
+	"9UNjWPAIxOdRPXAVtlvFMx3bF1fPPl69SBHQvcfcAe2buobRFcsQI3MR8RmPpqAkxlxME/P0z6+CpbdZ",
+	"8WHodQsgCGVUqorK8IoaFZ3ICQ/hQp+keoglNW/wtdFhM87mxlkIRzyOFINytQKdsbJijVVprYDO3h3t",
+	"9A4K3e3MHXrxzaD4K3CCdzS3fxXK01GOmBGltlWkQ4xsYHwukTE0k+Aofx7ptAZLJ4qKIVMam0HwN8ar",
+	"lgNitoLrEYHyqUQCp1HaJ0IFSXe1WwyssdBsxhSNSWZv68syh3LlnR+YArk+qDwKGLsEgTrSvIUgNu2L",
+	"bnofRWDw3qqtk7YvM8BTFuWXKkLjcRmCChCoph35eD3VAEL0xqicjySJeFq6AWJ+WVhNVSTbWxZVnZX+",
+	"8Sn9oFFxPsqBDY/YBW5oSyXZPNzklh8W4Oeke4h8e3P19DucVyZFCKMYjCeAlv2jw1pu0wg3JQNuvMu+",
+	"YvTBmCJqGrPLslEuDSj9pue5eAG9ebaVwdroMJevSa6Kx6FIpViY7FTvPTG7/YBN6Wul0s1VSqUy0wjx",
+	"yCilFekzJ2hS9oKT6sH+p+TRezzHLqYtnU2Ts2lyjBBqtn0T+JlQ/VAecH47YYLAIWQqgHawhwmIHvao",
+	"Qmp9zjULbIGQTshUDZmwSfyO9S7Qz/BhDhdtwPCFkjHTtxmkxOmwYyrokClNNGOOpyMNvl+SO7gxIgU0",
+	"pOlE8TBhEQQ8CMfQb8Lo+BtNaCwFuyQf4TlCqtSC8AgvkvAx0wERkgxomNQe1lEYZYfrnFZcPZqy3UfV",
+	"8SKtoHXh/1WnNKmMj291f3UI1ZoPhWN+YWNI1TgeFNxHbuPZhoW+jBZkwRLyrVEb35U825iLjaZn4/1x",
+	"DZcsObf9qjJzIB0MuvCbsotCsopDS2fCbklPTlhxi3TZi8RUYyH55QR+FUlYjojrMdeaRdVfm0uOgOYq",
+	"vrz9quJ6GCzowk8KLvnjND9XZSzX8UVO2aNjVSrTJ8LD0r4x4JCCE0K5JVfuM8EGPORULZohq3SrHGL5",
+	"RtE1rX1zoAntS09cxbpor5t0efWyc+3LKBBk3PfGpPh4VbsS5qqfmXydTJXgYthtv8CQl5yqcOnFZb6o",
+	"9UQgyfZ1pJowm/C3MleW7s8+elOpG6PJ9p2sAWujvLN+bpvLcRytBSBn76Dm/cNAA51GPLmA0zhHYBeV",
+	"knC3W/etgnqCT72iQE1WGIA1T7n92Jmz5O1Y8uoIWZGAfRwxsHCPxSUpF0wbJ7U3u1th3L6fNhXZJ2gm",
+	"HjBI9FGCRbpUIhIYdJuPJIwRHAHNoNmkuXojY+2aDzukN9XM+OYdYrC9l+EMzEaZIrB8FfG22lKgyRF4",
+	"mJNhMshVFc+leoAJNebnUFYtE/DJ0ODWleNUuNoWvU4iNmVXthKWXD1r1RL5O1iNtLiu4bjVGd93gu81",
+	"d0RGIVxvrRCOMU6FSqEwQvUPPmNWKxjA0nLMjJO9qiH+rgbW5hZjlhySaHYjZK0Cje7ZTgkcLQ3JK7NX",
+	"REK0nA5HbipKrb3+Ch+e7yiCvzESItNLBg2eXVxf5ULStchgEA+OA19tyqXw3e0ff60XV8u+/urg1EoJ",
+	"KzW0K8KohalTQ9Frj6KU4P6tiq32jKcErV5AjQ/Y5yoZESMasFBzJcWwHsD+iCtA4zO+7hdfS1/fATDW",
+	"x+jPQLseaK20eNN1RBMiGIu0J9UsjjquxV/L1X/BRV9+rtLfM6c8cYlIKvScKUyxyjhi2rdIQwoz8yPj",
+	"pdMwZJOkPjNwYS7ztQjlmIvhR/sAJ5bXPEqOhQrZuvoZOatrQL7dDtgxMXEFpK2IYVEbtxU0ybZA2MwH",
+	"MYXikIliM87mcJsjHke+DSmmYjilQ2hJbg2UOVZx/dCN2YzFrU5rxIcjs1jssx/OazHXPDDMOr/7x3+m",
+	"y4sWDokYztbgCbkb0oj9G37pgDS70PvMxSxL4t7zMg4BOpYfsDA942KClrMBqRcsIhI5GOTaI215yj7T",
+	"NTkcXp+3Mcrbbr2ATEXCY/90QGiTgdmiBE9AaKxlrv5WscFUM+jVNGZrpOhcFGZ4lt/1zqZlnWV12+zN",
+	"yqs6FQPoMXGGpA5kWx2DCsoRSrHeuRg3kOhZFfYnKLUHdH7vSKToICF9NuRCO0L1UE4Wrr5twGOGTXo9",
+	"ORcQbu5hftjVKN0WV7xpxgTpL3zmCJ/V1rkZ09GcrSw9xEIesShIiWPcWfsMijWRIBdtKNjMyOMuCCWT",
+	"EcXWeJxUYe8Txl4NuYai3uJkkzFLBzzBGyO2OsuuyGAax3APsaRR5QwTPHEGNU/C23dvuWpxbXWHzC7E",
+	"HSwLFSHbTYn016lcvJV91i11dQuMUqcIMXJWZBP+XRPX0bQ6ZCZ/xNKJfHb4BQAyICYVCzKWiq1H3w0S",
+	"R/jcp4Z4PkD2RpI+A4aygWK+OFMko+ogZzbMLvs/vlbLGVyVM7bVd4MZnXlwy9hLm2HcY1xAcmDdbcdM",
+	"BGWD32igemimm+E0I38XX0/oj9pZSV2jShWPWCsoDgcGGbH2AYj6NftfUjU55HDcXXeqdfgFrRDz5lV/",
+	"w6oWVh2bIkkTWYrOWKxhiJg0Jg3R4NmZrXunYp5kt1zVfB30CRbGahKqLOY5Bfb+t7UKDG7h7z0Xxx9B",
+	"ILakSH4pCksVIyMqIhaVWNsHiMBWLZrnyRK/LbGz3lx8wlIbrSq/wtL5pgKqZ6g5Q81uugFO2B4u7wxI",
+	"xe5Ugsa2WsqZVE/cKLyDEkq4SDx2EabU4RA3HUlC9QOLyLc319ffFUQa0op+V1tgtMMGQQe7Fm6rvk3N",
+	"zv1GH84AfgbwM4A3BuAl0z5/Y0kGwslQeoSwW3vDyMYSwCr2JwuTM77C9jZLcXB43Ta4e6ehbwxr1Y4m",
+	"oHsG/hMG/jRqdQb+nQP/r4xNsshvp/C4kTRbQ797mYfEfDcFH9JwWGfLolsE/WzRi8d2zeDwnSX03KKc",
+	"bErvw4iZJ15oQgdG+Gkcn7H/jP1n7D9O7C9sgbD1GR75+zR8qAf1M675mtmTb9ic6YRQpfiMxm4AnKeY",
+	"kypZJpi7BZ5MY4mbTRYvbE7P09EBt5ulARtfEhgvlyhOh4wM5FREWI9GIwJ3RvoL/EdDcyj/iY97WhlS",
+	"WP19ZEjTC7WCVuay1VOPuJ02TZSupQ81Z/6Av3nk6i7/uV8Or6WLK6bDKSNsVk5ghod04ZBm7gGuPKeQ",
+	"AsayDcLLFoCGIdO6O5ZRDTY7ixzZ3669l4niEmCtZJiO/brbp3U45BQLGVyrmz9B0Ygd3MSg78wNRXSR",
+	"56c0mBHThJVN23FSMFByXM4zV2naT5VbYVTZ2VTrbiaRtW6lucx99sV3WjSe04XuWlqODF7kVfbzztUz",
+	"q7LdMavz0kqtqued9rX9NYv5kPd5jLPg8C/gYjRKGEbDwghA/xdiOx2y7lDJ6cRIkxiFqtt+0X320igB",
+	"AAgNP/LGUuWhtlfPwXrL7cDU9vLWENZ8mLcCWm79E5aaPZljmsqLA6LuOymOKFmeEZ85Be1smPdO1pvP",
+	"fpc5m28HULfvauKtHoE6ejkgEyYnsQ0z5iZw40wOHPW6YEmH9PI6BpoDeunm7F2S14lRkSLyZWH/NWVT",
+	"RmgC7UgBNgmkBpIlT3W3BpbXLenhtz3gfOozNAqMEeuh7fJe3K0+kHkYmtNT+DCa0LE0miPJdgbglF+k",
+	"lxKX9yLbTOVOaMtpMz8yxy8Nuk2PxYpbpFMn3/bsv7rm4953gX1UmLvCtbUqFYE5Am56bzoz1w0xd1Bq",
+	"i/6073IQ8DzYAoHvivTYZ6dH0D+ytux8ZLWXNXtJSIUPF3/bg5GPMIWYJqwHd2Aey5z5u9t74WcyCMYh",
+	"MiEV6ctkhHsHnt1c3+8D2EXwzgKc6lQ2kThI3///z967LreRW/vir4Lil0n+u0WLsuwZU/WvczS2J+Od",
+	"8SW2Eu+TyMUGu0ESUTfANNCimZSr9jucdzhV59N+iLzJfpJTWAtAo8luXkTqNuEnW+wbLuuOtX6r2rKI",
+	"FGzEioJmQJ7FmAquQI6bgVlDub2hMMiAe235tFaj0MxdZF+nLMswVW4DXeNuR9Xd77z683lnD8oBuQ1m",
+	"0aaO4IUgvaYFGwsqNDphW8jlW+w+fHsrfkvafc1G3r3OB6Ya+F3+EnXkENuaD5q2ft9GgrtnU7iNk+0N",
+	"i61otaUrmJG/j7ormLVV2hqCMcBNE05LtNssw1KkhvWAe9fGYp6ADdAakfk8kaCIVAuSPyiXGdcTLPmz",
+	"hAf3om9RhXO6BEun7S2JzJlCNR8aHYrOsA+Av+DdL7A4rsDSGNUsk4XCR8FYSnJZqWMsmxQSIj2s6JLP",
+	"k7kHnnMmEYY69ITZX9oiQ8YWaQkNbRgQ+gOs+MMPCj0gvzrA9DeW8ISmjl4Qlx9q593xujGbIHTdBtdv",
+	"JdpqxP79ebFANxupwoM7e5fubOReP1AskSI1Uzl5frwHNxc4/AH5upBv6R2+u3F312ueXeHRm4TsmGnn",
+	"ZOzGvQez9WC23rrZagyia0uuD+IAcJ0MoX64ty9Bdu1/Gca+SMGmGU2YCjpG5V1ybo27v0ou1GJ0Soqk",
+	"KY/DBocaoSuqL7po11JUr7LgbSIE2LgjmWVyxlLCdUQoQX20EHmpW5wQh2EiacsgaZCNSN03jMHsuwOn",
+	"LDgT2rtc/kwB5VHUgRBVg4x0yQhGPtDOt23Dz3tt2HlQFwd1cZfq4iGmjKyKWlT9XFdojW+bGYpPaJpz",
+	"/WDgibXT3PX07iWt4NqLWWfVHp4MnPSJf+uglcKclODcAuobLdeS38RC6oH70zxr29cFgXzfz4x5PYOA",
+	"TFVkf3ONAWu+o8K4Y9CkBM5LGnnyFDO5tuPDt/LWenGs1Blm5fXKeRwUyz0pFrc3B81yf5rFmPE+gssF",
+	"hovXRDg21TQ8ZULz0fxe4QBRucgRFBlZZTCDYLzySQBDhkF0xFQdhXrD3Rp4IIqDt6DDILymV3juiyH4",
+	"xdP+LnkjFt2i4CPu/D78TB331E2jaDi3bzisx7uthxVtc35fHVY3n+Avtw2o3DlKQA58p6yClYIN8LP4",
+	"XmoHAS2D3ectkXCjwzdXqI60HpVOvRmS/3ZC6Y3juV+Lc7b3RlsH3Xtw6h6C6v1EAUqWJDTfUc9mjN4r",
+	"csI5xN8QyNYmcGHLVSfJJ/TaXDM0ZxVbo76aUEUYwugUK8ODK920yP1mkXWpYWTCRbSD/wYr/Cvx3164",
+	"RiwH/+12/TdDySuW/19By2RspA8q5t5UzEc04sGt8U6e25Ob6xs4MjmS5UOMIm6kQzYJJvpuaEJqViU1",
+	"2eZo5tUxFM/F0WIOUy2bt66tLJiaLFJWbK59YL2BKN+X+pG1r7ygV0z4hspszKWgGZlINeUaku98iWvO",
+	"Up7QbMDA0RTJfEsF9dGsklmgw7FUu/YJlObj1z6y1InM2WBTUnP3ryC59SoN8/bNhpUH1XaP3hMTaaXT",
+	"sCzewQsZouHJjk5VVS9wTxruo8u0sE1iXI1h7YjLhiHNjfVaJEyEUK5SezEgaXY6k/KKpaScYmPa2/bL",
+	"dnC/cMaPyv/apsgk6kwncwWSaEo5JABZkfYO+iLOKAB9iJRQkkwoL7bUjBdIyge9eIjsHXTTHbpdyHa7",
+	"aaGyEEd0Ru/zDO2dbzhlRsNSYsZDSqEYE32njWwVStU2FT0mr6GNDlmoawHHylZu0qBLtVEhjKZQZms+",
+	"KrOUUEViLBvBMQzMGOJ2lbV7Mknd/xvh8ZUbvj8kA1/QO4JU1fNMQK8qV5LTlGVyM4fQrAFwy7mhjMfl",
+	"EP4C5b3GEJAzcYa7W3nXSiacZs6Cw7Ye3lyXpVY8ZYOcCkBM2FILloWA9TrowX9N/3B7yltyGBcpcL02",
+	"DsTVQSPfm0Y2vF/pIrcZN1fLxgO6R438RhM4kVIh+IRIASqhAigIbgkTT86aclrkyGwo4Aq2p+q7rI31",
+	"sIsNOsu84FF5cJ7pXwtcIz0zgmFojRc+nmiiJny0BfTunyRPbxF+8eCMPThnDATFQ5H7EQxncBuE/WtR",
+	"FH8CMWediJymEFVjRSGL7RXGTBZXWKHdiglA0UFBZEWnn1oQAiK3Q0kmkyvl8hQ/vf/Qt82IvM8ibMvf",
+	"30CVZ1yBjP7/hj5jWwAOx4KIkXMpzDB+G1ksAr+cxqVRTKncrHJEphkVKrKxxaNyir2PEe4UBjSRWRo0",
+	"RUpLdkYQ/Zhm9ndfXe6rs5BxzzwijroUwUwQNBjMNp6zKGzyzr5OjfSMbAdmP6cpLbRghXJNmbg4I4DE",
+	"WjBM6DRGGen9cEY0wFqax5OM50Pj22as0OqMGLHJ0kux0AfauKN2woDfSBUD19b4rWbn5zA1RpMJbhMO",
+	"qCiF6pL3CKtJdb2ZUmEYTsEHISprVHLaJ3Tp27YmXxHNaE5oJgXrksvOhUzp/LLjAI2W4On2BMH52VHz",
+	"owLhTEt2+/ib+JFO1Dmy/9sEdzPOuWBx38U+nBCoSMOHC8ygcUd5QQqZMWWRsMCYHc4Bu+yMxIYs4r7l",
+	"PpEGFZphszIA5jCiiRiei5FG4qhphfrwCi6g31fLoswM2zWuipmfEZqM5sZOgO9s2QyRKUauuEhVRBQz",
+	"+w/J2gB5klMFBoQ1fv7SqQRVAMXMvk4zMHgsAnPTDMwHahPgmuWqhq+qFB8L+2qQkAMnIY1ttPThqIMS",
+	"cgAFmEYmDiwkdNRx0hCbRYK8g5UdylKY2/xPRjSZf8pCcDEe9H7oRJ1hwejVYJxRpdwblxc06uT06xuc",
+	"Q+/EX6ZFQfFIXc/NikGlaBtYCRAlV9DOLi1ZZCS5Uz9MpHUB8x1gYgK5mttWoXI6YNllarFf6kTATdrI",
+	"NLBvEA51K7pBYveArhzWsRHItQLf3hxJlSo2CB58nP01zQOizIeswO7FRy/hltNnnlM3fR+YoVbsORO0",
+	"d3T8/OL4hyrRbZuxATv261xVMNdyuWObo7pftpp2E9g6yFM09ZE4+wEplooVm36B9jq7AZ44BXvXcCfO",
+	"TG0H93TSILVhhmqBnEV8Yeyo24M+mVAxZu1o5+eKxG1GuH02jmDUoNDsbV4dWn1LCmO2WeUKnhDTZm2+",
+	"A5uApLxgiZbFHML8I1qYf/SEXQpvydkHrI7O6RxwrwL7y9kb2i6o0bZn5LR3TGK8MrAmbewVv7tVS0lk",
+	"lrZZZ+/w0y/tSt3cRlswUgJyjsM2oPYI5YzQoWJC96u6MZmlTGmC6+6Hf8WmbXDalllCNsnp11+YGOtJ",
+	"p987Pj7exJoSchb3oXMKLkGEKPYwXlx0C4TGk4mx4VFDk1accSjyatRUxpPdWB3Z0VTmjBNcm5g0gT6w",
+	"QntTm8YLzEa7Jlje58cr7YdnxzezH3Cu5slN5umsnq7vpL3hNOEDa+fYO951knsE4q5pyWdeS3Z7J09P",
+	"nz3/8w31L7z+H9+izliKYMnMK37oPatr0DpVbatIj08roPLgTV0biQrjTU/Nuk2oGuSyqAZVU5Cd/3Uy",
+	"Lt9+On367tWb8v2r171f/vr66bu/JidvX53P3r4636KzDTDaXetOK/GPLJs3qtCfUNKAJKpJAzKbyMyr",
+	"mbD/h5XioE/d5ToMpTVI23Xi62tWzCGY4L7mtBMXoFgwrhI5/3FFlOCMPHWVqELqCRTVwAjTbqMueukH",
+	"t6SGGkQF3Fn1fqCFH7AZLYa2IquzI9cXi/z3f/6fNkxCOeVJmzZpEHd7ZG6zK6rTP6236695GZprkCsv",
+	"qdEFXF0RfwXG7Q1cz0WdF7SXHJ8O2fffpyc7mphuZ9rY5DzLiNu5IFT7Epfi6BcPGbQ6bGvv97d/i7ZC",
+	"kP0T8M3qe+GevUeGPVutaf0uU+bXyTNt9eOXJTZ98g/zTztI30XN3DT3Rigd6lXgDr8v4GvzN4R/NufR",
+	"MfMsur2hSIcsU3vQiIafOcNvDqnicFjCCigEhwZfKVtoRJuZT0N2VfWbV2rTgueskDCwEf/qjtSqDhw2",
+	"7DLw7WscJ57bK6S60saJz3rJyeiYvmBPh6edrZmuDbfO7sOB31qA8jy3tTHb1g6m/eo7Qxreycy4uAI+",
+	"FVftfPqhHGY8waRrc6cLukMMvws86IK4ZnWXXMwJVWfA0egOwitCZxCrZuEkI6dXrAAn0rVFhFxqrWky",
+	"yY0KdC0S0YF0R/WQqx2ei/jEuODRGcUDfZvRrRWxjEtSljGNKA/PXdKbUcnVIDUKomWxgh7Vuf/KL1xc",
+	"bS1fPhqZtdERwGiLW99JwULYvY0F1zQdmZ8aWvYMuUADeskP7NAy5fLJ/7f9gzynY4YPekkJImI41wt+",
+	"zvrXNcoaN82auDkHr+voow+yLBoFMzpXDWNYnoATXK+4mkrFHSZh4/viih5jTLckFFTZmm9sd258cvz8",
+	"IW7vzhtZMSVsm2/P16xIkFUazp95MsFXwSH9ypU34zjtLa6mZl/1k2lGuahPa5NJeGtGlXYY+3DPairk",
+	"/ZRZSB4rbDNGU0WgD5fTJZXEaolgmt+ULhjN2yKaDUqdKl1zZszXv1Pkj9BHE/yWKdWTym3JUFrWM4Ja",
+	"vJiTppCY02M5W2ll+mAlTWwbG9ARqKZ4QbS8YoJQKB5ybhfEbexZ8k/oIZ5/eEOSjAOeqtEfZhZRvfLV",
+	"vFglcspUown6lu0MLc1yyo1FSLlS9H+aV/Gi665vfOrQO65OHUoFR1cBNurI/J2zfMgKNeFT3G8bonG9",
+	"UX93w7CNfaS9q+qYpuzvwSEFmKTGSWDQPBZXF37HkDaaUWa8wf+CPBf7pfN//pdSlLyVpVLUkCB6HoPg",
+	"LMT95D/xJepIwQaa5zhv5Sg03PONZ9+rx4k2NaXfslbFBmT9UDKM3PovGLSfJ5LQnLz5H4H0+cTH4ogL",
+	"a8Y24i8bOxW4yZFld13+ZYDMRcmIsywlcHQM0Mxl1mC8YfjuLbt/POOA9+gWhW5v2Z4xiXehyIeY9VaX",
+	"BAECIB7USMHsQZdVDI00anUMvPVJwa7lFVbINhew/vSSfH98/KJLXosU/STFlOH5yi8q2KhgamLVzpBl",
+	"UoyNfu6S8yoMiRd51UCenBwfEy0lBi3jUqhyOpWFhhabV0wMjHKMXTQT02LxLWekVAxPC2EOykxNljru",
+	"NqAumOldmKc6m9L216PZbHZkbLqjssiYMJIyXSBwGEen35mpYoBhzGrMgwkX2NEFlgVnszkTfGTXtquS",
+	"DZJswQ5LGebW27umGUc0JyGJ2R4GXHmKT60my/fnpZ68huzJfVt2v4MuTov0U++j7enWWHDjkhYpC0y6",
+	"xsA6UrbdolWE/fz70xddEqMNNEgKBrh7NFP26BYL0edKs1xF9thxWshrcONzxbJrZnwq8vPFxQfyI1U8",
+	"gYaDc/9KnsZG6F8K94NiScF07GqohzKdn5EYFDT2kBS0KOTMG3NzYniFjAsqAHUrrhEVDlNpOhr1MV+x",
+	"tpSXwqyNsv0s3Ym4zcUcGpNT2UOFr7pLzl0qp2EutsDsERmyhJorVSIb0TNpbi4U4kbqCWej7qUAWlGQ",
+	"O4r5nHJE3Gr3kdm5AIocWIaMo+onmGr4Ay5OVJcQcBdKiOhSxKUwWy4L/neWDnCp4zNyetyrXmN/bW/H",
+	"uH8h4YlgI3vqxJiwNTIB+aKsfKlmbEa8RLEda0mCTwKZs32firu57IE12F7s7EUL4/q3mIZeht5AZJ1i",
+	"k8YNHnkJy3pLso4Z/1VbIttFugW2+rqjwzqKUe0IcduM4sZTwve1sTyqpGLjRt1ySrENhB3Zf4Mqm6hz",
+	"FPz1ZasW8+ZWLDeu1r7TnlqxeVZkzQmEO9vGQRNtNDdkN2VzwoX7QUB0sbnjvbnjrprM2a9ZRgJTGJjw",
+	"3euPzeVOtTyOLbIdwQl2vn8huVJUaJJ+9xriGFUgUIxlc6XP0of31WE8ZM27zqioiaj2Y1i5ID2cUKxL",
+	"FXCqW+DjAsgAswm+I/X2vjPSxPs6T91fZ+ZFknVRMvMGmujlONmGNHgj8tl3P+TtR9Don6fp425xW+eS",
+	"Rr/+PE2hEKxOlm180mQg7N5XsCnuu8Anu1a8/hqEdbQnsjbW7sJ+P4jQ03qZjkf9G1Pr1uJ1ZX+7ZQyZ",
+	"RYWwptqdxEiHMYEcR1IwzQuw/doCrbspi32HXP05SpKUjGeLGuKGdsM9RGPXyv0HGJfdQJTbEO3W0tx6",
+	"808gqYNLcWSppd31++j8fpuE4pqgcD1JCzazZ4Q2CXMvbuArO7aPbmiPyhOsNMwt+4O7O4CJFCNe5Jjy",
+	"A74XVByv8Lv8E3fjeu3ksiyQ0V17Lctxs9Y6Kr2gpCEZi6orlhItbf5VwNof8M3LTF19qv2437AwpEtb",
+	"UNyl83kgAS2xW6ovooc0Mls53yXvJJnJIiV0aJRe1UqoD0lphtx9/cY+BIKdsJdEj0sgHK2VCLGDDInJ",
+	"tNSKOOxh7uDz7kBo1CzUqHNU+8uNz1zw/99YzHiyxHMKroir+W2rBy7V5nEm93aXxruyepwrEsyl6fPB",
+	"5W0H4B9tD7gZVkI1auQaSRlNMy4QL2JKlbJNUnydGpwZtQnjquZyhShu2xJsyUJ+E8tSQ6F5HBTsYe7I",
+	"b/1QPOuT38S2Lj3+bcuosCgSjZGGmm77tarAvYmO9hm6MyInY+mYDRZKkp8eHT+F3hsO0egm6Tp4cmIR",
+	"lPDUZgUAUtDoo1qmfrgoI8bSIU2uBjM4onNu7KaHPuCSuiLuj0ff//T09y/+8B9vjVQt+Bgz8izswsrs",
+	"onoaU82H/hZ5wnP1W57w+x1Ep/EIjaCvJoxmejIQpS6462ZuVFDj+rjNsKB7wQu6xsYsM9vX+kuAqKTw",
+	"k63IR8FrvYt9sls8dEElPUzjYlG/f6cqWdxoT7SFRi+qg16b3a6MOzybMDjTrkQGMdymwuaCkCSgu+Si",
+	"uidlCU+ZQlSIs2UrRDELUQdqokviIBR69Hs2j80gnAdJfnN6fPzbbog37swMVyAWlk1jU0Yhq4UIUuI3",
+	"DO6qcpjb3hKIy7Ey9fMtfJGSgk0Z1UTRETuDRP1S8L+VjGj2VYe1r51nox77nj47cfIVfc1KwC6sxsYZ",
+	"os+eRZ2cC18C2yJ2bxpibsp/RKcQrFFj6bjxNfWf71mINAb4Dv3O+bhgaP8OnTWJfwbEJkdOYn1zWG/Q",
+	"U5EXejJIEbmh9+LFDxBqMx+orgymBUu4LeKZM2rWd0Rzns1d7uUrTrNM+m75Lk8y58LolgBPbq38UxNm",
+	"7F0Ue5VUo0ki81ymVp7dVPTcTzh9YRBNsu9nZzQ85qj6WkELK+DbmELLCUueW3lsqwPrPyI4NdbCU5Ew",
+	"6zeyLANhZj9OzWsjY6bFU8QCis8IHWlWzGhhM3BGhfw7EyS2VBB3yWvM9KEpF2MjWZmFALRJRSlXSSZV",
+	"WTACZlRR74bbDWqX3GzgPBksVxSu0ozYptz5xhF9IgUit9EsIoVPU4uwVmkekRHlWVnYXCMlcwAyUzgh",
+	"YjYU/fvGI4VF+tz9VOFgR96BHYkAVv1VmJ72lb///g8nR29f/MerrUTxAzVFo/1J3YtJFXx5KPHsDYQo",
+	"lHXWoM4WJOdecIRCBKFmEfwEZez2QM4rwZnfT5lQtk4cJE6XnGdKkkCqqMgDj9vGB0JqaH4QgC9zUTU0",
+	"MrbS+nOoJdmI82s3Xh8m8DKdTiUXOl9m1dObdC9108cyR1vJdmtHUBtw7UM8hVrLtbh6a/j22zp28xyw",
+	"Z577pOVUVeC4zmoJPpjbA6t9Mpd/+b1x2MHKOUTLHraJ8kiFnWeN3SSedVz2Le4+Y5IVI44nfIVGSue2",
+	"9gLbmBjbwh1Fo08G5RmVgwVxuV0EY9D9D78uoRdUQ5qkXYvHZo6kLOPXrFjqfvAskEnQkJIJRNI/I9pI",
+	"OUDaMJ/homSKUE0mMmfb2y0vHQ3dcTLNr5W53XruytmQHHHkcmv2zOHnkBAwAjQYm5S2MhfnzCPEuAER",
+	"l+zTJR8hGg0RH+0x6CxMlAeYgpNqRI7yGQlNTAzTdkTh0i72k/C8izXjk1UWdNzzmmnRbAD4Q91tbAkP",
+	"TbX8wR+29lEW0lfafX24TGjId3fPP7DSAbaRxQ6CBn6IH3QDhkpZknFxK5qS2kZ9NR24X2fAjv6x6Tbb",
+	"Ge2nMstIKTTPyPm04LW27EIOEjqlCeQ6bKu7XtlNPaiuvbCeXc7dNFfOlKKr4LR/ZHrGrNKxh2/OvAyP",
+	"bl2zGC0B7cbz01IG2AbZXm/dmA7Zn7tmf+6xHQGIk85nRhIqvH3hjvoFuSiZSum8u8Kt7x1vXWnxDA6H",
+	"eRqUI++IeurEgCWyh5u+4TiTyNGdBcjbFOeHjHIB+QpnYDVCmygydBjGaXDUCJzfVhZXZ/B7LYzbmJ5v",
+	"Sln3czq/MIgm0v5ccK2xCP5OKdt8l9XzOG6gsITUR94Jv61Iyq1biCPKs8dmHnojEJlkkPJ0IKQeUENN",
+	"6fZ88k7qV34jDzbhftyxTKrQIvSkGIQBb8B0AbjT/rjNpraEAcoJVWTIxqXYL7fh8JcTQx4X2/0sodUh",
+	"yxQD+3J7jvuI23jgtb3w2gW9YgTj7RW/+TP8SZADty27KU2LvScijBz62VRj2deMcggDhgU7++M5mMPh",
+	"KPRwFHo4Cv31iLwf2djmht7cljBixzVC3qN826fsckM8iK+D+DqIr1+P+Ppgm4g7I6jKWkeh5iyihf4i",
+	"S5LNbANXmifqSVIOVwTPP9um6mTI8AwV2kXaHWEpSammkUPJqSXcTws54hkLuywiUHuZciYSSA19WvPu",
+	"sOtIcw8uGOS+KvM373VTDtkvLb1uzrOM4NrtmQjM3qyACkvsUnjcRL+V7dv75B/mn/YajVc8Z8LsqPJb",
+	"CWfxritNRHJGza6qyO29+UlPZCozOZ5XkKpbEsDp8uHKkDW3eCqHuyPs+86rf6nOCuHQx06qu4Q65xs3",
+	"jbnShcdnS/2C+U5pINO+Wjlsy6vxB9cCWOuCD0soHrcI/Gb/jjtRx6gAo5pedEB5Zowq79d+MXfj4off",
+	"WhwRF6mZOHQh/Pj6d4N3rz8b8Sq49vGuDr7L75qRJ3BBuV7YuRR6YuwP21fUo+7i11iBORR2Z2HB7Waa",
+	"TTIqxrUVZ/mQFmM5SOlcdfpPj6FB5SBctlOo6BskLMs6/WfVH4OcC2mWpncc/FgwpQuegHo1FxYWqep/",
+	"5WZUjfhm4FRAb23o/HDtrrje9Y0qh9CanI244AuAOTUZsHX/qHLIXhqi8uUFLeLjie3LuaIbBxR1wXGP",
+	"eQJ7FKNY8AKGulSgM8IQmRUsXX+HRVCW2vjz0GJAXSlfdwtp0E6AXIpL8UnT0QhKwPD4o2CAEDLiY8Mx",
+	"9c7uaoG0JzJLSVytfBz5rpKAJF2BNtMsO8PZXQqnsqiYD2U6B3TnjI00kaXukk+IkW0eqhgCmzBb7a5w",
+	"tLaYTdNhhu19GchCwK621hsCZic0YyKlBZkzWkRGrGqWQAQEiukgIyTLrMzOaTHmQvUhooPZNYCCoFjG",
+	"Eq08TEIeWSQThdcBIsxKpehSmOEiirac1U577ci65NwJCzMd5EUcEPTUR+53LfcjQsnfSlpoVsBCUJiK",
+	"La3Lskthx25eCGjZXfIzT1MmLEFN6DUjQpL4mmYli72yQWOSxKqcmn1XLI275C1OAuNYQsIWWZfPDh6n",
+	"B0OYUETnFlKDpmMpEFVszLvYvH9uCBZw4m1/bE9ZqTwj8ZvR0TspGLphsa0zV+Tp8WmXIPh336cQOBVX",
+	"8UK1B7jRMmXQT+0p3B/yjEj9rTAvN2a/9PZQyrHGWZtuBbgaYIazS3F6ckJiLeUgp2IeCOc4IrGQeiAF",
+	"G0xZwWUa+wIfOGHkMrW9jswGeRB0S8rwrBtZbFtrwyYvE0aMbxuYUZhVRhz3HMPqVBDNBOyUakIrt2bB",
+	"KyxqXpB60PPndT7V8z8ZqnFeWYN5W8gZUsGwANj91CzWcH5GqCa5BA4CIQD0GdUo2QytS2K40pg0cUaY",
+	"GQK20TMyDXtFr+8FHajKdQ2hn67uB/3DQjtosAr+VjJ72erPNW2w0UyCeZ6Rf6eipMXc94KiSiM7NSxA",
+	"S26IkUOdjZuhmM824cH8Qt2gIsIxzyW13QypZgBRtemAoIfWjsMJeoWjqOFs0+12/vravd6u9feN9jqc",
+	"BurNM6sPjarYdELueLxhPr5JXFnytLNyRmGz812n5IwAyPPkinwAJKSFuTXiKoHN3YJNcXq8DppiNZ2k",
+	"lZUCbXDRZ9hkifHONc3i16zunukFyp79fGBojEANNECZWE204fyqOup1szw5vttpeu6+wawE6C+aLeJ0",
+	"Nbf6Xzmvk/3z+xI5TuW0zCog/BtIgoU3rJ306V1sZpyo68pei6Hvo/kJwlupZIrEWCLaJ/5amypDadaU",
+	"6AghiKiTqOuNEOeqYRiyiheDGXEbqo4tBW4RUM+Ob7lLfB2lGtQxBnNPLTQOQBxAjzy0xE57J2bymz75",
+	"ohPGjb2t78IZdFUcAlz15WgJOl/OJkQbFDSTMUvCEWjp/uxZjIaHF/qYQhdn1wWlYUvc6ULP3qsmQcT9",
+	"2dHxydFx7+L4pDroAFChvpk2HFdt9EwQY9kqyALWu3nEEX+9X7CdS4RWnmJfIyCiCAniUrx7/TGy2xX1",
+	"otPeSVT/7UUUVSRzKVb3hG0K9lh/76EcEayJE1Wjvf3YkA85qtVBIRdGJrF/Isa4hRGdZUY9jhlPJlb5",
+	"5OCQmUGVmqVEyNlW5wVvqqHtUdBB4LUKrrrRebz+FlmDk3S0TFKzfCLRNlUXgq9YehA+SbiwnrahvK+Z",
+	"2SQ6GkHk59+4SP+tFuDM6JAhdC704nNBUMFmAJgZ3Dkq/HUBZXPlNcsywBMgTNgR/PP/4rHGcvjYc3nn",
+	"Ge0lx+kLdjL8frR5IpffmFXHKgFh3e3ZCg/JZsMDlrr0XcEHE660RK/ZinAVEfZVh0Gegl1zGxoSbGY8",
+	"WKCMMyKkY+0qxIgp3zZCiSG08GylBbq4pXAlnMUaVMA3n96Tp73nz496hGbTCT162tncqV2pDuz9DabR",
+	"yzAI2vI5e6lmBPHcWGIn0GI65wL/7L0ITCIuNIMmkBukOtjynC93fhAZbE8b41xAQzOgmRpJ3i0HzVz2",
+	"oDcaVqii5m6Udd5IlbGFgS9s+B/CjADTJlgYKccQ1MgiZjpO6MOQ2DXCf6Yl65J3YYz/UhhXJoKkVKNh",
+	"utCM1R9ou/OEYEmxhNkVF0+ocjUkmL0TOx4eTFiGgVPbhYPNcLjqUgyZ4imGU2WWAmo9mckySwEXz0xO",
+	"cTHOXDmH6vtbcfYYmcYSRwiWBsNAPNF6EPZS2EHbqL318GDFuCJGo9qfrPVqO6TiHMMY/0KguSksa7c+",
+	"2O37LJNp9QwWu+s0a+/AFL4Bs25TQrPHfOVqAE2S4l1QF5+WcJK5V3jN1V//EAiGwKK+f7hMlGyWeJcT",
+	"b+BnQpEBb2YerAbK/AwwviIlEzkjfEGK1i2A5mZVwLOY04SaH09WPas2Yk0Gm7Vz3t5unLZpDl9SpVSA",
+	"cXQTB9eJs0HNvw+d2F05v01FT8Nb7tQ1BNXMFUFjEA7pp7Xd34vHGMIUQkfkVnp/Xz+arw4YMVOIXDE2",
+	"9Vjao9GZ01Czicx871agdChDBsqWhdpL144/KmxdcOjieltdXF9/pYl2jVxpmhZMtfWKwH5erdDgp5ue",
+	"uCz0ak0Z/EAxlWKndq3N37ORctu7Y4MmtbW2s7zep2jNmdntdYzdoOmgb7jGlaLLDTknMmeDGyRqb3hv",
+	"7xgCIGJc0jEeLZu/ZXJlTC17LuEC5f/8L6UoeStLpahZdxQig0JmkF33JepIwQaa54gGr/wLFrdm4yaL",
+	"io+FGnAxMC4F5vgqNZMF9A65yy64RqTdNVYAKIB2ZxEYJFA8KHW/1Pp9d7xg76xu8ZBgdI1mRvYZwYet",
+	"Evh4os8ItIwnlJiNhvoKhwQCjl78xGY+xV0CFdSxNv5HQYv5wG1XHFbXw6YSLozzmCCcSF4i6oEgyURK",
+	"xWxARs7EmQtaRph1Zh7GjKRCluMJ9MErNfiDXKkS4euC7o1WOBKuLsViS18Ykx0htLeQkswYvTJCzlwz",
+	"rOemyhGWF7qartG1TV4dCgKzRffqzq2RNYtyoIXxl/cXztOvmSBpMScFN1zX2Yq37gctAfbj19gSGEVH",
+	"eytgm6wIoZItxUhonW7eFHhOUgkMBGbnWg5qcrYs8+y1R/BBPT8Y9RztyLNv9EM5ZGzX2zYZ/ebMt+9e",
+	"x5gri6b2bCIxVxi0vqqABoxe7LsjEq9OPfaPrX6w4/0ucCYjeCfNlEQT4lLENaKMyX//5/92WcYYGs0V",
+	"y66Z6pILesXFmNAZnRPq/VWwQCCsDbFseYXo+lBlVRRzwvUG6j8sB/XN/XMqUgonTLqgXNjAbc6V4mLc",
+	"UjjaoOeR6G+m5/fdyblJLpA3SslyJMvOlqbvPTRwbtXOD7D2cIXCdQ2b96lzn1Tu957rqF8b5qJZRhRT",
+	"cJaKGcHAr6QwylCQYanxLAakR4Adu7E4wZQFe9qkWDYKeq7j3iaZVHAo1DsB7mtC2XRLsBu73UuNNloh",
+	"Vv8ezJC7NUNcjXTv5OY10r8W4YSAUcJFAHYSSsVtCaUtJMuSIJFTq/RbxEjx+MXIwZl5WFLk6b+aFHk/",
+	"hcPXKow4pjXgq5uIEsX0URVeul0bB6yRjI+0IpQYgsSutTZeCcHJxbhkFTi0wOfQ1tvQ0BEXO9tCKK3W",
+	"hClbBZpi+oNbuUeCcrfnkKKb/kezFge/5UZM/YlpQonfGE+Ce+BrLfV0zzz9k2E2mTOIJRh+y6TSJGWA",
+	"K4nJoYmEinlQF12yJAT25sBgGZArMuaClIqttkAU0xfvLz4cjI+D8XFwYbaVU4DDKQU7MvvhmG8GpW03",
+	"l1MuCKhWnm5QzBUzCto8e7aP5JkL/+VHlUBz5Dp6pQMpbrsDQvApSJ4J//6yeQmxsaXsarfVtVeXG/Nn",
+	"nt9ycWAwr0CsnnY2E7ibSkYjRf1MEdRvIEeDRIq0TFpw5pY+ZhhgsI0svqYZTweQhY1v/R7e+nSPWRuO",
+	"lx5Y5gacXTg2x1zCuz8SarSi3i6dgih0f4aMwH5ZPBKfDKLwZAfy5q31JAX7TmHqBoJyhn6MoSPlzoJH",
+	"XLd1irioGO/+siVW8d9Kfmkl7a0p937yIvzq/4vlRnxkCXj0oVrYgw3x5B/uv4NN8yWqvPTGXIiAPXbt",
+	"lHdQMdEeuOIRZR/cgLZvomOipjxDf7ZeAKc5q2tK9WTZ6MIk3rrU2zKpd03iw5KqakgNaNJaLY480vDN",
+	"Vde+EwCWyP/5Ue/k6GmvcwMD6h7O/1dqoUd2zCaLgiV6J81iLjjg9Eb9ca5IbG60NSFP/uGDKd/8w3GE",
+	"sJI0yxphHV1CXk7nCLRoiJ0LhDO0mT4eixaTAkBbbVs30pA6Y4Zni0s/u6k+KhcY0dZv2fe1kO5R58j+",
+	"byNonJwLFvddfbH5tItb4GZC8Zsr/vX18Li/VKQuR2uIUJdnJNaM5nHfwimKFOjJQxVjrTGei8wx41OK",
+	"MxIjwcVR0wr14RVckGvOZi2LMptIxRpXxcwPEpNp7mHtN48E4MAVI1dcpCoiipn915jblsg8pwhEZwXr",
+	"XzpUKaaULdCbZhSiDpugOUHlXSOEk5sJVYqPXe0fVOgNnBDqRA0fjjojmWVyNgCgr4nM0kHB7BrS6bSQ",
+	"1zQLuhrDygL0/qDWUlBdmX/KAvRu74dO1BkWjF4NxhlVyr3xy2poqZMFaKkNsbNcZZ3F2I9IWjInaphI",
+	"6yC03ymS0jmQq7kNGta3sZCmuplaHJp/BNykZYo4WNNE5mZW29ANErurUio4rGPTaMylQcauWbYCRMeo",
+	"gAAA27x8EDy4136eTLARTzgt5pua1MOe4S0zpg0fSPwDvkPD+e/+fPQSbjl9drMGFAs9LXr1JtsbeyQw",
+	"NoctHnJVwZQsC6jDNUMPftlq2sG29TsTPjb2bXB+gMTZD0hxG+eG9nbsguoU7F0HxpwZsgYCA7EmQLHY",
+	"BYKyI9QxaLRb4yUwoy6oulIt3VBxSMV1MyTLheFdvGw2ojBb9gRW2L578YGfoT1HZPQ+6secaWpYq0t+",
+	"9NgUeR9Ko3TBE8AEfiKnTNAp785pntV+AHg680MqExV3K6GBWDUNgvPzRIJeVQ6c2RqOffLHd1EAnR2R",
+	"d797H5GEX/OMKJlwpucRmRaQ70QUS7QsIoJtRoyPExHsPEJGNOEZ15ypYDjvg9Mt1TCqc5JzrBXD3emD",
+	"kaPnU5nJMeA9ZnzESDJPMhaRnAo6RugkOJ8ts9rHXtoNbnAkMe27Oqn1R7HY9QcBfqLKu3N5KZE/640W",
+	"DozCNccUjiZTz3ys716moipG6js4eKMpqJIL3o2WfoM2CQeOppMxwI1t1nfA54SOmUhgFav9JRVWQvCZ",
+	"8w9vCPbpUS1+OJ6SwYdGnGWpIppeMduKBOGwzBRei3HG1SQiPxVMJJOInBd0yBOY7aepoYWJAx8zdqCr",
+	"lcvplcfBzMMt9S0xVoQHsr5Ftk9s3rRI7Q+Gn7kYmxdjZg7NbAcVxWgGzfbMGCaUiy55oz0+JTo3dp62",
+	"aiEigll4fV4QAMWrraARII18R3X1Ci6ILFJW9JH6RiPox445ByoiOQcMc5iBSgrmaxWuGJsGxQ7GMyiY",
+	"0F3yJsW7LZCoyObh6tn2G018ZxceOwbwnPWB046A08h0gohAs4m0TGe8D9w4w6BKU5HSIrWFG2aJp4VM",
+	"WApwGYsciYzaNAqvRXESHAouAAHe7FKf/Pun9+/IJ9BAEcnoXJaaTLi7XbOvGohOmY2hGXFn9VXXFJZi",
+	"XpZvMzDhUwVZH2cV8dE09c5VMPifZJG3kd2UyWkWtukgATUHBI4FqFOW8BE3vDkngmFPD/uRH71RxRuX",
+	"CBoyFAWU1+IS4YuBivD1tDBymQmQytfS6JcR4KWTgqmktMNxvaLQd/KVKRTcs2BAH1nCphYtY6mpN84a",
+	"qWJOhrUF0DOO6E8Sh4V3RBVCFbaUSCOfW1OklrqHLKE5nMgHA3lVolnK2vYAGpbBARh8wm4JHRcMYJMi",
+	"UrAR9D8FWpHyClpvdskvXNhkG4AlAKamaVrblpfGPmkWhmZHdEGvjcDDJECzN1qOmRHJwTug+6pxr1rf",
+	"AsSewEighceEZ2mELSNmE+wbgT8SsDasixl50JoRLcxQEiw9qjE+z9KCiTZ55NOeJtQMnaTSuE+zCQvp",
+	"H62j5Td8DFETE1qk0P0CUCdhNzNGUxWCMfiKaC0JdSmSyMBZplykAADBqJhjaUgwF/OFJmKcSC3HBZ1O",
+	"jP+dUKOijSNMNbSLqIgM1S2oAKQQ9BDBD+sTpQtGc7OqTCTFfOoX2JhagFSR2UozqSrSd93fRzwLafZc",
+	"a5pM8hbKCRfOdgah8AYbFHHLBKWtfagwm07N3io6V9bMhZYgWZkLRXJGRUQoZjuWAhhZWcUH9ncEIoBm",
+	"cNVxqrLtypUOxv0mn8qiccxvQfqnbrVQ+YErYqwZRo3V5IIGKiLTDPZBSG23AEMNR+VUdck5qaB14YVI",
+	"1kwY4gO7j9EcAQWiCkUO6QIPjwFmoEYbqlE8fFDzZCKN9UozosqpmV2/yt0Fm8VSgxQQOsBvAkYqzXnG",
+	"7fDhFwRZj8gU3nrE0hK95UU5n8gcaNwa2Kefw6G+/fnDp09t/FipInUFZhDapWFumFr4GFVX5kauzwIJ",
+	"i83AjMgbGuFuhEhNtLsudw39JmxwT1XtdJwVWRtFP8hn9l3zIhvxQ5gzs2HBV10vvHVTt1TP0RK/4sZc",
+	"VlpCD7RMavsR6sS+djGgugwnWnbJH0oqNLgiIOaN4skNIUDIpGa5a5lcNXbfGGPzNTT5kFT6ZMS/Gsot",
+	"h+ZS1RfImHKzicRBqKv6Bzy007cv3/5fAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
