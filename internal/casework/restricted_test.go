@@ -76,6 +76,7 @@ func TestRestrictedCase_RawSQLFindsNothing(t *testing.T) {
 	d.Call(d.worker, "POST", conference.Header.Get("Location")+"/invitations", obj{"user_id": d.Staff(d.CentreA, "caseworker").ID}).Want(201)
 	d.start(id, "biopsychosocial", obj{})
 	d.Call(d.worker, "POST", d.at(id, "problems"), obj{"code": "shelter"}).Want(201)
+	d.Call(d.worker, "POST", d.at(id, "transfers"), obj{"centre_code": "ARL", "reason": "x", "override": obj{"basis": "vital_interest", "reason": "x"}}).Want(201)
 	tables := tablesOf(d)
 	if len(tables) < 10 {
 		t.Fatalf("tables of a file: %v", tables)
