@@ -212,84 +212,6 @@ func (e BeneficiaryStatus) Valid() bool {
 	}
 }
 
-// Defines values for BestInterestKind.
-const (
-	BestInterestKindBIA BestInterestKind = "BIA"
-	BestInterestKindBID BestInterestKind = "BID"
-)
-
-// Valid indicates whether the value is a known member of the BestInterestKind enum.
-func (e BestInterestKind) Valid() bool {
-	switch e {
-	case BestInterestKindBIA:
-		return true
-	case BestInterestKindBID:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for BestInterestStatus.
-const (
-	BestInterestStatusDecided    BestInterestStatus = "decided"
-	BestInterestStatusDraft      BestInterestStatus = "draft"
-	BestInterestStatusSuperseded BestInterestStatus = "superseded"
-	BestInterestStatusVoid       BestInterestStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the BestInterestStatus enum.
-func (e BestInterestStatus) Valid() bool {
-	switch e {
-	case BestInterestStatusDecided:
-		return true
-	case BestInterestStatusDraft:
-		return true
-	case BestInterestStatusSuperseded:
-		return true
-	case BestInterestStatusVoid:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for BestInterestCreateKind.
-const (
-	BestInterestCreateKindBIA BestInterestCreateKind = "BIA"
-	BestInterestCreateKindBID BestInterestCreateKind = "BID"
-)
-
-// Valid indicates whether the value is a known member of the BestInterestCreateKind enum.
-func (e BestInterestCreateKind) Valid() bool {
-	switch e {
-	case BestInterestCreateKindBIA:
-		return true
-	case BestInterestCreateKindBID:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for BestInterestPatchKind.
-const (
-	BestInterestPatchKindBIA BestInterestPatchKind = "BIA"
-	BestInterestPatchKindBID BestInterestPatchKind = "BID"
-)
-
-// Valid indicates whether the value is a known member of the BestInterestPatchKind enum.
-func (e BestInterestPatchKind) Valid() bool {
-	switch e {
-	case BestInterestPatchKindBIA:
-		return true
-	case BestInterestPatchKindBID:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for BreakGlassReviewOutcome.
 const (
 	BreakGlassReviewOutcomeJustified    BreakGlassReviewOutcome = "justified"
@@ -958,10 +880,9 @@ func (e DisclosedField) Valid() bool {
 
 // Defines values for DisclosureAct.
 const (
-	DisclosureActExport   DisclosureAct = "export"
-	DisclosureActSend     DisclosureAct = "send"
-	DisclosureActTransfer DisclosureAct = "transfer"
-	DisclosureActView     DisclosureAct = "view"
+	DisclosureActExport DisclosureAct = "export"
+	DisclosureActSend   DisclosureAct = "send"
+	DisclosureActView   DisclosureAct = "view"
 )
 
 // Valid indicates whether the value is a known member of the DisclosureAct enum.
@@ -970,8 +891,6 @@ func (e DisclosureAct) Valid() bool {
 	case DisclosureActExport:
 		return true
 	case DisclosureActSend:
-		return true
-	case DisclosureActTransfer:
 		return true
 	case DisclosureActView:
 		return true
@@ -1127,81 +1046,6 @@ func (e DuplicateDecisionCreateDecision) Valid() bool {
 	case DuplicateDecisionCreateDecisionMerge:
 		return true
 	case DuplicateDecisionCreateDecisionNotDuplicate:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateDecisionCreateTake.
-const (
-	DuplicateDecisionCreateTakeBirthDate           DuplicateDecisionCreateTake = "birth_date"
-	DuplicateDecisionCreateTakeCountryOfOrigin     DuplicateDecisionCreateTake = "country_of_origin"
-	DuplicateDecisionCreateTakeDocumentNumber      DuplicateDecisionCreateTake = "document_number"
-	DuplicateDecisionCreateTakeDocumentType        DuplicateDecisionCreateTake = "document_type"
-	DuplicateDecisionCreateTakeEducationLevel      DuplicateDecisionCreateTake = "education_level"
-	DuplicateDecisionCreateTakeFamilyName          DuplicateDecisionCreateTake = "family_name"
-	DuplicateDecisionCreateTakeGenderIdentity      DuplicateDecisionCreateTake = "gender_identity"
-	DuplicateDecisionCreateTakeGivenName           DuplicateDecisionCreateTake = "given_name"
-	DuplicateDecisionCreateTakeIntendedDestination DuplicateDecisionCreateTake = "intended_destination"
-	DuplicateDecisionCreateTakeInterpreterUsed     DuplicateDecisionCreateTake = "interpreter_used"
-	DuplicateDecisionCreateTakeInterviewLanguage   DuplicateDecisionCreateTake = "interview_language"
-	DuplicateDecisionCreateTakeLanguages           DuplicateDecisionCreateTake = "languages"
-	DuplicateDecisionCreateTakeMaritalStatus       DuplicateDecisionCreateTake = "marital_status"
-	DuplicateDecisionCreateTakeMigrationReasons    DuplicateDecisionCreateTake = "migration_reasons"
-	DuplicateDecisionCreateTakeMigrationStatus     DuplicateDecisionCreateTake = "migration_status"
-	DuplicateDecisionCreateTakeNationalities       DuplicateDecisionCreateTake = "nationalities"
-	DuplicateDecisionCreateTakeOtherNames          DuplicateDecisionCreateTake = "other_names"
-	DuplicateDecisionCreateTakePhone               DuplicateDecisionCreateTake = "phone"
-	DuplicateDecisionCreateTakePopulationType      DuplicateDecisionCreateTake = "population_type"
-	DuplicateDecisionCreateTakeRemarks             DuplicateDecisionCreateTake = "remarks"
-	DuplicateDecisionCreateTakeSex                 DuplicateDecisionCreateTake = "sex"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateDecisionCreateTake enum.
-func (e DuplicateDecisionCreateTake) Valid() bool {
-	switch e {
-	case DuplicateDecisionCreateTakeBirthDate:
-		return true
-	case DuplicateDecisionCreateTakeCountryOfOrigin:
-		return true
-	case DuplicateDecisionCreateTakeDocumentNumber:
-		return true
-	case DuplicateDecisionCreateTakeDocumentType:
-		return true
-	case DuplicateDecisionCreateTakeEducationLevel:
-		return true
-	case DuplicateDecisionCreateTakeFamilyName:
-		return true
-	case DuplicateDecisionCreateTakeGenderIdentity:
-		return true
-	case DuplicateDecisionCreateTakeGivenName:
-		return true
-	case DuplicateDecisionCreateTakeIntendedDestination:
-		return true
-	case DuplicateDecisionCreateTakeInterpreterUsed:
-		return true
-	case DuplicateDecisionCreateTakeInterviewLanguage:
-		return true
-	case DuplicateDecisionCreateTakeLanguages:
-		return true
-	case DuplicateDecisionCreateTakeMaritalStatus:
-		return true
-	case DuplicateDecisionCreateTakeMigrationReasons:
-		return true
-	case DuplicateDecisionCreateTakeMigrationStatus:
-		return true
-	case DuplicateDecisionCreateTakeNationalities:
-		return true
-	case DuplicateDecisionCreateTakeOtherNames:
-		return true
-	case DuplicateDecisionCreateTakePhone:
-		return true
-	case DuplicateDecisionCreateTakePopulationType:
-		return true
-	case DuplicateDecisionCreateTakeRemarks:
-		return true
-	case DuplicateDecisionCreateTakeSex:
 		return true
 	default:
 		return false
@@ -1490,6 +1334,42 @@ func (e ImportAtomicity) Valid() bool {
 	}
 }
 
+// Defines values for ImportDuplicates.
+const (
+	ImportDuplicatesHold   ImportDuplicates = "hold"
+	ImportDuplicatesImport ImportDuplicates = "import"
+)
+
+// Valid indicates whether the value is a known member of the ImportDuplicates enum.
+func (e ImportDuplicates) Valid() bool {
+	switch e {
+	case ImportDuplicatesHold:
+		return true
+	case ImportDuplicatesImport:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportCandidateLevel.
+const (
+	ImportCandidateLevelLikely   ImportCandidateLevel = "likely"
+	ImportCandidateLevelPossible ImportCandidateLevel = "possible"
+)
+
+// Valid indicates whether the value is a known member of the ImportCandidateLevel enum.
+func (e ImportCandidateLevel) Valid() bool {
+	switch e {
+	case ImportCandidateLevelLikely:
+		return true
+	case ImportCandidateLevelPossible:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ImportField.
 const (
 	ImportFieldAge                   ImportField = "age"
@@ -1658,11 +1538,56 @@ func (e ImportMode) Valid() bool {
 	}
 }
 
+// Defines values for ImportRowDecision.
+const (
+	ImportRowDecisionImport ImportRowDecision = "import"
+	ImportRowDecisionLink   ImportRowDecision = "link"
+	ImportRowDecisionSkip   ImportRowDecision = "skip"
+)
+
+// Valid indicates whether the value is a known member of the ImportRowDecision enum.
+func (e ImportRowDecision) Valid() bool {
+	switch e {
+	case ImportRowDecisionImport:
+		return true
+	case ImportRowDecisionLink:
+		return true
+	case ImportRowDecisionSkip:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportRowDecideDecision.
+const (
+	ImportRowDecideDecisionImport ImportRowDecideDecision = "import"
+	ImportRowDecideDecisionLink   ImportRowDecideDecision = "link"
+	ImportRowDecideDecisionSkip   ImportRowDecideDecision = "skip"
+)
+
+// Valid indicates whether the value is a known member of the ImportRowDecideDecision enum.
+func (e ImportRowDecideDecision) Valid() bool {
+	switch e {
+	case ImportRowDecideDecisionImport:
+		return true
+	case ImportRowDecideDecisionLink:
+		return true
+	case ImportRowDecideDecisionSkip:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ImportRowStatus.
 const (
 	ImportRowStatusAccepted  ImportRowStatus = "accepted"
 	ImportRowStatusChanged   ImportRowStatus = "changed"
 	ImportRowStatusCreated   ImportRowStatus = "created"
+	ImportRowStatusDuplicate ImportRowStatus = "duplicate"
+	ImportRowStatusLeftOut   ImportRowStatus = "left_out"
+	ImportRowStatusLinked    ImportRowStatus = "linked"
 	ImportRowStatusRejected  ImportRowStatus = "rejected"
 	ImportRowStatusSkipped   ImportRowStatus = "skipped"
 	ImportRowStatusUnchanged ImportRowStatus = "unchanged"
@@ -1676,6 +1601,12 @@ func (e ImportRowStatus) Valid() bool {
 	case ImportRowStatusChanged:
 		return true
 	case ImportRowStatusCreated:
+		return true
+	case ImportRowStatusDuplicate:
+		return true
+	case ImportRowStatusLeftOut:
+		return true
+	case ImportRowStatusLinked:
 		return true
 	case ImportRowStatusRejected:
 		return true
@@ -1733,27 +1664,6 @@ func (e InboxItemRevokeReason) Valid() bool {
 	}
 }
 
-// Defines values for IncomingTransferStatus.
-const (
-	IncomingTransferStatusAccepted  IncomingTransferStatus = "accepted"
-	IncomingTransferStatusRefused   IncomingTransferStatus = "refused"
-	IncomingTransferStatusRequested IncomingTransferStatus = "requested"
-)
-
-// Valid indicates whether the value is a known member of the IncomingTransferStatus enum.
-func (e IncomingTransferStatus) Valid() bool {
-	switch e {
-	case IncomingTransferStatusAccepted:
-		return true
-	case IncomingTransferStatusRefused:
-		return true
-	case IncomingTransferStatusRequested:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for MeKind.
 const (
 	MeKindClient MeKind = "client"
@@ -1793,240 +1703,6 @@ func (e MergeConflictKind) Valid() bool {
 	case MergeConflictKindSameHousehold:
 		return true
 	case MergeConflictKindTwoHouseholds:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MergeCreateTake.
-const (
-	MergeCreateTakeBirthDate           MergeCreateTake = "birth_date"
-	MergeCreateTakeCountryOfOrigin     MergeCreateTake = "country_of_origin"
-	MergeCreateTakeDocumentNumber      MergeCreateTake = "document_number"
-	MergeCreateTakeDocumentType        MergeCreateTake = "document_type"
-	MergeCreateTakeEducationLevel      MergeCreateTake = "education_level"
-	MergeCreateTakeFamilyName          MergeCreateTake = "family_name"
-	MergeCreateTakeGenderIdentity      MergeCreateTake = "gender_identity"
-	MergeCreateTakeGivenName           MergeCreateTake = "given_name"
-	MergeCreateTakeIntendedDestination MergeCreateTake = "intended_destination"
-	MergeCreateTakeInterpreterUsed     MergeCreateTake = "interpreter_used"
-	MergeCreateTakeInterviewLanguage   MergeCreateTake = "interview_language"
-	MergeCreateTakeLanguages           MergeCreateTake = "languages"
-	MergeCreateTakeMaritalStatus       MergeCreateTake = "marital_status"
-	MergeCreateTakeMigrationReasons    MergeCreateTake = "migration_reasons"
-	MergeCreateTakeMigrationStatus     MergeCreateTake = "migration_status"
-	MergeCreateTakeNationalities       MergeCreateTake = "nationalities"
-	MergeCreateTakeOtherNames          MergeCreateTake = "other_names"
-	MergeCreateTakePhone               MergeCreateTake = "phone"
-	MergeCreateTakePopulationType      MergeCreateTake = "population_type"
-	MergeCreateTakeRemarks             MergeCreateTake = "remarks"
-	MergeCreateTakeSex                 MergeCreateTake = "sex"
-)
-
-// Valid indicates whether the value is a known member of the MergeCreateTake enum.
-func (e MergeCreateTake) Valid() bool {
-	switch e {
-	case MergeCreateTakeBirthDate:
-		return true
-	case MergeCreateTakeCountryOfOrigin:
-		return true
-	case MergeCreateTakeDocumentNumber:
-		return true
-	case MergeCreateTakeDocumentType:
-		return true
-	case MergeCreateTakeEducationLevel:
-		return true
-	case MergeCreateTakeFamilyName:
-		return true
-	case MergeCreateTakeGenderIdentity:
-		return true
-	case MergeCreateTakeGivenName:
-		return true
-	case MergeCreateTakeIntendedDestination:
-		return true
-	case MergeCreateTakeInterpreterUsed:
-		return true
-	case MergeCreateTakeInterviewLanguage:
-		return true
-	case MergeCreateTakeLanguages:
-		return true
-	case MergeCreateTakeMaritalStatus:
-		return true
-	case MergeCreateTakeMigrationReasons:
-		return true
-	case MergeCreateTakeMigrationStatus:
-		return true
-	case MergeCreateTakeNationalities:
-		return true
-	case MergeCreateTakeOtherNames:
-		return true
-	case MergeCreateTakePhone:
-		return true
-	case MergeCreateTakePopulationType:
-		return true
-	case MergeCreateTakeRemarks:
-		return true
-	case MergeCreateTakeSex:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MergeRowFate.
-const (
-	MergeRowFateChanged MergeRowFate = "changed"
-	MergeRowFateMade    MergeRowFate = "made"
-	MergeRowFateMoved   MergeRowFate = "moved"
-	MergeRowFateStayed  MergeRowFate = "stayed"
-)
-
-// Valid indicates whether the value is a known member of the MergeRowFate enum.
-func (e MergeRowFate) Valid() bool {
-	switch e {
-	case MergeRowFateChanged:
-		return true
-	case MergeRowFateMade:
-		return true
-	case MergeRowFateMoved:
-		return true
-	case MergeRowFateStayed:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssParticipantRole.
-const (
-	MhpssParticipantRoleFamilyMember MhpssParticipantRole = "family_member"
-	MhpssParticipantRoleParticipant  MhpssParticipantRole = "participant"
-)
-
-// Valid indicates whether the value is a known member of the MhpssParticipantRole enum.
-func (e MhpssParticipantRole) Valid() bool {
-	switch e {
-	case MhpssParticipantRoleFamilyMember:
-		return true
-	case MhpssParticipantRoleParticipant:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionModality.
-const (
-	MhpssSessionModalityInPerson MhpssSessionModality = "in_person"
-	MhpssSessionModalityRemote   MhpssSessionModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionModality enum.
-func (e MhpssSessionModality) Valid() bool {
-	switch e {
-	case MhpssSessionModalityInPerson:
-		return true
-	case MhpssSessionModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionCreateModality.
-const (
-	MhpssSessionCreateModalityInPerson MhpssSessionCreateModality = "in_person"
-	MhpssSessionCreateModalityRemote   MhpssSessionCreateModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionCreateModality enum.
-func (e MhpssSessionCreateModality) Valid() bool {
-	switch e {
-	case MhpssSessionCreateModalityInPerson:
-		return true
-	case MhpssSessionCreateModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionCreateStatus.
-const (
-	MhpssSessionCreateStatusHeld    MhpssSessionCreateStatus = "held"
-	MhpssSessionCreateStatusPlanned MhpssSessionCreateStatus = "planned"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionCreateStatus enum.
-func (e MhpssSessionCreateStatus) Valid() bool {
-	switch e {
-	case MhpssSessionCreateStatusHeld:
-		return true
-	case MhpssSessionCreateStatusPlanned:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionKind.
-const (
-	MhpssSessionKindFamily     MhpssSessionKind = "family"
-	MhpssSessionKindGroup      MhpssSessionKind = "group"
-	MhpssSessionKindIndividual MhpssSessionKind = "individual"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionKind enum.
-func (e MhpssSessionKind) Valid() bool {
-	switch e {
-	case MhpssSessionKindFamily:
-		return true
-	case MhpssSessionKindGroup:
-		return true
-	case MhpssSessionKindIndividual:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionPatchModality.
-const (
-	MhpssSessionPatchModalityInPerson MhpssSessionPatchModality = "in_person"
-	MhpssSessionPatchModalityRemote   MhpssSessionPatchModality = "remote"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionPatchModality enum.
-func (e MhpssSessionPatchModality) Valid() bool {
-	switch e {
-	case MhpssSessionPatchModalityInPerson:
-		return true
-	case MhpssSessionPatchModalityRemote:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for MhpssSessionStatus.
-const (
-	MhpssSessionStatusCancelled MhpssSessionStatus = "cancelled"
-	MhpssSessionStatusHeld      MhpssSessionStatus = "held"
-	MhpssSessionStatusPlanned   MhpssSessionStatus = "planned"
-	MhpssSessionStatusVoid      MhpssSessionStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the MhpssSessionStatus enum.
-func (e MhpssSessionStatus) Valid() bool {
-	switch e {
-	case MhpssSessionStatusCancelled:
-		return true
-	case MhpssSessionStatusHeld:
-		return true
-	case MhpssSessionStatusPlanned:
-		return true
-	case MhpssSessionStatusVoid:
 		return true
 	default:
 		return false
@@ -3047,57 +2723,6 @@ func (e TokenTokenType) Valid() bool {
 	}
 }
 
-// Defines values for TransferStatus.
-const (
-	TransferStatusAccepted         TransferStatus = "accepted"
-	TransferStatusAwaitingOverride TransferStatus = "awaiting_override"
-	TransferStatusRefused          TransferStatus = "refused"
-	TransferStatusRequested        TransferStatus = "requested"
-	TransferStatusWithdrawn        TransferStatus = "withdrawn"
-)
-
-// Valid indicates whether the value is a known member of the TransferStatus enum.
-func (e TransferStatus) Valid() bool {
-	switch e {
-	case TransferStatusAccepted:
-		return true
-	case TransferStatusAwaitingOverride:
-		return true
-	case TransferStatusRefused:
-		return true
-	case TransferStatusRequested:
-		return true
-	case TransferStatusWithdrawn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for TransferPart.
-const (
-	TransferPartAssessments TransferPart = "assessments"
-	TransferPartNeeds       TransferPart = "needs"
-	TransferPartNotes       TransferPart = "notes"
-	TransferPartPlan        TransferPart = "plan"
-)
-
-// Valid indicates whether the value is a known member of the TransferPart enum.
-func (e TransferPart) Valid() bool {
-	switch e {
-	case TransferPartAssessments:
-		return true
-	case TransferPartNeeds:
-		return true
-	case TransferPartNotes:
-		return true
-	case TransferPartPlan:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for UserSignsInWith.
 const (
 	UserSignsInWithOutsideIssuer     UserSignsInWith = "outside_issuer"
@@ -3620,42 +3245,6 @@ func (e ListJourneyLegsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListMergesParamsSort.
-const (
-	ListMergesParamsSortCreatedAt      ListMergesParamsSort = "created_at"
-	ListMergesParamsSortMinusCreatedAt ListMergesParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMergesParamsSort enum.
-func (e ListMergesParamsSort) Valid() bool {
-	switch e {
-	case ListMergesParamsSortCreatedAt:
-		return true
-	case ListMergesParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMergeRowsParamsSort.
-const (
-	ListMergeRowsParamsSortMinusResource ListMergeRowsParamsSort = "-resource"
-	ListMergeRowsParamsSortResource      ListMergeRowsParamsSort = "resource"
-)
-
-// Valid indicates whether the value is a known member of the ListMergeRowsParamsSort enum.
-func (e ListMergeRowsParamsSort) Valid() bool {
-	switch e {
-	case ListMergeRowsParamsSortMinusResource:
-		return true
-	case ListMergeRowsParamsSortResource:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListBeneficiaryNamesParamsSort.
 const (
 	ListBeneficiaryNamesParamsSortCreatedAt      ListBeneficiaryNamesParamsSort = "created_at"
@@ -3959,48 +3548,6 @@ func (e ListCaseAttachmentsParamsSort) Valid() bool {
 	case ListCaseAttachmentsParamsSortCreatedAt:
 		return true
 	case ListCaseAttachmentsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListBestInterestsParamsSort.
-const (
-	ListBestInterestsParamsSortCreatedAt      ListBestInterestsParamsSort = "created_at"
-	ListBestInterestsParamsSortMinusCreatedAt ListBestInterestsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListBestInterestsParamsSort enum.
-func (e ListBestInterestsParamsSort) Valid() bool {
-	switch e {
-	case ListBestInterestsParamsSortCreatedAt:
-		return true
-	case ListBestInterestsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListBestInterestsParamsStatus.
-const (
-	ListBestInterestsParamsStatusDecided    ListBestInterestsParamsStatus = "decided"
-	ListBestInterestsParamsStatusDraft      ListBestInterestsParamsStatus = "draft"
-	ListBestInterestsParamsStatusSuperseded ListBestInterestsParamsStatus = "superseded"
-	ListBestInterestsParamsStatusVoid       ListBestInterestsParamsStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the ListBestInterestsParamsStatus enum.
-func (e ListBestInterestsParamsStatus) Valid() bool {
-	switch e {
-	case ListBestInterestsParamsStatusDecided:
-		return true
-	case ListBestInterestsParamsStatusDraft:
-		return true
-	case ListBestInterestsParamsStatusSuperseded:
-		return true
-	case ListBestInterestsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -4595,6 +4142,24 @@ func (e CreateImportParamsAtomicity) Valid() bool {
 	}
 }
 
+// Defines values for CreateImportParamsDuplicates.
+const (
+	CreateImportParamsDuplicatesHold   CreateImportParamsDuplicates = "hold"
+	CreateImportParamsDuplicatesImport CreateImportParamsDuplicates = "import"
+)
+
+// Valid indicates whether the value is a known member of the CreateImportParamsDuplicates enum.
+func (e CreateImportParamsDuplicates) Valid() bool {
+	switch e {
+	case CreateImportParamsDuplicatesHold:
+		return true
+	case CreateImportParamsDuplicatesImport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CreateImportParamsDelimiter.
 const (
 	CreateImportParamsDelimiterComma     CreateImportParamsDelimiter = "comma"
@@ -4637,24 +4202,6 @@ func (e ListImportRowsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListLegalHoldsParamsSort.
-const (
-	ListLegalHoldsParamsSortCreatedAt      ListLegalHoldsParamsSort = "created_at"
-	ListLegalHoldsParamsSortMinusCreatedAt ListLegalHoldsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListLegalHoldsParamsSort enum.
-func (e ListLegalHoldsParamsSort) Valid() bool {
-	switch e {
-	case ListLegalHoldsParamsSortCreatedAt:
-		return true
-	case ListLegalHoldsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListManagementModelsParamsSort.
 const (
 	ListManagementModelsParamsSortMinusStartsOn ListManagementModelsParamsSort = "-starts_on"
@@ -4685,42 +4232,6 @@ func (e ListMembersParamsSort) Valid() bool {
 	case ListMembersParamsSortCreatedAt:
 		return true
 	case ListMembersParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMhpssSessionsParamsSort.
-const (
-	ListMhpssSessionsParamsSortMinusStartsAt ListMhpssSessionsParamsSort = "-starts_at"
-	ListMhpssSessionsParamsSortStartsAt      ListMhpssSessionsParamsSort = "starts_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMhpssSessionsParamsSort enum.
-func (e ListMhpssSessionsParamsSort) Valid() bool {
-	switch e {
-	case ListMhpssSessionsParamsSortMinusStartsAt:
-		return true
-	case ListMhpssSessionsParamsSortStartsAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListMhpssNotesParamsSort.
-const (
-	ListMhpssNotesParamsSortCreatedAt      ListMhpssNotesParamsSort = "created_at"
-	ListMhpssNotesParamsSortMinusCreatedAt ListMhpssNotesParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListMhpssNotesParamsSort enum.
-func (e ListMhpssNotesParamsSort) Valid() bool {
-	switch e {
-	case ListMhpssNotesParamsSortCreatedAt:
-		return true
-	case ListMhpssNotesParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -5273,87 +4784,6 @@ func (e ListTasksParamsStatus) Valid() bool {
 	case ListTasksParamsStatusDone:
 		return true
 	case ListTasksParamsStatusOpen:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListIncomingTransfersParamsSort.
-const (
-	ListIncomingTransfersParamsSortCreatedAt      ListIncomingTransfersParamsSort = "created_at"
-	ListIncomingTransfersParamsSortMinusCreatedAt ListIncomingTransfersParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsSort enum.
-func (e ListIncomingTransfersParamsSort) Valid() bool {
-	switch e {
-	case ListIncomingTransfersParamsSortCreatedAt:
-		return true
-	case ListIncomingTransfersParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListIncomingTransfersParamsStatus.
-const (
-	ListIncomingTransfersParamsStatusAccepted  ListIncomingTransfersParamsStatus = "accepted"
-	ListIncomingTransfersParamsStatusRequested ListIncomingTransfersParamsStatus = "requested"
-)
-
-// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsStatus enum.
-func (e ListIncomingTransfersParamsStatus) Valid() bool {
-	switch e {
-	case ListIncomingTransfersParamsStatusAccepted:
-		return true
-	case ListIncomingTransfersParamsStatusRequested:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListTransfersParamsSort.
-const (
-	ListTransfersParamsSortCreatedAt      ListTransfersParamsSort = "created_at"
-	ListTransfersParamsSortMinusCreatedAt ListTransfersParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListTransfersParamsSort enum.
-func (e ListTransfersParamsSort) Valid() bool {
-	switch e {
-	case ListTransfersParamsSortCreatedAt:
-		return true
-	case ListTransfersParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListTransfersParamsStatus.
-const (
-	ListTransfersParamsStatusAccepted         ListTransfersParamsStatus = "accepted"
-	ListTransfersParamsStatusAwaitingOverride ListTransfersParamsStatus = "awaiting_override"
-	ListTransfersParamsStatusRefused          ListTransfersParamsStatus = "refused"
-	ListTransfersParamsStatusRequested        ListTransfersParamsStatus = "requested"
-	ListTransfersParamsStatusWithdrawn        ListTransfersParamsStatus = "withdrawn"
-)
-
-// Valid indicates whether the value is a known member of the ListTransfersParamsStatus enum.
-func (e ListTransfersParamsStatus) Valid() bool {
-	switch e {
-	case ListTransfersParamsStatusAccepted:
-		return true
-	case ListTransfersParamsStatusAwaitingOverride:
-		return true
-	case ListTransfersParamsStatusRefused:
-		return true
-	case ListTransfersParamsStatusRequested:
-		return true
-	case ListTransfersParamsStatusWithdrawn:
 		return true
 	default:
 		return false
@@ -6393,131 +5823,6 @@ type BeneficiaryPatch struct {
 	Sex *string `json:"sex,omitempty"`
 }
 
-// BestInterest defines model for BestInterest.
-type BestInterest struct {
-	// Agency That held it, where it was not the centre
-	Agency *string            `json:"agency,omitempty"`
-	CaseID openapi_types.UUID `json:"case_id"`
-
-	// ChildsViews What the child thinks, or why nobody could ask
-	ChildsViews *string             `json:"childs_views,omitempty"`
-	CreatedAt   time.Time           `json:"created_at"`
-	CreatedBy   *openapi_types.UUID `json:"created_by,omitempty"`
-	DecidedAt   *time.Time          `json:"decided_at,omitempty"`
-
-	// DecidedBy Who recorded it
-	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
-	Decision  *string             `json:"decision,omitempty"`
-
-	// DocumentID An attachment of the case
-	DocumentID *openapi_types.UUID `json:"document_id,omitempty"`
-	ID         openapi_types.UUID  `json:"id"`
-
-	// Kind Assessment, or determination by a panel
-	Kind BestInterestKind `json:"kind"`
-
-	// KnownAs What whoever held it calls it
-	KnownAs *string `json:"known_as,omitempty"`
-
-	// Options That were considered
-	Options []BestInterestOption `json:"options"`
-	Outcome *string              `json:"outcome,omitempty"`
-
-	// Panel Who decides
-	Panel []BestInterestPanellist `json:"panel"`
-
-	// Question What is to be decided
-	Question *string `json:"question,omitempty"`
-
-	// ReviewOn The decision is relied on until then
-	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
-
-	// ReviewsID The decision that this one looks at again
-	ReviewsID  *openapi_types.UUID `json:"reviews_id,omitempty"`
-	Status     BestInterestStatus  `json:"status"`
-	Trigger    string              `json:"trigger"`
-	UpdatedAt  time.Time           `json:"updated_at"`
-	Version    int64               `json:"version"`
-	VoidReason *string             `json:"void_reason,omitempty"`
-	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
-	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
-}
-
-// BestInterestKind Assessment, or determination by a panel
-type BestInterestKind string
-
-// BestInterestStatus defines model for BestInterest.Status.
-type BestInterestStatus string
-
-// BestInterestCreate defines model for BestInterestCreate.
-type BestInterestCreate struct {
-	// Agency That held it, where it was not the centre
-	Agency      *string                `json:"agency,omitempty"`
-	ChildsViews *string                `json:"childs_views,omitempty"`
-	DocumentID  *openapi_types.UUID    `json:"document_id,omitempty"`
-	ID          *openapi_types.UUID    `json:"id,omitempty"`
-	Kind        BestInterestCreateKind `json:"kind"`
-
-	// KnownAs What whoever held it calls it
-	KnownAs  *string                 `json:"known_as,omitempty"`
-	Options  []BestInterestOption    `json:"options,omitempty"`
-	Panel    []BestInterestPanellist `json:"panel,omitempty"`
-	Question *string                 `json:"question,omitempty"`
-	ReviewOn *openapi_types.Date     `json:"review_on,omitempty"`
-	Trigger  string                  `json:"trigger"`
-}
-
-// BestInterestCreateKind defines model for BestInterestCreate.Kind.
-type BestInterestCreateKind string
-
-// BestInterestDecision defines model for BestInterestDecision.
-type BestInterestDecision struct {
-	// DecidedAt Now where it is left out
-	DecidedAt *time.Time `json:"decided_at,omitempty"`
-	Decision  string     `json:"decision"`
-	Outcome   string     `json:"outcome"`
-}
-
-// BestInterestOption defines model for BestInterestOption.
-type BestInterestOption struct {
-	Considerations *string `json:"considerations,omitempty"`
-	Option         string  `json:"option"`
-}
-
-// BestInterestPage defines model for BestInterestPage.
-type BestInterestPage struct {
-	Data []BestInterest `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// BestInterestPanellist defines model for BestInterestPanellist.
-type BestInterestPanellist struct {
-	Name         string  `json:"name"`
-	Organisation *string `json:"organisation,omitempty"`
-	Role         *string `json:"role,omitempty"`
-}
-
-// BestInterestPatch defines model for BestInterestPatch.
-type BestInterestPatch struct {
-	Agency      nullable.Nullable[string]             `json:"agency,omitempty"`
-	ChildsViews nullable.Nullable[string]             `json:"childs_views,omitempty"`
-	DocumentID  nullable.Nullable[openapi_types.UUID] `json:"document_id,omitempty"`
-	Kind        *BestInterestPatchKind                `json:"kind,omitempty"`
-	KnownAs     nullable.Nullable[string]             `json:"known_as,omitempty"`
-	Options     []BestInterestOption                  `json:"options,omitempty"`
-	Panel       []BestInterestPanellist               `json:"panel,omitempty"`
-	Question    nullable.Nullable[string]             `json:"question,omitempty"`
-	ReviewOn    nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
-}
-
-// BestInterestPatchKind defines model for BestInterestPatch.Kind.
-type BestInterestPatchKind string
-
 // BreakGlass defines model for BreakGlass.
 type BreakGlass struct {
 	ID *openapi_types.UUID `json:"id,omitempty"`
@@ -6632,9 +5937,6 @@ type CareArrangement struct {
 	VoidReason *string             `json:"void_reason,omitempty"`
 	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
 	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
-
-	// WithoutProcedureReason Why nobody decided in a best-interest procedure before: what could not wait, or was nobody's decision
-	WithoutProcedureReason *string `json:"without_procedure_reason,omitempty"`
 }
 
 // CareArrangementCreate defines model for CareArrangementCreate.
@@ -6656,9 +5958,6 @@ type CareArrangementCreate struct {
 
 	// Since Today, in the centre's time zone, where none is given
 	Since *openapi_types.Date `json:"since,omitempty"`
-
-	// WithoutProcedureReason Why nobody decided in a best-interest procedure before: what could not wait, or was nobody's decision
-	WithoutProcedureReason *string `json:"without_procedure_reason,omitempty"`
 }
 
 // CareArrangementPage defines model for CareArrangementPage.
@@ -8732,16 +8031,10 @@ type DuplicateDecisionCreate struct {
 
 	// SurvivorVersion Of `merge`: that record's version, as it was read
 	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
-
-	// Take Of `merge`: fields that the survivor takes over from the other
-	Take []DuplicateDecisionCreateTake `json:"take,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
 type DuplicateDecisionCreateDecision string
-
-// DuplicateDecisionCreateTake defines model for DuplicateDecisionCreate.Take.
-type DuplicateDecisionCreateTake string
 
 // DuplicateDecisionPage defines model for DuplicateDecisionPage.
 type DuplicateDecisionPage struct {
@@ -9168,8 +8461,6 @@ type HouseholdPatch struct {
 
 // IdentityDocument defines model for IdentityDocument.
 type IdentityDocument struct {
-	// AttachmentID The scan that shows it
-	AttachmentID  *openapi_types.UUID `json:"attachment_id,omitempty"`
 	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
 	CreatedAt     time.Time           `json:"created_at"`
 	ExpiresOn     *openapi_types.Date `json:"expires_on,omitempty"`
@@ -9201,11 +8492,9 @@ type IdentityDocument struct {
 
 // IdentityDocumentCreate defines model for IdentityDocumentCreate.
 type IdentityDocumentCreate struct {
-	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
-	AttachmentID *openapi_types.UUID `json:"attachment_id,omitempty"`
-	ExpiresOn    *openapi_types.Date `json:"expires_on,omitempty"`
-	ID           *openapi_types.UUID `json:"id,omitempty"`
-	IssuedOn     *openapi_types.Date `json:"issued_on,omitempty"`
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	IssuedOn  *openapi_types.Date `json:"issued_on,omitempty"`
 
 	// IssuingCountry ISO 3166-1 alpha-3
 	//
@@ -9231,8 +8520,6 @@ type IdentityDocumentPage struct {
 
 // IdentityDocumentPatch defines model for IdentityDocumentPatch.
 type IdentityDocumentPatch struct {
-	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
-	AttachmentID   nullable.Nullable[openapi_types.UUID] `json:"attachment_id,omitempty"`
 	ExpiresOn      nullable.Nullable[openapi_types.Date] `json:"expires_on,omitempty"`
 	IssuedOn       nullable.Nullable[openapi_types.Date] `json:"issued_on,omitempty"`
 	IssuingCountry nullable.Nullable[string]             `json:"issuing_country,omitempty"`
@@ -9248,9 +8535,10 @@ type Import struct {
 	Atomicity ImportAtomicity `json:"atomicity"`
 
 	// Counts `accepted` rows keep the rules; those that were not imported before are `created`, by a real run
-	Counts    ImportCounts        `json:"counts"`
-	CreatedAt time.Time           `json:"created_at"`
-	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
+	Counts     ImportCounts        `json:"counts"`
+	CreatedAt  time.Time           `json:"created_at"`
+	CreatedBy  *openapi_types.UUID `json:"created_by,omitempty"`
+	Duplicates ImportDuplicates    `json:"duplicates"`
 
 	// Errors How often each error was found
 	Errors map[string]int `json:"errors"`
@@ -9280,6 +8568,26 @@ type Import struct {
 // ImportAtomicity defines model for Import.Atomicity.
 type ImportAtomicity string
 
+// ImportDuplicates defines model for Import.Duplicates.
+type ImportDuplicates string
+
+// ImportCandidate Somebody who is registered, or, in a dry run, an earlier row of the same file
+type ImportCandidate struct {
+	BeneficiaryID *openapi_types.UUID  `json:"beneficiary_id,omitempty"`
+	Level         ImportCandidateLevel `json:"level"`
+	Line          *int                 `json:"line,omitempty"`
+
+	// Reasons The strongest first
+	Reasons   []DuplicateReason `json:"reasons"`
+	Reference *string           `json:"reference,omitempty"`
+
+	// Score Up to 1
+	Score float64 `json:"score"`
+}
+
+// ImportCandidateLevel defines model for ImportCandidate.Level.
+type ImportCandidateLevel string
+
 // ImportColumn defines model for ImportColumn.
 type ImportColumn struct {
 	// Default Read in place of an empty cell
@@ -9297,9 +8605,18 @@ type ImportColumn struct {
 
 // ImportCounts `accepted` rows keep the rules; those that were not imported before are `created`, by a real run
 type ImportCounts struct {
-	Accepted  int `json:"accepted"`
-	Changed   int `json:"changed"`
-	Created   int `json:"created"`
+	Accepted int `json:"accepted"`
+	Changed  int `json:"changed"`
+	Created  int `json:"created"`
+
+	// Duplicates Wait for a decision; in a dry run those that would
+	Duplicates int `json:"duplicates"`
+
+	// LeftOut Decided against, or not decided in time
+	LeftOut int `json:"left_out"`
+
+	// Linked Decided to be registered people; accepted like those that were imported before
+	Linked    int `json:"linked"`
 	Processed int `json:"processed"`
 	Rejected  int `json:"rejected"`
 
@@ -9459,16 +8776,42 @@ type ImportProposal struct {
 // ImportRow defines model for ImportRow.
 type ImportRow struct {
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	Issues        []ImportIssue       `json:"issues"`
+
+	// Candidates Whom the row may be, the likeliest first; left out where there is nobody or the caller may not read beneficiaries
+	Candidates []ImportCandidate `json:"candidates,omitempty"`
+
+	// DecideBy Until when a row waits; afterwards it is left out
+	DecideBy  *time.Time          `json:"decide_by,omitempty"`
+	DecidedAt *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
+	Decision  *ImportRowDecision  `json:"decision,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	Issues    []ImportIssue       `json:"issues"`
 
 	// Line Where the row begins in the file
 	Line      int     `json:"line"`
 	Reference *string `json:"reference,omitempty"`
 	SourceID  *string `json:"source_id,omitempty"`
 
-	// Status accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected
+	// Status accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected; duplicate: likely registered already, waits for a decision; linked: decided to be a registered person; left_out: decided against, or nobody decided in time
 	Status ImportRowStatus `json:"status"`
 }
+
+// ImportRowDecision defines model for ImportRow.Decision.
+type ImportRowDecision string
+
+// ImportRowDecide defines model for ImportRowDecide.
+type ImportRowDecide struct {
+	// AcknowledgedDuplicates Likely duplicates that the row does not show, once somebody has looked at them
+	AcknowledgedDuplicates []openapi_types.UUID `json:"acknowledged_duplicates,omitempty"`
+
+	// BeneficiaryID Of a link, and of nothing else
+	BeneficiaryID *openapi_types.UUID     `json:"beneficiary_id,omitempty"`
+	Decision      ImportRowDecideDecision `json:"decision"`
+}
+
+// ImportRowDecideDecision defines model for ImportRowDecide.Decision.
+type ImportRowDecideDecision string
 
 // ImportRowPage defines model for ImportRowPage.
 type ImportRowPage struct {
@@ -9481,7 +8824,7 @@ type ImportRowPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// ImportRowStatus accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected
+// ImportRowStatus accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected; duplicate: likely registered already, waits for a decision; linked: decided to be a registered person; left_out: decided against, or nobody decided in time
 type ImportRowStatus string
 
 // ImportStatus defines model for ImportStatus.
@@ -9619,38 +8962,6 @@ type InboxRegistration struct {
 
 	// ReceptionOn Arrival at the centre
 	ReceptionOn openapi_types.Date `json:"reception_on"`
-}
-
-// IncomingTransfer A case that another centre offers, as the centre that is asked sees it.
-type IncomingTransfer struct {
-	// CaseID The case that it became here
-	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
-	CreatedAt time.Time           `json:"created_at"`
-	DecidedAt *time.Time          `json:"decided_at,omitempty"`
-	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
-	ID        openapi_types.UUID  `json:"id"`
-	Parts     []TransferPart      `json:"parts"`
-
-	// Preview Frozen when the transfer was asked for. It identifies nobody.
-	Preview   TransferPreview        `json:"preview"`
-	Source    TransferPlace          `json:"source"`
-	Status    IncomingTransferStatus `json:"status"`
-	UpdatedAt time.Time              `json:"updated_at"`
-	Version   int64                  `json:"version"`
-}
-
-// IncomingTransferStatus defines model for IncomingTransfer.Status.
-type IncomingTransferStatus string
-
-// IncomingTransferPage defines model for IncomingTransferPage.
-type IncomingTransferPage struct {
-	Data []IncomingTransfer `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
 }
 
 // Index defines model for Index.
@@ -9825,57 +9136,6 @@ type JourneyLegPatch struct {
 // Example: fr
 type Language = string
 
-// LegalHold defines model for LegalHold.
-type LegalHold struct {
-	// BeneficiaryID The person, with all their cases
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-
-	// CaseID Or one case
-	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
-	CreatedAt time.Time           `json:"created_at"`
-	EndReason *string             `json:"end_reason,omitempty"`
-	EndedAt   *time.Time          `json:"ended_at,omitempty"`
-	EndedBy   *openapi_types.UUID `json:"ended_by,omitempty"`
-	ID        openapi_types.UUID  `json:"id"`
-	PlacedBy  *openapi_types.UUID `json:"placed_by,omitempty"`
-	Reason    string              `json:"reason"`
-
-	// UntilOn Its last day; absent: until somebody ends it
-	UntilOn   *openapi_types.Date `json:"until_on,omitempty"`
-	UpdatedAt time.Time           `json:"updated_at"`
-	Version   int64               `json:"version"`
-}
-
-// LegalHoldCreate defines model for LegalHoldCreate.
-type LegalHoldCreate struct {
-	// BeneficiaryID The person, with all their cases
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-
-	// CaseID Or one case
-	CaseID *openapi_types.UUID `json:"case_id,omitempty"`
-	ID     *openapi_types.UUID `json:"id,omitempty"`
-	Reason string              `json:"reason"`
-
-	// UntilOn Its last day; absent: until somebody ends it
-	UntilOn *openapi_types.Date `json:"until_on,omitempty"`
-}
-
-// LegalHoldEnd defines model for LegalHoldEnd.
-type LegalHoldEnd struct {
-	Reason string `json:"reason"`
-}
-
-// LegalHoldPage defines model for LegalHoldPage.
-type LegalHoldPage struct {
-	Data []LegalHold `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // ManagementModel defines model for ManagementModel.
 type ManagementModel struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -10027,13 +9287,10 @@ type Merge struct {
 	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
 	Reason      string              `json:"reason"`
 	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
-
-	// Taken Fields that the survivor took over, by name
-	Taken      []string            `json:"taken"`
-	UndoReason *string             `json:"undo_reason,omitempty"`
-	UndoUntil  time.Time           `json:"undo_until"`
-	UndoneAt   *time.Time          `json:"undone_at,omitempty"`
-	UndoneBy   *openapi_types.UUID `json:"undone_by,omitempty"`
+	UndoReason  *string             `json:"undo_reason,omitempty"`
+	UndoUntil   time.Time           `json:"undo_until"`
+	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
+	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
 }
 
 // MergeConflict defines model for MergeConflict.
@@ -10059,39 +9316,14 @@ type MergeCreate struct {
 
 	// SurvivorVersion As it was read
 	SurvivorVersion int64 `json:"survivor_version"`
-
-	// Take Fields that the survivor takes over from the record that ends, even where that has no value; birth_date with its precision
-	Take []MergeCreateTake `json:"take,omitempty"`
-}
-
-// MergeCreateTake defines model for MergeCreate.Take.
-type MergeCreateTake string
-
-// MergeDifference A field in which two records differ, each with its value as in the record: a text, a list or true and false; of birth_date its date and precision. Absent: no value
-type MergeDifference struct {
-	// Duplicate Of the record that ends
-	Duplicate interface{} `json:"duplicate,omitempty"`
-	Field     string      `json:"field"`
-
-	// Survivor Of the record that goes on
-	Survivor interface{} `json:"survivor,omitempty"`
-}
-
-// MergePage defines model for MergePage.
-type MergePage struct {
-	Data []Merge `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
 }
 
 // MergePreview defines model for MergePreview.
 type MergePreview struct {
-	Conflicts        []MergeConflict    `json:"conflicts"`
-	Differences      []MergeDifference  `json:"differences"`
+	Conflicts []MergeConflict `json:"conflicts"`
+
+	// Differences Fields of the record that differ, by name
+	Differences      []string           `json:"differences"`
 	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
 	DuplicateVersion int64              `json:"duplicate_version"`
 	SurvivorID       openapi_types.UUID `json:"survivor_id"`
@@ -10104,266 +9336,10 @@ type MergePreviewRequest struct {
 	SurvivorID openapi_types.UUID `json:"survivor_id"`
 }
 
-// MergeRow defines model for MergeRow.
-type MergeRow struct {
-	Fate MergeRowFate `json:"fate"`
-
-	// Fields Columns that were changed
-	Fields []string           `json:"fields"`
-	ID     openapi_types.UUID `json:"id"`
-
-	// Resource What the row is, named as in the audit trail
-	Resource string `json:"resource"`
-
-	// ResourceID Absent for lines of an import
-	ResourceID *openapi_types.UUID `json:"resource_id,omitempty"`
-}
-
-// MergeRowFate defines model for MergeRow.Fate.
-type MergeRowFate string
-
-// MergeRowPage defines model for MergeRowPage.
-type MergeRowPage struct {
-	Data []MergeRow `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // MergeUndo defines model for MergeUndo.
 type MergeUndo struct {
 	Reason string `json:"reason"`
 }
-
-// MhpssActivity defines model for MhpssActivity.
-type MhpssActivity struct {
-	// Attendances Persons, each counted once a session
-	Attendances int                  `json:"attendances"`
-	From        openapi_types.Date   `json:"from"`
-	Minutes     int                  `json:"minutes"`
-	Rows        []MhpssActivityCount `json:"rows"`
-	Sessions    int                  `json:"sessions"`
-	To          openapi_types.Date   `json:"to"`
-}
-
-// MhpssActivityCount defines model for MhpssActivityCount.
-type MhpssActivityCount struct {
-	Activity        string           `json:"activity"`
-	Attendances     int              `json:"attendances"`
-	Kind            MhpssSessionKind `json:"kind"`
-	Minutes         int              `json:"minutes"`
-	PsychoEducation bool             `json:"psycho_education"`
-	PyramidLevel    string           `json:"pyramid_level"`
-	Sessions        int              `json:"sessions"`
-}
-
-// MhpssNote defines model for MhpssNote.
-type MhpssNote struct {
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	SessionID openapi_types.UUID `json:"session_id"`
-	Text      string             `json:"text"`
-	UpdatedAt time.Time          `json:"updated_at"`
-	Version   int64              `json:"version"`
-	WrittenBy openapi_types.UUID `json:"written_by"`
-}
-
-// MhpssNoteCreate defines model for MhpssNoteCreate.
-type MhpssNoteCreate struct {
-	ID   *openapi_types.UUID `json:"id,omitempty"`
-	Text string              `json:"text"`
-}
-
-// MhpssNotePage defines model for MhpssNotePage.
-type MhpssNotePage struct {
-	Data []MhpssNote `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// MhpssParticipant defines model for MhpssParticipant.
-type MhpssParticipant struct {
-	// Attended Of a held session: whether the person came; yes where nothing is said
-	Attended      *bool              `json:"attended,omitempty"`
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// Role `participant` where none is given
-	Role *MhpssParticipantRole `json:"role,omitempty"`
-}
-
-// MhpssParticipantRole `participant` where none is given
-type MhpssParticipantRole string
-
-// MhpssReason defines model for MhpssReason.
-type MhpssReason struct {
-	Reason string `json:"reason"`
-}
-
-// MhpssSession defines model for MhpssSession.
-type MhpssSession struct {
-	Activity      string              `json:"activity"`
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	CreatedAt     time.Time           `json:"created_at"`
-	FacilitatorID openapi_types.UUID  `json:"facilitator_id"`
-
-	// Headcounts People who came and are counted only
-	Headcounts []Headcount        `json:"headcounts"`
-	ID         openapi_types.UUID `json:"id"`
-
-	// Interpreter Whether one helped
-	Interpreter *bool            `json:"interpreter,omitempty"`
-	Kind        MhpssSessionKind `json:"kind"`
-
-	// Language BCP 47
-	Language  *string  `json:"language,omitempty"`
-	Materials []string `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes  *int                 `json:"minutes,omitempty"`
-	Modality MhpssSessionModality `json:"modality"`
-
-	// Participants Not in lists
-	Participants []MhpssParticipant `json:"participants,omitempty"`
-
-	// Persons Who came, named and counted; 0 until it was held
-	Persons int     `json:"persons"`
-	Place   *string `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan *string `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation bool   `json:"psycho_education"`
-	PyramidLevel    string `json:"pyramid_level"`
-
-	// Reason Why it was cancelled or voided
-	Reason   *string   `json:"reason,omitempty"`
-	StartsAt time.Time `json:"starts_at"`
-
-	// StartsOn The centre's day of it
-	StartsOn     openapi_types.Date  `json:"starts_on"`
-	Status       MhpssSessionStatus  `json:"status"`
-	SupervisorID *openapi_types.UUID `json:"supervisor_id,omitempty"`
-	Topic        *string             `json:"topic,omitempty"`
-	UpdatedAt    time.Time           `json:"updated_at"`
-	Version      int64               `json:"version"`
-}
-
-// MhpssSessionModality defines model for MhpssSession.Modality.
-type MhpssSessionModality string
-
-// MhpssSessionCreate defines model for MhpssSessionCreate.
-type MhpssSessionCreate struct {
-	Activity string `json:"activity"`
-
-	// CaseID Of the one participant or of one of the family
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-	ID            *openapi_types.UUID `json:"id,omitempty"`
-
-	// Interpreter Whether one helped
-	Interpreter *bool            `json:"interpreter,omitempty"`
-	Kind        MhpssSessionKind `json:"kind"`
-
-	// Language BCP 47
-	Language  *string  `json:"language,omitempty"`
-	Materials []string `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes      *int                        `json:"minutes,omitempty"`
-	Modality     *MhpssSessionCreateModality `json:"modality,omitempty"`
-	Participants []MhpssParticipant          `json:"participants,omitempty"`
-	Place        *string                     `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan *string `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation *bool     `json:"psycho_education,omitempty"`
-	PyramidLevel    string    `json:"pyramid_level"`
-	StartsAt        time.Time `json:"starts_at"`
-
-	// Status `held` where none is given
-	Status       *MhpssSessionCreateStatus `json:"status,omitempty"`
-	SupervisorID *openapi_types.UUID       `json:"supervisor_id,omitempty"`
-	Topic        *string                   `json:"topic,omitempty"`
-}
-
-// MhpssSessionCreateModality defines model for MhpssSessionCreate.Modality.
-type MhpssSessionCreateModality string
-
-// MhpssSessionCreateStatus `held` where none is given
-type MhpssSessionCreateStatus string
-
-// MhpssSessionHold defines model for MhpssSessionHold.
-type MhpssSessionHold struct {
-	Headcounts   []Headcount        `json:"headcounts,omitempty"`
-	Interpreter  *bool              `json:"interpreter,omitempty"`
-	Language     *string            `json:"language,omitempty"`
-	Minutes      int                `json:"minutes"`
-	Participants []MhpssParticipant `json:"participants,omitempty"`
-
-	// StartsAt When it began, if not as planned
-	StartsAt *time.Time `json:"starts_at,omitempty"`
-}
-
-// MhpssSessionKind defines model for MhpssSessionKind.
-type MhpssSessionKind string
-
-// MhpssSessionPage defines model for MhpssSessionPage.
-type MhpssSessionPage struct {
-	Data []MhpssSession `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// MhpssSessionPatch defines model for MhpssSessionPatch.
-type MhpssSessionPatch struct {
-	Activity      *string             `json:"activity,omitempty"`
-	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-
-	// Interpreter Whether one helped
-	Interpreter nullable.Nullable[bool] `json:"interpreter,omitempty"`
-
-	// Language BCP 47
-	Language  nullable.Nullable[string] `json:"language,omitempty"`
-	Materials []string                  `json:"materials,omitempty"`
-
-	// Minutes How long it was
-	Minutes      *int                       `json:"minutes,omitempty"`
-	Modality     *MhpssSessionPatchModality `json:"modality,omitempty"`
-	Participants []MhpssParticipant         `json:"participants,omitempty"`
-	Place        nullable.Nullable[string]  `json:"place,omitempty"`
-
-	// Plan What the facilitator means to do; no names
-	Plan nullable.Nullable[string] `json:"plan,omitempty"`
-
-	// PsychoEducation Whether it teaches a topic
-	PsychoEducation *bool                                 `json:"psycho_education,omitempty"`
-	PyramidLevel    *string                               `json:"pyramid_level,omitempty"`
-	StartsAt        *time.Time                            `json:"starts_at,omitempty"`
-	SupervisorID    nullable.Nullable[openapi_types.UUID] `json:"supervisor_id,omitempty"`
-	Topic           nullable.Nullable[string]             `json:"topic,omitempty"`
-}
-
-// MhpssSessionPatchModality defines model for MhpssSessionPatch.Modality.
-type MhpssSessionPatchModality string
-
-// MhpssSessionStatus defines model for MhpssSessionStatus.
-type MhpssSessionStatus string
 
 // MissingField defines model for MissingField.
 type MissingField struct {
@@ -11555,9 +10531,6 @@ type SOPCard struct {
 type SOPCase struct {
 	// ActionNeedsAgreement What is planned is begun once the person agreed to the plan; absent: no
 	ActionNeedsAgreement *bool `json:"action_needs_agreement,omitempty"`
-
-	// BestInterestReviewHours Until an act that went before its best-interest procedure is to be reviewed; 0, or absent: 72
-	BestInterestReviewHours *int `json:"best_interest_review_hours,omitempty"`
 
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
 	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
@@ -13155,95 +12128,6 @@ type TrainingPatch struct {
 	ValidUntil  nullable.Nullable[openapi_types.Date] `json:"valid_until,omitempty"`
 }
 
-// Transfer A case that is handed over, as the centre that hands it over sees it.
-type Transfer struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	CaseID        openapi_types.UUID `json:"case_id"`
-
-	// ConsentID What it rests on
-	ConsentID *openapi_types.UUID `json:"consent_id,omitempty"`
-
-	// ContinuityToken On acceptance: names the transfer to the other centre, which has its own ids
-	ContinuityToken *openapi_types.UUID `json:"continuity_token,omitempty"`
-	CreatedAt       time.Time           `json:"created_at"`
-	DecidedAt       *time.Time          `json:"decided_at,omitempty"`
-
-	// DecisionNote Why it was refused or withdrawn
-	DecisionNote      *string             `json:"decision_note,omitempty"`
-	ID                openapi_types.UUID  `json:"id"`
-	OverrideBasis     *string             `json:"override_basis,omitempty"`
-	OverrideDecidedBy *openapi_types.UUID `json:"override_decided_by,omitempty"`
-	OverrideReason    *string             `json:"override_reason,omitempty"`
-	Parts             []TransferPart      `json:"parts"`
-
-	// Preview Frozen when the transfer was asked for. It identifies nobody.
-	Preview     TransferPreview    `json:"preview"`
-	Reason      string             `json:"reason"`
-	RequestedBy openapi_types.UUID `json:"requested_by"`
-	Status      TransferStatus     `json:"status"`
-	Target      TransferPlace      `json:"target"`
-	UpdatedAt   time.Time          `json:"updated_at"`
-	Version     int64              `json:"version"`
-}
-
-// TransferStatus defines model for Transfer.Status.
-type TransferStatus string
-
-// TransferAcceptance defines model for TransferAcceptance.
-type TransferAcceptance struct {
-	// OwnerID Who is to own the case here
-	OwnerID *openapi_types.UUID `json:"owner_id,omitempty"`
-}
-
-// TransferCreate defines model for TransferCreate.
-type TransferCreate struct {
-	// CentreCode Of the centre that is asked
-	CentreCode string              `json:"centre_code"`
-	ID         *openapi_types.UUID `json:"id,omitempty"`
-	Override   *TransferOverride   `json:"override,omitempty"`
-
-	// Parts What is copied beside the person's basics; absent: all of it
-	Parts  []TransferPart `json:"parts,omitempty"`
-	Reason string         `json:"reason"`
-}
-
-// TransferOverride defines model for TransferOverride.
-type TransferOverride struct {
-	Basis  string `json:"basis"`
-	Reason string `json:"reason"`
-}
-
-// TransferPage defines model for TransferPage.
-type TransferPage struct {
-	Data []Transfer `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// TransferPart defines model for TransferPart.
-type TransferPart string
-
-// TransferPlace defines model for TransferPlace.
-type TransferPlace struct {
-	Code string `json:"code"`
-	Name string `json:"name"`
-}
-
-// TransferPreview Frozen when the transfer was asked for. It identifies nobody.
-type TransferPreview struct {
-	// Child Under 18
-	Child bool `json:"child"`
-
-	// Languages BCP 47
-	Languages []string `json:"languages"`
-	RiskLevel *string  `json:"risk_level,omitempty"`
-	Sex       string   `json:"sex"`
-}
-
 // User defines model for User.
 type User struct {
 	Active    bool      `json:"active"`
@@ -14439,45 +13323,6 @@ type PreviewMergeParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListMergesParams defines parameters for ListMerges.
-type ListMergesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListMergesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListMergesParamsSort defines parameters for ListMerges.
-type ListMergesParamsSort string
-
-// ListMergeRowsParams defines parameters for ListMergeRows.
-type ListMergeRowsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `resource` where none is given. A cursor carries its own
-	Sort *ListMergeRowsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Resource Only rows of this resource, named as in the audit trail
-	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
-}
-
-// ListMergeRowsParamsSort defines parameters for ListMergeRows.
-type ListMergeRowsParamsSort string
-
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
 	// Limit Rows a page
@@ -15111,72 +13956,6 @@ type VoidCaseAttachmentParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListBestInterestsParams defines parameters for ListBestInterests.
-type ListBestInterestsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListBestInterestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only procedures with this status
-	Status *ListBestInterestsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// Trigger Only those that this asked for
-	Trigger *string `form:"trigger,omitempty" json:"trigger,omitempty"`
-}
-
-// ListBestInterestsParamsSort defines parameters for ListBestInterests.
-type ListBestInterestsParamsSort string
-
-// ListBestInterestsParamsStatus defines parameters for ListBestInterests.
-type ListBestInterestsParamsStatus string
-
-// CreateBestInterestParams defines parameters for CreateBestInterest.
-type CreateBestInterestParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateBestInterestParams defines parameters for UpdateBestInterest.
-type UpdateBestInterestParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// DecideBestInterestParams defines parameters for DecideBestInterest.
-type DecideBestInterestParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ReviewBestInterestParams defines parameters for ReviewBestInterest.
-type ReviewBestInterestParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidBestInterestParams defines parameters for VoidBestInterest.
-type VoidBestInterestParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // BreakGlassParams defines parameters for BreakGlass.
 type BreakGlassParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
@@ -15723,12 +14502,6 @@ type EndCaseTeamMemberParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// RequestTransferParams defines parameters for RequestTransfer.
-type RequestTransferParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
 	// IfMatch The ETag that was read
@@ -16163,6 +14936,9 @@ type CreateImportParams struct {
 	// Atomicity `per_row` saves every row that keeps the rules, `all_or_nothing` none where one is rejected
 	Atomicity *CreateImportParamsAtomicity `form:"atomicity,omitempty" json:"atomicity,omitempty"`
 
+	// Duplicates `hold` lets rows of likely duplicates wait for a decision, `import` registers them as well; their pairs wait under `/duplicates`
+	Duplicates *CreateImportParamsDuplicates `form:"duplicates,omitempty" json:"duplicates,omitempty"`
+
 	// Encoding WHATWG name, such as windows-1252. Detected where it is not given
 	Encoding *string `form:"encoding,omitempty" json:"encoding,omitempty"`
 
@@ -16187,6 +14963,9 @@ type CreateImportParamsMode string
 
 // CreateImportParamsAtomicity defines parameters for CreateImport.
 type CreateImportParamsAtomicity string
+
+// CreateImportParamsDuplicates defines parameters for CreateImport.
+type CreateImportParamsDuplicates string
 
 // CreateImportParamsDelimiter defines parameters for CreateImport.
 type CreateImportParamsDelimiter string
@@ -16216,6 +14995,12 @@ type CommitImportParams struct {
 
 	// AcceptLanguage Language of messages: en, fr, ar or es
 	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// StreamImportEventsParams defines parameters for StreamImportEvents.
+type StreamImportEventsParams struct {
+	// LastEventID `id` of the last event that was received
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // ExportImportFaultsParams defines parameters for ExportImportFaults.
@@ -16251,46 +15036,13 @@ type ListImportRowsParams struct {
 // ListImportRowsParamsSort defines parameters for ListImportRows.
 type ListImportRowsParamsSort string
 
-// ListLegalHoldsParams defines parameters for ListLegalHolds.
-type ListLegalHoldsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListLegalHoldsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// BeneficiaryID Only of this person
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-
-	// CaseID Only of this case
-	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
-
-	// Ended Those that somebody ended (true) or not (false)
-	Ended *bool `form:"ended,omitempty" json:"ended,omitempty"`
-}
-
-// ListLegalHoldsParamsSort defines parameters for ListLegalHolds.
-type ListLegalHoldsParamsSort string
-
-// PlaceLegalHoldParams defines parameters for PlaceLegalHold.
-type PlaceLegalHoldParams struct {
+// DecideImportRowParams defines parameters for DecideImportRow.
+type DecideImportRowParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
 
-// EndLegalHoldParams defines parameters for EndLegalHold.
-type EndLegalHoldParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
 }
 
 // ListManagementModelsParams defines parameters for ListManagementModels.
@@ -16373,123 +15125,6 @@ type UpdateMemberParams struct {
 
 // EndMemberParams defines parameters for EndMember.
 type EndMemberParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// GetMhpssActivityParams defines parameters for GetMhpssActivity.
-type GetMhpssActivityParams struct {
-	// From First day
-	From openapi_types.Date `form:"from" json:"from"`
-
-	// To Last day
-	To openapi_types.Date `form:"to" json:"to"`
-}
-
-// ListMhpssSessionsParams defines parameters for ListMhpssSessions.
-type ListMhpssSessionsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-starts_at` where none is given. A cursor carries its own
-	Sort *ListMhpssSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only sessions in this state
-	Status *MhpssSessionStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// Kind Only sessions of this kind
-	Kind *MhpssSessionKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// Activity Only this activity
-	Activity *string `form:"activity,omitempty" json:"activity,omitempty"`
-
-	// PsychoEducation Only sessions that teach, or only others
-	PsychoEducation *bool `form:"psycho_education,omitempty" json:"psycho_education,omitempty"`
-
-	// FacilitatorID Only sessions that this member of staff leads
-	FacilitatorID *openapi_types.UUID `form:"facilitator_id,omitempty" json:"facilitator_id,omitempty"`
-
-	// BeneficiaryID Only sessions of this person
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-
-	// CaseID Only sessions of this case
-	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
-
-	// From On this day of the centre or later
-	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
-
-	// To On this day of the centre or earlier
-	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
-}
-
-// ListMhpssSessionsParamsSort defines parameters for ListMhpssSessions.
-type ListMhpssSessionsParamsSort string
-
-// CreateMhpssSessionParams defines parameters for CreateMhpssSession.
-type CreateMhpssSessionParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateMhpssSessionParams defines parameters for UpdateMhpssSession.
-type UpdateMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// CancelMhpssSessionParams defines parameters for CancelMhpssSession.
-type CancelMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// HoldMhpssSessionParams defines parameters for HoldMhpssSession.
-type HoldMhpssSessionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListMhpssNotesParams defines parameters for ListMhpssNotes.
-type ListMhpssNotesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListMhpssNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListMhpssNotesParamsSort defines parameters for ListMhpssNotes.
-type ListMhpssNotesParamsSort string
-
-// CreateMhpssNoteParams defines parameters for CreateMhpssNote.
-type CreateMhpssNoteParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidMhpssSessionParams defines parameters for VoidMhpssSession.
-type VoidMhpssSessionParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -17526,102 +16161,6 @@ type DismissTaskParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListIncomingTransfersParams defines parameters for ListIncomingTransfers.
-type ListIncomingTransfersParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListIncomingTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only in this state
-	Status *ListIncomingTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-}
-
-// ListIncomingTransfersParamsSort defines parameters for ListIncomingTransfers.
-type ListIncomingTransfersParamsSort string
-
-// ListIncomingTransfersParamsStatus defines parameters for ListIncomingTransfers.
-type ListIncomingTransfersParamsStatus string
-
-// AcceptTransferParams defines parameters for AcceptTransfer.
-type AcceptTransferParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RefuseTransferParams defines parameters for RefuseTransfer.
-type RefuseTransferParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListTransfersParams defines parameters for ListTransfers.
-type ListTransfersParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only in this state
-	Status *ListTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// CaseID Only of this case
-	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
-}
-
-// ListTransfersParamsSort defines parameters for ListTransfers.
-type ListTransfersParamsSort string
-
-// ListTransfersParamsStatus defines parameters for ListTransfers.
-type ListTransfersParamsStatus string
-
-// ApproveTransferOverrideParams defines parameters for ApproveTransferOverride.
-type ApproveTransferOverrideParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RejectTransferOverrideParams defines parameters for RejectTransferOverride.
-type RejectTransferOverrideParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// WithdrawTransferParams defines parameters for WithdrawTransfer.
-type WithdrawTransferParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListVisitsParams defines parameters for ListVisits.
 type ListVisitsParams struct {
 	// Limit Rows a page
@@ -18468,18 +17007,6 @@ type CreateCaseAttachmentLinkJSONRequestBody = AttachmentLinkCreate
 // VoidCaseAttachmentJSONRequestBody defines body for VoidCaseAttachment for application/json ContentType.
 type VoidCaseAttachmentJSONRequestBody = AttachmentVoid
 
-// CreateBestInterestJSONRequestBody defines body for CreateBestInterest for application/json ContentType.
-type CreateBestInterestJSONRequestBody = BestInterestCreate
-
-// UpdateBestInterestApplicationMergePatchPlusJSONRequestBody defines body for UpdateBestInterest for application/merge-patch+json ContentType.
-type UpdateBestInterestApplicationMergePatchPlusJSONRequestBody = BestInterestPatch
-
-// DecideBestInterestJSONRequestBody defines body for DecideBestInterest for application/json ContentType.
-type DecideBestInterestJSONRequestBody = BestInterestDecision
-
-// VoidBestInterestJSONRequestBody defines body for VoidBestInterest for application/json ContentType.
-type VoidBestInterestJSONRequestBody = VoidReason
-
 // BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
 type BreakGlassJSONRequestBody = BreakGlass
 
@@ -18579,9 +17106,6 @@ type ChangeCaseSOPJSONRequestBody = CaseSOP
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
 
-// RequestTransferJSONRequestBody defines body for RequestTransfer for application/json ContentType.
-type RequestTransferJSONRequestBody = TransferCreate
-
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
 
@@ -18636,11 +17160,8 @@ type ProposeImportMappingJSONRequestBody = SheetHeader
 // CreateImportMultipartRequestBody defines body for CreateImport for multipart/form-data ContentType.
 type CreateImportMultipartRequestBody CreateImportMultipartBody
 
-// PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
-type PlaceLegalHoldJSONRequestBody = LegalHoldCreate
-
-// EndLegalHoldJSONRequestBody defines body for EndLegalHold for application/json ContentType.
-type EndLegalHoldJSONRequestBody = LegalHoldEnd
+// DecideImportRowJSONRequestBody defines body for DecideImportRow for application/json ContentType.
+type DecideImportRowJSONRequestBody = ImportRowDecide
 
 // CreateManagementModelJSONRequestBody defines body for CreateManagementModel for application/json ContentType.
 type CreateManagementModelJSONRequestBody = ManagementModelCreate
@@ -18653,24 +17174,6 @@ type CreateMemberJSONRequestBody = MemberCreate
 
 // UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
 type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
-
-// CreateMhpssSessionJSONRequestBody defines body for CreateMhpssSession for application/json ContentType.
-type CreateMhpssSessionJSONRequestBody = MhpssSessionCreate
-
-// UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateMhpssSession for application/merge-patch+json ContentType.
-type UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody = MhpssSessionPatch
-
-// CancelMhpssSessionJSONRequestBody defines body for CancelMhpssSession for application/json ContentType.
-type CancelMhpssSessionJSONRequestBody = MhpssReason
-
-// HoldMhpssSessionJSONRequestBody defines body for HoldMhpssSession for application/json ContentType.
-type HoldMhpssSessionJSONRequestBody = MhpssSessionHold
-
-// CreateMhpssNoteJSONRequestBody defines body for CreateMhpssNote for application/json ContentType.
-type CreateMhpssNoteJSONRequestBody = MhpssNoteCreate
-
-// VoidMhpssSessionJSONRequestBody defines body for VoidMhpssSession for application/json ContentType.
-type VoidMhpssSessionJSONRequestBody = VoidReason
 
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
@@ -18815,18 +17318,6 @@ type CompleteTaskJSONRequestBody = TaskCompletion
 
 // DismissTaskJSONRequestBody defines body for DismissTask for application/json ContentType.
 type DismissTaskJSONRequestBody = TaskDismissal
-
-// AcceptTransferJSONRequestBody defines body for AcceptTransfer for application/json ContentType.
-type AcceptTransferJSONRequestBody = TransferAcceptance
-
-// RefuseTransferJSONRequestBody defines body for RefuseTransfer for application/json ContentType.
-type RefuseTransferJSONRequestBody = CaseReason
-
-// RejectTransferOverrideJSONRequestBody defines body for RejectTransferOverride for application/json ContentType.
-type RejectTransferOverrideJSONRequestBody = CaseReason
-
-// WithdrawTransferJSONRequestBody defines body for WithdrawTransfer for application/json ContentType.
-type WithdrawTransferJSONRequestBody = CaseReason
 
 // CreateVisitJSONRequestBody defines body for CreateVisit for application/json ContentType.
 type CreateVisitJSONRequestBody = VisitCreate
@@ -19302,12 +17793,6 @@ type ServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
-	// ListMerges What was merged into a record
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
-	ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error
-	// ListMergeRows What a merge did to which row
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
-	ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -19503,27 +17988,6 @@ type ServerInterface interface {
 	// VoidCaseAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
 	VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error
-	// ListBestInterests The best-interest procedures of a child's case
-	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests)
-	ListBestInterests(ctx echo.Context, centreID CentreID, id ID, params ListBestInterestsParams) error
-	// CreateBestInterest Begin a best-interest procedure
-	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests)
-	CreateBestInterest(ctx echo.Context, centreID CentreID, id ID, params CreateBestInterestParams) error
-	// GetBestInterest Read a best-interest procedure
-	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
-	GetBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID) error
-	// UpdateBestInterest Change a procedure that is not decided
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
-	UpdateBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params UpdateBestInterestParams) error
-	// DecideBestInterest Record the decision
-	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/decide)
-	DecideBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params DecideBestInterestParams) error
-	// ReviewBestInterest Look at a decision again
-	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/review)
-	ReviewBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params ReviewBestInterestParams) error
-	// VoidBestInterest Void a procedure entered in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/void)
-	VoidBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params VoidBestInterestParams) error
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
@@ -19707,9 +18171,6 @@ type ServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID, params EndCaseTeamMemberParams) error
-	// RequestTransfer Ask another centre to take the case
-	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
-	RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
@@ -19836,24 +18297,18 @@ type ServerInterface interface {
 	// CommitImport Turn a finished dry run into a real run
 	// (POST /v1/centres/{centre_id}/imports/{id}/commit)
 	CommitImport(ctx echo.Context, centreID CentreID, id ID, params CommitImportParams) error
+	// StreamImportEvents Follow an import as it goes on
+	// (GET /v1/centres/{centre_id}/imports/{id}/events)
+	StreamImportEvents(ctx echo.Context, centreID CentreID, id ID, params StreamImportEventsParams) error
 	// ExportImportFaults Every fault as a table
 	// (GET /v1/centres/{centre_id}/imports/{id}/faults)
 	ExportImportFaults(ctx echo.Context, centreID CentreID, id ID, params ExportImportFaultsParams) error
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx echo.Context, centreID CentreID, id ID, params ListImportRowsParams) error
-	// ListLegalHolds List legal holds
-	// (GET /v1/centres/{centre_id}/legal-holds)
-	ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error
-	// PlaceLegalHold Keep what is held of a person or a case
-	// (POST /v1/centres/{centre_id}/legal-holds)
-	PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error
-	// GetLegalHold Read a legal hold
-	// (GET /v1/centres/{centre_id}/legal-holds/{id})
-	GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error
-	// EndLegalHold End a legal hold
-	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
-	EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error
+	// DecideImportRow Decide about a row that may be a duplicate
+	// (POST /v1/centres/{centre_id}/imports/{id}/rows/{row_id}/decide)
+	DecideImportRow(ctx echo.Context, centreID CentreID, id ID, rowID openapi_types.UUID, params DecideImportRowParams) error
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error
@@ -19881,39 +18336,6 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
-	// GetMhpssActivity Count sessions and who came
-	// (GET /v1/centres/{centre_id}/mhpss/activity)
-	GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error
-	// ListMhpssSessions List psychosocial sessions
-	// (GET /v1/centres/{centre_id}/mhpss/sessions)
-	ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error
-	// CreateMhpssSession Plan a session, or record one that was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions)
-	CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error
-	// GetMhpssSession Read a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
-	GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateMhpssSession Change a plan, or correct what was recorded
-	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
-	UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error
-	// CancelMhpssSession Cancel a planned session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
-	CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error
-	// HoldMhpssSession Record that a planned session was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
-	HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error
-	// ListMhpssNotes List the notes on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error
-	// CreateMhpssNote Write a note on a session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error
-	// GetMhpssNote Read a note on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
-	GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error
-	// VoidMhpssSession Void a session recorded in error
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
-	VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
@@ -20220,33 +18642,6 @@ type ServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx echo.Context, centreID CentreID, id ID, params DismissTaskParams) error
-	// ListIncomingTransfers List the cases that other centres offer
-	// (GET /v1/centres/{centre_id}/transfer-inbox)
-	ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error
-	// GetIncomingTransfer Read what another centre offers
-	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
-	GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error
-	// AcceptTransfer Take a case over
-	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
-	AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error
-	// RefuseTransfer Leave a case where it is
-	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
-	RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error
-	// ListTransfers List the cases that are handed over
-	// (GET /v1/centres/{centre_id}/transfers)
-	ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error
-	// GetTransfer Read a transfer
-	// (GET /v1/centres/{centre_id}/transfers/{id})
-	GetTransfer(ctx echo.Context, centreID CentreID, id ID) error
-	// ApproveTransferOverride Let a transfer go without consent
-	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
-	ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error
-	// RejectTransferOverride Keep a transfer that has no consent
-	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
-	RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error
-	// WithdrawTransfer Take a transfer back
-	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
-	WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error
@@ -24129,129 +22524,6 @@ func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
 	return err
 }
 
-// ListMerges converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMerges(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMergesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMerges(ctx, centreID, id, params)
-	return err
-}
-
-// ListMergeRows converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMergeRows(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "merge_id" -------------
-	var mergeID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "merge_id", ctx.Param("merge_id"), &mergeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter merge_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMergeRowsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "resource" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMergeRows(ctx, centreID, id, mergeID, params)
-	return err
-}
-
 // ListBeneficiaryNames converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBeneficiaryNames(ctx echo.Context) error {
 	var err error
@@ -27769,411 +26041,6 @@ func (w *ServerInterfaceWrapper) VoidCaseAttachment(ctx echo.Context) error {
 	return err
 }
 
-// ListBestInterests converts echo context to params.
-func (w *ServerInterfaceWrapper) ListBestInterests(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListBestInterestsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "trigger" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "trigger", ctx.QueryParams(), &params.Trigger, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter trigger: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListBestInterests(ctx, centreID, id, params)
-	return err
-}
-
-// CreateBestInterest converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateBestInterest(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateBestInterestParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateBestInterest(ctx, centreID, id, params)
-	return err
-}
-
-// GetBestInterest converts echo context to params.
-func (w *ServerInterfaceWrapper) GetBestInterest(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "procedure_id" -------------
-	var procedureID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetBestInterest(ctx, centreID, id, procedureID)
-	return err
-}
-
-// UpdateBestInterest converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateBestInterest(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "procedure_id" -------------
-	var procedureID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateBestInterestParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateBestInterest(ctx, centreID, id, procedureID, params)
-	return err
-}
-
-// DecideBestInterest converts echo context to params.
-func (w *ServerInterfaceWrapper) DecideBestInterest(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "procedure_id" -------------
-	var procedureID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DecideBestInterestParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DecideBestInterest(ctx, centreID, id, procedureID, params)
-	return err
-}
-
-// ReviewBestInterest converts echo context to params.
-func (w *ServerInterfaceWrapper) ReviewBestInterest(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "procedure_id" -------------
-	var procedureID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReviewBestInterestParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReviewBestInterest(ctx, centreID, id, procedureID, params)
-	return err
-}
-
-// VoidBestInterest converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidBestInterest(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "procedure_id" -------------
-	var procedureID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidBestInterestParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidBestInterest(ctx, centreID, id, procedureID, params)
-	return err
-}
-
 // BreakGlass converts echo context to params.
 func (w *ServerInterfaceWrapper) BreakGlass(ctx echo.Context) error {
 	var err error
@@ -31520,50 +29387,6 @@ func (w *ServerInterfaceWrapper) EndCaseTeamMember(ctx echo.Context) error {
 	return err
 }
 
-// RequestTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) RequestTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RequestTransferParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RequestTransfer(ctx, centreID, id, params)
-	return err
-}
-
 // UndoCaseMerge converts echo context to params.
 func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 	var err error
@@ -33504,6 +31327,13 @@ func (w *ServerInterfaceWrapper) CreateImport(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter atomicity: %s", err))
 	}
 
+	// ------------- Optional query parameter "duplicates" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "duplicates", ctx.QueryParams(), &params.Duplicates, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter duplicates: %s", err))
+	}
+
 	// ------------- Optional query parameter "encoding" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "encoding", ctx.QueryParams(), &params.Encoding, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -33748,6 +31578,50 @@ func (w *ServerInterfaceWrapper) CommitImport(ctx echo.Context) error {
 	return err
 }
 
+// StreamImportEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) StreamImportEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamImportEventsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StreamImportEvents(ctx, centreID, id, params)
+	return err
+}
+
 // ExportImportFaults converts echo context to params.
 func (w *ServerInterfaceWrapper) ExportImportFaults(ctx echo.Context) error {
 	var err error
@@ -33877,111 +31751,8 @@ func (w *ServerInterfaceWrapper) ListImportRows(ctx echo.Context) error {
 	return err
 }
 
-// ListLegalHolds converts echo context to params.
-func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListLegalHoldsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "case_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "ended" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "ended", ctx.QueryParams(), &params.Ended, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ended: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListLegalHolds(ctx, centreID, params)
-	return err
-}
-
-// PlaceLegalHold converts echo context to params.
-func (w *ServerInterfaceWrapper) PlaceLegalHold(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PlaceLegalHoldParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PlaceLegalHold(ctx, centreID, params)
-	return err
-}
-
-// GetLegalHold converts echo context to params.
-func (w *ServerInterfaceWrapper) GetLegalHold(ctx echo.Context) error {
+// DecideImportRow converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideImportRow(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "centre_id" -------------
 	var centreID CentreID
@@ -33999,51 +31770,18 @@ func (w *ServerInterfaceWrapper) GetLegalHold(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
 
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetLegalHold(ctx, centreID, id)
-	return err
-}
+	// ------------- Path parameter "row_id" -------------
+	var rowID openapi_types.UUID
 
-// EndLegalHold converts echo context to params.
-func (w *ServerInterfaceWrapper) EndLegalHold(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "row_id", ctx.Param("row_id"), &rowID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter row_id: %s", err))
 	}
 
 	// Parameter object where we will unmarshal all parameters from the context
-	var params EndLegalHoldParams
+	var params DecideImportRowParams
 
 	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
 	// ------------- Optional header parameter "Idempotency-Key" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
 		var IdempotencyKey IdempotencyKey
@@ -34059,9 +31797,24 @@ func (w *ServerInterfaceWrapper) EndLegalHold(ctx echo.Context) error {
 
 		params.IdempotencyKey = &IdempotencyKey
 	}
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.EndLegalHold(ctx, centreID, id, params)
+	err = w.Handler.DecideImportRow(ctx, centreID, id, rowID, params)
 	return err
 }
 
@@ -34477,566 +32230,6 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndMember(ctx, centreID, id, params)
-	return err
-}
-
-// GetMhpssActivity converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssActivity(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetMhpssActivityParams
-	// ------------- Required query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// ------------- Required query parameter "to" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssActivity(ctx, centreID, params)
-	return err
-}
-
-// ListMhpssSessions converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMhpssSessions(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMhpssSessionsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "activity" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "activity", ctx.QueryParams(), &params.Activity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter activity: %s", err))
-	}
-
-	// ------------- Optional query parameter "psycho_education" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "psycho_education", ctx.QueryParams(), &params.PsychoEducation, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter psycho_education: %s", err))
-	}
-
-	// ------------- Optional query parameter "facilitator_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "facilitator_id", ctx.QueryParams(), &params.FacilitatorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter facilitator_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "case_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
-	}
-
-	// ------------- Optional query parameter "to" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMhpssSessions(ctx, centreID, params)
-	return err
-}
-
-// CreateMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateMhpssSession(ctx, centreID, params)
-	return err
-}
-
-// GetMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssSession(ctx, centreID, id)
-	return err
-}
-
-// UpdateMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// CancelMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) CancelMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CancelMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CancelMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// HoldMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) HoldMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params HoldMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.HoldMhpssSession(ctx, centreID, id, params)
-	return err
-}
-
-// ListMhpssNotes converts echo context to params.
-func (w *ServerInterfaceWrapper) ListMhpssNotes(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMhpssNotesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListMhpssNotes(ctx, centreID, id, params)
-	return err
-}
-
-// CreateMhpssNote converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateMhpssNote(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateMhpssNoteParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateMhpssNote(ctx, centreID, id, params)
-	return err
-}
-
-// GetMhpssNote converts echo context to params.
-func (w *ServerInterfaceWrapper) GetMhpssNote(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "note_id" -------------
-	var noteID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMhpssNote(ctx, centreID, id, noteID)
-	return err
-}
-
-// VoidMhpssSession converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidMhpssSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidMhpssSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidMhpssSession(ctx, centreID, id, params)
 	return err
 }
 
@@ -39921,472 +37114,6 @@ func (w *ServerInterfaceWrapper) DismissTask(ctx echo.Context) error {
 	return err
 }
 
-// ListIncomingTransfers converts echo context to params.
-func (w *ServerInterfaceWrapper) ListIncomingTransfers(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListIncomingTransfersParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListIncomingTransfers(ctx, centreID, params)
-	return err
-}
-
-// GetIncomingTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) GetIncomingTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetIncomingTransfer(ctx, centreID, id)
-	return err
-}
-
-// AcceptTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) AcceptTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params AcceptTransferParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.AcceptTransfer(ctx, centreID, id, params)
-	return err
-}
-
-// RefuseTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) RefuseTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RefuseTransferParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RefuseTransfer(ctx, centreID, id, params)
-	return err
-}
-
-// ListTransfers converts echo context to params.
-func (w *ServerInterfaceWrapper) ListTransfers(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListTransfersParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "case_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListTransfers(ctx, centreID, params)
-	return err
-}
-
-// GetTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) GetTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetTransfer(ctx, centreID, id)
-	return err
-}
-
-// ApproveTransferOverride converts echo context to params.
-func (w *ServerInterfaceWrapper) ApproveTransferOverride(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ApproveTransferOverrideParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ApproveTransferOverride(ctx, centreID, id, params)
-	return err
-}
-
-// RejectTransferOverride converts echo context to params.
-func (w *ServerInterfaceWrapper) RejectTransferOverride(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RejectTransferOverrideParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RejectTransferOverride(ctx, centreID, id, params)
-	return err
-}
-
-// WithdrawTransfer converts echo context to params.
-func (w *ServerInterfaceWrapper) WithdrawTransfer(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params WithdrawTransferParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.WithdrawTransfer(ctx, centreID, id, params)
-	return err
-}
-
 // ListVisits converts echo context to params.
 func (w *ServerInterfaceWrapper) ListVisits(ctx echo.Context) error {
 	var err error
@@ -43137,8 +39864,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges", wrapper.ListMerges, options.OperationMiddlewares["listMerges"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges/:merge_id/rows", wrapper.ListMergeRows, options.OperationMiddlewares["listMergeRows"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -43284,8 +40009,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports", wrapper.CreateImport, options.OperationMiddlewares["createImport"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id", wrapper.GetImport, options.OperationMiddlewares["getImport"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id/rows", wrapper.ListImportRows, options.OperationMiddlewares["listImportRows"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/rows/:row_id/decide", wrapper.DecideImportRow, options.OperationMiddlewares["decideImportRow"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id/faults", wrapper.ExportImportFaults, options.OperationMiddlewares["exportImportFaults"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/commit", wrapper.CommitImport, options.OperationMiddlewares["commitImport"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id/events", wrapper.StreamImportEvents, options.OperationMiddlewares["streamImportEvents"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/cancel", wrapper.CancelImport, options.OperationMiddlewares["cancelImport"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases", wrapper.ListCases, options.OperationMiddlewares["listCases"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases", wrapper.CreateCase, options.OperationMiddlewares["createCase"]...)
@@ -43331,17 +40058,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.ListMhpssSessions, options.OperationMiddlewares["listMhpssSessions"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.CreateMhpssSession, options.OperationMiddlewares["createMhpssSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.GetMhpssSession, options.OperationMiddlewares["getMhpssSession"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.UpdateMhpssSession, options.OperationMiddlewares["updateMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/hold", wrapper.HoldMhpssSession, options.OperationMiddlewares["holdMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/cancel", wrapper.CancelMhpssSession, options.OperationMiddlewares["cancelMhpssSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/void", wrapper.VoidMhpssSession, options.OperationMiddlewares["voidMhpssSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.ListMhpssNotes, options.OperationMiddlewares["listMhpssNotes"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.CreateMhpssNote, options.OperationMiddlewares["createMhpssNote"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes/:note_id", wrapper.GetMhpssNote, options.OperationMiddlewares["getMhpssNote"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/activity", wrapper.GetMhpssActivity, options.OperationMiddlewares["getMhpssActivity"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -43387,13 +40103,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.ListBestInterests, options.OperationMiddlewares["listBestInterests"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.CreateBestInterest, options.OperationMiddlewares["createBestInterest"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id", wrapper.GetBestInterest, options.OperationMiddlewares["getBestInterest"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id", wrapper.UpdateBestInterest, options.OperationMiddlewares["updateBestInterest"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id/decide", wrapper.DecideBestInterest, options.OperationMiddlewares["decideBestInterest"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id/review", wrapper.ReviewBestInterest, options.OperationMiddlewares["reviewBestInterest"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id/void", wrapper.VoidBestInterest, options.OperationMiddlewares["voidBestInterest"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.ListCaseProblems, options.OperationMiddlewares["listCaseProblems"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.CreateCaseProblem, options.OperationMiddlewares["createCaseProblem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.GetCaseProblem, options.OperationMiddlewares["getCaseProblem"]...)
@@ -43401,16 +40110,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/transfers", wrapper.RequestTransfer, options.OperationMiddlewares["requestTransfer"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers", wrapper.ListTransfers, options.OperationMiddlewares["listTransfers"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers/:id", wrapper.GetTransfer, options.OperationMiddlewares["getTransfer"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/withdraw", wrapper.WithdrawTransfer, options.OperationMiddlewares["withdrawTransfer"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/approve", wrapper.ApproveTransferOverride, options.OperationMiddlewares["approveTransferOverride"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/reject", wrapper.RejectTransferOverride, options.OperationMiddlewares["rejectTransferOverride"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox", wrapper.ListIncomingTransfers, options.OperationMiddlewares["listIncomingTransfers"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id", wrapper.GetIncomingTransfer, options.OperationMiddlewares["getIncomingTransfer"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/accept", wrapper.AcceptTransfer, options.OperationMiddlewares["acceptTransfer"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/refuse", wrapper.RefuseTransfer, options.OperationMiddlewares["refuseTransfer"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -43429,10 +40128,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.ListReferralMessages, options.OperationMiddlewares["listReferralMessages"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.CreateReferralMessage, options.OperationMiddlewares["createReferralMessage"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/disclosures", wrapper.ListDisclosures, options.OperationMiddlewares["listDisclosures"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.ListLegalHolds, options.OperationMiddlewares["listLegalHolds"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id", wrapper.GetLegalHold, options.OperationMiddlewares["getLegalHold"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id/end", wrapper.EndLegalHold, options.OperationMiddlewares["endLegalHold"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox", wrapper.ListReferralInbox, options.OperationMiddlewares["listReferralInbox"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id", wrapper.GetReferralInboxItem, options.OperationMiddlewares["getReferralInboxItem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/matches", wrapper.ListReferralInboxMatches, options.OperationMiddlewares["listReferralInboxMatches"]...)
@@ -47612,89 +44307,6 @@ func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPrevi
 	return err
 }
 
-type ListMergesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListMergesParams
-}
-
-type ListMergesResponseObject interface {
-	VisitListMergesResponse(w http.ResponseWriter) error
-}
-
-type ListMerges200JSONResponse MergePage
-
-func (response ListMerges200JSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMergesdefaultApplicationProblemPlusJSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergeRowsRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	MergeID  openapi_types.UUID `json:"merge_id"`
-	Params   ListMergeRowsParams
-}
-
-type ListMergeRowsResponseObject interface {
-	VisitListMergeRowsResponse(w http.ResponseWriter) error
-}
-
-type ListMergeRows200JSONResponse MergeRowPage
-
-func (response ListMergeRows200JSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMergeRowsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMergeRowsdefaultApplicationProblemPlusJSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListBeneficiaryNamesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -51237,351 +47849,6 @@ func (response VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
-type ListBestInterestsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListBestInterestsParams
-}
-
-type ListBestInterestsResponseObject interface {
-	VisitListBestInterestsResponse(w http.ResponseWriter) error
-}
-
-type ListBestInterests200JSONResponse BestInterestPage
-
-func (response ListBestInterests200JSONResponse) VisitListBestInterestsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListBestInterestsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListBestInterestsdefaultApplicationProblemPlusJSONResponse) VisitListBestInterestsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateBestInterestRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CreateBestInterestParams
-	Body     *CreateBestInterestJSONRequestBody
-}
-
-type CreateBestInterestResponseObject interface {
-	VisitCreateBestInterestResponse(w http.ResponseWriter) error
-}
-
-type CreateBestInterest201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateBestInterest201JSONResponse struct {
-	Body    BestInterest
-	Headers CreateBestInterest201ResponseHeaders
-}
-
-func (response CreateBestInterest201JSONResponse) VisitCreateBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateBestInterestdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateBestInterestdefaultApplicationProblemPlusJSONResponse) VisitCreateBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetBestInterestRequestObject struct {
-	CentreID    CentreID           `json:"centre_id"`
-	ID          ID                 `json:"id"`
-	ProcedureID openapi_types.UUID `json:"procedure_id"`
-}
-
-type GetBestInterestResponseObject interface {
-	VisitGetBestInterestResponse(w http.ResponseWriter) error
-}
-
-type GetBestInterest200ResponseHeaders struct {
-	ETag string
-}
-
-type GetBestInterest200JSONResponse struct {
-	Body    BestInterest
-	Headers GetBestInterest200ResponseHeaders
-}
-
-func (response GetBestInterest200JSONResponse) VisitGetBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetBestInterestdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetBestInterestdefaultApplicationProblemPlusJSONResponse) VisitGetBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateBestInterestRequestObject struct {
-	CentreID    CentreID           `json:"centre_id"`
-	ID          ID                 `json:"id"`
-	ProcedureID openapi_types.UUID `json:"procedure_id"`
-	Params      UpdateBestInterestParams
-	Body        *UpdateBestInterestApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateBestInterestResponseObject interface {
-	VisitUpdateBestInterestResponse(w http.ResponseWriter) error
-}
-
-type UpdateBestInterest200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateBestInterest200JSONResponse struct {
-	Body    BestInterest
-	Headers UpdateBestInterest200ResponseHeaders
-}
-
-func (response UpdateBestInterest200JSONResponse) VisitUpdateBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateBestInterestdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateBestInterestdefaultApplicationProblemPlusJSONResponse) VisitUpdateBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DecideBestInterestRequestObject struct {
-	CentreID    CentreID           `json:"centre_id"`
-	ID          ID                 `json:"id"`
-	ProcedureID openapi_types.UUID `json:"procedure_id"`
-	Params      DecideBestInterestParams
-	Body        *DecideBestInterestJSONRequestBody
-}
-
-type DecideBestInterestResponseObject interface {
-	VisitDecideBestInterestResponse(w http.ResponseWriter) error
-}
-
-type DecideBestInterest200ResponseHeaders struct {
-	ETag string
-}
-
-type DecideBestInterest200JSONResponse struct {
-	Body    BestInterest
-	Headers DecideBestInterest200ResponseHeaders
-}
-
-func (response DecideBestInterest200JSONResponse) VisitDecideBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DecideBestInterestdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DecideBestInterestdefaultApplicationProblemPlusJSONResponse) VisitDecideBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReviewBestInterestRequestObject struct {
-	CentreID    CentreID           `json:"centre_id"`
-	ID          ID                 `json:"id"`
-	ProcedureID openapi_types.UUID `json:"procedure_id"`
-	Params      ReviewBestInterestParams
-}
-
-type ReviewBestInterestResponseObject interface {
-	VisitReviewBestInterestResponse(w http.ResponseWriter) error
-}
-
-type ReviewBestInterest200ResponseHeaders struct {
-	ETag string
-}
-
-type ReviewBestInterest200JSONResponse struct {
-	Body    BestInterest
-	Headers ReviewBestInterest200ResponseHeaders
-}
-
-func (response ReviewBestInterest200JSONResponse) VisitReviewBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReviewBestInterestdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReviewBestInterestdefaultApplicationProblemPlusJSONResponse) VisitReviewBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidBestInterestRequestObject struct {
-	CentreID    CentreID           `json:"centre_id"`
-	ID          ID                 `json:"id"`
-	ProcedureID openapi_types.UUID `json:"procedure_id"`
-	Params      VoidBestInterestParams
-	Body        *VoidBestInterestJSONRequestBody
-}
-
-type VoidBestInterestResponseObject interface {
-	VisitVoidBestInterestResponse(w http.ResponseWriter) error
-}
-
-type VoidBestInterest200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidBestInterest200JSONResponse struct {
-	Body    BestInterest
-	Headers VoidBestInterest200ResponseHeaders
-}
-
-func (response VoidBestInterest200JSONResponse) VisitVoidBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidBestInterestdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidBestInterestdefaultApplicationProblemPlusJSONResponse) VisitVoidBestInterestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type BreakGlassRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -54559,58 +50826,6 @@ func (response EndCaseTeamMemberdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
-type RequestTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   RequestTransferParams
-	Body     *RequestTransferJSONRequestBody
-}
-
-type RequestTransferResponseObject interface {
-	VisitRequestTransferResponse(w http.ResponseWriter) error
-}
-
-type RequestTransfer201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type RequestTransfer201JSONResponse struct {
-	Body    Transfer
-	Headers RequestTransfer201ResponseHeaders
-}
-
-func (response RequestTransfer201JSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RequestTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RequestTransferdefaultApplicationProblemPlusJSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type UndoCaseMergeRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -56695,6 +52910,84 @@ func (response CommitImportdefaultApplicationProblemPlusJSONResponse) VisitCommi
 	return err
 }
 
+type StreamImportEventsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   StreamImportEventsParams
+}
+
+type StreamImportEventsResponseObject interface {
+	VisitStreamImportEventsResponse(w http.ResponseWriter) error
+}
+
+type StreamImportEvents200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamImportEvents200TextEventStreamResponse) VisitStreamImportEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamImportEvents204Response struct {
+}
+
+func (response StreamImportEvents204Response) VisitStreamImportEventsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type StreamImportEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StreamImportEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamImportEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ExportImportFaultsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -56783,18 +53076,21 @@ func (response ListImportRowsdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
-type ListLegalHoldsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListLegalHoldsParams
+type DecideImportRowRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	RowID    openapi_types.UUID `json:"row_id"`
+	Params   DecideImportRowParams
+	Body     *DecideImportRowJSONRequestBody
 }
 
-type ListLegalHoldsResponseObject interface {
-	VisitListLegalHoldsResponse(w http.ResponseWriter) error
+type DecideImportRowResponseObject interface {
+	VisitDecideImportRowResponse(w http.ResponseWriter) error
 }
 
-type ListLegalHolds200JSONResponse LegalHoldPage
+type DecideImportRow200JSONResponse ImportRow
 
-func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+func (response DecideImportRow200JSONResponse) VisitDecideImportRowResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -56806,161 +53102,12 @@ func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http
 	return err
 }
 
-type ListLegalHoldsdefaultApplicationProblemPlusJSONResponse struct {
+type DecideImportRowdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response ListLegalHoldsdefaultApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlaceLegalHoldRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   PlaceLegalHoldParams
-	Body     *PlaceLegalHoldJSONRequestBody
-}
-
-type PlaceLegalHoldResponseObject interface {
-	VisitPlaceLegalHoldResponse(w http.ResponseWriter) error
-}
-
-type PlaceLegalHold201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type PlaceLegalHold201JSONResponse struct {
-	Body    LegalHold
-	Headers PlaceLegalHold201ResponseHeaders
-}
-
-func (response PlaceLegalHold201JSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlaceLegalHolddefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PlaceLegalHolddefaultApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLegalHoldRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetLegalHoldResponseObject interface {
-	VisitGetLegalHoldResponse(w http.ResponseWriter) error
-}
-
-type GetLegalHold200ResponseHeaders struct {
-	ETag string
-}
-
-type GetLegalHold200JSONResponse struct {
-	Body    LegalHold
-	Headers GetLegalHold200ResponseHeaders
-}
-
-func (response GetLegalHold200JSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLegalHolddefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetLegalHolddefaultApplicationProblemPlusJSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndLegalHoldRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   EndLegalHoldParams
-	Body     *EndLegalHoldJSONRequestBody
-}
-
-type EndLegalHoldResponseObject interface {
-	VisitEndLegalHoldResponse(w http.ResponseWriter) error
-}
-
-type EndLegalHold200ResponseHeaders struct {
-	ETag string
-}
-
-type EndLegalHold200JSONResponse struct {
-	Body    LegalHold
-	Headers EndLegalHold200ResponseHeaders
-}
-
-func (response EndLegalHold200JSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndLegalHolddefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response EndLegalHolddefaultApplicationProblemPlusJSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
+func (response DecideImportRowdefaultApplicationProblemPlusJSONResponse) VisitDecideImportRowResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -57388,527 +53535,6 @@ type EndMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMemberResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssActivityRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   GetMhpssActivityParams
-}
-
-type GetMhpssActivityResponseObject interface {
-	VisitGetMhpssActivityResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssActivity200JSONResponse MhpssActivity
-
-func (response GetMhpssActivity200JSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssActivitydefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssActivitydefaultApplicationProblemPlusJSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssSessionsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListMhpssSessionsParams
-}
-
-type ListMhpssSessionsResponseObject interface {
-	VisitListMhpssSessionsResponse(w http.ResponseWriter) error
-}
-
-type ListMhpssSessions200JSONResponse MhpssSessionPage
-
-func (response ListMhpssSessions200JSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateMhpssSessionParams
-	Body     *CreateMhpssSessionJSONRequestBody
-}
-
-type CreateMhpssSessionResponseObject interface {
-	VisitCreateMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type CreateMhpssSession201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateMhpssSession201JSONResponse struct {
-	Body    MhpssSession
-	Headers CreateMhpssSession201ResponseHeaders
-}
-
-func (response CreateMhpssSession201JSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetMhpssSessionResponseObject interface {
-	VisitGetMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type GetMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers GetMhpssSession200ResponseHeaders
-}
-
-func (response GetMhpssSession200JSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UpdateMhpssSessionParams
-	Body     *UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateMhpssSessionResponseObject interface {
-	VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type UpdateMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers UpdateMhpssSession200ResponseHeaders
-}
-
-func (response UpdateMhpssSession200JSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CancelMhpssSessionParams
-	Body     *CancelMhpssSessionJSONRequestBody
-}
-
-type CancelMhpssSessionResponseObject interface {
-	VisitCancelMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type CancelMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type CancelMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers CancelMhpssSession200ResponseHeaders
-}
-
-func (response CancelMhpssSession200JSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   HoldMhpssSessionParams
-	Body     *HoldMhpssSessionJSONRequestBody
-}
-
-type HoldMhpssSessionResponseObject interface {
-	VisitHoldMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type HoldMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type HoldMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers HoldMhpssSession200ResponseHeaders
-}
-
-func (response HoldMhpssSession200JSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssNotesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListMhpssNotesParams
-}
-
-type ListMhpssNotesResponseObject interface {
-	VisitListMhpssNotesResponse(w http.ResponseWriter) error
-}
-
-type ListMhpssNotes200JSONResponse MhpssNotePage
-
-func (response ListMhpssNotes200JSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMhpssNotesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListMhpssNotesdefaultApplicationProblemPlusJSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssNoteRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CreateMhpssNoteParams
-	Body     *CreateMhpssNoteJSONRequestBody
-}
-
-type CreateMhpssNoteResponseObject interface {
-	VisitCreateMhpssNoteResponse(w http.ResponseWriter) error
-}
-
-type CreateMhpssNote201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateMhpssNote201JSONResponse struct {
-	Body    MhpssNote
-	Headers CreateMhpssNote201ResponseHeaders
-}
-
-func (response CreateMhpssNote201JSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssNoteRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	NoteID   openapi_types.UUID `json:"note_id"`
-}
-
-type GetMhpssNoteResponseObject interface {
-	VisitGetMhpssNoteResponse(w http.ResponseWriter) error
-}
-
-type GetMhpssNote200ResponseHeaders struct {
-	ETag string
-}
-
-type GetMhpssNote200JSONResponse struct {
-	Body    MhpssNote
-	Headers GetMhpssNote200ResponseHeaders
-}
-
-func (response GetMhpssNote200JSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidMhpssSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   VoidMhpssSessionParams
-	Body     *VoidMhpssSessionJSONRequestBody
-}
-
-type VoidMhpssSessionResponseObject interface {
-	VisitVoidMhpssSessionResponse(w http.ResponseWriter) error
-}
-
-type VoidMhpssSession200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidMhpssSession200JSONResponse struct {
-	Body    MhpssSession
-	Headers VoidMhpssSession200ResponseHeaders
-}
-
-func (response VoidMhpssSession200JSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -62803,431 +58429,6 @@ func (response DismissTaskdefaultApplicationProblemPlusJSONResponse) VisitDismis
 	return err
 }
 
-type ListIncomingTransfersRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListIncomingTransfersParams
-}
-
-type ListIncomingTransfersResponseObject interface {
-	VisitListIncomingTransfersResponse(w http.ResponseWriter) error
-}
-
-type ListIncomingTransfers200JSONResponse IncomingTransferPage
-
-func (response ListIncomingTransfers200JSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIncomingTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetIncomingTransferResponseObject interface {
-	VisitGetIncomingTransferResponse(w http.ResponseWriter) error
-}
-
-type GetIncomingTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type GetIncomingTransfer200JSONResponse struct {
-	Body    IncomingTransfer
-	Headers GetIncomingTransfer200ResponseHeaders
-}
-
-func (response GetIncomingTransfer200JSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIncomingTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetIncomingTransferdefaultApplicationProblemPlusJSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AcceptTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   AcceptTransferParams
-	Body     *AcceptTransferJSONRequestBody
-}
-
-type AcceptTransferResponseObject interface {
-	VisitAcceptTransferResponse(w http.ResponseWriter) error
-}
-
-type AcceptTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type AcceptTransfer200JSONResponse struct {
-	Body    IncomingTransfer
-	Headers AcceptTransfer200ResponseHeaders
-}
-
-func (response AcceptTransfer200JSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AcceptTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response AcceptTransferdefaultApplicationProblemPlusJSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RefuseTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   RefuseTransferParams
-	Body     *RefuseTransferJSONRequestBody
-}
-
-type RefuseTransferResponseObject interface {
-	VisitRefuseTransferResponse(w http.ResponseWriter) error
-}
-
-type RefuseTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type RefuseTransfer200JSONResponse struct {
-	Body    IncomingTransfer
-	Headers RefuseTransfer200ResponseHeaders
-}
-
-func (response RefuseTransfer200JSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RefuseTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RefuseTransferdefaultApplicationProblemPlusJSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTransfersRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListTransfersParams
-}
-
-type ListTransfersResponseObject interface {
-	VisitListTransfersResponse(w http.ResponseWriter) error
-}
-
-type ListTransfers200JSONResponse TransferPage
-
-func (response ListTransfers200JSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTransfersdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListTransfersdefaultApplicationProblemPlusJSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetTransferResponseObject interface {
-	VisitGetTransferResponse(w http.ResponseWriter) error
-}
-
-type GetTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type GetTransfer200JSONResponse struct {
-	Body    Transfer
-	Headers GetTransfer200ResponseHeaders
-}
-
-func (response GetTransfer200JSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetTransferdefaultApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ApproveTransferOverrideRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ApproveTransferOverrideParams
-}
-
-type ApproveTransferOverrideResponseObject interface {
-	VisitApproveTransferOverrideResponse(w http.ResponseWriter) error
-}
-
-type ApproveTransferOverride200ResponseHeaders struct {
-	ETag string
-}
-
-type ApproveTransferOverride200JSONResponse struct {
-	Body    Transfer
-	Headers ApproveTransferOverride200ResponseHeaders
-}
-
-func (response ApproveTransferOverride200JSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RejectTransferOverrideRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   RejectTransferOverrideParams
-	Body     *RejectTransferOverrideJSONRequestBody
-}
-
-type RejectTransferOverrideResponseObject interface {
-	VisitRejectTransferOverrideResponse(w http.ResponseWriter) error
-}
-
-type RejectTransferOverride200ResponseHeaders struct {
-	ETag string
-}
-
-type RejectTransferOverride200JSONResponse struct {
-	Body    Transfer
-	Headers RejectTransferOverride200ResponseHeaders
-}
-
-func (response RejectTransferOverride200JSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RejectTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RejectTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type WithdrawTransferRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   WithdrawTransferParams
-	Body     *WithdrawTransferJSONRequestBody
-}
-
-type WithdrawTransferResponseObject interface {
-	VisitWithdrawTransferResponse(w http.ResponseWriter) error
-}
-
-type WithdrawTransfer200ResponseHeaders struct {
-	ETag string
-}
-
-type WithdrawTransfer200JSONResponse struct {
-	Body    Transfer
-	Headers WithdrawTransfer200ResponseHeaders
-}
-
-func (response WithdrawTransfer200JSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type WithdrawTransferdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response WithdrawTransferdefaultApplicationProblemPlusJSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListVisitsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListVisitsParams
@@ -66451,12 +61652,6 @@ type StrictServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
-	// ListMerges What was merged into a record
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
-	ListMerges(ctx context.Context, request ListMergesRequestObject) (ListMergesResponseObject, error)
-	// ListMergeRows What a merge did to which row
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
-	ListMergeRows(ctx context.Context, request ListMergeRowsRequestObject) (ListMergeRowsResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -66652,27 +61847,6 @@ type StrictServerInterface interface {
 	// VoidCaseAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
 	VoidCaseAttachment(ctx context.Context, request VoidCaseAttachmentRequestObject) (VoidCaseAttachmentResponseObject, error)
-	// ListBestInterests The best-interest procedures of a child's case
-	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests)
-	ListBestInterests(ctx context.Context, request ListBestInterestsRequestObject) (ListBestInterestsResponseObject, error)
-	// CreateBestInterest Begin a best-interest procedure
-	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests)
-	CreateBestInterest(ctx context.Context, request CreateBestInterestRequestObject) (CreateBestInterestResponseObject, error)
-	// GetBestInterest Read a best-interest procedure
-	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
-	GetBestInterest(ctx context.Context, request GetBestInterestRequestObject) (GetBestInterestResponseObject, error)
-	// UpdateBestInterest Change a procedure that is not decided
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
-	UpdateBestInterest(ctx context.Context, request UpdateBestInterestRequestObject) (UpdateBestInterestResponseObject, error)
-	// DecideBestInterest Record the decision
-	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/decide)
-	DecideBestInterest(ctx context.Context, request DecideBestInterestRequestObject) (DecideBestInterestResponseObject, error)
-	// ReviewBestInterest Look at a decision again
-	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/review)
-	ReviewBestInterest(ctx context.Context, request ReviewBestInterestRequestObject) (ReviewBestInterestResponseObject, error)
-	// VoidBestInterest Void a procedure entered in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/void)
-	VoidBestInterest(ctx context.Context, request VoidBestInterestRequestObject) (VoidBestInterestResponseObject, error)
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
@@ -66856,9 +62030,6 @@ type StrictServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx context.Context, request EndCaseTeamMemberRequestObject) (EndCaseTeamMemberResponseObject, error)
-	// RequestTransfer Ask another centre to take the case
-	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
-	RequestTransfer(ctx context.Context, request RequestTransferRequestObject) (RequestTransferResponseObject, error)
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
@@ -66985,24 +62156,18 @@ type StrictServerInterface interface {
 	// CommitImport Turn a finished dry run into a real run
 	// (POST /v1/centres/{centre_id}/imports/{id}/commit)
 	CommitImport(ctx context.Context, request CommitImportRequestObject) (CommitImportResponseObject, error)
+	// StreamImportEvents Follow an import as it goes on
+	// (GET /v1/centres/{centre_id}/imports/{id}/events)
+	StreamImportEvents(ctx context.Context, request StreamImportEventsRequestObject) (StreamImportEventsResponseObject, error)
 	// ExportImportFaults Every fault as a table
 	// (GET /v1/centres/{centre_id}/imports/{id}/faults)
 	ExportImportFaults(ctx context.Context, request ExportImportFaultsRequestObject) (ExportImportFaultsResponseObject, error)
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx context.Context, request ListImportRowsRequestObject) (ListImportRowsResponseObject, error)
-	// ListLegalHolds List legal holds
-	// (GET /v1/centres/{centre_id}/legal-holds)
-	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
-	// PlaceLegalHold Keep what is held of a person or a case
-	// (POST /v1/centres/{centre_id}/legal-holds)
-	PlaceLegalHold(ctx context.Context, request PlaceLegalHoldRequestObject) (PlaceLegalHoldResponseObject, error)
-	// GetLegalHold Read a legal hold
-	// (GET /v1/centres/{centre_id}/legal-holds/{id})
-	GetLegalHold(ctx context.Context, request GetLegalHoldRequestObject) (GetLegalHoldResponseObject, error)
-	// EndLegalHold End a legal hold
-	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
-	EndLegalHold(ctx context.Context, request EndLegalHoldRequestObject) (EndLegalHoldResponseObject, error)
+	// DecideImportRow Decide about a row that may be a duplicate
+	// (POST /v1/centres/{centre_id}/imports/{id}/rows/{row_id}/decide)
+	DecideImportRow(ctx context.Context, request DecideImportRowRequestObject) (DecideImportRowResponseObject, error)
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx context.Context, request ListManagementModelsRequestObject) (ListManagementModelsResponseObject, error)
@@ -67030,39 +62195,6 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
-	// GetMhpssActivity Count sessions and who came
-	// (GET /v1/centres/{centre_id}/mhpss/activity)
-	GetMhpssActivity(ctx context.Context, request GetMhpssActivityRequestObject) (GetMhpssActivityResponseObject, error)
-	// ListMhpssSessions List psychosocial sessions
-	// (GET /v1/centres/{centre_id}/mhpss/sessions)
-	ListMhpssSessions(ctx context.Context, request ListMhpssSessionsRequestObject) (ListMhpssSessionsResponseObject, error)
-	// CreateMhpssSession Plan a session, or record one that was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions)
-	CreateMhpssSession(ctx context.Context, request CreateMhpssSessionRequestObject) (CreateMhpssSessionResponseObject, error)
-	// GetMhpssSession Read a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
-	GetMhpssSession(ctx context.Context, request GetMhpssSessionRequestObject) (GetMhpssSessionResponseObject, error)
-	// UpdateMhpssSession Change a plan, or correct what was recorded
-	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
-	UpdateMhpssSession(ctx context.Context, request UpdateMhpssSessionRequestObject) (UpdateMhpssSessionResponseObject, error)
-	// CancelMhpssSession Cancel a planned session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
-	CancelMhpssSession(ctx context.Context, request CancelMhpssSessionRequestObject) (CancelMhpssSessionResponseObject, error)
-	// HoldMhpssSession Record that a planned session was held
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
-	HoldMhpssSession(ctx context.Context, request HoldMhpssSessionRequestObject) (HoldMhpssSessionResponseObject, error)
-	// ListMhpssNotes List the notes on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	ListMhpssNotes(ctx context.Context, request ListMhpssNotesRequestObject) (ListMhpssNotesResponseObject, error)
-	// CreateMhpssNote Write a note on a session
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
-	CreateMhpssNote(ctx context.Context, request CreateMhpssNoteRequestObject) (CreateMhpssNoteResponseObject, error)
-	// GetMhpssNote Read a note on a session
-	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
-	GetMhpssNote(ctx context.Context, request GetMhpssNoteRequestObject) (GetMhpssNoteResponseObject, error)
-	// VoidMhpssSession Void a session recorded in error
-	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
-	VoidMhpssSession(ctx context.Context, request VoidMhpssSessionRequestObject) (VoidMhpssSessionResponseObject, error)
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
@@ -67369,33 +62501,6 @@ type StrictServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx context.Context, request DismissTaskRequestObject) (DismissTaskResponseObject, error)
-	// ListIncomingTransfers List the cases that other centres offer
-	// (GET /v1/centres/{centre_id}/transfer-inbox)
-	ListIncomingTransfers(ctx context.Context, request ListIncomingTransfersRequestObject) (ListIncomingTransfersResponseObject, error)
-	// GetIncomingTransfer Read what another centre offers
-	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
-	GetIncomingTransfer(ctx context.Context, request GetIncomingTransferRequestObject) (GetIncomingTransferResponseObject, error)
-	// AcceptTransfer Take a case over
-	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
-	AcceptTransfer(ctx context.Context, request AcceptTransferRequestObject) (AcceptTransferResponseObject, error)
-	// RefuseTransfer Leave a case where it is
-	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
-	RefuseTransfer(ctx context.Context, request RefuseTransferRequestObject) (RefuseTransferResponseObject, error)
-	// ListTransfers List the cases that are handed over
-	// (GET /v1/centres/{centre_id}/transfers)
-	ListTransfers(ctx context.Context, request ListTransfersRequestObject) (ListTransfersResponseObject, error)
-	// GetTransfer Read a transfer
-	// (GET /v1/centres/{centre_id}/transfers/{id})
-	GetTransfer(ctx context.Context, request GetTransferRequestObject) (GetTransferResponseObject, error)
-	// ApproveTransferOverride Let a transfer go without consent
-	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
-	ApproveTransferOverride(ctx context.Context, request ApproveTransferOverrideRequestObject) (ApproveTransferOverrideResponseObject, error)
-	// RejectTransferOverride Keep a transfer that has no consent
-	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
-	RejectTransferOverride(ctx context.Context, request RejectTransferOverrideRequestObject) (RejectTransferOverrideResponseObject, error)
-	// WithdrawTransfer Take a transfer back
-	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
-	WithdrawTransfer(ctx context.Context, request WithdrawTransferRequestObject) (WithdrawTransferResponseObject, error)
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx context.Context, request ListVisitsRequestObject) (ListVisitsResponseObject, error)
@@ -70510,61 +65615,6 @@ func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
-// ListMerges operation middleware
-func (sh *strictHandler) ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error {
-	var request ListMergesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMerges(ctx.Request().Context(), request.(ListMergesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMerges")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMergesResponseObject); ok {
-		return validResponse.VisitListMergesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMergeRows operation middleware
-func (sh *strictHandler) ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error {
-	var request ListMergeRowsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.MergeID = mergeID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMergeRows(ctx.Request().Context(), request.(ListMergeRowsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMergeRows")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMergeRowsResponseObject); ok {
-		return validResponse.VisitListMergeRowsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListBeneficiaryNames operation middleware
 func (sh *strictHandler) ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error {
 	var request ListBeneficiaryNamesRequestObject
@@ -73167,291 +68217,6 @@ func (sh *strictHandler) VoidCaseAttachment(ctx echo.Context, centreID CentreID,
 	return nil
 }
 
-// ListBestInterests operation middleware
-func (sh *strictHandler) ListBestInterests(ctx echo.Context, centreID CentreID, id ID, params ListBestInterestsParams) error {
-	var request ListBestInterestsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListBestInterests(ctx.Request().Context(), request.(ListBestInterestsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListBestInterests")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListBestInterestsResponseObject); ok {
-		return validResponse.VisitListBestInterestsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateBestInterest operation middleware
-func (sh *strictHandler) CreateBestInterest(ctx echo.Context, centreID CentreID, id ID, params CreateBestInterestParams) error {
-	var request CreateBestInterestRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CreateBestInterestJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateBestInterest(ctx.Request().Context(), request.(CreateBestInterestRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateBestInterest")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateBestInterestResponseObject); ok {
-		return validResponse.VisitCreateBestInterestResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetBestInterest operation middleware
-func (sh *strictHandler) GetBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID) error {
-	var request GetBestInterestRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ProcedureID = procedureID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetBestInterest(ctx.Request().Context(), request.(GetBestInterestRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetBestInterest")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetBestInterestResponseObject); ok {
-		return validResponse.VisitGetBestInterestResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateBestInterest operation middleware
-func (sh *strictHandler) UpdateBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params UpdateBestInterestParams) error {
-	var request UpdateBestInterestRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ProcedureID = procedureID
-	request.Params = params
-
-	var body UpdateBestInterestApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateBestInterest(ctx.Request().Context(), request.(UpdateBestInterestRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateBestInterest")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateBestInterestResponseObject); ok {
-		return validResponse.VisitUpdateBestInterestResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DecideBestInterest operation middleware
-func (sh *strictHandler) DecideBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params DecideBestInterestParams) error {
-	var request DecideBestInterestRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ProcedureID = procedureID
-	request.Params = params
-
-	var body DecideBestInterestJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DecideBestInterest(ctx.Request().Context(), request.(DecideBestInterestRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DecideBestInterest")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DecideBestInterestResponseObject); ok {
-		return validResponse.VisitDecideBestInterestResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReviewBestInterest operation middleware
-func (sh *strictHandler) ReviewBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params ReviewBestInterestParams) error {
-	var request ReviewBestInterestRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ProcedureID = procedureID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReviewBestInterest(ctx.Request().Context(), request.(ReviewBestInterestRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReviewBestInterest")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReviewBestInterestResponseObject); ok {
-		return validResponse.VisitReviewBestInterestResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidBestInterest operation middleware
-func (sh *strictHandler) VoidBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params VoidBestInterestParams) error {
-	var request VoidBestInterestRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ProcedureID = procedureID
-	request.Params = params
-
-	var body VoidBestInterestJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidBestInterest(ctx.Request().Context(), request.(VoidBestInterestRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidBestInterest")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidBestInterestResponseObject); ok {
-		return validResponse.VisitVoidBestInterestResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // BreakGlass operation middleware
 func (sh *strictHandler) BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error {
 	var request BreakGlassRequestObject
@@ -75888,56 +70653,6 @@ func (sh *strictHandler) EndCaseTeamMember(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
-// RequestTransfer operation middleware
-func (sh *strictHandler) RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error {
-	var request RequestTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body RequestTransferJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RequestTransfer(ctx.Request().Context(), request.(RequestTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RequestTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RequestTransferResponseObject); ok {
-		return validResponse.VisitRequestTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // UndoCaseMerge operation middleware
 func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error {
 	var request UndoCaseMergeRequestObject
@@ -77462,6 +72177,33 @@ func (sh *strictHandler) CommitImport(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
+// StreamImportEvents operation middleware
+func (sh *strictHandler) StreamImportEvents(ctx echo.Context, centreID CentreID, id ID, params StreamImportEventsParams) error {
+	var request StreamImportEventsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamImportEvents(ctx.Request().Context(), request.(StreamImportEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamImportEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StreamImportEventsResponseObject); ok {
+		return validResponse.VisitStreamImportEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ExportImportFaults operation middleware
 func (sh *strictHandler) ExportImportFaults(ctx echo.Context, centreID CentreID, id ID, params ExportImportFaultsParams) error {
 	var request ExportImportFaultsRequestObject
@@ -77516,40 +72258,16 @@ func (sh *strictHandler) ListImportRows(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
-// ListLegalHolds operation middleware
-func (sh *strictHandler) ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error {
-	var request ListLegalHoldsRequestObject
+// DecideImportRow operation middleware
+func (sh *strictHandler) DecideImportRow(ctx echo.Context, centreID CentreID, id ID, rowID openapi_types.UUID, params DecideImportRowParams) error {
+	var request DecideImportRowRequestObject
 
 	request.CentreID = centreID
+	request.ID = id
+	request.RowID = rowID
 	request.Params = params
 
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListLegalHolds(ctx.Request().Context(), request.(ListLegalHoldsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListLegalHolds")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListLegalHoldsResponseObject); ok {
-		return validResponse.VisitListLegalHoldsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PlaceLegalHold operation middleware
-func (sh *strictHandler) PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error {
-	var request PlaceLegalHoldRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body PlaceLegalHoldJSONRequestBody
+	var body DecideImportRowJSONRequestBody
 	var err error
 	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
 		// A request validator built on kin-openapi's openapi3filter with
@@ -77573,94 +72291,18 @@ func (sh *strictHandler) PlaceLegalHold(ctx echo.Context, centreID CentreID, par
 	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PlaceLegalHold(ctx.Request().Context(), request.(PlaceLegalHoldRequestObject))
+		return sh.ssi.DecideImportRow(ctx.Request().Context(), request.(DecideImportRowRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PlaceLegalHold")
+		handler = middleware(handler, "DecideImportRow")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(PlaceLegalHoldResponseObject); ok {
-		return validResponse.VisitPlaceLegalHoldResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetLegalHold operation middleware
-func (sh *strictHandler) GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetLegalHoldRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetLegalHold(ctx.Request().Context(), request.(GetLegalHoldRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetLegalHold")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetLegalHoldResponseObject); ok {
-		return validResponse.VisitGetLegalHoldResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// EndLegalHold operation middleware
-func (sh *strictHandler) EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error {
-	var request EndLegalHoldRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body EndLegalHoldJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.EndLegalHold(ctx.Request().Context(), request.(EndLegalHoldRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "EndLegalHold")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(EndLegalHoldResponseObject); ok {
-		return validResponse.VisitEndLegalHoldResponse(ctx.Response())
+	} else if validResponse, ok := response.(DecideImportRowResponseObject); ok {
+		return validResponse.VisitDecideImportRowResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -77990,437 +72632,6 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 		return err
 	} else if validResponse, ok := response.(EndMemberResponseObject); ok {
 		return validResponse.VisitEndMemberResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssActivity operation middleware
-func (sh *strictHandler) GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error {
-	var request GetMhpssActivityRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssActivity(ctx.Request().Context(), request.(GetMhpssActivityRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssActivity")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssActivityResponseObject); ok {
-		return validResponse.VisitGetMhpssActivityResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMhpssSessions operation middleware
-func (sh *strictHandler) ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error {
-	var request ListMhpssSessionsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMhpssSessions(ctx.Request().Context(), request.(ListMhpssSessionsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMhpssSessions")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMhpssSessionsResponseObject); ok {
-		return validResponse.VisitListMhpssSessionsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateMhpssSession operation middleware
-func (sh *strictHandler) CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error {
-	var request CreateMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CreateMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateMhpssSession(ctx.Request().Context(), request.(CreateMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateMhpssSessionResponseObject); ok {
-		return validResponse.VisitCreateMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssSession operation middleware
-func (sh *strictHandler) GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssSession(ctx.Request().Context(), request.(GetMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssSessionResponseObject); ok {
-		return validResponse.VisitGetMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateMhpssSession operation middleware
-func (sh *strictHandler) UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error {
-	var request UpdateMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateMhpssSession(ctx.Request().Context(), request.(UpdateMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateMhpssSessionResponseObject); ok {
-		return validResponse.VisitUpdateMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CancelMhpssSession operation middleware
-func (sh *strictHandler) CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error {
-	var request CancelMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CancelMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CancelMhpssSession(ctx.Request().Context(), request.(CancelMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CancelMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CancelMhpssSessionResponseObject); ok {
-		return validResponse.VisitCancelMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// HoldMhpssSession operation middleware
-func (sh *strictHandler) HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error {
-	var request HoldMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body HoldMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.HoldMhpssSession(ctx.Request().Context(), request.(HoldMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "HoldMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(HoldMhpssSessionResponseObject); ok {
-		return validResponse.VisitHoldMhpssSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListMhpssNotes operation middleware
-func (sh *strictHandler) ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error {
-	var request ListMhpssNotesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMhpssNotes(ctx.Request().Context(), request.(ListMhpssNotesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMhpssNotes")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListMhpssNotesResponseObject); ok {
-		return validResponse.VisitListMhpssNotesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateMhpssNote operation middleware
-func (sh *strictHandler) CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error {
-	var request CreateMhpssNoteRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CreateMhpssNoteJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateMhpssNote(ctx.Request().Context(), request.(CreateMhpssNoteRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateMhpssNote")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateMhpssNoteResponseObject); ok {
-		return validResponse.VisitCreateMhpssNoteResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetMhpssNote operation middleware
-func (sh *strictHandler) GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error {
-	var request GetMhpssNoteRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.NoteID = noteID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetMhpssNote(ctx.Request().Context(), request.(GetMhpssNoteRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetMhpssNote")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetMhpssNoteResponseObject); ok {
-		return validResponse.VisitGetMhpssNoteResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidMhpssSession operation middleware
-func (sh *strictHandler) VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error {
-	var request VoidMhpssSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body VoidMhpssSessionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidMhpssSession(ctx.Request().Context(), request.(VoidMhpssSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidMhpssSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidMhpssSessionResponseObject); ok {
-		return validResponse.VisitVoidMhpssSessionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -82232,337 +76443,6 @@ func (sh *strictHandler) DismissTask(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
-// ListIncomingTransfers operation middleware
-func (sh *strictHandler) ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error {
-	var request ListIncomingTransfersRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListIncomingTransfers(ctx.Request().Context(), request.(ListIncomingTransfersRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListIncomingTransfers")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListIncomingTransfersResponseObject); ok {
-		return validResponse.VisitListIncomingTransfersResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetIncomingTransfer operation middleware
-func (sh *strictHandler) GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetIncomingTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetIncomingTransfer(ctx.Request().Context(), request.(GetIncomingTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetIncomingTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetIncomingTransferResponseObject); ok {
-		return validResponse.VisitGetIncomingTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// AcceptTransfer operation middleware
-func (sh *strictHandler) AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error {
-	var request AcceptTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body AcceptTransferJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.AcceptTransfer(ctx.Request().Context(), request.(AcceptTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AcceptTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(AcceptTransferResponseObject); ok {
-		return validResponse.VisitAcceptTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RefuseTransfer operation middleware
-func (sh *strictHandler) RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error {
-	var request RefuseTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body RefuseTransferJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RefuseTransfer(ctx.Request().Context(), request.(RefuseTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RefuseTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RefuseTransferResponseObject); ok {
-		return validResponse.VisitRefuseTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListTransfers operation middleware
-func (sh *strictHandler) ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error {
-	var request ListTransfersRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListTransfers(ctx.Request().Context(), request.(ListTransfersRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListTransfers")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListTransfersResponseObject); ok {
-		return validResponse.VisitListTransfersResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetTransfer operation middleware
-func (sh *strictHandler) GetTransfer(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetTransfer(ctx.Request().Context(), request.(GetTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetTransferResponseObject); ok {
-		return validResponse.VisitGetTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ApproveTransferOverride operation middleware
-func (sh *strictHandler) ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error {
-	var request ApproveTransferOverrideRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ApproveTransferOverride(ctx.Request().Context(), request.(ApproveTransferOverrideRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ApproveTransferOverride")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ApproveTransferOverrideResponseObject); ok {
-		return validResponse.VisitApproveTransferOverrideResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RejectTransferOverride operation middleware
-func (sh *strictHandler) RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error {
-	var request RejectTransferOverrideRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body RejectTransferOverrideJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RejectTransferOverride(ctx.Request().Context(), request.(RejectTransferOverrideRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RejectTransferOverride")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RejectTransferOverrideResponseObject); ok {
-		return validResponse.VisitRejectTransferOverrideResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// WithdrawTransfer operation middleware
-func (sh *strictHandler) WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error {
-	var request WithdrawTransferRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body WithdrawTransferJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.WithdrawTransfer(ctx.Request().Context(), request.(WithdrawTransferRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "WithdrawTransfer")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(WithdrawTransferResponseObject); ok {
-		return validResponse.VisitWithdrawTransferResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListVisits operation middleware
 func (sh *strictHandler) ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error {
 	var request ListVisitsRequestObject
@@ -84702,1957 +78582,1833 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/lty2lS+KvwpWfbOWkxnKacmSE6vXd92jyHasM7alI3nisybWVKNIVBXSLIAGwC6Vffrf+wD3Ee+T",
-	"3IUNgARJkARZbEmdeP7IWF0kiB8b+/f+7F9XKT8UnBGm5Orpr6s9wRkR8J/POVOEqW8x25V4R/SfMiJT",
-	"QQtFOVs9Xf2wJyi3vyK+RQr+vSG5XCUr8g4fipysnq62YpWsBPm5pIJkq6dKlCRZyXRPDliPqU6Ffkoq",
-	"QdludXubrL76Ae/CX7shQlLOErTlAr3YPvgOq3Tf+NhPq4c/rSZ+71ueYvOR9jd/3BNBYF2MHJEgkpci",
-	"JYjKiV/4Gxan0OhYIZJL8wXM5JEIlJGCsEwizhrrepampFAPqsOY8v3bZFVggQ9E2ZM1g/Uf7LfeoR6I",
-	"lHhH5FNE9L6LBGGBuEBE7wHVTxuSWSUrhg/hqdZTO+B33xK2U/vV00cXF0lgq54TpgR58WWYAFL41X25",
-	"wGpff9f8tqbZ4OZsuThgtXq6Kkt4MjADnpGcSvU9DBskeipVgrBElKGrdw9S+8JVeF76p8EpeZvy+YU+",
-	"K6WI0OP899/xg1/e6v+5ePDF+u2//S4833JD9Jx7dqzckE8k0nPs2bZyQ6ZMLzQBIbnofv6KkXdqncKv",
-	"V45BFJquNmTL62P8uSTi5E8IhuuZwsOLMN30UYy7tOHFn00sLzJyKLgiLD39Bwnc8e/wNZEII0EKghWS",
-	"eEsuEWYnVDL6c0mQIu9U30Xyxn6gB++7SE+eJKsDZdUOBee5NbwyuEea4SKludERSyQIzlo89TPgqeFJ",
-	"1lw4ioQe9hzf9nvOSNQcNRWlOM+JQHssB+alR6wmN42Ytq8x6xN5BRYKcZaf0HFPc8O8UyMr9YSQ2lMJ",
-	"0700zB3nuSZ+qgamaj43cctYmpcZ+YErnHdn+pyXTMG3BT9KpDjvuW7UDLNWMI4/hYxscZmr1dMtziWp",
-	"prDhPCeYGdFpxH336uM8v0I4y6SnFWh2SW6IOFVaQ8+UKiWingth5WH19O8rnOert6Hd+JYeqOpO5LVe",
-	"PAau0/cxeDG47icXiT4HetDfBnl1oMz8q75klCmyIwImMUY1QL9UoiNmimQJkmW613LkanNSRP7/Lx58",
-	"/uTJZ0+u+ghlkEqC8vRW30pZcCYJnNLLZ6XaP88pYeorIQzTtrSr/xMXRU6NMvTHf0ijEVV84NcVMa+s",
-	"KLvBOc3WKQykeYX+YR0QPvCAXjHjCl0zfmQIVCouUEYz+Gsh+A1BVEmSbz9d3fqr+50g29XT1f/vj7WO",
-	"+kfzq/wjrMSsAZbZOvavn6PP//T4CyRJqv+Ennz6aJX42u2PP/74QA9BmNIrDpzaN/xoFyDtJNWeHCTJ",
-	"b8g0/U9Pz5vuWVu+E3hwxwXZCiL3SPFrwtzGw6t3u7e3yeqV4JucHAbWV5gn/j2wTtBPqmWu9DcVpnm1",
-	"qp9LIhXaCIKvtW4MFHTggiBR5kReIkkIgj2Rn7rdkaunf68Grk6rMTKVaEtJnumNck/o9wuub7Xe9z/C",
-	"1bt9q2+kVJilerBSsKdaI3h68fCLRxcXFxcP4H/+pP/nz+6f9v+wvq8Kq1Kunj5+9ChZKapAqgbWhWE1",
-	"tZ7hNkz+0e1L9BG6wwic3xt+IGpP2Q44keBsZ7bPyrEbfSM4k2BjHcFEwekemTWgA8FMAq+zXwJ74tUL",
-	"w1P0PwrBCyIUNQwnFQQrkq2xauhTGVbkgaIH0lWqWtP9tfs7zSJ0s2SVY6nWpaw+3jHtGKIK6afQjiuE",
-	"zZ1JkOKwFQfKSqXnFzdpZq2F7g9EHbm4DgjJ5y++fI2E5ulSz+SAT6DXwNfN/SUsA1JEW8EPl4gcCnV6",
-	"qtVHLSEUOcjgF+0fsBD4pP/NxQ4zKuEOriM3rxDkhvJSriVJBVHrkimah3lkztkO5mwetco9gkUbMzZu",
-	"BwW54dcTSUWmvDCEFr8dZprdtbzUKh1lvjEO8npHb8wB8VJbfcyILcpqrd5pd51Pl0U2mfqtj6PxAmXq",
-	"88eroMpRi6G/G2vGvZ/4d68xlS5FWPKt9tOj2lrZ4pt/kFTpKVb3/Tl8Adh8llE9Gs5fefffKo5NltC6",
-	"3k0V5iKZfd/dDWzrRIOmUfN+VkTkjfEkNKUDfvfCPOv9bCgsWRnTzv6ulYOZdzBA3MO2eHteB8rsvx5G",
-	"TLJFTGM0MkgYr6xfqXXyWOHGcoYkWC1UAnfY8yyMjfM9eaesh0IP5KyloVeMSdXeEJh989Mje2CN2cG7",
-	"caDM/+vDqbeFlXmON1qjMGro/boW75/Eu+dVaOUe51+SlGrGKSeysw2Rag3qov4PxkOmxMstSnMuS0Gk",
-	"FhbpnuaZIOwTiVIsgd92znXkeFJ+OFiFa+qrmV1ow6yGTTB+QNiYtyE+7I4o7v7afdX73zy3hxeDB9e5",
-	"d26+bgZvB04RvjbtACO5sSeXewMTHSdaR4KPOBB6pfnQml8TCe6KNrvF9vexk3qOJXFjGdrKwjQM/ltj",
-	"WFwapUfbT0IqY3ol6AjGPVVIMx1pFdUAARoDrBN2oNfkSGVQK4o8JF6qlBt+50hbk09GjJ93q82BsP+o",
-	"s/NuqPGdl92tF/UPky6LPcrbkSvhhg/OTSmc7h1z6JwhRgURkjP0+6sNYWRLU4rFaU2zqz9om5rrJzRT",
-	"Qr+/0v8PfgCTuMX0/FejjsaOFves8R+sM5IT1WPA/eC5XZ2DiRQKnOsHE12IU7jnmKhbmpM1CwaInoGt",
-	"oHmAJEwl6EjVnpfKmNIYbgY6lFLBjPc8D27AntDdXnnmTMUkoq/CNWVZ1x5KVnW8SpNXRSxreB7M5g3J",
-	"g4bUgWQUr82fe7iDOxAMm0AlHEnY2EsJvSHZWu7xoyef9w6oN9qO5rY0qCoTJqmiN1Sdeqhek99Tw59t",
-	"JAqoPOUlUxCvtuyC6X0FP7gd0ghF/alUBZlHshpZQ3BTEm1B7sk7rPmT+WJ3XPpLYKv/clJGjRja8FHT",
-	"MVmpfXnYsCAn/nFP1B7sX+Dn4HFbdQMA8wzcssg5zki23pxiBS/d0iE3DkYyxQwIRPNWLEgG1w52KONp",
-	"eTBkE22Am+/Fzy/aYE9WN5xma0Gw7HFu6d+negzMK5HTPdJMBWJsr+g7kssEBABD9GACJks5HIC5NK+p",
-	"z0QbvMXSfXWtuszCp90mPQ0LxG8pu+7KavKuoILISVtelKLgkoyK9canX9mX9B0QeThTxN9d/VD9qcSf",
-	"6Pg6Z7lmzltWa/pusPG5vqo/G8iQoQrxgjCfSbv4gk8IIcZcf2YJh0StWN0zj4S3C0u4JM7WLNquiFEf",
-	"Rku8z5fVt4Pb8zdudKsJN6bm5A3fSCON56ef3qzGTA47TvD4yoyqZ2k4Q+1KkAyn6uopusF5WesFSmCa",
-	"26gqOmopTgSWJIO0Jf2fpYD0LmMM4BxpWkIZOWCW+TeNMklEzc4hfKZ1cthobHg6FjYJr+DCZDrpKYUv",
-	"pF7LXwTB12GF3liTOWXXRlXLOJG+otz2jTlDshv8ocxZG6H8LUYaGxXWUN3Jur04UCkNpeNcERNMNPtj",
-	"zUsuMvtnswWUs7VV/9eCpFzon9I9Sa8hqrOuh/H+WDKIk6+vIeOHcbVWewJ+pWyd7jFlYRWU/Nxd6/fl",
-	"YUNElZqppV8yOahg96Ey23tJ9Hm1hr5UUamQpDuGFRDfjVEwkVlU+2z3WO6DJ3tNTsGDvbqm2RVk5P3x",
-	"0yPJ8wewjX/8x/FafvoPydnVqn/bIvS2auLdL3+VPXry5OEXCdpgST5/XIo8qVenaU2iqyM+SQW+dHs1",
-	"H14lNpsxQZL8nCC9YIgu6S+B3pSYyCthGcnQ5oSwIdwtIeFwgXsvVo1pHbTei8Tse7XL/rr9L/QSwVc3",
-	"wTAwrtjXoIT1ON1tol/iInjW/ykJJKE+e/XCpmhcIrzRxiFErSEYeZKKHHx671OIzWecUGsRVSmJuErQ",
-	"lfnKlf7olRk6SE9TdMh0j9mOZGvIQAiEh78HHxpn+bRob2i/OoyA6ItClTTEeIl2uJAIC4Iqkdp1rRVE",
-	"9KRJVz+9yBJk9x/8HOBN+gffBMfrRsSao34N+Qf8YAKy+pBMTDnmTIt+jfLk3JR62GrmCMtrk/JAe/wV",
-	"mqEPGaF6OCuDN2RPWVZtg/QF8IRwOOSG9AqxK5eQUqXWmqB1dQI9+14lxHZH1TpY7cI+CqoUYXo4Leqr",
-	"ces9g0etGtBlRyVwhjUN0faPPR/xKX30kAddpPAK2J7e/U4cI/K2oTnTzrUc5nRLmBU121zOrJhpKOip",
-	"OCO5T4ATnJMMeEhHZg/eDeA63pFHXwSnCbSymL559uDRk8+bghbkp9N1XCIKVcmYo83TFmerCEPS1I0P",
-	"FNm7838Dx1Ndi9JyuQt+TeJEqFGwtSxgSmvi9bI81x0oJoF9rc9XWl6gmRcoqCSL8yw6ZtnnEZUksR84",
-	"7rms2KbHJS+N6rMHt6ZEzspxZBejr8E6orYLKL5SoKJe8XTd22RVsvpr7ZBWvY2YVtoJFXCPEiT5AfKm",
-	"OJT85NkM/dyesTtQb/e9iYVpTu25oL8Avb0h4oaI74jCjnk1qQ/yTsE/J9eyLLSlZ9Y7QTGRsiQi+KhW",
-	"0teloMEfXQLzeV8X5MaWea1dVl3P1zrPrXGp9usDUXuezf6+yXSY/TYRNzQla+fMxr3JkZA4OLzE5iML",
-	"rK5NkeagO3MJH4J3+n3rDOzeAFkkPcQau/BJNBC6WH+pg6MBSwiUtFGtwBvjmX3jNlltsKRBbeoEUs/4",
-	"GCCRdEPCobeWl64QPCXg1Vibsd1HhkIUGyrUfp3hnkyXQtiEDXTgTO21anciWNhwnpAKZfgUClVZB9PA",
-	"99bV2AFTLcOnK6vaM84gbLWjN6BoDO5BcHgIQpdMidOab9dc0B0dlb3PzQtzY8qO5tcMrLXg1lfPuCjs",
-	"4MqaT98mK5KVlq5zchOK8rYGaD9/m6y2+EDz07o33XlHWEa01U6Ysu7a7jP6WHrC598Z4rW+ttroYPkJ",
-	"2VjR3OQQLUFZRrJ1RqSirJ+HQjZXIYgiAhLIwwoUPHVDyXGde5W0QwRSlcSCM9z8d3yOiP92Wz4csKAK",
-	"52tXaTByrq3HIbYvtNFDmeJRe3mgO2MEWkYxlIPd/njr1eB6qmdiV9R+ATIfjROfBnMpPX8zNVVqB0yZ",
-	"jXRHHYh33zsp92pPBFB44MNflwKi67IgeU7ZThq3HzwhJ/l6ir2ebujJghdlbjYkilW0n7cpGjDldYjd",
-	"PhOC3uAcuYJMV5g9ys0F2RJBWMgB8WbPhYLN2JcHzJ56I9sSZvgRI8shg6PvqASv+roVku+fj35DTGGL",
-	"gVdgoAO2CbOhVG7RU2J2JLbkw+ZlHbBK90Siq5+vElQWSHH08BJRhkygpXYJ1ivj5cYvG7K7A2rju+5H",
-	"X7x5+ccXXz1HTx49/POYbNQD6HF6PEa4oAmiB60LGQ/OlgjRk8tS3eMq5zS1ETvDe1YmkSEY3bjrOoqx",
-	"tIy5aQ81rQfprE2urTvXZCPmNLs3u83nfNHiNMbqBKtzGNFbn9VaajgYWh+jjVdBgCjVNmj4CJuE879K",
-	"LYI5810MWF6TDC74jivEuHELJGhzsqojybNPJCgBT/0iHb+6tNIX7GVyU9K3SGsdxrvr1R36uqy3FMtY",
-	"6yWZBGZ/Bx5fDG/hrAQMnOoZ5CTTwjgrTelkSIZ8BXXUKWYZ1ZM324jR44sv0FVOr0l+ql+/gj3LEsRZ",
-	"SsDlsOHZCZwrOefXJHvqbxmUQjqqNPVO4IspMBXgxDBuckG06jPJX1tngD+66MqyIBLJc64PSpEMTAiJ",
-	"wN9sr0iCKJOK4MyEGeAkkd6MS4QZ0vR10DfR+8EzOqqy7oeP/LLuixBvOMtkw1LaiNjQu6895vBcW7XG",
-	"sdRj712l5hFn7th/VhaPK1KDIk/AIKASSRw4lRnmYKsY2LJFoAlT3A8voE2p3LxC5Q3/ukYlO4MezjFJ",
-	"A+blWKnNR2dtjsAdBK3PESCNs63R0TmdaZ2Oj//RW6sDjD9cFna+ObuseerVLn0Wt4B7Zr/6xVlx9ayL",
-	"GLgTaxKHFYjKGPZGfRy6MPfSNoYihk3O02u/yEwScWOFL+S6kxuaksum3czIOwWQGWEx1tqtkSPo2Nct",
-	"muQZPiWuir6agrbR0C+ckaRnEh/ESm+sPMhal7GfOwl1QUOwYfiFTb0Ro80B1p1fqjWnImrMLzwgZX/w",
-	"RarW5o97DuZJo+xkskSNylPWn/QylKeLRlfxGypx4qIuzOgu+UBcVpZUeGtW7V4yhmoERIAeMkij6OGT",
-	"Lx49foqeCbxJ0FdqTxP0LVZg3XoIg88e/BcgDL799bPb360+Qt/LnZfEzHXutC6WpbeIOzrLMzBZE55/",
-	"35bSaN/v/Rs3MeddFl9KTLo6LbqKpY4FUsraMuF+lat09mOJmpWR6zNagbLgdRr91nn3pj18i2KBXh8l",
-	"n93+/oH958WDL/Rf/nz7h38LCoDeCzZetrPAhRtZzsgFHCKuZS/a/b1ky1wwPB4xGDjK31vX+/9xDvc/",
-	"/G4UGW71HcSN0OZkYgOXSH8AKYO4y1x4YIPT61Wc9/6OfZCj9+V8n+TwJ85JfBm7h8Er2PpgOsUbObpb",
-	"He/kpMXHeCsnDTjdezkudMa9mWcJrhnezdHvxboxowZquzV7Xhp1cy4uEz+4P3QSad4P/+i0Jf3mL70r",
-	"f+nozbwD/2mk/+9D5/V0PIYRlesLeRADGpxULyzsXCDNeEdYGvQ7YYX2AHmsPLyuIzZJFA139XkQTnua",
-	"Z3KtWXFf/Zcp/qV5htSesmsJAui4PyHGIUEh5WWeISyvl/JRuncikVIscthE7OKU9vn8fpzu3/Ox+voV",
-	"oFCJ4DOGaggGH/Io5rMTHTxtACxJpDwA+BUXKNMS/GA1AVPGXGAGTm+XQvSXF89WyeovL74MZg6Zcnjc",
-	"W0W45+SGCEfUAKEse6o4Obwpe67F0eVSUFfGH2kE1hfxZeGKlzsZoTUy3bBS3oCTdG9BCx9G8jBRGaKT",
-	"cyb8So8Knw7M+WebpdUHzCKR4lqBrCH2QuU0Whnrw0109G2yjnJKMsQZArBpTbCRoSFgMr2FstU3bPcQ",
-	"A2cFqU+QUIR3Bn9g3NneSWHMBN6qVeJhDMqyIEKSbDifUQm624VS/AeJwb31m1O+3ynvRFQFOeU2rb78",
-	"7iqN5ELWd2ReJt8CAniiutcWuU1Emghg2KY8WVpK3DW3n7hbniw4g82PqNiOZ5/Hl4c/4nPpjoI6Gs73",
-	"2PMopz2TbYUCIvWgY7fwS08VmoQ27ytxLVgMfqxvIJUoJ1tA+Y8uTffVs6m37UyFoI3Wbv/uzWlsQ19W",
-	"oOITttOpR7i6PFNJjoewzB+Ov9lesBlmbJGLOPk9Q+u+eflDHGXaic/Ej/fhXWa8Lng+/autTYKZj2/L",
-	"ItGPStpP9nOOSu14R3hYIEfHG6cL6MmL/dcQuqPbMCh2R94O+oIEwdd/zbGUd4N935f9/0yhnGCpkCIM",
-	"pXsscAo9ZpMub2/AIX7665+T2zNhEes1vzalKN3eU5MQx6t+Cou4mmLx6gvC4h1SAXT7f5RSAVqxxQqs",
-	"//128Bz7SDIryaR1mtcmbk71UuS6wR/QCwIPEOHaqC/IkOtgAI/642zSVJuyNZUkNRxjtSnts4u5LK6u",
-	"arL21991ZGlq7VFwY1a3hNLX5i73TPErWZYH9oAwJeiEqKUZ56twmXtram7s/vnMcqScMWX7vUnNZyJZ",
-	"9+S1mz3sxmnkWS0Ovc71g0B/4f02+kWnfUULGNEk9mgTeXOyiMKrwDKXY4nVqrw1jGzsPBddT5BYH+bJ",
-	"Vhrb0gouiUN1BF+Tl0Dw00+/a7Zp//Ui+eyLcC71hmenM4/DpDeNHQZ0Oe92jiA5P/a6GD9rqmn//fs/",
-	"1skQv1s/ePvvf/j38SxX214dFho6s+dYkGcCml4ewkixO0yZVOsUC7KjmijWR5rn4aI23BxpOPkIC7L2",
-	"X7hN5tRGxLT7+oYf9QlBcY6sw5yfSKTfRu5tGY6x2nWHo3quSruOh0ND5ZjwRT1yOBvItkmxD0ESqy2t",
-	"735sER3Z5AlF+h5jm0D2VWMUOU4/YJ0GDRZ13Vm51D99fChZOWB1qFnPSkF6a9R/rFMKrDfYdG/Vl/GB",
-	"u4yoGsfihj41HZtMEoK+BUdMTUTbxGr0eJ9I5HWnu6u6Ep9pOVJKehllBNedGdB6r4x5US47Xul3P9ju",
-	"UpU58TUzFdsc/fT7ZnEf3/2f1oizxR78CxBxhRcwcduq2P2ycJ9jSULmlCRSDnQMNAmguEpRgoZhBmEG",
-	"CNjF4o3LJdqHVA842YOGpaQ7NvO1vpVy26uTAC4MPzLIgIgbeWZvx5zjbM1viBA0ywgLzusZgvyYGyq5",
-	"QDlR3VmiPQaUJoQ3/IZYLO8DrTLY3rx8Zcrb91QqLgyKkcE+tX6xyFTAnMup2YOmg28vm/la2F4FFrkf",
-	"8VGUGHDxtcatQWLWPfA/9ucqX98A7pjGbbaRb4bsSZA5kD/u+26MIT3vfeRhOiCrNd/29AHF0kJgyVLc",
-	"UL1+SPAmYhclo7c8z/mRZOuy6OUcgH5fcwvzyoOyiCY580ZZeFe9dTtMB5PjnuaG8lOAe5AKs0wiqbS2",
-	"FQ2aT/JpZ7Ln+aA+b3+fki4SyTws9OiUydZFQ4MAkn0Rl7UDKpThDqvW3z5lRsC8elMQNX0eubi2+p1z",
-	"qVXtRsb7meR4uojQL7Hhvpn6EZB3eCeI3zXT6LsTmpWYDa1YRlgLowrAqYH5IpxrBW63r2AjTQcavfnh",
-	"TzSOpeeC2gnGztoOCYVpYVowMOPZqEqhVWrNkCu+cJY+UYGbT47HUXkdWe0Awsd7fqyN7jNUt9YzHJdK",
-	"JAlh1hWJFMEHhHNTUXNWP11e9F6lNy9f2a4ReguEKZXZlVhk0jWJG/fGVH7x8Q2yz5r03xBE4ZdEgMDZ",
-	"avF/tHnRzj0UpQCYgRsJxlEv2bInWR4OFmr+3sQ2KwDfjrPDrsttd7tnbIVj2rq7baWpw+j7bIi6seI5",
-	"yQMFJdlaU0CYaCU+QAsryHS3raLMLlljM8qRwOUobuB3nJH5APT+vIP1JozEyn7NtyIf3ZYs0+pn3628",
-	"TVY7jvOFs5J70y+dtI1OjQFOTTc5Gepeon+PHdI1wYgqrms8HCxSsGoANKtcF4LvBJH6gmSGUWeCFwX5",
-	"MLjL56dGuKOqKG4wq7++8LNcoJNuYOs2TXMOnXmBuiVCBT7Jp1rhE1xvRoIwyjjjImlqexOzNO/gXp5x",
-	"97qrJrkkPrhxAsVnQhl3yNSU1M5NbhkfEBxylXYdzL87uO3t2Gv7LgxfgS+heGnsBnSrCtO695/moNIY",
-	"DVoB1BO4BJ88PknQhWxJJ033yE599duliqez36j673G0vIg7vFIG758n3O3CErns7kLiPH+5XT39e9TV",
-	"fNvOW464rBGJ7b0K5/i751z16Ugt/YJwPCe+1kSnb1GLWUye+Lh6GgFx0Lzqk3A87lB9ve27KwfCMheZ",
-	"PrfV//RA30BKO8wOHPiGZYRiW70F/y+N/796KIZL9wQYTEjaNhU4J5AQE8Z/uXW+bglt4eHbNpBv8QrO",
-	"A6JYOLN/aVSIhtefmjCzg8JwbarfvHxVN6g2oeeY49VcSa4PRK0LIlISasxvjtrs/dOqkTR05gF17hOJ",
-	"YJS4fkORR2LTvtOeduL+nIxyiRkq2ZYyKvckg3nFFBrbIVbdgJY1HFd+4DZoABsFa02ZXlNPQ9tqrqsQ",
-	"IJVnzwTetLOYXYBjnepU2u45Wy4u7RUyc0pAMXcuwt6R1/oix65uUiwzIjLQPW8o5ah9d/3d0cfulLtA",
-	"pmW/2aRpUA+Da8aWWXve2I/fZWLrrsfcJHZpMzOr752omglmMJ+zLMwXztJJLElEqiYzK/GHiofGJjs4",
-	"n6WMP6d53UPzr6a1rtqo1d2hyD480A+f4wIV4PChCqVcCJIqGUOeo6CwoZKHv9h+b1wcQqUN5l5xMSU3",
-	"aYKuaNI7pqWzVG9FJrTM6q/AxWH0jKz+pp+1HeFiBR4MX6O9VtFboo5cXGv5YVw/b89rcDS3T9E8jGxY",
-	"lMPIHgr4NKPmPVB1jvB64a4i4usKi6kH3486VdFdE3cqGFEvdzujLukJDeSuVWhtTEFK2U2ZMyLwhuZU",
-	"nS61ZKoaK1rIscl7cA/D1R3lyd3G5sXxoteO8zX5VYMCxpm5rdKdLmrDLqUoWJqhq/CDdwu81OdLhDcm",
-	"IdFhDH4ikVT4dCZ5tDAEJuo0bqCIbZ6l4saJthbs+EM/y76ej8fcl4qjncNtW/L4+Sv0+E+tWsEnjcN4",
-	"FOZbHq8bBl5iXIUT/3tufeuo3faNH/VSqmKtb91nZfE9If+HlDyL3W/zDblL38XGXhdkEph/z61aEkF8",
-	"kPZnILbYg6C7yVZUK9W+J9MSioYhoT7FQlAi0YHD3mJWexTznB/lpcFkrRPzJ1eyNLNf35fNWn2zl84r",
-	"+Ntl6DxK5awxd73mLBsjTCcGZ/rI5rnxlPmBggn0E1tZl+ZcUrabWl4XpWMs7gmwW/Ka6D++X8+ET5Ju",
-	"nLdj0wTf5T08uBHHvfVGQ3q3HPDcT2Uvo174H/cEAPS9NubXjB+lg/y1FSJmYkE3fZ9/ZDEnd2BvOl7u",
-	"qfvi6cohqFToEIrTPRiI0446HLNMRpXq55x5HUzbkoulJB+sJYIn8qnul0kOHnYzBXFrboBQOpS78wtz",
-	"pueztvzJXhWC/nhcHKc6xyYEuVA0pQVmKuCKf0V4kROTB89LJWlGLi1iglbrKLuhKh5VvUlNr+ovhzTu",
-	"ohQFl2Hfjh4wK6cS1cfviWisq96C1imNX9TncOmWyIUIAP2tzsyG8KY5x0iPzTlt0fX5BFrjTT25GCTX",
-	"ySx/BjW3HSNhwhk/gm94ns1AX5YBpGDrzxnijn0eg0GggP76vEi05V7uNwGOrk0Zi7gcPMl6/1wO4Xvy",
-	"UeAQz4QQbq9qCQPzn58NhbdxDmdfAKTgo/CcxGp3kxwsS9aAnlfHOavOMhgBmG60dEsL+6EENR1+dYPz",
-	"Ei9QDTgHCs18O94wqV+ITHL+wKU6VeJuFDHAZKtXooCLw/4IYu6sHk/rDP8osx3JkBZZHwOK2pLlb+58",
-	"va32wIIb5DJ+AeYBtbZIMoADFdVt431R71IUOZXlTwHRaFHI0CGPn+pCmqjHJ++fJvq1BWEJ5EkpRQ7F",
-	"FM2LM4VT9cy8F9qLu5YaUB8z+YVo1B1yF34qRkgWd+UqvBx4ZSyDZ3qZdVRpWnMmrkrlHsJrni9rYMCK",
-	"LpL6wozdtdlpLB5993kDTOZJtBtgGeo7Sy2F8Ua3bI4Ans4OPuYrPjlx6T1ygNaRwh/HjnQh6VsJsPsr",
-	"e5fxlkzvVHJ2peM59BLckb/yUKHf8tAzxv6ZDTxzB1gyd2NibnLSnyRtf68S2esUzbu2Fdx/90Ttf6jg",
-	"KxHfQr0WQJmRWs9Oppu9gMdgvzvD9FVY7IiKdS7cK5wYb6+8k307cEXnSePzoCru1wWZQi79qCXejIaO",
-	"YxZwieGBfaglHVQSg3IiZ6BHmNl1e860hfWZ9PFxHmbsES6kDIH8vH+KkNmBRZSgj4WIxnWnIaKamQk5",
-	"IyD9Qdx2lRu2HqOPNF6wG6qWCELUIey7DFv0AqNaHQSyjhS+JsylbkdWuwl+uAvT1CYhzWk8eHd5Q6Xs",
-	"gQ7+ERrN4MxkcW5pHqWuv1/Fqklo9WLqM/S2cZzqZ6laHrUsmzUSSVX9/SmfaV1eEWRB6uvY8VnT8ghm",
-	"Wps69+L4OSwkoD12dv/ENNSovDf5YpDr+byD9V8ejQh9b63QlsZbqv0dVVXPkSwZvaOWuzkO2eA/CqoU",
-	"YSjnbEcEwltl08m3OFWh5I9gFjlP01KIifNW2iTvgzDhLCXIOPv/Jft8nS+garpuno+lhKFLcpc5py1S",
-	"WSi+4WipxXwmhihglKGNWUg6ACO6f3LB7MAS5ttZ/GL6Gfeu5m81S2glXXIVzeb7mnIEACqgWYLp14Jp",
-	"hiT3CbyfF521Xd0GYoblz4+hus3x4OyVca82+Yz3obfjh7Dg3XLHev+u2MuCML3l9742tu/WLXTK9/Bo",
-	"l+Gc5+W4wr+GMPWgjReV1yjdY7Yj2SW6JoVyITTbe6xJDA+jlPyPObl2phfuVY4DkmO+Az1E04BIOVnT",
-	"rd+K9PeYLkgBCIxTE9E70PAU3oyNl02M8J7Wxj8Q9tGaetc9loCEV5yC86tHiS59rN+IXZV+wwdNGM6e",
-	"K07fumdtdxPZU8lKlbSw8xLp5xIfMuKo1WSLAlzllD5FnBEkywMgphKc7hFIZJaeYgsQK8z5Tlbf3Xe8",
-	"6/ervqlwnhAXyEeAmpRoTjnrdfrXj5gNzkmGFEdqTyWqTa848NlFojnL659NBNlGt68pDe7005KMQ+dZ",
-	"P7jJ1YAC2ThsxxuonRuyvvvBwQyGbxMZzIcMeztcT34PQ/yVEl6DcBl23uChjtM4Ak0qSfV2QL49BzUg",
-	"IOW2KkRybfxZQSzK0Z6yHcLsBBqnQciGLJyYEUzbYRgCQiSU5FnQ4+woPKlrH2ynUNu7g+EDkabz4Aiw",
-	"EnxjcGNmYWfVukFr8pbJG9OQiBttKiJJ2S43C5lSPd4bjn8UCsfXov9c4T6P8QXmGarZi8bYmcLHzqm4",
-	"6qWML+l2u4xaqEd7hYWCEUMCGS6n7IWWhyaXVEmSb6fQj3fvAx+FmFPkacCztXjqip3pJDO2J4pHJ8Hy",
-	"gam1+YFddHNJ7mv+WPWpTGO032CWvbwxk5nAUeZqnUtXKrX2q5rW0JIXcgWAGXYP3QE+IXdTHiq56/Qb",
-	"nBlNRpADvzHC3ZjoQY3GYw0L3fuQrvfCuAVyrIhwSh/A8B9rHB6YbeI8CASLnDZ7skfFP+x+JEY/cqsb",
-	"3ttFMP7mSseIBjQDkmq898zduDNeW9V7XgVkpHEFbRqMdrY11hUIqqbNRRAjxylm1/vpUvPKJIZNblLz",
-	"g17clpcsi2x8Pc1TkkX6w2xe2wdObndNgmO9AoJInpe9X4Wfb+L11CV9kdQifo1/tGOwVoaqm/897UQK",
-	"1NdpVzzcZMNeo2V6bNzN/Xg/aezDjcc1P4Tm7pp7uFaEPCOJbS1ptLQ+QOH3QdgdIMiMjB36UmpffVT3",
-	"TfNz+7BM08I7oO2I1nd3z0LnqjFmma8bMmNSIpv/4vRk6YYsGjOwevG/41GEXld6z0fX0u81tKr/Z8N5",
-	"7uq2Zh7Go9nKb2X4ENeH5Iz8/DMiwr35+vUzfYf75uWr95ciyovxWANDWy5SMtm0tIP3rfMHgg/fEecn",
-	"es/oSCy7m1xQwfOGcwEoWN8Ls9C3yyf4f2TZ+3W2PmzF+OHfZUrknaW119NfSOnyLsP907t+EBi0klC+",
-	"3xSq3pyCzKiv92JG78Tmnyomd1z1ishe331ttfYkadsCHSFVFLxy3S5yBv5fJ97nyqz2ZKKH6P03Ax1o",
-	"LtRZyNSkLsXXkW07W2dwQ8SmOx/DPhMXOoWS/AKLygDV1wYceZ9IVGC1vzTY7olNGXsA6WOYmR4nmcDH",
-	"B65NZcoPBOENL5VWydSeHCTJbwLNtIIMvmbeMG9/3clqIMW0vvZLMcGaj9w/JvgjzvMPosgMZXPcnZ6D",
-	"qZziZ+yd4eLljYdSKjD/JCGR4uGDaUjDVp6mqLvUjuZDri+gWUWt/iuWfaQw8np2C3E9YBz3j99pHam7",
-	"+pweqOpNd9WKkWdOdtMW3KCta03obq9IBj1XJCpZRgQ64lOCahcY4oxIRFmal1kre7G3ubwDAA9wN0V5",
-	"UF/RE0SKI7POqK9oUdq0Ca9XyeqIBTOKxLbM87BheP4dgxXabU1WbtJmeW5mQwe8EInD9+8ZiZvutIF0",
-	"o5RIuT7wrJUEMKwfwmhr7+UwumeB02DA4hWkZMvgnQnr1n8hO8okIjdEnExLIMJSUsU6YD5P0bO//teD",
-	"i4uLh48+C4d3SqZMLHw4BcY8NlOFia6yNZkvMuytAlMJUWl7zm5xmavY3Cw/f6d9JjlWVJVZy5Hee9lz",
-	"ekPZbo0FwevDo3BuVs7ZbsqYB8zwjkBcTlNOHkttnfeGWJ7f1aAfOqJk2qa6NJuMFTTKV4LneUzmSbIq",
-	"euzA5988Q68emAAcL/DPZZBQij2WJHbxOd2S9JTmZG1eA2waesDitFangud8d4odqnoe4jPihqZTrr59",
-	"o0J6bROY3HPX7LJLKpIqMkxM+latf+EsfKqK05yonsHtuugMRuZvSXtBd19BfsSKiHVOlSByXRCxzvAp",
-	"ItcwXlc3gXcrPB0X9PfaZ0eNjUyaAsIjGEe/gfvcL3+e2/vSTXm9Cdyjr7VG7PnJzGEheaQq3ZOsinIj",
-	"vt321PRkYToi75TA/ar4r33Ilt6CqqaVwUy3FGse8olEbl8TbwWfSMSPrI7v7bFE5hQCUmJD8gig7Yx8",
-	"a540zZpsr8aAiQQD5qQnRmJ32JRKwaMOcJEfQ2Vdoai+25rET1ypPjtMGwvl4lX01CWJqRtqZhQOqlbT",
-	"NsykTdb6ZzoltbK+IqF0avquL7+wVwgaSli76XWJmqq8j9EWNA3DWdSsLZhLzog6cnGtSZ/K8QIKy5TM",
-	"TNx3fbZm1p1Uu/l29CTiiKibHSGHGELcwVlqSUI1eopbx2eCNidkr0qrT/MTG+NskXdrwYFbN7gv8ypQ",
-	"lrML/MKSFmEnq5LRn0tif1eiJC3D4YDf0YM2NKEjmtke84eLIeuh9o7899+fPfivt78+Sp7c/m4Zq2CO",
-	"hj9ZcW9u2oEyB5UZtYPDan61p1/4+/ngi4soC6B1IuNnMmIg1OP9uTEd+Od7sR7aLc9G3YUB6yLeWPC+",
-	"9vjin9YuGAJ3DdOsZzk0SWyMvtpWxWQCbRgdLX3u2ffPkBVS3sF9fpEMWifTFrCQ5VJv+efTOUafETJx",
-	"M8Ma4TzTY4aBsYSDz3jK7qN7byn1+T6I/p6sT1/s3Ef527OsM+RxxEadIZ9H5ztbxvbJy9Gc45D8G37p",
-	"XsvD8fOdKB/HB2zIy4WkYsRX76+UHFtcv3vhlVMGW/bqHIgVwHdRQZ8VhDCR4hkOo+PEIoxY4NTFdVqp",
-	"sFAymCzvPG7OtaaXj6xq8cH7ckyEB42BCEdYIswQEYKLSFSbuY5jp4DVu19T0dthkr3LRA9HZZ3s8PdJ",
-	"ds+Q3ii0IepICEMPv7i4gGS2Rw+/+GJyGXx3o0e2dzE999X+HoLk9WHNTGGG5swH8nO3Nq+xdmjyI0MZ",
-	"FSS12HbjHSLteYSvgBEFrZBHKdSeCEQzCdSU2rBLZw92QWvVNEoyYHbANjICYEaJRUhGXKADETv9Fy5M",
-	"YZFDdDbrpdLGLp4CZJiNsRRDUqGFzAuaXxWYd+X4wQKoMD6f9+PUPnXNqVz9VF5cfJa6weBf5FPL7q4S",
-	"dPWp5Xbw33ar4L/NbsF/mu26gv0CtII9LgrCSOaQCgACSMsdIg7yKbqC5ASB8081FV2NCJCgC706wRpk",
-	"u9rHWQl9tjFlteXNDYakWEtRlmb7b90SjKcXOmKPteUoeghbswVU4J2DikLkUKgwYbaYV+t+50d8kqgQ",
-	"RJ/QpQswcrTjKNRKbJxJeTMP7lwdngtlklUYKB1DXPQkwYb/HA5cbkODtJZk0uL1OrD+n75oQisodraf",
-	"QYTswraqPGonErbMMHKRYbZLLOq2Z/cXijPakb5y8YzeUGOTVF+XOZFIKi2XuOmfB+LpEmEXOE4xQzbY",
-	"C2n7aFPa5GWI2Zu/9UXrY8OYXc6gfzG17+ZRiTZESzWkeFBauLBnXOg+jAk1OT5q2B5U4TOE2clA3Vkh",
-	"AivIeESJwzIB0wYJdChqgyUN8KobIuiW1pLPiJAECQJ7ZoAbEVUgK/WIXJIMae46BLbQUh/IDRGohsZa",
-	"IHUjTC9Wn9tahSvleXlgEmKzbovPTPlYKp8j3BPzK7bLqdwnVm/jkCnD0QEXFUEFvWo47AN45jJp0JV3",
-	"3YLqS623dcxVl6ijh6qtVovnGYEIUeeOVJqKocUhIl5CJbFDvbFoSeP2UFCl0Gz+stp+aeqYKAOoXdMZ",
-	"LgquYI5J1FpA12HkvPnNiX/Dj+iAmclHkDYZKejH6OXO/9zcdCC5wiLFMtv2tsVCCSNbmlIsTtH1Unua",
-	"Z4MQ1lQCaz3gE9qQxBYOPPzzgN/OwdmGOqjYLZPoQKUE2FVlDEBTMBgazj4Zfa++M89/DSipgUtlx1tv",
-	"uVhD3UAY3hoj/SMSZEelMjWF6MjLPEOMkAxtiKSZLY5aZFr+hyIREwKvtGmtRRLBzzgq8E6u3vXAfoUJ",
-	"E6ool6FJ/baW+dM8zdVbm1M487p6AmF0Q8QG5ygjKXUADUdBlVnxQr220wqtbtgTaLZuXb0AgOA089pE",
-	"di8nVgqn+wPUOW89GHwL0rvnR5fFbwZ9WqMeSrpj1hdjDP+Ui8yW0YxCoL8ztUFrmoWQXb0MFVm1J6Wm",
-	"q++e5BXKdnVhIp0s9S2BCQzib7d2lzLzDf0KTIPnerFe+bNB0x/zheuNzEh2idiZ3Qv10yKaKMzT7rW1",
-	"E4hd4pYFwdeyciAaakjqROYTyjhYRUOVzRM6dioiCkEUEetS9uWIxuK/NkLgRO15Fr0/9vGhMJAgKS2o",
-	"QWSLI1r/4gDSLD1QBdiPl3DoT13nSJnygiCJT/Isom5BDnZvu0E+0TddKrzdgtLtXoqsz4WpRm+redoV",
-	"3kEWTK9W9Lcmin8VE3OF9dUQi8XCcE6zNbT3DKiArlG/0U5Gg3Hvo265I4TN9noywrGFiv7bZNtivR7X",
-	"GpDGs+JhH1z6tv1Y71GyPmO9gvW+CtAB4PpwtsFvEnZRCTtKzfdf4o6HxD8+ETz5Wnwc8nMs72lB0dgG",
-	"ohsVWQOCaBFvmTEw71nWAGcKp0HX5xGfkIJO8ukeYctOPkVXEm/JlSb5q5JdM35kVxUz3PDshLC8Jtmn",
-	"nbjdHDvbEmvY1/uju4bWsDSA8j3RjTusWb+mLIo56X1ew8Oe47DLxY1LVCYdpNNQK7mYJDMTeu9jyO9D",
-	"tRckN6xzT4tgfP9Yr9vh1/estLWte15KouX5uvENzdfwNhQx58ieRNMloTUY4DkOvuMEspFxYLZA5WH4",
-	"Xbwl6+M+1GTvG14Kl67CjHIrFzQwyr58AMg0SRDOMkGk1DrgHrMs/9ft6d0xbuAOuk20lOLfkwE++Uwp",
-	"cijUQgiI40pApfk4uiz2JiHlQKQ0cYMbKs0txAeaaxIusFAGj5SrfQ8caQ+3aG0xbF9l75lpj2/OvMrK",
-	"JduZ3/m2nQX7PKyN6I2cZxbPFpbj6vHHLAlH7ZcJibFjovI3MebE2OiuzxRR7XGnXKwGXx+4Xsso+6A2",
-	"30tlf6nWCYvxm9HipY+CsYzOspfRRBRn3R3jmVTkdf8Z0ehevyfGFLh8Xg/BgLntPGPGvQRNfyXCgqBC",
-	"aB08Q9TvSjOUnFqv9XmN4tDytLx5iT57+PnnDx4inBd7/OAzcODjQ6F3bvX9V69XSRct4rMAVkTnElaA",
-	"EM/LDelrzTchL7PckP7c6F4so4weCJPTeoaWG/Kley2Yl0GwLMXEuX9nXgqPpxXBHjQC4Ap8S/NRV+mX",
-	"VFrI7Ff2hUEQm1433zObYKhN/Xr7THGEnqhmktjvK5cgBnmJ5o8HghllO+hPxxDPsyZ600gtfG3Iuayj",
-	"arcbh9ncNb9dqNutoOCriahDkL2OE2+jRtZQTx4G65vBl1bDOEfvKDfkNT/2UBOOInGs8Hf62R4lAsYZ",
-	"WsJ3JLQMXGaU2F5EjklBSIBBS6MdvyGCWSdxbWoV5SanabgHp2UfIWj9X0IC4mvBDwgGlICDpqWAdL2+",
-	"HGmz/GQa2miSNV8HMRdM7CqIoMaOHNvUV+bJMy+tN59pTOaNyQsNUEW1H8HoVoVOdSRSmR1z2YJVZubk",
-	"8s+xC6/P1b/wFeXUm1cdcmtPesmyYtvBFM8gGaVe6UBP8jxV0ro/bdZqOGe31k8d4dtdKnIMy8JKCbop",
-	"G6zB91bAFwZSh0+gB7gU9p4a72DaRk6wJEGcTwIJ3m7vJeKlgnzBAwYPPkQR/VbvI+h21vaqvth3Ut8G",
-	"izUm88DuakPMrG8STibHEwtlmSZCLiKCze7JW4jTqXE3m91CeNj/VN/0X1VsqcfmMncXpZrnyktUMncs",
-	"6MCZ2hu10nWn7kZqgMrHkkX1QMZqjXw00BMccot7l6nlXPBuesoJxJo0rSZgGZg0+5IFFoV3ZL0TvCxG",
-	"T7B+sqqIjYxWTYVMg9OI3mmGja0exI7uKvSQ/uFsrZDNyYvSmHhrVyg6uC3t52+T1c8lFspkMtS2w6OL",
-	"R48f/K+H4Xad7yIQQt6FG77Ksii0VdbTCLHHrLOY2pfWhWwtfm+sJCbycSI4sMrIErVaPgf4zVSS6e+5",
-	"35X1cZLbrW1UT3coVfBCNZPWZ0OX+UuSE30cr8nPJQmx/5SzLRWHiRPvbIUfcDTVxuvoJhkws0kT6LSS",
-	"qD/pbU5j5IjNWcA32d7u++WjtIoxyUwdQsBK3eJU2T5IfpoT14aoIu9UYjwoO260Gs9pYtK8bHWLCfy4",
-	"f0HMB/5h8JzfaZuFsAx6LBCmTF/mWjQkqw0Var923VYr3mxA2uxtWfPtmgu6A9eNj+h2wIIqnNcdmEhW",
-	"ps2ShwPd2SKI6iEXxcp4WlpTaoPTaz0j0L4cHtO6EPyGZj2csjY9gqDTDZ5LjEedkiP4hwouQCUUmMlt",
-	"T4wMp4r3N/ssJRH6qNKcGnbMJ3R466nAvLKu6Ksq4xEedJ4I1+FtxHNVCJ4SU0hivnObnJOzcoftoABb",
-	"YQjuKXDjYxvGjTUI+IHrMzvEZX1MYcLBnmV+TL8Txm/PFUhvVW3PUJGkZ30vwG/r+3QvWa3ngxgwKayh",
-	"CPahJCSgYC/tACKHDRY7vs7wKXDpv8QnaaFAtJlOQPuHqjjQqhGVqDJGQyrdAb9bN53ErfFrIwPGNeWF",
-	"KBVcq42X6AIsZMxO4dEpW6ckVLoHupwpxT8iqsAU29MsIyxBvxDBJSLvUlKovmnbgdcHyrjoaZMi8YHA",
-	"9EBWyaokcnhEr9P48KheP6aGZ7Y7doQDoipSrc8LKR52PSQrkHSWRZPezdV7eihzRYucSIPVP+6I9txQ",
-	"HuFUBxneqO6BdCirRcjBi1gW4OMKCmRtwOUk200UEo0X+0oeTK0lEbZthCQpZxnCudrzcrevu5OaqoK9",
-	"sSTvRKbZ3PpZ70T2J9xq2rEPOwblF5tW0QRT27In6fUqWdEDKD1vz+hpFG5carulqb0gcs/zTNr8aj/K",
-	"V3ApqcEbzek1yU/BeXDWX4ZpMjWhPMMUgfMjAGnFnKPRiSf1GexjSEpwtiNSVc1u4ySruxevq0qNrotT",
-	"K6dBLDpXukElyjm/JhnS4mGHqTYWtgijAlOBilJZ7JXRSiyZBlGY6g60UHYPNokeWf8FaC5BZaF52sP4",
-	"VnJN10dBmC3fybEycAlcrbOKayQrg8e1WOfx91FzZqnWIzO3w+7K1ETlXd5qfwYZ6XPMMpoFOeoMnb66",
-	"wdPu5Qe7ErYPXNAw6CHi/4yn0PECfvf9/gONOzx5rmbeJYfZcYN6LBAMY9lTATWaSgTOWEil5wey4dnp",
-	"U/Q9PhCJcM6ZlrUsc1UUhq4Mbgo0HqcSKZ5npmWSVtqF5+v/dBWBLLYLakwGUCFDJ4IheyjDpwRRJhXB",
-	"meGT4OlAlivWmL6PRhH8PRdJm/UEzfvq8XUhvBLKlrWf4dNVT/ndoIEfHP629qasa4fiWBWT7zsKAJsF",
-	"C/5Y/ON1FlZPj76DiQqmWiPXoj1GmjddVPGJjnW0wsPqjqpI831q3Wi9hZiSBclzynYmtcs80aiUm5R4",
-	"NYitf+s8aBHtRqJDFbdDvOJLj4rPh6qeqO/6VchOcIGeAMfl/qutSRgNIyTOqqdixebkDtWBnzztblo5",
-	"YNeB1Ji/tz1vY05wVkr+0AnM2fchiNQrGPjqKQgFuHlW9/9EhmJcFeN+GLbbAw22Q5UOo8iPA/q5njSs",
-	"+uqp0ZyDunqUYl6KG3rT43X298bkAtk6VnXkNkgQZdVWH4k8BayqA6gT5nBlKwiCs+kHo/A1Gf6w8X7W",
-	"Ncpu2oA6J8EbbhAJKzrxme1ikZJGdKQdOp4eLwFHIlCSh5jWqTifG1ep/1QbHHpwprltRqSizHkI2iEY",
-	"t6C2EqEp/4DFdTgv1xNSMR0W2jpqXeE80MC+w8KWcHV3BNu4x3s0IbtydE81NWPd3G7SS27AvVr464qd",
-	"t/gGI8jBjYBnlwvDdKUC7mj4l0QbYhN7tbpdFRa0rQtBDAhAODHzYWLalBtvLzwtE5Rpe0hx9CDSN+Jm",
-	"6/Mqx4oaLMfwJT9lJhg+rTTt4DU9Errbq2H4vWrdJvFIzrCgq0Ul3i5WXw+d7FfbLYF2rr2ods0wZCi/",
-	"kdlKA6NVyijk/hlO2gpZQ/bso/F9Kn7EmtQAbMCP7NWTNMEYK4Wibmt7m34wHwk26J6PnlEGVmaxFL02",
-	"zfUKAKZF3ya9lKyxWAkJyu2MBeNTsRJOm3uZwOCJJ+8KKvrzoXygjTlYGjGUt0A+Z4eYZ/to+s575HbM",
-	"iYqPq4sdL+7cs2ytvhv2rvQYb1mh7YGMmq+gQ0585mtGFKZ5uD6FgwbWpf7/+ebl98j+iiizFWkbnp1s",
-	"mk6BBT5ove0T2cKV7msFYz9VtW230wouk4tDEL2bZEE7RLNDfZwVnJVWz6H+qkKzupOQl3sn2pz3Jh1s",
-	"gNDXMelNqWU2sZ1OBFGwq8myKCiUraFdVgi8/IiwlETKA6DQQzsfh4oejPJek1OPsJAKnyysEj4QY81Y",
-	"40rOrkjXa6uqRvPeEr2Xpue7Iu+UTNBfnr9Cj//UqJojbLThcZvyDMGlmKENMQFWRFniest3QwOjeT61",
-	"D7NL5DdNHCe97GDU3lpgvopluv2sqnzokMSZl35avxV5D4zYmNZACBjSG3gRPbp4dPHg4aPEHGTVr4aL",
-	"QxCP2/IVTTI7/sD+8R+Ss09f4+N3Fk4iyO8zgbfKz4/VrLq6iiAIVK/4HmhCLzCTeV0k1If4H90JoMNA",
-	"m3vnalbR//t//z+wZ9aJAS0vGvtnnqinF+oWUNL1nAP8Fp94qdCeagbCtwBKpR7oYzCjPWgSc+yhfayx",
-	"Uc0AvSRiW1xTeUYqgV8x3bps0qNg34FiN90/gBYp9YnSWZ7Pfmn7nBcnUyAOJAP13KY272iDZKAnuQYZ",
-	"U8XiNGSWeGSTWRLp0qgUfIuu3IZcdTAHnFrYijn5xdf4wS9v9f9cPPhi/fbffvchBN0lIixm6p89aWz5",
-	"o7tj4Oa7jYinj+oSywIqRjsxznQuG24EoIJRwNbqHgVWtyCz/hS9JlCvmEErTXTcc4d70JzF+2fq5x/z",
-	"bQ9vW8AjqIeJb5DyMaX/mg1YAgpmjAcvg+/Sy71+Yz+/sZ97yX5eQ9jMto4ZvFJn6i0LX7jxUjy/z/p5",
-	"9201/0p1UyHnEUpJ500lpP2HNXvf7LR6fEBh72Pive2tFiKifzbXzsTSqXvnUrkrV0SwlVkFW8Vdm16c",
-	"AWnfoeG8gHncY++WLDU84ZmBPxnoCFi1VNtWL60zut3StMzVyaQb2P7IkOkvbIdeCEG6g3m4SlZalfhs",
-	"lawee9hoEGvLKes5Em+e1e0LE+iPWO4p2ynO0F8FLwsk91woJIlCnFVTp2xn20e4xFTIRZWoWtCn6EVl",
-	"9mGUUbxjXFIZKAODjSPtQgtJ8q159l04WdqwkR4P9vdnNlyYU8c5x6NfqjXfbtcZP2DKhhoL2ifQHmc1",
-	"xnqwSqketaeOBKK5+ifDd02KE7ZfMEFpAq1pTSDVb4nXwzP76Xlq1cu49VR961vz/HCfJJzuiVzbDelr",
-	"k+qRZ7iG7D0gnt+1Y/GfB4zb0knSYBxNdtC+At2L1qWNEe5ecc15YNUfI497b/dyDEe5RRrBA449niUc",
-	"NCFZec88Ne3TmFZ98hcnb0z+KRtTXczDqy7g7+FQMsBiMxZr5K4bTeo2We0JFjNfFcQw5ZmvS0Jmv5lv",
-	"1ykWZM7LR5xfz/puOx3HTL/ewXro5tb4801aBxYirG8IzkBDmEhRrwgvclIpF0eq9rzUiiHDB7IY9pbJ",
-	"NHTuKpsVfeGiOgNZ0lOKN5r7/K4F8uKm0LN5uYHvaq62a37x6/G0noGqxm+qJMWlykhyrPmwpL+Ey1k1",
-	"f6gyI6F1VVLhIALUNAgp5ZePU2baxgV1lT3BWW8mogMIN3CL+tHLqvfycU/zqq+Qq5+L0b8iheGAqunV",
-	"ULb256//9eCbB5oMHz8JWt/BXf3Obp82HJt9qX267VAOhnS2ldHNPkh575imOVcRbFSJ6i1Loq7A3Dqc",
-	"JsU32MkYN4nu1dID46mJXGt0xz2XBPm46tBES1P8FdqQlB+g17y5A7EprtXGGAKz2zPcP26aLtd/FuaT",
-	"y3TUnsHH2lWSSzGFf3DKquSF0dqjnGxV7LPDOP4/mDRJe/ozYfo/1oyWxmEloaJxbx3+Gbwdp8B5GSrT",
-	"iXQO/bSPOMOnGCvvg1DPeGG/93TEuXxlHPQTDsW7TIttXAQLW8DKbDPF+2VgVrNfcifu7x4skxMRr3P0",
-	"5EfEaNDPPG+lUyzbHOrOGteErtYLWwP6pSuyCrTKcw2se20CmWLrr5Z7fpSx8JDvR+8wlRoyVujHChcp",
-	"y3itQz9N2W49A0C4z+TpC3M2S5lMtro2/jbE1TCHar7u3MMehVndrNKdrx5NbzdfvdQHvSbx0dSF2Slq",
-	"zd/4j0eX/q8ZKIBx30ZwnJn9J2cwpacIh/rxQ/5CBUu8RdeUZdU5r/UwcY34/xnYzHjTxfl8ZwylZw6L",
-	"aJFrNNEtoDh1JOf90p+6O7KEGvXB7+Wo8jR8T0dfH7yQUW+3Lmj7nTO7uM1varjYxR4HUph30bskbLA+",
-	"AxorP9DU9t2oQRnFWvDjKlnhPF9zsWYcsA3CzawMNsAYB4DvGxDb91RVSoSwMMIj9WKeRtHNaeFbRZip",
-	"3YcBa+zLUA3YFtO8HI+omd14oe+HQT3PI1/52rbT2lI2PXku1tuLi0JfvImPOwi47gO2/np8dd/pJ+3F",
-	"DHibn1WNEeSeEOVlUydIlukeQXFzXh4csHUdzIn3OreOpoOyJvhOECmbu+7AMGpDOIgf6AGhQteUtTxJ",
-	"RQ5hMEuFhZqdHTm+wjfm2fcSZjliwSjbLXkX7ZBDt3Guen4wZfg1Z/TSLpvnZm9uxQM98qjYj7d6R9hv",
-	"e/nzc6DeySGgLS7zQNrNa4IzRBmC4gPbMoIcCnVCDvbbqy4JKrCyau7T1U32kA17iTSFYeGFylMsSYJw",
-	"mkLeNGYZKkqWqtIVzra/OlYOgsWOqFj2SIxzDlomxVaJhNfe0y3AsB6JTxLqPHAjaRYQyj6RkIGSgKZm",
-	"GlbBQ1ULD6geMamRcD5USeT66cWUprTD6+aQqp0aIq8yCFZzpQ+rUCS7QkKrmdeEFCbjucwJlHpyaSF1",
-	"jsTyVAMeTjK0IVsuCPDaK3uprhLTiFIQnCNRBhCV7PfCF98Uzfb9aD7R0ybKNDrp+1kQvR+9v/Kj7M0F",
-	"txc9ENi+pkVBwuB8BqvQJMGHuwiUbHCx+kqtfe45ErOCJfjbkNRbXW+d/9l6t+uleBvVnkI/bfX0NLJ4",
-	"UkYsAxrEzkT9q8xCw1ENpqUpF0hWdfbFGljGAGafSWxpAGSZapMmQJZXhhKPc1dDaCV9kaVEqwb0xk0U",
-	"/oHztZUhEYB8kA/vw/DdlDkjAm+ohyBowINqFBzTKBh2TKjKGVcD8yUrumO8p/LC0yQDZTU5PdAg8s3L",
-	"LcLo+Zu/wVW4RCSXxEiToO7NUp7Z/LBODo6LH2h+mBEFlJYgjH785tkPP/4VEq0uqx6OphcJkoXmlsB8",
-	"ww0QjBJS2zCpvNFmUi4BLC37RxNL0C8jK1SNJdUqo3Nz4CwlFRtAVC8BkKWjM1h7lWO5x4+efN7zEyE9",
-	"pQ9GCAGCtbcxFuVH9jqvw/k7fzkpImOaBbbbXJrn6xwXs5TEI6J+dmEU7CBsH2gzUJQB8Hem6wCoMK4P",
-	"phZL8A/TpFuQgmAlTZUHBuUGBHQgzTMLfPMNNAe+BEID/Q0fZLj9lVPO+pQhbYDUOsJRUEVko/Sh1egq",
-	"bC7ZGrs+SZTiPAd0qS6gi4/xfENEsJumMWK1hDdzFVqvLlVSadQZJ1AL43fkB2CtSpMdz/izSFbVLOpV",
-	"9VPEd8aODDZu0yKj3iuv4GFekqC2nl3lYIRVaib2Zf3ahCy83nvfNgB7+iMbhazq0HyJCiwqr981Oen/",
-	"1AbR6h61x3CSu2VLVQmB3gGNksvMpLn3TwGevfEwwurp0EcLNOXiwRcON+XT9YO3v14kT74IOD/bZ9Sz",
-	"9VN2/MvG5k3Ydc24jEM3G+jWIBHoZ8goYRK4qLb6nXVpiwwrZLJ/f/ToT6uGK/inn/797w/19ug9+vUi",
-	"CTmFq/bHsTbiowgbsZLMFvrPCGjzHTAWtaFnzEVhHrAFC07d/RT96MHQGLAgk3heiXYwvRyeuLbnLWtu",
-	"2Y1PgogG1jkWH7bxnRKtBgSGhF3XhK6jTKuqCltzcyEjHGwM2EkQ9QC6CwLM5HGDPxCk/5GXedbdlc+C",
-	"MA9YkTUXWUjn/YYf0cVnf7x4/MdHF48+d6rVJcoOp17EoKow+QByL4O+wodwhvMAgN7Lba1KJF67Mq2l",
-	"WGEqbatYGt1ix4FYjPS80DOjUq0lKbBwreHbygi01Df7fYmuLqPQn56M8L2OGmHodZQnvWA5ZWRipccz",
-	"ZF3XBh+aEevTcEC1dyAz7oirn8POl4juNvS3exbabe7FInHdAX11ESqapVL0BwW/s/K4RlQ4rY3TLuWH",
-	"A1UDToTvuSILwCQPxlxiEZLNIIuR872kY02XXJpP3QH7quJyy59q/Z3xKMlrflykMgPyExZaj5aYjIwY",
-	"cmhDdpTVYFF9PuWRNneVx7QnbhgdA3zNjy4M2K5spow04EbMVg2eyWJXT5/vfbx99XZ2yMB54Z8ijDKt",
-	"tJbMKKmV7o+oukTWZr5ElYP+aTvQcon6fjGdUE3MwcS/EtDD+A0R1oq6RNbH/9SEA/0AxSXyvP51kd45",
-	"0YN+wfGmUw74c0lK83bJmMlxSV0Dv5VJrDAfxEyrnIOj/0AORR7skLmo/G2pk7k0dSrmfiKjjel9duiv",
-	"1XnBQYX8gmFrPUqdc2teTBxXmzhfIrMNf/cMKGiiav4VBcI8QjvAupezgRzixsZYjZc9dVOTwYKrKntx",
-	"rs25U1TD4IKwdVp15rYR9+DkvxR4C35oLAlSnPcgtXjdmcfOQ+/ja/+FsDanH/O6pkzY77pY+ROJbJCp",
-	"3njz0cR5t61DQ3F+bYi45eapQlI4mJNgCMeGdW6I2OAc1RGuyEwwP+w1+RtRPS1FdMcU87R7Lb4Vpg87",
-	"GG20m8Bf7NTs41YtgO47fo+34U6RrWtulllNoffCv3CmbV+z93VWkvn93ie9WEBzDVj2lPc2OL3eQT/+",
-	"oIoVw2hUXf5PJSB+X5oooidRx0t4sIzuSJnmXE7Np8y5hMw9mwfbcrYRkumNsEBv2HbKxxQQt0zb7p7g",
-	"VlozoSHCfq3VXIFzrzlOypnC6ZQ34fEzOvPruzCZIi2CXW/tSes6Cjvddeu9WxMrvXGJDjF1Cy4nO8Rc",
-	"f3RgJQx5dwbyxDcA1AeOYztCNLMl74ocM9wLtbm1hDJ5F7c8z/lxXRYLF4JA/9FqXyPPKPjSQKr3fzDb",
-	"323D1R5J22cspr9SIGhgb1OBhWLAZMf1kRsisrInNU+bKygjOINWaHssUYFtOlBXE7FN7yJv3CvzNORa",
-	"Ue5CzHHUX73RbCDfA1faN4oY6A4vC86md3G74df+Va4xz1hm+zIZaVr3tHobDLlPlDKSiBuahnz/b+wv",
-	"CMtro8b0N8rpYP/Aq1VVYKcZnB16XQh+QzOS3UHycdw5yveWgDw7Tu3ywCo3SEXBSaBXWd1gtTrZ6nb5",
-	"SVzu6g5qUEs4Uypt7J45UzrmzjRjxqYc+rYLYoRAs08IWh1dLq/lt0jxPPsUOel5ZY/qqnKQbLCkJpOZ",
-	"KggBBruE+lpq1dg6cLu/grBlillGNbHZUgX0+OILdJXTa5Kf6tevTCfFxOiOFYKtZummmbTPGCJKNYYa",
-	"yAeTjlxYPkMngoVEpvUzKYxF6FArEORfIliO1hIVd+FXWw7x2UWwIMLzecIej3IPm9mqtVbzgntzPdDX",
-	"e65+2jCob7u9nkcn23relI+bvQtCgTwz2aPIkmeVDjutw2XjG91Zh69cyg+U7X4QmMltDzg0djngTb8h",
-	"4tstEbLjHrBOLyPCJIFMuC5+nmfidPWY+pNUoQ1J8YFEN0+aaw9kM9+JLEqLVGE1Z4qPTLhje4XDcavC",
-	"tKqPHsY+3igAiXoRihiCaG+aQIlU7ZR01zD07T1KX6vqLWq1AE6r3ueYK7aIgG/d2vsm5zMDZtkCSqLs",
-	"+swuf71Zlx55RHnea3Iws+pZhhbVkzrP6q0sFQn6jgjwVozScmNsN6oQg2LcQPpruQl/QBN/mePgb/t3",
-	"gVT3b/73t/pje4V3oOhgpQTdlCps1eZ4M4jV++tYJtdfTv39KKEshqrxQ7JZxnYy9aLt+942D57bEhGT",
-	"igYCV9AjupZuBbEzacJBDrh4VLzXNNkbePmfP/7Hm+6KrsmpKVJa+mu+C9OquOnpsxO2Ha9VuC9PKcOk",
-	"+m78oK/B4tIT0Y+bT5sBE5h2aA8GQ1awFcGd46Vg5PQtCeWh14U+oWy9QlhvIjpwpvaIC1CZvdS9DBuk",
-	"V1KoGFA8971q4EDhXoZPVz3YcYOqaV0v5Q3//nCmMlIYB8P72svqg+9zM7eCH2bgy8BrRThL+tUDy/S6",
-	"HB/eAgXsjH5Ih6DEaq0XepsVXChT5jaEvFVwSVuO40aey3sA0+IzjkDx6Qeg3+nd/t+aZsRiYVUUM8ye",
-	"5yFh/Qtw8N9Y67msdTgq3ua0o2H+98N5x51ePiueBBJ+Vxx0bJ99hjqyy7eDvGIBU9vTC++Xke3vwiLJ",
-	"7XfLQkfxsM5kqcPjfyQsdnQTzmW5i+xCmwUvDM42h1WPbtww6x593fHoSfs3gWePTmAhHr7wUU3n9eOw",
-	"d3z2MYVkwbdeql3LEfX8FXr8p0ZF6VZ0+/63dgg/+OXtr4+Sz25//8D+E2pNHyV/vv3DvwWrTb8lO5x/",
-	"E2x0M5ZOVidnJsZVhPNc8xIqIEAiJ2aStdiVqXyDzNY7iqoQNmiYkMkZG+aNhQMu0KA7dtCB5QCUSFAy",
-	"vFAS5dhw/0uEN5Iw9RTB83Vkl0Az8SjF+2ONj9jNCWkj1S1YqK/Fx3tRIsluIGrdrOarGdBPP70JUsN7",
-	"ortOsHn8sKc3y1hqW2ZMdgFjoeb198tW+A4zbNJFv9NyfpmWbGkpRLCF8wuGoIN1u2mYF96aYDrn4znx",
-	"kJewPlSLXJv3htyXo9mbP+45EiXzMx8uzX9zpgTPc+O9pEoiewijq4HcOxm+ycz7zicS6T1HvxhEjA8u",
-	"Lia6IDthT8hNhuQhfE0Y2uD0GhAdaoyLmDmfA/qZr/zdr0k34q7Mkmfvm7zHfUQfGb0/MxllG6KOhDD0",
-	"8IuLCwhOP3r4xReTJZU74W7iZj2DiJNeQD60+ew9kxKB5ZMDDuHnAWRgKSGHdq6GdE2N9uASiexwaU6b",
-	"VzNcV9UznwRVdl9fs8M9LeITsL6r3gkeZl86CiPqyMX1WvCcTEiFh1gYvBQmHTOoTHkRSj/9huQZ4qUy",
-	"+C3sZNRauMpPkdoLXu72yA6CYGZQAQSArnbXe5PRA9PhjKw1qwbYJzlwJk+RpDtAoKMMYXktbfkeZ4bX",
-	"o2bgzVMTAlxr0UYzwzIFCLQCNfOpp33AnbMJX69lHLX+LVjamdFX4jgZgKSvzaYVZneYgdCrlv4AUA0G",
-	"5XOvrwqop4ktoKp1rxTnhGVYBCmy4odLeDsaTTi6k3WmXYwOGKtxmDYWayUwraCHW50uMMuw4uKEqodM",
-	"pq5X+Jjj9Foa0Gus0B7fEFt7ll0CxhJc8OOeowM+GTBsE+XHaYWnHs9nepks8MlpLLWhktyJYq0Z3vtn",
-	"Vf3qb33h6rlVPM1Qs93JCSry/A6md9Mg6lxKWLDhafz5t060PhyYYv++L6Gn3sd+n271S8jQM/sfTWEj",
-	"/dLR9cQNSsj+DONpEtQ8PchDF1NQ+xTTqsWCQTgGqZBBJT1UfMSKgnaSsMfZ/E1rLtotsZpdmLRE6E7N",
-	"SoB0BV69jmyT5mZEJygNC3qdD3ohSwQ7ZClu6A2PFmXg2glADVCSZ57+4IY1GCP8RhtsmxOyJxWvE5Qs",
-	"4+vBWE3Ga+z3SMnNMm3STBL25pXZeXQNsd2gnOYJVEflNrqxwl6Kfs7ZNqdpIAe+bXurI19XfRDgsuAD",
-	"WftdEiqYHNltfO6q7kI2uyhzMsARgGABmTzR1uFXbJdTGcS87mMuL7cOAOapldlaZGsb+BOJGEduRXEM",
-	"zlWEw9fGs82NhQhr7D+FOXrScuGj1k0e5kc7TiTiUa0+q3F7qyCeSef4tW0LOkruSGoDviZTWAq+1pO/",
-	"IQIA1S3+coPXygSRG8IsnVjjBagEYNUuUZ0S46C8ZJ304xORuzgD/UuglBL+IatuJjtAHlhT23ay3d+k",
-	"XdHp9zpxHUMgOWPNt2su6I6ylY81nMD2iRtKjmuvCgf+WAiiiFiXBi3igAVVda1+siJZmZov5+QG3KkR",
-	"LU7cF8H0bTY7ie/F4lqbvB2ua24jUUMt0M8lsb9rTa2DnttgoR2CHQxow9X9km49vMa2Cxs6PWiuddzT",
-	"dI/U0aWwS5TBi4ntaOYoCYgMYVmjg+unnyIMjaMShKFOCOxqUZo+GMAcLhHf+qRpnfDmiYo8P0XPbATY",
-	"0XMX6tiJmF5U6vaFGe5o4bY0ajjHWzrdRmD43jNYxNwRO3LvrB299rq8t11/aCS7nLYHlUIQ2IusovWJ",
-	"g3qXJDRsSx8elSv1C9NilFM11pD8muqFGVTZugsJ8iB/3xPvYMeI4rWpu56oV9yNNjDAd3uXEcT63Vre",
-	"5MTrgd8QG8g7tVBJDzgLd8ECfiJDgBdeA1HodlcPFm95RKf/9HVYrFRfwY+IysTggHhSAZcZVeB8zYdG",
-	"Dp6gkQDgfs0p06cHvSENPunkc7SWR1UWvzVait3goZNdimnfP8BgmPZ/sox/9IlR3+0LKZ+lit5YrK9O",
-	"E3PCMsyCOFYGLExaBQeUUpJZGEQkibS8rcultWYe5fk9UFaqvgayrqFjHCH564RCljB8Fky654OKx3n6",
-	"GnqNXiq86o2eNPa1XqZd0+g5mfmHO2nFQLYd9GBr93iFXtM67O4GOIfB6Ea/MSv9D/382DEW8pTu+boy",
-	"PcKdFYqTwAeaWbskboHNd0aOt3Vu1V62P11FhDvzjjjg3pP9nquFXI+xio+ZarRnj7xTH6jy1WKb322d",
-	"qrcdjS/alQ+e210mh7l998TBn0EcTBMA44tYQlZXhHzPhLWe9yssFE1pgdlUZdrc9J4WwdgkGVjyAt8k",
-	"4L94YfQU+qGeiKyCjWoPaTIGjTeYgDADx8FFR1tlZEW97r5yMqeGe4/Wbi6TEDPeMrI1495zeF1pQOeq",
-	"TU+mX5MxPcmKteUl7yQk6BlCYYtTmlOFVbxlvCc4S3sair8ivMgJ5HYAaBsgCmlTqlIBocNWFNf4xn3n",
-	"DDvLc232Qy5pqt6TvOjByZ2r2+TjtWcBh6YiguJ8KOYa2A1Pjer2scs54HWjIw63Ij/wzDTL9gxrytYV",
-	"gKkgB8263/ag1dmLH/j496ZloSZwGXvoHZYbQrUz1kU4SVmTXWU0s8xR3iW6sJUvNuaguW9wO/qxPIoc",
-	"swGD3btK6EAwk0hxlPFLxDhybv7umAEdN0yl2ujX5hSRCCPFC5qGUZ2XUIdrttmey8ntX9WOBXGBTIL/",
-	"QJL3RDzh3tQbPxEvwyeTch6TdxPXHcm/xm8qmGJZFkTcUDkh3A3H8yG04rlqrjVdqlDOgJUTMm+qU25m",
-	"iVWspSNoGmKkvtJjAnYe+styMjgYxdDyw+OE+kLwLfzVtms2GlFM1PRscTxdstYxtM8v/lnlbCsPOlLs",
-	"jiK8DMMqTxDKdUn/48ejJf0LyuvZIrnVELgjoaNBchaQqQ2IgfBHPkohO080BrvMXWltZtRKyzFjxLDe",
-	"PIy8e4akGwfqCWTGDEiZenfGZIIDV5ggEe6YZzaZYZd8Bko0hhzdk7jE+7rqDSoO13ZuyA6zBNEtdCXE",
-	"EtWUOKOyc9Rj6ouHBovM6A3NSpxXPopVstoJXhbBu+CPtZQPzLkJ7qEbrNqJxToln6GRfXxq0mT9pyeJ",
-	"vIdLxOk14zhGv+k570fPGQd0ugO9Z/yj/zR60JieEoEz1aO3zACZCngNPJJtqV1+I1uDjBCWPqYS72uX",
-	"W9fKg3F/DuccWrPTQeK4Nn7QA9Vi6NqOOFQ9RSkWBHo8JshlX8oE2YZ8MpxjYmRIL3xv5aOBti1ZKWwt",
-	"MTEdcPY0z2xnHvDeVI23OKSL65/H4wZmD5qTCUovzshpqsfg4OLoHVwCktIDzlGVnlrDhz1+cnHRvJYP",
-	"HzdrbqG89mHyxe3vf/rpU/evx7d/+L9+11+pmga2+MWbl+jxo4dN9LL//fLrlkSIxHfrBLjN4r0J9Gyr",
-	"2ofbxZj6WIOB2Jjio4tHjx9cPGxO80+BPXp8++D3F39/+OCLt//n4d8vHjx6+4fgDnmKUDedC/7urgI0",
-	"xivwjlwifcERN7lUOZYqhlu8fFaq/VeARtKFQHB/rmXUDc4BEMVk4CXVX+oqevuHncCNf5uygmRVMlyq",
-	"PRf0F+K9VTJZFqaTtHnTJU37Pyh+TToNf7yiYj3bdWOrxkD4zQJDNPDSq7/vCX2RsAU0HVd2Htr80DKH",
-	"qrVjG0721c2Z9Pb+0M2IpGwAGzil9z0kVJCNpEFEpNmd9HA9r8RRxBgpzXLyTqeoFnWMg+RU5OI/+qTF",
-	"4//7f/z0k3z77//D/cfvzulnOgduwSO+UaDl2bToUUo7sB7VX6e3IZlPBwtY3Q0Odb+s7uZOLGZ1jzPk",
-	"hUFix67ZqPDtvXZDE426hgvfr3Gj4y7u2wyD5aXQGsWcFpvf8FISJMqc2LaYzDAxypnxN2s7Ve25NDkg",
-	"FrS7U2jkON/oVlTzXNtXbLd9FosQMb3XfqD7vW2o6JXM2e+G7u0r01vU9U0O6UUpkbIuP27u8H9CksJx",
-	"TxjCKK2acLruuSjFDG1Ip2Qyto/+x9+DfyKAwV5b13l892H3wq2DEltHNWCo3/de+vi678/toc+Zmta3",
-	"X7m+/f8i3fczKkga9pld8VJteMmyq6dI1i33K5TEK8rcz3vMoIERc8/4zN5zhLgRwTQ0//V2ACEqGHyx",
-	"TY0xQ94VPtTzg9CMHSGak8xv+e9ePGKmGs3HPSVky/OcH9dlEUz++Rp+fVAWetYk1VxxsyT4FeNqXdNF",
-	"JI0FX7qtWoh3FvEfjB9BSG642gMMQdDDZou3I+/jS/P0bd1iPOiVAydIRnCmLwNUthdYyp5sjMjWsQGW",
-	"UPVKj76f1Ru3dTP1aMyZapR689taviCy4JPx1wS54dc+s6nclFClXwNbrI9U7TOBjywcVJ8qAasu8p1T",
-	"fGN/sc2Vt4COGwnNY16tNMpgHPdfvvN/zearK+y3+3V02sRNC/b/bzO84fb/LaVxHko+Tq93AoRFqC6k",
-	"T9FySFIdM+9R8uT2d6MaWp/zH/QXqqRD7xzX5OJ6s3sMx7Vnn6/3kHdFjhkO2KY9mUQBMZaRLS5z1R/H",
-	"bUu1UXllI5yRyzG1lh8H420Gig+U2X/FgHM0+d48prbM99eF4DfUFu6M0USL03gsIsgWquh1FxSplxss",
-	"4AdrG6X3yxX2Ckt55CIzfZOnOoYNUuW6sIO0DvXhRYTHh5HjGe+3genaE2qNP7QDrwTn24kbsNjEo2b4",
-	"mkgytVBOkUPBBRan5TY5MGRw1jyn6ekF+5pbMIaAx/SuCm1rEyGQvQfzGrtUb16+MgsAZawHUOLKCqgr",
-	"W/+CrYBGbnF+lN5h+POjb446EZdAhD6k4yqq8oi4UQUVYdcXPBLBNzk59JOQkbPNRb7++jn64vGTP+ml",
-	"6LdRRhSmufwUfV0KyGix+NwoIwVhmQsAa1mSIFmme4QlunJXU2t85EprMFcWBGRtUC2uPl0lPb3+W5q6",
-	"wpucXALURiH4TuCDDLs0VBBBH7BWytyikB2xRBvBrwlLwO2qp37EJ8TLoCMIIrbxiU+QZGKi26FKOyYV",
-	"DkJcGTwYCHJ/IhHNLtHPJQf8KW3g2pB0lN3gQyk4Sgp3QAGE0E8k8nyxvW721ggAqralxPSwuKYMEmUs",
-	"wYwXSpsQppmeZxNY9bbapSBJlxuA+gmHycuMOgixOoVAq+KQqbrTZgM7mAyAwohx/V8wZPAuzoitl5uz",
-	"moe7yo3mhpN3ijBT3Hzggph8EJlAcy4Av9NmrD6LE8DtXCJBbqh5PuVCGA9PVSHktgb6aEJWiR0dNC3z",
-	"YnA7+jwxXwt+QA9NE5M93e2JhAwparsThWsD9a7L/WRHQk6whNyM0RxEyJlpGrvBmiM4stAUTwSLCBQL",
-	"gy9qBqkN44oWayqyI3rmsEO19FbV2pmROzCviCtwTd7n3fC0kc9DlqHb9yrF9dGjZnfOLzzjoe9U7IH0",
-	"H8PIzn5LpTrXUvB41Ri+KQwcmtJrkuqjOT0Pt/74lmyVll0uzCVIAQ4ZJ030PcRMaq6QGbDOAzlwcdIs",
-	"gpGjvgCA38m60ljYL/d1HfkKEBe5uJYARwSospDFC1BYnZ4jE7CnA5tggdv+kvP0ehkMl6bHf1F1NMcb",
-	"Ek6Gqm76NKanrd54sGlJfyFhjSCudLe523XxbskA0jS6OH0cW3pe14dFp6API3UpqoF+bO/BU2rIxVOE",
-	"4AAbc3s7einO6hERinp9bZF9mVPwhfueBBwKQbZ6gpeIEUh4jujisNi96irPGbmhmgdhiQoDnKH1WxPd",
-	"bVq/ox4Kd30q8fNkrDd06+Cr89QDjZ/cAj6pFn+8Xy6pILvxVBNemNpL0/bGU5eCasncZBGosINUf6P8",
-	"fCKRecG0deWi20HgI0wUSXu7DjplF0soJshxFPT43MyTZgCl+/N0aKVJ6D3nZ7L0uiI0MWy5Dy51acuK",
-	"HKYUySU52oYbgYyVf7pEGQjKhhtdYuUwTiCbIw7u/ozcmzlNzOw7kbrVx5FwQ+Cap5xtqThMThmyr1sL",
-	"Yfrrd5LuU6f5mMaFGNVW6MRcnoxKe0VqgOIoMfqle9HUigXE6PtPE2rFVf+10ogIydY0hDD9piAp3dLU",
-	"lr5ZDG1tCCc2Z1YFOiFJ0jBExxEZOkoUyfTZK8LCBP3a6MQJ2mJq8ZxK5sxv429mHHrF77FEGcG5cj0L",
-	"gplDH1ce1Uhf4x9q5SmGzS+XX6VHEjQj0Tle7nmXm8VLOYDSbrOFLUFRCcXngoCrQ8as9KPM4uJ52ctT",
-	"4Oeb6V6K+5UZxlS0Q+WDZJGFUijCCG+/5ZrF5pp1G5cHU0ucPRDKPetoF56cqrlaV1j0mr4C58/SlBST",
-	"MXFn2Wa3A9N4bmskJk5kskroNjWYFDQlNaEaqKWXvh1cZJUcN6Fap4KTkNYcwjvC0hOS+CSbIAGfSNcl",
-	"bdVNK5R0/N5BCoFpHmxecIU6PSLXIBzjnSAkAzHuhFaPuJxU9APh+0Owy/OPzlCEtsMATwtzSJA1j2H2",
-	"oN9otbjelJG2C8NH7hyL9cRGDtvZkhMO+wd7zuAF2vIU5wiuWudAlytj7aufm1+RWnBJw5WCE3lCVc8S",
-	"su4lUrwNk/EpcugZVcYF4wqlWi9nEJDaBK8H3pG1AZEauyL1kxG+prrtWwzB14+v63Z0Y/MJvnSbrCZ4",
-	"kVb9IVavBd2EkuxW97fQ1jQ7xo0tsvn0bbeR3dgA7edjrFuvz1/o93aXv+AzdePA0M91T79pONHNtn6j",
-	"gD3Nx28DTf9Gh2i/cNtuWhjr5/DIJGjiTos7CJx/T0jQXeI3Zpy0u/2gD5FqMXkXoYC/G2F9cxFy41t+",
-	"NHlXK6YJrg0tV+unLm2nMBPwFwRd1b9dAWtFlX6KHKxPRP3CPOd6la+/wgUdq2O/s7LR2e7ikJ+w5aCs",
-	"BM0VHMSVJO8a2KBYkCrUOdPFOIAIF86tb/HMsFT27dGPpBZjhtMv3lVX7+JncbsYcGfdA0fOb1UhjlWF",
-	"bPmxihGfcwxZDV+amMtEzu9ia+PoN+fGgOI7qrgVfedQT1oG6fQ47ER1elSBG1bOvDsT4HNgb07L96mS",
-	"WMJqQ8oF6UmFudC29cNGdIOXm9xbtdW0J6ofAw18/Om6vtZmivXOjJ76AomMTSo6I5XRDkOkDOa8GKS2",
-	"oCv+zd4GKbw4oe2AM06yPAtbBnfZ+o1mJNxV5ShMYr8X1zTr8RJv30b1XGv4Q+GDdq0Rmz+vLNZu5DSf",
-	"XeSeta9C5EKWyp7y6PIepk/p2fObcNlVPLDzrK5Xgh/W8yMK0U1+w110nrns4t4L2HvHkpU8SUUO4SIs",
-	"PntNoze1HtvOcuxUlyRxTST3k77BxxBoz56FRbn+YW1P2G9zTQ3c502ZMyLwhtqeOtImFKzB/CjZPhXh",
-	"OCO1usO0DrX+bKxbcHCtXH3p4hkfWgsNpxNMV0FfVh7MsLOdsl2dAOTSxrCC37qVguY29x18zw9TC1aK",
-	"sP/25fNvnqFXsEeuyBOSAUwSExYEj9OD40aWfbm5DW6gl+bQjkKb7eMMYQY+Nxt7UXvM7iAalZGUZjOQ",
-	"qrL4PLs+4rT7OD1vrX4rNujfSUSuhlhBYqywHfMF+QfkPo1rbRXbNztZrbI1u9YSY2jitQVIngpzMpcC",
-	"onuojyh5zX0YWumCQvCeCsDlkEt7PV6jsJsjwDij739wjMFFncUfyOM7vVvFrFzPtoYz+pXfPLf/4p7b",
-	"Gfi5LeilaXkaz6rkFy9fHJlnNgac4NDNMsgyQaSMwNteLHegnSRsRIDJ/MUI3kLBMSPTDAKx/nbN29Kx",
-	"/5ZfdzRtpennHX08HJSPQx32af1hHEs5O4w++Yt9kfGJ+NkD352SKzTXX63/Nqiy1MiXLfttAVk+UQ63",
-	"5tRb4rEV/JdQrt2LupDpEuVYEYEMoE0r/w9lHNKd5J4fA/l37QxG87WmdlOtLWJvx9oadfPuC8Ka9ZVs",
-	"bW1sztYYMlFb8CteMi/OQyn7z6StEE4JvSECMgIldETCSJF30McXQ3V2b+8hM7Kb3tDCXxOY7jRTZ7R6",
-	"4Zk1nN0aDJqJxAcyVtnc684eWgHPb6Z635tJ+2fZXd5Qwzt9w6+nT3MR03DQJNxRqUwu1HMsskXimncY",
-	"C6JSlvF+hxxLpbVPNnU28E5P70C+Vab8TLMwO3gQ86ZTj9FTsTGnyuMM14vtt1GNFGROH2t1QieqW/mB",
-	"asqojq9LADFX4BueZ0R8iAD/svmyWGSx8zwzs+BAxE6bq8wgSYUKv1IuslbZl74+5k2k30zQcU/TfQ2t",
-	"FeHXHMw/mKmHuX1LxjMIYqjplSa+gNI24XRmM7A5LuIO0gHgIAmTsT+WTuR2zptxYyrRG7aIhzJ0EPfN",
-	"Xdlcw+vqmM5VIsBGrysrfvrpzWpBLeIHfk2mTlO5d3qKhSBEJPFJdqpeJkKwwndGVxFZ2dQOpQnAcpwI",
-	"m1C9FWpc+uOeo+oJhNENERucIweegChDR0GV4W6jzoDMEysVXp3Vwi0KUVAfMBJgqJ36EaqwITB1iRg/",
-	"ngViBI1fR9m3K2c1T7vXKjnV3UdZEHzdrhZxcEsA+WgNTrUnB0nyGyJjNtVrs712mFrDjbOjvS9E7XkW",
-	"vRH2cVPtHhm6roq/1r3gjn8zPzjbvGqjaz+L6vqxZBSQ0HQU7QEOeqEkND9FGY7APmjzVEfajnyq7Qtf",
-	"9hwuutzTIqznqyN3+FcGoyvXaijAYklCmEEA9HwVznOB1f4purqmtorg6BiYsYmhyqtSgrpIgbPgfEKJ",
-	"llfW+naAIObzCl8TCb2VzXyprJB3ruCKwtPVXzvP23G8hDv3mZWrrHy7kEUIGFELJ8SHIWF/7D2innqy",
-	"jletpqU1fMK7gSHV7KBPt2pwHeRV5KZ5Wv8fe3/X5Lat5QvjXwWlmn/FybDb6he/ddfUTMd2Eu8ktrft",
-	"7Mxst48EkZCENAVoE2TLSspVc/F/qk49t8/V8wXOuTxfZ+Z2PslTWAsAQQqUSLW63T3bp+rsiVsEiZf1",
-	"jrV+i2NYyAwuu2MHy1JtP+3GTtgIO62PVOV0PIaueK4JN+RTtjAZ9aIvmxtu4Ga6HWyR5tkuHWhr57S7",
-	"ZnaDWprR3fraXkqerIsO6N+7Tli2TwzZmQvuU4LD4V2l8k1SeLv+urdf9t1e0bTZOLgRWfWZ5MiKe7NC",
-	"xZso9nnn0Lmv02orlQldtrGZ24bHy2nuxJn2rKW75kP7O7GLtJ/bJ3M2p5M0cfzGkTcgARoZdqscCBUX",
-	"7PklCwbdtrBCp4wmDtO4uu7XBhxX/8oA3hEaC9M0AtRugMxVBEpeVdAAcO9WDam8dMbIaEkU+2gwQRi+",
-	"rm2F7A9u8qEOGt300gY1o7d9wPS+b7aAZQwdTZJgPMGAq+IbWwcMNt5Javd/lMliMs1tLsvmwGtK46Za",
-	"uglXuU0pD5JF+QicXcrFBWLK8PyUUBv5NpFxpAKD/U6JNuMgRg540EHaWXOvo0eHE+6LbJ4WKpRG4+Y6",
-	"YktpWrk48kSBpv1hEx6BYsHgtHI5sAtf/cxTwymI3Zf7W7RkefB9130PFfUuueJ5GBlR8yD87BoQITNH",
-	"hNEs5UzlluOJ7f+xPSDiem9gW2PdWOM+x3l3ZqVwq5B09RhLuqlILH/nPqyXxFviqcdsbsBVw5cTv06X",
-	"pkoAzyCmQlPVgvKc0DSfamb3axyN5lQWN5ILrDeYUsVOgSAv2NyCQfC8fB6jQJ3Rlm5QxG6GJbhzMndj",
-	"1BU5s4MJqxf3vUU6KrO9jtfmcNY5L8hQZiob2GAndnhp3tw1M9zbh11Y4dfANBuN4RoTbc0mnWsFGrni",
-	"aiZymSl8m3N+0HRqf5XtHXnLL9yAlbHrWN+2BkF9e1bieR/akMx2Je/dqWqravct1rNb0Vz2Pr5zAvp7",
-	"ixnYCeJRKgZXCGCJgZczYSZsEewb0ipX2fTz9od8inrG2Gv3isrDdnD33lYsTVkyGGdy1iGNvercd3fX",
-	"SwPl4XoDpT0aVGtjMc94i4vqv2ir5x0+Wic6b6ejyqlXNiZMh5cSoQ29QsyGVJGaPR5cin4WSi0GU5OJ",
-	"taGeo3W+yNtXr3fVm7ccFbqxewnhNSlMTNByG6KfmI5SSUbHre7ttlHU8PL2Krhzp+FAmEC5jsBfKWIU",
-	"m8I794NwE8wtehO3auH29tXrsm+bKuYsU6zrvVxTI+Lbm2jroL9XWsuuaZL89tXrs0TOwx1lZ1DjHewM",
-	"F26l4+6+xnxSZIykjF4iYGPw2kfOB9uYC2ZcZOZnJtO0upRlueqoH3+QC2hkoscSOoK+JiROZXyBGbEZ",
-	"FYBCGad8NlKmHzYH6EHF8jxlCfSDnMoiUwSC5dAB5ZT0T/RjZpiQZIxNpVeTSrDCnqYDeEe43QoXJgFX",
-	"T9U8b+4bR8xmdmEMBJu3PX70cEMvN/2woBOWDbT4yJq+/k5W04rMoIjkUq75YD8YFtX8ecmV3PBN25GP",
-	"yIXARAjb0csCY5VvUt0mUaev8IzCexPVj6qJDs1TnVNB7bxCCWqZTJkKR3FmdGmIgrVvypDT8XigX7pF",
-	"ofbK5az5bzvLDfuiOkPSA+XHuYIuOIQSxWIpkhKFWxDbGkUTi818o+mCLhVJJFMBrlOKKWUB3zeoGHei",
-	"psNYkbGuo0wSYNsWLrXh0Mauy5B69reZtHlT5C8/MLmmA8xzGk/1INWRtlMuLgYzLoqcNRTupFJMoHRO",
-	"XGgm13LOfQ2b7/qM3kK4SRWIpXor0JSirTabIJiBgPE/ctDvb/yMiqkYXDA2HyR0GVjaM02BY+g2B0RM",
-	"9AAtuSGaDdLF5ufqI6WuXBrMRlOM7E/q6OGDjXLWxCvaTwtTuAH/Hnsa4xv8IzBTrk2lk7CtEMHK1gWm",
-	"bU6xgRptRVwHMoRqh8GCi0QumsnxO5mRqSNJOCI4M1UwTSam4sJ0hDBpeaigssRlhoDRgOq5LEMrSev4",
-	"eDNpTeVCNeZLgwsP9R9lXjzOAMZV+3Tol2grJU6xL/uGWl3vy1F4zxqPRG0JI26ayEwytq4JB8eGnoLB",
-	"Po/YpBBwLetn+pb9QeCPKRWnpg/DCREymOMwYiofQJ64/g8sN26yTX4BAxBa3+Wm7QM0vmNjCRdTeloq",
-	"37NvIwAqlBQm7cI0LdEfYMkp6UMLETu7R4c+iTw63Mjno4zRi8EkpUo1TdeJ1lGmXWUCDxOoPQbi0dYB",
-	"9LOL4Z6tOqHD4wrNPnzcZUJttpHn17ArRtcZknJgLyFMxTEXNCVj191vVqgc54JsHaSWWApTaTbIGE0a",
-	"JOwPNQFCymEmSsDFJccG9jQxnlS6cgSP/MU/2bj2KZ9MBxlXF4MRTanJ3KmlE3B1oUjKlNK0mWM7KRWh",
-	"9146Gc4+0AqhAiJIVDGZMAVBAP09or9Xn7fNjWjoLR2evEyTwYx+dDtanvrRRmmZ0pxB19cmijsj+lco",
-	"x8mZMMAGgBsHKV54THAMmrO59nSyi1VyNOl/XV2fVKp8YECZoFfWbB5KLHpmND7qXnjIihaKDhBALClC",
-	"FdGvJBbnqbLTG/fKn8yMiwYSfmu9WSz7MBOqcOPRxoXPWMKL2Qaa/IlfsAVXDFJv9PNAUx3JR4t6q0cq",
-	"xn0tA0grEK4lIptwoSw4TWxagiUe6W9UHBnTkhQ69nExmEmRT6uEe3C4ed6FSOQAMo7si7rTf02BVzmp",
-	"YZ5NRNlEH40zbRa5a8yEVNKksxMx4yHLgPHJ1KowZfhEewxVAdTGml/QTAzmLIuZC0a7wRvHwjTaBCx/",
-	"NU+u2sczqO6ozKJ8cdNmAjZLINY9DqZ5nQFFl1V1BPBIwGyVgqE1NA6Cw1dGDumEcqHyIfQsFZKoIp7i",
-	"uzDeCwbQ6kv+9PbVS2J+hcpytNIwarkpGmjf2rQTqYwvno/HLA6ll+ofKxl5SvGJMO4VZIgNsLMnOIEV",
-	"/9g1kV+la+8qCrLOQhFzIEsXwdPenizShGQFOglmoFYyIJK0PZQVotek5bb4BCo7mRGVy3nwxaad48BR",
-	"TfMjJX1skEK45SsD6x8rt86ur+l8MUzx1u/U17HZHWD05MaVQMNLElrWL9QEzhZFofoL4duvDQXdlZuD",
-	"Go5Vt1rw8gbBLcDMq2ljt0oYoKqpWkJLFVOVmksCnVvBvGxzA9YWdqHbhdJr19DB3vXUc3W6bTG+pmE7",
-	"n/HxOCCAEEOr9X1zKdo39aGwb26aTjFPeUxz9mupobo2BKVkXKQpcf55CQRSI4oGTBXbQKRUqEGrqGws",
-	"4kJfV3vNVBaKaWvoiu9x+HVXeofF3lte8U0O7u4K7zAILFu/oUaDuEEVUB3byMVft527d8D+IW2i4G0u",
-	"97wq8bEsRGJyYao1AKnWBct98pzGU8IueQJ+ukEkMI3rFUFLzACmxdKV0vCMqGIWEZqTmXbKDvbPxTDl",
-	"FyxdQpX5TIKtRQUZzqVSfJSy4f75qr6JpwxtlFbBvlRKA5eQlPsT8lKYyvlMu8fNkYoxhRinfTLxsDrh",
-	"emnEiByPq8HfFk4vbEHj/R5XZhelqK9N2yn2slXJGYOU8Ck4vYCKFbUm3P2jJnamF+ELNW3ewokZylFT",
-	"TS0QQjV1PhFESCaIeAKhlJqjsclXEIxmDafxrdt4hVukn7VnoFI+91AYRe1ANnrIhvhansic8gwS9pHK",
-	"DMTlFbe+vZu0ordW9R4D+9Ity1Gcv8N1+vdPf6Nz1eRNjFgsZ2xgm6CHc/alYhFeYwtmpIiQxIwxOQYC",
-	"0g/MnY8UmDwQtNDBu20y/QuRMH1WSxuS1gIn4w3Yd/DpbpaI51oFMie1Md/o/zTtRSXNIugSBSffKh1F",
-	"YT7KtaWj4GFEdTqo7oTb6PVpKztIb3376vUdS2iFde+i0uAzOALBxWAVUnfzZOGcUXOTiDlIRvcYL3U1",
-	"fWFciBi/MoiLfCDH40EiZ5SLBgU/o2JJzBN4zZExCqGCyrX6JsUV+Kxrib3qBCZ8POZxkebLyu2CmYfx",
-	"IdCc+pWqKReTXAoCWc6wH7MZE4kiR5twFLxZlZ8se2/P6G+AcD8QMucx23RhY+LtzuzIi0wocvCYUJJT",
-	"dYFKX8lTl9xJl64bTSKZ6hggV3HGmOBiMoDLG5vIvLqbJnrub6W7foF0NLyWqV40H7ZJYbATMLH6zVOQ",
-	"Y6LYJcsARjyCGdSulC7xHkVm1ZslL7q//ZRrEid4vGtINVrHPE3bET6nJsnmZFKDknKXwoqkVPPlQuyT",
-	"55csWxK0lGyNvku7yyVRLA+kMbmcx02pQfjgpzKJTXVIKMKB1fSfTUO9pw3iaRtDQz9mrJ1WjytmH7c3",
-	"Ci2GwKNeVpbDSOtmFNXjkaH+7k4vbFJP+CDiQzGXpbth1Bv3rIVczTYrbhhXdgjyHa9WQ73HYXjOBORw",
-	"lPdfG19hhsB4ri7ajNGPQVq4ieNvzArXz62mKnqTd6djJmGozqOmyPKXzzXeRvuHFaSmwPZU+cgwxlpB",
-	"0s5QWpXWc5rlIDkyBiWKpwRVvs1QWkxlCiB3G1spfREyt0rI+M0w+l9kzi2UOUFmNo2WfrD5KR3Y+dsl",
-	"sX2a9skZhqeKbMKEtuNxWzHlxsRrtCEbqjVgcHsv4mXldrtNsYDQjnLaeRhOsuOwmtAuJ+3e5+bTIDjf",
-	"+PTc0SPDT6RLCPIZ9AqOsKKItWJiRjYOh7Aj5lYxJyOmNx/kLk0SUsxXT2GNoX9GVDHzLeYczG4BCY96",
-	"XD2lYeMJAGA+fG1gAg2rmoJOKm6Fc30M8g1Vei/gReVVaUO887jfTAbbrNkdeLdVtw8zOlJpCjPaV1VX",
-	"EXmnuLLJm6hyu5u4b5fEtmJ18tq1bxsAGULZkZBOWKyQXsKV7QVcy2/Z6KiaPgQLnk8H8ZSnSebqPNu/",
-	"RKswmg6mjKb5FPKFOr8C93ru0BG6DYZ2VNWmyF3fMZ8uFY9pOphT3n0G84xNBF3NL9qcJ0ZV3HFQvQVR",
-	"6ATNi72J1bY48ommvvrgiYa3uZEpSguiU944lC1viOVUmjUpxqDfMqZ6moQ/LkXX8goaXwi5SFky8ZJN",
-	"N5laFeXvYb1v/wb2cc6z5QDDLCGp6iwDfeBQ2CgIFWrBMgJjWZn1CumuYklyPtN/XVlgt+st14UzfDpn",
-	"mBFdNuCKts90DE21trX1+dR3LqrQUiOVVg3W7gkUlftNiMBO6SWzkG4OiPzs9QvCc8XSMaEK73cjMloS",
-	"aB+Gt5BQoeMBaewHO17HA7NPjX33ghDwVeilFg3+TLNYLgaA1RU479fw9ypAfZmsZvG+FKmAnLUrYzQw",
-	"FCkfs3gZpwznsFWjwqSSZND2blJhVDxNb2S3A12lvWOuTyRwNo3UbZ2jbqT9M3hfplAaLjAUpFZcsHkO",
-	"VBunVK1mCWlHeoBza5IOZcFiUy51UPLEZWeQTuN85hwYcTmw4YFObwJfcWCzW1TH8StNe8qNWjfJcuGr",
-	"E2g6cuMCd4wp4Y0miiCoRxgtMZoPsXXtm2qzmGX4xzYuKTg17Xzxd3zGUPelctF5DIbzOw6rJ9YbDwxf",
-	"hfNYs8HmLd22GS142Oh9UpbCz+HywS+Gj8rKJVU2vIBaDZO8v67suTQ8OhWyYNr0loOradbbvsS1795Q",
-	"J9FcJdJ9YN3s8HehYV3R6mb7n19ZSAMdvV3BkrVoMg5TtsQ9CWamu8jUFnYLV65iymXrg4QhYHOtg7MY",
-	"h6xSW+BklEatlN8gWah9go3pVJGagmSIRNiKfii/cjrWbksqQdUkXM2lguA8TX4rVA5R0w/rG7K3shC0",
-	"CZnQnIvJhkw6/SBcc+NabfZWgi1quFA8YY6p9dK5TDqlcq3YAdWJRdVDaCCsK6QDS2HgODBAFFW1QKOI",
-	"X5c41uDKloljRuRf6R2lCrjCa7ZVCfb++DvnsNVSOtzfN3Qon11a10Vvi02/2DzIJUQ0d7+RKc1MSMRB",
-	"2uPVWHmxD9k9RZ5Voq9+a0dIDFiGi0iULLIgbHe9Fspe1VsfzU3N+0KLbd6qtGG7k+jQuGPH2xxI9ylM",
-	"GZDmcXVK+qHmFRFkHo5lRuyHfBm0MW/FneQqIg0AS9DcpspsbtO2Eqiqn3rwqNmclh75ZwFJvY42WI3c",
-	"eRONo1y7h0ADFAC6qmal8Bkjv0vBou2ao/gobxt6wdqjHigH95ZnNNY6r+U7ao/fTWTZz9RFyuHLIX2s",
-	"58atZO72MJlNrRP/fii5nqWMf15/SLvIOi7l7x1LPmbZJY/ZU4OdEIAJvSoQ7pWa2WyJSXtF4Nkd4anb",
-	"QU2FoY7jErrExh1tmAvdQxW2Kdd1gglL3joSsZBiOZOFcqAHZiDYWUArA3zBRub2Ht6yD8znVkrb6oxq",
-	"0wWfDmqbWJ5mrWXJWrnlc+xWCubqTH17QaNriMSS2HLMzq1HWjawb90HZF17GHPzgzhqfn+bz8CrNaqv",
-	"teSpku8GjOwqre5Ez1bU1V3Wtbup+amx8vo2G7eNtW+4wcm2zUl81u20wdfHoAHaUiro/dMkyZhqrO6F",
-	"LL0JFbuKAsCxhLCmXuS2kEPhVF2fSaj1QPT6YMk25mcE+0H9IqDSBrHzCgVt4Qywyk47u+hXByfw65Rh",
-	"cy64aoJFgBB3uJetZ1Iolg2ozRBtYYhUzQ9l/8vbrvI0PjRTzE6EMtLeHZPGU8ZyLbmwULeD+TR1g1Zt",
-	"erj+Iplc2NtJpT/j39F4wueovz4RwmW1tez5ZSYWXC2fiBeia9Nqo1VqRcwCqdhlYEJvuyKfMpHzmOYy",
-	"I3Q+R6RAiLkBg8fYVKOG5rMaRZxRntZl9IPjjR3sBFsM5lSphcySUN9IkP0KKvnxIXPpJghNZlxgMoHM",
-	"iGJ5dZYHDXFr71srT6+d60pGt16w98Lg6c1ZzMc8fmmSRK8e4A2a/uaHgVqqnDXUPcKha7Xkrt/xYK1X",
-	"N+OTjIq8lvAY9ZRZAqRFDgoxjbOgz+dNYOD5cqsT0XMoW26QhZbEdj4gg3OqpTEkA/A8vAlijPAmvluq",
-	"WDoeZGwuMyzGlCOtfeE/8RK74Wr5tsTM9YpyPubXGxxfE5kHrNuWa1JMKJ7zy9oNkKloKH9n2BHMIPSG",
-	"b4FatlO/va1MVkLNPjManq1uWYWGNwmOrUIFVlBsyt67BXJjl8y8805VHdmiJS3Xc+RC9NKBQp6Lrjik",
-	"vgALXC5sd4HwacM0d2Gy+gr1jtmtlZ3YRQxht6yzvVO/lkc2jt5ld37IETtzKVPXeYuXctEFCbE6sZ+4",
-	"WGlas0XQ5XCLVsy/WntrImWiCDSlOgUMJ9eXmitoVh3k+nbdQnFzPmw+IdiIbueT8AwB332iN+3DZ1xU",
-	"ou+eYtB2adujNf0B2z/fuhHs3woqcmM0baSXP9uHK5Es7/wftMJkLUQIchqxUBQj+ucGeb+h/ZKMLwbw",
-	"8hWJ6I6o3PjqtrpN87bELbKZbmYQrOyc4M+WkW2V45a8mvTpXs4+0hlUn/eO9x/UvMpjf8P/x/v+3pMP",
-	"fxxETz7dOz/ft/86/vT1P/9Dc5AtBKvy4u0rcnx48AgCQfbrz395U/36UfXjZ3t//fDH0ad/2MiOZmne",
-	"BJq3WCk2GyHi4TUIzY6ctSOZ9/KK0q3Ktyu5YikjFzyv3VU9rJ7Vwd6TD0gf/ehBiyOrMov7fOO5fVv2",
-	"JaiR9SXlRo12FDlt/dbbIVmlGEypSLYQrMY86jYw5CtuFHV2jptOcReGsk8Ud8xQ1lO3nbGuugX6Pc9t",
-	"y+SdbYKpZFmPMGZA2HIXXWZ6Hg761GCar5UC9jtR573DNa+GHEsx0YlLtJnYqtGgHvizfXgF5sz+ELmJ",
-	"rFlETlM5KZhbSegaTO+kJgaicioSZXPiBMsXMrv4SpHYvqbXFCFZa+SIMR/o96+9IrPgxhaUP/fA4/Vp",
-	"a486eEW2Nk7q4OcBW9TFReWlDyq6JqBQDV6tu1CC7bZn2VXxd5D+Wxq/dVHrpOxmrfjMlFF3XFRbs6PR",
-	"BX1mCnhumQP6k9zK85yxfCqTLYBGb7nTGvUWPBfmkr1bdr/ZkmiTp/vM6wFQLyAuVMNVzjYN1LF98lZj",
-	"WjZdd5AEjVcIScYvWRb8qa0tKdScxWUn+JUHLnhLE89u/I96gM8twYZAXECIu1KTt5mbDCs1s8vqFbFR",
-	"gDueSalwm8NGa7rj3+60WZlyaFNoOg82lZXwOQ/nYCDjAkRrW1JXjKbBN60mw7p3I4h7bqrcf2PN910F",
-	"iAijNFe36YLnERYlRiTPqFBj7HvkSjFXUbpaVcUU87kFN9/NzRo0ymoV95zZHLNLNuVxGj7DbgnAC7oc",
-	"8TQdrKFiT7jvKD8YpI/jHK+kpDlxeKNm+NFItJKgYsahRWHGUobICGvLgjGsDzEbhDkq/xWbsI/ZrB5U",
-	"aQBBDcrPKJbnqTXLE673aFSY4F3G9LY0lO9VlrErl9UpzDvosz7L+Dik6fUpsAZuV8XMeoSlcrhilAWa",
-	"XIc44trCL40mekMgxLThtjvTuKMvlCrYFncENxOTCjmklRD6iXX8AawpMv+qZRde41XBar66BXlPZW4b",
-	"x9roRC4NpFY1jvkgaK3f/J1CE01tdgJfmNyG1abdl74m8tsju6BBuxBTJVKB49lEZsvN+cGwXliaG7M2",
-	"y2sL16BtqN00aW+fMQQhlzZoxXqRb+3DplTwYoBMET6AMHkBboM5b85KmCbCOxEWvr6j6/yLGVrXSTdn",
-	"OXWyjgAXYzDJaMvlrQ9st7GNTMjJdNx31GzO0u557fAdAMxa5t0uAcpy5aB7oG9H7FvLvfKvg+je7/29",
-	"Jx/M/x3s73345h92wLzXGJ+5AW6/GQ72I1+r/LwNb16N25rpflc29QtD13fNnsY92E211VplfyVu3z3v",
-	"bU6Z8niRpumrce/kfSeu/FD/SGs+vV6m67AYy36hpdQZ0k/gOFrd340JHUfhhI5G5v2R5x0NTrfIjreb",
-	"7tYmwN7XaCx28a9ua9Z26VB4u7/ZIPmR51smZO/giGtdM3ZRf93+KBsdMm9p67ZtV+rsR34no0OwA9eu",
-	"zG6WyholoI3Z1LLcMN4A0QF3rW2CQBF21MQKA7Fy+U0hep2EYKLZYOtQSUJndMK6Jw01oavdtqyp0BXT",
-	"lYJSMksA4aDrhs2l4jZnd9Vd3UGoa2Wm7eqzwaSzgVeHedLZIQnpILdkM5fm/DDjIXuJsA48rkrejbLl",
-	"J/O+rlbHzYeZ7AVulTKHcC/B86FNn8kkTciI5QvGBMkXkmAdqFd3tKAZg67riBcNYcsRBoLwXeEih85R",
-	"rjnNNGnccWOnGp0x91ibTB1LVbsqQDtu4xV1pKNN5PDh80RLulBNOHfLP6qNJ7Qr08rJkTtoX5V7cd1G",
-	"1o17/M1mllRqy+hoocJT2RWD3lx62i3PMQslsFSRB6Jm68UHBh+gtWryAQb5lAGEOvzDhG0+7OS2ocaE",
-	"xnpBktmY8faTzENpx4YnA+W/Ku8Ybt0qP06KBnvd4q40whVQlWPGku32wh0aOleqAJ9kYxYT1kg3GlzX",
-	"4DTIjE+4GDT5ArA0icj05k7YdLWx6UUxnWFHvVZ+wUKwTE353CdauRBgsOVZYRKjYikUn4hGOHvT56o1",
-	"tMLtjy35K/K3aR3/3NqEh89R3niLUw9WSxjXnerubLQ7Gf762asgqdkiW8lzTBMbtAZX2X1Uhgt2G+re",
-	"blWubpcs2+aaShMndPx8SgAuDhKWfmeZJAsmbMgqhEbAMsVUo9rDMqwcu9VxBWXBdlAbXXelyNItVVg+",
-	"P5WkvTFyFSri3iIX1sqGXYnItfnwt1xOvsZWOqtSEvvgteSt60wUa4qU5dNMFpPpZkva1sm5rnB31s7z",
-	"lrzhQG9HQ4HqEXUDKWq/1l2xsWGFO8jEf25UbWfQH2xGU4JVBBFEFKrqrQICcXC4gkFxtH3KgpnfG8z+",
-	"v06irJdybYTZ3iJgZJbx3zBo5FfrbNy5erDI1HYM5kUWT7GCxP4pkYK62o68yAQ2fPcQ7Hquun2wWqPt",
-	"Fdes1N+sR5oLx5Q2xJL88+1GpC7gtDHStkUAattbYxeE2nii1aBUx+jSxiVfZ7Bg2wviSgApYWNapPoz",
-	"NoS0bUBp64DEXSpweMNiC10URHtoaPMI3dIXegm2Didqk1u+lbtuK6M6FILBkG17wmwE3nZbYye3aXd3",
-	"ZdTYw7qDVs0bKGvtDqcQDO61um2qTXYTPtgbrJi8ZagLZRHbfy8bpVJ03dlIgbuTgZYrmYCSVmOP5HLg",
-	"jJ8PuzIjsIr1Oulia3y+jiT+1k/93qLlLVeEaXWSsoTkEttnjpbmZsvllQey7Hil7P2SZQBVjaYlTVOX",
-	"mieb8EXnaCaWno3plzxnGZlJkU9X8Nt3e8EwT5ngarraOPvo4cPNLfFdp9CNbQBymk1YgA3fso+w23RS",
-	"3rFxRWaMipyMIdtrw/JrpOLF3OZsjdj+xZgyHcjllWCuzQeYOlyRISalDW25srODVvtnl+mR5WkftvNi",
-	"H1a82IdNXuxVM/RMyp2ZaHDrijnLLgHxpLlHC2hDFb7YpooNeKIayhgXVBE1h74jchwRqqDrNlWmM36a",
-	"aq6gS3IhsCUFz7XIzqdcTAhLFcP2WISaruM+XEjLAPbVCgWmLL3W/ECnJkTCL3lSgIqYZLKYh/ugc1Hk",
-	"rKm5Hs1yHvM5hfh2VXt33ixl6EJmbV2iXM55XP3qxq/cwbauVwTVqO7r6qGVJFeetttbj93a8fKW7fcc",
-	"u1eVfDCu4PF/e2orzcMH/VYN/W8vH5bN6I+PN+rXK7FoddOaTerwDgbYs27Mbuhhs664rcYVhtjbEHc7",
-	"Qt6FW7qq6e6YcxrYlV3lgDbx+8Yazc6MuS3rXDv9ruz3u1fvXj+VYsz1srqHA4JxysokH7bKkf7QMLXn",
-	"IpPpLIjU+a3Mp6aLDsJHpGwMiQTYhoiSjM1BTxGD66UNXyrUgmUswZZEMzaT2fKUMP0VQgVbaJNNrBrB",
-	"isVZyA/4lip2dBg0arN09XGZz2mRT0/u3yemJWCkvQVCyZ/f2F4sLdKF9ca8YTN5ibx49UT+tce1wz5b",
-	"7kXRmlOn6qLBzlZyxqBF61Tb1pIkcp+8SFREtCRW4JBphlREinR5gnA4NM6ROhYlxmyiyFxykePmL6aS",
-	"XRoLPWM00c/MVklgmwZfaDY0ZOVol2vMU7YlBpzJIejUF/La0w6Sgl2nAbO+Cz1VF4MLCxHJLlmAAV+N",
-	"odtcyrL8hEzBG8uheSSQVJzy2chv+etJ5nVATBxdwISrGVeKJdB2b2E9w0SKhpBbGYgIEDs66nQkizxy",
-	"vuSUigkjY8YS8CtVQ1M1++q2hJrJNDCN7zzmAI6bckXg0Y0XI3Q8HsCTQZxFOYfIpNkYt207az8ObTxD",
-	"fKdXBKuoNV9rw283kYJiLEpHGdWTdOy1tjW5lp9nyl2kXdVusqTR4cC97a/v6ha1MXo9T+VsnrJ8e/Dn",
-	"hqCNocBtoKH1tJ4h5XbWwmvuULpo0zXhZT27HXgToIvvlv/wjs9YygVrwMxf0z+YTOl8zgRLTqGQgiR0",
-	"GUFb4RlPBJ9MAc/3l3dPW9+pbFb/3ZW+TFxH6QC1hXCcV75sRcpXCkxOFZFCJIB4z3hGxpylifrKdexf",
-	"2eCWKmUmZw34+rTc6ROv0X5EDIZ1hLdaEVlkPM+ZiIBNyX/9+/+q5FKZX7fTrHYCeG3iWg14+rXyLThJ",
-	"kCU7ULYYjAs259YyqewBKgjLMpkFug2E9AvN12kOcxyWgtws1rHQLgRIhRvvmCSBbuirbYy/e0oePjp+",
-	"QhTen5MH+wer/aewnX8efsWffn1H7un3POk/fPz1KZFz+reCaY9Gi5upTJNQW4h6F/aW3W3NGC5Ct1ix",
-	"FIlqsHfHGVPTwTbftGMblv/KWF2nZCGzC+2txSwiNCfD+5cH96X2kO/D0GEwmy6WcxZ8aZxyffonaHpr",
-	"fsZe8DRN5UKFscEhwhQU0q862IbwnUH9VvxbRrM2F98VYqm8rHJ8lfNvJNg3GOsI5ZzzssZmcyYdPl3G",
-	"PTbmBGDemt2D6l6at8UZg77INFXaQ6qSSYsL4xW62jipBmJ5O6cx21NsTjNtfJ9i3hdVFwrDMWlagtXA",
-	"ukAftDAT/WP1NiR8WkaA1XKK05RkcqFOIYiBODpDLuK0SNgAhN4/adN52C6/611GuW1utAphlbK8fXnm",
-	"NVYh5N4sa4QjEzaQ44GWU0WcYz97sSSy7NHjtQhyJ9jbvSO5Wa3TlCeDQuQ8XV8ycQqHKgswRHLM2lFE",
-	"SMJEq/qJm3BE7cK9s4mqJBMkafPs1phqnQhyC+JaD+LqEFwb8FtrJ9yx4mKLfdyFAWY/e8dsL7cDu+mt",
-	"3JG0Npz0NlEM06shVEQCrqCto5pSoY1/ecmyMuznFfNPsTVaDk8QxZj+x66j1S38UKFKayLsY2VM5dq4",
-	"a+fXipyLgufLRqNREG0nzXMqYnZiMmbAxrNtVXIJ//bxDyKTCzfVLp6ezEIQvKK9nuj3lo2bKp2YGsPL",
-	"GRsXSpNGBgokyehCXEEuavrJeMIGLh9wbYhvnkltpWIpiR7gv6Jj9yk3bk3KypxmHXAPLXu9plkwG3uO",
-	"bc1bv8Y8vh6VrnsropVIOF1Qnus9tVvSiypdiJDkTWomHH8PeuGY0/+wNmWx1UpTGt/qYmYrlaK6SHMr",
-	"9Vr3mMOy1FOee+2wPqyR0GdOynQ0YKDqpUEiSsDCkyCAchv906bfZlG0TptsZ2iBaHQVRiteb13jcKXt",
-	"6roH9KASqz68uhxqS7Gv7PO+kAhpIEViOecsISOmeIJXv5hg+ZUiWobF6pRQA6OpXT4LjbCVxCnzLo5b",
-	"ZSrt6A7AP8y1PddXtq9rDd62SmJHC8X3tVribsxmNNfunNlcEqWnZgRjYPVQpZhSti/VPKVaVmrDQwVV",
-	"SVVJBEIIDQhYDcCctTXZ7iKNiSA1Zbx6m5vJ35nAbJ+KJQgYw1pkkbHM9smLnHCIO4050472SCbLVYs5",
-	"nvI0ILt/gbuRg8fBnr8pFZOCTkJFed8+fU2OH/nSZGOecMbVxcAlLqxlNNCK3vMQy/y4+Z6WfVw5Bv23",
-	"yKzeX1HoSH5R6MF0gKXdwoxmM8rDLRuncsYGRuQ1KFrFCE1mXHCVZzSXGblgbI6eAo1tD71dQQzZ3Vpz",
-	"/KEi3ItgAzkpsYpzTHnKEqL4ROxxoU6JnDOhCJ1QLshIuwOKpeMgPTYj4mKADK7oQxWkLMX7pkuWLY3y",
-	"bybdtZf/daKWgg30QQ/c1WUtFMsn2tHXXy/jr0QKJI9aUpy3VJlNqOCqUz2z3lI14GKgLeiKLrCC0ktQ",
-	"y9lsLjNtbHp/lEWubYkBFLxlYfv7hrP/tzWskcscNq0jZQclXKea+v6tnK2j7SbRsZW56qSBbz48OK5G",
-	"7/7Hv5yfqw//+C/2P4Lxu83Sw2YImpqdUnSY+yoDFVlNNLVGshTObpYiXbpyvGoPe700LZfUtYkhW25f",
-	"v1M5elDds7O9v9K93z/8cRgdfbq3Z/4JtVqH0eNPX4djoE1wuRuykrfh1gADXjX/tELzTVS6A/MR9OTd",
-	"Mh1x5buItu6OYX26viWEvKJIt9GRfk+OVs5iC/bZIib9F67CvY3gOnrWptOekab+kE9RTxtged5Qwf4U",
-	"Coy1vocUfC0d/1awgrVOq3Jvbxl1o1nGL2nabkGVh+3gjtrbjmmLxwi2KX63zf3fNqH9bazwlE/4iKem",
-	"QHvtrmUsZrDCgT9Kv0R0jYfjiJZHyz7a765Lz/b212ZYAYwv2JxkPnXXL+YH6yNCka7fxD+UXMM0NQPw",
-	"0ibx/FQ7H5gFNWU0cTAv1Qm/ZnKeMrKYSgBtjsq6hSq+yynhuTZLlgqtEG196EFeFx5tlDjHN5zV7ibS",
-	"PtT+g5v7p637VF0IuRADqDxUQb9+hjk8jq4q5dPQU8TkDUJGgBMk5XJWzq6dnC4JeZ5xmfF8ibMMKvPg",
-	"hc3LDSQjR4plWjo0rf4tY4LQnOQZpxN2A+uQGWcid8Vf687+lffoJ/CGYm1Tb7kTZnTTDUttSZdaWw1q",
-	"g+BqxyxwREPdaL5F/scugsqSjxPBELFMioypCPnIXLZBskYq5QVLCM03FTwEthtmgzlLLMto2pgIbB9A",
-	"ETQCXMbcC1a38RPwHSwZ5DL8Ed+AaPdCFRdswC6bL3ml8vitrA+BY9LnzvN9cubl95axd/OIInQmxYTk",
-	"8Cors2iaMZos20yyvE5bR7Ng5bzFRyEdRLPVliSLg7spNDumpUr73GAB24YTPE1SsZoq5lBUMS69i7sq",
-	"23xoMla3rPS/sj170xbkFiZed1MopkLrlgXlOaFpPtWCx7/8q1lDyNMK7SVUS9Cv3eFOuefnYMKEEiY3",
-	"OFdXNqe2tGJKf+zhjhpxBtC+jhvQvrbWvjXNso1Mb5E8x43/vVHEvsNHV5KbK6LA46tGJn+BJuuy6w1l",
-	"V56pXzBWxzdO72fZqq6ulhuwDtPtpUNvq8NPtoRqCU90B3EsjBDcrUCWWftuMCN2rTnWR2muQZOsiNR1",
-	"/bLP9v764Y+jT/+wydyNP4vobZSpG+E7rk3Gbvxyd5nbzM7oDYQs8RnJJdxZBMDbZjxdDhrvBUHQNP9c",
-	"6XO2qRjVPtrIlH8uWNFUlzl3q9soj8xGaEvWBjBbyTCbaqdM1VPgKlLErCka1/L6rf4RO8n1m7IrUe3t",
-	"8B0U2m80Cb0q8i1rvFvYWtenhbe74rpS6KN9NbjvAlfarAKt9sqQei/qpdiI0EUUTGOeIhN63xZwRaE9",
-	"yODdt28Idrzl3UW0uQypXT1KtgZHKXxHcyvIcKUEDTakGsxvpJB3RSbO9AnfSf67KV6SPHnjPrUV6EPY",
-	"LcdOVguqyCKTMO9rAx/+S5EKllGkh7dxxli4+u4Zy1k244IKjJzOONQ0kkt//AnJuLpA9CUI2s8zmTNA",
-	"XZpQLhTEMmcRkYKMZZERSFhTu6lYQdyyQWMXI/NAV5gkN6otUpIbsHX23jY3dAh42wHA3J70d4iUu/39",
-	"DSB9zzNNHgMoSgjm/sFTl5wtBv5F/roZ/mSfW9eaygIkmNNZDXbXwH3gWqxEVWiV/6dgq65JUikmFM/5",
-	"pdF1LklXD9Y2p/3doDjkGY/zBnQkVUwmWNWwNeXdQXRaN6QVf24b0V6pN7H8ViWP6nmuHkl7AWxgGK+u",
-	"fhsaC1wlv7iuXMqfOqxvm+j9FYWc+ea1BHlvUgpuNq6uUWTVDt8eSfuT34V/G7ZZ7pab+6vMLjSHuSBI",
-	"LQAhZwxR4Q36BM8xIdoCXxq4S0i33QB3aZARLArQzVcIA2SSayi2+rufh9sK96qhzguqthRAgOIe6P9y",
-	"aVXzeSYvaUpkRnKqLiIsFFnOmX1iLNNULvaKeWQTffNClVkmGP7bHdRlsNrOHtIpoVgZCKgfil2yjKYk",
-	"TmV8oeCG3f5J7x1v1+C2jv1NS2jAqDfmmcoHGVNzKaC1XFkgVNYH4Q4Ninkv6k1lqlW5qam0u9srA6U9",
-	"LfBGshD6sXLzqLowUQQuJgOophlljF4MJilVyr7xQ3csL+CR68fHrGjOcMUk9ubran01FGQY6M0ZpqNo",
-	"+vbb+2iRYC5lR0sohT8hVCzhD0A60rb8YIoRm73fvhBJM0EFyUhesiyBFE1N9blMMAoyj+VMv+JDVwzO",
-	"ytJalcCuNgBz8qPsOpBjxqRDyWxEQ8MtWSehd6CxqsL+Likq8FHiIgNNO2Uzc4dJi3x6uHqgw7Min8qM",
-	"/w6hzxOCsFfkv/79fw33yVvwwCYsJ9SgcUGyHiB9AdCXKXMaujw+KoipsiGv5ky8eEaeSiFYDIGFS56w",
-	"LDoXaqn0EXgv82HD9snZihM4NSICEKGsgOcZcofD/zPlG8jSc5pPz8W94cc9eGiIeUEGUgLHaXlIKL70",
-	"ay2+cWL1r/EKlNT+OYhVACVzwFxPS2wsAByHgYhYmdN4CjWbJxmjSe+k94ZRE2vhiuDvAGVYZl74gxYZ",
-	"19zcO4O/AeS0qj5cJDyvvFubFtAVaqk1ks2VyzOsnigtB87UyYxlmlV6zwADQsspxGZaWKcb7RE5BqmE",
-	"9zynBEZBZAg+VohEoqyuvtyfVCWVzEy9+rRd6RvzpHkOvmBUgzl0nFhVC53YOtPen4pkgtm0ElEiSy8c",
-	"5DzQCxWEwSpEvAScgixx833LbIZqBkxB4FcTIpPKpPNSKLLDgXbq0F8uIvOMixyez9ilvAi9zWIjwHlW",
-	"NkrrbQW9iI2V6Gyc2iD70V/1/w0+f2q2SvPeJGPKviCVtLpaoEam6Uv/vJDZBcv0PI2ZArt2gvaCRyxx",
-	"KhXmXlpTAicA+1qO8xfn9l+fVWTOc8pVLrNlRHJGZ/gK90L3Frvab9mEi8gSBHxOXqICV6ckyeg4xy10",
-	"WkadjLVFA8qr0LSEf/V+n2gNCeiQuF0pH7O9eBmnDPOlzLKooBNoZk9m2ipQCDTr6i3t2yrrXfmWXcdT",
-	"s4BKMisAygPdFKj1cZnund/B0fqDzAORnosDTvSaVsFAUyCcMVGTQZLk9IIpfdTA4/YxpCNM5MbkbKB3",
-	"4jD3/FeWfAubB+/SWlLgZqnIDtPED25PRmODpWUwH/1Znb1+YbEgvSecGEySyuEbBqsNMkZb7Sxkwlxy",
-	"aPmIffPbBc/jaWVvwVEzk5bjcWS+mNIRS0H69RyWUvVTcAj4A0lZMgFAUPdkbcMshhB8yjyEwOqWwVY1",
-	"hwGsx5YACDPvNyBLinnKY5qXQ3+S8gIsz3lZoUAz5otlk7trV2mWAdU9mjbmlLuyR3UyL0YpV9PeSe81",
-	"/pcZlfNMe2XZrHy0vjHwV+CdEs8ARnMB1OgG2n16BkxtXzqVhWJac1ffXP65+ox9yXcym/mqpPI8n81l",
-	"ltfZzPy1sh9cs9V8zsXEH+fkP/zbKGk97IKxeWWAGMmPNb2IfpbCqMGcZrlgmUMSA+RQHOW2A6WvFK3G",
-	"pmxC08HqfgEZzQqVkxHDVFCXRaodFijf5gpwympvsfP4Ua/N2jFTliYoD00vSSgE11IZ6SllgCo2kXiv",
-	"1It6M1aZjxSa5eRCeIX+M1YXl+GnoIlMVZ9Jg04LRUJORNtH7Vu/hwsxPT+mz9gak/6I6VypkzGfaD7U",
-	"84B8+blaxlOpZMxpSgwMrXJPV7R56ElrSpBcc6U+NjfWzux1SkVkDFSRgHZv/Crgg1S/Ckz+lSJqzmI+",
-	"5jGBZyIyLkSMoVuS8PGYx0WqvSP4hrJhObAbnMkkhYlRaYpDDkDIO0Zn7uM1kbbdZ8ua9b21Rq1BC+Gp",
-	"NfW9+uyFIAnPWKwNCu99YT1aBh1czGgxlal7Ya+aF1Ld48ovK096+sqXOvVBhmVPHCf7y8VuRwiL540z",
-	"yyyHlPGbgJEmBVFMJFxMHHBpqWPKcUGRVHmiIo0jeGnVxPUHlXlz9VfrXwj+4tgA936m5Uipj1be49EY",
-	"45egYC/lEt+ScnGx6mIYUMEZ3PJklzxmg1iKnMa1WZkfTVjd7RMlBl1hZXCd3DeNl3N1ArgMFJm7yF2D",
-	"XwMpoM+nrGbSqlBqjRe74ZX5rhtrB1S158YhOc1DWt1KPvuEPw3/NxlfBGkvlVrJR4QmvxUqL3W9rfPL",
-	"oCE0szFR/E1bNVqPcJmUb/e/DBGciKRSW5e2fzzallNmLK4Ig2mJFDKz30TbD99XUWPwQhRHucwYek6a",
-	"yiLC0afDQinnb8A7vF6ZXIoGdeY94Qttf2CdnMIjcqouataU/ov7xalKg5ca2ZZGKEwgclwOMWhLYYnh",
-	"fg3IjHLkisULrhKYItq09LBQATzPQ/ZUtffAVhvd7Uk+MC4q47QZjuj6brSTtOqi9myO7g3Oy8AirzDS",
-	"eGxNifKRBuG98jRkI1XfiH9ypGhr482TdRFmMlWNJJTZBcmnmavksYMXJhQZDCAlBW6ZDfJaPPtfsrR3",
-	"0qvF1ioJyhgQhCA3eE57Nmr13tlmQf234l+F1FhFXnzQH3Gx8tWQ2PueDZBkxt/HEISNd5QNabFULc2n",
-	"A/cE2E0DsDgoROqttSq1oYEwP4GA2vV/0zNh3veSubSxOgzaBsNw71e+/SEcU7ve2bv4PIY8ArPYtIkf",
-	"wrG594HZ6Z35UI3AXffqEv1uPiogedQ7skowb93aVkJ376+DglZjfdf2GT8iGDqkVXqoxQS7DGq5ZbXh",
-	"2y+u7fZ9WIkYvu/NU5qPZTYbWOQn/ykbN3zfy5mgIh8Adp0HveVPpBIdfN8DsDYpmP+bm2btdYGNrPgz",
-	"tbdVY33XLujqgcC1jFMJ+DVtbzXm1/RULchX24R6fK+2qR9WInfXv0+1+N+6fVoN/m1kFyNHV0J/Hdb1",
-	"YSW614IU/SBf9QwqUbxNbwrOZiXWd/N6bzWUuO7cqoHE1Sc3SLg6idbii7X3bRztBRuvnborMcpuNLca",
-	"onxvqTkQd3S/uQDie4A2ZMkAl11GDVd+8AOFVVqtRQZXqDUogmrBwV1o55VDnbEBFTRdqrz84q5sjg+1",
-	"qGPtjW3G+7HHa6exSqxxzdfaTXw10vjeGegNBx4OJ75f0fcNw0PBxCoZBoOIG82Lhs8FgovvPwSDhe2s",
-	"t3q08P2NCOCVCOS1GMGhkOXNK5tgwHOdvmkIa173zCGWyfPlYExjnvKcIs8E/aqNMq0punoVBr/alD+s",
-	"hGxb2EFelLbK0340disrqBabfe/vX2th4Idv32/+bLT+Ix9WYr7v8Q8D84cwffuRXBiQsQvG5vD0yvB2",
-	"1PShFs+tvvZDKEJ7LQIkEM8NRnP8KO51s2l1gxv2c2XfGzjFsumMzgfMasn1Nmhkwl5jxpIRjS8GYxnT",
-	"dDCXXOTlXtxIQO4ObMZqRL6dWq4H5LsGVj4EY/Fh4q1H3TdHVPyg+2bpVw2TthZulbB9O9u9Eru/dsu1",
-	"Gv+/oulauw/4+2acT58+QZnWuAE7ccpokjKlIEXMq4K2MTeXZVpJhoq8TAdlMv+SiFhcBUjANdk2kN9y",
-	"LiwCIuRYyZTHS3d3po0BMmJcTIiayoXYPxfn4ptvvuOZyonK2Vztf/MN5lqfkOHrV2/fkZUEa5iQIMPv",
-	"n+OPMzaET5V5zzabAhOkBSNTqk7xmt5rpqzOxdqM7zOBd2iYCe1Px0/RxqtVniuTdEe83sD7BNuljmyG",
-	"ZJrq3Un0Xrvpu/Dc/T/0//n0z/j8P9E0HZrteSqFNoO1I/TNN/pPe+Sbd5ou4uX+NwTKR6hL+V4IRVKA",
-	"r8Nu+JBUbvbl/h+u2uDTEGeHm6EQfpfH08oWYhpQPmXngthUyik16+KY5ST8m0ZzXanIcf/Y3DpD9jid",
-	"MQJVHVS/WA+Fu9FEAipfTthHrvJ9WNiLRH0DJPjLLy+eqYiYClfyaJ+c2T2e0SUep+2FOOTJEHIGoUry",
-	"tPyotqT1CGw6YmdnktqhakgvLeczFtkrUzMCd8+9iCfe2p7gVH/Sx/aNvaId/pHQnEbEK0n4NMQ7XDL8",
-	"iYuLE5Kx9J/OoWbhvDcEfmTZPhniw0NIMoMO6pr4SCEAXZiMeZqzjED1XAbTvWBLSJgnx/2+/p5mKj4R",
-	"MoOU/D3yzRtG9S6aVHVbMmInqjdt+PwdnQyBKXKiRQnhggxfjPdeSsH2fqZ5PB2aZFccdNQ/1gSSQno1",
-	"lPah55/oYxlzliawkdjZE7oAX9K0gMQ5bE0GedxEFGmKc4RcbbX/DRm+Pnv39IchruhPb1+9JD9DTj1A",
-	"n+2TpyYryaTLQoWyFAryqWDGZrKO2HBpZd9rrRpO9ORwHuT48HFEVE5TRo4PDstx2InTVtPpFZkb/ISP",
-	"xyyzOztnNNfTfg4tZkAoDE3uMNVbmLDZXOZMxMu9H9lyeILkcwE7mQAT2AI9CammsL2nhviAR44PD0+J",
-	"yrmWFoRkhYC+MprqyJkl4MxkKmrBd3hMprLIFM7weZbJzLDQkM4xBM6luD/P5Chls3/8TUkxPNG0AycC",
-	"dK5yKZOIHPcPzMlpDtWSQf/tCGv7+GQK1+wzDo3RIuBxPcPj/gP9jyeu7hASW0cc27vew87fAJgi8gH8",
-	"Pvw6IscH+vsklWICHUrmuf7bof6fI/0/+p2Hh4RCArj+7igDUWXex2CZwwhz9fXf4IiRgEAhskx/RR/2",
-	"8eET2PwH/SPTh/wNy7Pl3tk4ZxkU2Tzo91EGWuIeQVdrRbjhKFvKrOkVGyvu2T8NyT29T+MsIjSLCFNf",
-	"E8VSAA4xol9/2+w+yXmeMnVqMqqRd5GT9DyGCcspTzUz6OVwQZ6LifZ1IzjphF2yVJtu6gT0p9XYS1lk",
-	"2JKRfUSaAB7X3xji/J/qz+1/Y3mVzGh2ofmnLOtzRIzZ4cAHNIcscXKvUVsNvz7VZG9lFQxF0XR4iOVB",
-	"KY+ZUAgaCPBsvbM5jads73C/34t6BSRnTPN8rk7u318sFvsUft6X2eS+Gavu//Ti6fOXb5/DmE9RDzax",
-	"d9L7lS5VbrGgHZZDr79/gM/JORN0znsnvaP9/v4RpGfkU0i9uK//x/QXDXXPgbAF0gJX+wSSwOJTc2Bj",
-	"ylNlxCEQPcv0n7NCAB6MSSyT4kXSO9EfeSESaE5mC1RhBof9PjafA30D6SAet/5mQCbYRzqbp7B9KRcX",
-	"WL0n42JWAgH27icyVs6i1X/A//q9F/Uu2FLpv+wvWJruwSnd/21xofZ/w/z4GcszHsMj9j8Bgijhgin4",
-	"M6TC61fZVFb3WbO9+0s6S8tWJBtPBQv7NpX94Z6BSbtqynL8MSq7BIVf5jb8/mvkv0pNIAaBVTGb0WzZ",
-	"O+m9hD4F1uCwyZSYVjaBW423YAtqUztq2tImskIK2idvvntKHj04AHNGsIVV5pqboMXnWGJ5LPSoClLT",
-	"n3798e2ViQnp4v0fPZpOeie958mzt2eAInIJ/zp88ODgCVSk6o9evM5+HPxt9vEvv9J/+8vZk8Xi2+8e",
-	"vijk0eVffv/90buPPzx9t/jXb5eT7O3xhR6jd7b36sfXmEXWO+kpDiXEvZPewcHf/u3s3378+DQb/+Xt",
-	"4NG75a9//uHV5NE0vnxN5/znNFu8oPR1/MMvb2Tv04fWxAJb0kArsNJdk4p9MdhYRYbKskIp6K0ESAW8",
-	"hz3qex57KEBa0c7j44PjIFlUfJm38MKfWU5NoezVqAUcxUG+nDOlnei5zHLTthUM8oHn9GCmdMbU1HRA",
-	"/xD1TJe5Us5rqWFerwV9L+ppBhoUGW9+qFGE2aUF5gcXCZcSFzZgIkFXufkbzrvDXO5ecPxAPzGYsXwq",
-	"k9p+CBvpBuez+tvm1EAbEqgL+KbZGrkP+9xpdXgy9ZFr1mXOWbE4Yzn0xI1dSZr961xigBy2oDXrriPb",
-	"Bo6eud93zNU/yAXJpV/l3cjRVsNuYtln1sXNZRGjo6GnPgLsecUYGRoFOwwy9Q+o0q/Kv7bDRE9etNfA",
-	"5tuBQzhL+SXb+e6/QK/c9F4mVH/kn5uUr7FKNm0/mPzOTrM7XwYejHdrLGZcuVbHcGLQBgStga/CqviN",
-	"M5Ru2Qm9gd4juz6hp1RUjwh3z7SkV42HdXmgRdGeLUttOrRvG3tM7oO7Ci1V64GRCMIiYEbJjGAoZfWs",
-	"tHl19vrFU1cYO6cZnbGcZWgFhfamfOT+T3wG2MsbH3TYFhuffCHitEiYQbeIViGUcFGnZKjN6mEI9Qoi",
-	"YvBBW6FuA2JQKdk76f2tYFj8hZa53qmeT1wOsg+rc/ZsK2sfS27P+9eHAKTJCo6MSJe2AhndSK7qfXtC",
-	"k6vjDvvz3IirEpwE6vBE0wVW7UGMRQpEkQlMwQyofLoOhPbpw1VZHcFX3v9RwcrsHfYPH+71D/b6D971",
-	"H5/0+yf9/l97iLbU6x88Oez3+/09+J9H+n8e23/i/zvsl6t4qiWcwe+QY/I0k1wpKnKSfPVczSX3bpOA",
-	"VQ+eHO739w/3+/cPj+uZN4OW3+8f9KJeWTWxaup8qAI0Ni3XuYsHnz7UgGVEkabtrQrL66+xl8eKgHwl",
-	"GJkbbLqrysgSUuZ9Na33w6eK+PyJq7xWn2/Fpf9XqBGxdZcWlRmMq+C1Dlpf0CNPILMZsQzVshCvgOj3",
-	"PsTToDeYAXqxik7LFAj2WK6d0SUU3EaEWmlsn+WCPH3x7I3+byAQ6FtXr8u0D6OcBpCnnGA35lXRjFzg",
-	"DqyzbPYirj+yZQ/5ExTStzJZdmPNW81B3YnfgkZWwZMMRdWE2EGLner4+aDpmCQgYPHyA779/B2dNL3T",
-	"PHYfnvkU9X6S8dr2F/Z595yZwu4ZHC+waxyOZXIej7dmcf0HuBLdk9Cm4n0P+TpoQd3/gyefGs2oY7iq",
-	"gYbeALWmwGoIxww8rruaUvuiy9bpsmgXrPMi35ZvPt2gkjM1+9vwwKfOov8ZiPu5bZK0EsgXLgsgs4rM",
-	"AgVFYCtjmyMTvjOZD+NCMYP5A41aBbSoHbM8nsL9iGD6j2wf7rxsr00o2Afr8RSuFeGC8RSvsJR/NX18",
-	"+HiVFZGcrqADx3AL2kH5QZnlHuzcP4YUYYWnHu8/ONg/6PcNW21jhcHs2uih/g3pIWVOTcjFbWOroGqx",
-	"KFnbcVaDDrFhzpM/tuS8oFV6pk3KmBkItoxMpEyauMViLQHXNHAHProD7oi2Mya/6MVSL5pj89dztNc/",
-	"fNd/cnJwaNazTneuVCuGlenKO50yPdyNMr1z/P92WuRV7iempdEVJYB25NiesTZ3KwjeQTQPtOVm/xSz",
-	"tmSaYAt4UNXQayUjFEG45JhMMhr7mheS/nA3ahq4SZbAch1pvMVlf5Eot9PSDkkLS6m9hVKDn7978/33",
-	"f3323c9/fffrnw9/+vHly1+/Pzx69/rVt//2r8+Pj37pfZEuraTL9/ySEYPUxBYmprRL57VIeL6H1VyN",
-	"jutLtmAqx7TMffKcxlOScsFsdqokCTdoL7m06MWAExQ5sBj8q2N5g6vFRGT+iwNwMOT2mfxF8l///v+g",
-	"GDoXmOkMiYuQ5Moxe5CLCUkZvQTrH2bEc8XS8ZpbifIu4hQy6KD5ATbxcZBYmUyZwQQqbz0waWr18uIl",
-	"/nym9/H55Y1dYgSi6gZblStSKLNQFMAJhOZDcXXos7GbmL7efpOXGWtiy4xOQUJouvcoABB8lzNAoFH4",
-	"dE5HKYM4qIHGtLhFXJWU2Hjj4JDdy3l5PVIOAi1SGuaFqjVe8zH3Y9ub+YTnZ7EJo63bDHfLU5Kt3o7f",
-	"5Kjprsfblius+6XMbcYUfJ8LlVNwEEIfhc7BwfNf2zJm5Zay9Qdz2f1zu7tdMqdtgwtYiIJs2Eo3H7kR",
-	"2HoDSosAkj1sd+wfHB4dP3j4V4fVnAxQ0oJqn5rEGPj68aODA1/KuUl+W/Zy6V3JSYEQSOsx1O+xcFIF",
-	"eAKAOis+YC0tXniM+vUK91dOzt/0BVYADSAU4ate1FtEfWcu6MFoKKDmx/osayuEPRPPRLiP+KbNObo0",
-	"vXCdUrhYRT9FUFSI4fFckRGbcEijj1x7hqHiImYDxf42jAy0HYsvFCb+opa3fR8hNYTRFOFx4XfFJ4Lm",
-	"Rcb2z8U7W0piU9QBglMbf3TGkn0CsIrQxAf8nq8UGeq3sQSrQ+ZUgbWoiQX8nBPt78D8XQ1DXOREjseE",
-	"4mSYSIy+0cZczgQZLc+Fba6EiNapknCHZ/o38AlUEVywZYSdVwqR4K34aEkqIzNmEED2yTvMCEdVxwQx",
-	"zaCNTzbjaaptLNABp1gmZFy7WM70wNw0BE2MMQWnamTXGosKPDuDswten3dWsGXm31OqpkOXDdHR0Do9",
-	"F8eHT0xyEIXKNpMhoFzLCKweM9ndNE3lQoXsM3zct9DeGX6oGWh1RTLhgtBxDhODHGBxERkjlVY3C/eV",
-	"JYTRLOV6Nh4VyUzvyESwZNhkANn9Cysk2/JwxgWfFTO/l5zXHzxYU0jV1KsVEBf75Mwn3rLCYw4Y5846",
-	"4h5he4S8dv76Y5UF+D3/+3tP6N74wx8PjwN9/3egVzlAMlgZBjTfO9GKTL84odDZ8qSvxao+FER33Kgo",
-	"YUUnvYfxwfjxqD96MD6OH9PDcT95PD4eHydH8eHogPafjB+zR8nD+MHomB49OXx88Kj/sP+gf9w/6h/2",
-	"D/r9fg8nNPCVqz5smJ8W9UAcek67++AFw3ZrvUf/9tH/HH4NZGPvpBcfpmI0+66f/OufoCMoghCFd+ag",
-	"v48a/K/Qd0nYnex305p/8fgmpDh/tUIVke1uXH3+pYTubqVAVz3tPGN0Vlee+fS+ZrGF9oI0awQDcs+1",
-	"9KZpalKhLKSulxoCOhVrtYh9nxax0MuZ3DM1ogD7CsWcUAvDEmKqc7+26SA27JdLSRaMXpxCzG4o5MC+",
-	"dWg9ZwMjiwIDyh4IF4SlikHOWyBjBMzL13a1nzNhxJa1lVvfi2WWsTgnU5kpRkYgohCAfeE/prSlQ5Js",
-	"STJ+qWfemsrtwvFGqN2t2vEqLeDwnTOAwxwL31+VaNDz8vxWUqw1mU8KmiVuRT6dOyToJvPwnelNZOCX",
-	"5ZwJLLpMae5FmALRm7a5pG9LMOo7lEnqpXJec0JplwzSHbq8SZJh1ZqNTj+qZrM2BswNH1shyz7OecaU",
-	"P+Rwr3/8rv/k5LhjjB2UcaFC3/deBl0G6QSm0PtZ/s7TlN5/sN/vXc2NNGR60z6kxSMM5T96cPA+oHuo",
-	"xqLO73hhxbAP6A6vqV7kmzJA9slzbBzBLZSAbZZhCoa1MDn2r7exgMA2oAqVDzCRmOPZjQbbJO+fi+Tm",
-	"pP1zkVjnbZsDN39ttGPAddLWh3nlPpSuD7mA0nW/HG1Yl/BGRkSEGpvG6qHyL1DFjMANqYwvWHIurI1C",
-	"U36hHXRw2mwXW20CFYiZ4YwZ7c7BWOMsg58ZWWcIita1rw8TPxdDKdhA/3ugvz2w2nxY2mS+LYal+BZY",
-	"301NXVjPHBZwD/4zY7GEiIX+29faZFuwNNWfPToXQ/vWAZLz2g8voG9vTkZLWGeinUXo5CezkxJcxVhS",
-	"hkuwLn/omz7DmrGpDUV/cZ7BePgEgV2kRO9cm1KzeW66ZWryMocZcso1Db0QvavYdtCruYfeWi/qsZm2",
-	"0U96lCtF/4XBpagtrwMW3mACtpfaOPUbTpd6Z9oirGiJt+C0ES52Xk+k30wMmVzFHtSPySJvlhfvkE9c",
-	"qh82WcsVMaWq9q9h6R9pmjdxP4gF7ZNf9YxtJ1iAwXHNXrHYNTID8AkwRXlOJvSSESXJmGaYrwDf2g8S",
-	"76sivxnFYM5Xb+ANageIeCmnAFsoBFlAeDhbguW6xsmFjTfHjX2Z/EOWY78zZHkK1RPH+yxtG6N13XxI",
-	"z8sp/Tc+LggaWGXeWpHnMp83H5RFs8nLKhYbEijyqVbgsdYuhM7n++StiWBzUWo625YSIsUxI8P7sRRj",
-	"ns2Gpss8xJH9fCEcofmcC1IoVrZ6lFk1OnFaVVMrsZCQQZfJ9N2rd68/a0Rid2rIxhleZ1KOb1wbvXr3",
-	"+rne0FlDik1Z+hQhlhyQwE2xBMbucwk0JAVe5yJ1tdJfjRkziIizykWWspu56XUmLxm2qSLUXEiBIZjb",
-	"Zrh0Pse8ushrLaWM2eaZicpjGAuIpK0/IPAUCyqbGAnZxti8zpoOxPBwOZ+dXapGXmve0PN+ikvwAs03",
-	"xx5vzHkBrlOwWARO5TRwuJ+DXd4VmaixCQmr/RacYpczQHYL8ErCFR2la0wEvNisyHX09xo9p6AOMQWR",
-	"sNFOWzAOsfVmPWFmd8tIf5cOjF7aGzaTlzTdOjz90t0c4g7fFKm+zeWcFErLvC3k+iotWjLaw5esdVFM",
-	"8rMiSk9Ci2oTWmpHeS3tlIwJtqgKkC8Gy/VL5He3QhK/YfOUxvYepjqfHctj2+Cy+ZamBOz1PDLbrfrU",
-	"+hzeTSkYFva/Ic1jJ8ggT10rzi+wINcFC/Li7StydPDw4d4Boel8SveOGmYD0Uz4QzvGe2qeb4QiMSRm",
-	"q0/mU6pYw7ftbyvwH2Zd0CLUVCToqSKacsrHLF7GKRvg+E0zsemy+XIuUzlZNqWPlj93m48bGJjIa5rl",
-	"jqkA79DmSWVsQjPA84am5mAPxfqNCpxjGzbRRkN4vn9bm8w748L9+/ruAK90W4Zi4MYRQ/x2iKEbM/8a",
-	"ye8abES1FV4fGlFC1uEqvciV8RWBdrGtM4C8zwBpWxOXlrRZTnKZ0KVmIy1NwC76vRpcsfQBYXx6ASl5",
-	"JeQIAs9CL1RlYH2bwEBwSbfBOD77Hm6HjYg56b18/qYX9VID/Qv7P8YGaG7PBrBnvZMelzMD5J94ZVaI",
-	"k54wC2ZNziY0Yb/rxYLwOPFepU+Zz9hA77OezDjjMb3/ktMZW2KOm+ZzjvNQU6a1Xi/qzYo05+NCQAI4",
-	"TTsUbOPsPg9siDn0AOd9Jwtx11FDKt1Ua1wO63MQ/iHWbkyaDgD7t8IFscaWA8IzLbeD+VYTljuOvJqU",
-	"xqA8cIhpwbaWz3ZY6tg/vFm+NVCeZpXdufj6MEaa+aw0yG9NzeIa3YhAI2uYpjOcCI5cDyryWh92tKoi",
-	"ofG8D4FlOuXbfOfhfSATZRLY75cv2IMXqOF+FTfksTPMbI+D7toUKWhbbbprTJGYzmkMZ3zc73c2yj4D",
-	"gEgzp9zK+t5K6+wG9BDDLl8pMs/kmKdhxmlWLvexrxF00GxQM6/s/apCp+uSs8Wp6buQsJgndJSyYWTr",
-	"SEtVxBPEiVMXxp9PAIgOxjAyWkIdx26QQN0i7pTHfyuzN5uKUaVitrcKV8TA2zbMw/7Y0s21NDgwA5sm",
-	"4WjVedxQyRiehPkpsBnYfbzn2pYP5CXLMg5+8DylenehtkWB6m+9RWUd9ZxlSsK1NqaLNdYKgxBmyWC0",
-	"3EEdc53/PF67pyXr1+D2679qrrw3pqliXzdMzfH1jUGnUsXalnfGB7s1JZMjaIwANbElcWSMKgO9XAie",
-	"swSpH8osoJWaloXO6MOnB8b6HdMZT5eDTI8cczA7K4fdZlb0wMDJA4q0G967WdzVp1QxK11vPJCiNU7Q",
-	"VDQlP1oa4s00FjIaxouwNpCmKSotXyXCv4N1rFexLtvo1/vIi91TnatWbDhDisZTrVCx6DLC0CgjMktY",
-	"hrrkxAOFpUJAnb2RDmXigN5P29eIzqSY4FughvIrkjFVpDlmYBXCOJrCdBZis33yFHkHL7RMv8QEqwF/",
-	"Y7HjoLL9YC1zFCpWN1jAOOXt9f1uQ0qzGSb4v2VM2E3PGZ2RGWM5Kjo9YdMwxzY/jXo8ZzOcbhcR5fN0",
-	"+xI6s1XPzDzU7oxubysMbWDRhvkiugjXINYN2bYWpIf/vVSB5ayumuDwU7dtkEUey9IagFoDF0cdyyIb",
-	"sCUIV+xxBmJZIvyXNXy0U2XEjbFEeF424jRm0qxQ+X6HIzquzM0ke/a2YIk3hmibakpHLKaIUsYoYINd",
-	"g3azMqGm4J7hbtmCBOrJu5oqW+vb/d2CNDWhLn2BW/oCt/QFbukL3NIXuKUvcEvX47RugFnyArYdMJau",
-	"yze9GkJTfS1f4Jn+ruCZdo239AVo6QvQ0hegpb9boKWNAEvtVGcFTOl61GbVvmlSmGfQHss4VooUImVK",
-	"ix4I4wzRvQZxueCK7RPY3BldkpEeo7kPIqb3hhMmEqbNTiZyni+HERnO+ASlp7kwG0bnwvsjBqDU8GuD",
-	"0U5NpMWgNuCMQODvn4tzMfzbUKvbDLqhjJYmi3QqFxDLwWtxq/dkRpQ+fIwCcwHeLDwHsWbU7KMlYR9p",
-	"nBPA/WYiZhGxHXDPhSi0tgNYKZYyMGz3yYu8Ur02YkpvBjZo8YLGQxXLjGkDIiczqXIyTLVTPoyIhHIk",
-	"sOhOyBBtRtgWJbPcaDFT+TvIZU7TIUkkXIRNJH6B5/vkuakJ15tRV5gmuqspr8yx1dbBQp8v7CQUkQ/P",
-	"4pjN8xPo3X8/Vpf6xHwR+XFPJFpMDhFai+ZoS6m5pn01ZSyHq4tMLhQodv1pUKNA2ZFWYPmULYnKpUz0",
-	"TugfZ1LvLuz/uTC7UiaDQR7Wqf4IvAO/aiLt2s7h9jEts3O2T84EYR/nMvNvC2I5G3Fhg59Dbcd5G61V",
-	"aXWDYUs6Xe6jtSi1yrMsiVMtjyqXE6aZ5tTvBGvxJHDKimSFaAoAfVvzTb6APXVJF9AaewIRb5YMIPqw",
-	"V/+D43n8sfyHCYTbEgT/n22u2M+MXArIFBIQKV1T2g9rKe1H7cNGTDEyZ3Kesogopo8WGv8vNcPMqDqB",
-	"iTvgApy8tem1vNLsj8k1YM+ZVgmW62Oaak3HPs5TiLzDtX14cbXwnLlk2hini/Q+vMCH7TaYf5bWLM0y",
-	"qj9VCP63gpmfjY5V+TLFO4FsFiDhN45CtJQGez2hwPUpxfzmcGTP0dX6wFObmFPzFIxXsHkS64JR7aYQ",
-	"M37ZdQ+0JtEqfRdbEP7+pg2wM7jq+ssYq2IfmwQS/NIyaUg/HPjOr1MJWBHwKUExY57ny/JCm2dNeUve",
-	"4zurVoLgB0ymrINaUyU1kOOBzPiEi53NAFOS5LxI0SOGXW0ol3JPDcxTLQ+jPnDtXFJ2ydK1HGcMWftg",
-	"y0kExq7NldKuDBrDBgLB3E3Z+xm0qTYxqb2DBU97B/Fx0+kavQZb46btfHZKhthzN6j+2+fiWTWPL+tF",
-	"Pcjz1ZrhUvLkmhEd0cqHGMQU8+cTFmsLGxzKEVVcIZqEwrz7Ec/y6QCkzEnv4MmTJ+D5HlR+GcyzMsti",
-	"yWgWTiRY6RLk2yAnvWecpqmWcrCd9q8/0xlNZNERH7JamDDW34ISgFLCmPKA71+8hGZL2qaFT8Jf//P/",
-	"+o//rf//f/yf//yf5D/+z3/+3//xv//z//+f/7MHCUBVTjvpgeNnOr5aaQ074VZ9ULHLoDhDT/jg8GjF",
-	"ovP3yv1YYakTOKQYIhcf9Zno/7KhfzrnlVQFS2GdejZdMWXNuwQxwf+oQp6XItmXcyY+zlLkULUnx2Me",
-	"M2tP7nuu2Czdh/9bTTIPINfQGbNXm6rqzVnksJilKThv7KM+LCcdRlzgfc2KaOiF3MYKZ/X+OO/x5Lx3",
-	"ct6KMs970XlJCTCspIXz3qfzqtZZvTHx9tY4xsF5W9e3OleeRKX1XjLZuWgz9aicaGR4cuNs8VbB5pkU",
-	"ImGZdee1zS3TYibQOj8l0JMMMtd+k+DljpZkeGruKoTE08sKYVGyZTYrUhpYfeNNU7QS2nC91hdTmTKY",
-	"gqEeDGLtOMJWiVs1lqdGNv6hjUOMAQAOBXg4pJQWXvit6lQ3dgnBt109NNeUBflSmqOmqQ1ycUUu2Dz3",
-	"ekfYfDxo4YtahkB8AnOSQAHtk7dMJGRofh9GZgdMEM17xbnwJSSCjsErhiZKAv8wEbkheOhTniZfKfdt",
-	"vLoBK5Fqv51pxgBfFlAaOBWRi4DZwediSBXMTJMTplU5WoIvQsVuOQCpTmbkkuc0JVzoE1T5PnkJrqkJ",
-	"O864UlxMTgklcP8LxqI1lCCn61zYjZywPOdiQigm7hDXBRKAJcnQ6HkMAr1zu4cwqtLBqBqbXCqfsmyI",
-	"q1LbErMEcksVXZJ7Q3/X95MCpSRTw6/1Fqf8gqXLc+H+7mKLAFmPPw/cr/aoYioSnsBrIgR0NUdYyrwB",
-	"T4YRGToppv9hQ5JDUI/DcwGxRhuDjSzubD2GeEomUtMgfMNLo4VzBPRVmqYm7MnREhzS+ELIRcqSCUsG",
-	"3qr3yWupFB+lzFu0slEzwJ6hxN+yEwMtwzOTRY2ycXjffymG77xScJ5YGvN2wNWG29/KQ4P68xzuNIUk",
-	"M5mxyiQU1r8JOtOEBBsOCQ8n58Jy3sBk9w3JPcPQVGhWFcuZLBQxNZmal3Ia55BOwmjyNRwR5rcORsuB",
-	"knN9DuSSZSOaOs4z12xwERuzLIf0zOhc8Nnc7CYBatBD/QXb67mJlAkZpTK+wIvfUMgRrdBqWsbnS1jW",
-	"1tDJ4aNokxVurW+QsM6wtl4GCCi44Ez4JU8KmnoGL+QJgUuRT6XeAXs9+amruX0bTegWxvA2Zuqu6/P9",
-	"I//79rdWLsX07yyWQs54/MUha+2QbUHUIVP4jW893lnsh6od3YDKhQt13sd6a3lUiETz6wYkiOrNM3RP",
-	"aAUOkTG84RN+BSdPCKBDkDNyKaEMyKhYuJlWEiwOc7986vT/mFCC4SLEazeG1VH/cWmlLuiS5BLzoIrs",
-	"kl/KLIJv2Utj9IfnNJ+SEUvlIqQ5Jyyvqs0rAlV8kYNf5OCtkYOlQ3RbwAY2xwZM+qrzgl3FQIcowBW8",
-	"/qh1S5gwzseZcVQRuR87X+QlaixiKI69vFFy3jMZC+c97ducO4Fx3tsnw1UCHJKJtK48UKIWguMiTaNz",
-	"4XwoUwbjIJxDLq4DTIA0eZDRx/3j0youVxngsOI4Azl+6qGOnIv1ACNhWJKQNA6ll39u9JGVC7MTEFqR",
-	"E/D/eHj4iDzpk4NDcnRMuqBBV0LIOwUq+aKSvqikW6mSbiMCTgtD2+HgtNZL3ezr+zTPaTydrS2hfFPm",
-	"awLasxbcqSYUjHKWweP/+vf/VyEaJ1SJQwpmN/ybUxIy7Ikq4qkNsYYx36D60VvLl9S3a0PK6YhLsx4a",
-	"xx0ZlpGFMuNSJU0MHaP1envQpWuYgs3TdA/5l2iGfU2e2TVCvlTj6u0Vyhp1dmiL3sc8ZVZtzalSc5nl",
-	"+7/NJyDZ+GSa904ODo76rTUZOyhxAew18UDFgBWU0hGI+tfmOxD9TDi1OofP6ITd/23OJkbt8EuWDNSU",
-	"Hj542DvpPewf9Y8oOzwcPXny+PHDg1HMjkaHj8dHR4zFByP26MFjenhwFD9+GD85ivuPHiYj9mT84MHj",
-	"+OAgfvTgEJSLUDznlyBBe0JmM4jJuk88GT9+mPQfHzx+fBw/Sh4+eEIPx4zSfvzgAU36Bw/o0Wh8PD4Y",
-	"HY76o8eHh3Fy8CB5GB88GPXH/T7tP4b6g99Z7+QYCjCiXj4tZiMBRf94ubdGZ7kzKeappElH1INS0UW9",
-	"BU+gtvVhv3/F6kDHVDdeHVhK4GZgG64IPscAvTkQQvIF+edztMI9oOBqnCxAHqVU5WROM1jTUDOlCSWZ",
-	"kjDIkYAenPi/WcYvmTLFEOgupSDlET0CpboRNRH2TMix7u/kXPzp9fPvI/L65fcQZvqVjV4TYD0VkdfP",
-	"vsOLuJ9fH0Xk5+OziLyaTCLy69lfIv3kz/Dj2c9vsLoBPS96wYS9CASVoyekZYCpZINLV9O08VzoVX6l",
-	"yFOc3N675ZwBsgWhk4yxffICpgJvhhvpjO0xoQU9XnfqyWst//rl9yekmENHSAOfYNwz56ZGJGFw7QXf",
-	"5jN2Lgyuz4xlFGs1GOECQ3CzU+vWjk2hnikgw5tvrbGGNaE0tNfm+3Y5+g9MxNlyDuAnaHjkJOUMCx/O",
-	"SMbmjOZlDBDyYYbc1Nh5l1h7P7Ll0PW6hMfMgbpgorn9xRpP21TT2EhIXTUcI8ANkJlfutnSTjqtXXE2",
-	"edV4FMZKg2XBFKbU1PDYNWjv+8jOFGoTDEPnUpKUZhNG7h30++Rn/m1kqJMcPsB/6gVYujf8YeMU8ms9",
-	"0YMHZgZLbOE0goQGvSF+k6bKZ9lsni8jbGiIE9VKKXLdbGEKrpshRH7BC4i8CXNB5vwjSw1sPL5lShE2",
-	"fGhIJjoX9daeVkJV926FFEwtiiywByq+Xy/Clnjoo7GvRR0CFR5Y+RKzcLhCP1ZKyeu9dQV4bs3/9/VZ",
-	"7KGBU7F5AJjzpPf/e/3su70D6GHd1pao6LR5ppeZm6ozfGkoGc2J3ciWNtUEE+Q0YSHGxjQ0tJFaVBHg",
-	"krras27Nq+UYK1+o2Dn1hQ/R7rH+AR0p4MeF4QSvpo6bToKjZTWvp3TMaIolJK5vhjOpzAwMcrZ5Y8A5",
-	"KK2vBjhVTxpzFMYA2zZlH6lWdjOanviSQJMpha4XRsgusBm+VpgJkHfrgl4/kPXeuiNATOUyJCA2XMuN",
-	"9Bez/4vZv7XZ393CD8a6jHV9ly+hfU8iGBnDRTqDoJ0fMaMf90ag4Q76D570Hx48erhSVL11/Oz+H570",
-	"v+LdNdgiwmFa1mBvFQt3PahYBFcLY3wRY1/E2GcWY9AE3afoWxG03xTigHtka5VhuBv7rVeWcnsiHUH0",
-	"lspcIcQ6p/nUg4rzBV2vbkN1AdFrvtGG7h7GdVY5Xar6NbFx9E12j7mIaHNv7HmTEO8wNfgGTCCnF8z1",
-	"O4NLc/TWgnfJDTfJV3HNdn2RXJeAEVZlH/a2iid+hrYWG4ydW3ixt9F4eWoah+bgzY5YGiElYm68VRet",
-	"BcfubJb73omFYV/K+h1XkgERUGCiN3hbafrd75Oj/rG7ItRbvWLNTKkKh7IE22gCaZbuN4gCL5AKvyQs",
-	"ZTkDKfDQYRPYWRt4kIZuUolciCuGW2BbWgnkcYdHX0rBfFnRmv3mybjKfa1q9YqEy/vfdB+IFtY31Vo5",
-	"LdxHy5ypcEVx4+vCPaDMMivcjzA1e7CfKkDH6YIuVWAOqwuwoaVnXM2l5k0UXsH3DUt2Gka2t70JRa37",
-	"RjdZddh/eBuP98oH2SRIqidrzwNZZRXJEWDy8FZG8/bandfzOD6o7ybUd85Tymtaqs0iarF4ikHOm7RA",
-	"nxmBtb3RuUOgsbthhO5Of6ZcXKirNMG4M1Z78Hr0O3vLY26voNIPlDmwg7n6GqosHhrrBuQHIKTJORMG",
-	"2KScqTEfuCLzIptLxUghcp5q1mYf5zyDKmNBRmxK07F+5SIA0o9XNHDVWSi2BvnsFN4rElVemXlT4XUL",
-	"Y0YvWNlySDG4NaRiCcWAFm5NGy3wpHLXP6YN7fF2FoxzXpyjj+u2lozZ0oZivZL5f+LioneVRvh4IJjD",
-	"CWO28Cj0JLrUh3UMYxkaCYY+HpjQx+o6ol6RaZdpmudzdXL/Pp3zffPSfZlNtKgAPr9/9tcXZ/r/xWdP",
-	"z8r/t+0+NKlF/a1TcsHY3OQSKBZnDP5rYa42gXduWtGcITQxFowylgDx5fKCrY3BVpvx643epf/iBb+a",
-	"PBiDrXh02DcXv2TBE7w0nPLJFDgTOKzOUqbYWTmXxrsV78jGG8K379wqvrgat8rVyL2D+eJsfHE2/u6d",
-	"jTOiZtrAmfM4LzLmG3VfPI4b8TjKxgZ/py4HIhACxj+mlMRUfFVqXYuRAzazAtR564e8ffUak8LuPemT",
-	"BEU0MdzzNWp7Z3avXOnwDdcSgDZeXkCw1SsI+7hh4ZiathP2DrPtnYPpL7CDO4dou8yxLxfNXy6a73K+",
-	"zN28QhJjbnOFKUoPSBDGTLqyGakTJzdwewQAm3+3muiF5+sBFESOrVssdphFYxp7GuvUkJ7RM6ClAHkJ",
-	"27/YxjOgnFa01lHfV1hr78dryqeVWpE8+YxKZcuolGtm+i3Tql6RXJYNiViq2DbRmb9ouv5y7X1VmaW3",
-	"sXorQWY0gRAsyzJwvXYhoWKaJc2Nvup2HF4sZ4DcUigWmZBNAkmFIzQnBbQqQRU+F5Ph1+7uG0bmkswz",
-	"LnJyb1jzjfWTo6VtmjHcJ3hfmTDEVDsXlGDrG4ybGTROrH+wPSRtCndpg8LHEIkwThnNLBzi21evv0KC",
-	"p8sTTzSYzBjXWaBEZjAdTN39epacC24u759KExWDNdKMYTEq0bNqMKZN5ZCRXYJwpQoG+JMkY7hFFVTq",
-	"e1SQqSyyqt0N9Z5mSqmc6EOCsQD7CFiiBryvRQWMPaglmdJLBkin5VmjsBzCywdC5gM7saEX4ktY5axp",
-	"WcUBtTthbJ83XrH8U5olm1p+vRqvUtMpoWSeUpXzGH/ogIqt7bRg3Wsvzh73vdR/80/68Fpwsa/TuG/b",
-	"T1m/D+iwm8mpN35gGG3tPJA0wTTtBHZw2N8e7GCFvOpoyluF5Zx820l8LUayvxWaSc+lKX7lISuUm2pn",
-	"X3ajzpJbV4uq7U2sIkTRyj3J6no+tasTrIDvGFlJfVFJ7plv5NjH0jSMvJQXcOkJ0/g6cq2x1+Zirpqa",
-	"wJ+bZeaVYxMHX8TXLRVfKyLkBaz5LpewoNAJGsKwuBpocYPI2cL2vW/PtMEEfrVi9ALfgi0sFbM9s1F6",
-	"rIC37Bi0pU4Lr3HuX/BbrozfsjsoE00pgy4Cq7Xg6SjVnHNfNkkuvQo1K5IJS3pXA88I0uNN42g02yuY",
-	"U4SLhssCr7xXy4tbYrJsIbSMg3j94cNGe8o1OtHziWpgD9oRBD4GF822DUilMnbXJaD+G4h2kylSpnuh",
-	"J5y4rK+OoTizN1e3kD5zTG4t227LoW/w7deRPvbFAPx8BuBtjHCuMelAT1ifCVyk3dhyKFk+o1Ss3K+7",
-	"2GgK0Ea5NHca2ws2vbo7L9d+0mrApB948OBxygWPv0i2L5LtLku2NxjloTtzUNkezTIqJmw97CgEEYss",
-	"QyAvBmhUQpIhEwkA1A5vElv0Kc3YmT/ru+WgQvfOa/ZNbYdQ/FgrRNF3QVhPck+LuK+x/jMn9xCr08YW",
-	"6wv4umGeAfTPa0T7BI2v8oFrcaYGC56mDmjUo3gESVVTPoene9H2wth+zCY5/cAyQguRkx9pwmkOYNY7",
-	"lNj0MeYuQYi5rczuP4DEIYSbruBQdxTBV3Lra/x74w79lKdJxkRjW0KymEoD2K9PFX17GBUReWkuG33h",
-	"a1542+4knovENLfzJLexjBJtGU1t+2H9w4hNuFDYNxCTsJGNbHwSqfsrRTQvYdLLVC4g9ZJllyzQBND2",
-	"/lOnWIuVEGq71nMpXOoNmVM9O0XuDfG/BmpoKsuEXHwN5SyEwiv37CvLHgal/4/AnYktIrNTGdNLWWTY",
-	"L9EYwQM32rZLPEGrmhJVzFl2ybUIBihFkrFLzhbbXt+sQXk0F9k8cW3t/Hoy80ZNehNG7g2FzAd0AGsa",
-	"fh05ax4r+bzdgJsgvSRyb6h3bGB3rLJmNF/1i/BrcPaCi4ndvHGRm7eZAHSNjL5SdmjZR1JzjSnfL8Hr",
-	"sRmPzCpdIkO+h96mmmD4vA3s1imJVsI+IGe3FZHX2bXti7K8bmW55aGHu5rhGu70XZzVvw0eDjbfRNVL",
-	"K9IgrHC372i26gDd/8P712AnTc9CKUmrgu6K/V2+MPEdYmJIka6c/u0IO/x/7L3pjhvJlib4KgaiB5K6",
-	"PRiMCEkpMdBoREq5qDqVypZUqemquEMa3Y2kZTjNOG7mQbGFC9SPbqCn//aveYJCzZ96iPsS9/6tJxmc",
-	"c8x8IZ0M7ovEC9xUkPTFtrOf8515erFrybUwUR4IdlpppFWZ6CVq32UZ2cOsZ68Z/LtcuFn2y88Oh58s",
-	"Beyaf52VeiESO+/EgnXG6CWRUUXSvYOJYDyGy8es1CIn6+ADl4WxNiun5q+tuB59fv7vWm7TRX4ScMck",
-	"4A7SqT5X66RqiCnxludwVpRF5AJvWa1Tw7G2Qglj5tdGPNi20flvsAUc091SElvggNuxMSS6eEY6jSPy",
-	"p3SEkZHI8HjwSuqViwtFGCLNon0PjxOuI4MYYw2Cc+aQVyNVPMSCNyWx0cjUYtbZDUNGJbVyVVgCITx8",
-	"uEAnzHcl9I6EgTRGql591XAB6NrF1d5bqA4W1YtGv/8Z93KzxBOLvTNrTWQ+LT5hIxBPJdZAj/zzn7Lb",
-	"W12dtGCvS8/JeyJOPsDooRMfM5sJLs4UiotcwRF8pY+f6c5byn4iUigleRor45jFPLwzh9ZbdlmGgn07",
-	"54fvYhH1gIoJ59QKY9FjatAVKxNjtxTCqyjKwSCeH/NxBe+oS+nWc0v9a2pBLXvl4n0B/b4a8vZLw0yo",
-	"h2LWINxvC7YJdIetRbcdeJe+rItplLeq9cVa4jPuetSSERy8PwX5qk89xutLKAmxrWEk72WUYlX/gmO9",
-	"LLaorTVr3QRxCWxfw/2gllgcVyJCOZRkWLmB0Vo3S6x6+fat6wXtaNt3HqxzbGJ2sK6Qdpud+6KW5vnM",
-	"oTWviyIPe+iKSUvVmC7s4lBNbnJWTUE7Ck7S1FiHh3fsMViqUcJHKmCJ6KZGuMYVYhSP0YztizhCU/pW",
-	"cVC2elxJg0fpCRjTYd83KC82KTJUjjAUiopWEx4bHyTCXNyBJt1uoz3QipGwe5F0eDyxAK56PxSJJWSX",
-	"x+3s71Zn3A5Y4TO3WaTrVpF6Sz0D89iVTlgv5UkkucrR5ymg6ANd2QBKIbIq8eaCWVkz7f0FsYprMM0i",
-	"POhiceXgZNbZW50awxdimwswvpcvgfjwPpM34QYOSE3Dq5mqsiIZJrAmLTjMXnkuMtBukYHSOWllk6nl",
-	"bNP0QZkunnhTW5bxbTEEd5J725V7S+70Vxt386J0ftwt43NaeQkzU5yuE3pzDzoX3a6gRNBZ1suPOiHA",
-	"YDwO0wkfWlVbNR73pU0Zp21Uz53MHHJDHV2xgWHEx9jCEhFqozr7BMLqVuV6NKjKJZFpAuxlSgfWtJkV",
-	"cewgYBFNglk94klkcOBNxhGOFSUXHwjjylCYTm0s73EK8Zh1xoyzsTCuySpduXDiySxD6we/vrMtrinv",
-	"HZYfglTWhH2m9GgJxANuq+E9gWjPfO7U9grknH2yKHe6dFwyekBK5ru98muKB2jRG1++rBVSpp1mh1rB",
-	"POlWuIV2Cl0Ki7HByQMDWvYslR9IfIyQV2gM7lD3dw6dad2fhXogmNUHZAOsyBm/5GdsA3kI1eAouZZ6",
-	"cDUMJx1mszrMx77IqORgojLzSBxzDuAwF0Z9ICRdGTQvDLMiYl4QGLtMM9DK8nCea1jEYtjXSpiA8ShK",
-	"hPFG/1DoIbXztGmimNU7rfHw4z6BD6wNPvAVl3qsLHYcMSptYWgf3n7IMj10mnjg9k3G9q9yuFokN6yJ",
-	"Q49azgVWi/3zLkxhTHD2vCtaQHK1Zu0N+akGOlHkxl8oIYDHKTzuP1xefsdeNtjFJbt6yp4936wnGUh7",
-	"157kh2OE6E7u61Gefh9yxTrCeUejQwsSznItfxA8QW9uV2LNhUoHHZEw8ZmHNh47MAWdZCeeColTUOUx",
-	"zUB05ec6uzF3WcTfdY7nXdHENH8RG1wVV19ivQz5T7uskVBMnA24jL3YQsZFU81bCSrnv4XjCmbtnVTZ",
-	"vKlBg/fvZtTInMwsNSSEuddne3rh+v16ehdiaA8xoMV5yUw+sSwbOES/6kk4rCMcljwAX6u7tSxvHqh1",
-	"yDjIHAGznrMVtWl0KcBfWyxtyKayJ4fCiXj3TLy+DSydgoNwMzys+/n6hkUI8TC8DflQq50Njsy31BF+",
-	"gfbviybZXzKOiUp0mVS95fq7r6x9bbq5e4HoXV6nI2Cla8sbRxtt7n7iq18BXz3ErPoFlJxXDk3gYd66",
-	"CaVmn0VTu+LIx14stS7DPhVJnVj7ibUfAGv3VVPOXzavWGo9Vh9JAywnTcQiNQ5Nly0kFGiTAX2Ktb7z",
-	"DbqGPLFKJMxqfed+Fp+HOrHXbIRNRLF4xgRA6qO+HmBbc8zt6SU6VTnvXCIaVh3mel2Y2CnStflIF5ZD",
-	"IAKkNKX8rRmjmMzQWVI0bwrALITX3EsBzKDDjTR5/HidetblUpa+eyA/o/Esa+0I1IJdp3qiBSQyxLdF",
-	"WFUiPsNOLfjO5xcrpkk1CJKcMtRbi2d1rBfKysl319GsAkech2PmMyXpahG5RlY+wFVg0O99dv9xJEn5",
-	"Roqz5cFNHBdC3F42BT7Jk2kFPIkYXrTL1IY3kVBW2vHrbAonzn/KcdhpWVym4RIxmBYumb/m6mIJVf4y",
-	"Bw72D7k4azwlCAL4Qapey0WXa83aT29+hXXEMC2wR9a4uLxiT1GnXknjdws/zFv97hLKcpKWDzSpoZAn",
-	"K92IWVRgP0eY1gA8ZTKxoa9H4j5LVximKrQpHIU6++ANdm/YZrN3UMZKIMdu+vaw7eyCti/4ouO5SxhI",
-	"zK0YDwVrwwDbWSUaH2PTc2xcNAXYyBWJuHHeOyigto/Yl7iY1EC9P7HhZcHTMyvNYfKs7zXfYQ7j2gwz",
-	"muQrK7OE4yocO0mG5R07U4RxymhQ03Jma8kNGac+/+L/3F56QwUTPNzmDyca3igNfyw38D+qzIalCfJA",
-	"SirysVbE1ArkvqU0hwwMXXdREwu8zgnWLR17B8aAQAWy6ygdMRkqQmzrZEmA8gdn35AOF3IFOlxHLKfd",
-	"LZdcsb7Ot+ksiwmednXheNoaJtvBpVqcWPuuWfuR51Ysxd03o16dI7sb7ynVYndyYWZ3ypDHsUjQfWCE",
-	"M/P9i5m0RsTdTQqAiTwNlDUiy9VYOP8CN21zXD3YQCPwE1c9BK5aDROExdOTFy0znoxfX574dbP2O5Lf",
-	"nvj1/hLj9sytjyc1bu+M+ZQjd5IeJ518A0lxFRx+i/lx3VSFsGo8PotktyvDNLbyoVw5QsvaJvRvZfrD",
-	"j9lYb4wRxhxjCgTHke8iB6LwplpQK774W2vq6QDjHXa5iLu1oLQ6M9nTNll+mNqW7nZbkR5wqai/sf/O",
-	"Q6lfLSEAgAnjfYaWaTBIFa6O6tWatQtig0n+KREDAdyfvvHo+Zh2J/KrYLWoGUazBiJmxOM7+vWqhhIV",
-	"wV9bbuBrJWDvMvmiipPsOgGD+iQskniR82jGS4zvKJIvbuKYGfk5a+BgsAGEJ8rrTGgAD8maOOSXmDpr",
-	"TxyzNkPS941DU3umu13fk7S67YURlnIgjOVWGitDQiqymjpipAmIo9026iSIxAlQ4BkZFFUHdr9NLquY",
-	"6o75z1rkvs3GmCeB8xUKnHUO29ea10EybD5CRaX02lpKxwx75vxL/u7tpXjM4NJrNjA7cZMTN3mQm2Dr",
-	"xeKhOwinx2wd16FmrMAcDqQ/aHG0VV0ui+xml7CdCzLAvbYI3d3aHb9jfzOa/8m5fxKyJyG7rpA9xLjC",
-	"HBXcFdlXytgthhT+0GmixHimiu0AFeDtCfWLEMzds8towt/RK38RvSOLIQy1kfDtluMH/jW1oHaW/X2q",
-	"n9wUb4/EkCe2EK59dnZxQeHa7KdhkvcvGGiFOhIoLFOBXPxyGHNs5fxKK36Hi7aoXHhaC2oDHeEypkgN",
-	"fr9B4qwWD9aFQb795Q19NQzpLW9/abx037hBf88H/E7vOAyQs4ADrb7E3kSih211CgEBz2GPJAJQ4FjI",
-	"9E02r2v8CxGWK3nZbtzxeKsSEgGrOcMjCStOdJjisFBSAUO95zGOgw9EFBQy60tu/MDLMH+HK6jETE//",
-	"1Fm+/vxU7tXDvwsGVWI6K7KMFaj9SAsrTyJjIyJj+fNyKsvkwK4nlPWt+fDd88+/xKK3PWd9ic0ebmrg",
-	"iegPiOgJKa53dODUyxLvYfjYaaUrHMTEF756fOp1FMFNF0+iIjvJhS4btZVsrWMsmzzx4QPiw8cOaL0M",
-	"P15TedpnoG/bDPzIQ3ub4O+ngN5JFJxEwdECYE8Lgi0G5lDF274omFv77linmzNIBSZUZK6ZuBfJ2Pal",
-	"6lHoCEQlKs/SsoG+F8aDkZg0uZf3OglYokfAxuEfNPkx0JXInlQUV3I9GOHuiGBVbtWPIBQs8Hl8NLoI",
-	"XKI5u2q8mH4J7AIMjcbaEbEeYWf9G4Yd1Xns+yFGCR/Bpy5zaMnwBudUNjIStwrb+zeZxxo2fhV0do2D",
-	"GU8ES1UkEjbiY8Z7XCpjYR04wtHe6zsRUfZ6X8gEllRIoCvGzR2BtkQiFtZ5oXtaR3X2Dl91q7zoQpSB",
-	"0lQfGYao9QYlJeukNkMSJJhmWIq25XeiHTiwc2kdhI2+FwnYOlIhRjpIPNb2wq+N7va+YI72/bTdUHDK",
-	"cAYC1vZjablL2/n6PDJ1hslDuFmPzK0C2vWPFgoohp74yPg30QK0U4Unvz0p6d3mzAoYVMLocH85V9Gt",
-	"omUMGM9WEZtcOhgd6tstEkFeKApA8Duh/ELj1DuJ4Hfw3HSm9lDRgB2HmrOD8dFpEO/zxbEjGQqgFhct",
-	"qQGjdAdhGdk9eXpqzStgnXcCw9nYLeJPC0udt7DAywQKllRQZikaRdyEKKVHiIWX4XJx1UFcYCN6OPGL",
-	"qgeckoK2t4NIHYXdCmqpinQrVVbG2TI9PWtcFJZpuR2tUiHwh+gwlQeS2RPKAw44Z0VSWc24IjHimKvh",
-	"AzEN1f7aH6gVlYfzYSKwucD+lIhfNSkJYHyhOR3VWTuS3a5IhAqFaaOULEstkla5zDGMbnANjTva9h1L",
-	"bk6KxKIsvFU2T23BnjC4DyCCdIxyl8RjnbVDrbqxDK0bzqgAu2bkYBiPb5WxIMJR6nfG+K9rKOLCFwIl",
-	"QobLdieGts4+ZUVuhCE04GNqMiyE05I4gte7AwBv8MNTGkPsuRC8VQtKwQrRx7zkIwC5h4VflQxzh4no",
-	"cp+h7hV41XJc5zea6Xsa4HbkiT9xuHiuRZId6VZfp0ag6gnMO4WrURN3GRTkFnHZC4WDn912XdBRKR3U",
-	"9OUQNTZmdcTHdVz8AgniCDLZBfyKD3iU+n4ftWYN0ztarj2Uf6m/UKfkTio8IGujdMEuL9nVVeFRJClw",
-	"BCtJy/yu3DTdnP6x0jGpklFI+COdxhGYNBHOeedy5xM1QSK2R4OJ9AbFy2zYiR/QBHP8VpVgKUu2JLIm",
-	"+N0z+jwN0bE1f/egCWyXejQBHySTETWNzA9IBuStAiVEiTr7e/yX+n8A3Tj50abfW9y2KxNYV09crWCa",
-	"sTT2LS3WqfnH2s0/NpcretLnN6XPr5XSSXx0r9mcs1nniJsSG/Ia1QwWegzdlIhvn3/Bf/GiRI9m8/FP",
-	"SPijkoOvqHiwENTWbgJcOXfvNZ0Pr+ucd5OuIxEFLBZd692ArCNCnhoBf0ZakELaxe/JEzeh6+iRCrw1",
-	"wR7zopqTv+IJKrsDTvp6rv4/5kX3H/kuQdt6gj5CPSoAU5R09lsFSjswfqeBA2cXEeaaov99Rm+plaQJ",
-	"jBxGO1eivIedOyqhkgij0yQUW5Yo/jUgT7K/F24iCARBSoo0zN8eUAaxc5rC6UBKZzbhMp4xvsIw8jEO",
-	"+OdfhOrZfq35vLFNAdclVRwpsdS6byLU5lv2Pe9eRBfdBj+76jTCs6fhs+/OXkYNcdboPu82uhfhJb8g",
-	"8eMm1ayZoQhlV4YtrGkq/LaozIm+24T0eK9HhypAvO4dyYg6jMqwD+frkARI8KUq4u/lwy5LoeHVs0XR",
-	"h6GIY6l6JmD0NSEC4U1OUJDlq0S5j1MBonlXtWoFR/+vOKmT6n/q+7efurUuH8h43HLz+uu//u1//fWf",
-	"//bf//Y/a0HRq9Os/e1//PWf4f9//Vf8bdF8hou8v7fiVt6LFm1RLajFXPVSYL7NGk9WxSl1T2vWbhLe",
-	"2XG52QQVH37HPweLRjzxaPDmFOOx5CZgnNERYsaxevpqIHw51gC4De+JJlok2AAwy2YCLR07f3d1UmeT",
-	"HQQzU0QxjfzLSNWLBT1dGsZZO6eG9k5x5RQT2FzGR5G5GuOwZpWbTZzKvTriV2QuCzKMMu2vSrZHWjz2",
-	"bfPtFff6VPjFS0JgayVfKGHOv8A/26v4muZ0h5tjeiLXDZHrx77wR/e4arYWp7vDqNZy46yw/R1VH0O9",
-	"1lwNarnqrbX1qk2XcCmNDrybzOO4fIfiKQvmGCu5Tqx1Q6z12KuwFuOw62ky+yy/2j5HPvICrI2x6FMV",
-	"1omNn9j4Xiqoikx8i7VTFJKcZZa+F8AWQwzfw4WY9Ovi+d1J5hVyI5gVfMC0isfXTOmMcFkseKIM6+sR",
-	"G4DaSWYup7TdLUSbZqQDfHCR2F9dIPYUbNp0sAkzAwrp5H1+76uYKMSEESf8FsNOGISaMUIeAn86+OAS",
-	"1Y8am3BF7jP4pmXGxopBrVkbyF7ClW3dp7ESCe/IGNhCgInNMhKKUgRE3G0lAqwWesQCgmLBQV4Rlq0y",
-	"0sp75Eg1BSoQJr9Jej294fLssrHj0FGRIA+3UZFP4GA+geMoAkagKhf2nYV6IExehQGntM4+9TXGh7pS",
-	"RYahV4AlZa6PIaMsReAaNV2sVLFYfJp1+3f4gmqGVNhssKhYvgEzybPRgM/n2XHIafAqONQTTYkqpAS9",
-	"r3gs9xo42gpzqaD6lQj2ECNG3zgzXmUbv+UmPiXOvr0oEIzk/Av8s24UKKCEHSUq02+NqGRqPWEnONqe",
-	"zN8TdW6EOtEJJg6ntPfBdjhLkNmBBH1onFUuRiLiLQV9PjrFjJyKTbCciPJREeMqymtVddbZsexj7HND",
-	"BtcMnIdpPWhxdAY67+tpR5sO/5SYg29tgttzL8Wo2Hr8+VnjoraiaXJwAaETK90IKz2y1idZjGdBjrqe",
-	"onIu1N5iPFtnwJU282xu6mM2M7nq2GdfSmtYR/SkUmAl62RVZitUtBlOu9soDq5Wke0+W5nt/qCiE9M9",
-	"Md19M90fVLQ1jpuIGI+p6cvh7DiMQ3eTpuCTRGCVkXPfZQEi2xeDOqOSD90lIAuWqlgYw9rkUP+P6Idv",
-	"M27ujIviZO56JN5dVgC9L83/FJHZavnPIsGYpUuAFonSnGqSpmUJNRZ0IIcbFgT8uzzKP+SJa62ZSGBo",
-	"2NIQFjBZq2UhMa775SAfdhlaKnKWXYeWcmyiheJLyQQT9KLl5xzi6MBiS7BwlExqRHIvDGKNNQuIStnc",
-	"MBxj+nqEMj+LPkkF+ywYHNJCZAhhaAj3xo5mYW7Ng7qkvKkgewJPnLNDlpc5S8F63HZ/tfBnEbWf+LQs",
-	"GAwQC+U6gCXAmSMilhERe9yeIqwW1i61nxQNBCcJ/QIMjIjvhQl8CEsmYYxTJ3LNfsgNiXLoakbgqnjo",
-	"9xu4mmJvS7CjpTnLSkzhEMNXJ6GwMSOkRApfaYirIGfmx7mSMl+YJWDWiHGVZNj5l+LH7VU+TbC7PXkF",
-	"TkS7M6IlqPXSph+E9+ABhc+FwRakwsMIgU0MtsITO0HjWwyJgSY3FHoYC48Pj4ojRskoSObSgohlAANZ",
-	"KFa2cklVlYc4q1+f1hGl8YPYQPus9XS8jYffprjfDO60ouF2cIG3E7ffGbc/RD/xQypXFqFbgNlvVsXa",
-	"Y7Ru97JisejdRvl7IQK4sbBfVdBvM/z9qIJ+xSkfXNDvxPBPDH8Ow6fo4O65/b1IZHf8bTP8j3n6K7Dp",
-	"sC/COxExaZss0mE6IE8q9sEwWL1LnaT4kCd2S+aAxC5NsivLAmOh0l3c0b2y/xODPTHYQ2OwvyNZ7IfH",
-	"7g/k4EA47PGAHhyj2vwNIB6cmPuJuc9j7oR2UArNz0M7WIPZmzARAozz2Xl22NybW2Es68rEWJ9Jh9Go",
-	"UmFsl4dWJ0vgIewyqe73Yv7ph3zax5VeR/u1i/y6wptqQa344hPA9gZxbYBijOu5AH/XmjWpInkvo5TH",
-	"9WF/bGTI41Zf8Bj1nFjci7h0EawLob190in65LpaI9PXMSfuU0ukucM0aDCn4JtL2LHsjRlDahHQTt3h",
-	"7URjxQcyNIX3Tl5afs8w0VZkuY/Z2zBrbVH59Rx33YpkmAB5tFKTK2/4PZYwFXB5ut01cHmyQz1zj8q5",
-	"4/4TNbPr9QTwuZZfnRiFzC4z+qrZ2uHCRpTKAJgp8uGjAJBoT2x6m42E7PUNAxIzWQPvnBCcVDS+kRDJ",
-	"40cGLglFlCbC1NkbS0Di7uHYzloPhaI2FWgCYNZfn4DN4TudKmDsKhS5doz+Hq26MsF2MwxHSK2054Be",
-	"uAHuFLiceebAdJdxpkRqEx67oQSZ3oCNTZ1aQX3KcNQgJDzXCbJ+pZkeknGJzEoCGeg5hpc2mCTJFSvw",
-	"GnR2Ab+ZlUpYTW17hlFfVoTsQFosKhKWZPNrcsWjRXM/KQnfvJKw3sn/luFMZmgcWwM2yXWa8y/Z39uH",
-	"OKlKBZ0prg4Z6fPE7E7MbuPMDlXgAgEcB0TMSqzrMDJli4OtiNMUGeMu2wTOZM7nzm7aU2RrZ8s1y651",
-	"LSedoTdA+EJXdJYbpRjlGmB6l8/d9Tbm5vMGnPmKDyoYtculD7gbN2W37Sci5oQZnJMRCDRYOam6IiSw",
-	"BBBlGb8diEimg7UtJUcMhwU0gWNqPbAa2VGZ2509v2oZ6ZjfNbHcJ93mpNsspNtcbkG3OTa4JiIixtFl",
-	"Skx+Y9Ahs+X7HtNW9i7cjydh5bgF9alZx0nMncTclkz4IxNzLolnhgm/xe4lRgB3w8ShuTk9YZokQlkM",
-	"pvU5xvravmSlvcvMnA+FAR9ZNo5Uodh2Hg5i1AU1etkp92ZjYmpR1v1yZUZcQhe8OmsgEqHlNjWgwyke",
-	"wgHkShJ0XsJD0AGzC/RQqF13HskocdcJJGFfxlEi1OwckpytUbk7LRelD+DdAdP3ImFWlhr8vXIPPrQ8",
-	"kk8uAQEjOTBGoDyM+JAKQoTZ1yPW5Uk2W2nq7AcVGbrNMXDCnHI9RiI+9iEiV/SP9Zc7zu5wT4TN6Qn2",
-	"uK20bfEWzrP95AEYJ3i0Kx+1ZTH1KEOA8uuBM+1pgdABDjUKF3PU1xMLOiulIz/ze03j2ASzWIHOjzQl",
-	"4uvk3ctv39ca18/EwbzQPmktnuKN5arUh6rM+dcJ6Of66fmX/MP2EJxKLOlw7fwTEc4mQjCwUC4fiqU6",
-	"V8HCcPNS5HQYQWa/wlVO1SKd7jTCPJtb7NMHvZulOn4H9Drq4MnpfBJGhyiMDtFzOl/DQ+dplUCa6zfN",
-	"RdSSGp6VAxFLJWaqc++U66EpFYPXJ5gbIwciII6WiFDgtUB82HCTG8uUtqIJVwoe9lkijE6TULBROYPz",
-	"kWEm1EOwYYdCBWg036pCOQPWTOqE2l1pFY/pCcApsZJywMfsTulRnd0oD0ANbHVE8PbDoVCuTxatqNXI",
-	"cZlWAZPqVoU6EuaaLh9xwwyXLqnC+QDcuKU1Iu7W2Sd/ofMrIhMP2IAndyJibfq2Xb9Vt2qXfaw/+k08",
-	"Lh/y1gs5qX5zmVbVcIZklv9l8iNgAu+GExEI61APBtw0WQhkr2wAJ5Xyc4Ka+DyMsTUM+Zkrx+yfWxq3",
-	"tGKAzGnAP/8iVM/2a83njamxB/D7G7r2WSOoDaRyny6ya3mS8DGKPzuOMaqmk0Ftxqzx/HdyGYpmGsxo",
-	"xoLjZGXZFb6AgrQhz3hFctNVltzkRraIbAt9Dx8cj9VTEuteJJ2Cgwkf+6Jz0X0eNsTZs8vo6dkVb3TO",
-	"XoYX0dmzbqN72X3e+Y5fNGpBbaAHOKvaQN/7Dpu03271bMIx8OgNXfxx0ZFHMHIXjqBDBhs7JVhLSV9u",
-	"moSd73ReH+bscCND2E0/RD6U2YwvwwZ/2ulcnjWiq2dnV92nl2f8KhRnF90Gf9lt8GchairZjHN0/vK0",
-	"CyrQClO+mJ7yWv5+zzJ37e0vieBKi/SHe5GMsdzRd2lxYsyhDpA8OLSi0eW0jlShU337BuHsIISEJaa+",
-	"EHJQrC2ZLlJFscQet4Fw66mKdAtH3xrhM1oRH5v2kzqb3Dh4Gl7IkAmQsx5bpHOQaLdqxIu6R6begdxD",
-	"1NCIoebtTMWsaNWkyb281wnFSThLRFckCY8n35qIe33nlRT/adK8LIc6lLYu3JGFOfzbcIw+FKJoZM1b",
-	"BctBL0aEjKl2eAUb1mqNaBpL9BelY/J9iXMcl2X6sS/GCAsS6tRIZRa3SN/C1P9eRXorBuksw7KYKRyl",
-	"9Ijl0G4WvFZcoBRwy/Q+b+lCxc5aMdD97qlZnTuDSwkLjMwBfxz2tcLsASTd2TvjLkiVlXG2KE/PGhel",
-	"RYFrlJhYt2cfGy/8Jctt8CwPKh78gNHbrpESwRpFOspI9hGCCxpSIg7Cti2LN2LyE/INjjTjNMGCFHvt",
-	"D5sTYcRqVopa7MbX+IDHr8BY1/L8laPPM9uOjvoyFrfK6IEgEZSqCKv6xywSQ6Ei48PkblBnjLMs+S9g",
-	"nN1LIy38AWKu6S7tpobHLNKEwcCsiGN4VdhfnInDsI+Zg/+ginzJQVko2etbZvqyaw/Gx8iVGTkGQCyv",
-	"WYtECEpuBGMEJd9QXZAhaLSOTGy/FXFMNr14+fLlWeOCnHv5L61hIkJJTrnaWPBkvlPy4jLLhMWMU2cw",
-	"vpY8jnUtqKGB7799ywc80uniMgP5us8URa6BuaLdBFgGdltFs4a2Dn8XoVZ6IEO4QOGvPJZW0s0/vfkV",
-	"vsdiLhwTfvu3//HXf4b///Vf//Y/2V//9W//66///Lf//rf/WUN6H6YETNZy5q1r8UqeVfKDFWGvna8U",
-	"NTTX7/Xmp384Q1F5hT94sTdx12X24yxTTXyGTZs02gp+2awR4xzHa7ZdKzheizR9JJ7XsnSaD0CHTHLA",
-	"I7Fummoi+N1ZL+bGnFEP+tm5qZ/6Gj2hYOwBky0hzMkYG7yOUetHJQXFBCLoAF/OUHJ88SLcUXBZouNz",
-	"ILhCUVHwctqEy7jJ2udkNYp7WNg2cLo2JpS3ZNSmxDM5mJHH+j1M8ieY43s3xVPr1s23bs19dbSfsNJZ",
-	"cisabLp0hcKygWrvI927ZJvWfACmr9M4ol6xHSFUPprOGCi+OCgexxSMqx6LvhdJlIpd5dUu7yGclnYX",
-	"ZY1/cZvnKVGPWjwAxy+LZtL3iU5B8ZCKpQoEeSh1asg86GszlJbHeSPnvkjYQERuVfA5WGsRpWJiNi9K",
-	"s0HmMnHF8/IV0yJlak02lZk7yVt27rGD97eQgTdpASdlBg7OJZ1zwzqJvhNFB90rbrbgmPvTckIHTaOH",
-	"krYo8TTP2qrM0ZrckLUztU4kuXuSXJX6jkbVe5Bq31MgWDh6ZXjt1ql2A+70GbSNj4uF3adX/ftxOf8G",
-	"mKLCjHRcZDgmj582rp7UGebF/5Eai60x2h7o0eutLplgwLhFoMf6FMBGpnBUe0QWQ8igBatgaEfhogj1",
-	"wMXcPhaZTY4YIkH/06kNNWpa2XLXVib/V/6MbcUnfZIDJzmwBzmAeKn8ATkw18bHDHuzDuN9CJ0oEvcy",
-	"FKzHUT+LmDPiiRfqbjeWSjSz6DA2vJdJ0cHr3H6EoMsNujWoo30c45eIsJdwZXgIr66zH3jYv1WUVYUQ",
-	"ve3f3n342AbWzFl7yG2/jUkjo0LclKKUYBy3QQi0A+eHzhBtXb4XtmNNY2zBhC7nOHaOcBF3m7eqXfbr",
-	"twPWrvL0u0nN/B2LlPHHvPFAO4DH55/pyoEYdERC18Ly0F/oE6c/E2HCVHjvyNQ39BRqSou/GpHAjp0B",
-	"++OhNe1CjhpYvhE5WEybPW7/uwH6INtPYJ0pV6zjatngUp9Z55KTblVH9KWivlaotN87OF+fKhjA5nIG",
-	"W4QGOCzxqK9BrIrPln6E7cFEtV+d10gaZvi9iFiqYmEME3k4WxpCUiYPM8WgQDB3s2GNncOqy2VsAjoF",
-	"Q43l/YbS2LiBZXdTOL88h/ef5+7gdpM9bVw5+Cu3Tj49EMMg0hhEgH7aeAr/eRlQ2CNHck5ji3lb6G6g",
-	"1zy6VR0dSThlXo2AaRC5PkIHDmvLqO1AvzhLxFBwywzvigCWDddgNCv1jsTP91Res88KOjddyo4ytWbN",
-	"HahaUOu4hyG0wtVFkLn/kdFknn3cCOefTybhKAbC9jVMeJRIaykZquTI/5Ery2vr+Mcf9HRf1lDptv1a",
-	"s1amdNS6/DRXnhLIQT3M0rMGXPGeQO1q1nvP3SJnTKg0EMdPqku58+0ptXVqosgk7d+/MudT9P2C0hrP",
-	"5DIVjo2NnbilYjlZuV1Jti6Ql34xsRkLvjDPR/uy1EBnRHD+XHZzLbk/VTpUIYkI0f9Iww28rz7PwM7l",
-	"QW33URI6WYRkj4lHUvUyJpsB9q4WMAl5EuGIdXwvtqJS/agTEIcoNk3IFWkgScRcajkN5ppy11MjWCz4",
-	"PcoH0LJKYZM6ySOv3vgi7VBHLqVMor6PCVUuDTzIErM07qRHk6S3VtVq40q8L/DIVzzx1UoryQuLDspm",
-	"7dOHVxf1tz++/+mnf3j949t/+Pjpv1z+8p9//fXTT5dXH3979/1//T9/eHr19+9+v/r53fPX//Db3/2X",
-	"Tz/816sf3v7+8ad3y/TyLY/7I777kGpsVg6D8yRaKmN3uZj4zKCxD/2uvAU/6zgSyazMI6IEVC8N67tL",
-	"N1wBAyRemfz6CfFbcAioZUrzn0qmWBLNcsnN5ShGxJpH80GBsJmJLzoxhfwZ3SU9EL1ao77GqhNQHfHC",
-	"wOE3xHHWJqzps0TokWTtYGmMHMhMbf7w7jdgJV2dhKBdtkc8UVL12pQu5K54ZMCig7nwnsCylTa8qp0n",
-	"b9IzJcZ3w76I6ux9uX7GUMOU6yw83EmtMw9pfJSbGUdF4KNb9XDRyqxqlFfZch9XEBjGvOXwL7yiFtTO",
-	"3L94eVA7w38XjgDj+cHMMFAx4aOxHBNhqsaSGpHsr1YDT2etefksoLk3Ly/qz7KxveWJ5APO3hgD5gOe",
-	"o1qzUX/xnPJY4BpHFrUgm8lCvrmL2npRR3+Id44G5IlnNhwQBuBRN4GLRzq5E9nBrPBbbSfCiJxlJj/9",
-	"kA5Fci+NTnLmlyXWk22VMCMEMVZX5tctXBYU5gZygFC9BPFdUN90csc8HlKO+aU0Mmk9UoaNhQ2YU63g",
-	"+YmOhX/UiG4RfEBP5QkwV6DzyeJDaVxDx0LvKfgAbDIrQ+SxVmJJ3Dj0vXySts/aNyGYxk10zpyH5r4d",
-	"sHaRwD6fqQiIrE05+eR54cwM4YiYvhAWnR6JHhlscOVde8Ymgg/QkYGzNFbriLR0cauoYOcaHoTX0ZPR",
-	"X4oeRV8P4KMk5L/6PISZYCmDD7C0aUKUI9SWxHBbFjhuu86eoVeHQjr6Vg24GrunGJakap4QOWURLZtF",
-	"VHL/B7Wz0ieVgrxAeeP/6uo41qN06OMOQe1s8qtVEpOmC1k8KhcdOvgl5pbcBVUyyw3bAwBWSC644MwD",
-	"ni00PtKF0HiThrk0yRkL73+cykhy7wANFGw8OKneZeRumvV6fCvB+usucwCulblZOab9cgMo3Dh/DbwC",
-	"oUdq5hbgb8vqDYu8NCtfq3rrhAm3/rsRFy6rLPDJ9FItUOSaV7/o7sZWodC9CIXUZO4eiSfdJcFFwtMJ",
-	"NUKtnAVOOaDy72Wy+TwOH2dhrMM7REJNUsWAp4NodR2LnRcDZXHEtGoybozsKSDkgAwe5lWcgA1jrkA6",
-	"AhM5S4e+ioxCbyS3wKY8jFzAFTwGHdePwQhlW9Mp9YtEpCc5bH7hxeUqoWsMhTuWTq6CV/jr02cupN3y",
-	"FYKm1mxkUe55Q8yof0FdG3bEPRY1JHxPqTlHX/b6U+DLCigpLuawj3h815KK8tgRDZobI4wZ0PIugCmy",
-	"tTxE0EicNRCUTti9iuowns+DmFiDOdPdrgxFpMMUBl4vaGqDuI7/IvBh9t4K4Hw+EOhudBHSwiMCrzWL",
-	"OEbdTny2eKwcW+pIRXU2U4ypVqVVloij9uW2JqPbWvN2gY1/enFb+/OtKlHrtJUE6+Zcp5Vj8lpveRwy",
-	"CuhIB7Tnt2oRQgiKpz+ATXlweOjS5aA8O5eP8/LqLgt1nA4UhmDNNRVwoaXwh5bKxW+v24Hj0bQdSarc",
-	"hsF2pDGvmPJObck5diTJIqcUubynBZLf4DtS4NdPYZ3lob9hUcK7tunySVxNBHb8RWkizV0WKocNIFXG",
-	"CSaH+OITHrw6WmefnM+fYGH9s1Vmx9XziuUcX8ubQXmpDkKxZPXR9GZ3EdXckD/G1+uD3QkrjNI0jyvS",
-	"y9re3m9NuPXosSPMsgdrYcwGBAvLVeY95CBHTOAD9pyZzOz2MDhjeHP+EpCviYxEuz4jmP2K9KH9hbJX",
-	"FclVnaCq5UpGBB8Tfi9iQ9Y7HplYG4upWUMOm19bSjZsGk928TdX8ZTvRS9VR42DisyrMvr4PdCv00+r",
-	"edaikKf4koUy4zHvNKuDFZ+BgWqke1SXu2VUK+CmaO5nGnQBPcHVabKrxos8f2XExz7NJ2t1SmXvVS25",
-	"e8I6St15yOykAB+xAhysyVU2leF51XgxTWlvC8Z5FhSnU1540aFwpjm9S2fzpb2A8GNqeoWKRb45741i",
-	"RliX8MaiVDA4V4wrMaJYsGF3Ymh97kNfGquTcZ1lTpYMjm/A74T3HeTO9CrYGbykzw3D1ivVyDEcs0Th",
-	"9ZSdu2hqP9HFatqMT+ZfWI1Bvn6G6/wfqpAEKtgAfpfljn9CDz1yTtBeCUFR9vq2tqR1iuPeVGrFYbCK",
-	"HekUr4gYZhHvYkrEOaVOz46LvXOpBB62xSsOw5gralPhtAlUIGYGRm7CI2wZBMJeqy1HRugltaB2lv21",
-	"fsm1d11XbNqM8cFPm3FguxNVgM9fNnLhlwbGpAR5XlvDRPcSgXUOEWXqRYkeDkVUtSoHXnw9wXeGmHeO",
-	"YSYP6aaVSWOO2JzuWBRVzlpQ62keLzousQzI1RXQqDsMC6NiZUpevmW7dnQSh9lH8kOrK+MZ6hWWIDh6",
-	"oOZHh6VoVbqySioPbKjD9kUHV1DGcme8lwgRgSEo7RwtaJ73hnZurz6cDRDkkjSzwtnen7vG7dDX2r9m",
-	"to51E0WMK0fCVEaGVOAl6Vo61/kX+uPB3jRzNSznWMmI6AALWk/ibi23xmzqO1SLZY5EJIeDJ6kDEYWV",
-	"TViyEVZ0YckId+0OLNWujk/UM4BiItJkSUnoREYOVGdvlF/Hey+mqXhDfhYRpkx3sWoEgdJDPaCMFmmb",
-	"Th8PsP0g1tFSvb1vLyrD/mSmLjNCGBLydTatH6A7xCsGXSmoQSIOZFtOklWVhk27ShBatcyvLkoQBr9x",
-	"YzADkZs77IydFBkImjIr6bl7cpwcLTOa60OZzY8WFenDYaLv0V0/Q5C/irVJE2Eo4YjypDAn2J96H/3N",
-	"WwFnJybIoy6+XNQs43zJBnfKTt0Sxp1L0l7Z5TE3V9Ifrjxh8+sAl4tA+bqTCs1BIg84oWhYtqQC8ZmL",
-	"1QLwdqqk9d0F+iJhBtMcQDj+KvlAjDOQk1aITU18GVsCd3alKFQiLoGdUlL8stv34elwx2Efvo5ZNXDc",
-	"YscjETHOjAi1iqa7Phyks6PtA8NZokmzUKpBIT2MGVMii2+eQ4evjb+066wNPL3d9H5WshHbzq6A3/OQ",
-	"aH6VL1OIij/T9TfM0QPCmHgxwDpj5g7emfu9Pgm+nV880XtvKna1kqvGHb39Jty4EP69tGAUIti1sQVW",
-	"MrGjRcyjvy8CHSHWCmJ33PMwdd6FVShxj54ZvyGVClmucH6Vzhlz54uXeH4u19Tfzr9k0nYjbpl8YMeL",
-	"NPZtyulgY2R4qGHlOd2FD12eV3tscmKr8tnkdL21FsMPcxT3vdhTZ+EdLdHMLGnPqkWe7ezFNBp1JtdV",
-	"wJZDUV9n348zXcyFnbKsYmzU3tdO73n89PLySVDKY85aTH149xslxntAzwnNCSzryLWRQvA4x+qaWUGR",
-	"u8K3JcHmWstjeLoFWE+d2jd85w2F/XK3hA4tVoSxKLXj1bSo1x6vZB9uraNk4J6XTCpG9HVe31p0PW5U",
-	"PzpPxB8itN8oM2OkvWR9SF2RJlp2VDDxVTEu2usT3zrxrS3xrfd4wDbPtoT3luwRZ/zHRA9YeyhUJFWv",
-	"5cbTDlhnKxzihvqwP6Jyce/oYB1h7Jl3mGDHc3ossRSpGFdjB0CCYDbXa2k3r3JT8biYxCcRx8yXwi6D",
-	"PV6YdZkwT8nNKysxKLCyk7QiG8jcq7Pjcz9MZjkLHvaDHB3a1UAtE3YrvPW4Am/G8mQngbf8RbWgVnjt",
-	"4oG3wtZmWc/oqqoeiftpwcAbqIYtvGVbcb8sCzzhXSxG8zEBrPsEiSCibac4F7owZs67V1wpbZmJhRi6",
-	"ns5IiIlGUGtgibTyermas624MXGb/ENfXPH5MLz+Bp3IHu6SEnakk7vF/aFYUIhidJgAbbVSkxsW+D12",
-	"RvBtH2vNWp/nHtSO1EMzDvva6FBSKV1+7mfOMc8YcSdl51HHjNAOMce6zAWOI8/6HSLep51Ymj7puYMy",
-	"pJwP3bkDWmc3rg53wMcEm+akU5N0ZumllIjYIDWWdQRLEC/zcYY8zz3IvWuE0D535N8G5dI9xUHX43tG",
-	"nHK+SkJvbl3ctETEA14+RHuNIK7I8ZbmM8vyiBUJco/hx3w/v9aK/nnpY66sX7FSxfPaOur5l1I+wAai",
-	"kMXhbaxl8wEqC157mpaKL3OpmF+1TEjxpIhMKCJlVdWTxAc4BIZ1eBSPr5mxiVY91uXS9q9LMWDDFGGS",
-	"L6XHXK3IIb+25Pk57OaAwrHFUVY56ItMbkuJ9G2v3SAMloczMezvPrz7lSF8A8NUasy0d62nZ6pR8xSk",
-	"G4IkILhM+LojmEl7PUw+yAHSI1izgVTcaar3aaxEwjsylnZMbjjEjKKTmZHYdBZ9WZfr6oTwlUdIbzT8",
-	"FZLq11DPNp1YXxA0xiZC9WzfOBJwydMgkQmFQLC8xf6fV7Zq9pVRf8xcqlIt+sDvha9T2YY+dM4HAiTY",
-	"l6+fq83IoiAz0DEBV5fLWaiHrgebxe5g0ho2jHkoiKcUuAk147dkvyGknECQUzMVXCziaUcuwtgRwPtw",
-	"E6ZY00IxArhzU/xmt0GCTOf90BfYgsIBm1OKVDbNJS05WI+cAZzYz3rsB5cTycEf2+2aZztsY3yoHOlH",
-	"nbCe1lEz03QUwVQyhfiVVL9oQE1q5+BCbURp9kFMbyLm+QzwE94+4iZXpqhM0Zc0evfToyrWRaxxYeXJ",
-	"a3U6KelR9EIsvSz0WsCez57XZbZWpoi4ezLTbNkOz0fKHqsxLVe1Dlf1h9Ea7isl46tjqL6F9uY8XbKn",
-	"9piL8Ymae2SJpgWoeGq3qsTIwdn+oaUyGVzcdQHotiO6Oska7Uk7AcV7pCC7G0wEwV1eD89ut8xrFQRN",
-	"rw0OsQfNzzw1y3vxgRhOWSKrVQDB4oG8hp3AhVyZKVnLw/78FJGluiVdL5EoUnj3qUJ7axXam8wMyY/L",
-	"zPyQm9joYqcvLOm/1zISs4bgG1FlFxW7ADiCwpYqwTZbjGwiRePqrHH5sfGyeZlFRmQsfMPQoUPEqP8x",
-	"7CGTQdzQ5sXFVWNx3J6LPI7hM/VaJkRQpph3UP/0yBvYPDuS3Hf4lgPeE+d/DEXPNfmW9yJqmT6/fPa8",
-	"1qw9b1w1rri4vOy8fPnixfOLTiiuOpcvuldXQoQXHfHdsxf88uIqfPE8fHkVNr57HnXEy+6zZy/Ci4vw",
-	"u2eXcyCT/Stedl88jxovLl68eBp+Fz1/9pJfdgXnjfDZMx41Lp7xq073afeic9lpdF5cXobRxbPoeXjx",
-	"rNPoNhq88QKeJf+bqDWfXlxePX0W1Gw/HXQUl7G36SqiKlN7kg5B+C8ZBstTSoLaSEa2X2tePG801ssv",
-	"yRnggeWWZPEAHCDh3E0llxTZ94GlmNxQVgk1D0SQ3iFPcEZtmHSbFFojErCysV0LyH9O/00SeS98UISQ",
-	"fahOnAx04uWOwQSo58IXQOTNW/V3v/3wU8B++/UnNIQ/ic5vDOnOBOy31z+SSf32t6uAvX16E7B3vV7A",
-	"Pt38HsCVb/HHm7fvmdGpijByY/mdUIGLcaCggQEBA3DqLpM28I0bbxXM8pFhr2hwZx/HQ0GhHIQrrLM3",
-	"OBR8MoJEJ+JMKGDvEfYehMGDJP/t15+aLB264A8GHZze66CPQhGwSNzLkOx9KwfiViG3D/lAJNxQlCKr",
-	"DBlc+wwfXEtaaPRuYCUcyKn2BEdqeyTrup8OfCFUmIyHWF2LqyEti6Uw2KLxhiViKEDi+CoHbM3TlhG2",
-	"Y2wXdOaz/yzG7azfJV7mNjTD/KdWjK5rFkyw0DWSTpebL+YAdAQeI3ShcMNCVH+6U7rQ9a2ak0BES+00",
-	"LRw2vgJ+dxjrNEawSq78SGScd/6yWrOYJz3BHl80Guyt/D5wp49dPqOPHhqrcP4lbINlVj+B4V08cyMY",
-	"5z2IacLkRKp4rRgM7TgodkgHiUOkAe/BIbirPbYX3BgUBiwVG8rPIjbUYY2e0ufU8qXtjkRwq+D1cBd2",
-	"pywor+W1m9pq1zFTp72+zUYJk7h2bS9hQ/xjSUBQizXXKb+q+SVdVlZkt5veNUhjK4HGz2E/zkh1KWkz",
-	"MKVas/Z//Pb6x7OL+ndLKAsloTVMYKpWkk5FD61ywWastZAwXmI+2HGJeic/2PWKlKAHvbF+Sstqqtmc",
-	"v9QG/PMvGFmtNS8bjYo3eI2lAhV8golJ4mEBHOC++MxBRgx43CwSGOw8TwQxPVgmpECSMxGeGGtFAs//",
-	"v/6xcfaSn3X/9OX50z//u8omXLmx/I9ed8f9yQ0C3cHaxI2lxW0YjeGkI39rOvLy6nClj8bpol9zYiXN",
-	"MZOviyjdA/75rIOi4qLx7GXj+cV3z+Fr6hS9TF+loivo/EuBfS7Uc8mSOmbIEZIXhkiqz1VZq6RCX9UB",
-	"HzMjxOz0zaJY3T+MzIlxnRjXKowLY9XFo3w0KZc+7Y98vqjfl2dyOK6A6gyB4lirMgSKTG5LmZgf+7lt",
-	"aSxmW5YbLDlLmJyfM1HrypF8MsLQDYBMNWt3Z/mdIMYLI4QtIyNn6YzINSyaTWdETrK+AD1i7HLJgFPB",
-	"17aHjMcHdJujjI4niQhJoOMWBXQgdcIKomJhrrG+knJe2KhKZeUGg8KoGOXtPHjioIffEySyuTNAXnV2",
-	"1XiKdAZXwQpPqS99bsjBM60APajzAEU3ZtB/wb2Iv0Qiy4V+7ig/H7WLtOPbpwk60iO1AScFLs1CnLi7",
-	"xKW/aiWKrGJhyhtG3TLhLdRQO42kPv/3y99ImtW/Lze9Bq7eGVthqhtHzXxcpXLgp1ki/JswFEN7hutp",
-	"Ks5yPOJjUzGG6Ql4h8xraYYa6JL4VuXz2jlJtTPQDefAmfeO5djUZeP5IW7v2hs5i5mUd9bvB5FKVZZO",
-	"2HfxCqDvuSsP43h6Mbma2Kh9GHM5IaAWmYRnYsykbhg7jj29djxrdWVzyv792pXP9UVnLNWd2Vce7061",
-	"9Jl5vKNCOMcIUGRAjiMVuFhQ2yRh2yk0yDbq7I3FlveGdO58pE5zkIYN02SojXClB9Iy8XkosR8CIqj1",
-	"edyFR45cx/scx9oH9jD2l5os5Y6zWCrh+7vahMv4Gp+rIpNHlgpDkZPKxYDfOU2E5ophNK4op67OCBEG",
-	"9BW80mTxEq2EN15WUF4ysyWz62neXolxSzoPhTub0y9S3dXWSHlzm0Kg2XjPCrY+DGKZEvQlXVbunFR6",
-	"O545b8f0PIJammD3WmuHpnl+zoey7h5a10kP2ATS+vnNP7y5gf+FN69u8v+tug6zJCK865rdCTF0AXYj",
-	"wkTgXyMXD0T62bGMucGBkagmkDClmdV3Qs2TM6avR+pMq1DAz7DOm7BaCm6uWXaLZQNtLLu6bLggKRvJ",
-	"iIJrfdnrE0xF1vWoQE3EQbjJDJlCBHlJCl7AS/sxm8nJwDgoA8MWNuZkYpxMjG/dxLhhZgDqzVCGNk1E",
-	"UaU72RlbtTPuRSK742/Y0CiWCWKKSMjVo1zgupw30pQNi7Eaz2QlLpg79fhlg0XEmZkjmick6DNleypw",
-	"Ix8IPsC2SJL/pAlU9y/MCgxh2FQC7AOVi8YY6ARsKsawYqXMKZR8CiUfZQ7MUcaJVFf6dFlOnANzZCkr",
-	"rgxKnm45RATM7duVPm8Kph3WaVuDhrAH/mFKd3Q0LhWzX2do+4Qp0HUl74x3LfqrKGcWBdKUpLpqFIXU",
-	"3Mj3CqWWcOOeBcm6cBrfuxYKVjOjBwJXX8RGrOKH+R3O9imsvSa7glUshx7YgEfobxVJUsLkX4U5laDo",
-	"Z5dcfqyon2OuTi5aEIv7e2Hsm+xNpwLLLRVYDhMdiihNhNkgHrbDAimjYQfI8ZZtzusyEGS5r0TVuGwi",
-	"ez2RLF4NCoc5a0TZ8rdvFKO7B/y21qz9/a8/v3q/EjZmX8aRaQGZmFqz9rNgIwShs5r1NOtr9DstAnLp",
-	"tmSha5bRGH1na0y6s2miAsZDVI6UFFEAA4XNS1UYi8UhMsWL3AD4/s1r+AC2YIvDIvzl/7nnMTX+ZJFg",
-	"8b/90/8rlf3LvyR/+f8sM+nwL/+SSJEmyFXgImIYoVZGRo7LGKfV4LBIjEuDbQ+xXAyXuC8HrMPDu+w5",
-	"2RTLk4Ljq/NQHEKhhDxBnnvT45H4byht897yUrW6/F7jCIdcgTXzj1/8Kb6ps7f8L//a4/DapMeVNC7r",
-	"u/ZaJgL7nbPkL//Sk1rxWOACcKBi635zKyJUl1PmsUaP7Ks+lwkOBIW+96QJDI31BetpYXC6pcnBHH7h",
-	"nb/8C2p0CEta6Jr/3VnjWQnkPCN7T0zNmkmN5VLxTixaRsep69e+FH7o5Xp1qkVJcoAo6OX2LgV+TJDo",
-	"hY4whw6NflMEmmGPv39z84RlBYc8zmE08aB2xpgKpkQMl75+ErC+iCP4uoylnohQJ5GH4/TRXGKtBbQp",
-	"aTHoizrb47ZnF21sq+OZlA87+0UlMiw1YL5VDiKGs8LRZf7oOmdrqgpMjnIGYZGAgeCzEdcP0bPgBuQG",
-	"vMelMj6bLhGgCSSPQOrGMcW5/EPgNRn0KBiZypprp0dQQF8xHmbR/hGX6AgHCr5Vto9lgnlBGynrgX9F",
-	"DipD9IwgOLdqbmVnMfzt2h3BMvQEe9xW2rZ4CyfdfpJXMWbWcCnPr1iQnbU0q6hNJIFWpNv9As9PivGS",
-	"ZCoKmU0IilX58wM8dyV2uR+M+tLGf60I9fPB6WdJhZWRcsqW2/mX7IlrQ9VPkOmaQPUnjfmkMZ805vU1",
-	"5mBDvPZo8fYX56CHU/FVHGSFj73Is7dU7/WLNJYQVhKBSCmYf8XZqK9jMYV0745v0+mShKdYVeu1sDa4",
-	"XK3Xehripiu9FpI8M3jCisbsHkrBjpVhzIrvkZXGc9orndECg9682nVOT99TRG+XzGZGPI915WeHBp0v",
-	"vw/R1adCbb4hNo+BUY8rEaJRWyUlJsi+yDCDkESZ7WPU8DGmnI592DBEeFZu7p4EZcAodFFQtkjRgRE4",
-	"3uZ4n3MbULsQ0vCCoj3sXRBWYxO4RRkdzXkzjG63UcIl9dwqbW8lrrj5xt4n++Rkn5zsk8O0T15nIzx0",
-	"TeM9+rFLAmJLagXt67eqVvg+OxwB4cttduYqBNelvQHFQkUmb7pDjyqYPZVdd7I2GJmHfabCsoj4p0fs",
-	"Vfx/JeLy25VTRySRpvplb1bsXGxM7Ph+E36chy58ftH6jmEGa8bfMCC5JQm0x0TVQzBrsVgBIXXhuCI4",
-	"MawI2YNUca00G/FxoW55QpZgypxOWJ5AtWKK6TGajlmC6bsclBcFweIW4e9aRu/pMV+5HXgSbMck2JAz",
-	"btycotzK1my6oQseep5e0lmwMXH6O63KoUtRyq4u+CoFzimqSq9eUpwmgt+d9WJuzB5bbL3BtvgC4xwq",
-	"HDdzuGgHE6KLYGC+Kr+v08TkUGF5/cTl0xznHr+BIylV70nABKJ0IOi8NCU0kKCQo2QykPuIW35WIFTd",
-	"7cpQJCwWPPElgg7snKRsqR6BuggUg1SNp3lDgqygt9AnEBOgOqJPGIUOCdZ7cykzWRbqHRM9KFSGFNbI",
-	"CALOzi3Ay5e+9oR1xYjZRAozLbnxPPyEx2GfmU95pYcDn5cKeJtWJpQ6dRZzX5uhtDzOqrmxKeBARDJc",
-	"sq3q9/msd51ylL35PTlPKpjUe5eI+JVAOFeFznEZcFORFVHUY4IsqgPovZTj2iwD2Rxq1RWJUKEwq2cg",
-	"+XZcrwoPO65qETiDURrvol6k+KpaUCu9uqoyY5/9qbS6F2rJ2MUm9eVLOkZWhnLIscHcQormq0TLz2fv",
-	"ddoTTMkeas5KCZK6GeDRJ8rmRUGhWIx9JnlXxGO3bdmmFKbx8mPjZT6NJR0fa2XQl+nrwHLoC4TPtJrG",
-	"nD/IVPk52dZ19gE7jpK9cy8REmEo9DAWlBauU2sQQAn4BB9Qik7xpM5DIctXa6+KxcES1oo0sZ9E6YkN",
-	"/fp1llkl+iApMMZTONyrGWIFneT8S/5h7SzpKdrbNYzHSZxuUpwGG6PQ402wnUdth5NTWxplRUCgRONb",
-	"yqql1uXSdbnD/K9mKZd2xA1Vv6GKr0IRxxhfnu/wL0AbcdaVWD2XYEtrzpI0FvNaJKyjB2w6cXYGhV40",
-	"1pfLe0mRPXqin58pu10pe07nf0/Rw91yi5kwN6j3U1gFjAJfzVl/mGmsECWkezfFFPYUKfzQFywWXcKe",
-	"+1XyATx5RV2eDuA2woYnte2ktu2Rg+PB3j4H7+s4+nb59/osugQ3LwfC64x19isF0Cio1dXUQ7szZtIa",
-	"EXebLIy1gd91wmzClemKBIabe5mk8egBGDNDJ/K0RIANPE554LObfDbCexGxV4k2hsVau+gUZ10+kPEY",
-	"Fu7HREZ8XCo/SMSAS9XSQ6FWlSA/AwGc5MdJfnxd8sNlsFP/5wKrXbtKbp4wKajC6wcJ3xQedlRBwoNE",
-	"lNtvdLAgxxfmRItwtm6iBxthfVe49hjAWYr9YsXBhCvk+dJcKzUiWXRt+OWGg4U5nR1YsPBTX1PCEW6L",
-	"61F98mMuptl+7AuXs+XzwoJickiXh+i6IJjPgIKVbUdObVdI0/anu035VA7EyoFleReHD42Oi1FQn0TF",
-	"8m4wXgBJw/S9SEhxTlUsjMlv56FFzQCjqq5jR6IpPxOV4gFXvCcGQtkgD8pi2lsxwQu+HRRLelE1j7Xq",
-	"CRgPV1n2Gye9/HG7sCcw8lbEx6bt0r/KM3gyLbNo1h/1AUVtl+QpK7KM/cVS8zF8q7FUXAGB2ZPY/1Vv",
-	"31tQUPDOv+QfNhJxLWzoPkyvk4qyNRUl2BhZH20AVhXCBCfNpRJIGl5fWqSK15dYzi46DK3IDM+F+vq9",
-	"qvvewTmqb6YRhrE2GWrVwJcdTMPVWH4nFJUFrV4ALlQ0Jci+5m5DJ6F5Eppb0m0/8jtRlpq+GHE1pVZk",
-	"NZMb8Ez+UHjYqdnFlppd6C4VczmSoM+CDWM+azDwEwmVNWRY6d09jd3Cql4GPy37sn36YKeZ7uUkt3I0",
-	"siSnzO8qYBNdEjaRX6SFZcOi18LD/XYv3KRumOheIowhEKjsU5Anpjj9yaQxt3nDU8ZZRya2z0KRWNmF",
-	"/alGh7yiWVdIhsttVnvk7OjAHLg/6xHVp2ke+xYJ3AjqM/RHGvWqwlCHVfvxxjIjrMmm8cgwf3ACNsLm",
-	"tugcjLVJE/HIMNPn1OaVJj0QKHlDnSrr2iLU2SdstsSNWwOCoLhmnMGxS1guq6gSF2vDR9KIsr81G08M",
-	"ctIw7kCPJoEo8rTTJCWluJPoO6GajOMjmFTZnLCyhWp4xz7rAA6nq8cNMn8ot54h56OdV8qSn9G9OkWX",
-	"Zki74Rkrkvv+nK+F7fxGna9/B6TL+nrEujzJKAmBZML+GuH1gqJ6/iX/sBEPa4kI99+a9qSAHIYCEmyM",
-	"8MnSzCXbkbloRZE+DtZFWxplhYetxDR24SOl3MazdDjbtP6UYTRPN5tcuMsk7MSP+C541VEZ3lEqtm9z",
-	"00vA3s7+Wt8ML3Z21PqOYaMB9hiOEjUMSwQzVsYxi1LBHnd5bMSTGSOPtBJVLR87WseCq822c7RWDIaY",
-	"w/inYCPiahqwmVa54CG8XMVH2b3MSa+vB6KFWFx7QA3wtHWAffdyFpObkYduOr5OxQRsgDSBT3jJOMKk",
-	"hQeckrWBUvBnriLWVkJEbefDzTrsub7m2Cr7mhkhso9kJuaZNVk2uR4KFTCtWF9TmvuIA6sBDQP+dUbs",
-	"HJNxnoXnT89e7buHSHKazFaikP0ZXtkqf6Nm128xV3mjSWxX6TjDyhZXzlvOv3Td8m7E3CpQxJoAlt+c",
-	"LAs2RBLHW7A/51wfjilSHGSFJVKgpi0V6xfrtwrqKYo246yLFQL5een96lJt04X30xR6VaCeFRW9PRXc",
-	"HzHJPtCYKuZKYXPibUml81wYfPnKSX5mco+4lxGmkjvQT+5VV1RlY20sg6PKQ1tnN265CIEry16PJmIp",
-	"2bTmsZHKQs8V2AuPolc0Pje6Y6nYLPOfi48Xz3LpPRC2r2F2wz6Z+Upb4dH300FHYO9uM5IW+wjqbncJ",
-	"plVarWW07xPfWqBIkCvmuAocaoxgUK4F9g/fPAvzhuo3ysI+CGtyzoPhVecQjFIR+Kb6H9799siwkBOn",
-	"8/jNiTR313RzmvSEsgz7OtwLhfFiOH5CYEWPe0xXJginTKeGigT6stfHJ5XzIHfA+fzOb0a12nG5Ovlk",
-	"ZnNAWPlas6ZVT0vVaw20klbjYSiWrH8Q1sYEQz4ScbyiA4LWcaOd8755NmipVrpKFdg8D9xj15VDUOHC",
-	"WId3LEmVYdwwiZjwfR6hhtYRQk1naK9szMGNx8hvsqDwD65xgR3JUCzHLzbdVeXb5RGunUTOHDbWTgIT",
-	"xWY6G991Xf+FijzYJeKmP+FLTjAKx5yrfFjpwxX9a4vr8jO2orcJvxdx1lJ+WSyaNRJslLYtY3liMR6y",
-	"61AqkNsBhlEnEnGPCnjdp7kq7fuEOpOIrFTGe4mgSi9p58Upf6Kc/j3GKBeikyXP/tKnc38hTNyArzh8",
-	"OUOBuIkinyaKRjglazsRsYbmcP7FJTmuH7B0pLH/zNCvWbYEGyCV4w1ruoqqg41oFiu+ymZxXvC1jUDm",
-	"G5WxhKw5mxNsfU7dqjMBV2c/u7RznxKEKecEWB5HrDMu5Igah0PsM4wmDGjv1xvSBqNu4JsRcrNCwHQ1",
-	"8brxYGkFvxhyY4ZgA6ygye0pTnqk9D8/RlrNAhYUeX1prE7GsxON+5oN9L2I8sQ30CAdwBW1ktf4L6FD",
-	"jfrjOnuvRy4+CKZ2MUK4oHX9sxvVyb4+HJjCeeK4M164Kv9ilX7BCF+QtZFFdNqFtZMIHqBHagnkgIti",
-	"CckblTd5JBg3rNJTkfdKDLRCuZZIc9eKxb2Ia83aQEQyHQBZ6sLAVQvhoVF/6Tis4dr61vHHhCsj91Ww",
-	"Wq2f/IBONpuN7PCs5AUZ5E7wvGea7D8ijiCc+HadlYINzuVvLFeRcSUDhRxlOI3Ae/qy16/nGcj4k+sF",
-	"a1x9bAV+HzV0lQp7tJP6Aqd4lRClx9M+ujBBgfAri8Muzi4by+k+m4XGXvy9x6TyzMpTBrWBEu1X1nVQ",
-	"xz0MWmY6YW3CUmrX2ffa9pE1ktaku5i/QOYKuuVA0ox0oc4LpxIVKt9h0axQVPpOQJ9Ydp7SuRHXiF0q",
-	"VQ92PRY8yhpamzS5l/c6KTAJaVmkBVlJXUmewUR0RZLw2A1xKNQGeQRO5yiZxHvRk6YQTsQunEki75Fp",
-	"+LVdWNlZEjf0LZ7oE0d5gKPw4TDR91M8BVeP8ZxImFRWl+z1lXmN0lbsoHzzV3zNcWEm6TBMk2QXhlLh",
-	"TWAplT+uFaW8iY2esXtBxu9sX8iEWfHZzhi4g4tu0Y2lKWREgAWgwVYrO1Pb18l2DbgNdtXowvNAcc3W",
-	"privM5+O2wA0b7FDv3MJJiIUuKfX2EnDxGJoMY2svocgJxDzAQY5kZUdT5DzLU/uRISmTabNyFxBcpjl",
-	"OQ55l4e2ygSaSGgv96me2aVoTqAUtnevgdLZdPJd82plOln6iO8vUoo78I0Wen6CLxlHal5Pqzn/Av8s",
-	"FSBlN0444uuRUkwmJkG4w6mbGUZ1hLNmzedJym1EygUboLfjDbdWU8/hhFvd+CrCrY5mtxRu/R7b8DEi",
-	"Mvb4aePqiXNOSMsMlxHriK5GaBM+NowPNHoisgw/Mys/Oet3Mil+Vy9BXU0ObzqiugSlxtLaWKwgafcW",
-	"Zz1Swq8UnD9E0m5Ybp77Uz87S1kJBk8ao46JBWQiogZBS3gGfvevOSoHARU3btk1QC8By9/9tdXYqWe+",
-	"C0t+N6jmxUpyH06Fs3fm3LUZg9WdsYNrdcY90RbFzzcsuldkVPurqtq+KlPpPihrMmjgI/rvvTS5ZuNb",
-	"EUvDIoGIUVuor1pPT9lTPOR7EWvVw+BSyY9+JFVWX5Pi4iqskAd679faxVWYe7PvECrmdbbrEw0Ps5SH",
-	"O6VHKsCvMO8HwbyX6YPIVVRMGA1hS5RrmTlxMfu3f/rfyCXcYffFExRxgvWPZBe7uljW4UYa9rh9Tr/y",
-	"2LQDdidV5N/Q0vciSWQkntTZ61QwsFgMS1JF2XZKj7IydDefD+9+K8Gmw+DuhBgaWpw2fBFrHrW6aRy3",
-	"c28mrctIp3GEmtSYDcA6q3CDZgh7JT6IKHuj/hiWL3+JH367vrnQMBy4Y4oMTy0GcA8W6jgWvJd63xc2",
-	"RtKKvdUq4mM6cPxOUCfP5Zjlu6FQJNP+vHaL9Y5QoitDyZOFE/o6rnMRnl884dQTy1AJwULNiXyB9IZA",
-	"08KiBl27+ekfzl7hr0+f0elSrSyZodZs0FcPDHGV/EH3WGxVgO8pJQj2ZQ9UGiMwP+4e2XtNgdaCiQM6",
-	"TUI4OiMe37UkmDfGghrdrHFjhDGuQmMyJ3KLzryvIIkISMWXBawsAYcxV/Mj+y7wS8WBQNrArJ2Pa0Hr",
-	"/Td8yXHF9Q/Gbq+uKfY+F58cJQ1z1DNjCP7HCmBod4BICGOej+8PgszQochuOR87dN23dlN/fDMcaqks",
-	"6jzOWZkB6zu8y1Ju5MXlNtsFXK1ScZYxS4cqt1KIn6qGsqjMCk3+huMWEkX+DG0yLNIF9sXhG5zKzhfZ",
-	"rmVeW3C6TWf7ugYY2RnyPGDXSSIgGQ4wSSTjrmWohoPOFPlpUkCzAR+jgk4yQto6e5c12cI8Lwf6jTm5",
-	"lI2cpc2i+USWE6oImAmaQ4qzXG/z9mUiSHVSomAvFawlX1ElY5EVM4rP0lgzL83kN1r5/faEMlMiam1p",
-	"AmNahDfR2CvJd2lC21+qCu5iBYm/hlPw1db04+wc7Ot6Cvr5Fyd11q/idwS1ZvrJSVs7aWsnbe3ItLVg",
-	"Axz7WJOdwH6vxt862BDqHLiwcgQxRwvbNoh+FnpoYtmlgS+pcIrHRmN2xyhLkxobum8GClNQDHYYPhCu",
-	"st65jjEsAJcPKNgQ3tUrsSlU4apiDmbEx1jp5aIjER8XgGmXzLFaTQnddI6V5/60tfSpLPcaz2srWF97",
-	"yqo6Ng7zEHDFBhCbJnS9c6Q1vjck7J0zoGqYNzBI8xokx0oemQLdg2FJNI9mpi8Jj7BLJhjEWCRqCEgb",
-	"VJiMM/iH+hhmDq8Dli8Y0NzcAaOhcnW/Ii79U5pCL2Vv37oSVsfqpCLnrPMfd+VnETXJmR54Qz1go77G",
-	"WCiBkcAT4DGgm1Xb0qt0FXBnaX1+tmIE8mRvnOyNk71xsje+am3gt9SWVAGEk9LJ3cZUgj03xzgglYAc",
-	"yc7VTfBcEiVkBLJW6YRFiR4OfTLjBkRosT3FSYSeROhJhJ5E6EmEbtygdly2mBi6UasaSGpmGOUmO7Vk",
-	"uhXszZirXsp7woVHaU1B1jhhePPbm0cmYCI2wt9LA3pkrlnb390Gi9I43xXKozr7mcCMTMCMSO5lKExu",
-	"SxbBzUHKIQYdcNHo+lZNJWURgBrj6D8bE5CHy5auszeWdQRPTHlamD2IXaTgTi9EKekLhDmKUjSL3Tz9",
-	"pFz6cUeMNUaANaJpahqlZpFmRg8ElhbUb9UN2NHYbWrUF/gKWkDDu3n/KucmxMTkJBmzihoxcjcSVsGi",
-	"iLi3akqWDxOp7GxBPtVlgwTYcDwjvcrvbm3xnnXD8S/+pmUTqYZRtyTdUTXrjAk8p0K/6kjFcbSTGtYU",
-	"r/iYT/MYXPsfPXFYzXBHJ07Syb2/XMHUJKuMZLc7k1Vi9YItzKTdTfSgjb41ZIKYmq+EJ1Bp0DEW6qEU",
-	"EdYABITaRmy0zqYzWICVDDi1hET3GFG6Y2yFJ9WZO0wmZwchj2ORoBMP2MGd0iPEfUkEi0XXAlOp4i4F",
-	"bEmf0pLNkCIIQ3gEmAs4VScHysjY08YDLOWcXNjp8yEzSNaZbxc8iaXAui7EvpzBnGCBdttKJjc2QElF",
-	"D7nLoelaTGMnzeeKlCRXzTihOnWliGHhct0KxoXYuctoaXhDQVUrqMM4Lmq4SqmuFQN946obMIwEJ7XL",
-	"BzIeF8ZX3DmgdH9nWRX1V2e66jLa5nd4tdULT/w5QfX6aV8urUe+BsKvkA9YiUo1QGYfRbDu1awj7EgA",
-	"kY70ISfrHS3j73MVnWH1zrfsZ/p+XBAkIKwiPvZR67ZWbRfk9s0TKEYU+0ATlsqYa3yETbiMqZbNacrE",
-	"9OrLa7MzWjSsEOCGTX53L5K9+bNWTMnMlG0QbctHvH92095c0PvkZjsUN9vc3Ig13W/07PybVme8BPpW",
-	"flvFsODH8qk+ufmO0s2X1VBVj+n5x8bLijFdfQupeQ/2Vi4IPbATkViw5gDdEZvx/VHW2jet1NwoMxLO",
-	"CajEyLdLpIUmO6ecnuILPGTCPAleF52zfloEhpY3FSF9xqcMcoQVeWPJHucDcg/knajoDMRZj0aHQDJd",
-	"LXI9Iw2w8KiCMQ5Luag+RIfj2LShfN4Lc9NnxY4wPws24soiyElPs74eCCaVsWAlLc2X3sMS7qnv/FcS",
-	"//he9CTwPaDNCY6xkWiI85PNdOu9F8BDQisi3/bNZF5VKh0TfMB4rJUI0DIRyKdBISBRuUxhuB/MqTXW",
-	"dlpPZzu4fpl4ptokwuj4vrog/IFR5J7gQv1gV6cqmjGe/LJjaoetESeFPIUtI+CQ4XKspGqLhPVT0wEh",
-	"DBJWRKwj+pKyWoEmOzqJyPW7IMTJ5RygjgX12C0WBNNROUwAPmR/cHg7OrWHXg98Y5jfZQHsGXgQnEwM",
-	"Wgyc76kitDoXIx5/5CxJY1yITqLvhJpbv+vWfp8lvHPocTVaW+VE77H4Njv+U+T0Kx983TjxMMG8f+3a",
-	"StP5F/fXZkpxs1Htuqf2tyuggs0QzvFivs8khcMJkOVDrPKNZAS4m3pHr+1uAbp9Zdm45X7YBYKWhknF",
-	"bpJY2tpqety+qguPlnbnVxluRZKdE7zfntyiuyL36lKCAs5xVt28AlXTCm6EqvdQHHDSIBbVIK6+EQ2i",
-	"kgt95HcCy2uNjlP0tHd4eLdxXoQC98SMMtVjcxkf7on7ZFMrQ7L7M0chC+xKC1qZRx1eST15nz/1pKOs",
-	"H8vFw7UBJSURf4jQnoWxNmmy/x7XQ6EiqXotN542ZYRa7bpfY+X+BGJ6Bj2ulSuKMHciYo+fXl4+CUqI",
-	"7SXAAeAzxrdlKHW5H+nkzuWCOeR1rsaZG29D6OS07rBXr9zSHwtMuR5gBgrxcI+HDVsUix6PGZcREZNl",
-	"Xamk6YslY5tuPd7jAu2JXXwVXappBcmSzs7YqlziINo3uL73RNUyazjwyGArVcoJpcAoZUhc+8mHd4Z1",
-	"KNjb41KxVEUioSTTRwYe4ViAI1uufPwX4dsDxqk1BDaKCHzThWL3BuQT15tkD8fWviBLcnjFByJP5Idp",
-	"9qVhQw7sujaBZT8QkUwHy/Z4wbN44gqrZDzQ4jHOiJTWa1XvzsrBKA+oInhhXoQsKGSBYU1Sqrxooj5N",
-	"HZiFVFYkwlhQqUIRpVSRBJwixH6Sj102+h+psbIrRfQkyMQflU/h0vrLXBePSKhMB0EKeeK9m12peMyo",
-	"hcVZOoSXDaQxUvWu0eqItbEtOLs8tIT5lud7EdPj1orB0NLLfWqoiCiJTA7Idzrkxoiozj6VgIazwlil",
-	"i4BMzueKhwOej97ZjWo9eGKOUO0hZbMlFVicuSWacT3nnklEqvBw1MpUlyoJO0OlTbCA0liRwKL+KvlA",
-	"jFdUkXAyJ1a4Eiu8MWhY4FlfgwWadHAAnE+1+jqO2qQCocLDeloglHhWQm+s1tFGiRnmvhcd5dSq6NSq",
-	"6NSqaJZrCDjSqgzNhIkQ6kyn9kCa9V2TorRBvkVTfJfaozSvMMtTCREh4iX5vzFvmczhTorZ5atoFftr",
-	"nvkVkN1rtBLQ7WU105voF2b0cI80eFPoCZmZDdYhTo84tTMRkXOlkGlCGzbQ92Bw3MQxi7JelGCiJCK8",
-	"0woNFDGacLr69HvnOpQKrJOQMigzuySW98KwzhhexONE8GhMPhdnc5VHBmaQL+ldNYOEcApg3z68++1Y",
-	"eIXRw0XFeOPpcjwCVuHEIFbzx/4issRmOMi+ISvQlT/uK/MKK/hgdmvBPiFjGi8kujLOegRpysCKZLRE",
-	"MclHeN2pkGQ7hSRleC+3ZVgJpPSIPQZ6exJQI6nS1Yi0I+2MAYdpkjh9OhuzG09H61hgQdc+KzkWMKIW",
-	"fF50CbaJRrguNGoWNBpSs6T9s8lqDCCptwLsuX0UZMzG/MKDp30zs0OvxPjYF2NmhMjYXNYAm2kVsCQv",
-	"uOvy0BomiYEUu/Aj6JWjPGln5qKWOojTDUu0Cq8AjY+i8jHYax3HkqSw4knfX6FGYZmrVAuHUvU1dkq7",
-	"iSIEi0S0OJ3JlrU0j/MvA1zLjZRqlChg17mWxy2Egs1RwMEq1/PqLWIelhSmA668kEnlcCsyITPS2gU4",
-	"2SQ1nwsV7Sc9dOcL9GCmKMp5VLJz34PLEMX0M0oVAU18Ep4jK2Y1RvYU4W64zBEyw/wzMkAzbAFb0FYQ",
-	"6HJ594VQaysVR5Uqf2LfR+k8xWR3r5TobncDWknClem6Oe/PFiHKJ3ZQhDLPWYPDscV3Mh6GYmjNdf67",
-	"w+pxvxshDOb8UtOtUV+GfSYjoTAhBXa7o6Nxnb1T7lHcNwWEcdwqHEFHhHogDGv7NUpE1GauAi2hBo7x",
-	"OPBQROUR9hF8BGeF4MEsIVQpn2FDKbm6670nzTIAeocbGZpbxVUUMG5Ye8gTaxDcMWDOQ4HBDQeJdC8m",
-	"YDXywKApdMh2IkIJO9LJ3SPMbBmYoADo7vxrhJ3i0B816wiP9ciVGOGUb5XSVpg6+1Vbh3rcZNxaHvbx",
-	"rUGesWMwE9AhusPbBB8EbMRjBHRySTWmkCSE11u0O2HxfMaOYR1hZIQbdasS0ZPGEg8PSvPVrr9ZBgqv",
-	"R4pm6sL+RBKEuizVHQE5c3ypVKm0Y2b1nVAEPq8RLR7Ro+u3quBELwqsiZbl1MuNcAn86aHNZiMOOz4l",
-	"GLliqaLcSRpe4FKz8swput/nT7lNqOxC5/MuEbPeiFZuTtNh1cz0eSJaOulxJQ2n5C+rRzyJDArmJFWm",
-	"RFH/9k//28+bK9Z2SVvCpZhm6d8R7As3sCMoxmFtuxqlPZDgREa68/+aKjB8Z5F/dKu3X7AGYp2uwOzm",
-	"/S80GoRCrCEVOuzA2p8KmU4fEYqQjqOeSGZasnrVr8J+/ADZHlQK0Lvj9gBkAnB28lMGok6kYDW2g83o",
-	"f2XZm6pIn2EZ9P5TCFI6HGJWznizrJ9jcvgoD3IWgpQkuK3WiP8OjNCzI2lYTyuxwexvWEFY87e4iMeW",
-	"ofDR+0PtSDsUcVgmPCEMIdsZj+NTbsIOQ49/ryLNOBu487QaXaNmMzfIOEgNqG/3cPQLPviJUGOfY6cY",
-	"9tFHrgZuNe/E0JK/vitRRWEmDfve9l00NvkJh3kKTm4zOIkqFPU/qo5HgiRRLJo9xG8oHInQxgmXRkRL",
-	"4VhnDPWGhTo1UpWtrG04JC43HNQEWjyccCbqBMhvcnw54DkHDy+HdmYsQ+R+vk6liYoKMltCDE40sFr0",
-	"Us7iwUqzXswNGXYoxCgENKgz14ABfV1UFYP9tu8lsB1fJlsums/5NTxi2vgzeiA6OhoXXbi5vxOMXNUT",
-	"ianILOcOHBjOz15NpAVocDn6Wpp89hcjxcWvIFwCEv9qA6T/WYihZxB4uJ1jcj296fwL/LORAKkjiuP1",
-	"rR+vQAw2QD5HGVod0Zk7WBw7N76K6KAju10ETycIfX+x020vxwNNnBbWIUbcFCyFggKxYpxzNXXhENwl",
-	"SrNYgzbk0EdEIpZXFX5Q0VYaLZ1kxUlWLB7HJWHhbf9lVCbfE3KGfvQujoSx1Nk48G2fEa6OoddWhv1S",
-	"x9LBQForoiYQFz0bVpIsozs5HIooYH09wi+A+NCpgn5zwg1gVuu7OqMmEcCDblXbSBWK/6j0qB1QrBSz",
-	"NqSxLqw04NZi/zrgcCGsA/mUMVhK3mXqDuByPdoF+7p97Z3M6ALSClutDIZ2jHYy+p4xFDXQ9760V8Yi",
-	"C+X1+RCsujpr97lpDXQiXNe8DPcIXkbPCrliHXLFZVX+N36VrIhj4zrAapomjv2atXtauafeKqtZlOhh",
-	"1q+5ztBDlAgq7KxuD0tPGw4FT4JSIFJ3S9m5Msb4GQgzwwfCDw0eEeqBYHYkQ2fUGthBHrtLqD+sj0vD",
-	"9R3hYrYUENVK4Cik6tXZK3cPT4QzZ3XCXjZYhDN8DHa37KUJ78TiSZM9vWiwNm1WS3weSoycuzCnjuEg",
-	"Ojfdv/3T/y7hzeCmFw4PiMGGw5Zzt1BplUHPX1XgEN2bjkJWd26WKap0+rKe43BqqWXiNeMdI5RtZlY+",
-	"TtPY7KS4QTsvygxHn9FJyc834J9/Eapn+7XmRaPRWMD12IZFKxCyCbyzUfj165JzB5mAdhvO9EwPKWxF",
-	"pYsUOO3C3tDCkbN9YUR++APmkDrp0AE34rBxmVj9x2IhuuuXBy8Wn4cxBmS7PDaievT+LaUJSOtazRSW",
-	"9/n04gbw+xu69ln+M08SB+xnx5j0BEpgbaYTGOYKdy4yTx/qr1NOCnUzWWSa+IIH53jRWHeSm3Mzz9Il",
-	"6heXV0+fPQeVIhN4i9XngVJBj//y56AG7DdfMnjEi4tnrk+MK6Yvnyr/wxL1gNlqFZ5Ud8pSGZ71T0HN",
-	"S5psUCV/ce2/XvbStx+eXv36+k367vUPF7/88cPVr3+El29f34zevr5ZQsVFQtu5K5nIu9qZTByG5+k4",
-	"YcadM6XHffOnNYziubanjgQqH+df4J/ZrqWPpewouM3kikgpnyjmHRGba9am9Ks2w33F4DjeVxDqLidt",
-	"JKlpvO52KUo31dIdxkYsEj7zgbhmV/46L/5p8aJqpxe+6ZWb7PLSD6c0i5fRYuCseGk6aiKkVZzorBZK",
-	"Hud4mzEtWAzpW6fTC7N+qZjIIwZcghmMW1lr1n44c18kAr+KwTDEbcUu7/Jz9rkgYIhlt2BblEDXj7TI",
-	"Mt97xMfCT3oow8JdRS5Ra0QvOxeX4RV/Kp4tQe/lLa+g+Y9O8S6bRa9oGc9+yTq8zjeR3PXZ5X8OlnJk",
-	"/468YP61eM3mrTBP+vO8dkiwSH2UtkkUmxoMIBf5lL9uPVa1QPDcjfpXOGZzGkPcFHiNNCXSoyzVbmrA",
-	"SnBaqcLiPqnQuBsztE0zdZYm/fjp5SVrS0UUgzlv7SfXZOSMuHH2gofoQrQkPgYL5IZYIjxOpaAZg4Zh",
-	"JvJNOzy8W5z5PeDeqsqevFXUTwoDZ7gaZDN1Hf9Cm6eNtNzGVwZkHwLjoiuSNBaGYvaFGFzpUZlVCndU",
-	"2SCun8Z67HjjLTVwfvgd8rlmzhaJyf15Ra6zn4YaDzK+2T6hb5D5VbqhPuCp9pRBzhfd7dKxd0IQQ9az",
-	"WOAclSvLKJztp/qNy8SQPwN4inG5xMhqzFBwh7yYuYSMZYKHfQ/RqDRrE+RVO8sACop5NyMubZM5pGym",
-	"FRhhlKwPlwxTe6uAmon4Iz7GpP1QD9DFM+QyyQEp847QwAPvNQJdUiq30hnkdWMylbsrY/RyGZfChNmQ",
-	"qPPP8ly8zpftqDKzzkyIfrStZmXhO2pB7cz/sYFmpHgGpcr7kIrl25C6I4aqpMVcdaVtK6OAWlBDzhwt",
-	"OywvDQkmrnpY/reKUWljZCeG18fyTsTjZV9Pp9+yWICsowVyC1+5QPBbC1SN6qaokU5pNAP+WQ5gjBdB",
-	"bSAV/Z07HxxY3wJjwyERcc4Y0wSG4Z6atU5Hea7OGpcfGy+bF5cZ7GGqXOCmWNiyRB3eBeyzwxN0+x3U",
-	"tFrYo3EBD8B07IXvuMziR87K6iVCEOh9o/7yu+dBTdzLSCj0t2AfgVpQGwnZ6+MVz2CHC/dclK7vyMT2",
-	"WxHRT37T1cRNjfqz0m1GfC5df/HA9QrXmccgPMv3gajE495s1F+8eFHAV8zpvSI2NrW1m8oTzETDrr07",
-	"uSifCX7yf6ciRUtiKPQwJpgdF1Kg4ywSEVEsoqBLFITdplMk/rSQanIe9kV4t07uwcwQv2vPWyRmNtJp",
-	"HLGBEDZwgYPcAsLCCO/k8TmDnRSeEUslfBjPJlzGWBIIlowaMyN4AjoR7EJHAJ8eCWXHLOQqkggp9/+z",
-	"97Y7bhtbu+CtFIQBkmDY7Va77dhqHMx0nGTHJ4ntY/vdHry7A6lElqRKU1V6qyjJ2kGAuZb5McD8mos4",
-	"dzJXMqi1qoqkRKpJifqy9SdxSxQ/irWe9f2sy3vh/CQ+dkrBss0hq7eRNPjANdhRQeiw0LOBBdvCSGmy",
-	"MiCDEJ1W++XLl8AS+71BUySZtkrgdzqm0bQVtMAccZ/+dxrH4BikCIDRotY/Xr8x+9EgSadVg7PFL8sr",
-	"2FW7qDDwOmUDct52oYbYP37DK7fdoJaSF5TJ01YecEGG66683/VlobBULgKbk35gMff58j1j56eRRCtP",
-	"6hxSWuwEA8cXYhTBZjUXDMqu1ga9YeGxuTnRloEfs71UZ4oFPA0lukdU46R8COkUhqR/zBjBWxbXnK2o",
-	"hqWwaeumtrSWyajZXMdSxfOIADtGHbzjPRg2FVskqsPCE5zbccAW1B54x70OVJwg2t2SSDJbWtN7kio7",
-	"7m4af4JHQUyHPjBNenqqZnwmjfD1PDGD3aJgMvVlMnLxpst70cs56r0OtGKiDXtJeuDN9zpkAsXmg8DS",
-	"TfSQVqIrRS9HVuGjHWZFgaS3oKrGNhPfEhrHNvQ+vhc6oQtn4pm99I0mI64TqRYArbdpNaiPRhnwxbCC",
-	"seIwJJUJmQc4CiVT47M8p9FfDoLg5tMBZ3GEhiX25boHKSkvLbAPcTNlUf8kikzdgwLtfj504wskf1Cw",
-	"KPoWNxHoQzsrBsiclbAlFTVR8Ed77ToNLDvQnXZ8z8ox7avsjFw8pk6B6depk8vV6/L+KlOy2XX3Sva6",
-	"GSV7jOWyOZDvYAd2MXc8cH6t0bh/11R+oBzWdBvVCOvfFhvCucj+j/6S597rbXuvdx+k3Rb+1mgW/+9u",
-	"HSSsxctWU3c1E590G/zI4pSfXPrODarzOIJpwf4Cep5PxYxnM/OLtU69knMwenuuZaBnvHnN1IypC6Bk",
-	"wZMEhPZhnCfRLJQisuQj2C2N/QEd0oNjO7YArReQnpGdHhjtWL8XkJ4xu43Y2yQn+YQm473o/UZ1cvGT",
-	"OcXF6x975FupXIV47zujjKAKHBTSrSstCSzOQN4Vru5Gc90J+7czSc2t2KKW9jP7FDozkyOUQuCUXOBU",
-	"g894RGjMZ3Ycqk4Uo2PCBDBg2SgH0oBhBTsESyHfNJMPLFMbAgMLYUyquU/wSIRM4OJkOum4ay+1NdwL",
-	"qCCBaQLtpRJ3LJGHec3zTOG4scJfwpFjDB1To4pm7t7hVZu3gV0ERdY5HvgT7pyVzbvklZl3KTPFLrji",
-	"SaYQiPEZ85k3tA5SfM+98C3L2l13A9b1hDEHnjfkJ6PCrLZmCbH2CTgzKxX7qQzssv7+XOz+FRW7J+xz",
-	"gjB8gYKVsy1aPOqQR+q670UOVO+FwbEO+eu+xaP7Vue+9aL97L4V3MOtwgcFteZwgHv5ywflvuzas1Yp",
-	"b4cfWr/jvtV5Gty3aAK/XlO2Dz8aSmFuA1/hPVhY963OX3//fS8AklZqfr04FQYD7dIeQ8W6j4VjB1lR",
-	"AbsxE9xm2GEKE9gsS3X/azS8M8VOmc42KMUkesQnOiBQrKxdKAj12DeaxLbSDYz6bNW7mz4FYSVzjgkS",
-	"PI5tAA6uI4U5HEip61ZFFXpOP8PDnpSz9MAWO/aSHpg56gL/V7MO6pHHvANEzlQ7FsI9bEFfovTARVkN",
-	"jv2qTOyNxLg6RQu+XfhJObNWPqQL1wfMLrk+LFGhVn9eWafj06ZVR74arGapmJt0N5n2YxisDfOPJ0xp",
-	"hkwxiiUQ+KtBNJYpsM7Si+UbVkpuVSo+5KK4wQ9P6lux6t2Sf0MACYLNcxS9OqEKKZFK7ouLrhv0tRfe",
-	"s4pe9QA8cHdvtp3EbLBOS8eMTVoBbvdOq8/lRC/CkdQy5BTbTFCgQGGA9hgos6ZuOG07cG+j41Y8m5XL",
-	"bBjXYvJBjseMxw3WGBmo3bfbDqJVWlmEgodtR65HYcBFlG0fQwWxVfNYOaUYSOwl6fWpZhHkfIDtWvsk",
-	"ibnDYKnPwQ1DsgLYIZouUC7BobP2hPU8Ye2NivjvH96+IR/wz+ur66uL9rXzwB7YYi5VpB2joAwfUO/G",
-	"vK8gZEoUExFT0Pzb+1/wpL3A/CWnCVT1GKXDVTiNqSK+AiMg4UjyEI2bnhTs7QD9pVAKnWASrQcbrock",
-	"rxDthkJsAnsAx0xqMpFAuHZLbtpPCe3LGSNt8jv/oWBWJOinnxGxD1c+VFNsgT0lB0cTZZ4Lq4b+sicy",
-	"KGWl8xc5JxGPyEJOCXyJmmPO2MP/VlBv6j+R/T9ZCIUoXs7tPQLnQox03VDCqsx/116n03plQEIkhM7Y",
-	"vy9mcqpJJNWYk5AlCSOajSkXjJg7wsuksGLuacq76QP7R5zyzpxHYHuCF0QVoy04ugM8E1CsDQf/8Xct",
-	"7DkMiRtsxQLE+4ENp+KU2dsQWgt7P5Ctg1r0sngFvBcZGz/P5mZh1hhs8Jb9q3nMUVlffvSzVIRFPJFK",
-	"3xqTQCQXEIXzJNsIbEBDke0cy2kDT4JrLlhYiWTxpvFE6qaEPU2YEg6TNjMt9gdk662YU0a3mlP2r2uh",
-	"YVlIxDo7R5G2LbfebGkUAgz2ksQxmArpdm3ShqtehVTcS9vzNlPP7wtn/2S2Zs+O6Ib4RoQNw/ORjCHW",
-	"8dQG8sE0s6abtQpv00IeYPe2tG5eIpbaXVcNrcqk+LAhNzOvmm45zcm4bSvUNQZfoD9ygPbSMvE7xsqJ",
-	"NVoe45IFE/a30+VP7K499NwK29JuXgkyOVvH6jY3Kt+2WnBN0kiLG1jBY7M6sNM5MlmgO2QH4mOA1JbH",
-	"GV1AYho+6JQBDUGhuuhnWKGFxLeyAY2jXf7tZPwQg+rO5tPZfDqo+fQus4JHBN4OT5fg295tOX5XhGvv",
-	"QZU6Yb2cvZOxf4bSchuGyYWRaPz8wruNLgqGcSgIlOfiWHbCHE3Hf2PUy8kc8jjSxEGmOf4bF+ZiasY0",
-	"wXyEZ2uANrdblzfJZlkiyfTmPiIu0kaYupwx2Roo64BgfdAbQJlGCm6Voaw6XNSJbvko9p6DTe+9VKzx",
-	"swgXUFTjl+/rZBIpd/PuCpcpQMdoJVC9sIlinhzC96uKlglXh2yI8ZWKVOg59AOijYtUS5b+hNtqON/H",
-	"gUOglxPzgc/JG6RN53sOKd/MbLWTF6aabcFDjkt8tl+9/WoLnr50A9Zlt8/m62bm61svfCdhv1qec8SW",
-	"7K3XMGNHcqrZSMZReb3THU5AloJpN6TWM0MBsTeYqHOuN2BpuhefgJMaTbwOBAGehHrWC0gvixafL0Rk",
-	"EKNHHEc1QvHEQKQeMZZA+BNKsoGY2ypMLBZLDWTEdETsezGWZn/fgiaF+mQ4c18BOZYl+RMwgBlHPGNp",
-	"9OeJeZKhtOSlZuVdrTXa9xwLmbqJTGjcuyTPrp7aWEgi5b0YU7GwZ9FETUUZWdUv6as5LbKqw/eyZDkQ",
-	"gtZF+scfFcuhvViYfeY4/T1bAPLQjmHuvQ1VNkyPVFz5kwprnlMrw5NbsN71y6g8gexM8ugwjUFXLztP",
-	"M41BMVUs6mr+b9bq3CA21+pPrHjsTbu1Sp/xCxxw88wsFdzAdUbl+qVa083/tL2qqraqI/LIYIuJgtxy",
-	"z0R0KSdMfB7HuM30hRwMeMjcpPfLDGyO40v4fz52X9wfAFQ52roe6SkC2xoSsjgGoGWfE+hMtVu8zwWW",
-	"26+aMkUQny/zTou1q7y9+9bfS0XQq0VWfvEs90+xjWX10HLNeZBW9pi9cC+q3FWQ3UXB9aN3CIxE1Cgz",
-	"MjU+tCMpkgMSyng6Fpi8urUTP6hi5E/JBXYD9G57fsgivBEYNg/vzLyRaUwLHnhv1WgpghV6u79xnWRQ",
-	"LmPKZJRhYbOY+Qx16vaV4WWOIygGRj1/jJAwVnLBkkvSQ22ge+5LgN50qokPm3m9YW2LDC2Nge6MQ5g6",
-	"lS4KmGqlb3tcdO3HXf9x7ztXasIjiPzRByZu0+HhSIflZmKbR9GFLFSAyX7FD1pGtor9dqG34mlSzPpC",
-	"Iz6xzVVg02xyvuvV8835gLVqECz5pW66QKsaScEXrWhrv4MiODSO1GlPGs0Ab2Eq2zwhoSnCrIHe/lRE",
-	"MXs8oZ1ecn2FWhFfuWCZbgCO0FgEVUOWZHFqZzweZxF5TERyXtOxhE8eMTdsDVWVTX+QMdzFlVRFYWPj",
-	"qK2UOPk0HRgt1t5w9kd10iHcTVuYA02XPS3J4LNN/KZGi57OGNIMhhxj+ddjitPXgD2GIjVU5RNv45bS",
-	"T0iNo0VkRBc+Kosv779BtqNHqLYU/9ikOh9JErNBUjNIe1s8TwQy/ak/Uqafc3HM3+1TnYl5tiXmWblh",
-	"u7TplvjWoBm4g+69k29hX3x3yKFRWxPsroNXh0p+V3broGTVY427h9GWLqx8ehMlfmVNKG03FBrEHbHv",
-	"bsMq8Z0MVH6jydiDwlGZXoUBoFztUyZFoDIjnZ2dtRTMyR8AvUHpCWymf21Uh3EIAVl6ytTky8d2IDEB",
-	"5p49ZxEo0yha2iaHJRpvMuiyoZzsMPByhrpyqNvwbRXajlH0ZUdo7qLIO2/NR2ecyfnkL/xHdx8RGw8+",
-	"21kVZwnbi4R9HDGnrc0dnVSIJ3ffR2NoFJYe5G4VLPUJTUapoe7ls7WsqmrNX9oOGp4wEe2+hPOQ61Ne",
-	"PYqkiTaqFjM6c8MuMu4wtZCIlOYuf2dHb0bLrOOJfyz4JXhrxdWfWYbxdMaN+7HNAkvlqlYH02SqWPVQ",
-	"HxPbW4aHoRg3a5bF0GcXV+2NrcGfRLST4OBZUe3HFDzBMOKdk2EElAZiiFC7dbgq+59EpG1hUIrYGJy6",
-	"JGUpjOo17wXgZU7QQJZiv7jlOaQxxWyHuFWWhn9KHr3HU5yzGedsxtYw9E8QwowlM6YRFFMzpaTaAJX4",
-	"eCJVcjGmkwkXw/WE2u6glE/T9hcC0/RtlmwTarwd2bPl3IbCJiyY67nrJmw8iWnCdK8RrszXcNbf3cOc",
-	"VCLDWJ47TmHA90Hrwv5/+/nBfkdwAS1Rjn7RNrpAT8JR5DPcqHd0M6o0MkVswAV3ISes68RNZHmmYVQv",
-	"UxKETmHHjCcahlftD7QDyPxhaU2hsdZyh2r2OXcoDnSd0XiKS/CzueNW0PoFhzPmfov9mf6njr3Ufx+a",
-	"hRQJTnLJHGg/B0UJvHfUUuvbL7pjloykkTGDSQkTkJWgCevalqBWNF4s92FhC5YRyq5lw5bmyFvz26q6",
-	"5yrdLu9xeA4jd0MasX+bfYNrrRc6YeN0vA67oO6IWt1JW+Z1csiz76wOgumalE6ODnWcwqPTFnj3OyKR",
-	"zLnR5nUWlr7OpS2eRtRDvWEOhrFcAcwZQNvJDupyPrylJwERuRfm1FNlvGwuEkkojPdHnWQTP9BMqqE2",
-	"+5L0cruoh11D8EtLO0nkwFrJSs7dee4FrjiL0mENWqZqEe7bHG8HdA8F18y3qgLN3IAb05l7Bn+kbiEw",
-	"c6285je3y7ZOCgWbdfZvXCl8BtRtAfXvLfBwMyg7DCVlfp8XIOmvbJKccjLJIXahkf8rsIU5nC6E6eoW",
-	"ffXa3pw1v5oxKqSVXAak7cy1s5V2ttIes9KCpiAk49Eei/e/zo5zibI1oHC4kuc7kgoiGj0r/JC3xD4d",
-	"mkmKCpwRZYDHQA20f5tPDeZcpg2zUBRnHUrj+BblZpaNyvWxSbQ6qTaWIGJMGYvkluZW9YjlxnbWI5XY",
-	"xWJJjJS1NnVtDkBH+agsH2Mob62K91XJDSr5J+GIhQ8HTCncAV+PnVs9l9M4In1G5kqKoWXABbfHTy3B",
-	"9Q+8gOLXTsCXGySYcswPlKhpXCC08Pyn7CLZIXKdf6VGizVKrMGBtsOShRDKacym6B1Uk6cPI8aSX/Bi",
-	"BxHlNzJhv3GdFMnyT+BtDziM4b/1oVBqY9x+KqLX3mTAE73PkMorOZ5QlZHeNNJtN6rloWIs2VCwJ0pO",
-	"pKax3kacH2WPdTMDUSX/rJgIR9Cb/pMYAvMiPIImUz2lcbwgIzqDoVijzMRHG1XBeD23xRFymgS2EsIW",
-	"1SYyw9LyRiYjs2zAjyFVykdbS9xxjdiXIfBYD2OknUTfMOHMZCviAiYFTdT//H/wXxYO/uf/tYoHJ4QC",
-	"7+wmL7POnRDAlsRRoAnRCY9j5CHep8zjvWZlHre3n/u5iZT77Fd52k1as9kq0JRHNCD9BRi+OL5CojVN",
-	"bSAxIqGcLIgcXJI3QA09oDzW9p5tJYOlu8PbWpdP++hvs7F8zNlvbzIYKPiQqYvrq+ubOqwG+Zdbpo7v",
-	"4tjulPFB0hb5pHNRXrnpPMajctvQtPx1InecuettJyceFwlZ5Sy3C1zkOL2qs3Y9LoMf8Edl14/UAlmC",
-	"0vQ6Rd6gkpsYy4jVvIXfzU8azbgncsxDEPrWhKmuAs88lFOLfn7wcef62fftwI6kjVqdKx/5hX9PlAyZ",
-	"1uav5zCFWrE/WQjfPn35fdBScq7dV/oBmF9bnadXT6+D1lRkT2pQozunMOvf/OLvahFmcDrwjocGkrt9",
-	"rpJRd8y1Bkbx9tO2t8C6ig2mcKvtq+//DlrGnUWQiI10MgytBi0mQhnBr1vTZHDxIsvGFeoZsFpPki4U",
-	"J/s7u764usndmR7R62fPW53Wy8GL59HVi/aLFzfh99HzZy/p9YBRehU+e0ajq/Yz+rQ/uBm0+9f9q/6L",
-	"6+swaj+LnoftZ/2rwdUVvXrhS7Pa7ZtnVy+u4M4F8MSXLc1NDa5XKCGzMN5d1VgBbtdOK1KLroKJY0KC",
-	"TfSvP+D1DxXTGpm6l4LJubPAUM3yO27/Z3aepPNFoscD0De5APTToJXuISxTn8a0C5xqned/N1FEcHTV",
-	"A9yrpL3UC3xgMLiZYbCI2tAepvk1NmpSlZCe+bqHrnZ2ypI30OXAs+Q7kmj4nf2+h0z8EJzGS3F9L8wi",
-	"ZCv3kYO640JXfv5/CHyug4BMxQRmoiSSJFKS8TQcQYG/JQbzdoCTeSR/S+8SzhhJpu+hDmBgHjZJY2MY",
-	"Z4CANVKVBan5gwMo7bOFNI7z06vvxb24ID1P2doh//Hx54sXAfyv/dzc5ScuIjnXF+3rZ9dwqYglAK72",
-	"KlJlgnP9RcII2KRkTNXDLb6BS/dglmwWyDgvyZ24F8Q/dLpuwymAuQ0bsOjS3ONdjij228vPsf78XQcJ",
-	"YpHBELeD0knKcGu+6NkxUbaB45L8aNwUeBJc9T6M4+WKIBc0QZi9dVR7eCgMzzG3q6YisMdjXIIopmGN",
-	"NUwHh5st5r3Fu0XOZyIFDq6KubDzHh7YApr/qfFdkaXRbjDr+9wSgxRucxg70Q59BWZBLDrHsArEwmBx",
-	"x5MEWR2D1EOmgsBEf8s9aLwNZCM1twd8g3772B34DdbCEJ//M0f3WTJnTMAeei/n/nZFlg/P7rw+DR+G",
-	"Sk5FZJfb1r9MYztW9d3bDx/J//d//t9P0v4KznTPvAUYNd9zefae3bNwRbNati/HJqbNPVgVH9iJR5rO",
-	"LDFfh/SwLxsP7tmN5at2zObzVTtWwFH/w06EeNS3PW8y9L4LrBgrZn/0bc9/ZwkcEyJnTFm3bfmCuegV",
-	"RMbMukX4U7j5EY0H+AS4SQBhkD4Wo2Y0Jsae6tjkRsRAZTmeQmcFEiYiDVvA7Ao6SICR0hqNeDBKampU",
-	"9KB6akKNKMKa31zdLDsudntkJ9o+vyG/8x/MJ8/s0fh+HrgAIl4savJdUOm5rBTbT3uZoNvFr2zR82/o",
-	"XhjzKXduc07c3+bTHo1jY4TZN9bD3Tw2LxO4pZMRFdmSYztuAbc/kKzTEEZWPVJidYA4YmEzHY9QwWV0",
-	"WqZSw80tNeIGh7mA0i1szkQOGazhkmJ0zWflQ+PTrFTh4Pi2MbbHXPi/K3hSd35HasAyJ3PmzYbUII5x",
-	"7sdGlCIsg6vq3HhbKGNBpgPn3Sd48kpOX8/6Kz17q0v1f1gfA6NZDcQFq5sSa2fAqbU+rXdaSoqhvbNU",
-	"/GCpA+UeLP0kf/FKD/jpl7uPn/5ho4fAFEQ1mWdsgUvyozUE7GNwH+hfR1nt/ZqSfXNzVeHmNrpy6mEV",
-	"hQA0G/NQxtLtA6DYpX0j5HxSnXQczZMVYns7AdzcyW3GUKnB9G0TRY3J2keZlp3CAqLAGwVkkCGvXUpu",
-	"yuBu1zYKFN7Y9dVVCfF4lWTITkiwwd9ukNkaQ9D3rU77++AeYrLAdJ36iPet4B6CyvD5z/AnHZq/rm+C",
-	"+1xIGI6QU/4YBXbmOVbvejyNE268GBjYc4HBlr9KZ5mk8YeiKxin5tWHf1oNa+1q5yZ9o4mb7vRxMfGq",
-	"hqGid/vd2uoBucQV/G5p4ESVl+FjA7WqQF4L4AbPp63+hU/8x8oMllLGcHzDt+bV3pr3eEuH7Db32kT7",
-	"+9urZ0+u2k/Ma7/9+fb65ta8xg3fYYU023XDabbCqL6NviFgzaV6wNJ3KVat+i+2zhaXx7r2RdGNoPX5",
-	"Ykw/X/QBy55/37568eL5jfkU55E8zuJir7++CPd1YmPKAQrWFLnijGU0knMyoAq1YPFwP89lULFY9/Dj",
-	"/c6h4XNo+CsMDQdbozZ4hE6Ij75i+WeM7lCR3vMBapYrgvOTkIqQxccw9hBjWloC8MPQw9s0HJ6GgS7J",
-	"G8ZwrKurbHZztPzs77Gc2SlYOHUCHvgbTZzo3BLFJgB0RvXYYLf2MbzLfJm1rUQxCoeJiKUchquhFFjM",
-	"g4VSzhrqrKG+ZA0F0hUfo4b6kEjYxKdQg2/u9RHtVFl5YHDxcMrjY9otHTM7UmpIuQiIMB6EVGQoZYRj",
-	"wyFQDlkI62j02RBylWx+uUz6IyRx0uTjt1LBaeBKRl9ZfVQ83gBPk49R2iSXknP4vcPEqtNzcbE3VS6b",
-	"0wid9dBZDx29HrJItA819F9TNj1GHfSJ8gRqDiRBjXz8qujjVAmIQy1BreWwcJnerXQUPEp56aofbGiU",
-	"BVQvcK2nkFeEv5ScB9jFoRQLLc+FzX8ELmiI1SE2SYnlOyLykA7ye0ne2MGHIRXwkNnZh+tCXJipwmda",
-	"1Qo4XBCX5Wd81N0HuoqDymYZA1+sHqDABJrNmNkXQSgjFiCrCRZ/BGOmNR2ye9G+CW5eXF21rwMH0AFA",
-	"Z+BrxREx3d9BNlQdvMLhk9nPOjBmEj8gEQu59snvFd6l8mmT8EAkfSJiH4n4ZwKalcBxtdjHIva59lmw",
-	"ZrvHoDIKNlZC++XB3aIplbnQ7tGEJ1BDlwWQS6Tvkrw2MmxzNZDaiWmIQuny15l6FIwF2DoilFFNF3oN",
-	"M1vZGJo6gpsWvb83z/iF170bUdpxwbsdmnsB/69c5A5eQZpCkNMklONGq9zfy/kjhe5L9wBSnBYoLGFg",
-	"ya2Fy+UhmZT186tdjsoGfYl7NnTG2PIdIzKudgsBcGaahYKWw85OqzKsQ2MgArJRiMAI+TfQewhjl94E",
-	"mQ6qTgsVTdag805BE1XM7+X8mAqZIbraZ6EtlXImTVXFcFBFELMhjS+QzLNMBcDzjafaPCQxjg+hsbG6",
-	"hiOAkYQjQ4acQVGxqxYVksRSDJmCnzZCwfmbudlf7HToE6LfPKWGJEeggHU8JddfIjOvQ66//qoh1WV6",
-	"wXy19cU+pjSyWo4ZzPDGfEM6NE3Ix+alwS9OdVxa+yqNUFQ838CcD1l3uv1FpZ9Q5Gu2BNdv6Bhruqnx",
-	"O/9rymE1IXziOeW/v2hfXzxtryFszt55U9yaHlL2rVAAeLuPjEuDg8jyPPxXqJybVyelIWBHqmDtf8QG",
-	"185gBFMTjmgYQWm7KyWmmuWLy7HPBSvRbQNBUK5NOnaGBk/0vYipTkhEF3AB/Dwrwo6/KZNTtPPS5lQT",
-	"4DLCeysckT8AuRdYizaX5gEsuQSUvpsHCSyVVMpLYYDcMoS6m8PvcwXwq9wSRpD8vju58WsbC3Z9mTyh",
-	"yWxfHKrWfllF4PkOnu6Ui/yyMF1OqDm3qDBisW2qsOgB4GCNmlX4/ruaYd7QCP2isr0sDB3XfJuzQJVP",
-	"2j+eIfuPWTGWWTK1Y/ZhxjTqFWOIdC8jzx4v3wLnG4qpobSaLpylpZhOyMBSbwkiRcGcHV9b9fiEnaLh",
-	"YFtYLAcerwOljSjOBh7DWGoWbWCOnMposCwAMRF1H1mIAP3Z7GmeF5ymJqh+AZh93QxmHyOB6KNmzU+i",
-	"Am6vs1/GVNAhBJQvxjJi8frxP36AxIjrRKpFhpZNk0lMhcC+7DngHFc6uSQ/iQRCZbkxRUhiA8ZPz7qk",
-	"3Znk0X8zktrMIKDf/ZP9jg92WrFIqMPQXSl2HIr012kFrfSilQKRxW82kbLkHrIvurjLFcJ5wS7DdFVK",
-	"lcKpUnBazAdXhMirp7YEJzaPKsddFC3zpFINqeAa7q6q6rhqu2IcnZ3naG52z3NtlgRp3xE4i1rl0bcU",
-	"wsjYSboHQUxCQ5f2bqhqgEi1l0prAJ5kzEREFQEyTy7yw3cgdPZvGFuDKft0c2DZZiZ7bvCV20+kSJSM",
-	"Y8zvG2k3mzoTS3PEj27kjIosjwLyy5hbSWc3ZrlWc3fAtUdc4AFBEnYbP8OxO49xMIOILe2ag8bPnFQO",
-	"5YwpMYZ8rBdOIRMGPeehYgx40S/a7ZsGpfZ7kM0agbWlpTvM/JXl91cg8e/tJjvlwJFDF9waq34xhKa9",
-	"ZMlBBm3KYaaOvVV/OEu2osZ8sigMGa3KX+NzRr8CxRk0Jy0foXc+AYPoKJyLdYrVjxrJq9ZdaNbtw0DF",
-	"MnXo6cr+fWMDnxsTBzRiNmNFsIzfSPNYKlZ76LLV4a6ngsWapUMXuDDKP2R2oHPhLOatlfSBQ0Y/CaQh",
-	"G9iEIQ6awK1x2AnNjcHGMYYl1ivNj/QBuSMKAMRIhCOOW55XXEOJ4rTytYXsKHq+kl3JmGVTPjVDDEYq",
-	"nyL9WKIoF1wMXUlfz8dloR4+lBNGelPNFCJrryQ6YR/hXCC1owKpx6ujzDtqpiwKrmV2WMmV7Fdl5fZB",
-	"6/NFaKSD6wQraweDLvymvEo2ZpYOnRqL0HhlAPOBJ4gGAp4ydmhnqK2tjSq+9ITJSQycqTCBAWU8ohAN",
-	"dKIBpKFYwuU+gazG54mB1dtq97gsZ/sq5PI4U83avG4Fm9jGbEyhJ41yren/bu6cq0t3O0ELlyprwLrQ",
-	"eNXMw9N0Je/+5/+rNSW/y6nW1DgCMnaVenOpHpAxbRuD2UlS5VmBjYWmAEX3HZGy6qc8ImWEw6wsEgA7",
-	"eyTVdP9htMMeJi3b6gbkE4X8o9GCxUEge2xulg9WTrn4E7ALk2+FhFquoaIi0fciGbGxZvGMQUBIxuy7",
-	"IL0U18iJO7BTjxOzKt9YIuci4OCaWHE3h1jAKGfqxPd/0NhSuaQWiVlNSakpCAeKFOFLKLJdoxOPDjlJ",
-	"L8y9/cNIgN30q8JtlLrd8K2O3bxSQePLY3btJoVExTEgJx5bhn7OGnGfGjHYWu5eHw051DpVaWNMy55Z",
-	"o3py26m2VQpzsCxZCvYNuDoBWr+QkFmr4aCop2zu7KaazQVkmhofuyp2V88vntbWTAeZGbtGMR1hUGWt",
-	"rrHDYkdyDt1aTmxsLWvz2ufAlXQfjQHJhyN4R0NjQtrRFx1CwxBIauUDEzrf6QC+sKUOQepMOmMkkaQP",
-	"HyumRzBnslSmSySSiWhbcdwwPnrMWtvWatRW21dPL66ORG1DTdnVy077emu1fd2A2j45VPpJRM3av6OJ",
-	"1k+g4gDupMQC/oXFEdFMm5XX3nTgEoaPuF+Tb28+aeCk+C4gMZsxnCH6wEXUIZQMlZxOvtHOQ7VnQ1oq",
-	"bfT2gtAkYSKiIsQZJjbwFQJjvoByRqkwgwMu6gd3Q1xAna/iQGE/4DHTeJhPU5gN+40mCaNjQmNjva/4",
-	"4uZpoF3KzinhCXJ06SJn2Jj6Zunu3Mqt4NRSzQqw00d0UUb8rmDEbF5TF4ZJ3eDNx8Kkv9G1F0zkVpdr",
-	"gGTLv+pWp30V4AosAdaYiykQKj2/cnRZ//qrle7WVvvSgOjKucyWMy/J7Ljl00z0IhzJLoumztXFZ58s",
-	"FB3zqAsb104kdTveRs0yfwZmAdO7rdPEld83JWlryzbWNLSYS3cGfDhVkPBZGrBtBMYLOdaZSpC+DNb8",
-	"/su7Dx92NuoT4Shd57Js08COBwECb9KfJpCzvSSfRjAQ7AGHjnFjtMTpgCSLODzRLB7cQqzNzWoyZp6B",
-	"oEtylx6H835yuJIZKTSQCmJxhdhSq5i2AF8gYWUWw2HcadbS7jxr5a+TqaWtk7PSGRXS9JjR7Pt7hIMl",
-	"q1rhNgDBiu/CflX/Hn7l0KaxJqFGU21WODAn/bpiYg3kuet+14VjH10DSLIljIajirm1FUjfIMm2dHWz",
-	"GunEbsgPkpjRqOwWBjTkMU+MwdVMgnNlR+yXdmLl8rvmn3hr5S9KW7fSeVvrJlNZy2kLS2ntpRlVMS+9",
-	"OFhRe7Sa0kG/yzZQccvT04/t5522cySXNmnlliLj7zj6038hmyiaVp3WVIxC1W2/6D57aTQU7FHd6rwM",
-	"YMq7saLMQ9dpeeIiYWqiGHCOWo93yZ5zwzbh7QNDZ8IUpzEYKO94mEyV0coqAqcoZ/2NZURjXDcuul6m",
-	"/I2361qIXuXkV/1Zhux0xT02h2QpoFxASU54aPRozNgE7S+p1IJIdFH+lFMl2KLUr86/68byvRkFsves",
-	"L5irpTlffE9ahpzGHrBWTdV9UYHcGYsx4jMeTdP7gXCXFDjeiYd8QkVySygZ0DGPF99o+N7YPtbrR5qo",
-	"cMTjSDEBBjhVzPm8oAtvM760+fV8JIFIkGvrI1vL3X2Y+svvYMEu/Ma2c1yBXMTsvUtyFyYA+XarWy/+",
-	"Bu4hZujtkzETCY3JiNE4GRE9YeYFmBcilfsQY0OX5JOt0+rloaeXTW+DWiU8ucwMxESClCylCBdkxtn8",
-	"dmk4QhFdCcXqnIwZD9SMUwMLgS8dM08dA0VdbuCuWECu3Xk+OD5TJ4qKIYwH0mgM+OGY9yJTngNzbWWS",
-	"HdcKBAPl2fSMdB00p76iT7bH/J3ieEac9BZkUCDNzcJ9RRTfCIB3SPtyNiiaNSiW9yfGqNJQ28YEQxiA",
-	"z5wfN/GXbMBsIipfavcU2kSFuYF3MRWEOr0HvrMl+vL8XHO6kr5cZyVVjtStr58xVgDoRx+ayzOOl5Dz",
-	"4CzwhMSc2bK+AbKk0SRrP4zpApSuZiUlOXkdu2XY+gyTZ5j8wmHyYxorP5qcaKknaEua0vvdrfe3bXVT",
-	"L7vje/Dye6mY94hiliw+jm0siitd0KVmgNxPpDI4OZO8qE4KvE+CIFVCaVTgnNiCqK2ck6bLonJS09ow",
-	"ftFoSdRZLZzVwlekFo6yVqbcGrb1exRIkgIsHMEhOnNnCavUH2jeGj78bFOjL+yAeZ6li3LqpC7VHT5Q",
-	"M1rhQN3Lb7CTJoSObRi1UU88mu5ZPquQswppQoVkh5Oe9UizegSW1uoRwaKarkZNpQGMgodTGUvuifVG",
-	"NLZXYj8xDKvBku4i5YJux1LOxbVn2EbG0E653kQJmQU6RRW0NeLuJv2xkVSnfJ5nHXjWgWc36ktWf5aP",
-	"DYkvlnXgbvMJT+w03ZKsws9IeQFlDlhDkCnyDYieTpiacZjAAqUJcyUTnLFizntLEmmrCuEzKGDgmrDx",
-	"JFkE4CPCmXGSi9nwG/DX3Pj+A3tba0t938DjnlSd71Gy0+yUutZBxHXdEQyZfoJuHc2BM5pbH+eSUP3A",
-	"IrNvh9LAmVnpvgE2th7NrlfRLGgZYU+YqEEt3kAdmdnhhykiK8Q2qCJzgACB8mNMJBQa6q8Ty3FHnTqx",
-	"L/SyCHZWcweYLrhcV5ZkXtZBa5Iq7fz6G3CHRTRnvMjiRe03UzhXHq/7hZZsmKdjhAIAbYI/mxhUT/4y",
-	"/+s+RngyyJhXgnFjKRWZWUKqvKmFH+WNrfK6DAsyjRPlnsVuO7H7aN/cSXgoUAGwqQjtWoUHf6GlO6HJ",
-	"KDV0rQhW68Et6aH5o6b0H5idt9gEcdxom8YDgVP3lFNSjlA3mfPwwAy650jcORLXRCTOTps5R+Ia1XP/",
-	"BFZyH3rz80YKeJ03NBkFY2uG3b8x3wL3Rxw7ag471HdmbFjbPqnYjLN5SgYkZIJ8P0hSOZY6IVM1ZMKO",
-	"q7rNtthLwbR3XnETf6NtMxCjY+h/amRUFTzMR/kebva0Ym64wLsfU+Wv0wpaF+kfVVrrf5wylHLXVftY",
-	"H609fc122uLW5VBGLO1bhkb0kr5lGbGuXuiEjQsXYMyBcbU7m8aCKdrnse19n7CQD3jYNfLSBQ212zDk",
-	"xmMQZWTviNq5/NlH7pQ+YCjFgEdMhPBrFg+6ik2kSvAUJbMVr17WdraAS1Izobk3NoR55bH5mOPl8QrX",
-	"F9dX6wmlrptufP1g37JBin3HLAGIyxtf4WtL923h1gjaNMvT8oPfM5ztYB7+Gi0yGVHNvpyhhvjQ7/Ch",
-	"zgMNzwMNdz2XCeTHoHN27NVRjCXMiMLRjSSM+YBdhIswZmTiZPWERhJawhGeEhHBUxAY12up3D8nSJwH",
-	"V7kFizthhBqHxPwQs/MApQl9YJqwwYCFCekvLONVbnAhnh7PhbZa+cTCWlMIM5vkoNkjO2TwFyqiCzlj",
-	"itChYixyHYaMjLngGoeDOZGD/3fltFjiXtYaKZhZh8OQxGdfxNc9SnAZGzaagISosqvZgXmpOeq5gTvV",
-	"T0Ezm/sUJ/89sjUPOe4vs/fPM/4en/G3lQo8z/fbpdY77dl+aLQ1MtBPsQFTTITsoh/L8KHcX/804uGI",
-	"RGzGQ2bnGjmyVCRBcn/ZfuUxsCBNNTYJbO1+v3f3+QPe5nl6346m9+E22AUPav4VeibUXZdpXn+8+j61",
-	"MRwrfuaYm4ur9kc4oF7Y8roNOcI+JM0+0n7MEvI0IHda0zF9oERJCrEJ/m/W6jy7yiTG5AQqmUrDmN/n",
-	"xtlEXVBkrU77ujkfPv8y9u3G97NRyXJn3igeux8ho2RvWZfHN3fi1AOXnEU+pM/hcezJ3VwOTA4GMRfs",
-	"ksAIDX+vAIM5l9958MitbXuhwLoYsgTKqsbBvRBy7ilP8Zz2DjSQ08NkDk16/kI4DBVHrrqJcikDnb7M",
-	"0OJBzEEOcMjbwoUkJlQn5Qx1+f1yFHPfrNg8LRLhqmJ5vaHA7L14dC2KPd0Xil0XgJgwEGVE8e4f/2nO",
-	"27423qH/48aonqpI1+r864885l1t5BYu7dbCsIdmanbaYY88ipYUxcFjEoo4WhlGa1iM60Mhd3Fs3TJ3",
-	"1YD4KUG4dyqRgCGBZlHIZAWZdlFEekriV1fisoK7JH3tHUnfR6fYj8X3etwgsdGZemJ0yGBNoZw+USxm",
-	"ELc7WOSmwJyimsQSiYNDOWYa/VxjrAylhHEemBLO8OlC1OcWDBcUgWWTS0DFOrhXBBh9h5SLEgYtuyhl",
-	"gaAq9af2FNuaSYecWnaUwOdezdJtvczd1io6up/VRsiXWyDkdYMIeYwBqgr2BkSpClEShFAOjPLfwu5Q",
-	"NL7goi8/r4lT0QS4RQVTmoyg4olwEaQJPzeyEFytBcGf91kEnldzwSpF49dwp19YqKo3UVya3dEjk2mi",
-	"CQPCPhFypl2Nzs6jWTnpDVoXub/c/Zkv/L8rx7/cNts4BLZ2EI47e1evHwTkp72kz1I48Sb9uu4N+J+W",
-	"TwKSmtnqMghZRIxGMReYypxQrVmUDuYxgrV2OI+cMYWlabVn8gyUHNvlQLkuu4QaUsE1yGLdQTRNRSG3",
-	"CsoBXrxO2Hjf8TiA1PI4XCoTioWMz1iE78TBbAbQHfTtt9Ywrxs2meKeczbL/UwH6q+xWHhLi8v8FI8E",
-	"bHVZePijYG4rABEk2jutO6xi8SN2mVL4Z3Zs0YDcDWnE/m22y5p63dqm27WRuSkMU+203l9c//Di482n",
-	"//wfZtWWRLBSNYF5NgcPrm7PtswYyYURKV0r4z9yGsey5RbJjacdc2HkL9MOlNEDnRY2GsALo9gQ86+W",
-	"HjGj1Vsw0FEZbwQ+pmEox2MZYczmj4xNqfEUa4qPt6lkSLdVib/s9vixWIPlmOHGy9sbXgINmkHx3aNG",
-	"Q350Hlue0DBkk+SATvR7F9fPWLSgjGMuHpCnLe8vW8+WfNvLdxH0vrslPTlhohtSzXqExlqSSNFBou34",
-	"naUJuXhOhMZ8JSDJ9evAnTCoSLRmNPrdXBAqwFJAw2oDXxtX3wjMVETvU7E4iQoLv9YO7bMLWqAVFFQ7",
-	"u3lSraA1ZslImmWwPeEAdXIyjRF0rWFjezoA8sxqma/yGuUahbs6ON3hpt9zIcdaXDxGLxlxsdA7xhXM",
-	"QGMxBP5dG42MfMUsGrIDV2RZZCeaMTtB00fYqCWLbET+/fMeGgTO5t/Z/Nu9+XdyMOfls3GsM7cbs+SQ",
-	"QPfJBRIHjEVYkScgeAg9rsiKAxsKkM9GzTaCvuwsQzi3hPxIQcuFXZUTtYkiFhtLh0VLqPesFbTcIrc6",
-	"rV8kJHpgEiP/TAQfjnA2fo2gu6LxK7eFzpbMxiLu1rBx+Y5YGHNxZHYMQ3kNgMQAnSCjRxozaOxDn6j0",
-	"+ppxIbshndAQosp1pfJH++LPQrmxUNolbFwmx2ZXPcLAi6PxE0n+nEZD1iH9BUwVtryU2uxrHZA+V8nI",
-	"theKiGj2OSD9THN3VvZiRpXQvv1CDgjHeYEVcm6/2zs+OPVCPes1Y57Cd2jPgmzaNKo5PFtmp0OpWKtz",
-	"dZljQqotfLBev3GdlAUfY/7AYiCv0/vLPfzMReSqayFWPx9JGPPYx4paKVLf54SDiUImF94COga7tmHt",
-	"NqA8PnXVhv5oN+JRV8iki7Rd9ZXcG5n86N/0WdNtbn7GUmf1nN+FGe+rGd0HDa0HFMq3A0IFwYg3Tnic",
-	"U54YhejutjE5hUc9B9TOAbVzQO3I4O4HNrRNOo1im0ESLAs6KBlsA9DlnuSMXmf0OqPXkaHXu2mSs2G8",
-	"0WYJYJ1BYykaNwQ2vb4iOCMI5s1B+MHVpQSEajKgypYEk5DGMVPgaT5AG+bAfqyZrlsffC/uBThWPUz+",
-	"dkjCPidPQj3rBaSXhYTPFyIysNDDOgoK1dKU6IlxXfWIsQQYV5Wca8gCGNxEHijF6Djw9cw6kTIiFFpM",
-	"78VYGoi4NSeC4/DMtm5DDga4jRLiMgiX5E4Q9nlinmQomfbg28MHsrPKHf9aIhMa9y7Js6unZD7iMSOJ",
-	"lPcCeADwLJqoaem8o/Qdn4ukz0XS5yLpLYqkAdXchXzFHQTsiq8VccXCBKnyV3eVnCZgSsGP8V+Vd4d7",
-	"LyES3xRy7lLN6pZoF18srdvdXXF4qRBM4fUOKI/RN58KKvQcCu6gwR/A1nb4mw0RMRoncMs1NgXQvGLI",
-	"aeV17YzecntyCUVjW8Ye5K45E9GlnDDxeRzjuusLORjwkEUynBpldZlReeP4Ev6fD3Otxqc1HTNi5A4m",
-	"YeW0ZkDYjKkFCVkcg5Jknw0A+nfe54LCcq+89VaRes4tV+uv+xaP7lud+wqW7U37vvX3vViiK10u73dr",
-	"B3x1opDuuuVMiPy98ChAMzxA3LwXj98TawfvL77/+emvL//H//F7YDDk0Rt0KSY5J1MRMWVv1Eh9KOPp",
-	"WEDiR9+CPYe9mH9KLlhE+gvSu+0FlvYCX4iaCvvKzAuZxrTggffWBuHVWoVWiOoJB/MZ2kLb90CsJR6l",
-	"liHf27tox86lMraeuCRvbC4tZnRmE9vWJu6zgVTMuhVmG2T4QlI715w+IBS0RuCUjDJIZjAqsJUqSBKa",
-	"3kXMjWoay4iRyFiUxtw0btvcYiDL2aTrWUU39+wbzAo45VWZ2xyXoDtGHnZjaBgtE3EdxlKzqAsrhv6m",
-	"n3mCzms6hAQ2F/s8iamwpcKtV1LoaZxgKbYRqoE0y3oxnaDrEI6UFDwkPI4F03obh/wR73lk9NqoK6aJ",
-	"4t5TzrjR+P1lmLnhVv0s5WH4U/2WKwCiHxUdJKdNIpJiXnFNgXnCRioK9EZtWctglnHK13ZpbZ3633jY",
-	"Qm1wGFEhoAueTngpWFQJ2KUWfSdrv1fBmT/SQrvunIoknUhUp50fBmFwuMIfwYrd6oJ5mVihszwajRXu",
-	"AKoycT/ojdld4G8d2hxjF9h6k2mpE+yYijTMBZJwVJySkCJkrnUBraE7YuR0yAiwr1FBzLZTPMpQmOC8",
-	"R2MDGTNoMlFyxqKOOw2aUpjmyKRuqxQA1yFfx225fQKksn0Ega0LWMv/tQBG0STpTidLGYyXeaPCxcc2",
-	"KBx8hze832KKdWJ6jOH5R7T8K9zblDh020rHP7HjXNZE5CUZG+kwCwVNoXNgl4UgIkkk/hlgpNT8HVOd",
-	"eO6elfB7FSqOX+wtncfqH8tY/UYiTL/L2d5nkFSIEuCEuxnOHztO/VddmsdMa3BAy8T5B5bMWX7ageuI",
-	"sTHZRkX5d3c/Z1k+Fln+q9UHK6H1yThqgmjGsq3gUpCPU6YtUX6ZK9OuTyL2DAoheORmnwqmWn83Ayy4",
-	"yY4VW6wIHC+8lAUq38WUC4jB3xrlH1IhZEL6zJrXEaGDhKk5VZF2c4ogq5xpDLCTVGgYMq1dkUvGpE4t",
-	"ZrtMhPaBARBGQkKehgopFmM51WkxAgStM5v2sQik3SAHDURaofuYSpqegHfwC51qeksmQIJHqFJo3gmS",
-	"mXp82dpUKA4bh3MLXyCVn1JGhD0az+aqzO3DtdwmNUxo514esvQ4rcvrU80hmymILVPL8Om5doE7e7Dd",
-	"ihELecT0JXk7cI4FJDxvCSWCzYnd9USxSUxDK3tGJWIuYquWWc9WgjfOtbvtIuJOuA33lt66dT+RDgV4",
-	"wFanNeMJjbsg3kynIa9Wp/Ufwjx7yA3aSWHAgM9ofGunh3rHm+ipGhoLozYquCV7j89wdsW3QpM7/WCw",
-	"RDMR+c3tSkObApUnNjp1QHD5YUG0HLN09gGAy3wkMYwWgOQTJeNMCmCiZMiiqWIaewuN78AT8u3N1dPv",
-	"EC6mIjY2Ab5zH4/bhGIEF+jgqHDOYJwzGF9QBuO48dih4jIi48cAyVwMd4fKiv3JwkN2Y9xpm7fgYthY",
-	"Wxk+1RlJz0h6RtKvHEnfQ8XszoB0otiMs3k5TwUmUBeYSe2QuTMsfSUbFI0aL8neItYqwnFQqwvBKdvJ",
-	"QkXIrHPrg0g+F4wuMpBEKflvJogWdKJHMrkk75lOFA8TFlkXTI/k3PdqQQEfo2O4XgndhX3OxkpdilHG",
-	"A8Rf+E8DShmkkBMmYA6N6JrFMjucxkb0WlMxClW3/aL77CWgtfs11rOV/+46d3Ra95b7Tbr26S//1Roo",
-	"3Gq42Fb862eS7f4pKb2w2DlVe476fmCMsM80TOIFbkU/hNaj+WkmlhSDHXBAewcCURia8uEsKCW3whM4",
-	"FlsQTw5j9wKUcgaDJQp4BzrE0jlFyBflqT0CothMPmAEGiepRMiJCwbWnGtWIvC4UEdR+7qRan5aP6j0",
-	"HvfG3zaYdK7t3FltZzZ7glOStlbEimkZzw4/ZGpVL5eIJjBnM4sC0varQicP1G8lMAcclLWQxFuxhIqF",
-	"Hy3ekK8EC3d6NDlaxtMsfx6mAMyKJ/SBCWfeRBxtHzKSesITGhMudGKU0yYAAXvsHG3eBgLeyIRZo8JI",
-	"B0yVtclSaG/bvuD7CSq9A2IBkAXpnKH/jXbpY7DsjSH/RuK/cgSuI6pJnw2nokEJN6txsjxYGeE2awOY",
-	"OZCKvOF0zBabSDFsjrMQbyPEuIgNNmk8ObBd/rNi7N9MIzBxnfo5AQFXsEyWBcyFVDhE27dia0fgkMkf",
-	"cWG2bWindYPXPZ5qKEQxV8DGNDKScUS+vbl6+V2QjxPQMOEzFqRlbigScIoRnTEX0kDPAU9PBR0CXwv+",
-	"ShI9osqFQdC7cOe/XQ6NgD1iK8p95TmWumDdilupMdca4hZYVscjY6kMFnAZqSI36zuBEeSD9SUxBvOe",
-	"+jmZCYtjWMkBDRPb2ez7l9OwxZguiGbNWUTbOT7nmPE5ZnyOGZ+wavvARLSlYtPhlF2wmbm18inlgOfI",
-	"2WBrCHr4xnpE04XOR2jq8f+U1DKb2/oJ7+q0uG9kGE6V2kclc+ZKraCVvXB1LhJ88XmamlvSQwVeeP/V",
-	"SWzcfeLJjLxKXoMmBW7ogVuOldUr2q8qc9aYHdWF5+3CT5ss7y5VH89TtDJAYaci31xn/sQ9nWqMfIbA",
-	"kbvpVufmyjG2tWEPVvjJdZb2urKy+d7gPqxRx7wYppIuLp+R1cwuyzLufWxnHhUqFgFRl6dVu4Fr+XHU",
-	"fofoqZrE5qOroJXIrjsen33NzP72ikp4GrRmXPPE6ssKT/38GtF1m+J4j1r7L4xPt/daeg5zmJX6nLaw",
-	"Q9C2Gsq/dmYEXNN7BPBuNLLWawK7WAdA4CaV47TvQLkrfAcahdFwRGZsxEMcpmdLNQMCYoQEKpp9hmvQ",
-	"of3lJXmHDOlUsdzAP19HD8eneQxk0bcD8MFHMNAHYTpwG3ztrG3lsU6JdjxGXMAjTUZQWo5ULj322Q2Z",
-	"Q1PJqs35yMKcfRRX7z+nPMn2tgqIA1KRkJgz7byUwTSZKuNl2TVCNEmTNCtrQZI5D1ngBhFmTcLMHMIi",
-	"nexq+/3+PmiSZRfQhBsSoRjcZech0HhOF7pr3N5W0LIvyn2J147cF0Xg9KzzbEUD7A3ya8068C+36QaG",
-	"bC79rCjrKsqreoryuqaibG+mKDfYVkX68L1l4jvtNGJW95aEIOExIaAkZnJRrHqNydqfiii2w08rO27r",
-	"qWOAX3Uk5wRoR63K9VK1pBiD9EjzhU54HBu16I7AoJ4/ZizVimrFUnXjOFjFDGn7R4eKF6gdIKzJ6pwt",
-	"C3nO4PNlWOkNgY83S48n2vOYFe8ZY1I7vnEzfluGmNc5eIHmMqUYVPTBxFttrX/f5v7SR9G5JjPJo6VA",
-	"uCfac1ZwzgAm+WBT1qotiaIXII3jhdnCwG2aGsaJ569j0r4OSF5KN/NJG2WCOQPrGVhLgPU4I+mPWmmv",
-	"EKeq4Wst2+wJjmkrNdHexhHTCUQhkArkFnAQPkCOWCglkNOkMMC+Gli/LTS5iJ6GIxuJMZ9WCL9j9OTM",
-	"JXJMXCKbpk7LUDoDIFUh8roVtDBm1u0vqiUTr9F+T6PwdeC4nkvbXBgXNMmRBnOx5MK7XXYSpKU8eQy/",
-	"jov25HfjRtoHWHEf3UxL3G8deG7EMCg81SM514SSntWevby7aQ+1MU9biWKnehhsyBig+QNsSJjGZoEW",
-	"5Nue/VcXv+jZohc8vTVcfWxVsRDqSfBj8ylYe1Ex4oqHlT13WOKUjRBmcwHbYcDxDJaPguXGr60IE3+D",
-	"5/zCw3nmIQFlM+ALsJHIyuC7eaDPGpNP/rJTVzegja4XePOIdKCSr7MobiSKOJhaPJxcdAvcILBj6ovV",
-	"3m2a4K/yZQdnYkKTUWbakpPZ1rKqqzNx549tAeMJ1OLsvIT5MIuzrgzB7ighSSzFkCmXNadjKYbLJrUt",
-	"jIalLI9WOhPx8fLdAqQ1J2jA+Dtw38MrOrZKxRU02zxXZUT7J6wD9VDWcITyrHsqpIElj7qPv1I8sOi8",
-	"L1wItFk9dqLRxH8CNKAyG9MIBlIypaRqJKC4H/wuhdLXvmrrG1fLRRVDOIRNw+sD5rUlM12NaUAANFOh",
-	"Rb7t4TfeF98YcE+yxcz14M/kAhoTmcDl6i9IMpckYvpBHw30npNDWyWHQNAPnxpaVg/Nb8MvM6dktUDW",
-	"edlWG9h2mgsjgjQ8praND3hnr9yNnTs3dte54d7+8fZu2H1adlH8tgsnrNzGkftV4dXx2hFd+Lnkdr6/",
-	"IjFNyuffuncwUHJcPP02whHOFVZgzT0wqmL++F0kstY9NJdczBc/y2miGA1HFccSrNXbACpZBdy+Xqez",
-	"Vw7fTF+/aJcrZugmfOpu3h+Un8R0nbvlm1SB/zBFmeM2NGoV45hq3QWxsTO1szu20+IC3yWX4nLMh8o2",
-	"ZKaftooKQ8oUfHbxm0p/5kF837lPt1wO3srTn46EIky1zZ7aWWxHybq2k8DDLzaF6IxX0/Ft68Zo8mOy",
-	"ofEFwVowFrHokryB5vVIEhwCEUsxhJxl4CrghEwYYdyo8UvyWthRzth7koOey3yWM9PU8niBnU9qrusq",
-	"Ke8aye+ng+Y1S8Ftn8BVCYx2DTIbosEOE7VnxfMFKJ7NdlVJY4hU0Wlnkld0WVlviFTGR3QKDUz1lGoN",
-	"KEy2zyMve40bjRuukDdegfvtDNMzLJxhYSmFF/qtdRRBoEoWq81sL9msR9e60UslppdOHoK2bLAmxw31",
-	"bFQyKet2b2xraO6qgQNeD41JPyOgG3tju2rhOOPsGWePPNpezZxKmziqgW1dk+nQmdedVaE0BZ8Hyov+",
-	"AOERGHjpChYiejwFKGd8PSJ8tTnVeui6nAHddsN9ySBss55LCLx14lNOypOdP0Ho076ugAg2ZzrBZrq6",
-	"2c3i3Obbd6eW0EQmyB3nMi3dZNC68P+q0xa3Ln/o0pIVc5Zrhe3tuw/4iyOZ0P/h7bu9p1bkZF06JaEi",
-	"oioiduuLYYYQOCOrryzt1TRmendsYTh0xLIVD5Qck16falAivQAnYsKnJbzFy4fYZdS3fggxHNubyJiH",
-	"C+/qmm+50pf3wnNvpZfNUGT5bjI4kdk4ikY8TJCiDHTBmnzI23cHTYLgM8NvqGaxpGDNxoBUneuroDWn",
-	"SnQnTIVwvhfmE8aHIyw0GfHhCGyGWM5bnavLZ0FrzCJusKANeznhiblO68Pbd8To1FYdkTjM6GzzRr7M",
-	"CScg8muGm2wo9I/o6CfWfy1T1UbA8ZDM1W5zghqQMVUPLCI9LacqZD33TZDVZnOq8URGwZAFK5hfPWQJ",
-	"lkGh2G0H/Kno0JgpFAjkHadxdySnZovcvAhaSGauukAy6L743hja04kxibRc+u765u/AnwlPqzXTemzv",
-	"K5UFy8KsZAx8ygaA3dSt3HHYNOEOQ9rs9OoA3DYL3c3OUq91gklMxSN3Zx4rSWg4GjuC4ZiLh+6Yi2li",
-	"DjHwAUrg+urK4AQV3QfGJt2ILnSr8/LKF5tnPn16ZW6eKvTCFRdJd85FJOfpaZ+bk43kXHfRXHADz8xT",
-	"4Eg3WLIucmgPZBzLedc4SPjUIxlH3TH97C9o4E4nzugF0u3xxDzP06VvxlzYHxmXRjE5YaJrPHAuumMp",
-	"kpG9uamIZBfih+7b3LOt4vKzrXA5fdlQJWZfhrFgUmKKwVQAuzmNu+E06crBoBvJMeXgnwVFX8dsBsTq",
-	"T1tmy/8JtOBdIRPjH6QvUIeKMcHFsGvuEeurOs+zn+ON2m+eAtI7f8A+mf3OaCcZR0zB311jI+FqAhG5",
-	"O3V+YSKuaZ/HgI03V0FrQMc8XsCqd8MRjyPFBL5isypGji2DOTMb+sZfEX1VPBI0fHc2jQVT/uTm5iaj",
-	"heYhjbsTaoxWcysTxYaCQmWzuVOqQ/M5KjjL2p2GB9L9RkNjacQsGjIHEn+1/DT6VucmaAnj2saIOJaK",
-	"HYEkYiE3XlDhD68zv3z69Hn60++v/w5aMHdt0R3QMDEm7XWGt95t679drbLyyq1PNQ+7FgbsxrKc+Fx0",
-	"oRwFQAT+1ZVT8AQG0zjO/qYlKO4vnnBrWipmye297KDR0rVj/WCB3XjMTtu8geytdW3oq4tib55cJ9I8",
-	"igynVgZewPNw/ZAKURZ8U4AOzKd86BfViIRxLrtOpWQP9YhiV+17BEv3fv+2Ylp0pfbzF8uXelp2KTh2",
-	"+Vpm92QuBi/MQUHRBY1eqng9c+jy5Wzoxl3ue7BhUGlDiTwaM5WNwHegYl+Ln40ZX2SVfbKjPJypfzSB",
-	"kTLvClJ/4C3Ao2VvvHmf6jHLrHLS35WsjmhKHGSDK4VGVhPmVUEotH1x9SzTWFY5PHl100onYbSDs+V2",
-	"ttzOltvZcjtbbmfL7Wy5rbXclgcxrcTzCvNmK3p6k6qE4jDcxxFzlsdp2Hp7j6RvW/X1Ew1HEMv2kwDR",
-	"Uk2sqY0Fqb4cDD42h2eKwWA0KE/yEbmC/m4m1gXNq069s/VemwTSmy7yWhYP8q1moRQRMduDi+F3rXop",
-	"oUbru7aSu6PMPpfGs1+NqBgyQonHrc1C11Di43bwQSd0TxVhC6Y7ZD6SbMYUmSuZMCLRPcMEmZ0X4+4X",
-	"qBFurq+/uySf3NBi526aNwlegGaREU2jWTUxxjkO5EGENf9eAPvivTAWMIvIVERMFdd9Con3Yedp2iII",
-	"e2djRrhIpL06TdJ6z7E0WiyDDkXJMvdMW0n5AQZbnp3YsxN7dmLPTuzZiT07sWcn9sBOrC+kP7gX+/oY",
-	"0xXezl0ypt9B3yEacqkNt61RHclJckCLGgtEcRS7M46tiQsjrShygjMRsYiM5YxpJBsLLAteHJNoyojZ",
-	"NDCK/kHiT9kcm5dIzAVz4x9HXCdSLW5xETWJ+YyR/oLw5F5QsZjTRZlFneTMcWe9F7vSFB/H3DolBkWg",
-	"yHU+4qHt0jTb3WZwwliGD7p6SwC8rkMY340QpI2kSowvwmhkXosmxqbCKaJmGwApA1YHylpF26+oZjvs",
-	"EjDbLmp12u0XRksaB7T1nulEcZiehC6bOSYgiZS3JBlJzYx/aPY0o2OykFMgyzPbSAr/TzeHrRUYue9W",
-	"dz/qoN6d2TC8mMLxd3iufULYbyzBvkWUcFw6J4VGwoxoPJ6KrYRsER8MyqfvGawxRzDlKlnp0Ji1Sa6Q",
-	"db6U1g7IjMZTuFv4x9JQgzrZWXPxQkEujbMa4DNvxewfgxUlNdj2OVo1yXm39K8h0GMbYQZAgWcMrz4b",
-	"SOOEGk9lIrmAL1pPnC/zBB2ZGvNQP7x996N5ryURaXyjTIRM761O+5V9JclcYoiWHzSeXEk22GDAwqSc",
-	"oo5EakHUVHTSmZIoq3M5jSPSZ6EcMyJnTEVTbBs2StiyaAWEDywIQpSKzOkChBw5CI0G9A0hOHmaJuYb",
-	"0IWX5A3Omb4Xdk/dukAaF0MSSYbq2OAt9D5boh3ybQ9tmR7cTg/2mH1aLSe97y7Jz3wI5ehSxItbopYR",
-	"PDvPifSnCeilZMTuRUjjmKlvoBGjusSXEDG8ffcTLv725MnmJXTtS0CbO0SnCpweNC1wEL75Z6uDsZmg",
-	"5djOOk/bQQvp1zrGgcUzda38tr9PP3Jy/NRsffNB7hRlOrFkRUu0I4Lk7jShXfayiZP2231Fxj+qBaGg",
-	"7mzoGJfMC8yRIojxlJ/Q6M+pTnzwrvFWk7fTRPMI5/JORdJxTWLQoJa6CQM5FdEl+USNaW8OAb5jGy+1",
-	"BenOpqD6wR1zCZZ6jws9HQwMWkMATIYPvcvUhrdDh7gESi6MLOBkofKZ7wZ3BlMFaNSn4QPOTPJ3YDxk",
-	"HRBKpoIn3v6XwmOhVETLMQP0A3qZKIU79pnr5LaULmxNX4t5sjv/wg7a4wI2P9o4XLHQvu0xF9hPlrBx",
-	"RdG/vmq3glZsGzQq/+gZ/CipfPzzVtD6rykVCQg2RDTTPlOKU72ub2BNLARmP60MTfk3dIAx79nO2qpr",
-	"831KuEyzuyt9x32qWXdp+VwIsdWucakXR7s5JlLzxPUhLz2qNbHTxem6jW7k3yhjzkIGm8fYMpnou8st",
-	"te5+/O8X+Jqurq4e6+y+qtDZ7SNwVoRZtEM2C7Otf7Qx1SKtixv9tBu5zDMW63cM1vVpTEXIiOLDUTb9",
-	"DYvziCMLqtaeoLzB+ocFiWUCdjQUglySHp1RHtN+zKA5UgoyMt8C0bRimqkZM1qTJyPSo7orBz10cyHy",
-	"Zg+GvLBxfVHZ3RodBGrJKBwZwwwWPBesrIaZf5fkp/EkWSCzdc72czTXzHwPd2XwrCl6a7NQP7h1Oo9E",
-	"3XYk6preb4PCJZd2AF0n6rDmSkg7UXypLLQ3dLlYJqUXS7a+DtbsQBFWYhcS5aosgmOkspxp+iLh40qU",
-	"1x+M8w4y54DISK8suSocmLuqh0qbwbcX7EsZMyqaJbh2mNXqtF5c1TAO6NEaB1J0DZYaY+fqCr19wF7Q",
-	"sq0t2aAzmLd3wgJQeqV1lv0UiZe13Y46aEBRhlRFa2hIRKKsvyaV8bDlgBgpCrDM0RJoMq+vIQQCWaY+",
-	"G3IhjOpbOQiDIpZyYLhOnWWUGLkTAKOoX/P+HaaMhBVZ80RlQSTzyK+oivai7laDJZX0wOaj4h7TCzhs",
-	"uM8FrNGXoiV+RlqMVDsQKbYbi1BZUfzgdvKjqqnSKISy6zY4bB1F0GOr86Cqermu1qNbx92teuzLjVQS",
-	"F6xbxyPejw7b0uHM+MT4ouyWUCxkfJJ0J1MVjqjegFSxUH8CVBqwNk9YMwIDcLpGjXrmfjhuryoVSnTN",
-	"IXBxmMGKSsQTtjosNN9xYHU1foQzovephyOuJ1LbetXGI8PnWO+jsd4f7Qs4kkjvCUR1IQTHkpGMgOdQ",
-	"gfKb80QwrY33dkleay2nAzmtCSnuVZxeSDdKN9E5oJsP6GaWpnIg98fXH86B3BMN5KIQg/ofShnpTaK4",
-	"mdLiEgf1F3xEqE3oECyOowIrHuGXEFA1FkLqh7qzNhlH/dHf6XlK4O6mBIKjBVBbfHH71Qby+av5Zdll",
-	"/TbMTyesP38wizrGUGPo7//JQvPPP87ObqPObtM6ngs9gTeFA8+z9o03AKyDlul0a/3j/RuvxNrXTSox",
-	"v4X01CwJXO0NHzJFPrLPCY/ZBqzQc7ro8zju+tv/9MPFixftJuKuTtaOJ/AKVLFRBrr36vG56+5sdlHO",
-	"ANnV4Ov9SFO5NY3xEW9PXz/7IgxqiLZDzuNmjXl9sz4yhGZ2n8arVvY53Pd1hPv++PIUUWP+l6OEOJom",
-	"tvXRTOo1FYI/h0asFYenUS3WVOVrXtc9wQDkIQkpflh4hgfsRU4DkaBdR5JQ/cCi5b42V88zpzzRK21s",
-	"vYGcqi5bMN0LCqOnNRrWcImWdfhJNK/Zos4PjAkX/dWJVKyu7NrO6530plVSfywEuoSVY65XjwEjpoK6",
-	"iFqZlvLShdoo+BhLrc+Bx5XAo1mWbkTHxrN4JPZ4toqO1Cq6KH+fm9tDv71tOLrswzuV0SAstKIOFZA+",
-	"So4sMIqcwbBkF93hx1jFK3WSsZG2CjejlYKBuQMaKW/S4mHcG5dk53ZLdQsFl+ckDZRcdz1kJ4AkDDuj",
-	"alop72EZDmmmnE2FA5gKO1UkmTSlzQ2clUJlpYACuaUqMFtYr2dByLQxPzA20VCc8sAmjeYVX8N9nFZz",
-	"hozYrtsyZMSgIQP/v32XBrxu44JNNbblS0w3SkevY7lHyhoPHDFTeqsrNf9rMpohTdhQwgmLzp75euX8",
-	"9rmC1mdYDLNv4FMZPnQBhv2PG+06sBOxsEA5pAmN5XCKCgtHwvZjKh6YWS8AOXN6PNhDVOtZ1B5chde0",
-	"/5JB16e/006rz6IIH2v1dA0qxHa6xj/4Czi+Y0fFBhNWmeIDjmlbQHzLX5eP3LYyk0I+TMz+N4+VKBo+",
-	"dJEKzneE5FQL/omCnc9jLEfwN3B2tkvZGfg5snQdt4jYYKquzP7u+Z3dRVBL6AOEW7ETQc6YSocyCpbM",
-	"pXr4BsQZf0W+NT8jRihJTww4SGQvSMO39l191/GEOUImRFMeEZfsoxoTf9h5aGxyjqoHboHrjBpCog3g",
-	"BrkXCMMB6ZkNbv7vxKsH3lLPbK0ewhpjkXEYXlE9sjS48AouwXvo2UHcXaiu1L0MhYd5NltH6x/5G53e",
-	"GH1gAv2LJV1ofokku1jniYzcyZyH7JEizdfYQHG4As38jsghUzUhri9/O6yCPOP4SeB47S3z9VUb3kWR",
-	"w+WNzf2d1mFY5Np27P5ZXr8WeT217HSp8B1uEshHaDoFOjUO04EXupN2dFNw3CcJkpxeokmke+lkECBc",
-	"hOal8W2mBtQPGUj7UtBH9MMGyJhGiAwuDJsPtw4KTZ/qkVc7MGRzg6jpsSHIEN4dKjo2YvvyWd0mMvQz",
-	"Gp0WcobNrxo2jy9cuXbQSxOmyxPFBorp0QEzVsBW7AZGuc0WgK+Le831ByZMzWgMruh8xCCfhXsOSW5o",
-	"+MCiwDq/ha71CL+zlMfL6a51DvISHFdNdsHSNoC5Bxjicsa/M/4dKf59pA/Ih4sRsFwsiWi6cM9RGxYf",
-	"+JqusR94HGtj241pwhSnsW4yZ/MrT858Wrvi0zLvdbeJmp2lSfxL2qzBO4ddZnVqneEmf4brZ0il1CQ+",
-	"X9dN/T9tHSCl8Ss/tgakB57sKaFhzLMHVA8uicETzeLBLUnPCSKE1ahcpf6zfiwfAKczZpmR0D5H59kD",
-	"bC4RUEbkFAB1sb2RrG/sCTvM3eOML3vnjyQMfuWHpe5tVuj/qC1gtWVjf9mGMxxuD4d13+7Xlxj4QBdo",
-	"WlKHfBCcA57IjYzKnWYJEK4a9fbOYnYcYnZy3WYPPDmqaH4v/VFZkB6cA5xzYKSPas3G/ZhFGLOf+yA9",
-	"dTF6OSiO0COlM27TjeLyG9kdTYflHRK4ga11reQ9xePPCHVcCHViofMSoKquzJ84nDhk4BwqyzCr6H4c",
-	"EBgc6gLj8AdOfhrD0cawiGVi4C8FPjiY6ZTtCM9hIdJPiSJAy2q+UGRIuVjtGElSX9H4Zxhyuf1KeAHd",
-	"jjgKH3Kj7ogcpUDdoSr49IuTGqbi7nk9V8jX09bSzvBIPPCk6xaoy8W5DfZkyUHWvtPNW2F/ff1xRx1M",
-	"B29q/cLrHq2iKgsiP2oFOREoT5a9Q0cL80JIp2z0d5MZs9/8TZw7ndZ0OlVOklnf+AD9TH0ukI8GeCw0",
-	"2p2PzKWZUGXVyF5H75am6aCE4a7dcPXCs9RWcRwf9vl/p1x43o+958Oc7B1ZUszuH7OVzJ7aT37sDgjh",
-	"nXdC8SawUWVOFRtJECf3+RjG8zI81H9fqW2moD0GRQSlM6TCOC4w5Z0nj6S4vN45bJ4rlZpHd/lmG3SP",
-	"malTQoCN1vIrbRDJCnQfbObN7aWd5oEyMt1sqPWr3Nknl3p5dJseLgvjg4Q9IZOuHUwJOx1jhYkkfWaD",
-	"fqC9jRLT6DdsVHmbSapsrumazqzY3f1GqmS0lVLbX5Llq5b8U0tpNKGntN05Bx8mRL7tYUO5O7Q7kKr3",
-	"3S1hsWb2/WCYiNCESBGyr3D80G/IyHTIzvapZvB2E6ZISMdmHXPR9BMZSVTA5VQXULQ+vdFDZ0qvU6H0",
-	"Ok8e2q0Wfc8mUiWEEisSG+jO5BHuLwuPJJFDaF7rkL4x5AKbqw9IJIVUARkqKpKAhMBNKSIi54KpS3IH",
-	"eXvBZgZpQec3HE4/uTlEwHQ/A8nZcUQ9c6VW0MpeuHp83WwQH9rey3B3uGKmwCMdosw1iWgZdZitBuni",
-	"0eXDeHY8dBY8ydYPF99/Dz2CaFTSsZyaE7VuLp/5xsPQCPBP//EeOgwrJaEF6LOfXv3ythX453X4+/3F",
-	"1fOLp1etoAWS6Eh73vz03qJ7HT34vK4evDEiaiRej/ik1Wnhbs3uuCUlcYDg/7E1w8Ry74N4zCV3HM3b",
-	"vqr7LEQ7EqK68vJFBBhxIvvxzQnxovgk4voIyjLfDnCxbFE51ZmacgMFOFF/xtQi20AXyjGD8EJAuEgk",
-	"HJMqcKhABwNyoOQ4U3aJacDc1YRMlq5YXoEZkB5KbvSFRUkyW+GLqMe8/grKMdN3tr4i8/rrCUpcl9Tu",
-	"yWlyLsg81bkkj7zUzSsy/+PNr+eKzFOMPgGjyQNmRqhKCB3SzTI4GQAocUt+AsPD/G4ROA3u+/VvScy0",
-	"RtX9b6YkmTOREDltlJ7+98zUufPY652Ovd5LmOnRWs0sQDd0ubi0DNUCe0PXyYyDKLpYVns2dEU4tPhq",
-	"9qtafP4OELpw7Hk4+M6Hg58Nqi9h/O12EVKn4Y4nTAohHAgpsGjI1J6Dpd4q2WnE1K36XqaWn8X81MV8",
-	"I4n+Mki3wfo/ylhuHimeKGZe2CGDue+kTrDHXk4gSMOc7xRz8cAiAqFaDo31t0QOkFog4WLoWEZ4Yjwk",
-	"DM+63QxhVfNC1YxFl+STC90qqEJgEaHaliIEhJKI64nUNCboftHoz6lOYKY3Nz+BJYpIv+KUR1tgtxxD",
-	"trsCHyFRVOgBU1hNGMqpSAIbasbr0RhJBQbQJsbS4LO7nYqzrdN4rpuoCAYohINLQ9HFXLtw3WVFcLiA",
-	"rx8X+ZNImDIbZc5DVntOJC726VWWuW3ySGv9V9Vbn1NffnnOQdyTDOLi67SwoyvfBiveA5vHfN//9M9z",
-	"zPfIY76lQ0dh86yzyB41mFA3lod7Pxqfj6ZkPsiPnYyUnA5HZD7i4YhEdIFhYCkfkMnV6tkGg77v7H2e",
-	"VsjXrtPuCwzTC7WCVuayRfHeBuNZ8JprDZ5v0lzom4WRiXm4n1lfTSmKQPrw7grXF9cvDhHHwU17ZMVu",
-	"tk1u4gVqDz3uNkjMBJHpWPi0A8cNMzJAIpUrMzU+xiu8WUQWndCFvf0OmUwTwpSSShPFhyNkaM74F35G",
-	"h+91R5hKR17CBACbwUJcBLfBuwnEttPb1kM/jKk7p9w4aEakecwyQ58RJGlCEj5mOPZ+pWWpsCXHXC+z",
-	"Yw7qeFSXqE2EYZeeyBeNRhus9ddoEwFgZKwRZ6lQW7C+qYG008izl/ot485nAXhcAE6ubDanr48y6Gpj",
-	"6btp/MUAKrXxPVeCbRQ4uyQ/0XBEYi6YZSeFStZbgq13kf2NpZ2y1ABG80PVJ5bJ2qnTd3gWOchPinDE",
-	"psb8xiiutym+wHbg9/geD2p9cKEnLEwcjN1dktday+lATnORwMqtCEttBvsJ+UkVMbBrWktMzzcFA7sq",
-	"xVv01CwbBGze8CFT5CP7nPCYrU1ozemiz+O462M9n364ePGiXTuGDCc+oRDy2j3k48tur1cOL8O4tdOP",
-	"L+c3Z1m0+WZ9qnRpD59Dzl9nmYsDln+8f+ODyO3rnQSR1yBgvRtvChe/5l53MMLQvNrEp1IMUsJrioyN",
-	"XScgrIP1xZnx2fBTMObYHLqZ4BCPQJekFyk+SHok5sZyhAEcER8MmNIdF3tyo73QV6MElo0kkgy4aDRs",
-	"/d496WnFrY9yNmOTzeG4n1qdm/Z1uRN81c7oK7OnkK+jKnwPWg2EkO0GOsJKQBDPeEEmSsrBvtunFYsZ",
-	"3RnXVNb1w1EWQ+NhyWniBmIA7qTtlSM6Y9YBg2ZI8DSt30kUwzqdW+Oeoq+6AMfN19vEEpk6NMwNW1xW",
-	"abcMkAwP7seODu59wZ4pvO7DdmDumZNqaZgG3HrIJxzutvUrT8IRE6lBx7Wesi4MOReA7/VQBtb3FMuE",
-	"3MY4D+BYHtawtCPOlUInWym07p1uU/nzW1r58/Rc+XNC/heAng1vG0dlqllBJht1uCSUeOe5nrM2nTA1",
-	"4+btXGim9dqJHR/TOQ84UD+OmSIjFkfga0n5QKA1lYvLYncpvdgHd63TcprMs+7eY7JXMe6S+2flnk73",
-	"Ej2N2JgZLDB/6oQOBuWzMhIe8gltoFHxLtYSfXKs9g6lilhkNi8Uc5Q1m+Jb6M4kj1j+DrzMwcDJYJej",
-	"9UNjWPAIxOdRPXAVtlvFMx3bF1fPPl69SBHQvcfcAe2buobRFcsQI3MR8RmPpqAkxlxME/P0z6+CpbdZ",
-	"8WHodQsgCGVUqorK8IoaFZ3ICQ/hQp+keoglNW/wtdFhM87mxlkIRzyOFINytQKdsbJijVVprYDO3h3t",
-	"9A4K3e3MHXrxzaD4K3CCdzS3fxXK01GOmBGltlWkQ4xsYHwukTE0k+Aofx7ptAZLJ4qKIVMam0HwN8ar",
-	"lgNitoLrEYHyqUQCp1HaJ0IFSXe1WwyssdBsxhSNSWZv68syh3LlnR+YArk+qDwKGLsEgTrSvIUgNu2L",
-	"bnofRWDw3qqtk7YvM8BTFuWXKkLjcRmCChCoph35eD3VAEL0xqicjySJeFq6AWJ+WVhNVSTbWxZVnZX+",
-	"8Sn9oFFxPsqBDY/YBW5oSyXZPNzklh8W4Oeke4h8e3P19DucVyZFCKMYjCeAlv2jw1pu0wg3JQNuvMu+",
-	"YvTBmCJqGrPLslEuDSj9pue5eAG9ebaVwdroMJevSa6Kx6FIpViY7FTvPTG7/YBN6Wul0s1VSqUy0wjx",
-	"yCilFekzJ2hS9oKT6sH+p+TRezzHLqYtnU2Ts2lyjBBqtn0T+JlQ/VAecH47YYLAIWQqgHawhwmIHvao",
-	"Qmp9zjULbIGQTshUDZmwSfyO9S7Qz/BhDhdtwPCFkjHTtxmkxOmwYyrokClNNGOOpyMNvl+SO7gxIgU0",
-	"pOlE8TBhEQQ8CMfQb8Lo+BtNaCwFuyQf4TlCqtSC8AgvkvAx0wERkgxomNQe1lEYZYfrnFZcPZqy3UfV",
-	"8SKtoHXh/1WnNKmMj291f3UI1ZoPhWN+YWNI1TgeFNxHbuPZhoW+jBZkwRLyrVEb35U825iLjaZn4/1x",
-	"DZcsObf9qjJzIB0MuvCbsotCsopDS2fCbklPTlhxi3TZi8RUYyH55QR+FUlYjojrMdeaRdVfm0uOgOYq",
-	"vrz9quJ6GCzowk8KLvnjND9XZSzX8UVO2aNjVSrTJ8LD0r4x4JCCE0K5JVfuM8EGPORULZohq3SrHGL5",
-	"RtE1rX1zoAntS09cxbpor5t0efWyc+3LKBBk3PfGpPh4VbsS5qqfmXydTJXgYthtv8CQl5yqcOnFZb6o",
-	"9UQgyfZ1pJowm/C3MleW7s8+elOpG6PJ9p2sAWujvLN+bpvLcRytBSBn76Dm/cNAA51GPLmA0zhHYBeV",
-	"knC3W/etgnqCT72iQE1WGIA1T7n92Jmz5O1Y8uoIWZGAfRwxsHCPxSUpF0wbJ7U3u1th3L6fNhXZJ2gm",
-	"HjBI9FGCRbpUIhIYdJuPJIwRHAHNoNmkuXojY+2aDzukN9XM+OYdYrC9l+EMzEaZIrB8FfG22lKgyRF4",
-	"mJNhMshVFc+leoAJNebnUFYtE/DJ0ODWleNUuNoWvU4iNmVXthKWXD1r1RL5O1iNtLiu4bjVGd93gu81",
-	"d0RGIVxvrRCOMU6FSqEwQvUPPmNWKxjA0nLMjJO9qiH+rgbW5hZjlhySaHYjZK0Cje7ZTgkcLQ3JK7NX",
-	"REK0nA5HbipKrb3+Ch+e7yiCvzESItNLBg2eXVxf5ULStchgEA+OA19tyqXw3e0ff60XV8u+/urg1EoJ",
-	"KzW0K8KohalTQ9Frj6KU4P6tiq32jKcErV5AjQ/Y5yoZESMasFBzJcWwHsD+iCtA4zO+7hdfS1/fATDW",
-	"x+jPQLseaK20eNN1RBMiGIu0J9UsjjquxV/L1X/BRV9+rtLfM6c8cYlIKvScKUyxyjhi2rdIQwoz8yPj",
-	"pdMwZJOkPjNwYS7ztQjlmIvhR/sAJ5bXPEqOhQrZuvoZOatrQL7dDtgxMXEFpK2IYVEbtxU0ybZA2MwH",
-	"MYXikIliM87mcJsjHke+DSmmYjilQ2hJbg2UOVZx/dCN2YzFrU5rxIcjs1jssx/OazHXPDDMOr/7x3+m",
-	"y4sWDokYztbgCbkb0oj9G37pgDS70PvMxSxL4t7zMg4BOpYfsDA942KClrMBqRcsIhI5GOTaI215yj7T",
-	"NTkcXp+3Mcrbbr2ATEXCY/90QGiTgdmiBE9AaKxlrv5WscFUM+jVNGZrpOhcFGZ4lt/1zqZlnWV12+zN",
-	"yqs6FQPoMXGGpA5kWx2DCsoRSrHeuRg3kOhZFfYnKLUHdH7vSKToICF9NuRCO0L1UE4Wrr5twGOGTXo9",
-	"ORcQbu5hftjVKN0WV7xpxgTpL3zmCJ/V1rkZ09GcrSw9xEIesShIiWPcWfsMijWRIBdtKNjMyOMuCCWT",
-	"EcXWeJxUYe8Txl4NuYai3uJkkzFLBzzBGyO2OsuuyGAax3APsaRR5QwTPHEGNU/C23dvuWpxbXWHzC7E",
-	"HSwLFSHbTYn016lcvJV91i11dQuMUqcIMXJWZBP+XRPX0bQ6ZCZ/xNKJfHb4BQAyICYVCzKWiq1H3w0S",
-	"R/jcp4Z4PkD2RpI+A4aygWK+OFMko+ogZzbMLvs/vlbLGVyVM7bVd4MZnXlwy9hLm2HcY1xAcmDdbcdM",
-	"BGWD32igemimm+E0I38XX0/oj9pZSV2jShWPWCsoDgcGGbH2AYj6NftfUjU55HDcXXeqdfgFrRDz5lV/",
-	"w6oWVh2bIkkTWYrOWKxhiJg0Jg3R4NmZrXunYp5kt1zVfB30CRbGahKqLOY5Bfb+t7UKDG7h7z0Xxx9B",
-	"ILakSH4pCksVIyMqIhaVWNsHiMBWLZrnyRK/LbGz3lx8wlIbrSq/wtL5pgKqZ6g5Q81uugFO2B4u7wxI",
-	"xe5Ugsa2WsqZVE/cKLyDEkq4SDx2EabU4RA3HUlC9QOLyLc319ffFUQa0op+V1tgtMMGQQe7Fm6rvk3N",
-	"zv1GH84AfgbwM4A3BuAl0z5/Y0kGwslQeoSwW3vDyMYSwCr2JwuTM77C9jZLcXB43Ta4e6ehbwxr1Y4m",
-	"oHsG/hMG/jRqdQb+nQP/r4xNsshvp/C4kTRbQ797mYfEfDcFH9JwWGfLolsE/WzRi8d2zeDwnSX03KKc",
-	"bErvw4iZJ15oQgdG+Gkcn7H/jP1n7D9O7C9sgbD1GR75+zR8qAf1M675mtmTb9ic6YRQpfiMxm4AnKeY",
-	"kypZJpi7BZ5MY4mbTRYvbE7P09EBt5ulARtfEhgvlyhOh4wM5FREWI9GIwJ3RvoL/EdDcyj/iY97WhlS",
-	"WP19ZEjTC7WCVuay1VOPuJ02TZSupQ81Z/6Av3nk6i7/uV8Or6WLK6bDKSNsVk5ghod04ZBm7gGuPKeQ",
-	"AsayDcLLFoCGIdO6O5ZRDTY7ixzZ3669l4niEmCtZJiO/brbp3U45BQLGVyrmz9B0Ygd3MSg78wNRXSR",
-	"56c0mBHThJVN23FSMFByXM4zV2naT5VbYVTZ2VTrbiaRtW6lucx99sV3WjSe04XuWlqODF7kVfbzztUz",
-	"q7LdMavz0kqtqued9rX9NYv5kPd5jLPg8C/gYjRKGEbDwghA/xdiOx2y7lDJ6cRIkxiFqtt+0X320igB",
-	"AAgNP/LGUuWhtlfPwXrL7cDU9vLWENZ8mLcCWm79E5aaPZljmsqLA6LuOymOKFmeEZ85Be1smPdO1pvP",
-	"fpc5m28HULfvauKtHoE6ejkgEyYnsQ0z5iZw40wOHPW6YEmH9PI6BpoDeunm7F2S14lRkSLyZWH/NWVT",
-	"RmgC7UgBNgmkBpIlT3W3BpbXLenhtz3gfOozNAqMEeuh7fJe3K0+kHkYmtNT+DCa0LE0miPJdgbglF+k",
-	"lxKX9yLbTOVOaMtpMz8yxy8Nuk2PxYpbpFMn3/bsv7rm4953gX1UmLvCtbUqFYE5Am56bzoz1w0xd1Bq",
-	"i/6073IQ8DzYAoHvivTYZ6dH0D+ytux8ZLWXNXtJSIUPF3/bg5GPMIWYJqwHd2Aey5z5u9t74WcyCMYh",
-	"MiEV6ctkhHsHnt1c3+8D2EXwzgKc6lQ2kThI3///z967LreRW/vir4Lil0n+u0WLsuwZU/WvczS2J+Od",
-	"8SW2Eu+TyMUGu0ESUTfANNCimZSr9jucdzhV59N+iLzJfpJTWAtAo8luXkTqNuEnW+wbLuuOtX6r2rKI",
-	"FGzEioJmQJ7FmAquQI6bgVlDub2hMMiAe235tFaj0MxdZF+nLMswVW4DXeNuR9Xd77z683lnD8oBuQ1m",
-	"0aaO4IUgvaYFGwsqNDphW8jlW+w+fHsrfkvafc1G3r3OB6Ya+F3+EnXkENuaD5q2ft9GgrtnU7iNk+0N",
-	"i61otaUrmJG/j7ormLVV2hqCMcBNE05LtNssw1KkhvWAe9fGYp6ADdAakfk8kaCIVAuSPyiXGdcTLPmz",
-	"hAf3om9RhXO6BEun7S2JzJlCNR8aHYrOsA+Av+DdL7A4rsDSGNUsk4XCR8FYSnJZqWMsmxQSIj2s6JLP",
-	"k7kHnnMmEYY69ITZX9oiQ8YWaQkNbRgQ+gOs+MMPCj0gvzrA9DeW8ISmjl4Qlx9q593xujGbIHTdBtdv",
-	"JdpqxP79ebFANxupwoM7e5fubOReP1AskSI1Uzl5frwHNxc4/AH5upBv6R2+u3F312ueXeHRm4TsmGnn",
-	"ZOzGvQez9WC23rrZagyia0uuD+IAcJ0MoX64ty9Bdu1/Gca+SMGmGU2YCjpG5V1ybo27v0ou1GJ0Soqk",
-	"KY/DBocaoSuqL7po11JUr7LgbSIE2LgjmWVyxlLCdUQoQX20EHmpW5wQh2EiacsgaZCNSN03jMHsuwOn",
-	"LDgT2rtc/kwB5VHUgRBVg4x0yQhGPtDOt23Dz3tt2HlQFwd1cZfq4iGmjKyKWlT9XFdojW+bGYpPaJpz",
-	"/WDgibXT3PX07iWt4NqLWWfVHp4MnPSJf+uglcKclODcAuobLdeS38RC6oH70zxr29cFgXzfz4x5PYOA",
-	"TFVkf3ONAWu+o8K4Y9CkBM5LGnnyFDO5tuPDt/LWenGs1Blm5fXKeRwUyz0pFrc3B81yf5rFmPE+gssF",
-	"hovXRDg21TQ8ZULz0fxe4QBRucgRFBlZZTCDYLzySQBDhkF0xFQdhXrD3Rp4IIqDt6DDILymV3juiyH4",
-	"xdP+LnkjFt2i4CPu/D78TB331E2jaDi3bzisx7uthxVtc35fHVY3n+Avtw2o3DlKQA58p6yClYIN8LP4",
-	"XmoHAS2D3ectkXCjwzdXqI60HpVOvRmS/3ZC6Y3juV+Lc7b3RlsH3Xtw6h6C6v1EAUqWJDTfUc9mjN4r",
-	"csI5xN8QyNYmcGHLVSfJJ/TaXDM0ZxVbo76aUEUYwugUK8ODK920yP1mkXWpYWTCRbSD/wYr/Cvx3164",
-	"RiwH/+12/TdDySuW/19By2RspA8q5t5UzEc04sGt8U6e25Ob6xs4MjmS5UOMIm6kQzYJJvpuaEJqViU1",
-	"2eZo5tUxFM/F0WIOUy2bt66tLJiaLFJWbK59YL2BKN+X+pG1r7ygV0z4hspszKWgGZlINeUaku98iWvO",
-	"Up7QbMDA0RTJfEsF9dGsklmgw7FUu/YJlObj1z6y1InM2WBTUnP3ryC59SoN8/bNhpUH1XaP3hMTaaXT",
-	"sCzewQsZouHJjk5VVS9wTxruo8u0sE1iXI1h7YjLhiHNjfVaJEyEUK5SezEgaXY6k/KKpaScYmPa2/bL",
-	"dnC/cMaPyv/apsgk6kwncwWSaEo5JABZkfYO+iLOKAB9iJRQkkwoL7bUjBdIyge9eIjsHXTTHbpdyHa7",
-	"aaGyEEd0Ru/zDO2dbzhlRsNSYsZDSqEYE32njWwVStU2FT0mr6GNDlmoawHHylZu0qBLtVEhjKZQZms+",
-	"KrOUUEViLBvBMQzMGOJ2lbV7Mknd/xvh8ZUbvj8kA1/QO4JU1fNMQK8qV5LTlGVyM4fQrAFwy7mhjMfl",
-	"EP4C5b3GEJAzcYa7W3nXSiacZs6Cw7Ye3lyXpVY8ZYOcCkBM2FILloWA9TrowX9N/3B7yltyGBcpcL02",
-	"DsTVQSPfm0Y2vF/pIrcZN1fLxgO6R438RhM4kVIh+IRIASqhAigIbgkTT86aclrkyGwo4Aq2p+q7rI31",
-	"sIsNOsu84FF5cJ7pXwtcIz0zgmFojRc+nmiiJny0BfTunyRPbxF+8eCMPThnDATFQ5H7EQxncBuE/WtR",
-	"FH8CMWediJymEFVjRSGL7RXGTBZXWKHdiglA0UFBZEWnn1oQAiK3Q0kmkyvl8hQ/vf/Qt82IvM8ibMvf",
-	"30CVZ1yBjP7/hj5jWwAOx4KIkXMpzDB+G1ksAr+cxqVRTKncrHJEphkVKrKxxaNyir2PEe4UBjSRWRo0",
-	"RUpLdkYQ/Zhm9ndfXe6rs5BxzzwijroUwUwQNBjMNp6zKGzyzr5OjfSMbAdmP6cpLbRghXJNmbg4I4DE",
-	"WjBM6DRGGen9cEY0wFqax5OM50Pj22as0OqMGLHJ0kux0AfauKN2woDfSBUD19b4rWbn5zA1RpMJbhMO",
-	"qCiF6pL3CKtJdb2ZUmEYTsEHISprVHLaJ3Tp27YmXxHNaE5oJgXrksvOhUzp/LLjAI2W4On2BMH52VHz",
-	"owLhTEt2+/ib+JFO1Dmy/9sEdzPOuWBx38U+nBCoSMOHC8ygcUd5QQqZMWWRsMCYHc4Bu+yMxIYs4r7l",
-	"PpEGFZphszIA5jCiiRiei5FG4qhphfrwCi6g31fLoswM2zWuipmfEZqM5sZOgO9s2QyRKUauuEhVRBQz",
-	"+w/J2gB5klMFBoQ1fv7SqQRVAMXMvk4zMHgsAnPTDMwHahPgmuWqhq+qFB8L+2qQkAMnIY1ttPThqIMS",
-	"cgAFmEYmDiwkdNRx0hCbRYK8g5UdylKY2/xPRjSZf8pCcDEe9H7oRJ1hwejVYJxRpdwblxc06uT06xuc",
-	"Q+/EX6ZFQfFIXc/NikGlaBtYCRAlV9DOLi1ZZCS5Uz9MpHUB8x1gYgK5mttWoXI6YNllarFf6kTATdrI",
-	"NLBvEA51K7pBYveArhzWsRHItQLf3hxJlSo2CB58nP01zQOizIeswO7FRy/hltNnnlM3fR+YoVbsORO0",
-	"d3T8/OL4hyrRbZuxATv261xVMNdyuWObo7pftpp2E9g6yFM09ZE4+wEplooVm36B9jq7AZ44BXvXcCfO",
-	"TG0H93TSILVhhmqBnEV8Yeyo24M+mVAxZu1o5+eKxG1GuH02jmDUoNDsbV4dWn1LCmO2WeUKnhDTZm2+",
-	"A5uApLxgiZbFHML8I1qYf/SEXQpvydkHrI7O6RxwrwL7y9kb2i6o0bZn5LR3TGK8MrAmbewVv7tVS0lk",
-	"lrZZZ+/w0y/tSt3cRlswUgJyjsM2oPYI5YzQoWJC96u6MZmlTGmC6+6Hf8WmbXDalllCNsnp11+YGOtJ",
-	"p987Pj7exJoSchb3oXMKLkGEKPYwXlx0C4TGk4mx4VFDk1accSjyatRUxpPdWB3Z0VTmjBNcm5g0gT6w",
-	"QntTm8YLzEa7Jlje58cr7YdnxzezH3Cu5slN5umsnq7vpL3hNOEDa+fYO951knsE4q5pyWdeS3Z7J09P",
-	"nz3/8w31L7z+H9+izliKYMnMK37oPatr0DpVbatIj08roPLgTV0biQrjTU/Nuk2oGuSyqAZVU5Cd/3Uy",
-	"Lt9+On367tWb8v2r171f/vr66bu/JidvX53P3r4636KzDTDaXetOK/GPLJs3qtCfUNKAJKpJAzKbyMyr",
-	"mbD/h5XioE/d5ToMpTVI23Xi62tWzCGY4L7mtBMXoFgwrhI5/3FFlOCMPHWVqELqCRTVwAjTbqMueukH",
-	"t6SGGkQF3Fn1fqCFH7AZLYa2IquzI9cXi/z3f/6fNkxCOeVJmzZpEHd7ZG6zK6rTP6236695GZprkCsv",
-	"qdEFXF0RfwXG7Q1cz0WdF7SXHJ8O2fffpyc7mphuZ9rY5DzLiNu5IFT7Epfi6BcPGbQ6bGvv97d/i7ZC",
-	"kP0T8M3qe+GevUeGPVutaf0uU+bXyTNt9eOXJTZ98g/zTztI30XN3DT3Rigd6lXgDr8v4GvzN4R/NufR",
-	"MfMsur2hSIcsU3vQiIafOcNvDqnicFjCCigEhwZfKVtoRJuZT0N2VfWbV2rTgueskDCwEf/qjtSqDhw2",
-	"7DLw7WscJ57bK6S60saJz3rJyeiYvmBPh6edrZmuDbfO7sOB31qA8jy3tTHb1g6m/eo7Qxreycy4uAI+",
-	"FVftfPqhHGY8waRrc6cLukMMvws86IK4ZnWXXMwJVWfA0egOwitCZxCrZuEkI6dXrAAn0rVFhFxqrWky",
-	"yY0KdC0S0YF0R/WQqx2ei/jEuODRGcUDfZvRrRWxjEtSljGNKA/PXdKbUcnVIDUKomWxgh7Vuf/KL1xc",
-	"bS1fPhqZtdERwGiLW99JwULYvY0F1zQdmZ8aWvYMuUADeskP7NAy5fLJ/7f9gzynY4YPekkJImI41wt+",
-	"zvrXNcoaN82auDkHr+voow+yLBoFMzpXDWNYnoATXK+4mkrFHSZh4/viih5jTLckFFTZmm9sd258cvz8",
-	"IW7vzhtZMSVsm2/P16xIkFUazp95MsFXwSH9ypU34zjtLa6mZl/1k2lGuahPa5NJeGtGlXYY+3DPairk",
-	"/ZRZSB4rbDNGU0WgD5fTJZXEaolgmt+ULhjN2yKaDUqdKl1zZszXv1Pkj9BHE/yWKdWTym3JUFrWM4Ja",
-	"vJiTppCY02M5W2ll+mAlTWwbG9ARqKZ4QbS8YoJQKB5ybhfEbexZ8k/oIZ5/eEOSjAOeqtEfZhZRvfLV",
-	"vFglcspUown6lu0MLc1yyo1FSLlS9H+aV/Gi665vfOrQO65OHUoFR1cBNurI/J2zfMgKNeFT3G8bonG9",
-	"UX93w7CNfaS9q+qYpuzvwSEFmKTGSWDQPBZXF37HkDaaUWa8wf+CPBf7pfN//pdSlLyVpVLUkCB6HoPg",
-	"LMT95D/xJepIwQaa5zhv5Sg03PONZ9+rx4k2NaXfslbFBmT9UDKM3PovGLSfJ5LQnLz5H4H0+cTH4ogL",
-	"a8Y24i8bOxW4yZFld13+ZYDMRcmIsywlcHQM0Mxl1mC8YfjuLbt/POOA9+gWhW5v2Z4xiXehyIeY9VaX",
-	"BAECIB7USMHsQZdVDI00anUMvPVJwa7lFVbINhew/vSSfH98/KJLXosU/STFlOH5yi8q2KhgamLVzpBl",
-	"UoyNfu6S8yoMiRd51UCenBwfEy0lBi3jUqhyOpWFhhabV0wMjHKMXTQT02LxLWekVAxPC2EOykxNljru",
-	"NqAumOldmKc6m9L216PZbHZkbLqjssiYMJIyXSBwGEen35mpYoBhzGrMgwkX2NEFlgVnszkTfGTXtquS",
-	"DZJswQ5LGebW27umGUc0JyGJ2R4GXHmKT60my/fnpZ68huzJfVt2v4MuTov0U++j7enWWHDjkhYpC0y6",
-	"xsA6UrbdolWE/fz70xddEqMNNEgKBrh7NFP26BYL0edKs1xF9thxWshrcONzxbJrZnwq8vPFxQfyI1U8",
-	"gYaDc/9KnsZG6F8K94NiScF07GqohzKdn5EYFDT2kBS0KOTMG3NzYniFjAsqAHUrrhEVDlNpOhr1MV+x",
-	"tpSXwqyNsv0s3Ym4zcUcGpNT2UOFr7pLzl0qp2EutsDsERmyhJorVSIb0TNpbi4U4kbqCWej7qUAWlGQ",
-	"O4r5nHJE3Gr3kdm5AIocWIaMo+onmGr4Ay5OVJcQcBdKiOhSxKUwWy4L/neWDnCp4zNyetyrXmN/bW/H",
-	"uH8h4YlgI3vqxJiwNTIB+aKsfKlmbEa8RLEda0mCTwKZs32firu57IE12F7s7EUL4/q3mIZeht5AZJ1i",
-	"k8YNHnkJy3pLso4Z/1VbIttFugW2+rqjwzqKUe0IcduM4sZTwve1sTyqpGLjRt1ySrENhB3Zf4Mqm6hz",
-	"FPz1ZasW8+ZWLDeu1r7TnlqxeVZkzQmEO9vGQRNtNDdkN2VzwoX7QUB0sbnjvbnjrprM2a9ZRgJTGJjw",
-	"3euPzeVOtTyOLbIdwQl2vn8huVJUaJJ+9xriGFUgUIxlc6XP0of31WE8ZM27zqioiaj2Y1i5ID2cUKxL",
-	"FXCqW+DjAsgAswm+I/X2vjPSxPs6T91fZ+ZFknVRMvMGmujlONmGNHgj8tl3P+TtR9Don6fp425xW+eS",
-	"Rr/+PE2hEKxOlm180mQg7N5XsCnuu8Anu1a8/hqEdbQnsjbW7sJ+P4jQ03qZjkf9G1Pr1uJ1ZX+7ZQyZ",
-	"RYWwptqdxEiHMYEcR1IwzQuw/doCrbspi32HXP05SpKUjGeLGuKGdsM9RGPXyv0HGJfdQJTbEO3W0tx6",
-	"808gqYNLcWSppd31++j8fpuE4pqgcD1JCzazZ4Q2CXMvbuArO7aPbmiPyhOsNMwt+4O7O4CJFCNe5Jjy",
-	"A74XVByv8Lv8E3fjeu3ksiyQ0V17Lctxs9Y6Kr2gpCEZi6orlhItbf5VwNof8M3LTF19qv2437AwpEtb",
-	"UNyl83kgAS2xW6ovooc0Mls53yXvJJnJIiV0aJRe1UqoD0lphtx9/cY+BIKdsJdEj0sgHK2VCLGDDInJ",
-	"tNSKOOxh7uDz7kBo1CzUqHNU+8uNz1zw/99YzHiyxHMKroir+W2rBy7V5nEm93aXxruyepwrEsyl6fPB",
-	"5W0H4B9tD7gZVkI1auQaSRlNMy4QL2JKlbJNUnydGpwZtQnjquZyhShu2xJsyUJ+E8tSQ6F5HBTsYe7I",
-	"b/1QPOuT38S2Lj3+bcuosCgSjZGGmm77tarAvYmO9hm6MyInY+mYDRZKkp8eHT+F3hsO0egm6Tp4cmIR",
-	"lPDUZgUAUtDoo1qmfrgoI8bSIU2uBjM4onNu7KaHPuCSuiLuj0ff//T09y/+8B9vjVQt+Bgz8izswsrs",
-	"onoaU82H/hZ5wnP1W57w+x1Ep/EIjaCvJoxmejIQpS6462ZuVFDj+rjNsKB7wQu6xsYsM9vX+kuAqKTw",
-	"k63IR8FrvYt9sls8dEElPUzjYlG/f6cqWdxoT7SFRi+qg16b3a6MOzybMDjTrkQGMdymwuaCkCSgu+Si",
-	"uidlCU+ZQlSIs2UrRDELUQdqokviIBR69Hs2j80gnAdJfnN6fPzbbog37swMVyAWlk1jU0Yhq4UIUuI3",
-	"DO6qcpjb3hKIy7Ey9fMtfJGSgk0Z1UTRETuDRP1S8L+VjGj2VYe1r51nox77nj47cfIVfc1KwC6sxsYZ",
-	"os+eRZ2cC18C2yJ2bxpibsp/RKcQrFFj6bjxNfWf71mINAb4Dv3O+bhgaP8OnTWJfwbEJkdOYn1zWG/Q",
-	"U5EXejJIEbmh9+LFDxBqMx+orgymBUu4LeKZM2rWd0Rzns1d7uUrTrNM+m75Lk8y58LolgBPbq38UxNm",
-	"7F0Ue5VUo0ki81ymVp7dVPTcTzh9YRBNsu9nZzQ85qj6WkELK+DbmELLCUueW3lsqwPrPyI4NdbCU5Ew",
-	"6zeyLANhZj9OzWsjY6bFU8QCis8IHWlWzGhhM3BGhfw7EyS2VBB3yWvM9KEpF2MjWZmFALRJRSlXSSZV",
-	"WTACZlRR74bbDWqX3GzgPBksVxSu0ozYptz5xhF9IgUit9EsIoVPU4uwVmkekRHlWVnYXCMlcwAyUzgh",
-	"YjYU/fvGI4VF+tz9VOFgR96BHYkAVv1VmJ72lb///g8nR29f/MerrUTxAzVFo/1J3YtJFXx5KPHsDYQo",
-	"lHXWoM4WJOdecIRCBKFmEfwEZez2QM4rwZnfT5lQtk4cJE6XnGdKkkCqqMgDj9vGB0JqaH4QgC9zUTU0",
-	"MrbS+nOoJdmI82s3Xh8m8DKdTiUXOl9m1dObdC9108cyR1vJdmtHUBtw7UM8hVrLtbh6a/j22zp28xyw",
-	"Z577pOVUVeC4zmoJPpjbA6t9Mpd/+b1x2MHKOUTLHraJ8kiFnWeN3SSedVz2Le4+Y5IVI44nfIVGSue2",
-	"9gLbmBjbwh1Fo08G5RmVgwVxuV0EY9D9D78uoRdUQ5qkXYvHZo6kLOPXrFjqfvAskEnQkJIJRNI/I9pI",
-	"OUDaMJ/homSKUE0mMmfb2y0vHQ3dcTLNr5W53XruytmQHHHkcmv2zOHnkBAwAjQYm5S2MhfnzCPEuAER",
-	"l+zTJR8hGg0RH+0x6CxMlAeYgpNqRI7yGQlNTAzTdkTh0i72k/C8izXjk1UWdNzzmmnRbAD4Q91tbAkP",
-	"TbX8wR+29lEW0lfafX24TGjId3fPP7DSAbaRxQ6CBn6IH3QDhkpZknFxK5qS2kZ9NR24X2fAjv6x6Tbb",
-	"Ge2nMstIKTTPyPm04LW27EIOEjqlCeQ6bKu7XtlNPaiuvbCeXc7dNFfOlKKr4LR/ZHrGrNKxh2/OvAyP",
-	"bl2zGC0B7cbz01IG2AbZXm/dmA7Zn7tmf+6xHQGIk85nRhIqvH3hjvoFuSiZSum8u8Kt7x1vXWnxDA6H",
-	"eRqUI++IeurEgCWyh5u+4TiTyNGdBcjbFOeHjHIB+QpnYDVCmygydBjGaXDUCJzfVhZXZ/B7LYzbmJ5v",
-	"Sln3czq/MIgm0v5ccK2xCP5OKdt8l9XzOG6gsITUR94Jv61Iyq1biCPKs8dmHnojEJlkkPJ0IKQeUENN",
-	"6fZ88k7qV34jDzbhftyxTKrQIvSkGIQBb8B0AbjT/rjNpraEAcoJVWTIxqXYL7fh8JcTQx4X2/0sodUh",
-	"yxQD+3J7jvuI23jgtb3w2gW9YgTj7RW/+TP8SZADty27KU2LvScijBz62VRj2deMcggDhgU7++M5mMPh",
-	"KPRwFHo4Cv31iLwf2djmht7cljBixzVC3qN826fsckM8iK+D+DqIr1+P+Ppgm4g7I6jKWkeh5iyihf4i",
-	"S5LNbANXmifqSVIOVwTPP9um6mTI8AwV2kXaHWEpSammkUPJqSXcTws54hkLuywiUHuZciYSSA19WvPu",
-	"sOtIcw8uGOS+KvM373VTDtkvLb1uzrOM4NrtmQjM3qyACkvsUnjcRL+V7dv75B/mn/YajVc8Z8LsqPJb",
-	"CWfxritNRHJGza6qyO29+UlPZCozOZ5XkKpbEsDp8uHKkDW3eCqHuyPs+86rf6nOCuHQx06qu4Q65xs3",
-	"jbnShcdnS/2C+U5pINO+Wjlsy6vxB9cCWOuCD0soHrcI/Gb/jjtRx6gAo5pedEB5Zowq79d+MXfj4off",
-	"WhwRF6mZOHQh/Pj6d4N3rz8b8Sq49vGuDr7L75qRJ3BBuV7YuRR6YuwP21fUo+7i11iBORR2Z2HB7Waa",
-	"TTIqxrUVZ/mQFmM5SOlcdfpPj6FB5SBctlOo6BskLMs6/WfVH4OcC2mWpncc/FgwpQuegHo1FxYWqep/",
-	"5WZUjfhm4FRAb23o/HDtrrje9Y0qh9CanI244AuAOTUZsHX/qHLIXhqi8uUFLeLjie3LuaIbBxR1wXGP",
-	"eQJ7FKNY8AKGulSgM8IQmRUsXX+HRVCW2vjz0GJAXSlfdwtp0E6AXIpL8UnT0QhKwPD4o2CAEDLiY8Mx",
-	"9c7uaoG0JzJLSVytfBz5rpKAJF2BNtMsO8PZXQqnsqiYD2U6B3TnjI00kaXukk+IkW0eqhgCmzBb7a5w",
-	"tLaYTdNhhu19GchCwK621hsCZic0YyKlBZkzWkRGrGqWQAQEiukgIyTLrMzOaTHmQvUhooPZNYCCoFjG",
-	"Eq08TEIeWSQThdcBIsxKpehSmOEiirac1U577ci65NwJCzMd5EUcEPTUR+53LfcjQsnfSlpoVsBCUJiK",
-	"La3Lskthx25eCGjZXfIzT1MmLEFN6DUjQpL4mmYli72yQWOSxKqcmn1XLI275C1OAuNYQsIWWZfPDh6n",
-	"B0OYUETnFlKDpmMpEFVszLvYvH9uCBZw4m1/bE9ZqTwj8ZvR0TspGLphsa0zV+Tp8WmXIPh336cQOBVX",
-	"8UK1B7jRMmXQT+0p3B/yjEj9rTAvN2a/9PZQyrHGWZtuBbgaYIazS3F6ckJiLeUgp2IeCOc4IrGQeiAF",
-	"G0xZwWUa+wIfOGHkMrW9jswGeRB0S8rwrBtZbFtrwyYvE0aMbxuYUZhVRhz3HMPqVBDNBOyUakIrt2bB",
-	"KyxqXpB60PPndT7V8z8ZqnFeWYN5W8gZUsGwANj91CzWcH5GqCa5BA4CIQD0GdUo2QytS2K40pg0cUaY",
-	"GQK20TMyDXtFr+8FHajKdQ2hn67uB/3DQjtosAr+VjJ72erPNW2w0UyCeZ6Rf6eipMXc94KiSiM7NSxA",
-	"S26IkUOdjZuhmM824cH8Qt2gIsIxzyW13QypZgBRtemAoIfWjsMJeoWjqOFs0+12/vravd6u9feN9jqc",
-	"BurNM6sPjarYdELueLxhPr5JXFnytLNyRmGz812n5IwAyPPkinwAJKSFuTXiKoHN3YJNcXq8DppiNZ2k",
-	"lZUCbXDRZ9hkifHONc3i16zunukFyp79fGBojEANNECZWE204fyqOup1szw5vttpeu6+wawE6C+aLeJ0",
-	"Nbf6Xzmvk/3z+xI5TuW0zCog/BtIgoU3rJ306V1sZpyo68pei6Hvo/kJwlupZIrEWCLaJ/5amypDadaU",
-	"6AghiKiTqOuNEOeqYRiyiheDGXEbqo4tBW4RUM+Ob7lLfB2lGtQxBnNPLTQOQBxAjzy0xE57J2bymz75",
-	"ohPGjb2t78IZdFUcAlz15WgJOl/OJkQbFDSTMUvCEWjp/uxZjIaHF/qYQhdn1wWlYUvc6ULP3qsmQcT9",
-	"2dHxydFx7+L4pDroAFChvpk2HFdt9EwQY9kqyALWu3nEEX+9X7CdS4RWnmJfIyCiCAniUrx7/TGy2xX1",
-	"otPeSVT/7UUUVSRzKVb3hG0K9lh/76EcEayJE1Wjvf3YkA85qtVBIRdGJrF/Isa4hRGdZUY9jhlPJlb5",
-	"5OCQmUGVmqVEyNlW5wVvqqHtUdBB4LUKrrrRebz+FlmDk3S0TFKzfCLRNlUXgq9YehA+SbiwnrahvK+Z",
-	"2SQ6GkHk59+4SP+tFuDM6JAhdC704nNBUMFmAJgZ3Dkq/HUBZXPlNcsywBMgTNgR/PP/4rHGcvjYc3nn",
-	"Ge0lx+kLdjL8frR5IpffmFXHKgFh3e3ZCg/JZsMDlrr0XcEHE660RK/ZinAVEfZVh0Gegl1zGxoSbGY8",
-	"WKCMMyKkY+0qxIgp3zZCiSG08GylBbq4pXAlnMUaVMA3n96Tp73nz496hGbTCT162tncqV2pDuz9DabR",
-	"yzAI2vI5e6lmBPHcWGIn0GI65wL/7L0ITCIuNIMmkBukOtjynC93fhAZbE8b41xAQzOgmRpJ3i0HzVz2",
-	"oDcaVqii5m6Udd5IlbGFgS9s+B/CjADTJlgYKccQ1MgiZjpO6MOQ2DXCf6Yl65J3YYz/UhhXJoKkVKNh",
-	"utCM1R9ou/OEYEmxhNkVF0+ocjUkmL0TOx4eTFiGgVPbhYPNcLjqUgyZ4imGU2WWAmo9mckySwEXz0xO",
-	"cTHOXDmH6vtbcfYYmcYSRwiWBsNAPNF6EPZS2EHbqL318GDFuCJGo9qfrPVqO6TiHMMY/0KguSksa7c+",
-	"2O37LJNp9QwWu+s0a+/AFL4Bs25TQrPHfOVqAE2S4l1QF5+WcJK5V3jN1V//EAiGwKK+f7hMlGyWeJcT",
-	"b+BnQpEBb2YerAbK/AwwviIlEzkjfEGK1i2A5mZVwLOY04SaH09WPas2Yk0Gm7Vz3t5unLZpDl9SpVSA",
-	"cXQTB9eJs0HNvw+d2F05v01FT8Nb7tQ1BNXMFUFjEA7pp7Xd34vHGMIUQkfkVnp/Xz+arw4YMVOIXDE2",
-	"9Vjao9GZ01Czicx871agdChDBsqWhdpL144/KmxdcOjieltdXF9/pYl2jVxpmhZMtfWKwH5erdDgp5ue",
-	"uCz0ak0Z/EAxlWKndq3N37ORctu7Y4MmtbW2s7zep2jNmdntdYzdoOmgb7jGlaLLDTknMmeDGyRqb3hv",
-	"7xgCIGJc0jEeLZu/ZXJlTC17LuEC5f/8L6UoeStLpahZdxQig0JmkF33JepIwQaa54gGr/wLFrdm4yaL",
-	"io+FGnAxMC4F5vgqNZMF9A65yy64RqTdNVYAKIB2ZxEYJFA8KHW/1Pp9d7xg76xu8ZBgdI1mRvYZwYet",
-	"Evh4os8ItIwnlJiNhvoKhwQCjl78xGY+xV0CFdSxNv5HQYv5wG1XHFbXw6YSLozzmCCcSF4i6oEgyURK",
-	"xWxARs7EmQtaRph1Zh7GjKRCluMJ9MErNfiDXKkS4euC7o1WOBKuLsViS18Ykx0htLeQkswYvTJCzlwz",
-	"rOemyhGWF7qartG1TV4dCgKzRffqzq2RNYtyoIXxl/cXztOvmSBpMScFN1zX2Yq37gctAfbj19gSGEVH",
-	"eytgm6wIoZItxUhonW7eFHhOUgkMBGbnWg5qcrYs8+y1R/BBPT8Y9RztyLNv9EM5ZGzX2zYZ/ebMt+9e",
-	"x5gri6b2bCIxVxi0vqqABoxe7LsjEq9OPfaPrX6w4/0ucCYjeCfNlEQT4lLENaKMyX//5/92WcYYGs0V",
-	"y66Z6pILesXFmNAZnRPq/VWwQCCsDbFseYXo+lBlVRRzwvUG6j8sB/XN/XMqUgonTLqgXNjAbc6V4mLc",
-	"UjjaoOeR6G+m5/fdyblJLpA3SslyJMvOlqbvPTRwbtXOD7D2cIXCdQ2b96lzn1Tu957rqF8b5qJZRhRT",
-	"cJaKGcHAr6QwylCQYanxLAakR4Adu7E4wZQFe9qkWDYKeq7j3iaZVHAo1DsB7mtC2XRLsBu73UuNNloh",
-	"Vv8ezJC7NUNcjXTv5OY10r8W4YSAUcJFAHYSSsVtCaUtJMuSIJFTq/RbxEjx+MXIwZl5WFLk6b+aFHk/",
-	"hcPXKow4pjXgq5uIEsX0URVeul0bB6yRjI+0IpQYgsSutTZeCcHJxbhkFTi0wOfQ1tvQ0BEXO9tCKK3W",
-	"hClbBZpi+oNbuUeCcrfnkKKb/kezFge/5UZM/YlpQonfGE+Ce+BrLfV0zzz9k2E2mTOIJRh+y6TSJGWA",
-	"K4nJoYmEinlQF12yJAT25sBgGZArMuaClIqttkAU0xfvLz4cjI+D8XFwYbaVU4DDKQU7MvvhmG8GpW03",
-	"l1MuCKhWnm5QzBUzCto8e7aP5JkL/+VHlUBz5Dp6pQMpbrsDQvApSJ4J//6yeQmxsaXsarfVtVeXG/Nn",
-	"nt9ycWAwr0CsnnY2E7ibSkYjRf1MEdRvIEeDRIq0TFpw5pY+ZhhgsI0svqYZTweQhY1v/R7e+nSPWRuO",
-	"lx5Y5gacXTg2x1zCuz8SarSi3i6dgih0f4aMwH5ZPBKfDKLwZAfy5q31JAX7TmHqBoJyhn6MoSPlzoJH",
-	"XLd1irioGO/+siVW8d9Kfmkl7a0p937yIvzq/4vlRnxkCXj0oVrYgw3x5B/uv4NN8yWqvPTGXIiAPXbt",
-	"lHdQMdEeuOIRZR/cgLZvomOipjxDf7ZeAKc5q2tK9WTZ6MIk3rrU2zKpd03iw5KqakgNaNJaLY480vDN",
-	"Vde+EwCWyP/5Ue/k6GmvcwMD6h7O/1dqoUd2zCaLgiV6J81iLjjg9Eb9ca5IbG60NSFP/uGDKd/8w3GE",
-	"sJI0yxphHV1CXk7nCLRoiJ0LhDO0mT4eixaTAkBbbVs30pA6Y4Zni0s/u6k+KhcY0dZv2fe1kO5R58j+",
-	"byNonJwLFvddfbH5tItb4GZC8Zsr/vX18Li/VKQuR2uIUJdnJNaM5nHfwimKFOjJQxVjrTGei8wx41OK",
-	"MxIjwcVR0wr14RVckGvOZi2LMptIxRpXxcwPEpNp7mHtN48E4MAVI1dcpCoiipn915jblsg8pwhEZwXr",
-	"XzpUKaaULdCbZhSiDpugOUHlXSOEk5sJVYqPXe0fVOgNnBDqRA0fjjojmWVyNgCgr4nM0kHB7BrS6bSQ",
-	"1zQLuhrDygL0/qDWUlBdmX/KAvRu74dO1BkWjF4NxhlVyr3xy2poqZMFaKkNsbNcZZ3F2I9IWjInaphI",
-	"6yC03ymS0jmQq7kNGta3sZCmuplaHJp/BNykZYo4WNNE5mZW29ANErurUio4rGPTaMylQcauWbYCRMeo",
-	"gAAA27x8EDy4136eTLARTzgt5pua1MOe4S0zpg0fSPwDvkPD+e/+fPQSbjl9drMGFAs9LXr1JtsbeyQw",
-	"NoctHnJVwZQsC6jDNUMPftlq2sG29TsTPjb2bXB+gMTZD0hxG+eG9nbsguoU7F0HxpwZsgYCA7EmQLHY",
-	"BYKyI9QxaLRb4yUwoy6oulIt3VBxSMV1MyTLheFdvGw2ojBb9gRW2L578YGfoT1HZPQ+6secaWpYq0t+",
-	"9NgUeR9Ko3TBE8AEfiKnTNAp785pntV+AHg680MqExV3K6GBWDUNgvPzRIJeVQ6c2RqOffLHd1EAnR2R",
-	"d797H5GEX/OMKJlwpucRmRaQ70QUS7QsIoJtRoyPExHsPEJGNOEZ15ypYDjvg9Mt1TCqc5JzrBXD3emD",
-	"kaPnU5nJMeA9ZnzESDJPMhaRnAo6RugkOJ8ts9rHXtoNbnAkMe27Oqn1R7HY9QcBfqLKu3N5KZE/640W",
-	"DozCNccUjiZTz3ys716moipG6js4eKMpqJIL3o2WfoM2CQeOppMxwI1t1nfA54SOmUhgFav9JRVWQvCZ",
-	"8w9vCPbpUS1+OJ6SwYdGnGWpIppeMduKBOGwzBRei3HG1SQiPxVMJJOInBd0yBOY7aepoYWJAx8zdqCr",
-	"lcvplcfBzMMt9S0xVoQHsr5Ftk9s3rRI7Q+Gn7kYmxdjZg7NbAcVxWgGzfbMGCaUiy55oz0+JTo3dp62",
-	"aiEigll4fV4QAMWrraARII18R3X1Ci6ILFJW9JH6RiPox445ByoiOQcMc5iBSgrmaxWuGJsGxQ7GMyiY",
-	"0F3yJsW7LZCoyObh6tn2G018ZxceOwbwnPWB046A08h0gohAs4m0TGe8D9w4w6BKU5HSIrWFG2aJp4VM",
-	"WApwGYsciYzaNAqvRXESHAouAAHe7FKf/Pun9+/IJ9BAEcnoXJaaTLi7XbOvGohOmY2hGXFn9VXXFJZi",
-	"XpZvMzDhUwVZH2cV8dE09c5VMPifZJG3kd2UyWkWtukgATUHBI4FqFOW8BE3vDkngmFPD/uRH71RxRuX",
-	"CBoyFAWU1+IS4YuBivD1tDBymQmQytfS6JcR4KWTgqmktMNxvaLQd/KVKRTcs2BAH1nCphYtY6mpN84a",
-	"qWJOhrUF0DOO6E8Sh4V3RBVCFbaUSCOfW1OklrqHLKE5nMgHA3lVolnK2vYAGpbBARh8wm4JHRcMYJMi",
-	"UrAR9D8FWpHyClpvdskvXNhkG4AlAKamaVrblpfGPmkWhmZHdEGvjcDDJECzN1qOmRHJwTug+6pxr1rf",
-	"AsSewEighceEZ2mELSNmE+wbgT8SsDasixl50JoRLcxQEiw9qjE+z9KCiTZ55NOeJtQMnaTSuE+zCQvp",
-	"H62j5Td8DFETE1qk0P0CUCdhNzNGUxWCMfiKaC0JdSmSyMBZplykAADBqJhjaUgwF/OFJmKcSC3HBZ1O",
-	"jP+dUKOijSNMNbSLqIgM1S2oAKQQ9BDBD+sTpQtGc7OqTCTFfOoX2JhagFSR2UozqSrSd93fRzwLafZc",
-	"a5pM8hbKCRfOdgah8AYbFHHLBKWtfagwm07N3io6V9bMhZYgWZkLRXJGRUQoZjuWAhhZWcUH9ncEIoBm",
-	"cNVxqrLtypUOxv0mn8qiccxvQfqnbrVQ+YErYqwZRo3V5IIGKiLTDPZBSG23AEMNR+VUdck5qaB14YVI",
-	"1kwY4gO7j9EcAQWiCkUO6QIPjwFmoEYbqlE8fFDzZCKN9UozosqpmV2/yt0Fm8VSgxQQOsBvAkYqzXnG",
-	"7fDhFwRZj8gU3nrE0hK95UU5n8gcaNwa2Kefw6G+/fnDp09t/FipInUFZhDapWFumFr4GFVX5kauzwIJ",
-	"i83AjMgbGuFuhEhNtLsudw39JmxwT1XtdJwVWRtFP8hn9l3zIhvxQ5gzs2HBV10vvHVTt1TP0RK/4sZc",
-	"VlpCD7RMavsR6sS+djGgugwnWnbJH0oqNLgiIOaN4skNIUDIpGa5a5lcNXbfGGPzNTT5kFT6ZMS/Gsot",
-	"h+ZS1RfImHKzicRBqKv6Bzy007cv3/5fAAAA//8=",
+	"7P3/lty2lS+KvwpWfbOWk5mS05IlJ1Kv77qnI9uxz9iWjuSJz5pYU40iUVVIs4AyAHap7KN/7wPcR7xP",
+	"chc2ABIkARJksSV14vkjY3WRILCxsbF/fvavi4zvD5wRpuTi2a+LHcE5EfCfzzlThKlvMduWeEv0n3Ii",
+	"M0EPinK2eLb4YUdQYX9FfIMU/HtNCrlYLshbvD8UZPFssRGL5UKQn0sqSL54pkRJlguZ7cge6zHV6aCf",
+	"kkpQtl28e7dcfPkD3oa/dkuEpJwt0YYL9M3mwXdYZbvGx35aPPxpMfJ73/IMm4+0v/njjggC62LkiASR",
+	"vBQZQVSO/MLfsDiFRscKkUKaL2Amj0SgnBwIyyXirLGuqywjB/Wg2owx33+3XBywwHui7M6aweIb+623",
+	"qXsiJd4S+QwRTXexRFggLhDRNKD6acMyi+WC4X14qvXU9vjtt4Rt1W7x7NHFxTJAqueEKUG++SLMABn8",
+	"6r58wGpXf9f8tqJ5L3E2XOyxWjxblCU8GZgBz0lBpfoehg0yPZVqibBElKHrtw8y+8J1eF76p94peUT5",
+	"/ELvlVJE6HH+++/4wS9v9P9cPHi6evNvvwvPt1wTPecIxco1+UQiPccI2co1GTO90ASE5KL7+WtG3qpV",
+	"Br9eOwFx0Hy1Jhteb+PPJREnf0IwXGQKDy/CfBPjGHdow4s/m1m+ycn+wBVh2ek/SOCMf4dviEQYCXIg",
+	"WCGJN+QSYXZCJaM/lwQp8lbFDpI39gM9eOwgPXmyXOwpqygUnOfGyMogjbTARUpLoyOWSBCct2TqZyBT",
+	"w5OspXASCz2MbN/me85I0hw1F2W4KIhAOyx75qVHrCY3jpk2rzCLXXkHLBTirDih444WRnhn5q7UE0Jq",
+	"RyVM99IId1wUmvmp6pmq+dxIkrGsKHPyA1e46M70OS+Zgm8LfpRIcR45btQMs1Iwjj+FnGxwWajFsw0u",
+	"JKmmsOa8IJiZq9Nc992jj4viGuE8l55WoMUluSXiVGkNkSlVSkQ9F8LK/eLZ3xe4KBZvQtT4lu6p6k7k",
+	"lV48BqkT+xi8GFz3k4ul3ge619+G+2pPmflXfcgoU2RLBExiiGuAf6lER8wUyZdIltlO3yPX65Mi8v9/",
+	"8eDzJ08+e3IdY5ReLgnep+/0qZQHziSBXXpxVard84ISpr4Uwghty7v6P/HhUFCjDP3xH9JoRJUc+HVB",
+	"zCsLym5xQfNVBgNpWaF/WAUuH3hAr5hxhW4YPzIEKhUXKKc5/PUg+C1BVElSbD5dvPNX9ztBNotni//f",
+	"H2sd9Y/mV/lHWIlZAyyzte1fPUef/+nxUyRJpv+Ennz6aLH0tdsff/zxgR6CMKVXHNi1r/nRLkDaSaod",
+	"2UtS3JJx+p+enjfds0i+FbiX4oJsBJE7pPgNYY7w8Ord0vbdcvFS8HVB9j3rO5gn/j2wTtBPqmUu9DcV",
+	"pkW1qp9LIhVaC4JvtG4MHLTngiBRFkReIkkIAprITx115OLZ36uBq91qjEwl2lBS5JpQ7gn9/oHrU63p",
+	"/kc4eu/e6BMpFWaZHqwU7JnWCJ5dPHz66OLi4uIB/M+f9P/82f3T/h/W51VhVcrFs8ePHi0Xiiq4VQPr",
+	"wrCaWs9wBJN/dHRJ3kK3GYH9e833RO0o24IkEpxtDfnsPXarTwRnEmysI5goONshswa0J5hJkHX2S2BP",
+	"vPzGyBT9j4PgByIUNQInEwQrkq+wauhTOVbkgaJ70lWqWtP9tfs7zRN0s+WiwFKtSll9vGPaMUQV0k+h",
+	"LVcImzOzRIoDKfaUlUrPL23SzFoL3R+IOnJxE7gkn3/zxSsktEyXeiZ7fAK9Br5uzi9hObAi2gi+v0Rk",
+	"f1CnZ1p91DeEInsZ/KL9AxYCn/S/udhiRiWcwVUi8Q6C3FJeypUkmSBqVTJFi7CMLDjbwpzNo1a5R7Bo",
+	"Y8amUVCQW34zklVkxg+G0dLJYabZXcsLrdJR5hvjcF9v6a3ZIF5qq4+Za4uyWqt32l3n0+UhH8391sfR",
+	"eIEy9fnjRVDlqK+hvxtrxr2/9M9eYypdjrDsW9HT49pa2eLrf5BM6SlW5/05fAHEfJ5TPRouXnrn3yqO",
+	"TZHQOt5NFeZiOfm8uxPY1ol6TaPm+ayYyBvjSWhKe/z2G/Os97PhsOXCmHb2d60cTDyDAebut8Xb89pT",
+	"Zv/1MGGSLWYa4pFexnhp/UqtnccKN5bTd4PVl0rgDHuehaFxvidvlfVQ6IGctdT3ijGp2gSB2Tc/PUAD",
+	"a8z2no09Zf5fH449LawsCrzWGoVRQ+/XsXj/LN7dr4NW7nHxBcmoFpxypDhbE6lWoC7q/2A8ZEq82KCs",
+	"4LIUROrLItvRIheEfSJRhiXI286+DmxPxvd7q3CNfTW3C22Y1UAE4wcEwrwJyWG3RWnn19JV07+5bw8v",
+	"ejeuc+7cfN0M3vTsInxt3AYmSmPvXo4GJjpOtM4NPuBAiN7mfWt+RSS4K9riFtvfh3bqOZbEjWV4Kw/z",
+	"MPhvjWFxaZQebT8JqYzptURHMO6pQlroSKuoBhjQGGCdsAO9IUcqg1pR4ibxUmXcyDvH2pp9cmL8vBtt",
+	"DoT9Rx3Ku6GGKS+7pBf1D6MOi93KdwNHwg0fnJtSONs54dDZQ4wOREjO0O+v14SRDc0oFqcVza//oG1q",
+	"rp/QQgn9/lr/P/gBTOKW0PNfTdoaO1ras8Z/sMpJQVTEgPvBc7s6BxM5KHCu7010IU3hnmKibmhBViwY",
+	"ILoCW0HLAEmYWqIjVTteKmNKYzgZaF9KBTPe8SJIgB2h253yzJlKSCQfhRvK8q49tFzU8SrNXhWzrOB5",
+	"MJvXpAgaUnuSU7wyf45IB7chGIhAJWxJ2NjLCL0l+Uru8KMnn0cH1IS2ozmSBlVlwiRV9JaqU4TrNfs9",
+	"M/LZRqKAyzNeMgXxaisumKYr+MHtkOZS1J/KVFB4LBcDawgSZaktyB15i7V8Ml/sjkt/CZD6Lydl1Ig+",
+	"gg+ajsuF2pX7NQtK4h93RO3A/gV5Dh63RTcAMM3ALQ8FxznJV+tT6sVLN7TPjYORzDADBtGyFQuSw7ED",
+	"CuU8K/eGbZINcPO99PklG+zLxS2n+UoQLCPOLf37WI+BeSVxukeaq0CM7SV9Swq5hAuAIbo3AZO5HA4g",
+	"XJrH1BeiDdli+b46Vl1h4fNuk5/6L8RvKbvp3tXk7YEKIkeR/FCKA5dk8FpvfPqlfUmfAVGEM0V86uqH",
+	"6k8t/YkOr3OSa+a8ZbWm7wYbnuvL+rOBDBmqED8Q5gtpF1/wGSEkmOvPzOGQqBWre+aR8Kgwh0vibM2i",
+	"7YoY9GG0rvfpd/W7XvL8jRvdasSJqSV5wzfSSOP56afXiyGTw44T3L4yp+oqC2eoXQuS40xdP0O3uChr",
+	"vUAJTAsbVUVHfYsTgSXJIW1J/2cpIL3LGAO4QJqXUE72mOX+SaNMElGLcwifaZ0cCI2NTMfCJuEduDCZ",
+	"TnpK4QOp1/IXQfBNWKE31mRB2Y1R1XJOpK8ot31jzpDsBn8oc9ZGKH+LkQahwhqq21lHiz2V0nA6LhQx",
+	"wURDH2tecpHbPxsSUM5WVv1fCZJxoX/KdiS7gajOqh7G+2PJIE6+uoGMH8bVSu0I+JXyVbbDlIVVUPJz",
+	"d63fl/s1EVVqpr79lqODCpYOldkeZdHn1RpiqaJSIUm3DCtgvlujYCKzqPbe7rDcBXf2hpyCG3t9Q/Nr",
+	"yMj746dHUhQPgIx//MfxRn76D8nZ9SJOtgS9rZp498tf5o+ePHn4dInWWJLPH5eiWNar07wm0fURn6QC",
+	"X7o9mg+vlzabcYkk+XmJ9IIhuqS/BHrT0kReCctJjtYnhA3jbggJhwvce6lqTGujNS2Whu4Vlf11+1+I",
+	"MsGXt8EwMK7EV+8N60m6d0v9EhfBvf5PSSAJ9erlNzZF4xLhtTYOIWoNwciTVGTv83tMITafcZdai6lK",
+	"ScT1El2br1zrj16boYP8NEaHzHaYbUm+ggyEQHj4e/ChcVaMi/aG6NURBEQfFKqkYcZLtMUHibAgqLpS",
+	"u661AxGRNOnqp2/yJbL0Bz8HeJP+wdfB8boRseaoX0H+Ad+bgKzeJBNTTtnTQ1yjPDk3pR62mjnC8sak",
+	"PNCIv0IL9D4jVA9n7+A12VGWV2SQ/gU8IhwOuSHRS+zaJaRUqbUmaF3tQITuVUJsd1Stg9Uu7KOgShGm",
+	"h9NXfTVuTTN41KoBXXFUgmRY0RBv/xj5iM/pg5vc6yKFV8D29M730gkijwzNmXaOZb+km8OsqMXmfGbF",
+	"RENBT8UZybELnOCC5CBDOnd279kAqeNtefJBcJpAK4vp66sHj5583rxo4f50uo5LRKFqOeRo87TFySpC",
+	"323qxgeOjFL+b+B4qmtRWi53wW9I2hVqFGx9FzClNfF6WZ7rDhSTAF3r/ZVWFmjhBQoqydM8i05Yxjyi",
+	"kiztB447Liux6UnJS6P67MCtKZGzchzbpehrsI4kcgHHVwpU0iuervtuuShZ/bV2SKsmI6aVdkIFnKMl",
+	"knwPeVMcSn6KfIJ+bvfYbahHfW9iYZ5TOy7oL8Bvr4m4JeI7orATXk3ug7xT8M/JlSwP2tIz6x2hmEhZ",
+	"EhF8VCvpq1LQ4I8ugfm8rwtya8u8Vi6rLvK1znMrXKrdak/UjueTv28yHSa/TcQtzcjKObNxNDkSEgf7",
+	"l9h8ZIbVtTnSbHRnLuFN8HY/ts4A9XrYYhlh1tSFj+KB0MH6Sx0cDVhCoKQNagXeGFf2jXfLxRpLGtSm",
+	"TnDrGR8DJJKuSTj01vLSHQTPCHg1VmZs95G+EMWaCrVb5TiS6XIQNmED7TlTO63anQgWNpwnpEI5PoVC",
+	"VdbB1PO9VTV2wFTL8enaqvaMMwhbbektKBq9NAgOD0HokilxWvHNigu6pYN373PzwtSYsuP5FQNrLUj6",
+	"6hkXhe1dWfPpd8sFyUvL1wW5DUV5WwO0n3+3XGzwnhanVTTdeUtYTrTVTpiy7truM3pbIuHz7wzzWl9b",
+	"bXSw4oRsrGhqcoi+QVlO8lVOpKIsLkMhm+sgiCICEsjDChQ8dUvJcVV4lbR9DFKVxIIz3Px3eo6I/3b7",
+	"fthjQRUuVq7SYGBfW49DbF9oo4cyxZNouadbYwRaQdGXg93+eOvV4HqqZ1JX1H4BMh+NE58Gcyk9fzM1",
+	"VWp7TJmNdCdtiHfeOyn3akcEcHjgw1+VAqLr8kCKgrKtNG4/eEKO8vUcdnq6oScP/FAWhiBJoqL9vE3R",
+	"gCmvQuL2Sgh6iwvkCjJdYfagNBdkQwRhIQfE6x0XCoixK/eYPfNGtiXM8CNGVkIGR99SCV71VSskH5+P",
+	"fkOMEYuBV2CgPbYJs6FUbhEpMTsSW/Jh87L2WGU7ItH1z9dLVB6Q4ujhJaIMmUBL7RKsV8bLtV82ZKkD",
+	"auPb7ke/ef3ij998+Rw9efTwz0N3ox5AjxPxGOEDXSK617qQ8eBsiBCRXJbqHFc5p5mN2BnZszCJDMHo",
+	"xl3XUQylZUxNe6h5PchnbXZtnbmmGDG72T3ZbTnnXy1OY6x2sNqHAb31qtZSw8HQehttvAoCRJm2QcNb",
+	"2GSc/1XqK5gz38WA5Q3J4YBvuUKMG7fAEq1PVnUkRf6JBCXgmV+k41eXVvqCPUxuSvoUaa3DeHe9ukNf",
+	"l/WWYgVrvSSTwOxT4PFFPwknJWDgTM+gILm+jPPSlE6G7pAvoY46wyynevKGjBg9vniKrgt6Q4pT/fo1",
+	"0CxfIs4yAi6HNc9P4FwpOL8h+TOfZFAK6bjS1DuBL+aAqQAnhnGTC6JVn1H+2joD/NFF9y4LIpE853qj",
+	"FMnBhJAI/M32iCwRZVIRnJswA+wk0sS4RJghzV97fRK9HzyjoyrrfvjIL+u+CMmGs0w2LKWNiPW9+8oT",
+	"Ds+1VWscSxF77zozjzhzx/6zsnhckRoUeQIGAZVI4sCuTDAHW8XAViwCT5jifngBrUvl5hUqb/jXNSrZ",
+	"GfxwjkkaMC+HSm0+OmtzAO4gaH0OAGmcbY0OzulM63R4/I/eWu0R/OGysPPN2XnNU6926bO0Bdwz+9Uv",
+	"zkqrZ53FwB1Zk9ivQFTGsDfq49CBuZe2MRQxrAue3fhFZpKIW3v5Qq47uaUZuWzazYy8VQCZEb7GWtQa",
+	"2IKOfd3iSZ7j09JV0VdT0DYa+oUzsoxM4oNY6Y2VB0XrPPZzJ6EuaAg2DL+wqTdgtDnAuvNLtaZURA35",
+	"hXtu2R/8K1Vr88cdB/OkUXYy+kZNylPWn/QylMdfja7iN1TixEVdmNFd8p64rCyp8Mas2r1kDNUEiAA9",
+	"ZJBH0cMnTx89foauBF4v0ZdqR5foW6zAuvUQBq8e/BcgDL759bN3v1t8hL6XOy+JmercaR0sy28JZ3SS",
+	"Z2C0Jjz9vM2l0b7f8zdsYk47LP4tMerotPgqlTtmSClr3wn3q1ylQ485alYGjs9gBcqMx2nwW+edm/bw",
+	"LY4Ffn20/Ozd7x/Yf148eKr/8ud3f/i34AUQPWDDZTszHLiB5QwcwD7mmveg3d9DNs8Bw8MRg56t/L11",
+	"vf8f53D/w+8GkeEW30HcCK1PJjZwifQHkDKIu8yFB9Y4u1mkee/v2Ac5eF7O90n2f+KcxJehcxg8gq0P",
+	"ZmO8kYPU6ngnRy0+xVs5asDx3svhS2fYm3nWxTXBuzn4vVQ3ZtJAbbdm5KVBN+fsd+IH94eOYs374R8d",
+	"t6Tf/KV35S8dPJl34D9N9P996LyejscwoXJ9Jg9iV4MTBN/8tcBS3g3eWSzie6VQQbBUSBGGsh0WOIO+",
+	"IssusH6jBP7TX/+8fHdmKXy95lcm/aCLNzwKZarC0JvFBZqKUXYgLB2uJYBo9o9SKkCosfXh9b/f9O5j",
+	"qNZB35R5SUat07w2kjjVS4nrBsDhKPAXwEJRCcAgCB7VEj29puxjBeZ17OtzybIuwa+I0t67lMPicmlG",
+	"ios+pMm5ubUNQdsDwdde3RzWfFu63DOTvmR5EaABYUrQEZqqGefLcGpza2pu7Ph8Jjm7z5iy/d4owNFE",
+	"0T167YaG3RIgeRasvdetrLe4O0xvo6d0IAtbxfDGmYOoQuuTRZFZBJY5n0isVuWtYYCw0xIsI4aB3syT",
+	"zS614XQuiavkh2CcZzT+9NPvmq25fr1YfvY0HD9b8/x05nYYl9bQZkBnqy5aICn4sZmG4Inxz5pq2n//",
+	"/o+1Afy71YM3//6Hfx+ObNiWWrDQ0J49x4JcCWh0sA+jg2wxZVKtMqw1cM0UqyMtinAiE26O1O9wwoKs",
+	"/BfeLafEw1Mgnr/mR71DkJAhLa4NhYRl/TZyb8swNKpddxDs4cpl5tY2EDTRSYkP1yOHPUAWGtM+BIEL",
+	"m07d/dgsOrLxDSWacKnA/7EI/KHA2QeMzdNgIs+dpcj8FqhPDdT7EsHt0zIqhRJE2rSr6P1KvVlF2HDq",
+	"1P2QaXOlOqQnIVQyafDT71d+tA6Xzz4JB2AG66utJdwv4+s5liSk6UsiZQ+AufFHm8f0qgG/2BS8wPY7",
+	"3GvjDUh2b9QDjnbuYCnplk18LbZSblsHEChT4UcGxZtpI0+Emi84zlf8lghB85yw4LyukCwPRNxSyQUq",
+	"iOrOEu0wFI0hvLYNABH0i3SQW69fvDTZtjsqFRcn2wCUoMplk4gFV3A58ua0DUWilTlfCQud5prM8cGi",
+	"FfA+tcata1ZWkWok+3MVPjT1PwZH2vYVyZHdCTKlAsl9343Rp4JM0UndO4meyaqubsU3kbYEWNqKPFmK",
+	"W6rXD/EmIrZJN9yGFwU/knxVHqKSA8C4amlhXnlQHpJZzrxRHryj3jodBlDRa3IL2edSYZZLJJXWVZIx",
+	"vEgxbk92vOhVNe3v4AOd15qwSAhjJlvnMPTWs8eCAStXNy3DDR+sK3jMjEB4RaEDNX8eubix2pHz9lTo",
+	"h8PwigUef0Xol1g/jL9+BO47vBXEB/E32uII7ERD0EpkhDFzXNNFLXwRLtSOl9tdVcVuADE18cOfaGxL",
+	"5IDaCabO2g4JeTJhXjCoR/mgSqEVUi2QK7lwlj5RYS2NDhVReZMYfIXLx3t+qKvHFaqRvo3EpRJJQpj1",
+	"kiFF8B7hwgT4z2rvwQ/Ro/T6xUsLYqdJIEzkfltikUuHWT3sKKhctsMEss8aQIVQxfQXRMCFs9HX/9H2",
+	"m3aeiyQFwAzcgGxIeslmYchyv7fIV/cm7FbhiXRcBXZdjtztFhYVrELr7LaVpo6gj9kQNc77OXHtAyX5",
+	"SnNAmGkl3gOiLuXM2ZGugZnBzEwyw7kcLGP+jjMyHQ9roA1wzhlJvfu13Ep8dFOyXKufsVP5brnYclyk",
+	"bsb4xmXh2zY5awMkNV0XpA9MUf+e3IbUYvIl5fo0Hg7Cvlg1ALDzVwfBt4JIfUByI6hzwQ8H8mFgYM6P",
+	"2rutqjiuF3ClPvCTHIijTuBQH9GhppHnHKC25sXRAZ/kM63wCa6JsUQY5ZxxsWxqeyPz3e7gXJ5x9rqr",
+	"JoUkPtaKXvYBC2XcISMX2z3JLeMD4hauTVinBPkOTns7LNg+C/1H4AuBN2rwBLR0QOauMbC2tQSVxmjQ",
+	"CqCewCV4tPFJgi4EPorjjmY7ZKe++O1QpfPZb1z99zRensUdXimD988T7qgwR2GRO5C4KF5sFs/+nnQ0",
+	"37RTcxMOa0LBSVThHH73nKM+vnAkfhEOvutpouNJ1BIWoyc+rJ4mZFw3j/qosoI7VF/fxc7KnrDcxXXP",
+	"7TyWcO2kZ1s3+kJHYlsQY6JhpH/MvMhWipSOBBhMQNdinJ0TSEhs1W593a5FGq7C4FrPP7+18bxJ57a9",
+	"9aR3QskvDa8/NW0LpNWbXNec1y9e1v1yGIfEr4Tt1VJJrvZErQ5EZPEG1Zb2z6q+NgAUCurcJxLBKGnw",
+	"p4lbYjOSs0h3I39ORrnEDJVsQxmVO5LDvPrgD6qmlWaIRTegZQ3HhR+4DRrARsFaUabXFOmvUc012LDX",
+	"s2dCrcHNLCbXhlinOpUWzHPDxaU9QmZOS1DMnYswOvIq2oI+sLpRscyEyEB3v6HKoPbdxZs1DZ0pd4BM",
+	"BzFDpCT1Nc0T6xr+e97Yj99l4loDD7hJ7NImJv3eu6tqJMSK1xh3omSZWS6cpZNYlkhUTb7wKuVnqmsZ",
+	"mmzvfOYy/pzmdQ/Nv5rXumqjVnf7IvvwgIwG3FygQtnW0BkXgmQqqSvgIEZFKBv/LxZ+mot9KOvenKuq",
+	"T2VSbtIIXdGkd4xLZ6neSkxomQT3xsV+cI+s/qaftQDVqRceDF+DT1TRW6KOXNzo+8O4ft6ch7c6FTZ1",
+	"GmQPLMpB9vQFfJpR80DnRNCKLeMhq80nKUSt+LrCYuzGdy3iHBy3Ht9BS0WtqpI8FlEvt1ujLukJ9eSu",
+	"5Xp79pRhpiCl7LYsGBF4TQuqTpf6Zqpw3mlO5BQa3MNwdUd5cqexeXC86LWTfE151eCAYWFuC0jHX7Vh",
+	"l9KTFBd531H4wTsFn0jgAU061wrYuL01rT6RSCp8OpM9WuXtI3UaN1ACmSepuGlXWwsF6aGfo17PxxPu",
+	"c8XRzpG2rfv4+Uv0+E+tMrYnjc14FJZbIta/93t+tMaZMV4ZV+G0+bRG2o58w1s9l6pY61v3WVl8T0Bk",
+	"ISXPQonZfEPu0nexsdcFGYUtFjlVcwIa9fL+gIv8XXwj6Ha0FdVKtSfx7oQmoT7DQlAi0Z4DbTGrPYpF",
+	"wY/y0nS6rxPzQ90jBi4NP/v1fdms1TejfK4Uznbz8XmSyomrj3pYkWtzmY4MzsTY5rnxlPmBghH8k1qX",
+	"lhVcUrYdW5yWpGPM7gmwJHlF9B/fr2fCZ0k3zpuhaYLv8h5u3IDj3nqjIb1b9njux4qXQS/8jzsCeF5e",
+	"V6Ubxo+22ZXTSu3Egm76mH9kNid3gDYdL/dYuni6cqTbvyA424GBOG6rwzHL5aBS/Zwzr6FC++ZiGSl6",
+	"a4ngiWKs+2WUg4fdjgGDmhog1GZRGHRkdGHO+HzWlj/Zq0LQH0+L41T7uHIDA+CFUDSjB8xUwBX/kvBD",
+	"QUwePC+VpDm5tMX8Wq2j7JYaX0Wyml1z08v6y8G2nKU4cEkinSB3JC/HMtXH74lorKsmQWuXhg/qczh0",
+	"c+RCBDDoFmdmQ3jTnGKkp+actvj6fAatoZCeXPSy62iRP4Gb246RMOMMb8HXvMhHbkBDFnb9OX3SMeYx",
+	"6C2zj9fnxby/qdJvBFJamzNmcTl4N+v9czmEz8k4VoqBOg+ZpmKLGZWp3d1aa4SPpqxqDgPzn18Mhck4",
+	"RbLPAFLwUXhOUrW7UQ6WOWtAz6vjnFRnGYwAjDdauqWFcZQ7zYdf3uKixDNUA05B6TLfTjdM6hcSk5w/",
+	"cKlOlbibxAww2eqVJEzdsD+CmDOrx9M6wz/KfEtyaND3MQB8zVn+5vbXI7WHY9tgl+EDMA1DtMWSARSl",
+	"RtCnIBulDcWUnbgL7p2LI8eK/DEgGi0O6dvk4V2dSRP15OT900S/siAsgTwppcj+MEbz4kzhTF2Z90K0",
+	"uOtbA+pjRr+QjLpD7sJPxQjJ045chZcDrwxl8Iwvs04qTWvOxFWp3EPkx/PvGhiw4otlfWCGztrkNBaP",
+	"v2PeAJN5kuwGmIf7zlJLYbxBkk25gMeLg4/5iI9OXHqPEqC1pdFewf6WznT7VhfY/b175/GWjG+icXal",
+	"4zn8EqTIX3mo0G9+6Blj/0wGnrkDLJm7MTHXBYknSdvfq0T2OkXzrm0F99+RqP0PFXwl4huo1wIoM1Lr",
+	"2cvxZi/gMdjvTjB9FRZbolKdC/cKJ8ajlbezb3qO6LTb+Dyoivt1QMawSxy1xJtR33ZMAi4xMjCGWtJB",
+	"JTEoJ3ICeoSZXbcdSvuyPpM/Ps7NTN3CmZQhuD/vnyJkKDCLEvSxMNGw7tTHVBMzIScEpD+I265yw9Zj",
+	"xFjjG3ZL1RxBiDqEfZdhiygwqtVBIOtI4RvCXOp2YrWb4Pu7ME1tEtKUnnh3lzdUygh08I/QAwXn0na8",
+	"LpLU9ferWDUZrV5MvYceGYe5fpKq5XHLvFkjiVwVb514pXV5RZAFqa9jx2dNy2OYcR1c3IvD+zDTBe2J",
+	"s/t3TUONynu7XwxyPZ+2sf7LgxGh760V2tJ4S7W7o6rqKTdLTu+oG2yBQzb4j4IqRRgqONsSgfBG2XTy",
+	"Dc5UKPkjmEXOs6wUYuS8lTbJYxAmnGUEGWf/by2oJl1QNV8398dyQt8hucuc0xarzBTfcLzUEj4jQxQw",
+	"Sh9hZrodQBDdv3vBUGAO8+0seTF+j6Or+VstElpJl1wli/lYU44AQAU0SzD9WjDNkeQ+g8dl0Vnk6vxw",
+	"NCJ/egzVEceDs1fGvdqUM96H3gxvwoxny23r/TtiLw6EaZLf+9rY2KmbaZfv4dbOIznPy3GFf/Vh6kEb",
+	"LypvULbDbEvyS3RDDsqF0GzvsSYzPExS8j/m5NqJXriXBQ7cHNMd6CGeBkTK0Zpu/Vaiv8d0QQpAYJya",
+	"iN6BdqHwZmq8bGSE97Qy/oGwj9bUu+6wBCS8wyk4v3qU5NLH+o3UVek3fNCE/uy5w+lb96ztbiIjlaxU",
+	"SQs7L5F+bulDRhy1mmxRgKuc0meIM4JkuQfEVIKzHYIbmWWn1ALECnO+k9V39x3v4n7V1xXOE+IC+QhQ",
+	"oxLNKWdRp3/9iCFwQXKkOFI7KlFteqWBz84SzZlf/2wiyDa6fY1pcKeflmQYOs/6wU2uBhTIpmE73kLt",
+	"XJ/1HQcHMxi+TWQwHzLsTX89+T0M8VdKeA3CZcR5Q4Y6SeMYdFndVG967rfnoAYEbrmNCrFcG39WEIty",
+	"tKNsizA7gcZpELIhCydlBM1CdggIkVBS5EGPs+PwZV37YDuF2t4dDO+JNJ0HB4CV4Bu9hJmEnVXrBq3J",
+	"WyFvTEMibrWpiCRl28IsZEz1eDQc/ygUjq+v/nMv92mCLzDPUM1eMsbOGDl2TsVVlDO+oJvNPGqhHu0l",
+	"FgpGDF3IcDhlFFoemlxSJUmxGcM/3rkPfBRiTom7Ac/W11P32hnPMkM0UTw5CZb3TK0tD+yim0tyX/PH",
+	"qndlnKD9GrP8xa2ZzAiJMlXrnLtSqUWvalp9S57JFQBm2D10B/iM3E15qO5dp9/g3Ggyguz5rbncjYke",
+	"1Gg80TDTuQ/pet8Yt0CBFRFO6QMY/mONwwOzXToPAsGioM2e7EnxD0uPpdGP3Or6aTsLxt/U2zGhAU3P",
+	"TTXce+Zu3BmvrOo9rQIy0biCNg1GO9sY6wouqqbNRRAjxzFm1/vpUvPSJIaNblLzg17chpcsT2x8Pc5T",
+	"kif6w2xe2wdObndNglO9AoJIXpTRr8LPt+l66py+SGoRv4Y/2jFYK0PVzf+ediIF7uu0K+5vsmGP0Tw9",
+	"Nu7mfLyfNPb+xuNaHkJzdy09XCtCnpOlbS1ptLQYoPD7YOwOEGROhjZ9LrWv3qr7pvk5OszTtPAOeDuh",
+	"9d3di9CpaoxZ5qvGnTEqkc1/cXyydOMuGjKwovjf6ShCryq956Nr6fcKWtX/s+E8d3VbMw/j0WzltzK8",
+	"T+tDckZ+/hkR4Wi+fv1MbHNfv3j5/lJE+WE41sDQhouMjDYt7eCxdf5A8P474vxE7xkdieV3kwsqeNFw",
+	"LgAH63NhFvpm/gT/jyx7v87WB1IMb/5dpkTeWVp7Pf2ZlC7vMNw/vesHgUErCeX7jeHq9SkojGK9F3N6",
+	"Jzb/2Gtyy1X0ioz67murNZKkbQt0hFRJ8Mp1u8gJ+H+deJ8rs9qRkR6i998MtKe5UGchY5O6FF8ltu1s",
+	"7cEtEevufIz4XLrQKZTkH7CoDFB9bMCR94lEB6x2lwbbfWlTxh5A+hhmpsdJLvDxgWtTmfE9QXjNS6VV",
+	"MrUje0mK20AzraCAr4U3zNtf93LRk2JaH/u5hGAtR+6fEPwRF8UHUWT6sjnuTs/BVI7xM0ZnOHt5476U",
+	"Csw/SUji9fDBNKR+K09z1F1qR9Mh12fQrJJW/yXLP1IYeT27maQeCI77J++0jtRdfUH3VEXTXbVi5JmT",
+	"3bQFN2jrWBO63SmSQ88ViUqWE4GO+LREtQsMcUYkoiwryryVvRhtLu8AwAPSTVEe1Ff0BJHiyKwz6Sv6",
+	"Km3ahDeL5eKIBTOKxKYsirBheP4ZgxVasi4XbtJmeW5mfRs8E4vD9+8Zi5vutIF0o4xIudrzvJUE0K8f",
+	"wmgr7+UwuucBZ8GAxUtIyZbBMxPWrf9CtpRJRG6JOJmWQIRlpIp1wHyeoau//teDi4uLh48+C4d3SqZM",
+	"LLw/BcY8NlGFSa6yNZkvMuytAlMJUWl7zm5wWajU3Cw/f6e9JwVWVJV5y5EePewFvaVsu8KC4NX+UTg3",
+	"q+BsO2bMPWZ4SyAupzmnSOW2znt9Is/vahCHjiiZtqkuDZGxgkb5SvCiSMk8WS4OETvw+ddX6OUDE4Dj",
+	"B/xzGWSUww5Lkrr4gm5IdsoKsjKvATYN3WNxWqnTgRd8e0odqnoe4jPilmZjjr59o0J6bTOY3HHX7LLL",
+	"KpIq0s9M+lStfuEsvKuK04KoyOB2XXSCIPNJ0l7Q3VeQH7EiYlVQJYhcHYhY5fiUkGuYrqubwLu9PJ0U",
+	"9Gnti6MGIZfNC8JjGMe/gfMcv3+e2/PSTXm9DZyjr7RG7PnJzGYheaQq25G8inIjvtlEanryMB+Rt0rg",
+	"uCr+awzZ0ltQ1bQymOmWYS1DPpHI0XXpreATifiR1fG9HZbI7ELglliTIgFoOyffmidNsybbqzFgIsGA",
+	"BYnESCyFTakUPOoAF/kxVNYViuo70iz9xJXqs/28MVMuXsVPXZYYS1Azo3BQtZq2ESZtttY/0zGplfUR",
+	"CaVT07ex/MLoJWg4YeWm12VqqoqYoD3QLAxnUYu2YC45I+rIxY1mfSqHCyisUDIzcd/1xZpZ97Ki5pvB",
+	"nUhjom52hOwTCGkbZ7llGarRU9w6PpdofUL2qLT6ND+xMc4We7cWHDh1vXSZVoEyn13gF5a0GHu5KBn9",
+	"uST2dyVK0jIc9vgt3WtDEzqiGfKYP1z0WQ+1d+S//3714L/e/Ppo+eTd7+axCqZo+KMV9ybR9pQ5qMwk",
+	"Cvar+RVNn/r0fPD0IskCaO3I8J4MGAj1eH9uTAf++V6sh3bLs0F3YcC6SDcWvK89vvintQv6wF3DPOtZ",
+	"Dk0WG+KvtlUxmkEbRkdLn7v6/grZS8rbuM8vlr3WybgFzGS51CT/fLzEiBkhI4kZ1ginmR4TDIw5HHzG",
+	"U3Yf3Xtzqc/34eqPZH361859vH8jyzrjPk4g1Bn38+B8J9+xsftyMOc4dP/1v3Sv78Ph/R15Pw4P2Lgv",
+	"Z7oVE756f2/JocXF3QsvnTLYslenQKwAvosK+qwghIkUz3EYHScVYcQCp86u00qFhZLBZHnncXOuNb18",
+	"ZFWLD96XYyQ8aApEOMISYYaIEFwkotpMdRw7Baymfs1Fb/pZ9i4TPRyXdbLD3yfbXSFNKLQm6kgIQw+f",
+	"XlxAMtujh0+fji6D7xJ6gLyz6bkvd/cQJC+GNTNGGJo978nP3di8xtqhyY8M5VSQzGLbDXeItPsRPgLm",
+	"KmiFPEqhdkQgmkvgpsyGXTo02AatVdMoyYDZgdjICYAZLS1CMuIC7YnY6r9wYQqLHKKzWS+VNnbxDCDD",
+	"bIzl0HcrtJB5QfOrAvOuHD9YABXG5/N+HNunrjmV65/Ki4vPMjcY/It8asXd9RJdf2qlHfy3JRX8t6EW",
+	"/Kch1zXQC9AKdvhwIIzkDqkAIID0vUPEXj5D15CcIHDxqeai64ELJOhCr3awBtmu6Dgpoc82pqxI3iQw",
+	"JMVajrI8Gz91cwieKHTEDmvLUUQYW4sFdMBbBxWFyP6gwozZEl6t810c8UmigyB6hy5dgJGjLUehVmLD",
+	"QsqbeZBydXgulElWYaB0DHERSYIN/zkcuNyEBmktyaTF63Vg/T+xaEIrKHa2n0GE7MK2qjxoJxI2zzBy",
+	"lmE2cyzqXYT6M8UZ7UhfunhGNNTYZNVXZUEkkkrfS9z0z4Pr6RJhFzjOMEM22Atp+2hd2uRliNmbv8Wi",
+	"9alhzK5k0L+Y2nfzqERrom81pHjwtnBhz7TQfRgTanR81Ig9qMJnCLOTgbqzlwisIOcJJQ7zBEwbLNDh",
+	"qDWWNCCrbomgG1rffOYKWSJBgGYGuBFRBXelHpFLkiMtXfvAFlrqA7klAtXQWDOkboT5xepzG6twZbwo",
+	"90xCbNaR+MyUj7nyOcI9Mb9k24LK3dLqbRwyZTja40PFUEGvGg77AK5cJg269o5bUH2p9baOueoSdfRQ",
+	"tdVq8TwTECHq3JFKUzG82MfEc6gkdqjXFi1p2B4KqhRazF9W5JemjokygNo1neGS4AqmmEStBXQdRs6b",
+	"35z41/yI9piZfARpk5GCfoyodP7nlqY9yRUWKZbZtrctEUoY2dCMYnFKrpfa0SLvhbCmEkTrHp/Qmixt",
+	"4cDDP/f47RycbaiDiiWZRHsqJcCuKmMAmoLB0HD2yeRz9Z15/itASQ0cKjveasPFCuoGwvDWGOkfkSBb",
+	"KpWpKURHXhY5YoTkaE0kzW1x1CzT8j+UiJgQeKXNay2WCH7GcYG3czXVA/QKMyZUUc7Dk/ptfeeP8zRX",
+	"b61P4czr6gmE0S0Ra1ygnGTUATQcBVVmxTP12s4qtLp+T6Ah3ap6AQDBae61ieweTqwUznZ7qHPeeDD4",
+	"FqR3x48ui98M+qxGPZR0y6wvxhj+GRe5LaMZhEB/a2qDVjQPIbt6GSqyak9KTVffHSkqlO3qwCQ6WepT",
+	"AhPoxd9uUZcy8w39CkyDF3qxXvmzQdMf8oVrQuYkv0TszO6F+mmRzBTmaffayl2IXeaWB4JvZOVANNyw",
+	"rBOZTyjnYBX1VTaP6NipiDgIoohYlTKWI5qK/9oIgRO143kyfezjfWEgQTJ6oAaRLY1p/YMDSLN0TxVg",
+	"P17Cpj9znSNlxg8ESXySZzF1C3Kwe9oN8ok+6VLhzQaUbvdSYn0uTDWZrOZpV3gHWTBRrehvTRT/Kibm",
+	"CuurIWaLheGC5ito7xlQAV2jfqOdDAbj3kfdcucSNuT17ggnFir+b7NtS/R6UqvnNp4UD/vgt2/bj/Ue",
+	"b9YrFr1Y7+sF2gNcH842+O2GnfWGHeTm+3/jDofEP74rePSx+Djuz6G8pxmvxjYQ3eCV1XMRzeItMwbm",
+	"Pcsa4EzhLOj6POITUtBJPtshbMXJp+ha4g251ix/XbIbxo/suhKGa56fEJY3JP+0E7ebYmdbZg37en90",
+	"x9AalgZQPhLduMOa9RvKkoSTpvMKHvYch10pblyictlBOg21kktJMjOh95hAfh+qvSCFEZ07egjG94/1",
+	"uh1+fWSlLbLueCmJvs9XjW9ouYY3oYg5R3Ynmi4JrcGAzHHwHSe4GxkHYQtcHobfxRuyOu5CTfa+5qVw",
+	"6SrMKLdyRgOjjOUDQKbJEuE8F0RKrQPuMMuLf92e3h3jBs6gI6LlFP+c9MjJK6XI/qBmQkAcVgIqzcfx",
+	"5WFnElL2REoTN7il0pxCvKeFZuEDFsrgkXK1i8CRRqRFi8RAvsreM9MeJs60yso525nfOdnOgn3u10Y0",
+	"IaeZxZMvy2H1+GO+CQftlxGJsUNX5W/XmLvGBqk+8YpqjzvmYDXkes/xmkfZB7X5Xir7c7VOmE3eDBYv",
+	"fRSCZXCWUUGTUJx1d4JnVJHX/RdEg7R+T4IpcPi8HoIBc9t5xox7CZr+SoQFQQehdfAcUb8rTV9yar3W",
+	"5zWKQ8vT8voF+uzh558/eIhwcdjhB5+BAx/vD5pyi++/fLVYdtEiPgtgRXQOYQUI8bxck1hrvhF5meWa",
+	"xHOjo1hGOd0TJsf1DC3X5Av3WjAvg2BZipFz/868FB5PK4IRNAKQCnxDi0FX6RdUWsjsl/aFXhCbqJvv",
+	"yiYYalO/Jp8pjtAT1UIS+33llohBXqL5455gRtkW+tMxxIu8id40UAtfG3Iu66iidmMzm1Tz24U6agUv",
+	"vpqJOgwZdZx4hBpYQz15GCw2gy+shnGO3lGuySt+jHATTmJxrPB3+tmIEgHj9C3hOxJaBi5zSmwvIiek",
+	"ICTAoKXRlt8SwayTuDa1DuW6oFm4B6cVHyFo/V9CF8RXgu8RDCgBB03fAtL1+nKszYqTaWijWdZ8Ha65",
+	"YGLXgQhq7Mghor40T555aL35jBMyr01eaIArKnoEo1sVOtWRSGUo5rIFq8zM0eWfQwde76t/4CvOqYlX",
+	"bXKLJlG2rMR2MMUzyEaZVzoQSZ6nSlr3p81aDefs1vqpY3xLpUOBYVlYKUHXZUM0+N4K+EJP6vAJ9ACX",
+	"wh6p8Q6mbRQESxLE+SSQ4O1oLxEvFeQL7jF48CGK6Ld6H0C3s7ZX9cXYTn0bLNYYLQO7qw0Js9gk3J2c",
+	"ziyU5ZoJuUgINrsn30GcTg272SwJ4WH/U7Hpv6zEUsTmMmcXZVrmyktUMrctaM+Z2hm10nWn7kZqgMuH",
+	"kkX1QMZqTXw00BMccoujy9T3XPBsesoJxJo0ry7BMjBp9iULLApvyWoreHkY3MH6yaoiNjFaNRYyDXYj",
+	"mdIMG1s9iB3dVegh/cPZWiGbkx9KY+KtXKFoL1naz79bLn4usVAmk6G2HR5dPHr84H89DLfrfJuAEPI2",
+	"3PBVloeDtsoijRAjZp3F1L60LmRr8XtjLVMiHyeCA6tMLFGr7+eAvBnLMvGe+927Pu3mdmsb1NMdShW8",
+	"UM2k9dnQYf6CFERvxyvyc0lC4j/jbEPFfuTEO6TwA46m2niV3CQDZjZqAp1WEvUnPeI0Rk4gzgy+yTa5",
+	"75eP0irGJDd1CAErdYMzZfsg+WlOXBuiirxVS+NB2XKj1XhOE5PmZatbTODH/QtiPvAPg+f8VtsshOXQ",
+	"Y4EwZfoy11fDcrGmQu1WrttqJZsNSJs9LSu+WXFBt+C68RHd9lhQhYu6AxPJy6xZ8rCnW1sEUT3kolg5",
+	"z0prSq1xdqNnBNqXw2NaHQS/pXlEUtamRxB0uiFzifGoU3IE/9CBCxUcE2eKxzt8lpIIvT9ZQY0M5iPa",
+	"ukXKLq+t//m6SnOEB537wbV1G3BXHQTPiKkeMd95tzwnUeUOe0ABoEIfxlPgmKd2iRvqCvAD13u2T0v1",
+	"GCN5g43K/EB+J3bfniuw3qIiT19lpGdyzyBk60N0L+Wr53josSOsdQhGoSQkoFXP7fUh+zUWW77K8Slw",
+	"6L/AJ2nxP7RtTkDlh1I4UKURlaiyQEN63B6/XTU9w63xa8sCxjU1hSgTXOuKl+gCzGLMTuHRKVtlJFSv",
+	"Bwqcqb8/IqrA/trRPCdsiX4hgktE3mbkoGLTtgOv9pRxEemNIvGewPTggpJVHWT/iF578f5RvSZMDXds",
+	"d+wEr0NVmVrvF1I87G9YLuB6syKaRImrabovC0UPBZEGoH/Y++z5njzGqTYyTKjuhnQ4q8XIwYNYHsCx",
+	"FbyFtdVWkHw78pJovBirczAFlkTYXhGSZJzlCBdqx8vtrm5JakoJdsZ8vJM7zSbUT3onsSnhRvOOfdgJ",
+	"KL/CtAohmIKWHcluFssF3Uc1nVSY83C3UtsiTe0EkTte5NImVfuhvQOXkhqQ0YLekOIUnAdn8dpLk54J",
+	"NRmm8psfAT0rZR+NIjyquWBMICnB2ZZIVXW4TbtZ3bl4VZVndP2aWiMNAtC5eg0qUcH5DcmRvh62mGoL",
+	"YYMwOmAq0KFUFnBlsPxKZkHopbrtLNTagyGiR9Z/AZ5bovKgZdrD9P5xTX/HgTBbs1NgZTASuFrlldRY",
+	"LgwI12ztxt9HoZnlWo/NHIXdkamZyju8FX16BelzzHKaByXqBJ2+OsHjzuUHOxK2+VvQMIgw8X+mc+hw",
+	"1b77fnxD0zZPnquZd9lhcrCgHgsuhqGUqYAaTSUCDyzkz/M9WfP89Cn6Hu+JRLjgTN+1LHelE4avDFgK",
+	"dBunEile5KZPklbahefg/3SRACe2DWpMBkUhRyeCIWUox6clokwqgnMjJ8G9gaxUrIF8Hw3C9nt+kbbo",
+	"CZr31eOrg/DqJlvWfo5P15Gau14DPzj8u9qFsqq9iEOlS77DKIBmFqzyY+mP16lXkcZ8exMKzLRGrq/2",
+	"lNu86ZdKz26sQxQeQHdSGZrvSOuG6C2ulDyQoqBsa/K5zBON8rhR2Va9gPrvnNssocdIcnziXZ+s+MLj",
+	"4vPxqUfqu37psbu4QE+A7XL/1dYkjIYRus6qp1KvzdFtqQM/edrduBrArgOpMX+PPG9SdnBSHn7fDkyh",
+	"ex8u6jUMfP0MLgU4eVb3/0SGAluV4H4YttsDXbVD5Q2DcI89+rmeNKz6+pnRnIO6epJiXopbehvxOvu0",
+	"MQlAtnhVHbmNDCRZtdVHEncBq2oD6iw5XNkKguB87Ma0dZW6vLWne3mHledweXYE3LDnczAbt3J4jjU5",
+	"Ut2dbtJzEuBeLfxVdaxbjMsIclgT4OHjwhw+qeCUGD6WaE1sVqdWu6qs8raWKYipAA9n5T1cmh7VxusH",
+	"T8slyrVerDh6kGgju9n6ktVF7BrROBO+8/MlgrGzSuMKSuAj9KPvx16r1m2yTuQES6pa1NKjYvX10M5+",
+	"udkQ6OUZhTRrhqNCyW3Mppkb7UImwbZPcNZVsAoyQkfjA1P8iDWrQaW5H+GpJ2mc8jZYm3Ra22T6wXwk",
+	"2J15OnRCGViZBdLzevTWKwCMDn2a9FLyxmIlZKe2w9XGti6NY1qr/bnA4JElbw9UxJNhfJSFKUAKKZw3",
+	"QzJfh5kn2+qx/R44HVOio8NqQ8ebN3UvW6vvhj+r5ABvWSHyQDrFl9AeJT3tMScK0yJcnMAhztfl/v/5",
+	"+sX3yP6KKLPlSGuen2yOxgELvCcK8E+boMKxPiD2U1XPbjut4DK52Aehm0ke1Ee1ONTbWWEZaTUNim8q",
+	"KKM7CX24d5LNOm/SQfT7WLuc16W+s4ltcyGIAqou54XAoGwFvZJCyNVHhKUkUu4Bghx6uThI7GC074ac",
+	"IpeFVPhkMXXwnkCOh1Oy5eRyZL22qmSwiNZnvTANvxV5q+QS/eX5S/T4T42SKcIGu922Oc8wXIYZWhMT",
+	"aEOULV1j8a6LeDDfo/ZldZn8tgnio5cdjN7adCVfxTKtXhZVMmzoxpmWe1i/lXgOzLUxrnsMCKTX8CJ6",
+	"dPHo4sHDR0uzkVWzEi72QTBmK1c0y2z5A/vHf0jOPn2Fj99ZLIGgvM8F3ig/OVKL6uoowkWgotd3Twdy",
+	"gZks6gqRGNz79A7+Tdq5gkX0//7f/w/QzBqz0O+gQT/zRD29EFR8SVdTNvBbfOKlQjuqBQjfACKReqC3",
+	"wYz2oMnMqZv2scbItAD0MkhtZUWVRlhd+JXQrWvmPA72sw0t0f0NaLFS7Cqd5AGL37bP+eFkqoOBZaCY",
+	"1xRmHW2wBPQk1x1h7LU4DpYjHdZi0o10aVQKvkHXjiDXnYJzpxa2Yg9+5S1+8Msb/T8XD56u3vzb7z7E",
+	"RXeJCEuZ+mdPGiR/dHcC3Hy3EfnyIT1SRUAlaEfGG84Vw41ARDAa1Frdo8DqZhTWn6JXBIrVcuijiI47",
+	"7orem7N4/0L9/G1+F5FtM3gE9TDp3TE+pjRQQ4A5cECGZPA84B5R6fWb+PlN/NxL8fMKqkts35DeI3Wm",
+	"3jLzgRuuw/KbbJ933hbTj1Q3JW4ao5R02lRC2n9Ys/fNTqvHBxT2mBCP9jaaiYn+2Vw7I0to7p1L5a5c",
+	"EcE+VhVmEXc9WnEOrH2HhvMM5nHE3i1ZZmTClcG+6GkHV/XT2lQvrXK62dCsLNTJ1PDZ5riQ8S1se1YI",
+	"QbqNebhYLrQq8dliuXjsAWNBrK2gLLIl3jyr0xdm0B+x3FG2VZyhvwpeHpDccaGQJApxVk2dsq3tHeAS",
+	"FCEnUaJqQZ+ibyqzD6Oc4i3jkspAORAQjrQT7iUpNubZt+GkWSNGIh7s789E259SzzfFo1+qFd9sVjnf",
+	"Y8r6usrZJ9AO5zXAdrBapR41Uk8A0Vz9k5G7JtUF2y+YoDSBvqQmkOr3Q4vIzDg/j61+GLaeqm99a57v",
+	"b5KDsx2RK0uQWI9Mjz3DtUTvAe76rh2L/zxIzJZPlg3B0RQH7SPQPWhd3hiQ7pXUnIZU/DHKuPd2LodA",
+	"dFusEdzg1O2Zw0ETuivvmaemvRvjqhD+4u4bk4fIhlQX8/Cii/a635cMgLiMxZpIdaNJvVsudgSLia8K",
+	"YoTyxNclIZPfLDarDAsy5eUjLm4mfbedjmOmX1OwHrpJGn++y9aGhRjra4Jz0BBGctRLwg8FqZSLI1U7",
+	"XmrFkOE9mQ14yWQaOneVzY69cFGdnjTmMUn8TTq/bSF8uClEiFcY7KbmarvmF78ZTuvpqW77ukpSnKuc",
+	"oMBaDkv6S7isUcuHKjMS+hYtKxA8wBmGS0r5ZcSUmZ5hQV1lR3AezUR06NAGa08/elk13j3uaFE1lXF1",
+	"VCn6V+Jl2KNqerV0Lfr89b8efP1As+HjJ0HrO0jV7yz5tOHYbErs822HczCksy2MbvZByjyHNM2pimCj",
+	"WlCTbJl0BKbWYzQ5viFOhqRJcqOOCIajZnKt0R2hF70Pqg0dlDTHX6M1yfgeGo2bM5Ca4loRxjCYJU9/",
+	"87Bxulx8L8wn52mnPEGOtavl5hIK/+CUVckLgzUoBdmo1Gf7Qdx/MGmSdvcnYrR/rBktjc1ahoqHvXX4",
+	"e/BmmAOnZaiMZ9Ip/NPe4hyfUqy8D8I9wwXe3tMJ+/KlcdCP2BTvMM1GuAQRNoOV2RaK98vArGY/JyXu",
+	"Lw3myYlI1zki+REpGvSV5610imVbQt1Z15LQ0frGQiV+4YqsPpR6YAoqZOrdnHoHSFmmKwf6acq2qwkg",
+	"rzHLJBaNbFYcmaRybaOtiSs5DZVm3bkjPAlXuEJicKjCE7WY8S3Bq5diSFkSH035lp2iVtCNm3dw6f+a",
+	"/nwY902CYJiktf1zHOrhNnTTT/kQhMmUA9lijuQtnkGb6Fwn90up6FJkDt2i/xQMXve97J70dov92++c",
+	"2TVqehO12Y7NcO3+tGPUZRADMxhoJsv3NLM4/zUenFgJflwsF7goVlysGIdy+nDzHFOOPnS+4PsGP/N9",
+	"FTI6WIKGpxMshl7YRSKERT4dKG3ybtVu+gXfKMJMmTkMWMP1hcqVNpgW5XDwx1DxG32uDFBzkfjKV7bt",
+	"z4ay8XleqY5JfDjoAzvycYda1X3AlgoPr+47/aQ90AHH6FUF4C53hCgv8XeJZJntENThFuXeYfHWcYd0",
+	"B2lrazrAUIJvBZGySXWH21DbbEHIMw+7Ebo7rORJKrIP4+8pLNTkRL7hFb42z76XiMARC0bZds6zaIfs",
+	"O41TVdS9qRivJWpDBHnpgs1NtMe4EqQer1SyyCOF4/I3USHfwKZsVWi7rDttYQEisgusLREXS0QZwigX",
+	"JyRKtkRY00wUlAgkgIp11qyd8odCviwoI+HN/9fAxBwDe+luXi3fRsezNrgsAjlErwjONbNAJYXtg0D2",
+	"B3VCDsvaK5UJGh6yalPT3aYdpPZeIr0VWHhx/wxLskQ4yyAJHLMcHUqWqdJVAbe/OlTbgsWWqNQLlBhP",
+	"IzT/SS15Ca89AoFvLieJTxKKVnAjAxiaDnwiIZ0GTqZtvQQPVX0poBTG5HnC/lAlkesMl1Jn02Yzs0kV",
+	"pfrYqwwi71zrzTookl9rESLRDSEHk75dFgTqVrm0+EBHYm9do5qRHK3JhgsCt/G1FbvXS9NSURBcaCHV",
+	"TQGx3wtLB1MBHPvRfCJyqTSUydYOYqoMWn+FvnPZEKWNZfKyCGcvmKBEGThuXxg8JIeZBdutKWVxkiDV",
+	"qnHh+qNSdhMCyHdjKm6skyrD4gA5N5fIURKQYjsb1dqk4Kdtx5MYSQXRPBT9lR9ltBjAXj+BzIYbejiQ",
+	"MEqfAS00VRDhdgIl62UQLYZWvk4yELSEJfhkWNbsWbOb/9maQ+uleIRqKRR2az3Oac8xfmAjLY8s4pjR",
+	"hgEvZGvyQqrcU6O7GPRLU1CyXNTcswI53NP8yKQ+NSDUTD1SE0LNK1Rqo6kZI7cLq+uDrC1jscelvrLp",
+	"rZso/AMXK6u6Bfog1X+yPlMQ34oyd+fclgUjAq+p15DJwEvVOEmmjzBQTKjKDwwpdVjcQAXJlvFIbY5n",
+	"wAUKrwq6p0FspBcbhNHz13+Ds3KJSCGJuaKDMQyW8dxmEHaytFyESUudnChgxSXC6Mevr3748a+QindZ",
+	"tXi0clAe9BUEN1q4VYLRd2q9L5O3i+XibSEBTi//RxNt0i80PKgabaxVaOnmwFlGKjmh9dycAAZ1co5z",
+	"1CaVO/zoyeeRnwiJFMeYmx2wrj3CWBwoGY2bhDO8/nJSRKb0Emx3wTTP11lQZilLj4ni4sLYtUFgR1AR",
+	"oWwHABJNfwLQC12bTH3Xwz9MD29BDgQraeqAMGiMoPUEEoHzkA0DvYMvgdHAUsJ7GW6U5TTemIap7f5a",
+	"8ToKqiAxKtoSK+ylsFWYsasqw0UB+GNdyB8fDfqWiGCzTeM70mqTmSsYYqVaVoZszglUS/kN+wF6rbIZ",
+	"h3NCLdZZNYt6VXGO+M64b4J93fSVUdPKK4mZlka6oYy62tIEZ5CZ2Bf1ayPyNKPnvu13ibRPNlpu1cD5",
+	"Eh2wUE6HvyEn/Z8EZ7vFPWqk4W7ulteiShn1NmiQXSamVb5/DvCMuIcJpmSHP1qwOhcPnjpknU9XD978",
+	"erF88jQQq2jvUYT0Yyj+RYN4I6iuBZeJv+Q9fR0kAv0MGSVMghRVhFUmuy1DrbDr/v3Roz8tGpGbn376",
+	"978/1OTRNPr1YhmK4VTdkVMN70cJhnd1M1twSHNBm++ABa6tZ2ODC/OALWlx6u6n6EcPqMjASZnShOpq",
+	"B3vWIY9jhpxobhnjT4KYF9YnnR7D9D09rVYFhoVdf4WuA0urqgpbG34mzwbYGEBJuOoBlhkuMJPpD254",
+	"uP2dTdyiymdBIBCsyIqLPKTzfs2P6OKzP148/uOji0efO9XqEuX7UxRTqipd38O9l0Pb4X04B74HYvHF",
+	"plYlll5jM62l2MtU2k6yNNnx6GBOBrpjgJUv1UqSAxauc3xbGYGO+4bel+j6Mgkf7MmA3OuoEYZfB2XS",
+	"N8w5cEfUAl0hGzEyCOLM+SAclPEd3Bl3JNXPEedzpDo09Ld7lufQpMUcSQ59+uosXDRJpYjH8L+z93GN",
+	"uXFaGU9oxvd7qnqcCN9zRWYA0u4NdaZiaJtBZmPne8nHmi+5NJ+6A/FVhcPn39X6O8PxyFf8OE9ybqNt",
+	"W7hnFagXppXu0pYf35CCViE/z1FVQeY7wBQIjNpAirHaYSSXCIDqKRs/3xidLN4fznU7CGaG/idTtDDN",
+	"azAs7YipkpemL7FpZGCb2thVJXu43kM/1FB3Ipt2Y3zX1sl9Tu9TSDGbicfrsHKPcY/WZEtZDTEXC0QM",
+	"BIQrL3okhSM5HeMVP7qMjJB9DyvykYoMvXoPq4kMjYWq8NsB9wXLvoWoPqofMbaSI69zZwFI+dJ4cius",
+	"oB322zepHWhP1cYnZBz1tW7rSqSAQ12z7RJ8mXyDbFYc+NZT25pMPBCxzky9Gznb5aol+H28X+vD0dlN",
+	"F4h75kVpwQytrHtE1SWyXrFLVMXonrVDn5co9ovpimzCjiZtYAmszW+JsH6SS2TDfM9MFoUfo7xELvB3",
+	"WR+XZ7Zxpx+xxYW+n05Lczt0ItEmTPisihabiC9uxnyFhEdtILF+uBlyhlPYjTrXVeQzRTeDwc24Xvu6",
+	"U8/+c0lKM3rJmMmYzVwn0oVJtzQTwkxbxBH4MzP6D2R/KIKtfmc1D1rWbiFNoaW5KpAxFjWTOPjyitmA",
+	"y0Jhi7AzMcnadGuezVqoiDjdYGBr/vYKOGyk5+BLCqfqCDpi3ZTeYOZxo0ElJLN1i3YaGXTuGCZ1Pj8Q",
+	"tsqwJI0sq+DkvxB4A2EyLAlSnEegxrw280P7oen4yn8hbGzqx7y2XyPoXaNtfCKRjYHXhDcfXbrgm/W3",
+	"Ks5vDBO3vNBVxBwH89AM41iZd0vEGheoDsAn5pX7UfnR30hqziuSW36Zp91r6T19fdzcZJ+iyUtInZp9",
+	"3Gqo0D7Ob1bZ3/K2dczNMqspRA/8N87zFtM2V3lJRlkxDU111IsH6A4Fyx7z3hpnN1sBucYhbT9F0Kga",
+	"v4ZKaFlxaVRj78ZNsJ9lcmvdrOBybHVGwSXk8/NQ5vFXhOSaEBapFJvuVxJTgIwkLNeKdDj2ntVCqI+x",
+	"X2mLS+DC6+6WcaZwNuZNeHxyoNpoXKM50kKwRqsyW8dR2OmuWu+9M6kcty4PK6XG0FV4hYTrjw5tiyHv",
+	"zEBx6hqQZiGuZUdIFrbk7aHADEexojeWUUZTccOLgh9X5WHmok1opFzRNXGPgi/1FI79B7MNStdc7ZC0",
+	"jTJTGgQGYpr2NB2wUAyE7LA+cktEXkbSsbWthXKCc+jlqW3wA7bpjF1NxHZtTTxxL83TkCtKucuASeP+",
+	"6o1m1n8Ebzs2iuhJ6ZcHzsa3Ib3lN/5RrkE7WW4bC5rbtG7K+CaYETTylpFE3NIs5HF5bX9BWN4YNSbe",
+	"6a0DXgevVvXynW6mdujVQfBbbRTeQUlS2j7K91aWNDmNxqWpVs64ioOXgWabjqW9na1Ol59j6o5urwY1",
+	"hyeo0sbumSeoY+6MM2ZsRrRvuyBGCHSrhpj60bkvrbxFihf5p8jdntd2q64r784aS2qqV6iCDIVgm+tU",
+	"f+qXkFVRxUZsASN6fPEUXRtXUf36tWkFHHerzuhODeZEuqyhHJ0IFhKZHvbkYCxCB7uEID0cwXK0lqi4",
+	"yw6xRZKfXQTLJD33O9B4UHrYzHyttZoX3Jue/B7GUEjUTxsGNXS1PZQmM32VVOTdft4AqxjaBbGsrkxy",
+	"u3WVoypbf1yL5sY3urMOH7ncAKO2QLcouzmzY2Q0P9MT4ElOsFpgm1lFlqFPzaguxnrfS0WCZhyB049R",
+	"Vq6NGkUVYlBlH0iULdfhD+jNKwsc/G33NpAU//X//lZ/bKfwFmQOVkrQdanCCmaB1724z78O5Xz95RTv",
+	"bQoVNlQNb5LNR7aTqRdt3/fI3LtvczgvKx4I3Hoe07XEHLi5pfHMOhDswZNW82TUB/o/f/yP190V3ZBT",
+	"U/VtXSXFNsyr4jbSsymsxt2ocI+nUoZZ9e3wRt+A8qMnoh83nzYDLmHaIRr0eo+BFEHK8VIwcvqWhDLW",
+	"65KgUNTvIKxhj/acqR3iAm4vL8kvxwY1mBxUCsCi+141cKBuMsen6wgOYe8tUVdWecO/v84kOTkYXf99",
+	"0bL64Psk5kbw/QRYJnjtEM6nfvnACr2uxIe3oIj3jN5a++CN1Vov9Mk7cKFMQVwfPNyBS9ry4TSyH94D",
+	"4hufsAWKj98A/U6U/L81YEkFbKs4pl88T2uU8i8gwX8TreeK1v4AVVvSDkbc3o/kHbY/fVE8CnD+riTo",
+	"EJ19gTpA5Xe9smIGt5anF94vv5ZPhVnS4O9WhA4C3Z0pUvvH/0hE7CARzhW5s1ChLYJnRl2cIqoHCdcv",
+	"ugdfdzJ6FP1GyOzBCcwkw2feqvGyfhjPkk/eptBd8K2X9dJyRD1/iR7/qVF7uhEtjKgnHQrhB7+8+fXR",
+	"8rN3v39g/wlVqY+Wf373h38L1qV+hxk2UfHvNA3naZ2UlUIEW61+wxB0mm039/FchyPUkmI49Qecxqt9",
+	"tciVea/PNBwMUv+ojb2S+flfl+a/OVOCQ+UF30B0xF6Gg6uBEKMMym2HwwDf+URCzir6xdQlD+rAH5l5",
+	"13EpQwoGxEjwDWFojbMbqKutK41T5nwO4mGx8Klfs25IZ2mdlUmm3vtm72H9+yPj9ysTOFsTdSSEoYdP",
+	"Ly7A8f/o4dOno6M/boe78el6Bgk7PYOi3paz90tb/y6wfLLHIRQjqDMpZbi3eSL3u571LvnEDpcVtHk0",
+	"w+mjkfksUXWnxpqS7eghvRjru+qd4GbGQn22of1K8IKMyPgBPyO8FGYdM6jM+CEUZf+aFDnipTJV9OwE",
+	"9efmKD9Daid4ud0hOwiCmUGiI2AVWqpHc24C0+GMrLSoBvAN2bMnz5CkW8ABogxheeOqPzgzsh41nZqe",
+	"mhCQWrN2mhjorG9a6dtorM897Q3u7E34eM1jBPunYG5FMZbJPboMPNYOz15md9p3PqKW/gDVewZrbaeP",
+	"CqinS5snWuteGS4Iy7EIcmQlDwPwdPlZTXkCjeyxdD3q58oTtb1EV0pgWiFEttoDYJZjxcUJVQ/V1Y82",
+	"v7vA2Y00ZchYoR2+JTbFNr8EpAs44Mcdh9pkqEs2ERScVfjR6XImKmRBTo4TqQ2V5E4Uay3w3r+oiqu/",
+	"9YGr51bJNMPNlpIjVOTpnQbvpmfNuZwwY2PC9P1v7Wi9OTDFON3n0FPvY18+t/qPoGnMGDESvx1d78rg",
+	"DRnP3hp3g5qne2XobApqTDGt0MM9xIqcG1iLEVdBOwHLk2w+0ZqLdkusZhdmLRE6U5OSS1wea7T0waQQ",
+	"mKsTlIYZe3jv9UKSwS96PDqyFLf0lidfZSXLeZ+HCH6vIHETr1KWaxtj1O1rXpmcNNC4Rxtb2SRJRbvG",
+	"yqKs9ZyzTUGzQKJf2whWR76qYKGBa/GerHzQ6KosV3Y7Bbss35DxLMqC9BxN4BxAtoAOG1+ybUFlEAI0",
+	"dspfbFzB6TN7eeq7Uxujn0jEOHIrSpM0rgIFvjacUmdMNVhjfBemKCw9SdZNo6i2vX766XWQbs0j1S8Y",
+	"tpxIxJPa+1fjRlM9r6TzwFoU54622Re/aQPDNY5B5+PVyYhuw0tBbik5hhKWzSkZ453xD1cItohuLMRN",
+	"gGEB+lE64Fuf+uY1MA3tJZJurrQvgPQWYKtxTvmxIjrEJ2PNjl6R2F1IkD/8PVl6mz7EMK/IzyWRauT5",
+	"vZtT13Mmosv4T5bzDyR8OuUS8RNqHARV54XmfDbhhgxXpvOLO0nGSVAXUQMChU2btPVIVD1DGRYEKuyX",
+	"VUNZuUS2HFqG9RWzhmjGZuXDgaKZvBTWxWlQXbMdLXJbF0VVo18EXJ7652FYI0OD5mSClOSMnMamCO55",
+	"GXJdXQGezR4XqCrQqyPGj59cXDRjxg8fN12B4PV7uHz67vc//fSp+9fjd3/4v34Xd6BlARJ/8/oFevzo",
+	"YTNg/b9ffNWKWCeG9NuEtYv3JhAhq9qFKOTcdibtpTHFRxePHj+4eNic5p8CNHr87sHvLwDo+f88/PvF",
+	"g0dv/hCkkGf5dssq4O/uKEBZ8gFvySXSRiXiJs5bYKlS7MwXV6XafQlB0m5kxv25Qulit7iAOK2Rk8vq",
+	"L7Vz3/5hK3Dj30bJ0rosLtWOC/oL8d4qmSwPBsfHvOm6m/g/KH5DOuVWrX6VqwaphuouzAJDPPDCCwuM",
+	"xPYfnUo4rcCgb5l9TuRzWwCYPjRxNWVA6W7EW87sPz6mhSJZSxpM1DizHYDlU8sRQ6w0yT4Yz1Et7hiO",
+	"3Vfs4j/6pCXj//t//PSTfPPv/8P9x+/OQZOYEgXymG8wt3YyL3qc4kOAX1wk4opFy0F9PpjBwdqQUPfL",
+	"zdqkxF2DV99dXuDQMRu8fKPHrm+iScdw5vM1T3/usedtQiLkC6E1iikAB1/zUtp+jAaUgBkhRjmzPS0U",
+	"t+3/jjuObJ52B7Cgbuk1QIpqniv7yjvXMC4xcDUe6SyAPWbL2b1aZfvd0Ll9aZAdHGpNSC/KiJSxvmQN",
+	"FOcKhhI57BJos1d3iB+NYvbxI6CNjKvsMGMJyXsV9ot74Z3LcFol1dzU73svfXzYZ1MRzDhT41DTlENN",
+	"+xfBPsupIJkK11jwUq15yfLrZ0jWgGdV8uY1Ze7nHWYWDNc+4wt7zxHiRgTT0PzXm48CkG064Jp78YhZ",
+	"s42rp4S0UdlaJwN+fVAe9KwBBRit58zJ+biw2+iWJiOjvTBPz4vNVkcHRoqE39DZ7iU622+4awtfzA9g",
+	"sPlJD0H0tbbA6wdfaymNkzwgTehYz0z4cwSKqpng0jHzHi2f9HXXiwZyzM+gv7imeEmIsx8AubWFL9qw",
+	"54I0C1xjFSJ3w/zqudUG76v7C4vZRHmL9xAEbKafS2J/1pRryb1pQm2e7zcAKod4oiVpPBGRBsqYIA1m",
+	"8IO1jdL75Qp7iaU8cpEbqKyxjmGTQLs62EG63dWGPT6MHM94v50v155Qa/w+CrwUnG9GEmC2iSfN8BWR",
+	"ZGxugCL7AxdYnOYjcmDI4Kx5QbPTN+wrLjISCWGNVlRS7Y3KROhGYg4wr6FD9frFS7OAuk1UCALAXFDX",
+	"CDxOdddatzg/Su9KC/mx0e7UXnFLiNCHdFxFVZEQN7JzrNYX3BLB14XB8Q+zkLlnW30XvnqOnj5+8ie9",
+	"FP02yonCtJCfoq9KAVCKtmwI5eRAWO4CwPouWSJZZjuEJbp2RxNaFlxrDebadqFZQbqBvP505sbzZp6R",
+	"jJiysBCtRyzRWvAbwpZVo/wjPtkmbuEgb3r2FiSZmOh24F6g0Os3I7GsHQhyfyIRzS/RzyVX0CZWcWRD",
+	"0kl2g49R4DhpeoN852ZvjZATBp07TGntDTV9uSzDDGZF2BCmmZ5nE1j1tqJSkKXLNSRkhcPkZU5d77c6",
+	"hUCr4rhYLBdbbTawvckAqFHaDzBk8CxOiK3HAERHVpA2CU7eKsK0xfUM7bkgJh9ELhEuCtPnStq2Lid0",
+	"JKaD1S01z2dcCOPhqeqUHGkAOgWySuzooGndtjuchcRsy50k+B49NLXVO7rdEWk6JVnQhGCAHKgud6Md",
+	"CQXBEnIzBhMpIWemDy7U9o6GLQtN8URw8E4JZlmbQWrDuOLFmovsiJ457HJ8vVW1KDNwBqahtgWOyfs8",
+	"G5428nnIMnR0rwBZHj1qArI8vbgY9FPYDYlvwwBlZwCx9WXV5PZbr0imt+b0PFyR/K3XVhWalZIDOGTc",
+	"bWL638sjdMra6HO6J3suTlpEMHKEZo7gwu7exsJ+OVYM/SXOdujIxY0EXHPIsQeMGdPQv10KPaIkJkAE",
+	"m177l4JnN/NUtTQ9/rOqowCgHK5Ncid9nNDTVm96DYykv5CwRpDW4bRJ7de1p5GVMgSx/T1Xeu8LKkeW",
+	"wU4sRp11CnozMpeiGoCJeQ+eUsMuniIEG9iY25vBQ3FW6Woo6gWXOgS3rIJftdaVCAv4p57gJWIEEp4T",
+	"iktnO1dd5Tknt1TLICzRgfBDYfRbE90d1QC+Pj7V9fNkCA6stfHVfuqBhnduBp9USz7eL5dUUNx4qgk/",
+	"ACfZanxPXQqqJVOTRQDUyWsn8olE5gVEWA7AAJ3Cxo8wUSSLgiE5ZRdLKCYocFIh1nvrvTdvF73zM1mi",
+	"rgjNDBvbrd61790TzGSjLfXR1gEHMlb+6RJlICgbxt/CylXpQTZHWvHf++0e6N4Z2Vz/wybcEDjmGWcb",
+	"KvajU4bs69ZCGP/6naT7eD1pAU8Je330Ruby5FTaI2I8jcnX6BfuRVMrFrhG/5n6Nt6DNCJC8hXNQ9kb",
+	"B5LRDc1s6ZutdNSG8NLmzKoAQIMkZFSnra4SRXK994qwMEO/MjrxEplG51qclsyZ38bfbJu577BEOcGF",
+	"6rYR98h/73pgfpDel3okQXOSnOPlnne5WbyUPbW0NlvYMhSVgAEgCLg6ZMpKP8osLl6UUZkCP9+O91Lc",
+	"r8wwppIdKr/1+PwnyTVL7Pfp7IFQ7llHu/DuqVqqdS+LqOkrcHEF7cTHuvEn2Wbveqbh2kSOnMholdAR",
+	"NZgUNCY1oRqopZe+6V1klRw3th2p8ro84y1h2QlJfJJNkIBPJKq7xLbTCqd2xzTutPCVa/AL8VYQksM1",
+	"7i6tyHU5qugHwvf7IPjkj85QBDRE6HEIc1giax6bhqtHqxbXRBkAfujfcudYrCc2sNnOlhyx2a6bN3iB",
+	"NjzDBYKj1tnQ+cpYY/Vz0ytSW60NxnZ7aWejR6x70yW2eQI+RQ49o8q4YFyhTOvlDAJS6+DxwFuy2gpe",
+	"HgaPSP1kgq+pareRxPDB7hxD84m19BjhRVrEQ6wrvlmlVTH4JdkWf2TVyY3yDGX3TFI1ZfNpbZrmpYlu",
+	"rgpym+Buaz+fYt3iPS1Ocay/LZzSFYWElEifTCPvokO49Jc+DTugnu2xoKpWjobW3noccGu3pq118hDt",
+	"F0BsGJFGK5j+FD+H31YqZOKOizsIXHxPSNBdArkpQPqR1I2DPiSqxeRtggL+dkD0TUquyMYgezdlVyum",
+	"Ca4Nfa/WT11aPCcT8BcEXde/XYNoRZV+ihysT0L9wjTnepWvv8AHOlTHfmdlo5PdxSE/YctBWV0017AR",
+	"15K8bfSAwoJUoc6JLsaedu7h3PqWzAzfyr49+pHUYkxw+k1piv9ZGhWn4PD/VhXy4atCnKgK2fJDFSO+",
+	"5OizGr4wMZeRkj+9c825MaB07Du3ou8c6knLIB0fhx2pTg8qcP3KmXdmAnIO7M1x+T5VEktYbci4IJFU",
+	"mAttWz9sRDd4uS68VVtNe6T64e9kp3lvPV0zqJtiTZnBXZ8hkbHJRWekMtphiJTBnBeD1BZ0xb/e2SCF",
+	"FyfkrDil+N/XPD9FOvGTu6pIkTQn4Y5UR2ES+724plmPl3j7ZjyyM3zQrjWB+NPKYi0hx/nsEmnWPgqJ",
+	"C5kre8rjy3uYPqVnz2/DZVfpcLpTzgN0AJ0eUUjthlHdmB2MzEj3eHcAo2dsuZAnqcg+XITFJ69p8KTW",
+	"Y9tZDu3qnCyumeR+8jf4GAIA27GeEjwnK7vDHhuAE4Wp1W1ZMCLwmhZGX5Q2oWAF5kfJdpkIxxmp1R3G",
+	"9fPzZ2Pdgr1r5eoLF8/40FpoOJ1gvAr6ovJghp3tlG3rBCCXNoYV/NatFDSnObbxkR/GFqxEmvC+eP71",
+	"FTKdeF2RJyQDmCQmLAge5gcnjVx7D/vRXgJ6aQ7tKLQhH2cIM/C52diL2mF2B9GonGQ0n4BUlc/Sx2Na",
+	"3lr9VmrQv5OIXA2xgMRYwW9tOvI/IPdpWGurxL6hpNdxozG71hJTeGIakPx0DkhGcR9Q8pp06FvpjJfg",
+	"Pb0A50MujXq8BmE3B4BxBt//4BiDszqLP5DHt2N+Dbfpn5LrObqF2G+e239xz+0E/NwW9NK4PI2rKvnF",
+	"yxdH5pm1ASfYd7MM8lwQKRPwtmfLHWgnCZsrwGT+YgRvoeCYiWkGgVh/u+Zt7th/y687mLbS9PMOPh4O",
+	"yqehDvu8/jBNpJwdRh/9xVhkfCR+ds93x+QKTfVX67/1qizRvlgz3OUj7+HWnKIlHhvBfwnl2n1TFzJd",
+	"ogIrIpABtGnl/6GcQ7qT3PFjIP+uncFovtbUbqq1JdB2qK1RN+/+QFizvpKtrI3N2QpDJmoLfsVL5sVF",
+	"KGX/Srp+Y4TeEgEZgRI6ImGkyFuFoDk67Ges95AZ2U2vb+GvCEx3nKkzWL1wZQ1ntwaDZiLxngxVNkfd",
+	"2X0r4MXt+LZ9ftL+WXaXN1Q/pW/5zZ11F5zc0OsV2VKpTC7UcyzyWeKadxgLolKW6X6HAkultU82djbw",
+	"TiBU+jU/Ir5RpvxMizA7eBDzplOPEanYmFLlcYbrxfbbqEYKCqePtTqhE9Wt/EA1Z1Tb12WAlCPwNS9y",
+	"Ij5EgH/efFks8tR5nplZYNsKU2aQpPqbKFZlX/r4mDeRfnOJjjua7WporQS/Zm/+wUQ9zNFtOZxBkMJN",
+	"LzXzBZS2EbszWYBNcRF3kA4AB0mYjP2hdCJHOW/GjakkE2wWD2VoI+6bu7K5hlfVNp2rRICNPltb0PY8",
+	"f+A3ZOw0lXsn1hye5wRKhDpVLyMhWOE7g6tIrGxqh9IEYDmOhE2o3go1Lv1xx1H1BMLolog1LpADT0CU",
+	"oaOgyki3QWdA7l0rFV6d1cItClFQHzA3QLBUf1drQzYwdYkYP54FYgSNX5ObgJun3WvVPdWlozwQfNOu",
+	"FnFwSwD5aA1OtSN7SYpbIlOICriYB0EUESuHqdX1CY/v+aRvVrXjeTIh7OOm2j0xdF0Vf8UbhP/N/OBs",
+	"86qNrv0squvHloOAhKajaAQ46BslofkpynEC9kFbpjrWduxTkS982L3W+EE9Xx25w78yGF2FVkMBFksS",
+	"wgwCoOercJ4LrHbP0PUNtVUERyfAjE0MVV6VEtRFCpwE5xNKtLy21rcDBDGfV/iGSOitbOZLZYW8cw1H",
+	"FJ6u/tp53o7jJdy5zyxcZeWbmSxCwIiaOSE+DAn7Y3SLIvVkHa9azUsr+IR3AkOq2V7vbtXgOiiryG1z",
+	"t6hxC9mX6+7YwbJU10872gnbwE7rLZUKbzbQFa9qwg35lAkqo170bbzhhiFmRcGENM+0dKDJxun4m7l6",
+	"KVGNHtfX9pbTvM87oH8fO2Genhgymwnuc0KFw9vl8iEpPK2/7scv+z5e0TSsHLwXWfWB5EjHvOlw8RDH",
+	"fjnade7faa2V8hyfUnTmVPd4Pc1ZjGlPW7pvNrRPiTnSfj4+mTOcThI78YNvvgcJED2wk3IgZFaSL29J",
+	"0Ok2QQvdEZxXmMbNdb+04Lj6VwLwjtBYGBdLQO0GyFyJoORVBhWAamwZSeXFe4LWJyTJW4sJQsxwqRWy",
+	"X1eTD3XQGHcvDVwzmuwrouk+rAHzDDqa5EF/ggVXNSMmOwwGY5La/F8LXm53yuWyDDteC5zFaum2VCqX",
+	"Uh5ki/oR2LuCshuDKUPVJcLO820944YLLPY7RlqNAx854EEHeacnrqPfDifcl+JQlDKURlPNdU1O3LZy",
+	"qdjTCDRtD1v3CBQLBqel+MotvPuZ5/akGOw+5ZPoRFRwvLuOQy0Xt1RSFUZG1GcQfq4aEJnDvEQEi4IS",
+	"qdyJR67/x3RAxH5rYKqybrVx/8R5MbNauDVYurmNNd80JJZPuTf9knginnpGDhZcNRyc+HF3slUCZg8y",
+	"zDRXHTFVCBdqpw+7X+Nob07pcCMpM/UGOyzJJTDkDTk4MAiq6ueNF2g02tJ7FLHDsAT3TuYOel3NyRyh",
+	"wurF/dUhHdXZXo97czjbJy94oOxUBo7BLHp4rd7cNzXco8McWvgdHJpBZbh1iCYfk9G1AtFTcZ6KXGcK",
+	"f8w5P0Z1Sg9le1ue+IX3oGXM7eubqhC0ydPx571JYZlpJe/juWpStfuE9cwrmuvex/dOQP/VYQaOgnjk",
+	"kkAIATQxsHK2xLotgn1DknKVbT9v/5V3y4VV9tKGaDzsXh7f24oUBclXG8H3I9LYm8b9eHO9VlA+71dQ",
+	"0tGgkpVFJWhCoPpvWuv5wTzaZjqP0svGrjcIE+bDW26gDb1CzEiqSEsfDy5FPwulFqudzcQaqOdIzhd5",
+	"/eLlXL1567dCEbvvwb3GmfUJutNm0E9sR6lc4E1S3G7KRQ2Dp1/BozsNB9wEsuoI/IlE9mKTJub+MNwE",
+	"c0Jv4qQWbq9fvKz7tsnyQIQkY+NysUbEH2+ibQX93Wkt29Mk+fWLl1c5P4Q7yu6hxjvYGS7cSqeKfW3o",
+	"thQEFQTfGsDGYNiHH1ZT1AX73tLOz04mtrqCCCVH3o9f8yM0MtHvIryGviYoK3h2YzJiBWaAQpkVdL+W",
+	"th82BehBSZQqSA79IHe8FBKBsxw6oFyii2f6Mfsa42hjmkp3k0pMhT0uVjBGuN0KZTYBV0/VPm/jjWvi",
+	"MruMD8Q0b/vznz4f6OWmH2Z4S8RKiw8R+/oPvJlWZF9aIsV5zwcvgm5RfT5vqeQD33Qd+RA/MpMI4Tp6",
+	"OWCseiQ5bhJt/grPKEybZXurYnxonxqdCurmFUpQE7wgMuzF2eOTZQqS3pRB4c1mpQedUKjdCc7a/3az",
+	"HKCLHA1JD5yfKQldcBBGkmSc5TUKN0OuNYpmFpf5hosjPkmUcyIDp05KIqUDfB+4YqodtR3GSkHGvmWT",
+	"AFNbuLRehzZ2Y15pZ3/bSduRlv7yA5OLbaBSONvpl+RI3i4ou1ntKSsViRTuFJxtoXSO3ehDruVc9TXT",
+	"fNc/6AnCjcuAL9VbgeYUrbW5BEEBAsb/yMOLi8HPyAyz1Q0hh1WOT4GlfaE5cAPd5oCJkX5BS27wZoN0",
+	"cfm5ektxVS4NaqMtRvYn9dnnTwblrPVXpE/LpHAD/r3paWxG8LfATrk1lVHCtsEEHdIFpm13McKNriJu",
+	"BBtCtcPqSFnOj3F2/IoLtKtYErYI9kyWRLOJrbiwHSFsWp65oEReZYaA0mCu57oMrWatx4+HWWvHjzKa",
+	"Lw0mPNR/1HnxZgbwXrNPhx5EaylZYfqyD9Tqel9ehmkW3RI5EUbcNpHZCtLXhIOahp6MAJ3XZFsyCMv6",
+	"mb51fxD4Y4HZpe3D8AwxHsxxWAuCb1bbAksZU0kqEbUW2uRE8DCCGl7YBH3LQl+4DOJVF9AbxH320ePG",
+	"3n/+56ED7E/IVD/H5vWfnj7qWqLo50nensSfHvmT+NOjQSli7wy7NRVoSgibcEMZLtCm6pK3L6UyczHH",
+	"I0j1jDNbsbUSBOcRSfV16yCi+jVrbVN2S00jeJxbi6TobMGf/MU/HVz7jm53K0HlzWqNC2wzYFpheSpv",
+	"JCqIlOigbX3gY7k0VnCtrFf3rBasDTA+JMvtlkgwpvX3kP5ee94uxyDSozk8eV7kqz1+W1G03vXPBqVO",
+	"gRWB7qkxjrtC+lcoa1GEWYAAwF+DVCmzTbANOAO23GNx02VHm0Y31oQouFQrC24EPaf2h1CCzhf25jR3",
+	"GDyE1mTDBdEcpA0JgCqSCEukh0QOL6lB6UFa+ZPZUxZh4dfOKjTlE3ZCjdP42eDC9ySn5X6AJ7+lN+RI",
+	"JYEUFv088NRI9tEi08njhpLcyqTRgphqiUi2lEkH8pLZ1lq5x/qDAlgQLUmh8x1lqz1natdk3IePhudd",
+	"spyvIHPHDTSe/1sXYfMkReYZY8oYf0RnGhe5PddtwXE+Whnf09ANS+h2564wac+J1rybAihFKz5iwVYH",
+	"IjJSOXWrlwffhWmkOP5+tE929cw9VEk0ZlEPHCMmYJwEfMabYLrUFXB0XZ2GANcD1D/OiOn9vQmCrDfe",
+	"vMZbTJlU19D7k3Eky2xnxjJ+Uyhf6w7yP1+/+B7ZX6FC22g7xvs35FVzo8Yo8f+x92/NbSNZvij+VTIY",
+	"849y1UASdbHLlmLHbJXt6nbXxW7b3TXTljeZBJJklsBMNBIQza5wxDz8T8SO83qezhfY+3F/nZnX+SQn",
+	"cq3MRAIESIAXWerWREyXRdzytu5r/VYsw+uX4zEL69I0ofG+n9mmFJ8IY6ZAptUAO2SCMVWyM10z9uVz",
+	"7YV0IHurzvMMx9J5wrTVJPM4ImmOyrZ5UAsZYElaH0pz0WuScht8AoWdTInKZFL7YtMWceBOTfMtxflY",
+	"w4VwyZcerH6sWDo7v6b9RXP/nd/xrmPTOMC6yYxKjoqXJLSoA6gwnA2KK/UX6qNIawqjSx74Ch5Ut5rq",
+	"whPvJmDG1bSwGwXeqWqqOtBcxVR3ZpJAB1RQL9tEktrCF3QLzLxxjRFszKSa89JtifE1Dcv5go/HNQwI",
+	"sahax20L1r6un4N9c9Nw8iTmIc3YL4WE6tpYk5JxHsfE2bkFoEblUDRgk9hGHIVArdWKigYdzoW03Wum",
+	"MldMa0NbvsfhwG31Dotht9jyTQ42bot3GCSTjd9QOYO4QCVwGtsQxZ+3Hbu3wf4mrTvBmwTJvGrrscxF",
+	"ZHJKyrn0sZYFi0PykoZTwm54BHa6qew3DeAVQU3MAI+F0pWk8JSofBYQmpGZNsqOD6/EMObXLF5AtfZM",
+	"gq5FBRkmUik+itnw8GpZ3oRThjpKK6dZLKWBHYiK9amzUpjK+Eybx82eijEFX6G9M/IwLyFMM2JEjsdl",
+	"J2oLoxeWoDFOxpVZRSmqc9N6ig1aKjljriW/njT4Zdoe3MPTJnKm1/WBKa3ewo6Zk6Om+rSAK9LUywTg",
+	"IZkgcgi4UiqGxjpbQTCaNuzGd27hFS6RvtfugYp54qEZisqGrLWQzeFruSMJ5SkkvuMpM1CRWy59ezNp",
+	"SW4tyz0G+qWbljtx/gpXz7+/+2uNqyZrYsRCOWMD20y8PvddKhZgOFgww0WEJOYZE6sXEMY3sRMpMAhf",
+	"q6GDdduk+uciYnqvFqajLxh3KW/AkINPd9NEPNOqJgNRK/ON9k/TWpTSFWpNotrBt0rrUJjXsbe0DtyM",
+	"oHoOyivhFnp1+scO0kTfvX5zzxJDYd67yNj/AoZA7WSwmqe7ejJ3xqiJyGEuj5E9xkpdTgMY5yLErwzC",
+	"PBvI8XgQyRnlokHAz6hYEHMHhjlSRsFVUApPrxNcNZ91raWXjcCIj8c8zONsUYoumHEYGwLVqV+omnIx",
+	"yaQgkC0M6zGbMREpcroOj8AbVfHJoof1jP4KSPEDITMesnUBG+Nvd2pHlqdCkeOnhJKMqmsU+kpeuCRJ",
+	"unBdXSLJVEcHuQpTxgQXkwEEb2xC8PJqGu+5v5Qu/AJpXRiWKQdsT9qkAtgBGF/9+iHIMVHshqUAxx3A",
+	"CCohpRuMo8i0HFnyvPubD7nCcWq3d8VRDVYRT9Ny1O9TE2dzPKlBSEHHlgjlFNV0OReH5OUNSxcENSVb",
+	"6+7S1zJJFMtq0oFc7uC6FBu88XORDKY6JObgg+U0mnWPencb5NA2ioa+zWg7rW5XzN5uIwotHoFbvewm",
+	"hzXWTSmq+iPr+qQ7ubBOPOGNiLPEXLbrmqfeunstdGm6XnDDc0WnHd/wavWodzs8njEBuRBF/GvtK8wj",
+	"8DxX122e0bdBerXx46/Nrtb3Laf8eYN3u2MGYU6dd5oCS18+1XgL7W9W7WmqWZ4yHRnCWMlI2ilKy9w6",
+	"oWkGnCNlUOp3QVDk20yf+VTGABa3tiXRA5O5U0zGbyrRf+A5d5Dn1BKzaVj0e5uf0oGcv1sQ2+/okFyi",
+	"eypPJ0xoPR6XFVNujL9GK7J1OfsMovciXJSi222S7oU2lOPOj+EgOz5WYdrFoN373HgaGOdb/zx3tMjw",
+	"E/ECnHwGBYIjPCdilhifkfXDIXyHiSpmZMT04gPfpVFE8mR5F1Yo+pdE5TNfY85A7RaQOKifq6Y0rN0B",
+	"AJ6Hrw2Mo2FZUtBJyaxwpo9BkKFKrwW8qAiVNvg7z/rNx2CTObsN7zbr9m5Gd1Sa3Iz2VeVZBN4uLi3y",
+	"ulO5WSTuuwWxLU0dv3Zt0AZwDKF8R0jHLJaOXsSV7albyW9Za6gaPP85z6aDcMrjKHX1ku1fokUYjQdT",
+	"RuNsCvlCnV+Ba504lIFuD0Nbp3Jz4a7vSKYLxUMaDxLKu48gSdlE0OX8ovV5YlSFHR+qtvKp20HzYm9g",
+	"lSUO/ENTnX3tjtYvcyNRFBpEp/xrKP9d48spNT1SjEHfYkz1NAl/XIquZQo0vBZyHrNo4iWbrlO1SsLf",
+	"w0zf/A3sU8LTxQDdLHVc1WkGesOhQFAQKtScpQSeZUXWK6S7igXJ+Ez/ujTBbuEt182yfncuMSO6aGQV",
+	"bJ7pWDfUytJWx1NduaB0lhpPaVlh7Z5AUYpvggd2Sm+YhUZzgN6Xb14RnikWjwlVGN8NyGhBoA0XRiGh",
+	"0sUDpDis7RwdDsw6Nfavq4VSL0MYtWiUZ5qucjEAzKua/X4Dv5eB3otkNYubpUgJLKxdOaCBc4j5mIWL",
+	"MGY4ho0a/kWlJIO2sUmFXvE4vpXVrunO7G1zdSA1e9N4uq1x1O1o/wTWlyk4hgCGgtSKa5ZkcGrDmKrl",
+	"LCFtSA9wbE3coSj8a8qlruU8YdFho9NzPnEODLscWPdApzeBrTiw2S2q4/NLzW+KhVo1yGLiywNo2nJj",
+	"Anf0KWFEE1kQ1COMFujNB9+6tk21WsxS/LGNSQpGTTtb/D2fMZR9sZx3fgbd+R0fqybWGwsMX4XjWLHA",
+	"5i3dlhk1eFjoQ1KUlCcQfPCLyoOickkVjSOgVsMk768qHy4Uj06FLJg2veHD5TTrTV/i2mCvqZNorhLp",
+	"/mBV7fBXoWFewfJi+59fmkjDOXq3hMlqUVkcNmuBH1Kbme48UxvoLVy5iimXrQ8choDOtQoWYlynldoC",
+	"JyM0KiXxBhFCHRJs8Kby2BT2gifCVsZD+ZWTsXZZYgmiJuIqkQqc8zT6NVcZeE0/rm5s3kpD0CpkRDMu",
+	"Jmsy6fSNEObGudrsrQhbvXCheMQcUeupcxl1SuVa0gPKAwvKm9BwsLZIB5bCwFqggygoS4FGFr8qcazB",
+	"lC0SxwzL3+odhQjY4jWbigQbP/7eGWyVlA73+5pO37Mba7roZbHpF+sfcgkRzV1kZExtF34HDY+hsSKw",
+	"D9k9eZaWvK9+i0RIDFjUF5Eomae18NfVWigbqrc2mhua94UWy7xRacNmO9GhAcaOl7km3Sc3ZUCaxtUF",
+	"6dc1gQgg83AsU2I/5POgtXkrbieXkV0AoIFmNlVmfbuzJUdVdddrt5oltLDIvwjY6D7aSTVS5200YHJt",
+	"E2oaiQBgVDkrhc8Y+ZsULNisyYiPlramp6rd6oFysGlZSkMt81q+o3L7/URo/ULdmBxOG56P1dS4Ec/d",
+	"HG6yqQXhP85JrmYp48+rN2kXWccF/71nyccsveEhe26wE2rgNrcFlN2qKcyG2K5bArjuCJfcPtRUGOoo",
+	"LqILbIDRhrjQPFT1OuWqjir1nLeK6CukWMxkrhzogXkQ9Cw4KwN8wVri9m7esJ/KlxZKm8qMcvMC/xxU",
+	"FrHYzUrrj5V8y6fYjQTM9kR9d8GXK8i+kthyzM4tPFo2gm/dT2NVmxUT+UE8Mr9PzBeg1cqpr7S2KR/f",
+	"NVjT5bO6EzlbElf3WdbupuanQsqr21XcNdK+5UYhmzb58Em30wLvj0BrzpZStdY/jaKUqcbqXsjSm1Cx",
+	"Ky8AbEsd1tSrzBZyKByq69cItR6IAl9bso35GbV9lf4koNIGsfNyBe3VDLDKTjuk6Fevas5vuqrDJICJ",
+	"O/zI1iPJFUsH1GaItlBEyuqHsv/ylqvYjY/NJ2YnTBnP3j3jxlPGMs25sFC3g/o0dQ8t6/QQ/iKpnNvo",
+	"pNKf8WM0HvM57a9OhHBZbS17Z5mB1c6WT8Qr0bX5s5EqlSJmgafYZWBCj7g8mzKR8ZBmMiU0SRApEHxu",
+	"QOAhNqeooPksexFnlMdVHv34bG0nOMHmg4QqNZdpVNd/EXi/gkp+vMkE3QSh0YwLTCaQKVEsK4/yuMFv",
+	"7X1r6e6VY13K6NYT9l5Yu3sJC/mYhz+bJNHtHby1qr+5MFALlbGGukfYdC2WXPgdN9ZadTM+SanIKgmP",
+	"QU+ZKUBa5CAX0zCttfm8AQw8W255IHoMResKMtec2I4HeHBGNTeGZACe1S+CGCO8iW+WKhaPBylLZIrF",
+	"mHKkpS/8E4PYDaHlu+Iz1zPK/K76e3GOr/DMA9ZtyzkpJhTP+E0lAmQqGorrDDtrGYTe+ihQy7bkd7cl",
+	"yJKr2SdGQ7PlJSud4XWMY7P+/4ZRrMveuwN8Y5fEvPOOTx3JYrMW+7XnpcMJucP99v1h7kJl9QXqPdNb",
+	"Syuxk377OyWdzY36lTSy9ulddrmHHLFLlzK1zyhezEUXJMTywH7kYqn5ywZOl5MNWhr/YvWtiZSRItDc",
+	"6QIwnFx/Z66g6XMt1bfruomL83H9DsFCdNufiKcI+O4fetOGe8ZFyfvuCQatl7bdWtNnr/39rRuq/jWn",
+	"IjNK09rz8kd7c8mT5e3/41aYrLmog5xGLBTFiL7cwO/XtDGS4fUAXr7EEd0WFQtfXla3aN6SuEk2n5sZ",
+	"OCs7J/izRWBbzrgpLyd9upezT3QG1ee9s8PHFavyzF/w//Ghf/Ds42/HwbPPj66uDu1fZ5+//pd/anay",
+	"1cGqvHr3mpydHH8LjiD79Zd/elv++mn545cHf/n42+nnf1pLjmZq3gCal1gpNhsh4uEemGZHytoRz/t5",
+	"S+5WptulXLGYkWueVWJVT8p7dXzw7COej37wuMWWlYnFfb5x374r+hJUjvUN5UaMdmQ5be3Wu8FZpRhM",
+	"qYg2YKxGPer2YJ2tuJbV2TGu28VdKMr+obhnirIeuu0wte0S6Pe8tK2Hd7YIppJlNcKYAWHLnHeZ6XE4",
+	"6FODab6SC9jvBJ3XDue87HIs2EQnKtFqYquGffrBn+zNSzBn9kLgBrJiEhmN5SRnbiZ1YTC9kvowEJVR",
+	"ESmbEydYNpfp9VeKhPY1vSYPyUolR4z5QL9/ZYjMghtbUP7MA4/Xu60t6toQ2Uo/qYOfB2xR5xeVNz6o",
+	"6AqHQtl5tSqgBMtt97Kr4O/A/TdUfqus1nHZ9VLxhSmj7jiptmpHown6whTw3DED9Ee5keU5Y9lURhsA",
+	"jd5xozXozXkmTJC9W3a/WZJgnaX7wusBUC0gzlVDKGeTRuTYhnijZ1o2L3eQBI0hhCjlNyytvdRWlxQq",
+	"YWHRUX3phmveUsWzC/+DfsCnltqGQFyAi7tUk7eemgwpNZPLcojYCMAdj6QQuM1uoxVd5u922qyMObQp",
+	"NJ0Hm8pKeMLrczCQcAGite1RV4zGtW9aToZ170YQ98xUuf/KmuNdObAIIzSXl+maZwEWJQYkS6lQY+x7",
+	"5Eoxl1G6WlXF5Eliwc13E1mDRlmt/J4zm2N2w6Y8bGj43y0BeE4XIx7HgxWn2GPuO8oPBu7jKMcrKWlO",
+	"HF4rGX4wHK04UCHj0KIwZTFDZISVZcHo1gefDcIcFX+Fxu1jFqsHVRpwoAbFZ7CVvnlVxPUajXLjvEuZ",
+	"XpaG8r3SNHZlsjqBeQ9t1hcpH9dJer0LrIHaVT6zFmEhHLb0skCz6DqK2Jv7pVFFb3CEmHbWdmUaV/SV",
+	"UjnbIEZwOz6pOoO05EI/t4Y/gDUF5q9KduEeQwXL+eoW5D2WmW0ca70TmTSQWmU/5uNabf32YwpNZ2q9",
+	"EfjK5DYsN7++8SWR3x7ZOQ3auZhKngp8nk1kulifHwzzham5Z1ZmeW1gGrR1tZtm5+0zhsDl0gatWE/y",
+	"nb3ZlApeD5Ao6jeg/ngBboPZb84KmCbCOx0sfH1H0/lP5tGqTLo9zamTdgS4GINJSltOb7Vju41uZFxO",
+	"pnO9O81mL+2aVzbfAcCsJN7NEqAsVQ66O/p2RL6V3Cs/HEQP/tY/ePbR/HdwePDxm3/aAfHu0T9zC9R+",
+	"OxTse76W6XkT2tyO2prP/a506lfmXN83fRrXYDfVViuF/VbUvnvaW58y5dEijePX4975h05U+bH6kdZ0",
+	"ul+i6zAZS351U6kSpJ/Acbq8vmsTOk7rEzoaifcHnnVUON0kO0Y3XdSmhrz3qCx2sa/uatZ2YVB4q79e",
+	"IfmBZxsmZO9giytdM3ZRf91+KxsNMm9qq5ZtV+LsB34vvUOwAnsXZrd7yho5oPXZVLLc0N8A3gEX1jZO",
+	"oAA7amKFgVgKflPwXkd1MNFssLGrJKIzOmHdk4aa0NXuWtZUXYhpK6eUTCNAOOi6YIlU3ObsLpurO3B1",
+	"LY20XX02qHTW8eowTzobJHUyyE3ZjKU5P8xYyF4irAOPKx/vRt7yo3lfV63j9t1MNoBbPplDiEvwbGjT",
+	"Z1JJIzJi2ZwxQbK5JFgH6tUdzWnKoOs64kWD23KEjiB8V32RQ2cvV0JTfTTuubJT9s6YONY6Vceeql0V",
+	"oJ21sYo6nqN1x+Hjl/GWdDk19blb/lat3aFdqVaOj9xD/apYi30rWbdu8TerWVKpDb2juaofyq4I9PbS",
+	"0+54jlldAksZeSBo1l58YPABaqsmH2CQTRlAqMMfxm3zcSfRhgoRGu0Fj8zajLcfZVaXdmxosqb8V2Ud",
+	"3a0b5cdJ0aCvW9yVRrgCqjLMWLLdXrhDQ+dK5WCTrM1iwhrpRoVrD0aDTPmEi0GTLQBTk4hMb2LCpquN",
+	"TS8K6Qw76rWyC+aCpWrKE//QyrkAhS1Lc5MYFUqh+EQ0wtmbPletoRXuvm/Jn5G/TKvo584mPHyJ8sY7",
+	"nHqwXMK4ald3p6PdS/fXT14FSUUX2YifY5rYoDW4yu69Mlywu1D3dqdydbtk2TbXVBo/oaPnCwJwcZCw",
+	"9DeWSjJnwrqs6tAIWKqYahR7WIaVYbc6rqAs2D7URtZt5Vm6owLLp6fiaK/1XNUVcW+QC2t5w65Y5Mp8",
+	"+DvOJ99gK51lLol98FrS1j4TxZo8Zdk0lflkul6TtnVyrivcvdXzvCmv2dC70VCgvEXdQIraz3VXZGxI",
+	"4R4S8R8bRdsl9Aeb0ZhgFUEAHoWyeCuBQByfLGFQnG6esmDG9xaz//d5KKulXGthtjdwGJlp/B06jfxq",
+	"nbUrV3UWmdqOQZKn4RQrSOxPkRTU1XZkeSqw4buHYNdz1e2D5Rptr7hmqf5mNdJcvU9pjS/J399uh9Q5",
+	"nNZ62jZwQG0aNXZOqLU7WnZKdfQurZ3yPp0FmwaISw6kiI1pHuvPWBfSpg6ljR0S96nA4S0LLXRRLdpD",
+	"Q5tH6JY+11OwdThBm9zyjcx1WxnVoRAMHtm0J8xa4G23NHZw61Z3V0qN3ax7qNW8hbLW7nAKtc69VtGm",
+	"ymDX4YO9xYrJO4a6UBSx/X3pKKWi685KCsROBpqvpAJKWo0+ksmBU34+7kqNwCrWfZ6LjfH5Oh7xd37q",
+	"9wYtb7kiTIuTmEUkk9g+c7QwkS2XV16TZcdLZe83LAWoalQtaRy71DzZhC+aoJpYWDamX3LCUjKTIpsu",
+	"4bfvNsCQxExwNV1unH365Mn6lviuU+jaNgAZTSeshgzfsU+w2nRSxNi4IjNGRUbGkO21ZvqVo+L53BK2",
+	"gm3/yagyHY7La8Fcmw9QdbgiQ0xKG9pyZacHLffPLtIji90+aWfFPilZsU+arNhtM/RMyp0ZaO3S5QlL",
+	"bwDxpLlHC0hDVR/YpooNeKQayhjnVBGVQN8ROQ4IVdB1myrTGT+ONVXQBbkW2JKCZ5plZ1MuJoTFimF7",
+	"LEJN13EfLqSlA3u7QoEpi/eaH+jEhIj4DY9yEBGTVOZJfR90LvKMNTXXo2nGQ55Q8G+XpXfnxVLmXMi0",
+	"rUmUyYSH5a+u/co9bOu6JahGeV2XN604csVuu7X1yK0dLW/Yfs+Re1nI1/oVPPpvf9oK9fBxv1VD/7tL",
+	"h0Uz+rOztfJ1KxItL1qzSl2/gjXkWVVm1/SwWVXcVqEKc9jbHO52B3kXZumypLtnxmnNquwqB7SJ3tfW",
+	"aHYmzE1JZ+/nd2m9379+/+a5FGOup9XdHVDrpywN8kmrHOmPDUN7KVIZz2qROr+T2dR00UH4iJiNIZEA",
+	"2xBRkrIE5BQxuF5a8aVCzVnKImxJNGMzmS4uCNNfIVSwuVbZxLISrFiY1tkB31HFTk9qldo0Xr5dZgnN",
+	"s+n50RExLQEDbS0QSv741vZiaZEurBfmLZvJG6TF7RP5V27XDvtsuRcFK3adqusGPVvJGYMWrVOtW0sS",
+	"yUPyKlIB0ZxYgUGmCVIRKeLFOcLh0DDD0zEvMGYjRRLJRYaLP59KdmM09JTRSN8zWz4CmzT4QrWhIStH",
+	"m1xjHrMNMeBMDkGnvpB7TzuIcrZPBWZ1F3qqrgfXFiKS3bAaAnw9hm5zMUuzczIFayyD5pFwpMKYz0Z+",
+	"y1+PM68CYuJoAkZczbhSLIK2e3NrGUZSNLjcCkdEzWFHQ52OZJ4FzpacUjFhZMxYBHalamiqZl/d9qCm",
+	"Mq4ZxvcecQDFTbkicOvawAgdjwdwZy3OokzAM2kWxi3bztqPQxvPOrrTM4JZVJqvtaG320hBMRqlOxnl",
+	"nXTktbI1ueafl8oF0rbVm+zR6LDh3vJXV3WD2hg9n+dylsQs2xz8ucFpY07gJtDQelgv8OR2lsIrYihd",
+	"pOkK97Ie3Q6sCZDF98t+eM9nLOaCNWDmr+gfTKY0SZhg0QUUUpCILgJoKzzjkeCTKeD5/un989YxlfXi",
+	"v7vQl5HrKF1z2upwnJe+bFnKVwpUThWQXESAeM94SsacxZH6ynXsX1rgliJlJmcN+Pq0WOlzr9F+QAyG",
+	"dYBRrYDMU55lTARApuS//v1/lXKpzNXNJKsdAIZNXKsBT76WvgU7CbxkB8IWnXG1zbk1Typ6gArC0lSm",
+	"Nd0G6uQLzVZJDrMd9gS5UawioV0wkBI13jNOAt3Ql9sYf/+cPPn27BlRGD8njw+Pl/tPYTv/rP4Vf/jl",
+	"PXmk3/Os/+Tp1xdEJvSvOdMWjWY3UxlHdW0hql3YW3a3Nc9wURfFCqWIVIO+O06Zmg42+aZ9tmH6r43W",
+	"dUHmMr3W1lrIAkIzMjy6OT6S2kI+gkeHtdl0oUxY7UvDmOvdP0fVW9Mz9oKncSznqh4bHDxMtUz6dQfd",
+	"EL4zqEbFv2M0bRP4Lh2W0stK21fa/8YD+xZ9HXU557yosVmfSYd3F36PtTkBmLdm16C8luZtYcqgLzKN",
+	"lbaQysekRcB46VytHVTDYXmX0JAdKJbQVCvfF5j3RdW1QndMHBdgNTAvkAct1ER/W70Fqd8tw8AqOcVx",
+	"TFI5VxfgxEAcnSEXYZxHbABM779p1XnYLr/rfUq5bW60DGEVs6x9eeYeqxAyb5SVgyMjNpDjgeZTeZhh",
+	"P3uxILLo0eO1CHI72Nu9IblerNOYR4NcZDxeXTJxAZsqc1BEMszaUURIwkSr+onbMETtxL29CcpHpvZI",
+	"m3s3xlTrdCA3OFyrQVwdgmsDfmtlhztWXGywjrtQwOxn75nu5VZgN72VOx6tNTu9gRfjTwozpjoAOm3A",
+	"b9mM8vpmJ1M5YwMsBG0AvJeKERrNuOAqS2kmU3LNWIJ+Rxra7hO7Ks6NqZjk5nhXQirP35CzbxvS169r",
+	"Wy9IifnPY8pjFhHFJ+KACy1CEyYUoRPKBRkttHbN4nFt97ZmLCkULeDcqsu9ZjFaajcsXZhKWz9/p4Pb",
+	"rEqeUrCB3uiBM/orSgyfaBLRXy80FyIFHo9KOMmbqkwnVHDVqRJAL6lWQgdadJWYj2vaXIR2MjZLZErT",
+	"xcD7UeaZ4hEbQKpoWuvqve28mU2FI1KZQ3VyR9mBcFVPTXX9lvbWne2PDaxjI4nquIGvuD6uND3+H//9",
+	"6kp9/Of/bv9RK/nWcw8bWzPZbgXrMJaeAVkph2ht7ahWvg1giVZ6XSJrufujnprmS2pvbMgWqlStkdPH",
+	"S72atbrw20lw+vnRgfkTshxPgqefv67XHpqAptbE8zeh1hoC3DZyWzrzTad0B/oKyMn7pavgzHehp+yO",
+	"YP1zfUcO8pIg3URG+mi2rRLCWpDPBtrcn7mqRwUHR86sTY8Kw039Rz4HPa2AZVlD7cdzSM3X8h6SVzR3",
+	"/GvOoBtuO+Ho3t4yA4CmKb+hcbsJlW62D3eU3vaZtkgmoJvid9tYzpukcGyihcd8wkc8NqUNK1ctZSGD",
+	"GQ78p/RLRNcWoPhEy61ln+x3VyU2eOtrYxMAgAU6J0mmVJnsFXNBESFHMlpAervf/rLOLc30aYaS5XXs",
+	"+bk2PjB+MGU0cgWS5QG/YTKJGZlPJcCdBUXGT7ky8oLwTKslC4VaiNY+9EMefrVWSji4Kk1dzLJnzQ2k",
+	"fQHZ793YP2+M8H4t5FwMIGe3xiT4XvOFud0Q+LVUeABovCbiBr40x0iK6SztXTs+XRzkJOUy5dkCR7mq",
+	"jWl58D+vOTJyhM39G2f/jjFBaEaylNMJu4V5yJQzkbm0yVV7/9q79TNYQ6HWqTdcCfN0U8Z/ZUo3WloN",
+	"Kg991sqHmeCI1uE4f4f0j/03lD0+jgUnqQxZlKdMBUhHJgsK3JyxlNcsIjRblypUs9wwGvT2szSlcWMI",
+	"3d6ALGgEiCboD3Z1NC1K/fQ7WDTIZP1HfAWi3QtVmLMBuymCLXWeFkdvRWYVbJPed54dkksvMm6m85W7",
+	"RRE6k2JCMniV5Vk0ThmNFq36x7qUrFVnFrScd3grOFI1WW14ZPHhbgLNPtNSpH3pMptN3QmeJClpTSV1",
+	"KCgpl1632jLZfGxSVjeskdlan71tDXIDFa+7KhRSoWXLnPKM0DibasbjMceqNoQ0rVBfQrEEnQ5dxba7",
+	"PwEVpi7UuMa42lqd2lCLKeyxJztqYVNTJ3/WUCe/sfStSJZNeHqLsBM39vdaFvseb11KCyixAo+uGon8",
+	"Faqsi674Ol1ppjLQyvONw/tJtspILQ9uJRrCzw73oArc0rLIsX6gO/BjoYfgfjmyzNx3U221a8mx2kuz",
+	"B0myxFJXdZq7PPjLx99OP//TOnU3/CKst5Gnri182xuPXfvl7jy3mZzRGqjTxGckkxCzqIE9mPF4MWiM",
+	"CwKjab5c6hCwLo3b3tpIlH/MWd6U0Zy42a3lR2YhtCZrHZiteJhWdLiYDJTJF6wJRYqQNXnjWobfqh+x",
+	"g1y9KLti1d4K30Om/VYfodd5tmF1RAtda39SeLMQ11auj/Z1FL4JXGpQBGe1V7jUe0EvxhYezqNgIK3z",
+	"VOh1m0OIQluQtbFvXxHsGOXdhbe5cKlt7yVbUYFcH6O5E8dwKXkTFqTszG88Ie/zVFzqHb6X9HdbtCR5",
+	"9NZ9aqNyqXqzHDHg51SReSph3HuD7fpzHguWUjwP78KUsfq81RcsY+mMCyrQczrjkA1Mbvznz0nK1TXW",
+	"LYPTPkllxqBeeUK5UODLnAVECjKWeUqgplXtpjIZK/4Hjfjf5oauBcbuqbY1xu4BV7C7Wn+mig30qpn7",
+	"N4zQIVRUB+g/u9PfI8bU5vEbwMhLUn08BrliUX3uH9x1w9l84AfyV43wR3vfKlB3W1pkdmfZ2V0pi4Ww",
+	"WFGP1Cr/T8FS7YlTKSYUz/iNkXVWHAv9sNY57XVT/5SlPMwa6opVPpkw6HCx8cm7h7hO7pFW9LmpR7vC",
+	"kAp6Kx+P8n4ub0l7BmwATLYXvw2QnN6+dz4nVeFSXOowv02891syOfPNvTh5b5MLrleu9siyKptvt6T9",
+	"zu/Cvq3XWe6XmfuLTK81hTknSMUBIWcM8RRN3RbPMCHaQsYYoBhIt10DFGNqimz97K6RYNrdW0DxL1/3",
+	"83BbVYw31EEDEqUC8BxcA/0vl1aVJKm8oTGRKcmoug6woHKRMHvHWMaxnB/kSWATfbNcFVkm6P7bHUjM",
+	"UnWmv0kXhGJFPdTLKXbDUhqTMJbhtYIIu/1Jrx1v1xqqippHC1CNoAeN1gcpU4kU0JSBKsWUMleTmCKH",
+	"0Cs0yJNe0JvKWItyzc703WZ1e4WjtKcZ3kjmIhr4i0fVtfEicDEZHD/V4jVl9HowialS9o0fu1fBA43s",
+	"H1mmJDlr9zDErhZdta+GggwDWjPDdBR9vn1gbM0STFB2tACMg3NCxQJ+gKMjLVguU4zY7P32UJ+aCEo1",
+	"wPKGpRGkaOpTn8kIvSBJKGf6FR+7oteUprb+FNdC5zv+UeB1Zpgx6fBlGnEEcElWcegdSKwys79Pggps",
+	"lDBPQdJO2czEMGmeTU9qOuVf5tlUpvxv4Po8J1gwTv7r3//X8JC8AwtswjJCTR07JOtBjTyUyJsyp6HL",
+	"46OCmCob8jph4tUL8lwKwUJwLNzwiKXBlVALpbfAe5lfcH9ILpeMwKlhEVBLbRk8T5E6HHKGKd9Akk5o",
+	"Nr0Sj4afDuCmIeYFGWByfE7zQ0LxpV9r9o0Dq36Nl4qwD6+ArUI5vytpf15UlQNUHzyIWC8ZDaczwARI",
+	"GY165723jBpfC1cErwMISJF54T80T7mm5t4l/AZgbap8cx7xrPRurVoAnvpCSySbK5elWD1RaA6cqfMZ",
+	"SzWp9F4A7onmU1jVPLdGN+ojcgxcCeM8FwSeAs8QfCwXkUReXX65P6hSKpkZevluO9O35k5zH3zBiAaz",
+	"6TiwshQ6N1LovPeHPJpgNq1EfJXCCgc+D+eFCsJgFiJcANpvGrnxvmM2QzUFoiBw1bjIpDLpvDRl7kE7",
+	"dOjMEJAk5SKD+1N2I6/r3mYRhmE/Swul5baCLl5GS3Q6TuUh+9Ff9H9r778wS6Vpb5IyZV8QS1qeLZxG",
+	"ps+XvjyX6TVL9TiNmgKrdo76gndYwlgqzL20qgQOANa1eM6fnFt/vVeB2c8pV5lMFwHJGJ3hK9wL3Vvs",
+	"bL9jEy4CeyDgc/IGBbi6IFFKxxkuoZMy6nysNRoQXrk+S/ird32iJSTgquByxXzMDsJFGDPMlzLTooJO",
+	"oA0kmWmtQCFEk6u3tG8rzXfpW3Yez80ESsmsAMUI5yZHqY/TdO/8HrbWf8jcEOixOMgRD+4dHtTv4XGU",
+	"MlHhQZJk9JopvdVA4/Y2PEeYyI3J2XDeiUOr8F9Z0C0sHrxLS0mBi6UC+5g+/GD2pDQ0VegGLcUf1eWb",
+	"VxZFxbvDscEoKm2+IbDKQ0Zpq+yFjJhLDi1usW9+N+dZOC2tLRhqZtByPA7MF2M6YjFwP9MwamkOsAl4",
+	"gcQsmgCUjruzsmARCwFqGD5lbkJIQktgy5LDQD0imCYCNPrQ/VGexDykWfHoj1Jeg+aZFBUKNGU+Wza5",
+	"u3aWZhpQ3aPPRkK5K3tU50k+irma9s57b/Bf5qmMp9oqS2fFrdWFgV+Bdpy5ggTGBZxG96BdpxdA1Pal",
+	"U5krpiV3+c3Fz+V77Eu+l+nMFyWl+/kskWmmzhH9q+BwuLCpnON4BcEb0cA35aTFWnsvKtOr+bW0sFzT",
+	"Z5JwMfGfc4IEv4PSXj92zVhSekCM5KeKgEWDTeHoEppmgqXa8hSI5OWecuuKk5Si1bMzVvqcFJpE5Fx4",
+	"hfkzVmVv9XcBXHJZ/kiDwwRFPY6l2lvtW38HASy9HkwvpVX+vCcEY5WDgQf+K0VUwkI+5iGBewIyzkWI",
+	"bkwS8fGYh3msLQV4vbIuKpChTn2Qwvhr9KLhJoLFrwWX+3iFvDf7bFG/fbBSwQOHiNbsrNrr1SrPBYl4",
+	"ykItXL331cuUwgB3/pP5VMbuhb1yjkR5jUtXlu70eLdPgdWHzKk7d4fRny5iZsOw/OfMNItHCl9GjcIi",
+	"BVFMRFxMHPxNwW+L52qpqnRHiTMF8NKyuuc/VOSQVV+trxC8YrVLs/YzbRsUvHnpPd4ZY/wGhM2NXOBb",
+	"Yi6ul9VtbTMYkaVYesNDNgilyGhYGZW5aFzMbp0oMUgDSw9Xj/u652WizgGjALwUvTd55tpEmfJ6vT9F",
+	"ZY8WC1Jz/9A9XhrvqmftA2VJsvaRjGZ1Em7MJ6U7/GH412R4XXv2YqkFXkBo9GuuskLu2Zo30zPe+gfx",
+	"mpbwWrBzGRVv978M3oyAxFJrWrYLIepZU2a0jwAdS9Av1H4T9SB8n12fH7SUgRciO8pkytCK0KcsIBzt",
+	"Gywacro3vMPruMKlaBAV3h3E4N6pyoPV41T/REbVdUWz0L+4K04MGdSdwAJjIzMBL6p7JFeeOLKHajy2",
+	"Iqu4pYGRLd0NWSrlN+JPbltszbS5s0rOJoPRcAWZXhPTLLv08Ny4qGodC1GOCrJ1/lmEwD+lce+8V/G5",
+	"lBJX0VEEzk/QqA+sN+OD0wFqZcGS3l3H0ku081F/xPlQl10lH3rWcE6NHYimqbWDixY/WMIUZ9OBu2M2",
+	"TZQagPSl4MENejGb0HggtdBF+JcaR8v+v+mJ8w+9KJHWh4POvFr3zIelb3+s97Xsd/TOb4umcM0o1i3i",
+	"x3qfzYea0emV+Vj2zOx7dpF+Nx/lkFTobVnJybNqbksunQ/7OEHLPqC9fcb3FNVt0vJ5qPiKujzUcskq",
+	"j28+ubbL93HJk/Shl8Q00xbpwCIC+XdZf9KHXsYEFdkAMM08SCZ/ICWv0YcegHhJwfxrbpiV19UsZEm3",
+	"r7yt7APaO6OrOohWEk7JEdS0vGVfUNNdFedPZRGqfp/Kon5c8ujsf50qfqFV67TsFFpLLoaPLrmEOszr",
+	"45LXp8VR9J0/5T0oeXfWval2NEs+oNuXe8suplX7VnUw+fd+rLqNll+0hgFWT3DFm1R539qnPdfS3g9/",
+	"ySPV7Ug6h9QHgLZj0QDHX3ihli74jqfymax4mpZOZS2r8Z1Ne1+pknNpxdfWvvtjvWvpg9NCG2db5z/6",
+	"sCTUGh6v8x6V96DWa7RWhjZ8rsab9OFjrXeonYpSdQ99uBUus+Ry2oumV+ejun2OWuvhWsVUG/xY+x45",
+	"OK94thiMachjnlGkmVrjoYbdztiAChovkBKb3GnbEPh2Q/645KNrIew9t1yZpn3320aivuKM++CvX2tm",
+	"4PvrPqz/bLD6Ix+XnHwfTGtw80P9+fZdd/BAyq4ZS+DupcfbnaaPFQde+bUf61xye2EgNQ68WpeF77bb",
+	"N5mWF7hhPZfWvYFSLJnOaDJgVkqu1qQC49sZMxaNaHg9GMuQxgNo+lisxa14ne7+Yvgu2PVsouw0a80F",
+	"Sk7cdhpeyZO7dxWv7A3eUsereIf/sU/Y58+foZhj3ICwNmU0iplSkEji1UpaD4zLRSulTAReDFiZ/KAo",
+	"ILb6GtL0TCgdsiquhMVJg0wMGfNw4SJk0OJyxLiYEDWVc3F4Ja7EN998z1OVEZWxRB1+8w1mZJ6T4ZvX",
+	"796TpTRMGJAgw9+9xIszNoRPFdmRNs6MaZSCkSlVFxjA9JoVqSuxMi/0UmDzE8yX9IfjJ3Ji0IlnyqTm",
+	"EK/3ziHBdiQjm0cVx3p1Ir3WbvjOWXP0m/7P53/B+/8bjeOhWZ7nUmh9UVsM33yjfzog37zX5yJcHH5D",
+	"IMmcusTQuVAkBpAr7DYHqadmXY5+cznJn4c4OlwMhSCdPJyWlhCTD7IpuxLEJlxNqZkXjzBfBFfJfB5D",
+	"2Iqc9c9MPA5yTOmMEcj9pgoyTCLMwYgkYHdlhH3iKjuEib2K1DdwBP/0p1cvVEBMHRz59pBc2jWe0QVu",
+	"p153ORdkyKMhZBZBLdVF8VGtcuonsDWBHZ1JfYXaAj21jM9YYHrd2Cdcrz58EY+8uT3Dof6ot+0bG7Yf",
+	"/hbRjAbES1z+PMRQHBn+yMX1OUlZ/N+uILP5qjcEemTpIRnizUNAaIcOZfrwkVwABikZ8zhjKYEamxSG",
+	"e80WkFZLzvp9/T1NVHwiZAqJuwfkm7eM6lU0Ca02sdwOVC/a8OV7OhkCUWREsxLCBRm+Gh/8LAU7+Ilm",
+	"4XRoUuLwodP+mT4gMSRhQgEQmsiR3hboZQgLiU0HocvODY1zhq119Vcg25OIPI5xjJDRqQ6/IcM3l++f",
+	"/36IM/rDu9c/k58g8xYAkg7Jc5OvYZLqoI5RCgWZJjBiM1h32HBqRV8pLRrO9eBwHOTs5GlAVEZjRs6O",
+	"T4rnoBGjq7mB7ozmlPLxmKV2ZRNGMz3sl9CIApjC0GQYUr2EEZslMmMiXBz8wBbDczw+17CSERCBLeOR",
+	"kJAGy3thDh/QyNnJyQVRGdfcgpA0F9B9Qp86cmkPcMoQ2k4zvpMzMpV5qnCEL9NUpoaEhjRBhyiX4ihJ",
+	"5Shms3/+VUkxPNdnB3YEzrnKpIwCctY/NjunKVRzBv3bKVYAYWdORWZcKS4mAdC4HuFZ/7H+45mrToL0",
+	"txGPIKv8EXbWAlgFkQ3g+vDrgJwd6++TWIoJ9DFIMv3bif6fU/0/+p0nJ4RCmqj+7igFVmXeBx0b1TDA",
+	"jF79G2wxHiAQiCzVX9GbfXbyDBb/cf/U9Pl6y7J0cXA5zlgKqfiP+33kgfZwj6BrlCLcUJQteNTn9TIM",
+	"WZId2J+G5JFep3EaEJoGhKmviWIxwAsY1q+/bVafZDyLmboweZdIu0hJehzDiGWUx5oY9HS4IC/FRBuF",
+	"2EE9Yjcs1qqbOgf5aSX2QuYp8MGMfcIzATSuvzHE8T/Xnzv8xtIqmdH0WtNPUfzjDjHmkAId0AxyScmj",
+	"Rmk1/PpCH3vLq+BRZE0nJ1hEEPOQCYXQYgDi1LtMaDhlByeH/Z5p39+bZlmizo+O5vP5IYXLhzKdHJln",
+	"1dGPr56//PndS3jmc9CDReyd936hC5VZxFhX8d3rHx7jfTJhgia8d947PewfnkKwPptCIP5I/8+EZU09",
+	"NsC+x7PA1SGB9JjwwmzYmPJYGXYIh56l+uc0F4AaYVJupHgV9c71R16JiH3C/CYoY4MRnPT72DMJ5A0k",
+	"B3jU+qspRXe9UX/rxVxcY42PDPNZARfWO4pkqJxGq3/Af/2tF/Su2ULpXw7nLI4PYJeOfp1fq8NfMYt2",
+	"xrKUh3CL/ScAlURcMAU/Q8KsfpVN8nOfNct7uKCzuGhYsHZXsPxnXXEQrhmotMuqLMeLQdFLpP5lbsGP",
+	"3iD9lSqH0Fuq8tmMpoveee9nQDO3CodNM8OEmwnkhrwDXVCr2kHTkjYdKzxBh+Tt98/Jt4+PQZ0RbG6F",
+	"uaYmFpERG0ssooNONrWn6Q+//PBu68OE5+LDbz0aT3rnvZfRi3eXgDVwA3+dPH58/Azq1vRHr9+kPwz+",
+	"Ovv051/ov/358tl8/t33T17l8vTmz3/727fvP/3++fv5v363mKTvzq71M3ple69/eIM5Rb3znuJQaNg7",
+	"7x0f//XfLv/th0/P0/Gf3w2+fb/45Y+/fz35dhrevKEJ/ylO568ofRP+/k9vZe/zx9aHBZak4azATHd9",
+	"VOyLQcfKUxSWpZOC1krNUQHr4YD6lscBMpBWZ+fp2fFZ7bEo2TLv4IU/sYyacrrtTkvRYlNpIzqRaYbF",
+	"essNR3vV9qEfg57pRVXwec01zOs1o+8FPU1AgzzlzTc1sjA7tZrxgcf9RuLEBkxEaCo3f8NZd5jl2qt9",
+	"fqDvGMxYNpVRZT2EdQmD8Vm+tj5RzLoEqgy+abSG72Mj2y6zK7fAbTGvUpvawYgqHvYqzWsHiURPMixB",
+	"a9JddWwbKHrmru+Yqn8v5ySTfi1oI0VbCbuOZF9YEzeTeYiGhh76CBCqFWNkaATssJaof48ifVv6tTj0",
+	"PXndXgKbb9dswmXMb9jOV/8VWuWQpqwUofoj/9IkfI1Wsm75QeV3eppd+cLxYKxbozHjzLFLbGaaBaA2",
+	"8FW9KH7rFKU7tkNvoUPBrnfoORXlLcLVS7EVtmrcrJtjzYoObPFa06Z919iJ7hDMVWi8WHWMBOAWATVK",
+	"pgRdKct7pdWryzevnrvyuYSmdMYylqIWVLc2xS1HP/IZILSuvdFVwK+98xW2mjY18MEy0ApO6oIMtVo9",
+	"rMPGAY8YfNDWsVqHGJRB9c57f80ZlsWgZq5XqucfLgfshXULB+a/JcSpA++vuhbrS2gTIl7YOkU0I7mq",
+	"dveoG1wVndQf51r0hdpBoAyP9LnAeibwsUiBVWw1QzAPlD5dhUv6/HFbUkeIhg+/lRD1eif9kycH/eOD",
+	"/uP3/afn/f55v/+XHmKy9PrHz076/X7/AP7nW/0/T+2f+H8n/WIWzzWHM1X+ckyep5IrRUVGoq9eqkRy",
+	"L5oEpHr87OSwf3hy2D86OaumqAxafr9/3At6RQ79sqrzsQzj1jRdZy4ef/5YgZ8QeRy31yosrb9BxP8l",
+	"BvlaMJIYBKtteWQBPPGhnOT58XOJff7IVVap4rXs0v8VKgZsRZrFbgXlqjasg9oXdNISSGyGLWsDFv0V",
+	"4P0+BH8adBAycBBW0GmeAs4eS7UzugDciIBQ1/Ld3MsFef7qxVv9bzgg0N2qWrFmb0Y+DVAwGcGercus",
+	"GanAbVhn3ux5XH9gix7SJwik72S06Eaad5qCuh9+Cy1XhlgxJ6rCxI5brFTHz9eqjlEEDBaDH/Dtl+/p",
+	"pOmd5rYjuOdz0PtRhitB8u397j4zhN0TOAawKxSORVMejbcmcf0DhEQPJIDZf+ghXddqUEe/8ehzoxp1",
+	"BqEaaPsLgEwKtIZ6n4FHddsJtQdZtkqWBbsgnVfZpnTz+RaFnKlm3oQGPndm/S+A3Se2lcqSI1+4LIDU",
+	"CjILJxKArozNUIz7zmQ+jHPFDDIItHMU0MhyzLJwCvERwfSP7BBiXrYjH5Qyg/Z4AWFFCDBeYAhL+aHp",
+	"s5Ony6SIx2kLGTiGKGgH4QdFdwewcv9cJwhLNPX08PHx4XG/b8hqEy0MRtdGDvVvSQ4ps2tCzu8aWdWK",
+	"FoulsxllNcgQ6+Y8/21DyqvVSi+1ShkyA9SUkomUURO1WEQWoJoG6sBbd0AdwWbK5INcLOSi2TZ/PqcH",
+	"/ZP3/WfnxydmPqtk51LtWr0wXXqnE6YnuxGm947+303zrEz9xDQ+2ZIDaEOOHRhtc7eM4D1480BarrdP",
+	"MWtLxhE2igZRDR0ZUkIhQ0sf9ElKQ1/yQtIfrkZFAjfxEpiuOxrvcNoPHOVuatp13MKe1N5cqcFP37/9",
+	"3e/+8uL7n/7y/pc/nvz4w88///K7k9P3b15/92//+vLs9E+9B+7Sirv8jt8wYjBs2Nz4lHZpvOYRzw6w",
+	"7KnRcP2ZzZnKMC3zkLyk4ZTEXDCbnSpJxA32RyYtxikgqAQOOgR/dSRvEIeYCMy/OMCLQm6fyV8k//Xv",
+	"/w+yoSuBmc6QuAhJrhyzB7mYkJjRG9D+YUQ8Uywer4hKFLGIC8igA4h0bPXhwIJSGTOALvGjHpg0tRy8",
+	"+BkvX+p1fHlza0GMGq+6QWDkiuTKTBQZcASu+Tq/OqDx78anr5ff5GWG+rClRqbgQWiKe+QAG7zLESBq",
+	"Hnw6o6OYgR/U4N5ZFBuuipPYGHFw+M/FuLxOCsc1jRQaxoWiNVzxMXexbWQ+4tllaNxoqxbDRXmKY6uX",
+	"41c5aor1eMuyxbx/lpnNmILvc6EyCgZC3Uehv2jt/q9sLLEUpWz9wUx2/9zuoktmt61zAQtRkAxbyeZT",
+	"9wQC9ENpEQA31+sdh8cnp2ePn/zFIbpGA+S0INqnJjEGvn727fGxz+XcIL8rOj70tjJSwAXS+hnqI7Gf",
+	"l+F+ALrLsg+YS4sXnqF83SJ+5fj8bQewasrm6zx85UC9xd126oJ+GBUFlPxYn2V1hXrLxFMRjhD5sTlH",
+	"l8bXrp8CF8u4kAgXCT48nikyYhMOafSBA3EfKi5CNlDsr8PAAJ2x8Fph4i9KedsdDlJDGI0RlBOuKz4R",
+	"NMtTdngl3ttSEpuiDuCEWvmjMxYdEgCcg1YfYPd8pchQv41FWB2SUAXaoj4sYOeca3sHxu9qGMI8I3I8",
+	"JhQHw0Rk5I1W5jImyGhxJWwLFsS9jZWEGJ5BeecTqCK4ZosA+zPkIsKo+GhBSk+mzOBEHJL3mBGOoo4J",
+	"YlrGGptsxuNY61ggAy6wTMiYdqGc6Qcz0zYwMsoU7KrhXSs0KrDsDAIpWH3eXsGSmb+nVE2HLhuio6J1",
+	"cSXOTp6Z5CAKlW0mQ0A5YHmsHjPZ3TSO5VzV6Wd4u6+hvTf0UFHQqoJkwgWh4wwGBjnA4jowSiotLxau",
+	"K4sIo2nM9Wi8UyRTvSITwaJhkwJk169eINnGaDMu+Cyf+R2nvC7CtTWFVE29WgFxfUgu/cNbVHgkgITs",
+	"tCPuHWzvIK8cv/5YaQJ+Z/D+wTN6MP7425Ozmu7gO5CrHLALLA+DM98714JMvzii0P/uvK/Zqt4UxPpb",
+	"KyhhRue9J+Hx+OmoP3o8Pguf0pNxP3o6PhufRafhyeiY9p+Nn7Jvoyfh49EZPX128vT42/6T/uP+Wf+0",
+	"f9I/7vf7PRzQwBeuerNhfJrVw+HQY9rdB68ZNmXqfftvn/zP4deAN/bOe+FJLEaz7/vRv/4B+gYiVE39",
+	"yhz3D1GC/wW6swi7kv1uUvPPHt3UCc5fLFNFnLNbF59/LkCNWwnQZUs7SxmdVYVnNj3SJDbXVpAmjVqH",
+	"3EvNvWkcm1QoCzbqpYaATMVaLWLfp1ksdHwlj0yNKICAQjEn1MKwiJjq3K9tOoh1+2VSkjmj1xfgsxsK",
+	"ObBvHVrL2YCKIsOAsgfCBWGxYpDzVpMxAurlGzvbL5kwYsvaiqXvhTJNWZiRqUwVIyNgUQhNPfdvU1rT",
+	"IVG6ICm/0SNvfcrtxDEi1C6qdrZ8FvDxnROAQ6aqj18VOLlJsX9LKdb6mE9ymkZuRv45dxi5Terhe9PB",
+	"hGbY2CVhAosuY5p5HqYa703bXNJ3BUzvPcok9VI595xQ2iWDdIcmbxSlWLVmvdPflrNZGx3mho4tk2Wf",
+	"Ep4y5T9yctA/e99/dn7W0ccOwjhXdd/3Xga9yOgEhtD7Sf6NxzE9enzY721nRppjets2pEWtq8t/9ICy",
+	"fajruhqLKr1jwIpht8AdhqleZesyQA7JS4TU5xZKwLYRMAXDmpmc+eFtLCCwbWrqygeYiMz27EaCreP3",
+	"L0V0e9z+pYis8bbJhptfG/UYMJ209mFeeQil60MuoHTdL0cbVjm84REBoUansXKo+AWqmBG4IZbhNYuu",
+	"hNVRaMyvtYEORpvtdalVoBwxM5wyo805eNYYy2BnBtYYgqJ1bevDwK/EUAo20H8P9LcHVpoPC53M18Ww",
+	"FN/CrLuhqWtrmcMEHsE/UxZK8Fjo377WKtucxbH+7OmVGNq3DvA4r/zwHLp7ZmS0gHlG2liEfl8yPS/A",
+	"VYwmZagE6/KHvuozrCibWlH0J+cpjCfPENhFSrTOtSo1SzLTU08fL7OZdUa5PkOvRG8b3Q46uvbQWusF",
+	"PTbTOvp5j3Kl6H9nEBS15XVAwmtUwPZcG4d+y+lS7w1I/pKUeAdGG+Fi5/VE+s3EHJNt9EF9m8yzZn7x",
+	"HunEpfphK6ZMEVOqan+t5/6BPvPG7we+oEPyix6x7ReJbZNsS0gsdg3MA3gHqKI8IxN6w4iSZExTzFeA",
+	"bx3WHt7XeXY7gsHsr17AW5QO4PFSTgC2EAgyB/dwugDNdYWRCwtvths71vibLMd+/7hiF8o7jvEsrRuj",
+	"dt28SS+LIf0dbxc4Dawwby3IM5klzRtl0WyyoorFugTybKoFeKilC6FJckjeGQ82F4Wks83rwFMcMjI8",
+	"CqUY83Q2NL2owY/s5wuZvuSp3leSK1Y0hJNp2TtxURZTS76QOoUulfH71+/ffFGPxO7EkPUzvEmlHN+6",
+	"NHr9/s1LvaCzhhSbovQpQCw5OAK3RRLou88knCEpMJyLp6uV/GrMmEFEnGUqsie7mZrepPKGKZSl1ASk",
+	"QBHMbMtMmiSYVxd47caUUds8NVF5BGMBkbT2Bwc8xoLKJkJCsjE6r9Oma3x4OJ0vTi5lJa81behxP8cp",
+	"eI7m2yOPt2a/ANeptlgEduWiZnO/BLm8z1NRIRNSL/ZbUIqdzgDJrYZWIq7oKF6hImBgs8TX0d5rtJxq",
+	"ZYgpiISFdtKCcfCtN8sJM7o7dvR3acDoqb1lM3kD7d03c0//7CKHuMK3dVTfZTIhudI8bwO+vnwW7TE6",
+	"wJesNFFM8rMiSg9Cs2rjWmp38lrqKSkTbF5mIA8Ky/458vs7wYnfsiSmoY3DlMezY35s+4I3R2kKwF7P",
+	"IrM9ci+szeFFSkGxsP+GNI+dIIM8dx3MH2BB9gUL8urda3J6/OTJwTGhcTKlB6cNowFvJvzQjvCem/sb",
+	"oUjMEbPVJ9DtvuHb9toS/IeZFzSMNBUJeqiIphzzMYNO+gN8ft1IbLpstkhkLCeLpvTR4nK38bgHawby",
+	"hqaZIyrAO7R5Uimb0BTwvKHdM+hDYYjN7WXq3CZaaagf719XJvPOuHB/7y8GuFW0DNnArSOG+M3x6iJm",
+	"fhjJniGPVVvm9bERJWQVrtKrTBlbEc4uNrwFkPcZIG3rw6U5bZqRTEZ0oclIcxPQi/5Wdq7Y8wFufHoN",
+	"KXkF5AgCz0JnTGVgfZvAQJ7bTudfXDm+/B1Ehw2LOe/9/PJtL+jFBvoX1n+Mjbrcmg1gzXrnPS5nBsg/",
+	"8sqsECc9YhbMmlxOaMT+picLzOPce5XeZT5jA73OejDjlIf06GdOZ2yBOW6azjmOQ02Zlnq9oDfL44wX",
+	"Ldg7FGzj6L4MbIjZ9BrK+17m4r6jhpR6a1aoHObnN/hfIu3GpOkaYP9WuCBW2XJAeKYBc22+1YRljiK3",
+	"49LolAcKMb3KVtLZDksd+ye3S7e2RTzOsjsV7w9jpJnOCoX8ztQsrpCNCDSygmg6w4ngk6tBRd7ozQ6W",
+	"RSS0IfchsEzfdJvvPDyCY6JMAvtR8YIDeIEaHpZxQ546xcz2OOguTfEEbSpNd40pEtKEhrDHZ/1+Z6Xs",
+	"CwCINFPKnazvLTVSbkAPMeTylSJJKsc8riecZuFyhH2NoNVkg5h5beOrCo2uG87mF6bvArSGpaOYDQNb",
+	"R1qIIh4hTpy6NvZ8BEB02E6WjBZQx7EbJFA3iXtl8d/J7M2mYlSpmO2twhUx8LYN47AXW5q59gwOzINN",
+	"g3Bn1VncUMlYPwhzqWYxsBd1zzWxHsgblqYc7OAkpnp1obZFgehvvURFHXXCUiUhrI3pYo21wsCEWTQY",
+	"LXZQx1ylP4/WHmnO+jWY/fpXTZWPxjRW7OuGoTm6vjXoVKpY2/LO8Hi3qmR0Co0RoCa2OBwpo8pAL+eC",
+	"ZyzC0w9lFtBKTfNCp/Th3QOj/Y7pjMeLQaqfHHNQO0ub3WZU9NjAyQOKtHu8d7u4q8+pYpa73rojRUuc",
+	"WlXRlPxoboiRaSxkNIQXYG0gjWMUWr5IhL9r61i30S7byNcj20b9t6202PoMKRpOtUDFossAXaOMyDRi",
+	"KcqScw8UlgoBdfaGOxSJA3o9bV8jOpNigm+BGsqvSMpUHmeYgZULY2gK01mIzQ7Jc9PkHwJapl9ihNWA",
+	"v7LQUVDRfrCSOQoVq2s0YBzy5vJ+ty6l2QwT/N8xJuyiZ4zOyIyxDAWdHrBpmGM77wY9nrEZDrcLi/Jp",
+	"un0JnVmqF2YcandKt7cU5mxg0Yb5IpoIe2Dr5ti2ZqQnf1+iwFJWV0lw8rnbMsg8C2WhDUCtgfOjjmWe",
+	"DtgCmCv2OAO2LBH+yyo+2qgy7MZoIjwrGnEaNWmWq+ywwxadlcZmkj17G5DEW3Nom2pKRyykiFLGKGCD",
+	"7UG6WZ5QEXAvcLVsQQL1+F1FlK207f5hQZqaUJce4JYe4JYe4JYe4JYe4JYe4Jb2Y7SugVnyHLYdMJb2",
+	"ZZtuh9BUncsDPNM/FDzTrvGWHoCWHoCWHoCW/mGBltYCLLUTnSUwpf2IzbJ+0yQwL6E9ljGsFMlFzJRm",
+	"PeDGGaJ5DexyzhU7JLC4M7ogI/2Mpj7wmD4aTpiImFY7mch4thgGZDjjE+SeJmA2DK6E9yM6oNTwa4PR",
+	"To2nxaA24IiA4R9eiSsx/OtQi9sUuqGMFiaLdCrn4MvBsLiVezIlSm8+eoG5AGsW7gNfM0r20YKwTzTM",
+	"COB+MxGygNgOuFdC5FraAawUixkotofkVVaqXhsxpRcDG7R4TuOhCmXKtAKRkZlUGRnG2igfBkRCORJo",
+	"dOdkiDojLIuSaWakmKn8HWQyo/GQRBICYROJX+DZIXlpasL1YlQFpvHu6pNX5Nhq7WCu9xdWEorIh5dh",
+	"yJLsHHr3H4XqRu+YzyI/HYhIs8khQmvRDHUpleizr6aMZRC6SOVcgWDXnwYxCic70AIsm7IFUZmUkV4J",
+	"fXEm9erC+l8JsypFMhjkYV3oj8A78KvG0671HG5v0zw7Y4fkUhD2KZGpHy0I5WzEhXV+DrUe5y20FqXl",
+	"BYYl6RTcR21RapFnSRKHWmxVJidME82F3wnW4kngkBVJc9HkAPquYps8gD11SRfQEnsCHm8WDcD7cFD9",
+	"wdE8Xiz+MI5wW4Lg/9kmxH5p+FINTyE1LKVrSvtJJaX9tL3biClGEiaTmAVEMb210Ph/oQlmRtU5DNwB",
+	"F+DgrU6v+ZUmf0yuAX3OtEqwVB/SWEs69imJwfMOYfv6yVXccybItNZPF+h1eIU322UwfxbaLE1Tqj+V",
+	"C/7XnJnLRsaqbBFjTCCd1Rzht+6EaC4N+npEgepjivnN9Z49d65WO57a+Jyah2CsgvWDWOWMajeEkPGb",
+	"rmugJYkW6btYgvrvr1sAO4Jt51/4WBX71MSQ4ErLpCF9c813fplKwIqATwmKGfM8WxQBbZ425S15t++s",
+	"WgmcHzCYog5qRZXUQI4HMuUTLnY2AkxJkkkeo0UMq9pQLuXuGpi7Wm5G9cGVY4nZDYtXUpxRZO2NLQdR",
+	"8+zKXCltyqAybCAQTGzKxmdQp1pHpDYGC5b2DvzjptM1Wg22xk3r+eyCDLHnbq34b5+LZ8U8vqwX9CDP",
+	"V0uGG8mjPSM6opYPPogp5s9HLNQaNhiUI6q4QjQJhXn3I55m0wFwmfPe8bNnz8DyPS5dGSRpkWWxYDSt",
+	"TyRY6hLk6yDnvRecxrHmcrCc9tef6IxGMu+ID1kuTBjrb0EJQMFhTHnA7179DM2WtE4Ln4Rf//P/+o//",
+	"rf//P/7Pf/5P8h//5z//7//43//5///P/9mDBKAypZ33wPAzHV8tt4aVcLM+LullUJyhB3x8crqk0flr",
+	"5S6WSOocNikEz8UnvSf6X9b1TxNeSlWwJ6xTz6YtU9a8IIhx/gel43kjokOZMPFpFiOFqgM5HvOQWX3y",
+	"0DPFZvEh/LecZF6DXENnzIY2Vdmas8hhIYtjMN7YJ71ZjjuMuMB4zRJr6NWZjSXK6v121ePRVe/8qtXJ",
+	"vOoFV8VJgMeKs3DV+3xVljrLERNvbY1hXDtua/qWx8qjoNDeCyK7Em2GHhQDDQxNrh0tRhVsnkkuIpZa",
+	"c17r3DLOZwK18wsCPckgc+1XCVbuaEGGFyZWISTuXpoLi5It01ke05rZN0aagiXXhuu1Pp/KmMEQzOlB",
+	"J9aOPWwlv1VjeWpg/R9aOUQfAOBQgIVDCm7hud/KRnVjlxB82/auuaYsyJ+l2WoaWycXV+SaJZnXO8Lm",
+	"40ELX5QyBPwTmJMEAuiQvGMiIkNzfRiYFTBONO8VV8LnkAg6Bq8YGi8J/GE8ckOw0Kc8jr5S7tsYugEt",
+	"kWq7nWnCAFsWUBo4FYHzgNmHr8SQKhiZPk6YVuXOEnwRKnaLB/DUyZTc8IzGhAu9gyo7JD+DaWrcjjOu",
+	"FBeTC0IJxH9BWbSKEuR0XQm7kBOWZVxMCMXEHeK6QAKwJBkaOY9OoPdu9RBGVToYVaOTS+WfLOviKtW2",
+	"hCyC3FJFF+TR0F/1wyhHLsnU8Gu9xDG/ZvHiSrjfnW8RIOvx8sBdtVsVUhHxCF4TIKCr2cKC5w14NAzI",
+	"0HEx/Yd1SQ5BPA6vBPgarQ82sLizVR/iBZlIfQbhG14aLewjoK/SODZuT46a4JCG10LOYxZNWDTwZn1I",
+	"3kil+Chm3qSV9ZoB9gwl/pKdG2gZnposauSNwyP/pei+80rBeWTPmLcCrjbcXis2DerPM4hpCklmMmWl",
+	"QSisfxN0pg8SLDgkPJxfCUt5A5PdNySPDEFToUlVLGYyV8TUZGpaymiYQToJo9HXsEWY3zoYLQZKJnof",
+	"yA1LRzR2lGfCbBCIDVmaQXpmcCX4LDGrSeA06Ef9Cdvw3ETKiIxiGV5j4LfO5YhaaDkt48slLGtt6Pzk",
+	"22CdFm61b+CwTrG2VgYwKAhwRvyGRzmNPYUX8oTApMimUq+ADU9+7qpu30UVuoUyvImauuv6fH/L/7Ht",
+	"raWgmL7OQinkjIcPBllrg2yDQ12nCr/1tcd7i/1Q1qMbULlwos76WK0tj3IRaXpdgwRRjjxD94RW4BAp",
+	"wwif8Cs4eUQAHYJckhsJZUBGxEJkWknQOEx8+cLJ/zGhBN1FiNduFKvT/tNCS53TBckk5kHl6Q2/kWkA",
+	"37JBY7SHE5pNyYjFcl4nOScsK4vNLYEqHvjgAx+8M3ywMIjuCtjAet+ASV91VrCrGOjgBdjC6g9at4Sp",
+	"x/m4NIYqIvdj54usQI1FDMWxlzdKrnomY+Gqp22bK8cwrnqHZLh8AIdkIq0pDydRM8FxHsfBlXA2lCmD",
+	"cRDOdSauA0yANHng0Wf9s4syLlfh4LDsOAU+fuGhjlyJ1QAj9bAkddy4Lr38S6OPLAXMzoFpBY7B//PJ",
+	"ybfkWZ8cn5DTM9IFDbrkQt4pUMmDSHoQSXdSJN1FBJwWirbDwWktl7rp10c0y2g4na0soXxb5GsC2rNm",
+	"3LE+KOjlLJzH//Xv/69CNE6oEocUzG74NxekTrEnKg+n1sVaj/kG1Y/eXB5S3/aGlNMRl2Y1NI7bMiwj",
+	"q8uMi5U0PnT01uvlQZOuYQg2T9Pd5AfRDPmaPLM9Qr6U/ertBcoKcXZii97HPGZWbCVUqUSm2eGvyQQ4",
+	"G59Ms9758fFpv7UkY8cFLoANEw9UCFhBMR0Bq39jvgPez4hTK3P4jE7Y0a8Jmxixw29YNFBTevL4Se+8",
+	"96R/2j+l7ORk9OzZ06dPjkchOx2dPB2fnjIWHo/Yt4+f0pPj0/Dpk/DZadj/9kk0Ys/Gjx8/DY+Pw28f",
+	"n4BwEYpn/AY4aE/IdAY+WfeJZ+OnT6L+0+OnT8/Cb6Mnj5/RkzGjtB8+fkyj/vFjejoan42PRyej/ujp",
+	"yUkYHT+OnoTHj0f9cb9P+0+h/uBvrHd+BgUYQS+b5rORgKJ/DO6tkFluT/IkljTqiHpQCLqgN+cR1LY+",
+	"6fe3rA50RHXr1YEFB24GtuGK4H0M0JtrXEg+I/9yhlZ9DygIjZM58KOYqowkNIU5DTVRGleSKQmDHAno",
+	"wYn/m6b8hilTDIHmUgxcHtEjkKsbVhNgz4QM6/7Or8Qf3rz8XUDe/Pw7cDP9wkZvCJCeCsibF99jIO6n",
+	"N6cB+ensMiCvJ5OA/HL550Df+RNcvPzpLVY3oOVFr5mwgUAQOXpAmgeYSjYIupqmjVdCz/IrRZ7j4A7e",
+	"LxIGyBaETlLGDskrGAq8GSLSKTtgQjN6DHfqwWsp/+bn352TPIGOkAY+wZhnzkwNSMQg7AXf5jN2JQyu",
+	"z4ylFGs1GOECXXCzC2vWjk2hnikgw8i3lljDClMa2rD5oZ2O/oGJMF0kAH6CikdGYs6w8OGSpCxhNCt8",
+	"gJAPM+Smxs4LYh38wBZD1+sSbjMb6pyJJvqLNZ62qabRkfB0VXCMADdApn7pZks96aIS4myyqnErjJYG",
+	"04IhTKmp4bFz0Nb3qR0p1CYYgs6kJDFNJ4w8Ou73yU/8u8CcTnLyGP/UE7Dn3tCH9VPIr/VAjx+bESyw",
+	"hdMIEhr0gvhNmkqfZbMkWwTY0BAHqoVS4LrZwhBcN0Pw/IIVEHgD5oIk/BOLDWw8vmVKETZ8aI5McCWq",
+	"rT0thyqv3dJRMLUoMsceqPh+PQlb4qG3xr4WZQhUeGDlS8jq3RX6toJL7jfqCvDcmv6P9F4coIJT0nkA",
+	"mPO89/978+L7g2PoYd1WlyjJtCTV08xM1Rm+tC4ZzbHdwJY2VRgT5DRhIcbaNDTUkVpUEeCUuuqzbs7L",
+	"5RhLXyjpOdWJD1HvsfYBHSmgx7mhBK+mjptOgqNFOa+nMMxojCUkrm+GU6nMCAxytnljjXFQaF8NcKoe",
+	"N+bIjAG2bco+US3sZjQ+9zmBPqYUul4YJjvHZvhaYEZwvFsX9PqOrA/WHIHDVExDAmLDXiLSD2r/g9q/",
+	"sdrfXcOv9XUZ7fo+B6F9S6LWM4aTdApBOztiRj8djEDCHfcfP+s/Of72yVJR9cb+s6PfPO6/ZewadBHh",
+	"MC0rsLeK1Xc9KGkE27kxHtjYAxv7wmwMmqD7J/pOOO3XuTggjmy1MnR3Y7/10lTujqejFr2lNFZwsSY0",
+	"m3pQcT6j61V1qC4ges0RbejuYUxnldGFqoaJjaFvsntMIKJN3NizJsHfYWrwDZhARq+Z63cGQXO01mpj",
+	"yQ2R5G1Ms10HkqscMMCq7JPeRv7EL9DWYo2ycwcDe2uVl+emcWgG1uyIxQGeRMyNt+KiNePYnc5y5O1Y",
+	"PexLUb/jSjLAAwpE9Bajlabf/SE57Z+5EKFe6iVtZkpVvStLsLUqkCbpfgMr8BypcCViMcsYcIEnDpvA",
+	"jtrAgzR0k4rkXGzpboFlacWQxx1u/VkK5vOK1uSXROMy9bWq1csjLo++6f4galjflGvlNHMfLTKm6iuK",
+	"G19X3wPKTLNE/QhTcwDrqWrOcTynC1UzhuUJWNfSC64SqWkTmVft+4YFOQ0D29veuKJWfaMbrzrpP7mL",
+	"27v1RjYxkvLO2v1AUllGcgSYPIzKaNpeufJ6HGfH1dWE+s4kprwipdpMouKLp+jkvE0N9IVhWJsrnTsE",
+	"GrsfSuju5GfMxbXapgnGvdHaa8Oj39soj4leQaUfCHMgBxP6Gqo0HBrtBvgHIKTJhAkDbFKM1KgPXJEk",
+	"TxOpGMlFxmNN2uxTwlOoMhZkxKY0HutXzmtA+jFEA6HOXLEVyGcX8F4RqSJk5g2FVzWMGb1mRcshxSBq",
+	"SMUCigEt3JpWWuBO5cI/pg3t2WYajDNenKGP87aajFnShmK9gvh/5OK6t00jfNwQzOGEZzawKPQgutSH",
+	"dXRjmTNS6/p4bFwfy/MIenmqTaZpliXq/OiIJvzQvPRQphPNKoDOjy7/8upS/194+fyy+L9N16FJLOpv",
+	"XZBrxhKTS6BYmDL419yENoF2blvQXCI0MRaMMhbB4cvkNVvpgy0349cLvUv7xXN+NVkwBlvx9KRvAr9k",
+	"ziMMGk75ZAqUCRRWJSlT7KycSeNFxTuS8Rr37Xs3iwdT406ZGpm3MQ/GxoOx8Q9vbFwSNdMKTsLDLE+Z",
+	"r9Q9WBy3YnEUjQ3+QU0ORCAEjH9MKQmp+KqQuhYjB3RmBajz1g559/oNJoU9etYnEbJoYqjna5T2Tu1e",
+	"CunwNWEJQBsvAhBsOQRhbzckHFLTdsLGMNvGHEx/gR3EHILNMsceAs0Pgeb7nC9zP0NIYsxtrjBF7gEJ",
+	"wphJVzQjdezkFqJHALD5DyuJXnm2HkBBZNi6xWKHWTSmsSexLszRM3IGpBQgL2H7F9t4BoTTktQ67fsC",
+	"a2V8vCJ8WokVyaMvKFQ29Eq5ZqbfMS3qFclk0ZCIxYpt4p35sz7XD2HvbXmWXsZyVILMaAQuWJamYHrt",
+	"gkOFNI2aG31V9TgMLKeA3JIrFhiXTQRJhSNUJwW0KkERnojJ8GsX+4YnM0mSlIuMPBpWbGN952hhm2YM",
+	"DwnGKyOGmGpXghJsfYN+M4PGifUPtoekTeEudFD4GCIRhjGjqYVDfPf6zVd44Oni3GMNJjPGdRYokBlM",
+	"B1MXX0+jK8FN8P65NF4xmCNNGRajEj2qBmXaVA4Z3iUIVypngD9JUoZLVEKlfkQFmco8LevdUO9phhTL",
+	"id4keBZgHwFL1ID3taiAsRu1IFN6wwDptNhrZJZDePlAyGxgBzb0XHwRK+01Lao4oHanHtvnrVcs/5ym",
+	"0bqWX6/Hy6fpglCSxFRlPMQLHVCxtZ5WW/faC9OnfS/13/xJn+wFF3ufyn3bfsr6fXAOu6mceuEHhtBW",
+	"jgOPJqimncAOTvqbgx0sHa8qmvJGbjnH33biXwvx2N8JyaTH0uS/8pAVikW1oy+6UafRnatF1fomVhEi",
+	"a+UeZ3U9n9rVCZbAdwyvpD6rJI/MNzLsY2kaRt7Iawh6wjC+Dlxr7JW5mMuqJtDnep65tW/i+IF93VH2",
+	"tcRCXsGc73MJCzKdWkUYJlcBLW5gORvovkd2TxtU4NdLSi/QLejCUjHbMxu5xxJ4y45BW6pn4Q2O/QG/",
+	"ZWv8lt1BmeiTMujCsFozno5czRn3RZPkwqpQszyasKi3HXhG7Xm8bRyNZn0Fc4pw0hAs8Mp7Nb+4IyrL",
+	"BkzLGIj7dx826lOu0YkeT1ABe9CGINAxmGi2bUAsldG7bgD130C0m0yRIt0LLeHIZX11dMWZtdleQ/rC",
+	"PrmVZLsphb7Ft+8jfexBAfxyCuBd9HCuUOlATlibCUyk3ehyyFm+IFcsxdedbzQGaKNMmpjG5oxNz+7e",
+	"87UftRgw6QcePHgYc8HDB872wNnuM2d7i14eujMDlR3QNKViwlbDjoITMU9TBPJigEYlJBkyEQFA7fA2",
+	"sUWf05Rd+qO+XwYqdO/cs21qO4Tix1ohir6vhfUkjzSL+xrrPzPyCLE6rW+xOoGvG8ZZg/65R7RPkPgq",
+	"G7gWZ2ow53HsgEa9E48gqWrKE7i7F2zOjO3HbJLT71lKaC4y8gONOM0AzHqHHJs+xdwlcDG35dn9x5A4",
+	"hHDTJRzqjix4K7O+Qr+3btBPeRylTDS2JSTzqTSA/XpX0baHpwIib0yw0We+5oV3LSbxUkSmuZ3HuY1m",
+	"FGnNaGrbD+sLIzbhQmHfQEzCRjKy/kk83V8pomkJk16mcg6plyy9YTVNAG3vP7VR5GMFQKKJAfPIdYTz",
+	"S7HMG/WuTRh5NBQyG9ABjGz4dWBugtkKLia25mycY850al2ulYX7StlHi86J+pyYgvUCrh3bz8i01Bex",
+	"TtvWs6uQwpdt2baKLbZibzWcZVOmsM8+ZQ/iYd/iYcNNr+/jhXO419EnK3EadHpsN4nChpa4Qb2I2byH",
+	"17LKf/Sb99dgJ22+6pJwlhndlh1NHoj4HhExJAWXdv9uGNqrNEHThKo1Ud4RtLDSSOtyr0vUfpuFU+tZ",
+	"zxfNWb/NhWvS2H9vkOcxLR36xF+44ibAHqejmJHRAvwCPKpJMzfACITG+vYFKTWFcT1r9G1hLNXGyehb",
+	"K673PiP9z5Lv0yn8IODuk4C7k27klVon5v8vibcia7GmEKAQeF21TqmPdcYEU2p1NcDaRoXGYwFNz7SN",
+	"76dtBQaqHFohglNjLvM4AkAMMmKKR8wh0MCd2B0WFgpRM859+16/jpkeBGwBWfeKacaUoTMiFzSEEi/B",
+	"obXG0mIekksCjIpLYeqOGIBWWAe5TIntw2cdCTOuFBeTw00d5FrX9lf7iwWn9KJa0Wj333EvM0s4sdAt",
+	"sncOzGdAKzaCa62vb4BXfv7oHh+MZTrQe116T9EFsPoCJRMjPhrb57VnCv4i13AEW9tiZ3rrTVR/QVIo",
+	"pTWqjMcxiWl4re5aN9WuDAU6Va4OWMUsmmgqRmTPjKkMmvto9o+ZL3sKWtWUoUDYyo75foWrsC/n3rMp",
+	"7Wd6Qc99sn0nPLuvCv3bXBEVyoQ1DcJca9kYzxy2AT52x/vSub6dUdGc1ZYnsU+w69GAR/rgfQyKVV96",
+	"jdWXQBJCI7+I3/Aohzr2lmM98Zuy9s574xQq8bOp1M9rtSSDcaUs5AlHw8oMDNf6vMSquzcs3S5Mhdt+",
+	"6+Epwyaaw1Neoqk7976WZvnMXWvXFkUW6M+UT5bqD03YxeB4XBasGsNUGI7DqZERDa/JI22pRimdi4Ck",
+	"bJwrZlo1sHm8ADN2yuIITOkrQbWyNaGCKzhKX2tjOpzaltx+Wx6FCfgJE1immdJY2SARZJ/OJOp2O+36",
+	"5Qewblg6onFlAUy9esjSDLFMHg3dvwejxTAg3t80c5GuK4HqLXbJK2JXMiWTnKYRp6LAW8fedzbQ5QZQ",
+	"CpHViTcTzHLto79cEMtfg2UWYWEG/ZXTJ/OQ/CRzpWgrttmC8T17pokPnlNF22nNAbFNdj1TFRlLk1Sv",
+	"yUAfZqs8+wx07DNQPCcDN5lewTbVVCvT/olXva6Mb48huAe5t1+513Gn/27jblaUro67OT4nBSla4NeL",
+	"021Cb+ZFR2w8Zpj62GS9fC9ThMiF41CUOCB/jogU9VaNRToZYo7lENRzIzMTqrCHKbTsi+gCmjYCJmt0",
+	"SH7RwupKFHq0VpVLIlMF0L0TD6wakozFsQE9BfwEksk5TSMFAz8nFABIQXLRGVOm8ILIPIv5DUwhXpDR",
+	"glCyYMq0FcU7W1fKNhlaL+36NltcS947KLjTUlki2peQ8w41/jSrB7TURHtgs4X2VxJm7JO23OnEcMlo",
+	"jZQsdnvjz/gHqO2Dz571vCRho9mBVrBKunmP4E6BS6EdG6weGK1lN6n8msQXAPIExuAt6v7GobOs+5NQ",
+	"zhjJ5B2yATbkjL8VZ2wHeQj1cCCFlnrnsvYfdJjd6jDvp8xRyZ2Jyqwiccg50IfZG/UdIenaoLk3zJqI",
+	"uScwbjPNQIqMhqtcwyxmyVQKpgJCoyhlyhr9CZMJNrDM8lSQTN5qVYMd90O5/dbl9n/HxQ0bix1DjEJm",
+	"emjvfnrnMj1knlqo8l3G9k8LgFYgN6gCA49awQU2i/3TsZ7CAgHc6ZgNNMn1znuv0E81k6lAN36rhAAa",
+	"5/p1/3xy8i151ifHJ+T0jDx+sltPsibt2/Ykr48Rgjt5KudF1nxIBRkx4x2N7lqQsMm1/I7RFLy5Yy60",
+	"RS/y2YilhH2iYRYvDHyATN2Jx9LZXKvykGbAxvzTIblU1y7ib3ql0zE7hzR/FitYFVNRkVkZ8i+3Wdog",
+	"CDuYUR5bsQWMC6daNM8Txn+rj6s2a6+5cPPGlgTWv+uokRiZWWrBp+d+2Ozp1fd/WU9vK4a2jgG15yWN",
+	"fKIrG7iLftUH4bCNcOh4AP5e3a1lebOm1sFxkBUCZjtnK2jT4FLQ/9pjaYObyhdyKDwQ7xcmXtv4FE/B",
+	"nXAzrNf9bH1DG0K8G96GYqj1zgZD5nvqgd6i4XnbJPsTQiFRCW/jYtKto/nG2teu25l7RG/yOg0BC9nr",
+	"bhzttJ35A1/9O+CrdzGrvoWS89zUz6/nrbtQar5k0dRtceT7Xiy1LcN+KJJ6YO0PrP0OsHZbNWX8ZauK",
+	"pbZj9RFXmuXkKWtT43BusoWY0NpkgH/FUl7bllQJTTPBUpJJeW0us0+JTLMLMoe2mVA8owJN6vOpnEEj",
+	"b8jtmaQyFwXv7BANqw9zvfAm9hDp2n2kC8ohAPOQq1L+VsMoqhk6HUXzriC7Qv2ZG840MxhRxVURP96m",
+	"nrVbytK3a/Iz+o9dM0NNLdBnacIGmkQS+FoEVSXsk96plt98crxhmlQfQbgxQ33QPqtju1BWQb63Hc3y",
+	"OOIq5C6bKYl3s8i0brIBLo9Bv7XZ/fcjScq2DmyWB5dx7IW4rWwKbJInkULzJGR40W2mNryKmMh4tnjh",
+	"pvDA+R9yHG61LM5puEgMagBLZu85Pe6gyp8UULn2JccH/TOEINAXuJgMTHS5d9773auf9TpCmFazR9I/",
+	"PjklZ6BTb6Txm4VPiua2twneWKXlO5rU4OXJcjNiEnns5x6mNWieUk1smMo5u3HpCkkuwizXR+GQvLMG",
+	"uzVs3ewNeK9gwLHPbUPUobthaAu+8HjeJnoj5FYsEkaGeoBDV4lGF9DmG1r1LAE2UoEibuF1y2lIXKie",
+	"3i+awbCCFe2GvVQ5xcZEfr9KwR54fXdXzRJhPOQoiGXJsbd0Bcd7j35zzez3lrBQwwTvbgODBxreKQ2/",
+	"Lzehv1e5Cp0J8o4USRRjrYmSeeS+p8QFB+gtx6BbBVaL1PYqHnsDrwDQA3xsKB1QFlY2su+e96DVOX32",
+	"FdqpIRXaKB2xbgkQ22txu86EqHCp02PDpbYwq+5cOsQDs75tZn3P8x868evdKExHwMAWXygd4vY4fWPP",
+	"xJDGMUvBxFfMmOL2w4RnisXjXbL0Si4FSA/m8ila50jApu2Oqwc7aE/9wFXvAleth/KBAufqTV3G4/j1",
+	"yQO/Pu/9GcjvC/HrL5e89oW59f1JX/vijPkhj+1Bejzo5DtIXKvh8HvMYRvnItSrRuODiI/HPMzjjK/L",
+	"Z0NEq33C89amKHzvxnqpFFPqPqYpUBj5beQpeF/qBT3/w/9orSYNqLvBF2fxuBeUVqeRPe2T5Yd5NpDj",
+	"8SCSM8oFdt21v1m489MOAkAzYXhO4TLNZrmA1RGT3nnvGNlgWvyVshnT3B9/sQj3kBrHirv0amHDivOe",
+	"FjFzGl/j1dMeSFQAaB2YgW+VJH2bCRJ1nOS2kySwl0Gb5IiCRxNaYnz3IkHiMo6J4p9ckwUFTRosUV44",
+	"oaF5iGu0UNyiDsmwcsyGBEjftrPMswM5HttOmfWtKRTLME9BZTTjKuMhogllErtW5KkWR7fbAxNhDCvA",
+	"vQ05EXUH9ss2oqxjqrfMf7Yi9302r3wQOH+HAmebw/b3mqmBMmw1ikSt9NpbkkaDPXP0W/Ht/SVtNHDp",
+	"LZuMPXCTB26ylptAe0T/0N0Jp0ezjmuQLTZgDnekh6c/2rpOlD67uU1ozZYM8Iu28by9tbv/jv3daP4P",
+	"zv0HIfsgZLcVsncxrrBCBTeF8LUydo8hhV9lngq2aFSxDeiB/nqKPR0YMc/cZjThD/jJH9nknsUQEqm4",
+	"/nXP8QP7mV7QO3D/fqhx3BVvj1hC08wL1z4+OD7GcK27lKRFj4GZFKAjaYVlKZALPyYxhXbLz6Wg17Bo",
+	"beXCWS/ozWQEy5gDNdj91hJns3iw9Ab504+v8KckxK/89GP/mfnFDPo7OqPX8pbDAAULuKMVktA/iE2g",
+	"9Y0XELAc9p5EADyOBUxfuXldwL8ABbmWl92OOx4eFYwDqDQlcCT1iiMd5jAskFSaod7QGMZBZywKvFz5",
+	"khs/sDLMPmGKHiHT0761yddfnMov6uG/DQZVYjobsowNqP2elko+iIydiIzu5+Wh0JJqdl1R1vfmwzfv",
+	"P/otZpP9OetLbPbupgY+EP0dInpEc5vcOwDprsR7N3zsuNI1DmLkC3/3GNLbKIK7Lp4ERbbKhU76vY1s",
+	"rftYNvnAh+8QH77voNNd+PGWytOXDPTtm4Hf89DeLvj7Q0DvQRQ8iIJ7C1K9LAj2GJgDFW//omBl7bth",
+	"nWbOWioQJiJ1QdgNSxfZlIsJho60qATlmWdkJm+YQsBkRlSe3vAbmQYklXPNxvV/wOSHQFf6/7H3bztu",
+	"LEmaKPwqDmJ+SJo/kklmKrUkJhqDXJLWobp0GEld2l2VtZPOCCfpK4Pu3OERSbGFBczFDNCY23mDfdOY",
+	"q36Ifomq23mSDTNz94ggg0wek6TEAmopScbBT3Y2+0z2pKK4ku2TCHdHBJRyrX4CoZACn8dHo4vAJpqz",
+	"88bz6ZfALsDQaKwdEesRdr+/Ytj1nMeuZ2GU8BF86vpu/lox61Q2MhLXClvwt5jDAzZuFbS/xkKBJ4Jl",
+	"KhIJG/Ex4z0ulUlhHThCxt7pWxFR9npfyASWVEigK8YN/JJqFolYpNYL3dM6qrO2E0VtdH73BbOU6AZh",
+	"NwYHADsSsLZbhBt7aTsf7SNTZ5jKg0v3yFwroCT3aKHg/NITHxn3JhpOO1N4DtuTctcu1Sz3fSVMDXeX",
+	"cxVdK4JOQD8/9zuInSFtu0Rqdi0SEbnAQZWsrmhJjkPJiW98cPL6Qz7zdCRDAWfTxiZqwJbsRi8jKSdP",
+	"R611vjBLfwPruYwXfknpP0uKF0EJooweIRae9dniclk0sRM7HOBFZS+njJvtbVimIn2TqVTGflGenjSa",
+	"hUVZbv+qpDH+EO2nHCbxNyGHccA5H5Eq1Ywr4siWMxo+ENPI5K/c8VlRDp8OE4FY+ruTx281yVuwY9Ay",
+	"BTkRyW5XJEKFwrRR4GBUE7H0QRZSJ4pcYBhGN7RKYvORQXOrztqhVt1Yhql92KiAKGbkYBiPr5VJQZah",
+	"+OuM8V/b/cL68QVLslj4vre3YpjW2Wdf7UVgOgM+po64Qlh1gSPSut0+eAMIJx1HoChiUMDLn2u1oACq",
+	"kDpsWaFTJV7sUSCq2mXMdwW+shzPeE8z/UAD3A7vdycOF8/280lH+qavMyNQBwNGm8HVqJLaVALyD9gw",
+	"fuEg+9suC8oa5UWavhyissRSHfFxHRe/QEDAJzCT4cZ2K6K2Qn9dVfjkd+Vm1K6kt93JKiGAtDnSWRyB",
+	"+h3BlB+esX+mpjr4mx1MpDfDv2EzZyMkfByKOJaqZwJGX1OlKd7EOsKq+SDQRRnDuwD99VA5kAWV9i1O",
+	"6tjz4djzYTf5kF0+kPH4xs7rb//+9//5t3/7+3//+7/WgiILbdX+/j/+9m/w/7/9O/62qJ+smfd2UzyV",
+	"d+KGtqgW1GKuehnvYeVJsir+jX1aq3aV8M4DpzFOUPH+d3uw5fbEEw8Gx0AxHktuAsYZHSFmLKunrwbC",
+	"pfkNgNvwnmihvovNH7yXHBRV7PrW1UmdTXaPoKCF9U8B/zJS9WJBT5eGcdbOqaH9oHgFigmEIXb+Eq7G",
+	"OKxZaYwTp3Kneu2KzGVBhlGm/VXJ9kCTEr9vvr3iXh8TCnlJCGwtlRAlzOlX+Gd7mYTTnG5/Y5dHct0Q",
+	"uX7qC3d0DysXcHG6248sQDvOiiwSS9WHkAc4V4NaLitwbb1q06mBtkH3lXeeLd/LasqCOcQMwSNr3RBr",
+	"PfTsvsU47HqazC7T+rbPkQ88sW9jLPqY3Xdk40c2vpPMvCIT32JOHsJ3zDRLPwhgi2EqIoYXYgwdOJ+I",
+	"fCtWz7xCbgRLBR8wreLxJVPaEy6LBU+UYX09YgNQO8nM5RQF30K0qSLIDcP+OBSh7MrwLc76GGzafLDp",
+	"nYphd33Eqc/vXD4ehZgw4oTfYtgJg1AzRshD4E97H1yivGSTJlyR+wy+uTFjk4pBrVUbyF7CVXpzl8VK",
+	"JLwjY2ALAeYJyEgozGFGDKNEgNVCj1hAUCw4yHPCSFJGpvIOOVJNgQqEeVySXk9vODs5azxw6KhIkPsL",
+	"gG3sKIkJHkrACFTlwr6zUA+EyZOa4JTW2ee+xvhQV6rIMPQKsKTM9TFk5FMELlHTxbStFJOafV9Ii1uh",
+	"ZkiFzQaLitlQMJMcfhv4PIu0oOwn5DS2P3g60Re8SkrQ+4rHcqeBo60wlwqqX4lg9zFi9J0z41W28XsG",
+	"hy5x9u1FgWAkp1/hn3WjQAEl7KgCwytkoBpRydR6Ip3gaDsyf4/UuRHqRCeY2J8893thlpcgsz0J+tA4",
+	"q1yMRMRbCvp8sooZORVbYDkR5aMixlWUp35r3zGk7GPsc0MG14yKpWk9aPE6JDrv62lHmw7/lJiDg8zF",
+	"7bmTYlRsaffspNGsrWia7F1A6MhKN8JKDwxS18d4FuSo6ykqp0LtLMazdQZcaTPP5qaFftXVXHXssi9l",
+	"alhH9KRSYCXrZFVmK1S0GU77sFEcXK0i271Yme2+VtGR6R6Z7q6Z7msVbY3jJiLGY2r6cjg7DmNRA6Qp",
+	"+CSxTnFk3Xc+QJT2xaDOqORDd6kujGUqFsawNjnU/wH98G3Gza2xURzvrkfifcgKoA+l+R8jMlst/1kk",
+	"GLN0CdAiUZpjTdK0LKGGFRY8Y8OCgP+QR/mHPLEtWxIJDA1bZcACJmu1wiDGdbdcAelDhpaKnOWhQ0t5",
+	"qe9C8aVkggk60fJLXjG8Z7ElWDhKJjUiuROGdXTabxUKlP3cMBxj+nqEMt9Hn6SCfRYMDmkhMgT0bWEP",
+	"0tEc3JSZoC2UNxX4J/DEOjtkeZl9Ctbjtv3rBn8WUfuJS8uCwQCxUK4DWAKcWSJinojY4/YUYd1g7VL7",
+	"SdFAsJLQLcDAiPhOmMCFsGQSxjh1Ilf/Q25ILNSntXjodxu4mmJvS7CjpTnLSkxhH8NXR6GwMSOkRArf",
+	"aIirIGfmx7mSMl+YJWDWiHGVZNjp1+LH7VU+TbC7HXkFjkT7YERLEH6lTd8L78E9Cp8Ngy1IhfsRApsY",
+	"bIUndoLGtxgSA01uKPQwFg53EBVHjJJRkMymBRHLAAayUKxs5ZKqKg+xr1+f1hGlcYPYACz7ejrexsNv",
+	"U9xvBnda0XDbu8Dbkds/GLffRz/xfSqXj9AtwOw3q2LtMFr38LJisejdRvl7IQK4sbBfVdBvM/z9oIJ+",
+	"xSnvXdDvyPCPDH8Ow6fo4MNz+zuRyO74+2b4n/L0V2DTYV+EtyJiMm2xSIfZgDypHZ32MV7qEMr5kCfp",
+	"lswBiXjjsivLAmOh0l3c0Z2y/yODPTLYfWOwf0Ky2A2P3R3IwZ5w2MMBPThEtfk7QDw4Mvcjc5/H3Ant",
+	"oBSan4d2sAazN2EiBBjns/PssGkcT4VJWVcmJnWZdBiNKhXGdnmY6mQJPISHTKr7UzH/9GM+7cNKr6P9",
+	"eoj8usKbakGt+OIjwPYGcW2AYujc0d+1Vk2qSN7JKONxfdgfGxny+KYveIx6TizuRFy6CNaF0N4+6wx9",
+	"cl2tkenrmBP3qSXS3GIaNJhT8M0Z7Jh/o2dINwS0U7d4O9FY8YEMTeG9k5eW3zNMdCp87qN/G2atLSq/",
+	"nuGupyIZJkAeN5nJlTf8HkuYCrg83e4auDz+UM/co3LuuPuEE8x6PQF87satToxC5iEz+qrZ2v7CRpTK",
+	"AJgp8uGDAJBoT2x6m42E7PUNAxIzvjFcTghWKhowB7AyGUfyyMAloYiyRJg6+zUlIHH7cGzMpodCUZsK",
+	"NAEw669PwObwnc4UMHYVilw7Rn+PVl2ZDAR1MrwTMTWFmwN6YQf4oMDlzDEHpruMMyWyNOGxHUrg9Qbs",
+	"E2TVCmq5haMGIeG4TuDb/3g9xHMJbyWBDHQcw0kbTJLkihV4DTq7gN/MSiWsprYdw6gvK0IeQFosKhKW",
+	"ZPNrcsWDRXM/KgnfvZKw3sn/nuFMZmgcWwM2yXWa06/+7+1DnFSlgs4UV/uM9Hlkdkdmt3FmhypwgQAO",
+	"AyJmJda1H5myxcFWxGmKjHG9IM2GmPOptZt2FNl6sOWaZdfa1ozW0BsgfKHrteuNUoxyDTC9yzfktTbm",
+	"5vMGrPmKDyoYtculD9gbN2W37SYiZoUZnJMRCDRYOam6IiSwBBBlnt8ORCSzwdqWkiWG/QKawDHd3LMa",
+	"/qjMbTSeX7WMdMzvmljuo25z1G0W0m3OtqDbHBpcExER4+gyJSa/MeiQ2fJ9h2krOxfuh5OwctiC+tis",
+	"4yjmjmJuSyb8gYk5m8Qzw4TfYvcSI4C7YeLQ3JyeMEsSoVIMpvU5xvrarmSl/ZCZOR8LAz6wbBypQrHt",
+	"PBzEqAtq9LJj7s3GxNSirPvFyoy4hC54ftJAJMKUp5kBHU7xEA4gV5Kg8xIegg7oL9BDoR6684inxIdO",
+	"IAn7Mo4SoWbnkORsjcrdabkofQDvDpi+EwlLZanB30v74H3LI/lsExAwkgNjBMrDiA+pIESYfT1iXZ74",
+	"2UpTZ69VZOg2y8AJc8r2GIn42IWIbNE/1l8+cHaHfSJsTk+wx22l0xt+g/NsP7kHxgkebctH07KYeuQR",
+	"oNx64Ex7WiB0gEWNwsUc9fXEgs5K6cjP/E7TODbBLFag8wNNifg2effy2/etxvW9OJgX2ietxVG8Sbkq",
+	"9aEqc/51Avq5fnr6Nf+wPQSnEkvaXzv/SISziRAMLJTL+2KpzlWwMNy8FDntR5DZrXCVU7VIpw8aYZ7N",
+	"LXbpg36YpTp8B/Q66uDR6XwURvsojPbRczpfw0PnaZVAmus3zUXUkhpeKgcilkrMVOfeKdtDUyoGr08w",
+	"N0YOREAcLRGhwGuB+LDhJjcpUzoVLbhS8LDPEmF0loSCjcoZnI8MM6Eegg07FCpAo/laFcoZsGZSJ9Tu",
+	"Sqt4TE8ATomVlAM+ZrdKj+rsSjkAamCrI4K3Hw6Fsn2yaEVTjRyXaRUwqa5VqCNhLunyETfMcGmTKqwP",
+	"wI5bpkbE3Tr77C60fkVk4gEb8ORWRKxN37br1+paPWQf609uEw/Lh7z1Qk6q31ymVTWcIenzv0x+BEzg",
+	"3HAiAmEd6sGAmxYLgexVGsBJpfycoCa+DGNsDUN+5soxu+eWxi1TMUDmNOBf/ihUL+3XWs8aU2MP4Pdf",
+	"6dqLRlAbSGU/Nf21PEn4GMVfOo4xqqaTQW3GrPH8d3IZimYazGjGguNkZdkVvoCCtCHPeEVy07lPbrIj",
+	"W0S2ha6HD44n1VMS604knYKDCR/7vNPsPgsb4uTiLHp6cs4bnZMXYTM6ueg2umfdZ50feLNRC2oDPcBZ",
+	"1Qb6znXYpP22q5cmHAOPztDFHxcdeQQjt+EIOmSwsVOCtZT0ZadJ2PlW53Vhzg43MoTddEPkQ+lnfBY2",
+	"+NNO5+ykEZ1fnJx3n56d8PNQnDS7Df6i2+AXIWoqfsY5On952gUVaIUpN6envJa/37HMh/b2l0RwpUX6",
+	"+k4kYyx3dF1arBizqAMkD/ataHQ5rSNT6FTfvkE4OwghYYmpL4QcFGtLpotUUSyxx20g3HqmIn2Do78Z",
+	"4TNuIj427Sd1Nrlx8DS8kCETIGc9tkjnINGu1YgXdQ+v3oHcQ9TQiKHmbU1FX7RqsuRO3umE4iScJaIr",
+	"koTHk29NxJ2+dUqK+zRpXpZDHUqnNtzhwxzubThGFwpRNLLWtYLloBcjQsZUO7yCDZtqjWgaS/QXpWPy",
+	"Y4lzHJZl+qkvxggLEurMSGUWt0jfwNT/SUV6KwbpLMOymCkcZfSI5dBuFrxWNFEK2GX6kLd0oWJnrRjo",
+	"fnfUrM6ewaWEBRLq7H2wF2QqlbFfgqcnjWZpCeAaJSZW6eJT47m7ZLntnOUvxWMeMHrbJdId2J5INZ5A",
+	"HyGUoCGVYS8s2bIwI5Y+Ic3gADNOEyzIrFfuaFmBRYxlpRjFw3gW7/HvFdjoWn6+cqx5ZpPRUV/G4lrl",
+	"XkDbjogwhtBEJmZODkGEH0arljOf8Lc4G4ahHDIPfq2KnMWCUSjZ66fM9GU33RsvIVdmZIl62NcKtOZI",
+	"hKCmRjBGUNMNVfYYAjfryCTt30Qc00WbL168OGk0yT2X/3IzTEQoya1WGwuezHcrNs98LivmjFqT75Xk",
+	"caxrQQ1NdPftGz7gkc4W5/rImV2uJ3ICzPbsJsAGsF8qGia0dfi7CLXSAxnCBQp/5bFMJd38869v4Xss",
+	"x8Ix4bd//x9/+zf4/9/+/e//yv7273//n3/7t7//97//aw1peJgRtNiNNVBtk1byjZInqwhcbb2dqGPZ",
+	"jq1XP//5BIXdOf7gBNfEXWf+x1nGlvgCmzZpdhU8q76V4hzXqd+uFVynRZo+EN9pWeLMh5BDbjzgkVg3",
+	"0TQR/PakF3NjTqiL/Ozs0s99jb5MMNf6klyfHiNOxtiidYx6OyoeyPoRAycVcexxblz5IdxRcDqi63Ig",
+	"uEL2X/BTpgmXcYu1T8nuE3ewsG3gdG1MCb+RUZtSx+RgRibqjzDJn2GOH+wUj81XN998Nfe20X7CSvv0",
+	"VDS5dOkKhYn/1f5DunfJRqv5AExfZ3FE3V47Qqh8NJ0xUHxxUDyOKZxWPRZ9J5IoEw+VGbu8j29a2jXL",
+	"WvziVstToh61eAiNnxUNnR8TnYHiIRXLFAjyUOrMkMrf12YoUx7nrZj7ImEDEdlVwedgtUSUiYnZPC/N",
+	"BpnLxBXPyldMi5SpNdlUbu0kb3lwnxu8/wYZeIsWcFJm4OBs2jg3rJPoW1F0sb3kZguutb8uJ3TQ3Lkv",
+	"7YpSR/O8q8osq8kNWTvX6kiSD0+Sq1Lfwah691LtBwrlCkuvDK/dOtVuwCE+g7bxcbFId+kX/3FczqAB",
+	"pqgwpxwXGY7J46eN8yd1hpntv2UmxeYWbQfV6PRWmw4wYDxFqMb6FESGVziqvRyLYVzQglUwtINwUYR6",
+	"YKNmn4rMJsf8kKD/6SwNNWpafrlrK5P/S3fGtuJVPsqBoxzYgRxAxFN+jxyYa+NjjrxZh/Hehy8UiTsZ",
+	"CtbjqJ9FzBrxxAt1txtLJVo+vost62WSu2sDl2pCGLjcoFuDetLHMX6JGHkJV4aH8Oo6e83D/rWivCgE",
+	"2W2/f/fxUxtYM2ftIU/7bUz7GBUinxRnBOO4DUKgjVEJUcCktRlb2FA1i7GJEnqe49g6t0XcbV2rdtlX",
+	"3w5Yu8p7byc183csM8Yf89YB7QAen3+mKwdi0BEJXQvLQ3/dSSPt0xNhwkw478jUN/QUaiuLvxqRwI6d",
+	"APvjYWrahSwzsHwjcrCYNnvc/k8D9EG2n8A6U7ZXx1ajwaUuN86mF12rjuhLRZ2pUGm/s4C8LtkvIGc9",
+	"bBEa4LDEo74GsSq+pPQjbA+mmr21XiNpmOF3ImKZioUxTOQBaWkIC5k8zBRXAsHc9cMaW4dVl8vYBHQK",
+	"hhoL9A0lonEDy26ncHp2Cu8/zd3B7RZ72ji3AFZ2nVyCH4Y2pDGI4fy08RT+8yKgUEaOxZzFKWZeobuB",
+	"XvPoWnV0JOGUOTUCpkHk+ggdOKwto7aF7eIsEUPBU2Z4VwSwbLgGo1nJcyR+fqQCmV3WwNnpUn6TqbVq",
+	"9kDVglrHPgzBEc6bgXf/I6Pxnn3cCOufTyYBJQYi7WuY8CiRaUrpTCVH/k9cpby2jn/8Xk/3WQ2V7rRf",
+	"a9XKlI5al5vmylMCOaiHPsFqwBXvCdSuZr331C6yZ0KlgVh+Ul2MnW9PqTFTC0Umaf/ulTmfou8XlNZ4",
+	"JpepUWxs7MQtFcvxBXMl2bpAZnlzYjMWfGGeUfZ1qYHOiOD8XnZzLbk/VTpUIQ0I8ftIww2crz7Poc7l",
+	"Qe3hoyR0sgiLHlOHpOp5Jushd1cLmIQ8iXDEOr4TW1GpftIJiEMUmybkijSQJGI2OZwGc0nZ55kRLBb8",
+	"DuUDaFmlsEmd5JFTb1yZdaijPJLe1ZQSZRO5A59apXEnHR4kvbWq2hpX4kOBR77kias3WklepOigbNU+",
+	"f3zZrL/56cPPP//51U9v/vzp8389++M/vn37+eez80/v3/34z//X66fn//TuT+e/vHv26s/v//BfP7/+",
+	"5/PXb/706ed3y3TjLY/7E757n6pkVg6D8yRaKud2uZj4zKCxC/2uvAW/6DgSyaxsIqIEVC8N69tLN1zD",
+	"AiRemb76GRFYcAioZUrzX0qmWBLNcsnN5ShGxJpH82F9sB2JKxsx1m4ZcWy0gXogerVGfY11I6A64oWB",
+	"RWCIY9/oq+WyROiRZO1gcYscSK82f3z3HlhJVychaJftEU+UVL02pQDZKx4ZsOhgLrwnsPCkDa9q5+mX",
+	"9EyJ8d2wL6I6+1CugDHU8uTSh4c7WWrNQxofZVfGURG66FrdX3Yyq57kpV/uwwoCw5i3HP6FV9SC2on9",
+	"Fy8Paif478IRYDw/mO0FKiZ8NCnHRJiqsWRGJLurtsDTWWudXQQ099ZZs37hx/aGJ5IPOPvVGDAf8BzV",
+	"Wo3682eUxwLXWLKoBX4mC/nmmrX1oo7uED84no8jntmAPhiAR90ELh7p5Fb4g1nht9pOhBE5y0x++jEb",
+	"iuROGp3kzM+nxpNtlTAjBDFWW6jXLVwWFOYGcoBwuQTxXVDfdHLLHKJRjtqlNDJpPVKGjUUaMKtawfMT",
+	"HQv3qBHdIviAnsoTYK5A55Plg9LYloyF7lHwAdikLyTksVZiSeQ39L18lmmfta9CMI1b6Jw5Dc1dO2Dt",
+	"IoF9OVEREFmbsurJ88KZGcIRMX0hUnR6JHpksEWVc+2ZNBF8gI4MnKVJtY5ISxfXikpuLuFBeB09Gf2l",
+	"6FH0SaDW5U/+qy9DmAkWI7gAS5smRDlCbUkM9yYFjtuuswv06lBIR1+rAVdj+xTDkkzNEyLHLKJls4hK",
+	"7v+gdlL6pDKQFyhv3F9dHcd6lA1d3CGonUx+tUpi0nQpisPVokMHv8Q8JXdBlcyyw3YQfhWSCy44cZBl",
+	"C42PdCE03qRhNk1yxsK7H6cykuw7QAMFGw9OqnMZ2ZtmvR7fSsD8usssBGtlblaOSr/cAAo3zl8Dp0Do",
+	"kZq5BfjbsnrDIi/1BWhVb50w4dZ/NyK7+WoBlyAv1QJlqnn9iu5ubBUK/YdQSE3m7pF40l0SXCQ8rVAj",
+	"3MlZ8JIDKuBeJpvPIelxFsY6vMUigCRTDHg6iNZyPQDK4ohp1WLcGNlTQMgBGTzMqTgBG8ZcgXQEJnKS",
+	"DV0dGIXeSG6BTbkfuYAreAw6tqOCESq9mU6pXyQiPclh8wubZ6uErjEUblk6uQpe4q9PL2xI+8bV+Jla",
+	"q+Gj3POG6Kl/QV0bdsQ+FjUkfE+pvUZf9vpT8MkKKCku5rCPeHx7IxXlsSOeMzdGGDOg5V0AFWRreYig",
+	"kVhrICidsDsV1WE8XwYxsQZzortdGYpIhxkMvF7Q1AZxHf9F6EL/3groez4Q6G60EdLCIwKnNYs4Rt1O",
+	"fEnxWFm21JGK6mymGFOtSqssEUft63VNRte11vUCG/+0eV37/VqVqHXaSoJ1s67TyjE5rbc8DhkFdKQD",
+	"2vNrtQghBMXTH8Cm3Ds8dOlyUJ6ty8d6eXWXhTrOBgpDsOaSirLQUvhNS2Xjt5ftwPJo2o4kU3bDYDuy",
+	"mFdM+UFtyTl2JMkiqxTZvKcFkt/gO1Lg109hneWhv2JRwrtpy+aT2JoI7NmL0kSaWx8qhw0gVcYKJovZ",
+	"4hIenDpaZ5+tz5+AXd2zlbfj6nnNcaE2zppBeakOgqn4Cmd6s72Iam7IH+P7/OsYLTKUpnlckV7Wdvb+",
+	"zYRbjx47wix7sBbGbEDArlx57yEHOWICF7DnzHiz2wHZjOHN+UtAviYyEu36jGD2S9KHdhfKXlUkV/Vy",
+	"qpYrngg+JfxOxIasdzwysTYppmYNOWx+bSnZsGlE2MXfXMVTfhS9TB00kikyr8ro449Av1Y/reZZi4KW",
+	"4ksWyozHvNNIUzdxJr4AA6W6WFSXu2VcKuCmaO57DbqAf2DrNNl543mevzLiY5fm45uVUuF6VVPtnkgt",
+	"pT54yOyoAB+wAhysyVU2leF53ng+TWlvCsa5D4rTKS+8aF8405zuo7P50k5g9DE1vULFIt+c80YxI1Kb",
+	"8MaiTDA4V4wrMaJYsGG3Ypi63Ie+NKlOxnXmnSweUG/Ab4XzHeTO9CrgGLykzw3D5inV2C8cs0Th9ZSd",
+	"u2hqP9HFatqMS+ZfWI1Bvn6C6/z/r0ISqGAD+J3PHf+MHnrknKC9Egai7PXT2pLWKY57U6kV+8EqHkin",
+	"eEnEMIt4F1MiTil1enZc7J1NJXBQLE5xGMZcUaMJq02gAjEzMHIVHmDTHxD2Wm05MkIvqQW1E//X+iXX",
+	"znVdsWkzxgc/bcaBbU9UAQB/2ciFWxoYkxLkeb0ZJrqXCKxziChTL0r0cCiiqlXZ8+LrCb4zxLxzDDM5",
+	"UDatTBZzRNe0x6KoctaCWk/zeNFxiWVgqs6BRu1hWBjXyit5+ZY9tKOTOMwukh9uujKeoV5hCYKlB2pf",
+	"tF+KVqUrq6TywIZadF50cAVlNHbGe4kQERiCMp2jBc3z3tDO7dSHswGCXJJmVjjbu3PX2B36VjvQzNax",
+	"rqKIcWVJmMrIkAqcJF1L5zr9Sn/c211mroZlHSueiPawoPUo7tZya8ymvn21WOZIRHI4OJLaE1FY2UbF",
+	"j7Cij4on3LV7qFS7Oj4T6j/FRKTxSUnoREYOVGe/KreOd05MU/GG/CIiTJnuYtUIQp2HekAZLTJtWX08",
+	"wAaCWEdL9fauQagM+5OZuswIYUjI19m0foDuEKcYdKWgFoc4kG05SVZVGjbtKkG41DK/apYgDN5zYzAD",
+	"kZtb7G2dFBkImjIr6bk7cpwcLDOa60OZzY8WFenDYaLv0F0/Q5C/jLXJEmEo4YjypDAn2J16F/3Nm/n6",
+	"ExPkURdXLmqWcb74wR2zU7eEcWeTtFd2eczNlXSHK0/Y/DbA5SJQvm6lQnOQyANOKBqWN1KB+MzFagE6",
+	"O1Mydf0B+iJhBtMcQDi+lXwgxh7k5CbEtiSujC2BO7tSFCoRl8BOKSl+/vZdeDrscdiFr2NWDRxPsWeR",
+	"iBhnRoRaRdN9G/bS2dF2gWGfaNIqlGpQSA9jxpTI4trf0OFr4y/tOmsDT2+3nJ+VbMS2tSvg9zwkml/l",
+	"yhSi4s90/RWz9IAwJk4MsM6Y2YN3Yn+vTwJq5xdPdM+bil2t5KqxR2+3CTc2hH8nUzAKEezapAVWMrGj",
+	"RcyjfyoCHSHWCmJ33PEws96FVShxh54ZtyGVClmucH6Tzhlz64qXeH4u19TfTr96absRt0w+sMNFGvs+",
+	"5XSwMTLc17DynP7A+y7Pqz02ObFV+Wxyut5ak+D7OYr9XuyoN/ADLdHMLGnHqkWe7ezENBp1JtdVwJZD",
+	"UV9nP469LmbDTj6rGFut97XVex4/PTt7EpTymH2TqI/v3lNivAP0nNCcwLKObCMoBI+zrK7lC4rsFUzn",
+	"2UD15TE87QKsp07tGr7zisJ+uVtChylWhLEoS8eraVGvHF7JLtxaB8nAHS+ZVIzo67y+teh63Kh+dJqI",
+	"30SYfqfMjJH24juJ2iJNtOyoYOKbYly010e+deRbW+JbH/CAbZ5tCect2SHO+E+JHrD2UKhIqt6NHU87",
+	"YJ2tcIgr6qT+iMrFnaODdYRJT5zDBHuW02OJpUjFuBpbABIEs7lcS7t5mZuKh8UkPos4Zq4Udhns8cKs",
+	"y4R5TG5eWYlBgeVP0opswLtXZ8fnXk9mOQse9oMcHdrWQC0Tdiu89bACbyblyYME3vIX1YJa4bWLB94K",
+	"W+uzntFVVT0S+9OCgTdQDW/wlm3F/XwWeMK7WIzmYgJY9wkSQUTbTnEudGH0zruXXCmdMhMLMbRdmZEQ",
+	"E42g1sASaeX1cjVnW3Fj4ja5hz4/5/NheN0NOpE93CUl0pFObhf3h2JBIYrRYQK0dZOZ3LDA77Ezgmv7",
+	"WGvV+jz3oHakHppx2NdGh5JK6fJzP3OOecaIPSkPHnX0hLaPOdZlLnAYedbvEPE+68TS9EnPHZQh5Vzo",
+	"zh7QOruydbgDPibYNCudWqQzSyelRMQGmUlZR7AE8TIfe+R57kDubSOE9qkl/zYol/YpFroe3zPilPNV",
+	"Enpz6+KmJSIe8PIh2mkEcUWOtzSfWZZHrEiQOww/5vv5rVb0z0sfs2X9ipUqntfWUU+/lvIBNhCFLA5v",
+	"Yy2b91BZcNrTtFR8kUvF/KplQopHRWRCESmrqo4kPsIhMKzDo3h8yUyaaNVjXS7T/mUpBmyYIkzypfSY",
+	"8xU55LeWPD+H3exROLY4yioHfZHJbSmRvu20G4TBcnAmhv3h47u3DOEbGKZSY6a9bT09U42apyBdESQB",
+	"wWXC1x3BTNbrYfJBDpAewZoNpOJWU73LYiUS3pGxTMfkhkPMKDqZnsSms+jLulxXJ4SvPEJ6o+GvkFS/",
+	"hnq26cT6gqAxaSJUL+0bSwI2eRokMqEQCJa32P99ZatmVxn1h8ylKtWij/xOuDqVbehDp3wgQIJ9/fa5",
+	"2owsCjIDLROwdbmchXpoe7Cl2B1MpoYNYx4K4ikFbkLN+FOy3xBSTiDIqZkKLhbxtCMbYewI4H24CVOs",
+	"aaEYAdy5KX7zsEECr/N+7AtsQWGBzSlFyk9zSUsO1iNnAEf2sx77weVEcnDHdrvm2QO2Md5XjvSTTlhP",
+	"66jlNR1FMJVMIX4l1S8aUJPaObhQG1GaXRDTmYh5PgP8hLePuMmVKSpTdCWNzv30qIp1EWtcWHlyWp1O",
+	"SnoUvRBLLwu9FrDns+N13tbyioi9x5tmy3Z4PlD2WI1puap1uKo/jNZwVykZ3xxDdS20N+fpkj21w1yM",
+	"z9TcwyeaFqDiqd2qEiMLZ/ublsp4uLjLAtBtR3R14hvtyXQCivdAQXY3mAiCu7went3DMq9VEDSdNjjE",
+	"HjS/8Mws78UHYjhmiaxWAQSLB/IadgIXcmWmlKY87M9PEVmqW9LlEokihXcfK7S3VqG9ycyQ/LjMzA+5",
+	"io0udvrCkv47LSMxawiuEZW/qNgFwBIUtlQJttliZBMpGucnjbNPjRetMx8ZkbFwDUOHFhGj/tuwh0wG",
+	"cUNbzeZ5Y3HcnmYex3CZejcmRFCmmHdQ/3TIG9g8O5LcdfiWA94Tp78NRc82+ZZ3IroxfX528azWqj1r",
+	"nDfOuTg767x48fz5s2YnFOeds+fd83MhwmZH/HDxnJ81z8Pnz8IX52Hjh2dRR7zoXlw8D5vN8IeLszmQ",
+	"ye4VL7rPn0WN583nz5+GP0TPLl7ws67gvBFeXPCo0bzg553u026zc9ZpdJ6fnYVR8yJ6FjYvOo1uo8Eb",
+	"z+FZ8l9ErfW0eXb+9CKopf1s0FFcxs6mq4iqTO1JNgThv2QYLE8pCWojGaX9Wqv5rNFYL78kZ4B7llvi",
+	"4wE4QMK5m0ouKbLvPUsxuaKsEmoeiCC9Q57gjNow6TYptEYkYGVjuxaQ/5z+myTyTrigCCH7UJ04GejE",
+	"yy2DCVDPhS+AyFvX6g/vX/8csPdvf0ZD+LPovGdIdyZg71/9RCb1m/fnAXvz9Cpg73q9gH2++lMAV77B",
+	"H6/efGBGZyrCyE3Kb4UKbIwDBQ0MCBiAVXeZTAPXuPFawSwfGfaSBnfyaTwUFMpBuMI6+xWHgk9GkOhE",
+	"nAgF7D3C3oMweJDk79/+3GLZ0AZ/MOhg9V4LfRSKgEXiToZk76dyIK4VcvuQD0TCDUUpfGXI4NJl+OBa",
+	"0kKjdwMr4UBOtSc4UtshWdfddOALocJkPMTqWlwNmbJYCoMtGq9YIoYCJI6rcsDWPG0ZYTvGdkFnPvlH",
+	"MW77fpd4md1Qj/lPrRht1yyYYKFrJJ0uO1/MAegIPEboQuGGhaj+dKd0octrNSeBiJbaalo4bHwF/G4x",
+	"1mmMYJWcu5HIOO/8lWrNYp70BHvcbDTYG/ljYE8fO7ugjw4aq3D+JWxDylL9BIbXvLAjGOc9iGnC5ESq",
+	"eK0YDNNxUOyQDhKHSAPeg0OwVztsL7gxKAxYKjaUX0RsqMMaPaXPqeVL2x6J4FrB6+Eu7E5ZUF7Laze1",
+	"1bZjps56/dSPEiZxadtewoa4x5KAoBZrtlN+VfNLuqysyG43vWuQxakEGj+F/Tgh1aWkzcCUaq3a/+/9",
+	"q59OmvUfllAWSkJrmMBUU0k6FT20ygXrWWshYbzEfLDjEvVOvrfrFSlB93pj3ZSW1VT9nL/WBvzLHzGy",
+	"WmudNRoVb3AaSwUq+AQTk8TDAjjAffGFg4wY8LhVJDDYeZ4IYnqwTEiBJGciPDFpKhJ4/v/9l8bJC37S",
+	"/evXZ09//0+VTbhyY/kvTnfH/ckNAt3B2sSNpcVtGI3hqCN/bzry8upwpY/G6qLfcmIlzdHL10WU7gH/",
+	"ctJBUdFsXLxoPGv+8Ay+pk7Ry/RVKrqCTr8W2OdCPZdSUscMOULywhBJ9bnKt0oq9FUd8DEzQsxO3yyK",
+	"1d3DyBwZ15FxrcK4MFZdPMoHk3Lp0v7I54v6fXkm++MKqM4QKI61KkOgyOS2lIn5qZ/blibFbMtygyVr",
+	"CZPzcyZqXTmST0YYugGQqfp2dym/FcR4YYSwZWTkLJ0RuYZFs+mMyEnWF6BHjJ0tGXAq+Np2kPF4j25z",
+	"kNHxJBEhCXTcooAOpE5YQVQszDXWV1JOCxtVqaxcYVAYFaO8nQdPLPTwB4JENrcGyKvOzhtPkc7gKljh",
+	"KfWlzw05eKYVoHt1HqDoxgz6L7gX8ZdI+FzoZ5by81HbSDu+fZqgIz1SG3BS4NIsxIm7S1z6VitRZBUL",
+	"U94w6pYJb6GG2lkk9el/Xv5G0qz+c7npNXD1zjgVprpx1MzHVSoHbpolwr8KQzFMT3A9TcVZjkd8bCrG",
+	"MD0B55B5Jc1QA10S36p8XjsnqbYH3bAOnHnvWI5NnTWe7eP2rr2Rs5hJeWfdfhCpVGXphH0brwD6nrvy",
+	"MI6nzcnVxEbtw5jLCQG1yCQcE2Mms8N44NjTK8uzVlc2p+zfb135XF90xlLdml3l8T6olj4zj3dUCOcY",
+	"AYoMyHGkAhsLapskbFuFBtlGnf2aYst7Qzp3PlKrOUjDhlky1EbY0gOZMvFlKLEfAiKo9XnchUeObMf7",
+	"HMfaBfYw9pcZn3LHWSyVcP1d04TL+BKfqyKTR5YKQ5GTysWA31pNhOaKYTSuKKeuzggRBvQVvNL4eIlW",
+	"whkvKygv3mzxdj3N2ykxdknnoXD7Of1RqtvaGilvdlMINBvvWcHWh0EsU4K+pMvKnpNKb8eF9XZMzyOo",
+	"ZQl2r03ToWmdnvKhrNuH1nXSAzaBtH569edfr+B/4dXLq/x/q67DLIkI77pkt0IMbYDdiDAR+NfIxgOR",
+	"fh5YxlzhwEhUE0iY0izVt0LNkzOmr0fqRKtQwM+wzpuwWgpurll2S8oG2qTs/Kxhg6RsJCMKrvVlr08w",
+	"Fb7rUYGaiINw4w2ZQgR5SQpewEv7yc/kaGDslYGRFjbmaGIcTYzv3cS4YmYA6s1QhmmWiKJKd7Qztmpn",
+	"3IlEdsffsaFRLBPEFJGQq0e5wLU5b6QpGxZjNZ7xJS6YO/X4RYNFxJmZJZonJOi9sj0VuJH3BB9gWyTJ",
+	"f9IEqvsX+gJDGDaVALtA5aIxBjoBm4oxrFgpcwwlH0PJB5kDc5BxItWVLl2WE+fAHFnKiiuDkmdbDhEB",
+	"c/t+pc+vBdMO67RTg4awA/5hSnd0NC4Vs196tH3CFOjaknfGuyn6qyhnFgXSlKQ6bxSF1NzI9wqllnDj",
+	"jgXJunAaP9oWCqlmRg8Err6IjVjFD/MnONvHsPaa7ApWsRx6YAMeob9VJEkJk38V5tRJBL896cXcmB1W",
+	"glMPbYGJFyoct/KsZuvN1sWYtXMe9XWWmDL6PpH52dO8HAO/URqLB54ETKAzGWsjpCk5rYNCfbbxtRgR",
+	"T/nJMNGpwMbETHe7MhQJiwVPnCZrc/JJ5y2RDRW7JAIhKRx+q6+b8XZnAc4CE206ok+pNDZh0ZUSUBWj",
+	"LKjliR5MYcDiGmGjcBgbdZ8EFvbCsUjWFSOWJlKYaR6G5+FnPA67RIbNGZKtkZCKZcWekbT/ZihTHnun",
+	"A2JXgO4YLon+82M+6wdGb83f/AFPSRXb+iBCnUTfTKZxlQcElwE3FVkRmXITZFGNsdjLOK7NMpnFoVZd",
+	"kQgVCrM6pqurGn9ZeNiBtRcI+yLK4gdpMFB4FbYYKH7eKqr+CuC16k6oLaDSLmoqn9ExSmUohxxxEP7y",
+	"1S3wVZ294f/x7z0OxzHpcSUNd43tEy2/nHzQWU8wJXv/8b8TKZQSJHV9XO4z7rJBQaFYjHAovCvisd02",
+	"vymFabwowfY+NOB9Tl97VpRcIHzsUn0QYPfz8OLZRwTG4aCXqDuJnruh0MNYkAWms9RgnA/4BB8Qgmvx",
+	"pM4LluertVPFYm8Ja0Wa2B3mfGFDv32dZZYnCSQFQhwWDvdqwDcFneT0a/5hI7jzJdp7aG/zUZxuUpwG",
+	"G6PQg8Vdn0tt+1PsUxplhX+1RONbKvYhhD1pwRiwV02rBG4+4ob1RYyBtpCrUMQxKAL3uD4LETjOuhLu",
+	"R7+BAaMti8W8Sp519IBNV/LMoNBmY325vDMY84Mm+mox26fMki1L2VM6/zuKxjwst5gZjUG9H48eGgUO",
+	"RaN+P9NYIV5C926KKewQgDwWXUqReCv5QIxX1uXpAG4jefeoth3Vth1ycDzY2+fgfR1H3y//Xp9Fl6oi",
+	"5EA4nbHO3lIAjYJaXU1Qb50xk6kRcbeFnYEtZHuacGW6IoHhlsCduWI8TClmhk7kaYkAG3iY8iCyzeeN",
+	"PQ8fRMReJtoYFmtto1OcdflAxmNYuJ8SGXFgNzpLYYmxr/+AS3Wjh0KtKkF+AQI4yo+j/Pi25Ac5Ey1M",
+	"WYHVuhYVWxEmBVV4/SDhr4WHHVSQcC+RpXcbHSzI8YU50UJdKxM92AjrO8e1xwDOUuwXS0InXCHPluZa",
+	"mVkCvf9sw8HCnM72DsFYU8IRbouFUjv6MRfTbD/1hc3ZcnlhQakFEA/RdYE8LQooWNm25NS2lc5td7rb",
+	"lE9lK6upI5J3cbjQ6LgYBXVJVCwvWnQCSBqm76ir0Jlr9OFvX6LdSJAHZR26s0/wQsDiAp4sqeaxVj2H",
+	"SVvuOMIetwt7AiO/ifjYtG36V3kGT6ZlFs36k96jqO2SPGVFlrG7WGo+hu81loorIDB7EmGK9Pa9BQUF",
+	"7/Rr/mEjEdfChu7C9DqqKFtTUYKNkfUBN76WxeN91FyqX19apIrXl1jOQxTCrsgMT3fX5Pf72cE5qq/X",
+	"CMNYG7IdQCP0rQCmCpiwSQfr8PC2kP6/bHDOtgYuCbJvuSj2KDSPQnNLuu0nfivKUhOJc2WlVtzxONuU",
+	"Z/J14WHHpndbanqHzYYk4hoYqiJznYtmDQZ+IqGyhgwrvbunsai96mXw07Iv269Gd2eT3MrSyJKcMr8L",
+	"1y9/di3wi7SwbFj0Wni42+6FsRSGie4lwhjUQm78p0IvVKs/mSzmaY7LwzjryCTts1AkqezC/lBSMHCJ",
+	"4qzPadYVkuFsm9UeOTvaMwfuL3pE9Wmax7Y+DX142E7ytyzqVYWh9qv249eUGZEaP41HhrmDE7ARYjCh",
+	"czDWJkvEI8NMnxMaEU16IFDyhjpT6HZN9MB2pQOtk9aAYF0uGWdw7BKWyyqqxEXkxpE0ouxv9eOJQU4a",
+	"xqllPIJ3Z0ORGBE50EabdppkpBR3En0rVItxfAT27bJzwsoWquEdu6wDOJy2Hjfw/lCeOoacj3ZeKUt+",
+	"RnfqFF2aIT0Mz1iR3HfnfC1s53fqfP0DkC7r6xHr8sRTkmGJcB2O1lZUT7/mHzbiYS0R4e4RlI4KyH4o",
+	"IMHGCP/KNwX10v2QXLSiSB9766ItjbLCw1ZiGg/hI6XcxpNsONu0/ux7z1b1FK8v3m/+J3wXvOqgDO8o",
+	"E9u3ueklYG/7vzbRe97vWKr1LXUOZo/hKD0BVRO0XZPKOGZRJthj7PH+ZMbII60qEWK30Qqep6kYDDGH",
+	"8a/BRsTVlHfPrnLBQ3i2io+ye5aTXl8PxM2dNDLdAWqAo609syLRne9ZTG5G7rvp+CoTE7AB0gQu4cVz",
+	"hEkLDzglawOl4M9cRaythIja1oebWN2aWfg9ixZqhPAfyUzMM2t8NrkeCoU9C/o6tn2ugdV0HWI4GbFz",
+	"TMZ5Fp47PTu17+4jyWkyW4lCdmd4+VX+Ts2u9zFXcHKJDLCrueUMK1tcOW85/dq1y7sRc6tAEesJte9P",
+	"lgUbIonDLdifc673xxQpDrLCEilQ05aK9Yv1WwX1FEXbGqikeen96lJt04X30xR6XqCeFRW9HRXcHzDJ",
+	"zi+3H8ZcKUTY3ZZUOs2FwddvnORnJveIOxlhKrkF/eROdUVVNtYmRYhkHqZ1dmWXixC4fPZ6NBFL8dOa",
+	"x0YqCz1XYC88il7S+OzoDqVis8x/mp+aF7n0Hoi0r2F2wz6Z+UqnrguOygYdkQBRm5FMw76ImO52l2Ba",
+	"pdXadMOu75dv2SJBgkqGpYVDjREMyrUQianyha7Lwpyh+p2ysI8iLXT5w/CqdQhGmQhYZ+yKUx4ZFnLi",
+	"dA6/OZHm9pJuzpIethtRqUjuhMJ4MRw/IbCixz6mKxOEU6ZTQ0UCfdnr45PKeZAPwPnczm9GtXrgcnXy",
+	"yczmgLDytVZNq56Wqncz0EqmGg9DsWT9o0jTWERMKjYScbyiA4LW0ZvgRza4ATZou1tUqQKb54E77GKx",
+	"DypcGOvwliWZwo4TEjHh+zxCDa0jhKpvvsXEofEbHxR+DRxeRCwdyVAsxy8+0DOOPGJDPSUKzEHYXalo",
+	"KrEci8BEsZnOxndd23+hIg92ibjpz/iSI4zCIecq71f68LQLubQuv3AD6mLC70Rc7Aq1VPLdGgk2Sqc3",
+	"JuVJivGQhw6lArntYRh1IhH3oIDXXZqr0pTnGjhoAbJSGe8lgiq9ZDovTvkz5fTvMEa5EJ0sefaXPp27",
+	"C2HiBnzD4csZCsRVFLk0UTTCKVnbiog1NIfTrzbJcf2ApSWN3WeGfsuyJdgAqRxuWNNWVO1tRLNY8VU2",
+	"i/OCr20EMn9VniX45mxWsPU5NmPLBVyd/WLTzl1KEKacE2B5HLHOuJAjaiwOscswmmoKTH69IW0wtdHG",
+	"i1FDWD5gupp43XiwtIJfuJ68tRU0uR3FSQ+U/ufHSKtZwIIiry9NqpPx7ETjvmYDfSeiPPENNEgLcDWi",
+	"NFb8l9ChRv1xnX3QIxsfBFO7GCFc0Lr+xY7qaF/vD0zhPHHcGS9clY8ayrIqDcIXmJSnGagLiE67sHYS",
+	"wQP0SC2BHNAslpD8qvImjwTjhlV6KnJeiYFWKNcSaW5vYnGHjcQHIpLZAMhSFwaubhAeGvWXjsUarq1v",
+	"HX9KODYP303BarV+8hqdbKkf2f5ZyQsyyAfB855psv+EOIJw4tt1Vgo2WJe/SbmKjC0ZKOQow2kE3tOX",
+	"vX49z0DGn2wvWGPrYyvw+6ihq1SMqzHpOvCidJUQpcPTPrgwQYHwK4vDmidnjeV0n81CYy/+3kNSeWbl",
+	"KYPaQIn2K+s6qOPuBy0znbA2YSm16+xHnfaRNZLWpLuYv0DmCrrlQNKMdKHOC6cSFSrfYdFSoaj0nYA+",
+	"sew8o3MjLhG7VKoe7HoseOQbWpssuZN3OikwCZmySAuykrqSPIOJ6Iok4bEd4lCoDfIInM5BMokPoidN",
+	"IZyIXTiTRN4h03Bru7CysyRu6Bs80UeOcg9H4cNhou+meAquHuM5kTCpUl2y11fmNUqn4gHKN9/iaw4L",
+	"M0mHYZYkD2EoFd4EllL541pRyqvY6Bm7F3h+l/aFTFgqvqQzBm7hom/oxtIUPBFgAWiw1crOLO3rZLsG",
+	"3Aa7anTheaC4+rUp7uvMp+M2AM2n2KHfugQTEQrc00vspGFiMUwxjay+gyAnEPMeBjmRlR1OkPMNT25F",
+	"hKaN12ZkriBZzPIch7zLw7TKBJpIaC/3qZ7ZpWhOoBS2d6eB0tl08kPrfGU6WfqI7y5SijvwnRZ6foYv",
+	"GUdqXk+rOf0K/ywVIGVXVjji65FSjBeTINzh1M0Mo1rCWbPm8yjlNiLlgg3Q2+GGW6upZ3/CrXZ8FeFW",
+	"S7NbCrf+iG34GBEZe/y0cf7EOidkygyXEeuIrkZoEz42jA80eiJ8hp+ZlZ/s+51Mit/VS1BXk8Objqgu",
+	"QamxTNNYrCBpdxZnPVDCrxScryOZblhunrpTPztLWQkGTxqjjokFZCKiBkFLeAb+5F5zUA4CKm7csmuA",
+	"XgKWv/1rq7FTx3wXlvx2UK3mSnIfToW1d+bctRmD1Z6xvWt1xh3RFsXPdyy6V2RUu6uq2r4qU+k+KGsy",
+	"aOAj+u+dNLlm41oRS8MigYhRW6ivWk9P2VE85EcRa9XD4FLJj34gVVbfkuJiK6yQBzrv19rFVZh7s+sQ",
+	"KuZ1tusTDQ99ysOt0iMV4FeY94Ng3sv0QeQqKiaMhrAlyrbMnLiY/Z//9r+QS9jD7oonKOIE6x/JLnZ1",
+	"SVmHG2nY4/Yp/cpj0w7YrVSRe8ONvhNJIiPxpM5eZYKBxWJYkinKtlN65MvQ7Xw+vntfgk2Hwd0KMTS0",
+	"OG34ItY8uulmcdzOvZm0LiOdxRFqUmM2AOuswg3qEfZKfBBR9kb9MSxf/hI3/HZ9c6FhOHCHFBmeWgzg",
+	"HizUcSx4L3O+L2yMpBV7o1XEx3Tg+K2gTp7LMct3Q6FIpv2+dov1jlCiK0PJk4UT+jq2cxGeXzzh1BPL",
+	"UAnBQs2JXIH0hkDTwqIGXbv6+c8nL/HXpxd0utSNT2aotRr01T1DXCV/0D4WWxXge0oJgn3ZA5XGCMyP",
+	"u0P2XlOgtWDigM6SEI7OiMe3NxLMG5OCGt2qcWOEMbZCYzIncovOvG8giQhIxZUFrCwBhzFX8yP7NvBL",
+	"xYFA2sCsrY9rQev9Pb7ksOL6e2O3V9cUO5+LS46ShlnqmTEE92MFMLQ9QCSEMc/H9QdBZmhRZLecjx3a",
+	"7lsPU398NRxqqVLUeayz0gPrW7zLUm5k82yb7QLOV6k488zSosqtFOKnqiEflVmhyd9wfINEkT9DG49F",
+	"usC+WHyDY9n5Itu1zGsLTrfpbF/bAMOfIccDHjpJBCTDHiaJeO5ahmrY60yRnycFNBvwMSroJCNkWmfv",
+	"fJMtzPOyoN+Yk0vZyD5tFs0nspxQRcBM0BxSnOV6m7MvE0GqkxIFe6lgLbmKKhkLX8wovkiTmnlpJu9p",
+	"5XfbE8pMiai1pQmMaRHeRGOvJN+lCW13qSq4ixUk/gpOwTdb04+zs7Cv6ynop1+t1Fm/it8S1JrpJ0dt",
+	"7aitHbW1A9PWgg1w7ENNdgL7vRp/a29DqHPgwsoRxBwtbNsg+j700MKySwNfUuEUj43G7I6RT5MaG7pv",
+	"BgpTUAx2GD4QtrLeuo4xLACXDyjYEN7WK7EpVOGqYg5mxMdY6WWjIxEfF4Bpl8yxWk0J3XSOleP+tLX0",
+	"qSz3Gs9qK1hfO8qqOjQOcx9wxQYQmyZ0vVOkNb4zJOwHZ0DVMG9gkOY1SJaVPDIFugfDkmgezUxXEh5h",
+	"l0wwiLFI1BCQNqgwnjO4h7oYZg6vA5YvGNDc3AKjoXJ1tyI2/VOaQi9lZ9/aElbL6qQi56z1H3flFxG1",
+	"yJkeOEM9YKO+xlgogZHAE+AxoJtV29KrdBWwZ2l9frZiBPJobxztjaO9cbQ3vmlt4H2WllQBhJPSye3G",
+	"VIIdN8fYI5WAHMnW1U3wXBIlZASyVumERYkeDl0y4wZEaLE9xVGEHkXoUYQeRehRhG7coLZctpgYulGr",
+	"GkhqZhjlyp9aMt0K9mbMVS/jPWHDo7SmIGusMLx6/+sjEzARG+HupQE9Mpes7e5ug0VprO8K5VGd/UJg",
+	"RiZgRiR3MhQmtyWL4OYg5RCDDrhodHmtppKyCECNcfSfjQnIw2ZL19mvKesInpjytDB7ELtIwZ1OiFLS",
+	"FwhzFKVoFtt5uknZ9OOOGGuMAGtE09Q0Ss0izYweCCwtqF+rK7CjsdvUqC/wFbSAhnfz/lXWTYiJyUky",
+	"ZhU1YuRuJKyCRRFxr9WULB8mUqWzBflUlw0SYMPxjPQqt7u1xXvWDcd/dDctm0g1jLol6Y6qWWdM4DkV",
+	"+lVHKo6jndSwpnjFp3yah+Da/+SII9UMd3TiJB3d+8sVTE2yykh2uzNZJVYvpIWZtLuJHrTRt4ZMEFPz",
+	"lXAEKg06xkI9lCLCGoCAUNuIjdbZdAYLsJIBp5aQ6B4jSreMrfCkOrOHyeTsIORxLBJ04gE7uFV6hLgv",
+	"iWCx6KbAVKq4SwFb0qW0+BlSBGEIjwBzAadq5UAZGXvaeIClnJMLO30+pIdknfl2wZNYCqzrQuzLGcwJ",
+	"FuhhW8nkxgYoqeghtzk03RTT2EnzOSclyVYzTqhOXSliWLhct4JxIXbuMloa3lBQ1QrqMI6LGq5SqmvF",
+	"QH+11Q0YRoKT2uUDGY8L4yvuHFC6u7Osirqrva66jLb5A16d6oUn/oyget20z5bWI18B4VfIB6xEpRog",
+	"s4siWPtq1hHpSACRjvQ+J+sdLOPvcxWdYPXO9+xn+nFcECQgrCI+dlHrtlZtG+R2zRMoRhS7QBOWyphL",
+	"fESacBlTLZvVlInp1ZfXZme0aFghwA2b/O5OJDvzZ62YkumVbRBty0e8f7HT3lzQ++hm2xc329zciDXd",
+	"b/Ts/JubzngJ9K38tophwY/lU3108x2km8/XUFWP6dmnxouKMZ1/D6l59/ZWLgg9sBORWLDmAN0Rm/H9",
+	"Udbad63UXCkzEtYJqMTItUukhSY7p5ye4go8ZMIcCV4WnbNuWgSGljcVIX3GpQxyhBX5NSV7nA/IPZB3",
+	"oqIzEPsejRaBZLpa5HJGGmDhUQVjHJZyUX2IDsehaUP5vBfmphfFjjC/CDbiKkWQk55mfT0QTCqTgpW0",
+	"NF/6AEu4o77z30j840fRk8D3gDYnOMZGoiHWTzbTrfdBAA8JUxG5tm/Ge1WpdEzwAeOxViJAy0QgnwaF",
+	"gETlMoXhbjDH1ljbaT3td3D9MnGv2iTC6PiuuiD8nlHknuBC/WBXZyqaMZ78skNqh60RJ4U8hTdGwCHD",
+	"5VhJ1RYJ62emA0IYJKyIWEf0JWW1Ak12dBKR63dBiJOzOUAdC+qxWywIpqOynwB8yP7g8HZ0lu57PfCV",
+	"YW6XBbBn4EFwMjFoMbC+p4rQ6lyMePyRsySLcSE6ib4Vam79rl37XZbwzqHH1WhtlRO9w+Jbf/ynyOkt",
+	"H3zbOPEwwbx/7dpK0+lX+9dmSnH9qB66p/b3K6CCzRDO4WK+zySF/QmQ5UOs8o14AnyYeken7W4Bun1l",
+	"2bjlftgFgpaGScWuklimtdX0uF1VFx4s7c6vMtyKJDsleL8duUUfityrSwkKOMe+unkFqqYV3AhV76A4",
+	"4KhBLKpBnH8nGkQlF/rEbwWW1xodZ+hp7/DwduO8CAXukRl51WNzGR/2ibtkUytDsrszRyEL7EoLWplD",
+	"HV5JPfmQP/Woo6wfy8XDtQElJRG/iTA9CWNtsmT3Pa6HQkVS9W7seNqUEZpq2/0aK/cnENM99LhWtijC",
+	"3IqIPX56dvYkKCG2lwAHgM8Y15ah1OV+pJNbmwtmkde5Gns33obQyWndYa9e2qU/FJhyPcAMFOLhDg8b",
+	"tigWPR4zLiMippR1pZKmL5aMbdr1+IALtCN28U10qaYVJEvan7FVucRetG+wfe+JqqVvOPDIYCtVygml",
+	"wChlSFy6yYe3hnUo2NvjUrFMRSKhJNNHBh5hWYAlW65c/Bfh2wPGqTUENooIXNOFYvcG5BOXm2QPh9a+",
+	"wCc5vOQDkSfywzT70rAhB3Zdm8CyH4hIZoNle7zgWTxyhVUyHmjxGGdESuu1qrdnZW+UB1QRnDAvQhYU",
+	"ssCwJilTTjSxxzbH/LfMpLIrRfQk8EKNiqJwwdxltjdHJJTXLPDcP3E+y65UPGbUmOIkG8LJGEhjpOpd",
+	"oi0Ra5PewInkYUpIbnkWF7EynqZiMEzp5S7hU0SUGiYH5BEdcmNEVGefS/DBvtxV6SLMkvWk4pbD89Hn",
+	"ulFdBs/BASozpELeSAV2ZG5fel5mnS6JyBQejlqZljIlYWeoYAkWUJpUJLCobyUfiPGKig9O5sjgVmJw",
+	"VwbNBTzrazA2kw32gJ+pm76OozYpNqjGsJ4WCBDuC+NNqnW0UWKGue9E8zg2IDo2IDo2IJrl8AGOtCpD",
+	"M2EihDrRWbonLfguSVHaIN+iKb7L0oM0mjB3UwkRIY4lebUxG5mM3E6GOeOraBW7a4n5DZDdKxHKCDvK",
+	"wvLrTXQBM3q4Qxq8KnR69GZDanGkR5yalIjIOkjINKENG+g7MDiu4phFvsMkmCiJCG+1QgNFjCZcqS6p",
+	"3joEpQLrJKS8SG+XxPJOGNYZw4t4nAgejcmTYm2u8sjADHKFuqvmhRD6AOzbx3fvD4VXGD1cVIw3ni7H",
+	"I2AVjgxiNS/rH4VPV4aD7NqsAl25474yr0gFH8xuGNgnvEvjhERXxr7zj6a8qkhGS5SIfILXHctDtlMe",
+	"UgbtsluG9T1Kj9hjoLcnAbWHKl2N+DkynTFg7PCvymO24+loHQss09plfcYCRtSCz4vOwDbRCMKFRs2C",
+	"RkNmlrR/NlljAST1RoA9t4syi9lIXnjwtGtRtu/1FZ/6YsyMEJ7N+bbWTKuAJXkZXZeHqWGSGEixtz5C",
+	"WVnKk+nMDNNSX3C6YYkG4BVQ8FFUPgY7rc5YkhRWPOm7K78oLHOVamGxp77F/mdXUYQQkIgBp71sWUvz",
+	"OP06wLXcSAFGiQIeOoPysIVQsDkK2Fvlel4VRczDksK0x/UUMqkcbkV+oyeth4Acm6TmU6Gi3SR9PvgC",
+	"3Zv/iXIelezc92DzPjGpjBJAQBOfBN3wJarGyJ4iNA2bD0JmmHuGhynDxq4FbQXhK5d3Xwi1tlJxUAnw",
+	"R/Z9kM5TTGF3SonudtfXSjIV6RMssNp9GCOjQy5mZaO1yjwC085GuaO14CilPU21RmRZME1cgpk0rKeV",
+	"2GBeGawgrPkbXMRDi5J8cjZZOtIWnxSWCU8IQzBYxuP4GB95QPfnP6lIM84G9jytRtcjHsdmrqNzkJmU",
+	"KXEHR7/gB5hwd/Y5YtCzT857NrCreSuGKfkMulJFTGlmsrDv5O+i/tHPOMyjg3SbDlKMRVFnhWqfaMpv",
+	"hWLR7CF+Ry5RBE1MuDQiWgoh0zPUKxbqzMgcJ89B+W9cKTrbsGMVaHF/XKqoEyC/yZFrgOfsPXANqBrd",
+	"WIbI/aRKBVgnLVRUkNkSFiFozAFZSrN4sNKsF3NDYVoUYuSGGtSZhXZGfRtz5qmT550EtuMKcMrleDm/",
+	"hkdMW2agVXZ0NC6akbnNZdKEq55ITEV2G7ewg3B+duqLXYAGl6Ovpclnd35aXPwKwiWI0m/WSfuPQgwd",
+	"g8DDbY2j9fSm06/wz0actJYoDte+P1yBGGyAfA7SvTuiM7e3CDl2fBUeSkt2D+HAnSD03flvt70c97SH",
+	"WFiHGHFTsBQKCsSKvtbV1IV9cJcozWIN2pCtaxaJWF5VeK2irbRwOMqKo6xY3JdMwsLZ/suoTK7b1Az9",
+	"6F0cCZNSz8TANZREIByGXlsZ9ku90AYDmaYiagFx0bNhJckyupXDoYgC1tcj/AKID50q2E2SKhJZqvVt",
+	"nRH8NPCga9U2UoXiH5QetQMGzIoiR9KkFsp3wNMUO+MAhwthHcinjD3cyLtMuMM23tQu2NftS+dkRheQ",
+	"VgjiPhimY7ST0ffMVXStBvrOlRfJGPOe+1L1WJ8Pwaqrs3afm5uBToTtx+MRFeBl9KyQK9YhV5yvNLxy",
+	"q5SKODa2t5ymaeLYL1m7p5V96rVKNTaU9p0g6ww9RImg4pLqxnP0tOFQ8MSZpDR63S1lCMlYmPq1AmFm",
+	"+EC4ocEjQj0QLB3J0Bq1BnaQx/YS6jzHEuqjANd3hK30pJ55WgkchVS9Ontp7+GJsOasTtiLBotwho/B",
+	"7pa9LOGdWDxpsafNBmvTZt2IL0NgsW2Htq9jOIjWTfd//tv/KlWy46YXDg+IwYZFrbG3UHq3Qc9fVX9O",
+	"dG9aClnduVmmqNLp891M4dRSM6ZLxjtGqLTlrXycpkn9SbGDtl6UGY4+o5OSn2/Av/xRqF7ar7WajUZj",
+	"AddjGxatQMgmcM5G4davS84dZALabjjTMz2ksBWVLlLgtAt7QwtHLu0LI/LDHzCLAUaHDrgRh43zYvUv",
+	"xWI424kHXiy+DGPEErPNratG795SmoBMLYh9YXmfTS9uAL//Stde5D/zJLGQQekYA6+gBNZmOoFhrnDn",
+	"IvN0xXB1HoZimBJO+iLTxBfcO8dmY91Jbs7NPEuXqDfPzp9ePAOVwgu8xWoEQKmgx3/9PagB+82XDB7x",
+	"vHlhEehtQV/5VLkflqhJ8KtVeFLdKktl4Le/BjUnafygSv7i2j+f9bI3H5+ev331a/bu1evmH397ff72",
+	"t/Dszaur0ZtXV0uouEhoD+5KJvKudiYTh+F59+fQc2ev9Nhv/rqGUTzX9tSRQOXj9Cv8M9u1hJArIgXb",
+	"4hGBnptcEfETABss5h0Rm0vWpoTaNsN9xeA43lcQ6ngbMyNJ7Wh1t0tRuqlmsTA2YpHwmQ/EJTt31znx",
+	"T4sXVTu98E0v7WSXl344pVm8jBYDZ8VL01ETIa3iRGc1Z3AIituMacFiSNeUlV7oO7EhBqUYcAlmMG5l",
+	"rVV7fWK/SAR+FYNhiNuK/WPlF/+5IGCIZd/AtiiBrh+ZIsv84LCkCj/poQwLdxW5RK0Rveg0z8Jz/lRc",
+	"LEHv5S2f0ZjbHoeCWfSSlvHEdxK/x0Sy1+eNx4OlHNl/Ql4w/1q8ZvNWmCP9eV47JFikPuxGYyk2MxhA",
+	"LvIpd916rGqB4Lkd9Vs4ZnMgp68KvEaaEukRDmQ3M7bRNZlaWqFFCJbAGPv7i3JzfgSaY22piGJu4PHt",
+	"J5dk5Iy4sfaCgwlBxAY+BgvkilgiPE5loBmDhuGahTmO2uHh7eLM7x73VqmJV6YQ0+paUacKDJzhapDN",
+	"1LX8C22eNtJyG18ZkH0IjIuuSLJYGIrZF2JwpUd5qxTuqLJBLFL3eux442DdOD/8DvlcK2eLxOR+X5Hr",
+	"7Aaq+17GN9sn9B0yv0o31Ec81Y4yyPmiu1069lYIYsh6Fguco3L5jMLZfqr3XCaG/BnAU4yFt0RWY4aC",
+	"W/Qn7xIyKRM87DuYKKVZm2A32j4DKCjm3Yy4TFvMYnAyrcAIo46EcMkwS68VUDMRf8THWDoV6gG6eIZc",
+	"JjkoVt5rEnjgnZbIAblMkXU5MM3GBDNiXRmjl8vYFCbMhkSdf5bn4lW+bAeVmXViQvSjbTUrC99RC2on",
+	"7o8NtDnDM4g+UtvhTCzf4MweMVQlU8zCVjq98RRQC2rImaNlh+WkIUHVVA/L/VYxKm2M7MTw+ljeini8",
+	"7Ovp9KcsFiDraIHswlcuEPx2A6pGdbu1SGc0mgH/IgcwxmZQG0hFf+fOBwsYtMDYcEhEnDPGNIGjtKM2",
+	"cNNRnvOTxtmnxotW88xDL2XKBm4S0ZMm9aj4i9YCNGGfLaaR3e+gptXCHo0mPADTsRe+48zHj6yV1UuE",
+	"IDjdRv3FD8+CmriTkVDob0GE4lpQGwnZ6+MVF7DDhXuapes7Mkn7NxHRT37T+cRNjfpF6TYjvpSub95z",
+	"vcJ15jEIz/J9ICrxuLca9efPnxf7jXt6r4iNTW3tpvIEvWh4aO9OLspnFmD/P5nI0JIYCj2MqdTfhhTo",
+	"OItERBSLKOgSBWG36RSJvy6kmpyGfRHerpN7MDPEbxv/FYmZjXQWR2wgRBrYwEFuAWFhhHPyuJzBTgbP",
+	"iKUSLoyXJlzGAZip2Kp4zIzgCehEsAsdAXx6JFQ6ZiFXkURYm/q1cnaSHDihYBFvMLCClIZfwBNkJBAx",
+	"uFdp2eCCraGkbDIzoMAhWrXmixcvEKnuB+CmBHRphcAbPuBRVgtq1EXffvsHHsdoGOQcgLxFtZ9/fQvn",
+	"EThJq7ZE3bhflpd4qraRYeBlygoAgc1KCfHw/Bu3HGtd8Lqrn/98gsLkvFZmuEjDy668P/WzXGE5XQQ2",
+	"Jn0rYunj5Q/MOz/3NWl52pQ4peWdqOD4RIwqtrmYCYZpV3Od3rjwaB2Bbm4PBQFGmEKygIfCIvOIG+rB",
+	"iy6dSpf0q4ISvGZyzVGL2jAVblq7WZpaZ9EoHK59yeK5h4BdVT+N+AEUmwVLJBZnC6cRogLusAS1jdZx",
+	"u4UZJ8TtLlmkhU2taZ/mwk66QdMtdBX6dPitMKxtsuRO3mkgvrb19XjYPlSZOjrtO39T/Vq1S4Z6u4Wl",
+	"mKTD1lkbrfl2iw0x2bwb2Gr5diLupBjdaNXOgYuL3g5YUQQKrMiqsSX1l4zHsXW9D66VSfnYqXhwlh4Z",
+	"1pcm1ckYWWuhv7L3RgHzJbcCaHHkkiq4zAOCYy/k+Ex2gPKvQyc4fNuVIo5IsaS6XDeRGemlFfohHaYi",
+	"1z+IJFM3UYT+LbtufILkjwkuirmkQ4Ty0OLVI6BkomxKxZJc8JV99zIFLFuQnbRz09c0G8Xue3TNMgmm",
+	"36dMni1eJ8/XLCFbXHcvZM82I2T3MV22xORbVIFdjV+LuCNzJO7vSwo/FA5zqo2WcOtfVivCJc/+K//K",
+	"Y+31urXX23fSrsv+5kgW//fNMpxwKWyYJWXXZvyT7oDvmZ/yswvf2W3M+QiFBTtjrHk+FDVe3MEdc436",
+	"RI9Q6W27koE2WPNGJHciOUFIFnpIwHgHG4UxI0KtIgs+QtXSVB/QYm28tmUT0NoBawPttFFpp/y9gLVB",
+	"7Qayt0FO9plUxmvV/iM36clreMTJr6/a7LFOXIZ4+wkII8wCR4F06VJLAstnMO6Kb3ftQa6U/exUUhiK",
+	"TWppXthZmAIueKiVov5718qZBTJiPJZ3ttGaSRPBB0zAfd7LkepboRhlsKOzFONNd/pWFHJDsGkSNmCD",
+	"caJFonSKL2fZsOXePVHWcK0wgwQRjZsTKe6UIo+dIEeFxHHQwl/glQNyHXMQRXdu7LjVsBtURVClndOF",
+	"r+nkTB3eCasM9lIXkl1oxdNCIpCQd8JH3kg7yPl7acPXTGt31Q2U1xPGEiZAQwm5gtU2ImVWP0FjZipj",
+	"P6eBbebfH5Pdv6Nk91R8SYkNnxBhlXSLmoxa7J687mtVYqrXCvhYi329rsnouta6rj1vXlzXgmscKn5R",
+	"kWuOF7jNn7yo9OONfeoi6e14o7U7rmut8+C6xlO8e07aPt7U0wqGQVt4jRrWda319fffrxWypKmcX09O",
+	"lc5Au7T7kLHufeFUQVaVwA5qgjsMWwxhwhGdLft/JcW7kOxUqGzDVExm+nJoAobJysa5gkiOPTIstplu",
+	"qNQXs95dBwx0K8EzhgKF4MA64PA9WsHlCIy5bFZUpeX0E072oIylWzHespV0K+CqE/pnyTyoe6Z5hRy5",
+	"kO1Yye7xCPoUpVupZuXg2J9mkT1QjMtTtMz3Bm+ZjaxVduni+5Fnz3g/LlGlVH+2sEyn2eZZRz4bbMlU",
+	"MddtZ5h1YuomDZxnKBIjCCkmESk6/pYAGiskWBfhxcoFKzOGqhPZk6q6wI8e6kuxlhuS3yFkCUqMWN4v",
+	"DZcvIUikGeOS6sY1G3kQ3LMFreouWuBubLacBA5Yq2ZiIYa1gI57q9aRemjGYV8bHUpOZSZEUCgwUHp0",
+	"E1hT1yCvGbjdaLkVL0blCgfGlZh81IOBkPEGc4yA1T602Y6kNTOziAiPyo5cjUJXqqhYPkYCYq3isdmQ",
+	"YkixddbucCMijPmEeigx7ERBEhhhMFHn4BoyWAJsMcPHRJdo0Fl9wlqeuPYgIv7w8d1b9pE+njXOGifN",
+	"M2eB3YrxSCeRcYiCOrwluRvLToIuU5YIFYkEi3/b/4ke2g7gk85SzOoBoSOTMIt5wnwGRsDCvpYhKTdt",
+	"rcS7LtlLoVYmpSBaGw+c7UWM3m5MxGZ4BqjVlWFDjYBrl+xp85zxjr4TrMneyB8r+lWhfPqJOPbu0oeW",
+	"JFtETymxo2EC86Ksoa/2QcClLHX+okcskhEb64zhjyQ5RkLc/peKfFP/je78JkJMRPF0bseImAsxTghf",
+	"2U3gv3Pf06q9BCahUsbvxL+c3OnMsEgnA8lCkaaCGTHgUgkGI6LX5GwFxpTJm3zCfoqZbI1khLonWkE8",
+	"EbyGV7cQZwKTtfHiv/6+FO/ZDYgbHsUKjvej6GXqkNHbiLVW1n4QWge33MvyK8S9KOj4ZTQ3y2ZBYcNd",
+	"9ltzn6EyP/3oJ50wEclUJ+YSVAKVnqAXDiwKa5YAY0MYimLlWEkaeBBceGFlJpLlNxsPpK4K2LMJVcLx",
+	"pNVUi4djZPO1mEPmbkt2+j1bihvOcolYY2cvwraztTebGkUMhmpJ4hhVhfy4blKHWzwLqbqWtu11prY/",
+	"F07/KRzNtm0Tiv6NiAqGR30do6/j3DryUTWzqpvVCi/zRB5E97awbp4iJspdpxWthUHx8UCupl5tuuS0",
+	"ROO2rJCSbJexR3ZQXjqL/PYxc2KOlCe/ZEWX3/Vk+ak9tbvuW2FL2mFLCMnZGlaXpXa9ttRCGpZ7WlzD",
+	"ChnD6uBJl4RkQeaQbcpLDlKbHgeygMU8vDU5AhoxhcVJv4AKrTTtygowjnb516PxXTTLOapPR/Vpp+rT",
+	"+8IK7hHzdvx0gn3b0c7m3wuya29BzTTC2iV9p6D/9LTFNgzTE6Bo+v7Em43OC0Z+KHSUl/xYOIrAR854",
+	"YvMtHM0RjiNPHcuE6x85N5dI7oRhFI/waA1Y5nbp4ibFKEukhVndRqRFWomnTkZM1maUyzDB5ZleF9M0",
+	"cua2MCtbnF0s493yXuwHdjZ98FQxx85iUmFSjV++7xNJZLaZd1W5TAEZRlOO6rENFMt0F7bfotwylcku",
+	"C2J8piJXZoT1gKTjEtSShT+RNhvO13FQI8rJwHzgY/LAaV0Pf0pGW0lttZ0XMiPWwCGnJT7qr15/tQlP",
+	"37oC66LbR/V1NfX1nSe+g9BfLc458Zbi0JdQY/s6M6Kv42h2vtMV9bTXShjX794jQyGwN6qoI2lWQGm6",
+	"Vp8Rk5pUvBY6AU5Dc9cOWLvILb6cqAg4Rps5jGpixUNgkaYvRIruT0zJRmBuKzApWSxXkImnE8e+VgMN",
+	"5/sSJSnmJ+OTOwmCY1mQP6VTeOIwFqmg1OgvQ5hJT1vwUlh5l2tN+r2kRKabVKc8btfZRePc+kJSra/V",
+	"gKuxfYphSaZmgVX9km/NYYFV7b6WpYiBENRO8g9/XTAd2pMFnDOH6e/RAgiHlppOW1flhuGRqjN/cmIt",
+	"Y2oVcHIr1nv5NCoPIHunZbSbwqDGi9Z5oTAo5omIboz8F1FrPSXevFR94oLXPm3WpuEzfsELnl7AUuEA",
+	"zgoi1y/VnGr+8+a0qForj8hzBptMFJSW+05FdT0U6ssgpmNmTnS3K0MR6TADhlcvsM1BXMd/y7776voA",
+	"hMox1vTIHxHY0pBQxDEyWvElxcpUe8Q7UlG6/bQqU8Xiy2neebL2Irt3Xft9Igl6OsnKL57F/qnWsawc",
+	"msw5D/LMHjgL12qRUQXFUxSc3TtCRCTiIMxYBja0AynSXRbqOBsoCl5d2o4fPBHsNy0VVQO0L9u+ySLu",
+	"SJIpu2ewI1nMKyb8YNloOQertHb/KE1a4HIFVaYgDCuLxeA7kqnrZ4bPMhxRMAju8WOUxraSY5HWWZuk",
+	"gWm7H5H15l1NvNvMyw2rWxRgaYB1FwzC3Kh0XsBcKj1uS3Vjv77xX7efuFQTGaHnj98KdZk3Dyc4LNcT",
+	"G6ZiKlGokCf7Fd9pGtk077cLvRZOUyKsLdSXQ1tchTrNKs87m37eSHZFbQmAJb/Um07QWgyk4JsWtEvv",
+	"QRU7BEPqsDuNFhhvZSgbZsh4zmHmsN5OpqJY3B/Qzl85P0OtCq9ciUI1gCTWWMWqeiIt8qmt4XgcSeQ+",
+	"EilZTfviPrlH3bA5VIsc+p204a7OpKpyG4OhNpXi5MN0qLRYfcPpH4uDDtFpWkMd2HTa0wQNXqxiN200",
+	"6enIQzbDQ/Yx/es+welzwO7jIkuIylOv486En9CGWovoiI+9V5Y27x8w2tFm3FiIfypSHfU1i0U3XdJJ",
+	"e1ndTwQj/bk9Mks+l/yYb+ysjsA86wLzTA3YLm1+JB4DN0Nz0O07e4zn4skum0atDbA7j706ruRP5c0y",
+	"XHLRa8HcI2/LDa58PogZduWSrLS5IdcgnYiHrjZcxL9TYJWPDBt4prBXqlelA6iU+1QIESSFls5Oz5pw",
+	"5pQvwNqg/AE20j/XqyMkuoAsPGWu8pV9OxiYQHXPPrOKKfMomjgmuwUa36TTZUU62aLj5cjqZrO6FXer",
+	"UneMom/bQ3MVRd5427x3xqmcp1/pj5uH8Nh45rOeVnGksAehsE994aQ1jOigXDylce+NolGZelAaKmrq",
+	"Q572c0Xd02dtUlQt1X9pPdZwKlS0/RTOXa7P7OxRAk20XrVY8DvX7KJgDnPLEgnS3MXvbOvNaBJ1PPXT",
+	"wjvRWqvO/iwijOc9btzNNgqsE5e12s3SLBGLu/qEWl8z3A3EOKxZkYdenDSaK2uDr1W0FefgUVA9jCp4",
+	"gG7EK0fDxFA24EPE3K3dZdm/VpGxiUE5xybnVJ3NCmEsnvNewbzgARuIUjws3/IY0hRitk3cFqaGP2kZ",
+	"faBHHKMZx2jG2mzoT0iEBU1mwCNMphZJopMVuJIcDHWSngz4cChVbz6gtrsox9O09YWINH1ZBNvEHG8H",
+	"9mwxtzGxiRLm2u69qRgMY54K094IVuav+NQ3bjIHFcgAzXPLIQz8Paid2H/X7x/sT4RUWBLl4BdtoQvW",
+	"JOxFPMO1eiczY5FCpkh0pZLO5UR5nXSILM40tuoViUaiS6hixgMN41b7C20DMn9ZnlMI2lrpUiO+lC6l",
+	"hq53PM5oCX6CEdeC2i/UnLF0L9Vn+lsdeqn/PYSFVCl1cilcaL9HQYm4d9xC69sfbgYi7WugMeBJqVAY",
+	"leCpuLElQbVoMJ6sw6ISLCDKG4uGreHKS7h3UdnTyI/LB2qeI9hVj0fiX+Dc0FqbsUnFIG+vI064u2Kp",
+	"6qQ14zolzvPQUR1ipnNCOiU41EHOHp20oNFvCUSyZEbDdlamvo60TZ4mrkdyAy7GtlwB9hkg3ck26nI2",
+	"vIUnQRK5VvDoLAErW6pUM47t/Ukm2cAPFpMazM2us3bpFLWpagjvtLCTTHetlpzokXvOtaIVF1HerMHo",
+	"XCziuOF626C7p6QRvlQVYea6ElRn6RH8CbqFYc+12Tm/pVO2dlAoWK2yf+VM4SNDXZeh/r4GP1yNle0G",
+	"krJ8zis46T+KYXrIwSTHsSuV/H9EtDDHpyvZ9OIa/eK5vSVtfjpiVAkrOcmQ1lPXjlraUUu7T0sLNsVC",
+	"Chbtvlj/8/Q4FyibwxR2l/J8xXJCJKVnCh/yktnZkZqUcEU9ooDxAKvB8m/4FnhOPS+YxaQ4a1CC4VsV",
+	"m5lUKuf7Jknr5AY0QeIxs1Ak11S3FvdYrqxn3ZOJXU2WDKistqppswM4yntpeR9deXNFvM9K3qCQPw37",
+	"IrzdYUjhCvF6bN/qkc7iiHUEGyVa9SwCLpo9vmsJrX/gCZR+dgQ+WSAhEof8wFmSxRVEi/M/ZBPJNpFr",
+	"/SVXWqxSYhUO0h0mNIRQZ7HIyDpYjJ4+9oVIf6GX7YSU3+pU/FGatIqWX6O13ZXYhv/Su0K59XH7rohe",
+	"erOuTM1DulRe6sGQJwXqzT3d9qBaHCoh0hUJe5jooTY8NuuQ873osa5nIInknxKhwj7Wpr9WPURexCkY",
+	"lpmMx/GY9fkdNsXqFzo+Wq8K+eulTY7QWRrYTAibVJvqAkrLW532YdkQH0MnOR7tUuROayS+DYKnfBig",
+	"dhY9EsqpyZbEFXYKGib/8b/pL8sO/uP/neYHB8QF3ttDPks7d0SAR5JagabMpDKOCYf4IWmexlqkeTre",
+	"vu/nKlTuo1+zw27aqs1WgOY4ogHrjFHxpfYVmrRpbh2JEQv1cMx0t87eIjR0l8vY2DHbTAYLd0fDmhdP",
+	"++SHubF4zNFu36QzUMmeSE7OGmdPl0E1KG/uLHF8Fcf2pAx2ErYoB52r4sqbjmPcS7cb6pY/j+T2M3a9",
+	"bufE/QIhWzjK7RwXJUyvxVG77qfBj3TTrPdHyZhQgvLwOifcoBmDGOhILDmEN3DLRiPuqR7IEIm+NhTJ",
+	"TYKWeagzy/184+PW2cV5I7AtaaNaq+E9v/h33ta+1nraDGwiaZbij7FUt/a6YaJDYQx8eobdqhPxmwjx",
+	"KecvfghqiR4Z95O5RYTYWuu8cX4W1DJVfDlwl5sRTxTlwzz7fUFPdGGcNZvhhgYLzbYH7PymI5O0fzOQ",
+	"xiAaefO86bW3m0R0Mxx+s/HD70ENTGFiMDFQtiC3bFATKtQR3l3L0u7J8yKSV2juEBF7mN5gYrMf7dlJ",
+	"42lptKbPzy6e1Vq1F93nz6LG8+bz50/DH6JnFy/4WVdw3ggvLnjUaF7w8073abfZOes0Os/PzsKoeRE9",
+	"C5sXnUa30eCN5z6tq9l8etF43sCRK8SYn7VcT5fAicX0MysCbqalXUBHvVWLkvFNgt3KlMYt+Mtf8Uj0",
+	"EmEMoXxPOKJLT8GGnLNH3PxzsRels2Oi+53XT0vO6/Oglp8rSnHPYn6DeGytZ79vIgFh7zIPpBdnD5Jr",
+	"8FFg02dBjiZu3YKUImCoyJMnKWvDz20y04sdmrxyr7seYd8BTON99vc2ofijY5teJc21gkUoZv0TfnXL",
+	"ub1Sh2sdIhZsN2CZGmI/lVSzVGs2yMI+FgdYUDGvQziaJ+C4fJT4xEgLc405BF2YbJr71chHgc5ugjkL",
+	"ctWJmlfauYU8jsudr6/VtTphbQ/32mL/9Omnk+cB/tN8BqP8LFWkR+akeXZxhq+KRIoM175FJwXHXmec",
+	"Cob6LBvw5PaSdqDuJmaBahHIs86u1LViftL5uvUyZPDW5SCiOozxqgQy+7j+JTZfnrQIXJbQD+k4JCbN",
+	"0XHhh7ZtMWWLP+rsFTBvnAmtegdb+cqEEY40IzZ76WD66FJsvAPDTTIV2OvJp8ESYXCNDXYWx8FWY+bS",
+	"aAkvmmlFTa9iqWyviFsxRuAADnYvITzaA2btpsv/j71/TW4j1/bE0akg+KWqbqRoSZZfVHTclh+1t2+V",
+	"H8f22e57jipIMBMksZUEeACkaO6Kiug5/OfQX3sQPZMeyT+wFoDMJDOp5EukbH6psshk4rnea/0WsZzC",
+	"Xw6rY7qGsYBKiAnr6JIBPxps7nhiEBEyyq1rKghVis4cbqG1VBDJ1E4PsArD9XE38CfMoyEhdmif7jMz",
+	"ZUzAHfokp2G6ooil525en8Y3QyUzkbjtdrkzWepasn788PkL+b//8389ymszONM9ewrQpr7nY/Q9d2dh",
+	"RLtbrqbHBbXtHJzYj1y3JE1vHahfh/Swphsf7rmLFTJ+7OULGT+OwFEngJsIvqyfe0GN6P0SOTJWzP3o",
+	"5174zoE/GiJvmXIm3/yAJc8XeNXsviX4U5j8iKYDXAFeEuAwCD2LHjeaEquLdVxgJGEgsjzGodcgCROJ",
+	"hitgbwUdGECzdAonPoyUmisVPci8mlBLioV5ywHRcswAcXE6kjjpG5bOLHfrs+LZuyKCCPbe7lR/Bu5d",
+	"qlLOlH+b5+IRmVLL1extCEpWDyu37KTDqAmLecJ0h/TsfbH63qM/lZyC4Ybf9drkQ+hCjG/lmtillQek",
+	"mqRSDL3IgL3FeMaI3jLSt7ebfJRa837K7Bxy5c+1x/NrRepC+cGVG9PnQOe/wst7cXoxbz06Oiu2FX56",
+	"Qd7xl/aTJ+5pvOg3XAAaMmaWhVK0/F2OHbpPewXP58lvbNYLV/1aWD209G63LQI/7dE0tdqsu/o9ZAtj",
+	"SxUA8G1GVBTzvl3PC+QjgHRPY+gbdkee2x6cuZUVjTxBTaGgHBTSZXzzWMu34DHv1bsEKjdyyGAP5zQM",
+	"XwFY37k/Dw1Wdu8/s5bMmIvwdwNz9iqQtgah4JmXPdmYWtZNYjkeW56UYC5iUwszKJUFVTzv+u8/wZc3",
+	"srx7zmjsuanOJWFikhL0x7WyIlq8lJjAhCwGHQvBIqzJSA8Wa/XCcivWLyz/pDx4swUCdghJmdFINnLg",
+	"OWaBnViO4WtKWcytIRGRHgqjXmA0sBNjy6+mLE0vnR5iWY57QwXLqdmFgh1bvQ3etnV74P7EGTVa+Ne/",
+	"X335+jfnuwacKjvvgjbZJq+dKunOj4cw0zLA9GAZ1xDMxWmDya01cm6jVzmgNBvzWKbSEwAAPNO+5W58",
+	"0hzyHhXchbYKrv+8ncllQdVdAWfehSm3xmS+yDzpGTYQOZ1VYSxLLOsnNZOyAqfrylQqJ3Z+eloDe98k",
+	"FLcTCHbw2GwRVx0DINetztmz6BoiAoCznnsZrlvRNYQ04PNf4U86tH+dX0TXpYAEPCEzfhcAe2Edi7Me",
+	"Z6nh1g6GdlEn6Or7s7aTTu7BqhrBmsWvPv/DqRbOMvOG9k+a+N5iX2aTIGMZajj+vjtrLyJt3MFf5tqd",
+	"NDmM4F1aKQfprQBk+nLQ9D9xxX8sdACqxavHE760R3tpz/GSDtll6djE2bPL0yePTs8e2WO//PXy/OLS",
+	"HuOaZ9ggyHu+5SBvZUzJ+X6RYU2lusHCCykW7cLvNssbt8c5h6r8Y1Hr28mYfjvpAy97+uzs9Pnzpxf2",
+	"U+yGczeGkBt/eQr4W+MiGhESVoZIhVYlHMkpGVCFUrC6tWRA0miYKr7/5pLHwMQxMHEMTKwUmIg25vhg",
+	"RnsGcPC59r+ib5GKfM57yLZvyNgfxVTELD2Ehp3oUdUShAa067zMHWi5E7JN3jOGDYl9Tr7vABe61o/l",
+	"revfhv1SYME/aeJJ55IoNgHmZ8WWC7Xo4EFulwsEXA6VFVZMJLkLsiKHGDZzb/6no3Q7SrejdKuWbkCZ",
+	"6SFKt89GwsV+CJUndq53SLbGgge9ufsTPF9yjICUuUZqQ8pFRIS1XKQiQykTbJYPLlaInzkDp8+GEGVn",
+	"0/Y81JWQxFNTcJhLBa/BWBANsqy6qQe+puwUduFZJafwe88nm/aMxs1eVzCtD551lGFHGfZdyzDHxe5D",
+	"hP1XxrJDlF9fKTeQaSMJSvPDF2NfMiXAdzbHph3qi89v2Ei+sVsmliR7f4bo9omlQIKPkoGSYwy9QNw7",
+	"tzy4BjcnQGJhuk9IyTK+lyTtY66UZrG0ogKSMSAXqG+ZN5EDEGJt0oPRevalPX9TXVPRHpg3PddWhpGU",
+	"ahNdC3yX75Ps225D8scl6SXUUMzq8H3Do8KL8b3IfXveTHPL0iOM97Mx+b//8//xojUKcWXIw4Go7SXp",
+	"8QSmXDLn3CVvk6/cjK5F73eqzckbu7yTt6974T2xHDNdTK0DDB1kvbjwc/RN+pjXlKcpFgvY8cdSQbwh",
+	"Trk9LFdJIASLjdMYXBiNpQOijZxo7CRu5xFEs90lF4U+e3It8JR0IRDt3mitV5ryW5e95baaplrCfudG",
+	"qZE3DNqVQ2W7Txi6lTc+bQTDvqpQbJdI5srtGJuQbFIAzSPzexewiuyGYJcgl/rhDm8exS+8fERvQZl5",
+	"AT8Y455TQQb81q8HotWQFgapg1WZHPggUt0bpKQFtWUuIm5viEuusBfXHUBIwVIsZvw2j9+H2ivH3Usb",
+	"sCSiebpOw2yI4MCEgvu93Hq4Q55dC3igE7wU1wJzsP68dkIA4nAqE5abQ7wuPNnqnLafQNTOEtp1q/Pn",
+	"NSge107zuM7VlGurfcBHXhO6bnXOzp/ZT5y+kX8QNBQ7gn2g9JdTZ+zjT87Oouug+thPXjyPrgvKyXWr",
+	"c24fQc3JvcDrVO7PkgZk5/nXX9diLlp1Z3PjnGxaf0Wt89OLas1/0anjUq3wTkIW573WCM67DV3+sQtt",
+	"1YV4SsGcg3Eqwo7Vy77QBttyCJBRXOsMEqDgLyWnEdb8KsVih4rm8hUiH+TDfOBC5h2mojp+C7prm7x3",
+	"bbJjKkDAFztlLwtJYWYJrmnRmsJW1HgOv+JSdx+Yqg4C222MQmljhHwi0lbScDOLYpmwCDHwMN03GjOt",
+	"6ZBdi7OL6OL56enZeeSpNgKzIQqVhWgt+L+jYmg5eoWtyoufdaApOX4Q0o3aq5IvLIjkKyJuSSSsCUD5",
+	"Io/s55ZF3Lruk2Id1gDkwsPFMrRfH4yt6ml+mNSLFmtdwLeG+trkraVhl1sBqRgpjVlgq5CLnGcgo//d",
+	"ZY4jjWo6023MwDY+xXYuee1aYDY4dDwMdZxwQYrpvZdkOkKMgplv2M41qJsIJQAcXkOisf3aVV4UMsRR",
+	"g3K57y4THtnOtTCK8nQJ3nBdc8UlDKamtSJeH7sh33s9p93gHRdyQspN1DqB/zcu3gS/X56cIDNjzYJt",
+	"Vm9+ktM7Cjjn5gD8Jk99nOPWNVOL5zNuCzrt07U02qaVnKv0fAMtAO937N0r86tDfr9YMQ/ioFAwH7W8",
+	"ROi0GgsrAMdAMWPFPKCi/wUQd4K1OmcXUQFFoNNC8Vl00QTX3zaq8T7J6SEV5EGcts9il6nuFbWm4u6w",
+	"xNt8bce9dDuqaGeEs9hNL6OTmkxvD6pD0zREvC/xPAtlJla2KXbL2bQq/Rsi7r7gx8HNUFeVcQL8/MZV",
+	"5RmHvOJ8N4VCHjeNXrlvTq8T/DZcezySvBDG4SI7geuQiATxA1uLtOcFt39eZiaghuGOXKLiESwHTXlS",
+	"TDGA4rOQIZDrHxWZAgvJCB2ssqfFAjC7oVjHkr+rvaT1spLTy2txcfoCfWqsG0sxSHmMaAcCqpZwj1iq",
+	"fUTJ3uMkwu6jzqEZ5doHRo64YQlUi6ZSDKOF5qWQH24PDyt5bqV9pVVoACkwibDjcFmfye+WkH0J3V3s",
+	"vLEYoVuoucqn4n7hKs4WyxaCb8lOOq9QtQpch6RS3uB90K5clyvCsdSwR2N7M1KWDFnSLdxXjK71nKbW",
+	"LVy5HizKOcuqK+j6MyLktEpLw00P7PqB4Uet0bDq9AJ7wnAdrLWb1upy7TUy3b3gRtlzqnEbWXG2I4nq",
+	"xMycTMV9CL77cP+c0UJzolg1FDGmgg5B0zkZy4Sly3uzBHT/EddGqlkBM0tbO04ILHydMm2wRKRN3ggD",
+	"+niphwzyPlBWexwNhq7lIv/Nnu12urS8Cyt7hwt7UH1aTiDkp7tS7NjeCeNYoyf/o4nlU32yRsqaORQP",
+	"urrsC2B4o122aGkSKY8zpeC1qGI1ZXmPXbQ3tUuV4y6Sll2pVEMquIbZNeagZz7uq4vN9uxk77npyBwh",
+	"3bet4bhWPfhHzsLI2FO654GvnO6RpWxHWCCActnLqdWqgTFNmUioIoC0yEW5M4rhY0b+BT1F0EOWXw7M",
+	"LiooTZa/8hD4M0pCzMFVJ9lLXcgq8qh8vh+ISlx9NQb17FTyxnpFIMzSDLgOHBeAFhAh27U/wZ4odwHk",
+	"AonN3Zq99pb3VDmUt0yJMTgKAnEKaRiKWMUYgFafnJ1dbJFqnwFtrtCHdG7r9tMcY/78Kij+k7tkD7l4",
+	"ynMXvBqLcPh2hTllyUGB29SzmVX0rdU7ZxQdw/aTWWUh1CL9bb0J5A8gOKPtUcsXKC01oBAdRObTMsEa",
+	"+kCUResuJOvmXrtqmtp369tw3lij4nt4AU4TuNVEQjANw1LzWCq2ckdcJ8O9Hwx9PB4Rnwsr/GPmuu1W",
+	"NsrdWEjvuV3uG4EuQp+Ihl0A8Grst33u1tjGITadWC40v9AbLK2uYCCWIjwy13wz2RWEKLaSXpo3gqQX",
+	"EkeUTB1wDrowV3QxWKp8jLBERlEuuBj6WFMv5JKAszeWE0Z6mWYKOWuvxjvhlvCwnBIPCE4XvPh41jWD",
+	"2zPqznki7gqiLBnL3rCakdxXddktUevbSWypg2uD4eHBoAu/qQ/1pt79Ta1GaK0yYPNRQO8FfIo66F6v",
+	"qC3ti1s99ITJSQqglACPjzSeUPAGetJA9z+0afafQP4cJKEml83mOE9n99XEN/CZZtrmeStaRzdmYwrl",
+	"D5RrTf+7nTlXbT+dqOXydQsK7Nn5yeMVuqSfPc538ur//G+tKXknM62pNQQkpITFVDNIF1ebKsyekho3",
+	"ctuaawq46H17pJz4qfdIWeKwO4sIq14fySXdv1vpcA9tcF20DsNnGCdL65xA7tlSoxXL4aPgf8J8158x",
+	"ekeGigqjr4UZsbFmKSZA2ff/EuVDcY2gowOXTm/srvzkkHKrGAfXxJG7fcQxjHoEPzz/vfqW6im1isxW",
+	"pJQVCWFPniI8hCrdNXng3iFP6ZXFQX+zFOAu/SJxW6HuLnyr4y6vVJC9dZde29wl5LMBBKv2AXny2ND1",
+	"c5SI9ykRo43p7u3B4J8sE5XOxzRvmW1VTm7acrToiwklIAtemAEotOwnMHXy5Jc7JBzUZNc1BV1XsnmH",
+	"zLZ6ey6S3enTk8crS6a9NPRcIpgO0KmyVNa4Tp4jOXWY0UG/srbf9qXPIyb27TtVfDiCMxoWClk7hMYx",
+	"YDjKGya01yx9piKkmUGVOiLL0VsWgMEHiukRNAGspekaimQi2ZQc1/SPHrLUdrkaK4vt08cnpwcith+f",
+	"nJ5/OX3ROTvfWGyfb0FsPziu9EYkW9V/BWNJvVcXM2hdiwrnhgIXGJA5JQmdQfU6JiMH+rfmLJA42qVj",
+	"qQ3J1JAJl6F2SRTTRnHAY5aC6RBNQK7ykyb2ghHD6BjcVlvJToPFfJGfYLIPywuMG7z7zLQwTitqneR/",
+	"NPEAv84Yka6PGlwL5fs+1Hlo8fVGVnuDffPHRt7gWCZMh0RycOrWF9t4wI+qDRhzcLJ0b7NUMEX7PHWw",
+	"8RMW8wGPu5ZeupkYxapqV7bnEl0jARhwUVxxjjaKCvQEFJfcqV1gLMWAJ0y4bprpoOtbnFQLKc/Hz72Q",
+	"ajhJMB81E5obfou1PMIeeQqgMTi8x6c5P10uQ863nXb32Z2y5RT37eEERlzv34SvnYffsVtLaFlRDLws",
+	"1kluvdRnWTrAZEQ1+37ymHHRH3FRxxzmYw7zrlOxgH6gM0wh0+0gMpELpHBwWcgpH7CTeBanjEw8rT6g",
+	"LGSXW8jz/rOwCmyAlYMhQcM7GOUSNG7DCLUGCAARAufECjyoYWODAYtNDnpUylXG1+O7UFerT1JeKfG4",
+	"cEn2GhhyecV/pyI5kbdMETpUjCWF7nZccI35gJ7k4P8AHlhFcS9WyiIu7MN+4kLFg/ixs4fnecNaSU/I",
+	"VXaVLlymmoNOFd6pfIq2c7kfYrLvHVdznxm+hbt/TOu9O613IxF4TOndpdR72Om8qLRtJYdXsQFTTMTs",
+	"pJ/K+KbeXv8KeKIJu+Wx7z07klMypmIWhf5B9i8XDBpDGCjTGOrZ2Pz+5Of5Eqd5TNjdUcIuXoNgfgCe",
+	"xXYAlMpHGFCUdmqQo1vwWa5j+EBY4ZmLk9OzL/DAam7L87NW1EppHwqmvtB+ygx5HJErremY3lCiJE0C",
+	"7PWT0wLukJxAg8ZaN+azUgZL0gVB1uqcnW/Phi8fxn2b8SX0tnpjHprD4X2EiJKbsq73b+7EqHeYdsD5",
+	"ECGGp2kOi+JiYHIwyNu453PN+7d7k99b8K5DAeZxgnYxZAYBlqNrIeTU8kToy4vvdDPQACwMwXhNemEg",
+	"15gZcYFcEqnJ0V7aeZNo9DnIAeZ1zrxLYkK1qU/xLN+Xg0j1dGTzuIqEm5Ll+ZoEs21TfrnZdhcXe3xf",
+	"XOy8gokJ7Ebwn62rv/3HCUDDWesw/HFhRU9TToeA/EWed7qWWTh3WyvdHtCv/EG7PcpctDI1wC2TUOSj",
+	"jdnoChrjclfIVZo6s8yPGpGQGIR3pxpZa67LJCTBV7pMFjjT1r0mD4z8VqW4IuHOUd/Zjqjvixfsh2J7",
+	"3a2QOO/MamS0T2dNJZ0+Uixl4Lfbm+emQp2imqRSG7ABsfmDtXN9S6c2+epCwgU0wkLDQSSBeZULcYvB",
+	"vAJEQej8UOEDwl4DsCl1jqAmHZvcKzZVk/aZqHiQjM8fzdy0XpSmtcgd/c9W5pAvNuCQ51vkkIfooGqg",
+	"b4CXqpJLeljPTLMN9A5F0xMu+vLbEj8VNdBWXjClyQgynggXUR7w81nKGhHH8ed9BtiU4+05qxRN38JM",
+	"vzNXVW+iuLS3o0cmmdGEQemCiDnTPkdn596sEvVGrZPSX35+9ovw7+YQ4u7s1naBLS0q92/v6uUg4j5t",
+	"sbCWquELX686gfDT+mp6gO2H/4LLImE0AWj9EdVkQrV2CLMSn2bL68jlLVOYmrZyrbvDDbbbgXRdN8Qc",
+	"TNGKsMxb8UJuBiRu+cVbw8b3DiRuB673w+U04bsy4Zl4Nltg6J713W+uYVk2rFO4WTI26+1Mz9TfYrLw",
+	"hhqXw763M7W81Ufh4Y+KUg1gRBBo77SuMIslVNUwpfDPQsqBHJCrIU3Yv1p/Lc3XXVl1O7c0B+3frGF0",
+	"cv7y+ZeLr//xb5sghXn24PP2XBGipVw65unMN3V8zWmaypbfJF+RMubC0p+94N/s+uyKA4frtLDQAA6M",
+	"aingpuoRs1Ld3lPNlLVG4GMax3I8lgn6bP4o6JSuT8GS5ONNMhnya1WHduzu38F0bKzlGb6i1E14jmnQ",
+	"AhffPdfYkh1d5i2PsBXbHo3oTxUdAkAYp1zcYKucsr3sLFvy8zx+/y+XpCcnTHRjqlkPWxcmig6MhtxF",
+	"zdplgIpi94A54PVSvQ7BznEFIFO0u6ENM2gKqFitYWvj7luCyUTyKSeLB5FhEfbac/vihlZIBQXZzgm/",
+	"5UkGqxwzM5J2G6wBZpgAVicnWYpM1yk2rqYDWJ7dLftVWaKct/5ajTkhlv29o8Av44uHaCUjX6y0jnEH",
+	"C6yxmgX+tTI3Cl0U9pyR5Tg70YzlrUTQw0Zdye9W6D+sd99M4Kj+HdW/3at/D47NBfrcOq+z002Z2Sej",
+	"++odiQPGEszIc92OEoqOEHehgPM5r9larO+ykLQB75YQH6kouXC78kB1ooSlVtNhyRzXe9KKWn6TW53W",
+	"3yUEeux+aP6NCD4cGd1azemuaPrKX6GjJrM2ifs93Dp9JyzG7n2HpMdg01IGre6dEUQdeO1WFBq36AdK",
+	"vSFnXMhuTCc0Bq/yqlT52h38kSjXJkq3hVunybG9VUtKuX+VcPUHAyug/pklQ9aBJmx0zFxXdG3vtY5I",
+	"nyszcuWF0BHuW0T6heLuIu2ljCqhQ/kFNFuB+H2DmNs7N+O9Qy+spr0W1FP4DvVZoE0XRrWPF9PsdCwV",
+	"a3VO2y8Kuu8fKxMf7NfvXJs656Nr+icF0/cXe/iVi8Rn14Kv3neA7mNGrRS57fOAnYlCmpOgAR2CXrtl",
+	"6TagPH3oog3t0W7Ck66QpkuNYSJZXci9l+Z1OOmjpFtf/UylLsq5MvY/Wl/bkX1Q0LpHovwwIFQQ9Hhj",
+	"b9cp5cYKRD/brdEpLPXoUDs61I4OtQNjdy/Z0BXpbJW3WU6CaUF7Y29bYl1+JUfudeReR+51YNzrY2ZK",
+	"OkxQ2iTyNK/QOIjGNRmbXp4RXCAEe3LgfvB5KRGhmgyocinBvsWGtTRvoAxz4D7WTK+aH3wtrgUYVj0M",
+	"/naIYd/Mo1jf9iLSK7KEbycisWyhR3yvWEBj1xNruuoRYwYQV5WcaogCWL6JOFCK0XEU8pm1kTJBoGZ2",
+	"LcbSsohL+yJ4rtQwXw4GvtOIjyC0yZUg7NvErmQomQ7Mt4cL6sHOBZA9Iw1Ne23y5PQxmY54yoiR8loA",
+	"DgC+RROViaq60qLTRh+TpI9J0sck6U2SpIGr+YFCxh047KrHSrhiMbyh6lbJzIAqBT/GfzW+Hf5cYgS+",
+	"qcTcpZptp+lbnre7u+TwWiLI4HgHlKdom2eCCj2FhDso8Adm6yr87YVIGE0NTHmFSwEwr+hyWjiuncFb",
+	"bg4uoajvUR+VxrwVSVtOmPg2TnHf9YkcDHjMEhlnVli1CyJvnLbh/2U316J/WtMxI5butJWDJakZEXbL",
+	"1IzELE1BSLJvlgGGM+9zQWG7F069VSWeS9vV+vO6xZPrVue6gWZ7cXbd+utazMGVzqf3+70DvDpRCXfd",
+	"8ipEeS48iVANj5BvXou758TOok8nz359/NuLf/sf7yLLQ+6coA8xySnJRMKUm6il+lim2VhA4Edfgj6H",
+	"tZj/lFywhPRnpHfZixzsBR4IdNqHI7MHkqW0YsH3VgYRxFqDUojmAQf7GepCm9dALAUepQ4hP+i7qMdi",
+	"Czwp2uS9i6WljN66wLbTiftsIBVzZoW9BgW8kFzPta+PCAWpEXkhoywnszwqcpkqCBKazyLlvu8sSaxG",
+	"adVNa7ZNHQ9kJZ10Oaro+pb9FqMCXng1xjbHLeiOEYfdKhpWyiRcx6nULOnCjqG9OWTdoZLZxBmvUSul",
+	"YpjRIYJ3s2+TlAqXKtx6JYXOUoOp2JaoBtJu60k2QdMhHikpeEx4mgqm9SYG+R3W88jKtVFXZEbxYCkX",
+	"zGj8vh0XJtxaPUq5H/zUcOUqGNFrRQfmYYOI5DyvOqfArnArGQVr9dNbYGYFo3xpldbGof+1my2szBxG",
+	"VAiogqcTXsssmjjsco2+U9Tfm/CZP/JEu+6UCsOSFSFhoZwfGmFwGOGPaEFv9c68gq/Qax5b9RXugFUV",
+	"/H5QG7M7x98ybnOIVWDLVaa5SrBDStJY2mtQipj50gXUhq5IjL3fAH2NCmKvneJJAcKE6huXnWrVoMlE",
+	"yVuWdPxrUJXCMEchdNskAXgV8HW8lpsHQLbVuBBVkm42mYtgvCgrFd4/tkbi4F56Gi4j00N0z98h5V1f",
+	"Q0o8d9tIxj9y7VyWeOQlGVvqsBsFRaFTQJcFJyIxEv+M0FNq/06pNgG7Z8H93gSK4+9uSg/Kz3yQsLEH",
+	"5WF6J2/vvQdJAy8Bdri7xf5jhyn/mlPzmGkNBmgdOb9kZsrK3Q58RYzzyW6VlN/5+Rxp+VBo+c9WH7SE",
+	"1ldrqAmiGSuWgktBvmRMO6D8OlPmbHUQsSeQCMHBUvLu/7+2w1jwkh0qb3EkcLjspc5R+TGlXIAP/tIK",
+	"/5gKIQ3pM6deJ4QODFNTqhLt+xRBVLlQGOA6qYQOxC5nOajUucbstonQPiAAQktIiNNQIcVsLDOdJyOA",
+	"07pwae/yQLoLsldHpCO6Lzml6QlYB3+nmaaXZAIgeIQqheqdIFwYpibKTqXdWpco9uuH8xtfQZVfc0SE",
+	"e1Se7ajM38Ol2CYrqNDevNxn6nGel9enmkM0UxCXplbA0/PlAlfuYXcVExbzhOk2+TDwhgUEPC8JJYJN",
+	"ibv1RLFJSmNHe1YkYixio5LZgFaCE+faT7sKuBOm4U/pg9/3B1KhAAtsdVq33NC0C+TNdO7yanVa/y7s",
+	"2mNuuR00Z1f8lqaXrntoMLyJztTQahgrcwW/ZZ9wDUdTfCNucqVvLC/RTCThcvvU0G0xlUfOO7VH5vJy",
+	"RrQcs7z3ATCX6UiiGy0Cyoee5nkIYKJkzJJMMY21hdZ24Ib8fHH6+BdkF5lIrU6AZx78cetAjOAG7Z0r",
+	"HCMYxwjGdxTBOGx+7LniPEfGj4ElczHcHVdW7J8s3mc1xpV2cQsuhlsrK8NVHTnpkZMeOekPzkk/Qcbs",
+	"zhjpRLFbzqb1OBUYQJ1hJLVDpl6xDJlskDRqrSQ3RcxVhOcgVxecU66ShYqYOeM2OJFCLBhNZACJUvJf",
+	"TBAt6ESPpGmTT0wbxWPDEmeC6ZGchlotSOBjdAzj1cBduHVuLdWlmssEBvEn/tMypQKnkBMmoA+N6NrN",
+	"sjecppb0WpkYxap79rz75AVwa/9rzGer/9156ek87630m3zv81/+Z2ug8KrhZjvyXz2S7O5PTeqF452Z",
+	"umev72fGCPtGY5PO8CqGJrSBmz/MwJJicAP2qO+AIwpdU8GdBankjngij2IL5Mmh7V6EVM6gsUQF7kCH",
+	"ODinBPGiArRHRBS7lTfogcZOKgli4oKCNeWa1RA8btRB5L6uJZofr+5U+oR34y/nTDrmdu4st7MYPcEu",
+	"SRsLYsW0TG/332RqUS7XkCYgZzPHBaSrV4VKHsjfMtAHHIS1kCRosYSKWWgtviVbCTbu4cHkaJlmRfw8",
+	"DAHYHTf0hgmv3iQcdR8yknrCDU0JF9pY4bQOg4A7dvQ2b8IC3kvDnFJhqQO6yrpgKZS3bZ7w/QiF3h55",
+	"AYAF6ZKi/5P24WPQ7K0i/17iv0oAriOqSZ8NM7FFCre78WBxsArEbfcGeOZAKvKe0zGbrUPFcDmORLwJ",
+	"EeMmbrFI49Ge9fJfFWP/YhoZE9e5nRMRMAXraFlAX0iFTbRDKbb2AA6F+BEX9trGrls3WN3jTEMiih0B",
+	"C9PISKYJ+fni9MUvUdlPQGPDb1mUp7khScArRvSWeZcGWg74eiroEPBa8FeS6BFV3g2C1oV//+W8awT0",
+	"EZdRHjLPMdUF81b8To251uC3wLQ6nlhNZTCDYaRKfK9vAy3IB8tTYizPexz6ZBqWprCTAxobV9kc6pdz",
+	"t8WYzohm29OINjN8jj7jo8/46DN+wKLtMxPJhoJNxxk7Ybd2avVdyoGfI2aDyyHo4Yn1iKYzXfbQrIb/",
+	"U5PLbKf1Bmf1sLBvZBxnSt1HJnNhpFbUKg7cHIsED74MU3NJeijAK+ffHMTGzxNfZulV8hVgUmBCN9xh",
+	"rCyO6L5qjFljb1QX1tuFn24zvbtWfDzNuZVlFK4r8sV54U+807nEKEcIPLibbnUuTj1i2xncwQY/OS/C",
+	"XjcWNs8s34c96tiDYcp0cfssrRZuWRFx78tZYamQsQgcdb5btW+4Vm5HHW6IztQktR+dRi0ju/55XPuS",
+	"nv1nCyLhcdS65ZobJy8brPrpOXLXTZLjA9e6/8T4/HovheewjzmqL0kL1wRto6b8S3tGwJjBIoCz0Yha",
+	"rwncYh0BgJtUHtO+A+mu8B1IFEbjEbllIx5jMz2XqhkRICMEUNHsG4xBh+6XbfIREdKpYqWGfyGPHp7P",
+	"4xiIou8a4IONYFkfuOnAbAi5s66Uxxkl2uMYcQFLmowgtRyhXHrsm28yh6qSE5vTkWNzbik+339KuSnW",
+	"tgrwA1JhSMqZ9lbKIDOZslaW2yPkJnmQZmEviJnymEW+EWFRJSz0IaySyT63P9zvvQZZdsGa8EIiKwZz",
+	"2VsINJ3Sme5as7cVtdxB+S9x7MR/UcWcnnSeLEiAe2P5K/U6CIe77QKGYiz9KChXFZSnqwnK8xUF5dl6",
+	"gnKNa1UlDz85JL6HHUYsyt4aFyQsExxK4lbOqkWvVVn7mUhS1/y0seG2HDoG8FVHckoAdtSJ3EBVc4Ix",
+	"yp+0X2jD09SKRf8EOvXCM2OpFkQrpqpbw8EJZgjb39lUvELsAGBNUeZsmMhzZD7fh5a+JeYT1NLD8fbc",
+	"pcUHxJhcj9+6Gr8pQszbEnuB4jKlGGT0Qcdb7bT/UOb+InjRuSa3kidzjvAAtOe14JICTMrOpqJWW+NF",
+	"r+A0HhdmAwV329Awnjx/G5Oz84iUqXQ9m3SrSDBHxnpkrDWM9TA96Xdqaa+QTzXjryvpZo+wTVutivYh",
+	"TZg24IVAKJBL4IPwAWLEQiqBzEylg33RsX5ZqXIRncUj54mxnzZwv6P35IglckhYIuuGTuu4dIGBNGWR",
+	"562ohT6zbn/WLJh4jvp77oVfhR2vZtJuz40LkuRAnbmYchHMLtcJ0kGe3MW/Dgv25J01I90CFsxH39MS",
+	"71sH1o08DBJP9UhONaGk56Rnr2xuukedz9NloriuHpY3FBTQ8gPOJUxTu0Ez8nPP/auLX/Rc0gu+3imu",
+	"wbeqWAz5JPix/RS0vaSa44qbhTu3X+CUtTjM+gS2Q4fjkVneySzXPrYqnvg7rPM7d+fZRQKXLTBfYBtG",
+	"Nma+6zv6nDL56E/XdXUN2OjVHG+BI+0p5etIimuRIjamFjcPzrsFZhDoMauT1b3rNNGf9dsOxsSEmlGh",
+	"25Kn2da8qFul484fmzKMR5CLs/MU5v1szrI0BHejhCSpFEOmfNScjqUYzqvULjEatrLeW+lVxLvTdys4",
+	"rX3BFpS/Pdc9vKJjJ1R8QrOLczXmaP+AfaCBlW3ZQ3mUPQ3CwJIn3buPFB+seu9z7wLdrhx7oN7EfwBr",
+	"QGE2pgk0pGRKSbUVh+L98O9aVvo2ZG395HO5qGLIDuHS8NUZ5rkDM130aYADtJChRX7u4TfBFl+b4T7I",
+	"EjNfg38rZ1CYyARuV39GzFSShOkbfTCs9xgc2ig4BIS+/9DQvHjY/jX8PmNKTgoUjZdNpYErpzmxJEjj",
+	"Qyrb+Iwze+Undqzc2F3lhj/9w63dcPe0blD8tgsvbFzGUfpV5eg4dkJnoS+56++vSEpNff9bfwYDJcfV",
+	"3W8TbOHcYAeWzIFRlfK7Z2HkSnPYXnCxnPwsM6MYjUcN2xIsldvAVIoC+Ox8mcxeeHw9ef38rF4wQzXh",
+	"Yz/58FC5E9N5acoXuQB/mSHNcecadYJxTLXuAtm4ntrFG9tpcYFnyaVoj/lQuYLM/NNWVWJInYAvbv62",
+	"wp9lJn7fsU+/XZ691Yc/PQhFnEubeypncRUly8pOosB+sShEF6yaTihbt0pTaJMNhS/IrAVjCUva5D0U",
+	"ryeSYBOIVIohxCwjnwEnpGGEcSvG2+StcK2csfakxHra5Shnoajl7gS7ENRcVlVSXzVSvk97jWvWMrf7",
+	"ZFyNmNGumcya3GCHgdqj4PkOBM96t6qmMESq5GFHkhdkWV1tiFTWRvQCDVT1HGoNIEw2jyPPW41rtRtu",
+	"EDdeYPebKaZHtnBkC3MhvDhcrYNwAjXSWF1ke05nPbjSjV5OMb288xCUZYM2Od5SzUYjlXLV6o1NFc1d",
+	"FXDA8dCU9AsEurY1tqsSjiOfPfLZA/e2N1On8iKOZsx2VZVp35HXnWWhbIt97iku+hLcI9Dw0icsJPRw",
+	"ElCO/PWA+KuLqa7GXecjoJteuO+ZCbuo5xwH3jjwKSf1wc434Pp0xxURwaZMGyymWzW6WR3b/PDxoQU0",
+	"EQlyx7FMBzcZtU7Cv1Ypi1sWP/RhyYYxy6XE9uHjZ/zF9oJlm0VZPny899CKnCwLpxgqEqoS4q6+GBYA",
+	"gQu0+srBXmUp07tDC8OmIw6teKDkmPT6VIMQ6UXYERM+rcEtnn/EbaO+DE2I4dneRKY8ngVT137LlW5f",
+	"i4C9lQ9bgMgK1WTwIntxFE14bBCiDGTBknjIh497DYLgmuE3VLNUUtBmU+BUnfPTqDWlSnQnTMXwvuf2",
+	"E8aHI0w0GfHhCHSGVE5bndP2k6g1Zgm3vOAM7rLhxo7T+vzhI7EytbUKSeyndbY9ke+zwwmQ/JLmJmsS",
+	"/R0y+pGzX+tEtSVwfKQw2mWJUCMypuqGJaSnZaZi1vPfREVpNqUaX2QFDJmxiv7VQ2YwDQrJbjPGn5MO",
+	"TZlCgkDccZp2RzKzV+TiedRCMHPVBZBB/8Uzq2hnE6sSaTn33fnFX1F4E75Wa6b12M0rpwWHwqxkCnjK",
+	"lgH7rlul57Bowj+GsNn56MC4XRS6W+ylvtILJikVd8zOLssYGo/GHmA45eKmO+YiM/YRyz5ACJyfnlo+",
+	"QUX3hrFJN6Ez3eq8OA3J5oVPH5/ayVOFVrjiwnSnXCRymr/2qX3ZSE51F9UF3/DMrgJbusGWdRFDeyDT",
+	"VE671kDCVY9kmnTH9FsY0LI7bbzSC6Db44ldz+O5b8ZcuB9Zk0YxOWGiay1wLrpjKczITS4TieyC/9B/",
+	"W1rbIl9+shFfzg8bssTcYVgNJgemGGQC0M1p2o0z05WDQTeRY8rBPouqvk7ZLQCrP27ZK/9PgAXvCmms",
+	"fZAfoI4VY4KLYdfOEfOrOk+Ln+NE3TePgdN7e8CtzH1npZNME6bg767VkXA3AYjcv7q8MQnXtM9T4I0X",
+	"p1FrQMc8ncGud+MRTxPFBB6x3RVLxw7BnNkLfRFGRFsVnwQJ373NUsFUeLmd3GQ00zymaXdCrdJqpzJR",
+	"bCgoZDbbmVId289RwDnU7tw9kN83GltNI2XJkHkm8WcrdKNvdS6ilrCmbYocx0GxIyNJWMytFVT5w/PC",
+	"Lx8/fpr/9Nn5X1EL+q7NugMaG6vSnhdw6/21/svnKqsg3PpU87jr2IC7WA4Tn4supKMAE4F/dWUGlsAg",
+	"S9Pib1qC4v3ihjvVUjEHbh9oB5WWrmvrBxvs22N2zuwJFKfWda6vLpK9Xbk20i5FxpmjgeewHq5vciIq",
+	"Mt+cQUf2Uz4Mm2pJwhqXXS9Sio8GjuJ27RkyS3++fzkyrRrp7Onz+aEe1w0Fz86PZW9PYTA4MM8Kqga0",
+	"cqnhePbR+eGc68YP9wx0GBTakCKPykxjJfAjiNi34lerxldpZV9dKw+v6h+MY6TOuoLQH1gLsLTixLdv",
+	"U92lmTUO+vuU1RHNgYOcc6VSydqGelXhCj07OX1SKCxr7J48vWjlnTDOoqPmdtTcjprbUXM7am5Hze2o",
+	"uS3V3OYbMS348yrjZgtyep2shGo33JcR85rHw9D17t2TvmnW1xsaj8CXHToBoqZqnKqNCakhHQw+to8X",
+	"ksGgNSg3ZY9cRX03E8uc5k273rl8r3Uc6dtO8ponD/KzZrEUCbHXg4vhL63VQkJbze/aiO4OMvpc689+",
+	"NaJiyAglgW+t57qGFB9/g/faoTtThM2Y7pDpSLJbpshUScOIRPMMA2SuX4yfL0AjXJyf/9ImX33TYm9u",
+	"2pMEK0CzxJKmlayaWOUcG/Igh7X/ngH64rWwGjBLSCYSpqrzPoXEebh+mi4Jws1szAgXRrrRqcnzPcfS",
+	"SrECd6gKlvk1bUTle2hseTRij0bs0Yg9GrFHI/ZoxB6N2D0bsSGRfu9W7NtDDFcEPXdOmf4IdYeoyOU6",
+	"3KZKdSInZo8aNSaIYit2rxw7FRdaWlHEBGciYQkZy1umEWwscih4aUqSjBF7aaAV/Y3En7IpFi+RlAvm",
+	"2z+OuDZSzS5xEzVJ+S0j/Rnh5lpQMZvSWZ1GbUrquNfeq01pisuxU6fEchFIcp2OeOyqNO11dxGcOJXx",
+	"jW5eEgDHtQ/leysAaSOpjLVFGE3ssWhidSrsImqvAYAyYHagXClp+xXVbIdVAvbaJa3O2dlzKyWtAdr6",
+	"xLRRHLonoclmn4mIkfKSmJHUzNqH9k4zOiYzmQFYnr1GUoR/+j5srcjSfbe5+bEK17uyF4ZXQzi+g3Xd",
+	"Jwv7nRmsW0QKx63zVGgpzJLG3aHYRpwt4YNBffc9y2vsE0z5TFY6tGqtKSWyTufC2hG5pWkGs4V/zDU1",
+	"WCU6awevJORaP6tlfPZU7P2xvKImB9uto7UiOO+G9jU4elwhzAAg8Kzi1WcDaY1Qa6lMJBfwReuRt2Ue",
+	"oSGzQj/Uzx8+vrbnWuORxhNlImb63vK0X7kjMVOJLlq+V39yI9pggwGLTT1EHUnUjKhMdPKekkirU5ml",
+	"CemzWI4ZkbdMJRmWDVsh7FC0IsIHjgmCl4pM6QyIHDEIrQQMBSHYeZoa+w3IwjZ5j32mr4W7U5fekcbF",
+	"kCSSoTi2/BZqnx3QDvm5h7pMD6bTgzvmVqvlpPdLm/zKh5COLkU6uyRqnoMX+zmRfmZALpkRuxYxTVOm",
+	"foJCjOYUXwPE8OHjG9z8zcGT7SF03SGgzh2jUQVGD6oW2Ajf/rPVQd9M1PJoZ53HZ1EL4dc61oDFN3Ud",
+	"/Z49yz/ydPzYXn37QekVdTKxZkdrpCMyyd1JQrftdR0n3bf35Rn/omaEgrhzrmPcskAwB8pBrKX8iCb/",
+	"zLQJzrutl5p8yIzmCfblzYTp+CIxKFDLzYSBzETSJl+pVe3tI4B37PylLiHd6xRU3/hn2qCp97jQ2WBg",
+	"uTU4wGR802vnOrxrOsQlQHKhZwE7C9X3fLd8Z5Ap4EZ9Gt9gz6QwA2sh64hQkglugv4vReCFUhEtxwy4",
+	"H8DLJDm7Y9+4Npe1cGFL6lrsyq7Cge21xgV0ftRxuGKxO+0xF1hPZti4Iemfn561olbqCjQa/+gJ/Mg0",
+	"fv5pK2r9V0aFAcIGj2ZeZ0qxq9f5BeyJY4HFTxuzpvIJ7aHNe7GytunePMsBl2nxduVn3Keadee2z7sQ",
+	"W2crDPX8YC/HRGpufB3y3FKdip1vTtdfdEv/VhhzFjO4PFaXKXjffWypdfX6/3eCx3R6enpXZfdpg8ru",
+	"4IFzJMySHaJZ2Gv92vlUq6QuXvSHXchl11gt39FZ16cpFTEjig9HxfA3bM4dhiyIWveC+gLrlzOSSgN6",
+	"NCSCtEmP3lKe0n7KoDhSCjKy3wLQtGKaqVtmpSY3I9KjuisHPTRzwfPmHoa4sDV9UdhdWhkEYskKHJlC",
+	"DxZ8F+yshp5/bfJmPDEzRLYu6X4e5prZ72FWlp9tC97abtRLv0/HlqibtkRdUvttuXDN0J5Br+J1WDIS",
+	"wk5UD1Vk7VsaLpWmdjCz8TiYswNJWMZtJNJVnQfHUmU90vSJ4eNGkNefrfEONOcZkaVeWTMqPFgaNbBK",
+	"F8F3A/alTBkV2wW49jyr1Wk9P11BOaAHqxxI0bW81Co7p6do7QPvBSnb2hANusDz7h2wAIRebZ5lP+fE",
+	"89JuRxU0IChjqpIlMCTCKGevSWUtbDkglooiTHN0AJosyGtwgUCUqc+GXAgr+hYeQqeIgxwYLhNnBSFG",
+	"rgSwUZSvZfsOQ0bCkaxdUZ0TyS75FVXJvYi7RWdJIzmwfqu4u+QCNhvucwF79L1IiV8RFiOXDkSKzdoi",
+	"NBYUL/1NvlM0NWqFUDfuFputIwkG3uotqKZWrs/16K5i7jZ99sVaIokL1l3FIr4fGbahwVmwifGg3JVQ",
+	"LGZ8YrqTTMUjqtcAVayUn8AqLbO2K1zRAwPsdIkYDcj98Ny9ilRI0bWPwODQgxWFSABs9bzQfscB1dXa",
+	"EV6Jvk85nHA9kdrlq27dM3z09d7p633tDuBAPL0PwKsLLjhmRjIBnEMFwm/KjWBaW+utTd5qLbOBzFZk",
+	"Kf4oHp5LN8kv0dGhW3boFramsSP39dvPR0fuA3XkIhGD+B9Kmeh1vLiF1OIaA/XvuETITegQTI6jAjMe",
+	"4ZfgULUaQm6H+rdu04/6Osz02CVwd10CwdACVls9uPtqDfr8zf6ybthwDcvdCVfvP1jkOlZRY2jv/5PF",
+	"9p9/HI3drRq725bxXOgJnBQ2PC/qN0EBcAZaodKt9bdP74MQOzvfphALV0hndktgtPd8yBT5wr4ZnrI1",
+	"UKGndNbnadoN0//68uT587Nt+F09rR2O4xWgYpMC675Xi8+Pu7PeRSUFZFeNr++Hmuq1afSPBH36/Ml3",
+	"oVCDtx1iHhdL1OuL5Z4hVLP7NF3Uso/uvh/D3ffH9yeItmZ/eUiIgyliW+7NpEFSIfPnUIi1YPBsVYpt",
+	"K/O1LOseoQNyn4AUL2cB4QFrkXNHJEjXkSRU37Bkvq7N5/NMKTd6oYytN5CZ6rIZ072o0nu6QsEabtG8",
+	"DH8QxWsuqfMzY8J7f7WRiq1Ku67yeie1aY3EH4sBLmHhmfPFZ0CJaSAuklahpLx2o9ZyPqZS66PjccHx",
+	"aLelm9CxtSzu8D0etaID1YpO6s9zfX3o9w9b9i4H905jbhBXalH7ckgfJEYWKEVeYZjTi67wY8zildoU",
+	"dKSN3M2opaBjbo9Kyvs8eRjvRpvsXG9prqHg9jxIBaVUXQ/RCQAJw8qoFbWUT7AN+1RTjqrCHlSFnQqS",
+	"QpjSxQaOQqGxUECC3FAU2Cusl6MgFMqYbxibaEhOuWGTrcYV38I8HlZxhkzYrssyZMKgIAP/v3mVBhy3",
+	"NcEyjWX5EsON0sPrOOyRusIDD8yUT3Uh539JRDOmhg0lvLDq7YWvF97v1hW1vsFm2HsDn8r4pgtsOPx4",
+	"q1UHriMWJijH1NBUDjMUWNgStp9SccPsfgGTs6/HhwOLaj1Jzgan8Tntv2BQ9Rlm2mn1WZLgshZft0WB",
+	"eJbv8cswgMc79lBs0GGVKT7gGLYFju/w68qe21ahU8jnib3/dllG0fimi1BwoSKkJFrwTyTschxj3oO/",
+	"hrGzWcjOsp8DC9dxxxG3GKqr07974WZ3kakZegPuVqxEkLdM5U0ZBTNTqW5+AnLGX5Gf7c+IJUrSEwMO",
+	"FNmLcvetO6tfOgEwR0hDNOUJ8cE+qjHwh5WHVifnKHpgClwXxBACbQA2yLVANhyRnr3g9v+evHpgLfXs",
+	"1eohW2MssQbDK6pHDgYXjqAN1kPPNeLuQnal7hUgPOzaXB5tWPJPOp8YvWEC7Ys5WWh/iSC7mOeJiNxm",
+	"ymN2R5LmWyyg2F+CZvlGlDhTMyJenf52mAV55OMPgo+vfGV+vGzDqyTxfHltdX+neRiOc23adv9Irz8K",
+	"vT606HQt8e2vE8gXKDoFODUO3YFnupNXdFMw3CcGQU7bqBLpXt4ZBAAXoXhpfFnIAQ1NBvK6FLQRQ7MB",
+	"MqYJcgbvhi27WweVqk9zz6trGLK+QrTttiGIEN4dKjq2ZPviyapFZGhnbLVbyJFt/tBs8/DclUsbvWxD",
+	"dXmk2EAxPdpjxArQin3DKH/ZIrB18a75+kDD1C1NwRSdjhjEs/DOIcgNjW9YEjnjt9K0HuF3DvJ4Pty1",
+	"zECeY8dNg12wtVvguXto4nLkf0f+d6D87wu9QTxc9ICVfElE05lfx8ps8YYvqRp7ydNUW91uTA1TnKZ6",
+	"mzGb37g54mntCk/LnutuAzU7C5OEQ1qvwLvEu+zurPSGi/Ibzp8glNI2+fP5qqH/x609hDR+44dWgHTD",
+	"zT0FNKx6doPiwQcxuNEsHVyS/J1AQpiNylVuP+u74gHwOquWWQrtczSeA4MtBQLqgJwigC52EynaxgGw",
+	"w84ee3y5md8RMPiN7xe6d7tE/8fKBLYybdxftOHIDjdnh6ue7o8XGPhMZ6haUs/5wDkHOJFrKZU7jRIg",
+	"u9qqtXcks8MgswdXbXbDzUF583v5j+qc9GAcYJ8DS31UazbupyxBn/00OOmp99HLQbWHHiGd8Zqu5Zdf",
+	"S+/YtlvecwLfsHVVLfme/PFHDnVYHOqBuc5rGFVzYf7I84l9Os4hswyjiv7HEYHGod4xDn9g56cxPG0V",
+	"i1Qay/5yxgcPM52jHeE7HIsMXaIIwLLaLxQZUi4WK0ZMbita+wxdLpc/CC6gvxEHYUOuVR1RghRYtakK",
+	"rn72oJqp+Dkvxwr5ccpazgo4EjfcdP0Gdbk4lsE+WHCQpWe6finsb2+/7KiCae9Frd953qMTVHVO5Du1",
+	"IE8C9cGyj2hoYVwI4ZSt/N5mxOz3MIljpdOSSqfGQTJnG++hnqnPBeLRAI6FRr3zjr40E6qcGLnX1ru1",
+	"YTpIYbg623L2wpNcV/EYH2797ygXAffj3uNhnvYOLCjm7o+9SvZO3U987AoA4b11QnESWKgypYqNJJCT",
+	"/3wM7XkZPhq+b1Q2U1EegySC1BlTYQ0X6PLOzR0hriB39hvnyqnmzlu+3gW9x8jUQ+IAa+3lD1ogUiTo",
+	"PujM6+tLO40DFWh6u67WH/JmP7jQy53XdH9RmOAk7Alpuq4xJdx09BUaSfrMOf1AelshptFuWCvzthBU",
+	"WV/SbTuy4m73e6nMaCOhdn9Blh+a8h9aSGMbckq7m7P3ZkLk5x4WlPtHuwOper9cEpZq5s4H3USEGiJF",
+	"zH7A9kO/IyLTPivbM83gdA1TJKZju48lb/oDaUlUgeW0KkPR+uG1HjpCej0USK9j56HdStFPbCKVIZQ4",
+	"klhDdpo7sL8ceyRGDqF4rUP6VpGLXKw+IokUUkVkqKgwEYkBm1IkRE4FU21yBXF7wW4tpwWZv2V3+oPr",
+	"QwRI97dAOTv2qBdGakWt4sDN/ev2ggTX9r00d4cRCwkeeRNlrklC66DDXDZIF5+ub8az46azYEm2Xp48",
+	"ewY1gqhU0rHM7ItaF+0nofAwtgT85t8/QYVhoyC0AHn25tXfP7SisF7Pf5+dnD49eXzailpAiR605/2b",
+	"T467ryIHn64qBy8siVqK1yM+aXVaeFuLN25OSOzB+X9oxTCpvPdGPHbIHXvzNs/qPhLRjohoVXr5LhyM",
+	"2JH98PqEBFJ8lHB9AGmZHwa4WS6pnOpCTrllBdhR/5apWbGALpZjBu6FiHBhJDyTC3DIQAcFcqDkuJB2",
+	"iWHA0mhCmrkR6zMwI9JDyk2+My9J4Sp8F/mY5z9AOmZ+ZsszMs9/HKfEeU3unszMMSHzofYlueNQ18/I",
+	"/Pf3vx0zMh+i9wkQTW4wMkKVIXRI14vgFBhAjVnyBhQP+7tZ5CV4qNe/JCnTGkX3v5iSZMqEITLbKjz9",
+	"u0LXuWPb6522vb4XN9OduZpFBr2l4dLaNFTH2Lc0TqEdRNVgRem5pRHh0erR3Fcr4fl7htCFZ4/NwXfe",
+	"HPyoUH0P7W8385B6CXc4blJw4YBLgSVDpu7ZWRq0kp16TP2u30vX8iOZP3QyX4uivw/QbdD+D9KXW+YU",
+	"jxSzB7ZPZ+5HqQ3W2MsJOGmYt51SLm5YQsBVy6Gw/pLIAUILGC6GHmWEG2shoXvW32Zwq9oDVbcsaZOv",
+	"3nWrIAuBJYRql4oQEUoSridS05Sg+UWTf2baQE9vbn8CW5SQfsMujy7Bbt6H7G4FLsEoKvSAKcwmjGUm",
+	"TORczTgeTRFUYABlYix3PvvpNOxtnftzfUdFUEDBHVzriq7G2oVx5wXB/hy+oV3kG2GYshdlymO2cp9I",
+	"3OyHl1nmr8kdpfU/VG19SXyF7Tk6cR+kExeP07Ed3XgarPoOrO/z/fTmH0ef74H7fGubjsLlWaaR3akw",
+	"oWysd/d+sTYfzcF8EB/bjJTMhiMyHfF4RBI6QzewlDeI5Ork7Badvh/dPB+Wy9ft0+4TDPOBWlGrMGyV",
+	"v3eL/iw45pUaz29TXejbjZHGLu5X1lcZRRLIF+9HOD85f74PPw5e2gNLdnNlcpNAUPdQ4+6cxEwQmbeF",
+	"zytwfDMjy0ik8mmm1sZ4hZNFzqINnbnpd8gkM4QpJZUmig9HiNBcsC9Cj45Q645sKm95CR0AXAQL+SKY",
+	"DcFMIK6c3pUehmZM3Snl1kCzJM1TVmj6jEySGmL4mGHb+4WSpcqSHDte4cbs1fBoTlHrEMMuLZHvmhut",
+	"sdc/ok4EDKOgjXhNhbqE9XUVpJ16ngPVb+h3PhLA3QTw4NJmS/L6IJ2uzpe+m8JfdKBS59/zKdhWgLM2",
+	"eUPjEUm5YA6dFDJZLwmW3iXuNw52ykEDWMkPWZ+YJuu6Tl/hW+Sg3CnCA5ta9Ru9uEGn+A7LgT/hOe5V",
+	"++BCT1hsPBu7apO3WstsILOSJ7BxKcJcmcH9uPykShjoNa05pOeLioZdjfwtOrPbBg6b93zIFPnCvhme",
+	"sqUBrSmd9XmadoOv5+vLk+fPz1b2IcOLH5ALeekdCv5lf9cbu5eh3drD9y+XL2edt/lieah07g4fXc4/",
+	"ZpqLZyx/+/Q+OJHPznfiRF7CAVeb+Lb44o9c6w5KGKpX69hUikFIeEmSsdXrBLh1ML+40D4bfgrKHJtC",
+	"NRM8EjhQm/QSxQemR1JuNUdowJHwwYAp3fG+J9/aC201SmDbiJFkwMVW3daf/Eoflt/6IHszbrM4HO9T",
+	"q3Nxdl5vBJ+eFeSVvVOI19GUfQ9aW3Ahuwt0gJmAQJ7pjEyUlIP7Lp9WLGV0Z1hTRdMPW1kMrYUlM+Mb",
+	"YgDfycsrR/SWOQMMiiHB0nR2J1EM83QurXmKtuoMDLeQb5NKROrQ0Dds1m5SbhkhGB7Mx7UO7n3Hlikc",
+	"934rMO8Zk2qumQZMPeYTDrNt/cZNPGIiV+i41hnrQpNzAfx9NS4D+/sQ04T8xTg24Jhv1jB3I46ZQg82",
+	"U2jZmW6S+fN7nvnz+Jj584DsL2B6zr1tDZVMs4pINspwSSgJxvNqxlo2YeqW29M50UzrpR07vuR9HrCh",
+	"fpoyRUYsTcDWkvKGQGkqF+1qcykf7LMf62EZTXatu7eY3CjWXPL/bFzT6Q8xwIiNmeUF9k9t6GBQ3yvD",
+	"8JhP6BYKFa9SLdEmx2zvWKqEJfbyQjJHXbEpnkL3VvKElWcQaA4aTka7bK0fW8WCJ0A+d8qB0/isVd3T",
+	"8ezk9MmX0+c5B/TnWHrg7GJVxeiUFYCRuUj4LU8yEBJjLjJjV//0NJo7zYaLoectYEFIo1I1FIan1Ipo",
+	"Iyc8hoG+SnWTSmpP8K2VYbecTa2xEI94migG6WoVMmNhx7aWpbXAdO7d0M5nUGluF2YYyLfAxV+BEbyj",
+	"vv2LrDxv5YgRUepKRTrE0gb654xMoZgEW/nzROc5WNooKoZMaSwGwd9Yq1oOiL0KvkYE0qeMBEyjvE6E",
+	"CpLfar8ZmGOh2S1TNCWFu63bdQblwpnvGQJ5daZyJ8PYJRNYhZo3IMRt26LrzqOKGXxyYutB65cFxlPn",
+	"5ZcqQeVxngVVcKAV9ci786kG4KK3SuV0JEnC89QNIPN2ZTZVFW1vmFR1FPqHJ/SjrZLzQTZsuEMv8E1b",
+	"GtHm/jq3vJyBnZPfIfLzxenjX7BfmRQxtGKwlgBq9nc2a7nMPdyUDLi1LvuK0RuriqgsZe26Vi5bEPrb",
+	"7ucSCPTiyUYK61abufxIdFXdDkUqxWKzU7n3yN72PRalL6VK31cpp8pCIcQdrZQWqM++YJu0Fz2oGux/",
+	"SJ58wnfsotvSUTU5qiaHyELttd8G/zRU39Q7nD9MmCDwCMkEwA72MADRwxpVCK1PuWaRSxDShmRqyIQL",
+	"4necdYF2RnBzeG8Dui+UTJm+LHBK7A47poIOmdJEM+ZxOnLne5tcwcSIFFCQpo3isWEJODwIR9evYXT8",
+	"kyY0lYK1yRdYR0yVmhGe4CCGj5mOiJBkQGOzcrOOSi87jPOw/OpJxnbvVcdBWlHrJPxrldSkOjy+xfvV",
+	"IVRrPhQe+YWNIVTjcVDwHvmL5woW+jKZkRkz5GcrNn6pWduYi7W6Z+P8uIYha97tvmqMHEgHgy78pm5Q",
+	"CFZxKOk07JL05IRVl0jXHSSGGivBLyfwq0TCdiRcj7nWLGl+bD44ApKrenj3VcP9sLygCz+pGPJ1Vu6r",
+	"MpbL8CIzdmdblcbwibBY2rcKHEJwgiu3ZuQ+E2zAY07VbDtglX6XY0zfqBrT6Td76tA+t+Im2sXZsk6X",
+	"py865yGNApmM/96qFF9OV86EOe0XOl+bTAkuht2z5+jykpmK5w6u8MVKKwJKdseRS8JiwN/RXF24v7j0",
+	"bYVurCS772ANaBv1lfVTV1yO7WgdA/L6DkrePyxroFnCzQm8xhsCu8iUhNluXLcK4gk+DYICJVmlA9au",
+	"cvO2M0fK2zHlrUJkVQT2ZcRAwz0Uk6SeMJ2f1E12t8S4eT1tTrKPUE3co5PoiwSNdC5FJLLcbTqS0EZw",
+	"BDCD9pKW8o2stms/7JBeppm1zTvE8vZeATOw6GVKQPNVJOhqc44mD+BhX4bBIJ9VPJXqBjrU2J9DWrU0",
+	"YJOhwq0b+6lwtx33ehC+KbezjXjJ6ZPWSiR/BbuRJ9dt2W915O874e8r3oiCQDjfWCAcop8KhUKlh+pv",
+	"/JY5qWAZlpZjZo3sRQnxVzNmbaeYMrNPoNm1OGsT1ujX9pCYo4MheWXvijBEy2w48l1RVrrrr3DxfEce",
+	"/LU5ISK9FLjBk5Pz05JLeiUwGOQHh8FfXcil8uzun/86K24l/fqHY6eOSlitot2QjTo29dC46HngopTg",
+	"/W3KW90bHxJrDQRqbcA+V2ZELGnARk2VFMPVGOxr3AGaHvnr/fLX2uPbA48NPvojo13OaB21BNV1RA0R",
+	"jCU6gGpWex2X8d9brvkSKIb3bMq0IVQpfktTXw8dIq5Smfl46yWkjRApmCZSpDMX1gnRWQh1uqjY2DUv",
+	"MIrTISMDmYkEuxLQhMDMSH+G/9gSLMM/cLkPq7QIdv8+8BjygVpRqzBs8+gZXqdygK95EG9pNo1982f8",
+	"zR2j++DS/Ya05gZXTMcZI+y2Pp6Hj3ThkS32gJtSiK/Fcgw4u3UbQOOYad0dy2SF4K7jHMXfLm/sp7gE",
+	"JldTW+a+7vbpKiFVxWIGY3XLL6iqOMNLjCDDXCPIcDFdw/KMlBpWV3zmqWB517pGxW9NpsKocqWayyaz",
+	"rJHdTsOixYPvtGg6pTPddV6qAr8oC++nndMnTnj7ZxbLh2vVo6eds3P3a5byIe/zFEuj8S9ITbAiOUYs",
+	"wLPCX8jb6ZB1h0pmE0tNYhSr7tnz7pMXVggAg9DwI82+YaPsxhgvp0+tglO+gZ3WiA9HRfXGwUXbUwEp",
+	"t3yFtQpQ4ZltxVCBo953EBW5ZH0U9dYLaK/DfPK0vv3o6dIW/IoNuca8T7wmEOSQAzJhcpK6jkglQCos",
+	"UUHkkxkzHdIry5iefUEvv5y9NnlrrIgUSYBi+a+MZYxQA9nxkdV+pgUFyeUS+amB5nVJevhtD0IgfYZK",
+	"gVVpA2trX4urxQVhs6ainMLFaELH0koOo4s/AtAbjLaI9rUoBo/9Cx20euFH9vk53Jf8WXiZyy4mP/fc",
+	"v7r2494vkVsqlCFx7bRKRSCt3oPZ5BAyHtPLs1IHFat9AhUXsJ7JiELLDHtWpMe+eTmChpHTZacjJ72c",
+	"2ktiKiDeRLkhP/cQZtR0QbnpwQzssuybf7m8FqFEQTAOYDpSkb40I7w7sHY7frgHcIvgzCIscqwD6Iny",
+	"88+PLCKKDZhS2N9LqiEVXAMftxNzinI9vg7wgL1WQN4pUWjqv2TfJixNwVBsImv84yi6O63X/3HV2oJw",
+	"QGqDVdSJI3ghcK+JYkNBhUEjbAW+vEMwnt3t+I6k+x0Hef8yH4iqG075j6gl+4jy1a06+m0rCf6Zpt6n",
+	"89UVi5Xuak2RLEB1P+QiWaerLEXBpMJLiXqdpZ+JxJIeUO+dvphHoAPUemS+jiT2FqlJbAfhMuVmxAWh",
+	"wf6CZ9G2yN05bfLFCi7/SCzHTKOYLyodmk4xLT58Ecwv0DhuQNMYlDSTy3Lmu2AsAYxOL46x1F9I8PQw",
+	"1SZfR7MQh/UqEbo6zIi5T+o8Q1YXqXENNXQI/Rvs+OE7hQ7Iri6kuFtNeEQTf18wTR1acFp9CTvgkJ8B",
+	"oKUue91xtOUJ7NuzYuHeNBKFR3P2Ps3ZyL++q1ksRWKXcv70dAtmLlD4Adm6AUf1vxzruQdz927Js6Mu",
+	"N97I2Ix6j2rrUW3dudpqFaJbd10PIhx4Fw+hYbq75yCbwkEUfV9EsUlKAdU9FFCO2+TKKXf/lFzoee+U",
+	"FDGrSCJ2zqHKtOF8RO/tWvDq5Ro8oQMDOcbUqi1pKqcsgQbslKA8mvO8lDVO8MMwEdel1lXwRrzda/pg",
+	"tg1IIRVnwgSTK8QUkB9FLXBRVfDIlIphBh6R1oi2/lrV/bxV/IqjuDiKi/sUF4eYQLLMa5HDmyyRGn81",
+	"UxQf0WSMVtRBZOsZL7kL9SGUmwWp4KttnbHqgiddz316v0TufcWclELcAuDsHdWSnwGF3/9pf+uquQuO",
+	"/FDey4Kckars2W8uMWDPNxQY95sxWA8r/bRzgTldq9HhO7mz0pSlMsPuvFm6jqNg2ZNg8WdzlCz7kyxW",
+	"jQ8eXC7y3kxLPBxNJQ1PmDB8MNujsPGGiRxAXaQTBlNwxuuQBNBn6ESH1EznE597tGCBaA7Wgik64Q10",
+	"MuXCueDno/1t8lbMm0WFQXz8vjgMWEzzMtJFkstx+4pgPT7tLKxolfh9HqyujuAvZtHn5hwlwAd+0k7A",
+	"SsG6OCy+1wMPA4KOH95dEm5leHOB6q/Wg5Kp6yW2r8aU3nqa+16Ms63XnR5l79GoOwTR+xn6hkkS0/GG",
+	"cjZl9HafVaxX4H/rMy6Godc3mFSek4/orf3O3jkn2Crl1YhqwkTCQNwscw8uNdMi/xlOCHBPEsIx1WxN",
+	"+w12+Dux30JboKP9tlv7zd7kpV2Zvn8pk7KBOYqYvYkY1w0AzJpg5PkzWV/eQMjkRGaH6EVsJEOaOBND",
+	"cbCQhuVJTa5W2L66B8VzvWg+h6mUzVuWVq5tCnRzby59YL/hUn7IzANDc/hCb+z5yGATS0FTMpJ6wg0k",
+	"34Xa1jFLeEzTLgNDU8SzFQXUJ7tLdoOOYal66VMQmg9f+sjMxHLMuk2vmn9+yZW7W6Rh3r49sOwo2vZo",
+	"PTGR5DJNwrn7zsz20vB4Q6MqrxfYk4T75DMtwKVIha8xLIW4nBvSPliuRcJECO0rtecdkvakUylvWEKy",
+	"CeK07Nou28D8whU/KPtrlSKTqDUZzTRwognlkADkWNp7gAmYUuMwzimJR5SrFSXjF7zKR7l49OwdZdM9",
+	"ml1IdptJoUyJEzql+4yhvXelmJrY2bCE2PmQTGjGRMdLI1eFwpU22PwRLaYgoRF1tFTXAoaVq9ykBdAm",
+	"K0IYTaDMFoCZ04RQTXpYNoJz6No59OpF1ubJJGX7D7FMw/RDkAxswWAIUl3OMwG5qn1JTlWWyXoGod0D",
+	"oJYrezMelkH4O5T3WkVATsUlnm5uXWsZc+gTChoc4bpoIcrMaJ6w7pgKQExYUQpmSsB+HeXgj2kfrn7z",
+	"FgzG+Rt4tzQusKujRN6bRLa0n8sifxjri+U9t4J7awhEpHQRfEIkAJWQAxQUHikmnlxW5bTIgT1QbSBX",
+	"pS5Vv3lLuQqZZV/woCy46j5yrkk2EXw4MkSP+MAcTGu5ozF2cMYYMIpD4fsRTKe7i4v9vQgK1wUPjYgx",
+	"TcCrxpQC7MsVBcZUqhus0K7FBKBooCCyopdPNQgBkT+hOJXxjfZ5ip8/fPSN/IPNIoicCqbIz1Dl2VNc",
+	"33RTdsvS/2bvZ88VgENYEDFyroWdxi+RwyII22lNGs20HttdjsgkpUJHzrd4kk2w15lit5xNYUIjmSYu",
+	"jZIqRpKMXRI6mSgJKJTGr9eZU646Cwn3MiDi6GtRWAkVesrQc8jHDHBzMo2uSPZtYrkn2puFNU2oMoIp",
+	"TUYUvJZcXIbmkCD8rFJGzp5fuk6E9udxysd96JrKlNGXxLJNllyLuUaA0CcIFwz4jVQzMG2t3WpPHjuz",
+	"MRqP8JhwQioTuk0+IKymc8diP56fNFGW4DQMCF5ZK5KTDqELY7uafOxC6HsQXre+yITOrlse0GgBnm5L",
+	"EJxf/W0+9iG8sw9hE9zN3pgL1ut434dnAvnVaNhisD8D7LJL0rPXotdx1CeSUotLvLru7s2wBYuluR7e",
+	"kV5UtUMdeAUXxF73mk2ZWrKr3BXX2tDOyuoJMM6K/fyYZtDQT0dEM3v+kKwNkCdjqkGBcMrPf7ZyRmVv",
+	"aErBjc6+TVJQeADGomFbQG7YWJfwVfPOKlELOGTXc0irGy0MHLWQQ3ahANPyxC6yDPu044bg10B+Bzvb",
+	"l5mwj4WPPCZ7EQcauqZ3hynV2r9xcUOj1ph+e4trODsPX1OlKIbUzQywnQdSjevASnxTNHnLVJKxyHJy",
+	"L36YSMoM5ifAxITrah9bhsrpgWUrGkDiSA5M21ieBvoNwqGudG/wsgdAVw77WAnkGuTiCkiqVLNu4Yd7",
+	"bl4IkOG+5WKnWUNp9wORjftMWR3tb/9x8goeuXgSKLVxT5rzRfzzs5PTpyXY9VXm5vDPS1RVwDZ3nSdX",
+	"BTWHVxeOLWjqwE9R1cfL2SlcxVWa89Cz1maAJ17A3jfciVdT726RmDg3Q75B99QncUTFkNWjnV9p0qtT",
+	"wt1vexHMGgSaeyyIQ99EWlm1zQlXsISYsXvzE+gEJOGKxUaqGbj5B1TZ/5kRuxZBk3M/cDJ6TGeAe1XQ",
+	"v7y+YdyGWml7SS7OTkkPv+k6lbYXBL8J7SklkWlSp529x6FfuZ1aX0ebU1IK17mXKxNp6kIol4T2NROm",
+	"k9eNyTRh2hDc9zD9Gzapg9N2xFIkkzH99jsTQzNqdc5OT0+baFNCTnsdIqQbWEeIYg/zxU13QGg8Hlkd",
+	"HiU0qcUZhyKvSkllLdnG4sjNJldnPONqotKU+zgA52uo0wSGWanXFLb36elS/eHJ6Xr6A67V/rLJOr3W",
+	"06axNayx7XOTZcIAd67x7HTTRW4RiLskJZ8EKdk+O3988eTpf6wpf+H1f/4VtYZSFLbMvuL52ZNtdgc5",
+	"vciBygtvajtPVNHf9Nju24jq7liqfFIlAdn6/58Ps3efLx6/f/02+/D6zdnv/3zz+P0/4/N3r6+m715f",
+	"NfdAIee7b9npOP6JI/NKEforchrgRCVuQKYjmQYxU5CmnouDPPVfl2EonUJaLxPf3DI1A2eCH81LJy5A",
+	"sKBfJfL24xIvwSV57CtRfcMSXEjSrpRFr8LkFsRQBauAJ/PeD1SFCdvZomsrcjI7IrFrMPZ//+f/qsMk",
+	"lBMe10mTCna3ReK2p6JbnYtyL/SSlWG4Ab7yilpZwPUNCd/AvIOCG6io9YKexacXffbsWXK+oYrpT6aO",
+	"TK7SlPiTK7hqX+FWnPweIIOWu23d8+Hxv6KVEGT/AXSz/Fl4Zuue4UBW9bowkLFMWNinQLT5h38skOmj",
+	"P+3/6kH6vpTUTftshNyhXAXu8fsKdG3/BvdPcxodskCiqyuKtM9SvQWJaOmZMxyzTzWHYAlTUAhuhSCG",
+	"qVzwDj5K7dCQXZV/FoTaRPExUxImNuDffEgt78Dh3C7d0L7GU+KV+4bk39RR4pOz+HxwSl+wx/2L1spE",
+	"V4db587hSG81QHmB2uqIbWUD04363l6NYGSmXNwAnYqbejr9mPVTHmPStX3SO93Bh98GGvROXLu7Cybm",
+	"iOpLoGg0B+EVRWMQq2YhkjGmN2yxPTY1hsajsRWBVMzIGGwwa0D6UD3kahfjIiExrvDTKcWAvsvoNpo4",
+	"wiUJS5lBlIenPunNiuR8kgYZ0SJbQYvqKozyOxer90f8ZHlWoxDAYIVH30vBirB7jRnXJBnYjypa9vS5",
+	"QAV6wQ5s0Szh8tH/Z/Uf8jEdMvxh4JTY8m9m5uycu19XyWv8Mkvs5gqsrpNPwckyrxRM6UxXzGFxAZ5x",
+	"veZ6IjX3mISV7+vl97GH6ZaEgii7Y4zV4sbnp08P8Xg3PsicKOHYQnu+akGCpFIRf+bxCF8FQfqlO2/n",
+	"cXE2v5uGfTOPJinlorysJosI2ozO3DS2YZ6VRMiHCXOQPI7ZpowmmkAfLi9Lco5V48G0n2mjGB3XeTQr",
+	"hDrVpmTM2NF/0uTfP/3u7ZYJNaPcbEmRW5YzgmqsmPMql5iXY2O2VMsMzkoauzY2ICNQTHFFjLxhglAo",
+	"HvJmF/htXCz5V7QQrz6+JXHKAU/Vyg+7iqhc+WpfrGM5YbpSBX3HNoaWZmPKrUZIudb0v9tXcdX23zeO",
+	"Opyd5lGHTEPoqoCNOrB/j9m4z5Qe8Qmet3PROCX16m9rum3cT9wNQL83SRgxigrNDbka0oT9qxCkAJXU",
+	"GglM2auKuwufo0sb1Sg738K/CnkubqSr//O/tabkncy0pvYKouXRLcRC/EdhiD+ilhSsa/gY1639DS2e",
+	"eePVn5X9RE1V6XesVrDBtT6UDCO//3MK7deRJHRM3v5/C9znMx+KEy6cGluJv2z1VKAmfy3bd+VfFpC5",
+	"KBlwliYEQscAzZylFcobuu/esf3jGRdoj65Q6PaObRmTeJMbeYhZb2VOUEAAxECNFMwFupxgqLyjTsbA",
+	"Wx8pditvsEK2uoD111fk2enpizZ5IxK0kzTTluZzu0ixgWJ65MROn6VSDK18bpOr3A2JX3LtfJYsIeen",
+	"p8RIiU7LXiZ0NplIZaDF5g0TXSsce96biWmx+JZLkmmG0UJYg7ZLk5nptStQF+zyvthftZre7W8n0+n0",
+	"xOp0J5lKmbCcMpm74DCPVqc11aqLbsx8zt0RF9jRBbYFV9OcCD6xW9dVyTlJViCHhQxzZ+3d0pQjmpOQ",
+	"xB4PA6q8wF8tv5YfrjIzegPZk9vW7P4GXZzm7w+Nb6rurdXghhlVCSuodJWOdbzZ7oiWXeynzy5etEkP",
+	"daBurBjg7tFUu9AtFqLPtGFjHbmw40TJWzDjx5qlt8zaVOTvX758JC+p5jE0HJyFV/KkZ5n+tfAfaBYr",
+	"Znq+hrovk9kl6YGAxh6Sgiolp0GZmxFLK2SoqADUrV7pUuE0taGDQQfzFUtbeS3s3mjXz9JHxF0uZt+q",
+	"nNoFFb6ZNrnyqZyWuNgcsUekz2Jqv8kT2YiZSvuw0ogbaUacDdrXAu6KhtxRzOeUA+J3u4PEzgXcyK4j",
+	"yF6UfwRLLX6AmxOVOQQ8hRwiuha9TNgjl4r/iyVd3OreJbk4Pctf4z6tb8e4fSYRLkEjfercqrClawL8",
+	"RTv+kq/YznjhxracJgk2CWTOdkIqbnPeA3uwOtvZihTG/a9RDQMPXYNlXWCTxgY/eQXbuiNex6z9atwl",
+	"24S7FXT1u0KHZRSjUghx1Yziyijhh9JcHlRSsTWjdpxS7BxhJ+7/hSqbqHVS+OuPlVrM20ex3Djf+1Z9",
+	"akXzrMiSEQhP1s2DxsZKbshuSmeEC/+BAO9idcd7+8R9NZlzozlCAlUYiPD9m0/V5U6lPI4Vsh3BCPa2",
+	"v5JcayoMSX56A36M3BEohrK60mdh4G11GC+S5n1nVJRYVH0YVs5xD88Uy1wFjOoa+LgCZIA9hNCRenXb",
+	"Ge/EhzJN7a8z8/yV9V4y+wYam0U/WcM7uNb12XY/5NVnUGmfJ8nDbnFbppJKu/4qSaAQrHwt6+ikSkHY",
+	"vK9gld93jk42rXj9Hph1tKVrbbXdufM+CNfT3TwdQ/2Nb+vK7HVpf7tFDJl5gXBHtTvp4T3sEchxJIoZ",
+	"rkD3q3O0biYstu1yDXGUOM4YT+clxJp6wx68sXfy/QP0yzZg5c5FuzI3d9b8I0jq4FKcuNtSb/p98na/",
+	"S0LxTVC4GSWKTV2M0CVhbsUMfO3m9slP7UFZgrmE2bE9uLkBGEsx4GqMKT9ge0HF8RK7K/zifkyvjUyW",
+	"uWt031bLot+sto7KzAlpSMai+oYlxEiXf1Ug7Y/45kWizoeqD/dbEoZ0aQeKuxCfhytgJHZLDUX0kEbm",
+	"Kufb5L0kU6kSQvtW6OWthDqQlGave6jf2AZDcAsOnOhhMYSTOzlCz0OG9MgkM5p47GHu4fPugWmUNNSo",
+	"dVL6y8/PfhH+3ZjNhGuJcQquia/5rasHznRzP5N/u0/jXVo9zjUprKVq+MLXq04g/LTe4WZJCcWo5Wsk",
+	"YTRJuUC8iAnV2jVJCXVqEDOqY8Z5zeUSVlx3JNiShfzck5mBQvNeoWAPc0d+CVMJpE9+7rm69N4vNbPC",
+	"okhURipqut1oeYF71T3apuvOspyUJUPWnStJfnxy+hh6b3hEo3XSdTBy4hCUMGqzBACp0Ogj36ZOcVMG",
+	"jCV9Gt90pxCi82Zs06APmKS+iPvTybNfH//24t/+xzvLVRUfYkaeg11Yml1UTmMq2dB/ReHi+fqtcPE7",
+	"LUSnCQiNIK9GjKZm1BWZUdx3M7ciqHJ//GE40L3CC9pWx8xS19f6jwKiksYha5GPCq8NJvb5Zv7QOZF0",
+	"mMrFvHz/See8uFKfqHONfskDvS67XVtzeDpiENPOWQax1KaLzQUhScC0yZf8mYTFPGEaUSEuF7UQzRxE",
+	"HYiJNukVXKEnv7FZz07CW5Dk54vT01/aRbxxr2b4ArFi2TQ2ZRQy34hCSnxD567O+mPXWwJxOZamfr6D",
+	"ESlRbMKoIZoO2CUk6meC/1fGiGHfTLH2tfVkcMae0Sfnnr+irZkz2LndaJwh+uRJ1BpzEUpga9juui7m",
+	"qvxHNApBG7Wajp9fVf/5MweRxgDfodO6GiqG+m/fa5P4Z+GyyYHnWH95rDfoqciVGXUTRG44e/HiObja",
+	"7AD5N92JYjF3RTwzRu3+DuiYpzOfe/ma0zSVoVu+z5Mcc2FlSwFP7k7+p0fM6rvI9nKuRuNYjscycfxs",
+	"XdazH3f63CSqeN/fvdLwkL3qdzJa2IHQxhRaTrjruZLFttyx/hLBqbEWnoqYObuRpSkwMzc4ta+NrJrW",
+	"myAWUO+S0IFhakqVy8AZKPkvJkjP3YJem7zBTB+acDG0nJU5CECXVJRwHadSZ4oRUKNUuRtuu1C75FcD",
+	"8WTQXJG5Sjtjl3IXGkd0iBSI3EbTiKiQphZhrdIsIgPK00y5XCMtxwBkpnFBxB4o2veVIYX5+7l5VOGo",
+	"R96DHokAVp1lmJ7ulb89+7fzk3cv/sfrlVjxgaqi0fa47pdR7nw5FH92AyYKZZ0lqLM5zrkVHKEiglA1",
+	"C36EPHZ1IOel4MwfJkxoVycOHKdNrlItSYGr6CgAj7vGB0IaaH5QAF/mIm9oZHWlu+NQC7wR11evvB4m",
+	"8DKdTCQXZrxIqhfrdC/1y8cyR1fJtrMQVAOqPcQo1J1Ui7t3B93+dRe5BQrYMs19NnKic3Bcr7UUBhy7",
+	"gNU2iSu8fG8UdtRyjt6yw1ZRHiizC6SxGcdzhsu22d1XTLJixNNEqNBI6MzVXmAbE6tb+FA02mRQnpEb",
+	"WOCX24QxFrr/4egSekFVpEm6vXho6kjCUn7L1EL3gycFngQNKZlAJP1LYiyXA6QNOwwXGdOEGjKSY7a6",
+	"3vLK36F7Tqb5Xonb7+emlA3JESc+t2bLFH4FCQEDQINxSWlLc3EuA0KMnxDxyT5t8gm80eDxMQGDzsFE",
+	"BYApiFQjclTISKgiYli2vxQ+7WI7Cc+baDMhWWVOxj0tqRbVCkAI6q6iSwRoqsUBn69so8ylr9Tb+vA1",
+	"oUW6u3/6gZ0uYBs57CBo4If4QWsQVMLilIudSErqGvWVZOB2jQE3+4cm21xntF+zNCWZMDwlVxPFS23Z",
+	"hezGdEJjyHVYVXa9dod6FF1bIT23nZtJrjHTmi6D037JzJQ5oeOCb169LIZufbMYIwHtJtDTQgZYg2yv",
+	"d35Ox+zPTbM/t9iOANhJ6ysjMRVBv/ChfkG+ZEwndNZeYtafna5cafEEgsM8KZQjb4h66tmAu2SHm77h",
+	"KZPIwb05yOsE58eUcgH5CpegNUKbKNL3GMZJIdQIlF9XFlcm8L0WxjW+z+verP1E5+cmUXW1vypuDBbB",
+	"3+vNtuOych7HGgJLSHMSjPBdeVJ2riEOKE8fmnoYlEAkkm7Ck66QpkvtbUpWp5P30rwOB3nUCbdjjqVS",
+	"FzXCcBULbsA1iK4A7rQ9anOpLUUH5Yhq0mfDTGyX2nD6i4khD4vs/i6h1SFLNQP9cnWK+4THeKS1rdDa",
+	"F3rDCPrbc3oLMfxRIQduVXLThqqtJyIMPPrZxGDZ15RycAMWC3a2R3OwhmMo9BgKPYZCvx+W95INXW7o",
+	"+rqEZTu+EfIW+ds2eZef4pF9HdnXkX19P+zro2si7pWgPGsdmZrXiOb6iyxwNnsMXBse60dx1l/iPP/q",
+	"mqqTPsMYKrSLdCfCEpJQQyOPklNKuJ8oOeApK3ZZRKD2LOFMxJAa+rhk3WHXkeoeXDDJbVXmN+91k/XZ",
+	"7zW9bq7SlODebfkS2LNZAhUWu60IuInhKOuP99Gf9n/1NRqv+ZgJe6I6HCXE4n1XmoiMGbWnqiN/9vYj",
+	"M5KJTOVwlkOqrngBLhaDK31W3eIp62+OsB86r/5nHiuEoI9bVHsBdS40bhpybVTAZ0vChoVOacDTvjk+",
+	"7Mqr8QPfAtgYxfsZFI87BH57fqetqGVFgBVNL1ogPFNGdbBr/7BP4+YXx5qfEReJXTh0Ifz05m/d92++",
+	"WvYquAn+rha+K5ya5Sfwhfa9sMdSmJHVP1xf0YC6i6MxhTkU7mRhw91h2kOyIsa3FWfjPlVD2U3oTLc6",
+	"j0+hQWW3uG0XUNHXjVmatjpP8j+6Yy6k3Zqz08KHimmjeAzi1X4xt0l5/yu/onzG64FTwX2rQ+eH7+6L",
+	"6n3fqKwPrcnZgAs+B5hT4gEr94/K+uyVvVShvKCGfTxyfTmXdOOAoi4I99hfYI9iZAuBwVCfCnRJGCKz",
+	"gqYbnnAIytJYex5aDOgbHepuIQ3aM5BrcS0+GzoYQAkYhj8UA4SQAR9aiil3dtdzV3sk04T08p3vRaGr",
+	"JCBJ56DNNE0vcXXXwossKmZ9mcwA3TllA0NkZtrkM2Jk2x/lBIFNmJ101zhbV8xmaD/F9r4MeCFgVzvt",
+	"DQGzY5oykVBFZoyqyLJVw2LwgEAxHWSEpKnj2WOqhlzoDnh0MLsGUBA0+3/Zu7rlxnEr/Soo3cxFaLXl",
+	"9kwy8lVnMpM4lenu7XZ2qnbdJcIkJKJMAgwBSq1KTdW+wz7FXu1D5E32SbbOOQAJyqQky7Ldnfhqpi2J",
+	"xM/5w8E535eLxJoGJqGIHJKJoc8RIsxZpehawXAJRVuvOre9bmRj9sYbC5gO6SINCDn1Sfs95X7EOPtb",
+	"zSsrKlwIjlNxrXV5fq3c2OGBiJY9Zn+SaSqUE6iMLwVTmsVLntcibpwNBZMsNnUJ+25EGo/ZzzQJymMp",
+	"jVvkjnxu8DQ9HELGCZ1baYueTqQoVDGEdzE8fw0Cizjxjh+7kaxUX7D4cn7yVitBx7DY9Zkb9vr0fMwI",
+	"/HvalBB4F9fqQrsHtNE6Fcin9hq/H+qMSpuv4rz8mJuld5dSXjUuhnwrwtWgMlxcq/OzMxZbrWcFV+vA",
+	"OMcRi5W2M63ErBSV1GncNPjgDaPUqeM6gg1qQNCdKONv/chiR62Nm3xXMGJ62gxGAatMOO4FpdW5YlYo",
+	"3CnTh1buwoI/UFPzhtVDzp8fi9Ku/x2kxp/KesLbSq9ICm4qhN1PYbFu1heMW1Zo1CA0AiifUUeSYWhj",
+	"FuMnvUUTF0zAEIhGD2wacUXv5oIOXOUuQujX2/mgf7dBB41Rwd9q4T52/nMHDTaFSTjPC/ZnrmperRsu",
+	"KG4sqVPPAgzUhoAdGu1NhgKv7cOD+Qv3g4qYpDqX1LEZcisQomrfASGH1gOHE3CFk6mRYt/t9uf1nXt9",
+	"P+rvg/Y6nAb5zQvnD8FV7Dshfz3eM5+GJK6uZTraOqOQ7PyhU/JBANZ5SsPeIxLSxtx6cZUw5h7Apjg/",
+	"3QVNsV1O0jZKQRpcOjPss8T0zR1k8TtW98jygm3PzXxwaIJhDzRCmThPtOf82j7qXbM8O33aaTbafcCs",
+	"FPovnm/idPVT/W+d19nx9f2OOJa6rPMWCP8AS7DxhJ2TPn+KzYwTs2zjtRh5H+FPmN5KtTAsphbRKWs+",
+	"G3JlZM36Ch0xBRGNErPcC3GuHQaIVbyZzIiHUHVcK/CAgfr29JFZ4rso1eiOKZl77qBxEOIAOfIoEjuf",
+	"nMHk9/3l96Mwb9zE+j6dwbflIfCofjdbQocvHxNSDIqeCcKScARW+39OHEbDl5f6KJHF2bOg9GyJv12Y",
+	"uO+aLMi4f3tyenZyOrk6PWsvOhBUaArTxuuqvX4T5FjulWTB6B1+4oW/yxfs5hJRlGfE5wiFKCKBuFZv",
+	"f/wQue2KJtH55Czq/u37KGpF5lpt54TtS/a4896XckWwI0/Ujvbxc0NNytFsTwr5NDKLm1/ElLcA01nn",
+	"vMExk0nmnE+BBzIYVG1FypRe3eu+4LId2hENHSZe2+SqH12D1z9ga2iSXpZZCsunEutKdTH5Sq0H4S+Z",
+	"VO6kDZL3OYdN4vM5Zn5+I1X6m06CM+c3gqBzkYvPJ0GVWCFgZvDNedV8rrBtrl6KPEc8ASaUG8E//oeu",
+	"Ne6mjxstH33LJ8lp+r04u/ntfP9CrmZjtl2rBIL1tHcrMhSbPS9YutZ3ix5k0lhNp2Znwk3ExGcbJnkq",
+	"sZQuNaTECk6wKBkXTGmv2m2KkUq+XYaSUmjh3coAdPFA40o4ix2ogJcf37HXk+++O5kwnpcZP3k92v9Q",
+	"u9UduO/3hEY/hEnQgde5jzpBkCwgEjtDiulCKvrn5PsgJJLKCiSB3KPUwbXnfHryi8hge4YU5woJzVBm",
+	"OiL5tBq08tWDTdCwxRX1s1F2dSM1EAujXrj0P6YZEaZNiTBTTimouUPM9JowxSGJJcF/prUYs7dhjv9a",
+	"wVEmwqJU8DBjJGNtLrT9fUKwpNTC7JuLM258DwlV78Reh2eZyClx6lg4xIqGa67VjTAypXSqzlNErWcr",
+	"Xecp4uLB5IxUi9y3c5hp81WaPWWmqcURk6XBMAhPtJuEvVZu0C5r7054uGLSMPCo7k8uenUMqTTHMMe/",
+	"kWjuS8u6rQ92+znbZAZPBpvsOv3eOwiFD1DW+7TQHLFeuR1An6V4G/TFpzXeZB4VXnP7298HhiGIqJ8f",
+	"LpMsmxPeu4U3+GfGSQEPCw+2A2X+gjC+KmWZXjG5YUW7EUA/WRXqLNU0keenm9VGVXuxJoPNenDd3sM0",
+	"bd8avqQtqcDg6JADrjdns875PjzEPlTzh1x0GX7lSY+G6JqlYRQM4iV92dn9o5wYQ5hCZEQelPd33av5",
+	"9oKRKoXYrRBlg6U9n194D7XKdN5wt6KkYxsySrauzFFYO/5qiLrghcX1sVhcf/zME+uJXHmaVsIMcUUQ",
+	"n9cgNPj5vjcuG1ytqcA/cCqleBBda//7XKbccXfsQVLboZ2VXZ6iHXdmj8cYuwfpYEO4Jo3hdwk5M12I",
+	"2QGF2nt+d3KKCRC1qPmCrpbh3zq5hVDL3Uv4RPk//tcYzn7WtTEc1p2MyKzSOVbXfYpGWomZlQWhwZvm",
+	"AZtbszfJopELZWZSzeBIQTW+xqx0hdwhT8mCCybtqbEC0AEMHxZRQQLHQ1b3U4fve9QY9tF2ioeEsms8",
+	"B9sHho+oEuQisxcMKeMZZ7DR2F/hkUDwoBe/cpVP8ZhhB3Vs4fxR8Wo989sVh931uKlMKjg8JgQnUtSE",
+	"eqBYkmlthEvI6JW68EnLiKrO4MdUkVTpepEhD15t8TwojakJvi5gb3TGkUlzrTYpfXFMboRIb6E1Wwl+",
+	"C0YOPgPV81OVBMuLrKY7fG3fqY4MAWzRsx7ndtiaTTswoPh39xfv05dCsbRas0qC1o3upVvPg5aA+/HP",
+	"SAlMpmOYCtgVK2Kq5J5mJIxO9ycFXrNUowJh2LlTg/oOW055jsoR/OKevxj3HD1QZy/tl3LJOOy3XTH6",
+	"4cp3bK5jqpWlUHuVaaoVRq9vWqAB8ItTf0XSuNMG+8d1P7jxfhMcJiN8Js+NphDiWsUdoYzZ//3Xf/sq",
+	"Y0qNFkbkS2HG7IrfSrVgfMXXjDfnVYxAMK2NuWx9S+j62GVVVWsm7R7uP2wHbcj9C65SjjdMtuJSucRt",
+	"IY2RajHQONrj50noD/Pzx2Zy7rML7NIYXc91Pbpn6PsMBM6D3vkL7D3c4nA9YfMxfe6r9vh95D7qH0G5",
+	"eJ4zIwzepVJFMOorq8AZKnZTW7qLQesRYMfubU6oZMHdNhmRzwPOddrbJNcGL4UmZ6h9fSibfgkepm7P",
+	"0qNNUYjzvy9hyNOGIb5HenJ2eI/0P4txIsAo5TMADzJK1WMZpXtYljuGRJfO6Q+YkerrNyMvh5kvy4q8",
+	"/lezIu9KvHxt04gL3gG+OsSUGGFP2vTS48Y4GI3kcm4N4wwEklhrXb4Sk5Obeck2ceiAz5HWG2ToRKoH",
+	"x0JkrXakKQcNmhH2vV+5rwTl7sgpRT/9D7AWL+eWg5T6o7CMs2ZjGhE8gl5bbcsj6/RPoGy6EJhLAH3L",
+	"tbEsFYgrScWhicaOeXQXY3bHCBztAENtQL7JWCpWG7E9AjHCXr27ev8SfLwEHy9HmPvaKcTh1EqcwH54",
+	"5Vtha9vhdsonAc3W2w1OtWLgoOG3F8conrlq3vxVFdCceEavdKbVYzMgBK/C4pnw35/2byGGWMqt9lBf",
+	"e/txb/3Md4/cHBjMKzCr56P9DO6+lhGsaDNTAvWb6fks0SqtkwGcuTsvAwWY3ccWL3ku0xlWYdNTf4tP",
+	"fX3Eqg2vS19Y5QbeXXg1p1rCp78S6o2ifr5zC2Lo+HMjGO6XwyNpikEM3exg3byLnrQS3xgq3SBQzvAc",
+	"A3Jk/F3wXNohpoirVvGer1pim/5t1ZdB0b635D5PXUSz+v9itREfRIIn+tAtHCGGePV3/7+zfesl2rr0",
+	"3lqIQD0eypT34mKiI2jFV1R9cIBsH+Jjor46w+ZuvUJN81FXyW12N+iiIt6u1btnUe+Owoc7rqqnNKDP",
+	"aw0c5EmGD3ddxy4AuCP+351Mzk5eT0YHBFDPcP+/1Qt9ZddsuqpEYh/kWeADD5ze6z/eGBbDF11PyKu/",
+	"N8mUX5sfxxHBSvI874V19AV5BV8T0CIIu1QEZ+gqfRosWioKQG91376RntIZGJ5rLv3FT/WrOgIT2voj",
+	"n30dpHs0OnH/txc0TiGViKe+vxhe7fMWtJnY/Oabf5t+eNpfrlJfo3VDUJcXLLaCF/HUwSmqFOWpgSqm",
+	"XmO6F1lTxadWFywmgYujvhWa4iOkYkspVgOLssq0Eb2rAvPDwmReNLD2+2cCaOBGsFupUhMxI2D/LdW2",
+	"JbooOAHROcP6nyNujDDGNeiVOceswz5oTth51wvh5GfCjZEL3/uHHXozb4RGUc+Lo9Fc57lezRDoK9N5",
+	"OquEW0NelpVe8jxgNcaVRej9WYdS0NzCf+oK/e7kd6NodFMJfjtb5NwY/8RP26GlzjagpfbEzvKddQ5j",
+	"P2JpLbypESrtgtB+Y1jK1yiu8DUkrB9SIcttv7R4NP8ItcnqlHCwykQXMKv7yA0Ju+9SqiSuY99o4KNZ",
+	"LpYi3wKiAy4gAMCGh8+CHx6Vz1MoMZeJ5NV635D6ZgK6BWPa8wdJ84OGoeHNH//j5Af8yvm3hxFQbHBa",
+	"TLok23ufSHBsHls81KpKGF1X2IcLQw/+cq9pB9s2HWVyAfFtcH9AwjkNRPE+hxs+eSALqnewT50Y82HI",
+	"DggMwppAx+IWCNuOyMdQ0O6ClyCMuuLm1gywodKQqmU/JMsV6C59DBtRwZa9whV2z978wZ+QniMCv0/+",
+	"sRCWg2qN2e8bbIpiiq1RtpIJYgK/0qVQvJTjNS/yzh8Qng7+kOrExOPWaBBWTY/h/CXT6FeNB2d2geOU",
+	"/fVtFEBnR+ztH99FLJFLmTOjEynsOmJlhfVOzIjE6ipiRDMCZ5yIEfMIm/NE5tJKYYLhvAtut0zPqN6w",
+	"QlKvGO3OFIMcuy51rheI95jLuWDJOslFxAqu+IKgk/B+ts47L/vBbXDPQZLKvtub2uYqllh/COAnak93",
+	"vi4lau56o40Lo3DNqYSjL9SDl039w0zU5kgbBocmaAq65IJnU6Tf403CgVPoBAE4xGZTD3zO+EKoBFex",
+	"3V/WYiUEr3nz/pIRT48ZOIfTLRm+aC5Fnhpm+a1wVCQEhwVT+FEtcmmyiP1UCZVkEXtT8RuZ4Gw/liAL",
+	"mQcfgzjQ98oV/LbBwSzCLW0oMbakB/KpQ7ZPXN20St0fQJ+lWsCDqTKH545BxQieI9kejCHjUo3ZpW3w",
+	"Kelw4+bpuhYipoSD15cVQ1C8zgqCAenVO27bR0jFdJWKakrSN58jHzvVHJiIFRIxzHEGJqlE06twK0QZ",
+	"NDvAyaASyo7ZZUrfdkCiKl+Hq+foN/r0zi08MQbIQkxR005Q01iZESLQKtNO6eD0QRsHCmosVymvUte4",
+	"AUtcVjoRKcJlbGokKWrfKBovSpOQ2HCBCPCwS1P254/v3rKP6IEilvO1ri3LpP+6FZ8tCp2BjeE583f1",
+	"LWuKSKkuq6EZyGRpsOrjohU+nqbN4SoY/E+6KobErhS6zEOaDhZIcyDg1IBaikTOJejmmilBnB7uJb9v",
+	"girZu0RIyFBV2F5LS0QPRimix/MK7LJQaJWXGvzLHPHSWSVMUrvheK4oOjs1nSkcj2fBgD6IRJQOLeMO",
+	"qTfNmqRizW46C2BXktCfNA2LvhG1CFVEKZFGTW1NlTrpvhEJL/BGPhjIH2oKS8XQHiBhGV6A4SvclvBF",
+	"JRA2KWKVmCP/KcqK1rdIvTlmf5HKFdsgLAEqNU/Tzrb8APFJvzGEHbEVX4LBoyJA2BurFwJMcvAMZF+F",
+	"49XgU1DYExwJUnhkMk8jooxYZcQbQX9kGG24I2bUgNbMeQVDSaj1qKP4Mk8roYbsUVP2lHEYOks1HJ9W",
+	"mQjln6Kju0/4EKImJrxKkf0CUSdxN3PBUxOCMTQd0VYz7kskSYHz3PhMAQKCcbWm1pBgLvCGPmHMtNWL",
+	"ipcZnL8TDi4aDsLcIl1EK2TkbtEFkITQCRHPYVNmbCV4AasqVFKty2aBIdRCpIrcdZpp04q+Z3+fyzyU",
+	"2TfW8iQrBiQnXDjHDMLxCS4p4pcJW1un2GFWlrC3hq+NC3OREiSvC2VYIbiKGKdqx1qhIhvn+DD+jtAE",
+	"8Bw/9ZpqHF25scG4L4tSV71j/hmtf+pXi5wfHkUgmhEcoiafNDARK3PcB6Wt2wJKNZzUpRmzN6yF1sUH",
+	"klgLBcKHcZ/gBQEKRC2KHMkFXR4jzEBHNsyA1QzXEwlt4BiAMVNYcGU2LDU3t/BFaS8Cs0UMW2BHbsBi",
+	"gmZ27KWnjushcXAZM9Ny1PjQrDOKaVAk3FDRRS6NRthhsArBWz3B3K6pO1GSFN7eSohBjdVILJZr617C",
+	"vS21PrHSNYzM6jH7t5ori/E92k6w5gXPGeUhOuGw1cltL6XFghjNKI4ibZyyufwM4lDfwEct2Q7ER6tM",
+	"0yDMbfcFDV7Sr59+/f8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -28,7 +28,7 @@ $RUN-4;$TODAY;Centre de transit Agadez;Sow;Awa;f;;25;Sénégal;wolof;;;;;;$TODAY
 EOF
 upload() { # upload MODE: starts the import, waits, prints it
   local path
-  path=$C/imports/$(call "$ADMIN" POST "$C/imports?mapping=niger-2024&mode=$1" "" -H 'Content-Type: text/csv' --data-binary "@$SHEET" | jq -er .id)
+  path=$C/imports/$(call "$ADMIN" POST "$C/imports?mapping=niger-2024&duplicates=import&mode=$1" "" -H 'Content-Type: text/csv' --data-binary "@$SHEET" | jq -er .id)
   until call "$ADMIN" GET "$path" | jq -e '.status | IN("completed", "failed", "cancelled")' > /dev/null; do sleep 0.2; done
   call "$ADMIN" GET "$path"
 }

@@ -146,6 +146,7 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	post("imports", "/imports?mapping="+a.ids["import-mappings"].String(), "numero;date;sexe;age;consentement\n17;05/01/2026;F;24;oui\n",
 		apptest.Header{Name: "Content-Type", Value: "text/csv"})
 	h.Work()
+	a.ids["imports/rows"] = h.Call(a.staff, "GET", c+"/imports/"+a.ids["imports"].String()+"/rows", nil).Want(200).ID("data", 0, "id")
 
 	item := post("stock/items", "/stock/items", map[string]any{"catalogue_code": "blanket"}).ID()
 	store := post("stock/locations", "/stock/locations", map[string]any{"code": "A1", "name": "Store", "kind": "store"}).ID()

@@ -36,6 +36,8 @@ var untrailed = map[string]string{
 	"case_counters":            "numbers that references use up",
 	"import_files":             "the file as it was sent; its import is in the trail",
 	"stored_files":             "where bytes lie; what refers to them is in the trail",
+	"import_people":            "lines of that file while it is tried; deleted with the run",
+	"import_people_keys":       "likewise",
 	"import_rows":              "lines of that file; what they become is in the trail",
 	"import_sources":           "which line became whom; both are in the trail",
 	"stat_centres":             "derived",

@@ -99,7 +99,7 @@ func (a *App) server() server {
 		bundles:   bundles{Part: a.HTTP.Part},
 		cards:     cards{Vault: a.vault},
 		audits:    audit.NewHandlers(a.Keys),
-		imports:   imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
+		imports:   imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour, Permissions: a.feeds.Permissions, Hub: a.feeds.Hub},
 		feeds:     a.feeds,
 		timelines: timelines{Permissions: a.feeds.Permissions},
 		worklists: worklists{Permissions: a.feeds.Permissions},

@@ -25,7 +25,8 @@ var wordless = []string{"signOut", "signOutEverywhere", "endSession"}
 
 // unversioned are transitions that answer an ETag and take none, each for a reason.
 var unversioned = map[string]string{
-	"cancelImport": "an import's version moves with every piece that is read; cancelling means whatever version there is",
+	"decideImportRow": "only a row that waits takes a decision, and a repeat answers the same",
+	"cancelImport":    "an import's version moves with every piece that is read; cancelling means whatever version there is",
 }
 
 // fixed are creations whose resource never changes, so that there is no version to name.

@@ -57,6 +57,7 @@ type Reason struct {
 // Candidate is a registered person who may be the one who is being registered.
 type Candidate struct {
 	Nr        int       `json:"-"` // of the person asked for
+	Line      *int      `json:"-"` // of an import's row, for somebody who is not registered; see CandidatesBeside
 	ID        uuid.UUID `json:"beneficiary_id"`
 	Reference string    `json:"reference"`
 	Score     float64   `json:"score"`
@@ -102,6 +103,11 @@ const weighed = 200
 // threshold of a possible duplicate. Nobody registered under the person's own id is among them. It
 // costs one round trip and leaves no line in the trail: whoever shows the result to somebody writes it.
 func Candidates(ctx context.Context, policy centre.DuplicatePolicy, people ...Seeking) ([][]Candidate, error) {
+	return CandidatesBeside(ctx, policy, nil, people...)
+}
+
+// CandidatesBeside looks among those, too, whom a run of an import that saves nothing has accepted so far.
+func CandidatesBeside(ctx context.Context, policy centre.DuplicatePolicy, run *uuid.UUID, people ...Seeking) ([][]Candidate, error) {
 	here, err := tenant.One(ctx)
 	if err != nil {
 		return nil, err
@@ -118,9 +124,7 @@ func Candidates(ctx context.Context, policy centre.DuplicatePolicy, people ...Se
 	if err != nil {
 		return nil, err
 	}
-	found, err := db.Select[Candidate](ctx, `select asked.nr::int as nr, c.id, c.reference, c.score, c.reasons
-		from jsonb_array_elements($2::jsonb) with ordinality asked (person, nr)
-		cross join lateral duplicate_candidates($1, (asked.person->>'self')::uuid, asked.person, $3::jsonb, $4) c order by nr, c.score desc, c.id`, here, string(asked), string(rules), weighed)
+	found, err := db.Select[Candidate](ctx, "select nr, id, reference, line, score, reasons from duplicate_candidates($1, $2, $3, $4, $5)", here, string(asked), string(rules), weighed, run)
 	if err != nil {
 		return nil, err
 	}
@@ -212,10 +216,38 @@ func Queue(ctx context.Context, policy centre.DuplicatePolicy, foundBy string, p
 			pairs = append(pairs, Pair(people[i].ID, c, foundBy, nil))
 		}
 	}
+	return QueuePairs(ctx, pairs)
+}
+
+// QueuePairs adds pairs to the queue; one that is there already stays as it is.
+func QueuePairs(ctx context.Context, pairs []Duplicate) error {
 	if len(pairs) == 0 {
 		return nil
 	}
 	return db.Tx(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&pairs).Error
+}
+
+// Meeting is under which keys somebody is found, and under which they look for others: two people
+// are weighed against each other where a key of one is a probe of the other.
+type Meeting struct {
+	Keys, Probes db.Strings
+}
+
+// Meetings returns the keys and probes of people who were admitted, so that those who are not
+// registered yet can be compared among themselves. It costs one round trip.
+func Meetings(ctx context.Context, people ...*Beneficiary) ([]Meeting, error) {
+	asked := make([]description, len(people))
+	for i, b := range people {
+		asked[i] = describe(Seeking{Person: b})
+	}
+	raw, err := json.Marshal(asked)
+	if err != nil {
+		return nil, err
+	}
+	return db.Select[Meeting](ctx, `select array_remove(who.keys || duplicate_blocks(who.keys, who.birth_date, who.birth_date_precision, who.nationalities), null) as keys,
+			array_remove(duplicate_probes(who.keys, who.birth_date, who.birth_date_precision, who.nationalities), null) as probes
+		from rows from (jsonb_to_recordset($1::jsonb) as (keys text[], birth_date date, birth_date_precision text, nationalities text[]))
+			with ordinality who (keys, birth_date, birth_date_precision, nationalities, nr) order by nr`, string(raw))
 }
 
 // foundOtherwise tells that a change of the record may lead to other duplicates than before.

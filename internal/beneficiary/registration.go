@@ -74,7 +74,7 @@ func register(ctx context.Context, r Registration) (*Beneficiary, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := terms.pairs(ctx, b, r)
+	pairs, err := terms.Pairs(ctx, b, r, "registration")
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +88,9 @@ func register(ctx context.Context, r Registration) (*Beneficiary, error) {
 	return b, db.InsertLast(ctx, rows...)
 }
 
-// pairs finds whom an admitted person may be a duplicate of: the 409 for likely ones that nobody
-// has acknowledged, the lines of the queue for all others.
-func (t Terms) pairs(ctx context.Context, b *Beneficiary, r Registration) ([]Duplicate, error) {
+// Pairs finds whom an admitted person may be a duplicate of: the 409 for likely ones that nobody
+// has acknowledged, the lines of the queue for all others. Where the policy has nothing checked there are none.
+func (t Terms) Pairs(ctx context.Context, b *Beneficiary, r Registration, foundBy string) ([]Duplicate, error) {
 	policy := t.Policy.DuplicateRules()
 	if !policy.Check {
 		return nil, nil
@@ -104,7 +104,7 @@ func (t Terms) pairs(ctx context.Context, b *Beneficiary, r Registration) ([]Dup
 	}
 	pairs := make([]Duplicate, len(found[0]))
 	for i, c := range found[0] {
-		pairs[i] = Pair(b.ID, c, "registration", t.By)
+		pairs[i] = Pair(b.ID, c, foundBy, t.By)
 	}
 	return pairs, nil
 }

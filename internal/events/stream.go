@@ -66,15 +66,11 @@ func (s stream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 	centre := s.sees.centres[0]
 	feed, leave := s.hub.watch(centre)
 	defer leave()
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // proxies must pass each event on at once
-	w.WriteHeader(http.StatusOK)
-	out := sink{w, http.NewResponseController(w), s.hub.writeWithin}
-	defer func() { _ = out.control.SetWriteDeadline(time.Time{}) }() // the connection may serve another request
-	if out.write(fmt.Sprintf("retry: %d\n\n", reconnectAfter.Milliseconds())) != nil {
-		return nil
+	out, err := s.hub.open(w)
+	if err != nil {
+		return nil // the caller has gone
 	}
+	defer out.close()
 	s.follow(feed, out)
 	return nil
 }
@@ -142,6 +138,19 @@ type sink struct {
 	control *http.ResponseController
 	within  time.Duration
 }
+
+// open begins the answer of a stream.
+func (h *Hub) open(w http.ResponseWriter) (sink, error) {
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("X-Accel-Buffering", "no") // proxies must pass each event on at once
+	w.WriteHeader(http.StatusOK)
+	out := sink{w, http.NewResponseController(w), h.writeWithin}
+	return out, out.write(fmt.Sprintf("retry: %d\n\n", reconnectAfter.Milliseconds()))
+}
+
+// close leaves a connection that may serve another request.
+func (s sink) close() { _ = s.control.SetWriteDeadline(time.Time{}) }
 
 func (s sink) write(text string) error {
 	if err := s.control.SetWriteDeadline(time.Now().Add(s.within)); err != nil {

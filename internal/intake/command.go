@@ -72,6 +72,7 @@ func ImportFile(ctx context.Context, d *db.DB, centre uuid.UUID, mapping string,
 
 func (o Options) withDefaults() Options {
 	o.Mode, o.Atomicity, o.Keep = cmp.Or(o.Mode, DryRun), cmp.Or(o.Atomicity, PerRow), cmp.Or(o.Keep, keepFiles)
+	o.Duplicates = cmp.Or(o.Duplicates, Hold)
 	return o
 }
 
@@ -126,9 +127,9 @@ func (c Command) centres(ctx context.Context, d *db.DB) (found []centre.Centre, 
 func summarise(out io.Writer, centres []centre.Centre, done []*Import, language string) error {
 	var text bytes.Buffer // takes everything; what can fail is to hand it over
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(w, "centre\tstatus\trows\taccepted\tcreated\tunchanged\tchanged\trejected\tother centres\t")
+	_, _ = fmt.Fprintln(w, "centre\tstatus\trows\taccepted\tcreated\tunchanged\tchanged\tduplicates\trejected\tother centres\t")
 	for k, i := range done {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", centres[k].Code, i.Status, i.Rows, i.Accepted, i.Created, i.Unchanged, i.Changed, i.Rejected, i.Skipped)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", centres[k].Code, i.Status, i.Rows, i.Accepted, i.Created, i.Unchanged, i.Changed, i.Duplicates, i.Rejected, i.Skipped)
 	}
 	_ = w.Flush()
 	for k, i := range done {

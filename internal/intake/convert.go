@@ -90,16 +90,13 @@ func toIssues(list []sheet.Issue, language string) []api.ImportIssue {
 func toImport(i *Import, language string) api.Import {
 	out := api.Import{
 		ID: i.ID, Version: i.Version, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
-		Mode: api.ImportMode(i.Mode), Atomicity: api.ImportAtomicity(i.Atomicity), Status: api.ImportStatus(i.Status),
+		Mode: api.ImportMode(i.Mode), Atomicity: api.ImportAtomicity(i.Atomicity), Duplicates: api.ImportDuplicates(i.OnDuplicate), Status: api.ImportStatus(i.Status),
 		SourceSystem: i.SourceSystem, MappingID: i.MappingID, MappingName: wire.Opt(i.MappingName), CreatedBy: i.CreatedBy,
 		File: api.ImportFile{
 			Name: wire.Opt(i.FileName), Format: api.ImportFileFormat(i.Format), Sheet: wire.Opt(i.Sheet), Size: i.FileSize, Sha256: hex.EncodeToString(i.FileSha256),
 			Encoding: wire.Opt(i.Encoding), Delimiter: i.Delimiter, KeptUntil: i.FileUntil,
 		},
-		Counts: api.ImportCounts{
-			Rows: i.Rows, Processed: i.Processed, Accepted: i.Accepted, Created: i.Created, Unchanged: i.Unchanged,
-			Changed: i.Changed, Skipped: i.Skipped, Rejected: i.Rejected, WithWarnings: i.WithWarnings,
-		},
+		Counts:   toCounts(i),
 		Progress: i.Progress(), Errors: toTally(i.Errors.V), Warnings: toTally(i.Warnings.V), Notes: toIssues(i.Notes.V, language),
 		StartedAt: i.StartedAt, FinishedAt: i.FinishedAt,
 	}
@@ -107,6 +104,14 @@ func toImport(i *Import, language string) api.Import {
 		out.Failure = wire.Ptr(toIssue(i.Failure.V, language))
 	}
 	return out
+}
+
+func toCounts(i *Import) api.ImportCounts {
+	return api.ImportCounts{
+		Rows: i.Rows, Processed: i.Processed, Accepted: i.Accepted, Created: i.Created, Unchanged: i.Unchanged,
+		Changed: i.Changed, Skipped: i.Skipped, Rejected: i.Rejected, WithWarnings: i.WithWarnings,
+		Duplicates: i.Duplicates, Linked: i.Linked, LeftOut: i.LeftOut,
+	}
 }
 
 func toTally(m map[sheet.Code]int) map[string]int {
@@ -117,11 +122,29 @@ func toTally(m map[sheet.Code]int) map[string]int {
 	return out
 }
 
-func toRow(r *Row, language string) api.ImportRow {
-	return api.ImportRow{
-		Line: r.Line, SourceID: wire.Opt(r.SourceID), Status: api.ImportRowStatus(r.Status), BeneficiaryID: r.BeneficiaryID,
-		Reference: wire.Opt(r.Reference), Issues: toIssues(r.Issues.V, language),
+// toRow shows a row; whom it may be only to those who may read about people.
+func toRow(r *Row, language string, people bool) api.ImportRow {
+	out := api.ImportRow{
+		ID: r.ID, Line: r.Line, SourceID: wire.Opt(r.SourceID), Status: api.ImportRowStatus(r.Status), BeneficiaryID: r.BeneficiaryID,
+		Reference: wire.Opt(r.Reference), Issues: toIssues(r.Issues.V, language), DecideBy: r.HeldUntil,
+		Decision: wire.Opt(api.ImportRowDecision(r.Decision)), DecidedBy: r.DecidedBy, DecidedAt: r.DecidedAt,
 	}
+	if people {
+		out.Candidates = toCandidateList(r.Candidates.V)
+	}
+	return out
+}
+
+func toCandidateList(list []Candidate) []api.ImportCandidate {
+	out := make([]api.ImportCandidate, len(list))
+	for k, c := range list {
+		out[k] = api.ImportCandidate{BeneficiaryID: c.BeneficiaryID, Reference: wire.Opt(c.Reference), Line: wire.Opt(c.Line),
+			Score: c.Score, Level: api.ImportCandidateLevel(c.Level), Reasons: make([]api.DuplicateReason, len(c.Reasons))}
+		for n, r := range c.Reasons {
+			out[k].Reasons[n] = api.DuplicateReason{Evidence: api.DuplicateReasonEvidence(r.Evidence), Agreement: r.Agreement, Weight: r.Weight}
+		}
+	}
+	return out
 }
 
 // delimiters are the names of the spec.
@@ -129,7 +152,7 @@ var delimiters = map[api.CreateImportParamsDelimiter]rune{"": 0, "semicolon": ';
 
 func fromParams(p api.CreateImportParams, language string, by uuid.UUID) Options {
 	return Options{
-		Mode: Mode(wire.Value(p.Mode)), Atomicity: Atomicity(wire.Value(p.Atomicity)), Encoding: wire.Value(p.Encoding), Sheet: wire.Value(p.Sheet),
+		Mode: Mode(wire.Value(p.Mode)), Atomicity: Atomicity(wire.Value(p.Atomicity)), Duplicates: OnDuplicate(wire.Value(p.Duplicates)), Encoding: wire.Value(p.Encoding), Sheet: wire.Value(p.Sheet),
 		Delimiter: delimiters[wire.Value(p.Delimiter)], FileName: wire.Value(p.FileName), RequestKey: wire.Value(p.IdempotencyKey),
 		Language: language, By: by,
 	}

@@ -218,8 +218,10 @@ func deleteFile(ctx context.Context, i *Import) error {
 		return err
 	}
 	i.FileUntil = nil
-	_, err = tx.Exec(ctx, "delete from import_files where centre_id = $1 and import_id = $2", i.CentreID.UUID(), i.ID)
-	return err
+	if _, err = tx.Exec(ctx, "delete from import_files where centre_id = $1 and import_id = $2", i.CentreID.UUID(), i.ID); err != nil {
+		return err
+	}
+	return deletePeople(ctx, i)
 }
 
 // transaction runs work in one transaction inside the centre of an import.

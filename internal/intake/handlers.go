@@ -13,6 +13,7 @@ import (
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/intake/sheet"
 	"github.com/waystation/waystation/internal/jobs"
@@ -21,7 +22,9 @@ import (
 
 // Handlers answer the operations on imports and their mappings.
 type Handlers struct {
-	KeepFiles time.Duration // how long the file of a dry run may stay; 0: 30 days
+	KeepFiles   time.Duration // how long a file may stay, and a row of it that waits for a decision; 0: 30 days
+	Permissions *auth.Permissions
+	Hub         *events.Hub // which streams of progress listen to
 }
 
 const keepFiles = 30 * 24 * time.Hour
@@ -212,7 +215,7 @@ func (Handlers) GetImport(ctx context.Context, req api.GetImportRequestObject) (
 }
 
 // ListImportRows returns one page of what became of the rows.
-func (Handlers) ListImportRows(ctx context.Context, req api.ListImportRowsRequestObject) (api.ListImportRowsResponseObject, error) {
+func (h Handlers) ListImportRows(ctx context.Context, req api.ListImportRowsRequestObject) (api.ListImportRowsResponseObject, error) {
 	p := req.Params
 	if _, err := db.Get[Import](ctx, req.ID); err != nil {
 		return nil, err
@@ -221,11 +224,49 @@ func (Handlers) ListImportRows(ctx context.Context, req api.ListImportRowsReques
 	if err != nil {
 		return nil, err
 	}
+	people, err := h.tells(ctx, req.CentreID, page.Rows...)
+	if err != nil {
+		return nil, err
+	}
 	out := api.ImportRowPage{Data: make([]api.ImportRow, len(page.Rows)), NextCursor: wire.Next(page.Next), Total: page.Total}
 	for i := range page.Rows {
-		out.Data[i] = toRow(&page.Rows[i], language(p.AcceptLanguage))
+		out.Data[i] = toRow(&page.Rows[i], language(p.AcceptLanguage), people)
 	}
 	return api.ListImportRows200JSONResponse(out), nil
+}
+
+// tells says whether the caller may know whom rows may be, and leaves the line in the trail of
+// those who are told about.
+func (h Handlers) tells(ctx context.Context, centre uuid.UUID, rows ...Row) (bool, error) {
+	if !h.Permissions.Allows(auth.From(ctx), centre, "beneficiaries:read") {
+		return false, nil
+	}
+	var about []uuid.UUID
+	for _, row := range rows {
+		for _, c := range row.Candidates.V {
+			if c.BeneficiaryID != nil {
+				about = append(about, *c.BeneficiaryID)
+			}
+		}
+	}
+	if len(about) == 0 {
+		return true, nil
+	}
+	return true, db.Told(ctx, "beneficiaries", about...)
+}
+
+// DecideImportRow settles what becomes of a row that may be a duplicate.
+func (h Handlers) DecideImportRow(ctx context.Context, req api.DecideImportRowRequestObject) (api.DecideImportRowResponseObject, error) {
+	lang := language(req.Params.AcceptLanguage)
+	row, err := decide(ctx, req.ID, req.RowID, decision{verdict: verdict(req.Body.Decision), person: req.Body.BeneficiaryID, acknowledged: req.Body.AcknowledgedDuplicates, language: lang})
+	if err != nil {
+		return nil, err
+	}
+	people, err := h.tells(ctx, req.CentreID, *row)
+	if err != nil {
+		return nil, err
+	}
+	return api.DecideImportRow200JSONResponse(toRow(row, lang, people)), nil
 }
 
 // ExportImportFaults streams every issue of every row.

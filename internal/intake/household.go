@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"gorm.io/gorm/clause"
 
 	"github.com/waystation/waystation/internal/beneficiary"
@@ -28,7 +29,6 @@ func openHouseholds(ctx context.Context, r *registrar, arrivals []*arrival) (hou
 		if a.household == "" {
 			continue
 		}
-		a.household = r.key(a.household)
 		if homes[a.household] == nil {
 			key := a.household
 			keys = append(keys, key)
@@ -49,14 +49,30 @@ func openHouseholds(ctx context.Context, r *registrar, arrivals []*arrival) (hou
 	return homes, err
 }
 
+// known is the id of a household that is stored; nil where there is none.
+func (homes households) known(key string) *uuid.UUID {
+	if h := homes[key]; h != nil && h.stored {
+		return &h.ID
+	}
+	return nil
+}
+
+// expected is the id of a household as long as nothing is stored: of one that is new an id that
+// its key alone makes, for every batch the same.
+func (homes households) expected(key string) *uuid.UUID {
+	if id := homes.known(key); id != nil || key == "" {
+		return id
+	}
+	return wire.Ptr(uuid.NewSHA1(uuid.Nil, []byte(key)))
+}
+
 // settle keeps people out of a household that was voided, and lets one keep the head that it has.
 func (homes households) settle(r *registrar, arrivals []*arrival) {
 	for _, a := range arrivals {
 		switch h := homes[a.household]; {
 		case h == nil:
 		case h.Status != beneficiary.Active:
-			a.row.reject(sheet.NewIssue(sheet.RuleBroken, sheet.Household, r.pass.columns[sheet.Household],
-				map[string]string{"rule": "household_void", "detail": "The household was voided; it takes no more members."}))
+			a.row.reject(sheet.NewIssue(sheet.RuleBroken, sheet.Household, r.pass.columns[sheet.Household], map[string]string{"rule": "household_void"}))
 		case h.HeadID != nil && a.row.values.HouseholdRelationship == beneficiary.Head:
 			a.row.values.HouseholdRelationship = relationUnknown
 			a.row.warn(r.pass.issue(sheet.SecondHead, sheet.HouseholdRelationship))

@@ -54,6 +54,7 @@ type Import struct {
 	db.Record
 	Mode         Mode
 	Atomicity    Atomicity
+	OnDuplicate  OnDuplicate
 	Status       Status
 	MappingID    *uuid.UUID
 	MappingName  string
@@ -82,6 +83,7 @@ type Import struct {
 // imported before are created by a real run.
 type Counts struct {
 	Processed, Accepted, Created, Unchanged, Changed, Skipped, Rejected, WithWarnings int
+	Duplicates, Linked, LeftOut                                                       int // see the row's status
 	Errors, Warnings                                                                  db.JSON[map[sheet.Code]int]
 }
 
@@ -100,8 +102,10 @@ func (c *Counts) add(o *outcome) {
 		c.Unchanged++
 	case rowChanged:
 		c.Changed++
+	case rowDuplicate:
+		c.Duplicates++
 	}
-	if o.Status != rowRejected {
+	if o.Status != rowRejected && o.Status != rowDuplicate {
 		c.Accepted++
 	}
 	warned := false
@@ -160,6 +164,9 @@ func (i *Import) Ended() bool { return i.Status != Queued && i.Status != Running
 
 // atomic tells that the import checks every row before it saves any.
 func (i *Import) atomic() bool { return i.Mode == Commit && i.Atomicity == AllOrNothing }
+
+// saves tells that rows are registered as they are read.
+func (i *Import) saves() bool { return i.Mode == Commit && !i.atomic() }
 
 // start begins a run, or takes one up again; false where there is nothing to do.
 func (i *Import) start(now time.Time) bool {

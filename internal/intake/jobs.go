@@ -82,8 +82,37 @@ func stumble(ctx context.Context, in transaction, id uuid.UUID, cause error) err
 	return errors.Join(cause, err)
 }
 
-// expireAt deletes a centre's files whose time has passed; an import that still wanted its file has failed.
+// expireAt deletes what a centre's files said and whose time has passed.
 func expireAt(ctx context.Context, _ uuid.UUID) error {
+	if err := expireFiles(ctx); err != nil {
+		return err
+	}
+	return expireRows(ctx)
+}
+
+// expireRows leaves out rows that nobody decided about.
+func expireRows(ctx context.Context) error {
+	var due []uuid.UUID
+	if err := db.Tx(ctx).Model(&Row{}).Distinct().Where("held_until < ?", db.Now()).Order("import_id").Pluck("import_id", &due).Error; err != nil {
+		return err
+	}
+	for _, id := range due {
+		i, err := db.LockAny[Import](ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := letGo(ctx, i); err != nil {
+			return err
+		}
+		if err := db.Save(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expireFiles deletes files; an import that still wanted its file has failed.
+func expireFiles(ctx context.Context) error {
 	var due []uuid.UUID
 	if err := db.Tx(ctx).Model(&Import{}).Where("file_until < ?", db.Now()).Pluck("id", &due).Error; err != nil {
 		return err

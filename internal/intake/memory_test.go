@@ -1,6 +1,8 @@
 package intake_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/wire"
 	"github.com/waystation/waystation/internal/xlsx"
 )
@@ -127,5 +130,31 @@ func TestUpload_MemoryDoesNotGrowWithTheRows(t *testing.T) {
 	d.Scan("select sum(length(data)) from import_files", nil, &kept)
 	if kept < 3*6<<20 {
 		t.Errorf("only %d bytes are kept: the rows prove nothing", kept)
+	}
+}
+
+// A run holds a batch: neither the numbers and households of the rows behind it, nor whom it has accepted.
+func TestImport_MemoryDoesNotGrowWithTheRows(t *testing.T) {
+	d := newDesk(t)
+	try := func(n int) uint64 {
+		var sent bytes.Buffer
+		sent.WriteString(header)
+		for i := range n {
+			sent.WriteString(row(fmt.Sprintf("number-%060d", i), "nom", name(i), "prenom", name(i/10*3+1), "age", fmt.Sprint(18+i*7%60), "menage", fmt.Sprintf("home-%060d", i), "lien", "chef"))
+		}
+		file := bytes.NewReader(sent.Bytes())
+		return held(func() {
+			done, err := intake.ImportFile(context.Background(), d.App.DB, d.centre, "niger-2024", file, intake.Options{By: d.clerk.ID})
+			if err != nil || done.Processed != n || done.Accepted+done.Duplicates != n || done.Accepted < n/2 {
+				t.Fatalf("%v %+v", err, done)
+			}
+		}) - uint64(sent.Cap())
+	}
+	few := try(1_000)
+	start := time.Now()
+	many := try(12_000)
+	t.Logf("1,000 rows %d kB, 12,000 rows %d kB in %v", few>>10, many>>10, time.Since(start).Round(time.Millisecond))
+	if grown := int64(many) - int64(few); grown > 1<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
 	}
 }

@@ -9,20 +9,18 @@ import (
 	"github.com/waystation/waystation/internal/intake/sheet"
 )
 
-// pass reads the rows of one file in order and finds what shows only beside other rows. It is
-// a function of the file alone: whoever takes an import up again reads the rows that are done
-// once more, and knows what the process before it knew.
+// pass reads the rows of one file in order and finds what shows only beside other rows. What came
+// of earlier batches it asks the database (see neighbours): memory does not grow with the file, and
+// whoever takes an import up again knows what the process before it knew.
 type pass struct {
 	centre     *centre.Centre
 	normaliser *sheet.Normaliser
 	columns    map[sheet.Field]string // header by field
 	byCentre   bool                   // each row names its centre
-	seen       map[string]bool        // numbers of the rows of this centre
-	heads      map[string]bool        // households of this centre that have a head
 }
 
 func newPass(c *centre.Centre, m sheet.Mapping, n *sheet.Normaliser) *pass {
-	p := &pass{centre: c, normaliser: n, columns: map[sheet.Field]string{}, seen: map[string]bool{}, heads: map[string]bool{}}
+	p := &pass{centre: c, normaliser: n, columns: map[sheet.Field]string{}}
 	for _, column := range m.Columns {
 		p.columns[column.Target] = column.Source
 	}
@@ -42,11 +40,18 @@ func (p *pass) read(rec sheet.Record) *outcome {
 	}
 	if p.elsewhere(o) {
 		o.skip(p.issue(sheet.OtherCentre, sheet.Centre))
-		return o
 	}
-	p.repeated(o)
-	p.head(o)
 	return o
+}
+
+// beside judges the rows of a batch by each other and by those before them.
+func (p *pass) beside(batch []*outcome, before *neighbours) {
+	for _, o := range batch {
+		if o.Status != rowSkipped {
+			p.repeated(o, before)
+			p.head(o, before)
+		}
+	}
 }
 
 func (p *pass) issue(code sheet.Code, field sheet.Field) sheet.Issue {
@@ -88,26 +93,28 @@ func hasFault(o *outcome, field sheet.Field) bool {
 }
 
 // repeated rejects the second row of a number: nobody can tell which of the two is right.
-func (p *pass) repeated(o *outcome) {
+func (p *pass) repeated(o *outcome, before *neighbours) {
 	if o.SourceID == "" {
 		return
 	}
-	if p.seen[o.SourceID] {
+	if before.numbers[o.SourceID] {
 		o.reject(p.issue(sheet.SourceIDRepeated, sheet.SourceID))
 	}
-	p.seen[o.SourceID] = true
+	before.numbers[o.SourceID] = true
 }
 
 // head lets a household have one head: the first that is accepted.
-func (p *pass) head(o *outcome) {
+func (p *pass) head(o *outcome, before *neighbours) {
 	if o.Status != rowAccepted || o.values.Household == "" || o.values.HouseholdRelationship != beneficiary.Head {
 		return
 	}
-	if p.heads[o.values.Household] {
+	home := hashed(o.values.Household)
+	if before.heads[home] {
 		o.values.HouseholdRelationship = relationUnknown
 		o.warn(p.issue(sheet.SecondHead, sheet.HouseholdRelationship))
+		return
 	}
-	p.heads[o.values.Household] = true
+	o.HeadOf, before.heads[home] = home[:], true
 }
 
 // relationUnknown stands where a sheet names no relationship that could hold.

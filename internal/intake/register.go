@@ -15,22 +15,56 @@ import (
 	"github.com/waystation/waystation/internal/intake/sheet"
 )
 
-// register decides about the accepted rows of a batch and, where save says so, registers them.
-// Every row goes through the rules of package beneficiary; the rows that keep them are stored
-// together, and one by one should the database refuse any.
-func register(ctx context.Context, i *Import, p *pass, batch []*outcome, save bool) error {
+// register decides about the accepted rows of a batch, and registers them where save says so. Every
+// row goes through the rules of package beneficiary; the rows that keep them are stored together, and
+// one by one should the database refuse any. It returns how many rows are decided, from the first.
+func register(ctx context.Context, i *Import, p *pass, batch []*outcome, save bool) (int, error) {
+	r, arrivals, homes, err := judge(ctx, i, p, batch)
+	switch {
+	case err != nil || len(arrivals) == 0:
+	case r.holds(i):
+		return r.sift(ctx, i, batch, arrivals, homes, save)
+	case save:
+		if err = r.save(ctx, i, arrivals, homes); err == nil {
+			err = r.queue(ctx, arrivals)
+		}
+	}
+	return len(batch), err
+}
+
+func (r *registrar) holds(i *Import) bool {
+	return i.OnDuplicate == Hold && r.terms.Policy.DuplicateRules().Check
+}
+
+// queue finds whom those who were registered as they came may be a duplicate of.
+func (r *registrar) queue(ctx context.Context, arrivals []*arrival) error {
+	var people []beneficiary.Beneficiary
+	for _, a := range arrivals {
+		if a.row.Status == rowCreated {
+			people = append(people, *a.person)
+		}
+	}
+	return beneficiary.Queue(ctx, r.terms.Policy.DuplicateRules(), foundHere, people...)
+}
+
+func newRegistrar(ctx context.Context, i *Import, p *pass) (*registrar, error) {
 	terms, err := beneficiary.TermsOf(ctx)
+	return &registrar{terms: terms, zone: zoneOf(p), source: i.SourceSystem, language: sheetLanguage(i.Definition.V), pass: p}, err
+}
+
+// judge goes by the rules, row by row: it returns the rows that may be registered.
+func judge(ctx context.Context, i *Import, p *pass, batch []*outcome) (*registrar, []*arrival, households, error) {
+	r, err := newRegistrar(ctx, i, p)
 	var f *fault.Error
 	if errors.As(err, &f) && f.Kind == fault.Conflict {
-		return finalError{sheet.NewIssue(sheet.RuleBroken, "", "", map[string]string{"rule": f.Code, "detail": f.Public})}
+		err = finalError{sheet.NewIssue(sheet.RuleBroken, "", "", map[string]string{"rule": f.Code})}
 	}
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
-	r := &registrar{terms: terms, zone: zoneOf(p), source: i.SourceSystem, language: sheetLanguage(i.Definition.V), pass: p}
 	known, err := lookUp(ctx, i, r, batch)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	var arrivals []*arrival
 	for _, o := range batch {
@@ -42,14 +76,7 @@ func register(ctx context.Context, i *Import, p *pass, batch []*outcome, save bo
 		}
 	}
 	homes, err := openHouseholds(ctx, r, arrivals)
-	if err != nil || !save {
-		return err
-	}
-	arrivals = slices.DeleteFunc(arrivals, func(a *arrival) bool { return a.row.Status != rowAccepted })
-	if len(arrivals) == 0 {
-		return nil
-	}
-	return r.save(ctx, i, arrivals, homes)
+	return r, slices.DeleteFunc(arrivals, func(a *arrival) bool { return a.row.Status != rowAccepted }), homes, err
 }
 
 func zoneOf(p *pass) *time.Location {
@@ -86,9 +113,10 @@ func lookUp(ctx context.Context, i *Import, r *registrar, batch []*outcome) (map
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.Query(ctx, `select b.source_key, b.id, b.reference, s.fingerprint from beneficiaries b
-		left join import_sources s on s.centre_id = b.centre_id and s.source_key = b.source_key
-		where b.centre_id = $1 and b.source_key = any ($2)`, i.CentreID.UUID(), keys)
+	rows, err := tx.Query(ctx, `select k.key, b.id, b.reference, s.fingerprint from unnest($2::text[]) k (key)
+		left join import_sources s on s.centre_id = $1 and s.source_key = k.key
+		left join beneficiaries own on own.centre_id = $1 and own.source_key = k.key
+		join beneficiaries b on b.centre_id = $1 and b.id = coalesce(own.id, s.beneficiary_id)`, i.CentreID.UUID(), keys)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,8 @@ type arrival struct {
 	person    *beneficiary.Beneficiary
 	consents  []beneficiary.Consent
 	needs     []beneficiary.SpecificNeed
-	household string // the sheet's key; empty: none
+	household string                  // the source system's key; empty: none
+	possible  []beneficiary.Candidate // whom the person may be a duplicate of, none of them likely
 }
 
 // admit judges a row by the rules of registration. A row that breaks one is rejected; nil then.
@@ -59,7 +60,11 @@ func (r *registrar) admit(o *outcome) *arrival {
 		r.rejected(o, err)
 		return nil
 	}
-	return &arrival{row: o, person: person, consents: consents, needs: needs, household: o.values.Household}
+	a := &arrival{row: o, person: person, consents: consents, needs: needs}
+	if o.values.Household != "" {
+		a.household = r.key(o.values.Household)
+	}
+	return a
 }
 
 // bound holds texts to the lengths that the contract allows.
@@ -263,7 +268,7 @@ func (r *registrar) rejected(o *outcome, err error) {
 	}
 	for _, broken := range f.Fields {
 		field := fieldAt(broken.Pointer)
-		o.reject(sheet.NewIssue(sheet.RuleBroken, field, r.pass.columns[field], map[string]string{"rule": broken.Code, "detail": broken.Detail}))
+		o.reject(sheet.NewIssue(sheet.RuleBroken, field, r.pass.columns[field], map[string]string{"rule": broken.Code}))
 	}
 }
 

@@ -45,7 +45,8 @@ type run struct {
 	off    map[string][]string // codes that the centre has switched off, by list
 	rows   sheet.Records
 	pass   *pass
-	done   int // rows of the file that have their outcome
+	done   int        // rows of the file that have their outcome
+	rest   []*outcome // rows that were read and left to the next batch
 }
 
 // work runs the import from where it stands to its end. It returns errOutOfTime where it has to
@@ -111,12 +112,11 @@ func (r *run) rewind(ctx context.Context, done int) (err error) {
 	if n == nil { // was checked when the file came: the lists have changed since
 		return finalError{issues[slices.IndexFunc(issues, func(i sheet.Issue) bool { return i.Severity == sheet.Error })]}
 	}
-	r.pass, r.done = newPass(r.centre, r.imp.Definition.V, n), 0
-	for r.done < done {
-		if _, err := r.next(); err != nil {
+	r.pass, r.done, r.rest = newPass(r.centre, r.imp.Definition.V, n), 0, nil
+	for ; r.done < done; r.done++ {
+		if _, err := r.rows.Next(); err != nil {
 			return err
 		}
-		r.done++
 	}
 	return nil
 }
@@ -148,18 +148,23 @@ func (r *run) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	taken := 0
 	err = patiently(ctx, func() error {
-		return r.in(ctx, func(ctx context.Context) error { return r.take(ctx, batch) })
+		return r.in(ctx, func(ctx context.Context) (err error) {
+			taken, err = r.take(ctx, batch)
+			return err
+		})
 	})
 	if err == nil {
-		r.done += len(batch)
+		r.done += taken
+		r.rest = batch[taken:]
 	}
 	return err
 }
 
-// batch reads the next rows.
+// batch reads the next rows, behind those that the last batch left.
 func (r *run) batch() ([]*outcome, error) {
-	var batch []*outcome
+	batch := r.rest
 	for len(batch) < batchSize {
 		o, err := r.next()
 		if errors.Is(err, io.EOF) && len(batch) > 0 {
@@ -173,26 +178,38 @@ func (r *run) batch() ([]*outcome, error) {
 	return batch, nil
 }
 
-// take decides about a batch and stores what came of it, unless somebody else has moved the import.
-func (r *run) take(ctx context.Context, batch []*outcome) error {
+// take decides about a batch and stores what came of it, unless somebody else has moved the
+// import. It returns how many rows it took, from the first.
+func (r *run) take(ctx context.Context, batch []*outcome) (int, error) {
 	if err := r.hold(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	if r.imp.Status != Running || r.imp.Processed != r.done {
-		return errOvertaken
+		return 0, errOvertaken
 	}
+	taken, err := r.settle(ctx, batch, r.imp.saves())
+	if err != nil {
+		return 0, err
+	}
+	return taken, db.Save(ctx, r.imp)
+}
+
+// settle says what becomes of each row of a batch, stores it and counts it.
+func (r *run) settle(ctx context.Context, batch []*outcome, save bool) (int, error) {
 	batch = fresh(batch)
-	save := r.imp.Mode == Commit && !r.imp.atomic()
-	if err := register(ctx, r.imp, r.pass, batch, save); err != nil {
-		return err
+	before, err := neighboursOf(ctx, r.imp, batch)
+	if err != nil {
+		return 0, err
 	}
-	if err := storeRows(ctx, r.imp, batch); err != nil {
-		return err
+	r.pass.beside(batch, before)
+	taken, err := register(ctx, r.imp, r.pass, batch, save)
+	if err != nil {
+		return 0, err
 	}
-	for _, o := range batch {
+	for _, o := range batch[:taken] {
 		r.imp.add(o)
 	}
-	return db.Save(ctx, r.imp)
+	return taken, storeRows(ctx, r.imp, batch[:taken])
 }
 
 // fresh copies the rows, so that a transaction that runs again judges them anew.
@@ -206,18 +223,22 @@ func fresh(batch []*outcome) []*outcome {
 	return out
 }
 
+func (r *run) hold(ctx context.Context) (err error) {
+	r.imp, err = hold(ctx, r.imp.CentreID.UUID(), r.id)
+	return err
+}
+
 // hold locks the import, and keeps other imports of the centre out until the transaction ends: of two
 // that bring the same row the second finds what the first has saved.
-func (r *run) hold(ctx context.Context) (err error) {
+func hold(ctx context.Context, centre, id uuid.UUID) (*Import, error) {
 	tx, err := db.Pgx(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err = tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended('import ' || $1::text, 0))", r.imp.CentreID.String()); err != nil {
-		return err
+	if _, err = tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended('import ' || $1::text, 0))", centre.String()); err != nil {
+		return nil, err
 	}
-	r.imp, err = db.LockAny[Import](ctx, r.id)
-	return err
+	return db.LockAny[Import](ctx, id)
 }
 
 // finish ends a run whose rows all have their outcome. An all_or_nothing import has only
@@ -285,18 +306,14 @@ func (r *run) saveBatches(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := register(ctx, r.imp, r.pass, batch, true); err != nil {
+		taken, err := r.settle(ctx, batch, true)
+		if err != nil {
 			return err
-		}
-		for _, o := range batch {
-			r.imp.add(o)
 		}
 		if r.imp.Rejected > 0 {
 			return errRejected
 		}
-		if err := storeRows(ctx, r.imp, batch); err != nil {
-			return err
-		}
+		r.rest = batch[taken:]
 	}
 }
 
@@ -310,6 +327,9 @@ func (r *run) close(ctx context.Context, change func(*Import)) error {
 			return errOvertaken
 		}
 		change(r.imp)
+		if err := deletePeople(ctx, r.imp); err != nil {
+			return err
+		}
 		if r.imp.Processed == 0 {
 			if err := deleteRows(ctx, r.imp); err != nil {
 				return err

@@ -35,6 +35,7 @@ const (
 type Options struct {
 	Mode       Mode         // DryRun where nothing is said
 	Atomicity  Atomicity    // PerRow where nothing is said
+	Duplicates OnDuplicate  // Hold where nothing is said
 	Format     sheet.Format // CSV where nothing is said
 	Sheet      string       // of a spreadsheet; empty: the first
 	Encoding   string       // WHATWG name; empty: detected
@@ -91,7 +92,7 @@ func fit(m sheet.Mapping, header []string, language string) ([]sheet.Issue, erro
 // newImport makes the import of a file that was received.
 func newImport(centre uuid.UUID, m reading, got *received, notes []sheet.Issue, o Options) *Import {
 	i := &Import{
-		Record: db.NewRecord(nil), Mode: o.Mode, Atomicity: o.Atomicity, Status: Queued,
+		Record: db.NewRecord(nil), Mode: o.Mode, Atomicity: o.Atomicity, OnDuplicate: o.Duplicates, Status: Queued,
 		MappingID: m.id, MappingName: m.name, SourceSystem: m.source, Definition: db.JSON[sheet.Mapping]{V: m.definition},
 		FileName: o.FileName, FileSize: got.size, FileSha256: got.sha256, Format: got.format, Sheet: got.sheet,
 		Encoding: got.encoding, Delimiter: got.delimiter,
@@ -133,7 +134,7 @@ func repeated(ctx context.Context, i *Import) (*Import, error) {
 		return nil, err
 	}
 	before := &found[0]
-	if !bytes.Equal(before.FileSha256, i.FileSha256) || before.SourceSystem != i.SourceSystem || before.Sheet != i.Sheet || before.Atomicity != i.Atomicity {
+	if !bytes.Equal(before.FileSha256, i.FileSha256) || before.SourceSystem != i.SourceSystem || before.Sheet != i.Sheet || before.Atomicity != i.Atomicity || before.OnDuplicate != i.OnDuplicate {
 		return nil, fault.New(fault.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request.").Add("Idempotency-Key", "idempotency_key_reused", "Choose a new key.")
 	}
 	return before, nil

@@ -1,6 +1,9 @@
 package sheet
 
-import "maps"
+import (
+	"maps"
+	"strings"
+)
 
 // Severity tells an error, which keeps the row out, from a warning.
 type Severity string
@@ -85,8 +88,10 @@ const (
 	ChangedInSource  Code = "changed_in_source" // warning: imported before; the register is not overwritten
 	ChildCaregiver   Code = "child_caregiver"   // warning: who consented for a child is not on the sheet
 	ChildAssent      Code = "child_assent"      // warning: likewise, and nobody is with the child
+	LikelyDuplicate  Code = "likely_duplicate"  // warning: the person seems to be registered already; the row waits
+	Undecided        Code = "undecided"         // warning: it waited too long
 	TextTooLong      Code = "text_too_long"
-	RuleBroken       Code = "rule_broken" // a rule of registration, named by detail
+	RuleBroken       Code = "rule_broken" // a rule of registration, named by its code
 	Interrupted      Code = "interrupted" // the import itself failed
 	FileExpired      Code = "file_expired"
 )
@@ -96,7 +101,7 @@ var warnings = map[Code]bool{
 	UnmappedColumn: true, EncodingGuessed: true, AgeContradictsBirth: true, ArrivalAfterRegistration: true, PhoneUnreadable: true,
 	DocumentTypeMissing: true, RelationshipMissing: true, RelationshipAlone: true, RelationshipUngendered: true,
 	FormulaText: true, SecondHead: true, OtherCentre: true, ChangedInSource: true,
-	ChildCaregiver: true, ChildAssent: true,
+	ChildCaregiver: true, ChildAssent: true, LikelyDuplicate: true, Undecided: true,
 }
 
 // Issue is one fault. It names the place and the rule and never repeats what the
@@ -129,6 +134,9 @@ func (i Issue) Text(lang string) string {
 		args["column"] = string(i.Field)
 	}
 	maps.Copy(args, i.Args)
+	if broken := args["rule"]; broken != "" {
+		args["detail"] = strings.ReplaceAll(rule(lang, broken), "{rule}", broken)
+	}
 	return Message(lang, i.Code, args)
 }
 

@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"strings"
@@ -22,6 +23,24 @@ var catalogue = sync.OnceValue(func() map[string]map[Code]string {
 	}
 	return all
 })
+
+// rules say in each language which rule of registration a row broke, by the rule's code. "other"
+// stands for those that no file alone can break.
+var rules = sync.OnceValue(func() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	mustDecode(messageFiles, "messages/rules.json", &all)
+	return all
+})
+
+// rule says a rule in a language of the catalogue.
+func rule(lang, code string) string {
+	texts, known := rules()[code]
+	if !known {
+		texts = rules()["other"]
+	}
+	base, _, _ := strings.Cut(strings.ToLower(lang), "-")
+	return cmp.Or(texts[base], texts["en"])
+}
 
 // Message says a fault in a language ("fr", "fr-NE"); a language or a code that
 // the catalogue lacks falls back to English, then to the code. Args fill the

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/fold"
@@ -140,4 +141,59 @@ func TestVocabulary_NoWordTwice(t *testing.T) {
 			t.Errorf("no vocabulary for %s", list)
 		}
 	}
+}
+
+// Every rule that a registration can break is said in every language, each in its own words.
+func TestMessages_EveryRuleOfRegistrationInEveryLanguage(t *testing.T) {
+	codes := map[string]bool{"household_void": true, "state_conflict": true, "already_imported": true, "internal": true, "other": true}
+	for _, file := range []string{"beneficiary", "registration", "consent", "need"} {
+		tree, err := parser.ParseFile(token.NewFileSet(), "../../beneficiary/"+file+".go", nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			call, _ := n.(*ast.CallExpr)
+			if call == nil || len(call.Args) != 3 {
+				return true
+			}
+			of, _ := call.Fun.(*ast.SelectorExpr)
+			name, _ := call.Args[1].(*ast.BasicLit)
+			if holder, _ := selected(of).(*ast.Ident); holder != nil && holder.Name == "rules" && name != nil {
+				code, _ := strconv.Unquote(name.Value)
+				codes[code] = true
+			}
+			return true
+		})
+	}
+	if len(codes) < 20 {
+		t.Fatalf("found only %d", len(codes))
+	}
+	said := map[string]string{}
+	for code := range codes {
+		if rules()[code] == nil {
+			t.Errorf("%s is said in no language", code)
+		}
+	}
+	for code, texts := range rules() {
+		if len(texts) != len(Languages) {
+			t.Errorf("%s: %d languages", code, len(texts))
+		}
+		for lang, text := range texts {
+			if other := said[text]; other != "" || !slices.Contains(Languages, lang) || strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Arabic, r) }) != (lang == "ar") {
+				t.Errorf("%s in %s says what %s says, or in another language: %s", code, lang, other, text)
+			}
+			said[text] = code + " in " + lang
+		}
+	}
+	issue := newIssue(RuleBroken, BirthDate, "naissance", map[string]string{"rule": "never_heard_of", "detail": "In English."})
+	if got := issue.Text("es-MX"); !strings.Contains(got, "never_heard_of") || strings.Contains(got, "English") || !strings.Contains(got, "contradice") {
+		t.Errorf("a rule that has no text: %s", got)
+	}
+}
+
+func selected(of *ast.SelectorExpr) ast.Expr {
+	if of == nil {
+		return nil
+	}
+	return of.X
 }
