@@ -31,9 +31,9 @@ var domains = map[string][]string{
 	"casework":    {"beneficiary", "centre", "form", "task"}, // a broken glass to review is a task
 	"centre":      {},
 	"form":        {},
-	"family":      {"beneficiary", "centre", "task"},     // who comes of age is a task
-	"identity":    {"beneficiary", "centre", "referral"}, // a no of either record ends what is shared of the other
-	"intake":      {"beneficiary", "casework", "centre"},
+	"family":      {"beneficiary", "centre", "task"},                  // who comes of age is a task
+	"identity":    {"beneficiary", "centre", "referral"},              // a no of either record ends what is shared of the other
+	"intake":      {"beneficiary", "casework", "centre", "reception"}, // a sheet tells how people arrived
 	"mhpss":       {"beneficiary", "casework", "centre"},
 	"privacy":     {"audit", "beneficiary", "casework", "referral"},
 	"reception":   {"beneficiary", "centre"},

@@ -231,6 +231,38 @@ func TestImport_RowIsRegisteredAsTheSheetSays(t *testing.T) {
 	}
 }
 
+// How somebody arrived is a visit that ended with the registration: nobody waits or is here by it.
+func TestImport_ArrivalIsAVisitThatHasEnded(t *testing.T) {
+	d := newDesk(t)
+	r := d.take(file(row("1", "mode_arrivee", "expulsé d'Algérie", "date_arrivee", "03/01/2024"), row("2"), row("3", "mode_arrivee", "spontané", "consentement", "non"),
+		row("4", "mode_arrivee", "référé", "date_arrivee", "09/01/2024")), "mode=commit")
+	wantCounts(t, r, "created 3, rejected 1")
+	visits := d.Call(d.clerk, "GET", d.path("/visits?sort=arrived_at"), nil).Want(200)
+	if visits.Len("data") != 2 {
+		t.Fatalf("%s", visits.Raw)
+	}
+	for n, want := range []map[string]string{
+		{"status": "left", "arrival_mode": "expelled", "expelled_from": "DZA", "arrived_on": "2024-01-03", "arrived_at": "2024-01-03T11:00:00Z", "ended_at": "2024-01-05T11:00:00Z", "access_mode": ""},
+		{"status": "left", "arrival_mode": "referred", "expelled_from": "", "arrived_on": "2024-01-05", "arrived_at": "2024-01-05T11:00:00Z", "ended_at": "2024-01-05T11:00:00Z", "access_mode": ""},
+	} {
+		for field, value := range want {
+			if got := visits.Text("data", n, field); got != value {
+				t.Errorf("visit %d: %s is %q, want %q", n, field, got, value)
+			}
+		}
+	}
+	first := d.rows(r.ID(), "status=created").ID("data", 0, "beneficiary_id")
+	if visits.ID("data", 0, "beneficiary_id") != first || d.count("visits where ended_by = $1 and created_by = $1", d.clerk.ID) != 2 {
+		t.Errorf("%s", visits.Raw)
+	}
+	if queue := d.Call(d.clerk, "GET", d.path("/visits/queue"), nil).Want(200); queue.Len("data") != 0 {
+		t.Errorf("somebody waits: %s", queue.Raw)
+	}
+	if again := d.take(file(row("1", "mode_arrivee", "expulsé d'Algérie", "date_arrivee", "03/01/2024")), "mode=commit"); again.Text("counts", "unchanged") != "1" || d.count("visits") != 2 {
+		t.Errorf("a repeat changes what is known of an arrival: %s", again.Raw)
+	}
+}
+
 func TestImport_ChildIsRegisteredWithCaregiverOrInItsBestInterests(t *testing.T) {
 	d := newDesk(t)
 	r := d.take(file(row("1", "age", "9"), row("2", "menage", "M1", "lien", "chef"), row("3", "age", "9", "menage", "M1", "lien", "enfant"), row("4", "age", "18")), "mode=commit")

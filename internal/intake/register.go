@@ -13,6 +13,7 @@ import (
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/intake/sheet"
+	"github.com/waystation/waystation/internal/reception"
 )
 
 // register decides about the accepted rows of a batch, and registers them where save says so. Every
@@ -195,10 +196,12 @@ func (r *registrar) store(ctx context.Context, i *Import, arrivals []*arrival, h
 	persons := make([]beneficiary.Beneficiary, len(arrivals))
 	var consents []beneficiary.Consent
 	var needs []beneficiary.SpecificNeed
+	var visits []reception.Visit
 	for k, a := range arrivals {
 		persons[k] = *a.person
 		consents = append(consents, a.consents...)
 		needs = append(needs, a.needs...)
+		visits = append(visits, a.visits...)
 	}
 	rows := []any{&persons}
 	if len(consents) > 0 {
@@ -206,6 +209,9 @@ func (r *registrar) store(ctx context.Context, i *Import, arrivals []*arrival, h
 	}
 	for some := range slices.Chunk(needs, needsAtOnce) {
 		rows = append(rows, &some)
+	}
+	if len(visits) > 0 {
+		rows = append(rows, &visits)
 	}
 	if err := db.InsertAll(ctx, rows...); err != nil {
 		return err

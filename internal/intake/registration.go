@@ -18,6 +18,7 @@ import (
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/intake/sheet"
+	"github.com/waystation/waystation/internal/reception"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -36,6 +37,7 @@ type arrival struct {
 	person    *beneficiary.Beneficiary
 	consents  []beneficiary.Consent
 	needs     []beneficiary.SpecificNeed
+	visits    []reception.Visit       // the arrival, where the sheet says how it was
 	household string                  // the source system's key; empty: none
 	possible  []beneficiary.Candidate // whom the person may be a duplicate of, none of them likely
 }
@@ -60,7 +62,7 @@ func (r *registrar) admit(o *outcome) *arrival {
 		r.rejected(o, err)
 		return nil
 	}
-	a := &arrival{row: o, person: person, consents: consents, needs: needs}
+	a := &arrival{row: o, person: person, consents: consents, needs: needs, visits: r.visits(o.values, person)}
 	if o.values.Household != "" {
 		a.household = r.key(o.values.Household)
 	}
@@ -127,14 +129,33 @@ func bornLate(b *beneficiary.Beneficiary) {
 // key tells a row of a source system from all others of the centre.
 func (r *registrar) key(sourceID string) string { return r.source + ":" + sourceID }
 
-// consent is the decision that the row records: at noon of the registration, which is the same
-// day in UTC, or now where that is earlier.
-func (r *registrar) consent(v sheet.Row) *beneficiary.Consent {
-	day := v.RegisteredOn
+// noon is the middle of a day at the centre, which is the same day in UTC, or now where that is earlier.
+func (r *registrar) noon(day sheet.Date) time.Time {
 	at := time.Date(day.Year(), day.Month(), day.Day(), 12, 0, 0, 0, r.zone).UTC()
 	if at.After(r.terms.Now) {
-		at = r.terms.Now
+		return r.terms.Now
 	}
+	return at
+}
+
+// visits are the arrival that a sheet tells of beside the registration: it ended with it.
+func (r *registrar) visits(v sheet.Row, person *beneficiary.Beneficiary) []reception.Visit {
+	if v.ArrivalMode == "" {
+		return nil
+	}
+	arrived := v.RegisteredOn
+	if !v.ArrivedOn.IsZero() && v.ArrivedOn.Before(arrived.Time) {
+		arrived = v.ArrivedOn
+	}
+	on := func(day sheet.Date) reception.Instant {
+		return reception.Instant{At: r.noon(day), On: db.Date{Time: day.Time}}
+	}
+	return []reception.Visit{reception.Bygone(person.ID, v.ArrivalMode, v.ArrivedFrom, on(arrived), on(v.RegisteredOn), r.terms.By)}
+}
+
+// consent is the decision that the row records, of the day of the registration.
+func (r *registrar) consent(v sheet.Row) *beneficiary.Consent {
+	at := r.noon(v.RegisteredOn)
 	c := &beneficiary.Consent{Decision: v.Consent, Giver: "individual", Method: v.ConsentMethod, GivenAt: at, CertifiedBy: v.CertifiedBy}
 	if c.CertifiedBy != "" {
 		c.CertifiedAt = &at

@@ -23,7 +23,7 @@ func toListed(v *Visit, tallies []headcount.Tally) api.Visit {
 	out := api.Visit{
 		ID: v.ID, Version: v.Version, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt, BeneficiaryID: v.BeneficiaryID, Headcount: v.Headcount,
 		Headcounts: wire.Each(tallies, headcount.To), RescueEventID: v.RescueEventID, ReferralID: v.ReferralID, ArrivedAt: v.ArrivedAt,
-		ArrivedOn: wire.ToDate(v.ArrivedOn), AccessMode: v.AccessMode, ArrivalMode: wire.Opt(v.ArrivalMode), ExpelledFrom: wire.Opt(v.ExpelledFrom),
+		ArrivedOn: wire.ToDate(v.ArrivedOn), AccessMode: wire.Opt(v.AccessMode), ArrivalMode: wire.Opt(v.ArrivalMode), ExpelledFrom: wire.Opt(v.ExpelledFrom),
 		Status: api.VisitStatus(v.Status), PriorityBand: v.PriorityBand, Eligibility: wire.Opt(v.Eligibility), TriagedAt: v.TriagedAt, TriagedBy: v.TriagedBy,
 		AdmittedAt: v.AdmittedAt, AdmittedBy: v.AdmittedBy, EndedAt: v.EndedAt, EndedBy: v.EndedBy, OutcomeReason: wire.Opt(v.OutcomeReason),
 		ReferredTo: v.ReferredTo, VoidReason: wire.Opt(v.VoidReason),

@@ -22,7 +22,7 @@ type Visit struct {
 	ReferralID          *uuid.UUID // the referral that brought the person
 	ArrivedAt           time.Time
 	ArrivedOn           db.Date    // the centre's day of ArrivedAt
-	AccessMode          string     // code list centre_access_mode
+	AccessMode          string     // code list centre_access_mode; empty: an import knew of the visit, not of this
 	ArrivalMode         string     // code list arrival_mode
 	ExpelledFrom        string     // ISO 3166-1 alpha-3
 	Status              string     // waiting | admitted | left | referred_out | turned_away | void
@@ -106,6 +106,22 @@ type Outcome struct {
 type step struct {
 	at, now time.Time
 	by      *uuid.UUID
+}
+
+// Bygone returns the visit of somebody whose arrival is known from a sheet kept elsewhere: it has
+// ended, and stood in no queue. arrived and ended are the centre's days at an instant within them;
+// by is who enters it.
+func Bygone(person uuid.UUID, arrivalMode, expelledFrom string, arrived, ended Instant, by *uuid.UUID) Visit {
+	return Visit{
+		Record: db.NewRecord(nil), BeneficiaryID: &person, ArrivedAt: arrived.At, ArrivedOn: arrived.On, ArrivalMode: arrivalMode, ExpelledFrom: expelledFrom,
+		Status: Left, PriorityBand: normal, EndedAt: &ended.At, EndedBy: by, CreatedBy: by,
+	}
+}
+
+// Instant is a moment and the day that it falls on where the centre is.
+type Instant struct {
+	At time.Time
+	On db.Date
 }
 
 // Validate checks what the spec cannot say of the visit as it stands.

@@ -13,7 +13,7 @@ import (
 func (h *House) Work() {
 	h.T.Helper()
 	h.startWorking()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var due bool
 		h.Scan(`select exists (select 1 from river.river_job
 			where state = 'running' or (state in ('available', 'pending') and scheduled_at <= now()))`, nil, &due)
