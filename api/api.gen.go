@@ -212,6 +212,84 @@ func (e BeneficiaryStatus) Valid() bool {
 	}
 }
 
+// Defines values for BestInterestKind.
+const (
+	BestInterestKindBIA BestInterestKind = "BIA"
+	BestInterestKindBID BestInterestKind = "BID"
+)
+
+// Valid indicates whether the value is a known member of the BestInterestKind enum.
+func (e BestInterestKind) Valid() bool {
+	switch e {
+	case BestInterestKindBIA:
+		return true
+	case BestInterestKindBID:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BestInterestStatus.
+const (
+	BestInterestStatusDecided    BestInterestStatus = "decided"
+	BestInterestStatusDraft      BestInterestStatus = "draft"
+	BestInterestStatusSuperseded BestInterestStatus = "superseded"
+	BestInterestStatusVoid       BestInterestStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the BestInterestStatus enum.
+func (e BestInterestStatus) Valid() bool {
+	switch e {
+	case BestInterestStatusDecided:
+		return true
+	case BestInterestStatusDraft:
+		return true
+	case BestInterestStatusSuperseded:
+		return true
+	case BestInterestStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BestInterestCreateKind.
+const (
+	BestInterestCreateKindBIA BestInterestCreateKind = "BIA"
+	BestInterestCreateKindBID BestInterestCreateKind = "BID"
+)
+
+// Valid indicates whether the value is a known member of the BestInterestCreateKind enum.
+func (e BestInterestCreateKind) Valid() bool {
+	switch e {
+	case BestInterestCreateKindBIA:
+		return true
+	case BestInterestCreateKindBID:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BestInterestPatchKind.
+const (
+	BestInterestPatchKindBIA BestInterestPatchKind = "BIA"
+	BestInterestPatchKindBID BestInterestPatchKind = "BID"
+)
+
+// Valid indicates whether the value is a known member of the BestInterestPatchKind enum.
+func (e BestInterestPatchKind) Valid() bool {
+	switch e {
+	case BestInterestPatchKindBIA:
+		return true
+	case BestInterestPatchKindBID:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BreakGlassReviewOutcome.
 const (
 	BreakGlassReviewOutcomeJustified    BreakGlassReviewOutcome = "justified"
@@ -880,9 +958,10 @@ func (e DisclosedField) Valid() bool {
 
 // Defines values for DisclosureAct.
 const (
-	DisclosureActExport DisclosureAct = "export"
-	DisclosureActSend   DisclosureAct = "send"
-	DisclosureActView   DisclosureAct = "view"
+	DisclosureActExport   DisclosureAct = "export"
+	DisclosureActSend     DisclosureAct = "send"
+	DisclosureActTransfer DisclosureAct = "transfer"
+	DisclosureActView     DisclosureAct = "view"
 )
 
 // Valid indicates whether the value is a known member of the DisclosureAct enum.
@@ -891,6 +970,8 @@ func (e DisclosureAct) Valid() bool {
 	case DisclosureActExport:
 		return true
 	case DisclosureActSend:
+		return true
+	case DisclosureActTransfer:
 		return true
 	case DisclosureActView:
 		return true
@@ -1046,6 +1127,81 @@ func (e DuplicateDecisionCreateDecision) Valid() bool {
 	case DuplicateDecisionCreateDecisionMerge:
 		return true
 	case DuplicateDecisionCreateDecisionNotDuplicate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateDecisionCreateTake.
+const (
+	DuplicateDecisionCreateTakeBirthDate           DuplicateDecisionCreateTake = "birth_date"
+	DuplicateDecisionCreateTakeCountryOfOrigin     DuplicateDecisionCreateTake = "country_of_origin"
+	DuplicateDecisionCreateTakeDocumentNumber      DuplicateDecisionCreateTake = "document_number"
+	DuplicateDecisionCreateTakeDocumentType        DuplicateDecisionCreateTake = "document_type"
+	DuplicateDecisionCreateTakeEducationLevel      DuplicateDecisionCreateTake = "education_level"
+	DuplicateDecisionCreateTakeFamilyName          DuplicateDecisionCreateTake = "family_name"
+	DuplicateDecisionCreateTakeGenderIdentity      DuplicateDecisionCreateTake = "gender_identity"
+	DuplicateDecisionCreateTakeGivenName           DuplicateDecisionCreateTake = "given_name"
+	DuplicateDecisionCreateTakeIntendedDestination DuplicateDecisionCreateTake = "intended_destination"
+	DuplicateDecisionCreateTakeInterpreterUsed     DuplicateDecisionCreateTake = "interpreter_used"
+	DuplicateDecisionCreateTakeInterviewLanguage   DuplicateDecisionCreateTake = "interview_language"
+	DuplicateDecisionCreateTakeLanguages           DuplicateDecisionCreateTake = "languages"
+	DuplicateDecisionCreateTakeMaritalStatus       DuplicateDecisionCreateTake = "marital_status"
+	DuplicateDecisionCreateTakeMigrationReasons    DuplicateDecisionCreateTake = "migration_reasons"
+	DuplicateDecisionCreateTakeMigrationStatus     DuplicateDecisionCreateTake = "migration_status"
+	DuplicateDecisionCreateTakeNationalities       DuplicateDecisionCreateTake = "nationalities"
+	DuplicateDecisionCreateTakeOtherNames          DuplicateDecisionCreateTake = "other_names"
+	DuplicateDecisionCreateTakePhone               DuplicateDecisionCreateTake = "phone"
+	DuplicateDecisionCreateTakePopulationType      DuplicateDecisionCreateTake = "population_type"
+	DuplicateDecisionCreateTakeRemarks             DuplicateDecisionCreateTake = "remarks"
+	DuplicateDecisionCreateTakeSex                 DuplicateDecisionCreateTake = "sex"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateDecisionCreateTake enum.
+func (e DuplicateDecisionCreateTake) Valid() bool {
+	switch e {
+	case DuplicateDecisionCreateTakeBirthDate:
+		return true
+	case DuplicateDecisionCreateTakeCountryOfOrigin:
+		return true
+	case DuplicateDecisionCreateTakeDocumentNumber:
+		return true
+	case DuplicateDecisionCreateTakeDocumentType:
+		return true
+	case DuplicateDecisionCreateTakeEducationLevel:
+		return true
+	case DuplicateDecisionCreateTakeFamilyName:
+		return true
+	case DuplicateDecisionCreateTakeGenderIdentity:
+		return true
+	case DuplicateDecisionCreateTakeGivenName:
+		return true
+	case DuplicateDecisionCreateTakeIntendedDestination:
+		return true
+	case DuplicateDecisionCreateTakeInterpreterUsed:
+		return true
+	case DuplicateDecisionCreateTakeInterviewLanguage:
+		return true
+	case DuplicateDecisionCreateTakeLanguages:
+		return true
+	case DuplicateDecisionCreateTakeMaritalStatus:
+		return true
+	case DuplicateDecisionCreateTakeMigrationReasons:
+		return true
+	case DuplicateDecisionCreateTakeMigrationStatus:
+		return true
+	case DuplicateDecisionCreateTakeNationalities:
+		return true
+	case DuplicateDecisionCreateTakeOtherNames:
+		return true
+	case DuplicateDecisionCreateTakePhone:
+		return true
+	case DuplicateDecisionCreateTakePopulationType:
+		return true
+	case DuplicateDecisionCreateTakeRemarks:
+		return true
+	case DuplicateDecisionCreateTakeSex:
 		return true
 	default:
 		return false
@@ -1664,6 +1820,27 @@ func (e InboxItemRevokeReason) Valid() bool {
 	}
 }
 
+// Defines values for IncomingTransferStatus.
+const (
+	IncomingTransferStatusAccepted  IncomingTransferStatus = "accepted"
+	IncomingTransferStatusRefused   IncomingTransferStatus = "refused"
+	IncomingTransferStatusRequested IncomingTransferStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the IncomingTransferStatus enum.
+func (e IncomingTransferStatus) Valid() bool {
+	switch e {
+	case IncomingTransferStatusAccepted:
+		return true
+	case IncomingTransferStatusRefused:
+		return true
+	case IncomingTransferStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MeKind.
 const (
 	MeKindClient MeKind = "client"
@@ -1703,6 +1880,240 @@ func (e MergeConflictKind) Valid() bool {
 	case MergeConflictKindSameHousehold:
 		return true
 	case MergeConflictKindTwoHouseholds:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MergeCreateTake.
+const (
+	MergeCreateTakeBirthDate           MergeCreateTake = "birth_date"
+	MergeCreateTakeCountryOfOrigin     MergeCreateTake = "country_of_origin"
+	MergeCreateTakeDocumentNumber      MergeCreateTake = "document_number"
+	MergeCreateTakeDocumentType        MergeCreateTake = "document_type"
+	MergeCreateTakeEducationLevel      MergeCreateTake = "education_level"
+	MergeCreateTakeFamilyName          MergeCreateTake = "family_name"
+	MergeCreateTakeGenderIdentity      MergeCreateTake = "gender_identity"
+	MergeCreateTakeGivenName           MergeCreateTake = "given_name"
+	MergeCreateTakeIntendedDestination MergeCreateTake = "intended_destination"
+	MergeCreateTakeInterpreterUsed     MergeCreateTake = "interpreter_used"
+	MergeCreateTakeInterviewLanguage   MergeCreateTake = "interview_language"
+	MergeCreateTakeLanguages           MergeCreateTake = "languages"
+	MergeCreateTakeMaritalStatus       MergeCreateTake = "marital_status"
+	MergeCreateTakeMigrationReasons    MergeCreateTake = "migration_reasons"
+	MergeCreateTakeMigrationStatus     MergeCreateTake = "migration_status"
+	MergeCreateTakeNationalities       MergeCreateTake = "nationalities"
+	MergeCreateTakeOtherNames          MergeCreateTake = "other_names"
+	MergeCreateTakePhone               MergeCreateTake = "phone"
+	MergeCreateTakePopulationType      MergeCreateTake = "population_type"
+	MergeCreateTakeRemarks             MergeCreateTake = "remarks"
+	MergeCreateTakeSex                 MergeCreateTake = "sex"
+)
+
+// Valid indicates whether the value is a known member of the MergeCreateTake enum.
+func (e MergeCreateTake) Valid() bool {
+	switch e {
+	case MergeCreateTakeBirthDate:
+		return true
+	case MergeCreateTakeCountryOfOrigin:
+		return true
+	case MergeCreateTakeDocumentNumber:
+		return true
+	case MergeCreateTakeDocumentType:
+		return true
+	case MergeCreateTakeEducationLevel:
+		return true
+	case MergeCreateTakeFamilyName:
+		return true
+	case MergeCreateTakeGenderIdentity:
+		return true
+	case MergeCreateTakeGivenName:
+		return true
+	case MergeCreateTakeIntendedDestination:
+		return true
+	case MergeCreateTakeInterpreterUsed:
+		return true
+	case MergeCreateTakeInterviewLanguage:
+		return true
+	case MergeCreateTakeLanguages:
+		return true
+	case MergeCreateTakeMaritalStatus:
+		return true
+	case MergeCreateTakeMigrationReasons:
+		return true
+	case MergeCreateTakeMigrationStatus:
+		return true
+	case MergeCreateTakeNationalities:
+		return true
+	case MergeCreateTakeOtherNames:
+		return true
+	case MergeCreateTakePhone:
+		return true
+	case MergeCreateTakePopulationType:
+		return true
+	case MergeCreateTakeRemarks:
+		return true
+	case MergeCreateTakeSex:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MergeRowFate.
+const (
+	MergeRowFateChanged MergeRowFate = "changed"
+	MergeRowFateMade    MergeRowFate = "made"
+	MergeRowFateMoved   MergeRowFate = "moved"
+	MergeRowFateStayed  MergeRowFate = "stayed"
+)
+
+// Valid indicates whether the value is a known member of the MergeRowFate enum.
+func (e MergeRowFate) Valid() bool {
+	switch e {
+	case MergeRowFateChanged:
+		return true
+	case MergeRowFateMade:
+		return true
+	case MergeRowFateMoved:
+		return true
+	case MergeRowFateStayed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssParticipantRole.
+const (
+	MhpssParticipantRoleFamilyMember MhpssParticipantRole = "family_member"
+	MhpssParticipantRoleParticipant  MhpssParticipantRole = "participant"
+)
+
+// Valid indicates whether the value is a known member of the MhpssParticipantRole enum.
+func (e MhpssParticipantRole) Valid() bool {
+	switch e {
+	case MhpssParticipantRoleFamilyMember:
+		return true
+	case MhpssParticipantRoleParticipant:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionModality.
+const (
+	MhpssSessionModalityInPerson MhpssSessionModality = "in_person"
+	MhpssSessionModalityRemote   MhpssSessionModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionModality enum.
+func (e MhpssSessionModality) Valid() bool {
+	switch e {
+	case MhpssSessionModalityInPerson:
+		return true
+	case MhpssSessionModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateModality.
+const (
+	MhpssSessionCreateModalityInPerson MhpssSessionCreateModality = "in_person"
+	MhpssSessionCreateModalityRemote   MhpssSessionCreateModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateModality enum.
+func (e MhpssSessionCreateModality) Valid() bool {
+	switch e {
+	case MhpssSessionCreateModalityInPerson:
+		return true
+	case MhpssSessionCreateModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionCreateStatus.
+const (
+	MhpssSessionCreateStatusHeld    MhpssSessionCreateStatus = "held"
+	MhpssSessionCreateStatusPlanned MhpssSessionCreateStatus = "planned"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionCreateStatus enum.
+func (e MhpssSessionCreateStatus) Valid() bool {
+	switch e {
+	case MhpssSessionCreateStatusHeld:
+		return true
+	case MhpssSessionCreateStatusPlanned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionKind.
+const (
+	MhpssSessionKindFamily     MhpssSessionKind = "family"
+	MhpssSessionKindGroup      MhpssSessionKind = "group"
+	MhpssSessionKindIndividual MhpssSessionKind = "individual"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionKind enum.
+func (e MhpssSessionKind) Valid() bool {
+	switch e {
+	case MhpssSessionKindFamily:
+		return true
+	case MhpssSessionKindGroup:
+		return true
+	case MhpssSessionKindIndividual:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionPatchModality.
+const (
+	MhpssSessionPatchModalityInPerson MhpssSessionPatchModality = "in_person"
+	MhpssSessionPatchModalityRemote   MhpssSessionPatchModality = "remote"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionPatchModality enum.
+func (e MhpssSessionPatchModality) Valid() bool {
+	switch e {
+	case MhpssSessionPatchModalityInPerson:
+		return true
+	case MhpssSessionPatchModalityRemote:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MhpssSessionStatus.
+const (
+	MhpssSessionStatusCancelled MhpssSessionStatus = "cancelled"
+	MhpssSessionStatusHeld      MhpssSessionStatus = "held"
+	MhpssSessionStatusPlanned   MhpssSessionStatus = "planned"
+	MhpssSessionStatusVoid      MhpssSessionStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the MhpssSessionStatus enum.
+func (e MhpssSessionStatus) Valid() bool {
+	switch e {
+	case MhpssSessionStatusCancelled:
+		return true
+	case MhpssSessionStatusHeld:
+		return true
+	case MhpssSessionStatusPlanned:
+		return true
+	case MhpssSessionStatusVoid:
 		return true
 	default:
 		return false
@@ -2723,6 +3134,57 @@ func (e TokenTokenType) Valid() bool {
 	}
 }
 
+// Defines values for TransferStatus.
+const (
+	TransferStatusAccepted         TransferStatus = "accepted"
+	TransferStatusAwaitingOverride TransferStatus = "awaiting_override"
+	TransferStatusRefused          TransferStatus = "refused"
+	TransferStatusRequested        TransferStatus = "requested"
+	TransferStatusWithdrawn        TransferStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the TransferStatus enum.
+func (e TransferStatus) Valid() bool {
+	switch e {
+	case TransferStatusAccepted:
+		return true
+	case TransferStatusAwaitingOverride:
+		return true
+	case TransferStatusRefused:
+		return true
+	case TransferStatusRequested:
+		return true
+	case TransferStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransferPart.
+const (
+	TransferPartAssessments TransferPart = "assessments"
+	TransferPartNeeds       TransferPart = "needs"
+	TransferPartNotes       TransferPart = "notes"
+	TransferPartPlan        TransferPart = "plan"
+)
+
+// Valid indicates whether the value is a known member of the TransferPart enum.
+func (e TransferPart) Valid() bool {
+	switch e {
+	case TransferPartAssessments:
+		return true
+	case TransferPartNeeds:
+		return true
+	case TransferPartNotes:
+		return true
+	case TransferPartPlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UserSignsInWith.
 const (
 	UserSignsInWithOutsideIssuer     UserSignsInWith = "outside_issuer"
@@ -3245,6 +3707,42 @@ func (e ListJourneyLegsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListMergesParamsSort.
+const (
+	ListMergesParamsSortCreatedAt      ListMergesParamsSort = "created_at"
+	ListMergesParamsSortMinusCreatedAt ListMergesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMergesParamsSort enum.
+func (e ListMergesParamsSort) Valid() bool {
+	switch e {
+	case ListMergesParamsSortCreatedAt:
+		return true
+	case ListMergesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMergeRowsParamsSort.
+const (
+	ListMergeRowsParamsSortMinusResource ListMergeRowsParamsSort = "-resource"
+	ListMergeRowsParamsSortResource      ListMergeRowsParamsSort = "resource"
+)
+
+// Valid indicates whether the value is a known member of the ListMergeRowsParamsSort enum.
+func (e ListMergeRowsParamsSort) Valid() bool {
+	switch e {
+	case ListMergeRowsParamsSortMinusResource:
+		return true
+	case ListMergeRowsParamsSortResource:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListBeneficiaryNamesParamsSort.
 const (
 	ListBeneficiaryNamesParamsSortCreatedAt      ListBeneficiaryNamesParamsSort = "created_at"
@@ -3548,6 +4046,48 @@ func (e ListCaseAttachmentsParamsSort) Valid() bool {
 	case ListCaseAttachmentsParamsSortCreatedAt:
 		return true
 	case ListCaseAttachmentsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListBestInterestsParamsSort.
+const (
+	ListBestInterestsParamsSortCreatedAt      ListBestInterestsParamsSort = "created_at"
+	ListBestInterestsParamsSortMinusCreatedAt ListBestInterestsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListBestInterestsParamsSort enum.
+func (e ListBestInterestsParamsSort) Valid() bool {
+	switch e {
+	case ListBestInterestsParamsSortCreatedAt:
+		return true
+	case ListBestInterestsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListBestInterestsParamsStatus.
+const (
+	ListBestInterestsParamsStatusDecided    ListBestInterestsParamsStatus = "decided"
+	ListBestInterestsParamsStatusDraft      ListBestInterestsParamsStatus = "draft"
+	ListBestInterestsParamsStatusSuperseded ListBestInterestsParamsStatus = "superseded"
+	ListBestInterestsParamsStatusVoid       ListBestInterestsParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListBestInterestsParamsStatus enum.
+func (e ListBestInterestsParamsStatus) Valid() bool {
+	switch e {
+	case ListBestInterestsParamsStatusDecided:
+		return true
+	case ListBestInterestsParamsStatusDraft:
+		return true
+	case ListBestInterestsParamsStatusSuperseded:
+		return true
+	case ListBestInterestsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -4202,6 +4742,24 @@ func (e ListImportRowsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListLegalHoldsParamsSort.
+const (
+	ListLegalHoldsParamsSortCreatedAt      ListLegalHoldsParamsSort = "created_at"
+	ListLegalHoldsParamsSortMinusCreatedAt ListLegalHoldsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListLegalHoldsParamsSort enum.
+func (e ListLegalHoldsParamsSort) Valid() bool {
+	switch e {
+	case ListLegalHoldsParamsSortCreatedAt:
+		return true
+	case ListLegalHoldsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListManagementModelsParamsSort.
 const (
 	ListManagementModelsParamsSortMinusStartsOn ListManagementModelsParamsSort = "-starts_on"
@@ -4232,6 +4790,42 @@ func (e ListMembersParamsSort) Valid() bool {
 	case ListMembersParamsSortCreatedAt:
 		return true
 	case ListMembersParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMhpssSessionsParamsSort.
+const (
+	ListMhpssSessionsParamsSortMinusStartsAt ListMhpssSessionsParamsSort = "-starts_at"
+	ListMhpssSessionsParamsSortStartsAt      ListMhpssSessionsParamsSort = "starts_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssSessionsParamsSort enum.
+func (e ListMhpssSessionsParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssSessionsParamsSortMinusStartsAt:
+		return true
+	case ListMhpssSessionsParamsSortStartsAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMhpssNotesParamsSort.
+const (
+	ListMhpssNotesParamsSortCreatedAt      ListMhpssNotesParamsSort = "created_at"
+	ListMhpssNotesParamsSortMinusCreatedAt ListMhpssNotesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMhpssNotesParamsSort enum.
+func (e ListMhpssNotesParamsSort) Valid() bool {
+	switch e {
+	case ListMhpssNotesParamsSortCreatedAt:
+		return true
+	case ListMhpssNotesParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -4784,6 +5378,87 @@ func (e ListTasksParamsStatus) Valid() bool {
 	case ListTasksParamsStatusDone:
 		return true
 	case ListTasksParamsStatusOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListIncomingTransfersParamsSort.
+const (
+	ListIncomingTransfersParamsSortCreatedAt      ListIncomingTransfersParamsSort = "created_at"
+	ListIncomingTransfersParamsSortMinusCreatedAt ListIncomingTransfersParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsSort enum.
+func (e ListIncomingTransfersParamsSort) Valid() bool {
+	switch e {
+	case ListIncomingTransfersParamsSortCreatedAt:
+		return true
+	case ListIncomingTransfersParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListIncomingTransfersParamsStatus.
+const (
+	ListIncomingTransfersParamsStatusAccepted  ListIncomingTransfersParamsStatus = "accepted"
+	ListIncomingTransfersParamsStatusRequested ListIncomingTransfersParamsStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the ListIncomingTransfersParamsStatus enum.
+func (e ListIncomingTransfersParamsStatus) Valid() bool {
+	switch e {
+	case ListIncomingTransfersParamsStatusAccepted:
+		return true
+	case ListIncomingTransfersParamsStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsSort.
+const (
+	ListTransfersParamsSortCreatedAt      ListTransfersParamsSort = "created_at"
+	ListTransfersParamsSortMinusCreatedAt ListTransfersParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsSort enum.
+func (e ListTransfersParamsSort) Valid() bool {
+	switch e {
+	case ListTransfersParamsSortCreatedAt:
+		return true
+	case ListTransfersParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsStatus.
+const (
+	ListTransfersParamsStatusAccepted         ListTransfersParamsStatus = "accepted"
+	ListTransfersParamsStatusAwaitingOverride ListTransfersParamsStatus = "awaiting_override"
+	ListTransfersParamsStatusRefused          ListTransfersParamsStatus = "refused"
+	ListTransfersParamsStatusRequested        ListTransfersParamsStatus = "requested"
+	ListTransfersParamsStatusWithdrawn        ListTransfersParamsStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsStatus enum.
+func (e ListTransfersParamsStatus) Valid() bool {
+	switch e {
+	case ListTransfersParamsStatusAccepted:
+		return true
+	case ListTransfersParamsStatusAwaitingOverride:
+		return true
+	case ListTransfersParamsStatusRefused:
+		return true
+	case ListTransfersParamsStatusRequested:
+		return true
+	case ListTransfersParamsStatusWithdrawn:
 		return true
 	default:
 		return false
@@ -5823,6 +6498,131 @@ type BeneficiaryPatch struct {
 	Sex *string `json:"sex,omitempty"`
 }
 
+// BestInterest defines model for BestInterest.
+type BestInterest struct {
+	// Agency That held it, where it was not the centre
+	Agency *string            `json:"agency,omitempty"`
+	CaseID openapi_types.UUID `json:"case_id"`
+
+	// ChildsViews What the child thinks, or why nobody could ask
+	ChildsViews *string             `json:"childs_views,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	CreatedBy   *openapi_types.UUID `json:"created_by,omitempty"`
+	DecidedAt   *time.Time          `json:"decided_at,omitempty"`
+
+	// DecidedBy Who recorded it
+	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
+	Decision  *string             `json:"decision,omitempty"`
+
+	// DocumentID An attachment of the case
+	DocumentID *openapi_types.UUID `json:"document_id,omitempty"`
+	ID         openapi_types.UUID  `json:"id"`
+
+	// Kind Assessment, or determination by a panel
+	Kind BestInterestKind `json:"kind"`
+
+	// KnownAs What whoever held it calls it
+	KnownAs *string `json:"known_as,omitempty"`
+
+	// Options That were considered
+	Options []BestInterestOption `json:"options"`
+	Outcome *string              `json:"outcome,omitempty"`
+
+	// Panel Who decides
+	Panel []BestInterestPanellist `json:"panel"`
+
+	// Question What is to be decided
+	Question *string `json:"question,omitempty"`
+
+	// ReviewOn The decision is relied on until then
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+
+	// ReviewsID The decision that this one looks at again
+	ReviewsID  *openapi_types.UUID `json:"reviews_id,omitempty"`
+	Status     BestInterestStatus  `json:"status"`
+	Trigger    string              `json:"trigger"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// BestInterestKind Assessment, or determination by a panel
+type BestInterestKind string
+
+// BestInterestStatus defines model for BestInterest.Status.
+type BestInterestStatus string
+
+// BestInterestCreate defines model for BestInterestCreate.
+type BestInterestCreate struct {
+	// Agency That held it, where it was not the centre
+	Agency      *string                `json:"agency,omitempty"`
+	ChildsViews *string                `json:"childs_views,omitempty"`
+	DocumentID  *openapi_types.UUID    `json:"document_id,omitempty"`
+	ID          *openapi_types.UUID    `json:"id,omitempty"`
+	Kind        BestInterestCreateKind `json:"kind"`
+
+	// KnownAs What whoever held it calls it
+	KnownAs  *string                 `json:"known_as,omitempty"`
+	Options  []BestInterestOption    `json:"options,omitempty"`
+	Panel    []BestInterestPanellist `json:"panel,omitempty"`
+	Question *string                 `json:"question,omitempty"`
+	ReviewOn *openapi_types.Date     `json:"review_on,omitempty"`
+	Trigger  string                  `json:"trigger"`
+}
+
+// BestInterestCreateKind defines model for BestInterestCreate.Kind.
+type BestInterestCreateKind string
+
+// BestInterestDecision defines model for BestInterestDecision.
+type BestInterestDecision struct {
+	// DecidedAt Now where it is left out
+	DecidedAt *time.Time `json:"decided_at,omitempty"`
+	Decision  string     `json:"decision"`
+	Outcome   string     `json:"outcome"`
+}
+
+// BestInterestOption defines model for BestInterestOption.
+type BestInterestOption struct {
+	Considerations *string `json:"considerations,omitempty"`
+	Option         string  `json:"option"`
+}
+
+// BestInterestPage defines model for BestInterestPage.
+type BestInterestPage struct {
+	Data []BestInterest `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// BestInterestPanellist defines model for BestInterestPanellist.
+type BestInterestPanellist struct {
+	Name         string  `json:"name"`
+	Organisation *string `json:"organisation,omitempty"`
+	Role         *string `json:"role,omitempty"`
+}
+
+// BestInterestPatch defines model for BestInterestPatch.
+type BestInterestPatch struct {
+	Agency      nullable.Nullable[string]             `json:"agency,omitempty"`
+	ChildsViews nullable.Nullable[string]             `json:"childs_views,omitempty"`
+	DocumentID  nullable.Nullable[openapi_types.UUID] `json:"document_id,omitempty"`
+	Kind        *BestInterestPatchKind                `json:"kind,omitempty"`
+	KnownAs     nullable.Nullable[string]             `json:"known_as,omitempty"`
+	Options     []BestInterestOption                  `json:"options,omitempty"`
+	Panel       []BestInterestPanellist               `json:"panel,omitempty"`
+	Question    nullable.Nullable[string]             `json:"question,omitempty"`
+	ReviewOn    nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
+}
+
+// BestInterestPatchKind defines model for BestInterestPatch.Kind.
+type BestInterestPatchKind string
+
 // BreakGlass defines model for BreakGlass.
 type BreakGlass struct {
 	ID *openapi_types.UUID `json:"id,omitempty"`
@@ -5937,6 +6737,9 @@ type CareArrangement struct {
 	VoidReason *string             `json:"void_reason,omitempty"`
 	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
 	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+
+	// WithoutProcedureReason Why nobody decided in a best-interest procedure before: what could not wait, or was nobody's decision
+	WithoutProcedureReason *string `json:"without_procedure_reason,omitempty"`
 }
 
 // CareArrangementCreate defines model for CareArrangementCreate.
@@ -5958,6 +6761,9 @@ type CareArrangementCreate struct {
 
 	// Since Today, in the centre's time zone, where none is given
 	Since *openapi_types.Date `json:"since,omitempty"`
+
+	// WithoutProcedureReason Why nobody decided in a best-interest procedure before: what could not wait, or was nobody's decision
+	WithoutProcedureReason *string `json:"without_procedure_reason,omitempty"`
 }
 
 // CareArrangementPage defines model for CareArrangementPage.
@@ -8031,10 +8837,16 @@ type DuplicateDecisionCreate struct {
 
 	// SurvivorVersion Of `merge`: that record's version, as it was read
 	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
+
+	// Take Of `merge`: fields that the survivor takes over from the other
+	Take []DuplicateDecisionCreateTake `json:"take,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
 type DuplicateDecisionCreateDecision string
+
+// DuplicateDecisionCreateTake defines model for DuplicateDecisionCreate.Take.
+type DuplicateDecisionCreateTake string
 
 // DuplicateDecisionPage defines model for DuplicateDecisionPage.
 type DuplicateDecisionPage struct {
@@ -8461,6 +9273,8 @@ type HouseholdPatch struct {
 
 // IdentityDocument defines model for IdentityDocument.
 type IdentityDocument struct {
+	// AttachmentID The scan that shows it
+	AttachmentID  *openapi_types.UUID `json:"attachment_id,omitempty"`
 	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
 	CreatedAt     time.Time           `json:"created_at"`
 	ExpiresOn     *openapi_types.Date `json:"expires_on,omitempty"`
@@ -8492,9 +9306,11 @@ type IdentityDocument struct {
 
 // IdentityDocumentCreate defines model for IdentityDocumentCreate.
 type IdentityDocumentCreate struct {
-	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
-	ID        *openapi_types.UUID `json:"id,omitempty"`
-	IssuedOn  *openapi_types.Date `json:"issued_on,omitempty"`
+	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
+	AttachmentID *openapi_types.UUID `json:"attachment_id,omitempty"`
+	ExpiresOn    *openapi_types.Date `json:"expires_on,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+	IssuedOn     *openapi_types.Date `json:"issued_on,omitempty"`
 
 	// IssuingCountry ISO 3166-1 alpha-3
 	//
@@ -8520,6 +9336,8 @@ type IdentityDocumentPage struct {
 
 // IdentityDocumentPatch defines model for IdentityDocumentPatch.
 type IdentityDocumentPatch struct {
+	// AttachmentID The scan that shows it: an attachment of the same person, of kind document_scan
+	AttachmentID   nullable.Nullable[openapi_types.UUID] `json:"attachment_id,omitempty"`
 	ExpiresOn      nullable.Nullable[openapi_types.Date] `json:"expires_on,omitempty"`
 	IssuedOn       nullable.Nullable[openapi_types.Date] `json:"issued_on,omitempty"`
 	IssuingCountry nullable.Nullable[string]             `json:"issuing_country,omitempty"`
@@ -8964,6 +9782,38 @@ type InboxRegistration struct {
 	ReceptionOn openapi_types.Date `json:"reception_on"`
 }
 
+// IncomingTransfer A case that another centre offers, as the centre that is asked sees it.
+type IncomingTransfer struct {
+	// CaseID The case that it became here
+	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	DecidedAt *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	Parts     []TransferPart      `json:"parts"`
+
+	// Preview Frozen when the transfer was asked for. It identifies nobody.
+	Preview   TransferPreview        `json:"preview"`
+	Source    TransferPlace          `json:"source"`
+	Status    IncomingTransferStatus `json:"status"`
+	UpdatedAt time.Time              `json:"updated_at"`
+	Version   int64                  `json:"version"`
+}
+
+// IncomingTransferStatus defines model for IncomingTransfer.Status.
+type IncomingTransferStatus string
+
+// IncomingTransferPage defines model for IncomingTransferPage.
+type IncomingTransferPage struct {
+	Data []IncomingTransfer `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // Index defines model for Index.
 type Index struct {
 	Links   map[string]string `json:"links"`
@@ -9136,6 +9986,57 @@ type JourneyLegPatch struct {
 // Example: fr
 type Language = string
 
+// LegalHold defines model for LegalHold.
+type LegalHold struct {
+	// BeneficiaryID The person, with all their cases
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+
+	// CaseID Or one case
+	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	EndReason *string             `json:"end_reason,omitempty"`
+	EndedAt   *time.Time          `json:"ended_at,omitempty"`
+	EndedBy   *openapi_types.UUID `json:"ended_by,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	PlacedBy  *openapi_types.UUID `json:"placed_by,omitempty"`
+	Reason    string              `json:"reason"`
+
+	// UntilOn Its last day; absent: until somebody ends it
+	UntilOn   *openapi_types.Date `json:"until_on,omitempty"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	Version   int64               `json:"version"`
+}
+
+// LegalHoldCreate defines model for LegalHoldCreate.
+type LegalHoldCreate struct {
+	// BeneficiaryID The person, with all their cases
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+
+	// CaseID Or one case
+	CaseID *openapi_types.UUID `json:"case_id,omitempty"`
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	Reason string              `json:"reason"`
+
+	// UntilOn Its last day; absent: until somebody ends it
+	UntilOn *openapi_types.Date `json:"until_on,omitempty"`
+}
+
+// LegalHoldEnd defines model for LegalHoldEnd.
+type LegalHoldEnd struct {
+	Reason string `json:"reason"`
+}
+
+// LegalHoldPage defines model for LegalHoldPage.
+type LegalHoldPage struct {
+	Data []LegalHold `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // ManagementModel defines model for ManagementModel.
 type ManagementModel struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -9287,10 +10188,13 @@ type Merge struct {
 	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
 	Reason      string              `json:"reason"`
 	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
-	UndoReason  *string             `json:"undo_reason,omitempty"`
-	UndoUntil   time.Time           `json:"undo_until"`
-	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
-	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
+
+	// Taken Fields that the survivor took over, by name
+	Taken      []string            `json:"taken"`
+	UndoReason *string             `json:"undo_reason,omitempty"`
+	UndoUntil  time.Time           `json:"undo_until"`
+	UndoneAt   *time.Time          `json:"undone_at,omitempty"`
+	UndoneBy   *openapi_types.UUID `json:"undone_by,omitempty"`
 }
 
 // MergeConflict defines model for MergeConflict.
@@ -9316,14 +10220,39 @@ type MergeCreate struct {
 
 	// SurvivorVersion As it was read
 	SurvivorVersion int64 `json:"survivor_version"`
+
+	// Take Fields that the survivor takes over from the record that ends, even where that has no value; birth_date with its precision
+	Take []MergeCreateTake `json:"take,omitempty"`
+}
+
+// MergeCreateTake defines model for MergeCreate.Take.
+type MergeCreateTake string
+
+// MergeDifference A field in which two records differ, each with its value as in the record: a text, a list or true and false; of birth_date its date and precision. Absent: no value
+type MergeDifference struct {
+	// Duplicate Of the record that ends
+	Duplicate interface{} `json:"duplicate,omitempty"`
+	Field     string      `json:"field"`
+
+	// Survivor Of the record that goes on
+	Survivor interface{} `json:"survivor,omitempty"`
+}
+
+// MergePage defines model for MergePage.
+type MergePage struct {
+	Data []Merge `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
 }
 
 // MergePreview defines model for MergePreview.
 type MergePreview struct {
-	Conflicts []MergeConflict `json:"conflicts"`
-
-	// Differences Fields of the record that differ, by name
-	Differences      []string           `json:"differences"`
+	Conflicts        []MergeConflict    `json:"conflicts"`
+	Differences      []MergeDifference  `json:"differences"`
 	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
 	DuplicateVersion int64              `json:"duplicate_version"`
 	SurvivorID       openapi_types.UUID `json:"survivor_id"`
@@ -9336,10 +10265,266 @@ type MergePreviewRequest struct {
 	SurvivorID openapi_types.UUID `json:"survivor_id"`
 }
 
+// MergeRow defines model for MergeRow.
+type MergeRow struct {
+	Fate MergeRowFate `json:"fate"`
+
+	// Fields Columns that were changed
+	Fields []string           `json:"fields"`
+	ID     openapi_types.UUID `json:"id"`
+
+	// Resource What the row is, named as in the audit trail
+	Resource string `json:"resource"`
+
+	// ResourceID Absent for lines of an import
+	ResourceID *openapi_types.UUID `json:"resource_id,omitempty"`
+}
+
+// MergeRowFate defines model for MergeRow.Fate.
+type MergeRowFate string
+
+// MergeRowPage defines model for MergeRowPage.
+type MergeRowPage struct {
+	Data []MergeRow `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // MergeUndo defines model for MergeUndo.
 type MergeUndo struct {
 	Reason string `json:"reason"`
 }
+
+// MhpssActivity defines model for MhpssActivity.
+type MhpssActivity struct {
+	// Attendances Persons, each counted once a session
+	Attendances int                  `json:"attendances"`
+	From        openapi_types.Date   `json:"from"`
+	Minutes     int                  `json:"minutes"`
+	Rows        []MhpssActivityCount `json:"rows"`
+	Sessions    int                  `json:"sessions"`
+	To          openapi_types.Date   `json:"to"`
+}
+
+// MhpssActivityCount defines model for MhpssActivityCount.
+type MhpssActivityCount struct {
+	Activity        string           `json:"activity"`
+	Attendances     int              `json:"attendances"`
+	Kind            MhpssSessionKind `json:"kind"`
+	Minutes         int              `json:"minutes"`
+	PsychoEducation bool             `json:"psycho_education"`
+	PyramidLevel    string           `json:"pyramid_level"`
+	Sessions        int              `json:"sessions"`
+}
+
+// MhpssNote defines model for MhpssNote.
+type MhpssNote struct {
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+	SessionID openapi_types.UUID `json:"session_id"`
+	Text      string             `json:"text"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+	WrittenBy openapi_types.UUID `json:"written_by"`
+}
+
+// MhpssNoteCreate defines model for MhpssNoteCreate.
+type MhpssNoteCreate struct {
+	ID   *openapi_types.UUID `json:"id,omitempty"`
+	Text string              `json:"text"`
+}
+
+// MhpssNotePage defines model for MhpssNotePage.
+type MhpssNotePage struct {
+	Data []MhpssNote `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssParticipant defines model for MhpssParticipant.
+type MhpssParticipant struct {
+	// Attended Of a held session: whether the person came; yes where nothing is said
+	Attended      *bool              `json:"attended,omitempty"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// Role `participant` where none is given
+	Role *MhpssParticipantRole `json:"role,omitempty"`
+}
+
+// MhpssParticipantRole `participant` where none is given
+type MhpssParticipantRole string
+
+// MhpssReason defines model for MhpssReason.
+type MhpssReason struct {
+	Reason string `json:"reason"`
+}
+
+// MhpssSession defines model for MhpssSession.
+type MhpssSession struct {
+	Activity      string              `json:"activity"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	FacilitatorID openapi_types.UUID  `json:"facilitator_id"`
+
+	// Headcounts People who came and are counted only
+	Headcounts []Headcount        `json:"headcounts"`
+	ID         openapi_types.UUID `json:"id"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes  *int                 `json:"minutes,omitempty"`
+	Modality MhpssSessionModality `json:"modality"`
+
+	// Participants Not in lists
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// Persons Who came, named and counted; 0 until it was held
+	Persons int     `json:"persons"`
+	Place   *string `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation bool   `json:"psycho_education"`
+	PyramidLevel    string `json:"pyramid_level"`
+
+	// Reason Why it was cancelled or voided
+	Reason   *string   `json:"reason,omitempty"`
+	StartsAt time.Time `json:"starts_at"`
+
+	// StartsOn The centre's day of it
+	StartsOn     openapi_types.Date  `json:"starts_on"`
+	Status       MhpssSessionStatus  `json:"status"`
+	SupervisorID *openapi_types.UUID `json:"supervisor_id,omitempty"`
+	Topic        *string             `json:"topic,omitempty"`
+	UpdatedAt    time.Time           `json:"updated_at"`
+	Version      int64               `json:"version"`
+}
+
+// MhpssSessionModality defines model for MhpssSession.Modality.
+type MhpssSessionModality string
+
+// MhpssSessionCreate defines model for MhpssSessionCreate.
+type MhpssSessionCreate struct {
+	Activity string `json:"activity"`
+
+	// CaseID Of the one participant or of one of the family
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter *bool            `json:"interpreter,omitempty"`
+	Kind        MhpssSessionKind `json:"kind"`
+
+	// Language BCP 47
+	Language  *string  `json:"language,omitempty"`
+	Materials []string `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                        `json:"minutes,omitempty"`
+	Modality     *MhpssSessionCreateModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant          `json:"participants,omitempty"`
+	Place        *string                     `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan *string `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool     `json:"psycho_education,omitempty"`
+	PyramidLevel    string    `json:"pyramid_level"`
+	StartsAt        time.Time `json:"starts_at"`
+
+	// Status `held` where none is given
+	Status       *MhpssSessionCreateStatus `json:"status,omitempty"`
+	SupervisorID *openapi_types.UUID       `json:"supervisor_id,omitempty"`
+	Topic        *string                   `json:"topic,omitempty"`
+}
+
+// MhpssSessionCreateModality defines model for MhpssSessionCreate.Modality.
+type MhpssSessionCreateModality string
+
+// MhpssSessionCreateStatus `held` where none is given
+type MhpssSessionCreateStatus string
+
+// MhpssSessionHold defines model for MhpssSessionHold.
+type MhpssSessionHold struct {
+	Headcounts   []Headcount        `json:"headcounts,omitempty"`
+	Interpreter  *bool              `json:"interpreter,omitempty"`
+	Language     *string            `json:"language,omitempty"`
+	Minutes      int                `json:"minutes"`
+	Participants []MhpssParticipant `json:"participants,omitempty"`
+
+	// StartsAt When it began, if not as planned
+	StartsAt *time.Time `json:"starts_at,omitempty"`
+}
+
+// MhpssSessionKind defines model for MhpssSessionKind.
+type MhpssSessionKind string
+
+// MhpssSessionPage defines model for MhpssSessionPage.
+type MhpssSessionPage struct {
+	Data []MhpssSession `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MhpssSessionPatch defines model for MhpssSessionPatch.
+type MhpssSessionPatch struct {
+	Activity      *string             `json:"activity,omitempty"`
+	FacilitatorID *openapi_types.UUID `json:"facilitator_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+
+	// Interpreter Whether one helped
+	Interpreter nullable.Nullable[bool] `json:"interpreter,omitempty"`
+
+	// Language BCP 47
+	Language  nullable.Nullable[string] `json:"language,omitempty"`
+	Materials []string                  `json:"materials,omitempty"`
+
+	// Minutes How long it was
+	Minutes      *int                       `json:"minutes,omitempty"`
+	Modality     *MhpssSessionPatchModality `json:"modality,omitempty"`
+	Participants []MhpssParticipant         `json:"participants,omitempty"`
+	Place        nullable.Nullable[string]  `json:"place,omitempty"`
+
+	// Plan What the facilitator means to do; no names
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// PsychoEducation Whether it teaches a topic
+	PsychoEducation *bool                                 `json:"psycho_education,omitempty"`
+	PyramidLevel    *string                               `json:"pyramid_level,omitempty"`
+	StartsAt        *time.Time                            `json:"starts_at,omitempty"`
+	SupervisorID    nullable.Nullable[openapi_types.UUID] `json:"supervisor_id,omitempty"`
+	Topic           nullable.Nullable[string]             `json:"topic,omitempty"`
+}
+
+// MhpssSessionPatchModality defines model for MhpssSessionPatch.Modality.
+type MhpssSessionPatchModality string
+
+// MhpssSessionStatus defines model for MhpssSessionStatus.
+type MhpssSessionStatus string
 
 // MissingField defines model for MissingField.
 type MissingField struct {
@@ -10531,6 +11716,9 @@ type SOPCard struct {
 type SOPCase struct {
 	// ActionNeedsAgreement What is planned is begun once the person agreed to the plan; absent: no
 	ActionNeedsAgreement *bool `json:"action_needs_agreement,omitempty"`
+
+	// BestInterestReviewHours Until an act that went before its best-interest procedure is to be reviewed; 0, or absent: 72
+	BestInterestReviewHours *int `json:"best_interest_review_hours,omitempty"`
 
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
 	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
@@ -12128,6 +13316,95 @@ type TrainingPatch struct {
 	ValidUntil  nullable.Nullable[openapi_types.Date] `json:"valid_until,omitempty"`
 }
 
+// Transfer A case that is handed over, as the centre that hands it over sees it.
+type Transfer struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	CaseID        openapi_types.UUID `json:"case_id"`
+
+	// ConsentID What it rests on
+	ConsentID *openapi_types.UUID `json:"consent_id,omitempty"`
+
+	// ContinuityToken On acceptance: names the transfer to the other centre, which has its own ids
+	ContinuityToken *openapi_types.UUID `json:"continuity_token,omitempty"`
+	CreatedAt       time.Time           `json:"created_at"`
+	DecidedAt       *time.Time          `json:"decided_at,omitempty"`
+
+	// DecisionNote Why it was refused or withdrawn
+	DecisionNote      *string             `json:"decision_note,omitempty"`
+	ID                openapi_types.UUID  `json:"id"`
+	OverrideBasis     *string             `json:"override_basis,omitempty"`
+	OverrideDecidedBy *openapi_types.UUID `json:"override_decided_by,omitempty"`
+	OverrideReason    *string             `json:"override_reason,omitempty"`
+	Parts             []TransferPart      `json:"parts"`
+
+	// Preview Frozen when the transfer was asked for. It identifies nobody.
+	Preview     TransferPreview    `json:"preview"`
+	Reason      string             `json:"reason"`
+	RequestedBy openapi_types.UUID `json:"requested_by"`
+	Status      TransferStatus     `json:"status"`
+	Target      TransferPlace      `json:"target"`
+	UpdatedAt   time.Time          `json:"updated_at"`
+	Version     int64              `json:"version"`
+}
+
+// TransferStatus defines model for Transfer.Status.
+type TransferStatus string
+
+// TransferAcceptance defines model for TransferAcceptance.
+type TransferAcceptance struct {
+	// OwnerID Who is to own the case here
+	OwnerID *openapi_types.UUID `json:"owner_id,omitempty"`
+}
+
+// TransferCreate defines model for TransferCreate.
+type TransferCreate struct {
+	// CentreCode Of the centre that is asked
+	CentreCode string              `json:"centre_code"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	Override   *TransferOverride   `json:"override,omitempty"`
+
+	// Parts What is copied beside the person's basics; absent: all of it
+	Parts  []TransferPart `json:"parts,omitempty"`
+	Reason string         `json:"reason"`
+}
+
+// TransferOverride defines model for TransferOverride.
+type TransferOverride struct {
+	Basis  string `json:"basis"`
+	Reason string `json:"reason"`
+}
+
+// TransferPage defines model for TransferPage.
+type TransferPage struct {
+	Data []Transfer `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// TransferPart defines model for TransferPart.
+type TransferPart string
+
+// TransferPlace defines model for TransferPlace.
+type TransferPlace struct {
+	Code string `json:"code"`
+	Name string `json:"name"`
+}
+
+// TransferPreview Frozen when the transfer was asked for. It identifies nobody.
+type TransferPreview struct {
+	// Child Under 18
+	Child bool `json:"child"`
+
+	// Languages BCP 47
+	Languages []string `json:"languages"`
+	RiskLevel *string  `json:"risk_level,omitempty"`
+	Sex       string   `json:"sex"`
+}
+
 // User defines model for User.
 type User struct {
 	Active    bool      `json:"active"`
@@ -13324,6 +14601,45 @@ type PreviewMergeParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListMergesParams defines parameters for ListMerges.
+type ListMergesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListMergesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListMergesParamsSort defines parameters for ListMerges.
+type ListMergesParamsSort string
+
+// ListMergeRowsParams defines parameters for ListMergeRows.
+type ListMergeRowsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `resource` where none is given. A cursor carries its own
+	Sort *ListMergeRowsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Resource Only rows of this resource, named as in the audit trail
+	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
+}
+
+// ListMergeRowsParamsSort defines parameters for ListMergeRows.
+type ListMergeRowsParamsSort string
+
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
 	// Limit Rows a page
@@ -13957,6 +15273,72 @@ type VoidCaseAttachmentParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListBestInterestsParams defines parameters for ListBestInterests.
+type ListBestInterestsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListBestInterestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only procedures with this status
+	Status *ListBestInterestsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Trigger Only those that this asked for
+	Trigger *string `form:"trigger,omitempty" json:"trigger,omitempty"`
+}
+
+// ListBestInterestsParamsSort defines parameters for ListBestInterests.
+type ListBestInterestsParamsSort string
+
+// ListBestInterestsParamsStatus defines parameters for ListBestInterests.
+type ListBestInterestsParamsStatus string
+
+// CreateBestInterestParams defines parameters for CreateBestInterest.
+type CreateBestInterestParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateBestInterestParams defines parameters for UpdateBestInterest.
+type UpdateBestInterestParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DecideBestInterestParams defines parameters for DecideBestInterest.
+type DecideBestInterestParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReviewBestInterestParams defines parameters for ReviewBestInterest.
+type ReviewBestInterestParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidBestInterestParams defines parameters for VoidBestInterest.
+type VoidBestInterestParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // BreakGlassParams defines parameters for BreakGlass.
 type BreakGlassParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
@@ -14499,6 +15881,12 @@ type EndCaseTeamMemberParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RequestTransferParams defines parameters for RequestTransfer.
+type RequestTransferParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -15046,6 +16434,48 @@ type DecideImportRowParams struct {
 	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
 }
 
+// ListLegalHoldsParams defines parameters for ListLegalHolds.
+type ListLegalHoldsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListLegalHoldsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// BeneficiaryID Only of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// CaseID Only of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+
+	// Ended Those that somebody ended (true) or not (false)
+	Ended *bool `form:"ended,omitempty" json:"ended,omitempty"`
+}
+
+// ListLegalHoldsParamsSort defines parameters for ListLegalHolds.
+type ListLegalHoldsParamsSort string
+
+// PlaceLegalHoldParams defines parameters for PlaceLegalHold.
+type PlaceLegalHoldParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndLegalHoldParams defines parameters for EndLegalHold.
+type EndLegalHoldParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListManagementModelsParams defines parameters for ListManagementModels.
 type ListManagementModelsParams struct {
 	// Limit Rows a page
@@ -15126,6 +16556,123 @@ type UpdateMemberParams struct {
 
 // EndMemberParams defines parameters for EndMember.
 type EndMemberParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetMhpssActivityParams defines parameters for GetMhpssActivity.
+type GetMhpssActivityParams struct {
+	// From First day
+	From openapi_types.Date `form:"from" json:"from"`
+
+	// To Last day
+	To openapi_types.Date `form:"to" json:"to"`
+}
+
+// ListMhpssSessionsParams defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-starts_at` where none is given. A cursor carries its own
+	Sort *ListMhpssSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only sessions in this state
+	Status *MhpssSessionStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only sessions of this kind
+	Kind *MhpssSessionKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Activity Only this activity
+	Activity *string `form:"activity,omitempty" json:"activity,omitempty"`
+
+	// PsychoEducation Only sessions that teach, or only others
+	PsychoEducation *bool `form:"psycho_education,omitempty" json:"psycho_education,omitempty"`
+
+	// FacilitatorID Only sessions that this member of staff leads
+	FacilitatorID *openapi_types.UUID `form:"facilitator_id,omitempty" json:"facilitator_id,omitempty"`
+
+	// BeneficiaryID Only sessions of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// CaseID Only sessions of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+
+	// From On this day of the centre or later
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To On this day of the centre or earlier
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// ListMhpssSessionsParamsSort defines parameters for ListMhpssSessions.
+type ListMhpssSessionsParamsSort string
+
+// CreateMhpssSessionParams defines parameters for CreateMhpssSession.
+type CreateMhpssSessionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateMhpssSessionParams defines parameters for UpdateMhpssSession.
+type UpdateMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelMhpssSessionParams defines parameters for CancelMhpssSession.
+type CancelMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// HoldMhpssSessionParams defines parameters for HoldMhpssSession.
+type HoldMhpssSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListMhpssNotesParams defines parameters for ListMhpssNotes.
+type ListMhpssNotesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListMhpssNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListMhpssNotesParamsSort defines parameters for ListMhpssNotes.
+type ListMhpssNotesParamsSort string
+
+// CreateMhpssNoteParams defines parameters for CreateMhpssNote.
+type CreateMhpssNoteParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidMhpssSessionParams defines parameters for VoidMhpssSession.
+type VoidMhpssSessionParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -16162,6 +17709,102 @@ type DismissTaskParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListIncomingTransfersParams defines parameters for ListIncomingTransfers.
+type ListIncomingTransfersParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListIncomingTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only in this state
+	Status *ListIncomingTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListIncomingTransfersParamsSort defines parameters for ListIncomingTransfers.
+type ListIncomingTransfersParamsSort string
+
+// ListIncomingTransfersParamsStatus defines parameters for ListIncomingTransfers.
+type ListIncomingTransfersParamsStatus string
+
+// AcceptTransferParams defines parameters for AcceptTransfer.
+type AcceptTransferParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RefuseTransferParams defines parameters for RefuseTransfer.
+type RefuseTransferParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTransfersParams defines parameters for ListTransfers.
+type ListTransfersParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListTransfersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only in this state
+	Status *ListTransfersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// CaseID Only of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+}
+
+// ListTransfersParamsSort defines parameters for ListTransfers.
+type ListTransfersParamsSort string
+
+// ListTransfersParamsStatus defines parameters for ListTransfers.
+type ListTransfersParamsStatus string
+
+// ApproveTransferOverrideParams defines parameters for ApproveTransferOverride.
+type ApproveTransferOverrideParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejectTransferOverrideParams defines parameters for RejectTransferOverride.
+type RejectTransferOverrideParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// WithdrawTransferParams defines parameters for WithdrawTransfer.
+type WithdrawTransferParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListVisitsParams defines parameters for ListVisits.
 type ListVisitsParams struct {
 	// Limit Rows a page
@@ -17008,6 +18651,18 @@ type CreateCaseAttachmentLinkJSONRequestBody = AttachmentLinkCreate
 // VoidCaseAttachmentJSONRequestBody defines body for VoidCaseAttachment for application/json ContentType.
 type VoidCaseAttachmentJSONRequestBody = AttachmentVoid
 
+// CreateBestInterestJSONRequestBody defines body for CreateBestInterest for application/json ContentType.
+type CreateBestInterestJSONRequestBody = BestInterestCreate
+
+// UpdateBestInterestApplicationMergePatchPlusJSONRequestBody defines body for UpdateBestInterest for application/merge-patch+json ContentType.
+type UpdateBestInterestApplicationMergePatchPlusJSONRequestBody = BestInterestPatch
+
+// DecideBestInterestJSONRequestBody defines body for DecideBestInterest for application/json ContentType.
+type DecideBestInterestJSONRequestBody = BestInterestDecision
+
+// VoidBestInterestJSONRequestBody defines body for VoidBestInterest for application/json ContentType.
+type VoidBestInterestJSONRequestBody = VoidReason
+
 // BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
 type BreakGlassJSONRequestBody = BreakGlass
 
@@ -17107,6 +18762,9 @@ type ChangeCaseSOPJSONRequestBody = CaseSOP
 // AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
 type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
 
+// RequestTransferJSONRequestBody defines body for RequestTransfer for application/json ContentType.
+type RequestTransferJSONRequestBody = TransferCreate
+
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
 
@@ -17164,6 +18822,12 @@ type CreateImportMultipartRequestBody CreateImportMultipartBody
 // DecideImportRowJSONRequestBody defines body for DecideImportRow for application/json ContentType.
 type DecideImportRowJSONRequestBody = ImportRowDecide
 
+// PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
+type PlaceLegalHoldJSONRequestBody = LegalHoldCreate
+
+// EndLegalHoldJSONRequestBody defines body for EndLegalHold for application/json ContentType.
+type EndLegalHoldJSONRequestBody = LegalHoldEnd
+
 // CreateManagementModelJSONRequestBody defines body for CreateManagementModel for application/json ContentType.
 type CreateManagementModelJSONRequestBody = ManagementModelCreate
 
@@ -17175,6 +18839,24 @@ type CreateMemberJSONRequestBody = MemberCreate
 
 // UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
 type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
+
+// CreateMhpssSessionJSONRequestBody defines body for CreateMhpssSession for application/json ContentType.
+type CreateMhpssSessionJSONRequestBody = MhpssSessionCreate
+
+// UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateMhpssSession for application/merge-patch+json ContentType.
+type UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody = MhpssSessionPatch
+
+// CancelMhpssSessionJSONRequestBody defines body for CancelMhpssSession for application/json ContentType.
+type CancelMhpssSessionJSONRequestBody = MhpssReason
+
+// HoldMhpssSessionJSONRequestBody defines body for HoldMhpssSession for application/json ContentType.
+type HoldMhpssSessionJSONRequestBody = MhpssSessionHold
+
+// CreateMhpssNoteJSONRequestBody defines body for CreateMhpssNote for application/json ContentType.
+type CreateMhpssNoteJSONRequestBody = MhpssNoteCreate
+
+// VoidMhpssSessionJSONRequestBody defines body for VoidMhpssSession for application/json ContentType.
+type VoidMhpssSessionJSONRequestBody = VoidReason
 
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
@@ -17319,6 +19001,18 @@ type CompleteTaskJSONRequestBody = TaskCompletion
 
 // DismissTaskJSONRequestBody defines body for DismissTask for application/json ContentType.
 type DismissTaskJSONRequestBody = TaskDismissal
+
+// AcceptTransferJSONRequestBody defines body for AcceptTransfer for application/json ContentType.
+type AcceptTransferJSONRequestBody = TransferAcceptance
+
+// RefuseTransferJSONRequestBody defines body for RefuseTransfer for application/json ContentType.
+type RefuseTransferJSONRequestBody = CaseReason
+
+// RejectTransferOverrideJSONRequestBody defines body for RejectTransferOverride for application/json ContentType.
+type RejectTransferOverrideJSONRequestBody = CaseReason
+
+// WithdrawTransferJSONRequestBody defines body for WithdrawTransfer for application/json ContentType.
+type WithdrawTransferJSONRequestBody = CaseReason
 
 // CreateVisitJSONRequestBody defines body for CreateVisit for application/json ContentType.
 type CreateVisitJSONRequestBody = VisitCreate
@@ -17794,6 +19488,12 @@ type ServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
+	// ListMerges What was merged into a record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
+	ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error
+	// ListMergeRows What a merge did to which row
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
+	ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -17989,6 +19689,27 @@ type ServerInterface interface {
 	// VoidCaseAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
 	VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error
+	// ListBestInterests The best-interest procedures of a child's case
+	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests)
+	ListBestInterests(ctx echo.Context, centreID CentreID, id ID, params ListBestInterestsParams) error
+	// CreateBestInterest Begin a best-interest procedure
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests)
+	CreateBestInterest(ctx echo.Context, centreID CentreID, id ID, params CreateBestInterestParams) error
+	// GetBestInterest Read a best-interest procedure
+	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
+	GetBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID) error
+	// UpdateBestInterest Change a procedure that is not decided
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
+	UpdateBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params UpdateBestInterestParams) error
+	// DecideBestInterest Record the decision
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/decide)
+	DecideBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params DecideBestInterestParams) error
+	// ReviewBestInterest Look at a decision again
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/review)
+	ReviewBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params ReviewBestInterestParams) error
+	// VoidBestInterest Void a procedure entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/void)
+	VoidBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params VoidBestInterestParams) error
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
@@ -18172,6 +19893,9 @@ type ServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID, params EndCaseTeamMemberParams) error
+	// RequestTransfer Ask another centre to take the case
+	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
+	RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
@@ -18310,6 +20034,18 @@ type ServerInterface interface {
 	// DecideImportRow Decide about a row that may be a duplicate
 	// (POST /v1/centres/{centre_id}/imports/{id}/rows/{row_id}/decide)
 	DecideImportRow(ctx echo.Context, centreID CentreID, id ID, rowID openapi_types.UUID, params DecideImportRowParams) error
+	// ListLegalHolds List legal holds
+	// (GET /v1/centres/{centre_id}/legal-holds)
+	ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error
+	// PlaceLegalHold Keep what is held of a person or a case
+	// (POST /v1/centres/{centre_id}/legal-holds)
+	PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error
+	// GetLegalHold Read a legal hold
+	// (GET /v1/centres/{centre_id}/legal-holds/{id})
+	GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error
+	// EndLegalHold End a legal hold
+	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
+	EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error
@@ -18337,6 +20073,39 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error
+	// GetMhpssNote Read a note on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
+	GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
@@ -18643,6 +20412,33 @@ type ServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx echo.Context, centreID CentreID, id ID, params DismissTaskParams) error
+	// ListIncomingTransfers List the cases that other centres offer
+	// (GET /v1/centres/{centre_id}/transfer-inbox)
+	ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error
+	// GetIncomingTransfer Read what another centre offers
+	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
+	GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error
+	// AcceptTransfer Take a case over
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
+	AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error
+	// RefuseTransfer Leave a case where it is
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
+	RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error
+	// ListTransfers List the cases that are handed over
+	// (GET /v1/centres/{centre_id}/transfers)
+	ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error
+	// GetTransfer Read a transfer
+	// (GET /v1/centres/{centre_id}/transfers/{id})
+	GetTransfer(ctx echo.Context, centreID CentreID, id ID) error
+	// ApproveTransferOverride Let a transfer go without consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
+	ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error
+	// RejectTransferOverride Keep a transfer that has no consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
+	RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error
+	// WithdrawTransfer Take a transfer back
+	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
+	WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error
@@ -22525,6 +24321,129 @@ func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
 	return err
 }
 
+// ListMerges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMerges(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMergesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMerges(ctx, centreID, id, params)
+	return err
+}
+
+// ListMergeRows converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMergeRows(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "merge_id" -------------
+	var mergeID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "merge_id", ctx.Param("merge_id"), &mergeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter merge_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMergeRowsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMergeRows(ctx, centreID, id, mergeID, params)
+	return err
+}
+
 // ListBeneficiaryNames converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBeneficiaryNames(ctx echo.Context) error {
 	var err error
@@ -26042,6 +27961,411 @@ func (w *ServerInterfaceWrapper) VoidCaseAttachment(ctx echo.Context) error {
 	return err
 }
 
+// ListBestInterests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBestInterests(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBestInterestsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "trigger" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "trigger", ctx.QueryParams(), &params.Trigger, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter trigger: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBestInterests(ctx, centreID, id, params)
+	return err
+}
+
+// CreateBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateBestInterest(ctx, centreID, id, params)
+	return err
+}
+
+// GetBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBestInterest(ctx, centreID, id, procedureID)
+	return err
+}
+
+// UpdateBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateBestInterest(ctx, centreID, id, procedureID, params)
+	return err
+}
+
+// DecideBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideBestInterest(ctx, centreID, id, procedureID, params)
+	return err
+}
+
+// ReviewBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) ReviewBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReviewBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReviewBestInterest(ctx, centreID, id, procedureID, params)
+	return err
+}
+
+// VoidBestInterest converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidBestInterest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "procedure_id" -------------
+	var procedureID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "procedure_id", ctx.Param("procedure_id"), &procedureID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter procedure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidBestInterestParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidBestInterest(ctx, centreID, id, procedureID, params)
+	return err
+}
+
 // BreakGlass converts echo context to params.
 func (w *ServerInterfaceWrapper) BreakGlass(ctx echo.Context) error {
 	var err error
@@ -29388,6 +31712,50 @@ func (w *ServerInterfaceWrapper) EndCaseTeamMember(ctx echo.Context) error {
 	return err
 }
 
+// RequestTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestTransfer(ctx, centreID, id, params)
+	return err
+}
+
 // UndoCaseMerge converts echo context to params.
 func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 	var err error
@@ -31819,6 +34187,194 @@ func (w *ServerInterfaceWrapper) DecideImportRow(ctx echo.Context) error {
 	return err
 }
 
+// ListLegalHolds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLegalHoldsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "ended" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ended", ctx.QueryParams(), &params.Ended, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ended: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLegalHolds(ctx, centreID, params)
+	return err
+}
+
+// PlaceLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlaceLegalHoldParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceLegalHold(ctx, centreID, params)
+	return err
+}
+
+// GetLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLegalHold(ctx, centreID, id)
+	return err
+}
+
+// EndLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) EndLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndLegalHoldParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndLegalHold(ctx, centreID, id, params)
+	return err
+}
+
 // ListManagementModels converts echo context to params.
 func (w *ServerInterfaceWrapper) ListManagementModels(ctx echo.Context) error {
 	var err error
@@ -32231,6 +34787,566 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndMember(ctx, centreID, id, params)
+	return err
+}
+
+// GetMhpssActivity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssActivity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMhpssActivityParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssActivity(ctx, centreID, params)
+	return err
+}
+
+// ListMhpssSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssSessionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "activity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "activity", ctx.QueryParams(), &params.Activity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter activity: %s", err))
+	}
+
+	// ------------- Optional query parameter "psycho_education" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "psycho_education", ctx.QueryParams(), &params.PsychoEducation, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter psycho_education: %s", err))
+	}
+
+	// ------------- Optional query parameter "facilitator_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "facilitator_id", ctx.QueryParams(), &params.FacilitatorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter facilitator_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssSessions(ctx, centreID, params)
+	return err
+}
+
+// CreateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssSession(ctx, centreID, params)
+	return err
+}
+
+// GetMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssSession(ctx, centreID, id)
+	return err
+}
+
+// UpdateMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// CancelMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// HoldMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) HoldMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HoldMhpssSession(ctx, centreID, id, params)
+	return err
+}
+
+// ListMhpssNotes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMhpssNotes(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMhpssNotesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMhpssNotes(ctx, centreID, id, params)
+	return err
+}
+
+// CreateMhpssNote converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMhpssNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMhpssNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMhpssNote(ctx, centreID, id, params)
+	return err
+}
+
+// GetMhpssNote converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMhpssNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "note_id" -------------
+	var noteID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMhpssNote(ctx, centreID, id, noteID)
+	return err
+}
+
+// VoidMhpssSession converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidMhpssSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidMhpssSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidMhpssSession(ctx, centreID, id, params)
 	return err
 }
 
@@ -37115,6 +40231,472 @@ func (w *ServerInterfaceWrapper) DismissTask(ctx echo.Context) error {
 	return err
 }
 
+// ListIncomingTransfers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListIncomingTransfers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListIncomingTransfersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListIncomingTransfers(ctx, centreID, params)
+	return err
+}
+
+// GetIncomingTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetIncomingTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetIncomingTransfer(ctx, centreID, id)
+	return err
+}
+
+// AcceptTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) AcceptTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcceptTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcceptTransfer(ctx, centreID, id, params)
+	return err
+}
+
+// RefuseTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) RefuseTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RefuseTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefuseTransfer(ctx, centreID, id, params)
+	return err
+}
+
+// ListTransfers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTransfers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTransfersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTransfers(ctx, centreID, params)
+	return err
+}
+
+// GetTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTransfer(ctx, centreID, id)
+	return err
+}
+
+// ApproveTransferOverride converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveTransferOverride(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveTransferOverrideParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveTransferOverride(ctx, centreID, id, params)
+	return err
+}
+
+// RejectTransferOverride converts echo context to params.
+func (w *ServerInterfaceWrapper) RejectTransferOverride(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectTransferOverrideParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejectTransferOverride(ctx, centreID, id, params)
+	return err
+}
+
+// WithdrawTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) WithdrawTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WithdrawTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WithdrawTransfer(ctx, centreID, id, params)
+	return err
+}
+
 // ListVisits converts echo context to params.
 func (w *ServerInterfaceWrapper) ListVisits(ctx echo.Context) error {
 	var err error
@@ -39865,6 +43447,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges", wrapper.ListMerges, options.OperationMiddlewares["listMerges"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merges/:merge_id/rows", wrapper.ListMergeRows, options.OperationMiddlewares["listMergeRows"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -40059,6 +43643,17 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.ListMhpssSessions, options.OperationMiddlewares["listMhpssSessions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions", wrapper.CreateMhpssSession, options.OperationMiddlewares["createMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.GetMhpssSession, options.OperationMiddlewares["getMhpssSession"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id", wrapper.UpdateMhpssSession, options.OperationMiddlewares["updateMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/hold", wrapper.HoldMhpssSession, options.OperationMiddlewares["holdMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/cancel", wrapper.CancelMhpssSession, options.OperationMiddlewares["cancelMhpssSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/void", wrapper.VoidMhpssSession, options.OperationMiddlewares["voidMhpssSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.ListMhpssNotes, options.OperationMiddlewares["listMhpssNotes"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes", wrapper.CreateMhpssNote, options.OperationMiddlewares["createMhpssNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/sessions/:id/notes/:note_id", wrapper.GetMhpssNote, options.OperationMiddlewares["getMhpssNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/mhpss/activity", wrapper.GetMhpssActivity, options.OperationMiddlewares["getMhpssActivity"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -40104,6 +43699,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.ListBestInterests, options.OperationMiddlewares["listBestInterests"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.CreateBestInterest, options.OperationMiddlewares["createBestInterest"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id", wrapper.GetBestInterest, options.OperationMiddlewares["getBestInterest"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id", wrapper.UpdateBestInterest, options.OperationMiddlewares["updateBestInterest"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id/decide", wrapper.DecideBestInterest, options.OperationMiddlewares["decideBestInterest"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id/review", wrapper.ReviewBestInterest, options.OperationMiddlewares["reviewBestInterest"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id/void", wrapper.VoidBestInterest, options.OperationMiddlewares["voidBestInterest"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.ListCaseProblems, options.OperationMiddlewares["listCaseProblems"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.CreateCaseProblem, options.OperationMiddlewares["createCaseProblem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.GetCaseProblem, options.OperationMiddlewares["getCaseProblem"]...)
@@ -40111,6 +43713,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/transfers", wrapper.RequestTransfer, options.OperationMiddlewares["requestTransfer"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers", wrapper.ListTransfers, options.OperationMiddlewares["listTransfers"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers/:id", wrapper.GetTransfer, options.OperationMiddlewares["getTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/withdraw", wrapper.WithdrawTransfer, options.OperationMiddlewares["withdrawTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/approve", wrapper.ApproveTransferOverride, options.OperationMiddlewares["approveTransferOverride"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfers/:id/override/reject", wrapper.RejectTransferOverride, options.OperationMiddlewares["rejectTransferOverride"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox", wrapper.ListIncomingTransfers, options.OperationMiddlewares["listIncomingTransfers"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id", wrapper.GetIncomingTransfer, options.OperationMiddlewares["getIncomingTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/accept", wrapper.AcceptTransfer, options.OperationMiddlewares["acceptTransfer"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/transfer-inbox/:id/refuse", wrapper.RefuseTransfer, options.OperationMiddlewares["refuseTransfer"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
@@ -40129,6 +43741,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.ListReferralMessages, options.OperationMiddlewares["listReferralMessages"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.CreateReferralMessage, options.OperationMiddlewares["createReferralMessage"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/disclosures", wrapper.ListDisclosures, options.OperationMiddlewares["listDisclosures"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.ListLegalHolds, options.OperationMiddlewares["listLegalHolds"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id", wrapper.GetLegalHold, options.OperationMiddlewares["getLegalHold"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/legal-holds/:id/end", wrapper.EndLegalHold, options.OperationMiddlewares["endLegalHold"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox", wrapper.ListReferralInbox, options.OperationMiddlewares["listReferralInbox"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id", wrapper.GetReferralInboxItem, options.OperationMiddlewares["getReferralInboxItem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/matches", wrapper.ListReferralInboxMatches, options.OperationMiddlewares["listReferralInboxMatches"]...)
@@ -44308,6 +47924,89 @@ func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPrevi
 	return err
 }
 
+type ListMergesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListMergesParams
+}
+
+type ListMergesResponseObject interface {
+	VisitListMergesResponse(w http.ResponseWriter) error
+}
+
+type ListMerges200JSONResponse MergePage
+
+func (response ListMerges200JSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMergesdefaultApplicationProblemPlusJSONResponse) VisitListMergesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergeRowsRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	MergeID  openapi_types.UUID `json:"merge_id"`
+	Params   ListMergeRowsParams
+}
+
+type ListMergeRowsResponseObject interface {
+	VisitListMergeRowsResponse(w http.ResponseWriter) error
+}
+
+type ListMergeRows200JSONResponse MergeRowPage
+
+func (response ListMergeRows200JSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMergeRowsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMergeRowsdefaultApplicationProblemPlusJSONResponse) VisitListMergeRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBeneficiaryNamesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -47850,6 +51549,351 @@ func (response VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type ListBestInterestsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListBestInterestsParams
+}
+
+type ListBestInterestsResponseObject interface {
+	VisitListBestInterestsResponse(w http.ResponseWriter) error
+}
+
+type ListBestInterests200JSONResponse BestInterestPage
+
+func (response ListBestInterests200JSONResponse) VisitListBestInterestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBestInterestsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBestInterestsdefaultApplicationProblemPlusJSONResponse) VisitListBestInterestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBestInterestRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateBestInterestParams
+	Body     *CreateBestInterestJSONRequestBody
+}
+
+type CreateBestInterestResponseObject interface {
+	VisitCreateBestInterestResponse(w http.ResponseWriter) error
+}
+
+type CreateBestInterest201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateBestInterest201JSONResponse struct {
+	Body    BestInterest
+	Headers CreateBestInterest201ResponseHeaders
+}
+
+func (response CreateBestInterest201JSONResponse) VisitCreateBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateBestInterestdefaultApplicationProblemPlusJSONResponse) VisitCreateBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+}
+
+type GetBestInterestResponseObject interface {
+	VisitGetBestInterestResponse(w http.ResponseWriter) error
+}
+
+type GetBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type GetBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers GetBestInterest200ResponseHeaders
+}
+
+func (response GetBestInterest200JSONResponse) VisitGetBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBestInterestdefaultApplicationProblemPlusJSONResponse) VisitGetBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+	Params      UpdateBestInterestParams
+	Body        *UpdateBestInterestApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateBestInterestResponseObject interface {
+	VisitUpdateBestInterestResponse(w http.ResponseWriter) error
+}
+
+type UpdateBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers UpdateBestInterest200ResponseHeaders
+}
+
+func (response UpdateBestInterest200JSONResponse) VisitUpdateBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateBestInterestdefaultApplicationProblemPlusJSONResponse) VisitUpdateBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+	Params      DecideBestInterestParams
+	Body        *DecideBestInterestJSONRequestBody
+}
+
+type DecideBestInterestResponseObject interface {
+	VisitDecideBestInterestResponse(w http.ResponseWriter) error
+}
+
+type DecideBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type DecideBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers DecideBestInterest200ResponseHeaders
+}
+
+func (response DecideBestInterest200JSONResponse) VisitDecideBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideBestInterestdefaultApplicationProblemPlusJSONResponse) VisitDecideBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+	Params      ReviewBestInterestParams
+}
+
+type ReviewBestInterestResponseObject interface {
+	VisitReviewBestInterestResponse(w http.ResponseWriter) error
+}
+
+type ReviewBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type ReviewBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers ReviewBestInterest200ResponseHeaders
+}
+
+func (response ReviewBestInterest200JSONResponse) VisitReviewBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReviewBestInterestdefaultApplicationProblemPlusJSONResponse) VisitReviewBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidBestInterestRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ProcedureID openapi_types.UUID `json:"procedure_id"`
+	Params      VoidBestInterestParams
+	Body        *VoidBestInterestJSONRequestBody
+}
+
+type VoidBestInterestResponseObject interface {
+	VisitVoidBestInterestResponse(w http.ResponseWriter) error
+}
+
+type VoidBestInterest200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidBestInterest200JSONResponse struct {
+	Body    BestInterest
+	Headers VoidBestInterest200ResponseHeaders
+}
+
+func (response VoidBestInterest200JSONResponse) VisitVoidBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidBestInterestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidBestInterestdefaultApplicationProblemPlusJSONResponse) VisitVoidBestInterestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type BreakGlassRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -50827,6 +54871,58 @@ func (response EndCaseTeamMemberdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type RequestTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RequestTransferParams
+	Body     *RequestTransferJSONRequestBody
+}
+
+type RequestTransferResponseObject interface {
+	VisitRequestTransferResponse(w http.ResponseWriter) error
+}
+
+type RequestTransfer201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RequestTransfer201JSONResponse struct {
+	Body    Transfer
+	Headers RequestTransfer201ResponseHeaders
+}
+
+func (response RequestTransfer201JSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RequestTransferdefaultApplicationProblemPlusJSONResponse) VisitRequestTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UndoCaseMergeRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -53120,6 +57216,195 @@ func (response DecideImportRowdefaultApplicationProblemPlusJSONResponse) VisitDe
 	return err
 }
 
+type ListLegalHoldsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListLegalHoldsParams
+}
+
+type ListLegalHoldsResponseObject interface {
+	VisitListLegalHoldsResponse(w http.ResponseWriter) error
+}
+
+type ListLegalHolds200JSONResponse LegalHoldPage
+
+func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHoldsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLegalHoldsdefaultApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHoldRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   PlaceLegalHoldParams
+	Body     *PlaceLegalHoldJSONRequestBody
+}
+
+type PlaceLegalHoldResponseObject interface {
+	VisitPlaceLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type PlaceLegalHold201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type PlaceLegalHold201JSONResponse struct {
+	Body    LegalHold
+	Headers PlaceLegalHold201ResponseHeaders
+}
+
+func (response PlaceLegalHold201JSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlaceLegalHolddefaultApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLegalHoldRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetLegalHoldResponseObject interface {
+	VisitGetLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type GetLegalHold200ResponseHeaders struct {
+	ETag string
+}
+
+type GetLegalHold200JSONResponse struct {
+	Body    LegalHold
+	Headers GetLegalHold200ResponseHeaders
+}
+
+func (response GetLegalHold200JSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLegalHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLegalHolddefaultApplicationProblemPlusJSONResponse) VisitGetLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndLegalHoldRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   EndLegalHoldParams
+	Body     *EndLegalHoldJSONRequestBody
+}
+
+type EndLegalHoldResponseObject interface {
+	VisitEndLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type EndLegalHold200ResponseHeaders struct {
+	ETag string
+}
+
+type EndLegalHold200JSONResponse struct {
+	Body    LegalHold
+	Headers EndLegalHold200ResponseHeaders
+}
+
+func (response EndLegalHold200JSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndLegalHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndLegalHolddefaultApplicationProblemPlusJSONResponse) VisitEndLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListManagementModelsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListManagementModelsParams
@@ -53536,6 +57821,527 @@ type EndMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssActivityRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetMhpssActivityParams
+}
+
+type GetMhpssActivityResponseObject interface {
+	VisitGetMhpssActivityResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssActivity200JSONResponse MhpssActivity
+
+func (response GetMhpssActivity200JSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssActivitydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssActivitydefaultApplicationProblemPlusJSONResponse) VisitGetMhpssActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListMhpssSessionsParams
+}
+
+type ListMhpssSessionsResponseObject interface {
+	VisitListMhpssSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssSessions200JSONResponse MhpssSessionPage
+
+func (response ListMhpssSessions200JSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssSessionsdefaultApplicationProblemPlusJSONResponse) VisitListMhpssSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateMhpssSessionParams
+	Body     *CreateMhpssSessionJSONRequestBody
+}
+
+type CreateMhpssSessionResponseObject interface {
+	VisitCreateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssSession201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMhpssSession201JSONResponse struct {
+	Body    MhpssSession
+	Headers CreateMhpssSession201ResponseHeaders
+}
+
+func (response CreateMhpssSession201JSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetMhpssSessionResponseObject interface {
+	VisitGetMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers GetMhpssSession200ResponseHeaders
+}
+
+func (response GetMhpssSession200JSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitGetMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateMhpssSessionParams
+	Body     *UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateMhpssSessionResponseObject interface {
+	VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type UpdateMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers UpdateMhpssSession200ResponseHeaders
+}
+
+func (response UpdateMhpssSession200JSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CancelMhpssSessionParams
+	Body     *CancelMhpssSessionJSONRequestBody
+}
+
+type CancelMhpssSessionResponseObject interface {
+	VisitCancelMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type CancelMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers CancelMhpssSession200ResponseHeaders
+}
+
+func (response CancelMhpssSession200JSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitCancelMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   HoldMhpssSessionParams
+	Body     *HoldMhpssSessionJSONRequestBody
+}
+
+type HoldMhpssSessionResponseObject interface {
+	VisitHoldMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type HoldMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type HoldMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers HoldMhpssSession200ResponseHeaders
+}
+
+func (response HoldMhpssSession200JSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitHoldMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListMhpssNotesParams
+}
+
+type ListMhpssNotesResponseObject interface {
+	VisitListMhpssNotesResponse(w http.ResponseWriter) error
+}
+
+type ListMhpssNotes200JSONResponse MhpssNotePage
+
+func (response ListMhpssNotes200JSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMhpssNotesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMhpssNotesdefaultApplicationProblemPlusJSONResponse) VisitListMhpssNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNoteRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateMhpssNoteParams
+	Body     *CreateMhpssNoteJSONRequestBody
+}
+
+type CreateMhpssNoteResponseObject interface {
+	VisitCreateMhpssNoteResponse(w http.ResponseWriter) error
+}
+
+type CreateMhpssNote201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMhpssNote201JSONResponse struct {
+	Body    MhpssNote
+	Headers CreateMhpssNote201ResponseHeaders
+}
+
+func (response CreateMhpssNote201JSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitCreateMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssNoteRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NoteID   openapi_types.UUID `json:"note_id"`
+}
+
+type GetMhpssNoteResponseObject interface {
+	VisitGetMhpssNoteResponse(w http.ResponseWriter) error
+}
+
+type GetMhpssNote200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMhpssNote200JSONResponse struct {
+	Body    MhpssNote
+	Headers GetMhpssNote200ResponseHeaders
+}
+
+func (response GetMhpssNote200JSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMhpssNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMhpssNotedefaultApplicationProblemPlusJSONResponse) VisitGetMhpssNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidMhpssSessionParams
+	Body     *VoidMhpssSessionJSONRequestBody
+}
+
+type VoidMhpssSessionResponseObject interface {
+	VisitVoidMhpssSessionResponse(w http.ResponseWriter) error
+}
+
+type VoidMhpssSession200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidMhpssSession200JSONResponse struct {
+	Body    MhpssSession
+	Headers VoidMhpssSession200ResponseHeaders
+}
+
+func (response VoidMhpssSession200JSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidMhpssSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidMhpssSessionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -58430,6 +63236,431 @@ func (response DismissTaskdefaultApplicationProblemPlusJSONResponse) VisitDismis
 	return err
 }
 
+type ListIncomingTransfersRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListIncomingTransfersParams
+}
+
+type ListIncomingTransfersResponseObject interface {
+	VisitListIncomingTransfersResponse(w http.ResponseWriter) error
+}
+
+type ListIncomingTransfers200JSONResponse IncomingTransferPage
+
+func (response ListIncomingTransfers200JSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListIncomingTransfersdefaultApplicationProblemPlusJSONResponse) VisitListIncomingTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIncomingTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetIncomingTransferResponseObject interface {
+	VisitGetIncomingTransferResponse(w http.ResponseWriter) error
+}
+
+type GetIncomingTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type GetIncomingTransfer200JSONResponse struct {
+	Body    IncomingTransfer
+	Headers GetIncomingTransfer200ResponseHeaders
+}
+
+func (response GetIncomingTransfer200JSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIncomingTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetIncomingTransferdefaultApplicationProblemPlusJSONResponse) VisitGetIncomingTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AcceptTransferParams
+	Body     *AcceptTransferJSONRequestBody
+}
+
+type AcceptTransferResponseObject interface {
+	VisitAcceptTransferResponse(w http.ResponseWriter) error
+}
+
+type AcceptTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type AcceptTransfer200JSONResponse struct {
+	Body    IncomingTransfer
+	Headers AcceptTransfer200ResponseHeaders
+}
+
+func (response AcceptTransfer200JSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcceptTransferdefaultApplicationProblemPlusJSONResponse) VisitAcceptTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RefuseTransferParams
+	Body     *RefuseTransferJSONRequestBody
+}
+
+type RefuseTransferResponseObject interface {
+	VisitRefuseTransferResponse(w http.ResponseWriter) error
+}
+
+type RefuseTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type RefuseTransfer200JSONResponse struct {
+	Body    IncomingTransfer
+	Headers RefuseTransfer200ResponseHeaders
+}
+
+func (response RefuseTransfer200JSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RefuseTransferdefaultApplicationProblemPlusJSONResponse) VisitRefuseTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTransfersRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListTransfersParams
+}
+
+type ListTransfersResponseObject interface {
+	VisitListTransfersResponse(w http.ResponseWriter) error
+}
+
+type ListTransfers200JSONResponse TransferPage
+
+func (response ListTransfers200JSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTransfersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTransfersdefaultApplicationProblemPlusJSONResponse) VisitListTransfersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetTransferResponseObject interface {
+	VisitGetTransferResponse(w http.ResponseWriter) error
+}
+
+type GetTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type GetTransfer200JSONResponse struct {
+	Body    Transfer
+	Headers GetTransfer200ResponseHeaders
+}
+
+func (response GetTransfer200JSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTransferdefaultApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveTransferOverrideRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveTransferOverrideParams
+}
+
+type ApproveTransferOverrideResponseObject interface {
+	VisitApproveTransferOverrideResponse(w http.ResponseWriter) error
+}
+
+type ApproveTransferOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveTransferOverride200JSONResponse struct {
+	Body    Transfer
+	Headers ApproveTransferOverride200ResponseHeaders
+}
+
+func (response ApproveTransferOverride200JSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitApproveTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTransferOverrideRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RejectTransferOverrideParams
+	Body     *RejectTransferOverrideJSONRequestBody
+}
+
+type RejectTransferOverrideResponseObject interface {
+	VisitRejectTransferOverrideResponse(w http.ResponseWriter) error
+}
+
+type RejectTransferOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type RejectTransferOverride200JSONResponse struct {
+	Body    Transfer
+	Headers RejectTransferOverride200ResponseHeaders
+}
+
+func (response RejectTransferOverride200JSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectTransferOverridedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectTransferOverridedefaultApplicationProblemPlusJSONResponse) VisitRejectTransferOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawTransferRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   WithdrawTransferParams
+	Body     *WithdrawTransferJSONRequestBody
+}
+
+type WithdrawTransferResponseObject interface {
+	VisitWithdrawTransferResponse(w http.ResponseWriter) error
+}
+
+type WithdrawTransfer200ResponseHeaders struct {
+	ETag string
+}
+
+type WithdrawTransfer200JSONResponse struct {
+	Body    Transfer
+	Headers WithdrawTransfer200ResponseHeaders
+}
+
+func (response WithdrawTransfer200JSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WithdrawTransferdefaultApplicationProblemPlusJSONResponse) VisitWithdrawTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVisitsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListVisitsParams
@@ -61653,6 +66884,12 @@ type StrictServerInterface interface {
 	// PreviewMerge What a merge would do
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
 	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
+	// ListMerges What was merged into a record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges)
+	ListMerges(ctx context.Context, request ListMergesRequestObject) (ListMergesResponseObject, error)
+	// ListMergeRows What a merge did to which row
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/merges/{merge_id}/rows)
+	ListMergeRows(ctx context.Context, request ListMergeRowsRequestObject) (ListMergeRowsResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -61848,6 +67085,27 @@ type StrictServerInterface interface {
 	// VoidCaseAttachment Void an attachment made in error
 	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
 	VoidCaseAttachment(ctx context.Context, request VoidCaseAttachmentRequestObject) (VoidCaseAttachmentResponseObject, error)
+	// ListBestInterests The best-interest procedures of a child's case
+	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests)
+	ListBestInterests(ctx context.Context, request ListBestInterestsRequestObject) (ListBestInterestsResponseObject, error)
+	// CreateBestInterest Begin a best-interest procedure
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests)
+	CreateBestInterest(ctx context.Context, request CreateBestInterestRequestObject) (CreateBestInterestResponseObject, error)
+	// GetBestInterest Read a best-interest procedure
+	// (GET /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
+	GetBestInterest(ctx context.Context, request GetBestInterestRequestObject) (GetBestInterestResponseObject, error)
+	// UpdateBestInterest Change a procedure that is not decided
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id})
+	UpdateBestInterest(ctx context.Context, request UpdateBestInterestRequestObject) (UpdateBestInterestResponseObject, error)
+	// DecideBestInterest Record the decision
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/decide)
+	DecideBestInterest(ctx context.Context, request DecideBestInterestRequestObject) (DecideBestInterestResponseObject, error)
+	// ReviewBestInterest Look at a decision again
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/review)
+	ReviewBestInterest(ctx context.Context, request ReviewBestInterestRequestObject) (ReviewBestInterestResponseObject, error)
+	// VoidBestInterest Void a procedure entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/best-interests/{procedure_id}/void)
+	VoidBestInterest(ctx context.Context, request VoidBestInterestRequestObject) (VoidBestInterestResponseObject, error)
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
@@ -62031,6 +67289,9 @@ type StrictServerInterface interface {
 	// EndCaseTeamMember Take someone off the team
 	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
 	EndCaseTeamMember(ctx context.Context, request EndCaseTeamMemberRequestObject) (EndCaseTeamMemberResponseObject, error)
+	// RequestTransfer Ask another centre to take the case
+	// (POST /v1/centres/{centre_id}/cases/{id}/transfers)
+	RequestTransfer(ctx context.Context, request RequestTransferRequestObject) (RequestTransferResponseObject, error)
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
@@ -62169,6 +67430,18 @@ type StrictServerInterface interface {
 	// DecideImportRow Decide about a row that may be a duplicate
 	// (POST /v1/centres/{centre_id}/imports/{id}/rows/{row_id}/decide)
 	DecideImportRow(ctx context.Context, request DecideImportRowRequestObject) (DecideImportRowResponseObject, error)
+	// ListLegalHolds List legal holds
+	// (GET /v1/centres/{centre_id}/legal-holds)
+	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
+	// PlaceLegalHold Keep what is held of a person or a case
+	// (POST /v1/centres/{centre_id}/legal-holds)
+	PlaceLegalHold(ctx context.Context, request PlaceLegalHoldRequestObject) (PlaceLegalHoldResponseObject, error)
+	// GetLegalHold Read a legal hold
+	// (GET /v1/centres/{centre_id}/legal-holds/{id})
+	GetLegalHold(ctx context.Context, request GetLegalHoldRequestObject) (GetLegalHoldResponseObject, error)
+	// EndLegalHold End a legal hold
+	// (POST /v1/centres/{centre_id}/legal-holds/{id}/end)
+	EndLegalHold(ctx context.Context, request EndLegalHoldRequestObject) (EndLegalHoldResponseObject, error)
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx context.Context, request ListManagementModelsRequestObject) (ListManagementModelsResponseObject, error)
@@ -62196,6 +67469,39 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
+	// GetMhpssActivity Count sessions and who came
+	// (GET /v1/centres/{centre_id}/mhpss/activity)
+	GetMhpssActivity(ctx context.Context, request GetMhpssActivityRequestObject) (GetMhpssActivityResponseObject, error)
+	// ListMhpssSessions List psychosocial sessions
+	// (GET /v1/centres/{centre_id}/mhpss/sessions)
+	ListMhpssSessions(ctx context.Context, request ListMhpssSessionsRequestObject) (ListMhpssSessionsResponseObject, error)
+	// CreateMhpssSession Plan a session, or record one that was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions)
+	CreateMhpssSession(ctx context.Context, request CreateMhpssSessionRequestObject) (CreateMhpssSessionResponseObject, error)
+	// GetMhpssSession Read a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id})
+	GetMhpssSession(ctx context.Context, request GetMhpssSessionRequestObject) (GetMhpssSessionResponseObject, error)
+	// UpdateMhpssSession Change a plan, or correct what was recorded
+	// (PATCH /v1/centres/{centre_id}/mhpss/sessions/{id})
+	UpdateMhpssSession(ctx context.Context, request UpdateMhpssSessionRequestObject) (UpdateMhpssSessionResponseObject, error)
+	// CancelMhpssSession Cancel a planned session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/cancel)
+	CancelMhpssSession(ctx context.Context, request CancelMhpssSessionRequestObject) (CancelMhpssSessionResponseObject, error)
+	// HoldMhpssSession Record that a planned session was held
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/hold)
+	HoldMhpssSession(ctx context.Context, request HoldMhpssSessionRequestObject) (HoldMhpssSessionResponseObject, error)
+	// ListMhpssNotes List the notes on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	ListMhpssNotes(ctx context.Context, request ListMhpssNotesRequestObject) (ListMhpssNotesResponseObject, error)
+	// CreateMhpssNote Write a note on a session
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/notes)
+	CreateMhpssNote(ctx context.Context, request CreateMhpssNoteRequestObject) (CreateMhpssNoteResponseObject, error)
+	// GetMhpssNote Read a note on a session
+	// (GET /v1/centres/{centre_id}/mhpss/sessions/{id}/notes/{note_id})
+	GetMhpssNote(ctx context.Context, request GetMhpssNoteRequestObject) (GetMhpssNoteResponseObject, error)
+	// VoidMhpssSession Void a session recorded in error
+	// (POST /v1/centres/{centre_id}/mhpss/sessions/{id}/void)
+	VoidMhpssSession(ctx context.Context, request VoidMhpssSessionRequestObject) (VoidMhpssSessionResponseObject, error)
 	// ListNeedsToReview List needs whose review is due
 	// (GET /v1/centres/{centre_id}/needs)
 	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
@@ -62502,6 +67808,33 @@ type StrictServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx context.Context, request DismissTaskRequestObject) (DismissTaskResponseObject, error)
+	// ListIncomingTransfers List the cases that other centres offer
+	// (GET /v1/centres/{centre_id}/transfer-inbox)
+	ListIncomingTransfers(ctx context.Context, request ListIncomingTransfersRequestObject) (ListIncomingTransfersResponseObject, error)
+	// GetIncomingTransfer Read what another centre offers
+	// (GET /v1/centres/{centre_id}/transfer-inbox/{id})
+	GetIncomingTransfer(ctx context.Context, request GetIncomingTransferRequestObject) (GetIncomingTransferResponseObject, error)
+	// AcceptTransfer Take a case over
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/accept)
+	AcceptTransfer(ctx context.Context, request AcceptTransferRequestObject) (AcceptTransferResponseObject, error)
+	// RefuseTransfer Leave a case where it is
+	// (POST /v1/centres/{centre_id}/transfer-inbox/{id}/refuse)
+	RefuseTransfer(ctx context.Context, request RefuseTransferRequestObject) (RefuseTransferResponseObject, error)
+	// ListTransfers List the cases that are handed over
+	// (GET /v1/centres/{centre_id}/transfers)
+	ListTransfers(ctx context.Context, request ListTransfersRequestObject) (ListTransfersResponseObject, error)
+	// GetTransfer Read a transfer
+	// (GET /v1/centres/{centre_id}/transfers/{id})
+	GetTransfer(ctx context.Context, request GetTransferRequestObject) (GetTransferResponseObject, error)
+	// ApproveTransferOverride Let a transfer go without consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/approve)
+	ApproveTransferOverride(ctx context.Context, request ApproveTransferOverrideRequestObject) (ApproveTransferOverrideResponseObject, error)
+	// RejectTransferOverride Keep a transfer that has no consent
+	// (POST /v1/centres/{centre_id}/transfers/{id}/override/reject)
+	RejectTransferOverride(ctx context.Context, request RejectTransferOverrideRequestObject) (RejectTransferOverrideResponseObject, error)
+	// WithdrawTransfer Take a transfer back
+	// (POST /v1/centres/{centre_id}/transfers/{id}/withdraw)
+	WithdrawTransfer(ctx context.Context, request WithdrawTransferRequestObject) (WithdrawTransferResponseObject, error)
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx context.Context, request ListVisitsRequestObject) (ListVisitsResponseObject, error)
@@ -65616,6 +70949,61 @@ func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
+// ListMerges operation middleware
+func (sh *strictHandler) ListMerges(ctx echo.Context, centreID CentreID, id ID, params ListMergesParams) error {
+	var request ListMergesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMerges(ctx.Request().Context(), request.(ListMergesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMerges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMergesResponseObject); ok {
+		return validResponse.VisitListMergesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMergeRows operation middleware
+func (sh *strictHandler) ListMergeRows(ctx echo.Context, centreID CentreID, id ID, mergeID openapi_types.UUID, params ListMergeRowsParams) error {
+	var request ListMergeRowsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.MergeID = mergeID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMergeRows(ctx.Request().Context(), request.(ListMergeRowsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMergeRows")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMergeRowsResponseObject); ok {
+		return validResponse.VisitListMergeRowsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListBeneficiaryNames operation middleware
 func (sh *strictHandler) ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error {
 	var request ListBeneficiaryNamesRequestObject
@@ -68218,6 +73606,291 @@ func (sh *strictHandler) VoidCaseAttachment(ctx echo.Context, centreID CentreID,
 	return nil
 }
 
+// ListBestInterests operation middleware
+func (sh *strictHandler) ListBestInterests(ctx echo.Context, centreID CentreID, id ID, params ListBestInterestsParams) error {
+	var request ListBestInterestsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBestInterests(ctx.Request().Context(), request.(ListBestInterestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBestInterests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBestInterestsResponseObject); ok {
+		return validResponse.VisitListBestInterestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateBestInterest operation middleware
+func (sh *strictHandler) CreateBestInterest(ctx echo.Context, centreID CentreID, id ID, params CreateBestInterestParams) error {
+	var request CreateBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateBestInterestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBestInterest(ctx.Request().Context(), request.(CreateBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateBestInterestResponseObject); ok {
+		return validResponse.VisitCreateBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBestInterest operation middleware
+func (sh *strictHandler) GetBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID) error {
+	var request GetBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBestInterest(ctx.Request().Context(), request.(GetBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBestInterestResponseObject); ok {
+		return validResponse.VisitGetBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateBestInterest operation middleware
+func (sh *strictHandler) UpdateBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params UpdateBestInterestParams) error {
+	var request UpdateBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+	request.Params = params
+
+	var body UpdateBestInterestApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateBestInterest(ctx.Request().Context(), request.(UpdateBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateBestInterestResponseObject); ok {
+		return validResponse.VisitUpdateBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideBestInterest operation middleware
+func (sh *strictHandler) DecideBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params DecideBestInterestParams) error {
+	var request DecideBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+	request.Params = params
+
+	var body DecideBestInterestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideBestInterest(ctx.Request().Context(), request.(DecideBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideBestInterestResponseObject); ok {
+		return validResponse.VisitDecideBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReviewBestInterest operation middleware
+func (sh *strictHandler) ReviewBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params ReviewBestInterestParams) error {
+	var request ReviewBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReviewBestInterest(ctx.Request().Context(), request.(ReviewBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReviewBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReviewBestInterestResponseObject); ok {
+		return validResponse.VisitReviewBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidBestInterest operation middleware
+func (sh *strictHandler) VoidBestInterest(ctx echo.Context, centreID CentreID, id ID, procedureID openapi_types.UUID, params VoidBestInterestParams) error {
+	var request VoidBestInterestRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProcedureID = procedureID
+	request.Params = params
+
+	var body VoidBestInterestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidBestInterest(ctx.Request().Context(), request.(VoidBestInterestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidBestInterest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidBestInterestResponseObject); ok {
+		return validResponse.VisitVoidBestInterestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // BreakGlass operation middleware
 func (sh *strictHandler) BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error {
 	var request BreakGlassRequestObject
@@ -70654,6 +76327,56 @@ func (sh *strictHandler) EndCaseTeamMember(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
+// RequestTransfer operation middleware
+func (sh *strictHandler) RequestTransfer(ctx echo.Context, centreID CentreID, id ID, params RequestTransferParams) error {
+	var request RequestTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RequestTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestTransfer(ctx.Request().Context(), request.(RequestTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestTransferResponseObject); ok {
+		return validResponse.VisitRequestTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // UndoCaseMerge operation middleware
 func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error {
 	var request UndoCaseMergeRequestObject
@@ -72310,6 +78033,157 @@ func (sh *strictHandler) DecideImportRow(ctx echo.Context, centreID CentreID, id
 	return nil
 }
 
+// ListLegalHolds operation middleware
+func (sh *strictHandler) ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error {
+	var request ListLegalHoldsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLegalHolds(ctx.Request().Context(), request.(ListLegalHoldsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLegalHolds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLegalHoldsResponseObject); ok {
+		return validResponse.VisitListLegalHoldsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceLegalHold operation middleware
+func (sh *strictHandler) PlaceLegalHold(ctx echo.Context, centreID CentreID, params PlaceLegalHoldParams) error {
+	var request PlaceLegalHoldRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body PlaceLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceLegalHold(ctx.Request().Context(), request.(PlaceLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceLegalHoldResponseObject); ok {
+		return validResponse.VisitPlaceLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLegalHold operation middleware
+func (sh *strictHandler) GetLegalHold(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetLegalHoldRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLegalHold(ctx.Request().Context(), request.(GetLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLegalHoldResponseObject); ok {
+		return validResponse.VisitGetLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndLegalHold operation middleware
+func (sh *strictHandler) EndLegalHold(ctx echo.Context, centreID CentreID, id ID, params EndLegalHoldParams) error {
+	var request EndLegalHoldRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body EndLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndLegalHold(ctx.Request().Context(), request.(EndLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndLegalHoldResponseObject); ok {
+		return validResponse.VisitEndLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListManagementModels operation middleware
 func (sh *strictHandler) ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error {
 	var request ListManagementModelsRequestObject
@@ -72633,6 +78507,437 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 		return err
 	} else if validResponse, ok := response.(EndMemberResponseObject); ok {
 		return validResponse.VisitEndMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssActivity operation middleware
+func (sh *strictHandler) GetMhpssActivity(ctx echo.Context, centreID CentreID, params GetMhpssActivityParams) error {
+	var request GetMhpssActivityRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssActivity(ctx.Request().Context(), request.(GetMhpssActivityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssActivity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssActivityResponseObject); ok {
+		return validResponse.VisitGetMhpssActivityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssSessions operation middleware
+func (sh *strictHandler) ListMhpssSessions(ctx echo.Context, centreID CentreID, params ListMhpssSessionsParams) error {
+	var request ListMhpssSessionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssSessions(ctx.Request().Context(), request.(ListMhpssSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssSessionsResponseObject); ok {
+		return validResponse.VisitListMhpssSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssSession operation middleware
+func (sh *strictHandler) CreateMhpssSession(ctx echo.Context, centreID CentreID, params CreateMhpssSessionParams) error {
+	var request CreateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssSession(ctx.Request().Context(), request.(CreateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssSessionResponseObject); ok {
+		return validResponse.VisitCreateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssSession operation middleware
+func (sh *strictHandler) GetMhpssSession(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssSession(ctx.Request().Context(), request.(GetMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssSessionResponseObject); ok {
+		return validResponse.VisitGetMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMhpssSession operation middleware
+func (sh *strictHandler) UpdateMhpssSession(ctx echo.Context, centreID CentreID, id ID, params UpdateMhpssSessionParams) error {
+	var request UpdateMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateMhpssSessionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMhpssSession(ctx.Request().Context(), request.(UpdateMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMhpssSessionResponseObject); ok {
+		return validResponse.VisitUpdateMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelMhpssSession operation middleware
+func (sh *strictHandler) CancelMhpssSession(ctx echo.Context, centreID CentreID, id ID, params CancelMhpssSessionParams) error {
+	var request CancelMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CancelMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelMhpssSession(ctx.Request().Context(), request.(CancelMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelMhpssSessionResponseObject); ok {
+		return validResponse.VisitCancelMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HoldMhpssSession operation middleware
+func (sh *strictHandler) HoldMhpssSession(ctx echo.Context, centreID CentreID, id ID, params HoldMhpssSessionParams) error {
+	var request HoldMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body HoldMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldMhpssSession(ctx.Request().Context(), request.(HoldMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HoldMhpssSessionResponseObject); ok {
+		return validResponse.VisitHoldMhpssSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMhpssNotes operation middleware
+func (sh *strictHandler) ListMhpssNotes(ctx echo.Context, centreID CentreID, id ID, params ListMhpssNotesParams) error {
+	var request ListMhpssNotesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMhpssNotes(ctx.Request().Context(), request.(ListMhpssNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMhpssNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMhpssNotesResponseObject); ok {
+		return validResponse.VisitListMhpssNotesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMhpssNote operation middleware
+func (sh *strictHandler) CreateMhpssNote(ctx echo.Context, centreID CentreID, id ID, params CreateMhpssNoteParams) error {
+	var request CreateMhpssNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateMhpssNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMhpssNote(ctx.Request().Context(), request.(CreateMhpssNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMhpssNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMhpssNoteResponseObject); ok {
+		return validResponse.VisitCreateMhpssNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMhpssNote operation middleware
+func (sh *strictHandler) GetMhpssNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error {
+	var request GetMhpssNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NoteID = noteID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMhpssNote(ctx.Request().Context(), request.(GetMhpssNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMhpssNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMhpssNoteResponseObject); ok {
+		return validResponse.VisitGetMhpssNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidMhpssSession operation middleware
+func (sh *strictHandler) VoidMhpssSession(ctx echo.Context, centreID CentreID, id ID, params VoidMhpssSessionParams) error {
+	var request VoidMhpssSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidMhpssSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidMhpssSession(ctx.Request().Context(), request.(VoidMhpssSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidMhpssSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidMhpssSessionResponseObject); ok {
+		return validResponse.VisitVoidMhpssSessionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -76444,6 +82749,337 @@ func (sh *strictHandler) DismissTask(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
+// ListIncomingTransfers operation middleware
+func (sh *strictHandler) ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error {
+	var request ListIncomingTransfersRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListIncomingTransfers(ctx.Request().Context(), request.(ListIncomingTransfersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListIncomingTransfers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListIncomingTransfersResponseObject); ok {
+		return validResponse.VisitListIncomingTransfersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetIncomingTransfer operation middleware
+func (sh *strictHandler) GetIncomingTransfer(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetIncomingTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIncomingTransfer(ctx.Request().Context(), request.(GetIncomingTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIncomingTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetIncomingTransferResponseObject); ok {
+		return validResponse.VisitGetIncomingTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcceptTransfer operation middleware
+func (sh *strictHandler) AcceptTransfer(ctx echo.Context, centreID CentreID, id ID, params AcceptTransferParams) error {
+	var request AcceptTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AcceptTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptTransfer(ctx.Request().Context(), request.(AcceptTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcceptTransferResponseObject); ok {
+		return validResponse.VisitAcceptTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefuseTransfer operation middleware
+func (sh *strictHandler) RefuseTransfer(ctx echo.Context, centreID CentreID, id ID, params RefuseTransferParams) error {
+	var request RefuseTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RefuseTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefuseTransfer(ctx.Request().Context(), request.(RefuseTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefuseTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefuseTransferResponseObject); ok {
+		return validResponse.VisitRefuseTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTransfers operation middleware
+func (sh *strictHandler) ListTransfers(ctx echo.Context, centreID CentreID, params ListTransfersParams) error {
+	var request ListTransfersRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTransfers(ctx.Request().Context(), request.(ListTransfersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTransfers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTransfersResponseObject); ok {
+		return validResponse.VisitListTransfersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTransfer operation middleware
+func (sh *strictHandler) GetTransfer(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTransfer(ctx.Request().Context(), request.(GetTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTransferResponseObject); ok {
+		return validResponse.VisitGetTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveTransferOverride operation middleware
+func (sh *strictHandler) ApproveTransferOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveTransferOverrideParams) error {
+	var request ApproveTransferOverrideRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveTransferOverride(ctx.Request().Context(), request.(ApproveTransferOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveTransferOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveTransferOverrideResponseObject); ok {
+		return validResponse.VisitApproveTransferOverrideResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejectTransferOverride operation middleware
+func (sh *strictHandler) RejectTransferOverride(ctx echo.Context, centreID CentreID, id ID, params RejectTransferOverrideParams) error {
+	var request RejectTransferOverrideRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RejectTransferOverrideJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectTransferOverride(ctx.Request().Context(), request.(RejectTransferOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectTransferOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejectTransferOverrideResponseObject); ok {
+		return validResponse.VisitRejectTransferOverrideResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// WithdrawTransfer operation middleware
+func (sh *strictHandler) WithdrawTransfer(ctx echo.Context, centreID CentreID, id ID, params WithdrawTransferParams) error {
+	var request WithdrawTransferRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body WithdrawTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WithdrawTransfer(ctx.Request().Context(), request.(WithdrawTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WithdrawTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(WithdrawTransferResponseObject); ok {
+		return validResponse.VisitWithdrawTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListVisits operation middleware
 func (sh *strictHandler) ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error {
 	var request ListVisitsRequestObject
@@ -78583,1833 +85219,1985 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/lty2lS+KvwpWfbOWk5mS05IlJ1Kv77qnI9uxz9iWjuSJz5pYU40iUVVIs4AyAHap7KN/7wPcR7xP",
-	"chc2ABIkARJksSV14vkjY3WRILCxsbF/fvavi4zvD5wRpuTi2a+LHcE5EfCfzzlThKlvMduWeEv0n3Ii",
-	"M0EPinK2eLb4YUdQYX9FfIMU/HtNCrlYLshbvD8UZPFssRGL5UKQn0sqSL54pkRJlguZ7cge6zHV6aCf",
-	"kkpQtl28e7dcfPkD3oa/dkuEpJwt0YYL9M3mwXdYZbvGx35aPPxpMfJ73/IMm4+0v/njjggC62LkiASR",
-	"vBQZQVSO/MLfsDiFRscKkUKaL2Amj0SgnBwIyyXirLGuqywjB/Wg2owx33+3XBywwHui7M6aweIb+623",
-	"qXsiJd4S+QwRTXexRFggLhDRNKD6acMyi+WC4X14qvXU9vjtt4Rt1W7x7NHFxTJAqueEKUG++SLMABn8",
-	"6r58wGpXf9f8tqJ5L3E2XOyxWjxblCU8GZgBz0lBpfoehg0yPZVqibBElKHrtw8y+8J1eF76p94peUT5",
-	"/ELvlVJE6HH+++/4wS9v9P9cPHi6evNvvwvPt1wTPecIxco1+UQiPccI2co1GTO90ASE5KL7+WtG3qpV",
-	"Br9eOwFx0Hy1Jhteb+PPJREnf0IwXGQKDy/CfBPjGHdow4s/m1m+ycn+wBVh2ek/SOCMf4dviEQYCXIg",
-	"WCGJN+QSYXZCJaM/lwQp8lbFDpI39gM9eOwgPXmyXOwpqygUnOfGyMogjbTARUpLoyOWSBCct2TqZyBT",
-	"w5OspXASCz2MbN/me85I0hw1F2W4KIhAOyx75qVHrCY3jpk2rzCLXXkHLBTirDih444WRnhn5q7UE0Jq",
-	"RyVM99IId1wUmvmp6pmq+dxIkrGsKHPyA1e46M70OS+Zgm8LfpRIcR45btQMs1Iwjj+FnGxwWajFsw0u",
-	"JKmmsOa8IJiZq9Nc992jj4viGuE8l55WoMUluSXiVGkNkSlVSkQ9F8LK/eLZ3xe4KBZvQtT4lu6p6k7k",
-	"lV48BqkT+xi8GFz3k4ul3ge619+G+2pPmflXfcgoU2RLBExiiGuAf6lER8wUyZdIltlO3yPX65Mi8v9/",
-	"8eDzJ08+e3IdY5ReLgnep+/0qZQHziSBXXpxVard84ISpr4Uwghty7v6P/HhUFCjDP3xH9JoRJUc+HVB",
-	"zCsLym5xQfNVBgNpWaF/WAUuH3hAr5hxhW4YPzIEKhUXKKc5/PUg+C1BVElSbD5dvPNX9ztBNotni//f",
-	"H2sd9Y/mV/lHWIlZAyyzte1fPUef/+nxUyRJpv+Ennz6aLH0tdsff/zxgR6CMKVXHNi1r/nRLkDaSaod",
-	"2UtS3JJx+p+enjfds0i+FbiX4oJsBJE7pPgNYY7w8Ord0vbdcvFS8HVB9j3rO5gn/j2wTtBPqmUu9DcV",
-	"pkW1qp9LIhVaC4JvtG4MHLTngiBRFkReIkkIAprITx115OLZ36uBq91qjEwl2lBS5JpQ7gn9/oHrU63p",
-	"/kc4eu/e6BMpFWaZHqwU7JnWCJ5dPHz66OLi4uIB/M+f9P/82f3T/h/W51VhVcrFs8ePHi0Xiiq4VQPr",
-	"wrCaWs9wBJN/dHRJ3kK3GYH9e833RO0o24IkEpxtDfnsPXarTwRnEmysI5goONshswa0J5hJkHX2S2BP",
-	"vPzGyBT9j4PgByIUNQInEwQrkq+wauhTOVbkgaJ70lWqWtP9tfs7zRN0s+WiwFKtSll9vGPaMUQV0k+h",
-	"LVcImzOzRIoDKfaUlUrPL23SzFoL3R+IOnJxE7gkn3/zxSsktEyXeiZ7fAK9Br5uzi9hObAi2gi+v0Rk",
-	"f1CnZ1p91DeEInsZ/KL9AxYCn/S/udhiRiWcwVUi8Q6C3FJeypUkmSBqVTJFi7CMLDjbwpzNo1a5R7Bo",
-	"Y8amUVCQW34zklVkxg+G0dLJYabZXcsLrdJR5hvjcF9v6a3ZIF5qq4+Za4uyWqt32l3n0+UhH8391sfR",
-	"eIEy9fnjRVDlqK+hvxtrxr2/9M9eYypdjrDsW9HT49pa2eLrf5BM6SlW5/05fAHEfJ5TPRouXnrn3yqO",
-	"TZHQOt5NFeZiOfm8uxPY1ol6TaPm+ayYyBvjSWhKe/z2G/Os97PhsOXCmHb2d60cTDyDAebut8Xb89pT",
-	"Zv/1MGGSLWYa4pFexnhp/UqtnccKN5bTd4PVl0rgDHuehaFxvidvlfVQ6IGctdT3ijGp2gSB2Tc/PUAD",
-	"a8z2no09Zf5fH449LawsCrzWGoVRQ+/XsXj/LN7dr4NW7nHxBcmoFpxypDhbE6lWoC7q/2A8ZEq82KCs",
-	"4LIUROrLItvRIheEfSJRhiXI286+DmxPxvd7q3CNfTW3C22Y1UAE4wcEwrwJyWG3RWnn19JV07+5bw8v",
-	"ejeuc+7cfN0M3vTsInxt3AYmSmPvXo4GJjpOtM4NPuBAiN7mfWt+RSS4K9riFtvfh3bqOZbEjWV4Kw/z",
-	"MPhvjWFxaZQebT8JqYzptURHMO6pQlroSKuoBhjQGGCdsAO9IUcqg1pR4ibxUmXcyDvH2pp9cmL8vBtt",
-	"DoT9Rx3Ku6GGKS+7pBf1D6MOi93KdwNHwg0fnJtSONs54dDZQ4wOREjO0O+v14SRDc0oFqcVza//oG1q",
-	"rp/QQgn9/lr/P/gBTOKW0PNfTdoaO1ras8Z/sMpJQVTEgPvBc7s6BxM5KHCu7010IU3hnmKibmhBViwY",
-	"ILoCW0HLAEmYWqIjVTteKmNKYzgZaF9KBTPe8SJIgB2h253yzJlKSCQfhRvK8q49tFzU8SrNXhWzrOB5",
-	"MJvXpAgaUnuSU7wyf45IB7chGIhAJWxJ2NjLCL0l+Uru8KMnn0cH1IS2ozmSBlVlwiRV9JaqU4TrNfs9",
-	"M/LZRqKAyzNeMgXxaisumKYr+MHtkOZS1J/KVFB4LBcDawgSZaktyB15i7V8Ml/sjkt/CZD6Lydl1Ig+",
-	"gg+ajsuF2pX7NQtK4h93RO3A/gV5Dh63RTcAMM3ALQ8FxznJV+tT6sVLN7TPjYORzDADBtGyFQuSw7ED",
-	"CuU8K/eGbZINcPO99PklG+zLxS2n+UoQLCPOLf37WI+BeSVxukeaq0CM7SV9Swq5hAuAIbo3AZO5HA4g",
-	"XJrH1BeiDdli+b46Vl1h4fNuk5/6L8RvKbvp3tXk7YEKIkeR/FCKA5dk8FpvfPqlfUmfAVGEM0V86uqH",
-	"6k8t/YkOr3OSa+a8ZbWm7wYbnuvL+rOBDBmqED8Q5gtpF1/wGSEkmOvPzOGQqBWre+aR8Kgwh0vibM2i",
-	"7YoY9GG0rvfpd/W7XvL8jRvdasSJqSV5wzfSSOP56afXiyGTw44T3L4yp+oqC2eoXQuS40xdP0O3uChr",
-	"vUAJTAsbVUVHfYsTgSXJIW1J/2cpIL3LGAO4QJqXUE72mOX+SaNMElGLcwifaZ0cCI2NTMfCJuEduDCZ",
-	"TnpK4QOp1/IXQfBNWKE31mRB2Y1R1XJOpK8ot31jzpDsBn8oc9ZGKH+LkQahwhqq21lHiz2V0nA6LhQx",
-	"wURDH2tecpHbPxsSUM5WVv1fCZJxoX/KdiS7gajOqh7G+2PJIE6+uoGMH8bVSu0I+JXyVbbDlIVVUPJz",
-	"d63fl/s1EVVqpr79lqODCpYOldkeZdHn1RpiqaJSIUm3DCtgvlujYCKzqPbe7rDcBXf2hpyCG3t9Q/Nr",
-	"yMj746dHUhQPgIx//MfxRn76D8nZ9SJOtgS9rZp498tf5o+ePHn4dInWWJLPH5eiWNar07wm0fURn6QC",
-	"X7o9mg+vlzabcYkk+XmJ9IIhuqS/BHrT0kReCctJjtYnhA3jbggJhwvce6lqTGujNS2Whu4Vlf11+1+I",
-	"MsGXt8EwMK7EV+8N60m6d0v9EhfBvf5PSSAJ9erlNzZF4xLhtTYOIWoNwciTVGTv83tMITafcZdai6lK",
-	"ScT1El2br1zrj16boYP8NEaHzHaYbUm+ggyEQHj4e/ChcVaMi/aG6NURBEQfFKqkYcZLtMUHibAgqLpS",
-	"u661AxGRNOnqp2/yJbL0Bz8HeJP+wdfB8boRseaoX0H+Ad+bgKzeJBNTTtnTQ1yjPDk3pR62mjnC8sak",
-	"PNCIv0IL9D4jVA9n7+A12VGWV2SQ/gU8IhwOuSHRS+zaJaRUqbUmaF3tQITuVUJsd1Stg9Uu7KOgShGm",
-	"h9NXfTVuTTN41KoBXXFUgmRY0RBv/xj5iM/pg5vc6yKFV8D29M730gkijwzNmXaOZb+km8OsqMXmfGbF",
-	"RENBT8UZybELnOCC5CBDOnd279kAqeNtefJBcJpAK4vp66sHj5583rxo4f50uo5LRKFqOeRo87TFySpC",
-	"323qxgeOjFL+b+B4qmtRWi53wW9I2hVqFGx9FzClNfF6WZ7rDhSTAF3r/ZVWFmjhBQoqydM8i05Yxjyi",
-	"kiztB447Liux6UnJS6P67MCtKZGzchzbpehrsI4kcgHHVwpU0iuervtuuShZ/bV2SKsmI6aVdkIFnKMl",
-	"knwPeVMcSn6KfIJ+bvfYbahHfW9iYZ5TOy7oL8Bvr4m4JeI7orATXk3ug7xT8M/JlSwP2tIz6x2hmEhZ",
-	"EhF8VCvpq1LQ4I8ugfm8rwtya8u8Vi6rLvK1znMrXKrdak/UjueTv28yHSa/TcQtzcjKObNxNDkSEgf7",
-	"l9h8ZIbVtTnSbHRnLuFN8HY/ts4A9XrYYhlh1tSFj+KB0MH6Sx0cDVhCoKQNagXeGFf2jXfLxRpLGtSm",
-	"TnDrGR8DJJKuSTj01vLSHQTPCHg1VmZs95G+EMWaCrVb5TiS6XIQNmED7TlTO63anQgWNpwnpEI5PoVC",
-	"VdbB1PO9VTV2wFTL8enaqvaMMwhbbektKBq9NAgOD0HokilxWvHNigu6pYN373PzwtSYsuP5FQNrLUj6",
-	"6hkXhe1dWfPpd8sFyUvL1wW5DUV5WwO0n3+3XGzwnhanVTTdeUtYTrTVTpiy7truM3pbIuHz7wzzWl9b",
-	"bXSw4oRsrGhqcoi+QVlO8lVOpKIsLkMhm+sgiCICEsjDChQ8dUvJcVV4lbR9DFKVxIIz3Px3eo6I/3b7",
-	"fthjQRUuVq7SYGBfW49DbF9oo4cyxZNouadbYwRaQdGXg93+eOvV4HqqZ1JX1H4BMh+NE58Gcyk9fzM1",
-	"VWp7TJmNdCdtiHfeOyn3akcEcHjgw1+VAqLr8kCKgrKtNG4/eEKO8vUcdnq6oScP/FAWhiBJoqL9vE3R",
-	"gCmvQuL2Sgh6iwvkCjJdYfagNBdkQwRhIQfE6x0XCoixK/eYPfNGtiXM8CNGVkIGR99SCV71VSskH5+P",
-	"fkOMEYuBV2CgPbYJs6FUbhEpMTsSW/Jh87L2WGU7ItH1z9dLVB6Q4ujhJaIMmUBL7RKsV8bLtV82ZKkD",
-	"auPb7ke/ef3ij998+Rw9efTwz0N3ox5AjxPxGOEDXSK617qQ8eBsiBCRXJbqHFc5p5mN2BnZszCJDMHo",
-	"xl3XUQylZUxNe6h5PchnbXZtnbmmGDG72T3ZbTnnXy1OY6x2sNqHAb31qtZSw8HQehttvAoCRJm2QcNb",
-	"2GSc/1XqK5gz38WA5Q3J4YBvuUKMG7fAEq1PVnUkRf6JBCXgmV+k41eXVvqCPUxuSvoUaa3DeHe9ukNf",
-	"l/WWYgVrvSSTwOxT4PFFPwknJWDgTM+gILm+jPPSlE6G7pAvoY46wyynevKGjBg9vniKrgt6Q4pT/fo1",
-	"0CxfIs4yAi6HNc9P4FwpOL8h+TOfZFAK6bjS1DuBL+aAqQAnhnGTC6JVn1H+2joD/NFF9y4LIpE853qj",
-	"FMnBhJAI/M32iCwRZVIRnJswA+wk0sS4RJghzV97fRK9HzyjoyrrfvjIL+u+CMmGs0w2LKWNiPW9+8oT",
-	"Ds+1VWscSxF77zozjzhzx/6zsnhckRoUeQIGAZVI4sCuTDAHW8XAViwCT5jifngBrUvl5hUqb/jXNSrZ",
-	"GfxwjkkaMC+HSm0+OmtzAO4gaH0OAGmcbY0OzulM63R4/I/eWu0R/OGysPPN2XnNU6926bO0Bdwz+9Uv",
-	"zkqrZ53FwB1Zk9ivQFTGsDfq49CBuZe2MRQxrAue3fhFZpKIW3v5Qq47uaUZuWzazYy8VQCZEb7GWtQa",
-	"2IKOfd3iSZ7j09JV0VdT0DYa+oUzsoxM4oNY6Y2VB0XrPPZzJ6EuaAg2DL+wqTdgtDnAuvNLtaZURA35",
-	"hXtu2R/8K1Vr88cdB/OkUXYy+kZNylPWn/QylMdfja7iN1TixEVdmNFd8p64rCyp8Mas2r1kDNUEiAA9",
-	"ZJBH0cMnTx89foauBF4v0ZdqR5foW6zAuvUQBq8e/BcgDL759bN3v1t8hL6XOy+JmercaR0sy28JZ3SS",
-	"Z2C0Jjz9vM2l0b7f8zdsYk47LP4tMerotPgqlTtmSClr3wn3q1ylQ485alYGjs9gBcqMx2nwW+edm/bw",
-	"LY4Ffn20/Ozd7x/Yf148eKr/8ud3f/i34AUQPWDDZTszHLiB5QwcwD7mmveg3d9DNs8Bw8MRg56t/L11",
-	"vf8f53D/w+8GkeEW30HcCK1PJjZwifQHkDKIu8yFB9Y4u1mkee/v2Ac5eF7O90n2f+KcxJehcxg8gq0P",
-	"ZmO8kYPU6ngnRy0+xVs5asDx3svhS2fYm3nWxTXBuzn4vVQ3ZtJAbbdm5KVBN+fsd+IH94eOYs374R8d",
-	"t6Tf/KV35S8dPJl34D9N9P996LyejscwoXJ9Jg9iV4MTBN/8tcBS3g3eWSzie6VQQbBUSBGGsh0WOIO+",
-	"IssusH6jBP7TX/+8fHdmKXy95lcm/aCLNzwKZarC0JvFBZqKUXYgLB2uJYBo9o9SKkCosfXh9b/f9O5j",
-	"qNZB35R5SUat07w2kjjVS4nrBsDhKPAXwEJRCcAgCB7VEj29puxjBeZ17OtzybIuwa+I0t67lMPicmlG",
-	"ios+pMm5ubUNQdsDwdde3RzWfFu63DOTvmR5EaABYUrQEZqqGefLcGpza2pu7Ph8Jjm7z5iy/d4owNFE",
-	"0T167YaG3RIgeRasvdetrLe4O0xvo6d0IAtbxfDGmYOoQuuTRZFZBJY5n0isVuWtYYCw0xIsI4aB3syT",
-	"zS614XQuiavkh2CcZzT+9NPvmq25fr1YfvY0HD9b8/x05nYYl9bQZkBnqy5aICn4sZmG4Inxz5pq2n//",
-	"/o+1Afy71YM3//6Hfx+ObNiWWrDQ0J49x4JcCWh0sA+jg2wxZVKtMqw1cM0UqyMtinAiE26O1O9wwoKs",
-	"/BfeLafEw1Mgnr/mR71DkJAhLa4NhYRl/TZyb8swNKpddxDs4cpl5tY2EDTRSYkP1yOHPUAWGtM+BIEL",
-	"m07d/dgsOrLxDSWacKnA/7EI/KHA2QeMzdNgIs+dpcj8FqhPDdT7EsHt0zIqhRJE2rSr6P1KvVlF2HDq",
-	"1P2QaXOlOqQnIVQyafDT71d+tA6Xzz4JB2AG66utJdwv4+s5liSk6UsiZQ+AufFHm8f0qgG/2BS8wPY7",
-	"3GvjDUh2b9QDjnbuYCnplk18LbZSblsHEChT4UcGxZtpI0+Emi84zlf8lghB85yw4LyukCwPRNxSyQUq",
-	"iOrOEu0wFI0hvLYNABH0i3SQW69fvDTZtjsqFRcn2wCUoMplk4gFV3A58ua0DUWilTlfCQud5prM8cGi",
-	"FfA+tcata1ZWkWok+3MVPjT1PwZH2vYVyZHdCTKlAsl9343Rp4JM0UndO4meyaqubsU3kbYEWNqKPFmK",
-	"W6rXD/EmIrZJN9yGFwU/knxVHqKSA8C4amlhXnlQHpJZzrxRHryj3jodBlDRa3IL2edSYZZLJJXWVZIx",
-	"vEgxbk92vOhVNe3v4AOd15qwSAhjJlvnMPTWs8eCAStXNy3DDR+sK3jMjEB4RaEDNX8eubix2pHz9lTo",
-	"h8PwigUef0Xol1g/jL9+BO47vBXEB/E32uII7ERD0EpkhDFzXNNFLXwRLtSOl9tdVcVuADE18cOfaGxL",
-	"5IDaCabO2g4JeTJhXjCoR/mgSqEVUi2QK7lwlj5RYS2NDhVReZMYfIXLx3t+qKvHFaqRvo3EpRJJQpj1",
-	"kiFF8B7hwgT4z2rvwQ/Ro/T6xUsLYqdJIEzkfltikUuHWT3sKKhctsMEss8aQIVQxfQXRMCFs9HX/9H2",
-	"m3aeiyQFwAzcgGxIeslmYchyv7fIV/cm7FbhiXRcBXZdjtztFhYVrELr7LaVpo6gj9kQNc77OXHtAyX5",
-	"SnNAmGkl3gOiLuXM2ZGugZnBzEwyw7kcLGP+jjMyHQ9roA1wzhlJvfu13Ep8dFOyXKufsVP5brnYclyk",
-	"bsb4xmXh2zY5awMkNV0XpA9MUf+e3IbUYvIl5fo0Hg7Cvlg1ALDzVwfBt4JIfUByI6hzwQ8H8mFgYM6P",
-	"2rutqjiuF3ClPvCTHIijTuBQH9GhppHnHKC25sXRAZ/kM63wCa6JsUQY5ZxxsWxqeyPz3e7gXJ5x9rqr",
-	"JoUkPtaKXvYBC2XcISMX2z3JLeMD4hauTVinBPkOTns7LNg+C/1H4AuBN2rwBLR0QOauMbC2tQSVxmjQ",
-	"CqCewCV4tPFJgi4EPorjjmY7ZKe++O1QpfPZb1z99zRensUdXimD988T7qgwR2GRO5C4KF5sFs/+nnQ0",
-	"37RTcxMOa0LBSVThHH73nKM+vnAkfhEOvutpouNJ1BIWoyc+rJ4mZFw3j/qosoI7VF/fxc7KnrDcxXXP",
-	"7TyWcO2kZ1s3+kJHYlsQY6JhpH/MvMhWipSOBBhMQNdinJ0TSEhs1W593a5FGq7C4FrPP7+18bxJ57a9",
-	"9aR3QskvDa8/NW0LpNWbXNec1y9e1v1yGIfEr4Tt1VJJrvZErQ5EZPEG1Zb2z6q+NgAUCurcJxLBKGnw",
-	"p4lbYjOSs0h3I39ORrnEDJVsQxmVO5LDvPrgD6qmlWaIRTegZQ3HhR+4DRrARsFaUabXFOmvUc012LDX",
-	"s2dCrcHNLCbXhlinOpUWzHPDxaU9QmZOS1DMnYswOvIq2oI+sLpRscyEyEB3v6HKoPbdxZs1DZ0pd4BM",
-	"BzFDpCT1Nc0T6xr+e97Yj99l4loDD7hJ7NImJv3eu6tqJMSK1xh3omSZWS6cpZNYlkhUTb7wKuVnqmsZ",
-	"mmzvfOYy/pzmdQ/Nv5rXumqjVnf7IvvwgIwG3FygQtnW0BkXgmQqqSvgIEZFKBv/LxZ+mot9KOvenKuq",
-	"T2VSbtIIXdGkd4xLZ6neSkxomQT3xsV+cI+s/qaftQDVqRceDF+DT1TRW6KOXNzo+8O4ft6ch7c6FTZ1",
-	"GmQPLMpB9vQFfJpR80DnRNCKLeMhq80nKUSt+LrCYuzGdy3iHBy3Ht9BS0WtqpI8FlEvt1ujLukJ9eSu",
-	"5Xp79pRhpiCl7LYsGBF4TQuqTpf6Zqpw3mlO5BQa3MNwdUd5cqexeXC86LWTfE151eCAYWFuC0jHX7Vh",
-	"l9KTFBd531H4wTsFn0jgAU061wrYuL01rT6RSCp8OpM9WuXtI3UaN1ACmSepuGlXWwsF6aGfo17PxxPu",
-	"c8XRzpG2rfv4+Uv0+E+tMrYnjc14FJZbIta/93t+tMaZMV4ZV+G0+bRG2o58w1s9l6pY61v3WVl8T0Bk",
-	"ISXPQonZfEPu0nexsdcFGYUtFjlVcwIa9fL+gIv8XXwj6Ha0FdVKtSfx7oQmoT7DQlAi0Z4DbTGrPYpF",
-	"wY/y0nS6rxPzQ90jBi4NP/v1fdms1TejfK4Uznbz8XmSyomrj3pYkWtzmY4MzsTY5rnxlPmBghH8k1qX",
-	"lhVcUrYdW5yWpGPM7gmwJHlF9B/fr2fCZ0k3zpuhaYLv8h5u3IDj3nqjIb1b9njux4qXQS/8jzsCeF5e",
-	"V6Ubxo+22ZXTSu3Egm76mH9kNid3gDYdL/dYuni6cqTbvyA424GBOG6rwzHL5aBS/Zwzr6FC++ZiGSl6",
-	"a4ngiWKs+2WUg4fdjgGDmhog1GZRGHRkdGHO+HzWlj/Zq0LQH0+L41T7uHIDA+CFUDSjB8xUwBX/kvBD",
-	"QUwePC+VpDm5tMX8Wq2j7JYaX0Wyml1z08v6y8G2nKU4cEkinSB3JC/HMtXH74lorKsmQWuXhg/qczh0",
-	"c+RCBDDoFmdmQ3jTnGKkp+actvj6fAatoZCeXPSy62iRP4Gb246RMOMMb8HXvMhHbkBDFnb9OX3SMeYx",
-	"6C2zj9fnxby/qdJvBFJamzNmcTl4N+v9czmEz8k4VoqBOg+ZpmKLGZWp3d1aa4SPpqxqDgPzn18Mhck4",
-	"RbLPAFLwUXhOUrW7UQ6WOWtAz6vjnFRnGYwAjDdauqWFcZQ7zYdf3uKixDNUA05B6TLfTjdM6hcSk5w/",
-	"cKlOlbibxAww2eqVJEzdsD+CmDOrx9M6wz/KfEtyaND3MQB8zVn+5vbXI7WHY9tgl+EDMA1DtMWSARSl",
-	"RtCnIBulDcWUnbgL7p2LI8eK/DEgGi0O6dvk4V2dSRP15OT900S/siAsgTwppcj+MEbz4kzhTF2Z90K0",
-	"uOtbA+pjRr+QjLpD7sJPxQjJ045chZcDrwxl8Iwvs04qTWvOxFWp3EPkx/PvGhiw4otlfWCGztrkNBaP",
-	"v2PeAJN5kuwGmIf7zlJLYbxBkk25gMeLg4/5iI9OXHqPEqC1pdFewf6WznT7VhfY/b175/GWjG+icXal",
-	"4zn8EqTIX3mo0G9+6Blj/0wGnrkDLJm7MTHXBYknSdvfq0T2OkXzrm0F99+RqP0PFXwl4huo1wIoM1Lr",
-	"2cvxZi/gMdjvTjB9FRZbolKdC/cKJ8ajlbezb3qO6LTb+Dyoivt1QMawSxy1xJtR33ZMAi4xMjCGWtJB",
-	"JTEoJ3ICeoSZXbcdSvuyPpM/Ps7NTN3CmZQhuD/vnyJkKDCLEvSxMNGw7tTHVBMzIScEpD+I265yw9Zj",
-	"xFjjG3ZL1RxBiDqEfZdhiygwqtVBIOtI4RvCXOp2YrWb4Pu7ME1tEtKUnnh3lzdUygh08I/QAwXn0na8",
-	"LpLU9ferWDUZrV5MvYceGYe5fpKq5XHLvFkjiVwVb514pXV5RZAFqa9jx2dNy2OYcR1c3IvD+zDTBe2J",
-	"s/t3TUONynu7XwxyPZ+2sf7LgxGh760V2tJ4S7W7o6rqKTdLTu+oG2yBQzb4j4IqRRgqONsSgfBG2XTy",
-	"Dc5UKPkjmEXOs6wUYuS8lTbJYxAmnGUEGWf/by2oJl1QNV8398dyQt8hucuc0xarzBTfcLzUEj4jQxQw",
-	"Sh9hZrodQBDdv3vBUGAO8+0seTF+j6Or+VstElpJl1wli/lYU44AQAU0SzD9WjDNkeQ+g8dl0Vnk6vxw",
-	"NCJ/egzVEceDs1fGvdqUM96H3gxvwoxny23r/TtiLw6EaZLf+9rY2KmbaZfv4dbOIznPy3GFf/Vh6kEb",
-	"LypvULbDbEvyS3RDDsqF0GzvsSYzPExS8j/m5NqJXriXBQ7cHNMd6CGeBkTK0Zpu/Vaiv8d0QQpAYJya",
-	"iN6BdqHwZmq8bGSE97Qy/oGwj9bUu+6wBCS8wyk4v3qU5NLH+o3UVek3fNCE/uy5w+lb96ztbiIjlaxU",
-	"SQs7L5F+bulDRhy1mmxRgKuc0meIM4JkuQfEVIKzHYIbmWWn1ALECnO+k9V39x3v4n7V1xXOE+IC+QhQ",
-	"oxLNKWdRp3/9iCFwQXKkOFI7KlFteqWBz84SzZlf/2wiyDa6fY1pcKeflmQYOs/6wU2uBhTIpmE73kLt",
-	"XJ/1HQcHMxi+TWQwHzLsTX89+T0M8VdKeA3CZcR5Q4Y6SeMYdFndVG967rfnoAYEbrmNCrFcG39WEIty",
-	"tKNsizA7gcZpELIhCydlBM1CdggIkVBS5EGPs+PwZV37YDuF2t4dDO+JNJ0HB4CV4Bu9hJmEnVXrBq3J",
-	"WyFvTEMibrWpiCRl28IsZEz1eDQc/ygUjq+v/nMv92mCLzDPUM1eMsbOGDl2TsVVlDO+oJvNPGqhHu0l",
-	"FgpGDF3IcDhlFFoemlxSJUmxGcM/3rkPfBRiTom7Ac/W11P32hnPMkM0UTw5CZb3TK0tD+yim0tyX/PH",
-	"qndlnKD9GrP8xa2ZzAiJMlXrnLtSqUWvalp9S57JFQBm2D10B/iM3E15qO5dp9/g3Ggyguz5rbncjYke",
-	"1Gg80TDTuQ/pet8Yt0CBFRFO6QMY/mONwwOzXToPAsGioM2e7EnxD0uPpdGP3Or6aTsLxt/U2zGhAU3P",
-	"TTXce+Zu3BmvrOo9rQIy0biCNg1GO9sY6wouqqbNRRAjxzFm1/vpUvPSJIaNblLzg17chpcsT2x8Pc5T",
-	"kif6w2xe2wdObndNglO9AoJIXpTRr8LPt+l66py+SGoRv4Y/2jFYK0PVzf+ediIF7uu0K+5vsmGP0Tw9",
-	"Nu7mfLyfNPb+xuNaHkJzdy09XCtCnpOlbS1ptLQYoPD7YOwOEGROhjZ9LrWv3qr7pvk5OszTtPAOeDuh",
-	"9d3di9CpaoxZ5qvGnTEqkc1/cXyydOMuGjKwovjf6ShCryq956Nr6fcKWtX/s+E8d3VbMw/j0WzltzK8",
-	"T+tDckZ+/hkR4Wi+fv1MbHNfv3j5/lJE+WE41sDQhouMjDYt7eCxdf5A8P474vxE7xkdieV3kwsqeNFw",
-	"LgAH63NhFvpm/gT/jyx7v87WB1IMb/5dpkTeWVp7Pf2ZlC7vMNw/vesHgUErCeX7jeHq9SkojGK9F3N6",
-	"Jzb/2Gtyy1X0ioz67murNZKkbQt0hFRJ8Mp1u8gJ+H+deJ8rs9qRkR6i998MtKe5UGchY5O6FF8ltu1s",
-	"7cEtEevufIz4XLrQKZTkH7CoDFB9bMCR94lEB6x2lwbbfWlTxh5A+hhmpsdJLvDxgWtTmfE9QXjNS6VV",
-	"MrUje0mK20AzraCAr4U3zNtf93LRk2JaH/u5hGAtR+6fEPwRF8UHUWT6sjnuTs/BVI7xM0ZnOHt5476U",
-	"Csw/SUji9fDBNKR+K09z1F1qR9Mh12fQrJJW/yXLP1IYeT27maQeCI77J++0jtRdfUH3VEXTXbVi5JmT",
-	"3bQFN2jrWBO63SmSQ88ViUqWE4GO+LREtQsMcUYkoiwryryVvRhtLu8AwAPSTVEe1Ff0BJHiyKwz6Sv6",
-	"Km3ahDeL5eKIBTOKxKYsirBheP4ZgxVasi4XbtJmeW5mfRs8E4vD9+8Zi5vutIF0o4xIudrzvJUE0K8f",
-	"wmgr7+UwuucBZ8GAxUtIyZbBMxPWrf9CtpRJRG6JOJmWQIRlpIp1wHyeoau//teDi4uLh48+C4d3SqZM",
-	"LLw/BcY8NlGFSa6yNZkvMuytAlMJUWl7zm5wWajU3Cw/f6e9JwVWVJV5y5EePewFvaVsu8KC4NX+UTg3",
-	"q+BsO2bMPWZ4SyAupzmnSOW2znt9Is/vahCHjiiZtqkuDZGxgkb5SvCiSMk8WS4OETvw+ddX6OUDE4Dj",
-	"B/xzGWSUww5Lkrr4gm5IdsoKsjKvATYN3WNxWqnTgRd8e0odqnoe4jPilmZjjr59o0J6bTOY3HHX7LLL",
-	"KpIq0s9M+lStfuEsvKuK04KoyOB2XXSCIPNJ0l7Q3VeQH7EiYlVQJYhcHYhY5fiUkGuYrqubwLu9PJ0U",
-	"9Gnti6MGIZfNC8JjGMe/gfMcv3+e2/PSTXm9DZyjr7RG7PnJzGYheaQq25G8inIjvtlEanryMB+Rt0rg",
-	"uCr+awzZ0ltQ1bQymOmWYS1DPpHI0XXpreATifiR1fG9HZbI7ELglliTIgFoOyffmidNsybbqzFgIsGA",
-	"BYnESCyFTakUPOoAF/kxVNYViuo70iz9xJXqs/28MVMuXsVPXZYYS1Azo3BQtZq2ESZtttY/0zGplfUR",
-	"CaVT07ex/MLoJWg4YeWm12VqqoqYoD3QLAxnUYu2YC45I+rIxY1mfSqHCyisUDIzcd/1xZpZ97Ki5pvB",
-	"nUhjom52hOwTCGkbZ7llGarRU9w6PpdofUL2qLT6ND+xMc4We7cWHDh1vXSZVoEyn13gF5a0GHu5KBn9",
-	"uST2dyVK0jIc9vgt3WtDEzqiGfKYP1z0WQ+1d+S//3714L/e/Ppo+eTd7+axCqZo+KMV9ybR9pQ5qMwk",
-	"Cvar+RVNn/r0fPD0IskCaO3I8J4MGAj1eH9uTAf++V6sh3bLs0F3YcC6SDcWvK89vvintQv6wF3DPOtZ",
-	"Dk0WG+KvtlUxmkEbRkdLn7v6/grZS8rbuM8vlr3WybgFzGS51CT/fLzEiBkhI4kZ1ginmR4TDIw5HHzG",
-	"U3Yf3Xtzqc/34eqPZH361859vH8jyzrjPk4g1Bn38+B8J9+xsftyMOc4dP/1v3Sv78Ph/R15Pw4P2Lgv",
-	"Z7oVE756f2/JocXF3QsvnTLYslenQKwAvosK+qwghIkUz3EYHScVYcQCp86u00qFhZLBZHnncXOuNb18",
-	"ZFWLD96XYyQ8aApEOMISYYaIEFwkotpMdRw7Baymfs1Fb/pZ9i4TPRyXdbLD3yfbXSFNKLQm6kgIQw+f",
-	"XlxAMtujh0+fji6D7xJ6gLyz6bkvd/cQJC+GNTNGGJo978nP3di8xtqhyY8M5VSQzGLbDXeItPsRPgLm",
-	"KmiFPEqhdkQgmkvgpsyGXTo02AatVdMoyYDZgdjICYAZLS1CMuIC7YnY6r9wYQqLHKKzWS+VNnbxDCDD",
-	"bIzl0HcrtJB5QfOrAvOuHD9YABXG5/N+HNunrjmV65/Ki4vPMjcY/It8asXd9RJdf2qlHfy3JRX8t6EW",
-	"/Kch1zXQC9AKdvhwIIzkDqkAIID0vUPEXj5D15CcIHDxqeai64ELJOhCr3awBtmu6Dgpoc82pqxI3iQw",
-	"JMVajrI8Gz91cwieKHTEDmvLUUQYW4sFdMBbBxWFyP6gwozZEl6t810c8UmigyB6hy5dgJGjLUehVmLD",
-	"QsqbeZBydXgulElWYaB0DHERSYIN/zkcuNyEBmktyaTF63Vg/T+xaEIrKHa2n0GE7MK2qjxoJxI2zzBy",
-	"lmE2cyzqXYT6M8UZ7UhfunhGNNTYZNVXZUEkkkrfS9z0z4Pr6RJhFzjOMEM22Atp+2hd2uRliNmbv8Wi",
-	"9alhzK5k0L+Y2nfzqERrom81pHjwtnBhz7TQfRgTanR81Ig9qMJnCLOTgbqzlwisIOcJJQ7zBEwbLNDh",
-	"qDWWNCCrbomgG1rffOYKWSJBgGYGuBFRBXelHpFLkiMtXfvAFlrqA7klAtXQWDOkboT5xepzG6twZbwo",
-	"90xCbNaR+MyUj7nyOcI9Mb9k24LK3dLqbRwyZTja40PFUEGvGg77AK5cJg269o5bUH2p9baOueoSdfRQ",
-	"tdVq8TwTECHq3JFKUzG82MfEc6gkdqjXFi1p2B4KqhRazF9W5JemjokygNo1neGS4AqmmEStBXQdRs6b",
-	"35z41/yI9piZfARpk5GCfoyodP7nlqY9yRUWKZbZtrctEUoY2dCMYnFKrpfa0SLvhbCmEkTrHp/Qmixt",
-	"4cDDP/f47RycbaiDiiWZRHsqJcCuKmMAmoLB0HD2yeRz9Z15/itASQ0cKjveasPFCuoGwvDWGOkfkSBb",
-	"KpWpKURHXhY5YoTkaE0kzW1x1CzT8j+UiJgQeKXNay2WCH7GcYG3czXVA/QKMyZUUc7Dk/ptfeeP8zRX",
-	"b61P4czr6gmE0S0Ra1ygnGTUATQcBVVmxTP12s4qtLp+T6Ah3ap6AQDBae61ieweTqwUznZ7qHPeeDD4",
-	"FqR3x48ui98M+qxGPZR0y6wvxhj+GRe5LaMZhEB/a2qDVjQPIbt6GSqyak9KTVffHSkqlO3qwCQ6WepT",
-	"AhPoxd9uUZcy8w39CkyDF3qxXvmzQdMf8oVrQuYkv0TszO6F+mmRzBTmaffayl2IXeaWB4JvZOVANNyw",
-	"rBOZTyjnYBX1VTaP6NipiDgIoohYlTKWI5qK/9oIgRO143kyfezjfWEgQTJ6oAaRLY1p/YMDSLN0TxVg",
-	"P17Cpj9znSNlxg8ESXySZzF1C3Kwe9oN8ok+6VLhzQaUbvdSYn0uTDWZrOZpV3gHWTBRrehvTRT/Kibm",
-	"CuurIWaLheGC5ito7xlQAV2jfqOdDAbj3kfdcucSNuT17ggnFir+b7NtS/R6UqvnNp4UD/vgt2/bj/Ue",
-	"b9YrFr1Y7+sF2gNcH842+O2GnfWGHeTm+3/jDofEP74rePSx+Djuz6G8pxmvxjYQ3eCV1XMRzeItMwbm",
-	"Pcsa4EzhLOj6POITUtBJPtshbMXJp+ha4g251ix/XbIbxo/suhKGa56fEJY3JP+0E7ebYmdbZg37en90",
-	"x9AalgZQPhLduMOa9RvKkoSTpvMKHvYch10pblyictlBOg21kktJMjOh95hAfh+qvSCFEZ07egjG94/1",
-	"uh1+fWSlLbLueCmJvs9XjW9ouYY3oYg5R3Ynmi4JrcGAzHHwHSe4GxkHYQtcHobfxRuyOu5CTfa+5qVw",
-	"6SrMKLdyRgOjjOUDQKbJEuE8F0RKrQPuMMuLf92e3h3jBs6gI6LlFP+c9MjJK6XI/qBmQkAcVgIqzcfx",
-	"5WFnElL2REoTN7il0pxCvKeFZuEDFsrgkXK1i8CRRqRFi8RAvsreM9MeJs60yso525nfOdnOgn3u10Y0",
-	"IaeZxZMvy2H1+GO+CQftlxGJsUNX5W/XmLvGBqk+8YpqjzvmYDXkes/xmkfZB7X5Xir7c7VOmE3eDBYv",
-	"fRSCZXCWUUGTUJx1d4JnVJHX/RdEg7R+T4IpcPi8HoIBc9t5xox7CZr+SoQFQQehdfAcUb8rTV9yar3W",
-	"5zWKQ8vT8voF+uzh558/eIhwcdjhB5+BAx/vD5pyi++/fLVYdtEiPgtgRXQOYQUI8bxck1hrvhF5meWa",
-	"xHOjo1hGOd0TJsf1DC3X5Av3WjAvg2BZipFz/868FB5PK4IRNAKQCnxDi0FX6RdUWsjsl/aFXhCbqJvv",
-	"yiYYalO/Jp8pjtAT1UIS+33llohBXqL5455gRtkW+tMxxIu8id40UAtfG3Iu66iidmMzm1Tz24U6agUv",
-	"vpqJOgwZdZx4hBpYQz15GCw2gy+shnGO3lGuySt+jHATTmJxrPB3+tmIEgHj9C3hOxJaBi5zSmwvIiek",
-	"ICTAoKXRlt8SwayTuDa1DuW6oFm4B6cVHyFo/V9CF8RXgu8RDCgBB03fAtL1+nKszYqTaWijWdZ8Ha65",
-	"YGLXgQhq7Mghor40T555aL35jBMyr01eaIArKnoEo1sVOtWRSGUo5rIFq8zM0eWfQwde76t/4CvOqYlX",
-	"bXKLJlG2rMR2MMUzyEaZVzoQSZ6nSlr3p81aDefs1vqpY3xLpUOBYVlYKUHXZUM0+N4K+EJP6vAJ9ACX",
-	"wh6p8Q6mbRQESxLE+SSQ4O1oLxEvFeQL7jF48CGK6Ld6H0C3s7ZX9cXYTn0bLNYYLQO7qw0Js9gk3J2c",
-	"ziyU5ZoJuUgINrsn30GcTg272SwJ4WH/U7Hpv6zEUsTmMmcXZVrmyktUMrctaM+Z2hm10nWn7kZqgMuH",
-	"kkX1QMZqTXw00BMccoujy9T3XPBsesoJxJo0ry7BMjBp9iULLApvyWoreHkY3MH6yaoiNjFaNRYyDXYj",
-	"mdIMG1s9iB3dVegh/cPZWiGbkx9KY+KtXKFoL1naz79bLn4usVAmk6G2HR5dPHr84H89DLfrfJuAEPI2",
-	"3PBVloeDtsoijRAjZp3F1L60LmRr8XtjLVMiHyeCA6tMLFGr7+eAvBnLMvGe+927Pu3mdmsb1NMdShW8",
-	"UM2k9dnQYf6CFERvxyvyc0lC4j/jbEPFfuTEO6TwA46m2niV3CQDZjZqAp1WEvUnPeI0Rk4gzgy+yTa5",
-	"75eP0irGJDd1CAErdYMzZfsg+WlOXBuiirxVS+NB2XKj1XhOE5PmZatbTODH/QtiPvAPg+f8VtsshOXQ",
-	"Y4EwZfoy11fDcrGmQu1WrttqJZsNSJs9LSu+WXFBt+C68RHd9lhQhYu6AxPJy6xZ8rCnW1sEUT3kolg5",
-	"z0prSq1xdqNnBNqXw2NaHQS/pXlEUtamRxB0uiFzifGoU3IE/9CBCxUcE2eKxzt8lpIIvT9ZQY0M5iPa",
-	"ukXKLq+t//m6SnOEB537wbV1G3BXHQTPiKkeMd95tzwnUeUOe0ABoEIfxlPgmKd2iRvqCvAD13u2T0v1",
-	"GCN5g43K/EB+J3bfniuw3qIiT19lpGdyzyBk60N0L+Wr53josSOsdQhGoSQkoFXP7fUh+zUWW77K8Slw",
-	"6L/AJ2nxP7RtTkDlh1I4UKURlaiyQEN63B6/XTU9w63xa8sCxjU1hSgTXOuKl+gCzGLMTuHRKVtlJFSv",
-	"Bwqcqb8/IqrA/trRPCdsiX4hgktE3mbkoGLTtgOv9pRxEemNIvGewPTggpJVHWT/iF578f5RvSZMDXds",
-	"d+wEr0NVmVrvF1I87G9YLuB6syKaRImrabovC0UPBZEGoH/Y++z5njzGqTYyTKjuhnQ4q8XIwYNYHsCx",
-	"FbyFtdVWkHw78pJovBirczAFlkTYXhGSZJzlCBdqx8vtrm5JakoJdsZ8vJM7zSbUT3onsSnhRvOOfdgJ",
-	"KL/CtAohmIKWHcluFssF3Uc1nVSY83C3UtsiTe0EkTte5NImVfuhvQOXkhqQ0YLekOIUnAdn8dpLk54J",
-	"NRmm8psfAT0rZR+NIjyquWBMICnB2ZZIVXW4TbtZ3bl4VZVndP2aWiMNAtC5eg0qUcH5DcmRvh62mGoL",
-	"YYMwOmAq0KFUFnBlsPxKZkHopbrtLNTagyGiR9Z/AZ5bovKgZdrD9P5xTX/HgTBbs1NgZTASuFrlldRY",
-	"LgwI12ztxt9HoZnlWo/NHIXdkamZyju8FX16BelzzHKaByXqBJ2+OsHjzuUHOxK2+VvQMIgw8X+mc+hw",
-	"1b77fnxD0zZPnquZd9lhcrCgHgsuhqGUqYAaTSUCDyzkz/M9WfP89Cn6Hu+JRLjgTN+1LHelE4avDFgK",
-	"dBunEile5KZPklbahefg/3SRACe2DWpMBkUhRyeCIWUox6clokwqgnMjJ8G9gaxUrIF8Hw3C9nt+kbbo",
-	"CZr31eOrg/DqJlvWfo5P15Gau14DPzj8u9qFsqq9iEOlS77DKIBmFqzyY+mP16lXkcZ8exMKzLRGrq/2",
-	"lNu86ZdKz26sQxQeQHdSGZrvSOuG6C2ulDyQoqBsa/K5zBON8rhR2Va9gPrvnNssocdIcnziXZ+s+MLj",
-	"4vPxqUfqu37psbu4QE+A7XL/1dYkjIYRus6qp1KvzdFtqQM/edrduBrArgOpMX+PPG9SdnBSHn7fDkyh",
-	"ex8u6jUMfP0MLgU4eVb3/0SGAluV4H4YttsDXbVD5Q2DcI89+rmeNKz6+pnRnIO6epJiXopbehvxOvu0",
-	"MQlAtnhVHbmNDCRZtdVHEncBq2oD6iw5XNkKguB87Ma0dZW6vLWne3mHledweXYE3LDnczAbt3J4jjU5",
-	"Ut2dbtJzEuBeLfxVdaxbjMsIclgT4OHjwhw+qeCUGD6WaE1sVqdWu6qs8raWKYipAA9n5T1cmh7VxusH",
-	"T8slyrVerDh6kGgju9n6ktVF7BrROBO+8/MlgrGzSuMKSuAj9KPvx16r1m2yTuQES6pa1NKjYvX10M5+",
-	"udkQ6OUZhTRrhqNCyW3Mppkb7UImwbZPcNZVsAoyQkfjA1P8iDWrQaW5H+GpJ2mc8jZYm3Ra22T6wXwk",
-	"2J15OnRCGViZBdLzevTWKwCMDn2a9FLyxmIlZKe2w9XGti6NY1qr/bnA4JElbw9UxJNhfJSFKUAKKZw3",
-	"QzJfh5kn2+qx/R44HVOio8NqQ8ebN3UvW6vvhj+r5ABvWSHyQDrFl9AeJT3tMScK0yJcnMAhztfl/v/5",
-	"+sX3yP6KKLPlSGuen2yOxgELvCcK8E+boMKxPiD2U1XPbjut4DK52Aehm0ke1Ee1ONTbWWEZaTUNim8q",
-	"KKM7CX24d5LNOm/SQfT7WLuc16W+s4ltcyGIAqou54XAoGwFvZJCyNVHhKUkUu4Bghx6uThI7GC074ac",
-	"IpeFVPhkMXXwnkCOh1Oy5eRyZL22qmSwiNZnvTANvxV5q+QS/eX5S/T4T42SKcIGu922Oc8wXIYZWhMT",
-	"aEOULV1j8a6LeDDfo/ZldZn8tgnio5cdjN7adCVfxTKtXhZVMmzoxpmWe1i/lXgOzLUxrnsMCKTX8CJ6",
-	"dPHo4sHDR0uzkVWzEi72QTBmK1c0y2z5A/vHf0jOPn2Fj99ZLIGgvM8F3ig/OVKL6uoowkWgotd3Twdy",
-	"gZks6gqRGNz79A7+Tdq5gkX0//7f/w/QzBqz0O+gQT/zRD29EFR8SVdTNvBbfOKlQjuqBQjfACKReqC3",
-	"wYz2oMnMqZv2scbItAD0MkhtZUWVRlhd+JXQrWvmPA72sw0t0f0NaLFS7Cqd5AGL37bP+eFkqoOBZaCY",
-	"1xRmHW2wBPQk1x1h7LU4DpYjHdZi0o10aVQKvkHXjiDXnYJzpxa2Yg9+5S1+8Msb/T8XD56u3vzb7z7E",
-	"RXeJCEuZ+mdPGiR/dHcC3Hy3EfnyIT1SRUAlaEfGG84Vw41ARDAa1Frdo8DqZhTWn6JXBIrVcuijiI47",
-	"7orem7N4/0L9/G1+F5FtM3gE9TDp3TE+pjRQQ4A5cECGZPA84B5R6fWb+PlN/NxL8fMKqkts35DeI3Wm",
-	"3jLzgRuuw/KbbJ933hbTj1Q3JW4ao5R02lRC2n9Ys/fNTqvHBxT2mBCP9jaaiYn+2Vw7I0to7p1L5a5c",
-	"EcE+VhVmEXc9WnEOrH2HhvMM5nHE3i1ZZmTClcG+6GkHV/XT2lQvrXK62dCsLNTJ1PDZ5riQ8S1se1YI",
-	"QbqNebhYLrQq8dliuXjsAWNBrK2gLLIl3jyr0xdm0B+x3FG2VZyhvwpeHpDccaGQJApxVk2dsq3tHeAS",
-	"FCEnUaJqQZ+ibyqzD6Oc4i3jkspAORAQjrQT7iUpNubZt+GkWSNGIh7s789E259SzzfFo1+qFd9sVjnf",
-	"Y8r6usrZJ9AO5zXAdrBapR41Uk8A0Vz9k5G7JtUF2y+YoDSBvqQmkOr3Q4vIzDg/j61+GLaeqm99a57v",
-	"b5KDsx2RK0uQWI9Mjz3DtUTvAe76rh2L/zxIzJZPlg3B0RQH7SPQPWhd3hiQ7pXUnIZU/DHKuPd2LodA",
-	"dFusEdzg1O2Zw0ETuivvmaemvRvjqhD+4u4bk4fIhlQX8/Cii/a635cMgLiMxZpIdaNJvVsudgSLia8K",
-	"YoTyxNclIZPfLDarDAsy5eUjLm4mfbedjmOmX1OwHrpJGn++y9aGhRjra4Jz0BBGctRLwg8FqZSLI1U7",
-	"XmrFkOE9mQ14yWQaOneVzY69cFGdnjTmMUn8TTq/bSF8uClEiFcY7KbmarvmF78ZTuvpqW77ukpSnKuc",
-	"oMBaDkv6S7isUcuHKjMS+hYtKxA8wBmGS0r5ZcSUmZ5hQV1lR3AezUR06NAGa08/elk13j3uaFE1lXF1",
-	"VCn6V+Jl2KNqerV0Lfr89b8efP1As+HjJ0HrO0jV7yz5tOHYbErs822HczCksy2MbvZByjyHNM2pimCj",
-	"WlCTbJl0BKbWYzQ5viFOhqRJcqOOCIajZnKt0R2hF70Pqg0dlDTHX6M1yfgeGo2bM5Ca4loRxjCYJU9/",
-	"87Bxulx8L8wn52mnPEGOtavl5hIK/+CUVckLgzUoBdmo1Gf7Qdx/MGmSdvcnYrR/rBktjc1ahoqHvXX4",
-	"e/BmmAOnZaiMZ9Ip/NPe4hyfUqy8D8I9wwXe3tMJ+/KlcdCP2BTvMM1GuAQRNoOV2RaK98vArGY/JyXu",
-	"Lw3myYlI1zki+REpGvSV5610imVbQt1Z15LQ0frGQiV+4YqsPpR6YAoqZOrdnHoHSFmmKwf6acq2qwkg",
-	"rzHLJBaNbFYcmaRybaOtiSs5DZVm3bkjPAlXuEJicKjCE7WY8S3Bq5diSFkSH035lp2iVtCNm3dw6f+a",
-	"/nwY902CYJiktf1zHOrhNnTTT/kQhMmUA9lijuQtnkGb6Fwn90up6FJkDt2i/xQMXve97J70dov92++c",
-	"2TVqehO12Y7NcO3+tGPUZRADMxhoJsv3NLM4/zUenFgJflwsF7goVlysGIdy+nDzHFOOPnS+4PsGP/N9",
-	"FTI6WIKGpxMshl7YRSKERT4dKG3ybtVu+gXfKMJMmTkMWMP1hcqVNpgW5XDwx1DxG32uDFBzkfjKV7bt",
-	"z4ay8XleqY5JfDjoAzvycYda1X3AlgoPr+47/aQ90AHH6FUF4C53hCgv8XeJZJntENThFuXeYfHWcYd0",
-	"B2lrazrAUIJvBZGySXWH21DbbEHIMw+7Ebo7rORJKrIP4+8pLNTkRL7hFb42z76XiMARC0bZds6zaIfs",
-	"O41TVdS9qRivJWpDBHnpgs1NtMe4EqQer1SyyCOF4/I3USHfwKZsVWi7rDttYQEisgusLREXS0QZwigX",
-	"JyRKtkRY00wUlAgkgIp11qyd8odCviwoI+HN/9fAxBwDe+luXi3fRsezNrgsAjlErwjONbNAJYXtg0D2",
-	"B3VCDsvaK5UJGh6yalPT3aYdpPZeIr0VWHhx/wxLskQ4yyAJHLMcHUqWqdJVAbe/OlTbgsWWqNQLlBhP",
-	"IzT/SS15Ca89AoFvLieJTxKKVnAjAxiaDnwiIZ0GTqZtvQQPVX0poBTG5HnC/lAlkesMl1Jn02Yzs0kV",
-	"pfrYqwwi71zrzTookl9rESLRDSEHk75dFgTqVrm0+EBHYm9do5qRHK3JhgsCt/G1FbvXS9NSURBcaCHV",
-	"TQGx3wtLB1MBHPvRfCJyqTSUydYOYqoMWn+FvnPZEKWNZfKyCGcvmKBEGThuXxg8JIeZBdutKWVxkiDV",
-	"qnHh+qNSdhMCyHdjKm6skyrD4gA5N5fIURKQYjsb1dqk4Kdtx5MYSQXRPBT9lR9ltBjAXj+BzIYbejiQ",
-	"MEqfAS00VRDhdgIl62UQLYZWvk4yELSEJfhkWNbsWbOb/9maQ+uleIRqKRR2az3Oac8xfmAjLY8s4pjR",
-	"hgEvZGvyQqrcU6O7GPRLU1CyXNTcswI53NP8yKQ+NSDUTD1SE0LNK1Rqo6kZI7cLq+uDrC1jscelvrLp",
-	"rZso/AMXK6u6Bfog1X+yPlMQ34oyd+fclgUjAq+p15DJwEvVOEmmjzBQTKjKDwwpdVjcQAXJlvFIbY5n",
-	"wAUKrwq6p0FspBcbhNHz13+Ds3KJSCGJuaKDMQyW8dxmEHaytFyESUudnChgxSXC6Mevr3748a+QindZ",
-	"tXi0clAe9BUEN1q4VYLRd2q9L5O3i+XibSEBTi//RxNt0i80PKgabaxVaOnmwFlGKjmh9dycAAZ1co5z",
-	"1CaVO/zoyeeRnwiJFMeYmx2wrj3CWBwoGY2bhDO8/nJSRKb0Emx3wTTP11lQZilLj4ni4sLYtUFgR1AR",
-	"oWwHABJNfwLQC12bTH3Xwz9MD29BDgQraeqAMGiMoPUEEoHzkA0DvYMvgdHAUsJ7GW6U5TTemIap7f5a",
-	"8ToKqiAxKtoSK+ylsFWYsasqw0UB+GNdyB8fDfqWiGCzTeM70mqTmSsYYqVaVoZszglUS/kN+wF6rbIZ",
-	"h3NCLdZZNYt6VXGO+M64b4J93fSVUdPKK4mZlka6oYy62tIEZ5CZ2Bf1ayPyNKPnvu13ibRPNlpu1cD5",
-	"Eh2wUE6HvyEn/Z8EZ7vFPWqk4W7ulteiShn1NmiQXSamVb5/DvCMuIcJpmSHP1qwOhcPnjpknU9XD978",
-	"erF88jQQq2jvUYT0Yyj+RYN4I6iuBZeJv+Q9fR0kAv0MGSVMghRVhFUmuy1DrbDr/v3Roz8tGpGbn376",
-	"978/1OTRNPr1YhmK4VTdkVMN70cJhnd1M1twSHNBm++ABa6tZ2ODC/OALWlx6u6n6EcPqMjASZnShOpq",
-	"B3vWIY9jhpxobhnjT4KYF9YnnR7D9D09rVYFhoVdf4WuA0urqgpbG34mzwbYGEBJuOoBlhkuMJPpD254",
-	"uP2dTdyiymdBIBCsyIqLPKTzfs2P6OKzP148/uOji0efO9XqEuX7UxRTqipd38O9l0Pb4X04B74HYvHF",
-	"plYlll5jM62l2MtU2k6yNNnx6GBOBrpjgJUv1UqSAxauc3xbGYGO+4bel+j6Mgkf7MmA3OuoEYZfB2XS",
-	"N8w5cEfUAl0hGzEyCOLM+SAclPEd3Bl3JNXPEedzpDo09Ld7lufQpMUcSQ59+uosXDRJpYjH8L+z93GN",
-	"uXFaGU9oxvd7qnqcCN9zRWYA0u4NdaZiaJtBZmPne8nHmi+5NJ+6A/FVhcPn39X6O8PxyFf8OE9ybqNt",
-	"W7hnFagXppXu0pYf35CCViE/z1FVQeY7wBQIjNpAirHaYSSXCIDqKRs/3xidLN4fznU7CGaG/idTtDDN",
-	"azAs7YipkpemL7FpZGCb2thVJXu43kM/1FB3Ipt2Y3zX1sl9Tu9TSDGbicfrsHKPcY/WZEtZDTEXC0QM",
-	"BIQrL3okhSM5HeMVP7qMjJB9DyvykYoMvXoPq4kMjYWq8NsB9wXLvoWoPqofMbaSI69zZwFI+dJ4cius",
-	"oB322zepHWhP1cYnZBz1tW7rSqSAQ12z7RJ8mXyDbFYc+NZT25pMPBCxzky9Gznb5aol+H28X+vD0dlN",
-	"F4h75kVpwQytrHtE1SWyXrFLVMXonrVDn5co9ovpimzCjiZtYAmszW+JsH6SS2TDfM9MFoUfo7xELvB3",
-	"WR+XZ7Zxpx+xxYW+n05Lczt0ItEmTPisihabiC9uxnyFhEdtILF+uBlyhlPYjTrXVeQzRTeDwc24Xvu6",
-	"U8/+c0lKM3rJmMmYzVwn0oVJtzQTwkxbxBH4MzP6D2R/KIKtfmc1D1rWbiFNoaW5KpAxFjWTOPjyitmA",
-	"y0Jhi7AzMcnadGuezVqoiDjdYGBr/vYKOGyk5+BLCqfqCDpi3ZTeYOZxo0ElJLN1i3YaGXTuGCZ1Pj8Q",
-	"tsqwJI0sq+DkvxB4A2EyLAlSnEegxrw280P7oen4yn8hbGzqx7y2XyPoXaNtfCKRjYHXhDcfXbrgm/W3",
-	"Ks5vDBO3vNBVxBwH89AM41iZd0vEGheoDsAn5pX7UfnR30hqziuSW36Zp91r6T19fdzcZJ+iyUtInZp9",
-	"3Gqo0D7Ob1bZ3/K2dczNMqspRA/8N87zFtM2V3lJRlkxDU111IsH6A4Fyx7z3hpnN1sBucYhbT9F0Kga",
-	"v4ZKaFlxaVRj78ZNsJ9lcmvdrOBybHVGwSXk8/NQ5vFXhOSaEBapFJvuVxJTgIwkLNeKdDj2ntVCqI+x",
-	"X2mLS+DC6+6WcaZwNuZNeHxyoNpoXKM50kKwRqsyW8dR2OmuWu+9M6kcty4PK6XG0FV4hYTrjw5tiyHv",
-	"zEBx6hqQZiGuZUdIFrbk7aHADEexojeWUUZTccOLgh9X5WHmok1opFzRNXGPgi/1FI79B7MNStdc7ZC0",
-	"jTJTGgQGYpr2NB2wUAyE7LA+cktEXkbSsbWthXKCc+jlqW3wA7bpjF1NxHZtTTxxL83TkCtKucuASeP+",
-	"6o1m1n8Ebzs2iuhJ6ZcHzsa3Ib3lN/5RrkE7WW4bC5rbtG7K+CaYETTylpFE3NIs5HF5bX9BWN4YNSbe",
-	"6a0DXgevVvXynW6mdujVQfBbbRTeQUlS2j7K91aWNDmNxqWpVs64ioOXgWabjqW9na1Ol59j6o5urwY1",
-	"hyeo0sbumSeoY+6MM2ZsRrRvuyBGCHSrhpj60bkvrbxFihf5p8jdntd2q64r784aS2qqV6iCDIVgm+tU",
-	"f+qXkFVRxUZsASN6fPEUXRtXUf36tWkFHHerzuhODeZEuqyhHJ0IFhKZHvbkYCxCB7uEID0cwXK0lqi4",
-	"yw6xRZKfXQTLJD33O9B4UHrYzHyttZoX3Jue/B7GUEjUTxsGNXS1PZQmM32VVOTdft4AqxjaBbGsrkxy",
-	"u3WVoypbf1yL5sY3urMOH7ncAKO2QLcouzmzY2Q0P9MT4ElOsFpgm1lFlqFPzaguxnrfS0WCZhyB049R",
-	"Vq6NGkUVYlBlH0iULdfhD+jNKwsc/G33NpAU//X//lZ/bKfwFmQOVkrQdanCCmaB1724z78O5Xz95RTv",
-	"bQoVNlQNb5LNR7aTqRdt3/fI3LtvczgvKx4I3Hoe07XEHLi5pfHMOhDswZNW82TUB/o/f/yP190V3ZBT",
-	"U/VtXSXFNsyr4jbSsymsxt2ocI+nUoZZ9e3wRt+A8qMnoh83nzYDLmHaIRr0eo+BFEHK8VIwcvqWhDLW",
-	"65KgUNTvIKxhj/acqR3iAm4vL8kvxwY1mBxUCsCi+141cKBuMsen6wgOYe8tUVdWecO/v84kOTkYXf99",
-	"0bL64Psk5kbw/QRYJnjtEM6nfvnACr2uxIe3oIj3jN5a++CN1Vov9Mk7cKFMQVwfPNyBS9ry4TSyH94D",
-	"4hufsAWKj98A/U6U/L81YEkFbKs4pl88T2uU8i8gwX8TreeK1v4AVVvSDkbc3o/kHbY/fVE8CnD+riTo",
-	"EJ19gTpA5Xe9smIGt5anF94vv5ZPhVnS4O9WhA4C3Z0pUvvH/0hE7CARzhW5s1ChLYJnRl2cIqoHCdcv",
-	"ugdfdzJ6FP1GyOzBCcwkw2feqvGyfhjPkk/eptBd8K2X9dJyRD1/iR7/qVF7uhEtjKgnHQrhB7+8+fXR",
-	"8rN3v39g/wlVqY+Wf373h38L1qV+hxk2UfHvNA3naZ2UlUIEW61+wxB0mm039/FchyPUkmI49Qecxqt9",
-	"tciVea/PNBwMUv+ojb2S+flfl+a/OVOCQ+UF30B0xF6Gg6uBEKMMym2HwwDf+URCzir6xdQlD+rAH5l5",
-	"13EpQwoGxEjwDWFojbMbqKutK41T5nwO4mGx8Klfs25IZ2mdlUmm3vtm72H9+yPj9ysTOFsTdSSEoYdP",
-	"Ly7A8f/o4dOno6M/boe78el6Bgk7PYOi3paz90tb/y6wfLLHIRQjqDMpZbi3eSL3u571LvnEDpcVtHk0",
-	"w+mjkfksUXWnxpqS7eghvRjru+qd4GbGQn22of1K8IKMyPgBPyO8FGYdM6jM+CEUZf+aFDnipTJV9OwE",
-	"9efmKD9Daid4ud0hOwiCmUGiI2AVWqpHc24C0+GMrLSoBvAN2bMnz5CkW8ABogxheeOqPzgzsh41nZqe",
-	"mhCQWrN2mhjorG9a6dtorM897Q3u7E34eM1jBPunYG5FMZbJPboMPNYOz15md9p3PqKW/gDVewZrbaeP",
-	"CqinS5snWuteGS4Iy7EIcmQlDwPwdPlZTXkCjeyxdD3q58oTtb1EV0pgWiFEttoDYJZjxcUJVQ/V1Y82",
-	"v7vA2Y00ZchYoR2+JTbFNr8EpAs44Mcdh9pkqEs2ERScVfjR6XImKmRBTo4TqQ2V5E4Uay3w3r+oiqu/",
-	"9YGr51bJNMPNlpIjVOTpnQbvpmfNuZwwY2PC9P1v7Wi9OTDFON3n0FPvY18+t/qPoGnMGDESvx1d78rg",
-	"DRnP3hp3g5qne2XobApqTDGt0MM9xIqcG1iLEVdBOwHLk2w+0ZqLdkusZhdmLRE6U5OSS1wea7T0waQQ",
-	"mKsTlIYZe3jv9UKSwS96PDqyFLf0lidfZSXLeZ+HCH6vIHETr1KWaxtj1O1rXpmcNNC4Rxtb2SRJRbvG",
-	"yqKs9ZyzTUGzQKJf2whWR76qYKGBa/GerHzQ6KosV3Y7Bbss35DxLMqC9BxN4BxAtoAOG1+ybUFlEAI0",
-	"dspfbFzB6TN7eeq7Uxujn0jEOHIrSpM0rgIFvjacUmdMNVhjfBemKCw9SdZNo6i2vX766XWQbs0j1S8Y",
-	"tpxIxJPa+1fjRlM9r6TzwFoU54622Re/aQPDNY5B5+PVyYhuw0tBbik5hhKWzSkZ453xD1cItohuLMRN",
-	"gGEB+lE64Fuf+uY1MA3tJZJurrQvgPQWYKtxTvmxIjrEJ2PNjl6R2F1IkD/8PVl6mz7EMK/IzyWRauT5",
-	"vZtT13Mmosv4T5bzDyR8OuUS8RNqHARV54XmfDbhhgxXpvOLO0nGSVAXUQMChU2btPVIVD1DGRYEKuyX",
-	"VUNZuUS2HFqG9RWzhmjGZuXDgaKZvBTWxWlQXbMdLXJbF0VVo18EXJ7652FYI0OD5mSClOSMnMamCO55",
-	"GXJdXQGezR4XqCrQqyPGj59cXDRjxg8fN12B4PV7uHz67vc//fSp+9fjd3/4v34Xd6BlARJ/8/oFevzo",
-	"YTNg/b9ffNWKWCeG9NuEtYv3JhAhq9qFKOTcdibtpTHFRxePHj+4eNic5p8CNHr87sHvLwDo+f88/PvF",
-	"g0dv/hCkkGf5dssq4O/uKEBZ8gFvySXSRiXiJs5bYKlS7MwXV6XafQlB0m5kxv25Qulit7iAOK2Rk8vq",
-	"L7Vz3/5hK3Dj30bJ0rosLtWOC/oL8d4qmSwPBsfHvOm6m/g/KH5DOuVWrX6VqwaphuouzAJDPPDCCwuM",
-	"xPYfnUo4rcCgb5l9TuRzWwCYPjRxNWVA6W7EW87sPz6mhSJZSxpM1DizHYDlU8sRQ6w0yT4Yz1Et7hiO",
-	"3Vfs4j/6pCXj//t//PSTfPPv/8P9x+/OQZOYEgXymG8wt3YyL3qc4kOAX1wk4opFy0F9PpjBwdqQUPfL",
-	"zdqkxF2DV99dXuDQMRu8fKPHrm+iScdw5vM1T3/usedtQiLkC6E1iikAB1/zUtp+jAaUgBkhRjmzPS0U",
-	"t+3/jjuObJ52B7Cgbuk1QIpqniv7yjvXMC4xcDUe6SyAPWbL2b1aZfvd0Ll9aZAdHGpNSC/KiJSxvmQN",
-	"FOcKhhI57BJos1d3iB+NYvbxI6CNjKvsMGMJyXsV9ot74Z3LcFol1dzU73svfXzYZ1MRzDhT41DTlENN",
-	"+xfBPsupIJkK11jwUq15yfLrZ0jWgGdV8uY1Ze7nHWYWDNc+4wt7zxHiRgTT0PzXm48CkG064Jp78YhZ",
-	"s42rp4S0UdlaJwN+fVAe9KwBBRit58zJ+biw2+iWJiOjvTBPz4vNVkcHRoqE39DZ7iU622+4awtfzA9g",
-	"sPlJD0H0tbbA6wdfaymNkzwgTehYz0z4cwSKqpng0jHzHi2f9HXXiwZyzM+gv7imeEmIsx8AubWFL9qw",
-	"54I0C1xjFSJ3w/zqudUG76v7C4vZRHmL9xAEbKafS2J/1pRryb1pQm2e7zcAKod4oiVpPBGRBsqYIA1m",
-	"8IO1jdL75Qp7iaU8cpEbqKyxjmGTQLs62EG63dWGPT6MHM94v50v155Qa/w+CrwUnG9GEmC2iSfN8BWR",
-	"ZGxugCL7AxdYnOYjcmDI4Kx5QbPTN+wrLjISCWGNVlRS7Y3KROhGYg4wr6FD9frFS7OAuk1UCALAXFDX",
-	"CDxOdddatzg/Su9KC/mx0e7UXnFLiNCHdFxFVZEQN7JzrNYX3BLB14XB8Q+zkLlnW30XvnqOnj5+8ie9",
-	"FP02yonCtJCfoq9KAVCKtmwI5eRAWO4CwPouWSJZZjuEJbp2RxNaFlxrDebadqFZQbqBvP505sbzZp6R",
-	"jJiysBCtRyzRWvAbwpZVo/wjPtkmbuEgb3r2FiSZmOh24F6g0Os3I7GsHQhyfyIRzS/RzyVX0CZWcWRD",
-	"0kl2g49R4DhpeoN852ZvjZATBp07TGntDTV9uSzDDGZF2BCmmZ5nE1j1tqJSkKXLNSRkhcPkZU5d77c6",
-	"hUCr4rhYLBdbbTawvckAqFHaDzBk8CxOiK3HAERHVpA2CU7eKsK0xfUM7bkgJh9ELhEuCtPnStq2Lid0",
-	"JKaD1S01z2dcCOPhqeqUHGkAOgWySuzooGndtjuchcRsy50k+B49NLXVO7rdEWk6JVnQhGCAHKgud6Md",
-	"CQXBEnIzBhMpIWemDy7U9o6GLQtN8URw8E4JZlmbQWrDuOLFmovsiJ457HJ8vVW1KDNwBqahtgWOyfs8",
-	"G5428nnIMnR0rwBZHj1qArI8vbgY9FPYDYlvwwBlZwCx9WXV5PZbr0imt+b0PFyR/K3XVhWalZIDOGTc",
-	"bWL638sjdMra6HO6J3suTlpEMHKEZo7gwu7exsJ+OVYM/SXOdujIxY0EXHPIsQeMGdPQv10KPaIkJkAE",
-	"m177l4JnN/NUtTQ9/rOqowCgHK5Ncid9nNDTVm96DYykv5CwRpDW4bRJ7de1p5GVMgSx/T1Xeu8LKkeW",
-	"wU4sRp11CnozMpeiGoCJeQ+eUsMuniIEG9iY25vBQ3FW6Woo6gWXOgS3rIJftdaVCAv4p57gJWIEEp4T",
-	"iktnO1dd5Tknt1TLICzRgfBDYfRbE90d1QC+Pj7V9fNkCA6stfHVfuqBhnduBp9USz7eL5dUUNx4qgk/",
-	"ACfZanxPXQqqJVOTRQDUyWsn8olE5gVEWA7AAJ3Cxo8wUSSLgiE5ZRdLKCYocFIh1nvrvTdvF73zM1mi",
-	"rgjNDBvbrd61790TzGSjLfXR1gEHMlb+6RJlICgbxt/CylXpQTZHWvHf++0e6N4Z2Vz/wybcEDjmGWcb",
-	"KvajU4bs69ZCGP/6naT7eD1pAU8Je330Ruby5FTaI2I8jcnX6BfuRVMrFrhG/5n6Nt6DNCJC8hXNQ9kb",
-	"B5LRDc1s6ZutdNSG8NLmzKoAQIMkZFSnra4SRXK994qwMEO/MjrxEplG51qclsyZ38bfbJu577BEOcGF",
-	"6rYR98h/73pgfpDel3okQXOSnOPlnne5WbyUPbW0NlvYMhSVgAEgCLg6ZMpKP8osLl6UUZkCP9+O91Lc",
-	"r8wwppIdKr/1+PwnyTVL7Pfp7IFQ7llHu/DuqVqqdS+LqOkrcHEF7cTHuvEn2Wbveqbh2kSOnMholdAR",
-	"NZgUNCY1oRqopZe+6V1klRw3th2p8ro84y1h2QlJfJJNkIBPJKq7xLbTCqd2xzTutPCVa/AL8VYQksM1",
-	"7i6tyHU5qugHwvf7IPjkj85QBDRE6HEIc1giax6bhqtHqxbXRBkAfujfcudYrCc2sNnOlhyx2a6bN3iB",
-	"NjzDBYKj1tnQ+cpYY/Vz0ytSW60NxnZ7aWejR6x70yW2eQI+RQ49o8q4YFyhTOvlDAJS6+DxwFuy2gpe",
-	"HgaPSP1kgq+pareRxPDB7hxD84m19BjhRVrEQ6wrvlmlVTH4JdkWf2TVyY3yDGX3TFI1ZfNpbZrmpYlu",
-	"rgpym+Buaz+fYt3iPS1Ocay/LZzSFYWElEifTCPvokO49Jc+DTugnu2xoKpWjobW3noccGu3pq118hDt",
-	"F0BsGJFGK5j+FD+H31YqZOKOizsIXHxPSNBdArkpQPqR1I2DPiSqxeRtggL+dkD0TUquyMYgezdlVyum",
-	"Ca4Nfa/WT11aPCcT8BcEXde/XYNoRZV+ihysT0L9wjTnepWvv8AHOlTHfmdlo5PdxSE/YctBWV0017AR",
-	"15K8bfSAwoJUoc6JLsaedu7h3PqWzAzfyr49+pHUYkxw+k1piv9ZGhWn4PD/VhXy4atCnKgK2fJDFSO+",
-	"5OizGr4wMZeRkj+9c825MaB07Du3ou8c6knLIB0fhx2pTg8qcP3KmXdmAnIO7M1x+T5VEktYbci4IJFU",
-	"mAttWz9sRDd4uS68VVtNe6T64e9kp3lvPV0zqJtiTZnBXZ8hkbHJRWekMtphiJTBnBeD1BZ0xb/e2SCF",
-	"FyfkrDil+N/XPD9FOvGTu6pIkTQn4Y5UR2ES+724plmPl3j7ZjyyM3zQrjWB+NPKYi0hx/nsEmnWPgqJ",
-	"C5kre8rjy3uYPqVnz2/DZVfpcLpTzgN0AJ0eUUjthlHdmB2MzEj3eHcAo2dsuZAnqcg+XITFJ69p8KTW",
-	"Y9tZDu3qnCyumeR+8jf4GAIA27GeEjwnK7vDHhuAE4Wp1W1ZMCLwmhZGX5Q2oWAF5kfJdpkIxxmp1R3G",
-	"9fPzZ2Pdgr1r5eoLF8/40FpoOJ1gvAr6ovJghp3tlG3rBCCXNoYV/NatFDSnObbxkR/GFqxEmvC+eP71",
-	"FTKdeF2RJyQDmCQmLAge5gcnjVx7D/vRXgJ6aQ7tKLQhH2cIM/C52diL2mF2B9GonGQ0n4BUlc/Sx2Na",
-	"3lr9VmrQv5OIXA2xgMRYwW9tOvI/IPdpWGurxL6hpNdxozG71hJTeGIakPx0DkhGcR9Q8pp06FvpjJfg",
-	"Pb0A50MujXq8BmE3B4BxBt//4BiDszqLP5DHt2N+Dbfpn5LrObqF2G+e239xz+0E/NwW9NK4PI2rKvnF",
-	"yxdH5pm1ASfYd7MM8lwQKRPwtmfLHWgnCZsrwGT+YgRvoeCYiWkGgVh/u+Zt7th/y687mLbS9PMOPh4O",
-	"yqehDvu8/jBNpJwdRh/9xVhkfCR+ds93x+QKTfVX67/1qizRvlgz3OUj7+HWnKIlHhvBfwnl2n1TFzJd",
-	"ogIrIpABtGnl/6GcQ7qT3PFjIP+uncFovtbUbqq1JdB2qK1RN+/+QFizvpKtrI3N2QpDJmoLfsVL5sVF",
-	"KGX/Srp+Y4TeEgEZgRI6ImGkyFuFoDk67Ges95AZ2U2vb+GvCEx3nKkzWL1wZQ1ntwaDZiLxngxVNkfd",
-	"2X0r4MXt+LZ9ftL+WXaXN1Q/pW/5zZ11F5zc0OsV2VKpTC7UcyzyWeKadxgLolKW6X6HAkultU82djbw",
-	"TiBU+jU/Ir5RpvxMizA7eBDzplOPEanYmFLlcYbrxfbbqEYKCqePtTqhE9Wt/EA1Z1Tb12WAlCPwNS9y",
-	"Ij5EgH/efFks8tR5nplZYNsKU2aQpPqbKFZlX/r4mDeRfnOJjjua7WporQS/Zm/+wUQ9zNFtOZxBkMJN",
-	"LzXzBZS2EbszWYBNcRF3kA4AB0mYjP2hdCJHOW/GjakkE2wWD2VoI+6bu7K5hlfVNp2rRICNPltb0PY8",
-	"f+A3ZOw0lXsn1hye5wRKhDpVLyMhWOE7g6tIrGxqh9IEYDmOhE2o3go1Lv1xx1H1BMLolog1LpADT0CU",
-	"oaOgyki3QWdA7l0rFV6d1cItClFQHzA3QLBUf1drQzYwdYkYP54FYgSNX5ObgJun3WvVPdWlozwQfNOu",
-	"FnFwSwD5aA1OtSN7SYpbIlOICriYB0EUESuHqdX1CY/v+aRvVrXjeTIh7OOm2j0xdF0Vf8UbhP/N/OBs",
-	"86qNrv0squvHloOAhKajaAQ46BslofkpynEC9kFbpjrWduxTkS982L3W+EE9Xx25w78yGF2FVkMBFksS",
-	"wgwCoOercJ4LrHbP0PUNtVUERyfAjE0MVV6VEtRFCpwE5xNKtLy21rcDBDGfV/iGSOitbOZLZYW8cw1H",
-	"FJ6u/tp53o7jJdy5zyxcZeWbmSxCwIiaOSE+DAn7Y3SLIvVkHa9azUsr+IR3AkOq2V7vbtXgOiiryG1z",
-	"t6hxC9mX6+7YwbJU10872gnbwE7rLZUKbzbQFa9qwg35lAkqo170bbzhhiFmRcGENM+0dKDJxun4m7l6",
-	"KVGNHtfX9pbTvM87oH8fO2Genhgymwnuc0KFw9vl8iEpPK2/7scv+z5e0TSsHLwXWfWB5EjHvOlw8RDH",
-	"fjnade7faa2V8hyfUnTmVPd4Pc1ZjGlPW7pvNrRPiTnSfj4+mTOcThI78YNvvgcJED2wk3IgZFaSL29J",
-	"0Ok2QQvdEZxXmMbNdb+04Lj6VwLwjtBYGBdLQO0GyFyJoORVBhWAamwZSeXFe4LWJyTJW4sJQsxwqRWy",
-	"X1eTD3XQGHcvDVwzmuwrouk+rAHzDDqa5EF/ggVXNSMmOwwGY5La/F8LXm53yuWyDDteC5zFaum2VCqX",
-	"Uh5ki/oR2LuCshuDKUPVJcLO820944YLLPY7RlqNAx854EEHeacnrqPfDifcl+JQlDKURlPNdU1O3LZy",
-	"qdjTCDRtD1v3CBQLBqel+MotvPuZ5/akGOw+5ZPoRFRwvLuOQy0Xt1RSFUZG1GcQfq4aEJnDvEQEi4IS",
-	"qdyJR67/x3RAxH5rYKqybrVx/8R5MbNauDVYurmNNd80JJZPuTf9knginnpGDhZcNRyc+HF3slUCZg8y",
-	"zDRXHTFVCBdqpw+7X+Nob07pcCMpM/UGOyzJJTDkDTk4MAiq6ueNF2g02tJ7FLHDsAT3TuYOel3NyRyh",
-	"wurF/dUhHdXZXo97czjbJy94oOxUBo7BLHp4rd7cNzXco8McWvgdHJpBZbh1iCYfk9G1AtFTcZ6KXGcK",
-	"f8w5P0Z1Sg9le1ue+IX3oGXM7eubqhC0ydPx571JYZlpJe/juWpStfuE9cwrmuvex/dOQP/VYQaOgnjk",
-	"kkAIATQxsHK2xLotgn1DknKVbT9v/5V3y4VV9tKGaDzsXh7f24oUBclXG8H3I9LYm8b9eHO9VlA+71dQ",
-	"0tGgkpVFJWhCoPpvWuv5wTzaZjqP0svGrjcIE+bDW26gDb1CzEiqSEsfDy5FPwulFqudzcQaqOdIzhd5",
-	"/eLlXL1567dCEbvvwb3GmfUJutNm0E9sR6lc4E1S3G7KRQ2Dp1/BozsNB9wEsuoI/IlE9mKTJub+MNwE",
-	"c0Jv4qQWbq9fvKz7tsnyQIQkY+NysUbEH2+ibQX93Wkt29Mk+fWLl1c5P4Q7yu6hxjvYGS7cSqeKfW3o",
-	"thQEFQTfGsDGYNiHH1ZT1AX73tLOz04mtrqCCCVH3o9f8yM0MtHvIryGviYoK3h2YzJiBWaAQpkVdL+W",
-	"th82BehBSZQqSA79IHe8FBKBsxw6oFyii2f6Mfsa42hjmkp3k0pMhT0uVjBGuN0KZTYBV0/VPm/jjWvi",
-	"MruMD8Q0b/vznz4f6OWmH2Z4S8RKiw8R+/oPvJlWZF9aIsV5zwcvgm5RfT5vqeQD33Qd+RA/MpMI4Tp6",
-	"OWCseiQ5bhJt/grPKEybZXurYnxonxqdCurmFUpQE7wgMuzF2eOTZQqS3pRB4c1mpQedUKjdCc7a/3az",
-	"HKCLHA1JD5yfKQldcBBGkmSc5TUKN0OuNYpmFpf5hosjPkmUcyIDp05KIqUDfB+4YqodtR3GSkHGvmWT",
-	"AFNbuLRehzZ2Y15pZ3/bSduRlv7yA5OLbaBSONvpl+RI3i4ou1ntKSsViRTuFJxtoXSO3ehDruVc9TXT",
-	"fNc/6AnCjcuAL9VbgeYUrbW5BEEBAsb/yMOLi8HPyAyz1Q0hh1WOT4GlfaE5cAPd5oCJkX5BS27wZoN0",
-	"cfm5ektxVS4NaqMtRvYn9dnnTwblrPVXpE/LpHAD/r3paWxG8LfATrk1lVHCtsEEHdIFpm13McKNriJu",
-	"BBtCtcPqSFnOj3F2/IoLtKtYErYI9kyWRLOJrbiwHSFsWp65oEReZYaA0mCu57oMrWatx4+HWWvHjzKa",
-	"Lw0mPNR/1HnxZgbwXrNPhx5EaylZYfqyD9Tqel9ehmkW3RI5EUbcNpHZCtLXhIOahp6MAJ3XZFsyCMv6",
-	"mb51fxD4Y4HZpe3D8AwxHsxxWAuCb1bbAksZU0kqEbUW2uRE8DCCGl7YBH3LQl+4DOJVF9AbxH320ePG",
-	"3n/+56ED7E/IVD/H5vWfnj7qWqLo50nensSfHvmT+NOjQSli7wy7NRVoSgibcEMZLtCm6pK3L6UyczHH",
-	"I0j1jDNbsbUSBOcRSfV16yCi+jVrbVN2S00jeJxbi6TobMGf/MU/HVz7jm53K0HlzWqNC2wzYFpheSpv",
-	"JCqIlOigbX3gY7k0VnCtrFf3rBasDTA+JMvtlkgwpvX3kP5ee94uxyDSozk8eV7kqz1+W1G03vXPBqVO",
-	"gRWB7qkxjrtC+lcoa1GEWYAAwF+DVCmzTbANOAO23GNx02VHm0Y31oQouFQrC24EPaf2h1CCzhf25jR3",
-	"GDyE1mTDBdEcpA0JgCqSCEukh0QOL6lB6UFa+ZPZUxZh4dfOKjTlE3ZCjdP42eDC9ySn5X6AJ7+lN+RI",
-	"JYEUFv088NRI9tEi08njhpLcyqTRgphqiUi2lEkH8pLZ1lq5x/qDAlgQLUmh8x1lqz1natdk3IePhudd",
-	"spyvIHPHDTSe/1sXYfMkReYZY8oYf0RnGhe5PddtwXE+Whnf09ANS+h2564wac+J1rybAihFKz5iwVYH",
-	"IjJSOXWrlwffhWmkOP5+tE929cw9VEk0ZlEPHCMmYJwEfMabYLrUFXB0XZ2GANcD1D/OiOn9vQmCrDfe",
-	"vMZbTJlU19D7k3Eky2xnxjJ+Uyhf6w7yP1+/+B7ZX6FC22g7xvs35FVzo8Yo8f+x92/NbSNZvij+VTIY",
-	"849y1UASdbHLlmLHbJXt6nbXxW7b3TXTljeZBJJklsBMNBIQza5wxDz8T8SO83qezhfY+3F/nZnX+SQn",
-	"cq3MRAIESIAXWerWREy1Rdzytu5r/VYsw+uX4zEL69I0ofG+n9mmFJ8IY6ZAptUAO2SCMVWyM10z9uVz",
-	"7YV0IHurzvMMx9J5wrTVJPM4ImmOyrZ5UAsZYElaH0pz0WuScht8AoWdTInKZFL7YtMWceBOTfMtxflY",
-	"w4VwyZcerH6sWDo7v6b9RXP/nd/xrmPTOMC6yYxKjoqXJLSoA6gwnA2KK/UX6qNIawqjSx74Ch5Ut5rq",
-	"whPvJmDG1bSwGwXeqWqqOtBcxVR3ZpJAB1RQL9tEktrCF3QLzLxxjRFszKSa89JtifE1Dcv5go/HNQwI",
-	"sahax20L1r6un4N9c9Nw8iTmIc3YL4WE6tpYk5JxHsfE2bkFoEblUDRgk9hGHIVArdWKigYdzoW03Wum",
-	"MldMa0NbvsfhwG31Dotht9jyTQ42bot3GCSTjd9QOYO4QCVwGtsQxZ+3Hbu3wf4mrTvBmwTJvGrrscxF",
-	"ZHJKyrn0sZYFi0PykoZTwm54BHa6qew3DeAVQU3MAI+F0pWk8JSofBYQmpGZNsqOD6/EMObXLF5AtfZM",
-	"gq5FBRkmUik+itnw8GpZ3oRThjpKK6dZLKWBHYiK9amzUpjK+Eybx82eijEFX6G9M/IwLyFMM2JEjsdl",
-	"J2oLoxeWoDFOxpVZRSmqc9N6ig1aKjljriW/njT4Zdoe3MPTJnKm1/WBKa3ewo6Zk6Om+rSAK9LUywTg",
-	"IZkgcgi4UiqGxjpbQTCaNuzGd27hFS6RvtfugYp54qEZisqGrLWQzeFruSMJ5SkkvuMpM1CRWy59ezNp",
-	"SW4tyz0G+qWbljtx/gpXz7+/+2uNqyZrYsRCOWMD20y8PvddKhZgOFgww0WEJOYZE6sXEMY3sRMpMAhf",
-	"q6GDdduk+uciYnqvFqajLxh3KW/AkINPd9NEPNOqJgNRK/ON9k/TWpTSFWpNotrBt0rrUJjXsbe0DtyM",
-	"oHoOyivhFnp1+scO0kTfvX5zzxJDYd67yNj/AoZA7WSwmqe7ejJ3xqiJyGEuj5E9xkpdTgMY5yLErwzC",
-	"PBvI8XgQyRnlokHAz6hYEHMHhjlSRsFVUApPrxNcNZ91raWXjcCIj8c8zONsUYoumHEYGwLVqV+omnIx",
-	"yaQgkC0M6zGbMREpcroOj8AbVfHJoof1jP4KSPEDITMesnUBG+Nvd2pHlqdCkeOnhJKMqmsU+kpeuCRJ",
-	"unBdXSLJVEcHuQpTxgQXkwEEb2xC8PJqGu+5v5Qu/AJpXRiWKQdsT9qkAtgBGF/9+iHIMVHshqUAxx3A",
-	"CCohpRuMo8i0HFnyvPubD7nCcWq3d8VRDVYRT9Ny1O9TE2dzPKlBSEHHlgjlFNV0OReH5OUNSxcENSVb",
-	"6+7S1zJJFMtq0oFc7uC6FBu88XORDKY6JObgg+U0mnWPencb5NA2ioa+zWg7rW5XzN5uIwotHoFbvewm",
-	"hzXWTSmq+iPr+qQ7ubBOPOGNiLPEXLbrmqfeunstdGm6XnDDc0WnHd/wavWodzs8njEBuRBF/GvtK8wj",
-	"8DxX122e0bdBerXx46/Nrtb3Laf8eYN3u2MGYU6dd5oCS18+1XgL7W9W7WmqWZ4yHRnCWMlI2ilKy9w6",
-	"oWkGnCNlUOp3QVDk20yf+VTGABa3tiXRA5O5U0zGbyrRf+A5d5Dn1BKzaVj0e5uf0oGcv1sQ2+/okFyi",
-	"eypPJ0xoPR6XFVNujL9GK7J1OfsMovciXJSi222S7oU2lOPOj+EgOz5WYdrFoN373HgaGOdb/zx3tMjw",
-	"E/ECnHwGBYIjPCdilhifkfXDIXyHiSpmZMT04gPfpVFE8mR5F1Yo+pdE5TNfY85A7RaQOKifq6Y0rN0B",
-	"AJ6Hrw2Mo2FZUtBJyaxwpo9BkKFKrwW8qAiVNvg7z/rNx2CTObsN7zbr9m5Gd1Sa3Iz2VeVZBN4uLi3y",
-	"ulO5WSTuuwWxLU0dv3Zt0AZwDKF8R0jHLJaOXsSV7albyW9Za6gaPP85z6aDcMrjKHX1ku1fokUYjQdT",
-	"RuNsCvlCnV+Ba504lIFuD0Nbp3Jz4a7vSKYLxUMaDxLKu48gSdlE0OX8ovV5YlSFHR+qtvKp20HzYm9g",
-	"lSUO/ENTnX3tjtYvcyNRFBpEp/xrKP9d48spNT1SjEHfYkz1NAl/XIquZQo0vBZyHrNo4iWbrlO1SsLf",
-	"w0zf/A3sU8LTxQDdLHVc1WkGesOhQFAQKtScpQSeZUXWK6S7igXJ+Ez/ujTBbuEt182yfncuMSO6aGQV",
-	"bJ7pWDfUytJWx1NduaB0lhpPaVlh7Z5AUYpvggd2Sm+YhUZzgN6Xb14RnikWjwlVGN8NyGhBoA0XRiGh",
-	"0sUDpDis7RwdDsw6Nfavq4VSL0MYtWiUZ5qucjEAzKua/X4Dv5eB3otkNYubpUgJLKxdOaCBc4j5mIWL",
-	"MGY4ho0a/kWlJIO2sUmFXvE4vpXVrunO7G1zdSA1e9N4uq1x1O1o/wTWlyk4hgCGgtSKa5ZkcGrDmKrl",
-	"LCFtSA9wbE3coSj8a8qlruU8YdFho9NzPnEODLscWPdApzeBrTiw2S2q4/NLzW+KhVo1yGLiywNo2nJj",
-	"Anf0KWFEE1kQ1COMFujNB9+6tk21WsxS/LGNSQpGTTtb/D2fMZR9sZx3fgbd+R0fqybWGwsMX4XjWLHA",
-	"5i3dlhk1eFjoQ1KUlCcQfPCLyoOickkVjSOgVsMk768qHy4Uj06FLJg2veHD5TTrTV/i2mCvqZNorhLp",
-	"/mBV7fBXoWFewfJi+59fmkjDOXq3hMlqUVkcNmuBH1Kbme48UxvoLVy5iimXrQ8choDOtQoWYlynldoC",
-	"JyM0KiXxBhFCHRJs8Kby2BT2gifCVsZD+ZWTsXZZYgmiJuIqkQqc8zT6NVcZeE0/rm5s3kpD0CpkRDMu",
-	"Jmsy6fSNEObGudrsrQhbvXCheMQcUeupcxl1SuVa0gPKAwvKm9BwsLZIB5bCwFqggygoS4FGFr8qcazB",
-	"lC0SxwzL3+odhQjY4jWbigQbP/7eGWyVlA73+5pO37Mba7roZbHpF+sfcgkRzV1kZExtF34HDY+hsSKw",
-	"D9k9eZaWvK9+i0RIDFjUF5Eomae18NfVWigbqrc2mhua94UWy7xRacNmO9GhAcaOl7km3Sc3ZUCaxtUF",
-	"6dc1gQgg83AsU2I/5POgtXkrbieXkV0AoIFmNlVmfbuzJUdVdddrt5oltLDIvwjY6D7aSTVS5200YHJt",
-	"E2oaiQBgVDkrhc8Y+ZsULNisyYiPlramp6rd6oFysGlZSkMt81q+o3L7/URo/ULdmBxOG56P1dS4Ec/d",
-	"HG6yqQXhP85JrmYp48+rN2kXWccF/71nyccsveEhe26wE2rgNrcFlN2qKcyG2K5bArjuCJfcPtRUGOoo",
-	"LqILbIDRhrjQPFT1OuWqjir1nLeK6CukWMxkrhzogXkQ9Cw4KwN8wVri9m7esJ/KlxZKm8qMcvMC/xxU",
-	"FrHYzUrrj5V8y6fYjQTM9kR9d8GXK8i+kthyzM4tPFo2gm/dT2NVmxUT+UE8Mr9PzBeg1cqpr7S2KR/f",
-	"NVjT5bO6EzlbElf3WdbupuanQsqr21XcNdK+5UYhmzb58Em30wLvj0BrzpZStdY/jaKUqcbqXsjSm1Cx",
-	"Ky8AbEsd1tSrzBZyKByq69cItR6IAl9bso35GbV9lf4koNIGsfNyBe3VDLDKTjuk6Fevas5vuqrDJICJ",
-	"O/zI1iPJFUsH1GaItlBEyuqHsv/ylqvYjY/NJ2YnTBnP3j3jxlPGMs25sFC3g/o0dQ8t6/QQ/iKpnNvo",
-	"pNKf8WM0HvM57a9OhHBZbS17Z5mB1c6WT8Qr0bX5s5EqlSJmgafYZWBCj7g8mzKR8ZBmMiU0SRApEHxu",
-	"QOAhNqeooPksexFnlMdVHv34bG0nOMHmg4QqNZdpVNd/EXi/gkp+vMkE3QSh0YwLTCaQKVEsK4/yuMFv",
-	"7X1r6e6VY13K6NYT9l5Yu3sJC/mYhz+bJNHtHby1qr+5MFALlbGGukfYdC2WXPgdN9ZadTM+SanIKgmP",
-	"QU+ZKUBa5CAX0zCttfm8AQw8W255IHoMResKMtec2I4HeHBGNTeGZACe1S+CGCO8iW+WKhaPBylLZIrF",
-	"mHKkpS/8E4PYDaHlu+Iz1zPK/K76e3GOr/DMA9ZtyzkpJhTP+E0lAmQqGorrDDtrGYTe+ihQy7bkd7cl",
-	"yJKr2SdGQ7PlJSud4XWMY7P+/4ZRrMveuwN8Y5fEvPOOTx3JYrMW+7XnpcMJucP99v1h7kJl9QXqPdNb",
-	"Syuxk377OyWdzY36lTSy9ulddrmHHLFLlzK1zyhezEUXJMTywH7kYqn5ywZOl5MNWhr/YvWtiZSRItDc",
-	"6QIwnFx/Z66g6XMt1bfruomL83H9DsFCdNufiKcI+O4fetOGe8ZFyfvuCQatl7bdWtNnr/39rRuq/jWn",
-	"IjNK09rz8kd7c8mT5e3/41aYrLmog5xGLBTFiL7cwO/XtDGS4fUAXr7EEd0WFQtfXla3aN6SuEk2n5sZ",
-	"OCs7J/izRWBbzrgpLyd9upezT3QG1ee9s8PHFavyzF/w//Ghf/Ds42/HwbPPj66uDu1fZ5+//pd/anay",
-	"1cGqvHr3mpydHH8LjiD79Zd/elv++mn545cHf/n42+nnf1pLjmZq3gCal1gpNhsh4uEemGZHytoRz/t5",
-	"S+5WptulXLGYkWueVWJVT8p7dXzw7COej37wuMWWlYnFfb5x374r+hJUjvUN5UaMdmQ5be3Wu8FZpRhM",
-	"qYg2YKxGPer2YJ2tuJbV2TGu28VdKMr+obhnirIeuu0wte0S6Pe8tK2Hd7YIppJlNcKYAWHLnHeZ6XE4",
-	"6FODab6SC9jvBJ3XDue87HIs2EQnKtFqYquGffrBn+zNSzBn9kLgBrJiEhmN5SRnbiZ1YTC9kvowEJVR",
-	"ESmbEydYNpfp9VeKhPY1vSYPyUolR4z5QL9/ZYjMghtbUP7MA4/Xu60t6toQ2Uo/qYOfB2xR5xeVNz6o",
-	"6AqHQtl5tSqgBMtt97Kr4O/A/TdUfqus1nHZ9VLxhSmj7jiptmpHown6whTw3DED9Ee5keU5Y9lURhsA",
-	"jd5xozXozXkmTJC9W3a/WZJgnaX7wusBUC0gzlVDKGeTRuTYhnijZ1o2L3eQBI0hhCjlNyytvdRWlxQq",
-	"YWHRUX3phmveUsWzC/+DfsCnltqGQFyAi7tUk7eemgwpNZPLcojYCMAdj6QQuM1uoxVd5u922qyMObQp",
-	"NJ0Hm8pKeMLrczCQcAGite1RV4zGtW9aToZ170YQ98xUuf/KmuNdObAIIzSXl+maZwEWJQYkS6lQY+x7",
-	"5Eoxl1G6WlXF5Eliwc13E1mDRlmt/J4zm2N2w6Y8bGj43y0BeE4XIx7HgxWn2GPuO8oPBu7jKMcrKWlO",
-	"HF4rGX4wHK04UCHj0KIwZTFDZISVZcHo1gefDcIcFX+Fxu1jFqsHVRpwoAbFZ7CVvnlVxPUajXLjvEuZ",
-	"XpaG8r3SNHZlsjqBeQ9t1hcpH9dJer0LrIHaVT6zFmEhHLb0skCz6DqK2Jv7pVFFb3CEmHbWdmUaV/SV",
-	"UjnbIEZwOz6pOoO05EI/t4Y/gDUF5q9KduEeQwXL+eoW5D2WmW0ca70TmTSQWmU/5uNabf32YwpNZ2q9",
-	"EfjK5DYsN7++8SWR3x7ZOQ3auZhKngp8nk1kulifHwzzham5Z1ZmeW1gGrR1tZtm5+0zhsDl0gatWE/y",
-	"nb3ZlApeD5Ao6jeg/ngBboPZb84KmCbCOx0sfH1H0/lP5tGqTLo9zamTdgS4GINJSltOb7Vju41uZFxO",
-	"pnO9O81mL+2aVzbfAcCsJN7NEqAsVQ66O/p2RL6V3Cs/HEQP/tY/ePbR/O/g8ODjN/+0A+Ldo3/mFqj9",
-	"dijY93wt0/MmtLkdtTWf+13p1K/Mub5v+jSuwW6qrVYK+62offe0tz5lyqNFGsevx73zD52o8mP1I63p",
-	"dL9E12EylvzqplIlSD+B43R5fdcmdJzWJ3Q0Eu8PPOuocLpJdoxuuqhNDXnvUVnsYl/d1aztwqDwVn+9",
-	"QvIDzzZMyN7BFle6Zuyi/rr9VjYaZN7UVi3brsTZD/xeeodgBfYuzG73lDVyQOuzqWS5ob8BvAMurG2c",
-	"QAF21MQKA7EU/KbgvY7qYKLZYGNXSURndMK6Jw01oavdtaypuhDTVk4pmUaAcNB1wRKpuM3ZXTZXd+Dq",
-	"Whppu/psUOms49VhnnQ2SOpkkJuyGUtzfpixkL1EWAceVz7ejbzlR/O+rlrH7buZbAC3fDKHEJfg2dCm",
-	"z6SSRmTEsjljgmRzSbAO1Ks7mtOUQdd1xIsGt+UIHUH4rvoih85eroSm+mjcc2Wn7J0xcax1qo49Vbsq",
-	"QDtrYxV1PEfrjsPHL+Mt6XJq6nO3/K1au0O7Uq0cH7mH+lWxFvtWsm7d4m9Ws6RSG3pHc1U/lF0R6O2l",
-	"p93xHLO6BJYy8kDQrL34wOAD1FZNPsAgmzKAUIc/jNvm406iDRUiNNoLHpm1GW8/yqwu7djQZE35r8o6",
-	"uls3yo+TokFft7grjXAFVGWYsWS7vXCHhs6VysEmWZvFhDXSjQrXHowGmfIJF4MmWwCmJhGZ3sSETVcb",
-	"m14U0hl21GtlF8wFS9WUJ/6hlXMBCluW5iYxKpRC8YlohLM3fa5aQyvcfd+SPyN/mVbRz51NePgS5Y13",
-	"OPVguYRx1a7uTke7l+6vn7wKkooushE/xzSxQWtwld17Zbhgd6Hu7U7l6nbJsm2uqTR+QkfPFwTg4iBh",
-	"6W8slWTOhHVZ1aERsFQx1Sj2sAwrw251XEFZsH2ojazbyrN0RwWWT0/F0V7ruaor4t4gF9byhl2xyJX5",
-	"8HecT77BVjrLXBL74LWkrX0mijV5yrJpKvPJdL0mbevkXFe4e6vneVNes6F3o6FAeYu6gRS1n+uuyNiQ",
-	"wj0k4j82irZL6A82ozHBKoIAPApl8VYCgTg+WcKgON08ZcGM7y1m/+/zUFZLudbCbG/gMDLT+Dt0GvnV",
-	"OmtXruosMrUdgyRPwylWkNifIimoq+3I8lRgw3cPwa7nqtsHyzXaXnHNUv3NaqS5ep/SGl+Sv7/dDqlz",
-	"OK31tG3ggNo0auycUGt3tOyU6uhdWjvlfToLNg0QlxxIERvTPNafsS6kTR1KGzsk7lOBw1sWWuiiWrSH",
-	"hjaP0C19rqdg63CCNrnlG5nrtjKqQyEYPLJpT5i1wNtuaezg1q3urpQau1n3UKt5C2Wt3eEUap17raJN",
-	"lcGuwwd7ixWTdwx1oShi+/vSUUpF152VFIidDDRfSQWUtBp9JJMDp/x83JUagVWs+zwXG+PzdTzi7/zU",
-	"7w1a3nJFmBYnMYtIJrF95mhhIlsur7wmy46Xyt5vWApQ1aha0jh2qXmyCV80QTWxsGxMv+SEpWQmRTZd",
-	"wm/fbYAhiZngarrcOPv0yZP1LfFdp9C1bQAymk5YDRm+Y59gtemkiLFxRWaMioyMIdtrzfQrR8XzuSVs",
-	"Bdv+k1FlOhyX14K5Nh+g6nBFhpiUNrTlyk4PWu6fXaRHFrt90s6KfVKyYp80WbHbZuiZlDsz0NqlyxOW",
-	"3gDiSXOPFpCGqj6wTRUb8Eg1lDHOqSIqgb4jchwQqqDrNlWmM34ca6qgC3ItsCUFzzTLzqZcTAiLFcP2",
-	"WISaruM+XEhLB/Z2hQJTFu81P9CJCRHxGx7lICImqcyT+j7oXOQZa2quR9OMhzyh4N8uS+/Oi6XMuZBp",
-	"W5MokwkPy19d+5V72NZ1S1CN8roub1px5IrddmvrkVs7Wt6w/Z4j97KQr/UrePTf/rQV6uHjfquG/neX",
-	"Dotm9Gdna+XrViRaXrRmlbp+BWvIs6rMrulhs6q4rUIV5rC3OdztDvIuzNJlSXfPjNOaVdlVDmgTva+t",
-	"0exMmJuSzt7P79J6v3/9/s1zKcZcT6u7O6DWT1ka5JNWOdIfG4b2UqQyntUidX4ns6npooPwETEbQyIB",
-	"tiGiJGUJyClicL204kuFmrOURdiSaMZmMl1cEKa/Qqhgc62yiWUlWLEwrbMDvqOKnZ7UKrVpvHy7zBKa",
-	"Z9PzoyNiWgIG2loglPzxre3F0iJdWC/MWzaTN0iL2yfyr9yuHfbZci8KVuw6VdcNeraSMwYtWqdat5Yk",
-	"kofkVaQCojmxAoNME6QiUsSLc4TDoWGGp2NeYMxGiiSSiwwXfz6V7MZo6Cmjkb5ntnwENmnwhWpDQ1aO",
-	"NrnGPGYbYsCZHIJOfSH3nnYQ5WyfCszqLvRUXQ+uLUQku2E1BPh6DN3mYpZm52QK1lgGzSPhSIUxn438",
-	"lr8eZ14FxMTRBIy4mnGlWARt9+bWMoykaHC5FY6ImsOOhjodyTwLnC05pWLCyJixCOxK1dBUzb667UFN",
-	"ZVwzjO894gCKm3JF4Na1gRE6Hg/gzlqcRZmAZ9IsjFu2nbUfhzaedXSnZwSzqDRfa0Nvt5GCYjRKdzLK",
-	"O+nIa2Vrcs0/L5ULpG2rN9mj0WHDveWvruoGtTF6Ps/lLIlZtjn4c4PTxpzATaCh9bBe4MntLIVXxFC6",
-	"SNMV7mU9uh1YEyCL75f98J7PWMwFa8DMX9E/mExpkjDBogsopCARXQTQVnjGI8EnU8Dz/dP7561jKuvF",
-	"f3ehLyPXUbrmtNXhOC992bKUrxSonCoguYgA8Z7xlIw5iyP1levYv7TALUXKTM4a8PVpsdLnXqP9gBgM",
-	"6wCjWgGZpzzLmAiATMl//fv/KuVSmaubSVY7AAybuFYDnnwtfQt2EnjJDoQtOuNqm3NrnlT0ABWEpalM",
-	"a7oN1MkXmq2SHGY77Alyo1hFQrtgICVqvGecBLqhL7cx/v45efLt2TOiMH5OHh8eL/efwnb+Wf0r/vDL",
-	"e/JIv+dZ/8nTry+ITOhfc6YtGs1upjKO6tpCVLuwt+xua57hoi6KFUoRqQZ9d5wyNR1s8k37bMP0Xxut",
-	"64LMZXqtrbWQBYRmZHh0c3wktYV8BI8Oa7PpQpmw2peGMde7f46qt6Zn7AVP41jOVT02OHiYapn06w66",
-	"IXxnUI2Kf8do2ibwXTospZeVtq+0/40H9i36OupyznlRY7M+kw7vLvwea3MCMG/NrkF5Lc3bwpRBX2Qa",
-	"K20hlY9Ji4Dx0rlaO6iGw/IuoSE7UCyhqVa+LzDvi6prhe6YOC7AamBeIA9aqIn+tnoLUr9bhoFVcorj",
-	"mKRyri7AiYE4OkMuwjiP2ACY3n/TqvOwXX7X+5Ry29xoGcIqZln78sw9ViFk3igrB0dGbCDHA82n8jDD",
-	"fvZiQWTRo8drEeR2sLd7Q3K9WKcxjwa5yHi8umTiAjZV5qCIZJi1o4iQhIlW9RO3YYjaiXt7E5SPTO2R",
-	"NvdujKnW6UBucLhWg7g6BNcG/NbKDnesuNhgHXehgNnP3jPdy63Abnordzxaa3Z6Ay/GnxRmTHUAdNqA",
-	"37IZ5fXNTqZyxgZYCNoAeC8VIzSaccFVltJMpuSasQT9jjS03Sd2VZwbUzHJzfGuhFSevyFn3zakr1/X",
-	"tl6QEvOfx5THLCKKT8QBF1qEJkwoQieUCzJaaO2axePa7m3NWFIoWsC5VZd7zWK01G5YujCVtn7+Tge3",
-	"WZU8pWADvdEDZ/RXlBg+0SSiv15oLkQKPB6VcJI3VZlOqOCqUyWAXlKthA606CoxH9e0uQjtZGyWyJSm",
-	"i4H3o8wzxSM2gFTRtNbVe9t5M5sKR6Qyh+rkjrID4aqemur6Le2tO9sfG1jHRhLVcQNfcX1caXr8P/77",
-	"1ZX6+M//3f6jVvKt5x42tmay3QrWYSw9A7JSDtHa2lGtfBvAEq30ukTWcvdHPTXNl9Te2JAtVKlaI6eP",
-	"l3o1a3Xht5Pg9POjA/MnZDmeBE8/f12vPTQBTa2J529CrTUEuG3ktnTmm07pDvQVkJP3S1fBme9CT9kd",
-	"wfrn+o4c5CVBuomM9NFsWyWEtSCfDbS5P3NVjwoOjpyZSbKo7QkIoYUb/TyyPyoI19SakWvB5kSO1wVX",
-	"DRv2v/U56GnNLcsaikaeQ06/VhQg60Wz1b/mDNrotpOq7u0tUwdomvIbGruVWDmh0s324Y5i3z7TFgIF",
-	"lFr8bhuTe5Pcj03U95hP+IjHpiZi5aqlLGQww4H/lH6J6No7FJ9oubXsk/3uqowIb31tUAOQs0BZJcmU",
-	"KpP2Yi4oIuRIRgvIi/f7Ztb5s5k+zVDrvI6vP9dWCwYepoxGrrKyPOA3TCYxI/OpBJy0oEgVKpdUXhCe",
-	"aX1moVB90WqLfsgDvtbaDAcfpymoWXbJuYG0rzz7vRv7542h4a+FnIsBJPvW2BLfa74wtxsCv5YqFgDG",
-	"14TqwAnnGEkxnaW9a8fgi4OcpFymPFvgKFf1Py0P/uc1R0aOFEs1d2ia/TvGBKEZyVJOJ+wW5iFTzkTm",
-	"8i1X7f1r79bPYEaFWhnfcCXM002lApUpgZgaVB76rLUWM8ERrQOA/g7pHxt3KHt8HAtOUhmyKE+ZCpCO",
-	"TPoU+EdjKa9ZRGi2TgzWLDeMBsMELE1p3Bh7tzcgCxoBFAo6kl0BTosaQf0OFg0yWf8RX/No90IV5mzA",
-	"boooTZ2LxtFbkZKF2gTXC3lILr2QupnOV+4WRehMignJ4FWWZ9E4ZTRatGo863K5Vp1ZUI/e4a3ggdVk",
-	"teGRxYe7CTT7TEuR9qXrczb1Q3iSpKQ1ldQhr7FtmVA+Num1G5bTlFTfTTTY29YZN1Dquis/IRVamswp",
-	"zwiNs6lmNR47rOo/SMUKNSQURNAU0RV3u/sTUFrqopJr7LCtFagN9ZbCdHuyo243NSX1Zw0l9RvL24os",
-	"2YSLt4hQcWOqr2Wq7/HWpQyCEvF7dNVI5K9QSV10heLpSjOVgVaebxzeT7JV8mp5cCuBE352EAlVjJeW",
-	"9ZD1A92BywudCffL52XmvpvCrF1LjtUOnT1IkiWWuqop3eXBXz7+dvr5n9b6eb4I623kqWtr5PbGY9d+",
-	"uTvPbSZn1P/rdO8ZySSEN2oQEmY8XgwaQ4jAaJovl5oJrMv4trc2EuUfc5Y3JT8nbnZr+ZFZCK27Wl9n",
-	"Kx6mFR0uJgNlUgtropYiZE3+t5aRuupH7CBXL8quWLW3wveQab/VR+h1nm1YSNFC19qfFN4sGraVs6N9",
-	"yYVv9JZ6GcFZ7RVO9F7Qi7Hbh/MhGPTrPBV63eYQzdA2Y22Y3FcEOwaEd+FfLpxo2/vFVhQr14dz7sQx",
-	"XMrzhAUpu+8bT8j7PBWXeofvJf3dFi1JHr11n9qosqreLEe4+DlVZJ5KGPfeEL7+nMeCpRTPw7swZaw+",
-	"xfUFy1g644IK9JXOOCQOkxv/+XOScnWNJc7gpk9SmTEobZ5QLhR4L2cBkYKMZZ4SKH9VuyliRnCAQSNU",
-	"uLmhay2ye6ptObJ7wNX2rtafqWIDvWrm/g1jcogq1QEl0O709whHtXnEBuD0klQfj0GuWFSfJgh33XA2",
-	"H/gx/1Uj/NHetwr/3VYhmd1Zdm9XKmghEFaULrVKFVSwVHviVIoJxTN+Y2SdFcdCP6x1TnvdlEplKQ+z",
-	"hhJklU8mDJphbHzy7iEElHukFX1u6sOuMKSC3srHo7yfy1vSngEbrJPtxW8Deqe3753PSVW4FJc6zG8T",
-	"7/2WTM58cy9O3tvkguuVqz2yrMrm2y1pv/O7sG/rdZb7Zeb+ItNrTWHOCVJxQMgZQ+hFU+LFM8ydtugy",
-	"BlMGMnPXYMqY8iNbartr0Jh29xao/cvX/ZTdVsXlDSXTAFqpAGcH10D/yyVSJUkqb2hMZEoyqq4DrL1c",
-	"JMzeMZZxLOcHeRLYnOAsV0VeCbr/docns1TI6W/SBaFYfA+ldYrdsJTGJIxleK0gpm5/0mvH23WRqgLs",
-	"0QJ/I+hBT/ZBylQiBfRvoEoxpczVJKbIIfQKDfKkF/SmMtaiXLMzfbdZ3V7hKO1phjeSuYgG/uJRdW28",
-	"CFxMBsdPtXhNGb0eTGKqlH3jx+4F80Aj+wehKUnO2j0MsQFGV+2roXbD4NvMMAFFn28fQ1uzBBOUHS0A",
-	"DuGcULGAH+DoSIuryxQjNtG/PSqoJoJSubC8YWkESZn61GcyQi9IEsqZfsXHrkA3pamtP8W1KPuOfxTQ",
-	"nhnmSDoomkbIAVySVRx6BxKrzOzvk6ACGyXMU5C0UzYzMUyaZ9OTmqb6l3k2lSn/G7g+zwnWlpP/+vf/",
-	"NTwk78ACm7CMUFPyDul5UE4P1fSmImroMveoIKYgh7xOmHj1gjyXQrAQHAs3PGJpcCXUQukt8F7m1+Yf",
-	"ksslI3BqWASUXVsGz1OkDgeyYSo9kKQTmk2vxKPhpwO4aYiZQAbDHJ/T/JBQfOnXmn3jwKpf46V67cMr",
-	"YKtQ+e+q358XBeiA6gcPIixMRsPpDOADUkaj3nnvLaPG18IVweuAF1JkXvgPzVOuqbl3Cb8Brpsq35xH",
-	"PCu9W6sWAL2+0BLJZsdlKRZaFJoDZ+p8xlJNKr0XAJGi+RQWQM+t0Y36iBwDV8I4zwWBp8AzBB/LRSSR",
-	"V5df7g+qlDxmhl6+2870rbnT3AdfMKLBbDoOrCyFzo0UOu/9IY8mmD8rEYqlsMKBz8N5oYIwmIUIFwAM",
-	"nEZuvO+YzUlNgSgIXDUuMqlMAi9NmXvQDh2aOAQkSbnI4P6U3cjrurdZMGLYz9JCabmtoOGX0RKdjlN5",
-	"yH70F/2/tfdfmKXStDdJmbIviCUtzxZOI9PnS1+ey/SapXqcRk2BVTtHfcE7LGEsFWZbWlUCBwDrWjzn",
-	"T86tv96rwOznlKtMpouAZIzO8BXuhe4tdrbfsQkXgT0Q8Dl5gwJcXZAopeMMl9BJGXU+1hoNCK9cnyX8",
-	"1bs+0RISIFhwuWI+ZgfhIowZ5kuZaVFBJ9Axksy0VqCw5MKVZtq3lea79C07j+dmAqX0VUBthHOTo9TH",
-	"abp3fg9b6z9kbgj0WBw6iYcMDw/q9/A4Spmo8CBJMnrNlN5qoHF7G54jTN3GdGw478QBW/ivLOgWFg/e",
-	"paWkwMVSgX1MH34we1IamoJ1A6zij+ryzSsLuOLd4dhgFJU23xBY5SGjtFX2QkbMpYMWt9g3v5vzLJyW",
-	"1hYMNTNoOR4H5osxHbEYuJ/pLbU0B9gEvEBiFk0AdcfdWVmwiIWASgyfMjcheqElsGXJYVAhEXcTsRx9",
-	"lP8oT2Ie0qx49Ecpr0HzTIqaBJoyny2bbF07SzMNqOfRZyOh3FVIqvMkH8VcTXvnvTf4L/NUxlNtlaWz",
-	"4tbqwsCvQDvOXEEC4wJOo3vQrtMLIGr70qnMFdOSu/zm4ufyPfYl38t05ouS0v1YKKXOESis4HC4sKmc",
-	"43hdRRUY+KbytFhr70VlejW/lhaWa/pMEi4m/nNOkOB3UNrrx64ZS0oPiJH8VBGwaLApHF1C00ywVFue",
-	"AkG/3FNuXXGSUrR6dsZKn5NCk4icC6+Gf8aq7K3+LkBWLssfaSCboIzHsVR7q33r7yCApdeD6aW0yp/3",
-	"hGCscjDwwH+liEpYyMc8JHBPQMa5CNGNSSI+HvMwj7WlAK9X1kUFMtSpD1IYf41eNNxEsPi14HIfr5D3",
-	"Zp8tSr0PVip44BDRmp1Ve72y5rkgEU9ZqIWr9756mVIY4M5/Mp/K2L2wV86RKK9x6crSnR7v9imw+pA5",
-	"defuMPrTRXhtGJb/nJlm8Ujhy6hRWKQgiomIi4lDyin4bfFcLVWV7ihxpgBeWlb3/IeKHLLqq/UVgles",
-	"dmnWfqZtg4I3L73HO2OM34CwuZELfEvMxfWyuq1tBiOyFEtveMgGoRQZDSujMheNi9mtEyUGlGDp4epx",
-	"X/e8TNQ5wBmAl6L3Js9cRylTia/3p6jl0WJBau4fusdL4131rH2gLEnWPpLRrE7CjfmkdIc/DP+aDK9r",
-	"z14stcALCI1+zVVWyD1b5Wbay1v/IF7TEl4Ldi6j4u3+l8GbEZBYak3LNixEPWvKjPYRoGMJWovab6Ie",
-	"hO+z6/ODljLwQmRHmUwZWhH6lAWEo32DZUJO94Z3eM1ZuBQNosK7gxiIPFV5sHqc6p/IqLquaBb6F3fF",
-	"iSED0BNYDG1kJuBFdY/kyhNH9lCNx1ZkFbc0MLKluyFLpfxG/Mlti62SNndWydlkMBquINNrYvpqlx6e",
-	"GxdVrWMhylFBts4/Cyb4pzTunfcqPpdS4io6isD5CRr1gfVmfHA6QK0sWNK761h6iXY+6o84H+qyq+RD",
-	"zxrOqbED0TS1dnDRDQiLluJsOnB3zKaJUgOQvhQ8uEEvZhMaD6QWuogUU+No2f83PXH+oRcl0vpw0JlX",
-	"6575sPTtj/W+lv2O3vlt0RSuGcW6RfxY77P5UDM6vTIfy56Zfc8u0u/moxySCr0tKzl5Vs1tyaXzYR8n",
-	"aNkHtLfP+J6iuk1aPg8VX1GXh1ouWeXxzSfXdvk+LnmSPvSSmGbaIh1Y8CD/LutP+tDLmKAiGwD8mYfe",
-	"5A+k5DX60AO8LymYf80Ns/K6moUs6faVt5V9QHtndFUH0UrCKTmCmpa37Atquqvi/KksQtXvU1nUj0se",
-	"nf2vU8UvtGqdlp1Ca8nF8NEll1CHeX1c8vq0OIq+86e8ByXvzro31Y5myQd0+3Jv2cW0at+qDib/3o9V",
-	"t9Hyi9YwwOoJrniTKu9b+7TnWtr74S95pLodSeeQ+gAoeCwa4PgLL9TSBd/xVD6TFU/T0qmsZTW+s2nv",
-	"K1VyLq342tp3f6x3LX1wWmjjbOv8Rx+WhFrD43Xeo/Ie1HqN1srQhs/VeJM+fKz1DrVTUaruoQ+3wmWW",
-	"XE570fTqfFS3z1FrPVyrmGqDH2vfIwfnFc8WgzENecwzijRTazzUsNsZG1BB4wVSYpM7bRsC327IH5d8",
-	"dC2EveeWK9O0737bSNRXnHEf/PVrzQx8f92H9Z8NVn/k45KT74PpIm5+qD/fvusOHkjZNWMJ3L30eLvT",
-	"9LHiwCu/9mOdS24vDKTGgVfrsvDddvsm0/ICN6zn0ro3UIol0xlNBsxKydWaVGB8O2PGohENrwdjGdJ4",
-	"AP0hi7W4Fa/T3V8M3wW7nk2UnWatuUDJidtOwyt5cveu4pW9wVvqeBXv8D/2Cfv8+TMUc4wbMNWmjEYx",
-	"UwoSSbxaSeuBcblopZSJwIsBK5MfFAXEVl9Dmp4JpUNWxZWwyGiQiSFjHi5chAy6YY4YFxOipnIuDq/E",
-	"lfjmm+95qjKiMpaow2++wYzMczJ88/rde7KUhgkDEmT4u5d4ccaG8KkiO9LGmTGNUjAypeoCA5heXyN1",
-	"JVbmhV4K7JOC+ZL+cPxETgw68UyZ1Bzitek5JNi5ZGTzqOJYr06k19oN3zlrjn7T//P5X/D+/0bjeGiW",
-	"57kUWl/UFsM33+ifDsg37/W5CBeH3xBIMqcuMXQuFIkB5Aob00HqqVmXo99cTvLnIY4OF0MhLCcPp6Ul",
-	"xOSDbMquBLEJV1Nq5sUjzBfBVTKfxxC2Imf9MxOPgxxTOmMEcr+pggyTCHMwIgnYXRlhn7jKDmFiryL1",
-	"DRzBP/3p1QsVEFMHR749JJd2jWd0gdup113OBRnyaAiZRVBLdVF8VKuc+gnsYmBHZ1JfobZATy3jMxaY",
-	"tjj2CdfWD1/EI29uz3CoP+pt+8aG7Ye/RTSjAfESlz8PMRRHhj9ycX1OUhb/tyvIbL7qDYEeWXpIhnjz",
-	"EMDcoZmZPnwkF4A6SsY8zlhKoMYmheFeswWk1ZKzfl9/TxMVnwiZQuLuAfnmLaN6FU1Cq00stwPVizZ8",
-	"+Z5OhkAUGdGshHBBhq/GBz9LwQ5+olk4HZqUOHzotH+mD0gMSZhQAIQmcqS3BdoewkJif0JoyHND45xh",
-	"F179Fcj2JCKPYxwjZHSqw2/I8M3l++e/H+KM/vDu9c/kJ8i8BYCkQ/Lc5GuYpDqoY5RCQaYJjNgM1h02",
-	"nFrRgkqLhnM9OBwHOTt5GhCV0ZiRs+OT4jno2ehqbqCRozmlfDxmqV3ZhNFMD/sl9KwApjA0GYZUL2HE",
-	"ZonMmAgXBz+wxfAcj881rGQERGDLeCQkpMHyXpjDBzRydnJyQVTGNbcgJM0FNKrQp45c2gOcMoS204zv",
-	"5IxMZZ4qHOHLNJWpIaEhTdAhyqU4SlI5itnsn39VUgzP9dmBHYFzrjIpo4Cc9Y/NzmkK1ZxB/3aKFUDY",
-	"xFORGVeKi0kANK5HeNZ/rP945qqTIP1txCPIKn+ETbgAVkFkA7g+/DogZ8f6+ySWYgItD5JM/3ai/3Oq",
-	"/6PfeXJCKKSJ6u+OUmBV5n3Q3FENA8zo1b/BFuMBAoHIUv0VvdlnJ89g8R/3T01LsLcsSxcHl+OMpZCK",
-	"/7jfRx5oD/cIGkwpwg1F2YJHfV4vw5Al2YH9aUge6XUapwGhaUCY+pooFgO8gGH9+ttm9UnGs5ipC5N3",
-	"ibSLlKTHMYxYRnmsiUFPhwvyUky0UYjN1iN2w2KtuqlzkJ9WYi9kngIfzNgnPBNA4/obQxz/c/25w28s",
-	"rZIZTa81/RTFP+4QYw4p0AHNIJeUPGqUVsOvL/Sxt7wKHkXWdHKCRQQxD5lQCC0GIE69y4SGU3Zwctjv",
-	"mU7/vWmWJer86Gg+nx9SuHwo08mReVYd/fjq+cuf372EZz4HPVjE3nnvF7pQmcWIdRXfvf7hMd4nEyZo",
-	"wnvnvdPD/uEpBOuzKQTij/R/JixrascB9j2eBa4OCaTHhBdmw8aUx8qwQzj0LNU/p7kA1AiTciPFq6h3",
-	"rj/ySkTsE+Y3QRkbjOCk38f2SiBvIDnAo9ZfTSm6a6P6Wy/m4hprfGSYzwq4sN5RJEPlNFr9A/7rb72g",
-	"d80WSv9yOGdxfAC7dPTr/Fod/opZtDOWpTyEW+w/Aagk4oIp+BkSZvWrbJKf+6xZ3sMFncVFb4O1u4Ll",
-	"P+uKg3DNQKVdVmU5XgyKtiP1L3MLfvQG6a9UOYTeUpXPZjRd9M57PwN+uVU4bJoZJtxMIDfkHeiCWtUO",
-	"mpa06VjhCTokb79/Tr59fAzqjGBzK8w1NbGIjNhYYhEdNL2pPU1/+OWHd1sfJjwXH37r0XjSO++9jF68",
-	"uwSsgRv46+Tx4+NnULemP3r9Jv1h8NfZpz//Qv/tz5fP5vPvvn/yKpenN3/+29++ff/p98/fz//1u8Uk",
-	"fXd2rZ/RK9t7/cMbzCnqnfcUh0LD3nnv+Piv/3b5bz98ep6O//xu8O37xS9//P3rybfT8OYNTfhPcTp/",
-	"Remb8Pd/eit7nz+2PiywJA1nBWa666NiXww6Vp6isCydFLRWao4KWA8H1Lc8DpCBtDo7T8+Oz2qPRcmW",
-	"eQcv/Ill1JTTbXdaim6cShvRiUwzLNZb7k3aq3Ya/Rj0TNuqgs9rrmFerxl9L+hpAhrkKW++qZGF2anV",
-	"jA887jcSJzZgIkJTufkbzrrDLNde7fMDfcdgxrKpjCrrIaxLGIzP8rX1iWLWJVBl8E2jNXwfe952mV25",
-	"W26LeZU62g5GVPGwV+lzO0gkepJhCVqT7qpj20DRM3d9x1T9ezknmfRrQRsp2krYdST7wpq4mcxDNDT0",
-	"0EeAUK0YI0MjYIe1RP17FOnb0q9Fnu/J6/YS2Hy7ZhMuY37Ddr76r9AqhzRlpQjVH/mXJuFrtJJ1yw8q",
-	"v9PT7MoXjgdj3RqNGWeODWUz0x4AtYGv6kXxW6co3bEdegs9CXa9Q8+pKG8Rrl6KXbNV42bdHGtWdGCL",
-	"15o27bvGpnWHYK5Cj8aqYyQAtwioUTIl6EpZ3iutXl2+efXclc8lNKUzlrEUtaC6tSluOfqRzwChde2N",
-	"rgJ+7Z2vsCu1qYEPloFWcFIXZKjV6mEdNg54xOCDto7VOsSgDKp33vtrzrAsBjVzvVI9/3A5YC+sWzgw",
-	"/1tCnDrw/qrrxr6ENiHiha1TRDOSq2o/j7rBVdFJ/XGuRV+oHQTK8EifC6xnAh+LFFjFVjME80Dp01W4",
-	"pM8ftyV1hGj48FsJUa930j95ctA/Pug/ft9/et7vn/f7f+khJkuvf/zspN/v9w/gP9/q/zy1f+L/nfSL",
-	"WTzXHM5U+csxeZ5KrhQVGYm+eqkSyb1oEpDq8bOTw/7hyWH/6OSsmqIyaPn9/nEv6BU59MuqzscyjFvT",
-	"dJ25ePz5YwV+QuRx3F6rsLT+BhH/lxjka8FIYhCstuWRBfDEh3KS58fPJfb5I1dZpYrXskv/V6gYsBVp",
-	"FrsVlKvasA5qX9A7SyCxGbasDVj0V4D3+xD8adAzyMBBWEGneQo4eyzVzugCcCMCQl13eHMvF+T5qxdv",
-	"9b/hgEA/q2rFmr0Z+TRAwWQE27sus2akArdhnXmz53H9gS16SJ8gkL6T0aIbad5pCup++C20XBlixZyo",
-	"ChM7brFSHT9fqzpGETBYDH7At1++p5Omd5rbjuCez0HvRxmuBMm397v7zBB2T+AYwK5QOBZNeTTemsT1",
-	"DxASPZAAZv+hh3Rdq0Ed/cajz41q1BmEaqBDMAAyKdAa6n0GHtVtJ9QeZNkqWRbsgnReZZvSzedbFHKm",
-	"mnkTGvjcmfW/AHaf2FYqS4584bIAUivILJxIALoyNkMx7juT+TDOFTPIINDAUUDryjHLwinER6DTrGCH",
-	"EPOyPfiglBm0xwsIK0KA8QJDWMoPTZ+dPF0mRTxOW8jAMURBOwg/KLo7gJX75zpBWKKpp4ePjw+P+31D",
-	"VptoYTC6NnKof0tySJldE3J+18iqVrRYLJ3NKKtBhlg35/lvG1JerVZ6qVXKkBmgppRMpIyaqMUisgDV",
-	"NFAH3roD6gg2UyYf5GIhF822+fM5PeifvO8/Oz8+MfNZJTuXatfqhenSO50wPdmNML139P9ummdl6iem",
-	"8cmWHEAbcuzAaJu7ZQTvwZsH0nK9fYpZWzKOsDU0iGroyJASChla+qBPUhr6kheS/nA1KhK4iZfAdN3R",
-	"eIfTfuAod1PTruMW9qT25koNfvr+7e9+95cX3//0l/e//PHkxx9+/vmX352cvn/z+rt/+9eXZ6d/6j1w",
-	"l1bc5Xf8hhGDYcPmxqe0S+M1j3h2gGVPjYbrz2zOVIZpmYfkJQ2nJOaC2exUSSJusD8yaTFOAUElcNAh",
-	"+KsjeYM4xERg/sUBXhRy+0z+Ivmvf/9/kA1dCcx0hsRFSHLlmD3IxYTEjN6A9g8j4pli8XhFVKKIRVxA",
-	"Bh1ApGOrDwcWlMqYAXSJH/XApKnl4MXPePlSr+PLm1sLYtR41Q0CI1ckV2aiyIAjcM3X+dUBjX83Pn29",
-	"/CYvM9SHLTUyBQ9CU9wjB9jgXY4AUfPg0xkdxQz8oAb3zqLYcFWcxMaIg8N/LsbldVI4rmmk0DAuFK3h",
-	"io+5i20j8xHPLkPjRlu1GC7KUxxbvRy/ylFTrMdbli3m/bPMbMYUfJ8LlVEwEOo+Cv1Fa/d/ZWOJpShl",
-	"6w9msvvndhddMrttnQtYiIJk2Eo2n7onEKAfSosAuLle7zg8Pjk9e/zkLw7RNRogpwXRPjWJMfD1s2+P",
-	"j30u5wb5XdHxobeVkQIukNbPUB+J/bwM9wPQXZZ9wFxavPAM5esW8SvH5287gFVTNl/n4SsH6i3utlMX",
-	"9MOoKKDkx/osqyvUWyaeinCEyI/NObo0vnb9FLhYxoVEuEjw4fFMkRGbcEijDxyI+1BxEbKBYn8dBgbo",
-	"jIXXChN/Ucrb7nCQGsJojKCccF3xiaBZnrLDK/HelpLYFHUAJ9TKH52x6JAA4By0+gC75ytFhvptLMLq",
-	"kIQq0Bb1YQE751zbOzB+V8MQ5hmR4zGhOBgmIiNvtDKXMUFGiythW7Ag7m2sJMTwDMo7n0AVwTVbBNif",
-	"IRcRRsVHC1J6MmUGJ+KQvMeMcBR1TBDTMtbYZDMex1rHAhlwgWVCxrQL5Uw/mJm2gZFRpmBXDe9aoVGB",
-	"ZWcQSMHq8/YKlsz8PaVqOnTZEB0VrYsrcXbyzCQHUahsMxkCygHLY/WYye6mcSznqk4/w9t9De29oYeK",
-	"glYVJBMuCB1nMDDIARbXgVFSaXmxcF1ZRBhNY65H450imeoVmQgWDZsUILt+9QLJNkabccFn+czvOOV1",
-	"Ea6tKaRq6tUKiOtDcukf3qLCIwEkZKcdce9gewd55fj1x0oT8DuD9w+e0YPxx9+enNV0B9+BXOWAXWB5",
-	"GJz53rkWZPrFEYX+d+d9zVb1piDW31pBCTM67z0Jj8dPR/3R4/FZ+JSejPvR0/HZ+Cw6DU9Gx7T/bPyU",
-	"fRs9CR+Pzujps5Onx9/2n/Qf98/6p/2T/nG/3+/hgAa+cNWbDePTrB4Ohx7T7j54zbApU+/bf/vkfw6/",
-	"Bryxd94LT2Ixmn3fj/71D9A3EKFq6lfmuH+IEvwv0J1F2JXsd5Oaf/bopk5w/mKZKuKc3br4/HMBatxK",
-	"gC5b2lnK6KwqPLPpkSaxubaCNGnUOuReau5N49ikQlmwUS81BGQq1moR+z7NYqHjK3lkakQBBBSKOaEW",
-	"hkXEVOd+bdNBrNsvk5LMGb2+AJ/dUMiBfevQWs4GVBQZBpQ9EC4IixWDnLeajBFQL9/Y2X7JhBFb1lYs",
-	"fS+UacrCjExlqhgZAYtCaOq5f5vSmg6J0gVJ+Y0eeetTbieOEaF2UbWz5bOAj++cABwyVX38qsDJTYr9",
-	"W0qx1sd8ktM0cjPyz7nDyG1SD9+bDiY0w8YuCRNYdBnTzPMw1Xhv2uaSvitgeu9RJqmXyrnnhNIuGaQ7",
-	"NHmjKMWqNeud/raczdroMDd0bJks+5TwlCn/kZOD/tn7/rPzs44+dhDGuar7vvcy6EVGJzCE3k/ybzyO",
-	"6dHjw35vOzPSHNPbtiEtal1d/qMHlO1DXdfVWFTpHQNWDLsF7jBM9SpblwFySF4ipD63UAK2jYApGNbM",
-	"5MwPb2MBgW1TU1c+wERktmc3Emwdv38potvj9i9FZI23TTbc/Nqox4DppLUP88pDKF0fcgGl63452rDK",
-	"4Q2PCAg1Oo2VQ8UvUMWMwA2xDK9ZdCWsjkJjfq0NdDDabK9LrQLliJnhlBltzsGzxlgGOzOwxhAUrWtb",
-	"HwZ+JYZSsIH+e6C/PbDSfFjoZL4uhqX4FmbdDU1dW8scJvAI/pmyUILHQv/2tVbZ5iyO9WdPr8TQvnWA",
-	"x3nlh+fQ3TMjowXMM9LGIvT7kul5Aa5iNClDJViXP/RVn2FF2dSKoj85T2E8eYbALlKida5VqVmSmZ56",
-	"+niZzawzyvUZeiV62+h20NG1h9ZaL+ixmdbRz3uUK0X/O4OgqC2vAxJeowK259o49FtOl3pvQPKXpMQ7",
-	"MNoIFzuvJ9JvJuaYbKMP6ttknjXzi/dIJy7VD1sxZYqYUlX7az33D/SZN34/8AUdkl/0iG2/SGybZFtC",
-	"YrFrYB7AO0AV5RmZ0BtGlCRjmmK+AnzrsPbwvs6z2xEMZn/1At6idACPl3ICsIVAkDm4h9MFaK4rjFxY",
-	"eLPd2LHG32Q59vvHFbtQ3nGMZ2ndGLXr5k16WQzp73i7wGlghXlrQZ7JLGneKItmkxVVLNYlkGdTLcBD",
-	"LV0ITZJD8s54sLkoJJ1tXgee4pCR4VEoxZins6HpRQ1+ZD9fyPQlT/W+klyxoiGcTMveiYuymFryhdQp",
-	"dKmM379+/+aLeiR2J4asn+FNKuX41qXR6/dvXuoFnTWk2BSlTwFiycERuC2SQN99JuEMSYHhXDxdreRX",
-	"Y8YMIuIsU5E92c3U9CaVN0yhLKUmIAWKYGZbZtIkwby6wGs3poza5qmJyiMYC4iktT844DEWVDYREpKN",
-	"0XmdNl3jw8PpfHFyKSt5rWlDj/s5TsFzNN8eebw1+wW4TrXFIrArFzWb+yXI5X2eigqZkHqx34JS7HQG",
-	"SG41tBJxRUfxChUBA5slvo72XqPlVCtDTEEkLLSTFoyDb71ZTpjR3bGjv0sDRk/tLZvJG2jvvpl7+mcX",
-	"OcQVvq2j+i6TCcmV5nkb8PXls2iP0QG+ZKWJYpKfFVF6EJpVG9dSu5PXUk9JmWDzMgN5UFj2z5Hf3wlO",
-	"/JYlMQ1tHKY8nh3zY9sXvDlKUwD2ehaZ7ZF7YW0OL1IKioX9N6R57AQZ5LnrYP4AC7IvWJBX716T0+Mn",
-	"Tw6OCY2TKT04bRgNeDPhh3aE99zc3whFYo6YrT6BbvcN37bXluA/zLygYaSpSNBDRTTlmI8ZdNIf4PPr",
-	"RmLTZbNFImM5WTSljxaXu43HPVgzkDc0zRxRAd6hzZNK2YSmgOcN7Z5BHwpDbG4vU+c20UpD/Xj/ujKZ",
-	"d8aF+3t/McCtomXIBm4dMcRvjlcXMfPDSPYMeazaMq+PjSghq3CVXmXK2IpwdrHhLYC8zwBpWx8uzWnT",
-	"jGQyogtNRpqbgF70t7JzxZ4PcOPTa0jJKyBHEHgWOmMqA+vbBAby3HY6/+LK8eXvIDpsWMx57+eXb3tB",
-	"LzbQv7D+Y2zU5dZsAGvWO+9xOTNA/pFXZoU46RGzYNbkckIj9jc9WWAe596r9C7zGRvoddaDGac8pEc/",
-	"czpjC8xx03TOcRxqyrTU6wW9WR5nvGjB3qFgG0f3ZWBDzKbXUN73Mhf3HTWk1FuzQuUwP7/B/xJpNyZN",
-	"1wD7t8IFscqWA8IzDZhr860mLHMUuR2XRqc8UIjpVbaSznZY6tg/uV26tS3icZbdqXh/GCPNdFYo5Hem",
-	"ZnGFbESgkRVE0xlOBJ9cDSryRm92sCwioQ25D4Fl+qbbfOfhERwTZRLYj4oXHMAL1PCwjBvy1ClmtsdB",
-	"d2mKJ2hTabprTJGQJjSEPT7r9zsrZV8AQKSZUu5kfW+pkXIDeoghl68USVI55nE94TQLlyPsawStJhvE",
-	"zGsbX1VodN1wNr8wfRegNSwdxWwY2DrSQhTxCHHi1LWx5yMAosN2smS0gDqO3SCBukncK4v/TmZvNhWj",
-	"SsVsbxWuiIG3bRiHvdjSzLVncGAebBqEO6vO4oZKxvpBmEs1i4G9qHuuifVA3rA05WAHJzHVqwu1LQpE",
-	"f+slKuqoE5YqCWFtTBdrrBUGJsyiwWixgzrmKv15tPZIc9avwezXv2qqfDSmsWJfNwzN0fWtQadSxdqW",
-	"d4bHu1Ulo1NojAA1scXhSBlVBno5FzxjEZ5+KLOAVmqaFzqlD+8eGO13TGc8XgxS/eSYg9pZ2uw2o6LH",
-	"Bk4eUKTd473bxV19ThWz3PXWHSla4tSqiqbkR3NDjExjIaMhvABrA2kco9DyRSL8XVvHuo122Ua+Htk2",
-	"6r9tpcXWZ0jRcKoFKhZdBugaZUSmEUtRlpx7oLBUCKizN9yhSBzQ62n7GtGZFBN8C9RQfkVSpvI4wwys",
-	"XBhDU5jOQmx2SJ6bJv8Q0DL9EiOsBvyVhY6CivaDlcxRqFhdowHjkDeX97t1Kc1mmOD/jjFhFz1jdEZm",
-	"jGUo6PSATcMc23k36PGMzXC4XViUT9PtS+jMUr0w41C7U7q9pTBnA4s2zBfRRNgDWzfHtjUjPfn7EgWW",
-	"srpKgpPP3ZZB5lkoC20Aag2cH3Us83TAFsBcsccZsGWJ8F9W8dFGlWE3RhPhWdGI06hJs1xlhx226Kw0",
-	"NpPs2duAJN6aQ9tUUzpiIUWUMkYBG2wP0s3yhIqAe4GrZQsSqMfvKqJspW33DwvS1IS69AC39AC39AC3",
-	"9AC39AC39AC3tB+jdQ3Mkuew7YCxtC/bdDuEpupcHuCZ/qHgmXaNt/QAtPQAtPQAtPQPC7S0FmCpnegs",
-	"gSntR2yW9ZsmgXkJ7bGMYaVILmKmNOsBN84QzWtgl3Ou2CGBxZ3RBRnpZzT1gcf00XDCRMS02slExrPF",
-	"MCDDGZ8g9zQBs2FwJbwf0QGlhl8bjHZqPC0GtQFHBAz/8EpcieFfh1rcptANZbQwWaRTOQdfDobFrdyT",
-	"KVF689ELzAVYs3Af+JpRso8WhH2iYUYA95uJkAXEdsC9EiLX0g5gpVjMQLE9JK+yUvXaiCm9GNigxXMa",
-	"D1UoU6YViIzMpMrIMNZG+TAgEsqRQKM7J0PUGWFZlEwzI8VM5e8gkxmNhySSEAibSPwCzw7JS1MTrhej",
-	"KjCNd1efvCLHVmsHc72/sJJQRD68DEOWZOfQu/8oVDd6x3wW+elARJpNDhFai2aoS6lEn301ZSyD0EUq",
-	"5woEu/40iFE42YEWYNmULYjKpIz0SuiLM6lXF9b/SphVKZLBIA/rQn8E3oFfNZ52redwe5vm2Rk7JJeC",
-	"sE+JTP1oQShnIy6s83Oo9ThvobUoLS8wLEmn4D5qi1KLPEuSONRiqzI5YZpoLvxOsBZPAoesSJqLJgfQ",
-	"dxXb5AHsqUu6gJbYE/B4s2gA3oeD6g+O5vFi8YdxhNsSBP/PNiH2S8OXangKqWEpXVPaTyop7aft3UZM",
-	"MZIwmcQsIIrprYXG/wtNMDOqzmHgDrgAB291es2vNPljcg3oc6ZVgqX6kMZa0rFPSQyedwjb10+u4p4z",
-	"Qaa1frpAr8MrvNkug/mz0GZpmlL9qVzwv+bMXDYyVmWLGGMC6azmCL91J0RzadDXIwpUH1PMb6737Llz",
-	"tdrx1Mbn1DwEYxWsH8QqZ1S7IYSM33RdAy1JtEjfxRLUf3/dAtgRbDv/wseq2KcmhgRXWiYN6ZtrvvPL",
-	"VAJWBHxKUMyY59miCGjztClvybt9Z9VK4PyAwRR1UCuqpAZyPJApn3CxsxFgSpJM8hgtYljVhnIpd9fA",
-	"3NVyM6oPrhxLzG5YvJLijCJrb2w5iJpnV+ZKaVMGlWEDgWBiUzY+gzrVOiK1MViwtHfgHzedrtFqsDVu",
-	"Ws9nF2SIPXdrxX/7XDwr5vFlvaAHeb5aMtxIHu0Z0RG1fPBBTDF/PmKh1rDBoBxRxRWiSSjMux/xNJsO",
-	"gMuc946fPXsGlu9x6cogSYssiwWjaX0iwVKXIF8HOe+94DSONZeD5bS//kRnNJJ5R3zIcmHCWH8LSgAK",
-	"DmPKA3736mdotqR1Wvgk/Pqf/9d//G/9///xf/7zf5L/+D//+X//x//+z///f/7PHiQAlSntvAeGn+n4",
-	"ark1rISb9XFJL4PiDD3g45PTJY3OXyt3sURS57BJIXguPuk90f+yrn+a8FKqgj1hnXo2bZmy5gVBjPM/",
-	"KB3PGxEdyoSJT7MYKVQdyPGYh8zqk4eeKTaLD+F/y0nmNcg1dMZsaFOVrTmLHBayOAbjjX3Sm+W4w4gL",
-	"jNcssYZendlYoqzeb1c9Hl31zq9ancyrXnBVnAR4rDgLV73PV2Wpsxwx8dbWGMa147amb3msPAoK7b0g",
-	"sivRZuhBMdDA0OTa0WJUweaZ5CJiqTXntc4t43wmUDu/INCTDDLXfpVg5Y4WZHhhYhVC4u6lubAo2TKd",
-	"5TGtmX1jpClYcm24XuvzqYwZDMGcHnRi7djDVvJbNZanBtb/oZVD9AEADgVYOKTgFp77rWxUN3YJwbdt",
-	"75pryoL8WZqtprF1cnFFrlmSeb0jbD4etPBFKUPAP4E5SSCADsk7JiIyNNeHgVkB40TzXnElfA6JoGPw",
-	"iqHxksAfxiM3BAt9yuPoK+W+jaEb0BKpttuZJgywZQGlgVMROA+YffhKDKmCkenjhGlV7izBF6Fit3gA",
-	"T51MyQ3PaEy40DuoskPyM5imxu0440pxMbkglED8F5RFqyhBTteVsAs5YVnGxYRQTNwhrgskAEuSoZHz",
-	"6AR671YPYVSlg1E1OrlU/smyLq5SbUvIIsgtVXRBHg39VT+McuSSTA2/1ksc82sWL66E+935FgGyHi8P",
-	"3FW7VSEVEY/gNQECupotLHjegEfDgAwdF9N/WJfkEMTj8EqAr9H6YAOLO1v1IV6QidRnEL7hpdHCPgL6",
-	"Ko1j4/bkqAkOaXgt5Dxm0YRFA2/Wh+SNVIqPYuZNWlmvGWDPUOIv2bmBluGpyaJG3jg88l+K7juvFJxH",
-	"9ox5K+Bqw+21YtOg/jyDmKaQZCZTVhqEwvo3QWf6IMGCQ8LD+ZWwlDcw2X1D8sgQNBWaVMViJnNFTE2m",
-	"pqWMhhmkkzAafQ1bhPmtg9FioGSi94HcsHREY0d5JswGgdiQpRmkZwZXgs8Ss5oEToN+1J+wDc9NpIzI",
-	"KJbhNQZ+61yOqIWW0zK+XMKy1obOT74N1mnhVvsGDusUa2tlAIOCAGfEb3iU09hTeCFPCEyKbCr1Ctjw",
-	"5Oeu6vZdVKFbKMObqKm7rs/3t/wf295aCorp6yyUQs54+GCQtTbINjjUdarwW197vLfYD2U9ugGVCyfq",
-	"rI/V2vIoF5Gm1zVIEOXIM3RPaAUOkTKM8Am/gpNHBNAhyCW5kVAGZEQsRKaVBI3DxJcvnPwfE0rQXYR4",
-	"7UaxOu0/LbTUOV2QTGIeVJ7e8BuZBvAtGzRGezih2ZSMWCzndZJzwrKy2NwSqOKBDz7wwTvDBwuD6K6A",
-	"Daz3DZj0VWcFu4qBDl6ALaz+oHVLmHqcj0tjqCJyP3a+yArUWMRQHHt5o+SqZzIWrnratrlyDOOqd0iG",
-	"ywdwSCbSmvJwEjUTHOdxHFwJZ0OZMhgH4Vxn4jrABEiTBx591j+7KONyFQ4Oy45T4OMXHurIlVgNMFIP",
-	"S1LHjevSy780+shSwOwcmFbgGPw/n5x8S571yfEJOT0jXdCgSy7knQKVPIikB5F0J0XSXUTAaaFoOxyc",
-	"1nKpm359RLOMhtPZyhLKt0W+JqA9a8Yd64OCXs7Cefxf//7/KkTjhCpxSMHshn9zQeoUe6LycGpdrPWY",
-	"b1D96M3lIfVtb0g5HXFpVkPjuC3DMrK6zLhYSeNDR2+9Xh406RqGYPM03U1+EM2Qr8kz2yPkS9mv3l6g",
-	"rBBnJ7bofcxjZsVWQpVKZJod/ppMgLPxyTTrnR8fn/ZbSzJ2XOAC2DDxQIWAFRTTEbD6N+Y74P2MOLUy",
-	"h8/ohB39mrCJETv8hkUDNaUnj5/0zntP+qf9U8pOTkbPnj19+uR4FLLT0cnT8ekpY+HxiH37+Ck9OT4N",
-	"nz4Jn52G/W+fRCP2bPz48dPw+Dj89vEJCBeheMZvgIP2hExn4JN1n3g2fvok6j89fvr0LPw2evL4GT0Z",
-	"M0r74ePHNOofP6ano/HZ+Hh0MuqPnp6chNHx4+hJePx41B/3+7T/FOoP/sZ652dQgBH0smk+Gwko+sfg",
-	"3gqZ5fYkT2JJo46oB4WgC3pzHkFt65N+f8vqQEdUt14dWHDgZmAbrgjexwC9ucaF5DPyL2do1feAgtA4",
-	"mQM/iqnKSEJTmNNQE6VxJZmSMMiRgB6c+N805TdMmWIINJdi4PKIHoFc3bCaAHsmZFj3d34l/vDm5e8C",
-	"8ubn34Gb6Rc2ekOA9FRA3rz4HgNxP705DchPZ5cBeT2ZBOSXyz8H+s6f4OLlT2+xugEtL3rNhA0EgsjR",
-	"A9I8wFSyQdDVNG28EnqWXynyHAd38H6RMEC2IHSSMnZIXsFQ4M0QkU7ZAROa0WO4Uw9eS/k3P//unOQJ",
-	"dIQ08AnGPHNmakAiBmEv+DafsSthcH1mLKVYq8EIF+iCm11Ys3ZsCvVMARlGvrXEGlaY0tCGzQ/tdPQP",
-	"TITpIgHwE1Q8MhJzhoUPlyRlCaNZ4QOEfJghNzV2XhDr4Ae2GLpel3Cb2VDnTDTRX6zxtE01jY6Ep6uC",
-	"YwS4ATL1Szdb6kkXlRBnk1WNW2G0NJgWDGFKTQ2PnYO2vk/tSKE2wRB0JiWJaTph5NFxv09+4t8F5nSS",
-	"k8f4p56APfeGPqyfQn6tB3r82IxggS2cRpDQoBfEb9JU+iybJdkiwIaGOFAtlALXzRaG4LoZgucXrIDA",
-	"GzAXJOGfWGxg4/EtU4qw4UNzZIIrUW3taTlUee2WjoKpRZE59kDF9+tJ2BIPvTX2tShDoMIDK19CVu+u",
-	"0LcVXHK/UVeA59b0f6T34gAVnJLOA8Cc573/35sX3x8cQw/rtrpESaYlqZ5mZqrO8KV1yWiO7Qa2tKnC",
-	"mCCnCQsx1qahoY7UoooAp9RVn3VzXi7HWPpCSc+pTnyIeo+1D+hIAT3ODSV4NXXcdBIcLcp5PYVhRmMs",
-	"IXF9M5xKZUZgkLPNG2uMg0L7aoBT9bgxR2YMsG1T9olqYTej8bnPCfQxpdD1wjDZOTbD1wIzguPduqDX",
-	"d2R9sOYIHKZiGhIQG/YSkX5Q+x/U/o3V/u4afq2vy2jX9zkI7VsStZ4xnKRTCNrZETP66WAEEu64//hZ",
-	"/8nxt0+Wiqo39p8d/eZx/y1j16CLCIdpWYG9Vay+60FJI9jOjfHAxh7Y2BdmY9AE3T/Rd8Jpv87FAXFk",
-	"q5Whuxv7rZemcnc8HbXoLaWxgos1odnUg4rzGV2vqkN1AdFrjmhDdw9jOquMLlQ1TGwMfZPdYwIRbeLG",
-	"njUJ/g5Tg2/ABDJ6zVy/Mwiao7VWG0tuiCRvY5rtOpBc5YABVmWf9DbyJ36BthZrlJ07GNhbq7w8N41D",
-	"M7BmRywO8CRibrwVF60Zx+50liNvx+phX4r6HVeSAR5QIKK3GK00/e4PyWn/zIUI9VIvaTNTqupdWYKt",
-	"VYE0SfcbWIHnSIUrEYtZxoALPHHYBHbUBh6koZtUJOdiS3cLLEsrhjzucOvPUjCfV7QmvyQal6mvVa1e",
-	"HnF59E33B1HD+qZcK6eZ+2iRMVVfUdz4uvoeUGaaJepHmJoDWE9Vc47jOV2omjEsT8C6ll5wlUhNm8i8",
-	"at83LMhpGNje9sYVteob3XjVSf/JXdzerTeyiZGUd9buB5LKMpIjwORhVEbT9sqV1+M4O66uJtR3JjHl",
-	"FSnVZhIVXzxFJ+dtaqAvDMPaXOncIdDY/VBCdyc/Yy6u1TZNMO6N1l4bHv3eRnlM9Aoq/UCYAzmY0NdQ",
-	"peHQaDfAPwAhTSZMGGCTYqRGfeCKJHmaSMVILjIea9JmnxKeQpWxICM2pfFYv3JeA9KPIRoIdeaKrUA+",
-	"u4D3ikgVITNvKLyqYczoNStaDikGUUMqFlAMaOHWtNICdyoX/jFtaM8202Cc8eIMfZy31WTMkjYU6xXE",
-	"/yMX171tGuHjhmAOJzyzgUWhB9GlPqyjG8uckVrXx2Pj+lieR9DLU20yTbMsUedHRzThh+alhzKdaFYB",
-	"dH50+ZdXl/r/wsvnl8X/bboOTWJRf+uCXDOWmFwCxcKUwb/mJrQJtHPbguYSoYmxYJSxCA5fJq/ZSh9s",
-	"uRm/Xuhd2i+e86vJgjHYiqcnfRP4JXMeYdBwyidToEygsCpJmWJn5UwaLyrekYzXuG/fu1k8mBp3ytTI",
-	"vI15MDYejI1/eGPjkqiZVnASHmZ5ynyl7sHiuBWLo2hs8A9qciACIWD8Y0pJSMVXhdS1GDmgMytAnbd2",
-	"yLvXbzAp7NGzPomQRRNDPV+jtHdq91JIh68JSwDaeBGAYMshCHu7IeGQmrYTNobZNuZg+gvsIOYQbJY5",
-	"9hBofgg03+d8mfsZQhJjbnOFKXIPSBDGTLqiGaljJ7cQPQKAzX9YSfTKs/UACiLD1i0WO8yiMY09iXVh",
-	"jp6RMyClAHkJ27/YxjMgnJak1mnfF1gr4+MV4dNKrEgefUGhsqFXyjUz/Y5pUa9IJouGRCxWbBPvzJ/1",
-	"uX4Ie2/Ls/QylqMSZEYjcMGyNAXTaxccKqRp1Nzoq6rHYWA5BeSWXLHAuGwiSCocoTopoFUJivBETIZf",
-	"u9g3PJlJkqRcZOTRsGIb6ztHC9s0Y3hIMF4ZMcRUuxKUYOsb9JsZNE6sf7A9JG0Kd6GDwscQiTCMGU0t",
-	"HOK712++wgNPF+ceazCZMa6zQIHMYDqYuvh6Gl0JboL3z6XxisEcacqwGJXoUTUo06ZyyPAuQbhSOQP8",
-	"SZIyXKISKvUjKshU5mlZ74Z6TzOkWE70JsGzAPsIWKIGvK9FBYzdqAWZ0hsGSKfFXiOzHMLLB0JmAzuw",
-	"oefii1hpr2lRxQG1O/XYPm+9YvnnNI3Wtfx6PV4+TReEkiSmKuMhXuiAiq31tNq6116YPu17qf/mT/pk",
-	"L7jY+1Tu2/ZT1u+Dc9hN5dQLPzCEtnIceDRBNe0EdnDS3xzsYOl4VdGUN3LLOf62E/9aiMf+TkgmPZYm",
-	"/5WHrFAsqh190Y06je5cLarWN7GKEFkr9zir6/nUrk6wBL5jeCX1WSV5ZL6RYR9L0zDyRl5D0BOG8XXg",
-	"WmOvzMVcVjWBPtfzzK19E8cP7OuOsq8lFvIK5nyfS1iQ6dQqwjC5CmhxA8vZQPc9snvaoAK/XlJ6gW5B",
-	"F5aK2Z7ZyD2WwFt2DNpSPQtvcOwP+C1b47fsDspEn5RBF4bVmvF05GrOuC+aJBdWhZrl0YRFve3AM2rP",
-	"423jaDTrK5hThJOGYIFX3qv5xR1RWTZgWsZA3L/7sFGfco1O9HiCCtiDNgSBjsFEs20DYqmM3nUDqP8G",
-	"ot1kihTpXmgJRy7rq6MrzqzN9hrSF/bJrSTbTSn0Lb59H+ljDwrgl1MA76KHc4VKB3LC2kxgIu1Gl0PO",
-	"8gW5Yim+7nyjMUAbZdLENDZnbHp2956v/ajFgEk/8ODBw5gLHj5wtgfOdp8521v08tCdGajsgKYpFRO2",
-	"GnYUnIh5miKQFwM0KiHJkIkIAGqHt4kt+pym7NIf9f0yUKF7555tU9shFD/WClH0fS2sJ3mkWdzXWP+Z",
-	"kUeI1Wl9i9UJfN0wzhr0zz2ifYLEV9nAtThTgzmPYwc06p14BElVU57A3b1gc2ZsP2aTnH7PUkJzkZEf",
-	"aMRpBmDWO+TY9CnmLoGLuS3P7j+GxCGEmy7hUHdkwVuZ9RX6vXWDfsrjKGWisS0hmU+lAezXu4q2PTwV",
-	"EHljgo0+8zUvvGsxiZciMs3tPM5tNKNIa0ZT235YXxixCRcK+wZiEjaSkfVP4un+ShFNS5j0MpVzSL1k",
-	"6Q2raQJoe/+pjSIfKwASTQyYR64jnF+KZd6od23CyKOhkNmADmBkw68DcxPMVnAxsTVn4xxzplPrcq0s",
-	"3FfKPlp0TtTnxBSsF3Dt2H5GpqW+iHXatp5dhRS+bMu2VWyxFXur4SybMoV99il7EA/7Fg8bbnp9Hy+c",
-	"w72OPlmJ06DTY7tJFDa0xA3qRczmPbyWVf6j37y/Bjtp81WXhLPM6LbsaPJAxPeIiCEpuLT7d8PQXqUJ",
-	"miZUrYnyjqCFlUZal3tdovbbLJxaz3q+aM76bS5ck8b+e4M8j2np0Cf+whU3AfY4HcWMjBbgF+BRTZq5",
-	"AUYgNNa3L0ipKYzrWaNvC2OpNk5G31pxvfcZ6X+WfJ9O4QcBd58E3J10I6/UOjH/f0m8FVmLNYUAhcDr",
-	"qnVKfawzJphSq6sB1jYqNB4LaHqmbXw/bSswUOXQChGcGnOZxxEAYpARUzxiDoEG7sTusLBQiJpx7tv3",
-	"+nXM9CBgC8i6V0wzpgydEbmgIZR4CQ6tNZYW85BcEmBUXApTd8QAtMI6yGVKbB8+60iYcaW4mBxu6iDX",
-	"ura/2l8sOKUX1YpGu/+Oe5lZwomFbpG9c2A+A1qxEVxrfX0DvPLzR/f4YCzTgd7r0nuKLoDVFyiZGPHR",
-	"2D6vPVPwF7mGI9jaFjvTW2+i+guSQimtUWU8jklMw2t117qpdmUo0KlydcAqZtFEUzEie2ZMZdDcR7N/",
-	"zHzZU9CqpgwFwlZ2zPcrXIV9OfeeTWk/0wt67pPtO+HZfVXo3+aKqFAmrGkQ5lrLxnjmsA3wsTvel871",
-	"7YyK5qy2PIl9gl2PBjzSB+9jUKz60musvgSSEBr5RfyGRznUsbcc64nflLV33hunUImfTaV+XqslGYwr",
-	"ZSFPOBpWZmC41uclVt29Yel2YSrc9lsPTxk20Rye8hJN3bn3tTTLZ+5au7YoskB/pnyyVH9owi4Gx+Oy",
-	"YNUYpsJwHE6NjGh4TR5pSzVK6VwEJGXjXDHTqoHN4wWYsVMWR2BKXwmqla0JFVzBUfpaG9Ph1Lbk9tvy",
-	"KEzAT5jAMs2UxsoGiSD7dCZRt9tp1y8/gHXD0hGNKwtg6tVDlmaIZfJo6P49GC2GAfH+ppmLdF0JVG+x",
-	"S14Ru5IpmeQ0jTgVBd469r6zgS43gFKIrE68mWCWax/95YJY/hosswgLM+ivnD6Zh+QnmStFW7HNFozv",
-	"2TNNfPCcKtpOaw6IbbLrmarIWJqkek0G+jBb5dlnoGOfgeI5GbjJ9Aq2qaZamfZPvOp1ZXx7DME9yL39",
-	"yr2OO/13G3ezonR13M3xOSlI0QK/XpxuE3ozLzpi4zHD1Mcm6+V7mSJELhyHosQB+XNEpKi3aizSyRBz",
-	"LIegnhuZmVCFPUyhZV9EF9C0ETBZo0PyixZWV6LQo7WqXBKZKoDunXhg1ZBkLI4N6CngJ5BMzmkaKRj4",
-	"OaEAQAqSi86YMoUXROZZzG9gCvGCjBaEkgVTpq0o3tm6UrbJ0Hpp17fZ4lry3kHBnZbKEtG+hJx3qPGn",
-	"WT2gpSbaA5sttL+SMGOftOVOJ4ZLRmukZLHbG3/GP0BtH3z2rOclCRvNDrSCVdLNewR3ClwK7dhg9cBo",
-	"LbtJ5dckvgCQJzAGb1H3Nw6dZd2fhHLGSCbvkA2wIWf8rThjO8hDqIcDKbTUO5e1/6DD7FaHeT9ljkru",
-	"TFRmFYlDzoE+zN6o7whJ1wbNvWHWRMw9gXGbaQZSZDRc5RpmMUumUjAVEBpFKVPW6E+YTLCBZZangmTy",
-	"Vqsa7Lgfyu23Lrf/Oy5u2FjsGGIUMtNDe/fTO5fpIfPUQpXvMrZ/WgC0ArlBFRh41AousFnsn471FBYI",
-	"4E7HbKBJrnfee4V+qplMBbrxWyUE0DjXr/vnk5NvybM+OT4hp2fk8ZPdepI1ad+2J3l9jBDcyVM5L7Lm",
-	"QyrIiBnvaHTXgoRNruV3jKbgzR1zoS16kc9GLCXsEw2zeGHgA2TqTjyWzuZalYc0Azbmnw7Jpbp2EX/T",
-	"K52O2Tmk+bNYwaqYiorMypB/uc3SBkHYwYzy2IotYFw41aJ5njD+W31ctVl7zYWbN7YksP5dR43EyMxS",
-	"Cz4998NmT6++/8t6elsxtHUMqD0vaeQTXdnAXfSrPgiHbYRDxwPw9+puLcubNbUOjoOsEDDbOVtBmwaX",
-	"gv7XHksb3FS+kEPhgXi/MPHaxqd4Cu6Em2G97mfrG9oQ4t3wNhRDrXc2GDLfUw/0Fg3P2ybZnxAKiUp4",
-	"GxeTbh3NN9a+dt3O3CN6k9dpCFjIXnfjaKftzB/46t8BX72LWfUtlJznpn5+PW/dhVLzJYumbosj3/di",
-	"qW0Z9kOR1ANrf2Dtd4C126op4y9bVSy1HauPuNIsJ09ZmxqHc5MtxITWJgP8K5by2rakSmiaCZaSTMpr",
-	"c5l9SmSaXZA5tM2E4hkVaFKfT+UMGnlDbs8klbkoeGeHaFh9mOuFN7GHSNfuI11QDgGYh1yV8rcaRlHN",
-	"0OkomncF2RXqz9xwppnBiCquivjxNvWs3VKWvl2Tn9F/7JoZamqBPksTNtAkksDXIqgqYZ/0TrX85pPj",
-	"DdOk+gjCjRnqg/ZZHduFsgryve1olscRVyF32UxJvJtFpnWTDXB5DPqtze6/H0lStnVgszy4jGMvxG1l",
-	"U2CTPIkUmichw4tuM7XhVcRExrPFCzeFB87/kONwq2VxTsNFYlADWDJ7z+lxB1X+pIDKtS85PuifIQSB",
-	"vsDFZGCiy73z3u9e/azXEcK0mj2S/vHJKTkDnXojjd8sfFI0t71N8MYqLd/RpAYvT5abEZPIYz/3MK1B",
-	"85RqYsNUztmNS1dIchFmuT4Kh+SdNditYetmb8B7BQOOfW4bog7dDUNb8IXH8zbRGyG3YpEwMtQDHLpK",
-	"NLqANt/QqmcJsJEKFHELr1tOQ+JC9fR+0QyGFaxoN+ylyik2JvL7VQr2wOu7u2qWCOMhR0EsS469pSs4",
-	"3nv0m2tmv7eEhRomeHcbGDzQ8E5p+H25Cf29ylXoTJB3pEiiGGtNlMwj9z0lLjhAbzkG3SqwWqS2V/HY",
-	"G3gFgB7gY0PpgLKwspF997wHrc7ps6/QTg2p0EbpiHVLgNhei9t1JkSFS50eGy61hVl159IhHpj1bTPr",
-	"e57/0Ilf70ZhOgIGtvhC6RC3x+kbeyaGNI5ZCia+YsYUtx8mPFMsHu+SpVdyKUB6MJdP0TpHAjZtd1w9",
-	"2EF76geuehe4aj2UDxQ4V2/qMh7Hr08e+PV5789Afl+IX3+55LUvzK3vT/raF2fMD3lsD9LjQSffQeJa",
-	"DYffYw7bOBehXjUaH0R8POZhHmd8XT4bIlrtE563NkXhezfWS6WYUvcxTYHCyG8jT8H7Ui/o+R/+R2s1",
-	"aUDdDb44i8e9oLQ6jexpnyw/zLOBHI8HkZxRLrDrrv3Nwp2fdhAAmgnDcwqXaTbLBayOmPTOe8fIBtPi",
-	"r5TNmOb++ItFuIfUOFbcpVcLG1ac97SImdP4Gq+e9kCiAkDrwAx8qyTp20yQqOMkt50kgb0M2iRHFDya",
-	"0BLjuxcJEpdxTBT/5JosKGjSYInywgkNzUNco4XiFnVIhpVjNiRA+radZZ4dyPHYdsqsb02hWIZ5Ciqj",
-	"GVcZDxFNKJPYtSJPtTi63R6YCGNYAe5tyImoO7BfthFlHVO9Zf6zFbnvs3nlg8D5OxQ42xy2v9dMDZRh",
-	"q1EkaqXX3pI0GuyZo9+Kb+8vaaOBS2/ZZOyBmzxwk7XcBNoj+ofuTjg9mnVcg2yxAXO4Iz08/dHWdaL0",
-	"2c1tQmu2ZIBftI3n7a3d/Xfs70bzf3DuPwjZByG7rZC9i3GFFSq4KYSvlbF7DCn8KvNUsEWjim1AD/TX",
-	"U+zpwIh55jajCX/AT/7IJvcshpBIxfWve44f2M/0gt6B+/dDjeOueHvEEppmXrj28cHxMYZr3aUkLXoM",
-	"zKQAHUkrLEuBXPgxiSm0W34uBb2GRWsrF856QW8mI1jGHKjB7reWOJvFg6U3yJ9+fIU/JSF+5acf+8/M",
-	"L2bQ39EZvZa3HAYoWMAdrZCE/kFsAq1vvICA5bD3JALgcSxg+srN6wL+BSjItbzsdtzx8KhgHEClKYEj",
-	"qVcc6TCHYYGk0gz1hsYwDjpjUeDlypfc+IGVYfYJU/QImZ72rU2+/uJUflEP/20wqBLT2ZBlbEDt97RU",
-	"8kFk7ERkdD8vD4WWVLPrirK+Nx++ef/RbzGb7M9ZX2Kzdzc18IHo7xDRI5rb5N4BSHcl3rvhY8eVrnEQ",
-	"I1/4u8eQ3kYR3HXxJCiyVS500u9tZGvdx7LJBz58h/jwfQed7sKPt1SevmSgb98M/J6H9nbB3x8Ceg+i",
-	"4EEU3FuQ6mVBsMfAHKh4+xcFK2vfDes0c9ZSgTARqQvCbli6yKZcTDB0pEUlKM88IzN5wxQCJjOi8vSG",
-	"3/x/7P3bjhtLkiYKv4qDmB+S5o9kkplKLYmJxiCXpHWoLh1GUpd2V2XtpDPCSfrKoDt3eERSbGEBczED",
-	"NOZ23mDfNOaqH6Jfoup2nmTDzNw9Isggk8ckKbGAWkqScfCTnc0+00nAEj0CNg7/oMmPga5E9qSiuJLt",
-	"kwh3RwSUcq1+AqGQAp/HR6OLwCaas/PG8+mXwC7A0GisHRHrEXa/v2LY9ZzHrmdhlPARfOr6bv5aMetU",
-	"NjIS1wpb8LeYwwM2bhW0v8ZCgSeCZSoSCRvxMeM9LpVJYR04Qsbe6VsRUfZ6X8gEllRIoCvGDfySahaJ",
-	"WKTWC93TOqqzthNFbXR+9wWzlOgGYTcGBwA7ErC2W4Qbe2k7H+0jU2eYyoNL98hcK6Ak92ih4PzSEx8Z",
-	"9yYaTjtTeA7bk3LXLtUs930lTA13l3MVXSuCTkA/P/c7iJ0hbbtEanYtEhG5wEGVrK5oSY5DyYlvfHDy",
-	"+kM+83QkQwFn08YmasCW7EYvIyknT0etdb4wS38D67mMF35J6T9LihdBCaKMHiEWnvXZ4nJZNLETOxzg",
-	"RWUvp4yb7W1YpiJ9k6lUxn5Rnp40moVFWW7/qqQx/hDtpxwm8Tchh3HAOR+RKtWMK+LIljMaPhDTyOSv",
-	"3PFZUQ6fDhOBWPq7k8dvNclbsGPQMgU5EcluVyRChcK0UeBgVBOx9EEWUieKXGAYRje0SmLzkUFzq87a",
-	"oVbdWIapfdiogChm5GAYj6+VSUGWofjrjPFf2/3C+vEFS7JY+L63t2KY1tlnX+1FYDoDPqaOuEJYdYEj",
-	"0rrdPngDCCcdR6AoYlDAy59rtaAAqpA6bFmhUyVe7FEgqtplzHcFvrIcz3hPM/1AA9wO73cnDhfP9vNJ",
-	"R/qmrzMjUAcDRpvB1aiS2lQC8g/YMH7hIPvbLgvKGuVFmr4corLEUh3xcR0Xv0BAwCcwk+HGdiuitkJ/",
-	"XVX45HflZtSupLfdySohgLQ50lkcgfodwZQfnrF/pqY6+JsdTKQ3w79hM2cjJHwcijiWqmcCRl9TpSne",
-	"xDrCqvkg0EUZw7sA/fVQOZAFlfYtTurY8+HY82E3+ZBdPpDx+MbO62///vf/+bd/+/t///u/1oIiC23V",
-	"/v4//vZv8P+//Tv+tqifrJn3dlM8lXfihraoFtRirnoZ72HlSbIq/o19Wqt2lfDOA6cxTlDx/nd7sOX2",
-	"xBMPBsdAMR5LbgLGGR0hZiyrp68GwqX5DYDb8J5oob6LzR+8lxwUVez61tVJnU12j6CghfVPAf8yUvVi",
-	"QU+XhnHWzqmh/aB4BYoJhCF2/hKuxjisWWmME6dyp3rtisxlQYZRpv1VyfZAkxK/b7694l4fEwp5SQhs",
-	"LZUQJczpV/hne5mE05xuf2OXR3LdELl+6gt3dA8rF3BxutuPLEA7zoosEkvVh5AHOFeDWi4rcG29atOp",
-	"gbZB95V3ni3fy2rKgjnEDMEja90Qaz307L7FOOx6mswu0/q2z5EPPLFvYyz6mN13ZONHNr6TzLwiE99i",
-	"Th7Cd8w0Sz8IYIthKiKGF2IMHTifiHwrVs+8Qm4ESwUfMK3i8SVT2hMuiwVPlGF9PWIDUDvJzOUUBd9C",
-	"tKkiyA3D/jgUoezK8C3O+hhs2nyw6Z2KYXd9xKnP71w+HoWYMOKE32LYCYNQM0bIQ+BPex9corxkkyZc",
-	"kfsMvrkxY5OKQa1VG8hewlV6c5fFSiS8I2NgCwHmCchIKMxhRgyjRIDVQo9YQFAsOMhzwkhSRqbyDjlS",
-	"TYEKhHlckl5Pbzg7OWs8cOioSJD7C4Bt7CiJCR5KwAhU5cK+s1APhMmTmuCU1tnnvsb4UFeqyDD0CrCk",
-	"zPUxZORTBC5R08W0rRSTmn1fSItboWZIhc0Gi4rZUDCTHH4b+DyLtKDsJ+Q0tj94OtEXvEpK0PuKx3Kn",
-	"gaOtMJcKql+JYPcxYvSdM+NVtvF7BocucfbtRYFgJKdf4Z91o0ABJeyoAsMrZKAaUcnUeiKd4Gg7Mn+P",
-	"1LkR6kQnmNifPPd7YZaXILM9CfrQOKtcjETEWwr6fLKKGTkVW2A5EeWjIsZVlKd+a98xpOxj7HNDBteM",
-	"iqVpPWjxOiQ67+tpR5sO/5SYg4PMxe25k2JUbGn37KTRrK1omuxdQOjISjfCSg8MUtfHeBbkqOspKqdC",
-	"7SzGs3UGXGkzz+amhX7V1Vx17LIvZWpYR/SkUmAl62RVZitUtBlO+7BRHFytItu9WJntvlbRkekeme6u",
-	"me5rFW2N4yYixmNq+nI4Ow5jUQOkKfgksU5xZN13PkCU9sWgzqjkQ3epLoxlKhbGsDY51P8B/fBtxs2t",
-	"sVEc765H4n3ICqAPpfkfIzJbLf9ZJBizdAnQIlGaY03StCyhhhUWPGPDgoD/kEf5hzyxLVsSCQwNW2XA",
-	"AiZrtcIgxnW3XAHpQ4aWipzloUNLeanvQvGlZIIJOtHyS14xvGexJVg4SiY1IrkThnV02m8VCpT93DAc",
-	"Y/p6hDLfR5+kgn0WDA5pITIE9G1hD9LRHNyUmaAtlDcV+CfwxDo7ZHmZfQrW47b96wZ/FlH7iUvLgsEA",
-	"sVCuA1gCnFkiYp6I2OP2FGHdYO1S+0nRQLCS0C3AwIj4TpjAhbBkEsY4dSJX/0NuSCzUp7V46HcbuJpi",
-	"b0uwo6U5y0pMYR/DV0ehsDEjpEQK32iIqyBn5se5kjJfmCVg1ohxlWTY6dfix+1VPk2wux15BY5E+2BE",
-	"SxB+pU3fC+/BPQqfDYMtSIX7EQKbGGyFJ3aCxrcYEgNNbij0MBYOdxAVR4ySUZDMpgURywAGslCsbOWS",
-	"qioPsa9fn9YRpXGD2AAs+3o63sbDb1PcbwZ3WtFw27vA25HbPxi330c/8X0ql4/QLcDsN6ti7TBa9/Cy",
-	"YrHo3Ub5eyECuLGwX1XQbzP8/aCCfsUp713Q78jwjwx/DsOn6ODDc/s7kcju+Ptm+J/y9Fdg02FfhLci",
-	"YjJtsUiH2YA8qR2d9jFe6hDK+ZAn6ZbMAYl447IrywJjodJd3NGdsv8jgz0y2H1jsH9CstgNj90dyMGe",
-	"cNjDAT04RLX5O0A8ODL3I3Ofx9wJ7aAUmp+HdrAGszdhIgQY57Pz7LBpHE+FSVlXJiZ1mXQYjSoVxnZ5",
-	"mOpkCTyEh0yq+1Mx//RjPu3DSq+j/XqI/LrCm2pBrfjiI8D2BnFtgGLo3NHftVZNqkjeySjjcX3YHxsZ",
-	"8vimL3iMek4s7kRcugjWhdDePusMfXJdrZHp65gT96kl0txiGjSYU/DNGeyYf6NnSDcEtFO3eDvRWPGB",
-	"DE3hvZOXlt8zTHQqfO6jfxtmrS0qv57hrqciGSZAHjeZyZU3/B5LmAq4PN3uGrg8/lDP3KNy7rj7hBPM",
-	"ej0BfO7GrU6MQuYhM/qq2dr+wkaUygCYKfLhgwCQaE9sepuNhOz1DQMSM74xXE4IVioaMAewMhlH8sjA",
-	"JaGIskSYOvs1JSBx+3BszKaHQlGbCjQBMOuvT8Dm8J3OFDB2FYpcO0Z/j1ZdmQwEdTK8EzE1hZsDemEH",
-	"+KDA5cwxB6a7jDMlsjThsR1K4PUG7BNk1QpquYWjBiHhuE7g2/94PcRzCW8lgQx0HMNJG0yS5IoVeA06",
-	"u4DfzEolrKa2HcOoLytCHkBaLCoSlmTza3LFg0VzPyoJ372SsN7J/57hTGZoHFsDNsl1mtOv/u/tQ5xU",
-	"pYLOFFf7jPR5ZHZHZrdxZocqcIEADgMiZiXWtR+ZssXBVsRpioxxvSDNhpjzqbWbdhTZerDlmmXX2taM",
-	"1tAbIHyh67XrjVKMcg0wvcs35LU25ubzBqz5ig8qGLXLpQ/YGzdlt+0mImaFGZyTEQg0WDmpuiIksAQQ",
-	"ZZ7fDkQks8HalpIlhv0CmsAx3dyzGv6ozG00nl+1jHTM75pY7qNuc9RtFtJtzrag2xwaXBMREePoMiUm",
-	"vzHokNnyfYdpKzsX7oeTsHLYgvrYrOMo5o5ibksm/IGJOZvEM8OE32L3EiOAu2Hi0NycnjBLEqFSDKb1",
-	"Ocb62q5kpf2QmTkfCwM+sGwcqUKx7TwcxKgLavSyY+7NxsTUoqz7xcqMuIQueH7SQCTClKeZAR1O8RAO",
-	"IFeSoPMSHoIO6C/QQ6EeuvOIp8SHTiAJ+zKOEqFm55DkbI3K3Wm5KH0A7w6YvhMJS2Wpwd9L++B9yyP5",
-	"bBMQMJIDYwTKw4gPqSBEmH09Yl2e+NlKU2evVWToNsvACXPK9hiJ+NiFiGzRP9ZfPnB2h30ibE5PsMdt",
-	"pdMbfoPzbD+5B8YJHm3LR9OymHrkEaDceuBMe1ogdIBFjcLFHPX1xILOSunIz/xO0zg2wSxWoPMDTYn4",
-	"Nnn38tv3rcb1vTiYF9onrcVRvEm5KvWhKnP+dQL6uX56+jX/sD0EpxJL2l87/0iEs4kQDCyUy/tiqc5V",
-	"sDDcvBQ57UeQ2a1wlVO1SKcPGmGezS126YN+mKU6fAf0Ourg0el8FEb7KIz20XM6X8ND52mVQJrrN81F",
-	"1JIaXioHIpZKzFTn3inbQ1MqBq9PMDdGDkRAHC0RocBrgfiw4SY3KVM6FS24UvCwzxJhdJaEgo3KGZyP",
-	"DDOhHoINOxQqQKP5WhXKGbBmUifU7kqreExPAE6JlZQDPma3So/q7Eo5AGpgqyOCtx8OhbJ9smhFU40c",
-	"l2kVMKmuVagjYS7p8hE3zHBpkyqsD8COW6ZGxN06++wutH5FZOIBG/DkVkSsTd+269fqWj1kH+tPbhMP",
-	"y4e89UJOqt9cplU1nCHp879MfgRM4NxwIgJhHerBgJsWC4HsVRrASaX8nKAmvgxjbA1DfubKMbvnlsYt",
-	"UzFA5jTgX/4oVC/t11rPGlNjD+D3X+nai0ZQG0hlPzX9tTxJ+BjFXzqOMaqmk0Ftxqzx/HdyGYpmGsxo",
-	"xoLjZGXZFb6AgrQhz3hFctO5T26yI1tEtoWuhw+OJ9VTEutOJJ2Cgwkf+7zT7D4LG+Lk4ix6enLOG52T",
-	"F2EzOrnoNrpn3WedH3izUQtqAz3AWdUG+s512KT9tquXJhwDj87QxR8XHXkEI7fhCDpksLFTgrWU9GWn",
-	"Sdj5Vud1Yc4ONzKE3XRD5EPpZ3wWNvjTTufspBGdX5ycd5+enfDzUJw0uw3+otvgFyFqKn7GOTp/edoF",
-	"FWiFKTenp7yWv9+xzIf29pdEcKVF+vpOJGMsd3RdWqwYs6gDJA/2rWh0Oa0jU+hU375BODsIIWGJqS+E",
-	"HBRrS6aLVFEsscdtINx6piJ9g6O/GeEzbiI+Nu0ndTa5cfA0vJAhEyBnPbZI5yDRrtWIF3UPr96B3EPU",
-	"0Iih5m1NRV+0arLkTt7phOIknCWiK5KEx5NvTcSdvnVKivs0aV6WQx1Kpzbc4cMc7m04RhcKUTSy1rWC",
-	"5aAXI0LGVDu8gg2bao1oGkv0F6Vj8mOJcxyWZfqpL8YICxLqzEhlFrdI38DU/0lFeisG6SzDspgpHGX0",
-	"iOXQbha8VjRRCthl+pC3dKFiZ60Y6H531KzOnsGlhAUS6ux9sBdkKpWxX4KnJ41maQngGiUmVuniU+O5",
-	"u2S57ZzlL8VjHjB62yXSHdieSDWeQB8hlKAhlWEvLNmyMCOWPiHN4AAzThMsyKxX7mhZgUWMZaUYxcN4",
-	"Fu/x7xXY6Fp+vnKseWaT0VFfxuJa5V5A246IMIbQRCZmTg5BhB9Gq5Yzn/C3OBuGoRwyD36tipzFglEo",
-	"2eunzPRlN90bLyFXZmSJetjXCrTmSISgpkYwRlDTDVX2GAI368gk7d9EHNNFmy9evDhpNMk9l/9yM0xE",
-	"KMmtVhsLnsx3KzbPfC4r5oxak++V5HGsa0ENTXT37Rs+4JHOFuf6yJldridyAsz27CbABrBfKhomtHX4",
-	"uwi10gMZwgUKf+WxTCXd/POvb+F7LMfCMeG3f/8ff/s3+P/f/v3v/8r+9u9//59/+7e///e//2sNaXiY",
-	"EbTYjTVQbZNW8o2SJ6sIXG29nahj2Y6tVz//+QSF3Tn+4ATXxF1n/sdZxpb4Aps2aXYVPKu+leIc16nf",
-	"rhVcp0WaPhDfaVnizIeQQ2484JFYN9E0Efz2pBdzY06oi/zs7NLPfY2+TDDX+pJcnx4jTsbYonWMejsq",
-	"Hsj6EQMnFXHscW5c+SHcUXA6outyILhC9l/wU6YJl3GLtU/J7hN3sLBt4HRtTAm/kVGbUsfkYEYm6o8w",
-	"yZ9hjh/sFI/NVzfffDX3ttF+wkr79FQ0uXTpCoWJ/9X+Q7p3yUar+QBMX2dxRN1eO0KofDSdMVB8cVA8",
-	"jimcVj0WfSeSKBMPlRm7vI9vWto1y1r84lbLU6IetXgIjZ8VDZ0fE52B4iEVyxQI8lDqzJDK39dmKFMe",
-	"562Y+yJhAxHZVcHnYLVElImJ2TwvzQaZy8QVz8pXTIuUqTXZVG7tJG95cJ8bvP8GGXiLFnBSZuDgbNo4",
-	"N6yT6FtRdLG95GYLrrW/Lid00Ny5L+2KUkfzvKvKLKvJDVk71+pIkg9PkqtS38GoevdS7QcK5QpLrwyv",
-	"3TrVbsAhPoO28XGxSHfpF/9xXM6gAaaoMKccFxmOyeOnjfMndYaZ7b9lJsXmFm0H1ej0VpsOMGA8RajG",
-	"+hREhlc4qr0ci2Fc0IJVMLSDcFGEemCjZp+KzCbH/JCg/+ksDTVqWn65ayuT/0t3xrbiVT7KgaMc2IEc",
-	"QMRTfo8cmGvjY468WYfx3ocvFIk7GQrW46ifRcwa8cQLdbcbSyVaPr6LLetlkrtrA5dqQhi43KBbg3rS",
-	"xzF+iRh5CVeGh/DqOnvNw/61orwoBNltv3/38VMbWDNn7SFP+21M+xgVIp8UZwTjuA1CoI1RCVHApLUZ",
-	"W9hQNYuxiRJ6nuPYOrdF3G1dq3bZV98OWLvKe28nNfN3LDPGH/PWAe0AHp9/pisHYtARCV0Ly0N/3Ukj",
-	"7dMTYcJMOO/I1Df0FGori78akcCOnQD742Fq2oUsM7B8I3KwmDZ73P5PA/RBtp/AOlO2V8dWo8GlLjfO",
-	"phddq47oS0WdqVBpv7OAvC7ZLyBnPWwRGuCwxKO+BrEqvqT0I2wPppq9tV4jaZjhdyJimYqFMUzkAWlp",
-	"CAuZPMwUVwLB3PXDGluHVZfL2AR0CoYaC/QNJaJxA8tup3B6dgrvP83dwe0We9o4twBWdp1cgh+GNqQx",
-	"iOH8tPEU/vMioFBGjsWcxSlmXqG7gV7z6Fp1dCThlDk1AqZB5PoIHTisLaO2he3iLBFDwVNmeFcEsGy4",
-	"BqNZyXMkfn6kApld1sDZ6VJ+k6m1avZA1YJaxz4MwRHOm4F3/yOj8Z593Ajrn08mASUGIu1rmPAokWlK",
-	"6UwlR/5PXKW8to5//F5P91kNle60X2vVypSOWpeb5spTAjmohz7BasAV7wnUrma999QusmdCpYFYflJd",
-	"jJ1vT6kxUwtFJmn/7pU5n6LvF5TWeCaXqVFsbOzELRXL8QVzJdm6QGZ5c2IzFnxhnlH2damBzojg/F52",
-	"cy25P1U6VCENCPH7SMMNnK8+z6HO5UHt4aMkdLIIix5Th6TqeSbrIXdXC5iEPIlwxDq+E1tRqX7SCYhD",
-	"FJsm5Io0kCRiNjmcBnNJ2eeZESwW/A7lA2hZpbBJneSRU29cmXWoozyS3tWUEmUTuQOfWqVxJx0eJL21",
-	"qtoaV+JDgUe+5ImrN1pJXqTooGzVPn982ay/+enDzz//+dVPb/786fN/PfvjP759+/nns/NP79/9+M//",
-	"1+un5//07k/nv7x79urP7//wXz+//ufz12/+9Onnd8t04y2P+xO+e5+qZFYOg/MkWirndrmY+MygsQv9",
-	"rrwFv+g4EsmsbCKiBFQvDevbSzdcwwIkXpm++hkRWHAIqGVK819KplgSzXLJzeUoRsSaR/NhfbAdiSsb",
-	"MdZuGXFstIF6IHq1Rn2NdSOgOuKFgUVgiGPf6KvlskTokWTtYHGLHEivNn989x5YSVcnIWiX7RFPlFS9",
-	"NqUA2SseGbDoYC68J7DwpA2vaufpl/RMifHdsC+iOvtQroAx1PLk0oeHO1lqzUMaH2VXxlERuuha3V92",
-	"Mque5KVf7sMKAsOYtxz+hVfUgtqJ/RcvD2on+O/CEWA8P5jtBSomfDQpx0SYqrFkRiS7q7bA01lrnV0E",
-	"NPfWWbN+4cf2hieSDzj71RgwH/Ac1VqN+vNnlMcC11iyqAV+Jgv55pq19aKO7hA/OJ6PI57ZgD4YgEfd",
-	"BC4e6eRW+INZ4bfaToQROctMfvoxG4rkThqd5MzPp8aTbZUwIwQxVluo1y1cFhTmBnKAcLkE8V1Q33Ry",
-	"yxyiUY7apTQyaT1Sho1FGjCrWsHzEx0L96gR3SL4gJ7KE2CuQOeT5YPS2JaMhe5R8AHYpC8k5LFWYknk",
-	"N/S9fJZpn7WvQjCNW+icOQ3NXTtg7SKBfTlRERBZm7LqyfPCmRnCETF9IVJ0eiR6ZLBFlXPtmTQRfICO",
-	"DJylSbWOSEsX14pKbi7hQXgdPRn9pehR9Emg1uVP/qsvQ5gJFiO4AEubJkQ5Qm1JDPcmBY7brrML9OpQ",
-	"SEdfqwFXY/sUw5JMzRMixyyiZbOISu7/oHZS+qQykBcob9xfXR3HepQNXdwhqJ1MfrVKYtJ0KYrD1aJD",
-	"B7/EPCV3QZXMssN2EH4VkgsuOHGQZQuNj3QhNN6kYTZNcsbCux+nMpLsO0ADBRsPTqpzGdmbZr0e30rA",
-	"/LrLLARrZW5Wjkq/3AAKN85fA6dA6JGauQX427J6wyIv9QVoVW+dMOHWfzciu/lqAZcgL9UCZap5/Yru",
-	"bmwVCv2HUEhN5u6ReNJdElwkPK1QI9zJWfCSAyrgXiabzyHpcRbGOrzFIoAkUwx4OojWcj0AyuKIadVi",
-	"3BjZU0DIARk8zKk4ARvGXIF0BCZykg1dHRiF3khugU25H7mAK3gMOrajghEqvZlOqV8kIj3JYfMLm2er",
-	"hK4xFG5ZOrkKXuKvTy9sSPvG1fiZWqvho9zzhuipf0FdG3bEPhY1JHxPqb1GX/b6U/DJCigpLuawj3h8",
-	"eyMV5bEjnjM3RhgzoOVdABVka3mIoJFYayAonbA7FdVhPF8GMbEGc6K7XRmKSIcZDLxe0NQGcR3/RehC",
-	"/94K6Hs+EOhutBHSwiMCpzWLOEbdTnxJ8VhZttSRiupsphhTrUqrLBFH7et1TUbXtdb1Ahv/tHld+/1a",
-	"lah12kqCdbOu08oxOa23PA4ZBXSkA9rza7UIIQTF0x/Aptw7PHTpclCercvHenl1l4U6zgYKQ7Dmkoqy",
-	"0FL4TUtl47eX7cDyaNqOJFN2w2A7sphXTPlBbck5diTJIqsU2bynBZLf4DtS4NdPYZ3lob9iUcK7acvm",
-	"k9iaCOzZi9JEmlsfKocNIFXGCiaL2eISHpw6Wmefrc+fgF3ds5W34+p5zXGhNs6aQXmpDoKp+ApnerO9",
-	"iGpuyB/j+/zrGC0ylKZ5XJFe1nb2/s2EW48eO8Ise7AWxmxAwK5cee8hBzliAhew58x4s9sB2YzhzflL",
-	"QL4mMhLt+oxg9kvSh3YXyl5VJFf1cqqWK54IPiX8TsSGrHc8MrE2KaZmDTlsfm0p2bBpRNjF31zFU34U",
-	"vUwdNJIpMq/K6OOPQL9WP63mWYuCluJLFsqMx7zTSFM3cSa+AAOlulhUl7tlXCrgpmjuew26gH9g6zTZ",
-	"eeN5nr8y4mOX5uOblVLhelVT7Z5ILaU+eMjsqAAfsAIcrMlVNpXhed54Pk1pbwrGuQ+K0ykvvGhfONOc",
-	"7qOz+dJOYPQxNb1CxSLfnPNGMSNSm/DGokwwOFeMKzGiWLBht2KYutyHvjSpTsZ15p0sHlBvwG+F8x3k",
-	"zvQq4Bi8pM8Nw+Yp1dgvHLNE4fWUnbtoaj/RxWrajEvmX1iNQb5+guv8/69CEqhgA/idzx3/jB565Jyg",
-	"vRIGouz109qS1imOe1OpFfvBKh5Ip3hJxDCLeBdTIk4pdXp2XOydTSVwUCxOcRjGXFGjCatNoAIxMzBy",
-	"FR5g0x8Q9lptOTJCL6kFtRP/1/ol1851XbFpM8YHP23GgW1PVAEAf9nIhVsaGJMS5Hm9GSa6lwisc4go",
-	"Uy9K9HAooqpV2fPi6wm+M8S8cwwzOVA2rUwWc0TXtMeiqHLWglpP83jRcYllYKrOgUbtYVgY18orefmW",
-	"PbSjkzjMLpIfbroynqFeYQmCpQdqX7RfilalK6uk8sCGWnRedHAFZTR2xnuJEBEYgjKdowXN897Qzu3U",
-	"h7MBglySZlY427tz19gd+lY70MzWsa6iiHFlSZjKyJAKnCRdS+c6/Up/3NtdZq6GZR0rnoj2sKD1KO7W",
-	"cmvMpr59tVjmSERyODiS2hNRWNlGxY+woo+KJ9y1e6hUuzo+E+o/xUSk8UlJ6ERGDlRnvyq3jndOTFPx",
-	"hvwiIkyZ7mLVCEKdh3pAGS0ybVl9PMAGglhHS/X2rkGoDPuTmbrMCGFIyNfZtH6A7hCnGHSloBaHOJBt",
-	"OUlWVRo27SpBuNQyv2qWIAzec2MwA5GbW+xtnRQZCJoyK+m5O3KcHCwzmutDmc2PFhXpw2Gi79BdP0OQ",
-	"v4y1yRJhKOGI8qQwJ9idehf9zZv5+hMT5FEXVy5qlnG++MEds1O3hHFnk7RXdnnMzZV0hytP2Pw2wOUi",
-	"UL5upUJzkMgDTigaljdSgfjMxWoBOjtTMnX9AfoiYQbTHEA4vpV8IMYe5OQmxLYkrowtgTu7UhQqEZfA",
-	"Tikpfv72XXg67HHYha9jVg0cT7FnkYgYZ0aEWkXTfRv20tnRdoFhn2jSKpRqUEgPY8aUyOLa39Dha+Mv",
-	"7TprA09vt5yflWzEtrUr4Pc8JJpf5coUouLPdP0Vs/SAMCZODLDOmNmDd2J/r08CaucXT3TPm4pdreSq",
-	"sUdvtwk3NoR/J1MwChHs2qQFVjKxo0XMo38qAh0h1gpid9zxMLPehVUocYeeGbchlQpZrnB+k84Zc+uK",
-	"l3h+LtfU306/emm7EbdMPrDDRRr7PuV0sDEy3New8pz+wPsuz6s9NjmxVflscrreWpPg+zmK/V7sqDfw",
-	"Ay3RzCxpx6pFnu3sxDQadSbXVcCWQ1FfZz+OvS5mw04+qxhbrfe11XsePz07exKU8ph9k6iP795TYrwD",
-	"9JzQnMCyjmwjKASPs6yu5QuK7BVM59lA9eUxPO0CrKdO7Rq+84rCfrlbQocpVoSxKEvHq2lRrxxeyS7c",
-	"WgfJwB0vmVSM6Ou8vrXoetyofnSaiN9EmH6nzIyR9uI7idoiTbTsqGDim2JctNdHvnXkW1viWx/wgG2e",
-	"bQnnLdkhzvhPiR6w9lCoSKrejR1PO2CdrXCIK+qk/ojKxZ2jg3WESU+cwwR7ltNjiaVIxbgaWwASBLO5",
-	"XEu7eZmbiofFJD6LOGauFHYZ7PHCrMuEeUxuXlmJQYHlT9KKbMC7V2fH515PZjkLHvaDHB3a1kAtE3Yr",
-	"vPWwAm8m5cmDBN7yF9WCWuG1iwfeClvrs57RVVU9EvvTgoE3UA1v8JZtxf18FnjCu1iM5mICWPcJEkFE",
-	"205xLnRh9M67l1wpnTITCzG0XZmREBONoNbAEmnl9XI1Z1txY+I2uYc+P+fzYXjdDTqRPdwlJdKRTm4X",
-	"94diQSGK0WECtHWTmdywwO+xM4Jr+1hr1fo896B2pB6acdjXRoeSSunycz9zjnnGiD0pDx519IS2jznW",
-	"ZS5wGHnW7xDxPuvE0vRJzx2UIeVc6M4e0Dq7snW4Az4m2DQrnVqkM0snpUTEBplJWUewBPEyH3vkee5A",
-	"7m0jhPapJf82KJf2KRa6Ht8z4pTzVRJ6c+vipiUiHvDyIdppBHFFjrc0n1mWR6xIkDsMP+b7+a1W9M9L",
-	"H7Nl/YqVKp7X1lFPv5byATYQhSwOb2Mtm/dQWXDa07RUfJFLxfyqZUKKR0VkQhEpq6qOJD7CITCsw6N4",
-	"fMlMmmjVY10u0/5lKQZsmCJM8qX0mPMVOeS3ljw/h93sUTi2OMoqB32RyW0pkb7ttBuEwXJwJob94eO7",
-	"twzhGximUmOmvW09PVONmqcgXREkAcFlwtcdwUzW62HyQQ6QHsGaDaTiVlO9y2IlEt6RsUzH5IZDzCg6",
-	"mZ7EprPoy7pcVyeErzxCeqPhr5BUv4Z6tunE+oKgMWkiVC/tG0sCNnkaJDKhEAiWt9j/fWWrZlcZ9YfM",
-	"pSrVoo/8Trg6lW3oQ6d8IECCff32udqMLAoyAy0TsHW5nIV6aHuwpdgdTKaGDWMeCuIpBW5CzfhTst8Q",
-	"Uk4gyKmZCi4W8bQjG2HsCOB9uAlTrGmhGAHcuSl+87BBAq/zfuwLbEFhgc0pRcpPc0lLDtYjZwBH9rMe",
-	"+8HlRHJwx3a75tkDtjHeV470k05YT+uo5TUdRTCVTCF+JdUvGlCT2jm4UBtRml0Q05mIeT4D/IS3j7jJ",
-	"lSkqU3Qljc799KiKdRFrXFh5clqdTkp6FL0QSy8LvRaw57Pjdd7W8oqIvcebZst2eD5Q9liNabmqdbiq",
-	"P4zWcFcpGd8cQ3UttDfn6ZI9tcNcjM/U3MMnmhag4qndqhIjC2f7m5bKeLi4ywLQbUd0deIb7cl0Aor3",
-	"QEF2N5gIgru8Hp7dwzKvVRA0nTY4xB40v/DMLO/FB2I4ZomsVgEEiwfyGnYCF3JlppSmPOzPTxFZqlvS",
-	"5RKJIoV3Hyu0t1ahvcnMkPy4zMwPuYqNLnb6wpL+Oy0jMWsIrhGVv6jYBcASFLZUCbbZYmQTKRrnJ42z",
-	"T40XrTMfGZGxcA1DhxYRo/7bsIdMBnFDW83meWNx3J5mHsdwmXo3JkRQpph3UP90yBvYPDuS3HX4lgPe",
-	"E6e/DUXPNvmWdyK6MX1+dvGs1qo9a5w3zrk4O+u8ePH8+bNmJxTnnbPn3fNzIcJmR/xw8ZyfNc/D58/C",
-	"F+dh44dnUUe86F5cPA+bzfCHi7M5kMnuFS+6z59FjefN58+fhj9Ezy5e8LOu4LwRXlzwqNG84Oed7tNu",
-	"s3PWaXSen52FUfMiehY2LzqNbqPBG8/hWfJfRK31tHl2/vQiqKX9bNBRXMbOpquIqkztSTYE4b9kGCxP",
-	"KQlqIxml/Vqr+azRWC+/JGeAe5Zb4uMBOEDCuZtKLimy7z1LMbmirBJqHoggvUOe4IzaMOk2KbRGJGBl",
-	"Y7sWkP+c/psk8k64oAgh+1CdOBnoxMstgwlQz4UvgMhb1+oP71//HLD3b39GQ/iz6LxnSHcmYO9f/UQm",
-	"9Zv35wF78/QqYO96vYB9vvpTAFe+wR+v3nxgRmcqwshNym+FCmyMAwUNDAgYgFV3mUwD17jxWsEsHxn2",
-	"kgZ38mk8FBTKQbjCOvsVh4JPRpDoRJwIBew9wt6DMHiQ5O/f/txi2dAGfzDoYPVeC30UioBF4k6GZO+n",
-	"ciCuFXL7kA9Ewg1FKXxlyODSZfjgWtJCo3cDK+FATrUnOFLbIVnX3XTgC6HCZDzE6lpcDZmyWAqDLRqv",
-	"WCKGAiSOq3LA1jxtGWE7xnZBZz75RzFu+36XeJndUI/5T60YbdcsmGChaySdLjtfzAHoCDxG6ELhhoWo",
-	"/nSndKHLazUngYiW2mpaOGx8BfxuMdZpjGCVnLuRyDjv/JVqzWKe9AR73Gw02Bv5Y2BPHzu7oI8OGqtw",
-	"/iVsQ8pS/QSG17ywIxjnPYhpwuREqnitGAzTcVDskA4Sh0gD3oNDsFc7bC+4MSgMWCo2lF9EbKjDGj2l",
-	"z6nlS9seieBawevhLuxOWVBey2s3tdW2Y6bOev3UjxImcWnbXsKGuMeSgKAWa7ZTflXzS7qsrMhuN71r",
-	"kMWpBBo/hf04IdWlpM3AlGqt2v/v/aufTpr1H5ZQFkpCa5jAVFNJOhU9tMoF61lrIWG8xHyw4xL1Tr63",
-	"6xUpQfd6Y92UltVU/Zy/1gb8yx8xslprnTUaFW9wGksFKvgEE5PEwwI4wH3xhYOMGPC4VSQw2HmeCGJ6",
-	"sExIgSRnIjwxaSoSeP7//ZfGyQt+0v3r12dPf/9PlU24cmP5L053x/3JDQLdwdrEjaXFbRiN4agjf286",
-	"8vLqcKWPxuqi33JiJc3Ry9dFlO4B/3LSQVHRbFy8aDxr/vAMvqZO0cv0VSq6gk6/FtjnQj2XUlLHDDlC",
-	"8sIQSfW5yrdKKvRVHfAxM0LMTt8sitXdw8gcGdeRca3CuDBWXTzKB5Ny6dL+yOeL+n15JvvjCqjOECiO",
-	"tSpDoMjktpSJ+amf25YmxWzLcoMlawmT83Mmal05kk9GGLoBkKn6dncpvxXEeGGEsGVk5CydEbmGRbPp",
-	"jMhJ1hegR4ydLRlwKvjadpDxeI9uc5DR8SQRIQl03KKADqROWEFULMw11ldSTgsbVamsXGFQGBWjvJ0H",
-	"Tyz08AeCRDa3Bsirzs4bT5HO4CpY4Sn1pc8NOXimFaB7dR6g6MYM+i+4F/GXSPhc6GeW8vNR20g7vn2a",
-	"oCM9UhtwUuDSLMSJu0tc+lYrUWQVC1PeMOqWCW+hhtpZJPXpf17+RtKs/nO56TVw9c44Faa6cdTMx1Uq",
-	"B26aJcK/CkMxTE9wPU3FWY5HfGwqxjA9AeeQeSXNUANdEt+qfF47J6m2B92wDpx571iOTZ01nu3j9q69",
-	"kbOYSXln3X4QqVRl6YR9G68A+p678jCOp83J1cRG7cOYywkBtcgkHBNjJrPDeODY0yvLs1ZXNqfs329d",
-	"+VxfdMZS3Zpd5fE+qJY+M493VAjnGAGKDMhxpAIbC2qbJGxbhQbZRp39mmLLe0M6dz5SqzlIw4ZZMtRG",
-	"2NIDmTLxZSixHwIiqPV53IVHjmzH+xzH2gX2MPaXGZ9yx1kslXD9XdOEy/gSn6sik0eWCkORk8rFgN9a",
-	"TYTmimE0riinrs4IEQb0FbzS+HiJVsIZLysoL95s8XY9zdspMXZJ56Fw+zn9Uarb2hopb3ZTCDQb71nB",
-	"1odBLFOCvqTLyp6TSm/HhfV2TM8jqGUJdq9N06FpnZ7yoazbh9Z10gM2gbR+evXnX6/gf+HVy6v8f6uu",
-	"wyyJCO+6ZLdCDG2A3YgwEfjXyMYDkX4eWMZc4cBIVBNImNIs1bdCzZMzpq9H6kSrUMDPsM6bsFoKbq5Z",
-	"dkvKBtqk7PysYYOkbCQjCq71Za9PMBW+61GBmoiDcOMNmUIEeUkKXsBL+8nP5Ghg7JWBkRY25mhiHE2M",
-	"793EuGJmAOrNUIZploiiSne0M7ZqZ9yJRHbH37GhUSwTxBSRkKtHucC1OW+kKRsWYzWe8SUumDv1+EWD",
-	"RcSZmSWaJyTovbI9FbiR9wQfYFskyX/SBKr7F/oCQxg2lQC7QOWiMQY6AZuKMaxYKXMMJR9DyQeZA3OQ",
-	"cSLVlS5dlhPnwBxZyoorg5JnWw4RAXP7fqXPrwXTDuu0U4OGsAP+YUp3dDQuFbNferR9whTo2pJ3xrsp",
-	"+qsoZxYF0pSkOm8UhdTcyPcKpZZw444FybpwGj/aFgqpZkYPBK6+iI1YxQ/zJzjbx7D2muwKVrEcemAD",
-	"HqG/VSRJCZN/FebUSQS/PenF3JgdVoJTD22BiRcqHLfyrGbrzdbFmLVzHvV1lpgy+j6R+dnTvBwDv1Ea",
-	"iweeBEygMxlrI6QpOa2DQn228bUYEU/5yTDRqcDGxEx3uzIUCYsFT5wma3PySectkQ0VuyQCISkcfquv",
-	"m/F2ZwHOAhNtOqJPqTQ2YdGVElAVoyyo5YkeTGHA4hpho3AYG3WfBBb2wrFI1hUjliZSmGkehufhZzwO",
-	"u0SGzRmSrZGQimXFnpG0/2YoUx57pwNiV4DuGC6J/vNjPusHRm/N3/wBT0kV2/ogQp1E30ymcZUHBJcB",
-	"NxVZEZlyE2RRjbHYyziuzTKZxaFWXZEIFQqzOqarqxp/WXjYgbUXCPsiyuIHaTBQeBW2GCh+3iqq/grg",
-	"tepOqC2g0i5qKp/RMUplKIcccRD+8tUt8FWdveH/8e89Dscx6XElDXeN7RMtv5x80FlPMCV7//G/EymU",
-	"EiR1fVzuM+6yQUGhWIxwKLwr4rHdNr8phWm8KMH2PjTgfU5fe1aUXCB87FJ9EGD38/Di2UcExuGgl6g7",
-	"iZ67odDDWJAFprPUYJwP+AQfEIJr8aTOC5bnq7VTxWJvCWtFmtgd5nxhQ799nWWWJwkkBUIcFg73asA3",
-	"BZ3k9Gv+YSO48yXae2hv81GcblKcBhuj0IPFXZ9LbftT7FMaZYV/tUTjWyr2IYQ9acEYsFdNqwRuPuKG",
-	"9UWMgbaQq1DEMSgC97g+CxE4zroS7ke/gQGjLYvFvEqedfSATVfyzKDQZmN9ubwzGPODJvpqMdunzJIt",
-	"S9lTOv87isY8LLeYGY1BvR+PHhoFDkWjfj/TWCFeQvduiinsEIA8Fl1KkXgr+UCMV9bl6QBuI3n3qLYd",
-	"1bYdcnA82Nvn4H0dR98v/16fRZeqIuRAOJ2xzt5SAI2CWl1NUG+dMZOpEXG3hZ2BLWR7mnBluiKB4ZbA",
-	"nbliPEwpZoZO5GmJABt4mPIgss3njT0PH0TEXibaGBZrbaNTnHX5QMZjWLifEhlxYDc6S2GJsa//gEt1",
-	"o4dCrSpBfgECOMqPo/z4tuQHORMtTFmB1boWFVsRJgVVeP0g4a+Fhx1UkHAvkaV3Gx0syPGFOdFCXSsT",
-	"PdgI6zvHtccAzlLsF0tCJ1whz5bmWplZAr3/bMPBwpzO9g7BWFPCEW6LhVI7+jEX02w/9YXN2XJ5YUGp",
-	"BRAP0XWBPC0KKFjZtuTUtpXObXe625RPZSurqSOSd3G40Oi4GAV1SVQsL1p0Akgapu+oq9CZa/Thb1+i",
-	"3UiQB2UdurNP8ELA4gKeLKnmsVY9h0lb7jjCHrcLewIjv4n42LRt+ld5Bk+mZRbN+pPeo6jtkjxlRZax",
-	"u1hqPobvNZaKKyAwexJhivT2vQUFBe/0a/5hIxHXwobuwvQ6qihbU1GCjZH1ATe+lsXjfdRcql9fWqSK",
-	"15dYzkMUwq7IDE931+T3+9nBOaqv1wjDWBuyHUAj9K0ApgqYsEkH6/DwtpD+v2xwzrYGLgmyb7ko9ig0",
-	"j0JzS7rtJ34rylITiXNlpVbc8TjblGfydeFhx6Z3W2p6h82GJOIaGKoic52LZg0GfiKhsoYMK727p7Go",
-	"vepl8NOyL9uvRndnk9zK0siSnDK/C9cvf3Yt8Iu0sGxY9Fp4uNvuhbEUhonuJcIY1EJu/KdCL1SrP5ks",
-	"5mmOy8M468gk7bNQJKnswv5QUjBwieKsz2nWFZLhbJvVHjk72jMH7i96RPVpmse2Pg19eNhO8rcs6lWF",
-	"ofar9uPXlBmRGj+NR4a5gxOwEWIwoXMw1iZLxCPDTJ8TGhFNeiBQ8oY6U+h2TfTAdqUDrZPWgGBdLhln",
-	"cOwSlssqqsRF5MaRNKLsb/XjiUFOGsapZTyCd2dDkRgROdBGm3aaZKQUdxJ9K1SLcXwE9u2yc8LKFqrh",
-	"HbusAzicth438P5QnjqGnI92XilLfkZ36hRdmiE9DM9Ykdx353wtbOd36nz9A5Au6+sR6/LEU5JhiXAd",
-	"jtZWVE+/5h824mEtEeHuEZSOCsh+KCDBxgj/yjcF9dL9kFy0okgfe+uiLY2ywsNWYhoP4SOl3MaTbDjb",
-	"tP7se89W9RSvL95v/id8F7zqoAzvKBPbt7npJWBv+7820Xve71iq9S11DmaP4Sg9AVUTtF2TyjhmUSbY",
-	"Y+zx/mTGyCOtKhFit9EKnqepGAwxh/GvwUbE1ZR3z65ywUN4toqPsnuWk15fD8TNnTQy3QFqgKOtPbMi",
-	"0Z3vWUxuRu676fgqExOwAdIELuHFc4RJCw84JWsDpeDPXEWsrYSI2taHm1jdmln4PYsWaoTwH8lMzDNr",
-	"fDa5HgqFPQv6OrZ9roHVdB1iOBmxc0zGeRaeOz07te/uI8lpMluJQnZnePlV/k7NrvcxV3ByiQywq7nl",
-	"DCtbXDlvOf3atcu7EXOrQBHrCbXvT5YFGyKJwy3Yn3Ou98cUKQ6ywhIpUNOWivWL9VsF9RRF2xqopHnp",
-	"/epSbdOF99MUel6gnhUVvR0V3B8wyc4vtx/GXClE2N2WVDrNhcHXb5zkZyb3iDsZYSq5Bf3kTnVFVTbW",
-	"JkWIZB6mdXZll4sQuHz2ejQRS/HTmsdGKgs9V2AvPIpe0vjs6A6lYrPMf5qfmhe59B6ItK9hdsM+mflK",
-	"p64LjsoGHZEAUZuRTMO+iJjudpdgWqXV2nTDru+Xb9kiQYJKhqWFQ40RDMq1EImp8oWuy8KcofqdsrCP",
-	"Ii10+cPwqnUIRpkIWGfsilMeGRZy4nQOvzmR5vaSbs6SHrYbUalI7oTCeDEcPyGwosc+pisThFOmU0NF",
-	"An3Z6+OTynmQD8D53M5vRrV64HJ18snM5oCw8rVWTauelqp3M9BKphoPQ7Fk/aNI01hETCo2EnG8ogOC",
-	"1tGb4Ec2uAE2aLtbVKkCm+eBO+xisQ8qXBjr8JYlmcKOExIx4fs8Qg2tI4Sqb77FxKHxGx8Ufg0cXkQs",
-	"HclQLMcvPtAzjjxiQz0lCsxB2F2paCqxHIvARLGZzsZ3Xdt/oSIPdom46c/4kiOMwiHnKu9X+vC0C7m0",
-	"Lr9wA+piwu9EXOwKtVTy3RoJNkqnNyblSYrxkIcOpQK57WEYdSIR96CA112aq9KU5xo4aAGyUhnvJYIq",
-	"vWQ6L075M+X07zBGuRCdLHn2lz6duwth4gZ8w+HLGQrEVRS5NFE0wilZ24qINTSH0682yXH9gKUljd1n",
-	"hn7LsiXYAKkcbljTVlTtbUSzWPFVNovzgq9tBDJ/VZ4l+OZsVrD1OTZjywVcnf1i085dShCmnBNgeRyx",
-	"zriQI2osDrHLMJpqCkx+vSFtMLXRxotRQ1g+YLqaeN14sLSCX7ievLUVNLkdxUkPlP7nx0irWcCCIq8v",
-	"TaqT8exE475mA30nojzxDTRIC3A1ojRW/JfQoUb9cZ190CMbHwRTuxghXNC6/sWO6mhf7w9M4Txx3Bkv",
-	"XJWPGsqyKg3CF5iUpxmoC4hOu7B2EsED9EgtgRzQLJaQ/KryJo8E44ZVeipyXomBVijXEmlub2Jxh43E",
-	"ByKS2QDIUhcGrm4QHhr1l47FGq6tbx1/Sjg2D99NwWq1fvIanWypH9n+WckLMsgHwfOeabL/hDiCcOLb",
-	"dVYKNliXv0m5iowtGSjkKMNpBN7Tl71+Pc9Axp9sL1hj62Mr8PuooatUjKsx6TrwonSVEKXD0z64MEGB",
-	"8CuLw5onZ43ldJ/NQmMv/t5DUnlm5SmD2kCJ9ivrOqjj7gctM52wNmEptevsR532kTWS1qS7mL9A5gq6",
-	"5UDSjHShzgunEhUq32HRUqGo9J2APrHsPKNzIy4Ru1SqHux6LHjkG1qbLLmTdzopMAmZskgLspK6kjyD",
-	"ieiKJOGxHeJQqA3yCJzOQTKJD6InTSGciF04k0TeIdNwa7uwsrMkbugbPNFHjnIPR+HDYaLvpngKrh7j",
-	"OZEwqVJdstdX5jVKp+IByjff4msOCzNJh2GWJA9hKBXeBJZS+eNaUcqr2OgZuxd4fpf2hUxYKr6kMwZu",
-	"4aJv6MbSFDwRYAFosNXKzizt62S7BtwGu2p04XmguPq1Ke7rzKfjNgDNp9ih37oEExEK3NNL7KRhYjFM",
-	"MY2svoMgJxDzHgY5kZUdTpDzDU9uRYSmjddmZK4gWczyHIe8y8O0ygSaSGgv96me2aVoTqAUtnengdLZ",
-	"dPJD63xlOln6iO8uUoo78J0Wen6GLxlHal5Pqzn9Cv8sFSBlV1Y44uuRUowXkyDc4dTNDKNawlmz5vMo",
-	"5TYi5YIN0NvhhlurqWd/wq12fBXhVkuzWwq3/oht+BgRGXv8tHH+xDonZMoMlxHriK5GaBM+NowPNHoi",
-	"fIafmZWf7PudTIrf1UtQV5PDm46oLkGpsUzTWKwgaXcWZz1Qwq8UnK8jmW5Ybp66Uz87S1kJBk8ao46J",
-	"BWQiogZBS3gG/uRec1AOAipu3LJrgF4Clr/9a6uxU8d8F5b8dlCt5kpyH06FtXfm3LUZg9Wesb1rdcYd",
-	"0RbFz3csuldkVLurqtq+KlPpPihrMmjgI/rvnTS5ZuNaEUvDIoGIUVuor1pPT9lRPORHEWvVw+BSyY9+",
-	"IFVW35LiYiuskAc679faxVWYe7PrECrmdbbrEw0PfcrDrdIjFeBXmPeDYN7L9EHkKiomjIawJcq2zJy4",
-	"mP2f//a/kEvYw+6KJyjiBOsfyS52dUlZhxtp2OP2Kf3KY9MO2K1UkXvDjb4TSSIj8aTOXmWCgcViWJIp",
-	"yrZTeuTL0O18Pr57X4JNh8HdCjE0tDht+CLWPLrpZnHczr2ZtC4jncURalJjNgDrrMIN6hH2SnwQUfZG",
-	"/TEsX/4SN/x2fXOhYThwhxQZnloM4B4s1HEseC9zvi9sjKQVe6NVxMd04PitoE6eyzHLd0OhSKb9vnaL",
-	"9Y5QoitDyZOFE/o6tnMRnl884dQTy1AJwULNiVyB9IZA08KiBl27+vnPJy/x16cXdLrUjU9mqLUa9NU9",
-	"Q1wlf9A+FlsV4HtKCYJ92QOVxgjMj7tD9l5ToLVg4oDOkhCOzojHtzcSzBuTghrdqnFjhDG2QmMyJ3KL",
-	"zrxvIIkISMWVBawsAYcxV/Mj+zbwS8WBQNrArK2Pa0Hr/T2+5LDi+ntjt1fXFDufi0uOkoZZ6pkxBPdj",
-	"BTC0PUAkhDHPx/UHQWZoUWS3nI8d2u5bD1N/fDUcaqlS1Hmss9ID61u8y1JuZPNsm+0CzlepOPPM0qLK",
-	"rRTip6ohH5VZocnfcHyDRJE/QxuPRbrAvlh8g2PZ+SLbtcxrC0636Wxf2wDDnyHHAx46SQQkwx4miXju",
-	"WoZq2OtMkZ8nBTQb8DEq6CQjZFpn73yTLczzsqDfmJNL2cg+bRbNJ7KcUEXATNAcUpzlepuzLxNBqpMS",
-	"BXupYC25iioZC1/MKL5Ik5p5aSbvaeV32xPKTImotaUJjGkR3kRjryTfpQltd6kquIsVJP4KTsE3W9OP",
-	"s7Owr+sp6KdfrdRZv4rfEtSa6SdHbe2orR21tQPT1oINcOxDTXYC+70af2tvQ6hz4MLKEcQcLWzbIPo+",
-	"9NDCsksDX1LhFI+NxuyOkU+TGhu6bwYKU1AMdhg+ELay3rqOMSwAlw8o2BDe1iuxKVThqmIOZsTHWOll",
-	"oyMRHxeAaZfMsVpNCd10jpXj/rS19Kks9xrPaitYXzvKqjo0DnMfcMUGEJsmdL1TpDW+MyTsB2dA1TBv",
-	"YJDmNUiWlTwyBboHw5JoHs1MVxIeYZdMMIixSNQQkDaoMJ4zuIe6GGYOrwOWLxjQ3NwCo6FydbciNv1T",
-	"mkIvZWff2hJWy+qkIues9R935RcRtciZHjhDPWCjvsZYKIGRwBPgMaCbVdvSq3QVsGdpfX62YgTyaG8c",
-	"7Y2jvXG0N75pbeB9lpZUAYST0sntxlSCHTfH2COVgBzJ1tVN8FwSJWQEslbphEWJHg5dMuMGRGixPcVR",
-	"hB5F6FGEHkXoUYRu3KC2XLaYGLpRqxpIamYY5cqfWjLdCvZmzFUv4z1hw6O0piBrrDC8ev/rIxMwERvh",
-	"7qUBPTKXrO3uboNFaazvCuVRnf1CYEYmYEYkdzIUJrcli+DmIOUQgw64aHR5raaSsghAjXH0n40JyMNm",
-	"S9fZrynrCJ6Y8rQwexC7SMGdTohS0hcIcxSlaBbbebpJ2fTjjhhrjABrRNPUNErNIs2MHggsLahfqyuw",
-	"o7Hb1Kgv8BW0gIZ38/5V1k2IiclJMmYVNWLkbiSsgkURca/VlCwfJlKlswX5VJcNEmDD8Yz0Kre7tcV7",
-	"1g3Hf3Q3LZtINYy6JemOqllnTOA5FfpVRyqOo53UsKZ4xad8mofg2v/kiCPVDHd04iQd3fvLFUxNsspI",
-	"drszWSVWL6SFmbS7iR600beGTBBT85VwBCoNOsZCPZQiwhqAgFDbiI3W2XQGC7CSAaeWkOgeI0q3jK3w",
-	"pDqzh8nk7CDkcSwSdOIBO7hVeoS4L4lgseimwFSquEsBW9KltPgZUgRhCI8AcwGnauVAGRl72niApZyT",
-	"Czt9PqSHZJ35dsGTWAqs60LsyxnMCRboYVvJ5MYGKKnoIbc5NN0U09hJ8zknJclWM06oTl0pYli4XLeC",
-	"cSF27jJaGt5QUNUK6jCOixquUqprxUB/tdUNGEaCk9rlAxmPC+Mr7hxQuruzrIq6q72uuoy2+QNeneqF",
-	"J/6MoHrdtM+W1iNfAeFXyAesRKUaILOLIlj7atYR6UgAkY70PifrHSzj73MVnWD1zvfsZ/pxXBAkIKwi",
-	"PnZR67ZWbRvkds0TKEYUu0ATlsqYS3xEmnAZUy2b1ZSJ6dWX12ZntGhYIcANm/zuTiQ782etmJLplW0Q",
-	"bctHvH+x095c0PvoZtsXN9vc3Ig13W/07Pybm854CfSt/LaKYcGP5VN9dPMdpJvP11BVj+nZp8aLijGd",
-	"fw+peff2Vi4IPbATkViw5gDdEZvx/VHW2net1FwpMxLWCajEyLVLpIUmO6ecnuIKPGTCHAleFp2zbloE",
-	"hpY3FSF9xqUMcoQV+TUle5wPyD2Qd6KiMxD7Ho0WgWS6WuRyRhpg4VEFYxyWclF9iA7HoWlD+bwX5qYX",
-	"xY4wvwg24ipFkJOeZn09EEwqk4KVtDRf+gBLuKO+899I/ONH0ZPA94A2JzjGRqIh1k820633QQAPCVMR",
-	"ubZvxntVqXRM8AHjsVYiQMtEIJ8GhYBE5TKF4W4wx9ZY22k97Xdw/TJxr9okwuj4rrog/J5R5J7gQv1g",
-	"V2cqmjGe/LJDaoetESeFPIU3RsAhw+VYSdUWCetnpgNCGCSsiFhH9CVltQJNdnQSket3QYiTszlAHQvq",
-	"sVssCKajsp8AfMj+4PB2dJbuez3wlWFulwWwZ+BBcDIxaDGwvqeK0OpcjHj8kbMki3EhOom+FWpu/a5d",
-	"+12W8M6hx9VobZUTvcPiW3/8p8jpLR982zjxMMG8f+3aStPpV/vXZkpx/ageuqf29yuggs0QzuFivs8k",
-	"hf0JkOVDrPKNeAJ8mHpHp+1uAbp9Zdm45X7YBYKWhknFrpJYprXV9LhdVRceLO3OrzLciiQ7JXi/HblF",
-	"H4rcq0sJCjjHvrp5BaqmFdwIVe+gOOCoQSyqQZx/JxpEJRf6xG8FltcaHWfoae/w8HbjvAgF7pEZedVj",
-	"cxkf9om7ZFMrQ7K7M0chC+xKC1qZQx1eST35kD/1qKOsH8vFw7UBJSURv4kwPQljbbJk9z2uh0JFUvVu",
-	"7HjalBGaatv9Giv3JxDTPfS4VrYowtyKiD1+enb2JCghtpcAB4DPGNeWodTlfqSTW5sLZpHXuRp7N96G",
-	"0Mlp3WGvXtqlPxSYcj3ADBTi4Q4PG7YoFj0eMy4jIqaUdaWSpi+WjG3a9fiAC7QjdvFNdKmmFSRL2p+x",
-	"VbnEXrRvsH3viaqlbzjwyGArVcoJpcAoZUhcusmHt4Z1KNjb41KxTEUioSTTRwYeYVmAJVuuXPwX4dsD",
-	"xqk1BDaKCFzThWL3BuQTl5tkD4fWvsAnObzkA5En8sM0+9KwIQd2XZvAsh+ISGaDZXu84Fk8coVVMh5o",
-	"8RhnRErrtaq3Z2VvlAdUEZwwL0IWFLLAsCYpU040scc2x/y3zKSyK0X0JPBCjYqicMHcZbY3RySU1yzw",
-	"3D9xPsuuVDxm1JjiJBvCyRhIY6TqXaItEWuT3sCJ5GFKSG55FhexMp6mYjBM6eUu4VNElBomB+QRHXJj",
-	"RFRnn0vwwb7cVekizJL1pOKWw/PR57pRXQbPwQEqM6RC3kgFdmRuX3peZp0uicgUHo5amZYyJWFnqGAJ",
-	"FlCaVCSwqG8lH4jxiooPTubI4FZicFcGzQU862swNpMN9oCfqZu+jqM2KTaoxrCeFggQ7gvjTap1tFFi",
-	"hrnvRPM4NiA6NiA6NiCa5fABjrQqQzNhIoQ60Vm6Jy34LklR2iDfoim+y9KDNJowd1MJESGOJXm1MRuZ",
-	"jNxOhjnjq2gVu2uJ+Q2Q3SsRygg7ysLy6010ATN6uEMavCp0evRmQ2pxpEecmpSIyDpIyDShDRvoOzA4",
-	"ruKYRb7DJJgoiQhvtUIDRYwmXKkuqd46BKUC6ySkvEhvl8TyThjWGcOLeJwIHo3Jk2JtrvLIwAxyhbqr",
-	"5oUQ+gDs28d37w+FVxg9XFSMN54uxyNgFY4MYjUv6x+FT1eGg+zarAJdueO+Mq9IBR/MbhjYJ7xL44RE",
-	"V8a+84+mvKpIRkuUiHyC1x3LQ7ZTHlIG7bJbhvU9So/YY6C3JwG1hypdjfg5Mp0xYOzwr8pjtuPpaB0L",
-	"LNPaZX3GAkbUgs+LzsA20QjChUbNgkZDZpa0fzZZYwEk9UaAPbeLMovZSF548LRrUbbv9RWf+mLMjBCe",
-	"zfm21kyrgCV5GV2Xh6lhkhhIsbc+QllZypPpzAzTUl9wumGJBuAVUPBRVD4GO63OWJIUVjzpuyu/KCxz",
-	"lWphsae+xf5nV1GEEJCIAae9bFlL8zj9OsC13EgBRokCHjqD8rCFULA5Cthb5XpeFUXMw5LCtMf1FDKp",
-	"HG5FfqMnrYeAHJuk5lOhot0kfT74At2b/4lyHpXs3Pdg8z4xqYwSQEATnwTd8CWqxsieIjQNmw9CZph7",
-	"hocpw8auBW0F4SuXd18ItbZScVAJ8Ef2fZDOU0xhd0qJ7nbX10oyFekTLLDafRgjo0MuZmWjtco8AtPO",
-	"RrmjteAopT1NtUZkWTBNXIKZNKynldhgXhmsIKz5G1zEQ4uSfHI2WTrSFp8UlglPCEMwWMbj+BgfeUD3",
-	"5z+pSDPOBvY8rUbXIx7HZq6jc5CZlClxB0e/4AeYcHf2OWLQs0/Oezawq3krhin5DLpSRUxpZrKw7+Tv",
-	"ov7RzzjMo4N0mw5SjEVRZ4Vqn2jKb4Vi0ewhfkcuUQRNTLg0IloKIdMz1CsW6szIHCfPQflvXCk627Bj",
-	"FWhxf1yqqBMgv8mRa4Dn7D1wDaga3ViGyP2kSgVYJy1UVJDZEhYhaMwBWUqzeLDSrBdzQ2FaFGLkhhrU",
-	"mYV2Rn0bc+apk+edBLbjCnDK5Xg5v4ZHTFtmoFV2dDQumpG5zWXShKueSExFdhu3sINwfnbqi12ABpej",
-	"r6XJZ3d+Wlz8CsIliNJv1kn7j0IMHYPAw22No/X0ptOv8M9GnLSWKA7Xvj9cgRhsgHwO0r07ojO3twg5",
-	"dnwVHkpLdg/hwJ0g9N35b7e9HPe0h1hYhxhxU7AUCgrEir7W1dSFfXCXKM1iDdqQrWsWiVheVXitoq20",
-	"cDjKiqOsWNyXTMLC2f7LqEyu29QM/ehdHAmTUs/EwDWURCAchl5bGfZLvdAGA5mmImoBcdGzYSXJMrqV",
-	"w6GIAtbXI/wCiA+dKthNkioSWar1bZ0R/DTwoGvVNlKF4h+UHrUDBsyKIkfSpBbKd8DTFDvjAIcLYR3I",
-	"p4w93Mi7TLjDNt7ULtjX7UvnZEYXkFYI4j4YpmO0k9H3zFV0rQb6zpUXyRjznvtS9VifD8Gqq7N2n5ub",
-	"gU6E7cfjERXgZfSskCvWIVecrzS8cquUijg2trecpmni2C9Zu6eVfeq1SjU2lPadIOsMPUSJoOKS6sZz",
-	"9LThUPDEmaQ0et0tZQjJWJj6tQJhZvhAuKHBI0I9ECwdydAatQZ2kMf2Euo8xxLqowDXd4St9KSeeVoJ",
-	"HIVUvTp7ae/hibDmrE7YiwaLcIaPwe6WvSzhnVg8abGnzQZr02bdiC9DYLFth7avYziI1k33f/7b/ypV",
-	"suOmFw4PiMGGRa2xt1B6t0HPX1V/TnRvWgpZ3blZpqjS6fPdTOHUUjOmS8Y7Rqi05a18nKZJ/Umxg7Ze",
-	"lBmOPqOTkp9vwL/8Uahe2q+1mo1GYwHXYxsWrUDIJnDORuHWr0vOHWQC2m440zM9pLAVlS5S4LQLe0ML",
-	"Ry7tCyPywx8wiwFGhw64EYeN82L1L8ViONuJB14svgxjxBKzza2rRu/eUpqATC2IfWF5n00vbgC//0rX",
-	"XuQ/8ySxkEHpGAOvoATWZjqBYa5w5yLzdMVwdR6GYpgSTvoi08QX3DvHZmPdSW7OzTxLl6g3z86fXjwD",
-	"lcILvMVqBECpoMd//T2oAfvNlwwe8bx5YRHobUFf+VS5H5aoSfCrVXhS3SpLZeC3vwY1J2n8oEr+4to/",
-	"n/WyNx+fnr999Wv27tXr5h9/e33+9rfw7M2rq9GbV1dLqLhIaA/uSibyrnYmE4fheffn0HNnr/TYb/66",
-	"hlE81/bUkUDl4/Qr/DPbtYSQKyIF2+IRgZ6bXBHxEwAbLOYdEZtL1qaE2jbDfcXgON5XEOp4GzMjSe1o",
-	"dbdLUbqpZrEwNmKR8JkPxCU7d9c58U+LF1U7vfBNL+1kl5d+OKVZvIwWA2fFS9NREyGt4kRnNWdwCIrb",
-	"jGnBYkjXlJVe6DuxIQalGHAJZjBuZa1Ve31iv0gEfhWDYYjbiv1j5Rf/uSBgiGXfwLYoga4fmSLL/OCw",
-	"pAo/6aEMC3cVuUStEb3oNM/Cc/5UXCxB7+Utn9GY2x6Hgln0kpbxxHcSv8dEstfnjceDpRzZf0JeMP9a",
-	"vGbzVpgj/XleOyRYpD7sRmMpNjMYQC7yKXfdeqxqgeC5HfVbOGZzIKevCrxGmhLpEQ5kNzO20TWZWlqh",
-	"RQiWwBj7+4tyc34EmmNtqYhibuDx7SeXZOSMuLH2goMJQcQGPgYL5IpYIjxOZaAZg4bhmoU5jtrh4e3i",
-	"zO8e91apiVemENPqWlGnCgyc4WqQzdS1/AttnjbSchtfGZB9CIyLrkiyWBiK2RdicKVHeasU7qiyQSxS",
-	"93rseONg3Tg//A75XCtni8Tkfl+R6+wGqvtexjfbJ/QdMr9KN9RHPNWOMsj5ortdOvZWCGLIehYLnKNy",
-	"+YzC2X6q91wmhvwZwFOMhbdEVmOGglv0J+8SMikTPOw7mCilWZtgN9o+Aygo5t2MuExbzGJwMq3ACKOO",
-	"hHDJMEuvFVAzEX/Ex1g6FeoBuniGXCY5KFbeaxJ44J2WyAG5TJF1OTDNxgQzYl0Zo5fL2BQmzIZEnX+W",
-	"5+JVvmwHlZl1YkL0o201KwvfUQtqJ+6PDbQ5wzOIPlLb4Uws3+DMHjFUJVPMwlY6vfEUUAtqyJmjZYfl",
-	"pCFB1VQPy/1WMSptjOzE8PpY3op4vOzr6fSnLBYg62iB7MJXLhD8dgOqRnW7tUhnNJoB/yIHMMZmUBtI",
-	"RX/nzgcLGLTA2HBIRJwzxjSBo7SjNnDTUZ7zk8bZp8aLVvPMQy9lygZuEtGTJvWo+IvWAjRhny2mkd3v",
-	"oKbVwh6NJjwA07EXvuPMx4+sldVLhCA43Ub9xQ/Pgpq4k5FQ6G9BhOJaUBsJ2evjFReww4V7mqXrOzJJ",
-	"+zcR0U9+0/nETY36Rek2I76Urm/ec73CdeYxCM/yfSAq8bi3GvXnz58X+417eq+IjU1t7abyBL1oeGjv",
-	"Ti7KZxZg/z+ZyNCSGAo9jKnU34YU6DiLREQUiyjoEgVht+kUib8upJqchn0R3q6TezAzxG8b/xWJmY10",
-	"FkdsIEQa2MBBbgFhYYRz8ricwU4Gz4ilEi6MlyZcxgGYqdiqeMyM4AnoRLALHQF8eiRUOmYhV5FEWJv6",
-	"tXJ2khw4oWARbzCwgpSGX8ATZCQQMbhXadnggq2hpGwyM6DAIVq15osXLxCp7gfgpgR0aYXAGz7gUVYL",
-	"atRF3377Bx7HaBjkHIC8RbWff30L5xE4Sau2RN24X5aXeKq2kWHgZcoKAIHNSgnx8PwbtxxrXfC6q5//",
-	"fILC5LxWZrhIw8uuvD/1s1xhOV0ENiZ9K2Lp4+UPzDs/9zVpedqUOKXlnajg+ESMKra5mAmGaVdznd64",
-	"8GgdgW5uDwUBRphCsoCHwiLziBvqwYsunUqX9KuCErxmcs1Ri9owFW5au1maWmfRKByufcniuYeAXVU/",
-	"jfgBFJsFSyQWZwunEaIC7rAEtY3WcbuFGSfE7S5ZpIVNrWmf5sJOukHTLXQV+nT4rTCsbbLkTt5pIL62",
-	"9fV42D5UmTo67Tt/U/1atUuGeruFpZikw9ZZG635dosNMdm8G9hq+XYi7qQY3WjVzoGLi94OWFEECqzI",
-	"qrEl9ZeMx7F1vQ+ulUn52Kl4cJYeGdaXJtXJGFlrob+y90YB8yW3Amhx5JIquMwDgmMv5PhMdoDyr0Mn",
-	"OHzblSKOSLGkulw3kRnppRX6IR2mItc/iCRTN1GE/i27bnyC5I8JLoq5pEOE8tDi1SOgZKJsSsWSXPCV",
-	"ffcyBSxbkJ20c9PXNBvF7nt0zTIJpt+nTJ4tXifP1ywhW1x3L2TPNiNk9zFdtsTkW1SBXY1fi7gjcyTu",
-	"70sKPxQOc6qNlnDrX1YrwiXP/iv/ymPt9bq119t30q7L/uZIFv/3zTKccClsmCVl12b8k+6A75mf8rML",
-	"39ltzPkIhQU7Y6x5PhQ1XtzBHXON+kSPUOltu5KBNljzRiR3IjlBSBZ6SMB4BxuFMSNCrSILPkLV0lQf",
-	"0GJtvLZlE9DaAWsD7bRRaaf8vYC1Qe0GsrdBTvaZVMZr1f4jN+nJa3jEya+v2uyxTlyGePsJCCPMAkeB",
-	"dOlSSwLLZzDuim937UGulP3sVFIYik1qaV7YWZgCLniolaL+e9fKmQUyYjyWd7bRmkkTwQdMwH3ey5Hq",
-	"W6EYZbCjsxTjTXf6VhRyQ7BpEjZgg3GiRaJ0ii9n2bDl3j1R1nCtMIMEEY2bEynulCKPnSBHhcRx0MJf",
-	"4JUDch1zEEV3buy41bAbVEVQpZ3Tha/p5Ewd3gmrDPZSF5JdaMXTQiKQkHfCR95IO8j5e2nD10xrd9UN",
-	"lNcTxhImQEMJuYLVNiJlVj9BY2YqYz+ngW3m3x+T3b+jZPdUfEmJDZ8QYZV0i5qMWuyevO5rVWKq1wr4",
-	"WIt9va7J6LrWuq49b15c14JrHCp+UZFrjhe4zZ+8qPTjjX3qIunteKO1O65rrfPgusZTvHtO2j7e1NMK",
-	"hkFbeI0a1nWt9fX3368VsqSpnF9PTpXOQLu0+5Cx7n3hVEFWlcAOaoI7DFsMYcIRnS37fyXFu5DsVKhs",
-	"w1RMZvpyaAKGycrGuYJIjj0yLLaZbqjUF7PeXQcMdCvBM4YCheDAOuDwPVrB5QiMuWxWVKXl9BNO9qCM",
-	"pVsx3rKVdCvgqhP6Z8k8qHumeYUcuZDtWMnu8Qj6FKVbqWbl4NifZpE9UIzLU7TM9wZvmY2sVXbp4vuR",
-	"Z894Py5RpVR/trBMp9nmWUc+G2zJVDHXbWeYdWLqJg2cZygSIwgpJhEpOv6WABorJFgX4cXKBSszhqoT",
-	"2ZOqusCPHupLsZYbkt8hZAlKjFjeLw2XLyFIpBnjkurGNRt5ENyzBa3qLlrgbmy2nAQOWKtmYiGGtYCO",
-	"e6vWkXpoxmFfGx1KTmUmRFAoMFB6dBNYU9cgrxm43Wi5FS9G5QoHxpWYfNSDgZDxBnOMgNU+tNmOpDUz",
-	"s4gIj8qOXI1CV6qoWD5GAmKt4rHZkGJIsXXW7nAjIoz5hHooMexEQRIYYTBR5+AaMlgCbDHDx0SXaNBZ",
-	"fcJanrj2ICL+8PHdW/aRPp41zhonzTNngd2K8UgnkXGIgjq8Jbkby06CLlOWCBWJBIt/2/+JHtoO4JPO",
-	"UszqAaEjkzCLecJ8BkbAwr6WISk3ba3Euy7ZS6FWJqUgWhsPnO1FjN5uTMRmeAao1ZVhQ42Aa5fsafOc",
-	"8Y6+E6zJ3sgfK/pVoXz6iTj27tKHliRbRE8psaNhAvOirKGv9kHApSx1/qJHLJIRG+uM4Y8kOUZC3P6X",
-	"inxT/43u/CZCTETxdG7HiJgLMU4IX9lN4L9z39OqvQQmoVLG78S/nNzpzLBIJwPJQpGmghkx4FIJBiOi",
-	"1+RsBcaUyZt8wn6KmWyNZIS6J1pBPBG8hle3EGcCk7Xx4r/+vhTv2Q2IGx7FCo73o+hl6pDR24i1VtZ+",
-	"EFoHt9zL8ivEvSjo+GU0N8tmQWHDXfZbc5+hMj/96CedMBHJVCfmElQClZ6gFw4sCmuWAGNDGIpi5VhJ",
-	"GngQXHhhZSaS5TcbD6SuCtizCVXC8aTVVIuHY2TztZhD5m5Ldvo9W4obznKJWGNnL8K2s7U3mxpFDIZq",
-	"SeIYVYX8uG5Sh1s8C6m6lrbtdaa2PxdO/ykczbZtE4r+jYgKhkd9HaOv49w68lE1s6qb1Qov80QeRPe2",
-	"sG6eIibKXacVrYVB8fFArqZebbrktETjtqyQkmyXsUd2UF46i/z2MXNijpQnv2RFl9/1ZPmpPbW77lth",
-	"S9phSwjJ2RpWl6V2vbbUQhqWe1pcwwoZw+rgSZeEZEHmkG3KSw5Smx4HsoDFPLw1OQIaMYXFSb+ACq00",
-	"7coKMI52+dej8V00yzmqT0f1aafq0/vCCu4R83b8dIJ929HO5t8LsmtvQc00wtolfaeg//S0xTYM0xOg",
-	"aPr+xJuNzgtGfih0lJf8WDiKwEfOeGLzLRzNEY4jTx3LhOsfOTeXSO6EYRSP8GgNWOZ26eImxShLpIVZ",
-	"3UakRVqJp05GTNZmlMswweWZXhfTNHLmtjArW5xdLOPd8l7sB3Y2ffBUMcfOYlJhUo1fvu8TSWS2mXdV",
-	"uUwBGUZTjuqxDRTLdBe236LcMpXJLgtifKYiV2aE9YCk4xLUkoU/kTYbztdxUCPKycB84GPywGldD39K",
-	"RltJbbWdFzIj1sAhpyU+6q9ef7UJT9+6Auui20f1dTX19Z0nvoPQXy3OOfGW4tCXUGP7OjOir+Nodr7T",
-	"FfW010oY1+/eI0MhsDeqqCNpVkBpulafEZOaVLwWOgFOQ3PXDli7yC2+nKgIOEabOYxqYsVDYJGmL0SK",
-	"7k9MyUZgbiswKVksV5CJpxPHvlYDDef7EiUp5ifjkzsJgmNZkD+lU3jiMBapoNToL0OYSU9b8FJYeZdr",
-	"Tfq9pESmm1SnPG7X2UXj3PpCUq2v1YCrsX2KYUmmZoFV/ZJvzWGBVe2+lqWIgRDUTvIPf10wHdqTBZwz",
-	"h+nv0QIIh5aaTltX5Ybhkaozf3JiLWNqFXByK9Z7+TQqDyB7p2W0m8KgxovWeaEwKOaJiG6M/BdRaz0l",
-	"3rxUfeKC1z5t1qbhM37BC55ewFLhAM4KItcv1Zxq/vPmtKhaK4/IcwabTBSUlvtORXU9FOrLIKZjZk50",
-	"tytDEekwA4ZXL7DNQVzHf8u+++r6AITKMdb0yB8R2NKQUMQxMlrxJcXKVHvEO1JRuv20KlPF4stp3nmy",
-	"9iK7d137fSIJejrJyi+exf6p1rGsHJrMOQ/yzB44C9dqkVEFxVMUnN07QkQk4iDMWAY2tAMp0l0W6jgb",
-	"KApeXdqOHzwR7DctFVUDtC/bvski7kiSKbtnsCNZzCsm/GDZaDkHq7R2/yhNWuByBVWmIAwri8XgO5Kp",
-	"62eGzzIcUTAI7vFjlMa2kmOR1lmbpIFpux+R9eZdTbzbzMsNq1sUYGmAdRcMwtyodF7AXCo9bkt1Y7++",
-	"8V+3n7hUExmh54/fCnWZNw8nOCzXExumYipRqJAn+xXfaRrZNO+3C70WTlMirC3Ul0NbXIU6zSrPO5t+",
-	"3kh2RW0JgCW/1JtO0FoMpOCbFrRL70EVOwRD6rA7jRYYb2UoG2bIeM5h5rDeTqaiWNwf0M5fOT9DrQqv",
-	"XIlCNYAk1ljFqnoiLfKpreF4HEnkPhIpWU374j65R92wOVSLHPqdtOGuzqSqchuDoTaV4uTDdKi0WH3D",
-	"6R+Lgw7RaVpDHdh02tMEDV6sYjdtNOnpyEM2w0P2Mf3rPsHpc8Du4yJLiMpTr+POhJ/QhlqL6IiPvVeW",
-	"Nu8fMNrRZtxYiH8qUh31NYtFN13SSXtZ3U8EI/25PTJLPpf8mG/srI7APOsC80wN2C5tfiQeAzdDc9Dt",
-	"O3uM5+LJLptGrQ2wO4+9Oq7kT+XNMlxy0WvB3CNvyw2ufD6IGXblkqy0uSHXIJ2Ih642XMS/U2CVjwwb",
-	"eKawV6pXpQOolPtUCBEkhZbOTs+acOaUL8DaoPwBNtI/16sjJLqALDxlrvKVfTsYmEB1zz6ziinzKJo4",
-	"JrsFGt+k02VFOtmi4+XI6mazuhV3q1J3jKJv20NzFUXeeNu8d8apnKdf6Y+bh/DYeOaznlZxpLAHobBP",
-	"feGkNYzooFw8pXHvjaJRmXpQGipq6kOe9nNF3dNnbVJULdV/aT3WcCpUtP0Uzl2uz+zsUQJNtF61WPA7",
-	"1+yiYA5zyxIJ0tzF72zrzWgSdTz108I70Vqrzv4sIoznPW7czTYKrBOXtdrN0iwRi7v6hFpfM9wNxDis",
-	"WZGHXpw0mitrg69VtBXn4FFQPYwqeIBuxCtHw8RQNuBDxNyt3WXZv1aRsYlBOccm51SdzQphLJ7zXsG8",
-	"4AEbiFI8LN/yGNIUYrZN3Bamhj9pGX2gRxyjGcdoxtps6E9IhAVNZsAjTKYWSaKTFbiSHAx1kp4M+HAo",
-	"VW8+oLa7KMfTtPWFiDR9WQTbxBxvB/ZsMbcxsYkS5truvakYDGOeCtPeCFbmr/jUN24yBxXIAM1zyyEM",
-	"/D2ondh/1+8f7E+EVFgS5eAXbaEL1iTsRTzDtXonM2ORQqZIdKWSzuVEeZ10iCzONLbqFYlGokuoYsYD",
-	"DeNW+wttAzJ/WZ5TCNpa6VIjvpQupYaudzzOaAl+ghHXgtov1JyxdC/VZ/pbHXqp/z2EhVQpdXIpXGi/",
-	"R0GJuHfcQuvbH24GIu1roDHgSalQGJXgqbixJUG1aDCerMOiEiwgyhuLhq3hyku4d1HZ08iPywdqniPY",
-	"VY9H4l/g3NBam7FJxSBvryNOuLtiqeqkNeM6Jc7z0FEdYqZzQjolONRBzh6dtKDRbwlEsmRGw3ZWpr6O",
-	"tE2eJq5HcgMuxrZcAfYZIN3JNupyNryFJ0ESuVbw6CwBK1uqVDOO7f1JJtnADxaTGszNrrN26RS1qWoI",
-	"77Swk0x3rZac6JF7zrWiFRdR3qzB6Fws4rjhetugu6ekEb5UFWHmuhJUZ+kR/Am6hWHPtdk5v6VTtnZQ",
-	"KFitsn/lTOEjQ12Xof6+Bj9cjZXtBpKyfM4rOOk/imF6yMEkx7Erlfx/RLQwx6cr2fTiGv3iub0lbX46",
-	"YlQJKznJkNZT145a2lFLu09LCzbFQgoW7b5Y//P0OBcom8MUdpfyfMVyQiSlZwof8pLZ2ZGalHBFPaKA",
-	"8QCrwfJv+BZ4Tj0vmMWkOGtQguFbFZuZVCrn+yZJ6+QGNEHiMbNQJNdUtxb3WK6sZ92TiV1NlgyorLaq",
-	"abMDOMp7aXkfXXlzRbzPSt6gkD8N+yK83WFI4Qrxemzf6pHO4oh1BBslWvUsAi6aPb5rCa1/4AmUfnYE",
-	"PlkgIRKH/MBZksUVRIvzP2QTyTaRa/0lV1qsUmIVDtIdJjSEUGexyMg6WIyePvaFSH+hl+2ElN/qVPxR",
-	"mrSKll+jtd2V2Ib/0rtCufVx+66IXnqzrkzNQ7pUXurBkCcF6s093fagWhwqIdIVCXuY6KE2PDbrkPO9",
-	"6LGuZyCJ5J8SocI+1qa/Vj1EXsQpGJaZjMfxmPX5HTbF6hc6PlqvCvnrpU2O0Fka2EwIm1Sb6gJKy1ud",
-	"9mHZEB9DJzke7VLkTmskvg2Cp3wYoHYWPRLKqcmWxBV2Chom//G/6S/LDv7j/53mBwfEBd7bQz5LO3dE",
-	"gEeSWoGmzKQyjgmH+CFpnsZapHk63r7v5ypU7qNfs8Nu2qrNVoDmOKIB64xR8aX2FZq0aW4diREL9XDM",
-	"dLfO3iI0dJfL2Ngx20wGC3dHw5oXT/vkh7mxeMzRbt+kM1DJnkhOzhpnT5dBNShv7ixxfBXH9qQMdhK2",
-	"KAedq+LKm45j3Eu3G+qWP4/k9jN2vW7nxP0CIVs4yu0cFyVMr8VRu+6nwY9006z3R8mYUILy8Don3KAZ",
-	"gxjoSCw5hDdwy0Yj7qkeyBCJvjYUyU2ClnmoM8v9fOPj1tnFeSOwLWmjWqvhPb/4d97WvtZ62gxsImmW",
-	"4o+xVLf2umGiQ2EMfHqG3aoT8ZsI8SnnL34IaokeGfeTuUWE2FrrvHF+FtQyVXw5cJebEU8U5cM8+31B",
-	"T3RhnDWb4YYGC822B+z8piOTtH8zkMYgGnnzvOm1t5tEdDMcfrPxw+9BDUxhYjAxULYgt2xQEyrUEd5d",
-	"y9LuyfMikldo7hARe5jeYGKzH+3ZSeNpabSmz88untVatRfd58+ixvPm8+dPwx+iZxcv+FlXcN4ILy54",
-	"1Ghe8PNO92m32TnrNDrPz87CqHkRPQubF51Gt9Hgjec+ravZfHrReN7AkSvEmJ+1XE+XwInF9DMrAm6m",
-	"pV1AR71Vi5LxTYLdypTGLfjLX/FI9BJhDKF8TziiS0/BhpyzR9z8c7EXpbNjovud109LzuvzoJafK0px",
-	"z2J+g3hsrWe/byIBYe8yD6QXZw+Sa/BRYNNnQY4mbt2ClCJgqMiTJylrw89tMtOLHZq8cq+7HmHfAUzj",
-	"ffb3NqH4o2ObXiXNtYJFKGb9E351y7m9UodrHSIWbDdgmRpiP5VUs1RrNsjCPhYHWFAxr0M4mifguHyU",
-	"+MRIC3ONOQRdmGya+9XIR4HOboI5C3LViZpX2rmFPI7Lna+v1bU6YW0P99pi//Tpp5PnAf7TfAaj/CxV",
-	"pEfmpHl2cYavikSKDNe+RScFx15nnAqG+iwb8OT2knag7iZmgWoRyLPOrtS1Yn7S+br1MmTw1uUgojqM",
-	"8aoEMvu4/iU2X560CFyW0A/pOCQmzdFx4Ye2bTFliz/q7BUwb5wJrXoHW/nKhBGONCM2e+lg+uhSbLwD",
-	"w00yFdjryafBEmFwjQ12FsfBVmPm0mgJL5ppRU2vYvn/sfevyW3k2p44OhUEv1TVjRQtyfKLio7b8qP2",
-	"9q3y49g+233PUQUJZoIktpIAD4AUzV1RET2H/xz6aw+iZ9Ij+QfWApCZZCaVfImUzS9VFplMPNd7rd8S",
-	"rlfEDZsBcAC1di8iPLoL5uymS2I5hb8cVsd0DWMBlRAT1tElA3402NzxxCAiZJRb11QQqhSdOdxCa6kg",
-	"kqmdHmAVhuvjbuBPmEdDQuzQPt1nZsqYgDv0SU7DdEURS8/dvD6Nb4ZKZiJx2+1yZ7LUtWT9+OHzF/J/",
-	"/+f/epTXZnCme/YUoE19z8foe+7Owoh2t1xNjwtq2zk4sR+5bkma3jpQvw7pYU03PtxzFytk/NjLFzJ+",
-	"HIGjTgA3EXxZP/eCGtH7JXJkrJj70c+98J0DfzRE3jLlTL75AUueL/Cq2X1L8Kcw+RFNB7gCvCTAYRB6",
-	"Fj1uNCVWF+u4wEjCQGR5jEOvQRImEg1XwN4KOjCAZukUTnwYKTVXKnqQeTWhlhQL85YDouWYAeLidCRx",
-	"0jcsnVnu1mfFs3dFBBHsvd2p/gzcu1SlnCn/Ns/FIzKllqvZ2xCUrB5WbtlJh1ETFvOE6Q7p2fti9b1H",
-	"fyo5BcMNv+u1yYfQhRjfyjWxSysPSDVJpRh6kQF7i/GMEb1lpG9vN/koteb9lNk55Mqfa4/n14rUhfKD",
-	"Kzemz4HOf4WX9+L0Yt56dHRWbCv89IK84y/tJ0/c03jRb7gANGTMLAulaPm7HDt0n/YKns+T39isF676",
-	"tbB6aOndblsEftqjaWq1WXf1e8gWxpYqAODbjKgo5n27nhfIRwDpnsbQN+yOPLc9OHMrKxp5gppCQTko",
-	"pMv45rGWb8Fj3qt3CVRu5JDBHs5pGL4CsL5zfx4arOzef2YtmTEX4e8G5uxVIG0NQsEzL3uyMbWsm8Ry",
-	"PLY8KcFcxKYWZlAqC6p43vXff4Ivb2R595zR2HNTnUvCxCQl6I9rZUW0eCkxgQlZDDoWgkVYk5EeLNbq",
-	"heVWrF9Y/kl58GYLBOwQkjKjkWzkwHPMAjuxHMPXlLKYW0MiIj0URr3AaGAnxpZfTVmaXjo9xLIc94YK",
-	"llOzCwU7tnobvG3r9sD9iTNqtPCvf7/68vVvzncNOFV23gVtsk1eO1XSnR8PYaZlgOnBMq4hmIvTBpNb",
-	"a+TcRq9yQGk25rFMpScAAHimfcvd+KQ55D0quAttFVz/eTuTy4KquwLOvAtTbo3JfJF50jNsIHI6q8JY",
-	"lljWT2omZQVO15WpVE7s/PS0Bva+SShuJxDs4LHZIq46BkCuW52zZ9E1RAQAZz33Mly3omsIacDnv8Kf",
-	"dGj/Or+IrksBCXhCZvwuAPbCOhZnPc5Sw60dDO2iTtDV92dtJ53cg1U1gjWLX33+h1MtnGXmDe2fNPG9",
-	"xb7MJkHGMtRw/H131l5E2riDv8y1O2lyGMG7tFIO0lsByPTloOl/4or/WOgAVItXjyd8aY/20p7jJR2y",
-	"y9KxibNnl6dPHp2ePbLHfvnr5fnFpT3GNc+wQZD3fMtB3sqYkvP9IsOaSnWDhRdSLNqF322WN26Pcw5V",
-	"+cei1reTMf120gde9vTZ2enz508v7KfYDeduDCE3/vIU8LfGRTQiJKwMkQqtSjiSUzKgCqVgdWvJgKTR",
-	"MFV8/80lj4GJY2DiGJhYKTARbczxwYz2DODgc+1/Rd8iFfmc95Bt35CxP4qpiFl6CA070aOqJQgNaNd5",
-	"mTvQcidkm7xnDBsS+5x83wEudK0fy1vXvw37pcCCf9LEk84lUWwCzM+KLRdq0cGD3C4XCLgcKiusmEhy",
-	"F2RFDjFs5t78T0fpdpRuR+lWLd2AMtNDlG6fjYSL/RAqT+xc75BsjQUPenP3J3i+5BgBKXON1IaUi4gI",
-	"a7lIRYZSJtgsH1ysED9zBk6fDSHKzqbteagrIYmnpuAwlwpeg7EgGmRZdVMPfE3ZKezCs0pO4feeTzbt",
-	"GY2bva5gWh886yjDjjLsu5Zhjovdhwj7r4xlhyi/vlJuINNGEpTmhy/GvmRKgO9sjk071Bef37CRfGO3",
-	"TCxJ9v4M0e0TS4EEHyUDJccYeoG4d255cA1uToDEwnSfkJJlfC9J2sdcKc1iaUUFJGNALlDfMm8iByDE",
-	"2qQHo/XsS3v+prqmoj0wb3qurQwjKdUmuhb4Lt8n2bfdhuSPS9JLqKGY1eH7hkeFF+N7kfv2vJnmlqVH",
-	"GO9nY/J//+f/40VrFOLKkIcDUdtL0uMJTLlkzrlL3iZfuRldi97vVJuTN3Z5J29f98J7YjlmuphaBxg6",
-	"yHpx4efom/QxrylPUywWsOOPpYJ4Q5xye1iukkAIFhunMbgwGksHRBs50dhJ3M4jiGa7Sy4KffbkWuAp",
-	"6UIg2r3RWq805bcue8ttNU21hP3OjVIjbxi0K4fKdp8wdCtvfNoIhn1VodgukcyV2zE2IdmkAJpH5vcu",
-	"YBXZDcEuQS71wx3ePIpfePmI3oIy8wJ+MMY9p4IM+K1fD0SrIS0MUgerMjnwQaS6N0hJC2rLXETc3hCX",
-	"XGEvrjuAkIKlWMz4bR6/D7VXjruXNmBJRPN0nYbZEMGBCQX3e7n1cIc8uxbwQCd4Ka4F5mD9ee2EAMTh",
-	"VCYsN4d4XXiy1TltP4GonSW061bnz2tQPK6d5nGdqynXVvuAj7wmdN3qnJ0/s584fSP/IGgodgT7QOkv",
-	"p87Yx5+cnUXXQfWxn7x4Hl0XlJPrVufcPoKak3uB16ncnyUNyM7zr7+uxVy06s7mxjnZtP6KWuenF9Wa",
-	"/6JTx6Va4Z2ELM57rRGcdxu6/GMX2qoL8ZSCOQfjVIQdq5d9oQ225RAgo7jWGSRAwV9KTiOs+VWKxQ4V",
-	"zeUrRD7Ih/nAhcw7TEV1/BZ01zZ579pkx1SAgC92yl4WksLMElzTojWFrajxHH7Fpe4+MFUdBLbbGIXS",
-	"xgj5RKStpOFmFsUyYRFi4GG6bzRmWtMhuxZnF9HF89PTs/PIU20EZkMUKgvRWvB/R8XQcvQKW5UXP+tA",
-	"U3L8IKQbtVclX1gQyVdE3JJIWBOA8kUe2c8ti7h13SfFOqwByIWHi2Vovz4YW9XT/DCpFy3WuoBvDfW1",
-	"yVtLwy63AlIxUhqzwFYhFznPQEb/u8scRxrVdKbbmIFtfIrtXPLatcBscOh4GOo44YIU03svyXSEGAUz",
-	"37Cda1A3EUoAOLyGRGP7tau8KGSIowblct9dJjyynWthFOXpErzhuuaKSxhMTWtFvD52Q773ek67wTsu",
-	"5ISUm6h1Av9vXLwJfr88OUFmxpoF26ze/CSndxRwzs0B+E2e+jjHrWumFs9n3BZ02qdrabRNKzlX6fkG",
-	"WgDe79i7V+ZXh/x+sWIexEGhYD5qeYnQaTUWVgCOgWLGinlARf8LIO4Ea3XOLqICikCnheKz6KIJrr9t",
-	"VON9ktNDKsiDOG2fxS5T3StqTcXdYYm3+dqOe+l2VNHOCGexm15GJzWZ3h5Uh6ZpiHhf4nkWykysbFPs",
-	"lrNpVfo3RNx9wY+Dm6GuKuME+PmNq8ozDnnF+W4KhTxuGr1y35xeJ/htuPZ4JHkhjMNFdgLXIREJ4ge2",
-	"FmnPC27/vMxMQA3DHblExSNYDprypJhiAMVnIUMg1z8qMgUWkhE6WGVPiwVgdkOxjiV/V3tJ62Ulp5fX",
-	"4uL0BfrUWDeWYpDyGNEOBFQt4R6xVPuIkr3HSYTdR51DM8q1D4wcccMSqBZNpRhGC81LIT/cHh5W8txK",
-	"+0qr0ABSYBJhx+GyPpPfLSH7Erq72HljMUK3UHOVT8X9wlWcLZYtBN+SnXReoWoVuA5JpbzB+6BduS5X",
-	"hGOpYY/G9makLBmypFu4rxhd6zlNrVu4cj1YlHOWVVfQ9WdEyGmVloabHtj1A8OPWqNh1ekF9oThOlhr",
-	"N63V5dprZLp7wY2y51TjNrLibEcS1YmZOZmK+xB89+H+OaOF5kSxaihiTAUdgqZzMpYJS5f3Zgno/iOu",
-	"jVSzAmaWtnacEFj4OmXaYIlIm7wRBvTxUg8Z5H2grPY4Ggxdy0X+mz3b7XRpeRdW9g4X9qD6tJxAyE93",
-	"pdixvRPGsUZP/kcTy6f6ZI2UNXMoHnR12RfA8Ea7bNHSJFIeZ0rBa1HFasryHrtob2qXKsddJC27UqmG",
-	"VHANs2vMQc983FcXm+3Zyd5z05E5QrpvW8NxrXrwj5yFkbGndM8DXzndI0vZjrBAAOWyl1OrVQNjmjKR",
-	"UEUAaZGLcmcUw8eM/At6iqCHLL8cmF1UUJosf+Uh8GeUhJiDq06yl7qQVeRR+Xw/EJW4+moM6tmp5I31",
-	"ikCYpRlwHTguAC0gQrZrf4I9Ue4CyAUSm7s1e+0t76lyKG+ZEmNwFATiFNIwFLGKMQCtPjk7u9gi1T4D",
-	"2lyhD+nc1u2nOcb8+VVQ/Cd3yR5y8ZTnLng1FuHw7QpzypKDArepZzOr6Furd84oOobtJ7PKQqhF+tt6",
-	"E8gfQHBG26OWL1BaakAhOojMp2WCNfSBKIvWXUjWzb121TS179a34byxRsX38AKcJnCriYRgGoal5rFU",
-	"bOWOuE6Gez8Y+ng8Ij4XVvjHzHXbrWyUu7GQ3nO73DcCXYQ+EQ27AODV2G/73K2xjUNsOrFcaH6hN1ha",
-	"XcFALEV4ZK75ZrIrCFFsJb00bwRJLySOKJk64Bx0Ya7oYrBU+RhhiYyiXHAx9LGmXsglAWdvLCeM9DLN",
-	"FHLWXo13wi3hYTklHhCcLnjx8axrBrdn1J3zRNwVRFkylr1hNSO5r+qyW6LWt5PYUgfXBsPDg0EXflMf",
-	"6k29+5tajdBaZcDmo4DeC/gUddC9XlFb2he3eugJk5MUQCkBHh9pPKHgDfSkge5/aNPsP4H8OUhCTS6b",
-	"zXGezu6riW/gM820zfNWtI5uzMYUyh8o15r+dztzrtp+OlHL5esWFNiz85PHK3RJP3uc7+TV//nfWlPy",
-	"TmZaU2sISEgJi6lmkC6uNlWYPSU1buS2NdcUcNH79kg58VPvkbLEYXcWEVa9PpJLun+30uEe2uC6aB2G",
-	"zzBOltY5gdyzpUYrlsNHwf+E+a4/Y/SODBUVRl8LM2JjzVJMgLLv/yXKh+IaQUcHLp3e2F35ySHlVjEO",
-	"rokjd/uIYxj1CH54/nv1LdVTahWZrUgpKxLCnjxFeAhVumvywL1DntIri4P+ZinAXfpF4rZC3V34Vsdd",
-	"Xqkge+suvba5S8hnAwhW7QPy5LGh6+coEe9TIkYb093bg8E/WSYqnY9p3jLbqpzctOVo0RcTSkAWvDAD",
-	"UGjZT2Dq5Mkvd0g4qMmuawq6rmTzDplt9fZcJLvTpyePV5ZMe2nouUQwHaBTZamscZ08R3LqMKODfmVt",
-	"v+1Ln0dM7Nt3qvhwBGc0LBSydgiNY8BwlDdMaK9Z+kxFSDODKnVElqO3LACDDxTTI2gCWEvTNRTJRLIp",
-	"Oa7pHz1kqe1yNVYW26ePT04PRGw/Pjk9/3L6onN2vrHYPt+C2H5wXOmNSLaq/wrGknqvLmbQuhYVzg0F",
-	"LjAgc0oSOoPqdUxGDvRvzVkgcbRLx1IbkqkhEy5D7ZIopo3igMcsBdMhmoBc5SdN7AUjhtExuK22kp0G",
-	"i/kiP8FkH5YXGDd495lpYZxW1DrJ/2jiAX6dMSJdHzW4Fsr3fajz0OLrjaz2Bvvmj428wbFMmA6J5ODU",
-	"rS+28YAfVRsw5uBk6d5mqWCK9nnqYOMnLOYDHnctvXQzMYpV1a5szyW6RgIw4KK44hxtFBXoCSguuVO7",
-	"wFiKAU+YcN0000HXtzipFlKej597IdVwkmA+aiY0N/wWa3mEPfIUQGNweI9Pc366XIacbzvt7rM7Zcsp",
-	"7tvDCYy43r8JXzsPv2O3ltCyohh4WayT3Hqpz7J0gMmIavb95DHjoj/ioo45zMcc5l2nYgH9QGeYQqbb",
-	"QWQiF0jh4LKQUz5gJ/EsThmZeFp9QFnILreQ5/1nYRXYACsHQ4KGdzDKJWjchhFqDRAAIgTOiRV4UMPG",
-	"BgMWmxz0qJSrjK/Hd6GuVp+kvFLiceGS7DUw5PKK/05FciJvmSJ0qBhLCt3tuOAa8wE9ycH/ATywiuJe",
-	"rJRFXNiH/cSFigfxY2cPz/OGtZKekKvsKl24TDUHnSq8U/kUbedyP8Rk3zuu5j4zfAt3/5jWe3da70Yi",
-	"8JjSu0up97DTeVFp20oOr2IDppiI2Uk/lfFNvb3+FfBEE3bLY997diSnZEzFLAr9g+xfLhg0hjBQpjHU",
-	"s7H5/cnP8yVO85iwu6OEXbwGwfwAPIvtACiVjzCgKO3UIEe34LNcx/CBsMIzFyenZ1/ggdXcludnraiV",
-	"0j4UTH2h/ZQZ8jgiV1rTMb2hREmaBNjrJ6cF3CE5gQaNtW7MZ6UMlqQLgqzVOTvfng1fPoz7NuNL6G31",
-	"xjw0h8P7CBElN2Vd79/ciVHvMO2A8yFCDE/THBbFxcDkYJC3cc/nmvdv9ya/t+BdhwLM4wTtYsgMAixH",
-	"10LIqeWJ0JcX3+lmoAFYGILxmvTCQK4xM+ICuSRSk6O9tPMm0ehzkAPM65x5l8SEalOf4lm+LweR6unI",
-	"5nEVCTcly/M1CWbbpvxys+0uLvb4vrjYeQUTE9iN4D9bV3/7jxOAhrPWYfjjwoqeppwOAfmLPO90LbNw",
-	"7rZWuj2gX/mDdnuUuWhlaoBbJqHIRxuz0RU0xuWukKs0dWaZHzUiITEI7041stZcl0lIgq90mSxwpq17",
-	"TR4Y+a1KcUXCnaO+sx1R3xcv2A/F9rpbIXHemdXIaJ/Omko6faRYysBvtzfPTYU6RTVJpTZgA2LzB2vn",
-	"+pZObfLVhYQLaISFhoNIAvMqF+IWg3kFiILQ+aHCB4S9BmBT6hxBTTo2uVdsqibtM1HxIBmfP5q5ab0o",
-	"TWuRO/qfrcwhX2zAIc+3yCEP0UHVQN8AL1Ull/SwnplmG+gdiqYnXPTltyV+KmqgrbxgSpMRZDwRLqI8",
-	"4OezlDUijuPP+wywKcfbc1Ypmr6FmX5nrqreRHFpb0ePTDKjCYPSBRFzpn2Ozs69WSXqjVonpb/8/OwX",
-	"4d/NIcTd2a3tAltaVO7f3tXLQcR92mJhLVXDF75edQLhp/XV9ADbD/8Fl0XCaALQ+iOqyYRq7RBmJT7N",
-	"lteRy1umMDVt5Vp3hxtstwPpum6IOZiiFWGZt+KF3AxI3PKLt4aN7x1I3A5c74fLacJ3ZcIz8Wy2wNA9",
-	"67vfXMOybFincLNkbNbbmZ6pv8Vk4Q01Lod9b2dqeauPwsMfFaUawIgg0N5pXWEWS6iqYUrhn4WUAzkg",
-	"V0OasH+1/lqar7uy6nZuaQ7av1nD6OT85fMvF1//4982QQrz7MHn7bkiREu5dMzTmW/q+JrTNJUtv0m+",
-	"ImXMhaU/e8G/2fXZFQcO12lhoQEcGNVSwE3VI2alur2nmilrjcDHNI7leCwT9Nn8UdApXZ+CJcnHm2Qy",
-	"5NeqDu3Y3b+D6dhYyzN8Ramb8BzToAUuvnuusSU7usxbHmErtj0a0Z8qOgSAME65uMFWOWV72Vm25Od5",
-	"/P5fLklPTpjoxlSzHrYuTBQdGA25i5q1ywAVxe4Bc8DrpXodgp3jCkCmaHdDG2bQFFCxWsPWxt23BJOJ",
-	"5FNOFg8iwyLstef2xQ2tkAoKsp0TfsuTDFY5ZmYk7TZYA8wwAaxOTrIUma5TbFxNB7A8u1v2q7JEOW/9",
-	"tRpzQiz7e0eBX8YXD9FKRr5YaR3jDhZYYzUL/GtlbhS6KOw5I8txdqIZy1uJoIeNupLfrdB/WO++mcBR",
-	"/Tuqf7tX/x4cmwv0uXVeZ6ebMrNPRvfVOxIHjCWYkee6HSUUHSHuQgHnc16ztVjfZSFpA94tIT5SUXLh",
-	"duWB6kQJS62mw5I5rvekFbX8Jrc6rb9LCPTY/dD8GxF8ODK6tZrTXdH0lb9CR01mbRL3e7h1+k5YjN37",
-	"DkmPwaalDFrdOyOIOvDarSg0btEPlHpDzriQ3ZhOaAxe5VWp8rU7+CNRrk2Ubgu3TpNje6uWlHL/KuHq",
-	"DwZWQP0zS4asA03Y6Ji5ruja3msdkT5XZuTKC6Ej3LeI9AvF3UXaSxlVQofyC2i2AvH7BjG3d27Ge4de",
-	"WE17Lain8B3qs0CbLoxqHy+m2elYKtbqnLZfFHTfP1YmPtiv37k2dc5H1/RPCqbvL/bwKxeJz64FX73v",
-	"AN3HjFopctvnATsThTQnQQM6BL12y9JtQHn60EUb2qPdhCddIU2XGsNEsrqQey/N63DSR0m3vvqZSl2U",
-	"c2Xsf7S+tiP7oKB1j0T5YUCoIOjxxt6uU8qNFYh+tlujU1jq0aF2dKgdHWoHxu5esqEr0tkqb7OcBNOC",
-	"9sbetsS6/EqO3OvIvY7c68C418fMlHSYoLRJ5GleoXEQjWsyNr08I7hACPbkwP3g81IiQjUZUOVSgn2L",
-	"DWtp3kAZ5sB9rJleNT/4WlwLMKx6GPztEMO+mUexvu1FpFdkCd9ORGLZQo/4XrGAxq4n1nTVI8YMIK4q",
-	"OdUQBbB8E3GgFKPjKOQzayNlgkDN7FqMpWURl/ZF8FypYb4cDHynER9BaJMrQdi3iV3JUDIdmG8PF9SD",
-	"nQsge0Yamvba5MnpYzId8ZQRI+W1ABwAfIsmKhNVdaVFp40+Jkkfk6SPSdKbJEkDV/MDhYw7cNhVj5Vw",
-	"xWJ4Q9WtkpkBVQp+jP9qfDv8ucQIfFOJuUs1207Ttzxvd3fJ4bVEkMHxDihP0TbPBBV6Cgl3UOAPzNZV",
-	"+NsLkTCaGpjyCpcCYF7R5bRwXDuDt9wcXEJR36M+Ko15K5K2nDDxbZzivusTORjwmCUyzqywahdE3jht",
-	"w//Lbq5F/7SmY0Ys3WkrB0tSMyLslqkZiVmagpBk3ywDDGfe54LCdi+ceqtKPJe2q/XndYsn163OdQPN",
-	"9uLsuvXXtZiDK51P7/d7B3h1ohLuuuVViPJceBKhGh4h37wWd8+JnUWfTp79+vi3F//2P95FlofcOUEf",
-	"YpJTkomEKTdRS/WxTLOxgMCPvgR9Dmsx/ym5YAnpz0jvshc52As8EOi0D0dmDyRLacWC760MIoi1BqUQ",
-	"zQMO9jPUhTavgVgKPEodQn7Qd1GPxRZ4UrTJexdLSxm9dYFtpxP32UAq5swKew0KeCG5nmtfHxEKUiPy",
-	"QkZZTmZ5VOQyVRAkNJ9Fyn3fWZJYjdKqm9ZsmzoeyEo66XJU0fUt+y1GBbzwaoxtjlvQHSMOu1U0rJRJ",
-	"uI5TqVnShR1De3PIukMls4kzXqNWSsUwo0ME72bfJikVLlW49UoKnaUGU7EtUQ2k3daTbIKmQzxSUvCY",
-	"8DQVTOtNDPI7rOeRlWujrsiM4sFSLpjR+H07Lky4tXqUcj/4qeHKVTCi14oOzMMGEcl5XnVOgV3hVjIK",
-	"1uqnt8DMCkb50iqtjUP/azdbWJk5jKgQUAVPJ7yWWTRx2OUafaeovzfhM3/kiXbdKRWGJStCwkI5PzTC",
-	"4DDCH9GC3uqdeQVfodc8tuor3AGrKvj9oDZmd46/ZdzmEKvAlqtMc5Vgh5SksbTXoBQx86ULqA1dkRh7",
-	"vwH6GhXEXjvFkwKECdU3LjvVqkGTiZK3LOn416AqhWGOQui2SQLwKuDreC03D4Bsq3EhqiTdbDIXwXhR",
-	"Viq8f2yNxMG99DRcRqaH6J6/Q8q7voaUeO62kYx/5Nq5LPHISzK21GE3CopCp4AuC05EYiT+GaGn1P6d",
-	"Um0Cds+C+70JFMff3ZQelJ/5IGFjD8rD9E7e3nsPkgZeAuxwd4v9xw5T/jWn5jHTGgzQOnJ+ycyUlbsd",
-	"+IoY55PdKim/8/M50vKh0PKfrT5oCa2v1lATRDNWLAWXgnzJmHZA+XWmzNnqIGJPIBGCg6Xk3f9/bYex",
-	"4CU7VN7iSOBw2Uudo/JjSrkAH/ylFf4xFUIa0mdOvU4IHRimplQl2vcpgqhyoTDAdVIJHYhdznJQqXON",
-	"2W0ToX1AAISWkBCnoUKK2VhmOk9GAKd14dLe5YF0F2SvjkhHdF9yStMTsA7+TjNNL8kEQPAIVQrVO0G4",
-	"MExNlJ1Ku7UuUezXD+c3voIqv+aICPeoPNtRmb+HS7FNVlChvXm5z9TjPC+vTzWHaKYgLk2tgKfnywWu",
-	"3MPuKiYs5gnTbfJh4A0LCHheEkoEmxJ364lik5TGjvasSMRYxEYlswGtBCfOtZ92FXAnTMOf0ge/7w+k",
-	"QgEW2Oq0brmhaRfIm+nc5dXqtP5d2LXH3HI7aM6u+C1NL1330GB4E52podUwVuYKfss+4RqOpvhG3ORK",
-	"31heoplIwuX2qaHbYiqPnHdqj8zl5YxoOWZ57wNgLtORRDdaBJQPPc3zEMBEyZglmWIaawut7cAN+fni",
-	"9PEvyC4ykVqdAM88+OPWgRjBDdo7VzhGMI4RjO8ognHY/NhzxXmOjB8DS+ZiuDuurNg/WbzPaowr7eIW",
-	"XAy3VlaGqzpy0iMnPXLSH5yTfoKM2Z0x0olit5xN63EqMIA6w0hqh0y9Yhky2SBp1FpJboqYqwjPQa4u",
-	"OKdcJQsVMXPGbXAihVgwmsgAEqXkv5ggWtCJHknTJp+YNorHhiXOBNMjOQ21WpDAx+gYxquBu3Dr3Fqq",
-	"SzWXCQziT/ynZUoFTiEnTEAfGtG1m2VvOE0t6bUyMYpV9+x598kL4Nb+15jPVv+789LTed5b6Tf53ue/",
-	"/M/WQOFVw8125L96JNndn5rUC8c7M3XPXt/PjBH2jcYmneFVDE1oAzd/mIElxeAG7FHfAUcUuqaCOwtS",
-	"yR3xRB7FFsiTQ9u9CKmcQWOJCtyBDnFwTgniRQVoj4goditv0AONnVQSxMQFBWvKNasheNyog8h9XUs0",
-	"P17dqfQJ78Zfzpl0zO3cWW5nMXqCXZI2FsSKaZne7r/J1KJcriFNQM5mjgtIV68KlTyQv2WgDzgIayFJ",
-	"0GIJFbPQWnxLthJs3MODydEyzYr4eRgCsDtu6A0TXr1JOOo+ZCT1hBuaEi60scJpHQYBd+zobd6EBbyX",
-	"hjmlwlIHdJV1wVIob9s84fsRCr098gIAC9IlRf8n7cPHoNlbRf69xH+VAFxHVJM+G2ZiixRud+PB4mAV",
-	"iNvuDfDMgVTkPadjNluHiuFyHIl4EyLGTdxikcajPevlvyrG/sU0MiauczsnImAK1tGygL6QCptoh1Js",
-	"7QEcCvEjLuy1jV23brC6x5mGRBQ7AhamkZFME/LzxemLX6Kyn4DGht+yKE9zQ5KAV4zoLfMuDbQc8PVU",
-	"0CHgteCvJNEjqrwbBK0L//7LedcI6CMuozxknmOqC+at+J0ac63Bb4FpdTyxmspgBsNIlfhe3wZakA+W",
-	"p8RYnvc49Mk0LE1hJwc0Nq6yOdQv526LMZ0RzbanEW1m+Bx9xkef8dFn/IBF22cmkg0Fm44zdsJu7dTq",
-	"u5QDP0fMBpdD0MMT6xFNZ7rsoVkN/6cml9lO6w3O6mFh38g4zpS6j0zmwkitqFUcuDkWCR58GabmkvRQ",
-	"gFfOvzmIjZ8nvszSq+QrwKTAhG64w1hZHNF91Rizxt6oLqy3Cz/dZnp3rfh4mnMryyhcV+SL88KfeKdz",
-	"iVGOEHhwN93qXJx6xLYzuIMNfnJehL1uLGyeWb4Pe9SxB8OU6eL2WVot3LIi4t6Xs8JSIWMROOp8t2rf",
-	"cK3cjjrcEJ2pSWo/Oo1aRnb987j2JT37zxZEwuOodcs1N05eNlj103Pkrpskxweudf+J8fn1XgrPYR9z",
-	"VF+SFq4J2kZN+Zf2jIAxg0UAZ6MRtV4TuMU6AgA3qTymfQfSXeE7kCiMxiNyy0Y8xmZ6LlUzIkBGCKCi",
-	"2TcYgw7dL9vkIyKkU8VKDf9CHj08n8cxEEXfNcAHG8GyPnDTgdkQcmddKY8zSrTHMeICljQZQWo5Qrn0",
-	"2DffZA5VJSc2pyPH5txSfL7/lHJTrG0V4AekwpCUM+2tlEFmMmWtLLdHyE3yIM3CXhAz5TGLfCPCokpY",
-	"6ENYJZN9bn+433sNsuyCNeGFRFYM5rK3EGg6pTPdtWZvK2q5g/Jf4tiJ/6KKOT3pPFmQAPfG8lfqdRAO",
-	"d9sFDMVY+lFQriooT1cTlOcrCsqz9QTlGteqSh5+ckh8DzuMWJS9NS5IWCY4lMStnFWLXquy9jORpK75",
-	"aWPDbTl0DOCrjuSUAOyoE7mBquYEY5Q/ab/QhqepFYv+CXTqhWfGUi2IVkxVt4aDE8wQtr+zqXiF2AHA",
-	"mqLM2TCR58h8vg8tfUvMJ6ilh+PtuUuLD4gxuR6/dTV+U4SYtyX2AsVlSjHI6IOOt9pp/6HM/UXwonNN",
-	"biVP5hzhAWjPa8ElBZiUnU1FrbbGi17BaTwuzAYK7rahYTx5/jYmZ+cRKVPpejbpVpFgjoz1yFhrGOth",
-	"etLv1NJeIZ9qxl9X0s0eYZu2WhXtQ5owbcALgVAgl8AH4QPEiIVUApmZSgf7omP9slLlIjqLR84TYz9t",
-	"4H5H78kRS+SQsETWDZ3WcekCA2nKIs9bUQt9Zt3+rFkw8Rz199wLvwo7Xs2k3Z4bFyTJgTpzMeUimF2u",
-	"E6SDPLmLfx0W7Mk7a0a6BSyYj76nJd63DqwbeRgknuqRnGpCSc9Jz17Z3HSPOp+ny0RxXT0sbygooOUH",
-	"nEuYpnaDZuTnnvtXF7/ouaQXfL1TXINvVbEY8knwY/spaHtJNccVNwt3br/AKWtxmPUJbIcOxyOzvJNZ",
-	"rn1sVTzxd1jnd+7Os4sELltgvsA2jGzMfNd39Dll8tGfruvqGrDRqzneAkfaU8rXkRTXIkVsTC1uHpx3",
-	"C8wg0GNWJ6t712miP+u3HYyJCTWjQrclT7OteVG3SsedPzZlGI8gF2fnKcz72ZxlaQjuRglJUimGTPmo",
-	"OR1LMZxXqV1iNGxlvbfSq4h3p+9WcFr7gi0of3uue3hFx06o+IRmF+dqzNH+AftAAyvbsofyKHsahIEl",
-	"T7p3Hyk+WPXe594Ful059kC9if8A1oDCbEwTaEjJlJJqKw7F++Hftaz0bcja+snnclHFkB3CpeGrM8xz",
-	"B2a66NMAB2ghQ4v83MNvgi2+NsN9kCVmvgb/Vs6gMJEJ3K7+jJipJAnTN/pgWO8xOLRRcAgIff+hoXnx",
-	"sP1r+H3GlJwUKBovm0oDV05zYkmQxodUtvEZZ/bKT+xYubG7yg1/+odbu+Huad2g+G0XXti4jKP0q8rR",
-	"ceyEzkJfctffX5GUmvr+t/4MBkqOq7vfJtjCucEOLJkDoyrld8/CyJXmsL3gYjn5WWZGMRqPGrYlWCq3",
-	"gakUBfDZ+TKZvfD4evL6+Vm9YIZqwsd+8uGhciem89KUL3IB/jJDmuPONeoE45hq3QWycT21ize20+IC",
-	"z5JL0R7zoXIFmfmnrarEkDoBX9z8bYU/y0z8vmOffrs8e6sPf3oQijiXNvdUzuIqSpaVnUSB/WJRiC5Y",
-	"NZ1Qtm6VptAmGwpfkFkLxhKWtMl7KF5PJMEmEKkUQ4hZRj4DTkjDCONWjLfJW+FaOWPtSYn1tMtRzkJR",
-	"y90JdiGouayqpL5qpHyf9hrXrGVu98m4GjGjXTOZNbnBDgO1R8HzHQie9W5VTWGIVMnDjiQvyLK62hCp",
-	"rI3oBRqo6jnUGkCYbB5Hnrca12o33CBuvMDuN1NMj2zhyBbmQnhxuFoH4QRqpLG6yPacznpwpRu9nGJ6",
-	"eechKMsGbXK8pZqNRirlqtUbmyqauyrggOOhKekXCHRta2xXJRxHPnvkswfubW+mTuVFHM2Y7aoq074j",
-	"rzvLQtkW+9xTXPQluEeg4aVPWEjo4SSgHPnrAfFXF1NdjbvOR0A3vXDfMxN2Uc85Drxx4FNO6oOdb8D1",
-	"6Y4rIoJNmTZYTLdqdLM6tvnh40MLaCIS5I5jmQ5uMmqdhH+tUha3LH7ow5INY5ZLie3Dx8/4i+0FyzaL",
-	"snz4eO+hFTlZFk4xVCRUJcRdfTEsAAIXaPWVg73KUqZ3hxaGTUccWvFAyTHp9akGIdKLsCMmfFqDWzz/",
-	"iNtGfRmaEMOzvYlMeTwLpq79livdvhYBeysftgCRFarJ4EX24iia8NggRBnIgiXxkA8f9xoEwTXDb6hm",
-	"qaSgzabAqTrnp1FrSpXoTpiK4X3P7SeMD0eYaDLiwxHoDKmctjqn7SdRa8wSbnnBGdxlw40dp/X5w0di",
-	"ZWprFZLYT+tseyLfZ4cTIPklzU3WJPo7ZPQjZ7/WiWpL4PhIYbTLEqFGZEzVDUtIT8tMxaznv4mK0mxK",
-	"Nb7IChgyYxX9q4fMYBoUkt1mjD8nHZoyhQSBuOM07Y5kZq/IxfOohWDmqgsgg/6LZ1bRziZWJdJy7rvz",
-	"i7+i8CZ8rdZM67GbV04LDoVZyRTwlC0D9l23Ss9h0YR/DGGz89GBcbsodLfYS32lF0xSKu6YnV2WMTQe",
-	"jT3AcMrFTXfMRWbsI5Z9gBA4Pz21fIKK7g1jk25CZ7rVeXEaks0Lnz4+tZOnCq1wxYXpTrlI5DR/7VP7",
-	"spGc6i6qC77hmV0FtnSDLesihvZApqmcdq2BhKseyTTpjum3MKBld9p4pRdAt8cTu57Hc9+MuXA/siaN",
-	"YnLCRNda4Fx0x1KYkZtcJhLZBf+h/7a0tkW+/GQjvpwfNmSJucOwGkwOTDHIBKCb07QbZ6YrB4NuIseU",
-	"g30WVX2dslsAVn/cslf+nwAL3hXSWPsgP0AdK8YEF8OunSPmV3WeFj/HibpvHgOn9/aAW5n7zkonmSZM",
-	"wd9dqyPhbgIQuX91eWMSrmmfp8AbL06j1oCOeTqDXe/GI54migk8Yrsrlo4dgjmzF/oijIi2Kj4JEr57",
-	"m6WCqfByO7nJaKZ5TNPuhFql1U5lothQUMhstjOlOrafo4BzqN25eyC/bzS2mkbKkiHzTOLPVuhG3+pc",
-	"RC1hTdsUOY6DYkdGkrCYWyuo8ofnhV8+fvw0/+mz87+iFvRdm3UHNDZWpT0v4Nb7a/2Xz1VWQbj1qeZx",
-	"17EBd7EcJj4XXUhHASYC/+rKDCyBQZamxd+0BMX7xQ13qqViDtw+0A4qLV3X1g822LfH7JzZEyhOretc",
-	"X10ke7tybaRdiowzRwPPYT1c3+REVGS+OYOO7Kd8GDbVkoQ1LrtepBQfDRzF7dozZJb+fP9yZFo10tnT",
-	"5/NDPa4bCp6dH8vensJgcGCeFVQNaOVSw/Hso/PDOdeNH+4Z6DAotCFFHpWZxkrgRxCxb8WvVo2v0sq+",
-	"ulYeXtU/GMdInXUFoT+wFmBpxYlv36a6SzNrHPT3KasjmgMHOedKpZK1DfWqwhV6dnL6pFBY1tg9eXrR",
-	"yjthnEVHze2ouR01t6PmdtTcjprbUXNbqrnNN2Ja8OdVxs0W5PQ6WQnVbrgvI+Y1j4eh6927J33TrK83",
-	"NB6BLzt0AkRN1ThVGxNSQzoYfGwfLySDQWtQbsoeuYr6biaWOc2bdr1z+V7rONK3neQ1Tx7kZ81iKRJi",
-	"rwcXw19aq4WEtprftRHdHWT0udaf/WpExZARSgLfWs91DSk+/gbvtUN3pgibMd0h05Fkt0yRqZKGEYnm",
-	"GQbIXL8YP1+ARrg4P/+lTb76psXe3LQnCVaAZoklTStZNbHKOTbkQQ5r/z0D9MVrYTVglpBMJExV530K",
-	"ifNw/TRdEoSb2ZgRLox0o1OT53uOpZViBe5QFSzza9qIyvfQ2PJoxB6N2KMRezRij0bs0Yg9GrF7NmJD",
-	"Iv3erdi3hxiuCHrunDL9EeoOUZHLdbhNlepETsweNWpMEMVW7F45dioutLSiiAnORMISMpa3TCPYWORQ",
-	"8NKUJBkj9tJAK/obiT9lUyxeIikXzLd/HHFtpJpd4iZqkvJbRvozws21oGI2pbM6jdqU1HGvvVeb0hSX",
-	"Y6dOieUikOQ6HfHYVWna6+4iOHEq4xvdvCQAjmsfyvdWANJGUhlrizCa2GPRxOpU2EXUXgMAZcDsQLlS",
-	"0vYrqtkOqwTstUtanbOz51ZKWgO09Ylpozh0T0KTzT4TESPlJTEjqZm1D+2dZnRMZjIDsDx7jaQI//R9",
-	"2FqRpftuc/NjFa53ZS8Mr4ZwfAfruk8W9jszWLeIFI5b56nQUpgljbtDsY04W8IHg/rue5bX2CeY8pms",
-	"dGjVWlNKZJ3OhbUjckvTDGYL/5hrarBKdNYOXknItX5Wy/jsqdj7Y3lFTQ62W0drRXDeDe1rcPS4QpgB",
-	"QOBZxavPBtIaodZSmUgu4IvWI2/LPEJDZoV+qJ8/fHxtz7XGI40nykTM9L3lab9yR2KmEl20fK/+5Ea0",
-	"wQYDFpt6iDqSqBlRmejkPSWRVqcySxPSZ7EcMyJvmUoyLBu2QtihaEWEDxwTBC8VmdIZEDliEFoJGApC",
-	"sPM0NfYbkIVt8h77TF8Ld6cuvSONiyFJJENxbPkt1D47oB3ycw91mR5Mpwd3zK1Wy0nvlzb5lQ8hHV2K",
-	"dHZJ1DwHL/ZzIv3MgFwyI3YtYpqmTP0EhRjNKb4GiOHDxze4+ZuDJ9tD6LpDQJ07RqMKjB5ULbARvv1n",
-	"q4O+majl0c46j8+iFsKvdawBi2/qOvo9e5Z/5On4sb369oPSK+pkYs2O1khHZJK7k4Ru2+s6Trpv78sz",
-	"/kXNCAVx51zHuGWBYA6Ug1hL+RFN/plpE5x3Wy81+ZAZzRPsy5sJ0/FFYlCglpsJA5mJpE2+Uqva20cA",
-	"79j5S11CutcpqL7xz7RBU+9xobPBwHJrcIDJ+KbXznV413SIS4DkQs8Cdhaq7/lu+c4gU8CN+jS+wZ5J",
-	"YQbWQtYRoSQT3AT9X4rAC6UiWo4ZcD+Al0lydse+cW0ua+HCltS12JVdhQPba40L6Pyo43DFYnfaYy6w",
-	"nsywcUPSPz89a0Wt1BVoNP7RE/iRafz801bU+q+MCgOEDR7NvM6UYlev8wvYE8cCi582Zk3lE9pDm/di",
-	"ZW3TvXmWAy7T4u3Kz7hPNevObZ93IbbOVhjq+cFejonU3Pg65LmlOhU735yuv+iW/q0w5ixmcHmsLlPw",
-	"vvvYUuvq9f/vBI/p9PT0rsru0waV3cED50iYJTtEs7DX+rXzqVZJXbzoD7uQy66xWr6js65PUypiRhQf",
-	"jorhb9icOwxZELXuBfUF1i9nJJUG9GhIBGmTHr2lPKX9lEFxpBRkZL8FoGnFNFO3zEpNbkakR3VXDnpo",
-	"5oLnzT0McWFr+qKwu7QyCMSSFTgyhR4s+C7YWQ09/9rkzXhiZohsXdL9PMw1s9/DrCw/2xa8td2ol36f",
-	"ji1RN22JuqT223LhmqE9g17F67BkJISdqB6qyNq3NFwqTe1gZuNxMGcHkrCM20ikqzoPjqXKeqTpE8PH",
-	"jSCvP1vjHWjOMyJLvbJmVHiwNGpglS6C7wbsS5kyKrYLcO15VqvTen66gnJAD1Y5kKJrealVdk5P0doH",
-	"3gtStrUhGnSB5907YAEIvdo8y37Oieel3Y4qaEBQxlQlS2BIhFHOXpPKWthyQCwVRZjm6AA0WZDX4AKB",
-	"KFOfDbkQVvQtPIROEQc5MFwmzgpCjFwJYKMoX8v2HYaMhCNZu6I6J5Jd8iuqknsRd4vOkkZyYP1WcXfJ",
-	"BWw23OcC9uh7kRK/IixGLh2IFJu1RWgsKF76m3ynaGrUCqFu3C02W0cSDLzVW1BNrVyf69Fdxdxt+uyL",
-	"tUQSF6y7ikV8PzJsQ4OzYBPjQbkroVjM+MR0J5mKR1SvAapYKT+BVVpmbVe4ogcG2OkSMRqQ++G5exWp",
-	"kKJrH4HBoQcrCpEA2Op5of2OA6qrtSO8En2fcjjheiK1y1fdumf46Ou909f72h3AgXh6H4BXF1xwzIxk",
-	"AjiHCoTflBvBtLbWW5u81VpmA5mtyFL8UTw8l26SX6KjQ7fs0C1sTWNH7uu3n4+O3AfqyEUiBvE/lDLR",
-	"63hxC6nFNQbq33GJkJvQIZgcRwVmPMIvwaFqNYTcDvVv3aYf9XWY6bFL4O66BIKhBay2enD31Rr0+Zv9",
-	"Zd2w4RqWuxOu3n+wyHWsosbQ3v8ni+0//zgau1s1drct47nQEzgpbHhe1G+CAuAMtEKlW+tvn94HIXZ2",
-	"vk0hFq6QzuyWwGjv+ZAp8oV9Mzxla6BCT+msz9O0G6b/9eXJ8+dn2/C7elo7HMcrQMUmBdZ9rxafH3dn",
-	"vYtKCsiuGl/fDzXVa9PoHwn69PmT70KhBm87xDwulqjXF8s9Q6hm92m6qGUf3X0/hrvvj+9PEG3N/vKQ",
-	"EAdTxLbcm0mDpELmz6EQa8Hg2aoU21bma1nWPUIH5D4BKV7OAsID1iLnjkiQriNJqL5hyXxdm8/nmVJu",
-	"9EIZW28gM9VlM6Z7UaX3dIWCNdyieRn+IIrXXFLnZ8aE9/5qIxVblXZd5fVOatMaiT8WA1zCwjPni8+A",
-	"EtNAXCStQkl57Uat5XxMpdZHx+OC49FuSzehY2tZ3OF7PGpFB6oVndSf5/r60O8ftuxdDu6dxtwgrtSi",
-	"9uWQPkiMLFCKvMIwpxdd4ceYxSu1KehIG7mbUUtBx9welZT3efIw3o022bne0lxDwe15kApKqboeohMA",
-	"EoaVUStqKZ9gG/apphxVhT2oCjsVJIUwpYsNHIVCY6GABLmhKLBXWC9HQSiUMd8wNtGQnHLDJluNK76F",
-	"eTys4gyZsF2XZciEQUEG/n/zKg04bmuCZRrL8iWGG6WH13HYI3WFBx6YKZ/qQs7/kohmTA0bSnhh1dsL",
-	"Xy+8360ran2DzbD3Bj6V8U0X2HD48VarDlxHLExQjqmhqRxmKLCwJWw/peKG2f0CJmdfjw8HFtV6kpwN",
-	"TuNz2n/BoOozzLTT6rMkwWUtvm6LAvEs3+OXYQCPd+yh2KDDKlN8wDFsCxzf4deVPbetQqeQzxN7/+2y",
-	"jKLxTReh4EJFSEm04J9I2OU4xrwHfw1jZ7OQnWU/Bxau444jbjFUV6d/98LN7iJTM/QG3K1YiSBvmcqb",
-	"MgpmplLd/ATkjL8iP9ufEUuUpCcGHCiyF+XuW3dWv3QCYI6QhmjKE+KDfVRj4A8rD61OzlH0wBS4Logh",
-	"BNoAbJBrgWw4Ij17we3/PXn1wFrq2avVQ7bGWGINhldUjxwMLhxBG6yHnmvE3YXsSt0rQHjYtbk82rDk",
-	"n3Q+MXrDBNoXc7LQ/hJBdjHPExG5zZTH7I4kzbdYQLG/BM3yjShxpmZEvDr97TAL8sjHHwQfX/nK/HjZ",
-	"hldJ4vny2ur+TvMwHOfatO3+kV5/FHp9aNHpWuLbXyeQL1B0CnBqHLoDz3Qnr+imYLhPDIKctlEl0r28",
-	"MwgALkLx0viykAMamgzkdSloI4ZmA2RME+QM3g1bdrcOKlWf5p5X1zBkfYVo221DECG8O1R0bMn2xZNV",
-	"i8jQzthqt5Aj2/yh2ebhuSuXNnrZhurySLGBYnq0x4gVoBX7hlH+skVg6+Jd8/WBhqlbmoIpOh0xiGfh",
-	"nUOQGxrfsCRyxm+laT3C7xzk8Xy4a5mBPMeOmwa7YGu3wHP30MTlyP+O/O9A+d8XeoN4uOgBK/mSiKYz",
-	"v46V2eINX1I19pKnqba63ZgapjhN9TZjNr9xc8TT2hWelj3X3QZqdhYmCYe0XoF3iXfZ3VnpDRflN5w/",
-	"QSilbfLn81VD/49bewhp/MYPrQDphpt7CmhY9ewGxYMPYnCjWTq4JPk7gYQwG5Wr3H7Wd8UD4HVWLbMU",
-	"2udoPAcGWwoE1AE5RQBd7CZStI0DYIedPfb4cjO/I2DwG98vdO92if6PlQlsZdq4v2jDkR1uzg5XPd0f",
-	"LzDwmc5QtaSe84FzDnAi11IqdxolQHa1VWvvSGaHQWYPrtrshpuD8ub38h/VOenBOMA+B5b6qNZs3E9Z",
-	"gj77aXDSU++jl4NqDz1COuM1Xcsvv5besW23vOcEvmHrqlryPfnjjxzqsDjUA3Od1zCq5sL8kecT+3Sc",
-	"Q2YZRhX9jyMCjUO9Yxz+wM5PY3jaKhapNJb95YwPHmY6RzvCdzgWGbpEEYBltV8oMqRcLFaMmNxWtPYZ",
-	"ulwufxBcQH8jDsKGXKs6ogQpsGpTFVz97EE1U/FzXo4V8uOUtZwVcCRuuOn6DepycSyDfbDgIEvPdP1S",
-	"2N/eftlRBdPei1q/87xHJ6jqnMh3akGeBOqDZR/R0MK4EMIpW/m9zYjZ72ESx0qnJZVOjYNkzjbeQz1T",
-	"nwvEowEcC4165x19aSZUOTFyr613a8N0kMJwdbbl7IUnua7iMT7c+t9RLgLux73HwzztHVhQzN0fe5Xs",
-	"nbqf+NgVAMJ764TiJLBQZUoVG0kgJ//5GNrzMnw0fN+obKaiPAZJBKkzpsIaLtDlnZs7QlxB7uw3zpVT",
-	"zZ23fL0Leo+RqYfEAdbayx+0QKRI0H3QmdfXl3YaByrQ9HZdrT/kzX5woZc7r+n+ojDBSdgT0nRdY0q4",
-	"6egrNJL0mXP6gfS2Qkyj3bBW5m0hqLK+pNt2ZMXd7vdSmdFGQu3+giw/NOU/tJDGNuSUdjdn782EyM89",
-	"LCj3j3YHUvV+uSQs1cydD7qJCDVEipj9gO2HfkdEpn1WtmeawekapkhMx3YfS970B9KSqALLaVWGovXD",
-	"az10hPR6KJBex85Du5Win9hEKkMocSSxhuw0d2B/OfZIjBxC8VqH9K0iF7lYfUQSKaSKyFBRYSISAzal",
-	"SIicCqba5Ari9oLdWk4LMn/L7vQH14cIkO5vgXJ27FEvjNSKWsWBm/vX7QUJru17ae4OIxYSPPImylyT",
-	"hNZBh7lskC4+Xd+MZ8dNZ8GSbL08efYMagRRqaRjmdkXtS7aT0LhYWwJ+M2/f4IKw0ZBaAHy7M2rv39o",
-	"RWG9nv8+Ozl9evL4tBW1gBI9aM/7N58cd19FDj5dVQ5eWBK1FK9HfNLqtPC2Fm/cnJDYg/P/0IphUnnv",
-	"jXjskDv25m2e1X0koh0R0ar08l04GLEj++H1CQmk+Cjh+gDSMj8McLNcUjnVhZxyywqwo/4tU7NiAV0s",
-	"xwzcCxHhwkh4JhfgkIEOCuRAyXEh7RLDgKXRhDRzI9ZnYEakh5SbfGdeksJV+C7yMc9/gHTM/MyWZ2Se",
-	"/zhOifOa3D2ZmWNC5kPtS3LHoa6fkfnv7387ZmQ+RO8TIJrcYGSEKkPokK4XwSkwgBqz5A0oHvZ3s8hL",
-	"8FCvf0lSpjWK7n8xJcmUCUNktlV4+neFrnPHttc7bXt9L26mO3M1iwx6S8OltWmojrFvaZxCO4iqwYrS",
-	"c0sjwqPVo7mvVsLz9wyhC88em4PvvDn4UaH6HtrfbuYh9RLucNyk4MIBlwJLhkzds7M0aCU79Zj6Xb+X",
-	"ruVHMn/oZL4WRX8foNug/R+kL7fMKR4pZg9sn87cj1IbrLGXE3DSMG87pVzcsISAq5ZDYf0lkQOEFjBc",
-	"DD3KCDfWQkL3rL/N4Fa1B6puWdImX73rVkEWAksI1S4VISKUJFxPpKYpQfOLJv/MtIGe3tz+BLYoIf2G",
-	"XR5dgt28D9ndClyCUVToAVOYTRjLTJjIuZpxPJoiqMAAysRY7nz202nY2zr35/qOiqCAgju41hVdjbUL",
-	"484Lgv05fEO7yDfCMGUvypTHbOU+kbjZDy+zzF+TO0rrf6ja+pL4CttzdOI+SCcuHqdjO7rxNFj1HVjf",
-	"5/vpzT+OPt8D9/nWNh2Fy7NMI7tTYULZWO/u/WJtPpqD+SA+thkpmQ1HZDri8YgkdIZuYClvEMnVydkt",
-	"On0/unk+LJev26fdJxjmA7WiVmHYKn/vFv1ZcMwrNZ7fprrQtxsjjV3cr6yvMookkC/ej3B+cv58H34c",
-	"vLQHluzmyuQmgaDuocbdOYmZIDJvC59X4PhmRpaRSOXTTK2N8Qoni5xFGzpz0++QSWYIU0oqTRQfjhCh",
-	"uWBfhB4dodYd2VTe8hI6ALgIFvJFMBuCmUBcOb0rPQzNmLpTyq2BZkmap6zQ9BmZJDXE8DHDtvcLJUuV",
-	"JTl2vMKN2avh0Zyi1iGGXVoi3zU3WmOvf0SdCBhGQRvxmgp1CevrKkg79TwHqt/Q73wkgLsJ4MGlzZbk",
-	"9UE6XZ0vfTeFv+hApc6/51OwrQBnbfKGxiOScsEcOilksl4SLL1L3G8c7JSDBrCSH7I+MU3WdZ2+wrfI",
-	"QblThAc2teo3enGDTvEdlgN/wnPcq/bBhZ6w2Hg2dtUmb7WW2UBmJU9g41KEuTKD+3H5SZUw0Gtac0jP",
-	"FxUNuxr5W3Rmtw0cNu/5kCnyhX0zPGVLA1pTOuvzNO0GX8/XlyfPn5+t7EOGFz8gF/LSOxT8y/6uN3Yv",
-	"Q7u1h+9fLl/OOm/zxfJQ6dwdPrqcf8w0F89Y/vbpfXAin53vxIm8hAOuNvFt8cUfudYdlDBUr9axqRSD",
-	"kPCSJGOr1wlw62B+caF9NvwUlDk2hWomeCRwoDbpJYoPTI+k3GqO0IAj4YMBU7rjfU++tRfaapTAthEj",
-	"yYCLrbqtP/mVPiy/9UH2ZtxmcTjep1bn4uy83gg+PSvIK3unEK+jKfsetLbgQnYX6AAzAYE80xmZKCkH",
-	"910+rVjK6M6wpoqmH7ayGFoLS2bGN8QAvpOXV47oLXMGGBRDgqXp7E6iGObpXFrzFG3VGRhuId8mlYjU",
-	"oaFv2KzdpNwyQjA8mI9rHdz7ji1TOO79VmDeMybVXDMNmHrMJxxm2/qNm3jERK7Qca0z1oUm5wL4+2pc",
-	"Bvb3IaYJ+YtxbMAx36xh7kYcM4UebKbQsjPdJPPn9zzz5/Ex8+cB2V/A9Jx72xoqmWYVkWyU4ZJQEozn",
-	"1Yy1bMLULbenc6KZ1ks7dnzJ+zxgQ/00ZYqMWJqArSXlDYHSVC7a1eZSPthnP9bDMprsWndvMblRrLnk",
-	"/9m4ptMfYoARGzPLC+yf2tDBoL5XhuExn9AtFCpepVqiTY7Z3rFUCUvs5YVkjrpiUzyF7q3kCSvPINAc",
-	"NJyMdtlaP7aKBU+AfO6UA6fxWau6p+PZyemTL6fPcw7oz7H0wNnFqorRKSsAI3OR8FueZCAkxlxkxq7+",
-	"6Wk0d5oNF0PPW8CCkEalaigMT6kV0UZOeAwDfZXqJpXUnuBbK8NuOZtaYyEe8TRRDNLVKmTGwo5tLUtr",
-	"gencu6Gdz6DS3C7MMJBvgYu/AiN4R337F1l53soRI6LUlYp0iKUN9M8ZmUIxCbby54nOc7C0UVQMmdJY",
-	"DIK/sVa1HBB7FXyNCKRPGQmYRnmdCBUkv9V+MzDHQrNbpmhKCndbt+sMyoUz3zME8upM5U6GsUsmsAo1",
-	"b0CI27ZF151HFTP45MTWg9YvC4ynzssvVYLK4zwLquBAK+qRd+dTDcBFb5XK6UiShOepG0Dm7cpsqira",
-	"3jCp6ij0D0/oR1sl54Ns2HCHXuCbtjSizf11bnk5Azsnv0Pk54vTx79gvzIpYmjFYC0B1OzvbNZymXu4",
-	"KRlwa132FaM3VhVRWcrada1ctiD0t93PJRDoxZONFNatNnP5keiquh2KVIrFZqdy75G97XssSl9Klb6v",
-	"Uk6VhUKIO1opLVCffcE2aS96UDXY/5A8+YTv2EW3paNqclRNDpGF2mu/Df5pqL6pdzh/mDBB4BGSCYAd",
-	"7GEAooc1qhBan3LNIpcgpA3J1JAJF8TvOOsC7Yzg5vDeBnRfKJkyfVnglNgddkwFHTKliWbM43Tkzvc2",
-	"uYKJESmgIE0bxWPDEnB4EI6uX8Po+CdNaCoFa5MvsI6YKjUjPMFBDB8zHREhyYDGZuVmHZVedhjnYfnV",
-	"k4zt3quOg7Si1kn41yqpSXV4fIv3q0Oo1nwoPPILG0OoxuOg4D3yF88VLPRlMiMzZsjPVmz8UrO2MRdr",
-	"dc/G+XENQ9a8233VGDmQDgZd+E3doBCs4lDSadgl6ckJqy6RrjtIDDVWgl9O4FeJhO1IuB5zrVnS/Nh8",
-	"cAQkV/Xw7quG+2F5QRd+UjHk66zcV2Usl+FFZuzOtiqN4RNhsbRvFTiE4ARXbs3IfSbYgMecqtl2wCr9",
-	"LseYvlE1ptNv9tShfW7FTbSLs2WdLk9fdM5DGgUyGf+9VSm+nK6cCXPaL3S+NpkSXAy7Z8/R5SUzFc8d",
-	"XOGLlVYElOyOI5eExYC/o7m6cH9x6dsK3VhJdt/BGtA26ivrp664HNvROgbk9R2UvH9Y1kCzhJsTeI03",
-	"BHaRKQmz3bhuFcQTfBoEBUqySgesXeXmbWeOlLdjyluFyKoI7MuIgYZ7KCZJPWE6P6mb7G6JcfN62pxk",
-	"H6GauEcn0RcJGulcikhkudt0JKGN4AhgBu0lLeUbWW3XftghvUwza5t3iOXtvQJmYNHLlIDmq0jQ1eYc",
-	"TR7Aw74Mg0E+q3gq1Q10qLE/h7RqacAmQ4VbN/ZT4W477vUgfFNuZxvxktMnrZVI/gp2I0+u27Lf6sjf",
-	"d8LfV7wRBYFwvrFAOEQ/FQqFSg/V3/gtc1LBMiwtx8wa2YsS4q9mzNpOMWVmn0Cza3HWJqzRr+0hMUcH",
-	"Q/LK3hVhiJbZcOS7oqx011/h4vmOPPhrc0JEeilwgycn56cll/RKYDDIDw6Dv7qQS+XZ3T//dVbcSvr1",
-	"D8dOHZWwWkW7IRt1bOqhcdHzwEUpwfvblLe6Nz4k1hoI1NqAfa7MiFjSgI2aKimGqzHY17gDND3y1/vl",
-	"r7XHtwceG3z0R0a7nNE6agmq64gaIhhLdADVrPY6LuO/t1zzJVAM79mUaUOoUvyWpr4eOkRcpTLz8dZL",
-	"SBshUjBNpEhnLqwTorMQ6nRRsbFrXmAUp0NGBjITCXYloAmBmZH+DP+xJViGf+ByH1ZpEez+feAx5AO1",
-	"olZh2ObRM7xO5QBf8yDe0mwa++bP+Js7RvfBpfsNac0NrpiOM0bYbX08Dx/pwiNb7AE3pRBfi+UYcHbr",
-	"NoDGMdO6O5bJCsFdxzmKv13e2E9xCUyuprbMfd3t01VCqorFDMbqll9QVXGGlxhBhrlGkOFiuoblGSk1",
-	"rK74zFPB8q51jYrfmkyFUeVKNZdNZlkju52GRYsH32nRdEpnuuu8VAV+URbeTzunT5zw9s8slg/XqkdP",
-	"O2fn7tcs5UPe5ymWRuNfkJpgRXKMWIBnhb+Qt9Mh6w6VzCaWmsQoVt2z590nL6wQAAah4UeafcNG2Y0x",
-	"Xk6fWgWnfAM7rREfjorqjYOLtqcCUm75CmsVoMIz24qhAke97yAqcsn6KOqtF9Beh/nkaX370dOlLfgV",
-	"G3KNeZ94TSDIIQdkwuQkdR2RSoBUWKKCyCczZjqkV5YxPfuCXn45e23y1lgRKZIAxfJfGcsYoQay4yOr",
-	"/UwLCpLLJfJTA83rkvTw2x6EQPoMlQKr0gbW1r4WV4sLwmZNRTmFi9GEjqWVHEYXfwSgNxhtEe1rUQwe",
-	"+xc6aPXCj+zzc7gv+bPwMpddTH7uuX917ce9XyK3VChD4tpplYpAWr0Hs8khZDyml2elDipW+wQqLmA9",
-	"kxGFlhn2rEiPffNyBA0jp8tOR056ObWXxFRAvIlyQ37uIcyo6YJy04MZ2GXZN/9yeS1CiYJgHMB0pCJ9",
-	"aUZ4d2DtdvxwD+AWwZlFWORYB9AT5eefH1lEFBswpbC/l1RDKrgGPm4n5hTlenwd4AF7rYC8U6LQ1H/J",
-	"vk1YmoKh2ETW+MdRdHdar//jqrUF4YDUBquoE0fwQuBeE8WGggqDRtgKfHmHYDy72/EdSfc7DvL+ZT4Q",
-	"VTec8h9RS/YR5atbdfTbVhL8M029T+erKxYr3dWaIlmA6n7IRbJOV1mKgkmFlxL1Oks/E4klPaDeO30x",
-	"j0AHqPXIfB1J7C1Sk9gOwmXKzYgLQoP9Bc+ibZG7c9rkixVc/pFYjplGMV9UOjSdYlp8+CKYX6Bx3ICm",
-	"MShpJpflzHfBWAIYnV4cY6m/kODpYapNvo5mIQ7rVSJ0dZgRc5/UeYasLlLjGmroEPo32PHDdwodkF1d",
-	"SHG3mvCIJv6+YJo6tOC0+hJ2wCE/A0BLXfa642jLE9i3Z8XCvWkkCo/m7H2as5F/fVezWIrELuX86ekW",
-	"zFyg8AOydQOO6n851nMP5u7dkmdHXW68kbEZ9R7V1qPaunO11SpEt+66HkQ48C4eQsN0d89BNoWDKPq+",
-	"iGKTlAKqeyigHLfJlVPu/im50PPeKSliVpFE7JxDlWnD+Yje27Xg1cs1eEIHBnKMqVVb0lROWQIN2ClB",
-	"eTTneSlrnOCHYSKuS62r4I14u9f0wWwbkEIqzoQJJleIKSA/ilrgoqrgkSkVwww8Iq0Rbf21qvt5q/gV",
-	"R3FxFBf3KS4OMYFkmdcihzdZIjX+aqYoPqLJGK2og8jWM15yF+pDKDcLUsFX2zpj1QVPup779H6J3PuK",
-	"OSmFuAXA2TuqJT8DCr//0/7WVXMXHPmhvJcFOSNV2bPfXGLAnm8oMO43Y7AeVvpp5wJzulajw3dyZ6Up",
-	"S2WG3XmzdB1HwbInweLP5ihZ9idZrBofPLhc5L2Zlng4mkoanjBh+GC2R2HjDRM5gLpIJwym4IzXIQmg",
-	"z9CJDqmZzic+92jBAtEcrAVTdMIb6GTKhXPBz0f72+StmDeLCoP4+H1xGLCY5mWkiySX4/YVwXp82llY",
-	"0Srx+zxYXR3BX8yiz805SoAP/KSdgJWCdXFYfK8HHgYEHT+8uyTcyvDmAtVfrQclU9dLbF+NKb31NPe9",
-	"GGdbrzs9yt6jUXcIovcz9A2TJKbjDeVsyujtPqtYr8D/1mdcDEOvbzCpPCcf0Vv7nb1zTrBVyqsR1YSJ",
-	"hIG4WeYeXGqmRf4znBDgniSEY6rZmvYb7PB3Yr+FtkBH+2239pu9yUu7Mn3/UiZlA3MUMXsTMa4bAJg1",
-	"wcjzZ7K+vIGQyYnMDtGL2EiGNHEmhuJgIQ3Lk5pcrbB9dQ+K53rRfA5TKZu3LK1c2xTo5t5c+sB+w6X8",
-	"kJkHhubwhd7Y85HBJpaCpmQk9YQbSL4Lta1jlvCYpl0GhqaIZysKqE92l+wGHcNS9dKnIDQfvvSRmYnl",
-	"mHWbXjX//JIrd7dIw7x9e2DZUbTt0XpiIsllmoRz952Z7aXh8YZGVV4vsCcJ98lnWoBLkQpfY1gKcTk3",
-	"pH2wXIuEiRDaV2rPOyTtSadS3rCEZBPEadm1XbaB+YUrflD21ypFJlFrMppp4EQTyiEByLG09wATMKXG",
-	"YZxTEo8oVytKxi94lY9y8ejZO8qmezS7kOw2k0KZEid0SvcZQ3vvSjE1sbNhCbHzIZnQjImOl0auCoUr",
-	"bbD5I1pMQUIj6miprgUMK1e5SQugTVaEMJpAmS0AM6cJoZr0sGwE59C1c+jVi6zNk0nK9h9imYbphyAZ",
-	"2ILBEKS6nGcCclX7kpyqLJP1DEK7B0AtV/ZmPCyD8Hco77WKgJyKSzzd3LrWMubQJxQ0OMJ10UKUmdE8",
-	"Yd0xFYCYsKIUzJSA/TrKwR/TPlz95i0YjPM38G5pXGBXR4m8N4lsaT+XRf4w1hfLe24F99YQiEjpIviE",
-	"SAAqIQcoKDxSTDy5rMppkQN7oNpArkpdqn7zlnIVMsu+4EFZcNV95FyTbCL4cGSIHvGBOZjWckdj7OCM",
-	"MWAUh8L3I5hOdxcX+3sRFK4LHhoRY5qAV40pBdiXKwqMqVQ3WKFdiwlA0UBBZEUvn2oQAiJ/QnEq4xvt",
-	"8xQ/f/joG/kHm0UQORVMkZ+hyrOnuL7ppuyWpf/N3s+eKwCHsCBi5FwLO41fIodFELbTmjSaaT22uxyR",
-	"SUqFjpxv8SSbYK8zxW45m8KERjJNXBolVYwkGbskdDJRElAojV+vM6dcdRYS7mVAxNHXorASKvSUoeeQ",
-	"jxng5mQaXZHs28RyT7Q3C2uaUGUEU5qMKHgtubgMzSFB+FmljJw9v3SdCO3P45SP+9A1lSmjL4llmyy5",
-	"FnONAKFPEC4Y8BupZmDaWrvVnjx2ZmM0HuEx4YRUJnSbfEBYTeeOxX48P2miLMFpGBC8slYkJx1CF8Z2",
-	"NfnYhdD3ILxufZEJnV23PKDRAjzdliA4v/rbfOxDeGcfwia4m70xF6zX8b4PzwTyq9GwxWB/Bthll6Rn",
-	"r0Wv46hPJKUWl3h13d2bYQsWS3M9vCO9qGqHOvAKLoi97jWbMrVkV7krrrWhnZXVE2CcFfv5Mc2goZ+O",
-	"iGb2/CFZGyBPxlSDAuGUn/9s5YzK3tCUghudfZukoPAAjEXDtoDcsLEu4avmnVWiFnDIrueQVjdaGDhq",
-	"IYfsQgGm5YldZBn2accNwa+B/A52ti8zYR8LH3lM9iIONHRN7w5TqrV/4+KGRq0x/fYW13B2Hr6mSlEM",
-	"qZsZYDsPpBrXgZX4pmjylqkkY5Hl5F78MJGUGcxPgIkJ19U+tgyV0wPLVjSAxJEcmLaxPA30G4RDXene",
-	"4GUPgK4c9rESyDXIxRWQVKlm3cIP99y8ECDDfcvFTrOG0u4HIhv3mbI62t/+4+QVPHLxJFBq454054v4",
-	"52cnp09LsOurzM3hn5eoqoBt7jpPrgpqDq8uHFvQ1IGfoqqPl7NTuIqrNOehZ63NAE+8gL1vuBOvpt7d",
-	"IjFxboZ8g+6pT+KIiiGrRzu/0qRXp4S73/YimDUINPdYEIe+ibSyapsTrmAJMWP35ifQCUjCFYuNVDNw",
-	"8w+osv8zI3YtgibnfuBk9JjOAPeqoH95fcO4DbXS9pJcnJ2SHn7TdSptLwh+E9pTSiLTpE47e49Dv3I7",
-	"tb6ONqekFK5zL1cm0tSFUC4J7WsmTCevG5NpwrQhuO9h+jdsUgen7YilSCZj+u13JoZm1OqcnZ6eNtGm",
-	"hJz2OkRIN7COEMUe5oub7oDQeDyyOjxKaFKLMw5FXpWSylqyjcWRm02uznjG1USlKfdxAM7XUKcJDLNS",
-	"ryls79PTpfrDk9P19Adcq/1lk3V6radNY2tYY9vnJsuEAe5c49nppovcIhB3SUo+CVKyfXb++OLJ0/9Y",
-	"U/7C6//8K2oNpShsmX3F87Mn2+wOcnqRA5UX3tR2nqiiv+mx3bcR1d2xVPmkSgKy9f8/H2bvPl88fv/6",
-	"bfbh9Zuz3//55vH7f8bn715fTd+9vmrugULOd9+y03H8E0fmlSL0V+Q0wIlK3IBMRzINYqYgTT0XB3nq",
-	"vy7DUDqFtF4mvrllagbOBD+al05cgGBBv0rk7cclXoJL8thXovqGJbiQpF0pi16FyS2IoQpWAU/mvR+o",
-	"ChO2s0XXVuRkdkRi12Ds//7P/1WHSSgnPK6TJhXsbovEbU9FtzoX5V7oJSvDcAN85RW1soDrGxK+gXkH",
-	"BTdQUesFPYtPL/rs2bPkfEMV059MHZlcpSnxJ1dw1b7CrTj5PUAGLXfbuufD439FKyHI/gPoZvmz8MzW",
-	"PcOBrOp1YSBjmbCwT4Fo8w//WCDTR3/a/9WD9H0pqZv22Qi5Q7kK3OP3Feja/g3un+Y0OmSBRFdXFGmf",
-	"pXoLEtHSM2c4Zp9qDsESpqAQ3ApBDFO54B18lNqhIbsq/ywItYniY6YkTGzAv/mQWt6Bw7lduqF9jafE",
-	"K/cNyb+po8QnZ/H54JS+YI/7F62Via4Ot86dw5HeaoDyArXVEdvKBqYb9b29GsHITLm4AToVN/V0+jHr",
-	"pzzGpGv7pHe6gw+/DTTonbh2dxdMzBHVl0DRaA7CK4rGIFbNQiRjTG/YYntsagyNR2MrAqmYkTHYYNaA",
-	"9KF6yNUuxkVCYlzhp1OKAX2X0W00cYRLEpYygygPT33SmxXJ+SQNMqJFtoIW1VUY5XcuVu+P+MnyrEYh",
-	"gMEKj76XghVh9xozrkkysB9VtOzpc4EK9IId2KJZwuWj/8/qP+RjOmT4w8ApseXfzMzZOXe/rpLX+GWW",
-	"2M0VWF0nn4KTZV4pmNKZrpjD4gI843rN9URq7jEJK9/Xy+9jD9MtCQVRdscYq8WNz0+fHuLxbnyQOVHC",
-	"sYX2fNWCBEmlIv7M4xG+CoL0S3fezuPibH43DftmHk1SykV5WU0WEbQZnblpbMM8K4mQDxPmIHkcs00Z",
-	"TTSBPlxeluQcq8aDaT/TRjE6rvNoVgh1qk3JmLGj/6TJv3/63dstE2pGudmSIrcsZwTVWDHnVS4xL8fG",
-	"bKmWGZyVNHZtbEBGoJjiihh5wwShUDzkzS7w27hY8q9oIV59fEvilAOeqpUfdhVRufLVvljHcsJ0pQr6",
-	"jm0MLc3GlFuNkHKt6X+3r+Kq7b9vHHU4O82jDpmG0FUBG3Vg/x6zcZ8pPeITPG/nonFK6tXf1nTbuJ+4",
-	"G4B+b5IwYhQVmhtyNaQJ+1chSAEqqTUSmLJXFXcXPkeXNqpRdr6FfxXyXNxIV//nf2tNyTuZaU3tFUTL",
-	"o1uIhfiPwhB/RC0pWNfwMa5b+xtaPPPGqz8r+4maqtLvWK1gg2t9KBlGfv/nFNqvI0nomLz9/xa4z2c+",
-	"FCdcODW2En/Z6qlATf5atu/Kvywgc1Ey4CxNCISOAZo5SyuUN3TfvWP7xzMu0B5dodDtHdsyJvEmN/IQ",
-	"s97KnKCAAIiBGimYC3Q5wVB5R52Mgbc+UuxW3mCFbHUB66+vyLPT0xdt8kYkaCdppi3N53aRYgPF9MiJ",
-	"nT5LpRha+dwmV7kbEr/k2vksWULOT0+JkRKdlr1M6GwykcpAi80bJrpWOPa8NxPTYvEtlyTTDKOFsAZt",
-	"lyYz02tXoC7Y5X2xv2o1vdvfTqbT6YnV6U4ylTJhOWUyd8FhHq1Oa6pVF92Y+Zy7Iy6wowtsC66mORF8",
-	"Yreuq5JzkqxADgsZ5s7au6UpRzQnIYk9HgZUeYG/Wn4tP1xlZvQGsie3rdn9Dbo4zd8fGt9U3VurwQ0z",
-	"qhJWUOkqHet4s90RLbvYT59dvGiTHupA3VgxwN2jqXahWyxEn2nDxjpyYceJkrdgxo81S2+ZtanI3798",
-	"+UheUs1jaDg4C6/kSc8y/WvhP9AsVsz0fA11XyazS9IDAY09JAVVSk6DMjcjllbIUFEBqFu90qXCaWpD",
-	"B4MO5iuWtvJa2L3Rrp+lj4i7XMy+VTm1Cyp8M21y5VM5LXGxOWKPSJ/F1H6TJ7IRM5X2YaURN9KMOBu0",
-	"rwXcFQ25o5jPKQfE73YHiZ0LuJFdR5C9KP8Illr8ADcnKnMIeAo5RHQtepmwRy4V/xdLurjVvUtycXqW",
-	"v8Z9Wt+OcftMIlyCRvrUuVVhS9cE+It2/CVfsZ3xwo1tOU0SbBLInO2EVNzmvAf2YHW2sxUpjPtfoxoG",
-	"HroGy7rAJo0NfvIKtnVHvI5Z+9W4S7YJdyvo6neFDssoRqUQ4qoZxZVRwg+luTyopGJrRu04pdg5wk7c",
-	"/wtVNlHrpPDXHyu1mLePYrlxvvet+tSK5lmRJSMQnqybB42NldyQ3ZTOCBf+AwHexeqO9/aJ+2oy50Zz",
-	"hASqMBDh+zefqsudSnkcK2Q7ghHsbX8ludZUGJL89Ab8GLkjUAxldaXPwsDb6jBeJM37zqgosaj6MKyc",
-	"4x6eKZa5ChjVNfBxBcgAewihI/XqtjPeiQ9lmtpfZ+b5K+u9ZPYNNDaLfrKGd3Ct67Ptfsirz6DSPk+S",
-	"h93itkwllXb9VZJAIVj5WtbRSZWCsHlfwSq/7xydbFrx+j0w62hL19pqu3PnfRCup7t5Oob6G9/Wldnr",
-	"0v52ixgy8wLhjmp30sN72COQ40gUM1yB7lfnaN1MWGzb5RriKHGcMZ7OS4g19YY9eGPv5PsH6JdtwMqd",
-	"i3Zlbu6s+UeQ1MGlOHG3pd70++TtfpeE4pugcDNKFJu6GKFLwtyKGfjaze2Tn9qDsgRzCbNje3BzAzCW",
-	"YsDVGFN+wPaCiuMldlf4xf2YXhuZLHPX6L6tlkW/WW0dlZkT0pCMRfUNS4iRLv+qQNof8c2LRJ0PVR/u",
-	"tyQM6dIOFHchPg9XwEjslhqK6CGNzFXOt8l7SaZSJYT2rdDLWwl1ICnNXvdQv7ENhuAWHDjRw2IIJ3dy",
-	"hJ6HDOmRSWY08djD3MPn3QPTKGmoUeuk9Jefn/0i/LsxmwnXEuMUXBNf81tXD5zp5n4m/3afxru0epxr",
-	"UlhL1fCFr1edQPhpvcPNkhKKUcvXSMJoknKBeBETqrVrkhLq1CBmVMeM85rLJay47kiwJQv5uSczA4Xm",
-	"vULBHuaO/BKmEkif/Nxzdem9X2pmhUWRqIxU1HS70fIC96p7tE3XnWU5KUuGrDtXkvz45PQx9N7wiEbr",
-	"pOtg5MQhKGHUZgkAUqHRR75NneKmDBhL+jS+6U4hROfN2KZBHzBJfRH3p5Nnvz7+7cW//Y93lqsqPsSM",
-	"PAe7sDS7qJzGVLKh/4rCxfP1W+Hid1qIThMQGkFejRhNzagrMqO472ZuRVDl/vjDcKB7hRe0rY6Zpa6v",
-	"9R8FRCWNQ9YiHxVeG0zs8838oXMi6TCVi3n5/pPOeXGlPlHnGv2SB3pddru25vB0xCCmnbMMYqlNF5sL",
-	"QpKAaZMv+TMJi3nCNKJCXC5qIZo5iDoQE23SK7hCT35js56dhLcgyc8Xp6e/tIt4417N8AVixbJpbMoo",
-	"ZL4RhZT4hs5dnfXHrrcE4nIsTf18ByNSotiEUUM0HbBLSNTPBP+vjBHDvpli7WvryeCMPaNPzj1/RVsz",
-	"Z7Bzu9E4Q/TJk6g15iKUwNaw3XVdzFX5j2gUgjZqNR0/v6r+82cOIo0BvkOndTVUDPXfvtcm8c/CZZMD",
-	"z7H+8lhv0FORKzPqJojccPbixXNwtdkB8m+6E8Vi7op4Zoza/R3QMU9nPvfyNadpKkO3fJ8nOebCypYC",
-	"ntyd/E+PmNV3ke3lXI3GsRyPZeL42bqsZz/u9LlJVPG+v3ul4SF71e9ktLADoY0ptJxw13Mli225Y/0l",
-	"glNjLTwVMXN2I0tTYGZucGpfG1k1rTdBLKDeJaEDw9SUKpeBM1DyX0yQnrsFvTZ5g5k+NOFiaDkrcxCA",
-	"Lqko4TpOpc4UI6BGqXI33HahdsmvBuLJoLkic5V2xi7lLjSO6BApELmNphFRIU0twlqlWUQGlKeZcrlG",
-	"Wo4ByEzjgog9ULTvK0MK8/dz86jCUY+8Bz0SAaw6yzA93St/e/Zv5yfvXvyP1yux4gNVRaPtcd0vo9z5",
-	"cij+7AZMFMo6S1Bnc5xzKzhCRQShahb8CHns6kDOS8GZP0yY0K5OHDhOm1ylWpICV9FRAB53jQ+ENND8",
-	"oAC+zEXe0MjqSnfHoRZ4I66vXnk9TOBlOplILsx4kVQv1ule6pePZY6ukm1nIagGVHuIUag7qRZ37w66",
-	"/esucgsUsGWa+2zkROfguF5rKQw4dgGrbRJXePneKOyo5Ry9ZYetojxQZhdIYzOO5wyXbbO7r5hkxYin",
-	"iVChkdCZq73ANiZWt/ChaLTJoDwjN7DAL7cJYyx0/8PRJfSCqkiTdHvx0NSRhKX8lqmF7gdPCjwJGlIy",
-	"gUj6l8RYLgdIG3YYLjKmCTVkJMdsdb3llb9D95xM870St9/PTSkbkiNOfG7Nlin8ChICBoAG45LSlubi",
-	"XAaEGD8h4pN92uQTeKPB42MCBp2DiQoAUxCpRuSokJFQRcSwbH8pfNrFdhKeN9FmQrLKnIx7WlItqhWA",
-	"ENRdRZcI0FSLAz5f2UaZS1+pt/Xha0KLdHf/9AM7XcA2cthB0MAP8YPWIKiExSkXO5GU1DXqK8nA7RoD",
-	"bvYPTba5zmi/ZmlKMmF4Sq4mipfasgvZjemExpDrsKrseu0O9Si6tkJ6bjs3k1xjpjVdBqf9kpkpc0LH",
-	"Bd+8elkM3fpmMUYC2k2gp4UMsAbZXu/8nI7Zn5tmf26xHQGwk9ZXRmIqgn7hQ/2CfMmYTuisvcSsPztd",
-	"udLiCQSHeVIoR94Q9dSzAXfJDjd9w1MmkYN7c5DXCc6PKeUC8hUuQWuENlGk7zGMk0KoESi/riyuTOB7",
-	"LYxrfJ/XvVn7ic7PTaLqan9V3Bgsgr/Xm23HZeU8jjUElpDmJBjhu/Kk7FxDHFCePjT1MCiBSCTdhCdd",
-	"IU2X2tuUrE4n76V5HQ7yqBNuxxxLpS5qhOEqFtyAaxBdAdxpe9TmUluKDsoR1aTPhpnYLrXh9BcTQx4W",
-	"2f1dQqtDlmoG+uXqFPcJj/FIa1uhtS/0hhH0t+f0FmL4o0IO3Krkpg1VW09EGHj0s4nBsq8p5eAGLBbs",
-	"bI/mYA3HUOgxFHoMhX4/LO8lG7rc0PV1Cct2fCPkLfK3bfIuP8Uj+zqyryP7+n7Y10fXRNwrQXnWOjI1",
-	"rxHN9RdZ4Gz2GLg2PNaP4qy/xHn+1TVVJ32GMVRoF+lOhCUkoYZGHiWnlHA/UXLAU1bssohA7VnCmYgh",
-	"NfRxybrDriPVPbhgktuqzG/e6ybrs99ret1cpSnBvdvyJbBnswQqLHZbEXATw1HWH++jP+3/6ms0XvMx",
-	"E/ZEdThKiMX7rjQRGTNqT1VH/uztR2YkE5nK4SyHVF3xAlwsBlf6rLrFU9bfHGE/dF79zzxWCEEft6j2",
-	"AupcaNw05NqogM+WhA0LndKAp31zfNiVV+MHvgWwMYr3Mygedwj89vxOW1HLigArml60QHimjOpg1/5h",
-	"n8bNL441PyMuErtw6EL46c3fuu/ffLXsVXAT/F0tfFc4NctP4Avte2GPpTAjq3+4vqIBdRdHYwpzKNzJ",
-	"woa7w7SHZEWMbyvOxn2qhrKb0JludR6fQoPKbnHbLqCirxuzNG11nuR/dMdcSLs1Z6eFDxXTRvEYxKv9",
-	"Ym6T8v5XfkX5jNcDp4L7VofOD9/dF9X7vlFZH1qTswEXfA4wp8QDVu4flfXZK3upQnlBDft45PpyLunG",
-	"AUVdEO6xv8AexcgWAoOhPhXokjBEZgVNNzzhEJSlsfY8tBjQNzrU3UIatGcg1+JafDZ0MIASMAx/KAYI",
-	"IQM+tBRT7uyu5672SKYJ6eU734tCV0lAks5Bm2maXuLqroUXWVTM+jKZAbpzygaGyMy0yWfEyLY/ygkC",
-	"mzA76a5xtq6YzdB+iu19GfBCwK522hsCZsc0ZSKhiswYVZFlq4bF4AGBYjrICElTx7PH/y97V7fcOG6l",
-	"XwWlm7kIrbbcnklGvupMZhKnMt293c5O1a67RJiERJRJgCFAqVWpqdp32KfYq32IvMk+ydY5ByBBmZRk",
-	"Wba7E1/NtCWR+Dl/ODjn+3i1kMpMMaND1TWIgmBELhJrGpiEInJIJoY+R4gwZ5WiawXDJRRtverc9rqR",
-	"jdkbbyxgOqSLNCDk1Cft95T7EePsbzWvrKhwIThOxbXW5fm1cmOHByJa9pj9SaapUE6gMr4UTGkWL3le",
-	"i7hxNhRMstjUJey7EWk8Zj/TJCiPpTRukTvyucHT9HAIGSd0bqUtejqRolDFEN7F8Pw1CCzixDt+7Eay",
-	"Un3B4sv5yVutBB3DYtdnbtjr0/MxI/DvaVNC4F1cqwvtHtBG61Qgn9pr/H6oMyptvorz8mNult5dSnnV",
-	"uBjyrQhXg8pwca3Oz85YbLWeFVytA+McRyxW2s60ErNSVFKncdPggzeMUqeO6wg2qAFBd6KMv/Ujix21",
-	"Nm7yXcGI6WkzGAWsMuG4F5RW54pZoXCnTB9auQsL/kBNzRtWDzl/fixKu/53kBp/KusJbyu9Iim4qRB2",
-	"P4XFullfMG5ZoVGD0AigfEYdSYahjVmMn/QWTVwwAUMgGj2wacQVvZsLOnCVuwihX2/ng/7dBh00RgV/",
-	"q4X72PnPHTTYFCbhPC/Yn7mqebVuuKC4saROPQswUBsCdmi0NxkKvLYPD+Yv3A8qYpLqXFLHZsitQIiq",
-	"fQeEHFoPHE7AFU6mRop9t9uf13fu9f2ovw/a63Aa5DcvnD8EV7HvhPz1eM98GpK4upbpaOuMQrLzh07J",
-	"BwFY5ykNe49ISBtz68VVwph7AJvi/HQXNMV2OUnbKAVpcOnMsM8S0zd3kMXvWN0jywu2PTfzwaEJhj3Q",
-	"CGXiPNGe82v7qHfN8uz0aafZaPcBs1Lov3i+idPVT/W/dV5nx9f3O+JY6rLOWyD8AyzBxhN2Tvr8KTYz",
-	"Tsyyjddi5H2EP2F6K9XCsJhaRKes+WzIlZE16yt0xBRENErMci/EuXYYIFbxZjIjHkLVca3AAwbq29NH",
-	"ZonvolSjO6Zk7rmDxkGIA+TIo0jsfHIGk9/3l9+PwrxxE+v7dAbflofAo/rdbAkdvnxMSDEoeiYIS8IR",
-	"WO3/OXEYDV9e6qNEFmfPgtKzJf52YeK+a7Ig4/7tyenZyenk6vSsvehAUKEpTBuvq/b6TZBjuVeSBaN3",
-	"+IkX/i5fsJtLRFGeEZ8jFKKIBOJavf3xQ+S2K5pE55OzqPu376OoFZlrtZ0Tti/Z4857X8oVwY48UTva",
-	"x88NNSlHsz0p5NPILG5+EVPeAkxnnfMGx0wmmXM+BR7IYFC1FSlTenWv+4LLdmhHNHSYeG2Tq350DV7/",
-	"gK2hSXpZZiksn0qsK9XF5Cu1HoS/ZFK5kzZI3uccNonP55j5+Y1U6W86Cc6c3wiCzkUuPp8EVWKFgJnB",
-	"N+dV87nCtrl6KfIc8QSYUG4E//gfuta4mz5utHz0LZ8kp+n34uzmt/P9C7majdl2rRII1tPerchQbPa8",
-	"YOla3y16kEljNZ2anQk3EROfbZjkqcRSutSQEis4waJkXDClvWq3KUYq+XYZSkqhhXcrA9DFA40r4Sx2",
-	"oAJefnzHXk++++5kwnheZvzk9Wj/Q+1Wd+C+3xMa/RAmQQde5z7qBEGygEjsDCmmC6non5Pvg5BIKiuQ",
-	"BHKPUgfXnvPpyS8ig+0ZUpwrJDRDmemI5NNq0MpXDzZBwxZX1M9G2dWN1EAsjHrh0v+YZkSYNiXCTDml",
-	"oOYOMdNrwhSHJJYE/5nWYszehjn+awVHmQiLUsHDjJGMtbnQ9vcJwZJSC7NvLs648T0kVL0Tex2eZSKn",
-	"xKlj4RArGq65VjfCyJTSqTpPEbWerXSdp4iLB5MzUi1y385hps1XafaUmaYWR0yWBsMgPNFuEvZauUG7",
-	"rL074eGKScPAo7o/uejVMaTSHMMc/0aiuS8t67Y+2O3nbJMZPBlssuv0e+8gFD5AWe/TQnPEeuV2AH2W",
-	"4m3QF5/WeJN5VHjN7W9/HxiGIKJ+frhMsmxOeO8W3uCfGScFPCw82A6U+QvC+KqUZXrF5IYV7UYA/WRV",
-	"qLNU00Sen25WG1XtxZoMNuvBdXsP07R9a/iStqQCg6NDDrjenM065/vwEPtQzR9y0WX4lSc9GqJrloZR",
-	"MIiX9GVn949yYgxhCpEReVDe33Wv5tsLRqoUYrdClA2W9nx+4T3UKtN5w92Kko5tyCjZujJHYe34qyHq",
-	"ghcW18dicf3xM0+sJ3LlaVoJM8QVQXxeg9Dg5/veuGxwtaYC/8CplOJBdK3973OZcsfdsQdJbYd2VnZ5",
-	"inbcmT0eY+wepIMN4Zo0ht8l5Mx0IWYHFGrv+d3JKSZA1KLmC7pahn/r5BZCLXcv4RPl//hfYzj7WdfG",
-	"cFh3MiKzSudYXfcpGmklZlYWhAZvmgdsbs3eJItGLpSZSTWDIwXV+Bqz0hVyhzwlCy6YtKfGCkAHMHxY",
-	"RAUJHA9Z3U8dvu9RY9hH2ykeEsqu8RxsHxg+okqQi8xeMKSMZ5zBRmN/hUcCwYNe/MpVPsVjhh3UsYXz",
-	"R8Wr9cxvVxx21+OmMqng8JgQnEhRE+qBYkmmtREuIaNX6sInLSOqOoMfU0VSpetFhjx4tcXzoDSmJvi6",
-	"gL3RGUcmzbXapPTFMbkRIr2F1mwl+C0YOfgMVM9PVRIsL7Ka7vC1fac6MgSwRc96nNthazbtwIDi391f",
-	"vE9fCsXSas0qCVo3upduPQ9aAu7HPyMlMJmOYSpgV6yIqZJ7mpEwOt2fFHjNUo0KhGHnTg3qO2w55Tkq",
-	"R/CLe/5i3HP0QJ29tF/KJeOw33bF6Icr37G5jqlWlkLtVaapVhi9vmmBBsAvTv0VSeNOG+wf1/3gxvtN",
-	"cJiM8Jk8N5pCiGsVd4QyZv/3X//tq4wpNVoYkS+FGbMrfivVgvEVXzPenFcxAsG0Nuay9S2h62OXVVWt",
-	"mbR7uP+wHbQh9y+4SjneMNmKS+USt4U0RqrFQONoj58noT/Mzx+bybnPLrBLY3Q91/XonqHvMxA4D3rn",
-	"L7D3cIvD9YTNx/S5r9rj95H7qH8E5eJ5zowweJdKFcGor6wCZ6jYTW3pLgatR4Adu7c5oZIFd9tkRD4P",
-	"ONdpb5NcG7wUmpyh9vWhbPoleJi6PUuPNkUhzv++hCFPG4b4HunJ2eE90v8sxokAo5TPADzIKFWPZZTu",
-	"YVnuGBJdOqc/YEaqr9+MvBxmviwr8vpfzYq8K/HytU0jLngH+OoQU2KEPWnTS48b42A0ksu5NYwzEEhi",
-	"rXX5SkxObuYl28ShAz5HWm+QoROpHhwLkbXakaYcNGhG2Pd+5b4SlLsjpxT99D/AWrycWw5S6o/CMs6a",
-	"jWlE8Ah6bbUtj6zTP4Gy6UJgLgH0LdfGslQgriQVhyYaO+bRXYzZHSNwtAMMtQH5JmOpWG3E9gjECHv1",
-	"7ur9S/DxEny8HGHua6cQh1MrcQL74ZVvha1th9spnwQ0W283ONWKgYOG314co3jmqnnzV1VAc+IZvdKZ",
-	"Vo/NgBC8Cotnwn9/2r+FGGIpt9pDfe3tx731M989cnNgMK/ArJ6P9jO4+1pGsKLNTAnUb6bns0SrtE4G",
-	"cObuvAwUYHYfW7zkuUxnWIVNT/0tPvX1Eas2vC59YZUbeHfh1ZxqCZ/+Sqg3ivr5zi2IoePPjWC4Xw6P",
-	"pCkGMXSzg3XzLnrSSnxjqHSDQDnDcwzIkfF3wXNph5girlrFe75qiW36t1VfBkX73pL7PHURzer/i9VG",
-	"fBAJnuhDt3CEGOLV3/3/zvatl2jr0ntrIQL1eChT3ouLiY6gFV9R9cEBsn2Ij4n66gybu/UKNc1HXSW3",
-	"2d2gi4p4u1bvnkW9Owof7riqntKAPq81cJAnGT7cdR27AOCO+H93Mjk7eT0ZHRBAPcP9/1Yv9JVds+mq",
-	"Eol9kGeBDzxweq//eGNYDF90PSGv/t4kU35tfhxHBCvJ87wX1tEX5BV8TUCLIOxSEZyhq/RpsGipKAC9",
-	"1X37RnpKZ2B4rrn0Fz/Vr+oITGjrj3z2dZDu0ejE/d9e0DiFVCKe+v5ieLXPW9BmYvObb/5t+uFpf7lK",
-	"fY3WDUFdXrDYCl7EUwenqFKUpwaqmHqN6V5kTRWfWl2wmAQujvpWaIqPkIotpVgNLMoq00b0rgrMDwuT",
-	"edHA2u+fCaCBG8FupUpNxIyA/bdU25boouAEROcM63+OuDHCGNegV+Ycsw77oDlh510vhJOfCTdGLnzv",
-	"H3bozbwRGkU9L45Gc53nejVDoK9M5+msEm4NeVlWesnzgNUYVxah92cdSkFzC/+pK/S7k9+NotFNJfjt",
-	"bJFzY/wTP22HljrbgJbaEzvLd9Y5jP2IpbXwpkaotAtC+41hKV+juMLXkLB+SIUst/3S4tH8I9Qmq1PC",
-	"wSoTXcCs7iM3JOy+S6mSuI59o4GPZrlYinwLiA64gAAAGx4+C354VD5PocRcJpJX631D6psJ6BaMac8f",
-	"JM0PGoaGN3/8j5Mf8Cvn3x5GQLHBaTHpkmzvfSLBsXls8VCrKmF0XWEfLgw9+Mu9ph1s23SUyQXEt8H9",
-	"AQnnNBDF+xxu+OSBLKjewT51YsyHITsgMAhrAh2LWyBsOyIfQ0G7C16CMOqKm1szwIZKQ6qW/ZAsV6C7",
-	"9DFsRAVb9gpX2D178wd/QnqOCPw++cdCWA6qNWa/b7Apiim2RtlKJogJ/EqXQvFSjte8yDt/QHg6+EOq",
-	"ExOPW6NBWDU9hvOXTKNfNR6c2QWOU/bXt1EAnR2xt398F7FELmXOjE6ksOuIlRXWOzEjEquriBHNCJxx",
-	"IkbMI2zOE5lLK4UJhvMuuN0yPaN6wwpJvWK0O1MMcuy61LleIN5jLueCJeskFxEruOILgk7C+9k677zs",
-	"B7fBPQdJKvtub2qbq1hi/SGAn6g93fm6lKi56402LozCNacSjr5QD1429Q8zUZsjbRgcmqAp6JILnk2R",
-	"fo83CQdOoRME4BCbTT3wOeMLoRJcxXZ/WYuVELzmzftLRjw9ZuAcTrdk+KK5FHlqmOW3wlGREBwWTOFH",
-	"tcilySL2UyVUkkXsTcVvZIKz/ViCLGQefAziQN8rV/DbBgezCLe0ocTYkh7Ipw7ZPnF10yp1fwB9lmoB",
-	"D6bKHJ47BhUjeI5kezCGjEs1Zpe2waekw42bp+taiJgSDl5fVgxB8TorCAakV++4bR8hFdNVKqopSd98",
-	"jnzsVHNgIlZIxDDHGZikEk2vwq0QZdDsACeDSig7ZpcpfdsBiap8Ha6eo9/o0zu38MQYIAsxRU07QU1j",
-	"ZUaIQKtMO6WD0wdtHCiosVylvEpd4wYscVnpRKQIl7GpkaSofaNovChNQmLDBSLAwy5N2Z8/vnvLPqIH",
-	"iljO17q2LJP+61Z8tih0BjaG58zf1besKSKluqyGZiCTpcGqj4tW+HiaNoerYPA/6aoYErtS6DIPaTpY",
-	"IM2BgFMDaikSOZegm2umBHF6uJf8vgmqZO8SISFDVWF7LS0RPRiliB7PK7DLQqFVXmrwL3PES2eVMEnt",
-	"huO5oujs1HSmcDyeBQP6IBJROrSMO6TeNGuSijW76SyAXUlCf9I0LPpG1CJUEaVEGjW1NVXqpPtGJLzA",
-	"G/lgIH+oKSwVQ3uAhGV4AYavcFvCF5VA2KSIVWKO/KcoK1rfIvXmmP1FKldsg7AEqNQ8TTvb8gPEJ/3G",
-	"EHbEVnwJBo+KAGFvrF4IMMnBM5B9FY5Xg09BYU9wJEjhkck8jYgyYpURbwT9kWG04Y6YUQNaM+cVDCWh",
-	"1qOO4ss8rYQaskdN2VPGYegs1XB8WmUilH+Kju4+4UOImpjwKkX2C0SdxN3MBU9NCMbQdERbzbgvkSQF",
-	"znPjMwUICMbVmlpDgrnAG/qEMdNWLypeZnD+Tji4aDgIc4t0Ea2QkbtFF0ASQidEPIdNmbGV4AWsqlBJ",
-	"tS6bBYZQC5Eqctdppk0r+p79fS7zUGbfWMuTrBiQnHDhHDMIxye4pIhfJmxtnWKHWVnC3hq+Ni7MRUqQ",
-	"vC6UYYXgKmKcqh1rhYpsnOPD+DtCE8Bz/NRrqnF05cYG474sSl31jvlntP6pXy1yfngUgWhGcIiafNLA",
-	"RKzMcR+Utm4LKNVwUpdmzN6wFloXH0hiLRQIH8Z9ghcEKBC1KHIkF3R5jDADHdkwA1YzXE8ktIFjAMZM",
-	"YcGV2bDU3NzCF6W9CMwWMWyBHbkBiwma2bGXnjquh8TBZcxMy1HjQ7POKKZBkXBDRRe5NBphh8EqBG/1",
-	"BHO7pu5ESVJ4eyshBjVWI7FYrq17Cfe21PrEStcwMqvH7N9qrizG92g7wZoXPGeUh+iEw1Ynt72UFgti",
-	"NKM4irRxyubyM4hDfQMftWQ7EB+tMk2DMLfdFzR4Sb9++vX/AwAA//8=",
+	"7P3tktw2li4K3woi345w9wzlLsmSu62KN86WZXusPbalLXnGO6atyUKSyEx0MQEaACuV9tbfcwHnEs+V",
+	"nMACQIIkSIJMVknV7fnRY1WSID4W1vd61m+rlB8KzghTcvX0t9We4IwI+M/nnCnC1HeY7Uq8I/pPGZGp",
+	"oIWinK2ern7cE5TbXxHfIgX/3pBcrpIVeYcPRU5WT1dbsUpWgvxSUkGy1VMlSpKsZLonB6zHVKdCPyWV",
+	"oGy3ev8+WX39I96Fv3ZDhKScJWjLBXqxffA9Vum+8bGfVw9/Xk383nc8xeYj7W/+tCeCwLoYOSJBJC9F",
+	"ShCVE7/wn1icQqNjhUguzRcwk0ciUEYKwjKJOGus61makkI9qA5jyvffJ6sCC3wgyp6sGaz/YL/zDvVA",
+	"pMQ7Ip8iovddJAgLxAUieg+oftqQzCpZMXwIT7We2gG/+46wndqvnj66uEgCW/WcMCXIi6/CBJDCr+7L",
+	"BVb7+rvmtzXNBjdny8UBq9XTVVnCk4EZ8IzkVKofYNgg0VOpEoQlogxdvXuQ2heuwvPSPw1OyduUzy/0",
+	"WSlFhB7nv/+GH/z6Vv/PxYMv1m//5Q/h+ZYboufcs2PlhnwikZ5jz7aVGzJleqEJCMlF9/NXjLxT6xR+",
+	"vXIMotB0tSFbXh/jLyURJ39CMFzPFB5ehOmmj2LcpQ0v/mxieZGRQ8EVYenp30ngjn+Pr4lEGAlSEKyQ",
+	"xFtyiTA7oZLRX0qCFHmn+i6SN/YDPXjfRXryJFkdKKt2KDjPreGVwT3SDBcpzY2OWCJBcNbiqZ8BTw1P",
+	"subCUST0sOf4tj9wRqLmqKkoxXlOBNpjOTAvPWI1uWnEtH2NWZ/IK7BQiLP8hI57mhvmnRpZqSeE1J5K",
+	"mO6lYe44zzXxUzUwVfO5iVvG0rzMyI9c4bw70+e8ZAq+LfhRIsV5z3WjZpi1gnH8KWRki8tcrZ5ucS5J",
+	"NYUN5znBzIhOI+67Vx/n+RXCWSY9rUCzS3JDxKnSGnqmVCkR9VwIKw+rp39b4TxfvQ3txnf0QFV3Iq/1",
+	"4jFwnb6PwYvBdT+5SPQ50IP+NsirA2XmX/Ulo0yRHREwiTGqAfqlEh0xUyRLkCzTvZYjV5uTIvL/f/Hg",
+	"8ydPPnty1Ucog1QSlKfv9a2UBWeSwCm9fFaq/fOcEqa+FsIwbUu7+j9xUeTUKEN//rs0GlHFB35bEfPK",
+	"irIbnNNsncJAmlfoH9YB4QMP6BUzrtA140eGQKXiAmU0g78Wgt8QRJUk+fbT1Xt/dX8QZLt6uvr//bnW",
+	"Uf9sfpV/hpWYNcAyW8f+zXP0+V8ef4EkSfWf0JNPH60SX7v96aefHughCFN6xYFT+5Yf7QKknaTak4Mk",
+	"+Q2Zpv/p6XnTPWvLdwIP7rggW0HkHil+TZjbeHj1dvf2fbJ6JfgmJ4eB9RXmiX8NrBP0k2qZK/1NhWle",
+	"reqXkkiFNoLga60bAwUduCBIlDmRl0gSgmBP5Kdud+Tq6d+qgavTaoxMJdpSkmd6o9wT+v2C61ut9/3P",
+	"cPXev9U3UirMUj1YKdhTrRE8vXj4xaOLi4uLB/A/f9H/81f3T/t/WN9XhVUpV08fP3qUrBRVIFUD68Kw",
+	"mlrPcBsm/+z2JfoI3WEEzu8NPxC1p2wHnEhwtjPbZ+XYjb4RnEmwsY5gouB0j8wa0IFgJoHX2S+BPfHq",
+	"heEp+h+F4AURihqGkwqCFcnWWDX0qQwr8kDRA+kqVa3p/tb9nWYRulmyyrFU61JWH++YdgxRhfRTaMcV",
+	"wubOJEhx2IoDZaXS84ubNLPWQvcHoo5cXAeE5PMXX71GQvN0qWdywCfQa+Dr5v4SlgEpoq3gh0tEDoU6",
+	"PdXqo5YQihxk8Iv2D1gIfNL/5mKHGZVwB9eRm1cIckN5KdeSpIKodckUzcM8MudsB3M2j1rlHsGijRkb",
+	"t4OC3PDriaQiU14YQovfDjPN7lpeapWOMt8YB3m9ozfmgHiprT5mxBZltVbvtLvOp8sim0z91sfReIEy",
+	"9fnjVVDlqMXQ34w1495P/LvXmEqXIiz5VvvpUW2tbPHN30mq9BSr+/4cvgBsPsuoHg3nr7z7bxXHJkto",
+	"Xe+mCnORzL7v7ga2daJB06h5Pysi8sZ4EprSAb97YZ71fjYUlqyMaWd/18rBzDsYIO5hW7w9rwNl9l8P",
+	"IybZIqYxGhkkjFfWr9Q6eaxwYzlDEqwWKoE77HkWxsb5gbxT1kOhB3LW0tArxqRqbwjMvvnpkT2wxuzg",
+	"3ThQ5v/14dTbwso8xxutURg19H5di7sn8e55FVq5x/lXJKWaccqJ7GxDpFqDuqj/g/GQKfFyi9Kcy1IQ",
+	"qYVFuqd5Jgj7RKIUS+C3nXMdOZ6UHw5W4Zr6amYX2jCrYROMHxA25m2ID7sjiru/dl/1/jfP7eHF4MF1",
+	"7p2br5vB24FThK9NO8BIbuzJ5d7ARMeJ1pHgIw6EXmk+tObXRIK7os1usf197KSeY0ncWIa2sjANg//W",
+	"GBaXRunR9pOQypheCTqCcU8V0kxHWkU1QIDGAOuEHeg1OVIZ1IoiD4mXKuWG3znS1uSTEePn3WpzIOw/",
+	"6uy8G2p852V360X9w6TLYo/y/ciVcMMH56YUTveOOXTOEKOCCMkZ+uPVhjCypSnF4rSm2dWftE3N9ROa",
+	"KaE/Xun/Bz+ASdxiev6rUUdjR4t71vgP1hnJieox4H703K7OwUQKBc71g4kuxCncc0zULc3JmgUDRM/A",
+	"VtA8QBKmEnSkas9LZUxpDDcDHUqpYMZ7ngc3YE/obq88c6ZiEtFX4ZqyrGsPJas6XqXJqyKWNTwPZvOG",
+	"5EFD6kAyitfmzz3cwR0Ihk2gEo4kbOylhN6QbC33+NGTz3sH1BttR3NbGlSVCZNU0RuqTj1Ur8nvqeHP",
+	"NhIFVJ7ykimIV1t2wfS+gh/cDmmEov5UqoLMI1mNrCG4KYm2IPfkHdb8yXyxOy79NbDVX56UUSOGNnzU",
+	"dExWal8eNizIiX/aE7UH+xf4OXjcVt0AwDwDtyxyjjOSrTenWMFLt3TIjYORTDEDAtG8FQuSwbWDHcp4",
+	"Wh4M2UQb4OZ78fOLNtiT1Q2n2VoQLHucW/r3qR4D80rkdI80U4EY2yv6juQyAQHAED2YgMlSDgdgLs1r",
+	"6jPRBm+xdF9dqy6z8Gm3SU/DAvE7yq67spq8K6ggctKWF6UouCSjYr3x6Vf2JX0HRB7OFPF3Vz9Ufyrx",
+	"Jzq+zlmumfOW1Zq+G2x8rq/qzwYyZKhCvCDMZ9IuvuATQogx159ZwiFRK1b3zCPh7cISLomzNYu2K2LU",
+	"h9ES7/Nl9fvB7flPbnSrCTem5uQN30gjjefnn9+sxkwOO07w+MqMqmdpOEPtSpAMp+rqKbrBeVnrBUpg",
+	"mtuoKjpqKU4EliSDtCX9n6WA9C5jDOAcaVpCGTlglvk3jTJJRM3OIXymdXLYaGx4OhY2Ca/gwmQ66SmF",
+	"L6Rey5eC4OuwQm+syZyya6OqZZxIX1Fu+8acIdkN/lDmrI1Q/hYjjY0Ka6juZN1eHKiUhtJxrogJJpr9",
+	"seYlF5n9s9kCytnaqv9rQVIu9E/pnqTXENVZ18N4fywZxMnX15Dxw7haqz0Bv1K2TveYsrAKSn7prvWH",
+	"8rAhokrN1NIvmRxUsPtQme29JPq8WkNfqqhUSNIdwwqI78YomMgsqn22eyz3wZO9JqfgwV5d0+wKMvL+",
+	"/OmR5PkD2MY///14LT/9u+TsatW/bRF6WzXx7pe/zh49efLwiwRtsCSfPy5FntSr07Qm0dURn6QCX7q9",
+	"mg+vEpvNmCBJfkmQXjBEl/SXQG9KTOSVsIxkaHNC2BDulpBwuMC9F6vGtA5a70Vi9r3aZX/d/hd6ieDr",
+	"m2AYGFfsa1DCepzufaJf4iJ41v8hCSShPnv1wqZoXCK80cYhRK0hGHmSihx8eu9TiM1nnFBrEVUpibhK",
+	"0JX5ypX+6JUZOkhPU3TIdI/ZjmRryEAIhId/AB8aZ/m0aG9ovzqMgOiLQpU0xHiJdriQCAuCKpHada0V",
+	"RPSkSVc/vcgSZPcf/BzgTfo73wTH60bEmqN+A/kH/GACsvqQTEw55kyLfo3y5NyUethq5gjLa5PyQHv8",
+	"FZqhDxmhejgrgzdkT1lWbYP0BfCEcDjkhvQKsSuXkFKl1pqgdXUCPfteJcR2R9U6WO3CPgqqFGF6OC3q",
+	"q3HrPYNHrRrQZUclcIY1DdH2Tz0f8Sl99JAHXaTwCtie3v1OHCPytqE50861HOZ0S5gVNdtczqyYaSjo",
+	"qTgjuU+AE5yTDHhIR2YP3g3gOt6RR18Epwm0spi+ffbg0ZPPm4IW5KfTdVwiClXJmKPN0xZnqwhD0tSN",
+	"DxTZu/P/CY6nuhal5XIX/JrEiVCjYGtZwJTWxOtlea47UEwC+1qfr7S8QDMvUFBJFudZdMyyzyMqSWI/",
+	"cNxzWbFNj0teGtVnD25NiZyV48guRl+DdURtF1B8pUBFveLpuu+TVcnqr7VDWvU2YlppJ1TAPUqQ5AfI",
+	"m+JQ8pNnM/Rze8buQL3d9yYWpjm154L+CvT2hogbIr4nCjvm1aQ+yDsF/5xcy7LQlp5Z7wTFRMqSiOCj",
+	"Wklfl4IGf3QJzOd9XZAbW+a1dll1PV/rPLfGpdqvD0TteTb7+ybTYfbbRNzQlKydMxv3JkdC4uDwEpuP",
+	"LLC6NkWag+7MJXwI3un3rTOwewNkkfQQa+zCJ9FA6GJ9WQdHA5YQKGmjWoE3xjP7xvtktcGSBrWpE0g9",
+	"42OARNINCYfeWl66QvCUgFdjbcZ2HxkKUWyoUPt1hnsyXQphEzbQgTO116rdiWBhw3lCKpThUyhUZR1M",
+	"A99bV2MHTLUMn66sas84g7DVjt6AojG4B8HhIQhdMiVOa75dc0F3dFT2PjcvzI0pO5pfM7DWgltfPeOi",
+	"sIMraz79PlmRrLR0nZObUJS3NUD7+ffJaosPND+te9Odd4RlRFvthCnrru0+o4+lJ3z+vSFe62urjQ6W",
+	"n5CNFc1NDtESlGUkW2dEKsr6eShkcxWCKCIggTysQMFTN5Qc17lXSTtEIFVJLDjDzX/H54j4b7flwwEL",
+	"qnC+dpUGI+faehxi+0IbPZQpHrWXB7ozRqBlFEM52O2Pt14Nrqd6JnZF7Rcg89E48Wkwl9LzN1NTpXbA",
+	"lNlId9SBePe9k3Kv9kQAhQc+/E0pILouC5LnlO2kcfvBE3KSr6fY6+mGnix4UeZmQ6JYRft5m6IBU16H",
+	"2O0zIegNzpEryHSF2aPcXJAtEYSFHBBv9lwo2Ix9ecDsqTeyLWGGHzGyHDI4+o5K8KqvWyH5/vnoN8QU",
+	"thh4BQY6YJswG0rlFj0lZkdiSz5sXtYBq3RPJLr65SpBZYEURw8vEWXIBFpql2C9Ml5u/LIhuzugNr7r",
+	"fvTFm5d/fvH1c/Tk0cO/jslGPYAep8djhAuaIHrQupDx4GyJED25LNU9rnJOUxuxM7xnZRIZgtGN266j",
+	"GEvLmJv2UNN6kM7a5Nq6c002Yk6ze7PbfM4XLU5jrE6wOocRvfVZraWGg6H1Mdp4FQSIUm2Dho+wSTj/",
+	"q9QimDPfxYDlNcnggu+4Qowbt0CCNierOpI8+0SCEvDUL9Lxq0srfcFeJjclfYu01mG8u17doa/Lekux",
+	"jLVekklg9nfg8cXwFs5KwMCpnkFOMi2Ms9KUToZkyNdQR51illE9ebONGD2++AJd5fSa5Kf69SvYsyxB",
+	"nKUEXA4bnp3AuZJzfk2yp/6WQSmko0pT7wS+mAJTAU4M4yYXRKs+k/y1dQb4o4uuLAsikTzn+qAUycCE",
+	"kAj8zfaKJIgyqQjOTJgBThLpzbhEmCFNXwd9E70fPKOjKut++Mgv674I8YazTDYspY2IDb372mMOz7VV",
+	"axxLPfbeVWoeceaO/Wdl8bgiNSjyBAwCKpHEgVOZYQ62ioEtWwSaMMX98ALalMrNK1Te8M9rVLIz6OEc",
+	"kzRgXo6V2nx01uYI3EHQ+hwB0jjbGh2d05nW6fj4H721OsD4w2Vh55uzy5qnXu3SZ3ELuGf2q1+cFVfP",
+	"uoiBO7EmcViBqIxhb9THoQtzL21jKGLY5Dy99ovMJBE3VvhCrju5oSm5bNrNjLxTAJkRFmOt3Ro5go59",
+	"3aJJnuFT4qroqyloGw39yhlJeibxQaz0xsqDrHUZ+7mTUBc0BBuGX9jUGzHaHGDd+aVacyqixvzCA1L2",
+	"R1+kam3+uOdgnjTKTiZL1Kg8Zf1JL0N5umh0Fb+hEicu6sKM7pIPxGVlSYW3ZtXuJWOoRkAE6CGDNIoe",
+	"Pvni0eOn6JnAmwR9rfY0Qd9hBdathzD47MF/AcLg298+e/+H1Ufoe7n1kpi5zp3WxbL0FnFHZ3kGJmvC",
+	"8+/bUhrt3d6/cRNz3mXxpcSkq9Oiq1jqWCClrC0T7le5Smc/lqhZGbk+oxUoC16n0W+dd2/aw7coFuj1",
+	"UfLZ+z8+sP+8ePCF/stf3//pX4ICoPeCjZftLHDhRpYzcgGHiGvZi3Z/L9kyFwyPRwwGjvKP1vX+f5zD",
+	"/U9/GEWGW30PcSO0OZnYwCXSH0DKIO4yFx7Y4PR6Fee9v2Uf5Oh9Od8nOfyJcxJfxu5h8Aq2PphO8UaO",
+	"7lbHOzlp8THeykkDTvdejgudcW/mWYJrhndz9HuxbsyogdpuzZ6XRt2ci8vED+4PnUSa98M/Om1Jv/tL",
+	"b8tfOnozb8F/Gun/+9B5PR2PYUTl+kIexIAGJ9ULCzsXSDPeEZYG/U5YoT1AHisPr+uITRJFw119HoTT",
+	"nuaZXGtW3Ff/ZYp/aZ4htafsWoIAOu5PiHFIUEh5mWcIy+ulfJTunUikFIscNhG7OKV9Pr+fpvv3fKy+",
+	"fgUoVCL4jKEagsGHPIr57EQHTxsASxIpDwB+xQXKtAQ/WE3AlDEXmIHT26UQffni2SpZffniq2DmkCmH",
+	"x71VhHtObohwRA0QyrKnipPDm7LnWhxdLgV1ZfyRRmB9EV8Wrni5kxFaI9MNK+UNOEn3FrTwYSQPE5Uh",
+	"Ojlnwq/0qPDpwJx/sVlafcAsEimuFcgaYi9UTqOVsT7cREffJusopyRDnCEAm9YEGxkaAibTWyhbfcN2",
+	"DzFwVpD6BAlFeGfwB8ad7Z0UxkzgrVolHsagLAsiJMmG8xmVoLtdKMV/kBjcW7875fud8k5EVZBTbtPq",
+	"y++u0kguZH1H5mXyLSCAJ6p7bZHbRKSJAIZtypOlpcRtc/uJu+XJgjPY/IiK7Xj2eXx5+CM+l+4oqKPh",
+	"fI89j3LaM9lWKCBSDzp2C7/yVKFJaPO+EteCxeDH+gZSiXKyBZT/6NJ0Xz2betvOVAjaaO32796cxjb0",
+	"ZQUqPmE7nXqEq8szleR4CMv84fib7QWbYcYWuYiT3zO07puXP8RRpp34TPx4H95lxuuC59O/2tokmPn4",
+	"tiwS/aik/WQ/56jUjneEhwVydLxxuoCevNh/DqE7ug2DYnfk7aAvSBB8/W85lvJ2sO/7sv+fKZQTLBVS",
+	"hKF0jwVOocds0uXtDTjET3/7a/L+TFjEes2vTSlKt/fUJMTxqp/CIq6mWLz6grB4h1QA3f7vpVSAVmyx",
+	"Aut/vx08xz6SzEoyaZ3mtYmbU70UuW7wB/SCwANEuDbqCzLkOhjAo/44mzTVpmxNJUkNx1htSvvsYi6L",
+	"q6uarP31dx1Zmlp7FNyY1S2h9LW5yz1T/EqW5YE9IEwJOiFqacb5Olzm3pqaG7t/PrMcKWdM2X5vUvOZ",
+	"SNY9ee1mD7txGnlWi0Ovc/0g0F94v41+0Wlf0QJGNIk92kTenCyi8CqwzOVYYrUqbw0jGzvPRdcTJNaH",
+	"ebKVxra0gkviUB3B1+QlEPz88x+abdp/u0g++yKcS73h2enM4zDpTWOHAV3Ou50jSM6PvS7Gz5pq2n//",
+	"8c91MsQf1g/e/uuf/nU8y9W2V4eFhs7sORbkmYCml4cwUuwOUybVOsWC7KgmivWR5nm4qA03RxpOPsKC",
+	"rP0X3idzaiNi2n19y4/6hKA4R9Zhzk8k0m8j97YMx1jtusNRPVelXcfDoaFyTPiiHjmcDWTbpNiHIInV",
+	"ltZ3P7aIjmzyhCJ9j7FNIPuqMYocpx+wToMGi7purVzqHz4+lKwcsDrUrGelIL016j/VKQXWG2y6t+rL",
+	"+MBdRlSNY3FDn5qOTSYJQd+CI6Ymom1iNXq8TyTyutPdVl2Jz7QcKSW9jDKC684MaN0pY16Uy45X+t0P",
+	"trtUZU58zUzFNkc/fdcs7uO7/9MacbbYg38BIq7wAiZuWxW7XxbucyxJyJySRMqBjoEmARRXKUrQMMwg",
+	"zAABu1i8cblE+5DqASd70LCUdMdmvta3Um57dRLAheFHBhkQcSPP7O2Yc5yt+Q0RgmYZYcF5PUOQH3ND",
+	"JRcoJ6o7S7THgNKE8IbfEIvlfaBVBtubl69MefueSsWFQTEy2KfWLxaZCphzOTV70HTw7WUz3wjbq8Ai",
+	"9yM+ihIDLr7WuDVIzLoH/sf+XOXrG8Ad07jNNvLNkD0JMgfyx33fjTGk591FHqYDslrzbU8fUCwtBJYs",
+	"xQ3V64cEbyJ2UTJ6y/OcH0m2LotezgHo9zW3MK88KItokjNvlIV31Vu3w3QwOe5pbig/BbgHqTDLJJJK",
+	"a1vRoPkkn3Yme54P6vP29ynpIpHMw0KPTplsXTQ0CCDZF3FZO6BCGe6wav3tU2YEzKs3BVHT55GLa6vf",
+	"OZda1W5kvJ9JjqeLCP0SG+6bqR8BeYd3gvhdM42+O6FZidnQimWEtTCqAJwamC/CuVbgdvsKNtJ0oNGb",
+	"H/5E41h6LqidYOys7ZBQmBamBQMzno2qFFql1gy54gtn6RMVuPnkeByV15HVDiB8vOfH2ug+Q3VrPcNx",
+	"qUSSEGZdkUgRfEA4NxU1Z/XT5UXvVXrz8pXtGqG3QJhSmV2JRSZdk7hxb0zlFx/fIPusSf8NQRR+RQQI",
+	"nK0W/0ebF+3cQ1EKgBm4kWAc9ZIte5Ll4WCh5u9NbLMC8O04O+y63Ha3e8ZWOKatu9tWmjqMvs+GqBsr",
+	"npM8UFCSrTUFhIlW4gO0sIJMd9sqyuySNTajHAlcjuIGfs8ZmQ9A7887WG/CSKzs13wr8tFtyTKtfvbd",
+	"yvfJasdxvnBWcm/6pZO20akxwKnpJidD3Uv077FDuiYYUcV1jYeDRQpWDYBmletC8J0gUl+QzDDqTPCi",
+	"IB8Gd/n81Ah3VBXFDWb11xd+lgt00g1s3aZpzqEzL1C3RKjAJ/lUK3yC681IEEYZZ1wkTW1vYpbmLdzL",
+	"M+5ed9Ukl8QHN06g+Ewo4w6ZmpLauckt4wOCQ67SroP5dwu3vR17bd+F4SvwFRQvjd2AblVhWvf+0xxU",
+	"GqNBK4B6Apfgk8cnCbqQLemk6R7Zqa9+v1TxdPY7Vf8tjpYXcYdXyuD984S7XVgil91dSJznL7erp3+L",
+	"uppv23nLEZc1IrG9V+Ecf/ecqz4dqaVfEI7nxNea6PQtajGLyRMfV08jIA6aV30Sjsctqq/v++7KgbDM",
+	"RabPbfU/PdA3kNIOswMHvmEZodhWb8H/S+P/rx6K4dI9AQYTkrZNBc4JJMSE8V9una9bQlt4+LYN5Fu8",
+	"gvOAKBbO7F8aFaLh9acmzOygMFyb6jcvX9UNqk3oOeZ4NVeS6wNR64KIlIQa85ujNnv/tGokDZ15QJ37",
+	"RCIYJa7fUOSR2LTvtKeduD8no1xihkq2pYzKPclgXjGFxnaIVTegZQ3HlR+4DRrARsFaU6bX1NPQtprr",
+	"KgRI5dkzgTftLGYX4FinOpW2e86Wi0t7hcycElDMnYuwd+S1vsixq5sUy4yIDHTPG0o5at9df3f0sTvl",
+	"LpBp2W82aRrUw+CasWXWnjf243eZ2LrrMTeJXdrMzOp7J6pmghnM5ywL84WzdBJLEpGqycxK/KHiobHJ",
+	"Ds5nKePPaV730Pyraa2rNmp1dyiyDw/0w+e4QAU4fKhCKReCpErGkOcoKGyo5OFL2++Ni0OotMHcKy6m",
+	"5CZN0BVNese0dJbqrciElln9Fbg4jJ6R1d/0s7YjXKzAg+FrtNcqekvUkYtrLT+M6+fteQ2O5vYpmoeR",
+	"DYtyGNlDAZ9m1LwHqs4RXi/cVUR8XWEx9eD7UacqumviTgUj6uVuZ9QlPaGB3LUKrY0pSCm7KXNGBN7Q",
+	"nKrTpZZMVWNFCzk2eQ/uYbi6ozy529i8OF702nG+Jr9qUMA4M7dVutNFbdilFAVLM3QVfvRugZf6fInw",
+	"xiQkOozBTySSCp/OJI8WhsBEncYNFLHNs1TcONHWgh1/6GfZ1/PxmPtScbRzuG1LHj9/hR7/pVUr+KRx",
+	"GI/CfMvjdcPAS4yrcOJ/z61vHbXbvvGjXkpVrPWt+6ws3hHyf0jJs9j9Nt+Qu/RdbOx1QSaB+ffcqiUR",
+	"xAdpfwZiiz0IuptsRbVS7XsyLaFoGBLqUywEJRIdOOwtZrVHMc/5UV4aTNY6MX9yJUsz+/WubNbqm710",
+	"XsHfLkPnUSpnjbnrNWfZGGE6MTjTRzbPjafMDxRMoJ/Yyro055Ky3dTyuigdY3FPgN2S10T/8W49Ez5J",
+	"unHejk0TfJf38OBGHPfWGw3p3XLAcz+VvYx64X/aEwDQ99qYXzN+lA7y11aImIkF3fR9/pHFnNyBvel4",
+	"uafui6crh6BSoUMoTvdgIE476nDMMhlVqp9z5nUwbUsulpJ8sJYInsinul8mOXjYzRTErbkBQulQ7s4v",
+	"zJmez9ryJ3tVCPrjcXGc6hybEORC0ZQWmKmAK/4V4UVOTB48L5WkGbm0iAlaraPshqp4VPUmNb2qvxzS",
+	"uItSFFyGfTt6wKycSlQfvyeisa56C1qnNH5Rn8OlWyIXIgD0tzozG8Kb5hwjPTbntEXX5xNojTf15GKQ",
+	"XCez/BnU3HaMhAln/Ai+5Xk2A31ZBpCCrT9niDv2eQwGgQL66/Mi0ZZ7ud8EOLo2ZSzicvAk6/1zOYTv",
+	"yUeBQzwTQri9qiUMzH98NhTexjmcfQGQgo/CcxKr3U1ysCxZA3peHeesOstgBGC60dItLeyHEtR0+PUN",
+	"zku8QDXgHCg08+14w6R+ITLJ+QOX6lSJu1HEAJOtXokCLg77I4i5s3o8rTP8vcx2JENaZH0MKGpLlr+5",
+	"8/W22gMLbpDL+AWYB9TaIskADlRUt427ot6lKHIqy58CotGikKFDHj/VhTRRj0/eP030GwvCEsiTUooc",
+	"iimaF2cKp+qZeS+0F7ctNaA+ZvIL0ag75Db8VIyQLO7KVXg58MpYBs/0Muuo0rTmTFyVyj2E1zxf1sCA",
+	"FV0k9YUZu2uz01g8+u7zBpjMk2g3wDLUd5ZaCuONbtkcATydHXzMV3xy4tIdcoDWkcIfx450IelbCbD7",
+	"K3uX8ZZM71RydqXjOfQS3JF/46FCv+WhZ4z9Mxt45hawZG7HxNzkpD9J2v5eJbLXKZq3bSu4/+6J2v9Y",
+	"wVcivoV6LYAyI7WenUw3ewGPwX53humrsNgRFetcuFc4Md5eeSf7duCKzpPG50FV3K8LMoVc+lFLvBkN",
+	"Hccs4BLDA/tQSzqoJAblRM5AjzCz6/acaQvrM+nj4zzM2CNcSBkC+Xn/FCGzA4soQR8LEY3rTkNENTMT",
+	"ckZA+oO47So3bD1GH2m8YDdULRGEqEPYtxm26AVGtToIZB0pfE2YS92OrHYT/HAbpqlNQprTePD28oZK",
+	"2QMd/BM0msGZyeLc0jxKXb9bxapJaPVi6jP0tnGc6mepWh61LJs1EklV/f0pn2ldXhFkQerr2PFZ0/II",
+	"ZlqbOvfi+DksJKA9dnb/xDTUqNyZfDHI9Xzewfovj0aEfrBWaEvjLdX+lqqq50iWjN5Sy90ch2zwnwRV",
+	"ijCUc7YjAuGtsunkW5yqUPJHMIucp2kpxMR5K22S90GYcJYSZJz9/5R9vs4XUDVdN8/HUsLQJbnNnNMW",
+	"qSwU33C01GI+E0MUMMrQxiwkHYAR3T+5YHZgCfPtLH4x/Yx7V/OfNUtoJV1yFc3m+5pyBAAqoFmC6deC",
+	"aYYk9wm8nxedtV3dBmKG5c+PobrN8eDslXGvNvmM96G344ew4N1yx3r/rtjLgjC95fe+Nrbv1i10yvfw",
+	"aJfhnOfluMK/hjD1oI0Xldco3WO2I9kluiaFciE023usSQwPo5T8jzm5dqYX7lWOA5JjvgM9RNOASDlZ",
+	"063fivT3mC5IAQiMUxPRO9DwFN6MjZdNjPCe1sY/EPbRmnrXPZaAhFecgvOrR4kufazfiF2VfsMHTRjO",
+	"nitO37lnbXcT2VPJSpW0sPMS6ecSHzLiqNVkiwJc5ZQ+RZwRJMsDIKYSnO4RSGSWnmILECvM+U5W3+13",
+	"vOv3q76pcJ4QF8hHgJqUaE4563X614+YDc5JhhRHak8lqk2vOPDZRaI5y+ufTQTZRrevKQ3u9NOSjEPn",
+	"WT+4ydWAAtk4bMcbqJ0bsr77wcEMhm8TGcyHDHs7XE9+D0P8lRJeg3AZdt7goY7TOAJNKkn1dkC+PQc1",
+	"ICDltipEcm38WUEsytGesh3C7AQap0HIhiycmBFM22EYAkIklORZ0OPsKDypax9sp1Dbu4PhA5Gm8+AI",
+	"sBJ8Y3BjZmFn1bpBa/KWyRvTkIgbbSoiSdkuNwuZUj3eG45/FArH16L/XOE+j/EF5hmq2YvG2JnCx86p",
+	"uOqljK/odruMWqhHe4WFghFDAhkup+yFlocml1RJkm+n0I937wMfhZhT5GnAs7V46oqd6SQztieKRyfB",
+	"8oGptfmBXXRzSe5r/lj1qUxjtN9ilr28MZOZwFHmap1LVyq19qua1tCSF3IFgBl2D90BPiF3Ux4quev0",
+	"G5wZTUaQA78xwt2Y6EGNxmMNC937kK73wrgFcqyIcEofwPAfaxwemG3iPAgEi5w2e7JHxT/sfiRGP3Kr",
+	"G97bRTD+5krHiAY0A5JqvPfM7bgzXlvVe14FZKRxBW0ajHa2NdYVCKqmzUUQI8cpZtfddKl5ZRLDJjep",
+	"+VEvbstLlkU2vp7mKcki/WE2r+0DJ7e7JsGxXgFBJM/L3q/CzzfxeuqSvkhqEb/GP9oxWCtD1c3/nnYi",
+	"BerrtCsebrJhr9EyPTZu537cTRr7cONxzQ+hubvmHq4VIc9IYltLGi2tD1D4Lgi7AwSZkbFDX0rtq4/q",
+	"vml+bh+WaVp4C7Qd0fru9lnoXDXGLPN1Q2ZMSmTzX5yeLN2QRWMGVi/+dzyK0OtK7/noWvq9hlb1/2g4",
+	"z13d1szDeDRb+a0MH+L6kJyRn39GRLg3X79+pu9w37x8dXcporwYjzUwtOUiJZNNSzt43zp/JPjwPXF+",
+	"ojtGR2LZ7eSCCp43nAtAwfpemIW+XT7B/yPL3q+z9WErxg//NlMiby2tvZ7+QkqXdxnun971o8CglYTy",
+	"/aZQ9eYUZEZ9vRczeis2/1QxueOqV0T2+u5rq7UnSdsW6AipouCV63aRM/D/OvE+V2a1JxM9RHffDHSg",
+	"uVBnIVOTuhRfR7btbJ3BDRGb7nwM+0xc6BRK8gssKgNUXxtw5H0iUYHV/tJguyc2ZewBpI9hZnqcZAIf",
+	"H7g2lSk/EIQ3vFRaJVN7cpAkvwk00woy+Jp5w7z9dSergRTT+tovxQRrPnL/mOBPOM8/iCIzlM1xe3oO",
+	"pnKKn7F3houXNx5KqcD8k4REiocPpiENW3maom5TO5oPub6AZhW1+q9Z9pHCyOvZLcT1gHHcP36ndaTu",
+	"6nN6oKo33VUrRp452U1bcIO2rjWhu70iGfRckahkGRHoiE8Jql1giDMiEWVpXmat7MXe5vIOADzA3RTl",
+	"QX1FTxApjsw6o76iRWnTJrxeJasjFswoEtsyz8OG4fl3DFZotzVZuUmb5bmZDR3wQiQO379nJG660wbS",
+	"jVIi5frAs1YSwLB+CKOtvZfD6J4FToMBi1eQki2DdyasW39JdpRJRG6IOJmWQISlpIp1wHyeomf/9l8P",
+	"Li4uHj76LBzeKZkysfDhFBjz2EwVJrrK1mS+yLC3CkwlRKXtObvFZa5ic7P8/J32meRYUVVmLUd672XP",
+	"6Q1luzUWBK8Pj8K5WTlnuyljHjDDOwJxOU05eSy1dd4bYnl+V4N+6IiSaZvq0mwyVtAoXwme5zGZJ8mq",
+	"6LEDn3/7DL16YAJwvMC/lEFCKfZYktjF53RL0lOak7V5DbBp6AGL01qdCp7z3Sl2qOp5iM+IG5pOufr2",
+	"jQrptU1gcs9ds8suqUiqyDAx6Vu1/pWz8KkqTnOiega366IzGJm/Je0F3X4F+RErItY5VYLIdUHEOsOn",
+	"iFzDeF3dBN6t8HRc0N9rnx01NjJpCgiPYBz9Bu5zv/x5bu9LN+X1JnCPvtEasecnM4eF5JGqdE+yKsqN",
+	"+HbbU9OThemIvFMC96viv/UhW3oLqppWBjPdUqx5yCcSuX1NvBV8IhE/sjq+t8cSmVMISIkNySOAtjPy",
+	"nXnSNGuyvRoDJhIMmJOeGIndYVMqBY86wEV+DJV1haL6bmsSP3Gl+uwwbSyUi1fRU5ckpm6omVE4qFpN",
+	"2zCTNlnrn+mU1Mr6ioTSqem7vvzCXiFoKGHtptclaqryPkZb0DQMZ1GztmAuOSPqyMW1Jn0qxwsoLFMy",
+	"M3Hf9dmaWXdS7ebb0ZOII6JudoQcYghxB2epJQnV6CluHZ8J2pyQvSqtPs1PbIyzRd6tBQdu3eC+zKtA",
+	"Wc4u8AtLWoSdrEpGfymJ/V2JkrQMhwN+Rw/a0ISOaGZ7zB8uhqyH2jvy33979uC/3v72KHny/g/LWAVz",
+	"NPzJintz0w6UOajMqB0cVvOrPf3C388HX1xEWQCtExk/kxEDoR7vr43pwD/vxHpotzwbdRcGrIt4Y8H7",
+	"2uOLf1i7YAjcNUyznuXQJLEx+mpbFZMJtGF0tPS5Zz88Q1ZIeQf3+UUyaJ1MW8BClku95Z9P5xh9RsjE",
+	"zQxrhPNMjxkGxhIOPuMpu4/uvaXU5/sg+nuyPn2xcx/lb8+yzpDHERt1hnwene9sGdsnL0dzjkPyb/il",
+	"ey0Px893onwcH7AhLxeSihFfvb9Scmxx/e6FV04ZbNmrcyBWAN9FBX1WEMJEimc4jI4TizBigVMX12ml",
+	"wkLJYLK887g515pePrKqxQfvyzERHjQGIhxhiTBDRAguIlFt5jqOnQJW735NRW+HSfY2Ez0clXWyw++S",
+	"7J4hvVFoQ9SREIYefnFxAclsjx5+8cXkMvjuRo9s72J67qv9PQTJ68OamcIMzZkP5OdubV5j7dDkR4Yy",
+	"Kkhqse3GO0Ta8whfASMKWiGPUqg9EYhmEqgptWGXzh7sgtaqaZRkwOyAbWQEwIwSi5CMuEAHInb6L1yY",
+	"wiKH6GzWS6WNXTwFyDAbYymGpEILmRc0vyow78rxgwVQYXw+78epfeqaU7n6uby4+Cx1g8G/yKeW3V0l",
+	"6OpTy+3gv+1WwX+b3YL/NNt1BfsFaAV7XBSEkcwhFQAEkJY7RBzkU3QFyQkC559qKroaESBBF3p1gjXI",
+	"drWPsxL6bGPKasubGwxJsZaiLM3237olGE8vdMQea8tR9BC2ZguowDsHFYXIoVBhwmwxr9b9zo/4JFEh",
+	"iD6hSxdg5GjHUaiV2DiT8mYe3Lk6PBfKJKswUDqGuOhJgg3/ORy43IYGaS3JpMXrdWD9P33RhFZQ7Gw/",
+	"gwjZhW1VedROJGyZYeQiw2yXWNT7nt1fKM5oR/raxTN6Q41NUn1d5kQiqbRc4qZ/HoinS4Rd4DjFDNlg",
+	"L6Tto01pk5chZm/+1hetjw1jdjmD/sXUvptHJdoQLdWQ4kFp4cKecaH7MCbU5PioYXtQhc8QZicDdWeF",
+	"CKwg4xElDssETBsk0KGoDZY0wKtuiKBbWks+I0ISJAjsmQFuRFSBrNQjckkypLnrENhCS30gN0SgGhpr",
+	"gdSNML1YfW5rFa6U5+WBSYjNui0+M+VjqXyOcE/Mr9kup3KfWL2NQ6YMRwdcVAQV9KrhsA/gmcukQVfe",
+	"dQuqL7Xe1jFXXaKOHqq2Wi2eZwQiRJ07UmkqhhaHiHgJlcQO9caiJY3bQ0GVQrP5y2r7paljogygdk1n",
+	"uCi4gjkmUWsBXYeR8+Y3J/4tP6IDZiYfQdpkpKAfo5c7/2Nz04HkCosUy2zb2xYLJYxsaUqxOEXXS+1p",
+	"ng1CWFMJrPWAT2hDEls48PCvA347B2cb6qBit0yiA5USYFeVMQBNwWBoOPtk9L363jz/DaCkBi6VHW+9",
+	"5WINdQNheGuM9I9IkB2VytQUoiMv8wwxQjK0IZJmtjhqkWn5H4pETAi80qa1FkkEP+OowDu5etcD+xUm",
+	"TKiiXIYm9dta5k/zNFdvbU7hzOvqCYTRDREbnKOMpNQBNBwFVWbFC/XaTiu0umFPoNm6dfUCAILTzGsT",
+	"2b2cWCmc7g9Q57z1YPAtSO+eH10Wvxn0aY16KOmOWV+MMfxTLjJbRjMKgf7O1AataRZCdvUyVGTVnpSa",
+	"rr57klco29WFiXSy1LcEJjCIv93aXcrMN/QrMA2e68V65c8GTX/MF643MiPZJWJndi/UT4toojBPu9fW",
+	"TiB2iVsWBF/LyoFoqCGpE5lPKONgFQ1VNk/o2KmIKARRRKxL2ZcjGov/2giBE7XnWfT+2MeHwkCCpLSg",
+	"BpEtjmj9iwNIs/RAFWA/XsKhP3WdI2XKC4IkPsmziLoFOdi97Qb5RN90qfB2C0q3eymyPhemGr2t5mlX",
+	"eAdZML1a0X82UfyrmJgrrK+GWCwWhnOaraG9Z0AFdI36jXYyGoy7i7rljhA22+vJCMcWKvpvk22L9Xpc",
+	"a0Aaz4qHfXDp2/Zj3aFkfcZ6Bet9FaADwPXhbIPfJeyiEnaUmu+/xB0PiX98Injytfg45OdY3tOCorEN",
+	"RDcqsgYE0SLeMmNg3rOsAc4UToOuzyM+IQWd5NM9wpadfIquJN6SK03yVyW7ZvzIripmuOHZCWF5TbJP",
+	"O3G7OXa2Jdawr/cndw2tYWkA5XuiG7dYs35NWRRz0vu8hoc9x2GXixuXqEw6SKehVnIxSWYm9N7HkO9C",
+	"tRckN6xzT4tgfP9Yr9vh1/estLWte15KouX5uvENzdfwNhQx58ieRNMloTUY4DkOvuMEspFxYLZA5WH4",
+	"Xbwl6+M+1GTvW14Kl67CjHIrFzQwyr58AMg0SRDOMkGk1DrgHrMs/+ft6d0xbuAOuk20lOLfkwE++Uwp",
+	"cijUQgiI40pApfk4uiz2JiHlQKQ0cYMbKs0txAeaaxIusFAGj5SrfQ8caQ+3aG0xbF9l75lpj2/OvMrK",
+	"JduZ3/q2nQX7PKyN6I2cZxbPFpbj6vHHLAlH7ZcJibFjovJ3MebE2OiuzxRR7XGnXKwGXx+4Xsso+6A2",
+	"30tlf6nWCYvxm9HipY+CsYzOspfRRBRn3R7jmVTkdf8Z0ehe3xFjClw+r4dgwNx2njHjXoKmvxJhQVAh",
+	"tA6eIep3pRlKTq3X+rxGcWh5Wt68RJ89/PzzBw8Rzos9fvAZOPDxodA7t/rh69erpIsW8VkAK6JzCStA",
+	"iOflhvS15puQl1luSH9udC+WUUYPhMlpPUPLDfnKvRbMyyBYlmLi3L83L4XH04pgDxoBcAW+pfmoq/Qr",
+	"Ki1k9iv7wiCITa+b75lNMNSmfr19pjhCT1QzSez3lUsQg7xE88cDwYyyHfSnY4jnWRO9aaQWvjbkXNZR",
+	"tduNw2zumt8u1O1WUPDVRNQhyF7HibdRI2uoJw+D9c3gK6thnKN3lBvymh97qAlHkThW+Hv9bI8SAeMM",
+	"LeF7EloGLjNKbC8ix6QgJMCgpdGO3xDBrJO4NrWKcpPTNNyD07KPELT+ryEB8Y3gBwQDSsBB01JAul5f",
+	"jrRZfjINbTTJmq+DmAsmdhVEUGNHjm3qK/PkmZfWm880JvPG5IUGqKLaj2B0q0KnOhKpzI65bMEqM3Ny",
+	"+efYhdfn6l/4inLqzasOubUnvWRZse1gimeQjFKvdKAneZ4qad2fNms1nLNb66eO8O0uFTmGZWGlBN2U",
+	"DdbgeyvgCwOpwyfQA1wKe0+NdzBtIydYkiDOJ4EEb7f3EvFSQb7gAYMHH6KIfqv3EXQ7a3tVX+w7qe+C",
+	"xRqTeWB3tSFm1jcJJ5PjiYWyTBMhFxHBZvfke4jTqXE3m91CeNj/VN/0X1VsqcfmMncXpZrnyktUMncs",
+	"6MCZ2hu10nWn7kZqgMrHkkX1QMZqjXw00BMccot7l6nlXPBuesoJxJo0rSZgGZg0+5IFFoV3ZL0TvCxG",
+	"T7B+sqqIjYxWTYVMg9OI3mmGja0exI7uKvSQ/uFsrZDNyYvSmHhrVyg6uC3t598nq19KLJTJZKhth0cX",
+	"jx4/+F8Pw+0630UghLwLN3yVZVFoq6ynEWKPWWcxtS+tC9la/N5YSUzk40RwYJWRJWq1fA7wm6kk099z",
+	"vyvr4yS3W9uonu5QquCFaiatz4Yu81ckJ/o4XpNfShJi/ylnWyoOEyfe2Qo/4GiqjdfRTTJgZpMm0Gkl",
+	"UX/S25zGyBGbs4Bvsr3d98tHaRVjkpk6hICVusWpsn2Q/DQnrg1RRd6pxHhQdtxoNZ7TxKR52eoWE/hx",
+	"/4KYD/zD4Dm/0zYLYRn0WCBMmb7MtWhIVhsq1H7tuq1WvNmAtNnbsubbNRd0B64bH9HtgAVVOK87MJGs",
+	"TJslDwe6s0UQ1UMuipXxtLSm1Aan13pGoH05PKZ1IfgNzXo4ZW16BEGnGzyXGI86JUfwDxVcgEooMJPb",
+	"nhgZThXvb/ZZSiL0UaU5NeyYT+jw1lOBeWVd0VdVxiM86DwRrsPbiOeqEDwlppDEfOd9ck7Oyi22gwJs",
+	"hSG4p8CNj20YN9Yg4Eeuz+wQl/UxhQkHe5b5Mf1OGL89VyC9VbU9Q0WSnvW9AL+t79O9ZLWeD2LApLCG",
+	"ItiHkpCAgr20A4gcNljs+DrDp8Cl/wqfpIUC0WY6Ae0fquJAq0ZUosoYDal0B/xu3XQSt8avjQwY15QX",
+	"olRwrTZeoguwkDE7hUenbJ2SUOke6HKmFP+IqAJTbE+zjLAE/UoEl4i8S0mh+qZtB14fKOOip02KxAcC",
+	"0wNZJauSyOERvU7jw6N6/Zgantnu2BEOiKpItT4vpHjY9ZCsQNJZFk16N1fv6aHMFS1yIg1W/7gj2nND",
+	"eYRTHWR4o7oH0qGsFiEHL2JZgI8rKJC1AZeTbDdRSDRe7Ct5MLWWRNi2EZKknGUI52rPy92+7k5qqgr2",
+	"xpK8FZlmc+tnvRPZn3Cracc+7BiUX2xaRRNMbcuepNerZEUPoPS8PaOnUbhxqe2WpvaCyD3PM2nzq/0o",
+	"X8GlpAZvNKfXJD8F58FZfxmmydSE8gxTBM6PAKQVc45GJ57UZ7CPISnB2Y5IVTW7jZOs7l68rio1ui5O",
+	"rZwGsehc6QaVKOf8mmRIi4cdptpY2CKMCkwFKkplsVdGK7FkGkRhqjvQQtk92CR6ZP0XoLkElYXmaQ/j",
+	"W8k1XR8FYbZ8J8fKwCVwtc4qrpGsDB7XYp3H76LmzFKtR2Zuh92VqYnKu7zV/gwy0ueYZTQLctQZOn11",
+	"g6fdyw92JWwfuKBh0EPE/xFPoeMF/O77/Qcad3jyXM28Sw6z4wb1WCAYxrKnAmo0lQicsZBKzw9kw7PT",
+	"p+gHfCAS4ZwzLWtZ5qooDF0Z3BRoPE4lUjzPTMskrbQLz9f/6SoCWWwX1JgMoEKGTgRD9lCGTwmiTCqC",
+	"M8MnwdOBLFesMX0fjSL4ey6SNusJmvfV4+tCeCWULWs/w6ernvK7QQM/OPz72puyrh2KY1VMvu8oAGwW",
+	"LPhj8Y/XWVg9PfoOJiqYao1ci/YYad50UcUnOtbRCg+rO6oizfepdaP1FmJKFiTPKduZ1C7zRKNSblLi",
+	"1SC2/nvnQYtoNxIdqng/xCu+8qj4fKjqifquX4XsBBfoCXBc7r/amoTRMELirHoqVmxO7lAd+MnT7qaV",
+	"A3YdSI35e9vzNuYEZ6XkD53AnH0fgki9goGvnoJQgJtndf9PZCjGVTHuh2G7PdBgO1TpMIr8OKCf60nD",
+	"qq+eGs05qKtHKealuKE3PV5nf29MLpCtY1VHboMEUVZt9ZHIU8CqOoA6YQ5XtoIgOJt+MApfk+EPG+9n",
+	"XaPspg2ocxK84QaRsKITn9kuFilpREfaoePp8RJwJAIleYhpnYrzuXGV+k+1waEHZ5rbZkQqypyHoB2C",
+	"cQtqKxGa8g9YXIfzcj0hFdNhoa2j1hXOAw3sOyxsCVd3R7CNe7xHE7IrR/dUUzPWze0mveQG3KuFv67Y",
+	"eYtvMIIc3Ah4drkwTFcq4I6Gf0m0ITaxV6vbVWFB27oQxIAAhBMzHyamTbnx9sLTMkGZtocURw8ifSNu",
+	"tj6vcqyowXIMX/JTZoLh00rTDl7TI6G7vRqG36vWbRKP5AwLulpU4u1i9fXQyX693RJo59qLatcMQ4by",
+	"G5mtNDBapYxC7p/hpK2QNWTPPhrfp+JHrEkNwAb8yF49SROMsVIo6ra2t+lH85Fgg+756BllYGUWS9Fr",
+	"01yvAGBa9G3SS8kai5WQoNzOWDA+FSvhtLmXCQyeePKuoKI/H8oH2piDpRFDeQvkc3aIebaPpu+8R27H",
+	"nKj4uLrY8eLOPcvW6rth70qP8ZYV2h7IqPkaOuTEZ75mRGGah+tTOGhgXer/n29e/oDsr4gyW5G24dnJ",
+	"pukUWOCD1ts+kS1c6b5WMPZTVdt2O63gMrk4BNG7SRa0QzQ71MdZwVlp9Rzqryo0q1sJebl3os15b9LB",
+	"Bgh9HZPelFpmE9vpRBAFu5osi4JC2RraZYXAy48IS0mkPAAKPbTzcajowSjvNTn1CAup8MnCKuEDMdaM",
+	"Na7k7Ip0vbaqajTvLdF7aXq+K/JOyQR9+fwVevyXRtUcYaMNj9uUZwguxQxtiAmwIsoS11u+GxoYzfOp",
+	"fZhdIr9p4jjpZQej9tYC81Us0+1nVeVDhyTOvPTT+q3Ie2DExrQGQsCQ3sCL6NHFo4sHDx8l5iCrfjVc",
+	"HIJ43JavaJLZ8Qf2j3+XnH36Gh+/t3ASQX6fCbxVfn6sZtXVVQRBoHrF90ATeoGZzOsioT7E/+hOAB0G",
+	"2tw7V7OK/t//+/+BPbNODGh50dg/80Q9vVC3gJKu5xzgd/jES4X2VDMQvgVQKvVAH4MZ7UGTmGMP7WON",
+	"jWoG6CUR2+KayjNSCfyK6dZlkx4F+w4Uu+n+AbRIqU+UzvJ89kvb57w4mQJxIBmo5za1eUcbJAM9yTXI",
+	"mCoWpyGzxCObzJJIl0al4Ft05TbkqoM54NTCVszJL77GD359q//n4sEX67f/8ocPIeguEWExU//sSWPL",
+	"H90eAzffbUQ8fVSXWBZQMdqJcaZz2XAjABWMArZW9yiwugWZ9afoNYF6xQxaaaLjnjvcg+Ys7p6pn3/M",
+	"73t42wIeQT1MfIOUjyn912zAElAwYzx4GXyXXu71O/v5nf3cS/bzGsJmtnXM4JU6U29Z+MKNl+L5fdbP",
+	"u2+r+Veqmwo5j1BKOm8qIe0/rNn7ZqfV4wMKex8T721vtRAR/aO5diaWTt07l8ptuSKCrcwq2Cru2vTi",
+	"DEj7Fg3nBczjHnu3ZKnhCc8M/MlAR8Cqpdq2emmd0e2WpmWuTibdwPZHhkx/YTv0QgjSHczDVbLSqsRn",
+	"q2T12MNGg1hbTlnPkXjzrG5fmEB/wnJP2U5xhv5N8LJAcs+FQpIoxFk1dcp2tn2ES0yFXFSJqgV9il5U",
+	"Zh9GGcU7xiWVgTIw2DjSLrSQJN+aZ9+Fk6UNG+nxYP9wZsOFOXWcczz6pVrz7Xad8QOmbKixoH0C7XFW",
+	"Y6wHq5TqUXvqSCCaq38yfNekOGH7BROUJtCa1gRS/ZZ4PTyzn56nVr2MW0/Vt74zzw/3ScLpnsi13ZC+",
+	"NqkeeYZryO4A8fy2HYv/OGDclk6SBuNosoP2FehetC5tjHD3imvOA6v+GHncnd3LMRzlFmkEDzj2eJZw",
+	"0IRk5T3z1LRPY1r1yZdO3pj8UzamupiHV13A38OhZIDFZizWyF03mtT7ZLUnWMx8VRDDlGe+LgmZ/Wa+",
+	"XadYkDkvH3F+Peu77XQcM/16B+uhm1vjzzdpHViIsL4lOAMNYSJFvSK8yEmlXByp2vNSK4YMH8hi2Fsm",
+	"09C5q2xW9IWL6gxkSU8p3mju87sWyIubQs/m5Qa+q7narvnFr8fTegaqGr+tkhSXKiPJsebDkv4aLmfV",
+	"/KHKjITWVUmFgwhQ0yCklF8+TplpGxfUVfYEZ72ZiA4g3MAt6kcvq97Lxz3Nq75Crn4uRv+KFIYDqqZX",
+	"Q9nan3/7rwffPtBk+PhJ0PoO7ur3dvu04djsS+3TbYdyMKSzrYxu9kHKe8c0zbmKYKNKVG9ZEnUF5tbh",
+	"NCm+wU7GuEl0r5YeGE9N5FqjO+65JMjHVYcmWprir9CGpPwAvebNHYhNca02xhCY3Z7h/nHTdLn+szCf",
+	"XKaj9gw+1q6SXIop/J1TViUvjNYe5WSrYp8dxvH/0aRJ2tOfCdP/sWa0NA4rCRWNe+vwz+DtOAXOy1CZ",
+	"TqRz6Kd9xBk+xVh5H4R6xgv7vacjzuVr46CfcCjeZVps4yJY2AJWZpsp3i8Ds5r9kjtxf/dgmZyIeJ2j",
+	"Jz8iRoN+5nkrnWLZ5lC31rgmdLVe2BrQr1yRVaBVnmtg3WsTyBRbf7Xc86OMhYe8G73DVGrIWKEfK1yk",
+	"LOO1Dv00Zbv1DADhPpOnL8zZLGUy2era+NsQV8Mcqvm6dQ97FGZ1s0p3vno0vd189VIf9JrER1MXZqeo",
+	"NX/jPx5d+j9noADGfRvBcWb2n5zBlJ4iHOrHD/kLFSzxFl1TllXnvNbDxDXi/0dgM+NNF+fznTGUnjks",
+	"okWu0US3gOLUkZz3S3/q7sgSatQHv5ejytPwPR19ffBCRr3duqDtd87s4ja/qeFiF3scSGHeRe+SsMH6",
+	"DGis/EBT23ejBmUUa8GPq2SF83zNxZpxwDYIN7My2ABjHAC+b0Bs76qq1GFENNzOYL4NYp8SISz88Eid",
+	"maeJdHNh+FYRZmr+YcAaMzNUO7bFNC/HI3FmF1/oe2XQ0vPIV76xbbi2lE1Puov1EuOi0Bd24uMOOq77",
+	"gK3bHl/d9/pJe6EDXupnVUMFuSdEeVnYCZJlukdQFJ2XBweIXQeB4r3VraPpoLMJvhNEyuauOxCN2oAO",
+	"4g56AKrQbWUtT1KRQxgEU2GhZmdVjq/wjXn2TsIzRywYZbsl76Idcug2zlXrD6Z8v+aoDRbk5W42D9Fe",
+	"44qRerRS8SJvKxyVv+1l8g2A2Fa5vEuB1FYpwJK7KGeCuEgQZQijTJyQKFmiNQ2CRU6JQAJ2sVY17JQ/",
+	"FPxsThkJH/4/BzDtFOxZJ3k1f5scXNziMg8kdL0mONPEAmUtthkJORTqhBygvFe3FDSNZNU2qntMe8iz",
+	"vkT6KLDwkjBSLEmCcJpCRj5mGSpKlqrSlWS3vzpWaITFjqhYAUqM2xeaccXWH4XX3tOHwggniU8SKohw",
+	"Ix0bsO8+kZDbBDfTtkKDh6rmMFCXZJJu4Xyoksh1aowpemqTmTmkaqeGyKsMwiBd6cMqFMmuNAuR6JqQ",
+	"wuTSlzmBImIuLVjTkVipa1QzkqEN2XJBQBpfWbZ7lZgWp4LgXDOpbj6O/V6YO5hy7L4fzSd6hEpDmWyd",
+	"IKbKtMyooJAuG6y0sUxe5uFUEhMhKgPX7SsDTuUAzOC49U5Z0CrIe2sIXH9Uyq5DXSrcmIob66RKdykg",
+	"AeoSuZ0EuObOQbUOKfhp23aob0sF0TTU+ys/yt7KDCt+Amkm17QoSBgq0yCHmpKUcE+Pkg0SiGZDa18n",
+	"GYkgwxL8bUhq8qzJzf9sTaH1UryNaikU9mg9ymnPsf/C9rQgs/BvRhsG8JadSdKpEoGN7mIgaE11T7Kq",
+	"qWcNfHgAYtPkoTXw7ExxWBPPzqsai4elrBHvkr5AcKJFNr1xE4V/4HxtVbcI/EwoX/FRM2/KnBGBN9QD",
+	"/DRYXzVolenrDTsmVOU7r3E0kxXdMd5TKOUZcIEquJweaBCo6uUWYfT8zX/CXblEJJfEiOigQ5alPLPp",
+	"nJ2UORfu01wnIwpIMUEY/fTtsx9/+jfIi7ysWq5aPigLLYJAooX7lRh9p9b7UnmzSlbvcgnYhtnfm9Cf",
+	"ftVnoWrot1bVq5sDZymp+ITWczMCQPDRCee9Nqnc40dPPu/5iZCeSiUj2QFw3tsYC8ole2NN4XS7L0+K",
+	"yJjenu2utOb5OiXNLCXxiKifXRi7NoiyCSoi1FABWqVpEgJ6oWtbq2U9/MP01BekIFhJU5SFQWMErSeQ",
+	"lZ2FbBjo5X0JhAaWEj7IcLc6p/H2aZja7q8Vr6OgishGpVKrL13YS2FLYvtEVYrzHMDguvhLPiT7DRHB",
+	"5rfGd6TVJjNXMMRKlVSGbMYJlK55PBreqW3G8QRdCzxXzaJeVT9FfG/cN8E+i1pk1Hvl1SfNy+ndUkZd",
+	"oW+EM8hM7Kv6tQlJs733vu136WlnbrTcqqH6JSqwqJz01+Sk/5PgdL+6R91snORueS2q/F3vgEbJZWaO",
+	"691TgGfEPYwwJTv00cI4unjwhYM5+nT94O1vF8mTLwKxivYZ9Wz9lB3/qrF5E3ZdMy4Tf8kGmqtIBPoZ",
+	"MkqYBC6qCKtMdlsTXAEJ/uujR39ZNSI3P//8r397qLdH79FvF0kohlN1K481vB9FGN6VZLZInUZAm++A",
+	"Ba6tZ2ODC/OArS9y6u6n6CcPNcpge5k6kUq0gz3r4P8xQ441t4zxJ0EAEuuTjo+y+p6eVr8QQ8KuyUnX",
+	"gaVVVYWtDb+QZwNsDNhJEPWAkQ0CzJRdgBsepL+ziVu78lkQlQUrsuYiC+m83/IjuvjszxeP//zo4tHn",
+	"TrW6RNnh1AvwVeEIHEDuZdAG/BAuSBjAu3y5rVWJxOsuqLUUK0yl7exMox2PDnNmpEUNWPlSrSUpsMCK",
+	"i5AyImlG7H5foqvLKLC2JyN8r6NGGHod5UkvmHPgTijMeoZsxMjAuTPng3C40rcgM26Jq5/DzpdIxmjo",
+	"b/csE6O5F4ukYQzoq4tQ0SyVoj+G/72VxzUAymltPKEpPxyoGnAi/MAVWQDVfDDUGQtobgZZjJzvJR1r",
+	"uuTSfOoW2FcVDl/+VOvvjMcjX/PjMoVUjd6J4cZxoF6YftaJrQW/JjmtQn6eo6rqX+DQayAwagMpxmqH",
+	"kVwiAKqnbPx8U3Sy/iaNrvVEMJv2P5iiuekghWFpR0yVvDTNwU1XCdtZyq4q2sN1B02JQy3CbNqN8V1b",
+	"J/c5DYghxWwhGq/DygPGPdqQHWU13l9fIGIkIFx50XtSOKLTMV7zo8vICNn3sCIfNsrs1+BlNZGhqUnG",
+	"fk/uoWDZdxDVR/UjdT8vvb3OnQUJj4nx5FbATXvs91BTe9CeqoOPyDga6p/Y5UgBh7om2wR8mXyLbFYc",
+	"+NZje8zMvBB9bbIGD3Ix4ao5+H2Ur/Xl6JymC8Q99aK0YIZW1j2i6hJZr9glqmJ0T9uhz0vU94tpTW7C",
+	"jiZtIAHS5jdEWD/JJbJhvqcmi8KPUV4iF/i7rK/LU9s914/Y4lzLp1NipEMnEm3ChE+raLGJ+OJmzFdI",
+	"eNQGEuuHmyFnuIXdqHNd0r9QdDMY3OzXa990wAV+KUlpRi8ZMxmzqWsHvDLplmZCmGmLuAeLzoz+IzkU",
+	"ebDf9qLmQcvazaWpejWiAhljUROJw5KviA2oLBS2CDsTo6xNt+bFrIVqE+cbDGzD3z0DCpvoOfiawq06",
+	"go7I6wsOAIbcaFARyWzdQqdGBp27hjGSgBeErVMsSSPLKjj5rwTeQpgMS4IU5z24b3oWJlA9eh56H1/7",
+	"L4SNTf2Y14Ntwn7X0CefSGRj4PXGm48mLvhm/a2K82tDxC0vdBUxx8E8NEM4lufdELHBOaoD8JF55X5U",
+	"fvI3ojpki+j+a+Zp91p8Y20fxDjap2jyEmKnZh+3Gir08vM7xg73nW5dc7PMagq9F/6F87z1aZvrrCST",
+	"rJiGpjrpxQJadcGyp7y3wen1TkCucUjbj2E0qgYTohL6h1wa1diTuBH2s4zub53mXE6tzsi5hHx+Hso8",
+	"/oaQTG+EhY3FphWZxBTwOwnLtCIdjr2nNRMaIuzX2uISOPda7aWcKZxOeRMenx2oNhrXZIq0eLi9layt",
+	"6yjsdNet996bVI4bl4cVUwXpKrxCzPUnB33GkHdnoOpsA7C/ENeyI0QzW/KuyDHDvcDdW0sok3dxy/Oc",
+	"H9dlsXBZKXQzr/Y18oyCLw0Ujv07s91iN1ztkbRdS2O6NQZimvY2FVgoBkx2XB+5ISIre9Kxta2FMoIz",
+	"aKyqbfAC23TGriZiW+hG3rhX5mnIFaXcZcDEUX/1RjPrvwf8vG8UMZDSLwvOpveEveHX/lWuEVRZZrs8",
+	"Gmlad8h8G8wImihlJBE3NA15XN7YXxCW10aN6W+710EShFcrjIFOa1k79LoQ/EYbhbdQkhR3jvLOypJm",
+	"p9G4NNXKGVdRcBLofFq3a69Otrpdfo6pu7qDGtQSnqBKG7tnnqCOuTPNmLEZ0b7tghgh0DocYupH5760",
+	"/BYpnmefIic9r+xRXVXenQ2W1FSvUAUZCsGe47H+1K8hq6KKjdgCRvT44gt0ZVxF9etXpi9zv1t1QXdq",
+	"MCfSZQ1l6ESwkAgrJIjWYMEidBhYCNLDESxHa4mKu+wQWyT52UWwTNJzv8Mej3IPm5mvtVbzgnvT49/j",
+	"KA+R+mnDoIYWw0VpMtPXUUXe7ecNGI3ZuyCw2DOT3G5d5ajK1p/WL7vxje6sw1cu5QfKdj8KzOS2p9UE",
+	"duUkTacn4tstEbLjHrBOLyPCJIFE3S4ar2fidPWY+pNUoQ1J8YFEt2Kcaw/ccogtUoXVnCk+SOaO7RUO",
+	"h9ULQW4oOUYPYx9vFP1FvQiFa0HsWE2gRKp2SY1rP/72HmXXVjV2tVoAp1Xvc8wVW0TAt27tfZPzmYHG",
+	"bsEuUnZ9Zs/g3qRwjzyiPO81OZhZ9SxDi+pJfez1VpaKBH1HBHgrRmm5MbYbVYgBtEcgO7/chD+gib/M",
+	"cfC3/btAJc63//s7/bG9wjtQdLBSgm5KFbZqc7wZRP7/bSzR9MtTf3drKOujavyQbBGEnUy9aPu+t82D",
+	"57ZExKSigcAV9IiupVtBbE2acJBrgzAq3mua7A28/M+f/v1Nd0XX5NQUKS39Nd+FaVXc9HTtC9uO1yrc",
+	"5a+UYVJ9N37Q12Bx6Ynox82nzYAJTDu0B4MhK9iK4M7xUjBy+o6EymTqOsRQqkEhrDcRHThTe8QFqMxe",
+	"ZnGGDW48KVQMxK77XjVwoFg7w6erHiTaQdW0Luf0hr871MqMFMbBcFd7WX3wLjdzK/hhBlodvFaEizhe",
+	"PbBMr8vx4S1QwM7orngISqzWeqFTasGFMlW4QzieBZe05ThupFzdATQnn3EEik8/AP1O7/b/3oIrFlmz",
+	"ophh9jwPV/OfgIP/zlrPZa3DUfE2px0N898N5x13evmseFLLkdvioGP77DPUkV1+P8grFjC1Pb3wfhnZ",
+	"/i4sUntzuyx0FF3zTJY6PP5HwmJHN+FclrvILrRZ8MJQr3NY9ejGDbPu0dcdj560fxN49ugEFuLhCx/V",
+	"dF4/DqLLZx9TSBZ856XatRxRz1+hx39pFLxvRQuY7klnh/CDX9/+9ij57P0fH9h/Qin8o+Sv7//0L8Fi",
+	"+O/IDuffBtvmjaWT1cmZiXEV4TzXvIQKCJDIiZlkLXZlCnMhs/WWoiqEDRomZHLGhnlj4YCLprboQQeW",
+	"A0hHQcnwQkmUY8P9LxHeSMLUUwTP15FdwrJ2h5E+xftjjY/YzQlpI9UtWKhL1sd7USLJbiBq3Sw2rhnQ",
+	"zz+/CVLDHdFdJ9g8ftjTW28ttS0zJruAsVDz+vtlK3yPGTbpot9rOb9Mg9e0FMLmWnTQtrZcpKTdgtQL",
+	"b00wnfPxnHjIS1gfqkWuzXtD7svR7M2f9hyJkvmZD5fmvzlTgkNJMt9C2pA9hNHVQO6dDN9k5n3nEwnF",
+	"XOhXA9jzwcXFRBdkJ+wJucmQPISvCUMbnF4D4EwNwRMz53OgwPOVv/s16UbclVny7K7Je9xH9JHR+zOT",
+	"UbYh6kgIQw+/uLiA4PSjh198MVlSuRPuJm7WM4g46QXkQ5vP3jMpEVg+OeAQvCcUYJcScmjnakjX1GgP",
+	"LpHIDpfmtHk1w3VVPfNJUGX39bVO3tMiPgHr++qd4GH2paMwoo5cXK8Fz8mEVHiIhcFLYdIxg8qUF6H0",
+	"029JniFeKgMvxU5GrYWr/BSpveDlbo/sIAhmBhVAAOJtd703GT0wHc7IWrNqQKWTA2fyFEm6A4BMyhCW",
+	"164smjPD61Ez8OapCQGutWjbumGZAgRaYS761NM+4M7ZhK/XMo5a/xYs7czoK3GcjI/U17TbCrNbzEDo",
+	"VUt/BFgLA0K811cF1NPEFlDVuleKc8IyLIIUWfHDJbwdjZZe3ck60y5GB4zVOExTrLUSmFbQ6a2+WZhl",
+	"WHFxQtVDNSyILXzMcXotDT4PVmiPb4itPcsuAQIOLvhxzwG0BwB7TJQfp1VjlXg+08tkgU9OY6kNleRW",
+	"FGvN8O6eVfWrv/WFq+dW8TRDzXYnJ6jI8/uh3067yXMpYcH26fHn3zrR+nBgiv37voSeeh+7h7vVLyFD",
+	"z+ymOIWN9EtH12E/KCH7M4ynSVDz9CAPXUxB7VNMq7Y6HpRbxg3e2wRR0E4S9jibv2nNRbslVrMLk5YI",
+	"3alZCZCuwKvXkW3S3IzoBKVhQa/zQS9kiWCHLMUNveHRogxcOwGoAUryzNMf3LAGY4TfaINtc0L2pOJ1",
+	"gpJlfD0Yq8l43ZoiUnKzTJs0k4S9eWV2Hl1DbDcop3kC1VG5jW6ssJein3O2zWkayIFv297qyNdVmxa4",
+	"LPhA1n4TlwomR8JsGn1cXNVdyGYXZU4GOAIQLCDNQce7r9kupzIIyd/HXF5uHQDMUyuztcjWNvAnEjGO",
+	"3IriGJyrCIevjWebGwsR1th/CnP0pOXCR62bPMyPdpxIxKMah1fj9lZBPJPO8Wu7qnSU3JHUBnxNprAU",
+	"fK0nf0ME9Huw8PANXisTRG4Iq/BGwXgBKgFMuEtUp8Q4KC9ZJ/34ROQuzkB7JSilhH/IqtnSDpAH1tQ2",
+	"sW63X2pXdPqtmFxDI0jOWPPtmgu6o2zlQ6EnsH3ihpLj2qvCgT8Wgigi1qVBizhgQVVdq5+sSFam5suu",
+	"kWFEByb3RTB9m72Y4ltFuc5Lb4frmttA+VAL9EtJ7O9aU+uAezdYaIdgBwPacHW/olsPOrTtwoZGNJpr",
+	"Hfc03SN1dCnsEmXwYmL7nDpKAiJDWNbNC/TTTxGGZoEJYFpKBXa1KE2bHmAOl4hvfdK0TnjzREWen6Jn",
+	"NgLs6LmLxF6B+vWB5rcvzHDDHbelUcM53tJphgTD957BIuaO2JF7Z+3otdflve36QyPZ5bQ9qBSCEPRx",
+	"ResTB/UuSWjYlj4c3yp8PS1GOVVjDcmvqV6YQZWtu5AgD/L3PfEOdowoXpu664l6xe1oAwN8t3cZQSjy",
+	"reVNTrwe+A2xgbxTC7X0gLNwkz7gJzIEeOG1FYfGmfVg8ZZHdPpPX1fdn3yIZSoTgwPiSQVcZlSB8zUf",
+	"Gjl4gkYCgPs1p0yfHvQDrpCNZ9go1UoSczrVBg+d7FJM+/6hHcO0/4Nl/KNPjPp+X0j5LFX0xmJ9teoB",
+	"lNbrMAviWBmwMGkVHFBKSWZhEJEk0vK2LpfWmnmU5/dAWan62sq7hrRxhOSvEwpZwvBZMOmeDyoe5+lr",
+	"6DV6qfCqN3rS2Nd6mXZNo+dk5h9u9BcD2XbQg63d4xV6TeuwuxvgHAajG/3GrPTf9fNjx1jIU7rn68r0",
+	"CDd+KU4CH2i2rvrTRyyw+c7I8bbOrdrL9qeriHBn3hEH3HuyP3C1kOsxVvExU4327JF36gNVvlpg9tut",
+	"U/W2o/FFu/LBc7vN5DC37544+CuIg2kCYHwRS8jqipDvmbDW836FhaIpLTCbqkybm076GlRAkoElL/BN",
+	"Av6LF0ZPoV3zicgq2GiaWFCDxhtMQJiB4+Cio60ysqJed185mVPDvUdrN5dJiBlvkNGace85vK40oHPV",
+	"pifTr8mYnmTF2vKSdxIS9AyhsMUpzanCKt4y3hOc2TyNgOLHi5xAbgeAtgGikDalKhUQGgBGcY1v3XfO",
+	"sLM812Y/5JKm6j3Jix6c3Lm6TT5eexZwaCoiKM6HYq6B3fDUqG6bzZwDXjc6YhkUoweemV7+fq8btq4A",
+	"TAU5aNb9tgetzl78wMd/MB1VNYFHN+HqsNwQqp2xLsJJyprsKqOZZY7yLtGFrXyxMQfNfYPb0Y/lUeSY",
+	"DRjs3lVCB4KZRIqjjF8ixpFz83fHDOi4YSrVRr82p4hEGCle0DSM6ryEOlyzzfZcTm7/qnYsiAtkEvwH",
+	"krwn4gn3pt74iXgZPpmU85i8m7hGXf41flPBFMuyIOKGygnhbjieD6EVz1VzrelShXIGrJyQeVOdcjNL",
+	"rGItHUHTECP1lR4TsPPQX5aTwcEohpYfHifUF4Jv4a+2m7zRiGKipmeL4+mStY6hfX7xjypnW3nQkWJ3",
+	"FOFlGFZ5glCuS/ofPx4t6V9QXs8Wya1+5R0JHQ2Ss4BMbUAMhD/yUQrZeaIx2CLvSmszo1ZajhkjhvXm",
+	"YeTdMyTdOFBPIDNmQMrUuzMmExy4wgSJcMs8s8kMu+QzUKIx5OiexCXu6qo3qDhc27khO8wSRKENJ8IS",
+	"1ZQ4o7Jz1GPqi4cGi8zoDc1KnFc+ilWy2glehtva+mMt5QNzboJ76AardmKxRu5naGQfn5o0Wf/pSSLv",
+	"4RJxes04jtHves7d6DnjgE63oPeMf/QfRg8a01MicKZ69JYZIFMBr4FHsi21y29ka5ARwtLHVOJ943Lr",
+	"Wnkw7s/hnENrdjpIHNfGD3qgWgxd2xGHqqcoxYJAj8cEuexLmSDbkE+Gc0yMDOmF7618NNC2JSuFrSUm",
+	"pgPOnuaZ7cwD3puq8RaHdHH983jcwOxBczJB6cUZOU31GBxcHL2DS0BSesA5qtJTa/iwx08uLprX8uHj",
+	"Zs0tlNc+TL54/8eff/7U/evx+z/9X3/or1RNA1v84s1L9PjRwyZ62f9++U1LIkTiu3UC3Gbx3gR6tlXt",
+	"w+1iTH2swUBsTPHRxaPHDy4eNqf5l8AePX7/4I8Xf3v44Iu3/+fh3y4ePHr7p+AOeYpQN50L/u6uAjTG",
+	"K/COXCJ9wRE3uVQ5liqGW7x8Vqr914BG0oVAcH+uZdQNzgEQxWTgJdVf6ip6+4edwI1/m7KCZFUyXKo9",
+	"F/RX4r1VMlkWppO0edMlTfs/KH5NOg1/vKJiPdt1Y6vGQPjNAkM08NKrv+8JfZGwBTQdV3Ye2vzQMoeq",
+	"tWMbTvbVzZn09v7QzYikbAAbOKX3DhIqyEbSICLS7E56uJ5X4ihijJRmOXmnU1SLOsZBcipy8R990uLx",
+	"//0/fv5Zvv3X/+H+4w/n9DOdA7fgEd8o0PJsWvQopR1Yj+qv09uQzKeDBazuBoe6X1Z3cycWs7rHGfLC",
+	"ILFj12xU+PZeu6GJRl3Dhe/XuNFxG/dthsHyUmiNYk6LzW95KQkSZU5sW0xmmBjlzPibtZ2q9lyaHBAL",
+	"2t0pNHKcb3Qrqnmu7Su22z6LRYiY3ms/0P3eNlT0Subsd0P39pXpLer6Jof0opRIWZcfN3f4PyBJ4bgn",
+	"DGGUVk04XfdclGKGNqRTMhnbR//j78E/EcBgr63rPL77sHvhvYMSW0c1YKjf9176+Lrvz+2hz5ma1rdf",
+	"ub79/yTd9zMqSBr2mV3xUm14ybKrp0jWLfcrlMQrytzPe8yggRFzz/jM3nOEuBHBNDT/9XYAISoYfLFN",
+	"jTFD3hU+1POD0IwdIZqTzG/57148YqYazcc9JWTL85wf12URTP75Bn59UBZ61iTVXHGzJPgV42pd00Uk",
+	"jQVfel+1EO8s4t8ZP4KQ3HC1BxiCoIfNFm9H3seX5un3dYvxoFcOnCAZwZm+DFDZXmApe7IxIlvHBlhC",
+	"1Ss9+n5Wb7yvm6lHY85Uo9Sb39byBZEFn4y/JsgNv/aZTeWmhCr9GthifaRqnwl8ZOGg+lQJWHWR75zi",
+	"G/uLba68BXTcSGge82qlUQbjuP/0nf9rNl9dYb/dr6PTJm5asP9/m+ENt/9vKY3zUPJxer0TICxCdSF9",
+	"ipZDkuqYeY+SJ+//MKqh9Tn/QX+hSjr0znFNLq43u8dwXHv2+XoPeVfkmOGAbdqTSRQQYxnZ4jJX/XHc",
+	"tlQblVc2whm5HFNr+XEw3mag+ECZ/VcMOEeT781jast8f10IfkNt4c4YTbQ4jccigmyhil53QZF6ucEC",
+	"frC2UXq/XGGvsJRHLjLTN3mqY9ggVa4LO0jrUB9eRHh8GDme8X4bmK49odb4QzvwSnC+nbgBi008aoav",
+	"iSRTC+UUORRcYHFabpMDQwZnzXOanl6wb7gFYwh4TG+r0LY2EQLZezCvsUv15uUrswBQxnoAJa6sgLqy",
+	"9S/YCmjkFudH6R2GPz/65qgTcQlE6EM6rqIqj4gbVVARdn3BIxF8k5NDPwkZOdtc5OtvnqMvHj/5i16K",
+	"fhtlRGGay0/RN6WAjBaLz40yUhCWuQCwliUJkmW6R1iiK3c1tcZHrrQGc2VBQNYG1eLq01XS0+u/pakr",
+	"vMnJJUBtFILvBD7IsEtDBRH0AWulzC0K2RFLtBH8mrAE3K566kd8QrwMOoIgYhuf+ARJJia6Haq0Y1Lh",
+	"IMSVwYOBIPcnEtHsEv1ScsCf0gauDUlH2Q0+lIKjpHAHFEAI/UQizxfb62ZvjQCgaltKTA+La8ogUcYS",
+	"zHihtAlhmul5NoFVb6tdCpJ0uQGon3CYvMyogxCrUwi0Kg6ZqjttNrCDyQAojBjX/wVDBu/ijNh6uTmr",
+	"ebir3GhuOHmnCDPFzQcuiMkHkQk05wLwO23G6rM4AdzOJRLkhprnUy6E8fBUFUJua6CPJmSV2NFB0zIv",
+	"BrejzxPzjeAH9NA0MdnT3Z5IyJCitjtRuDZQ77rcT3Yk5ARLyM0YzUGEnJmmsRusOYIjC03xRLCIQLEw",
+	"+KJmkNowrmixpiI7omcOO1RLb1WtnRm5A/OKuALX5C7vhqeNfB6yDN2+Vymujx41u3N+4RkPfadiD6T/",
+	"GEZ29jsq1bmWgserxvBNYeDQlF6TVB/N6Xm49cd3ZKu07HJhLkEKcMg4aaLvIWZSc4XMgHUeyIGLk2YR",
+	"jBz1BQD8TtaVxsJ+ua/ryNeAuMjFtQQ4IkCVhSxegMLq9ByZgD0d2AQL3PZlztPrZTBcmh7/RdXRHG9I",
+	"OBmquunTmJ62euPBpiX9lYQ1grjS3eZu18W7JQNI0+ji9HFs6XldHxadgj6M1KWoBvqx3YGn1JCLpwjB",
+	"ATbm9nb0UpzVIyIU9frGIvsyp+AL9z0JOBSCbPUELxEjkPAc0cVhsXvVVZ4zckM1D8ISFQY4Q+u3Jrrb",
+	"tH5HPRTu+lTi58lYb+jWwVfnqQcaP7kFfFIt/ni/XFJBduOpJrwwtZem7Y2nLgXVkrnJIlBhB6n+Rvn5",
+	"RCLzgmnrykW3g8BHmCiS9nYddMoullBMkOMo6PG5mSfNAEr35+nQSpPQe87PZOl1RWhi2HIfXOrSlhU5",
+	"TCmSS3K0DTcCGSv/cIkyEJQNN7rEymGcQDZHHNz9Gbk3c5qY2XcidauPI+GGwDVPOdtScZicMmRftxbC",
+	"9NdvJd2nTvMxjQsxqq3Qibk8GZX2itQAxVFi9Cv3oqkVC4jRu08TasVV/7nSiAjJ1jSEMP2mICnd0tSW",
+	"vlkMbW0IJzZnVgU6IUnSMETHERk6ShTJ9NkrwsIE/droxAnaYmrxnErmzG/jb2YcesXvsUQZwblyPQuC",
+	"mUMfVx7VSF/jH2vlKYbNL5dfpUcSNCPROV7ueZebxUs5gNJus4UtQVEJxeeCgKtDxqz0o8zi4nnZy1Pg",
+	"55vpXor7lRnGVLRD5YNkkYVSKMIIb7/nmsXmmnUblwdTS5w9EMo962gXnpyquVpXWPSavgLnz9KUFJMx",
+	"cWfZZu8HpvHc1khMnMhkldBtajApaEpqQjVQSy99O7jIKjluQrVOBSchrTmEd4SlJyTxSTZBAj6Rrkva",
+	"qptWKOn4vYMUAtM82LzgCnV6RK5BOMY7QUgGYtwJrR5xOanoB8L3h2CX55+coQhthwGeFuaQIGsew+xB",
+	"v9Fqcb0pI20Xho/cORbriY0ctrMlJxz2j/acwQu05SnOEVy1zoEuV8baVz83vyK14JKGKwUn8oSqniVk",
+	"3UukeBsm41Pk0DOqjAvGFUq1Xs4gILUJXg+8I2sDIjV2ReonI3xNddu3GIKvH1/X7ejG5hN86X2ymuBF",
+	"WvWHWL0WdBNKslvd30Jb0+wYN7bI5tPvu43sxgZoPx9j3Xp9/kK/t7v8BZ+pGweGfq57+k3DiW629RsF",
+	"7Gk+/j7Q9G90iPYL79tNC2P9HB6ZBE3caXEHgfMfCAm6S/zGjJN2tx/0IVItJu8iFPB3I6xvLkJufMuP",
+	"Ju9qxTTBtaHlav3Upe0UZgL+gqCr+rcrYK2o0k+Rg/WJqF+Y51yv8vVXuKBjdey3VjY6210c8hO2HJSV",
+	"oLmCg7iS5F0DGxQLUoU6Z7oYBxDhwrn1LZ4Zlsq+PfqR1GLMcPrFu+rqXfwsbhcD7qx74Mj5vSrEsaqQ",
+	"LT9WMeJzjiGr4SsTc5nI+V1sbRz95twYUHxHFbei7x3qScsgnR6HnahOjypww8qZd2cCfA7szWn5PlUS",
+	"S1htSLkgPakwF9q2ftiIbvByk3urtpr2RPVjoIGPP13X19pMsd6Z0VNfIJGxSUVnpDLaYYiUwZwXg9QW",
+	"dMW/2dsghRcntB1wxkmWZ2HL4DZbv9GMhLuqHIVJ7PfimmY9XuLt26ieaw1/KHzQrjVi8+eVxdqNnOaz",
+	"i9yz9lWIXMhS2VMeXd7D9Ck9e34TLruKB3ae1fVK8MN6fkQhuslvuIvOM5dd3HsBe+9YspInqcghXITF",
+	"Z69p9KbWY9tZjp3qkiSuieR+0jf4GALt2bOwKNc/rO0J+22uqYH7vClzRgTeUNtTR9qEgjWYHyXbpyIc",
+	"Z6RWd5jWodafjXULDq6Vq69cPONDa6HhdILpKujLyoMZdrZTtqsTgFzaGFbwW7dS0NzmvoPv+WFqwUoR",
+	"9t++fP7tM/QK9sgVeUIygEliwoLgcXpw3MiyLze3wQ300hzaUWizfZwhzMDnZmMvao/ZLUSjMpLSbAZS",
+	"VRafZ9dHnHYfp+et1W/FBv07icjVECtIjBW2Y74gf4fcp3GtrWL7ZierVbZm11piDE28tgDJU2FO5lJA",
+	"dA/1ESWvuQ9DK11QCN5TAbgccmmvx2sUdnMEGGf0/Q+OMbios/gDeXynd6uYlevZ1nBGv/K75/af3HM7",
+	"Az+3Bb00LU/jWZX84uWLI/PMxoATHLpZBlkmiJQReNuL5Q60k4SNCDCZvxjBWyg4ZmSaQSDW3655Wzr2",
+	"3/LrjqatNP28o4+Hg/JxqMM+rT+MYylnh9Enf7EvMj4RP3vgu1Nyheb6q/XfBlWWGvmyZb8tIMsnyuHW",
+	"nHpLPLaC/xrKtXtRFzJdohwrIpABtGnl/6GMQ7qT3PNjIP+uncFovtbUbqq1ReztWFujbt59QVizvpKt",
+	"rY3N2RpDJmoLfsVL5sV5KGX/mbQVwimhN0RARqCEjkgYKfIO+vhiqM7u7T1kRnbTG1r4awLTnWbqjFYv",
+	"PLOGs1uDQTOR+EDGKpt73dlDK+D5zVTvezNp/yy7yxtqeKdv+PX0aS5iGg6ahDsqlcmFeo5Ftkhc8xZj",
+	"QVTKMt7vkGOptPbJps4G3unpHci3ypSfaRZmBw9i3nTqMXoqNuZUeZzherH9NqqRgszpY61O6ER1Kz9Q",
+	"TRnV8XUJIOYKfMvzjIgPEeBfNl8Wiyx2nmdmFhyI2GlzlRkkqVDhV8pF1ir70tfHvIn0mwk67mm6r6G1",
+	"Ivyag/kHM/Uwt2/JeAZBDDW90sQXUNomnM5sBjbHRdxBOgAcJGEy9sfSidzOeTNuTCV6wxbxUIYO4r65",
+	"K5treF0d07lKBNjodWXFzz+/WS2oRfzIr8nUaSr3Tk+xEISIJD7JTtXLRAhW+M7oKiIrm9qhNAFYjhNh",
+	"E6q3Qo1Lf9pzVD2BMLohYoNz9P+x92/NbSNbnij+VTIY/Y+6NCRTF9+kmJhR2a7a3lVle9uuXdPb0pBJ",
+	"IElmCczkRoKiWRWO6If/iZg4r+fpfIGZx/k63a/9SU7kWpmJBJAgAYqSpd6eiNldFpFAXtY91/otC55A",
+	"uCDLjOco3TYGAxJPrTi8OmOFGxSioD2AGmBdO/UlVGHDxdQpEXJ5LRAjaPy6UXzbclZ82g5zeqq+j2rO",
+	"6GW1WsTCLQHko3E48ymbKZZeMdVmU7022wOLqbW+cXbr6AvLpzJpvRHmcax2b3l17Yq/Bo3gjn/FH6xv",
+	"7troms+Son4s2ghIiB1FG4CDXuYKmp+ShLbAPqjKVEvalnzc9oWZPQVGV1M+D9v5+VJa/CvE6Eq1GQqw",
+	"WIoxgQiAXqzCRi5oPj0hw0tuqgiWVoChTwxVXs4IqiMFbgXnE0q0HBrv2wKC4OdzeskU9FbG+XLlkHeG",
+	"wKLwtPtr7XnzHi/hzn6mZysrL3bkEQJG1I4T4sOQsL82HlFDPVktqlbQ0gA+4XFgyDSb6dN1Da6Dsopd",
+	"lU+LY1jIDC66YwfLUm0/7cZO2Ag7rY9U5XQ8hq54rgk35FO2MBn1oq+aG27gZrodbJHm2S4daGvntLtm",
+	"doNamtHd+tpeSZ6siw7o37tOWLZPDNmZC+5TgsPhrVP5Jim8XX/duy/77q5o2mwc3Iqs+kxypObe1Kh4",
+	"E8W+6Bw693VaZaUyoas2NnPb8HgxzZ040561dN98aH8ndpH2c/dkzuZ0kiaO3zjyFiRAI8NulQOh4gV7",
+	"ccWCQbctrNApo4nDNC6v+40Bx9W/MoB3hMbCNI0AtRsgcxWBklcVNADcu1VDKi+dMTJaEcU+GkwQhq9r",
+	"WyH7Jzf5UAeNbnppg5rR2z5get83W8Ayho4mSTCeYMBV8Y2tAwYb7yS1+z/K5GIyzW0uy+bAa0rjplq6",
+	"CVe5TSkPkkXxCJxdysUlYsrw/JRQG/k2kXGkAoP9Tok24yBGDnjQQdpZc6+jR4cT7hfZPF2oUBqNm+uI",
+	"raRp5eLIEwWa9odNeASKBYPTyuXALrz+mWeGUxC7L/e3aMXy4Ptu+h4q6l1xxfMwMqLmQfjZNSBCZo4I",
+	"o1nKmcotxxPb/2N7QMT13sC2xrqxxn2O8+7MCuFWIunyMRZ0U5JY/s5drJfEW+Kpx2xuwFXDlxO/Tlem",
+	"SgDPIKZCU9WS8pzQNJ9qZvdrHI3mVBY3kgusN5hSxU6BIC/Z3IJB8Lx4HqNAndGWblHEboYluHcyd2PU",
+	"FTmzgwmrF/eDRToqsr2O1+ZwVjkvyFBmKhvYYCd2eGHe3Dcz3NuHXVjhN8A0G43hChNtzSadawUaueJ6",
+	"JnKRKXyXc37QdGp/le0decsv3IKVsetY37YGQXV7avG8izYks13Je3eq2qrafYv17FY0F72P752A/sFi",
+	"BnaCeJSKwRUCWGLg5UyYCVsE+4a0ylU2/bz9IZ+injH22r2i9LAd3L23FUtTlgzGmZx1SGMvO/fd3fXC",
+	"QHm03kBpjwbV2ljMM97iovqv2up5j49Wic7b6ah06qWNCdPhlURoQ68QsyFVpGKPB5ein4VSi8HUZGJt",
+	"qOdonS/y7vWbXfXmLUaFbuxeQXhNChMTtNyG6Cemo1SS0XGre7ttFDW8vL0K7txpOBAmUK4j8FeKGMWm",
+	"8M79INwEc4vexK1auL17/abo26YWc5Yp1vVerqkR8d1NtHXQ37XWsmuaJL97/eYskfNwR9kZ1HgHO8OF",
+	"W+m4u68xnywyRlJGrxCwMXjtI+eDbcwFMy4y8zOTaVpdyrJcddSPf5JLaGSixxI6gr4mJE5lfIkZsRkV",
+	"gEIZp3w2UqYfNgfoQcXyPGUJ9IOcykWmCATLoQPKKemf6MfMMCHJGJtK15NKsMKepgN4R7jdChcmAVdP",
+	"1Txv7htHzGZ2YQwEm7c9efxoQy83/bCgE5YNtPjImr7+XpbTisygiORSrvlgPxgW1fx5xZXc8E3bkY/I",
+	"pcBECNvRywJjFW9S3SZRpa/wjMJ7E1WPqokOzVOdU0HtvEIJaplMmQpHcWZ0ZYiCtW/KkNPxeKBfukWh",
+	"du1y1vy3neWGfVGdIemB8uNcQRccQolisRRJgcItiG2NoonFZr7RdElXiiSSqQDXKcWUsoDvG1SMO1HT",
+	"YWyRsa6jTBJg2xYuleHQxq7LkGr2t5m0eVPkLz8wuaYDzHMaT/Ug1ZG2Uy4uBzMuFjlrKNxJpZhA6Zy4",
+	"1Eyu5Zz7Gjbf9Rm9hXCTKhBL9VagKUVbbTZBMAMB43/koN/f+BkVUzG4ZGw+SOgqsLTnmgLH0G0OiJjo",
+	"AVpyQzQbpIvNz9VHSl25NJiNphjZn9TRo4cb5ayJV7SfFqZwA/499jTGN/hHYKZcmUonYVsigtrWBaZt",
+	"TrGBGm1FXAcyhGqHwZKLRC6byfF7mZGpI0k4IjgztWCaTEzFhekIYdLyUEFlicsMAaMB1XNRhlaQ1vHx",
+	"ZtKayqVqzJcGFx7qP4q8eJwBjCv36dAv0VZKnGJf9g21ut6Xo/CeNR6J2hJG3DSRmWRsXRMOjg09BYN9",
+	"HrHJQsC1rJ/pW/QHgT+mVJyaPgwnRMhgjsOIqXwAeeL6P7DcuMk2+QUMQGh9l5u2D9D4jo0lXEzpaal8",
+	"z76NAKhQsjBpF6Zpif4AS05JH1qI2Nk9PvRJ5PHhRj4fZYxeDiYpVappuk60jjLtKhN4mEDtMRCPtg6g",
+	"n10M92zlCR0el2j20ZMuE2qzjTy/gV0xus6QlAN7CWEqjrmgKRm77n6zhcpxLsjWQWqJpTCVZoOM0aRB",
+	"wv6pIkBIMcxECbi44tjAnibGk0prR/DYX/zTjWuf8sl0kHF1ORjRlJrMnUo6AVeXiqRMKU2bObaTUhF6",
+	"74WT4ewDrRBKIIJELSYTpiAIoL9H9Peq87a5EQ29pcOTl2kymNGPbkeLUz/aKC1TmjPo+tpEcWdE/wrl",
+	"ODkTBtgAcOMgxQuPCY5BczbXnk52WSdHk/7X1fVJpcoHBpQJemXN5qHEoudG46PuhYesaKHoAAHEkiJU",
+	"Ef1KYnGeSju9ca/8ycy4aCDhd9abxbIPM6ESNx5tXPiMJXwx20CTP/FLtuSKQeqNfh5oqiP5aFFv9UjJ",
+	"uK9kAGkFwrVEZBMulAWniU1LsMQj/Y2KI2NakkLHPi4GMynyaZlwDw43z3shEjmAjCP7ou70X1HgZU5q",
+	"mGcTUTbRR+NMm0XuGjMhlTTp7ETMeMgyYHwytSpMGT7RHkNZALWx5pc0E4M5y2LmgtFu8MaxMI02Actf",
+	"zZN1+3gG1R2lWRQvbtpMwGYJxLrHwTSvM6DooqqOAB4JmK1SMLSGxkFw+NLIIZ1QLlQ+hJ6lQhK1iKf4",
+	"Loz3ggFUf8mf371+RcyvUFmOVhpGLTdFA+1bm3YilfHli/GYxaH0Uv1jKSNPKT4Rxr2CDLEBdvYEJ7Dk",
+	"H7sm8nW69q6iIOssFDEHsnQRPO3tyUWakGyBToIZqJUMiCRtD2UL0WvSclt8ApWdzIjK5Tz4YtPOceCo",
+	"pvmRgj42SCHc8trA6seKrbPrazpfDFO88zv1dWx2Bxg9uXEl0PCShBb1CxWBs0VRqP5C+PZrQ0F36eag",
+	"gmPVrRa8uEFwCzDzatrYrRIGqGqqltBSxVSl5pJA51YwL9vcgLWFXeh2ofTGNXSwdz3VXJ1uW4yvadjO",
+	"53w8DgggxNBqfd9ciPZNfSjsm5ums5inPKY5+7XQUF0bglIyXqQpcf55AQRSIYoGTBXbQKRQqEGrqGgs",
+	"4kJf13vNVC4U09bQNd/j8Ouu9Q6Lvbe65psc3N013mEQWLZ+Q4UGcYNKoDq2kYu/bjt374D9Q9pEwdtc",
+	"7nlV4mO5EInJhSnXAKRaF6z2yQsaTwm74gn46QaRwDSuVwQtMQOYFktXSsMzohaziNCczLRTdrB/LoYp",
+	"v2TpCqrMZxJsLSrIcC6V4qOUDffP6/omnjK0UVoF+1IpDVxCUuxPyEthKucz7R43RyrGFGKc9snEw+qE",
+	"66URI3I8Lgd/Wzi9sAWN93tcmV2Uoro2bafYy1YlZwxSwqfg9AIqVtSacPePmtiZXoYv1LR5CydmKEdN",
+	"NbVACNXU+UQQIZkg4gmEUiqOxiZfQTCaNZzGd27jFW6RftaegUr53ENhFJUD2eghG+JreSJzyjNI2Ecq",
+	"MxCX19z69m5STW/V9R4D+9Ity1Gcv8NV+vdPf6Nz1eRNjFgsZ2xgm6CHc/alYhFeYwtmpIiQxIwxOQYC",
+	"0g/MnY8UmDwQtNDBu20y/RciYfqsVjYkrQVOxhuw7+DT3SwRz7UKZE5qY77R/2nai1KaRdAlCk6+VTqK",
+	"wnyUG0tHwcOIqnRQ3gm30evTVnaQ3vru9Zt7ltAK695FpcFncASCi8EqpO7mydI5o+YmEXOQjO4xXmo9",
+	"fWG8EDF+ZRAv8oEcjweJnFEuGhT8jIoVMU/gNUfGKIQKStfqmxRX4LOuJXbdCUz4eMzjRZqvSrcLZh7G",
+	"h0Bz6leqplxMcikIZDnDfsxmTCSKHG3CUfBmVXyy6L09o78Bwv1AyJzHbNOFjYm3O7MjX2RCkYMnhJKc",
+	"qktU+kqeuuROunLdaBLJVMcAuYozxgQXkwFc3thE5vpumui5v5Xu+gXS0fBapnzRfNgmhcFOwMTqN09B",
+	"joliVywDGPEIZlC5UrrCexSZlW+WvOj+9lOuSJzg8a4h1Wgd8zRtR/icmiSbk0kNSspdCiuSUs2XS7FP",
+	"XlyxbEXQUrI1+i7tLpdEsTyQxuRyHjelBuGDn4okNtUhoQgHltN/Ng31njaIp20MDf2YsXZaPa6Yfdze",
+	"KLQYAo96WVkOI62bUVSNR4b6uzu9sEk94YOID8Vclu6GUW/dsxZyNdusuGFc0SHId7xaDfUeh+E5E5DD",
+	"Udx/bXyFGQLjubpsM0Y/BmnhJo6/MStcP1dPVfQm707HTMJQnUdNkeUvn2u8jfYPK0hNge0p85FhjLWC",
+	"pJ2hVJfWc5rlIDkyBiWKpwRVvs1QWk5lCiB3G1spfREyd0rI+M0w+l9kzh2UOUFmNo2W/mTzUzqw83cr",
+	"Yvs07ZMzDE8tsgkT2o7HbcWUGxOv0YZsqNaAwe29iFel2+02xQJCO8pp52E4yY7DKkK7mLR7n5tPg+B8",
+	"69NzR48MP5GuIMhn0Cs4wooi1oqJGdk4HMKOmFvFnIyY3nyQuzRJyGJeP4U1hv4ZUYuZbzHnYHYLSHjU",
+	"46opDRtPAADz4WsDE2ioawo6KbkVzvUxyDdU6b2AFxVXpQ3xzuN+Mxlss2Z34N1W3T7M6EilKcxoX1Ve",
+	"ReSdYm2TN1Hldjdx362IbcXq5LVr3zYAMoSyIyGdsKiRXsKV7QVcyW/Z6KiaPgRLnk8H8ZSnSebqPNu/",
+	"RKswmg6mjKb5FPKFOr8C93ru0BG6DYZ2VOWmyF3fMZ+uFI9pOphT3n0G84xNBK3nF23OE6Mq7jio2oIo",
+	"dILmxd7EKlsc+URTXX3wRMPb3MgUhQXRKW8cypY3xHJKzZoUY9BvGVM9TcIfl6JreQWNL4VcpiyZeMmm",
+	"m0ytkvL3sN63fwP7OOfZaoBhlpBUdZaBPnAobBSECrVkGYGxrMh6hXRXsSI5n+m/1hbY7XrLdeEMn84Z",
+	"ZkQXDbii7TMdQ1OtbG11PtWdi0q01EilZYO1ewJF6X4TIrBTesUspJsDIj9785LwXLF0TKjC+92IjFYE",
+	"2ofhLSRU6HhAGvvBjtfxwOxTY9+9IAR8GXqpRYM/0yyWiwFgdQXO+w38vQxQXySrWbwvRUogZ+3KGA0M",
+	"RcrHLF7FKcM5bNWoMCklGbS9m1QYFU/TW9ntQFdp75irEwmcTSN1W+eoG2n/DN6XKZSGCwwFqRWXbJ4D",
+	"1cYpVfUsIe1ID3BuTdKhKFhsyqUOSp646AzSaZzPnAMjLgc2PNDpTeArDmx2i+o4vta0p9iodZMsFl6f",
+	"QNORGxe4Y0wJbzRRBEE9wmiF0XyIrWvfVJvFLMM/tnFJwalp54u/5zOGui+Vy85jMJzfcVg1sd54YPgq",
+	"nMeaDTZv6bbNaMHDRu+TohR+DpcPfjF8VFQuqaLhBdRqmOT9dWXPheHRqZAF06a3HFxOs972Ja5994Y6",
+	"ieYqke4Dq2aHvwsN64rqm+1/vraQBjp6V8OStWgyDlO2wD0JZqa7yNQWdgtXrmLKZeuDhCFgc62DsxiH",
+	"rFJb4GSURqWU3yBZqH2CjenUIjUFyRCJsBX9UH7ldKzdllSCqkm4mksFwXma/LZQOURNL9Y3ZG9lIWgT",
+	"MqE5F5MNmXT6QbjmxrXa7K0EW9RwoXjCHFPrpXOZdErlqtkB5YlF5UNoIKxrpANLYeA4MEAUlbVAo4hf",
+	"lzjW4MoWiWNG5F/rHYUKuMZrtlUJ9v74e+ewVVI63N83dCifXVnXRW+LTb/YPMglRDR3v5EpzUxIxEHa",
+	"49VYcbEP2T2LPCtFX/3WjpAYsAoXkSi5yIKw3dVaKHtVb300NzXvCy22eavShu1OokPjjh1vcyDdZ2HK",
+	"gDSPq1PSDzWviCDzcCwzYj/ky6CNeSvuJOuINAAsQXObKrO5TVstUFU99eBRszktPPLPApJ6E22wGrnz",
+	"NhpHuXYPgQYoAHRVzkrhM0Z+l4JF2zVH8VHeNvSCtUc9UA7uLc9orHVey3dUHr+fyLKfqYuUw5dD+ljP",
+	"jVvJ3O1hMptaJ/7jUHI1Sxn/vP6QdpF1XMjfe5Z8zLIrHrNnBjshABN6XSDcazWz2RKT9prAszvCU7eD",
+	"mgpDHccldIWNO9owF7qHKmxTrusEE5a8VSRiIcVqJhfKgR6YgWBnAa0M8AUbmdt7eMs+MJ9bKW2rM8pN",
+	"F3w6qGxicZqVliVr5ZbPsVspmOsz9d0Fja4gEktiyzE7tx5p2cC+dR+Qde1hzM0P4qj5/W0+A69WqL7S",
+	"kqdMvhswssu0uhM9W1JX91nX7qbmp8LK69ts3DXWvuUGJ9s2J/FZt9MG3xyDBmhLqaD3T5MkY6qxuhey",
+	"9CZU7CoKAMcSwpp6mdtCDoVTdX0modYD0euDJduYnxHsB/WLgEobxM5bKGgLZ4BVdtrZRb86OIFfpwyb",
+	"c8FVEywChLjDvWw9k4Vi2YDaDNEWhkjZ/FD2v7ztKk7joplidiKUkfbumTSeMpZryYWFuh3Mp6kbVLfp",
+	"4fqLZHJpbyeV/ox/R+MJn6P++kQIl9XWsueXmVhwtXwiXoquTauNVqkUMQukYpeBCb3tFvmUiZzHNJcZ",
+	"ofM5IgVCzA0YPMamGhU0n3oUcUZ5WpXRD483drATbDmYU6WWMktCfSNB9iuo5MeHzKWbIDSZcYHJBDIj",
+	"iuXlWR40xK29b9WeXjvXWka3XrD3wuDpzVnMxzx+ZZJErx/gDZr+5oeBWqmcNdQ9wqFrteSu3/FgrVc3",
+	"45OMiryS8Bj1lFkCpEUOFmIaZ0Gfz5vAwPPl6hPRcyhabpCllsR2PiCDc6qlMSQD8Dy8CWKM8Ca+W6pY",
+	"Oh5kbC4zLMaUI6194T/xErvhavmuxMz1inI+5jcbHF8TmQes25ZrUkwonvOryg2QqWgofmfYEcwg9IZv",
+	"gVq2U7+7rUxqoWafGQ3PlresRMObBMdWoQIrKDZl790BubFLZt55p6qObNGSlqs5ciF66UAhL0RXHFJf",
+	"gAUuF7a7QPi0YZq7MFl9hXrP7NbSTuwihrBb1tneqV/LIxtH77I7P+SInbmUqZu8xUu56IKEWJ7YT1zU",
+	"mtZsEXQ53KIV86/W3ppImSgCTalOAcPJ9aXmCppVB7m+XbdQ3JyLzScEG9HtfBKeIeC7T/SmffiMi1L0",
+	"3VMM2i5te7SmP2D751s3gv37gorcGE0b6eUv9uFSJMs7/4etMFkXIgQ5jVgoihH9c4O839B+ScaXA3h5",
+	"TSK6Iyo2vrytbtO8LXGLbKabGQQrOyf4s1VkW+W4JdeTPt3L2Uc6g+rz3vH+w4pXeexv+P/40N97evHH",
+	"QfT009fn5/v2X8efvvmv/9QcZAvBqrx895ocHx48hkCQ/fqLX96Wv35U/vjZ3t8u/jj69E8b2dEszZtA",
+	"8xYrxWYjRDy8AaHZkbN2JPNeXVO6lfm2liuWMnLJ88pd1aPyWR3sPb1A+uhHD1scWZlZ3Ocbz+27oi9B",
+	"hayvKDdqtKPIaeu33g3JKsVgSkWyhWA15lG3gSFfcaOos3PcdIq7MJR9orhnhrKeuu2Mdd0t0O95YVsm",
+	"72wTTCXLeoQxA8KWu+gy0/Nw0KcG03ytFLDfiTrvHa65HnIsxEQnLtFmYqtGg3rgz/bhGsyZ/SFyE1mz",
+	"iJymcrJgbiWhazC9k5oYiMqpSJTNiRMsX8rs8itFYvuaXlOEZK2RI8Z8oN+/9orMghtbUP7cA4/Xp609",
+	"6uAV2do4qYOfB2xRFxeVVz6o6JqAQjl4te5CCbbbnmVXxd9B+m9p/FZFrZOym7Xic1NG3XFRbc2ORhf0",
+	"uSnguWMO6E9yK89zxvKpTLYAGr3jTmvUW/JcmEv2btn9ZkuiTZ7uc68HQLWAeKEarnK2aaCO7ZO3GtOy",
+	"6bqDJGi8QkgyfsWy4E9tbUmh5iwuOsHXHrjkLU08u/E/6gE+twQbAnEBIe5STd5mbjKs1Mwu9StiowB3",
+	"PJNC4TaHjdZ0x7/babMy5dCm0HQebCor4XMezsFAxgWI1rakrhhNg2+qJ8O6dyOIe26q3H9jzfddCxAR",
+	"RmnWt+mS5xEWJUYkz6hQY+x75Eox6yhdrapiFvO5BTffzc0aNMpqFfec2RyzKzblcRo+w24JwEu6GvE0",
+	"HayhYk+47yg/GKSP4xyvpKQ5cXijZvjRSLSCoGLGoUVhxlKGyAhry4IxrA8xG4Q5Kv4Vm7CP2aweVGkA",
+	"QQ2KzyiW56k1yxOu92i0MMG7jOltaSjfKy1jVy6rU5j30Gd9nvFxSNPrU2AN3K4WM+sRFsrhmlEWaHId",
+	"4ogbC780mugNgRDThtvuTOOOvlRqwba4I7idmFTIIS2F0E+s4w9gTZH5VyW78AavCur56hbkPZW5bRxr",
+	"oxO5NJBa5Tjmw6C1fvt3Ck00tdkJfGlyG+pNu698TeS3R3ZBg3YhplKkAsezicxWm/ODYb2wNDdmbZbX",
+	"Fq5B21C7adLePmMIQi5t0Ir1It/Zh02p4OUAmSJ8AGHyAtwGc96cFTBNhHciLHx9R9f5FzO0qpNuz3Lq",
+	"ZB0BLsZgktGWy1sf2G5jG5mQk+m476jZnKXd88rhOwCYtcy7XQKU5cpB90Dfjti3knvlXwfRvd/7e08v",
+	"zP8d7O9dfPtPO2DeG4zP3AK33w4H+5GvOj9vw5vX47Zmut+VTf3S0PV9s6dxD3ZTbbVW2V+L23fPe5tT",
+	"pjxepGn6etw7+dCJKy+qH2nNpzfLdB0WY9kvtJQqQ/oJHEf1/d2Y0HEUTuhoZN4fed7R4HSL7Hi76W5t",
+	"Aux9g8ZiF//qrmZtFw6Ft/ubDZIfeb5lQvYOjrjSNWMX9dftj7LRIfOWtm7bdqXOfuT3MjoEO3Djyux2",
+	"qaxRAtqYTSXLDeMNEB1w19omCBRhR02sMBC1y28K0eskBBPNBluHShI6oxPWPWmoCV3trmVNha6YrhWU",
+	"klkCCAddN2wuFbc5u3V3dQehrtpM29Vng0lnA68O86SzQxLSQW7JZi7N+WHGQ/YSYR14XJm8G2XLT+Z9",
+	"Xa2O2w8z2QvcMmUO4V6C50ObPpNJmpARy5eMCZIvJcE6UK/uaEkzBl3XES8awpYjDAThu8JFDp2jXHOa",
+	"adK458ZOOTpj7rE2mTqWqnZVgHbcxivqSEebyOHi80RLulBNOHfLP6qNJ7Qr08rJkXtoXxV7cdNG1q17",
+	"/M1mllRqy+joQoWnsisGvb30tDueYxZKYCkjD0TN1osPDD5Aa9XkAwzyKQMIdfiHCdtc7OS2ocKExnpB",
+	"ktmY8faTzENpx4YnA+W/Ku8Ybt0qP06KBnvd4q40whVQlWPGku32wh0aOldqAT7JxiwmrJFuNLhuwGmQ",
+	"GZ9wMWjyBWBpEpHpzZ2w6Wpj04tiOsOOeq38gqVgmZryuU+0cinAYMuzhUmMiqVQfCIa4exNn6vW0Ap3",
+	"P7bkr8jfpnX8c2cTHj5HeeMdTj2olzCuO9Xd2Wj3Mvz1s1dBUrFFtpLnmCY2aA2usvuoDBfsLtS93alc",
+	"3S5Zts01lSZO6Pj5lABcHCQs/c4ySZZM2JBVCI2AZYqpRrWHZVg5dqvjCsqC7aA2uu5akaU7qrB8fipI",
+	"e2PkKlTEvUUurJUNuxKRa/Ph77icfIOtdOpSEvvgteStm0wUa4qU5dNMLibTzZa0rZNzXeHurZ3nLXnD",
+	"gd6NhgLlI+oGUtR+rbtiY8MK95CJ/9Ko2s6gP9iMpgSrCCKIKJTVWwkE4uCwhkFxtH3KgpnfW8z+v0mi",
+	"rJZybYTZ3iJgZJbxnzBo5FfrbNy5arDI1HYM5ossnmIFif1TIgV1tR35IhPY8N1DsOu56vZBvUbbK66p",
+	"1d+sR5oLx5Q2xJL88+1GpC7gtDHStkUAattbYxeE2nii5aBUx+jSxiXfZLBg2wviUgApYWO6SPVnbAhp",
+	"24DS1gGJ+1Tg8JbFFrooiPbQ0OYRuqUv9RJsHU7UJrd8K3fdVkZ1KASDIdv2hNkIvO22xk5u0+7uyqix",
+	"h3UPrZq3UNbaHU4hGNxrddtUmewmfLC3WDF5x1AXiiK2/1w2SqnourORAncnAy1XMgElrcYeyeXAGT8X",
+	"uzIjsIr1Julia3y+jiT+zk/93qLlLVeEaXWSsoTkEttnjlbmZsvllQey7Hip7P2KZQBVjaYlTVOXmieb",
+	"8EXnaCYWno3plzxnGZlJkU9r+O27vWCYp0xwNa03zj569GhzS3zXKXRjG4CcZhMWYMN37CPsNp0Ud2xc",
+	"kRmjIidjyPbasPwKqXgxtzlbI7Z/MaZMB3J5LZhr8wGmDldkiElpQ1uu7Oygev/sIj2yOO3Ddl7so5IX",
+	"+6jJi71uhp5JuTMTDW7dYs6yK0A8ae7RAtpQhS+2qWIDnqiGMsYlVUTNoe+IHEeEKui6TZXpjJ+mmivo",
+	"ilwKbEnBcy2y8ykXE8JSxbA9FqGm67gPF9IygH29QoEpS280P9CpCZHwK54sQEVMMrmYh/ugc7HIWVNz",
+	"PZrlPOZzCvHtsvbuvFnK0IXM2rpEuZzzuPzVjV+5h21drwmqUd7X+qEVJFectttbj93a8fKW7fccu5eV",
+	"fDCu4PF/e2orzMOH/VYN/e8uHxbN6I+PN+rXa7FoedOaTerwDgbYs2rMbuhhs664rcIVhtjbEHc7Qt6F",
+	"W1rXdPfMOQ3syq5yQJv4fWONZmfG3JZ1bpx+a/v9/vX7N8+kGHO9rO7hgGCcsjTJR61ypC8apvZCZDKd",
+	"BZE6v5P51HTRQfiIlI0hkQDbEFGSsTnoKWJwvbThS4Vasowl2JJoxmYyW50Spr9CqGBLbbKJuhGsWJyF",
+	"/IDvqGJHh0GjNkvrj8t8Thf59OTBA2JaAkbaWyCU/OWt7cXSIl1Yb8xbNpNXyIvXT+Rfe1w77LPlXhSt",
+	"OXWqLhvsbCVnDFq0TrVtLUki98nLREVES2IFDplmSEWkSFcnCIdD4xypY1lgzCaKzCUXOW7+cirZlbHQ",
+	"M0YT/cysTgLbNPhCs6EhK0e7XGOesi0x4EwOQae+kDeedpAs2E0aMOu70FN1Obi0EJHsigUY8PUYus2l",
+	"LMtPyBS8sRyaRwJJxSmfjfyWv55kXgfExNEFTLiacaVYAm33ltYzTKRoCLkVgYgAsaOjTkdykUfOl5xS",
+	"MWFkzFgCfqVqaKpmX92WUDOZBqbxvcccwHFTrgg8uvFihI7HA3gyiLMo5xCZNBvjtm1n7cehjWeI7/SK",
+	"YBWV5mtt+O02UlCMRekoo3ySjr3WtibX8vNMuYu069pNljQ6HLi3/dVd3aI2Rq/nmZzNU5ZvD/7cELQx",
+	"FLgNNLSe1nOk3M5aeM0dShdtuia8rGe3A28CdPH98h/e8xlLuWANmPlr+geTKZ3PmWDJKRRSkISuImgr",
+	"POOJ4JMp4Pn+8v5Z6zuVzeq/u9KXiesoHaC2EI5z7ctWpHylwORUEVmIBBDvGc/ImLM0UV+5jv21DW6p",
+	"UmZy1oCvT4udPvEa7UfEYFhHeKsVkWXG85yJCNiU/Me//q9SLpX5dTvNaieA1yau1YCnX0vfgpMEWbID",
+	"ZYvBuGBzbi2Tih6ggrAsk1mg20BIv9B8neYwx2EpyM1iHQvtQoCUuPGeSRLohl5vY/z9M/Lo8fFTovD+",
+	"nDzcP6j3n8J2/nn4FX/+9T35Wr/naf/Rk29OiZzTvy+Y9mi0uJnKNAm1hah2YW/Z3daM4SJ0ixVLkagG",
+	"e3ecMTUdbPNNO7Zh+a+N1XVKljK71N5azCJCczJ8cHXwQGoP+QEMHQaz6WI5Z8GXxinXp3+CprfmZ+wF",
+	"T9NULlUYGxwiTEEh/bqDbQjfGVRvxb9jNGtz8V0iltLLSsdXOv9Ggn2LsY5Qzjkvamw2Z9Lh00XcY2NO",
+	"AOat2T0o76V5W5wx6ItMU6U9pDKZtLgwrtHVxkk1EMu7OY3ZnmJzmmnj+xTzvqi6VBiOSdMCrAbWBfqg",
+	"hZnoH6u3IeHTMgKsklOcpiSTS3UKQQzE0RlyEaeLhA1A6P0XbToP2+V3vc8ot82N6hBWKcvbl2feYBVC",
+	"7s2yQjgyYQM5Hmg5tYhz7GcvVkQWPXq8FkHuBHu7dyQ3q3Wa8mSwEDlP15dMnMKhygUYIjlm7SgiJGGi",
+	"Vf3EbTiiduHe2URlkgmStHl2a0y1TgS5BXGtB3F1CK4N+K2VE+5YcbHFPu7CALOfvWe2l9uB3fRW7kha",
+	"G056myiG6dUQKiIBV9DWUU2p0Ma/vGJZEfbzivmn2BothyeIYkz/Y9fR6hZ+qFCFNRH2sTKmcm3ctfNr",
+	"Rc7FguerRqNREG0nzXMqYnZiMmbAxrNtVXIJ//bxDyKTCzfVLp6ezFIQvKK9mej3lo2bSp2YGsPLGRsv",
+	"lCaNDBRIktGluIZc1PST8YQNXD7g2hDfPJPaSsVSEj3Af0XH7lNu3JqUlTnNOuAeWvZ6Q7NgNvYc25q3",
+	"fo15fD0qXfdWRLVIOF1Snus9tVvSi0pdiJDkTWomHH8PeuGY079Ym7LYaqUpje90MbOVSlFVpLmVeq17",
+	"zGFZ6inOvXJYF2sk9JmTMh0NGKh6aZCIErDwJAig3Eb/tOm3WRSt0ybbGVogGl2FUc3rrWocrrRdXfWA",
+	"HpZi1YfXl0NtKfa1fd4XEiENpEgs55wlZMQUT/DqFxMsv1JEy7BYnRJqYDS1y2ehEbaSOEXexXGrTKUd",
+	"3QH4h7m253pt+7rW4G2rJHa0UHxfqyXuxmxGc+3emc0FUXpqRjAGVg9Viill+1LNU6plpTY8VFCVlJVE",
+	"IITQgIDVAMxZWZPtLtKYCFJRxvXb3Ez+zgRm+5QsQcAY1iKLjGW2T17mhEPcacyZdrRHMlnVLeZ4ytOA",
+	"7P4F7kYOngR7/qZUTBZ0EirK++7ZG3L82JcmG/OEM64uBy5xYS2jgVb0nodY5sfN97TsY+0Y9N8is3p/",
+	"RaEj+UWhB9MBlnYLM5rNKA+3bJzKGRsYkdegaBUjNJlxwVWe0Vxm5JKxOXoKNLY99HYFMWR3a83xh4pw",
+	"L4MN5KTEKs4x5SlLiOITsceFOiVyzoQidEK5ICPtDiiWjoP02IyIiwEyuKIPVZCyFO+brli2Msq/mXTX",
+	"Xv5XiVoKNtAHPXBXl5VQLJ9oR19/vYi/EimQPCpJcd5SZTahgqtO9cx6S9WAi4G2oEu6wApKL0EtZ7O5",
+	"zLSx6f1RLnJtSwyg4C0L29+3nP2/rWGNXOawaR0pOyjhKtVU9692to62m0THVuaqkwa++fDwuBy9+x//",
+	"7fxcXfzzf7P/EYzfbZYeNkPQ1OwUosPcVxmoyHKiqTWSpXB2sxTpypXjlXvY66VpuaRuTAzZcvvqncrR",
+	"w/Kene39je79fvHHYXT06es980+o1TqMnnz6JhwDbYLL3ZCVvA23BhjwuvmnJZpvotIdmI+gJ++X6Ygr",
+	"30W0dXcM69P1HSHkmiLdRkf6PTlaOYst2GeLmPRfuQr3NoLr6FkwPmA6m0OC1JUej+KPCsI1t+bkUrAl",
+	"keNNKaJGDPvf+hT1tOWW5w2l78+gMlkbCpC7r8Xq3xdswVrnY7m3twzX0SzjVzR1O7F2QaWH7eCOat+O",
+	"aQvkCEYtfrfNxeE2dwLbmO8pn/ART01l99pdy1jMYIUDf5R+iegaSMcRLY+WfbTfXZfX7e2vTc0C/F8w",
+	"Vsl86u5tzA/WuYTqXr/7fygrh2lqBsSmTXL9mfZaMH1qymji8GHKE37D5DxlZDmVgPYcFQUPZWCYU8Jz",
+	"bc+sFJov2mzRg7z2PdqacR5zOB3eTaR9jP5Pbu6ftm5wdSnkUgygZFEFAwIzTP5xdFWqu4ZmJCbhEFIJ",
+	"nCApllM7u3YCviDkecZlxvMVzjJoBQRvel5tIBk5UizT0qFp9e8YE4TmJM84nbBbWIfMOBO5qxpbd/av",
+	"vUc/gRsVa2N8y50wo5uuZipLAjU1qAyCOyGzwBENtbH5Dvkf2w8qSz5OBEOoM1lkTEXIR+aWDrI8Uikv",
+	"WUJovkkNBrYbZoPJTizLaNqYQWwfQBE0AkDH3Ityt3Ew8B0sGeQy/BHf8mj3QhUv2IBdNd8OS+XxW1FY",
+	"gtYE1xu5T868xOAiaG8eUYTOpJiQHF5lZRZNM0aTVZtJFvdw62gWzKN3+CjkkWi22pJkcXA3hWbHtFRp",
+	"nxtlYNs4hKdJSlZTyRzy7vjKjHLRZNduCQpQMn23sWBv22bcwqjrbvzEVGhtsqQ8JzTNp1rU+PeEFfsH",
+	"uVihhYSKCFq7O4gq9/wcjJZQbuUGP+zaBtSWdkvhuj3aUc/OADDYcQMw2Nb6tqJLtpHiLfLsuHHVNwrV",
+	"9/hoLQ+6xPweXzUy+Us0UlddLzO78kz1LrI8vnF6P8tWJXiVNIJ18G+vHNBbFamyJapLeKI7CHlhMOF+",
+	"xbzM2ncDL7FrzbE+oHMDmqQmUte11j7b+9vFH0ef/mljnOeziN5GmboR6ePGZOzGL3eXuc3sjPZ/yPae",
+	"kVzC9UYA523G09Wg8QoRBE3zz6WWaJvqVu2jjUz5lwVbNJVwzt3qNsojsxHadrWxzlYyzGblKVMgFbi1",
+	"FDFrir+1vKmrfsROcv2m7EpUezt8D4X2W01Crxf5luXgLWytm9PC292GXSvY0b5w3Hd6Sx1ZgVZ7RRC9",
+	"F/VS7FnoYgimh88iE3rflnCboX3G4DW5bwh2vBDeRXy5CKJdPy62BnIpfJ1zJ8iwVq0GG1IO3zdSyPtF",
+	"Js70Cd9L/rstXpI8ees+tRU+RNgtx6ZXS6rIMpMw7xvDKf7rIhUso0gP7+KMsXCh3nOWs2zGBRUYK51x",
+	"KH8kV/74E5JxdYlATRCmn2cyZwDQNKFcKIheziIiBRnLRUYgt03tprgFIc4GjQ2PzANdEZXcqLagSm7A",
+	"1ol+29zJITZuB6xze9LfI6ju9jc2AAo+zzR5DKB+IZgmCE9dcbYc+Hf+62b4k31uXRcri6VgTqce3q7g",
+	"AMFFWAHA0CpVUMFW3ZCkUkwonvMro+tcPq8erG1O+7sBfMgzHucNQEpqMZlgAcTWlHcPgWzdkFb8uW0M",
+	"u1aaYvmtTB7l86wfSXsBbBAbr69+G3oQXCcVuapcip86rG+b6P01hZz55o0EeW9TCm42rm5QZFUO3x5J",
+	"+5PfhX8btlnul5v7q8wuNYe5IEglACFnDAHkDVAFzzF32mJkGmRMyMzdgIxpQBQsYNDtFxMDupLrPVb/",
+	"3U/ZbQWR1VASBgVeCtBCcQ/0f7lEqvk8k1c0JTIjOVWXEdaUrObMPjGWaSqXe4t5ZHOC84Uq8kow/Lc7",
+	"VMxgYZ49pFNCsYgQAEIUu2IZTUmcyvhSwZ26/ZPeO96uF24VJpwWKIJRb8wzlQ8ypuZSQBe6opaoKCXC",
+	"HRos5r2oN5WpVuWm/NLubq8IlPa0wBvJhdCPFZtH1aWJInAxGUDhzShj9HIwSalS9o0X3WG/gEduHkqz",
+	"pDnDxZXYxq+r9dVQu2FQOmeYgKLp2+8EpEWCuZQdraBq/oRQsYI/AOlI2x2EKUZson/7miXNBCXQI3nF",
+	"sgSSMjXV5zLBKMg8ljP9iouucJ2lpbWqlq33CnPyo2hQkGOOpAPUbAROwy1ZJ6F3oLHKwv4+KSrwUeJF",
+	"Bpp2ymbmDpMu8ulh/UCHZ4t8KjP+O4Q+TwgiZJH/+Nf/Ndwn78ADm7CcUAPcBel5AAoGmGCmImroMveo",
+	"IKYgh7yeM/HyOXkmhWAxBBaueMKy6FyoldJH4L3MRxjbJ2c1J3BqRASAR1kBzzPkDgcVaCo9kKXnNJ+e",
+	"i6+HH/fgoSFmAhn0CRyn5SGh+NJvtPjGiVW/xkuoU/vnIFYBv8xheD0rYLQAmxwGIrhlTuMplHeeZIwm",
+	"vZPeW0ZNrIUrgr8D6mGReeEPWmZcc3PvDP4G6NSq/PAi4Xnp3dq0gAZSK62RbHZcnmGhRWE5cKZOZizT",
+	"rNJ7DnARWk4hjNPSOt1oj8gxSCW85zklMAoiQ/CxhUgkyuryy/1JlZLHzNTLT9uVvjVPmufgC0Y1mEPH",
+	"iZW10IktSe39eZFMMH9WIqBk4YWDnAd6oYIwWIWIVwBpkCVuvu+YzUnNgCkI/GpCZFKZBF4K9Xg40E4d",
+	"WtFFZJ5xkcPzGbuSl6G3WRgFOM/SRmm9raBtsbESnY1TGWQ/+qv+v8HnT81Wad6bZEzZF6SSllcL1Mg0",
+	"femflzK7ZJmepzFTYNdO0F7wiCVOpcJsS2tK4ARgX4tx/uLc/uuzisx5TrnKZbaKSM7oDF/hXujeYlf7",
+	"HZtwEVmCgM/JK1Tg6pQkGR3nuIVOy6iTsbZoQHktNC3hX73fJ1pDApAkblfKx2wvXsUpw3wpsywq6AT6",
+	"3pOZtgoUlly40kz7ttJ6a9+y63hmFlBKXwXseaCbBWp9XKZ75/dwtP4g80Ck5+IwFr3+VjDQ1BJnTFRk",
+	"kCQ5vWRKHzXwuH0M6QhTtzEdG+idOHg+/5UF38Lmwbu0lhS4WSqywzTxg9uT0djAbhl4SH9WZ29eWthI",
+	"7wknBpOkdPiGwSqDjNFWOQuZMJcOWjxi3/xuyfN4WtpbcNTMpOV4HJkvpnTEUpB+PQe7VP4UHAL+QFKW",
+	"TAA71D1Z2TALNwSfMg8hBrtlsLrmMNj22D0AEen9XmXJYp7ymObF0J+kvATLc17UJNCM+WLZZOvaVZpl",
+	"QD2Ppo055a5CUp3MF6OUq2nvpPcG/8uMynmmvbJsVjxa3Rj4K/BOAX0Ao7kAanQD7T49B6a2L53KhWJa",
+	"c5ffXPy5/Ix9yfcym/mqpPQ8FkqpEwRNKiQcbmwmlzhfV1EFDr6pPC322ntRmV/NX0sbyzV/zudcTPxx",
+	"TpHgd1Db62GXjM1LA8RIfqwoWHTYFM5uTrNcsMyhlwFaKY5y+4qLlKLV2JRNaDqobzzQ42yhcr0ZkFPq",
+	"0lG15wMl41wBNlrlLXYeP+q1WYNoytIEBavpXwnF51q8I2GmDJDMJhIvqHpRb8ZK85FC865cCg9cYMaq",
+	"cjf8FDSuKStGaRBxob7IyXr7qH3rD3CzpufH9Blbq9QfMZ0rdTLmE83Qeh6Qaj9Xq3gqlYw5TYmBvlXu",
+	"6ZJZEHrS2iQk1+ytj82NtTN7k1IRGUtXJGAmNH4VMEnKXwVp8ZUias5iPuYxgWciMl6IGGPAJOHjMY8X",
+	"qXaz4BvKxvfAAHG2lxQm2KUpDjkAYfYYnbmPV2Tjdp8t6uT31lrHBqGEp9Zn8GrCl4IkPGOxtky894UV",
+	"chG9cMGn5VSm7oW9coJJeY9Lv9Se9BSfL76qgwzLnjhO9peLHZYQis8bZ5ZZDCkCQQFrTwqimEi4mDiw",
+	"1EJZFeOCIqn0REmsR/DSsq3sDyoS8Kqv1r8Q/MWxAe79TMuRQrHV3uPRGONXoKmv5ArfknJxWfdVDJDh",
+	"DK6Lsises0EsRU7jyqzMjyY+7/aJEoPoUBtcJfdN4+VcnQAWBEXmXuSuqbCBMdDnUxRCaZ0qteqM3fDS",
+	"fNeNtQPKanjjkJzmIfPASj77hD8N/zcZXwZpL5XaWogITX5bqLwwGmyJYAZNqJkNruJv2jzSeoTLpHi7",
+	"/2UIBUUkldpMtT3r0UidMmO6RRiVS6SQmf0mGpH4vpIagxeiOMplxtAF01QWEY7OIdZYOccF3uH15+RS",
+	"NKgz7wlfaPsDq+QUHpFTdVkxy/Rf3C9OVRqM1si2UUJhAiHoYohBeApLDPdrQGYUI2umM/hcWMWeMR9/",
+	"FQD7PDRRVXkPbLXR3Z7kA+OiNE7b84jo70Y7SasuK8/m6CfhvAwUc42RxmNrShSPNAjv2tOQ1lR+I/7J",
+	"kaItqzdPVkWYSXk1klBmlySfZq4kyA5emphmMBKVLHDLbLTYYuj/kqW9k14lSFfKdMbIIkTLwQXbs+Gv",
+	"D842C+q/mqMWUmMleXGhP+KC7vXY2oeejbRkJnCAsQwbOCma4GKVW5pPB+4JsJsGYHFQCPlba1VqQwOh",
+	"hQKRuZv/pmfCfOglc2mDfhj9DcbzPtS+fREOzt3s7F2gH2MngVls2sSLcJDvQ2B2emcuyqG8m15dot/N",
+	"RwvIQvWOrBQVXLe2Wgzww01QUD1oeGOf8UOLoUOq00MluNhlUMstqwzffnFtt++iFnr80JunNB/LbDaw",
+	"aFP+UzYA+aGXM0FFPgC8PA/uy59IKcz4oQcAcVIw/zc3zcrrAhtZ8mcqbysHDW9c0FUjimsZpxQ5bNre",
+	"cvCw6alKtLCyCdVAYWVTL2ohwJvfp0ogcd0+1aOIG9nFyNFaDLHDui5qYcIWpOhHC8tnUAoHbnpTcDa1",
+	"oOHt6716THLduVUjkv6zF9U4Y/1FGwRglYIr4cfK+zaO9mKRN078pRBmN5KsRzA/WGIPhCXdby6++AHQ",
+	"FlkywGUXQcXaD34csUzKlcBhjZiDEqoSO9yF8q4d6owNqKDpSuXFF3dlklxUgpKVN7YZ74cmb5zGSqHI",
+	"NV9rN/F6IPKDs98bDjwcbfxQMwcahodijWUyDMYYN1ofDZ8LxB4/XARjie2Mu2ow8cOtyOdagPJGbORQ",
+	"RPP2dVEwHrpOHTVEPW965hDq5PlqMKYxT3lOkWeCbtdGmdYUfL0Og19vyhe1iG4LM8kL4pZ52g/WbmUk",
+	"VUK3H/z9ay0M/Ojuh82fjdZ/5KIWEv6AfxiYP4Tp2w/0woCMXTI2h6drw9tR00Ul3Ft+7UUogHsjAiQQ",
+	"7g0Ge/wg702zaXmDG/aztu8NnGLZdEbnA2a15HobNDJRsTFjyYjGl4OxjGk6mEsu8mIvbiVedw82ox6w",
+	"b6eWq/H6rnGXi2CoPky81aD85oCLH5PfLP3KUdTWwq0U1W9nu5dC+zduuZavB65pulauC/6xGefTp09Q",
+	"DjZuQGWcMpqkTClIRfOqrW1IzmWzlpKuIi8RQpkMwyQiFr8BEn1NMg6kv5wLi60IuVwy5fHKXa1pY4CM",
+	"GBcToqZyKfbPxbn49tvveaZyonI2V/vffos53Sdk+Ob1u/eklsgNExJk+MML/HHGhvCpIr/aJltgIrZg",
+	"ZErVKd7ie/2d1blYm1l+JvCKDTOu/en4qeB488pzZZL7iNeueJ9gB9eRzcRMU707id5rN30XvXvwh/4/",
+	"n/4rPv9faJoOzfY8k0KbwdoR+vZb/ac98u17TRfxav9bAmUq1KWWL4UiKcDkYYN+SF43+/LgD1fV8GmI",
+	"s8PNUAjsy+NpaQsxSyifsnNBbMrmlJp1cUyCEv5FpLnNVOS4f2wupSFLnc4YgeoRqiBHLcGr00QC+l9O",
+	"2Eeu8n1Y2MtEfQsk+MsvL5+riJhKWvJ4n5zZPZ7RFR6nbc845MkQchOhGvO0+Ki2pPUI7INiZ2eS56E6",
+	"SS8t5zMW2RtVMwJ3z72IJ97anuJUf9LH9q29wR3+kdCcRsQrffg0xCteMvyJi8sTkrH0v5xDbcR5bwj8",
+	"yLJ9MsSHh5CDBk3dNfGRhQDcYjLmac4yAlV6GUz3kq0gMZ8c9/v6e5qp+ETIDFL/98i3bxnVu2hS4m1p",
+	"ip2o3rThi/d0MgSmyIkWJYQLMnw53nslBdv7mebxdGiSanHQUf9YE0gKadxQQoief6KPZcxZmsBGYrNR",
+	"aEx8RdMF5NVhtzTIFydikaY4R8gJV/vfkuGbs/fP/jTEFf353etX5GfI3QeItX3yzCQtmbRcqISWQkG6",
+	"FczYTNYRGy6taMWtVcOJnhzOgxwfPomIymnKyPHBYTEOm4Paqj29InPBn/DxmGV2Z+eM5nraL6DrDQiF",
+	"oclRpnoLEzaby5yJeLX3I1sNT5B8LmEnE2ACWwgoIaUVtvfUEB/wyPHh4SlROdfSgpBsIaDVjaY6cmYJ",
+	"ODOJjFrwHR6TqVxkCmf4IstkZlhoSOcYIedSPJhncpSy2T//pqQYnmjagRMBOle5lElEjvsH5uQ0h2rJ",
+	"oP92hDWEfDKFW/gZh15tEfC4nuFx/6H+x1NX3wgJtCOOHWe/xmbkAMwi8gH8PvwmIscH+vsklWICTVPm",
+	"uf7bof6fI/0/+p2Hh4RCorn+7igDUWXex2CZwwhrAvTf4IiRgEAhskx/RR/28eFT2PyH/SPTGv0ty7PV",
+	"3tk4ZxkU8zzs91EGWuIeQaNtRbjhKFsyrekVez3u2T8Nydd6n8ZZRGgWEaa+IYqlAFBiRL/+ttl9kvM8",
+	"ZerUZG4j7yIn6XkME5ZTnmpm0MvhgrwQE+3rRnDSCbtiqTbd1AnoT6uxV3KRYZdI9hFpAnhcf2OI83+m",
+	"P7f/reVVMqPZpeafonzQETFmoQMf0Byy0cnXjdpq+M2pJnsrq2AoiqbDQyxDSnnMhEJwQoCB653NaTxl",
+	"e4f7/V7UW0DuxjTP5+rkwYPlcrlP4ed9mU0emLHqwU8vn7149e4FjPkU9WATeye9X+lK5RZl2mFG9Pr7",
+	"B/icnDNB57x30jva7+8fQfZGPoXMjAf6f0zL01BDHwhbIC1wtU8gRyw+NQc2pjxVRhwC0bNM/zlbCMCd",
+	"MXlnUrxMeif6Iy9FAv3SbCEszOCw38d+eKBvIFvE49bfDJgF+0hn8xS2L+XiEqsEZbyYFYCDvQeJjJWz",
+	"aPUf8L9+70W9S7ZS+i/7S5ame3BKD35bXqr93zAPf8byjMfwiP1PgDpKuGAK/gwp9/pVNtPVfdZs7/6K",
+	"ztKiO8rGU8ECwk3lhbhnYNLWTVmOP0ZF46Lwy9yGP3iD/FeqPcQgsFrMZjRb9U56r6ADgjU4bK4lZp1N",
+	"4FbjHdiC2tSOmra0iayQgvbJ2++fkccPD8CcEWxplbnmJug6OpZYhgtts4LU9Odff3x3bWJCuvjwR4+m",
+	"k95J70Xy/N0ZoJVcwb8OHz48eAqVr/qjl2+yHwd/n33866/0X/569nS5/O77Ry8X8ujqr7///vj9xz89",
+	"e7/879+tJtm740s9Ru9s7/WPbzDJrHfSUxxKlXsnvYODv//L2b/8+PFZNv7ru8Hj96tf//Kn15PH0/jq",
+	"DZ3zn9Ns+ZLSN/Gffnkre58uWhMLbEkDrcBKd00q9sVgYy0yVJYlSkFvJUAq4D3sUd/z2EMB0op2nhwf",
+	"HAfJouTLvIMX/sxyagpyr0ct4CgO8tWcKe1Ez2WWm06yYJAPPKcHE6kzpqamKftF1DON7wo5r6WGeb0W",
+	"9L2opxlosMh480ONIswuLTA/uEi4kriwARMJusrN33DeHaZ694LjB/qJwYzlU5lU9kPYSDc4n+XfNmcO",
+	"2pBAVcA3zdbIfdjnTqvDk6mOXLMuc86KxRnLoU1v7Erf7F/nEgPksAWtWXcd2TZw9Mz9vmOu/pNcklz6",
+	"1eSNHG017CaWfW5d3FwuYnQ09NRHgHGvGCNDo2CHQab+E6r06/Kv7V3Rk5ftNbD5duAQzlJ+xXa++y/R",
+	"KzftoAnVH/mvTcrXWCWbth9Mfmen2Z0vAg/GuzUWM65cq2M4MWgwgtbAV2FV/NYZSnfshN5CV5Ndn9Az",
+	"KspHhLtnuuSrxsO6OtCiaM+WvzYd2neNbS/3wV2FLq/VwEgEYREwo2RGMJRSPyttXp29efnMFeDOaUZn",
+	"LGcZWkGhvSkeefATnwHG88YHHYbGxidfijhdJMygaER1qCZc1CkZarN6GELXgogYfNBWwtuAGBRS9k56",
+	"f18wrA1Dy1zvVM8nLgcNiMU7e7a7to9Zt+f96yIAnVLDqxHpylY6oxvJVbUjUGhyVXxjf54b8VuCk0Ad",
+	"nmi6wKI+iLFIgXWwgSmYAaVPVwHXPl1cl9UR5OXDHyVMzt5h//DRXv9gr//wff/JSb9/0u//rYeoTr3+",
+	"wdPDfr/f34P/eaz/54n9J/6/w36ximdawhmcEDkmzzLJlaIiJ8lXL9Rccu82CVj14Onhfn//cL//4PC4",
+	"mnkzaPn9/kEv6hVFFXVT56IMBNm0XOcuHny6qADYiEWatrcqLK+/wZ4hNQH5WjAyNxh415WRBXTNh3LW",
+	"78Wnkvj8iau8ggNgxaX/VyghsWWZFv0ZjKvgtQ5aX9B9TyCzGbEMxbQQr4Do9z7E06DrmAGUsYpOyxQI",
+	"9liundEV1ONGhFppbJ/lgjx7+fyt/m8gEOiIVy3btA+jnAYwqZxgg+i6aEYucAfWWTZ7Edcf2aqH/AkK",
+	"6TuZrLqx5p3moO7Eb8EpyyBNhqIqQuygxU51/HzQdEwSELB4+QHffvGeTpreaR57AM98ino/yXhtmw37",
+	"vHvOTGH3DI4X2BUOxyo6j8dbs7j+A1yJ7kloh/Ghh3wdtKAe/MGTT41m1DFc1UCPcYB0U2A1hGMGHtdd",
+	"T6l90WXrdFm0C9Z5mW/LN59uUcmZkv5teOBTZ9H/HMT93DZjqgXyhcsCyKwis4BEEdjK2E7JhO9M5sN4",
+	"oZjBFoIWsAKa345ZHk/hfgR6VQu2D3detosn1POD9XgK14pwwXiKV1jKv5o+PnxSZ0Ukp2vowDHcgnZQ",
+	"flCFuQc7988hRVjiqSf7Dw/2D/p9w1bbWGEwuzZ6qH9LekiZUxNyedfYKqhaLBrXdpzVoENsmPPkjy05",
+	"L2iVnmmTMmYG6i0jEymTJm6xmE7ANQ3cgY/ugDui7YzJL3qx0Ivm2Pz1HO31D9/3n54cHJr1rNOdtWLG",
+	"sDKtvdMp08PdKNN7x//vpou8zP3EtE66pgTQjhzbM9bmbgXBe4jmgbbc7J9i1pZME2wuD6oaerpkhCJG",
+	"lxyTSUZjX/NC0h/uRkUDN8kSWK4jjXe47C8S5W5a2iFpYSm1t1Rq8PP3b3/44W/Pv//5b+9//cvhTz++",
+	"evXrD4dH79+8/u5f/vuL46Nfel+kSyvp8gO/YsQAObGliSnt0nldJDzfw2quRsf1FVsylWNa5j55QeMp",
+	"SblgNjtVkoQbMJhcWpRkgBGKHJYM/tWxvIHdYiIy/8UBoBhy+0z+IvmPf/1/UAydC8x0hsRFSHLlmD3I",
+	"xYSkjF6B9Q8z4rli6XjNrURxF3EKGXTQZAGbBTnErEymzEAGFbcemDRVv7x4hT+f6X18cXVrlxiBqLrB",
+	"cOWKLJRZKArgBELzobg69PPYTUxfb7/Jy4w1sWVGpyAhNN17LAB4fJczQNxN+HRORymDOKhBzrSwRlwV",
+	"lNh44+AQ5It5eb1YDgKtWBrmhao1XvMx92Pbm/mE52exCaOt2wx3y1OQrd6O3+So6a7H25ZrrPuVzG3G",
+	"FHyfC5VTcBBCH4UOxcHzX9uapnZL2fqDuez+ud3dLpnTtsEFLERBNmylm4/cCGzxAaVFAP0etjv2Dw6P",
+	"jh8++pvDhE4GKGlBtU9NYgx8/fjxwYEv5dwkvyt6xvSu5aRACKT1GOr3cjgp4z8Bfp0VH7CWFi88Rv16",
+	"jfsrJ+dv+wIrgAYQivCVL+otcr8zF/RgNBRQ82N9lrUVwp6JZyI8QPjT5hxdml66jixc1MFRETMVYng8",
+	"V2TEJhzS6CPXBmKouIjZQLG/DyODfMfiS4WJv6jlbX9JSA1hNEX0XPhd8Ymg+SJj++fivS0lsSnqgNCp",
+	"jT86Y8k+AdRFaBYEfs9Xigz121iC1SFzqsBa1MQCfs6J9ndg/q6GIV7kRI7HhOJkmEiMvtHGXM4EGa3O",
+	"hW3ihMjZqZJwh2f6RPAJVBFcslWEHV4WIsFb8dGKlEZmzCCA7JP3mBGOqo4JYppOG59sxtNU21igA06x",
+	"TMi4drGc6YG5aTyaGGMKTtXIrjUWFXh2BoYXvD7vrGDLzL+nVE2HLhuio6F1ei6OD5+a5CAKlW0mQ0C5",
+	"1hRYPWayu2mayqUK2Wf4uG+hvTf8UDHQqopkwgWh4xwmBjnA4jIyRiotbxbuK0sIo1nK9Ww8KpKZ3pGJ",
+	"YMmwyQCy+xdWSLa14owLPlvM/J51Xh/yYE0hVVOvVkBc7pMzn3iLCo85YKk764h7hO0R8tr564+VFlA0",
+	"rP0fH/p7T+ne+OKPR8ef/ukm9CoHSAYrw4DmeydakekXJxQ6aJ70tVjVh4LgjxsVJazopPcoPhg/GfVH",
+	"D8fH8RN6OO4nT8bH4+PkKD4cHdD+0/ET9jh5FD8cHdOjp4dPDh73H/Uf9o/7R/3D/kG/3+/hhAa+ctWH",
+	"DfPToh6IQ89pdx+8ZNjWrff4Xz76n8OvgWzsnfTiw1SMZt/3k//+Z+g8iiBE4Z056O+jBv8b9HcSdif7",
+	"3bTmXz2+CSnOX61QReC7W1effy2QvVsp0LqnnWeMzqrKM58+0Cy21F6QZo1gQO6Flt40TU0qlEXc9VJD",
+	"QKdirRax79MiFnpGk69NjSigwkIxJ9TCsISY6txvbDqIDfvlUpIlo5enELMbCjmwbx1az9mgzKLAgLIH",
+	"wgVhqWKQ8xbIGAHz8o1d7edMGLFlbcXW92KZZSzOyVRmipERiCjEZ1/6jylt6ZAkW5GMX+mZt6Zyu3C8",
+	"EWp3q3ZcpwUcvnMGcJhj4furAix6XpxfLcVak/lkQbPErcincwcU3WQevjc9kAw6s5wzgUWXKc29CFMg",
+	"etM2l/RdgVV9jzJJvVTOG04o7ZJBukOXN0kyrFqz0enH5WzWxoC54WMrZNnHOc+Y8occ7vWP3/efnhx3",
+	"jLGDMl6o0Pe9l0E3QzqBKfR+lr/zNKUPHu73e9dzIw2Z3rYPafEIQ/mPHlq8j/ceqrGo8jteWDHsN7rD",
+	"a6qX+aYMkH3yAvtKcAslYHtpmIJhLUyO/ettLCCwja5C5QNMJOZ4dqPBNsn7FyK5PWn/QiTWedvmwM1f",
+	"G+0YcJ209WFeuQ+l60MuoHTdL0cbViW8kRERocamsXqo+AtUMSNwQyrjS5acC2uj0JRfagcdnDbbLVeb",
+	"QAvEzHDGjHbnYKxxlsHPjKwzBEXr2teHiZ+LoRRsoP890N8eWG0+LGwy3xbDUnyLu++mpi6tZw4L+Br+",
+	"M2OxhIiF/ts32mRbsjTVnz06F0P71gGS89oPL6E/cE5GK1hnop1F6Bgos5MCXMVYUoZLsC5/6Js+w4qx",
+	"qQ1Ff3GewXj4FIFdpETvXJtSs3luunJq8jKHGXLKNQ29FL3r2HbQE7qH3lov6rGZttFPepQrRf8bg0tR",
+	"W14HLLzBBGwvtXHqt5wu9d50TahpiXfgtBEudl5PpN9MDJlcxx7Uj8lF3iwv3iOfuFQ/bOaWK2JKVe1f",
+	"w9I/0jRv4n4QC9onv+oZ246z2HjNNpXFYtfIDMAnwBTlOZnQK0aUJGOaYb4CfGs/SLyvF/ntKAZzvnoD",
+	"b1E7QMRLOQXYQiHIBYSHsxVYrmucXNh4c9zYtsk/ZDn2O1AWp1A+cbzP0rYxWtfNh/SimNJ/4uOCoIFV",
+	"5q0VeS7zefNBWTSbvKhisSGBRT7VCjzW2oXQ+XyfvDMRbC4KTWfbX0KkOGZk+CCWYsyz2dB0s4c4sp8v",
+	"hCM0n3NBFooVLSVlVo5OnJbVVC0WEjLoMpm+f/3+zWeNSOxODdk4w5tMyvGta6PX79+80Bs6a0ixKUqf",
+	"IsSSAxK4LZbA2H0ugYakwOtcpK5W+qsxYwYRcepcZCm7mZveZPKKYRcrQs2FFBiCuW26S+dzzKuLvM5T",
+	"yphtnpmoPIaxgEja+gMCT7GgsomRkG2Mzeus6UAMD5fz2dmlbOS15g0972e4BC/QfHvs8dacF+A6BYtF",
+	"4FROA4f7Odjl/SITFTYhYbXfglPscgbIbgFeSbiio3SNiYAXmyW5jv5eo+cU1CGmIBI22mkLxiG23qwn",
+	"zOzuGOnv0oHRS3vLZvKKpluHp1+5m0Pc4dsi1Xe5nJOF0jJvC7lep0VLRnv4krUuikl+VkTpSWhRbUJL",
+	"7SivpZ2SMcGWZQHyxWC5eYn8/k5I4rdsntLY3sOU57NjeWz7Xzbf0hSAvZ5HZptZn1qfw7spBcPC/jek",
+	"eewEGeSZ69T5BRbkpmBBXr57TY4OHj3aOyA0nU/p3lHDbCCaCX9ox3jPzPONUCSGxGz1yXxKFWv4tv2t",
+	"Bv9h1gUdRE1Fgp4qoimnfMziVZyyAY7fNBObLpuv5jKVk1VT+mjxc7f5uIGBibyhWe6YCvAObZ5UxiY0",
+	"Azxv6HkO9lCs36jAObZhE200hOf797XJvDMu3L9v7g7wWrdlKAZuHTHE75YYujHzr5H8psJGVFvhddGI",
+	"ErIOV+llroyvCLSLXZ8B5H0GSNuauLSkzXKSy4SuNBtpaQJ20e/l4IqlDwjj00tIySsgRxB4FlqlKgPr",
+	"2wQGgku6C8bx2Q9wO2xEzEnv1Yu3vaiXGuhf2P8xNkBzezaAPeud9LicGSD/xCuzQpz0hFkwa3I2oQn7",
+	"XS8WhMeJ9yp9ynzGBnqf9WTGGY/pg1ecztgKc9w0n3Och5oyrfV6UW+2SHM+XghIAKdph4JtnN3ngQ0x",
+	"hx7gvO/lQtx31JBSs9UKl8P6HIR/iLUbk6YDwP6tcEGsseWA8ExH7mC+1YTljiOvJ6UxKA8cYlqwreWz",
+	"HZY69g9vl28NlKdZZXcuvjmMkWY+KwzyO1OzuEY3ItDIGqbpDCeCI9eDirzRhx3VVST0pfchsEwjfZvv",
+	"PHwAZKJMAvuD4gV78AI13C/jhjxxhpntcdBdmyIFbatNd40pEtM5jeGMj/v9zkbZZwAQaeaUO1nfW+qs",
+	"3YAeYtjlK0XmmRzzNMw4zcrlAfY1gg6aDWrmtb1fVeh0XXG2PDV9F6BXMB2lbBjZOtJCFfEEceLUpfHn",
+	"EwCiw/7CZLSCOo7dIIG6Rdwrj/9OZm82FaNKxWxvFa6IgbdtmIf9saWba2lwYAY2TcLRqvO4oZIxPAnz",
+	"U2AzsDl5z3U1H8grlmUc/OB5SvXuQm2LAtXfeouKOuo5y5SEa21MF2usFQYhzJLBaLWDOuYq/3m89rWW",
+	"rN+A26//qrny6zFNFfumYWqOr28NOpUq1ra8Mz7YrSmZHEFjBKiJLYgjY1QZ6OWF4DlLkPqhzAJaqWlZ",
+	"6Iw+fHpgrN8xnfF0Ncj0yDEHs7N02G1mRQ8MnDygSLvhvdvFXX1GFbPS9dYDKVrjBE1FU/KjpSHeTGMh",
+	"o2G8CGsDaZqi0vJVIvw7WMd6HeuyjX59YPvq/3EtKzacIUXjqVaoWHQZYWiUEZklLENdcuKBwlIhoM7e",
+	"SIcicUDvp+1rRGdSTPAtUEP5FcmYWqQ5ZmAthHE0heksxGb75BnyDl5omX6JCVYD/sZix0FF+8FK5ihU",
+	"rG6wgHHK2+v73YaUZjNM8H/HmLCbnjM6IzPGclR0esKmYY5tfhr1eM5mON0uIsrn6fYldGarnpt5qN0Z",
+	"3d5WGNrAog3zRXQRbkCsG7JtLUgP/3OpAstZXTXB4adu2yAXeSwLawBqDVwcdSwX2YCtQLhijzMQyxLh",
+	"v6zho50qI26MJcLzohGnMZNmC5Xvdzii49LcTLJnbwuWeGuItqmmdMRiiihljAI22A1oNysTKgruOe6W",
+	"LUignryrqLK1vt0/LEhTE+rSF7ilL3BLX+CWvsAtfYFb+gK3dDNO6waYJS9g2wFj6aZ80+shNFXX8gWe",
+	"6R8KnmnXeEtfgJa+AC19AVr6hwVa2giw1E51lsCUbkZtlu2bJoV5Bu2xjGOlyEKkTGnRA2GcIbrXIC6X",
+	"XLF9Aps7oysy0mM090HE9OvhhImEabOTiZznq2FEhjM+QelpLsyG0bnw/ogBKDX8xmC0UxNpMagNOCMQ",
+	"+Pvn4lwM/z7U6jaDbiijlckincolxHLwWtzqPZkRpQ8fo8BcgDcLz0GsGTX7aEXYRxrnBHC/mYhZRGwH",
+	"3HMhFlrbAawUSxkYtvvkZV6qXhsxpTcDG7R4QeOhimXGtAGRk5lUORmm2ikfRkRCORJYdCdkiDYjbIuS",
+	"WW60mKn8HeQyp+mQJBIuwiYSv8DzffLC1ITrzagqTBPd1ZRX5Nhq62Cpzxd2EorIh2dxzOb5CfTufxCr",
+	"K31ivoj8uCcSLSaHCK1Fc7Sl1FzTvpoylsPVRSaXChS7/jSoUaDsSCuwfMpWROVSJnon9I8zqXcX9v9c",
+	"mF0pksEgD+tUfwTegV81kXZt53D7mJbZOdsnZ4Kwj3OZ+bcFsZyNuLDBz6G247yN1qq0vMGwJZ0u99Fa",
+	"lFrlWZbEqRZHlcsJ00xz6neCtXgSOGVFsoVoCgB9V/FNvoA9dUkX0Bp7AhFvlgwg+rBX/YPjefyx+IcJ",
+	"hNsSBP+fba7Yz4xcCsgUEhApXVPaDysp7Uftw0ZMMTJncp6yiCimjxYa/680w8yoOoGJO+ACnLy16bW8",
+	"0uyPyTVgz5lWCZbrY5pqTcc+zlOIvMO1fXhxlfCcuWTaGKeL9D68xIftNph/FtYszTKqP7UQ/O8LZn42",
+	"OlblqxTvBLJZgITfOgrRUhrs9YQC16cU85vDkT1HV+sDT21iTs1TMF7B5kmsC0a1m0LM+FXXPdCaRKv0",
+	"XWxB+PubNsDO4LrrL2Ksin1sEkjwS8ukIf1w4Du/TiVgRcCnBMWMeZ6vigttnjXlLXmP76xaCYIfMJmi",
+	"DmpNldRAjgcy4xMudjYDTEmS80WKHjHsakO5lHtqYJ5qeRjVgWvnkrIrlq7lOGPI2gdbTiIwdm2ulHZl",
+	"0Bg2EAjmbsrez6BNtYlJ7R0seNo7iI+bTtfoNdgaN23ns1MyxJ67QfXfPhfPqnl8WS/qQZ6v1gxXkic3",
+	"jOiIVj7EIKaYP5+wWFvY4FCOqOIK0SQU5t2PeJZPByBlTnoHT58+Bc/3oPTLYJ4VWRYrRrNwIkGtS5Bv",
+	"g5z0nnOaplrKwXbav/5MZzSRi474kOXChLH+FpQAFBLGlAf88PIVNFvSNi18Ev767//Xv/1v/f//7f/8",
+	"+/8k//Z//v3//rf//e///3//nz1IACpz2kkPHD/T8dVKa9gJt+qDkl0GxRl6wgeHRzWLzt8r92OJpU7g",
+	"kGKIXHzUZ6L/y4b+6ZyXUhUshXXq2XTNlDXvEsQE/6MSeV6JZF/Omfg4S5FD1Z4cj3nMrD2577lis3Qf",
+	"/m85yTyAXENnzF5tqrI3Z5HDYpam4Lyxj/qwnHQYcYH3NTXR0Au5jSXO6v1x3uPJee/kvBVlnvei84IS",
+	"YFhBC+e9T+dlrVO/MfH21jjGwXlb17c8V55EhfVeMNm5aDP1qJhoZHhy42zxVsHmmSxEwjLrzmubW6aL",
+	"mUDr/JRATzLIXPtNgpc7WpHhqbmrEBJPL1sIi5Its9kipYHVN940RbXQhuu1vpzKlMEUDPVgEGvHEbZS",
+	"3KqxPDWy8Q9tHGIMAHAowMMhhbTwwm9lp7qxSwi+7fqhuaYsyFfSHDVNbZCLK3LJ5rnXO8Lm40ELX9Qy",
+	"BOITmJMECmifvGMiIUPz+zAyO2CCaN4rzoUvIRF0DF4xNFES+IeJyA3BQ5/yNPlKuW/j1Q1YiVT77Uwz",
+	"BviygNLAqYhcBMwOPhdDqmBmmpwwrcrREnwRKnaLAUh1MiNXPKcp4UKfoMr3yStwTU3YccaV4mJySiiB",
+	"+18wFq2hBDld58Ju5ITlORcTQjFxh7gukAAsSYZGz2MQ6L3bPYRRlQ5G1djkUvmUZUNcpdqWmCWQW6ro",
+	"inw99Hd9P1mglGRq+I3e4pRfsnR1LtzfXWwRIOvx54H71R5VTEXCE3hNhICu5ggLmTfgyTAiQyfF9D9s",
+	"SHII6nF4LiDWaGOwkcWdrcYQT8lEahqEb3hptHCOgL5K09SEPTlagkMaXwq5TFkyYcnAW/U+eSOV4qOU",
+	"eYtWNmoG2DOU+Ft2YqBleGayqFE2Dh/4L8XwnVcKzhNLY94OuNpw+1txaFB/nsOdppBkJjNWmoTC+jdB",
+	"Z5qQYMMh4eHkXFjOG5jsviH52jA0FZpVxWomF4qYmkzNSzmNc0gnYTT5Bo4I81sHo9VAybk+B3LFshFN",
+	"HeeZaza4iI1ZlkN6ZnQu+GxudpMANeih/oLt9dxEyoSMUhlf4sVvKOSIVmg5LePzJSxra+jk8HG0yQq3",
+	"1jdIWGdYWy8DBBRccCb8iicLmnoGL+QJgUuRT6XeAXs9+amruX0XTegWxvA2Zuqu6/P9I//H9rdql2L6",
+	"dxZLIWc8/uKQtXbItiDqkCn81rce7y32Q9mObkDlwoU672O9tTxaiETz6wYkiPLNM3RPaAUOkTG84RN+",
+	"BSdPCKBDkDNyJaEMyKhYuJlWEiwOc7986vT/mFCC4SLEazeG1VH/SWGlLumK5BLzoBbZFb+SWQTfspfG",
+	"6A/PaT4lI5bKZUhzTlheVpvXBKr4Ige/yME7IwcLh+iugA1sjg2Y9FXnBbuKgQ5RgGt4/VHrljBhnI8z",
+	"46gicj92vsgL1FjEUBx7eaPkvGcyFs572rc5dwLjvLdPhnUCHJKJtK48UKIWguNFmkbnwvlQpgzGQTiH",
+	"XFwHmABp8iCjj/vHp2VcriLAYcVxBnL81EMdORfrAUbCsCQhaRxKL//c6CO1C7MTEFqRE/D/fHj4mDzt",
+	"k4NDcnRMuqBBl0LIOwUq+aKSvqikO6mS7iICTgtD2+HgtNZL3ezrBzTPaTydrS2hfFvkawLasxbcqSYU",
+	"jHIWweP/+Nf/VyEaJ1SJQwpmN/ybUxIy7IlaxFMbYg1jvkH1o7eWL6lvN4aU0xGXZj00jjsyLCMLZcal",
+	"SpoYOkbr9fagS9cwBZun6R7yL9EM+5o8sxuEfCnH1dsrlDXq7NAWvY95yqzamlOl5jLL93+bT0Cy8ck0",
+	"750cHBz1W2sydlDgAthr4oGKASsopSMQ9W/MdyD6mXBqdQ6f0Ql78NucTYza4VcsGagpPXz4qHfSe9Q/",
+	"6h9Rdng4evr0yZNHB6OYHY0On4yPjhiLD0bs8cMn9PDgKH7yKH56FPcfP0pG7On44cMn8cFB/PjhISgX",
+	"oXjOr0CC9oTMZhCTdZ94On7yKOk/OXjy5Dh+nDx6+JQejhml/fjhQ5r0Dx7So9H4eHwwOhz1R08OD+Pk",
+	"4GHyKD54OOqP+33afwL1B7+z3skxFGBEvXy6mI0EFP3j5d4aneXOZDFPJU06oh4Uii7qLXkCta2P+v1r",
+	"Vgc6prr16sBCAjcD23BF8DkG6M2BEJIvyD+foxXuAQVX42QJ8iilKidzmsGahpopTSjJlIRBjgT04MT/",
+	"zTJ+xZQphkB3KQUpj+gRKNWNqImwZ0KOdX8n5+LPb178EJE3r36AMNOvbPSGAOupiLx5/j1exP385igi",
+	"Px+fReT1ZBKRX8/+Guknf4Yfz35+i9UN6HnRSybsRSCoHD0hLQNMJRtcupqmjedCr/IrRZ7h5Pber+YM",
+	"kC0InWSM7ZOXMBV4M9xIZ2yPCS3o8bpTT15r+Tevfjghizl0hDTwCcY9c25qRBIG117wbT5j58Lg+sxY",
+	"RrFWgxEuMAQ3O7Vu7dgU6pkCMrz51hprWBFKQ3ttvm+Xo//ARJyt5gB+goZHTlLOsPDhjGRszmhexAAh",
+	"H2bITY2dd4m19yNbDV2vS3jMHKgLJprbX6zxtE01jY2E1FXBMQLcAJn5pZst7aTTyhVnk1eNR2GsNFgW",
+	"TGFKTQ2PXYP2vo/sTKE2wTB0LiVJaTZh5OuDfp/8zL+LDHWSw4f4T70AS/eGP2ycQn6jJ3rw0MxghS2c",
+	"RpDQoDfEb9JU+iybzfNVhA0NcaJaKUWumy1MwXUzhMgveAGRN2EuyJx/ZKmBjce3TCnChg8NyUTnotra",
+	"00qo8t7VSMHUosgF9kDF9+tF2BIPfTT2tahDoMIDK19iFg5X6McKKXmzt64Az635/4E+iz00cEo2DwBz",
+	"nvT+f2+ef793AD2s29oSJZ02z/Qyc1N1hi8NJaM5sRvZ0qaKYIKcJizE2JiGhjZSiyoCXFJXe9atuV6O",
+	"UftCyc6pLnyIdo/1D+hIAT8uDSd4NXXcdBIcrcp5PYVjRlMsIXF9M5xJZWZgkLPNGwPOQWF9NcCpetKY",
+	"ozAG2LYp+0i1spvR9MSXBJpMKXS9MEJ2ic3wtcJMgLxbF/T6gawP1h0BYiqWIQGx4UZupL+Y/V/M/q3N",
+	"/u4WfjDWZazr+3wJ7XsSwcgYLtIZBO38iBn9uDcCDXfQf/i0/+jg8aNaUfXW8bMHf3jS/5p312CLCIdp",
+	"WYG9VSzc9aBkEVwvjPFFjH0RY59ZjEETdJ+i70TQflOIA+6RrVWG4W7st15ayt2JdATRW0pzhRDrnOZT",
+	"DyrOF3S9qg3VBUSv+UYbunsY11nldKWq18TG0TfZPeYios29sedNQrzD1OAbMIGcXjLX7wwuzdFbC94l",
+	"N9wkX8c12/VFclUCRliVfdjbKp74GdpabDB27uDF3kbj5ZlpHJqDNztiaYSUiLnxVl20Fhy7s1keeCcW",
+	"hn0p6ndcSQZEQIGJ3uJtpel3v0+O+sfuilBvdc2amVIVDmUJttEE0izdbxAFXiAVfklYynIGUuCRwyaw",
+	"szbwIA3dpBK5FNcMt8C2tBLI4w6PvpKC+bKiNfvNk3GZ+1rV6i0SLh98230gWljflmvltHAfrXKmwhXF",
+	"ja8L94AyyyxxP8LU7MF+qgAdp0u6UoE51BdgQ0vPuZpLzZsovILvGxbsNIxsb3sTilr3jW6y6rD/6C4e",
+	"77UPskmQlE/WngeySh3JEWDy8FZG8/bandfzOD6o7ibUd85Tyitaqs0iKrF4ikHO27RAnxuBtb3RuUOg",
+	"sfthhO5Of6ZcXKrrNMG4N1Z78Hr0e3vLY26voNIPlDmwg7n6GqosHhrrBuQHIKTJORMG2KSYqTEfuCLz",
+	"RTaXipGFyHmqWZt9nPMMqowFGbEpTcf6lcsASD9e0cBV50KxNchnp/BekajiysybCq9aGDN6yYqWQ4rB",
+	"rSEVKygGtHBr2miBJ5W7/jFtaI+3s2Cc8+IcfVy3tWTMljYU6xXM/xMXl73rNMLHA8EcThizhUehJ9Gl",
+	"PqxjGMvQSDD08dCEPurriHqLTLtM0zyfq5MHD+ic75uX7stsokUF8PmDs7+9PNP/Lz57dlb8v233oUkt",
+	"6m+dkkvG5iaXQLE4Y/BfS3O1Cbxz24rmDKGJsWCUsQSIL5eXbG0MttyMX2/0Lv0XL/jV5MEYbMWjw765",
+	"+CVLnuCl4ZRPpsCZwGFVljLFzsq5NN6teEc23hC+fe9W8cXVuFOuRu4dzBdn44uz8Q/vbJwRNdMGzpzH",
+	"+SJjvlH3xeO4FY+jaGzwD+pyIAIhYPxjSklMxVeF1rUYOWAzK0Cdt37Iu9dvMCns66d9kqCIJoZ7vkFt",
+	"78zu2pUO33AtAWjjxQUEq19B2McNC8fUtJ2wd5ht7xxMf4Ed3DlE22WOfblo/nLRfJ/zZe7nFZIYc5sr",
+	"TFF6QIIwZtIVzUidOLmF2yMA2PyH1UQvPV8PoCBybN1iscMsGtPY01inhvSMngEtBchL2P7FNp4B5VTT",
+	"Wkd9X2GtvR+vKJ9WakXy5DMqlS2jUq6Z6XdMq3pFclk0JGKpYttEZ/6q6frLtfd1ZZbexvKtBJnRBEKw",
+	"LMvA9dqFhIppljQ3+qracXixnAFyy0KxyIRsEkgqHKE5KaBVCarwuZgMv3F33zAyl2SecZGTr4cV31g/",
+	"OVrZphnDfYL3lQlDTLVzQQm2vsG4mUHjxPoH20PSpnAXNih8DJEI45TRzMIhvnv95iskeLo68USDyYxx",
+	"nQUKZAbTwdTdr2fJueDm8v6ZNFExWCPNGBajEj2rBmPaVA4Z2SUIV2rBAH+SZAy3qIRK/TUVZCoXWdnu",
+	"hnpPM6VUTvQhwViAfQQsUQPe16ICxh7UikzpFQOk0+KsUVgO4eUDIfOBndjQC/ElrHTWtKjigNqdMLbP",
+	"W69Y/hnNkk0tv16P69R0SiiZp1TlPMYfOqBiazstWPfai7MnfS/13/yTProRXOybNO7b9lPW7wM67GZy",
+	"6o0fGEZbOw8kTTBNO4EdHPa3BzuokVcVTXmrsJyTbzuJr8VI9ndCM+m5NMWvPGSFYlPt7Itu1Fly52pR",
+	"tb2JVYQoWrknWV3Pp3Z1giXwHSMrqS8qydfmGzn2sTQNI6/kJVx6wjS+iVxr7LW5mHVTE/hzs8y8dmzi",
+	"4Iv4uqPiqyZCXsKa73MJCwqdoCEMi6uAFjeInC1s3wf2TBtM4Nc1oxf4FmxhqZjtmY3SowbesmPQliot",
+	"vMG5f8FvuTZ+y+6gTDSlDLoIrNaCp6NUc8590SS58CrUbJFMWNK7HnhGkB5vG0ej2V7BnCJcNFwWeOW9",
+	"Wl7cEZNlC6FlHMSbDx822lOu0YmeT1QBe9COIPAxuGi2bUAqlbG7rgD130C0m0yRIt0LPeHEZX11DMWZ",
+	"vbm+hfSZY3Jr2XZbDn2Lb7+J9LEvBuDnMwDvYoRzjUkHesL6TOAi7caWQ8nyGaVi6X7dxUZTgDbKpbnT",
+	"2F6w6dXde7n2k1YDJv3AgwePUy54/EWyfZFs91myvcUoD92Zg8r2aJZRMWHrYUchiLjIMgTyYoBGJSQZ",
+	"MpEAQO3wNrFFn9GMnfmzvl8OKnTvvGHf1HYIxY+1QhR9H4T1JF9rEfcN1n/m5GvE6rSxxeoCvmmYZwD9",
+	"8wbRPkHjq3zgWpypwZKnqQMa9SgeQVLVlM/h6V60vTC2H7NJTn9iGaELkZMfacJpDmDWO5TY9AnmLkGI",
+	"ua3M7j+ExCGEmy7hUHcUwddy6yv8e+sO/ZSnScZEY1tCspxKA9ivTxV9exgVEXllLht94WteeNfuJF78",
+	"f+y96Y4bSZYm+ioGYi4kzXgwNkkpMTAYRErKTHWnlpFUqdvVUZc0uhtJy3CaEW7mQXGEAvrHDNB3/vav",
+	"+wSNvn/6Ieolqv72kwzOOWa+kE4G90ViAZUKkr7YdvZzvqMi19yuwLmdZhSBZtTz7Yfhh7boSmWobyAl",
+	"YRMZef8kne4HhgEtUdJLTw8x9VIkd6KiCaDv/WeuqBYrYtx3rZdaZak3bMBhdIY9bNFfTdNylWVKDx9h",
+	"OQvj+MgT/8i8h0Fu/xNwZ+SLyPxQOvxOpwn1S3RKcDO727dLbJBWzZlJByK5k8CCEUqRJeJOiuGy4ZsZ",
+	"KI8ukC2jrK1dsZ7MPRGOXlewhy2lbZM3cU6tR0GmzVMlX2E1MBIEU2IPW7BiTb9ipTmT+goPorfh3iup",
+	"un7xOql1T3MO6LFj9MD4W/M+kkA1rnw/B6+nZjw6KXWJrLI9YJnGGMNuG9jNEhJzMfsKPrssi9xk17aj",
+	"sNy0sFxy06u7mtEcDjoW5+XvFAuHmm+S6OUlblAtcJfvaDZpAJ1+LXxqrqXpWVVK0iSjW7G/y5GID4iI",
+	"MUW6tPv74XaYpRe7llxzE+WeYKeVRlqViV6i9m2Wkd3Penaawb/NhZtmv/zicPjJUsCu+VdZqRcisfN2",
+	"LFh7hF4SGVUk3TuYCMZjuHzESi1ysg4+cFkYa7N0av7KiuvB5+f/puUmXeRHAXdIAm4vneoztU6qhpgQ",
+	"b3kOZ0VZRC7wFtU6NRxrK5QwZnZtxL1tG53/BlvAMd0pJbEFDrgdG0Oii2eo0zgif0pbGBmJDI8Hr6Re",
+	"ubhQhCHSKNr38DjhOjKIEdYgOGcOeTVSxUMseFMSG41MLGadXTNkVFIrV4UlEMLDhwt0wnxXQu9I6Etj",
+	"pOrWlw0XgK5dXO2dhepgUb1o9PufcS83Szyx2Duz1kDm0+RjNgLxVGIN9Mg//ym7vdnRSRP2uvScvCfi",
+	"+AOMHjjxMbWZ4PxMobjIFRzBV/r4mW69pexnIoVSkqexMo5ZzMNbs2+9ZRdlKNi3c3b4LhZRF6iYcE6t",
+	"MBY9pgZdsTIxdkMhvIqiHAzi+TEfVvCOupRuPLfUv6YW1LJXzt8X0O+rIW+/NMyEeiCmDcL9NmebQHfY",
+	"mnTbnnfpy7qYRnmrWl+sJb7grkdNGcHB+1OQr/rEY7y+hJIQ2xpG8k5GKVb1zznWi2KL2lqj1kkQl8D2",
+	"NNwPaonFcSUilANJhpUbGK11o8SqF2/fulrQjrZ968E6xyamB+sKabfZuS9qaZ7P7FvzuijysIeumLRU",
+	"jenCLg7V5Dpn1RS0o+AkTY21eXjLHoKlGiV8qAKWiE5qhGtcIYbxCM3YnogjNKVvFAdlq8uVNHiUHoEx",
+	"HfZ8g/JikyJD5QgDoahoNeGx8UEizMXta9Lt1toDrRgJuxNJm8djC+Cq90ORWEJ2edjK/m62R62AFT5z",
+	"m0W6bhSpt9QzMI9d6YR1U55EkqscfZ4Cij7QlQ2gFCKrEm8umJU1095dEKu4BpMswoMuFlcOTmadvdGp",
+	"MXwutjkH43v+HIgP7zN5E27ggNQ0vJqpKiuSQQJr0oTD7JXnIgPtFBkonZNmNplazjZND5Tp4ok3tUUZ",
+	"3wZDcEe5t1m5t+BOf7NxNy9KZ8fdMj6nlZcwU8XpKqE396BT0ekISgSdZr38pBMCDMbjMJnwoVW1VeNx",
+	"X1qUcdpC9dzJzAE31NEVGxhGfIQtLBGhNqqzzyCsblSuR4OqXBKZJsBepnRgTYtZEccOAhbRJJjVQ55E",
+	"BgfeYBzhWFFy8b4wrgyF6dTG8g6nEI9Ye8Q4GwnjmqzSlXMnnkwztF759Z1ucU1477D8EKSyJuwzpYcL",
+	"IB5wWw3vCUR74nOnNlcg5+yTebnTheOS0T1SMt/tpV9TPEDz3vj8ea2QMu00O9QKZkm3wi20U+hSmI8N",
+	"jh8Y0LKnqfxA4iOEvEJjcIu6v3PoTOr+LNR9wazeIxtgSc74NT9ja8hDqAZHybXUvathOOow69VhPvVE",
+	"RiV7E5WZReKYcwCHuTDqPSHpyqB5YZgVEfOCwNhmmoFWloezXMMiFoOeVsIEjEdRIow3+gdCD6idp00T",
+	"xazeao2HH/cRfGBl8IFvuNRjabHjiFFpC0P7+OZjlumh08QDt68ztn+Zw9UiuWFNHHrUci6wXOyfd2AK",
+	"I4Kz5x3RBJKrNWqvyU/V14kiN/5cCQE8TuFx/+Xi4gf2/IydX7DLx+zJ0/V6koG0t+1Jvj9GiO7knh7m",
+	"6fchV6wtnHc02rcg4TTX8kfBE/TmdiTWXKi03xYJE194aOORA1PQSXbiqZA4BVUe0wxER36ps2tzm0X8",
+	"Xed43hENTPMXscFVcfUl1suQ/7bNGgnFxEmfy9iLLWRcNNW8laBy/ls4rmDW3kqVzZsaNHj/bkaNzMnM",
+	"UkNCmHt9uqcXrt+tp3cuhnYfA5qfl0zlE4uygX30qx6FwyrCYcED8K26W8vy5p5ah4yDzBAwqzlbUZtG",
+	"lwL8tcHShmwqO3IoHIl3x8Tr28DSKdgLN8P9up+vb5iHEPfD25APtdrZ4Mh8Qx3h52j/Pm+S/QXjmKhE",
+	"l0nVXay/+9La17qbuxeI3uV1OgJWura4cbTW5u5HvvoN8NV9zKqfQ8l54dAE7uet61Bqdlk0tS2OfOjF",
+	"Uqsy7GOR1JG1H1n7HrB2XzXl/GWziqVWY/WRNMBy0kTMU+PQcNlCQoE2GdCnWOtb36BrwBOrRMKs1rfu",
+	"Z/FloBN7xYbYRBSLZ0wApD7s6T62Ncfcnm6iU5XzzgWiYdVhrpeFiR0jXeuPdGE5BCJASlPK35oyivEM",
+	"nQVF87oAzEJ4zZ0UwAza3EiTx49XqWddLGXph3vyM86eZK0dgVqw61RXNIFEBvi2CKtKxBfYqTnf+fR8",
+	"yTSpM4Ikpwz15vxZHauFsnLy3XY0q8ARZ+GY+UxJulpErpGVD3AVGPQHn91/GElSvpHidHlwHceFELeX",
+	"TYFP8mRaAU8ihhdtM7XhdSSUlXb0MpvCkfMfcxy2WhaXabhEDKaJS+avuTxfQJW/yIGD/UPOT84eEwQB",
+	"/CBVt+miy7VG7efXb2EdMUwL7JGdnV9csseoUy+l8buFH+StfrcJZTlOy3ua1FDIk5VuxCwqsJ8DTGsA",
+	"njKe2NDTQ3GXpSsMUhXaFI5CnX30Brs3bLPZOyhjJZBjN3x72FZ2QcsXfNHx3CYMJOZWjAaCtWCArawS",
+	"jY+w6Tk2LpoAbOSKRNwo7x0UUNtH7EtcTGqg3p/Y8LLg6ZmW5jB+1nea7zCDca2HGY3zlaVZwmEVjh0l",
+	"w+KOnQnCOGY0qEk5s7HkhoxTn371f24uvaGCCe5v84cjDa+Vhj+VG/gfVGbDwgS5JyUV+VgrYmoFct9Q",
+	"mkMGhq47qIkFXucE65aOvQNjQKAC2XGUjpgMFSG2VbIkQPmDs29Ihwu5Ah2uLRbT7hZLrlhd51t3lsUY",
+	"T7s8dzxtBZNt71Itjqx926z9wHMrFuLu61GvTpHdjXaUarE9uTC1O2XI41gk6D4wwpn5/sVMWiPizjoF",
+	"wFieBsoakeVqzJ1/gZu2Pq4erKER+JGr7gNXrYYJwuLp8YsWGU/Gry+O/LpR+w3Jb0f8eneJcTvm1oeT",
+	"GrdzxnzMkTtKj6NOvoakuAoOv8H8uE6qQlg1Hp9EstORYRpbeV+uHKFlbRL6tzL94adsrNfGCGMOMQWC",
+	"48i3kQNReFMtqBVf/L019XSA8Q67XMSdWlBanansaZMsP0xtU3c6zUj3uVTU39h/56HULxcQAMCE8T5D",
+	"y9TvpwpXR3Vrjdo5scEk/5SIvgDuT9949HxMuxP5VbBa1AyjUQMRM+TxLf16WUOJiuCvTTfwlRKwt5l8",
+	"UcVJtp2AQX0S5km8yHk04yXGdxDJF9dxzIz8kjVwMNgAwhPlVSY0gIdkTRzyS0ydtcaOWYsh6fvGoak9",
+	"0Z2O70la3fbCCEs5EMZyK42VISEVWU0dMdIExNF2G3USROIYKPCUDIqqA7vbJpdVTHXL/Gclct9kY8yj",
+	"wPkGBc4qh+1bzesgGTYboaJSem0spWOKPXP6NX/35lI8pnDpFRuYHbnJkZvcy02w9WLx0O2F02O6jutQ",
+	"M5ZgDnvSH7Q42qoul0V2s03YzjkZ4E5bhG5v7Q7fsb8ezf/o3D8K2aOQXVXI7mNcYYYK7orsK2XsBkMK",
+	"v+s0UWI0VcV2gArw9oT6RQjm7tlmNOHv6JW/iu6BxRAG2kj4dsPxA/+aWlA7yf4+1k+ui7dHYsATWwjX",
+	"Pjk5P6dwbfbTIMn7F/S1Qh0JFJaJQC5+OYg5tnJ+oRW/xUWbVy48rgW1vo5wGVOkBr/fIHGWiwfrwiDf",
+	"/PqavhqE9JY3v549d9+4Qf/I+/xWbzkMkLOAPa2+xN5EoottdQoBAc9hDyQCUOBYyPRNNq8r/AsRlit5",
+	"2Xbc8XirEhIBqznDIwkrTnSY4rBQUgFDveMxjoP3RRQUMutLbvzAyzB/hyuoxExP/9Rpvv78VO7Uw78N",
+	"BlViOkuyjCWo/UALK48iYy0iY/HzcizL5MCux5T1jfnw3fNPv8aiuzlnfYnN7m9q4JHo94joCSmue3Dg",
+	"1IsS73742GmlKxzExBe+eXzqVRTBdRdPoiI7zoUuzmpL2VqHWDZ55MN7xIcPHdB6EX68ovK0y0Dfphn4",
+	"gYf21sHfjwG9oyg4ioKDBcCeFAQbDMyhird5UTCz9t2xTjdnkApMqMhcMXEnkpHtSdWl0BGISlSepWV9",
+	"fSeMByMxaXIn73QSsEQPgY3DP2jyY6ArkV2pKK7kejDC3RHBqtyon0AoWODz+Gh0EbhEc3Z59mzyJbAL",
+	"MDQaa1vEeoid9a8ZdlTnse+HGCV8CJ86zKElwxucU9nISNwobO/fYB5r2PhV0Nk1DmY8ESxVkUjYkI8Y",
+	"73KpjIV14AhHe6dvRUTZ6z0hE1hSIYGuGDe3BNoSiVhY54Xuah3V2Tt81Y3yogtRBkpTfWAYotYblJSs",
+	"ndoMSZBgmmEpWpbfilbgwM6ldRA2+k4kYOtIhRjpIPFYywu/Frrbe4I52vfTdkPBKcMZCFjLj6XpLm3l",
+	"6/PA1BkmD+FmPTA3CmjXP1oooBh64gPj30QL0EoVnvzWuKR3mzMtYFAJo8P95VxFN4qWMWA8W0Vsculg",
+	"dKhvt0gEeaEoAMFvhfILjVNvJ4LfwnPTqdpDRQN2HGrODkYHp0F8yBfHDmUogFpctKQGjNIdhEVk9/jp",
+	"qTUugXXeCgxnY7eIP80tdd7AAi8SKFhQQZmmaBRxE6KUHiHmXoaL+VUHcY6N6OHEz6secEoK2twOInUU",
+	"diuopSrSzVRZGWfL9Pjk7LywTIvtaJUKgT9E+6k8kMweUx5wwDkrkspqxhWJEcdcDe+LSaj2l/5ALak8",
+	"nA4Sgc0FdqdEvNWkJIDxheZ0VGetSHY6IhEqFKaFUrIstUha5TLHMLrBNTRua9tzLLkxLhKLsvBG2Ty1",
+	"BXvC4D6ACNIxyl0Sj3XWCrXqxDK0bjjDAuyakf1BPLpRxoIIR6nfHuG/rqGIC18IlAgZLtutGNg6+5wV",
+	"uRGGUJ+PqMmwEE5L4ghe7w4AvMEPT2kMsedC8EbNKQUrRB/zko8A5O4XflUyzB0mostdhrqX4FWLcZ33",
+	"NNMPNMDNyBN/4nDxXIskO9TNnk6NQNUTmHcKV6Mm7jIoyC3ishcKBz+77aqgo1I6qOnJAWpszOqIj+q4",
+	"+AUSxBFksgv4Fe/zKPX9PmqNGqZ3NF17KP9Sf6FOyZ1UeEDWRumcXVywy8vCo0hS4AiWkpb5Xblpuj79",
+	"Y6ljUiWjkPCHOo0jMGkinPPW5c5naoJEbI8GE+k1ipfpsBOv0ARz/FaVYClLtiSyJvjdM/o8DdGxNX93",
+	"vwFsl3o0AR8kkxE1jcwPSAbkjQIlRIk6+wP+S/0/gG6c/GjR701uW5UJrMsnrlYwzVga+4YW69j8Y+Xm",
+	"H+vLFT3q8+vS51dK6SQ+utNszumsc8hNiQ15jWoKCz2EbkrEt0+/4r94UaKH0/n4ZyT8YcnBV1Q8WAhq",
+	"aycBrpy79xrOh9dxzrtx15GIAhaLjvVuQNYWIU+NgD8jLUgh7eD35Ikb03X0UAXemmAPeVHNyV/xCJXd",
+	"Pid9PVf/H/Ki+498l6BtPUIfoR4WgClKOvuNAqUdGL/TwIGziwhzTdH/PqW31FLSBEYOo50pUT7Azh2U",
+	"UEmE0WkSig1LFP8akCfZ33M3EQSCICVFGuZvDyiD2DlN4XQgpTObcBlPGV9hGPkY+/zLr0J1ba/WeHq2",
+	"SQHXIVUcKbHUum8s1OZb9j3tnEfnnTN+ctk+C08eh09+OHkenYmTs87TzlnnPLzg5yR+3KQaNTMQoezI",
+	"sIk1TYXf5pU50Q/rkB4f9HBfBYjXvSMZUYdRGfbgfO2TAAm+VkX8vXzYZik0vHq6KPo4EHEsVdcEjL4m",
+	"RCC8yQkKsnyVKPdxKkA0b6tWreDof4uTOqr+x75/u6lb6/C+jEdNN6+//vvf/vdf//Vv//Nv/1wLil6d",
+	"Ru1v/+uv/wr//+u/42/z5jOc5/29FbfyTjRpi2pBLeaqmwLzbdR4sixOqXtao3ad8PaWy83GqHj/O/45",
+	"WDTiiQeDN6cYjyU3AeOMjhAzjtXTV33hy7H6wG14VzTQIsEGgFk2E2jp2Pm7o5M6G+8gmJkiimnkX0aq",
+	"bizo6dIwzlo5NbS2iiunmMDmMj6KzNUIhzWt3GzsVO7UEb8kc5mTYZRpf1myPdDise+bby+518fCL14S",
+	"Ahsr+UIJc/oV/tlcxdckp9vfHNMjua6JXD/1hD+6h1WzNT/d7Ue1lhtnhe3vqPoQ6rVmalCLVW+trFet",
+	"u4RLaXTgXWcex8U7FE9YMIdYyXVkrWtirYdehTUfh11Nk9ll+dXmOfKBF2CtjUUfq7CObPzIxndSQVVk",
+	"4husnaKQ5DSz9IMAthhi+B4uxKRfF8/vjDOvkBvBrOB9plU8umJKZ4TLYsETZVhPD1kf1E4yczml7W4g",
+	"2jQlHeCji8S+dYHYY7Bp3cEmzAwopJP3+J2vYqIQE0ac8FsMO2EQasoIeQj8ae+DS1Q/amzCFbnP4Jum",
+	"GRkr+rVGrS+7CVe2eZfGSiS8LWNgCwEmNstIKEoREHGnmQiwWugRcwiKOQd5SVi2ykgr75Aj1RSoQJj8",
+	"Jun19IaLk4uzLYeOigS5v42KfAIH8wkcBxEwAlW5sO8s1H1h8ioMOKV19rmnMT7UkSoyDL0CLClzfQwZ",
+	"ZSkCV6jpYqWKxeLTrNu/wxdUU6TCeoNFxfINmEmejQZ8Ps+OQ06DV8GhHmtKVCEl6H3FY7nTwNFGmEsF",
+	"1S9FsPsYMfrOmfEy2/g9N/EpcfbNRYFgJKdf4Z9Vo0ABJewoUZl+a0QlU+sKO8bRdmT+HqlzLdSJTjCx",
+	"P6W997bDWYDM9iToQ+OscjESEW8o6PPJKWbkVGyA5USUj4oYV1Feq6qzzo5lH2OPGzK4puA8TOpB86Mz",
+	"0HlfTTtad/inxBx8axPcnjsphsXW409Pzs5rS5omexcQOrLStbDSA2t9ksV45uSoqykqp0LtLMazcQZc",
+	"aTNP56Y+ZjOVq4589qW0hrVFVyoFVrJOlmW2QkXr4bTbjeLgahXZ7pOl2e4rFR2Z7pHp7prpvlLRxjhu",
+	"ImI8pqYnB9PjMA7dTZqCTxKBVYbOfZcFiGxP9OuMSj50h4AsWKpiYQxrkUP9v6IfvsW4uTUuipO565F4",
+	"t1kB9KE0/2NEZqPlP/MEYxYuAZonSnOsSZqUJdRY0IEcrlkQ8B/yKP+AJ661ZiKBoWFLQ1jAZKWWhcS4",
+	"7haDfNhmaKnIWbYdWsqxieaKLyVjTNCLll9yiKM9iy3BwlEyqRHJnTCINdYoICplc8NwjOnpIcr8LPok",
+	"FeyzYHBIC5EhhKEh3Bs7nIa5NQvqkvKmguwJPHHODlle5iwF62HL/dXEn0XUeuTTsmAwQCyU6wCWAGeO",
+	"iFhGROxha4Kwmli71HpUNBCcJPQL0DcivhMm8CEsmYQxTp3INfshNyTKoaspgaviod9t4GqCvS3Ajhbm",
+	"LEsxhX0MXx2FwtqMkBIpfKMhroKcmR3nSsp8YZqAWSHGVZJhp1+LHzdX+TTG7nbkFTgS7daIlqDWS5u+",
+	"F96DexQ+Fwabkwr3IwQ2NtgKT+wYjW8wJAaa3EDoQSw8PjwqjhgloyCZSwsilgEMZK5Y2dIlVVUe4qx+",
+	"fVJHlMYPYg3ts1bT8dYefpvgflO405KG294F3o7cfmvcfh/9xPepXFmEbg5mv14Va4fRuu3Livmid2vl",
+	"74UI4NrCflVBv/Xw94MK+hWnvHdBvyPDPzL8GQyfooPb5/Z3IpGd0ffN8D/l6a/ApsOeCG9FxKRtsEiH",
+	"aZ88qdgHw2D1LnWS4gOe2A2ZAxK7NMmOLAuMuUp3cUd3yv6PDPbIYPeNwf6GZLEbHrs7kIM94bCHA3pw",
+	"iGrzd4B4cGTuR+Y+i7kT2kEpND8L7WAFZm/CRAgwzqfn2WFzb26FsawjE2N9Jh1Go0qFsR0eWp0sgIew",
+	"zaS634r5px/zaR9Weh3t1zby6wpvqgW14ouPANtrxLUBijGu5wL8XWvUpIrknYxSHtcHvZGRIY+bPcFj",
+	"1HNicSfi0kWwLoT29lmn6JPraI1MX8ecuE8tkeYW06DBnIJvLmDHsjdmDKlJQDt1h7cTjRTvy9AU3jt+",
+	"afk9g0RbkeU+Zm/DrLV55ddT3HUrkkEC5NFMTa684fdYwlTA5el0VsDlyQ711D0q5477T9TMrtsVwOea",
+	"fnViFDLbzOirZmv7CxtRKgNgpsiHDwJAojW26S02FLLbMwxIzGQNvHNCcFLR+EZCJI8fGLgkFFGaCFNn",
+	"ry0BibuHYztrPRCK2lSgCYBZfz0CNofvdKqAsatQ5Nox+nu06sgE280wHCG10p4BeuEGuFXgcuaZA9Md",
+	"xpkSqU147IYSZHoDNjZ1agX1KcNRg5DwXCfI+pVmekjGJTIrCWSg5xhe2mCSJFeswGvQ2QX8ZloqYTW1",
+	"7RhGfVERsgVpMa9IWJDNr8gVDxbN/agkfPdKwmon/3uGM5micWwM2CTXaU6/Zn9vHuKkKhV0qrjaZ6TP",
+	"I7M7Mru1MztUgQsEcBgQMUuxrv3IlC0OtiJOU2SM22wTOJU5nzq7aUeRra0t1zS71rWcdIZeH+ELXdFZ",
+	"bpRilKuP6V0+d9fbmOvPG3DmKz6oYNQulj7gblyX3babiJgTZnBOhiDQYOWk6oiQwBJAlGX8ti8imfZX",
+	"tpQcMewX0ASOqXnPamRHZWZ39vyqRaRjftfYch91m6NuM5duc7EB3ebQ4JqIiBhHlykx+bVBh0yX7ztM",
+	"W9m5cD+chJXDFtTHZh1HMXcUcxsy4Q9MzLkknikm/Aa7lxgB3A0Th2bm9IRpkghlMZjW4xjra/mSldY2",
+	"M3M+FgZ8YNk4UoVi03k4iFEX1Ohlx9ybtYmpeVn386UZcQld8PLkDJEILbepAR1O8RAOIFeSoPMSHoIO",
+	"mF2gB0Jtu/NIRonbTiAJezKOEqGm55DkbI3K3Wm5KH0A7w6YvhMJs7LU4O+Fe/C+5ZF8dgkIGMmBMQLl",
+	"YcSHVBAizJ4esg5PstlKU2evVGToNsfACXPK9RiJ+MiHiFzRP9Zfbjm7wz0RNqcr2MOW0rbJmzjP1qN7",
+	"YJzg0a581JbF1IMMAcqvB860qwVCBzjUKFzMYU+PLei0lI78zO80jWMdzGIJOj/QlIhvk3cvvn3falw/",
+	"EwezQvuktXiKN5arUh+qMudfJaCf66enX/MPm0NwKrGk/bXzj0Q4nQjBwEK5vC+W6kwFC8PNC5HTfgSZ",
+	"/QpXOVWLdLrVCPN0brFLH/R2lurwHdCrqINHp/NRGO2jMNpHz+lsDQ+dp1UCaabfNBdRC2p4VvZFLJWY",
+	"qs69U66HplQMXp9gbozsi4A4WiJCgdcC8WHDTW4sU9qKBlwpeNhjiTA6TULBhuUMzgeGmVAPwIYdCBWg",
+	"0XyjCuUMWDOpE2p3pVU8oicAp8RKyj4fsVulh3V2rTwANbDVIcHbDwZCuT5ZtKJWI8dlWgVMqhsV6kiY",
+	"K7p8yA0zXLqkCucDcOOW1oi4U2ef/YXOr4hMPGB9ntyKiLXo21b9Rt2obfax/uQ38bB8yBsv5KT6zUVa",
+	"VcMZkln+l8mPgAm8G05EIKxD3e9z02AhkL2yAZxUys8JauLLIMbWMORnrhyzf25p3NKKPjKnPv/yq1Bd",
+	"26s1np5NjD2A31/TtU/OglpfKvfpPLuWJwkfofizoxijajrp16bMGs9/O5ehaKbBjKYsOE5Wll3hcyhI",
+	"a/KMVyQ3XWbJTW5k88i20PfwwfFYPSGx7kTSLjiY8LHP2uedp+GZOHlyET0+ueRn7ZPn4Xl08qRz1rno",
+	"PG3/wM/PakGtr/s4q1pf3/kOm7TfbvVswjHw6A1d/HHekUcwcheOoEMGGzshWEtJX26ahJ3vdF4f5mxz",
+	"I0PYTT9EPpDZjC/CM/643b44OYsun5xcdh5fnPDLUJycd874884ZfxKippLNOEfnL0+7oAItMeXzySmv",
+	"5O/3LHPb3v6SCK60SF/diWSE5Y6+S4sTYw51gOTBvhWNLqZ1pAqd6ps3CKcHISQsMfWFkP1ibclkkSqK",
+	"JfawBYRbT1Wkmzj65hCf0Yz4yLQe1dn4xsHT8EKGTICc9dginYNEu1FDXtQ9MvUO5B6ihkYMNW9nKmZF",
+	"qyZN7uSdTihOwlkiOiJJeDz+1kTc6VuvpPhP4+ZlOdShtHXhjizM4d+GY/ShEEUja9woWA56MSJkTLTD",
+	"K9iwVmtE01igvygdkx9LnOOwLNNPPTFCWJBQp0YqM79F+gam/gcV6Y0YpNMMy2KmcJTSIxZDu5nzWnGO",
+	"UsAt04e8pQsVO2vFQPe7o2Z17gwuJCwwMgf8cdDTCrMHkHSn74y7IFVWxtmiPD45Oy8tClyjxNi6Pfl0",
+	"9sxfstgGT/Og4sEPGL3tCikRrFGko4xkHyC4oCElYi9s27J4IyY/Jt/gSDNOEyxIsZf+sDkRRqxmqajF",
+	"dnyN93j8Cox1Jc9fOfo8te3osCdjcaOM7gsSQamKsKp/xCIxECoyPkzuBnXCOMuS/wLG2Z000sIfIOYa",
+	"7tJOanjMIk0YDMyKOIZXhb35mTgM+5A5+CtV5EsOykLJbs8y05Mduzc+Rq7M0DEAYnmNWiRCUHIjGCMo",
+	"+YbqggxBo7VlYnvNiGOy6fnz589Pzs7JuZf/0hwkIpTklKuNBE9mOyXPL7JMWMw4dQbjS8njWNeCGhr4",
+	"/ts3vM8jnc4vM5Cv+0xR5BqYK9pJgGVgt1U0a2jr8HcRaqX7MoQLFP7KY2kl3fzz67fwPRZz4Zjw27/9",
+	"r7/+K/z/r//+t39mf/33v/3vv/7r3/7n3/65hvQ+SAmYrOnMW9filTyr5Acrwl47XylqaK7f6/XPfzxB",
+	"UXmJP3ixN3bXRfbjNFNNfIFNGzfaCn7ZrBHjDMdrtl1LOF6LNH0gnteydJoNQIdMss8jsWqaaiL47Uk3",
+	"5sacUA/66bmpn3saPaFg7AGTLSHMyRgbvI5Q60clBcUEIugAX85QcnzxItxRcFmi47MvuEJRUfBy2oTL",
+	"uMFap2Q1ijtY2BZwuhYmlDdl1KLEM9mfksf6I0zyZ5jjBzfFY+vW9bduzX11tJ+w0llyKxpsunSFwrKB",
+	"au8j3btgm9Z8AKan0ziiXrFtIVQ+mvYIKL44KB7HFIyrHou+E0mUim3l1S7uIZyUdudljX9+m+cxUY+a",
+	"PwDHL4pm0o+JTkHxkIqlCgR5KHVqyDzoaTOQlsd5I+eeSFhfRG5V8DlYaxGlYmw2z0qzQeYydsXT8hWT",
+	"ImViTdaVmTvOW7busYP3N5GBN2gBx2UGDs4lnXPD2om+FUUH3QtuNuCY+9NiQgdNo/uStijxNM/aqszR",
+	"Gt+QlTO1jiS5fZJclvoORtW7l2o/UCBYOHpleO3GqXYN7vQptI2Pi4XdpVf9x1E5/waYosKMdFxkOCYP",
+	"H59dPqozzIv/PTUWW2O0PNCj11tdMkGfcYtAj/UJgI1M4aj2iMyHkEELVsHQDsJFEeq+i7l9KjKbHDFE",
+	"gv6nUxtq1LSy5a4tTf4v/BnbiE/6KAeOcmAHcgDxUvk9cmCmjY8Z9mYVxnsfOlEk7mQoWJejfhYxZ8QT",
+	"L9SdTiyVaGTRYWx4L5Oig9e5/QhBlxt0a1BH+zjGLxFhL+HK8BBeXWeveNi7UZRVhRC9rffvPn5qAWvm",
+	"rDXgttfCpJFhIW5KUUowjlsgBFqB80NniLYu3wvbsaYxtmBCl3McO0e4iDuNG9Uq+/VbAWtVefrdpKb+",
+	"jkXK+GPeeKAVwOPzz3RlX/TbIqFrYXnoL/SJ05+JMGEqvHdk4ht6CjWlxV+NSGDHToD98dCaViFHDSzf",
+	"iBwspsUetv5TH32QrUewzpQr1na1bHCpz6xzyUk3qi16UlFfK1Ta7xycr08VDGBzOYMtQgMclnjY0yBW",
+	"xRdLP8L2YKLaW+c1koYZficilqpYGMNEHs6WhpCUycNMMSgQzJ1sWCPnsOpwGZuATsFAY3m/oTQ2bmDZ",
+	"3RROL07h/ae5O7jVYI/PLh38lVsnnx6IYRBpDCJAPz57DP95HlDYI0dyTmOLeVvobqDXPLhRbR1JOGVe",
+	"jYBpELk+QAcOa8mo5UC/OEvEQHDLDO+IAJYN12A4LfWOxM+PVF6zywo6N13KjjK1Rs0dqFpQa7uHIbTC",
+	"5XmQuf+R0WSefdwI559PxuEo+sL2NEx4mEhrKRmq5Mj/iSvLa6v4x+/1dF/UUOm2vVqjVqZ01Lr8NJee",
+	"EshBPcjSs/pc8a5A7Wrae0/dImdMqDQQx0+qS7nz7Sm1dWqgyCTt378y51P0/ZzSGs/kIhWOZ2s7cQvF",
+	"crJyu5JsnSMv/XxsM+Z8YZ6P9nWhgU6J4Py57OZacH+qdKhCEhGi/5GGG3hffZ6BncuD2vajJHSyCMke",
+	"E4+k6mZMNgPsXS5gEvIkwhHr+E5sRKX6SScgDlFsmpAr0kCSiLnUchrMFeWup0awWPA7lA+gZZXCJnWS",
+	"R1698UXaoY5cSplEfR8TqlwaeJAlZmncSY8mSW+tqtXGlfhQ4JEveOKrlZaSFxYdlI3a548vzutvfvrw",
+	"889/fPnTmz9++vzfL379+7dvP/98cfnp/bsf/+H/fvX48g/vfrv85d3Tl398/3f//fOrf7h89ea3Tz+/",
+	"W6SXb3ncn/Dd+1Rjs3QYnCfRQhm7i8XEpwaNfeh36S34RceRSKZlHhEloHppWM9duuYKGCDxyuTXz4jf",
+	"gkNALVOa/1YyxZJomktuJkcxItY8mg0KhM1MfNGJKeTP6A7pgejVGvY0Vp2A6ogXBg6/IY6zNmENnyVC",
+	"jyRrB0tjZF9mavPHd++BlXR0EoJ22RryREnVbVG6kLvigQGLDubCuwLLVlrwqlaevEnPlBjfDXsiqrMP",
+	"5foZQw1TrrLwcDu1zjyk8VFuZhwVgY9u1P1FK9OqUV5ky31YQWAY84bDv/CKWlA7cf/i5UHtBP+dOwKM",
+	"5wczw0DFhI/GckyEqRpLakSyu1oNPJ21xsWTgObeuDivP8nG9oYnkvc5e20MmA94jmqNs/qzp5THAtc4",
+	"sqgF2Uzm8s2d11aLOvpDvHU0IE880+GAMACPuglcPNTJrcgOZoXfajMRRuQsU/npx3QgkjtpdJIzvyyx",
+	"nmyrhBkhiLG6Mr9O4bKgMDeQA4TqJYjvgvqmk1vm8ZByzC+lkUnroTJsJGzAnGoFz090LPyjhnSL4H16",
+	"Kk+AuQKdjxcfSuMaOhZ6T8EHYJNZGSKPtRIL4sah7+WztD3Wug7BNG6gc+Y0NHetgLWKBPblREVAZC3K",
+	"ySfPC2dmAEfE9ISw6PRI9NBggyvv2jM2EbyPjgycpbFaR6SlixtFBTtX8CC8jp6M/lL0KPp6AB8lIf/V",
+	"lwHMBEsZfIClRROiHKGWJIbbtMBxW3X2BL06FNLRN6rP1cg9xbAkVbOEyDGLaNEsopL7P6idlD6pFOQF",
+	"yhv/V0fHsR6mAx93CGon418tk5g0WcjiUbno0MEvMbfkLqiSWW7YHgCwQnLBBSce8Gyu8ZEuhMabNMyl",
+	"SU5ZeP/jREaSewdooGDjwUn1LiN307TX41sJ1l93mANwrczNyjHtFxtA4cbZa+AVCD1UU7cAf1tUb5jn",
+	"pVn5WtVbx0y41d+NuHBZZYFPppdqjiLXvPpFd9a2CoXuRSikxnP3SDzpDgkuEp5OqBFq5TRwyj6Vfy+S",
+	"zedx+DgLYx3eIhJqkioGPB1Eq+tY7LwYKIsjplWDcWNkVwEhB2TwMK/iBGwQcwXSEZjISTrwVWQUeiO5",
+	"BTblfuQCLuExaLt+DEYo25xMqZ8nIj3OYfMLzy+WCV1jKNyxdHIVvMBfHz9xIe2mrxA0tcZZFuWeNcSM",
+	"+ufUtWFH3GNRQ8L3lJpz9GS3NwG+rICS4mIO+5DHt02pKI8d0aC5McKYPi3vHJgiG8tDBI3EWQNB6YTd",
+	"qagO4/nSj4k1mBPd6chQRDpMYeD1gqbWj+v4LwIfZu+tAM7nfYHuRhchLTwi8FqziGPU7cQXi8fKsaW2",
+	"VFRnM8GYalVaZYk4al9vajK6qTVu5tj4x+c3tT/fqBK1TlpJsG7OdVo5Jq/1lscho4COdEB7fqPmIYSg",
+	"ePoD2JR7h4cuXQ7Ks3P5OC+v7rBQx2lfYQjWXFEBF1oKv2upXPz2qhU4Hk3bkaTKbRhsRxrziilv1Zac",
+	"YUeSLHJKkct7miP5Db4jBX71FNZpHvprFiW8Yxsun8TVRGDHX5Qm0txmoXLYAFJlnGByiC8+4cGro3X2",
+	"2fn8CRbWP1tldlw9r1jO8bW8GZSX6iAUS1YfTW92F1HNDfljfL0+2J2wwihN87givazl7f3mmFuPHjvE",
+	"LHuwFkasT7CwXGXeQw5yxAQ+YM+ZycxuD4MzgjfnLwH5mshItOpTgtkvSB/aXSh7WZFc1QmqWq5kRPAp",
+	"4XciNmS945GJtbGYmjXgsPm1hWTDuvFk539zFU/5UXRTddA4qMi8KqOPPwL9Ov20mmfNC3mKL5krMx7z",
+	"TrM6WPEFGKhGukd1uVNGtQJuiuZ+pkEX0BNcnSa7PHuW568M+cin+WStTqnsvaold1dYR6lbD5kdFeAD",
+	"VoCDFbnKujI8L8+eTVLam4JxngXF6ZQXXrQvnGlG79LpfGknIPyYml6hYpFvznujmBHWJbyxKBUMzhXj",
+	"SgwpFmzYrRhYn/vQk8bqZFRnmZMlg+Pr81vhfQe5M70KdgYv6XHDsPVKNXIMxyxReD1l586b2k90sZw2",
+	"45P551ZjkK+f4Dr/lyokgQo2gN9lueOf0UOPnBO0V0JQlN2erS1oneK415VasR+sYks6xQsihmnEO58S",
+	"cUqp09PjYu9cKoGHbfGKwyDmitpUOG0CFYipgZHr8ABbBoGw12rDkRF6SS2onWR/rV5y7V3XFZs2ZXzw",
+	"03oc2O5EFeDzF41c+KWBMSlBntfmINHdRGCdQ0SZelGiBwMRVa3Knhdfj/GdAeadY5jJQ7ppZdKYIzan",
+	"OxZFlbMW1Lqax/OOSywCcnUJNOoOw9yoWJmSl2/Zth2dxGF2kfzQ7Mh4inqFJQiOHqj50X4pWpWurJLK",
+	"AxvqsH3RwRWUsdwZ7yZCRGAISjtDC5rlvaGd26kPZw0EuSDNLHG2d+eucTv0rfavma5jXUcR48qRMJWR",
+	"IRV4SbqSznX6lf64tzfNTA3LOVYyItrDgtajuFvJrTGd+vbVYpkhEcnh4ElqT0RhZROWbIQVXVgywl25",
+	"A0u1q+Mz9QygmIg0WVISOpGRA9XZa+XX8c6LaSrekF9EhCnTHawaQaD0UPcpo0XahtPHA2w/iHW0VG/v",
+	"24vKsDeeqcuMEIaEfJ1N6gfoDvGKQUcKapCIA9mUk2RZpWHdrhKEVi3zq/MShMF7bgxmIHJzi52xkyID",
+	"QVNmKT13R46Tg2VGM30o0/nRvCJ9MEj0HbrrpwjyF7E2aSIMJRxRnhTmBPtT76O/eSvg7MQEedTFl4ua",
+	"RZwv2eCO2akbwrhzSdpLuzxm5kr6w5UnbH4b4HIRKF+3UqE5SOQBJxQNy6ZUID5zsVoA3k6VtL67QE8k",
+	"zGCaAwjHt5L3xSgDOWmG2NTEl7ElcGdHikIl4gLYKSXFL7t9F54Odxx24euYVgPHLXY8EhHjzIhQq2iy",
+	"68NeOjtaPjCcJZo0CqUaFNLDmDElsvjmOXT4WvhLq85awNNbDe9nJRux5ewK+D0PieZX+TKFqPgzXX/N",
+	"HD0gjIkXA6w9Yu7gnbjf6+Pg2/nFY733JmJXS7lq3NHbbcKNC+HfSQtGIYJdG1tgJWM7WsQ8+kMR6Aix",
+	"VhC7446HqfMuLEOJO/TM+A2pVMhyhfObdM6YW1+8xPNzuaL+dvo1k7ZrccvkAztcpLHvU04HayPDfQ0r",
+	"z+guvO/yvNpjkxNblc8mp+uNtRi+n6O478WOOgtvaYmmZkl7Vi3ybGcvptGoM7muArYcivo6+3GU6WIu",
+	"7JRlFWOj9p52es/DxxcXj4JSHnPWYurju/eUGO8BPcc0J7CsI9dGCsHjHKtrZAVF7grflgSbay2O4ekW",
+	"YDV1atfwndcU9svdEjq0WBHGotSOltOiXnq8kl24tQ6SgXteMq4Y0dd5fWvR9bhW/eg0Eb+L0H6nzIyR",
+	"9pL1IXVFmmjZUcHEN8W4aK+PfOvItzbEtz7gAVs/2xLeW7JDnPGfEt1nrYFQkVTdphtPK2DtjXCIa+rD",
+	"/oDKxb2jg7WFsSfeYYIdz+mxxFKkYlyNHAAJgtlcraTdvMhNxcNiEp9FHDNfCrsI9nhh1mXCPCY3L63E",
+	"oMDKTtKSbCBzr06Pz70az3IWPOwFOTq0q4FaJOxWeOthBd6M5clWAm/5i2pBrfDa+QNvha3Nsp7RVVU9",
+	"EvfTnIE3UA2beMum4n5ZFnjCO1iM5mMCWPcJEkFEm05xLnRhzJx3L7hS2jITCzFwPZ2REBONoNbAEmnl",
+	"9WI1ZxtxY+I2+Yc+u+SzYXj9DTqRXdwlJexQJ7fz+0OxoBDF6CAB2mqmJjcs8HvsjODbPtYatR7PPaht",
+	"qQdmFPa00aGkUrr83E+dY54x4k7K1qOOGaHtY451mQscRp71O0S8T9uxND3Sc/tlSDkfunMHtM6uXR1u",
+	"n48INs1JpwbpzNJLKRGxfmosawuWIF7mwwx5nnuQe9cIoXXqyL8FyqV7ioOux/cMOeV8lYTezLq4SYmI",
+	"B7x8iHYaQVyS4y3MZxblEUsS5A7Dj/l+fqsV/bPSx1xZv2KliueVddTTr6V8gDVEIYvDW1vL5j1UFrz2",
+	"NCkVn+dSMb9qkZDiUREZU0TKqqoniY9wCAxr8ygeXTFjE626rMOl7V2VYsCGKcIkX0iPuVySQ35ryfMz",
+	"2M0ehWOLo6xy0BeZ3IYS6Vteu0EYLA9nYtjffXz3liF8A8NUasy0d62np6pRsxSka4IkILhM+LotmEm7",
+	"XUw+yAHSI1izvlTcaap3aaxEwtsylnZEbjjEjKKTmZHYZBZ9WZfr6ITwlYdIbzT8JZLqV1DP1p1YXxA0",
+	"xiZCdW3POBJwydMgkQmFQLC8xf6fl7ZqdpVRf8hcqlIt+sjvhK9T2YQ+dMr7AiTY12+fq03JoiAz0DEB",
+	"V5fLWagHrgebxe5g0ho2iHkoiKcUuAk147dkvyGknECQUzMRXCziaUcuwtgWwPtwEyZY01wxArhzXfxm",
+	"u0GCTOf92BPYgsIBm1OKVDbNBS05WI+cARzZz2rsB5cTycEf282aZ1tsY7yvHOknnbCu1lEj03QUwVQy",
+	"hfiVVL9oQE1q5eBCLURp9kFMbyLm+QzwE94+5CZXpqhM0Zc0evfTgyrWRaxxbuXJa3U6KelR9EIsvSz0",
+	"WsCez57XZbZWpoi4ezLTbNEOzwfKHqsxLZe1Dpf1h9Ea7iol45tjqL6F9vo8XbKrdpiL8Zmae2SJpgWo",
+	"eGq3qsTQwdn+rqUyGVzcVQHoti06Oska7Uk7BsV7oCC7a0wEwV1eDc9uu8xrGQRNrw0OsAfNLzw1i3vx",
+	"gRiOWSLLVQDB4oG8hp3AhVyaKVnLw97sFJGFuiVdLZAoUnj3sUJ7YxXa68wMyY/L1PyQ69joYqcvLOm/",
+	"0zIS04bgG1FlFxW7ADiCwpYqwSZbjKwjRePy5Ozi09nzxkUWGZGx8A1DBw4Ro/77oItMBnFDG+fnl2fz",
+	"4/ac53EMn6nXNCGCMsW8jfqnR97A5tmR5L7Dt+zzrjj9fSC6rsm3vBNR0/T4xZOntUbt6dnl2SUXFxft",
+	"58+fPXt63g7FZfviWefyUojwvC1+ePKMX5xfhs+ehs8vw7MfnkZt8bzz5Mmz8Pw8/OHJxQzIZP+K551n",
+	"T6OzZ+fPnj0Of4iePnnOLzqC87PwyRMenZ0/4ZftzuPOefuifdZ+dnERRudPoqfh+ZP2WefsjJ89g2fJ",
+	"/yFqjcfnF5ePnwQ120v7bcVl7G26iqjKxJ6kAxD+C4bB8pSSoDaUke3VGudPz85Wyy/JGeCe5ZZk8QAc",
+	"IOHcTSSXFNn3nqWYXFNWCTUPRJDeAU9wRi2YdIsUWiMSsLKxXQvIf07/TRJ5J3xQhJB9qE6cDHTi5Y7B",
+	"BKjnwhdA5I0b9XfvX/0csPdvf0ZD+LNov2dIdyZg71/+RCb1m/eXAXvz+Dpg77rdgH2+/i2AK9/gj9dv",
+	"PjCjUxVh5MbyW6ECF+NAQQMDAgbg1F0mbeAbN94omOUDw17Q4E4+jQaCQjkIV1hnr3Eo+GQEiU7EiVDA",
+	"3iPsPQiDB0n+/u3PDZYOXPAHgw5O73XQR6EIWCTuZEj2vpV9caOQ24e8LxJuKEqRVYb0r3yGD64lLTR6",
+	"N7ASDuRUa4wjtTySdd1PB74QKkxGA6yuxdWQlsVSGGzReM0SMRAgcXyVA7bmackI2zG2Cjrzyd+LUSvr",
+	"d4mXuQ3NMP+pFaPrmgUTLHSNpNPl5os5AG2BxwhdKNywENWfzoQudHWjZiQQ0VI7TQuHja+A3x3GOo0R",
+	"rJJLPxIZ552/rNYs5klXsIfnZ2fsjfwxcKePXTyhjx4aq3D+JWyDZVY/guGdP3EjGOU9iGnC5ESqeK3o",
+	"D+woKHZIB4lDpAHvwSG4qz22F9wYFAYsFRvILyI21GGNntLj1PKl5Y5EcKPg9XAXdqcsKK/ltZvYatcx",
+	"U6fdns1GCZO4cm0vYUP8Y0lAUIs11ym/qvklXVZWZDeb3tVPYyuBxk9hP05IdSlpMzClWqP2f71/+dPJ",
+	"ef2HBZSFktAaJDBVK0mnoodWuWAz1lpIGC8xH+y4RL2T7+16RUrQvd5YP6VFNdVszl9rff7lV4ys1hoX",
+	"Z2cVb/AaSwUq+BgTk8TDAjjAPfGFg4zo87hRJDDYeZ4IYnqwTEiBJGciPDHWigSe///849nJc37S+dPX",
+	"p4///J8qm3DlxvI/et0d9yc3CHQbaxPXlha3ZjSGo478venIi6vDlT4ap4t+y4mVNMdMvs6jdPf5l5M2",
+	"iorzsyfPz56e//AUvqZO0Yv0VSq6gk6/FtjnXD2XLKljhhwheWGIpPpclbVKKvRV7fMRM0JMT98sitXd",
+	"w8gcGdeRcS3DuDBWXTzKB5Ny6dP+yOeL+n15JvvjCqjOECiOtSpDoMjkNpSJ+amX25bGYrZlucGSs4TJ",
+	"+TkVta4cyScjDN0AyFSzdneW3wpivDBC2DIychbOiFzBoll3RuQ46wvQI8YuFgw4FXxtO8h4vEe3Ocjo",
+	"eJKIkAQ6blFAB1InrCAq5uYaqyspp4WNqlRWrjEojIpR3s6DJw56+ANBIptbA+RVZ5dnj5HO4CpY4Qn1",
+	"pccNOXgmFaB7dR6g6LMp9F9wL+IvkchyoZ86ys9H7SLt+PZJgo70UK3BSYFLMxcn7ixw6VutRJFVzE15",
+	"g6hTJry5GmqnkdSn/3nxG0mz+s/lptfA1dsjK0x146ipj6tUDvw0S4R/HYZiYE9wPU3FWY6HfGQqxjA5",
+	"Ae+QeSnNQANdEt+qfF4rJ6lWBrrhHDiz3rEYm7o4e7qP27vyRk5jJuWd9ftBpFKVpRP2XLwC6HvmysM4",
+	"Hp+PryY2ah/EXI4JqHkm4ZkYM6kbxpZjTy8dz1pe2Zywf7915XN10RlLdWt2lce7VS19ah7vsBDOMQIU",
+	"GZDjSAUuFtQySdhyCg2yjTp7bbHlvSGdOx+p0xykYYM0GWgjXOmBtEx8GUjsh4AIaj0ed+CRQ9fxPsex",
+	"9oE9jP2lJku54yyWSvj+rjbhMr7C56rI5JGlwlDkuHLR57dOE6G5YhiNK8qpqzNChAF9Ba80WbxEK+GN",
+	"lyWUl8xsyex6mrdXYtySzkLhzub0q1S3tRVS3tymEGg23rOErQ+DWKQEfUGXlTsnld6OJ87bMTmPoJYm",
+	"2L3W2oFpnJ7ygay7h9Z10gU2gbR+ev3H19fwv/D6xXX+v2XXYZpEhHddsVshBi7AbkSYCPxr6OKBSD9b",
+	"ljHXODAS1QQSpjSz+laoWXLG9PRQnWgVCvgZ1nkdVkvBzTXNbrGsr41llxdnLkjKhjKi4FpPdnsEU5F1",
+	"PSpQE3EQbjJDphBBXpCC5/DSfspmcjQw9srAsIWNOZoYRxPjezcxrpnpg3ozkKFNE1FU6Y52xkbtjDuR",
+	"yM7oOzY0imWCmCIScvUgF7gu5400ZcNirMYzWYkL5k49fH7GIuLMzBHNIxL0mbI9EbiR9wQfYFskyX/S",
+	"BKr7F2YFhjBsKgH2gcp5Ywx0AtYVY1iyUuYYSj6Gkg8yB+Yg40SqI326LCfOgTmylBVXBiVPNxwiAub2",
+	"/Uqf1wXTDuu0rUFD2AP/MKXbOhqVitmvMrR9whTouJJ3xjsW/VWUM4sCaUJSXZ4VhdTMyPcSpZZw444F",
+	"yapwGj+6FgpWM6P7AldfxEYs44f5Dc72May9IruCVSyHHlifR+hvFUlSwuRfhjmVoOinl1x+qqifY65O",
+	"LpoTi/tHYezr7E3HAssNFVgOEh2KKE2EWSMetsMCKaNhB8jxFm3O6zIQZLmvRNW4bCK7XZHMXw0Khzlr",
+	"RNn0t68Vo7sL/LbWqP3h7S8vPiyFjdmTcWSaQCam1qj9ItgQQeisZl3Nehr9TvOAXLotmeuaRTRG39ka",
+	"k+5smqiA8RCVIyVFFMBAYfNSFcZifohM8Sw3AH58/RI+gC3Y5LAIf/l/73hMjT9ZJFj8H//0/0ll//Jv",
+	"yV/+f8tMOvjLvyVSpAlyFbiIGEaolZGR4zLGaTU4LBLj0mDbQywXwyXuyT5r8/A2e042xfKk4PjqPBSH",
+	"UCghT5DnXnd5JP4HStu8t7xUzQ6/0zjCAVdgzfzjV3+Kr+vsDf/Lv3c5vDbpciWNy/quvZSJwH7nLPnL",
+	"v3WlVjwWuAAcqNi639yKCNXhlHms0SP7osdlggNBoe89aQJDYz3BuloYnG5pcjCHX3n7L/+GGh3Ckha6",
+	"5v9wcvakBHKekb0npkbNpMZyqXg7Fk2j49T1a18IP/RitTrVoiTZQxT0cnuXAj8mSPRCR5h9h0a/LgLN",
+	"sIc/vr5+xLKCQx7nMJp4UNsjTAVTIoZLXz4KWE/EEXxdxlJPRKiTyMNx+mgusdYC2pS0GPRFne1hy7OL",
+	"FrbV8UzKh539ohIZlhow3ygHEcNZ4egyf3SdszVVBSZHOYOwSMBA8NmI64foWXADcgPe5VIZn02XCNAE",
+	"kgcgdeOY4lz+IfCaDHoUjExlzZXTIyigrxgPs2j/kEt0hAMF3yjbwzLBvKCNlPXAvyIHlSF6RhCcGzWz",
+	"srMY/nbtjmAZuoI9bCltm7yJk249yqsYM2u4lOdXLMjOWppV1CaSQCvS7W6B58fFeEkyFYXMOgTFsvz5",
+	"Hp67FLvcDUZ9aeO/VYT62eD006TC0kg5Zcvt9Gv2xJWh6sfIdEWg+qPGfNSYjxrz6hpzsCZee7B4+/Nz",
+	"0P2p+CoOssLHXuTZG6r3+lUaSwgriUCkFMy/4mzY07GYQLp3x7fhdEnCU6yq9ZpbG1ys1ms1DXHdlV5z",
+	"SZ4pPGFJY3YHpWCHyjCmxffISuM57ZXOaIFBr1/tOqWn7yiit01mMyWexzryi0ODzpffh+jqE6E23xCb",
+	"x8CoR5UI0aitkhITZF9kmEFIosz2MGr4EFNORz5sGCI8Kze3j4IyYBS6KChbpOjACBxvc7zPuQ2oXQhp",
+	"eEHRHvYuCKuxCdy8jI7mvB5Gt90o4YJ6bpW2txRXXH9j76N9crRPjvbJftonL7MR7rum8QH92CUBsSG1",
+	"gvb1e1UrfJ8djoDw5TY7MxWCq9LegGKhIpM33aFHFcyeyq47WRuMzMM+VWGZR/zTI3Yq/r8Rcfn9yqkD",
+	"kkgT/bLXK3bO1yZ2fL8JP859Fz6/an3LMIM1428YkNyQBNphouo+mLVYrICQunBcEZwYVoTsQaq4VpoN",
+	"+ahQtzwmSzBlTicsT6BaMsX0EE3HLMH0XQ7Ki4JgfovwNy2jD/SYb9wOPAq2QxJsyBnXbk5RbmVzOt3Q",
+	"Bfc9Ty/oLFibOP2NVmXfpShlVxd8lQLnFFWlVy8oThPBb0+6MTdmhy22XmNbfIFxDhWOGjlctIMJ0UUw",
+	"MF+V39NpYnKosLx+4uJxjnOP38CRlKr7KGACUToQdF6aEhpIUMhRMhnIfcQtPykQqu50ZCgSFgue+BJB",
+	"B3ZOUrZUj0BdBIpBqrPHeUOCrKC30CcQE6DaokcYhQ4J1ntzKTNZFuodE90vVIYU1sgIAs7OLcCL5772",
+	"hHXEkNlECjMpufE8/IzHYZeZT3mlhwOflwp4m1YmlDp1FnNPm4G0PM6qubEpYF9EMlywreqP+ay3nXKU",
+	"vfkDOU8qmNQHl4j4jUA4V4XOcRlwU5EVUdRjjCyqA+jdlOPaLALZHGrVEYlQoTDLZyD5dlwvCg87rGoR",
+	"OINRGm+jXqT4qlpQK726qjJjl/2ptLoTasHYxTr15Qs6RlaGcsCxwdxciuaLRMsvJx902hVMyS5qzkoJ",
+	"kroZ4NFnyuZFQaFYjH0meUfEI7dt2aYUpvH809nzfBoLOj5WyqAv09ee5dAXCJ9pNYk5v5ep8jOyrevs",
+	"I3YcJXvnTiIkwkDoQSwoLVyn1iCAEvAJ3qcUneJJnYVClq/WThWLvSWsJWliN4nSYxv67ess00r0QVJg",
+	"jKdwuJczxAo6yenX/MPKWdITtLdtGI+jOF2nOA3WRqGHm2A7i9r2J6e2NMqKgECJxjeUVUuty6Xrcof5",
+	"X41SLu2QG6p+QxVfhSKOMb482+FfgDbirCOxei7BltacJWksZrVIWEUPWHfi7BQKPT9bXS7vJEX24Il+",
+	"dqbsZqXsKZ3/HUUPt8stpsLcoN5PYRUwCnw1Z/1+prFElJDuXRdT2FGk8GNPsFh0CHvureR9ePKSujwd",
+	"wE2EDY9q21Ft2yEHx4O9eQ7e03H0/fLv1Vl0CW5e9oXXGevsLQXQKKjV0dRDuz1i0hoRdxosjLWB33XC",
+	"bMKV6YgEhpt7maTx6AEYM0Mn8qREgA08THngs5t8NsIHEbEXiTaGxVq76BRnHd6X8QgW7qdERnxUKj9I",
+	"RJ9L1dQDoZaVIL8AARzlx1F+fFvyw2WwU//nAqtduUpuljApqMKrBwlfFx52UEHCvUSU2210sCDH5+ZE",
+	"83C2TqL7a2F9l7j2GMBZiP1ixcGYK+TpwlwrNSKZd234xZqDhTmd7Vmw8HNPU8IRbovrUX30Y86n2X7q",
+	"CZez5fPCgmJySIeH6LogmM+AgpUtR04tV0jT8qe7RflUDsTKgWV5F4cPjY6KUVCfRMXybjBeAEnD9J1I",
+	"SHFOVSyMyW/noUXNAKOqrmNHoik/E5XiPle8K/pC2SAPymLaWzHBC77tF0t6UTWPteoKGA9XWfYbJ738",
+	"YauwJzDyZsRHpuXSv8ozeDQps2jWn/QeRW0X5ClLsozdxVLzMXyvsVRcAYHZk9j/VW/eW1BQ8E6/5h/W",
+	"EnEtbOguTK+jirIxFSVYG1kfbABWFcIER82lEkgaXl9apIrXl1jONjoMLckMT4X69r2qu97BGapvphGG",
+	"sTYZalXflx1MwtVYfisUlQUtXwAuVDQhyL7lbkNHoXkUmhvSbT/xW1GWmr4YcTmlVmQ1k2vwTL4qPOzY",
+	"7GJDzS50h4q5HEnQZ8EGMZ82GPiJhMoKMqz07q7GbmFVL4OfFn3ZLn2wk0z3YpxbORpZkFPmdxWwiS4I",
+	"m8gv0tyyYd5r4eF+u+duUjdIdDcRxhAIVPYpyBNTnP5k0pjbvOEp46wtE9tjoUis7MD+VKNDXtKsKyTD",
+	"xSarPXJ2tGcO3F/0kOrTNI99iwRuBPUZ+j2NulVhqP2q/XhtmRHWZNN4YJg/OAEbYnNbdA7G2qSJeGCY",
+	"6XFq80qT7guUvKFOlXVtEersMzZb4satAUFQXDHO4NglLJdVVImLteFDaUTZ35qNJwY5aRh3oEfjQBR5",
+	"2mmSklLcTvStUA3G8RFMqmxOWNlCNbwjn3UAh9PV4waZP5Rbz5Dz0c4qZcnP6E6dogszpO3wjCXJfXfO",
+	"18J2fqfO178D0mU9PWQdnmSUhEAyYW+F8HpBUT39mn9Yi4e1RIS7b017VED2QwEJ1kb4ZGnmku3AXLSi",
+	"SB9766ItjbLCw1ZiGtvwkVJu40k6mG5af84wmiebTc7dZRJ24id8F7zqoAzvKBWbt7npJWBvZ3+tboYX",
+	"Oztqfcuw0QB7CEeJGoYlghkr45hFqWAPOzw24tGUkUdaiaqWj22tY8HVets5Wiv6A8xh/FOwFnE1CdhM",
+	"q1zwEF4s46PsXOSk19N90UQsrh2gBnja2sO+ezmLyc3IfTcdX6ZiDDZAmsAnvGQcYdzCA07JWkAp+DNX",
+	"EWspIaKW8+FmHfZcX3NslX3FjBDZRzIT88yaLJtcD4QKmFaspynNfciB1YCGAf86I3aGyTjLwvOnZ6f2",
+	"3X0kOUlmS1HI7gyvbJW/U7PrfcxV3mgS21U6zrC0xZXzltOvHbe8azG3ChSxIoDldyfLgjWRxOEW7M84",
+	"1/tjihQHWWGJFKhpQ8X6xfqtgnqKos0462KJQH5eer+8VFt34f0khV4WqGdJRW9HBfcHTLL3NKaKuVLY",
+	"nHhTUuk0FwZfv3GSn5rcI+5khKnkDvSTe9UVVdlYG8vgqPLQ1tm1Wy5C4Mqy16OxWEo2rVlspLLQcwn2",
+	"wqPoBY3Pje5QKjbL/Of80/mTXHr3he1pmN2gR2a+0lZ49P203xbYu9sMpcU+grrTWYBplVZrEe37yLfm",
+	"KBLkijmuAocaIxiUa4H9w9fPwryh+p2ysI/CmpzzYHjVOQSjVAS+qf7Hd+8fGBZy4nQevzmR5vaKbk6T",
+	"rlCWYV+HO6EwXgzHTwis6HGP6cgE4ZTp1FCRQE92e/ikch7kFjif3/n1qFZbLlcnn8x0DggrX2vUtOpq",
+	"qbrNvlbSajwMxZL1j8LamGDIhyKOl3RA0DqutXPed88GLdVKV6kC6+eBO+y6sg8qXBjr8JYlqTKMGyYR",
+	"E77HI9TQ2kKoyQztpY05uPEQ+U0WFH7lGhfYoQzFYvxi3V1Vvl8e4dpJ5Mxhbe0kMFFsqrPxXcf1X6jI",
+	"g10gbvozvuQIo3DIucr7lT5c0b+2uC6/YCt6m/A7EWct5RfFolkhwUZp2zSWJxbjIdsOpQK57WEYdSwR",
+	"96CA132aq9K+T6gzichKZbybCKr0knZWnPJnyunfYYxyLjpZ8OwvfDp3F8LEDfiGw5dTFIjrKPJpomiE",
+	"U7K2ExEraA6nX12S4+oBS0cau88M/ZZlS7AGUjncsKarqNrbiGax4qtsFucFX5sIZL5WGUvImrM5wdbj",
+	"1K06E3B19otLO/cpQZhyToDlccTao0KOqHE4xD7DaMyA9n69AW0w6ga+GSE3SwRMlxOvaw+WVvCLATdm",
+	"ADbAEprcjuKkB0r/s2Ok1SxgTpHXk8bqZDQ90binWV/fiShPfAMN0gFcUSt5jf8SOtSwN6qzD3ro4oNg",
+	"ahcjhHNa17+4UR3t6/2BKZwljtujuavyz5fpF4zwBVkbWUSnnVs7ieABeqgWQA44L5aQvFZ5k0eCccMq",
+	"PRV5r0RfK5RriTS3zVjcibjWqPVFJNM+kKUuDFw1ER4a9Ze2wxqurW4df0q4MnJXBavV+skrdLLZbGT7",
+	"ZyXPySC3guc91WT/CXEE4cS36qwUbHAuf2O5iowrGSjkKMNpBN7Tk91ePc9Axp9cL1jj6mMr8PuooatU",
+	"2KOd1Bc4xcuEKD2e9sGFCQqEX1kcdn5ycbaY7rNeaOz533tIKs+0PGVQGyjRfmldB3Xc/aBlphPWIiyl",
+	"Vp39qG0PWSNpTbqD+QtkrqBbDiTNUBfqvHAqUaHyHRbNCkWl7wT0iWXnKZ0bcYXYpVJ1YddjwaOsobVJ",
+	"kzt5p5MCk5CWRVqQldSR5BlMREckCY/dEAdCrZFH4HQOkkl8EF1pCuFE7MKZJPIOmYZf27mVnQVxQ9/g",
+	"iT5ylHs4Ch8MEn03wVNw9RjPiYRJZXXJXl+a1yhtxRbKN9/iaw4LM0mHYZok2zCUCm8CS6n8caUo5XVs",
+	"9JTdCzJ+Z3tCJsyKL3bKwB1cdJNuLE0hIwIsAA02WtmZ2p5ONmvArbGrRgeeB4prtjbFfZ36dNwGoHmL",
+	"HfqdSzARocA9vcJOGiYWA4tpZPUdBDmBmPcwyIms7HCCnG94cisiNG0ybUbmCpLDLM9xyDs8tFUm0FhC",
+	"e7lP9dQuRTMCpbC9Ow2UTqeTHxqXS9PJwkd8d5FS3IHvtNDzM3zJOFLzalrN6Vf4Z6EAKbt2whFfj5Ri",
+	"MjEJwh1O3dQwqiOcFWs+j1JuLVIuWAO9HW64tZp69ifc6sZXEW51NLuhcOuP2IaPEZGxh4/PLh8554S0",
+	"zHAZsbboaIQ24SPDeF+jJyLL8DPT8pOzfifj4nf5EtTl5PC6I6oLUGosrY3FEpJ2Z3HWAyX8SsH5KpJ2",
+	"zXLz1J/66VnKSjB40gh1TCwgExE1CFrAM/Cbf81BOQiouHHDrgF6CVj+7q+Nxk49851b8rtBNc6Xkvtw",
+	"Kpy9M+Ou9Ris7oztXasz7om2KH6+Y9G9JKPaXVXV5lWZSvdBWZNBAx/Rf++kyTUb34pYGhYJRIzaQH3V",
+	"anrKjuIhP4pYqy4Gl0p+9AOpsvqWFBdXYYU80Hu/Vi6uwtybXYdQMa+zVR9reJilPNwqPVQBfoV5Pwjm",
+	"vUgfRK6iYsJoCFuiXMvMsYvZf/zTvyCXcIfdF09QxAnWP5Id7OpiWZsbadjD1in9ymPTCtitVJF/Q1Pf",
+	"iSSRkXhUZy9TwcBiMSxJFWXbKT3MytDdfD6+e1+CTYfB3QoxMLQ4Lfgi1jxqdtI4buXeTFqXoU7jCDWp",
+	"EeuDdVbhBs0Q9kp8EFH2hr0RLF/+Ej/8Vn19oWE4cIcUGZ5YDOAeLNRxLHg39b4vbIykFXujVcRHdOD4",
+	"raBOnosxy3cDoUim/XnlFuttoURHhpIncyf0tV3nIjy/eMKpJ5ahEoK5mhP5Auk1gaaFRQ26dv3zH09e",
+	"4K+Pn9DpUs0smaHWOKOv7hniMvmD7rHYqgDfU0oQ7MkuqDRGYH7cHbL3mgKtBRMHdJqEcHSGPL5tSjBv",
+	"jAU1ulHjxghjXIXGeE7kBp1530ASEZCKLwtYWgIOYq5mR/Zd4JeKA4G0gVk7H9ec1vt7fMlhxfX3xm6v",
+	"rin2PhefHCUNc9QzZQj+xwpgaHeASAhjno/vD4LM0KHIbjgfO3Tdt7ZTf3w9GGipLOo8zlmZAes7vMtS",
+	"buT5xSbbBVwuU3GWMUuHKrdUiJ+qhrKozBJN/gajJhJF/gxtMizSOfbF4Rscy87n2a5FXltwuk1m+7oG",
+	"GNkZ8jxg20kiIBn2MEkk465lqIa9zhT5eVxAsz4foYJOMkLaOnuXNdnCPC8H+o05uZSNnKXNovlElhOq",
+	"CJgJmkOKs1xv8/ZlIkh1UqJgLxWsJV9RJWORFTOKL9JYMyvN5D2t/G57QpkJEbWyNIExzcObaOyV5Lsw",
+	"oe0uVQV3sYLEX8Ip+GZr+nF2DvZ1NQX99KuTOqtX8TuCWjH95KitHbW1o7Z2YNpasAaOfajJTmC/V+Nv",
+	"7W0IdQZcWDmCmKOFbRpEPws9NLDs0sCXVDjFY6Mxu2OYpUmNDN03BYUpKAY7DO8LV1nvXMcYFoDL+xRs",
+	"CG/rldgUqnBVMQcz4iOs9HLRkYiPCsC0C+ZYLaeErjvHynN/2lr6VJZ7Z09rS1hfO8qqOjQOcx9wxRoQ",
+	"m8Z0vVOkNb4zJOytM6BqmDcwSPMaJMdKHpgC3YNhSTSPZqYvCY+wSyYYxFgkaghIG1SYjDP4h/oYZg6v",
+	"A5YvGNDc3AKjoXJ1vyIu/VOaQi9lb9+6ElbH6qQi56zzH3fkFxE1yJkeeEM9YMOexlgogZHAE+AxoJtV",
+	"29LLdBVwZ2l1frZkBPJobxztjaO9cbQ3vmlt4H1qS6oAwknp5HZtKsGOm2PskUpAjmTn6iZ4LokSMgJZ",
+	"q3TCokQPBj6ZcQ0itNie4ihCjyL0KEKPIvQoQtduUDsuW0wMXatVDSQ1NYxynZ1aMt0K9mbMVTflXeHC",
+	"o7SmIGucMLx+//qBCZiIjfD30oAemCvW8ne3wKI0zneF8qjOfiEwIxMwI5I7GQqT25JFcHOQcohBB1w0",
+	"urpRE0lZBKDGOPrPRgTk4bKl6+y1ZW3BE1OeFmYPYhcpuNMLUUr6AmGOohTNYjdPPymXftwWI40RYI1o",
+	"mppGqVmkmdF9gaUF9Rt1DXY0dpsa9gS+ghbQ8E7ev8q5CTExOUlGrKJGjNyNhFUwLyLujZqQ5YNEKjtd",
+	"kE902SABNhhNSa/yu1ubv2fdYPSrv2nRRKpB1ClJd1TN2iMCz6nQr9pScRztuIY1wSs+5dM8BNf+J08c",
+	"VjPc0bGTdHTvL1YwNc4qI9npTGWVWL1gCzNpdRLdb6FvDZkgpuYr4QlUGnSMhXogRYQ1AAGhthEbrbPJ",
+	"DBZgJX1OLSHRPUaU7hhb4Ul15g6TydlByONYJOjEA3Zwq/QQcV8SwWLRscBUqrhLAVvSp7RkM6QIwgAe",
+	"AeYCTtXJgTIy9qTxAEs5Ixd28nzIDJJ16tsFT2IpsK4LsS+nMCdYoO22ksmNDVBS0UPucmg6FtPYSfO5",
+	"JCXJVTOOqU4dKWJYuFy3gnEhdu4iWhreUFDVCuowjosarlKqa8VAX7vqBgwjwUnt8L6MR4XxFXcOKN3f",
+	"WVZF/dWZrrqItvkDXm313BN/SlC9ftoXC+uRL4HwK+QDVqJSDZDZRRGsezVrCzsUQKRDvc/JegfL+Htc",
+	"RSdYvfM9+5l+HBUECQiriI981LqlVcsFuX3zBIoRxT7QhKUy5gofYRMuY6plc5oyMb364trslBYNSwS4",
+	"YZPf3YlkZ/6sJVMyM2UbRNviEe9f3LTXF/Q+utn2xc02MzdiRfcbPTv/ptkeLYC+ld9WMSz4sXyqj26+",
+	"g3TzZTVU1WN6+unsecWYLr+H1Lx7eysXhB7YiUgsWHOA7oj1+P4oa+27VmqulRkK5wRUYujbJdJCk51T",
+	"Tk/xBR4yYZ4Er4rOWT8tAkPLm4qQPuNTBjnCiry2ZI/zPrkH8k5UdAbirEejQyCZrBa5mpIGWHhUwRiH",
+	"pZxXH6LDcWjaUD7vubnpk2JHmF8EG3JlEeSkq1lP9wWTyliwkhbmSx9gCXfUd/4biX/8KLoS+B7Q5hjH",
+	"WEs0xPnJprr1PgjgIaEVkW/7ZjKvKpWOCd5nPNZKBGiZCOTToBCQqFykMNwP5tgaazOtp7MdXL1MPFNt",
+	"EmF0fFddEH7PKHJPcKF+sKNTFU0ZT37ZIbXD1oiTQp7CphFwyHA5llK1RcJ6qWmDEAYJKyLWFj1JWa1A",
+	"k22dROT6nRPi5GIGUMeceuwGC4LpqOwnAB+yPzi8bZ3afa8HvjbM77IA9gw8CE4mBi36zvdUEVqdiRGP",
+	"P3KWpDEuRDvRt0LNrN91a7/LEt4Z9LgcrS1zondYfJsd/wlyesv73zZOPEww71+7stJ0+tX9tZ5S3GxU",
+	"2+6p/f0KqGA9hHO4mO9TSWF/AmT5EKt8IxkBbqfe0Wu7G4BuX1o2brgfdoGgpWFSsesklra2nB63q+rC",
+	"g6Xd2VWGG5FkpwTvtyO36LbIvbqUoIBznFU3L0HVtIJroeodFAccNYh5NYjL70SDqORCn/itwPJao+MU",
+	"Pe1tHt6unRehwD0yo0z1WF/Gh3viLtnU0pDs/sxRyAK70oJW5lGHl1JPPuRPPeooq8dy8XCtQUlJxO8i",
+	"tCdhrE2a7L7H9UCoSKpu042nRRmhVrvu11i5P4aYnkGPa+WKIsytiNjDxxcXj4ISYnsJcAD4jPFtGUpd",
+	"7oc6uXW5YA55natR5sZbEzo5rTvs1Qu39IcCU677mIFCPNzjYcMWxaLLY8ZlRMRkWUcqaXpiwdimW48P",
+	"uEA7YhffRJdqWkGypLMztiyX2Iv2Da7vPVG1zBoOPDDYSpVyQikwShkSV37y4a1hbQr2drlULFWRSCjJ",
+	"9IGBRzgW4MiWKx//Rfj2gHFqDYGNIgLfdKHYvQH5xNU62cOhtS/Ikhxe8L7IE/lhmj1p2IADu66NYdn3",
+	"RSTT/qI9XvAsHrnCMhkPtHiMMyKl1VrVu7OyN8oDqghemBchCwpZYFiTlCovmqhPUxtmIZUViTAWVKpQ",
+	"RClVJAGnCLGf5EOXjf57aqzsSBE9CjLxR+VTuLT+MtfFIxIq00GQQh5572ZHKh4zamFxkg7gZX1pjFTd",
+	"K7Q6Ym1sE84uDy1hvuX5XsT0uLWiP7D0cp8aKiJKIpN98p0OuDEiqrPPJaDhrDBW6SIgk/O54uGA56N3",
+	"dq1aD56YA1R7SNlsSgUWZ26JZlzPuWcSkSo8HLUy1aVKws5QaRMsoDRWJLCobyXvi9GSKhJO5sgKl2KF",
+	"1wYNCzzrK7BAk/b3gPOpZk/HUYtUIFR4WFcLhBLPSuiN1TpaKzHD3HeioxxbFR1bFR1bFU1zDQFHWpah",
+	"mTARQp3o1O5Js74rUpTWyLdoiu9Se5DmFWZ5KiEiRLwk/zfmLZM53E4xu3wZrWJ3zTO/AbJ7iVYCur2s",
+	"Znod/cKMHuyQBq8LPSEzs8E6xOkhp3YmInKuFDJNaMP6+g4Mjus4ZlHWixJMlESEt1qhgSKGY05Xn37v",
+	"XIdSgXUSUgZlZpfE8k4Y1h7Bi3icCB6NyOfibK7yyMAM8iW9y2aQEE4B7NvHd+8PhVcYPZhXjJ89XoxH",
+	"wCocGcRy/thfRZbYDAfZN2QFuvLHfWleYQXvT28t2CNkTOOFREfGWY8gTRlYkYwWKCb5BK87FpJsppCk",
+	"DO/ltgwrgZQesodAb48CaiRVuhqRdqSdMuAwTRKnT2djduNpax0LLOjaZSXHHEbUnM+LLsA20QjXhUbN",
+	"nEZDaha0f9ZZjQEk9UaAPbeLgozpmF948LRvZrbvlRifemLEjBAZm8saYDOtApbkBXcdHlrDJDGQYhd+",
+	"BL1ylCft1FzUUgdxumGBVuEVoPFRVD4GO63jWJAUljzpuyvUKCxzlWrhUKq+xU5p11GEYJGIFqcz2bKS",
+	"5nH6tY9ruZZSjRIFbDvX8rCFULA+Cthb5XpWvUXMw5LCtMeVFzKpHG5FJmRGWtsAJxun5lOhot2kh259",
+	"ge7NFEU5j0p27ntwGaKYfkapIqCJj8NzZMWsxsiuItwNlzlCZph/RgZohi1gC9oKAl0u7r4QamWl4qBS",
+	"5Y/s+yCdp5js7pUS3emsQStJuDIdN+fd2SJE+cQOilDmOWtwOLb4TsbDUAysucp/d1g97ncjhMGcX2q6",
+	"NezJsMdkJBQmpMBut3U0qrN3yj2K+6aAMI4bhSNoi1D3hWEtv0aJiFrMVaAl1MAxHgUeiqg8wh6Cj+Cs",
+	"EDyYJYQq5TNsKCVXd7z3pFEGQG9zI0Nzo7iKAsYNaw14Yg2COwbMeSgwuOEgke7EGKxGHhg0hQ7ZTkQo",
+	"YYc6uX2AmS19ExQA3Z1/jbBTHPqjZm3hsR65EkOc8o1S2gpTZ2+1dajHDcat5WEP3xrkGTsGMwEdoju8",
+	"TfB+wIY8RkAnl1RjCklCeL1FuxMWz2fsGNYWRka4UTcqEV1pLPHwoDRf7fqbZaDweqhopi7sTyRBqMtS",
+	"3RKQM8eXSpVKO2JW3wpF4PMa0eIRPbp+owpO9KLAGmtZTr3cCJfAnx7abDbksOMTgpErlirKnaThBS41",
+	"K8+covt9/pTbhMoudD7vEjHrjWjm5jQdVs1MjyeiqZMuV9JwSv6yesiTyKBgTlJlShT1H//0L37eXLGW",
+	"S9oSLsU0S/+OYF+4gR1BMQ5r29Eo7YEExzLSnf/XVIHhO4v8k1u93YI1EOt0BWbXH36l0SAUYg2p0GEH",
+	"1v5UyHT6hFCEdBz1WDLTgtWrfhV24wfI9qBSgN4etgcgE4DTk58yEHUiBauxHWxG/0vL3lRF+gTLoHef",
+	"QpDS4RDTcsYbZf0ck8OHeZCzEKQkwW21Rvx3YISeHUnDulqJNWZ/wwrCmr/BRTy0DIVP3h9qh9qhiMMy",
+	"4QlhCNnOeBwfcxO2GHr8g4o046zvztNydI2azcwgYz81oL7dwdEv+ODHQo09jp1i2Ccfueq71bwVA0v+",
+	"+o5EFYWZNOx523fe2ORnHOYxOLnJ4CSqUNT/qDoeCZJEsWj6EL+jcCRCGydcGhEthGOdMdRrFurUSFW2",
+	"sjbhkLhYc1ATaHF/wpmoEyC/yfHlgOfsPbwc2pmxDJH7+TqVBioqyGwJMTjRwGrRSzmNByvNujE3ZNih",
+	"EKMQUL/OXAMG9HVRVQz2276TwHZ8mWy5aD7n1/CISePP6L5o62hUdOHm/k4wclVXJKYis5w7cGA4Pzs1",
+	"keagwcXoa2Hy2V2MFBe/gnAJSPybDZD+vRADzyDwcDvH5Gp60+lX+GctAVJHFIfrWz9cgRisgXwOMrQ6",
+	"pDO3tzh2bnwV0UFHdtsIno4R+u5ip5tejnuaOM2tQwy5KVgKBQViyTjncurCPrhLlGaxBm3IoY+IRCyu",
+	"KrxS0UYaLR1lxVFWzB/HJWHhbf9FVCbfE3KKfvQujoSx1Nk48G2fEa6OoddWhr1Sx9J+X1orogYQFz0b",
+	"VpIso1s5GIgoYD09xC+A+NCpgn5zwg1gVuvbOqMmEcCDblTLSBWK/6r0sBVQrBSzNqSxLqzU59Zi/zrg",
+	"cCGsA/mUMVhK3mXqDuByPVoF+7p15Z3M6ALSClut9Ad2hHYy+p4xFNXXd760V8YiC+X1+ACsujpr9bhp",
+	"9nUiXNe8DPcIXkbPCrlibXLFZVX+136VrIhj4zrAapomjv2KtbpauafeKKtZlOhB1q+5ztBDlAgq7Kxu",
+	"D0tPGwwET4JSIFJ3Stm5Msb4GQgzw/vCDw0eEeq+YHYoQ2fUGthBHrtLqD+sj0vD9W3hYrYUENVK4Cik",
+	"6tbZC3cPT4QzZ3XCnp+xCGf4EOxu2U0T3o7FowZ7fH7GWrRZTfFlIDFy7sKcOoaD6Nx0//FP/1LCm8FN",
+	"LxweEINnDlvO3UKlVQY9f1WBQ3RvOgpZ3rlZpqjS6ct6jsOppZaJV4y3jVC2kVn5OE1js5PiBu28KFMc",
+	"fUYnJT9fn3/5Vaiu7dUa52dnZ3O4HluwaAVCNoF3Ngq/fh1y7iAT0G7DmZ7qIYWtqHSRAqed2xtaOHK2",
+	"J4zID3/AHFInHTrgRhw2LhOr/1gsRHf98uDF4ssgxoBsh8dGVI/ev6U0AWldq5nC8j6dXNwAfn9N1z7J",
+	"f+ZJ4oD97AiTnkAJrE11AsNc4c555ulD/XXKSaFuJvNME19w7xzPz1ad5PrczNN0ifr5xeXjJ09BpcgE",
+	"3nz1eaBU0OO//jmoAfvNlwwe8ez8iesT44rpy6fK/7BAPWC2WoUn1Z2yVIZn/VNQ85ImG1TJX1z7h4tu",
+	"+ubj48u3L1+n716+Ov/191eXb38PL968vB6+eXm9gIqLhLZ1VzKRd7UzmTgMz9Nxwow7Z0qP++ZPKxjF",
+	"M21PHQlUPk6/wj/TXUufStlRcJvJFZFSPlHM2yI2V6xF6VcthvuKwXG8ryDUXU7aUFLTeN3pUJRuoqU7",
+	"jI1YJHzmfXHFLv11XvzT4kXVTi980ws32cWlH05pGi+jxcBZ8dJ01FhIqzjRaS2UPM7xJmNasBjSt06n",
+	"F2b9UjGRR/S5BDMYt7LWqL06cV8kAr+KwTDEbcUu7/JL9rkgYIhlN2FblEDXj7TIMj94xMfCT3ogw8Jd",
+	"RS5RO4uet88vwkv+WDxZgN7LW15B85+c4l02i17QMp78mnV4nW0iueuzy/8cLOTI/g15wexr8Zr1W2Ge",
+	"9Gd57ZBgkfoobZMoNjUYQC7yKX/daqxqjuC5G/VbOGYzGkNcF3iNNCXSoyzVTmrASnBaqcLiPqnQuBsx",
+	"tE0zdZYm/fDxxQVrSUUUgzlvrUdXZOQMuXH2gofoQrQkPgIL5JpYIjxOpaAZg4ZhxvJN2zy8nZ/53ePe",
+	"qsqevFHUTwoDZ7gaZDN1HP9Cm6eFtNzCVwZkHwLjoiuSNBaGYvaFGFzpUZlVCndU2SCun8Zq7HjtLTVw",
+	"fvgd8rlGzhaJyf15Sa6zm4Ya9zK+6T6h75D5VbqhPuKp9pRBzhfd6dCxd0IQQ9bTWOAMlSvLKJzup3rP",
+	"ZWLInwE8xbhcYmQ1ZiC4Q17MXELGMsHDnodoVJq1CPKqlWUABcW8myGXtsEcUjbTCowwStaHSwapvVFA",
+	"zUT8ER9h0n6o++jiGXCZ5ICUeUdo4IF3GoEuKZVb6Qzy+mw8lbsjY/RyGZfChNmQqPNP81y8zJftoDKz",
+	"TkyIfrSNZmXhO2pB7cT/sYZmpHgGpcr7kIrF25C6I4aqpMVcdaVtM6OAWlBDzhwtOiwvDQkmrnpY/reK",
+	"UWljZDuG18fyVsSjRV9Pp9+yWICsowVyC1+5QPBbE1SN6qaokU5pNH3+RfZhjOdBrS8V/Z07HxxY3/9h",
+	"712T3Da2dcGpZCA6wnZcVImshx6suNEty/K2jm1ZV9LZ6ji7HGQSSJK5C8zkyQSK4nYo4s6hZ9A/OqJ/",
+	"9SDOTO5IOnKtzARAAizwVSQl/rFVJIhHIte33t9qcG9wSyicNfc0x2G4p2Gti1mey7PWxcfWi077wtMe",
+	"ZsImboqNLSv04bXNe7Z8gvZ9h4EUjSMabXMCKMdu/IsLnz+yXtZQMYak963zF8+ehgG75zETEG+BOQJB",
+	"GEwZH47giGvzhgu/aZeO73OVjroxyk/+o8u5H7XOr0s/0+xz6fj2A8cLWGeaGOVZ/p1RlbDdO63z58+f",
+	"F/gVc3mvyI0tvNpt1Ql61fDY0Z1cldeSn/xnxjLwJCZMThKk2bEpBdzOTLEYcxEFW6Kg7LZdIvFnI9Pk",
+	"STRi0d0mtQe1KX47nrcozGQqsyQmY8bS0CYOcg8IGiNckMfVDPYzc46EC+bSeKmiPIGWQOPJiBnRjCpj",
+	"E5m30GcGp6dMpDMSURFzoJQ7vxXOT+JjpxQs2xyyehtJgw9cgx0VhA4rPRtYsA2MlG1WBhQQohO0X7x4",
+	"ASyxzwyaIsm0VQK/0zGNsyAMwBxxn/4bTRJwDHIEwGhR8Lc3b81+NEjSCVbgbPHL8gp21S4qDLxOWYOc",
+	"t12pIR4fv+GV225QS8kLyuQyKAMuyPCqK+93fV0oLJeL0Oak71jCfb78kbHz00iilSd1CSktdoKB4wsx",
+	"qmCzmQsGZVdLg96w8NjcnGrLwI/ZXqoLxQKehhLdI6pxUj6EdCpD0j8VjOANi2tOVtSWpXDb1s3K0lon",
+	"o2ZzHUoVzwMC7Bh18I4fwbBp2CLRHBae4NyOPbag9sA77nWg4gTR7obEktnSmt6TXNlxd9P4EzwKYjr0",
+	"jmnS05m65/fSCF/PEzPYLQomU1+mIxdvOr8VvZKj3utAKybasOekB958r0MmUGw+CC3dRA9pJbpS9Epk",
+	"FT7aYVYUSHorqmpsM/ENoUliQ+/jW6FTOnMmntlL32ky4jqVagbQepNXg/polAFfDCsYKw5DUoWQeYij",
+	"UAo1PvNzGv3lIAhuPh1wlsRoWGJfrnuQmvLSCvsQN1MR9Y+iyNQ9KNDul0M3vkDyRwWLom9wE4E+tLNi",
+	"gMxZCVtSsSIK/mSvvUoDyw50px3fs3BMu1WckYvHrFJg+m3q5Hr1Or+/6pRscd29kr3YjpI9xHLZEsh3",
+	"sAO7mjseOL+WaNwvKyo/UA5Luo1WCOvfVBvCpcj+T/6Sp97rTXuvdx+k3RT+lmgW/+/uKki4Ei/birpr",
+	"O/FJt8EPLE75yaXv3KA6jyOYFuzPoOf5WMx4dm9+sdSpV3IKRm/PtQz0jDevmbpn6gwoWfAkIaF9GOdJ",
+	"NIukiC35CHZLY39Ah/Tg2I4tQOuFpGdkpwdGO9bvhaRnzG4j9jbJST6hyXgrer9RnZ69Nqc4e/NTj3wv",
+	"lasQ7/1glBFUgYNCunGlJaHFGci7wtXdaK6Xwv7tTFJzK7aopX1tn0IXZnJEUgickgucavAZjwlN+L0d",
+	"h6pTxeiYMAEMWDbKgTRgWMEOwVLIN93LO1aoDYGBhTAm1dwneCRCpnBxkk067tpzbQ23AipIYJpAe67E",
+	"HUvkYV7ztFA4bqzwF3DkGEPH1Kiie3fv8KrN28AugirrHA98jTtnYfPOeWXmXcpCsQuueFooBGL8nvnM",
+	"G1oHOb6XXviGZe2uuwHreqKEA88b8pNRYVZbs5RY+wScmYWK/VwGdll/fyp2/4aK3VP2OUUYPkPBKtkW",
+	"AY875IG67ltRAtVbYXCsQ/66DXh8G3Rug+ft69sgvIVbhQ8qas3hAPfy5w8qfdm1Z21S3g4/tH7HbdC5",
+	"DG8DmsKvl5Ttw4+GUpjbwFd4CxbWbdD568uXWwGQtFDz68WpMhhol/YQKtZ9LBw7yKoK2I2Z4DbDDlOY",
+	"wGZZq/vfoOFdKHYqdLZBKSbRIz7RIYFiZe1CQajHvtMksZVuYNQXq97d9CkIK5lzTJDgcWwDcHAdKczh",
+	"QEq9alVUpef0MzzsUTlLd2y2Yy/pjpmjzvB/K9ZBPfCYLwGRC9WOlXAPW9CXKN1xUVeDY7+qE3sjMa5O",
+	"0YJvF35Sz6xVDunC9QGza64PS1Sp1Z821un4tHnVka8GW7FUzE26m2T9BAZrw/zjCVOaIVOMYikE/lYg",
+	"GisUWBfpxcoNKzW3KhUfclHd4Icn9a1Yq92Sf0MACYJNSxS9OqUKKZFq7ouLrhv09Si8Zw296gF44O7e",
+	"bDuJ2WCdQCeMTYIQt3sn6HM50bNoJLWMOMU2ExQoUBigPQbKrKkbTtsO3dvouBUvZuUKG8a1mHyQ4zHj",
+	"yRZrjAzUPrbbDqJVW1mEgodtR65HYcBFXGwfQwWxUfNYPaUYSOw56fWpZjHkfIDtWvskibnDcK7PwQ1D",
+	"sgLYIZrOUC7BobP2hPU8Ye2Nivi3D3+8JR/wz4vWReusfeE8sDs2m0oVa8coKKM71LsJ7ysImRLFRMwU",
+	"NP/2/jc8aS80f8kshaoeo3S4irKEKuIrMEISjSSP0LjpScH+GKC/FEmhU0yi9WDD9ZDkFaLdUIhNYA/g",
+	"mElNJhII127IVfuS0L68Z6RNfuc/VsyKBP30MyL2/sqHVhRbYE8pwdFEmefCqqG/7IkMSlnp/EVOScxj",
+	"MpMZgS9Rc0wZu/vfK+pN/Sey/08WQSGKl3N7j8C5kCBdN5SwKvPfpdfpBK8MSIiU0Hv2r7N7mWkSSzXm",
+	"JGJpyohmY8oFI+aO8DI5rJh7yng3f2D/iBnvTHkMtid4QVQxGsDRHeCZgGJtOPjPLythz35I3GArViDe",
+	"j2yYiWNmb0Norez9QLYOatHL4hXwXhRs/DKbm4VZY7DBW/av5iFHZXn50c9SERbzVCp9Y0wCkZ5BFM6T",
+	"bCOwAQ1FsXOspA08Ca65YGUlksWbrSdS1yXs2YYp4TBpPdPi8YBsuRVzzOi24pT9i5XQsC4kYp2dg0jb",
+	"1ltvtjQKAQZ7SZIETIV8u27ThmtehVTdS9vzNlPP7wtn/xS2Zs+O6Ib4RowNw9ORTCDWcWkD+WCaWdPN",
+	"WoU3eSEPsHtbWjcvEXPtrouGVmNSfNiQ65lX2245Lcm4bSvUKwy+QH9kD+2ldeJ3iJUTS7Q8xiUrJuxv",
+	"psuf2F2777kVtqXdvBJkcraO1U1pVL5tteCa5JEWN7CCJ2Z1YKdzZLJAd8gOxMcAqS2PM7qAJDS60zkD",
+	"GoJCc9EvsEILiW9lDRpHu/ybyfg+BtWdzKeT+bRX8+ldYQUPCLwdns7Bt73bevxuCNfeg6p1wnole6dg",
+	"/wyl5TaM0jMj0fj5mXcbXRQM41AQKC/FseyEOZqP/8aol5M55HGkqYNMc/x3LszF1D3TBPMRnq0B2txu",
+	"XN6kmGWJJdPr+4i4SGth6nzGZGOgXAUEVwe9AZRp5ODWGMqaw8Uq0S0fxX7kYNN7LxVL/CzCBRTV+OX7",
+	"NplE6t28l5XLFKJjtBContlEMU/34fs1RcuUq302xPhKRSr0FPoB0cZFqiVLf8JtNZzv48Ah0POJ+dDn",
+	"5A3S5vM9h5SvZ7bayQuZZhvwkOMSn+xXb7/agqev3YB12e2T+bqe+fqHF76jsF8tzzliS/HWVzBjRzLT",
+	"bCSTuL7e6SVOQJaCaTek1jNDAbE3mKhTrtdgaboVn4CTGk28DgQBnkT6vheSXhEtPp+J2CBGjziOaoTi",
+	"iYFIPWIshfAnlGQDMbdVmFgslhvIiOmI2LdiLM3+vgFNCvXJcOa+AnIsS/InYAAzjnjG0ujPE/MkQ2nJ",
+	"S83Ku1prtO85FjJ1U5nSpHdOrluXNhaSSnkrxlTM7Fk0UZmoI6v6JX81x0VWtf9eliIHQhic5X/82bAc",
+	"2ouF2WeO09+zBSAP7Rjm3ttQ5Zbpkaorf3JhLXNqFXhyK9Z79TIqTyB7L3m8n8ag1ovOZaExKKGKxV3N",
+	"/8WCzhVi80r9iQ2PvWoHi/QZv8ABV9dmqeAGLgoq1y/Vkm7+y/aiqtqojsgjgy0mCkvLfS/iczlh4vM4",
+	"wW2mz+RgwCPmJr2fF2BznJzD/8ux++r+AKDK0db1yE8R2taQiCUJAC37nEJnqt3ifS6w3H7RlKmC+HKZ",
+	"d16s3eTt3QZf5oqgF4us/OJZ7p9qG8vqofma8zCv7DF74VY0uauwuIvCiwfvEBiJqFFmJDM+tCMpkgMS",
+	"ySQbC0xe3diJH1Qx8k/JBXYD9G56fsgivBEYNg/vzLyRLKEVD/xo1Wg5glV6u79xnRZQrmDKFJRhZbOY",
+	"+Qx16uaV4XWOIygGRj1/jJAwVnLG0nPSQ22ge+5LgN58qokPm3m9YW2LAi2Nge6CQ5g7lS4KmGul73tc",
+	"dO3HXf9x7wdXasJjiPzROyZu8uHhSIflZmKbR9GVLFSAyX7F91pGtoj9dqE34mlSzPpCIz6xzVVg06xz",
+	"vovF8035gAUrECz5pd52gVYzkoKvWtGu/A6q4NA4Usc9abQAvJWpbPOEhOYIswR6+5mIE/ZwQju/5PIK",
+	"tSq+csEK3QAcobEKqoYsLeLUzng8TiLykIiUvKZDCZ88YG7YGqomm34vY7irK6mqwsbGUVsocfJpOjBa",
+	"rL3h7I/mpEO4mzYwB7Zd9jQng9fr+E1bLXo6Ych2MOQQy78eUpy+BuwhFFlBVT7xNm4t/YTUOFpExnTm",
+	"o7L48v47ZDt6hGpL8Y9NqtORJAkbpCsGaW+q54lApj/3R+r0cymO+bt9qhMxz6bEPAs3bJc23xLfGzQD",
+	"d9C9d/I97Isf9jk0amOC3WXw6lDJ78ruKijZ9Fjj7mG0pQsrn99EjV+5IpS2txQaxB3x2N2GTeI7Baj8",
+	"TpOxB4WDMr0qA0Cl2qdCikAVRjo7O2sumFM+AHqD8hPYTP/SqA7jEAKy9JS5yVeO7UBiAsw9e84qUKZx",
+	"PLdN9ks0vs2gy5pyssPAywnq6qFuzbdVaTvG8dcdoXkZx9552350xpmcT/7Cf3QfI2LjwWczq+IkYY8i",
+	"YR9HzGlrc0dHFeIp3ffBGBqVpQelWwVLfULTUW6oe/kM5lXVSvOXNoOGJ0zEuy/h3Of61FePImmijaol",
+	"jN67YRcFd5haSERKc5e/s6M343nW8dQ/FvwSvLXq6s8iw3g+48b92GaBpXJVq4MszRRrHupjYnPLcD8U",
+	"42bNihh6fdZqr20NvhbxToKDJ0X1OKbgEYYRXzoZRkDZQgwRarf2V2X/WsTaFgbliI3BqXNSl8JoXvNe",
+	"AV7mBFvIUjwubnkOaUwx2yFujaXh75LH7/EUp2zGKZuxMQz9HYSwYMmMaQzF1EwpqdZAJT6eSJWejelk",
+	"wsVwOaG2Oyjn07T9hcA0fVMk24Qab0f2bDm3obAJC+Z67ropG08SmjLd2wpX5hs46+/uYY4qkWEszx2n",
+	"MOD7MDiz/998frDfEVxAS5SjX7SNLtCTcBD5DDfqHd2MJo1MMRtwwV3ICes6cRNZnmkY1cuUBKFT2DHj",
+	"iYbhVfsD7QAyf1heU2istdKhmn0uHYoDXe9pkuES/GzuOAiDX3A4Y+m32J/pf+rYS/33kVlIkeIkl8KB",
+	"9nNQlMB7Ry21vv2iO2bpSBoZM5iUMgFZCZqyrm0JCuLxbL4PC1uwjFB2LRu2NEfemN821T2tfLu8x+E5",
+	"jLwc0pj9y+wbXGs90ykb5+N12Bl1R6zUnbRhXqeEPI+d1UEwXZLSKdGhjnN4dNoC735HJJIlN9q8zsrS",
+	"16m0xdOIeqg3zMEwliuEOQNoO9lBXc6Ht/QkICK3wpw6U8bL5iKVhMJ4f9RJNvEDzaQaarPPSa+0i3rY",
+	"NQS/tLSTRA6slazk1J3nVuCKszgf1qBlrhbhvs3xdkD3UHDNfKsq0MwNuDGduWfwR+oWAjPX6mt+S7ts",
+	"46RQuF5n/9qVwidA3RRQv2yAh+tB2X4oKcv7vAJJf2WT9JiTSQ6xK438X4EtzOF0JUw3t+ib1/aWrPnF",
+	"jFElreQ8IG1mrp2stJOV9pCVFm4LQgoe7aF4/8vsOJcoWwIK+yt5fklyQUSjZ4Ef8obYp0MzSVGBM6IM",
+	"8BiogfZv86nBnPO8YRaK4qxDaRzfqtzMvFG5PDaJVifVxhJEjKljkdzQ3GoesVzbznqgErtaLImRsmBd",
+	"12YPdJQPyvIhhvKWqnhflbxFJf8kGrHobo8phZfA12PnVk9llsSkz8hUSTG0DLjg9vipJbj+oRdQ/NoJ",
+	"+HyDBFOO+YESlSUVQgvPf8wukh0i1/lHbrRYo8QaHGg7zFkIkcwSlqF30EyePowYS3/Bi+1FlN/KlP3G",
+	"dVoly6/B2x5wGMN/40Oh1Ma4/VREr73JgKf6MUMqr+R4QlVBevNIt92oloeKsXRNwZ4oOZGaJnoTcX6Q",
+	"PdbNDESV/LNiIhpBb/prMQTmRXgETTKd0SSZkRG9h6FYo8LERxtVwXg9t8URMktDWwlhi2pTWWBpeSvT",
+	"kVk24MeQKuejXUnccY3Y1yHwWA9jpJ3E3zHhzGQr4gImBU3Uf/2/+C8LB//1fy/iwRGhwDu7yeuscycE",
+	"sCVxFGhKdMqTBHmIH1Pm8V6LMo/b28/9XEfKffarPu0mrdlsFWjOIxqS/gwMXxxfIdGapjaQGJNITmZE",
+	"Ds7JW6CGHlCeaHvPtpLB0t3hbS3Lp330t7m1fMzJb99mMFDwIVNnF62Lq1VYDcovt04dv0wSu1PGe0lb",
+	"lJPOVXnlbecxHpTbLU3LXyZyh5m73nRy4mGRkDXOcrvARYnTqzlr18My+AF/VHf9WM2QJShPr1PkDaq5",
+	"ibGM2Yq38Lv5yVYz7qkc8wiEPpgw1VXgmUcys+jnBx93Lq4vW6EdSRsHnZaP/MK/87H2QeeqHdpC0iyF",
+	"LxMu7uxxEyUjprX56ylMq1bsnyyCs1y+eBYGSk61+0rfAUNs0LlsXV6EQSaKFzfo0p1SJbAe5umXhpHo",
+	"wn0GtsINHBZ82qGB826fq3TUHXOtgY28fdn21ltXsUEGt99uPfsSBsYVRoBJjGQzDMuGARORjOHXQZYO",
+	"zp4XmbwifQ+M2JO0C4XN/m4vzlpXpbvVI3px/TToBC8Gz5/Greft58+vomfx0+sX9GLAKG1F19c0brWv",
+	"6WV/cDVo9y/6rf7zi4sobl/HT6P2db81aLVo67kv62q3r65bz1tw5wI45uuW62oFnlgoP7MqoLuo7ULc",
+	"6p0gVrOugmllQsIr+MefsCWGimmNLN9zgejSWWAgZ/0dt/+jOIvS+THxw8Hrq1Lw+jIM8n2FJe5ZQrvA",
+	"x9Z5+mUbBQgHV3nAvTp7lFqDDwyGPjMMNFEbFsQSAY1NnlSlpGe+7qGbXpzQ5I17OfAM+45gGn5nv+8h",
+	"iz8EtvFSXN8KswjFqn/kr+64sFfqeK0j4IIdhCQTE5inkkqSSknGWTSC5gBLKuZtCCfzSByX3yWcMZZM",
+	"30INwcA8bJrH1TBGAcFupDkLc9MJh1faZ4tokpQnX9+KW3FGep7utUP+/ePPZ89D+F/7qbnLT1zEcqrP",
+	"2hfXF3CpmKUAuPYqUhUCe/1ZygjYs2RM1d0NvoFz92CWqBaIPM/JS3EriH/ofN2GGQC8DTmw+Nzc48sS",
+	"yez3558T/fmHDpLLIvshbgel05wd13zRsyOmbPPHOfnJgDc8Ca56H0b5ckWQR5ogzN44mj48FAbvmNtV",
+	"mQjt8RjTIIppWGMNk8XhZqs5c/FukS+aSIFDrxIu7KyIOzYD4gBq/F5keLQbzPpNN8Qghdscxsa0A2OB",
+	"lRAL1jEkA3E0WNzxJEVGyDD3rqkgVCk6s7yFxlNBJlNze8BV6LeP3YHfYR0N8blDc3SfpVPGBOyh93Lq",
+	"b1cUufTszuvT6G6oZCZiu9y2diZL7EjWd398+Ej+1//8f57kvRmc6Z55CzCmvudy9D27Z+GKZrVsT49N",
+	"apt7sGo/tNOSNL23pH4d0sOebjy4ZzeWr/gxm89X/FgBR5sAdiLEsr7veTOi90NoxVgx+6Pve/47S/6Y",
+	"EnnPlHX55i9YinxBVM2sW4w/hZsf0WSAT4CbBBAGqWcx4kYTYmyxjk2MxAxUluM4dBYkYSLWsAXMrqCD",
+	"FNgsrcGJB6Ok5kZFDyqvJtSIYuG+5YBoOWbAuDgdSbzpO5bMDLr1WfHd2yaCENberFR/BuFdqhLOlDub",
+	"Q/GQTKlBNbMbvJHVw84tc9P+qjGLeMx0h/TMfjH23pO/lJyC44bf9c7JH34KMZ6Va2IerXxBqkkixdCp",
+	"DFhbzGeM6D0jfbO7yTupNe8nzNxDbvzZ8XjuWVG6UH9wZa/paqDzX+HmvWpdzXuPVs6KY4WfXpHf+Y/m",
+	"k2t7NG70Oy6ADRkry3wrWn4uC4f2014h8nn2K5v1/Fa/FcYOLZ3bLovAT3s0SYw1a7d+D2FhbKQCCL7T",
+	"ERXFum878wJxBJjuaQRzwx6oc9tDMLeyo5HHaCkUjINCuYwbHmtwCw5zUb0bkPJUDhms4ZyF4ToA6yf3",
+	"56nByun9bePJjLnwfzdwZ1960dagFBx4mTcbUQPdJJLjscGkGGsRm3qY3qgsmOL51H/3CZ68kefds05j",
+	"z97qXBEmFinBfFyjK8LFTYkFTAgxGFjwHmFNRbr3WKsfLPdi3YPln5Qv3uwBgTuEJCzVKDZy4BCzACcG",
+	"MVxPKYu4cSRC0kNl1PNAAysxNng1ZUlyY+0QAzn2DBWQU7MKBT+2ehmcb2vXwP6Jd9TowT/98vLjp7/Z",
+	"2DXwVJn7LliT5+Qna0ra98d9mmkZYbr3jGsE5qrV4ObWunLuo1cFoDQb80gm0gkAEDzTvkE3PmlOeY8G",
+	"7sJYBTt/3tzJTcHUXYFn3qYptwYyH2Ve9AwLiEhnTBgDiWX7pOamjMLp2jaVyhu7aLVqaO+bpOJ2QsEO",
+	"EZst8qpjAuQ26LSfhbeQEQCe9TzKcBuEt5DSgM9/hj/p0Px1cRXelhIScITM+EME7IXnWLzrcZak3PjB",
+	"MC7qDEN9f9VO0skjWFVXMG7xqw9/t6aF9cyco/2dJm622MfZxOtYhhaO2+/W2wvJOa7gD3PjTpq8DB9d",
+	"WqkG6Y0AZvpy0vQf+MR/LkwAquWrxzd8Y17tjXmPN3TIbkqvTbSf3bSun7TaT8xrv/n55uLqxrzGNd9h",
+	"gyTvxZaTvJU5JRv7RcCaSnWHjRdSLPqFX22VNy6PDQ5VxcfC4PPZmH4+6wOWPX3Wbj1//vTKfIrTcB7m",
+	"ELLXX14C/ia1GY0QBStDpkJjEo7klAyoQi1YPVrSM2k0LBXf/3DJU2LilJg4JSZWSkyEGyM+uNEOAA6+",
+	"1v5njC1Skd/zHqrtGwL7k4iKiCWHMLATI6pagtKAcZ03eQAtD0Kek7eM4UBiV5PvJsD5qfVjeW/nt+G8",
+	"FHjg7zRxonNDFJsA+Bm1ZVMt2keQz8sNAraGyigrJuI8BFlRQwyLubf400m7nbTbSbtVazeQzOQQtduH",
+	"VMLGPobOE3OvD2i2xooHo7n7Uzwfc46AhNlBakPKRUiE8VykIkMpYxyWDyFWyJ9ZB6fPhpBlZ9Pzeaor",
+	"IYmTJh8wlwpOg7kg6nVZ9VAPPE05KGzTs0pO4fcOJ5vOjMbFXlcxrU+eddJhJx32Veswi2KPocL+M2PZ",
+	"IeqvT5SnUGkjCWrzw1djHzMlIHY2B9OW9cXVN2yk39g9E0uKvT9AdvvMSCDBQ8lAyTGmXiDvnXseXEOY",
+	"EyixsNzHl2SlbpYk7WOtlGaRNKoCijGgFqhvwJvIASixc9KDq/XMSXtup9qhoj1wb3p2rAwjCdVpeCvw",
+	"XG5Oshu7DcUfN6QX05RiVYebGx4WToznRfTtOTfNPpYeYb6fjcn/+p//l1Otoc8rQx0OZG1vSI/HcMsl",
+	"d85u8nPyiaejW9H7jer07LV5vLM3P/X8eSI5ZrpYWgccOgi9+OAXGJt0Oa8pTxJsFjDXH0sF+YYo4eZl",
+	"2U4CIViUWovBptFYMiA6lRONk8TNfXjVbFbJZqHb17cC35IuJKLtGY33ShN+b6u37FLTREtY79wpTeUd",
+	"g3Hl0NnuCobu5Z0rG8G0ryo028WS2XY7xiYkmxRI88j82nmuIrMgOCXIln7YlzfP4udPPqL3YMy8gB+M",
+	"cc2pIAN+754HstVQFgalg1WVHHggSt1rlKQFs2UuI252iC2uMBvXvgBfgqVYxPh9nr/3vVcW3UsLsCSj",
+	"2VpnYDZkcOCGfPi9PHq4Q57dCjig46MUtwJrsP66tUoA8nAqEwbNIV/njww6rfNryNoZQbsNOn/dguFx",
+	"ay2P29xMuTXWB3zkLKHboNO+eGY+sfZG/oG3UMwVzAGlv6w5Yw6/brfDW2/6mE9ePA9vC8bJbdC5MIeg",
+	"5WRP4Gwq+2fJAjL3+eXLrZjLVj043DgXm+BLGFy0rqot/8Wgji21wj0JVZyP2iM4Hza09cc2tVWX4ikl",
+	"cw4mqAgrVq/7/BhsgxCgo7jWGRRAwV9KTkPs+VWKRZYVzdYrhC7Jh/XAhco7LEW1eAu26zl5a8dkR1SA",
+	"gi9Oyl6WksLKEnymRW8KR1Hje/gZH3X3ianqJLBZxtC3NoaIE6E2moanszCSMQuRAw/LfcMx05oO2a1o",
+	"X4VXz1ut9kXopDYEtyH0nYXoLbi/w2JqOXyFo8qLn3VgKDl+4MuNzlcVX3ggkj8RsY9E/DMBKV/omP3s",
+	"YxH7XI8psZZrAGrhYWOltF+fjK2aaX6Y0osea13Ct0b6zskbI8O2tgJKMRIaMQ+rUIucVyBj/N1WjqOM",
+	"ajrT51iBnboS27nitVuB1eAw8dD3ccIGKZb33pDpCDkKZm5gO9dgbiKVACC8hkJj87XtvChUiKMFZWvf",
+	"bSU8ws6tSBXlyRK+4brhiksApma0Im4fsyBfez+nWeAdN3JCyU0YnMH/GzdvQtwvL06QWWrcgm12b76X",
+	"0wcaOOfuAfAmL32cQ+uaW4vmK24LNu3TtSzapp2cq8x8AysA93fkwivzT4d4v9gxD+qg0DAfBk4jdILG",
+	"ygrIMVDNGDUPrOhfgOJOsKDTvgoLLAKdANVnMUTjQ3/b6MZ7L6eH1JAHedo+i2ylujPUmqq7w1Jv870d",
+	"jzLtqGKcEd7FbmYZndVUejtSHZokPuN9g++z0GZidJti95xNq8q/IePuGn4s3Qy1XRlngOd3tisvtcwr",
+	"NnZTaOSxt9Erz83pdXzchmvHR5I3wlheZKtwLRORIO7CxiPtOcXtjpdZ6lnDcEVu0PDwnoOmPC6WGEDz",
+	"ma8QyO2PikqBhWKEDnbZ02IDmFlQ7GPJz3W+ZPSyktObW3HVeoExNdaNpBgkPEK2AwFdS7hGLNEuo2T2",
+	"cRzi9FEb0Axz6wMzRzxlMXSLJlIMw4XhpVAfbl4edvLcS3NKY9AAU2Ac4sThsj2T7y0h+xKmu5j7xmaE",
+	"bqHnKr8V+wvbcbbYtuBjS+am8w5VY8B1SCLlHe4Hbdt1uSIcWw17NDI7I2HxkMXdwn7F7FrPWmrdwpbr",
+	"wUPZYFl1B11/RoScVllpuOgero+MP2qNgVWtK5wJw7X31u6C1fXaTwi6e+GNMu+pJmxk1NmONKpVM3M6",
+	"FdfBx+79/rNOC82FYtVURMKGNDnDES51rhxo9HGmjVrHPkaapCOZDUdgZKcceVHlPbSDuz5fgeDBFPx0",
+	"K4NXfjM3+wvc61ENXTkmGhqnABHpa64/hwirmCHLrxpRXec1ma82vtjHfHiQ7+jFsG4+Kt+okOVT8uEX",
+	"xzokv93Ks+wNzzcw50Ou5W5/1ugnFKd02bFmb+kYu/GpIFwYHDerCSUAfpLgs7P2xdlle8mYruKdb2ui",
+	"ioeUx3ahAHi7DwzJh4PQ/CkA+yt0R7fvQNW6CG/zTGtuBToiCiOYxqoCNETbz/UuU83KtADIUIIcApb6",
+	"IazXJh07OZWn+lZAri6mM7gAfl4UYcfa/aJoP8KUfGP1FuzSFHuty9NhBiD3AnvAptI8gPN+RHwrzIOE",
+	"lkA8ZyM1QG7nwribw+9L1AWLjKJGkPy+O7qh+2sL9uoyeUTz+L86VF35ZVWB5zt4umNurivCdP0YlalF",
+	"hRFLLIuDc5QNOFijZhG+GxrmzYerLB3DX9UuV4Shw5pqfBKoOu/T1m4eRPXcQ1aMnSeS2zGPYcZsHgee",
+	"F77HGXT/cOsTON9Q6QEtzXTmLC3FdFoOcy5OV/YlLA/PVa4aCb+BxbLnocpQxoPiDLHiRGoWr2GOHMtA",
+	"+CIAMRF3H1iIEP3Z4mmeVpxmRVD9CjD7YjuYfYhjYx40a16LBri9zH4ZU0GHkEI9G8uYJcuHPvuxoSOu",
+	"U6lmBTJ+TSYJFQIZ9aaAc1zp9Jy8FimEykrDqTGpAsZPz7qk3XvJ4/9uJHU7459/90/2Oz7YccUioZdA",
+	"d6XYcSjSXycIg/yijQKR1W82lbLmHoovuppPCsJ54S7DdE1acKJMKTgt5m6b5lIubRtJYh5VjrsoWuZJ",
+	"pRpSwTXcXePUTNs1lGgPkPZmH3ma8ZwgPXYEzqJWffQthzAydpLuQdAmNbOE7YhkGMbn9HJpDcGTTJiI",
+	"qSIwwoWL8shlCJ39C4YVY+ldvjmwbbGQjTX4yn1HQaokFDNb2iOzqQuxNDfuww0aVrElbsRuAXMrttN9",
+	"bqBW6Q649ogLDK44es/Gz3DY8kOTt0DE5nbNXuNnTiqH8p4pMYYKJC+cQqYMc3eKMZiGd9ZuX21Rap+B",
+	"bK4QWJtbuv1M3Z1/fxUS/95usmMOHDl0wa2x6BdDaNpLlhwU0KYeZlaxt1YfyVusODWfzCpDRovyt5kG",
+	"/TYVZ7g9afkInHUpGEQH4VwsU6x+wGxZte5Cs24eBqqWqSdgZu6XjwDeN5LfoLMD5APgEyPNLvR3GWke",
+	"S8UqgkFcE/MYBcVdQTDgCuyweMyN2uTCKP+IkVTGtAIjzHk3VtJ7Dhm9Flh76Dpccbwobo3m+vbvksfv",
+	"8ZSPXMLUADYOMSyxXGl+pHfI2VgBIEYiHOU/1mOvpURhZt3yhjQUPd+RpmTCiimfFUMMRiovke88VZQL",
+	"LoauiL3n47JQRRrJCSO9TDOFyNqriU7YRzgVSO2oQOrh6ijzjrZTFgXXMjus5kr2q7q2uTD4fBYZ6eA6",
+	"xb6TwaALv6nvIUlcXS01FqHxygDmQz8WDIhv62aCOUNtaW1U9aUnTE4SmHYDczdRxmMK0UAnGlhXDCVc",
+	"7hPIakB3e3zT7B7n5eyxCrk8zjSzNi+CcB3bmI0p8KpQrjX9P8ydc3XubicMLBFAwYB1ofGmmYfLfCVf",
+	"/tf/pzUlv8tMa2ocAZm4Sj3goVCbGsxOkhrdWGuboSlA0ceOSFn1Ux+RMsJhVhZHNzl7JNd0/260w27C",
+	"UaXKKlvdgHX5WICf1AWB7LGlCc5YOeXiT9hI/z22BZChoiLVtyIdsbFmCXZWmvP/EOaX4hqnGQ0sT0dq",
+	"VuU7O4KrCji4JlbczSEWMOpHg+D732tsqV5Sq8RsRUlZURD2FCnCl1Blu8ZHHh1ykl6Ze/ubkQC76ReF",
+	"2yh1u+GDjt28UkFb6EN27TqFRNUxICceG4Z+ThrxMTViuLHcvTkYYuVlqtLGmOY9s63qyeYxHIhj1KvT",
+	"JYU5WJYsBfsOXJ28q+4BDQdFPYtyi9trXc3mAjKNVRqUXJ/B4/+3Ruqt9fTscmXN9A7v6pGjK/WK6QCD",
+	"Kkt1zSvMP4zk1A6j8/aV8f22r332XEkH3Xt8OIJ3NCww5HUIjSIYDiPvmNDlTgc7bg/oL3FkBb1nfuLg",
+	"QDE9YvH5kmK7GolkIt5UHNeMjx6y1ra1Giur7dblWetA1DbUlLVedNoXG6vtiy2o7aNDpdci3q79O5po",
+	"/QQqDuBOaizgX1gSE820WXntTQcuYWys+zX5/uqTBm6pH0KSsHuWACTccRF3CCVDJbPJd9p5qPZsSMus",
+	"jd6eEZqmTMRURDh91ga+IphUJ6CcUSrM4ICL+sHdEBdQ56s4jI4b8IRpPMynKcyG/U6TFLkgjfW+4Iub",
+	"p4F2KctzyVPkqNZVzrAx9c3SvXQr9wC34s8wFS6ms7qBa0qOm5FYxLaX+aEw6W906QVTudHltkAy7V91",
+	"0Gm3QlyBOcAac5EBKfDTlqOB/sdfQb5bg/a5AdGFc5ktZ16S2XHzp5noWTSSXRZnztXFZ5/MFB3zuAsb",
+	"19wIUNngBrNRs8KfoVnA/G5XaeIq75uatLVl2942tJhLdwZ8mClI+JQNHhAYL+RYZypB+gpY8/sv7z58",
+	"2CyQ9iAc5etcl20aWCZY4PYg/SyFnO05+TSCUe53OC6eG6MlyUdbW8RBotkbHH9sp2wbM89A0Dl5mR+H",
+	"k5pLuFIYBj2QCmJxldiyUjFtDXsZbBSHccdZS7vzrJW/TqGWdpWclS6oEMgpwY7aDj1Z8f09wFBWVK1w",
+	"G4Bg1Xdhv1r9Hn7l0KaxJKFGc21WOaE3/7phYg3kuet+14VjH1wDJK9hNBo1zK0tQPoaSba5q5vVQEMM",
+	"JqundDAgCaNx3S0MaMQTnhqDazsJzoUd8bi0EwuX3zX/xB9W/uK8dSsf8L1sFLa1nDawlJZe2k7FX2ZF",
+	"PaLV5FOmCzZQdcvT5cf2007bOZJzm7RxS5Hxd9z4j3/gRAw0rTpBJkaR6rafd69fGA0Fe1QHnRfGBPkM",
+	"VpR56FVanrhImZooBnMzrMc7Z88ljrzJvH2YMpEyxWkCBso7HqWZMlpZxeAUlay/sYxpguvGRdfLlL/x",
+	"9qoWolc55VW/LgzsWHCPzSFF0kMXUJITHhk9mjA2QftLKjUjEl2Uf8pMCTar9avL73pr+d6CAnn0rC+Y",
+	"q7U5X3xPWkacJh6wFk3Vx6ICeWksxpjf8zjL7wfCXVLgWGUe8QkV6Q2hZEDHPJl9p+F7Y/tYrx9poqIR",
+	"T2LFBBjgVDHn84IuvCn40ubX05EEQmCurY9sLXf3Ye4vv4MFO/MbG47Hy8PeOycvoxQg325168VfwT0k",
+	"DL19MmYipQkZMZqkI6InzLwA80Kkch9ibAjHSsgsJb0y9PSK6W1Qq4Sn57fCD0lAgpQipQgX5J6z6c3c",
+	"YMEquhKK1TkFMx5oCjMDC6EvHTNPnQCBK2QP7KdUzCDX7jyfEM6oU0XFEMbyajQG/ISIW1Eoz6Fg6KZF",
+	"jkYgGKjPpheka6859QV9sjnm7xTHC+KkNyCDAmneLtw3RPG1AHiHtC8ng2K7BsX8/sQYVR5qW5tgCAPw",
+	"hfPjJv6aDZh1ROVr7Z5Cm6gyN/AuoQLmV8ECgO9sib48P9eULqQvl1lJjSN1y+tnjBUA+tGH5qqpe+fI",
+	"eUIc+kgSiA8JO6q/MDcJ7YcxnYHS1aymJKesYzcMW59g8gSTXzlMfsxj5QeTE631BG1JU36/u/X+Nq1u",
+	"6hV3vJ3tl4t5jyhmh74kiY1FcaUrutQMkPuJzAYnkWl8oU4KvE+CIFVDaVThnNiCqI2ck22XRZWkJlgz",
+	"frHVkqiTWjiphW9ILRxkrUy9NWzr9yiQJIVYOILD8KaFgZbOH9i+NfwE4XmPJX1GX2QiYdq9OEsX5dTJ",
+	"qlR3+EDb0Qp76l5+i500EXRswyCq1cRj2z3LJxVyUiHbUCHeFDzpka3rEVhaq0cEi1d0NVZUGsAouD+V",
+	"MeeeWG8EBz1OsZ8YxrNhSXeVckG3Yy7n4tozbCNjBHOf1lNCZoGOUQVtjLi7SX+sJdU5n+dJB5504MmN",
+	"+prVn+VjQ+KLeR2423zCEyFTVl8E/DNSXkCZA9YQFIp8Q6KzCVP3HCawQGnCVMkUZ6yY896QVNqqQvgM",
+	"Chi4Jmw8SWch+IhwZpzkYjb8Gvw1V77/wN7W0lLft/C4R1Xne5DsNDulrnUQcbHqCIZCP0F3Fc2Rss/m",
+	"6h+nklB9B8MnyVAaODMr3TfAxpaj2cUimoWBEfaUiRWoxbdQR2Z2+H6KyCqxDarIHCBAoPwQEwmVhvqb",
+	"1HLcUadO7As9r4KdxdwBpgvOl5UlmZe115qkRjt/9Q24wyKaE14U8WLlN1MFC5/wul9pyYZ5OkYoANA6",
+	"+LOOQfXkL/O/7kOEJ4OCeSUYN5ZSlZklpCqbWvhR2diqr8uwILN1otyT2G0mdh/tmzsKDwUqANYVoXAv",
+	"Y+utCG42t35F6d8zO2+1CeK40daNBwKn7jGnpByhbjrl0Z4ZdE+RuFMkbhuRODtt5hSJ26qe+zuwkvvQ",
+	"m583UsHrvKbJKBhbMuz+rfkWuD+SxFFz2KG+9zBpH9snFbvnbJqTAQmZIt8PklSOpU5JpoZM2HFVN8UW",
+	"eymY9s4rbuLvtG0GYnQM/U9bGVUFD/NRvoebPa6YGy7w7sdU+esEYXCW/9Gktf6njKGUu67ah/po7elX",
+	"bKetbl2OZMzyvmVoRK/pW5Yx6+qZTtm4cgHGHBhXu/dZIpiifZ7Y3vcJi/iAR10jL13QULsNQ649BlHG",
+	"9o6onctffORO7QNGUgx4zEQEv2bJoKvYRKoUT1EzW7H1YmVnC7gkNROae2NDmFeemI85Xh6vcHF20VpO",
+	"KHWx7cbXD/YtG6R47JglAHF94yt8bem+LdwaQcuKPC0/+j3D2Q7m4S/RIpMR1ezrGWqID/0OH+o00PA0",
+	"0HDXc5lAfgw6F8deHcRYwoIoHNxIwoQP2Fk0ixJGJk5Wj2gkoSUc4TkRETwFgXG9lsr9c4rEeXCVG7C4",
+	"U0aocUjMDzE7D1Ca0jumCRsMWJSS/swyXpUGF+Lp8Vxoq9VPLFxpCmFhk+w1e2SHDP5CRXwm75kidKgY",
+	"i12HISNjLrjG4WBO5OD/XZlVS9yLlUYKFtZhPyTxxRfxbY8SnMeGtSYgIarsanZgWWoOem7gTvVTuJ3N",
+	"fYyT/x7Ymvsc91fY+6cZfw/P+NtIBZ7m++1S6x33bD802rYy0E+xAVNMROysn8jort5f/zTi0YjE7J5H",
+	"zM41cmSpSILk/rL9ymNgQco0Ngls7H6/d/f5I97maXrfjqb34TbYBQ9q+RV6JtRdl2lefGw9y20Mx4pf",
+	"OObqrNX+CAesFra8aEOOsA9Js4+0n7CUXIbkpdZ0TO8oUZJCbIL/iwWd61YhMSYnUMlUG8Z8VhpnE3dB",
+	"kQWd9sX2fPjyy3hsN75fjErWO/NG8dj9CBkle8u6Pr65E6ceuOQs8iF9Dk8ST+7mcmByMEi4YOcERmj4",
+	"ewUYLLn8zoNHbm3bCwXWxZClUFY1Dm+FkFNPeYrntHeggZweJnNo0vMXwmGoOHLVTZTLGej0eYEWD2IO",
+	"coBD3mYuJDGhOq1nqCvvl4OY+2bF5rJKhJuK5cWaAvPoxaNLUezysVDsogLEhIEoI4ov//Yf5rztC+Md",
+	"+j+ujOppinRB5x9/ljGvtZZbOLdbK8Memqn74w57lFG0pigOHpNQxNHGMLqCxbg8FPIySaxb5q4aEj8l",
+	"CPdOIxIwJNCsCpksINMuikiPSfxWlbii4M5JX3tH0vfRKfZD8b0eNkhsdGY1MdpnsKZSTp8oljCI2+0t",
+	"clNhTlFNEonEwZEcM41+rjFWhlLCOA9MCRf4dCHqcwOGC4rAvMkloGId3CsCjL5DykUNg5ZdlLpAUJP6",
+	"U3uKTc2kfU4tO0jgc69m7rZelG5rER3dz1ZGyBcbIOTFFhHyEANUDewNiFJVoiQIoRwY5b+B3aFocsZF",
+	"X35eEqeiKXCLCqY0GUHFE+EizBN+bmQhuFozgj/vsxg8r+0FqxRN3sCdfmWhqt5EcWl2R49MslQTBoR9",
+	"IuJMuxqdnUezStIbBmelv9z9mS/8vxvHv9w2WzsEtnQQjjt7Vy8fBOSnveTPUjnxJv961RvwP62fBCQ1",
+	"s9VlELKIGY0TLjCVOaFaszgfzGMEa+lwHnnPFJamrTyTZ6Dk2C4HynXdJdSQCq5BFlcdRLOtKORGQTnA",
+	"izcpGz92PA4gtT4Ol8uEYhHj9yzGd+JgtgDoDvoet9awrBvWmeJecjbr/UwH6m+wWHhDi8v8FI8EbHVZ",
+	"ePijYm4rABEk2jvBS6xi8SN2mVL4Z3Fs0YC8HNKY/ctslyX1uiubbhdG5jIYptoJ3p9d/Pj849Wn//gf",
+	"ZtXmRLBRNYF5NgcPrm7PtswYyYURKV0r4z9xmiQycIvkxtOOuTDyV2gHKuiBToCNBvDCKDbE/CPQI2a0",
+	"egADHZXxRuBjGkVyPJYxxmz+LNiUGk+xpPh4k0qGfFvV+Mtujx+KNViPGW68vL3hOdCgBRTfPWpsyY8u",
+	"Y8sTGkVsku7RiX7v4voFixaUccLFHfK0lf1l69mS73vlLoLeDzekJydMdCOqWY/QREsSKzpItR2/Mzch",
+	"F8+J0FiuBCSlfh24EwYVidaMRr+bC0IFWApoWK3ha+PqG4HJRPw+F4ujqLDwa+3QvrigFVpBQbWzmycV",
+	"hMGYpSNplsH2hAPUyUmWIOhaw8b2dADkmdUyX5U1ygUKd3Nweomb/pELOZbi4iF6yYiLld4xrmABGqsh",
+	"8MvKaGTkK2HxkO25IssiO9GM2QmaPsJGLVnkVuTfP+++QeBk/p3Mv92bf0cHc14+t4515nYTlu4T6D65",
+	"QOKAsRgr8gQED6HHFVlxYEMB8tmo2VrQV5xlCOeWkB+paLmwq3KkNlHMEmPpsHgO9a6DMHCLHHSCXyQk",
+	"emASI/9MBB+OcDb+CkF3RZNXbgudLJm1Rdyt4dblO2ZRwsWB2TEM5TUEEgN0gowe2ZpBYx/6SKXX14wL",
+	"2Y3ohEYQVV5VKn+yL/4klGsLpV3Crcvk2OyqBxh4cTR+Ksk/s3jIOqQ/g6nClpdSm32tQ9LnKh3Z9kIR",
+	"E80+h6RfaO4uyl7CqBLat1/IAeE4L7BBzu13e8d7p15YzXotmKfwHdqzIJs2jWoOL5bZ6UgqFnRa5yUm",
+	"pJWFD9brN67TuuBjwu9YAuR1+vFyDz9zEbvqWojVT0cSxjz2saJWitz3OeJgopDpmbeADsGu3bJ2G1Ce",
+	"HLtqQ3+0G/O4K2TaRdqu1ZXcW5n+5N/0SdOtb34mUhf1nN+FBe9rO7oPGlr3KJR/DAgVBCPeOOFxSnlq",
+	"FKK7263JKTzqKaB2CqidAmoHBnc/sqFt0tkqthkkwbKgvZLBbgG63JOc0OuEXif0OjD0epelJRvGG22W",
+	"ANYZNJaicU1g08srgguCYN4chB9cXUpIqCYDqmxJMIlokjAFnuYdtGEO7Mea6VXrg2/FrQDHqofJ3w5J",
+	"2ef0SaTveyHpFSHh85mIDSz0sI6CQrU0JXpiXFc9YiwFxlUlpxqyAAY3kQdKMToOfT2zTqWMCYUW01sx",
+	"lgYibsyJ4Dg8s63bkIMBbqOUuAzCOXkpCPs8MU8ylEx78O3hA9lZ5Y5/LZUpTXrn5Lp1SaYjnjCSSnkr",
+	"gAcAz6KJymrnHeXv+FQkfSqSPhVJb1AkDajmLuQr7iBgV32tmCsWpUiVv7irZJaCKQU/xn813h3uvURI",
+	"fFPJuUs1W7VEu/pied3u7orDa4Ugg9c7oDxB3zwTVOgpFNxBgz+Are3wNxsiZjRJ4ZZX2BRA84ohp4XX",
+	"tTN6y83JJRRNbBl7WLrmvYjP5YSJz+ME112fycGARyyWUWaU1XlB5Y2Tc/h/Ocy1GJ/WdMyIkTuYhFXS",
+	"miFh90zNSMSSBJQk+2wA0L/zPhcUlnvhrQdV6rm0XMFftwGPb4PObQPL9qp9G3y5FXN0pfPl/W7tgK9O",
+	"VNJdB86EKN8Lj0M0w0PEzVvx8D2xdvj+7NnPl7+++B//5++hwZAHb9ClmOSUZCJmyt6okfpIJtlYQOJH",
+	"34A9h72Y/5RcsJj0Z6R30wst7QW+EJUJ+8rMC8kSWvHAj9YG4dVag1aI5gkH8xnaQpv3QCwlHqWWId/b",
+	"u2jHTqUytp44J29tLi1h9N4mtq1N3GcDqZh1K8w2KPCF5HauOX1IKGiN0CkZZZDMYFRoK1WQJDS/i4Qb",
+	"1TSWMSOxsSiNuWnctqnFQFaySZeziq7v2W8xK+CUV2Nuc1yC7hh52I2hYbRMzHWUSM3iLqwY+pt+5gk6",
+	"r/kQEthc7PMkocKWCgevpNBZkmIpthGqgTTLepZN0HWIRkoKHhGeJIJpvYlD/oD3PDJ6bdQVWaq495QL",
+	"bjR+fx4VbjhYPUu5H/5Uv+UqgOgnRQfpcZOI5JhXXVNgnnArFQV6rbaseTArOOVLu7Q2Tv2vPWxhZXAY",
+	"USGgC55OeC1YNAnY5RZ9p2i/N8GZP/NCu+6UijSfSLRKOz8MwuBwhT/DBbvVBfMKsUJneWw1VrgDqCrE",
+	"/aA3ZneBv2Voc4hdYMtNprlOsEMq0jAXSKNRdUpCioi51gW0hl4SI6dDRoB9jQpitp3icYHCBOc9GhvI",
+	"mEGTiZL3LO6406AphWmOQuq2SQHwKuTruC03T4A0to8gsHUGa/nfKmAUTZJuNpnLYLwoGxUuPrZG4eA7",
+	"vOHHLaZYJqaHGJ5/QMu/wr1NiUO3jXT8EzvOZUlEXpKxkQ6zUNAUOgV2WQgiklTinyFGSs3fCdWp5+5Z",
+	"CL83oeL4xd7Saaz+oYzV30qE6Xd5/+gzSBpECXDC3T3OHztM/ddcmsdMa3BA68T5R5ZOWXnageuIsTHZ",
+	"rYry7+5+TrJ8KLL8V9AHKyH4ZBw1QTRjxVZwKcjHjGlLlF/nyrRXJxG7hkIIHrvZp4Kp4Mt2gAU32aFi",
+	"ixWBw4WXukDlu4RyATH4G6P8IyqETEmfWfM6JnSQMjWlKtZuThFklQuNAXaSCo0iprUrcimY1LnFbJeJ",
+	"0D4wAMJISMjTUCHFbCwznRcjQNC6sGkfikDaDbLXQKQVuo+5pOkJeAe/0EzTGzIBEjxClULzTpDC1OPz",
+	"YF2h2G8czi18hVR+yhkRHtF4Nldlbh8u5TZZwYR27uU+S4/zurw+1RyymYLYMrUCn55rF3hpD7ZbMWYR",
+	"j5k+J38MnGMBCc8bQolgU2J3PVFsktDIyp5RiZiL2Khl1rOV4I1z7W67irgTbsO9pT/cuh9JhwI8YNAJ",
+	"7nlKky6IN9N5yCvoBP8uzLNH3KCdFAYM+D1Nbuz0UO94E52pobEwVkYFt2Tv8RlOrvhGaPJS3xks0UzE",
+	"fnO70tBtgcoTG53aI7j8OCNajlk++wDAZTqSGEYLQfKJkkkhBTBRMmJxppjG3kLjO/CUfH/VuvwB4SIT",
+	"ibEJ8J37eNw6FCO4QHtHhVMG45TB+IoyGIeNxw4V5xEZPwZI5mK4O1RW7J8s2mc3xktt8xZcDLfWVoZP",
+	"dULSE5KekPQbR9L3UDG7MyCdKHbP2bSepwITqDPMpHbI1BmWvpINikaNl2RvEWsV4Tio1YXglO1koSJi",
+	"1rn1QSSfC0YXGUiilPwXE0QLOtEjmZ6T90ynikcpi60Lpkdy6nu1oICP0TFcr4buwj7n1kpdqlHGA8Rf",
+	"+E8DSgWkkBMmYA6N6JrFMjucJkb0gkyMItVtP+9evwC0dr/Gerb6312Ujs7r3kq/ydc+/+U/goHCrYaL",
+	"bcV/9Uyy3T81pRcWOzP1yFHfD4wR9plGaTLDreiH0Ho0P87EkmKwA/Zo70AgCkNTPpwFpeRWeELHYgvi",
+	"yWHsXohSzmCwRAXvQIdYOqcY+aI8tUdIFLuXdxiBxkkqMXLigoE15ZrVCDwu1EHUvq6lmi9XDyq9x73x",
+	"xQaTTrWdO6vtLGZPcErSxopYMS2T+/0PmVrUyzWiCczZzKKAtP2q0MkD9VspzAEHZS0k8VYsoWLmR4tv",
+	"yVeChTs+mhwtk6zIn4cpALPiKb1jwpk3MUfbh4yknvCUJoQLnRrltA5AwB47RZs3gYC3MmXWqDDSAVNl",
+	"bbIU2ts2L/h+gkpvj1gAZEG6ZOh/p136GCx7Y8i/lfivEoHriGrSZ8NMbFHCzWocLQ9WQbjN2gBmDqQi",
+	"bzkds9k6Ugyb4yTEmwgxLuIWmzSe7Nku/1kx9i+mEZi4zv2ckIArWCfLAuZCKhyi7VuxtSNwKOSPuDDb",
+	"NrLTusHrHmcaClHMFbAxjYxkEpPvr1ovfgjLcQIapfyehXmZG4oEnGJE75kLaaDngKengg6BrwV/JYke",
+	"UeXCIOhduPPfzIdGwB6xFeW+8hxLXbBuxa3UmGsNcQssq+OxsVQGM7iMVLGb9Z3CCPLB8pIYg3mXfk5m",
+	"ypIEVnJAo9R2Nvv+5TxsMaYzotn2LKLNHJ9TzPgUMz7FjI9YtX1gIt5QsekoY2fs3txa/ZRywHPkbLA1",
+	"BD18Yz2i6UyXIzSr8f/U1DKb23qNd3Vc3DcyijKlHqOSuXClIAyKF27ORYIvvkxTc0N6qMAr7785iY27",
+	"TzyZkVfJV6BJgRu645ZjZfGK9qvGnDVmR3Xhebvw022Wd9eqj6c5WhmgsFORry4Kf+KezjVGOUPgyN10",
+	"0LlqOca2NuzBBj+5KNJeN1Y2zwzuwxp1zIthKu3i8hlZLeyyIuPex3bhUaFiERB1flq1G7hWHkftd4jO",
+	"1CQxH7XCIJVddzw++5KZ/e0FlXAZBvdc89TqywZP/fQC0XWT4niPWo9fGJ9v76X0HOYwK/UlbWGHoG00",
+	"lH/pzAi4pvcI4N1oZK3XBHaxDoHATSrHad+Bclf4DjQKo9GI3LMRj3CYni3VDAmIERKoaPYZrkGH9pfn",
+	"5B0ypFPFSgP/fB09HJ/nMZBF3w7ABx/BQB+E6cBt8LWztpXHOiXa8RhxAY80GUFpOVK59NhnN2QOTSWr",
+	"NqcjC3P2UVy9/5TytNjbKiAOSEVKEs6081IGWZop42XZNUI0yZM0C2tB0imPWOgGERZNwsIcwiqd7Gr7",
+	"/f7ea5JlF9CEGxKhGNxl5yHQZEpnumvc3iAM7ItyX+K1Y/dFFThdd64XNMCjQf5Ksw78y912A0Mxl35S",
+	"lKsqytZqivJiRUXZXk9RrrGtqvThe8vEd9xpxKLurQlBwmNCQEncy1m16jUmaz8TcWKHnzZ23JZTxwC/",
+	"6khOCdCOWpXrpWpOMYb5keYLnfIkMWrRHYFBPX/MWKoF1Yql6sZxsIoZ0vYPDhWvUDtAWFPUORsW8pzA",
+	"5+uw0rcEPt4sPZxoz0NWvGeMye34rZvxmzLEvCnBCzSXKcWgog8m3mpr/fs29xc+is41uZc8nguEe6I9",
+	"ZwWXDGBSDjYVrdqaKHoF0jhemA0M3G1Twzjx/HVM2hchKUvpej7pVplgTsB6AtYaYD3MSPqDVtorxKlm",
+	"+LqSbfYEx7TVmmh/JDHTKUQhkArkBnAQPkCOWCglkFlaGWBfDKzfVJpcRGfRyEZizKcNwu8YPTlxiRwS",
+	"l8i6qdM6lC4ASFOIvAjCAGNm3f6sWTLxAu33PAq/Chyv5tJuL4wLmuRAg7lYcuHdLjsJ0lKePIRfh0V7",
+	"8rtxI+0DLLiPbqYl7rcOPDdiGBSe6pGcakJJz2rPXtndtIfamKetRLFTPQw2FAzQ8gE2JEwTs0Az8n3P",
+	"/quLX/Rs0Que3hquPraqWAT1JPix+RSsvbgaccXdwp7bL3HKWgizvoDtMOB4AssHwXLt11aFib/Bc37l",
+	"4TzzkICyBfAF2EhlY/BdP9Bnjcknf9mpq2vQRq8WePOItKeSr5MoriWKOJha3B1ddAvcILBjVherR7dp",
+	"wr/qlx2ciQlNR4VpS05mg3lVt8rEnT83BYwnUIuz8xLm/SzOsjIEu6OEJIkUQ6Zc1pyOpRjOm9S2MBqW",
+	"sj5a6UzEh8t3K5DWnGALxt+e+x5e0bFVKq6g2ea5GiPa32EdqIeyLUcoT7qnQRpY8rj78CvFA6vO+9yF",
+	"QLerx440mvh3gAZUZmMaw0BKppRUWwkoPg5+10LpG1+19Z2r5aKKIRzCpuGrA+aFJTNdjGlAALRQoUW+",
+	"7+E33hdfG3CPssXM9eDfyxk0JjKBy9WfkXQqScz0nT4Y6D0lhzZKDoGg7z81NK8etr8Nv86cktUCRedl",
+	"U21g22nOjAjS6JDaNj7gnb1yN3bq3Nhd54Z7+4fbu2H3ad1F8dsunLBxG0fpV5VXx2vHdObnktv5/ook",
+	"NK2ff+vewUDJcfX02xhHODdYgSX3wKhK+MN3kcqV7mF7ycVy8bPMUsVoNGo4lmCp3gZQKSrg9sUynb1w",
+	"+Hr6+nm7XjFDN+Glu3l/UHkS00Xplq9yBf5jhjLHbWjUKsYx1boLYmNnahd3bCfgAt8ll+J8zIfKNmTm",
+	"nwZVhSF1Cr64+NtKf5ZB/LFzn265HLzVpz8dCUWUa5tHamexHSXL2k5CD7/YFKILXk3Ht60bo8mPyYbG",
+	"FwRrwVjM4nPyFprXY0lwCEQixRBylqGrgBMyZYRxo8bPyRthRzlj70kJes7LWc5CU8vDBXY+qbmsq6S+",
+	"a6S8n/aa16wFt8cErkZgtGuQWRMNdpioPSmer0DxrLerahpDpIqPO5O8oMvqekOkMj6iU2hgqudUa0Bh",
+	"snkeed5rXGvccIO88QLcb2aYnmDhBAtzKbzIb62DCAI1slhtZnvOZj241o1eLjG9fPIQtGWDNTneUs9G",
+	"I5Ny1e6NTQ3NXTVwwOuhCekXBHRtb2xXLRwnnD3h7IFH25uZU3kTRzOwXdVk2nfmdWdVKNuCzz3lRX+E",
+	"8AgMvHQFCzE9nAKUE74eEL7anOpq6DqfAd10w33NIGyznnMIvHHiU07qk52vIfRpX1dIBJsynWIz3arZ",
+	"zerc5h/vji2hiUyQO85lWrrJMDjz/1qlLW5Z/tClJRvmLJcK2x/vPuAvDmRC/4c/3j16akVOlqVTUipi",
+	"qmJit74YFgiBC7L6ytJeZQnTu2MLw6Ejlq14oOSY9PpUgxLphTgREz6t4S2eP8Quo77xQ4jh2N5EJjya",
+	"eVfXfMuVPr8Vnnsrv2yBIst3k8GJzMZRNOZRihRloAuW5EP+eLfXJAg+M/yGapZICtZsAkjVuWiFwZQq",
+	"0Z0wFcH5nptPGB+OsNBkxIcjsBkSOQ06rfPrMBizmBssaMNeTnlqrhN8+OMdMTo1WEUk9jM627yRr3PC",
+	"CYj8kuEmawr9Azr6ifVf61S1EXA8pHC1m5KghmRM1R2LSU/LTEWs574Ji9psSjWeyCgYMmMV86uHLMUy",
+	"KBS7zYA/Fx2aMIUCgbzjNOmOZGa2yNXzMEAyc9UFkkH3xTNjaGcTYxJpOffdxdWX0J8JT6s103ps7yuX",
+	"BcvCrGQCfMoGgN3UrdJx2DThDkPa7PzqANw2C90tzlJf6QSThIoH7s48VprSaDR2BMMJF3fdMRdZag4x",
+	"8AFK4KLVMjhBRfeOsUk3pjMddF60fLF54dPLlrl5qtALV1yk3SkXsZzmp31qTjaSU91Fc8ENPDNPgSPd",
+	"YMm6yKE9kEkip13jIOFTj2QSd8f0s7+ggTudOqMXSLfHE/M8l3PfjLmwPzIujWJywkTXeOBcdMdSpCN7",
+	"c5mIZRfih+7b0rMt4vL1Rricv2yoErMvw1gwOTHFIBPAbk6TbpSlXTkYdGM5phz8s7Dq64TdA7H6ZWC2",
+	"/D+BFrwrZGr8g/wF6kgxJrgYds09Yn1V52nxc7xR+80lIL3zB+yT2e+MdpJJzBT83TU2Eq4mEJG7U5cX",
+	"Juaa9nkC2HjVCoMBHfNkBqvejUY8iRUT+IrNqhg5tgzmzGzoK39F9FXxSNDw3fssEUz5k5ubm4xmmkc0",
+	"6U6oMVrNrUwUGwoKlc3mTqmOzOeo4Cxrdx4eyPcbjYylkbB4yBxI/BX4afRB5yoMhHFtE0QcS8WOQBKz",
+	"iBsvqPKHF4VfXl4+zX/67OJLGMDctVl3QKPUmLQXBd56t62/uFpl5ZVbn2oedS0M2I1lOfG56EI5CoAI",
+	"/KsrM/AEBlmSFH8TCIr7i6fcmpaKWXJ7LztotHTtWD9YYDces9M2b6B4a10b+uqi2Jsn16k0jyKjzMrA",
+	"c3geru9yISqCbw7QofmUD/2iGpEwzmXXqZTioR5R7Ko9Q7B07/eLFdOqK7WfPp+/1GXdpeDY+WuZ3VO4",
+	"GLwwBwVVFzR6qeH1zKHzl7OhG3e5Z2DDoNKGEnk0Zhobge9Axb4RPxszvsoq+2RHeThT/2ACI3XeFaT+",
+	"wFuARyve+PZ9qocss8ZJf1eyOqI5cZANrlQaWdswrypCoe2z1nWhsaxxeLJ1FeSTMNrhyXI7WW4ny+1k",
+	"uZ0st5PldrLcllpu84OYFuJ5lXmzBT29TlVCdRju44g5y+M4bL1Hj6RvWvX1mkYjiGX7SYBoqabW1MaC",
+	"VF8OBh+bwwvFYDAalKfliFxFfzcTy4LmTafe2XqvdQLp2y7ymhcP8r1mkRQxMduDi+EPwWopoa3Wd20k",
+	"dweZfa6NZ78aUTFkhBKPW+uFrqHEx+3gvU7ozhRhM6Y7ZDqS7J4pMlUyZUSie4YJMjsvxt0vUCNcXVz8",
+	"cE4+uaHFzt00bxK8AM1iI5pGs2pijHMcyIMIa/49A/bFW2EsYBaTTMRMVdd9Con3Yedp2iIIe2djRrhI",
+	"pb06TfN6z7E0WqyADlXJMvdMG0n5HgZbnpzYkxN7cmJPTuzJiT05sScnds9OrC+k37sX++YQ0xXezp0z",
+	"pt9B3yEacrkNt6lRHctJukeLGgtEcRS7M46tiQsjrShygjMRs5iM5T3TSDYWWha8JCFxxojZNDCK/k7i",
+	"T9kUm5dIwgVz4x9HXKdSzW5wETVJ+D0j/Rnh6a2gYjalszqLOi2Z4856r3alKT6OuXVKDIpAket0xCPb",
+	"pWm2u83gRImM7nTzlgB4XfswvrdCkDaSKjW+CKOxeS2aGJsKp4iabQCkDFgdKFcq2n5FNdthl4DZdnHQ",
+	"abefGy1pHNDgPdOp4jA9CV02c0xIUilvSDqSmhn/0OxpRsdkJjMgyzPbSAr/TzeHLQiN3Hebux+roN5L",
+	"s2F4NYXj7/Bcjwlhv7EU+xZRwnHpnBQaCTOi8XAqthGyxXwwqJ++Z7DGHMGUq2SlQ2PWpqVC1ulcWjsk",
+	"9zTJ4G7hH3NDDVbJzpqLVwpybZzVAJ95K2b/GKyoqcG2zxGsSM67oX8NgR7bCDMACjxjePXZQBon1Hgq",
+	"E8kFfBE8cb7ME3RkVpiH+uGPdz+Z91oTkcY3ykTE9KPVab+yrySdSgzR8r3GkxvJBhsMWJTWU9SRWM2I",
+	"ykQnnymJsjqVWRKTPovkmBF5z1ScYduwUcKWRSskfGBBEKJUZEpnIOTIQWg0oG8IwcnTNDXfgC48J29x",
+	"zvStsHvqxgXSuBiSWDJUxwZvoffZEu2Q73toy/Tgdnqwx+zTajnp/XBOfuZDKEeXIpndEDWP4MV5TqSf",
+	"paCX0hG7FRFNEqa+g0aM5hJfQ8Twx7vXuPibkyebl9C1LwFt7gidKnB60LTAQfjmn0EHYzNh4NjOOpft",
+	"MED6tY5xYPFMXSu/7Wf5R06OL83WNx+UTlGnE2tWtEY7IkjuThPaZa+bOGm/fazI+Ec1IxTUnQ0d45J5",
+	"gTlQBDGe8hMa/zPTqQ/ebb3V5I8s1TzGubyZSDuuSQwa1HI3YSAzEZ+TT9SY9uYQ4Du28VJbkO5sCqrv",
+	"3DHnYKn3uNDZYGDQGgJgMrrrnec2vB06xCVQcmFkAScL1c98N7gzyBSgUZ9Gdzgzyd+B8ZB1SCjJBE+9",
+	"/S+Fx0KpiJZjBugH9DJxDnfsM9fpTS1d2JK+FvNkL/0L22uPC9j8aONwxSL7tsdcYD9ZysYNRf+i1Q7C",
+	"ILENGo1/dA0/Shsf/zQIg//MqEhBsCGimfeZUpzqdXEFa2IhsPhpY2gqv6E9jHkvdtY2XZtnOeEyLe6u",
+	"/B33qWbdueVzIcSgvcKlnh/s5phIzVPXhzz3qNbEzhen6za6kX+jjDmLGGweY8sUou8utxS8/OnfzvA1",
+	"tVqthzq7Ww06u30Ezoowi3fIZmG29U82plqldXGjH3cjl3nGav2Owbo+TaiIGFF8OCqmv2FxHnBkQdXa",
+	"E9Q3WP84I4lMwY6GQpBz0qP3lCe0nzBojpSCjMy3QDStmGbqnhmtydMR6VHdlYMeurkQebMHQ17YuL6o",
+	"7G6MDgK1ZBSOTGAGC54LVlbDzL9z8no8SWfIbF2y/RzNNTPfw10ZPNsWvbVZqB/dOp1Gom46EnVJ77dB",
+	"4ZpLO4BeJeqw5EpIO1F9qSK0b+lyiUxrL5ZufB2s2YEirNQuJMpVXQTHSGU90/RZyseNKK8/GOcdZM4B",
+	"kZFeWXNVOLB0VQ+VNoNvL9iXMmFUbJfg2mFW0Amet1YwDujBGgdSdA2WGmOn1UJvH7AXtGywIRt0AfMe",
+	"nbAAlF5tnWU/R+J5bbejDhpQlBFV8RIaEpEq669JZTxsOSBGikIsc7QEmszrawiBQJapz4ZcCKP6Fg7C",
+	"oIilHBguU2cFJUZeCoBR1K9l/w5TRsKKrHmiuiCSeeRXVMWPou4WgyWN9MD6o+Ie0gs4bLjPBazR16Il",
+	"fkZajFw7ECk2G4vQWFH86Hbyg6qp0SiEuutucdg6iqDHVudBNfVyXa1HdxV3t+mxL9ZSSVyw7ioe8ePo",
+	"sA0dzoJPjC/KbgnFIsYnaXeSqWhE9RqkipX6E6DSgLV5whUjMACnS9SoZ+6H4x5VpUKJrjkELg4zWFGJ",
+	"eMJWh4XmOw6srsaPcEb0Y+rhmOuJ1LZedeuR4VOs98FY70/2BRxIpPcIoroQgmPpSMbAc6hA+U15KpjW",
+	"xns7J2+0ltlAZitCinsVxxfSjfNNdArolgO6haVpHMj96c2HUyD3SAO5KMSg/odSxnqdKG6htLjGQf0F",
+	"HxFqEzoEi+OowIpH+CUEVI2FkPuh7qzbjKP+5O/0NCVwd1MCwdECqK2+uP1qDfn81fyy7rJ+G5anE64+",
+	"f7CIOsZQY+jv/5NF5p9/npzdrTq729bxXOgJvCkceF60b7wBYB20Qqdb8Lf3b70Sa19sU4n5LaQzsyRw",
+	"tbd8yBT5yD6nPGFrsEJP6azPk6Trb//Tj2fPn7e3EXd1snY4gVegio0L0P2oHp+77s5mF5UMkF0Nvn4c",
+	"aaq3pjE+4u3pi+uvwqCGaDvkPK6WmNdXyyNDaGb3abJoZZ/Cfd9GuO/Pr08Rbc3/cpQQB9PEtjyaSb2m",
+	"QvDn0Ii14PBsVYttq/K1rOueYAByn4QUP848wwP2IueBSNCuI0movmPxfF+bq+eZUp7qhTa23kBmqstm",
+	"TPfCyujpCg1ruETzOvwomtdsUecHxoSL/upUKraq7NrO6530pjVSfywCuoSFYy4WjwEjpoG6iINCS3nt",
+	"Qq0VfEyk1qfA40Lg0SxLN6Zj41k8EHs8WUUHahWd1b/P9e2h3/7YcnTZh3cao0FUaUXtKyB9kBxZYBQ5",
+	"g2HOLnqJH2MVr9RpwUbaKNyMVgoG5vZopLzNi4dxb5yTndstzS0UXJ6jNFBK3fWQnQCSMOyMWtFKeQ/L",
+	"sE8z5WQq7MFU2KkiKaQpbW7gpBQaKwUUyA1VgdnCejkLQqGN+Y6xiYbilDs22Wpe8Q3cx3E1Z8iY7bot",
+	"Q8YMGjLw/5t3acDrNi5YprEtX2K6UTp6Hcs9Utd44IiZ8ltdqPlfktGMaMqGEk5YdfbC1wvnt88VBp9h",
+	"Mcy+gU9ldNcFGPY/3mrXgZ2IhQXKEU1pIocZKiwcCdtPqLhjZr0A5Mzp8WAPUcF13B60ogvaf8Gg69Pf",
+	"aSfoszjGx1o83RYVYjtf4x/9BRzfsaNigwmrTPEBx7QtIL7lrytHboPCpJAPE7P/zWOlikZ3XaSC8x0h",
+	"JdWCf6Jgl/MY8xH8NZydzVJ2Bn4OLF3HLSJuMVVXZ3/3/M7uIqil9A7CrdiJIO+ZyocyCpZOpbr7DsQZ",
+	"f0W+Nz8jRihJTww4SGQvzMO39l390PGEOUKmRFMeE5fsoxoTf9h5aGxyjqoHboHrghpCog3gBrkVCMMh",
+	"6ZkNbv7vxKsH3lLPbK0ewhpjsXEYXlE9sjS48ArOwXvo2UHcXaiu1L0ChYd5NltH6x/5O53fGL1jAv2L",
+	"OV1ofokku1jniYzc6ZRH7IEizTfYQLG/As3yjighUzMhXl3+dlgFecLxo8DxlbfMt1dt+DKOHS6vbe7v",
+	"tA7DItemY/dP8vqtyOuxZadrhW9/k0A+QtMp0KlxmA480528o5uC4z5JkeT0HE0i3csngwDhIjQvjW8K",
+	"NaB+yEDel4I+oh82QMY0RmRwYdhyuHVQafo0j7zagSHrG0TbHhuCDOHdoaJjI7YvrldtIkM/Y6vTQk6w",
+	"+U3D5uGFK5cOetmG6fJEsYFierTHjBWwFbuBUW6zheDr4l5z/YEpU/c0AVd0OmKQz8I9hyQ3NLpjcWid",
+	"30rXeoTfWcrj+XTXMgd5Do6bJrtgabeAuXsY4nLCvxP+HSj+faR3yIeLEbBSLIloOnPPsTIs3vElXWM/",
+	"8iTRxrYb05QpThO9zZzNrzw98Wntik/LvNfdJmp2libxL2m9Bu8SdpnVWekMV+UzXFwjldI28fli1dT/",
+	"ZbCHlMav/NAakO54+kgJDWOe3aF6cEkMnmqWDG5Ifk4QIaxG5Sr3n/VD+QA4nTHLjIT2OTrPHmBLiYA6",
+	"IqcQqIvtjRR9Y0/YYe4eZ3zZO38gYfAr3y9173aF/s+VBWxl2Xi8bMMJDjeHw1Xf7reXGPhAZ2haUod8",
+	"EJwDnsi1jMqdZgkQrrbq7Z3E7DDE7Oi6ze54elDR/F7+o7ogPTgHOOfASB/Vmo37CYsxZj/1QXrqYvRy",
+	"UB2hR0pn3KZrxeXXsju2HZZ3SOAGtq5qJT9SPP6EUIeFUEcWOq8BqubK/InDiX0GzqGyDLOK7schgcGh",
+	"LjAOf+DkpzEcbQyLRKYG/nLgg4OZztmO8BwWIv2UKAK0rOYLRYaUi8WOkTT3FY1/hiGXm2+EF9DtiIPw",
+	"IdfqjihRCqw6VAWffnZUw1TcPS/nCvl22lraBR6JO5523QJ1uTi1wR4tOcjSd7p+K+yvbz7uqINp702t",
+	"X3ndo1VUdUHkB60gJwL1ybJ36GhhXgjplI3+3mbG7Dd/E6dOpyWdTo2TZNY33kM/U58L5KMBHguNducD",
+	"c2kmVFk18qijd2vTdFDC8LK95eqF69xWcRwf9vl/p1x43o9Hz4c52TuwpJjdP2YrmT31OPmxl0AI77wT",
+	"ijeBjSpTqthIgji5z8cwnpfhof77Rm0zFe0xKCIonREVxnGBKe88fSDF5fXOfvNcudQ8uMvX26CPmJk6",
+	"JgRYay2/0QaRokD3wWZe317aaR6oINPbDbV+kzv76FIvD27T/WVhfJCwJ2TatYMpYadjrDCVpM9s0A+0",
+	"t1FiGv2GtSpvC0mV9TXdtjMrdne/lSodbaTUHi/J8k1L/rGlNLahp7TdOXsfJkS+72FDuTu0O5Cq98MN",
+	"YYlm9v1gmIjQlEgRsW9w/NBvyMi0z872TDN4uylTJKJjs46laPqRjCSq4HJaFVC0Pr7RQydKr2Oh9DpN",
+	"HtqtFn3PJlKlhBIrEmvozvQB7i8LjySVQ2he65C+MeRCm6sPSSyFVCEZKirSkETATSliIqeCqXPyEvL2",
+	"gt0bpAWdv+Vw+tHNIQKm+3uQnB1H1AtXCsKgeOHm8XWzQXxo+1GGu8MVCwUe+RBlrklM66jDbDVIF4+u",
+	"H8az46Gz4EkGP549ewY9gmhU0rHMzImCq/Nr33gYGQF+/e/vocOwURJagD57/eqXP4LQP6/D32dnradn",
+	"l60gDEASHWnP29fvLbqvogefrqoHr4yIGonXIz4JOgHu1uKOm1MSewj+H1ozTCIffRCPueSOo3mbV3Wf",
+	"hGhHQrSqvHwVAUacyH54c0K8KD6JuT6Assw/BrhYtqic6kJNuYECnKh/z9Ss2EAXyTGD8EJIuEglHJMr",
+	"cKhABwNyoOS4UHaJacDS1YRM565YX4EZkh5KbvyVRUkKW+GrqMe8+AbKMfN3trwi8+LbCUpc1NTuySw9",
+	"FWQe61ySB17q+hWZ//7211NF5jFGn4DR5A4zI1SlhA7pehmcAgDUuCWvwfAwv5uFToP7fv0bkjCtUXX/",
+	"iylJpkykRGZbpaf/vTB17jT2eqdjrx8lzPRgrWYRoLd0uaS2DNUC+5auUxgHUXWxovbc0hXh0Oqr2a9W",
+	"4vN3gNCFY0/DwXc+HPxkUH0N4283i5A6DXc4YVII4UBIgcVDph45WOqtkp1GTN2qP8rU8pOYH7uYryXR",
+	"XwfpNlj/BxnLLSPFE8XMC9tnMPed1Cn22MsJBGmY850SLu5YTCBUy6Gx/obIAVILpFwMHcsIT42HhOFZ",
+	"t5shrGpeqLpn8Tn55EK3CqoQWEyotqUIIaEk5noiNU0Iul80/memU5jpzc1PYIli0m845dEW2M3HkO2u",
+	"wEdIFRV6wBRWE0YyE2loQ814PZogqcAA2sRYHnx2t9NwtnUez3UTFcEAhXBwbSi6mmsXrjuvCPYX8PXj",
+	"Il+LlCmzUaY8YivPicTFPr7KMrdNHmit/6Z660vqyy/PKYh7lEFcfJ0WdnTj22DVe2D9mO/7138/xXwP",
+	"POZbO3QUNs8yi+xBgwl1Y32496Px+WhO5oP82OlIyWw4ItMRj0YkpjMMA0t5h0yuVs9uMej7zt7ncYV8",
+	"7TrtvsAwv1AQBoXLVsV7txjPgte80uD5bZoLfbMwMjUP9zPrq4yiCOQP765wcXbxfB9xHNy0B1bsZtvk",
+	"Jl6gHqHH3QaJmSAyHwufd+C4YUYGSKRyZabGx3iFN4vIolM6s7ffIZMsJUwpqTRRfDhChuaCf+FndPhe",
+	"d4SpfOQlTACwGSzERXAbvJtAbDu9bT30w5i6U8qNg2ZEmiesMPQZQZKmJOVjhmPvF1qWKltyzPUKO2av",
+	"jkdziVpHGHbpiXzVaLTGWn+LNhEARsEacZYKtQXr6xpIO408e6nfMO58EoCHBeDoymZL+vogg642lr6b",
+	"xl8MoFIb33Ml2EaBs3PymkYjknDBLDspVLLeEGy9i+1vLO2UpQYwmh+qPrFM1k6dfolnkYPypAhHbGrM",
+	"b4ziepviK2wHfo/vca/WBxd6wqLUwdjLc/JGa5kNZFaKBDZuRZhrM3ickJ9UMQO7Jphjer6qGNjVKN6i",
+	"M7NsELB5y4dMkY/sc8oTtjShNaWzPk+Sro/1fPrx7Pnz9soxZDjxEYWQl+4hH192e71xeBnGrR1/fLm8",
+	"OeuizVfLU6Vze/gUcv42y1wcsPzt/VsfRG5f7CSIvAQBV7vxbeHit9zrDkYYmlfr+FSKQUp4SZGxsesE",
+	"hHWwvrgwPht+CsYcm0I3ExziEeic9GLFB2mPJNxYjjCAI+aDAVO642JPbrQX+mqUwLKRVJIBF1sNW793",
+	"T3pcceuDnM24zeZw3E9B56p9Ue8Et9oFfWX2FPJ1NIXvQbCFELLdQAdYCQjimczIREk5eOz2acUSRnfG",
+	"NVV0/XCUxdB4WDJL3UAMwJ28vXJE75l1wKAZEjxN63cSxbBO58a4p+irzsBx8/U2iUSmDg1zw2bnTdot",
+	"QyTDg/uxo4N7X7FnCq97vx2Yj8xJNTdMA2494hMOdxv8ytNoxERu0HGtM9aFIecC8H01lIH1PcYyIbcx",
+	"TgM45oc1zO2IU6XQ0VYKLXunm1T+/JZX/lyeKn+OyP8C0LPhbeOoZJpVZLJRh0tCiXeeV3PWsglT99y8",
+	"nTPNtF46seNjPucBB+onCVNkxJIYfC0p7wi0pnJxXu0u5Rf74K51XE6Tedbde0z2KsZdcv9s3NPpXqKn",
+	"ERszgwXmT53SwaB+VkbKIz6hW2hUfJloiT45VntHUsUsNpsXijnqmk3xLXTvJY9Z+Q68zMHAyXCXo/Uj",
+	"Y1jwGMTnQT3QitpB9UzH9lnr+mPreY6A7j2WDmhfrWoYtViBGJmLmN/zOAMlMeYiS83TP22Fc2+z4cPQ",
+	"iwAgCGVUqobKsEWNik7lhEdwoU9S3SWSmjf4xuiwe86mxlmIRjyJFYNytQqdsbBiW6vSWgCdR3e08zuo",
+	"dLcLd+jFt4Dir8AJ3tHc/kUoz0c5YkaU2laRDjGygfG5VCbQTIKj/Hms8xosnSoqhkxpbAbB3xivWg6I",
+	"2QquRwTKp1IJnEZ5nwgVJN/VbjGwxkKze6ZoQgp7W5/XOZQL73zPFMirg8qDgLFLEFhFmjcQxG37ouve",
+	"RxUYvLdq66jtywLw1EX5pYrReJyHoAoEWtGOfLieagAhemNUTkeSxDwv3QAxP6+spqqS7Q2Lqk5K//CU",
+	"frhVcT7IgQ0P2AVuaEsj2dzf5JYfZ+Dn5HuIfH/VuvwB55VJEcEoBuMJoGX/4LCWmzzCTcmAG++yrxi9",
+	"M6aIyhJ2XjfKZQtKf9vzXLyAXl1vZLBudZjLtyRX1eNQpFIsSneq956Y3b7HpvSlUunmKuVSWWiEeGCU",
+	"0oL0mRNsU/bCo+rB/rvk8Xs8xy6mLZ1Mk5NpcogQarb9NvAzpfquPuD8x4QJAoeQTADtYA8TED3sUYXU",
+	"+pRrFtoCIZ2STA2ZsEn8jvUu0M/wYQ4XbcDwhZIJ0zcFpMTpsGMq6JApTTRjjqcjD76fk5dwY0QKaEjT",
+	"qeJRymIIeBCOod+U0fF3mtBECnZOPsJzRFSpGeExXiTlY6ZDIiQZ0ChdeVhHZZQdrnNccfU4Y7uPquNF",
+	"gjA48/9apTSpjo9vcX91CNWaD4VjfmFjSNU4HhTcR27j2YaFvoxnZMZS8r1RGz/UPNuYi7WmZ+P9cQ2X",
+	"rDm3/aoxcyAdDLrwm7qLQrKKQ0tnym5IT05YdYt03YvEVGMl+eUEfhVLWI6Y6zHXmsXNX5tLjoDmqr68",
+	"/arhehgs6MJPKi75U1aeqzKWy/giM/bgWJXG9InwsLRvDDik4IRQbs2V+0ywAY84VbPtkFW6VY6wfKPq",
+	"mta+2dOE9rknbmJdtJdNumy96Fz4MgoEGfe9MSk+tlauhGn1C5Ov00wJLobd9nMMeclMRXMvrvDFSk8E",
+	"kmxfR64Jiwl/K3N16f7io28rdWM02WMna8DaqO+sn9rmchxHawHI2Tuoef800ECzmKdncBrnCOyiUhLu",
+	"duO+VVBP8KlXFKjJKgOw5ik3HztzkrwdS94qQlYlYB9HDCzcQ3FJ6gXTxkntze5WGDfvp81F9gmaiXsM",
+	"En2UYJHOlYiEBt2mIwljBEdAM2g2aaneyFi75sMO6WWaGd+8Qwy29wqcgcUoUwyWryLeVpsLNDkCD3My",
+	"TAa5quKpVHcwocb8HMqqZQo+GRrcunGcClfbotdRxKbsyjbCktZ1sJLIv4TVyIvrthy3OuH7TvB9xR1R",
+	"UAgXGyuEQ4xToVKojFD9jd8zqxUMYGk5ZsbJXtQQX5qBtbnFhKX7JJpdC1mbQKN7tmMCR0tD8srsFZES",
+	"LbPhyE1FWWmvv8KH5zuK4K+NhMj0UkCD67OLVikkvRIZDOLBYeCrTblUvrvHx1/rxa1kX39zcGqlhNUa",
+	"2g1h1MLUsaHohUdRSnD/NsVWe8ZjglYvoMYH7HOVjogRDVioqZJiuBrA/oQrQJMTvj4uvta+vj1grI/R",
+	"n4B2OdBaafGm64imRDAWa0+qWR11XIq/lqv/jIu+/Nykv2dKeeoSkVToKVOYYpVJzLRvkYYUZuFH/z97",
+	"b7vcNo7mi98KSl+6+7+0YjtOuiPXv87xJOmZ7HReJvFO9sw6JUIkJGFMAhoCtKKZStXew7mHU3U+7UXM",
+	"neyVnMLzACAokTJlyW/d+pRYokgQeN5ffo/x0mmSsJneHBm4MZf5RiQy52Jybl/gkeU1HyTGQods3eYZ",
+	"OatrgL8dBdwyMHEHSdtRhqVHSFbQJNsDZjMfZBSKQ2YFu+JsDsuc8iz1bUgZFZOSTqAluTcuzLUFV5fD",
+	"jF2xrDfoTflkajaLffXDea3MNS8Ms87Pfv+XanvRwiEpw9kaXJOzCU3Z3+GXTpCGG32XuZhlTrzzvIyT",
+	"AAOLD9iYnnExQYvZgNALViISOR7X2iNtecpdpmtqcnh93sYob0t6ESmF5pl/OwC0CcRsU4InIjRTslZ/",
+	"W7BxqRj0ahqzNS3oXDRmeJbP+tamZe15ddvszcpRPRYD6Dp2hqQOZFsdggryEXKxunU23kGiZ5XZnyDX",
+	"3qPze0bSgo41GbEJF8oBqidytnD1bWOeMWzSi+VcQLg5xvywq1E6ba54U4wJMlr4zBG+q61zM6ajuVtb",
+	"eoglPGVpVAHHuLuOGBRrIkAu2lBAzIjjLgglsynF1nicVGHXCWOvJlxBUW9zssmYpWOucWHEVmfZHRmX",
+	"WQZryCRNO2eY4I0DqfkovH13yl2La7s7ZHYjzmBbqEjY7ZRI/zaVi7ey97plU90Co9Qpihh51WQTfttQ",
+	"rqNpdZ+Z/CmrJvLZ4RcgkEFiUrEguSzYeul7g8QRvvdjk3g+QPZOkhEDhLJxwXxxptDT7kLOEMxt9n/8",
+	"Vi1ncFX2sm1zN5jRKy/cAnvpZjLuOiwgObbutkMmgrLB7xRAPeymm+FxRv4OfjuhP2pnJQ2NKi14ynpR",
+	"czgwCtjaByA2r9n/NVWTQw7HrXrQrcMv6iWYN+/6G9a1sOqhKZIqkVXQK5YpGCImjUlDFHh2hnTPiozr",
+	"kOS65uugT7AxVqNpYWWeU2Aff1mrwGAJ3+64OP4BBGJbiuSXorC0YGRKRcrSFmv7HiKwXYvmuV7CtyV2",
+	"1puLT1hoo1Xl11g6v6uA6l7U7EXN7XQDPGJ7uL0zoGK7xxI0ttVSzqR64kbh3SughIvEYxdhBR0OcdOp",
+	"JFRdspR8f3J8/ENDpKGq6He1BUY73CDoYPfCker7yuy82+jDXoDvBfhegO9MgLdM+/yF6UCEk4n0EsKS",
+	"9g0jG0sCtmB/ZYney1cgb7MV9y5etw3uninoG8NatQcT0N0L/kcs+Kuo1V7w37rg/yNjs1Dy2yk8biTN",
+	"1qLfHeZ9ynw3BR/ScFhny9JTFPph0YuX7YrB5beW0HOb8mhTep+mzLzxQhE6NsxPs2wv+/eyfy/7H6bs",
+	"b2yBsPUZXvKPaHK5mai/4oqvmT35js2Z0oQWBb+imRsA5yHmZKGXAeZOASfTWOKGyLKFzel5ODrAdrMw",
+	"YHmfwHg5XXA6YWQsS5FiPRpNCayMjBb4nx3Nofwzvu7jypDC7t9FhrR6UC/qBY/tnnpEcrpponQtfKi5",
+	"8yf8zTVPd/nPu8XwWnp4wVRSMsKu2gHM8JIhXLKbNcCT5xRSwFi2QXjbBtAkYUoNc5lugGZnJUf427Vr",
+	"mRVcglhrGaZjvx6O6CYYcgVLGDxrWL9B04gdJGLQd2ZBKV3U8SmNzMioZm3TdhwXjAuZt+PMdZr202Up",
+	"jBZ2NtW6xWi50VJ2l7kPD37Qo9mcLtTQwnIE8qKusp8PDp9Zle2uWZ2X1mpVPR8cHdtfs4xP+IhnOAsO",
+	"/wIsRqOEYTQsjAD0f6FspxM2nBSynBluEtOkGB79NHz2wigBEBAKfuSNpc5DbQ+fg/VWo8DK9vLWENZ8",
+	"mFMBLbf+DVvNnuCaXeXFQaLedVIcpWR7RvzKKWhnw3x0vL777Hebs/l+DHX7ribe6hGoo5djMmNyltkw",
+	"Y20CN87kwFGvC6YHJK7rGGgOiCvijPvkjTYqUqS+LOxvJSsZoRrakSJsEqgMJAue6pYGltcpifHbGDCf",
+	"RgyNAmPEetHWvxBnqy9kXobW9BS+jCI0l0Zz6LAzAKf8IryU6F+IsJnK3dCW0wY/MtcvDbqtrsWKW4RT",
+	"J9/H9n9D83H8Q2RfFeaucGWtyoLAHAE3vbeameuGmDtRaov+lO9yEPA+2AKBZ0Vi9tXpEfSPrC07n1rt",
+	"Zc1eklDhw8XfxzDyEaYQU81iWIF5LXPnH04vhJ/JIBiHyIQsyEjqKdIOvLt5vqcDoCI4swinOrVNJI6q",
+	"86+OLCIFG7OioBmQZzGhgiuQ42Zh1lBuHygMMuBeRz5dq1Fo5r5kX2csy7BUroOucZej6h70Xv3lrLcD",
+	"5YDcBm/Rpo7ghiC9ZgWbCCo0OmEbyOVbnD58ezt+S9r9moO8e50PTDX0p/wl6skRjjUfNh39ro0Ed01X",
+	"uI3jzQ2LjWi1ZSqYkb+PeiqYtVXaBoIxwE0TTku02yyjUqSG9YB7r43FPAEboDUi83kqQRGpFiR/UC5z",
+	"rqfY8mcJD65F36IK5/QJtk7bSxKZM4VqPjQ6FJ3jHAD/hXe/wOK4BEtjXLNMlhofBWMpyWWljrFtUkiI",
+	"9LCiTz5PFx54zplEGOrQU2Y/aYsMGVukJTTUMSD0J9jxhx8UekB+dYDpbyzhKU0dvSAuP/TOu/S6MZsg",
+	"dN0G128l2nrE/t15sUA3nVTh3p29S3c2crcfKpZIkZpXOX5+uAM3Fzj8Afm6UG/pHb67cXev1zzbwqM3",
+	"CdkJ087J2I5792br3my9dbPVGERXllwfRALwOhlC/XJvX4JsO/8yjH2Rgs0ymjAVTIzK++TMGnd/lVyo",
+	"5eiUFElTHYcNDjVCV1RPdNGulaheZcHbQgiwcccyy+ScpYTriFCC+mgp8lK3OCEOw0TSVkHSIBuRum8Y",
+	"g9n1BE5ZcCa0d7l8TgHlUdSDEFWDjHTFCEY+0N63TcPPOx3YuVcXe3Vxl+riIZaMrItaVPNc12iNb90M",
+	"xSc0zbl+MPDE2mnuenn3ilZw48Wss2qTJ0MnfeIfHLRSWJMS5C2gv9FyLfk+FlIP3Z/mt3Z8XRDI9/PM",
+	"mNczCMhURfa7awzY8y0Vxh2DJiWQL2nkyROs5NqMD9/KW5vFsVZnmJ3Xa99jr1juSbG4s9lrlvvTLMaM",
+	"9xFcLjBcfE2Eo6um4SkTmo8X9woHiMpFjqHJyCqDOQTjlS8CGDEMoiOm6jjUG+7SwANRHLwFHQbhNb3E",
+	"vC+G4Jez/X3yRiy7RcFDXP4+fEwd99S9RtGQt29I1uPV1sOKNsnfV8nq5gz+6tiAyp2jBOTAd8oqWCnY",
+	"EB+L96V2ETAy2D3eEgk3Ory7QnWk9ah06s2Q/DcTSm8cz/1anLOdD9ra6969U/cQVO8nClCyJKH5lno2",
+	"Y/RekRPOIP6GQLa2gAtHrjpJPqVX5jtDc1axNeqrKVWEIYxOsTY8uNZNi9xnFlmXGkYmXERb+G+ww78S",
+	"/+2FG8Sy999u138zlLxm+38LWiZjY71XMfemYj6iEQ9ujXfy3JncXN9AyuRAlg8xithJh3QJJvppaEJq",
+	"VhU12eFo5tYxNM/F0XINU62at66tLJiaLFJWdNc+sN9AlO9L/cjGV57TSyb8QGU24VLQjEylmnENxXe+",
+	"xTVnKU9oNmTgaIpksaGC+mh2yWzQPi3Vrn0Cpfn4tY8sdSJzNuxKau76NSR3vUrDun1zYOVetd2j98RE",
+	"Wuk0bIt38EKGaHiypVNV9Qvck4b76Cot7JAY12NYS3HZMKS5sN6LhIUQynVqLwckzUlnUl6ylJQzHEx7",
+	"237ZFu4XvvGj8r82aTKJerPpQoEkmlEOBUBWpL2DuYhzCkAfIiWUJFPKiw014zmS8l4v7iN7e910h24X",
+	"st12WqgsxAGd0/vMob3zA6fMalhKzHpIKRRjYuC0ke1CqcamosfkNbTRIUt9LeBY2c5NGkypNiqE0RTa",
+	"bM1DZZYSqkiMbSO4hqFZQ9yusrYvJqn7f2NMX7nl+yQZ+ILeEaSqXmcCelW5lpymKpObOYRmD4Bbzgxl",
+	"PC6H8Bdo7zWGgJyLUzzdyrtWMuE0cxYcjvXw5rosteIpG+ZUAGLChlqwLATs114P/jb9w80pb8VhXKbA",
+	"67VxIK72GvneNLLh/UoXucO4uVo2HtA9auQ3mkBGSoXgEyIFqIQKoCC4JCw8OW2qaZFjc6CAK9hequ+q",
+	"Nq6HXWzQWeYGj8qD80z/WuAe6bkRDCNrvPDJVBM15eMNoHf/LHl6i/CLe2fswTljICgeityPYDnD2yDs",
+	"X4ui+DOIOetE5DSFqBorCllsrjDmsrjEDu1WTACKDgoiKzr91IIQELkTSjKZXCpXp/jp/YeBHUbkfRZh",
+	"R/5+D12ecQUy+v8b+oxtAzikBREj50KYZfwQWSwCv53GpVFMqdzsckRmGRUqsrHFg3KGs48R7hQWNJVZ",
+	"GgxFSkt2ShD9mGb2c99d7ruzkHFPPSKOuhDBmyBoMJhtPGdROOSdfZ0Z6RnZCcz+nWa00IIVyg1l4uKU",
+	"ABJrwbCg0xhl5OinU6IB1tL8PMl4PjK+bcYKrU6JEZssvRBLc6CNO2pfGPAbqWLg2hq/1Zz8Al6N0WSK",
+	"x4QLKkqh+uQ9wmpSXR+mVBiGU/BAiMoalZwOCF15tu3JV0QzmhOaScH65KJ3LlO6uOg5QKMVeLodQXB+",
+	"dtT8qEA405LdPv4mPqQX9Q7s/7rgbsY5FyweuNiHEwIVafhwgVk0nigvSCEzpiwSFhizowVgl52S2JBF",
+	"PLDcJ9KgQzMcVgbAHEY0EcNzMdJIHDXt0ABuwQXM+2rZlLlhu8ZdMe9nhCajubET4DkbDkNkipFLLlIV",
+	"EcXM+UOxNkCe5FSBAWGNn//oVYIqgGJmX2cZGDwWgbnpDcwDai/ANctVDV9VKT4R9tYgIYdOQhrbaOXB",
+	"UQ8l5BAaMI1MHFpI6KjnpCEOiwR5Bzs7kqUwl/mPjGgy/5SF4GIyPPqpF/VGBaOXw0lGlXJ3XN3QqJfT",
+	"r2/wHY6O/de0KCim1PXC7Bh0iraBlQBRcgXj7NKSRUaSO/XDRFoXMN8BJiaQq7lsHSqnA5ZdpRb7pF4E",
+	"3KSNTAP7BuFQN6IbJHYP6MphHxuBXCvw7e5IqlSxYfDDxzlf0/xAlPmIFTi9+OAlXHLyzHNq1/uBGWrF",
+	"njNBjw4On58f/lQVum2yNmDHQZ2rCuZGLvfscFT3yUav3QS2DvIUTX0kzkFAiqViRdcn0KPedoAnTsHe",
+	"NdyJM1PbwT2dNEhtmKHaIGcRnxs76vagT6ZUTFg72vmZInGbEW5/G0ewalBo9jKvDq2+JYUx26xyBU+I",
+	"abM334FNQFJesETLYgFh/jEtzD96yi6Et+TsD6yOzukCcK8C+8vZG9puqNG2p+Tk6JDE+M3QmrSxV/zu",
+	"Ui0lkVnaZp29w0e/tDt1cxttyUgJyDkOx4DaFMopoSPFhB5UfWMyS5nSBPfdL/+SzdrgtC2zhGyS06+/",
+	"MDHR097g6PDwsIs1JeQ8HsDkFNyCCFHsYb246RYIjSdTY8OjhiatOOPQ5NWoqYwn21kd2dVU5owTXF1M",
+	"mkAfWKHd1abxArPRrgm29/nhWvvh2eHN7Ad8V/PLLu/prJ6+n6Td8TXhAde+49Hhti+5QyDumpZ85rVk",
+	"/+j46cmz53+5of6F2//jW9SbSBFsmbnFT0fP6hq0TlWbKtLDkwqoPLhT30aiwnjTU7NvU6qGuSyqRdUU",
+	"ZO9/HU/Kt59Onr579aZ8/+r10S9/ff303V+T47evzuZvX51tMNkGGO2udaeV+AeWzRtV6M8oaUAS1aQB",
+	"mU9l5tVMOP/DSnHQp+7rOgylNUjbdeLrK1YsIJjgnua0ExegWDCuEjn/cU2U4JQ8dZ2oQuopNNXACtN+",
+	"oy566Re3ooYaRAVcWc1+oIVfsFkthrYiq7MjNxeL/Pd//p82TEI540mbNmkQdztkbnMqqjc4qY/rr3kZ",
+	"mmuQKy+p0QVcXRL/DazbG7iei3ov6FFyeDJiP/6YHm9pYrqTaWOTsywj7uSCUO1L3IqDXzxk0Pqwrb3e",
+	"X/4t2ghB9s/AN+uvhWt2Hhn2bHXN6HeZMr9PnmmrD7+ssOmTf5h/2kH6zmvmprk2QulQ7wJ3+H0BX5u/",
+	"IfzTnUcnzLPo5oYiHbFM7UAjGn7mDJ85oopDsoQV0AgOA75StjSINjOPhuqq6jOv1GYFz1khYWFj/tWl",
+	"1KoJHDbsMvTjaxwnntlvSPVNGyc+O0qOx4f0BXs6OultzHRtuHX2HPb81gKU57mtjdk2djDtU98Z0vBO",
+	"ZsbFJfCpuGzn0w/lKOMJFl2bK13QHWL4feBBF8Q1u7viYk6pOgWORncQbhE6g9g1C5mMnF6yApxINxYR",
+	"aqm1psk0NyrQjUhEB9Kl6qFWO8yL+MK44Kdzigl9W9GtFbGMS1KWMY0oD89d0ZtRydUiNQqiVbGCHtWZ",
+	"f8ovXFxuLF8+GpnVKQUw3uDSd1KwEHavs+CapWPzUcPInhEXaECv+IE9WqZcPvn/Nv8hz+mE4Q+9pAQR",
+	"MVroJT/n+ts1yhr3mjVxcwZe18FHH2RZNgrmdKEa1rD6Ak5wveJqJhV3mISN94sreoyx3JJQUGXXPGOz",
+	"vPHx4fOHeLxbH2TFlHBsfjxfsyJBVmnIP/NkireCJP3anTfrODla3k3Nvuons4xyUX+tLi/hrRlV2mXs",
+	"wj2rqZD3M2YheaywzRhNFYE5XE6XVBKrJYJpPlO6YDRvi2g2KHWqdM2ZMU//TpF/gzma4LfMqJ5WbkuG",
+	"0rJeEdTixRw3hcScHsvZWivTBytpYsfYgI5ANcULouUlE4RC85BzuyBuY3PJP6OHePbhDUkyDniqRn+Y",
+	"t4jqna/mxiqRM6YaTdC3bGtoaZZTbixCypWi/9Pcihd9933nrMPRYZV1KBWkrgJs1LH5O2f5iBVqymd4",
+	"3jZE42aj/v6GYRv7k/apqhOasr8HSQowSY2TwGB4LO4ufI4hbTSjzHqD/wV1LvZJZ//8L6UoeStLpagh",
+	"QfQ8hkEuxH3kH/El6knBhprn+N7KUWh45p3f/qgeJ+pqSr9lrYoNyPqhVBi5/V8yaD9PJaE5efM/Aunz",
+	"iU/EARfWjG3EXzZ2KnCTI8v+dfWXATIXJWPOspRA6higmcuswXjD8N1bdv94xgHv0Q0a3d6yHWMSb0OR",
+	"D7HqrS4JAgRATNRIwWyiyyqGRhq1Ogbu+qRgV/ISO2SbG1h/fkl+PDx80SevRYp+kmLK8HzlFxVsXDA1",
+	"tWpnxDIpJkY/98lZFYbEL3k1QJ4cHx4SLSUGLeNSqHI2k4WGEZuXTAyNcoxdNBPLYvEup6RUDLOF8A7K",
+	"vJosddxvQF0wr3duftXrSttfD+bz+YGx6Q7KImPCSMp0icBhHb1Bb66KIYYxqzUPp1zgRBfYFnyb7kzw",
+	"kV3ZqUo2SLIBO6xUmFtv74pmHNGchCTmeBhw5Qn+aj1Zvj8r9fQ1VE/u2rL7PUxxWqaf+hxtT7fGgpuU",
+	"tEhZYNI1BtaRsu0RrSPs5z+evOiTGG2gYVIwwN2jmbKpW2xEXyjNchXZtOOskFfgxueKZVfM+FTkD+fn",
+	"H8jvqOIJDBxc+FvyNDZC/0K4DxRLCqZj10M9kunilMSgoHGGpKBFIefemFsQwytkUlABqFtxjahwmUrT",
+	"8XiA9Yq1rbwQZm+UnWfpMuK2FnNkTE5lkwpfdZ+cuVJOw1xsidkjMmIJNd9UhWxEz6W5uFCIG6mnnI37",
+	"FwJoRUHtKNZzyjFxuz1AZucCKHJoGTKOqo/gVcMPcHOiuoSAq1BCRBciLoU5clnwv7N0iFsdn5KTw6Pq",
+	"NvbT9nGMuxcSngg62VPHxoStkQnIF2XlS/XGZsUrFNuzliT4JFA5O/CluN1lD+zB5mJnJ1oY97/FNPQy",
+	"9AYi6wSHNHb4yUvY1luSdcz4r9oS2TbSLbDVr0sd1lGMainETSuKG7OE72treVRFxcaNuuWSYhsIO7D/",
+	"Bl02Ue8g+OvLRiPmzaXYblztfa+9tKJ7VWTNCYQr29ZBE200N1Q3ZQvChftAQHSxeeK9ueKuhszZp1lG",
+	"AlMYmPDd64/N7U61Oo4Nqh3BCXa+fyG5UlRokn73GuIYVSBQTGRzp8/Kg3c1YTxkzbuuqKiJqPY0rFyS",
+	"Hk4o1qUKONUt8HEBZIA5BD+RenPfGWnifZ2n7m8y8zLJuiiZuQNN9GqcrCMN3oh8dj0PefMVNPrnafq4",
+	"R9zWuaTRrz9LU2gEq5NlG580GQjbzxVsivsu8cm2Ha+/BmEd7YisjbW7dN4PIvR0vUzHVH9nat1YvK6d",
+	"b7eKIbOsEK7pdicx0mFMoMaRFEzzAmy/tkDrdspi1yFXn0dJkpLxbFlD3NBuuIdo7LVy/wHGZTuIchui",
+	"3ViaW2/+CRR1cCkOLLW0u34fnd9vi1DcEBSup2nB5jZHaIswd+IGvrJr++iW9qg8wUrD3LI/uL0DmEgx",
+	"5kWOJT/ge0HH8Rq/y//iblyvrVyWJTK6a69lNW7W2kell5Q0FGNRdclSoqWtvwpY+wPeeZWpq0e1p/sN",
+	"C0O5tAXFXcnPAwloidNSfRM9lJHZzvk+eSfJXBYpoSOj9KpRQgMoSjPk7vs3diEQ7At7SfS4BMLBtRIh",
+	"dpAhMZmVWhGHPcwdfN4dCI2ahRr1Dmp/ufWZL/z/O4sZT5aYp+CKuJ7ftn7gUnWPM7m7uzLetd3jXJHg",
+	"XZoeH3y96QL8T9sDboaVUI0auUZSRtOMC8SLmFGl7JAU36cGOaM2YVz1XK4RxW1HgiNZyPexLDU0msdB",
+	"wx7Wjvzgl+JZn3wf2770+IeWVWFTJBojDT3d9mlVg3sTHe0ydGdETsbSCRsutSQ/PTh8CrM3HKLRTcp1",
+	"MHNiEZQwa7MGACkY9FFt0yDclDFj6Ygml8M5pOicG9s16QMuqWvi/njw489P//jiT//+1kjVgk+wIs/C",
+	"LqytLqqXMdV86G+RJzzXv+UJf9BDdBqP0Aj6aspopqdDUeqCu2nmRgU17o87DAu6F9ygb2zMMrNzrb8E",
+	"iEoKH9mKfBTc1rvYx9vFQ5dU0sM0Lpb1+3eqksWN9kRbaPS8SvTa6nZl3OH5lEFOuxIZxHCbCocLQpGA",
+	"7pPz6pqUJTxlClEhTletEMUsRB2oiT6Jg1DowR/ZIjaLcB4k+f7k8PCHfog37swM1yAWtk3jUEYhq40I",
+	"SuI7BndVOcrtbAnE5Vhb+vkWnkhJwWaMaqLomJ1CoX4p+N9KRjT7qsPe196z8RH7kT47dvIVfc1KwC7t",
+	"RucK0WfPol7OhW+BbRG7Nw0xN9U/olMI1qixdNz6mubPH1mINAb4DoPe2aRgaP+OnDWJfwbEJsdOYn1z",
+	"WG8wU5EXejpMEbnh6MWLnyDUZh5QfTOcFSzhtolnwajZ3zHNebZwtZevOM0y6afluzrJnAujWwI8uWvl",
+	"n5oyY++i2KukGk0SmecytfLspqLnfsLpS4tokn1/cEbDY46qXytoYQf8GFMYOWHJcyOPbX1g/XcITo29",
+	"8FQkzPqNLMtAmNmHU3PbyJhp8QyxgOJTQseaFXNa2AqccSH/zgSJLRXEffIaK31oysXESFZmIQBtUVHK",
+	"VZJJVRaMgBlV1Kfh9oPeJfc2kE8GyxWFqzQrtiV3fnDEgEiByG00i0jhy9Qi7FVaRGRMeVYWttZIyRyA",
+	"zBS+EDEHiv59Y0phmT63zyrs7cg7sCMRwGqwDtPT3vKPP/7p+ODti39/tZEofqCmaLQ7qXs+rYIvDyWe",
+	"3UGIQltnDepsSXLuBEcoRBBqFsFPUMZuDuS8Fpz5/YwJZfvEQeL0yVmmJAmkioo88LgdfCCkhuEHAfgy",
+	"F9VAI2MrXZ+HWpGN+H7txuvDBF6ms5nkQuerrHpyk+ml7vWxzdF2st1aCqoD1z7ELNS1XIu7dw3ffruO",
+	"3TwH7JjnPmk5UxU4rrNaggfmNmG1S+byN783DttbOfto2cM2UR6psPOssZ3Es47LrsXdZyyyYsTxhO/Q",
+	"SOnC9l7gGBNjW7hUNPpk0J5ROVgQl9tGMAbT//DpEmZBNZRJ2r14bOZIyjJ+xYqV6QfPApkEAymZQCT9",
+	"U6KNlAOkDfMYLkqmCNVkKnO2ud3y0tHQHRfT/FqZ2+3ntpwNxREHrrZmxxx+BgUBY0CDsUVpa2txTj1C",
+	"jFsQccU+ffIRotEQ8dEeg87CRHmAKchUI3KUr0hoYmJ4bUcUruxiNwXP21gzvlhlScc9r5kWzQaAT+pu",
+	"Ykt4aKrVB/60sY+yVL7S7uvD14SGfHf3/AM7HWAbWewgGOCH+EE3YKiUJRkXt6IpqR3UV9OBu3UG7Oof",
+	"m26zk9F+LrOMlELzjJzNCl4byy7kMKEzmkCtw6a665U91L3q2gnr2e3cTnPlTCm6Dk77d0zPmVU6Nvnm",
+	"zMswdeuGxWgJaDeen1YqwDpUe711a9pXf25b/bnDcQQgTnqfGUmo8PaFS/ULcl4yldJFf41bf3S4cafF",
+	"M0gO8zRoR94S9dSJAUtkD7d8w3EmkeM7C5C3Kc4PGeUC6hVOwWqEMVFk5DCM0yDVCJzf1hZXZ/B7bYzr",
+	"TM83paz7yc4vLaKJtD8XXGtsgr9TyjbPZfU6jhsoLCH1gXfCbyuScusW4pjy7LGZh94IRCYZpjwdCqmH",
+	"1FBTujmfvJP6lT/IvU24G3cskyq0CD0pBmHAGzBdAO60O26zpS1hgHJKFRmxSSl2y224/NXCkMfFdn+Q",
+	"MOqQZYqBfbk5x33EY9zz2k547ZxeMoLx9orffA5/GtTAbcpuStNi54UIY4d+NtPY9jWnHMKAYcPO7ngO",
+	"3mGfCt2nQvep0F+PyPsdm9ja0JvbEkbsuEHIO5Rvu5Rdbol78bUXX3vx9esRXx/sEHFnBFVV6yjUnEW0",
+	"NF9kRbKZY+BK80Q9ScrRmuD5ZztUnYwY5lBhXKQ9EZaSlGoaOZScWsH9rJBjnrFwyiICtZcpZyKB0tCn",
+	"Ne8Op440z+CCRe6qM7/7rJtyxH5pmXVzlmUE927HRGDOZg1UWGK3wuMm+qNsP94n/zD/tPdovOI5E+ZE",
+	"lT9KyMW7qTQRyRk1p6oid/bmIz2VqczkZFFBqm5IACeryZURax7xVI62R9j3k1f/o8oVQtLHvlR/BXXO",
+	"D26acKULj8+W+g3zk9JApn21cti2V+MHbgSw1gUfldA8bhH4zfkd9qKeUQFGNb3ogfLMGFXer/1irsbN",
+	"D5+1vCIuUvPiMIXw4+vfD9+9/mzEq+Dax7t6eC9/akaewBfKzcLOpdBTY3/YuaIedRefxgqsobAnCxtu",
+	"D9McklExbqw4y0e0mMhhSheqN3h6CAMqh+G2nUBH3zBhWdYbPKv+GOZcSLM1R4fBhwVTuuAJqFfzxdIm",
+	"VfOv3BtVK74ZOBXQWxs6P3x3V1zv5kaVIxhNzsZc8CXAnJoM2Hh+VDliLw1R+faCFvHxxM7lXDONA5q6",
+	"IN1jfoEzilEseAFDXSnQKWGIzAqWrr/CIihLbfx5GDGgLpXvu4UyaCdALsSF+KTpeAwtYJj+KBgghIz5",
+	"xHBMfbK7WiLtqcxSElc7H0d+qiQgSVegzTTLTvHtLoRTWVQsRjJdALpzxsaayFL3ySfEyDY/qhgChzBb",
+	"7a5wtbaZTdNRhuN9GchCwK621hsCZic0YyKlBVkwWkRGrGqWQAQEmumgIiTLrMzOaTHhQg0gooPVNYCC",
+	"oFjGEq08TEIeWSQThd8DRJiVStGFMMtFFG05r2V77cr65MwJC/M6yIu4IJipj9zvRu5HhJK/lbTQrICN",
+	"oPAqtrUuyy6EXbu5IaBl98kfeJoyYQlqSq8YEZLEVzQrWeyVDRqTJFblzJy7YmncJ2/xJTCOJSQckXX5",
+	"7OLx9WAJU4ro3EJq0HQsBaKKjXkXm/svDMECTrydj+0pK5WnJH4zPngnBUM3LLZ95oo8PTzpEwT/HvgS",
+	"AqfiKl6ozgAPWqYM5qk9hetDnhGpvxTey63Zb71NSjnWOG3TrQBXA8xweiFOjo9JrKUc5lQsAuEcRyQW",
+	"Ug+lYMMZK7hMY9/gAxlGLlM768gckAdBt6QMv3Uri+1obTjkVcKI8W5Dswqzy4jjnmNYnQqimYCTUk1o",
+	"5dYseIVNzUtSD2b+vM5nevFnQzXOK2swbws5RyoYFQC7n5rNGi1OCdUkl8BBIASAPqMaJZul9UkM3zQW",
+	"TZwSZpaAY/SMTMNZ0dfPgg5U5XUDoZ+unwf909I4aLAK/lYy+7XVn9eMwUYzCd7zlPwrFSUtFn4WFFUa",
+	"2alhA1pqQ4wc6nUehmIe24QH8wt1i4oIxzqX1E4zpJoBRFXXBcEMrS2XE8wKR1HDWdfjdv76tWe92ejv",
+	"G511+BqoN0+tPjSqousLufR4w/v4IXFlydPe2jcKh51v+0rOCIA6T67IB0BCWnq3RlwlsLlbsClODq+D",
+	"plhPJ2llpcAYXPQZumwxXnnNsPhrdnfH9AJtz/59YGmMQA80QJlYTdTx/ao+6uve8vjwbl/Tc/cN3kqA",
+	"/qLZMk5X86j/te91vHt+XyHHmZyVWQWEfwNJsHSHa1/65C4OM07UVWWvxTD30XwE4a1UMkVibBEdEP9d",
+	"mypDadZU6AghiKiXqKtOiHPVMgxZxcvBjLgNVce2ArcIqGeHtzwlvo5SDeoYg7knFhoHIA5gRh5aYidH",
+	"x+blu/7yRS+MG3tb34Uz6Lo4BLjqq9ESdL6cTYg2KGgmY5aEK9DS/XlkMRoeXuhjBlOc3RSUhiNx2YUj",
+	"e62aBhH3ZweHxweHR+eHx1WiA0CFBua1IV3V6TdBjGWjIAtY7+Ynjvjr84Ltu0Ro5Sn2NQIiipAgLsS7",
+	"1x8je1zRUXRydBzVP3sRRRXJXIj1M2Gbgj3W33soKYJr4kTVam8/NuRDjmp9UMiFkUnsfxFj3MKIzjKj",
+	"HseMJ1OrfHJwyMyiSs1SIuR8o3zBm2ppOxR0EHitgqtudR6vv0XW4Es6Wiap2T6RaFuqC8FXbD0If0m4",
+	"sJ62obyvmTkkOh5D5OdfuEj/pRbgzOiIIXQuzOJzQVDB5gCYGVw5Lvz3AtrmyiuWZYAnQJiwK/jn/8W0",
+	"xmr42HN57xk9Sg7TF+x49OO4eyGXP5h1aZWAsO42t8JDsumYYKlL3zV8MOVKS/SarQhXEWFfdRjkKdgV",
+	"t6EhwebGgwXKOCVCOtauQoxY8m0jlBhCC3MrLdDFLY0r4Vtcgwr45tN78vTo+fODI0Kz2ZQePO11d2rX",
+	"qgN7fYNp9DIMgrY8zn5VM4J4biyxYxgxnXOBfx69CEwiLjSDIZAdSh1se86XO09EBsfTxjjnMNAMaKZG",
+	"knfLQXNXPeiNhjWqqHkaZZ03UmVsYeALG/6HMCPAtAkWRsoxBDW2iJmOEwawJHaF8J9pyfrkXRjjvxDG",
+	"lYmgKNVomD4MY/UJbZdPCLYUW5hdc/GUKtdDgtU7sePh4ZRlGDi1UzjYHJerLsSIKZ5iOFVmKaDWk7ks",
+	"sxRw8czLKS4mmWvnUAN/Kb49RqaxxRGCpcEyEE+0HoS9EHbRNmpvPTzYMa6I0aj2I2u92gmp+I5hjH8p",
+	"0NwUlrVHH5z2fbbJtHoGy9N1mrV3YArfgFk3aaHZYb1ytYAmSfEu6ItPS8hk7hRec/3TPwSCIbCo7x8u",
+	"EyWbJd7Vwhv4mFBkwJuZB+uBMj8DjK9IyVTOCV+SonULoHlYFfAs1jSh5sfMqmfVRqzJ4LC2rtvbjtO6",
+	"1vAlVUkFGEc3cXCdOBvW/PvQid2W89tU9Cy85E5dQ1DNXBE0BiFJP6ud/k48xhCmECYit9L7+3pqvkow",
+	"YqUQuWRs5rG0x+NTp6HmU5n52a1A6dCGDJQtC7WTqR3/pnB0wX6K621NcX39lSbaDXKlaVow1TYrAud5",
+	"tUKDn3TNuCzNak0ZfECxlGKrca3Nz7ORcju7o8OQ2trYWV6fU3RNzuz2JsZ2GDroB65xpejqQM6pzNnw",
+	"BoXaHa89OoQAiJiUdIKpZfO3TC6NqWXzEi5Q/s//UoqSt7JUipp9RyEyLGQG1XVfop4UbKh5jmjwyt9g",
+	"+Wg6D1lUfCLUkIuhcSmwxlepuSxgdshdTsE1Iu2usQJAAbQ7i8AggeJBqfulNu+75wV7b/2IhwSjazQz",
+	"ss8IPhyVwCdTfUpgZDyhxBw09Fc4JBBw9OIntvIp7hPooI618T8KWiyG7rjisLseDpVwYZzHBOFE8hJR",
+	"DwRJplIqZgMyci5OXdAywqoz82OsSCpkOZnCHLxSgz/IlSoRvi6Y3miFI+HqQiyP9IU12RXCeAspyZzR",
+	"SyPkzHeG9dyrcoTlhamm1+jaJq8OBYE5ont1566RNctyoIXxV88X8ulXTJC0WJCCG67rbcRb94OWAOfx",
+	"axwJjKKjfRSwLVaEUMmGYiS0TrsPBV6QVAIDgdl5LQc1OVuWeXY6I3ivnh+Meo625Nk3+qEkGdv1ti1G",
+	"vznz7XrWMdbKoqk9n0qsFQatryqgAaMXBy5F4tWpx/6x3Q92vd8FzmQE96SZkmhCXIi4RpQx+e///N+u",
+	"yhhDo7li2RVTfXJOL7mYEDqnC0K9vwoWCIS1IZYtLxFdH7qsimJBuO6g/sN2UD/cP6cipZBh0gXlwgZu",
+	"c64UF5OWxtEGPY9EfzM9v+tJzk1ygbxRSpZjWfY2NH3vYYBzq3Z+gL2HaxSuG9i8S537pHK/d9xH/dow",
+	"F80yopiCXCpWBAO/ksIoQ0FGpcZcDEiPADu2szjBkgWbbVIsGwcz1/Fsk0wqSAodHQP3NaFsui3Yjt3u",
+	"pUcbrRCrf/dmyN2aIa5H+uj45j3SvxbhhIBRwkUAthJKxW0JpQ0ky4ogkTOr9FvESPH4xcjemXlYUuTp",
+	"b02KvJ9B8rUKI05oDfjqJqJEMX1QhZdu18YBayTjY60IJYYgcWqtjVdCcHI5LlkFDi3wOYz1NjR0wMXW",
+	"thBKq2vClK0CTTH9we3cI0G523FI0b3+R7MXe7/lRkz9iWlCiT8YT4I74Gst9WzHPP2zYTaZM4glGH7L",
+	"pNIkZYAricWhiYSOeVAXfbIiBHbmwGAbkGsy5oKUiq23QBTT5+/PP+yNj73xsXdhNpVTgMMpBTsw5+GY",
+	"bw6tbTeXUy4IqNZmNyjWihkFbX57uovimXP/5EdVQHPgJnqlQyluewJC8Cgongn//tK9hdjYUna32/ra",
+	"q68b62ee33JzYPBegVg96XUTuF0lo5Gi/k0R1G8ox8NEirRMWnDmVh5mGGC4iSy+ohlPh1CFjXf9Ee76",
+	"dIdVG46XHljlBuQuHJtjLeHdp4Qarai3K1kQhe7PiBE4L4tH4otBFGZ2oG7eWk9SsO8Ulm4gKGfoxxg6",
+	"Ui4XPOa6bVLEecV491ctsY7/1vJLK2lvTLn3Uxfhd/83VhvxkSXg0YdqYQc2xJN/uP8Ou9ZLVHXpjbUQ",
+	"AXtsOylvr2KiHXDFI6o+uAFt30THRE11hj63XgCnOatrRvV01ejCIt661NuwqPeawocVVdVQGtCktVoc",
+	"eaThm6uuXRcArJD/84Oj44OnR70bGFD3kP9fq4UeWZpNFgVL9FaaxXzhgNMb9ceZIrG50PaEPPmHD6Z8",
+	"8z+OI4SVpFnWCOvoCvJyukCgRUPsXCCcoa308Vi0WBQA2mrTvpGG0hmzPNtc+tm96qNygRFt/ZZ9Xwvp",
+	"HvUO7P86QePkXLB44PqLzaNd3AIPE5rfXPOv74fH86UidTVaI4S6PCWxZjSPBxZOUaRATx6qGHuNMS+y",
+	"wIpPKU5JjAQXR007NIBbcEGuOJu3bMp8KhVr3BXzflCYTHMPa989EoALV4xccpGqiChmzl9jbVsi85wi",
+	"EJ0VrP/Ro0oxpWyD3iyjEHXoguYEnXeNEE7uTahSfOJ6/6BDb+iEUC9qeHDUG8ssk/MhAH1NZZYOC2b3",
+	"kM5mhbyiWTDVGHYWoPeHtZGC6tL8Uxagd49+6kW9UcHo5XCSUaXcHb+sh5Y6XoKW6oid5TrrLMZ+RNKS",
+	"OVHDRFoHof1OkZQugFzNZTCwvo2FNNXN1OLQ/CPgJi1TxMGaJTI3b7UJ3SCxuy6lgsM+Nq3GfDXM2BXL",
+	"1oDoGBUQAGCbmw+DH+50nicTbMwTTotFV5N6dGR4y6yp4w8S/wM/oeHs9385eAmXnDy72QCKpZkWR/Uh",
+	"2509ElibwxYPuapgSpYF9OGapQefbPTawbENelM+MfZtkD9A4hwEpLiJc0OPtpyC6hTsXQfGnBlyDQQG",
+	"Yk2AYrEbBG1HqGPQaLfGS2BGnVN1qVqmoeKSiqtmSJZzw7v4tTmIwhzZE9hhe+/lH/wBxnNERu+jfsyZ",
+	"poa1+uR3HpsiH0BrlC54ApjAT+SMCTrj/QXNs9oHAE9nPkhlouJ+JTQQq6ZBcH6eStCryoEzW8NxQP7t",
+	"XRRAZ0fk3e/fRyThVzwjSiac6UVEZgXUOxHFEi2LiOCYEePjRAQnj5AxTXjGNWcqWM77ILulGlZ1RnKO",
+	"vWJ4OgMwcvRiJjM5AbzHjI8ZSRZJxiKSU0EnCJ0E+dkyqz3spT3gBkcSy76rTK1PxeLUHwT4iSrvztWl",
+	"RD7XGy0ljMI9xxKOJlPPPGzgbqaiKkbqJzh4oynokgvujZZ+gzYJF46mkzHAjW02cMDnhE6YSGAXq/Ml",
+	"FVZC8JizD28IzulRLX44ZsngQWPOslQRTS+ZHUWCcFjmFV6LScbVNCI/F0wk04icFXTEE3jbTzNDC1MH",
+	"PmbsQNcrl9NLj4OZh0fqR2KsCQ9kA4tsn9i6aZHaDww/czExN8bKHJrZCSqK0QyG7Zk1TCkXffJGe3xK",
+	"dG7se9quhYgIZuH1eUEAFK+2g0aANPId1dUtuCCySFkxQOobj2EeO9YcqIjkHDDM4Q1UUjDfq3DJ2Cxo",
+	"djCeQcGE7pM3KV5tgURFtgh3z47faOI7u/E4MYDnbACcdgCcRmZTRASaT6VlOuN94MEZBlWaipQWqW3c",
+	"MFs8K2TCUoDLWOZIZNSmVXgtii/BoeECEODNKQ3Iv356/458Ag0UkYwuZKnJlLvLNfuqgeiUORiaEZer",
+	"r6amsBTrsvyYgSmfKaj6OK2Ij6apd66Cxf8si7yN7GZMzrJwTAcJqDkgcGxAnbGEj7nhzQURDGd62If8",
+	"zhtVvHGLYCBDUUB7LW4R3hioCG9PCyOXmQCpfCWNfhkDXjopmEpKuxw3Kwp9J9+ZQsE9Cxb0kSVsZtEy",
+	"VoZ641sjVSzIqLYBes4R/UnisvCKqEKowpESaeRra4rUUveIJTSHjHywkFclmqWs7QxgYBkkwOAR9kjo",
+	"pGAAmxSRgo1h/inQipSXMHqzT37hwhbbACwBMDVN09qxvDT2SbMwNCeiC3plBB4WAZqz0XLCjEgO7gHT",
+	"V4171XoXIPYEVgIjPKY8SyMcGTGf4twI/JCAtWFdzMiD1oxpYZaSYOtRjfF5lhZMtMkjX/Y0pWbpJJXG",
+	"fZpPWUj/aB2t3uFjiJqY0CKF6ReAOgmnmTGaqhCMwXdEa0moK5FEBs4y5SIFAAhGxQJbQ4J3MU9oIsap",
+	"1HJS0NnU+N8JNSraOMJUw7iIishQ3YIKQApBDxH8sAFRumA0N7vKRFIsZn6DjakFSBWZ7TSTqiJ9N/19",
+	"zLOQZs+0psk0b6GccOPsZBAKd7BBEbdN0No6gA6z2cycraILZc1cGAmSlblQJGdURIRitWMpgJGVVXxg",
+	"f0cgAmgG3zpOVXZcudLBut/kM1k0rvktSP/U7RYqP3BFjDXDqLGaXNBARWSWwTkIqe0RYKjhoJypPjkj",
+	"FbQu3BDJmglDfGD3MZojoEBUocghXWDyGGAGarShGsXDB7VIptJYrzQjqpyZtxtUtbtgs1hqkAJCB/hM",
+	"wEilOc+4XT58giDrEZnBXQ9YWqK3vCznE5kDjVsD++RzuNS3f/jw6VMbP1aqSF2CGYR2aVgbppYeRtWl",
+	"uZDr00DC4jAwI/JGRrgbIVIT7W7KXcO8CRvcU9U4HWdF1lYxCOqZ/dS8yEb8EObMHFjwVDcL77pXt1TP",
+	"0RK/5MZcVlrCDLRMavsQ6sS+djGgugwnWvbJn0oqNLgiIOaN4skNIUDIpGa5a5lcNk7fmODwNTT5kFQG",
+	"ZMy/GsotR+arai6QMeXmU4mLUJf1B3hop29fvv2/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
