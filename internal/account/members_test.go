@@ -90,6 +90,7 @@ func TestMember_IsSomebodyWhomTheCallerMaySee(t *testing.T) {
 	h.Call(admin, "POST", members(h.CentreA), map[string]any{"user_id": there.ID, "role": "registrar"}).WantCode(422, "invalid")
 }
 
+// duty Q
 // rule 38
 func TestMember_NeedsTheMandatoryTrainings(t *testing.T) {
 	h := apptest.New(t, func(c *config.Config) { c.MandatoryTrainings = []string{"code_of_conduct", "safeguarding"} })
@@ -161,6 +162,7 @@ func TestMember_OfAnotherCentreIsNotFound(t *testing.T) {
 	}
 }
 
+// duty A3
 func TestMembers_TellWhoseTrainingIsMissingOrExpired(t *testing.T) {
 	h := apptest.New(t, func(c *config.Config) { c.MandatoryTrainings = []string{"code_of_conduct"} })
 	manager, trained := h.Staff(h.CentreA, "centre_manager"), h.Staff(h.CentreA, "caseworker")

@@ -13,6 +13,7 @@ import (
 	"github.com/waystation/waystation/internal/casework"
 )
 
+// duty D10
 // rule 7
 func TestCase_ClosureIsBlockedByWhatIsUnfinished(t *testing.T) {
 	d := newDesk(t)

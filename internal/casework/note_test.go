@@ -5,6 +5,7 @@ import (
 	"time"
 )
 
+// duty D12
 func TestNote_KeepsWhatItSaid(t *testing.T) {
 	d := newDesk(t)
 	id := d.open(nil)

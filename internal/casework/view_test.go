@@ -102,6 +102,7 @@ func TestCase_EachSeesTheCasesOfTheirWork(t *testing.T) {
 	d.Call(d.worker, "POST", d.at(others, "notes"), obj{"text": "x"}).WantCode(404, "not_found")
 }
 
+// duty D13
 // rule 25
 func TestCase_OfAnotherCentreDoesNotExist(t *testing.T) {
 	d := newDesk(t)

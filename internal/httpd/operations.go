@@ -32,6 +32,7 @@ type Operation struct {
 	Form    bool       // takes a form (OAuth); its errors are those of RFC 6749
 	Keyed   bool       // takes an Idempotency-Key: a repeat gets the stored answer
 	Guarded bool       // x-guarded: takes a secret that somebody may guess; few tries a minute
+	Purpose string     // what a call is for that does not say so: the part of the API that it is of
 	Ordered bool       // x-ordered: the order of the body's keys says something; handlers get its bytes
 	Person  bool       // works on the person of its path; a merged one leads to the survivor. Not where x-merged says so
 	Once    []string   // x-shown-once: members of the answer that a repeat of the request does not get again
@@ -82,7 +83,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		ID: op.OperationID, Method: method, Path: path,
 		Centre:  strings.Contains(path, "{centre_id}"),
 		Network: flag(op, "x-network"), Audit: flag(op, "x-audit-read"), Stream: flag(op, "x-stream"), Guarded: flag(op, "x-guarded"),
-		Export: flag(op, "x-export"),
+		Export: flag(op, "x-export"), Purpose: strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(op.Tags[0])),
 		Person: strings.HasPrefix(path, personPath) && !flag(op, "x-merged"), Bundled: flag(op, "x-bundle"), Ordered: flag(op, "x-ordered"),
 		Operators: op.Extensions["x-network"] == "operators", Once: names(op, "x-shown-once"),
 		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: &checked},

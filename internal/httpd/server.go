@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,7 +119,7 @@ func New(o Options) (*Server, error) {
 		s.Echo.Use(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  o.Origins,
 			AllowMethods:  []string{"GET", "POST", "PATCH", "PUT", "DELETE"},
-			AllowHeaders:  []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Accept-Language"},
+			AllowHeaders:  []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Accept-Language", "X-Purpose"},
 			ExposeHeaders: []string{"ETag", "Location", "Link", "Retry-After", "X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"},
 			MaxAge:        600,
 		}))
@@ -267,6 +268,10 @@ func (s *Server) authorise(ctx context.Context, c echo.Context, op *Operation) (
 	r := &request{op: op, path: c.Request().URL.RequestURI(), hashKey: s.hashKey}
 	r.scope = db.Scope{RequestID: requestID(c), Operation: op.ID, ReadOnly: op.Method == http.MethodGet && !op.Audit, AuditReads: op.Audit}
 	r.subject, _ = uuid.Parse(c.Param("id"))
+	var err error
+	if r.scope.Purpose, err = purpose(c, op); err != nil {
+		return ctx, nil, err
+	}
 	if op.Public() {
 		r.scope.Network = op.Network
 		return auth.WithOrigin(ctx, origin(c)), r, s.limit(c, op, "ip:"+c.RealIP())
@@ -292,6 +297,22 @@ func (s *Server) authorise(ctx context.Context, c echo.Context, op *Operation) (
 		})
 	}
 	return ctx, r, s.permit(ctx, c, r, p)
+}
+
+// purposes are codes: nobody's name gets into the trail by them.
+var purposes = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
+// purpose is what a call is for, as the trail keeps it with every reading and change (handbook 9.1): the code that the
+// caller sends, or the part of the API that it is made to.
+func purpose(c echo.Context, op *Operation) (string, error) {
+	said := c.Request().Header.Get("X-Purpose")
+	if said == "" {
+		return op.Purpose, nil
+	}
+	if !purposes.MatchString(said) {
+		return "", fault.New(fault.Malformed, "bad_purpose", "X-Purpose is a code: a small letter, then small letters, figures and underscores, 40 at most.")
+	}
+	return said, nil
 }
 
 // origin is what signing in knows of a caller who has no token yet.

@@ -182,6 +182,7 @@ func TestReferrals_ListIsFilteredAndSorted(t *testing.T) {
 	s.Call(s.worker, "GET", s.at("/referrals?colour=red"), nil).WantCode(400, "invalid_parameter")
 }
 
+// duty D7
 // rule 3
 func TestSend_NeedsConsentTowardsTheReceiver(t *testing.T) {
 	s := begin(t)
