@@ -20,14 +20,14 @@ import (
 // scene is what happenings need: a desk, somebody who works on cases, and a way to choose.
 type scene struct {
 	desk
-	worker apptest.Person
-	dpo    apptest.Person
-	clinic uuid.UUID
-	pick   func(list ...string) string
+	worker          apptest.Person
+	dpo, specialist apptest.Person
+	clinic          uuid.UUID
+	pick            func(list ...string) string
 }
 
 func (d desk) scene(pick func(...string) string) scene {
-	return scene{d, d.Staff(d.CentreA, "registrar", "caseworker", "centre_manager"), d.Staff(d.CentreA, "dpo"), d.Organisation("Clinique", "health_facility"), pick}
+	return scene{d, d.Staff(d.CentreA, "registrar", "caseworker", "centre_manager"), d.Staff(d.CentreA, "dpo"), d.Staff(d.CentreA, "mhpss_specialist"), d.Organisation("Clinique", "health_facility"), pick}
 }
 
 // first picks what happens most.
@@ -123,6 +123,10 @@ var happenings = map[string]func(s scene, who, other uuid.UUID){
 	},
 	"legal_holds.beneficiary_id": func(s scene, who, _ uuid.UUID) {
 		s.Call(s.dpo, "POST", s.at+"/legal-holds", obj{"beneficiary_id": who, "reason": "Named in an inquiry"})
+	},
+	"mhpss_participants.beneficiary_id": func(s scene, who, _ uuid.UUID) {
+		s.Call(s.specialist, "POST", s.at+"/mhpss/sessions", obj{"kind": "individual", "activity": "7.1", "pyramid_level": "3", "starts_at": "2026-03-01T07:30:00Z", "minutes": 30,
+			"participants": []any{obj{"beneficiary_id": who}}})
 	},
 	"attachments.beneficiary_id":        func(s scene, who, _ uuid.UUID) { s.attach(who) },
 	"registration_cards.beneficiary_id": func(s scene, who, _ uuid.UUID) { s.post(s.path(who)+"/card", nil) },
