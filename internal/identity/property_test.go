@@ -71,6 +71,12 @@ var happenings = map[string]func(s scene, who, other uuid.UUID){
 		s.post(s.at+"/households", obj{"members": []any{obj{"beneficiary_id": who, "relationship": "head"}}})
 	},
 	"cases.beneficiary_id": func(s scene, who, _ uuid.UUID) { s.file(who, s.pick("normal", "restricted")) },
+	"case_transfers.beneficiary_id": func(s scene, who, _ uuid.UUID) {
+		if kase, _ := s.file(who, s.pick("normal", "restricted")); kase != uuid.Nil {
+			s.Exec(`insert into case_transfers (centre_id, id, version, created_at, updated_at, case_id, beneficiary_id, target_centre_id, organisation_id, status, reason, parts, origin, destination, preview, requested_by)
+				values ($1, gen_random_uuid(), 1, now(), now(), $2, $3, $4, $5, 'awaiting_override', 'Moves', '{}', '{}', '{}', '{}', $6)`, s.CentreA, kase, who, s.CentreB, s.IOM, s.worker.ID)
+		}
+	},
 	"referrals.beneficiary_id": func(s scene, who, _ uuid.UUID) {
 		if kase, ok := s.file(who, s.pick("normal", "restricted")); ok {
 			s.post(s.at+"/referrals", obj{"case_id": kase, "organisation_id": s.clinic, "priority": "normal", "reasons": []string{"health_nutrition"}, "services": []string{"health.consultation"},
