@@ -4,7 +4,7 @@ BASE_URL ?= http://localhost:8080
 REDOCLY  := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_NOTIFICATIONS=true npx --yes @redocly/cli@2.77.0
 export CGO_ENABLED ?= 0
 
-.PHONY: run build test walks bench generate lint migrate image
+.PHONY: run build test walks bench profile generate lint migrate image
 
 run: build ## start everything: private PostgreSQL, demonstration, API on :8080
 	bin/waystation serve --demo
@@ -20,6 +20,10 @@ walks: ## run every walk against a running server
 
 bench: ## the API against a hand-written server, in one run; writes docs/benchmarks.md
 	go run ./internal/bench -write docs/benchmarks.md
+
+profile: ## what the compiler optimises the binary for: the processor's time in the benchmarks
+	go run -trimpath ./internal/bench -only read,page,search,create,acknowledge,figures -rounds 1 -slice 6s -profile cmd/waystation/default.pgo
+	rm cmd/waystation/default.pgo.allocs
 
 generate: ## Go from openapi.yaml
 	go generate ./...

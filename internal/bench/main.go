@@ -7,11 +7,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -20,8 +22,10 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/google/pprof/profile"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -56,7 +60,7 @@ func main() {
 		}
 	}
 	var o options
-	flag.StringVar(&o.only, "only", "", "measure one scenario: read, page, search, create, acknowledge, figures, duplicates")
+	flag.StringVar(&o.only, "only", "", "measure these scenarios alone, between commas: read, page, search, create, acknowledge, figures, duplicates")
 	flag.IntVar(&o.people, "people", 200_000, "how many people to load")
 	flag.IntVar(&o.rounds, "rounds", 7, "turns of each server")
 	flag.DurationVar(&o.slice, "slice", 3*time.Second, "length of one turn")
@@ -117,7 +121,7 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if alone := w.crowded(); o.only == "" || o.only == alone.name { // last: a million people more would slow the rest
+	if alone := w.crowded(); wanted(o.only, alone) { // last: a million people more would slow the rest
 		if err := w.crowd(ctx, url, 1_000_000); err != nil {
 			return err
 		}
@@ -154,10 +158,15 @@ func (w *world) verify(ctx context.Context, ours, theirs target, server *embedpg
 	return s.watch(ctx, "none")
 }
 
+// wanted tells whether a scenario is among those that were asked for: all, where none was.
+func wanted(only string, s scenario) bool {
+	return only == "" || slices.Contains(strings.Split(only, ","), s.name)
+}
+
 func (w *world) measureAll(ctx context.Context, g rig, only string) ([]result, error) {
 	var results []result
 	for _, s := range w.scenarios() {
-		if only != "" && only != s.name {
+		if !wanted(only, s) {
 			continue
 		}
 		r, err := g.compare(ctx, s)
@@ -231,22 +240,36 @@ func product(ctx context.Context, self, dir, profile string) (*exec.Cmd, error) 
 }
 
 func serveProfiled(file string) error {
-	out, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	if err := pprof.StartCPUProfile(out); err != nil {
+	var raw bytes.Buffer
+	if err := pprof.StartCPUProfile(&raw); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err = cli.Serve(ctx, cli.ServeOptions{})
+	err := cli.Serve(ctx, cli.ServeOptions{})
 	stop()
 	pprof.StopCPUProfile()
 	allocated, opened := os.Create(file + ".allocs")
 	if opened == nil {
 		opened = errors.Join(pprof.Lookup("allocs").WriteTo(allocated, 0), allocated.Close())
 	}
-	return errors.Join(err, opened, out.Close())
+	return errors.Join(err, opened, writeProfile(file, &raw))
+}
+
+// writeProfile keeps a profile without where on this machine it was made: the compiler optimises by it, so it is
+// part of the project.
+func writeProfile(file string, raw io.Reader) error {
+	p, err := profile.Parse(raw)
+	if err != nil {
+		return err
+	}
+	for _, m := range p.Mapping {
+		m.File, m.BuildID = "", ""
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.Compact().Write(out), out.Close())
 }
 
 func freeAddress() (string, error) {

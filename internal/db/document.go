@@ -117,7 +117,7 @@ func PageJSON[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T)
 	b, next, n := append(*d.buf, `{"data":[`...), "", 0
 	err = documentRows(ctx, shape, func(q *gorm.DB) *gorm.DB { return k.narrow(shape.selects(build(q))) }, func(r *renderer[T]) error {
 		if n++; n > l.Limit {
-			next = k.cursor(&r.row, id)
+			next = k.cursor(r.row, id)
 			return nil
 		}
 		if n > 1 {
@@ -230,7 +230,7 @@ type renderer[T any] struct {
 	rows  pgx.Rows
 	*layout
 	raw [][]byte // of the current row; the first is the centre
-	row T        // once scanned
+	row *T       // once scanned
 }
 
 // lie answers how the columns of a result lie: as those of the last one, unless a migration came between.
@@ -287,7 +287,8 @@ func (r *renderer[T]) scan(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	to := destinations(ctx, fields, reflect.ValueOf(&r.row).Elem(), make([]any, len(fields)))
+	r.row = new(T)
+	to := destinations(ctx, fields, reflect.ValueOf(r.row).Elem(), make([]any, len(fields)))
 	if slices.ContainsFunc(fields, func(f *schema.Field) bool { return f.DBName == key }) {
 		for i, f := range fields {
 			if f.DBName != key && f.DBName != "id" {

@@ -1,12 +1,14 @@
 package reception
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/google/uuid"
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/export"
 	"github.com/waystation/waystation/internal/headcount"
 	"github.com/waystation/waystation/internal/wire"
 )
@@ -26,7 +28,11 @@ func (Handlers) ListVisits(ctx context.Context, req api.ListVisitsRequestObject)
 	if p.Status == nil {
 		f = f.And("status <> ?", Void)
 	}
-	page, err := listVisits(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-arrived_at"), db.When(f, "status = ?", p.Status))
+	f = db.When(f, "status = ?", p.Status)
+	if export.Wanted(ctx) {
+		return exportVisits(ctx, p, f, cmp.Or(string(wire.Value(p.Sort)), "-arrived_at")), export.Whole(p.Cursor, p.IncludeTotal)
+	}
+	page, err := listVisits(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-arrived_at"), f)
 	if err != nil {
 		return nil, err
 	}
